@@ -1,0 +1,25 @@
+"""Fixtures that every test may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# The environment variable, not matplotlib.use, so that tests that draw nothing load nothing.
+os.environ["MPLBACKEND"] = "agg"
+
+settings.register_profile("default", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+NEIGHBOURING_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """Folder with the real public data; tests that need it are skipped where it is absent."""
+    folder = Path(os.environ.get("DUSTEST_TEST_DATA", NEIGHBOURING_DATA))
+    if not folder.is_dir():
+        pytest.skip(f"the real data are not at {folder}; set DUSTEST_TEST_DATA to their folder")
+    return folder
