@@ -1,0 +1,31 @@
+"""
+Dust laws side by side
+======================
+
+How much more a dust law dims the ultraviolet than the V band decides what a reddened slope says
+about :math:`A_V`: for the same colour, a steep law needs less dust than a grey one.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from dustest.physics import attenuation_ratio, get_dust_law
+
+# %%
+# Laws go by name; any model of ``dust_extinction`` may stand in for a name.
+
+names = ["Calzetti", "SMC", "LMC", "MW", "CF00"]
+wavelength = np.geomspace(1100, 9000, 400)
+
+figure, ax = plt.subplots()
+for name in names:
+    law = get_dust_law(name)
+    ax.plot(wavelength, attenuation_ratio(wavelength, law), label=f"{name} ($R_V$ = {law.r_v:.2f})")
+ax.set(xlabel=r"rest-frame wavelength [$\mathrm{\AA}$]", ylabel=r"$A_\lambda / A_V$", xscale="log")
+ax.legend()
+
+# %%
+# The same ultraviolet attenuation of one magnitude at 1600 Å therefore means
+
+for name in names:
+    print(f"{name:8s}  A_V = {1 / attenuation_ratio(1600.0, name):.2f} mag")
