@@ -20,7 +20,8 @@ wavelength = np.geomspace(1100, 9000, 400)
 figure, ax = plt.subplots()
 for name in names:
     law = get_dust_law(name)
-    ax.plot(wavelength, attenuation_ratio(wavelength, law), label=f"{name} ($R_V$ = {law.r_v:.2f})")
+    label = f"{name} ($R_V$ = {law.r_v:.2f})"
+    ax.plot(wavelength, attenuation_ratio(wavelength, law), label=label)
 ax.set(xlabel=r"rest-frame wavelength [$\mathrm{\AA}$]", ylabel=r"$A_\lambda / A_V$", xscale="log")
 ax.legend()
 
