@@ -1,0 +1,53 @@
+"""Dust attenuation of distant galaxies, by several methods behind one interface.
+
+The names below load when they are first used, so that importing dustest costs little.
+"""
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+
+__all__ = [
+    "BagpipesEstimator",
+    "Comparison",
+    "ConstantEstimator",
+    "DustEstimator",
+    "DustTable",
+    "GalaxySample",
+    "MeurerEstimator",
+    "compare",
+    "get_estimator",
+    "list_estimators",
+]
+
+_HOMES = {
+    "BagpipesEstimator": "dustest.estimators.bagpipes",
+    "Comparison": "dustest.report.compare",
+    "ConstantEstimator": "dustest.estimators.constant",
+    "DustEstimator": "dustest.estimators.base",
+    "DustTable": "dustest.data.results",
+    "GalaxySample": "dustest.data.sample",
+    "MeurerEstimator": "dustest.estimators.meurer",
+    "compare": "dustest.report.compare",
+    "get_estimator": "dustest.estimators.registry",
+    "list_estimators": "dustest.estimators.registry",
+}
+
+_WINGS = ("data", "estimators", "io", "physics", "report", "testing", "validation")
+
+try:
+    __version__ = version("dustest")
+except PackageNotFoundError:  # run from a folder that was never installed
+    __version__ = "unknown"
+
+
+def __getattr__(name):
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    if name in _WINGS:
+        return import_module(f"dustest.{name}")
+    msg = f"module 'dustest' has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+def __dir__():
+    return sorted({*globals(), *__all__, *_WINGS})

@@ -1,0 +1,38 @@
+"""The ground: names, units and containers that all of dustest shares."""
+
+from dustest.data.bands import Band, canonical_name, get_band, list_bands
+from dustest.data.coerce import as_sample
+from dustest.data.errors import (
+    DustestError,
+    DustestWarning,
+    InputError,
+    MissingDependencyError,
+    ReadError,
+)
+from dustest.data.flags import FLAGS, Flag, decode_flags
+from dustest.data.quantities import QUANTITIES, DustQuantity, percentile_columns
+from dustest.data.results import DustTable
+from dustest.data.sample import GalaxySample
+from dustest.data.truth import as_truth
+
+__all__ = [
+    "FLAGS",
+    "QUANTITIES",
+    "Band",
+    "DustQuantity",
+    "DustTable",
+    "DustestError",
+    "DustestWarning",
+    "Flag",
+    "GalaxySample",
+    "InputError",
+    "MissingDependencyError",
+    "ReadError",
+    "as_sample",
+    "as_truth",
+    "canonical_name",
+    "decode_flags",
+    "get_band",
+    "list_bands",
+    "percentile_columns",
+]

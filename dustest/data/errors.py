@@ -1,0 +1,29 @@
+"""The errors and warnings that dustest raises."""
+
+__all__ = [
+    "DustestError",
+    "DustestWarning",
+    "InputError",
+    "MissingDependencyError",
+    "ReadError",
+]
+
+
+class DustestError(Exception):
+    """Base of all errors that dustest raises on purpose."""
+
+
+class InputError(DustestError, ValueError):
+    """An argument is not what the function can work with."""
+
+
+class ReadError(DustestError, OSError):
+    """A file is missing, unreadable or not of a known layout."""
+
+
+class MissingDependencyError(DustestError, ImportError):
+    """An optional package that the call needs is not installed."""
+
+
+class DustestWarning(UserWarning):
+    """Something was left out or failed for part of the input."""

@@ -1,0 +1,94 @@
+"""Row flags: what limits or spoils a result, as bits of one integer."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dustest.data.errors import InputError
+
+__all__ = ["FLAGS", "Flag", "decode_flags"]
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One bit of the ``flags`` column.
+
+    Parameters
+    ----------
+    name : str
+        Upper-case name.
+    bit : int
+        Position of the bit, from 0.
+    description : str
+        One sentence for documentation and reports.
+    """
+
+    name: str
+    bit: int
+    description: str
+
+    @property
+    def value(self):
+        """Integer with only this bit set."""
+        return 1 << self.bit
+
+
+FLAGS = {
+    flag.name: flag
+    for flag in (
+        Flag("NO_DATA", 0, "nothing that the estimator needs is present for this row"),
+        Flag("MISSING_BAND", 1, "at least one band is missing or unusable and was left out"),
+        Flag("LOW_SNR", 2, "the signal-to-noise ratio is below 5 where the estimator looks"),
+        Flag("EDGE", 3, "the cutout reaches beyond the edge of the image"),
+        Flag("BAD_PIXELS", 4, "masked or non-finite pixels lie in the cutout"),
+        Flag("REDSHIFT_OUT_OF_RANGE", 5, "the redshift is missing or outside the valid range"),
+        Flag("OUT_OF_DOMAIN", 6, "the input differs from what the estimator was made for"),
+        Flag("PRIOR_DOMINATED", 7, "the data add little to the prior: the answer is the prior"),
+        Flag("LOW_ESS", 8, "too few effective posterior samples for stable percentiles"),
+        Flag("AT_PRIOR_EDGE", 9, "the posterior piles up at an edge of its prior"),
+        Flag("NEGATIVE_ATTENUATION", 10, "the estimate is below zero: bluer than dust-free"),
+        Flag("TIMED_OUT", 11, "the computation was stopped at its time limit"),
+        Flag("FAILED", 12, "the computation failed for this row"),
+    )
+}
+
+
+def decode_flags(flags):
+    """Names of the bits that are set.
+
+    Parameters
+    ----------
+    flags : int or array_like of int of shape (n,)
+        Value or column of flags.
+
+    Returns
+    -------
+    names : tuple of str, or list of tuple of str
+        One tuple for a scalar, a list of them for a column.
+
+    Raises
+    ------
+    InputError
+        If a value is not an integer, or sets a bit that no flag has.
+
+    Examples
+    --------
+    >>> from dustest.data import decode_flags
+    >>> decode_flags(5)
+    ('NO_DATA', 'LOW_SNR')
+    >>> decode_flags([0, 1024])
+    [(), ('NEGATIVE_ATTENUATION',)]
+    """
+    values = np.asarray(flags)
+    known = sum(flag.value for flag in FLAGS.values())
+    if values.dtype.kind not in "iu" or np.any(values & ~known):
+        msg = f"flags must be integers made of the bits in FLAGS (0 to {known}), got {flags!r}"
+        raise InputError(msg)
+    if values.ndim == 0:
+        return _names(int(values))
+    return [_names(int(value)) for value in values]
+
+
+def _names(value):
+    """Names of the bits of one integer."""
+    return tuple(flag.name for flag in FLAGS.values() if value & flag.value)

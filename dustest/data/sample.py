@@ -1,0 +1,160 @@
+"""`GalaxySample`, the table of galaxies that every estimator reads."""
+
+import numpy as np
+from astropy import units as u
+from astropy.nddata import InverseVariance, NDData, StdDevUncertainty, VarianceUncertainty
+from astropy.table import QTable
+
+from dustest.data.errors import InputError
+
+__all__ = ["UNCERTAINTY_KINDS", "GalaxySample"]
+
+UNCERTAINTY_KINDS = {
+    "std": StdDevUncertainty,
+    "var": VarianceUncertainty,
+    "ivar": InverseVariance,
+}
+"""Class of uncertainty by the name that astropy.nddata gives it."""
+
+
+class GalaxySample(QTable):
+    """Galaxies, one a row, with photometry, cutouts and spectra side by side.
+
+    =====================================================  ===============  ==================
+    column                                                 shape            unit
+    =====================================================  ===============  ==================
+    ``id``                                                 (n,)             str or int
+    ``redshift``; optional ``redshift_err``                (n,)
+    optional ``ra``, ``dec``                               (n,)             deg
+    optional ``group``                                     (n,)
+    ``flux_<BAND>``, ``flux_err_<BAND>``                   (n,)             nJy
+    ``cutout_<BAND>``, ``cutout_err_<BAND>``               (n, ny, nx)      see below
+    ``cutout_mask_<BAND>``                                 (n, ny, nx)      bool, True = bad
+    optional ``pixel_scale``                               (n,)             arcsec
+    ``spectrum_wavelength``                                (n, n_wave)      Angstrom, observed
+    ``spectrum_flux``, ``spectrum_flux_err``               (n, n_wave)      erg/s/cm2/Angstrom
+    optional ``flags``                                     (n,)             int32 bits
+    =====================================================  ===============  ==================
+
+    Missing is NaN. Cutouts keep the unit that they came with: a flux density per pixel, or a
+    surface brightness (then ``pixel_scale`` tells the size of a pixel); without a unit they
+    count as nJy per pixel. Truth is never inside a sample.
+
+    Make one with `dustest.data.as_sample` or a reader of `dustest.io`. ``shape`` and `take`
+    let the splitters and searches of scikit-learn treat a sample like an array of rows.
+
+    Examples
+    --------
+    >>> from astropy import units as u
+    >>> from astropy.table import QTable
+    >>> from dustest.data import as_sample
+    >>> table = QTable({"redshift": [7.1, 8.2], "flux_F277W": [31.0, 29.5] * u.ABmag,
+    ...                 "flux_err_F277W": [0.1, 0.1] * u.mag})
+    >>> sample = as_sample(table)
+    >>> sample.bands
+    ('F277W',)
+    >>> print(sample["flux_F277W"].round(3))
+    [1.445 5.754] nJy
+    """
+
+    @property
+    def shape(self):
+        """Shape as scikit-learn counts it: one axis, the galaxies."""
+        return (len(self),)
+
+    def take(self, indices, axis=0):
+        """Rows by number or mask, as scikit-learn's splitters ask for them.
+
+        Parameters
+        ----------
+        indices : array_like of int or bool of shape (m,)
+            Rows to take.
+        axis : int, optional
+            Must be 0.
+
+        Returns
+        -------
+        sample : GalaxySample
+            The rows, copied.
+
+        Raises
+        ------
+        InputError
+            If ``axis`` is not 0.
+        """
+        if axis != 0:
+            msg = f"axis must be 0, the galaxies, got {axis!r}"
+            raise InputError(msg)
+        return self[np.asarray(indices)]
+
+    @property
+    def bands(self):
+        """Bands with photometry, in column order (tuple of str)."""
+        return self._suffixes("flux_", exclude="flux_err_")
+
+    @property
+    def cutout_bands(self):
+        """Bands with cutouts, in column order (tuple of str)."""
+        return tuple(
+            band
+            for band in self._suffixes("cutout_")
+            if not band.startswith(("err_", "mask_", "meta_", "wcs_"))
+        )
+
+    def _suffixes(self, prefix, exclude=None):
+        """What follows a prefix in the column names."""
+        return tuple(
+            name.removeprefix(prefix)
+            for name in self.colnames
+            if name.startswith(prefix) and not (exclude and name.startswith(exclude))
+        )
+
+    def to_nddata(self, band):
+        """Cutouts of one band as `~astropy.nddata.NDData` objects.
+
+        Parameters
+        ----------
+        band : str
+            One of `cutout_bands`.
+
+        Returns
+        -------
+        images : list of `~astropy.nddata.NDData`
+            One a galaxy, with uncertainty, mask, unit, meta and wcs where the sample has
+            them.
+
+        Raises
+        ------
+        InputError
+            If the sample has no cutouts in this band.
+        """
+        if band not in self.cutout_bands:
+            msg = f"band must be one of the cutout bands {self.cutout_bands}, got {band!r}"
+            raise InputError(msg)
+        return [self._nddata(row, band) for row in range(len(self))]
+
+    def _nddata(self, row, band):
+        """One cutout as NDData."""
+        data = self[f"cutout_{band}"][row]
+        return NDData(
+            np.array(data),
+            unit=getattr(data, "unit", None),
+            uncertainty=self._uncertainty(row, band),
+            mask=self._optional("cutout_mask", row, band),
+            meta=self._optional("cutout_meta", row, band),
+            wcs=self._optional("cutout_wcs", row, band),
+        )
+
+    def _uncertainty(self, row, band):
+        """Uncertainty of one cutout, of the kind that it came with, or None."""
+        error = self._optional("cutout_err", row, band)
+        if error is None:
+            return None
+        deviation = StdDevUncertainty(np.array(error), unit=getattr(error, "unit", None))
+        kind = self.meta.get(f"uncertainty_{band}", "std")
+        return deviation.represent_as(UNCERTAINTY_KINDS[kind])
+
+    def _optional(self, kind, row, band):
+        """Entry of an optional column, or None."""
+        name = f"{kind}_{band}"
+        return self[name][row] if name in self.colnames else None

@@ -1,0 +1,233 @@
+"""Running a backend over a sample: batches, workers, failures, flags and progress."""
+
+import sys
+import warnings
+from dataclasses import dataclass, field
+
+import joblib
+import numpy as np
+from tqdm import tqdm
+
+from dustest.data.errors import DustestError, DustestWarning, InputError
+from dustest.data.flags import FLAGS
+from dustest.estimators._store import result_keys
+from dustest.estimators._summary import Rows, Summary, summarise
+from dustest.estimators._workers import Failure, run_in_workers
+from dustest.estimators.batch import make_batch
+
+__all__ = ["run"]
+
+_QUIET_SECONDS = 2
+_CHUNK = 4096
+
+
+def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=None):
+    """Estimate every galaxy of a sample.
+
+    Parameters
+    ----------
+    estimator : DustEstimator
+        Ready to estimate.
+    sample : GalaxySample
+        Checked sample of n galaxies.
+    summary : Summary
+        What to keep of the draws.
+    seed : int
+        Seed of the run.
+    n_jobs : int, optional
+        Number of worker processes, counted as joblib does.
+    progress : bool, optional
+        Whether to show a progress bar; by default where standard error is a terminal.
+    store : ResultStore, optional
+        Where finished rows are kept and found.
+
+    Returns
+    -------
+    rows : Rows
+        Of n galaxies, in the order of the sample, with NaN and a flag where there is no
+        answer.
+    """
+    result = _Assembly(len(sample))
+    fingerprint = estimator._fingerprint(seed)
+    todo = _plan(estimator, sample, result, store, fingerprint)
+    tasks = _tasks(sample, todo, estimator.batch_size, seed)
+    with _progress_bar(sum(map(len, todo)), progress) as bar:
+        for index, batch, outcome in _execute(estimator, summary, tasks, n_jobs):
+            result.put(index, outcome)
+            if store is not None and isinstance(outcome, Rows):
+                store.put(result_keys(batch.row_keys(), fingerprint), outcome)
+            bar.update(len(index))
+    result.warn_of_failures(sample)
+    return Rows(result.values, result.flags, result.extra)
+
+
+def _progress_bar(total, progress):
+    """A bar that appears only when the run takes longer than two seconds."""
+    hidden = not sys.stderr.isatty() if progress is None else not progress
+    return tqdm(total=total, unit="galaxy", delay=_QUIET_SECONDS, disable=hidden)
+
+
+def _plan(estimator, sample, result, store, fingerprint):
+    """Rows that need computing, in chunks; the others are settled here."""
+    todo = []
+    for start in range(0, len(sample), _CHUNK):
+        index = np.arange(start, min(start + _CHUNK, len(sample)))
+        batch = make_batch(sample, index)
+        result.flags[index] = _input_flags(estimator, sample, batch, index)
+        wanted = _usable(estimator, batch)
+        if store is not None:
+            wanted[_take_known(batch, index, wanted, result, store, fingerprint)] = False
+        if wanted.any():
+            todo.append(index[wanted])
+    return todo
+
+
+def _take_known(batch, index, wanted, result, store, fingerprint):
+    """Positions of the rows that the store has, which go into the result."""
+    positions = np.flatnonzero(wanted)
+    if len(positions) == 0:
+        return positions
+    found, known = store.find(result_keys(batch[positions].row_keys(), fingerprint))
+    for position, rows in zip(positions[found], known, strict=True):
+        result.put(index[position : position + 1], rows)
+    return positions[found]
+
+
+def _tasks(sample, todo, batch_size, seed):
+    """Seeded batches of at most ``batch_size`` rows."""
+    for index in todo:
+        chunk = make_batch(sample, index).seeded(seed)
+        for start in range(0, len(index), batch_size):
+            rows = slice(start, start + batch_size)
+            yield index[rows], chunk[rows]
+
+
+def _usable(estimator, batch):
+    """Rows that the backend can be asked about."""
+    return _has_required(estimator, batch) & _redshift_in_range(estimator, batch)
+
+
+def _has_required(estimator, batch):
+    """Rows that have something of everything the estimator requires."""
+    usable = np.ones(len(batch), dtype=bool)
+    for alternatives in estimator.required_data:
+        present = [getattr(batch, f"has_{kind}") for kind in alternatives]
+        usable &= np.any(present, axis=0)
+    return usable
+
+
+def _redshift_in_range(estimator, batch):
+    """Rows whose redshift the estimator can work with."""
+    if estimator.redshift_range is None:
+        return np.ones(len(batch), dtype=bool)
+    low, high = estimator.redshift_range
+    return (batch.redshift >= low) & (batch.redshift <= high)
+
+
+def _input_flags(estimator, sample, batch, index):
+    """Flags that follow from the input alone."""
+    flags = np.zeros(len(batch), dtype=np.int32)
+    if "flags" in sample.colnames:
+        flags |= sample["flags"][index]
+    needed = {kind for alternatives in estimator.required_data for kind in alternatives}
+    if "flux" in needed:
+        flags[~np.isfinite(batch.flux).all(axis=1)] |= FLAGS["MISSING_BAND"].value
+    flags[~_redshift_in_range(estimator, batch)] |= FLAGS["REDSHIFT_OUT_OF_RANGE"].value
+    has_data = _has_required(estimator, batch) | ~_redshift_in_range(estimator, batch)
+    flags[~has_data] |= FLAGS["NO_DATA"].value
+    return flags
+
+
+def _execute(estimator, summary, tasks, n_jobs):
+    """Index, batch and outcome of every batch, wherever it is computed."""
+    n_workers = joblib.effective_n_jobs(n_jobs)
+    compute = _Compute(summary)
+    if estimator.isolated:
+        yield from run_in_workers(
+            estimator, compute, tasks, n_workers=n_workers, timeout=estimator.timeout
+        )
+        return
+    parallel = joblib.Parallel(n_jobs=n_workers, return_as="generator_unordered")
+    calls = (joblib.delayed(_attempt)(compute, estimator, *task) for task in tasks)
+    for outcomes in parallel(calls):
+        yield from outcomes
+
+
+@dataclass(frozen=True)
+class _Compute:
+    """One batch through the backend and down to its summary."""
+
+    summary: Summary
+
+    def __call__(self, estimator, batch):
+        try:
+            estimates = estimator._estimate(batch)
+            _check_estimates(estimates, len(batch), type(estimator).__name__)
+            return summarise(estimates, self.summary, batch.seed)
+        except DustestError:
+            raise
+        except Exception as error:  # a failed row is a flag, never the end of a catalogue
+            return Failure("FAILED", f"{type(error).__name__}: {error}")
+
+
+def _attempt(compute, estimator, index, batch):
+    """Outcomes of a batch; one that fails is tried again row by row."""
+    outcome = compute(estimator, batch)
+    if isinstance(outcome, Rows) or len(batch) == 1:
+        return [(index, batch, outcome)]
+    rows = [(index[i : i + 1], batch[i : i + 1]) for i in range(len(batch))]
+    return [(number, row, compute(estimator, row)) for number, row in rows]
+
+
+def _check_estimates(estimates, n_rows, name):
+    """Refuse what does not keep the contract of `Estimates`."""
+    columns = {**estimates.samples, **estimates.extra}
+    if estimates.flags is not None:
+        columns["flags"] = estimates.flags
+    for key, values in columns.items():
+        shape = np.shape(values)
+        shared = key in estimates.samples and len(shape) == 2 and shape[0] == 1
+        if not shared and (len(shape) < 1 or shape[0] != n_rows):
+            msg = f"{name}._estimate must give {n_rows} rows for {key!r}, got the shape {shape}"
+            raise InputError(msg)
+
+
+@dataclass
+class _Assembly:
+    """Result columns of n galaxies, filled as rows come in."""
+
+    n_rows: int
+    values: dict = field(default_factory=dict)
+    extra: dict = field(default_factory=dict)
+    failures: list = field(default_factory=list)
+
+    def __post_init__(self):
+        self.flags = np.zeros(self.n_rows, dtype=np.int32)
+
+    def put(self, index, outcome):
+        """Fill in an outcome."""
+        if isinstance(outcome, Failure):
+            self.failures.append((int(index[0]), outcome.reason))
+            self.flags[index] |= FLAGS[outcome.flag].value
+            return
+        self.flags[index] |= outcome.flags
+        for kind in ("values", "extra"):
+            columns = getattr(self, kind)
+            for name, part in getattr(outcome, kind).items():
+                columns.setdefault(name, _blank(self.n_rows, part))[index] = part
+
+    def warn_of_failures(self, sample):
+        """One warning for all rows that failed."""
+        if self.failures:
+            row, reason = min(self.failures)
+            msg = (
+                f"{len(self.failures)} of {self.n_rows} galaxies failed and are flagged; the first "
+                f"is row {row} (id {sample['id'][row]}): {reason}"
+            )
+            warnings.warn(msg, DustestWarning, stacklevel=4)
+
+
+def _blank(n_rows, part):
+    """An empty column for parts like this one: NaN, or zero for integers."""
+    fill = np.nan if part.dtype.kind == "f" else np.zeros((), part.dtype)
+    return np.full((n_rows, *part.shape[1:]), fill, dtype=part.dtype)

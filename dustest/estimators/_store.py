@@ -1,0 +1,202 @@
+"""Crash-safe results of long runs, one row at a time.
+
+A row is found again by what it was made from: its data, the estimator with its parameters
+and fitted state, the versions and the seed. A changed input is therefore a new row, never a
+stale answer. SQLite in write-ahead mode keeps every finished row through a kill.
+"""
+
+import json
+import sqlite3
+from contextlib import contextmanager
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+
+from dustest.data.errors import InputError, ReadError
+from dustest.estimators._summary import Rows
+
+__all__ = ["ResultStore", "open_store", "store_path"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS result (key BLOB PRIMARY KEY, payload TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS run (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+
+def store_path(output):
+    """Where the rows of a run are kept: beside its output.
+
+    Parameters
+    ----------
+    output : str or path-like
+        File of the final table.
+
+    Returns
+    -------
+    path : `~pathlib.Path`
+        ``output`` with ``.sqlite`` appended.
+    """
+    output = Path(output)
+    return output.with_name(output.name + ".sqlite")
+
+
+@contextmanager
+def open_store(output, resume):
+    """Open the store of a run.
+
+    Parameters
+    ----------
+    output : str, path-like or None
+        File of the final table; `None` for a run that is not kept.
+    resume : bool
+        Whether rows of an earlier run may be used again.
+
+    Yields
+    ------
+    store : ResultStore or None
+        `None` where ``output`` is `None`.
+
+    Raises
+    ------
+    InputError
+        If there are results already and ``resume`` is false, or ``resume`` is set without
+        an output.
+    ReadError
+        If the store cannot be opened or is damaged.
+    """
+    if output is None:
+        if resume:
+            msg = "resume=True needs output, the file of the run to go on with"
+            raise InputError(msg)
+        yield None
+        return
+    path = store_path(output)
+    if not resume and (path.exists() or Path(output).exists()):
+        msg = (
+            f"output {str(output)!r} holds results already; pass resume=True to go on with them, "
+            f"or remove it and {path.name}"
+        )
+        raise InputError(msg)
+    try:
+        connection = sqlite3.connect(path)
+        connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _SCHEMA)
+    except sqlite3.Error as error:
+        msg = f"cannot keep results in {str(path)!r} ({error}); choose another output"
+        raise ReadError(msg) from error
+    try:
+        yield ResultStore(connection)
+    except sqlite3.DatabaseError as error:
+        msg = f"results in {str(path)!r} are damaged ({error}); remove the file to start again"
+        raise ReadError(msg) from error
+    finally:
+        connection.close()
+
+
+class ResultStore:
+    """Rows by key in an open database.
+
+    Parameters
+    ----------
+    connection : `sqlite3.Connection`
+        Database with the tables of this module.
+    """
+
+    def __init__(self, connection):
+        self._connection = connection
+
+    def base_seed(self, fresh):
+        """Seed of the earlier run, or ``fresh``, which is then remembered.
+
+        Parameters
+        ----------
+        fresh : int
+            Seed to use where there is none yet.
+
+        Returns
+        -------
+        seed : int
+            Seed of this run.
+        """
+        with self._connection:
+            self._connection.execute(
+                "INSERT OR IGNORE INTO run VALUES ('seed', ?)", (str(int(fresh)),)
+            )
+        row = self._connection.execute("SELECT value FROM run WHERE name = 'seed'").fetchone()
+        return int(row[0])
+
+    def find(self, keys):
+        """Rows that are there.
+
+        Parameters
+        ----------
+        keys : list of bytes
+            Keys of the rows of a batch.
+
+        Returns
+        -------
+        found : list of int
+            Positions in ``keys``.
+        rows : list of Rows
+            One row each.
+        """
+        query = "SELECT payload FROM result WHERE key = ?"
+        found, rows = [], []
+        for position, key in enumerate(keys):
+            if (row := self._connection.execute(query, (key,)).fetchone()) is not None:
+                found.append(position)
+                rows.append(_decode(row[0]))
+        return found, rows
+
+    def put(self, keys, rows):
+        """Keep rows; they are on disc when this returns.
+
+        Parameters
+        ----------
+        keys : list of bytes
+            Keys of the rows.
+        rows : Rows
+            As many rows.
+        """
+        records = [(key, _encode(rows, i)) for i, key in enumerate(keys)]
+        with self._connection:
+            self._connection.executemany("INSERT OR REPLACE INTO result VALUES (?, ?)", records)
+
+
+def result_keys(row_keys, fingerprint):
+    """Keys of rows made by one estimator.
+
+    Parameters
+    ----------
+    row_keys : list of bytes
+        Digests of the rows' data.
+    fingerprint : str
+        All else that the result depends on.
+
+    Returns
+    -------
+    keys : list of bytes
+        Digests of both.
+    """
+    suffix = fingerprint.encode()
+    return [blake2b(key + suffix, digest_size=20).digest() for key in row_keys]
+
+
+def _encode(rows, i):
+    """One row as JSON; Python writes floats so that they come back the same."""
+    record = {
+        "values": {name: values[i].tolist() for name, values in rows.values.items()},
+        "flags": int(rows.flags[i]),
+        "extra": {name: values[i].tolist() for name, values in rows.extra.items()},
+    }
+    return json.dumps(record)
+
+
+def _decode(payload):
+    """One row from JSON."""
+    record = json.loads(payload)
+    return Rows(
+        {name: np.array([values], dtype=float) for name, values in record["values"].items()},
+        np.array([record["flags"]], dtype=np.int32),
+        {name: np.array([values]) for name, values in record["extra"].items()},
+    )

@@ -1,0 +1,130 @@
+"""From a backend's draws to the numbers that a caller asked for."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+__all__ = ["Rows", "Summary", "summarise"]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What to keep of the draws of each galaxy.
+
+    Parameters
+    ----------
+    quantiles : tuple of float
+        Probabilities between 0 and 1.
+    std : bool
+        Whether to append the standard deviation.
+    n_draws : int
+        How many draws to keep; 0 for none.
+    """
+
+    quantiles: tuple = ()
+    std: bool = False
+    n_draws: int = 0
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Summaries of some galaxies, ready to be stored or put into a table.
+
+    Parameters
+    ----------
+    values : dict of str to ndarray of shape (n, k)
+        By quantity: quantiles, then the standard deviation, then draws, as asked for.
+    flags : ndarray of int of shape (n,)
+        Flag bits.
+    extra : dict of str to ndarray of shape (n, ...)
+        Further columns.
+    """
+
+    values: dict
+    flags: np.ndarray
+    extra: dict = field(default_factory=dict)
+
+    def __len__(self):
+        return len(self.flags)
+
+
+def summarise(estimates, summary, seeds):
+    """Reduce the draws of a batch.
+
+    Parameters
+    ----------
+    estimates : Estimates
+        What the backend found.
+    summary : Summary
+        What to keep.
+    seeds : ndarray of uint64 of shape (n,)
+        Seeds of the galaxies, for choosing draws.
+
+    Returns
+    -------
+    rows : Rows
+        With R_V where A_V and E_BV are given.
+    """
+    samples = {name: np.asarray(values, float) for name, values in estimates.samples.items()}
+    values = {name: _reduce(draws, summary, seeds) for name, draws in samples.items()}
+    if {"A_V", "E_BV"} <= set(samples) and "R_V" not in samples:
+        values["R_V"] = _ratio_of_totals(samples, summary, seeds)
+    flags = estimates.flags
+    flags = np.zeros(len(seeds), np.int32) if flags is None else np.asarray(flags, np.int32)
+    extra = {name: np.asarray(value) for name, value in estimates.extra.items()}
+    return Rows(values, flags, extra)
+
+
+def _reduce(draws, summary, seeds):
+    """Quantiles, standard deviation and draws of one quantity, a row for each seed."""
+    parts = [_quantiles(draws, summary.quantiles)]
+    if summary.std:
+        parts.append(_deviation(draws)[:, None])
+    if summary.n_draws:
+        parts.append(_resample(draws, summary.n_draws, seeds))
+    parts = [np.broadcast_to(part, (len(seeds), part.shape[1])) for part in parts]
+    return np.concatenate(parts, axis=1)
+
+
+def _quantiles(draws, probabilities):
+    """Quantiles of each row; a bare point estimate has only its median."""
+    levels = np.asarray(probabilities, dtype=float)
+    if draws.ndim == 1:
+        return np.where(levels == 0.5, draws[:, None], np.nan)
+    # A row with any NaN has no answer: np.quantile keeps that, np.nanquantile would hide it.
+    return np.quantile(draws, levels, axis=1).T
+
+
+def _deviation(draws):
+    """Standard deviation of each row."""
+    return np.full(len(draws), np.nan) if draws.ndim == 1 else draws.std(axis=1)
+
+
+def _resample(draws, n_draws, seeds):
+    """Draws of each row with replacement; the same draw numbers for every quantity."""
+    if draws.ndim == 1:
+        return np.repeat(draws[:, None], n_draws, axis=1)
+    picks = [np.random.default_rng(seed).integers(draws.shape[1], size=n_draws) for seed in seeds]
+    return np.take_along_axis(np.broadcast_to(draws, (len(seeds), draws.shape[1])), np.array(picks), 1)
+
+
+def _ratio_of_totals(samples, summary, seeds):
+    """R_V: the ratio of the medians, with percentiles of the joint draws.
+
+    Where both are zero there is no R_V.
+    """
+    total, excess = samples["A_V"], samples["E_BV"]
+    joint = total.ndim == excess.ndim == 2
+    ratio = _divide(total, excess) if joint else np.full(len(total), np.nan)
+    reduced = _reduce(ratio, summary, seeds)
+    point = _divide(_quantiles(total, (0.5,)), _quantiles(excess, (0.5,)))[:, 0]
+    for column, level in enumerate(summary.quantiles):
+        if level == 0.5:
+            reduced[:, column] = point
+    return reduced
+
+
+def _divide(numerator, denominator):
+    """Quotient, NaN where the denominator is zero."""
+    quotient = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), np.nan)
+    return np.divide(numerator, denominator, out=quotient, where=denominator != 0)

@@ -1,0 +1,493 @@
+"""`DustEstimator`, the interface that every method shares.
+
+A backend writes `DustEstimator._estimate` (and `DustEstimator._fit` where it learns) in bare
+arrays. All else happens here and in the private modules beside, once: coercion, batches,
+workers, resuming, time limits, failed rows, flags and provenance.
+"""
+
+import json
+import os
+import warnings
+from abc import ABC, abstractmethod
+from importlib.metadata import PackageNotFoundError, version
+from numbers import Integral
+from pathlib import Path
+from typing import ClassVar
+
+import joblib
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils.validation import check_is_fitted
+
+from dustest.data.coerce import as_sample
+from dustest.data.errors import DustestWarning, InputError
+from dustest.data.quantities import QUANTITIES, percentile_columns
+from dustest.data.results import DustTable
+from dustest.data.truth import as_truth
+from dustest.estimators._run import run
+from dustest.estimators._store import open_store
+from dustest.estimators._summary import Summary
+from dustest.estimators.batch import make_batch
+
+__all__ = ["DustEstimator"]
+
+_PERCENTILES = (0.16, 0.5, 0.84)
+_FORMATS = {".fits": "fits", ".ecsv": "ascii.ecsv", ".parquet": "parquet"}
+_FORMATS |= {".h5": "hdf5", ".hdf5": "hdf5"}
+
+
+class DustEstimator(RegressorMixin, BaseEstimator, ABC):
+    """Base of all estimators of dust.
+
+    A subclass sets the class variables below, stores its parameters in ``__init__`` as they
+    come, and writes ``_estimate(batch)``, which gets a `~dustest.estimators.Batch` and
+    returns `~dustest.estimators.Estimates`. One that learns also writes
+    ``_fit(batch, y, **fit_params)``, where ``y`` has a column for each target, and sets
+    attributes that end in an underscore.
+
+    Attributes
+    ----------
+    requires : tuple
+        What the estimator needs of a sample: ``"flux"``, ``"cutout"``, ``"spectrum"``,
+        ``"redshift"``. A tuple inside means that any one of its members will do.
+    uncertainty : str
+        What the percentiles are: ``"posterior"``, ``"ensemble"``, ``"propagated"``,
+        ``"conformal"`` or ``"none"``.
+    targets : str or tuple of str
+        Quantities that ``predict`` returns; a parameter in estimators that offer a choice.
+    redshift_range : tuple of float or None
+        Redshifts that the estimator can work with; others are flagged and left out.
+    batch_size : int
+        Most galaxies that ``_estimate`` gets at once.
+    isolated : bool
+        Whether ``_estimate`` runs in killable processes of its own, with ``timeout``
+        seconds for each batch.
+    timeout : float or None
+        Time limit in seconds of an isolated batch.
+    packages : tuple of str
+        Distributions whose versions belong to the provenance.
+    """
+
+    requires: ClassVar[tuple] = ()
+    uncertainty: ClassVar[str] = "none"
+    targets = "A_V"
+    redshift_range: ClassVar[tuple | None] = None
+    batch_size: ClassVar[int] = 4096
+    isolated: ClassVar[bool] = False
+    timeout = None
+    packages: ClassVar[tuple] = ()
+
+    @abstractmethod
+    def _estimate(self, batch):
+        """Estimate the galaxies of a `Batch`; returns `Estimates`."""
+
+    def _fit(self, batch, y, **fit_params):
+        """Learn from a `Batch` and truth of shape (n, n_targets), where a backend learns."""
+
+    def _start_worker(self):
+        """Load what an isolated worker needs, before the first time limit runs."""
+
+    @property
+    def required_data(self):
+        """What is required besides the redshift: a tuple of tuples of alternatives."""
+        every = (entry if isinstance(entry, tuple) else (entry,) for entry in self.requires)
+        return tuple(entry for entry in every if entry != ("redshift",))
+
+    @property
+    def _learns(self):
+        """Whether the backend has something to fit."""
+        return type(self)._fit is not DustEstimator._fit
+
+    @property
+    def _target_names(self):
+        """Targets as a tuple of known quantities."""
+        names = (self.targets,) if isinstance(self.targets, str) else tuple(self.targets)
+        unknown = [name for name in names if name not in QUANTITIES]
+        if unknown or not names:
+            msg = f"targets must be names out of {tuple(QUANTITIES)}, got {self.targets!r}"
+            raise InputError(msg)
+        return names
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = self._learns
+        tags.target_tags.required = self._learns
+        tags.target_tags.multi_output = not isinstance(self.targets, str)
+        tags.input_tags.allow_nan = True
+        tags.input_tags.two_d_array = not self.requires
+        tags.input_tags.three_d_array = not self.requires or "cutout" in self.requires
+        return tags
+
+    # ---- learning -----------------------------------------------------------------------
+
+    def fit(self, X, y=None, **fit_params):
+        """Learn from galaxies of known truth, where the estimator learns.
+
+        Parameters
+        ----------
+        X : GalaxySample or anything that `~dustest.data.as_sample` takes
+            Galaxies.
+        y : Table or array_like of shape (n,) or (n, n_targets), optional
+            Truth, in the units of `~dustest.data.QUANTITIES`; not used by estimators that
+            do not learn.
+        **fit_params : dict
+            Passed on to the backend.
+
+        Returns
+        -------
+        self : DustEstimator
+            The estimator itself.
+
+        Raises
+        ------
+        InputError
+            If the input cannot be used, or truth is needed and missing.
+        """
+        sample = self._coerce(X)
+        if self._learns:
+            truth = self._checked_truth(y, len(sample))
+            self._fit(make_batch(sample), truth, **fit_params)
+        elif fit_params:
+            msg = f"{type(self).__name__}.fit takes no further arguments, got {sorted(fit_params)}"
+            raise InputError(msg)
+        if "features" in sample.colnames:
+            self.n_features_in_ = sample["features"].shape[1]
+        return self
+
+    def _checked_truth(self, y, n_rows):
+        """Truth as an array with a row for each galaxy."""
+        if y is None:
+            msg = (
+                f"{type(self).__name__} requires y to be passed, but the target y is None: give "
+                f"the true {', '.join(self._target_names)}"
+            )
+            raise InputError(msg)
+        truth = as_truth(y, self._target_names)
+        if len(truth) != n_rows:
+            msg = f"y must have one row for each of the {n_rows} galaxies, got {len(truth)}"
+            raise InputError(msg)
+        return truth
+
+    # ---- estimating ---------------------------------------------------------------------
+
+    def estimate(self, X, *, output=None, resume=False, n_jobs=None, progress=None):
+        """Estimate all quantities, with percentiles, flags and provenance.
+
+        Parameters
+        ----------
+        X : GalaxySample or anything that `~dustest.data.as_sample` takes
+            n galaxies.
+        output : str or path-like, optional
+            File for the result (``.fits``, ``.ecsv``, ``.parquet``, ``.h5``). Rows are also
+            kept one by one in ``<output>.sqlite``, so that a killed run loses nothing.
+        resume : bool, optional
+            Take rows that an earlier run with the same ``output`` finished, as long as their
+            data, the estimator and the versions are the same.
+        n_jobs : int, optional
+            Number of processes, counted as joblib does (-1: all cores).
+        progress : bool, optional
+            Whether to show progress on standard error; by default on a terminal, when the
+            run takes longer than two seconds.
+
+        Returns
+        -------
+        table : DustTable
+            n rows in the order of ``X``; NaN and a flag where there is no answer.
+
+        Raises
+        ------
+        InputError
+            If the input or ``output`` cannot be used.
+        ReadError
+            If earlier results are damaged.
+
+        Warns
+        -----
+        DustestWarning
+            If galaxies failed or ran out of time.
+        """
+        sample = self._ready(X)
+        file_format = _output_format(output)
+        with open_store(output, resume) as store:
+            seed = self._base_seed()
+            if store is not None and self._random_state is None:
+                seed = store.base_seed(seed)
+            options = {"n_jobs": n_jobs, "progress": progress, "store": store}
+            rows = run(self, sample, Summary(_PERCENTILES), seed=seed, **options)
+        table = DustTable.from_quantities(
+            sample["id"],
+            _percentile_values(rows.values),
+            flags=rows.flags,
+            extra=rows.extra,
+            meta=self._provenance(seed),
+        )
+        if output is not None:
+            _write_atomically(table, Path(output), file_format)
+        return table
+
+    def predict(self, X, return_std=False):
+        """Predict the targets.
+
+        Parameters
+        ----------
+        X : GalaxySample or anything that `~dustest.data.as_sample` takes
+            n galaxies.
+        return_std : bool, optional
+            Whether to return standard deviations too.
+
+        Returns
+        -------
+        prediction : ndarray of shape (n,) or (n, n_targets)
+            Medians of the targets, in the units of `~dustest.data.QUANTITIES`; NaN where
+            there is no answer. One axis if ``targets`` is a single name.
+        std : ndarray of the same shape
+            Standard deviations, if asked for.
+
+        Raises
+        ------
+        InputError
+            If the input cannot be used.
+        """
+        values = self._summary_values(X, Summary((0.5,), std=return_std))
+        if not return_std:
+            return values[..., 0]
+        return values[..., 0], values[..., 1]
+
+    def predict_quantiles(self, X, quantiles=_PERCENTILES):
+        """Predict quantiles of the targets.
+
+        Parameters
+        ----------
+        X : GalaxySample or anything that `~dustest.data.as_sample` takes
+            n galaxies.
+        quantiles : sequence of float, optional
+            Probabilities between 0 and 1.
+
+        Returns
+        -------
+        values : ndarray of shape (n, n_quantiles) or (n, n_targets, n_quantiles)
+            Quantiles; NaN where there is no answer, or the backend gives bare points.
+
+        Raises
+        ------
+        InputError
+            If the input cannot be used, or a probability is outside 0 to 1.
+        """
+        levels = np.atleast_1d(np.asarray(quantiles, dtype=float))
+        if levels.ndim != 1 or not np.all((levels >= 0) & (levels <= 1)):
+            msg = f"quantiles must be probabilities between 0 and 1, got {quantiles!r}"
+            raise InputError(msg)
+        return self._summary_values(X, Summary(tuple(levels)))
+
+    def sample_posterior(self, X, n_samples, random_state=None):
+        """Draw from the posterior of every quantity, jointly.
+
+        Parameters
+        ----------
+        X : GalaxySample or anything that `~dustest.data.as_sample` takes
+            n galaxies.
+        n_samples : int
+            Number of draws of each galaxy.
+        random_state : int, Generator or None, optional
+            Seed of the draws; the estimator's own by default.
+
+        Returns
+        -------
+        draws : dict of str to ndarray of shape (n, n_samples)
+            By quantity, in the units of `~dustest.data.QUANTITIES`. The same draw number
+            means the same model in every quantity.
+
+        Raises
+        ------
+        InputError
+            If the input cannot be used, the estimator has no distribution, or ``n_samples``
+            is not a positive integer.
+        """
+        if self.uncertainty == "none":
+            msg = f"{type(self).__name__} gives bare values without a distribution to draw from"
+            raise InputError(msg)
+        if not isinstance(n_samples, Integral) or n_samples < 1:
+            msg = f"n_samples must be a positive integer, got {n_samples!r}"
+            raise InputError(msg)
+        sample = self._ready(X)
+        seed = self._base_seed() if random_state is None else _as_seed(random_state)
+        return run(self, sample, Summary(n_draws=int(n_samples)), seed=seed).values
+
+    def score(self, X, y):
+        """Coefficient of determination of the prediction.
+
+        Parameters
+        ----------
+        X : GalaxySample or anything that `~dustest.data.as_sample` takes
+            n galaxies.
+        y : Table or array_like of shape (n,) or (n, n_targets)
+            Truth.
+
+        Returns
+        -------
+        score : float
+            R squared, averaged over the targets. Rows without an answer are left out.
+
+        Raises
+        ------
+        InputError
+            If the input cannot be used, or no row has an answer.
+
+        Warns
+        -----
+        DustestWarning
+            If rows without an answer were left out.
+        """
+        sample = self._ready(X)
+        truth = self._checked_truth(y, len(sample))
+        predicted = self.predict(sample).reshape(truth.shape)
+        good = np.isfinite(predicted).all(axis=1)
+        if not good.any():
+            msg = f"{type(self).__name__} has no answer for any galaxy of X, so there is no score"
+            raise InputError(msg)
+        if not good.all():
+            msg = f"{np.sum(~good)} of {len(good)} galaxies have no answer and are not in the score"
+            warnings.warn(msg, DustestWarning, stacklevel=2)
+        return r2_score(truth[good], predicted[good])
+
+    # ---- what the public methods share --------------------------------------------------
+
+    def _coerce(self, X):
+        """A checked sample with all columns that the estimator requires."""
+        sample = as_sample(X, bands=getattr(self, "bands", None))
+        for alternatives in (*self.required_data, *self._required_redshift):
+            if not any(_has_column(sample, kind) for kind in alternatives):
+                msg = (
+                    f"{type(self).__name__} needs {' or '.join(alternatives)} columns in the "
+                    f"sample, got {', '.join(sample.colnames)}"
+                )
+                raise InputError(msg)
+        return sample
+
+    @property
+    def _required_redshift(self):
+        """The redshift as a group of one alternative, where it is required."""
+        return (("redshift",),) if "redshift" in self.requires else ()
+
+    def _ready(self, X):
+        """A sample to estimate, with the estimator fitted."""
+        if self._learns:
+            check_is_fitted(self)
+        sample = self._coerce(X)
+        given = sample["features"].shape[1] if "features" in sample.colnames else None
+        expected = getattr(self, "n_features_in_", given)
+        if expected != given:
+            msg = (
+                f"X has {given or 'no'} features, but {type(self).__name__} is expecting "
+                f"{expected} features as input"
+            )
+            raise InputError(msg)
+        return sample
+
+    def _summary_values(self, X, summary):
+        """Summaries of the targets, shape (n, k) or (n, n_targets, k)."""
+        sample = self._ready(X)
+        rows = run(self, sample, summary, seed=self._base_seed())
+        blank = np.full((len(sample), len(summary.quantiles) + summary.std), np.nan)
+        values = [rows.values.get(name, blank) for name in self._target_names]
+        return values[0] if isinstance(self.targets, str) else np.stack(values, axis=1)
+
+    @property
+    def _random_state(self):
+        """The parameter ``random_state``, None where there is none."""
+        return getattr(self, "random_state", None)
+
+    def _base_seed(self):
+        """Seed of one run."""
+        return _as_seed(self._random_state)
+
+    def _fingerprint(self, seed):
+        """All that a result depends on besides the data of its row."""
+        return json.dumps({**self._provenance(seed), "class": type(self).__module__})
+
+    def _provenance(self, seed):
+        """Flat record of how a table was made."""
+        parameters = self.get_params(deep=False)
+        parameters.pop("random_state", None)
+        return {
+            "estimator": type(self).__name__,
+            "version": _version("dustest"),
+            "params": json.dumps(parameters, default=str, sort_keys=True),
+            "uncertainty": self.uncertainty,
+            "random_seed": seed if hasattr(self, "random_state") else None,
+            "model_hash": self._model_hash(),
+            "packages": ", ".join(f"{name} {_version(name)}" for name in self.packages),
+        }
+
+    def _model_hash(self):
+        """Digest of what was learned; empty where nothing was."""
+        learned = {
+            name: value
+            for name, value in vars(self).items()
+            if name.endswith("_") and not name.startswith("_")
+        }
+        return joblib.hash(learned) if learned else ""
+
+
+def _has_column(sample, kind):
+    """Whether a sample has columns of a kind."""
+    present = {
+        "flux": bool(sample.bands),
+        "cutout": bool(sample.cutout_bands),
+        "spectrum": "spectrum_flux" in sample.colnames,
+        "redshift": "redshift" in sample.colnames,
+    }
+    return present[kind]
+
+
+def _as_seed(random_state):
+    """A 63-bit seed from None, an integer or a generator."""
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**63 - 1))
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> 1)
+    if isinstance(random_state, Integral) and random_state >= 0:
+        return int(random_state)
+    msg = f"random_state must be None, an integer from 0 or a Generator, got {random_state!r}"
+    raise InputError(msg)
+
+
+def _version(distribution):
+    """Installed version, empty where not installed."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return ""
+
+
+def _percentile_values(values):
+    """Columns of a `DustTable` from summaries of the three percentiles."""
+    columns = {}
+    for name, (low, median, high) in ((name, part.T) for name, part in values.items()):
+        columns[name] = median
+        columns |= dict(zip(percentile_columns(name), (low, high), strict=True))
+    return columns
+
+
+def _output_format(output):
+    """Format of the output file by its suffix."""
+    if output is None:
+        return None
+    suffix = Path(output).suffix
+    if suffix not in _FORMATS:
+        msg = f"output must end in one of {', '.join(_FORMATS)}, got {str(output)!r}"
+        raise InputError(msg)
+    return _FORMATS[suffix]
+
+
+def _write_atomically(table, path, file_format):
+    """Write beside the target and move into place, so that a kill leaves no half file."""
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    try:
+        table.write(partial, format=file_format)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

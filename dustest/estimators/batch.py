@@ -1,0 +1,248 @@
+"""What a backend gets (`Batch`) and gives back (`Estimates`): bare arrays of declared units."""
+
+from dataclasses import dataclass, field, fields, replace
+from hashlib import blake2b
+
+import numpy as np
+from astropy import units as u
+
+from dustest.data.columns import FLUX_UNIT, SPECTRAL_UNIT
+from dustest.data.errors import InputError
+
+__all__ = ["Batch", "Estimates", "make_batch"]
+
+_ROW_KEY_BYTES = 16
+_STAMP_AXES = (1, 2, 3)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some galaxies as bare float arrays; what a sample lacks has an axis of length 0.
+
+    Parameters
+    ----------
+    redshift, redshift_err : ndarray of shape (n,)
+        Redshift and its standard deviation; NaN where unknown.
+    bands : tuple of str
+        Bands of the photometry.
+    flux, flux_err : ndarray of shape (n, n_bands)
+        Photometry in nJy. Both are NaN where a band is unusable: missing, not finite, or
+        without a positive error.
+    cutout_bands : tuple of str
+        Bands of the cutouts.
+    cutout, cutout_err : ndarray of shape (n, n_cutout_bands, ny, nx)
+        Images in nJy per pixel.
+    cutout_mask : ndarray of bool of shape (n, n_cutout_bands, ny, nx)
+        True where a pixel is bad.
+    wavelength : ndarray of shape (n, n_wave)
+        Observed wavelength in Angstrom.
+    spectrum_flux, spectrum_flux_err : ndarray of shape (n, n_wave)
+        Spectrum in erg/s/cm2/Angstrom; NaN where a pixel is unusable.
+    features : ndarray of shape (n, p)
+        Plain features of a 2-D array.
+    seed : ndarray of uint64 of shape (n,)
+        One seed a galaxy, made from its data and the run's seed, so that neither the order
+        of the rows nor the number of workers changes a random draw.
+    """
+
+    redshift: np.ndarray
+    redshift_err: np.ndarray
+    bands: tuple
+    flux: np.ndarray
+    flux_err: np.ndarray
+    cutout_bands: tuple
+    cutout: np.ndarray
+    cutout_err: np.ndarray
+    cutout_mask: np.ndarray
+    wavelength: np.ndarray
+    spectrum_flux: np.ndarray
+    spectrum_flux_err: np.ndarray
+    features: np.ndarray
+    seed: np.ndarray
+
+    def __len__(self):
+        return len(self.redshift)
+
+    def __getitem__(self, rows):
+        """The same for some of the rows (mask, slice or integer array)."""
+        arrays = {
+            name: value[rows]
+            for name, value in self._columns().items()
+        }
+        return replace(self, **arrays)
+
+    def _columns(self):
+        """The arrays by name, without the names of the bands."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+
+    def row_keys(self):
+        """A 16-byte digest of each galaxy's data (list of bytes)."""
+        prefix = repr((self.bands, self.cutout_bands)).encode()
+        columns = self._columns()
+        del columns["seed"]
+        rows = [np.ascontiguousarray(c).reshape(len(self), -1) for c in columns.values()]
+        table = np.hstack([row.view(np.uint8) for row in rows if row.size])
+        return [blake2b(prefix + row.tobytes(), digest_size=_ROW_KEY_BYTES).digest() for row in table]
+
+    def seeded(self, base_seed):
+        """The same with a seed for each galaxy, made from its data and ``base_seed``."""
+        base = int(base_seed).to_bytes(16, "little")
+        digests = [blake2b(key + base, digest_size=8).digest() for key in self.row_keys()]
+        return replace(self, seed=np.frombuffer(b"".join(digests), dtype=np.uint64))
+
+    @property
+    def has_flux(self):
+        """Whether any band of a galaxy is usable (ndarray of bool of shape (n,))."""
+        return np.isfinite(self.flux).any(axis=1)
+
+    @property
+    def has_cutout(self):
+        """Whether any pixel of a galaxy is usable (ndarray of bool of shape (n,))."""
+        return (np.isfinite(self.cutout) & ~self.cutout_mask).any(axis=_STAMP_AXES)
+
+    @property
+    def has_spectrum(self):
+        """Whether any spectral pixel is usable (ndarray of bool of shape (n,))."""
+        return np.isfinite(self.spectrum_flux).any(axis=1)
+
+    @property
+    def has_redshift(self):
+        """Whether the redshift is known (ndarray of bool of shape (n,))."""
+        return np.isfinite(self.redshift)
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """What a backend found for a batch.
+
+    Parameters
+    ----------
+    samples : dict of str to ndarray of shape (n,), (n, m) or (1, m)
+        By quantity: m equally weighted draws for each galaxy (or once, for all of them), the
+        same draw number meaning the same model in every quantity; or bare point estimates,
+        which have no percentiles. NaN rows have no answer. R_V follows from A_V and E_BV and
+        is left out.
+    flags : ndarray of int of shape (n,), optional
+        Bits of `~dustest.data.FLAGS`.
+    extra : dict of str to ndarray of shape (n, ...), optional
+        Further columns for the result.
+    """
+
+    samples: dict
+    flags: np.ndarray | None = None
+    extra: dict = field(default_factory=dict)
+
+
+def make_batch(sample, rows=slice(None)):
+    """Bare arrays of some rows of a sample.
+
+    Parameters
+    ----------
+    sample : GalaxySample
+        From `~dustest.data.as_sample`.
+    rows : slice or ndarray of int, optional
+        Rows to take.
+
+    Returns
+    -------
+    batch : Batch
+        Without seeds.
+
+    Raises
+    ------
+    InputError
+        If cutouts of two bands differ in shape, or a surface brightness has no pixel scale.
+    """
+    sample = sample[rows]
+    n_rows = len(sample)
+    flux, flux_err = _photometry(sample)
+    spectrum, spectrum_err = _usable(
+        _array(sample, "spectrum_flux", SPECTRAL_UNIT), _array(sample, "spectrum_flux_err", SPECTRAL_UNIT)
+    )
+    cutouts = sample.cutout_bands
+    return Batch(
+        redshift=_vector(sample, "redshift"),
+        redshift_err=_vector(sample, "redshift_err"),
+        bands=sample.bands,
+        flux=flux,
+        flux_err=flux_err,
+        cutout_bands=cutouts,
+        cutout=_stamps(sample, "cutout", cutouts, np.nan),
+        cutout_err=_stamps(sample, "cutout_err", cutouts, np.nan),
+        cutout_mask=_stamps(sample, "cutout_mask", cutouts, False),
+        wavelength=_array(sample, "spectrum_wavelength", u.AA),
+        spectrum_flux=spectrum,
+        spectrum_flux_err=spectrum_err,
+        features=_array(sample, "features", None),
+        seed=np.zeros(n_rows, dtype=np.uint64),
+    )
+
+
+def _photometry(sample):
+    """Flux and error in nJy, both NaN where unusable."""
+    empty = np.empty((len(sample), 0))
+    stacks = [
+        [sample[f"{kind}_{band}"].to_value(FLUX_UNIT) for band in sample.bands]
+        for kind in ("flux", "flux_err")
+    ]
+    return _usable(*(np.stack(stack, axis=1) if stack else empty for stack in stacks))
+
+
+def _usable(flux, error):
+    """Flux and error with NaN in both where either cannot be used."""
+    good = np.isfinite(flux) & np.isfinite(error) & (error > 0)
+    return np.where(good, flux, np.nan), np.where(good, error, np.nan)
+
+
+def _vector(sample, name):
+    """One number a row; NaN where the column is absent."""
+    if name not in sample.colnames:
+        return np.full(len(sample), np.nan)
+    return np.asarray(sample[name], dtype=float)
+
+
+def _array(sample, name, unit):
+    """A 2-D column as floats in a unit; no columns where it is absent."""
+    if name not in sample.colnames:
+        return np.empty((len(sample), 0))
+    column = sample[name]
+    return np.asarray(column if unit is None else column.to_value(unit), dtype=float)
+
+
+def _stamps(sample, kind, bands, missing):
+    """Images of all bands, shape (n, n_bands, ny, nx), in nJy per pixel."""
+    shapes = {sample[f"cutout_{band}"].shape[1:] for band in bands}
+    if len(shapes) > 1:
+        msg = f"cutouts of all bands must have the same shape, got {sorted(shapes)}"
+        raise InputError(msg)
+    if not bands:
+        return np.empty((len(sample), 0, 0, 0), dtype=bool if missing is False else float)
+    shape = (len(sample), *shapes.pop())
+    stack = [
+        _stamp(sample, f"{kind}_{band}")
+        if f"{kind}_{band}" in sample.colnames
+        else np.full(shape, missing)
+        for band in bands
+    ]
+    return np.stack(stack, axis=1)
+
+
+def _stamp(sample, name):
+    """Images of one band as bare numbers."""
+    column = sample[name]
+    if column.dtype.kind == "b":
+        return np.asarray(column)
+    unit = getattr(column, "unit", None)
+    if unit is None:
+        return np.asarray(column, dtype=float)
+    if unit.is_equivalent(FLUX_UNIT):
+        return column.to_value(FLUX_UNIT)
+    if "pixel_scale" not in sample.colnames:
+        msg = (
+            f"column {name} is a surface brightness ({unit}), so the sample needs a column "
+            "pixel_scale in arcsec to turn it into a flux per pixel"
+        )
+        raise InputError(msg)
+    area = (sample["pixel_scale"] ** 2)[:, None, None]
+    return (column * area).to_value(FLUX_UNIT)

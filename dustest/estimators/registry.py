@@ -1,0 +1,100 @@
+"""Estimators by name, built in or from other packages, through one entry-point group."""
+
+import warnings
+from importlib.metadata import entry_points
+
+from dustest.data.errors import DustestWarning, InputError
+from dustest.estimators.base import DustEstimator
+
+__all__ = ["GROUP", "get_estimator", "list_estimators"]
+
+GROUP = "dustest.estimators"
+"""Entry-point group in which a package registers ``name = "module:Class"``."""
+
+
+def list_estimators():
+    """Names of all estimators that are installed.
+
+    Returns
+    -------
+    names : list of str
+        In alphabetical order. An estimator that cannot be loaded is left out with a warning.
+
+    Warns
+    -----
+    DustestWarning
+        If a registered estimator cannot be loaded, or is no `DustEstimator`.
+
+    Examples
+    --------
+    >>> import dustest
+    >>> "meurer" in dustest.list_estimators()
+    True
+    """
+    return sorted(name for name, entry in _entries().items() if _load(entry) is not None)
+
+
+def get_estimator(name, **parameters):
+    """Make an estimator by its registered name.
+
+    Parameters
+    ----------
+    name : str
+        One of `list_estimators`.
+    **parameters : dict
+        Parameters of the estimator.
+
+    Returns
+    -------
+    estimator : DustEstimator
+        A new estimator.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown, cannot be loaded, or does not take the parameters.
+
+    Examples
+    --------
+    >>> import dustest
+    >>> dustest.get_estimator("meurer", relation="Reddy15").relation
+    'Reddy15'
+    """
+    entries = _entries()
+    if name not in entries:
+        msg = f"name must be one of the installed estimators {sorted(entries)}, got {name!r}"
+        raise InputError(msg)
+    estimator_class = _load(entries[name])
+    if estimator_class is None:
+        msg = f"estimator {name!r} is registered as {entries[name].value!r} but cannot be loaded"
+        raise InputError(msg)
+    unknown = set(parameters) - set(estimator_class._get_param_names())
+    if unknown:
+        msg = (
+            f"{estimator_class.__name__} takes the parameters "
+            f"{estimator_class._get_param_names()}, got {sorted(unknown)}"
+        )
+        raise InputError(msg)
+    return estimator_class(**parameters)
+
+
+def _entries():
+    """Entry points by name."""
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
+def _load(entry):
+    """Class of an entry point; None and a warning where it is broken."""
+    try:
+        estimator_class = entry.load()
+    except Exception as error:  # somebody else's package must not break ours
+        return _refuse(entry, f"{type(error).__name__}: {error}")
+    if not (isinstance(estimator_class, type) and issubclass(estimator_class, DustEstimator)):
+        return _refuse(entry, "it is no subclass of DustEstimator")
+    return estimator_class
+
+
+def _refuse(entry, reason):
+    """Warn of a broken plugin."""
+    msg = f"estimator {entry.name!r} ({entry.value}) is left out: {reason}"
+    warnings.warn(msg, DustestWarning, stacklevel=4)
