@@ -44,7 +44,7 @@ if OFFLINE:
         ("py:.*", r"(scipy|sedpy|sklearn)\..*"),
         ("py:.*", rf"({'|'.join(sys.stdlib_module_names)})(\..*)?"),
         ("py:.*", rf"({'|'.join(dir(builtins))})"),
-        ("std:term", r"(astropy|numpy|python|scikit-learn)?:?.*"),
+        ("std:ref", "metadata_routing"),
     ]
 else:
     intersphinx_mapping["photutils"] = ("https://photutils.readthedocs.io/en/stable/", None)
@@ -72,41 +72,53 @@ sphinx_gallery_conf = {
 }
 
 
-def write_flags_table(_app):
-    """Write the table of the flags page from the records that the code itself uses."""
+def write_tables(_app):
+    """Write tables of the user guide from the records that the code itself uses."""
     from dustest.data import FLAGS
+    from dustest.estimators.meurer import IRX_BETA_RELATIONS
+    from dustest.validation import METRICS
 
-    rows = [
-        ".. list-table::",
-        "   :header-rows: 1",
-        "",
-        *_table_row("Bit", "Value", "Name", "Meaning"),
-    ]
-    for flag in FLAGS.values():
-        rows += _table_row(flag.bit, flag.value, f"``{flag.name}``", flag.description)
-    (HERE / "user_guide" / "_flags_table.rst").write_text("\n".join(rows) + "\n")
+    tables = {
+        "flags": [
+            ("Bit", "Value", "Name", "Meaning"),
+            *((f.bit, f.value, f"``{f.name}``", f.description) for f in FLAGS.values()),
+        ],
+        "metrics": [
+            ("Column", "Meaning"),
+            *((f"``{m.name}``", m.description) for m in METRICS.values()),
+        ],
+        "relations": [
+            ("Name", "a", "b", "Reference"),
+            *((f"``{r.name}``", r.a, r.b, r.reference) for r in IRX_BETA_RELATIONS.values()),
+        ],
+    }
+    for name, rows in tables.items():
+        (HERE / "user_guide" / f"_{name}_table.rst").write_text(_list_table(rows))
 
 
-def _table_row(*cells):
-    """Lines of one row of a list-table."""
-    return [f"   {'*' if number == 0 else ' '} - {cell}" for number, cell in enumerate(cells)]
+def _list_table(rows):
+    """A list-table of rows of cells, the first row being the header."""
+    lines = [".. list-table::", "   :header-rows: 1", ""]
+    for row in rows:
+        marks = ("* -", *("  -" for _ in row[1:]))
+        lines += [f"   {mark} {cell}" for mark, cell in zip(marks, row, strict=True)]
+    return "\n".join(lines) + "\n"
 
 
-def resolve_in_wing(app, env, node, contnode):
-    """Link ``dustest.wing.module.name`` to ``dustest.wing.name``, where it is documented."""
-    parts = node.get("reftarget", "").split(".")
-    if node.get("refdomain") != "py" or parts[0] != "dustest" or len(parts) < 4:
+def resolve_by_name(app, env, node, contnode):
+    """Link a public name to the one place where it is documented, wherever it was looked for."""
+    target = node.get("reftarget", "")
+    if node.get("refdomain") != "py" or not target.startswith("dustest."):
         return None
-    for target in (".".join(parts[:2] + parts[3:]), ".".join(parts[:2])):
-        found = env.domains["py"].resolve_xref(
-            env, node["refdoc"], app.builder, "obj", target, node, contnode
-        )
-        if found is not None:
-            return found
-    return None
+    python = env.domains["py"]
+    name = target.rsplit(".", 1)[-1]
+    homes = [full for full in python.objects if full.rsplit(".", 1)[-1] == name]
+    if len(homes) != 1:
+        return None
+    return python.resolve_xref(env, node["refdoc"], app.builder, "obj", homes[0], node, contnode)
 
 
 def setup(app):
     """Generate pages before Sphinx reads them, and mend links after."""
-    app.connect("builder-inited", write_flags_table)
-    app.connect("missing-reference", resolve_in_wing)
+    app.connect("builder-inited", write_tables)
+    app.connect("missing-reference", resolve_by_name)

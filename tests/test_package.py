@@ -91,6 +91,7 @@ class TestFace:
 class TestMetadata:
     def test_version_is_the_installed_one(self):
         assert dustest.__version__ == version("dustest")
+        assert dustest.__version__[0].isdigit()
 
     def test_built_in_estimators_register_like_any_plugin(self):
         registered = entry_points(group="dustest.estimators").names
