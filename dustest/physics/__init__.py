@@ -1,0 +1,50 @@
+"""The physics of dust: attenuation curves, synthetic photometry, and the UV slope."""
+
+from dustest.physics.attenuation import (
+    Calzetti00,
+    CharlotFall00,
+    DustLaw,
+    ExtinctionCurve,
+    Salim18,
+    a_lambda,
+    a_v_to_e_bv,
+    attenuation_ratio,
+    band_attenuation_ratio,
+    e_bv_to_a_v,
+    get_dust_law,
+    list_dust_laws,
+)
+from dustest.physics.photometry import band_flux, synthetic_photometry
+from dustest.physics.uv_slope import (
+    UV_WINDOWS,
+    PhotometricSlopes,
+    UVSlope,
+    fit_beta,
+    photometric_beta,
+    select_uv_bands,
+    spectral_beta,
+)
+
+__all__ = [
+    "UV_WINDOWS",
+    "Calzetti00",
+    "CharlotFall00",
+    "DustLaw",
+    "ExtinctionCurve",
+    "PhotometricSlopes",
+    "Salim18",
+    "UVSlope",
+    "a_lambda",
+    "a_v_to_e_bv",
+    "attenuation_ratio",
+    "band_attenuation_ratio",
+    "band_flux",
+    "e_bv_to_a_v",
+    "fit_beta",
+    "get_dust_law",
+    "list_dust_laws",
+    "photometric_beta",
+    "select_uv_bands",
+    "spectral_beta",
+    "synthetic_photometry",
+]

@@ -1,0 +1,506 @@
+"""The slope beta of the rest-frame ultraviolet continuum, f_lambda proportional to lambda^beta.
+
+Spectra are fitted in windows free of the Lyman-alpha break and of strong lines, photometry
+through the transmission curves of the bands inside the rest-frame ultraviolet. Both fits work on
+fluxes, not on their logarithms, so that noisy and negative values bias nothing.
+"""
+
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+from astropy import units as u
+from scipy.interpolate import CubicSpline
+
+from dustest.data.bands import get_band
+from dustest.data.errors import InputError
+
+__all__ = [
+    "UV_WINDOWS",
+    "PhotometricSlopes",
+    "UVSlope",
+    "fit_beta",
+    "photometric_beta",
+    "select_uv_bands",
+    "spectral_beta",
+]
+
+UV_RANGE = (1250.0, 3000.0)
+"""Rest-frame Angstrom in which the continuum is a power law, redward of Lyman alpha's wing."""
+
+UV_WINDOWS = {
+    # Calzetti, Kinney & Storchi-Bergmann 1994, ApJ 429, 582, table 2.
+    "calzetti": (
+        *((1268.0, 1284.0), (1309.0, 1316.0), (1342.0, 1371.0), (1407.0, 1515.0)),
+        *((1562.0, 1583.0), (1677.0, 1740.0), (1760.0, 1833.0), (1866.0, 1890.0)),
+        *((1930.0, 1950.0), (2400.0, 2580.0)),
+    ),
+    # Wide enough for the NIRSpec prism; beyond the damping wing, without C III] 1909.
+    "broad": ((1400.0, 1860.0), (1955.0, 2580.0)),
+}
+"""Windows by name, as pairs of rest-frame Angstrom."""
+
+# N IV], C IV, He II, O III], N III], C III], C II] and [O II].
+_LINES = np.array([1486.0, 1549.5, 1640.4, 1663.5, 1750.0, 1908.0, 2326.0, 2471.0])
+_LINE_HALF_WIDTH = 20.0
+_MIN_PIXELS = 5
+_MIN_BANDS = 2
+_MIN_SPAN = 0.5
+_BETA_NODES = np.linspace(-10.0, 8.0, 73)
+_CHUNK = 65_536
+
+
+@dataclass(frozen=True)
+class UVSlope:
+    """The slope of one spectrum.
+
+    Parameters
+    ----------
+    beta : float
+        The slope.
+    beta_err : float
+        Its standard error, enlarged by sqrt(chi2 / dof) where that is above one: errors of
+        neighbouring pixels are correlated, and weak lines remain.
+    chi2 : float
+        Chi-squared of the fit, with the errors as given.
+    n_pixels : int
+        Number of pixels that were fitted.
+    """
+
+    beta: float
+    beta_err: float
+    chi2: float
+    n_pixels: int
+
+
+@dataclass(frozen=True, eq=False)
+class PhotometricSlopes:
+    """The slopes of many galaxies, from photometry.
+
+    Parameters
+    ----------
+    beta : ndarray of shape (n,)
+        The slopes; NaN where ``ok`` is False.
+    beta_err : ndarray of shape (n,)
+        Their standard errors, from the errors as given.
+    chi2 : ndarray of shape (n,)
+        Chi-squared of each fit; zero with two bands.
+    n_bands : ndarray of int of shape (n,)
+        Number of bands inside the rest-frame ultraviolet with usable fluxes.
+    ok : ndarray of bool of shape (n,)
+        False where fewer than two bands were usable, the flux is not positive, or the slope
+        lies outside -10 to 8.
+    """
+
+    beta: np.ndarray
+    beta_err: np.ndarray
+    chi2: np.ndarray
+    n_bands: np.ndarray
+    ok: np.ndarray
+
+
+def fit_beta(spectrum, redshift, windows="broad", *, mask_lines=None):
+    """Fit the UV slope of a spectrum.
+
+    Parameters
+    ----------
+    spectrum : object
+        Anything with Quantities ``wavelength`` (observed frame), ``flux`` and ``flux_err`` of
+        shape (n_wave,), such as `dustest.io.read_spectrum` gives; flux density per unit
+        wavelength or frequency.
+    redshift : float
+        Redshift of the galaxy.
+    windows : {"broad", "calzetti"} or array_like of shape (n_windows, 2), optional
+        Rest-frame windows in Angstrom. ``"broad"`` (1400-1860 and 1955-2580) suits the NIRSpec
+        prism; ``"calzetti"`` are the ten windows of Calzetti et al. (1994).
+    mask_lines : bool, optional
+        Leave out 20 Angstrom on both sides of the strong emission lines. By default done except
+        for ``"calzetti"``, whose windows were drawn around them.
+
+    Returns
+    -------
+    UVSlope
+        Slope, error, chi-squared and number of pixels.
+
+    Raises
+    ------
+    InputError
+        If the spectrum bears no Quantities of fitting units, the redshift is negative or not
+        finite, the windows are not known, the spectrum does not cover the rest-frame
+        ultraviolet, or it holds no positive flux there.
+
+    References
+    ----------
+    Calzetti, Kinney & Storchi-Bergmann 1994, ApJ 429, 582.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> import numpy as np
+    >>> from astropy import units as u
+    >>> from dustest.physics import fit_beta
+    >>> wavelength = np.linspace(0.6, 5.3, 700) * u.um
+    >>> flux = wavelength.value**-2.1 * 1e-20 * u.Unit("erg s-1 cm-2 AA-1")
+    >>> spectrum = SimpleNamespace(wavelength=wavelength, flux=flux, flux_err=0.1 * flux)
+    >>> round(fit_beta(spectrum, redshift=7.0).beta, 3)
+    -2.1
+    """
+    f_lambda = u.erg / u.s / u.cm**2 / u.AA
+    try:
+        wavelength = spectrum.wavelength.to(u.AA)
+        density = u.spectral_density(wavelength)
+        flux = spectrum.flux.to_value(f_lambda, density)
+        flux_err = spectrum.flux_err.to_value(f_lambda, density)
+    except (AttributeError, u.UnitConversionError) as error:
+        msg = (
+            "spectrum must have wavelength, flux and flux_err as Quantities of length and of "
+            "spectral flux density, as read_spectrum gives them"
+        )
+        raise InputError(msg) from error
+    return spectral_beta(
+        wavelength.value, flux, flux_err, redshift, windows, mask_lines=mask_lines
+    )
+
+
+def spectral_beta(wavelength, flux, flux_err, redshift, windows="broad", *, mask_lines=None):
+    """Fit the UV slope of a spectrum given as bare arrays.
+
+    Pixels with a missing flux, or with a missing, infinite or not positive error, are left out,
+    and so is all below 1250 Angstrom, whatever the windows.
+
+    Parameters
+    ----------
+    wavelength : array_like of shape (n_wave,)
+        Observed-frame wavelengths in Angstrom.
+    flux : array_like of shape (n_wave,)
+        Flux density per unit wavelength, on any scale.
+    flux_err : array_like of shape (n_wave,)
+        Its standard errors.
+    redshift : float
+        Redshift of the galaxy.
+    windows : {"broad", "calzetti"} or array_like of shape (n_windows, 2), optional
+        Rest-frame windows in Angstrom, see `fit_beta`.
+    mask_lines : bool, optional
+        Leave out the strong emission lines, see `fit_beta`.
+
+    Returns
+    -------
+    UVSlope
+        Slope, error, chi-squared and number of pixels.
+
+    Raises
+    ------
+    InputError
+        If the shapes differ, the redshift is negative or not finite, the windows are not known,
+        the spectrum does not cover the rest-frame ultraviolet, or it holds no positive flux
+        there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.physics import spectral_beta
+    >>> wavelength = np.linspace(6000.0, 30000.0, 400)
+    >>> slope = spectral_beta(wavelength, wavelength**-1.7, 0.1 * wavelength**-1.7, 6.5)
+    >>> round(slope.beta, 3), slope.n_pixels
+    (-1.7, 102)
+    """
+    wavelength, flux, flux_err = (
+        np.asarray(values, dtype=float) for values in (wavelength, flux, flux_err)
+    )
+    if wavelength.ndim != 1 or not wavelength.shape == flux.shape == flux_err.shape:
+        msg = (
+            "wavelength, flux and flux_err must be one-dimensional and of equal length, got "
+            f"shapes {wavelength.shape}, {flux.shape} and {flux_err.shape}"
+        )
+        raise InputError(msg)
+    _check_redshift(redshift)
+    ranges = _window_ranges(windows)
+    if mask_lines is None:
+        mask_lines = not (isinstance(windows, str) and windows == "calzetti")
+    rest = wavelength / (1.0 + redshift)
+    use = _usable(flux, flux_err) & _in_windows(rest, ranges, mask_lines=mask_lines)
+    _check_coverage(rest[use], ranges, redshift)
+    return _fit_spectrum(rest[use], flux[use], flux_err[use])
+
+
+def photometric_beta(flux, flux_err, bands, redshift):
+    """Fit the UV slopes of many galaxies to their photometry.
+
+    A power law is integrated through the transmission curve of each band that lies inside the
+    rest-frame ultraviolet (see `select_uv_bands`), and fitted to the fluxes weighted by their
+    errors. Missing fluxes, and missing, infinite or not positive errors, leave the band out.
+
+    Parameters
+    ----------
+    flux : array_like or `~astropy.units.Quantity` of shape (n, n_bands)
+        Flux density per unit frequency, on any linear scale (nJy).
+    flux_err : array_like or `~astropy.units.Quantity` of shape (n, n_bands)
+        Standard errors, on the same scale.
+    bands : sequence of str or Band
+        The bands, see `dustest.data.bands.get_band`.
+    redshift : array_like of shape (n,)
+        Redshifts; a missing or negative one leaves its galaxy without a slope.
+
+    Returns
+    -------
+    PhotometricSlopes
+        Slopes, errors, chi-squared, number of bands, and which galaxies could be fitted.
+
+    Raises
+    ------
+    InputError
+        If the shapes do not fit, a unit is no flux density, or a band is not known or repeated.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.physics import photometric_beta
+    >>> flux = np.array([[10.0, 10.5, 11.0], [10.0, np.nan, 11.0]])
+    >>> slopes = photometric_beta(flux, 0.1 * flux, ["F115W", "F150W", "F200W"], [7.2, 6.2])
+    >>> slopes.beta.round(2), slopes.n_bands, slopes.ok
+    (array([-1.83,   nan]), array([2, 1]), array([ True, False]))
+    """
+    flux, flux_err = _linear_fluxes(flux, flux_err)
+    curves = [get_band(band) for band in bands]
+    if len(set(curves)) < len(curves):
+        msg = f"bands must differ, got {', '.join(curve.name for curve in curves)}"
+        raise InputError(msg)
+    redshift = np.asarray(redshift, dtype=float)
+    expected = (redshift.size, len(curves))
+    if redshift.ndim != 1 or not flux.shape == flux_err.shape == expected:
+        msg = (
+            "flux and flux_err must have shape (n, n_bands) and redshift shape (n,), got "
+            f"{flux.shape}, {flux_err.shape} and {redshift.shape} for {len(curves)} bands"
+        )
+        raise InputError(msg)
+    use = _usable(flux, flux_err) & select_uv_bands(curves, redshift)
+    if use.size == 0:
+        return _no_slopes(redshift.size)
+    log_shape = _band_power_laws(curves)
+    chunks = [slice(start, start + _CHUNK) for start in range(0, len(flux), _CHUNK)]
+    parts = [_fit_rows(log_shape, flux[rows], flux_err[rows], use[rows]) for rows in chunks]
+    beta, beta_err, chi2, ok = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return PhotometricSlopes(beta, beta_err, chi2, use.sum(axis=1), ok)
+
+
+def select_uv_bands(bands, redshift):
+    """Tell which bands lie inside the rest-frame ultraviolet.
+
+    A band qualifies if its blue edge (one per cent of the peak) lies redward of 1250 Angstrom in
+    the rest frame, so that neither the Lyman-alpha break nor its damping wing enters, and its
+    red edge (half of the peak) blueward of 3000 Angstrom; beyond, in the faint end of a band, the
+    continuum is still close to the power law.
+
+    Parameters
+    ----------
+    bands : sequence of str or Band
+        The bands, see `dustest.data.bands.get_band`.
+    redshift : array_like of shape (n,)
+        Redshifts; none qualifies at a missing or negative one.
+
+    Returns
+    -------
+    ndarray of bool of shape (n, n_bands)
+        True where a band qualifies.
+
+    Raises
+    ------
+    InputError
+        If a band is not known.
+
+    Examples
+    --------
+    >>> from dustest.physics import select_uv_bands
+    >>> select_uv_bands(["F090W", "F115W", "F150W", "F200W", "F277W"], [6.0, 7.5])
+    array([[False,  True,  True, False, False],
+           [False, False,  True,  True, False]])
+    """
+    curves = [get_band(band) for band in bands]
+    stretch = 1.0 + np.asarray(redshift, dtype=float)[:, np.newaxis]
+    blue = np.array([curve.edges(0.01)[0] for curve in curves])
+    red = np.array([curve.edges(0.5)[1] for curve in curves])
+    return (blue >= UV_RANGE[0] * stretch) & (red <= UV_RANGE[1] * stretch) & (stretch >= 1.0)
+
+
+def _check_redshift(redshift):
+    """Refuse what is not one finite number from zero up."""
+    scalar = np.ndim(redshift) == 0 and isinstance(redshift, Real)
+    if not (scalar and np.isfinite(redshift) and redshift >= 0):
+        msg = f"redshift must be one finite number, not negative, got {redshift!r}"
+        raise InputError(msg)
+
+
+def _window_ranges(windows):
+    """Windows as an array of shape (n_windows, 2)."""
+    if isinstance(windows, str):
+        if windows not in UV_WINDOWS:
+            msg = (
+                f"windows must be one of {', '.join(UV_WINDOWS)} or an array of shape "
+                f"(n_windows, 2), got {windows!r}"
+            )
+            raise InputError(msg)
+        windows = UV_WINDOWS[windows]
+    if isinstance(windows, u.Quantity) and windows.unit.is_equivalent(u.AA):
+        windows = windows.to_value(u.AA)
+    ranges = np.asarray(windows)
+    right_form = ranges.ndim == 2 and ranges.shape[1] == 2 and ranges.dtype.kind in "iuf"
+    if not right_form or isinstance(windows, u.Quantity) or not np.all(ranges.T[0] < ranges.T[1]):
+        msg = (
+            "windows must be an array of shape (n_windows, 2) in Angstrom, each window from "
+            "blue to red"
+        )
+        raise InputError(msg)
+    return ranges
+
+
+def _in_windows(rest, ranges, *, mask_lines):
+    """Pixels inside the windows, redward of Lyman alpha, and away from lines where asked."""
+    pixels = rest[:, np.newaxis]
+    inside = np.any((pixels >= ranges[:, 0]) & (pixels <= ranges[:, 1]), axis=1)
+    inside &= rest >= UV_RANGE[0]
+    if mask_lines:
+        inside &= np.all(np.abs(pixels - _LINES) > _LINE_HALF_WIDTH, axis=1)
+    return inside
+
+
+def _check_coverage(rest, ranges, redshift):
+    """Refuse pixels that do not span at least half of the windows, in log wavelength."""
+    low, high = max(ranges.min(), UV_RANGE[0]), ranges.max()
+    spanned = np.log(rest.max() / rest.min()) if rest.size >= _MIN_PIXELS else 0.0
+    if spanned < _MIN_SPAN * np.log(high / low):
+        reach = f"reach only from {rest.min():.0f} to {rest.max():.0f}" if rest.size else "none"
+        msg = (
+            f"spectrum does not cover the rest-frame ultraviolet at redshift {redshift:g}: of "
+            f"its usable pixels between {low:.0f} and {high:.0f} Angstrom ({rest.size}) "
+            f"{reach}; the slope needs at least {_MIN_PIXELS} over half of that range"
+        )
+        raise InputError(msg)
+
+
+def _fit_spectrum(rest, flux, flux_err):
+    """Slope of selected pixels."""
+    offset = np.log(rest / rest.mean())
+
+    def log_shape(beta):
+        shape = beta[:, np.newaxis] * offset
+        return shape, np.broadcast_to(offset, shape.shape)
+
+    use = np.ones((1, rest.size), dtype=bool)
+    beta, beta_err, chi2, ok = _fit_rows(log_shape, flux[np.newaxis], flux_err[np.newaxis], use)
+    if not ok[0]:
+        msg = "spectrum must have positive flux in the windows of the rest-frame ultraviolet"
+        raise InputError(msg)
+    inflation = max(1.0, np.sqrt(chi2[0] / (rest.size - 2)))
+    return UVSlope(float(beta[0]), float(beta_err[0] * inflation), float(chi2[0]), rest.size)
+
+
+def _linear_fluxes(flux, flux_err):
+    """Fluxes and errors as bare arrays, in nJy where they bear units."""
+    try:
+        return tuple(
+            np.asarray(values.to_value(u.nJy) if isinstance(values, u.Quantity) else values, float)
+            for values in (flux, flux_err)
+        )
+    except (u.UnitConversionError, TypeError, ValueError) as error:
+        msg = "flux and flux_err must be numbers or a flux density per unit frequency"
+        raise InputError(msg) from error
+
+
+def _usable(flux, flux_err):
+    """Values with a finite flux and a finite positive error."""
+    return np.isfinite(flux) & np.isfinite(flux_err) & (flux_err > 0)
+
+
+def _no_slopes(n):
+    """The result for galaxies without a single band."""
+    nothing = np.full(n, np.nan)
+    none = np.zeros(n, dtype=int)
+    return PhotometricSlopes(nothing, nothing.copy(), nothing.copy(), none, none.astype(bool))
+
+
+def _band_power_laws(curves):
+    """Log of f_nu through each band, and its derivative, as functions of beta.
+
+    A power law has no scale of its own, so the redshift moves its amplitude only: one smooth
+    function of beta per band serves galaxies at all redshifts.
+    """
+    middle = np.exp(np.mean([np.log(curve.pivot) for curve in curves]))
+    table = np.stack([_log_band_flux(curve, middle) for curve in curves], axis=1)
+    spline = CubicSpline(_BETA_NODES, table)
+    slope = spline.derivative()
+    return lambda beta: (spline(beta), slope(beta))
+
+
+def _log_band_flux(curve, middle):
+    """Log of the mean f_nu of power laws through one band, at the nodes in beta."""
+    # f_nu = lambda^2 f_lambda / c, and a photon counter weights it by dlambda / lambda.
+    weight = curve.transmission / curve.wavelength
+    power_laws = (curve.wavelength / middle) ** (_BETA_NODES[:, np.newaxis] + 2.0)
+    passed = np.trapezoid(weight * power_laws, curve.wavelength, axis=1)
+    return np.log(passed / np.trapezoid(weight, curve.wavelength))
+
+
+def _fit_rows(log_shape, flux, flux_err, use):
+    """Fit amplitude * exp(log_shape(beta)) to every row, by weighted least squares.
+
+    ``log_shape`` gives, for beta of shape (m,), two arrays of shape (m, n_points): the log of
+    the model and its derivative. Returns beta, its error, chi-squared and success, per row.
+    """
+    # In units of the largest error of the row, so that no flux scale over- or underflows.
+    flux_err = np.where(use, flux_err, 0.0)
+    scale = flux_err.max(axis=1, keepdims=True, initial=0.0)
+    scale[scale == 0.0] = 1.0
+    weight = np.divide(scale, flux_err, out=np.zeros(flux.shape), where=use) ** 2
+    flux = np.where(use, flux, 0.0) / scale
+    best, ok = _best_nodes(log_shape, flux, weight)
+    ok &= use.sum(axis=1) >= _MIN_BANDS
+    beta = np.full(len(flux), np.nan)
+    beta_err, chi2 = beta.copy(), beta.copy()
+    fitted = _refine(log_shape, flux[ok], weight[ok], best[ok])
+    beta[ok], beta_err[ok], chi2[ok] = fitted
+    return beta, beta_err, chi2, ok
+
+
+def _best_nodes(log_shape, flux, weight):
+    """The node in beta of least chi-squared with a positive amplitude; False where none is."""
+    model = np.exp(log_shape(_BETA_NODES)[0])
+    overlap = (weight * flux) @ model.T
+    norm = weight @ (model**2).T
+    # With the best amplitude, chi-squared falls short of its maximum by overlap^2 / norm.
+    positive = (overlap > 0) & (norm > 0)
+    gain = np.where(positive, overlap, 0.0) ** 2 / np.where(positive, norm, 1.0)
+    best = gain.argmax(axis=1)
+    inside = (best > 0) & (best < _BETA_NODES.size - 1)
+    return best, inside & (gain.max(axis=1) > 0)
+
+
+def _refine(log_shape, flux, weight, best):
+    """Gauss-Newton in beta between the neighbours of the best node, the amplitude eliminated."""
+    beta, low, high = (_BETA_NODES[best + shift] for shift in (0, -1, 1))
+    for _ in range(60):
+        score, information, _ = _score(log_shape, flux, weight, beta)
+        low = np.where(score > 0, beta, low)
+        high = np.where(score > 0, high, beta)
+        step = beta + score / information
+        step = np.where((step >= low) & (step <= high), step, 0.5 * (low + high))
+        change, beta = np.abs(step - beta), step
+        if np.all(change < 1e-9):
+            break
+    _, information, chi2 = _score(log_shape, flux, weight, beta)
+    return beta, information**-0.5, chi2
+
+
+def _score(log_shape, flux, weight, beta):
+    """Minus half the derivative of chi-squared in beta, its Fisher information, chi-squared."""
+    shape, slope = log_shape(beta)
+    model = np.exp(shape)
+    power = weight * model**2
+    norm = power.sum(axis=1, keepdims=True)
+    model = model * (weight * flux * model).sum(axis=1, keepdims=True) / norm
+    tilt = model * (slope - (power * slope).sum(axis=1, keepdims=True) / norm)
+    residual = flux - model
+    return (
+        (weight * tilt * residual).sum(axis=1),
+        (weight * tilt**2).sum(axis=1),
+        (weight * residual**2).sum(axis=1),
+    )

@@ -1,0 +1,222 @@
+"""Tests of the bands: names, curves, and the way to curves that do not come along."""
+
+import pickle
+import sys
+
+import numpy as np
+import pytest
+from astropy.table import Table
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dustest.data.bands import Band, canonical_name, get_band, list_bands
+from dustest.data.errors import InputError, MissingDependencyError, ReadError
+
+# Published pivot wavelengths in Angstrom: JWST and HST user documentation (STScI).
+PIVOTS = {
+    "F090W": 9010,
+    "F115W": 11540,
+    "F150W": 15010,
+    "F200W": 19900,
+    "F277W": 27860,
+    "F335M": 33650,
+    "F356W": 35630,
+    "F410M": 40920,
+    "F444W": 44210,
+    "F435W": 4329,
+    "F606W": 5922,
+    "F814W": 8046,
+    "F336W": 3355,
+    "F105W": 10551,
+    "F125W": 12486,
+    "F140W": 13923,
+    "F160W": 15369,
+    "F770W": 76390,
+    "NIRISS_F115W": 11500,
+    "NIRISS_F150W": 14980,
+}
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        ("name", "expected"),
+        [
+            ("F277W", "F277W"),
+            ("f115w", "F115W"),
+            ("NRC_F090W", "F090W"),
+            ("nircam_f115w", "F115W"),
+            ("jwst_nircam_f444w", "F444W"),
+            ("JWST/NIRCam.F115W", "F115W"),
+            ("f115w-clear", "F115W"),
+            ("ACS_F606W", "F606W"),
+            ("HST_F606W", "F606W"),
+            ("HST/ACS_WFC.F814W", "F814W"),
+            ("HST/WFC3_IR.F160W", "F160W"),
+            ("HST/WFC3_UVIS.F336W", "F336W"),
+            ("wfc3_uvis_f814w", "WFC3_UVIS_F814W"),
+            ("f814wu", "WFC3_UVIS_F814W"),
+            ("JWST/NIRISS.F150W", "NIRISS_F150W"),
+            ("f150wn-clear", "NIRISS_F150W"),
+            ("JWST/NIRISS.F380M", "F380M"),
+            ("JWST/MIRI.F770W", "F770W"),
+            ("F164N", "F164N"),
+            ("HST/WFC3_IR.F164N", "WFC3_IR_F164N"),
+            ("Paranal/VISTA.Ks", "Paranal__VISTA__Ks"),
+            ("HST/ACS_WFC.F814W_77", "HST__ACS_WFC__F814W_77"),
+        ],
+    )
+    def test_spellings(self, name, expected):
+        assert canonical_name(name) == expected
+        assert canonical_name(expected) == expected
+
+    @given(
+        name=st.sampled_from(list_bands()),
+        flips=st.lists(st.booleans(), min_size=16, max_size=16),
+        separator=st.sampled_from(["_", "-", ".", "/", " "]),
+    )
+    def test_case_and_separators_do_not_matter(self, name, flips, separator):
+        letters = [a.lower() if flip else a for a, flip in zip(name, flips, strict=False)]
+        assert canonical_name("".join(letters).replace("_", separator)) == name
+
+    @pytest.mark.parametrize("name", list_bands())
+    def test_svo_identifier_leads_back(self, name):
+        assert canonical_name(get_band(name).svo_id) == name
+
+    def test_typo_names_neighbours(self):
+        with pytest.raises(InputError, match="did you mean F277W"):
+            canonical_name("F276W")
+
+    @pytest.mark.parametrize("name", ["", "flux", "F606", "jwst_moda_f090w", "acs_f277w"])
+    def test_unknown(self, name):
+        with pytest.raises(InputError, match="is not a known band"):
+            get_band(name)
+
+    @pytest.mark.parametrize("name", [None, 277, ["F277W"], b"F277W"])
+    def test_no_text(self, name):
+        with pytest.raises(InputError, match="must be the name of a band"):
+            canonical_name(name)
+
+    @given(st.text(max_size=30))
+    def test_any_text_gives_a_name_or_an_input_error(self, text):
+        try:
+            name = canonical_name(text)
+        except InputError:
+            return
+        assert canonical_name(name) == name
+
+
+class TestCurves:
+    @pytest.mark.parametrize(("name", "pivot"), PIVOTS.items())
+    def test_published_pivots(self, name, pivot):
+        assert get_band(name).pivot == pytest.approx(pivot, rel=0.01)
+
+    @pytest.mark.parametrize("name", list_bands())
+    def test_every_listed_band(self, name):
+        band = get_band(name)
+        blue, red = band.edges(0.5)
+        wide_blue, wide_red = band.edges(0.01)
+        assert band.name == name
+        assert wide_blue <= blue < band.pivot < red <= wide_red
+        assert 0 < band.effective_width < wide_red - wide_blue
+
+    def test_all_instruments_are_listed(self):
+        prefixes = {get_band(name).svo_id.rpartition(".")[0] for name in list_bands()}
+        assert prefixes == {
+            *("JWST/NIRCam", "JWST/NIRISS", "JWST/MIRI"),
+            *("HST/ACS_WFC", "HST/WFC3_IR", "HST/WFC3_UVIS"),
+        }
+
+    def test_nircam_is_the_mean_of_the_modules(self):
+        from sedpy.observate import Filter
+
+        pivots = [Filter(f"jwst_mod{module}_f277w").wave_pivot for module in "ab"]
+        assert min(pivots) < get_band("F277W").pivot < max(pivots)
+
+    def test_pivot_agrees_with_sedpy(self):
+        from sedpy.observate import Filter
+
+        assert get_band("F200W").pivot == pytest.approx(Filter("jwst_f200w").wave_pivot, rel=1e-6)
+
+    def test_top_hat(self):
+        band = Band("top", "my/own.top", np.linspace(1000, 2000, 2001), np.ones(2001))
+        assert band.pivot == pytest.approx(np.sqrt(1.5e6 / np.log(2)), rel=1e-6)
+        assert band.effective_width == pytest.approx(1000)
+        assert band.edges(0.5) == (1000, 2000)
+
+    def test_one_object_for_all_spellings(self):
+        assert get_band("f277w") is get_band("JWST/NIRCam.F277W")
+        assert get_band(get_band("F277W")) is get_band("F277W")
+
+    def test_pickle_and_equality(self):
+        band = get_band("F277W")
+        copy = pickle.loads(pickle.dumps(band))
+        assert copy == band
+        assert copy.pivot == band.pivot
+        assert len({copy, band, get_band("NIRISS_F277W")}) == 2
+
+    def test_curves_are_read_only(self):
+        with pytest.raises(ValueError, match="read-only"):
+            get_band("F277W").transmission[0] = 1.0
+
+    @pytest.mark.parametrize("level", [0.0, -0.1, 1.5, np.nan])
+    def test_level_outside_its_range(self, level):
+        with pytest.raises(InputError, match="level must be"):
+            get_band("F277W").edges(level)
+
+    @pytest.mark.parametrize(
+        ("wavelength", "transmission", "message"),
+        [
+            ([1.0, 2.0, 3.0], [1.0, 1.0], "equal length"),
+            ([1.0], [1.0], "at least 2"),
+            ([2.0, 1.0], [1.0, 1.0], "ascend strictly"),
+            ([1.0, 1.0], [1.0, 1.0], "ascend strictly"),
+            ([1.0, 2.0], [1.0, np.nan], "finite"),
+        ],
+    )
+    def test_bad_curve(self, wavelength, transmission, message):
+        with pytest.raises(InputError, match=message):
+            Band("bad", "my/own.bad", wavelength, transmission)
+
+
+class TestVirtualObservatory:
+    @pytest.fixture
+    def service(self, monkeypatch):
+        """Replaces the service's answer; what is set to an exception is raised."""
+        svo_fps = pytest.importorskip("astroquery.svo_fps")
+        answers = {}
+
+        def get_transmission_data(svo_id):
+            answer = answers[svo_id]
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        monkeypatch.setattr(svo_fps.SvoFps, "get_transmission_data", get_transmission_data)
+        return answers
+
+    def test_fetches_a_curve(self, service):
+        wavelength, transmission = [2e4, 2.1e4, 2.1e4, 2.2e4], [0.0, 0.8, 0.8, 0.0]
+        service["Test/One.Ks"] = Table(
+            {"Wavelength": wavelength, "Transmission": transmission}, units={"Wavelength": "AA"}
+        )
+        band = get_band("Test/One.Ks")
+        assert (band.name, band.svo_id) == ("Test__One__Ks", "Test/One.Ks")
+        assert band.pivot == pytest.approx(2.1e4, rel=1e-3)
+        assert get_band("Test__One__Ks") is band
+
+    def test_narrow_filter_by_short_name(self, service):
+        service["JWST/NIRCam.F187N"] = Table(
+            {"Wavelength": [18600.0, 18740.0, 18900.0], "Transmission": [0.0, 0.4, 0.0]}
+        )
+        assert get_band("f187n").name == "F187N"
+
+    @pytest.mark.parametrize("error", [ConnectionError("no network"), IndexError("unknown id")])
+    def test_no_answer(self, service, error):
+        service["Test/Two.Ks"] = error
+        with pytest.raises(ReadError, match=r"gave no curve for band 'Test/Two\.Ks'"):
+            get_band("Test/Two.Ks")
+
+    def test_without_astroquery(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "astroquery.svo_fps", None)
+        with pytest.raises(MissingDependencyError, match="pip install astroquery"):
+            get_band("Test/Three.Ks")
