@@ -44,7 +44,7 @@ if OFFLINE:
         ("py:.*", r"(scipy|sedpy|sklearn)\..*"),
         ("py:.*", rf"({'|'.join(sys.stdlib_module_names)})(\..*)?"),
         ("py:.*", rf"({'|'.join(dir(builtins))})"),
-        ("std:ref", "metadata_routing"),
+        ("std:(ref|term)", "metadata_routing|meta-estimator"),
     ]
 else:
     intersphinx_mapping["photutils"] = ("https://photutils.readthedocs.io/en/stable/", None)
@@ -76,12 +76,17 @@ def write_tables(_app):
     """Write tables of the user guide from the records that the code itself uses."""
     from dustest.data import FLAGS
     from dustest.estimators.meurer import IRX_BETA_RELATIONS
+    from dustest.io.layouts import LAYOUTS
     from dustest.validation import METRICS
 
     tables = {
         "flags": [
             ("Bit", "Value", "Name", "Meaning"),
             *((f.bit, f.value, f"``{f.name}``", f.description) for f in FLAGS.values()),
+        ],
+        "layouts": [
+            ("Name", "Columns", "Unit"),
+            *((f"``{lay.name}``", lay.description, lay.unit or "declared") for lay in LAYOUTS),
         ],
         "metrics": [
             ("Column", "Meaning"),
