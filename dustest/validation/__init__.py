@@ -1,0 +1,17 @@
+"""How well estimates agree with the truth and with each other: tables in, tables out."""
+
+from dustest.validation.comparison import compare_tables, flag_counts
+from dustest.validation.disagreement import largest_disagreements
+from dustest.validation.matching import match_rows
+from dustest.validation.metrics import METRICS, Metric, compute_metrics, split_normal_interval
+
+__all__ = [
+    "METRICS",
+    "Metric",
+    "compare_tables",
+    "compute_metrics",
+    "flag_counts",
+    "largest_disagreements",
+    "match_rows",
+    "split_normal_interval",
+]

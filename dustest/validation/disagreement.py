@@ -1,0 +1,82 @@
+"""The galaxies on which estimators disagree most."""
+
+import numpy as np
+from astropy.table import Column, QTable
+
+from dustest.data.errors import InputError
+from dustest.data.quantities import QUANTITIES
+from dustest.validation.matching import gives, match_rows, values_of
+
+__all__ = ["largest_disagreements"]
+
+
+def largest_disagreements(tables, quantity, *, n_rows=10):
+    """Galaxies for which the estimates of a quantity differ most.
+
+    Parameters
+    ----------
+    tables : dict of str to Table
+        Results by name; those that do not give the quantity are left out. Rows are paired as
+        `compare_tables` does.
+    quantity : str
+        A key of `~dustest.data.QUANTITIES`.
+    n_rows : int, optional
+        Most galaxies to list.
+
+    Returns
+    -------
+    table : QTable
+        ``id``, the estimate of every table, and ``spread``, the largest estimate minus the
+        smallest, in descending order. Galaxies with fewer than two estimates are left out.
+
+    Raises
+    ------
+    InputError
+        If the quantity is unknown, a table is named like one of the other columns, or rows
+        cannot be paired.
+
+    Examples
+    --------
+    >>> from dustest.data import DustTable
+    >>> from dustest.validation import largest_disagreements
+    >>> one = DustTable.from_quantities([1, 2, 3], {"A_V": [0.2, 0.5, 0.9]})
+    >>> two = DustTable.from_quantities([1, 2, 3], {"A_V": [0.3, 0.5, 0.4]})
+    >>> table = largest_disagreements({"one": one, "two": two}, "A_V", n_rows=2)
+    >>> table["id"].tolist(), table["spread"].round(1)
+    ([3, 1], <Quantity [0.5, 0.1] mag>)
+    """
+    if quantity not in QUANTITIES:
+        msg = f"quantity must be one of {tuple(QUANTITIES)}, got {quantity!r}"
+        raise InputError(msg)
+    if {"id", "spread"} & set(tables):
+        msg = f"no estimator may be named 'id' or 'spread', got {tuple(tables)}; rename it"
+        raise InputError(msg)
+    giving = {name: table for name, table in tables.items() if gives(table, quantity)}
+    if not giving:
+        return QTable(names=["id", "spread"], dtype=[str, float])
+    ids = max((table["id"] for table in giving.values()), key=len)
+    columns = {name: _aligned(table, quantity, ids) for name, table in giving.items()}
+    spread = _spread(np.stack(list(columns.values())))
+    order = np.argsort(-spread, kind="stable")[: min(n_rows, np.count_nonzero(spread > -np.inf))]
+    unit = QUANTITIES[quantity].unit
+    result = QTable({"id": Column(np.asarray(ids)[order])})
+    for name, values in (columns | {"spread": spread}).items():
+        result[name] = values[order] if unit is None else values[order] << unit
+    return result
+
+
+def _aligned(table, quantity, ids):
+    """Estimates of a table at the rows of the longest one, NaN where it has no such galaxy."""
+    rows, positions = match_rows(table["id"], ids)
+    values = np.full(len(ids), np.nan)
+    values[positions] = values_of(table, quantity)[rows]
+    return values
+
+
+def _spread(values):
+    """Largest minus smallest of each column of (n_tables, n); -inf with fewer than two."""
+    finite = np.isfinite(values)
+    highest = np.where(finite, values, -np.inf).max(axis=0)
+    lowest = np.where(finite, values, np.inf).min(axis=0)
+    enough = finite.sum(axis=0) > 1
+    return np.where(enough, highest - lowest, -np.inf)

@@ -1,0 +1,338 @@
+"""Metrics of a set of estimates against truth or against other estimates, with their errors."""
+
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+from astropy import units as u
+from astropy.stats import mad_std
+from scipy import stats
+
+from dustest.data.errors import InputError
+
+__all__ = ["METRICS", "Metric", "compute_metrics", "split_normal_interval"]
+
+_MIN_ROWS = 3
+_OUTLIER_NMAD = 3.0
+# Resamples are drawn in blocks of about this many numbers, so that memory stays bounded.
+_BLOCK_SIZE = 2**21
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number that `compute_metrics` gives.
+
+    Parameters
+    ----------
+    name : str
+        Key in the result; its bootstrap error is ``<name>_err``.
+    label : str
+        Short name for people.
+    power : int
+        Power of the quantity's unit that the metric has; 0 for a plain number.
+    description : str
+        One sentence for documentation and reports.
+    """
+
+    name: str
+    label: str
+    power: int
+    description: str
+
+
+METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric("bias", "bias", 1, "mean of the residual, prediction - truth"),
+        Metric("mae", "MAE", 1, "mean of the absolute residual"),
+        Metric("mse", "MSE", 2, "mean of the squared residual; equals variance + bias^2"),
+        Metric("sigma", "sigma", 1, "standard deviation of the residual about its mean"),
+        Metric("variance", "variance", 2, "variance of the residual about its mean"),
+        Metric(
+            "nmad",
+            "NMAD",
+            1,
+            "1.4826 times the median absolute deviation of the residual from its median",
+        ),
+        Metric(
+            "outlier_fraction",
+            "outliers",
+            0,
+            "fraction of residuals farther than 3 NMAD from their median, or than a given limit "
+            "from zero",
+        ),
+        Metric("pearson", "Pearson", 0, "linear correlation of prediction and truth"),
+        Metric("spearman", "Spearman", 0, "rank correlation of prediction and truth"),
+        Metric(
+            "coverage_68",
+            "coverage 68 %",
+            0,
+            "fraction of truths between the 16th and the 84th percentile; 0.68 is calibrated",
+        ),
+        Metric(
+            "coverage_95",
+            "coverage 95 %",
+            0,
+            "fraction of truths in the 95 % interval that a split normal distribution has "
+            "around the same percentiles; 0.95 is calibrated",
+        ),
+    )
+}
+
+
+def compute_metrics(
+    prediction,
+    truth,
+    *,
+    p16=None,
+    p84=None,
+    outlier_limit=None,
+    n_bootstrap=200,
+    random_state=None,
+):
+    """Measure predictions against the truth.
+
+    Residuals are prediction - truth: a positive bias is an overestimate. Pairs in which either
+    side is not finite are left out and counted.
+
+    Parameters
+    ----------
+    prediction : array_like or `~astropy.units.Quantity` of shape (n,)
+        Point estimates. NaN or masked where there is none.
+    truth : array_like or `~astropy.units.Quantity` of shape (n,)
+        What they should be, in the same or a convertible unit.
+    p16, p84 : array_like or `~astropy.units.Quantity` of shape (n,), optional
+        Percentiles of the predictions, for the coverage. Pairs without them still enter the
+        other metrics.
+    outlier_limit : float or `~astropy.units.Quantity`, optional
+        Call a pair an outlier where the residual is larger than this, on either side of zero.
+        By default where it lies more than 3 NMAD from the median residual.
+    n_bootstrap : int, optional
+        Number of resamples behind the errors; 0 leaves the errors NaN.
+    random_state : None, int or `~numpy.random.Generator`, optional
+        Seed of the resamples.
+
+    Returns
+    -------
+    metrics : dict of str to int or float
+        ``n`` pairs used, ``n_dropped`` pairs left out, then every name in `METRICS` and its
+        bootstrap standard error ``<name>_err``, as plain numbers in the unit of
+        ``prediction``. All are NaN with fewer than 3 pairs; the correlations are NaN where one
+        side is constant, and the coverage where no percentiles are given.
+
+    Raises
+    ------
+    InputError
+        If the inputs differ in length or unit, or ``n_bootstrap`` or ``outlier_limit`` make no
+        sense.
+
+    See Also
+    --------
+    split_normal_interval : The 95 % interval behind ``coverage_95``.
+
+    Examples
+    --------
+    >>> from dustest.validation import compute_metrics
+    >>> metrics = compute_metrics([0.1, 0.3, 0.6, 0.7], [0.1, 0.2, 0.4, 0.5], random_state=1)
+    >>> metrics["n"], round(metrics["bias"], 3), round(metrics["mae"], 3)
+    (4, 0.125, 0.125)
+    """
+    unit = getattr(prediction, "unit", None)
+    columns = _columns(prediction, truth, p16, p84, unit)
+    limit = _checked_limit(outlier_limit, unit)
+    _check_resamples(n_bootstrap)
+    used = np.isfinite(columns["prediction"]) & np.isfinite(columns["truth"])
+    pairs = _Pairs(*(column[used] for column in columns.values()))
+    counts = {"n": int(used.sum()), "n_dropped": int((~used).sum())}
+    if counts["n"] < _MIN_ROWS:
+        return counts | dict.fromkeys(_names_with_errors(), np.nan)
+    values = _statistics(pairs, np.arange(counts["n"]), limit)
+    errors = _bootstrap_errors(pairs, limit, n_bootstrap, np.random.default_rng(random_state))
+    return counts | {
+        key: number
+        for name in METRICS
+        for key, number in ((name, float(values[name])), (f"{name}_err", errors[name]))
+    }
+
+
+def split_normal_interval(median, p16, p84, level=0.95):
+    """Central interval of a split normal distribution with three given percentiles.
+
+    Only the 16th, 50th and 84th percentile of an estimate are kept, so wider intervals are
+    extrapolated: each half is taken for half a normal distribution, whose width follows from
+    the percentile on its side.
+
+    Parameters
+    ----------
+    median, p16, p84 : ndarray of shape (n,)
+        Percentiles. A median outside its own percentiles counts as lying on the nearer one.
+    level : float, optional
+        Probability inside the interval, between 0 and 1.
+
+    Returns
+    -------
+    low, high : ndarray of shape (n,)
+        Bounds; NaN where a percentile is.
+
+    Raises
+    ------
+    InputError
+        If ``level`` is not between 0 and 1.
+
+    Examples
+    --------
+    >>> from dustest.validation import split_normal_interval
+    >>> low, high = split_normal_interval(0.5, 0.4, 0.7)
+    >>> round(float(low), 3), round(float(high), 3)
+    (0.303, 0.894)
+    """
+    if not 0 < level < 1:
+        msg = f"level must be between 0 and 1, got {level!r}"
+        raise InputError(msg)
+    stretch = stats.norm.ppf(0.5 + level / 2) / stats.norm.ppf(0.84)
+    middle = np.clip(median, p16, p84)
+    return middle - stretch * (middle - p16), middle + stretch * (p84 - middle)
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Finite predictions and truths, and which truths the intervals hold (NaN = unknown)."""
+
+    prediction: np.ndarray
+    truth: np.ndarray
+    inside_68: np.ndarray
+    inside_95: np.ndarray
+
+
+def _columns(prediction, truth, p16, p84, unit):
+    """The inputs as floats of one unit and length, with the percentiles as hits."""
+    given = {"prediction": prediction, "truth": truth, "p16": p16, "p84": p84}
+    arrays = {
+        name: np.full(np.shape(prediction), np.nan)
+        if column is None
+        else _floats(name, column, unit)
+        for name, column in given.items()
+    }
+    shapes = {name: array.shape for name, array in arrays.items()}
+    if arrays["prediction"].ndim != 1 or len(set(shapes.values())) > 1:
+        msg = f"prediction, truth and percentiles must be of shape (n,) with one n, got {shapes}"
+        raise InputError(msg)
+    median, value, low, high = arrays.values()
+    wide = split_normal_interval(median, low, high)
+    return {
+        "prediction": median,
+        "truth": value,
+        "inside_68": _inside(value, low, high),
+        "inside_95": _inside(value, *wide),
+    }
+
+
+def _floats(name, column, unit):
+    """One input as floats in a unit, NaN where masked."""
+    try:
+        if getattr(column, "unit", None) is not None:
+            column = u.Quantity(column).to_value(unit or u.dimensionless_unscaled)
+        return np.ma.filled(np.ma.asarray(column).astype(float), np.nan)
+    except u.UnitsError as error:
+        msg = f"{name} must be in {unit or 'plain numbers'}, as the prediction, got {column.unit}"
+        raise InputError(msg) from error
+    except (TypeError, ValueError) as error:
+        msg = f"{name} must hold numbers, got {type(column).__name__}"
+        raise InputError(msg) from error
+
+
+def _inside(value, low, high):
+    """1 where a value lies in its interval, 0 where not, NaN where there is no interval."""
+    known = np.isfinite(low) & np.isfinite(high)
+    return np.where(known, (low <= value) & (value <= high), np.nan)
+
+
+def _checked_limit(limit, unit):
+    """The outlier limit as a positive float, or None for the default rule."""
+    if limit is None:
+        return None
+    value = float(_floats("outlier_limit", limit, unit))
+    if not value > 0:
+        msg = f"outlier_limit must be positive, got {limit!r}"
+        raise InputError(msg)
+    return value
+
+
+def _check_resamples(n_bootstrap):
+    """Refuse numbers of resamples that give no standard error."""
+    if n_bootstrap < 0 or n_bootstrap == 1:
+        msg = f"n_bootstrap must be 0 or at least 2, got {n_bootstrap!r}"
+        raise InputError(msg)
+
+
+def _names_with_errors():
+    """Keys of the metrics and of their errors."""
+    return chain.from_iterable((name, f"{name}_err") for name in METRICS)
+
+
+def _statistics(pairs, index, limit):
+    """Every metric of the pairs at an index array of shape (..., n), as arrays (...)."""
+    prediction, truth = pairs.prediction[index], pairs.truth[index]
+    residual = prediction - truth
+    nmad = mad_std(residual, axis=-1)
+    variance = residual.var(axis=-1)
+    return {
+        "bias": residual.mean(axis=-1),
+        "mae": np.abs(residual).mean(axis=-1),
+        "mse": np.square(residual).mean(axis=-1),
+        "sigma": np.sqrt(variance),
+        "variance": variance,
+        "nmad": nmad,
+        "outlier_fraction": _outliers(residual, nmad, limit).mean(axis=-1),
+        "pearson": _correlation(prediction, truth),
+        "spearman": _correlation(
+            stats.rankdata(prediction, axis=-1), stats.rankdata(truth, axis=-1)
+        ),
+        "coverage_68": _known_fraction(pairs.inside_68[index]),
+        "coverage_95": _known_fraction(pairs.inside_95[index]),
+    }
+
+
+def _outliers(residual, nmad, limit):
+    """Which residuals are outliers."""
+    if limit is not None:
+        return np.abs(residual) > limit
+    median = np.median(residual, axis=-1, keepdims=True)
+    return np.abs(residual - median) > _OUTLIER_NMAD * nmad[..., None]
+
+
+def _correlation(x, y):
+    """Pearson correlation along the last axis; NaN, without a warning, where one is constant."""
+    constant = (np.ptp(x, axis=-1) == 0) | (np.ptp(y, axis=-1) == 0)
+    x = x - x.mean(axis=-1, keepdims=True)
+    y = y - y.mean(axis=-1, keepdims=True)
+    norm = np.sqrt((x * x).sum(axis=-1) * (y * y).sum(axis=-1))
+    constant |= norm == 0
+    ratio = (x * y).sum(axis=-1) / np.where(constant, 1.0, norm)
+    return np.where(constant, np.nan, np.clip(ratio, -1.0, 1.0))
+
+
+def _known_fraction(inside):
+    """Mean of the entries that are not NaN; NaN where there are none."""
+    known = np.isfinite(inside)
+    count = known.sum(axis=-1)
+    hits = np.sum(inside, axis=-1, where=known)
+    return np.where(count > 0, hits / np.maximum(count, 1), np.nan)
+
+
+def _bootstrap_errors(pairs, limit, n_bootstrap, rng):
+    """Standard deviation of every metric over resamples of the pairs."""
+    n = len(pairs.truth)
+    rows = max(1, _BLOCK_SIZE // n)
+    sizes = [min(rows, n_bootstrap - start) for start in range(0, n_bootstrap, rows)]
+    blocks = [_statistics(pairs, rng.integers(n, size=(size, n)), limit) for size in sizes]
+    return {
+        name: _spread(np.concatenate([block[name] for block in blocks]) if blocks else np.empty(0))
+        for name in METRICS
+    }
+
+
+def _spread(draws):
+    """Standard deviation of the finite draws, NaN where there are fewer than two."""
+    finite = draws[np.isfinite(draws)]
+    return float(finite.std(ddof=1)) if finite.size > 1 else np.nan

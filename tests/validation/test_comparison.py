@@ -1,0 +1,139 @@
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.table import QTable
+
+from dustest.data import FLAGS, QUANTITIES, DustTable, InputError, percentile_columns
+from dustest.validation import METRICS, compare_tables, compute_metrics, flag_counts
+from dustest.validation.comparison import comparison_pairs
+
+
+def make_table(ids, seed, quantities=("A_V", "E_BV")):
+    rng = np.random.default_rng(seed)
+    columns = {}
+    for name in quantities:
+        columns[name] = rng.normal(0.4, 0.2, len(ids))
+        for column, shift in zip(percentile_columns(name), (-0.2, 0.2), strict=True):
+            columns[column] = columns[name] + shift
+    return DustTable.from_quantities(ids, columns)
+
+
+@pytest.fixture
+def tables():
+    ids = [f"g{i}" for i in range(40)]
+    return {
+        "one": make_table(ids, 1),
+        "two": make_table(ids, 2),
+        "three": make_table(ids, 3, ["A_V", "log_sSFR"]),
+    }
+
+
+@pytest.fixture
+def truth(tables):
+    rng = np.random.default_rng(9)
+    return QTable({"id": tables["one"]["id"], "A_V": rng.normal(0.4, 0.1, 40) * u.mag})
+
+
+def keys(metrics):
+    return [tuple(row) for row in metrics["estimator", "against", "quantity"]]
+
+
+class TestPairs:
+    def test_all_pairs(self, tables):
+        assert keys(compare_tables(tables)) == [
+            ("one", "two", "A_V"),
+            ("one", "two", "E_BV"),
+            ("one", "three", "A_V"),
+            ("two", "three", "A_V"),
+        ]
+
+    def test_reference_and_truth(self, tables, truth):
+        metrics = compare_tables(tables, truth=truth, reference="two", quantities=["A_V"])
+        assert keys(metrics) == [
+            ("one", "truth", "A_V"),
+            ("two", "truth", "A_V"),
+            ("three", "truth", "A_V"),
+            ("one", "two", "A_V"),
+            ("three", "two", "A_V"),
+        ]
+
+    def test_one_table_alone(self, tables):
+        metrics = compare_tables({"one": tables["one"]})
+        assert len(metrics) == 0
+        assert set(METRICS) < set(metrics.colnames)
+
+    def test_unknown_reference(self, tables):
+        with pytest.raises(InputError, match=r"reference must be one of .* got 'four'"):
+            compare_tables(tables, reference="four")
+
+    def test_unknown_quantity(self, tables):
+        with pytest.raises(InputError, match=r"quantities must be among .* got \['A_K'\]"):
+            compare_tables(tables, quantities=["A_V", "A_K"])
+
+    def test_nobody_else_is_called_truth(self):
+        with pytest.raises(InputError, match="no estimator may be named 'truth'"):
+            comparison_pairs(["truth", "beta"], with_truth=True)
+
+
+class TestNumbers:
+    def test_row_is_compute_metrics(self, tables, truth):
+        table = tables["one"]
+        row = compare_tables(tables, truth=truth, random_state=1)[0]
+        expected = compute_metrics(
+            table["A_V"], truth["A_V"], p16=table["A_V_p16"], p84=table["A_V_p84"], n_bootstrap=0
+        )
+        for name in METRICS:
+            assert row[name] == pytest.approx(expected[name])
+            assert row[f"{name}_err"] > 0
+        assert row["unit"] == "mag"
+
+    def test_shuffled_rows_change_nothing(self, tables, truth):
+        order = np.random.default_rng(4).permutation(40)
+        shuffled = tables | {"two": tables["two"][order]}
+        here, there = (compare_tables(t, truth=truth, n_bootstrap=0) for t in (tables, shuffled))
+        for name in METRICS:
+            np.testing.assert_allclose(here[name], there[name], rtol=1e-12, atol=1e-14)
+
+    def test_part_of_the_galaxies(self, tables):
+        some = {"one": tables["one"], "two": tables["two"][[3, 1, 30, 8]]}
+        row = compare_tables(some, quantities="A_V")[0]
+        assert (row["n"], row["n_unmatched"], row["n_dropped"]) == (4, 36, 0)
+
+    def test_failed_rows_are_counted(self, tables):
+        tables["one"]["A_V"][:3] = np.nan
+        row = compare_tables(tables)[0]
+        assert (row["n"], row["n_dropped"]) == (37, 3)
+
+    def test_missing_and_duplicated_ids(self, tables):
+        tables["two"]["id"][0] = "h"
+        with pytest.raises(InputError, match="one and two each have ids"):
+            compare_tables(tables)
+        tables["two"]["id"][0] = "g1"
+        with pytest.raises(InputError, match="two has 'g1' 2 times"):
+            compare_tables(tables)
+
+    def test_same_seed_same_table(self, tables):
+        first, again = (compare_tables(tables, random_state=3) for _ in range(2))
+        np.testing.assert_array_equal(first["mae_err"], again["mae_err"])
+
+    def test_a_row_does_not_depend_on_the_others(self, tables):
+        alone = compare_tables(tables, quantities="A_V", reference="three", random_state=3)
+        among = compare_tables(tables, random_state=3)
+        assert alone["mae_err"][0] == among["mae_err"][2]
+
+
+class TestFlagCounts:
+    def test_counts(self):
+        bits = [FLAGS["EDGE"].value, FLAGS["EDGE"].value | FLAGS["FAILED"].value, 0]
+        table = DustTable.from_quantities([1, 2, 3], {}, flags=bits)
+        row = flag_counts({"a rather long name": table})[0]
+        assert (row["estimator"], row["n"]) == ("a rather long name", 3)
+        assert {name: row[name] for name in FLAGS if row[name]} == {"EDGE": 2, "FAILED": 1}
+
+    def test_no_tables(self):
+        assert len(flag_counts({})) == 0
+
+
+def test_all_quantities_can_be_compared():
+    table = make_table([1, 2, 3], 1, tuple(QUANTITIES))
+    assert set(compare_tables({"a": table, "b": table})["quantity"]) == set(QUANTITIES)
