@@ -113,11 +113,14 @@ def _list_table(rows):
 def resolve_by_name(app, env, node, contnode):
     """Link a public name to the one place where it is documented, wherever it was looked for."""
     target = node.get("reftarget", "")
-    if node.get("refdomain") != "py" or not target.startswith("dustest."):
+    if node.get("refdomain") != "py" or ("." in target and not target.startswith("dustest.")):
         return None
     python = env.domains["py"]
-    name = target.rsplit(".", 1)[-1]
-    homes = [full for full in python.objects if full.rsplit(".", 1)[-1] == name]
+    homes = [
+        full
+        for full, entry in python.objects.items()
+        if full.rsplit(".", 1)[-1] == target.rsplit(".", 1)[-1] and not entry.aliased
+    ]
     if len(homes) != 1:
         return None
     return python.resolve_xref(env, node["refdoc"], app.builder, "obj", homes[0], node, contnode)
