@@ -30,8 +30,8 @@ def synthetic_photometry(wavelength, flux, bands):
     Raises
     ------
     InputError
-        If a unit or shape does not fit, the wavelengths do not ascend, or the spectrum does not
-        cover a band.
+        If a unit or shape does not fit, the wavelengths do not ascend, no band is given, or the
+        spectrum does not cover a band.
 
     References
     ----------
@@ -56,6 +56,9 @@ def synthetic_photometry(wavelength, flux, bands):
             "density, of shapes (n_wave,) and (..., n_wave)"
         )
         raise InputError(msg) from error
+    if len(bands) == 0:
+        msg = "bands must name at least one band"
+        raise InputError(msg)
     means = [band_flux(angstrom.value, f_nu, band) for band in bands]
     return np.stack(means, axis=-1) * u.nJy
 

@@ -2,7 +2,7 @@
 
 Spectra are fitted in windows free of the Lyman-alpha break and of strong lines, photometry
 through the transmission curves of the bands inside the rest-frame ultraviolet. Both fits work on
-fluxes, not on their logarithms, so that noisy and negative values bias nothing.
+fluxes, not on their logarithms: noise stays symmetric, and negative values count like any other.
 """
 
 from dataclasses import dataclass
@@ -366,15 +366,18 @@ def _in_windows(rest, ranges, *, mask_lines):
 def _check_coverage(rest, ranges, redshift):
     """Refuse pixels that do not span at least half of the windows, in log wavelength."""
     low, high = max(ranges.min(), UV_RANGE[0]), ranges.max()
-    spanned = np.log(rest.max() / rest.min()) if rest.size >= _MIN_PIXELS else 0.0
-    if spanned < _MIN_SPAN * np.log(high / low):
-        reach = f"reach only from {rest.min():.0f} to {rest.max():.0f}" if rest.size else "none"
-        msg = (
-            f"spectrum does not cover the rest-frame ultraviolet at redshift {redshift:g}: of "
-            f"its usable pixels between {low:.0f} and {high:.0f} Angstrom ({rest.size}) "
-            f"{reach}; the slope needs at least {_MIN_PIXELS} over half of that range"
-        )
-        raise InputError(msg)
+    enough = rest.size >= _MIN_PIXELS
+    if enough and np.log(rest.max() / rest.min()) >= _MIN_SPAN * np.log(high / low):
+        return
+    extent = (
+        f"pixels from {rest.min():.0f} to {rest.max():.0f} Angstrom" if rest.size else "pixels"
+    )
+    msg = (
+        f"spectrum does not cover the rest-frame ultraviolet at redshift {redshift:g}: the "
+        f"windows hold {rest.size} usable {extent}; the slope needs at least {_MIN_PIXELS}, over "
+        f"at least half of {low:.0f} to {high:.0f} Angstrom"
+    )
+    raise InputError(msg)
 
 
 def _fit_spectrum(rest, flux, flux_err):
