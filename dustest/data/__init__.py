@@ -6,6 +6,7 @@ from dustest.data.errors import (
     DustestError,
     DustestWarning,
     InputError,
+    InputTypeError,
     MissingDependencyError,
     ReadError,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "Flag",
     "GalaxySample",
     "InputError",
+    "InputTypeError",
     "MissingDependencyError",
     "ReadError",
     "as_sample",

@@ -10,7 +10,7 @@ from astropy.nddata import NDData, StdDevUncertainty
 from astropy.table import Table
 
 from dustest.data.columns import band_column_name, canonical_column, column_name
-from dustest.data.errors import InputError
+from dustest.data.errors import InputError, InputTypeError
 from dustest.data.sample import UNCERTAINTY_KINDS, GalaxySample
 
 __all__ = ["as_sample"]
@@ -66,6 +66,9 @@ def _as_table(X, bands):
     """The input as a table whose columns are not checked yet."""
     if isinstance(X, Table):
         return X
+    if hasattr(X, "toarray"):
+        msg = "X must be dense, got a sparse matrix; pass X.toarray()"
+        raise InputTypeError(msg)
     if isinstance(X, dict):
         return _from_nddata(X)
     if isinstance(X, NDData):
@@ -78,29 +81,24 @@ def _as_table(X, bands):
 
 def _numbers(X):
     """The input as an array of floats."""
-    if hasattr(X, "toarray"):
-        msg = "X must be dense, got a sparse matrix; pass X.toarray()"
-        raise TypeError(msg)
+    array = X if isinstance(X, u.Quantity) else np.ma.asarray(X)
+    if array.dtype.kind == "c":
+        msg = "X must hold real numbers. Complex data not supported: pass X.real"
+        raise InputError(msg)
     try:
-        array = u.Quantity(X, subok=True) if isinstance(X, u.Quantity) else np.ma.asarray(X)
-        if array.dtype.kind == "c":
-            msg = "Complex data not supported: X must hold real numbers"
-            raise InputError(msg)
         return array.astype(float)
     except (TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
         msg = (
             "X must be a table, a list of NDData, a dict of band to list of NDData or a numeric "
-            f"array, got {type(X).__name__}"
+            f"array, got {type(X).__name__}: {error}"
         )
-        raise InputError(msg) from error
+        raise InputTypeError(msg) from error
 
 
 def _from_array(array, bands):
     """Table of features (n, p) or of cutouts (n, ny, nx) or (n, n_bands, ny, nx)."""
     if array.ndim == 2:
-        return Table({"features": array})
+        return _features(array)
     if array.ndim == 3:
         array = array[:, None]
     if array.ndim != 4:
@@ -111,6 +109,14 @@ def _from_array(array, bands):
         raise InputError(msg)
     names = _band_names(bands, array.shape[1])
     return Table({f"cutout_{name}": array[:, i] for i, name in enumerate(names)})
+
+
+def _features(array):
+    """Table of plain features."""
+    if array.shape[1] == 0:
+        msg = f"X has 0 feature(s) (shape={array.shape}) while a minimum of 1 is required."
+        raise InputError(msg)
+    return Table({"features": array})
 
 
 def _band_names(bands, n_bands):

@@ -4,6 +4,7 @@ __all__ = [
     "DustestError",
     "DustestWarning",
     "InputError",
+    "InputTypeError",
     "MissingDependencyError",
     "ReadError",
 ]
@@ -19,6 +20,10 @@ class InputError(DustestError, ValueError):
 
 class ReadError(DustestError, OSError):
     """A file is missing, unreadable or not of a known layout."""
+
+
+class InputTypeError(InputError, TypeError):
+    """An argument is of a type that the function cannot work with."""
 
 
 class MissingDependencyError(DustestError, ImportError):

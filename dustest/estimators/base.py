@@ -16,9 +16,10 @@ from typing import ClassVar
 
 import joblib
 import numpy as np
+from astropy.table import Table
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from dustest.data.coerce import as_sample
 from dustest.data.errors import DustestWarning, InputError
@@ -163,6 +164,9 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
                 f"the true {', '.join(self._target_names)}"
             )
             raise InputError(msg)
+        if isinstance(self.targets, str) and not isinstance(y, Table):
+            y = np.asanyarray(y)
+            y = column_or_1d(y, warn=True) if y.shape[1:] == (1,) else y
         truth = as_truth(y, self._target_names)
         if len(truth) != n_rows:
             msg = f"y must have one row for each of the {n_rows} galaxies, got {len(truth)}"

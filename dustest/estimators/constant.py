@@ -39,6 +39,11 @@ class ConstantEstimator(DustEstimator):
     def __init__(self, targets="A_V"):
         self.targets = targets
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.regressor_tags.poor_score = True
+        return tags
+
     def _fit(self, batch, y):
         """Keep the training truth."""
         self.draws_ = y.T.copy()

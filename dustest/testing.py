@@ -1,0 +1,387 @@
+"""Checks of the estimator contract, for our estimators and for those of other packages."""
+
+import io
+import os
+import pickle
+import random
+import sys
+import tempfile
+import warnings
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from astropy import units as u
+from astropy.table import QTable, Table
+from sklearn.base import clone
+
+from dustest.data import (
+    QUANTITIES,
+    DustestError,
+    DustTable,
+    GalaxySample,
+    InputError,
+    as_sample,
+    percentile_columns,
+)
+from dustest.estimators import DustEstimator
+
+__all__ = ["CHECKS", "ContractError", "check_estimator", "make_check_sample"]
+
+_UNCERTAINTIES = ("posterior", "ensemble", "propagated", "conformal", "none")
+
+
+class ContractError(DustestError, AssertionError):
+    """An estimator does not keep the contract."""
+
+
+def make_check_sample():
+    """Galaxies that have a bit of everything, with their truth.
+
+    Returns
+    -------
+    sample : GalaxySample
+        Four galaxies at z = 7.2 to 8 with photometry, cutouts and spectra.
+    truth : `~astropy.table.QTable`
+        A_V, E_BV and log_sSFR of each. The light is a power law dimmed accordingly, good
+        enough to run on and no more.
+
+    Examples
+    --------
+    >>> from dustest.testing import make_check_sample
+    >>> sample, truth = make_check_sample()
+    >>> sample.bands
+    ('F115W', 'F150W', 'F200W', 'F277W', 'F356W', 'F444W')
+    """
+    redshift = np.array([7.2, 7.4, 7.7, 8.0])
+    a_v = np.array([0.1, 0.3, 0.5, 0.8])
+    beta = -2.2 + 1.2 * a_v
+    columns = {"id": np.array(["a", "b", "c", "d"]), "redshift": redshift}
+    for band, pivot in _CHECK_BANDS.items():
+        flux = 60.0 * (pivot / 2.0) ** (beta + 2.0)
+        columns[f"flux_{band}"] = flux * u.nJy
+        columns[f"flux_err_{band}"] = 0.05 * flux * u.nJy
+    for band in ("F277W", "F356W", "F444W"):
+        columns |= _check_cutouts(band, columns[f"flux_{band}"])
+    columns |= _check_spectra(beta)
+    e_bv = a_v / 4.05
+    truth = QTable({"A_V": a_v * u.mag, "E_BV": e_bv * u.mag, "log_sSFR": -8.0 - 0.5 * a_v})
+    return as_sample(QTable(columns)), truth
+
+
+_CHECK_BANDS = {"F115W": 1.154, "F150W": 1.501, "F200W": 1.988}
+_CHECK_BANDS |= {"F277W": 2.776, "F356W": 3.565, "F444W": 4.402}
+
+
+def _check_cutouts(band, flux):
+    """Round blobs of the given flux."""
+    y, x = np.mgrid[-15.5:16, -15.5:16]
+    blob = np.exp(-(x**2 + y**2) / 18.0)
+    image = flux[:, None, None] * blob / blob.sum()
+    return {
+        f"cutout_{band}": image,
+        f"cutout_err_{band}": np.full(image.shape, 0.01) * u.nJy,
+        f"cutout_mask_{band}": np.zeros(image.shape, dtype=bool),
+    }
+
+
+def _check_spectra(beta):
+    """Power laws in f_lambda over the range of the NIRSpec prism."""
+    wavelength = np.tile(np.linspace(0.7, 5.0, 300), (len(beta), 1)) * u.um
+    flux = 4e-21 * (wavelength.value / 1.5) ** beta[:, None] * u.Unit("erg / (s cm2 AA)")
+    return {
+        "spectrum_wavelength": wavelength,
+        "spectrum_flux": flux,
+        "spectrum_flux_err": 0.05 * flux,
+    }
+
+
+def check_estimator(estimator, sample=None, truth=None):
+    """Check that an estimator keeps the contract of `~dustest.DustEstimator`.
+
+    Parameters
+    ----------
+    estimator : DustEstimator
+        An instance; it is cloned, and fitted where it learns.
+    sample : GalaxySample, optional
+        Galaxies to run on, at least two, for which the estimator has an answer;
+        `make_check_sample` by default.
+    truth : Table, optional
+        Truth of the sample, for estimators that learn.
+
+    Raises
+    ------
+    ContractError
+        If a check fails; the message says which, and what was expected.
+
+    Examples
+    --------
+    >>> from dustest import MeurerEstimator
+    >>> from dustest.testing import check_estimator
+    >>> check_estimator(MeurerEstimator())
+    """
+    if sample is None:
+        sample, truth = make_check_sample()
+    _require(isinstance(estimator, DustEstimator), "the estimator is no DustEstimator")
+    case = _Case(estimator, sample, truth)
+    for check in CHECKS:
+        try:
+            check(case)
+        except ContractError as error:
+            msg = f"{type(estimator).__name__}, {check.__name__}: {error}"
+            raise ContractError(msg) from error
+
+
+def _require(condition, message):
+    """Raise where a condition does not hold."""
+    if not condition:
+        raise ContractError(message)
+
+
+@dataclass
+class _Case:
+    """An estimator with its input, and what it said about it."""
+
+    estimator: DustEstimator
+    sample: GalaxySample
+    truth: Table | None
+
+    def fresh(self):
+        """A fitted clone with a fixed seed."""
+        estimator = clone(self.estimator)
+        if "random_state" in estimator.get_params():
+            estimator.set_params(random_state=7)
+        return estimator.fit(self.sample, self.truth)
+
+    @cached_property
+    def fitted(self):
+        """A fitted clone that the checks share."""
+        return self.fresh()
+
+    @cached_property
+    def table(self):
+        """Its answer for the whole sample."""
+        return self.fitted.estimate(self.sample)
+
+
+def _check_parameters(case):
+    """``__init__`` stores its arguments as they come; cloning and printing work."""
+    parameters = case.estimator.get_params(deep=False)
+    copy = clone(case.estimator)
+    for name in parameters:
+        stored = getattr(copy, name, _check_parameters)
+        _require(stored is not _check_parameters, f"parameter {name} is not stored under its name")
+    given = set(vars(type(case.estimator)(**parameters)))
+    _require(given == set(parameters), f"__init__ must set only its parameters, set {given}")
+    repr(copy)
+    copy._repr_html_()
+
+
+def _check_declarations(case):
+    """``requires``, ``uncertainty`` and ``targets`` hold what the base understands."""
+    kinds = {kind for group in case.estimator.required_data for kind in group}
+    _require(kinds <= {"flux", "cutout", "spectrum"}, f"requires names unknown data: {kinds}")
+    known = case.estimator.uncertainty in _UNCERTAINTIES
+    _require(known, f"uncertainty must be one of {_UNCERTAINTIES}")
+    _require(case.estimator._target_names, "targets must not be empty")
+
+
+def _check_fit(case):
+    """``fit`` returns the estimator, and sets only names that end in an underscore."""
+    estimator = clone(case.estimator)
+    before = set(vars(estimator))
+    _require(estimator.fit(case.sample, case.truth) is estimator, "fit must return self")
+    learned = set(vars(estimator)) - before
+    wrong = sorted(name for name in learned if not name.endswith("_"))
+    _require(not wrong, f"attributes set by fit must end in an underscore, got {wrong}")
+
+
+def _check_table(case):
+    """The result has every column, unit and row of the contract, in the order of the input."""
+    table = case.table
+    _require(isinstance(table, DustTable), "estimate must return a DustTable")
+    _require(list(table["id"]) == list(case.sample["id"]), "ids must stay in order")
+    for name, quantity in QUANTITIES.items():
+        for column in (name, *percentile_columns(name)):
+            _require(column in table.colnames, f"column {column} is missing")
+            unit = getattr(table[column], "unit", None)
+            _require(unit == quantity.unit, f"column {column} must be in {quantity.unit}")
+    _require(table["flags"].dtype == np.int32, "flags must be int32")
+
+
+def _check_values(case):
+    """There are answers, percentiles enclose the median, and R_V is A_V / E_BV."""
+    table = case.table
+    answered = [name for name in QUANTITIES if np.isfinite(table[name]).any()]
+    _require(answered, "no quantity has an answer for any galaxy of the check sample")
+    for name in answered:
+        low, high = (_plain(table[column]) for column in percentile_columns(name))
+        median = _plain(table[name])
+        if case.estimator.uncertainty != "none":
+            _require(np.all(np.isfinite(low) == np.isfinite(median)), f"{name} has no percentiles")
+            # R_V is a ratio of medians, which the percentiles of the ratio need not enclose.
+            ordered = name == "R_V" or not np.any((low > median) | (high < median))
+            _require(ordered, f"the percentiles of {name} do not enclose the median")
+    ratio = _plain(table["A_V"]) / _plain(table["E_BV"])
+    known = np.isfinite(ratio) & np.isfinite(_plain(table["R_V"]))
+    same = np.allclose(ratio[known], _plain(table["R_V"])[known], rtol=1e-6)
+    _require(same, "R_V must be A_V / E_BV")
+
+
+def _plain(column):
+    """Bare numbers of a column."""
+    return np.asarray(column, dtype=float)
+
+
+def _check_provenance(case):
+    """Meta is flat, and survives FITS and ECSV together with the columns."""
+    meta = case.table.meta
+    wanted = {"estimator", "version", "params", "uncertainty", "random_seed", "model_hash"}
+    _require(wanted <= set(meta), f"meta must have {sorted(wanted)}, got {sorted(meta)}")
+    flat = all(value is None or isinstance(value, str | int | float) for value in meta.values())
+    _require(flat, "meta must be flat")
+    with tempfile.TemporaryDirectory() as folder:
+        for suffix in ("fits", "ecsv"):
+            path = Path(folder) / f"table.{suffix}"
+            case.table.write(path)
+            _require(_equal(DustTable.read(path), case.table), f"{suffix} changes the table")
+
+
+def _equal(first, second):
+    """Whether two tables are the same to the last bit."""
+    if first.colnames != second.colnames or first.meta != second.meta:
+        return False
+    return all(_same_column(first[name], second[name]) for name in first.colnames)
+
+
+def _same_column(first, second):
+    """Whether two columns hold the same numbers in the same unit."""
+    if getattr(first, "unit", None) != getattr(second, "unit", None):
+        return False
+    first, second = np.asarray(first), np.asarray(second)
+    return np.array_equal(first, second, equal_nan=first.dtype.kind == "f")
+
+
+def _check_predict(case):
+    """``predict`` and ``predict_quantiles`` say the same as ``estimate``."""
+    names = case.fitted._target_names
+    expected = np.stack([_plain(case.table[name]) for name in names], axis=1)
+    predicted = case.fitted.predict(case.sample)
+    shape = (len(case.sample),) if isinstance(case.fitted.targets, str) else expected.shape
+    _require(predicted.shape == shape, f"predict must give shape {shape}, got {predicted.shape}")
+    same = np.array_equal(predicted.reshape(expected.shape), expected, equal_nan=True)
+    _require(same, "predict must give the medians of estimate")
+    quantiles = case.fitted.predict_quantiles(case.sample, (0.16, 0.5, 0.84))
+    _require(quantiles.shape == (*shape, 3), f"predict_quantiles must give shape {(*shape, 3)}")
+    middle = np.array_equal(quantiles[..., 1], predicted, equal_nan=True)
+    _require(middle, "predict_quantiles must agree with predict")
+
+
+def _check_repeats(case):
+    """The same seed gives the same bytes: again, after pickling, and in two processes."""
+    again = pickle.loads(pickle.dumps(case.fresh()))
+    _require(_equal(again.estimate(case.sample, n_jobs=2), case.table), "a second run differs")
+
+
+def _check_row_order(case):
+    """Neither the order of the rows nor what else is in the sample changes a row."""
+    backwards = case.fitted.estimate(case.sample[::-1][:2])
+    expected = case.table[::-1][:2]
+    same = np.array_equal(_plain(backwards["A_V"]), _plain(expected["A_V"]), equal_nan=True)
+    _require(same, "a row must not depend on its neighbours")
+
+
+def _check_bad_rows(case):
+    """Rows that cannot be used become NaN and a flag, and spoil no other row."""
+    spoiled = case.sample.copy()
+    for name in spoiled.colnames:
+        if name.startswith(("flux_", "cutout_", "spectrum_flux")) and "mask" not in name:
+            spoiled[name][0] = np.nan
+    spoiled["redshift"][0] = -1.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        table = case.fitted.estimate(spoiled)
+    _require(len(table) == len(spoiled), "a bad row must not be lost")
+    same = np.array_equal(_plain(table["A_V"])[1:], _plain(case.table["A_V"])[1:], equal_nan=True)
+    _require(same, "a bad row must not change the others")
+    if case.fitted.requires:
+        _require(np.isnan(_plain(table["A_V"])[0]), "a row without data must be NaN")
+        _require(table["flags"][0] != 0, "a row without data must be flagged")
+
+
+def _check_refusals(case):
+    """Empty and incomplete samples are refused with an InputError."""
+    _refuses(case.fitted, case.sample[:0], "an empty sample")
+    if case.fitted.requires:
+        bare = QTable({"id": [1, 2]})
+        _refuses(case.fitted, bare, "a sample without the required columns")
+
+
+def _refuses(estimator, sample, what):
+    """Raise unless the estimator refuses a sample."""
+    try:
+        estimator.estimate(sample)
+    except InputError:
+        return
+    msg = f"{what} must be refused with an InputError"
+    raise ContractError(msg)
+
+
+def _check_posterior(case):
+    """``sample_posterior`` draws as many as asked for, the same for the same seed."""
+    if case.fitted.uncertainty == "none":
+        return
+    one = case.sample[:1]
+    draws = case.fitted.sample_posterior(one, 5, random_state=3)
+    again = case.fitted.sample_posterior(one, 5, random_state=3)
+    _require(set(draws) <= set(QUANTITIES) and draws, "draws must be a dict by quantity")
+    for name, values in draws.items():
+        _require(values.shape == (1, 5), f"draws of {name} must have shape (1, 5)")
+        _require(np.array_equal(values, again[name], equal_nan=True), "the seed must fix the draws")
+
+
+def _check_innocence(case):
+    """Estimating prints nothing, and changes neither the input nor global state."""
+    before, copy = _global_state(), case.sample.copy()
+    output = io.StringIO()
+    with redirect_stdout(output):
+        case.fitted.estimate(case.sample)
+    _require(output.getvalue() == "", "estimate must not print")
+    _require(_equal(case.sample, copy), "estimate must not change its input")
+    after = _global_state()
+    changed = sorted(name for name in before if before[name] != after[name])
+    _require(not changed, f"estimate must not change global state: {changed}")
+
+
+def _global_state():
+    """What a call could change behind the user's back."""
+    matplotlib = sys.modules.get("matplotlib")
+    return {
+        "working directory": os.getcwd(),
+        "environment": dict(os.environ),
+        "numpy print options": repr(np.get_printoptions()),
+        "numpy random state": repr(np.random.get_state()),
+        "python random state": repr(random.getstate()),
+        "warning filters": repr(warnings.filters),
+        "matplotlib rcParams": repr(dict(matplotlib.rcParams)) if matplotlib else None,
+    }
+
+
+CHECKS = (
+    _check_parameters,
+    _check_declarations,
+    _check_fit,
+    _check_table,
+    _check_values,
+    _check_provenance,
+    _check_predict,
+    _check_repeats,
+    _check_row_order,
+    _check_bad_rows,
+    _check_refusals,
+    _check_posterior,
+    _check_innocence,
+)
+"""The checks, in the order in which `check_estimator` runs them."""

@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+
+from dustest.data import FLAGS, InputError, decode_flags
+
+
+class TestFlags:
+    def test_bits_are_distinct_and_dense(self):
+        assert sorted(flag.bit for flag in FLAGS.values()) == list(range(len(FLAGS)))
+
+    def test_names_are_frozen(self):
+        # Files of users hold these bits: a flag keeps its bit for ever.
+        assert [flag.name for flag in sorted(FLAGS.values(), key=lambda flag: flag.bit)] == [
+            "NO_DATA",
+            "MISSING_BAND",
+            "LOW_SNR",
+            "EDGE",
+            "BAD_PIXELS",
+            "REDSHIFT_OUT_OF_RANGE",
+            "OUT_OF_DOMAIN",
+            "PRIOR_DOMINATED",
+            "LOW_ESS",
+            "AT_PRIOR_EDGE",
+            "NEGATIVE_ATTENUATION",
+            "TIMED_OUT",
+            "FAILED",
+        ]
+
+    @pytest.mark.parametrize("flag", FLAGS.values(), ids=lambda flag: flag.name)
+    def test_each_bit_decodes_to_its_name(self, flag):
+        assert decode_flags(flag.value) == (flag.name,)
+
+    def test_columns_decode_row_by_row(self):
+        bits = np.array([0, FLAGS["EDGE"].value | FLAGS["FAILED"].value], dtype=np.int32)
+        assert decode_flags(bits) == [(), ("EDGE", "FAILED")]
+
+    @pytest.mark.parametrize("bad", [1 << 20, -1, 0.5, "EDGE", [1.0]])
+    def test_what_is_no_flag_is_refused(self, bad):
+        with pytest.raises(InputError, match="flags must be integers"):
+            decode_flags(bad)

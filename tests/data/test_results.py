@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.table import Table
+
+from dustest.data import DustTable, InputError
+
+
+@pytest.fixture
+def table():
+    return DustTable.from_quantities(
+        ["a", "bb", "ccc"],
+        {"A_V": [0.1, np.nan, 0.3], "A_V_p16": [0.05, np.nan, 0.2], "R_V": 4.05},
+        flags=[0, 4096, 1],
+        extra={"chi2": np.array([1.5, np.nan, 2.5]), "n_bands": np.array([9, 0, 8])},
+        meta={
+            "estimator": "Example",
+            "params": '{"a": ' + "1" * 300 + "}",
+            "random_seed": 2**62,
+            "model_hash": None,
+        },
+    )
+
+
+class TestColumns:
+    def test_all_columns_are_there_with_their_units(self, table):
+        for name in ("A_V", "E_BV"):
+            for column in (name, f"{name}_p16", f"{name}_p84"):
+                assert table[column].unit == u.mag
+        for name in ("R_V", "log_sSFR"):
+            assert getattr(table[name], "unit", None) is None
+        assert np.isnan(table["log_sSFR"]).all()
+        assert table["flags"].dtype == np.int32
+
+    def test_unknown_columns_are_refused(self):
+        with pytest.raises(InputError, match="named after QUANTITIES"):
+            DustTable.from_quantities([1], {"A_v": [0.1]})
+
+    def test_flag_names(self, table):
+        assert table.flag_names == [(), ("FAILED",), ("NO_DATA",)]
+
+    def test_slices_keep_class_and_meta(self, table):
+        assert type(table[:2]) is DustTable
+        assert table[:2].meta == table.meta
+
+
+class TestFiles:
+    @pytest.mark.parametrize("suffix", ["fits", "ecsv", "parquet", "h5"])
+    def test_round_trip_keeps_everything(self, table, tmp_path, suffix):
+        path = tmp_path / f"table.{suffix}"
+        table.write(path)
+        back = DustTable.read(path)
+        assert type(back) is DustTable
+        assert back.meta == table.meta
+        assert back.colnames == table.colnames
+        for name in table.colnames:
+            assert back[name].dtype == table[name].dtype
+            assert getattr(back[name], "unit", None) == getattr(table[name], "unit", None)
+            is_float = table[name].dtype.kind == "f"
+            np.testing.assert_array_equal(np.asarray(back[name]), np.asarray(table[name]))
+            assert is_float or list(back[name]) == list(table[name])
+
+    def test_other_programs_can_read_the_fits_file(self, table, tmp_path):
+        table.write(tmp_path / "table.fits")
+        plain = Table.read(tmp_path / "table.fits")
+        assert plain["A_V"].unit == u.mag
+        assert plain["flags"][1] == 4096
+
+    def test_a_plain_fits_table_reads_as_dust_table(self, tmp_path):
+        Table({"id": [1], "A_V": [0.2] * u.mag}).write(tmp_path / "plain.fits")
+        assert DustTable.read(tmp_path / "plain.fits")["A_V"][0] == 0.2 * u.mag
+
+    def test_existing_files_are_kept_unless_asked(self, table, tmp_path):
+        table.write(tmp_path / "table.fits")
+        with pytest.raises(OSError, match="already exists"):
+            table.write(tmp_path / "table.fits")
+        table.write(tmp_path / "table.fits", overwrite=True)
