@@ -47,6 +47,8 @@ _MIN_PIXELS = 5
 _MIN_BANDS = 2
 _MIN_SPAN = 0.5
 _BETA_NODES = np.linspace(-10.0, 8.0, 73)
+_MAX_STEPS = 60
+_TOLERANCE = 1e-9
 _CHUNK = 65_536
 
 
@@ -480,14 +482,18 @@ def _best_nodes(log_shape, flux, weight):
 def _refine(log_shape, flux, weight, best):
     """Gauss-Newton in beta between the neighbours of the best node, the amplitude eliminated."""
     beta, low, high = (_BETA_NODES[best + shift] for shift in (0, -1, 1))
-    for _ in range(60):
-        score, information, _ = _score(log_shape, flux, weight, beta)
-        low = np.where(score > 0, beta, low)
-        high = np.where(score > 0, high, beta)
-        step = beta + score / information
-        step = np.where((step >= low) & (step <= high), step, 0.5 * (low + high))
-        change, beta = np.abs(step - beta), step
-        if np.all(change < 1e-9):
+    # A row rests once it has converged, so that its result does not depend on its neighbours.
+    moving = np.arange(beta.size)
+    for _ in range(_MAX_STEPS):
+        at = beta[moving]
+        score, information, _ = _score(log_shape, flux[moving], weight[moving], at)
+        low[moving] = np.where(score > 0, at, low[moving])
+        high[moving] = np.where(score > 0, high[moving], at)
+        step = at + score / information
+        inside = (step >= low[moving]) & (step <= high[moving])
+        beta[moving] = np.where(inside, step, 0.5 * (low[moving] + high[moving]))
+        moving = moving[np.abs(beta[moving] - at) > _TOLERANCE]
+        if moving.size == 0:
             break
     _, information, chi2 = _score(log_shape, flux, weight, beta)
     return beta, information**-0.5, chi2
