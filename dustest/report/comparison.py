@@ -1,0 +1,183 @@
+"""`Comparison`, the results of several estimators side by side."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from astropy.table import QTable
+
+from dustest.data.errors import InputError
+from dustest.data.quantities import QUANTITIES, percentile_columns
+from dustest.report.figures import COLORS, Panel, comparison_figure
+from dustest.report.html import render_report, write_atomically
+from dustest.validation.comparison import TRUTH
+from dustest.validation.matching import gives, match_rows, values_of
+
+__all__ = ["Comparison"]
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Comparison:
+    """Results of several estimators for the same galaxies, and how they compare.
+
+    Parameters
+    ----------
+    tables : dict of str to DustTable
+        Results by name.
+    metrics : QTable
+        A row for each estimator, what it is compared against, and quantity; see
+        `~dustest.validation.compare_tables`.
+    flags : QTable
+        How many rows carry each flag; see `~dustest.validation.flag_counts`.
+    truth : QTable or None
+        The truth with ids, where it is known.
+    reference : str or None
+        Name of the estimator that the others are compared with.
+    failures : dict of str to str
+        Why an estimator gave no table, by name.
+    notes : tuple of str
+        What a reader of the report should know.
+    meta : dict
+        When and with which versions the comparison was made.
+    """
+
+    tables: dict
+    metrics: QTable
+    flags: QTable
+    truth: QTable | None = None
+    reference: str | None = None
+    failures: dict = field(default_factory=dict)
+    notes: tuple = ()
+    meta: dict = field(default_factory=dict)
+
+    def __repr__(self):
+        known = "with truth" if self.truth is not None else "without truth"
+        return f"<Comparison of {', '.join(self.tables)}, {known}>"
+
+    @property
+    def quantities(self):
+        """Quantities that at least two sides give, in the order of `QUANTITIES`."""
+        found = set(self.metrics["quantity"])
+        return tuple(name for name in QUANTITIES if name in found)
+
+    @property
+    def colors(self):
+        """Colour of each estimator in the figures, by name."""
+        return {name: COLORS[i % len(COLORS)] for i, name in enumerate(self.tables)}
+
+    def panels(self, quantity, *, against=None):
+        """What a figure of one quantity shows, matched galaxy by galaxy.
+
+        Parameters
+        ----------
+        quantity : str
+            A key of `~dustest.data.QUANTITIES`.
+        against : str, optional
+            Name of an estimator, or ``"truth"``. By default the truth where there is one,
+            else the reference, else the first estimator.
+
+        Returns
+        -------
+        panels : list of `~dustest.report.figures.Panel`
+            One for each other estimator that gives the quantity.
+
+        Raises
+        ------
+        InputError
+            If the quantity or the name is unknown.
+        """
+        if quantity not in QUANTITIES:
+            msg = f"quantity must be one of {tuple(QUANTITIES)}, got {quantity!r}"
+            raise InputError(msg)
+        sides = self.tables if self.truth is None else {TRUTH: self.truth, **self.tables}
+        against = self.default_against if against is None else against
+        if against not in sides:
+            msg = f"against must be one of {tuple(sides)}, got {against!r}"
+            raise InputError(msg)
+        if not gives(sides[against], quantity):
+            return []
+        return [
+            _panel(name, table, against, sides[against], quantity, self.colors[name])
+            for name, table in self.tables.items()
+            if name != against and gives(table, quantity)
+        ]
+
+    @property
+    def default_against(self):
+        """What figures show the estimators against unless told otherwise."""
+        if self.truth is not None:
+            return TRUTH
+        return self.reference or next(iter(self.tables))
+
+    def plot(self, quantity, *, against=None, figure=None):
+        """Draw one quantity: one-to-one, distributions and differences, a row an estimator.
+
+        Parameters
+        ----------
+        quantity : str
+            A key of `~dustest.data.QUANTITIES`.
+        against : str, optional
+            Name of an estimator, or ``"truth"``. By default the truth where there is one,
+            else the reference, else the first estimator.
+        figure : `~matplotlib.figure.Figure` or `~matplotlib.figure.SubFigure`, optional
+            Where to draw; a new figure, unknown to pyplot, by default.
+
+        Returns
+        -------
+        figure : `~matplotlib.figure.Figure` or `~matplotlib.figure.SubFigure`
+            The figure.
+
+        Raises
+        ------
+        InputError
+            If the quantity or the name is unknown, or fewer than two sides give it.
+        """
+        panels = self.panels(quantity, against=against)
+        if not panels:
+            msg = (
+                f"quantity must be given by {against or self.default_against} and another "
+                f"estimator, got {quantity!r}; these are: {', '.join(self.quantities) or 'none'}"
+            )
+            raise InputError(msg)
+        return comparison_figure(panels, label=QUANTITIES[quantity].label, figure=figure)
+
+    def to_html(self, path=None, *, title="Dust estimates compared"):
+        """Report as one HTML page that needs no other file and no network.
+
+        Parameters
+        ----------
+        path : str or path-like, optional
+            File to write, replaced only when the page is complete.
+        title : str, optional
+            Title of the page.
+
+        Returns
+        -------
+        html : str
+            The page.
+        """
+        html = render_report(self, title=title)
+        if path is not None:
+            write_atomically(path, html)
+        return html
+
+
+def _panel(name, table, against, other, quantity, color):
+    """One estimator and what it is held against, for the galaxies that both have."""
+    rows, other_rows = match_rows(table["id"], other["id"], names=(name, against))
+    table, other = table[rows], other[other_rows]
+    return Panel(
+        name,
+        against,
+        x=values_of(other, quantity),
+        y=values_of(table, quantity),
+        xerr=_error_bars(other, quantity),
+        yerr=_error_bars(table, quantity),
+        color=color,
+    )
+
+
+def _error_bars(table, quantity):
+    """Distances from the median down to the 16th and up to the 84th percentile."""
+    low, high = (values_of(table, column) for column in percentile_columns(quantity))
+    median = values_of(table, quantity)
+    return np.stack([median - low, high - median])

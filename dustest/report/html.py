@@ -1,0 +1,257 @@
+"""The report of a comparison as one HTML page that loads nothing."""
+
+import base64
+import io
+import json
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from dustest.data.flags import FLAGS
+from dustest.data.quantities import QUANTITIES
+from dustest.report.numbers import format_number, format_with_error
+from dustest.validation.comparison import TRUTH
+from dustest.validation.disagreement import largest_disagreements
+from dustest.validation.matching import gives, values_of
+from dustest.validation.metrics import METRICS
+
+__all__ = ["render_report", "write_atomically"]
+
+_COUNTS = {
+    "n": ("galaxies", "galaxies with a value on both sides"),
+    "n_dropped": ("without a value", "galaxies left out because a side has no value"),
+    "n_unmatched": ("not in both", "galaxies of the longer table that the other does not have"),
+}
+
+_PROVENANCE = {
+    "random_seed": "random seed",
+    "model_hash": "model hash",
+    "packages": "packages",
+}
+
+
+def render_report(comparison, *, title):
+    """Render a comparison.
+
+    Parameters
+    ----------
+    comparison : `~dustest.report.Comparison`
+        What to show.
+    title : str
+        Title of the page.
+
+    Returns
+    -------
+    html : str
+        A complete page: styles and figures are inside, and everything that comes from the
+        data is escaped.
+    """
+    return _template().render(
+        title=title,
+        comparison=comparison,
+        n_galaxies=max(len(table) for table in comparison.tables.values()),
+        estimators=[_estimator(name, comparison) for name in comparison.tables],
+        sections=[_section(comparison, quantity) for quantity in comparison.quantities],
+        flags=_raised_flags(comparison.flags),
+        metrics=METRICS.values(),
+    )
+
+
+def write_atomically(path, text):
+    """Write a text file beside its target and move it into place.
+
+    Parameters
+    ----------
+    path : str or path-like
+        File to write or replace.
+    text : str
+        Its content.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@cache
+def _template():
+    """The page's template; every variable is escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        autoescape=True,
+        loader=PackageLoader("dustest.report", "templates"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    return environment.get_template("report.html.j2")
+
+
+@dataclass(frozen=True)
+class _Estimator:
+    """What the table of estimators says about one."""
+
+    name: str
+    color: str
+    kind: str
+    version: str
+    uncertainty: str
+    n_rows: int
+    n_answers: int
+    details: dict
+
+
+def _estimator(name, comparison):
+    """Summary of one estimator from its table's provenance."""
+    table = comparison.tables[name]
+    meta = table.meta
+    answered = np.zeros(len(table), dtype=bool)
+    for quantity in QUANTITIES:
+        answered |= np.isfinite(values_of(table, quantity))
+    return _Estimator(
+        name=name,
+        color=comparison.colors[name],
+        kind=str(meta.get("estimator") or "–"),
+        version=str(meta.get("version") or "–"),
+        uncertainty=str(meta.get("uncertainty") or "–"),
+        n_rows=len(table),
+        n_answers=int(answered.sum()),
+        details=_details(meta),
+    )
+
+
+def _details(meta):
+    """Parameters and what else the provenance holds, as text."""
+    others = {
+        label: meta[key] for key, label in _PROVENANCE.items() if meta.get(key) not in (None, "")
+    }
+    return {str(key): str(value) for key, value in (_parameters(meta) | others).items()}
+
+
+def _parameters(meta):
+    """Parameters as a dictionary, also where a stranger's table does not write them as JSON."""
+    given = meta.get("params") or "{}"
+    try:
+        parameters = json.loads(given)
+    except (TypeError, ValueError):
+        parameters = given
+    return parameters if isinstance(parameters, dict) else {"params": given}
+
+
+@dataclass(frozen=True)
+class _Section:
+    """What the report says about one quantity."""
+
+    quantity: object
+    pairs: list
+    counts: list
+    metrics: list
+    figures: list
+    disagreements: dict | None
+
+
+def _section(comparison, name):
+    """Metrics, figures and disagreements of one quantity."""
+    metrics = comparison.metrics[comparison.metrics["quantity"] == name]
+    return _Section(
+        quantity=QUANTITIES[name],
+        pairs=[(str(row["estimator"]), str(row["against"])) for row in metrics],
+        counts=[
+            (label, description, [int(value) for value in metrics[column]])
+            for column, (label, description) in _COUNTS.items()
+        ],
+        metrics=[
+            _metric_row(metrics, metric, QUANTITIES[name].unit) for metric in METRICS.values()
+        ],
+        figures=[
+            figure
+            for against in _shown_against(comparison)
+            if (figure := _figure(comparison, name, against)) is not None
+        ],
+        disagreements=_disagreements(comparison, name),
+    )
+
+
+def _metric_row(metrics, metric, unit):
+    """Label, unit, description and formatted cells of one metric."""
+    cells = [
+        format_with_error(value, error)
+        for value, error in zip(metrics[metric.name], metrics[f"{metric.name}_err"], strict=True)
+    ]
+    power = {0: "", 1: f"{unit or ''}", 2: f"{unit}²" if unit else ""}[metric.power]
+    return metric.label, power, metric.description, cells
+
+
+def _shown_against(comparison):
+    """What there is a figure against: the truth and the reference, or the first estimator."""
+    shown = [TRUTH] if comparison.truth is not None else []
+    if comparison.reference is not None:
+        shown.append(comparison.reference)
+    return shown or [comparison.default_against]
+
+
+def _figure(comparison, quantity, against):
+    """A figure as data URI with a caption and a text that stands in for it, or None."""
+    panels = comparison.panels(quantity, against=against)
+    if not panels:
+        return None
+    buffer = io.BytesIO()
+    figure = comparison.plot(quantity, against=against)
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    names = ", ".join(panel.name for panel in panels)
+    return {
+        "source": "data:image/svg+xml;base64,"
+        + base64.b64encode(buffer.getvalue()).decode("ascii"),
+        "caption": f"{quantity} of {names} against {against}",
+        "alternative": " ".join(_described(panel, quantity) for panel in panels),
+    }
+
+
+def _described(panel, quantity):
+    """One sentence on a row of a figure, for those who do not see it."""
+    residual = (panel.y - panel.x)[np.isfinite(panel.y - panel.x)]
+    if residual.size == 0:
+        return f"{panel.name} and {panel.against} have no galaxy in common."
+    median = format_number(np.median(residual), sign=True)
+    return (
+        f"{quantity} from {panel.name} against {panel.against} for {residual.size} galaxies: "
+        f"scatter around the identity line, both distributions, and differences with median "
+        f"{median}."
+    )
+
+
+def _disagreements(comparison, quantity):
+    """Galaxies on which the estimators disagree most, as text; None where only one speaks."""
+    tables = {name: t for name, t in comparison.tables.items() if gives(t, quantity)}
+    if len(tables) < 2:
+        return None
+    rows = largest_disagreements(tables, quantity)
+    columns = [str(name) for name in tables]
+    return {
+        "columns": columns,
+        "rows": [
+            (str(row["id"]), [_value(row[name]) for name in columns], _value(row["spread"]))
+            for row in rows
+        ],
+    }
+
+
+def _value(number):
+    """An estimate as text."""
+    return format_number(float(getattr(number, "value", number)), decimals=2)
+
+
+def _raised_flags(counts):
+    """Flags that some row carries: name, description, count for each estimator."""
+    return [
+        (flag.name, flag.description, [int(count) for count in counts[flag.name]])
+        for flag in FLAGS.values()
+        if np.any(counts[flag.name])
+    ]

@@ -1,0 +1,182 @@
+import io
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.contour import ContourSet
+from matplotlib.figure import Figure
+
+from dustest.data import InputError
+from dustest.report.figures import (
+    COLORS,
+    CONTOUR_FRACTIONS,
+    Panel,
+    comparison_figure,
+    differences,
+    histograms,
+    one_to_one,
+)
+
+
+@pytest.fixture
+def ax():
+    return Figure().add_subplot()
+
+
+def cloud(n, scatter=0.1, seed=1):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(0.5, 0.3, n)
+    return x, x + rng.normal(0.0, scatter, n)
+
+
+def contours(ax):
+    return [artist for artist in ax.get_children() if isinstance(artist, ContourSet)]
+
+
+def lines(ax, gid):
+    return [line for line in ax.lines if line.get_gid() == gid]
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+class TestOneToOne:
+    def test_identity_line(self, ax):
+        one_to_one(*cloud(50), ax=ax)
+        (line,) = lines(ax, "identity")
+        np.testing.assert_array_equal(*line.get_data())
+
+    @pytest.mark.parametrize("scatter", [0.1, 0.003])
+    def test_contours_enclose_what_they_say(self, ax, scatter):
+        x, y = cloud(1000, scatter)
+        one_to_one(x, y, ax=ax)
+        (contour,) = contours(ax)
+        shown = (x > ax.get_xlim()[0]) & (x < ax.get_xlim()[1])
+        inside = [
+            np.mean(path.contains_points(np.stack([x, y], axis=1)[shown]))
+            for path in contour.get_paths()
+        ]
+        np.testing.assert_allclose(inside, sorted(CONTOUR_FRACTIONS, reverse=True), atol=0.02)
+
+    @pytest.mark.parametrize(
+        ("x", "y"),
+        [
+            cloud(19),
+            (np.linspace(0, 1, 50), np.full(50, 0.4)),
+            (np.linspace(0, 1, 50), np.linspace(0, 1, 50)),
+        ],
+    )
+    def test_no_contours_without_a_density(self, ax, x, y):
+        one_to_one(x, y, ax=ax)
+        assert contours(ax) == []
+
+    def test_far_outliers_are_counted(self, ax):
+        x, y = cloud(200)
+        y[:3] = 40.0
+        one_to_one(x, y, ax=ax)
+        assert texts(ax) == ["3 outside"]
+        assert ax.get_ylim()[1] < 5
+
+    def test_missing_values_are_left_out(self, ax):
+        x, y = cloud(30)
+        y[:4] = np.nan
+        one_to_one(x, y, ax=ax)
+        assert len(ax.collections[0].get_offsets()) == 26
+
+    def test_few_points_have_error_bars(self, ax):
+        x, y = cloud(30)
+        one_to_one(x, y, ax=ax, yerr=np.full((2, 30), 0.1))
+        (bars,) = ax.containers
+        assert len(bars.lines[2][0].get_segments()) == 30
+
+    def test_many_points_have_one_typical_error(self, ax):
+        x, y = cloud(200)
+        error = np.full((2, 200), 0.1)
+        error[:, :5] = np.nan
+        one_to_one(x, y, ax=ax, xerr=error, yerr=2 * error)
+        ((horizontal, vertical),) = [bars.lines[2] for bars in ax.containers]
+        assert np.ptp(horizontal.get_segments()[0][:, 0]) == pytest.approx(0.2)
+        assert np.ptp(vertical.get_segments()[0][:, 1]) == pytest.approx(0.4)
+
+    def test_unknown_errors_are_not_drawn(self, ax):
+        x, y = cloud(30)
+        one_to_one(x, y, ax=ax, yerr=np.full((2, 30), np.nan))
+        assert len(ax.containers) == 0
+
+    def test_nothing_to_draw(self, ax):
+        one_to_one([np.nan], [0.1], ax=ax)
+        assert ax.get_xlim() == (0.0, 1.0)
+
+    def test_shapes_must_agree(self, ax):
+        with pytest.raises(InputError, match="x and y must be of one shape"):
+            one_to_one([1.0], [1.0, 2.0], ax=ax)
+
+
+class TestHistograms:
+    def test_all_values_are_counted_once(self, ax):
+        x, y = cloud(300)
+        histograms({"truth": x, "beta": y}, ax=ax, limits=(-5, 5))
+        # The first set consists of closed bars, so its steps run up and back.
+        filled, outline = (patch.get_path().vertices for patch in ax.patches)
+        assert filled[:, 1].max() <= 300
+        heights = outline[1:-1:2, 1]
+        assert heights.sum() == 300
+
+    def test_names_are_not_mathematics(self, ax):
+        histograms({"$a$": [1.0, 2.0]}, ax=ax)
+        (text,) = ax.get_legend().get_texts()
+        assert text.get_text() == r"\$a\$"
+
+    def test_values_that_differ_by_rounding(self, ax):
+        histograms({"constant": 0.3 + np.array([0.0, 1e-17, 5e-17, 6e-17])}, ax=ax)
+
+
+class TestDifferences:
+    def test_median_and_nmad(self, ax):
+        x = np.zeros(101)
+        y = np.linspace(-0.5, 1.5, 101)
+        differences(x, y, ax=ax)
+        assert ax.get_title() == "median +0.50, NMAD 0.74"
+        assert lines(ax, "median")[0].get_xdata()[0] == pytest.approx(0.5)
+        assert lines(ax, "zero")[0].get_xdata()[0] == 0.0
+
+    def test_nothing_to_draw(self, ax):
+        differences([], [], ax=ax)
+        assert ax.get_title() == ""
+
+
+class TestComparisonFigure:
+    def test_a_row_of_three_axes_for_each_panel(self):
+        panels = [Panel(name, "truth", *cloud(40)) for name in ("beta", "sed")]
+        figure = comparison_figure(panels, label="$A_V$")
+        assert len(figure.axes) == 6
+        assert [ax.get_ylabel() for ax in figure.axes[::3]] == ["$A_V$, beta", "$A_V$, sed"]
+        # Panels of one quantity can be compared by eye only on one scale.
+        assert figure.axes[0].get_xlim() == figure.axes[3].get_xlim()
+
+    def test_draws_on_a_given_figure(self):
+        parts = Figure().subfigures(1, 2)
+        panel = Panel("beta", "truth", *cloud(40), color=COLORS[1])
+        assert comparison_figure([panel], label="$A_V$", figure=parts[1]) is parts[1]
+        assert len(parts[1].axes) == 3
+
+    def test_needs_a_panel(self):
+        with pytest.raises(InputError, match="at least one comparison"):
+            comparison_figure([], label="$A_V$")
+
+    def test_leaves_matplotlib_alone(self):
+        import matplotlib.pyplot as plt
+
+        before, backend = dict(mpl.rcParams), mpl.get_backend()
+        figure = comparison_figure([Panel("beta", "truth", *cloud(40))], label="$A_V$")
+        figure.savefig(io.BytesIO(), format="svg")
+        assert dict(mpl.rcParams) == before
+        assert mpl.get_backend() == backend
+        assert plt.get_fignums() == []
+
+    @pytest.mark.parametrize("n", [0, 1, 5000])
+    def test_draws_any_number_of_points(self, n):
+        x, y = cloud(n)
+        panel = Panel("beta", "truth", x, y, yerr=np.full((2, n), 0.1))
+        comparison_figure([panel], label="$A_V$").savefig(io.BytesIO(), format="png")

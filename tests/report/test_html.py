@@ -1,0 +1,167 @@
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from astropy.table import QTable
+
+from dustest.data import FLAGS, DustTable
+from dustest.report import Comparison, compare
+from dustest.report.html import write_atomically
+from dustest.validation import METRICS, compare_tables, flag_counts
+
+N = 25
+HOSTILE = '<script>alert("x")</script>'
+VOID = {"meta", "img", "link", "br", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """A parsed page: tags, attributes, texts, and whether tags are closed in order."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.stack, self.texts, self.balanced = [], [], [], True
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.stack.append(tag)
+
+    def handle_endtag(self, tag):
+        self.balanced &= bool(self.stack) and self.stack.pop() == tag
+
+    def handle_data(self, data):
+        if data.strip() and self.stack and self.stack[-1] != "style":
+            self.texts.append(" ".join(data.split()))
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def make_table(seed, flags=0, **meta):
+    rng = np.random.default_rng(seed)
+    value = rng.normal(0.4, 0.2, N)
+    ids = [f"g{i}" for i in range(N - 1)] + [HOSTILE]
+    columns = {"A_V": value, "A_V_p16": value - 0.1, "A_V_p84": value + 0.1}
+    columns["A_V"][-1] = 5.0 + seed
+    return DustTable.from_quantities(ids, columns, flags=np.full(N, flags), meta=meta)
+
+
+def make_comparison(**options):
+    tables = {
+        "beta": make_table(1, FLAGS["LOW_SNR"].value, params='{"relation": "Meurer99"}'),
+        "sed": make_table(2, estimator="BagpipesEstimator", params="not JSON", model_hash="ab12"),
+    }
+    return compare(tables, random_state=1, **options)
+
+
+@pytest.fixture(scope="module")
+def html():
+    truth = QTable({"A_V": np.random.default_rng(3).normal(0.4, 0.2, N)})
+    notes = ["Bagpipes fitted only the first 5 galaxies.", HOSTILE]
+    return make_comparison(truth=truth, reference="sed", notes=notes).to_html(title="A & B")
+
+
+@pytest.fixture(scope="module")
+def page(html):
+    return Page(html)
+
+
+class TestPage:
+    def test_is_well_formed(self, page):
+        assert page.balanced
+        assert page.stack == []
+
+    def test_loads_nothing(self, html, page):
+        loading = [
+            attributes[key]
+            for _, attributes in page.tags
+            for key in ("src", "href", "srcset", "data", "action")
+            if attributes.get(key)
+        ]
+        assert loading
+        assert all(target.startswith(("data:", "#")) for target in loading)
+        assert not page.all("script")
+        assert not page.all("link")
+        assert "@import" not in html
+        assert "url(" not in html
+
+    def test_hostile_text_is_escaped(self, html, page):
+        assert "<script" not in html
+        assert page.texts.count(HOSTILE) >= 2
+
+    def test_links_have_targets(self, page):
+        ids = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
+        assert {link["href"].removeprefix("#") for link in page.all("a")} <= ids
+
+    def test_is_accessible(self, page):
+        assert page.all("html")[0]["lang"] == "en"
+        assert len(page.all("h1")) == 1
+        assert all(len(image["alt"]) > 20 for image in page.all("img"))
+        assert all("scope" in header for header in page.all("th"))
+        assert all("aria-label" in d for d in page.all("div") if d.get("role") == "region")
+
+    def test_is_responsive(self, page):
+        assert any(meta.get("name") == "viewport" for meta in page.all("meta"))
+
+
+class TestContent:
+    def test_title_notes_and_provenance(self, page):
+        assert "A & B" in page.texts
+        assert "Bagpipes fitted only the first 5 galaxies." in page.texts
+        assert any("with dustest" in text and "astropy" in text for text in page.texts)
+
+    def test_estimators_and_parameters(self, page):
+        for text in ("BagpipesEstimator", "relation", "Meurer99", "not JSON", "ab12"):
+            assert text in page.texts
+
+    def test_every_metric_is_there(self, page):
+        assert {metric.label for metric in METRICS.values()} <= set(page.texts)
+        assert sum(" ± " in text for text in page.texts) >= 3 * (len(METRICS) - 2)
+
+    def test_figures_against_truth_and_reference(self, page):
+        assert len(page.all("img")) == 2
+        assert all(i["src"].startswith("data:image/svg+xml;base64,") for i in page.all("img"))
+
+    def test_flags_with_descriptions(self, page):
+        assert FLAGS["LOW_SNR"].description in page.texts
+        assert FLAGS["EDGE"].description not in page.texts
+
+    def test_largest_disagreement_leads(self, page):
+        rows = [text for text in page.texts if text == HOSTILE or text.startswith("g")]
+        assert HOSTILE in rows
+
+    def test_failures_are_told(self):
+        tables = make_comparison().tables
+        result = Comparison(
+            tables,
+            compare_tables(tables, n_bootstrap=0),
+            flag_counts(tables),
+            failures={"cnn": "ValueError: <not> fitted"},
+        )
+        texts = Page(result.to_html()).texts
+        assert "cnn gave no result." in texts
+        assert "ValueError: <not> fitted" in texts
+
+    def test_nothing_to_compare(self):
+        html = compare({"beta": make_table(1)}).to_html()
+        assert "there is nothing to compare" in html
+        assert "No galaxy carries a flag." in Page(html).texts
+
+
+class TestFile:
+    def test_is_written(self, tmp_path):
+        path = tmp_path / "report.html"
+        html = compare({"beta": make_table(1)}).to_html(path)
+        assert path.read_text(encoding="utf-8") == html
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_failure_leaves_the_old_file(self, tmp_path, monkeypatch):
+        path = tmp_path / "report.html"
+        path.write_text("old")
+        monkeypatch.setattr("pathlib.Path.replace", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            write_atomically(path, "new")
+        assert path.read_text() == "old"
+        assert list(tmp_path.iterdir()) == [path]
