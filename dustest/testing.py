@@ -339,7 +339,9 @@ def _check_posterior(case):
     _require(set(draws) <= set(QUANTITIES) and draws, "draws must be a dict by quantity")
     for name, values in draws.items():
         _require(values.shape == (1, 5), f"draws of {name} must have shape (1, 5)")
-        _require(np.array_equal(values, again[name], equal_nan=True), "the seed must fix the draws")
+        _require(
+            np.array_equal(values, again[name], equal_nan=True), "the seed must fix the draws"
+        )
 
 
 def _check_innocence(case):

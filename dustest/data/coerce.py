@@ -138,7 +138,9 @@ def _from_nddata(images):
             msg = f"X[{band!r}] must be a list of NDData, got {type(cutouts).__name__}"
             raise InputError(msg)
         if table.colnames and len(cutouts) != len(table):
-            msg = f"X[{band!r}] must have {len(table)} images as the other bands, got {len(cutouts)}"
+            msg = (
+                f"X[{band!r}] must have {len(table)} images as the other bands, got {len(cutouts)}"
+            )
             raise InputError(msg)
         _add_images(table, name, list(cutouts))
     return table

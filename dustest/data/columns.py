@@ -175,7 +175,9 @@ def _cutout(name, column):
     if unit is None or unit == u.dimensionless_unscaled:
         return filled
     if not (_convertible(unit, FLUX_UNIT) or _convertible(unit, FLUX_UNIT / u.sr)):
-        msg = f"column {name} must be in a flux density per pixel or surface brightness, got {unit}"
+        msg = (
+            f"column {name} must be in a flux density per pixel or surface brightness, got {unit}"
+        )
         raise InputError(msg)
     return u.Quantity(filled, unit, copy=False, dtype=filled.dtype)
 

@@ -1,7 +1,6 @@
 """`GalaxySample`, the table of galaxies that every estimator reads."""
 
 import numpy as np
-from astropy import units as u
 from astropy.nddata import InverseVariance, NDData, StdDevUncertainty, VarianceUncertainty
 from astropy.table import QTable
 

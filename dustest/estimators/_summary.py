@@ -105,7 +105,9 @@ def _resample(draws, n_draws, seeds):
     if draws.ndim == 1:
         return np.repeat(draws[:, None], n_draws, axis=1)
     picks = [np.random.default_rng(seed).integers(draws.shape[1], size=n_draws) for seed in seeds]
-    return np.take_along_axis(np.broadcast_to(draws, (len(seeds), draws.shape[1])), np.array(picks), 1)
+    return np.take_along_axis(
+        np.broadcast_to(draws, (len(seeds), draws.shape[1])), np.array(picks), 1
+    )
 
 
 def _ratio_of_totals(samples, summary, seeds):

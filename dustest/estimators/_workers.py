@@ -15,11 +15,10 @@ import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import ExitStack
+from contextlib import suppress
 from dataclasses import dataclass
 
 from cloudpickle import dumps
-
 
 __all__ = ["Failure", "run_in_workers"]
 
@@ -78,14 +77,19 @@ def run_in_workers(estimator, compute, tasks, *, n_workers, timeout):
     outcomes = queue.SimpleQueue()
     source = _Tasks(tasks)
     setup = dumps((estimator, compute))
-    with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="dustest-"))
+    with tempfile.TemporaryDirectory(prefix="dustest-") as folder:
         slots = [_Slot(setup, folder, timeout) for _ in range(n_workers)]
-        for slot in slots:
-            stack.callback(slot.stop)
-            threading.Thread(target=_serve, args=(slot, source, outcomes), daemon=True).start()
-        stack.callback(source.close)
-        yield from _collect(outcomes, n_workers)
+        arguments = [(slot, source, outcomes) for slot in slots]
+        threads = [threading.Thread(target=_serve, args=each, daemon=True) for each in arguments]
+        try:
+            for thread in threads:
+                thread.start()
+            yield from _collect(outcomes, n_workers)
+        finally:
+            source.close()
+            for slot, thread in zip(slots, threads, strict=True):
+                slot.kill()
+                thread.join()
 
 
 def _collect(outcomes, n_workers):
@@ -131,6 +135,7 @@ def _serve(slot, source, outcomes):
     except BaseException as error:  # the main thread raises it
         outcomes.put(error)
     finally:
+        slot.close()
         outcomes.put(_END)
 
 
@@ -200,7 +205,7 @@ class _Slot:
         """Remove a dead worker and say what it died of."""
         code = self._process.wait()
         last_words = self._last_words()
-        self._close()
+        self.close()
         if self._expired:
             return Failure("TIMED_OUT", f"stopped after {self._timeout:g} s")
         return Failure("FAILED", f"the worker process died (exit status {code}) {last_words}")
@@ -211,23 +216,24 @@ class _Slot:
         self._stderr.seek(max(0, size - _LAST_WORDS))
         return self._stderr.read().decode(errors="replace").strip()
 
-    def _close(self):
-        """Close the streams of a dead worker."""
-        self._process.stdout.close()
-        try:
-            self._process.stdin.close()
-        except OSError:  # what was still unsent has nobody to read it
-            pass
+    def close(self):
+        """End the worker, if there is one, and close its streams."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        with suppress(OSError):  # what was still unsent has nobody to read it
+            process.stdin.close()
+        process.stdout.close()
         self._stderr.close()
-        self._process = None
 
-    def stop(self):
-        """Kill the worker, if there is one."""
+    def kill(self):
+        """End the worker for good (called from another thread, which must not close streams)."""
         self._stopped = True
         process = self._process
         if process is not None:
             process.kill()
-            process.wait()
 
 
 def _worker_environment():

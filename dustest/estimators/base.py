@@ -351,7 +351,9 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             msg = f"{type(self).__name__} has no answer for any galaxy of X, so there is no score"
             raise InputError(msg)
         if not good.all():
-            msg = f"{np.sum(~good)} of {len(good)} galaxies have no answer and are not in the score"
+            msg = (
+                f"{np.sum(~good)} of {len(good)} galaxies have no answer and are not in the score"
+            )
             warnings.warn(msg, DustestWarning, stacklevel=2)
         return r2_score(truth[good], predicted[good])
 

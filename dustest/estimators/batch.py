@@ -65,10 +65,7 @@ class Batch:
 
     def __getitem__(self, rows):
         """The same for some of the rows (mask, slice or integer array)."""
-        arrays = {
-            name: value[rows]
-            for name, value in self._columns().items()
-        }
+        arrays = {name: value[rows] for name, value in self._columns().items()}
         return replace(self, **arrays)
 
     def _columns(self):
@@ -83,7 +80,9 @@ class Batch:
         del columns["seed"]
         rows = [np.ascontiguousarray(c).reshape(len(self), -1) for c in columns.values()]
         table = np.hstack([row.view(np.uint8) for row in rows if row.size])
-        return [blake2b(prefix + row.tobytes(), digest_size=_ROW_KEY_BYTES).digest() for row in table]
+        return [
+            blake2b(prefix + row.tobytes(), digest_size=_ROW_KEY_BYTES).digest() for row in table
+        ]
 
     def seeded(self, base_seed):
         """The same with a seed for each galaxy, made from its data and ``base_seed``."""
@@ -158,7 +157,8 @@ def make_batch(sample, rows=slice(None)):
     n_rows = len(sample)
     flux, flux_err = _photometry(sample)
     spectrum, spectrum_err = _usable(
-        _array(sample, "spectrum_flux", SPECTRAL_UNIT), _array(sample, "spectrum_flux_err", SPECTRAL_UNIT)
+        _array(sample, "spectrum_flux", SPECTRAL_UNIT),
+        _array(sample, "spectrum_flux_err", SPECTRAL_UNIT),
     )
     cutouts = sample.cutout_bands
     return Batch(

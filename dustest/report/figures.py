@@ -336,17 +336,21 @@ def _rows(errors, used):
 
 
 def _limits(*columns):
-    """Range of the values with a margin, without what lies far outside the middle half."""
-    values = np.concatenate([_finite(column) for column in columns]) if columns else np.empty(0)
-    if values.size == 0:
+    """Range of several sets of values with a margin, without their far outliers."""
+    ranges = [_central_range(values) for column in columns if (values := _finite(column)).size]
+    if not ranges:
         return 0.0, 1.0
+    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+    constant = high - low <= _CONSTANT * max(abs(low), abs(high))
+    margin = 0.1 * max(abs(high), 1.0) if constant else 0.06 * (high - low)
+    return float(low - margin), float(high + margin)
+
+
+def _central_range(values):
+    """Range of values without what lies far outside their middle half."""
     low, high = np.percentile(values, [25, 75])
     reach = _REACH * (high - low) or np.inf
-    low, high = max(values.min(), low - reach), min(values.max(), high + reach)
-    span = high - low
-    constant = span <= _CONSTANT * max(abs(low), abs(high))
-    margin = 0.1 * max(abs(high), 1.0) if constant else 0.06 * span
-    return float(low - margin), float(high + margin)
+    return max(values.min(), low - reach), min(values.max(), high + reach)
 
 
 def _n_bins(n):

@@ -26,6 +26,8 @@ _COUNTS = {
     "n_unmatched": ("not in both", "galaxies of the longer table that the other does not have"),
 }
 
+# What would be shown as 0.00 is no disagreement.
+_SMALLEST_SPREAD = 0.005
 _PROVENANCE = {
     "random_seed": "random seed",
     "model_hash": "model hash",
@@ -171,9 +173,7 @@ def _section(comparison, name):
             _metric_row(metrics, metric, QUANTITIES[name].unit) for metric in METRICS.values()
         ],
         figures=[
-            figure
-            for against in _shown_against(comparison)
-            if (figure := _figure(comparison, name, against)) is not None
+            _figure(comparison, name, against) for against in _shown_against(comparison, metrics)
         ],
         disagreements=_disagreements(comparison, name),
     )
@@ -189,19 +189,16 @@ def _metric_row(metrics, metric, unit):
     return metric.label, power, metric.description, cells
 
 
-def _shown_against(comparison):
-    """What there is a figure against: the truth and the reference, or the first estimator."""
-    shown = [TRUTH] if comparison.truth is not None else []
-    if comparison.reference is not None:
-        shown.append(comparison.reference)
-    return shown or [comparison.default_against]
+def _shown_against(comparison, metrics):
+    """What there is a figure against: the truth and the reference, or else the first."""
+    offered = list(dict.fromkeys(str(name) for name in metrics["against"]))
+    main = [name for name in (TRUTH, comparison.reference) if name in offered]
+    return main or offered[:1]
 
 
 def _figure(comparison, quantity, against):
-    """A figure as data URI with a caption and a text that stands in for it, or None."""
+    """A figure as data URI with a caption and a text that stands in for it."""
     panels = comparison.panels(quantity, against=against)
-    if not panels:
-        return None
     buffer = io.BytesIO()
     figure = comparison.plot(quantity, against=against)
     figure.savefig(buffer, format="svg", metadata={"Date": None})
@@ -228,24 +225,25 @@ def _described(panel, quantity):
 
 
 def _disagreements(comparison, quantity):
-    """Galaxies on which the estimators disagree most, as text; None where only one speaks."""
+    """Galaxies on which the estimators disagree most, as text; None where they do not."""
     tables = {name: t for name, t in comparison.tables.items() if gives(t, quantity)}
-    if len(tables) < 2:
-        return None
-    rows = largest_disagreements(tables, quantity)
-    columns = [str(name) for name in tables]
-    return {
-        "columns": columns,
-        "rows": [
-            (str(row["id"]), [_value(row[name]) for name in columns], _value(row["spread"]))
-            for row in rows
-        ],
-    }
+    found = largest_disagreements(tables, quantity)
+    rows = [
+        (str(row["id"]), [_value(row[name]) for name in tables], _value(row["spread"]))
+        for row in found
+        if _plain(row["spread"]) >= _SMALLEST_SPREAD
+    ]
+    return {"columns": list(tables), "rows": rows} if rows else None
+
+
+def _plain(number):
+    """A number without its unit."""
+    return float(getattr(number, "value", number))
 
 
 def _value(number):
     """An estimate as text."""
-    return format_number(float(getattr(number, "value", number)), decimals=2)
+    return format_number(_plain(number), decimals=2)
 
 
 def _raised_flags(counts):

@@ -14,6 +14,8 @@ __all__ = ["METRICS", "Metric", "compute_metrics", "split_normal_interval"]
 
 _MIN_ROWS = 3
 _OUTLIER_NMAD = 3.0
+# Relative size of what floating-point arithmetic makes out of equal numbers.
+_ROUNDING = 1e-12
 # Resamples are drawn in blocks of about this many numbers, so that memory stays bounded.
 _BLOCK_SIZE = 2**21
 
@@ -273,7 +275,7 @@ def _names_with_errors():
 def _statistics(pairs, index, limit):
     """Every metric of the pairs at an index array of shape (..., n), as arrays (...)."""
     prediction, truth = pairs.prediction[index], pairs.truth[index]
-    residual = prediction - truth
+    residual = _residual(prediction, truth)
     nmad = mad_std(residual, axis=-1)
     variance = residual.var(axis=-1)
     return {
@@ -293,6 +295,13 @@ def _statistics(pairs, index, limit):
     }
 
 
+def _residual(prediction, truth):
+    """Prediction - truth, where differences at the level of rounding count as none."""
+    residual = prediction - truth
+    scale = np.maximum(np.abs(prediction), np.abs(truth))
+    return np.where(np.abs(residual) <= _ROUNDING * scale, 0.0, residual)
+
+
 def _outliers(residual, nmad, limit):
     """Which residuals are outliers."""
     if limit is not None:
@@ -303,13 +312,18 @@ def _outliers(residual, nmad, limit):
 
 def _correlation(x, y):
     """Pearson correlation along the last axis; NaN, without a warning, where one is constant."""
-    constant = (np.ptp(x, axis=-1) == 0) | (np.ptp(y, axis=-1) == 0)
+    constant = _is_constant(x) | _is_constant(y)
     x = x - x.mean(axis=-1, keepdims=True)
     y = y - y.mean(axis=-1, keepdims=True)
     norm = np.sqrt((x * x).sum(axis=-1) * (y * y).sum(axis=-1))
     constant |= norm == 0
     ratio = (x * y).sum(axis=-1) / np.where(constant, 1.0, norm)
     return np.where(constant, np.nan, np.clip(ratio, -1.0, 1.0))
+
+
+def _is_constant(values):
+    """Whether values along the last axis differ by no more than rounding."""
+    return np.ptp(values, axis=-1) <= _ROUNDING * np.abs(values).max(axis=-1)
 
 
 def _known_fraction(inside):

@@ -20,7 +20,9 @@ def catalogue(flux, err, unit=u.nJy):
 
 class TestUnits:
     @given(flux=fluxes, err=positive)
-    @pytest.mark.parametrize("unit", [u.uJy, u.Jy, u.erg / u.s / u.cm**2 / u.Hz, u.W / u.m**2 / u.Hz])
+    @pytest.mark.parametrize(
+        "unit", [u.uJy, u.Jy, u.erg / u.s / u.cm**2 / u.Hz, u.W / u.m**2 / u.Hz]
+    )
     def test_a_change_of_unit_changes_nothing(self, unit, flux, err):
         table = catalogue((flux * u.nJy).to_value(unit), (err * u.nJy).to_value(unit), unit)
         sample = as_sample(table)
@@ -33,9 +35,7 @@ class TestUnits:
         error = np.full(6, 2.5 / np.log(10) / snr) * u.mag
         sample = as_sample(QTable({"flux_F277W": magnitudes, "flux_err_F277W": error}))
         np.testing.assert_allclose(sample["flux_F277W"].to_value(u.nJy), flux, rtol=1e-6)
-        np.testing.assert_allclose(
-            sample["flux_err_F277W"].to_value(u.nJy), flux / snr, rtol=1e-6
-        )
+        np.testing.assert_allclose(sample["flux_err_F277W"].to_value(u.nJy), flux / snr, rtol=1e-6)
 
     @pytest.mark.parametrize("value", [99.0, -99.0, 99.99, -999.0, np.nan])
     def test_magnitudes_of_99_are_missing(self, value):
@@ -214,7 +214,9 @@ class TestImages:
             as_sample([NDData(np.ones((4, 4)), unit="m")])
 
     def test_masks_must_fit_their_image(self):
-        table = Table({"cutout_F277W": np.ones((1, 4, 4)), "cutout_mask_F277W": np.ones((1, 3, 3), bool)})
+        table = Table(
+            {"cutout_F277W": np.ones((1, 4, 4)), "cutout_mask_F277W": np.ones((1, 3, 3), bool)}
+        )
         with pytest.raises(InputError, match="shape of cutout_F277W"):
             as_sample(table)
 

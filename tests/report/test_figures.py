@@ -78,6 +78,12 @@ class TestOneToOne:
         assert texts(ax) == ["3 outside"]
         assert ax.get_ylim()[1] < 5
 
+    def test_a_constant_does_not_hide_the_rest(self, ax):
+        x, _ = cloud(200)
+        one_to_one(x, np.full(200, 0.5), ax=ax)
+        assert texts(ax) == []
+        assert ax.get_xlim()[0] < x.min() < x.max() < ax.get_xlim()[1]
+
     def test_missing_values_are_left_out(self, ax):
         x, y = cloud(30)
         y[:4] = np.nan

@@ -124,6 +124,12 @@ class TestContent:
         assert len(page.all("img")) == 2
         assert all(i["src"].startswith("data:image/svg+xml;base64,") for i in page.all("img"))
 
+    def test_every_quantity_has_a_figure(self):
+        truth = QTable({"log_sSFR": np.full(N, -8.0)})
+        page = Page(make_comparison(truth=truth).to_html())
+        (image,) = page.all("img")
+        assert "A_V from beta against sed" in image["alt"]
+
     def test_flags_with_descriptions(self, page):
         assert FLAGS["LOW_SNR"].description in page.texts
         assert FLAGS["EDGE"].description not in page.texts

@@ -208,6 +208,14 @@ class TestMissing:
         assert np.isnan([result["pearson"], result["spearman"], result["pearson_err"]]).all()
         assert np.isfinite(result["mae_err"])
 
+    def test_rounding_is_no_information(self):
+        attenuation = np.random.default_rng(1).uniform(0.1, 2.0, 500)
+        ratio = attenuation / (attenuation / 3.1)
+        result = compute_metrics(ratio, np.full(500, 3.1))
+        assert np.ptp(ratio) > 0
+        assert np.isnan(result["pearson"])
+        assert (result["sigma"], result["outlier_fraction"]) == (0, 0)
+
 
 class TestInput:
     def test_units_convert(self):

@@ -1,0 +1,45 @@
+"""A rival estimator in one file: a random forest on colours."""
+
+import numpy as np
+from sklearn.ensemble import RandomForestRegressor
+
+from dustest.estimators import DustEstimator, Estimates
+
+__all__ = ["ForestEstimator"]
+
+
+class ForestEstimator(DustEstimator):
+    """Dust from the colours of a galaxy, learned by a random forest.
+
+    Parameters
+    ----------
+    n_trees : int, optional
+        Number of trees; each gives one draw.
+    targets : str or tuple of str, optional
+        Quantities to learn.
+    random_state : int, Generator or None, optional
+        Seed of the forest.
+    """
+
+    requires = ("flux", "redshift")
+    uncertainty = "ensemble"
+
+    def __init__(self, n_trees=100, targets="A_V", random_state=None):
+        self.n_trees = n_trees
+        self.targets = targets
+        self.random_state = random_state
+
+    def _fit(self, batch, y):
+        self.forest_ = RandomForestRegressor(self.n_trees, random_state=self.random_state)
+        self.forest_.fit(self._colours(batch), y)
+
+    def _estimate(self, batch):
+        colours = self._colours(batch)
+        trees = [tree.predict(colours) for tree in self.forest_.estimators_]
+        draws = np.reshape(trees, (len(trees), len(batch), -1))
+        names = self._target_names
+        return Estimates({name: draws[:, :, i].T for i, name in enumerate(names)})
+
+    def _colours(self, batch):
+        total = np.nansum(batch.flux, axis=1, keepdims=True)
+        return np.column_stack([np.nan_to_num(batch.flux / total), batch.redshift])

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.ensemble import StackingRegressor
+from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from dustest import BagpipesEstimator, ConstantEstimator, MeurerEstimator
+from dustest.io import load_demo
+
+
+@parametrize_with_checks([ConstantEstimator(), MeurerEstimator(), BagpipesEstimator()])
+@pytest.mark.filterwarnings(
+    # scikit-learn says so of every estimator whose input is not a 2-D array.
+    "ignore:Can't test estimator:sklearn.exceptions.SkipTestWarning",
+)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def demo():
+    sample, truth = load_demo()
+    return sample, truth["A_V"]
+
+
+class TestTools:
+    def test_grid_search(self, demo):
+        search = GridSearchCV(
+            MeurerEstimator(),
+            {"relation": ["Meurer99", "Reddy15"], "dust_law": ["Calzetti", "SMC"]},
+            cv=GroupKFold(3),
+            scoring="neg_median_absolute_error",
+        )
+        search.fit(*demo, groups=np.arange(200) // 4)
+        assert search.best_params_["dust_law"] in ("Calzetti", "SMC")
+        assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+        assert search.predict(demo[0]).shape == (200,)
+
+    def test_the_control_scores_about_zero(self, demo):
+        scores = cross_val_score(ConstantEstimator(), *demo, cv=4)
+        assert np.all(scores < 0.05)
+        assert np.all(scores > -0.5)
+
+    def test_workers(self, demo):
+        one = cross_val_score(ConstantEstimator(), *demo, cv=4)
+        two = cross_val_score(ConstantEstimator(), *demo, cv=4, n_jobs=2)
+        np.testing.assert_array_equal(one, two)
+
+    def test_pipeline(self, demo):
+        pipeline = Pipeline([("bright", FunctionTransformer()), ("dust", MeurerEstimator())])
+        np.testing.assert_array_equal(
+            pipeline.fit(*demo).predict(demo[0]), MeurerEstimator().predict(demo[0])
+        )
+
+    def test_stacking_beats_the_control(self, demo):
+        stack = StackingRegressor(
+            [
+                ("calzetti", MeurerEstimator()),
+                ("smc", MeurerEstimator("Reddy18-SMC", dust_law="SMC")),
+                ("control", ConstantEstimator()),
+            ],
+            final_estimator=LinearRegression(),
+            cv=3,
+        )
+        scores = cross_val_score(stack, *demo, cv=3, scoring="neg_median_absolute_error")
+        control = cross_val_score(
+            ConstantEstimator(), *demo, cv=3, scoring="neg_median_absolute_error"
+        )
+        assert scores.mean() > control.mean()
+
+    @pytest.mark.parametrize("estimator", [MeurerEstimator(dust_law="SMC"), ConstantEstimator()])
+    def test_clone_and_representation(self, estimator):
+        copy = clone(estimator)
+        assert copy.get_params() == estimator.get_params()
+        assert type(estimator).__name__ in copy._repr_html_()

@@ -1,0 +1,521 @@
+"""Catalogues of photometry."""
+
+import builtins
+import warnings
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.io import fits
+from astropy.table import MaskedColumn, QTable, Table
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from dustest.data import (
+    DustestError,
+    DustestWarning,
+    GalaxySample,
+    InputError,
+    MissingDependencyError,
+    ReadError,
+)
+from dustest.io import read_catalog
+
+FORMATS = ["fits", "ecsv", "csv", "parquet", "hdf5", "vot"]
+WRITERS = {"ecsv": "ascii.ecsv", "csv": "ascii.csv", "vot": "votable"}
+
+
+def make_table(n=4, **columns):
+    """A small catalogue in dustest's own names and nJy."""
+    table = Table({"id": np.arange(10, 10 + n), "redshift": np.linspace(6.0, 9.0, n)})
+    for i, band in enumerate(("F277W", "F356W")):
+        table[f"flux_{band}"] = np.linspace(5.0, 50.0 + i, n) * u.nJy
+        table[f"flux_err_{band}"] = np.full(n, 0.5 + i) * u.nJy
+    table.update(columns)
+    return table
+
+
+def write(table, path):
+    """Write a table in the format that the ending names."""
+    kind = path.suffix[1:]
+    options = {"path": "data", "serialize_meta": True} if kind == "hdf5" else {}
+    table.write(path, format=WRITERS.get(kind, kind), **options)
+
+
+class TestFormats:
+    @pytest.mark.parametrize("ending", FORMATS)
+    def test_every_format_gives_the_same_sample(self, tmp_path, ending):
+        table = make_table()
+        path = tmp_path / f"catalog.{ending}"
+        write(table, path)
+        # CSV has no units.
+        sample = read_catalog(path, unit=u.nJy)
+        assert isinstance(sample, GalaxySample)
+        assert list(sample["id"]) == [10, 11, 12, 13]
+        np.testing.assert_array_equal(sample["redshift"], table["redshift"])
+        for name in ("flux_F277W", "flux_err_F277W", "flux_F356W", "flux_err_F356W"):
+            np.testing.assert_array_equal(sample[name].to_value(u.nJy), table[name])
+
+    @pytest.mark.parametrize("ending", FORMATS)
+    def test_missing_values_become_nan_in_every_format(self, tmp_path, ending):
+        table = make_table()
+        table["flux_F277W"] = MaskedColumn(table["flux_F277W"], mask=[0, 1, 0, 0], unit=u.nJy)
+        path = tmp_path / f"catalog.{ending}"
+        write(table, path)
+        sample = read_catalog(path, unit=u.nJy)
+        np.testing.assert_array_equal(np.isnan(sample["flux_F277W"]), [False, True, False, False])
+
+    @pytest.mark.parametrize("ending", ["fits", "ecsv", "parquet", "hdf5"])
+    def test_a_sample_survives_writing_and_reading(self, tmp_path, ending):
+        table = make_table(
+            redshift_err=np.full(4, 0.1),
+            flags=np.array([0, 8, 0, 2], dtype=np.int32),
+            group=np.array([1, 1, 2, 3]),
+        )
+        if ending != "parquet":  # where astropy flattens images
+            table["cutout_F277W"] = np.random.default_rng(1).normal(size=(4, 5, 5)) * u.uJy
+        first = read_catalog(table)
+        path = tmp_path / f"sample.{ending}"
+        plain = QTable(first)
+        plain.meta.clear()
+        write(plain, path)
+        second = read_catalog(path)
+        assert set(second.colnames) == set(first.colnames)
+        for name in first.colnames:
+            np.testing.assert_array_equal(second[name], first[name])
+            assert getattr(second[name], "unit", None) == getattr(first[name], "unit", None)
+
+    def test_compressed_fits(self, tmp_path):
+        write(make_table(), tmp_path / "catalog.fits")
+        with fits.open(tmp_path / "catalog.fits") as hdus:
+            hdus.writeto(tmp_path / "catalog.fits.gz")
+        assert len(read_catalog(tmp_path / "catalog.fits.gz")) == 4
+
+    def test_strings_stay_strings(self, tmp_path):
+        table = make_table()
+        table["id"] = ["a", "b;rm -rf", "ü", "../d"]
+        write(table, tmp_path / "catalog.ecsv")
+        assert list(read_catalog(tmp_path / "catalog.ecsv")["id"]) == list(table["id"])
+
+    def test_byte_strings_become_text(self, tmp_path):
+        table = make_table()
+        table["id"] = ["a", "b", "c", "d"]
+        table["field"] = ["GOODS-S", "GOODS-N", "EGS", "COSMOS"]
+        write(table, tmp_path / "catalog.fits")
+        sample = read_catalog(tmp_path / "catalog.fits", columns={"field": "field"})
+        assert list(sample["id"]) == ["a", "b", "c", "d"]
+        assert list(sample["field"]) == ["GOODS-S", "GOODS-N", "EGS", "COSMOS"]
+
+    def test_numbers_have_native_byte_order(self, tmp_path):
+        write(make_table(my=np.arange(4)), tmp_path / "catalog.fits")
+        sample = read_catalog(tmp_path / "catalog.fits", columns={"my": "my"})
+        assert all(sample[name].dtype.isnative for name in sample.colnames)
+
+    @pytest.mark.parametrize(("ending", "package"), [("hdf5", "h5py"), ("parquet", "pyarrow")])
+    def test_missing_package(self, tmp_path, monkeypatch, ending, package):
+        write(make_table(), tmp_path / f"catalog.{ending}")
+        original = builtins.__import__
+
+        def refuse(name, *args, **kwargs):
+            if name.split(".")[0] == package:
+                raise ImportError(name)
+            return original(name, *args, **kwargs)
+
+        monkeypatch.setattr("dustest.io._files.import_module", refuse)
+        with pytest.raises(
+            MissingDependencyError, match=rf"{package}: pip install 'dustest\[scale\]'"
+        ):
+            read_catalog(tmp_path / f"catalog.{ending}")
+
+
+class TestSeveralExtensions:
+    """JADES releases: apertures and redshifts in extensions of their own."""
+
+    @staticmethod
+    def write_jades(path, photoz_ids=(1, 2, 3)):
+        ids = np.array([1, 2, 3])
+        filters = Table({"FILTER": ["F277W", "F356W", "F444W"], "WAVE": [2.8, 3.6, 4.4]})
+        extensions = {"FILTERS": filters}
+        for name, value in (("CIRC", 1.0), ("KRON", 2.0), ("KRON_CONV", 3.0)):
+            table = Table({"ID": ids, "RA": [53.1] * 3 * u.deg, "DEC": [-27.8] * 3 * u.deg})
+            column = name.removesuffix("_CONV") + ("1" if name == "CIRC" else "")
+            for band in ("F277W", "F444W"):
+                table[f"{band}_{column}"] = np.full(3, value) * u.nJy
+                table[f"{band}_{column}_e"] = np.full(3, 0.1) * u.nJy
+            extensions[name] = table
+        photoz = Table({"ID": np.array(photoz_ids), "EAZY_z_a": [6.0, 7.0, 8.0]})
+        photoz["EAZY_l68"], photoz["EAZY_u68"] = [5.9, 6.7, 7.5], [6.1, 7.1, 8.1]
+        photoz["z_spec"] = [np.nan, 7.1, -1.0]
+        extensions["PHOTOZ"] = photoz
+        hdus = [fits.table_to_hdu(table, name=name) for name, table in extensions.items()]
+        fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(path)
+
+    def test_the_convolved_kron_fluxes_come_with_the_redshifts(self, tmp_path):
+        self.write_jades(tmp_path / "jades.fits")
+        sample = read_catalog(tmp_path / "jades.fits")
+        assert (sample.meta["layout"], sample.meta["hdu"]) == ("jades-kron", "KRON_CONV")
+        np.testing.assert_array_equal(sample["flux_F277W"].value, 3.0)
+        assert sample.meta["redshift_column"] == "EAZY_z_a"
+        np.testing.assert_allclose(sample["redshift_err"], [0.1, 0.2, 0.3])
+
+    def test_an_extension_of_ones_own_choice(self, tmp_path):
+        self.write_jades(tmp_path / "jades.fits")
+        sample = read_catalog(tmp_path / "jades.fits", hdu="KRON")
+        np.testing.assert_array_equal(sample["flux_F277W"].value, 2.0)
+
+    def test_a_layout_of_ones_own_choice(self, tmp_path):
+        self.write_jades(tmp_path / "jades.fits")
+        sample = read_catalog(tmp_path / "jades.fits", layout="jades-circ1")
+        np.testing.assert_array_equal(sample["flux_F277W"].value, 1.0)
+
+    def test_several_redshift_columns_fill_each_other(self, tmp_path):
+        self.write_jades(tmp_path / "jades.fits")
+        sample = read_catalog(tmp_path / "jades.fits", redshift=["z_spec", "EAZY_z_a"])
+        np.testing.assert_array_equal(sample["redshift"], [6.0, 7.1, 8.0])
+        np.testing.assert_allclose(sample["redshift_err"], [0.1, np.nan, 0.3])
+        assert sample.meta["redshift_column"] == "z_spec, EAZY_z_a"
+
+    def test_other_galaxies_are_not_joined(self, tmp_path):
+        self.write_jades(tmp_path / "jades.fits", photoz_ids=(3, 2, 1))
+        assert "redshift" not in read_catalog(tmp_path / "jades.fits").colnames
+
+    @pytest.mark.parametrize("hdu", ["KRONN", 99, 0])
+    def test_an_extension_that_is_no_table(self, tmp_path, hdu):
+        self.write_jades(tmp_path / "jades.fits")
+        with pytest.raises(InputError, match="hdu must be"):
+            read_catalog(tmp_path / "jades.fits", hdu=hdu)
+
+
+class TestRedshift:
+    def test_the_fullest_column_is_taken(self):
+        table = make_table(z_spec=[7.0, np.nan, -99.0, 0.0], z_phot=[7.2, 6.1, 6.5, 8.0])
+        del table["redshift"]
+        sample = read_catalog(table)
+        assert sample.meta["redshift_column"] == "z_phot"
+        np.testing.assert_array_equal(sample["redshift"], table["z_phot"])
+
+    def test_spectroscopy_wins_a_tie(self):
+        table = make_table(z_phot=np.full(4, 7.0), z_spec=np.full(4, 7.1))
+        del table["redshift"]
+        assert read_catalog(table).meta["redshift_column"] == "z_spec"
+
+    @pytest.mark.parametrize("argument", [{"redshift": "zz"}, {"columns": {"redshift": "zz"}}])
+    def test_by_name(self, argument):
+        sample = read_catalog(make_table(zz=[1.0, 2.0, 3.0, 4.0]), **argument)
+        np.testing.assert_array_equal(sample["redshift"], [1.0, 2.0, 3.0, 4.0])
+
+    def test_both_ways_at_once(self):
+        with pytest.raises(InputError, match="pass one of them"):
+            read_catalog(make_table(), redshift="redshift", columns={"redshift": "redshift"})
+
+    def test_absent_column(self):
+        with pytest.raises(InputError, match="has no z_eazy; it has id, redshift"):
+            read_catalog(make_table(), redshift="z_eazy")
+
+    def test_text_is_refused(self):
+        with pytest.raises(InputError, match="column zz must hold one number a row"):
+            read_catalog(make_table(zz=["a", "b", "c", "d"]), redshift="zz")
+
+    def test_text_is_passed_over_where_no_column_is_asked_for(self):
+        table = make_table(z_spec=["a", "b", "c", "d"])
+        assert read_catalog(table).meta["redshift_column"] == "redshift"
+
+    @pytest.mark.parametrize("redshift", [7.0, [7.0]])
+    def test_no_name(self, redshift):
+        with pytest.raises(InputError, match="redshift must be the name of a column"):
+            read_catalog(make_table(), redshift=redshift)
+
+    def test_none_at_all(self):
+        table = make_table()
+        del table["redshift"]
+        sample = read_catalog(table)
+        assert "redshift" not in sample.colnames
+        assert sample.meta["redshift_column"] == ""
+
+
+class TestColumns:
+    def test_named_fluxes_are_the_only_ones(self):
+        table = make_table(f3=[1.0, 2.0, 3.0, 4.0], e3=[0.1] * 4)
+        columns = {"flux_JWST/NIRCam.F444W": "f3", "flux_err_F444W": "e3"}
+        sample = read_catalog(table, columns=columns, unit=u.uJy)
+        assert sample.bands == ("F444W",)
+        np.testing.assert_allclose(sample["flux_F444W"].to_value(u.nJy), [1e3, 2e3, 3e3, 4e3])
+        assert sample.meta["layout"] == "columns"
+
+    def test_other_names_are_kept(self):
+        sample = read_catalog(make_table(size=np.arange(4) * u.arcsec), columns={"my": "size"})
+        assert sample["my"].unit == u.arcsec
+        assert sample.bands == ("F277W", "F356W")
+
+    def test_unnamed_columns_are_left_out(self):
+        assert "size" not in read_catalog(make_table(size=np.arange(4))).colnames
+
+    def test_absent_column(self):
+        with pytest.raises(InputError, match="no nope; it has id, redshift"):
+            read_catalog(make_table(), columns={"my": "nope"})
+
+    def test_flux_without_error(self):
+        with pytest.raises(InputError, match="flux_err_F444W"):
+            read_catalog(make_table(), columns={"flux_F444W": "flux_F277W"})
+
+    @pytest.mark.parametrize("columns", [{"a": 1}, {1: "a"}])
+    def test_no_names(self, columns):
+        with pytest.raises(InputError, match="columns must map names"):
+            read_catalog(make_table(), columns=columns)
+
+    def test_positions_alone_when_asked_for(self):
+        table = Table({"number": [1, 2], "a": [53.1, 53.2], "d": [-27.8, -27.9]})
+        sample = read_catalog(table, columns={"ra": "a", "dec": "d"})
+        assert sample.colnames[0] == "id"
+        assert sample["ra"].unit == u.deg
+
+    def test_unknown_layout_lists_the_columns(self):
+        table = Table({f"c{i}": [1.0] for i in range(25)})
+        with pytest.raises(InputError, match=r"c0, c1, .*, c19 and 5 more; pass columns="):
+            read_catalog(table)
+
+    def test_a_flux_without_error_is_left_out_with_a_warning(self):
+        table = Table({"F277W_uJy": [1.0], "F277W_err_uJy": [0.1], "F356W_uJy": [1.0]})
+        with pytest.warns(DustestWarning, match="F356W_uJy have no error column"):
+            sample = read_catalog(table)
+        assert sample.bands == ("F277W",)
+
+    def test_foreign_flags_are_not_ours(self):
+        table = Table({"F277W_uJy": [1.0], "F277W_err_uJy": [0.1], "flags": [4]})
+        assert "flags" not in read_catalog(table).colnames
+
+    def test_the_input_stays_as_it_is(self):
+        table = make_table()
+        before = table.copy()
+        read_catalog(table, error_floor=0.1)
+        assert all(np.array_equal(table[name], before[name]) for name in before.colnames)
+        assert table.meta == before.meta
+
+
+class TestUnits:
+    def test_unit_of_the_layout(self):
+        table = Table({"f_f277w": [3.0], "e_f277w": [0.2]})
+        sample = read_catalog(table)
+        assert sample["flux_F277W"].to_value(u.nJy) == pytest.approx([30.0])
+
+    def test_a_declared_unit_comes_before_that_of_the_layout(self):
+        table = Table({"f277w_tot_1": [3.0] * u.nJy, "f277w_etot_1": [0.2] * u.nJy})
+        assert read_catalog(table)["flux_F277W"].to_value(u.nJy) == pytest.approx([3.0])
+
+    def test_missing_unit(self):
+        table = Table({"nircam_f277w_flux": [3.0], "nircam_f277w_fluxerr": [0.2]})
+        with pytest.raises(InputError, match=r"unit must be given.*nircam_f277w_flux"):
+            read_catalog(table)
+
+    def test_contradiction_with_a_declared_unit(self):
+        with pytest.raises(InputError, match="unit is uJy, but column flux_F277W declares nJy"):
+            read_catalog(make_table(), unit=u.uJy)
+
+    def test_contradiction_with_the_layout(self):
+        table = Table({"F277W_uJy": [1.0], "F277W_err_uJy": [0.1]})
+        with pytest.raises(InputError, match="layout expanse is in uJy"):
+            read_catalog(table, unit=u.nJy)
+
+    def test_the_same_unit_twice_is_no_contradiction(self):
+        assert len(read_catalog(make_table(), unit="nJy")) == 4
+
+    @pytest.mark.parametrize("unit", ["lightyears per fortnight", 3, u.m])
+    def test_what_is_no_flux(self, unit):
+        table = Table({"F277W": [1.0], "F277W_err": [0.1]})
+        with pytest.raises(InputError, match="unit"):
+            read_catalog(table, unit=unit)
+
+    def test_a_unit_that_the_fits_standard_lacks(self, tmp_path):
+        table = Table({"f_f277w": [3.0], "e_f277w": [0.2]})
+        hdu = fits.table_to_hdu(table)
+        hdu.header["TUNIT1"] = hdu.header["TUNIT2"] = "10 nJy"
+        hdu.writeto(tmp_path / "uncover.fits")
+        sample = read_catalog(tmp_path / "uncover.fits")
+        assert sample["flux_F277W"].to_value(u.nJy) == pytest.approx([30.0])
+
+    @pytest.mark.parametrize("declared", [None, u.mag, u.ABmag])
+    def test_magnitudes(self, declared):
+        table = Table({"F277W": [26.4, 99.0, -99.0], "F277W_err": [0.1, 99.0, 99.0]})
+        if declared is not None:
+            table["F277W"].unit, table["F277W_err"].unit = declared, u.mag
+        sample = read_catalog(table, unit=u.ABmag)
+        flux = 10 ** ((31.4 - 26.4) / 2.5)
+        np.testing.assert_allclose(sample["flux_F277W"].value, [flux, np.nan, np.nan], rtol=1e-4)
+        error = flux * 0.1 * 0.4 * np.log(10)
+        np.testing.assert_allclose(sample["flux_err_F277W"].value[0], error, rtol=1e-4)
+
+    def test_magnitudes_of_no_known_system(self):
+        table = Table({"F277W": [26.4] * u.mag, "F277W_err": [0.1] * u.mag})
+        with pytest.raises(InputError, match="mag"):
+            read_catalog(table)
+
+
+class TestErrorFloor:
+    def test_is_added_in_quadrature(self):
+        table = make_table()
+        sample = read_catalog(table, error_floor=0.05)
+        expected = np.sqrt(table["flux_err_F277W"] ** 2 + (0.05 * table["flux_F277W"]) ** 2)
+        np.testing.assert_allclose(sample["flux_err_F277W"].value, expected)
+        assert sample.meta["error_floor"] == 0.05
+
+    def test_negative_fluxes_count_by_their_size(self):
+        table = make_table()
+        table["flux_F277W"] *= -1
+        error = read_catalog(table, error_floor=0.5)["flux_err_F277W"].value
+        assert np.all(error > 0.5 * np.abs(table["flux_F277W"].value))
+
+    def test_missing_errors_stay_missing(self):
+        table = make_table()
+        table["flux_err_F277W"][1] = np.nan
+        assert np.isnan(read_catalog(table, error_floor=0.1)["flux_err_F277W"][1])
+
+    @pytest.mark.parametrize("floor", [-0.1, 1.1, np.nan, "5%", None])
+    def test_out_of_range(self, floor):
+        with pytest.raises(InputError, match="error_floor must be a fraction"):
+            read_catalog(make_table(), error_floor=floor)
+
+
+class TestBadFiles:
+    @pytest.mark.parametrize("name", ["absent.fits", "", "catalog"])
+    def test_what_is_not_a_table_file(self, tmp_path, name):
+        (tmp_path / "catalog").write_text("id\n1\n")
+        with pytest.raises(ReadError, match=r"does not exist|is a directory|no ending"):
+            read_catalog(tmp_path / name)
+
+    @pytest.mark.parametrize("ending", [e for e in FORMATS if e != "csv"])
+    def test_wrong_content(self, tmp_path, ending):
+        path = tmp_path / f"catalog.{ending}"
+        path.write_bytes(b"this is no table \x00\xff")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with pytest.raises(ReadError, match="not a readable"):
+                read_catalog(path)
+
+    def test_images_only(self, tmp_path):
+        fits.PrimaryHDU(np.ones((3, 3))).writeto(tmp_path / "image.fits")
+        with pytest.raises(ReadError, match="holds no table"):
+            read_catalog(tmp_path / "image.fits")
+
+    @pytest.mark.parametrize("ending", ["fits", "ecsv", "hdf5", "parquet"])
+    def test_empty_table(self, tmp_path, ending):
+        path = tmp_path / f"catalog.{ending}"
+        write(make_table()[:0], path)
+        with pytest.raises(InputError, match="at least one galaxy"):
+            read_catalog(path)
+
+    def test_another_format_by_name(self, tmp_path):
+        make_table().write(tmp_path / "catalog.tbl", format="ascii.ecsv")
+        assert len(read_catalog(tmp_path / "catalog.tbl", format="ascii.ecsv")) == 4
+
+    def test_unknown_format(self, tmp_path):
+        write(make_table(), tmp_path / "catalog.ecsv")
+        with pytest.raises(InputError, match=r"format must be one that .* got 'nonsense'"):
+            read_catalog(tmp_path / "catalog.ecsv", format="nonsense")
+
+    @pytest.mark.parametrize("source", [None, 5, [1, 2]])
+    def test_neither_path_nor_table(self, source):
+        with pytest.raises(InputError, match="path_or_table must be"):
+            read_catalog(source)
+
+    def test_mutated_files_are_read_or_refused(self, tmp_path):
+        write(make_table(n=30), tmp_path / "catalog.fits")
+        original = (tmp_path / "catalog.fits").read_bytes()
+        rng = np.random.default_rng(7)
+        refused = 0
+        for i in range(300):
+            data = bytearray(original)
+            for position in rng.integers(0, len(data), size=rng.integers(1, 30)):
+                data[position] = rng.integers(0, 256)
+            if i % 3 == 0:
+                data = data[: rng.integers(0, len(data))]
+            path = tmp_path / "mutated.fits"
+            path.write_bytes(bytes(data))
+            with warnings.catch_warnings():
+                # Damaged headers make astropy warn; here only exceptions count.
+                warnings.simplefilter("ignore")
+                try:
+                    sample = read_catalog(path)
+                except DustestError:
+                    refused += 1
+                else:
+                    assert isinstance(sample, GalaxySample)
+        assert 0 < refused < 300
+
+
+FLUXES = hnp.arrays(float, st.integers(1, 8), elements=st.floats(1e-3, 1e6))
+UNITS = st.sampled_from([u.nJy, u.uJy, u.mJy, u.erg / u.s / u.cm**2 / u.Hz, u.ABmag])
+
+
+class TestProperties:
+    @settings(max_examples=50)
+    @given(flux=FLUXES, unit=UNITS, fraction=st.floats(0.001, 0.5))
+    def test_the_unit_of_the_file_changes_nothing(self, flux, unit, fraction):
+        error = fraction * flux
+        if unit == u.ABmag:
+            columns = (flux * u.nJy).to_value(u.ABmag), 2.5 / np.log(10) * fraction
+            columns = columns[0], np.full(len(flux), columns[1])
+        else:
+            columns = (flux * u.nJy).to_value(unit), (error * u.nJy).to_value(unit)
+        table = Table({"F277W": columns[0], "F277W_err": columns[1]})
+        sample = read_catalog(table, unit=unit)
+        np.testing.assert_allclose(sample["flux_F277W"].to_value(u.nJy), flux, rtol=1e-6)
+        np.testing.assert_allclose(sample["flux_err_F277W"].to_value(u.nJy), error, rtol=1e-6)
+
+    @settings(max_examples=30)
+    @given(order=st.permutations(range(6)))
+    def test_the_order_of_the_rows_is_kept(self, order):
+        table = make_table(n=6)
+        whole = read_catalog(table, error_floor=0.05)
+        shuffled = read_catalog(table[list(order)], error_floor=0.05)
+        for name in whole.colnames:
+            np.testing.assert_array_equal(shuffled[name], whole[name][list(order)])
+
+    @settings(max_examples=30)
+    @given(missing=hnp.arrays(bool, 5), sentinel=st.sampled_from([99.0, -99.0, 99.9, np.nan]))
+    def test_sentinels_of_magnitudes_are_missing(self, missing, sentinel):
+        magnitudes = np.where(missing, sentinel, 27.0)
+        table = Table({"F277W": magnitudes, "F277W_err": np.where(missing, sentinel, 0.1)})
+        sample = read_catalog(table, unit=u.ABmag)
+        np.testing.assert_array_equal(np.isnan(sample["flux_F277W"].value), missing)
+        np.testing.assert_array_equal(np.isnan(sample["flux_err_F277W"].value), missing)
+
+
+class TestRealCatalogs:
+    def test_jof(self, shared_data):
+        path = shared_data / "catalogs" / "jof_bagpipes.ecsv"
+        sample = read_catalog(path, error_floor=0.05)
+        raw = Table.read(path)
+        assert len(sample) == 92
+        assert len(sample.bands) == 19
+        assert sample.meta["layout"] == "expanse"
+        assert sample.meta["redshift_column"] == "z_eazy"
+        np.testing.assert_allclose(sample["flux_F277W"].to_value(u.uJy), raw["F277W_uJy"])
+        width = np.squeeze(raw["z_eazy_84"] - raw["z_eazy_16"])
+        np.testing.assert_allclose(sample["redshift_err"], width / 2)
+
+    def test_beagle(self, shared_data):
+        sample = read_catalog(shared_data / "catalogs" / "jades_z6to9_beagle.fits")
+        assert len(sample) == 314
+        assert sample.meta["redshift_column"] == "zphot"
+        assert sample["ra"].unit == u.deg
+        assert sample.bands[:2] == ("F435W", "F606W")
+        assert sample["id"][0].endswith("_GOODSS")
+        # The columns l16 and u84 hold percentiles, not errors.
+        with fits.open(shared_data / "catalogs" / "jades_z6to9_beagle.fits") as hdus:
+            raw = hdus[1].data
+            assert np.all(raw["zphot_l16"] < raw["zphot_u84"])
+            expected = (raw["zphot_u84"].astype(float) - raw["zphot_l16"]) / 2
+        np.testing.assert_allclose(sample["redshift_err"], expected, rtol=1e-6)
+
+    def test_ceers_needs_a_unit(self, shared_data):
+        path = shared_data / "cutouts" / "ceers_table.csv"
+        with pytest.raises(InputError, match="unit must be given"):
+            read_catalog(path)
+        sample = read_catalog(path, unit=u.mJy)
+        assert sample.meta["redshift_column"] == "z_used"
+        assert list(sample["id"]) == [10735, 13374, 40, 6414]
+
+    def test_slopes_are_no_photometry(self, shared_data):
+        with pytest.raises(InputError, match="source, url, z, beta"):
+            read_catalog(shared_data / "catalogs" / "published_uv_slopes.csv")

@@ -1,0 +1,581 @@
+"""Cutouts from mosaics."""
+
+import gzip
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.io import fits
+from astropy.nddata import (
+    CCDData,
+    Cutout2D,
+    InverseVariance,
+    NDData,
+    StdDevUncertainty,
+    VarianceUncertainty,
+)
+from astropy.table import QTable
+from astropy.wcs import WCS
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from photutils.aperture import CircularAperture, aperture_photometry
+
+from dustest.data import (
+    FLAGS,
+    DustestError,
+    DustestWarning,
+    GalaxySample,
+    InputError,
+    ReadError,
+    as_sample,
+    decode_flags,
+)
+from dustest.io import add_cutouts, read_catalog
+
+SIDE = 120
+SCALE = 0.03
+
+
+def make_wcs(scale=SCALE, side=SIDE, center=(53.1, -27.8)):
+    """A tangential projection, north up."""
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
+    wcs.wcs.crval = center
+    wcs.wcs.crpix = [(side + 1) / 2, (side + 1) / 2]
+    wcs.wcs.cdelt = [-scale / 3600, scale / 3600]
+    return wcs
+
+
+def make_pixels(seed=1, side=SIDE, dtype=np.float32):
+    """Noise of 0.1 around zero."""
+    return np.random.default_rng(seed).normal(0, 0.1, size=(side, side)).astype(dtype)
+
+
+def make_ccd(pixels=None, error=0.1, wcs=None, unit=u.nJy, **kwargs):
+    """An image in memory."""
+    pixels = make_pixels() if pixels is None else pixels
+    uncertainty = None if error is None else StdDevUncertainty(np.full(pixels.shape, error))
+    return CCDData(pixels, uncertainty=uncertainty, wcs=wcs or make_wcs(), unit=unit, **kwargs)
+
+
+def make_positions(x, y, wcs=None):
+    """Galaxies at pixel positions."""
+    sky = (wcs or make_wcs()).pixel_to_world(np.atleast_1d(x), np.atleast_1d(y))
+    return QTable({"ra": sky.ra, "dec": sky.dec})
+
+
+def write_mosaic(path, extensions, unit="nJy", wcs=None):
+    """Write images as extensions of a FITS file."""
+    header = (wcs or make_wcs()).to_header()
+    if unit is not None:
+        header["BUNIT"] = unit
+    hdus = [fits.ImageHDU(pixels, header, name=name) for name, pixels in extensions.items()]
+    fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(path, overwrite=True)
+    return path
+
+
+def flags_of(sample):
+    """Names of the flags of each row, as sets."""
+    return [set(names) for names in decode_flags(np.asarray(sample["flags"]))]
+
+
+class TestPixels:
+    @settings(max_examples=40)
+    @given(x=st.floats(20, SIDE - 21), y=st.floats(20, SIDE - 21), size=st.integers(12, 33))
+    def test_the_same_as_cutout2d(self, x, y, size):
+        image = make_ccd()
+        table = make_positions(x, y)
+        px, py = image.wcs.world_to_pixel_values(table["ra"].value, table["dec"].value)
+        expected = Cutout2D(image.data, (px[0], py[0]), size, mode="strict")
+        sample = add_cutouts(table, {"F277W": image}, size=size)
+        assert sample["cutout_F277W"].shape == (1, size, size)
+        np.testing.assert_array_equal(sample["cutout_F277W"][0].value, expected.data)
+        assert sample["cutout_F277W"].unit == u.nJy
+        np.testing.assert_allclose(sample["cutout_err_F277W"].value, 0.1, rtol=1e-6)
+        assert not np.any(sample["cutout_mask_F277W"])
+        assert "EDGE" not in flags_of(sample)[0]
+
+    def test_default_size_and_columns(self):
+        sample = add_cutouts(make_positions([60, 50], [60, 50]), {"nircam_f277w": make_ccd()})
+        assert isinstance(sample, GalaxySample)
+        assert sample.cutout_bands == ("F277W",)
+        assert sample["cutout_F277W"].shape == (2, 32, 32)
+        assert sample["flags"].dtype == np.int32
+        np.testing.assert_allclose(sample["pixel_scale"].to_value(u.arcsec), SCALE, rtol=1e-6)
+
+    def test_the_sample_stays_as_it_is(self):
+        table = as_sample(make_positions(60, 60))
+        add_cutouts(table, {"F277W": make_ccd()})
+        assert table.colnames == ["id", "ra", "dec"]
+
+    def test_another_frame_of_coordinates(self):
+        wcs = make_wcs()
+        wcs.wcs.radesys, wcs.wcs.equinox = "FK5", 1975.0
+        pixels = np.arange(SIDE**2, dtype=float).reshape(SIDE, SIDE)
+        sky = wcs.pixel_to_world(60, 70).icrs
+        table = QTable({"ra": [sky.ra], "dec": [sky.dec]})
+        sample = add_cutouts(table, {"F277W": make_ccd(pixels, wcs=wcs)}, size=15)
+        assert sample["cutout_F277W"][0, 7, 7].value == pixels[70, 60]
+
+    @pytest.mark.parametrize("dtype", ["int16", "int32", "uint8", "float64", ">f4"])
+    def test_every_type_of_pixels(self, tmp_path, dtype):
+        pixels = np.arange(SIDE**2).reshape(SIDE, SIDE) % 100
+        path = write_mosaic(tmp_path / "m.fits", {"SCI": pixels.astype(dtype)})
+        cutout = add_cutouts(make_positions(0, 60), {"F277W": path}, size=21)["cutout_F277W"]
+        assert cutout.dtype.kind == "f"
+        assert cutout.dtype.isnative
+        assert np.all(np.isnan(cutout[0, :, :10]))
+        np.testing.assert_array_equal(cutout[0, :, 10:].value, pixels[50:71, :11])
+
+    def test_existing_cutouts_of_the_band_are_replaced(self):
+        positions = make_positions(60, 60)
+        first = add_cutouts(positions, {"F277W": make_ccd(), "F356W": make_ccd()})
+        second = add_cutouts(first, {"F277W": make_ccd(error=None)}, size=21)
+        assert second["cutout_F277W"].shape == (1, 21, 21)
+        assert "cutout_err_F277W" not in second.colnames
+        assert second["cutout_F356W"].shape == (1, 32, 32)
+
+    def test_photometry_and_more_stay(self):
+        table = make_positions([60, 50], [60, 50])
+        table["id"], table["redshift"] = ["a", "b"], [7.0, 8.0]
+        table["flux_F277W"], table["flux_err_F277W"] = [5.0, 6.0] * u.nJy, [1.0, 1.0] * u.nJy
+        sample = add_cutouts(table, {"F277W": make_ccd()})
+        assert list(sample["id"]) == ["a", "b"]
+        assert sample.bands == ("F277W",)
+
+
+class TestFlags:
+    def test_edge(self):
+        sample = add_cutouts(make_positions([2.3, 60], [60, 60]), {"F277W": make_ccd()})
+        assert "EDGE" in flags_of(sample)[0]
+        assert "EDGE" not in flags_of(sample)[1]
+        assert "BAD_PIXELS" not in flags_of(sample)[0]
+        cutout, mask = sample["cutout_F277W"][0].value, sample["cutout_mask_F277W"][0]
+        assert np.all(np.isnan(cutout[:, :13]))
+        np.testing.assert_array_equal(np.isnan(cutout), mask)
+
+    def test_beyond_the_image(self):
+        sample = add_cutouts(make_positions(5000, 60), {"F277W": make_ccd()})
+        assert flags_of(sample) == [{"NO_DATA", "EDGE"}]
+        assert np.all(np.isnan(sample["cutout_F277W"]))
+        assert np.all(sample["cutout_mask_F277W"])
+        assert np.isnan(sample["snr_F277W"][0])
+
+    def test_the_other_side_of_the_sky(self):
+        table = QTable({"ra": [233.1] * u.deg, "dec": [27.8] * u.deg})
+        assert flags_of(add_cutouts(table, {"F277W": make_ccd()})) == [{"NO_DATA", "EDGE"}]
+
+    def test_unknown_position(self):
+        table = QTable({"ra": [np.nan, 53.1] * u.deg, "dec": [-27.8, np.nan] * u.deg})
+        sample = add_cutouts(table, {"F277W": make_ccd()})
+        assert flags_of(sample) == [{"NO_DATA"}, {"NO_DATA"}]
+
+    @pytest.mark.parametrize("bad", [np.nan, np.inf])
+    def test_pixels_that_are_not_finite(self, bad):
+        pixels = make_pixels()
+        pixels[60, 65] = bad
+        sample = add_cutouts(make_positions([60, 20], [60, 20]), {"F277W": make_ccd(pixels)})
+        assert "BAD_PIXELS" in flags_of(sample)[0]
+        assert "BAD_PIXELS" not in flags_of(sample)[1]
+        assert sample["cutout_mask_F277W"][0].sum() == 1
+
+    def test_masked_pixels(self):
+        mask = np.zeros((SIDE, SIDE), dtype=bool)
+        mask[60, 60] = True
+        sample = add_cutouts(make_positions(60, 60), {"F277W": make_ccd(mask=mask)})
+        assert "BAD_PIXELS" in flags_of(sample)[0]
+        assert sample["cutout_mask_F277W"].sum() == 1
+
+    @pytest.mark.parametrize("error", [0.0, np.nan, -1.0])
+    def test_errors_that_are_not_positive(self, error):
+        image = make_ccd()
+        image.uncertainty.array[60, 60] = error
+        sample = add_cutouts(make_positions(60, 60), {"F277W": image})
+        assert sample["cutout_mask_F277W"].sum() == 1
+        assert "BAD_PIXELS" in flags_of(sample)[0]
+
+    def test_no_good_pixel(self):
+        image = make_ccd(np.full((SIDE, SIDE), np.nan))
+        sample = add_cutouts(make_positions(60, 60), {"F277W": image})
+        assert flags_of(sample) == [{"NO_DATA", "BAD_PIXELS"}]
+
+    def test_one_of_two_bands_missing(self):
+        images = {"F277W": make_ccd(), "F356W": make_ccd(np.full((SIDE, SIDE), np.nan))}
+        flags = flags_of(add_cutouts(make_positions(60, 60), images))[0]
+        assert "MISSING_BAND" in flags
+        assert "NO_DATA" not in flags
+
+    def test_flags_that_were_there_stay(self):
+        table = make_positions([60, 60], [60, 60])
+        table["flags"] = np.array([FLAGS["OUT_OF_DOMAIN"].value, 0], dtype=np.int32)
+        flags = flags_of(add_cutouts(table, {"F277W": make_ccd()}))
+        assert "OUT_OF_DOMAIN" in flags[0]
+        assert "OUT_OF_DOMAIN" not in flags[1]
+
+
+class TestSignalToNoise:
+    def test_against_photutils_on_the_mosaic(self):
+        pixels = make_pixels() + 1.0
+        x, y = np.array([40.3, 70.8, 55.5]), np.array([60.1, 44.9, 50.0])
+        sample = add_cutouts(make_positions(x, y), {"F277W": make_ccd(pixels)})
+        apertures = CircularAperture(np.stack([x, y], axis=1), 0.16 / SCALE)
+        table = aperture_photometry(pixels, apertures, error=np.full(pixels.shape, 0.1))
+        expected = table["aperture_sum"] / table["aperture_sum_err"]
+        np.testing.assert_allclose(sample["snr_F277W"], expected, rtol=1e-5)
+
+    def test_low_where_there_is_only_noise(self):
+        pixels = make_pixels()
+        pixels[55:66, 35:46] += 1.0
+        sample = add_cutouts(make_positions([40, 80], [60, 60]), {"F277W": make_ccd(pixels)})
+        assert flags_of(sample) == [set(), {"LOW_SNR"}]
+
+    def test_one_good_band_is_enough(self):
+        images = {"F090W": make_ccd(), "F277W": make_ccd(make_pixels() + 1.0)}
+        assert flags_of(add_cutouts(make_positions(60, 60), images)) == [set()]
+
+    def test_factor_for_correlated_noise(self):
+        images = {"F277W": make_ccd(make_pixels() + 1.0), "F356W": make_ccd(make_pixels() + 1.0)}
+        plain = add_cutouts(make_positions(60, 60), images)
+        scaled = add_cutouts(make_positions(60, 60), images, noise_factor={"F356W": 3.0})
+        assert scaled["snr_F277W"][0] == plain["snr_F277W"][0]
+        assert scaled["snr_F356W"][0] == pytest.approx(plain["snr_F356W"][0] / 3.0)
+
+    def test_noise_from_the_cutout_where_there_is_no_error(self):
+        pixels = make_pixels()
+        x, y = np.array([60.0]), np.array([60.0])
+        pixels[55:66, 55:66] += 0.5
+        given_error = add_cutouts(make_positions(x, y), {"F277W": make_ccd(pixels)})
+        without = add_cutouts(make_positions(x, y), {"F277W": make_ccd(pixels, error=None)})
+        assert "cutout_err_F277W" not in without.colnames
+        # The galaxy itself adds to the scatter, so the noise is rather over- than underrated.
+        ratio = without["snr_F277W"][0] / given_error["snr_F277W"][0]
+        assert 0.7 < ratio < 1.05
+
+    def test_bad_pixels_are_left_out(self):
+        pixels = make_pixels() + 1.0
+        pixels[60, 60] = 1e6
+        mask = pixels > 1e5
+        sample = add_cutouts(make_positions(60, 60), {"F277W": make_ccd(pixels, mask=mask)})
+        assert sample["snr_F277W"][0] < 200
+
+    def test_threshold(self):
+        sample = add_cutouts(make_positions(60, 60), {"F277W": make_ccd()}, min_snr=-100.0)
+        assert flags_of(sample) == [set()]
+
+    def test_aperture_that_does_not_fit(self):
+        with pytest.raises(InputError, match="aperture must fit into the cutouts of 8 pixels"):
+            add_cutouts(make_positions(60, 60), {"F277W": make_ccd()}, size=8)
+
+
+class TestFiles:
+    def test_extensions_by_name(self, tmp_path):
+        pixels = make_pixels()
+        extensions = {
+            "SCI": pixels,
+            "ERR": np.full(pixels.shape, 0.2, dtype=np.float32),
+            "WHT": np.full(pixels.shape, 1e9, dtype=np.float32),
+        }
+        path = write_mosaic(tmp_path / "m.fits", extensions)
+        sample = add_cutouts(make_positions(60, 60), {"F277W": path})
+        np.testing.assert_allclose(sample["cutout_err_F277W"].value, 0.2, rtol=1e-6)
+
+    def test_inverse_variance(self, tmp_path):
+        weight = np.full((SIDE, SIDE), 4.0, dtype=np.float32)
+        weight[60, 60] = 0.0
+        path = write_mosaic(tmp_path / "m.fits", {"SCI": make_pixels(), "WHT": weight})
+        sample = add_cutouts(make_positions(60, 60), {"F277W": path}, size=21)
+        error = sample["cutout_err_F277W"][0].value
+        assert np.isnan(error[10, 10])
+        assert error[0, 0] == 0.5
+        assert sample["cutout_mask_F277W"].sum() == 1
+
+    def test_mask_and_data_quality(self, tmp_path):
+        mask = np.zeros((SIDE, SIDE), dtype=np.int32)
+        quality = np.zeros((SIDE, SIDE), dtype=np.uint32)
+        mask[60, 60], quality[60, 61], quality[60, 62] = 7, 1, 4
+        extensions = {"SCI": make_pixels(), "MASK": mask, "DQ": quality}
+        path = write_mosaic(tmp_path / "m.fits", extensions)
+        sample = add_cutouts(make_positions(60, 60), {"F277W": path}, size=21)
+        assert np.argwhere(sample["cutout_mask_F277W"][0]).tolist() == [[10, 10], [10, 11]]
+
+    def test_bands_in_one_file(self, tmp_path):
+        one, two = make_pixels(1), make_pixels(2)
+        path = write_mosaic(tmp_path / "m.fits", {"F277W_SCI": one, "F356W_SCI": two})
+        sample = add_cutouts(make_positions(60, 60), {"F356W": path}, size=21)
+        np.testing.assert_array_equal(sample["cutout_F356W"][0].value, two[50:71, 50:71])
+        with pytest.raises(InputError, match=r"named SCI or F444W_SCI, found .*F277W_SCI"):
+            add_cutouts(make_positions(60, 60), {"F444W": path})
+
+    def test_files_of_their_own(self, tmp_path):
+        paths = {}
+        for kind, value in (("sci", 1.0), ("wht", 4.0)):
+            paths[kind] = tmp_path / f"{kind}.fits"
+            header = make_wcs().to_header()
+            header["BUNIT"] = "10.0*nanoJansky"
+            fits.PrimaryHDU(np.full((SIDE, SIDE), value), header).writeto(paths[kind])
+        sample = add_cutouts(make_positions(60, 60), {"F277W": paths})
+        assert sample["cutout_F277W"].to(u.nJy)[0, 0, 0].value == pytest.approx(10.0)
+        assert sample["cutout_err_F277W"].to(u.nJy)[0, 0, 0].value == pytest.approx(5.0)
+
+    def test_open_list_stays_open(self, tmp_path):
+        path = write_mosaic(tmp_path / "m.fits", {"SCI": make_pixels()})
+        with fits.open(path) as hdus:
+            add_cutouts(make_positions(60, 60), {"F277W": hdus})
+            assert hdus["SCI"].data[0, 0] == make_pixels()[0, 0]
+
+    def test_compressed_images(self, tmp_path):
+        pixels = make_pixels()
+        header = make_wcs().to_header()
+        header["BUNIT"] = "nJy"
+        hdu = fits.CompImageHDU(pixels, header, name="SCI", quantize_level=-1e-4)
+        fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(tmp_path / "m.fits")
+        sample = add_cutouts(make_positions(60, 60), {"F277W": tmp_path / "m.fits"}, size=21)
+        expected = pixels[50:71, 50:71]
+        np.testing.assert_allclose(sample["cutout_F277W"][0].value, expected, atol=1e-4)
+
+    def test_gzipped_files(self, tmp_path):
+        path = write_mosaic(tmp_path / "m.fits", {"SCI": make_pixels()})
+        packed = tmp_path / "m.fits.gz"
+        packed.write_bytes(gzip.compress(path.read_bytes()))
+        sample = add_cutouts(make_positions(60, 60), {"F277W": packed}, size=21)
+        np.testing.assert_array_equal(sample["cutout_F277W"][0].value, make_pixels()[50:71, 50:71])
+
+    def test_scaled_integers(self, tmp_path):
+        hdu = fits.ImageHDU(np.arange(SIDE**2).reshape(SIDE, SIDE) * 0.5, make_wcs().to_header())
+        hdu.name, hdu.header["BUNIT"] = "SCI", "nJy"
+        hdu.scale("int16", bscale=0.5, bzero=1000.0)
+        fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(tmp_path / "m.fits")
+        cutout = add_cutouts(make_positions(60, 60), {"F277W": tmp_path / "m.fits"}, size=21)
+        assert cutout["cutout_F277W"][0, 10, 10].value == (60 * SIDE + 60) * 0.5
+
+    def test_errors_in_another_unit(self, tmp_path):
+        path = write_mosaic(tmp_path / "m.fits", {"SCI": make_pixels(), "ERR": make_pixels() + 9})
+        with fits.open(path, mode="update") as hdus:
+            hdus["ERR"].header["BUNIT"] = "uJy"
+        sample = add_cutouts(make_positions(60, 60), {"F277W": path}, size=21)
+        expected = 1000.0 * (make_pixels() + 9)[50:71, 50:71]
+        np.testing.assert_allclose(sample["cutout_err_F277W"][0].value, expected, rtol=1e-6)
+
+    def test_no_memory_for_the_mosaic(self, tmp_path):
+        side = 4000
+        path = write_mosaic(
+            tmp_path / "m.fits",
+            {"SCI": np.zeros((side, side), dtype=np.float32)},
+            wcs=make_wcs(side=side),
+        )
+        positions = make_positions([2000, 100], [2000, 3900], make_wcs(side=side))
+        before = anonymous_memory()
+        add_cutouts(positions, {"F277W": path})
+        assert anonymous_memory() - before < side * side * 4 / 1e6 / 3
+
+
+def anonymous_memory():
+    """Memory of this process alone in MB; without /proc there is nothing to measure."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        pytest.skip("memory is measured through /proc")
+    return int(re.search(r"RssAnon:\s+(\d+) kB", status.read_text())[1]) / 1024
+
+
+class TestNDData:
+    @pytest.mark.parametrize(
+        "uncertainty", [StdDevUncertainty(0.2), VarianceUncertainty(0.04), InverseVariance(25.0)]
+    )
+    def test_every_kind_of_uncertainty(self, uncertainty):
+        array = np.full((SIDE, SIDE), uncertainty.array)
+        image = NDData(
+            make_pixels(), unit=u.nJy, wcs=make_wcs(), uncertainty=type(uncertainty)(array)
+        )
+        sample = add_cutouts(make_positions(60, 60), {"F277W": image})
+        np.testing.assert_allclose(sample["cutout_err_F277W"].value, 0.2, rtol=1e-5)
+
+    def test_uncertainty_in_another_unit(self):
+        array = np.full((SIDE, SIDE), 0.0002)
+        image = NDData(
+            make_pixels(),
+            unit=u.nJy,
+            wcs=make_wcs(),
+            uncertainty=StdDevUncertainty(array, unit=u.uJy),
+        )
+        sample = add_cutouts(make_positions(60, 60), {"F277W": image})
+        np.testing.assert_allclose(sample["cutout_err_F277W"].to_value(u.nJy), 0.2, rtol=1e-5)
+
+    @pytest.mark.parametrize("wcs", [None, "spectral"])
+    def test_without_coordinates(self, wcs):
+        if wcs == "spectral":
+            wcs = WCS(naxis=2)
+        image = NDData(make_pixels(), unit=u.nJy, wcs=wcs)
+        with pytest.raises(InputError, match="must have celestial coordinates"):
+            add_cutouts(make_positions(60, 60), {"F277W": image})
+
+    def test_cube(self):
+        image = NDData(np.zeros((2, 5, 5)), unit=u.nJy)
+        with pytest.raises(InputError, match="must have 2 axes"):
+            add_cutouts(make_positions(60, 60), {"F277W": image})
+
+
+class TestUnits:
+    @pytest.mark.parametrize(
+        ("declared", "unit"),
+        [
+            ("nJy", u.nJy),
+            ("uJy", u.uJy),
+            ("MJy/sr", u.MJy / u.sr),
+            ("uJy/pix", u.uJy),
+            ("10.0*nanoJansky", u.Unit(10 * u.nJy)),
+        ],
+    )
+    def test_declared(self, tmp_path, declared, unit):
+        path = write_mosaic(tmp_path / "m.fits", {"SCI": make_pixels()}, unit=declared)
+        sample = add_cutouts(make_positions(60, 60), {"F277W": path})
+        assert sample["cutout_F277W"].unit == unit
+
+    def test_given(self, tmp_path):
+        path = write_mosaic(tmp_path / "m.fits", {"SCI": make_pixels()}, unit=None)
+        with pytest.raises(InputError, match=r"unit must be given.*band F277W declares none"):
+            add_cutouts(make_positions(60, 60), {"F277W": path})
+        sample = add_cutouts(make_positions(60, 60), {"F277W": path}, unit="MJy/sr")
+        assert sample["cutout_F277W"].unit == u.MJy / u.sr
+
+    def test_contradiction(self):
+        with pytest.raises(InputError, match=r"unit is uJy, but .* declares nJy"):
+            add_cutouts(make_positions(60, 60), {"F277W": make_ccd()}, unit=u.uJy)
+
+    def test_what_is_no_flux(self):
+        image = make_ccd(unit=u.electron / u.s)
+        with pytest.raises(InputError, match="must be in a flux density"):
+            add_cutouts(make_positions(60, 60), {"F277W": image})
+
+
+class TestPixelScale:
+    def test_bands_of_different_pixels(self):
+        images = {"F150W": make_ccd(wcs=make_wcs(0.02)), "F277W": make_ccd()}
+        with pytest.raises(
+            InputError, match=r"band F277W measure 0.0300 arcsec and others 0.0200"
+        ):
+            add_cutouts(make_positions(60, 60), images)
+
+    def test_different_pixels_in_a_second_call(self):
+        sample = add_cutouts(make_positions(60, 60), {"F277W": make_ccd()})
+        with pytest.raises(InputError, match="pixels of one size"):
+            add_cutouts(sample, {"F356W": make_ccd(wcs=make_wcs(0.04))}, size=32)
+
+    def test_lost_rotation(self):
+        wcs = make_wcs()
+        wcs.wcs.pc = [[0.65, 0.0], [0.0, 0.65]]
+        with pytest.warns(DustestWarning, match=r"0.0300 arcsec, its coordinates 0.0195"):
+            add_cutouts(make_positions(60, 60, wcs), {"F277W": make_ccd(wcs=wcs)}, size=33)
+
+
+class TestArguments:
+    @pytest.mark.parametrize("size", [0, -3, 2.5, "32", None, True])
+    def test_size(self, size):
+        with pytest.raises(InputError, match="size must be a whole number"):
+            add_cutouts(make_positions(60, 60), {"F277W": make_ccd()}, size=size)
+
+    @pytest.mark.parametrize("images", [{}, None, [1], "m.fits"])
+    def test_images(self, images):
+        with pytest.raises(InputError, match="images must be a dict"):
+            add_cutouts(make_positions(60, 60), images)
+
+    @pytest.mark.parametrize("image", [None, 5, np.zeros((5, 5)), {"err": "e.fits"}, {}])
+    def test_image(self, image):
+        with pytest.raises(InputError, match=r"images\['F277W'\] must"):
+            add_cutouts(make_positions(60, 60), {"F277W": image})
+
+    def test_a_band_twice(self):
+        with pytest.raises(InputError, match="images must name every band once"):
+            add_cutouts(make_positions(60, 60), {"F277W": make_ccd(), "f277w": make_ccd()})
+
+    @pytest.mark.parametrize("aperture", [0.32, "wide", -1 * u.arcsec, np.nan * u.deg])
+    def test_aperture(self, aperture):
+        with pytest.raises(InputError, match="aperture must be"):
+            add_cutouts(make_positions(60, 60), {"F277W": make_ccd()}, aperture=aperture)
+
+    @pytest.mark.parametrize("factor", [0.0, -1, np.nan, "2", {"F277W": None}])
+    def test_noise_factor(self, factor):
+        with pytest.raises(InputError, match="noise_factor must be a positive number"):
+            add_cutouts(make_positions(60, 60), {"F277W": make_ccd()}, noise_factor=factor)
+
+    def test_min_snr(self):
+        with pytest.raises(InputError, match="min_snr must be a finite number"):
+            add_cutouts(make_positions(60, 60), {"F277W": make_ccd()}, min_snr=np.nan)
+
+    def test_positions(self):
+        with pytest.raises(InputError, match="must have the columns ra and dec, missing dec"):
+            add_cutouts(QTable({"ra": [53.1] * u.deg}), {"F277W": make_ccd()})
+
+    def test_progress_bar(self, capsys):
+        add_cutouts(make_positions(60, 60), {"F277W": make_ccd()})
+        assert capsys.readouterr() == ("", "")
+
+
+class TestBadFiles:
+    def test_absent(self, tmp_path):
+        with pytest.raises(ReadError, match="does not exist"):
+            add_cutouts(make_positions(60, 60), {"F277W": tmp_path / "m.fits"})
+
+    def test_no_fits(self, tmp_path):
+        (tmp_path / "m.fits").write_text("no image")
+        with pytest.raises(ReadError, match="band F277W cannot be read"):
+            add_cutouts(make_positions(60, 60), {"F277W": tmp_path / "m.fits"})
+
+    def test_shapes_that_differ(self, tmp_path):
+        extensions = {"SCI": make_pixels(), "ERR": make_pixels(side=50)}
+        path = write_mosaic(tmp_path / "m.fits", extensions)
+        with pytest.raises(InputError, match="err of band F277W must have the shape"):
+            add_cutouts(make_positions(60, 60), {"F277W": path})
+
+    @pytest.mark.filterwarnings("ignore")  # a damaged file makes astropy warn
+    def test_mutated_files_are_read_or_refused(self, tmp_path):
+        path = write_mosaic(tmp_path / "m.fits", {"SCI": make_pixels(), "ERR": make_pixels() + 9})
+        original = path.read_bytes()
+        rng = np.random.default_rng(3)
+        positions = make_positions([60, 2], [60, 110])
+        refused = 0
+        for i in range(150):
+            data = bytearray(original)
+            for position in rng.integers(0, 9000, size=rng.integers(1, 20)):
+                data[position] = rng.integers(32, 127)
+            if i % 3 == 0:
+                data = data[: rng.integers(0, len(data))]
+            path.write_bytes(bytes(data))
+            try:
+                assert len(add_cutouts(positions, {"F277W": path})) == 2
+            except DustestError:
+                refused += 1
+        assert 0 < refused < 150
+
+
+class TestRealImages:
+    def test_jof(self, shared_data):
+        path = shared_data / "cutouts" / "jof_478_zphot5.84.fits"
+        sample = read_catalog(shared_data / "catalogs" / "jof_bagpipes.ecsv")
+        sample = sample[np.asarray(sample["id"]) == 478]
+        sample = add_cutouts(sample, {"F277W": path, "F444W": path, "F435W": path})
+        assert flags_of(sample) == [set()]
+        assert sample["cutout_F444W"].unit == u.uJy
+        assert sample["pixel_scale"][0].value == pytest.approx(0.03, rel=1e-3)
+        # An aperture catches most of a compact galaxy: compare with the catalogue's flux.
+        total = np.nansum(sample["cutout_F277W"][0]).to_value(u.nJy)
+        assert total == pytest.approx(sample["flux_F277W"][0].to_value(u.nJy), rel=0.5)
+        assert sample["snr_F277W"][0] > 20
+        assert sample["snr_F435W"][0] < 3
+
+    def test_ceers(self, shared_data):
+        folder = shared_data / "cutouts"
+        sample = read_catalog(folder / "ceers_table.csv", unit=u.mJy)
+        sample = sample[np.asarray(sample["id"]) == 40]
+        files = {
+            "sci": folder / "ceers_40" / "f277w.fits",
+            "err": folder / "ceers_40" / "f277w_err.fits",
+            "mask": folder / "ceers_40" / "f277w_mask.fits",
+        }
+        with pytest.warns(DustestWarning, match="rotation .* lost"):
+            sample = add_cutouts(sample, {"F277W": files}, unit="MJy/sr", size=33)
+        with fits.open(files["sci"]) as hdus:
+            expected = hdus[0].data[46:79, 46:79]
+        np.testing.assert_array_equal(sample["cutout_F277W"][0].value, expected)
+        assert sample["snr_F277W"][0] > 100

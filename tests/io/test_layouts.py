@@ -1,0 +1,78 @@
+"""Layouts of public catalogues."""
+
+import pytest
+from astropy import units as u
+
+from dustest.data import InputError
+from dustest.io.layouts import LAYOUTS, find_layout, get_layout
+
+# Column names as the releases have them, with columns around them that must not be mistaken
+# for fluxes or errors.
+PUBLIC = {
+    "dustest": (["flux_F277W", "flux_err_F277W", "flux_radius"], "F277W"),
+    "jades-kron": (
+        ["F277W_KRON", "F277W_KRON_e", "F277W_KRON_ei", "F277W_KRON_bkg", "F277W_KRON_S"],
+        "F277W",
+    ),
+    "jades-circ1": (["F850LP_CIRC1", "F850LP_CIRC1_e", "F850LP_CIRC1_ei"], "F850LP"),
+    "jades-highz": (["NRC_F115W_flux", "NRC_F115W_flux_err"], "F115W"),
+    "dja-tot": (["f277w_tot_1", "f277w_etot_1", "f277w_tot_0", "flux_aper_1"], "F277W"),
+    "dja-corr": (["f115wn-clear_corr_1", "f115wn-clear_ecorr_1"], "NIRISS_F115W"),
+    "uncover": (["f_f410m", "e_f410m", "w_f410m", "z_phot"], "F410M"),
+    "ceers": (["FLUX_410", "FLUXERR_410", "FLUX_277_APER"], "F410M"),
+    "expanse": (["F606W_uJy", "F606W_err_uJy"], "F606W"),
+    "fluxerr": (["nircam_f277w_flux", "nircam_f277w_fluxerr"], "F277W"),
+    "band": (["ACS_F435W", "ACS_F435W_err", "NRC_F277W"], "F435W"),
+    "magnitudes": (["mag_F150W2", "mag_err_F150W2"], "F150W2"),
+}
+
+
+class TestRecognition:
+    @pytest.mark.parametrize(("name", "columns", "band"), [(n, *v) for n, v in PUBLIC.items()])
+    def test_public_names(self, name, columns, band):
+        layout = find_layout(["id", "ra", "dec", *columns])
+        assert layout.name == name
+        assert layout.pairs(columns) == {band: (columns[0], columns[1])}
+
+    def test_letter_case_does_not_matter(self):
+        assert find_layout(["F277W_TOT_1", "F277W_ETOT_1"]).name == "dja-tot"
+
+    def test_the_layout_with_most_bands_wins(self):
+        few = ["F277W_KRON", "F277W_KRON_e"]
+        many = ["F277W_CIRC2", "F277W_CIRC2_e", "F356W_CIRC2", "F356W_CIRC2_e"]
+        assert find_layout([*few, *many]).name == "jades-circ2"
+
+    def test_on_a_tie_the_earlier_wins(self):
+        columns = ["f277w_corr_1", "f277w_ecorr_1", "f277w_tot_1", "f277w_etot_1"]
+        assert find_layout(columns).name == "dja-tot"
+
+    @pytest.mark.parametrize(
+        "columns", [[], ["id"], ["F277W_KRON"], ["F277W_KRON", "F277W_KRON_S"]]
+    )
+    def test_no_layout(self, columns):
+        assert find_layout(columns) is None
+
+    def test_fluxes_without_errors_are_told(self):
+        columns = ["F277W_uJy", "F277W_err_uJy", "F356W_uJy"]
+        assert find_layout(columns).orphans(columns) == ["F356W_uJy"]
+
+    def test_a_radius_is_no_orphan_flux(self):
+        columns = ["flux_F277W", "flux_err_F277W", "flux_radius"]
+        assert find_layout(columns).orphans(columns) == []
+
+
+class TestRecords:
+    def test_names_are_unique(self):
+        assert len({layout.name for layout in LAYOUTS}) == len(LAYOUTS)
+
+    @pytest.mark.parametrize(
+        ("name", "zero_point"),
+        [("uncover", 28.9), ("ceers", 31.4), ("dja-tot", 23.9), ("jades-kron", 31.4)],
+    )
+    def test_units_have_the_published_zero_points(self, name, zero_point):
+        magnitude = (1.0 * get_layout(name).unit).to_value(u.ABmag)
+        assert magnitude == pytest.approx(zero_point, abs=1e-3)
+
+    def test_unknown_name(self):
+        with pytest.raises(InputError, match="layout must be one of dustest, jades-kron"):
+            get_layout("jadess")

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+from toy_backends import Linear, Malformed, Point
+
+from dustest import ConstantEstimator, MeurerEstimator
+from dustest.data import InputError
+from dustest.estimators import Estimates
+from dustest.testing import ContractError, check_estimator, make_check_sample
+
+
+class TestCheckEstimator:
+    @pytest.mark.parametrize(
+        "estimator",
+        [
+            MeurerEstimator(),
+            MeurerEstimator(method="spectrum", dust_law="SMC", reference="A_1600"),
+            ConstantEstimator(),
+            ConstantEstimator(("A_V", "E_BV", "log_sSFR")),
+            Point(),
+        ],
+        ids=repr,
+    )
+    def test_good_estimators_pass(self, estimator):
+        check_estimator(estimator)
+
+    def test_what_is_no_estimator_is_refused(self):
+        with pytest.raises(ContractError, match="no DustEstimator"):
+            check_estimator(object())
+
+    def test_wrong_rows_are_found(self):
+        with pytest.raises(InputError, match="must give 4 rows"):
+            check_estimator(Malformed())
+
+
+class Chatty(Point):
+    def _estimate(self, batch):
+        print("working")
+        return super()._estimate(batch)
+
+
+class Wandering(Point):
+    def _estimate(self, batch):
+        np.random.seed(1)
+        return super()._estimate(batch)
+
+
+class Neighbourly(Point):
+    def _estimate(self, batch):
+        return Estimates({"A_V": batch.redshift - batch.redshift.mean()})
+
+
+class Untidy(Point):
+    def __init__(self, factor=1.0):
+        self.factor = float(factor)
+        self.extra = 1
+
+
+class Hasty(Point):
+    def _fit(self, batch, y):
+        self.learned = y
+
+
+class Random(Linear):
+    def _estimate(self, batch):
+        return Estimates({"A_V": np.random.default_rng().normal(size=(len(batch), 5))})
+
+
+class Unsorted(Linear):
+    uncertainty = "sorted out"
+
+
+class TestFaultsAreFound:
+    @pytest.mark.parametrize(
+        ("estimator", "message"),
+        [
+            (Chatty(), "must not print"),
+            (Wandering(), "numpy random state"),
+            (Neighbourly(), "neighbours"),
+            (Untidy(), "must set only its parameters"),
+            (Hasty(), "must end in an underscore"),
+            (Random(), "agree|medians|differs"),
+            (Unsorted(), "uncertainty must be one of"),
+        ],
+        ids=lambda value: type(value).__name__,
+    )
+    def test_each_fault(self, estimator, message):
+        with pytest.raises(ContractError, match=message):
+            check_estimator(estimator, *make_check_sample())
