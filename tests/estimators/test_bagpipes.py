@@ -3,9 +3,10 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 from types import SimpleNamespace
 
-import matplotlib
+import matplotlib as mpl
 import numpy as np
 import pytest
 from astropy import units as u
@@ -86,10 +87,10 @@ def mock(tmp_path_factory):
 def world():
     """Global state of this process that a fit could disturb."""
     return {
-        "folder": (os.getcwd(), sorted(os.listdir())),
+        "folder": (Path.cwd(), sorted(Path.cwd().iterdir())),
         "environment": dict(os.environ),
-        "numpy": (np.get_printoptions(), np.geterr(), str(np.random.get_state())),
-        "matplotlib": dict(matplotlib.rcParams),
+        "numpy": (np.get_printoptions(), np.geterr()),
+        "matplotlib": dict(mpl.rcParams),
         "bagpipes": "bagpipes" in sys.modules,
     }
 
@@ -101,12 +102,12 @@ def fitted(mock, tmp_path_factory):
     table["flux_F115W"][1] = np.nan * u.nJy
     table["flux_F200W"][1] *= -1e-3
     table["flux_err_F200W"][1] *= 10.0
-    for band in BANDS:
-        table[f"flux_{band}"][2] = [np.nan, np.inf, -np.inf, np.nan, np.nan][
-            BANDS.index(band)
-        ] * u.nJy
-        table[f"flux_err_{band}"][3] = [0.0, -1.0, np.nan, np.inf, 1.0][BANDS.index(band)] * u.nJy
-    home = os.getcwd()
+    bad_flux = [np.nan, np.inf, -np.inf, np.nan, np.nan] * u.nJy
+    bad_error = [0.0, -1.0, np.nan, np.inf, 1.0] * u.nJy
+    for band, flux, error in zip(BANDS, bad_flux, bad_error, strict=True):
+        table[f"flux_{band}"][2] = flux
+        table[f"flux_err_{band}"][3] = error
+    home = Path.cwd()
     os.chdir(tmp_path_factory.mktemp("elsewhere"))
     try:
         before = world()
