@@ -131,6 +131,7 @@ def compare(
         outlier_limit=outlier_limit,
         n_bootstrap=n_bootstrap,
         random_state=random_state,
+        progress=progress,
     )
 
 

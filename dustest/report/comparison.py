@@ -140,7 +140,7 @@ class Comparison:
             raise InputError(msg)
         return comparison_figure(panels, label=QUANTITIES[quantity].label, figure=figure)
 
-    def to_html(self, path=None, *, title="Dust estimates compared"):
+    def to_html(self, path=None, *, title="Dust estimates compared", progress=None):
         """Report as one HTML page that needs no other file and no network.
 
         Parameters
@@ -149,13 +149,15 @@ class Comparison:
             File to write, replaced only when the page is complete.
         title : str, optional
             Title of the page.
+        progress : bool, optional
+            Whether to show a progress bar; by default on a terminal.
 
         Returns
         -------
         html : str
             The page.
         """
-        html = render_report(self, title=title)
+        html = render_report(self, title=title, progress=progress)
         if path is not None:
             write_atomically(path, html)
         return html

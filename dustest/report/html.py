@@ -17,6 +17,7 @@ from dustest.validation.comparison import TRUTH
 from dustest.validation.disagreement import largest_disagreements
 from dustest.validation.matching import gives, values_of
 from dustest.validation.metrics import METRICS
+from dustest.validation.progress import progress_bar
 
 __all__ = ["render_report", "write_atomically"]
 
@@ -35,7 +36,7 @@ _PROVENANCE = {
 }
 
 
-def render_report(comparison, *, title):
+def render_report(comparison, *, title, progress=None):
     """Render a comparison.
 
     Parameters
@@ -44,6 +45,8 @@ def render_report(comparison, *, title):
         What to show.
     title : str
         Title of the page.
+    progress : bool, optional
+        Whether to show a progress bar; by default on a terminal.
 
     Returns
     -------
@@ -51,12 +54,13 @@ def render_report(comparison, *, title):
         A complete page: styles and figures are inside, and everything that comes from the
         data is escaped.
     """
+    quantities = progress_bar(comparison.quantities, progress, desc="report", unit="quantity")
     return _template().render(
         title=title,
         comparison=comparison,
         n_galaxies=max(len(table) for table in comparison.tables.values()),
         estimators=[_estimator(name, comparison) for name in comparison.tables],
-        sections=[_section(comparison, quantity) for quantity in comparison.quantities],
+        sections=[_section(comparison, quantity) for quantity in quantities],
         flags=_raised_flags(comparison.flags),
         metrics=METRICS.values(),
     )

@@ -10,6 +10,7 @@ from dustest.data.flags import FLAGS
 from dustest.data.quantities import QUANTITIES, percentile_columns
 from dustest.validation.matching import gives, match_rows, truth_table, values_of
 from dustest.validation.metrics import METRICS, compute_metrics
+from dustest.validation.progress import progress_bar
 
 __all__ = ["TRUTH", "compare_tables", "comparison_pairs", "flag_counts"]
 
@@ -28,6 +29,7 @@ def compare_tables(
     outlier_limit=None,
     n_bootstrap=200,
     random_state=None,
+    progress=None,
 ):
     """Metrics of every table against the truth, and against the reference or each other.
 
@@ -53,6 +55,8 @@ def compare_tables(
     random_state : None, int or `~numpy.random.Generator`, optional
         Seed of the resamples. Every row uses the same ones, so that estimators are compared
         on the same resampled galaxies.
+    progress : bool, optional
+        Whether to show a progress bar; by default on a terminal.
 
     Returns
     -------
@@ -90,9 +94,10 @@ def compare_tables(
         "n_bootstrap": n_bootstrap,
         "random_state": int(np.random.default_rng(random_state).integers(_SEED_LIMIT)),
     }
+    pairs = comparison_pairs(tables, reference=reference, with_truth=truth is not None)
     rows = [
         row
-        for pair in comparison_pairs(tables, reference=reference, with_truth=truth is not None)
+        for pair in progress_bar(pairs, progress, desc="metrics", unit="pair")
         for row in _pair_rows(known, pair, names, options)
     ]
     metrics = QTable(names=list(_ROW_TYPES), dtype=list(_ROW_TYPES.values()))
