@@ -180,6 +180,12 @@ class TestSeveralExtensions:
         self.write_jades(tmp_path / "jades.fits", photoz_ids=(3, 2, 1))
         assert "redshift" not in read_catalog(tmp_path / "jades.fits").colnames
 
+    def test_tables_without_identifiers_are_not_joined(self, tmp_path):
+        self.write_jades(tmp_path / "jades.fits")
+        with fits.open(tmp_path / "jades.fits", mode="update") as hdus:
+            hdus["PHOTOZ"].columns.change_name("ID", "row")
+        assert "redshift" not in read_catalog(tmp_path / "jades.fits").colnames
+
     @pytest.mark.parametrize("hdu", ["KRONN", 99, 0])
     def test_an_extension_that_is_no_table(self, tmp_path, hdu):
         self.write_jades(tmp_path / "jades.fits")
@@ -275,6 +281,11 @@ class TestColumns:
         with pytest.raises(InputError, match=r"c0, c1, .*, c19 and 5 more; pass columns="):
             read_catalog(table)
 
+    def test_unknown_layout_of_a_file(self, tmp_path):
+        Table({"a": [1.0], "b": [2.0]}).write(tmp_path / "t.fits")
+        with pytest.raises(InputError, match="among the columns a, b; pass columns="):
+            read_catalog(tmp_path / "t.fits")
+
     def test_a_flux_without_error_is_left_out_with_a_warning(self):
         table = Table({"F277W_uJy": [1.0], "F277W_err_uJy": [0.1], "F356W_uJy": [1.0]})
         with pytest.warns(DustestWarning, match="F356W_uJy have no error column"):
@@ -333,6 +344,11 @@ class TestUnits:
         hdu.writeto(tmp_path / "uncover.fits")
         sample = read_catalog(tmp_path / "uncover.fits")
         assert sample["flux_F277W"].to_value(u.nJy) == pytest.approx([30.0])
+
+    @pytest.mark.parametrize("unit", [u.mag, u.ABmag])
+    def test_fluxes_are_no_magnitudes(self, unit):
+        with pytest.raises(InputError, match="declares nJy"):
+            read_catalog(make_table(), unit=unit)
 
     @pytest.mark.parametrize("declared", [None, u.mag, u.ABmag])
     def test_magnitudes(self, declared):

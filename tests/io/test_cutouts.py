@@ -319,6 +319,19 @@ class TestFiles:
         assert sample["cutout_F277W"].to(u.nJy)[0, 0, 0].value == pytest.approx(10.0)
         assert sample["cutout_err_F277W"].to(u.nJy)[0, 0, 0].value == pytest.approx(5.0)
 
+    def test_image_named_after_its_band(self, tmp_path):
+        pixels = make_pixels()
+        path = write_mosaic(tmp_path / "m.fits", {"F150W": make_pixels(2), "F277W": pixels})
+        sample = add_cutouts(make_positions(60, 60), {"F277W": path}, size=21)
+        np.testing.assert_array_equal(sample["cutout_F277W"][0].value, pixels[50:71, 50:71])
+
+    def test_list_in_memory(self):
+        header = make_wcs().to_header()
+        header["BUNIT"] = "nJy"
+        hdus = fits.HDUList([fits.PrimaryHDU(make_pixels(), header)])
+        sample = add_cutouts(make_positions(60, 60), {"F277W": hdus}, size=21)
+        np.testing.assert_array_equal(sample["cutout_F277W"][0].value, make_pixels()[50:71, 50:71])
+
     def test_open_list_stays_open(self, tmp_path):
         path = write_mosaic(tmp_path / "m.fits", {"SCI": make_pixels()})
         with fits.open(path) as hdus:
@@ -520,6 +533,19 @@ class TestBadFiles:
     def test_no_fits(self, tmp_path):
         (tmp_path / "m.fits").write_text("no image")
         with pytest.raises(ReadError, match="band F277W cannot be read"):
+            add_cutouts(make_positions(60, 60), {"F277W": tmp_path / "m.fits"})
+
+    def test_damaged_compressed_image(self, tmp_path):
+        header = make_wcs().to_header()
+        header["BUNIT"] = "nJy"
+        hdu = fits.CompImageHDU(make_pixels(), header, name="SCI")
+        fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(tmp_path / "m.fits")
+        with fits.open(tmp_path / "m.fits", disable_image_compression=True) as hdus:
+            start = hdus[1].fileinfo()["datLoc"]
+        data = bytearray((tmp_path / "m.fits").read_bytes())
+        data[start : start + 2880] = b"\x80" * 2880
+        (tmp_path / "m.fits").write_bytes(bytes(data))
+        with pytest.raises(ReadError, match="the image is damaged at rows"):
             add_cutouts(make_positions(60, 60), {"F277W": tmp_path / "m.fits"})
 
     def test_shapes_that_differ(self, tmp_path):

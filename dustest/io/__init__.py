@@ -1,0 +1,8 @@
+"""The sources: catalogues, mosaics and spectra become a `~dustest.data.GalaxySample`."""
+
+from dustest.io.catalogs import read_catalog
+from dustest.io.cutouts import add_cutouts
+from dustest.io.demo import load_demo
+from dustest.io.spectra import Spectrum, add_spectra, read_spectrum
+
+__all__ = ["Spectrum", "add_cutouts", "add_spectra", "load_demo", "read_catalog", "read_spectrum"]
