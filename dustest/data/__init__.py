@@ -13,6 +13,7 @@ from dustest.data.errors import (
 from dustest.data.flags import FLAGS, Flag, decode_flags
 from dustest.data.quantities import QUANTITIES, DustQuantity, percentile_columns
 from dustest.data.results import DustTable
+from dustest.data.rows import RowTable
 from dustest.data.sample import GalaxySample
 from dustest.data.truth import as_truth
 
@@ -30,6 +31,7 @@ __all__ = [
     "InputTypeError",
     "MissingDependencyError",
     "ReadError",
+    "RowTable",
     "as_sample",
     "as_truth",
     "canonical_name",

@@ -2,9 +2,9 @@
 
 import numpy as np
 from astropy.nddata import InverseVariance, NDData, StdDevUncertainty, VarianceUncertainty
-from astropy.table import QTable
 
 from dustest.data.errors import InputError
+from dustest.data.rows import RowTable
 
 __all__ = ["UNCERTAINTY_KINDS", "GalaxySample"]
 
@@ -16,7 +16,7 @@ UNCERTAINTY_KINDS = {
 """Class of uncertainty by the name that astropy.nddata gives it."""
 
 
-class GalaxySample(QTable):
+class GalaxySample(RowTable):
     """Galaxies, one a row, with photometry, cutouts and spectra side by side.
 
     =====================================================  ===============  ==================
@@ -55,36 +55,6 @@ class GalaxySample(QTable):
     >>> print(sample["flux_F277W"].round(3))
     [1.445 5.754] nJy
     """
-
-    @property
-    def shape(self):
-        """Shape as scikit-learn counts it: one axis, the galaxies."""
-        return (len(self),)
-
-    def take(self, indices, axis=0):
-        """Rows by number or mask, as scikit-learn's splitters ask for them.
-
-        Parameters
-        ----------
-        indices : array_like of int or bool of shape (m,)
-            Rows to take.
-        axis : int, optional
-            Must be 0.
-
-        Returns
-        -------
-        sample : GalaxySample
-            The rows, copied.
-
-        Raises
-        ------
-        InputError
-            If ``axis`` is not 0.
-        """
-        if axis != 0:
-            msg = f"axis must be 0, the galaxies, got {axis!r}"
-            raise InputError(msg)
-        return self[np.asarray(indices)]
 
     @property
     def bands(self):

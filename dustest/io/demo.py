@@ -2,9 +2,7 @@
 
 from importlib.resources import as_file, files
 
-from astropy.table import QTable
-
-from dustest.data import as_sample
+from dustest.data import RowTable, as_sample
 
 __all__ = ["load_demo"]
 
@@ -19,7 +17,7 @@ def load_demo():
     -------
     sample : GalaxySample
         Photometry and redshifts of 200 galaxies.
-    truth : `~astropy.table.QTable`
+    truth : RowTable
         Their ``id``, ``A_V`` and ``E_BV`` [mag], ``log_sSFR`` [log10 yr^-1] and
         ``log_mass`` [log10 Msun].
 
@@ -36,4 +34,4 @@ def load_demo():
 def _read(name):
     """A table out of the package's resources."""
     with as_file(files("dustest") / "resources" / name) as path:
-        return QTable.read(path, format="ascii.ecsv")
+        return RowTable.read(path, format="ascii.ecsv")

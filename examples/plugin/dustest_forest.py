@@ -31,7 +31,7 @@ class ForestEstimator(DustEstimator):
 
     def _fit(self, batch, y):
         self.forest_ = RandomForestRegressor(self.n_trees, random_state=self.random_state)
-        self.forest_.fit(self._colours(batch), y)
+        self.forest_.fit(self._colours(batch), y[:, 0] if y.shape[1] == 1 else y)
 
     def _estimate(self, batch):
         colours = self._colours(batch)

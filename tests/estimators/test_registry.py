@@ -49,7 +49,7 @@ class TestBuiltIn:
     def test_unknown_names_and_parameters_are_refused(self):
         with pytest.raises(InputError, match="name must be one of the installed estimators"):
             dustest.get_estimator("merer")
-        with pytest.raises(InputError, match=r"MeurerEstimator takes the parameters .* 'law'"):
+        with pytest.raises(InputError, match=r"MeurerEstimator takes the parameters .*'law'"):
             dustest.get_estimator("meurer", law="SMC")
 
 
