@@ -107,31 +107,28 @@ def compare(
           two   truth      A_V   3
           one     two      A_V   3
     """
+    metric_options = {
+        "quantities": quantities,
+        "outlier_limit": outlier_limit,
+        "n_bootstrap": n_bootstrap,
+        "random_state": random_state,
+        "progress": progress,
+    }
     _check_names(estimators, reference, truth)
+    # Comparing nothing checks the options now, not after hours of fitting.
+    compare_tables({}, **metric_options | {"random_state": None})
     sample = None if sample is None else as_sample(sample)
     ready = {name: _ready_table(name, made, sample) for name, made in estimators.items()}
     truth = None if truth is None else _truth_of(truth, sample, ready)
-    options = {"n_jobs": n_jobs, "progress": progress}
-    files = _output_files(estimators, output, resume)
-    tables, failures = {}, {}
-    for name, estimator in estimators.items():
-        try:
-            tables[name] = ready[name] or _run(estimator, sample, options | files.get(name, {}))
-        # Whatever goes wrong inside one estimator, a stranger's too, must not cost the others.
-        except Exception as error:  # noqa: BLE001
-            failures[name] = f"{type(error).__name__}: {error}"
-            warnings.warn(f"{name} gave no result: {failures[name]}", DustestWarning, stacklevel=2)
+    to_run = {name: made for name, made in estimators.items() if ready[name] is None}
+    files = _output_files(to_run, output, resume)
+    options = {
+        name: {"n_jobs": n_jobs, "progress": progress} | files.get(name, {}) for name in to_run
+    }
+    made, failures = _run_all(to_run, sample, options)
+    tables = {name: made.get(name, ready[name]) for name in estimators if name not in failures}
     return _comparison(
-        tables,
-        failures,
-        truth=truth,
-        reference=reference,
-        notes=notes,
-        quantities=quantities,
-        outlier_limit=outlier_limit,
-        n_bootstrap=n_bootstrap,
-        random_state=random_state,
-        progress=progress,
+        tables, failures, truth=truth, reference=reference, notes=notes, **metric_options
     )
 
 
@@ -186,8 +183,29 @@ def _output_files(names, output, resume):
         msg = f"names of estimators must do as file names where output is given, got {unsafe}"
         raise InputError(msg)
     folder = Path(output)
+    files = {name: folder / f"{name}.ecsv" for name in names}
+    existing = [path.name for path in files.values() if path.exists()]
+    if existing and not resume:
+        msg = (
+            f"output {str(folder)!r} holds results already ({', '.join(existing)}); pass "
+            "resume=True to go on with them, or choose another folder"
+        )
+        raise InputError(msg)
     folder.mkdir(parents=True, exist_ok=True)
-    return {name: {"output": folder / f"{name}.ecsv", "resume": resume} for name in names}
+    return {name: {"output": path, "resume": resume} for name, path in files.items()}
+
+
+def _run_all(estimators, sample, options):
+    """Results and reasons of failures, each by name."""
+    tables, failures = {}, {}
+    for name, estimator in estimators.items():
+        try:
+            tables[name] = _run(estimator, sample, options[name])
+        # Whatever goes wrong inside one estimator, a stranger's too, must not cost the others.
+        except Exception as error:  # noqa: BLE001
+            failures[name] = f"{type(error).__name__}: {error}"
+            warnings.warn(f"{name} gave no result: {failures[name]}", DustestWarning, stacklevel=3)
+    return tables, failures
 
 
 def _run(estimator, sample, options):

@@ -9,7 +9,7 @@ from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
 from dustest.data.quantities import QUANTITIES, percentile_columns
 from dustest.validation.matching import gives, match_rows, truth_table, values_of
-from dustest.validation.metrics import METRICS, compute_metrics
+from dustest.validation.metrics import METRICS, check_resamples, checked_limit, compute_metrics
 from dustest.validation.progress import progress_bar
 
 __all__ = ["TRUTH", "compare_tables", "comparison_pairs", "flag_counts"]
@@ -86,6 +86,8 @@ def compare_tables(
     0.1
     """
     names = _checked_quantities(quantities)
+    check_resamples(n_bootstrap)
+    outlier_limit = checked_limit(outlier_limit)
     known = dict(tables)
     if truth is not None:
         known[TRUTH] = truth_table(truth, tables)

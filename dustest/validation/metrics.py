@@ -10,7 +10,14 @@ from scipy import stats
 
 from dustest.data.errors import InputError
 
-__all__ = ["METRICS", "Metric", "compute_metrics", "split_normal_interval"]
+__all__ = [
+    "METRICS",
+    "Metric",
+    "check_resamples",
+    "checked_limit",
+    "compute_metrics",
+    "split_normal_interval",
+]
 
 _MIN_ROWS = 3
 _OUTLIER_NMAD = 3.0
@@ -141,8 +148,8 @@ def compute_metrics(
     """
     unit = getattr(prediction, "unit", None)
     columns = _columns(prediction, truth, p16, p84, unit)
-    limit = _checked_limit(outlier_limit, unit)
-    _check_resamples(n_bootstrap)
+    limit = checked_limit(outlier_limit, unit)
+    check_resamples(n_bootstrap)
     used = np.isfinite(columns["prediction"]) & np.isfinite(columns["truth"])
     pairs = _Pairs(*(column[used] for column in columns.values()))
     counts = {"n": int(used.sum()), "n_dropped": int((~used).sum())}
@@ -196,6 +203,53 @@ def split_normal_interval(median, p16, p84, level=0.95):
     return middle - stretch * (middle - p16), middle + stretch * (p84 - middle)
 
 
+def checked_limit(limit, unit=None):
+    """Outlier limit as a plain number.
+
+    Parameters
+    ----------
+    limit : float, `~astropy.units.Quantity` or None
+        What the user gives.
+    unit : `~astropy.units.UnitBase`, optional
+        Unit of the result.
+
+    Returns
+    -------
+    limit : float or None
+        Positive number, or `None` for the default rule.
+
+    Raises
+    ------
+    InputError
+        If the limit is not positive or has another unit.
+    """
+    if limit is None:
+        return None
+    value = float(_floats("outlier_limit", limit, unit))
+    if not value > 0:
+        msg = f"outlier_limit must be positive, got {limit!r}"
+        raise InputError(msg)
+    return value
+
+
+def check_resamples(n_bootstrap):
+    """Refuse numbers of resamples that give no standard error.
+
+    Parameters
+    ----------
+    n_bootstrap : int
+        What the user gives.
+
+    Raises
+    ------
+    InputError
+        If it is negative or 1.
+    """
+    if n_bootstrap < 0 or n_bootstrap == 1:
+        msg = f"n_bootstrap must be 0 or at least 2, got {n_bootstrap!r}"
+        raise InputError(msg)
+
+
 @dataclass(frozen=True)
 class _Pairs:
     """Finite predictions and truths, and which truths the intervals hold (NaN = unknown)."""
@@ -247,24 +301,6 @@ def _inside(value, low, high):
     """1 where a value lies in its interval, 0 where not, NaN where there is no interval."""
     known = np.isfinite(low) & np.isfinite(high)
     return np.where(known, (low <= value) & (value <= high), np.nan)
-
-
-def _checked_limit(limit, unit):
-    """The outlier limit as a positive float, or None for the default rule."""
-    if limit is None:
-        return None
-    value = float(_floats("outlier_limit", limit, unit))
-    if not value > 0:
-        msg = f"outlier_limit must be positive, got {limit!r}"
-        raise InputError(msg)
-    return value
-
-
-def _check_resamples(n_bootstrap):
-    """Refuse numbers of resamples that give no standard error."""
-    if n_bootstrap < 0 or n_bootstrap == 1:
-        msg = f"n_bootstrap must be 0 or at least 2, got {n_bootstrap!r}"
-        raise InputError(msg)
 
 
 def _names_with_errors():

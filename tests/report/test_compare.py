@@ -72,6 +72,13 @@ class TestRunning:
         assert estimator.calls[0][1]["resume"] is True
         assert folder.is_dir()
 
+    def test_earlier_results_are_not_overwritten(self, sample, tmp_path):
+        (tmp_path / "one.ecsv").touch()
+        estimator = Shifted(0.0)
+        with pytest.raises(InputError, match=r"holds results already \(one.ecsv\); pass resume"):
+            compare({"one": estimator}, sample, output=tmp_path)
+        assert estimator.calls == []
+
     @pytest.mark.parametrize("name", ["../escape", ".hidden", "a/b"])
     def test_names_that_are_no_file_names(self, sample, tmp_path, name):
         with pytest.raises(InputError, match="must do as file names"):
@@ -86,7 +93,7 @@ class TestRunning:
 
 class TestFailures:
     def test_one_failure_does_not_cost_the_others(self, sample):
-        estimators = {"one": Shifted(0.0), "bad": Broken(), "two": Shifted(0.1)}
+        estimators = {"one": Shifted(0.0), "bad": Broken(), "two": Shifted(0.1).estimate(sample)}
         with pytest.warns(DustestWarning, match="bad gave no result: RuntimeError: not fitted"):
             result = compare(estimators, sample)
         assert list(result.tables) == ["one", "two"]
@@ -123,6 +130,12 @@ class TestTables:
         table = Shifted(0.1).estimate(sample)[4:9]
         result = compare({"all": Shifted(0.0), "part": table}, sample, truth=truth)
         assert result.metrics["n"].tolist() == [30, 5, 5]
+
+    def test_a_table_without_rows(self, sample):
+        table = Shifted(0.1).estimate(sample)
+        result = compare({"all": table, "none": table[:0]})
+        assert len(result.metrics) == 0
+        assert "none" in result.tables
 
     def test_more_than_the_sample(self, sample):
         table = Shifted(0.1).estimate(sample)
@@ -162,6 +175,15 @@ class TestInput:
         estimator = Shifted(0.0)
         with pytest.raises(InputError, match="reference must be one of"):
             compare({"one": estimator}, sample, reference="two")
+        assert estimator.calls == []
+
+    @pytest.mark.parametrize(
+        "options", [{"quantities": ["A_K"]}, {"n_bootstrap": 1}, {"outlier_limit": -0.3}]
+    )
+    def test_wrong_options_stop_before_anything_runs(self, sample, options):
+        estimator = Shifted(0.0)
+        with pytest.raises(InputError, match="must be"):
+            compare({"one": estimator}, sample, **options)
         assert estimator.calls == []
 
     def test_wrong_truth_stops_before_anything_runs(self, sample):
