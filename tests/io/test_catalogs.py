@@ -8,6 +8,7 @@ import pytest
 from astropy import units as u
 from astropy.io import fits
 from astropy.table import MaskedColumn, QTable, Table
+from astropy.utils.masked import Masked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -85,6 +86,14 @@ class TestFormats:
         for name in first.colnames:
             np.testing.assert_array_equal(second[name], first[name])
             assert getattr(second[name], "unit", None) == getattr(first[name], "unit", None)
+
+    def test_masked_quantities(self):
+        table = QTable(make_table())
+        table["flux_F277W"] = Masked([1.0, 2.0, 3.0, 4.0] * u.nJy, mask=[0, 1, 0, 0])
+        table["redshift"] = Masked(np.array([6.0, 7.0, 8.0, 9.0]), mask=[0, 0, 0, 1])
+        sample = read_catalog(table)
+        np.testing.assert_array_equal(sample["flux_F277W"].value, [1.0, np.nan, 3.0, 4.0])
+        np.testing.assert_array_equal(sample["redshift"], [6.0, 7.0, 8.0, np.nan])
 
     def test_compressed_fits(self, tmp_path):
         write(make_table(), tmp_path / "catalog.fits")
@@ -331,7 +340,7 @@ class TestUnits:
     def test_the_same_unit_twice_is_no_contradiction(self):
         assert len(read_catalog(make_table(), unit="nJy")) == 4
 
-    @pytest.mark.parametrize("unit", ["lightyears per fortnight", 3, u.m])
+    @pytest.mark.parametrize("unit", ["furlongs per fortnight", 3, u.m])
     def test_what_is_no_flux(self, unit):
         table = Table({"F277W": [1.0], "F277W_err": [0.1]})
         with pytest.raises(InputError, match="unit"):
