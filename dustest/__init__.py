@@ -21,7 +21,7 @@ __all__ = [
 
 _HOMES = {
     "BagpipesEstimator": "dustest.estimators.bagpipes",
-    "Comparison": "dustest.report.compare",
+    "Comparison": "dustest.report.comparison",
     "ConstantEstimator": "dustest.estimators.constant",
     "DustEstimator": "dustest.estimators.base",
     "DustTable": "dustest.data.results",

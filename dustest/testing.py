@@ -348,13 +348,13 @@ def _check_posterior(case):
 
 def _check_innocence(case):
     """Estimating prints nothing, and changes neither the input nor global state."""
-    copy, output, state = case.sample.copy(), io.StringIO(), np.random.get_state()
+    copy, output, state = case.sample.copy(), io.StringIO(), np.random.get_state()  # noqa: NPY002
     np.random.seed(_CHECK_SEED)  # noqa: NPY002 - so that a backend that seeds it is found
     before = _global_state()
     with redirect_stdout(output):
         case.fitted.estimate(case.sample)
     after = _global_state()
-    np.random.set_state(state)
+    np.random.set_state(state)  # noqa: NPY002
     _require(output.getvalue() == "", "estimate must not print")
     _require(_equal(case.sample, copy), "estimate must not change its input")
     changed = sorted(name for name in before if before[name] != after[name])
@@ -365,10 +365,10 @@ def _global_state():
     """What a call could change behind the user's back."""
     matplotlib = sys.modules.get("matplotlib")
     return {
-        "working directory": os.getcwd(),
+        "working directory": Path.cwd(),
         "environment": dict(os.environ),
         "numpy print options": repr(np.get_printoptions()),
-        "numpy random state": repr(np.random.get_state()),
+        "numpy random state": repr(np.random.get_state()),  # noqa: NPY002
         "python random state": repr(random.getstate()),
         "warning filters": repr(warnings.filters),
         "matplotlib rcParams": repr(dict(matplotlib.rcParams)) if matplotlib else None,

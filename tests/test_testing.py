@@ -34,13 +34,13 @@ class TestCheckEstimator:
 
 class Chatty(Point):
     def _estimate(self, batch):
-        print("working")
+        print("working")  # noqa: T201
         return super()._estimate(batch)
 
 
 class Wandering(Point):
     def _estimate(self, batch):
-        np.random.seed(1)
+        np.random.seed(1)  # noqa: NPY002
         return super()._estimate(batch)
 
 

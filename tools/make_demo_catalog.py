@@ -97,6 +97,7 @@ def main():
     a_v, ssfr, mass = (np.round([row[3][i] for row in rows], 5) for i in range(3))
     truth = QTable({"id": ids, "A_V": a_v * u.mag})
     truth["E_BV"] = truth["A_V"] / get_dust_law(DUST_LAW).r_v
+    truth["R_V"] = np.full(N_GALAXIES, get_dust_law(DUST_LAW).r_v)
     truth["log_sSFR"] = ssfr
     truth["log_mass"] = mass
     for table in (catalog, truth):

@@ -198,7 +198,8 @@ def _ids(table):
         return np.arange(len(table))
     ids = np.asarray(table["id"])
     if ids.ndim != 1 or ids.dtype.kind not in "iuUSO":
-        msg = f"column id must hold one integer or string a row, got {ids.dtype} of shape {ids.shape}"
+        got = f"{ids.dtype} of shape {ids.shape}"
+        msg = f"column id must hold one integer or string a row, got {got}"
         raise InputError(msg)
     if ids.dtype.kind == "O":
         return ids.astype(str)

@@ -3,7 +3,7 @@
 import numpy as np
 from astropy import units as u
 
-from dustest.data.bands import canonical_name
+from dustest.data.bands import canonical_name, get_band
 from dustest.data.errors import InputError
 
 __all__ = ["FLUX_UNIT", "SPECTRAL_UNIT", "band_column_name", "canonical_column", "column_name"]
@@ -145,14 +145,23 @@ def _flux(name, column):
     if _is_magnitude(column):
         values = np.where(np.abs(values) < _FAINTEST_MAGNITUDE, values, np.nan)
         return (values * u.ABmag).to(FLUX_UNIT)
-    return _quantity(name, column, FLUX_UNIT, ndim=1)
+    return _quantity(name, column, FLUX_UNIT, _at_pivot(name, column), ndim=1)
+
+
+def _at_pivot(name, column):
+    """What turns a flux density per wavelength into one per frequency: the band's pivot."""
+    unit = getattr(column, "unit", None)
+    if unit is None or not _convertible(unit, SPECTRAL_UNIT):
+        return ()
+    band = name.removeprefix("flux_").removeprefix("err_")
+    return u.spectral_density(get_band(band).pivot * u.AA)
 
 
 def _flux_error(name, column, flux):
     """Flux error in nJy; an error in magnitudes is turned with the flux."""
     in_magnitudes = _is_magnitude(column) or getattr(column, "unit", None) == u.mag
     if not in_magnitudes:
-        return _quantity(name, column, FLUX_UNIT, ndim=1)
+        return _quantity(name, column, FLUX_UNIT, _at_pivot(name, column), ndim=1)
     if not _is_magnitude(flux):
         msg = f"column {name} is in mag, so its flux must be in AB magnitudes, got {flux.unit}"
         raise InputError(msg)

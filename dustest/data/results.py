@@ -1,22 +1,17 @@
 """`DustTable`, the result of every estimator."""
 
-import json
-
 import numpy as np
-from astropy.io import registry
-from astropy.table import Column, QTable
+from astropy.table import Column
 
 from dustest.data.errors import InputError
 from dustest.data.flags import decode_flags
 from dustest.data.quantities import QUANTITIES, percentile_columns
+from dustest.data.rows import RowTable
 
 __all__ = ["DustTable"]
 
-_FITS_META = "DUSTMETA"
-_HDF5_PATH = "dust"
 
-
-class DustTable(QTable):
+class DustTable(RowTable):
     """Dust quantities of n galaxies with percentiles, flags and provenance.
 
     Columns: ``id``; for each quantity Q of `~dustest.data.QUANTITIES` the median ``Q`` and
@@ -96,54 +91,3 @@ def _contract_columns():
         for quantity in QUANTITIES.values()
         for name in (quantity.name, *percentile_columns(quantity.name))
     }
-
-
-def _plain(table):
-    """The same columns as an ordinary `QTable` without meta."""
-    plain = QTable(table, copy=False)
-    plain.meta = {}
-    return plain
-
-
-def _write_fits(table, output, **kwargs):
-    """Write to FITS; meta goes into one JSON card, since FITS would upper-case its keys."""
-    plain = _plain(table)
-    plain.meta[_FITS_META] = json.dumps(dict(table.meta), default=str)
-    registry.write(plain, output, format="fits", **kwargs)
-
-
-def _read_fits(*args, **kwargs):
-    """Read what `_write_fits` wrote."""
-    plain = QTable.read(*args, format="fits", **({"mask_invalid": False} | kwargs))
-    stored = plain.meta.pop(_FITS_META, None)
-    if stored is not None:
-        plain.meta = json.loads(stored)
-    return _native(plain)
-
-
-def _write_hdf5(table, output, **kwargs):
-    """Write to HDF5 with units and meta, which astropy leaves out unless asked."""
-    defaults = {"path": _HDF5_PATH, "serialize_meta": True}
-    plain = QTable(table, copy=False)
-    registry.write(plain, output, format="hdf5", **(defaults | kwargs))
-
-
-def _read_hdf5(*args, **kwargs):
-    """Read what `_write_hdf5` wrote."""
-    return _native(QTable.read(*args, format="hdf5", **({"path": _HDF5_PATH} | kwargs)))
-
-
-def _native(plain):
-    """Undo what a file format does to types: big-endian numbers and byte strings."""
-    plain.convert_bytestring_to_unicode()
-    for name in plain.colnames:
-        column = plain[name]
-        if not column.dtype.isnative:
-            plain[name] = column.astype(column.dtype.newbyteorder("="))
-    return DustTable(plain, copy=False)
-
-
-registry.register_writer("fits", DustTable, _write_fits)
-registry.register_reader("fits", DustTable, _read_fits)
-registry.register_writer("hdf5", DustTable, _write_hdf5)
-registry.register_reader("hdf5", DustTable, _read_hdf5)

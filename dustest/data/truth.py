@@ -48,7 +48,8 @@ def as_truth(y, targets):
     values = np.asarray(_truth_column(targets[0] if len(targets) == 1 else "y", y))
     values = values[:, None] if values.ndim == 1 else values
     if values.ndim != 2 or values.shape[1] != len(targets):
-        msg = f"y must have shape (n, {len(targets)}) for targets {tuple(targets)}, got {values.shape}"
+        shape = f"(n, {len(targets)})"
+        msg = f"y must have shape {shape} for targets {tuple(targets)}, got {values.shape}"
         raise InputError(msg)
     return values
 

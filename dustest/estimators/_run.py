@@ -1,15 +1,14 @@
 """Running a backend over a sample: batches, workers, failures, flags and progress."""
 
-import sys
 import warnings
 from dataclasses import dataclass, field
 
 import joblib
 import numpy as np
-from tqdm import tqdm
 
 from dustest.data.errors import DustestError, DustestWarning, InputError
 from dustest.data.flags import FLAGS
+from dustest.data.progress import progress_bar
 from dustest.estimators._store import result_keys
 from dustest.estimators._summary import Rows, Summary, summarise
 from dustest.estimators._workers import Failure, run_in_workers
@@ -17,7 +16,6 @@ from dustest.estimators.batch import make_batch
 
 __all__ = ["run"]
 
-_QUIET_SECONDS = 2
 _CHUNK = 4096
 
 
@@ -51,7 +49,7 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
     fingerprint = estimator._fingerprint(seed)
     todo = _plan(estimator, sample, result, store, fingerprint)
     tasks = _tasks(sample, todo, estimator.batch_size, seed)
-    with _progress_bar(sum(map(len, todo)), progress) as bar:
+    with progress_bar(None, progress, total=sum(map(len, todo)), unit="galaxy") as bar:
         for index, batch, outcome in _execute(estimator, summary, tasks, n_jobs):
             result.put(index, outcome)
             if store is not None and isinstance(outcome, Rows):
@@ -59,12 +57,6 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
             bar.update(len(index))
     result.warn_of_failures(sample)
     return Rows(result.values, result.flags, result.extra)
-
-
-def _progress_bar(total, progress):
-    """A bar that appears only when the run takes longer than two seconds."""
-    hidden = not sys.stderr.isatty() if progress is None else not progress
-    return tqdm(total=total, unit="galaxy", delay=_QUIET_SECONDS, disable=hidden)
 
 
 def _plan(estimator, sample, result, store, fingerprint):
@@ -166,7 +158,7 @@ class _Compute:
             return summarise(estimates, self.summary, batch.seed)
         except DustestError:
             raise
-        except Exception as error:  # a failed row is a flag, never the end of a catalogue
+        except Exception as error:  # noqa: BLE001 - a failed row is a flag, not the end of all
             return Failure("FAILED", f"{type(error).__name__}: {error}")
 
 
@@ -221,8 +213,8 @@ class _Assembly:
         if self.failures:
             row, reason = min(self.failures)
             msg = (
-                f"{len(self.failures)} of {self.n_rows} galaxies failed and are flagged; the first "
-                f"is row {row} (id {sample['id'][row]}): {reason}"
+                f"{len(self.failures)} of {self.n_rows} galaxies failed and are flagged; the "
+                f"first is row {row} (id {sample['id'][row]}): {reason}"
             )
             warnings.warn(msg, DustestWarning, stacklevel=4)
 

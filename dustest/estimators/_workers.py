@@ -17,10 +17,11 @@ import tempfile
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from cloudpickle import dumps
 
-__all__ = ["Failure", "run_in_workers"]
+__all__ = ["Failure", "run_in_workers", "try_worker"]
 
 _HEADER = struct.Struct("<Q")
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -92,6 +93,27 @@ def run_in_workers(estimator, compute, tasks, *, n_workers, timeout):
                 thread.join()
 
 
+def try_worker(estimator):
+    """Start one worker and let the estimator load what it needs there.
+
+    Parameters
+    ----------
+    estimator : DustEstimator
+        Any estimator.
+
+    Raises
+    ------
+    Exception
+        What went wrong in the worker.
+    """
+    for _ in run_in_workers(estimator, _nothing, [(0, None)], n_workers=1, timeout=None):
+        pass
+
+
+def _nothing(estimator, batch):
+    """Computation of a worker that only has to start."""
+
+
 def _collect(outcomes, n_workers):
     """Outcomes until every slot has ended; a slot's exception is raised here."""
     running = n_workers
@@ -132,7 +154,7 @@ def _serve(slot, source, outcomes):
         while (task := source.take()) is not None:
             index, batch = task
             outcomes.put((index, batch, slot.compute(batch)))
-    except BaseException as error:  # the main thread raises it
+    except BaseException as error:  # noqa: BLE001 - the main thread raises it
         outcomes.put(error)
     finally:
         slot.close()
@@ -183,7 +205,7 @@ class _Slot:
         if self._stopped:
             raise EOFError
         self._expired = False
-        self._stderr = tempfile.TemporaryFile(dir=self._folder)
+        self._stderr = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 (close() ends it)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "dustest.estimators._workers"],
             stdin=subprocess.PIPE,
@@ -239,7 +261,7 @@ class _Slot:
 def _worker_environment():
     """Environment of a worker: one thread, and the caller's import path."""
     threads = dict.fromkeys(_ONE_THREAD, "1")
-    path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)
+    path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
     return os.environ | threads | {"PYTHONPATH": path, "MPLBACKEND": "agg"}
 
 
@@ -288,7 +310,7 @@ def _answer(function, *args):
     """Result of a call, or the exception that ends the whole run."""
     try:
         return "value", function(*args)
-    except Exception as error:  # crosses to the caller, who raises it
+    except Exception as error:  # noqa: BLE001 - the caller raises it
         return "fatal", error
 
 

@@ -494,6 +494,6 @@ def _write_atomically(table, path, file_format):
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
         table.write(partial, format=file_format)
-        os.replace(partial, path)
+        partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

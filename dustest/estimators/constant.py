@@ -44,11 +44,11 @@ class ConstantEstimator(DustEstimator):
         tags.regressor_tags.poor_score = True
         return tags
 
-    def _fit(self, batch, y):
+    def _fit(self, batch, y):  # noqa: ARG002
         """Keep the training truth."""
         self.draws_ = y.T.copy()
 
-    def _estimate(self, batch):
+    def _estimate(self, batch):  # noqa: ARG002
         """The training truth as draws that all galaxies share."""
         draws = zip(self._target_names, self.draws_[:, None, :], strict=True)
         return Estimates(dict(draws))

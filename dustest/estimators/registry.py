@@ -6,7 +6,7 @@ from importlib.metadata import entry_points
 from dustest.data.errors import DustestWarning, InputError
 from dustest.estimators.base import DustEstimator
 
-__all__ = ["GROUP", "get_estimator", "list_estimators"]
+__all__ = ["GROUP", "get_estimator", "list_estimators", "registered_names"]
 
 GROUP = "dustest.estimators"
 """Entry-point group in which a package registers ``name = "module:Class"``."""
@@ -32,6 +32,23 @@ def list_estimators():
     True
     """
     return sorted(name for name, entry in _entries().items() if _load(entry) is not None)
+
+
+def registered_names():
+    """Names of all registered estimators, whether they can be loaded or not.
+
+    Returns
+    -------
+    names : list of str
+        In alphabetical order.
+
+    Examples
+    --------
+    >>> from dustest.estimators.registry import registered_names
+    >>> "meurer" in registered_names()
+    True
+    """
+    return sorted(_entries())
 
 
 def get_estimator(name, **parameters):
@@ -87,7 +104,7 @@ def _load(entry):
     """Class of an entry point; None and a warning where it is broken."""
     try:
         estimator_class = entry.load()
-    except Exception as error:  # somebody else's package must not break ours
+    except Exception as error:  # noqa: BLE001 - another package must not break ours
         return _refuse(entry, f"{type(error).__name__}: {error}")
     if not (isinstance(estimator_class, type) and issubclass(estimator_class, DustEstimator)):
         return _refuse(entry, "it is no subclass of DustEstimator")

@@ -9,12 +9,12 @@ from astropy.coordinates import SkyCoord
 from astropy.nddata import NoOverlapError, overlap_slices
 from astropy.stats import mad_std
 from astropy.wcs.utils import skycoord_to_pixel
-from tqdm import tqdm
 
 from dustest.data.coerce import as_sample
 from dustest.data.columns import band_column_name
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
+from dustest.data.progress import progress_bar
 from dustest.io._files import as_unit, shown
 from dustest.io._images import open_image
 
@@ -237,8 +237,7 @@ def _cut(image, x, y, size, band, progress):
     bad = np.ones(shape, dtype=bool)
     inside = np.zeros(shape, dtype=bool)
     rows = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
-    disable = None if progress is None else not progress
-    for row in tqdm(rows, desc=f"cutouts {band}", delay=2, disable=disable):
+    for row in progress_bar(rows, progress, desc=f"cutouts {band}", unit="galaxy"):
         try:
             there, here = overlap_slices(image.shape, (size, size), (y[row], x[row]), "partial")
         except NoOverlapError:

@@ -18,14 +18,14 @@ def load_demo():
     sample : GalaxySample
         Photometry and redshifts of 200 galaxies.
     truth : RowTable
-        Their ``id``, ``A_V`` and ``E_BV`` [mag], ``log_sSFR`` [log10 yr^-1] and
+        Their ``id``, ``A_V`` and ``E_BV`` [mag], ``R_V``, ``log_sSFR`` [log10 yr^-1] and
         ``log_mass`` [log10 Msun].
 
     Examples
     --------
     >>> from dustest.io import load_demo
     >>> sample, truth = load_demo()
-    >>> sample.shape, round(truth["A_V"].mean().value, 2)
+    >>> sample.shape, float(truth["A_V"].mean().value.round(2))
     ((200,), 0.37)
     """
     return as_sample(_read("demo_catalog.ecsv")), _read("demo_truth.ecsv")

@@ -5,6 +5,7 @@ import re
 import warnings
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from numbers import Integral
 from pathlib import Path
 
 from astropy.table import Table
@@ -28,6 +29,7 @@ def compare(
     reference=None,
     truth=None,
     quantities=None,
+    limits=None,
     output=None,
     resume=False,
     n_jobs=None,
@@ -56,6 +58,8 @@ def compare(
         those of the sample.
     quantities : sequence of str, optional
         Quantities to compare; by default all that at least two sides give.
+    limits : dict of str to int, optional
+        How many galaxies, from the first, an estimator gets that is too slow for all.
     output : str or path-like, optional
         Folder for the results, ``<name>.ecsv`` for each estimator that runs.
     resume : bool, optional
@@ -115,6 +119,7 @@ def compare(
         "progress": progress,
     }
     _check_names(estimators, reference, truth)
+    limits = _checked_limits(limits, estimators)
     # Comparing nothing checks the options now, not after hours of fitting.
     compare_tables({}, **metric_options | {"random_state": None})
     sample = None if sample is None else as_sample(sample)
@@ -125,7 +130,8 @@ def compare(
     options = {
         name: {"n_jobs": n_jobs, "progress": progress} | files.get(name, {}) for name in to_run
     }
-    made, failures = _run_all(to_run, sample, options)
+    samples = {name: sample[: limits.get(name)] for name in to_run}
+    made, failures = _run_all(to_run, samples, options)
     tables = {name: made.get(name, ready[name]) for name in estimators if name not in failures}
     return _comparison(
         tables, failures, truth=truth, reference=reference, notes=notes, **metric_options
@@ -142,6 +148,19 @@ def _check_names(estimators, reference, truth):
         msg = f"names of estimators must be text, got {not_text}"
         raise InputError(msg)
     comparison_pairs(estimators, reference=reference, with_truth=truth is not None)
+
+
+def _checked_limits(limits, estimators):
+    """Numbers of galaxies by name."""
+    limits = dict(limits or {})
+    for name, rows in limits.items():
+        if name not in estimators or not isinstance(rows, Integral) or rows < 1:
+            msg = (
+                f"limits must give a positive number of galaxies for names out of "
+                f"{list(estimators)}, got {name!r}: {rows!r}"
+            )
+            raise InputError(msg)
+    return limits
 
 
 def _ready_table(name, made, sample):
@@ -195,12 +214,12 @@ def _output_files(names, output, resume):
     return {name: {"output": path, "resume": resume} for name, path in files.items()}
 
 
-def _run_all(estimators, sample, options):
+def _run_all(estimators, samples, options):
     """Results and reasons of failures, each by name."""
     tables, failures = {}, {}
     for name, estimator in estimators.items():
         try:
-            tables[name] = _run(estimator, sample, options[name])
+            tables[name] = _run(estimator, samples[name], options[name])
         # Whatever goes wrong inside one estimator, a stranger's too, must not cost the others.
         except Exception as error:  # noqa: BLE001
             failures[name] = f"{type(error).__name__}: {error}"

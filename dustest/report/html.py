@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from dustest.data.flags import FLAGS
+from dustest.data.progress import progress_bar
 from dustest.data.quantities import QUANTITIES
 from dustest.report.numbers import format_number, format_with_error
 from dustest.validation.comparison import TRUTH
 from dustest.validation.disagreement import largest_disagreements
 from dustest.validation.matching import gives, values_of
 from dustest.validation.metrics import METRICS
-from dustest.validation.progress import progress_bar
 
 __all__ = ["render_report", "write_atomically"]
 

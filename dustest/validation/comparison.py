@@ -7,10 +7,10 @@ from astropy.table import QTable
 
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
+from dustest.data.progress import progress_bar
 from dustest.data.quantities import QUANTITIES, percentile_columns
 from dustest.validation.matching import gives, match_rows, truth_table, values_of
 from dustest.validation.metrics import METRICS, check_resamples, checked_limit, compute_metrics
-from dustest.validation.progress import progress_bar
 
 __all__ = ["TRUTH", "compare_tables", "comparison_pairs", "flag_counts"]
 

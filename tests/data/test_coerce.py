@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from dustest.data import GalaxySample, InputError, as_sample
+from dustest.data import GalaxySample, InputError, as_sample, get_band
 
 fluxes = arrays(float, 6, elements=st.floats(-98, 1e6, width=32))
 positive = arrays(float, 6, elements=st.floats(2**-6, 1e6, width=32))
@@ -59,6 +59,13 @@ class TestUnits:
         table = QTable({"flux_F277W": [1.0] * u.nJy, "flux_err_F277W": [0.1] * u.mag})
         with pytest.raises(InputError, match="flux must be in AB magnitudes"):
             as_sample(table)
+
+    def test_fluxes_per_wavelength_are_turned_at_the_pivot(self):
+        unit = u.erg / u.s / u.cm**2 / u.AA
+        flux = ([100.0] * u.nJy).to_value(unit, u.spectral_density(get_band("F277W").pivot * u.AA))
+        sample = as_sample(catalogue(flux, flux / 10, unit))
+        np.testing.assert_allclose(sample["flux_F277W"].to_value(u.nJy), 100.0)
+        np.testing.assert_allclose(sample["flux_err_F277W"].to_value(u.nJy), 10.0)
 
     @given(scale=st.sampled_from([u.um, u.AA, u.nm]))
     def test_spectra(self, scale):
@@ -189,7 +196,7 @@ class TestImages:
 
     @pytest.mark.parametrize("bad", [np.zeros(3), np.zeros((1, 1, 1, 1, 1)), "text", 3.0, None])
     def test_other_input_is_refused(self, bad):
-        with pytest.raises(InputError, match="X|array"):
+        with pytest.raises(InputError, match=r"X|array"):
             as_sample(bad)
 
     def test_sparse_is_refused(self):

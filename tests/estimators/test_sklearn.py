@@ -11,7 +11,6 @@ from sklearn.utils import estimator_checks
 from dustest import BagpipesEstimator, ConstantEstimator, MeurerEstimator
 from dustest.io import load_demo
 
-
 # The checks that need no 2-D array; the others cannot run on photometry or cutouts.
 APPLICABLE = [
     estimator_checks.check_estimator_cloneable,

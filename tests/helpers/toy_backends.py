@@ -92,7 +92,7 @@ class Trouble(DustEstimator):
         if kind == 5:
             ctypes.string_at(0)
         if kind == 6:
-            print("noise " * 100_000)
+            print("noise " * 100_000)  # noqa: T201
             os.chdir("/")
         return Estimates({"A_V": np.array([kind])})
 

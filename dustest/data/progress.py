@@ -9,26 +9,26 @@ __all__ = ["progress_bar"]
 _QUIET_SECONDS = 2
 
 
-def progress_bar(items, progress, **options):
+def progress_bar(items=None, progress=None, **options):
     """Iterate with a bar on standard error that appears after two seconds.
 
     Parameters
     ----------
-    items : sequence
-        What to iterate over.
+    items : sequence, optional
+        What to iterate over; without it, ``total`` is given and the bar updated by hand.
     progress : bool or None
         Whether to show the bar; by default where standard error is a terminal.
     **options : dict
-        Passed on to `tqdm.tqdm`, such as ``desc`` and ``unit``.
+        Passed on to `tqdm.tqdm`, such as ``desc``, ``unit`` and ``total``.
 
     Returns
     -------
-    bar : iterable
-        The items.
+    bar : `tqdm.tqdm`
+        The items, or the bar.
 
     Examples
     --------
-    >>> from dustest.validation.progress import progress_bar
+    >>> from dustest.data.progress import progress_bar
     >>> list(progress_bar([1, 2], progress=False))
     [1, 2]
     """

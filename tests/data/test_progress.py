@@ -1,6 +1,6 @@
 import time
 
-from dustest.validation.progress import progress_bar
+from dustest.data.progress import progress_bar
 
 
 class TestProgressBar:
@@ -12,12 +12,12 @@ class TestProgressBar:
         assert capsys.readouterr().err == ""
 
     def test_long_runs_show_a_bar(self, capsys, monkeypatch):
-        monkeypatch.setattr("dustest.validation.progress._QUIET_SECONDS", 0.01)
+        monkeypatch.setattr("dustest.data.progress._QUIET_SECONDS", 0.01)
         for _ in progress_bar(range(3), True, desc="metrics", mininterval=0):
             time.sleep(0.02)
         assert "metrics" in capsys.readouterr().err
 
     def test_no_bar_away_from_a_terminal(self, capsys, monkeypatch):
-        monkeypatch.setattr("dustest.validation.progress._QUIET_SECONDS", 0)
+        monkeypatch.setattr("dustest.data.progress._QUIET_SECONDS", 0)
         list(progress_bar(range(3), None))
         assert capsys.readouterr().err == ""

@@ -1,0 +1,364 @@
+"""The command line: each command is a thin layer over public functions."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+__all__ = ["main"]
+
+_FIRST_ROWS_SEPARATOR = ":"
+
+
+def main(arguments=None):
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        Words after ``dustest``; those of the process by default.
+
+    Returns
+    -------
+    status : int
+        0 if all went well, 1 if not; the reason goes to standard error.
+
+    Examples
+    --------
+    >>> from dustest.cli import main
+    >>> main(["estimate", "no-such-file.fits", "--output", "out.ecsv"])
+    1
+    """
+    options = _parser().parse_args(arguments)
+    from dustest.data.errors import DustestError
+
+    try:
+        return options.run(options)
+    except DustestError as error:
+        sys.stderr.write(f"dustest: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("dustest: stopped; rows that were finished are kept beside --output\n")
+        return 130
+
+
+def _parser():
+    """Commands and their options."""
+    from dustest import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="dustest", description="Dust attenuation of distant galaxies, by several methods."
+    )
+    parser.add_argument("--version", action="version", version=f"dustest {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    _add_estimate(commands)
+    _add_compare(commands)
+    _add_demo(commands)
+    _add_doctor(commands)
+    return parser
+
+
+def _add_estimate(commands):
+    """``dustest estimate``."""
+    parser = commands.add_parser("estimate", help="run one estimator on a catalogue")
+    _add_catalog_options(parser)
+    parser.add_argument("-e", "--estimator", default="meurer", help="name (default: meurer)")
+    parser.add_argument(
+        "--output", required=True, help="result: .fits, .ecsv, .parquet or .h5; kept if it exists"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with an earlier run")
+    parser.set_defaults(run=_estimate)
+
+
+def _add_compare(commands):
+    """``dustest compare``."""
+    parser = commands.add_parser("compare", help="run estimators side by side, write a report")
+    _add_catalog_options(parser)
+    parser.add_argument(
+        "-e",
+        "--estimator",
+        action="append",
+        metavar="NAME[:ROWS]",
+        help="estimator, and on how many galaxies from the first; repeat for several "
+        "(default: all that are installed, the slow ones on 10 galaxies)",
+    )
+    parser.add_argument("--reference", help="estimator that the others are compared with")
+    parser.add_argument("--truth", help="table of true values with the column id")
+    parser.add_argument(
+        "--output", default="dustest-report.html", help="report (default: %(default)s)"
+    )
+    parser.add_argument("--tables", metavar="FOLDER", help="keep the result tables there")
+    parser.add_argument("--resume", action="store_true", help="go on with the tables of --tables")
+    parser.set_defaults(run=_compare)
+
+
+def _add_demo(commands):
+    """``dustest demo``."""
+    parser = commands.add_parser("demo", help="compare all estimators on simulated galaxies")
+    parser.add_argument(
+        "--output", default="dustest-demo.html", help="report (default: %(default)s)"
+    )
+    _add_run_options(parser)
+    parser.set_defaults(run=_demo)
+
+
+def _add_doctor(commands):
+    """``dustest doctor``."""
+    parser = commands.add_parser("doctor", help="tell what is installed and which estimators work")
+    parser.set_defaults(run=_doctor)
+
+
+def _add_catalog_options(parser):
+    """Options of the commands that read a catalogue."""
+    parser.add_argument("catalog", help="FITS, ECSV, CSV, Parquet, HDF5 or VOTable file")
+    parser.add_argument("--unit", help="unit of fluxes that declare none, such as uJy or ABmag")
+    parser.add_argument("--redshift", help="column of redshifts")
+    parser.add_argument("--error-floor", type=float, default=0.0, help="fraction of the flux")
+    parser.add_argument("--column", action="append", metavar="NAME=COLUMN", help="column to read")
+    parser.add_argument("--z-min", type=float, help="take galaxies from this redshift on")
+    parser.add_argument("--z-max", type=float, help="take galaxies up to this redshift")
+    parser.add_argument(
+        "--set",
+        action="append",
+        metavar="ESTIMATOR.PARAMETER=VALUE",
+        help="parameter of an estimator, such as meurer.relation=Reddy15",
+    )
+    _add_run_options(parser)
+
+
+def _add_run_options(parser):
+    """Options of the commands that compute."""
+    parser.add_argument("--n-jobs", type=int, default=None, help="processes (-1: all cores)")
+    parser.add_argument("--seed", type=int, default=None, help="seed of random numbers")
+
+
+def _estimate(options):
+    """Run one estimator."""
+    from dustest.estimators import get_estimator
+
+    sample = _read_sample(options)
+    parameters = _parameters(options).get(options.estimator, {})
+    estimator = _ready(get_estimator(options.estimator, **parameters), options.seed)
+    table = estimator.estimate(
+        sample, output=options.output, resume=options.resume, n_jobs=options.n_jobs
+    )
+    _say(f"{len(table)} galaxies by {options.estimator}: {options.output}")
+    return 0
+
+
+def _compare(options):
+    """Run estimators side by side."""
+    from dustest import compare
+    from dustest.estimators import get_estimator, list_estimators
+
+    sample = _read_sample(options)
+    chosen = _chosen(options.estimator, list_estimators())
+    parameters = _parameters(options)
+    estimators = {
+        name: _ready(get_estimator(name, **parameters.get(name, {})), options.seed)
+        for name in chosen
+    }
+    limits = _limits(chosen, estimators, len(sample))
+    comparison = compare(
+        estimators,
+        sample,
+        limits=limits,
+        reference=options.reference,
+        truth=options.truth and _read_truth(options.truth),
+        output=options.tables,
+        resume=options.resume,
+        n_jobs=options.n_jobs,
+        random_state=0 if options.seed is None else options.seed,
+        notes=_notes(limits, estimators, len(sample)),
+    )
+    return _report(comparison, options.output)
+
+
+def _demo(options):
+    """Compare all estimators on the simulated catalogue."""
+    from dustest import compare
+    from dustest.estimators import get_estimator, list_estimators
+    from dustest.io import load_demo
+
+    sample, truth = load_demo()
+    seed = 0 if options.seed is None else options.seed
+    estimators = {
+        name: _ready(get_estimator(name, **_DEMO_PARAMETERS.get(name, {})), seed)
+        for name in list_estimators()
+    }
+    limits = {name: _DEMO_ROWS for name, made in estimators.items() if made.isolated}
+    comparison = compare(
+        estimators,
+        sample,
+        limits=limits,
+        truth=truth,
+        n_jobs=-1 if options.n_jobs is None else options.n_jobs,
+        random_state=seed,
+        notes=("The galaxies are simulated.", *_notes(limits, estimators, len(sample))),
+    )
+    return _report(comparison, options.output)
+
+
+# A quick look: few live points, and each fit stopped before the demo becomes long.
+_DEMO_PARAMETERS = {"bagpipes": {"n_live": 100, "n_effective": 200, "timeout": 120.0}}
+_DEMO_ROWS = 4
+_SLOW_ROWS = 10
+
+
+def _doctor(options):  # noqa: ARG001 - every command takes its options
+    """Tell what is installed and which estimators work."""
+    from dustest.doctor import diagnose
+
+    findings = diagnose()
+    for finding in findings:
+        _say(f"{finding.subject:<24} {finding.state:<12} {finding.detail}".rstrip())
+    return 0 if all(finding.healthy for finding in findings) else 1
+
+
+def _read_sample(options):
+    """The catalogue within the asked redshifts."""
+    import numpy as np
+
+    from dustest.data import InputError
+    from dustest.io import read_catalog
+
+    sample = read_catalog(
+        options.catalog,
+        columns=dict(_pair(word, "--column") for word in options.column or ()),
+        unit=options.unit,
+        error_floor=options.error_floor,
+        redshift=options.redshift,
+    )
+    low = -np.inf if options.z_min is None else options.z_min
+    high = np.inf if options.z_max is None else options.z_max
+    if (low, high) == (-np.inf, np.inf):
+        return sample
+    if "redshift" not in sample.colnames:
+        msg = "--z-min and --z-max need a redshift column; name it with --redshift"
+        raise InputError(msg)
+    sample = sample[(sample["redshift"] >= low) & (sample["redshift"] <= high)]
+    if len(sample) == 0:
+        msg = f"no galaxy of {options.catalog} lies within the redshifts {low:g} to {high:g}"
+        raise InputError(msg)
+    return sample
+
+
+def _read_truth(path):
+    """A table of true values."""
+    from astropy.table import QTable
+
+    from dustest.data import ReadError
+
+    try:
+        return QTable.read(path)
+    except (OSError, ValueError, TypeError) as error:
+        msg = f"cannot read the truth from {path!r}: {error}"
+        raise ReadError(msg) from error
+
+
+def _pair(word, option):
+    """Both sides of ``name=value``."""
+    from dustest.data import InputError
+
+    name, separator, value = word.partition("=")
+    if not separator or not name or not value:
+        msg = f"{option} must look like NAME=VALUE, got {word!r}"
+        raise InputError(msg)
+    return name, value
+
+
+def _parameters(options):
+    """Parameters by estimator from ``--set``."""
+    from dustest.data import InputError
+
+    parameters = {}
+    for word in options.set or ():
+        name, value = _pair(word, "--set")
+        estimator, separator, parameter = name.partition(".")
+        if not separator:
+            msg = f"--set must look like ESTIMATOR.PARAMETER=VALUE, got {word!r}"
+            raise InputError(msg)
+        parameters.setdefault(estimator, {})[parameter] = _value(value)
+    return parameters
+
+
+def _value(text):
+    """A number, truth value or list as JSON writes them; else the text itself."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        return text
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _chosen(words, installed):
+    """Number of galaxies by estimator; None for all, or for the default of a slow one."""
+    from dustest.data import InputError
+
+    chosen = {}
+    for word in words or installed:
+        name, separator, rows = word.partition(_FIRST_ROWS_SEPARATOR)
+        if separator and not (rows.isdecimal() and int(rows) > 0):
+            msg = f"--estimator must look like NAME or NAME:ROWS, got {word!r}"
+            raise InputError(msg)
+        default = None if words else "slow"
+        chosen[name] = int(rows) if separator else default
+    return chosen
+
+
+def _limits(chosen, estimators, n_galaxies):
+    """How many galaxies the limited estimators get."""
+    limits = {}
+    for name, rows in chosen.items():
+        slow = _SLOW_ROWS if estimators[name].isolated else None
+        limit = slow if rows == "slow" else rows
+        if limit is not None and limit < n_galaxies:
+            limits[name] = limit
+    return limits
+
+
+def _ready(estimator, seed):
+    """The estimator with its seed, fitted to the simulated galaxies where it learns."""
+    if seed is not None and "random_state" in estimator.get_params(deep=False):
+        estimator.set_params(random_state=seed)
+    if estimator.__sklearn_tags__().requires_fit:
+        from dustest.io import load_demo
+
+        sample, truth = load_demo()
+        names = [name for name in ("A_V", "E_BV", "log_sSFR") if name in truth.colnames]
+        if "targets" in estimator.get_params(deep=False):
+            estimator.set_params(targets=tuple(names))
+        estimator.fit(sample, truth)
+    return estimator
+
+
+def _notes(limits, estimators, n_galaxies):
+    """What the reader of a report should know of the run."""
+    notes = [
+        f"{name} ran on the first {rows} of {n_galaxies} galaxies only."
+        for name, rows in limits.items()
+    ]
+    learned = [name for name, made in estimators.items() if made.__sklearn_tags__().requires_fit]
+    if learned:
+        notes.append(
+            f"Fitted to the truth of the 200 simulated demo galaxies: {', '.join(learned)}."
+        )
+    return notes
+
+
+def _report(comparison, path):
+    """Write the report and say where."""
+    comparison.to_html(path)
+    for name, reason in comparison.failures.items():
+        sys.stderr.write(f"dustest: {name} gave no result: {reason}\n")
+    _say(f"report: {Path(path).resolve()}")
+    return 0
+
+
+def _say(line):
+    """Write a line to standard output."""
+    sys.stdout.write(line + "\n")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

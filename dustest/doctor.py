@@ -1,0 +1,102 @@
+"""What is installed, and which estimators work here."""
+
+import sys
+import warnings
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from dustest.data import DustestWarning, MissingDependencyError
+from dustest.estimators import get_estimator, list_estimators
+from dustest.estimators._workers import try_worker
+from dustest.estimators.registry import registered_names
+from dustest.testing import make_check_sample
+
+__all__ = ["Finding", "diagnose"]
+
+_REQUIRED = ("dustest", "numpy", "scipy", "astropy", "scikit-learn", "photutils", "matplotlib")
+_REQUIRED += ("dust_extinction", "astro-sedpy")
+_OPTIONAL = {
+    "bagpipes": "sed",
+    "nautilus-sampler": "sed",
+    "h5py": "scale",
+    "pyarrow": "scale",
+    "astroquery": "svo",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of a diagnosis.
+
+    Parameters
+    ----------
+    subject : str
+        Package or estimator.
+    state : str
+        A version, ``"works"``, ``"missing"`` or ``"broken"``.
+    detail : str
+        What to do, or what went wrong.
+    healthy : bool
+        False where something is broken; an optional package that is missing is healthy.
+    """
+
+    subject: str
+    state: str
+    detail: str = ""
+    healthy: bool = True
+
+
+def diagnose():
+    """Look at the packages, and run every estimator or start its engine.
+
+    Returns
+    -------
+    findings : list of Finding
+        Python, packages, then estimators.
+
+    Examples
+    --------
+    >>> from dustest.doctor import diagnose
+    >>> diagnose()[0].subject
+    'python'
+    """
+    python = Finding("python", ".".join(map(str, sys.version_info[:3])))
+    required = [_package(name) for name in _REQUIRED]
+    optional = [_package(name, extra) for name, extra in _OPTIONAL.items()]
+    return [python, *required, *optional, *_estimators()]
+
+
+def _package(name, extra=None):
+    """Version of a package."""
+    try:
+        return Finding(name, version(name))
+    except PackageNotFoundError:
+        advice = f'pip install "dustest[{extra}]"' if extra else "pip install dustest"
+        return Finding(name, "missing", advice, healthy=extra is not None)
+
+
+def _estimators():
+    """How each registered estimator fares."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DustestWarning)
+        loadable = list_estimators()
+    broken = [name for name in registered_names() if name not in loadable]
+    findings = [Finding(name, "broken", "it cannot be loaded", healthy=False) for name in broken]
+    return [*map(_estimator, loadable), *findings]
+
+
+def _estimator(name):
+    """Whether an estimator runs; an isolated one only has to start its engine."""
+    subject = f"estimator {name}"
+    try:
+        estimator = get_estimator(name)
+        if estimator.isolated:
+            try_worker(estimator)
+        else:
+            sample, truth = make_check_sample()
+            estimator.fit(sample, truth).estimate(sample)
+    except MissingDependencyError as error:
+        return Finding(subject, "missing", str(error))
+    except Exception as error:  # noqa: BLE001 - whatever is wrong, the diagnosis must say it
+        return Finding(subject, "broken", f"{type(error).__name__}: {error}", healthy=False)
+    return Finding(subject, "works")

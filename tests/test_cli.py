@@ -1,0 +1,165 @@
+import json
+
+import numpy as np
+import pytest
+from astropy.table import QTable
+
+import dustest.cli
+from dustest.cli import main
+from dustest.data import DustTable
+from dustest.doctor import diagnose
+from dustest.io import load_demo
+
+
+@pytest.fixture
+def catalog(tmp_path):
+    sample, _ = load_demo()
+    path = tmp_path / "catalog.ecsv"
+    sample[:30].write(path)
+    return str(path)
+
+
+class TestEstimate:
+    def test_result_is_written(self, catalog, tmp_path, capsys):
+        output = tmp_path / "result.fits"
+        words = ["--set", "meurer.relation=Reddy15", "--set", "meurer.beta0_scatter=0.1"]
+        assert main(["estimate", catalog, "--output", str(output), *words]) == 0
+        table = DustTable.read(output)
+        assert len(table) == 30
+        assert json.loads(table.meta["params"])["relation"] == "Reddy15"
+        assert "30 galaxies by meurer" in capsys.readouterr().out
+
+    def test_existing_results_are_kept(self, catalog, tmp_path, capsys):
+        words = ["estimate", catalog, "--output", str(tmp_path / "result.ecsv")]
+        assert main(words) == 0
+        assert main(words) == 1
+        assert "holds results already" in capsys.readouterr().err
+        assert main([*words, "--resume"]) == 0
+
+    def test_redshifts_can_be_cut(self, catalog, tmp_path):
+        output = tmp_path / "result.ecsv"
+        words = ["--z-min", "6.5", "--z-max", "8", "--output", str(output)]
+        assert main(["estimate", catalog, *words]) == 0
+        sample, _ = load_demo()
+        redshift = sample["redshift"][:30]
+        assert len(DustTable.read(output)) == np.sum((redshift >= 6.5) & (redshift <= 8))
+
+    @pytest.mark.parametrize(
+        ("words", "reason"),
+        [
+            (["--z-min", "20"], "no galaxy"),
+            (["--set", "relation=Reddy15"], "ESTIMATOR.PARAMETER=VALUE"),
+            (["--set", "meurer.relation"], "NAME=VALUE"),
+            (["--set", "meurer.law=SMC"], "takes the parameters"),
+            (["-e", "merer"], "installed estimators"),
+            (["--unit", "furlong"], "unit"),
+        ],
+    )
+    def test_mistakes_are_one_sentence(self, catalog, tmp_path, capsys, words, reason):
+        assert main(["estimate", catalog, "--output", str(tmp_path / "x.ecsv"), *words]) == 1
+        error = capsys.readouterr().err
+        assert reason in error
+        assert error.startswith("dustest: ")
+        assert "Traceback" not in error
+
+    def test_no_such_file(self, capsys):
+        assert main(["estimate", "no-such-file.fits", "--output", "x.ecsv"]) == 1
+        assert "no-such-file.fits" in capsys.readouterr().err
+
+    def test_learning_estimators_are_fitted_to_the_demo(self, catalog, tmp_path):
+        output = tmp_path / "result.ecsv"
+        assert main(["estimate", catalog, "-e", "constant", "--output", str(output)]) == 0
+        median = np.median(load_demo()[1]["A_V"].value)
+        np.testing.assert_allclose(DustTable.read(output)["A_V"].value, median)
+
+
+class TestCompare:
+    def test_report(self, catalog, tmp_path, capsys):
+        output, tables = tmp_path / "report.html", tmp_path / "tables"
+        truth = tmp_path / "truth.ecsv"
+        load_demo()[1].write(truth)
+        words = ["-e", "meurer", "-e", "constant:12", "--reference", "meurer"]
+        words += ["--truth", str(truth), "--tables", str(tables), "--output", str(output)]
+        assert main(["compare", catalog, *words]) == 0
+        page = output.read_text()
+        assert "constant ran on the first 12 of 30 galaxies only" in page
+        assert "simulated demo galaxies" in page
+        assert len(DustTable.read(tables / "constant.ecsv")) == 12
+        assert str(output) in capsys.readouterr().out
+
+    @pytest.mark.parametrize("word", ["meurer:0", "meurer:x", "meurer:"])
+    def test_numbers_of_rows(self, catalog, capsys, word):
+        assert main(["compare", catalog, "-e", word]) == 1
+        assert "NAME:ROWS" in capsys.readouterr().err
+
+    def test_unreadable_truth(self, catalog, tmp_path, capsys):
+        bad = tmp_path / "truth.fits"
+        bad.write_text("nonsense")
+        assert main(["compare", catalog, "-e", "meurer", "--truth", str(bad)]) == 1
+        assert "cannot read the truth" in capsys.readouterr().err
+
+
+class TestDemo:
+    def test_report_of_the_fast_estimators(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("dustest.estimators.list_estimators", lambda: ["constant", "meurer"])
+        output = tmp_path / "demo.html"
+        assert main(["demo", "--output", str(output)]) == 0
+        page = output.read_text()
+        assert "The galaxies are simulated" in page
+        assert "<img" in page or "<svg" in page
+
+    @pytest.mark.slow
+    def test_the_whole_demo(self, tmp_path):
+        pytest.importorskip("bagpipes")
+        output = tmp_path / "demo.html"
+        assert main(["demo", "--output", str(output)]) == 0
+        page = output.read_text()
+        assert f"bagpipes ran on the first {dustest.cli._DEMO_ROWS} of 200" in page
+        assert "no result" not in page
+
+
+class TestDoctor:
+    def test_everything_that_is_here_works(self, capsys):
+        assert main(["doctor"]) == 0
+        output = capsys.readouterr().out
+        for name in ("python", "astropy", "estimator meurer", "estimator constant"):
+            assert name in output
+        assert "broken" not in output
+
+    def test_a_missing_engine_is_named_with_its_cure(self, monkeypatch):
+        from dustest.data import MissingDependencyError
+
+        def refuse(estimator):
+            msg = 'bagpipes is not installed; pip install "dustest[sed]"'
+            raise MissingDependencyError(msg)
+
+        monkeypatch.setattr("dustest.doctor.try_worker", refuse)
+        finding = next(f for f in diagnose() if f.subject == "estimator bagpipes")
+        assert (finding.state, finding.healthy) == ("missing", True)
+        assert "dustest[sed]" in finding.detail
+
+
+class TestWords:
+    def test_help(self, capsys):
+        with pytest.raises(SystemExit, match="0"):
+            main(["--help"])
+        assert "estimate" in capsys.readouterr().out
+
+    def test_a_command_is_needed(self):
+        with pytest.raises(SystemExit, match="2"):
+            main([])
+
+    def test_values(self):
+        assert dustest.cli._value("0.3") == 0.3
+        assert dustest.cli._value("[0, 3]") == (0, 3)
+        assert dustest.cli._value("SMC") == "SMC"
+        assert dustest.cli._value("null") is None
+
+
+def test_demo_catalogue_is_within_its_promise():
+    sample, truth = load_demo()
+    assert isinstance(truth, QTable)
+    assert len(sample) == len(truth) == 200
+    assert sample["redshift"].min() >= 6
+    assert sample["redshift"].max() <= 9
+    np.testing.assert_allclose(truth["A_V"] / truth["E_BV"], truth["R_V"], rtol=1e-6)
