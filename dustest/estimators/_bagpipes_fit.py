@@ -17,7 +17,17 @@ from dustest.data.errors import MissingDependencyError
 from dustest.estimators._bagpipes_igm import load_bagpipes
 from dustest.estimators._bagpipes_model import DUST_LAWS, fit_instructions
 
-__all__ = ["LOG_SSFR_FLOOR", "N_DRAWS", "Galaxy", "Posterior", "Settings", "fit_galaxy"]
+__all__ = [
+    "LOG_SSFR_FLOOR",
+    "N_DRAWS",
+    "Galaxy",
+    "Posterior",
+    "Settings",
+    "clean_spectrum",
+    "filter_lines",
+    "fit_galaxy",
+    "quiet",
+]
 
 N_DRAWS = 1000
 LOG_SSFR_FLOOR = -14.0
@@ -156,15 +166,21 @@ def fit_galaxy(galaxy, settings):
     MissingDependencyError
         If Bagpipes or nautilus is not installed.
     """
-    with _quiet(), threadpool_limits(1):
+    with quiet(), threadpool_limits(1):
         fitted = _fitted_model(galaxy, settings)
         chain = _sample(fitted, settings, galaxy.seed)
         return _summarise(fitted, chain, settings, galaxy.seed)
 
 
 @contextmanager
-def _quiet():
-    """Drop what Bagpipes prints and warns about; points it cannot model are rejected anyway."""
+def quiet():
+    """Drop what Bagpipes prints and warns about; points it cannot model are rejected anyway.
+
+    Yields
+    ------
+    None
+        Nothing.
+    """
     with warnings.catch_warnings(), open(os.devnull, "w") as null, redirect_stdout(null):
         warnings.simplefilter("ignore")
         with np.errstate(all="ignore"):
@@ -174,7 +190,7 @@ def _quiet():
 def _fitted_model(galaxy, settings):
     """Bagpipes' fitted model of one galaxy."""
     pipes = load_bagpipes()
-    free = settings.free_redshift and galaxy.redshift_err > 0
+    free = settings.free_redshift and 0 < galaxy.redshift_err < np.inf
     instructions = fit_instructions(
         settings.sfh,
         settings.dust_law,
@@ -201,15 +217,25 @@ def _bagpipes_galaxy(pipes, galaxy, error_floor):
         load_data=lambda _: tables if len(tables) == 2 else tables[0],
         spectrum_exists=galaxy.spectrum is not None,
         photometry_exists=bool(galaxy.bands),
-        filt_list=[_filter_lines(name) for name in galaxy.bands],
+        filt_list=[filter_lines(name) for name in galaxy.bands],
     )
 
 
-def _filter_lines(name):
+def filter_lines(name):
     """Curve of a band as the lines of a file, which numpy's reader takes in place of a path.
 
     Bagpipes reads its curves from files and keys them by their names; a tuple of lines can be
     both, and nothing is left on disk when the process is killed.
+
+    Parameters
+    ----------
+    name : str
+        Name of the band.
+
+    Returns
+    -------
+    lines : tuple of str
+        Wavelength [Angstrom] and transmission, a line for each point of the curve.
     """
     band = get_band(name)
     curve = zip(band.wavelength, band.transmission, strict=True)

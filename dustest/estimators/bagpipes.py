@@ -73,8 +73,8 @@ class BagpipesEstimator(DustEstimator):
     resolution : {"prism"}, float or None, optional
         Resolving power of the spectra: that of NIRSpec's prism, a constant, or infinite.
     n_live : int, optional
-        Live points of the sampler, at least 50. Fewer are faster and may miss part of a wide
-        posterior: 100 are a quick look.
+        Live points of the sampler, at least 50. Fewer are faster, but miss part of a wide
+        posterior, see the notes.
     n_effective : int, optional
         Effective number of posterior samples at which the sampler stops.
     timeout : float or None, optional
@@ -110,7 +110,11 @@ class BagpipesEstimator(DustEstimator):
     masses, median), ``chi2`` of the best model, ``ess``, ``log_evidence`` (natural) and
     ``A_V_information`` (bits).
 
-    A fit to nine bands takes one to three minutes of one core; a spectrum makes it longer.
+    A fit to nine bands takes one to two minutes of one core at 400 live points. For a mock of
+    A_V = 0.5 in nine bands, with errors of 1/15 of the brightest flux and default priors, 100
+    live points gave medians of 0.02 to 0.09 under different seeds, 200 gave 0.05 to 0.07, 400
+    gave 0.22 to 0.28 and 1000 gave 0.31: lower ``n_live`` only where priors are narrow or
+    parameters fixed. A spectrum makes a fit several times longer.
 
     References
     ----------

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,7 +18,7 @@ from sklearn.base import clone
 
 from dustest import BagpipesEstimator
 from dustest.data import as_sample
-from dustest.data.errors import InputError
+from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS, decode_flags
 from dustest.estimators import bagpipes
 from dustest.estimators._bagpipes_fit import N_DRAWS, Posterior
@@ -49,8 +50,8 @@ def galaxies(flux, snr=20.0, redshift=7.0):
 @pytest.fixture(scope="module")
 def mock(tmp_path_factory):
     """Noise-free photometry [nJy], a prism-like spectrum and log sSFR by Bagpipes itself."""
-    pytest.importorskip("bagpipes")
-    pytest.importorskip("nautilus")
+    if not (find_spec("bagpipes") and find_spec("nautilus")):
+        pytest.skip("bagpipes or nautilus is not installed")
     folder = tmp_path_factory.mktemp("mock")
     code = f"""
         import json, os, sys
@@ -157,12 +158,20 @@ class TestFit:
     def test_nothing_else_changed(self, fitted):
         assert fitted.before == fitted.after
 
-    def test_other_workers_other_neighbours_same_bytes(self, fitted):
+    def test_other_workers_other_neighbours_same_bytes(self, fitted, capfd):
         again = estimator().estimate(fitted.table[:1], n_jobs=1)
+        assert capfd.readouterr() == ("", "")
         for name in again.colnames:
             assert (
                 np.asarray(again[name]).tobytes() == np.asarray(fitted.result[name][:1]).tobytes()
             ), name
+
+    @pytest.mark.slow
+    def test_a_fit_that_takes_too_long_is_stopped(self, fitted):
+        with pytest.warns(DustestWarning, match="stopped after 0.5 s"):
+            late = estimator(timeout=0.5).estimate(fitted.table[:1])
+        assert decode_flags(late["flags"][0]) == ("TIMED_OUT",)
+        assert np.isnan(late["A_V"][0])
 
     @pytest.mark.slow
     def test_another_seed_another_answer_of_the_same_size(self, fitted):

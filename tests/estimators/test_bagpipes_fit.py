@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from importlib.util import find_spec
 from types import SimpleNamespace
 
 import numpy as np
@@ -165,12 +166,12 @@ class TestStarFormationRate:
 
 
 class TestInputsOfBagpipes:
-    def test_filter_lines_read_back(self):
-        lines = fit._filter_lines("F200W")
+    def testfilter_lines_read_back(self):
+        lines = fit.filter_lines("F200W")
         curve = np.loadtxt(lines, usecols=(0, 1))
         np.testing.assert_array_equal(curve[:, 0], get_band("F200W").wavelength)
         np.testing.assert_array_equal(curve[:, 1], get_band("F200W").transmission)
-        assert hash(lines) == hash(fit._filter_lines("F200W"))
+        assert hash(lines) == hash(fit.filter_lines("F200W"))
 
     def test_constant_resolution(self):
         curve = fit._resolution_curve(1000.0, np.array([1e4, 2e4, 3e4]))
@@ -259,7 +260,8 @@ class TestImport:
 class TestLikelihood:
     def test_every_history_and_law_has_models_all_over_its_prior(self, tmp_path):
         """Every star-formation history and dust law, at random points of the prior, z = 6-9."""
-        pytest.importorskip("bagpipes")
+        if not find_spec("bagpipes"):
+            pytest.skip("bagpipes is not installed")
         code = """
             import json
             import numpy as np
@@ -276,7 +278,7 @@ class TestLikelihood:
                     float(rng.uniform(6.0, 9.0)), np.nan, ("F150W", "F277W", "F444W"),
                     np.array([10.0, 12.0, 15.0]), np.ones(3), None, 7,
                 )
-                with fit._quiet():
+                with fit.quiet():
                     model = fit._fitted_model(galaxy, settings)
                     points = [fit._evaluate(model, rng.random(model.ndim), 1e8)
                               for _ in range(15)]
