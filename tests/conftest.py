@@ -4,13 +4,16 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # The environment variable, not matplotlib.use, so that tests that draw nothing load nothing.
 os.environ["MPLBACKEND"] = "agg"
 
-settings.register_profile("default", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True)
+# Test classes hold no state, so a suite that runs twice in one process (tox -e double) may hand
+# the same method to two instances.
+TWICE = [HealthCheck.differing_executors]
+settings.register_profile("default", deadline=None, suppress_health_check=TWICE)
+settings.register_profile("ci", settings.get_profile("default"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 NEIGHBOURING_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
