@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from toy_backends import Linear, Malformed, Point
 
-from dustest import ConstantEstimator, MeurerEstimator
+from dustest import BagpipesEstimator, ConstantEstimator, MeurerEstimator
 from dustest.data import InputError
 from dustest.estimators import Estimates
 from dustest.testing import ContractError, check_estimator, make_check_sample
@@ -22,6 +22,15 @@ class TestCheckEstimator:
     )
     def test_good_estimators_pass(self, estimator):
         check_estimator(estimator)
+
+    @pytest.mark.slow
+    def test_bagpipes_passes(self):
+        sample, truth = make_check_sample()
+        photometry = [name for name in sample.colnames if name.startswith(("id", "flux", "red"))]
+        few = {"lognormal:tmax": 0.5, "lognormal:fwhm": 0.4, "nebular:logU": -2.5}
+        few |= {"lognormal:metallicity": 0.2}
+        sed = BagpipesEstimator(priors=few, n_live=60, n_effective=100)
+        check_estimator(sed, sample[photometry][:2], truth[:2])
 
     def test_what_is_no_estimator_is_refused(self):
         with pytest.raises(ContractError, match="no DustEstimator"):

@@ -142,7 +142,7 @@ class BagpipesEstimator(DustEstimator):
         sfh="lognormal",
         engine="bagpipes",
         dust_law="Calzetti",
-        sfr_timescale=100 * u.Myr,
+        sfr_timescale=100.0,
         priors=None,
         redshift="fixed",
         error_floor=0.05,

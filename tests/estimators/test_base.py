@@ -329,9 +329,10 @@ class TestOutput:
                 Fragile().estimate(galaxies([1, 13]), output=path, resume=resume)
 
     @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
-    def test_kill_loses_no_finished_row(self, tmp_path):
+    @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+    def test_kill_loses_no_finished_row(self, tmp_path, kills):
         path, marks = tmp_path / "result.fits", tmp_path / "marks"
-        n_rows, kills = 150, 3
+        n_rows = 50 * kills
         script = (
             "import sys, numpy as np\n"
             "from astropy import units as u\n"
@@ -347,7 +348,7 @@ class TestOutput:
         for i in range(kills):
             run = start(script)
             run.stdout.readline()
-            time.sleep(0.25 + 0.05 * i)
+            time.sleep(0.25 + 0.01 * i)
             run.kill()
             run.communicate()
         last = start(script)
