@@ -203,9 +203,9 @@ def _demo(options):
 _DEMO_PARAMETERS = {
     "bagpipes": {
         "priors": {"lognormal:metallicity": 0.2, "nebular:logU": -2.5},
-        "n_live": 300,
-        "n_effective": 300,
-        "timeout": 75.0,
+        "n_live": 200,
+        "n_effective": 200,
+        "timeout": 80.0,
     }
 }
 _DEMO_ROWS = 4

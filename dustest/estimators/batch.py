@@ -74,7 +74,13 @@ class Batch:
         return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
 
     def row_keys(self):
-        """A 16-byte digest of each galaxy's data (list of bytes)."""
+        """Digest each galaxy's data.
+
+        Returns
+        -------
+        keys : list of bytes
+            16 bytes a galaxy, the same wherever its data are the same.
+        """
         prefix = repr((self.bands, self.cutout_bands)).encode()
         columns = self._columns()
         del columns["seed"]
@@ -85,7 +91,18 @@ class Batch:
         ]
 
     def seeded(self, base_seed):
-        """The same with a seed for each galaxy, made from its data and ``base_seed``."""
+        """Give each galaxy a seed, made from its data and the seed of the run.
+
+        Parameters
+        ----------
+        base_seed : int
+            Seed of the run.
+
+        Returns
+        -------
+        batch : Batch
+            The same galaxies.
+        """
         base = int(base_seed).to_bytes(16, "little")
         digests = [blake2b(key + base, digest_size=8).digest() for key in self.row_keys()]
         return replace(self, seed=np.frombuffer(b"".join(digests), dtype=np.uint64))

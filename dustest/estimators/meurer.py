@@ -116,7 +116,7 @@ class MeurerEstimator(DustEstimator):
     >>> table = MeurerEstimator().estimate(galaxies)
     >>> print(table["A_V", "A_V_p16", "A_V_p84", "beta"].to_pandas().round(2).to_string())
         A_V  A_V_p16  A_V_p84  beta
-    0  0.41     0.13     0.69 -1.72
+    0  0.41      0.1     0.72 -1.71
     """
 
     requires: ClassVar[tuple] = (("flux", "spectrum"), "redshift")

@@ -157,7 +157,9 @@ class TestSeveralExtensions:
         photoz["EAZY_l68"], photoz["EAZY_u68"] = [5.9, 6.7, 7.5], [6.1, 7.1, 8.1]
         photoz["z_spec"] = [np.nan, 7.1, -1.0]
         extensions["PHOTOZ"] = photoz
-        hdus = [fits.table_to_hdu(table, name=name) for name, table in extensions.items()]
+        hdus = [fits.table_to_hdu(table) for table in extensions.values()]
+        for hdu, name in zip(hdus, extensions, strict=True):
+            hdu.name = name
         fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(path)
 
     def test_the_convolved_kron_fluxes_come_with_the_redshifts(self, tmp_path):
