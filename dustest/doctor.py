@@ -3,9 +3,9 @@
 import sys
 import warnings
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 
 from dustest.data import DustestWarning, MissingDependencyError
+from dustest.data.files import installed_version
 from dustest.estimators import get_estimator, list_estimators
 from dustest.estimators._workers import try_worker
 from dustest.estimators.registry import registered_names
@@ -68,11 +68,10 @@ def diagnose():
 
 def _package(name, extra=None):
     """Version of a package."""
-    try:
-        return Finding(name, version(name))
-    except PackageNotFoundError:
-        advice = f'pip install "dustest[{extra}]"' if extra else "pip install dustest"
-        return Finding(name, "missing", advice, healthy=extra is not None)
+    if found := installed_version(name):
+        return Finding(name, found)
+    advice = f'pip install "dustest[{extra}]"' if extra else "pip install dustest"
+    return Finding(name, "missing", advice, healthy=extra is not None)
 
 
 def _estimators():

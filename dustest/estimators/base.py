@@ -6,10 +6,8 @@ workers, resuming, time limits, failed rows, flags and provenance.
 """
 
 import json
-import os
 import warnings
 from abc import ABC, abstractmethod
-from importlib.metadata import PackageNotFoundError, version
 from numbers import Integral
 from pathlib import Path
 from typing import ClassVar
@@ -23,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from dustest.data.coerce import as_sample
 from dustest.data.errors import DustestWarning, InputError
+from dustest.data.files import installed_version, replacing
 from dustest.data.quantities import QUANTITIES, percentile_columns
 from dustest.data.results import DustTable
 from dustest.data.truth import as_truth
@@ -227,7 +226,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             meta=self._provenance(seed),
         )
         if output is not None:
-            _write_atomically(table, Path(output), file_format)
+            with replacing(output) as partial:
+                table.write(partial, format=file_format)
         return table
 
     def predict(self, X, return_std=False):
@@ -418,12 +418,12 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         parameters.pop("random_state", None)
         return {
             "estimator": type(self).__name__,
-            "version": _version("dustest"),
+            "version": installed_version("dustest"),
             "params": json.dumps(parameters, default=str, sort_keys=True),
             "uncertainty": self.uncertainty,
             "random_seed": seed if hasattr(self, "random_state") else None,
             "model_hash": self._model_hash(),
-            "packages": ", ".join(f"{name} {_version(name)}" for name in self.packages),
+            "packages": ", ".join(f"{name} {installed_version(name)}" for name in self.packages),
         }
 
     def _model_hash(self):
@@ -461,14 +461,6 @@ def _as_seed(random_state):
     raise InputError(msg)
 
 
-def _version(distribution):
-    """Installed version, empty where not installed."""
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return ""
-
-
 def _percentile_values(values):
     """Columns of a `DustTable` from summaries of the three percentiles."""
     columns = {}
@@ -487,13 +479,3 @@ def _output_format(output):
         msg = f"output must end in one of {', '.join(_FORMATS)}, got {str(output)!r}"
         raise InputError(msg)
     return _FORMATS[suffix]
-
-
-def _write_atomically(table, path, file_format):
-    """Write beside the target and move into place, so that a kill leaves no half file."""
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
-    try:
-        table.write(partial, format=file_format)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -4,7 +4,6 @@ import platform
 import re
 import warnings
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from numbers import Integral
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from astropy.table import Table
 
 from dustest.data.coerce import as_sample
 from dustest.data.errors import DustestError, DustestWarning, InputError
+from dustest.data.files import installed_version
 from dustest.data.results import DustTable
 from dustest.report.comparison import Comparison
 from dustest.validation.comparison import compare_tables, comparison_pairs, flag_counts
@@ -257,14 +257,6 @@ def _comparison(tables, failures, *, truth, reference, notes, **options):
 
 def _provenance():
     """When, and with which versions."""
-    versions = {name: _version(name) for name in _PACKAGES}
+    versions = {name: installed_version(name) for name in _PACKAGES}
     created = datetime.now(UTC).isoformat(timespec="seconds")
     return {"created": created, **versions, "python": platform.python_version()}
-
-
-def _version(distribution):
-    """Installed version, empty where not installed."""
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return ""

@@ -6,9 +6,10 @@ import numpy as np
 from astropy.table import QTable
 
 from dustest.data.errors import InputError
+from dustest.data.files import replacing
 from dustest.data.quantities import QUANTITIES, percentile_columns
 from dustest.report.figures import COLORS, Panel, comparison_figure
-from dustest.report.html import render_report, write_atomically
+from dustest.report.html import render_report
 from dustest.validation.comparison import TRUTH
 from dustest.validation.matching import gives, match_rows, values_of
 
@@ -159,7 +160,8 @@ class Comparison:
         """
         html = render_report(self, title=title, progress=progress)
         if path is not None:
-            write_atomically(path, html)
+            with replacing(path) as partial:
+                partial.write_text(html, encoding="utf-8")
         return html
 
 

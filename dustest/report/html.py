@@ -3,10 +3,8 @@
 import base64
 import io
 import json
-import os
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
@@ -19,7 +17,7 @@ from dustest.validation.disagreement import largest_disagreements
 from dustest.validation.matching import gives, values_of
 from dustest.validation.metrics import METRICS
 
-__all__ = ["render_report", "write_atomically"]
+__all__ = ["render_report"]
 
 _COUNTS = {
     "n": ("galaxies", "galaxies with a value on both sides"),
@@ -64,25 +62,6 @@ def render_report(comparison, *, title, progress=None):
         flags=_raised_flags(comparison.flags),
         metrics=METRICS.values(),
     )
-
-
-def write_atomically(path, text):
-    """Write a text file beside its target and move it into place.
-
-    Parameters
-    ----------
-    path : str or path-like
-        File to write or replace.
-    text : str
-        Its content.
-    """
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 @cache
