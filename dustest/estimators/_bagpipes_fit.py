@@ -182,7 +182,8 @@ def quiet():
         Nothing.
     """
     with warnings.catch_warnings(), open(os.devnull, "w") as null, redirect_stdout(null):
-        warnings.simplefilter("ignore")
+        for category in (RuntimeWarning, ResourceWarning):
+            warnings.simplefilter("ignore", category)
         with np.errstate(all="ignore"):
             yield
 
