@@ -211,7 +211,7 @@ _DEMO_PARAMETERS = {
 _DEMO_ROWS = 4
 _DEMO_NOTES = (
     "The galaxies are simulated.",
-    "Where Bagpipes takes part it takes a quick look here, with metallicity and ionisation fixed.",
+    "Bagpipes takes a quick look, with two parameters fixed: its percentiles are too narrow.",
 )
 _SLOW_ROWS = 10
 
