@@ -4,6 +4,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
 import dustest
 from dustest.data import DustestWarning, InputError
@@ -33,6 +34,8 @@ def site(tmp_path_factory):
 @pytest.fixture
 def installed(site, monkeypatch):
     monkeypatch.syspath_prepend(str(site))
+    # Workers that another test left behind were started before the package was there.
+    get_reusable_executor().shutdown(wait=True)
 
 
 class TestBuiltIn:
