@@ -57,7 +57,7 @@ def as_sample(X, *, bands=None):
     named = _named_columns(table)
     columns = {"id": _ids(table)}
     columns |= {name: canonical_column(name, column, named) for name, column in named.items()}
-    sample = GalaxySample(columns, copy=False, meta=table.meta)
+    sample = GalaxySample(columns, copy=False, meta=dict(table.meta))
     _check_companions(sample)
     return sample
 

@@ -234,3 +234,14 @@ class TestImages:
 
     def test_result_is_a_sample(self):
         assert type(as_sample(np.zeros((2, 4, 4)))) is GalaxySample
+
+
+class TestInnocence:
+    def test_the_input_is_left_alone(self):
+        table = catalogue(np.arange(3.0), np.ones(3))
+        table.meta["origin"] = "survey"
+        sample = as_sample(table)
+        sample["flux_F277W"][0] = np.nan
+        sample.meta["origin"] = "elsewhere"
+        assert table["flux_F277W"][0] == 0 * u.nJy
+        assert table.meta["origin"] == "survey"
