@@ -297,10 +297,16 @@ def _parameters(options):
 def _value(text):
     """A number, truth value or list as JSON writes them; else the text itself."""
     try:
-        value = json.loads(text)
+        return _with_tuples(json.loads(text))
     except json.JSONDecodeError:
         return text
-    return tuple(value) if isinstance(value, list) else value
+
+
+def _with_tuples(value):
+    """Lists as tuples, at every depth: limits of priors are tuples."""
+    if isinstance(value, dict):
+        return {key: _with_tuples(part) for key, part in value.items()}
+    return tuple(map(_with_tuples, value)) if isinstance(value, list) else value
 
 
 def _chosen(words, installed):

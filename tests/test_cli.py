@@ -152,6 +152,7 @@ class TestWords:
     def test_values(self):
         assert dustest.cli._value("0.3") == 0.3
         assert dustest.cli._value("[0, 3]") == (0, 3)
+        assert dustest.cli._value('{"dust:Av": [0, 3]}') == {"dust:Av": (0, 3)}
         assert dustest.cli._value("SMC") == "SMC"
         assert dustest.cli._value("null") is None
 
