@@ -7,7 +7,7 @@ stale answer. SQLite in write-ahead mode keeps every finished row through a kill
 
 import json
 import sqlite3
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from hashlib import blake2b
 from pathlib import Path
 
@@ -18,7 +18,9 @@ from dustest.estimators._summary import Rows
 
 __all__ = ["ResultStore", "open_store", "store_path"]
 
-_SCHEMA = """
+_SETUP = """
+PRAGMA journal_mode=WAL;
+PRAGMA synchronous=NORMAL;
 CREATE TABLE IF NOT EXISTS result (key BLOB PRIMARY KEY, payload TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS run (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
@@ -79,18 +81,15 @@ def open_store(output, resume):
         )
         raise InputError(msg)
     try:
-        connection = sqlite3.connect(path)
-        connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _SCHEMA)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executescript(_SETUP)
+            yield ResultStore(connection)
     except sqlite3.Error as error:
-        msg = f"cannot keep results in {str(path)!r} ({error}); choose another output"
+        msg = (
+            f"results cannot be kept in {str(path)!r} ({error}): choose another output, or remove "
+            "the file if it is damaged"
+        )
         raise ReadError(msg) from error
-    try:
-        yield ResultStore(connection)
-    except sqlite3.DatabaseError as error:
-        msg = f"results in {str(path)!r} are damaged ({error}); remove the file to start again"
-        raise ReadError(msg) from error
-    finally:
-        connection.close()
 
 
 class ResultStore:

@@ -263,7 +263,7 @@ def _store(sample, band, cut, image):
 
 def _signal_to_noise(cut, radius, has_error):
     """Signal-to-noise ratio in an aperture of a radius in pixels, NaN without good pixels."""
-    from photutils.aperture import CircularAperture
+    from photutils.aperture import CircularAperture, aperture_photometry
 
     n, ny, nx = cut.values.shape
     if radius > (nx - 1) / 2.0:
@@ -283,7 +283,8 @@ def _signal_to_noise(cut, radius, has_error):
     values, errors, bad = (
         array.reshape(-1, nx) for array in (cut.values[rows], errors, cut.bad[rows])
     )
-    total, noise = apertures.do_photometry(values, error=errors, mask=bad)
+    table = aperture_photometry(values, apertures, error=errors, mask=bad)
+    total, noise = np.array(table["aperture_sum"]), np.array(table["aperture_sum_err"])
     np.divide(total, noise, out=total, where=noise > 0)
     snr[rows] = np.where(noise > 0, total, np.nan)
     return snr

@@ -535,6 +535,7 @@ class TestBadFiles:
         with pytest.raises(ReadError, match="band F277W cannot be read"):
             add_cutouts(make_positions(60, 60), {"F277W": tmp_path / "m.fits"})
 
+    @pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")  # astropy 7.0
     def test_damaged_compressed_image(self, tmp_path):
         header = make_wcs().to_header()
         header["BUNIT"] = "nJy"

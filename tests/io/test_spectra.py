@@ -17,6 +17,12 @@ SPEED_OF_LIGHT = 2.99792458e18  # Angstrom/s
 POSITIVE = hnp.arrays(float, 5, elements=st.floats(1e-3, 1e3))
 
 
+def make_hdu(table, name):
+    hdu = fits.table_to_hdu(table)
+    hdu.name = name
+    return hdu
+
+
 def make_table(n=6, unit=u.uJy):
     """A spectrum as a table."""
     wave = np.linspace(1.0, 1.5, n) * u.um
@@ -126,7 +132,7 @@ class TestTables:
 
     def test_extension_by_name(self, tmp_path):
         names = ("EXTRACT5PIX1D", "EXTRACT3PIX1D")
-        hdus = [fits.table_to_hdu(make_table(5 + i), name=name) for i, name in enumerate(names)]
+        hdus = [make_hdu(make_table(5 + i), name) for i, name in enumerate(names)]
         fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(tmp_path / "s.fits")
         assert read_spectrum(tmp_path / "s.fits").wavelength.size == 5
         assert read_spectrum(tmp_path / "s.fits", hdu="EXTRACT3PIX1D").wavelength.size == 6
@@ -136,7 +142,7 @@ class TestTables:
     def test_jwst_pipeline(self, tmp_path):
         table = make_table(unit=u.Jy)
         table.rename_columns(["wave", "flux", "err"], ["WAVELENGTH", "FLUX", "FLUX_ERROR"])
-        fits.table_to_hdu(table, name="EXTRACT1D").writeto(tmp_path / "x1d.fits")
+        make_hdu(table, "EXTRACT1D").writeto(tmp_path / "x1d.fits")
         spectrum = read_spectrum(tmp_path / "x1d.fits")
         assert spectrum.meta["layout"] == "jwst-x1d"
         assert spectrum.wavelength.size == 6
@@ -166,7 +172,7 @@ class TestBadFiles:
 
     @pytest.mark.filterwarnings("ignore")  # a damaged file makes astropy warn
     def test_mutated_files_are_read_or_refused(self, tmp_path):
-        fits.table_to_hdu(make_table(50), name="SPEC1D").writeto(tmp_path / "s.fits")
+        make_hdu(make_table(50), "SPEC1D").writeto(tmp_path / "s.fits")
         original = (tmp_path / "s.fits").read_bytes()
         rng = np.random.default_rng(5)
         refused = 0
