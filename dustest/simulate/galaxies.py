@@ -211,7 +211,7 @@ def view(galaxy, name):
     galaxy : ParticleGalaxy
         The galaxy.
     name : {"xy", "xz", "yz", "octant"}
-        Name of the view, a key of `VIEWS`.
+        Name of the view, a key of ``VIEWS``.
 
     Returns
     -------

@@ -161,12 +161,15 @@ class TestColumn:
 
 
 class TestOpticalDepth:
-    def test_opacity_is_that_of_draine(self):
-        path = files("dust_extinction") / "data" / "kext_albedo_WD_MW_3.1_60_D03.dat"
-        lines = path.read_text().splitlines()
-        dust_per_h = next(float(line.split()[0]) for line in lines if "= M_dust per H" in line)
-        row = next(line.split() for line in lines if line.startswith("5.49541E-01"))
-        assert float(row[3]) / dust_per_h == pytest.approx(V_OPACITY, rel=0.005)
+    @pytest.mark.parametrize(
+        ("table", "row", "opacity"),
+        [("MW_3.1_60_D03", "5.49541E-01", V_OPACITY), ("SMCbar_0", "5.495E-01", 1.56e4)],
+    )
+    def test_opacities_are_those_of_draine(self, table, row, opacity):
+        path = files("dust_extinction") / "data" / f"kext_albedo_WD_{table}.dat"
+        lines = [line.split() for line in path.read_text().splitlines()]
+        albedo, absorption = next((float(x[1]), float(x[4])) for x in lines if x[:1] == [row])
+        assert absorption / (1.0 - albedo) == pytest.approx(opacity, rel=0.005)
 
     def test_units(self):
         galaxy = ParticleGalaxy(make_stars([[0.0, 0.0, -1.0]]), make_sheet(1e9), 7.0)
