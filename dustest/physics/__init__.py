@@ -1,4 +1,4 @@
-"""The physics of dust: attenuation curves, synthetic photometry, and the UV slope."""
+"""The physics: dust, stellar populations, synthetic photometry, and the UV slope."""
 
 from dustest.physics.attenuation import (
     Calzetti00,
@@ -14,7 +14,15 @@ from dustest.physics.attenuation import (
     get_dust_law,
     list_dust_laws,
 )
+from dustest.physics.igm import igm_transmission
 from dustest.physics.photometry import band_flux, synthetic_photometry
+from dustest.physics.stellar_populations import (
+    LightTable,
+    NebularGrid,
+    SpectrumTable,
+    SSPGrid,
+    load_ssp_grid,
+)
 from dustest.physics.uv_slope import (
     UV_WINDOWS,
     PhotometricSlopes,
@@ -31,8 +39,12 @@ __all__ = [
     "CharlotFall00",
     "DustLaw",
     "ExtinctionCurve",
+    "LightTable",
+    "NebularGrid",
     "PhotometricSlopes",
+    "SSPGrid",
     "Salim18",
+    "SpectrumTable",
     "UVSlope",
     "a_lambda",
     "a_v_to_e_bv",
@@ -42,7 +54,9 @@ __all__ = [
     "e_bv_to_a_v",
     "fit_beta",
     "get_dust_law",
+    "igm_transmission",
     "list_dust_laws",
+    "load_ssp_grid",
     "photometric_beta",
     "select_uv_bands",
     "spectral_beta",

@@ -1,0 +1,78 @@
+"""Spectra at the nodes of a grid of stellar populations: stars, gas, or both."""
+
+import numpy as np
+
+from dustest.data.errors import InputError
+
+__all__ = ["NodeLight"]
+
+EMISSIONS = ("total", "stellar", "nebular")
+_IONISING = 912.0
+"""Angstrom; light bluewards of it ends in the gas of young stars."""
+
+
+class NodeLight:
+    """What the nodes of a grid emit per solar mass formed.
+
+    Parameters
+    ----------
+    grid : SSPGrid
+        The grid.
+    emission : str
+        One of ``"total"``, ``"stellar"`` and ``"nebular"``.
+    log_u : float
+        Ionisation parameter of the gas.
+    oldest : float, optional
+        Nodes beyond the first of at least this age in yr are left out.
+
+    Raises
+    ------
+    InputError
+        If ``emission`` is not known, or ``log_u`` lies outside the grid.
+    """
+
+    def __init__(self, grid, emission, log_u, oldest=np.inf):
+        if emission not in EMISSIONS:
+            msg = f"emission must be one of {', '.join(EMISSIONS)}, got {emission!r}"
+            raise InputError(msg)
+        self.grid = grid
+        self.emission = emission
+        self.age = grid.age[: max(np.searchsorted(grid.age, oldest) + 1, 2)]
+        self.metallicity = grid.metallicity
+        self.n_nodes = self.age.size * self.metallicity.size
+        gas = grid.nebular
+        has_gas = gas is not None and emission != "stellar"
+        self._gas = gas.at(log_u) if has_gas else None
+        self._n_young = np.searchsorted(self.age, gas.max_age, side="right") if gas else 0
+        self.line_wavelength = gas.line_wavelength if has_gas else np.empty(0)
+        self.lines = np.zeros((*self._shape, self.line_wavelength.size))
+        if has_gas:
+            self.lines[:, : self._n_young] = self._spread() @ self._gas[1]
+        self.lines = self.lines.reshape(self.n_nodes, -1)
+
+    @property
+    def _shape(self):
+        """Numbers of metallicities and ages."""
+        return self.metallicity.size, self.age.size
+
+    def continuum(self, window=slice(None)):
+        """Continuum at some of the wavelengths, as an array of shape (n_nodes, n_window)."""
+        spectra = self._stars(window)
+        if self._gas is not None:
+            spectra[:, : self._n_young] += self._spread() @ self._gas[0][..., window]
+        return spectra.reshape(self.n_nodes, -1)
+
+    def _stars(self, window):
+        """Light of the stars that their gas does not absorb."""
+        stars = self.grid.luminosity[:, : self.age.size, window].copy()
+        if self.emission == "nebular":
+            stars[:] = 0.0
+        stars[:, : self._n_young, self.grid.wavelength[window] < _IONISING] = 0.0
+        return stars
+
+    def _spread(self):
+        """Shares of the ages of the gas in those of the young stars, linear in log age."""
+        places, nodes = np.log(self.age[: self._n_young]), np.log(self.grid.nebular.age)
+        unit = np.eye(nodes.size)
+        spread = np.stack([np.interp(places, nodes, row) for row in unit], axis=1)
+        return spread.astype(np.float32)

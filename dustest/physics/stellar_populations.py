@@ -1,0 +1,392 @@
+"""Light of star particles: tables through bands, and spectra in the rest frame.
+
+Particles are single-age, single-metallicity populations. Between the nodes of a grid their light
+is linear in the logarithm of the age and in the metallicity: a galaxy costs table look-ups.
+"""
+
+import numpy as np
+from astropy import units as u
+from astropy.cosmology import Planck15
+from scipy.interpolate import make_interp_spline
+
+from dustest.data.bands import get_band
+from dustest.data.errors import InputError
+from dustest.physics._band_response import band_response
+from dustest.physics._bilinear import node_weights
+from dustest.physics._node_light import NodeLight
+from dustest.physics._particle_rows import (
+    a_over_av,
+    checked_a_v,
+    checked_particles,
+    screen,
+    weighted_rows,
+)
+from dustest.physics._ssp_grids import NebularGrid, SSPGrid, load_ssp_grid
+from dustest.physics.attenuation import B_WAVELENGTH, V_WAVELENGTH, get_dust_law
+
+__all__ = ["LightTable", "NebularGrid", "SSPGrid", "SpectrumTable", "load_ssp_grid"]
+
+# Square-root spacing: fine steps where there is light, few where hardly any is left.
+_MAX_A_V = 25.0
+_N_STEPS = 100
+_A_V_NODES = _MAX_A_V * np.linspace(0.0, 1.0, _N_STEPS + 1) ** 2
+_CHUNK = 256
+_HALF_WIDTH = 50.0
+"""Angstrom to either side of 4400 and 5500 Angstrom over which light is averaged."""
+
+
+class LightTable:
+    """Flux of star particles through bands, per solar mass formed.
+
+    Light is interpolated linearly in log age and in metallicity (as Bagpipes does: at low
+    metallicity the lines of metals grow in proportion to them); beyond the grid its last nodes
+    count, and no age above that of the Universe is held. Dust is a screen in front of each
+    particle; between nodes of A_V the logarithm of the flux is linear in A_V, within 1e-3 of
+    the integral over the band.
+
+    Parameters
+    ----------
+    grid : SSPGrid
+        Spectra of stellar populations, see `load_ssp_grid`.
+    bands : sequence of str or Band
+        The bands, see `dustest.data.get_band`.
+    redshift : float
+        Redshift of the galaxy, above zero.
+    law : str, DustLaw or model of dust_extinction, optional
+        Extinction law of the screens, see `get_dust_law`; beyond its range it keeps the value
+        at its end. Without a law the table knows no dust.
+    emission : str, optional
+        ``"total"``, ``"stellar"`` (what the ionised gas leaves of the stars' light) or
+        ``"nebular"``: the parts, for screens of their own.
+    log_u : float, optional
+        Logarithm of the ionisation parameter.
+    igm : bool, optional
+        Whether the intergalactic medium absorbs, see `igm_transmission`.
+    cosmology : `~astropy.cosmology.FLRW`, optional
+        Gives the luminosity distance and the age of the Universe.
+
+    Attributes
+    ----------
+    bands : tuple of str
+        Canonical names of the bands.
+    redshift : float
+        The redshift.
+    law : DustLaw or None
+        The law.
+
+    Raises
+    ------
+    InputError
+        If a band or law is not known, the grid does not cover a band at the redshift, or a
+        parameter is out of range.
+
+    References
+    ----------
+    Planck Collaboration 2016, A&A 594, A13 (the default cosmology).
+
+    Examples
+    --------
+    >>> from dustest.physics import LightTable, load_ssp_grid
+    >>> table = LightTable(load_ssp_grid(), ["F277W", "F444W"], redshift=7.0, law="SMC")
+    >>> flux = 1e8 * table.flux(ages=[2e6, 2e8], metallicities=[0.2, 0.2])
+    >>> flux.round(1)
+    array([[128.2, 210.2],
+           [  1.6,   3.7]])
+    >>> dusty = 1e8 * table.flux([2e6, 2e8], [0.2, 0.2], a_v=[0.5, 0.0])
+    >>> (dusty / flux).round(2)
+    array([[0.45, 0.6 ],
+           [1.  , 1.  ]])
+    """
+
+    def __init__(
+        self,
+        grid,
+        bands,
+        redshift,
+        *,
+        law=None,
+        emission="total",
+        log_u=-2.5,
+        igm=True,
+        cosmology=Planck15,
+    ):
+        _check_redshift(redshift)
+        curves = [get_band(band) for band in bands]
+        if not curves:
+            msg = "bands must name at least one band"
+            raise InputError(msg)
+        self.bands = tuple(curve.name for curve in curves)
+        self.redshift = float(redshift)
+        self.law = None if law is None else get_dust_law(law)
+        light = NodeLight(grid, emission, log_u, cosmology.age(redshift).to_value(u.yr))
+        self._age, self._metallicity = light.age, light.metallicity
+        distance = cosmology.luminosity_distance(redshift)
+        columns = []
+        for curve in curves:
+            response = band_response(
+                curve, grid.wavelength, light.line_wavelength, redshift, distance, igm
+            )
+            columns.append(self._column(light, response))
+        self._n_screens = columns[0].shape[1]
+        self._table = np.stack(columns, axis=-1).reshape(-1, len(columns))
+        centres = np.array([V_WAVELENGTH, B_WAVELENGTH])
+        self._v_and_b = np.stack([_mean_continuum(light, centre) for centre in centres], axis=1)
+        ratio = a_over_av(self.law, centres)
+        # Some curves miss one at 5500 Angstrom by two per cent; a screen shall give its own A_V.
+        self._v_and_b_ratio = ratio if self.law is None else ratio / ratio[0]
+
+    def __repr__(self):
+        law = None if self.law is None else self.law.name
+        return f"LightTable(bands={self.bands}, redshift={self.redshift:g}, law={law!r})"
+
+    def _column(self, light, response):
+        """Flux through one band, of every node behind every screen: (n_nodes, n_screens)."""
+        screens = np.zeros(1) if self.law is None else _A_V_NODES
+        wavelength = light.grid.wavelength[response.window]
+        behind = response.continuum * screen(screens, a_over_av(self.law, wavelength))
+        in_lines = response.lines * screen(screens, a_over_av(self.law, light.line_wavelength))
+        return light.continuum(response.window) @ behind.T + light.lines @ in_lines.T
+
+    def flux(self, ages, metallicities, a_v=None):
+        """Observed flux of star particles.
+
+        Parameters
+        ----------
+        ages : array_like or `~astropy.units.Quantity` of shape (n,)
+            Ages; yr where they bear no unit.
+        metallicities : array_like of shape (n,)
+            Metallicities in units of that of the Sun.
+        a_v : array_like or `~astropy.units.Quantity` of shape (n,), optional
+            Attenuation of the screen in front of each, in mag; no dust by default.
+
+        Returns
+        -------
+        ndarray of shape (n, n_bands)
+            Flux in nJy per solar mass formed.
+
+        Raises
+        ------
+        InputError
+            If a value is negative or not finite, lengths are unequal, or there is an ``a_v``
+            but no law.
+
+        Examples
+        --------
+        >>> from dustest.physics import LightTable, load_ssp_grid
+        >>> table = LightTable(load_ssp_grid(), ["F444W"], redshift=8.0)
+        >>> (1e9 * table.flux([1e8], [0.1])).round()
+        array([[38.]])
+        """
+        nodes, weights = node_weights(self._age, self._metallicity, ages, metallicities)
+        rows = nodes * self._n_screens
+        if a_v is None:
+            return weighted_rows(self._table, rows, weights)
+        a_v = checked_a_v(a_v, len(nodes), self.law)
+        step = np.minimum((_N_STEPS * np.sqrt(a_v / _MAX_A_V)).astype(int), _N_STEPS - 1)
+        # Rounding may put a value on a node just below it.
+        share = np.maximum((a_v - _A_V_NODES[step]) / np.diff(_A_V_NODES)[step], 0.0)
+        rows += step[:, np.newaxis]
+        thin = weighted_rows(self._table, rows, weights)
+        thick = weighted_rows(self._table, rows + 1, weights)
+        # Where hydrogen leaves nothing, there is nothing to dim.
+        ratio = np.divide(thick, thin, out=np.zeros_like(thin), where=thin > 0)
+        return thin * ratio ** share[:, np.newaxis]
+
+    def v_and_b(self, ages, metallicities, a_v=None):
+        """Rest-frame light at 5500 and 4400 Angstrom, from which A_V and E(B-V) follow.
+
+        Continuum without lines, averaged over 100 Angstrom. With L the sum over the particles
+        of a galaxy, A_V = -2.5 log10(L_V / L_V without dust), and E(B-V) = A_B - A_V. Behind one
+        screen A_V is that of the screen.
+
+        Parameters
+        ----------
+        ages : array_like or `~astropy.units.Quantity` of shape (n,)
+            Ages; yr where they bear no unit.
+        metallicities : array_like of shape (n,)
+            Metallicities in units of that of the Sun.
+        a_v : array_like or `~astropy.units.Quantity` of shape (n,), optional
+            Attenuation of the screen in front of each, in mag; no dust by default.
+
+        Returns
+        -------
+        ndarray of shape (n, 2)
+            Luminosities in V and in B, in Lsun per Angstrom and solar mass formed.
+
+        Raises
+        ------
+        InputError
+            As for `flux`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from dustest.physics import LightTable, load_ssp_grid
+        >>> table = LightTable(load_ssp_grid(), ["F277W"], redshift=7.0, law="Calzetti")
+        >>> stars = {"ages": [5e6, 3e8], "metallicities": [0.2, 0.2]}
+        >>> free = table.v_and_b(**stars).sum(axis=0)
+        >>> dusty = table.v_and_b(**stars, a_v=[0.4, 0.4]).sum(axis=0)
+        >>> A_V, A_B = -2.5 * np.log10(dusty / free)
+        >>> round(float(A_V), 2), round(float(A_B - A_V), 2)
+        (0.4, 0.1)
+        """
+        nodes, weights = node_weights(self._age, self._metallicity, ages, metallicities)
+        light = weighted_rows(self._v_and_b, nodes, weights)
+        if a_v is None:
+            return light
+        a_v = checked_a_v(a_v, len(nodes), self.law)
+        return light * screen(a_v, self._v_and_b_ratio)
+
+
+class SpectrumTable:
+    """Rest-frame spectra of whole galaxies of star particles.
+
+    Without dust a spectrum is one product of a vector and a matrix; with a screen in front of
+    each particle it is summed exactly, particle by particle.
+
+    Parameters
+    ----------
+    grid : SSPGrid
+        Spectra of stellar populations, see `load_ssp_grid`.
+    wavelength_range : tuple of float, optional
+        Rest-frame ends in Angstrom; the whole grid by default. The cost goes with their number
+        of wavelengths.
+    law : str, DustLaw or model of dust_extinction, optional
+        Extinction law of the screens, as in `LightTable`.
+    emission : str, optional
+        ``"total"``, ``"stellar"`` or ``"nebular"``, as in `LightTable`.
+    log_u : float, optional
+        Logarithm of the ionisation parameter.
+
+    Attributes
+    ----------
+    wavelength : ndarray of shape (n_wave,)
+        Rest-frame wavelengths in Angstrom.
+    law : DustLaw or None
+        The law.
+
+    Raises
+    ------
+    InputError
+        If fewer than two wavelengths of the grid lie in the range, or a parameter is not known
+        or out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.physics import SpectrumTable, load_ssp_grid
+    >>> table = SpectrumTable(load_ssp_grid(), (1250.0, 3000.0), law="SMC")
+    >>> stars = {"ages": [5e6, 1e8], "metallicities": [0.2, 0.2], "masses": [1e7, 1e8]}
+    >>> slopes = []
+    >>> for a_v in ([0.0, 0.0], [0.2, 0.2]):
+    ...     light = table.spectrum(**stars, a_v=a_v)
+    ...     slopes.append(np.polyfit(np.log(table.wavelength), np.log(light), 1)[0])
+    >>> np.round(slopes, 1)
+    array([-2.4, -1.6])
+    """
+
+    def __init__(self, grid, wavelength_range=None, *, law=None, emission="total", log_u=-2.5):
+        window = _range_window(grid.wavelength, wavelength_range)
+        light = NodeLight(grid, emission, log_u)
+        self.wavelength = grid.wavelength[window]
+        self.law = None if law is None else get_dust_law(law)
+        self._age, self._metallicity = light.age, light.metallicity
+        profiles = _line_profiles(self.wavelength, light.line_wavelength)
+        self._spectra = light.continuum(window) + light.lines.astype(np.float32) @ profiles
+
+    def spectrum(self, ages, metallicities, masses, a_v=None):
+        """Light of all particles together.
+
+        Each line falls on the two wavelengths next to it, and keeps its luminosity.
+
+        Parameters
+        ----------
+        ages : array_like or `~astropy.units.Quantity` of shape (n,)
+            Ages; yr where they bear no unit.
+        metallicities : array_like of shape (n,)
+            Metallicities in units of that of the Sun.
+        masses : array_like or `~astropy.units.Quantity` of shape (n,)
+            Masses formed, in solar masses where they bear no unit.
+        a_v : array_like or `~astropy.units.Quantity` of shape (n,), optional
+            Attenuation of the screen in front of each, in mag; no dust by default.
+
+        Returns
+        -------
+        ndarray of shape (n_wave,)
+            Luminosity in Lsun per Angstrom.
+
+        Raises
+        ------
+        InputError
+            As for `LightTable.flux`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from dustest.physics import SpectrumTable, load_ssp_grid
+        >>> table = SpectrumTable(load_ssp_grid(), (4000.0, 7000.0), emission="nebular")
+        >>> light = table.spectrum([1e6], [0.4], [1e6])
+        >>> float(table.wavelength[np.argmax(light)].round())
+        5007.0
+        """
+        nodes, weights = node_weights(self._age, self._metallicity, ages, metallicities)
+        masses = checked_particles(masses, "masses", u.Msun, len(nodes))
+        weights *= masses[:, np.newaxis]
+        if a_v is None:
+            share = np.bincount(nodes.ravel(), weights.ravel(), len(self._spectra))
+            return (share.astype(np.float32) @ self._spectra).astype(float)
+        a_v = checked_a_v(a_v, len(nodes), self.law)
+        ratio = a_over_av(self.law, self.wavelength)
+        total = np.zeros(self.wavelength.size)
+        for start in range(0, len(nodes), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            light = weighted_rows(self._spectra, nodes[part], weights[part])
+            total += np.sum(light * screen(a_v[part], ratio), axis=0)
+        return total
+
+
+def _mean_continuum(light, centre):
+    """Mean continuum of every node around one wavelength."""
+    wavelength = light.grid.wavelength
+    points = np.array([centre - _HALF_WIDTH, centre, centre + _HALF_WIDTH])
+    low, high = np.searchsorted(wavelength, points[[0, -1]])
+    if low == 0 or high == wavelength.size:
+        msg = f"the grid of stellar populations must cover {centre:.0f} Angstrom and 50 around it"
+        raise InputError(msg)
+    window = slice(low - 1, high + 1)
+    fine = np.union1d(wavelength[low:high], points)
+    spectra = make_interp_spline(wavelength[window], light.continuum(window), k=1, axis=1)(fine)
+    return np.trapezoid(spectra, fine, axis=1) / (2.0 * _HALF_WIDTH)
+
+
+def _line_profiles(wavelength, lines):
+    """Lines of unit luminosity on a grid of wavelengths: (n_lines, n_wave)."""
+    profiles = np.zeros((lines.size, wavelength.size), dtype=np.float32)
+    inside = np.flatnonzero((lines >= wavelength[0]) & (lines <= wavelength[-1]))
+    right = np.clip(np.searchsorted(wavelength, lines[inside]), 1, wavelength.size - 1)
+    step = np.gradient(wavelength)
+    step[[0, -1]] *= 0.5
+    share = (lines[inside] - wavelength[right - 1]) / np.diff(wavelength)[right - 1]
+    profiles[inside, right] = share / step[right]
+    profiles[inside, right - 1] = (1.0 - share) / step[right - 1]
+    return profiles
+
+
+def _range_window(wavelength, limits):
+    """The wavelengths within a range."""
+    low, high = (0.0, np.inf) if limits is None else limits
+    window = slice(*np.searchsorted(wavelength, [low, high]))
+    if window.stop - window.start < 2:
+        msg = (
+            "wavelength_range must hold two or more wavelengths of the grid, which reaches from "
+            f"{wavelength[0]:.0f} to {wavelength[-1]:.0f} Angstrom, got {limits!r}"
+        )
+        raise InputError(msg)
+    return window
+
+
+def _check_redshift(redshift):
+    """Refuse a redshift without a distance."""
+    if not (np.isfinite(redshift) and redshift > 0):
+        msg = f"redshift must be finite and above zero, got {redshift!r}"
+        raise InputError(msg)

@@ -1,0 +1,67 @@
+"""Simulated galaxies: particles, their dust and light, and what a telescope sees of them."""
+
+from dustest.simulate.dust import (
+    V_OPACITY,
+    EffectiveDust,
+    attenuate,
+    dust_column,
+    dust_mass,
+    effective_attenuation,
+    effective_dust,
+    optical_depth,
+)
+from dustest.simulate.galaxies import VIEWS, GasParticles, ParticleGalaxy, StarParticles, view
+from dustest.simulate.noise import (
+    BlankSkyNoise,
+    CorrelatedNoise,
+    aperture_depth,
+    aperture_rms,
+    noise_from_blank_sky,
+    poisson_noise,
+)
+from dustest.simulate.noise_presets import list_noise_presets, noise_preset
+from dustest.simulate.particles import list_galaxies, read_particles
+from dustest.simulate.psf import PSF, encircled_energy, make_psf, read_psf, resample_psf
+from dustest.simulate.skirt import (
+    SimulatedImages,
+    SkirtCube,
+    cube_to_images,
+    read_skirt_cube,
+    read_skirt_images,
+)
+
+__all__ = [
+    "PSF",
+    "VIEWS",
+    "V_OPACITY",
+    "BlankSkyNoise",
+    "CorrelatedNoise",
+    "EffectiveDust",
+    "GasParticles",
+    "ParticleGalaxy",
+    "SimulatedImages",
+    "SkirtCube",
+    "StarParticles",
+    "aperture_depth",
+    "aperture_rms",
+    "attenuate",
+    "cube_to_images",
+    "dust_column",
+    "dust_mass",
+    "effective_attenuation",
+    "effective_dust",
+    "encircled_energy",
+    "list_galaxies",
+    "list_noise_presets",
+    "make_psf",
+    "noise_from_blank_sky",
+    "noise_preset",
+    "optical_depth",
+    "poisson_noise",
+    "read_particles",
+    "read_psf",
+    "read_skirt_cube",
+    "read_skirt_images",
+    "resample_psf",
+    "view",
+]

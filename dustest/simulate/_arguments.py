@@ -1,0 +1,119 @@
+"""Checks of arguments that the rooms of the simulator share."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from astropy import units as u
+
+from dustest.data.errors import InputError
+
+__all__ = ["as_arcsec", "check_odd", "check_positive", "check_whole"]
+
+
+def as_arcsec(value, name):
+    """Positive angle in arcsec.
+
+    Parameters
+    ----------
+    value : float or `~astropy.units.Quantity`
+        The argument; a bare number is in arcsec.
+    name : str
+        Name of the argument, for the sentence.
+
+    Returns
+    -------
+    float
+        The angle.
+
+    Raises
+    ------
+    InputError
+        If it is no positive finite angle.
+    """
+    try:
+        angle = value.to_value(u.arcsec) if isinstance(value, u.Quantity) else value
+        return check_positive(angle, name)
+    except (u.UnitConversionError, InputError) as error:
+        msg = f"{name} must be a positive angle in arcsec, got {value!r}"
+        raise InputError(msg) from error
+
+
+def check_positive(value, name):
+    """Positive finite number as a float.
+
+    Parameters
+    ----------
+    value : float
+        The argument.
+    name : str
+        Name of the argument, for the sentence.
+
+    Returns
+    -------
+    float
+        The same.
+
+    Raises
+    ------
+    InputError
+        If it is not one positive finite number.
+    """
+    scalar = isinstance(value, Real | np.ndarray) and np.ndim(value) == 0
+    if isinstance(value, bool) or not scalar or not 0.0 < value < np.inf:
+        msg = f"{name} must be a positive finite number, got {value!r}"
+        raise InputError(msg)
+    return float(value)
+
+
+def check_whole(value, name, *, minimum=1):
+    """Whole number from a minimum up.
+
+    Parameters
+    ----------
+    value : int
+        The argument.
+    name : str
+        Name of the argument, for the sentence.
+    minimum : int, optional
+        Smallest value that will do.
+
+    Returns
+    -------
+    int
+        The same.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
+        msg = f"{name} must be a whole number from {minimum}, got {value!r}"
+        raise InputError(msg)
+    return int(value)
+
+
+def check_odd(value, name):
+    """Odd number of pixels, so that one pixel is the central one.
+
+    Parameters
+    ----------
+    value : int
+        The argument.
+    name : str
+        Name of the argument, for the sentence.
+
+    Returns
+    -------
+    int
+        The same.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+    """
+    if check_whole(value, name) % 2 == 0:
+        msg = f"{name} must be an odd number of pixels, so that one is central, got {value!r}"
+        raise InputError(msg)
+    return int(value)
