@@ -32,7 +32,7 @@ _HOMES = {
     "list_estimators": "dustest.estimators.registry",
 }
 
-_WINGS = ("data", "estimators", "io", "physics", "report", "testing", "validation")
+_WINGS = ("data", "estimators", "io", "physics", "report", "simulate", "testing", "validation")
 
 try:
     __version__ = version("dustest")

@@ -16,6 +16,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 from dustest.data.bands import canonical_name, get_band
 from dustest.data.errors import DustestError, InputError, ReadError
 from dustest.physics.photometry import band_flux
+from dustest.simulate._arguments import check_positive
 
 __all__ = [
     "SimulatedImages",
@@ -80,7 +81,7 @@ class SimulatedImages:
             raise InputError(msg)
         image.setflags(write=False)
         object.__setattr__(self, "image", image)
-        _check_positive(self.pixel_scale, "pixel_scale")
+        check_positive(self.pixel_scale, "pixel_scale")
         _check_redshift(self.redshift)
 
     @property
@@ -126,7 +127,7 @@ class SimulatedImages:
         array([[[4., 4.],
                 [4., 4.]]])
         """
-        _check_positive(pixel_scale, "pixel_scale")
+        check_positive(pixel_scale, "pixel_scale")
         ratio = pixel_scale / self.pixel_scale
         if shape is None:
             # A hair more, so that rounding does not cost a pixel where they fit exactly.
@@ -187,7 +188,7 @@ class SkirtCube:
         if not np.all(np.isfinite(self.image)):
             msg = "image must be finite: set empty pixels to zero"
             raise InputError(msg)
-        _check_positive(self.pixel_size, "pixel_size")
+        check_positive(self.pixel_size, "pixel_size")
 
 
 def read_skirt_images(paths, *, pixel_scale=None):
@@ -366,7 +367,7 @@ def cube_to_images(cube, bands, redshift, *, pixel_scale=None, cosmology=Planck1
     >>> images.bands, round(images.pixel_scale, 4), images.image.shape
     (('F277W', 'F444W'), 0.0374, (2, 8, 8))
     """
-    _check_positive(redshift, "redshift")
+    check_positive(redshift, "redshift")
     bands = [get_band(band) for band in bands]
     if not bands:
         msg = "bands must name at least one band"
@@ -379,13 +380,6 @@ def cube_to_images(cube, bands, redshift, *, pixel_scale=None, cosmology=Planck1
     names = [band.name for band in bands]
     images = SimulatedImages(names, image, float(angle.to_value(u.arcsec)), redshift, cube.group)
     return images if pixel_scale is None else images.resampled(pixel_scale)
-
-
-def _check_positive(value, name):
-    """Refuse what is not a number above zero."""
-    if not (isinstance(value, Real) and np.isfinite(value) and value > 0.0):
-        msg = f"{name} must be a number above zero, got {value!r}"
-        raise InputError(msg)
 
 
 def _check_redshift(redshift):
