@@ -298,7 +298,7 @@ def encircled_energy(psf, radius):
     >>> encircled_energy(psf, [0.06, 0.12]).round(2)
     array([0.38, 0.86])
     """
-    from photutils.aperture import CircularAperture
+    from photutils.aperture import CircularAperture, aperture_photometry
 
     radii = radius.to_value(u.arcsec) if isinstance(radius, u.Quantity) else radius
     radii = np.asarray(radii, dtype=float) / psf.pixel_scale
@@ -309,7 +309,8 @@ def encircled_energy(psf, radius):
         )
         raise InputError(msg)
     center = (psf.size // 2, psf.size // 2)
-    sums = [CircularAperture(center, value).do_photometry(psf.image)[0][0] for value in radii.flat]
+    apertures = [CircularAperture(center, value) for value in radii.flat]
+    sums = [aperture_photometry(psf.image, each)["aperture_sum"][0] for each in apertures]
     return np.reshape(sums, radii.shape)
 
 
