@@ -62,6 +62,7 @@ htmlhelp_basename = f"{project}doc"
 # -- Gallery: every example is executed ------------------------------------------------------
 
 sphinx_gallery_conf = {
+    "capture_repr": (),  # figures speak for themselves
     "abort_on_example_error": True,
     "backreferences_dir": None,
     "examples_dirs": "../examples",

@@ -27,7 +27,7 @@ for ax, (band, psf) in zip(axes, psfs.items(), strict=True):
     half = 0.5 * psf.size * psf.pixel_scale
     light = np.log10(np.maximum(psf.image / psf.image.max(), 1e-5))
     shown = ax.imshow(light, origin="lower", extent=(-half, half, -half, half), vmin=-4, vmax=0)
-    ax.set(title=f"{band}, FWHM {psf.fwhm:.3f} arcsec", xlabel="arcsec")
+    ax.set(title=f"{band}\nFWHM {psf.fwhm:.3f} arcsec", xlabel="arcsec")
 axes[0].set_ylabel("arcsec")
 figure.colorbar(shown, ax=axes, label="log10 of light over the peak")
 
