@@ -46,7 +46,8 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
         answer.
     """
     result = _Assembly(len(sample))
-    fingerprint = estimator._fingerprint(seed)
+    # It digests all that was learned, which only a store has use for.
+    fingerprint = None if store is None else estimator._fingerprint(seed)
     todo = _plan(estimator, sample, result, store, fingerprint)
     tasks = _tasks(sample, todo, estimator.batch_size, seed)
     with progress_bar(None, progress, total=sum(map(len, todo)), unit="galaxy") as bar:
@@ -65,8 +66,12 @@ def _plan(estimator, sample, result, store, fingerprint):
     for start in range(0, len(sample), _CHUNK):
         index = np.arange(start, min(start + _CHUNK, len(sample)))
         batch = make_batch(sample, index)
-        result.flags[index] = _input_flags(estimator, sample, batch, index)
-        wanted = _usable(estimator, batch)
+        in_range = _redshift_in_range(estimator, batch)
+        has_data = _has_required(estimator, batch)
+        result.flags[index] = _input_flags(estimator, batch, in_range, has_data)
+        if "flags" in sample.colnames:
+            result.flags[index] |= sample["flags"][index]
+        wanted = in_range & has_data
         if store is not None:
             wanted[_take_known(batch, index, wanted, result, store, fingerprint)] = False
         if wanted.any():
@@ -94,11 +99,6 @@ def _tasks(sample, todo, batch_size, seed):
             yield index[rows], chunk[rows]
 
 
-def _usable(estimator, batch):
-    """Rows that the backend can be asked about."""
-    return _has_required(estimator, batch) & _redshift_in_range(estimator, batch)
-
-
 def _has_required(estimator, batch):
     """Rows that have something of everything the estimator requires."""
     usable = np.ones(len(batch), dtype=bool)
@@ -116,17 +116,14 @@ def _redshift_in_range(estimator, batch):
     return (batch.redshift >= low) & (batch.redshift <= high)
 
 
-def _input_flags(estimator, sample, batch, index):
-    """Flags that follow from the input alone."""
+def _input_flags(estimator, batch, in_range, has_data):
+    """Flags that follow from the data of the rows alone."""
     flags = np.zeros(len(batch), dtype=np.int32)
-    if "flags" in sample.colnames:
-        flags |= sample["flags"][index]
     needed = {kind for alternatives in estimator.required_data for kind in alternatives}
     if "flux" in needed:
         flags[~np.isfinite(batch.flux).all(axis=1)] |= FLAGS["MISSING_BAND"].value
-    flags[~_redshift_in_range(estimator, batch)] |= FLAGS["REDSHIFT_OUT_OF_RANGE"].value
-    has_data = _has_required(estimator, batch) | ~_redshift_in_range(estimator, batch)
-    flags[~has_data] |= FLAGS["NO_DATA"].value
+    flags[~in_range] |= FLAGS["REDSHIFT_OUT_OF_RANGE"].value
+    flags[in_range & ~has_data] |= FLAGS["NO_DATA"].value
     return flags
 
 

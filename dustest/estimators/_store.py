@@ -16,7 +16,7 @@ import numpy as np
 from dustest.data.errors import InputError, ReadError
 from dustest.estimators._summary import Rows
 
-__all__ = ["ResultStore", "open_store", "store_path"]
+__all__ = ["ResultStore", "open_store", "result_keys", "store_path"]
 
 _SETUP = """
 PRAGMA journal_mode=WAL;
