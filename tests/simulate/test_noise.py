@@ -113,7 +113,19 @@ class TestPresets:
 
     def test_band_that_the_survey_has_not(self):
         with pytest.raises(InputError, match="band must be one that CEERS has"):
-            noise_preset("CEERS", "F115W")
+            noise_preset("CEERS", "F090W")
+
+    def test_ceers_has_all_bands_of_the_survey(self):
+        hst, short = ("F606W", "F814W"), ("F115W", "F150W", "F200W")
+        expected = (*hst, *short, "F277W", "F356W", "F410M", "F444W")
+        assert list_noise_presets()["CEERS"] == expected
+
+    @pytest.mark.parametrize("band", ["F115W", "F150W", "F200W", "F410M"])
+    def test_ceers_borrows_the_correlation(self, band):
+        noise = noise_preset("CEERS", band)
+        assert noise.pixel_scale == 0.04
+        measured = noise_preset("CEERS", "F277W")
+        np.testing.assert_allclose(noise.correlation(0, [1, 2]), measured.correlation(0, [1, 2]))
 
 
 class TestCorrelatedNoise:
