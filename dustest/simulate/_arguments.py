@@ -5,9 +5,18 @@ from numbers import Integral, Real
 import numpy as np
 from astropy import units as u
 
+from dustest.data.bands import canonical_name
 from dustest.data.errors import InputError
 
-__all__ = ["as_arcsec", "check_odd", "check_positive", "check_whole"]
+__all__ = [
+    "as_arcsec",
+    "check_band_names",
+    "check_not_negative",
+    "check_odd",
+    "check_positive",
+    "check_range",
+    "check_whole",
+]
 
 
 def as_arcsec(value, name):
@@ -117,3 +126,92 @@ def check_odd(value, name):
         msg = f"{name} must be an odd number of pixels, so that one is central, got {value!r}"
         raise InputError(msg)
     return int(value)
+
+
+def check_not_negative(value, name):
+    """Finite number of zero or more as a float.
+
+    Parameters
+    ----------
+    value : float
+        The argument.
+    name : str
+        Name of the argument, for the sentence.
+
+    Returns
+    -------
+    float
+        The same.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0.0 <= value < np.inf:
+        msg = f"{name} must be a finite number that is not negative, got {value!r}"
+        raise InputError(msg)
+    return float(value)
+
+
+def check_range(value, name, lowest, highest):
+    """One number, or the two ends of a range.
+
+    Parameters
+    ----------
+    value : float or tuple of float
+        The argument.
+    name : str
+        Name of the argument, for the sentence.
+    lowest, highest : float
+        Limits of both ends; infinity itself is never one.
+
+    Returns
+    -------
+    low, high : float
+        The ends, equal for one number.
+
+    Raises
+    ------
+    InputError
+        If it is neither, the ends are in the wrong order or beyond the limits.
+    """
+    try:
+        low, high = np.broadcast_to(np.asarray(value, dtype=float), (2,)).tolist()
+    except (TypeError, ValueError):
+        low, high = np.nan, np.nan
+    if not (lowest <= low <= high <= highest and high < np.inf):
+        limits = f"from {lowest:g}" + (f" to {highest:g}" if highest < np.inf else "")
+        msg = f"{name} must be a number {limits}, or two such (low, high), got {value!r}"
+        raise InputError(msg)
+    return low, high
+
+
+def check_band_names(bands, name):
+    """Canonical names of different bands.
+
+    Parameters
+    ----------
+    bands : sequence of str
+        The argument.
+    name : str
+        Name of the argument, for the sentence.
+
+    Returns
+    -------
+    tuple of str
+        The names.
+
+    Raises
+    ------
+    InputError
+        If it is one string, a name is not known, or two stand for one band.
+    """
+    if isinstance(bands, str):
+        msg = f"{name} must be a sequence of names such as [{bands!r}], got one string"
+        raise InputError(msg)
+    names = tuple(canonical_name(band) for band in bands)
+    if len(set(names)) < len(names):
+        msg = f"{name} must name each band once, got {', '.join(names)}"
+        raise InputError(msg)
+    return names

@@ -1,6 +1,7 @@
 """The noise of drizzled mosaics, in which neighbouring pixels are correlated."""
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from numbers import Real
 
 import numpy as np
@@ -120,7 +121,7 @@ class CorrelatedNoise:
             If ``n`` or ``shape`` is out of range.
         """
         n, (ny, nx) = check_whole(n, "n", minimum=0), _as_shape(shape)
-        amplitude = self._amplitude(ny, nx)
+        amplitude = _amplitude(self, ny, nx)
         rng = np.random.default_rng(random_state)
         stamps = np.empty((n, ny, nx))
         for start in range(0, n, 2 * _CHUNK):
@@ -178,14 +179,6 @@ class CorrelatedNoise:
             The correlation, 1 where both are 0.
         """
         return np.tensordot(self._weights, block_correlations(dy, dx), axes=1)
-
-    def _amplitude(self, ny, nx):
-        """Root of the power spectrum on a periodic grid that is larger than a stamp."""
-        sides = [fft.next_fast_len(side + _PADDING) for side in (ny, nx)]
-        lags = [np.minimum(np.arange(side), side - np.arange(side)) for side in sides]
-        power = fft.fft2(self.correlation(lags[0][:, np.newaxis], lags[1])).real
-        # What the finite grid cuts off of the longest correlations rings below zero.
-        return self.rms * np.sqrt(np.maximum(power, 0.0) / power.size)
 
     def _fitted_weights(self):
         """Weights of the blocks that come close to all that is known of the noise."""
@@ -399,6 +392,16 @@ def poisson_noise(images, electrons_per_njy, random_state=None):
         raise InputError(msg)
     expected = np.maximum(images, 0.0) * electrons
     return (np.random.default_rng(random_state).poisson(expected) - expected) / electrons
+
+
+@lru_cache(maxsize=64)
+def _amplitude(noise, ny, nx):
+    """Root of the power spectrum on a periodic grid that is larger than a stamp."""
+    sides = [fft.next_fast_len(side + _PADDING) for side in (ny, nx)]
+    lags = [np.minimum(np.arange(side), side - np.arange(side)) for side in sides]
+    power = fft.fft2(noise.correlation(lags[0][:, np.newaxis], lags[1])).real
+    # What the finite grid cuts off of the longest correlations rings below zero.
+    return noise.rms * np.sqrt(np.maximum(power, 0.0) / power.size)
 
 
 def _aperture_pairs(diameter, pixel_scale):
