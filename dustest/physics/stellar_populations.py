@@ -1,4 +1,4 @@
-"""Light of star particles: tables through bands, and spectra in the rest frame.
+"""Light of star particles: tables through bands, and (by `spectrum_table`) spectra.
 
 Particles are single-age, single-metallicity populations. Between the nodes of a grid their light
 is linear in the logarithm of the age and in the metallicity: a galaxy costs table look-ups.
@@ -14,15 +14,10 @@ from dustest.data.errors import InputError
 from dustest.physics._band_response import band_response
 from dustest.physics._bilinear import node_weights
 from dustest.physics._node_light import NodeLight
-from dustest.physics._particle_rows import (
-    a_over_av,
-    checked_a_v,
-    checked_particles,
-    screen,
-    weighted_rows,
-)
+from dustest.physics._particle_rows import a_over_av, checked_a_v, screen, weighted_rows
 from dustest.physics._ssp_grids import NebularGrid, SSPGrid, load_ssp_grid
 from dustest.physics.attenuation import B_WAVELENGTH, V_WAVELENGTH, get_dust_law
+from dustest.physics.spectrum_table import SpectrumTable
 
 __all__ = ["LightTable", "NebularGrid", "SSPGrid", "SpectrumTable", "load_ssp_grid"]
 
@@ -30,7 +25,6 @@ __all__ = ["LightTable", "NebularGrid", "SSPGrid", "SpectrumTable", "load_ssp_gr
 _MAX_A_V = 25.0
 _N_STEPS = 100
 _A_V_NODES = _MAX_A_V * np.linspace(0.0, 1.0, _N_STEPS + 1) ** 2
-_CHUNK = 256
 _HALF_WIDTH = 50.0
 """Angstrom to either side of 4400 and 5500 Angstrom over which light is averaged."""
 
@@ -238,113 +232,6 @@ class LightTable:
         return light * screen(a_v, self._v_and_b_ratio)
 
 
-class SpectrumTable:
-    """Rest-frame spectra of whole galaxies of star particles.
-
-    Without dust a spectrum is one product of a vector and a matrix; with a screen in front of
-    each particle it is summed exactly, particle by particle.
-
-    Parameters
-    ----------
-    grid : SSPGrid
-        Spectra of stellar populations, see `load_ssp_grid`.
-    wavelength_range : tuple of float, optional
-        Rest-frame ends in Angstrom; the whole grid by default. The cost goes with their number
-        of wavelengths.
-    law : str, DustLaw or model of dust_extinction, optional
-        Extinction law of the screens, as in `LightTable`.
-    emission : str, optional
-        ``"total"``, ``"stellar"`` or ``"nebular"``, as in `LightTable`.
-    log_u : float, optional
-        Logarithm of the ionisation parameter.
-
-    Attributes
-    ----------
-    wavelength : ndarray of shape (n_wave,)
-        Rest-frame wavelengths in Angstrom.
-    law : DustLaw or None
-        The law.
-
-    Raises
-    ------
-    InputError
-        If fewer than two wavelengths of the grid lie in the range, or a parameter is not known
-        or out of range.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from dustest.physics import SpectrumTable, load_ssp_grid
-    >>> table = SpectrumTable(load_ssp_grid(), (1250.0, 3000.0), law="SMC")
-    >>> stars = {"ages": [5e6, 1e8], "metallicities": [0.2, 0.2], "masses": [1e7, 1e8]}
-    >>> slopes = []
-    >>> for a_v in ([0.0, 0.0], [0.2, 0.2]):
-    ...     light = table.spectrum(**stars, a_v=a_v)
-    ...     slopes.append(np.polyfit(np.log(table.wavelength), np.log(light), 1)[0])
-    >>> np.round(slopes, 1)
-    array([-2.4, -1.6])
-    """
-
-    def __init__(self, grid, wavelength_range=None, *, law=None, emission="total", log_u=-2.5):
-        window = _range_window(grid.wavelength, wavelength_range)
-        light = NodeLight(grid, emission, log_u)
-        self.wavelength = grid.wavelength[window]
-        self.law = None if law is None else get_dust_law(law)
-        self._age, self._metallicity = light.age, light.metallicity
-        profiles = _line_profiles(self.wavelength, light.line_wavelength)
-        self._spectra = light.continuum(window) + light.lines.astype(np.float32) @ profiles
-
-    def spectrum(self, ages, metallicities, masses, a_v=None):
-        """Light of all particles together.
-
-        Each line falls on the two wavelengths next to it, and keeps its luminosity.
-
-        Parameters
-        ----------
-        ages : array_like or `~astropy.units.Quantity` of shape (n,)
-            Ages; yr where they bear no unit.
-        metallicities : array_like of shape (n,)
-            Metallicities in units of that of the Sun.
-        masses : array_like or `~astropy.units.Quantity` of shape (n,)
-            Masses formed, in solar masses where they bear no unit.
-        a_v : array_like or `~astropy.units.Quantity` of shape (n,), optional
-            Attenuation of the screen in front of each, in mag; no dust by default.
-
-        Returns
-        -------
-        ndarray of shape (n_wave,)
-            Luminosity in Lsun per Angstrom.
-
-        Raises
-        ------
-        InputError
-            As for `LightTable.flux`.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from dustest.physics import SpectrumTable, load_ssp_grid
-        >>> table = SpectrumTable(load_ssp_grid(), (4000.0, 7000.0), emission="nebular")
-        >>> light = table.spectrum([1e6], [0.4], [1e6])
-        >>> float(table.wavelength[np.argmax(light)].round())
-        5007.0
-        """
-        nodes, weights = node_weights(self._age, self._metallicity, ages, metallicities)
-        masses = checked_particles(masses, "masses", u.Msun, len(nodes))
-        weights *= masses[:, np.newaxis]
-        if a_v is None:
-            share = np.bincount(nodes.ravel(), weights.ravel(), len(self._spectra))
-            return (share.astype(np.float32) @ self._spectra).astype(float)
-        a_v = checked_a_v(a_v, len(nodes), self.law)
-        ratio = a_over_av(self.law, self.wavelength)
-        total = np.zeros(self.wavelength.size)
-        for start in range(0, len(nodes), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            light = weighted_rows(self._spectra, nodes[part], weights[part])
-            total += np.sum(light * screen(a_v[part], ratio), axis=0)
-        return total
-
-
 def _mean_continuum(light, centre):
     """Mean continuum of every node around one wavelength."""
     wavelength = light.grid.wavelength
@@ -357,32 +244,6 @@ def _mean_continuum(light, centre):
     fine = np.union1d(wavelength[low:high], points)
     spectra = make_interp_spline(wavelength[window], light.continuum(window), k=1, axis=1)(fine)
     return np.trapezoid(spectra, fine, axis=1) / (2.0 * _HALF_WIDTH)
-
-
-def _line_profiles(wavelength, lines):
-    """Lines of unit luminosity on a grid of wavelengths: (n_lines, n_wave)."""
-    profiles = np.zeros((lines.size, wavelength.size), dtype=np.float32)
-    inside = np.flatnonzero((lines >= wavelength[0]) & (lines <= wavelength[-1]))
-    right = np.clip(np.searchsorted(wavelength, lines[inside]), 1, wavelength.size - 1)
-    step = np.gradient(wavelength)
-    step[[0, -1]] *= 0.5
-    share = (lines[inside] - wavelength[right - 1]) / np.diff(wavelength)[right - 1]
-    profiles[inside, right] = share / step[right]
-    profiles[inside, right - 1] = (1.0 - share) / step[right - 1]
-    return profiles
-
-
-def _range_window(wavelength, limits):
-    """The wavelengths within a range."""
-    low, high = (0.0, np.inf) if limits is None else limits
-    window = slice(*np.searchsorted(wavelength, [low, high]))
-    if window.stop - window.start < 2:
-        msg = (
-            "wavelength_range must hold two or more wavelengths of the grid, which reaches from "
-            f"{wavelength[0]:.0f} to {wavelength[-1]:.0f} Angstrom, got {limits!r}"
-        )
-        raise InputError(msg)
-    return window
 
 
 def _check_redshift(redshift):

@@ -13,6 +13,7 @@ from astropy import units as u
 from astropy.cosmology import FlatLambdaCDM, Planck15
 from hypothesis import given
 from hypothesis import strategies as st
+from toy_stars import toy_gas, toy_grid
 
 from dustest.data.bands import get_band
 from dustest.data.errors import InputError, MissingDependencyError, ReadError
@@ -101,27 +102,6 @@ def stars_of(history):
         rate = (start - ages) * np.exp(-(start - ages) / (1e9 * shape["tau"]))
     masses = rate * np.diff(edges)
     return ages, 1e9 * masses / masses.sum()
-
-
-def toy_grid(nebular=None, power=-2.0, n_wave=400):
-    """A power-law grid, linear in log age and metallicity; 1 Lsun/Angstrom at 5500."""
-    wavelength = np.geomspace(100.0, 50_000.0, n_wave)
-    age, metallicity = np.array([1e6, 1e7, 1e9]), np.array([0.1, 1.0])
-    level = np.array([[3.0, 2.0, 0.0], [4.0, 3.0, 1.0]])
-    luminosity = level[..., np.newaxis] * (wavelength / 5500.0) ** power
-    live = np.array([[1.0, 0.9, 0.6], [1.0, 0.8, 0.5]])
-    return SSPGrid(wavelength, age, metallicity, luminosity, live, nebular)
-
-
-def toy_gas(n_wave=400):
-    """Gas that gives nothing but a line of 5 Lsun."""
-    return NebularGrid(
-        log_u=np.array([-3.0, -2.0]),
-        age=np.array([1e6, 1e7]),
-        continuum=np.zeros((2, 2, 2, n_wave)),
-        line_wavelength=np.array([4500.0]),
-        lines=np.full((2, 2, 2, 1), 5.0),
-    )
 
 
 class TestAgainstBagpipes:
@@ -290,49 +270,6 @@ class TestDust:
         assert b == pytest.approx((4400 / 5500) ** -2, rel=1e-3)
 
 
-class TestSpectrum:
-    def test_the_same_light_as_through_bands(self, grid):
-        ages, metallicities = np.array([2e6, 4e7, 5e8]), np.array([0.1, 0.5, 1.0])
-        masses = np.array([1e7, 1e8, 1e9])
-        bands = ["F150W", "F277W", "F356W", "F444W"]
-        table = LightTable(grid, bands, 7.0, igm=False)
-        spectra = SpectrumTable(grid)
-        distance = Planck15.luminosity_distance(7.0)
-        light = spectra.spectrum(ages, metallicities, masses) * u.L_sun / u.AA
-        flux = (light / (4 * np.pi * distance**2 * 8.0)).to(u.erg / u.s / u.cm**2 / u.AA)
-        through = synthetic_photometry(8.0 * spectra.wavelength * u.AA, flux, bands).value
-        np.testing.assert_allclose(masses @ table.flux(ages, metallicities), through, rtol=1e-3)
-
-    def test_dust_acts_on_each_particle(self, grid):
-        table = SpectrumTable(grid, (1300.0, 9000.0), law="SMC")
-        ages, metallicities = np.geomspace(1e6, 1e9, 300), np.full(300, 0.3)
-        masses, a_v = np.linspace(1e5, 2e5, 300), np.linspace(0.0, 3.0, 300)
-        together = table.spectrum(ages, metallicities, masses, a_v)
-        ratio = get_dust_law("SMC").a_over_av(table.wavelength)
-        alone = sum(
-            table.spectrum(ages[[i]], metallicities[[i]], masses[[i]])
-            * 10 ** (-0.4 * a_v[i] * ratio)
-            for i in range(300)
-        )
-        np.testing.assert_allclose(together, alone, rtol=1e-4)
-        free = table.spectrum(ages, metallicities, masses)
-        screened = table.spectrum(ages, metallicities, masses, np.zeros(300))
-        np.testing.assert_allclose(screened, free, rtol=1e-4)
-
-    def test_a_line_keeps_its_luminosity(self):
-        table = SpectrumTable(toy_grid(toy_gas()), emission="nebular")
-        light = table.spectrum([1e6], [1.0], [3.0])
-        assert np.count_nonzero(light) == 2
-        assert np.trapezoid(light, table.wavelength) == pytest.approx(15.0, rel=1e-5)
-        outside = SpectrumTable(toy_grid(toy_gas()), (5000.0, 7000.0), emission="nebular")
-        assert not outside.spectrum([1e6], [1.0], [3.0]).any()
-
-    def test_range(self):
-        wavelength = SpectrumTable(toy_grid(), (1500.0, 3000.0)).wavelength
-        assert 1500.0 <= wavelength[0] < 1520.0
-        assert 2970.0 < wavelength[-1] < 3000.0
-
-
 class TestGrid:
     def test_surviving_fraction(self):
         fractions = toy_grid().surviving_fraction([1e5, 1e8, 1e7], [1.0, 0.1, 0.55])
@@ -447,12 +384,6 @@ class TestInput:
             table.flux([1e6], [1.0], [0.1])
         with pytest.raises(InputError, match="a_v needs a dust law"):
             table.v_and_b([1e6], [1.0], [0.1])
-
-    def test_bad_spectrum(self):
-        with pytest.raises(InputError, match="wavelength_range must hold two or more"):
-            SpectrumTable(toy_grid(), (1.0, 2.0))
-        with pytest.raises(InputError, match="masses must be one-dimensional"):
-            SpectrumTable(toy_grid()).spectrum([1e6], [1.0], [-1.0])
 
     @pytest.mark.parametrize(
         ("changes", "message"),
