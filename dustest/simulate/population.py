@@ -137,8 +137,8 @@ class GalaxyPopulation:
     spheroid_share: tuple[float, float] = (0.0, 0.6)
     thickness: float = 0.25
     young_thickness: float = 0.1
-    dense_share: float = 0.3
-    dense_extent: float = 1.0
+    dense_share: float = 0.2
+    dense_extent: float = 1.3
     gas_extent: float = 2.0
     enrichment: float = 0.3
 

@@ -7,17 +7,24 @@ __all__ = ["disc", "gather", "random_rotation", "spheroid"]
 
 _DISC_END = 6.0
 """Scale lengths at which a disc ends; 1.7 % of an endless one lie beyond."""
+_N_QUANTILES = 1024
 _SPHEROID_END = 10.0
 """Scale radii at which a spheroid ends."""
 _SPHEROID_HALF_MASS = 1.3388
 """Scale radii within which, in projection, half the mass of a spheroid with that end lies."""
 
-_DISC_RADII = np.linspace(0.0, _DISC_END, 256)
-_DISC_SHARES = 1.0 - (1.0 + _DISC_RADII) * np.exp(-_DISC_RADII)
-_DISC_SHARES /= _DISC_SHARES[-1]
-_DISC_HALF_MASS = np.interp(0.5, _DISC_SHARES, _DISC_RADII)
-_DISC_RADII.setflags(write=False)
-_DISC_SHARES.setflags(write=False)
+
+def _disc_quantiles():
+    """Radii in scale lengths within which growing shares of a disc's mass lie."""
+    radius = np.linspace(0.0, _DISC_END, 4096)
+    share = 1.0 - (1.0 + radius) * np.exp(-radius)
+    quantiles = np.interp(np.linspace(0.0, share[-1], _N_QUANTILES + 1), share, radius)
+    quantiles.setflags(write=False)
+    return quantiles
+
+
+_DISC_QUANTILES = _disc_quantiles()
+_DISC_HALF_MASS = _DISC_QUANTILES[_N_QUANTILES // 2]
 
 
 def disc(n, radius, thickness, rng):
@@ -31,7 +38,7 @@ def disc(n, radius, thickness, rng):
     n : int
         Number of particles.
     radius : float
-        Half-mass radius seen face-on, 1.64 h, in kpc.
+        Half-mass radius seen face-on, 1.65 h, in kpc.
     thickness : float
         Scale height z_0 over scale length h.
     rng : numpy.random.Generator
@@ -55,7 +62,10 @@ def disc(n, radius, thickness, rng):
     1.0 0.07
     """
     length = radius / _DISC_HALF_MASS
-    across = length * np.interp(rng.random(n), _DISC_SHARES, _DISC_RADII)
+    place = _N_QUANTILES * rng.random(n)
+    index = place.astype(np.intp)
+    lower, upper = _DISC_QUANTILES[index], _DISC_QUANTILES[index + 1]
+    across = length * (lower + (place - index) * (upper - lower))
     angle = 2.0 * np.pi * rng.random(n)
     # The logistic density is sech2(z / 2) / 4.
     height = 0.5 * thickness * length * rng.logistic(size=n)
