@@ -154,17 +154,18 @@ class BurstyHistory:
     """Star-formation histories that rise or fall exponentially, with bursts.
 
     The logarithm of the rate takes a damped random walk around the exponential: a stochastic
-    process whose power falls with the square of the frequency beyond the correlation time. The
-    exponential is then chosen such that the history ends with the mass and the rate asked for.
+    process whose power falls with the square of the frequency beyond the correlation time [2]_.
+    The exponential is then chosen such that the history ends with the mass and the rate asked for.
 
     Parameters
     ----------
     scatter : float, optional
         Standard deviation of the walk in dex; 0 for smooth histories. The default is our own
         choice: rates over 10 Myr then scatter by 0.4 to 0.5 dex around the main sequence where
-        those over 100 Myr scatter by 0.2, as Simmonds et al. (2025) find.
+        those over 100 Myr scatter by 0.2, as is observed [3]_.
     correlation_time : float, optional
-        Time in yr in which a burst is forgotten; the default is our own choice.
+        Time in yr in which a burst is forgotten; the default is our own choice among the 10 to
+        30 Myr that are inferred at 3 < z < 8 [1]_.
     first_redshift : float, optional
         Redshift at which star formation begins; the default is our own choice.
 
@@ -175,8 +176,9 @@ class BurstyHistory:
 
     References
     ----------
-    Caplar & Tacchella 2019, MNRAS 487, 3845 (the process, with their slope of 2); Simmonds et
-    al. 2025, MNRAS 544, 4551.
+    .. [1] arXiv:2606.10648.
+    .. [2] Caplar & Tacchella 2019, MNRAS 487, 3845 (the process, with their slope of 2).
+    .. [3] Simmonds et al. 2025, MNRAS 544, 4551.
 
     Examples
     --------

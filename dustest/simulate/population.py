@@ -7,6 +7,7 @@ import numpy as np
 
 from dustest.data.errors import InputError
 from dustest.simulate._arguments import check_positive, check_whole
+from dustest.simulate._bodies import Bodies
 from dustest.simulate.galaxies import GasParticles, ParticleGalaxy, StarParticles
 from dustest.simulate.histories import BurstyHistory
 from dustest.simulate.scaling_relations import (
@@ -16,8 +17,8 @@ from dustest.simulate.scaling_relations import (
     MassMetallicity,
     SizeMass,
     metal_fraction,
+    scattered,
 )
-from dustest.simulate.shapes import disc, gather, random_rotation, spheroid
 
 __all__ = ["GalaxyPopulation"]
 
@@ -27,16 +28,8 @@ _YOUNG = 3e7
 """Age in yr below which stars are where they were born."""
 _DENSE_PARTICLES = 0.8
 """Share of the gas particles that stand for the dense gas: the dust needs the resolution."""
-_DIFFUSE_THICKNESS = 0.5
-_N_REGIONS = 20
-_REGION_RADIUS = 0.06
-_CLUMP_COUNT, _CLUMP_RADIUS = (1, 4), (0.05, 0.3)
-"""Number of clumps in a clumpy galaxy, and their radii in kpc."""
-_AXIS_RATIOS = (0.5, 1.0)
 _STAR_KERNEL, _YOUNG_KERNEL, _GAS_KERNEL, _DENSE_KERNEL = 0.25, 0.12, 0.4, 0.15
 """Radii of kernels over the half-mass radius of what they smooth."""
-_LEAST_KERNEL = 0.02
-"""Radius in kpc below which no kernel goes."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +97,7 @@ class GalaxyPopulation:
 
     References
     ----------
-    .. [1] Westcott et al. 2025, ApJ 983, 121 (0.12 +- 0.07 at 6.5 < z < 12.5).
+    .. [1] Westcott et al. 2025, arXiv:2412.14970v1 (0.12 +- 0.07 at 6.5 < z < 12.5).
     .. [2] arXiv:2508.14972v1 (some 20 % of galaxies above 1e9 Msun at z > 6.5, clumps with 15 to
        20 % of their near-ultraviolet light).
     .. [3] Fujimoto et al. 2020, ApJ 900, 1 ([C II] 2 to 3 times as extended as the ultraviolet
@@ -137,7 +130,7 @@ class GalaxyPopulation:
     spheroid_share: tuple[float, float] = (0.0, 0.6)
     thickness: float = 0.25
     young_thickness: float = 0.1
-    dense_share: float = 0.2
+    dense_share: float = 0.15
     dense_extent: float = 1.3
     gas_extent: float = 2.0
     enrichment: float = 0.3
@@ -188,10 +181,10 @@ class GalaxyPopulation:
         log_mass = self.mass_function.draw(redshift, self.log_mass, rng)
         above_sequence = self.main_sequence.scatter * rng.standard_normal()
         log_sfr = self.main_sequence.median(log_mass, redshift) + above_sequence
-        log_gas = _scattered(self.gas_content, rng, log_sfr, above_sequence)
-        metals = metal_fraction(_scattered(self.mass_metallicity, rng, log_mass))
+        log_gas = scattered(self.gas_content, rng, log_sfr, above_sequence)
+        metals = metal_fraction(scattered(self.mass_metallicity, rng, log_mass))
         history = self.history.draw(10.0**log_mass, 10.0**log_sfr, redshift, rng)
-        bodies = _Bodies.draw(self, log_mass, redshift, rng)
+        bodies = Bodies.draw(self, log_mass, redshift, rng)
         stars = self._stars(bodies, history, metals, rng)
         gas = self._gas(bodies, 10.0**log_gas, metals, rng)
         return _centred(stars, gas, redshift, group)
@@ -229,118 +222,6 @@ class GalaxyPopulation:
             "smoothing": np.select([is_fine, dusty], kernels[:2], kernels[2]),
             "dusty": dusty,
         }
-
-
-@dataclass(frozen=True, eq=False)
-class _Body:
-    """One disc galaxy: its measures, its sites of star formation, and where it lies."""
-
-    population: GalaxyPopulation
-    radius: float
-    spheroid_share: float
-    axis_ratios: tuple
-    sites: tuple
-    matrix: np.ndarray
-    offset: np.ndarray
-
-    @classmethod
-    def draw(cls, population, radius, offset, rng):
-        """Body of a half-mass radius."""
-        thin = (radius * population.dense_extent, population.young_thickness)
-        regions = disc(_N_REGIONS, *thin, rng), np.full(_N_REGIONS, _REGION_RADIUS * radius)
-        sites = [(*regions, population.region_share)]
-        if rng.random() < population.clumpy_fraction:
-            n = rng.integers(_CLUMP_COUNT[0], _CLUMP_COUNT[1] + 1)
-            size = np.exp(rng.uniform(*np.log(_CLUMP_RADIUS), n))
-            sites.append((disc(n, *thin, rng), size, population.clump_share))
-        axis_ratios = tuple(np.sort(rng.uniform(*_AXIS_RATIOS, 2))[::-1])
-        share = rng.uniform(*population.spheroid_share)
-        return cls(
-            population, radius, share, axis_ratios, tuple(sites), random_rotation(rng), offset
-        )
-
-    def place_stars(self, n_young, n_old, rng):
-        """Positions of young and older stars, and which are gathered in regions and clumps."""
-        young, gathered = self._place_thin(n_young, self.radius, rng)
-        old = disc(n_old, self.radius, self.population.thickness, rng)
-        in_spheroid = rng.random(n_old) < self.spheroid_share
-        n = np.count_nonzero(in_spheroid)
-        old[in_spheroid] = spheroid(n, self.radius, self.axis_ratios, rng)
-        return self._turned(young, old), np.concatenate([gathered, np.zeros(n_old, bool)])
-
-    def place_gas(self, n_dense, n_diffuse, rng):
-        """Positions of dense and diffuse gas, and which are gathered in regions and clumps."""
-        extent = self.radius * self.population.dense_extent
-        dense, gathered = self._place_thin(n_dense, extent, rng)
-        wide = self.radius * self.population.gas_extent
-        diffuse = disc(n_diffuse, wide, _DIFFUSE_THICKNESS, rng)
-        return self._turned(dense, diffuse), np.concatenate([gathered, np.zeros(n_diffuse, bool)])
-
-    def _place_thin(self, n, radius, rng):
-        """Positions in the thin disc and its sites of star formation."""
-        position = disc(n, radius, self.population.young_thickness, rng)
-        gathered = np.zeros(n, dtype=bool)
-        for centre, size, share in self.sites:
-            gathered |= gather(position, centre, size, share, rng)
-        return position, gathered
-
-    def _turned(self, *positions):
-        """Positions in the frame of the pair."""
-        return np.concatenate(positions) @ self.matrix.T + self.offset
-
-
-@dataclass(frozen=True, eq=False)
-class _Bodies:
-    """One body, or two in a merger, and the share of the particles in the second."""
-
-    bodies: tuple
-    share: float
-
-    @classmethod
-    def draw(cls, population, log_mass, redshift, rng):
-        """Body or bodies of a galaxy."""
-        if rng.random() >= population.merger_fraction:
-            radius = 10.0 ** _scattered(population.size_mass, rng, log_mass, redshift)
-            return cls((_Body.draw(population, radius, np.zeros(3), rng),), 0.0)
-        ratio = rng.uniform(*population.merger_ratio)
-        share = ratio / (1.0 + ratio)
-        log_masses = log_mass + np.log10([1.0 - share, share])
-        direction = rng.standard_normal(3)
-        distance = rng.uniform(*population.merger_separation)
-        apart = direction * (distance / np.linalg.norm(direction))
-        bodies = []
-        for log_part, offset in zip(log_masses, (np.zeros(3), apart), strict=True):
-            radius = 10.0 ** _scattered(population.size_mass, rng, log_part, redshift)
-            bodies.append(_Body.draw(population, radius, offset, rng))
-        return cls(tuple(bodies), share)
-
-    def kernel(self, share):
-        """Radius of kernels, over the half-mass radius of the first body."""
-        return max(share * self.bodies[0].radius, _LEAST_KERNEL)
-
-    def place_stars(self, is_young, rng):
-        """Positions of stars, and which are gathered."""
-        return self._place("place_stars", is_young, rng)
-
-    def place_gas(self, is_dense, rng):
-        """Positions of gas, and which are gathered."""
-        return self._place("place_gas", is_dense, rng)
-
-    def _place(self, method, is_first, rng):
-        """Share particles of two kinds, the first kind first, among the bodies."""
-        in_second = rng.random(is_first.size) < self.share
-        position = np.empty((is_first.size, 3))
-        gathered = np.empty(is_first.size, dtype=bool)
-        for body, rows in zip(self.bodies, (~in_second, in_second), strict=False):
-            n_first = np.count_nonzero(is_first & rows)
-            n_rest = np.count_nonzero(rows) - n_first
-            position[rows], gathered[rows] = getattr(body, method)(n_first, n_rest, rng)
-        return position, gathered
-
-
-def _scattered(relation, rng, *arguments):
-    """Value of a relation with its scatter."""
-    return relation.median(*arguments) + relation.scatter * rng.standard_normal()
 
 
 def _centred(stars, gas, redshift, group):

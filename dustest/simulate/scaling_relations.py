@@ -11,6 +11,7 @@ __all__ = [
     "MassMetallicity",
     "SizeMass",
     "metal_fraction",
+    "scattered",
 ]
 
 _SOLAR_OXYGEN = 8.69
@@ -43,6 +44,33 @@ def metal_fraction(log_oxygen):
     0.0014
     """
     return _SOLAR_METALS * 10.0 ** (np.asarray(log_oxygen, dtype=float)[()] - _SOLAR_OXYGEN)
+
+
+def scattered(relation, rng, *arguments):
+    """Draw a value of a relation: its median, and a normal deviate of its scatter.
+
+    Parameters
+    ----------
+    relation : MainSequence, SizeMass, MassMetallicity or GasContent
+        The relation.
+    rng : numpy.random.Generator
+        Source of random numbers.
+    *arguments : float
+        Arguments of the median.
+
+    Returns
+    -------
+    float
+        The value, on the logarithmic scale of the relation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.simulate.scaling_relations import SizeMass, scattered
+    >>> print(round(scattered(SizeMass(scatter=0.0), np.random.default_rng(1), 9.0, 7.0), 3))
+    -0.276
+    """
+    return relation.median(*arguments) + relation.scatter * rng.standard_normal()
 
 
 @dataclass(frozen=True)
@@ -193,7 +221,7 @@ class SizeMass:
 
     References
     ----------
-    Westcott et al. 2025, ApJ 983, 121 (2.74 (1 + z)**-0.79 kpc at 6.5 < z < 12.5 in the
+    Westcott et al. 2025, arXiv:2412.14970v1 (2.74 (1 + z)**-0.79 kpc at 6.5 < z < 12.5 in the
     rest-frame optical; that this is the size at 1e9 Msun is our own choice). Morishita et al.
     2024, ApJ 963, 9 (the slope, 0.19 at 5 < z < 14).
 

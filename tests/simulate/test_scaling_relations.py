@@ -13,6 +13,7 @@ from dustest.simulate.scaling_relations import (
     MassMetallicity,
     SizeMass,
     metal_fraction,
+    scattered,
 )
 
 
@@ -115,3 +116,20 @@ class TestMedians:
         # Aravena et al. 2024: gas over stars of 2.6 (+4.1, -1.4) at 1e10 Msun and z = 7.
         log_sfr = MainSequence().median(10.0, 7.0)
         assert 1.2 < 10 ** (GasContent().median(log_sfr, 0.0) - 10.0) < 6.7
+
+
+class TestScattered:
+    @pytest.mark.parametrize(
+        ("relation", "arguments"),
+        [
+            (MainSequence(scatter=0.3), (9.0, 7.0)),
+            (SizeMass(scatter=0.3), (9.0, 7.0)),
+            (MassMetallicity(scatter=0.3), (9.0,)),
+            (GasContent(scatter=0.3), (1.0, 0.0)),
+        ],
+    )
+    def test_values_scatter_normally_about_the_median(self, relation, arguments):
+        rng = np.random.default_rng(3)
+        values = [scattered(relation, rng, *arguments) for _ in range(2000)]
+        median = relation.median(*arguments)
+        assert stats.kstest(values, "norm", args=(median, 0.3)).pvalue > 0.01
