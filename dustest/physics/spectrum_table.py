@@ -15,6 +15,7 @@ __all__ = ["SpectrumTable"]
 _N_SCREENS = 64
 _FAINTEST = 25.0
 """Magnitudes by which the thickest screen dims even the reddest light."""
+_LYMAN_ALPHA = 1215.67
 _LEAST_RATIO = 0.1
 """A_lambda / A_V below which light does not ask for thicker screens."""
 
@@ -46,6 +47,10 @@ class SpectrumTable:
         Spacing in Angstrom onto which the spectra are averaged, so that they keep their
         luminosity; by default they keep the wavelengths of the grid. What a spectrograph of low
         resolution sees needs no more than a few points per element, and costs less so.
+    lyman_alpha : bool, optional
+        Whether the line Lyman alpha is in the spectra. Above redshift 5 hydrogen between a galaxy
+        and us scatters nearly all of it, which its transmission to the blue of the line does not
+        tell: leave it out of spectra that are to be observed.
 
     Attributes
     ----------
@@ -75,7 +80,15 @@ class SpectrumTable:
     """
 
     def __init__(
-        self, grid, wavelength_range=None, *, law=None, emission="total", log_u=-2.5, step=None
+        self,
+        grid,
+        wavelength_range=None,
+        *,
+        law=None,
+        emission="total",
+        log_u=-2.5,
+        step=None,
+        lyman_alpha=True,
     ):
         window = _range_window(grid.wavelength, wavelength_range)
         light = NodeLight(grid, emission, log_u)
@@ -85,6 +98,8 @@ class SpectrumTable:
         self.law = None if law is None else get_dust_law(law)
         self._age, self._metallicity = light.age, light.metallicity
         profiles = _line_profiles(self.wavelength, light.line_wavelength)
+        if not lyman_alpha:
+            profiles[np.abs(light.line_wavelength - _LYMAN_ALPHA) < 1.0] = 0.0
         spectra = continuum + light.lines.astype(np.float32) @ profiles
         self._spectra = spectra.reshape(self._metallicity.size, self._age.size, -1)
         ratio = a_over_av(self.law, self.wavelength)

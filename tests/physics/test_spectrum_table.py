@@ -93,6 +93,14 @@ class TestSpectrum:
         outside = SpectrumTable(toy_grid(toy_gas()), (5000.0, 7000.0), emission="nebular")
         assert not outside.spectrum([1e6], [1.0], [3.0]).any()
 
+    def test_without_lyman_alpha(self, grid):
+        with_line, without = (
+            SpectrumTable(grid, UV, step=4.0, lyman_alpha=there) for there in (True, False)
+        )
+        line = with_line.spectrum([2e6], [0.2], [1.0]) - without.spectrum([2e6], [0.2], [1.0])
+        assert set(with_line.wavelength[line > 0]) == {1212.0, 1216.0}
+        assert line.sum() * 4.0 > 50.0
+
     def test_range(self):
         wavelength = SpectrumTable(toy_grid(), (1500.0, 3000.0)).wavelength
         assert 1500.0 <= wavelength[0] < 1520.0
