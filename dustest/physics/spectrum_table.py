@@ -100,8 +100,7 @@ class SpectrumTable:
         profiles = _line_profiles(self.wavelength, light.line_wavelength)
         if not lyman_alpha:
             profiles[np.abs(light.line_wavelength - _LYMAN_ALPHA) < 1.0] = 0.0
-        spectra = continuum + light.lines.astype(np.float32) @ profiles
-        self._spectra = spectra.reshape(self._metallicity.size, self._age.size, -1)
+        self._spectra = continuum + light.lines.astype(np.float32) @ profiles
         ratio = a_over_av(self.law, self.wavelength)
         self._middle = 0.5 * (ratio.min() + ratio.max())
         self._screens = np.zeros(1) if self.law is None else _screens(ratio)
@@ -154,7 +153,7 @@ class SpectrumTable:
             return self._behind_screens(nodes, weights, 1)[0].astype(float)
         a_v = checked_a_v(a_v, len(nodes), self.law)
         below, share = self._screen_shares(a_v)
-        n_nodes = self._age.size * self._metallicity.size
+        n_nodes = len(self._spectra)
         rows = nodes + n_nodes * below[:, np.newaxis]
         behind = self._behind_screens(
             np.stack([rows, rows + n_nodes]),
@@ -176,15 +175,10 @@ class SpectrumTable:
 
     def _behind_screens(self, rows, weights, n_screens):
         """Light behind each screen, before it is dimmed: (n_screens, n_wave)."""
-        n_metallicity, n_age, _ = self._spectra.shape
-        size = n_screens * n_metallicity * n_age
-        shares = np.bincount(rows.ravel(), weights.ravel(), size).astype(np.float32)
-        shares = shares.reshape(n_screens, n_metallicity, n_age)
-        used = np.flatnonzero(shares.any(axis=(0, 1)))
-        ages = slice(used[0], used[-1] + 1) if used.size else slice(0, 1)
-        # Most stars are younger than the oldest of the grid by far: leave those rows out.
-        parts = (shares[:, k, ages] @ self._spectra[k, ages] for k in range(n_metallicity))
-        return sum(parts)
+        n_nodes = len(self._spectra)
+        shares = np.bincount(rows.ravel(), weights.ravel(), n_screens * n_nodes)
+        # Few of the nodes are in use; a dense product would also wake the threads of BLAS.
+        return csr_array(shares.astype(np.float32).reshape(n_screens, n_nodes)) @ self._spectra
 
 
 def _screens(ratio):
