@@ -10,7 +10,7 @@ from dustest.simulate.shapes import disc, gather, random_rotation, spheroid
 __all__ = ["Bodies", "Body"]
 
 _DIFFUSE_THICKNESS = 0.5
-_N_REGIONS, _REGION_RADIUS = 20, 0.06
+_N_REGIONS, _REGION_RADIUS = 40, 0.06
 """Number of star-forming regions, and their radii over the half-mass radius of the galaxy."""
 _CLUMP_COUNT, _CLUMP_RADIUS = (1, 4), (0.05, 0.3)
 """Number of clumps in a clumpy galaxy, and their radii in kpc."""

@@ -122,7 +122,7 @@ class StarFormationHistory:
         """Star particles of this history, youngest first.
 
         The particles are spread evenly over the history by the light rather than the mass: a
-        particle of 1 Myr stands for some 15 times less mass than one of 700 Myr, since the
+        particle of 1 Myr stands for some 13 times less mass than one of 700 Myr, since the
         youngest stars give most of the light.
 
         Parameters
@@ -190,7 +190,7 @@ class BurstyHistory:
     3.0 True
     """
 
-    scatter: float = 0.5
+    scatter: float = 0.45
     correlation_time: float = 2e7
     first_redshift: float = 30.0
 

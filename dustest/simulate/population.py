@@ -130,7 +130,7 @@ class GalaxyPopulation:
     spheroid_share: tuple[float, float] = (0.0, 0.6)
     thickness: float = 0.25
     young_thickness: float = 0.1
-    dense_share: float = 0.15
+    dense_share: float = 0.12
     dense_extent: float = 1.3
     gas_extent: float = 2.0
     enrichment: float = 0.3
