@@ -64,11 +64,11 @@ class PrismSpectrograph:
     wavelength follows the published curve to 1.6 per cent. The line-spread function is a Gaussian
     whose full width at half maximum is an element of resolution, 2.2 pixels.
 
-    The error of the four deepest prism spectra of JADES that were looked at is, within 20 per
-    cent, :math:`\sigma(\lambda) = \sigma(2) (\lambda / 2)^{-1.4 + 0.4 \ln(\lambda / 2)}`, with
-    :math:`\lambda` in micron. Their :math:`\sigma(2)` is 0.6 to 1.9 times the default, which
-    with the floor of 2 per cent is our own choice. Pixels are independent of one another, which
-    those of reduced spectra are not.
+    The error of four public prism spectra of JADES is, within 20 per cent,
+    :math:`\sigma(\lambda) = \sigma(2) (\lambda / 2)^{-1.4 + 0.4 \ln(\lambda / 2)}`, with
+    :math:`\lambda` in micron. Their :math:`\sigma(2)` is 0.6 to 1.9 times the default, which with
+    the floor of 2 per cent is our own choice. Pixels are independent of one another, which those
+    of reduced spectra are not.
 
     References
     ----------

@@ -120,9 +120,8 @@ def list_surveys():
 def get_survey(name):
     """Look up a survey.
 
-    ``"JADES-deep"`` is the JADES Origins Field [1]_, ``"CEERS"`` the field of the Extended Groth
-    Strip [2]_. The bands are those in which both the noise and the light within its aperture are
-    known.
+    ``"JADES-deep"`` is the JADES Origins Field [1]_, ``"CEERS"`` the field of that survey [2]_.
+    The bands are those in which both the noise and the light within its aperture are known.
 
     Parameters
     ----------
