@@ -27,7 +27,7 @@ class SpectrumTable:
     matrices makes the spectrum of them. With dust there is such a sum behind each of 64 screens:
     a particle counts to the two screens next to its own, in shares that make its transmission
     exact where A_lambda is midway between its extremes in the range. Between 1200 and 3300
-    Angstrom, galaxies whose particles have A_V from 0 to 10 come out within 0.1 per cent of the
+    Angstrom, galaxies whose particles have A_V from 0 to 10 come out within 0.2 per cent of the
     sum over particles.
 
     Parameters

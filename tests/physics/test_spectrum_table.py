@@ -13,6 +13,7 @@ from dustest.physics import (
     LightTable,
     SpectrumTable,
     get_dust_law,
+    igm_transmission,
     load_ssp_grid,
     synthetic_photometry,
 )
@@ -100,6 +101,23 @@ class TestSpectrum:
         line = with_line.spectrum([2e6], [0.2], [1.0]) - without.spectrum([2e6], [0.2], [1.0])
         assert set(with_line.wavelength[line > 0]) == {1212.0, 1216.0}
         assert line.sum() * 4.0 > 50.0
+
+    def test_behind_the_intergalactic_medium_as_through_bands(self, grid):
+        """Lyman alpha lies within F115W; its light is scattered, that beside it is not."""
+        redshift, ages, metallicities = 8.2, np.array([3e6, 1e8]), np.array([0.2, 0.2])
+        bands = ["F115W", "F150W"]
+        flux = LightTable(grid, bands, redshift).flux(ages, metallicities).sum(axis=0)
+        area = 4 * np.pi * Planck15.luminosity_distance(redshift) ** 2 * (1 + redshift)
+        seen = {}
+        for there in (True, False):
+            spectra = SpectrumTable(grid, (700.0, 3000.0), lyman_alpha=there)
+            observed = spectra.wavelength * (1 + redshift)
+            light = spectra.spectrum(ages, metallicities, [1.0, 1.0])
+            light = light * igm_transmission(observed, redshift) * u.L_sun / u.AA / area
+            light = light.to(u.erg / u.s / u.cm**2 / u.AA)
+            seen[there] = synthetic_photometry(observed * u.AA, light, bands).value
+        np.testing.assert_allclose(seen[False], flux, rtol=0.005)
+        assert seen[True][0] > 1.2 * flux[0]
 
     def test_range(self):
         wavelength = SpectrumTable(toy_grid(), (1500.0, 3000.0)).wavelength
