@@ -75,8 +75,8 @@ for ax in axes:
     ax.set_xlabel(r"log stellar mass [$M_\odot$]")
 
 # %%
-# Four of them, face-on by chance or not: old stars in red, stars of less than 30 Myr in blue, and
-# the dense gas that carries the dust in grey.
+# Four of them, as they happen to be turned: old stars in red, stars of less than 30 Myr in blue,
+# and the dense gas that carries the dust in grey.
 
 figure, axes = plt.subplots(1, 4, figsize=(10.5, 2.9), dpi=150, layout="constrained")
 for ax, galaxy in zip(axes, galaxies, strict=False):

@@ -144,9 +144,10 @@ def gather(position, centre, radius, share, rng):
     0.3 2.0
     """
     moved = rng.random(len(position)) < share
-    n = np.count_nonzero(moved)
-    clump = rng.integers(len(centre), size=n)
-    position[moved] = centre[clump] + radius[clump, np.newaxis] * rng.standard_normal((n, 3))
+    rows = np.flatnonzero(moved)
+    clump = rng.integers(len(centre), size=rows.size)
+    scatter = radius[clump, np.newaxis] * rng.standard_normal((rows.size, 3))
+    position[rows] = centre[clump] + scatter
     return moved
 
 
