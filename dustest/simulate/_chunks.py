@@ -1,0 +1,147 @@
+"""Chunks of simulated rows on disc: two tables, and a marker that says they are whole.
+
+The marker holds the digests of both tables and is written last. Whatever a kill leaves behind,
+a chunk without a marker that fits its tables does not count.
+"""
+
+import hashlib
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from astropy.io.registry import IORegistryError
+
+from dustest.data.errors import InputError, ReadError
+from dustest.data.files import replacing
+from dustest.data.rows import RowTable
+from dustest.data.sample import GalaxySample
+
+__all__ = ["Chunk", "split_rows", "write_json"]
+
+_TABLES = {"sample": GalaxySample, "truth": RowTable}
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Rows ``start`` to ``stop - 1`` of a simulation.
+
+    Parameters
+    ----------
+    folder : `~pathlib.Path`
+        Folder of the simulation.
+    number : int
+        Place among the chunks, from 0.
+    start, stop : int
+        First row, and the one after the last.
+    """
+
+    folder: Path
+    number: int
+    start: int
+    stop: int
+
+    def __len__(self):
+        return self.stop - self.start
+
+    @property
+    def marker(self):
+        """File that says that the chunk is whole."""
+        return self.folder / f"chunk_{self.number:05d}.json"
+
+    def table(self, kind):
+        """File of one table, ``"sample"`` or ``"truth"``."""
+        return self.folder / f"{kind}_{self.number:05d}.fits"
+
+    def write(self, sample, truth):
+        """Write both tables, then the marker."""
+        tables = {"sample": _with_small_images(sample), "truth": truth}
+        for table in tables.values():
+            if len(table) != len(self):
+                msg = f"rows {self.start} to {self.stop - 1} must be {len(self)}, got {len(table)}"
+                raise InputError(msg)
+        digests = {kind: _write_table(table, self.table(kind)) for kind, table in tables.items()}
+        write_json({"rows": [self.start, self.stop], "sha256": digests}, self.marker)
+
+    def is_marked(self):
+        """Whether the marker is there and for these rows; the tables are not looked at."""
+        return self._digests() is not None
+
+    def is_whole(self):
+        """Whether both tables are there, every byte as it was written."""
+        digests = self._digests()
+        return digests is not None and all(
+            _digest(self.table(kind)) == digests[kind] for kind in _TABLES
+        )
+
+    def read(self, kind):
+        """One table, checked against the marker."""
+        path = self.table(kind)
+        try:
+            payload = path.read_bytes()
+            digests = self._digests()
+            if digests is None or _sha256(payload) != digests[kind]:
+                msg = "it is not as it was written"
+                raise ReadError(msg)
+            return _TABLES[kind].read(io.BytesIO(payload), format="fits")
+        except (OSError, ValueError, IORegistryError) as error:
+            msg = (
+                f"cannot read {str(path)!r}: {error}; run the same simulation again on the "
+                "folder, which replaces what is damaged"
+            )
+            raise ReadError(msg) from error
+
+    def _digests(self):
+        """Digests by table from the marker, or None where it is missing or of other rows."""
+        try:
+            marker = json.loads(self.marker.read_text(encoding="utf-8"))
+            digests = {kind: marker["sha256"][kind] for kind in _TABLES}
+            return digests if marker["rows"] == [self.start, self.stop] else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+def split_rows(folder, n, chunk_rows):
+    """Chunks of a simulation of ``n`` rows; all but the last have ``chunk_rows``."""
+    starts = range(0, n, chunk_rows)
+    return [
+        Chunk(folder, number, start, min(start + chunk_rows, n))
+        for number, start in enumerate(starts)
+    ]
+
+
+def write_json(record, path):
+    """Write a record so that it is whole or not there, and always the same bytes."""
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _write_table(table, path):
+    """Write a table and return its digest."""
+    with replacing(path) as partial:
+        table.write(partial, format="fits", overwrite=True)
+        return _digest(partial)
+
+
+def _digest(path):
+    """Digest of a file, or None where there is none."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def _sha256(payload):
+    """Digest of bytes."""
+    return hashlib.sha256(payload).hexdigest()
+
+
+def _with_small_images(sample):
+    """The sample with images in single precision: noise leaves them far fewer digits."""
+    small = GalaxySample(sample, copy=False)
+    for name in small.colnames:
+        if name.startswith("cutout_") and small[name].dtype == np.float64:
+            small[name] = small[name].astype(np.float32)
+    return small
