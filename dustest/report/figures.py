@@ -8,44 +8,58 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from astropy.stats import mad_std
-from scipy import stats
 
 from dustest.data.errors import InputError
+from dustest.report._drawing import (
+    AGAINST_COLOR,
+    COLORS,
+    FONT_SIZE,
+    INK,
+    MAX_VECTOR_POINTS,
+    PAGE_WIDTH,
+    SMALL_FONT_SIZE,
+    axis_label,
+    density_contours,
+    dress,
+    empty_figure,
+    finite_values,
+    mark_outside,
+    plain_text,
+    suitable_bins,
+    value_limits,
+)
 from dustest.report.numbers import decimals_for, format_number
+from dustest.report.paper_figures import (
+    REFERENCE_R_V,
+    plot_attenuation_ratio,
+    plot_main_sequence,
+)
+from dustest.report.stamps import plot_stamps
+from dustest.validation.populations import common_columns
 
 __all__ = [
     "COLORS",
     "CONTOUR_FRACTIONS",
+    "REFERENCE_R_V",
     "Panel",
     "comparison_figure",
     "differences",
     "histograms",
     "one_to_one",
+    "plot_attenuation_ratio",
+    "plot_main_sequence",
+    "plot_populations",
+    "plot_stamps",
 ]
-
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-"""Colours of the estimators, told apart by the colour-blind (Okabe & Ito)."""
 
 CONTOUR_FRACTIONS = (0.1, 0.3, 0.5, 0.7, 0.95)
 """Fractions of the points that the density contours enclose."""
 
-_INK = "#222222"
-_AGAINST_COLOR = "#8c8c8c"
-_FONT_SIZE = 8
-_SMALL_FONT_SIZE = 7
-# Two columns of a journal page, in inches.
-_PAGE_WIDTH = 7.1
+# In inches.
 _ROW_HEIGHT = 2.45
 _MIN_CONTOUR_POINTS = 20
-# A density is drawn from this many points at most: more only cost time.
-_MAX_DENSITY_POINTS = 2000
 _MAX_ERROR_BARS = 60
-_MAX_VECTOR_POINTS = 2000
-_GRID_SIZE = 120
-# In interquartile ranges beyond the quartiles: 6 sigma of a normal distribution.
-_REACH = 4.0
-# Relative range below which values count as one: bins must not vanish in rounding.
-_CONSTANT = 1e-9
+_MAX_POPULATION_COLUMNS = 3
 
 
 @dataclass(frozen=True)
@@ -112,19 +126,19 @@ def one_to_one(x, y, *, ax, xerr=None, yerr=None, color=COLORS[0], limits=None):
     >>> ax = one_to_one([0.1, 0.4, 0.8], [0.2, 0.4, 0.7], ax=Figure().add_subplot())
     """
     x, y, used = _finite_pairs(x, y)
-    low, high = limits or _limits(x, y)
-    ax.plot([low, high], [low, high], color=_INK, lw=0.9, ls="--", zorder=3, gid="identity")
+    low, high = limits or value_limits(x, y)
+    ax.plot([low, high], [low, high], color=INK, lw=0.9, ls="--", zorder=3, gid="identity")
     _error_bars(ax, x, y, _rows(xerr, used), _rows(yerr, used), color)
     inside = (x >= low) & (x <= high) & (y >= low) & (y <= high)
     _points(ax, x[inside], y[inside], color)
     _contours(ax, x[inside], y[inside], color)
-    _note_outside(ax, np.count_nonzero(~inside))
+    mark_outside(ax, np.count_nonzero(~inside))
     ax.set(xlim=(low, high), ylim=(low, high), aspect="equal")
     ax.locator_params(nbins=6)
-    return _dress(ax)
+    return dress(ax)
 
 
-def histograms(values, *, ax, colors=None, limits=None):
+def histograms(values, *, ax, colors=None, limits=None, normalized=False):
     """Distributions of several sets of values on common bins.
 
     Parameters
@@ -137,6 +151,8 @@ def histograms(values, *, ax, colors=None, limits=None):
         One colour a name. The first set is drawn filled, the others as outlines.
     limits : (float, float), optional
         Range; by default as in `one_to_one`.
+    normalized : bool, optional
+        Whether to draw fractions of each set instead of numbers.
 
     Returns
     -------
@@ -149,23 +165,30 @@ def histograms(values, *, ax, colors=None, limits=None):
     >>> from dustest.report.figures import histograms
     >>> ax = histograms({"truth": [0.1, 0.4], "beta": [0.2, 0.4]}, ax=Figure().add_subplot())
     """
-    finite = {name: _finite(column) for name, column in values.items()}
-    colors = colors or (_AGAINST_COLOR, *COLORS)
-    low, high = limits or _limits(*finite.values())
-    edges = np.linspace(low, high, _n_bins(max(map(len, finite.values()), default=0)) + 1)
+    finite = {name: finite_values(column) for name, column in values.items()}
+    colors = colors or (AGAINST_COLOR, *COLORS)
+    low, high = limits or value_limits(*finite.values())
+    sizes = [len(column) for column in finite.values()] or [0]
+    # Fractions of a small set would be ragged on the bins of a large one.
+    n_bins = suitable_bins(min(sizes) if normalized else max(sizes))
+    edges = np.linspace(low, high, n_bins + 1)
     for i, ((name, column), color) in enumerate(zip(finite.items(), colors, strict=False)):
         style = (
             {"histtype": "stepfilled", "alpha": 0.45}
             if i == 0
             else {"histtype": "step", "lw": 1.4}
         )
-        ax.hist(column, bins=edges, color=color, label=_plain_text(name), **style)
-    _count_axis(ax)
+        weights = np.full(column.size, 1 / max(column.size, 1)) if normalized else None
+        ax.hist(column, bins=edges, weights=weights, color=color, label=plain_text(name), **style)
+    if normalized:
+        ax.set_ylabel("fraction of galaxies")
+    else:
+        _count_axis(ax)
     ax.set_xlim(low, high)
-    ax.legend(frameon=False, fontsize=_SMALL_FONT_SIZE, handlelength=1.2, borderaxespad=0.3)
+    ax.legend(frameon=False, fontsize=SMALL_FONT_SIZE, handlelength=1.2, borderaxespad=0.3)
     # Room for the legend above the highest bar.
     ax.margins(y=0.28)
-    return _dress(ax)
+    return dress(ax)
 
 
 def differences(x, y, *, ax, color=COLORS[0]):
@@ -198,18 +221,18 @@ def differences(x, y, *, ax, color=COLORS[0]):
     """
     x, y, _ = _finite_pairs(x, y)
     residual = y - x
-    low, high = _limits(residual, [0.0])
-    edges = np.linspace(low, high, _n_bins(residual.size) + 1)
+    low, high = value_limits(residual, [0.0])
+    edges = np.linspace(low, high, suitable_bins(residual.size) + 1)
     ax.hist(residual, bins=edges, color=color, alpha=0.6)
-    ax.axvline(0.0, color=_INK, lw=0.9, ls="--", gid="zero")
+    ax.axvline(0.0, color=INK, lw=0.9, ls="--", gid="zero")
     if residual.size:
         _median_and_nmad(ax, residual, color)
-    _note_outside(ax, np.count_nonzero((residual < low) | (residual > high)))
+    mark_outside(ax, np.count_nonzero((residual < low) | (residual > high)))
     _count_axis(ax)
     ax.set_xlim(low, high)
     # Room for the note above the highest bar.
     ax.margins(y=0.15)
-    return _dress(ax)
+    return dress(ax)
 
 
 def comparison_figure(panels, *, label, figure=None):
@@ -245,17 +268,83 @@ def comparison_figure(panels, *, label, figure=None):
     if len(panels) == 0:
         msg = "panels must hold at least one comparison, got none"
         raise InputError(msg)
-    figure = _new_figure(len(panels)) if figure is None else figure
+    figure = empty_figure(_ROW_HEIGHT * len(panels)) if figure is None else figure
     axes = figure.subplots(len(panels), 3, squeeze=False)
-    limits = _limits(*(values for panel in panels for values in (panel.x, panel.y)))
+    limits = value_limits(*(values for panel in panels for values in (panel.x, panel.y)))
     for panel, row in zip(panels, axes, strict=True):
         _comparison_row(panel, row, label, limits)
     return figure
 
 
+def plot_populations(a, b, names, *, labels=("real", "simulated"), axes=None):
+    """Distributions of two sets of galaxies, a panel a column, on common bins.
+
+    Every set is drawn as fractions of its own number, so that a small catalogue can be
+    compared with a large simulation.
+
+    Parameters
+    ----------
+    a : Table
+        The reference, drawn filled.
+    b : Table
+        What is held against it, drawn as an outline. Units are converted to those of ``a``.
+    names : sequence of str
+        Columns to draw, which both tables have. Values that are not finite are left out.
+    labels : (str, str), optional
+        What the two sets are called.
+    axes : sequence of `~matplotlib.axes.Axes`, optional
+        Axes to draw on, one a column; those of a new figure, unknown to pyplot, by default.
+
+    Returns
+    -------
+    axes : list of `~matplotlib.axes.Axes`
+        The axes.
+
+    Raises
+    ------
+    InputError
+        If a column is missing, does not hold numbers or has a unit that does not convert, or
+        there are not as many axes as columns.
+
+    See Also
+    --------
+    dustest.validation.compare_distributions : The same comparison in numbers.
+
+    Examples
+    --------
+    >>> from astropy.table import QTable
+    >>> from dustest.report.figures import plot_populations
+    >>> real = QTable({"beta": [-2.2, -1.9, -2.4]})
+    >>> simulated = QTable({"beta": [-2.3, -2.0, -2.6, -1.8]})
+    >>> axes = plot_populations(real, simulated, ["beta"])
+    """
+    pairs, units = common_columns(a, b, names)
+    axes = _population_axes(len(pairs)) if axes is None else list(np.ravel(axes))
+    if len(axes) != len(pairs):
+        msg = f"axes must hold one for each of {len(pairs)} columns, got {len(axes)}"
+        raise InputError(msg)
+    for ax, (name, pair) in zip(axes, pairs.items(), strict=True):
+        counted = [
+            f"{label} ({np.isfinite(values).sum():,})"
+            for label, values in zip(labels, pair, strict=True)
+        ]
+        histograms(dict(zip(counted, pair, strict=True)), ax=ax, normalized=True)
+        ax.set_xlabel(axis_label(name, units[name]))
+    return axes
+
+
+def _population_axes(n):
+    """Axes of a new figure, in rows of up to three."""
+    n_columns = min(n, _MAX_POPULATION_COLUMNS)
+    n_rows = -(-n // n_columns)
+    width = PAGE_WIDTH * n_columns / _MAX_POPULATION_COLUMNS
+    figure = empty_figure(_ROW_HEIGHT * n_rows, width)
+    return [figure.add_subplot(n_rows, n_columns, i + 1) for i in range(n)]
+
+
 def _comparison_row(panel, axes, label, limits):
     """Draw one panel into three axes."""
-    name, against = _plain_text(panel.name), _plain_text(panel.against)
+    name, against = plain_text(panel.name), plain_text(panel.against)
     used = np.isfinite(panel.x) & np.isfinite(panel.y)
     one_to_one(
         panel.x,
@@ -266,54 +355,26 @@ def _comparison_row(panel, axes, label, limits):
         color=panel.color,
         limits=limits,
     )
-    axes[0].set_xlabel(f"{label}, {against}", fontsize=_FONT_SIZE)
-    axes[0].set_ylabel(f"{label}, {name}", fontsize=_FONT_SIZE)
+    axes[0].set_xlabel(f"{label}, {against}", fontsize=FONT_SIZE)
+    axes[0].set_ylabel(f"{label}, {name}", fontsize=FONT_SIZE)
     histograms(
         {panel.against: panel.x[used], panel.name: panel.y[used]},
         ax=axes[1],
-        colors=(_AGAINST_COLOR, panel.color),
+        colors=(AGAINST_COLOR, panel.color),
         limits=limits,
     )
-    axes[1].set_xlabel(label, fontsize=_FONT_SIZE)
+    axes[1].set_xlabel(label, fontsize=FONT_SIZE)
     axes[1].set_title(
-        f"{name} and {against}, {np.count_nonzero(used):,} galaxies", fontsize=_FONT_SIZE
+        f"{name} and {against}, {np.count_nonzero(used):,} galaxies", fontsize=FONT_SIZE
     )
     differences(panel.x, panel.y, ax=axes[2], color=panel.color)
-    axes[2].set_xlabel(f"{label}: {name} − {against}", fontsize=_FONT_SIZE)
-
-
-def _new_figure(n_rows):
-    """Empty figure, not known to pyplot."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(_PAGE_WIDTH, _ROW_HEIGHT * n_rows), dpi=150, layout="constrained")
-
-
-def _dress(ax):
-    """The look that all axes share."""
-    ax.tick_params(labelsize=_SMALL_FONT_SIZE, direction="in", top=True, right=True, width=0.6)
-    ax.xaxis.label.set_size(_FONT_SIZE)
-    ax.yaxis.label.set_size(_FONT_SIZE)
-    for spine in ax.spines.values():
-        spine.set_linewidth(0.6)
-    return ax
+    axes[2].set_xlabel(f"{label}: {name} − {against}", fontsize=FONT_SIZE)
 
 
 def _count_axis(ax):
     """A vertical axis that counts galaxies."""
     ax.set_ylabel("galaxies")
     ax.yaxis.get_major_locator().set_params(integer=True)
-
-
-def _plain_text(name):
-    """A name that matplotlib does not take for mathematics."""
-    return str(name).replace("$", r"\$")
-
-
-def _finite(values):
-    """The finite values as floats."""
-    values = np.asarray(values, dtype=float)
-    return values[np.isfinite(values)]
 
 
 def _finite_pairs(x, y):
@@ -335,29 +396,6 @@ def _rows(errors, used):
     return np.where(known, errors, np.nan) if known.any() else None
 
 
-def _limits(*columns):
-    """Range of several sets of values with a margin, without their far outliers."""
-    ranges = [_central_range(values) for column in columns if (values := _finite(column)).size]
-    if not ranges:
-        return 0.0, 1.0
-    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
-    constant = high - low <= _CONSTANT * max(abs(low), abs(high))
-    margin = 0.1 * max(abs(high), 1.0) if constant else 0.06 * (high - low)
-    return float(low - margin), float(high + margin)
-
-
-def _central_range(values):
-    """Range of values without what lies far outside their middle half."""
-    low, high = np.percentile(values, [25, 75])
-    reach = _REACH * (high - low) or np.inf
-    return max(values.min(), low - reach), min(values.max(), high + reach)
-
-
-def _n_bins(n):
-    """A number of bins that suits n values."""
-    return int(np.clip(3 * np.cbrt(n), 8, 40))
-
-
 def _points(ax, x, y, color):
     """Scatter of the points; many of them fainter, and as pixels, so that files stay small."""
     crowd = max(x.size, 1)
@@ -369,7 +407,7 @@ def _points(ax, x, y, color):
         alpha=float(np.clip(20 / np.sqrt(crowd), 0.08, 0.55)),
         lw=0,
         zorder=2,
-        rasterized=crowd > _MAX_VECTOR_POINTS,
+        rasterized=crowd > MAX_VECTOR_POINTS,
     )
 
 
@@ -388,7 +426,7 @@ def _error_bars(ax, x, y, xerr, yerr, color):
 
 def _contours(ax, x, y, color):
     """Lines that enclose given fractions of the points."""
-    density = _density(x, y)
+    density = density_contours(x, y, CONTOUR_FRACTIONS, _MIN_CONTOUR_POINTS)
     if density is None:
         return
     grid_x, grid_y, grid_density, levels = density
@@ -410,37 +448,6 @@ def _darker(color):
     return tuple(0.55 * channel for channel in to_rgb(color))
 
 
-def _density(x, y):
-    """Smoothed density of points on a grid and its levels, or None where there is none.
-
-    Points and grid are turned to the principal axes, where the cloud is round: a narrow
-    diagonal cloud, which good estimates make, is then resolved as well as any.
-    """
-    if x.size < _MIN_CONTOUR_POINTS or np.ptp(x) == 0 or np.ptp(y) == 0:
-        return None
-    points = np.stack([x, y])[:, :: -(-x.size // _MAX_DENSITY_POINTS)]
-    centre = points.mean(axis=1, keepdims=True)
-    try:
-        shape = np.linalg.cholesky(np.cov(points))
-        round_points = np.linalg.solve(shape, points - centre)
-        kernel = stats.gaussian_kde(round_points)
-    except np.linalg.LinAlgError:
-        return None
-    reach = np.abs(round_points).max() + 3 * kernel.factor
-    axis = np.linspace(-reach, reach, _GRID_SIZE)
-    grid = np.stack([mesh.ravel() for mesh in np.meshgrid(axis, axis)])
-    levels = np.unique(np.quantile(kernel(round_points), 1 - np.array(CONTOUR_FRACTIONS)))
-    grid_x, grid_y = (shape @ grid + centre).reshape(2, _GRID_SIZE, _GRID_SIZE)
-    return grid_x, grid_y, kernel(grid).reshape(_GRID_SIZE, _GRID_SIZE), levels
-
-
-def _note_outside(ax, n_outside):
-    """Say how many points the axes do not show, in the corner that is usually empty."""
-    if n_outside:
-        style = {"transform": ax.transAxes, "va": "top", "fontsize": _SMALL_FONT_SIZE}
-        ax.text(0.04, 0.96, f"{n_outside} outside", **style)
-
-
 def _median_and_nmad(ax, residual, color):
     """Line at the median, band of one NMAD on either side, and both as numbers above."""
     median, nmad = np.median(residual), mad_std(residual)
@@ -449,5 +456,5 @@ def _median_and_nmad(ax, residual, color):
     decimals = decimals_for(nmad)
     text = format_number(median, decimals=decimals, sign=True)
     ax.set_title(
-        f"median {text}, NMAD {format_number(nmad, decimals=decimals)}", fontsize=_FONT_SIZE
+        f"median {text}, NMAD {format_number(nmad, decimals=decimals)}", fontsize=FONT_SIZE
     )

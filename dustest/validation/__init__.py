@@ -1,15 +1,20 @@
 """How well estimates agree with the truth and with each other: tables in, tables out."""
 
+from dustest.validation.binned import binned_statistics
 from dustest.validation.comparison import compare_tables, flag_counts
 from dustest.validation.disagreement import largest_disagreements
 from dustest.validation.matching import match_rows
 from dustest.validation.metrics import METRICS, Metric, compute_metrics, split_normal_interval
+from dustest.validation.populations import compare_distributions, distinguishability
 
 __all__ = [
     "METRICS",
     "Metric",
+    "binned_statistics",
+    "compare_distributions",
     "compare_tables",
     "compute_metrics",
+    "distinguishability",
     "flag_counts",
     "largest_disagreements",
     "match_rows",

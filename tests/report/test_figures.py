@@ -3,6 +3,8 @@ import io
 import matplotlib as mpl
 import numpy as np
 import pytest
+from astropy import units as u
+from astropy.table import QTable
 from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
 
@@ -15,6 +17,7 @@ from dustest.report.figures import (
     differences,
     histograms,
     one_to_one,
+    plot_populations,
 )
 
 
@@ -136,6 +139,56 @@ class TestHistograms:
 
     def test_values_that_differ_by_rounding(self, ax):
         histograms({"constant": 0.3 + np.array([0.0, 1e-17, 5e-17, 6e-17])}, ax=ax)
+
+    def test_fractions_of_sets_of_different_size(self, ax):
+        x, y = cloud(300)
+        histograms({"a": x[:40], "b": y}, ax=ax, limits=(-5, 5), normalized=True)
+        outline = ax.patches[1].get_path().vertices
+        assert outline[1:-1:2, 1].sum() == pytest.approx(1.0)
+        assert ax.get_ylabel() == "fraction of galaxies"
+
+
+class TestPopulations:
+    @pytest.fixture
+    def tables(self):
+        x, y = cloud(200)
+        a = QTable({"A_V": x[:50] * u.mag, "size": x[:50] * u.kpc, "m-n": x[:50]})
+        b = QTable({"A_V": y * u.mag, "size": y * 1000 * u.pc, "m-n": y})
+        b["A_V"][:10] = np.nan
+        return a, b
+
+    def test_a_panel_a_column(self, tables):
+        axes = plot_populations(*tables, ["A_V", "size", "m-n"])
+        assert [ax.get_xlabel() for ax in axes] == ["$A_V$ [mag]", "size [kpc]", "m-n"]
+        legends = [[text.get_text() for text in ax.get_legend().get_texts()] for ax in axes]
+        assert legends[0] == ["real (50)", "simulated (190)"]
+        assert legends[1] == ["real (50)", "simulated (200)"]
+
+    def test_units_are_those_of_the_first(self, tables):
+        (ax,) = plot_populations(*tables, ["size"])
+        assert ax.get_xlim()[1] < 5
+
+    def test_both_sets_have_one_area(self, tables):
+        (ax,) = plot_populations(*tables, ["size"])
+        outline = ax.patches[1].get_path().vertices
+        assert outline[1:-1:2, 1].sum() == pytest.approx(1.0)
+
+    def test_draws_on_given_axes(self, tables):
+        axes = Figure().subplots(2, 2)
+        drawn = plot_populations(*tables, ["A_V", "size"], labels=("one", "two"), axes=axes[0])
+        assert drawn == list(axes[0])
+
+    def test_needs_axes_for_each_column(self, tables):
+        with pytest.raises(InputError, match="axes must hold one for each of 2 columns, got 1"):
+            plot_populations(*tables, ["A_V", "size"], axes=[Figure().add_subplot()])
+
+    def test_missing_column(self, tables):
+        with pytest.raises(InputError, match="a must have the columns beta, but it lacks beta"):
+            plot_populations(*tables, ["beta"])
+
+    def test_no_column(self, tables):
+        with pytest.raises(InputError, match="names must hold at least one column"):
+            plot_populations(*tables, [])
 
 
 class TestDifferences:

@@ -1,0 +1,277 @@
+"""Two sets of galaxies side by side: how far do their distributions differ."""
+
+import numpy as np
+from astropy.table import QTable
+from scipy import stats
+
+from dustest.data.errors import InputError
+from dustest.validation.columns import numeric_columns, unit_of
+
+__all__ = ["common_columns", "compare_distributions", "distinguishability"]
+
+# Few trees, each from half of the rows: a hundred galaxies must not be learned by heart.
+_N_TREES = 50
+_SUBSAMPLE = 0.5
+_MIN_LEAF = 5
+# A classifier learns little from more rows of either set, and takes longer.
+_MAX_ROWS = 5000
+_PERCENTILES = {"median": 50, "p16": 16, "p84": 84}
+_SEED_LIMIT = 2**31
+
+
+def compare_distributions(a, b, names, *, n_folds=5, random_state=None):
+    """Compare two sets of galaxies column by column, and as a whole.
+
+    Made for a simulated population beside a real one. The rows need not be the same galaxies,
+    nor of the same number.
+
+    Parameters
+    ----------
+    a : Table
+        The reference, such as a catalogue of real galaxies.
+    b : Table
+        What is held against it.
+    names : sequence of str
+        Columns to compare, which both tables have. Those of ``b`` are converted to the units
+        of ``a``.
+    n_folds : int, optional
+        See `distinguishability`.
+    random_state : None, int or `~numpy.random.Generator`, optional
+        Seed of `distinguishability`.
+
+    Returns
+    -------
+    statistics : QTable
+        A row for each column: its ``name`` and ``unit``; of either table ``n_a`` and ``n_b``,
+        the number of finite values, and ``median_a``, ``p16_a``, ``p84_a``, ``median_b``,
+        ``p16_b``, ``p84_b``; ``ks`` and ``ks_pvalue``, the two-sample Kolmogorov-Smirnov
+        statistic, 0 to 1, and its p-value; ``distance``, the Wasserstein distance in units of
+        half the 16 to 84 % range of ``a``. What cannot be computed is NaN. The meta keep
+        ``distinguishability`` and ``distinguishability_err`` of all columns together.
+
+    Raises
+    ------
+    InputError
+        If a column is missing, does not hold numbers or has a unit that does not convert.
+
+    Notes
+    -----
+    The p-value takes rows for independent, which several views of one galaxy are not, and of
+    many rows it finds every difference; ``distance`` says whether the difference is large. A
+    shift by one standard deviation of a normal distribution has a distance of 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astropy.table import QTable
+    >>> from dustest.validation import compare_distributions
+    >>> rng = np.random.default_rng(1)
+    >>> real = QTable({"beta": rng.normal(-2.0, 0.3, 200)})
+    >>> simulated = QTable({"beta": rng.normal(-1.7, 0.3, 300)})
+    >>> table = compare_distributions(real, simulated, ["beta"], random_state=1)
+    >>> bool(table["ks_pvalue"][0] < 0.001), bool(abs(table["distance"][0] - 1.0) < 0.2)
+    (True, True)
+    >>> 0.6 < table.meta["distinguishability"] < 0.9
+    True
+    """
+    pairs, units = common_columns(a, b, names)
+    rows = [
+        {"name": name, "unit": str(units[name] or "")} | _column_statistics(*pair)
+        for name, pair in pairs.items()
+    ]
+    statistics = QTable({key: [row[key] for row in rows] for key in rows[0]})
+    overall = distinguishability(a, b, names, n_folds=n_folds, random_state=random_state)
+    statistics.meta |= {
+        "distinguishability": overall["auc"],
+        "distinguishability_err": overall["auc_err"],
+    }
+    return statistics
+
+
+def distinguishability(a, b, names, *, n_folds=5, random_state=None):
+    """How well a classifier tells two sets of galaxies apart.
+
+    Boosted trees learn to which table a row belongs, and are asked about rows that they have
+    not seen. The area under their ROC curve (AUC) is the chance that they rank a random row
+    of ``b`` above a random row of ``a``: 0.5 if the sets cannot be told apart in these
+    columns, 1 if they never overlap. Unlike column-by-column statistics it sees relations
+    between columns.
+
+    Parameters
+    ----------
+    a, b : Table
+        The two sets. Rows that are not finite in all columns are left out, and at most 5000
+        rows of either are used, chosen at random. In a table with the column ``group``, rows
+        of one group stay together, so that no galaxy is recognised by another view of it.
+    names : sequence of str
+        Columns to tell them apart by, which both tables have.
+    n_folds : int, optional
+        Number of parts, each judged by trees that learned from the others.
+    random_state : None, int or `~numpy.random.Generator`, optional
+        Seed of the choice of rows, the parts and the trees.
+
+    Returns
+    -------
+    result : dict of str to int or float
+        ``auc``, the mean over the parts; ``auc_err``, its standard error, for which a group
+        counts as one row; ``n_a`` and ``n_b``, the numbers of rows used. The first two are NaN
+        where a set has fewer groups than twice ``n_folds``.
+
+    Raises
+    ------
+    InputError
+        If a column is missing, does not hold numbers or has a unit that does not convert, or
+        ``n_folds`` is less than 2.
+
+    Notes
+    -----
+    Between sets that are alike, one of 100 and one of 100 to 2,000 rows, the result scattered
+    about 0.5 by 1.2 to 1.4 times its error. Rows that both sets share push it below 0.5: having
+    learned that a row belongs to one set, the trees take its copy for the same.
+
+    References
+    ----------
+    Lopez-Paz & Oquab 2017, "Revisiting classifier two-sample tests", ICLR; there with the
+    accuracy instead of the AUC. Standard error: Hanley & McNeil 1982, Radiology 143, 29.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astropy.table import QTable
+    >>> from dustest.validation import distinguishability
+    >>> rng = np.random.default_rng(1)
+    >>> real = QTable({"x": rng.normal(0.0, 1.0, 100)})
+    >>> simulated = QTable({"x": rng.normal(9.0, 1.0, 100)})
+    >>> distinguishability(real, simulated, ["x"], random_state=1)["auc"]
+    1.0
+    """
+    if n_folds < 2:
+        msg = f"n_folds must be at least 2, got {n_folds!r}"
+        raise InputError(msg)
+    pairs, _ = common_columns(a, b, names)
+    rng = np.random.default_rng(random_state)
+    parts = []
+    for i, table in enumerate((a, b)):
+        features = np.stack([pair[i] for pair in pairs.values()], axis=1)
+        parts.append(_usable_rows(features, _groups(table), rng))
+    counts = {"n_a": len(parts[0][0]), "n_b": len(parts[1][0])}
+    n_groups = [_count_groups(groups) for _, groups in parts]
+    if min(n_groups) < 2 * n_folds:
+        return {"auc": np.nan, "auc_err": np.nan} | counts
+    auc = float(np.mean(_cross_validated_auc(parts, n_folds, rng)))
+    return {"auc": auc, "auc_err": _auc_error(auc, *n_groups)} | counts
+
+
+def common_columns(a, b, names):
+    """Columns of two tables in one unit.
+
+    Parameters
+    ----------
+    a, b : Table
+        The two tables.
+    names : sequence of str
+        Columns that both have.
+
+    Returns
+    -------
+    pairs : dict of str to (ndarray of shape (n_a,), ndarray of shape (n_b,))
+        Values in the unit of ``a``, or of ``b`` where ``a`` has none.
+    units : dict of str to `~astropy.units.UnitBase` or None
+        That unit.
+
+    Raises
+    ------
+    InputError
+        If no column is named, or one is missing, does not hold numbers or has a unit that does
+        not convert.
+
+    Examples
+    --------
+    >>> from astropy import units as u
+    >>> from astropy.table import QTable
+    >>> from dustest.validation.populations import common_columns
+    >>> a, b = QTable({"size": [1.0] * u.kpc}), QTable({"size": [700.0] * u.pc})
+    >>> pairs, units = common_columns(a, b, ["size"])
+    >>> pairs["size"][1], units["size"]
+    (array([0.7]), Unit("kpc"))
+    """
+    names = [names] if isinstance(names, str) else list(names)
+    if not names:
+        msg = "names must hold at least one column, got none"
+        raise InputError(msg)
+    columns_a = numeric_columns(a, names, argument="a")
+    units = {name: unit_of(a[name]) for name in names}
+    columns_b = numeric_columns(b, names, argument="b", units=units)
+    pairs = {name: (columns_a[name], columns_b[name]) for name in names}
+    return pairs, {name: unit or unit_of(b[name]) for name, unit in units.items()}
+
+
+def _column_statistics(a, b):
+    """What `compare_distributions` says about one column."""
+    a, b = a[np.isfinite(a)], b[np.isfinite(b)]
+    row = {"n_a": len(a), "n_b": len(b)}
+    for side, values in {"a": a, "b": b}.items():
+        row |= {
+            f"{name}_{side}": float(np.percentile(values, level)) if values.size else np.nan
+            for name, level in _PERCENTILES.items()
+        }
+    if min(a.size, b.size) == 0:
+        return row | dict.fromkeys(("ks", "ks_pvalue", "distance"), np.nan)
+    ks = stats.ks_2samp(a, b)
+    scatter = (row["p84_a"] - row["p16_a"]) / 2
+    distance = stats.wasserstein_distance(a, b) / scatter if scatter > 0 else np.nan
+    return row | {
+        "ks": float(ks.statistic),
+        "ks_pvalue": float(ks.pvalue),
+        "distance": float(distance),
+    }
+
+
+def _groups(table):
+    """Number of the group that each row belongs to; every row its own by default."""
+    if "group" not in table.colnames:
+        return np.arange(len(table))
+    return np.unique(np.asarray(table["group"]), return_inverse=True)[1]
+
+
+def _usable_rows(features, groups, rng):
+    """Features and groups of the complete rows, thinned where there are too many."""
+    rows = np.flatnonzero(np.isfinite(features).all(axis=1))
+    if rows.size > _MAX_ROWS:
+        rows = np.sort(rng.choice(rows, _MAX_ROWS, replace=False))
+    return features[rows], np.unique(groups[rows], return_inverse=True)[1]
+
+
+def _count_groups(groups):
+    """How many groups there are, numbered from 0."""
+    return int(groups.max()) + 1 if groups.size else 0
+
+
+def _cross_validated_auc(parts, n_folds, rng):
+    """Area under the ROC curve in every fold, both sets being spread over all folds by group."""
+    from sklearn.ensemble import GradientBoostingClassifier
+    from sklearn.model_selection import PredefinedSplit, cross_val_score
+
+    folds = [rng.permutation(_count_groups(groups))[groups] % n_folds for _, groups in parts]
+    labels = np.repeat([0, 1], [len(fold) for fold in folds])
+    trees = GradientBoostingClassifier(
+        n_estimators=_N_TREES,
+        subsample=_SUBSAMPLE,
+        min_samples_leaf=_MIN_LEAF,
+        random_state=int(rng.integers(_SEED_LIMIT)),
+    )
+    return cross_val_score(
+        trees,
+        np.concatenate([features for features, _ in parts]),
+        labels,
+        cv=PredefinedSplit(np.concatenate(folds)),
+        scoring="roc_auc",
+    )
+
+
+def _auc_error(auc, n_a, n_b):
+    """Standard error of an AUC of so many independent rows."""
+    two_b = auc / (2 - auc) - auc**2
+    two_a = 2 * auc**2 / (1 + auc) - auc**2
+    variance = (auc * (1 - auc) + (n_b - 1) * two_b + (n_a - 1) * two_a) / (n_a * n_b)
+    return float(np.sqrt(variance))
