@@ -11,6 +11,8 @@ from dustest.simulate.dust import (
     optical_depth,
 )
 from dustest.simulate.galaxies import VIEWS, GasParticles, ParticleGalaxy, StarParticles, view
+from dustest.simulate.histories import BurstyHistory
+from dustest.simulate.imaging import Imager
 from dustest.simulate.noise import (
     BlankSkyNoise,
     CorrelatedNoise,
@@ -21,7 +23,16 @@ from dustest.simulate.noise import (
 )
 from dustest.simulate.noise_presets import list_noise_presets, noise_preset
 from dustest.simulate.particles import list_galaxies, read_particles
+from dustest.simulate.population import GalaxyPopulation
 from dustest.simulate.psf import PSF, encircled_energy, make_psf, read_psf, resample_psf
+from dustest.simulate.scaling_relations import (
+    GasContent,
+    MainSequence,
+    MassFunction,
+    MassMetallicity,
+    SizeMass,
+)
+from dustest.simulate.simulator import GalaxySimulator
 from dustest.simulate.skirt import (
     SimulatedImages,
     SkirtCube,
@@ -29,19 +40,34 @@ from dustest.simulate.skirt import (
     read_skirt_cube,
     read_skirt_images,
 )
+from dustest.simulate.spectrograph import PrismSpectrograph
+from dustest.simulate.stream import SimulatedSet, read_simulation
+from dustest.simulate.surveys import Survey, get_survey, list_surveys
 
 __all__ = [
     "PSF",
     "VIEWS",
     "V_OPACITY",
     "BlankSkyNoise",
+    "BurstyHistory",
     "CorrelatedNoise",
     "EffectiveDust",
+    "GalaxyPopulation",
+    "GalaxySimulator",
+    "GasContent",
     "GasParticles",
+    "Imager",
+    "MainSequence",
+    "MassFunction",
+    "MassMetallicity",
     "ParticleGalaxy",
+    "PrismSpectrograph",
     "SimulatedImages",
+    "SimulatedSet",
+    "SizeMass",
     "SkirtCube",
     "StarParticles",
+    "Survey",
     "aperture_depth",
     "aperture_rms",
     "attenuate",
@@ -51,8 +77,10 @@ __all__ = [
     "effective_attenuation",
     "effective_dust",
     "encircled_energy",
+    "get_survey",
     "list_galaxies",
     "list_noise_presets",
+    "list_surveys",
     "make_psf",
     "noise_from_blank_sky",
     "noise_preset",
@@ -60,6 +88,7 @@ __all__ = [
     "poisson_noise",
     "read_particles",
     "read_psf",
+    "read_simulation",
     "read_skirt_cube",
     "read_skirt_images",
     "resample_psf",

