@@ -22,7 +22,7 @@ from dustest.data.progress import progress_bar
 from dustest.simulate._arguments import check_whole
 from dustest.simulate._chunks import split_rows, write_json
 
-__all__ = ["SimulatedSet", "read_manifest", "read_simulation", "write_chunks"]
+__all__ = ["SimulatedSet", "read_simulation", "write_chunks"]
 
 _HEADER = "simulation.json"
 _LAYOUT = 1
@@ -160,34 +160,6 @@ def read_simulation(path):
     return simulated
 
 
-def read_manifest(path):
-    """Tell what is being simulated in a folder, complete or not.
-
-    Parameters
-    ----------
-    path : str or path-like
-        Folder.
-
-    Returns
-    -------
-    manifest : dict or None
-        As given to `write_chunks`; None where nothing was written yet.
-
-    Raises
-    ------
-    ReadError
-        If the description of the simulation is damaged.
-
-    Examples
-    --------
-    >>> from dustest.simulate.stream import read_manifest
-    >>> read_manifest("no-such-folder") is None
-    True
-    """
-    header = _read_header(Path(path))
-    return None if header is None else header["manifest"]
-
-
 def write_chunks(make, n, path, *, manifest, chunk_rows=256, n_jobs=None, progress=None):
     """Simulate galaxies and write them to disc in chunks.
 
@@ -322,9 +294,18 @@ def _flat(record, prefix=""):
     """Values of nested dictionaries by dotted name."""
     flat = {}
     for key, value in record.items():
-        nested = isinstance(value, dict)
-        flat |= _flat(value, f"{prefix}{key}.") if nested else {prefix + key: value}
+        inner = _inner(value)
+        flat |= {prefix + key: value} if inner is None else _flat(inner, f"{prefix}{key}.")
     return flat
+
+
+def _inner(value):
+    """The dictionary that a value is or, as in the meta of tables, holds as JSON; else None."""
+    try:
+        value = json.loads(value) if isinstance(value, str) else value
+    except json.JSONDecodeError:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _shown(values, name):

@@ -1,6 +1,7 @@
 """A cheap maker of simulated rows. Worker processes import it from here."""
 
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 from astropy import units as u
 
 from dustest.data import RowTable, as_sample
+from dustest.simulate.stream import write_chunks
 
 
 class Toy:
@@ -73,3 +75,16 @@ class Toy:
         if self.log is not None:
             with (Path(self.log) / kind).open("a") as file:
                 file.write(f"{value}\n")
+
+
+def write_with_kills(moments, *args, **kwargs):
+    """Begin to write in child processes, kill each after some seconds, then write to the end."""
+    for moment in moments:
+        child = os.fork()
+        if child == 0:
+            write_chunks(*args, **kwargs)
+            os._exit(0)
+        time.sleep(moment)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    write_chunks(*args, **kwargs)
