@@ -26,8 +26,8 @@ _LOG_U = -2.0
 """Ionisation parameter of the gas around young stars."""
 
 _BLUEST = 1200.0
-_SPECTRUM_STEP = 10.0
-"""Angstrom: the intergalactic medium takes what is bluer; a fifth of an element of the prism."""
+_SPECTRUM_STEP = 5.0
+"""Angstrom: the intergalactic medium takes what is bluer; a tenth of an element of the prism."""
 
 _HUNDRED_MYR = 1e8
 

@@ -1,6 +1,7 @@
 """Galaxies made of particles: stars that shine, gas that carries the dust."""
 
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from types import MappingProxyType
 
 import numpy as np
@@ -9,7 +10,7 @@ from astropy.cosmology import Planck15
 
 from dustest.data.errors import InputError
 
-__all__ = ["VIEWS", "GasParticles", "ParticleGalaxy", "StarParticles", "view"]
+__all__ = ["VIEWS", "GasParticles", "ParticleGalaxy", "StarParticles", "cosmic_age", "view"]
 
 _AGE_TOLERANCE = 1.05
 """Simulations run in cosmologies of their own; their universes differ in age by some per cent."""
@@ -198,6 +199,33 @@ class ParticleGalaxy:
         _check_ages(self.stars.age, self.redshift)
 
 
+@lru_cache(maxsize=1024)
+def cosmic_age(redshift):
+    """Age of the universe.
+
+    Parameters
+    ----------
+    redshift : float
+        Redshift.
+
+    Returns
+    -------
+    float
+        Age in yr.
+
+    References
+    ----------
+    Planck Collaboration 2016, A&A 594, A13.
+
+    Examples
+    --------
+    >>> from dustest.simulate.galaxies import cosmic_age
+    >>> round(cosmic_age(7.0) / 1e6)
+    762
+    """
+    return float(Planck15.age(redshift).to_value(u.yr))
+
+
 def view(galaxy, name):
     """Turn a galaxy so that the observer stands on the positive z axis.
 
@@ -334,7 +362,7 @@ def _redshift(value):
 
 def _check_ages(age, redshift):
     """Refuse stars that are older than the universe."""
-    oldest = Planck15.age(redshift).to_value(u.yr)
+    oldest = cosmic_age(redshift)
     if age.max() > oldest * _AGE_TOLERANCE:
         msg = (
             f"age must not exceed the age of the universe at redshift {redshift:g}, "

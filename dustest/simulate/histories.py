@@ -1,16 +1,14 @@
 """Bursty star-formation histories, and the star particles drawn from them."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
-from astropy import units as u
-from astropy.cosmology import Planck15
 from scipy.signal import lfilter
 
 from dustest.data.errors import InputError
+from dustest.simulate.galaxies import cosmic_age
 
-__all__ = ["BurstyHistory", "StarFormationHistory", "cosmic_age", "surviving_fraction"]
+__all__ = ["BurstyHistory", "StarFormationHistory", "surviving_fraction"]
 
 _STEP = 1e6
 """Years in a bin of a history."""
@@ -51,32 +49,6 @@ def surviving_fraction(age):
     array([1.  , 0.87, 0.73])
     """
     return 1.0 - 0.062 * np.log1p(np.asarray(age, dtype=float) / 1.4e6)
-
-
-@lru_cache(maxsize=1024)
-def cosmic_age(redshift):
-    """Age of the universe.
-
-    Parameters
-    ----------
-    redshift : float
-        Redshift.
-
-    Returns
-    -------
-    float
-        Age in yr.
-
-    References
-    ----------
-    Planck Collaboration 2016, A&A 594, A13.
-
-    Examples
-    --------
-    >>> round(cosmic_age(7.0) / 1e6)
-    762
-    """
-    return float(Planck15.age(redshift).to_value(u.yr))
 
 
 @dataclass(frozen=True, eq=False)

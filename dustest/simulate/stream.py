@@ -172,9 +172,9 @@ def write_chunks(make, n, path, *, manifest, chunk_rows=256, n_jobs=None, progre
     ----------
     make : callable
         ``make(start, stop)`` gives the sample and the truth of the rows ``start`` to
-        ``stop - 1``. Each row must depend on its number alone. It is pickled by `cloudpickle`
-        for the workers, and each keeps its copy from chunk to chunk, so whatever ``make``
-        remembers is computed once a worker.
+        ``stop - 1``. Each row must depend on its number alone. Every worker gets a copy by
+        `cloudpickle`, and keeps it from chunk to chunk, so whatever ``make`` remembers is
+        computed once a worker.
     n : int
         Number of rows of the whole set.
     path : str or path-like
@@ -341,10 +341,11 @@ def _read_header(folder):
 
 def _execute(make, todo, n_workers):
     """Write chunks; gives the number of rows of each as it is done."""
-    if n_workers == 1:
-        yield from (_write(make, chunk) for chunk in todo)
-        return
     pickled = cloudpickle.dumps(make)
+    if n_workers == 1:
+        fresh = pickle.loads(pickled)  # as in a worker, without what it remembers from elsewhere
+        yield from (_write(fresh, chunk) for chunk in todo)
+        return
     parallel = joblib.Parallel(n_jobs=n_workers, batch_size=1, return_as="generator_unordered")
     calls = (joblib.delayed(_write_in_worker)(pickled, chunk) for chunk in todo)
     try:

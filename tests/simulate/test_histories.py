@@ -10,10 +10,10 @@ from scipy import stats
 
 from dustest.data import InputError
 from dustest.physics import load_ssp_grid
+from dustest.simulate.galaxies import cosmic_age
 from dustest.simulate.histories import (
     BurstyHistory,
     StarFormationHistory,
-    cosmic_age,
     surviving_fraction,
 )
 

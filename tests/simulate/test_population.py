@@ -9,7 +9,8 @@ from scipy import stats
 from dustest.data import InputError
 from dustest.physics import LightTable, load_ssp_grid
 from dustest.simulate import optical_depth
-from dustest.simulate.histories import cosmic_age, surviving_fraction
+from dustest.simulate.galaxies import cosmic_age
+from dustest.simulate.histories import BurstyHistory, surviving_fraction
 from dustest.simulate.population import GalaxyPopulation
 from dustest.simulate.scaling_relations import (
     GasContent,
@@ -21,6 +22,7 @@ from dustest.simulate.scaling_relations import (
 )
 
 SINGLE = {"merger_fraction": 0.0}
+PUBLISHED = {"main_sequence": MainSequence(), "history": BurstyHistory()}
 N_DRAWN = 300
 
 
@@ -49,7 +51,8 @@ def half_mass_radius(position, mass):
 
 @pytest.fixture(scope="module")
 def drawn():
-    return draw(N_DRAWN, log_mass=(8.0, 11.0), mass_function=MassFunction(tilt=1.0), **SINGLE)
+    mass_function = MassFunction(tilt=1.0)
+    return draw(N_DRAWN, log_mass=(8.0, 11.0), mass_function=mass_function, **SINGLE, **PUBLISHED)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +117,7 @@ class TestRelations:
         ],
     )
     def test_a_relation_without_scatter_is_followed_exactly(self, name, relation):
-        (galaxy,) = draw(log_mass=(9.0, 9.0), **SINGLE | {name: relation})
+        (galaxy,) = draw(log_mass=(9.0, 9.0), **SINGLE | PUBLISHED | {name: relation})
         if name == "main_sequence":
             assert log_rate(galaxy) == pytest.approx(relation.median(9.0, 7.0), abs=0.01)
         elif name == "mass_metallicity":
@@ -214,7 +217,7 @@ class TestParts:
         assert diffuse / of_stars == pytest.approx(2.5, rel=0.15)
 
     def test_older_stars_are_poorer_in_metals(self):
-        (galaxy,) = draw(enrichment=0.3)
+        (galaxy,) = draw(enrichment=0.3, **PUBLISHED)
         ratio = galaxy.stars.metallicity / galaxy.gas.metallicity[0]
         assert ratio[0] == pytest.approx(1.0, abs=0.01)
         assert np.log10(ratio[-1]) == pytest.approx(-0.3, abs=0.01)

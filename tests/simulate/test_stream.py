@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from toy_simulation import Toy
 
 from dustest.data import DustestError, GalaxySample, InputError, ReadError, RowTable
+from dustest.simulate._chunks import split_rows
 from dustest.simulate.stream import read_simulation, write_chunks
 
 MANIFEST = {"seed": 1, "parameters": {"bands": ["F277W"], "redshift": [6, 9]}}
@@ -91,9 +92,15 @@ class TestWriting:
         unpickled = (log / "unpickled").read_text().split()
         assert len(unpickled) == len(set(unpickled)) <= 2
 
+    def test_what_the_maker_remembers_changes_nothing(self, clean, tmp_path):
+        make = Toy()
+        make.remembered = 1.0
+        write(tmp_path / "set", make=make)
+        assert contents(tmp_path / "set") == contents(clean)
+
     def test_sample_of_the_caller_stays_as_it_is(self, tmp_path):
         sample, truth = Toy()(0, 3)
-        write(tmp_path / "set", 3, lambda start, stop: (sample, truth))
+        split_rows(tmp_path, 3, 3)[0].write(sample, truth)
         assert sample["cutout_F277W"].dtype == np.float64
 
     def test_progress(self, tmp_path, capsys, monkeypatch):
@@ -264,7 +271,8 @@ class TestResuming:
             f"write_with_kills({moments.tolist()}, make, {n}, {str(folder)!r}, "
             f"manifest={MANIFEST}, chunk_rows=2, n_jobs={n_jobs})\n"
         )
-        end_workers(log)
+        if n_jobs > 1:
+            end_workers(log)
         write(tmp_path / "clean", n, chunk_rows=2)
         assert contents(folder) == contents(tmp_path / "clean")
         # A kill costs the chunk that was being made; of workers, what was handed out to them.
@@ -351,7 +359,6 @@ def run_script(script):
 
 def end_workers(log):
     """End workers whose parent was killed."""
-    noted = log / "unpickled"
-    for pid in noted.read_text().split() if noted.exists() else ():
+    for pid in (log / "unpickled").read_text().split():
         with suppress(ProcessLookupError):
             os.kill(int(pid), signal.SIGKILL)
