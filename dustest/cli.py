@@ -38,7 +38,7 @@ def main(arguments=None):
         sys.stderr.write(f"dustest: {error}\n")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("dustest: stopped; rows that were finished are kept beside --output\n")
+        sys.stderr.write("dustest: stopped; what was finished is kept with --output\n")
         return 130
 
 
@@ -54,6 +54,7 @@ def _parser():
     _add_estimate(commands)
     _add_compare(commands)
     _add_demo(commands)
+    _add_simulate(commands)
     _add_doctor(commands)
     return parser
 
@@ -100,6 +101,40 @@ def _add_demo(commands):
     )
     _add_run_options(parser)
     parser.set_defaults(run=_demo)
+
+
+def _add_simulate(commands):
+    """``dustest simulate``."""
+    parser = commands.add_parser(
+        "simulate",
+        help="simulate galaxies with known truth",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument(
+        "--output",
+        required=True,
+        metavar="FOLDER",
+        default=argparse.SUPPRESS,
+        help="where to write; with the same options, a run that was stopped goes on there",
+    )
+    parser.add_argument("-n", type=int, default=1000, help="number of rows, views of galaxies")
+    parser.add_argument(
+        "--bands", nargs="+", default=["F277W", "F356W", "F444W"], help="bands of the images"
+    )
+    parser.add_argument("--preset", default="JADES-deep", help="survey that sets the noise")
+    parser.add_argument(
+        "--redshift", nargs="+", type=float, default=[6.0, 9.0], help="redshift, or two ends"
+    )
+    parser.add_argument(
+        "--dust-to-metal",
+        nargs="+",
+        type=float,
+        default=[0.0, 1.0],
+        help="share of the metals that is in dust, or two ends",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of random numbers")
+    parser.add_argument("--n-jobs", type=int, default=1, help="processes (-1: all cores)")
+    parser.set_defaults(run=_simulate)
 
 
 def _add_doctor(commands):
@@ -214,6 +249,19 @@ _DEMO_NOTES = (
     "Bagpipes takes a quick look, with two parameters fixed: its percentiles are too narrow.",
 )
 _SLOW_ROWS = 10
+
+
+def _simulate(options):
+    """Simulate galaxies onto disc."""
+    from dustest.simulate import GalaxySimulator
+
+    simulator = GalaxySimulator(
+        options.bands, options.preset, options.redshift, options.dust_to_metal
+    )
+    simulated = simulator.stream(options.n, options.output, options.seed, n_jobs=options.n_jobs)
+    _say(f"{len(simulated)} rows in {', '.join(simulator.bands)}: {options.output}")
+    _say(f"read them in Python with dustest.simulate.read_simulation({options.output!r})")
+    return 0
 
 
 def _doctor(options):  # noqa: ARG001 - every command takes its options

@@ -1,3 +1,4 @@
+import inspect
 import json
 
 import numpy as np
@@ -9,6 +10,7 @@ from dustest.cli import main
 from dustest.data import DustTable
 from dustest.doctor import diagnose
 from dustest.io import load_demo
+from dustest.simulate import GalaxySimulator, read_simulation
 
 
 @pytest.fixture
@@ -116,6 +118,66 @@ class TestDemo:
         page = output.read_text()
         assert f"bagpipes ran on the first {dustest.cli._DEMO_ROWS} of 200" in page
         assert "no result" not in page
+
+
+class TestSimulate:
+    WORDS = ("-n", "4", "--redshift", "7", "--bands", "F444W")
+
+    def test_galaxies_are_written_and_added_to(self, tmp_path, capsys):
+        folder = str(tmp_path / "set")
+        words = ["simulate", "--output", folder, "--seed", "3", *self.WORDS]
+        assert main(words) == 0
+        assert main([*words, "-n", "6", "--n-jobs", "2"]) == 0
+        output = capsys.readouterr().out
+        assert f"6 rows in F444W: {folder}" in output
+        assert f"read_simulation({folder!r})" in output
+        sample, truth = read_simulation(folder).read()
+        expected = GalaxySimulator(["F444W"], redshift=7.0).draw(6, random_state=3)
+        images = [table["cutout_F444W"].value for table in (sample, expected[0])]
+        np.testing.assert_allclose(*images, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(truth["A_V"].value, expected[1]["A_V"].value, rtol=1e-9)
+
+    def test_defaults_are_those_of_the_simulator(self):
+        options = dustest.cli._parser().parse_args(["simulate", "--output", "set"])
+        parameters = inspect.signature(GalaxySimulator).parameters
+        assert tuple(options.bands) == parameters["bands"].default
+        assert options.preset == parameters["preset"].default
+        assert tuple(options.redshift) == parameters["redshift"].default
+        assert tuple(options.dust_to_metal) == parameters["dust_to_metal"].default
+
+    @pytest.mark.parametrize(
+        ("words", "reason"),
+        [
+            (["--preset", "JADES-shallow"], "JADES-deep"),
+            (["--bands", "F999W"], "F999W"),
+            (["--redshift", "6", "7", "8"], "redshift must be"),
+            (["--dust-to-metal", "0", "1.5"], "dust_to_metal must be"),
+            (["-n", "0"], "n must be a whole number"),
+            (["--seed", "-1"], "random_state must be a whole number"),
+        ],
+    )
+    def test_mistakes_are_one_sentence(self, tmp_path, capsys, words, reason):
+        folder = tmp_path / "set"
+        assert main(["simulate", "--output", str(folder), *self.WORDS, *words]) == 1
+        error = capsys.readouterr().err
+        assert reason in error
+        assert error.startswith("dustest: ")
+        assert error.count("\n") == 1
+        assert not folder.exists()
+
+    def test_another_seed_needs_another_folder(self, tmp_path, capsys):
+        words = ["simulate", "--output", str(tmp_path / "set"), *self.WORDS]
+        assert main(words) == 0
+        assert main([*words, "--seed", "1"]) == 1
+        assert "random_seed 0 instead of 1" in capsys.readouterr().err
+
+    def test_stopping_tells_that_work_is_kept(self, tmp_path, capsys, monkeypatch):
+        def stop(*args, **kwargs):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(GalaxySimulator, "stream", stop)
+        assert main(["simulate", "--output", str(tmp_path / "set"), *self.WORDS]) == 130
+        assert "what was finished is kept" in capsys.readouterr().err
 
 
 class TestDoctor:
