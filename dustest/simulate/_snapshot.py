@@ -106,12 +106,14 @@ class Snapshot:
         self._to_absolute = 2.5 * np.log10(1.0 + redshift) - Planck15.distmod(redshift).value
         self._spectra = None
         if spectrograph is not None:
+            low, high = spectrograph.rest_range(redshift)
+            limits = (max(0.99 * low, _BLUEST), 1.01 * high)
             self._spectra = SpectrumTable(
                 grid,
-                (_BLUEST, spectrograph.rest_range(redshift)[1] + _SPECTRUM_STEP),
+                limits,
                 law=self._law,
                 log_u=_LOG_U,
-                step=_SPECTRUM_STEP,
+                step=_spectrum_step(grid.wavelength, *limits),
                 lyman_alpha=False,
             )
             self._response = spectrograph.response(self._spectra.wavelength, redshift)
@@ -187,6 +189,12 @@ class Snapshot:
             return None
         light = self._spectra.spectrum(stars.age, free.metallicity, stars.mass, a_v)
         return self._response @ light
+
+
+def _spectrum_step(wavelength, low, high):
+    """Spacing of spectra in Angstrom; None, for that of the grid, where it is coarser."""
+    within = wavelength[(wavelength >= low) & (wavelength <= high)]
+    return _SPECTRUM_STEP if np.diff(within).max(initial=0.0) <= _SPECTRUM_STEP else None
 
 
 def _window(low, high, redshift):

@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.cosmology import Planck15
+from bagpipes_models import BAGPIPES_COSMOLOGY, model_photometry
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
 from dustest.physics import LightTable, get_dust_law, load_ssp_grid
+from dustest.simulate.dust import effective_dust
 from dustest.simulate.galaxies import GasParticles, ParticleGalaxy, StarParticles
 from dustest.simulate.noise import noise_from_blank_sky
+from dustest.simulate.particles import list_galaxies, read_particles
 from dustest.simulate.population import GalaxyPopulation
 from dustest.simulate.psf import PSF
 from dustest.simulate.simulator import GalaxySimulator
@@ -214,6 +217,30 @@ class TestImages:
         assert 0.3 < central.sum() / flux["F444W"] < 1.0
 
 
+class TestFromFiles:
+    def test_star_particles_with_their_own_tau(self, shared_data, complete):
+        path = shared_data / "simulations" / "star_particles_tauv.hdf5"
+        name = next(name for name in list_galaxies(path) if "z006" in name)
+        galaxy = read_particles(path, name)
+        sample, truth = complete.observe([galaxy], random_state=1)
+        dust = effective_dust(galaxy.stars.mass, galaxy.stars.tau_v)
+        assert sample["redshift"][0] == galaxy.redshift
+        assert truth["view"].tolist() == ["xy"]
+        assert np.isnan(truth["dust_to_metal"][0])
+        # By mass rather than light, hence roughly.
+        assert truth["A_V"][0].value == pytest.approx(dust.A_V, rel=0.5)
+
+    def test_a_snapshot_of_the_local_universe(self, shared_data, complete):
+        folder = shared_data / "simulations"
+        catalog = folder / "camels_subhalo.hdf5"
+        galaxy = read_particles(folder / "camels_snap.hdf5", 0, catalog=catalog)
+        sample, truth = complete.observe([galaxy], random_state=1)
+        assert truth["view"].tolist() == ["xy", "xz", "yz", "octant"]
+        assert np.isfinite(sample["spectrum_flux"].value).all()
+        assert np.isfinite(truth["A_V"].value).all()
+        assert not sample["flags"].any()
+
+
 class TestPhotometryAndSpectra:
     def test_errors_are_what_they_say(self, complete):
         sample, _ = complete.observe([galaxy(np.zeros(20))] * 200, random_state=7)
@@ -235,6 +262,26 @@ class TestPhotometryAndSpectra:
         inside = (wavelength > 17500) & (wavelength < 22000)
         ratio = np.median(spectrum[inside]) / sample["flux_F200W"].mean()
         assert ratio.value == pytest.approx(1.0, rel=0.05)
+
+    def test_photometry_is_that_of_bagpipes(self, complete, tmp_path):
+        # 1e9 solar masses over 200 Myr at a steady rate, without dust.
+        component = {"age_max": 0.2, "age_min": 0.0, "massformed": 9.0, "metallicity": 0.2}
+        model = {"constant": component, "nebular": {"logU": -2.0}, "redshift": REDSHIFT}
+        bands = complete.photometry_bands
+        theirs = model_photometry([model], bands, tmp_path)[0]
+        distance = BAGPIPES_COSMOLOGY.luminosity_distance(REDSHIFT)
+        theirs = theirs * float(distance / Planck15.luminosity_distance(REDSHIFT)) ** 2
+        edges = np.concatenate([[0.0], np.geomspace(1e4, 2e8, 3000)])
+        columns = (np.full(3000, value) for value in (0.004, 0.1))
+        steady = StarParticles(
+            np.zeros((3000, 3)), np.diff(edges) * 5.0, 0.5 * (edges[1:] + edges[:-1]), *columns
+        )
+        gas = GasParticles([[0.0, 0.0, -9.0]], [1e9], [0.004], [0.1])
+        _, truth = complete.observe([ParticleGalaxy(steady, gas, REDSHIFT)], random_state=1)
+        assert truth["A_V"][0].value == 0.0
+        ours = noiseless_flux(complete, ParticleGalaxy(steady, gas, REDSHIFT))
+        bright = theirs > 1e-4 * theirs.max()
+        np.testing.assert_allclose(ours[bright], theirs[bright], rtol=0.01)
 
     def test_bands_are_those_of_the_survey(self, complete):
         sample, _ = complete.draw(1, random_state=1)
@@ -358,6 +405,16 @@ class TestBadInput:
         images = SimulatedImages(["F277W"], np.ones((1, 4, 4)), 0.03, REDSHIFT, "toy")
         with pytest.raises(InputError, match="lack F356W, F444W"):
             plain.observe([images])
+
+
+def noiseless_flux(one, particles):
+    """Total fluxes before the errors are added."""
+    snapshot = one._pipeline._snapshot(REDSHIFT)
+    light = snapshot.light(
+        particles, snapshot.dust_free(particles), np.zeros(len(particles.stars))
+    )
+    total = dict(zip(one._telescope.bands, light.flux.sum(axis=0), strict=True))
+    return np.array([total[band] for band in one.photometry_bands])
 
 
 class NoNoise:
