@@ -330,11 +330,13 @@ def _checked_light(light, bands, t_bc):
 
 def _within(name, values, n, nodes):
     """Values (n,) after a check that they lie within the nodes."""
-    values = np.broadcast_to(np.asarray(values, dtype=float), n)
-    if not np.all((values >= nodes[0]) & (values <= nodes[-1])):
-        msg = (
-            f"{name} must lie from {nodes[0]:g} to {nodes[-1]:g}, got "
-            f"{np.min(values)} to {np.max(values)}"
-        )
+    values = np.asarray(values, dtype=float)
+    if values.shape not in ((), (n,)):
+        msg = f"{name} must be one value or a value for each of {n} models, got {values.shape}"
         raise InputError(msg)
-    return values
+    outside = ~((values >= nodes[0]) & (values <= nodes[-1]))
+    if np.any(outside):
+        worst = values[outside].flat[0]
+        msg = f"{name} must lie from {nodes[0]:g} to {nodes[-1]:g}, got {worst:g}"
+        raise InputError(msg)
+    return np.broadcast_to(values, n)
