@@ -37,6 +37,18 @@ class AgeGrid:
         Times over which rates are averaged.
     ages, widths : ndarray of shape (n_ages,)
         Sampled ages and the spans of age that they stand for, in yr.
+    n_segments : int
+        Number of segments: runs of sampled ages that no bin or timescale ends within.
+    low, high : ndarray of shape (n_segments,)
+        First and last age of the segments.
+    segment_ages, segment_widths : ndarray of shape (n_segments, n_longest)
+        Ages and spans of the segments; the short ones end with ages of no span.
+    nodes : ndarray of shape (n_segments * N_NODES,)
+        Ages at which a smooth history is evaluated.
+    node_sums : ndarray of shape (n_segments * N_NODES, n_segments)
+        What rates at the nodes are multiplied with for the masses formed in the segments.
+    node_moments : ndarray of shape (n_segments * N_NODES,)
+        What they are multiplied with for the sum of mass times age.
 
     Raises
     ------
@@ -122,11 +134,33 @@ class AgeGrid:
         return mass @ self._of_bin, mass @ self._recent
 
     def first_beyond(self, age):
-        """Youngest sampled ages above ages, both in yr and of one shape; infinite where none."""
+        """Find the youngest sampled ages above ages.
+
+        Parameters
+        ----------
+        age : ndarray of shape (n,)
+            Ages in yr.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Sampled ages in yr; infinite above the last.
+        """
         return np.append(self.ages, np.inf)[np.searchsorted(self.ages, age, side="right")]
 
     def nearest(self, age):
-        """Sampled ages nearest to ages, both in yr and of one shape."""
+        """Find the sampled ages nearest to ages.
+
+        Parameters
+        ----------
+        age : ndarray of shape (n,)
+            Ages in yr.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Sampled ages in yr.
+        """
         middles = 0.5 * (self.ages[1:] + self.ages[:-1])
         return self.ages[np.searchsorted(middles, age)]
 
@@ -153,7 +187,13 @@ def _edges(log_ages, last):
 
 @cache
 def default_grid():
-    """The grid where none is given."""
+    """Make the grid that stands in where none is given.
+
+    Returns
+    -------
+    AgeGrid
+        The bins of Bagpipes, and timescales of 10 and 100 Myr; made once.
+    """
     return AgeGrid()
 
 

@@ -162,7 +162,7 @@ class TestAgainstBagpipes:
 
     def test_masses_in_bins(self, pair):
         ours, theirs, both = pair
-        assert np.abs(ours.weights - theirs["weights"])[both].sum(axis=1).max() < 3e-5
+        assert np.abs(ours.weights - theirs["weights"])[both].sum(axis=1).max() < 1e-5
 
     def test_rates(self, pair):
         ours, theirs, both = pair
