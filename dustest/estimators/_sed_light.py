@@ -16,12 +16,6 @@ _LIGHT_SPEED = 2.9979e18  # Angstrom / s, that of Bagpipes
 _NANOJANSKY = 1e-32  # erg / (s cm2 Hz)
 _YR_PER_GYR = 1e9
 _MAX_REDSHIFT = 10.0  # the last redshift of the IGM table of Bagpipes
-_ANY_MODEL = {
-    "redshift": 1.0,
-    "constant": {"age_max": 0.1, "age_min": 0.0, "massformed": 0.0, "metallicity": 1.0},
-    "dust": {"type": "Calzetti", "Av": 0.0},
-    "nebular": {"logU": -2.0},
-}
 
 
 class BandLight:
@@ -76,7 +70,7 @@ class BandLight:
         self._pipes = load_bagpipes()
         with quiet():
             self._model = self._pipes.model_galaxy(
-                _ANY_MODEL, filt_list=[filter_lines(name) for name in self.bands]
+                _any_model(), filt_list=[filter_lines(name) for name in self.bands]
             )
         config = self._pipes.config
         self.wavelength = self._model.wavelengths
@@ -204,3 +198,14 @@ class BandLight:
             In solar luminosities per Angstrom.
         """
         return self._model.dust_emission.spectrum(qpah, umin, gamma)
+
+
+def _any_model():
+    """Components that make Bagpipes set all of its grids up; it writes into them."""
+    stars = {"age_max": 0.1, "age_min": 0.0, "massformed": 0.0, "metallicity": 1.0}
+    return {
+        "redshift": 1.0,
+        "constant": stars,
+        "dust": {"type": "Calzetti", "Av": 0.0},
+        "nebular": {"logU": -2.0},
+    }

@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 
+from dustest.data.bands import get_band
 from dustest.data.errors import InputError
 from dustest.estimators._sed_light import BandLight
 from dustest.physics._bilinear import axis_weights
@@ -203,36 +204,49 @@ class _Light:
         self._scale = np.where(brightest > 0, brightest, 1.0)
         flux = flux / self._scale
         flux[flux < _MIN_LIGHT] = 0.0
-        self._flux = flux.astype(np.float32)
+        # Ages beside attenuation, so that the corners of a cell are one matrix.
+        self._flux = np.moveaxis(flux, 0, -3).astype(np.float32, order="C")
 
     def flux(self, weights, column, *others):
         """Fluxes (n, n_bands) of weights, places on the axes given as (node below, share)."""
         places = [*others, column]
-        cell = np.ravel_multi_index([below for below, _ in places], self._flux.shape[1:-1])
+        *linear, _, n_a_v, n_bands = self._flux.shape
+        cell = np.ravel_multi_index([below for below, _ in places], (*linear, n_a_v))
         order = np.argsort(cell, kind="stable")
-        result = np.empty((len(weights), self._flux.shape[-1]))
+        weights = weights.astype(np.float32)
+        result = np.empty((len(weights), n_bands))
         for start in range(0, len(order), _CHUNK):
             rows = order[start : start + _CHUNK]
             here = [(below[rows], share[rows].astype(np.float32)) for below, share in places]
-            result[rows] = self._chunk(weights[rows].astype(np.float32), cell[rows], here)
+            result[rows] = self._chunk(weights[rows], cell[rows], here)
         result *= self._scale
         return result
 
     def _chunk(self, weights, cell, places):
         """Fluxes of weights whose cells are in order."""
-        *linear, (_, share) = places
-        for _, part in linear:
-            corners = np.stack([1.0 - part, part], axis=1)
-            weights = (weights[..., np.newaxis] * corners[:, np.newaxis]).reshape(len(cell), -1)
-        ends = np.flatnonzero(np.diff(cell, append=-1)) + 1
+        *linear, (column, share) = places
+        weights = _at_corners(weights, [part for _, part in linear])
         both = np.empty((len(cell), 2 * self._flux.shape[-1]), dtype=np.float32)
         start = 0
-        for end in ends:
-            corner = [slice(below[start], below[start] + 2) for below, _ in places]
-            block = self._flux[(slice(None), *corner)].reshape(weights.shape[1], -1)
+        for end in np.flatnonzero(np.diff(cell, append=-1)) + 1:
+            corner = [slice(below[start], below[start] + 2) for below, _ in linear]
+            here = slice(column[start], column[start] + 2)
+            block = self._flux[(*corner, slice(None), here)].reshape(weights.shape[1], -1)
             np.matmul(weights[start:end], block, out=both[start:end])
             start = end
         return _geometric_mean(*np.hsplit(both, 2), share[:, np.newaxis])
+
+
+def _at_corners(weights, shares):
+    """Weights (n, n_corners * n_age) spread over the corners of cells, linear in each share."""
+    corners = np.ones((len(weights), 1), dtype=np.float32)
+    for share in shares:
+        ends = np.stack([1.0 - share, share], axis=1)
+        corners = (corners[:, :, np.newaxis] * ends[:, np.newaxis]).reshape(len(weights), -1)
+    spread = np.empty((len(weights), corners.shape[1], weights.shape[1]), dtype=np.float32)
+    for k, corner in enumerate(corners.T):
+        np.multiply(weights, corner[:, np.newaxis], out=spread[:, k])
+    return spread.reshape(len(weights), -1)
 
 
 def _geometric_mean(low, high, share):
@@ -319,9 +333,10 @@ def _checked_dust(kind, parameters):
 
 def _checked_light(light, bands, t_bc):
     """Spectra that belong to the bands and to the age of birth clouds."""
-    if light.bands != tuple(bands) or light.t_bc != t_bc:
+    asked = tuple(get_band(name).name for name in bands)
+    if light.bands != asked or light.t_bc != t_bc:
         msg = (
-            f"light must be of the bands and the t_bc asked for, {tuple(bands)} and {t_bc!r}, "
+            f"light must be of the bands and the t_bc asked for, {asked} and {t_bc!r}, "
             f"got {light.bands} and {light.t_bc!r}"
         )
         raise InputError(msg)
