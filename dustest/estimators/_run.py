@@ -91,8 +91,11 @@ def _take_known(batch, index, wanted, result, store, fingerprint):
 
 
 def _tasks(sample, todo, batch_size, seed):
-    """Seeded batches of at most ``batch_size`` rows."""
+    """Seeded batches of at most ``batch_size`` rows, by redshift within each chunk."""
     for index in todo:
+        if "redshift" in sample.colnames:
+            # What a backend makes for one redshift then serves all rows that share it.
+            index = index[np.argsort(sample["redshift"][index], kind="stable")]
         chunk = make_batch(sample, index).seeded(seed)
         for start in range(0, len(index), batch_size):
             rows = slice(start, start + batch_size)
