@@ -254,20 +254,20 @@ class TestResuming:
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and kill -9")
     @pytest.mark.parametrize(
-        ("kills", "n_jobs", "wait"),
+        ("kills", "n_jobs"),
         [
-            (5, 1, 0.0),
-            pytest.param(30, 1, 0.0, marks=pytest.mark.slow),
-            pytest.param(5, 2, 2.0, marks=pytest.mark.slow),
+            (5, 1),
+            pytest.param(30, 1, marks=pytest.mark.slow),
+            pytest.param(5, 2, marks=pytest.mark.slow),
         ],
     )
-    def test_kills(self, tmp_path, log, kills, n_jobs, wait):
+    def test_kills(self, tmp_path, log, kills, n_jobs):
         folder, n = tmp_path / "set", 40 * kills
-        moments = np.random.default_rng(0).uniform(0.05, 0.45, kills) + wait
+        moments = np.random.default_rng(0).uniform(0.05, 0.45, kills)
         run_script(
             "from toy_simulation import Toy, write_with_kills\n"
             f"make = Toy(log={str(log)!r}, delay=0.01)\n"
-            f"write_with_kills({moments.tolist()}, make, {n}, {str(folder)!r}, "
+            f"write_with_kills({moments.tolist()}, {n_jobs - 1}, make, {n}, {str(folder)!r}, "
             f"manifest={MANIFEST}, chunk_rows=2, n_jobs={n_jobs})\n"
         )
         write(tmp_path / "clean", n, chunk_rows=2)
