@@ -141,8 +141,8 @@ class Snapshot:
         stars = galaxy.stars
         metallicity = stars.metallicity / SOLAR_METALLICITY
         light = self._table.at(stars.age, metallicity)
-        uv = (stars.mass @ light.flux())[self._n_bands]
-        v, b = stars.mass @ light.v_and_b()
+        uv = _total(stars.mass, light.flux())[self._n_bands]
+        v, b = _total(stars.mass, light.v_and_b())
         mass = stars.mass @ self._grid.surviving_fraction(stars.age, metallicity)
         rate = stars.mass[stars.age <= _HUNDRED_MYR].sum() / _HUNDRED_MYR
         gas = 0.0 if galaxy.gas is None else galaxy.gas.mass.sum()
@@ -173,9 +173,9 @@ class Snapshot:
         """
         stars, a_v = galaxy.stars, MAG_PER_TAU * tau_v
         flux = free.stars.flux(a_v)
-        total, windows = np.split(stars.mass @ flux, [self._n_bands])
+        total, windows = np.split(_total(stars.mass, flux), [self._n_bands])
         flux = flux[:, : self._n_bands] * stars.mass[:, np.newaxis]
-        v, b = stars.mass @ free.stars.v_and_b(a_v)
+        v, b = _total(stars.mass, free.stars.v_and_b(a_v))
         A_V, A_B, A_1600 = (
             _magnitudes(seen, dust_free)
             for seen, dust_free in ((v, free.v), (b, free.b), (windows[0], free.uv))
@@ -210,6 +210,12 @@ def _window(low, high, redshift):
     edges = np.array([low, low + 1e-3, high - 1e-3, high]) * (1.0 + redshift)
     name = f"rest_{low:.0f}_{high:.0f}"
     return Band(name, name, edges, np.array([0.0, 1.0, 1.0, 0.0]))
+
+
+def _total(mass, light):
+    """Light of all stars together, of what they give per solar mass: (n_bands,)."""
+    # Without the threads of BLAS, whose number would change the last digit.
+    return np.einsum("i,ij->j", mass, light)
 
 
 def _log10(value):
