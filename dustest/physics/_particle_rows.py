@@ -28,7 +28,7 @@ def a_over_av(law, wavelength):
 
 def screen(a_v, ratio):
     """Transmission of screens at wavelengths of some A_lambda / A_V: (n_screens, n_wave)."""
-    return 10 ** (-0.4 * np.multiply.outer(a_v, ratio))
+    return np.exp(np.multiply.outer(a_v, -0.4 * np.log(10.0) * ratio))
 
 
 def checked_a_v(a_v, n, law):

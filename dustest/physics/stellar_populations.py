@@ -4,6 +4,8 @@ Particles are single-age, single-metallicity populations. Between the nodes of a
 is linear in the logarithm of the age and in the metallicity: a galaxy costs table look-ups.
 """
 
+from functools import cached_property
+
 import numpy as np
 from astropy import units as u
 from astropy.cosmology import Planck15
@@ -19,12 +21,13 @@ from dustest.physics._ssp_grids import NebularGrid, SSPGrid, load_ssp_grid
 from dustest.physics.attenuation import B_WAVELENGTH, V_WAVELENGTH, get_dust_law
 from dustest.physics.spectrum_table import SpectrumTable
 
-__all__ = ["LightTable", "NebularGrid", "SSPGrid", "SpectrumTable", "load_ssp_grid"]
+__all__ = ["LightTable", "NebularGrid", "SSPGrid", "SpectrumTable", "StarLight", "load_ssp_grid"]
 
 # Square-root spacing: fine steps where there is light, few where hardly any is left.
 _MAX_A_V = 25.0
 _N_STEPS = 100
 _A_V_NODES = _MAX_A_V * np.linspace(0.0, 1.0, _N_STEPS + 1) ** 2
+_A_V_STEPS = np.diff(_A_V_NODES)
 _HALF_WIDTH = 50.0
 """Angstrom to either side of 4400 and 5500 Angstrom over which light is averaged."""
 
@@ -141,6 +144,36 @@ class LightTable:
         in_lines = response.lines * screen(screens, a_over_av(self.law, light.line_wavelength))
         return light.continuum(response.window) @ behind.T + light.lines @ in_lines.T
 
+    def at(self, ages, metallicities):
+        """Look stars up once, for their light behind one dust after another.
+
+        Parameters
+        ----------
+        ages : array_like or `~astropy.units.Quantity` of shape (n,)
+            Ages; yr where they bear no unit.
+        metallicities : array_like of shape (n,)
+            Metallicities in units of that of the Sun.
+
+        Returns
+        -------
+        StarLight
+            Their light: what `flux` and `v_and_b` give, as a function of ``a_v`` alone.
+
+        Raises
+        ------
+        InputError
+            If a value is negative or not finite, or lengths are unequal.
+
+        Examples
+        --------
+        >>> from dustest.physics import LightTable, load_ssp_grid
+        >>> table = LightTable(load_ssp_grid(), ["F444W"], redshift=8.0, law="SMC")
+        >>> stars = table.at([1e8], [0.1])
+        >>> [round(1e9 * stars.flux([a_v]).item()) for a_v in (0.0, 0.5, 1.0)]
+        [38, 22, 13]
+        """
+        return StarLight(self, *node_weights(self._age, self._metallicity, ages, metallicities))
+
     def flux(self, ages, metallicities, a_v=None):
         """Observed flux of star particles.
 
@@ -171,20 +204,7 @@ class LightTable:
         >>> (1e9 * table.flux([1e8], [0.1])).round()
         array([[38.]])
         """
-        nodes, weights = node_weights(self._age, self._metallicity, ages, metallicities)
-        rows = nodes * self._n_screens
-        if a_v is None:
-            return weighted_rows(self._table, rows, weights)
-        a_v = checked_a_v(a_v, len(nodes), self.law)
-        step = np.minimum((_N_STEPS * np.sqrt(a_v / _MAX_A_V)).astype(int), _N_STEPS - 1)
-        # Rounding may put a value on a node just below it.
-        share = np.maximum((a_v - _A_V_NODES[step]) / np.diff(_A_V_NODES)[step], 0.0)
-        rows += step[:, np.newaxis]
-        thin = weighted_rows(self._table, rows, weights)
-        thick = weighted_rows(self._table, rows + 1, weights)
-        # Where hydrogen leaves nothing, there is nothing to dim.
-        ratio = np.divide(thick, thin, out=np.zeros_like(thin), where=thin > 0)
-        return thin * ratio ** share[:, np.newaxis]
+        return self.at(ages, metallicities).flux(a_v)
 
     def v_and_b(self, ages, metallicities, a_v=None):
         """Rest-frame light at 5500 and 4400 Angstrom, from which A_V and E(B-V) follow.
@@ -224,12 +244,88 @@ class LightTable:
         >>> round(float(A_V), 2), round(float(A_B - A_V), 2)
         (0.4, 0.1)
         """
-        nodes, weights = node_weights(self._age, self._metallicity, ages, metallicities)
-        light = weighted_rows(self._v_and_b, nodes, weights)
+        return self.at(ages, metallicities).v_and_b(a_v)
+
+
+class StarLight:
+    """Light of certain star particles behind any dust, made by `LightTable.at`.
+
+    Parameters
+    ----------
+    table : LightTable
+        Where it is looked up.
+    nodes : ndarray of shape (n, 4)
+        Places in the table's raveled grid of metallicity and age.
+    weights : ndarray of shape (n, 4)
+        Their shares.
+    """
+
+    def __init__(self, table, nodes, weights):
+        self._table, self._nodes, self._weights = table, nodes, weights
+
+    def __len__(self):
+        return len(self._nodes)
+
+    def flux(self, a_v=None):
+        """Observed flux, as from `LightTable.flux`.
+
+        Parameters
+        ----------
+        a_v : array_like or `~astropy.units.Quantity` of shape (n,), optional
+            Attenuation of the screen in front of each star, in mag; no dust by default.
+
+        Returns
+        -------
+        ndarray of shape (n, n_bands)
+            Flux in nJy per solar mass formed.
+
+        Raises
+        ------
+        InputError
+            If a value is negative or not finite, there is not one for every star, or the table
+            has no law.
+        """
+        table, rows = self._table._table, self._nodes * self._table._n_screens
         if a_v is None:
-            return light
-        a_v = checked_a_v(a_v, len(nodes), self.law)
-        return light * screen(a_v, self._v_and_b_ratio)
+            return weighted_rows(table, rows, self._weights)
+        a_v = checked_a_v(a_v, len(self), self._table.law)
+        step = np.minimum((_N_STEPS * np.sqrt(a_v / _MAX_A_V)).astype(int), _N_STEPS - 1)
+        # Rounding may put a value on a node just below it.
+        share = np.maximum((a_v - _A_V_NODES[step]) / _A_V_STEPS[step], 0.0)
+        rows += step[:, np.newaxis]
+        thin = weighted_rows(table, rows, self._weights)
+        thick = weighted_rows(table, rows + 1, self._weights)
+        # Where hydrogen leaves nothing, there is nothing to dim.
+        ratio = np.divide(thick, thin, out=np.zeros_like(thin), where=thin > 0)
+        return thin * ratio ** share[:, np.newaxis]
+
+    def v_and_b(self, a_v=None):
+        """Rest-frame light at 5500 and 4400 Angstrom, as from `LightTable.v_and_b`.
+
+        Parameters
+        ----------
+        a_v : array_like or `~astropy.units.Quantity` of shape (n,), optional
+            Attenuation of the screen in front of each star, in mag; no dust by default.
+
+        Returns
+        -------
+        ndarray of shape (n, 2)
+            Luminosities in V and in B, in Lsun per Angstrom and solar mass formed.
+
+        Raises
+        ------
+        InputError
+            As for `flux`.
+        """
+        if a_v is None:
+            return self._bare_v_and_b.copy()
+        a_v = checked_a_v(a_v, len(self), self._table.law)
+        return self._bare_v_and_b * screen(a_v, self._table._v_and_b_ratio)
+
+    @cached_property
+    def _bare_v_and_b(self):
+        """Light at V and B without dust."""
+        return weighted_rows(self._table._v_and_b, self._nodes, self._weights)
 
 
 def _mean_continuum(light, centre):

@@ -62,16 +62,17 @@ def particle_scene(galaxy, free, snapshot, telescope, *, dust_to_metal, offset):
     light = snapshot.light(galaxy, free, tau_v)
     imager, stars, scale = telescope.imager, galaxy.stars, snapshot.arcsec_per_kpc
     in_images = light.flux[:, : len(imager.bands)]
-    reddest = in_images[:, -1]
-    position = stars.position[:, :2] * scale
-    position = position - _centre(position, reddest)
+    reddest = in_images[:, -1].copy()
+    # One row an axis, which is what reductions are fast along.
+    place = np.ascontiguousarray(stars.position[:, :2].T) * scale
+    place = place - _centre(place, reddest)[:, np.newaxis]
     truth = free.quantities | light.quantities
     truth["dust_to_metal"] = np.nan if dust_to_metal is None else dust_to_metal
     truth["log_dust_mass"] = _log_dust_mass(galaxy.gas, dust_to_metal)
-    truth["half_light_radius"] = _half_light_radius(position, reddest) / scale
-    total = dict(zip(telescope.bands, light.flux.sum(axis=0), strict=True))
+    truth["half_light_radius"] = _half_light_radius(place, reddest) / scale
+    total = dict(zip(telescope.bands, light.total, strict=True))
     return Scene(
-        imager.images(position + offset, stars.smoothing * scale, in_images),
+        imager.images(place.T + offset, stars.smoothing * scale, in_images),
         np.array([total[band] for band in telescope.photometry_bands]),
         light.spectrum,
         truth,
@@ -97,23 +98,23 @@ def cluttered(scene, neighbours):
     return replace(scene, images=images)
 
 
-def _centre(position, flux):
+def _centre(place, flux):
     """Centre of light within a Gaussian window around itself, in arcsec."""
     total = flux.sum()
     if total <= 0.0:
         return np.zeros(2)
-    centre = flux @ position / total
+    centre = place @ flux / total
     for _ in range(_CENTRING_STEPS):
-        distance = np.sum((position - centre) ** 2, axis=1)
+        distance = np.sum((place - centre[:, np.newaxis]) ** 2, axis=0)
         weight = flux * np.exp(-0.5 * distance / _WINDOW**2)
         if weight.sum() > 0.0:
-            centre = weight @ position / weight.sum()
+            centre = place @ weight / weight.sum()
     return centre
 
 
-def _half_light_radius(position, flux):
+def _half_light_radius(place, flux):
     """Radius of the circle about the centre that holds half of the light."""
-    radius = np.hypot(*position.T)
+    radius = np.hypot(*place)
     order = np.argsort(radius)
     light = np.cumsum(flux[order])
     return float(radius[order[np.searchsorted(light, 0.5 * light[-1])]])

@@ -9,7 +9,7 @@ from astropy.cosmology import Planck15
 from dustest.data.bands import Band
 from dustest.physics.attenuation import get_dust_law
 from dustest.physics.spectrum_table import SpectrumTable
-from dustest.physics.stellar_populations import LightTable
+from dustest.physics.stellar_populations import LightTable, StarLight
 
 __all__ = ["MAG_PER_TAU", "SOLAR_METALLICITY", "DustFree", "Light", "Snapshot"]
 
@@ -40,6 +40,8 @@ class DustFree:
     ----------
     metallicity : ndarray of shape (n_stars,)
         Metallicities of the stars in units of the tables.
+    stars : StarLight
+        Light of the stars, ready for any dust.
     uv, v, b : float
         Dust-free light of the galaxy at 1600 Angstrom in nJy, and at V and B in Lsun/Angstrom.
     quantities : dict of str to float
@@ -47,6 +49,7 @@ class DustFree:
     """
 
     metallicity: np.ndarray
+    stars: StarLight
     uv: float
     v: float
     b: float
@@ -61,6 +64,8 @@ class Light:
     ----------
     flux : ndarray of shape (n_stars, n_bands)
         Fluxes of the particles in nJy.
+    total : ndarray of shape (n_bands,)
+        Fluxes of the galaxy in nJy.
     spectrum : ndarray of shape (n_wave,) or None
         Spectrum of the galaxy through the spectrograph, in erg/s/cm2/Angstrom.
     quantities : dict of str to float
@@ -68,6 +73,7 @@ class Light:
     """
 
     flux: np.ndarray
+    total: np.ndarray
     spectrum: np.ndarray | None
     quantities: dict
 
@@ -103,7 +109,8 @@ class Snapshot:
         self._n_bands = len(bands)
         self._table = LightTable(grid, [*bands, *windows], redshift, law=self._law, log_u=_LOG_U)
         self.arcsec_per_kpc = Planck15.arcsec_per_kpc_proper(redshift).to_value(u.arcsec / u.kpc)
-        self._to_absolute = 2.5 * np.log10(1.0 + redshift) - Planck15.distmod(redshift).value
+        self._nanojansky = (1.0 * u.nJy).to_value(u.ABmag) - Planck15.distmod(redshift).value
+        self._nanojansky += 2.5 * np.log10(1.0 + redshift)
         self._spectra = None
         if spectrograph is not None:
             low, high = spectrograph.rest_range(redshift)
@@ -133,9 +140,9 @@ class Snapshot:
         """
         stars = galaxy.stars
         metallicity = stars.metallicity / SOLAR_METALLICITY
-        flux = self._table.flux(stars.age, metallicity) * stars.mass[:, np.newaxis]
-        uv = flux[:, self._n_bands :].sum(axis=0)[0]
-        v, b = stars.mass @ self._table.v_and_b(stars.age, metallicity)
+        light = self._table.at(stars.age, metallicity)
+        uv = _total(stars.mass, light.flux())[self._n_bands]
+        v, b = _total(stars.mass, light.v_and_b())
         mass = stars.mass @ self._grid.surviving_fraction(stars.age, metallicity)
         rate = stars.mass[stars.age <= _HUNDRED_MYR].sum() / _HUNDRED_MYR
         gas = 0.0 if galaxy.gas is None else galaxy.gas.mass.sum()
@@ -145,7 +152,7 @@ class Snapshot:
             "log_SFR": _log10(rate),
             "log_gas_mass": _log10(gas),
         }
-        return DustFree(metallicity, uv, v, b, quantities)
+        return DustFree(metallicity, light, uv, v, b, quantities)
 
     def light(self, galaxy, free, tau_v):
         """Light of a galaxy behind its dust.
@@ -165,9 +172,10 @@ class Snapshot:
             Its fluxes, spectrum and attenuation.
         """
         stars, a_v = galaxy.stars, MAG_PER_TAU * tau_v
-        flux = self._table.flux(stars.age, free.metallicity, a_v) * stars.mass[:, np.newaxis]
-        flux, windows = flux[:, : self._n_bands], flux[:, self._n_bands :].sum(axis=0)
-        v, b = stars.mass @ self._table.v_and_b(stars.age, free.metallicity, a_v)
+        flux = free.stars.flux(a_v)
+        total, windows = np.split(_total(stars.mass, flux), [self._n_bands])
+        flux = flux[:, : self._n_bands] * stars.mass[:, np.newaxis]
+        v, b = _total(stars.mass, free.stars.v_and_b(a_v))
         A_V, A_B, A_1600 = (
             _magnitudes(seen, dust_free)
             for seen, dust_free in ((v, free.v), (b, free.b), (windows[0], free.uv))
@@ -178,10 +186,10 @@ class Snapshot:
             "E_BV": E_BV,
             "R_V": A_V / E_BV if E_BV != 0.0 else np.nan,
             "A_1600": A_1600,
-            "M_UV": (windows[0] * u.nJy).to_value(u.ABmag) + self._to_absolute,
+            "M_UV": _magnitudes(windows[0], 1.0) + self._nanojansky,
             "beta": _slope(windows[1:]),
         }
-        return Light(flux, self._spectrum(stars, free, a_v), quantities)
+        return Light(flux, total, self._spectrum(stars, free, a_v), quantities)
 
     def _spectrum(self, stars, free, a_v):
         """Spectrum through the spectrograph."""
@@ -204,17 +212,23 @@ def _window(low, high, redshift):
     return Band(name, name, edges, np.array([0.0, 1.0, 1.0, 0.0]))
 
 
+def _total(mass, light):
+    """Light of all stars together, of what they give per solar mass: (n_bands,)."""
+    # Without the threads of BLAS, whose number would change the last digit.
+    return np.einsum("i,ij->j", mass, light)
+
+
 def _log10(value):
     """Logarithm; minus infinity for zero."""
     with np.errstate(divide="ignore"):
         return float(np.log10(value))
 
 
-def _magnitudes(seen, dust_free):
-    """Attenuation in mag."""
+def _magnitudes(light, reference):
+    """Magnitudes by which light is fainter than other light."""
     # Plus zero, since -2.5 x log10(1) is minus zero.
     with np.errstate(divide="ignore"):
-        return float(-2.5 * np.log10(seen / dust_free)) + 0.0
+        return float(-2.5 * np.log10(light / reference)) + 0.0
 
 
 def _slope(flux):

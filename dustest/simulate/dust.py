@@ -155,12 +155,12 @@ def dust_column(stars, gas, dust_to_metal, *, n_cells=64):
     column = np.zeros(len(stars))
     level = np.floor(np.log(gas.smoothing / gas.smoothing.min()) / np.log(_LEVEL_STEP))
     level[mass == 0.0] = -1.0
+    # One row an axis, which is what reductions and gathers are fast along.
+    gas_position, star_position = gas.position.T.copy(), stars.position.T.copy()
     for k in np.unique(level[level >= 0.0]):
-        rows = level == k
-        position, radius = gas.position[rows], np.sqrt(np.mean(gas.smoothing[rows] ** 2))
-        extent = np.ptp(position, axis=0)
-        cell = np.maximum(_CELL_PER_KERNEL * radius, extent / n_cells)
-        column += _level_column(position, mass[rows], cell, stars.position)
+        rows = np.flatnonzero(level == k)
+        finest = _CELL_PER_KERNEL * np.sqrt(np.mean(gas.smoothing[rows] ** 2))
+        column += _level_column(gas_position[:, rows], mass[rows], finest, n_cells, star_position)
     return column
 
 
@@ -358,45 +358,47 @@ def _own_depth(galaxy):
     return galaxy.stars.tau_v
 
 
-def _level_column(position, mass, cell, stars):
-    """Column in front of the stars of gas that is spread over some cells."""
+def _level_column(position, mass, finest, n_cells, stars):
+    """Column in front of the stars of gas that shares a grid; positions are (3, n)."""
+    low, high = position.min(axis=1), position.max(axis=1)
+    cell = np.maximum(finest, (high - low) / n_cells)
     # Room for the spread of the outermost particles and one empty cell around it.
-    low = position.min(axis=0) - 2.5 * cell
-    shape = (np.ptp(position, axis=0) / cell).astype(int) + 6
-    grid = _lay_out((position - low) / cell, mass / (cell[0] * cell[1]), shape)
-    return _read_out(grid, (stars - low) / cell, shape)
+    shape = ((high - low) / cell).astype(int) + 6
+    corner, cell = (low - 2.5 * cell)[:, np.newaxis], cell[:, np.newaxis]
+    grid = _lay_out((position - corner) / cell, mass / (cell[0] * cell[1]), shape)
+    return _read_out(grid, (stars - corner) / cell, shape)
 
 
 def _lay_out(place, weight, shape):
-    """Column in front of the faces between cells, (nx, ny, nz + 1); places in units of cells."""
+    """Column in front of the faces between cells, (nz + 1, nx, ny); places in units of cells."""
     index = place.astype(np.intp)
     offset = place - index - 0.5
     # Quadratic B-spline over three cells: the triangular-shaped cloud of particle codes.
     share = np.stack([0.5 * (0.5 - offset) ** 2, 0.75 - offset**2, 0.5 * (0.5 + offset) ** 2])
     neighbour = np.arange(-1, 2)[:, np.newaxis]
-    x, y = index[:, 0] + neighbour, index[:, 1] + neighbour
-    n_faces = shape[2] + 1
     # Depth counts from the observer; a cell's mass lies in front of its far face and beyond.
-    face = shape[2] - index[:, 2]
-    flat = (x[:, np.newaxis] * shape[1] + y) * n_faces + face
-    spread = share[:, np.newaxis, :, 0] * share[:, :, 1] * weight
-    grid = np.bincount(flat.ravel(), spread.ravel(), minlength=shape[0] * shape[1] * n_faces)
-    return np.cumsum(grid.reshape(shape[0], shape[1], n_faces), axis=2)
+    first = ((shape[2] - index[2]) * shape[0] + index[0]) * shape[1] + index[1]
+    flat = (neighbour * shape[1])[:, np.newaxis] + neighbour + first
+    spread = (share[:, 0] * weight)[:, np.newaxis] * share[:, 1]
+    n_faces = shape[2] + 1
+    grid = np.bincount(flat.ravel(), spread.ravel(), n_faces * shape[0] * shape[1])
+    grid = grid.reshape(n_faces, shape[0], shape[1])
+    # Plane upon plane, which takes a tenth of the time of numpy's cumsum.
+    for k in range(1, n_faces):
+        grid[k] += grid[k - 1]
+    return grid
 
 
 def _read_out(grid, place, shape):
     """Column at places, linear between the centres of cells and between faces."""
-    x, y, z = place.T
-    lower, weight = [], []
-    axes = ((x - 0.5, shape[0] - 1), (y - 0.5, shape[1] - 1), (shape[2] - z, shape[2]))
-    for values, last in axes:
-        held = np.clip(values, 0.0, last)
-        lower.append(np.minimum(held.astype(np.intp), last - 1))
-        weight.append(held - lower[-1])
-    first = (lower[0] * shape[1] + lower[1]) * (shape[2] + 1) + lower[2]
-    steps = (shape[1] * (shape[2] + 1), shape[2] + 1, 1)
-    column, grid = np.zeros(len(place)), grid.ravel()
-    for corner in np.ndindex(2, 2, 2):
-        share = [w if up else 1.0 - w for w, up in zip(weight, corner, strict=True)]
-        column += share[0] * share[1] * share[2] * grid[first + np.dot(corner, steps)]
+    last = np.array([shape[0] - 1, shape[1] - 1, shape[2]])[:, np.newaxis]
+    place = np.stack([place[0] - 0.5, place[1] - 0.5, shape[2] - place[2]])
+    held = np.clip(place, 0.0, last)
+    lower = np.minimum(held.astype(np.intp), last - 1)
+    upper = held - lower
+    x, y, z = zip(1.0 - upper, upper, strict=True)
+    first = (lower[2] * shape[0] + lower[0]) * shape[1] + lower[1]
+    column, grid = np.zeros(len(first)), grid.ravel()
+    for i, j, k in np.ndindex(2, 2, 2):
+        column += x[i] * y[j] * z[k] * grid[first + (k * shape[0] + i) * shape[1] + j]
     return column

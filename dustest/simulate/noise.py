@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 _PADDING = 24
-_CHUNK = 256
+_CHUNK = 512
 
 
 @dataclass(frozen=True)
@@ -121,17 +121,13 @@ class CorrelatedNoise:
             If ``n`` or ``shape`` is out of range.
         """
         n, (ny, nx) = check_whole(n, "n", minimum=0), _as_shape(shape)
-        amplitude = _amplitude(self, ny, nx)
+        amplitude, sides = _amplitude(self, ny, nx)
         rng = np.random.default_rng(random_state)
         stamps = np.empty((n, ny, nx))
-        for start in range(0, n, 2 * _CHUNK):
-            rows = stamps[start : start + 2 * _CHUNK]
-            half = (len(rows) + 1) // 2
-            # The real and the imaginary part are independent, so one transform makes two stamps.
-            white = rng.standard_normal((2, half, *amplitude.shape))
-            pairs = fft.fft2(amplitude * (white[0] + 1j * white[1]))[:, :ny, :nx]
-            rows[:half] = pairs.real
-            rows[half:] = pairs.imag[: len(rows) - half]
+        for start in range(0, n, _CHUNK):
+            rows = stamps[start : start + _CHUNK]
+            white = rng.standard_normal((len(rows), *amplitude.shape, 2)).view(complex)[..., 0]
+            rows[:] = fft.irfft2(amplitude * white, sides, norm="forward")[:, :ny, :nx]
         return stamps
 
     def at_depth(self, depth, diameter=0.32):
@@ -396,12 +392,18 @@ def poisson_noise(images, electrons_per_njy, random_state=None):
 
 @lru_cache(maxsize=64)
 def _amplitude(noise, ny, nx):
-    """Root of the power spectrum on a periodic grid that is larger than a stamp."""
-    sides = [fft.next_fast_len(side + _PADDING) for side in (ny, nx)]
+    """Amplitudes of half a plane of waves, and the sides of the periodic grid that they fill.
+
+    The grid is larger than a stamp. Half a plane is what makes real noise.
+    """
+    sides = [fft.next_fast_len(side + _PADDING, real=True) for side in (ny, nx)]
     lags = [np.minimum(np.arange(side), side - np.arange(side)) for side in sides]
-    power = fft.fft2(noise.correlation(lags[0][:, np.newaxis], lags[1])).real
+    power = fft.rfft2(noise.correlation(lags[0][:, np.newaxis], lags[1])).real
+    # A wave has two Gaussian numbers of its own, and stands for its mirror image as well; those
+    # of the first and the last column are their own mirror images, of which half is taken.
+    power[:, 1 : (sides[1] + 1) // 2] *= 0.5
     # What the finite grid cuts off of the longest correlations rings below zero.
-    return noise.rms * np.sqrt(np.maximum(power, 0.0) / power.size)
+    return noise.rms * np.sqrt(np.maximum(power, 0.0) / np.prod(sides)), sides
 
 
 def _aperture_pairs(diameter, pixel_scale):

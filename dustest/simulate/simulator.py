@@ -6,6 +6,7 @@ from functools import cached_property
 
 import joblib
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from dustest.data.errors import InputError
 from dustest.data.files import installed_version
@@ -300,14 +301,17 @@ class GalaxySimulator:
         (np.str_('mine-xy'), <Quantity [0.54] mag>)
         """
         seed, rows = _seed(random_state), []
-        for galaxy in _checked_galaxies(galaxies, self.bands):
-            if isinstance(galaxy, SimulatedImages):
-                rows.append(self._pipeline.imaged(galaxy, seed, len(rows)))
-                continue
-            views = self.views if galaxy.stars.tau_v is None else ("xy",)
-            turns = [(len(rows) + i, name) for i, name in enumerate(views)]
-            rows += self._pipeline.observed(galaxy, seed, turns)
+        with threadpool_limits(1):
+            for galaxy in _checked_galaxies(galaxies, self.bands):
+                rows += self._observed(galaxy, seed, len(rows))
         return as_tables(rows, self._telescope, self._meta(seed))
+
+    def _observed(self, galaxy, seed, number):
+        """Rows of one galaxy from elsewhere, counted from a number on."""
+        if isinstance(galaxy, SimulatedImages):
+            return [self._pipeline.imaged(galaxy, seed, number)]
+        views = self.views if galaxy.stars.tau_v is None else ("xy",)
+        return self._pipeline.observed(galaxy, seed, list(enumerate(views, start=number)))
 
     @cached_property
     def _telescope(self):
@@ -380,7 +384,8 @@ class _Chunk:
 
     def __call__(self, start, stop):
         """Sample and truth of the rows from start to stop - 1."""
-        rows = self.pipeline.drawn(self.seed, start, stop)
+        with threadpool_limits(1):
+            rows = self.pipeline.drawn(self.seed, start, stop)
         return as_tables(rows, self.pipeline.telescope, self.meta)
 
 

@@ -6,7 +6,10 @@ run that was stopped, and one that asks for more rows, go on with what is there.
 """
 
 import json
+import os
 import pickle
+import threading
+import time
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,6 +31,7 @@ _HEADER = "simulation.json"
 _LAYOUT = 1
 _PARTIAL = ".*.partial.*"
 _NAMED_DIFFERENCES = 3
+_LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -347,7 +351,7 @@ def _execute(make, todo, n_workers):
         yield from (_write(fresh, chunk) for chunk in todo)
         return
     parallel = joblib.Parallel(n_jobs=n_workers, batch_size=1, return_as="generator_unordered")
-    calls = (joblib.delayed(_write_in_worker)(pickled, chunk) for chunk in todo)
+    calls = (joblib.delayed(_write_in_worker)(pickled, chunk, os.getpid()) for chunk in todo)
     try:
         yield from parallel(calls)
     except BrokenExecutor as error:
@@ -358,9 +362,24 @@ def _execute(make, todo, n_workers):
         raise DustestError(msg) from error
 
 
-def _write_in_worker(pickled, chunk):
+def _write_in_worker(pickled, chunk, caller):
     """Write a chunk in a worker process, and only say how many rows it has."""
+    if os.getppid() == caller:  # and not a thread of the caller
+        _follow(caller)
     return _write(_unpickled(pickled), chunk)
+
+
+@lru_cache(maxsize=1)
+def _follow(parent):
+    """Let this process end with its parent: idle workers of a killed run would keep memory."""
+    threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+
+
+def _leave_with(parent):
+    """Wait for the parent to end, then end at once (runs in a thread)."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK_SECONDS)
+    os._exit(1)
 
 
 @lru_cache(maxsize=1)

@@ -83,14 +83,23 @@ class Toy:
                 file.write(f"{value}\n")
 
 
-def write_with_kills(moments, *args, **kwargs):
-    """Begin to write in child processes, kill each after some seconds, then write to the end."""
+def write_with_kills(moments, pause, make, *args, **kwargs):
+    """Write in child processes, kill each some seconds into its work, then write to the end.
+
+    In the pause after a kill, the workers of the killed run notice it and leave.
+    """
+    log = Path(make.log) / "made"
+    log.touch()
     for moment in moments:
+        before = log.stat().st_size
         child = os.fork()
         if child == 0:
-            write_chunks(*args, **kwargs)
+            write_chunks(make, *args, **kwargs)
             os._exit(0)
+        while log.stat().st_size == before:
+            time.sleep(0.01)
         time.sleep(moment)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-    write_chunks(*args, **kwargs)
+        time.sleep(pause)
+    write_chunks(make, *args, **kwargs)

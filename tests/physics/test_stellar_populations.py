@@ -197,6 +197,16 @@ class TestDust:
         lit = theirs > 1e-4
         np.testing.assert_allclose(ours[lit], theirs[lit], rtol=1e-3)
 
+    def test_stars_looked_up_once(self, grid):
+        """Neither another dust nor a changed result leaves a trace."""
+        table = LightTable(grid, BANDS, 7.0, law="SMC")
+        stars, looked_up = ([2e6, 3e8], [0.3, 0.1]), table.at([2e6, 3e8], [0.3, 0.1])
+        for a_v in ([3.0, 0.2], None, [0.5, 0.0], None):
+            for name in ("flux", "v_and_b"):
+                light = getattr(looked_up, name)(a_v)
+                np.testing.assert_array_equal(light, getattr(table, name)(*stars, a_v))
+                light[:] = -1.0
+
     def test_no_dust_is_no_dust(self, grid):
         table = LightTable(grid, BANDS, 7.0, law="SMC")
         ages, metallicities = [1e6, 3e7], [0.2, 0.2]

@@ -143,10 +143,12 @@ class TestCorrelatedNoise:
         expected = np.exp(-(dy**2 + dx**2) / 4.0)
         np.testing.assert_allclose(noise.correlation(dy, dx), expected, atol=0.02)
 
-    def test_covariance_of_all_pixels(self):
+    # Grids with an even and with an odd number of columns.
+    @pytest.mark.parametrize("columns", [6, 3])
+    def test_covariance_of_all_pixels(self, columns):
         noise = CorrelatedNoise(1.0, LAGS)
-        stamps = noise.draw(20_000, 6, random_state=1).reshape(20_000, -1)
-        y, x = np.divmod(np.arange(36), 6)
+        stamps = noise.draw(20_000, (6, columns), random_state=1).reshape(20_000, -1)
+        y, x = np.divmod(np.arange(6 * columns), columns)
         expected = noise.correlation(y[:, None] - y, x[:, None] - x)
         np.testing.assert_allclose(stamps.T @ stamps / len(stamps), expected, atol=0.04)
 

@@ -2,11 +2,10 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
+import time
 import tracemalloc
-from contextlib import suppress
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -255,29 +254,45 @@ class TestResuming:
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and kill -9")
     @pytest.mark.parametrize(
-        ("kills", "n_jobs", "wait"),
+        ("kills", "n_jobs"),
         [
-            (5, 1, 0.0),
-            pytest.param(30, 1, 0.0, marks=pytest.mark.slow),
-            pytest.param(5, 2, 2.0, marks=pytest.mark.slow),
+            (5, 1),
+            pytest.param(30, 1, marks=pytest.mark.slow),
+            pytest.param(5, 2, marks=pytest.mark.slow),
         ],
     )
-    def test_kills(self, tmp_path, log, kills, n_jobs, wait):
+    def test_kills(self, tmp_path, log, kills, n_jobs):
         folder, n = tmp_path / "set", 40 * kills
-        moments = np.random.default_rng(0).uniform(0.05, 0.45, kills) + wait
+        moments = np.random.default_rng(0).uniform(0.05, 0.45, kills)
         run_script(
             "from toy_simulation import Toy, write_with_kills\n"
             f"make = Toy(log={str(log)!r}, delay=0.01)\n"
-            f"write_with_kills({moments.tolist()}, make, {n}, {str(folder)!r}, "
+            f"write_with_kills({moments.tolist()}, {n_jobs - 1}, make, {n}, {str(folder)!r}, "
             f"manifest={MANIFEST}, chunk_rows=2, n_jobs={n_jobs})\n"
         )
-        if n_jobs > 1:
-            end_workers(log)
         write(tmp_path / "clean", n, chunk_rows=2)
         assert contents(folder) == contents(tmp_path / "clean")
         # A kill costs the chunk that was being made; of workers, what was handed out to them.
         lost = 1 if n_jobs == 1 else 2 * n_jobs
         assert 0 < len(made(log)) - n // 2 <= kills * lost
+
+    @pytest.mark.slow
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs kill -9")
+    def test_workers_leave_with_a_killed_run(self, tmp_path, log):
+        script = (
+            "from toy_simulation import Toy\n"
+            "from dustest.simulate.stream import write_chunks\n"
+            f"make = Toy(log={str(log)!r}, delay=30)\n"
+            f"write_chunks(make, 8, {str(tmp_path / 'set')!r}, manifest={MANIFEST}, "
+            "chunk_rows=2, n_jobs=2)\n"
+        )
+        run = subprocess.Popen([sys.executable, "-c", script], env=environment())
+        unpickled = log / "unpickled"
+        wait_until(lambda: unpickled.exists() and len(unpickled.read_text().split()) == 2)
+        run.kill()
+        run.wait()
+        workers = [int(pid) for pid in unpickled.read_text().split()]
+        wait_until(lambda: not any(map(is_running, workers)))
 
 
 class TestRefusals:
@@ -350,15 +365,29 @@ class TestFailures:
             write(tmp_path / "set", make=lambda start, stop: Toy()(start, stop - 2))
 
 
-def run_script(script):
-    """Run a script in a fresh interpreter that finds the toy maker."""
+def environment():
+    """Environment in which a fresh interpreter finds the toy maker."""
     path = os.pathsep.join(entry for entry in sys.path if entry)
-    environment = {**os.environ, "PYTHONPATH": path}
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=300, env=environment)
+    return {**os.environ, "PYTHONPATH": path}
 
 
-def end_workers(log):
-    """End workers whose parent was killed."""
-    for pid in (log / "unpickled").read_text().split():
-        with suppress(ProcessLookupError):
-            os.kill(int(pid), signal.SIGKILL)
+def run_script(script):
+    """Run a script in a fresh interpreter."""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=300, env=environment())
+
+
+def wait_until(condition, seconds=120):
+    """Wait for something that other processes do."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def is_running(pid):
+    """Whether there is such a process."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
