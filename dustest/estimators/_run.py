@@ -92,7 +92,8 @@ def _take_known(batch, index, wanted, result, store, fingerprint):
 
 def _tasks(sample, todo, batch_size, seed):
     """Seeded batches of at most ``batch_size`` rows, by redshift within each chunk."""
-    for index in todo:
+    for unsorted in todo:
+        index = unsorted
         if "redshift" in sample.colnames:
             # What a backend makes for one redshift then serves all rows that share it.
             index = index[np.argsort(sample["redshift"][index], kind="stable")]

@@ -10,28 +10,30 @@ from itertools import groupby
 
 import numpy as np
 from scipy.special import logsumexp
+from threadpoolctl import threadpool_limits
 
 from dustest.data.errors import InputError
 from dustest.estimators._bagpipes_fit import (
     N_DRAWS,
     Posterior,
     prior_diagnostics,
+    quiet,
     systematic_draw,
 )
 from dustest.estimators._sed_likelihood import MassIntegral, draw_masses, weigh
-from dustest.estimators._sed_models import ModelMaker
+from dustest.estimators._sed_models import ModelMaker, band_light
 from dustest.estimators._sed_refine import propose
 
 __all__ = ["TabulatedEngine"]
 
-_POOL = 2**16
+_POOL = 2**17
 _POOL_SEED = 1
 """Pools do not depend on the seed of a run: a galaxy gets the same one in any batch."""
 _MAX_POOLS = 4
 _REDSHIFT_STEP = 0.01
 _CHUNK = 16
-_ENOUGH = 600.0
-_MAX_ROUNDS = 4
+_ENOUGH = 450.0
+_MAX_ROUNDS = 8
 _N_NEW = 4096
 _NEGLIGIBLE = 25.0
 """Difference in log likelihood at which a model does not count."""
@@ -50,7 +52,7 @@ class TabulatedEngine:
 
     def __init__(self, settings):
         self._settings = settings
-        self._pools = {}
+        self._pools, self._light = {}, {}
         self._integral = MassIntegral()
 
     def fit(self, galaxies):
@@ -71,17 +73,17 @@ class TabulatedEngine:
         InputError
             If a galaxy has a spectrum, or the priors ask for what tables cannot do.
         """
-        bands = tuple(dict.fromkeys(band for galaxy in galaxies for band in galaxy.bands))
         posteriors = []
-        for redshift, alike in groupby(galaxies, lambda galaxy: _rounded(galaxy.redshift)):
-            maker, models = self._pool(redshift, bands)
-            for part in _batched(alike, _CHUNK):
-                posteriors += self._fit_alike(part, maker, models, bands)
+        with quiet(), threadpool_limits(1):
+            for kind, alike in groupby(galaxies, _kind):
+                maker, models = self._pool(*kind)
+                for part in _batched(alike, _CHUNK):
+                    posteriors += self._fit_alike(part, maker, models)
         return posteriors
 
-    def _fit_alike(self, galaxies, maker, models, bands):
-        """Posteriors of galaxies of one redshift."""
-        flux, error = _data(galaxies, bands, self._settings.error_floor)
+    def _fit_alike(self, galaxies, maker, models):
+        """Posteriors of galaxies of one redshift in the same bands."""
+        flux, error = _data(galaxies, self._settings.error_floor)
         likelihood = weigh(models, flux, error, self._integral)
         posteriors = []
         for i, galaxy in enumerate(galaxies):
@@ -108,7 +110,9 @@ class TabulatedEngine:
         if key not in self._pools:
             while len(self._pools) >= _MAX_POOLS:
                 self._pools.pop(next(iter(self._pools)))
-            maker = ModelMaker(self._settings, redshift, bands)
+            if bands not in self._light:
+                self._light = {bands: band_light(self._settings, bands)}
+            maker = ModelMaker(self._settings, redshift, self._light[bands])
             self._pools[key] = maker, maker.draw(_POOL, _POOL_SEED)
         return self._pools[key]
 
@@ -178,9 +182,14 @@ class _Chain:
         return logsumexp(parts, axis=0) - np.log(self.n_drawn)
 
 
-def _rounded(redshift):
-    """Redshift of the tables that serve a galaxy."""
-    return round(max(round(redshift / _REDSHIFT_STEP), 1) * _REDSHIFT_STEP, 6)
+def _kind(galaxy):
+    """Redshift and bands of the pool that serves a galaxy.
+
+    Bagpipes lays out its wavelengths by the bands, so that only tables of the very bands of a
+    galaxy give its photometry exactly.
+    """
+    steps = max(round(galaxy.redshift / _REDSHIFT_STEP), 1)
+    return round(steps * _REDSHIFT_STEP, 6), galaxy.bands
 
 
 def _batched(items, size):
@@ -189,27 +198,22 @@ def _batched(items, size):
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def _data(galaxies, bands, error_floor):
-    """Fluxes and errors (n, n_bands) in all bands; infinite errors where there is no flux."""
-    flux = np.zeros((len(galaxies), len(bands)))
-    error = np.full(flux.shape, np.inf)
-    for row, galaxy in enumerate(galaxies):
-        if galaxy.spectrum is not None:
-            msg = (
-                "engine='tabulated' fits photometry alone, but the sample has spectra: drop the "
-                "columns spectrum_*, or take engine='bagpipes'"
-            )
-            raise InputError(msg)
-        columns = [bands.index(band) for band in galaxy.bands]
-        flux[row, columns] = galaxy.flux
-        error[row, columns] = np.hypot(galaxy.flux_err, error_floor * galaxy.flux)
-    return flux, error
+def _data(galaxies, error_floor):
+    """Fluxes and errors (n, n_bands) of galaxies that have the same bands."""
+    if any(galaxy.spectrum is not None for galaxy in galaxies):
+        msg = (
+            "engine='tabulated' fits photometry alone, but the sample has spectra: drop the "
+            "columns spectrum_*, or take engine='bagpipes'"
+        )
+        raise InputError(msg)
+    flux = np.stack([galaxy.flux for galaxy in galaxies])
+    error = np.stack([galaxy.flux_err for galaxy in galaxies])
+    return flux, np.hypot(error, error_floor * flux)
 
 
 def _log_norm(error):
     """Logarithm of the factor of the likelihood that depends on the errors alone [uJy]."""
-    measured = error[np.isfinite(error)] * _MICROJANSKY
-    return -float(np.sum(np.log(measured))) - 0.5 * len(measured) * np.log(2.0 * np.pi)
+    return -float(np.sum(np.log(error * _MICROJANSKY))) - 0.5 * len(error) * np.log(2.0 * np.pi)
 
 
 def _summarise(chain, prior, norm, rng):

@@ -6,18 +6,21 @@ import numpy as np
 from scipy.stats import qmc
 
 from dustest.data.errors import InputError
+from dustest.estimators._bagpipes_fit import LOG_SSFR_FLOOR
 from dustest.estimators._bagpipes_model import DUST_LAWS, age_of_universe, fit_instructions
+from dustest.estimators._sed_light import BandLight
 from dustest.estimators._sed_prior import SEDPrior
 from dustest.estimators._sed_table import SEDTable
 from dustest.physics.star_formation import AgeGrid, history_weights
 
-__all__ = ["LOG_SSFR_FLOOR", "ModelMaker", "Models"]
+__all__ = ["ModelMaker", "Models", "band_light"]
 
-LOG_SSFR_FLOOR = -14.0
 _SHAPES = ("dust:delta", "dust:B", "dust:n")
 _EMISSION = ("dust:qpah", "dust:umin", "dust:gamma")
 _UNSUPPORTED = ("nebular:fesc", "nebular:metallicity", "nebular:velshift", "dla:", "noise:")
 _BIRTH_CLOUD = 0.01
+_METALS = ":metallicity"
+_ANY_REDSHIFT = 7.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +47,7 @@ class Models:
     high: np.ndarray
     A_V: np.ndarray
     E_BV: np.ndarray
-    log_sSFR: np.ndarray
+    log_sSFR: np.ndarray  # noqa: N815
     log_living: np.ndarray
 
     def __len__(self):
@@ -73,8 +76,8 @@ class ModelMaker:
         What is fitted and how.
     redshift : float
         The redshift.
-    bands : tuple of str
-        The bands.
+    light : BandLight
+        Spectra of stars and gas for the bands, see `band_light`.
 
     Attributes
     ----------
@@ -87,20 +90,23 @@ class ModelMaker:
         If the tables cannot do what the priors ask for.
     """
 
-    def __init__(self, settings, redshift, bands):
-        instructions = fit_instructions(
-            settings.sfh, settings.dust_law, redshift, priors=settings.priors
-        )
-        self.prior = SEDPrior(instructions)
-        self._check()
+    def __init__(self, settings, redshift, light):
+        self.prior = _prior(settings, redshift)
         self._sfh, self._law = settings.sfh, DUST_LAWS[settings.dust_law]
         dust = {
             key.removeprefix("dust:"): float(self.prior.fixed[key])
             for key in (*_SHAPES, *_EMISSION)
             if key in self.prior.fixed
         }
-        t_bc = float(self.prior.fixed.get("t_bc", _BIRTH_CLOUD))
-        self._table = SEDTable(redshift, bands, self._law.kind, dust, t_bc=t_bc)
+        self._table = SEDTable(
+            redshift,
+            light.bands,
+            self._law.kind,
+            dust,
+            t_bc=_birth_cloud(self.prior),
+            max_a_v=self.prior.largest("dust:Av") * self.prior.largest("dust:eta", 1.0),
+            light=light,
+        )
         self._grid = AgeGrid(timescales=(settings.sfr_timescale,))
         self._age = 1e9 * age_of_universe(redshift)
 
@@ -136,7 +142,7 @@ class ModelMaker:
             One for each.
         """
         values = self.prior.transform(cube)
-        metallicity = values[next(key for key in values if key.endswith(":metallicity"))]
+        metallicity = values[next(key for key in values if key.endswith(_METALS))]
         stars = history_weights(self._sfh, values, self._age, self._grid)
         weights = stars.weights[:, : self._table.age_edges.size - 1]
         flux = self._table.photometry(
@@ -158,18 +164,45 @@ class ModelMaker:
             log_living=np.log10(living),
         )
 
-    def _check(self):
-        """Refuse what the tables cannot do."""
-        free_shapes = [key for key in self.prior.free if key in (*_SHAPES, *_EMISSION, "t_bc")]
-        others = [
-            key
-            for key in (*self.prior.free, *self.prior.fixed, *self.prior.settings)
-            if key.startswith(_UNSUPPORTED)
-        ]
-        if free_shapes or others:
-            msg = (
-                f"engine='tabulated' cannot fit {', '.join(free_shapes + others)}: fix the shape "
-                "of the dust law by priors such as {'dust:delta': -0.2, 'dust:B': 0.0}, leave "
-                "the others out, or take engine='bagpipes'"
-            )
-            raise InputError(msg)
+
+def band_light(settings, bands):
+    """Spectra that the models of all redshifts share.
+
+    Parameters
+    ----------
+    settings : Settings
+        What is fitted and how.
+    bands : tuple of str
+        The bands.
+
+    Returns
+    -------
+    BandLight
+        For these bands.
+    """
+    return BandLight(bands, _birth_cloud(_prior(settings, _ANY_REDSHIFT)))
+
+
+def _prior(settings, redshift):
+    """The prior, after a check that tables can do what it asks for."""
+    prior = SEDPrior(
+        fit_instructions(settings.sfh, settings.dust_law, redshift, priors=settings.priors)
+    )
+    names = (*prior.free, *prior.fixed, *prior.settings)
+    refused = [key for key in prior.free if key in (*_SHAPES, *_EMISSION, "t_bc")]
+    refused += [key for key in names if key.startswith(_UNSUPPORTED)]
+    # One metallicity serves all stars; that of a second component has to mirror the first.
+    refused += [key for key in names if key.endswith(_METALS)][1:]
+    if refused:
+        msg = (
+            f"engine='tabulated' cannot fit {', '.join(refused)}: fix the shape of the dust law "
+            "by priors such as {'dust:delta': -0.2, 'dust:B': 0.0}, leave the others out, or "
+            "take engine='bagpipes'"
+        )
+        raise InputError(msg)
+    return prior
+
+
+def _birth_cloud(prior):
+    """Age in Gyr at which stars leave their birth clouds."""
+    return float(prior.fixed.get("t_bc", _BIRTH_CLOUD))

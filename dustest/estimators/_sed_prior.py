@@ -105,6 +105,25 @@ class SEDPrior:
             parameters[key] = quantile(u, *self._limits[key], **self._hyper[key])
         return parameters | {key: parameters[source] for key, source in self.mirrors.items()}
 
+    def largest(self, name, default=None):
+        """Upper limit of a parameter, or its fixed value.
+
+        Parameters
+        ----------
+        name : str
+            The parameter.
+        default : float, optional
+            What to return where the model does not have it.
+
+        Returns
+        -------
+        float
+            The largest value that it takes.
+        """
+        if name in self._limits:
+            return float(self._limits[name][1])
+        return float(self.fixed.get(name, default))
+
     def log_mass_limits(self, parameters):
         """Lowest and highest log10 of the mass formed that the prior allows models.
 
