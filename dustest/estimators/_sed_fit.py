@@ -26,7 +26,7 @@ from dustest.estimators._sed_refine import propose
 
 __all__ = ["TabulatedEngine"]
 
-_POOL = 2**17
+_POOL = 2**16
 _POOL_SEED = 1
 """Pools do not depend on the seed of a run: a galaxy gets the same one in any batch."""
 _MAX_POOLS = 4

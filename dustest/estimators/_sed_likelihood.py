@@ -17,7 +17,12 @@ _SMALL = 1e-3
 _LOWEST = -30.0
 _N_NODES = 721
 _REACH = 6.0
-_N_MASSES = 100
+_FEW = 0.01
+"""Lower limits beyond this share of where the integrand begins to fall matter to its shape."""
+_DEPTH = 50.0
+"""Twice the exponent below its maximum at which the integrand ends."""
+_QUADRATURE = np.polynomial.legendre.leggauss(48)
+_N_MASSES = 150
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +37,9 @@ class Likelihood:
         Logarithm of the likelihood, integrated over the prior of the mass, without the factor
         that depends on the errors alone.
     chi2 : ndarray of shape (n_galaxies, n_models)
-        Chi-squared at the best mass.
+        Chi-squared at the best mass that the prior allows.
     best, error : ndarray of shape (n_galaxies, n_models)
-        Best mass formed in solar masses, and its standard error.
+        Best mass formed in solar masses, whatever the prior, and its standard error.
     """
 
     log_weight: np.ndarray
@@ -58,32 +63,43 @@ class Likelihood:
 class MassIntegral:
     r"""Integral of a Gaussian over a prior that is flat in the logarithm.
 
-    .. math:: J(t, x_0) = \int_{x_0}^\infty e^{-(x - t)^2 / 2} dx / x
+    .. math:: J(t, x_0, x_1) = \int_{x_0}^{x_1} e^{-(x - t)^2 / 2} dx / x
 
-    for a positive scale x in units of its error, whose best value is t. Above t = 6 it is the
-    asymptotic series; below, a table with the lower limit :math:`10^{-3}` and, beyond that, the
-    logarithm with which the integral grows there.
+    for a positive scale x in units of its error, whose best value is t. Where no limit is near,
+    it is the asymptotic series above t = 6; below, a table with the lower limit :math:`10^{-3}`
+    and, beyond that, the logarithm with which the integral grows there. Elsewhere it is a Gauss
+    quadrature.
     """
 
     def __init__(self):
         self._t = np.linspace(_LOWEST, _LARGE, _N_NODES)
         self._log = np.array([self._numerical(t) for t in self._t])
 
-    def log(self, t, lowest):
+    def log(self, t, lowest, highest=np.inf):
         """Logarithm of the integral.
 
         Parameters
         ----------
         t : ndarray
             Best value over its error.
-        lowest : ndarray
-            Lower limit, in the same unit.
+        lowest, highest : ndarray
+            Limits, in the same unit.
 
         Returns
         -------
         ndarray
             ln J, floats.
         """
+        result = self._unlimited(t, lowest)
+        begins = np.maximum(t - _REACH, _FEW / np.maximum(-t, 1.0))
+        near = (lowest > begins) | (highest < np.maximum(t, 0.0) + _REACH) | (t < _LOWEST)
+        if np.any(near):
+            limits = (np.broadcast_to(limit, t.shape)[near] for limit in (lowest, highest))
+            result[near] = _log_between(t[near], *limits)
+        return result
+
+    def _unlimited(self, t, lowest):
+        """Logarithm of the integral where the limits are far."""
         large = np.maximum(t, _LARGE)
         inverse = 1.0 / large**2
         series = 1.0 + inverse * (1.0 + 3.0 * inverse * (1.0 + 5.0 * inverse))
@@ -134,14 +150,44 @@ def weigh(models, flux, flux_err, integral):
     """
     weight = 1.0 / flux_err**2
     with np.errstate(divide="ignore", invalid="ignore"):
-        error = 1.0 / np.sqrt(weight @ np.square(models.flux).T)
-        t = ((flux * weight) @ models.flux.T) * error
+        error = 1.0 / np.sqrt(_sum_over_bands(weight, np.square(models.flux)))
+        t = _sum_over_bands(flux * weight, models.flux) * error
+        lowest, highest = 10.0**models.low / error, 10.0**models.high / error
         chi2 = np.sum(flux**2 * weight, axis=1)[:, np.newaxis] - t**2
-        log_weight = integral.log(t, 10.0**models.low / error) - 0.5 * chi2
+        log_weight = integral.log(t, lowest, highest) - 0.5 * chi2
+        chi2 += np.square(np.clip(t, lowest, highest) - t)
     log_weight -= np.log((models.high - models.low) * np.log(10.0))
-    too_heavy = t * error > 10.0**models.high
-    log_weight[too_heavy | ~np.isfinite(log_weight)] = -np.inf
+    log_weight[~np.isfinite(log_weight)] = -np.inf
     return Likelihood(log_weight, chi2, t * error, error)
+
+
+def _sum_over_bands(ours, theirs):
+    """Sums (n_galaxies, n_models) of products; a matrix product depends on who else is there."""
+    return np.einsum("gb,mb->gm", ours, theirs)
+
+
+def _span(t, lowest, highest):
+    """First and last scale that count, within the limits."""
+
+    def reach(distance):
+        distance = np.maximum(distance, 0.0)
+        return _DEPTH / (distance + np.sqrt(distance**2 + _DEPTH))
+
+    first = np.maximum(lowest, np.minimum(t, highest) - reach(t - highest))
+    last = np.minimum(highest, np.maximum(t, lowest) + reach(lowest - t))
+    return first, last
+
+
+def _log_between(t, lowest, highest):
+    """Logarithm of the integral by quadrature in the logarithm of the scale."""
+    first, last = np.log(_span(t, lowest, highest))
+    half = 0.5 * (last - first)
+    peak = -0.5 * (np.clip(t, lowest, highest) - t) ** 2
+    total = np.zeros_like(t)
+    for place, share in zip(*_QUADRATURE, strict=True):
+        x = np.exp(first + (1.0 + place) * half)
+        total += share * np.exp(-0.5 * (x - t) ** 2 - peak)
+    return np.log(total * half) + peak
 
 
 def draw_masses(best, error, low, high, rng):
@@ -161,16 +207,16 @@ def draw_masses(best, error, low, high, rng):
     ndarray of shape (n,)
         log10 of the masses.
     """
-    ends = [
-        np.log(np.maximum(best - _REACH * error, 10.0**low)),
-        np.log(np.minimum(np.maximum(best, 0.0) + _REACH * error, 10.0**high)),
-    ]
-    grid = ends[0] + np.linspace(0.0, 1.0, _N_MASSES)[:, np.newaxis] * (ends[1] - ends[0])
+    t, lowest, highest = best / error, 10.0**low / error, 10.0**high / error
+    first, last = np.log(_span(t, lowest, highest))
+    step = (last - first) / (_N_MASSES - 1)
+    exponent = -0.5 * (np.exp(first + np.arange(_N_MASSES)[:, np.newaxis] * step) - t) ** 2
     # Flat in the logarithm: the density there is the Gaussian itself.
-    density = np.exp(-0.5 * ((np.exp(grid) - best) / error) ** 2)
-    below = np.cumsum(density, axis=0)
-    place = np.sum(below < rng.random(len(best)) * below[-1], axis=0)
-    step = (ends[1] - ends[0]) / (_N_MASSES - 1)
-    return (grid[place, np.arange(len(best))] + (rng.random(len(best)) - 0.5) * step) / np.log(
-        10.0
-    )
+    density = np.exp(exponent - exponent.max(axis=0))
+    below = np.zeros_like(density)
+    np.cumsum(density[1:] + density[:-1], axis=0, out=below[1:])
+    target = rng.random(len(t)) * below[-1]
+    cell = np.sum(below[1:-1] <= target, axis=0)
+    start, end = (below[cell + i, np.arange(len(t))] for i in (0, 1))
+    log_scale = first + (cell + (target - start) / (end - start)) * step
+    return np.clip(log_scale / np.log(10.0) + np.log10(error), low, high)

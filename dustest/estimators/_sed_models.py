@@ -189,15 +189,22 @@ def _prior(settings, redshift):
         fit_instructions(settings.sfh, settings.dust_law, redshift, priors=settings.priors)
     )
     names = (*prior.free, *prior.fixed, *prior.settings)
-    refused = [key for key in prior.free if key in (*_SHAPES, *_EMISSION, "t_bc")]
-    refused += [key for key in names if key.startswith(_UNSUPPORTED)]
+    followers = (*prior.free, *prior.mirrors)
+    refused = [key for key in followers if key in (*_SHAPES, *_EMISSION, "t_bc")]
+    refused += [key for key in (*names, *prior.mirrors) if key.startswith(_UNSUPPORTED)]
     # One metallicity serves all stars; that of a second component has to mirror the first.
-    refused += [key for key in names if key.endswith(_METALS)][1:]
+    refused += [key for key in names if key.endswith(_METALS) and key not in refused][1:]
     if refused:
         msg = (
             f"engine='tabulated' cannot fit {', '.join(refused)}: fix the shape of the dust law "
             "by priors such as {'dust:delta': -0.2, 'dust:B': 0.0}, leave the others out, or "
             "take engine='bagpipes'"
+        )
+        raise InputError(msg)
+    if not prior.mass_is_scale:
+        msg = (
+            f"engine='tabulated' needs priors of {' and '.join(prior.masses)} that are free and "
+            "uniform, as it integrates over the mass; take engine='bagpipes' for others"
         )
         raise InputError(msg)
     return prior
