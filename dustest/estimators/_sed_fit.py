@@ -21,7 +21,7 @@ from dustest.estimators._bagpipes_fit import (
     systematic_draw,
 )
 from dustest.estimators._sed_likelihood import MassIntegral, draw_masses, weigh
-from dustest.estimators._sed_models import ModelMaker, band_light
+from dustest.estimators._sed_models import ModelMaker, band_light, check_priors
 from dustest.estimators._sed_refine import propose
 
 __all__ = ["TabulatedEngine"]
@@ -48,9 +48,15 @@ class TabulatedEngine:
     ----------
     settings : Settings
         What is fitted and how.
+
+    Raises
+    ------
+    InputError
+        If the priors ask for what tables cannot do.
     """
 
     def __init__(self, settings):
+        check_priors(settings)
         self._settings = settings
         self._pools, self._light = {}, {}
         self._integral = MassIntegral()
@@ -71,8 +77,11 @@ class TabulatedEngine:
         Raises
         ------
         InputError
-            If a galaxy has a spectrum, or the priors ask for what tables cannot do.
+            If a galaxy has a spectrum.
+        RuntimeError
+            If the priors leave no model that could be one of the galaxies.
         """
+        _refuse_spectra(galaxies)
         posteriors = []
         with quiet(), threadpool_limits(1):
             for kind, alike in groupby(galaxies, _kind):
@@ -88,6 +97,7 @@ class TabulatedEngine:
         posteriors = []
         for i, galaxy in enumerate(galaxies):
             rng = np.random.default_rng([galaxy.seed, 1])
+            _refuse_impossible(galaxy, likelihood[i])
             chain = _Chain(models, likelihood[i], (), len(models))
             chain = self._refined(chain, maker, (flux[[i]], error[[i]]), rng)
             posteriors.append(_summarise(chain, maker.prior, _log_norm(error[i]), rng))
@@ -112,7 +122,11 @@ class TabulatedEngine:
                 self._pools.pop(next(iter(self._pools)))
             if bands not in self._light:
                 self._light = {bands: band_light(self._settings, bands)}
-            maker = ModelMaker(self._settings, redshift, self._light[bands])
+            try:
+                maker = ModelMaker(self._settings, redshift, self._light[bands])
+            except InputError as error:
+                msg = f"no model at redshift {redshift:g}: {error}"
+                raise RuntimeError(msg) from error
             self._pools[key] = maker, maker.draw(_POOL, _POOL_SEED)
         return self._pools[key]
 
@@ -198,14 +212,28 @@ def _batched(items, size):
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def _data(galaxies, error_floor):
-    """Fluxes and errors (n, n_bands) of galaxies that have the same bands."""
+def _refuse_spectra(galaxies):
+    """Refuse galaxies that have more than photometry."""
     if any(galaxy.spectrum is not None for galaxy in galaxies):
         msg = (
             "engine='tabulated' fits photometry alone, but the sample has spectra: drop the "
             "columns spectrum_*, or take engine='bagpipes'"
         )
         raise InputError(msg)
+
+
+def _refuse_impossible(galaxy, likelihood):
+    """Refuse a galaxy that no model of the pool could be."""
+    if not np.any(np.isfinite(likelihood.log_weight)):
+        msg = (
+            f"no model of the prior has light at redshift {galaxy.redshift:g} in the bands "
+            f"{', '.join(galaxy.bands)}"
+        )
+        raise RuntimeError(msg)
+
+
+def _data(galaxies, error_floor):
+    """Fluxes and errors (n, n_bands) of galaxies that have the same bands."""
     flux = np.stack([galaxy.flux for galaxy in galaxies])
     error = np.stack([galaxy.flux_err for galaxy in galaxies])
     return flux, np.hypot(error, error_floor * flux)

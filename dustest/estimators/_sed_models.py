@@ -13,7 +13,7 @@ from dustest.estimators._sed_prior import SEDPrior
 from dustest.estimators._sed_table import SEDTable
 from dustest.physics.star_formation import AgeGrid, history_weights
 
-__all__ = ["ModelMaker", "Models", "band_light"]
+__all__ = ["ModelMaker", "Models", "band_light", "check_tabulated"]
 
 _SHAPES = ("dust:delta", "dust:B", "dust:n")
 _EMISSION = ("dust:qpah", "dust:umin", "dust:gamma")
@@ -181,6 +181,38 @@ def band_light(settings, bands):
         For these bands.
     """
     return BandLight(bands, _birth_cloud(_prior(settings, _ANY_REDSHIFT)))
+
+
+def check_tabulated(settings):
+    """Refuse priors that tables cannot do.
+
+    Parameters
+    ----------
+    settings : Settings
+        What is fitted and how.
+
+    Raises
+    ------
+    InputError
+        If there is one.
+    """
+    _prior(settings, _ANY_REDSHIFT)
+
+
+def check_priors(settings):
+    """Refuse priors that tables cannot serve.
+
+    Parameters
+    ----------
+    settings : Settings
+        What is fitted and how.
+
+    Raises
+    ------
+    InputError
+        If the tables cannot do what the priors ask for.
+    """
+    _prior(settings, _ANY_REDSHIFT)
 
 
 def _prior(settings, redshift):
