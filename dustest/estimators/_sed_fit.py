@@ -21,7 +21,7 @@ from dustest.estimators._bagpipes_fit import (
     systematic_draw,
 )
 from dustest.estimators._sed_likelihood import MassIntegral, draw_masses, weigh
-from dustest.estimators._sed_models import ModelMaker, band_light, check_priors
+from dustest.estimators._sed_models import ModelMaker, band_light
 from dustest.estimators._sed_refine import propose
 
 __all__ = ["TabulatedEngine"]
@@ -48,15 +48,9 @@ class TabulatedEngine:
     ----------
     settings : Settings
         What is fitted and how.
-
-    Raises
-    ------
-    InputError
-        If the priors ask for what tables cannot do.
     """
 
     def __init__(self, settings):
-        check_priors(settings)
         self._settings = settings
         self._pools, self._light = {}, {}
         self._integral = MassIntegral()

@@ -199,22 +199,6 @@ def check_tabulated(settings):
     _prior(settings, _ANY_REDSHIFT)
 
 
-def check_priors(settings):
-    """Refuse priors that tables cannot serve.
-
-    Parameters
-    ----------
-    settings : Settings
-        What is fitted and how.
-
-    Raises
-    ------
-    InputError
-        If the tables cannot do what the priors ask for.
-    """
-    _prior(settings, _ANY_REDSHIFT)
-
-
 def _prior(settings, redshift):
     """The prior, after a check that tables can do what it asks for."""
     prior = SEDPrior(
