@@ -20,6 +20,7 @@ from dustest.estimators._bagpipes_fit import (
 from dustest.estimators._bagpipes_igm import load_bagpipes
 from dustest.estimators._bagpipes_model import fit_instructions
 from dustest.estimators._sed_fit import TabulatedEngine
+from dustest.estimators._sed_models import check_tabulated
 from dustest.estimators.base import DustEstimator
 from dustest.estimators.batch import Estimates
 
@@ -122,9 +123,9 @@ class BagpipesEstimator(DustEstimator):
     need their shape parameters fixed by ``priors``); ``n_live``, ``n_effective`` and
     ``resolution`` mean nothing to it.
 
-    A fit of Bagpipes to nine bands takes one to two minutes of one core at 400 live points. For a mock of
-    A_V = 0.5 in nine bands, with errors of 1/15 of the brightest flux and default priors, 100
-    live points gave medians of 0.02 to 0.09 under different seeds, 200 gave 0.05 to 0.07, 400
+    A fit of Bagpipes to nine bands takes one to two minutes of one core at 400 live points. For a
+    mock of A_V = 0.5 in nine bands, with errors of 1/15 of the brightest flux and default priors,
+    100 live points gave medians of 0.02 to 0.09 under different seeds, 200 gave 0.05 to 0.07, 400
     gave 0.22 to 0.28 and 1000 gave 0.31: lower ``n_live`` only where priors are narrow or
     parameters fixed. A spectrum makes a fit several times longer.
 
@@ -195,16 +196,24 @@ class BagpipesEstimator(DustEstimator):
         settings = self._settings()
         galaxies = [_usable_data(batch, row) for row in range(len(batch))]
         usable = [galaxy for galaxy in galaxies if galaxy is not None]
-        if self.engine == "tabulated":
-            fitted = iter(self._tables.fit(usable))
-        else:
-            fitted = (_fit(galaxy, settings) for galaxy in usable)
+        fitted = iter(self._posteriors(usable, settings))
         rows = [_NOTHING if galaxy is None else _row(next(fitted)) for galaxy in galaxies]
         return Estimates(
             {name: np.array([row.samples[name] for row in rows]) for name in _SAMPLES},
             np.array([row.flags for row in rows], dtype=np.int32),
             {name: np.array([row.extra[name] for row in rows]) for name in _EXTRA},
         )
+
+    def _posteriors(self, galaxies, settings):
+        """Posteriors of galaxies; priors without room at a redshift fail its rows alone."""
+        try:
+            if self.engine == "tabulated":
+                return self._tables.fit(galaxies)
+            return [fit_galaxy(galaxy, settings) for galaxy in galaxies]
+        except InputError as error:
+            redshifts = sorted({round(galaxy.redshift, 4) for galaxy in galaxies})
+            msg = f"no model at redshift {', '.join(map(str, redshifts))}: {error}"
+            raise RuntimeError(msg) from error
 
     def _settings(self):
         """The parameters, checked, for the engine."""
@@ -221,7 +230,7 @@ class BagpipesEstimator(DustEstimator):
         if self.engine == "tabulated" and self.redshift == "free":
             msg = "redshift='free' needs engine='bagpipes'; tables hold for a fixed redshift"
             raise InputError(msg)
-        return Settings(
+        settings = Settings(
             sfh=self.sfh,
             dust_law=self.dust_law,
             priors=self.priors,
@@ -232,6 +241,9 @@ class BagpipesEstimator(DustEstimator):
             n_live=int(self.n_live),
             n_effective=int(self.n_effective),
         )
+        if self.engine == "tabulated":
+            check_tabulated(settings)
+        return settings
 
 
 @dataclass(frozen=True)
@@ -259,15 +271,6 @@ def _row(posterior):
             "A_V_information": posterior.information,
         },
     )
-
-
-def _fit(galaxy, settings):
-    """Posterior of one galaxy; priors without room at its redshift fail its row alone."""
-    try:
-        return fit_galaxy(galaxy, settings)
-    except InputError as error:
-        msg = f"no model at redshift {galaxy.redshift:g}: {error}"
-        raise RuntimeError(msg) from error
 
 
 def _usable_data(batch, row):
