@@ -21,6 +21,7 @@ from dustest.physics.stellar_populations import (
     NebularGrid,
     SpectrumTable,
     SSPGrid,
+    StarLight,
     load_ssp_grid,
 )
 from dustest.physics.uv_slope import (
@@ -34,7 +35,6 @@ from dustest.physics.uv_slope import (
 )
 
 __all__ = [
-    "UV_WINDOWS",
     "Calzetti00",
     "CharlotFall00",
     "DustLaw",
@@ -45,7 +45,9 @@ __all__ = [
     "SSPGrid",
     "Salim18",
     "SpectrumTable",
+    "StarLight",
     "UVSlope",
+    "UV_WINDOWS",
     "a_lambda",
     "a_v_to_e_bv",
     "attenuation_ratio",

@@ -156,6 +156,17 @@ class TestImages:
         image = sample["cutout_F444W"][0].value
         np.testing.assert_allclose(image, image[::-1, ::-1], atol=1e-4 * image.max())
 
+    def test_another_survey_has_other_pixels(self):
+        # The point-spread functions are on pixels of 0.03 arcsec.
+        one = simulator(preset="CEERS", size=64, noise=dict.fromkeys(BANDS, NoNoise()))
+        sample, _ = one.observe([galaxy(np.zeros(5))], random_state=1)
+        image = sample["cutout_F444W"][0].value
+        radius = np.hypot(*np.mgrid[-31.5:32, -31.5:32]) * 0.04
+        within = image[radius < 0.08].sum() / image.sum()
+        assert sample["pixel_scale"][0].value == 0.04
+        # Half of the light of a Gaussian is within its half width, which pixels widen a little.
+        assert within == pytest.approx(0.5, abs=0.08)
+
     def test_offset_moves_it(self):
         one = simulator(offset=3.0, noise=dict.fromkeys(BANDS, NoNoise()))
         sample, _ = one.observe([galaxy(np.zeros(5))] * 200, random_state=1)
