@@ -23,6 +23,8 @@ _DEPTH = 50.0
 """Twice the exponent below its maximum at which the integrand ends."""
 _QUADRATURE = np.polynomial.legendre.leggauss(48)
 _N_MASSES = 150
+_FAR = 100.0
+"""Difference in chi-squared from which on a bound on the weight of a model is enough."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +37,7 @@ class Likelihood:
     ----------
     log_weight : ndarray of shape (n_galaxies, n_models)
         Logarithm of the likelihood, integrated over the prior of the mass, without the factor
-        that depends on the errors alone.
+        that depends on the errors alone; an upper bound where it is negligible.
     chi2 : ndarray of shape (n_galaxies, n_models)
         Chi-squared at the best mass that the prior allows.
     best, error : ndarray of shape (n_galaxies, n_models)
@@ -154,10 +156,14 @@ def weigh(models, flux, flux_err, integral):
         t = _sum_over_bands(flux * weight, models.flux) * error
         lowest, highest = 10.0**models.low / error, 10.0**models.high / error
         chi2 = np.sum(flux**2 * weight, axis=1)[:, np.newaxis] - t**2
-        log_weight = integral.log(t, lowest, highest) - 0.5 * chi2
-        chi2 += np.square(np.clip(t, lowest, highest) - t)
-    log_weight -= np.log((models.high - models.low) * np.log(10.0))
-    log_weight[~np.isfinite(log_weight)] = -np.inf
+        shift = np.square(np.clip(t, lowest, highest) - t)
+        chi2 += shift
+        chi2[np.isnan(chi2)] = np.inf
+    log_weight = -0.5 * chi2
+    near = chi2 < chi2.min(axis=1, keepdims=True) + _FAR
+    log_range = np.log((models.high - models.low) * np.log(10.0))
+    log_weight[near] += integral.log(t[near], lowest[near], highest[near]) + 0.5 * shift[near]
+    log_weight[near] -= np.broadcast_to(log_range, near.shape)[near]
     return Likelihood(log_weight, chi2, t * error, error)
 
 

@@ -100,11 +100,23 @@ class TestWeigh:
         truth = 10.0**8.5 * models(1, 2).flux
         error = truth / snr * rng.uniform(0.7, 1.5, N_BANDS)
         flux = truth + error * rng.standard_normal(N_BANDS)
-        found = weigh(pool, flux, error, integral)
         for i in range(6):
-            log_weight, chi2 = brute_force(pool.flux[i], flux[0], error[0], *limits)
-            assert found.log_weight[0, i] == pytest.approx(log_weight, abs=1e-2)
-            assert found.chi2[0, i] == pytest.approx(chi2, rel=1e-4, abs=1e-4)
+            one = SimpleNamespace(flux=pool.flux[[i]], low=pool.low[[i]], high=pool.high[[i]])
+            found = weigh(one, flux, error, integral)
+            log_weight, chi2 = brute_force(one.flux[0], flux[0], error[0], *limits)
+            assert found.log_weight[0, 0] == pytest.approx(log_weight, abs=1e-2)
+            assert found.chi2[0, 0] == pytest.approx(chi2, rel=1e-4, abs=1e-4)
+
+    def test_what_is_negligible_is_bounded(self, integral):
+        pool, rng = models(400), np.random.default_rng(5)
+        flux = 10.0**9 * pool.flux[:1] * rng.normal(1.0, 0.02, (1, N_BANDS))
+        error = 0.02 * flux
+        found = weigh(pool, flux, error, integral)
+        exact = [brute_force(one, flux[0], error[0], 5.0, 12.0)[0] for one in pool.flux]
+        near = found.log_weight[0] > found.log_weight[0].max() - 40.0
+        assert 1 <= near.sum() < 200
+        np.testing.assert_allclose(found.log_weight[0, near], np.array(exact)[near], atol=1e-2)
+        assert (found.log_weight[0] > np.array(exact) - 1e-2).all()
 
     def test_negative_fluxes(self, integral):
         pool, error = models(4), np.ones((1, N_BANDS))
