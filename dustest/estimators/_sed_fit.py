@@ -9,9 +9,12 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
+from astropy import units as u
 from scipy.special import logsumexp
 from threadpoolctl import threadpool_limits
 
+from dustest.data.bands import get_band
+from dustest.data.columns import SPECTRAL_UNIT
 from dustest.data.errors import InputError
 from dustest.estimators._bagpipes_fit import (
     N_DRAWS,
@@ -38,7 +41,6 @@ _N_NEW = 4096
 _NEGLIGIBLE = 25.0
 """Difference in log likelihood at which a model does not count."""
 _LEAST_KEPT = 1000
-_MICROJANSKY = 1e-3
 
 
 class TabulatedEngine:
@@ -94,7 +96,9 @@ class TabulatedEngine:
             _refuse_impossible(galaxy, likelihood[i])
             chain = _Chain(models, likelihood[i], (), len(models))
             chain = self._refined(chain, maker, (flux[[i]], error[[i]]), rng)
-            posteriors.append(_summarise(chain, maker.prior, _log_norm(error[i]), rng))
+            posteriors.append(
+                _summarise(chain, maker.prior, _log_norm(error[i], galaxy.bands), rng)
+            )
         return posteriors
 
     def _refined(self, chain, maker, data, rng):
@@ -233,9 +237,14 @@ def _data(galaxies, error_floor):
     return flux, np.hypot(error, error_floor * flux)
 
 
-def _log_norm(error):
-    """Logarithm of the factor of the likelihood that depends on the errors alone [uJy]."""
-    return -float(np.sum(np.log(error * _MICROJANSKY))) - 0.5 * len(error) * np.log(2.0 * np.pi)
+def _log_norm(error, bands):
+    """Logarithm of the factor of the likelihood that depends on the errors alone.
+
+    Bagpipes counts likelihoods in flux densities per unit wavelength.
+    """
+    pivots = [get_band(band).pivot for band in bands] * u.AA
+    error = (error * u.nJy).to_value(SPECTRAL_UNIT, u.spectral_density(pivots))
+    return -float(np.sum(np.log(error))) - 0.5 * len(error) * np.log(2.0 * np.pi)
 
 
 def _summarise(chain, prior, norm, rng):
