@@ -206,9 +206,9 @@ class BagpipesEstimator(DustEstimator):
 
     def _posteriors(self, galaxies, settings):
         """Posteriors of galaxies; priors without room at a redshift fail its rows alone."""
+        if self.engine == "tabulated":
+            return self._tables.fit(galaxies)
         try:
-            if self.engine == "tabulated":
-                return self._tables.fit(galaxies)
             return [fit_galaxy(galaxy, settings) for galaxy in galaxies]
         except InputError as error:
             redshifts = sorted({round(galaxy.redshift, 4) for galaxy in galaxies})
