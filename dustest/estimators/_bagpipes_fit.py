@@ -26,7 +26,9 @@ __all__ = [
     "clean_spectrum",
     "filter_lines",
     "fit_galaxy",
+    "prior_diagnostics",
     "quiet",
+    "systematic_draw",
 ]
 
 N_DRAWS = 1000
@@ -331,14 +333,14 @@ def _log_ssfr(sfh, timescale):
 def _summarise(fitted, chain, settings, seed):
     """Equally weighted draws and diagnostics of a chain."""
     rng = np.random.default_rng([int(seed), 1])  # apart from the stream of the sampler
-    drawn = _systematic_draw(chain.weight, N_DRAWS, rng)
+    drawn = systematic_draw(chain.weight, N_DRAWS, rng)
     physical = np.array([fitted.prior.transform(cube.copy()) for cube in chain.cube[drawn]])
     values = _fixed_values(fitted.fit_instructions) | dict(
         zip(fitted.params, physical.T, strict=True)
     )
     a_v = np.broadcast_to(values["dust:Av"], N_DRAWS).astype(float)
     log_ssfr, log_mass, _ = chain.derived[drawn].T
-    information, edge = _prior_diagnostics(fitted.params, chain)
+    information, edge = prior_diagnostics(fitted.params, chain.cube, chain.weight, chain.ess)
     return Posterior(
         a_v=a_v,
         e_bv=a_v / DUST_LAWS[settings.dust_law].r_v(values),
@@ -361,21 +363,55 @@ def _fixed_values(instructions):
     }
 
 
-def _systematic_draw(weight, n, rng):
-    """Indices of n draws with replacement, in random order, of the least possible noise."""
+def systematic_draw(weight, n, rng):
+    """Draw with replacement, in random order, with the least possible noise.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (m,)
+        Weights that sum to one.
+    n : int
+        Number of draws.
+    rng : numpy.random.Generator
+        Source of random numbers.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Indices.
+    """
     positions = (rng.random() + np.arange(n)) / n
     indices = np.searchsorted(np.cumsum(weight), positions).clip(max=len(weight) - 1)
     return rng.permutation(indices)
 
 
-def _prior_diagnostics(parameters, chain):
-    """Information on A_V [bits] and posterior probability at the fuller edge of its prior."""
+def prior_diagnostics(parameters, cube, weight, ess):
+    """Say how far the data went beyond the prior of A_V.
+
+    Parameters
+    ----------
+    parameters : sequence of str
+        Names of the free parameters.
+    cube : ndarray of shape (n, n_parameters)
+        Samples in the unit cube.
+    weight : ndarray of shape (n,)
+        Their weights, which sum to one.
+    ess : float
+        Their effective number.
+
+    Returns
+    -------
+    information : float
+        Bits that the data add; NaN where A_V is not free.
+    edge : float
+        Posterior probability at the fuller edge of the prior.
+    """
     if "dust:Av" not in parameters:
         return np.nan, np.nan
-    coordinate = chain.cube[:, parameters.index("dust:Av")]
-    low = chain.weight[coordinate < _EDGE].sum()
-    high = chain.weight[coordinate > 1.0 - _EDGE].sum()
-    return _information(coordinate, chain.weight, chain.ess), float(max(low, high))
+    coordinate = cube[:, list(parameters).index("dust:Av")]
+    low = weight[coordinate < _EDGE].sum()
+    high = weight[coordinate > 1.0 - _EDGE].sum()
+    return _information(coordinate, weight, ess), float(max(low, high))
 
 
 def _information(coordinate, weight, ess):

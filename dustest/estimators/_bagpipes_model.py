@@ -21,7 +21,15 @@ from astropy.cosmology import FlatLambdaCDM
 from dustest.data.errors import InputError
 from dustest.physics.attenuation import get_dust_law
 
-__all__ = ["AGE", "DUST_LAWS", "SFHS", "DustLaw", "StarFormationHistory", "fit_instructions"]
+__all__ = [
+    "AGE",
+    "DUST_LAWS",
+    "SFHS",
+    "DustLaw",
+    "StarFormationHistory",
+    "age_of_universe",
+    "fit_instructions",
+]
 
 AGE = "age_of_universe"
 _START = 1e-3  # Gyr, the earliest start of star formation in Fu et al.
@@ -244,9 +252,9 @@ def fit_instructions(sfh, dust_law, redshift, redshift_err=None, priors=None):
     history = _record(SFHS, "sfh", sfh)
     law = _record(DUST_LAWS, "dust_law", dust_law)
     low, high = _redshift_limits(redshift, redshift_err)
-    flat = _COMMON | law.priors | history.priors(_age(high))
+    flat = _COMMON | law.priors | history.priors(age_of_universe(high))
     flat |= _checked_names(priors or {}, flat)
-    flat = {key: _at_age(value, _age(low)) for key, value in flat.items()}
+    flat = {key: _at_age(value, age_of_universe(low)) for key, value in flat.items()}
     _check_values(flat)
     flat |= _redshift_prior(redshift, redshift_err)
     _check_freedom(flat)
@@ -261,8 +269,19 @@ def _record(records, argument, name):
     return records[name]
 
 
-def _age(redshift):
-    """Age of the Universe [Gyr]."""
+def age_of_universe(redshift):
+    """Age of the Universe in the cosmology of Bagpipes.
+
+    Parameters
+    ----------
+    redshift : float
+        Redshift.
+
+    Returns
+    -------
+    float
+        Age in Gyr.
+    """
     return float(_COSMOLOGY.age(redshift).value)
 
 

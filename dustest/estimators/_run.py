@@ -91,8 +91,12 @@ def _take_known(batch, index, wanted, result, store, fingerprint):
 
 
 def _tasks(sample, todo, batch_size, seed):
-    """Seeded batches of at most ``batch_size`` rows."""
-    for index in todo:
+    """Seeded batches of at most ``batch_size`` rows, by redshift within each chunk."""
+    for unsorted in todo:
+        index = unsorted
+        if "redshift" in sample.colnames:
+            # What a backend makes for one redshift then serves all rows that share it.
+            index = index[np.argsort(sample["redshift"][index], kind="stable")]
         chunk = make_batch(sample, index).seeded(seed)
         for start in range(0, len(index), batch_size):
             rows = slice(start, start + batch_size)
@@ -132,14 +136,30 @@ def _execute(estimator, summary, tasks, n_jobs):
     n_workers = joblib.effective_n_jobs(n_jobs)
     compute = _Compute(summary)
     if estimator.isolated:
-        yield from run_in_workers(
-            estimator, compute, tasks, n_workers=n_workers, timeout=estimator.timeout
-        )
+        yield from _in_workers(estimator, compute, tasks, n_workers)
         return
     parallel = joblib.Parallel(n_jobs=n_workers, return_as="generator_unordered")
     calls = (joblib.delayed(_attempt)(compute, estimator, *task) for task in tasks)
     for outcomes in parallel(calls):
         yield from outcomes
+
+
+def _in_workers(estimator, compute, tasks, n_workers):
+    """Outcomes of batches in killable processes; one that fails is tried again row by row."""
+    options = {"n_workers": n_workers, "timeout": estimator.timeout}
+    again = []
+    for index, batch, outcome in run_in_workers(estimator, compute, tasks, **options):
+        if isinstance(outcome, Rows) or len(batch) == 1:
+            yield index, batch, outcome
+        else:
+            again += _single_rows(index, batch)
+    if again:
+        yield from run_in_workers(estimator, compute, again, **options)
+
+
+def _single_rows(index, batch):
+    """Batches of one row."""
+    return [(index[i : i + 1], batch[i : i + 1]) for i in range(len(batch))]
 
 
 @dataclass(frozen=True)
@@ -164,7 +184,7 @@ def _attempt(compute, estimator, index, batch):
     outcome = compute(estimator, batch)
     if isinstance(outcome, Rows) or len(batch) == 1:
         return [(index, batch, outcome)]
-    rows = [(index[i : i + 1], batch[i : i + 1]) for i in range(len(batch))]
+    rows = _single_rows(index, batch)
     return [(number, row, compute(estimator, row)) for number, row in rows]
 
 

@@ -23,6 +23,7 @@ from dustest.data.flags import FLAGS, decode_flags
 from dustest.estimators import bagpipes
 from dustest.estimators._bagpipes_fit import N_DRAWS, Posterior
 from dustest.estimators.batch import make_batch
+from dustest.testing import check_estimator, make_check_sample
 
 BANDS = ("F115W", "F200W", "F277W", "F356W", "F444W")
 TRUE_A_V = 0.5
@@ -216,6 +217,177 @@ class TestFit:
         assert free["A_V"][0] != fixed["A_V"][0]
 
 
+def tabulated(**parameters):
+    """A fit with tables."""
+    return estimator(engine="tabulated", **parameters)
+
+
+def same_bytes(one, other):
+    """Whether two results are the same to the last byte."""
+    return all(
+        np.asarray(one[name]).tobytes() == np.asarray(other[name]).tobytes()
+        for name in one.colnames
+    )
+
+
+@pytest.fixture(scope="module")
+def tabulated_fit(mock):
+    """Redshifts out of order, a row without a band and one without any, through two workers."""
+    table = galaxies(mock["flux"], redshift=[7.0, 8.0, 7.0, 6.0, 7.0, 8.0])
+    table["flux_F115W"][2] = np.nan * u.nJy
+    for band in BANDS:
+        table[f"flux_{band}"][4] = np.nan * u.nJy
+    before = world()
+    result = tabulated().estimate(table, n_jobs=2)
+    return SimpleNamespace(result=result, before=before, after=world(), table=table)
+
+
+class TestTabulated:
+    def test_truth_is_recovered(self, tabulated_fit, mock):
+        row = tabulated_fit.result[0]
+        assert row["A_V"].value == pytest.approx(TRUE_A_V, abs=0.1)
+        assert row["log_sSFR"] == pytest.approx(mock["log_ssfr"], abs=0.01)
+        assert row["log_mass"] == pytest.approx(mock["log_mass"], abs=0.05)
+        assert row["chi2"] < 1.0
+        assert row["ess"] >= 400.0
+        assert row["A_V_information"] > 2.0
+        assert decode_flags(row["flags"]) == ()
+        assert row["R_V"] == pytest.approx(4.05)
+
+    def test_it_says_what_the_reference_says(self, tabulated_fit, fitted):
+        ours, theirs = tabulated_fit.result[0], fitted.result[0]
+        for name in ("A_V", "A_V_p16", "A_V_p84"):
+            assert ours[name].value == pytest.approx(theirs[name].value, abs=0.05)
+        assert ours["log_mass"] == pytest.approx(theirs["log_mass"], abs=0.03)
+        assert ours["log_evidence"] == pytest.approx(theirs["log_evidence"], abs=0.7)
+
+    def test_a_missing_band_is_lived_with(self, tabulated_fit):
+        assert tabulated_fit.result["A_V"][2].value == pytest.approx(TRUE_A_V, abs=0.2)
+        assert decode_flags(tabulated_fit.result["flags"][2]) == ("MISSING_BAND",)
+
+    def test_rows_keep_their_places(self, tabulated_fit):
+        flags = tabulated_fit.result["flags"]
+        assert set(decode_flags(flags[4])) == {"NO_DATA", "MISSING_BAND"}
+        assert np.isnan(tabulated_fit.result["A_V"][4])
+        chi2 = tabulated_fit.result["chi2"]
+        assert chi2[0] < min(chi2[1], chi2[3], chi2[5])  # the light is that of redshift 7
+
+    def test_nothing_else_changed(self, tabulated_fit):
+        assert tabulated_fit.before == tabulated_fit.after
+
+    @pytest.mark.parametrize("rows", [[2], [5, 3, 0]])
+    def test_other_workers_other_neighbours_same_bytes(self, tabulated_fit, capfd, rows):
+        again = tabulated().estimate(tabulated_fit.table[rows], n_jobs=1)
+        assert capfd.readouterr() == ("", "")
+        assert same_bytes(again, tabulated_fit.result[rows])
+
+    @pytest.mark.slow
+    def test_another_seed_another_answer_of_the_same_size(self, tabulated_fit):
+        other = tabulated(random_state=2).estimate(tabulated_fit.table[:1])
+        assert other["A_V"][0] != tabulated_fit.result["A_V"][0]
+        assert other["A_V"][0].value == pytest.approx(TRUE_A_V, abs=0.1)
+
+    def test_priors_without_room_fail_their_rows_alone(self, mock):
+        priors = FIXED | {"lognormal:tmax": (0.6, "age_of_universe")}
+        table = galaxies(mock["flux"], redshift=[7.0, 10.0])
+        with pytest.warns(DustestWarning, match="1 of 2 .*: no model at redshift 10: priors"):
+            result = tabulated(priors=priors).estimate(table)
+        assert np.isfinite(result["A_V"][0])
+        assert decode_flags(result["flags"][1]) == ("FAILED",)
+
+    def test_spectra_are_refused(self, mock):
+        table = galaxies(mock["flux"])
+        unit = u.erg / u.s / u.cm**2 / u.AA
+        table["spectrum_wavelength"] = [mock["wavelength"]] * u.AA
+        table["spectrum_flux"] = [mock["spectrum"]] * unit
+        table["spectrum_flux_err"] = 0.05 * table["spectrum_flux"]
+        with pytest.raises(InputError, match="fits photometry alone, but the sample has spectra"):
+            tabulated().estimate(table)
+
+    @pytest.mark.parametrize(
+        ("parameters", "message"),
+        [
+            ({"redshift": "free"}, "redshift='free' needs engine='bagpipes'"),
+            ({"dust_law": "Salim"}, "cannot fit dust:B, dust:delta: fix the shape"),
+            ({"dust_law": "Salim", "priors": {"dust:B": 1.0}}, "cannot fit dust:delta: fix"),
+            ({"dust_law": "CF00"}, "cannot fit dust:n: fix"),
+            ({"priors": {"nebular:fesc": 0.2}}, "cannot fit nebular:fesc: "),
+            ({"priors": {"nebular:metallicity": (0.1, 1.0)}}, "cannot fit nebular:metallicity: "),
+            ({"priors": {"t_bc": (0.005, 0.02)}}, "cannot fit t_bc: "),
+            ({"priors": {"dust:qpah": "dust:eta", "dust:eta": 1.0}}, "cannot fit dust:qpah: "),
+            (
+                {
+                    "sfh": "double_delayed",
+                    "priors": {"delayed2:metallicity": (0.1, 1.0)},
+                },
+                "cannot fit delayed2:metallicity: ",
+            ),
+            ({"priors": {"lognormal:massformed": 9.0}}, "needs priors of lognormal:massformed"),
+            (
+                {"priors": {"lognormal:massformed_prior": "pow_10"}},
+                "needs priors of lognormal:massformed that are free and uniform",
+            ),
+        ],
+    )
+    def test_what_tables_cannot_do_is_refused(self, parameters, message):
+        with pytest.raises(InputError, match=message):
+            BagpipesEstimator(engine="tabulated", **parameters)._settings()
+
+    @pytest.mark.parametrize(
+        "parameters",
+        [
+            {},
+            {"dust_law": "Salim", "priors": {"dust:delta": -0.2, "dust:B": 0.0}},
+            {"dust_law": "CF00", "priors": {"dust:n": 0.7}},
+            {"sfh": "double_delayed"},
+            {"sfh": "delayed_burst"},
+            {"sfh": "continuity"},
+            {"priors": {"t_bc": 0.02, "dust:eta": (1.0, 2.0)}},
+        ],
+    )
+    def test_what_tables_can_do_is_not(self, parameters):
+        BagpipesEstimator(engine="tabulated", **parameters)._settings()
+
+    def test_batches(self):
+        assert BagpipesEstimator().batch_size == 1
+        assert BagpipesEstimator(engine="tabulated").batch_size > 1
+
+    @pytest.mark.slow
+    def test_it_keeps_the_contract(self):
+        sample, truth = make_check_sample()
+        photometry = [name for name in sample.colnames if name.startswith(("id", "flux", "red"))]
+        sed = BagpipesEstimator(engine="tabulated")
+        check_estimator(sed, sample[photometry], truth)
+
+    @pytest.mark.slow
+    def test_reference_with_free_history(self, mock):
+        """Another sampler with the likelihood of Bagpipes itself, in three dimensions."""
+        priors = SHAPE | {
+            "lognormal:tmax": (0.3, 0.7),
+            "nebular:logU": -2.5,
+            "dust:Av": (0.0, 2.0),
+            "dust:Av_prior": "uniform",
+            "lognormal:massformed": (8.0, 10.0),
+        }
+        table = galaxies(mock["flux"], snr=10.0)
+        ours, theirs = (
+            BagpipesEstimator(engine=engine, priors=priors, n_live=400, random_state=1).estimate(
+                table
+            )[0]
+            for engine in ("tabulated", "bagpipes")
+        )
+        for name, tolerance in (("A_V", 0.05), ("log_sSFR", 0.1)):
+            for suffix in ("", "_p16", "_p84"):
+                column = name + suffix
+                assert u.Quantity(ours[column]).value == pytest.approx(
+                    u.Quantity(theirs[column]).value, abs=tolerance
+                )
+        assert ours["log_mass"] == pytest.approx(theirs["log_mass"], abs=0.05)
+        assert ours["log_evidence"] == pytest.approx(theirs["log_evidence"], abs=0.5)
+        assert ours["chi2"] == pytest.approx(theirs["chi2"], abs=0.1)
+        assert ours["A_V_information"] == pytest.approx(theirs["A_V_information"], abs=0.2)
+
+
 class TestFlags:
     @staticmethod
     def posterior(**values):
@@ -240,9 +412,9 @@ class TestFlags:
 
     def test_a_row_without_data_never_reaches_the_engine(self):
         batch = make_batch(as_sample(galaxies([np.nan] * 5)))
-        row = bagpipes._estimate_row(batch, 0, None, None)
-        assert row.flags == FLAGS["NO_DATA"].value
-        assert np.isnan(row.samples["A_V"]).all()
+        estimates = BagpipesEstimator()._estimate(batch)
+        assert estimates.flags[0] == FLAGS["NO_DATA"].value
+        assert np.isnan(estimates.samples["A_V"]).all()
 
     @pytest.mark.parametrize("n_bands", [0, 1, 2, 5])
     def test_two_bands_are_the_least(self, n_bands):
@@ -252,14 +424,15 @@ class TestFlags:
         if data is not None:
             assert data.bands == BANDS[:n_bands]
 
-    def test_priors_without_room_fail_one_row_with_a_reason(self):
+    def test_priors_without_room_fail_one_row_with_a_reason(self, monkeypatch):
         def refuse(galaxy, settings):
             msg = "limits"
             raise InputError(msg)
 
+        monkeypatch.setattr(bagpipes, "fit_galaxy", refuse)
         batch = make_batch(as_sample(galaxies([1.0] * 5)))
-        with pytest.raises(RuntimeError, match="no model at redshift 7: limits"):
-            bagpipes._estimate_row(batch, 0, refuse, None)
+        with pytest.raises(RuntimeError, match=r"no model at redshift 7\.0: limits"):
+            BagpipesEstimator()._estimate(batch)
 
     @given(st.lists(st.floats(width=32), min_size=5, max_size=5), st.floats(width=32))
     def test_only_sound_numbers_reach_the_engine(self, flux, error):
@@ -311,7 +484,7 @@ class TestParameters:
             BagpipesEstimator(**{name: value})._settings()
 
     def test_unknown_engine_is_told_to_the_caller(self):
-        with pytest.raises(InputError, match="engine must be one of bagpipes, got 'fast'"):
+        with pytest.raises(InputError, match="engine must be one of bagpipes, tabulated, got"):
             BagpipesEstimator(engine="fast").estimate(galaxies([1.0] * 5))
 
     def test_clone_and_representation(self):

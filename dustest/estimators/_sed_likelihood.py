@@ -1,0 +1,228 @@
+"""The likelihood of models whose mass is free: a Gaussian in the mass, integrated over its prior.
+
+Flux is proportional to the mass, so that the best mass of a model, its error, and the integral of
+the likelihood over a prior that is flat in log mass follow from two sums over the bands.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from scipy.integrate import quad
+
+__all__ = ["Likelihood", "MassIntegral", "draw_masses", "weigh"]
+
+_LARGE = 6.0
+"""Signal over noise of the scale from which on the integral is its asymptotic series."""
+_SMALL = 1e-3
+_LOWEST = -30.0
+_N_NODES = 721
+_REACH = 6.0
+_FEW = 0.01
+"""Lower limits beyond this share of where the integrand begins to fall matter to its shape."""
+_DEPTH = 50.0
+"""Twice the exponent below its maximum at which the integrand ends."""
+_QUADRATURE = np.polynomial.legendre.leggauss(48)
+_N_MASSES = 150
+_FAR = 100.0
+"""Difference in chi-squared from which on a bound on the weight of a model is enough."""
+
+
+@dataclass(frozen=True, eq=False)
+class Likelihood:
+    """What the data of galaxies say of models: arrays of shape (n_galaxies, n_models).
+
+    An index takes one galaxy, or some of the models of one.
+
+    Parameters
+    ----------
+    log_weight : ndarray of shape (n_galaxies, n_models)
+        Logarithm of the likelihood, integrated over the prior of the mass, without the factor
+        that depends on the errors alone; an upper bound where it is negligible.
+    chi2 : ndarray of shape (n_galaxies, n_models)
+        Chi-squared at the best mass that the prior allows.
+    best, error : ndarray of shape (n_galaxies, n_models)
+        Best mass formed in solar masses, whatever the prior, and its standard error.
+    """
+
+    log_weight: np.ndarray
+    chi2: np.ndarray
+    best: np.ndarray
+    error: np.ndarray
+
+    def __getitem__(self, index):
+        return Likelihood(*(getattr(self, item.name)[index] for item in fields(self)))
+
+    def joined(self, other):
+        """These models of one galaxy and others."""
+        return Likelihood(
+            *(
+                np.concatenate([getattr(part, item.name) for part in (self, other)])
+                for item in fields(self)
+            )
+        )
+
+
+class MassIntegral:
+    r"""Integral of a Gaussian over a prior that is flat in the logarithm.
+
+    .. math:: J(t, x_0, x_1) = \int_{x_0}^{x_1} e^{-(x - t)^2 / 2} dx / x
+
+    for a positive scale x in units of its error, whose best value is t. Where no limit is near,
+    it is the asymptotic series above t = 6; below, a table with the lower limit :math:`10^{-3}`
+    and, beyond that, the logarithm with which the integral grows there. Elsewhere it is a Gauss
+    quadrature.
+    """
+
+    def __init__(self):
+        self._t = np.linspace(_LOWEST, _LARGE, _N_NODES)
+        self._log = np.array([self._numerical(t) for t in self._t])
+
+    def log(self, t, lowest, highest=np.inf):
+        """Logarithm of the integral.
+
+        Parameters
+        ----------
+        t : ndarray
+            Best value over its error.
+        lowest, highest : ndarray
+            Limits, in the same unit.
+
+        Returns
+        -------
+        ndarray
+            ln J, floats.
+        """
+        result = self._unlimited(t, lowest)
+        begins = np.maximum(t - _REACH, _FEW / np.maximum(-t, 1.0))
+        near = (lowest > begins) | (highest < np.maximum(t, 0.0) + _REACH) | (t < _LOWEST)
+        if np.any(near):
+            limits = (np.broadcast_to(limit, t.shape)[near] for limit in (lowest, highest))
+            result[near] = _log_between(t[near], *limits)
+        return result
+
+    def _unlimited(self, t, lowest):
+        """Logarithm of the integral where the limits are far."""
+        large = np.maximum(t, _LARGE)
+        inverse = 1.0 / large**2
+        series = 1.0 + inverse * (1.0 + 3.0 * inverse * (1.0 + 5.0 * inverse))
+        result = 0.5 * np.log(2.0 * np.pi) - np.log(large) + np.log(series)
+        low = np.flatnonzero(np.ravel(t) < _LARGE)
+        if low.size:
+            held = np.clip(np.ravel(t)[low], _LOWEST, _LARGE)
+            table = np.interp(held, self._t, self._log)
+            # What lies between the table's lower limit and that of the prior.
+            limit = np.broadcast_to(lowest, np.shape(t)).ravel()[low]
+            beyond = np.log(_SMALL / np.maximum(limit, 1e-30))
+            share = np.exp(np.minimum(-0.5 * held**2 - table, 50.0)) * beyond
+            result.ravel()[low] = table + np.log(np.maximum(1.0 + share, 1e-12))
+        return result
+
+    @staticmethod
+    def _numerical(t):
+        """Logarithm of the integral from the table's lower limit on."""
+        # In the logarithm of x the integrand is smooth.
+        peak = 0.5 * (t + np.sqrt(t * t + 4.0))
+
+        def integrand(log_x):
+            x = np.exp(log_x)
+            return np.exp(-0.5 * (x - t) ** 2 + 0.5 * min(t, 0.0) ** 2)
+
+        value, _ = quad(
+            integrand, np.log(_SMALL), np.log(peak + 12.0), limit=200, points=[np.log(peak)]
+        )
+        return np.log(value) - 0.5 * min(t, 0.0) ** 2
+
+
+def weigh(models, flux, flux_err, integral):
+    """Weigh models by the data of galaxies.
+
+    Parameters
+    ----------
+    models : Models
+        The models.
+    flux, flux_err : ndarray of shape (n_galaxies, n_bands)
+        Fluxes in nJy and their standard errors, infinite where there is no measurement.
+    integral : MassIntegral
+        The integral over the mass.
+
+    Returns
+    -------
+    Likelihood
+        Of each model for each galaxy; models that are not possible have none.
+    """
+    weight = 1.0 / flux_err**2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = 1.0 / np.sqrt(_sum_over_bands(weight, np.square(models.flux)))
+        t = _sum_over_bands(flux * weight, models.flux) * error
+        lowest, highest = 10.0**models.low / error, 10.0**models.high / error
+        chi2 = np.sum(flux**2 * weight, axis=1)[:, np.newaxis] - t**2
+        shift = np.square(np.clip(t, lowest, highest) - t)
+        chi2 += shift
+        chi2[np.isnan(chi2)] = np.inf
+    log_weight = -0.5 * chi2
+    near = chi2 < chi2.min(axis=1, keepdims=True) + _FAR
+    log_range = np.log((models.high - models.low) * np.log(10.0))
+    log_weight[near] += integral.log(t[near], lowest[near], highest[near]) + 0.5 * shift[near]
+    log_weight[near] -= np.broadcast_to(log_range, near.shape)[near]
+    return Likelihood(log_weight, chi2, t * error, error)
+
+
+def _sum_over_bands(ours, theirs):
+    """Sums (n_galaxies, n_models) of products; a matrix product depends on who else is there."""
+    return np.einsum("gb,mb->gm", ours, theirs)
+
+
+def _span(t, lowest, highest):
+    """First and last scale that count, within the limits."""
+
+    def reach(distance):
+        distance = np.maximum(distance, 0.0)
+        return _DEPTH / (distance + np.sqrt(distance**2 + _DEPTH))
+
+    first = np.maximum(lowest, np.minimum(t, highest) - reach(t - highest))
+    last = np.minimum(highest, np.maximum(t, lowest) + reach(lowest - t))
+    return first, last
+
+
+def _log_between(t, lowest, highest):
+    """Logarithm of the integral by quadrature in the logarithm of the scale."""
+    first, last = np.log(_span(t, lowest, highest))
+    half = 0.5 * (last - first)
+    peak = -0.5 * (np.clip(t, lowest, highest) - t) ** 2
+    total = np.zeros_like(t)
+    for place, share in zip(*_QUADRATURE, strict=True):
+        x = np.exp(first + (1.0 + place) * half)
+        total += share * np.exp(-0.5 * (x - t) ** 2 - peak)
+    return np.log(total * half) + peak
+
+
+def draw_masses(best, error, low, high, rng):
+    """Draw masses of models from their posterior.
+
+    Parameters
+    ----------
+    best, error : ndarray of shape (n,)
+        Best mass of each, and its standard error.
+    low, high : ndarray of shape (n,)
+        Limits of the log10 of the mass.
+    rng : numpy.random.Generator
+        Source of random numbers.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        log10 of the masses.
+    """
+    t, lowest, highest = best / error, 10.0**low / error, 10.0**high / error
+    first, last = np.log(_span(t, lowest, highest))
+    step = (last - first) / (_N_MASSES - 1)
+    exponent = -0.5 * (np.exp(first + np.arange(_N_MASSES)[:, np.newaxis] * step) - t) ** 2
+    # Flat in the logarithm: the density there is the Gaussian itself.
+    density = np.exp(exponent - exponent.max(axis=0))
+    below = np.zeros_like(density)
+    np.cumsum(density[1:] + density[:-1], axis=0, out=below[1:])
+    target = rng.random(len(t)) * below[-1]
+    cell = np.sum(below[1:-1] <= target, axis=0)
+    start, end = (below[cell + i, np.arange(len(t))] for i in (0, 1))
+    log_scale = first + (cell + (target - start) / (end - start)) * step
+    return np.clip(log_scale / np.log(10.0) + np.log10(error), low, high)

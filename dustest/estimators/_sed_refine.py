@@ -1,0 +1,109 @@
+"""Importance sampling that goes where a galaxy's models fit.
+
+Points are drawn from Student-t kernels around the models that fit best so far, in coordinates in
+which the prior is a standard normal distribution and has no edge. All points, those of the prior
+included, count by the mixture of all densities that they were drawn from (Veach & Guibas 1995;
+Cappe et al. 2004, J. Comput. Graph. Stat. 13, 907).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import gammaln, logsumexp, ndtr, ndtri
+from scipy.stats import norm
+
+__all__ = ["Proposal", "propose"]
+
+_N_KERNELS = 100
+_DEGREES = 5.0
+_LEAST_SPREAD = 1e-3
+_EDGE = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """A mixture of equal Student-t kernels.
+
+    Parameters
+    ----------
+    centres : ndarray of shape (n_kernels, n_parameters)
+        Centres, in coordinates in which the prior is standard normal.
+    root : ndarray of shape (n_parameters, n_parameters)
+        Lower Cholesky factor of the common scale matrix.
+    """
+
+    centres: np.ndarray
+    root: np.ndarray
+
+    def draw(self, n, rng):
+        """Points of the unit cube, (n, n_parameters)."""
+        centre = self.centres[rng.integers(len(self.centres), size=n)]
+        kick = rng.standard_normal(centre.shape) @ self.root.T
+        stretch = np.sqrt(_DEGREES / rng.chisquare(_DEGREES, n))
+        return ndtr(centre + kick * stretch[:, np.newaxis])
+
+    def log_ratio(self, cube):
+        """Logarithm of the density of points over that of the prior, (n,)."""
+        place = _normal(cube)
+        d = place.shape[1]
+        whitened = np.linalg.solve(self.root, place.T).T
+        centres = np.linalg.solve(self.root, self.centres.T).T
+        distance = (
+            np.sum(whitened**2, axis=1)[:, np.newaxis]
+            + np.sum(centres**2, axis=1)
+            - 2.0 * whitened @ centres.T
+        )
+        log_kernel = -0.5 * (_DEGREES + d) * np.log1p(np.maximum(distance, 0.0) / _DEGREES)
+        log_kernel += gammaln(0.5 * (_DEGREES + d)) - gammaln(0.5 * _DEGREES)
+        log_kernel -= 0.5 * d * np.log(_DEGREES * np.pi) + np.sum(np.log(np.diag(self.root)))
+        mixture = logsumexp(log_kernel, axis=1) - np.log(len(self.centres))
+        return mixture - norm.logpdf(place).sum(axis=1)
+
+
+def propose(cube, log_weight, rng):
+    """Kernels around the models that fit best.
+
+    Where few models carry all the weight, weights are levelled (raised to a power below one)
+    until as many as there are kernels count.
+
+    Parameters
+    ----------
+    cube : ndarray of shape (n, n_parameters)
+        Points of the unit cube.
+    log_weight : ndarray of shape (n,)
+        Logarithms of their weights.
+    rng : numpy.random.Generator
+        Source of random numbers.
+
+    Returns
+    -------
+    Proposal
+        The kernels.
+    """
+    weight = _levelled(log_weight, min(_N_KERNELS, 0.1 * len(log_weight)))
+    place = _normal(cube)
+    mean = weight @ place
+    spread = (place - mean).T @ ((place - mean) * weight[:, np.newaxis])
+    d = place.shape[1]
+    # The rule of Silverman for kernels that together are as wide as the posterior.
+    width = (4.0 / (d + 2.0) / _N_KERNELS) ** (1.0 / (d + 4.0))
+    scale = width**2 * spread + _LEAST_SPREAD**2 * np.eye(d)
+    centres = rng.choice(len(place), _N_KERNELS, p=weight)
+    return Proposal(place[centres], np.linalg.cholesky(scale))
+
+
+def _normal(cube):
+    """Coordinates in which the prior is standard normal."""
+    return ndtri(np.clip(cube, _EDGE, 1.0 - _EDGE))
+
+
+def _levelled(log_weight, least):
+    """Weights that sum to one, levelled to an effective number of at least so many."""
+    log_weight = log_weight - log_weight.max()
+    power = 1.0
+    while True:
+        weight = np.exp(power * log_weight)
+        weight /= weight.sum()
+        if 1.0 / np.sum(weight**2) >= least or power < 1e-3:
+            return weight
+        power *= 0.7

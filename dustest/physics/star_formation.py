@@ -1,0 +1,250 @@
+r"""Parametric star-formation histories as masses of stars formed in bins of age.
+
+Light, mass and mean rates of a stellar population are linear in the masses that formed in its
+bins of age, so that these masses are all that a history is. A history is sampled at ages that
+are even in the logarithm (0.0025 dex from 1 Myr on), each of which stands for the stars between
+the middles to its neighbours: Bagpipes (Carnall et al. 2018, MNRAS 480, 4379) does the same, and a
+history narrower than the steps comes out alike. Where a history is smooth within a bin, the sum
+over its ages is a Gauss quadrature for them, exact for polynomials of degree seven; where it is
+not, and where it begins or ends, the sum itself is taken.
+
+Histories go by name, their parameters as ``component:parameter``; times are in Gyr:
+
+===============  ================================================  =============================
+history          parameters                                        rate
+===============  ================================================  =============================
+lognormal        tmax, fwhm                                        lognormal in cosmic time
+exponential      age, tau                                          exp(-t / tau)
+delayed          age, tau                                          t exp(-t / tau)
+constant         age_max, age_min                                  1
+double_delayed   delayed1: and delayed2: age, tau, massformed      two delayed
+delayed_burst    delayed: age, tau, massformed; burst: age,        delayed, and all at once
+                 massformed
+continuity       bin_edges [Myr], dsfr1, dsfr2, ...                constant in each bin
+===============  ================================================  =============================
+
+Here t is the time since the first stars; ``massformed`` is the log10 of the mass that formed in a
+component, and matters only relative to the other one; ``dsfr1`` is the log10 of the rate of the
+second oldest bin over that of the oldest, and so on.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dustest.data.errors import InputError
+from dustest.physics._age_grid import AgeGrid, default_grid
+from dustest.physics._history_shapes import SHAPES
+
+__all__ = ["AgeGrid", "FormedStars", "history_weights", "list_histories"]
+
+_CHUNK = 1000  # models whose rates at all nodes stay in the cache of a core
+
+
+@dataclass(frozen=True, eq=False)
+class FormedStars:
+    """Stars that formed in models, per solar mass of all that formed.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n, n_bins)
+        Shares of the mass formed in the bins of age; zero throughout where a history is not
+        possible.
+    rates : ndarray of shape (n, n_timescales)
+        Mean star-formation rates over the timescales of the grid, in 1/yr: the specific rate
+        relative to the mass formed.
+    mean_age : ndarray of shape (n,)
+        Mean age by mass, in yr; NaN where a history is not possible.
+    possible : ndarray of bool of shape (n,)
+        False where stars would be older than the Universe, or where none form.
+    """
+
+    weights: np.ndarray
+    rates: np.ndarray
+    mean_age: np.ndarray
+    possible: np.ndarray
+
+
+_EDGES = "bin_edges"
+_POSITIVE = ("tmax", "fwhm", "tau")
+
+_HISTORIES = {
+    "lognormal": {"lognormal": "lognormal"},
+    "delayed": {"delayed": "delayed"},
+    "constant": {"constant": "constant"},
+    "exponential": {"exponential": "exponential"},
+    "double_delayed": {"delayed1": "delayed", "delayed2": "delayed"},
+    "delayed_burst": {"delayed": "delayed", "burst": "burst"},
+    "continuity": {"continuity": "continuity"},
+}
+"""Components of the histories, and the shape of each."""
+
+
+def list_histories():
+    """Names of the histories.
+
+    Returns
+    -------
+    list of str
+        Names.
+
+    Examples
+    --------
+    >>> from dustest.physics.star_formation import list_histories
+    >>> list_histories()[:3]
+    ['lognormal', 'delayed', 'constant']
+    """
+    return list(_HISTORIES)
+
+
+def history_weights(name, parameters, age_of_universe, grid=None):
+    """Shares of the mass formed per bin of age, for many models of one history.
+
+    Parameters
+    ----------
+    name : str
+        A history, see `list_histories`.
+    parameters : dict of str to array_like of shape (n,) or ()
+        Its parameters as ``component:parameter``, see the module's table; others are ignored.
+        ``continuity:bin_edges`` of shape (n_edges,) is common to all models. The components of
+        a history of two are mixed in the ratio of their masses 10**massformed, and the weights
+        are per solar mass of all that formed.
+    age_of_universe : array_like of shape (n,) or ()
+        Age of the Universe at the observation, in yr.
+    grid : AgeGrid, optional
+        Ages, bins and timescales; the bins of Bagpipes, 10 and 100 Myr without it.
+
+    Returns
+    -------
+    FormedStars
+        Weights, mean rates, mean ages, and which models are possible.
+
+    Raises
+    ------
+    InputError
+        If the history is not known, a parameter is missing, not finite or, where it has to be,
+        not positive, or the shapes do not fit.
+
+    References
+    ----------
+    Carnall et al. 2018, MNRAS 480, 4379, section 3.1; Leja et al. 2019, ApJ 876, 3, section 2.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.physics.star_formation import AgeGrid, history_weights
+    >>> grid = AgeGrid(edges=[0.0, 1e7, 1e8, 1e9])
+    >>> parameters = {"constant:age_max": [0.1, 0.5, 2.0], "constant:age_min": 0.0}
+    >>> stars = history_weights("constant", parameters, 8e8, grid)
+    >>> stars.weights.round(2)
+    array([[0.1 , 0.9 , 0.  ],
+           [0.02, 0.18, 0.8 ],
+           [0.  , 0.  , 0.  ]])
+    >>> stars.possible
+    array([ True,  True, False])
+    """
+    if name not in _HISTORIES:
+        msg = f"name must be one of {', '.join(_HISTORIES)}, got {name!r}"
+        raise InputError(msg)
+    grid = default_grid() if grid is None else grid
+    shapes = {component: SHAPES[kind] for component, kind in _HISTORIES[name].items()}
+    columns = {
+        (component, key): _column(parameters, f"{component}:{key}")
+        for component, shape in shapes.items()
+        for key in _names(component, shape, parameters, mixed=len(shapes) > 1)
+    }
+    columns, age = _broadcast(columns, age_of_universe)
+    n = max(len(column) for key, column in columns.items() if key[1] != _EDGES)
+    parts = [
+        _form_stars(shapes, *_take(columns, age, slice(start, start + _CHUNK)), grid)
+        for start in range(0, n, _CHUNK)
+    ]
+    return FormedStars(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _names(component, shape, parameters, *, mixed):
+    """Names of the parameters of a component."""
+    names = [*shape.needs, "massformed"] if mixed else [*shape.needs]
+    if _EDGES in names:
+        n_edges = np.size(_column(parameters, f"{component}:{_EDGES}"))
+        names += [f"dsfr{i}" for i in range(1, n_edges - 1)]
+    return names
+
+
+def _column(parameters, name):
+    """One parameter as an array of floats, after a check."""
+    if name not in parameters:
+        msg = f"parameters must have {name!r}"
+        raise InputError(msg)
+    column, key = np.asarray(parameters[name], dtype=float), name.partition(":")[2]
+    if key == _EDGES:
+        return _checked_edges(column, name)
+    sign = " and positive" if key in _POSITIVE else ""
+    if not np.all(np.isfinite(column)) or (sign and not np.all(column > 0)):
+        msg = f"parameters[{name!r}] must be finite{sign}"
+        raise InputError(msg)
+    return column
+
+
+def _checked_edges(edges, name):
+    """Edges of the continuity history, after a check."""
+    if edges.ndim != 1 or edges.size < 3 or not np.all(np.diff(edges) > 0):
+        msg = (
+            f"parameters[{name!r}] must be three or more increasing ages in Myr, common to all "
+            f"models, got {edges!r}"
+        )
+        raise InputError(msg)
+    return edges
+
+
+def _broadcast(columns, age_of_universe):
+    """Parameters of shape (n,), and the age of the Universe of shape (n,) or (1,) [yr]."""
+    age = np.atleast_1d(np.asarray(age_of_universe, dtype=float))
+    if not np.all((age > 0) & np.isfinite(age)):
+        msg = "age_of_universe must be positive and finite, in yr"
+        raise InputError(msg)
+    shapes = [column.shape for key, column in columns.items() if key[1] != _EDGES]
+    try:
+        shape = np.broadcast_shapes(age.shape, *shapes)
+    except ValueError:
+        shape = ()
+    if len(shape) != 1:
+        found = ", ".join(sorted({str(shape) for shape in (age.shape, *shapes)}))
+        msg = f"parameters and age_of_universe must be numbers or of one shape (n,), got {found}"
+        raise InputError(msg)
+    return {
+        key: column if key[1] == _EDGES else np.broadcast_to(column, shape)
+        for key, column in columns.items()
+    }, age
+
+
+def _take(columns, age, rows):
+    """Some of the models."""
+    taken = {key: v if key[1] == _EDGES else v[rows] for key, v in columns.items()}
+    return taken, age[rows] if age.size > 1 else age
+
+
+def _form_stars(shapes, columns, age, grid):
+    """Weights, rates, mean ages and possibility of models."""
+    mass, moment, possible = 0.0, 0.0, True
+    for component, share in _shares(shapes, columns).items():
+        shape = shapes[component]
+        own = {key: columns[component, key] for name, key in columns if name == component}
+        own.pop("massformed", None)
+        formed, first, oldest = shape.sums(grid, own, age)
+        total = formed.sum(axis=1)
+        possible = possible & (total > 0) & (oldest <= grid.first_beyond(age))
+        scale = np.divide(share, total, out=np.zeros_like(total), where=total > 0)
+        mass = mass + formed * scale[:, np.newaxis]
+        moment = moment + first * scale
+    weights, rates = grid.count(mass * possible[:, np.newaxis])
+    return weights, rates, np.where(possible, moment, np.nan), possible
+
+
+def _shares(shapes, columns):
+    """Shares of the components in the mass formed."""
+    if len(shapes) == 1:
+        return dict.fromkeys(shapes, 1.0)
+    log_mass = np.stack([columns[component, "massformed"] for component in shapes])
+    mass = 10.0 ** (log_mass - log_mass.max(axis=0))
+    return dict(zip(shapes, mass / mass.sum(axis=0), strict=True))

@@ -1,0 +1,181 @@
+import numpy as np
+import pytest
+from scipy.special import logsumexp, ndtr
+from scipy.stats import multivariate_normal, multivariate_t, norm
+
+from dustest.estimators._sed_fit import _N_NEW, _Chain
+from dustest.estimators._sed_likelihood import Likelihood
+from dustest.estimators._sed_models import Models
+from dustest.estimators._sed_refine import Proposal, _levelled, propose
+
+DEGREES = 5.0
+
+
+def proposal(d, n_kernels=7, width=0.5, seed=0):
+    """Random kernels in d dimensions."""
+    rng = np.random.default_rng(seed)
+    mixing = rng.standard_normal((d, d))
+    scale = width**2 * (mixing @ mixing.T / d + 0.1 * np.eye(d))
+    return Proposal(rng.standard_normal((n_kernels, d)), np.linalg.cholesky(scale))
+
+
+class TestProposal:
+    @pytest.mark.parametrize("d", [1, 3, 6])
+    def test_density_of_scipy(self, d):
+        kernels, cube = proposal(d), np.random.default_rng(1).random((50, d))
+        place = norm.ppf(cube)
+        scale = kernels.root @ kernels.root.T
+        density = np.mean(
+            [
+                multivariate_t(centre, scale, df=DEGREES).pdf(place).reshape(-1)
+                for centre in kernels.centres
+            ],
+            axis=0,
+        )
+        expected = np.log(density) - norm.logpdf(place).sum(axis=1)
+        np.testing.assert_allclose(kernels.log_ratio(cube), expected, atol=1e-9)
+
+    @pytest.mark.parametrize("d", [1, 2, 3])
+    def test_the_ratio_has_a_mean_of_one_over_the_prior(self, d):
+        n = 200_000
+        ratio = np.exp(proposal(d).log_ratio(np.random.default_rng(2).random((n, d))))
+        assert ratio.mean() == pytest.approx(1.0, abs=5.0 * ratio.std() / np.sqrt(n))
+
+    @pytest.mark.parametrize("d", [1, 2, 4])
+    def test_draws_follow_the_density(self, d):
+        kernels, rng = proposal(d), np.random.default_rng(3)
+        n = 100_000
+        drawn, prior = kernels.draw(n, rng), rng.random((n, d))
+        ratio = np.exp(kernels.log_ratio(prior))
+        for function in (lambda cube: cube, lambda cube: cube**2, lambda cube: cube < 0.2):
+            ours, theirs = function(drawn), function(prior) * ratio[:, np.newaxis]
+            error = np.hypot(ours.std(axis=0), theirs.std(axis=0)) / np.sqrt(n)
+            np.testing.assert_array_less(
+                np.abs(ours.mean(axis=0) - theirs.mean(axis=0)), 5 * error
+            )
+
+    def test_the_ends_of_the_cube_are_finite(self):
+        ends = np.array([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+        assert np.isfinite(proposal(2).log_ratio(ends)).all()
+
+    def test_draws_lie_in_the_cube(self):
+        drawn = proposal(3, width=30.0).draw(10_000, np.random.default_rng(1))
+        assert drawn.min() >= 0.0
+        assert drawn.max() <= 1.0
+
+
+class TestPropose:
+    def test_kernels_lie_where_the_weight_is(self):
+        rng = np.random.default_rng(1)
+        cube = rng.random((20_000, 2))
+        log_weight = -0.5 * np.sum(((cube - [0.3, 0.8]) / 0.05) ** 2, axis=1)
+        drawn = propose(cube, log_weight, rng).draw(20_000, rng)
+        np.testing.assert_allclose(drawn.mean(axis=0), [0.3, 0.8], atol=0.02)
+        assert (drawn.std(axis=0) < 0.12).all()
+
+    def test_one_point_with_all_the_weight_is_lived_with(self):
+        rng = np.random.default_rng(1)
+        cube, log_weight = rng.random((5000, 3)), np.full(5000, -1e4)
+        log_weight[17] = 0.0
+        kernels = propose(cube, log_weight, rng)
+        assert np.isfinite(kernels.log_ratio(cube)).all()
+
+    def test_impossible_points_are_no_centres(self):
+        rng = np.random.default_rng(1)
+        cube = rng.random((5000, 2))
+        log_weight = np.where(cube[:, 0] < 0.5, 0.0, -np.inf)
+        assert propose(cube, log_weight, rng).centres[:, 0].max() < 0.0
+
+    def test_the_same_seed_the_same_kernels(self):
+        cube = np.random.default_rng(1).random((500, 2))
+        first, again = (
+            propose(cube, -cube.sum(axis=1), np.random.default_rng(5)) for _ in range(2)
+        )
+        np.testing.assert_array_equal(first.centres, again.centres)
+
+    @pytest.mark.parametrize("least", [10.0, 100.0])
+    def test_levelled_weights(self, least):
+        log_weight = -10.0 * np.arange(1000.0)
+        weight = _levelled(log_weight, least)
+        assert weight.sum() == pytest.approx(1.0)
+        assert 1.0 / np.sum(weight**2) >= least
+        assert (np.diff(weight) <= 0).all()
+
+    def test_enough_weights_stay_as_they_are(self):
+        log_weight = np.log(np.random.default_rng(1).random(1000))
+        weight = _levelled(log_weight + 7.0, 100.0)
+        np.testing.assert_allclose(weight, np.exp(log_weight) / np.exp(log_weight).sum())
+
+
+class TestChain:
+    """A narrow Gaussian in the coordinates of the proposals, whose evidence is known."""
+
+    N_PRIOR = 2**14
+
+    @staticmethod
+    def truth(d, width):
+        """Mean and covariance of the likelihood; then of the posterior, and the evidence."""
+        rng = np.random.default_rng(d)
+        mixing = np.eye(d) + 0.5 * rng.standard_normal((d, d))
+        mean, spread = rng.uniform(-1.0, 1.0, d), width**2 * mixing @ mixing.T
+        evidence = multivariate_normal(mean, spread + np.eye(d)).logpdf(np.zeros(d))
+        posterior = np.linalg.inv(np.linalg.inv(spread) + np.eye(d))
+        return mean, spread, posterior @ np.linalg.solve(spread, mean), posterior, evidence
+
+    @staticmethod
+    def made(cube, mean, spread):
+        """Models and likelihood at points; what matters are the cube and the weight."""
+        n, log_weight = len(cube), multivariate_normal(mean, spread).logpdf(norm.ppf(cube))
+        nothing = np.zeros(n)
+        models = Models(cube, np.zeros((n, 1)), *[nothing] * 6)
+        return models, Likelihood(log_weight, nothing, nothing, nothing)
+
+    def refined(self, d, width, seed, n_rounds=6):
+        """Chain after some rounds, and what it should have found."""
+        mean, spread, *expected = self.truth(d, width)
+        rng = np.random.default_rng(seed)
+        chain = _Chain(*self.made(rng.random((self.N_PRIOR, d)), mean, spread), (), self.N_PRIOR)
+        for _ in range(n_rounds):
+            chain = chain.active()
+            kernels = propose(chain.models.cube, chain.log_importance, rng)
+            chain = chain.with_drawn(*self.made(kernels.draw(_N_NEW, rng), mean, spread), kernels)
+        return chain, expected
+
+    @pytest.mark.parametrize(("d", "width"), [(2, 0.01), (4, 0.05), (6, 0.1)])
+    def test_mean_width_and_evidence(self, d, width):
+        chain, (mean, spread, evidence) = self.refined(d, width, seed=1)
+        assert chain.ess > 450.0
+        place, sigma = norm.ppf(chain.models.cube), np.sqrt(np.diag(spread))
+        found = chain.weight @ place
+        error = sigma / np.sqrt(chain.ess)
+        np.testing.assert_array_less(np.abs(found - mean), 5.0 * error)
+        width_found = np.sqrt(chain.weight @ (place - found) ** 2)
+        np.testing.assert_allclose(width_found, sigma, rtol=5.0 / np.sqrt(2.0 * chain.ess))
+        log_z = logsumexp(chain.log_importance) - np.log(chain.n_drawn)
+        assert log_z == pytest.approx(evidence, abs=5.0 / np.sqrt(chain.ess))
+
+    def test_evidence_has_no_bias(self):
+        found, expected = [], None
+        for seed in range(20):
+            chain, (*_, expected) = self.refined(3, 0.1, seed, n_rounds=2)
+            found.append(logsumexp(chain.log_importance) - np.log(chain.n_drawn))
+        error = np.std(found) / np.sqrt(len(found))
+        assert np.mean(found) == pytest.approx(expected, abs=5.0 * error)
+        assert error < 0.02
+
+    def test_what_does_not_count_may_go(self):
+        chain, _ = self.refined(2, 0.05, seed=1, n_rounds=1)
+        fewer = chain.active()
+        assert len(fewer.models) < len(chain.models)
+        assert fewer.n_drawn == chain.n_drawn == self.N_PRIOR + _N_NEW
+        assert fewer.ess == pytest.approx(chain.ess, rel=1e-4)
+        assert logsumexp(fewer.log_importance) == pytest.approx(
+            logsumexp(chain.log_importance), abs=1e-4
+        )
+
+    def test_weights_of_a_chain_of_the_prior_are_the_likelihoods(self):
+        cube = ndtr(np.random.default_rng(1).standard_normal((5000, 2)))
+        models, likelihood = self.made(cube, np.zeros(2), np.eye(2))
+        chain = _Chain(models, likelihood, (), 5000)
+        np.testing.assert_allclose(chain.log_importance, likelihood.log_weight)
+        assert chain.weight.sum() == pytest.approx(1.0)

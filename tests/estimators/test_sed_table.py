@@ -1,0 +1,277 @@
+import pickle
+
+import numpy as np
+import pytest
+from sed_tables import tables_and_references
+
+from dustest.data.errors import InputError
+from dustest.estimators._sed_table import SEDTable
+
+NIRCAM = ("F606W", "F814W", "F115W", "F150W", "F200W", "F277W", "F356W", "F410M", "F444W")
+MIRI = ("F115W", "F444W", "F770W", "F2100W")
+N_MODELS = 40
+FAINT = 1e-4  # of the brightest band; fainter ones do not count
+
+# Redshift, bands, arguments of the table
+SETUPS = {
+    "Calzetti": (7.0, NIRCAM, {"dust_law_kind": "Calzetti"}),
+    "SMC": (5.0, NIRCAM, {"dust_law_kind": "SMC"}),
+    "Cardelli": (8.613, NIRCAM, {"dust_law_kind": "Cardelli"}),
+    "CF00": (10.0, NIRCAM, {"dust_law_kind": "CF00", "dust_parameters": {"n": 0.7}}),
+    "steep CF00": (6.0, NIRCAM, {"dust_law_kind": "CF00", "dust_parameters": {"n": 2.0}}),
+    "Salim": (
+        6.5,
+        NIRCAM,
+        {"dust_law_kind": "Salim", "dust_parameters": {"delta": -1.0, "B": 4.0}},
+    ),
+    "warm dust": (1.0, MIRI, {"dust_law_kind": "Cardelli"}),
+    "other warm dust": (
+        5.0,
+        MIRI,
+        {"dust_law_kind": "SMC", "dust_parameters": {"qpah": 1.0, "umin": 5.0, "gamma": 0.1}},
+    ),
+    "long-lived clouds": (7.0, NIRCAM, {"dust_law_kind": "Calzetti", "t_bc": 0.02}),
+}
+
+GOOD = {"metallicity": 1.0, "log_u": -2.0, "a_v": 1.0, "eta": 1.0}
+REFUSED = {
+    "redshift must lie above 0 and at most at 10, got 11.0": {"redshift": 11.0},
+    "bands must name at least one band": {"bands": []},
+    "t_bc must lie above 0": {"t_bc": 0.0},
+    "at most at 0.02818 Gyr, got 0.03": {"t_bc": 0.03},
+    "max_a_v must be a positive finite number of magnitudes, got -1.0": {"max_a_v": -1.0},
+    "light must be of the bands": None,
+}
+
+
+def draw(rng, redshift, table, oldest):
+    """Components of one random model; half of the A_V even in logarithm."""
+    metallicity = 10.0 ** rng.uniform(-4.0, 1.0)
+    a_v = 10.0 * rng.random() if rng.random() < 0.5 else 10.0 ** rng.uniform(-4.0, 1.0)
+    shape = table.get("dust_parameters", {})
+    return {
+        "redshift": redshift,
+        "t_bc": table.get("t_bc", 0.01),
+        "delayed": {
+            "age": rng.uniform(0.001, oldest),
+            "tau": 10.0 ** rng.uniform(-2.0, 1.0),
+            "massformed": rng.uniform(7.0, 9.0),
+            "metallicity": metallicity,
+        },
+        "burst": {
+            "age": rng.uniform(0.001, oldest),
+            "massformed": rng.uniform(7.0, 9.0),
+            "metallicity": metallicity,
+        },
+        "dust": {"type": table["dust_law_kind"], "Av": a_v, "eta": rng.uniform(1.0, 3.0), **shape},
+        "nebular": {"logU": rng.uniform(-4.0, -2.0)},
+    }
+
+
+def models(name):
+    """Random models of a case and some at the ends and nodes of the grids."""
+    redshift, _, table = SETUPS[name]
+    rng = np.random.default_rng(len(name))
+    drawn = [draw(rng, redshift, table, 0.4) for _ in range(N_MODELS)]
+    for model, metallicity in zip(drawn, (1e-6, 0.005, 1.0, 5.0, 10.0), strict=False):
+        model["delayed"]["metallicity"] = model["burst"]["metallicity"] = metallicity
+    for model, log_u in zip(drawn, (-4.0, -3.5, -2.0), strict=False):
+        model["nebular"]["logU"] = log_u
+    for model, a_v in zip(drawn, (0.0, 10.0), strict=False):
+        model["dust"]["Av"] = a_v
+    return drawn
+
+
+def parameters(drawn):
+    """Metallicity, ionisation parameter, A_V and eta of models."""
+    return np.transpose(
+        [
+            (
+                model["delayed"]["metallicity"],
+                model["nebular"]["logU"],
+                model["dust"]["Av"],
+                model["dust"]["eta"],
+            )
+            for model in drawn
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory):
+    cases = {
+        name: {"redshift": redshift, "bands": bands, "table": table, "models": models(name)}
+        for name, (redshift, bands, table) in SETUPS.items()
+    }
+    usual = {"redshift": 7.0, "bands": ["F444W"], "dust_law_kind": "SMC"}
+    refused = [usual | wrong for wrong in REFUSED.values() if wrong is not None]
+    return tables_and_references(cases, refused, tmp_path_factory.mktemp("bagpipes"))
+
+
+@pytest.fixture(scope="module")
+def pairs(answers):
+    return answers[0]
+
+
+@pytest.fixture(scope="module")
+def table(pairs):
+    return pairs["SMC"][0]
+
+
+@pytest.fixture(scope="module")
+def many(table):
+    """Arguments of more models than one chunk holds."""
+    rng = np.random.default_rng(0)
+    n = 50_000
+    weights = rng.dirichlet(np.full(table.age_edges.size - 1, 0.3), n)
+    column = np.where(rng.random(n) < 0.5, 10.0 * rng.random(n), 10.0 ** rng.uniform(-4, 1, n))
+    return weights, 10.0 ** rng.uniform(-4.0, 1.0, n), rng.uniform(-4.0, -2.0, n), column
+
+
+class TestAgainstBagpipes:
+    @pytest.mark.parametrize("name", SETUPS)
+    def test_photometry(self, pairs, name):
+        table, flux, weights, _ = pairs[name]
+        ours = table.photometry(weights[:, : table.age_edges.size - 1], *parameters(models(name)))
+        counts = flux > FAINT * flux.max(axis=1, keepdims=True)
+        assert counts.sum() > 2 * N_MODELS
+        np.testing.assert_allclose(ours[counts], flux[counts], rtol=2e-4)
+
+    @pytest.mark.parametrize("name", SETUPS)
+    def test_no_mass_is_left_out(self, pairs, name):
+        table, _, weights, _ = pairs[name]
+        assert not weights[:, table.age_edges.size - 1 :].any()
+
+    @pytest.mark.parametrize("name", ["Calzetti", "warm dust"])
+    def test_surviving_fraction(self, pairs, name):
+        table, _, weights, living = pairs[name]
+        metallicity = parameters(models(name))[0]
+        ours = table.surviving_fraction(weights[:, : table.age_edges.size - 1], metallicity)
+        np.testing.assert_allclose(ours, living, rtol=1e-12)
+
+    def test_dust_shines_where_a_band_sees_it(self, pairs):
+        flux = pairs["warm dust"][1]
+        drawn = parameters(models("warm dust"))
+        dusty = drawn[2] > 1.0
+        share = flux[dusty, -1] / flux[dusty].max(axis=1)
+        assert np.median(share) > 0.5  # so that the agreement above says something
+
+    def test_quiet(self, answers):
+        assert answers[3] == ""
+
+    def test_shared_spectra_change_nothing(self, answers, pairs):
+        table, _, weights, _ = pairs["long-lived clouds"]
+        inputs = weights[:, : table.age_edges.size - 1], *parameters(models("long-lived clouds"))
+        np.testing.assert_array_equal(answers[1].photometry(*inputs), table.photometry(*inputs))
+
+
+class TestTable:
+    def test_ages_begin_after_the_big_bang(self, table):
+        assert table.age_edges[0] == 0.0
+        assert table.age_edges[-2] < 1.1535e9 < table.age_edges[-1]  # age at z = 5
+
+    def test_what_it_is_for(self, table):
+        assert table.bands == NIRCAM
+        assert table.redshift == 5.0
+        assert table.a_v[[0, -1]].tolist() == [0.0, 30.0]
+
+    def test_it_holds_nothing_of_bagpipes(self, table):
+        assert b"bagpipes" not in pickle.dumps(table)
+
+    def test_it_is_small(self, pairs):
+        assert all(len(pickle.dumps(table)) < 2e7 for table, *_ in pairs.values())
+
+    def test_order_and_company_do_not_matter(self, table, many):
+        flux = table.photometry(*many)
+        some = np.random.default_rng(1).permutation(len(flux))[:50]
+        alone = table.photometry(*(values[some] for values in many))
+        np.testing.assert_allclose(flux[some], alone, rtol=1e-5)
+
+    def test_flux_goes_with_mass(self, table, many):
+        weights, *others = (values[:100] for values in many)
+        np.testing.assert_allclose(
+            table.photometry(1e9 * weights, *others),
+            1e9 * table.photometry(weights, *others),
+            rtol=1e-5,
+        )
+
+    def test_eta_of_one_is_the_default(self, table, many):
+        inputs = [values[:100] for values in many]
+        np.testing.assert_array_equal(
+            table.photometry(*inputs), table.photometry(*inputs, eta=1.0)
+        )
+
+    def test_one_value_for_all(self, table, many):
+        weights = many[0][:20]
+        np.testing.assert_array_equal(
+            table.photometry(weights, 0.3, -2.2, 0.7, 2.0),
+            table.photometry(weights, *(np.full(20, x) for x in (0.3, -2.2, 0.7, 2.0))),
+        )
+
+    def test_birth_clouds_dim_young_stars_only(self, table):
+        young, old = np.eye(table.age_edges.size - 1)[[0, -1]]
+        bare = table.photometry([young, old], 0.2, -2.5, 0.5)
+        clouded = table.photometry([young, old], 0.2, -2.5, 0.5, eta=3.0)
+        bright = bare[0] > 1e-3 * bare[0].max()
+        assert np.all(clouded[0, bright] < 0.9 * bare[0, bright])
+        np.testing.assert_array_equal(clouded[1], bare[1])
+
+    def test_no_mass_no_light(self, table):
+        nothing = np.zeros((2, table.age_edges.size - 1))
+        assert not table.photometry(nothing, 1.0, -2.0, 1.0).any()
+        assert np.isnan(table.surviving_fraction(nothing, 1.0)).all()
+
+    def test_a_missing_weight_stays_with_its_model(self, table, many):
+        inputs = [values[:10].copy() for values in many]
+        whole = table.photometry(*inputs)
+        inputs[0][3] = np.nan
+        flux = table.photometry(*inputs)
+        assert np.isnan(flux[3]).all()
+        np.testing.assert_allclose(np.delete(flux, 3, 0), np.delete(whole, 3, 0), rtol=1e-5)
+
+    def test_no_models(self, table):
+        empty = np.empty((0, table.age_edges.size - 1))
+        assert table.photometry(empty, 1.0, -2.0, 1.0).shape == (0, len(NIRCAM))
+        assert table.surviving_fraction(empty, 1.0).shape == (0,)
+
+
+class TestInput:
+    @pytest.mark.parametrize(
+        ("wrong", "message"),
+        [
+            ({"metallicity": -0.1}, "metallicity must lie from 0 to inf, got -0.1"),
+            ({"metallicity": np.nan}, "metallicity must lie from 0 to inf, got nan"),
+            ({"log_u": -4.1}, "log_u must lie from -4 to 0, got -4.1"),
+            ({"a_v": [1.0, -0.5]}, "a_v must lie from 0 to 30, got -0.5"),
+            ({"a_v": 20.0, "eta": 2.0}, r"eta \* a_v must lie from 0 to 30, got 40"),
+            ({"a_v": [1.0, 2.0, 3.0]}, r"a_v must be one value or .* each of 2 models"),
+        ],
+    )
+    def test_values_outside_the_nodes(self, table, wrong, message):
+        weights = np.ones((2, table.age_edges.size - 1))
+        with pytest.raises(InputError, match=message):
+            table.photometry(weights, **GOOD | wrong)
+
+    @pytest.mark.parametrize("shape", [(3,), (2, 42), (1, 2, 3)])
+    def test_weights_of_another_shape(self, table, shape):
+        with pytest.raises(InputError, match=r"weights must be of shape \(n, 32\)"):
+            table.photometry(np.ones(shape), **GOOD)
+        with pytest.raises(InputError, match=r"weights must be of shape \(n, 32\)"):
+            table.surviving_fraction(np.ones(shape), 1.0)
+
+    @pytest.mark.parametrize(
+        ("kind", "parameters", "message"),
+        [
+            ("VW07", None, "dust_law_kind must be one of Calzetti, Cardelli, SMC, Salim, CF00"),
+            ("Salim", {"delta": 0.0}, "dust_parameters of Salim must have delta, B"),
+            ("CF00", None, "dust_parameters of CF00 must have n .* got none"),
+            ("SMC", {"n": 0.7}, "dust_parameters of SMC must have no shape .* got n"),
+        ],
+    )
+    def test_dust_laws(self, kind, parameters, message):
+        with pytest.raises(InputError, match=message):
+            SEDTable(7.0, NIRCAM, kind, parameters)
+
+    @pytest.mark.parametrize("place", range(len(REFUSED)), ids=list(REFUSED))
+    def test_arguments(self, answers, place):
+        assert list(REFUSED)[place] in answers[2][place]

@@ -1,0 +1,71 @@
+"""Tables of SEDs beside what Bagpipes itself gives for the same models, from another process."""
+
+import json
+import pickle
+import subprocess
+import sys
+
+SCRIPT = """
+import json, pickle, sys
+import numpy as np
+from dustest.data.errors import InputError
+from dustest.estimators._bagpipes_fit import filter_lines, quiet
+from dustest.estimators._bagpipes_igm import load_bagpipes
+from dustest.estimators._sed_light import BandLight
+from dustest.estimators._sed_table import SEDTable
+
+
+def reference(case):
+    flux, weights, living = [], [], []
+    galaxy = None
+    for model in case["models"]:
+        with quiet():
+            if galaxy is None:
+                curves = [filter_lines(band) for band in case["bands"]]
+                galaxy = load_bagpipes().model_galaxy(model, filt_list=curves, phot_units="mujy")
+            galaxy.update(model)
+        flux.append(1e3 * galaxy.photometry)
+        weights.append(sum(galaxy.sfh.component_weights.values()))
+        living.append(10.0 ** (galaxy.sfh.stellar_mass - galaxy.sfh.formed_mass))
+    return map(np.array, (flux, weights, living))
+
+
+def message(arguments):
+    try:
+        SEDTable(**arguments)
+    except InputError as error:
+        return str(error)
+
+
+task = json.load(sys.stdin)
+lights, pairs = {}, {}
+for name, case in task["cases"].items():
+    bands, t_bc = tuple(case["bands"]), case["table"].get("t_bc", 0.01)
+    light = lights.setdefault((bands, t_bc), BandLight(bands, t_bc))
+    table = SEDTable(case["redshift"], bands, **case["table"], light=light)
+    pairs[name] = (table, *reference(case))
+alone = SEDTable(case["redshift"], bands, **case["table"])
+refused = [message(arguments) for arguments in task["refused"]]
+refused.append(message({"redshift": 7.0, "bands": bands[:1], "dust_law_kind": "SMC",
+                        "light": light}))
+with open("tables.pickle", "wb") as file:
+    pickle.dump((pairs, alone, refused), file)
+"""
+
+
+def tables_and_references(cases, refused, folder):
+    """Tables with the fluxes, weights and living shares of Bagpipes by case; messages; output.
+
+    The last case is also built without shared spectra, and the last message is that of spectra
+    of other bands.
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        input=json.dumps({"cases": cases, "refused": refused}),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    pairs, alone, messages = pickle.loads((folder / "tables.pickle").read_bytes())
+    return pairs, alone, messages, run.stdout + run.stderr
