@@ -35,6 +35,7 @@ from dustest.physics.uv_slope import (
 )
 
 __all__ = [
+    "UV_WINDOWS",
     "Calzetti00",
     "CharlotFall00",
     "DustLaw",
@@ -47,7 +48,6 @@ __all__ = [
     "SpectrumTable",
     "StarLight",
     "UVSlope",
-    "UV_WINDOWS",
     "a_lambda",
     "a_v_to_e_bv",
     "attenuation_ratio",
