@@ -272,9 +272,9 @@ class TestResuming:
         )
         write(tmp_path / "clean", n, chunk_rows=2)
         assert contents(folder) == contents(tmp_path / "clean")
-        # A kill costs the chunk that was being made; of workers, what was handed out to them.
+        # A kill costs at most the chunk that was being made; of workers, what they were handed.
         lost = 1 if n_jobs == 1 else 2 * n_jobs
-        assert 0 < len(made(log)) - n // 2 <= kills * lost
+        assert 0 <= len(made(log)) - n // 2 <= kills * lost
 
     @pytest.mark.slow
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs kill -9")
