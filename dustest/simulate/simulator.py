@@ -450,6 +450,12 @@ def _checked_galaxies(galaxies, bands):
                 f"{type(galaxy).__name__}"
             )
             raise InputError(msg)
+        elif galaxy.gas is None and galaxy.stars.tau_v is None:
+            msg = (
+                f"galaxies must have gas to carry dust, or stars with tau_v, but {galaxy.group!r} "
+                "has neither: read a file with gas, or give stars a tau_v of zero for no dust"
+            )
+            raise InputError(msg)
     if not galaxies:
         msg = "galaxies must hold at least one galaxy"
         raise InputError(msg)

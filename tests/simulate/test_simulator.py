@@ -413,6 +413,9 @@ class TestBadInput:
             plain.observe([])
         with pytest.raises(InputError, match="ParticleGalaxy or SimulatedImages"):
             plain.observe([1])
+        bare = StarParticles([[0.0, 0.0, 0.0]], [1e8], [1e7], [0.004], [0.1])
+        with pytest.raises(InputError, match="'bare' has neither: read a file with gas"):
+            plain.observe([ParticleGalaxy(bare, None, REDSHIFT, "bare")])
         images = SimulatedImages(["F277W"], np.ones((1, 4, 4)), 0.03, REDSHIFT, "toy")
         with pytest.raises(InputError, match="lack F356W, F444W"):
             plain.observe([images])
