@@ -107,25 +107,25 @@ class TestDiagnostics:
     @pytest.mark.parametrize("side", [0.0, 1.0])
     def test_pile_up_at_either_edge(self, side):
         coordinate = np.array([0.5, abs(side - 0.001)])
-        chain = SimpleNamespace(cube=coordinate[:, None], weight=np.array([0.7, 0.3]), ess=500.0)
-        _, edge = fit._prior_diagnostics(["dust:Av"], chain)
+        weight = np.array([0.7, 0.3])
+        _, edge = fit.prior_diagnostics(["dust:Av"], coordinate[:, None], weight, 500.0)
         assert edge == pytest.approx(0.3)
 
     def test_fixed_attenuation_has_no_prior(self):
-        assert np.isnan(fit._prior_diagnostics(["nebular:logU"], None)).all()
+        assert np.isnan(fit.prior_diagnostics(["nebular:logU"], None, None, 500.0)).all()
 
 
 class TestDraws:
     def test_counts_follow_the_weights(self):
         weight = np.array([0.5, 0.25, 0.125, 0.125, 0.0])
-        drawn = fit._systematic_draw(weight, 1000, np.random.default_rng(1))
+        drawn = fit.systematic_draw(weight, 1000, np.random.default_rng(1))
         counts = np.bincount(drawn, minlength=5)
         assert np.abs(counts - 1000 * weight).max() <= 1
 
     def test_same_generator_same_draws(self):
         weight = np.random.default_rng(0).dirichlet(np.ones(50))
         first, second = (
-            fit._systematic_draw(weight, 200, np.random.default_rng(4)) for _ in range(2)
+            fit.systematic_draw(weight, 200, np.random.default_rng(4)) for _ in range(2)
         )
         np.testing.assert_array_equal(first, second)
         assert np.any(np.diff(first) < 0)
