@@ -122,7 +122,7 @@ class GalaxyPopulation:
     (2500, 2500, 7.0)
     """
 
-    log_mass: tuple[float, float] = (7.0, 11.0)
+    log_mass: tuple = (7.0, 11.0)
     n_stars: int = 2500
     n_gas: int = 2500
     mass_function: MassFunction = field(default_factory=MassFunction)
@@ -132,12 +132,12 @@ class GalaxyPopulation:
     gas_content: GasContent = field(default_factory=GasContent)
     history: BurstyHistory = field(default_factory=partial(BurstyHistory, **_BURSTS))
     merger_fraction: float = 0.12
-    merger_ratio: tuple[float, float] = (0.25, 1.0)
-    merger_separation: tuple[float, float] = (1.0, 6.0)
+    merger_ratio: tuple = (0.25, 1.0)
+    merger_separation: tuple = (1.0, 6.0)
     clumpy_fraction: float = 0.2
     clump_share: float = 0.2
     region_share: float = 0.5
-    spheroid_share: tuple[float, float] = (0.0, 0.6)
+    spheroid_share: tuple = (0.0, 0.6)
     thickness: float = 0.25
     young_thickness: float = 0.1
     dense_share: float = 0.06
