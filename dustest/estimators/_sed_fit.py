@@ -6,6 +6,7 @@ the likelihood over the mixture of all densities that models were drawn from.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import groupby
 
 import numpy as np
@@ -150,21 +151,23 @@ class _Chain:
     proposals: tuple
     n_prior: int
 
-    def __post_init__(self):
-        object.__setattr__(self, "log_importance", self.likelihood.log_weight - self._log_ratio())
+    @cached_property
+    def log_importance(self):
+        """Logarithm of the likelihood over the density that models were drawn from."""
+        return self.likelihood.log_weight - self._log_ratio()
 
     @property
     def n_drawn(self):
         """Models drawn in all."""
         return self.n_prior + _N_NEW * len(self.proposals)
 
-    @property
+    @cached_property
     def weight(self):
         """Weights that sum to one."""
         weight = np.exp(self.log_importance - self.log_importance.max())
         return weight / weight.sum()
 
-    @property
+    @cached_property
     def ess(self):
         """Effective number of models."""
         return float(1.0 / np.sum(self.weight**2))

@@ -3,7 +3,6 @@
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
-from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 from dustest.data.bands import canonical_name, get_band
 from dustest.data.errors import DustestError, InputError, ReadError
 from dustest.physics.photometry import band_flux
-from dustest.simulate._arguments import check_positive
+from dustest.simulate._arguments import check_not_negative, check_positive
 
 __all__ = [
     "SimulatedImages",
@@ -82,7 +81,7 @@ class SimulatedImages:
         image.setflags(write=False)
         object.__setattr__(self, "image", image)
         check_positive(self.pixel_scale, "pixel_scale")
-        _check_redshift(self.redshift)
+        check_not_negative(self.redshift, "redshift")
 
     @property
     def flux(self):
@@ -293,7 +292,7 @@ def read_skirt_cube(path, *, distance=None, redshift=0.0, group=None, cosmology=
     >>> from dustest.simulate import read_skirt_cube
     >>> cube = read_skirt_cube("galaxy_total.fits", distance=10.0)  # doctest: +SKIP
     """
-    _check_redshift(redshift)
+    check_not_negative(redshift, "redshift")
     with _opened(path) as hdus:
         header, data = _primary(hdus, path)
         wavelength = _wavelengths(hdus, header, path)
@@ -380,13 +379,6 @@ def cube_to_images(cube, bands, redshift, *, pixel_scale=None, cosmology=Planck1
     names = [band.name for band in bands]
     images = SimulatedImages(names, image, float(angle.to_value(u.arcsec)), redshift, cube.group)
     return images if pixel_scale is None else images.resampled(pixel_scale)
-
-
-def _check_redshift(redshift):
-    """Refuse a redshift that is not a finite number, or negative."""
-    if not (isinstance(redshift, Real) and np.isfinite(redshift) and redshift >= 0.0):
-        msg = f"redshift must be a finite number that is not negative, got {redshift!r}"
-        raise InputError(msg)
 
 
 def _overlaps(n, n_new, ratio):
