@@ -12,22 +12,13 @@ import numpy as np
 from scipy.stats import kstest
 from threadpoolctl import threadpool_limits
 
-from dustest.estimators._bagpipes_fit import Galaxy, Settings, fit_galaxy
+from dustest.estimators._bagpipes_fit import fit_galaxy
 from dustest.estimators._sed_fit import TabulatedEngine
 from dustest.estimators._sed_models import ModelMaker, band_light
+from dustest.estimators._sed_posterior import Galaxy, Settings
 
 BANDS = ("F090W", "F115W", "F150W", "F200W", "F277W", "F335M", "F356W", "F410M", "F444W")
-SETTINGS = Settings(
-    sfh="lognormal",
-    dust_law="Calzetti",
-    priors=None,
-    free_redshift=False,
-    sfr_timescale=1e8,
-    error_floor=0.05,
-    resolution="prism",
-    n_live=400,
-    n_effective=1000,
-)
+SETTINGS = Settings(sfh="lognormal", dust_law="Calzetti")
 
 
 def draw_mocks(n, redshift, snr, seed, floor=0.05):
@@ -41,8 +32,10 @@ def draw_mocks(n, redshift, snr, seed, floor=0.05):
     galaxies = [
         Galaxy(redshift, np.nan, BANDS, noisy[i], error[i], None, seed=i) for i in range(n)
     ]
-    log_mass = np.log10(30.0 / models.flux.max(axis=1)) + models.log_living
-    return galaxies, {"a_v": models.A_V, "log_ssfr": models.log_sSFR, "log_mass": log_mass}
+    quantities = models.quantities
+    log_mass = np.log10(30.0 / models.flux.max(axis=1)) + quantities["log_mass"]
+    names = ("A_V", "log_sSFR")
+    return galaxies, {name: quantities[name] for name in names} | {"log_mass": log_mass}
 
 
 def measure(engine, galaxies):
@@ -56,7 +49,7 @@ def calibration(posteriors, truth):
     """KS p-value of the probability integral transform, and coverage of 68 % and 95 %."""
     words = []
     for name, values in truth.items():
-        draws = np.stack([getattr(p, name) for p in posteriors])
+        draws = np.stack([p.draws[name] for p in posteriors])
         rank = np.mean(draws < values[:, np.newaxis], axis=1)
         rank += 0.5 * np.mean(draws == values[:, np.newaxis], axis=1)
         inside = [np.mean(np.abs(rank - 0.5) < 0.5 * level) for level in (0.68, 0.95)]
@@ -92,8 +85,8 @@ def main():
             seconds = time.process_time() - start
             fast = TabulatedEngine(SETTINGS).fit([galaxy])[0]
             print(f"Bagpipes: {seconds:.0f} s, ESS {slow.ess:.0f}")
-            for name in ("a_v", "log_ssfr", "log_mass"):
-                both = [np.percentile(getattr(p, name), [16, 50, 84]) for p in (slow, fast)]
+            for name in ("A_V", "log_sSFR", "log_mass"):
+                both = [np.percentile(p.draws[name], [16, 50, 84]) for p in (slow, fast)]
                 print(f"    {name}: {both[0].round(3)} against {both[1].round(3)}")
             print(f"    ln evidence: {slow.log_evidence:.2f} against {fast.log_evidence:.2f}")
 

@@ -9,10 +9,11 @@ import argparse
 
 import numpy as np
 
-from dustest.estimators._bagpipes_fit import Settings, filter_lines, quiet
+from dustest.estimators._bagpipes_fit import filter_lines, quiet
 from dustest.estimators._bagpipes_igm import load_bagpipes
 from dustest.estimators._bagpipes_model import DUST_LAWS, SFHS
 from dustest.estimators._sed_models import ModelMaker, band_light
+from dustest.estimators._sed_posterior import Settings
 
 BANDS = ("F606W", "F814W", "F115W", "F150W", "F200W", "F277W", "F356W", "F410M", "F444W")
 SHAPES = {
@@ -24,8 +25,8 @@ FAINT = 1e-4
 
 
 def settings_of(sfh, law):
-    """Settings with default priors, and a fixed shape of the dust law."""
-    return Settings(sfh, law, SHAPES.get(law), False, 1e8, 0.05, None, 400, 1000)
+    """Settings with default priors."""
+    return Settings(sfh, law, None, False, 1e8, 0.05, None, 400, 1000)
 
 
 def components_of(parameters, row, law):

@@ -10,130 +10,38 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 
 import numpy as np
+from astropy import units as u
 from threadpoolctl import threadpool_limits
 
 from dustest.data.bands import get_band
+from dustest.data.columns import FLUX_UNIT, SPECTRAL_UNIT
 from dustest.data.errors import MissingDependencyError
 from dustest.estimators._bagpipes_igm import load_bagpipes
 from dustest.estimators._bagpipes_model import DUST_LAWS, fit_instructions
+from dustest.estimators._sed_posterior import (
+    LOG_SSFR_FLOOR,
+    N_DRAWS,
+    BestFit,
+    Posterior,
+    draws_under_priors,
+    prior_diagnostics,
+    systematic_draw,
+)
+from dustest.estimators._sed_prior import SEDPrior
 
-__all__ = [
-    "LOG_SSFR_FLOOR",
-    "N_DRAWS",
-    "Galaxy",
-    "Posterior",
-    "Settings",
-    "clean_spectrum",
-    "filter_lines",
-    "fit_galaxy",
-    "prior_diagnostics",
-    "quiet",
-    "systematic_draw",
-]
+__all__ = ["clean_spectrum", "filter_lines", "fit_galaxy", "quiet"]
 
-N_DRAWS = 1000
-LOG_SSFR_FLOOR = -14.0
-_N_INFORMATION_BINS = 32
-_EDGE = 0.02
 _IGNORED_ERROR = 1e99
 # One network in place of nautilus' four: the same evidence and percentiles in 0.6 of the time.
 _N_NETWORKS = 1
 _MICROJANSKY_PER_NANOJANSKY = 1e-3
+_LOG_YR_PER_GYR = 9.0
+_SFR_TIMES = (1e7, 1e8)  # yr
+_DERIVED = ("log_sSFR", "log_mass", "log_SFR_10", "log_SFR_100", "log_age")
 # Resolving power of NIRSpec's prism against micron, from the dispersion curve that comes with
 # the JWST user documentation (Jakobsen et al. 2022, A&A 661, A80).
 _PRISM_MICRON = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5)
 _PRISM_POWER = (91, 64, 49, 40, 35, 32, 30, 34, 49, 72, 101, 137, 180, 229, 286, 350)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What is fitted and how, the same for every galaxy.
-
-    Parameters
-    ----------
-    sfh, dust_law : str
-        Names in `SFHS` and `DUST_LAWS`.
-    priors : dict or None
-        Flat mapping of priors that replace the defaults.
-    free_redshift : bool
-        Whether the redshift is fitted where it has an error.
-    sfr_timescale : float
-        Time over which the star-formation rate is averaged [yr].
-    error_floor : float
-        Relative error of the photometry added in quadrature.
-    resolution : str, float or None
-        Resolving power of the spectra, ``"prism"`` or None for infinite.
-    n_live, n_effective : int
-        Live points and effective posterior samples of the sampler.
-    """
-
-    sfh: str
-    dust_law: str
-    priors: dict | None
-    free_redshift: bool
-    sfr_timescale: float
-    error_floor: float
-    resolution: str | float | None
-    n_live: int
-    n_effective: int
-
-
-@dataclass(frozen=True)
-class Galaxy:
-    """The usable data of one galaxy.
-
-    Parameters
-    ----------
-    redshift, redshift_err : float
-        Redshift and its standard deviation, NaN for unknown.
-    bands : tuple of str
-        Names of the bands.
-    flux, flux_err : ndarray of shape (n_bands,)
-        Flux densities and errors [nJy], finite, the errors positive.
-    spectrum : ndarray of shape (n_wave, 3) or None
-        Observed wavelength [Angstrom], flux density and error [erg / (s cm2 Angstrom)].
-    seed : int
-        Seed of this galaxy.
-    """
-
-    redshift: float
-    redshift_err: float
-    bands: tuple
-    flux: np.ndarray
-    flux_err: np.ndarray
-    spectrum: np.ndarray | None
-    seed: int
-
-
-@dataclass(frozen=True)
-class Posterior:
-    """The posterior of one galaxy.
-
-    Parameters
-    ----------
-    a_v, e_bv, log_ssfr, log_mass : ndarray of shape (N_DRAWS,)
-        Equally weighted joint draws [mag, mag, log10 yr^-1, log10 solar mass].
-    chi2 : float
-        Chi-squared of the most likely model.
-    ess : float
-        Effective number of posterior samples.
-    log_evidence : float
-        Natural logarithm of the evidence.
-    information : float
-        Bits that the data add to the prior of A_V; NaN where A_V is not free.
-    edge : float
-        Posterior probability of the outermost 2 % of the prior of A_V, of the fuller side.
-    """
-
-    a_v: np.ndarray
-    e_bv: np.ndarray
-    log_ssfr: np.ndarray
-    log_mass: np.ndarray
-    chi2: float
-    ess: float
-    log_evidence: float
-    information: float
-    edge: float
 
 
 @dataclass(frozen=True)
@@ -169,9 +77,10 @@ def fit_galaxy(galaxy, settings):
         If Bagpipes or nautilus is not installed.
     """
     with quiet(), threadpool_limits(1):
-        fitted = _fitted_model(galaxy, settings)
+        instructions = _instructions(galaxy, settings)
+        fitted = _fitted_model(galaxy, settings, instructions)
         chain = _sample(fitted, settings, galaxy.seed)
-        return _summarise(fitted, chain, settings, galaxy.seed)
+        return _summarise(galaxy, settings, SEDPrior(instructions), fitted, chain)
 
 
 @contextmanager
@@ -190,19 +99,24 @@ def quiet():
             yield
 
 
-def _fitted_model(galaxy, settings):
-    """Bagpipes' fitted model of one galaxy."""
-    pipes = load_bagpipes()
+def _instructions(galaxy, settings):
+    """Fit instructions for one galaxy."""
     free = settings.free_redshift and 0 < galaxy.redshift_err < np.inf
-    instructions = fit_instructions(
+    return fit_instructions(
         settings.sfh,
         settings.dust_law,
         galaxy.redshift,
         galaxy.redshift_err if free else None,
         settings.priors,
     )
+
+
+def _fitted_model(galaxy, settings, instructions):
+    """Bagpipes' fitted model of one galaxy."""
+    pipes = load_bagpipes()
     if galaxy.spectrum is not None and settings.resolution is not None:
-        instructions["R_curve"] = _resolution_curve(settings.resolution, galaxy.spectrum[:, 0])
+        curve = _resolution_curve(settings.resolution, galaxy.spectrum[:, 0])
+        instructions = instructions | {"R_curve": curve}
     data = _bagpipes_galaxy(pipes, galaxy, settings.error_floor)
     return pipes.fitting.fitted_model(data, instructions)
 
@@ -316,11 +230,14 @@ def _unit_cube(cube):
 
 
 def _evaluate(fitted, cube, timescale):
-    """Log-likelihood, log10 sSFR [yr^-1], log10 of the living mass and chi-squared of a point."""
+    """Log-likelihood and derived values of a point, those of `_DERIVED` and chi-squared."""
     log_likelihood = fitted.lnlike(fitted.prior.transform(np.array(cube)))
     sfh = fitted.model_galaxy.sfh
     chi2 = getattr(fitted, "chisq_phot", 0.0) + getattr(fitted, "chisq_spec", 0.0)
-    return log_likelihood, _log_ssfr(sfh, timescale), float(sfh.stellar_mass), chi2
+    log_mass = float(sfh.stellar_mass)
+    rates = [_log_ssfr(sfh, time) + log_mass for time in _SFR_TIMES]
+    log_age = float(np.log10(sfh.mass_weighted_age)) + _LOG_YR_PER_GYR
+    return log_likelihood, _log_ssfr(sfh, timescale), log_mass, *rates, log_age, chi2
 
 
 def _log_ssfr(sfh, timescale):
@@ -330,100 +247,54 @@ def _log_ssfr(sfh, timescale):
     return max(float(np.log10(rate) - sfh.stellar_mass), LOG_SSFR_FLOOR)
 
 
-def _summarise(fitted, chain, settings, seed):
+def _summarise(galaxy, settings, prior, fitted, chain):
     """Equally weighted draws and diagnostics of a chain."""
-    rng = np.random.default_rng([int(seed), 1])  # apart from the stream of the sampler
+    rng = np.random.default_rng([int(galaxy.seed), 1])  # apart from the stream of the sampler
     drawn = systematic_draw(chain.weight, N_DRAWS, rng)
-    physical = np.array([fitted.prior.transform(cube.copy()) for cube in chain.cube[drawn]])
-    values = _fixed_values(fitted.fit_instructions) | dict(
-        zip(fitted.params, physical.T, strict=True)
-    )
-    a_v = np.broadcast_to(values["dust:Av"], N_DRAWS).astype(float)
-    log_ssfr, log_mass, _ = chain.derived[drawn].T
-    information, edge = prior_diagnostics(fitted.params, chain.cube, chain.weight, chain.ess)
+    values = prior.transform(chain.cube[drawn])
+    draws = {
+        "A_V": values["dust:Av"],
+        "E_BV": values["dust:Av"] / DUST_LAWS[settings.dust_law].r_v(values),
+        "redshift": values["redshift"],
+        **dict(zip(_DERIVED, chain.derived[drawn].T, strict=False)),
+    }
+    information, edge = prior_diagnostics(prior.free, chain.cube, chain.weight, chain.ess)
+    under = settings.under_priors
+    best = int(np.argmax(chain.log_likelihood))
     return Posterior(
-        a_v=a_v,
-        e_bv=a_v / DUST_LAWS[settings.dust_law].r_v(values),
-        log_ssfr=log_ssfr,
-        log_mass=log_mass,
-        chi2=float(chain.derived[np.argmax(chain.log_likelihood), 2]),
+        draws=draws,
+        a_v_under=draws_under_priors(prior, chain.cube, chain.weight, rng) if under else {},
+        chi2=float(chain.derived[best, -1]),
         ess=chain.ess,
         log_evidence=chain.log_evidence,
         information=information,
         edge=edge,
+        best=_best_fit(galaxy, fitted, chain.cube[best]),
     )
 
 
-def _fixed_values(instructions):
-    """Values of the dust parameters that are plain numbers, by flat name."""
-    return {
-        f"dust:{key}": value
-        for key, value in instructions["dust"].items()
-        if not isinstance(value, (str, tuple))
-    }
+def _best_fit(galaxy, fitted, cube):
+    """The model at a point of the unit cube with and without dust, None if not wanted."""
+    if galaxy.sed_wavelength is None:
+        return None
+    fitted.lnlike(fitted.prior.transform(cube.copy()))
+    model, components = fitted.model_galaxy, fitted.model_components
+    flux, sed = _fluxes(model, galaxy)
+    model.update(components | {"dust": components["dust"] | {"Av": 0.0}})
+    bare_flux, bare_sed = _fluxes(model, galaxy)
+    return BestFit(flux, bare_flux, sed, bare_sed)
 
 
-def systematic_draw(weight, n, rng):
-    """Draw with replacement, in random order, with the least possible noise.
-
-    Parameters
-    ----------
-    weight : ndarray of shape (m,)
-        Weights that sum to one.
-    n : int
-        Number of draws.
-    rng : numpy.random.Generator
-        Source of random numbers.
-
-    Returns
-    -------
-    ndarray of shape (n,)
-        Indices.
-    """
-    positions = (rng.random() + np.arange(n)) / n
-    indices = np.searchsorted(np.cumsum(weight), positions).clip(max=len(weight) - 1)
-    return rng.permutation(indices)
+def _fluxes(model, galaxy):
+    """Photometry, and flux densities at the wavelengths that were asked for [nJy]."""
+    wavelength = galaxy.sed_wavelength
+    stretched = model.wavelengths * (1.0 + model.model_comp["redshift"])
+    sed = _nanojansky(np.interp(wavelength, stretched, model.spectrum_full), wavelength)
+    if not galaxy.bands:
+        return np.empty(0), sed
+    return _nanojansky(model.photometry, model.filter_set.eff_wavs), sed
 
 
-def prior_diagnostics(parameters, cube, weight, ess):
-    """Say how far the data went beyond the prior of A_V.
-
-    Parameters
-    ----------
-    parameters : sequence of str
-        Names of the free parameters.
-    cube : ndarray of shape (n, n_parameters)
-        Samples in the unit cube.
-    weight : ndarray of shape (n,)
-        Their weights, which sum to one.
-    ess : float
-        Their effective number.
-
-    Returns
-    -------
-    information : float
-        Bits that the data add; NaN where A_V is not free.
-    edge : float
-        Posterior probability at the fuller edge of the prior.
-    """
-    if "dust:Av" not in parameters:
-        return np.nan, np.nan
-    coordinate = cube[:, list(parameters).index("dust:Av")]
-    low = weight[coordinate < _EDGE].sum()
-    high = weight[coordinate > 1.0 - _EDGE].sum()
-    return _information(coordinate, weight, ess), float(max(low, high))
-
-
-def _information(coordinate, weight, ess):
-    """Kullback-Leibler divergence of posterior from prior [bits].
-
-    In the coordinate of the unit cube the prior is flat, so that the divergence is the entropy
-    that a histogram lacks; the bias of a small sample is taken off (Miller 1955).
-    """
-    probability, _ = np.histogram(
-        coordinate, bins=_N_INFORMATION_BINS, range=(0.0, 1.0), weights=weight
-    )
-    filled = probability[probability > 0]
-    bits = np.sum(filled * np.log2(filled * _N_INFORMATION_BINS))
-    bias = (len(filled) - 1) / (2.0 * ess * np.log(2.0))
-    return float(max(bits - bias, 0.0))
+def _nanojansky(flux, wavelength):
+    """Flux densities per unit wavelength at wavelengths [Angstrom], in nJy."""
+    return (flux * SPECTRAL_UNIT).to_value(FLUX_UNIT, u.spectral_density(wavelength * u.AA))

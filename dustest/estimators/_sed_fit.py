@@ -6,7 +6,7 @@ the likelihood over the mixture of all densities that models were drawn from.
 """
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import groupby
 
 import numpy as np
@@ -15,33 +15,40 @@ from scipy.special import logsumexp
 from threadpoolctl import threadpool_limits
 
 from dustest.data.bands import get_band
-from dustest.data.columns import SPECTRAL_UNIT
+from dustest.data.columns import FLUX_UNIT, SPECTRAL_UNIT
 from dustest.data.errors import InputError
-from dustest.estimators._bagpipes_fit import (
-    N_DRAWS,
-    Posterior,
-    prior_diagnostics,
-    quiet,
-    systematic_draw,
-)
+from dustest.estimators._bagpipes_fit import quiet
 from dustest.estimators._sed_likelihood import MassIntegral, draw_masses, weigh
 from dustest.estimators._sed_models import ModelMaker, band_light
+from dustest.estimators._sed_posterior import (
+    N_DRAWS,
+    PRIORS,
+    BestFit,
+    Posterior,
+    draws_under_priors,
+    prior_diagnostics,
+    systematic_draw,
+)
 from dustest.estimators._sed_refine import propose
 
 __all__ = ["TabulatedEngine"]
 
-_POOL = 2**16
+_FIRST, _POOL = 2**14, 2**16
+"""Models of the prior that all galaxies weigh, and those where they leave too few."""
+_PLENTY = 1000.0
+_ENOUGH = 450.0
 _POOL_SEED = 1
 """Pools do not depend on the seed of a run: a galaxy gets the same one in any batch."""
 _MAX_POOLS = 4
 _REDSHIFT_STEP = 0.01
 _CHUNK = 16
-_ENOUGH = 450.0
 _MAX_ROUNDS = 8
 _N_NEW = 4096
 _NEGLIGIBLE = 25.0
 """Difference in log likelihood at which a model does not count."""
 _LEAST_KEPT = 1000
+_A_V = "dust:Av"
+_WITH_MASS = ("log_mass", "log_SFR_10", "log_SFR_100")
 
 
 class TabulatedEngine:
@@ -81,53 +88,120 @@ class TabulatedEngine:
         _refuse_spectra(galaxies)
         posteriors = []
         with quiet(), threadpool_limits(1):
-            for kind, alike in groupby(galaxies, _kind):
-                maker, models = self._pool(*kind)
+            for kind, alike in groupby(galaxies, self._kind):
+                pool = self._pool(*kind)
                 for part in _batched(alike, _CHUNK):
-                    posteriors += self._fit_alike(part, maker, models)
+                    posteriors += self._fit_alike(part, pool)
         return posteriors
 
-    def _fit_alike(self, galaxies, maker, models):
+    def _fit_alike(self, galaxies, pool):
         """Posteriors of galaxies of one redshift in the same bands."""
         flux, error = _data(galaxies, self._settings.error_floor)
-        likelihood = weigh(models, flux, error, self._integral)
-        posteriors = []
-        for i, galaxy in enumerate(galaxies):
-            rng = np.random.default_rng([galaxy.seed, 1])
-            _refuse_impossible(galaxy, likelihood[i])
-            chain = _Chain(models, likelihood[i], (), len(models))
-            chain = self._refined(chain, maker, (flux[[i]], error[[i]]), rng)
-            posteriors.append(
-                _summarise(chain, maker.prior, _log_norm(error[i], galaxy.bands), rng)
-            )
-        return posteriors
+        likelihood = weigh(pool.first, flux, error, self._integral)
+        return [
+            self._fit_one(galaxy, pool, likelihood[i], (flux[[i]], error[[i]]))
+            for i, galaxy in enumerate(galaxies)
+        ]
 
-    def _refined(self, chain, maker, data, rng):
-        """Chain with more models where they fit, until enough of them count."""
+    def _fit_one(self, galaxy, pool, likelihood, data):
+        """Posterior of one galaxy that has weighed the first models of its pool."""
+        rng = np.random.default_rng([galaxy.seed, 1])
+        chain = _Chain.of_prior(pool.first, likelihood)
+        if chain.ess < _PLENTY:
+            rest = weigh(pool.rest, *data, self._integral)[0]
+            chain = _Chain.of_prior(pool.whole, likelihood.joined(rest))
+        _refuse_impossible(galaxy, chain.likelihood)
+        for shape in (None, *self._other_priors(pool.maker.prior)):
+            chain = self._refined(chain, pool.maker, data, rng, shape)
+        return self._summarise(galaxy, chain, pool.maker, _log_norm(data[1][0], galaxy.bands), rng)
+
+    def _other_priors(self, prior):
+        """Shapes of priors of A_V under which enough models have to count as well."""
+        return PRIORS.values() if self._settings.under_priors and _A_V in prior.free else ()
+
+    def _refined(self, chain, maker, data, rng, shape):
+        """Chain with more models where they fit, until enough of them count under a prior."""
         for _ in range(_MAX_ROUNDS):
-            if chain.ess >= _ENOUGH:
+            if _effective_number(_tilted(chain, maker.prior, shape)) >= _ENOUGH:
                 break
             chain = chain.active()
-            proposal = propose(chain.models.cube, chain.log_importance, rng)
+            proposal = propose(chain.models.cube, _tilted(chain, maker.prior, shape), rng)
             models = maker.at(proposal.draw(_N_NEW, rng))
-            chain = chain.with_drawn(models, weigh(models, *data, self._integral)[0], proposal)
+            likelihood = weigh(models, *data, self._integral)[0]
+            chain = chain.with_drawn(models, likelihood, proposal)
         return chain
 
-    def _pool(self, redshift, bands):
+    def _kind(self, galaxy):
+        """Redshift, bands and error of the redshift of the pool that serves a galaxy.
+
+        Bagpipes lays out its wavelengths by the bands, so that only tables of the very bands of
+        a galaxy give its photometry exactly.
+        """
+        if self._settings.free_redshift and 0 < galaxy.redshift_err < np.inf:
+            return galaxy.redshift, galaxy.bands, galaxy.redshift_err
+        steps = max(round(galaxy.redshift / _REDSHIFT_STEP), 1)
+        return round(steps * _REDSHIFT_STEP, 6), galaxy.bands, None
+
+    def _pool(self, redshift, bands, redshift_err):
         """Models of the prior, made when they are first needed."""
-        key = (redshift, bands)
+        key = (redshift, bands, redshift_err)
         if key not in self._pools:
             while len(self._pools) >= _MAX_POOLS:
                 self._pools.pop(next(iter(self._pools)))
             if bands not in self._light:
                 self._light = {bands: band_light(self._settings, bands)}
             try:
-                maker = ModelMaker(self._settings, redshift, self._light[bands])
+                maker = ModelMaker(self._settings, redshift, self._light[bands], redshift_err)
             except InputError as error:
                 msg = f"no model at redshift {redshift:g}: {error}"
                 raise RuntimeError(msg) from error
-            self._pools[key] = maker, maker.draw(_POOL, _POOL_SEED)
+            self._pools[key] = _Pool(maker)
         return self._pools[key]
+
+    def _summarise(self, galaxy, chain, maker, norm, rng):
+        """Equally weighted draws and diagnostics."""
+        weight, models, likelihood = chain.weight, chain.models, chain.likelihood
+        information, edge = prior_diagnostics(maker.prior.free, models.cube, weight, chain.ess)
+        best = int(np.argmax(likelihood.log_weight))
+        under = self._settings.under_priors
+        return Posterior(
+            draws=_draws(chain, rng),
+            a_v_under=draws_under_priors(maker.prior, models.cube, weight, rng) if under else {},
+            chi2=float(likelihood.chi2[best]),
+            ess=chain.ess,
+            log_evidence=float(logsumexp(chain.log_importance) - np.log(chain.n_drawn) + norm),
+            information=information,
+            edge=edge,
+            best=_best_fit(galaxy, chain, best, maker),
+        )
+
+
+class _Pool:
+    """Models of one prior: some that every galaxy weighs, and more for those in need.
+
+    Parameters
+    ----------
+    maker : ModelMaker
+        Makes them.
+    """
+
+    def __init__(self, maker):
+        self.maker = maker
+
+    @cached_property
+    def first(self):
+        """The first models of a sequence that fills the prior evenly."""
+        return self.maker.draw(0, _FIRST, _POOL_SEED)
+
+    @cached_property
+    def rest(self):
+        """The models of the sequence that follow."""
+        return self.maker.draw(_FIRST, _POOL, _POOL_SEED)
+
+    @cached_property
+    def whole(self):
+        """All of them."""
+        return self.first.joined(self.rest)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +214,9 @@ class _Chain:
         The models.
     likelihood : Likelihood
         Of each of them.
+    log_density : ndarray of shape (n,)
+        Logarithm of the number of models drawn over the density of the prior: the sum over
+        the prior and all proposals.
     proposals : tuple of Proposal
         What models were drawn from beside the prior, `_N_NEW` from each.
     n_prior : int
@@ -148,13 +225,20 @@ class _Chain:
 
     models: object
     likelihood: object
+    log_density: np.ndarray
     proposals: tuple
     n_prior: int
+
+    @classmethod
+    def of_prior(cls, models, likelihood):
+        """Models drawn from the prior alone."""
+        n = len(models)
+        return cls(models, likelihood, np.full(n, np.log(n)), (), n)
 
     @cached_property
     def log_importance(self):
         """Logarithm of the likelihood over the density that models were drawn from."""
-        return self.likelihood.log_weight - self._log_ratio()
+        return self.likelihood.log_weight - self.log_density + np.log(self.n_drawn)
 
     @property
     def n_drawn(self):
@@ -170,41 +254,54 @@ class _Chain:
     @cached_property
     def ess(self):
         """Effective number of models."""
-        return float(1.0 / np.sum(self.weight**2))
+        return _effective_number(self.log_importance)
 
     def active(self):
         """The models that count at all."""
         keep = np.flatnonzero(self.log_importance > self.log_importance.max() - _NEGLIGIBLE)
         if len(keep) < _LEAST_KEPT:
             keep = np.argsort(self.log_importance)[-_LEAST_KEPT:]
-        return replace(self, models=self.models.take(keep), likelihood=self.likelihood[keep])
+        return replace(
+            self,
+            models=self.models.take(keep),
+            likelihood=self.likelihood[keep],
+            log_density=self.log_density[keep],
+        )
 
     def with_drawn(self, models, likelihood, proposal):
         """These models and others that were drawn from a proposal."""
+        log_density = _mixed(self.log_density, proposal, self.models.cube)
+        fresh = np.full(len(models), np.log(self.n_prior))
+        for each in (*self.proposals, proposal):
+            fresh = _mixed(fresh, each, models.cube)
         return _Chain(
             self.models.joined(models),
             self.likelihood.joined(likelihood),
+            np.concatenate([log_density, fresh]),
             (*self.proposals, proposal),
             self.n_prior,
         )
 
-    def _log_ratio(self):
-        """Logarithm of the density that models were drawn from over that of the prior."""
-        parts = [np.full(len(self.models), np.log(self.n_prior))]
-        parts += [
-            proposal.log_ratio(self.models.cube) + np.log(_N_NEW) for proposal in self.proposals
-        ]
-        return logsumexp(parts, axis=0) - np.log(self.n_drawn)
+
+def _mixed(log_density, proposal, cube):
+    """Logarithm of a density of models with that of those drawn from a proposal."""
+    return np.logaddexp(log_density, proposal.log_ratio(cube) + np.log(_N_NEW))
 
 
-def _kind(galaxy):
-    """Redshift and bands of the pool that serves a galaxy.
+def _tilted(chain, prior, shape):
+    """Logarithms of weights under the own prior of A_V, or one of another shape."""
+    if shape is None:
+        return chain.log_importance
+    return chain.log_importance + prior.log_ratio_to(shape, _A_V, chain.models.cube)
 
-    Bagpipes lays out its wavelengths by the bands, so that only tables of the very bands of a
-    galaxy give its photometry exactly.
-    """
-    steps = max(round(galaxy.redshift / _REDSHIFT_STEP), 1)
-    return round(steps * _REDSHIFT_STEP, 6), galaxy.bands
+
+def _effective_number(log_weight):
+    """Effective number of weights (Kish 1965)."""
+    highest = log_weight.max()
+    if highest == -np.inf:
+        return 0.0
+    weight = np.exp(log_weight - highest)
+    return float(weight.sum() ** 2 / np.sum(weight**2))
 
 
 def _batched(items, size):
@@ -245,27 +342,39 @@ def _log_norm(error, bands):
 
     Bagpipes counts likelihoods in flux densities per unit wavelength.
     """
+    log_error = np.log(error) + _log_per_wavelength(bands)
+    return -float(np.sum(log_error)) - 0.5 * len(error) * np.log(2.0 * np.pi)
+
+
+@lru_cache(maxsize=64)
+def _log_per_wavelength(bands):
+    """Logarithms of 1 nJy in the bands, in the flux densities of Bagpipes."""
     pivots = [get_band(band).pivot for band in bands] * u.AA
-    error = (error * u.nJy).to_value(SPECTRAL_UNIT, u.spectral_density(pivots))
-    return -float(np.sum(np.log(error))) - 0.5 * len(error) * np.log(2.0 * np.pi)
+    unit = np.ones(len(bands)) * FLUX_UNIT
+    return np.log(unit.to_value(SPECTRAL_UNIT, u.spectral_density(pivots)))
 
 
-def _summarise(chain, prior, norm, rng):
-    """Equally weighted draws and diagnostics."""
-    weight, models, likelihood = chain.weight, chain.models, chain.likelihood
-    drawn = systematic_draw(weight, N_DRAWS, rng)
-    log_mass = draw_masses(
+def _draws(chain, rng):
+    """Equally weighted draws of all quantities."""
+    drawn = systematic_draw(chain.weight, N_DRAWS, rng)
+    models, likelihood = chain.models, chain.likelihood
+    log_formed = draw_masses(
         likelihood.best[drawn], likelihood.error[drawn], models.low[drawn], models.high[drawn], rng
     )
-    information, edge = prior_diagnostics(prior.free, models.cube, weight, chain.ess)
-    return Posterior(
-        a_v=models.A_V[drawn],
-        e_bv=models.E_BV[drawn],
-        log_ssfr=models.log_sSFR[drawn],
-        log_mass=log_mass + models.log_living[drawn],
-        chi2=float(likelihood.chi2[np.argmax(likelihood.log_weight)]),
-        ess=chain.ess,
-        log_evidence=float(logsumexp(chain.log_importance) - np.log(chain.n_drawn) + norm),
-        information=information,
-        edge=edge,
-    )
+    draws = {name: values[drawn] for name, values in models.quantities.items()}
+    return draws | {name: draws[name] + log_formed for name in _WITH_MASS}
+
+
+def _best_fit(galaxy, chain, best, maker):
+    """The most likely model with and without dust, None if not wanted."""
+    if galaxy.sed_wavelength is None:
+        return None
+    models, cube = chain.models, chain.models.cube[[best]]
+    limits = 10.0 ** models.low[best], 10.0 ** models.high[best]
+    mass = np.clip(chain.likelihood.best[best], *limits)
+    lights = [
+        mass * maker.flux(cube, wavelength, dust=dust)[0]
+        for wavelength in (None, galaxy.sed_wavelength)
+        for dust in (True, False)
+    ]
+    return BestFit(*lights)

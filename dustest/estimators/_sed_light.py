@@ -6,6 +6,7 @@ from dustest.data.bands import get_band
 from dustest.data.errors import InputError
 from dustest.estimators._bagpipes_fit import filter_lines, quiet
 from dustest.estimators._bagpipes_igm import load_bagpipes
+from dustest.physics._bilinear import axis_weights
 
 __all__ = ["BandLight"]
 
@@ -122,13 +123,15 @@ class BandLight:
         age = np.interp(redshift, utils.z_array, utils.age_at_z) * _YR_PER_GYR
         return int(np.searchsorted(self.age_edges[:-1], age))
 
-    def response(self, redshift):
+    def response(self, redshift, wavelength=None):
         """Flux density in a band for light at a wavelength, through the intergalactic medium.
 
         Parameters
         ----------
         redshift : float
             Redshift, above 0 and at most 10.
+        wavelength : ndarray of shape (n_bands,), optional
+            Observed wavelengths in Angstrom, ascending, in place of the bands.
 
         Returns
         -------
@@ -143,8 +146,18 @@ class BandLight:
         if not 0 < redshift <= _MAX_REDSHIFT:
             msg = f"redshift must lie above 0 and at most at {_MAX_REDSHIFT:g}, got {redshift!r}"
             raise InputError(msg)
-        filters = self._model.filter_set
         stretched = self.wavelength * (1.0 + redshift)
+        if wavelength is None:
+            shares, wavelength = self._band_shares(stretched)
+        else:
+            shares = _shares_of_points(stretched, wavelength)
+        per_frequency = wavelength**2 / (_LIGHT_SPEED * _NANOJANSKY)
+        transmission = self._model.igm.trans(redshift)[:, np.newaxis]
+        return shares * per_frequency * transmission * self._dilution(redshift)
+
+    def _band_shares(self, stretched):
+        """Shares (n_wave, n_bands) of wavelengths in the bands, and wavelengths of these."""
+        filters = self._model.filter_set
         curves = np.stack(
             [
                 np.interp(stretched, self.wavelength, curve, left=0.0, right=0.0)
@@ -153,11 +166,7 @@ class BandLight:
             axis=1,
         )
         curves *= (filters.widths * self.wavelength)[:, np.newaxis]
-        per_frequency = filters.eff_wavs**2 / (_LIGHT_SPEED * _NANOJANSKY)
-        transmission = self._model.igm.trans(redshift)[:, np.newaxis]
-        return (
-            curves / curves.sum(axis=0) * per_frequency * transmission * self._dilution(redshift)
-        )
+        return curves / curves.sum(axis=0), filters.eff_wavs
 
     def _dilution(self, redshift):
         """Flux density [erg / (s cm2 Angstrom)] of one solar luminosity per Angstrom."""
@@ -198,6 +207,16 @@ class BandLight:
             In solar luminosities per Angstrom.
         """
         return self._model.dust_emission.spectrum(qpah, umin, gamma)
+
+
+def _shares_of_points(stretched, points):
+    """Shares (n_wave, n_points) of wavelengths in values that lie between them."""
+    below, share = axis_weights(stretched, points)
+    shares = np.zeros((stretched.size, points.size))
+    column = np.arange(points.size)
+    shares[below, column] = 1.0 - share
+    shares[below + 1, column] = share
+    return shares
 
 
 def _any_model():

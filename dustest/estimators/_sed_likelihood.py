@@ -22,7 +22,7 @@ _FEW = 0.01
 _DEPTH = 50.0
 """Twice the exponent below its maximum at which the integrand ends."""
 _QUADRATURE = np.polynomial.legendre.leggauss(48)
-_N_MASSES = 150
+_N_MASSES = 64
 _FAR = 100.0
 """Difference in chi-squared from which on a bound on the weight of a model is enough."""
 

@@ -12,6 +12,8 @@ from dustest.data.errors import InputError
 __all__ = ["SEDPrior"]
 
 _MASS = ":massformed"
+_SLOPE_STEP = 1e-4
+_LEAST_LOGARITHMIC = 1e-4
 
 
 class SEDPrior:
@@ -101,28 +103,56 @@ class SEDPrior:
             for key, value in self.fixed.items()
         }
         for key, u in zip(self.free, cube.T, strict=True):
-            quantile = _QUANTILES[self._shapes[key]]
-            parameters[key] = quantile(u, *self._limits[key], **self._hyper[key])
+            parameters[key] = self._value(key, u)
         return parameters | {key: parameters[source] for key, source in self.mirrors.items()}
 
-    def largest(self, name, default=None):
-        """Upper limit of a parameter, or its fixed value.
+    def limits(self, name):
+        """Limits of a free parameter.
 
         Parameters
         ----------
         name : str
             The parameter.
-        default : float, optional
-            What to return where the model does not have it.
 
         Returns
         -------
-        float
-            The largest value that it takes.
+        tuple of float
+            Lowest and highest value.
         """
-        if name in self._limits:
-            return float(self._limits[name][1])
-        return float(self.fixed.get(name, default))
+        return self._limits[name]
+
+    def log_ratio_to(self, shape, name, cube):
+        """Logarithm of another prior of a free parameter over its own, up to a constant.
+
+        Parameters
+        ----------
+        shape : {"uniform", "log_10"}
+            Shape of the other prior, between the same limits; that in the logarithm has none
+            below 1e-4.
+        name : str
+            The parameter.
+        cube : ndarray of shape (n, n_free)
+            Points of the unit cube.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            The logarithm; minus infinity where the other prior has no room.
+        """
+        u = np.clip(cube[:, self.free.index(name)], _SLOPE_STEP, 1.0 - _SLOPE_STEP)
+        ends = [self._value(name, u + step) for step in (-_SLOPE_STEP, _SLOPE_STEP)]
+        log_ratio = np.log((ends[1] - ends[0]) / (2.0 * _SLOPE_STEP))
+        if shape == "uniform":
+            return log_ratio
+        value = self._value(name, u)
+        return np.where(
+            value >= _LEAST_LOGARITHMIC, log_ratio - np.log(np.maximum(value, 1e-300)), -np.inf
+        )
+
+    def _value(self, name, u):
+        """Values of a free parameter at coordinates of the unit cube."""
+        quantile = _QUANTILES[self._shapes[name]]
+        return quantile(u, *self._limits[name], **self._hyper[name])
 
     def log_mass_limits(self, parameters):
         """Lowest and highest log10 of the mass formed that the prior allows models.

@@ -9,8 +9,8 @@ Cappe et al. 2004, J. Comput. Graph. Stat. 13, 907).
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaln, logsumexp, ndtr, ndtri
-from scipy.stats import norm
+from scipy.linalg import solve_triangular
+from scipy.special import gammaln, ndtr, ndtri
 
 __all__ = ["Proposal", "propose"]
 
@@ -46,18 +46,23 @@ class Proposal:
         """Logarithm of the density of points over that of the prior, (n,)."""
         place = _normal(cube)
         d = place.shape[1]
-        whitened = np.linalg.solve(self.root, place.T).T
-        centres = np.linalg.solve(self.root, self.centres.T).T
-        distance = (
-            np.sum(whitened**2, axis=1)[:, np.newaxis]
-            + np.sum(centres**2, axis=1)
-            - 2.0 * whitened @ centres.T
-        )
-        log_kernel = -0.5 * (_DEGREES + d) * np.log1p(np.maximum(distance, 0.0) / _DEGREES)
-        log_kernel += gammaln(0.5 * (_DEGREES + d)) - gammaln(0.5 * _DEGREES)
-        log_kernel -= 0.5 * d * np.log(_DEGREES * np.pi) + np.sum(np.log(np.diag(self.root)))
-        mixture = logsumexp(log_kernel, axis=1) - np.log(len(self.centres))
-        return mixture - norm.logpdf(place).sum(axis=1)
+        whitened = _whiten(self.root, place).astype(np.float32)
+        centres = _whiten(self.root, self.centres).astype(np.float32)
+        distance = whitened @ (-2.0 * centres.T)
+        distance += np.sum(whitened**2, axis=1)[:, np.newaxis]
+        distance += np.sum(centres**2, axis=1)
+        kernel = np.log1p(np.maximum(distance, 0.0, out=distance) / _DEGREES, out=distance)
+        kernel *= -0.5 * (_DEGREES + d)
+        mixture = np.log(np.mean(np.exp(kernel, out=kernel), axis=1, dtype=float))
+        norm = gammaln(0.5 * (_DEGREES + d)) - gammaln(0.5 * _DEGREES)
+        norm -= 0.5 * d * np.log(0.5 * _DEGREES) + np.sum(np.log(np.diag(self.root)))
+        # The prior is standard normal; factors of 2 pi are in both.
+        return mixture + norm + 0.5 * np.sum(place**2, axis=1)
+
+
+def _whiten(root, place):
+    """Coordinates in which a scale matrix with this Cholesky factor is one."""
+    return solve_triangular(root, place.T, lower=True).T
 
 
 def propose(cube, log_weight, rng):

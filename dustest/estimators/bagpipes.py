@@ -1,7 +1,6 @@
 """`BagpipesEstimator`: dust from fits of stellar populations to photometry and spectra."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -10,17 +9,13 @@ from astropy import units as u
 
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
-from dustest.estimators._bagpipes_fit import (
-    N_DRAWS,
-    Galaxy,
-    Settings,
-    clean_spectrum,
-    fit_galaxy,
-)
+from dustest.estimators._bagpipes_fit import clean_spectrum, fit_galaxy
 from dustest.estimators._bagpipes_igm import load_bagpipes
 from dustest.estimators._bagpipes_model import fit_instructions
+from dustest.estimators._sed_columns import EXTRAS, column_units, extra_columns, sed_wavelengths
 from dustest.estimators._sed_fit import TabulatedEngine
 from dustest.estimators._sed_models import check_tabulated
+from dustest.estimators._sed_posterior import N_DRAWS, Galaxy, Settings
 from dustest.estimators.base import DustEstimator
 from dustest.estimators.batch import Estimates
 
@@ -30,14 +25,15 @@ _ENGINES = ("bagpipes", "tabulated")
 _REDSHIFTS = ("fixed", "free")
 _TRIAL_REDSHIFT = 7.0
 _TABULATED_BATCH = 64
+_ESCALATED_BATCH = 8
 _MIN_BANDS = 2
 _MIN_LIVE = 50
 _MIN_ESS = 400.0
 _MIN_INFORMATION = 1.0
 _MAX_EDGE = 0.1
 _SAMPLES = ("A_V", "E_BV", "log_sSFR")
+_NO_DATA = FLAGS["NO_DATA"].value
 _NO_DRAWS = np.full(N_DRAWS, np.nan)
-_EXTRA = ("log_mass", "chi2", "ess", "log_evidence", "A_V_information")
 
 
 class BagpipesEstimator(DustEstimator):
@@ -162,6 +158,8 @@ class BagpipesEstimator(DustEstimator):
         n_live=400,
         n_effective=1000,
         timeout=1800.0,
+        escalate=False,
+        extra=(),
         targets="A_V",
         random_state=None,
     ):
@@ -176,13 +174,21 @@ class BagpipesEstimator(DustEstimator):
         self.n_live = n_live
         self.n_effective = n_effective
         self.timeout = timeout
+        self.escalate = escalate
+        self.extra = extra
         self.targets = targets
         self.random_state = random_state
 
     @property
     def batch_size(self):
         """Galaxies that share a time limit: one, or as many as share tables."""
-        return _TABULATED_BATCH if self.engine == "tabulated" else 1
+        if self.engine != "tabulated":
+            return 1
+        return _ESCALATED_BATCH if self.escalate else _TABULATED_BATCH
+
+    def _extra_units(self, names):
+        """Units of further columns that have one."""
+        return column_units(names)
 
     def _start_worker(self):
         """Refuse parameters that mean nothing, import Bagpipes, and make room for tables."""
@@ -194,26 +200,32 @@ class BagpipesEstimator(DustEstimator):
     def _estimate(self, batch):
         """Fit the galaxies, one by one or all of a redshift together."""
         settings = self._settings()
-        galaxies = [_usable_data(batch, row) for row in range(len(batch))]
+        wavelength = sed_wavelengths(batch.bands) if "sed" in self.extra and batch.bands else None
+        galaxies = [_usable_data(batch, row, wavelength) for row in range(len(batch))]
         usable = [galaxy for galaxy in galaxies if galaxy is not None]
         fitted = iter(self._posteriors(usable, settings))
-        rows = [_NOTHING if galaxy is None else _row(next(fitted)) for galaxy in galaxies]
+        rows = [None if galaxy is None else (galaxy, next(fitted)) for galaxy in galaxies]
         return Estimates(
-            {name: np.array([row.samples[name] for row in rows]) for name in _SAMPLES},
-            np.array([row.flags for row in rows], dtype=np.int32),
-            {name: np.array([row.extra[name] for row in rows]) for name in _EXTRA},
+            {
+                name: np.array([_NO_DRAWS if row is None else row[1].draws[name] for row in rows])
+                for name in _SAMPLES
+            },
+            np.array([_NO_DATA if row is None else _flags(row[1]) for row in rows], np.int32),
+            extra_columns(rows, self.extra, batch.bands, free_redshift=settings.free_redshift),
         )
 
     def _posteriors(self, galaxies, settings):
         """Posteriors of galaxies; priors without room at a redshift fail its rows alone."""
         if self.engine == "tabulated":
-            return self._tables.fit(galaxies)
-        try:
-            return [fit_galaxy(galaxy, settings) for galaxy in galaxies]
-        except InputError as error:
-            redshifts = sorted({round(galaxy.redshift, 4) for galaxy in galaxies})
-            msg = f"no model at redshift {', '.join(map(str, redshifts))}: {error}"
-            raise RuntimeError(msg) from error
+            posteriors = self._tables.fit(galaxies)
+            short = [self.escalate and posterior.ess < _MIN_ESS for posterior in posteriors]
+            again = [galaxy for galaxy, is_short in zip(galaxies, short, strict=True) if is_short]
+            sampled = iter(_sampled(again, settings))
+            return [
+                next(sampled) if is_short else posterior
+                for posterior, is_short in zip(posteriors, short, strict=True)
+            ]
+        return _sampled(galaxies, settings)
 
     def _settings(self):
         """The parameters, checked, for the engine."""
@@ -227,9 +239,7 @@ class BagpipesEstimator(DustEstimator):
         if self.resolution not in ("prism", None):
             _check_number("resolution", self.resolution, 1.0)
         _check_priors(self.sfh, self.dust_law, self.priors)
-        if self.engine == "tabulated" and self.redshift == "free":
-            msg = "redshift='free' needs engine='bagpipes'; tables hold for a fixed redshift"
-            raise InputError(msg)
+        _check_extra(self.extra)
         settings = Settings(
             sfh=self.sfh,
             dust_law=self.dust_law,
@@ -240,40 +250,24 @@ class BagpipesEstimator(DustEstimator):
             resolution=self.resolution,
             n_live=int(self.n_live),
             n_effective=int(self.n_effective),
+            under_priors="priors" in self.extra,
         )
         if self.engine == "tabulated":
             check_tabulated(settings)
         return settings
 
 
-@dataclass(frozen=True)
-class _Row:
-    """Draws, flags and further values of one galaxy; NaN where there is no answer."""
-
-    flags: int
-    samples: dict = field(default_factory=lambda: dict.fromkeys(_SAMPLES, _NO_DRAWS))
-    extra: dict = field(default_factory=lambda: dict.fromkeys(_EXTRA, np.nan))
-
-
-_NOTHING = _Row(FLAGS["NO_DATA"].value)
+def _sampled(galaxies, settings):
+    """Posteriors of galaxies from Bagpipes under its sampler."""
+    try:
+        return [fit_galaxy(galaxy, settings) for galaxy in galaxies]
+    except InputError as error:
+        redshifts = sorted({round(galaxy.redshift, 4) for galaxy in galaxies})
+        msg = f"no model at redshift {', '.join(map(str, redshifts))}: {error}"
+        raise RuntimeError(msg) from error
 
 
-def _row(posterior):
-    """What the result keeps of a posterior."""
-    return _Row(
-        _flags(posterior),
-        {"A_V": posterior.a_v, "E_BV": posterior.e_bv, "log_sSFR": posterior.log_ssfr},
-        {
-            "log_mass": float(np.median(posterior.log_mass)),
-            "chi2": posterior.chi2,
-            "ess": posterior.ess,
-            "log_evidence": posterior.log_evidence,
-            "A_V_information": posterior.information,
-        },
-    )
-
-
-def _usable_data(batch, row):
+def _usable_data(batch, row, sed_wavelength):
     """What the fit can use of one galaxy, None if that is too little.
 
     Bagpipes never returns from values that are not finite or errors that are not positive.
@@ -293,6 +287,7 @@ def _usable_data(batch, row):
         flux_err=error[good],
         spectrum=spectrum,
         seed=int(batch.seed[row]),
+        sed_wavelength=sed_wavelength,
     )
 
 
@@ -310,6 +305,13 @@ def _check_choice(name, value, allowed):
     """Refuse a value outside a list."""
     if value not in allowed:
         msg = f"{name} must be one of {', '.join(allowed)}, got {value!r}"
+        raise InputError(msg)
+
+
+def _check_extra(extra):
+    """Refuse groups of columns that are unknown."""
+    if isinstance(extra, str) or not set(extra) <= set(EXTRAS):
+        msg = f"extra must be a tuple of names out of {', '.join(EXTRAS)}, got {extra!r}"
         raise InputError(msg)
 
 

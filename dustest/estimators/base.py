@@ -88,6 +88,10 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     def _start_worker(self):
         """Load what an isolated worker needs, before the first time limit runs."""
 
+    def _extra_units(self, names):  # noqa: ARG002 - for backends
+        """Units by name of those further columns that have one."""
+        return {}
+
     @property
     def required_data(self):
         """What is required besides the redshift: a tuple of tuples of alternatives."""
@@ -218,11 +222,12 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
                 seed = store.base_seed(seed)
             options = {"n_jobs": n_jobs, "progress": progress, "store": store}
             rows = run(self, sample, Summary(_PERCENTILES), seed=seed, **options)
+        units = self._extra_units(tuple(rows.extra))
         table = DustTable.from_quantities(
             sample["id"],
             _percentile_values(rows.values),
             flags=rows.flags,
-            extra=rows.extra,
+            extra=rows.extra | {name: rows.extra[name] << unit for name, unit in units.items()},
             meta=self._provenance(seed),
         )
         if output is not None:

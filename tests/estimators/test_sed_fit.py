@@ -38,7 +38,7 @@ import pickle, sys
 from dataclasses import replace
 import numpy as np
 from dustest.estimators import _sed_fit
-from dustest.estimators._bagpipes_fit import Galaxy, Settings
+from dustest.estimators._sed_posterior import Galaxy, Settings
 from dustest.estimators._sed_fit import TabulatedEngine
 from dustest.estimators._sed_models import ModelMaker, band_light
 

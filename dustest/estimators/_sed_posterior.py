@@ -1,0 +1,240 @@
+"""What an SED fit is asked and what it answers, whichever engine fits."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = [
+    "LOG_SSFR_FLOOR",
+    "N_DRAWS",
+    "PRIORS",
+    "BestFit",
+    "Galaxy",
+    "Posterior",
+    "Settings",
+    "draws_under_priors",
+    "prior_diagnostics",
+    "systematic_draw",
+]
+
+N_DRAWS = 1000
+LOG_SSFR_FLOOR = -14.0
+PRIORS = {"flat": "uniform", "log10": "log_10"}
+"""Priors of A_V under which every posterior can be looked at, and their names in Bagpipes."""
+_A_V = "dust:Av"
+_N_INFORMATION_BINS = 32
+_EDGE = 0.02
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is fitted and how, the same for every galaxy.
+
+    Parameters
+    ----------
+    sfh, dust_law : str
+        Names in `SFHS` and `DUST_LAWS`.
+    priors : dict or None
+        Flat mapping of priors that replace the defaults.
+    free_redshift : bool
+        Whether the redshift is fitted where it has an error.
+    sfr_timescale : float
+        Time over which the star-formation rate is averaged [yr].
+    error_floor : float
+        Relative error of the photometry added in quadrature.
+    resolution : str, float or None
+        Resolving power of the spectra, ``"prism"`` or None for infinite.
+    n_live, n_effective : int
+        Live points and effective posterior samples of the sampler.
+    under_priors : bool
+        Whether the posterior is wanted under other priors of A_V too.
+    """
+
+    sfh: str
+    dust_law: str
+    priors: dict | None = None
+    free_redshift: bool = False
+    sfr_timescale: float = 1e8
+    error_floor: float = 0.05
+    resolution: str | float | None = "prism"
+    n_live: int = 400
+    n_effective: int = 1000
+    under_priors: bool = False
+
+
+@dataclass(frozen=True)
+class Galaxy:
+    """The usable data of one galaxy.
+
+    Parameters
+    ----------
+    redshift, redshift_err : float
+        Redshift and its standard deviation, NaN for unknown.
+    bands : tuple of str
+        Names of the bands.
+    flux, flux_err : ndarray of shape (n_bands,)
+        Flux densities and errors [nJy], finite, the errors positive.
+    spectrum : ndarray of shape (n_wave, 3) or None
+        Observed wavelength [Angstrom], flux density and error [erg / (s cm2 Angstrom)].
+    seed : int
+        Seed of this galaxy.
+    sed_wavelength : ndarray or None
+        Observed wavelengths [Angstrom] at which its best model is wanted.
+    """
+
+    redshift: float
+    redshift_err: float
+    bands: tuple
+    flux: np.ndarray
+    flux_err: np.ndarray
+    spectrum: np.ndarray | None
+    seed: int
+    sed_wavelength: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class BestFit:
+    """The most likely model of one galaxy [nJy].
+
+    Parameters
+    ----------
+    flux, bare_flux : ndarray of shape (n_bands,)
+        Its photometry, and what it would be without dust.
+    sed, bare_sed : ndarray of shape (n_wave,)
+        Its flux densities at the wavelengths asked for, and what they would be without dust.
+    """
+
+    flux: np.ndarray
+    bare_flux: np.ndarray
+    sed: np.ndarray
+    bare_sed: np.ndarray
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """The posterior of one galaxy.
+
+    Parameters
+    ----------
+    draws : dict of str to ndarray of shape (N_DRAWS,)
+        Equally weighted joint draws of ``A_V``, ``E_BV`` [mag], ``log_sSFR`` [log10 1/yr],
+        ``log_mass`` [log10 solar masses, living], ``log_SFR_10``, ``log_SFR_100`` [log10 solar
+        masses / yr], ``log_age`` [log10 yr] and ``redshift``.
+    a_v_under : dict of str to ndarray of shape (N_DRAWS,)
+        Draws of A_V under the priors of `PRIORS`; empty if they were not wanted.
+    chi2 : float
+        Chi-squared of the most likely model.
+    ess : float
+        Effective number of posterior samples.
+    log_evidence : float
+        Natural logarithm of the evidence.
+    information : float
+        Bits that the data add to the prior of A_V; NaN where A_V is not free.
+    edge : float
+        Posterior probability of the outermost 2 % of the prior of A_V, of the fuller side.
+    best : BestFit or None
+        The most likely model, where it was wanted.
+    """
+
+    draws: dict
+    a_v_under: dict
+    chi2: float
+    ess: float
+    log_evidence: float
+    information: float
+    edge: float
+    best: BestFit | None
+
+
+def systematic_draw(weight, n, rng):
+    """Draw with replacement, in random order, with the least possible noise.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (m,)
+        Weights that sum to one.
+    n : int
+        Number of draws.
+    rng : numpy.random.Generator
+        Source of random numbers.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Indices.
+    """
+    positions = (rng.random() + np.arange(n)) / n
+    indices = np.searchsorted(np.cumsum(weight), positions).clip(max=len(weight) - 1)
+    return rng.permutation(indices)
+
+
+def draws_under_priors(prior, cube, weight, rng):
+    """Draws of A_V under other priors, over the limits of its own.
+
+    Parameters
+    ----------
+    prior : SEDPrior
+        The prior of the samples.
+    cube : ndarray of shape (n, n_parameters)
+        Samples in the unit cube.
+    weight : ndarray of shape (n,)
+        Their weights, which sum to one.
+    rng : numpy.random.Generator
+        Source of random numbers.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (N_DRAWS,)
+        A draw for each prior of `PRIORS`; empty where A_V is not free.
+    """
+    if _A_V not in prior.free:
+        return {}
+    a_v = prior.transform(cube)[_A_V]
+    drawn = {}
+    for name, shape in PRIORS.items():
+        tilted = weight * np.exp(prior.log_ratio_to(shape, _A_V, cube))
+        drawn[name] = a_v[systematic_draw(tilted / tilted.sum(), N_DRAWS, rng)]
+    return drawn
+
+
+def prior_diagnostics(parameters, cube, weight, ess):
+    """Say how far the data went beyond the prior of A_V.
+
+    Parameters
+    ----------
+    parameters : sequence of str
+        Names of the free parameters.
+    cube : ndarray of shape (n, n_parameters)
+        Samples in the unit cube.
+    weight : ndarray of shape (n,)
+        Their weights, which sum to one.
+    ess : float
+        Their effective number.
+
+    Returns
+    -------
+    information : float
+        Bits that the data add; NaN where A_V is not free.
+    edge : float
+        Posterior probability at the fuller edge of the prior.
+    """
+    if _A_V not in parameters:
+        return np.nan, np.nan
+    coordinate = cube[:, list(parameters).index(_A_V)]
+    low = weight[coordinate < _EDGE].sum()
+    high = weight[coordinate > 1.0 - _EDGE].sum()
+    return _information(coordinate, weight, ess), float(max(low, high))
+
+
+def _information(coordinate, weight, ess):
+    """Kullback-Leibler divergence of posterior from prior [bits].
+
+    In the coordinate of the unit cube the prior is flat, so that the divergence is the entropy
+    that a histogram lacks; the bias of a small sample is taken off (Miller 1955).
+    """
+    places = np.minimum((coordinate * _N_INFORMATION_BINS).astype(int), _N_INFORMATION_BINS - 1)
+    probability = np.bincount(places, weight, minlength=_N_INFORMATION_BINS)
+    filled = probability[probability > 0]
+    bits = np.sum(filled * np.log2(filled * _N_INFORMATION_BINS))
+    bias = (len(filled) - 1) / (2.0 * ess * np.log(2.0))
+    return float(max(bits - bias, 0.0))
