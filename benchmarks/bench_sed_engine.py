@@ -1,17 +1,33 @@
-"""Speed, effective sample size and calibration of the tabulated engine of BagpipesEstimator.
+"""Speed, effective sample size, calibration and memory of the tabulated engine.
 
-Run ``python benchmarks/bench_sed_engine.py --galaxies 500``. Mocks are drawn from the prior of the
-lognormal history with Calzetti dust, in nine bands; ``--reference 1`` fits as many of them with
-Bagpipes as well, at some 100 processor seconds each. Times are processor seconds.
+Run ``python benchmarks/bench_sed_engine.py``; ``--only`` picks parts. Galaxies are mocks of the
+default prior (lognormal history, Calzetti dust) in nine bands:
+
+speed
+    Galaxies of one redshift at signal to noise of 5 to 50, and their effective samples.
+calibration
+    Mocks with masses of the prior and noise of one size: whether the truth lies at all percentiles
+    alike.
+catalogue
+    A catalogue with redshifts from 6 to 9, from a sample to its table, imports and tables
+    included, with the largest memory of the process that fits.
+reference
+    The same galaxies by Bagpipes under its sampler, some 100 processor seconds each.
+
+Times are processor seconds of one core.
 """
 
 import argparse
+import resource
 import time
 
 import numpy as np
+from astropy import units as u
 from scipy.stats import kstest
 from threadpoolctl import threadpool_limits
 
+from dustest import BagpipesEstimator
+from dustest.data.sample import GalaxySample
 from dustest.estimators._bagpipes_fit import fit_galaxy
 from dustest.estimators._sed_fit import TabulatedEngine
 from dustest.estimators._sed_models import ModelMaker, band_light
@@ -19,76 +35,148 @@ from dustest.estimators._sed_posterior import Galaxy, Settings
 
 BANDS = ("F090W", "F115W", "F150W", "F200W", "F277W", "F335M", "F356W", "F410M", "F444W")
 SETTINGS = Settings(sfh="lognormal", dust_law="Calzetti")
+CALIBRATED = ("A_V", "log_sSFR", "log_mass")
+BRIGHTEST = 30.0  # nJy
+MASSES = (8.6, 9.4)  # log10 of the masses formed of mocks for the calibration
+REDSHIFTS = (6.0, 9.0)
 
 
-def draw_mocks(n, redshift, snr, seed, floor=0.05):
-    """Galaxies of the prior with noise, and their truth."""
+def draw_mocks(n, redshift, snr, seed):
+    """Galaxies of the prior, of one brightness, with noise."""
     maker = ModelMaker(SETTINGS, redshift, band_light(SETTINGS, BANDS))
     rng = np.random.default_rng(seed)
     models = maker.at(rng.random((n, len(maker.prior.free))))
-    flux = 30.0 * models.flux / models.flux.max(axis=1, keepdims=True)
-    error = np.full(flux.shape, 30.0 / snr)
-    noisy = flux + np.hypot(error, floor * flux) * rng.standard_normal(flux.shape)
-    galaxies = [
-        Galaxy(redshift, np.nan, BANDS, noisy[i], error[i], None, seed=i) for i in range(n)
+    flux = BRIGHTEST * models.flux / models.flux.max(axis=1, keepdims=True)
+    error = np.full(flux.shape, BRIGHTEST / snr)
+    noise = np.hypot(error, SETTINGS.error_floor * flux) * rng.standard_normal(flux.shape)
+    return _galaxies(redshift, flux + noise, error)
+
+
+def draw_calibrated(n, redshift, snr, seed):
+    """Settings, galaxies of their prior, with masses of it and noise of one size, and truth."""
+    priors = {"lognormal:massformed": MASSES}
+    settings = Settings(sfh="lognormal", dust_law="Calzetti", priors=priors, error_floor=0.0)
+    maker = ModelMaker(settings, redshift, band_light(settings, BANDS))
+    rng = np.random.default_rng(seed)
+    models = maker.at(rng.random((n, len(maker.prior.free))))
+    log_mass = rng.uniform(*MASSES, n)
+    flux = models.flux * 10.0 ** log_mass[:, np.newaxis]
+    error = np.full(flux.shape, np.median(flux.max(axis=1)) / snr)
+    truth = {name: models.quantities[name] for name in CALIBRATED}
+    truth["log_mass"] = truth["log_mass"] + log_mass
+    noisy = flux + error * rng.standard_normal(flux.shape)
+    return settings, _galaxies(redshift, noisy, error), truth
+
+
+def _galaxies(redshift, flux, error):
+    """Records of galaxies of one redshift."""
+    return [
+        Galaxy(redshift, np.nan, BANDS, flux[i], error[i], None, seed=i) for i in range(len(flux))
     ]
-    quantities = models.quantities
-    log_mass = np.log10(30.0 / models.flux.max(axis=1)) + quantities["log_mass"]
-    names = ("A_V", "log_sSFR")
-    return galaxies, {name: quantities[name] for name in names} | {"log_mass": log_mass}
 
 
-def measure(engine, galaxies):
+def catalogue(n, snr, seed):
+    """Sample of mocks whose redshifts are spread evenly."""
+    redshift = np.random.default_rng(seed).uniform(*REDSHIFTS, n)
+    base = draw_mocks(n, float(np.mean(REDSHIFTS)), snr, seed)
+    sample = GalaxySample({"id": np.arange(n), "redshift": redshift})
+    for k, band in enumerate(BANDS):
+        sample[f"flux_{band}"] = [galaxy.flux[k] for galaxy in base] * u.nJy
+        sample[f"flux_err_{band}"] = [galaxy.flux_err[k] for galaxy in base] * u.nJy
+    return sample
+
+
+def fit(engine, galaxies):
     """Posteriors, and seconds for each galaxy."""
     start = time.process_time()
     posteriors = engine.fit(galaxies)
     return posteriors, (time.process_time() - start) / len(galaxies)
 
 
-def calibration(posteriors, truth):
-    """KS p-value of the probability integral transform, and coverage of 68 % and 95 %."""
-    words = []
-    for name, values in truth.items():
-        draws = np.stack([p.draws[name] for p in posteriors])
-        rank = np.mean(draws < values[:, np.newaxis], axis=1)
-        rank += 0.5 * np.mean(draws == values[:, np.newaxis], axis=1)
-        inside = [np.mean(np.abs(rank - 0.5) < 0.5 * level) for level in (0.68, 0.95)]
-        p_value = kstest(rank, "uniform").pvalue
-        words.append(f"{name} p = {p_value:.3f}, {inside[0]:.3f}, {inside[1]:.3f}")
-    return "; ".join(words)
+def show_speed(arguments):
+    """Speed with effective sample sizes at one redshift."""
+    for snr in (5.0, 10.0, 20.0, 50.0):
+        galaxies = draw_mocks(arguments.galaxies, 7.0, snr, seed=int(snr))
+        engine = TabulatedEngine(SETTINGS)
+        _, first = fit(engine, galaxies[:1])
+        posteriors, each = fit(engine, galaxies)
+        ess = np.array([posterior.ess for posterior in posteriors])
+        print(
+            f"S/N {snr:g}: {1 / each:.0f} galaxies/s after {first:.2f} s for the first; effective "
+            f"samples {np.percentile(ess, [1, 5, 50]).round()}, {np.mean(ess >= 400):.1%} have 400"
+        )
+
+
+def show_calibration(arguments):
+    """Probability integral transforms, and coverage of 68 % and 95 %."""
+    for snr in (5.0, 20.0):
+        settings, galaxies, truth = draw_calibrated(arguments.mocks, 7.0, snr, seed=1)
+        posteriors, _ = fit(TabulatedEngine(settings), galaxies)
+        for name, values in truth.items():
+            draws = np.stack([posterior.draws[name] for posterior in posteriors])
+            rank = np.mean(draws < values[:, np.newaxis], axis=1)
+            rank += 0.5 * np.mean(draws == values[:, np.newaxis], axis=1)
+            inside = [np.mean(np.abs(rank - 0.5) < 0.5 * level) for level in (0.68, 0.95)]
+            p_value = kstest(rank, "uniform").pvalue
+            print(
+                f"{arguments.mocks} mocks, S/N {snr:g}, {name}: p = {p_value:.2f}, coverage of "
+                f"68 %: {inside[0]:.1%}, of 95 %: {inside[1]:.1%}"
+            )
+
+
+def show_catalogue(arguments):
+    """Speed and memory of a whole catalogue."""
+    sample = catalogue(arguments.catalogue, 10.0, seed=1)
+    usage = [resource.getrusage(resource.RUSAGE_CHILDREN)]
+    start = time.process_time()
+    table = BagpipesEstimator(engine="tabulated", random_state=1).estimate(sample)
+    usage.append(resource.getrusage(resource.RUSAGE_CHILDREN))
+    before, after = (part.ru_utime + part.ru_stime for part in usage)
+    seconds = time.process_time() - start + after - before
+    print(
+        f"{len(sample)} galaxies, redshifts {REDSHIFTS[0]:g} to {REDSHIFTS[1]:g}: {seconds:.0f} s "
+        f"in all, {len(sample) / seconds:.0f} galaxies/s; {np.mean(table['ess'] >= 400):.1%} have "
+        f"400 effective samples; at most {usage[1].ru_maxrss / 1024:.0f} MB"
+    )
+
+
+def show_reference(arguments):
+    """Galaxies per processor second of both engines on the same galaxies."""
+    galaxies = draw_mocks(arguments.galaxies, 7.0, 10.0, seed=10)
+    engine = TabulatedEngine(SETTINGS)
+    posteriors, each = fit(engine, galaxies)
+    for galaxy, fast in zip(galaxies[: arguments.reference], posteriors, strict=False):
+        start = time.process_time()
+        slow = fit_galaxy(galaxy, SETTINGS)
+        seconds = time.process_time() - start
+        print(
+            f"Bagpipes: {seconds:.0f} s, {slow.ess:.0f} effective samples; tables: {each:.4f} s, "
+            f"{fast.ess:.0f}; {seconds / each:.0f} times faster"
+        )
+        for name in CALIBRATED:
+            both = [np.percentile(p.draws[name], [16, 50, 84]).round(3) for p in (slow, fast)]
+            print(f"    {name}: {both[0]} against {both[1]}")
+
+
+PARTS = {
+    "speed": show_speed,
+    "calibration": show_calibration,
+    "catalogue": show_catalogue,
+    "reference": show_reference,
+}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--galaxies", type=int, default=500)
-    parser.add_argument("--reference", type=int, default=0, help="galaxies to fit with Bagpipes")
+    parser.add_argument("--mocks", type=int, default=2000)
+    parser.add_argument("--catalogue", type=int, default=10_000)
+    parser.add_argument("--reference", type=int, default=1, help="galaxies to fit with Bagpipes")
     arguments = parser.parse_args()
     with threadpool_limits(1):
-        for snr in (5.0, 10.0, 20.0, 50.0):
-            galaxies, truth = draw_mocks(arguments.galaxies, 7.0, snr, seed=int(snr))
-            engine = TabulatedEngine(SETTINGS)
-            _, first = measure(engine, galaxies[:1])
-            posteriors, each = measure(engine, galaxies)
-            ess = np.percentile([p.ess for p in posteriors], [1, 5, 50])
-            print(f"S/N {snr:g}: {1 / each:.0f} galaxies/s after {first:.2f} s; ESS {ess.round()}")
-            print(f"    {calibration(posteriors, truth)}")
-        galaxies = [
-            galaxy
-            for redshift in np.random.default_rng(1).uniform(6.0, 9.0, 40).round(2)
-            for galaxy in draw_mocks(1, float(redshift), 10.0, seed=2)[0]
-        ]
-        _, each = measure(TabulatedEngine(SETTINGS), galaxies)
-        print(f"40 galaxies at 40 redshifts: {each:.2f} s each, of which one pool of models each")
-        for galaxy in draw_mocks(100, 7.0, 10.0, seed=10)[0][: arguments.reference]:
-            start = time.process_time()
-            slow = fit_galaxy(galaxy, SETTINGS)
-            seconds = time.process_time() - start
-            fast = TabulatedEngine(SETTINGS).fit([galaxy])[0]
-            print(f"Bagpipes: {seconds:.0f} s, ESS {slow.ess:.0f}")
-            for name in ("A_V", "log_sSFR", "log_mass"):
-                both = [np.percentile(p.draws[name], [16, 50, 84]) for p in (slow, fast)]
-                print(f"    {name}: {both[0].round(3)} against {both[1].round(3)}")
-            print(f"    ln evidence: {slow.log_evidence:.2f} against {fast.log_evidence:.2f}")
+        for name in arguments.only:
+            PARTS[name](arguments)
 
 
 if __name__ == "__main__":

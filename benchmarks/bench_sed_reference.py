@@ -30,7 +30,7 @@ def mocks(n):
     """Mocks with signal to noise of 5, 10 and 20 in turn."""
     redshift = np.random.default_rng(1).uniform(*REDSHIFTS, n).round(2)
     galaxies = [
-        draw_mocks(1, float(z), (5.0, 10.0, 20.0)[i % 3], seed=100 + i)[0][0]
+        draw_mocks(1, float(z), (5.0, 10.0, 20.0)[i % 3], seed=100 + i)[0]
         for i, z in enumerate(redshift)
     ]
     sample = GalaxySample({"id": [f"mock{i:02d}" for i in range(n)], "redshift": redshift})
