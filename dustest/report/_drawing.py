@@ -14,6 +14,8 @@ __all__ = [
     "PAGE_WIDTH",
     "SMALL_FONT_SIZE",
     "axis_label",
+    "count_outside",
+    "crowd_points",
     "density_contours",
     "dress",
     "empty_figure",
@@ -106,6 +108,27 @@ def value_limits(*columns):
 def suitable_bins(n):
     """A number of bins that suits n values."""
     return int(np.clip(3 * np.cbrt(n), 8, 40))
+
+
+def crowd_points(ax, x, y, color, *, n=None, **style):
+    """Scatter of points; many of them fainter, and as pixels, so that files stay small.
+
+    The number of points that share the axes may be larger than that of these.
+    """
+    crowd = max(x.size if n is None else n, 1)
+    looks = {
+        "s": float(np.clip(1500 / crowd, 3, 16)),
+        "alpha": float(np.clip(20 / np.sqrt(crowd), 0.08, 0.55)),
+        "zorder": 2,
+    }
+    rasterized = crowd > MAX_VECTOR_POINTS
+    return ax.scatter(x, y, color=color, lw=0, rasterized=rasterized, **looks | style)
+
+
+def count_outside(ax, x, y):
+    """How many points the axes do not show."""
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    return int(np.sum((x < left) | (x > right) | (y < bottom) | (y > top)))
 
 
 def mark_outside(ax, n_outside, corner="upper left"):

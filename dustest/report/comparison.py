@@ -12,6 +12,7 @@ from dustest.report.figures import COLORS, Panel, comparison_figure
 from dustest.report.html import render_report
 from dustest.validation.comparison import TRUTH
 from dustest.validation.matching import gives, match_rows, values_of
+from dustest.validation.sensitivity import assumption_shifts
 
 __all__ = ["Comparison"]
 
@@ -140,6 +141,27 @@ class Comparison:
             )
             raise InputError(msg)
         return comparison_figure(panels, label=QUANTITIES[quantity].label, figure=figure)
+
+    def assumption_shifts(self, quantity="A_V"):
+        """How far prior and star-formation history move a quantity, galaxy by galaxy.
+
+        Parameters
+        ----------
+        quantity : str, optional
+            A key of `~dustest.data.QUANTITIES`.
+
+        Returns
+        -------
+        shifts : QTable
+            See `~dustest.validation.assumption_shifts`. All shifts are NaN where no table has the
+            quantity under two priors, and no two tables differ in the history alone.
+
+        Raises
+        ------
+        InputError
+            If the quantity is unknown.
+        """
+        return assumption_shifts(self.tables, quantity)
 
     def to_html(self, path=None, *, title="Dust estimates compared", progress=None):
         """Report as one HTML page that needs no other file and no network.

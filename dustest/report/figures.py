@@ -15,10 +15,10 @@ from dustest.report._drawing import (
     COLORS,
     FONT_SIZE,
     INK,
-    MAX_VECTOR_POINTS,
     PAGE_WIDTH,
     SMALL_FONT_SIZE,
     axis_label,
+    crowd_points,
     density_contours,
     dress,
     empty_figure,
@@ -28,6 +28,7 @@ from dustest.report._drawing import (
     suitable_bins,
     value_limits,
 )
+from dustest.report.assumptions import plot_assumption_shifts
 from dustest.report.numbers import decimals_for, format_number
 from dustest.report.paper_figures import (
     REFERENCE_R_V,
@@ -46,6 +47,7 @@ __all__ = [
     "differences",
     "histograms",
     "one_to_one",
+    "plot_assumption_shifts",
     "plot_attenuation_ratio",
     "plot_main_sequence",
     "plot_populations",
@@ -130,7 +132,7 @@ def one_to_one(x, y, *, ax, xerr=None, yerr=None, color=COLORS[0], limits=None):
     ax.plot([low, high], [low, high], color=INK, lw=0.9, ls="--", zorder=3, gid="identity")
     _error_bars(ax, x, y, _rows(xerr, used), _rows(yerr, used), color)
     inside = (x >= low) & (x <= high) & (y >= low) & (y <= high)
-    _points(ax, x[inside], y[inside], color)
+    crowd_points(ax, x[inside], y[inside], color)
     _contours(ax, x[inside], y[inside], color)
     mark_outside(ax, np.count_nonzero(~inside))
     ax.set(xlim=(low, high), ylim=(low, high), aspect="equal")
@@ -394,21 +396,6 @@ def _rows(errors, used):
     errors = np.maximum(np.asarray(errors, dtype=float)[:, used], 0.0)
     known = np.isfinite(errors).all(axis=0)
     return np.where(known, errors, np.nan) if known.any() else None
-
-
-def _points(ax, x, y, color):
-    """Scatter of the points; many of them fainter, and as pixels, so that files stay small."""
-    crowd = max(x.size, 1)
-    ax.scatter(
-        x,
-        y,
-        s=float(np.clip(1500 / crowd, 3, 16)),
-        color=color,
-        alpha=float(np.clip(20 / np.sqrt(crowd), 0.08, 0.55)),
-        lw=0,
-        zorder=2,
-        rasterized=crowd > MAX_VECTOR_POINTS,
-    )
 
 
 def _error_bars(ax, x, y, xerr, yerr, color):

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 from dataclasses import dataclass
 from functools import cache
 
@@ -11,11 +10,14 @@ import numpy as np
 from dustest.data.flags import FLAGS
 from dustest.data.progress import progress_bar
 from dustest.data.quantities import QUANTITIES
+from dustest.report.assumptions import known_assumptions, plot_assumption_shifts
 from dustest.report.numbers import format_number, format_with_error
 from dustest.validation.comparison import TRUTH
 from dustest.validation.disagreement import largest_disagreements
 from dustest.validation.matching import gives, values_of
 from dustest.validation.metrics import METRICS
+from dustest.validation.provenance import parameters_of
+from dustest.validation.sensitivity import shift_statistics
 
 __all__ = ["render_report"]
 
@@ -27,6 +29,18 @@ _COUNTS = {
 
 # What would be shown as 0.00 is no disagreement.
 _SMALLEST_SPREAD = 0.005
+# The quantity whose dependence on assumptions is shown.
+_ASSUMED = "A_V"
+_ASSUMPTIONS = {
+    "prior": (
+        "prior",
+        "median under a prior flat in {quantity} minus that flat in its logarithm, from {priors}",
+    ),
+    "history": (
+        "star-formation history",
+        "largest minus smallest median of the histories {histories}",
+    ),
+}
 _PROVENANCE = {
     "random_seed": "random seed",
     "model_hash": "model hash",
@@ -59,6 +73,7 @@ def render_report(comparison, *, title, progress=None):
         n_galaxies=max(len(table) for table in comparison.tables.values()),
         estimators=[_estimator(name, comparison) for name in comparison.tables],
         sections=[_section(comparison, quantity) for quantity in quantities],
+        assumptions=_assumptions(comparison),
         flags=_raised_flags(comparison.flags),
         metrics=METRICS.values(),
     )
@@ -117,17 +132,7 @@ def _details(meta):
     others = {
         label: meta[key] for key, label in _PROVENANCE.items() if meta.get(key) not in (None, "")
     }
-    return {str(key): str(value) for key, value in (_parameters(meta) | others).items()}
-
-
-def _parameters(meta):
-    """Parameters as a dictionary, also where a stranger's table does not write them as JSON."""
-    given = meta.get("params") or "{}"
-    try:
-        parameters = json.loads(given)
-    except (TypeError, ValueError):
-        parameters = given
-    return parameters if isinstance(parameters, dict) else {"params": given}
+    return {str(key): str(value) for key, value in (parameters_of(meta) | others).items()}
 
 
 @dataclass(frozen=True)
@@ -182,16 +187,19 @@ def _shown_against(comparison, metrics):
 def _figure(comparison, quantity, against):
     """A figure as data URI with a caption and a text that stands in for it."""
     panels = comparison.panels(quantity, against=against)
-    buffer = io.BytesIO()
-    figure = comparison.plot(quantity, against=against)
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
     names = ", ".join(panel.name for panel in panels)
     return {
-        "source": "data:image/svg+xml;base64,"
-        + base64.b64encode(buffer.getvalue()).decode("ascii"),
+        "source": _data_uri(comparison.plot(quantity, against=against)),
         "caption": f"{quantity} of {names} against {against}",
         "alternative": " ".join(_described(panel, quantity) for panel in panels),
     }
+
+
+def _data_uri(figure):
+    """A figure as an address that holds all of it."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def _described(panel, quantity):
@@ -217,6 +225,69 @@ def _disagreements(comparison, quantity):
         if _plain(row["spread"]) >= _SMALLEST_SPREAD
     ]
     return {"columns": list(tables), "rows": rows} if rows else None
+
+
+@dataclass(frozen=True)
+class _Assumptions:
+    """What the report says about assumptions that move a quantity."""
+
+    quantity: object
+    definitions: dict
+    bins: list
+    figure: dict
+
+
+def _assumptions(comparison):
+    """Where assumptions move A_V more than the data do; None where no table can tell."""
+    shifts = comparison.assumption_shifts(_ASSUMED)
+    names = known_assumptions(shifts)
+    if not names:
+        return None
+    statistics = shift_statistics(shifts, _ASSUMED)
+    by_name = [statistics[statistics["assumption"] == name] for name in names]
+    return _Assumptions(
+        quantity=QUANTITIES[_ASSUMED],
+        definitions={
+            title: text.format(quantity=_ASSUMED, **shifts.meta)
+            for title, text in (_ASSUMPTIONS[name] for name in names)
+        },
+        bins=[
+            (_bin_label(rows[0]), [cell for row in rows for cell in _shift_cells(row)])
+            for rows in zip(*by_name, strict=True)
+        ],
+        figure={
+            "source": _data_uri(plot_assumption_shifts(shifts, quantity=_ASSUMED)[0].figure),
+            "alternative": " ".join(_moved(rows[0]) for rows in by_name),
+        },
+    )
+
+
+def _bin_label(row):
+    """A bin in words."""
+    low, high = (_plain(row[name]) for name in ("low", "high"))
+    if not np.isfinite(low):
+        return "all"
+    return f"{low:g} to {high:g}" if np.isfinite(high) else f"{low:g} and more"
+
+
+def _shift_cells(row):
+    """Number, those beyond the half width with their share, and both medians as text."""
+    share = f" ({row['share']:.0%})".replace("%", " %") if row["n"] else ""
+    return [
+        f"{row['n']:,}",
+        f"{row['n_exceeds']:,}{share}",
+        _value(row["shift"]),
+        _value(row["half_width"]),
+    ]
+
+
+def _moved(row):
+    """One sentence on a panel of the figure, for those who do not see it."""
+    return (
+        f"The {_ASSUMPTIONS[row['assumption']][0]} moves {_ASSUMED} of {row['n_exceeds']} of "
+        f"{row['n']} galaxies by more than the half width of the posterior; the median shift is "
+        f"{_value(row['shift'])}."
+    )
 
 
 def _plain(number):

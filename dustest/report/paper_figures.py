@@ -13,6 +13,7 @@ from dustest.report._drawing import (
     MAX_VECTOR_POINTS,
     SMALL_FONT_SIZE,
     axis_label,
+    count_outside,
     density_contours,
     dress,
     empty_figure,
@@ -91,7 +92,7 @@ def plot_main_sequence(truth, *, relations=(), ax=None):
     points = _colored_points(ax, mass, rate, redshift)
     _color_bar(ax, points, "redshift")
     _frame(ax, "log_mass", "log_SFR", value_limits(mass), value_limits(rate))
-    mark_outside(ax, _count_outside(ax, mass, rate), corner="lower right")
+    mark_outside(ax, count_outside(ax, mass, rate), corner="lower right")
     for (label, x, y), style in zip(relations, cycle(_LINE_STYLES), strict=False):
         _haloed_line(ax, x, y, ls=style, color=INK, label=label)
     if relations:
@@ -155,7 +156,7 @@ def plot_attenuation_ratio(truth, *, ratios=(0.1, 0.9), bin_width=0.1, scale="li
     limits = [_positive_limits(values, scale) for values in (excess, attenuation)]
     ax.set(xscale=scale, yscale=scale)
     _frame(ax, "E_BV", "A_V", *limits)
-    mark_outside(ax, _count_outside(ax, excess, attenuation), corner="lower right")
+    mark_outside(ax, count_outside(ax, excess, attenuation), corner="lower right")
     handles = _ratio_lines(ax, attenuation / excess)
     for value in ratios:
         # A hair of tolerance, so that ratios on the edge of a bin are not left to rounding.
@@ -225,12 +226,6 @@ def _positive_limits(values, scale):
         return (0.0, 1.0) if scale == "linear" else (0.01, 1.0)
     low, high = np.percentile(values, [100 - _SHOWN, _SHOWN])
     return (0.0, 1.06 * high) if scale == "linear" else (0.8 * low, 1.25 * high)
-
-
-def _count_outside(ax, x, y):
-    """How many points the axes do not show."""
-    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
-    return int(np.sum((x < left) | (x > right) | (y < bottom) | (y > top)))
 
 
 def _halo(color, width):

@@ -6,10 +6,12 @@ from dustest.validation.disagreement import largest_disagreements
 from dustest.validation.matching import match_rows
 from dustest.validation.metrics import METRICS, Metric, compute_metrics, split_normal_interval
 from dustest.validation.populations import compare_distributions, distinguishability
+from dustest.validation.sensitivity import assumption_shifts, shift_statistics
 
 __all__ = [
     "METRICS",
     "Metric",
+    "assumption_shifts",
     "binned_statistics",
     "compare_distributions",
     "compare_tables",
@@ -18,5 +20,6 @@ __all__ = [
     "flag_counts",
     "largest_disagreements",
     "match_rows",
+    "shift_statistics",
     "split_normal_interval",
 ]

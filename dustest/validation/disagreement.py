@@ -5,9 +5,9 @@ from astropy.table import Column, QTable
 
 from dustest.data.errors import InputError
 from dustest.data.quantities import QUANTITIES
-from dustest.validation.matching import gives, match_rows, values_of
+from dustest.validation.matching import aligned_values, gives, values_of
 
-__all__ = ["largest_disagreements"]
+__all__ = ["largest_disagreements", "spread_of"]
 
 
 def largest_disagreements(tables, quantity, *, n_rows=10):
@@ -55,9 +55,14 @@ def largest_disagreements(tables, quantity, *, n_rows=10):
     if not giving:
         return QTable(names=["id", "spread"], dtype=[str, float])
     ids = max((table["id"] for table in giving.values()), key=len)
-    columns = {name: _aligned(table, quantity, ids) for name, table in giving.items()}
-    spread = _spread(np.stack(list(columns.values())))
-    order = np.argsort(-spread, kind="stable")[: min(n_rows, np.count_nonzero(spread > -np.inf))]
+    columns = {
+        name: aligned_values(values_of(table, quantity), table["id"], ids)
+        for name, table in giving.items()
+    }
+    spread = spread_of(np.stack(list(columns.values())))
+    n_known = np.count_nonzero(np.isfinite(spread))
+    # Sorting puts NaN last.
+    order = np.argsort(-spread, kind="stable")[: min(n_rows, n_known)]
     unit = QUANTITIES[quantity].unit
     result = QTable({"id": Column(np.asarray(ids)[order])})
     for name, values in (columns | {"spread": spread}).items():
@@ -65,18 +70,29 @@ def largest_disagreements(tables, quantity, *, n_rows=10):
     return result
 
 
-def _aligned(table, quantity, ids):
-    """Estimates of a table at the rows of the longest one, NaN where it has no such galaxy."""
-    rows, positions = match_rows(table["id"], ids)
-    values = np.full(len(ids), np.nan)
-    values[positions] = values_of(table, quantity)[rows]
-    return values
+def spread_of(values):
+    """Largest minus smallest of several estimates of each galaxy.
 
+    Parameters
+    ----------
+    values : array_like of shape (n_tables, n)
+        Estimates; NaN where a table has none.
 
-def _spread(values):
-    """Largest minus smallest of each column of (n_tables, n); -inf with fewer than two."""
+    Returns
+    -------
+    spread : ndarray of shape (n,)
+        NaN with fewer than two estimates.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.validation.disagreement import spread_of
+    >>> spread_of([[0.2, 0.4], [0.5, np.nan]])
+    array([0.3, nan])
+    """
     finite = np.isfinite(values)
     highest = np.where(finite, values, -np.inf).max(axis=0)
     lowest = np.where(finite, values, np.inf).min(axis=0)
-    enough = finite.sum(axis=0) > 1
-    return np.where(enough, highest - lowest, -np.inf)
+    return np.subtract(
+        highest, lowest, out=np.full(highest.shape, np.nan), where=finite.sum(axis=0) > 1
+    )

@@ -7,7 +7,7 @@ from astropy.table import QTable, Table
 from dustest.data.errors import InputError
 from dustest.data.quantities import QUANTITIES
 
-__all__ = ["gives", "match_rows", "truth_table", "values_of"]
+__all__ = ["aligned_values", "gives", "match_rows", "truth_table", "values_of"]
 
 
 def match_rows(ids, other_ids, *, names=("the first", "the second")):
@@ -55,6 +55,40 @@ def match_rows(ids, other_ids, *, names=("the first", "the second")):
         raise InputError(msg)
     order = np.argsort(rows)
     return rows[order], other_rows[order]
+
+
+def aligned_values(values, ids, other_ids, *, names=("the first", "the second")):
+    """Values of a table at the rows of a longer one.
+
+    Parameters
+    ----------
+    values : ndarray of float of shape (n,)
+        A column of the table.
+    ids, other_ids : array_like of int or str of shape (n,) and (m,)
+        Identifiers of the table and of the longer one.
+    names : tuple of str, optional
+        What the tables are called in an error.
+
+    Returns
+    -------
+    aligned : ndarray of float of shape (m,)
+        NaN where the table has no such galaxy.
+
+    Raises
+    ------
+    InputError
+        If `match_rows` cannot pair the rows.
+
+    Examples
+    --------
+    >>> from dustest.validation.matching import aligned_values
+    >>> aligned_values([0.2, 0.5], ["c", "a"], ["a", "b", "c"])
+    array([0.5, nan, 0.2])
+    """
+    rows, positions = match_rows(ids, other_ids, names=names)
+    aligned = np.full(len(other_ids), np.nan)
+    aligned[positions] = np.asarray(values, dtype=float)[rows]
+    return aligned
 
 
 def _comparable(ids, other_ids):

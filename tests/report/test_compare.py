@@ -234,6 +234,15 @@ class TestComparison:
         with pytest.raises(InputError, match=message):
             result.plot(quantity, against=against)
 
+    def test_assumption_shifts(self, sample):
+        tables = {}
+        for sfh, shift in {"delayed": 0.0, "constant": 0.3}.items():
+            tables[sfh] = Shifted(shift).estimate(sample)
+            tables[sfh].meta["params"] = f'{{"sfh": "{sfh}"}}'
+        shifts = compare(tables, sample, n_bootstrap=0).assumption_shifts()
+        np.testing.assert_allclose(shifts["history_shift"].to_value("mag"), 0.3)
+        assert shifts["history_exceeds"].all()
+
     def test_no_warnings_on_the_way(self, sample, truth):
         with warnings.catch_warnings():
             warnings.simplefilter("error")

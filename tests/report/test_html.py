@@ -2,6 +2,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from astropy import units as u
 from astropy.table import QTable
 
 from dustest.data import FLAGS, DustTable
@@ -153,6 +154,65 @@ class TestContent:
         html = compare({"beta": make_table(1)}).to_html()
         assert "there is nothing to compare" in html
         assert "No galaxy carries a flag." in Page(html).texts
+
+
+def make_fit(sfh, value, *, priors=True):
+    """A result of an SED fit of N galaxies with equal answers."""
+    columns = {"A_V": [value] * N, "A_V_p16": [value - 0.1] * N, "A_V_p84": [value + 0.1] * N}
+    extra = {"A_V_flat": np.full(N, 0.45) * u.mag, "A_V_log10": np.full(N, 0.2) * u.mag}
+    meta = {"estimator": "BagpipesEstimator", "params": f'{{"sfh": "{sfh}"}}'}
+    return DustTable.from_quantities(range(N), columns, extra=extra if priors else {}, meta=meta)
+
+
+@pytest.fixture(scope="module")
+def fits_page():
+    tables = {HOSTILE: make_fit("delayed", 0.2), "two": make_fit("constant", 0.26)}
+    return Page(compare(tables, n_bootstrap=0).to_html())
+
+
+class TestAssumptions:
+    def test_is_a_section_of_a_sound_page(self, fits_page):
+        assert fits_page.balanced
+        assert "assumptions" in [section.get("id") for section in fits_page.all("section")]
+        assert "#assumptions" in [link["href"] for link in fits_page.all("a")]
+        assert all("scope" in header for header in fits_page.all("th"))
+
+    def test_numbers(self, fits_page):
+        first = fits_page.texts.index("all")
+        assert fits_page.texts[first + 1 : first + 9] == [
+            *("25", "25 (100 %)", "0.25", "0.10"),
+            *("25", "0 (0 %)", "0.06", "0.10"),
+        ]
+
+    def test_bins(self, fits_page):
+        assert {"0 to 0.1", "0.1 to 0.3", "0.3 to 1", "1 and more"} <= set(fits_page.texts)
+
+    def test_says_what_was_compared(self, fits_page):
+        definitions = " ".join(fits_page.texts)
+        assert f"from {HOSTILE}, two" in definitions
+        assert "of the histories constant, delayed" in definitions
+
+    def test_figure_in_words(self, fits_page):
+        (alternative,) = [i["alt"] for i in fits_page.all("img") if "half width" in i["alt"]]
+        assert "The prior moves A_V of 25 of 25 galaxies" in alternative
+        assert "The star-formation history moves A_V of 0 of 25 galaxies" in alternative
+
+    def test_one_assumption(self):
+        page = Page(compare({"one": make_fit("delayed", 0.2)}).to_html())
+        assert "prior" in page.texts
+        assert "star-formation history" not in page.texts
+        (image,) = page.all("img")
+        assert "The prior moves" in image["alt"]
+        assert {"class": "narrow"} in page.all("figure")
+
+    def test_history_alone(self):
+        tables = {s: make_fit(s, v, priors=False) for s, v in (("delayed", 0.2), ("burst", 0.9))}
+        page = Page(compare(tables, n_bootstrap=0).to_html())
+        assert "star-formation history" in page.texts
+        assert "prior" not in page.texts
+
+    def test_is_left_out_where_nothing_tells(self, html):
+        assert "assumptions" not in html
 
 
 class TestFile:

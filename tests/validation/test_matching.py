@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dustest.data import DustTable, InputError
-from dustest.validation.matching import gives, match_rows, truth_table, values_of
+from dustest.validation.matching import (
+    aligned_values,
+    gives,
+    match_rows,
+    truth_table,
+    values_of,
+)
 
 unique_ids = st.lists(st.integers(0, 10_000), min_size=1, max_size=30, unique=True)
 
@@ -47,6 +53,18 @@ class TestMatchRows:
     def test_numbers_and_their_text(self):
         rows, other_rows = match_rows([7, 8], np.array([b"8", b"7"]))
         assert (rows.tolist(), other_rows.tolist()) == ([0, 1], [1, 0])
+
+
+class TestAlignedValues:
+    @given(unique_ids, st.data())
+    def test_every_value_stands_at_its_galaxy(self, ids, data):
+        mine = data.draw(st.lists(st.sampled_from(ids), unique=True))
+        aligned = aligned_values([float(i) for i in mine], mine, ids)
+        np.testing.assert_array_equal(aligned, [float(i) if i in mine else np.nan for i in ids])
+
+    def test_ids_that_do_not_pair(self):
+        with pytest.raises(InputError, match="sed and beta each have ids"):
+            aligned_values([0.1], ["c"], ["a", "b"], names=("sed", "beta"))
 
 
 class TestTruthTable:

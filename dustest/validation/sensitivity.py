@@ -1,0 +1,320 @@
+"""How far the assumptions of SED fits move the answer, beside what the data leave open."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import chain
+
+import numpy as np
+from astropy.table import Column, QTable, Table, vstack
+
+from dustest.data.errors import InputError
+from dustest.data.quantities import QUANTITIES, percentile_columns
+from dustest.validation.binned import binned_statistics
+from dustest.validation.columns import numeric_columns
+from dustest.validation.disagreement import spread_of
+from dustest.validation.matching import aligned_values, values_of
+from dustest.validation.provenance import parameters_of
+
+__all__ = ["ASSUMPTIONS", "assumption_shifts", "shift_statistics"]
+
+ASSUMPTIONS = ("prior", "history")
+"""What `assumption_shifts` has the columns ``<name>_shift`` and ``<name>_exceeds`` for."""
+
+# Parameters that say how a posterior is computed and what is written down, not what is assumed.
+_COMPUTATION = ("engine", "extra", "n_effective", "n_live", "targets", "timeout")
+_DIGITS = "0123456789"
+_EVERYTHING = (-np.inf, np.inf)
+
+
+def assumption_shifts(tables, quantity="A_V"):
+    """How far prior and star-formation history move a quantity, beside the width of its posterior.
+
+    Two kinds of tables take part, and all others are left out: those with the quantity under two
+    priors, in columns ``<quantity>_flat`` and ``<quantity>_log10``; and those of one estimator
+    that, by their meta, differ in its parameter ``sfh``. The latter must agree in the other
+    parameters, so that nothing else moves the answer, but not in how the posterior is computed
+    nor in priors of the history itself.
+
+    Parameters
+    ----------
+    tables : dict of str to DustTable
+        Results by name. Rows are paired as `compare_tables` does.
+    quantity : str, optional
+        A key of `~dustest.data.QUANTITIES`.
+
+    Returns
+    -------
+    shifts : QTable
+        A row for each galaxy of the longest table. Where several tables say the same, they enter
+        by their median.
+
+        - ``id``, and the quantity itself.
+        - ``half_width``: half of the distance from its 16th to its 84th percentile, which is what
+          the data leave open under one set of assumptions.
+        - ``prior_shift``: the value under the prior flat in the quantity minus that under the
+          prior flat in its logarithm.
+        - ``history_shift``: the largest minus the smallest value of all histories.
+        - ``information``: bits that the data add to the prior (``<quantity>_information``).
+        - ``prior_exceeds``, ``history_exceeds``: whether the shift is larger than
+          ``half_width``, on either side of zero.
+
+        What is not known is NaN, and exceeds nothing. The meta names the tables with two priors
+        (``priors``) and the ``histories``, each separated by commas.
+
+    Raises
+    ------
+    InputError
+        If the quantity is unknown, ``tables`` holds no results, a column has a wrong unit, or
+        rows cannot be paired.
+
+    See Also
+    --------
+    shift_statistics : The same in a few numbers.
+
+    Examples
+    --------
+    >>> from dustest.data import DustTable
+    >>> from dustest.validation import assumption_shifts
+    >>> interval = {"A_V_p16": [0.0, 0.9], "A_V_p84": [0.2, 1.1]}
+    >>> delayed = DustTable.from_quantities(
+    ...     [1, 2],
+    ...     {"A_V": [0.1, 1.0], **interval},
+    ...     meta={"estimator": "BagpipesEstimator", "params": '{"sfh": "delayed"}'})
+    >>> constant = DustTable.from_quantities(
+    ...     [1, 2],
+    ...     {"A_V": [0.3, 1.05], **interval},
+    ...     meta={"estimator": "BagpipesEstimator", "params": '{"sfh": "constant"}'})
+    >>> shifts = assumption_shifts({"delayed": delayed, "constant": constant})
+    >>> shifts["half_width"].round(2), shifts["history_shift"].round(2)
+    (<Quantity [0.1, 0.1] mag>, <Quantity [0.2 , 0.05] mag>)
+    >>> shifts["history_exceeds"].tolist()
+    [True, False]
+    """
+    _check_input(tables, quantity)
+    rows = _Rows(tables, quantity)
+    two_priors = [name for name, table in tables.items() if _has_two_priors(table, quantity)]
+    groups = _history_groups(tables)
+    fits = [*dict.fromkeys(two_priors + [n for group in groups for n in chain(*group.values())])]
+    shifts = {
+        quantity: rows.median(values_of, fits),
+        "half_width": rows.median(_half_width, fits),
+        "prior_shift": rows.median(_prior_shift, two_priors),
+        "history_shift": _median([_history_shift(rows, group) for group in groups], rows.n),
+    }
+    result = QTable({"id": Column(rows.ids)})
+    unit = QUANTITIES[quantity].unit
+    for name, values in shifts.items():
+        result[name] = values if unit is None else values << unit
+    result["information"] = rows.median(_information, fits)
+    for name in ASSUMPTIONS:
+        result[f"{name}_exceeds"] = np.abs(shifts[f"{name}_shift"]) > shifts["half_width"]
+    histories = sorted({sfh for group in groups for sfh in group})
+    result.meta |= {"priors": ", ".join(two_priors), "histories": ", ".join(histories)}
+    return result
+
+
+def shift_statistics(shifts, quantity="A_V", *, edges=(0.0, 0.1, 0.3, 1.0, np.inf)):
+    """How many galaxies an assumption moves more than the data leave open, overall and in bins.
+
+    Parameters
+    ----------
+    shifts : QTable
+        What `assumption_shifts` returns.
+    quantity : str, optional
+        The quantity that it was made for.
+    edges : array_like or `~astropy.units.Quantity` of shape (n_bins + 1,), optional
+        Edges of bins of the quantity, as `binned_statistics` takes them. The default suits A_V
+        in mag.
+
+    Returns
+    -------
+    statistics : QTable
+        For each ``assumption``, prior and history, a row for all galaxies, from ``low`` minus
+        infinity to ``high`` plus infinity, and a row for each bin: number ``n`` of galaxies that
+        have the quantity, the shift and the half width; number ``n_exceeds`` of those whose shift
+        is larger than the half width, and their ``share``; and the medians of all, ``shift`` and
+        ``half_width``. Share and medians are NaN without galaxies.
+
+    Raises
+    ------
+    InputError
+        If a column is missing or does not hold numbers, or the edges do not rise.
+
+    Examples
+    --------
+    >>> from astropy.table import QTable
+    >>> from dustest.validation import shift_statistics
+    >>> shifts = QTable(
+    ...     {
+    ...         "A_V": [0.05, 0.2, 0.25],
+    ...         "half_width": [0.1, 0.1, 0.1],
+    ...         "prior_shift": [0.3, 0.2, 0.0],
+    ...         "history_shift": [0.0, 0.0, 0.0],
+    ...     }
+    ... )
+    >>> table = shift_statistics(shifts, edges=[0.0, 0.1, 0.3])
+    >>> print(table["assumption", "low", "high", "n", "n_exceeds", "shift"])
+    assumption low  high  n  n_exceeds shift
+    ---------- ---- ---- --- --------- -----
+         prior -inf  inf   3         2   0.2
+         prior  0.0  0.1   1         1   0.3
+         prior  0.1  0.3   2         1   0.1
+       history -inf  inf   3         0   0.0
+       history  0.0  0.1   1         0   0.0
+       history  0.1  0.3   2         0   0.0
+    """
+    return vstack(
+        [
+            _assumption_statistics(shifts, quantity, name, bins)
+            for name in ASSUMPTIONS
+            for bins in (_EVERYTHING, edges)
+        ],
+        metadata_conflicts="silent",
+    )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Tables whose values are brought to the rows of the longest of them."""
+
+    tables: dict
+    quantity: str
+
+    @cached_property
+    def ids(self):
+        """Identifiers of the rows."""
+        return max((np.asarray(table["id"]) for table in self.tables.values()), key=len)
+
+    @property
+    def n(self):
+        """Number of rows."""
+        return len(self.ids)
+
+    def median(self, compute, names):
+        """Median over some tables of what a function makes of a table and the quantity."""
+        return _median([self._aligned(compute, name) for name in names], self.n)
+
+    def _aligned(self, compute, name):
+        """What a function makes of one table, at the rows."""
+        table = self.tables[name]
+        values = compute(table, self.quantity)
+        return aligned_values(values, table["id"], self.ids, names=(name, "the longest table"))
+
+
+def _check_input(tables, quantity):
+    """Refuse what are no results by name, and unknown quantities."""
+    if quantity not in QUANTITIES:
+        msg = f"quantity must be one of {tuple(QUANTITIES)}, got {quantity!r}"
+        raise InputError(msg)
+    if not isinstance(tables, Mapping) or not tables:
+        msg = f"tables must be a dict of name to DustTable with at least one, got {tables!r}"
+        raise InputError(msg)
+    for name, table in tables.items():
+        if not isinstance(table, Table) or "id" not in table.colnames:
+            msg = (
+                f"tables[{name!r}] must be a table with the column id, got {type(table).__name__}"
+            )
+            raise InputError(msg)
+
+
+def _has_two_priors(table, quantity):
+    """Whether a table has the quantity under both priors."""
+    return set(_prior_columns(quantity)) <= set(table.colnames)
+
+
+def _prior_columns(quantity):
+    """Columns of the quantity under a prior flat in it and one flat in its logarithm."""
+    return f"{quantity}_flat", f"{quantity}_log10"
+
+
+def _history_groups(tables):
+    """Fits that differ in nothing but the history: for each group, names by history."""
+    groups = defaultdict(lambda: defaultdict(list))
+    for name, table in tables.items():
+        parameters = parameters_of(table.meta)
+        if "sfh" in parameters:
+            others = json.dumps(_other_assumptions(parameters), sort_keys=True)
+            groups[table.meta.get("estimator"), others][str(parameters["sfh"])].append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _other_assumptions(parameters):
+    """Parameters that fits of two histories must share."""
+    others = {
+        name: value
+        for name, value in parameters.items()
+        if name not in ("sfh", "priors", *_COMPUTATION)
+    }
+    priors = parameters.get("priors")
+    if not isinstance(priors, dict):
+        return others | {"priors": priors or {}}
+    # Bagpipes names a history after its components, which may be numbered.
+    return others | {
+        "priors": {
+            key: value
+            for key, value in priors.items()
+            if key.partition(":")[0].rstrip(_DIGITS) not in str(parameters["sfh"])
+        }
+    }
+
+
+def _history_shift(rows, group):
+    """Largest minus smallest value of a quantity under several histories."""
+    return spread_of([rows.median(values_of, names) for names in group.values()])
+
+
+def _half_width(table, quantity):
+    """Half of the 68 % interval."""
+    low, high = (values_of(table, column) for column in percentile_columns(quantity))
+    return (high - low) / 2
+
+
+def _prior_shift(table, quantity):
+    """The quantity under the prior flat in it minus that under the prior flat in its logarithm."""
+    names = _prior_columns(quantity)
+    units = dict.fromkeys(names, QUANTITIES[quantity].unit)
+    flat, logarithmic = numeric_columns(table, names, argument="tables", units=units).values()
+    return flat - logarithmic
+
+
+def _information(table, quantity):
+    """Bits that the data add to the prior; NaN where the table does not say."""
+    name = f"{quantity}_information"
+    if name not in table.colnames:
+        return np.full(len(table), np.nan)
+    return numeric_columns(table, [name], argument="tables")[name]
+
+
+def _median(rows, n):
+    """Median of the finite values of each of n columns; NaN where there are none."""
+    # The row of NaN lets a median of no row be taken.
+    values = np.ma.masked_invalid([np.full(n, np.nan), *rows])
+    return np.ma.filled(np.ma.median(values, axis=0), np.nan)
+
+
+def _assumption_statistics(shifts, quantity, name, edges):
+    """Statistics of one assumption in bins of the quantity."""
+    names = [quantity, "half_width", f"{name}_shift"]
+    columns = numeric_columns(shifts, names, argument="shifts")
+    known = shifts[np.isfinite(np.stack(list(columns.values()))).all(axis=0)]
+    moved, width = known[f"{name}_shift"], known["half_width"]
+    binned = partial(binned_statistics, by=quantity, edges=edges)
+    statistics = binned(known, f"{name}_shift")
+    n_exceeds = binned(known[np.abs(moved) > width], f"{name}_shift")["n"]
+    n = np.asarray(statistics["n"])
+    share = np.divide(n_exceeds, n, out=np.full(n.shape, np.nan), where=n > 0)
+    return QTable(
+        {
+            "assumption": [name] * len(statistics),
+            "low": statistics["low"],
+            "high": statistics["high"],
+            "n": n,
+            "n_exceeds": n_exceeds,
+            "share": share,
+            "shift": statistics["median"],
+            "half_width": binned(known, "half_width")["median"],
+        }
+    )
