@@ -24,7 +24,7 @@ ASSUMPTIONS = ("prior", "history")
 """What `assumption_shifts` has the columns ``<name>_shift`` and ``<name>_exceeds`` for."""
 
 # Parameters that say how a posterior is computed and what is written down, not what is assumed.
-_COMPUTATION = ("engine", "extra", "n_effective", "n_live", "targets", "timeout")
+_COMPUTATION = ("engine", "escalate", "extra", "n_effective", "n_live", "targets", "timeout")
 _DIGITS = "0123456789"
 _EVERYTHING = (-np.inf, np.inf)
 
