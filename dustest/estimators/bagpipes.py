@@ -21,7 +21,7 @@ from dustest.estimators.batch import Estimates
 
 __all__ = ["BagpipesEstimator"]
 
-_ENGINES = ("bagpipes", "tabulated")
+_ENGINES = ("tabulated", "bagpipes")
 _REDSHIFTS = ("fixed", "free")
 _TRIAL_REDSHIFT = 7.0
 _TABULATED_BATCH = 64
@@ -37,22 +37,22 @@ _NO_DRAWS = np.full(N_DRAWS, np.nan)
 
 
 class BagpipesEstimator(DustEstimator):
-    """Dust, star formation and mass from a Bayesian fit with Bagpipes.
+    """Dust, star formation and mass from a Bayesian fit with the models of Bagpipes.
 
     Stellar populations (BC03, Kroupa initial mass function) with nebular emission, attenuation
     and the intergalactic medium of Bagpipes are fitted to the photometry, the spectrum or both.
-    The likelihood is that of Bagpipes; it is sampled by nautilus with a seed of each galaxy's
-    own, in a process that can be killed, so that the same seed gives the same bytes with any
-    number of workers, and no file, print or setting of the caller is touched.
+    The same seed gives the same bytes with any number of workers, and no file, print or setting
+    of the caller is touched.
 
     Parameters
     ----------
     sfh : str, optional
         Star-formation history: ``"lognormal"``, ``"delayed"``, ``"constant"``,
         ``"exponential"``, ``"double_delayed"``, ``"delayed_burst"`` or ``"continuity"``.
-    engine : {"bagpipes", "tabulated"}, optional
-        What computes the posterior: Bagpipes under a nested sampler, or tables of its photometry
-        and importance sampling, some thousand times faster, see the notes.
+    engine : {"tabulated", "bagpipes"}, optional
+        What computes the posterior: importance sampling with tables of the photometry of
+        Bagpipes, or Bagpipes itself under a nested sampler, some ten thousand times slower; see
+        the notes. Spectra need the latter.
     dust_law : str, optional
         ``"Calzetti"``, ``"SMC"``, ``"MW"`` (Cardelli et al. 1989), ``"Salim"`` (with free tilt
         and bump) or ``"CF00"`` (with free slope and birth clouds).
@@ -73,12 +73,18 @@ class BagpipesEstimator(DustEstimator):
     resolution : {"prism"}, float or None, optional
         Resolving power of the spectra: that of NIRSpec's prism, a constant, or infinite.
     n_live : int, optional
-        Live points of the sampler, at least 50. Fewer are faster, but miss part of a wide
+        Live points of the nested sampler, at least 50. Fewer are faster, but miss part of a wide
         posterior, see the notes.
     n_effective : int, optional
-        Effective number of posterior samples at which the sampler stops.
+        Effective number of posterior samples at which the nested sampler stops.
     timeout : float or None, optional
-        Seconds after which the fit of a galaxy is given up and flagged ``TIMED_OUT``.
+        Seconds after which a batch of galaxies is given up; what is in it is then tried one by
+        one, and a galaxy that takes longer is flagged ``TIMED_OUT``.
+    escalate : bool, optional
+        Whether galaxies that the tables leave with less than 400 effective samples are fitted
+        again by Bagpipes itself.
+    extra : tuple of str, optional
+        Groups of further columns: ``"priors"``, ``"history"`` and ``"sed"``, see the notes.
     targets : str or tuple of str, optional
         Quantities that ``predict`` returns.
     random_state : int, Generator or None, optional
@@ -108,16 +114,27 @@ class BagpipesEstimator(DustEstimator):
 
     Further columns of the result: ``log_mass`` (log10 of the living stellar mass in solar
     masses, median), ``chi2`` of the best model, ``ess``, ``log_evidence`` (natural) and
-    ``A_V_information`` (bits).
+    ``A_V_information`` (bits); with ``redshift="free"`` also ``redshift``. On request, by
+    ``extra``:
 
-    ``engine="tabulated"`` draws from the same posterior by other means. With the redshift and the
-    shape of the dust law fixed, photometry is linear in the masses of stars that formed in bins of
-    age; it is tabulated from the spectra of Bagpipes, for redshifts rounded to 0.01. All
-    galaxies of a redshift weigh one pool of models of the prior, with the mass integrated
-    analytically, and models are drawn anew around those that fit where too few count. It fits
-    photometry alone, at a fixed redshift, with laws of a fixed shape (``"Salim"`` and ``"CF00"``
-    need their shape parameters fixed by ``priors``); ``n_live``, ``n_effective`` and
-    ``resolution`` mean nothing to it.
+    - ``"priors"``: ``A_V_flat`` and ``A_V_log10``, A_V under a prior flat in A_V and one flat in
+      its logarithm (from 1e-4 mag on), both between the limits of its own, from the same models;
+    - ``"history"``: ``log_SFR_10`` and ``log_SFR_100``, the rates over the last 10 and 100 Myr
+      (log10, solar masses per year), ``log_age``, the mean age by mass (log10, yr), and the
+      percentiles of ``log_mass``;
+    - ``"sed"``: ``model_<BAND>`` and ``dust_free_<BAND>``, photometry of the best model with and
+      without its dust, and ``SED_wavelength``, ``SED`` and ``SED_dust_free``, its spectrum in
+      500 points over the bands of the sample.
+
+    Percentiles have the endings ``_p16`` and ``_p84``.
+
+    With the redshift fixed, photometry is linear in the masses of stars that formed in bins of
+    age, so that tables of the light at the wavelengths of the bands replace the models of
+    Bagpipes, at redshifts in steps of 0.01. All galaxies of a redshift in the same bands weigh
+    one pool of models of the prior, with the mass integrated analytically, and models are drawn
+    anew around those that fit where too few count. A free redshift takes a pool for each galaxy.
+    The masses need priors that are free and flat in the logarithm; ``n_live``, ``n_effective``
+    and ``resolution`` mean nothing to the tables.
 
     A fit of Bagpipes to nine bands takes one to two minutes of one core at 400 live points. For a
     mock of A_V = 0.5 in nine bands, with errors of 1/15 of the brightest flux and default priors,
@@ -129,12 +146,13 @@ class BagpipesEstimator(DustEstimator):
     ----------
     Carnall et al. 2018, MNRAS 480, 4379 (Bagpipes); Lange 2023, MNRAS 525, 3181 (nautilus);
     Leja et al. 2019, ApJ 876, 3 (continuity); Salim, Boquien & Lee 2018, ApJ 859, 11, and
-    Charlot & Fall 2000, ApJ 539, 718 (dust laws).
+    Charlot & Fall 2000, ApJ 539, 718 (dust laws); Cappe et al. 2004, J. Comput. Graph. Stat. 13,
+    907 (adaptive importance sampling).
 
     Examples
     --------
     >>> from dustest import BagpipesEstimator
-    >>> sed = BagpipesEstimator(sfh="delayed", dust_law="SMC", random_state=1,
+    >>> sed = BagpipesEstimator(sfh="delayed", dust_law="SMC", random_state=1, extra=("priors",),
     ...                         priors={"dust:Av": (0.0, 3.0), "dust:Av_prior": "uniform"})
     >>> table = sed.estimate(sample, n_jobs=2)  # doctest: +SKIP
     """
@@ -148,7 +166,7 @@ class BagpipesEstimator(DustEstimator):
     def __init__(
         self,
         sfh="lognormal",
-        engine="bagpipes",
+        engine="tabulated",
         dust_law="Calzetti",
         sfr_timescale=100.0,
         priors=None,
