@@ -356,17 +356,9 @@ class TestOtherPriors:
 
 
 class TestFreeRedshift:
-    @pytest.mark.parametrize("quantity", ["redshift", "log_sSFR", "log_mass"])
-    def test_truth_is_anywhere_in_the_posterior_alike(self, free_redshift, quantity):
-        rank = ranks(
-            stacked(free_redshift["posteriors"], quantity), free_redshift["truth"][quantity]
-        )
-        # These mocks have a flat prior of A_V and the fit has another; only the redshift has to
-        # be calibrated, the others may be off by as much as dust moves them.
-        if quantity == "redshift":
-            assert_flat(rank)
-        else:
-            assert 0.3 < rank.mean() < 0.7
+    def test_true_redshift_is_anywhere_in_the_posterior_alike(self, free_redshift):
+        drawn = stacked(free_redshift["posteriors"], "redshift")
+        assert_flat(ranks(drawn, free_redshift["truth"]["redshift"]))
 
     def test_attenuation_under_the_prior_of_the_mocks(self, free_redshift):
         draws = np.stack([post.a_v_under["flat"] for post in free_redshift["posteriors"]])
@@ -374,10 +366,10 @@ class TestFreeRedshift:
 
     def test_a_break_within_the_bands_tells_the_redshift(self, free_redshift):
         spread = stacked(free_redshift["posteriors"], "redshift").std(axis=1)
-        bright = free_redshift["snr"] > 15.0
-        assert bright.sum() > 10
-        assert np.median(spread[bright]) < 0.5 * 0.2
-        assert spread.max() < 0.25
+        order = np.argsort(free_redshift["snr"])
+        assert np.median(spread[order[-12:]]) < 0.5 * 0.2
+        # The faint ones keep the width of the prior.
+        assert np.median(spread[order[:12]]) == pytest.approx(0.2, abs=0.05)
 
     def test_draws_lie_within_three_standard_deviations(self, free_redshift):
         drawn = stacked(free_redshift["posteriors"], "redshift")
