@@ -59,6 +59,8 @@ def mocks(setup, n, snr, seed, *, redshift=7.0, redshift_err=np.nan, floor=0.0):
 
     free = redshift_err if setup.free_redshift else None
     maker = ModelMaker(setup, redshift, band_light(setup, BANDS), free)
+    if setup.free_redshift:
+        maker._step = 0.002  # finer than what is to be tested
     rng = np.random.default_rng(seed)
     models = maker.at(rng.random((4 * n, len(maker.prior.free))))
     models = models.take(np.flatnonzero(models.flux.any(axis=1))[:n])
@@ -69,7 +71,8 @@ def mocks(setup, n, snr, seed, *, redshift=7.0, redshift_err=np.nan, floor=0.0):
     galaxies = [
         Galaxy(redshift, redshift_err, BANDS, flux[i], error[i], None, seed=i) for i in range(n)
     ]
-    truth = dict(models.quantities)
+    values = maker.prior.transform(models.cube)
+    truth = models.quantities | {"A_V": values["dust:Av"], "redshift": values["redshift"]}
     for name in ("log_mass", "log_SFR_10", "log_SFR_100"):
         truth[name] = truth[name] + log_mass
     return galaxies, truth
