@@ -139,12 +139,14 @@ class SEDPrior:
         ndarray of shape (n,)
             The logarithm; minus infinity where the other prior has no room.
         """
-        u = np.clip(cube[:, self.free.index(name)], _SLOPE_STEP, 1.0 - _SLOPE_STEP)
+        coordinate = cube[:, self.free.index(name)]
+        # Quantiles may be infinite at the very ends, as those of the exponential are.
+        u = np.clip(coordinate, 2.0 * _SLOPE_STEP, 1.0 - 2.0 * _SLOPE_STEP)
         ends = [self._value(name, u + step) for step in (-_SLOPE_STEP, _SLOPE_STEP)]
         log_ratio = np.log((ends[1] - ends[0]) / (2.0 * _SLOPE_STEP))
         if shape == "uniform":
             return log_ratio
-        value = self._value(name, u)
+        value = self._value(name, coordinate)
         return np.where(
             value >= _LEAST_LOGARITHMIC, log_ratio - np.log(np.maximum(value, 1e-300)), -np.inf
         )

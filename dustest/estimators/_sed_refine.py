@@ -46,8 +46,10 @@ class Proposal:
         """Logarithm of the density of points over that of the prior, (n,)."""
         place = _normal(cube)
         d = place.shape[1]
-        whitened = _whiten(self.root, place).astype(np.float32)
-        centres = _whiten(self.root, self.centres).astype(np.float32)
+        # Single precision is enough for distances once the origin lies among the kernels.
+        middle = self.centres.mean(axis=0)
+        whitened = _whiten(self.root, place - middle).astype(np.float32)
+        centres = _whiten(self.root, self.centres - middle).astype(np.float32)
         distance = whitened @ (-2.0 * centres.T)
         distance += np.sum(whitened**2, axis=1)[:, np.newaxis]
         distance += np.sum(centres**2, axis=1)

@@ -14,6 +14,7 @@ from astropy import units as u
 from astropy.table import QTable
 from hypothesis import given
 from hypothesis import strategies as st
+from sed_mocks import ask
 from sklearn.base import clone
 
 from dustest import BagpipesEstimator
@@ -30,12 +31,12 @@ TRUE_A_V = 0.5
 TRUE_LOG_MASS_FORMED = 9.0
 SHAPE = {"lognormal:tmax": 0.6, "lognormal:fwhm": 0.3, "lognormal:metallicity": 0.2}
 FIXED = SHAPE | {"nebular:logU": -2.5}
+FAST = {"n_live": 50, "n_effective": 400, "random_state": 1, "priors": FIXED}
 
 
 def estimator(**parameters):
     """A quick fit of A_V and mass alone."""
-    defaults = {"n_live": 50, "n_effective": 400, "random_state": 1, "priors": FIXED}
-    return BagpipesEstimator(**(defaults | parameters))
+    return BagpipesEstimator(**(FAST | parameters))
 
 
 def galaxies(flux, snr=20.0, redshift=7.0):
@@ -307,10 +308,6 @@ class TestTabulated:
     @pytest.mark.parametrize(
         ("parameters", "message"),
         [
-            ({"redshift": "free"}, "redshift='free' needs engine='bagpipes'"),
-            ({"dust_law": "Salim"}, "cannot fit dust:B, dust:delta: fix the shape"),
-            ({"dust_law": "Salim", "priors": {"dust:B": 1.0}}, "cannot fit dust:delta: fix"),
-            ({"dust_law": "CF00"}, "cannot fit dust:n: fix"),
             ({"priors": {"nebular:fesc": 0.2}}, "cannot fit nebular:fesc: "),
             ({"priors": {"nebular:metallicity": (0.1, 1.0)}}, "cannot fit nebular:metallicity: "),
             ({"priors": {"t_bc": (0.005, 0.02)}}, "cannot fit t_bc: "),
@@ -338,7 +335,11 @@ class TestTabulated:
         [
             {},
             {"dust_law": "Salim", "priors": {"dust:delta": -0.2, "dust:B": 0.0}},
+            {"dust_law": "Salim", "priors": {"dust:B": 1.0}},
+            {"dust_law": "Salim"},
             {"dust_law": "CF00", "priors": {"dust:n": 0.7}},
+            {"dust_law": "CF00"},
+            {"redshift": "free"},
             {"sfh": "double_delayed"},
             {"sfh": "delayed_burst"},
             {"sfh": "continuity"},
@@ -350,7 +351,8 @@ class TestTabulated:
 
     def test_batches(self):
         assert BagpipesEstimator().batch_size == 1
-        assert BagpipesEstimator(engine="tabulated").batch_size > 1
+        alone = BagpipesEstimator(engine="tabulated").batch_size
+        assert alone > BagpipesEstimator(engine="tabulated", escalate=True).batch_size > 1
 
     @pytest.mark.slow
     def test_it_keeps_the_contract(self):
@@ -392,9 +394,9 @@ class TestFlags:
     @staticmethod
     def posterior(**values):
         """A posterior without complaints."""
-        draws = np.full(N_DRAWS, 0.3)
-        good = {"chi2": 1.0, "ess": 1000.0, "log_evidence": 0.0, "information": 2.0, "edge": 0.02}
-        return Posterior(draws, draws / 4.05, draws - 9.0, draws + 9.0, **(good | values))
+        numbers = {"chi2": 1.0, "ess": 1e3, "log_evidence": 0.0, "information": 2.0, "edge": 0.02}
+        draws = {name: np.full(N_DRAWS, 0.3) for name in ("A_V", "E_BV", "log_sSFR", "log_mass")}
+        return Posterior(**({"draws": draws, "a_v_under": {}, "best": None} | numbers | values))
 
     @pytest.mark.parametrize(
         ("values", "expected"),
@@ -419,7 +421,7 @@ class TestFlags:
     @pytest.mark.parametrize("n_bands", [0, 1, 2, 5])
     def test_two_bands_are_the_least(self, n_bands):
         flux = np.where(np.arange(5) < n_bands, 3.0, np.nan)
-        data = bagpipes._usable_data(make_batch(as_sample(galaxies(flux))), 0)
+        data = bagpipes._usable_data(make_batch(as_sample(galaxies(flux))), 0, None)
         assert (data is None) == (n_bands < 2)
         if data is not None:
             assert data.bands == BANDS[:n_bands]
@@ -438,11 +440,199 @@ class TestFlags:
     def test_only_sound_numbers_reach_the_engine(self, flux, error):
         batch = make_batch(as_sample(galaxies([1.0] * 5)))
         batch.flux[0], batch.flux_err[0] = flux, error
-        data = bagpipes._usable_data(batch, 0)
+        data = bagpipes._usable_data(batch, 0, None)
         if data is not None:
             assert np.isfinite(data.flux).all()
             assert np.isfinite(data.flux_err).all()
             assert (data.flux_err > 0).all()
+
+
+ESCALATED = """
+from dustest.estimators import bagpipes
+bagpipes._MIN_ESS = np.inf
+answer = []
+for engine in ("tabulated", "bagpipes"):
+    sed = bagpipes.BagpipesEstimator(engine=engine, escalate=True, **task["parameters"])
+    sed._start_worker()
+    answer.append(sed._estimate(task["batch"]))
+"""
+
+
+class TestEscalation:
+    """Only galaxies with too few effective samples go to the sampler."""
+
+    ESS = (1000.0, 399.0, 400.0, 5.0)
+
+    def posteriors(self, monkeypatch, **parameters):
+        """Chi-squared of what comes out, and the galaxies that were sampled."""
+        sampled = []
+
+        def sample(galaxy, settings):
+            sampled.append((galaxy.seed, settings))
+            return TestFlags.posterior(chi2=-float(galaxy.seed))
+
+        monkeypatch.setattr(bagpipes, "fit_galaxy", sample)
+        sed = tabulated(n_live=70, **parameters)
+        tables = [TestFlags.posterior(ess=ess, chi2=1.0) for ess in self.ESS]
+        sed._tables = SimpleNamespace(fit=lambda _: list(tables))
+        batch = make_batch(as_sample(galaxies([1.0] * 5, redshift=[7.0] * 4)))
+        batch.seed[:] = [11, 12, 13, 14]
+        estimates = sed._estimate(batch)
+        return estimates.extra["chi2"].tolist(), sampled
+
+    def test_short_rows_are_sampled_and_keep_their_places(self, monkeypatch):
+        chi2, sampled = self.posteriors(monkeypatch, escalate=True)
+        assert chi2 == [1.0, -12.0, 1.0, -14.0]
+        assert [seed for seed, _ in sampled] == [12, 14]
+        assert all(settings.n_live == 70 for _, settings in sampled)
+
+    def test_none_is_without_being_asked(self, monkeypatch):
+        assert self.posteriors(monkeypatch) == ([1.0] * 4, [])
+
+    @pytest.mark.slow
+    def test_a_threshold_that_none_reaches(self, mock, tmp_path):
+        batch = make_batch(as_sample(galaxies(mock["flux"])))
+        escalated, reference = ask(ESCALATED, tmp_path, batch=batch, parameters=FAST)
+        for name, draws in reference.samples.items():
+            assert escalated.samples[name].tobytes() == draws.tobytes()
+        for name, values in reference.extra.items():
+            assert escalated.extra[name].tobytes() == values.tobytes()
+
+
+PLAIN_COLUMNS = {
+    name + level for name in ("A_V", "E_BV", "R_V", "log_sSFR") for level in ("", "_p16", "_p84")
+} | {"id", "flags", "log_mass", "chi2", "ess", "log_evidence", "A_V_information"}
+
+
+def expected_columns(*, free_redshift):
+    """Names and units of the columns that come on request."""
+    plain = ["A_V_flat", "A_V_log10", "log_SFR_10", "log_SFR_100", "log_age"]
+    plain += ["redshift"] if free_redshift else []
+    spread = [*plain, "log_mass"]
+    names = plain + [f"{name}_{level}" for name in spread for level in ("p16", "p84")]
+    units = {name: u.mag if name.startswith("A_V") else None for name in names}
+    fluxes = [f"{kind}_{band}" for kind in ("model", "dust_free") for band in BANDS]
+    return (
+        units | dict.fromkeys([*fluxes, "SED", "SED_dust_free"], u.nJy) | {"SED_wavelength": u.AA}
+    )
+
+
+def with_extras(mock, engine, **parameters):
+    """Fits of a galaxy and of one without data, with all columns that there are."""
+    table = galaxies(mock["flux"], redshift=[7.0, 7.0])
+    table["redshift_err"] = [0.1, 0.1]
+    for band in BANDS:
+        table[f"flux_{band}"][1] = np.nan * u.nJy
+    table["flux_F115W"][0] = np.nan * u.nJy
+    extra = ("priors", "history", "sed")
+    return estimator(engine=engine, extra=extra, **parameters).estimate(table), table
+
+
+@pytest.fixture(scope="module", params=["bagpipes", "tabulated"])
+def extras(request, mock):
+    return with_extras(mock, request.param)
+
+
+class TestExtras:
+    def check_columns(self, result, *, free_redshift):
+        expected = expected_columns(free_redshift=free_redshift)
+        assert set(result.colnames) - PLAIN_COLUMNS == set(expected)
+        assert {name: result[name].unit for name in expected} == expected
+
+    def test_names_and_units(self, extras):
+        self.check_columns(extras[0], free_redshift=False)
+
+    def test_quantiles_are_in_order(self, extras):
+        row = extras[0][0]
+        for name in expected_columns(free_redshift=False):
+            if name.endswith("_p16"):
+                middle = name.removesuffix("_p16")
+                assert row[name] <= row[middle] <= row[f"{middle}_p84"]
+
+    def test_other_priors(self, extras):
+        row = extras[0][0]
+        for quantity in ("A_V_flat", "A_V_log10"):
+            assert row[quantity].value == pytest.approx(TRUE_A_V, abs=0.15)
+        # The prior of the fit is the logarithmic one.
+        for level in ("", "_p16", "_p84"):
+            ours, theirs = row[f"A_V_log10{level}"].value, row[f"A_V{level}"].value
+            assert ours == pytest.approx(theirs, abs=0.05)
+        assert row["A_V_flat"] > row["A_V_log10"]
+
+    def test_history(self, extras):
+        row = extras[0][0]
+        assert row["log_SFR_100"] == pytest.approx(row["log_sSFR"] + row["log_mass"], abs=1e-6)
+        # A lognormal whose maximum lies 0.16 Gyr ago in the Universe of 0.75 Gyr.
+        assert 7.8 < row["log_age"] < 8.7
+
+    def test_best_model_has_the_chi_squared_of_the_table(self, extras):
+        result, table = extras
+        chi2 = 0.0
+        for band in BANDS[1:]:
+            flux, error = table[f"flux_{band}"][0], table[f"flux_err_{band}"][0]
+            pull = (result[f"model_{band}"][0] - flux) / np.hypot(error, 0.05 * flux)
+            chi2 += pull.to_value(u.one) ** 2
+        assert chi2 == pytest.approx(result["chi2"][0], rel=1e-4, abs=1e-6)
+
+    def test_dust_takes_light(self, extras):
+        row = extras[0][0]
+        for band in BANDS[1:]:
+            assert row[f"dust_free_{band}"] > row[f"model_{band}"]
+        assert np.all(row["SED_dust_free"] >= row["SED"])
+        assert np.any(row["SED_dust_free"] > row["SED"])
+
+    def test_the_spectrum_covers_the_bands(self, extras):
+        wavelength = extras[0]["SED_wavelength"][0].value
+        assert wavelength.shape == (500,)
+        steps = np.diff(np.log(wavelength))
+        np.testing.assert_allclose(steps, steps.mean())
+        assert wavelength[0] < 1.02e4
+        assert wavelength[-1] > 4.98e4
+
+    def test_a_band_without_flux_has_no_model(self, extras):
+        for name in ("model_F115W", "dust_free_F115W"):
+            assert np.isnan(extras[0][name][0])
+
+    def test_a_row_without_data_has_nothing(self, extras):
+        result = extras[0]
+        assert "NO_DATA" in decode_flags(result["flags"][1])
+        for name in expected_columns(free_redshift=False):
+            if name != "SED_wavelength":
+                assert np.isnan(result[name][1]).all(), name
+        assert result["SED"].shape == (2, 500)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("engine", ["bagpipes", "tabulated"])
+    def test_free_redshift(self, mock, engine):
+        result, _ = with_extras(mock, engine, redshift="free")
+        self.check_columns(result, free_redshift=True)
+        quantiles = [result[name][0] for name in ("redshift_p16", "redshift", "redshift_p84")]
+        assert 6.7 < quantiles[0] < quantiles[1] < quantiles[2] < 7.3
+        assert np.isnan(result["redshift"][1])
+
+    @pytest.mark.slow
+    def test_engines_agree(self, mock):
+        ours, theirs = (with_extras(mock, engine)[0][0] for engine in ("tabulated", "bagpipes"))
+        for name, tolerance in {
+            "A_V_flat": 0.05,
+            "A_V_flat_p16": 0.05,
+            "A_V_flat_p84": 0.05,
+            "A_V_log10_p16": 0.05,
+            "log_SFR_10": 0.03,
+            "log_SFR_100": 0.03,
+            "log_age": 0.01,
+            "log_mass_p16": 0.03,
+        }.items():
+            assert u.Quantity(ours[name]).value == pytest.approx(
+                u.Quantity(theirs[name]).value, abs=tolerance
+            ), name
+        for name in [f"model_{band}" for band in BANDS[1:]]:
+            assert (ours[name] / theirs[name]).value == pytest.approx(1.0, abs=0.02)
+        np.testing.assert_allclose(
+            (ours["SED_dust_free"] / ours["SED"]).value[100:],
+            (theirs["SED_dust_free"] / theirs["SED"]).value[100:],
+            rtol=0.1,
+        )
 
 
 class TestParameters:
@@ -477,6 +667,8 @@ class TestParameters:
             ("resolution", 0.0),
             ("resolution", "grism"),
             ("timeout", -1.0),
+            ("extra", "sed"),
+            ("extra", ("sed", "history", "colours")),
         ],
     )
     def test_nonsense_is_refused_by_name(self, name, value):

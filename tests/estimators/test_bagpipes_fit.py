@@ -14,6 +14,7 @@ from dustest.data.bands import get_band
 from dustest.data.errors import MissingDependencyError
 from dustest.estimators import _bagpipes_fit as fit
 from dustest.estimators import _bagpipes_igm as igm
+from dustest.estimators._sed_posterior import LOG_SSFR_FLOOR
 
 
 def run_python(code, *, cwd, path=(), n_processes=1):
@@ -78,59 +79,6 @@ class TestCleanSpectrum:
         assert fit.clean_spectrum(empty, empty, empty) is None
 
 
-class TestDiagnostics:
-    def test_the_prior_alone_has_no_information(self):
-        rng = np.random.default_rng(1)
-        values = [fit._information(rng.random(2000), np.full(2000, 1 / 2000), 2000.0)]
-        assert max(values) < 0.01
-
-    @pytest.mark.parametrize("bits", [1, 2, 3])
-    def test_a_posterior_that_fills_a_part_of_the_prior(self, bits):
-        coordinate = np.random.default_rng(bits).random(20_000) / 2**bits
-        weight = np.full(20_000, 1 / 20_000)
-        assert fit._information(coordinate, weight, 20_000.0) == pytest.approx(bits, abs=0.02)
-
-    def test_weights_count_as_much_as_points(self):
-        rng = np.random.default_rng(2)
-        coordinate = rng.random(20_000)
-        weight = np.where(coordinate < 0.46875, 1.0, 0.0)
-        value = fit._information(coordinate, weight / weight.sum(), weight.sum())
-        assert value == pytest.approx(np.log2(1 / 0.46875), abs=0.01)
-
-    def test_small_samples_are_not_taken_for_information(self):
-        rng = np.random.default_rng(3)
-        values = [
-            fit._information(rng.random(300), np.full(300, 1 / 300), 300.0) for _ in range(50)
-        ]
-        assert np.mean(values) < 0.03
-
-    @pytest.mark.parametrize("side", [0.0, 1.0])
-    def test_pile_up_at_either_edge(self, side):
-        coordinate = np.array([0.5, abs(side - 0.001)])
-        weight = np.array([0.7, 0.3])
-        _, edge = fit.prior_diagnostics(["dust:Av"], coordinate[:, None], weight, 500.0)
-        assert edge == pytest.approx(0.3)
-
-    def test_fixed_attenuation_has_no_prior(self):
-        assert np.isnan(fit.prior_diagnostics(["nebular:logU"], None, None, 500.0)).all()
-
-
-class TestDraws:
-    def test_counts_follow_the_weights(self):
-        weight = np.array([0.5, 0.25, 0.125, 0.125, 0.0])
-        drawn = fit.systematic_draw(weight, 1000, np.random.default_rng(1))
-        counts = np.bincount(drawn, minlength=5)
-        assert np.abs(counts - 1000 * weight).max() <= 1
-
-    def test_same_generator_same_draws(self):
-        weight = np.random.default_rng(0).dirichlet(np.ones(50))
-        first, second = (
-            fit.systematic_draw(weight, 200, np.random.default_rng(4)) for _ in range(2)
-        )
-        np.testing.assert_array_equal(first, second)
-        assert np.any(np.diff(first) < 0)
-
-
 class TestStarFormationRate:
     edges = np.linspace(0.0, 1e9, 10_001)
 
@@ -162,11 +110,11 @@ class TestStarFormationRate:
     def test_no_recent_star_formation_is_the_floor(self):
         sfh = self.history(lambda age: np.where(age > 5e8, 1.0, 0.0))
         with np.errstate(divide="ignore"):
-            assert fit._log_ssfr(sfh, 1e8) == fit.LOG_SSFR_FLOOR
+            assert fit._log_ssfr(sfh, 1e8) == LOG_SSFR_FLOOR
 
 
 class TestInputsOfBagpipes:
-    def testfilter_lines_read_back(self):
+    def test_filter_lines_read_back(self):
         lines = fit.filter_lines("F200W")
         curve = np.loadtxt(lines, usecols=(0, 1))
         np.testing.assert_array_equal(curve[:, 0], get_band("F200W").wavelength)
@@ -267,19 +215,21 @@ class TestLikelihood:
             import numpy as np
             from dustest.estimators import _bagpipes_fit as fit
             from dustest.estimators._bagpipes_model import DUST_LAWS, SFHS
+            from dustest.estimators._sed_posterior import Galaxy, Settings
 
             rng = np.random.default_rng(1)
             laws = [name for name in DUST_LAWS if name != "CCM89"]
             result = {}
             for number, sfh in enumerate(SFHS):
                 law = laws[number % len(laws)]
-                settings = fit.Settings(sfh, law, None, False, 1e8, 0.05, None, 50, 100)
-                galaxy = fit.Galaxy(
+                settings = Settings(sfh, law, resolution=None)
+                galaxy = Galaxy(
                     float(rng.uniform(6.0, 9.0)), np.nan, ("F150W", "F277W", "F444W"),
                     np.array([10.0, 12.0, 15.0]), np.ones(3), None, 7,
                 )
                 with fit.quiet():
-                    model = fit._fitted_model(galaxy, settings)
+                    instructions = fit._instructions(galaxy, settings)
+                    model = fit._fitted_model(galaxy, settings, instructions)
                     points = [fit._evaluate(model, rng.random(model.ndim), 1e8)
                               for _ in range(15)]
                 result[sfh] = np.array(points).tolist()
@@ -290,10 +240,14 @@ class TestLikelihood:
         result = json.loads(output)
         assert len(result) == 7
         for points in map(np.array, result.values()):
-            log_likelihood, log_ssfr, log_mass, chi2 = points.T
+            log_likelihood, log_ssfr, log_mass, log_sfr_10, log_sfr_100, log_age, chi2 = points.T
             assert np.isfinite(points).all()
             assert np.all(log_likelihood > -1e30)
             np.testing.assert_allclose(log_likelihood + chi2 / 2, log_likelihood[0] + chi2[0] / 2)
             assert np.all((log_ssfr >= -14.0) & (log_ssfr < -6.0))
             assert np.all((log_mass > 4.0) & (log_mass < 12.4))
+            np.testing.assert_allclose(log_sfr_100, log_ssfr + log_mass)
+            # A rate over the last 10 Myr is at most ten times that over the last 100.
+            assert np.all(log_sfr_10 <= log_sfr_100 + 1.0 + 1e-9)
+            assert np.all((log_age > 5.0) & (log_age < 9.0))
         assert list(tmp_path.iterdir()) == []

@@ -177,6 +177,65 @@ class TestShapes:
         assert np.all((drawn >= low - 1e-9) & (drawn <= low + width + 1e-9))
 
 
+LAWS = {
+    "uniform": lambda low, high: stats.uniform(low, high - low),
+    "log_10": stats.loguniform,
+    "Gaussian": lambda low, high: stats.truncnorm((low - 1.0) / 0.8, (high - 1.0) / 0.8, 1.0, 0.8),
+}
+
+
+class TestLogRatio:
+    """Other priors of A_V over its own, against densities of scipy."""
+
+    @staticmethod
+    def ratio(own, limits, other, points):
+        """What the prior says at points of the cube, and the A_V there."""
+        priors = {"dust:Av": limits} | with_shape(own)
+        prior = SEDPrior(fit_instructions("constant", "SMC", 7.0, priors=priors))
+        cube = np.full((len(points), len(prior.free)), 0.5)
+        cube[:, prior.free.index("dust:Av")] = points
+        a_v = prior.transform(cube)["dust:Av"]
+        return prior.log_ratio_to(other, "dust:Av", cube), a_v
+
+    @pytest.mark.parametrize("other", ["uniform", "log_10"])
+    @pytest.mark.parametrize("own", LAWS)
+    @pytest.mark.parametrize("limits", [(1e-4, 10.0), (0.1, 3.0)])
+    def test_up_to_a_constant(self, own, other, limits):
+        found, a_v = self.ratio(own, limits, other, np.linspace(0.002, 0.998, 201))
+        other_law, own_law = LAWS[other](*limits), LAWS[own](*limits)
+        expected = other_law.logpdf(a_v) - own_law.logpdf(a_v)
+        difference = found - expected
+        np.testing.assert_allclose(difference, difference[100], atol=2e-3)
+
+    def test_limits_from_zero(self):
+        points = np.array([0.0, 1e-5, 0.01, 0.5, 1.0])
+        flat, _ = self.ratio("uniform", (0.0, 3.0), "uniform", points)
+        np.testing.assert_allclose(flat, flat[0])
+        logarithmic, a_v = self.ratio("uniform", (0.0, 3.0), "log_10", points)
+        np.testing.assert_allclose(
+            logarithmic[2:] + np.log(a_v[2:]), logarithmic[3] + np.log(a_v[3]), atol=1e-3
+        )
+
+    @pytest.mark.parametrize("own", ["uniform", "Gaussian"])
+    def test_the_logarithmic_prior_ends_above_zero(self, own):
+        found, a_v = self.ratio(own, (0.0, 0.3), "log_10", np.linspace(0.0, 1.0, 20_001))
+        below = a_v < 1e-4
+        assert below.any()
+        assert (found[below] == -np.inf).all()
+        assert np.isfinite(found[~below]).all()
+
+    @pytest.mark.parametrize("own", SHAPES)
+    def test_the_ends_of_the_cube_are_finite(self, own):
+        for other in ("uniform", "log_10"):
+            found, a_v = self.ratio(own, (0.1, 3.0), other, np.array([1e-9, 1.0 - 1e-9]))
+            np.testing.assert_array_equal(np.isfinite(found), (a_v > 1e-4) | (other == "uniform"))
+
+    def test_limits(self):
+        prior = SEDPrior(fit_instructions("constant", "SMC", 7.0, 0.1))
+        assert prior.limits("dust:Av") == (1e-4, 10.0)
+        assert prior.limits("redshift") == pytest.approx((6.7, 7.3))
+
+
 class TestParameters:
     def prior(self, sfh="delayed_burst", **priors):
         names = {key.replace("__", ":"): value for key, value in priors.items()}

@@ -20,9 +20,9 @@ def proposal(d, n_kernels=7, width=0.5, seed=0):
 
 
 class TestProposal:
-    @pytest.mark.parametrize("d", [1, 3, 6])
-    def test_density_of_scipy(self, d):
-        kernels, cube = proposal(d), np.random.default_rng(1).random((50, d))
+    @staticmethod
+    def expected(kernels, cube):
+        """The ratio by the densities of scipy."""
         place = norm.ppf(cube)
         scale = kernels.root @ kernels.root.T
         density = np.mean(
@@ -32,8 +32,24 @@ class TestProposal:
             ],
             axis=0,
         )
-        expected = np.log(density) - norm.logpdf(place).sum(axis=1)
-        np.testing.assert_allclose(kernels.log_ratio(cube), expected, atol=1e-9)
+        return np.log(density) - norm.logpdf(place).sum(axis=1)
+
+    @pytest.mark.parametrize("d", [1, 3, 6])
+    def test_density_of_scipy(self, d):
+        kernels, cube = proposal(d), np.random.default_rng(1).random((50, d))
+        np.testing.assert_allclose(
+            kernels.log_ratio(cube), self.expected(kernels, cube), atol=1e-4
+        )
+
+    @pytest.mark.parametrize("width", [0.1, 0.01, 0.001])
+    def test_narrow_kernels_far_from_the_middle_of_the_prior(self, width):
+        rng, d = np.random.default_rng(1), 4
+        centres = 1.5 + width * rng.standard_normal((100, d))
+        kernels = Proposal(centres, 0.6 * width * np.eye(d))
+        cube = ndtr(1.5 + width * rng.standard_normal((300, d)))
+        np.testing.assert_allclose(
+            kernels.log_ratio(cube), self.expected(kernels, cube), atol=1e-3
+        )
 
     @pytest.mark.parametrize("d", [1, 2, 3])
     def test_the_ratio_has_a_mean_of_one_over_the_prior(self, d):
@@ -127,14 +143,14 @@ class TestChain:
         """Models and likelihood at points; what matters are the cube and the weight."""
         n, log_weight = len(cube), multivariate_normal(mean, spread).logpdf(norm.ppf(cube))
         nothing = np.zeros(n)
-        models = Models(cube, np.zeros((n, 1)), *[nothing] * 6)
+        models = Models(cube, np.zeros((n, 1)), nothing, nothing, {"A_V": nothing})
         return models, Likelihood(log_weight, nothing, nothing, nothing)
 
     def refined(self, d, width, seed, n_rounds=6):
         """Chain after some rounds, and what it should have found."""
         mean, spread, *expected = self.truth(d, width)
         rng = np.random.default_rng(seed)
-        chain = _Chain(*self.made(rng.random((self.N_PRIOR, d)), mean, spread), (), self.N_PRIOR)
+        chain = _Chain.of_prior(*self.made(rng.random((self.N_PRIOR, d)), mean, spread))
         for _ in range(n_rounds):
             chain = chain.active()
             kernels = propose(chain.models.cube, chain.log_importance, rng)
@@ -176,6 +192,6 @@ class TestChain:
     def test_weights_of_a_chain_of_the_prior_are_the_likelihoods(self):
         cube = ndtr(np.random.default_rng(1).standard_normal((5000, 2)))
         models, likelihood = self.made(cube, np.zeros(2), np.eye(2))
-        chain = _Chain(models, likelihood, (), 5000)
+        chain = _Chain.of_prior(models, likelihood)
         np.testing.assert_allclose(chain.log_importance, likelihood.log_weight)
         assert chain.weight.sum() == pytest.approx(1.0)

@@ -24,10 +24,19 @@ def reference(case):
                 curves = [filter_lines(band) for band in case["bands"]]
                 galaxy = load_bagpipes().model_galaxy(model, filt_list=curves, phot_units="mujy")
             galaxy.update(model)
-        flux.append(1e3 * galaxy.photometry)
+        if "wavelength" in case:
+            flux.append(seen_at(np.array(case["wavelength"]), galaxy))
+        else:
+            flux.append(1e3 * galaxy.photometry)
         weights.append(sum(galaxy.sfh.component_weights.values()))
         living.append(10.0 ** (galaxy.sfh.stellar_mass - galaxy.sfh.formed_mass))
     return map(np.array, (flux, weights, living))
+
+
+def seen_at(wavelength, galaxy):
+    stretched = galaxy.wavelengths * (1.0 + galaxy.model_comp["redshift"])
+    flux = np.interp(wavelength, stretched, galaxy.spectrum_full)
+    return 1e32 * flux * wavelength**2 / 2.9979e18  # the speed of light of Bagpipes
 
 
 def message(arguments):
@@ -42,7 +51,10 @@ lights, pairs = {}, {}
 for name, case in task["cases"].items():
     bands, t_bc = tuple(case["bands"]), case["table"].get("t_bc", 0.01)
     light = lights.setdefault((bands, t_bc), BandLight(bands, t_bc))
-    table = SEDTable(case["redshift"], bands, **case["table"], light=light)
+    wavelength = np.array(case["wavelength"]) if "wavelength" in case else None
+    table = SEDTable(
+        case["redshift"], bands, **case["table"], light=light, wavelength=wavelength
+    )
     pairs[name] = (table, *reference(case))
 alone = SEDTable(case["redshift"], bands, **case["table"])
 refused = [message(arguments) for arguments in task["refused"]]
@@ -56,8 +68,8 @@ with open("tables.pickle", "wb") as file:
 def tables_and_references(cases, refused, folder):
     """Tables with the fluxes, weights and living shares of Bagpipes by case; messages; output.
 
-    The last case is also built without shared spectra, and the last message is that of spectra
-    of other bands.
+    A case with wavelengths is compared in flux densities there, in nJy. The last case is also
+    built without shared spectra, and the last message is that of spectra of other bands.
     """
     run = subprocess.run(
         [sys.executable, "-c", SCRIPT],

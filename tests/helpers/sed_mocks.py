@@ -1,0 +1,92 @@
+"""Mock galaxies of a prior and what the tabulated engine says of them.
+
+Bagpipes is imported here, so that all of it runs in a process of its own: `ask` starts one, and
+code in it may use everything else of this module.
+"""
+
+import os
+import pickle
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+BANDS = ("F090W", "F115W", "F150W", "F200W", "F277W", "F335M", "F356W", "F410M", "F444W")
+LOG_10 = {"dust:Av": (1e-4, 3.0)}
+FLAT = LOG_10 | {"dust:Av_prior": "uniform"}
+START = """
+import pickle, sys
+import numpy as np
+from sed_mocks import *
+task = pickle.load(sys.stdin.buffer)
+"""
+END = """
+sys.stdout.buffer.write(pickle.dumps(answer))
+"""
+
+
+def ask(code, folder, **task):
+    """What some code calls ``answer``; it is given ``task`` and this module."""
+    if not find_spec("bagpipes"):
+        pytest.skip("bagpipes is not installed")
+    search = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
+    run = subprocess.run(
+        [sys.executable, "-c", START + code + END],
+        input=pickle.dumps(task),
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": search},
+        capture_output=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr.decode()
+    return pickle.loads(run.stdout)
+
+
+def settings(sfh="lognormal", dust_law="Calzetti", priors=None, **others):
+    """A fit without an error floor."""
+    from dustest.estimators._sed_posterior import Settings
+
+    return Settings(sfh, dust_law, priors, **({"error_floor": 0.0} | others))
+
+
+def mocks(setup, n, snr, seed, *, redshift=7.0, redshift_err=np.nan, floor=0.0):
+    """Galaxies of the prior with noise of one size and a relative one, and their truth."""
+    from dustest.estimators._sed_models import ModelMaker, band_light
+    from dustest.estimators._sed_posterior import Galaxy
+
+    free = redshift_err if setup.free_redshift else None
+    maker = ModelMaker(setup, redshift, band_light(setup, BANDS), free)
+    if setup.free_redshift:
+        maker._step = 0.002  # finer than what is to be tested
+    rng = np.random.default_rng(seed)
+    models = maker.at(rng.random((4 * n, len(maker.prior.free))))
+    models = models.take(np.flatnonzero(models.flux.any(axis=1))[:n])
+    log_mass = models.low + (models.high - models.low) * rng.random(n)
+    flux = models.flux * 10.0 ** log_mass[:, np.newaxis]
+    error = np.hypot(np.median(flux.max(axis=1)) / snr, floor * flux)
+    flux += error * rng.standard_normal(flux.shape)
+    galaxies = [
+        Galaxy(redshift, redshift_err, BANDS, flux[i], error[i], None, seed=i) for i in range(n)
+    ]
+    values = maker.prior.transform(models.cube)
+    truth = models.quantities | {"A_V": values["dust:Av"], "redshift": values["redshift"]}
+    for name in ("log_mass", "log_SFR_10", "log_SFR_100"):
+        truth[name] = truth[name] + log_mass
+    return galaxies, truth
+
+
+def ranks(draws, truth):
+    """Share of the draws (n, n_draws) below the truth (n,), which is flat if all is well."""
+    true = np.asarray(truth)[:, np.newaxis]
+    return np.mean(draws < true, axis=1) + 0.5 * np.mean(draws == true, axis=1)
+
+
+def assert_flat(rank):
+    """Mean and variance are those of a flat distribution, within four standard errors."""
+    n = len(rank)
+    assert rank.mean() == pytest.approx(0.5, abs=4.0 / np.sqrt(12.0 * n))
+    # The fourth moment of a flat distribution: its variance is known to 0.0745 / sqrt(n).
+    assert rank.var() == pytest.approx(1.0 / 12.0, abs=4.0 * 0.0745 / np.sqrt(n))
