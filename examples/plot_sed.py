@@ -29,7 +29,7 @@ tables = {
 }
 
 # %%
-# The three agree within their errors; with a burst allowed, a little of the posterior needs no dust:
+# The three agree within their errors; with a burst allowed, some of the posterior needs no dust:
 
 print(f"truth: A_V = {truth['A_V'][row]:.2f}, log sSFR = {truth['log_sSFR'][row]:.2f}")
 for sfh, table in tables.items():

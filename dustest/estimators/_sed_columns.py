@@ -56,12 +56,13 @@ def extra_columns(rows, wanted, bands, *, free_redshift):
     dict of str to ndarray of shape (n,) or (n, 500)
         By name; NaN where there is no answer.
     """
+    with_sed = "sed" in wanted and bool(bands)
     quantiles = _quantile_columns(wanted, free_redshift=free_redshift)
     names = [*_ALWAYS, *(name for names in quantiles.values() for name in names)]
-    if "sed" in wanted:
+    if with_sed:
         names += [f"{kind}_{band}" for kind in ("model", "dust_free") for band in bands]
     columns = {name: np.full(len(rows), np.nan) for name in names}
-    if "sed" in wanted:
+    if with_sed:
         shape = (len(rows), _N_WAVELENGTHS)
         columns["SED_wavelength"] = np.broadcast_to(sed_wavelengths(bands), shape).copy()
         columns |= {name: np.full(shape, np.nan) for name in _SEDS}

@@ -33,7 +33,7 @@ from dustest.estimators._sed_refine import propose
 
 __all__ = ["TabulatedEngine"]
 
-_FIRST, _POOL = 2**14, 2**16
+_FIRST, _POOL = 2**14, 2**15
 """Models of the prior that all galaxies weigh, and those where they leave too few."""
 _PLENTY = 1000.0
 _ENOUGH = 450.0
@@ -97,7 +97,7 @@ class TabulatedEngine:
     def _fit_alike(self, galaxies, pool):
         """Posteriors of galaxies of one redshift in the same bands."""
         flux, error = _data(galaxies, self._settings.error_floor)
-        likelihood = weigh(pool.first, flux, error, self._integral)
+        likelihood = weigh(pool.first.models, flux, error, self._integral)
         return [
             self._fit_one(galaxy, pool, likelihood[i], (flux[[i]], error[[i]]))
             for i, galaxy in enumerate(galaxies)
@@ -106,18 +106,14 @@ class TabulatedEngine:
     def _fit_one(self, galaxy, pool, likelihood, data):
         """Posterior of one galaxy that has weighed the first models of its pool."""
         rng = np.random.default_rng([galaxy.seed, 1])
-        chain = _Chain.of_prior(pool.first, likelihood)
+        chain = pool.first.chain(likelihood)
         if chain.ess < _PLENTY:
             rest = weigh(pool.rest, *data, self._integral)[0]
-            chain = _Chain.of_prior(pool.whole, likelihood.joined(rest))
+            chain = pool.whole.chain(likelihood.joined(rest))
         _refuse_impossible(galaxy, chain.likelihood)
-        for shape in (None, *self._other_priors(pool.maker.prior)):
+        for shape in (None, *pool.others):
             chain = self._refined(chain, pool.maker, data, rng, shape)
         return self._summarise(galaxy, chain, pool.maker, _log_norm(data[1][0], galaxy.bands), rng)
-
-    def _other_priors(self, prior):
-        """Shapes of priors of A_V under which enough models have to count as well."""
-        return PRIORS.values() if self._settings.under_priors and _A_V in prior.free else ()
 
     def _refined(self, chain, maker, data, rng, shape):
         """Chain with more models where they fit, until enough of them count under a prior."""
@@ -155,8 +151,14 @@ class TabulatedEngine:
             except InputError as error:
                 msg = f"no model at redshift {redshift:g}: {error}"
                 raise RuntimeError(msg) from error
-            self._pools[key] = _Pool(maker)
+            self._pools[key] = _Pool(maker, self._other_priors(maker.prior))
         return self._pools[key]
+
+    def _other_priors(self, prior):
+        """Shapes of priors of A_V, beside its own, under which enough models have to count."""
+        if not self._settings.under_priors or _A_V not in prior.free:
+            return ()
+        return tuple(shape for shape in PRIORS.values() if shape != prior.shape(_A_V))
 
     def _summarise(self, galaxy, chain, maker, norm, rng):
         """Equally weighted draws and diagnostics."""
@@ -183,25 +185,78 @@ class _Pool:
     ----------
     maker : ModelMaker
         Makes them.
+    others : tuple of str
+        Shapes of other priors of A_V, from which `_N_NEW` models each are drawn as well: what is
+        likely under them may be rare under the own prior.
     """
 
-    def __init__(self, maker):
-        self.maker = maker
+    def __init__(self, maker, others):
+        self.maker, self.others = maker, others
 
     @cached_property
     def first(self):
         """The first models of a sequence that fills the prior evenly."""
-        return self.maker.draw(0, _FIRST, _POOL_SEED)
+        points, prior = self.maker.points, self.maker.prior
+        cubes = [points(0, _FIRST, _POOL_SEED)]
+        for k, shape in enumerate(self.others):
+            start = _POOL + k * _N_NEW
+            even = points(start, start + _N_NEW, _POOL_SEED)
+            cubes.append(prior.moved_to(shape, _A_V, even))
+        return _Drawn(self.maker.at(np.concatenate(cubes)), prior, _FIRST, self.others)
 
     @cached_property
     def rest(self):
         """The models of the sequence that follow."""
-        return self.maker.draw(_FIRST, _POOL, _POOL_SEED)
+        return self.maker.at(self.maker.points(_FIRST, _POOL, _POOL_SEED))
 
     @cached_property
     def whole(self):
         """All of them."""
-        return self.first.joined(self.rest)
+        models = self.first.models.joined(self.rest)
+        return _Drawn(models, self.maker.prior, _POOL, self.others)
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """Models that were drawn from the prior and, fewer, from others of A_V.
+
+    Parameters
+    ----------
+    models : Models
+        The models.
+    prior : SEDPrior
+        The prior.
+    n_own : int
+        Models drawn from it.
+    others : tuple of str
+        Shapes of the other priors of A_V that `_N_NEW` models each were drawn from.
+    """
+
+    models: object
+    prior: object
+    n_own: int
+    others: tuple
+
+    @property
+    def n_drawn(self):
+        """Models drawn in all."""
+        return self.n_own + _N_NEW * len(self.others)
+
+    @cached_property
+    def _log_density(self):
+        """That of the models themselves."""
+        return self.log_density(self.models.cube)
+
+    def log_density(self, cube):
+        """Logarithm of the number of models drawn at points over the density of the prior."""
+        density = np.full(len(cube), float(self.n_own))
+        for shape in self.others:
+            density += _N_NEW * np.exp(self.prior.log_ratio_to(shape, _A_V, cube))
+        return np.log(density)
+
+    def chain(self, likelihood):
+        """The models with what a galaxy says of them."""
+        return _Chain(self.models, likelihood, self._log_density, (), self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,24 +271,18 @@ class _Chain:
         Of each of them.
     log_density : ndarray of shape (n,)
         Logarithm of the number of models drawn over the density of the prior: the sum over
-        the prior and all proposals.
+        the pool and all proposals.
     proposals : tuple of Proposal
-        What models were drawn from beside the prior, `_N_NEW` from each.
-    n_prior : int
-        Models drawn from the prior, those that do not count included.
+        What models were drawn from beside the pool, `_N_NEW` from each.
+    pool : _Drawn
+        The pool, with the models that do not count.
     """
 
     models: object
     likelihood: object
     log_density: np.ndarray
     proposals: tuple
-    n_prior: int
-
-    @classmethod
-    def of_prior(cls, models, likelihood):
-        """Models drawn from the prior alone."""
-        n = len(models)
-        return cls(models, likelihood, np.full(n, np.log(n)), (), n)
+    pool: _Drawn
 
     @cached_property
     def log_importance(self):
@@ -243,7 +292,7 @@ class _Chain:
     @property
     def n_drawn(self):
         """Models drawn in all."""
-        return self.n_prior + _N_NEW * len(self.proposals)
+        return self.pool.n_drawn + _N_NEW * len(self.proposals)
 
     @cached_property
     def weight(self):
@@ -271,7 +320,7 @@ class _Chain:
     def with_drawn(self, models, likelihood, proposal):
         """These models and others that were drawn from a proposal."""
         log_density = _mixed(self.log_density, proposal, self.models.cube)
-        fresh = np.full(len(models), np.log(self.n_prior))
+        fresh = self.pool.log_density(models.cube)
         for each in (*self.proposals, proposal):
             fresh = _mixed(fresh, each, models.cube)
         return _Chain(
@@ -279,7 +328,7 @@ class _Chain:
             self.likelihood.joined(likelihood),
             np.concatenate([log_density, fresh]),
             (*self.proposals, proposal),
-            self.n_prior,
+            self.pool,
         )
 
 

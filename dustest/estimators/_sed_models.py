@@ -118,8 +118,8 @@ class ModelMaker:
         self._step = _redshift_step(self.prior)
         self._tables = {}
 
-    def draw(self, start, stop, seed):
-        """Models drawn evenly from the prior.
+    def points(self, start, stop, seed):
+        """Points that fill the unit cube evenly.
 
         Parameters
         ----------
@@ -130,11 +130,11 @@ class ModelMaker:
 
         Returns
         -------
-        Models
-            At the points of a Sobol sequence.
+        ndarray of shape (stop - start, n_parameters)
+            Points of a Sobol sequence.
         """
         sequence = qmc.Sobol(len(self.prior.free), rng=np.random.default_rng(seed))
-        return self.at(sequence.random(stop)[start:])
+        return sequence.random(stop)[start:]
 
     def at(self, cube):
         """Models at points of the unit cube.

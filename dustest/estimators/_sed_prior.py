@@ -14,6 +14,8 @@ __all__ = ["SEDPrior"]
 _MASS = ":massformed"
 _SLOPE_STEP = 1e-4
 _LEAST_LOGARITHMIC = 1e-4
+_CLOSEST, _N_STEPS = 1e-9, 4000
+"""Distance to the ends of the unit cube from which on a quantile function is sampled."""
 
 
 class SEDPrior:
@@ -121,8 +123,12 @@ class SEDPrior:
         """
         return self._limits[name]
 
+    def shape(self, name):
+        """Shape of the prior of a free parameter, by its name in Bagpipes."""
+        return self._shapes[name]
+
     def log_ratio_to(self, shape, name, cube):
-        """Logarithm of another prior of a free parameter over its own, up to a constant.
+        """Logarithm of another prior of a free parameter over its own.
 
         Parameters
         ----------
@@ -140,16 +146,45 @@ class SEDPrior:
             The logarithm; minus infinity where the other prior has no room.
         """
         coordinate = cube[:, self.free.index(name)]
+        value = self._value(name, coordinate)
+        low, high = self._other_limits(shape, name)
         # Quantiles may be infinite at the very ends, as those of the exponential are.
         u = np.clip(coordinate, 2.0 * _SLOPE_STEP, 1.0 - 2.0 * _SLOPE_STEP)
         ends = [self._value(name, u + step) for step in (-_SLOPE_STEP, _SLOPE_STEP)]
         log_ratio = np.log((ends[1] - ends[0]) / (2.0 * _SLOPE_STEP))
         if shape == "uniform":
-            return log_ratio
-        value = self._value(name, coordinate)
-        return np.where(
-            value >= _LEAST_LOGARITHMIC, log_ratio - np.log(np.maximum(value, 1e-300)), -np.inf
-        )
+            log_ratio -= np.log(high - low)
+        else:
+            log_ratio -= np.log(np.maximum(value, low) * np.log(high / low))
+        return np.where((value >= low) & (value <= high), log_ratio, -np.inf)
+
+    def moved_to(self, shape, name, cube):
+        """Points at which a parameter follows another prior, as others do their own.
+
+        Parameters
+        ----------
+        shape, name
+            As in `log_ratio_to`.
+        cube : ndarray of shape (n, n_free)
+            Points that fill the unit cube evenly.
+
+        Returns
+        -------
+        ndarray of shape (n, n_free)
+            The points, with another coordinate of the parameter.
+        """
+        axis = self.free.index(name)
+        value = _QUANTILES[shape](cube[:, axis], *self._other_limits(shape, name))
+        ends = np.geomspace(_CLOSEST, 0.5, _N_STEPS)
+        u = np.concatenate([[0.0], ends, 1.0 - ends[-2::-1]])
+        moved = cube.copy()
+        moved[:, axis] = np.interp(value, self._value(name, u), u)
+        return moved
+
+    def _other_limits(self, shape, name):
+        """Limits of a prior of another shape."""
+        low, high = self._limits[name]
+        return (low if shape == "uniform" else max(low, _LEAST_LOGARITHMIC)), high
 
     def _value(self, name, u):
         """Values of a free parameter at coordinates of the unit cube."""
