@@ -24,12 +24,13 @@ class TestCheckEstimator:
         check_estimator(estimator)
 
     @pytest.mark.slow
-    def test_bagpipes_passes(self):
+    @pytest.mark.parametrize("engine", ["tabulated", "bagpipes"])
+    def test_bagpipes_passes(self, engine):
         sample, truth = make_check_sample()
         photometry = [name for name in sample.colnames if name.startswith(("id", "flux", "red"))]
         few = {"lognormal:tmax": 0.5, "lognormal:fwhm": 0.4, "nebular:logU": -2.5}
         few |= {"lognormal:metallicity": 0.2}
-        sed = BagpipesEstimator(priors=few, n_live=60, n_effective=100)
+        sed = BagpipesEstimator(engine=engine, priors=few, n_live=60, n_effective=100)
         check_estimator(sed, sample[photometry][:2], truth[:2])
 
     def test_what_is_no_estimator_is_refused(self):
