@@ -5,7 +5,6 @@ too few effective samples, models are drawn anew around those that fit, and ever
 the likelihood over the mixture of all densities that models were drawn from.
 """
 
-from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import groupby
 
@@ -18,6 +17,7 @@ from dustest.data.bands import get_band
 from dustest.data.columns import FLUX_UNIT, SPECTRAL_UNIT
 from dustest.data.errors import InputError
 from dustest.estimators._bagpipes_fit import quiet
+from dustest.estimators._sed_chain import A_V, N_NEW, Drawn, effective_number
 from dustest.estimators._sed_likelihood import MassIntegral, draw_masses, weigh
 from dustest.estimators._sed_models import ModelMaker, band_light
 from dustest.estimators._sed_posterior import (
@@ -39,15 +39,10 @@ _PLENTY = 1000.0
 _ENOUGH = 450.0
 _POOL_SEED = 1
 """Pools do not depend on the seed of a run: a galaxy gets the same one in any batch."""
-_MAX_POOLS = 4
+_MAX_POOLS, _MAX_LIGHTS = 4, 8
 _REDSHIFT_STEP = 0.01
 _CHUNK = 16
 _MAX_ROUNDS = 8
-_N_NEW = 4096
-_NEGLIGIBLE = 25.0
-"""Difference in log likelihood at which a model does not count."""
-_LEAST_KEPT = 1000
-_A_V = "dust:Av"
 _WITH_MASS = ("log_mass", "log_SFR_10", "log_SFR_100")
 
 
@@ -118,11 +113,11 @@ class TabulatedEngine:
     def _refined(self, chain, maker, data, rng, shape):
         """Chain with more models where they fit, until enough of them count under a prior."""
         for _ in range(_MAX_ROUNDS):
-            if _effective_number(_tilted(chain, maker.prior, shape)) >= _ENOUGH:
+            if effective_number(_tilted(chain, maker.prior, shape)) >= _ENOUGH:
                 break
             chain = chain.active()
             proposal = propose(chain.models.cube, _tilted(chain, maker.prior, shape), rng)
-            models = maker.at(proposal.draw(_N_NEW, rng))
+            models = maker.at(proposal.draw(N_NEW, rng))
             likelihood = weigh(models, *data, self._integral)[0]
             chain = chain.with_drawn(models, likelihood, proposal)
         return chain
@@ -142,23 +137,27 @@ class TabulatedEngine:
         """Models of the prior, made when they are first needed."""
         key = (redshift, bands, redshift_err)
         if key not in self._pools:
-            while len(self._pools) >= _MAX_POOLS:
-                self._pools.pop(next(iter(self._pools)))
-            if bands not in self._light:
-                self._light = {bands: band_light(self._settings, bands)}
+            _make_room(self._pools, _MAX_POOLS)
             try:
-                maker = ModelMaker(self._settings, redshift, self._light[bands], redshift_err)
+                maker = ModelMaker(self._settings, redshift, self._bands(bands), redshift_err)
             except InputError as error:
                 msg = f"no model at redshift {redshift:g}: {error}"
                 raise RuntimeError(msg) from error
             self._pools[key] = _Pool(maker, self._other_priors(maker.prior))
         return self._pools[key]
 
+    def _bands(self, bands):
+        """Light in a set of bands, computed when it is first needed."""
+        if bands not in self._light:
+            _make_room(self._light, _MAX_LIGHTS)
+            self._light[bands] = band_light(self._settings, bands)
+        return self._light[bands]
+
     def _other_priors(self, prior):
         """Shapes of priors of A_V, beside its own, under which enough models have to count."""
-        if not self._settings.under_priors or _A_V not in prior.free:
+        if not self._settings.under_priors or A_V not in prior.free:
             return ()
-        return tuple(shape for shape in PRIORS.values() if shape != prior.shape(_A_V))
+        return tuple(shape for shape in PRIORS.values() if shape != prior.shape(A_V))
 
     def _summarise(self, galaxy, chain, maker, norm, rng):
         """Equally weighted draws and diagnostics."""
@@ -186,7 +185,7 @@ class _Pool:
     maker : ModelMaker
         Makes them.
     others : tuple of str
-        Shapes of other priors of A_V, from which `_N_NEW` models each are drawn as well: what is
+        Shapes of other priors of A_V, from which `N_NEW` models each are drawn as well: what is
         likely under them may be rare under the own prior.
     """
 
@@ -199,10 +198,10 @@ class _Pool:
         points, prior = self.maker.points, self.maker.prior
         cubes = [points(0, _FIRST, _POOL_SEED)]
         for k, shape in enumerate(self.others):
-            start = _POOL + k * _N_NEW
-            even = points(start, start + _N_NEW, _POOL_SEED)
-            cubes.append(prior.moved_to(shape, _A_V, even))
-        return _Drawn(self.maker.at(np.concatenate(cubes)), prior, _FIRST, self.others)
+            start = _POOL + k * N_NEW
+            even = points(start, start + N_NEW, _POOL_SEED)
+            cubes.append(prior.moved_to(shape, A_V, even))
+        return Drawn(self.maker.at(np.concatenate(cubes)), prior, _FIRST, self.others)
 
     @cached_property
     def rest(self):
@@ -213,144 +212,20 @@ class _Pool:
     def whole(self):
         """All of them."""
         models = self.first.models.joined(self.rest)
-        return _Drawn(models, self.maker.prior, _POOL, self.others)
-
-
-@dataclass(frozen=True, eq=False)
-class _Drawn:
-    """Models that were drawn from the prior and, fewer, from others of A_V.
-
-    Parameters
-    ----------
-    models : Models
-        The models.
-    prior : SEDPrior
-        The prior.
-    n_own : int
-        Models drawn from it.
-    others : tuple of str
-        Shapes of the other priors of A_V that `_N_NEW` models each were drawn from.
-    """
-
-    models: object
-    prior: object
-    n_own: int
-    others: tuple
-
-    @property
-    def n_drawn(self):
-        """Models drawn in all."""
-        return self.n_own + _N_NEW * len(self.others)
-
-    @cached_property
-    def _log_density(self):
-        """That of the models themselves."""
-        return self.log_density(self.models.cube)
-
-    def log_density(self, cube):
-        """Logarithm of the number of models drawn at points over the density of the prior."""
-        density = np.full(len(cube), float(self.n_own))
-        for shape in self.others:
-            density += _N_NEW * np.exp(self.prior.log_ratio_to(shape, _A_V, cube))
-        return np.log(density)
-
-    def chain(self, likelihood):
-        """The models with what a galaxy says of them."""
-        return _Chain(self.models, likelihood, self._log_density, (), self)
-
-
-@dataclass(frozen=True, eq=False)
-class _Chain:
-    """Models, what one galaxy says of them, and where they were drawn from.
-
-    Parameters
-    ----------
-    models : Models
-        The models.
-    likelihood : Likelihood
-        Of each of them.
-    log_density : ndarray of shape (n,)
-        Logarithm of the number of models drawn over the density of the prior: the sum over
-        the pool and all proposals.
-    proposals : tuple of Proposal
-        What models were drawn from beside the pool, `_N_NEW` from each.
-    pool : _Drawn
-        The pool, with the models that do not count.
-    """
-
-    models: object
-    likelihood: object
-    log_density: np.ndarray
-    proposals: tuple
-    pool: _Drawn
-
-    @cached_property
-    def log_importance(self):
-        """Logarithm of the likelihood over the density that models were drawn from."""
-        return self.likelihood.log_weight - self.log_density + np.log(self.n_drawn)
-
-    @property
-    def n_drawn(self):
-        """Models drawn in all."""
-        return self.pool.n_drawn + _N_NEW * len(self.proposals)
-
-    @cached_property
-    def weight(self):
-        """Weights that sum to one."""
-        weight = np.exp(self.log_importance - self.log_importance.max())
-        return weight / weight.sum()
-
-    @cached_property
-    def ess(self):
-        """Effective number of models."""
-        return _effective_number(self.log_importance)
-
-    def active(self):
-        """The models that count at all."""
-        keep = np.flatnonzero(self.log_importance > self.log_importance.max() - _NEGLIGIBLE)
-        if len(keep) < _LEAST_KEPT:
-            keep = np.argsort(self.log_importance)[-_LEAST_KEPT:]
-        return replace(
-            self,
-            models=self.models.take(keep),
-            likelihood=self.likelihood[keep],
-            log_density=self.log_density[keep],
-        )
-
-    def with_drawn(self, models, likelihood, proposal):
-        """These models and others that were drawn from a proposal."""
-        log_density = _mixed(self.log_density, proposal, self.models.cube)
-        fresh = self.pool.log_density(models.cube)
-        for each in (*self.proposals, proposal):
-            fresh = _mixed(fresh, each, models.cube)
-        return _Chain(
-            self.models.joined(models),
-            self.likelihood.joined(likelihood),
-            np.concatenate([log_density, fresh]),
-            (*self.proposals, proposal),
-            self.pool,
-        )
-
-
-def _mixed(log_density, proposal, cube):
-    """Logarithm of a density of models with that of those drawn from a proposal."""
-    return np.logaddexp(log_density, proposal.log_ratio(cube) + np.log(_N_NEW))
+        return Drawn(models, self.maker.prior, _POOL, self.others)
 
 
 def _tilted(chain, prior, shape):
     """Logarithms of weights under the own prior of A_V, or one of another shape."""
     if shape is None:
         return chain.log_importance
-    return chain.log_importance + prior.log_ratio_to(shape, _A_V, chain.models.cube)
+    return chain.log_importance + prior.log_ratio_to(shape, A_V, chain.models.cube)
 
 
-def _effective_number(log_weight):
-    """Effective number of weights (Kish 1965)."""
-    highest = log_weight.max()
-    if highest == -np.inf:
-        return 0.0
-    weight = np.exp(log_weight - highest)
-    return float(weight.sum() ** 2 / np.sum(weight**2))
+def _make_room(kept, most):
+    """Drop what was kept first, so that one more is at most so many."""
+    while len(kept) >= most:
+        kept.pop(next(iter(kept)))
 
 
 def _batched(items, size):
