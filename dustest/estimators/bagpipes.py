@@ -233,17 +233,16 @@ class BagpipesEstimator(DustEstimator):
         )
 
     def _posteriors(self, galaxies, settings):
-        """Posteriors of galaxies; priors without room at a redshift fail its rows alone."""
-        if self.engine == "tabulated":
-            posteriors = self._tables.fit(galaxies)
-            short = [self.escalate and posterior.ess < _MIN_ESS for posterior in posteriors]
-            again = [galaxy for galaxy, is_short in zip(galaxies, short, strict=True) if is_short]
-            sampled = iter(_sampled(again, settings))
-            return [
-                next(sampled) if is_short else posterior
-                for posterior, is_short in zip(posteriors, short, strict=True)
-            ]
-        return _sampled(galaxies, settings)
+        """Posteriors of galaxies by the engine."""
+        if self.engine == "bagpipes":
+            return _sampled(galaxies, settings)
+        posteriors = self._tables.fit(galaxies)
+        if not self.escalate:
+            return posteriors
+        return [
+            _sampled([galaxy], settings)[0] if posterior.ess < _MIN_ESS else posterior
+            for galaxy, posterior in zip(galaxies, posteriors, strict=True)
+        ]
 
     def _settings(self):
         """The parameters, checked, for the engine."""
@@ -276,7 +275,7 @@ class BagpipesEstimator(DustEstimator):
 
 
 def _sampled(galaxies, settings):
-    """Posteriors of galaxies from Bagpipes under its sampler."""
+    """Posteriors from Bagpipes; priors without room at a redshift fail its galaxies alone."""
     try:
         return [fit_galaxy(galaxy, settings) for galaxy in galaxies]
     except InputError as error:
