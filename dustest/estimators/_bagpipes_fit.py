@@ -250,7 +250,8 @@ def _log_ssfr(sfh, timescale):
 def _summarise(galaxy, settings, prior, fitted, chain):
     """Equally weighted draws and diagnostics of a chain."""
     rng = np.random.default_rng([int(galaxy.seed), 1])  # apart from the stream of the sampler
-    drawn = systematic_draw(chain.weight, N_DRAWS, rng)
+    a_v = prior.transform(chain.cube)["dust:Av"]
+    drawn = systematic_draw(chain.weight, N_DRAWS, rng, a_v)
     values = prior.transform(chain.cube[drawn])
     draws = {
         "A_V": values["dust:Av"],

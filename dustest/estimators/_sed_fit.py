@@ -280,8 +280,8 @@ def _log_per_wavelength(bands):
 
 def _draws(chain, rng):
     """Equally weighted draws of all quantities."""
-    drawn = systematic_draw(chain.weight, N_DRAWS, rng)
     models, likelihood = chain.models, chain.likelihood
+    drawn = systematic_draw(chain.weight, N_DRAWS, rng, models.quantities["A_V"])
     log_formed = draw_masses(
         likelihood.best[drawn], likelihood.error[drawn], models.low[drawn], models.high[drawn], rng
     )

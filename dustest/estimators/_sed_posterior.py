@@ -23,6 +23,8 @@ PRIORS = {"flat": "uniform", "log10": "log_10"}
 """Priors of A_V under which every posterior can be looked at, and their names in Bagpipes."""
 _A_V = "dust:Av"
 _N_INFORMATION_BINS = 32
+_NEGLIGIBLE = 1e-6
+"""Weight of all the samples that are never drawn."""
 _EDGE = 0.02
 
 
@@ -146,7 +148,7 @@ class Posterior:
     best: BestFit | None
 
 
-def systematic_draw(weight, n, rng):
+def systematic_draw(weight, n, rng, along):
     """Draw with replacement, in random order, with the least possible noise.
 
     Parameters
@@ -157,15 +159,20 @@ def systematic_draw(weight, n, rng):
         Number of draws.
     rng : numpy.random.Generator
         Source of random numbers.
+    along : ndarray of shape (m,)
+        A quantity whose quantiles the draws keep to 1 / n.
 
     Returns
     -------
     ndarray of shape (n,)
         Indices.
     """
-    positions = (rng.random() + np.arange(n)) / n
-    indices = np.searchsorted(np.cumsum(weight), positions).clip(max=len(weight) - 1)
-    return rng.permutation(indices)
+    counting = np.flatnonzero(weight > _NEGLIGIBLE / len(weight))
+    counting = counting[np.argsort(along[counting], kind="stable")]
+    cumulative = np.cumsum(weight[counting])
+    positions = (rng.random() + np.arange(n)) / n * cumulative[-1]
+    indices = np.searchsorted(cumulative, positions).clip(max=len(counting) - 1)
+    return counting[rng.permutation(indices)]
 
 
 def draws_under_priors(prior, cube, weight, rng):
@@ -193,7 +200,7 @@ def draws_under_priors(prior, cube, weight, rng):
     drawn = {}
     for name, shape in PRIORS.items():
         tilted = weight * np.exp(prior.log_ratio_to(shape, _A_V, cube))
-        drawn[name] = a_v[systematic_draw(tilted / tilted.sum(), N_DRAWS, rng)]
+        drawn[name] = a_v[systematic_draw(tilted / tilted.sum(), N_DRAWS, rng, a_v)]
     return drawn
 
 

@@ -14,6 +14,7 @@ __all__ = ["SEDPrior"]
 _MASS = ":massformed"
 _SLOPE_STEP = 1e-4
 _LEAST_LOGARITHMIC = 1e-4
+_ROUNDING = 1e-12
 _CLOSEST, _N_STEPS = 1e-9, 4000
 """Distance to the ends of the unit cube from which on a quantile function is sampled."""
 
@@ -156,7 +157,8 @@ class SEDPrior:
             log_ratio -= np.log(high - low)
         else:
             log_ratio -= np.log(np.maximum(value, low) * np.log(high / low))
-        return np.where((value >= low) & (value <= high), log_ratio, -np.inf)
+        inside = (value >= low - _ROUNDING * high) & (value <= high + _ROUNDING * high)
+        return np.where(inside, log_ratio, -np.inf)
 
     def moved_to(self, shape, name, cube):
         """Points at which a parameter follows another prior, as others do their own.
