@@ -237,7 +237,9 @@ class TestRounds:
             spread = theirs.std() + 1e-3
             n = min(small.ess, large.ess, 1000.0)
             assert abs(ours.mean() - theirs.mean()) < 5.0 * spread * np.sqrt(2.0 / n)
-            assert ours.std() + 1e-3 == pytest.approx(spread, rel=0.4)
+            # Rare histories without recent stars make the standard deviation a poor width.
+            widths = [np.ptp(np.quantile(draws, [0.16, 0.84])) for draws in (ours, theirs)]
+            assert widths[0] == pytest.approx(widths[1], rel=0.4, abs=1e-3)
 
     def test_evidence(self, answers):
         small, large = (
