@@ -382,6 +382,7 @@ class TestDamage:
                 with pytest.raises(ReadError, match="is refused as a model file: ") as caught:
                     read_model(path, kind=KIND)
                 assert "\n" not in str(caught.value)
+                assert "Errno" not in str(caught.value)
 
             yield refused
 
