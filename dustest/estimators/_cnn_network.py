@@ -44,7 +44,10 @@ _MIDDLE, _REACH = -1.0, 3.0
 _FARTHEST = 1e6
 _LOG_ROOT_2PI = 0.5 * np.log(2.0 * np.pi)
 
-_PAPER_LOSSES = {"absolute": "mae", "percentage": "mape"}
+_PAPER_LOSSES = {
+    "absolute": "mean_absolute_error",
+    "percentage": "mean_absolute_percentage_error",
+}
 _MOST_GROUPS = 8
 _OUTPUT = "output"
 _HALVINGS = 60

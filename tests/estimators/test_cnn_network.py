@@ -233,8 +233,8 @@ class TestLoss:
 
     def test_names(self):
         assert get_loss(DUSTEST) is mixture_loss
-        assert get_loss(PAPER) == get_loss(PAPER, "absolute") == "mae"
-        assert get_loss(PAPER, "percentage") == "mape"
+        assert get_loss(PAPER) == get_loss(PAPER, "absolute") == "mean_absolute_error"
+        assert get_loss(PAPER, "percentage") == "mean_absolute_percentage_error"
         with pytest.raises(InputError, match=r"^loss must be None for a network of the kind 'mix"):
             get_loss(DUSTEST, "percentage")
         with pytest.raises(InputError, match=r"^loss must be 'absolute' or 'percentage' for"):
