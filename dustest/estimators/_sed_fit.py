@@ -35,14 +35,12 @@ __all__ = ["TabulatedEngine"]
 
 _FIRST, _POOL = 2**14, 2**15
 """Models of the prior that all galaxies weigh, and those where they leave too few."""
-_PLENTY = 1000.0
-_ENOUGH = 450.0
 _POOL_SEED = 1
 """Pools do not depend on the seed of a run: a galaxy gets the same one in any batch."""
 _MAX_POOLS, _MAX_LIGHTS = 4, 8
 _REDSHIFT_STEP = 0.01
 _CHUNK = 16
-_MAX_ROUNDS = 8
+_MAX_ROUNDS = 12
 _WITH_MASS = ("log_mass", "log_SFR_10", "log_SFR_100")
 
 
@@ -102,7 +100,7 @@ class TabulatedEngine:
         """Posterior of one galaxy that has weighed the first models of its pool."""
         rng = np.random.default_rng([galaxy.seed, 1])
         chain = pool.first.chain(likelihood)
-        if chain.ess < _PLENTY:
+        if chain.ess < self._settings.n_effective:
             rest = weigh(pool.rest, *data, self._integral)[0]
             chain = pool.whole.chain(likelihood.joined(rest))
         _refuse_impossible(galaxy, chain.likelihood)
@@ -113,7 +111,8 @@ class TabulatedEngine:
     def _refined(self, chain, maker, data, rng, shape):
         """Chain with more models where they fit, until enough of them count under a prior."""
         for _ in range(_MAX_ROUNDS):
-            if effective_number(_tilted(chain, maker.prior, shape)) >= _ENOUGH:
+            n_effective = effective_number(_tilted(chain, maker.prior, shape))
+            if n_effective >= self._settings.n_effective:
                 break
             chain = chain.active()
             proposal = propose(chain.models.cube, _tilted(chain, maker.prior, shape), rng)

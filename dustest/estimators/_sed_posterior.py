@@ -46,8 +46,10 @@ class Settings:
         Relative error of the photometry added in quadrature.
     resolution : str, float or None
         Resolving power of the spectra, ``"prism"`` or None for infinite.
-    n_live, n_effective : int
-        Live points and effective posterior samples of the sampler.
+    n_live : int
+        Live points of the nested sampler.
+    n_effective : int
+        Effective posterior samples at which either engine stops.
     under_priors : bool
         Whether the posterior is wanted under other priors of A_V too.
     """

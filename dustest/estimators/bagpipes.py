@@ -76,7 +76,7 @@ class BagpipesEstimator(DustEstimator):
         Live points of the nested sampler, at least 50. Fewer are faster, but miss part of a wide
         posterior, see the notes.
     n_effective : int, optional
-        Effective number of posterior samples at which the nested sampler stops.
+        Effective number of posterior samples at which either engine stops, if it gets there.
     timeout : float or None, optional
         Seconds after which a batch of galaxies is given up; what is in it is then tried one by
         one, and a galaxy that takes longer is flagged ``TIMED_OUT``.
@@ -133,8 +133,8 @@ class BagpipesEstimator(DustEstimator):
     Bagpipes, at redshifts in steps of 0.01. All galaxies of a redshift in the same bands weigh
     one pool of models of the prior, with the mass integrated analytically, and models are drawn
     anew around those that fit where too few count. A free redshift takes a pool for each galaxy.
-    The masses need priors that are free and flat in the logarithm; ``n_live``, ``n_effective``
-    and ``resolution`` mean nothing to the tables.
+    The masses need priors that are free and flat in the logarithm; ``n_live`` and ``resolution``
+    mean nothing to the tables.
 
     A fit of Bagpipes to nine bands takes one to two minutes of one core at 400 live points. For a
     mock of A_V = 0.5 in nine bands, with errors of 1/15 of the brightest flux and default priors,
