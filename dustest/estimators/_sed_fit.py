@@ -40,6 +40,8 @@ _POOL_SEED = 1
 _MAX_POOLS, _MAX_LIGHTS = 4, 8
 _REDSHIFT_STEP = 0.01
 _CHUNK = 16
+_LEAST_SHARE = 0.5
+"""Share of the effective number asked for below which models are drawn anew."""
 _MAX_ROUNDS = 12
 _WITH_MASS = ("log_mass", "log_SFR_10", "log_SFR_100")
 
@@ -112,7 +114,7 @@ class TabulatedEngine:
         """Chain with more models where they fit, until enough of them count under a prior."""
         for _ in range(_MAX_ROUNDS):
             n_effective = effective_number(_tilted(chain, maker.prior, shape))
-            if n_effective >= self._settings.n_effective:
+            if n_effective >= _LEAST_SHARE * self._settings.n_effective:
                 break
             chain = chain.active()
             proposal = propose(chain.models.cube, _tilted(chain, maker.prior, shape), rng)

@@ -49,7 +49,7 @@ class Settings:
     n_live : int
         Live points of the nested sampler.
     n_effective : int
-        Effective posterior samples at which either engine stops.
+        Effective posterior samples that either engine aims at.
     under_priors : bool
         Whether the posterior is wanted under other priors of A_V too.
     """

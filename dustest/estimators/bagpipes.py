@@ -76,7 +76,8 @@ class BagpipesEstimator(DustEstimator):
         Live points of the nested sampler, at least 50. Fewer are faster, but miss part of a wide
         posterior, see the notes.
     n_effective : int, optional
-        Effective number of posterior samples at which either engine stops, if it gets there.
+        Effective number of posterior samples that either engine aims at: the nested sampler stops
+        there, the tables go on below half of it.
     timeout : float or None, optional
         Seconds after which a batch of galaxies is given up; what is in it is then tried one by
         one, and a galaxy that takes longer is flagged ``TIMED_OUT``.
