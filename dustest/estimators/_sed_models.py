@@ -24,6 +24,7 @@ _BIRTH_CLOUD = 0.01
 _METALS = ":metallicity"
 _ANY_REDSHIFT = 7.0
 _REDSHIFT_STEP = 0.01
+_MAX_REDSHIFT = 10.0  # the last redshift of the IGM table of Bagpipes
 _MAX_NODES = 60
 """Redshifts at which the models of one galaxy are tabulated; wide priors get wider steps."""
 _SFR_TIMES = {"log_SFR_10": 1e7, "log_SFR_100": 1e8}
@@ -186,9 +187,7 @@ class ModelMaker:
 
     def _stars(self, values):
         """Stars that formed, the tabulated redshifts of the models, and which one is whose."""
-        steps = np.maximum(np.rint(values["redshift"] / self._step).astype(int), 1)
-        kinds, place = np.unique(steps, return_inverse=True)
-        nodes = np.round(kinds * self._step, 6)
+        nodes, place = _redshift_nodes(values["redshift"], self._step)
         ages = np.array([1e9 * age_of_universe(node) for node in nodes])
         age = ages[place] if len(nodes) > 1 else ages
         return history_weights(self._sfh, values, age, self._grid), nodes, place
@@ -266,6 +265,12 @@ def _redshift_step(prior):
         return _REDSHIFT_STEP
     low, high = prior.limits("redshift")
     return _REDSHIFT_STEP * max(np.ceil((high - low) / _REDSHIFT_STEP / _MAX_NODES), 1.0)
+
+
+def _redshift_nodes(redshift, step):
+    """Tabulated redshifts nearest to those of models, and which one is whose."""
+    nearest = np.clip(np.rint(redshift / step) * step, _REDSHIFT_STEP, _MAX_REDSHIFT)
+    return np.unique(np.round(nearest, 6), return_inverse=True)
 
 
 def band_light(settings, bands):
