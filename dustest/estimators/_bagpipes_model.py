@@ -24,6 +24,7 @@ from dustest.physics.attenuation import get_dust_law
 __all__ = [
     "AGE",
     "DUST_LAWS",
+    "MAX_REDSHIFT",
     "SFHS",
     "DustLaw",
     "StarFormationHistory",
@@ -34,7 +35,7 @@ __all__ = [
 AGE = "age_of_universe"
 _START = 1e-3  # Gyr, the earliest start of star formation in Fu et al.
 _FREE_REDSHIFT_SIGMAS = 3.0
-_MAX_REDSHIFT = 10.0  # the last redshift of the IGM table of Bagpipes
+MAX_REDSHIFT = 10.0  # the last redshift of the IGM table of Bagpipes
 _COSMOLOGY = FlatLambdaCDM(H0=70.0, Om0=0.3)  # that of Bagpipes, so that no star predates it
 
 _PDFS = {
@@ -290,7 +291,7 @@ def _redshift_limits(redshift, redshift_err):
     if redshift_err is None:
         return redshift, redshift
     reach = _FREE_REDSHIFT_SIGMAS * redshift_err
-    return max(redshift - reach, 1e-3), min(redshift + reach, _MAX_REDSHIFT)
+    return max(redshift - reach, 1e-3), min(redshift + reach, MAX_REDSHIFT)
 
 
 def _redshift_prior(redshift, redshift_err):

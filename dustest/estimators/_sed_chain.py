@@ -5,9 +5,10 @@ from functools import cached_property
 
 import numpy as np
 
-__all__ = ["A_V", "N_NEW", "Chain", "Drawn", "effective_number"]
+from dustest.estimators._sed_posterior import A_V
 
-A_V = "dust:Av"
+__all__ = ["N_NEW", "Chain", "Drawn", "effective_number"]
+
 N_NEW = 4096
 """Models drawn from every density beside the prior."""
 _NEGLIGIBLE = 25.0

@@ -17,10 +17,11 @@ from dustest.data.bands import get_band
 from dustest.data.columns import FLUX_UNIT, SPECTRAL_UNIT
 from dustest.data.errors import InputError
 from dustest.estimators._bagpipes_fit import quiet
-from dustest.estimators._sed_chain import A_V, N_NEW, Drawn, effective_number
+from dustest.estimators._sed_chain import N_NEW, Drawn, effective_number
 from dustest.estimators._sed_likelihood import MassIntegral, draw_masses, weigh
-from dustest.estimators._sed_models import ModelMaker, band_light
+from dustest.estimators._sed_models import ModelMaker, band_light, tabulated_redshift
 from dustest.estimators._sed_posterior import (
+    A_V,
     N_DRAWS,
     PRIORS,
     BestFit,
@@ -38,7 +39,6 @@ _FIRST, _POOL = 2**14, 2**15
 _POOL_SEED = 1
 """Pools do not depend on the seed of a run: a galaxy gets the same one in any batch."""
 _MAX_POOLS, _MAX_LIGHTS = 4, 8
-_REDSHIFT_STEP = 0.01
 _CHUNK = 16
 _LEAST_SHARE = 0.5
 """Share of the effective number asked for below which models are drawn anew."""
@@ -131,8 +131,7 @@ class TabulatedEngine:
         """
         if self._settings.free_redshift and 0 < galaxy.redshift_err < np.inf:
             return galaxy.redshift, galaxy.bands, galaxy.redshift_err
-        steps = max(round(galaxy.redshift / _REDSHIFT_STEP), 1)
-        return round(steps * _REDSHIFT_STEP, 6), galaxy.bands, None
+        return float(tabulated_redshift(galaxy.redshift)), galaxy.bands, None
 
     def _pool(self, redshift, bands, redshift_err):
         """Models of the prior, made when they are first needed."""

@@ -6,6 +6,7 @@ from dustest.data.bands import get_band
 from dustest.data.errors import InputError
 from dustest.estimators._bagpipes_fit import filter_lines, quiet
 from dustest.estimators._bagpipes_igm import load_bagpipes
+from dustest.estimators._bagpipes_model import MAX_REDSHIFT
 from dustest.physics._bilinear import axis_weights
 
 __all__ = ["BandLight"]
@@ -16,7 +17,6 @@ _MPC = 3.086e24  # cm, that of Bagpipes
 _LIGHT_SPEED = 2.9979e18  # Angstrom / s, that of Bagpipes
 _NANOJANSKY = 1e-32  # erg / (s cm2 Hz)
 _YR_PER_GYR = 1e9
-_MAX_REDSHIFT = 10.0  # the last redshift of the IGM table of Bagpipes
 
 
 class BandLight:
@@ -143,8 +143,8 @@ class BandLight:
         InputError
             If the redshift is out of range.
         """
-        if not 0 < redshift <= _MAX_REDSHIFT:
-            msg = f"redshift must lie above 0 and at most at {_MAX_REDSHIFT:g}, got {redshift!r}"
+        if not 0 < redshift <= MAX_REDSHIFT:
+            msg = f"redshift must lie above 0 and at most at {MAX_REDSHIFT:g}, got {redshift!r}"
             raise InputError(msg)
         stretched = self.wavelength * (1.0 + redshift)
         if wavelength is None:

@@ -7,7 +7,12 @@ import numpy as np
 from scipy.stats import qmc
 
 from dustest.data.errors import InputError
-from dustest.estimators._bagpipes_model import DUST_LAWS, age_of_universe, fit_instructions
+from dustest.estimators._bagpipes_model import (
+    DUST_LAWS,
+    MAX_REDSHIFT,
+    age_of_universe,
+    fit_instructions,
+)
 from dustest.estimators._sed_dust import SHAPES
 from dustest.estimators._sed_light import BandLight
 from dustest.estimators._sed_posterior import LOG_SSFR_FLOOR
@@ -15,7 +20,7 @@ from dustest.estimators._sed_prior import SEDPrior
 from dustest.estimators._sed_table import SEDTable
 from dustest.physics.star_formation import AgeGrid, history_weights
 
-__all__ = ["ModelMaker", "Models", "band_light", "check_tabulated"]
+__all__ = ["ModelMaker", "Models", "band_light", "check_tabulated", "tabulated_redshift"]
 
 _DUST = "dust:"
 _EMISSION = ("dust:qpah", "dust:umin", "dust:gamma")
@@ -24,7 +29,6 @@ _BIRTH_CLOUD = 0.01
 _METALS = ":metallicity"
 _ANY_REDSHIFT = 7.0
 _REDSHIFT_STEP = 0.01
-_MAX_REDSHIFT = 10.0  # the last redshift of the IGM table of Bagpipes
 _MAX_NODES = 60
 """Redshifts at which the models of one galaxy are tabulated; wide priors get wider steps."""
 _SFR_TIMES = {"log_SFR_10": 1e7, "log_SFR_100": 1e8}
@@ -269,8 +273,26 @@ def _redshift_step(prior):
 
 def _redshift_nodes(redshift, step):
     """Tabulated redshifts nearest to those of models, and which one is whose."""
-    nearest = np.clip(np.rint(redshift / step) * step, _REDSHIFT_STEP, _MAX_REDSHIFT)
-    return np.unique(np.round(nearest, 6), return_inverse=True)
+    return np.unique(tabulated_redshift(redshift, step), return_inverse=True)
+
+
+def tabulated_redshift(redshift, step=_REDSHIFT_STEP):
+    """Redshift that is tabulated nearest to one, or to each of an array.
+
+    Parameters
+    ----------
+    redshift : float or ndarray
+        Redshifts.
+    step : float, optional
+        Distance between tabulated ones.
+
+    Returns
+    -------
+    float or ndarray
+        Within the tables.
+    """
+    nearest = np.clip(np.rint(redshift / step) * step, _REDSHIFT_STEP, MAX_REDSHIFT)
+    return np.round(nearest, 6)
 
 
 def band_light(settings, bands):

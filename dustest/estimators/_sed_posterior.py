@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 __all__ = [
+    "A_V",
     "LOG_SSFR_FLOOR",
     "N_DRAWS",
     "PRIORS",
@@ -21,7 +22,7 @@ N_DRAWS = 1000
 LOG_SSFR_FLOOR = -14.0
 PRIORS = {"flat": "uniform", "log10": "log_10"}
 """Priors of A_V under which every posterior can be looked at, and their names in Bagpipes."""
-_A_V = "dust:Av"
+A_V = "dust:Av"
 _N_INFORMATION_BINS = 32
 _NEGLIGIBLE = 1e-6
 """Weight of all the samples that are never drawn."""
@@ -196,12 +197,12 @@ def draws_under_priors(prior, cube, weight, rng):
     dict of str to ndarray of shape (N_DRAWS,)
         A draw for each prior of `PRIORS`; empty where A_V is not free.
     """
-    if _A_V not in prior.free:
+    if A_V not in prior.free:
         return {}
-    a_v = prior.transform(cube)[_A_V]
+    a_v = prior.transform(cube)[A_V]
     drawn = {}
     for name, shape in PRIORS.items():
-        tilted = weight * np.exp(prior.log_ratio_to(shape, _A_V, cube))
+        tilted = weight * np.exp(prior.log_ratio_to(shape, A_V, cube))
         drawn[name] = a_v[systematic_draw(tilted / tilted.sum(), N_DRAWS, rng, a_v)]
     return drawn
 
@@ -227,9 +228,9 @@ def prior_diagnostics(parameters, cube, weight, ess):
     edge : float
         Posterior probability at the fuller edge of the prior.
     """
-    if _A_V not in parameters:
+    if A_V not in parameters:
         return np.nan, np.nan
-    coordinate = cube[:, list(parameters).index(_A_V)]
+    coordinate = cube[:, list(parameters).index(A_V)]
     low = weight[coordinate < _EDGE].sum()
     high = weight[coordinate > 1.0 - _EDGE].sum()
     return _information(coordinate, weight, ess), float(max(low, high))
