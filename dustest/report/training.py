@@ -64,7 +64,7 @@ def plot_training_history(history, *, ax=None):
     Raises
     ------
     InputError
-        If a column is missing or does not hold numbers.
+        If a column is missing or does not hold numbers, or there is no epoch.
 
     Examples
     --------
@@ -84,6 +84,9 @@ def plot_training_history(history, *, ax=None):
     """
     names = ["network", "epoch", "loss", "val_loss"]
     columns = numeric_columns(history, names, argument="history")
+    if len(history) == 0:
+        msg = "history must have a row for at least one epoch, got none"
+        raise InputError(msg)
     ax = _single_axes() if ax is None else ax
     networks = np.unique(columns["network"])
     for i, network in enumerate(networks):
