@@ -54,7 +54,9 @@ class TrainingSet:
 
     def __getitem__(self, rows):
         """The same for some of the rows."""
-        return replace(self, **{item.name: getattr(self, item.name)[rows] for item in fields(self)})
+        return replace(
+            self, **{item.name: getattr(self, item.name)[rows] for item in fields(self)}
+        )
 
     def labelled(self, columns):
         """The same galaxies with some of their labels (slice)."""
@@ -101,7 +103,9 @@ def collect(parts, folder=None):
         if len(part):
             kept.append(part if path is None else _on_disc(part, path))
     if not kept:
-        msg = "X must have galaxies to learn from, but none is bright enough and has what is needed"
+        msg = (
+            "X must have galaxies to learn from, but none is bright enough and has what is needed"
+        )
         raise InputError(msg)
     names = [item.name for item in fields(TrainingSet) if item.name != "image"]
     columns = {name: np.concatenate([getattr(part, name) for part in kept]) for name in names}

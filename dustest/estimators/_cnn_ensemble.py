@@ -71,8 +71,10 @@ class Ensemble:
             Outputs.
         """
         inputs = {"image": image, "context": self.scaler(context)}
-        raw = [_predict(model, {name: inputs[name] for name in model.input})
-               for model in self.models()]
+        raw = [
+            _predict(model, {name: inputs[name] for name in model.input})
+            for model in self.models()
+        ]
         return np.stack(raw)
 
     def to_arrays(self):
@@ -131,8 +133,9 @@ def _predict(model, inputs):
     n = len(next(iter(inputs.values())))
     size = next((size for size in _SIZES if n <= size), _SIZES[-1])
     parts = [
-        model.predict_on_batch({name: _filled_up(value[start : start + size], size)
-                                for name, value in inputs.items()})
+        model.predict_on_batch(
+            {name: _filled_up(value[start : start + size], size) for name, value in inputs.items()}
+        )
         for start in range(0, n, size)
     ]
     return np.concatenate([np.asarray(part) for part in parts])[:n]

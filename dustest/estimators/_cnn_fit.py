@@ -10,8 +10,8 @@ from dustest.data.errors import InputError
 from dustest.estimators._cnn_augment import balance_weights
 from dustest.estimators._cnn_data import Scaler, TrainingSet, split_by_group
 from dustest.estimators._cnn_ensemble import Ensemble
+from dustest.estimators._cnn_mixture import get_loss
 from dustest.estimators._cnn_network import build, set_prior, weights_from_dict, weights_to_dict
-from dustest.estimators._cnn_targets import get_loss
 from dustest.estimators._cnn_training import Checkpoint, Training
 from dustest.estimators.batch import make_batch
 
@@ -188,7 +188,9 @@ def _rarity(labels, power):
 
 def _plan(task, n_networks, seed):
     """Labels of each network, and two seeds: of its first weights and of its training."""
-    columns = [slice(i, i + 1) for i in range(len(task.targets))] if task.is_paper else [slice(None)]
+    columns = (
+        [slice(i, i + 1) for i in range(len(task.targets))] if task.is_paper else [slice(None)]
+    )
     columns = columns * n_networks
     seeds = np.random.SeedSequence(seed).generate_state(2 * len(columns)).reshape(-1, 2)
     return zip(columns, seeds.tolist(), strict=True)

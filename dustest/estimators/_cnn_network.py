@@ -10,7 +10,7 @@ import numpy as np
 from dustest.data.errors import InputError, MissingDependencyError
 from dustest.estimators._cnn_mixture import n_outputs, prior_output
 
-__all__ = ["build", "set_prior", "weights_from_dict", "weights_to_dict"]
+__all__ = ["build", "import_keras", "set_prior", "weights_from_dict", "weights_to_dict"]
 
 _MOST_GROUPS = 8
 _OUTPUT = "output"
@@ -54,7 +54,7 @@ def build(config, n_bands, n_context, n_targets, *, size=32, seed=0):
         If Keras or its backend is not installed.
     """
     _check_sizes(config, n_bands, n_context, n_targets, size)
-    parts = _Parts(_keras(), config, np.random.default_rng(seed))
+    parts = _Parts(import_keras(), config, np.random.default_rng(seed))
     inputs, features = {}, []
     if n_bands:
         inputs["image"] = parts.input("image", (size, size, n_bands))
@@ -84,8 +84,19 @@ def _check_sizes(config, n_bands, n_context, n_targets, size):
         raise InputError(msg)
 
 
-def _keras():
-    """Keras, with the backend that the user has chosen."""
+def import_keras():
+    """Keras, with the backend that the user has chosen.
+
+    Returns
+    -------
+    module
+        ``keras``.
+
+    Raises
+    ------
+    MissingDependencyError
+        If Keras or its backend is not installed.
+    """
     try:
         import keras
     except ImportError as error:

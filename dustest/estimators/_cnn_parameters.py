@@ -50,9 +50,7 @@ def make_task(estimator, n_features=0):
         raise InputError(msg)
     config = get_config(estimator.architecture)
     bands = () if n_features else tuple(map(band_column_name, estimator.bands))
-    return Task(
-        config, bands, targets, int(estimator.size), float(estimator.snr_min), n_features
-    )
+    return Task(config, bands, targets, int(estimator.size), float(estimator.snr_min), n_features)
 
 
 def make_options(estimator, task):

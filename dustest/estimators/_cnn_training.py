@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dustest.data.errors import DustestError, InputError, ReadError
+from dustest.data.errors import DustestError, InputError
 from dustest.data.progress import progress_bar
 from dustest.estimators._cnn_augment import augment, augment_paper_at_random
 from dustest.estimators._cnn_data import Scaler, TrainingSet

@@ -18,7 +18,7 @@ from dustest.estimators._cnn_task import Domain
 from dustest.estimators._model_file import read_model, write_model
 from dustest.estimators._pretrained import pretrained_file
 from dustest.estimators.base import DustEstimator
-from dustest.estimators.batch import Estimates, make_batch
+from dustest.estimators.batch import Estimates
 
 __all__ = ["CNNEstimator"]
 
