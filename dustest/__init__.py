@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 __all__ = [
     "BagpipesEstimator",
+    "CNNEstimator",
     "Comparison",
     "ConstantEstimator",
     "DustEstimator",
@@ -21,6 +22,7 @@ __all__ = [
 
 _HOMES = {
     "BagpipesEstimator": "dustest.estimators.bagpipes",
+    "CNNEstimator": "dustest.estimators.cnn",
     "Comparison": "dustest.report.comparison",
     "ConstantEstimator": "dustest.estimators.constant",
     "DustEstimator": "dustest.estimators.base",

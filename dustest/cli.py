@@ -363,7 +363,7 @@ def _chosen(words, installed):
 
 def _is_slow(estimator):
     """Whether an estimator takes one galaxy at a time, each in a time limit of its own."""
-    return estimator.isolated and estimator.batch_size == 1
+    return estimator.isolated and estimator.rows_at_once == 1
 
 
 def _limits(chosen, estimators, n_galaxies):

@@ -20,12 +20,10 @@ __all__ = [
     "apply_symmetry",
     "augment",
     "augment_paper",
+    "augment_paper_at_random",
     "balance_rows",
     "balance_weights",
 ]
-
-PAPER_COPIES = ("original", "rot90", "rot180", "rot270", "flip_x", "flip_y", "noise", "hog")
-"""What `augment_paper` makes of each galaxy, in order."""
 
 _N_SHIFTS, _N_BLURS = 33, 9
 """Steps in which shifts and blurs are drawn: fine enough, and a table of 1.2 MB holds them all."""
@@ -223,12 +221,42 @@ def augment_paper(images, rng, *, noise=_PAPER_NOISE):
     """
     _check_number(noise, "noise", 0.0, np.inf)
     images = np.asarray(images, dtype=np.float32)
-    noisy = images + np.float32(noise) * rng.standard_normal(images.shape, dtype=np.float32)
-    copies = [images]
-    copies += [np.rot90(images, quarter, axes=(1, 2)) for quarter in (1, 2, 3)]
-    copies += [images[:, :, ::-1], images[:, ::-1]]
-    copies += [np.clip(noisy, 0.0, 1.0), _gradients(images)]
+    copies = [change(images, rng, noise) for change in PAPER_COPIES.values()]
     return np.concatenate(copies), np.tile(np.arange(len(images)), len(copies))
+
+
+def augment_paper_at_random(images, rng, *, noise=_PAPER_NOISE):
+    """Give each galaxy as one of the copies that `augment_paper` makes, drawn anew every time.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, size, size, n_bands)
+        From `prepare_paper`.
+    rng : numpy.random.Generator
+        Where the randomness comes from.
+    noise : float, optional
+        As in `augment_paper`.
+
+    Returns
+    -------
+    changed : ndarray of float32 of shape (n, size, size, n_bands)
+        New images.
+
+    Raises
+    ------
+    InputError
+        If ``noise`` is out of range.
+    MissingDependencyError
+        If scikit-image is not installed.
+    """
+    _check_number(noise, "noise", 0.0, np.inf)
+    changed = np.array(images, dtype=np.float32)
+    kinds = rng.integers(len(PAPER_COPIES), size=len(changed))
+    for kind, change in enumerate(PAPER_COPIES.values()):
+        rows = np.flatnonzero(kinds == kind)
+        if rows.size:
+            changed[rows] = change(changed[rows], rng, noise)
+    return changed
 
 
 def balance_weights(labels, *, power=0.5, bound=5.0, n_bins=20):
@@ -378,7 +406,18 @@ def _measured_again(linear, noise, present, context):
     return np.ascontiguousarray(np.moveaxis(image, 1, -1)), context
 
 
-def _gradients(images):
+def _turned(quarters):
+    """Copy that turns images by quarters of a circle."""
+    return lambda images, rng, noise: np.rot90(images, quarters, axes=(1, 2))  # noqa: ARG005
+
+
+def _noisy(images, rng, noise):
+    """Copy with Gaussian noise."""
+    added = np.float32(noise) * rng.standard_normal(images.shape, dtype=np.float32)
+    return np.clip(images + added, 0.0, 1.0)
+
+
+def _gradients(images, rng=None, noise=None):  # noqa: ARG001
     """Histograms of oriented gradients, drawn as images from 0 to 1."""
     try:
         from skimage.feature import hog
@@ -405,3 +444,16 @@ def _rarity(labels, power, bound, n_bins):
     place = np.clip(np.searchsorted(edges, labels, side="right") - 1, 0, int(n_bins) - 1)
     counts = np.bincount(place)
     return np.minimum((counts.max() / counts[place]) ** power, bound)
+
+
+PAPER_COPIES = {
+    "original": _turned(0),
+    "rot90": _turned(1),
+    "rot180": _turned(2),
+    "rot270": _turned(3),
+    "flip_x": lambda images, rng, noise: images[:, :, ::-1],  # noqa: ARG005
+    "flip_y": lambda images, rng, noise: images[:, ::-1],  # noqa: ARG005
+    "noise": _noisy,
+    "hog": _gradients,
+}
+"""What `augment_paper` makes of each galaxy, in order: from images, a generator and the noise."""

@@ -49,7 +49,7 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
     # It digests all that was learned, which only a store has use for.
     fingerprint = None if store is None else estimator._fingerprint(seed)
     todo = _plan(estimator, sample, result, store, fingerprint)
-    tasks = _tasks(sample, todo, estimator.batch_size, seed)
+    tasks = _tasks(sample, todo, estimator.rows_at_once, seed)
     with progress_bar(None, progress, total=sum(map(len, todo)), unit="galaxy") as bar:
         for index, batch, outcome in _execute(estimator, summary, tasks, n_jobs):
             result.put(index, outcome)
@@ -90,16 +90,16 @@ def _take_known(batch, index, wanted, result, store, fingerprint):
     return positions[found]
 
 
-def _tasks(sample, todo, batch_size, seed):
-    """Seeded batches of at most ``batch_size`` rows, by redshift within each chunk."""
+def _tasks(sample, todo, rows_at_once, seed):
+    """Seeded batches of at most ``rows_at_once`` rows, by redshift within each chunk."""
     for unsorted in todo:
         index = unsorted
         if "redshift" in sample.colnames:
             # What a backend makes for one redshift then serves all rows that share it.
             index = index[np.argsort(sample["redshift"][index], kind="stable")]
         chunk = make_batch(sample, index).seeded(seed)
-        for start in range(0, len(index), batch_size):
-            rows = slice(start, start + batch_size)
+        for start in range(0, len(index), rows_at_once):
+            rows = slice(start, start + rows_at_once)
             yield index[rows], chunk[rows]
 
 

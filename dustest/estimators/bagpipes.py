@@ -199,7 +199,7 @@ class BagpipesEstimator(DustEstimator):
         self.random_state = random_state
 
     @property
-    def batch_size(self):
+    def rows_at_once(self):
         """Galaxies that share a time limit: one, or as many as share tables."""
         if self.engine != "tabulated":
             return 1

@@ -58,7 +58,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         Quantities that ``predict`` returns; a parameter in estimators that offer a choice.
     redshift_range : tuple of float or None
         Redshifts that the estimator can work with; others are flagged and left out.
-    batch_size : int
+    rows_at_once : int
         Most galaxies that ``_estimate`` gets at once.
     isolated : bool
         Whether ``_estimate`` runs in killable processes of its own, with ``timeout``
@@ -73,7 +73,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     uncertainty: ClassVar[str] = "none"
     targets = "A_V"
     redshift_range: ClassVar[tuple | None] = None
-    batch_size: ClassVar[int] = 4096
+    rows_at_once: ClassVar[int] = 4096
     isolated: ClassVar[bool] = False
     timeout = None
     packages: ClassVar[tuple] = ()

@@ -350,9 +350,9 @@ class TestTabulated:
         BagpipesEstimator(engine="tabulated", **parameters)._settings()
 
     def test_batches(self):
-        assert BagpipesEstimator(engine="bagpipes").batch_size == 1
-        alone = BagpipesEstimator(engine="tabulated").batch_size
-        assert alone > BagpipesEstimator(engine="tabulated", escalate=True).batch_size > 1
+        assert BagpipesEstimator(engine="bagpipes").rows_at_once == 1
+        alone = BagpipesEstimator(engine="tabulated").rows_at_once
+        assert alone > BagpipesEstimator(engine="tabulated", escalate=True).rows_at_once > 1
 
     @pytest.mark.slow
     def test_it_keeps_the_contract(self):

@@ -15,7 +15,7 @@ class Linear(DustEstimator):
 
     requires: ClassVar[tuple] = ("flux",)
     uncertainty: ClassVar[str] = "posterior"
-    batch_size: ClassVar[int] = 3
+    rows_at_once: ClassVar[int] = 3
 
     def __init__(self, width=0.1, random_state=None):
         self.width = width
@@ -33,7 +33,7 @@ class IsolatedLinear(Linear):
     """The same in worker processes."""
 
     isolated: ClassVar[bool] = True
-    batch_size: ClassVar[int] = 1
+    rows_at_once: ClassVar[int] = 1
     timeout = 60
 
 
@@ -75,7 +75,7 @@ class Trouble(DustEstimator):
 
     requires: ClassVar[tuple] = ("flux",)
     isolated: ClassVar[bool] = True
-    batch_size: ClassVar[int] = 1
+    rows_at_once: ClassVar[int] = 1
 
     def __init__(self, timeout=5.0):
         self.timeout = timeout
@@ -108,7 +108,7 @@ class Unready(Trouble):
 class Slow(Linear):
     """Takes its time, and leaves a mark for each galaxy that it computed."""
 
-    batch_size: ClassVar[int] = 1
+    rows_at_once: ClassVar[int] = 1
 
     def __init__(self, marks=None, pause=0.01, width=0.1, random_state=None):
         super().__init__(width=width, random_state=random_state)

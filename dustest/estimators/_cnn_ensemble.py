@@ -1,0 +1,149 @@
+"""Trained networks together: what they predict, and how they travel."""
+
+import numpy as np
+
+from dustest.data.errors import InputError
+from dustest.estimators._cnn_data import Scaler
+from dustest.estimators._cnn_network import build, weights_from_dict
+
+__all__ = ["Ensemble"]
+
+_SIZES = (1, 32, 1024)
+"""Numbers of galaxies that a network is called with: every other one would be compiled anew."""
+
+
+class Ensemble:
+    """Networks of one plan that were trained on the same galaxies.
+
+    They are built when they first predict, so that an ensemble travels to other processes as
+    what it is: numbers.
+
+    Parameters
+    ----------
+    task : Task
+        What they were asked.
+    scaler : Scaler
+        For the context.
+    weights : list of dict of str to ndarray
+        Of each network.
+    """
+
+    def __init__(self, task, scaler, weights):
+        self.task = task
+        self.scaler = scaler
+        self.weights = weights
+        self._models = []
+
+    def __len__(self):
+        return len(self.weights)
+
+    def __getstate__(self):
+        return self.__dict__ | {"_models": []}
+
+    def models(self):
+        """The networks (list of keras.Model), built once.
+
+        Raises
+        ------
+        InputError
+            If the weights are not those of the plan.
+        """
+        if not self._models:
+            models = [build(self.task.config, **self.task.shape) for _ in self.weights]
+            for model, weights in zip(models, self.weights, strict=True):
+                weights_from_dict(model, weights)
+            self._models.extend(models)
+        return self._models
+
+    def predict(self, image, context):
+        """Run all networks.
+
+        Parameters
+        ----------
+        image : ndarray of float32 of shape (n, size, size, n_bands)
+            Images.
+        context : ndarray of float32 of shape (n, n_context)
+            Numbers that go with them.
+
+        Returns
+        -------
+        raw : ndarray of float32 of shape (n_networks, n, n_outputs)
+            Outputs.
+        """
+        inputs = {"image": image, "context": self.scaler(context)}
+        raw = [
+            _predict(model, {name: inputs[name] for name in model.input})
+            for model in self.models()
+        ]
+        return np.stack(raw)
+
+    def to_arrays(self):
+        """All numbers by name, for a file (dict of str to ndarray)."""
+        arrays = {"context/mean": self.scaler.mean, "context/std": self.scaler.std}
+        for number, weights in enumerate(self.weights):
+            arrays |= {f"{number}/{name}": value for name, value in weights.items()}
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, task, arrays):
+        """Read what `to_arrays` gave.
+
+        Parameters
+        ----------
+        task : Task
+            What the networks were asked.
+        arrays : dict of str to ndarray
+            All numbers by name.
+
+        Returns
+        -------
+        Ensemble
+            With weights that have been held against the plan.
+
+        Raises
+        ------
+        InputError
+            If the arrays are not those of such networks.
+        """
+        members = {}
+        for name, value in arrays.items():
+            member, _, rest = name.partition("/")
+            members.setdefault(member, {})[rest] = value
+        scaler = _scaler(members.pop("context", {}), task.shape["n_context"])
+        numbers = [str(number) for number in range(len(members))]
+        if set(numbers) != set(members) or not numbers:
+            msg = f"arrays must be those of networks 0, 1, ..., got {sorted(members)}"
+            raise InputError(msg)
+        ensemble = cls(task, scaler, [members[number] for number in numbers])
+        ensemble.models()
+        return ensemble
+
+
+def _scaler(arrays, n_context):
+    """Scaler from its arrays."""
+    shapes = {name: value.shape for name, value in arrays.items()}
+    if shapes != {"mean": (n_context,), "std": (n_context,)} or not np.all(arrays["std"] > 0):
+        msg = f"context must have a mean and a positive std of {n_context} numbers, got {shapes}"
+        raise InputError(msg)
+    return Scaler(arrays["mean"], arrays["std"])
+
+
+def _predict(model, inputs):
+    """Output for any number of galaxies, through calls of a few fixed sizes."""
+    n = len(next(iter(inputs.values())))
+    size = next((size for size in _SIZES if n <= size), _SIZES[-1])
+    parts = [
+        model.predict_on_batch(
+            {name: _filled_up(value[start : start + size], size) for name, value in inputs.items()}
+        )
+        for start in range(0, n, size)
+    ]
+    return np.concatenate([np.asarray(part) for part in parts])[:n]
+
+
+def _filled_up(values, size):
+    """Rows, and zeros behind them."""
+    missing = size - len(values)
+    if not missing:
+        return values
+    return np.concatenate([values, np.zeros((missing, *values.shape[1:]), values.dtype)])

@@ -1,0 +1,411 @@
+"""`CNNEstimator`, dust from images, with an error bar."""
+
+from contextlib import nullcontext
+from tempfile import TemporaryDirectory
+from typing import ClassVar
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from dustest.data.errors import InputError, ReadError
+from dustest.data.rows import RowTable
+from dustest.estimators._cnn_config import get_config
+from dustest.estimators._cnn_data import collect
+from dustest.estimators._cnn_fit import checked_weight, in_chunks, is_simulation, learn, prepared
+from dustest.estimators._cnn_manifest import describe_estimator, rebuild_estimator
+from dustest.estimators._cnn_parameters import TARGETS, make_options, make_task
+from dustest.estimators._cnn_task import Domain
+from dustest.estimators._model_file import read_model, write_model
+from dustest.estimators._pretrained import pretrained_file
+from dustest.estimators.base import DustEstimator
+from dustest.estimators.batch import Estimates
+
+__all__ = ["CNNEstimator"]
+
+_ROWS_AT_ONCE = 2048
+_GENTLER = 0.1
+"""Learning rate of `CNNEstimator.finetune` over that of `CNNEstimator.fit`."""
+
+
+class CNNEstimator(DustEstimator):
+    r"""Dust and star formation from images, by convolutional networks.
+
+    The ``"dustest"`` networks see all bands of a galaxy on one scale, so that its colours
+    survive, next to its signal-to-noise ratios, redshift and pixel scale, and predict a joint
+    distribution of all targets: a mixture of Gaussians [1]_ in :math:`\operatorname{asinh}(A_V /
+    0.1)`, :math:`\ln R_V` and log sSFR. The ``"paper"`` networks are those of Fu et al. [2]_: one
+    for each target, which sees each band normalised on its own, and predicts a number.
+
+    Parameters
+    ----------
+    bands : sequence of str, optional
+        Bands of the images, in any number.
+    targets : str or tuple of str, optional
+        Quantities to learn: ``"A_V"``, ``"E_BV"``, ``"log_sSFR"``. R_V follows from the first
+        two.
+    architecture : {"dustest", "paper"} or CNNConfig, optional
+        Plan of the networks.
+    size : int, optional
+        Side of the images in pixels, a multiple of 8. Larger stamps lose their border.
+    n_networks : int, optional
+        Networks of an ensemble [3]_, whose predictions are averaged.
+    learning_rate : float, optional
+        First learning rate of Adam. For ``"dustest"`` it falls along a cosine, for ``"paper"`` it
+        stays.
+    batch_size : int, optional
+        Galaxies of one training step.
+    epochs : int, optional
+        Most epochs.
+    patience : int, optional
+        Epochs without gain in the validation loss after which training stops. The best weights
+        are kept.
+    validation_fraction : float, optional
+        Share of the groups of the training set that decides when to stop; 0 for none.
+    snr_min : float, optional
+        Signal-to-noise ratio, within 0.32 arcsec at 0.03 arcsec a pixel, that galaxies to learn
+        from must have in a band. To be estimated they need none, but are flagged below.
+    augment : bool, optional
+        Whether to change images at random in training. For ``"dustest"``: turns and flips, shifts
+        below a pixel, wider point-spread functions, more noise, bands and redshifts taken away;
+        for ``"paper"``: turns, flips, noise, or the image of its oriented gradients.
+    balance : float, optional
+        From 0 to 1: how far galaxies count by the rarity of their first target. Intervals then no
+        longer cover as they should, see the notes.
+    loss : {"absolute", "percentage"}, optional
+        Loss of ``"paper"`` networks; the mean absolute error by default. The percentage diverges
+        where there is no dust.
+    random_state : int, Generator or None, optional
+        Seed of training and of draws.
+
+    Attributes
+    ----------
+    history_ : RowTable
+        A row for each epoch of each network: ``network``, ``epoch``, ``loss``, ``val_loss``,
+        ``learning_rate``.
+    domain_ : dict
+        Limits of redshift, pixel scale (arcsec) and brightness (log10 nJy) of the training set.
+    n_train_, n_validation_ : int
+        Galaxies that were learned from, and that decided when to stop.
+    card_ : dict
+        What `save` was told about the model.
+
+    See Also
+    --------
+    dustest.validation.occlusion_map : What in an image a prediction rests on.
+
+    Notes
+    -----
+    A predicted distribution is a posterior whose prior is the training set: it covers as it says
+    where galaxies are as common as there.
+
+    Flags: ``LOW_SNR`` below a signal-to-noise ratio of ``snr_min`` in all bands, ``MISSING_BAND``,
+    ``EDGE``, ``BAD_PIXELS`` and ``NO_DATA`` as they say; ``REDSHIFT_OUT_OF_RANGE`` where the
+    redshift is unknown, or not within that of the training set; ``OUT_OF_DOMAIN`` where the pixel
+    scale is more than 3 % outside that of the training set, or the brightness more than 0.1 dex.
+    All but ``NO_DATA`` come with an answer.
+
+    Groups, which no split separates, are those of the column ``group``; without it each row is a
+    group.
+
+    References
+    ----------
+    .. [1] Bishop 1994, Mixture Density Networks, Aston University NCRG/94/004.
+    .. [2] Fu et al., "Dust Extinction Measures for z~8 Galaxies using Machine Learning on JWST
+       Imaging" (section 3, Table 1, Figure 5).
+    .. [3] Lakshminarayanan et al. 2017, Advances in Neural Information Processing Systems 30.
+
+    Examples
+    --------
+    >>> from dustest import CNNEstimator
+    >>> from dustest.testing import make_check_sample
+    >>> sample, truth = make_check_sample()
+    >>> cnn = CNNEstimator(["F277W", "F444W"], epochs=2, random_state=1).fit(sample, truth)
+    >>> cnn.predict(sample).shape
+    (4, 3)
+    >>> cnn.history_.colnames
+    ['network', 'epoch', 'loss', 'val_loss', 'learning_rate']
+    """
+
+    requires: ClassVar[tuple] = (("cutout", "features"),)
+    rows_at_once: ClassVar[int] = _ROWS_AT_ONCE
+    packages: ClassVar[tuple] = ("keras",)
+    _learns: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        bands=("F277W",),
+        targets=TARGETS,
+        architecture="dustest",
+        *,
+        size=32,
+        n_networks=1,
+        learning_rate=1e-3,
+        batch_size=128,
+        epochs=60,
+        patience=5,
+        validation_fraction=0.1,
+        snr_min=5.0,
+        augment=True,
+        balance=0.0,
+        loss=None,
+        random_state=None,
+    ):
+        self.bands = bands
+        self.targets = targets
+        self.architecture = architecture
+        self.size = size
+        self.n_networks = n_networks
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.patience = patience
+        self.validation_fraction = validation_fraction
+        self.snr_min = snr_min
+        self.augment = augment
+        self.balance = balance
+        self.loss = loss
+        self.random_state = random_state
+
+    @property
+    def uncertainty(self):
+        """What the percentiles are: those of a posterior, or none for ``"paper"`` networks."""
+        return "none" if get_config(self.architecture).kind == "paper" else "posterior"
+
+    # ---- learning -----------------------------------------------------------------------
+
+    def fit(self, X, y=None, *, sample_weight=None, checkpoint=None, progress=None):
+        """Train new networks.
+
+        Parameters
+        ----------
+        X : GalaxySample, anything that `~dustest.data.as_sample` takes, or simulations on disc
+            Galaxies with cutouts in any of the bands. A `~dustest.simulate.SimulatedSet`, or a
+            list of them, is read chunk by chunk and need not fit into memory; its truth comes
+            with it. A 2-D array of plain features is learned without images.
+        y : Table or array_like of shape (n,) or (n, n_targets), optional
+            Truth of the targets.
+        sample_weight : array_like of shape (n,), optional
+            How much each galaxy counts.
+        checkpoint : path-like, optional
+            Folder in which every epoch is kept: the same training goes on there after a kill, or
+            is just loaded if it was at its end.
+        progress : bool, optional
+            Whether to show bars; by default on terminals.
+
+        Returns
+        -------
+        self : CNNEstimator
+            The estimator itself.
+
+        Raises
+        ------
+        InputError
+            If a parameter or the input cannot be used, or no galaxy is bright enough.
+        DustestError
+            If training diverges.
+        MissingDependencyError
+            If Keras is not installed.
+        """
+        return self._train(X, y, sample_weight, checkpoint, progress, make_options)
+
+    def finetune(
+        self,
+        X,
+        y=None,
+        *,
+        sample_weight=None,
+        learning_rate=None,
+        epochs=None,
+        checkpoint=None,
+        progress=None,
+    ):
+        """Train the networks further, on other galaxies.
+
+        Parameters
+        ----------
+        X, y, sample_weight, checkpoint, progress
+            As in `fit`.
+        learning_rate : float, optional
+            First learning rate; a tenth of the parameter by default.
+        epochs : int, optional
+            Most epochs; the parameter by default.
+
+        Returns
+        -------
+        self : CNNEstimator
+            The estimator itself.
+
+        Raises
+        ------
+        InputError
+            If the input cannot be used, or no galaxy is bright enough.
+        """
+        check_is_fitted(self)
+
+        def options(estimator, task):
+            given = {"learning_rate": learning_rate or _GENTLER * estimator.learning_rate}
+            given |= {"epochs": epochs or estimator.epochs}
+            return make_options(type(self)(**estimator.get_params() | given), task)
+
+        start = self.networks_, self.domain_
+        return self._train(X, y, sample_weight, checkpoint, progress, options, start)
+
+    def _train(self, X, y, sample_weight, checkpoint, progress, make_options, start=None):
+        """Gather a training set, and learn from it."""
+        networks, domain = start or (None, Domain())
+        n_features, chunks = self._chunks(X, y, sample_weight)
+        task = make_task(self, n_features) if networks is None else networks.task
+        with TemporaryDirectory() if is_simulation(X) else nullcontext() as folder:
+            data = collect((prepared(task, *chunk) for chunk in chunks), folder)
+            learned = learn(
+                task,
+                data,
+                make_options(self, task),
+                n_networks=int(self.n_networks),
+                validation_fraction=self.validation_fraction,
+                balance=self.balance,
+                seed=self._base_seed(),
+                start=networks,
+                checkpoint=checkpoint,
+                progress=progress,
+            )
+        self.networks_ = learned.networks
+        self.domain_ = domain | Domain.of(data, task.bands)
+        self.history_ = RowTable(rows=learned.history)
+        self.n_train_, self.n_validation_ = learned.n_train, learned.n_validation
+        self.card_ = {}
+        if n_features:
+            self.n_features_in_ = n_features
+        return self
+
+    def _chunks(self, X, y, sample_weight):
+        """Number of plain features, and batches with truth, group and weight, chunk by chunk."""
+        if is_simulation(X):
+            if y is not None or sample_weight is not None:
+                msg = "y and sample_weight must be None for a simulation, which brings its truth"
+                raise InputError(msg)
+            return 0, self._simulated(X)
+        sample = self._coerce(X)
+        truth = self._checked_truth(y, len(sample))
+        weight = checked_weight(sample_weight, len(sample))
+        has_images = bool(sample.cutout_bands)
+        n_features = 0 if has_images else sample["features"].shape[1]
+        return n_features, in_chunks(sample, truth, weight)
+
+    def _simulated(self, X):
+        """Chunks of simulations on disc."""
+        for number, simulation in enumerate(X if isinstance(X, list | tuple) else [X]):
+            for part, part_truth in simulation:
+                sample = self._coerce(part)
+                truth = self._checked_truth(part_truth, len(sample))
+                chunks = in_chunks(sample, truth, np.ones(len(sample)))
+                for batch, values, group, weight in chunks:
+                    # Galaxies of two simulations may bear the same names.
+                    yield batch, values, np.char.add(f"{number}/", group.astype(str)), weight
+
+    # ---- estimating ---------------------------------------------------------------------
+
+    def _estimate(self, batch):
+        """Distributions of the targets, and flags of what is out of place."""
+        task = self.networks_.task
+        inputs = task.inputs(batch)
+        raw = self.networks_.predict(inputs.image, inputs.context)
+        flags = inputs.flags | self.domain_.flags(batch, inputs.context, task.bands)
+        return Estimates(task.samples(raw, inputs.usable, batch.seed), flags)
+
+    # ---- files --------------------------------------------------------------------------
+
+    def save(self, path, card=None):
+        """Write the trained networks into one file.
+
+        Parameters
+        ----------
+        path : str or path-like
+            File, in a folder that exists.
+        card : dict, optional
+            What is to be known of the model, in plain JSON; ``card_`` by default.
+
+        Returns
+        -------
+        sha256 : str
+            Digest of the file, for `load`.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be written there, or ``card`` is no plain JSON.
+
+        Examples
+        --------
+        >>> cnn.save("mine.model")  # doctest: +SKIP
+        """
+        check_is_fitted(self)
+        if card is not None:
+            self.card_ = card
+        return write_model(path, describe_estimator(self), self.networks_.to_arrays())
+
+    @classmethod
+    def load(cls, path, sha256=None):
+        """Read networks that `save` wrote.
+
+        No code runs from the file: the networks are rebuilt from their plan, and get numbers.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+        sha256 : str, optional
+            Digest that the file must have. Only this tells who made it.
+
+        Returns
+        -------
+        estimator : CNNEstimator
+            Ready to estimate.
+
+        Raises
+        ------
+        ReadError
+            If there is no file, or it was damaged, changed, or made by something else.
+        MissingDependencyError
+            If Keras or safetensors is not installed.
+
+        Examples
+        --------
+        >>> cnn = CNNEstimator.load("mine.model")  # doctest: +SKIP
+        """
+        manifest, arrays = read_model(path, kind=cls.__name__, sha256=sha256)
+        try:
+            return rebuild_estimator(cls, manifest, arrays)
+        except (InputError, KeyError, TypeError, AttributeError, ValueError) as error:
+            msg = f"{path} is refused as a model file: it does not fit together, {error}"
+            raise ReadError(msg) from error
+
+    @classmethod
+    def from_pretrained(cls, name):
+        """Get networks that come with dustest.
+
+        Parameters
+        ----------
+        name : {"nircam-1band", "nircam-3band"}
+            For F277W, or for F277W, F356W and F444W.
+
+        Returns
+        -------
+        estimator : CNNEstimator
+            Ready to estimate; ``card_`` tells how it was trained, and how well it does.
+
+        Raises
+        ------
+        InputError
+            If there is no such model.
+        ReadError
+            If its file is not the one that dustest came with.
+
+        Examples
+        --------
+        >>> from dustest import CNNEstimator
+        >>> CNNEstimator.from_pretrained("nircam-3band").bands
+        ('F277W', 'F356W', 'F444W')
+        """
+        path, sha256 = pretrained_file(name)
+        return cls.load(path, sha256)
