@@ -30,7 +30,9 @@ _LEGEND_STYLE = {
     "framealpha": 0.8,
     "labelspacing": 0.3,
 }
-_ABOUT_TRIALS = ("trial", "status", "val_loss")
+# Columns of `CNNEstimator.tune` that are results of a trial, not settings.
+_RESULTS = ("trial", "status", "val_loss", "epochs", "seconds", "n_weights")
+_LINE_LABELS = {"loss": "training", "val_loss": "validation", "best": "best"}
 # A setting with more values, or with fewer trials a value, has an axis of numbers.
 _MAX_CHOICES = 8
 _MIN_TRIALS_A_CHOICE = 2
@@ -90,10 +92,8 @@ def plot_training_history(history, *, ax=None):
     ax = _single_axes() if ax is None else ax
     networks = np.unique(columns["network"])
     for i, network in enumerate(networks):
-        epoch, loss, val_loss = (
-            columns[name][columns["network"] == network] for name in names[1:]
-        )
-        _learning_curve(ax, epoch, loss, val_loss, COLORS[i % len(COLORS)], labelled=i == 0)
+        own = columns["network"] == network
+        _learning_curve(ax, *(columns[name][own] for name in names[1:]), COLORS[i % len(COLORS)])
     losses = np.concatenate([columns["loss"], columns["val_loss"]])
     _history_frame(ax, np.tile(columns["epoch"], 2), losses)
     _history_legend(ax, len(networks))
@@ -112,10 +112,11 @@ def plot_tuning(trials, *, parameters=None, axes=None):
     Parameters
     ----------
     trials : Table
-        A row for each trial: columns ``trial`` (its number), ``val_loss`` and the settings.
+        A row for each trial: columns ``trial`` (its number), ``val_loss`` and the settings, as
+        from ``CNNEstimator.tune``.
     parameters : sequence of str, optional
-        Settings to draw; by default every column but ``trial``, ``status`` and ``val_loss`` that
-        differs between trials.
+        Settings to draw; by default every column that differs between trials, but for the
+        results ``trial``, ``status``, ``val_loss``, ``epochs``, ``seconds`` and ``n_weights``.
     axes : sequence of `~matplotlib.axes.Axes`, optional
         Axes to draw on, one more than settings; those of a new figure, unknown to pyplot, by
         default.
@@ -177,21 +178,18 @@ def _single_axes():
     return empty_figure(_SINGLE_HEIGHT, _SINGLE_WIDTH).add_subplot()
 
 
-def _learning_curve(ax, epoch, loss, val_loss, color, *, labelled):
+def _learning_curve(ax, epoch, loss, val_loss, color):
     """Both losses of one network and its best epoch."""
     order = np.argsort(epoch, kind="stable")
     epoch, loss, val_loss = epoch[order], loss[order], val_loss[order]
-    label = {"label": "training"} if labelled else {}
-    ax.plot(epoch, loss, color=color, lw=0.7, alpha=0.8, gid="loss", **label)
+    ax.plot(epoch, loss, color=color, lw=0.7, alpha=0.8, gid="loss")
     known = np.isfinite(val_loss)
     if not known.any():
         return
-    label = {"label": "validation"} if labelled else {}
-    ax.plot(epoch, val_loss, color=color, lw=1.5, gid="val_loss", **label)
+    ax.plot(epoch, val_loss, color=color, lw=1.5, gid="val_loss")
     best = np.argmin(np.where(known, val_loss, np.inf))
-    label = {"label": f"best, epoch {epoch[best]:g}"} if labelled else {}
     style = {"marker": "o", "ms": 4.5, "mec": "white", "mew": 0.6, "ls": "none", "zorder": 4}
-    ax.plot(epoch[best], val_loss[best], color=color, gid="best", **style, **label)
+    ax.plot(epoch[best], val_loss[best], color=color, gid="best", **style)
 
 
 def _history_frame(ax, epoch, loss):
@@ -204,13 +202,16 @@ def _history_frame(ax, epoch, loss):
 
 
 def _history_legend(ax, n_networks):
-    """Legend; of several networks only what the lines mean."""
-    legend = ax.legend(loc="upper right", **_LEGEND_STYLE)
+    """Legend: what the lines mean; of a single network also which epoch is its best."""
+    lines = {line.get_gid(): line for line in ax.lines}
+    labels = {gid: label for gid, label in _LINE_LABELS.items() if gid in lines}
+    handles = [lines[gid] for gid in labels]
+    if n_networks == 1 and "best" in labels:
+        labels["best"] += f", epoch {lines['best'].get_xdata()[0]:g}"
+    legend = ax.legend(handles, labels.values(), loc="upper right", **_LEGEND_STYLE)
     if n_networks > 1:
         for handle in legend.legend_handles:
             handle.set_color(INK)
-        for text in legend.get_texts():
-            text.set_text(text.get_text().partition(",")[0])
         legend.set_title(f"{n_networks} networks", prop={"size": SMALL_FONT_SIZE})
 
 
@@ -223,7 +224,7 @@ def _settings(trials, parameters):
         raise InputError(msg)
     if parameters is not None:
         return {name: _setting(trials[name]) for name in names}
-    settings = {name: _setting(trials[name]) for name in names if name not in _ABOUT_TRIALS}
+    settings = {name: _setting(trials[name]) for name in names if name not in _RESULTS}
     return {name: values for name, values in settings.items() if len(_choices(values)) > 1}
 
 

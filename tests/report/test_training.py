@@ -111,7 +111,8 @@ def trials(n=12, **columns):
     table["batch_size"] = rng.choice([32, 64, 128], n)
     table["loss"] = rng.choice(["absolute", "percentage"], n)
     table["dropout"] = rng.uniform(0.01, 0.5, n)
-    table["epochs"] = np.full(n, 60)
+    table["n_dense"] = np.full(n, 2)
+    table["seconds"] = rng.uniform(10.0, 20.0, n)
     for name, values in columns.items():
         table[name] = values
     return table
@@ -130,7 +131,7 @@ class TestTuning:
     def test_a_panel_for_the_trials_and_each_setting(self):
         table = trials()
         axes = plot_tuning(table)
-        # The number of epochs is the same in all.
+        # The number of dense layers is the same in all, and the time they took no setting.
         expected = ["trial", "learning_rate", "batch_size", "loss", "dropout"]
         assert [ax.get_xlabel() for ax in axes] == expected
         for ax in axes:
@@ -188,8 +189,8 @@ class TestTuning:
         ax.figure.savefig(io.BytesIO(), format="png")
 
     def test_only_those_asked_for(self):
-        axes = plot_tuning(trials(), parameters=["epochs", "dropout"])
-        assert [ax.get_xlabel() for ax in axes] == ["trial", "epochs", "dropout"]
+        axes = plot_tuning(trials(), parameters=["seconds", "n_dense"])
+        assert [ax.get_xlabel() for ax in axes] == ["trial", "seconds", "n_dense"]
 
     def test_one_trial(self):
         (ax,) = plot_tuning(trials(1))
@@ -203,6 +204,12 @@ class TestTuning:
     def test_draws_on_given_axes(self):
         axes = Figure().subplots(1, 2)
         assert plot_tuning(trials(), parameters=["dropout"], axes=axes) == list(axes)
+        assert [ax.get_ylabel() for ax in axes] == ["validation loss", ""]
+
+    def test_axes_anywhere(self):
+        axes = [Figure().add_axes((0, 0, 1, 1)) for _ in range(2)]
+        plot_tuning(trials(), parameters=["dropout"], axes=axes)
+        assert [ax.get_ylabel() for ax in axes] == ["validation loss"] * 2
 
     @pytest.mark.parametrize(
         ("table", "options", "message"),

@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -6,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dustest.data import DustTable, InputError, as_sample
+from dustest.estimators import DustEstimator, Estimates
 from dustest.validation import occlusion, occlusion_map
 
 BANDS = ("F277W", "F444W")
@@ -58,6 +61,22 @@ class Needy(Weighted):
         table = super().estimate(sample)
         table["A_V"][np.asarray(sample["cutout_F277W"])[:, 0, 0] == 0] = np.nan * u.mag
         return table
+
+
+class Drawing(DustEstimator):
+    """Draws of A_V around the light of the centre, with a standard deviation of 0.2."""
+
+    requires: ClassVar[tuple] = ("cutout",)
+    uncertainty: ClassVar[str] = "posterior"
+
+    def __init__(self, n_draws=400, random_state=None):
+        self.n_draws = n_draws
+        self.random_state = random_state
+
+    def _estimate(self, batch):
+        noise = [np.random.default_rng(seed).normal(0, 0.2, self.n_draws) for seed in batch.seed]
+        light = batch.cutout[:, 0, 4:8, 4:8].mean(axis=(1, 2))
+        return Estimates({"A_V": light[:, None] + np.array(noise)})
 
 
 def single_pixel(y, x, size=12, value=1.0):
@@ -227,6 +246,22 @@ class TestCopies:
         sizes = [len(call) for call in estimator.calls[1:]]
         assert sum(sizes) == 3 * 3 * 9
         assert max(sizes) == min(n_at_once, 81)
+
+
+class TestDraws:
+    def test_their_error_is_as_documented(self):
+        galaxies = sample(20)
+        found = occlusion_map(Drawing(random_state=1), galaxies)
+        blank = found.change[:, 1, ::4, ::4].reshape(20, -1)
+        assert np.sqrt(np.mean(blank**2)) == pytest.approx(1.8 * 0.2 / 20, rel=0.25)
+        # Half of the variance is that of the prediction, which all of a map share.
+        assert np.mean(blank.std(axis=1)) == pytest.approx(1.25 * 0.2 / 20, rel=0.15)
+        light = galaxies["cutout_F277W"][:, 4:8, 4:8].value.mean(axis=(1, 2))
+        np.testing.assert_allclose(found.change[:, 0, 5, 5], light, atol=0.1)
+
+    def test_a_seed_makes_them_repeatable(self):
+        first, second = (occlusion_map(Drawing(random_state=1), sample()) for _ in range(2))
+        np.testing.assert_array_equal(first.change, second.change)
 
 
 class TestNoAnswer:
