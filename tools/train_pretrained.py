@@ -21,6 +21,7 @@ import shutil
 import time
 from dataclasses import replace
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -175,7 +176,7 @@ def measure(cnn, control, sample, truth, quantity):
     for name, by in {"predicted": predicted, "true": true}.items():
         found[f"bias_by_{name}_third"] = [
             rounded((true - draws.mean(axis=1))[(by >= least) & (by < most)].mean())
-            for least, most in zip(THIRDS[:-1], THIRDS[1:], strict=True)
+            for least, most in pairwise(THIRDS)
         ]
     return {name: rounded(value) for name, value in found.items()}
 

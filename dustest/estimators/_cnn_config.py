@@ -237,12 +237,12 @@ PAPER = CNNConfig(
     components=0,
 )
 
-# All bands in the first convolution, so that it sees colours. The central 24 of 32 pixels say what
-# all of them do, in little more than half of the time. Average pooling, because it keeps the sum of
-# the light, while the maximum of noisy pixels is biased by the noise. No normalisation: images come
-# on one scale already, four blocks train without, and it would take training 1.4 (batch) to 1.8
-# times (group) as long; statistics of a batch would also make training and prediction two
-# different networks.
+# All bands in the first convolution, so that it sees colours. The central 24 of 32 pixels say as
+# much as all of them, in little more than half of the time. Average pooling, because it keeps the
+# sum of the light, while the maximum of noisy pixels is biased by the noise. No normalisation:
+# images come on one scale already, four blocks train without, and it would take training 1.4
+# (batch) to 1.8 times (group) as long; statistics of a batch would also make training and
+# prediction two different networks.
 DUSTEST = CNNConfig()
 
 CONFIGS = {"dustest": DUSTEST, "paper": PAPER}
