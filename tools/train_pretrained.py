@@ -18,6 +18,7 @@ of the galaxies, which makes a learning curve.
 import argparse
 import json
 import shutil
+import sys
 import time
 from dataclasses import replace
 from importlib.resources import files
@@ -193,7 +194,7 @@ def install(folder, models):
     for model in models:
         shutil.copy(folder / f"{model}.model", target)
         cnn = CNNEstimator.load(folder / f"{model}.model")
-        print(f'    "{model}": "{cnn.save(folder / f"{model}.model")}",')
+        sys.stdout.write(f'    "{model}": "{cnn.save(folder / f"{model}.model")}",\n')
 
 
 if __name__ == "__main__":
