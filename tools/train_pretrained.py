@@ -174,11 +174,18 @@ def measure(cnn, control, sample, truth, quantity):
         found[f"{name}_deciles"] = [
             rounded(part.mean()) for part in np.array_split(inside[order], N_GROUPS)
         ]
+    if quantity != "A_V":
+        return {name: rounded(value) for name, value in found.items()}
+    residuals = {"median": true - predicted, "mean": true - draws.mean(axis=1)}
     for name, by in {"predicted": predicted, "true": true}.items():
-        found[f"bias_by_{name}_third"] = [
-            rounded((true - draws.mean(axis=1))[(by >= least) & (by < most)].mean())
-            for least, most in pairwise(THIRDS)
-        ]
+        thirds = [(by >= least) & (by < most) for least, most in pairwise(THIRDS)]
+        for kind, residual in residuals.items():
+            found[f"bias_of_{kind}_by_{name}_third"] = [
+                rounded(residual[third].mean()) for third in thirds
+            ]
+    found["n_true_beyond"] = int(np.sum(true >= THIRDS[-1]))
+    found["bias_of_mean_beyond"] = residuals["mean"][true >= THIRDS[-1]].mean()
+    found["bias_of_median_beyond"] = residuals["median"][true >= THIRDS[-1]].mean()
     return {name: rounded(value) for name, value in found.items()}
 
 
