@@ -158,7 +158,8 @@ def measure(cnn, control, sample, truth):
     for column, quantity in enumerate((*TARGETS, "R_V")):
         true, predicted = (np.asarray(part[quantity], float) for part in (truth, table))
         known = np.isfinite(true)
-        errors = np.abs(true - predicted), np.abs(true - float(np.ravel(constant[quantity])[0]))
+        same = np.asarray(constant[quantity], float)
+        errors = np.abs(true - predicted), np.abs(true - same)
         mae, control_mae = (np.mean(error[known]) for error in errors)
         one = {"quantity": quantity, "mae": mae, "control_mae": control_mae}
         one |= {"ratio": mae / control_mae, "bias": np.mean((true - predicted)[known])}
