@@ -80,10 +80,11 @@ def prepared(task, batch, truth, group, weight):
     Returns
     -------
     TrainingSet
-        Those whose signal-to-noise ratio reaches the minimum in a band.
+        Those that count, and whose signal-to-noise ratio reaches the minimum in a band.
     """
     inputs = task.inputs(batch)
-    rows = np.flatnonzero(inputs.usable & (inputs.snr.max(axis=1) >= task.snr_min))
+    bright = inputs.usable & (inputs.snr.max(axis=1) >= task.snr_min)
+    rows = np.flatnonzero(bright & (weight > 0))
     return TrainingSet(
         image=inputs.image[rows],
         context=inputs.context[rows],
