@@ -10,10 +10,19 @@ import numpy as np
 from dustest.data.errors import InputError, MissingDependencyError
 from dustest.estimators._cnn_mixture import n_outputs, prior_output
 
-__all__ = ["build", "import_keras", "set_prior", "weights_from_dict", "weights_to_dict"]
+__all__ = [
+    "build",
+    "count_weights",
+    "import_keras",
+    "set_prior",
+    "weights_from_dict",
+    "weights_to_dict",
+]
 
 _MOST_GROUPS = 8
 _OUTPUT = "output"
+_NORMALIZERS = {"batch": 4, "group": 2, "layer": 2, "none": 0}
+"""Weights of a normalisation for each channel."""
 
 
 # ---- networks -------------------------------------------------------------------------------
@@ -82,6 +91,41 @@ def _check_sizes(config, n_bands, n_context, n_targets, size):
     if config.kind == "paper" and n_targets != 1:
         msg = f"n_targets must be 1 for a network of the kind 'paper', got {n_targets}"
         raise InputError(msg)
+
+
+def count_weights(config, n_bands, n_context, n_targets, *, size=32):
+    """Count the weights of the network of a plan, without building it.
+
+    Parameters
+    ----------
+    config, n_bands, n_context, n_targets, size
+        As in `build`.
+
+    Returns
+    -------
+    int
+        Number of all weights, with the statistics of normalisations.
+
+    Examples
+    --------
+    >>> from dustest.estimators._cnn_config import DUSTEST
+    >>> from dustest.estimators._cnn_network import count_weights
+    >>> count_weights(DUSTEST, n_bands=3, n_context=12, n_targets=3)
+    110000
+    """
+    n_branches, channels = (n_bands, 1) if config.branches else (min(n_bands, 1), n_bands)
+    count = 0
+    for filters in config.filters:
+        count += n_branches * filters * (config.kernel_size**2 * channels + 1)
+        count += n_branches * filters * _NORMALIZERS[config.normalization]
+        channels = filters
+    width = n_branches * channels * (size // 2 ** len(config.filters)) ** 2
+    width += 0 if n_bands and config.kind == "paper" else n_context
+    outputs = n_outputs(config.components, n_targets) or n_targets
+    for units in (*config.dense, outputs):
+        count += units * (width + 1)
+        width = units
+    return count
 
 
 def import_keras():
