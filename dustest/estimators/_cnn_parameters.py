@@ -39,11 +39,7 @@ def make_task(estimator, n_features=0):
     InputError
         If a parameter is not of its type, or out of range.
     """
-    for name, (is_good, expected) in _RULES.items():
-        value = getattr(estimator, name)
-        if not is_good(value):
-            msg = f"{name} of {type(estimator).__name__} must be {expected}, got {value!r}"
-            raise InputError(msg)
+    _check(estimator)
     targets = estimator._target_names
     if not set(targets) <= set(TARGETS) or len(set(targets)) < len(targets):
         msg = f"targets must be names out of {TARGETS}, each once, got {estimator.targets!r}"
@@ -51,6 +47,15 @@ def make_task(estimator, n_features=0):
     config = get_config(estimator.architecture)
     bands = () if n_features else tuple(map(band_column_name, estimator.bands))
     return Task(config, bands, targets, int(estimator.size), float(estimator.snr_min), n_features)
+
+
+def _check(estimator):
+    """Raise where a parameter is not of its type, or out of range."""
+    for name, (is_good, expected) in _RULES.items():
+        value = getattr(estimator, name)
+        if not is_good(value):
+            msg = f"{name} of {type(estimator).__name__} must be {expected}, got {value!r}"
+            raise InputError(msg)
 
 
 def make_options(estimator, task):
@@ -67,7 +72,13 @@ def make_options(estimator, task):
     -------
     TrainingOptions
         The options.
+
+    Raises
+    ------
+    InputError
+        If a parameter is not of its type, or out of range.
     """
+    _check(estimator)
     return TrainingOptions(
         epochs=int(estimator.epochs),
         batch_size=int(estimator.batch_size),
