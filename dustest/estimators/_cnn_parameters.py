@@ -14,6 +14,7 @@ __all__ = ["TARGETS", "make_options", "make_task"]
 TARGETS = ("A_V", "E_BV", "log_sSFR")
 """Quantities that networks can learn; R_V follows from the first two."""
 
+_LEAST_FOR_GRADIENTS = 24
 _MISSING = 0.1
 """Probability with which training takes a band, or the redshift, away from a galaxy, so that the
 networks know what to do without."""
@@ -95,6 +96,12 @@ def _augmentation(task):
     if task.n_features:
         return None
     if task.is_paper:
+        if task.size < _LEAST_FOR_GRADIENTS:
+            msg = (
+                f"size must be at least {_LEAST_FOR_GRADIENTS} pixels where paper networks learn "
+                f"from oriented gradients, got {task.size}; choose that, or augment=False"
+            )
+            raise InputError(msg)
         return "paper"
     missing_band = _MISSING if len(task.bands) > 1 else 0.0
     return AugmentOptions(missing_band=missing_band, missing_redshift=_MISSING)

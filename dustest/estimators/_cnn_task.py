@@ -71,7 +71,7 @@ class Task:
         return replace(self, config=config)
 
     def asked(self, other):
-        """This task, if networks that were trained for it can be asked another.
+        """Ask networks another task, if it is the one that they were trained for.
 
         Parameters
         ----------
@@ -81,14 +81,14 @@ class Task:
         Returns
         -------
         Task
-            This one, with the least signal-to-noise ratio of the other.
+            Their own, with the least signal-to-noise ratio of the other.
 
         Raises
         ------
         InputError
             If they differ in what goes in or comes out.
         """
-        for name in ("bands", "targets", "size", "n_features"):
+        for name in ("n_features", "bands", "targets", "size"):
             known, wanted = getattr(self, name), getattr(other, name)
             if known != wanted:
                 msg = f"{name} must be {known!r}, as the networks were trained, got {wanted!r}"
