@@ -67,10 +67,10 @@ def build(config, n_bands, n_context, n_targets, *, size=32, seed=0):
     inputs, features = {}, []
     if n_bands:
         inputs["image"] = parts.input("image", (size, size, n_bands))
-        features.append(parts.trunk(inputs["image"]))
+        features.append(parts.trunk(parts.centre(inputs["image"])))
     if n_context and not (n_bands and config.kind == "paper"):
         inputs["context"] = parts.input("context", (n_context,))
-        features.append(inputs["context"])
+        features += parts.context(inputs["context"])
     outputs = n_outputs(config.components, n_targets) or n_targets
     x = parts.head(parts.joined("with_context", features), outputs)
     return parts.keras.Model(inputs, x, name=config.kind)
@@ -79,10 +79,10 @@ def build(config, n_bands, n_context, n_targets, *, size=32, seed=0):
 def _check_sizes(config, n_bands, n_context, n_targets, size):
     """Refuse what a plan has no room for."""
     least = 2 ** len(config.filters)
-    if n_bands and size < least:
+    if n_bands and _seen(config, size) < least:
         msg = (
-            f"size must be at least {least} pixels for {len(config.filters)} convolutional "
-            f"blocks, each of which halves the image, got {size}"
+            f"size and window must be at least {least} pixels for {len(config.filters)} "
+            f"convolutional blocks, each of which halves the image, got {_seen(config, size)}"
         )
         raise InputError(msg)
     if not n_bands and not n_context:
@@ -91,6 +91,11 @@ def _check_sizes(config, n_bands, n_context, n_targets, size):
     if config.kind == "paper" and n_targets != 1:
         msg = f"n_targets must be 1 for a network of the kind 'paper', got {n_targets}"
         raise InputError(msg)
+
+
+def _seen(config, size):
+    """Side of the central part of images that is looked at."""
+    return min(config.window or size, size)
 
 
 def count_weights(config, n_bands, n_context, n_targets, *, size=32):
@@ -108,24 +113,37 @@ def count_weights(config, n_bands, n_context, n_targets, *, size=32):
 
     Examples
     --------
-    >>> from dustest.estimators._cnn_config import DUSTEST
+    >>> from dustest.estimators._cnn_config import CNNConfig
     >>> from dustest.estimators._cnn_network import count_weights
-    >>> count_weights(DUSTEST, n_bands=3, n_context=12, n_targets=3)
-    110000
+    >>> config = CNNConfig(context_dense=(), dense=(10,), components=1)
+    >>> count_weights(config, n_bands=0, n_context=3, n_targets=3)
+    117
     """
-    n_branches, channels = (n_bands, 1) if config.branches else (min(n_bands, 1), n_bands)
+    count, widths = _weights_of_trunk(config, n_bands, _seen(config, size))
+    if not (n_bands and config.kind == "paper"):
+        count += _weights_of_dense(n_context, config.context_dense)
+        widths += n_context + sum(config.context_dense[-1:])
+    n_last = n_outputs(config.components, n_targets) or n_targets
+    return count + _weights_of_dense(widths, (*config.dense, n_last))
+
+
+def _weights_of_trunk(config, n_bands, side):
+    """Weights of all blocks, and how many features come out of them."""
+    if not n_bands:
+        return 0, 0
+    n_branches, channels = (n_bands, 1) if config.branches else (1, n_bands)
     count = 0
     for filters in config.filters:
-        count += n_branches * filters * (config.kernel_size**2 * channels + 1)
-        count += n_branches * filters * _NORMALIZERS[config.normalization]
+        each = config.kernel_size**2 * channels + 1 + _NORMALIZERS[config.normalization]
+        count += n_branches * filters * each
         channels = filters
-    width = n_branches * channels * (size // 2 ** len(config.filters)) ** 2
-    width += 0 if n_bands and config.kind == "paper" else n_context
-    outputs = n_outputs(config.components, n_targets) or n_targets
-    for units in (*config.dense, outputs):
-        count += units * (width + 1)
-        width = units
-    return count
+    return count, n_branches * channels * (side // 2 ** len(config.filters)) ** 2
+
+
+def _weights_of_dense(width, layers):
+    """Weights of dense layers behind so many numbers."""
+    widths = (width, *layers)
+    return sum((before + 1) * units for before, units in zip(widths, layers, strict=False))
 
 
 def import_keras():
@@ -163,6 +181,22 @@ class _Parts:
     def input(self, name, shape):
         """An input of the network."""
         return self.keras.Input(shape, name=name, dtype="float32")
+
+    def centre(self, image):
+        """Central part of images."""
+        border = image.shape[1] - _seen(self.config, image.shape[1])
+        if not border:
+            return image
+        crop = (border // 2, border - border // 2)
+        options = {"name": "centre", "data_format": "channels_last", "dtype": "float32"}
+        return self.keras.layers.Cropping2D((crop, crop), **options)(image)
+
+    def context(self, context):
+        """Features of the context: itself, and what layers of its own make of it."""
+        x = context
+        for i, units in enumerate(self.config.context_dense):
+            x = self.dense(x, units, f"context_dense{i}", "he_normal", self.config.activation)
+        return [context] if x is context else [context, x]
 
     def trunk(self, image):
         """Features of images: all blocks, on all bands at once or on each on its own."""

@@ -151,6 +151,8 @@ class TestCount:
     @given(
         config=st.builds(
             CNNConfig,
+            window=st.sampled_from([0, 8, 16, 30]),
+            context_dense=st.lists(st.integers(1, 9), max_size=2).map(tuple),
             filters=st.lists(st.integers(1, 9), min_size=1, max_size=3).map(tuple),
             kernel_size=st.integers(1, 5),
             normalization=st.sampled_from(NORMALIZATIONS),

@@ -9,7 +9,7 @@ from dustest.estimators._cnn_config import CNNConfig
 
 pytest.importorskip("keras")
 
-CONFIG = CNNConfig(filters=(1,), dense=(8,), components=1, dropout=0.0)
+CONFIG = CNNConfig(filters=(1,), context_dense=(), dense=(8,), components=1, dropout=0.0)
 WEIGHTS = "a weight scales the loss of a galaxy, a copy makes another step of training"
 
 

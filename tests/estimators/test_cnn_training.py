@@ -54,17 +54,15 @@ def assert_same(found, expected):
 
 
 class TestOptions:
-    def test_rate_falls_along_a_cosine(self):
-        options = replace(OPTIONS, epochs=10, learning_rate=1.0)
-        rates = [options.rate(epoch) for epoch in range(11)]
-        assert rates[0] == pytest.approx(1.0)
-        assert rates[5] == pytest.approx(0.505)
-        assert rates[10] == pytest.approx(0.01)
-        assert np.all(np.diff(rates) < 0)
+    def test_rate_rises_and_falls_along_a_cosine(self):
+        # 4 steps an epoch, of which the first rises.
+        rates = [record["learning_rate"] for record in train().history]
+        expected = 1e-2 * 0.5 * (1.0 + np.cos(np.pi * (4.0 * np.arange(1, 6) - 1.0) / 19.0))
+        np.testing.assert_allclose(rates, expected, rtol=1e-4, atol=1e-8)
 
     def test_rate_stays(self):
-        options = replace(OPTIONS, decay=False)
-        assert {options.rate(epoch) for epoch in range(5)} == {1e-2}
+        history = train(replace(OPTIONS, decay=False)).history
+        assert {record["learning_rate"] for record in history} == {pytest.approx(1e-2)}
 
 
 class TestStopping:

@@ -11,7 +11,9 @@ from dustest.data import RowTable, as_sample
 from dustest.estimators._cnn_config import PAPER, CNNConfig
 
 BANDS = ("F277W", "F444W")
-TINY = CNNConfig(filters=(4, 8), dense=(16,), components=2, dropout=0.1)
+TINY = CNNConfig(
+    window=16, filters=(4, 8), context_dense=(4,), dense=(16,), components=2, dropout=0.1
+)
 TINY_PAPER = replace(PAPER, filters=(4, 8), dense=(8, 8), dropout=0.1)
 
 
