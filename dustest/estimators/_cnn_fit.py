@@ -37,6 +37,9 @@ def checked_weight(sample_weight, n):
             f"shape {weight.shape}"
         )
         raise InputError(msg)
+    if not weight.any():
+        msg = "sample_weight must not be zero for all galaxies: there would be none to learn from"
+        raise InputError(msg)
     return weight
 
 

@@ -218,7 +218,7 @@ class TestWeights:
             tiny().fit(*dusty(8), sample_weight=weight)
 
     def test_all_zero(self):
-        with pytest.raises(InputError, match="X must have galaxies to learn from"):
+        with pytest.raises(InputError, match="sample_weight must not be zero for all galaxies"):
             tiny().fit(*dusty(8), sample_weight=np.zeros(8))
 
 
