@@ -20,6 +20,11 @@ from dustest.data import FLAGS, DustestError, InputError, MissingDependencyError
 from dustest.estimators import _cnn_fit, make_batch
 from dustest.estimators import cnn as module
 from dustest.estimators._cnn_config import PAPER
+from dustest.estimators._cnn_task import Domain
+from dustest.simulate.population import GalaxyPopulation
+from dustest.simulate.psf import PSF
+from dustest.simulate.simulator import GalaxySimulator
+from dustest.simulate.stream import write_chunks
 
 pytest.importorskip("keras")
 pytest.importorskip("safetensors")
@@ -622,26 +627,23 @@ class TestTools:
         assert sorted(np.concatenate(seen)) == sorted(weight)
 
 
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory):
+    """Galaxies as a simulator writes them, in several chunks."""
+
+    def make(start, stop):
+        sample, truth = dusty(40)
+        return sample[start:stop], truth[start:stop]
+
+    folder = tmp_path_factory.mktemp("simulated") / "set"
+    return write_chunks(make, 40, folder, manifest={"seed": 1}, chunk_rows=12)
+
+
 class TestSimulations:
     """What is read from disc chunk by chunk is learned as if it were in memory."""
 
-    @pytest.fixture(scope="class")
-    def simulated(self, tmp_path_factory):
-        """Galaxies as a simulator writes them, in several chunks."""
-        from dustest.simulate.stream import write_chunks
-
-        def make(start, stop):
-            sample, truth = dusty(40)
-            return sample[start:stop], truth[start:stop]
-
-        folder = tmp_path_factory.mktemp("simulated") / "set"
-        return write_chunks(make, 40, folder, manifest={"seed": 1}, chunk_rows=12)
-
-    @pytest.fixture(scope="class")
-    def streamed(self, simulated):
-        return tiny().fit(simulated)
-
-    def test_equals_memory(self, simulated, streamed, unseen):
+    def test_equals_memory(self, simulated, unseen):
+        streamed = tiny().fit(simulated)
         whole = tiny().fit(*simulated.read())
         np.testing.assert_allclose(
             streamed.predict(unseen[0]), whole.predict(unseen[0]), atol=1e-5
@@ -680,10 +682,6 @@ class TestSimulations:
 
     @pytest.mark.slow
     def test_of_the_simulator(self, tmp_path):
-        from dustest.simulate.population import GalaxyPopulation
-        from dustest.simulate.psf import PSF
-        from dustest.simulate.simulator import GalaxySimulator
-
         y, x = np.mgrid[-50:51, -50:51] * 0.03
         psf = PSF(np.exp(-4.0 * np.log(2.0) * (x**2 + y**2) / 0.14**2), 0.03)
         simulator = GalaxySimulator(
@@ -702,8 +700,6 @@ class TestSimulations:
 
 
 def test_domains_join():
-    from dustest.estimators._cnn_task import Domain
-
     domains = [Domain((6.0, 7.0)), Domain(None), Domain((6.5, 9.0))]
     for one, two in pairwise(domains):
         assert (one | two).redshift == one.redshift or (one | two).redshift == two.redshift

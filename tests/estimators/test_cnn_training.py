@@ -8,8 +8,9 @@ from cnn_galaxies import TINY, TINY_PAPER, dusty, tiny
 
 from dustest.data import DustestError, InputError, ReadError
 from dustest.estimators import _cnn_training
-from dustest.estimators._cnn_data import Scaler, TrainingSet
+from dustest.estimators._cnn_data import Scaler, TrainingSet, split_by_group
 from dustest.estimators._cnn_fit import _key, learn
+from dustest.estimators._cnn_mixture import Mixture
 from dustest.estimators._cnn_network import weights_to_dict
 from dustest.estimators._cnn_task import Task
 from dustest.estimators._cnn_training import Checkpoint, Training, TrainingOptions
@@ -139,9 +140,6 @@ class TestEpochs:
 
     def test_validation_loss_is_that_of_the_mixture(self):
         learned = train(replace(OPTIONS, epochs=1))
-        from dustest.estimators._cnn_data import split_by_group
-        from dustest.estimators._cnn_mixture import Mixture
-
         data = plain_data()
         rows = split_by_group(data.group, 0.2, 3)[1]
         raw = learned.networks.predict(data.image[rows], data.context[rows])[0]
@@ -293,7 +291,7 @@ class TestCheckpoint:
 class TestAugmentation:
     @pytest.mark.parametrize("kind", ["paper", None])
     def test_kinds(self, kind):
-        image = np.random.default_rng(0).uniform(size=(4, 16, 16, 1)).astype(np.float32)
+        image = np.random.default_rng(0).uniform(size=(4, 24, 24, 1)).astype(np.float32)
         context = np.zeros((4, 6), dtype=np.float32)
         rng = np.random.default_rng(1)
         changed, same = _cnn_training._changed(image, context, rng, kind)

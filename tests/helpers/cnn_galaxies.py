@@ -37,7 +37,12 @@ def dusty(n=64, seed=0, bands=BANDS, faint=()):
     for i, band in enumerate(bands):
         columns[f"cutout_{band}"] = stamps[:, i] * u.nJy
         columns[f"cutout_err_{band}"] = np.full_like(stamps[:, i], 0.05) * u.nJy
-    truth = {"A_V": a_v * u.mag, "E_BV": a_v / 4.05 * u.mag, "log_sSFR": -8.0 - 0.5 * a_v}
+    truth = {
+        "R_V": np.full(n, 4.05),
+        "A_V": a_v * u.mag,
+        "E_BV": a_v / 4.05 * u.mag,
+        "log_sSFR": -8.0 - 0.5 * a_v,
+    }
     return as_sample(RowTable(columns)), RowTable(truth)
 
 
