@@ -15,6 +15,8 @@ TARGETS = ("A_V", "E_BV", "log_sSFR")
 """Quantities that networks can learn; R_V follows from the first two."""
 
 _LEAST_FOR_GRADIENTS = 24
+_MOST_BANDS = 64
+"""More than there are; a file could name so many that nothing else would ever happen."""
 
 RATES = {"mixture": 3e-3, "paper": 1e-3}
 """Learning rates by kind of network. Networks of the paper, which have no warm-up, may end up
@@ -131,14 +133,14 @@ def _whole(low, high):
 
 
 def _is_band_list(value):
-    """Whether a value is a list or tuple of different names."""
-    if not isinstance(value, list | tuple) or not value:
+    """Whether a value is a list or tuple of different names, not too many."""
+    if not isinstance(value, list | tuple) or not 1 <= len(value) <= _MOST_BANDS:
         return False
     return all(isinstance(band, str) for band in value) and len(set(value)) == len(value)
 
 
 _RULES = {
-    "bands": (_is_band_list, "a list or tuple of different names of bands"),
+    "bands": (_is_band_list, f"a list or tuple of 1 to {_MOST_BANDS} different names of bands"),
     "size": (
         lambda value: _whole(16, 512)[0](value) and value % 8 == 0,
         "a multiple of 8 pixels from 16 to 512",
