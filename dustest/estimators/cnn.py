@@ -409,7 +409,7 @@ class CNNEstimator(DustEstimator):
         try:
             return rebuild_estimator(cls, manifest, arrays)
         except (InputError, KeyError, TypeError, AttributeError, ValueError) as error:
-            msg = f"{path} is refused as a model file: it does not fit together, {error}"
+            msg = f"{path} is refused as a model file: it does not fit together, {error!s:.300}"
             raise ReadError(msg) from error
 
     @classmethod
