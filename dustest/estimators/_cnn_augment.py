@@ -123,7 +123,7 @@ def augment(image, context, rng, options=None):
     >>> inputs = prepare(make_batch(as_sample(stamps, bands=["F277W"])), ["F277W"])
     >>> image, context = augment(inputs.image, inputs.context, np.random.default_rng(2))
     >>> image.shape, context.shape
-    ((2, 32, 32, 1), (2, 6))
+    ((2, 32, 32, 1), (2, 8))
     """
     options = AugmentOptions() if options is None else options
     n, n_bands = len(image), image.shape[-1]

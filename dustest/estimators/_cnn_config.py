@@ -30,6 +30,8 @@ class CNNConfig:
     kind : {"mixture", "paper"}
         What the network takes and gives: images and their context, and a mixture of Gaussians
         over all targets; or images alone, and one number.
+    window : int
+        Side in pixels of the central part of the image that is looked at; 0 for all of it.
     filters : tuple of int
         Filters of each convolutional block; every block halves the image.
     kernel_size : int
@@ -43,6 +45,8 @@ class CNNConfig:
     branches : bool
         Whether each band has blocks of its own, concatenated before the dense layers. Otherwise
         the first block sees all bands at once.
+    context_dense : tuple of int
+        Units of dense layers on the context alone, whose output joins it; none if empty.
     dense : tuple of int
         Units of each dense layer.
     dropout : float
@@ -64,12 +68,14 @@ class CNNConfig:
     """
 
     kind: str = "mixture"
+    window: int = 24
     filters: tuple = (24, 48, 64, 64)
     kernel_size: int = 3
     activation: str = "relu"
     normalization: str = "none"
     pooling: str = "average"
     branches: bool = False
+    context_dense: tuple = (32, 32)
     dense: tuple = (96, 64)
     dropout: float = 0.1
     components: int = 8
@@ -182,15 +188,15 @@ def _whole(low, high):
     )
 
 
-def _sizes():
+def _sizes(fewest=1):
     """Rule of the sizes of layers."""
     is_size, _ = _whole(1, _MOST_UNITS)
 
     def are_sizes(value):
-        is_list = isinstance(value, tuple) and 1 <= len(value) <= _MOST_LAYERS
+        is_list = isinstance(value, tuple) and fewest <= len(value) <= _MOST_LAYERS
         return is_list and all(is_size(size) for size in value)
 
-    return are_sizes, f"a tuple of 1 to {_MOST_LAYERS} integers from 1 to {_MOST_UNITS}"
+    return are_sizes, f"a tuple of {fewest} to {_MOST_LAYERS} integers from 1 to {_MOST_UNITS}"
 
 
 def _is_fraction(value):
@@ -200,12 +206,14 @@ def _is_fraction(value):
 
 _RULES = {
     "kind": _one_of(KINDS),
+    "window": _whole(0, _MOST_UNITS),
     "filters": _sizes(),
     "kernel_size": _whole(1, _LARGEST_KERNEL),
     "activation": _one_of(ACTIVATIONS),
     "normalization": _one_of(NORMALIZATIONS),
     "pooling": _one_of(POOLINGS),
     "branches": (lambda value: type(value) is bool, "True or False"),
+    "context_dense": _sizes(0),
     "dense": _sizes(),
     "dropout": (_is_fraction, "a number from 0 up to, but not including, 1"),
     "components": _whole(0, _MOST_COMPONENTS),
@@ -216,12 +224,14 @@ _RULES = {
 # ours, within the ranges of their Table 1 (4-64 filters, 8-64 neurons).
 PAPER = CNNConfig(
     kind="paper",
+    window=0,
     filters=(36, 48, 64),
     kernel_size=3,
     activation="relu",
     normalization="batch",
     pooling="max",
     branches=True,
+    context_dense=(),
     dense=(64, 64, 64, 64),
     dropout=0.5,
     components=0,

@@ -97,11 +97,9 @@ def collect(parts, folder=None):
     InputError
         If no galaxy is left to learn from.
     """
-    kept = []
     path = None if folder is None else Path(folder) / _FILE
-    for part in parts:
-        if len(part):
-            kept.append(part if path is None else _on_disc(part, path))
+    parts = (part for part in parts if len(part))
+    kept = [part if path is None else _on_disc(part, path) for part in parts]
     if not kept:
         msg = (
             "X must have galaxies to learn from, but none is bright enough and has what is needed"

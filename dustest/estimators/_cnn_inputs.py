@@ -41,6 +41,9 @@ _TINY, _HUGE = 1e-20, 1e30
 _BAD_SHARE = 0.02
 _USABLE_SHARE = 0.5
 _REDSHIFT_UNIT, _HIGHEST_REDSHIFT = 10.0, 20.0
+_USUAL_PIXEL = 0.03
+"""Side of a pixel in arcsec, in the mosaics of JADES."""
+
 _MAD_TO_SIGMA = 1.4826
 _GROWTH = 1.3
 """Octaves beyond blocks of 2 pixels over which correlated noise goes on growing: up to 5 pixels,
@@ -88,8 +91,10 @@ def context_names(bands):
     names : tuple of str
         For each band: whether it is there (0 or 1), the logarithm of its signal-to-noise ratio,
         and that of its flux over the common scale, all in the aperture (0 where it is missing);
-        then the logarithm of the common scale in nJy, a tenth of the redshift (0 where unknown),
-        and whether the redshift is known (0 or 1). Logarithms are to base 10.
+        then the logarithm of the common scale in nJy, that of the side of a pixel over 0.03 arcsec
+        (0 where unknown, and between -1 and 1) and whether it is known (0 or 1), a tenth of the
+        redshift (0 where unknown), and whether the redshift is known (0 or 1). Logarithms are to
+        base 10.
 
     Examples
     --------
@@ -97,11 +102,12 @@ def context_names(bands):
     >>> context_names(["F277W"])[:3]
     ('present_F277W', 'log_snr_F277W', 'log_flux_F277W')
     >>> context_names(["F277W"])[3:]
-    ('log_scale', 'redshift', 'redshift_known')
+    ('log_scale', 'log_pixel_scale', 'pixel_scale_known', 'redshift', 'redshift_known')
     """
     kinds = ("present", "log_snr", "log_flux")
     columns = tuple(f"{kind}_{band_column_name(band)}" for band in bands for kind in kinds)
-    return (*columns, "log_scale", "redshift", "redshift_known")
+    pixel_scale = ("log_pixel_scale", "pixel_scale_known")
+    return (*columns, "log_scale", *pixel_scale, "redshift", "redshift_known")
 
 
 def stretch(linear):
@@ -269,7 +275,7 @@ def prepare(batch, bands, *, size=32, snr_min=5.0):
     >>> stamps = np.random.default_rng(1).normal(size=(2, 1, 48, 48))
     >>> inputs = prepare(make_batch(as_sample(stamps, bands=["F277W"])), ["F277W", "F444W"])
     >>> inputs.image.shape, inputs.context.shape, inputs.usable.tolist()
-    ((2, 32, 32, 2), (2, 9), [True, True])
+    ((2, 32, 32, 2), (2, 11), [True, True])
     """
     return _prepared(batch, bands, size, snr_min, _on_common_scale)
 
@@ -312,6 +318,7 @@ def _prepared(batch, bands, size, snr_min, normalise):
     context = np.zeros((n, len(context_names(bands))), dtype=np.float32)
     snr = np.zeros((n, n_bands), dtype=np.float32)
     flags = np.zeros(n, dtype=np.int32)
+    context[:, -4:-2] = _pixel_scale_columns(batch.pixel_scale)
     context[:, -2:] = _redshift_columns(batch.redshift)
     for start in range(0, n, _CHUNK):
         rows = slice(start, start + _CHUNK)
@@ -371,6 +378,13 @@ def _central(shape, size):
         raise InputError(msg)
     first = [(side - size) // 2 for side in shape]
     return tuple(slice(start, start + size) for start in first)
+
+
+def _pixel_scale_columns(pixel_scale):
+    """Logarithm of the side of a pixel, and whether it is known, of shape (n, 2)."""
+    known = np.isfinite(pixel_scale) & (pixel_scale > 0.0)
+    relative = np.where(known, pixel_scale, _USUAL_PIXEL) / _USUAL_PIXEL
+    return np.stack([np.clip(np.log10(relative), -1.0, 1.0), known], axis=1)
 
 
 def _redshift_columns(redshift):

@@ -58,10 +58,10 @@ def build(config, n_bands, n_context, n_targets, *, size=32, seed=0):
     inputs, features = {}, []
     if n_bands:
         inputs["image"] = parts.input("image", (size, size, n_bands))
-        features.append(parts.trunk(inputs["image"]))
+        features.append(parts.trunk(parts.centre(inputs["image"])))
     if n_context and not (n_bands and config.kind == "paper"):
         inputs["context"] = parts.input("context", (n_context,))
-        features.append(inputs["context"])
+        features += parts.context(inputs["context"])
     outputs = n_outputs(config.components, n_targets) or n_targets
     x = parts.head(parts.joined("with_context", features), outputs)
     return parts.keras.Model(inputs, x, name=config.kind)
@@ -70,10 +70,10 @@ def build(config, n_bands, n_context, n_targets, *, size=32, seed=0):
 def _check_sizes(config, n_bands, n_context, n_targets, size):
     """Refuse what a plan has no room for."""
     least = 2 ** len(config.filters)
-    if n_bands and size < least:
+    if n_bands and _seen(config, size) < least:
         msg = (
-            f"size must be at least {least} pixels for {len(config.filters)} convolutional "
-            f"blocks, each of which halves the image, got {size}"
+            f"size and window must be at least {least} pixels for {len(config.filters)} "
+            f"convolutional blocks, each of which halves the image, got {_seen(config, size)}"
         )
         raise InputError(msg)
     if not n_bands and not n_context:
@@ -82,6 +82,11 @@ def _check_sizes(config, n_bands, n_context, n_targets, size):
     if config.kind == "paper" and n_targets != 1:
         msg = f"n_targets must be 1 for a network of the kind 'paper', got {n_targets}"
         raise InputError(msg)
+
+
+def _seen(config, size):
+    """Side of the central part of images that is looked at."""
+    return min(config.window or size, size)
 
 
 def import_keras():
@@ -119,6 +124,22 @@ class _Parts:
     def input(self, name, shape):
         """An input of the network."""
         return self.keras.Input(shape, name=name, dtype="float32")
+
+    def centre(self, image):
+        """Central part of images."""
+        border = image.shape[1] - _seen(self.config, image.shape[1])
+        if not border:
+            return image
+        crop = (border // 2, border - border // 2)
+        options = {"name": "centre", "data_format": "channels_last", "dtype": "float32"}
+        return self.keras.layers.Cropping2D((crop, crop), **options)(image)
+
+    def context(self, context):
+        """Features of the context: itself, and what layers of its own make of it."""
+        x = context
+        for i, units in enumerate(self.config.context_dense):
+            x = self.dense(x, units, f"context_dense{i}", "he_normal", self.config.activation)
+        return [context] if x is context else [context, x]
 
     def trunk(self, image):
         """Features of images: all blocks, on all bands at once or on each on its own."""

@@ -14,6 +14,10 @@ __all__ = ["TARGETS", "make_options", "make_task"]
 TARGETS = ("A_V", "E_BV", "log_sSFR")
 """Quantities that networks can learn; R_V follows from the first two."""
 
+RATES = {"mixture": 3e-3, "paper": 1e-3}
+"""Learning rates by kind of network. Networks of the paper, which have no warm-up, may end up
+predicting the same for all galaxies at higher ones."""
+
 _MISSING = 0.1
 """Probability with which training takes a band, or the redshift, away from a galaxy, so that the
 networks know what to do without."""
@@ -71,7 +75,7 @@ def make_options(estimator, task):
     return TrainingOptions(
         epochs=int(estimator.epochs),
         batch_size=int(estimator.batch_size),
-        learning_rate=float(estimator.learning_rate),
+        learning_rate=float(estimator.learning_rate or RATES[task.config.kind]),
         decay=not task.is_paper,
         patience=int(estimator.patience),
         loss=estimator.loss,
@@ -116,7 +120,10 @@ _RULES = {
         "a multiple of 8 pixels from 16 to 512",
     ),
     "n_networks": _whole(1, 32),
-    "learning_rate": (lambda value: _is_number(value) and 0 < value < 1, "between 0 and 1"),
+    "learning_rate": (
+        lambda value: value is None or (_is_number(value) and 0 < value < 1),
+        "None or a number between 0 and 1",
+    ),
     "batch_size": _whole(1, 65536),
     "epochs": _whole(1, 100_000),
     "patience": _whole(1, 100_000),

@@ -17,8 +17,10 @@ __all__ = ["Checkpoint", "Training", "TrainingOptions"]
 
 _KIND = "CNNCheckpoint"
 _MOST_AT_ONCE = 512
-_LAST_RATE = 0.01
-"""Of the first learning rate, at the end of a decay."""
+_WARM_UP, _FIRST_RATE = 0.05, 0.05
+"""Share of the steps over which the learning rate rises to its highest, and where it begins: at
+once, high rates throw networks into predicting the same for all galaxies."""
+_LONGEST_GRADIENT = 1.0
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,20 @@ class TrainingOptions:
     batch_size : int
         Galaxies of one step.
     learning_rate : float
-        First learning rate of Adam.
+        Highest learning rate of Adam.
     decay : bool
-        Whether the learning rate falls along a cosine to a hundredth over all epochs.
+        Whether the learning rate rises over the first twentieth of all steps, and then falls to 0
+        along a cosine [1]_, with gradients cut at a norm of 1. Otherwise it stays.
     patience : int
         Epochs without gain in the validation loss after which training ends.
     loss : {"absolute", "percentage"} or None
         Loss, see `get_loss`.
     augmentation : AugmentOptions, "paper" or None
         How images are changed on the fly.
+
+    References
+    ----------
+    .. [1] Loshchilov & Hutter 2017, ICLR, arXiv:1608.03983.
     """
 
     epochs: int
@@ -50,13 +57,6 @@ class TrainingOptions:
     patience: int
     loss: str | None = None
     augmentation: object = None
-
-    def rate(self, epoch):
-        """Learning rate of an epoch, counted from 0."""
-        if not self.decay:
-            return self.learning_rate
-        share = 0.5 * (1.0 + np.cos(np.pi * epoch / self.epochs))
-        return self.learning_rate * (_LAST_RATE + (1.0 - _LAST_RATE) * share)
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,11 +127,16 @@ class Training:
         weights_from_dict(self.model, state.best)
         return state.history
 
+    @property
+    def _batch_size(self):
+        """Galaxies of one step."""
+        return min(self.options.batch_size, len(self.rows))
+
     def _compile(self):
         """Make the network ready to learn."""
         keras = import_keras()
         self.model.compile(
-            keras.optimizers.Adam(self.options.learning_rate),
+            _optimizer(keras, self.options, len(self.rows) // self._batch_size),
             self.loss,
             # XLA takes longer to compile than it saves on processors; JAX knows nothing else.
             jit_compile="auto" if keras.backend.backend() == "jax" else False,
@@ -140,11 +145,9 @@ class Training:
 
     def _epoch(self, epoch):
         """One pass through the rows; returns its record."""
-        rate = self.options.rate(epoch)
-        self.model.optimizer.learning_rate = rate
         _seed_dropout(self.model, [self.seed, epoch])
         order = np.random.default_rng([self.seed, epoch]).permutation(self.rows)
-        size = min(self.options.batch_size, len(order))
+        size = self._batch_size
 
         def make(index):
             # In their order in the file, which reads faster.
@@ -160,7 +163,7 @@ class Training:
             )
             raise DustestError(msg)
         record = {"epoch": epoch + 1, "loss": loss, "val_loss": self._validation_loss()}
-        return record | {"learning_rate": float(rate)}
+        return record | {"learning_rate": float(self.model.optimizer.learning_rate)}
 
     def _validation_loss(self):
         """Loss of the rows that are not learnt from, as they are."""
@@ -265,6 +268,21 @@ class Checkpoint:
         losses = [record["val_loss"] for record in history]
         best_loss = np.nanmin([*losses, np.inf])
         return _State(parts["best"], history, best_loss, manifest["parameters"]["n_stale"])
+
+
+def _optimizer(keras, options, n_steps):
+    """Adam, for epochs of some steps."""
+    if not options.decay:
+        return keras.optimizers.Adam(options.learning_rate)
+    n_steps *= options.epochs
+    n_first = max(round(_WARM_UP * n_steps), 1)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        _FIRST_RATE * options.learning_rate,
+        max(n_steps - n_first, 1),
+        warmup_target=options.learning_rate,
+        warmup_steps=n_first,
+    )
+    return keras.optimizers.Adam(schedule, global_clipnorm=_LONGEST_GRADIENT)
 
 
 def _without_nan(record):

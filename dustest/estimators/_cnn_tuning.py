@@ -67,7 +67,7 @@ _QUICK = TuningPreset(
         filters=(8, 64, 8),
         n_dense=(1, 2),
         units=(16, 96, 16),
-        learning_rates=(5e-4, 1e-3, 2e-3, 4e-3),
+        learning_rates=(3e-4, 1e-3, 3e-3, 1e-2),
         batch_sizes=(64, 128, 256),
     ),
     n_trials=12,

@@ -50,7 +50,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     ----------
     requires : tuple
         What the estimator needs of a sample: ``"flux"``, ``"cutout"``, ``"spectrum"``,
-        ``"redshift"``. A tuple inside means that any one of its members will do.
+        ``"features"``, ``"redshift"``. A tuple inside means that any one of its members will do.
     uncertainty : str
         What the percentiles are: ``"posterior"``, ``"ensemble"``, ``"propagated"``,
         ``"conformal"`` or ``"none"``.
@@ -119,8 +119,12 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         tags.target_tags.required = self._learns
         tags.target_tags.multi_output = not isinstance(self.targets, str)
         tags.input_tags.allow_nan = True
-        tags.input_tags.two_d_array = not self.requires
-        tags.input_tags.three_d_array = not self.requires or "cutout" in self.requires
+        groups = self.required_data
+        bare = not self._required_redshift
+        tags.input_tags.two_d_array = bare and all("features" in group for group in groups)
+        tags.input_tags.three_d_array = not self.requires or any(
+            "cutout" in group for group in groups
+        )
         return tags
 
     # ---- learning -----------------------------------------------------------------------
@@ -447,6 +451,7 @@ def _has_column(sample, kind):
         "flux": bool(sample.bands),
         "cutout": bool(sample.cutout_bands),
         "spectrum": "spectrum_flux" in sample.colnames,
+        "features": "features" in sample.colnames,
         "redshift": "redshift" in sample.colnames,
     }
     return present[kind]

@@ -12,7 +12,12 @@ from dustest.data.errors import InputError
 __all__ = ["Batch", "Estimates", "make_batch"]
 
 _ROW_KEY_BYTES = 16
+_SEED_BYTES = 8
 _STAMP_AXES = (1, 2, 3)
+_UNKNOWN, _NOT_MASKED = np.float32(np.nan), np.False_
+_SEED_VALUES = 128
+"""About so many numbers of each column make the seed of a galaxy: enough to tell galaxies apart,
+while a digest of all pixels would take a fair part of the time of a network."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,8 @@ class Batch:
     ----------
     redshift, redshift_err : ndarray of shape (n,)
         Redshift and its standard deviation; NaN where unknown.
+    pixel_scale : ndarray of shape (n,)
+        Side of the pixels of the cutouts in arcsec; NaN where unknown.
     bands : tuple of str
         Bands of the photometry.
     flux, flux_err : ndarray of shape (n, n_bands)
@@ -31,9 +38,11 @@ class Batch:
     cutout_bands : tuple of str
         Bands of the cutouts.
     cutout, cutout_err : ndarray of shape (n, n_cutout_bands, ny, nx)
-        Images in nJy per pixel.
+        Images in nJy per pixel, in single precision where they came so; errors are NaN where
+        unknown.
     cutout_mask : ndarray of bool of shape (n, n_cutout_bands, ny, nx)
-        True where a pixel is bad.
+        True where a pixel is bad. Errors and masks that no band has take no memory, and cannot be
+        written to.
     wavelength : ndarray of shape (n, n_wave)
         Observed wavelength in Angstrom.
     spectrum_flux, spectrum_flux_err : ndarray of shape (n, n_wave)
@@ -47,6 +56,7 @@ class Batch:
 
     redshift: np.ndarray
     redshift_err: np.ndarray
+    pixel_scale: np.ndarray
     bands: tuple
     flux: np.ndarray
     flux_err: np.ndarray
@@ -65,7 +75,11 @@ class Batch:
 
     def __getitem__(self, rows):
         """The same for some of the rows (mask, slice or integer array)."""
-        arrays = {name: value[rows] for name, value in self._columns().items()}
+        n_rows = len(self.redshift[rows])
+        arrays = {
+            name: _repeated(value, n_rows) if _is_constant(value) else value[rows]
+            for name, value in self._columns().items()
+        }
         return replace(self, **arrays)
 
     def _columns(self):
@@ -81,14 +95,7 @@ class Batch:
         keys : list of bytes
             16 bytes a galaxy, the same wherever its data are the same.
         """
-        prefix = repr((self.bands, self.cutout_bands)).encode()
-        columns = self._columns()
-        del columns["seed"]
-        rows = [np.ascontiguousarray(c).reshape(len(self), -1) for c in columns.values()]
-        table = np.hstack([row.view(np.uint8) for row in rows if row.size])
-        return [
-            blake2b(prefix + row.tobytes(), digest_size=_ROW_KEY_BYTES).digest() for row in table
-        ]
+        return self._digests(b"", _ROW_KEY_BYTES)
 
     def seeded(self, base_seed):
         """Give each galaxy a seed, made from its data and the seed of the run.
@@ -104,8 +111,26 @@ class Batch:
             The same galaxies.
         """
         base = int(base_seed).to_bytes(16, "little")
-        digests = [blake2b(key + base, digest_size=8).digest() for key in self.row_keys()]
+        digests = self._digests(base, _SEED_BYTES, most_values=_SEED_VALUES)
         return replace(self, seed=np.frombuffer(b"".join(digests), dtype=np.uint64))
+
+    def _digests(self, prefix, n_bytes, most_values=None):
+        """Digest of each galaxy, of its data or of some numbers spread over them."""
+        columns = {
+            name: value.reshape(len(self), -1)
+            for name, value in self._columns().items()
+            if name != "seed" and value.size and not _is_constant(value)
+        }
+        if most_values is not None:
+            # An odd step, so that it does not stay in some columns of the stamps.
+            steps = {name: value.shape[1] // most_values | 1 for name, value in columns.items()}
+            columns = {name: value[:, :: steps[name]] for name, value in columns.items()}
+        kinds = [(name, value.dtype.str, value.shape[1]) for name, value in columns.items()]
+        prefix += repr((self.bands, self.cutout_bands, kinds)).encode()
+        return [
+            blake2b(b"".join((prefix, *row)), digest_size=n_bytes).digest()
+            for row in zip(*map(_row_bytes, columns.values()), strict=True)
+        ]
 
     @property
     def has_flux(self):
@@ -115,7 +140,13 @@ class Batch:
     @property
     def has_cutout(self):
         """Whether any pixel of a galaxy is usable (ndarray of bool of shape (n,))."""
-        return (np.isfinite(self.cutout) & ~self.cutout_mask).any(axis=_STAMP_AXES)
+        middle = self.cutout.shape[2] // 2
+        line = np.s_[:, :, middle : middle + 1]
+        found = _has_good(self.cutout[line], self.cutout_mask[line])
+        # Few stamps have to be read whole.
+        rest = np.flatnonzero(~found)
+        found[rest] = _has_good(self.cutout[rest], self.cutout_mask[rest])
+        return found
 
     @property
     def has_spectrum(self):
@@ -123,9 +154,36 @@ class Batch:
         return np.isfinite(self.spectrum_flux).any(axis=1)
 
     @property
+    def has_features(self):
+        """Whether any feature is known (ndarray of bool of shape (n,))."""
+        return np.isfinite(self.features).any(axis=1)
+
+    @property
     def has_redshift(self):
         """Whether the redshift is known (ndarray of bool of shape (n,))."""
         return np.isfinite(self.redshift)
+
+
+def _is_constant(array):
+    """Whether an array repeats one value without the memory for it."""
+    return array.ndim > 1 and array.size > 0 and not any(array.strides)
+
+
+def _repeated(constant, n_rows):
+    """The same constant with another number of rows."""
+    return np.broadcast_to(constant[(0,) * constant.ndim], (n_rows, *constant.shape[1:]))
+
+
+def _row_bytes(table):
+    """Memory of each row."""
+    memory = memoryview(np.ascontiguousarray(table)).cast("B")
+    width = len(memory) // len(table)
+    return [memory[start : start + width] for start in range(0, len(memory), width)]
+
+
+def _has_good(pixels, mask):
+    """Rows with any pixel that is finite and not masked."""
+    return (np.isfinite(pixels) & ~mask).any(axis=tuple(range(1, pixels.ndim)))
 
 
 @dataclass(frozen=True)
@@ -181,13 +239,14 @@ def make_batch(sample, rows=slice(None)):
     return Batch(
         redshift=_vector(sample, "redshift"),
         redshift_err=_vector(sample, "redshift_err"),
+        pixel_scale=_vector(sample, "pixel_scale", u.arcsec),
         bands=sample.bands,
         flux=flux,
         flux_err=flux_err,
         cutout_bands=cutouts,
-        cutout=_stamps(sample, "cutout", cutouts, np.nan),
-        cutout_err=_stamps(sample, "cutout_err", cutouts, np.nan),
-        cutout_mask=_stamps(sample, "cutout_mask", cutouts, False),
+        cutout=_stamps(sample, "cutout", cutouts, _UNKNOWN),
+        cutout_err=_stamps(sample, "cutout_err", cutouts, _UNKNOWN),
+        cutout_mask=_stamps(sample, "cutout_mask", cutouts, _NOT_MASKED),
         wavelength=_array(sample, "spectrum_wavelength", u.AA),
         spectrum_flux=spectrum,
         spectrum_flux_err=spectrum_err,
@@ -212,11 +271,12 @@ def _usable(flux, error):
     return np.where(good, flux, np.nan), np.where(good, error, np.nan)
 
 
-def _vector(sample, name):
-    """One number a row; NaN where the column is absent."""
+def _vector(sample, name, unit=None):
+    """One number a row, in a unit or without; NaN where the column is absent."""
     if name not in sample.colnames:
         return np.full(len(sample), np.nan)
-    return np.asarray(sample[name], dtype=float)
+    column = sample[name]
+    return np.asarray(column if unit is None else column.to_value(unit), dtype=float)
 
 
 def _array(sample, name, unit):
@@ -234,32 +294,41 @@ def _stamps(sample, kind, bands, missing):
         msg = f"cutouts of all bands must have the same shape, got {sorted(shapes)}"
         raise InputError(msg)
     if not bands:
-        return np.empty((len(sample), 0, 0, 0), dtype=bool if missing is False else float)
+        return np.empty((len(sample), 0, 0, 0), dtype=missing.dtype)
     shape = (len(sample), *shapes.pop())
+    names = [f"{kind}_{band}" for band in bands]
+    if not set(names) & set(sample.colnames):
+        return np.broadcast_to(missing, (shape[0], len(bands), *shape[1:]))
     stack = [
-        _stamp(sample, f"{kind}_{band}")
-        if f"{kind}_{band}" in sample.colnames
-        else np.full(shape, missing)
-        for band in bands
+        _stamp(sample, name) if name in sample.colnames else np.broadcast_to(missing, shape)
+        for name in names
     ]
     return np.stack(stack, axis=1)
 
 
 def _stamp(sample, name):
-    """Images of one band as bare numbers."""
+    """Images of one band as bare numbers, in single precision where they came so."""
     column = sample[name]
-    if column.dtype.kind == "b":
-        return np.asarray(column)
     unit = getattr(column, "unit", None)
+    values = np.asarray(column)
+    if values.dtype.kind == "b":
+        return values
+    values = values.astype(np.result_type(values.dtype, _UNKNOWN.dtype), copy=False)
     if unit is None:
-        return np.asarray(column, dtype=float)
+        return values
     if unit.is_equivalent(FLUX_UNIT):
-        return column.to_value(FLUX_UNIT)
+        factor = unit.to(FLUX_UNIT)
+    else:
+        factor = _pixel_area(sample, name, unit).astype(values.dtype)[:, None, None]
+    return values if np.all(factor == 1.0) else values * factor
+
+
+def _pixel_area(sample, name, unit):
+    """What turns a surface brightness into nJy per pixel, a number a row."""
     if "pixel_scale" not in sample.colnames:
         msg = (
             f"column {name} is a surface brightness ({unit}), so the sample needs a column "
             "pixel_scale in arcsec to turn it into a flux per pixel"
         )
         raise InputError(msg)
-    area = (sample["pixel_scale"] ** 2)[:, None, None]
-    return (column * area).to_value(FLUX_UNIT)
+    return (sample["pixel_scale"] ** 2 * unit).to_value(FLUX_UNIT)

@@ -30,12 +30,14 @@ from dustest.report._drawing import (
 )
 from dustest.report.assumptions import plot_assumption_shifts
 from dustest.report.numbers import decimals_for, format_number
+from dustest.report.occlusion import plot_occlusion
 from dustest.report.paper_figures import (
     REFERENCE_R_V,
     plot_attenuation_ratio,
     plot_main_sequence,
 )
 from dustest.report.stamps import plot_stamps
+from dustest.report.training import plot_training_history, plot_tuning
 from dustest.validation.populations import common_columns
 
 __all__ = [
@@ -50,8 +52,11 @@ __all__ = [
     "plot_assumption_shifts",
     "plot_attenuation_ratio",
     "plot_main_sequence",
+    "plot_occlusion",
     "plot_populations",
     "plot_stamps",
+    "plot_training_history",
+    "plot_tuning",
 ]
 
 CONTOUR_FRACTIONS = (0.1, 0.3, 0.5, 0.7, 0.95)

@@ -5,12 +5,14 @@ from dustest.validation.comparison import compare_tables, flag_counts
 from dustest.validation.disagreement import largest_disagreements
 from dustest.validation.matching import match_rows
 from dustest.validation.metrics import METRICS, Metric, compute_metrics, split_normal_interval
+from dustest.validation.occlusion import OcclusionMap, occlusion_map
 from dustest.validation.populations import compare_distributions, distinguishability
 from dustest.validation.sensitivity import assumption_shifts, shift_statistics
 
 __all__ = [
     "METRICS",
     "Metric",
+    "OcclusionMap",
     "assumption_shifts",
     "binned_statistics",
     "compare_distributions",
@@ -20,6 +22,7 @@ __all__ = [
     "flag_counts",
     "largest_disagreements",
     "match_rows",
+    "occlusion_map",
     "shift_statistics",
     "split_normal_interval",
 ]

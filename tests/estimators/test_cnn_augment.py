@@ -38,7 +38,7 @@ def changed(given, seed=1, **options):
 
 def scale_of(context):
     """Common scale in nJy."""
-    return 10.0 ** context[:, -3].astype(float)
+    return 10.0 ** context[:, -5].astype(float)
 
 
 def brightness(image, context):

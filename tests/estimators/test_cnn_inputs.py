@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -45,9 +47,10 @@ class TestContext:
         assert context_names(["JWST/NIRCam.F277W", "F444W"]) == (
             *("present_F277W", "log_snr_F277W", "log_flux_F277W"),
             *("present_F444W", "log_snr_F444W", "log_flux_F444W"),
-            *("log_scale", "redshift", "redshift_known"),
+            *("log_scale", "log_pixel_scale", "pixel_scale_known"),
+            *("redshift", "redshift_known"),
         )
-        assert prepare(cutout_batch(galaxies()), BANDS).context.shape == (6, 12)
+        assert prepare(cutout_batch(galaxies()), BANDS).context.shape == (6, 14)
 
     def test_redshift(self):
         redshift = np.array([7.0, np.nan, -1.0, np.inf, 1e9, 0.0])
@@ -58,6 +61,14 @@ class TestContext:
         inputs = prepare(batch, BANDS)
         assert column(inputs, "redshift").tolist() == pytest.approx([0.7, 0, 0, 0, 2.0, 0])
         assert column(inputs, "redshift_known").tolist() == [1, 0, 0, 0, 1, 1]
+
+    def test_pixel_scale(self):
+        pixel_scale = np.array([0.03, 0.06, np.nan, 0.0, np.inf, 1e9, 1e-9])
+        batch = replace(cutout_batch(galaxies(7)), pixel_scale=pixel_scale)
+        inputs = prepare(batch, BANDS)
+        expected = [0, np.log10(2.0), 0, 0, 0, 1, -1]
+        assert column(inputs, "log_pixel_scale").tolist() == pytest.approx(expected)
+        assert column(inputs, "pixel_scale_known").tolist() == [1, 1, 0, 0, 0, 1, 1]
 
     def test_fluxes_and_scale(self):
         stamps = galaxies(rms=0.01)

@@ -1,0 +1,185 @@
+"""Train the networks that come with dustest, and measure them on galaxies they have never seen.
+
+Run with ``python tools/train_pretrained.py --folder FOLDER``. In the folder it
+
+* simulates galaxies of the JADES-deep and CEERS presets to learn from and, with another seed, to
+  be tested with (``training/`` and ``test/``);
+* trains ``nircam-1band`` and ``nircam-3band``, with a checkpoint after every epoch
+  (``checkpoints/``);
+* measures them beside the constant control (``metrics.ecsv``);
+* writes them, with their cards (``models/``).
+
+A run that was stopped goes on where it was. ``--install`` copies the models into the package and
+prints the digests that belong into ``dustest/estimators/_pretrained.py``. ``--paper`` trains the
+networks of the paper on the same galaxies, and measures them too; ``--share`` trains all on a part
+of the galaxies, which makes a learning curve.
+"""
+
+import argparse
+import json
+import shutil
+import time
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from astropy.table import Table, vstack
+
+from dustest import CNNEstimator, ConstantEstimator
+from dustest.simulate import GalaxyPopulation, GalaxySimulator, MassFunction
+
+BANDS = ("F277W", "F356W", "F444W")
+MODELS = {"nircam-1band": BANDS[:1], "nircam-3band": BANDS}
+TRAINING_ROWS = {"JADES-deep": 60_160, "CEERS": 72_192}
+TEST_ROWS = {"JADES-deep": 2_688, "CEERS": 3_584}
+TRAINING_SEED, TEST_SEED, NETWORK_SEED = 1, 2, 3
+CHUNK = 256
+SNR_MIN = 5.0
+TARGETS = ("A_V", "E_BV", "log_sSFR")
+THIRDS = (0.0, 1.0 / 3.0, 2.0 / 3.0, 1.0)
+LEVELS = (0.05, 0.16, 0.5, 0.84, 0.95)
+N_DRAWS = 128
+N_GROUPS = 10
+ABOUT = {
+    "population": "GalaxyPopulation(log_mass=(8, 11), mass_function=MassFunction(tilt=0.5))",
+    "simulator": (
+        "GalaxySimulator(redshift=(6, 9), dust_to_metal=(0, 1), neighbours=0.1, offset=0.5), "
+        f"rows: {TRAINING_ROWS}, seed {TRAINING_SEED}; test: {TEST_ROWS}, seed {TEST_SEED}"
+    ),
+    "limits": (
+        "Trained on simulations alone: galaxies of particles at redshifts 6 to 9, SMC dust with a "
+        "dust-to-metal ratio drawn evenly from 0 to 1, in two surveys. Real galaxies differ."
+    ),
+}
+
+
+def main(arguments=None):
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--architectures", nargs="+", default=["dustest"])
+    parser.add_argument("--share", type=float, default=1.0, help="of the galaxies to learn from")
+    parser.add_argument("--install", action="store_true")
+    parser.add_argument("--n-jobs", type=int, default=-1)
+    options = parser.parse_args(arguments)
+    for name in ("checkpoints", "models"):
+        (options.folder / name).mkdir(parents=True, exist_ok=True)
+    training = simulate(options.folder / "training", TRAINING_ROWS, TRAINING_SEED, options.n_jobs)
+    test = simulate(options.folder / "test", TEST_ROWS, TEST_SEED, options.n_jobs)
+    training = [shortened(simulation, options.share) for simulation in training]
+    records = []
+    for model in options.models:
+        records += train_and_measure(model, training, test, options)
+    name = "-".join((*options.models, *options.architectures, f"{options.share:g}"))
+    metrics = Table(rows=records)
+    metrics.write(options.folder / f"metrics-{name}.ecsv", overwrite=True)
+    metrics.pprint_all()
+    if options.install:
+        install(options.folder / "models", options.models)
+
+
+def simulate(folder, rows, seed, n_jobs):
+    """Simulated sets on disc, one for each survey."""
+    sets = []
+    for survey, n in rows.items():
+        population = GalaxyPopulation(log_mass=(8.0, 11.0), mass_function=MassFunction(tilt=0.5))
+        simulator = GalaxySimulator(
+            BANDS, survey, spectrograph=None, offset=0.5, neighbours=0.1, population=population
+        )
+        sets.append(simulator.stream(n, folder / survey, random_state=seed, n_jobs=n_jobs))
+    return sets
+
+
+def shortened(simulation, share):
+    """The first chunks of a simulation."""
+    return replace(simulation, n_rows=CHUNK * max(round(share * len(simulation) / CHUNK), 1))
+
+
+def train_and_measure(model, training, test, options):
+    """Records of one model of each architecture, beside the control."""
+    bands = MODELS[model]
+    sample, truth = bright(test, bands)
+    control = ConstantEstimator(TARGETS).fit(*bright(training, bands, images=False))
+    records = []
+    for architecture in options.architectures:
+        cnn, seconds = train(bands, architecture, training, options)
+        found = [measure(cnn, control, sample, truth, quantity) for quantity in (*TARGETS, "R_V")]
+        common = {"model": model, "architecture": architecture, "share": options.share}
+        common |= {"seconds": seconds, "n_train": cnn.n_train_, "n_test": len(sample)}
+        records += [common | one for one in found]
+        if architecture == "dustest" and options.share == 1.0:
+            card = json.loads(json.dumps(ABOUT | {"metrics": found} | common))
+            cnn.save(options.folder / "models" / f"{model}.model", card)
+    return records
+
+
+def bright(simulations, bands, *, images=True):
+    """Galaxies bright enough in a band, with or without their images, and their truth."""
+    samples, truths = [], []
+    for simulation in simulations:
+        for sample, truth in simulation:
+            snr = np.max([sample[f"snr_{band}"] for band in bands], axis=0)
+            columns = sample.colnames if images else ["id"]
+            samples.append(sample[columns][snr >= SNR_MIN])
+            truths.append(truth[snr >= SNR_MIN])
+    sample = vstack(samples, metadata_conflicts="silent")
+    return sample if images else np.zeros((len(sample), 1)), vstack(truths, metadata_conflicts="silent")
+
+
+def train(bands, architecture, training, options):
+    """A trained estimator, and the seconds that it took."""
+    start = time.perf_counter()
+    cnn = CNNEstimator(bands, architecture=architecture, random_state=NETWORK_SEED)
+    cnn.fit(training, checkpoint=options.folder / "checkpoints")
+    return cnn, time.perf_counter() - start
+
+
+def measure(cnn, control, sample, truth, quantity):
+    """Errors, bias and coverage of one quantity."""
+    table = cnn.estimate(sample)
+    true, predicted = (np.asarray(part[quantity], dtype=float) for part in (truth, table))
+    known = np.isfinite(true)
+    true, predicted = true[known], predicted[known]
+    constant = np.asarray(control.estimate(np.zeros((1, 1)))[quantity], dtype=float)[0]
+    mae, control_mae = (np.abs(true - guess).mean() for guess in (predicted, constant))
+    found = {"quantity": quantity, "mae": mae, "control_mae": control_mae}
+    found |= {"ratio": mae / control_mae, "bias": (true - predicted).mean()}
+    if cnn.uncertainty == "none":
+        return {name: rounded(value) for name, value in found.items()}
+    draws = cnn.sample_posterior(sample, N_DRAWS)[quantity][known]
+    low, lower, _, upper, high = np.quantile(draws, LEVELS, axis=1)
+    found["bias_of_mean"] = (true - draws.mean(axis=1)).mean()
+    for name, inside in {
+        "coverage_68": (true >= lower) & (true <= upper),
+        "coverage_90": (true >= low) & (true <= high),
+    }.items():
+        found[name] = inside.mean()
+        order = np.argsort(predicted)
+        found[f"{name}_deciles"] = [rounded(part.mean()) for part in np.array_split(inside[order], N_GROUPS)]
+    for name, by in {"predicted": predicted, "true": true}.items():
+        found[f"bias_by_{name}_third"] = [
+            rounded((true - draws.mean(axis=1))[(by >= least) & (by < most)].mean())
+            for least, most in zip(THIRDS[:-1], THIRDS[1:], strict=True)
+        ]
+    return {name: rounded(value) for name, value in found.items()}
+
+
+def rounded(value):
+    """A number with four decimals, as Python has it."""
+    return round(float(value), 4) if np.isscalar(value) and not isinstance(value, str) else value
+
+
+def install(folder, models):
+    """Copy models into the package, and print their digests."""
+    target = Path(str(files("dustest"))) / "resources" / "models"
+    target.mkdir(exist_ok=True)
+    for model in models:
+        shutil.copy(folder / f"{model}.model", target)
+        cnn = CNNEstimator.load(folder / f"{model}.model")
+        print(f'    "{model}": "{cnn.save(folder / f"{model}.model")}",')
+
+
+if __name__ == "__main__":
+    main()
