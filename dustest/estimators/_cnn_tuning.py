@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from dustest.data.errors import DustestError, InputError, ReadError
-from dustest.data.files import replacing
+from dustest.data.files import installed_version, replacing
 from dustest.data.progress import progress_bar
 from dustest.data.rows import RowTable
 from dustest.estimators._cnn_data import split_by_group
@@ -174,7 +174,9 @@ def search(
             journal.write(trials)
             shown.set_postfix(val_loss=_lowest(trials))
             shown.update()
-    return TuningResult(_table(trials, space), _best(task, options, trials))
+    table = _table(trials, space)
+    table.meta = _provenance(task, data, options, seed)
+    return TuningResult(table, _best(task.config, trials))
 
 
 def _checked_preset(preset):
@@ -309,7 +311,20 @@ def _table(trials, space):
 _MEASURED = ("epochs", "seconds", "n_weights")
 
 
-def _best(task, options, trials):
+def _provenance(task, data, options, seed):
+    """Flat record of how a table of trials was made."""
+    return {
+        "version": installed_version("dustest"),
+        "plan": json.dumps(task.config.to_dict()),
+        "bands": ", ".join(task.bands),
+        "targets": ", ".join(task.targets),
+        "n_galaxies": len(data),
+        "most_epochs": options.epochs,
+        "random_seed": seed,
+    }
+
+
+def _best(config, trials):
     """Parameters of the best trial."""
     scored = [trial for trial in trials if trial["val_loss"] is not None]
     if not scored:
@@ -320,7 +335,7 @@ def _best(task, options, trials):
         raise DustestError(msg)
     settings = min(scored, key=lambda trial: trial["val_loss"])["settings"]
     return {
-        "architecture": _config(task.config, settings),
+        "architecture": _config(config, settings),
         "learning_rate": settings["learning_rate"],
         "batch_size": settings["batch_size"],
     }
