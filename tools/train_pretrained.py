@@ -18,9 +18,11 @@ of the galaxies, which makes a learning curve.
 import argparse
 import json
 import shutil
+import sys
 import time
 from dataclasses import replace
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +33,9 @@ from dustest.simulate import GalaxyPopulation, GalaxySimulator, MassFunction
 
 BANDS = ("F277W", "F356W", "F444W")
 MODELS = {"nircam-1band": BANDS[:1], "nircam-3band": BANDS}
-TRAINING_ROWS = {"JADES-deep": 60_160, "CEERS": 72_192}
-TEST_ROWS = {"JADES-deep": 2_688, "CEERS": 3_584}
+TRAINING_ROWS = {"JADES-deep": 60_000, "CEERS": 72_000}
+TEST_ROWS = {"JADES-deep": 3_600, "CEERS": 4_800}
+EPOCHS = 24
 TRAINING_SEED, TEST_SEED, NETWORK_SEED = 1, 2, 3
 CHUNK = 256
 SNR_MIN = 5.0
@@ -60,6 +63,7 @@ def main(arguments=None):
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--architectures", nargs="+", default=["dustest"])
+    parser.add_argument("--networks", type=int, default=2, help="of an ensemble")
     parser.add_argument("--share", type=float, default=1.0, help="of the galaxies to learn from")
     parser.add_argument("--install", action="store_true")
     parser.add_argument("--n-jobs", type=int, default=-1)
@@ -94,6 +98,8 @@ def simulate(folder, rows, seed, n_jobs):
 
 def shortened(simulation, share):
     """The first chunks of a simulation."""
+    if share == 1.0:
+        return simulation
     return replace(simulation, n_rows=CHUNK * max(round(share * len(simulation) / CHUNK), 1))
 
 
@@ -125,13 +131,21 @@ def bright(simulations, bands, *, images=True):
             samples.append(sample[columns][snr >= SNR_MIN])
             truths.append(truth[snr >= SNR_MIN])
     sample = vstack(samples, metadata_conflicts="silent")
-    return sample if images else np.zeros((len(sample), 1)), vstack(truths, metadata_conflicts="silent")
+    return sample if images else np.zeros((len(sample), 1)), vstack(
+        truths, metadata_conflicts="silent"
+    )
 
 
 def train(bands, architecture, training, options):
     """A trained estimator, and the seconds that it took."""
     start = time.perf_counter()
-    cnn = CNNEstimator(bands, architecture=architecture, random_state=NETWORK_SEED)
+    cnn = CNNEstimator(
+        bands,
+        architecture=architecture,
+        n_networks=options.networks,
+        epochs=EPOCHS,
+        random_state=NETWORK_SEED,
+    )
     cnn.fit(training, checkpoint=options.folder / "checkpoints")
     return cnn, time.perf_counter() - start
 
@@ -157,11 +171,13 @@ def measure(cnn, control, sample, truth, quantity):
     }.items():
         found[name] = inside.mean()
         order = np.argsort(predicted)
-        found[f"{name}_deciles"] = [rounded(part.mean()) for part in np.array_split(inside[order], N_GROUPS)]
+        found[f"{name}_deciles"] = [
+            rounded(part.mean()) for part in np.array_split(inside[order], N_GROUPS)
+        ]
     for name, by in {"predicted": predicted, "true": true}.items():
         found[f"bias_by_{name}_third"] = [
             rounded((true - draws.mean(axis=1))[(by >= least) & (by < most)].mean())
-            for least, most in zip(THIRDS[:-1], THIRDS[1:], strict=True)
+            for least, most in pairwise(THIRDS)
         ]
     return {name: rounded(value) for name, value in found.items()}
 
@@ -178,7 +194,7 @@ def install(folder, models):
     for model in models:
         shutil.copy(folder / f"{model}.model", target)
         cnn = CNNEstimator.load(folder / f"{model}.model")
-        print(f'    "{model}": "{cnn.save(folder / f"{model}.model")}",')
+        sys.stdout.write(f'    "{model}": "{cnn.save(folder / f"{model}.model")}",\n')
 
 
 if __name__ == "__main__":

@@ -18,7 +18,10 @@ RATES = {"mixture": 3e-3, "paper": 1e-3}
 """Learning rates by kind of network. Networks of the paper, which have no warm-up, may end up
 predicting the same for all galaxies at higher ones."""
 
-_MISSING = 0.1
+_BLUR, _NOISE = 0.3, 0.3
+"""Most by which training blurs (pixels) and adds noise (in units of the noise)."""
+
+_MISSING = 0.05
 """Probability with which training takes a band, or the redshift, away from a galaxy, so that the
 networks know what to do without."""
 
@@ -90,7 +93,9 @@ def _augmentation(task):
     if task.is_paper:
         return "paper"
     missing_band = _MISSING if len(task.bands) > 1 else 0.0
-    return AugmentOptions(missing_band=missing_band, missing_redshift=_MISSING)
+    return AugmentOptions(
+        blur=_BLUR, noise=_NOISE, missing_band=missing_band, missing_redshift=_MISSING
+    )
 
 
 def _is_number(value):

@@ -147,7 +147,7 @@ class CNNEstimator(DustEstimator):
         n_networks=1,
         learning_rate=None,
         batch_size=128,
-        epochs=60,
+        epochs=40,
         patience=5,
         validation_fraction=0.1,
         snr_min=5.0,
