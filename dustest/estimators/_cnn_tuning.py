@@ -70,9 +70,9 @@ _QUICK = TuningPreset(
         learning_rates=(3e-4, 1e-3, 3e-3, 1e-2),
         batch_sizes=(64, 128, 256),
     ),
-    n_trials=12,
-    n_initial=6,
-    epochs=6,
+    n_trials=24,
+    n_initial=10,
+    epochs=12,
 )
 
 PRESETS = {"paper": _PAPER, "quick": _QUICK}

@@ -280,7 +280,7 @@ class CNNEstimator(DustEstimator):
         X, y, sample_weight
             As in `fit`.
         preset : {"quick", "paper"}, optional
-            What is searched: 12 trials of at most 6 epochs around the default network, or 200
+            What is searched: 24 trials of at most 12 epochs around the default network, or 200
             trials of all epochs over Table 1 of Fu et al.: 1 to 4 convolutional blocks of 4 to
             64 filters, 1 to 4 dense layers of 8 to 64 units, learning rates from 0.0001 to 0.01,
             batches of 16 to 64.
@@ -318,8 +318,8 @@ class CNNEstimator(DustEstimator):
         >>> print(result.trials["trial", "status", "learning_rate", "batch_size"])
         trial   status  learning_rate batch_size
         ----- --------- ------------- ----------
-            0 completed         0.001        128
-            1 completed         0.004         64
+            0 completed         0.003        128
+            1 completed         0.003        256
         >>> cnn = cnn.set_params(**result.best).fit(sample, truth)
         """
         if folder is not None and self.random_state is None:
