@@ -8,7 +8,7 @@ from dustest.estimators._cnn_network import build, weights_from_dict
 
 __all__ = ["Ensemble"]
 
-_SIZES = (1, 32, 1024)
+_SIZES = (1, 32, 512)
 """Numbers of galaxies that a network is called with: every other one would be compiled anew."""
 
 

@@ -17,6 +17,11 @@ from dustest.estimators.batch import make_batch
 __all__ = ["run"]
 
 _CHUNK = 4096
+"""Galaxies that are put into the order of their redshift together."""
+
+_BLOCK_BYTES = 2**23
+"""Data that are at hand at once: arrays of more than about 32 MB come fresh from the system, which
+takes longer than to fill them, and smaller ones stay closer to the processor."""
 
 
 def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=None):
@@ -46,61 +51,101 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
         answer.
     """
     result = _Assembly(len(sample))
-    # It digests all that was learned, which only a store has use for.
-    fingerprint = None if store is None else estimator._fingerprint(seed)
-    todo = _plan(estimator, sample, result, store, fingerprint)
+    # Its fingerprint digests all that was learned, which only a store has use for.
+    shelf = None if store is None else _Shelf(store, estimator._fingerprint(seed))
+    todo = _plan(estimator, sample, result, shelf)
     tasks = _tasks(sample, todo, estimator.rows_at_once, seed)
     with progress_bar(None, progress, total=sum(map(len, todo)), unit="galaxy") as bar:
-        for index, batch, outcome in _execute(estimator, summary, tasks, n_jobs):
+        for index, outcome in _execute(estimator, summary, tasks, n_jobs):
             result.put(index, outcome)
-            if store is not None and isinstance(outcome, Rows):
-                store.put(result_keys(batch.row_keys(), fingerprint), outcome)
+            if shelf is not None and isinstance(outcome, Rows):
+                shelf.put(index, outcome)
             bar.update(len(index))
     result.warn_of_failures(sample)
     return Rows(result.values, result.flags, result.extra)
 
 
-def _plan(estimator, sample, result, store, fingerprint):
+class _Shelf:
+    """Rows in a store by their number in the sample; keys are made where the data are at hand."""
+
+    def __init__(self, store, fingerprint):
+        self._store = store
+        self._fingerprint = fingerprint
+        self._keys = {}
+
+    def find(self, index, batch):
+        """Positions in a batch of the rows that are there, and these rows."""
+        keys = result_keys(batch.row_keys(), self._fingerprint)
+        self._keys |= zip(index.tolist(), keys, strict=True)
+        return self._store.find(keys)
+
+    def put(self, index, rows):
+        """Keep rows."""
+        self._store.put([self._keys.pop(number) for number in index.tolist()], rows)
+
+
+def _plan(estimator, sample, result, shelf):
     """Rows that need computing, in chunks; the others are settled here."""
     todo = []
     for start in range(0, len(sample), _CHUNK):
         index = np.arange(start, min(start + _CHUNK, len(sample)))
-        batch = make_batch(sample, index)
-        in_range = _redshift_in_range(estimator, batch)
-        has_data = _has_required(estimator, batch)
-        result.flags[index] = _input_flags(estimator, batch, in_range, has_data)
-        if "flags" in sample.colnames:
-            result.flags[index] |= sample["flags"][index]
-        wanted = in_range & has_data
-        if store is not None:
-            wanted[_take_known(batch, index, wanted, result, store, fingerprint)] = False
-        if wanted.any():
-            todo.append(index[wanted])
+        blocks = _blocks(index, _block_size(sample))
+        wanted = [_settle(estimator, sample, block, result, shelf) for block in blocks]
+        chunk = np.concatenate(wanted)
+        if len(chunk):
+            todo.append(chunk)
     return todo
 
 
-def _take_known(batch, index, wanted, result, store, fingerprint):
-    """Positions of the rows that the store has, which go into the result."""
-    positions = np.flatnonzero(wanted)
-    if len(positions) == 0:
-        return positions
-    found, known = store.find(result_keys(batch[positions].row_keys(), fingerprint))
-    for position, rows in zip(positions[found], known, strict=True):
+def _settle(estimator, sample, index, result, shelf):
+    """Rows of a block that need computing; flags and what is known go into the result."""
+    batch = make_batch(sample, _rows(index))
+    in_range = _redshift_in_range(estimator, batch)
+    has_data = _has_required(estimator, batch)
+    result.flags[index] = _input_flags(estimator, batch, in_range, has_data)
+    if "flags" in sample.colnames:
+        result.flags[index] |= sample["flags"][index]
+    wanted = np.flatnonzero(in_range & has_data)
+    if shelf is None or len(wanted) == 0:
+        return index[wanted]
+    found, known = shelf.find(index[wanted], batch[wanted])
+    for position, rows in zip(wanted[found], known, strict=True):
         result.put(index[position : position + 1], rows)
-    return positions[found]
+    return np.delete(index[wanted], found)
 
 
 def _tasks(sample, todo, rows_at_once, seed):
     """Seeded batches of at most ``rows_at_once`` rows, by redshift within each chunk."""
+    block_size = max(_block_size(sample) // rows_at_once, 1) * rows_at_once
     for unsorted in todo:
         index = unsorted
         if "redshift" in sample.colnames:
             # What a backend makes for one redshift then serves all rows that share it.
             index = index[np.argsort(sample["redshift"][index], kind="stable")]
-        chunk = make_batch(sample, index).seeded(seed)
-        for start in range(0, len(index), rows_at_once):
-            rows = slice(start, start + rows_at_once)
-            yield index[rows], chunk[rows]
+        for block in _blocks(index, block_size):
+            batch = make_batch(sample, _rows(block)).seeded(seed)
+            for start in range(0, len(block), rows_at_once):
+                rows = slice(start, start + rows_at_once)
+                yield block[rows], batch[rows]
+
+
+def _block_size(sample):
+    """How many galaxies to have at hand at once."""
+    row_bytes = sum(getattr(column, "nbytes", 0) for column in sample.itercols()) // len(sample)
+    return int(np.clip(_BLOCK_BYTES // max(row_bytes, 1), 1, _CHUNK))
+
+
+def _blocks(index, size):
+    """Consecutive parts of an array."""
+    return [index[start : start + size] for start in range(0, len(index), size)]
+
+
+def _rows(index):
+    """Numbers of rows, as a slice where they follow each other: it takes no copy."""
+    first, last = int(index[0]), int(index[-1])
+    if np.array_equal(index, np.arange(first, last + 1)):
+        return slice(first, last + 1)
+    return index
 
 
 def _has_required(estimator, batch):
@@ -132,7 +177,7 @@ def _input_flags(estimator, batch, in_range, has_data):
 
 
 def _execute(estimator, summary, tasks, n_jobs):
-    """Index, batch and outcome of every batch, wherever it is computed."""
+    """Index and outcome of every batch, wherever it is computed."""
     n_workers = joblib.effective_n_jobs(n_jobs)
     compute = _Compute(summary)
     if estimator.isolated:
@@ -150,11 +195,12 @@ def _in_workers(estimator, compute, tasks, n_workers):
     again = []
     for index, batch, outcome in run_in_workers(estimator, compute, tasks, **options):
         if isinstance(outcome, Rows) or len(batch) == 1:
-            yield index, batch, outcome
+            yield index, outcome
         else:
             again += _single_rows(index, batch)
     if again:
-        yield from run_in_workers(estimator, compute, again, **options)
+        for index, _, outcome in run_in_workers(estimator, compute, again, **options):
+            yield index, outcome
 
 
 def _single_rows(index, batch):
@@ -180,12 +226,11 @@ class _Compute:
 
 
 def _attempt(compute, estimator, index, batch):
-    """Outcomes of a batch; one that fails is tried again row by row."""
+    """Indices and outcomes of a batch; one that fails is tried again row by row."""
     outcome = compute(estimator, batch)
     if isinstance(outcome, Rows) or len(batch) == 1:
-        return [(index, batch, outcome)]
-    rows = _single_rows(index, batch)
-    return [(number, row, compute(estimator, row)) for number, row in rows]
+        return [(index, outcome)]
+    return [(number, compute(estimator, row)) for number, row in _single_rows(index, batch)]
 
 
 def _check_estimates(estimates, n_rows, name):

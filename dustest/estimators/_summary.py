@@ -68,7 +68,7 @@ def summarise(estimates, summary, seeds):
     samples = {name: np.asarray(values, float) for name, values in estimates.samples.items()}
     values = {name: _reduce(draws, summary, seeds) for name, draws in samples.items()}
     if {"A_V", "E_BV"} <= set(samples) and "R_V" not in samples:
-        values["R_V"] = _ratio_of_totals(samples, summary, seeds)
+        values["R_V"] = _ratio_of_totals(samples, values, summary, seeds)
     flags = estimates.flags
     flags = np.zeros(len(seeds), np.int32) if flags is None else np.asarray(flags, np.int32)
     extra = {name: np.asarray(value) for name, value in estimates.extra.items()}
@@ -87,12 +87,20 @@ def _reduce(draws, summary, seeds):
 
 
 def _quantiles(draws, probabilities):
-    """Quantiles of each row; a bare point estimate has only its median."""
+    """Quantiles of each row, linear between draws; a bare point estimate has only its median."""
     levels = np.asarray(probabilities, dtype=float)
     if draws.ndim == 1:
         return np.where(levels == 0.5, draws[:, None], np.nan)
-    # A row with any NaN has no answer: np.quantile keeps that, np.nanquantile would hide it.
-    return np.quantile(draws, levels, axis=1).T
+    if levels.size == 0:
+        return np.empty((len(draws), 0))
+    # One sort of each row is many times faster than `numpy.quantile` of many short rows.
+    ordered = np.sort(draws, axis=1)
+    place = levels * (draws.shape[1] - 1)
+    below = np.floor(place).astype(int)
+    low, high = ordered[:, below], ordered[:, np.ceil(place).astype(int)]
+    step = np.subtract(high, low, out=np.zeros_like(low), where=high != low)
+    # NaN come last. A row with any of them has no answer.
+    return np.where(np.isnan(ordered[:, -1:]), np.nan, low + (place - below) * step)
 
 
 def _deviation(draws):
@@ -110,7 +118,7 @@ def _resample(draws, n_draws, seeds):
     )
 
 
-def _ratio_of_totals(samples, summary, seeds):
+def _ratio_of_totals(samples, values, summary, seeds):
     """R_V: the ratio of the medians, with percentiles of the joint draws.
 
     Where both are zero there is no R_V.
@@ -119,10 +127,9 @@ def _ratio_of_totals(samples, summary, seeds):
     joint = total.ndim == excess.ndim == 2
     ratio = _divide(total, excess) if joint else np.full(len(total), np.nan)
     reduced = _reduce(ratio, summary, seeds)
-    point = _divide(_quantiles(total, (0.5,)), _quantiles(excess, (0.5,)))[:, 0]
     for column, level in enumerate(summary.quantiles):
         if level == 0.5:
-            reduced[:, column] = point
+            reduced[:, column] = _divide(values["A_V"][:, column], values["E_BV"][:, column])
     return reduced
 
 

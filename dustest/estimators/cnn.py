@@ -25,7 +25,7 @@ from dustest.estimators.batch import Estimates
 
 __all__ = ["CNNEstimator", "TuningResult"]
 
-_ROWS_AT_ONCE = 2048
+_ROWS_AT_ONCE = 512
 _MEAN = "{}_mean"
 _GENTLER = 0.1
 """Learning rate of `CNNEstimator.finetune` over that of `CNNEstimator.fit`."""

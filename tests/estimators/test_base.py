@@ -24,6 +24,8 @@ from toy_backends import (
 )
 
 from dustest.data import FLAGS, DustestWarning, DustTable, InputError, ReadError
+from dustest.estimators import Estimates
+from dustest.estimators._summary import Summary, summarise
 
 POISON = ["nan", "inf", "masked", "zero error", "negative error", "nan error", "-99"]
 
@@ -86,6 +88,23 @@ class TestEstimate:
     def test_other_seeds_are_refused(self, seed):
         with pytest.raises(InputError, match="random_state must be"):
             Linear(random_state=seed).estimate(galaxies([1]))
+
+
+class TestQuantiles:
+    draws = np.random.default_rng(0).normal(size=(200, 37)).round(1)
+
+    @given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=5))
+    def test_are_those_of_numpy(self, levels):
+        draws = {"A_V": self.draws}
+        found = summarise(Estimates(draws), Summary(tuple(levels)), np.arange(200)).values["A_V"]
+        expected = np.quantile(self.draws, levels, axis=1).T
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+
+    def test_unknown_and_infinite_draws(self):
+        draws = np.array([[1.0, np.nan, 2.0], [1.0, np.inf, np.inf], [3.0, 1.0, 2.0]])
+        rows = summarise(Estimates({"A_V": draws}), Summary((0.0, 0.5, 1.0)), np.arange(3))
+        expected = [[np.nan] * 3, [1.0, np.inf, np.inf], [1.0, 2.0, 3.0]]
+        np.testing.assert_array_equal(rows.values["A_V"], expected)
 
 
 class TestRows:

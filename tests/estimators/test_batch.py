@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -7,8 +8,8 @@ from astropy.table import QTable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dustest.data import as_sample
-from dustest.estimators import make_batch
+from dustest.data import InputError, as_sample
+from dustest.estimators import DustEstimator, Estimates, make_batch
 
 STAMPS = np.random.default_rng(0).normal(size=(4, 2, 8, 8)).astype("f4")
 
@@ -120,3 +121,33 @@ class TestKeys:
         batch = batch_of()
         other = replace(batch, cutout_bands=("F277W", "F356W"))
         assert not set(batch.row_keys()) & set(other.row_keys())
+
+
+class TestAlternatives:
+    class Either(DustEstimator):
+        requires: ClassVar[tuple] = (("cutout", "features"),)
+
+        def _estimate(self, batch):
+            return Estimates({"A_V": np.arange(1.0, len(batch) + 1.0)})
+
+    class Redshifted(Either):
+        requires: ClassVar[tuple] = (("cutout", "features"), "redshift")
+
+    def test_stamps_or_features_will_do(self):
+        for X in (STAMPS, np.ones((4, 3))):
+            np.testing.assert_array_equal(self.Either().predict(X), [1.0, 2.0, 3.0, 4.0])
+        features = np.array([[np.nan, np.nan], [np.nan, 1.0]])
+        table = self.Either().estimate(features)
+        assert table.flag_names == [("NO_DATA",), ()]
+
+    def test_neither_is_an_error(self):
+        with pytest.raises(InputError, match="needs cutout or features columns"):
+            self.Either().predict(QTable({"redshift": [7.0]}))
+
+    def test_tags(self):
+        tags = self.Either().__sklearn_tags__().input_tags
+        assert tags.two_d_array
+        assert tags.three_d_array
+        tags = self.Redshifted().__sklearn_tags__().input_tags
+        assert not tags.two_d_array
+        assert tags.three_d_array
