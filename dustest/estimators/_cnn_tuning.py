@@ -64,15 +64,15 @@ _PAPER = TuningPreset(
 _QUICK = TuningPreset(
     SearchSpace(
         n_convolutions=(3, 4),
-        filters=(8, 64, 8),
+        filters=(16, 128, 16),
         n_dense=(1, 2),
-        units=(16, 96, 16),
+        units=(32, 192, 32),
         learning_rates=(3e-4, 1e-3, 3e-3, 1e-2),
         batch_sizes=(64, 128, 256),
     ),
-    n_trials=24,
-    n_initial=10,
-    epochs=12,
+    n_trials=16,
+    n_initial=8,
+    epochs=8,
 )
 
 PRESETS = {"paper": _PAPER, "quick": _QUICK}

@@ -280,7 +280,7 @@ class CNNEstimator(DustEstimator):
         X, y, sample_weight
             As in `fit`.
         preset : {"quick", "paper"}, optional
-            What is searched: 24 trials of at most 12 epochs around the default network, or 200
+            What is searched: 16 trials of at most 8 epochs around the default network, or 200
             trials of all epochs over Table 1 of Fu et al.: 1 to 4 convolutional blocks of 4 to
             64 filters, 1 to 4 dense layers of 8 to 64 units, learning rates from 0.0001 to 0.01,
             batches of 16 to 64.

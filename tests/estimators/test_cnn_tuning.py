@@ -34,7 +34,7 @@ PRESET = TuningPreset(SPACE, n_trials=3, n_initial=9, epochs=1)
 
 def loss_of(settings):
     """A loss that is least for few filters and high rates."""
-    return settings["filters_1"] / 8 + settings["n_dense"] - 100.0 * settings["learning_rate"]
+    return settings.get("filters_1", 8) / 8 + settings["n_dense"] - 100.0 * settings["learning_rate"]
 
 
 def searched(n, trials=(), space=SPACE, n_initial=99, seed=0, first=None):
@@ -54,8 +54,11 @@ def keys_of(trials):
 
 
 class TestNextSettings:
-    def test_every_setting_once_until_there_are_none_left(self):
-        trials = searched(10 * N_SETTINGS, n_initial=N_SETTINGS - 1)
+    @pytest.mark.parametrize(
+        "n_initial", [99, pytest.param(N_SETTINGS - 3, marks=pytest.mark.slow)]
+    )
+    def test_every_setting_once_until_there_are_none_left(self, n_initial):
+        trials = searched(10 * N_SETTINGS, n_initial=n_initial)
         assert len(trials) == len(set(keys_of(trials))) == N_SETTINGS
 
     def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(self):
