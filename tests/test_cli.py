@@ -1,5 +1,6 @@
 import inspect
 import json
+import warnings
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import QTable
-from astropy.wcs import WCS
+from astropy.wcs import WCS, FITSFixedWarning
 
 import dustest.cli
 from dustest import CNNEstimator
@@ -334,7 +335,9 @@ class TestModel:
     def test_images_are_cut_out_of_mosaics(self, trained, shared_data, tmp_path):
         stamp = shared_data / "cutouts" / "jof_478_zphot5.84.fits"
         catalog = tmp_path / "catalog.ecsv"
-        position = WCS(fits.getheader(stamp, "F277W_SCI")).pixel_to_world(32, 32)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FITSFixedWarning)
+            position = WCS(fits.getheader(stamp, "F277W_SCI")).pixel_to_world(32, 32)
         QTable({"ra": [position.ra], "dec": [position.dec], "redshift": [5.84]}).write(catalog)
         words = [f"--image={band}={stamp}" for band in ("F277W", "F444W")]
         output = str(tmp_path / "result.ecsv")
