@@ -42,7 +42,6 @@ SNR_MIN = 5.0
 TARGETS = ("A_V", "E_BV", "log_sSFR")
 THIRDS = (0.0, 1.0 / 3.0, 2.0 / 3.0, 1.0)
 LEVELS = (0.05, 0.16, 0.5, 0.84, 0.95)
-N_DRAWS = 128
 N_GROUPS = 10
 ABOUT = {
     "population": "GalaxyPopulation(log_mass=(8, 11), mass_function=MassFunction(tilt=0.5))",
@@ -111,7 +110,7 @@ def train_and_measure(model, training, test, options):
     records = []
     for architecture in options.architectures:
         cnn, seconds = train(bands, architecture, training, options)
-        found = [measure(cnn, control, sample, truth, quantity) for quantity in (*TARGETS, "R_V")]
+        found = measure(cnn, control, sample, truth)
         common = {"model": model, "architecture": architecture, "share": options.share}
         common |= {"seconds": seconds, "n_train": cnn.n_train_, "n_test": len(sample)}
         records += [common | one for one in found]
@@ -150,36 +149,51 @@ def train(bands, architecture, training, options):
     return cnn, time.perf_counter() - start
 
 
-def measure(cnn, control, sample, truth, quantity):
-    """Errors, bias and coverage of one quantity."""
+def measure(cnn, control, sample, truth):
+    """Errors, biases and coverage of all quantities."""
     table = cnn.estimate(sample)
-    true, predicted = (np.asarray(part[quantity], dtype=float) for part in (truth, table))
-    known = np.isfinite(true)
-    true, predicted = true[known], predicted[known]
-    constant = np.asarray(control.estimate(np.zeros((1, 1)))[quantity], dtype=float)[0]
-    mae, control_mae = (np.abs(true - guess).mean() for guess in (predicted, constant))
-    found = {"quantity": quantity, "mae": mae, "control_mae": control_mae}
-    found |= {"ratio": mae / control_mae, "bias": (true - predicted).mean()}
-    if cnn.uncertainty == "none":
-        return {name: rounded(value) for name, value in found.items()}
-    draws = cnn.sample_posterior(sample, N_DRAWS)[quantity][known]
-    low, lower, _, upper, high = np.quantile(draws, LEVELS, axis=1)
-    found["bias_of_mean"] = (true - draws.mean(axis=1)).mean()
+    levels = cnn.predict_quantiles(sample, LEVELS)
+    constant = control.estimate(np.zeros((1, 1)))
+    found = []
+    for column, quantity in enumerate((*TARGETS, "R_V")):
+        true, predicted = (np.asarray(part[quantity], float) for part in (truth, table))
+        known = np.isfinite(true)
+        same = np.asarray(constant[quantity], float)
+        errors = np.abs(true - predicted), np.abs(true - same)
+        mae, control_mae = (np.mean(error[known]) for error in errors)
+        one = {"quantity": quantity, "mae": mae, "control_mae": control_mae}
+        one |= {"ratio": mae / control_mae, "bias": np.mean((true - predicted)[known])}
+        if cnn.uncertainty != "none" and quantity in TARGETS:
+            mean = np.asarray(table[f"{quantity}_mean"], float)
+            one["bias_of_mean"] = np.mean(true - mean)
+            one |= coverage(true, levels[:, column], predicted, np.asarray(table["A_V"], float))
+            if quantity == "A_V":
+                one |= biases(true, predicted, "median") | biases(true, mean, "mean")
+        found.append({name: rounded(value) for name, value in one.items()})
+    return found
+
+
+def coverage(true, levels, predicted, by):
+    """Shares of truths within intervals, of all galaxies and by deciles of predicted A_V."""
+    low, lower, _, upper, high = levels.T
+    found = {}
     for name, inside in {
         "coverage_68": (true >= lower) & (true <= upper),
         "coverage_90": (true >= low) & (true <= high),
     }.items():
-        found[name] = inside.mean()
-        order = np.argsort(predicted)
-        found[f"{name}_deciles"] = [
-            rounded(part.mean()) for part in np.array_split(inside[order], N_GROUPS)
-        ]
-    for name, by in {"predicted": predicted, "true": true}.items():
-        found[f"bias_by_{name}_third"] = [
-            rounded((true - draws.mean(axis=1))[(by >= least) & (by < most)].mean())
-            for least, most in pairwise(THIRDS)
-        ]
-    return {name: rounded(value) for name, value in found.items()}
+        parts = np.array_split(inside[np.argsort(by)], N_GROUPS)
+        found |= {name: inside.mean(), f"{name}_deciles": [rounded(p.mean()) for p in parts]}
+    return found | {"rank": np.mean(true > predicted)}
+
+
+def biases(true, predicted, kind):
+    """Mean of truth - prediction by thirds of the one and the other up to 1 mag, and beyond."""
+    found = {}
+    for name, by in {"true": true, "predicted": predicted}.items():
+        ends = pairwise((*THIRDS, np.inf))
+        parts = [(true - predicted)[(by >= least) & (by < most)] for least, most in ends]
+        found[f"bias_of_{kind}_by_{name}"] = [rounded(part.mean()) for part in parts]
+    return found
 
 
 def rounded(value):

@@ -8,7 +8,7 @@ __all__ = ["PRETRAINED", "pretrained_file"]
 
 PRETRAINED = {
     "nircam-1band": "",
-    "nircam-3band": "",
+    "nircam-3band": "ba886fc8597fa22e77e4600f80cd89afa1d7a17e1ac8cafe6e98f81373c0f430",
 }
 """SHA-256 of each file, by the name of the model."""
 

@@ -1,0 +1,64 @@
+"""
+Dust from three images
+======================
+
+The networks that come with dustest read dust and star formation off cutouts. Here they look at
+simulated galaxies that they have never seen, in one band and in three, beside the control that knows
+no image; then a map tells which parts of an image an answer rests on.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from dustest import CNNEstimator, ConstantEstimator
+from dustest.report.figures import plot_occlusion
+from dustest.simulate import GalaxyPopulation, GalaxySimulator, MassFunction
+from dustest.validation import compute_metrics, occlusion_map
+
+BANDS = ("F277W", "F356W", "F444W")
+population = GalaxyPopulation(log_mass=(8.0, 11.0), mass_function=MassFunction(tilt=0.5))
+simulator = GalaxySimulator(BANDS, spectrograph=None, population=population)
+sample, truth = simulator.draw(400, random_state=20)
+bright = sample["snr_F277W"] > 5
+sample, truth = sample[bright], truth[bright]
+
+estimators = {
+    "one band": CNNEstimator.from_pretrained("nircam-1band"),
+    "three bands": CNNEstimator.from_pretrained("nircam-3band"),
+    "control": ConstantEstimator().fit(np.zeros((len(truth), 1)), truth),
+}
+inputs = {"control": np.zeros((len(truth), 1))}
+tables = {name: cnn.estimate(inputs.get(name, sample)) for name, cnn in estimators.items()}
+
+# %%
+# Three bands tell dust from old stars better than one, which has brightness, size and shape to go by:
+
+for name, table in tables.items():
+    found = compute_metrics(table["A_V"], truth["A_V"], p16=table["A_V_p16"], p84=table["A_V_p84"])
+    mae, error, covered = found["mae"], found["mae_err"], found["coverage_68"]
+    print(f"{name:12s} MAE of A_V {mae:.3f} +- {error:.3f}, 68 % intervals cover {covered:.2f}")
+
+# %%
+# Each galaxy has its own error bar:
+
+figure, axes = plt.subplots(1, 2, figsize=(7.1, 3.6), dpi=150, layout="constrained", sharey=True)
+for ax, name in zip(axes, ("one band", "three bands"), strict=True):
+    table = tables[name]
+    median = table["A_V"].value
+    bars = [median - table["A_V_p16"].value, table["A_V_p84"].value - median]
+    ax.errorbar(
+        truth["A_V"].value, median, bars, fmt=".", color="#0072B2", elinewidth=0.4, markersize=3
+    )
+    ax.plot([0.005, 5], [0.005, 5], color="0.4", linewidth=0.8)
+    ax.set(xscale="log", yscale="log", xlim=(0.005, 5), ylim=(0.005, 5), title=name)
+    ax.set_xlabel("true A$_V$ [mag]")
+axes[0].set_ylabel("A$_V$ by the network [mag]")
+
+# %%
+# Cover one patch of sky after another, and see how much of the dust goes with it. In the bluest band
+# light speaks against dust, in the reddest for it:
+
+dusty = int(np.argmax(tables["three bands"]["A_V"]))
+galaxy = sample[dusty : dusty + 1]
+occlusion = occlusion_map(estimators["three bands"], galaxy, "A_V", stride=2)
+plot_occlusion(occlusion, galaxy)
