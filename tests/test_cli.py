@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy import units as u
 from astropy.io import fits
 from astropy.table import QTable
 from astropy.wcs import WCS, FITSFixedWarning
@@ -338,7 +339,9 @@ class TestModel:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FITSFixedWarning)
             position = WCS(fits.getheader(stamp, "F277W_SCI")).pixel_to_world(32, 32)
-        QTable({"ra": [position.ra], "dec": [position.dec], "redshift": [5.84]}).write(catalog)
+        columns = {"ra": [position.ra], "dec": [position.dec], "redshift": [5.84]}
+        columns |= {"flux_F277W": [50.0] * u.nJy, "flux_err_F277W": [1.0] * u.nJy}
+        QTable(columns).write(catalog)
         words = [f"--image={band}={stamp}" for band in ("F277W", "F444W")]
         output = str(tmp_path / "result.ecsv")
         words += ["--model", trained[0], "--output", output]
