@@ -8,6 +8,7 @@ from pathlib import Path
 __all__ = ["main"]
 
 _FIRST_ROWS_SEPARATOR = ":"
+_DEFAULT_ESTIMATOR = "meurer"
 
 
 def main(arguments=None):
@@ -55,6 +56,8 @@ def _parser():
     _add_compare(commands)
     _add_demo(commands)
     _add_simulate(commands)
+    _add_train(commands)
+    _add_tune(commands)
     _add_doctor(commands)
     return parser
 
@@ -63,7 +66,12 @@ def _add_estimate(commands):
     """``dustest estimate``."""
     parser = commands.add_parser("estimate", help="run one estimator on a catalogue")
     _add_catalog_options(parser)
-    parser.add_argument("-e", "--estimator", default="meurer", help="name (default: meurer)")
+    parser.add_argument("-e", "--estimator", help=f"name (default: {_DEFAULT_ESTIMATOR})")
+    parser.add_argument(
+        "--model",
+        metavar="FILE|NAME",
+        help="instead: networks by dustest train, or that come with dustest",
+    )
     parser.add_argument(
         "--output", required=True, help="result: .fits, .ecsv, .parquet or .h5; kept if it exists"
     )
@@ -82,6 +90,14 @@ def _add_compare(commands):
         metavar="NAME[:ROWS]",
         help="estimator, and on how many galaxies from the first; repeat for several "
         "(default: all that are installed, the slow ones on 10 galaxies)",
+    )
+    parser.add_argument(
+        "--model",
+        action="append",
+        default=[],
+        metavar="FILE|NAME",
+        help="networks by dustest train, or that come with dustest, beside the estimators; "
+        "repeat for several",
     )
     parser.add_argument("--reference", help="estimator that the others are compared with")
     parser.add_argument("--truth", help="table of true values with the column id")
@@ -137,6 +153,53 @@ def _add_simulate(commands):
     parser.set_defaults(run=_simulate)
 
 
+def _add_train(commands):
+    """``dustest train``."""
+    parser = commands.add_parser("train", help="train networks on simulated galaxies")
+    _add_network_options(parser)
+    parser.add_argument("--output", required=True, metavar="FILE", help="model file; a new one")
+    parser.add_argument("--n-networks", type=int, default=1, help="networks of the ensemble")
+    parser.add_argument(
+        "--checkpoint", metavar="FOLDER", help="keep every epoch there, and go on from there"
+    )
+    parser.set_defaults(run=_train)
+
+
+def _add_tune(commands):
+    """``dustest tune``."""
+    parser = commands.add_parser("tune", help="search for the best layers of a network")
+    _add_network_options(parser)
+    parser.add_argument("--preset", default="quick", help="quick or paper (default: quick)")
+    parser.add_argument("--trials", type=int, help="trials in all (default: of the preset)")
+    parser.add_argument(
+        "--folder", metavar="FOLDER", help="keep every trial there, and go on from there"
+    )
+    parser.add_argument("--output", required=True, metavar="FILE", help="table of the trials")
+    parser.add_argument("--model", metavar="FILE", help="train the best then; a new model file")
+    parser.set_defaults(run=_tune)
+
+
+def _add_network_options(parser):
+    """Options of the commands that train networks."""
+    parser.add_argument(
+        "simulations", nargs="+", metavar="folder", help="written by dustest simulate"
+    )
+    parser.add_argument(
+        "--bands", nargs="+", help="bands of the images (default: all of the first folder)"
+    )
+    parser.add_argument("--targets", nargs="+", help="A_V, E_BV, log_sSFR (default: all)")
+    parser.add_argument("--architecture", default="dustest", help="dustest or paper")
+    parser.add_argument("--epochs", type=int, help="most epochs")
+    parser.add_argument(
+        "--set",
+        action="append",
+        metavar="PARAMETER=VALUE",
+        help="further parameter of CNNEstimator, such as batch_size=64",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of random numbers (default: 0)")
+    parser.add_argument("--figure", metavar="FILE", help="draw how it went: .png, .pdf or .svg")
+
+
 def _add_doctor(commands):
     """``dustest doctor``."""
     parser = commands.add_parser("doctor", help="tell what is installed and which estimators work")
@@ -150,6 +213,12 @@ def _add_catalog_options(parser):
     parser.add_argument("--redshift", help="column of redshifts")
     parser.add_argument("--error-floor", type=float, default=0.0, help="fraction of the flux")
     parser.add_argument("--column", action="append", metavar="NAME=COLUMN", help="column to read")
+    parser.add_argument(
+        "--image",
+        action="append",
+        metavar="BAND=FILE",
+        help="mosaic to cut the galaxies out of; repeat for several bands",
+    )
     parser.add_argument("--z-min", type=float, help="take galaxies from this redshift on")
     parser.add_argument("--z-max", type=float, help="take galaxies up to this redshift")
     parser.add_argument(
@@ -169,31 +238,35 @@ def _add_run_options(parser):
 
 def _estimate(options):
     """Run one estimator."""
-    from dustest.estimators import get_estimator
+    from dustest.data import InputError
 
+    if options.model and (options.estimator or options.set):
+        msg = "--model stands for itself, without --estimator and --set"
+        raise InputError(msg)
+    name = options.model or options.estimator or _DEFAULT_ESTIMATOR
     sample = _read_sample(options)
-    parameters = _parameters(options).get(options.estimator, {})
-    estimator = _ready(get_estimator(options.estimator, **parameters), options.seed)
+    if options.model:
+        estimator = _trained(options.model, options.seed)
+    else:
+        estimator = _made(name, _parameters(options), options.seed)
     table = estimator.estimate(
         sample, output=options.output, resume=options.resume, n_jobs=options.n_jobs
     )
-    _say(f"{len(table)} galaxies by {options.estimator}: {options.output}")
+    _say(f"{len(table)} galaxies by {name}: {options.output}")
     return 0
 
 
 def _compare(options):
     """Run estimators side by side."""
     from dustest import compare
-    from dustest.estimators import get_estimator, list_estimators
 
     sample = _read_sample(options)
-    chosen = _chosen(options.estimator, list_estimators())
+    chosen = _chosen(options.estimator, _ready_made())
     parameters = _parameters(options)
-    estimators = {
-        name: _ready(get_estimator(name, **parameters.get(name, {})), options.seed)
-        for name in chosen
-    }
+    estimators = {name: _made(name, parameters, options.seed) for name in chosen}
     limits = _limits(chosen, estimators, len(sample))
+    notes = _notes(limits, estimators, len(sample))
+    estimators |= {Path(word).stem: _trained(word, options.seed) for word in options.model}
     comparison = compare(
         estimators,
         sample,
@@ -204,7 +277,7 @@ def _compare(options):
         resume=options.resume,
         n_jobs=options.n_jobs,
         random_state=0 if options.seed is None else options.seed,
-        notes=_notes(limits, estimators, len(sample)),
+        notes=notes,
     )
     return _report(comparison, options.output)
 
@@ -212,15 +285,11 @@ def _compare(options):
 def _demo(options):
     """Compare all estimators on the simulated catalogue."""
     from dustest import compare
-    from dustest.estimators import get_estimator, list_estimators
     from dustest.io import load_demo
 
     sample, truth = load_demo()
     seed = 0 if options.seed is None else options.seed
-    estimators = {
-        name: _ready(get_estimator(name, **_DEMO_PARAMETERS.get(name, {})), seed)
-        for name in list_estimators()
-    }
+    estimators = {name: _made(name, _DEMO_PARAMETERS, seed) for name in _ready_made()}
     limits = {name: _SLOW_ROWS for name, made in estimators.items() if _is_slow(made)}
     comparison = compare(
         estimators,
@@ -253,6 +322,46 @@ def _simulate(options):
     return 0
 
 
+def _train(options):
+    """Train networks on simulations."""
+    _check_new(options.output)
+    simulations = _read_simulations(options)
+    cnn = _network(options, simulations, n_networks=options.n_networks)
+    cnn.fit(simulations, checkpoint=_made_folder(options.checkpoint))
+    _save_network(cnn, simulations, options.output)
+    if options.figure:
+        from dustest.report.figures import plot_training_history
+
+        _save_figure(plot_training_history(cnn.history_), options.figure)
+    return 0
+
+
+def _tune(options):
+    """Search for the best layers of a network."""
+    _check_new(options.output)
+    if options.model:
+        _check_new(options.model)
+    simulations = _read_simulations(options)
+    cnn = _network(options, simulations)
+    result = cnn.tune(
+        simulations,
+        preset=options.preset,
+        n_trials=options.trials,
+        folder=_made_folder(options.folder),
+    )
+    _write_table(result.trials, options.output)
+    _say(f"{len(result.trials)} trials: {options.output}")
+    _say("best: " + ", ".join(f"{name}={value}" for name, value in result.best.items()))
+    if options.figure:
+        from dustest.report.figures import plot_tuning
+
+        _save_figure(plot_tuning(result.trials)[0], options.figure)
+    if options.model:
+        cnn.set_params(**result.best).fit(simulations)
+        _save_network(cnn, simulations, options.model)
+    return 0
+
+
 def _doctor(options):  # noqa: ARG001 - every command takes its options
     """Tell what is installed and which estimators work."""
     from dustest.doctor import diagnose
@@ -264,6 +373,16 @@ def _doctor(options):  # noqa: ARG001 - every command takes its options
 
 
 def _read_sample(options):
+    """The catalogue within the asked redshifts, with its images."""
+    sample = _read_catalog(options)
+    if not options.image:
+        return sample
+    from dustest.io import add_cutouts
+
+    return add_cutouts(sample, dict(_pair(word, "--image") for word in options.image))
+
+
+def _read_catalog(options):
     """The catalogue within the asked redshifts."""
     import numpy as np
 
@@ -377,10 +496,32 @@ def _limits(chosen, estimators, n_galaxies):
     return limits
 
 
-def _ready(estimator, seed):
-    """The estimator with its seed, fitted to the simulated galaxies where it learns."""
-    if seed is not None and "random_state" in estimator.get_params(deep=False):
-        estimator.set_params(random_state=seed)
+def _ready_made():
+    """Names of the estimators that can run at once: those that learn, from the demo."""
+    from dustest.estimators import get_estimator, list_estimators
+
+    return [name for name in list_estimators() if not _learns_from_images(get_estimator(name))]
+
+
+def _learns_from_images(estimator):
+    """Whether an estimator learns what the demo, which has photometry alone, cannot teach."""
+    teachable = all("flux" in alternatives for alternatives in estimator.required_data)
+    return estimator.__sklearn_tags__().requires_fit and not teachable
+
+
+def _made(name, parameters, seed):
+    """An estimator with its seed, fitted to the simulated galaxies where it learns."""
+    from dustest.data import InputError
+    from dustest.estimators import get_estimator
+
+    estimator = get_estimator(name, **parameters.get(name, {}))
+    if _learns_from_images(estimator):
+        msg = (
+            f"the estimator {name} must have been trained on images: name its file, or one that "
+            "comes with dustest, with --model"
+        )
+        raise InputError(msg)
+    _set_seed(estimator, seed)
     if estimator.__sklearn_tags__().requires_fit:
         from dustest.io import load_demo
 
@@ -390,6 +531,99 @@ def _ready(estimator, seed):
             estimator.set_params(targets=tuple(names))
         estimator.fit(sample, truth)
     return estimator
+
+
+def _trained(word, seed):
+    """Networks from a file, or by their name."""
+    from dustest import CNNEstimator
+
+    is_file = Path(word).exists() or Path(word).suffix
+    return _set_seed(
+        CNNEstimator.load(word) if is_file else CNNEstimator.from_pretrained(word), seed
+    )
+
+
+def _set_seed(estimator, seed):
+    """The estimator, with a seed where it takes one."""
+    if seed is not None and "random_state" in estimator.get_params(deep=False):
+        estimator.set_params(random_state=seed)
+    return estimator
+
+
+def _check_new(path):
+    """Refuse a file that is there, or cannot be written, before hours of work."""
+    from dustest.data import InputError
+
+    path = Path(path)
+    if path.exists() or not path.parent.is_dir():
+        msg = f"{str(path)!r} must be a new file in a folder that exists; choose another name"
+        raise InputError(msg)
+
+
+def _made_folder(path):
+    """A folder, made where it does not exist; or None."""
+    from dustest.data import InputError
+
+    if path is None:
+        return None
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"{path!r} must be a folder that can be written to: {error}"
+        raise InputError(msg) from error
+    return path
+
+
+def _read_simulations(options):
+    """Simulations on disc."""
+    from dustest.simulate import read_simulation
+
+    return [read_simulation(folder) for folder in options.simulations]
+
+
+def _network(options, simulations, **parameters):
+    """Networks to be trained, from the options."""
+    from dustest.estimators import get_estimator
+
+    bands = options.bands or simulations[0].read(0, 1)[0].cutout_bands
+    parameters |= {"architecture": options.architecture, "random_state": options.seed}
+    parameters |= {"targets": tuple(options.targets)} if options.targets else {}
+    parameters |= {"epochs": options.epochs} if options.epochs is not None else {}
+    further = (_pair(word, "--set") for word in options.set or ())
+    parameters |= {name: _value(value) for name, value in further}
+    return get_estimator("cnn", bands=tuple(bands), **parameters)
+
+
+def _save_network(cnn, simulations, path):
+    """Write trained networks, with what they were trained on."""
+    sha256 = cnn.save(path, {"simulations": [one.manifest for one in simulations]})
+    _say(f"networks trained on {cnn.n_train_} and chosen on {cnn.n_validation_} galaxies: {path}")
+    _say(f"sha256 {sha256}")
+
+
+def _write_table(table, path):
+    """Write a table in the format of its ending."""
+    from astropy.io.registry import IORegistryError
+
+    from dustest.data import InputError
+
+    try:
+        table.write(path)
+    except (OSError, ValueError, TypeError, IORegistryError) as error:
+        msg = f"--output must end in .ecsv, .fits, .parquet or .h5, got {path!r}: {error}"
+        raise InputError(msg) from error
+
+
+def _save_figure(axes, path):
+    """Write the figure of some axes."""
+    from dustest.data import InputError
+
+    try:
+        axes.figure.savefig(path, dpi=200, bbox_inches="tight")
+    except (OSError, ValueError) as error:
+        msg = f"--figure must be a file that can be written, got {path!r}: {error}"
+        raise InputError(msg) from error
+    _say(f"figure: {path}")
 
 
 def _notes(limits, estimators, n_galaxies):

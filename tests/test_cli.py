@@ -1,16 +1,26 @@
 import inspect
 import json
+import warnings
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy import units as u
+from astropy.io import fits
 from astropy.table import QTable
+from astropy.wcs import WCS, FITSFixedWarning
 
 import dustest.cli
+from dustest import CNNEstimator
 from dustest.cli import main
-from dustest.data import DustTable
+from dustest.data import DustTable, RowTable
 from dustest.doctor import diagnose
 from dustest.io import load_demo
 from dustest.simulate import GalaxySimulator, read_simulation
+from dustest.simulate.stream import write_chunks
+from dustest.testing import make_check_sample
 
 
 @pytest.fixture
@@ -179,6 +189,186 @@ class TestSimulate:
         monkeypatch.setattr(GalaxySimulator, "stream", stop)
         assert main(["simulate", "--output", str(tmp_path / "set"), *self.WORDS]) == 130
         assert "what was finished is kept" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def simulation(tmp_path_factory):
+    """Folder of four galaxies with images and truth."""
+    sample, truth = make_check_sample()
+    folder = tmp_path_factory.mktemp("simulation") / "set"
+    write_chunks(
+        lambda start, stop: (sample[start:stop], truth[start:stop]), 4, folder, manifest={"a": 1}
+    )
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """Catalogue with cutouts."""
+    path = tmp_path_factory.mktemp("images") / "images.fits"
+    make_check_sample()[0].write(path)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def trained(simulation, tmp_path_factory):
+    """Networks, their figure, and what was said."""
+    pytest.importorskip("keras")
+    folder = tmp_path_factory.mktemp("trained")
+    output, figure = str(folder / "mine.model"), str(folder / "history.png")
+    words = ["--epochs", "1", "--bands", "F277W", "F444W", "--set", "validation_fraction=0.5"]
+    words += ["--checkpoint", str(folder / "epochs"), "--seed", "5", "--figure", figure]
+    with redirect_stdout(StringIO()) as said:
+        assert main(["train", simulation, "--output", output, *words]) == 0
+    return output, figure, said.getvalue()
+
+
+class TestTrain:
+    def test_networks_and_figure_are_written(self, trained):
+        output, figure, said = trained
+        cnn = CNNEstimator.load(output)
+        assert tuple(cnn.bands) == ("F277W", "F444W")
+        assert cnn.validation_fraction == 0.5
+        assert cnn.card_["simulations"] == [{"a": 1}]
+        assert f"networks trained on 2 and chosen on 2 galaxies: {output}" in said
+        assert Path(figure).read_bytes()[:4] == b"\x89PNG"
+        assert list(Path(output).with_name("epochs").iterdir())
+
+    def test_the_same_words_train_the_same_networks(self, trained, simulation):
+        cnn = CNNEstimator(("F277W", "F444W"), epochs=1, validation_fraction=0.5, random_state=5)
+        sample, _ = make_check_sample()
+        again = cnn.fit(read_simulation(simulation)).predict(sample)
+        np.testing.assert_allclose(CNNEstimator.load(trained[0]).predict(sample), again, rtol=1e-4)
+
+    def test_an_existing_file_is_kept(self, trained, simulation, capsys):
+        assert main(["train", simulation, "--output", trained[0]]) == 1
+        assert "must be a new file" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("words", "reason"),
+        [
+            (["--bands", "F999W"], "F999W"),
+            (["--targets", "beta"], "targets must be"),
+            (["--architecture", "vit"], "architecture must be"),
+            (["--epochs", "0"], "epochs of CNNEstimator must be"),
+            (["--set", "batch_size"], "NAME=VALUE"),
+            (["--set", "bach_size=3"], "takes the parameters"),
+        ],
+    )
+    def test_mistakes_are_one_sentence(self, simulation, tmp_path, capsys, words, reason):
+        output = tmp_path / "x.model"
+        assert main(["train", simulation, "--output", str(output), *words]) == 1
+        error = capsys.readouterr().err
+        assert reason in error
+        assert "Traceback" not in error
+        assert not output.exists()
+
+    def test_no_simulation(self, tmp_path, capsys):
+        assert main(["train", str(tmp_path), "--output", str(tmp_path / "x.model")]) == 1
+        assert "simulation.json" in capsys.readouterr().err
+
+
+class TestTune:
+    def test_trials_figure_and_networks_are_written(self, simulation, tmp_path, capsys):
+        pytest.importorskip("keras_tuner")
+        output, model = str(tmp_path / "trials.ecsv"), str(tmp_path / "best.model")
+        words = ["tune", simulation, "--folder", str(tmp_path / "kept"), "--epochs", "1"]
+        words += ["--bands", "F277W", "--set", "validation_fraction=0.5"]
+        files = ["--figure", str(tmp_path / "trials.png"), "--model", model]
+        assert main([*words, "--trials", "1", "--output", output]) == 0
+        more = str(tmp_path / "more.ecsv")
+        assert main([*words, "--trials", "2", "--output", more, *files]) == 0
+        said = capsys.readouterr().out
+        assert f"2 trials: {more}" in said
+        assert "best: architecture=CNNConfig(" in said
+        one, two = RowTable.read(output), RowTable.read(more)
+        assert one["seconds"][0] == two["seconds"][0]
+        best = two[np.argmin(two["val_loss"])]
+        assert CNNEstimator.load(model).learning_rate == best["learning_rate"]
+        assert (tmp_path / "trials.png").exists()
+
+    @pytest.mark.parametrize(
+        ("words", "reason"),
+        [
+            (["--preset", "slow"], "preset must be one of"),
+            (["--trials", "0"], "n_trials must be"),
+            (["--architecture", "paper"], "targets must be one quantity"),
+        ],
+    )
+    def test_mistakes_are_one_sentence(self, simulation, tmp_path, capsys, words, reason):
+        output = str(tmp_path / "trials.ecsv")
+        assert main(["tune", simulation, "--output", output, *words]) == 1
+        assert reason in capsys.readouterr().err
+
+
+class TestModel:
+    def test_estimates(self, trained, images, tmp_path, capsys):
+        output = str(tmp_path / "result.fits")
+        assert main(["estimate", images, "--model", trained[0], "--output", output]) == 0
+        table = DustTable.read(output)
+        cnn = CNNEstimator.load(trained[0])
+        np.testing.assert_allclose(
+            table["A_V"].value, cnn.predict(make_check_sample()[0])[:, 0], rtol=1e-5
+        )
+        assert f"4 galaxies by {trained[0]}" in capsys.readouterr().out
+
+    def test_beside_the_others(self, trained, images, tmp_path):
+        output = tmp_path / "report.html"
+        words = ["-e", "meurer", "--model", trained[0], "--tables", str(tmp_path)]
+        assert main(["compare", images, *words, "--output", str(output)]) == 0
+        assert len(DustTable.read(tmp_path / "mine.ecsv")) == 4
+        page = output.read_text()
+        assert "mine" in page
+        assert "Fitted to the truth" not in page
+
+    def test_by_name(self, trained, images, tmp_path, monkeypatch):
+        asked = []
+
+        def find(name):
+            asked.append(name)
+            return CNNEstimator.load(trained[0])
+
+        monkeypatch.setattr(CNNEstimator, "from_pretrained", find)
+        output = str(tmp_path / "result.ecsv")
+        assert main(["estimate", images, "--model", "nircam-3band", "--output", output]) == 0
+        assert asked == ["nircam-3band"]
+
+    def test_images_are_cut_out_of_mosaics(self, trained, shared_data, tmp_path):
+        stamp = shared_data / "cutouts" / "jof_478_zphot5.84.fits"
+        catalog = tmp_path / "catalog.ecsv"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FITSFixedWarning)
+            position = WCS(fits.getheader(stamp, "F277W_SCI")).pixel_to_world(32, 32)
+        columns = {"ra": [position.ra], "dec": [position.dec], "redshift": [5.84]}
+        columns |= {"flux_F277W": [50.0] * u.nJy, "flux_err_F277W": [1.0] * u.nJy}
+        QTable(columns).write(catalog)
+        words = [f"--image={band}={stamp}" for band in ("F277W", "F444W")]
+        output = str(tmp_path / "result.ecsv")
+        words += ["--model", trained[0], "--output", output]
+        assert main(["estimate", str(catalog), *words]) == 0
+        assert np.isfinite(DustTable.read(output)["A_V"].value).all()
+
+    @pytest.mark.parametrize(
+        ("words", "reason"),
+        [
+            (["-e", "cnn"], "with --model"),
+            (["--model", "nircam-9band"], "nircam-1band"),
+            (["--model", "none.model"], "none.model"),
+            (["--model", "x.model", "-e", "meurer"], "--model stands for itself"),
+            (["--model", "x.model", "--set", "cnn.size=16"], "--model stands for itself"),
+            (["--image", "F277W"], "--image must look like"),
+        ],
+    )
+    def test_mistakes_are_one_sentence(self, catalog, tmp_path, capsys, words, reason):
+        assert main(["estimate", catalog, "--output", str(tmp_path / "x.ecsv"), *words]) == 1
+        error = capsys.readouterr().err
+        assert reason in error
+        assert "Traceback" not in error
+
+    def test_what_learns_from_images_is_not_run_untrained(self):
+        names = dustest.cli._ready_made()
+        assert "cnn" not in names
+        assert {"constant", "meurer"} <= set(names)
 
 
 class TestDoctor:

@@ -1,6 +1,6 @@
 """`CNNEstimator`, dust from images, with an error bar."""
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from numbers import Integral
 from tempfile import TemporaryDirectory
@@ -18,12 +18,13 @@ from dustest.estimators._cnn_fit import checked_weight, in_chunks, is_simulation
 from dustest.estimators._cnn_manifest import describe_estimator, rebuild_estimator
 from dustest.estimators._cnn_parameters import TARGETS, make_options, make_task
 from dustest.estimators._cnn_task import Domain
+from dustest.estimators._cnn_tuning import TuningResult, search
 from dustest.estimators._model_file import read_model, write_model
 from dustest.estimators._pretrained import pretrained_file
 from dustest.estimators.base import DustEstimator
 from dustest.estimators.batch import Estimates
 
-__all__ = ["CNNEstimator"]
+__all__ = ["CNNEstimator", "TuningResult"]
 
 _ROWS_AT_ONCE = 512
 _MEAN = "{}_mean"
@@ -259,26 +260,96 @@ class CNNEstimator(DustEstimator):
         start = self.networks_, self.domain_
         return self._train(X, y, sample_weight, checkpoint, progress, options, start)
 
+    def tune(
+        self,
+        X,
+        y=None,
+        *,
+        sample_weight=None,
+        preset="quick",
+        n_trials=None,
+        folder=None,
+        progress=None,
+    ):
+        """Search for the layers, learning rate and batch size that validate best.
+
+        Bayesian optimisation of the validation loss by keras-tuner. All trials have the same
+        galaxies, the same split and one network each, and no two the same settings; the first is
+        the estimator as it stands, where its settings are among those that are searched. All
+        that is not searched stays as the parameters say. Networks of the kind ``"paper"`` are
+        tuned for one target at a time.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+        preset : {"quick", "paper"}, optional
+            What is searched: 16 trials of at most 8 epochs around the default network, or 200
+            trials of all epochs over Table 1 of Fu et al.: 1 to 4 convolutional blocks of 4 to
+            64 filters, 1 to 4 dense layers of 8 to 64 units, learning rates from 0.0001 to 0.01,
+            batches of 16 to 64.
+        n_trials : int, optional
+            Trials, earlier ones in the folder included.
+        folder : path-like, optional
+            Folder in which every trial is kept: the same search goes on there after a kill, or
+            with more trials. Searches of other data, parameters or seeds have other files.
+        progress : bool, optional
+            Whether to show a bar; by default on terminals.
+
+        Returns
+        -------
+        result : TuningResult
+            A table of the trials, and the parameters of the best. The estimator itself does not
+            change.
+
+        Raises
+        ------
+        InputError
+            If a parameter or the input cannot be used, there are no two groups, or ``folder`` is
+            given without a ``random_state`` by which the search could be found again.
+        DustestError
+            If training diverges in all trials.
+        MissingDependencyError
+            If Keras or keras-tuner is not installed.
+
+        Examples
+        --------
+        >>> from dustest import CNNEstimator
+        >>> from dustest.testing import make_check_sample
+        >>> sample, truth = make_check_sample()
+        >>> cnn = CNNEstimator(["F277W", "F444W"], epochs=1, random_state=1)
+        >>> result = cnn.tune(sample, truth, n_trials=2)
+        >>> print(result.trials["trial", "status", "learning_rate", "batch_size"])
+        trial   status  learning_rate batch_size
+        ----- --------- ------------- ----------
+            0 completed         0.003        128
+            1 completed         0.003        256
+        >>> cnn = cnn.set_params(**result.best).fit(sample, truth)
+        """
+        self._check_findable(folder)
+        with self._gathered(X, y, sample_weight) as (task, data):
+            return search(
+                task,
+                data,
+                make_options(self, task),
+                preset,
+                n_trials=n_trials,
+                validation_fraction=self.validation_fraction,
+                balance=self.balance,
+                seed=self._base_seed(),
+                folder=folder,
+                progress=progress,
+            )
+
     def _train(self, X, y, sample_weight, checkpoint, progress, make_options, start=None):
         """Gather a training set, and learn from it."""
-        if checkpoint is not None and not isinstance(self.random_state, Integral):
-            msg = (
-                "random_state must be an integer where there is a checkpoint, so that the same "
-                f"training is found again, got {self.random_state!r}"
-            )
-            raise InputError(msg)
+        self._check_findable(checkpoint)
         networks, domain = start or (None, Domain())
-        n_features, chunks = self._chunks(X, y, sample_weight)
-        task = make_task(self, n_features)
-        if networks is not None:
-            task = networks.task.asked(task)
-        options = make_options(self, task)
-        with TemporaryDirectory() if is_simulation(X) else nullcontext() as folder:
-            data = collect((prepared(task, *chunk) for chunk in chunks), folder)
+        with self._gathered(X, y, sample_weight, networks) as (task, data):
             learned = learn(
                 task,
                 data,
-                options,
+                make_options(self, task),
                 n_networks=int(self.n_networks) if networks is None else networks.n_members,
                 validation_fraction=self.validation_fraction,
                 balance=self.balance,
@@ -293,9 +364,28 @@ class CNNEstimator(DustEstimator):
         self.n_train_, self.n_validation_ = learned.n_train, learned.n_validation
         self.card_ = {}
         vars(self).pop("n_features_in_", None)
-        if n_features:
-            self.n_features_in_ = n_features
+        if task.n_features:
+            self.n_features_in_ = task.n_features
         return self
+
+    def _check_findable(self, folder):
+        """Refuse to keep in a folder what could never be found there again."""
+        if folder is not None and not isinstance(self.random_state, Integral):
+            msg = (
+                "random_state must be an integer where work is kept in a folder, so that the same "
+                f"is found again, got {self.random_state!r}"
+            )
+            raise InputError(msg)
+
+    @contextmanager
+    def _gathered(self, X, y, sample_weight, networks=None):
+        """Task and training set; images of simulations are on disc meanwhile."""
+        n_features, chunks = self._chunks(X, y, sample_weight)
+        task = make_task(self, n_features)
+        if networks is not None:
+            task = networks.task.asked(task)
+        with TemporaryDirectory() if is_simulation(X) else nullcontext() as folder:
+            yield task, collect((prepared(task, *chunk) for chunk in chunks), folder)
 
     def _chunks(self, X, y, sample_weight):
         """Number of plain features, and batches with truth, group and weight, chunk by chunk."""
