@@ -135,6 +135,7 @@ class CNNEstimator(DustEstimator):
 
     requires: ClassVar[tuple] = (("cutout", "features"),)
     rows_at_once: ClassVar[int] = _ROWS_AT_ONCE
+    threaded: ClassVar[bool] = True
     packages: ClassVar[tuple] = ("keras",)
     _learns: ClassVar[bool] = True
 
