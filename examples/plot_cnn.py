@@ -11,14 +11,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from dustest import CNNEstimator, ConstantEstimator
-from dustest.report.figures import plot_occlusion
+from dustest.report.figures import plot_occlusion, plot_training_history
 from dustest.simulate import GalaxyPopulation, GalaxySimulator, MassFunction
 from dustest.validation import compute_metrics, occlusion_map
 
 BANDS = ("F277W", "F356W", "F444W")
 population = GalaxyPopulation(log_mass=(8.0, 11.0), mass_function=MassFunction(tilt=0.5))
 simulator = GalaxySimulator(BANDS, spectrograph=None, population=population)
-sample, truth = simulator.draw(400, random_state=20)
+sample, truth = simulator.draw(280, random_state=20)
 bright = sample["snr_F277W"] > 5
 sample, truth = sample[bright], truth[bright]
 
@@ -56,10 +56,20 @@ for ax, name in zip(axes, ("one band", "three bands"), strict=True):
 axes[0].set_ylabel("A$_V$ by the network [mag]")
 
 # %%
-# Cover one patch of the image after another, and see how much of the dust goes with it. In the
-# bluest band light speaks against dust, in the reddest for it:
+# Cover one patch of the image after another, and see how much of the dust goes with it. Light in
+# F356W speaks against dust, light in F444W for it, and the sky for nothing:
 
 dusty = int(np.argmax(tables["three bands"]["A_V"]))
 galaxy = sample[dusty : dusty + 1]
 occlusion = occlusion_map(estimators["three bands"], galaxy, "A_V", stride=2)
-plot_occlusion(occlusion, galaxy)
+figure, axes = plt.subplots(2, 4, figsize=(7.1, 3.9), dpi=150, layout="constrained")
+axes = plot_occlusion(occlusion, galaxy, axes=axes)
+
+# %%
+# A model file keeps the history of its training, and a card of what it was trained on and how well
+# it does:
+
+cnn = estimators["three bands"]
+print(cnn.card_["simulator"])
+figure, ax = plt.subplots(figsize=(5.0, 3.2), dpi=150, layout="constrained")
+ax = plot_training_history(cnn.history_, ax=ax)

@@ -61,7 +61,7 @@ class CNNConfig:
 
     Examples
     --------
-    >>> from dustest.estimators._cnn_config import CNNConfig
+    >>> from dustest.estimators.cnn import CNNConfig
     >>> config = CNNConfig(filters=(16, 32), components=4)
     >>> CNNConfig.from_dict(config.to_dict()) == config
     True

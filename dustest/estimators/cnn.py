@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from dustest.data.errors import InputError, ReadError
 from dustest.data.quantities import QUANTITIES
 from dustest.data.rows import RowTable
-from dustest.estimators._cnn_config import get_config
+from dustest.estimators._cnn_config import CNNConfig, get_config
 from dustest.estimators._cnn_data import collect
 from dustest.estimators._cnn_fit import checked_weight, in_chunks, is_simulation, learn, prepared
 from dustest.estimators._cnn_manifest import describe_estimator, rebuild_estimator
@@ -24,7 +24,7 @@ from dustest.estimators._pretrained import pretrained_file
 from dustest.estimators.base import DustEstimator
 from dustest.estimators.batch import Estimates
 
-__all__ = ["CNNEstimator", "TuningResult"]
+__all__ = ["CNNConfig", "CNNEstimator", "TuningResult"]
 
 _ROWS_AT_ONCE = 512
 _MEAN = "{}_mean"
