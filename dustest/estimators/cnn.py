@@ -231,12 +231,20 @@ class CNNEstimator(DustEstimator):
 
         Parameters
         ----------
-        X, y, sample_weight, checkpoint, progress
-            As in `fit`.
+        X : GalaxySample or what `fit` takes
+            Galaxies.
+        y : Table or array_like of shape (n,) or (n, n_targets), optional
+            Truth of the targets.
+        sample_weight : array_like of shape (n,), optional
+            How much each galaxy counts.
         learning_rate : float, optional
             First learning rate; a tenth of the parameter by default.
         epochs : int, optional
             Most epochs; the parameter by default.
+        checkpoint : path-like, optional
+            Folder in which every epoch is kept, as in `fit`.
+        progress : bool, optional
+            Whether to show bars; by default on terminals.
 
         Returns
         -------
@@ -282,8 +290,12 @@ class CNNEstimator(DustEstimator):
 
         Parameters
         ----------
-        X, y, sample_weight
-            As in `fit`.
+        X : GalaxySample or what `fit` takes
+            Galaxies.
+        y : Table or array_like of shape (n,) or (n, n_targets), optional
+            Truth of the targets.
+        sample_weight : array_like of shape (n,), optional
+            How much each galaxy counts.
         preset : {"quick", "paper"}, optional
             What is searched: 16 trials of at most 8 epochs around the default network, or 200
             trials of all epochs over Table 1 of Fu et al.: 1 to 4 convolutional blocks of 4 to
