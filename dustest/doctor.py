@@ -16,6 +16,10 @@ __all__ = ["Finding", "diagnose"]
 _REQUIRED = ("dustest", "numpy", "scipy", "astropy", "scikit-learn", "photutils", "matplotlib")
 _REQUIRED += ("dust_extinction", "astro-sedpy")
 _OPTIONAL = {
+    "keras": "cnn",
+    "keras-tuner": "cnn",
+    "safetensors": "cnn",
+    "scikit-image": "cnn",
     "bagpipes": "sed",
     "nautilus-sampler": "sed",
     "h5py": "scale",

@@ -184,7 +184,8 @@ def _check_parameters(case):
 def _check_declarations(case):
     """``requires``, ``uncertainty`` and ``targets`` hold what the base understands."""
     kinds = {kind for group in case.estimator.required_data for kind in group}
-    _require(kinds <= {"flux", "cutout", "spectrum"}, f"requires names unknown data: {kinds}")
+    known = kinds <= {"cutout", "features", "flux", "spectrum"}
+    _require(known, f"requires names unknown data: {kinds}")
     known = case.estimator.uncertainty in _UNCERTAINTIES
     _require(known, f"uncertainty must be one of {_UNCERTAINTIES}")
     _require(case.estimator._target_names, "targets must not be empty")

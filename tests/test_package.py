@@ -8,11 +8,19 @@ import pytest
 
 import dustest
 
-HEAVY = ("bagpipes", "keras", "matplotlib", "nautilus", "tensorflow")
+HEAVY = ("bagpipes", "keras", "keras_tuner", "matplotlib", "nautilus", "safetensors", "skimage")
+HEAVY += ("tensorflow",)
 
 REPORT_LOADED = f"""
 import sys
 import dustest
+sys.stderr.write(" ".join(name for name in {HEAVY!r} if name in sys.modules))
+"""
+
+IMPORT_CNN = f"""
+import sys
+from dustest.estimators.cnn import CNNEstimator
+repr(CNNEstimator(["F277W", "F444W"]))
 sys.stderr.write(" ".join(name for name in {HEAVY!r} if name in sys.modules))
 """
 
@@ -64,6 +72,9 @@ class TestImport:
     def test_loads_no_heavy_package(self):
         assert run_fresh(REPORT_LOADED)[1] == ""
 
+    def test_the_cnn_loads_its_packages_when_it_needs_them(self):
+        assert run_fresh(IMPORT_CNN)[1] == ""
+
     def test_prints_nothing(self):
         assert run_fresh("import dustest") == ("", "")
 
@@ -95,4 +106,4 @@ class TestMetadata:
 
     def test_built_in_estimators_register_like_any_plugin(self):
         registered = entry_points(group="dustest.estimators").names
-        assert {"bagpipes", "constant", "meurer"} <= registered
+        assert {"bagpipes", "cnn", "constant", "meurer"} <= registered

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from cnn_galaxies import BANDS, TINY, TINY_PAPER
 from toy_backends import Linear, Malformed, Point
 
-from dustest import BagpipesEstimator, ConstantEstimator, MeurerEstimator
+from dustest import BagpipesEstimator, CNNEstimator, ConstantEstimator, MeurerEstimator
 from dustest.data import InputError
 from dustest.estimators import Estimates
 from dustest.testing import ContractError, check_estimator, make_check_sample
@@ -22,6 +23,11 @@ class TestCheckEstimator:
     )
     def test_good_estimators_pass(self, estimator):
         check_estimator(estimator)
+
+    @pytest.mark.parametrize("plan", [TINY, TINY_PAPER], ids=lambda plan: plan.kind)
+    def test_networks_pass(self, plan):
+        pytest.importorskip("keras")
+        check_estimator(CNNEstimator(BANDS, architecture=plan, size=24, epochs=1))
 
     @pytest.mark.slow
     @pytest.mark.parametrize("engine", ["tabulated", "bagpipes"])

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, fields, replace
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +74,7 @@ class TrainingSet:
             rows = slice(start, start + _CHUNK)
             for values in (self.image, self.context, self.labels, self.weight):
                 digest.update(np.ascontiguousarray(values[rows]))
-        digest.update(np.unique(self.group, return_inverse=True)[1].tobytes())
+        digest.update(_numbered(self.group).tobytes())
         return digest.hexdigest()
 
 
@@ -98,8 +99,7 @@ def collect(parts, folder=None):
         If no galaxy is left to learn from.
     """
     path = None if folder is None else Path(folder) / _FILE
-    parts = (part for part in parts if len(part))
-    kept = [part if path is None else _on_disc(part, path) for part in parts]
+    kept = [part if path is None else _on_disc(part, path) for part in parts if len(part)]
     if not kept:
         msg = (
             "X must have galaxies to learn from, but none is bright enough and has what is needed"
@@ -139,7 +139,8 @@ def split_by_group(group, fraction, seed):
     Returns
     -------
     train, validation : ndarray of int
-        Row numbers; no row to validate with if there is only one group.
+        Row numbers; no row to validate with if there is only one group, and always one group to
+        learn from.
 
     Examples
     --------
@@ -150,10 +151,19 @@ def split_by_group(group, fraction, seed):
     [[0, 1], [2, 3]]
     """
     rows = np.arange(len(group))
-    if not fraction or len(np.unique(group)) < 2:
+    number = _numbered(group)
+    n_groups = number.max() + 1
+    n_validation = min(ceil(fraction * n_groups), n_groups - 1)
+    if n_validation == 0:
         return rows, rows[:0]
-    splitter = GroupShuffleSplit(n_splits=1, test_size=fraction, random_state=seed % 2**32)
-    return next(splitter.split(rows, groups=group))
+    splitter = GroupShuffleSplit(n_splits=1, test_size=n_validation, random_state=seed % 2**32)
+    return next(splitter.split(rows, groups=number))
+
+
+def _numbered(group):
+    """Groups by number in the order in which they come, so that their names decide nothing."""
+    _, first, number = np.unique(group, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[number]
 
 
 @dataclass(frozen=True, eq=False)

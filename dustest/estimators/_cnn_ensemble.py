@@ -4,7 +4,7 @@ import numpy as np
 
 from dustest.data.errors import InputError
 from dustest.estimators._cnn_data import Scaler
-from dustest.estimators._cnn_network import build, weights_from_dict
+from dustest.estimators._cnn_network import build, count_weights, weights_from_dict
 
 __all__ = ["Ensemble"]
 
@@ -36,6 +36,11 @@ class Ensemble:
 
     def __len__(self):
         return len(self.weights)
+
+    @property
+    def n_members(self):
+        """Networks of the ensemble, those of all targets counted as one."""
+        return len(self) // (len(self.task.targets) if self.task.is_paper else 1)
 
     def __getstate__(self):
         return self.__dict__ | {"_models": []}
@@ -114,6 +119,13 @@ class Ensemble:
         if set(numbers) != set(members) or not numbers:
             msg = f"arrays must be those of networks 0, 1, ..., got {sorted(members)}"
             raise InputError(msg)
+        # Before they are built, since a plan can ask for more than there is memory.
+        n_weights = count_weights(task.config, **task.shape)
+        for number in numbers:
+            found = sum(value.size for value in members[number].values())
+            if found != n_weights:
+                msg = f"network {number} must have {n_weights} weights by its plan, got {found}"
+                raise InputError(msg)
         ensemble = cls(task, scaler, [members[number] for number in numbers])
         ensemble.models()
         return ensemble

@@ -37,6 +37,9 @@ def checked_weight(sample_weight, n):
             f"shape {weight.shape}"
         )
         raise InputError(msg)
+    if not weight.any():
+        msg = "sample_weight must not be zero for all galaxies: there would be none to learn from"
+        raise InputError(msg)
     return weight
 
 
@@ -80,10 +83,11 @@ def prepared(task, batch, truth, group, weight):
     Returns
     -------
     TrainingSet
-        Those whose signal-to-noise ratio reaches the minimum in a band.
+        Those that count, and whose signal-to-noise ratio reaches the minimum in a band.
     """
     inputs = task.inputs(batch)
-    rows = np.flatnonzero(inputs.usable & (inputs.snr.max(axis=1) >= task.snr_min))
+    bright = inputs.usable & (inputs.snr.max(axis=1) >= task.snr_min)
+    rows = np.flatnonzero(bright & (weight > 0))
     return TrainingSet(
         image=inputs.image[rows],
         context=inputs.context[rows],

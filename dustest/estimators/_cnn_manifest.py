@@ -18,13 +18,15 @@ _MOST_FEATURES = 100_000
 _PLAIN = (bool, float, int, list, str, type(None))
 
 
-def describe_estimator(estimator):
+def describe_estimator(estimator, card):
     """Manifest of a trained estimator.
 
     Parameters
     ----------
     estimator : CNNEstimator
         Trained.
+    card : dict
+        What is to be known of the model.
 
     Returns
     -------
@@ -42,7 +44,7 @@ def describe_estimator(estimator):
             "domain": estimator.domain_.to_dict(),
         },
         "created": {
-            "card": estimator.card_,
+            "card": card,
             "history": {name: _plain(estimator.history_[name]) for name in _HISTORY},
             "n_train": estimator.n_train_,
             "n_validation": estimator.n_validation_,

@@ -14,6 +14,10 @@ __all__ = ["TARGETS", "make_options", "make_task"]
 TARGETS = ("A_V", "E_BV", "log_sSFR")
 """Quantities that networks can learn; R_V follows from the first two."""
 
+_LEAST_FOR_GRADIENTS = 24
+_MOST_BANDS = 64
+"""More than there are; a file could name so many that nothing else would ever happen."""
+
 RATES = {"mixture": 3e-3, "paper": 1e-3}
 """Learning rates by kind of network. Networks of the paper, which have no warm-up, may end up
 predicting the same for all galaxies at higher ones."""
@@ -46,11 +50,7 @@ def make_task(estimator, n_features=0):
     InputError
         If a parameter is not of its type, or out of range.
     """
-    for name, (is_good, expected) in _RULES.items():
-        value = getattr(estimator, name)
-        if not is_good(value):
-            msg = f"{name} of {type(estimator).__name__} must be {expected}, got {value!r}"
-            raise InputError(msg)
+    _check(estimator)
     targets = estimator._target_names
     if not set(targets) <= set(TARGETS) or len(set(targets)) < len(targets):
         msg = f"targets must be names out of {TARGETS}, each once, got {estimator.targets!r}"
@@ -58,6 +58,15 @@ def make_task(estimator, n_features=0):
     config = get_config(estimator.architecture)
     bands = () if n_features else tuple(map(band_column_name, estimator.bands))
     return Task(config, bands, targets, int(estimator.size), float(estimator.snr_min), n_features)
+
+
+def _check(estimator):
+    """Raise where a parameter is not of its type, or out of range."""
+    for name, (is_good, expected) in _RULES.items():
+        value = getattr(estimator, name)
+        if not is_good(value):
+            msg = f"{name} of {type(estimator).__name__} must be {expected}, got {value!r}"
+            raise InputError(msg)
 
 
 def make_options(estimator, task):
@@ -74,7 +83,13 @@ def make_options(estimator, task):
     -------
     TrainingOptions
         The options.
+
+    Raises
+    ------
+    InputError
+        If a parameter is not of its type, or out of range.
     """
+    _check(estimator)
     return TrainingOptions(
         epochs=int(estimator.epochs),
         batch_size=int(estimator.batch_size),
@@ -91,6 +106,12 @@ def _augmentation(task):
     if task.n_features:
         return None
     if task.is_paper:
+        if task.size < _LEAST_FOR_GRADIENTS:
+            msg = (
+                f"size must be at least {_LEAST_FOR_GRADIENTS} pixels where paper networks learn "
+                f"from oriented gradients, got {task.size}; choose that, or augment=False"
+            )
+            raise InputError(msg)
         return "paper"
     missing_band = _MISSING if len(task.bands) > 1 else 0.0
     return AugmentOptions(
@@ -112,14 +133,14 @@ def _whole(low, high):
 
 
 def _is_band_list(value):
-    """Whether a value is a list or tuple of different names."""
-    if not isinstance(value, list | tuple) or not value:
+    """Whether a value is a list or tuple of different names, not too many."""
+    if not isinstance(value, list | tuple) or not 1 <= len(value) <= _MOST_BANDS:
         return False
     return all(isinstance(band, str) for band in value) and len(set(value)) == len(value)
 
 
 _RULES = {
-    "bands": (_is_band_list, "a list or tuple of different names of bands"),
+    "bands": (_is_band_list, f"a list or tuple of 1 to {_MOST_BANDS} different names of bands"),
     "size": (
         lambda value: _whole(16, 512)[0](value) and value % 8 == 0,
         "a multiple of 8 pixels from 16 to 512",

@@ -70,6 +70,31 @@ class Task:
         """The same task for networks of another plan."""
         return replace(self, config=config)
 
+    def asked(self, other):
+        """Ask networks another task, if it is the one that they were trained for.
+
+        Parameters
+        ----------
+        other : Task
+            The other task, of which the plan does not count.
+
+        Returns
+        -------
+        Task
+            Their own, with the least signal-to-noise ratio of the other.
+
+        Raises
+        ------
+        InputError
+            If they differ in what goes in or comes out.
+        """
+        for name in ("n_features", "bands", "targets", "size"):
+            known, wanted = getattr(self, name), getattr(other, name)
+            if known != wanted:
+                msg = f"{name} must be {known!r}, as the networks were trained, got {wanted!r}"
+                raise InputError(msg)
+        return replace(self, snr_min=other.snr_min)
+
     def inputs(self, batch):
         """Inputs of the networks.
 

@@ -155,14 +155,15 @@ class Training:
             return self._batch(rows, np.random.default_rng([self.seed, epoch, index]))
 
         fitted = self.model.fit(_batches(make, len(order) // size), verbose=0, shuffle=False)
-        loss = float(fitted.history["loss"][0])
-        if not np.isfinite(loss):
-            msg = (
-                f"the loss became {loss} in epoch {epoch + 1}: choose a learning_rate below "
-                f"{self.options.learning_rate}"
-            )
-            raise DustestError(msg)
-        record = {"epoch": epoch + 1, "loss": loss, "val_loss": self._validation_loss()}
+        loss, validation_loss = float(fitted.history["loss"][0]), self._validation_loss()
+        for value in (loss, validation_loss if len(self.validation_rows) else 0.0):
+            if not np.isfinite(value):
+                msg = (
+                    f"the loss became {value} in epoch {epoch + 1}: choose a learning_rate below "
+                    f"{self.options.learning_rate}"
+                )
+                raise DustestError(msg)
+        record = {"epoch": epoch + 1, "loss": loss, "val_loss": validation_loss}
         return record | {"learning_rate": float(self.model.optimizer.learning_rate)}
 
     def _validation_loss(self):

@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from numbers import Integral
 from tempfile import TemporaryDirectory
 from typing import ClassVar
 
@@ -249,9 +250,12 @@ class CNNEstimator(DustEstimator):
         check_is_fitted(self)
 
         def options(estimator, task):
-            options = make_options(estimator, task)
-            rate = learning_rate or _GENTLER * options.learning_rate
-            return replace(options, learning_rate=rate, epochs=epochs or options.epochs)
+            given = {"learning_rate": learning_rate, "epochs": epochs}
+            given = {name: value for name, value in given.items() if value is not None}
+            parameters = estimator.get_params(deep=False) | given
+            options = make_options(type(self)(**parameters), task)
+            factor = _GENTLER if learning_rate is None else 1.0
+            return replace(options, learning_rate=factor * options.learning_rate)
 
         start = self.networks_, self.domain_
         return self._train(X, y, sample_weight, checkpoint, progress, options, start)
@@ -302,7 +306,7 @@ class CNNEstimator(DustEstimator):
         ------
         InputError
             If a parameter or the input cannot be used, there are no two groups, or ``folder`` is
-            given without a ``random_state`` by which the search could be found again.
+            given while ``random_state`` is no integer by which the search could be found again.
         DustestError
             If training diverges in all trials.
         MissingDependencyError
@@ -322,14 +326,13 @@ class CNNEstimator(DustEstimator):
             1 completed         0.003        256
         >>> cnn = cnn.set_params(**result.best).fit(sample, truth)
         """
-        if folder is not None and self.random_state is None:
-            msg = "random_state must be given to keep trials in a folder, got None"
-            raise InputError(msg)
-        with self._gathered(X, y, sample_weight) as (task, data):
+        self._check_seed_of(folder, "folder")
+        gathered = self._gathered(X, y, sample_weight, make_options)
+        with gathered as (task, options, data):
             return search(
                 task,
                 data,
-                make_options(self, task),
+                options,
                 preset,
                 n_trials=n_trials,
                 validation_fraction=self.validation_fraction,
@@ -341,13 +344,15 @@ class CNNEstimator(DustEstimator):
 
     def _train(self, X, y, sample_weight, checkpoint, progress, make_options, start=None):
         """Gather a training set, and learn from it."""
+        self._check_seed_of(checkpoint, "checkpoint")
         networks, domain = start or (None, Domain())
-        with self._gathered(X, y, sample_weight, networks) as (task, data):
+        gathered = self._gathered(X, y, sample_weight, make_options, networks)
+        with gathered as (task, options, data):
             learned = learn(
                 task,
                 data,
-                make_options(self, task),
-                n_networks=int(self.n_networks),
+                options,
+                n_networks=int(self.n_networks) if networks is None else networks.n_members,
                 validation_fraction=self.validation_fraction,
                 balance=self.balance,
                 seed=self._base_seed(),
@@ -360,17 +365,30 @@ class CNNEstimator(DustEstimator):
         self.history_ = RowTable(rows=learned.history)
         self.n_train_, self.n_validation_ = learned.n_train, learned.n_validation
         self.card_ = {}
+        vars(self).pop("n_features_in_", None)
         if task.n_features:
             self.n_features_in_ = task.n_features
         return self
 
+    def _check_seed_of(self, folder, name):
+        """Refuse to keep what another run could not find again."""
+        if folder is not None and not isinstance(self.random_state, Integral):
+            msg = (
+                f"random_state must be an integer where there is a {name}, so that the same "
+                f"training is found again, got {self.random_state!r}"
+            )
+            raise InputError(msg)
+
     @contextmanager
-    def _gathered(self, X, y, sample_weight, networks=None):
-        """Task and training set; images of simulations are on disc meanwhile."""
+    def _gathered(self, X, y, sample_weight, make_options, networks=None):
+        """Task, options and training set; images of simulations are on disc meanwhile."""
         n_features, chunks = self._chunks(X, y, sample_weight)
-        task = make_task(self, n_features) if networks is None else networks.task
+        task = make_task(self, n_features)
+        if networks is not None:
+            task = networks.task.asked(task)
+        options = make_options(self, task)
         with TemporaryDirectory() if is_simulation(X) else nullcontext() as folder:
-            yield task, collect((prepared(task, *chunk) for chunk in chunks), folder)
+            yield task, options, collect((prepared(task, *chunk) for chunk in chunks), folder)
 
     def _chunks(self, X, y, sample_weight):
         """Number of plain features, and batches with truth, group and weight, chunk by chunk."""
@@ -389,13 +407,15 @@ class CNNEstimator(DustEstimator):
     def _simulated(self, X):
         """Chunks of simulations on disc."""
         for number, simulation in enumerate(X if isinstance(X, list | tuple) else [X]):
-            for part, part_truth in simulation:
+            for chunk, (part, part_truth) in enumerate(simulation):
                 sample = self._coerce(part)
                 truth = self._checked_truth(part_truth, len(sample))
                 chunks = in_chunks(sample, truth, np.ones(len(sample)))
                 for batch, values, group, weight in chunks:
-                    # Galaxies of two simulations may bear the same names.
-                    yield batch, values, np.char.add(f"{number}/", group.astype(str)), weight
+                    # Galaxies of two simulations may bear the same names, and row numbers, which
+                    # stand for names where there are none, begin anew in every chunk.
+                    place = f"{number}/" if "group" in sample.colnames else f"{number}.{chunk}/"
+                    yield batch, values, np.char.add(place, group.astype(str)), weight
 
     # ---- estimating ---------------------------------------------------------------------
 
@@ -443,9 +463,11 @@ class CNNEstimator(DustEstimator):
         >>> cnn.save("mine.model")  # doctest: +SKIP
         """
         check_is_fitted(self)
-        if card is not None:
-            self.card_ = card
-        return write_model(path, describe_estimator(self), self.networks_.to_arrays())
+        card = self.card_ if card is None else card
+        manifest = describe_estimator(self, card)
+        sha256 = write_model(path, manifest, self.networks_.to_arrays())
+        self.card_ = card
+        return sha256
 
     @classmethod
     def load(cls, path, sha256=None):
@@ -480,7 +502,7 @@ class CNNEstimator(DustEstimator):
         try:
             return rebuild_estimator(cls, manifest, arrays)
         except (InputError, KeyError, TypeError, AttributeError, ValueError) as error:
-            msg = f"{path} is refused as a model file: it does not fit together, {error}"
+            msg = f"{path} is refused as a model file: it does not fit together, {error!s:.300}"
             raise ReadError(msg) from error
 
     @classmethod

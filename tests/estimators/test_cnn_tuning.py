@@ -279,7 +279,9 @@ class TestFolder:
         with pytest.raises(InputError, match="must be a folder that exists"):
             made.tune(*data, preset=PRESET, folder=tmp_path / "none")
         made.set_params(random_state=None)
-        with pytest.raises(InputError, match="random_state must be given"):
+        with pytest.raises(
+            InputError, match="random_state must be an integer where there is a folder"
+        ):
             made.tune(*data, preset=PRESET, folder=tmp_path)
         assert pretended == []
 

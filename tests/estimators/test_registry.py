@@ -40,7 +40,7 @@ def installed(site, monkeypatch):
 
 class TestBuiltIn:
     def test_all_are_registered(self):
-        assert {"bagpipes", "constant", "meurer"} <= set(dustest.list_estimators())
+        assert {"bagpipes", "cnn", "constant", "meurer"} <= set(dustest.list_estimators())
 
     @pytest.mark.parametrize("name", ["bagpipes", "constant", "meurer"])
     def test_by_name(self, name):

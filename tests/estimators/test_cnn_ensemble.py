@@ -1,0 +1,174 @@
+"""Trained networks together: any number of galaxies, and only weights that fit."""
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from cnn_galaxies import TINY, TINY_PAPER
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dustest.data import InputError
+from dustest.estimators._cnn_config import DUSTEST, NORMALIZATIONS, PAPER, CNNConfig
+from dustest.estimators._cnn_data import Scaler
+from dustest.estimators._cnn_ensemble import Ensemble
+from dustest.estimators._cnn_network import build, count_weights, weights_to_dict
+from dustest.estimators._cnn_task import Task
+
+pytest.importorskip("keras")
+
+TARGETS = ("A_V", "E_BV", "log_sSFR")
+
+
+def task(config=TINY, **changes):
+    """A task on two bands."""
+    return replace(Task(config, ("F277W", "F444W"), TARGETS, 16, 5.0), **changes)
+
+
+def ensemble(one=None, n=2):
+    """Networks that know nothing."""
+    one = one or task()
+    n_context = one.shape["n_context"]
+    scaler = Scaler(np.zeros(n_context, "f4"), np.full(n_context, 2.0, "f4"))
+    models = [build(one.config, **one.shape, seed=seed) for seed in range(n)]
+    return Ensemble(one, scaler, [weights_to_dict(model) for model in models])
+
+
+def inputs(n, one=None):
+    """Random inputs."""
+    rng = np.random.default_rng(1)
+    shape = (one or task()).shape
+    image = rng.normal(size=(n, shape["size"], shape["size"], shape["n_bands"]))
+    return image.astype("f4"), rng.normal(size=(n, shape["n_context"])).astype("f4")
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """Two networks."""
+    return ensemble()
+
+
+class TestPredict:
+    @pytest.mark.parametrize("n", [1, 2, 31, 32, 33, 1024, 1025])
+    def test_any_number(self, pair, n):
+        image, context = inputs(1025)
+        expected = pair.predict(image, context)[:, :n]
+        found = pair.predict(image[:n], context[:n])
+        assert found.shape == (2, n, TINY.components * 7)
+        np.testing.assert_allclose(found, expected, atol=2e-6)
+
+    def test_is_what_the_networks_say(self, pair):
+        image, context = inputs(5)
+        for raw, model in zip(pair.predict(image, context), pair.models(), strict=True):
+            direct = model.predict_on_batch({"image": image, "context": context / 2.0})
+            np.testing.assert_allclose(raw, np.asarray(direct), atol=2e-6)
+
+    def test_networks_are_built_once(self, pair):
+        assert pair.models() is pair.models()
+        assert all(a is b for a, b in zip(pair.models(), pair.models(), strict=True))
+
+    def test_travels_as_numbers(self, pair):
+        image, context = inputs(3)
+        expected = pair.predict(image, context)
+        copy = pickle.loads(pickle.dumps(pair))
+        assert copy._models == []
+        np.testing.assert_array_equal(copy.predict(image, context), expected)
+
+    def test_members(self):
+        assert ensemble(n=3).n_members == 3
+        paper = ensemble(task(TINY_PAPER), n=6)
+        assert (len(paper), paper.n_members) == (6, 2)
+
+
+class TestArrays:
+    def test_round_trip(self, pair):
+        arrays = pair.to_arrays()
+        copy = Ensemble.from_arrays(task(), arrays)
+        assert copy.to_arrays().keys() == arrays.keys()
+        for name, value in copy.to_arrays().items():
+            np.testing.assert_array_equal(value, arrays[name])
+
+    @pytest.mark.parametrize(
+        ("change", "sentence"),
+        [
+            (lambda arrays: arrays.clear(), "context must have a mean and a positive std"),
+            (lambda arrays: arrays.pop("context/std"), "context must have a mean and"),
+            (lambda arrays: arrays["context/std"].fill(0), "context must have a mean and"),
+            (lambda arrays: arrays["context/std"].fill(-1), "context must have a mean and"),
+            (
+                lambda arrays: arrays.update({"context/mean": np.zeros(3, "f4")}),
+                "context must have a mean and",
+            ),
+            (lambda arrays: arrays.pop("1/output/bias"), "network 1 must have .* weights"),
+            (
+                lambda arrays: arrays.update({"2/output/bias": np.zeros(3, "f4")}),
+                "network 2 must have .* weights",
+            ),
+            (
+                lambda arrays: arrays.update({"4/output/bias": np.zeros(3, "f4")}),
+                "arrays must be those of networks 0, 1",
+            ),
+            (
+                lambda arrays: arrays.update({"stray": np.zeros(3, "f4")}),
+                "arrays must be those of networks 0, 1",
+            ),
+            (
+                lambda arrays: arrays.update({"0/other": arrays.pop("0/output/bias")}),
+                "weights must be those of the network",
+            ),
+            (
+                lambda arrays: arrays.update({"0/output/bias": arrays["0/output/bias"][None]}),
+                "weight output/bias must be finite floats",
+            ),
+            (
+                lambda arrays: arrays.update(
+                    {"0/output/bias": arrays["0/output/bias"].astype("i4")}
+                ),
+                "weight output/bias must be finite floats",
+            ),
+        ],
+    )
+    def test_what_does_not_fit(self, pair, change, sentence):
+        arrays = {name: value.copy() for name, value in pair.to_arrays().items()}
+        change(arrays)
+        with pytest.raises(InputError, match=sentence):
+            Ensemble.from_arrays(task(), arrays)
+
+    def test_weights_of_another_plan(self, pair):
+        with pytest.raises(InputError, match=r"network 0 must have \d+ weights by its plan"):
+            Ensemble.from_arrays(task(replace(TINY, dense=(17,))), pair.to_arrays())
+
+    def test_a_plan_beyond_memory_is_not_built(self, pair, monkeypatch):
+        huge = replace(TINY, filters=(1024,) * 4, kernel_size=15, dense=(1024,) * 8)
+        monkeypatch.setattr("dustest.estimators._cnn_ensemble.build", None)
+        with pytest.raises(InputError, match="network 0 must have 7"):
+            Ensemble.from_arrays(task(huge), pair.to_arrays())
+
+
+class TestCount:
+    @settings(max_examples=12)
+    @given(
+        config=st.builds(
+            CNNConfig,
+            window=st.sampled_from([0, 8, 16, 30]),
+            context_dense=st.lists(st.integers(1, 9), max_size=2).map(tuple),
+            filters=st.lists(st.integers(1, 9), min_size=1, max_size=3).map(tuple),
+            kernel_size=st.integers(1, 5),
+            normalization=st.sampled_from(NORMALIZATIONS),
+            branches=st.booleans(),
+            dense=st.lists(st.integers(1, 9), min_size=1, max_size=3).map(tuple),
+            components=st.integers(1, 4),
+        ),
+        n_bands=st.integers(0, 3),
+        n_context=st.integers(1, 6),
+    )
+    def test_agrees_with_keras(self, config, n_bands, n_context):
+        shape = {"n_bands": n_bands, "n_context": n_context, "n_targets": 3, "size": 24}
+        assert count_weights(config, **shape) == build(config, **shape).count_params()
+
+    @pytest.mark.parametrize(("config", "n_targets"), [(DUSTEST, 3), (PAPER, 1)])
+    def test_of_the_named_plans(self, config, n_targets):
+        for n_bands in (0, 1, 3):
+            shape = {"n_bands": n_bands, "n_context": 12, "n_targets": n_targets}
+            assert count_weights(config, **shape) == build(config, **shape).count_params()
