@@ -3,8 +3,8 @@ Dust from three images
 ======================
 
 The networks that come with dustest read dust and star formation off cutouts. Here they look at
-simulated galaxies that they have never seen, in one band and in three, beside the control that knows
-no image; then a map tells which parts of an image an answer rests on.
+simulated galaxies that they have never seen, in one band and in three, beside the control that
+knows no image; then a map tells which parts of an image an answer rests on.
 """
 
 import matplotlib.pyplot as plt
@@ -31,7 +31,8 @@ inputs = {"control": np.zeros((len(truth), 1))}
 tables = {name: cnn.estimate(inputs.get(name, sample)) for name, cnn in estimators.items()}
 
 # %%
-# Three bands tell dust from old stars better than one, which has brightness, size and shape to go by:
+# Three bands tell dust from old stars better than one, which has brightness, size and shape to go
+# by:
 
 for name, table in tables.items():
     found = compute_metrics(table["A_V"], truth["A_V"], p16=table["A_V_p16"], p84=table["A_V_p84"])
@@ -55,8 +56,8 @@ for ax, name in zip(axes, ("one band", "three bands"), strict=True):
 axes[0].set_ylabel("A$_V$ by the network [mag]")
 
 # %%
-# Cover one patch of sky after another, and see how much of the dust goes with it. In the bluest band
-# light speaks against dust, in the reddest for it:
+# Cover one patch of the image after another, and see how much of the dust goes with it. In the
+# bluest band light speaks against dust, in the reddest for it:
 
 dusty = int(np.argmax(tables["three bands"]["A_V"]))
 galaxy = sample[dusty : dusty + 1]

@@ -135,6 +135,7 @@ class CNNEstimator(DustEstimator):
 
     requires: ClassVar[tuple] = (("cutout", "features"),)
     rows_at_once: ClassVar[int] = _ROWS_AT_ONCE
+    threaded: ClassVar[bool] = True
     packages: ClassVar[tuple] = ("keras",)
     _learns: ClassVar[bool] = True
 
@@ -306,7 +307,7 @@ class CNNEstimator(DustEstimator):
         ------
         InputError
             If a parameter or the input cannot be used, there are no two groups, or ``folder`` is
-            given while ``random_state`` is no integer by which the search could be found again.
+            given without a ``random_state`` by which the search could be found again.
         DustestError
             If training diverges in all trials.
         MissingDependencyError
@@ -326,13 +327,12 @@ class CNNEstimator(DustEstimator):
             1 completed         0.003        256
         >>> cnn = cnn.set_params(**result.best).fit(sample, truth)
         """
-        self._check_seed_of(folder, "folder")
-        gathered = self._gathered(X, y, sample_weight, make_options)
-        with gathered as (task, options, data):
+        self._check_findable(folder)
+        with self._gathered(X, y, sample_weight) as (task, data):
             return search(
                 task,
                 data,
-                options,
+                make_options(self, task),
                 preset,
                 n_trials=n_trials,
                 validation_fraction=self.validation_fraction,
@@ -344,14 +344,13 @@ class CNNEstimator(DustEstimator):
 
     def _train(self, X, y, sample_weight, checkpoint, progress, make_options, start=None):
         """Gather a training set, and learn from it."""
-        self._check_seed_of(checkpoint, "checkpoint")
+        self._check_findable(checkpoint)
         networks, domain = start or (None, Domain())
-        gathered = self._gathered(X, y, sample_weight, make_options, networks)
-        with gathered as (task, options, data):
+        with self._gathered(X, y, sample_weight, networks) as (task, data):
             learned = learn(
                 task,
                 data,
-                options,
+                make_options(self, task),
                 n_networks=int(self.n_networks) if networks is None else networks.n_members,
                 validation_fraction=self.validation_fraction,
                 balance=self.balance,
@@ -370,25 +369,24 @@ class CNNEstimator(DustEstimator):
             self.n_features_in_ = task.n_features
         return self
 
-    def _check_seed_of(self, folder, name):
-        """Refuse to keep what another run could not find again."""
+    def _check_findable(self, folder):
+        """Refuse to keep in a folder what could never be found there again."""
         if folder is not None and not isinstance(self.random_state, Integral):
             msg = (
-                f"random_state must be an integer where there is a {name}, so that the same "
-                f"training is found again, got {self.random_state!r}"
+                "random_state must be an integer where work is kept in a folder, so that the same "
+                f"is found again, got {self.random_state!r}"
             )
             raise InputError(msg)
 
     @contextmanager
-    def _gathered(self, X, y, sample_weight, make_options, networks=None):
-        """Task, options and training set; images of simulations are on disc meanwhile."""
+    def _gathered(self, X, y, sample_weight, networks=None):
+        """Task and training set; images of simulations are on disc meanwhile."""
         n_features, chunks = self._chunks(X, y, sample_weight)
         task = make_task(self, n_features)
         if networks is not None:
             task = networks.task.asked(task)
-        options = make_options(self, task)
         with TemporaryDirectory() if is_simulation(X) else nullcontext() as folder:
-            yield task, options, collect((prepared(task, *chunk) for chunk in chunks), folder)
+            yield task, collect((prepared(task, *chunk) for chunk in chunks), folder)
 
     def _chunks(self, X, y, sample_weight):
         """Number of plain features, and batches with truth, group and weight, chunk by chunk."""

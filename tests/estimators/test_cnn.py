@@ -546,7 +546,7 @@ class TestRefusals:
     def test_checkpoint_needs_a_folder_and_a_seed(self, tmp_path):
         with pytest.raises(InputError, match="checkpoint must be a folder that exists"):
             tiny().fit(*dusty(8), checkpoint=tmp_path / "absent")
-        with pytest.raises(InputError, match="random_state must be an integer where there is a"):
+        with pytest.raises(InputError, match="random_state must be an integer where work is kept"):
             tiny(random_state=None).fit(*dusty(8), checkpoint=tmp_path)
 
     def test_diverging(self):

@@ -52,7 +52,7 @@ def labels_of(n):
 class TestBuild:
     def test_dustest_is_compact(self):
         model = build(DUSTEST, 3, N_CONTEXT, 3)
-        assert model.count_params() < 150_000
+        assert model.count_params() < 300_000
         assert model.output_shape == (None, DUSTEST.components * 7)
         assert set(model.input) == {"image", "context"}
 

@@ -280,9 +280,7 @@ class TestFolder:
         with pytest.raises(InputError, match="must be a folder that exists"):
             made.tune(*data, preset=PRESET, folder=tmp_path / "none")
         made.set_params(random_state=None)
-        with pytest.raises(
-            InputError, match="random_state must be an integer where there is a folder"
-        ):
+        with pytest.raises(InputError, match="random_state must be an integer where work is kept"):
             made.tune(*data, preset=PRESET, folder=tmp_path)
         assert pretended == []
 
