@@ -1,5 +1,7 @@
 """Trained networks together: what they predict, and how they travel."""
 
+from threading import Lock
+
 import numpy as np
 
 from dustest.data.errors import InputError
@@ -32,7 +34,7 @@ class Ensemble:
         self.task = task
         self.scaler = scaler
         self.weights = weights
-        self._models = []
+        self.__setstate__({})
 
     def __len__(self):
         return len(self.weights)
@@ -43,7 +45,13 @@ class Ensemble:
         return len(self) // (len(self.task.targets) if self.task.is_paper else 1)
 
     def __getstate__(self):
-        return self.__dict__ | {"_models": []}
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self._models = []
+        # Networks run one at a time: not every backend of Keras lets several threads use one.
+        self._lock = Lock()
 
     def models(self):
         """The networks (list of keras.Model), built once.
@@ -76,6 +84,11 @@ class Ensemble:
             Outputs.
         """
         inputs = {"image": image, "context": self.scaler(context)}
+        with self._lock:
+            return self._run(inputs)
+
+    def _run(self, inputs):
+        """Outputs of all networks."""
         raw = [
             _predict(model, {name: inputs[name] for name in model.input})
             for model in self.models()

@@ -183,7 +183,10 @@ def _execute(estimator, summary, tasks, n_jobs):
     if estimator.isolated:
         yield from _in_workers(estimator, compute, tasks, n_workers)
         return
-    parallel = joblib.Parallel(n_jobs=n_workers, return_as="generator_unordered")
+    options = {"n_jobs": n_workers, "return_as": "generator_unordered"}
+    if estimator.threaded:
+        options |= {"n_jobs": max(n_workers, 2), "prefer": "threads"}
+    parallel = joblib.Parallel(**options)
     calls = (joblib.delayed(_attempt)(compute, estimator, *task) for task in tasks)
     for outcomes in parallel(calls):
         yield from outcomes

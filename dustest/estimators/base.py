@@ -65,6 +65,9 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         seconds for each batch.
     timeout : float or None
         Time limit in seconds of an isolated batch.
+    threaded : bool
+        Whether batches run in threads instead of processes, two at least: for backends whose
+        work leaves the interpreter free, and which are costly to set up.
     packages : tuple of str
         Distributions whose versions belong to the provenance.
     """
@@ -76,6 +79,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     rows_at_once: ClassVar[int] = 4096
     isolated: ClassVar[bool] = False
     timeout = None
+    threaded: ClassVar[bool] = False
     packages: ClassVar[tuple] = ()
 
     @abstractmethod
