@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 
 from dustest.data.errors import MissingDependencyError
 
@@ -201,7 +202,8 @@ def _modelled(hyperparameters, scored, seed):
         trial = tuner.engine.trial.Trial(tried, trial_id=str(number), status="COMPLETED")
         trial.score = loss
         oracle.trials[trial.trial_id] = trial
-    with warnings.catch_warnings():
+    # Matrices this small take longer on several threads, which wait for each other.
+    with threadpool_limits(1), warnings.catch_warnings():
         # A length scale at its bound is the usual sign of a setting that does not matter.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return oracle.populate_space(str(len(scored)))["values"]

@@ -63,9 +63,10 @@ class TestNextSettings:
         trials = searched(10 * N_SETTINGS, n_initial=n_initial)
         assert len(trials) == len(set(keys_of(trials))) == N_SETTINGS
 
-    def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(self):
-        trials = searched(5, n_initial=4)
-        assert searched(5, trials[:3], n_initial=4) == trials
+    @pytest.mark.parametrize("n_initial", [99, pytest.param(4, marks=pytest.mark.slow)])
+    def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(self, n_initial):
+        trials = searched(5, n_initial=n_initial)
+        assert searched(5, trials[:3], n_initial=n_initial) == trials
 
     def test_seeds_differ(self):
         assert keys_of(searched(6)) != keys_of(searched(6, seed=1))
