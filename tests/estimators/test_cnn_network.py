@@ -16,7 +16,7 @@ from dustest.estimators._cnn_targets import LATENTS, from_latent, to_latent
 keras = pytest.importorskip("keras")
 
 N_BANDS, N_CONTEXT = 3, 12
-TINY = CNNConfig(filters=(4, 6), dense=(16,), components=3, dropout=0.0)
+TINY = CNNConfig(context_dense=(), filters=(4, 6), dense=(16,), components=3, dropout=0.0)
 TINY_PAPER = replace(PAPER, filters=(4, 6), dense=(8, 8))
 SCRIPT = """
 import sys
@@ -112,8 +112,24 @@ class TestBuild:
         assert output.shape == (5, 21)
         assert np.isfinite(output).all()
 
+    def test_border_is_not_looked_at(self):
+        model = build(replace(TINY, window=8), 3, N_CONTEXT, 3, size=16)
+        inputs = inputs_of(3)
+        changed = {name: values.copy() for name, values in inputs.items()}
+        changed["image"][:, :4] = changed["image"][:, :, 12:] = 99.0
+        expected = model.predict_on_batch(inputs)
+        np.testing.assert_array_equal(model.predict_on_batch(changed), expected)
+        changed["image"][:, 4:12, 4:12] += 1.0
+        assert not np.array_equal(model.predict_on_batch(changed), expected)
+
+    def test_context_has_layers_beside_itself(self):
+        model = build(replace(TINY, context_dense=(7, 5)), 2, N_CONTEXT, 3)
+        joined = model.get_layer("with_context")
+        widths = [tensor.shape[-1] for tensor in joined.input]
+        assert widths[1:] == [N_CONTEXT, 5]
+
     def test_too_small_images(self):
-        with pytest.raises(InputError, match=r"^size must be at least 16 pixels for 4 conv"):
+        with pytest.raises(InputError, match=r"^size and window must be at least 16 pixels"):
             build(DUSTEST, 3, N_CONTEXT, 3, size=15)
 
     def test_paper_has_one_target(self):
