@@ -572,7 +572,8 @@ class TestExtras:
             flux, error = table[f"flux_{band}"][0], table[f"flux_err_{band}"][0]
             pull = (result[f"model_{band}"][0] - flux) / np.hypot(error, 0.05 * flux)
             chi2 += pull.to_value(u.one) ** 2
-        assert chi2 == pytest.approx(result["chi2"][0], rel=1e-4, abs=1e-6)
+        # Photometry is right to some 5e-6, which is 1e-4 of an error of 5 %.
+        assert chi2 == pytest.approx(result["chi2"][0], rel=1e-4, abs=1e-4)
 
     def test_dust_takes_light(self, extras):
         row = extras[0][0]
