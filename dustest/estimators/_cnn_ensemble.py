@@ -8,9 +8,12 @@ from dustest.data.errors import InputError
 from dustest.estimators._cnn_data import Scaler
 from dustest.estimators._cnn_network import build, count_weights, weights_from_dict
 
-__all__ = ["Ensemble"]
+__all__ = ["MOST_AT_ONCE", "Ensemble"]
 
-_SIZES = (1, 32, 512)
+MOST_AT_ONCE = 512
+"""Most galaxies of one call of a network."""
+
+_SIZES = (1, 32, MOST_AT_ONCE)
 """Numbers of galaxies that a network is called with: every other one would be compiled anew."""
 
 

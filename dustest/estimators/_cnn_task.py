@@ -204,7 +204,7 @@ class Domain:
         """
         if not bands:
             return cls()
-        brightness = data.context[:, context_names(bands).index("log_scale")]
+        brightness = _brightness(data.context, bands)
         return cls(_ends(data.redshift), _ends(data.pixel_scale), _ends(brightness))
 
     def __or__(self, other):
@@ -273,12 +273,17 @@ class Domain:
                 batch.pixel_scale > high * _SCALE_MARGIN
             )
         if self.log_scale is not None:
-            brightness = context[:, context_names(bands).index("log_scale")]
+            brightness = _brightness(context, bands)
             low, high = self.log_scale
             outside |= brightness < low - _BRIGHTNESS_MARGIN
             outside |= brightness > high + _BRIGHTNESS_MARGIN
         flags[outside] |= FLAGS["OUT_OF_DOMAIN"].value
         return flags
+
+
+def _brightness(context, bands):
+    """Column of the context that has the logarithm of the common scale."""
+    return context[:, context_names(bands).index("log_scale")]
 
 
 def _ends(values):

@@ -14,6 +14,7 @@ from dustest.data.quantities import QUANTITIES
 from dustest.data.rows import RowTable
 from dustest.estimators._cnn_config import CNNConfig, get_config
 from dustest.estimators._cnn_data import collect
+from dustest.estimators._cnn_ensemble import MOST_AT_ONCE
 from dustest.estimators._cnn_fit import checked_weight, in_chunks, is_simulation, learn, prepared
 from dustest.estimators._cnn_manifest import describe_estimator, rebuild_estimator
 from dustest.estimators._cnn_parameters import TARGETS, make_options, make_task
@@ -26,7 +27,6 @@ from dustest.estimators.batch import Estimates
 
 __all__ = ["CNNConfig", "CNNEstimator", "TuningResult"]
 
-_ROWS_AT_ONCE = 512
 _MEAN = "{}_mean"
 _GENTLER = 0.1
 """Learning rate of `CNNEstimator.finetune` over that of `CNNEstimator.fit`."""
@@ -87,8 +87,9 @@ class CNNEstimator(DustEstimator):
     history_ : RowTable
         A row for each epoch of each network: ``network``, ``epoch``, ``loss``, ``val_loss``,
         ``learning_rate``.
-    domain_ : dict
-        Limits of redshift, pixel scale (arcsec) and brightness (log10 nJy) of the training set.
+    domain_ : Domain
+        Limits of the training set: ``redshift``, ``pixel_scale`` (arcsec) and ``log_scale``
+        (brightness, log10 nJy).
     n_train_, n_validation_ : int
         Galaxies that were learned from, and that decided when to stop.
     card_ : dict
@@ -134,7 +135,7 @@ class CNNEstimator(DustEstimator):
     """
 
     requires: ClassVar[tuple] = (("cutout", "features"),)
-    rows_at_once: ClassVar[int] = _ROWS_AT_ONCE
+    rows_at_once: ClassVar[int] = MOST_AT_ONCE
     threaded: ClassVar[bool] = True
     packages: ClassVar[tuple] = ("keras",)
     _learns: ClassVar[bool] = True

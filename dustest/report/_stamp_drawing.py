@@ -8,7 +8,14 @@ from dustest.data.errors import InputError
 from dustest.report._drawing import AGAINST_COLOR, FONT_SIZE, INK, SMALL_FONT_SIZE, plain_text
 from dustest.validation.columns import unit_of
 
-__all__ = ["default_labels", "draw_galaxy", "label_row", "scale_bars", "stamp_images"]
+__all__ = [
+    "default_labels",
+    "draw_galaxy",
+    "frame_stamp",
+    "label_row",
+    "scale_bars",
+    "stamp_images",
+]
 
 # Fraction of the range in which the stretch is linear: astropy's default.
 _SOFTENING = 0.1
@@ -73,11 +80,16 @@ def _value_range(pixels):
 
 
 def _draw_stamp(ax, image, low, high):
-    """One image; the hatches behind it show where it has no data."""
+    """One image."""
     from astropy.visualization import AsinhStretch, ImageNormalize
 
     norm = ImageNormalize(vmin=low, vmax=high, stretch=AsinhStretch(_SOFTENING))
     ax.imshow(image, origin="lower", cmap="gray_r", norm=norm, interpolation="nearest")
+    frame_stamp(ax)
+
+
+def frame_stamp(ax):
+    """Frame without ticks, hatched where the image in it has no data."""
     ax.patch.set(hatch="/////", edgecolor=AGAINST_COLOR)
     ax.set(xticks=[], yticks=[])
     for spine in ax.spines.values():

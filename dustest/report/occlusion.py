@@ -7,7 +7,6 @@ import numpy as np
 from dustest.data.coerce import as_sample
 from dustest.data.errors import InputError
 from dustest.report._drawing import (
-    AGAINST_COLOR,
     FONT_SIZE,
     INK,
     PAGE_WIDTH,
@@ -19,6 +18,7 @@ from dustest.report._drawing import (
 from dustest.report._stamp_drawing import (
     default_labels,
     draw_galaxy,
+    frame_stamp,
     label_row,
     scale_bars,
     stamp_images,
@@ -147,10 +147,7 @@ def _draw_maps(axes, maps, occlusion):
     style = {"cmap": _COLOR_MAP, "vmin": -limit, "vmax": limit}
     for ax, part in zip(axes, maps, strict=True):
         drawn = ax.imshow(part, origin="lower", interpolation="nearest", **style)
-        ax.patch.set(hatch="/////", edgecolor=AGAINST_COLOR)
-        ax.set(xticks=[], yticks=[])
-        for spine in ax.spines.values():
-            spine.set_linewidth(0.6)
+        frame_stamp(ax)
     bar = axes[0].figure.colorbar(drawn, ax=list(axes), location="bottom", aspect=40, pad=0.04)
     bar.set_label(f"{axis_label(occlusion.quantity)}: image − covered", fontsize=FONT_SIZE)
     bar.ax.tick_params(labelsize=SMALL_FONT_SIZE, direction="in", width=0.6)
