@@ -284,8 +284,11 @@ class TestTabulated:
 
     @pytest.mark.slow
     def test_another_seed_another_answer_of_the_same_size(self, tabulated_fit):
+        """Both seeds weigh the same models, so that a median of A_V may well be the same model's."""
         other = tabulated(random_state=2).estimate(tabulated_fit.table[:1])
-        assert other["A_V"][0] != tabulated_fit.result["A_V"][0]
+        ours = tabulated_fit.result[:1]
+        assert other["log_mass"][0] != ours["log_mass"][0]
+        assert other["log_mass"][0] == pytest.approx(ours["log_mass"][0], abs=0.01)
         assert other["A_V"][0].value == pytest.approx(TRUE_A_V, abs=0.1)
 
     def test_priors_without_room_fail_their_rows_alone(self, mock):
