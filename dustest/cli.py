@@ -58,6 +58,7 @@ def _parser():
     _add_simulate(commands)
     _add_train(commands)
     _add_tune(commands)
+    _add_cite(commands)
     _add_doctor(commands)
     return parser
 
@@ -198,6 +199,18 @@ def _add_network_options(parser):
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of random numbers (default: 0)")
     parser.add_argument("--figure", metavar="FILE", help="draw how it went: .png, .pdf or .svg")
+
+
+def _add_cite(commands):
+    """``dustest cite``."""
+    parser = commands.add_parser("cite", help="print BibTeX of all that results used")
+    parser.add_argument(
+        "results",
+        nargs="*",
+        metavar="FILE",
+        help="table of results, model file, or folder of simulations (default: dustest itself)",
+    )
+    parser.set_defaults(run=_cite)
 
 
 def _add_doctor(commands):
@@ -359,6 +372,14 @@ def _tune(options):
     if options.model:
         cnn.set_params(**result.best).fit(simulations)
         _save_network(cnn, simulations, options.model)
+    return 0
+
+
+def _cite(options):
+    """Print BibTeX of all that results used."""
+    from dustest import cite
+
+    _say(cite(*options.results))
     return 0
 
 
