@@ -58,7 +58,7 @@ def plot_predictions(tables, truth, quantity, *, figure=None):
     >>> figure.axes[2].get_xlabel()
     '$A_V$ [mag]: 1 band − truth'
     """
-    label = _checked(tables, quantity).label
+    label = _checked(quantity, tables=tables).label
     truth = truth_table(truth, tables)
     silent = [name for name, side in {TRUTH: truth, **tables}.items() if not gives(side, quantity)]
     if silent:
@@ -111,7 +111,7 @@ def plot_against_sed(tables, fits, quantity, *, figure=None):
     >>> figure.axes[1].get_title()
     '1 of 2 galaxies'
     """
-    label = _checked(tables, quantity).label
+    label = _checked(quantity, tables=tables, fits=fits).label
     panels = {
         names: matched_panel(
             names,
@@ -137,14 +137,15 @@ def plot_against_sed(tables, fits, quantity, *, figure=None):
     return figure
 
 
-def _checked(tables, quantity):
-    """The quantity, if it is one, and there are tables."""
+def _checked(quantity, **sides):
+    """The quantity, if it is one, and there are tables on all sides."""
     if quantity not in QUANTITIES:
         msg = f"quantity must be one of {tuple(QUANTITIES)}, got {quantity!r}"
         raise InputError(msg)
-    if not isinstance(tables, dict) or not tables:
-        msg = f"tables must be a dict of name to results, got {tables!r}"
-        raise InputError(msg)
+    for argument, tables in sides.items():
+        if not isinstance(tables, dict) or not tables:
+            msg = f"{argument} must be a dict of name to results, got {type(tables).__name__}"
+            raise InputError(msg)
     return QUANTITIES[quantity]
 
 
