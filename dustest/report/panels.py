@@ -46,6 +46,8 @@ CONTOUR_FRACTIONS = (0.1, 0.3, 0.5, 0.7, 0.95)
 
 _MIN_CONTOUR_POINTS = 20
 _MAX_ERROR_BARS = 60
+# Characters that fit into the line of a label beside the longest quantity.
+_MAX_NAMES = 15
 
 
 @dataclass(frozen=True)
@@ -341,8 +343,8 @@ def _comparison_row(panel, axes, label, limits):
         color=panel.color,
         limits=limits,
     )
-    axes[0].set_xlabel(f"{label}, {against}", fontsize=FONT_SIZE)
-    axes[0].set_ylabel(f"{label}, {name}", fontsize=FONT_SIZE)
+    axes[0].set_xlabel(_joined(f"{label},", against), fontsize=FONT_SIZE)
+    axes[0].set_ylabel(_joined(f"{label},", name), fontsize=FONT_SIZE)
     histograms(
         {panel.against: panel.x[used], panel.name: panel.y[used]},
         ax=axes[1],
@@ -350,10 +352,16 @@ def _comparison_row(panel, axes, label, limits):
         limits=limits,
     )
     axes[1].set_xlabel(label, fontsize=FONT_SIZE)
-    of_all = "" if panel.n_asked is None else f" of {panel.n_asked:,}"
+    n_asked = panel.n_asked or panel.n_used
+    of_all = "" if n_asked == panel.n_used else f" of {n_asked:,}"
     axes[1].set_title(f"{panel.n_used:,}{of_all} galaxies", fontsize=FONT_SIZE)
     differences(panel.x, panel.y, ax=axes[2], color=panel.color)
-    axes[2].set_xlabel(f"{label}: {name} − {against}", fontsize=FONT_SIZE)
+    axes[2].set_xlabel(_joined(f"{label}:", f"{name} − {against}"), fontsize=FONT_SIZE)
+
+
+def _joined(label, names):
+    """Label and names, in two lines where one might not do."""
+    return label + (" " if len(names) <= _MAX_NAMES else "\n") + names
 
 
 def _count_axis(ax):

@@ -195,12 +195,21 @@ class TestComparisonFigure:
         assert figure.axes[2].get_xlabel() == "$A_V$: beta − truth"
         assert figure.axes[2].get_title().startswith("median +0.2")
 
+    def test_long_names_stand_on_a_line_of_their_own(self):
+        long = "a relation of the ultraviolet slope"
+        scatter, _, residuals = comparison_figure(
+            [Panel("beta", long, *cloud(40))], label="$A_V$"
+        ).axes
+        assert scatter.get_xlabel() == f"$A_V$,\n{long}"
+        assert scatter.get_ylabel() == "$A_V$, beta"
+        assert residuals.get_xlabel() == f"$A_V$:\nbeta − {long}"
+
     def test_galaxies_that_are_missing_are_counted(self):
         x, y = cloud(40)
         y[:3] = np.nan
-        panels = [Panel("a", "b", x, y), Panel("a", "b", x, y, n_asked=50)]
-        figure = comparison_figure(panels, label="$A_V$")
-        assert [ax.get_title() for ax in figure.axes[1::3]] == ["37 galaxies", "37 of 50 galaxies"]
+        panels = [Panel("a", "b", x, y, n_asked=n) for n in (None, 37, 50)]
+        titles = [ax.get_title() for ax in comparison_figure(panels, label="$A_V$").axes[1::3]]
+        assert titles == ["37 galaxies", "37 galaxies", "37 of 50 galaxies"]
 
     @pytest.mark.parametrize("n", [0, 1, 5000])
     def test_draws_any_number_of_points(self, n):

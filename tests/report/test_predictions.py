@@ -81,7 +81,7 @@ class TestAgainstSed:
     def test_a_row_for_each_pair(self, networks, fits):
         figure = plot_against_sed(networks, fits, "A_V")
         labels = [ax.get_xlabel() for ax in figure.axes[2::3]]
-        pairs = [label.removeprefix("$A_V$ [mag]: ") for label in labels]
+        pairs = [label.removeprefix("$A_V$ [mag]:").strip() for label in labels]
         assert pairs == [
             "1 band − 10 Myr",
             "3 bands − 10 Myr",
