@@ -58,8 +58,8 @@ ax = plot_attenuation_ratio(truth, bin_width=0.2, ax=ax)
 
 # %%
 # **Figure 5:** the network for E(B-V) from one band, by
-# :func:`~dustest.report.figures.plot_network`. The paper gives the filters of the first convolution
-# and the units of one dense layer; the other sizes are ours.
+# :func:`~dustest.report.figures.plot_network`. The paper gives the filters of the first
+# convolution and the units of one dense layer; the other sizes are ours.
 
 layers = CNNEstimator(BANDS[:1], ["E_BV"], "paper").layers()
 ax = plot_network(layers, ax=page(2.0).add_subplot())
@@ -92,9 +92,9 @@ figure = plot_against_sed(networks, fits, "log_sSFR", figure=page(9.2))
 figure = plot_against_sed(networks, {"SED": sed}, "A_V", figure=page(4.6))
 
 # %%
-# **Figure 11:** A\ :sub:`V` by Meurer's relation against that of the SED fits; below, the attenuation
-# at 1600 Angstrom taken for A\ :sub:`V`, which scatters more. Slopes are those of the photometry here,
-# in the paper those of spectra.
+# **Figure 11:** A\ :sub:`V` by Meurer's relation against that of the SED fits; below, the
+# attenuation at 1600 Angstrom taken for A\ :sub:`V`, which scatters more. Slopes are those of the
+# photometry here, in the paper those of spectra.
 
 meurer = {
     "Meurer": MeurerEstimator().estimate(sample[fitted]),
