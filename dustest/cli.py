@@ -199,7 +199,11 @@ def _add_network_options(parser):
         help="further parameter of CNNEstimator, such as batch_size=64",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of random numbers (default: 0)")
-    parser.add_argument("--figure", metavar="FILE", help="draw how it went: .png, .pdf or .svg")
+    parser.add_argument(
+        "--figure",
+        metavar="FILE",
+        help="draw how it went: .png, .pdf or .svg; without suffix, PDF and PNG",
+    )
 
 
 def _add_cite(commands):
@@ -687,14 +691,10 @@ def _write_table(table, path):
 
 def _save_figure(axes, path):
     """Write the figure of some axes."""
-    from dustest.data import InputError
+    from dustest.report.figures import save_figure
 
-    try:
-        axes.figure.savefig(path, dpi=200, bbox_inches="tight")
-    except (OSError, ValueError) as error:
-        msg = f"--figure must be a file that can be written, got {path!r}: {error}"
-        raise InputError(msg) from error
-    _say(f"figure: {path}")
+    for written in save_figure(axes, path):
+        _say(f"figure: {written}")
 
 
 def _notes(limits, estimators, n_galaxies):
