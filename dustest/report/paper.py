@@ -89,7 +89,7 @@ def pivot_scores(scored):
 
 
 def latex_scores(scored, *, caption, label="tab:dust-networks"):
-    """Table 2 in LaTeX, for a manuscript.
+    r"""Table 2 in LaTeX, for a manuscript.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def latex_scores(scored, *, caption, label="tab:dust-networks"):
     >>> names = ("network", "quantity", "n_bands", "mae", "mse", "sigma", "variance", "bias")
     >>> scored = Table(rows=[("printed", "A_V", 1, 0.09, 0.015, 0.12, 0.015, 0.02)], names=names)
     >>> print(latex_scores(scored, caption="Errors.").splitlines()[5])
-     & $A_V$ (1) \\\\
+     & $A_V$ (1) \\
     """
     columns, blocks = pivot_scores(scored)
     heads = [f"{_LATEX_QUANTITIES.get(name, name)} ({n_bands})" for name, n_bands in columns]

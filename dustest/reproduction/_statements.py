@@ -80,7 +80,7 @@ def _bands_are_similar(number):
         "One band and three give similar errors",
         "MAE of 1 band over 3: " + _listed(quantities, ratios(PRINTED)),
         "MAE of 1 band over 3: " + _listed(quantities, here),
-        _answer(max(max(here), 1.0 / min(here)) <= _SIMILAR, 1),
+        _answer(max(*here, 1.0 / min(here)) <= _SIMILAR, 1),
     )
 
 
@@ -132,8 +132,8 @@ def _network_is_closer(sky):
     here = f"{n} galaxies have an image, a slope and a fit"
     if n >= _FEWEST:
         here = (
-            f"sigma of A_V about the SED fits, {n} galaxies: networks {np.std(networks[used]):.2f}, "
-            f"Meurer {np.std(slopes[used]):.2f}"
+            f"sigma of A_V about the SED fits, {n} galaxies: "
+            f"networks {np.std(networks[used]):.2f}, Meurer {np.std(slopes[used]):.2f}"
         )
     return (
         "Networks are closer to SED fits than Meurer is",

@@ -17,6 +17,10 @@ __all__ = ["Steps", "digest_of"]
 _DIGITS = 12
 
 
+def _be_silent(line):
+    """Tell nobody."""
+
+
 def digest_of(*parts):
     """Name what is made of plain values and bytes.
 
@@ -69,7 +73,7 @@ class Steps:
     def __init__(self, folder, common, tell=None):
         self.folder = Path(folder)
         self._common = common
-        self._tell = tell or (lambda line: None)
+        self._tell = tell or _be_silent
         self.seconds = {}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
