@@ -1,5 +1,6 @@
 """`CNNEstimator`, dust from images, with an error bar."""
 
+import json
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from numbers import Integral
@@ -95,7 +96,8 @@ class CNNEstimator(DustEstimator):
     n_train_, n_validation_ : int
         Galaxies that were learned from, and that decided when to stop.
     card_ : dict
-        What `save` was told about the model.
+        What `save` was told about the model; before, under ``"simulations"``, the manifests of
+        simulations on disc that it was trained on.
 
     See Also
     --------
@@ -415,11 +417,17 @@ class CNNEstimator(DustEstimator):
         self.domain_ = domain | Domain.of(data, task.bands)
         self.history_ = RowTable(rows=learned.history)
         self.n_train_, self.n_validation_ = learned.n_train, learned.n_validation
-        self.card_ = {}
+        self.card_ = _sources(X)
         vars(self).pop("n_features_in_", None)
         if task.n_features:
             self.n_features_in_ = task.n_features
         return self
+
+    def _provenance(self, seed):
+        """Flat record of how a table was made, and of the simulations that taught the networks."""
+        card = getattr(self, "card_", None) or {}
+        known = {name: card[name] for name in ("simulator", "simulations") if name in card}
+        return super()._provenance(seed) | {"trained_on": json.dumps(known) if known else ""}
 
     def _check_findable(self, folder):
         """Refuse to keep in a folder what could never be found there again."""
@@ -584,3 +592,10 @@ class CNNEstimator(DustEstimator):
         """
         path, sha256 = pretrained_file(name)
         return cls.load(path, sha256)
+
+
+def _sources(X):
+    """Manifests of the simulations on disc that a training set is made of."""
+    if not is_simulation(X):
+        return {}
+    return {"simulations": [one.manifest for one in (X if isinstance(X, list | tuple) else [X])]}
