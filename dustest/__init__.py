@@ -19,6 +19,7 @@ __all__ = [
     "compare",
     "get_estimator",
     "list_estimators",
+    "reproduce",
 ]
 
 _HOMES = {
@@ -34,6 +35,7 @@ _HOMES = {
     "compare": "dustest.report.compare",
     "get_estimator": "dustest.estimators.registry",
     "list_estimators": "dustest.estimators.registry",
+    "reproduce": "dustest.reproduction.pipeline",
 }
 
 _WINGS = ("data", "estimators", "io", "physics", "report", "simulate", "testing", "validation")

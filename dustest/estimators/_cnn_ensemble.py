@@ -6,7 +6,8 @@ import numpy as np
 
 from dustest.data.errors import InputError
 from dustest.estimators._cnn_data import Scaler
-from dustest.estimators._cnn_network import build, count_weights, weights_from_dict
+from dustest.estimators._cnn_layers import count_weights
+from dustest.estimators._cnn_network import build, weights_from_dict
 
 __all__ = ["MOST_AT_ONCE", "Ensemble"]
 

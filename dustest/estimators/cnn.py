@@ -2,12 +2,13 @@
 
 import json
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from numbers import Integral
 from tempfile import TemporaryDirectory
 from typing import ClassVar
 
 import numpy as np
+from astropy.table import QTable
 from sklearn.utils.validation import check_is_fitted
 
 from dustest.data.errors import InputError, ReadError
@@ -17,6 +18,7 @@ from dustest.estimators._cnn_config import CNNConfig, get_config
 from dustest.estimators._cnn_data import collect
 from dustest.estimators._cnn_ensemble import MOST_AT_ONCE
 from dustest.estimators._cnn_fit import checked_weight, in_chunks, is_simulation, learn, prepared
+from dustest.estimators._cnn_layers import list_layers
 from dustest.estimators._cnn_manifest import describe_estimator, rebuild_estimator
 from dustest.estimators._cnn_parameters import TARGETS, make_options, make_task
 from dustest.estimators._cnn_task import Domain
@@ -181,6 +183,43 @@ class CNNEstimator(DustEstimator):
     def uncertainty(self):
         """What the percentiles are: those of a posterior, or none for ``"paper"`` networks."""
         return "none" if get_config(self.architecture).kind == "paper" else "posterior"
+
+    def layers(self):
+        """List the layers of one network, as the parameters describe it.
+
+        Neither Keras nor training is needed. `dustest.report.figures.plot_network` draws the
+        table.
+
+        Returns
+        -------
+        layers : QTable
+            A row for each layer: ``branch`` (a band, ``"all bands"``, ``"context"`` or
+            ``"head"``), ``name``, ``kind``, ``side`` of its maps in pixels (0 for plain numbers),
+            ``units`` (number of maps or numbers), ``setting``, and number of ``weights``, with
+            the statistics of normalisations. Activations are settings of other layers.
+
+        Raises
+        ------
+        InputError
+            If a parameter is not of its type or out of range.
+
+        Examples
+        --------
+        >>> from dustest import CNNEstimator
+        >>> layers = CNNEstimator(["F277W"], ["E_BV"], "paper").layers()
+        >>> print(layers["kind", "side", "units", "weights"][:4])
+             kind     side units weights
+        ------------- ---- ----- -------
+                input   32     1       0
+          convolution   32    36     360
+        normalization   32    36     144
+              pooling   16    36       0
+        >>> int(layers["weights"].sum())
+        122409
+        """
+        task = make_task(self, vars(self).get("n_features_in_", 0))
+        layers = list_layers(task.config, **task.shape, bands=task.bands)
+        return QTable(rows=[asdict(layer) for layer in layers])
 
     # ---- learning -----------------------------------------------------------------------
 
