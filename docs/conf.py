@@ -75,9 +75,12 @@ sphinx_gallery_conf = {
 
 def write_tables(_app):
     """Write tables of the user guide from the records that the code itself uses."""
+    from dataclasses import fields
+
     from dustest.data import FLAGS
     from dustest.estimators.meurer import IRX_BETA_RELATIONS
     from dustest.io.layouts import LAYOUTS
+    from dustest.reproduction import PROFILES, Profile
     from dustest.validation import METRICS
 
     tables = {
@@ -92,6 +95,14 @@ def write_tables(_app):
         "metrics": [
             ("Column", "Meaning"),
             *((f"``{m.name}``", m.description) for m in METRICS.values()),
+        ],
+        "profiles": [
+            ("Number", *PROFILES),
+            *(
+                (f"``{field.name}``", *(getattr(p, field.name) for p in PROFILES.values()))
+                for field in fields(Profile)
+                if field.name != "name"
+            ),
         ],
         "relations": [
             ("Name", "a", "b", "Reference"),

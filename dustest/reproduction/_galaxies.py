@@ -252,7 +252,7 @@ def read_sky(catalog, images):
     if len({len(paths) for paths in lists.values()}) > 1:
         numbers = ", ".join(f"{len(paths)} in {band}" for band, paths in lists.items())
         msg = (
-            f"images must be as many in every band, since the n-th belong together, got {numbers}"
+            f"images must be as many in every band, as the n-th belong together, got {numbers}"
         )
         raise InputError(msg)
     fields = [

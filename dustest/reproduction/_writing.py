@@ -18,7 +18,6 @@ _TITLES = {
     "statements": "Statements of the paper",
     "table_1": "Table 1: hyperparameters",
     "histories": "SED fits by star-formation history",
-    "trials": "Trials of the search",
 }
 _SIMULATED_SKY = (
     "No catalogue was given: what stands for observed galaxies is simulated, and no network has "
