@@ -1,5 +1,6 @@
 """`CNNEstimator`: what it learns, says, flags, keeps, and refuses."""
 
+import json
 import pickle
 import sys
 from dataclasses import replace
@@ -675,6 +676,15 @@ class TestSimulations:
         cnn = tiny(epochs=1).fit([simulated, simulated])
         assert len(groups[0]) == 40
         assert cnn.n_train_ + cnn.n_validation_ == 80
+
+    def test_results_tell_what_they_were_trained_on(self, simulated, unseen, tmp_path):
+        cnn = tiny(epochs=1).fit(simulated)
+        assert cnn.card_ == {"simulations": [{"seed": 1}]}
+        cnn.save(tmp_path / "one.model")
+        for trained in (cnn, CNNEstimator.load(tmp_path / "one.model")):
+            meta = trained.estimate(unseen[0][:1]).meta
+            assert json.loads(meta["trained_on"]) == {"simulations": [{"seed": 1}]}
+        assert tiny(epochs=1).fit(*unseen).estimate(unseen[0][:1]).meta["trained_on"] == ""
 
     def test_truth_comes_with_it(self, simulated):
         with pytest.raises(InputError, match="y and sample_weight must be None for a simulation"):
