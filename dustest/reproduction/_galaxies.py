@@ -251,9 +251,7 @@ def read_sky(catalog, images):
     lists = {band: _as_list(paths) for band, paths in images.items()}
     if len({len(paths) for paths in lists.values()}) > 1:
         numbers = ", ".join(f"{len(paths)} in {band}" for band, paths in lists.items())
-        msg = (
-            f"images must be as many in every band, as the n-th belong together, got {numbers}"
-        )
+        msg = f"images must be as many in every band, as the n-th belong together, got {numbers}"
         raise InputError(msg)
     fields = [
         add_cutouts(sample, {band: paths[i] for band, paths in lists.items()})

@@ -284,7 +284,7 @@ class TestTabulated:
 
     @pytest.mark.slow
     def test_another_seed_another_answer_of_the_same_size(self, tabulated_fit):
-        """Both seeds weigh the same models, so that a median of A_V may well be the same model's."""
+        """Both seeds weigh the same models, so that the median A_V may be that of the same one."""
         other = tabulated(random_state=2).estimate(tabulated_fit.table[:1])
         ours = tabulated_fit.result[:1]
         assert other["log_mass"][0] != ours["log_mass"][0]
