@@ -26,7 +26,7 @@ from dustest.reproduction._networks import (
     tune,
 )
 from dustest.reproduction._steps import digest_of
-from dustest.simulate import read_simulation
+from dustest.simulate import SimulatedSet, read_simulation
 
 __all__ = ["CONTROL", "Findings", "Run", "Sky"]
 
@@ -61,8 +61,10 @@ class Findings:
 
     Parameters
     ----------
+    simulation : SimulatedSet
+        Galaxies that were simulated for the networks.
     truth : RowTable
-        Truth of the galaxies that were simulated for the networks.
+        Their truth.
     stamps : tuple of (GalaxySample, RowTable)
         Some galaxies in more bands, and their truth.
     tests : dict of (str, int) to (DustTable, RowTable)
@@ -74,6 +76,7 @@ class Findings:
         Observed galaxies.
     """
 
+    simulation: SimulatedSet
     truth: RowTable = field(repr=False)
     stamps: tuple = field(repr=False)
     tests: dict = field(repr=False)
@@ -115,22 +118,23 @@ class Run:
         Findings
             All of it.
         """
-        sample, truth = self.drawn("galaxies", dust_simulator(), self.profile.n_rows)
-        stamps = self.drawn("stamps", stamp_simulator(), _N_STAMP_ROWS)
+        simulation = self.simulated("galaxies", dust_simulator(), self.profile.n_rows)
+        stamps = self.simulated("stamps", stamp_simulator(), _N_STAMP_ROWS).read()
+        sample, truth = simulation.read()
         splits = self.splits(*bright(sample, truth))
         networks = self.networks(splits)
         tests = self.tests(networks, splits)
         trials = self.trials(splits["honest"])
         sky = self.sky(networks, sky_sample)
-        return Findings(truth, stamps, tests, trials, sky)
+        return Findings(simulation, truth, stamps, tests, trials, sky)
 
-    def drawn(self, name, simulator, n_rows):
-        """Simulated galaxies and their truth, kept on disc."""
+    def simulated(self, name, simulator, n_rows):
+        """Galaxies simulated onto disc."""
         folder = self.steps.path(name)
         if not self.steps.is_made(name, folder):
             with self.steps.timed(name, folder):
                 simulator.stream(n_rows, folder, self.seeds[name], **self.options)
-        return read_simulation(folder).read()
+        return read_simulation(folder)
 
     def splits(self, sample, truth):
         """Galaxies split in both ways."""
@@ -197,7 +201,7 @@ class Run:
         """What all methods say of observed galaxies."""
         truth = None
         if sample is None:
-            sample, truth = self.drawn("sky", sky_simulator(), self.profile.n_observed)
+            sample, truth = self.simulated("sky", sky_simulator(), self.profile.n_observed).read()
         results = {}
         if set(BANDS) & set(sample.cutout_bands):
             for key, trained in networks.items():

@@ -2,12 +2,13 @@
 
 import json
 
+from dustest.citations import cite
 from dustest.data.errors import InputError
 from dustest.data.files import replacing
 from dustest.report.figures import save_figure
 from dustest.report.paper import Figure, latex_scores, render_reproduction
 
-__all__ = ["write_figures", "write_meta", "write_page", "write_tables"]
+__all__ = ["write_figures", "write_meta", "write_page", "write_references", "write_tables"]
 
 _TITLE = "Dust attenuation of galaxies at z ~ 8, reproduced"
 _CAPTION = (
@@ -81,6 +82,20 @@ def write_meta(path, meta):
         What to write.
     """
     _write_text(path, json.dumps(meta, indent=1) + "\n")
+
+
+def write_references(path, findings):
+    """Write BibTeX of all that was used.
+
+    Parameters
+    ----------
+    path : `~pathlib.Path`
+        File.
+    findings : Findings
+        From a run.
+    """
+    tested = [result for result, _ in findings.tests.values()]
+    _write_text(path, cite(findings.simulation, *tested, *findings.sky.results.values()))
 
 
 def write_page(path, tables, plans, figures, meta):

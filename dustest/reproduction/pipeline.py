@@ -18,7 +18,13 @@ from dustest.reproduction._run import Run
 from dustest.reproduction._scores import histories, hyperparameters, scores, table_2
 from dustest.reproduction._statements import statements
 from dustest.reproduction._steps import Steps
-from dustest.reproduction._writing import write_figures, write_meta, write_page, write_tables
+from dustest.reproduction._writing import (
+    write_figures,
+    write_meta,
+    write_page,
+    write_references,
+    write_tables,
+)
 from dustest.reproduction.profiles import get_profile
 
 __all__ = ["Reproduction", "reproduce"]
@@ -45,8 +51,8 @@ class Reproduction:
     Parameters
     ----------
     folder : `~pathlib.Path`
-        Where it all is: ``report.html``, ``reproduction.json``, ``tables/``, ``figures/`` and
-        ``cache/``.
+        Where it all is: ``report.html``, ``reproduction.json``, ``references.bib``, ``tables/``,
+        ``figures/`` and ``cache/``.
     tables : dict of str to RowTable
         Numbers by name; files of the same name in ``tables/``.
     figures : dict of str to `~pathlib.Path`
@@ -141,6 +147,7 @@ def reproduce(
     write_tables(folder / "tables", tables)
     figures = write_figures(folder / "figures", FIGURES, findings)
     write_meta(folder / "reproduction.json", meta)
+    write_references(folder / "references.bib", findings)
     write_page(folder / "report.html", tables, FIGURES, figures, meta)
     return Reproduction(folder, tables, figures, meta)
 
