@@ -14,6 +14,7 @@ __all__ = [
     "build",
     "count_weights",
     "import_keras",
+    "seen_side",
     "set_prior",
     "weights_from_dict",
     "weights_to_dict",
@@ -79,10 +80,10 @@ def build(config, n_bands, n_context, n_targets, *, size=32, seed=0):
 def _check_sizes(config, n_bands, n_context, n_targets, size):
     """Refuse what a plan has no room for."""
     least = 2 ** len(config.filters)
-    if n_bands and _seen(config, size) < least:
+    if n_bands and seen_side(config, size) < least:
         msg = (
             f"size and window must be at least {least} pixels for {len(config.filters)} "
-            f"convolutional blocks, each of which halves the image, got {_seen(config, size)}"
+            f"convolutional blocks, each of which halves the image, got {seen_side(config, size)}"
         )
         raise InputError(msg)
     if not n_bands and not n_context:
@@ -93,8 +94,21 @@ def _check_sizes(config, n_bands, n_context, n_targets, size):
         raise InputError(msg)
 
 
-def _seen(config, size):
-    """Side of the central part of images that is looked at."""
+def seen_side(config, size):
+    """Side of the central part of images that networks look at.
+
+    Parameters
+    ----------
+    config : CNNConfig
+        The plan.
+    size : int
+        Side of the images in pixels.
+
+    Returns
+    -------
+    int
+        In pixels.
+    """
     return min(config.window or size, size)
 
 
@@ -119,7 +133,7 @@ def count_weights(config, n_bands, n_context, n_targets, *, size=32):
     >>> count_weights(config, n_bands=0, n_context=3, n_targets=3)
     117
     """
-    count, widths = _weights_of_trunk(config, n_bands, _seen(config, size))
+    count, widths = _weights_of_trunk(config, n_bands, seen_side(config, size))
     if not (n_bands and config.kind == "paper"):
         count += _weights_of_dense(n_context, config.context_dense)
         widths += n_context + sum(config.context_dense[-1:])
@@ -184,7 +198,7 @@ class _Parts:
 
     def centre(self, image):
         """Central part of images."""
-        border = image.shape[1] - _seen(self.config, image.shape[1])
+        border = image.shape[1] - seen_side(self.config, image.shape[1])
         if not border:
             return image
         crop = (border // 2, border - border // 2)

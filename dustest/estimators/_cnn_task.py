@@ -14,6 +14,7 @@ from dustest.estimators._cnn_inputs import (
     prepare_paper,
 )
 from dustest.estimators._cnn_mixture import Mixture
+from dustest.estimators._cnn_network import seen_side
 from dustest.estimators._cnn_targets import LATENTS, from_latent, to_latent
 
 __all__ = ["Domain", "Task"]
@@ -95,13 +96,21 @@ class Task:
                 raise InputError(msg)
         return replace(self, snr_min=other.snr_min)
 
-    def inputs(self, batch):
+    @property
+    def seen(self):
+        """The shape for networks that only predict: these get no more than they look at."""
+        return self.shape | {"size": seen_side(self.config, self.size)}
+
+    def inputs(self, batch, *, whole=False):
         """Inputs of the networks.
 
         Parameters
         ----------
         batch : Batch
             n galaxies.
+        whole : bool, optional
+            Whether images are to have the border that networks do not look at, from which
+            augmentation takes what it shifts and turns in.
 
         Returns
         -------
@@ -111,7 +120,8 @@ class Task:
         if self.n_features:
             return _plain_inputs(batch.features)
         make = prepare_paper if self.is_paper else prepare
-        return make(batch, self.bands, size=self.size, snr_min=self.snr_min)
+        window = self.size if whole else self.seen["size"]
+        return make(batch, self.bands, size=self.size, window=window, snr_min=self.snr_min)
 
     def labels(self, truth):
         """Labels of all networks.
