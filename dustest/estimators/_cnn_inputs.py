@@ -25,7 +25,7 @@ __all__ = [
     "unstretch",
 ]
 
-_CHUNK = 128
+_CHUNK = 256
 """Galaxies at once: their stamps of one band fit into the cache of a core."""
 
 _GAIN, _KNEE, _BRIGHTEST = 100.0, 3.0, 1e6

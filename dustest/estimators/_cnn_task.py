@@ -20,6 +20,8 @@ from dustest.estimators._cnn_targets import LATENTS, from_latent, to_latent
 __all__ = ["Domain", "Task"]
 
 _DRAWS = 128
+"""Draws of each network of an ensemble: the more Gaussians, the more of them it takes to find
+percentiles within a twentieth of the error bar."""
 _SCALE_MARGIN = 1.03
 _BRIGHTNESS_MARGIN = 0.1
 """Dex beyond the brightest and the faintest galaxy of the training set."""
@@ -162,7 +164,7 @@ class Task:
             quantities = dict(zip(self.targets, values, strict=True))
         else:
             mixture = Mixture.pooled([Mixture.from_raw(part) for part in raw])
-            quantities = from_latent(mixture.draw(_DRAWS, seeds))
+            quantities = from_latent(mixture.draw(_DRAWS * len(raw), seeds))
         for values in quantities.values():
             values[~usable] = np.nan
         return {name: quantities[name] for name in self.targets}
