@@ -327,11 +327,10 @@ class Mixture:
         place = component + k * np.arange(n)[:, None]
         # One target after the other: what fits into the cache is several times faster.
         draws = np.empty((n_targets, n, n_draws))
-        for target, values in enumerate(draws):
+        for target in range(n_targets):
             cells = shifts[:, target + 1, None] + _cells(steps * _STEPS[target] % 1.0)
-            np.take(_normals(), cells, out=values, mode="clip")
-            values *= np.take(self.sigmas[..., target], place, mode="clip")
-            values += np.take(self.means[..., target], place, mode="clip")
+            deviation = _at(self.sigmas[..., target], place) * _at(_normals(), cells)
+            draws[target] = _at(self.means[..., target], place) + deviation
         return np.moveaxis(draws, 0, -1)
 
     def _component(self, cells):
@@ -342,6 +341,11 @@ class Mixture:
         for edge in edges.T[:-1]:
             component += cells >= edge[:, None]
         return component
+
+
+def _at(values, places):
+    """Values at places that are within bounds: not to check them saves a copy."""
+    return np.take(values, places, mode="clip")
 
 
 def _cells(unit):

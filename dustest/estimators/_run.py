@@ -115,7 +115,7 @@ def _settle(estimator, sample, index, result, shelf):
 
 
 def _tasks(estimator, sample, todo, seed):
-    """Seeded batches of at most ``rows_at_once`` rows, by redshift within each chunk if it counts."""
+    """Seeded batches of at most ``rows_at_once`` rows, by redshift where it is required."""
     rows_at_once = estimator.rows_at_once
     block_size = max(_block_size(sample) // rows_at_once, 1) * rows_at_once
     for unsorted in todo:

@@ -172,7 +172,7 @@ class TestMixture:
         independent = np.sqrt(2.0 / np.pi) * 0.5 / np.sqrt(256)
         assert error < 0.5 * independent
 
-    @pytest.mark.parametrize(("n_components", "error"), [(8, 0.02), (16, 0.02)])
+    @pytest.mark.parametrize(("n_components", "error"), [(8, 0.012), (16, 0.008)])
     def test_percentiles_of_draws(self, n_components, error):
         mixture = Mixture.from_raw(raw_of(300, n_components=n_components, seed=3))
         draws = mixture.draw(16 * n_components, np.random.default_rng(8))
@@ -183,7 +183,8 @@ class TestMixture:
     def test_components_without_weight_are_not_drawn(self):
         log_weights = np.log([[1e-300, 0.5, 1e-300, 0.5, 1e-300]])
         means = np.array([[[1e6], [-1.0], [1e6], [1.0], [1e6]]])
-        draws = Mixture(log_weights, means, np.full(means.shape, 0.1)).draw(2**17, np.random.default_rng(4))
+        mixture = Mixture(log_weights, means, np.full(means.shape, 0.1))
+        draws = mixture.draw(2**17, np.random.default_rng(4))
         assert np.abs(draws).max() < 2.0
         assert draws.mean() == pytest.approx(0.0, abs=1e-3)
 
