@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from dustest.data import as_sample
 from dustest.estimators import make_batch
-from dustest.estimators._cnn_augment import AugmentOptions, augment, augment_paper
+from dustest.estimators._cnn_augment import PAPER_COPIES, AugmentOptions, augment, augment_paper
 from dustest.estimators._cnn_inputs import prepare, prepare_paper
 
 BANDS = ("F277W", "F356W", "F444W")
@@ -72,8 +72,9 @@ def main(n):
         print(f"augment {name:33} {rate(2048, lambda: augment_all(inputs, options)):9.0f}")  # noqa: B023
     options = AugmentOptions()
     print(f"augment {'by default':33} {rate(2048, lambda: augment_all(inputs, options)):9.0f}")
-    images = prepare_paper(plain[:20], BANDS).image
-    print(f"augment_paper {rate(20, lambda: augment_paper(images, rng)):36.0f}")
+    images = prepare_paper(plain[:24], BANDS).image
+    kinds = np.arange(24) % len(PAPER_COPIES)
+    print(f"augment_paper {rate(24, lambda: augment_paper(images, kinds, rng)):36.0f}")
 
 
 if __name__ == "__main__":

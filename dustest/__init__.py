@@ -15,9 +15,11 @@ __all__ = [
     "DustTable",
     "GalaxySample",
     "MeurerEstimator",
+    "cite",
     "compare",
     "get_estimator",
     "list_estimators",
+    "reproduce",
 ]
 
 _HOMES = {
@@ -29,9 +31,11 @@ _HOMES = {
     "DustTable": "dustest.data.results",
     "GalaxySample": "dustest.data.sample",
     "MeurerEstimator": "dustest.estimators.meurer",
+    "cite": "dustest.citations",
     "compare": "dustest.report.compare",
     "get_estimator": "dustest.estimators.registry",
     "list_estimators": "dustest.estimators.registry",
+    "reproduce": "dustest.reproduction.pipeline",
 }
 
 _WINGS = ("data", "estimators", "io", "physics", "report", "simulate", "testing", "validation")

@@ -58,6 +58,8 @@ def _parser():
     _add_simulate(commands)
     _add_train(commands)
     _add_tune(commands)
+    _add_cite(commands)
+    _add_reproduce(commands)
     _add_doctor(commands)
     return parser
 
@@ -197,7 +199,51 @@ def _add_network_options(parser):
         help="further parameter of CNNEstimator, such as batch_size=64",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of random numbers (default: 0)")
-    parser.add_argument("--figure", metavar="FILE", help="draw how it went: .png, .pdf or .svg")
+    parser.add_argument(
+        "--figure",
+        metavar="FILE",
+        help="draw how it went: .png, .pdf or .svg; without suffix, PDF and PNG",
+    )
+
+
+def _add_cite(commands):
+    """``dustest cite``."""
+    parser = commands.add_parser("cite", help="print BibTeX of all that results used")
+    parser.add_argument(
+        "results",
+        nargs="*",
+        metavar="FILE",
+        help="table of results, model file, or folder of simulations (default: dustest itself)",
+    )
+    parser.set_defaults(run=_cite)
+
+
+def _add_reproduce(commands):
+    """``dustest reproduce``."""
+    parser = commands.add_parser(
+        "reproduce", help="make the tables and figures of the paper", allow_abbrev=False
+    )
+    parser.add_argument(
+        "--profile", default="quick", help="quick or full: how much to do (default: quick)"
+    )
+    parser.add_argument("--catalog", metavar="FILE", help="observed galaxies (default: simulated)")
+    parser.add_argument(
+        "--images",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="BAND=FILE",
+        help="mosaics of the catalogue; the n-th of all bands belong together",
+    )
+    parser.add_argument(
+        "--output",
+        default="dustest-reproduction",
+        metavar="FOLDER",
+        help="where to write, and to go on (default: %(default)s)",
+    )
+    parser.add_argument("--n-jobs", type=int, default=-1, help="processes (default: all cores)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of random numbers (default: 0)")
+    parser.set_defaults(run=_reproduce)
 
 
 def _add_doctor(commands):
@@ -359,6 +405,35 @@ def _tune(options):
     if options.model:
         cnn.set_params(**result.best).fit(simulations)
         _save_network(cnn, simulations, options.model)
+    return 0
+
+
+def _cite(options):
+    """Print BibTeX of all that results used."""
+    from dustest import cite
+
+    _say(cite(*options.results))
+    return 0
+
+
+def _reproduce(options):
+    """Make the tables and figures of the paper."""
+    from dustest import reproduce
+
+    images = {}
+    for word in options.images:
+        band, path = _pair(word, "--images")
+        images.setdefault(band, []).append(path)
+    result = reproduce(
+        options.output,
+        options.profile,
+        catalog=options.catalog,
+        images=images or None,
+        random_state=options.seed,
+        n_jobs=options.n_jobs,
+        tell=_say,
+    )
+    _say(f"report: {(result.folder / 'report.html').resolve()}")
     return 0
 
 
@@ -616,14 +691,10 @@ def _write_table(table, path):
 
 def _save_figure(axes, path):
     """Write the figure of some axes."""
-    from dustest.data import InputError
+    from dustest.report.figures import save_figure
 
-    try:
-        axes.figure.savefig(path, dpi=200, bbox_inches="tight")
-    except (OSError, ValueError) as error:
-        msg = f"--figure must be a file that can be written, got {path!r}: {error}"
-        raise InputError(msg) from error
-    _say(f"figure: {path}")
+    for written in save_figure(axes, path):
+        _say(f"figure: {written}")
 
 
 def _notes(limits, estimators, n_galaxies):

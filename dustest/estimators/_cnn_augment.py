@@ -20,8 +20,6 @@ __all__ = [
     "apply_symmetry",
     "augment",
     "augment_paper",
-    "augment_paper_at_random",
-    "balance_rows",
     "balance_weights",
 ]
 
@@ -183,13 +181,15 @@ def apply_symmetry(image, element):
     return turned
 
 
-def augment_paper(images, rng, *, noise=_PAPER_NOISE):
-    """Enlarge a training set as the paper does.
+def augment_paper(images, kinds, rng, *, noise=_PAPER_NOISE):
+    """Make copies of images as the paper does.
 
     Parameters
     ----------
     images : ndarray of shape (n, size, size, n_bands)
         From `prepare_paper`.
+    kinds : ndarray of int of shape (n,)
+        Which copy to make of each, by its number in ``PAPER_COPIES``.
     rng : numpy.random.Generator
         Where the randomness comes from.
     noise : float, optional
@@ -198,10 +198,8 @@ def augment_paper(images, rng, *, noise=_PAPER_NOISE):
 
     Returns
     -------
-    enlarged : ndarray of float32 of shape (8 * n, size, size, n_bands)
-        All originals, then all of each kind of copy, in the order of ``PAPER_COPIES``.
-    rows : ndarray of int of shape (8 * n,)
-        Row of the galaxy that each is an image of: truth and groups follow by it.
+    copies : ndarray of float32 of shape (n, size, size, n_bands)
+        New images.
 
     Raises
     ------
@@ -220,43 +218,12 @@ def augment_paper(images, rng, *, noise=_PAPER_NOISE):
     .. [1] Dalal & Triggs 2005, CVPR 1, 886.
     """
     _check_number(noise, "noise", 0.0, np.inf)
-    images = np.asarray(images, dtype=np.float32)
-    copies = [change(images, rng, noise) for change in PAPER_COPIES.values()]
-    return np.concatenate(copies), np.tile(np.arange(len(images)), len(copies))
-
-
-def augment_paper_at_random(images, rng, *, noise=_PAPER_NOISE):
-    """Give each galaxy as one of the copies that `augment_paper` makes, drawn anew every time.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n, size, size, n_bands)
-        From `prepare_paper`.
-    rng : numpy.random.Generator
-        Where the randomness comes from.
-    noise : float, optional
-        As in `augment_paper`.
-
-    Returns
-    -------
-    changed : ndarray of float32 of shape (n, size, size, n_bands)
-        New images.
-
-    Raises
-    ------
-    InputError
-        If ``noise`` is out of range.
-    MissingDependencyError
-        If scikit-image is not installed.
-    """
-    _check_number(noise, "noise", 0.0, np.inf)
-    changed = np.array(images, dtype=np.float32)
-    kinds = rng.integers(len(PAPER_COPIES), size=len(changed))
+    copies = np.array(images, dtype=np.float32)
     for kind, change in enumerate(PAPER_COPIES.values()):
         rows = np.flatnonzero(kinds == kind)
         if rows.size:
-            changed[rows] = change(changed[rows], rng, noise)
-    return changed
+            copies[rows] = change(copies[rows], rng, noise)
+    return copies
 
 
 def balance_weights(labels, *, power=0.5, bound=5.0, n_bins=20):
@@ -297,40 +264,6 @@ def balance_weights(labels, *, power=0.5, bound=5.0, n_bins=20):
     """
     weights = _rarity(labels, power, bound, n_bins)
     return weights / weights.mean()
-
-
-def balance_rows(labels, rng, *, power=0.5, bound=5.0, n_bins=20):
-    """Rows of a training set in which rare labels stand more often than once.
-
-    Parameters
-    ----------
-    labels : array_like of shape (n,)
-        True values of one quantity.
-    rng : numpy.random.Generator
-        Where the randomness comes from.
-    power, bound, n_bins : float, float, int, optional
-        As in `balance_weights`; ``bound`` is the most copies that a row gets on average.
-
-    Returns
-    -------
-    rows : ndarray of int of shape (m,)
-        Ascending; every row at least once.
-
-    Raises
-    ------
-    InputError
-        If a label is not a finite number, or an argument is out of range.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from dustest.estimators._cnn_augment import balance_rows
-    >>> balance_rows([0.1, 0.1, 0.1, 2.0], np.random.default_rng(1), power=1.0).tolist()
-    [0, 1, 2, 3, 3, 3]
-    """
-    weights = _rarity(labels, power, bound, n_bins)
-    copies = np.floor(weights + rng.random(len(weights))).astype(int)
-    return np.repeat(np.arange(len(weights)), copies)
 
 
 def _check_number(value, name, low, high):
@@ -456,4 +389,4 @@ PAPER_COPIES = {
     "noise": _noisy,
     "hog": _gradients,
 }
-"""What `augment_paper` makes of each galaxy, in order: from images, a generator and the noise."""
+"""What `augment_paper` can make of a galaxy: from images, a generator and the noise."""

@@ -6,7 +6,8 @@ import numpy as np
 
 from dustest.data.errors import InputError
 from dustest.estimators._cnn_data import Scaler
-from dustest.estimators._cnn_network import build, count_weights, weights_from_dict
+from dustest.estimators._cnn_layers import count_weights
+from dustest.estimators._cnn_network import build, weights_from_dict
 
 __all__ = ["MOST_AT_ONCE", "Ensemble"]
 
@@ -65,7 +66,7 @@ class Ensemble:
             If the weights are not those of the plan.
         """
         if not self._models:
-            models = [build(self.task.config, **self.task.seen) for _ in self.weights]
+            models = [build(self.task.config, **self.task.seen_shape) for _ in self.weights]
             for model, weights in zip(models, self.weights, strict=True):
                 weights_from_dict(model, weights)
             self._models.extend(models)

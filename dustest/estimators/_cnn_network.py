@@ -8,13 +8,12 @@ from math import gcd
 import numpy as np
 
 from dustest.data.errors import InputError, MissingDependencyError
+from dustest.estimators._cnn_layers import check_sizes, seen
 from dustest.estimators._cnn_mixture import n_outputs, prior_output
 
 __all__ = [
     "build",
-    "count_weights",
     "import_keras",
-    "seen_side",
     "set_prior",
     "weights_from_dict",
     "weights_to_dict",
@@ -22,8 +21,6 @@ __all__ = [
 
 _MOST_GROUPS = 8
 _OUTPUT = "output"
-_NORMALIZERS = {"batch": 4, "group": 2, "layer": 2, "none": 0}
-"""Weights of a normalisation for each channel."""
 
 
 # ---- networks -------------------------------------------------------------------------------
@@ -63,7 +60,7 @@ def build(config, n_bands, n_context, n_targets, *, size=32, seed=0):
     MissingDependencyError
         If Keras or its backend is not installed.
     """
-    _check_sizes(config, n_bands, n_context, n_targets, size)
+    check_sizes(config, n_bands, n_context, n_targets, size)
     parts = _Parts(import_keras(), config, np.random.default_rng(seed))
     inputs, features = {}, []
     if n_bands:
@@ -75,89 +72,6 @@ def build(config, n_bands, n_context, n_targets, *, size=32, seed=0):
     outputs = n_outputs(config.components, n_targets) or n_targets
     x = parts.head(parts.joined("with_context", features), outputs)
     return parts.keras.Model(inputs, x, name=config.kind)
-
-
-def _check_sizes(config, n_bands, n_context, n_targets, size):
-    """Refuse what a plan has no room for."""
-    least = 2 ** len(config.filters)
-    if n_bands and seen_side(config, size) < least:
-        msg = (
-            f"size and window must be at least {least} pixels for {len(config.filters)} "
-            f"convolutional blocks, each of which halves the image, got {seen_side(config, size)}"
-        )
-        raise InputError(msg)
-    if not n_bands and not n_context:
-        msg = "n_bands or n_context must be at least 1, got 0 for both"
-        raise InputError(msg)
-    if config.kind == "paper" and n_targets != 1:
-        msg = f"n_targets must be 1 for a network of the kind 'paper', got {n_targets}"
-        raise InputError(msg)
-
-
-def seen_side(config, size):
-    """Side of the central part of images that networks look at.
-
-    Parameters
-    ----------
-    config : CNNConfig
-        The plan.
-    size : int
-        Side of the images in pixels.
-
-    Returns
-    -------
-    int
-        In pixels.
-    """
-    return min(config.window or size, size)
-
-
-def count_weights(config, n_bands, n_context, n_targets, *, size=32):
-    """Count the weights of the network of a plan, without building it.
-
-    Parameters
-    ----------
-    config, n_bands, n_context, n_targets, size
-        As in `build`.
-
-    Returns
-    -------
-    int
-        Number of all weights, with the statistics of normalisations.
-
-    Examples
-    --------
-    >>> from dustest.estimators._cnn_config import CNNConfig
-    >>> from dustest.estimators._cnn_network import count_weights
-    >>> config = CNNConfig(context_dense=(), dense=(10,), components=1)
-    >>> count_weights(config, n_bands=0, n_context=3, n_targets=3)
-    117
-    """
-    count, widths = _weights_of_trunk(config, n_bands, seen_side(config, size))
-    if not (n_bands and config.kind == "paper"):
-        count += _weights_of_dense(n_context, config.context_dense)
-        widths += n_context + sum(config.context_dense[-1:])
-    n_last = n_outputs(config.components, n_targets) or n_targets
-    return count + _weights_of_dense(widths, (*config.dense, n_last))
-
-
-def _weights_of_trunk(config, n_bands, side):
-    """Weights of all blocks, and how many features come out of them."""
-    if not n_bands:
-        return 0, 0
-    n_branches, channels = (n_bands, 1) if config.branches else (1, n_bands)
-    count = 0
-    for filters in config.filters:
-        each = config.kernel_size**2 * channels + 1 + _NORMALIZERS[config.normalization]
-        count += n_branches * filters * each
-        channels = filters
-    return count, n_branches * channels * (side // 2 ** len(config.filters)) ** 2
-
-
-def _weights_of_dense(width, layers):
-    """Weights of dense layers behind so many numbers."""
-    widths = (width, *layers)
-    return sum((before + 1) * units for before, units in zip(widths, layers, strict=False))
 
 
 def import_keras():
@@ -198,7 +112,7 @@ class _Parts:
 
     def centre(self, image):
         """Central part of images."""
-        border = image.shape[1] - seen_side(self.config, image.shape[1])
+        border = image.shape[1] - seen(self.config, image.shape[1])
         if not border:
             return image
         crop = (border // 2, border - border // 2)

@@ -13,8 +13,8 @@ from dustest.estimators._cnn_inputs import (
     prepare,
     prepare_paper,
 )
+from dustest.estimators._cnn_layers import seen
 from dustest.estimators._cnn_mixture import Mixture
-from dustest.estimators._cnn_network import seen_side
 from dustest.estimators._cnn_targets import LATENTS, from_latent, to_latent
 
 __all__ = ["Domain", "Task"]
@@ -99,9 +99,9 @@ class Task:
         return replace(self, snr_min=other.snr_min)
 
     @property
-    def seen(self):
+    def seen_shape(self):
         """The shape for networks that only predict: these get no more than they look at."""
-        return self.shape | {"size": seen_side(self.config, self.size)}
+        return self.shape | {"size": seen(self.config, self.size)}
 
     def inputs(self, batch, *, whole=False):
         """Inputs of the networks.
@@ -122,7 +122,7 @@ class Task:
         if self.n_features:
             return _plain_inputs(batch.features)
         make = prepare_paper if self.is_paper else prepare
-        window = self.size if whole else self.seen["size"]
+        window = self.size if whole else self.seen_shape["size"]
         return make(batch, self.bands, size=self.size, window=window, snr_min=self.snr_min)
 
     def labels(self, truth):

@@ -8,7 +8,7 @@ import numpy as np
 
 from dustest.data.errors import DustestError, InputError
 from dustest.data.progress import progress_bar
-from dustest.estimators._cnn_augment import augment, augment_paper_at_random
+from dustest.estimators._cnn_augment import PAPER_COPIES, augment, augment_paper
 from dustest.estimators._cnn_data import Scaler, TrainingSet
 from dustest.estimators._cnn_network import import_keras, weights_from_dict, weights_to_dict
 from dustest.estimators._model_file import read_model, write_model
@@ -296,7 +296,8 @@ def _changed(image, context, rng, augmentation):
     if augmentation is None:
         return image, context
     if augmentation == "paper":
-        return augment_paper_at_random(image, rng), context
+        kinds = rng.integers(len(PAPER_COPIES), size=len(image))
+        return augment_paper(image, kinds, rng), context
     return augment(image, context, rng, augmentation)
 
 

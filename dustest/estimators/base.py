@@ -70,6 +70,9 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         work leaves the interpreter free, and which are costly to set up.
     packages : tuple of str
         Distributions whose versions belong to the provenance.
+    references : tuple of str
+        BibTeX entries of the method, for `dustest.cite`; those of the built-in estimators, which
+        depend on their parameters, are listed there.
     """
 
     requires: ClassVar[tuple] = ()
@@ -81,6 +84,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     timeout = None
     threaded: ClassVar[bool] = False
     packages: ClassVar[tuple] = ()
+    references: ClassVar[tuple] = ()
 
     @abstractmethod
     def _estimate(self, batch):

@@ -1,12 +1,14 @@
 """`CNNEstimator`, dust from images, with an error bar."""
 
+import json
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from numbers import Integral
 from tempfile import TemporaryDirectory
 from typing import ClassVar
 
 import numpy as np
+from astropy.table import QTable
 from sklearn.utils.validation import check_is_fitted
 
 from dustest.data.errors import InputError, ReadError
@@ -16,6 +18,7 @@ from dustest.estimators._cnn_config import CNNConfig, get_config
 from dustest.estimators._cnn_data import collect
 from dustest.estimators._cnn_ensemble import MOST_AT_ONCE
 from dustest.estimators._cnn_fit import checked_weight, in_chunks, is_simulation, learn, prepared
+from dustest.estimators._cnn_layers import list_layers
 from dustest.estimators._cnn_manifest import describe_estimator, rebuild_estimator
 from dustest.estimators._cnn_parameters import TARGETS, make_options, make_task
 from dustest.estimators._cnn_task import Domain
@@ -93,7 +96,8 @@ class CNNEstimator(DustEstimator):
     n_train_, n_validation_ : int
         Galaxies that were learned from, and that decided when to stop.
     card_ : dict
-        What `save` was told about the model.
+        What `save` was told about the model; before, under ``"simulations"``, the manifests of
+        simulations on disc that it was trained on.
 
     See Also
     --------
@@ -179,6 +183,43 @@ class CNNEstimator(DustEstimator):
     def uncertainty(self):
         """What the percentiles are: those of a posterior, or none for ``"paper"`` networks."""
         return "none" if get_config(self.architecture).kind == "paper" else "posterior"
+
+    def layers(self):
+        """List the layers of one network, as the parameters describe it.
+
+        Neither Keras nor training is needed. `dustest.report.figures.plot_network` draws the
+        table.
+
+        Returns
+        -------
+        layers : QTable
+            A row for each layer: ``branch`` (a band, ``"all bands"``, ``"context"`` or
+            ``"head"``), ``name``, ``kind``, ``side`` of its maps in pixels (0 for plain numbers),
+            ``units`` (number of maps or numbers), ``setting``, and number of ``weights``, with
+            the statistics of normalisations. Activations are settings of other layers.
+
+        Raises
+        ------
+        InputError
+            If a parameter is not of its type or out of range.
+
+        Examples
+        --------
+        >>> from dustest import CNNEstimator
+        >>> layers = CNNEstimator(["F277W"], ["E_BV"], "paper").layers()
+        >>> print(layers["kind", "side", "units", "weights"][:4])
+             kind     side units weights
+        ------------- ---- ----- -------
+                input   32     1       0
+          convolution   32    36     360
+        normalization   32    36     144
+              pooling   16    36       0
+        >>> int(layers["weights"].sum())
+        122409
+        """
+        task = make_task(self, vars(self).get("n_features_in_", 0))
+        layers = list_layers(task.config, **task.shape, bands=task.bands)
+        return QTable(rows=[asdict(layer) for layer in layers])
 
     # ---- learning -----------------------------------------------------------------------
 
@@ -376,11 +417,17 @@ class CNNEstimator(DustEstimator):
         self.domain_ = domain | Domain.of(data, task.bands)
         self.history_ = RowTable(rows=learned.history)
         self.n_train_, self.n_validation_ = learned.n_train, learned.n_validation
-        self.card_ = {}
+        self.card_ = _sources(X)
         vars(self).pop("n_features_in_", None)
         if task.n_features:
             self.n_features_in_ = task.n_features
         return self
+
+    def _provenance(self, seed):
+        """Flat record of how a table was made, and of the simulations that taught the networks."""
+        card = getattr(self, "card_", None) or {}
+        known = {name: card[name] for name in ("simulator", "simulations") if name in card}
+        return super()._provenance(seed) | {"trained_on": json.dumps(known) if known else ""}
 
     def _check_findable(self, folder):
         """Refuse to keep in a folder what could never be found there again."""
@@ -545,3 +592,10 @@ class CNNEstimator(DustEstimator):
         """
         path, sha256 = pretrained_file(name)
         return cls.load(path, sha256)
+
+
+def _sources(X):
+    """Manifests of the simulations on disc that a training set is made of."""
+    if not is_simulation(X):
+        return {}
+    return {"simulations": [one.manifest for one in (X if isinstance(X, list | tuple) else [X])]}

@@ -12,6 +12,7 @@ __all__ = [
     "INK",
     "MAX_VECTOR_POINTS",
     "PAGE_WIDTH",
+    "ROW_HEIGHT",
     "SMALL_FONT_SIZE",
     "axis_label",
     "count_outside",
@@ -35,6 +36,8 @@ FONT_SIZE = 8
 SMALL_FONT_SIZE = 7
 # Two columns of a journal page, in inches.
 PAGE_WIDTH = 7.1
+# Of three axes side by side, so that four rows fill a page.
+ROW_HEIGHT = 2.3
 # More points than this are drawn as pixels, so that files stay small.
 MAX_VECTOR_POINTS = 2000
 _LABELS = {name: quantity.label for name, quantity in QUANTITIES.items()} | {

@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass, field
 
-import numpy as np
 from astropy.table import QTable
 
 from dustest.data.errors import InputError
 from dustest.data.files import replacing
-from dustest.data.quantities import QUANTITIES, percentile_columns
-from dustest.report.figures import COLORS, Panel, comparison_figure
+from dustest.data.quantities import QUANTITIES
+from dustest.report._drawing import COLORS
 from dustest.report.html import render_report
+from dustest.report.panels import comparison_figure, matched_panel
 from dustest.validation.comparison import TRUTH
-from dustest.validation.matching import gives, match_rows, values_of
+from dustest.validation.matching import gives
 from dustest.validation.sensitivity import assumption_shifts
 
 __all__ = ["Comparison"]
@@ -98,7 +98,9 @@ class Comparison:
         if not gives(sides[against], quantity):
             return []
         return [
-            _panel(name, table, against, sides[against], quantity, self.colors[name])
+            matched_panel(
+                (name, against), table, sides[against], quantity, color=self.colors[name]
+            )
             for name, table in self.tables.items()
             if name != against and gives(table, quantity)
         ]
@@ -185,25 +187,3 @@ class Comparison:
             with replacing(path) as partial:
                 partial.write_text(html, encoding="utf-8")
         return html
-
-
-def _panel(name, table, against, other, quantity, color):
-    """One estimator and what it is held against, for the galaxies that both have."""
-    rows, other_rows = match_rows(table["id"], other["id"], names=(name, against))
-    table, other = table[rows], other[other_rows]
-    return Panel(
-        name,
-        against,
-        x=values_of(other, quantity),
-        y=values_of(table, quantity),
-        xerr=_error_bars(other, quantity),
-        yerr=_error_bars(table, quantity),
-        color=color,
-    )
-
-
-def _error_bars(table, quantity):
-    """Distances from the median down to the 16th and up to the 84th percentile."""
-    low, high = (values_of(table, column) for column in percentile_columns(quantity))
-    median = values_of(table, quantity)
-    return np.stack([median - low, high - median])

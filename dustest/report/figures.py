@@ -1,44 +1,31 @@
-"""Figures of a comparison: axes in, axes out.
+"""Figures of the report, of the paper, and of a comparison: axes in, axes out.
 
 Nothing here touches pyplot or matplotlib's settings, so that a report drawn in the middle of
 someone's session leaves their figures alone.
 """
 
-from dataclasses import dataclass, field
-
-import numpy as np
-from astropy.stats import mad_std
-
-from dustest.data.errors import InputError
-from dustest.report._drawing import (
-    AGAINST_COLOR,
-    COLORS,
-    FONT_SIZE,
-    INK,
-    PAGE_WIDTH,
-    SMALL_FONT_SIZE,
-    axis_label,
-    crowd_points,
-    density_contours,
-    dress,
-    empty_figure,
-    finite_values,
-    mark_outside,
-    plain_text,
-    suitable_bins,
-    value_limits,
-)
+from dustest.report._drawing import COLORS
 from dustest.report.assumptions import plot_assumption_shifts
-from dustest.report.numbers import decimals_for, format_number
+from dustest.report.files import save_figure
+from dustest.report.networks import plot_network
 from dustest.report.occlusion import plot_occlusion
+from dustest.report.panels import (
+    CONTOUR_FRACTIONS,
+    Panel,
+    comparison_figure,
+    differences,
+    histograms,
+    one_to_one,
+)
 from dustest.report.paper_figures import (
     REFERENCE_R_V,
     plot_attenuation_ratio,
     plot_main_sequence,
 )
+from dustest.report.populations import plot_populations
+from dustest.report.predictions import plot_against_sed, plot_predictions
 from dustest.report.stamps import plot_stamps
 from dustest.report.training import plot_training_history, plot_tuning
-from dustest.validation.populations import common_columns
 
 __all__ = [
     "COLORS",
@@ -49,404 +36,16 @@ __all__ = [
     "differences",
     "histograms",
     "one_to_one",
+    "plot_against_sed",
     "plot_assumption_shifts",
     "plot_attenuation_ratio",
     "plot_main_sequence",
+    "plot_network",
     "plot_occlusion",
     "plot_populations",
+    "plot_predictions",
     "plot_stamps",
     "plot_training_history",
     "plot_tuning",
+    "save_figure",
 ]
-
-CONTOUR_FRACTIONS = (0.1, 0.3, 0.5, 0.7, 0.95)
-"""Fractions of the points that the density contours enclose."""
-
-# In inches.
-_ROW_HEIGHT = 2.45
-_MIN_CONTOUR_POINTS = 20
-_MAX_ERROR_BARS = 60
-_MAX_POPULATION_COLUMNS = 3
-
-
-@dataclass(frozen=True)
-class Panel:
-    """Estimates of one quantity and what they are held against, for the same galaxies.
-
-    Parameters
-    ----------
-    name, against : str
-        Who made the estimates, and what they are compared with.
-    x, y : ndarray of shape (n,)
-        Values of ``against`` and of ``name``.
-    xerr, yerr : ndarray of shape (2, n), optional
-        Distances down to the 16th and up to the 84th percentile.
-    color : str, optional
-        Colour of ``name``.
-    """
-
-    name: str
-    against: str
-    x: np.ndarray = field(repr=False)
-    y: np.ndarray = field(repr=False)
-    xerr: np.ndarray | None = field(default=None, repr=False)
-    yerr: np.ndarray | None = field(default=None, repr=False)
-    color: str = COLORS[0]
-
-
-def one_to_one(x, y, *, ax, xerr=None, yerr=None, color=COLORS[0], limits=None):
-    """Scatter of two sets of values with the identity line and density contours.
-
-    The contours enclose `CONTOUR_FRACTIONS` of the points that lie inside the axes; they are
-    left out below 20 points and where the points lie on a line. Up to 60 points carry their
-    error bars; of more, a cross in the corner shows the median one. Points outside the axes
-    are counted in a note.
-
-    Parameters
-    ----------
-    x, y : array_like of shape (n,)
-        Values; pairs that are not finite are left out.
-    ax : `~matplotlib.axes.Axes`
-        Axes to draw on.
-    xerr, yerr : array_like of shape (2, n), optional
-        Distances down and up; NaN where unknown.
-    color : str, optional
-        Colour of the points.
-    limits : (float, float), optional
-        Range of both axes; by default that of the values, without those that lie more than 4
-        interquartile ranges outside the middle half.
-
-    Returns
-    -------
-    ax : `~matplotlib.axes.Axes`
-        The same axes.
-
-    Raises
-    ------
-    InputError
-        If ``x`` and ``y`` differ in shape.
-
-    Examples
-    --------
-    >>> from matplotlib.figure import Figure
-    >>> from dustest.report.figures import one_to_one
-    >>> ax = one_to_one([0.1, 0.4, 0.8], [0.2, 0.4, 0.7], ax=Figure().add_subplot())
-    """
-    x, y, used = _finite_pairs(x, y)
-    low, high = limits or value_limits(x, y)
-    ax.plot([low, high], [low, high], color=INK, lw=0.9, ls="--", zorder=3, gid="identity")
-    _error_bars(ax, x, y, _rows(xerr, used), _rows(yerr, used), color)
-    inside = (x >= low) & (x <= high) & (y >= low) & (y <= high)
-    crowd_points(ax, x[inside], y[inside], color)
-    _contours(ax, x[inside], y[inside], color)
-    mark_outside(ax, np.count_nonzero(~inside))
-    ax.set(xlim=(low, high), ylim=(low, high), aspect="equal")
-    ax.locator_params(nbins=6)
-    return dress(ax)
-
-
-def histograms(values, *, ax, colors=None, limits=None, normalized=False):
-    """Distributions of several sets of values on common bins.
-
-    Parameters
-    ----------
-    values : dict of str to array_like of shape (n,)
-        Values by name; what is not finite is left out.
-    ax : `~matplotlib.axes.Axes`
-        Axes to draw on.
-    colors : sequence of str, optional
-        One colour a name. The first set is drawn filled, the others as outlines.
-    limits : (float, float), optional
-        Range; by default as in `one_to_one`.
-    normalized : bool, optional
-        Whether to draw fractions of each set instead of numbers.
-
-    Returns
-    -------
-    ax : `~matplotlib.axes.Axes`
-        The same axes.
-
-    Examples
-    --------
-    >>> from matplotlib.figure import Figure
-    >>> from dustest.report.figures import histograms
-    >>> ax = histograms({"truth": [0.1, 0.4], "beta": [0.2, 0.4]}, ax=Figure().add_subplot())
-    """
-    finite = {name: finite_values(column) for name, column in values.items()}
-    colors = colors or (AGAINST_COLOR, *COLORS)
-    low, high = limits or value_limits(*finite.values())
-    sizes = [len(column) for column in finite.values()] or [0]
-    # Fractions of a small set would be ragged on the bins of a large one.
-    n_bins = suitable_bins(min(sizes) if normalized else max(sizes))
-    edges = np.linspace(low, high, n_bins + 1)
-    for i, ((name, column), color) in enumerate(zip(finite.items(), colors, strict=False)):
-        style = (
-            {"histtype": "stepfilled", "alpha": 0.45}
-            if i == 0
-            else {"histtype": "step", "lw": 1.4}
-        )
-        weights = np.full(column.size, 1 / max(column.size, 1)) if normalized else None
-        ax.hist(column, bins=edges, weights=weights, color=color, label=plain_text(name), **style)
-    if normalized:
-        ax.set_ylabel("fraction of galaxies")
-    else:
-        _count_axis(ax)
-    ax.set_xlim(low, high)
-    ax.legend(frameon=False, fontsize=SMALL_FONT_SIZE, handlelength=1.2, borderaxespad=0.3)
-    # Room for the legend above the highest bar.
-    ax.margins(y=0.28)
-    return dress(ax)
-
-
-def differences(x, y, *, ax, color=COLORS[0]):
-    """Histogram of y - x with its median and NMAD.
-
-    Parameters
-    ----------
-    x, y : array_like of shape (n,)
-        Values; pairs that are not finite are left out.
-    ax : `~matplotlib.axes.Axes`
-        Axes to draw on.
-    color : str, optional
-        Colour of the bars.
-
-    Returns
-    -------
-    ax : `~matplotlib.axes.Axes`
-        The same axes.
-
-    Raises
-    ------
-    InputError
-        If ``x`` and ``y`` differ in shape.
-
-    Examples
-    --------
-    >>> from matplotlib.figure import Figure
-    >>> from dustest.report.figures import differences
-    >>> ax = differences([0.1, 0.4, 0.8], [0.2, 0.4, 0.7], ax=Figure().add_subplot())
-    """
-    x, y, _ = _finite_pairs(x, y)
-    residual = y - x
-    low, high = value_limits(residual, [0.0])
-    edges = np.linspace(low, high, suitable_bins(residual.size) + 1)
-    ax.hist(residual, bins=edges, color=color, alpha=0.6)
-    ax.axvline(0.0, color=INK, lw=0.9, ls="--", gid="zero")
-    if residual.size:
-        _median_and_nmad(ax, residual, color)
-    mark_outside(ax, np.count_nonzero((residual < low) | (residual > high)))
-    _count_axis(ax)
-    ax.set_xlim(low, high)
-    # Room for the note above the highest bar.
-    ax.margins(y=0.15)
-    return dress(ax)
-
-
-def comparison_figure(panels, *, label, figure=None):
-    """A row for each panel: one-to-one, distributions, differences.
-
-    Parameters
-    ----------
-    panels : sequence of Panel
-        What to draw.
-    label : str
-        Axis label of the quantity, as in `~dustest.data.QUANTITIES`.
-    figure : `~matplotlib.figure.Figure` or `~matplotlib.figure.SubFigure`, optional
-        Where to draw; a new figure as wide as a journal page by default.
-
-    Returns
-    -------
-    figure : `~matplotlib.figure.Figure` or `~matplotlib.figure.SubFigure`
-        The figure.
-
-    Raises
-    ------
-    InputError
-        If there is no panel.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from dustest.report.figures import Panel, comparison_figure
-    >>> panel = Panel("beta", "truth", np.array([0.1, 0.4]), np.array([0.2, 0.4]))
-    >>> len(comparison_figure([panel], label="$A_V$").axes)
-    3
-    """
-    if len(panels) == 0:
-        msg = "panels must hold at least one comparison, got none"
-        raise InputError(msg)
-    figure = empty_figure(_ROW_HEIGHT * len(panels)) if figure is None else figure
-    axes = figure.subplots(len(panels), 3, squeeze=False)
-    limits = value_limits(*(values for panel in panels for values in (panel.x, panel.y)))
-    for panel, row in zip(panels, axes, strict=True):
-        _comparison_row(panel, row, label, limits)
-    return figure
-
-
-def plot_populations(a, b, names, *, labels=("real", "simulated"), axes=None):
-    """Distributions of two sets of galaxies, a panel a column, on common bins.
-
-    Every set is drawn as fractions of its own number, so that a small catalogue can be
-    compared with a large simulation.
-
-    Parameters
-    ----------
-    a : Table
-        The reference, drawn filled.
-    b : Table
-        What is held against it, drawn as an outline. Units are converted to those of ``a``.
-    names : sequence of str
-        Columns to draw, which both tables have. Values that are not finite are left out.
-    labels : (str, str), optional
-        What the two sets are called.
-    axes : sequence of `~matplotlib.axes.Axes`, optional
-        Axes to draw on, one a column; those of a new figure, unknown to pyplot, by default.
-
-    Returns
-    -------
-    axes : list of `~matplotlib.axes.Axes`
-        The axes.
-
-    Raises
-    ------
-    InputError
-        If a column is missing, does not hold numbers or has a unit that does not convert, or
-        there are not as many axes as columns.
-
-    See Also
-    --------
-    dustest.validation.compare_distributions : The same comparison in numbers.
-
-    Examples
-    --------
-    >>> from astropy.table import QTable
-    >>> from dustest.report.figures import plot_populations
-    >>> real = QTable({"beta": [-2.2, -1.9, -2.4]})
-    >>> simulated = QTable({"beta": [-2.3, -2.0, -2.6, -1.8]})
-    >>> axes = plot_populations(real, simulated, ["beta"])
-    """
-    pairs, units = common_columns(a, b, names)
-    axes = _population_axes(len(pairs)) if axes is None else list(np.ravel(axes))
-    if len(axes) != len(pairs):
-        msg = f"axes must hold one for each of {len(pairs)} columns, got {len(axes)}"
-        raise InputError(msg)
-    for ax, (name, pair) in zip(axes, pairs.items(), strict=True):
-        counted = [
-            f"{label} ({np.isfinite(values).sum():,})"
-            for label, values in zip(labels, pair, strict=True)
-        ]
-        histograms(dict(zip(counted, pair, strict=True)), ax=ax, normalized=True)
-        ax.set_xlabel(axis_label(name, units[name]))
-    return axes
-
-
-def _population_axes(n):
-    """Axes of a new figure, in rows of up to three."""
-    n_columns = min(n, _MAX_POPULATION_COLUMNS)
-    n_rows = -(-n // n_columns)
-    width = PAGE_WIDTH * n_columns / _MAX_POPULATION_COLUMNS
-    figure = empty_figure(_ROW_HEIGHT * n_rows, width)
-    return [figure.add_subplot(n_rows, n_columns, i + 1) for i in range(n)]
-
-
-def _comparison_row(panel, axes, label, limits):
-    """Draw one panel into three axes."""
-    name, against = plain_text(panel.name), plain_text(panel.against)
-    used = np.isfinite(panel.x) & np.isfinite(panel.y)
-    one_to_one(
-        panel.x,
-        panel.y,
-        ax=axes[0],
-        xerr=panel.xerr,
-        yerr=panel.yerr,
-        color=panel.color,
-        limits=limits,
-    )
-    axes[0].set_xlabel(f"{label}, {against}", fontsize=FONT_SIZE)
-    axes[0].set_ylabel(f"{label}, {name}", fontsize=FONT_SIZE)
-    histograms(
-        {panel.against: panel.x[used], panel.name: panel.y[used]},
-        ax=axes[1],
-        colors=(AGAINST_COLOR, panel.color),
-        limits=limits,
-    )
-    axes[1].set_xlabel(label, fontsize=FONT_SIZE)
-    axes[1].set_title(
-        f"{name} and {against}, {np.count_nonzero(used):,} galaxies", fontsize=FONT_SIZE
-    )
-    differences(panel.x, panel.y, ax=axes[2], color=panel.color)
-    axes[2].set_xlabel(f"{label}: {name} − {against}", fontsize=FONT_SIZE)
-
-
-def _count_axis(ax):
-    """A vertical axis that counts galaxies."""
-    ax.set_ylabel("galaxies")
-    ax.yaxis.get_major_locator().set_params(integer=True)
-
-
-def _finite_pairs(x, y):
-    """Finite pairs as floats, and where they are."""
-    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-    if x.shape != y.shape or x.ndim != 1:
-        msg = f"x and y must be of one shape (n,), got {x.shape} and {y.shape}"
-        raise InputError(msg)
-    used = np.isfinite(x) & np.isfinite(y)
-    return x[used], y[used], used
-
-
-def _rows(errors, used):
-    """Errors of the rows in use, never negative; None where nothing is known."""
-    if errors is None:
-        return None
-    errors = np.maximum(np.asarray(errors, dtype=float)[:, used], 0.0)
-    known = np.isfinite(errors).all(axis=0)
-    return np.where(known, errors, np.nan) if known.any() else None
-
-
-def _error_bars(ax, x, y, xerr, yerr, color):
-    """Error bars of a few points, or the median error of many in a corner."""
-    if xerr is None and yerr is None:
-        return
-    style = {"fmt": "none", "ecolor": color, "elinewidth": 0.6, "zorder": 1}
-    if x.size <= _MAX_ERROR_BARS:
-        ax.errorbar(x, y, xerr=xerr, yerr=yerr, alpha=0.4, **style)
-        return
-    typical = [None if e is None else np.nanmedian(e, axis=1, keepdims=True) for e in (xerr, yerr)]
-    low, high = ax.get_xlim()
-    ax.errorbar([low + 0.85 * (high - low)], [low + 0.15 * (high - low)], *typical[::-1], **style)
-
-
-def _contours(ax, x, y, color):
-    """Lines that enclose given fractions of the points."""
-    density = density_contours(x, y, CONTOUR_FRACTIONS, _MIN_CONTOUR_POINTS)
-    if density is None:
-        return
-    grid_x, grid_y, grid_density, levels = density
-    ax.contour(
-        grid_x,
-        grid_y,
-        grid_density,
-        levels=levels,
-        colors=[_darker(color)],
-        linewidths=0.8,
-        zorder=4,
-    )
-
-
-def _darker(color):
-    """The same hue, darker, to stand out from points of this colour."""
-    from matplotlib.colors import to_rgb
-
-    return tuple(0.55 * channel for channel in to_rgb(color))
-
-
-def _median_and_nmad(ax, residual, color):
-    """Line at the median, band of one NMAD on either side, and both as numbers above."""
-    median, nmad = np.median(residual), mad_std(residual)
-    ax.axvspan(median - nmad, median + nmad, color=color, alpha=0.15, lw=0)
-    ax.axvline(median, color=_darker(color), lw=1.3, gid="median")
-    decimals = decimals_for(nmad)
-    text = format_number(median, decimals=decimals, sign=True)
-    ax.set_title(
-        f"median {text}, NMAD {format_number(nmad, decimals=decimals)}", fontsize=FONT_SIZE
-    )

@@ -19,7 +19,7 @@ from dustest.validation.metrics import METRICS
 from dustest.validation.provenance import parameters_of
 from dustest.validation.sensitivity import shift_statistics
 
-__all__ = ["render_report"]
+__all__ = ["load_template", "render_report"]
 
 _COUNTS = {
     "n": ("galaxies", "galaxies with a value on both sides"),
@@ -67,7 +67,7 @@ def render_report(comparison, *, title, progress=None):
         data is escaped.
     """
     quantities = progress_bar(comparison.quantities, progress, desc="report", unit="quantity")
-    return _template().render(
+    return load_template("report.html.j2").render(
         title=title,
         comparison=comparison,
         n_galaxies=max(len(table) for table in comparison.tables.values()),
@@ -80,8 +80,19 @@ def render_report(comparison, *, title, progress=None):
 
 
 @cache
-def _template():
-    """The page's template; every variable is escaped."""
+def load_template(name):
+    """Load the template of a page, in which every variable is escaped.
+
+    Parameters
+    ----------
+    name : str
+        File among the templates.
+
+    Returns
+    -------
+    template : jinja2.Template
+        To be rendered.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -91,7 +102,7 @@ def _template():
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    return environment.get_template("report.html.j2")
+    return environment.get_template(name)
 
 
 @dataclass(frozen=True)

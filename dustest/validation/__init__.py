@@ -8,6 +8,7 @@ from dustest.validation.metrics import METRICS, Metric, compute_metrics, split_n
 from dustest.validation.occlusion import OcclusionMap, occlusion_map
 from dustest.validation.populations import compare_distributions, distinguishability
 from dustest.validation.sensitivity import assumption_shifts, shift_statistics
+from dustest.validation.timescales import ssfr_over
 
 __all__ = [
     "METRICS",
@@ -25,4 +26,5 @@ __all__ = [
     "occlusion_map",
     "shift_statistics",
     "split_normal_interval",
+    "ssfr_over",
 ]

@@ -23,6 +23,16 @@ class ForestEstimator(DustEstimator):
 
     requires = ("flux", "redshift")
     uncertainty = "ensemble"
+    references = (
+        """@article{Breiman2001,
+  author = {Breiman, Leo},
+  title = {Random Forests},
+  journal = {Machine Learning},
+  volume = {45},
+  pages = {5--32},
+  year = {2001},
+}""",
+    )
 
     def __init__(self, n_trees=100, targets="A_V", random_state=None):
         self.n_trees = n_trees

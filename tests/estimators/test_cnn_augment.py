@@ -15,7 +15,6 @@ from dustest.estimators._cnn_augment import (
     apply_symmetry,
     augment,
     augment_paper,
-    balance_rows,
     balance_weights,
 )
 from dustest.estimators._cnn_inputs import aperture, prepare, prepare_paper, unstretch
@@ -331,6 +330,15 @@ class TestJunk:
         assert np.isfinite(context).all()
 
 
+def every_copy(images, **options):
+    """Copies of all kinds, of shape (n_kinds, n, size, size, n_bands)."""
+    n_kinds = len(PAPER_COPIES)
+    many = np.tile(images, (n_kinds, 1, 1, 1))
+    kinds = np.repeat(np.arange(n_kinds), len(images))
+    copies = augment_paper(many, kinds, np.random.default_rng(0), **options)
+    return copies.reshape(n_kinds, *images.shape)
+
+
 class TestPaper:
     @pytest.fixture
     def images(self):
@@ -338,11 +346,10 @@ class TestPaper:
 
     def test_copies(self, images):
         pytest.importorskip("skimage")
-        enlarged, rows = augment_paper(images, np.random.default_rng(0))
-        assert enlarged.shape == (24, 32, 32, 3)
+        enlarged = every_copy(images)
+        assert enlarged.shape == (8, 3, 32, 32, 3)
         assert enlarged.dtype == np.float32
-        assert rows.tolist() == [0, 1, 2] * 8
-        copies = dict(zip(PAPER_COPIES, enlarged.reshape(8, 3, 32, 32, 3), strict=True))
+        copies = dict(zip(PAPER_COPIES, enlarged, strict=True))
         assert np.array_equal(copies["original"], images)
         for k in (1, 2, 3):
             assert np.array_equal(copies[f"rot{90 * k}"], np.rot90(images, k, axes=(1, 2)))
@@ -354,17 +361,15 @@ class TestPaper:
     def test_noise(self, images):
         pytest.importorskip("skimage")
         images = np.full_like(images, 0.5)
-        enlarged, _ = augment_paper(images, np.random.default_rng(0), noise=0.1)
-        noisy = enlarged.reshape(8, *images.shape)[6]
-        assert np.std(noisy) == pytest.approx(0.1, rel=0.05)
-        again, _ = augment_paper(images, np.random.default_rng(0), noise=0.1)
+        enlarged = every_copy(images, noise=0.1)
+        assert np.std(enlarged[6]) == pytest.approx(0.1, rel=0.05)
+        again = every_copy(images, noise=0.1)
         assert enlarged.tobytes() == again.tobytes()
 
     def test_gradients(self, images):
         feature = pytest.importorskip("skimage.feature")
         images[1] = 0.0
-        enlarged, _ = augment_paper(images, np.random.default_rng(0))
-        drawn = enlarged.reshape(8, *images.shape)[7]
+        drawn = every_copy(images)[7]
         expected = feature.hog(images[2, ..., 1], visualize=True)[1]
         assert drawn[2, ..., 1] == pytest.approx(expected / expected.max(), abs=1e-6)
         assert np.all(drawn[[0, 2]].max(axis=(1, 2)) == 1.0)
@@ -373,11 +378,11 @@ class TestPaper:
     def test_without_scikit_image(self, images, monkeypatch):
         monkeypatch.setitem(sys.modules, "skimage.feature", None)
         with pytest.raises(MissingDependencyError, match="needs scikit-image"):
-            augment_paper(images, np.random.default_rng(0))
+            every_copy(images)
 
     def test_wrong_noise(self, images):
         with pytest.raises(InputError, match="noise must be a finite number"):
-            augment_paper(images, np.random.default_rng(0), noise=-1.0)
+            every_copy(images, noise=-1.0)
 
 
 class TestBalance:
@@ -398,8 +403,6 @@ class TestBalance:
         )
         assert most < some < plain
         assert most < 1.2
-        rows = balance_rows(labels, np.random.default_rng(1), power=1.0, bound=100.0)
-        assert self.spread(labels[rows]) == pytest.approx(most, rel=0.05)
 
     def test_bounds(self, labels):
         weights = balance_weights(labels, power=1.0, bound=3.0)
@@ -407,18 +410,6 @@ class TestBalance:
         assert weights.max() / weights.min() == pytest.approx(3.0)
         assert np.all(balance_weights(labels, power=0.0) == 1.0)
         assert np.all(balance_weights(np.full(9, 0.3)) == 1.0)
-
-    def test_rows(self, labels):
-        copies = np.bincount(balance_rows(labels, np.random.default_rng(1)))
-        weights = balance_weights(labels)
-        assert copies.min() == 1
-        assert copies.max() <= 5
-        expected = weights / weights.min()
-        assert np.all(np.abs(copies - expected) < 1.0)
-        assert copies.sum() == pytest.approx(expected.sum(), rel=0.01)
-        same, other = (balance_rows(labels, np.random.default_rng(s)) for s in (1, 2))
-        assert np.array_equal(np.bincount(same), copies)
-        assert not np.array_equal(np.bincount(other), copies)
 
     @pytest.mark.parametrize("labels", [[], [[1.0, 2.0]], [1.0, np.nan], [np.inf, 0.0], 3.0])
     def test_labels(self, labels):

@@ -6,14 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from cnn_galaxies import TINY, TINY_PAPER
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from dustest.data import InputError
-from dustest.estimators._cnn_config import DUSTEST, NORMALIZATIONS, PAPER, CNNConfig
 from dustest.estimators._cnn_data import Scaler
 from dustest.estimators._cnn_ensemble import Ensemble
-from dustest.estimators._cnn_network import build, count_weights, weights_to_dict
+from dustest.estimators._cnn_network import build, weights_to_dict
 from dustest.estimators._cnn_task import Task
 
 pytest.importorskip("keras")
@@ -155,31 +152,3 @@ class TestArrays:
         monkeypatch.setattr("dustest.estimators._cnn_ensemble.build", None)
         with pytest.raises(InputError, match="network 0 must have 7"):
             Ensemble.from_arrays(task(huge), pair.to_arrays())
-
-
-class TestCount:
-    @settings(max_examples=12)
-    @given(
-        config=st.builds(
-            CNNConfig,
-            window=st.sampled_from([0, 8, 16, 30]),
-            context_dense=st.lists(st.integers(1, 9), max_size=2).map(tuple),
-            filters=st.lists(st.integers(1, 9), min_size=1, max_size=3).map(tuple),
-            kernel_size=st.integers(1, 5),
-            normalization=st.sampled_from(NORMALIZATIONS),
-            branches=st.booleans(),
-            dense=st.lists(st.integers(1, 9), min_size=1, max_size=3).map(tuple),
-            components=st.integers(1, 4),
-        ),
-        n_bands=st.integers(0, 3),
-        n_context=st.integers(1, 6),
-    )
-    def test_agrees_with_keras(self, config, n_bands, n_context):
-        shape = {"n_bands": n_bands, "n_context": n_context, "n_targets": 3, "size": 24}
-        assert count_weights(config, **shape) == build(config, **shape).count_params()
-
-    @pytest.mark.parametrize(("config", "n_targets"), [(DUSTEST, 3), (PAPER, 1)])
-    def test_of_the_named_plans(self, config, n_targets):
-        for n_bands in (0, 1, 3):
-            shape = {"n_bands": n_bands, "n_context": 12, "n_targets": n_targets}
-            assert count_weights(config, **shape) == build(config, **shape).count_params()

@@ -3,12 +3,10 @@ import io
 import matplotlib as mpl
 import numpy as np
 import pytest
-from astropy import units as u
-from astropy.table import QTable
 from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
 
-from dustest.data import InputError
+from dustest.data import DustTable, InputError
 from dustest.report.figures import (
     COLORS,
     CONTOUR_FRACTIONS,
@@ -17,8 +15,8 @@ from dustest.report.figures import (
     differences,
     histograms,
     one_to_one,
-    plot_populations,
 )
+from dustest.report.panels import matched_panel
 
 
 @pytest.fixture
@@ -148,49 +146,6 @@ class TestHistograms:
         assert ax.get_ylabel() == "fraction of galaxies"
 
 
-class TestPopulations:
-    @pytest.fixture
-    def tables(self):
-        x, y = cloud(200)
-        a = QTable({"A_V": x[:50] * u.mag, "size": x[:50] * u.kpc, "m-n": x[:50]})
-        b = QTable({"A_V": y * u.mag, "size": y * 1000 * u.pc, "m-n": y})
-        b["A_V"][:10] = np.nan
-        return a, b
-
-    def test_a_panel_a_column(self, tables):
-        axes = plot_populations(*tables, ["A_V", "size", "m-n"])
-        assert [ax.get_xlabel() for ax in axes] == ["$A_V$ [mag]", "size [kpc]", "m-n"]
-        legends = [[text.get_text() for text in ax.get_legend().get_texts()] for ax in axes]
-        assert legends[0] == ["real (50)", "simulated (190)"]
-        assert legends[1] == ["real (50)", "simulated (200)"]
-
-    def test_units_are_those_of_the_first(self, tables):
-        (ax,) = plot_populations(*tables, ["size"])
-        assert ax.get_xlim()[1] < 5
-
-    def test_both_sets_have_one_area(self, tables):
-        (ax,) = plot_populations(*tables, ["size"])
-        outline = ax.patches[1].get_path().vertices
-        assert outline[1:-1:2, 1].sum() == pytest.approx(1.0)
-
-    def test_draws_on_given_axes(self, tables):
-        axes = Figure().subplots(2, 2)
-        drawn = plot_populations(*tables, ["A_V", "size"], labels=("one", "two"), axes=axes[0])
-        assert drawn == list(axes[0])
-
-    def test_needs_axes_for_each_column(self, tables):
-        with pytest.raises(InputError, match="axes must hold one for each of 2 columns, got 1"):
-            plot_populations(*tables, ["A_V", "size"], axes=[Figure().add_subplot()])
-
-    def test_missing_column(self, tables):
-        with pytest.raises(InputError, match="a must have the columns beta, but it lacks beta"):
-            plot_populations(*tables, ["beta"])
-
-    def test_no_column(self, tables):
-        with pytest.raises(InputError, match="names must hold at least one column"):
-            plot_populations(*tables, [])
-
-
 class TestDifferences:
     def test_median_and_nmad(self, ax):
         x = np.zeros(101)
@@ -234,8 +189,47 @@ class TestComparisonFigure:
         assert mpl.get_backend() == backend
         assert plt.get_fignums() == []
 
+    def test_differences_say_of_what(self):
+        x, _ = cloud(40)
+        figure = comparison_figure([Panel("beta", "truth", x, x + 0.2)], label="$A_V$")
+        assert figure.axes[2].get_xlabel() == "$A_V$: beta − truth"
+        assert figure.axes[2].get_title().startswith("median +0.2")
+
+    def test_long_names_stand_on_a_line_of_their_own(self):
+        long = "a relation of the ultraviolet slope"
+        scatter, _, residuals = comparison_figure(
+            [Panel("beta", long, *cloud(40))], label="$A_V$"
+        ).axes
+        assert scatter.get_xlabel() == f"$A_V$,\n{long}"
+        assert scatter.get_ylabel() == "$A_V$, beta"
+        assert residuals.get_xlabel() == f"$A_V$:\nbeta − {long}"
+
+    def test_galaxies_that_are_missing_are_counted(self):
+        x, y = cloud(40)
+        y[:3] = np.nan
+        panels = [Panel("a", "b", x, y, n_asked=n) for n in (None, 37, 50)]
+        titles = [ax.get_title() for ax in comparison_figure(panels, label="$A_V$").axes[1::3]]
+        assert titles == ["37 galaxies", "37 galaxies", "37 of 50 galaxies"]
+
     @pytest.mark.parametrize("n", [0, 1, 5000])
     def test_draws_any_number_of_points(self, n):
         x, y = cloud(n)
         panel = Panel("beta", "truth", x, y, yerr=np.full((2, n), 0.1))
         comparison_figure([panel], label="$A_V$").savefig(io.BytesIO(), format="png")
+
+
+class TestMatchedPanel:
+    def test_rows_are_matched_by_id_and_have_their_error_bars(self):
+        columns = {"A_V": [0.2, 0.5], "A_V_p16": [0.1, 0.3], "A_V_p84": [0.4, 0.9]}
+        one = DustTable.from_quantities(["a", "b"], columns)
+        two = DustTable.from_quantities(["c", "b", "a"], {"A_V": [9.0, 0.6, 0.1]})
+        panel = matched_panel(("one", "two"), one, two, "A_V")
+        np.testing.assert_array_equal([panel.x, panel.y], [[0.1, 0.6], [0.2, 0.5]])
+        np.testing.assert_allclose(panel.yerr, [[0.1, 0.2], [0.2, 0.4]])
+        assert np.isnan(panel.xerr).all()
+        assert (panel.name, panel.against) == ("one", "two")
+
+    def test_galaxies_that_neither_contains(self):
+        one, two = (DustTable.from_quantities(ids, {"A_V": [1.0]}) for ids in (["a"], ["b"]))
+        with pytest.raises(InputError, match="one and two each have ids that the other lacks"):
+            matched_panel(("one", "two"), one, two, "A_V")

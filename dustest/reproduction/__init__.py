@@ -1,0 +1,6 @@
+"""The paper that dustest came from, reproduced: galaxies, networks, fits, tables and figures."""
+
+from dustest.reproduction.pipeline import Reproduction, reproduce
+from dustest.reproduction.profiles import PROFILES, Profile
+
+__all__ = ["PROFILES", "Profile", "Reproduction", "reproduce"]

@@ -1,0 +1,66 @@
+"""What SED fits and the Meurer relation say of a sample."""
+
+from dustest.data.coerce import as_sample
+from dustest.estimators._bagpipes_model import SFHS
+from dustest.estimators.bagpipes import BagpipesEstimator
+from dustest.estimators.meurer import MeurerEstimator
+
+__all__ = ["FIDUCIAL", "HISTORIES", "meurer", "photometry_of", "sed_fitter"]
+
+HISTORIES = tuple(SFHS)
+"""Star-formation histories of the paper, all seven."""
+FIDUCIAL = "lognormal"
+_WITHOUT_IMAGES = ("id", "redshift", "redshift_err", "ra", "dec")
+
+
+def photometry_of(sample):
+    """A sample without its images and spectra, and without their flags.
+
+    Parameters
+    ----------
+    sample : GalaxySample
+        n galaxies.
+
+    Returns
+    -------
+    GalaxySample
+        Their photometry and redshifts.
+    """
+    names = [
+        name for name in sample.colnames if name in _WITHOUT_IMAGES or name.startswith("flux_")
+    ]
+    return as_sample(sample[names])
+
+
+def sed_fitter(history, seed):
+    """SED fit with a star-formation history, which also gives rates over 10 and 100 Myr.
+
+    Parameters
+    ----------
+    history : str
+        One of `HISTORIES`.
+    seed : int
+        Decides about all that is random.
+
+    Returns
+    -------
+    BagpipesEstimator
+        With the Calzetti law and the priors of the paper.
+    """
+    return BagpipesEstimator(sfh=history, extra=("history",), random_state=seed)
+
+
+def meurer(reference="A_V"):
+    """Meurer's relation, on the spectrum where there is one.
+
+    Parameters
+    ----------
+    reference : {"A_V", "A_1600"}, optional
+        What its attenuation is; the second is taken for A_V as the paper seems to have done.
+
+    Returns
+    -------
+    MeurerEstimator
+        With the Calzetti law.
+    """
+    return MeurerEstimator(relation="Meurer99", reference=reference, dust_law="Calzetti")

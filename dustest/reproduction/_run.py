@@ -1,0 +1,228 @@
+"""The steps of a reproduction, in their order."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dustest.data.rows import RowTable
+from dustest.data.sample import GalaxySample
+from dustest.reproduction._fits import HISTORIES, meurer, photometry_of, sed_fitter
+from dustest.reproduction._galaxies import (
+    BANDS,
+    SNR_MIN,
+    bright,
+    dust_simulator,
+    honest_split,
+    paper_split,
+    sky_simulator,
+    stamp_simulator,
+)
+from dustest.reproduction._networks import (
+    N_BANDS,
+    NETWORKS,
+    bands_in_words,
+    control_of,
+    train,
+    tune,
+)
+from dustest.reproduction._steps import digest_of
+from dustest.simulate import read_simulation
+
+__all__ = ["CONTROL", "Findings", "Run", "Sky"]
+
+CONTROL = "control"
+_N_STAMP_ROWS = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Sky:
+    """Observed galaxies, and what all methods say of them.
+
+    Parameters
+    ----------
+    sample : GalaxySample
+        n galaxies.
+    truth : RowTable or None
+        What is true of them, where they are simulated.
+    results : dict of str to DustTable
+        By the name of a star-formation history of the SED fits, by ``"Meurer A_V"`` and
+        ``"Meurer A_1600"``, and, where there are images, by the name of a network with
+        ``", 1 band"`` or ``", 3 bands"``.
+    """
+
+    sample: GalaxySample = field(repr=False)
+    truth: RowTable | None = field(repr=False)
+    results: dict = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """All that tables and figures are made of.
+
+    Parameters
+    ----------
+    truth : RowTable
+        Truth of the galaxies that were simulated for the networks.
+    stamps : tuple of (GalaxySample, RowTable)
+        Some galaxies in more bands, and their truth.
+    tests : dict of (str, int) to (DustTable, RowTable)
+        Predictions of networks and of the control for galaxies that were held back, and their
+        truth, by name and number of bands.
+    trials : RowTable
+        Trials of the search for hyperparameters.
+    sky : Sky
+        Observed galaxies.
+    """
+
+    truth: RowTable = field(repr=False)
+    stamps: tuple = field(repr=False)
+    tests: dict = field(repr=False)
+    trials: RowTable = field(repr=False)
+    sky: Sky = field(repr=False)
+
+
+class Run:
+    """The steps, in their order.
+
+    Parameters
+    ----------
+    steps : Steps
+        Where they are kept.
+    profile : Profile
+        How much to do.
+    seeds : dict of str to int
+        A seed for each purpose.
+    **options : dict
+        ``n_jobs`` and ``progress``, as everywhere.
+    """
+
+    def __init__(self, steps, profile, seeds, **options):
+        self.steps = steps
+        self.profile = profile
+        self.seeds = seeds
+        self.options = options
+
+    def findings(self, sky_sample=None):
+        """Make all that tables and figures are made of.
+
+        Parameters
+        ----------
+        sky_sample : GalaxySample, optional
+            Observed galaxies; simulated ones by default.
+
+        Returns
+        -------
+        Findings
+            All of it.
+        """
+        sample, truth = self.drawn("galaxies", dust_simulator(), self.profile.n_rows)
+        stamps = self.drawn("stamps", stamp_simulator(), _N_STAMP_ROWS)
+        splits = self.splits(*bright(sample, truth))
+        networks = self.networks(splits)
+        tests = self.tests(networks, splits)
+        trials = self.trials(splits["honest"])
+        sky = self.sky(networks, sky_sample)
+        return Findings(truth, stamps, tests, trials, sky)
+
+    def drawn(self, name, simulator, n_rows):
+        """Simulated galaxies and their truth, kept on disc."""
+        folder = self.steps.path(name)
+        if not self.steps.is_made(name, folder):
+            with self.steps.timed(name, folder):
+                simulator.stream(n_rows, folder, self.seeds[name], **self.options)
+        return read_simulation(folder).read()
+
+    def splits(self, sample, truth):
+        """Galaxies split in both ways."""
+        ways = {"paper": paper_split, "honest": honest_split}
+        copies, seed = self.profile.copies, self.seeds["split"]
+        return {name: split(sample, truth, copies, seed) for name, split in ways.items()}
+
+    def networks(self, splits):
+        """Trained networks by kind and number of bands."""
+        return {
+            (network.name, n_bands): self.network(network, n_bands, splits[network.split])
+            for network in NETWORKS
+            for n_bands in N_BANDS
+        }
+
+    def network(self, network, n_bands, split):
+        """Networks of one kind."""
+
+        def make(folder):
+            return train(
+                network,
+                n_bands,
+                split,
+                self.profile,
+                seed=self.seeds["networks"],
+                checkpoint=folder,
+                progress=self.options["progress"],
+            )
+
+        return self.steps.model(f"train {network.name}, {bands_in_words(n_bands)}", make)
+
+    def tests(self, networks, splits):
+        """Predictions for galaxies that were held back, and their truth."""
+        tests = {}
+        for network in NETWORKS:
+            split = splits[network.split]
+            for n_bands in N_BANDS:
+                key = network.name, n_bands
+                label = f"test {network.name}, {bands_in_words(n_bands)}"
+                result = self.results(label, networks[key], split.test)
+                tests[key] = result, split.test_truth
+        split = splits["honest"]
+        control = control_of(split).estimate(np.zeros((len(split.test), 1)))
+        return tests | {(CONTROL, n_bands): (control, split.test_truth) for n_bands in N_BANDS}
+
+    def trials(self, split):
+        """The search for hyperparameters."""
+
+        def make(path):
+            folder = path.with_suffix("")
+            folder.mkdir(exist_ok=True)
+            result = tune(
+                split,
+                self.profile,
+                seed=self.seeds["tuning"],
+                folder=folder,
+                progress=self.options["progress"],
+            )
+            return result.trials
+
+        return self.steps.table("tune", make)
+
+    def sky(self, networks, sample):
+        """What all methods say of observed galaxies."""
+        truth = None
+        if sample is None:
+            sample, truth = self.drawn("sky", sky_simulator(), self.profile.n_observed)
+        results = {}
+        if set(BANDS) & set(sample.cutout_bands):
+            for key, trained in networks.items():
+                name = f"{key[0]}, {bands_in_words(key[1])}"
+                observer = trained.set_params(snr_min=SNR_MIN)
+                results[name] = self.results(f"observe {name}", observer, sample)
+        photometry = photometry_of(sample)
+        for history in HISTORIES:
+            fitter = sed_fitter(history, self.seeds["fits"])
+            results[history] = self.results(f"fit {history}", fitter, photometry)
+        for reference in ("A_V", "A_1600"):
+            name = f"Meurer {reference}"
+            results[name] = self.results(name, meurer(reference), sample)
+        return Sky(sample, truth, results)
+
+    def results(self, name, estimator, sample):
+        """What an estimator says of a sample, kept by the content of both."""
+        return self.steps.results(
+            name, estimator, sample, digest_of(*_contents(sample)), **self.options
+        )
+
+
+def _contents(sample):
+    """Bytes of all columns of numbers and names of a sample."""
+    for name in sample.colnames:
+        yield name.encode()
+        values = np.asarray(sample[name])
+        yield values.tobytes() if values.dtype != object else b""

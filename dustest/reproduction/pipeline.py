@@ -1,0 +1,188 @@
+"""`reproduce`: from nothing to all tables and figures of the paper, in steps that are kept."""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from numbers import Integral
+from pathlib import Path
+
+import numpy as np
+
+from dustest.data.errors import InputError
+from dustest.data.files import installed_version
+from dustest.reproduction._drawing import FIGURES
+from dustest.reproduction._fits import HISTORIES
+from dustest.reproduction._galaxies import read_sky
+from dustest.reproduction._networks import N_BANDS, NETWORKS
+from dustest.reproduction._run import Run
+from dustest.reproduction._scores import histories, hyperparameters, scores, table_2
+from dustest.reproduction._statements import statements
+from dustest.reproduction._steps import Steps
+from dustest.reproduction._writing import write_figures, write_meta, write_page, write_tables
+from dustest.reproduction.profiles import get_profile
+
+__all__ = ["Reproduction", "reproduce"]
+
+_SEEDS = ("galaxies", "split", "networks", "tuning", "stamps", "sky", "fits", "metrics")
+_PACKAGES = (
+    "numpy",
+    "scipy",
+    "astropy",
+    "scikit-learn",
+    "keras",
+    "tensorflow",
+    "tensorflow-cpu",
+    "keras-tuner",
+    "bagpipes",
+    "matplotlib",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Reproduction:
+    """What came out of `reproduce`.
+
+    Parameters
+    ----------
+    folder : `~pathlib.Path`
+        Where it all is: ``report.html``, ``reproduction.json``, ``tables/``, ``figures/`` and
+        ``cache/``.
+    tables : dict of str to RowTable
+        Numbers by name; files of the same name in ``tables/``.
+    figures : dict of str to `~pathlib.Path`
+        PNG files by name; PDF files of the same name stand beside them.
+    meta : dict
+        Profile, seeds, versions and seconds of each step.
+    """
+
+    folder: Path
+    tables: dict = field(repr=False)
+    figures: dict = field(repr=False)
+    meta: dict = field(repr=False)
+
+
+def reproduce(
+    output,
+    profile="quick",
+    *,
+    catalog=None,
+    images=None,
+    random_state=0,
+    n_jobs=-1,
+    progress=None,
+    tell=None,
+):
+    """Reproduce Fu et al.: Tables 1 and 2, Figures 1 to 11, and their statements.
+
+    Galaxies are simulated, enlarged by augmentation and split, once as in the paper and once by
+    galaxy; six networks of the paper learn from either, two of dustest's own from the latter;
+    they are tested, hyperparameters searched, and networks, SED fits with seven star-formation
+    histories and the Meurer relation are held against each other on observed galaxies: those of
+    a catalogue, or else simulated ones that no network has seen.
+
+    Every step is kept in the folder by what it depends on. A run that was stopped goes on where
+    it was, and one with another profile, seed, catalogue or version makes anew what changed.
+
+    Parameters
+    ----------
+    output : path-like
+        Folder; made if it does not exist.
+    profile : {"quick", "full"} or Profile, optional
+        How much to do: some minutes, or as many galaxies as the paper.
+    catalog : path-like or GalaxySample, optional
+        Observed galaxies, as `dustest.io.read_catalog` reads them.
+    images : dict of str to path-like or sequence of path-like, optional
+        Mosaics of the catalogue by band, in F277W, F356W and F444W. Of several in a band, a
+        galaxy is cut out of the first that has it; the n-th of all bands belong together.
+    random_state : int, optional
+        Seed, from which those of all steps follow.
+    n_jobs : int, optional
+        Number of processes for simulations and fits (-1: all cores).
+    progress : bool, optional
+        Whether to show bars; by default on terminals.
+    tell : callable, optional
+        Called with a line for every step.
+
+    Returns
+    -------
+    Reproduction
+        Where it all is, the tables, and how they were made.
+
+    Raises
+    ------
+    InputError
+        If an argument cannot be used.
+    MissingDependencyError
+        If Keras or Bagpipes is not installed.
+
+    References
+    ----------
+    Fu, Conselice, Ferreira, Harvey, Duan, Adams & Austin, "Dust Extinction Measures for z~8
+    Galaxies using Machine Learning on JWST Imaging".
+
+    Examples
+    --------
+    >>> from dustest import reproduce
+    >>> result = reproduce("reproduction")  # doctest: +SKIP
+    >>> print(result.tables["table_2"]["network", "quantity", "n_bands", "mae"])  # doctest: +SKIP
+    """
+    profile = get_profile(profile)
+    _check_arguments(random_state, catalog, images)
+    common = {"profile": asdict(profile), "seed": int(random_state)}
+    common["version"] = installed_version("dustest")
+    steps = Steps(Path(output) / "cache", common, tell)
+    seeds = _seeds(int(random_state))
+    run = Run(steps, profile, seeds, n_jobs=n_jobs, progress=progress)
+    findings = run.findings(None if catalog is None else read_sky(catalog, images))
+    tables = _tables(findings, seeds["metrics"])
+    meta = common | {"seeds": seeds, "seconds": steps.seconds, "packages": _versions()}
+    meta["sky"] = "simulated" if catalog is None else "observed"
+    folder = Path(output)
+    write_tables(folder / "tables", tables)
+    figures = write_figures(folder / "figures", FIGURES, findings)
+    write_meta(folder / "reproduction.json", meta)
+    write_page(folder / "report.html", tables, FIGURES, figures, meta)
+    return Reproduction(folder, tables, figures, meta)
+
+
+def _check_arguments(random_state, catalog, images):
+    """Raise where an argument cannot be worked with, before hours of work."""
+    if not isinstance(random_state, Integral) or random_state < 0:
+        msg = f"random_state must be an integer from 0, got {random_state!r}"
+        raise InputError(msg)
+    if images and catalog is None:
+        msg = "images must come with a catalog that tells where the galaxies are, got none"
+        raise InputError(msg)
+    if images is not None and not isinstance(images, Mapping):
+        msg = f"images must be a dict of band to file, got {type(images).__name__}"
+        raise InputError(msg)
+
+
+def _seeds(random_state):
+    """A seed for each purpose."""
+    states = np.random.SeedSequence(int(random_state)).generate_state(len(_SEEDS))
+    return dict(zip(_SEEDS, (int(state) for state in states), strict=True))
+
+
+def _versions():
+    """Versions of what numbers depend on."""
+    found = {name: installed_version(name) for name in _PACKAGES}
+    return {"python": platform.python_version()} | {k: v for k, v in found.items() if v}
+
+
+def _tables(findings, seed):
+    """All numbers of a run."""
+    measured = [
+        scores(name, n_bands, result, truth, seed)
+        for (name, n_bands), (result, truth) in findings.tests.items()
+    ]
+    scored = table_2(measured)
+    predicted, truth = findings.tests[NETWORKS[1].name, N_BANDS[-1]]
+    sky = findings.sky.results
+    return {
+        "table_1": hyperparameters(findings.trials),
+        "table_2": scored,
+        "statements": statements(scored, predicted, truth, sky),
+        "histories": histories({name: sky[name] for name in HISTORIES}),
+        "trials": findings.trials,
+    }

@@ -1,0 +1,56 @@
+"""Specific star-formation rates over other times than an estimator's own."""
+
+import numpy as np
+
+from dustest.data.errors import InputError
+from dustest.data.quantities import percentile_columns
+from dustest.data.results import DustTable
+from dustest.validation.columns import numeric_columns
+
+__all__ = ["ssfr_over"]
+
+
+def ssfr_over(table, timescale):
+    """Results of an SED fit with the specific star-formation rate over another time.
+
+    Parameters
+    ----------
+    table : DustTable
+        Results with ``log_mass`` and ``log_SFR_<timescale>``, as of
+        ``BagpipesEstimator(extra=["history"])``.
+    timescale : {10, 100}
+        Time in Myr over which the rate is averaged.
+
+    Returns
+    -------
+    table : DustTable
+        A copy whose ``log_sSFR`` is the median rate over the median mass. Its percentiles are NaN:
+        those of a ratio do not follow from those of its parts.
+
+    Raises
+    ------
+    InputError
+        If a column is missing or does not hold numbers.
+
+    Examples
+    --------
+    >>> from dustest.data import DustTable
+    >>> from dustest.validation import ssfr_over
+    >>> table = DustTable.from_quantities([1], {"log_sSFR": [-8.0]})
+    >>> table["log_mass"], table["log_SFR_10"] = [9.0], [1.5]
+    >>> float(ssfr_over(table, 10)["log_sSFR"][0])
+    -7.5
+    """
+    rate = f"log_SFR_{timescale}"
+    if rate not in table.colnames:
+        msg = (
+            f"table must have the column {rate}, which SED fits with extra=['history'] have for "
+            f"10 and 100 Myr; it has {', '.join(table.colnames)}"
+        )
+        raise InputError(msg)
+    columns = numeric_columns(table, [rate, "log_mass"])
+    over = DustTable(table, copy=True)
+    over["log_sSFR"] = columns[rate] - columns["log_mass"]
+    for name in percentile_columns("log_sSFR"):
+        over[name] = np.full(len(over), np.nan)
+    return over
