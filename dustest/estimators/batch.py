@@ -165,7 +165,25 @@ class Batch:
 
 
 def is_constant(array):
-    """Whether an array repeats one value without the memory for it."""
+    """Tell whether an array repeats one value without the memory for it.
+
+    Parameters
+    ----------
+    array : ndarray of any shape
+        Such as the errors or masks of a `Batch` whose galaxies have none.
+
+    Returns
+    -------
+    bool
+        Whether it does; never for one axis, nor without values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.estimators.batch import is_constant
+    >>> is_constant(np.broadcast_to(np.nan, (2, 3))), is_constant(np.zeros((2, 3)))
+    (True, False)
+    """
     return array.ndim > 1 and array.size > 0 and not any(array.strides)
 
 
