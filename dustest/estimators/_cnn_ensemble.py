@@ -66,7 +66,7 @@ class Ensemble:
             If the weights are not those of the plan.
         """
         if not self._models:
-            models = [build(self.task.config, **self.task.shape) for _ in self.weights]
+            models = [build(self.task.config, **self.task.seen_shape) for _ in self.weights]
             for model, weights in zip(models, self.weights, strict=True):
                 weights_from_dict(model, weights)
             self._models.extend(models)
@@ -77,8 +77,8 @@ class Ensemble:
 
         Parameters
         ----------
-        image : ndarray of float32 of shape (n, size, size, n_bands)
-            Images.
+        image : ndarray of float32 of shape (n, side, side, n_bands)
+            What the networks see of the images, from `Task.inputs`.
         context : ndarray of float32 of shape (n, n_context)
             Numbers that go with them.
 

@@ -85,7 +85,7 @@ def prepared(task, batch, truth, group, weight):
     TrainingSet
         Those that count, and whose signal-to-noise ratio reaches the minimum in a band.
     """
-    inputs = task.inputs(batch)
+    inputs = task.inputs(batch, whole=True)
     bright = inputs.usable & (inputs.snr.max(axis=1) >= task.snr_min)
     rows = np.flatnonzero(bright & (weight > 0))
     return TrainingSet(
