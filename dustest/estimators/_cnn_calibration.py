@@ -11,7 +11,10 @@ References
 
 import numpy as np
 
-__all__ = ["N_LEVELS", "learn_levels", "recalibrate"]
+__all__ = ["CALIBRATED", "N_LEVELS", "learn_levels", "recalibrate"]
+
+CALIBRATED = ("log_sSFR",)
+"""Quantities that are corrected: A_V and E(B-V) would lose the ratio that their draws keep."""
 
 N_LEVELS = 33
 _FEWEST = 500
@@ -30,9 +33,9 @@ def learn_levels(draws, truth):
 
     Returns
     -------
-    levels : ndarray of shape (n_levels,)
-        Probabilities to read in place of evenly spaced ones, from 0 to 1; evenly spaced
-        themselves with fewer than 500 galaxies.
+    levels : ndarray of shape (n_levels,) or None
+        Probabilities to read in place of evenly spaced ones, from 0 to 1, or None with fewer than
+        500 galaxies.
 
     Examples
     --------
@@ -46,7 +49,7 @@ def learn_levels(draws, truth):
     even = np.linspace(0.0, 1.0, N_LEVELS)
     known = np.isfinite(truth) & np.isfinite(draws).all(axis=1)
     if np.count_nonzero(known) < _FEWEST:
-        return even
+        return None
     below = np.sum(draws[known] < truth[known, None], axis=1)
     levels = np.quantile((below + 0.5) / (draws.shape[1] + 1.0), even)
     levels[[0, -1]] = 0.0, 1.0
