@@ -123,7 +123,7 @@ def _slopes_against_fits(findings):
     results = findings.sky.results
     tables = {
         "Meurer": with_good_slopes(results["Meurer A_V"]),
-        "Meurer, 1600 Å taken for V": with_good_slopes(results["Meurer A_1600"]),
+        "Meurer, 1600 Å": with_good_slopes(results["Meurer A_1600"]),
     }
     return plot_against_sed(tables, {f"Bagpipes, {FIDUCIAL}": results[FIDUCIAL]}, "A_V")
 
