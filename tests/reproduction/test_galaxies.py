@@ -369,7 +369,7 @@ class TestReadSky:
 
     def test_no_image_in_a_band(self, catalog):
         with pytest.raises(InputError, match="one or more"):
-            read_sky(catalog, dict.fromkeys(BANDS, []))
+            read_sky(catalog, {key: [] for key in BANDS})
 
     @pytest.mark.parametrize("band", BANDS)
     def test_a_band_that_networks_see_is_missing(self, catalog, images, band):
