@@ -7,8 +7,8 @@ from astropy.table import vstack
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from dustest.data.coerce import as_sample
+from dustest.data.columns import band_column_name
 from dustest.data.errors import InputError
-from dustest.data.flags import FLAGS
 from dustest.data.rows import RowTable
 from dustest.data.sample import GalaxySample
 from dustest.estimators._cnn_augment import PAPER_COPIES, augment_paper, balance_weights
@@ -35,7 +35,6 @@ _LOG_MASS = (8.0, 11.0)
 SNR_MIN = 5.0
 _TEST_SHARE = 0.15
 _NEIGHBOURS, _OFFSET = 0.1, 0.5
-_NO_DATA = FLAGS["NO_DATA"].value
 
 
 def dust_simulator(bands=BANDS, **options):
@@ -239,7 +238,7 @@ def read_sky(catalog, images):
     Raises
     ------
     InputError
-        If bands have different numbers of images.
+        If bands have different numbers of images, or one has none.
     ReadError
         If a file cannot be read.
     """
@@ -248,19 +247,37 @@ def read_sky(catalog, images):
     sample = catalog if isinstance(catalog, GalaxySample) else read_catalog(catalog)
     if not images:
         return sample
-    lists = {band: _as_list(paths) for band, paths in images.items()}
-    if len({len(paths) for paths in lists.values()}) > 1:
-        numbers = ", ".join(f"{len(paths)} in {band}" for band, paths in lists.items())
-        msg = f"images must be as many in every band, as the n-th belong together, got {numbers}"
-        raise InputError(msg)
+    lists = {band_column_name(band): _as_list(paths) for band, paths in images.items()}
+    _check_images(lists)
     fields = [
         add_cutouts(sample, {band: paths[i] for band, paths in lists.items()})
         for i in range(len(next(iter(lists.values()))))
     ]
-    covered = np.array([(np.asarray(field["flags"]) & _NO_DATA) == 0 for field in fields])
+    covered = np.array([_has_image(field, lists) for field in fields])
     first = np.argmax(covered, axis=0)
     merged = vstack([fields[place][row : row + 1] for row, place in enumerate(first)])
     return as_sample(merged)
+
+
+def _check_images(lists):
+    """Raise where images cannot be those of a few fields in the bands of the networks."""
+    got = ", ".join(f"{len(paths)} in {band}" for band, paths in lists.items())
+    if missing := [band for band in BANDS if band not in lists]:
+        msg = f"images must be in {', '.join(BANDS)}, got {got}, and none in {', '.join(missing)}"
+        raise InputError(msg)
+    numbers = {len(paths) for paths in lists.values()}
+    if len(numbers) > 1 or not min(numbers):
+        msg = (
+            "images must be as many in every band, one or more, as the n-th belong together, "
+            f"got {got}"
+        )
+        raise InputError(msg)
+
+
+def _has_image(sample, bands):
+    """Galaxies with a good pixel in any band."""
+    good = [~sample[f"cutout_mask_{band}"] for band in bands]
+    return np.any(good, axis=(0, 2, 3))
 
 
 def _as_list(paths):

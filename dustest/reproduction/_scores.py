@@ -173,9 +173,14 @@ def histories(fits):
             {
                 "history": history,
                 "n": int(known.sum()),
-                "A_V": float(np.median(fit["A_V"].value[known])),
-                "log_sSFR_10": float(np.median(over[10])),
-                "log_sSFR_100": float(np.median(over[100])),
+                "A_V": _median(fit["A_V"].value[known]),
+                "log_sSFR_10": _median(over[10]),
+                "log_sSFR_100": _median(over[100]),
             }
         )
     return RowTable(rows=rows)
+
+
+def _median(values):
+    """Median, NaN where there is nothing."""
+    return float(np.median(values)) if len(values) else np.nan

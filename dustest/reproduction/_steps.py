@@ -143,10 +143,15 @@ class Steps:
         -------
         RowTable
             The table.
+
+        Raises
+        ------
+        ReadError
+            If what was kept is damaged.
         """
         path = self.path(name, ".ecsv", *parts)
         if self.is_made(name, path):
-            return kind.read(path)
+            return _read(kind, path)
         with self.timed(name, path):
             table = make(path)
             with replacing(path) as partial:
@@ -238,7 +243,21 @@ class Steps:
         try:
             self.seconds[name] = float(json.loads(record.read_text(encoding="utf-8"))["seconds"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            msg = f"cannot read {str(record)!r}: {error!r}; remove it to make the step again"
-            raise ReadError(msg) from error
+            raise _damaged(record, error) from error
         self._tell(f"{name}: kept from before")
         return True
+
+
+def _read(kind, path):
+    """A table that was kept."""
+    try:
+        return kind.read(path, format="ascii.ecsv")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path, error):
+    """What to raise where a file that was kept cannot be read."""
+    reason = f"{type(error).__name__}: {error}".split("\n")[0]
+    msg = f"cannot read {str(path)!r}: {reason}; remove it to make the step again"
+    return ReadError(msg)

@@ -133,7 +133,7 @@ def reproduce(
     >>> print(result.tables["table_2"]["network", "quantity", "n_bands", "mae"])  # doctest: +SKIP
     """
     profile = get_profile(profile)
-    _check_arguments(random_state, catalog, images)
+    _check_arguments(random_state, catalog, images, n_jobs)
     common = {"profile": asdict(profile), "seed": int(random_state)}
     common["version"] = installed_version("dustest")
     steps = Steps(Path(output) / "cache", common, tell)
@@ -152,10 +152,13 @@ def reproduce(
     return Reproduction(folder, tables, figures, meta)
 
 
-def _check_arguments(random_state, catalog, images):
+def _check_arguments(random_state, catalog, images, n_jobs):
     """Raise where an argument cannot be worked with, before hours of work."""
     if not isinstance(random_state, Integral) or random_state < 0:
         msg = f"random_state must be an integer from 0, got {random_state!r}"
+        raise InputError(msg)
+    if n_jobs is not None and (not isinstance(n_jobs, Integral) or n_jobs == 0):
+        msg = f"n_jobs must be a whole number other than 0, or -1 for all cores, got {n_jobs!r}"
         raise InputError(msg)
     if images and catalog is None:
         msg = "images must come with a catalog that tells where the galaxies are, got none"

@@ -1,6 +1,8 @@
 """How much of the paper's work a reproduction does."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from math import isfinite
+from numbers import Integral, Real
 
 from dustest.data.errors import InputError
 
@@ -27,6 +29,11 @@ class Profile:
         Trials of the search for hyperparameters, their most epochs, and the galaxies they have.
     n_observed : int
         Galaxies that are simulated as a telescope observes them, for the figures of the sky.
+
+    Raises
+    ------
+    InputError
+        If a number is below 1, or a count is not whole.
     """
 
     name: str
@@ -38,6 +45,22 @@ class Profile:
     trial_epochs: int
     trial_rows: int
     n_observed: int
+
+    def __post_init__(self):
+        for item in fields(self):
+            if item.name != "name":
+                value = _checked(getattr(self, item.name), item.name, item.type)
+                object.__setattr__(self, item.name, value)
+
+
+def _checked(value, name, kind):
+    """A count, or a number of copies, as Python's own number."""
+    known, words = (Integral, "whole") if kind is int else (Real, "finite")
+    is_number = isinstance(value, known) and not isinstance(value, bool)
+    if not is_number or not isfinite(value) or value < 1:
+        msg = f"{name} must be a {words} number from 1, got {value!r}"
+        raise InputError(msg)
+    return kind(value)
 
 
 PROFILES = {
@@ -90,7 +113,7 @@ def get_profile(profile):
     """
     if isinstance(profile, Profile):
         return profile
-    if profile not in PROFILES:
+    if not isinstance(profile, str) or profile not in PROFILES:
         msg = f"profile must be one of {', '.join(PROFILES)} or a Profile, got {profile!r}"
         raise InputError(msg)
     return PROFILES[profile]
