@@ -34,7 +34,7 @@ from dustest.simulate import GalaxyPopulation, GalaxySimulator, MassFunction
 BANDS = ("F277W", "F356W", "F444W")
 MODELS = {"nircam-1band": BANDS[:1], "nircam-3band": BANDS}
 TRAINING_ROWS = {"JADES-deep": 60_000, "CEERS": 72_000}
-TEST_ROWS = {"JADES-deep": 3_600, "CEERS": 4_800}
+TEST_ROWS = {"JADES-deep": 12_000, "CEERS": 15_000}
 EPOCHS = 24
 TRAINING_SEED, TEST_SEED, NETWORK_SEED = 1, 2, 3
 CHUNK = 256
