@@ -5,6 +5,7 @@ from threading import Lock
 import numpy as np
 
 from dustest.data.errors import InputError
+from dustest.estimators._cnn_calibration import CALIBRATED, N_LEVELS, recalibrate
 from dustest.estimators._cnn_data import Scaler
 from dustest.estimators._cnn_layers import count_weights
 from dustest.estimators._cnn_network import build, weights_from_dict
@@ -14,6 +15,7 @@ __all__ = ["MOST_AT_ONCE", "Ensemble"]
 MOST_AT_ONCE = 512
 """Most galaxies of one call of a network."""
 
+_LEVELS = "calibration"
 _SIZES = (1, 32, MOST_AT_ONCE)
 """Numbers of galaxies that a network is called with: every other one would be compiled anew."""
 
@@ -32,12 +34,15 @@ class Ensemble:
         For the context.
     weights : list of dict of str to ndarray
         Of each network.
+    levels : dict of str to ndarray of shape (n_levels,), optional
+        By target, how its draws are corrected, see `learn_levels`.
     """
 
-    def __init__(self, task, scaler, weights):
+    def __init__(self, task, scaler, weights, levels=None):
         self.task = task
         self.scaler = scaler
         self.weights = weights
+        self.levels = levels or {}
         self.__setstate__({})
 
     def __len__(self):
@@ -66,7 +71,7 @@ class Ensemble:
             If the weights are not those of the plan.
         """
         if not self._models:
-            models = [build(self.task.config, **self.task.shape) for _ in self.weights]
+            models = [build(self.task.config, **self.task.seen_shape) for _ in self.weights]
             for model, weights in zip(models, self.weights, strict=True):
                 weights_from_dict(model, weights)
             self._models.extend(models)
@@ -77,8 +82,8 @@ class Ensemble:
 
         Parameters
         ----------
-        image : ndarray of float32 of shape (n, size, size, n_bands)
-            Images.
+        image : ndarray of float32 of shape (n, side, side, n_bands)
+            What the networks see of the images, from `Task.inputs`.
         context : ndarray of float32 of shape (n, n_context)
             Numbers that go with them.
 
@@ -99,9 +104,31 @@ class Ensemble:
         ]
         return np.stack(raw)
 
+    def samples(self, image, context, usable, seeds):
+        """Predict quantities.
+
+        Parameters
+        ----------
+        image, context : ndarray of float32
+            As `predict` takes them.
+        usable : ndarray of bool of shape (n,)
+            Which galaxies have an answer.
+        seeds : ndarray of uint64 of shape (n,)
+            Seeds of the draws.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (n,) or (n, n_draws)
+            By target.
+        """
+        samples = self.task.samples(self.predict(image, context), usable, seeds)
+        moved = {name: recalibrate(samples[name], levels) for name, levels in self.levels.items()}
+        return samples | moved
+
     def to_arrays(self):
         """All numbers by name, for a file (dict of str to ndarray)."""
         arrays = {"context/mean": self.scaler.mean, "context/std": self.scaler.std}
+        arrays |= {f"{_LEVELS}/{name}": levels for name, levels in self.levels.items()}
         for number, weights in enumerate(self.weights):
             arrays |= {f"{number}/{name}": value for name, value in weights.items()}
         return arrays
@@ -132,6 +159,7 @@ class Ensemble:
             member, _, rest = name.partition("/")
             members.setdefault(member, {})[rest] = value
         scaler = _scaler(members.pop("context", {}), task.shape["n_context"])
+        levels = _checked_levels(members.pop(_LEVELS, {}), task)
         numbers = [str(number) for number in range(len(members))]
         if set(numbers) != set(members) or not numbers:
             msg = f"arrays must be those of networks 0, 1, ..., got {sorted(members)}"
@@ -143,7 +171,7 @@ class Ensemble:
             if found != n_weights:
                 msg = f"network {number} must have {n_weights} weights by its plan, got {found}"
                 raise InputError(msg)
-        ensemble = cls(task, scaler, [members[number] for number in numbers])
+        ensemble = cls(task, scaler, [members[number] for number in numbers], levels)
         ensemble.models()
         return ensemble
 
@@ -155,6 +183,20 @@ def _scaler(arrays, n_context):
         msg = f"context must have a mean and a positive std of {n_context} numbers, got {shapes}"
         raise InputError(msg)
     return Scaler(arrays["mean"], arrays["std"])
+
+
+def _checked_levels(levels, task):
+    """Corrections of draws, if they are such."""
+    possible = () if task.is_paper else set(CALIBRATED) & set(task.targets)
+    for name, values in levels.items():
+        ascends = values.shape == (N_LEVELS,) and np.all(np.diff(values) >= 0)
+        if name not in possible or not ascends or values[0] != 0 or values[-1] != 1:
+            msg = (
+                f"{_LEVELS} must hold {N_LEVELS} probabilities from 0 to 1 for what is "
+                f"corrected, got {name} of shape {values.shape}"
+            )
+            raise InputError(msg)
+    return levels
 
 
 def _predict(model, inputs):

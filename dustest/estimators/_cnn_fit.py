@@ -8,10 +8,12 @@ import numpy as np
 
 from dustest.data.errors import InputError
 from dustest.estimators._cnn_augment import balance_weights
+from dustest.estimators._cnn_calibration import CALIBRATED, learn_levels
 from dustest.estimators._cnn_data import Scaler, TrainingSet, split_by_group
 from dustest.estimators._cnn_ensemble import Ensemble
 from dustest.estimators._cnn_mixture import get_loss
 from dustest.estimators._cnn_network import build, set_prior, weights_from_dict, weights_to_dict
+from dustest.estimators._cnn_targets import from_latent
 from dustest.estimators._cnn_training import Checkpoint, Training
 from dustest.estimators.batch import make_batch
 
@@ -85,7 +87,7 @@ def prepared(task, batch, truth, group, weight):
     TrainingSet
         Those that count, and whose signal-to-noise ratio reaches the minimum in a band.
     """
-    inputs = task.inputs(batch)
+    inputs = task.inputs(batch, whole=True)
     bright = inputs.usable & (inputs.snr.max(axis=1) >= task.snr_min)
     rows = np.flatnonzero(bright & (weight > 0))
     return TrainingSet(
@@ -181,7 +183,41 @@ def learn(
         records = training.run(Checkpoint(checkpoint, f"{key}/{number}"), progress)
         history += [{"network": number, **record} for record in records]
         weights.append(weights_to_dict(model))
-    return Learned(Ensemble(task, scaler, weights), history, len(rows), len(validation))
+    levels = {} if start is None else start.levels
+    networks = Ensemble(task, scaler, weights)
+    levels |= _levels(networks, data, validation)
+    networks = Ensemble(task, scaler, weights, levels)
+    return Learned(networks, history, len(rows), len(validation))
+
+
+def _levels(networks, data, rows):
+    """Corrections of draws by the truth of galaxies held back (dict of str to ndarray)."""
+    task = networks.task
+    names = [] if task.is_paper else sorted(set(CALIBRATED) & set(task.targets))
+    if not names or not len(rows):
+        return {}
+    parts = [_drawn(networks, data, part) for part in _portions(rows)]
+    truth = from_latent(data.labels[rows].astype(float))
+    levels = {
+        name: learn_levels(np.concatenate([part[name] for part in parts]), truth[name])
+        for name in names
+    }
+    return {name: values for name, values in levels.items() if values is not None}
+
+
+def _portions(rows):
+    """Rows, some at a time."""
+    return np.array_split(rows, -(-len(rows) // _ROWS_AT_ONCE))
+
+
+def _drawn(networks, data, rows):
+    """Draws of the targets of some galaxies."""
+    image = data.image[rows]
+    border = (image.shape[1] - networks.task.seen_shape["size"]) // 2 if image.ndim > 2 else 0
+    if border:
+        image = image[:, border:-border, border:-border]
+    usable = np.ones(len(rows), dtype=bool)
+    return networks.samples(image, data.context[rows], usable, rows.astype(np.uint64))
 
 
 def _rarity(labels, power):

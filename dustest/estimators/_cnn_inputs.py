@@ -12,6 +12,7 @@ import numpy as np
 from dustest.data.columns import band_column_name
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
+from dustest.estimators.batch import is_constant
 
 __all__ = [
     "CNNInputs",
@@ -24,7 +25,7 @@ __all__ = [
     "unstretch",
 ]
 
-_CHUNK = 128
+_CHUNK = 256
 """Galaxies at once: their stamps of one band fit into the cache of a core."""
 
 _GAIN, _KNEE, _BRIGHTEST = 100.0, 3.0, 1e6
@@ -56,8 +57,8 @@ class CNNInputs:
 
     Parameters
     ----------
-    image : ndarray of float32 of shape (n, size, size, n_bands)
-        Images; 0 where a pixel is bad or a band is missing.
+    image : ndarray of float32 of shape (n, window, window, n_bands)
+        Central part of the images; 0 where a pixel is bad or a band is missing.
     context : ndarray of float32 of shape (n, n_context)
         Numbers that go with the images, see `context_names`.
     snr : ndarray of float32 of shape (n, n_bands)
@@ -226,7 +227,7 @@ def describe(flux, noise, present):
     return scale, np.where(present[..., None], np.stack(columns, axis=-1), 0.0)
 
 
-def prepare(batch, bands, *, size=32, snr_min=5.0):
+def prepare(batch, bands, *, size=32, window=None, snr_min=5.0):
     """Make the inputs of a network, with the colours of the galaxies kept.
 
     Parameters
@@ -237,6 +238,8 @@ def prepare(batch, bands, *, size=32, snr_min=5.0):
         Bands of the network, in its order.
     size : int, optional
         Side of the images in pixels, a multiple of 8. Larger stamps lose their border.
+    window : int, optional
+        Side of the central part to give back; all by default. Numbers are those of all.
     snr_min : float, optional
         Signal-to-noise ratio below which galaxies get the flag LOW_SNR.
 
@@ -277,10 +280,10 @@ def prepare(batch, bands, *, size=32, snr_min=5.0):
     >>> inputs.image.shape, inputs.context.shape, inputs.usable.tolist()
     ((2, 32, 32, 2), (2, 11), [True, True])
     """
-    return _prepared(batch, bands, size, snr_min, _on_common_scale)
+    return _prepared(batch, bands, size, window or size, snr_min, _on_common_scale)
 
 
-def prepare_paper(batch, bands, size=32, *, snr_min=5.0):
+def prepare_paper(batch, bands, size=32, *, window=None, snr_min=5.0):
     """Make the inputs of the network of the paper: each image runs from 0 to 1 on its own.
 
     Parameters
@@ -291,6 +294,8 @@ def prepare_paper(batch, bands, size=32, *, snr_min=5.0):
         Bands of the network, in its order.
     size : int, optional
         Side of the images in pixels, a multiple of 8. Larger stamps lose their border.
+    window : int, optional
+        Side of the central part to give back; all by default. Numbers are those of all.
     snr_min : float, optional
         Signal-to-noise ratio below which galaxies get the flag LOW_SNR.
 
@@ -305,16 +310,17 @@ def prepare_paper(batch, bands, size=32, *, snr_min=5.0):
         If there is no cutout in any of the bands, stamps are smaller than ``size``, or an
         argument is out of range.
     """
-    return _prepared(batch, bands, size, snr_min, _by_own_extremes)
+    return _prepared(batch, bands, size, window or size, snr_min, _by_own_extremes)
 
 
-def _prepared(batch, bands, size, snr_min, normalise):
+def _prepared(batch, bands, size, side, snr_min, normalise):
     """Inputs of a network with one way or another to normalise its images."""
     _check_numbers(size, snr_min)
     columns = _band_columns(batch, bands)
-    window = _central(batch.cutout.shape[2:], size)
+    stamp = _central(batch.cutout.shape[2:], size)
+    window = _central((size, size), side)
     n, n_bands = len(batch), len(columns)
-    image = np.zeros((n, size, size, n_bands), dtype=np.float32)
+    image = np.zeros((n, side, side, n_bands), dtype=np.float32)
     context = np.zeros((n, len(context_names(bands))), dtype=np.float32)
     snr = np.zeros((n, n_bands), dtype=np.float32)
     flags = np.zeros(n, dtype=np.int32)
@@ -322,7 +328,7 @@ def _prepared(batch, bands, size, snr_min, normalise):
     context[:, -2:] = _redshift_columns(batch.redshift)
     for start in range(0, n, _CHUNK):
         rows = slice(start, start + _CHUNK)
-        seen = [_see(batch, rows, column, window) for column in columns]
+        seen = [_see(batch, rows, column, stamp) for column in columns]
         flux, noise, present = (
             np.stack([getattr(band, name) for band in seen], axis=1)
             for name in ("flux", "noise", "present")
@@ -333,7 +339,7 @@ def _prepared(batch, bands, size, snr_min, normalise):
         snr[rows] = np.where(present, flux / noise, 0.0)
         flags[rows] = _flags(seen, present, snr[rows], snr_min)
         for i, band in enumerate(seen):
-            image[rows, ..., i] = normalise(band, scale)
+            image[rows, ..., i] = normalise(band, scale, window)
     usable = context[:, : 3 * n_bands : 3].any(axis=1)
     return CNNInputs(image, context, snr, usable, flags)
 
@@ -417,15 +423,14 @@ class _Seen:
     present: np.ndarray
 
 
-def _see(batch, rows, column, window):
+def _see(batch, rows, column, stamp):
     """One band of some galaxies, measured."""
     if column is None:
-        return _nothing(len(batch.redshift[rows]), window)
-    place = (rows, column, *window)
+        return _nothing(len(batch.redshift[rows]), stamp)
+    place = (rows, column, *stamp)
     with np.errstate(over="ignore"):
         pixels = batch.cutout[place].astype(np.float32)
-    bad = ~(np.abs(pixels) < _HUGE) | batch.cutout_mask[place]
-    bad = bad if bad.any() else None
+    bad = _bad(pixels, batch.cutout_mask[place])
     if bad is not None:
         pixels[bad] = np.nan
     pixel_noise, correlation = _border_noise(pixels)
@@ -433,16 +438,26 @@ def _see(batch, rows, column, window):
         pixels[bad] = 0.0
     inside, weights = _aperture_pixels(pixels.shape[1])
     flux = np.sum(_at(pixels, inside) * weights, axis=1)
-    noise = _pixel_noise(_at(batch.cutout_err[place], inside), weights, pixel_noise) * correlation
+    errors = batch.cutout_err[place]
+    errors = errors[:, 0, :1] if is_constant(errors) else _at(errors, inside)
+    noise = _pixel_noise(errors, weights, pixel_noise) * correlation
     share = np.ones(len(flux)) if bad is None else 1.0 - _bad_share(bad)
     present = (share >= _USABLE_SHARE) & (np.maximum(np.abs(flux), noise) > _TINY)
     noise = np.maximum(noise, np.maximum(np.abs(flux) / _CLEAREST, _TINY))
     return _Seen(pixels, bad, flux, noise, present)
 
 
-def _nothing(m, window):
+def _bad(pixels, mask):
+    """Pixels that are masked or no numbers; None where there are none in any stamp."""
+    bad = ~(np.abs(pixels) < _HUGE)
+    if not is_constant(mask):
+        bad |= mask
+    return bad if bad.any() else None
+
+
+def _nothing(m, stamp):
     """A band that the sample does not have."""
-    sides = [side.stop - side.start for side in window]
+    sides = [side.stop - side.start for side in stamp]
     pixels = np.broadcast_to(np.float32(0.0), (m, *sides))
     return _Seen(pixels, None, np.zeros(m), np.ones(m), np.zeros(m, dtype=bool))
 
@@ -490,12 +505,13 @@ def _scatter(values):
 
 def _median(values):
     """Lower median of the numbers along the last axis, of shape (m, 1)."""
-    middle = (values.shape[1] - 1) // 2
-    median = np.partition(values, middle, axis=1)[:, middle, None]
-    spoiled = np.flatnonzero(np.isnan(values.sum(axis=1)))
+    # Rows so short are sorted faster than they are partitioned.
+    numbers = np.sort(values, axis=1)
+    median = numbers[:, (values.shape[1] - 1) // 2, None]
+    spoiled = np.flatnonzero(np.isnan(numbers[:, -1]))
     if spoiled.size:
         # NaN come last, so that the numbers can be counted and the middle one taken.
-        numbers = np.sort(values[spoiled], axis=1)
+        numbers = numbers[spoiled]
         last = np.sum(~np.isnan(numbers), axis=1, keepdims=True) - 1
         median[spoiled] = np.take_along_axis(numbers, np.maximum(last, 0) // 2, axis=1)
     return median
@@ -504,6 +520,8 @@ def _median(values):
 def _pixel_noise(errors, weights, single):
     """Noise in the aperture if pixels were uncorrelated, from their errors or the border."""
     good = (errors > 0.0) & (errors < _HUGE)
+    if not good.any():
+        return single * np.sqrt(np.sum(weights**2))
     share = np.sum(np.where(good, weights**2, 0.0), axis=1) / np.sum(weights**2)
     variance = np.sum(np.where(good, weights * errors, 0.0) ** 2, axis=1)
     from_errors = share >= _USABLE_SHARE
@@ -555,14 +573,14 @@ def _pixel_flags(bad):
     return flags.astype(np.int32)
 
 
-def _on_common_scale(band, scale):
+def _on_common_scale(band, scale, window):
     """Compressed images of a band in units of the common scale, 0 where it is missing."""
     factor = np.where(band.present, 1.0 / scale, 0.0).astype(np.float32)
     with np.errstate(over="ignore"):
-        return stretch(band.pixels * factor[:, None, None])
+        return stretch(band.pixels[:, *window] * factor[:, None, None])
 
 
-def _by_own_extremes(band, scale):  # noqa: ARG001 - the other way to normalise needs it
+def _by_own_extremes(band, scale, window):  # noqa: ARG001 - the other way needs the scale
     """Images of a band from 0 to 1, 0 where it is missing."""
     good = True if band.bad is None else ~band.bad
     extremes = {"axis": (1, 2), "keepdims": True, "where": good}
@@ -570,4 +588,5 @@ def _by_own_extremes(band, scale):  # noqa: ARG001 - the other way to normalise 
     high = np.max(band.pixels, initial=-_HUGE, **extremes)
     spread = np.where(band.present[:, None, None] & (high > low), high - low, np.inf)
     image = np.clip((band.pixels - low) / spread, 0.0, 1.0)
-    return image if band.bad is None else np.where(band.bad, 0.0, image)
+    image = image if band.bad is None else np.where(band.bad, 0.0, image)
+    return image[:, *window]

@@ -17,7 +17,7 @@ from dustest.estimators.batch import make_batch
 __all__ = ["run"]
 
 _CHUNK = 4096
-"""Galaxies that are put into the order of their redshift together."""
+"""Galaxies that are put into the order of their redshift together, where it is required."""
 
 _BLOCK_BYTES = 2**23
 """Data that are at hand at once: arrays of more than about 32 MB come fresh from the system, which
@@ -54,7 +54,7 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
     # Its fingerprint digests all that was learned, which only a store has use for.
     shelf = None if store is None else _Shelf(store, estimator._fingerprint(seed))
     todo = _plan(estimator, sample, result, shelf)
-    tasks = _tasks(sample, todo, estimator.rows_at_once, seed)
+    tasks = _tasks(estimator, sample, todo, seed)
     with progress_bar(None, progress, total=sum(map(len, todo)), unit="galaxy") as bar:
         for index, outcome in _execute(estimator, summary, tasks, n_jobs):
             result.put(index, outcome)
@@ -114,12 +114,13 @@ def _settle(estimator, sample, index, result, shelf):
     return np.delete(index[wanted], found)
 
 
-def _tasks(sample, todo, rows_at_once, seed):
-    """Seeded batches of at most ``rows_at_once`` rows, by redshift within each chunk."""
+def _tasks(estimator, sample, todo, seed):
+    """Seeded batches of at most ``rows_at_once`` rows, by redshift where it is required."""
+    rows_at_once = estimator.rows_at_once
     block_size = max(_block_size(sample) // rows_at_once, 1) * rows_at_once
     for unsorted in todo:
         index = unsorted
-        if "redshift" in sample.colnames:
+        if "redshift" in estimator.requires:
             # What a backend makes for one redshift then serves all rows that share it.
             index = index[np.argsort(sample["redshift"][index], kind="stable")]
         for block in _blocks(index, block_size):

@@ -9,7 +9,7 @@ from astropy import units as u
 from dustest.data.columns import FLUX_UNIT, SPECTRAL_UNIT
 from dustest.data.errors import InputError
 
-__all__ = ["Batch", "Estimates", "make_batch"]
+__all__ = ["Batch", "Estimates", "is_constant", "make_batch"]
 
 _ROW_KEY_BYTES = 16
 _SEED_BYTES = 8
@@ -77,7 +77,7 @@ class Batch:
         """The same for some of the rows (mask, slice or integer array)."""
         n_rows = len(self.redshift[rows])
         arrays = {
-            name: _repeated(value, n_rows) if _is_constant(value) else value[rows]
+            name: _repeated(value, n_rows) if is_constant(value) else value[rows]
             for name, value in self._columns().items()
         }
         return replace(self, **arrays)
@@ -119,7 +119,7 @@ class Batch:
         columns = {
             name: value.reshape(len(self), -1)
             for name, value in self._columns().items()
-            if name != "seed" and value.size and not _is_constant(value)
+            if name != "seed" and value.size and not is_constant(value)
         }
         if most_values is not None:
             # An odd step, so that it does not stay in some columns of the stamps.
@@ -164,8 +164,26 @@ class Batch:
         return np.isfinite(self.redshift)
 
 
-def _is_constant(array):
-    """Whether an array repeats one value without the memory for it."""
+def is_constant(array):
+    """Tell whether an array repeats one value without the memory for it.
+
+    Parameters
+    ----------
+    array : ndarray of any shape
+        Such as the errors or masks of a `Batch` whose galaxies have none.
+
+    Returns
+    -------
+    bool
+        Whether it does; never for one axis, nor without values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.estimators.batch import is_constant
+    >>> is_constant(np.broadcast_to(np.nan, (2, 3))), is_constant(np.zeros((2, 3)))
+    (True, False)
+    """
     return array.ndim > 1 and array.size > 0 and not any(array.strides)
 
 

@@ -481,9 +481,8 @@ class CNNEstimator(DustEstimator):
         """Distributions of the targets, and flags of what is out of place."""
         task = self.networks_.task
         inputs = task.inputs(batch)
-        raw = self.networks_.predict(inputs.image, inputs.context)
         flags = inputs.flags | self.domain_.flags(batch, inputs.context, task.bands)
-        samples = task.samples(raw, inputs.usable, batch.seed)
+        samples = self.networks_.samples(inputs.image, inputs.context, inputs.usable, batch.seed)
         if task.is_paper:
             return Estimates(samples, flags)
         means = {_MEAN.format(name): draws.mean(axis=1) for name, draws in samples.items()}

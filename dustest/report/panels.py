@@ -45,6 +45,7 @@ CONTOUR_FRACTIONS = (0.1, 0.3, 0.5, 0.7, 0.95)
 """Fractions of the points that the density contours enclose."""
 
 _MIN_CONTOUR_POINTS = 20
+_LEGEND_STYLE = {"fontsize": SMALL_FONT_SIZE, "handlelength": 1.2, "borderaxespad": 0.3}
 _MAX_ERROR_BARS = 60
 # Characters that fit into the line of a label beside the longest quantity.
 _MAX_NAMES = 15
@@ -234,7 +235,7 @@ def histograms(values, *, ax, colors=None, limits=None, normalized=False):
     else:
         _count_axis(ax)
     ax.set_xlim(low, high)
-    ax.legend(frameon=False, fontsize=SMALL_FONT_SIZE, handlelength=1.2, borderaxespad=0.3)
+    ax.legend(edgecolor="none", framealpha=0.8, **_LEGEND_STYLE)
     # Room for the legend above the highest bar.
     ax.margins(y=0.28)
     return dress(ax)

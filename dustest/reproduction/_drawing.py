@@ -14,7 +14,7 @@ from dustest.report.figures import (
     plot_predictions,
     plot_stamps,
 )
-from dustest.reproduction._fits import FIDUCIAL
+from dustest.reproduction._fits import FIDUCIAL, with_good_slopes
 from dustest.reproduction._galaxies import BANDS
 from dustest.reproduction._networks import N_BANDS, NETWORKS, bands_in_words
 from dustest.validation import ssfr_over
@@ -122,8 +122,8 @@ def _slopes_against_fits(findings):
     """Meurer's relation against SED fits."""
     results = findings.sky.results
     tables = {
-        "Meurer": results["Meurer A_V"],
-        "Meurer, 1600 Å taken for V": results["Meurer A_1600"],
+        "Meurer": with_good_slopes(results["Meurer A_V"]),
+        "Meurer, 1600 Å": with_good_slopes(results["Meurer A_1600"]),
     }
     return plot_against_sed(tables, {f"Bagpipes, {FIDUCIAL}": results[FIDUCIAL]}, "A_V")
 
@@ -209,7 +209,7 @@ FIGURES = (
         "11",
         "A-V-Meurer-against-SED",
         "A_V of observed galaxies by Meurer's relation against SED fits: converted from 1600 "
-        "Angstrom to V, and taken for A_V as it is.",
+        "Angstrom to V, and taken for A_V as it is. Slopes that are known to 0.3 or better.",
         _slopes_against_fits,
     ),
 )

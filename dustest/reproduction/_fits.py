@@ -1,15 +1,28 @@
 """What SED fits and the Meurer relation say of a sample."""
 
+import numpy as np
+
 from dustest.data.coerce import as_sample
+from dustest.data.quantities import percentile_columns
 from dustest.estimators._bagpipes_model import SFHS
 from dustest.estimators.bagpipes import BagpipesEstimator
 from dustest.estimators.meurer import MeurerEstimator
 
-__all__ = ["FIDUCIAL", "HISTORIES", "meurer", "photometry_of", "sed_fitter"]
+__all__ = [
+    "FIDUCIAL",
+    "HISTORIES",
+    "WORST_SLOPE",
+    "meurer",
+    "photometry_of",
+    "sed_fitter",
+    "with_good_slopes",
+]
 
 HISTORIES = tuple(SFHS)
 """Star-formation histories of the paper, all seven."""
 FIDUCIAL = "lognormal"
+WORST_SLOPE = 0.3
+"""Largest error of a slope that says something about dust."""
 _WITHOUT_IMAGES = ("id", "redshift", "redshift_err", "ra", "dec")
 
 
@@ -64,3 +77,23 @@ def meurer(reference="A_V"):
         With the Calzetti law.
     """
     return MeurerEstimator(relation="Meurer99", reference=reference, dust_law="Calzetti")
+
+
+def with_good_slopes(result):
+    """Result of Meurer's relation without the galaxies whose slope is hardly known.
+
+    Parameters
+    ----------
+    result : DustTable
+        Of `meurer`, with ``beta_err``.
+
+    Returns
+    -------
+    DustTable
+        A copy, with NaN as A_V where the error of the slope is above 0.3 or unknown.
+    """
+    good = result.copy()
+    bad = ~(np.asarray(result["beta_err"]) <= WORST_SLOPE)
+    for name in ("A_V", *percentile_columns("A_V")):
+        good[name][bad] = np.nan * good[name].unit
+    return good

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dustest.data.rows import RowTable
-from dustest.reproduction._fits import FIDUCIAL
+from dustest.reproduction._fits import FIDUCIAL, with_good_slopes
 from dustest.reproduction._networks import N_BANDS, NETWORKS, bands_in_words
 from dustest.reproduction._scores import PRINTED
 from dustest.validation.matching import values_of
@@ -131,7 +131,7 @@ def _network_is_closer(sky):
     """Differences to the SED fits: networks against Meurer."""
     sed = values_of(sky[FIDUCIAL], "A_V")
     networks = _by_networks(sky, len(sed)) - sed
-    slopes = values_of(sky["Meurer A_V"], "A_V") - sed
+    slopes = values_of(with_good_slopes(sky["Meurer A_V"]), "A_V") - sed
     used = np.isfinite(networks) & np.isfinite(slopes)
     n = np.count_nonzero(used)
     here = f"{n} galaxies have an image, a slope and a fit"

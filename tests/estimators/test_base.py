@@ -117,6 +117,20 @@ class TestRows:
         for name in ("id", "A_V", "A_V_p16", "seed"):
             np.testing.assert_array_equal(numbers(result, name), numbers(expected, name))
 
+    @pytest.mark.parametrize("backend", [Linear, Point])
+    def test_order_of_redshift_where_it_is_required(self, backend, monkeypatch):
+        seen = []
+        estimate = backend._estimate
+
+        def spy(self, batch):
+            seen.extend(batch.redshift)
+            return estimate(self, batch)
+
+        monkeypatch.setattr(backend, "_estimate", spy)
+        redshift = [7.0, 5.0, 9.0, 6.0, 8.0]
+        backend().estimate(galaxies(np.arange(5.0), redshift=redshift))
+        assert seen == (sorted(redshift) if backend is Point else redshift)
+
     @pytest.mark.parametrize("backend", [Linear, IsolatedLinear])
     def test_workers_do_not_matter(self, backend):
         table = galaxies(np.arange(9.0))

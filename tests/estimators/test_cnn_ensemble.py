@@ -61,6 +61,17 @@ class TestPredict:
             direct = model.predict_on_batch({"image": image, "context": context / 2.0})
             np.testing.assert_allclose(raw, np.asarray(direct), atol=2e-6)
 
+    @pytest.mark.parametrize("window", [8, 9])
+    def test_takes_what_networks_see(self, window):
+        networks = ensemble(task(replace(TINY, window=window)), n=1)
+        image, context = inputs(5, networks.task)
+        first = (16 - window) // 2
+        seen = image[:, first : first + window, first : first + window]
+        whole = build(networks.task.config, **networks.task.shape)
+        whole.set_weights(networks.models()[0].get_weights())
+        expected = whole.predict_on_batch({"image": image, "context": context / 2.0})
+        np.testing.assert_allclose(networks.predict(seen, context)[0], expected, atol=2e-6)
+
     def test_networks_are_built_once(self, pair):
         assert pair.models() is pair.models()
         assert all(a is b for a, b in zip(pair.models(), pair.models(), strict=True))

@@ -184,6 +184,15 @@ class TestImages:
         assert np.array_equal(whole.image, cut.image)
         assert np.array_equal(whole.context, cut.context)
 
+    @pytest.mark.parametrize("make", [prepare, prepare_paper])
+    def test_window_cuts_the_images_alone(self, make):
+        stamps = galaxies()
+        stamps[2, 1, :3] = np.nan
+        whole, cut = (make(cutout_batch(stamps), BANDS, window=side) for side in (None, 23))
+        np.testing.assert_array_equal(cut.image, whole.image[:, 4:27, 4:27])
+        for name in ("context", "snr", "usable", "flags"):
+            np.testing.assert_array_equal(getattr(cut, name), getattr(whole, name))
+
     def test_other_sizes_and_spellings(self):
         inputs = prepare(cutout_batch(galaxies()), ["JWST/NIRCam.F444W"], size=16)
         assert inputs.image.shape == (6, 16, 16, 1)

@@ -172,6 +172,22 @@ class TestMixture:
         independent = np.sqrt(2.0 / np.pi) * 0.5 / np.sqrt(256)
         assert error < 0.5 * independent
 
+    @pytest.mark.parametrize(("n_components", "error"), [(8, 0.012), (16, 0.008)])
+    def test_percentiles_of_draws(self, n_components, error):
+        mixture = Mixture.from_raw(raw_of(300, n_components=n_components, seed=3))
+        draws = mixture.draw(16 * n_components, np.random.default_rng(8))
+        for level in (0.16, 0.5, 0.84):
+            found = mixture.cdf(np.quantile(draws, level, axis=1, method="hazen"))
+            assert np.sqrt(np.mean((found - level) ** 2)) < error
+
+    def test_components_without_weight_are_not_drawn(self):
+        log_weights = np.log([[1e-300, 0.5, 1e-300, 0.5, 1e-300]])
+        means = np.array([[[1e6], [-1.0], [1e6], [1.0], [1e6]]])
+        mixture = Mixture(log_weights, means, np.full(means.shape, 0.1))
+        draws = mixture.draw(2**17, np.random.default_rng(4))
+        assert np.abs(draws).max() < 2.0
+        assert draws.mean() == pytest.approx(0.0, abs=1e-3)
+
     def test_draws_are_even_in_two_targets(self):
         single = Mixture(np.zeros((1, 1)), np.zeros((1, 1, 3)), np.ones((1, 1, 3)))
         unit = stats.norm.cdf(single.draw(1024, np.random.default_rng(3))[0])
