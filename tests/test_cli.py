@@ -4,6 +4,7 @@ import warnings
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -369,6 +370,87 @@ class TestModel:
         names = dustest.cli._ready_made()
         assert "cnn" not in names
         assert {"constant", "meurer"} <= set(names)
+
+
+class TestReproduce:
+    @pytest.fixture
+    def asked(self, monkeypatch, tmp_path):
+        """What `dustest.reproduce` is called with, which tells a line and does nothing."""
+        calls = []
+
+        def reproduce(output, profile, *, tell, **options):
+            calls.append({"output": output, "profile": profile} | options)
+            tell("train: 3 s")
+            return SimpleNamespace(folder=Path(output))
+
+        monkeypatch.setattr(dustest, "reproduce", reproduce)
+        monkeypatch.chdir(tmp_path)
+        return calls
+
+    def test_nothing_has_to_be_said(self, asked, tmp_path, capsys):
+        assert main(["reproduce"]) == 0
+        assert asked == [
+            {
+                "output": "dustest-reproduction",
+                "profile": "quick",
+                "catalog": None,
+                "images": None,
+                "random_state": 0,
+                "n_jobs": -1,
+            }
+        ]
+        page = tmp_path / "dustest-reproduction" / "report.html"
+        assert capsys.readouterr().out == f"train: 3 s\nreport: {page}\n"
+
+    def test_everything_is_passed_on(self, asked):
+        words = ["--profile", "full", "--output", "there", "--n-jobs", "2", "--seed", "7"]
+        words += ["--catalog", "c.fits", "--images", "F277W=a.fits", "F356W=b.fits"]
+        assert main(["reproduce", *words, "--images", "F277W=c=d.fits"]) == 0
+        assert asked == [
+            {
+                "output": "there",
+                "profile": "full",
+                "catalog": "c.fits",
+                "images": {"F277W": ["a.fits", "c=d.fits"], "F356W": ["b.fits"]},
+                "random_state": 7,
+                "n_jobs": 2,
+            }
+        ]
+
+    def test_runs_do_not_share_images(self, asked):
+        assert main(["reproduce", "--catalog", "c.fits", "--images", "F277W=a.fits"]) == 0
+        assert main(["reproduce"]) == 0
+        assert asked[1]["images"] is None
+
+    @pytest.mark.parametrize("word", ["F277W", "=a.fits", "F277W="])
+    def test_images_are_pairs(self, asked, capsys, word):
+        assert main(["reproduce", "--images", word]) == 1
+        assert "--images must look like NAME=VALUE" in capsys.readouterr().err
+        assert asked == []
+
+    @pytest.mark.parametrize(
+        ("words", "reason"),
+        [
+            (["--profile", "fast"], "profile must be one of quick, full"),
+            (["--seed", "-1"], "random_state must be an integer from 0"),
+            (["--n-jobs", "0"], "n_jobs must be"),
+            (["--images", "F277W=a.fits"], "images must come with a catalog"),
+            (["--catalog", "nowhere.fits"], "nowhere.fits"),
+        ],
+    )
+    def test_mistakes_are_one_sentence(self, tmp_path, capsys, words, reason):
+        assert main(["reproduce", "--output", str(tmp_path / "out"), *words]) == 1
+        out, error = capsys.readouterr()
+        assert out == ""
+        assert reason in error
+        assert error.startswith("dustest: ")
+        assert error.count("\n") == 1
+
+    @pytest.mark.parametrize("words", [["--prof", "full"], ["--n-jobs", "two"], ["--images"]])
+    def test_options_are_written_out(self, asked, words):
+        with pytest.raises(SystemExit, match="2"):
+            main(["reproduce", *words])
+        assert asked == []
 
 
 class TestDoctor:

@@ -19,6 +19,14 @@ _LATEX_QUANTITIES = {
     "R_V": r"$R_V$",
     "log_sSFR": r"$\log\,\mathrm{sSFR}$",
 }
+_LATEX_SPECIALS = str.maketrans(
+    {one: rf"\{one}" for one in "{}$&#%_"}
+    | {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+    }
+)
 _DIGITS = 3
 _SMALL, _LARGE = 1e-3, 1e3
 
@@ -115,7 +123,7 @@ def latex_scores(scored, *, caption, label="tab:dust-networks"):
      & $A_V$ (1) \\
     """
     columns, blocks = pivot_scores(scored)
-    heads = [f"{_LATEX_QUANTITIES.get(name, name)} ({n_bands})" for name, n_bands in columns]
+    heads = [f"{_latex_quantity(name)} ({n_bands})" for name, n_bands in columns]
     lines = [
         r"\begin{table*}",
         r"\centering",
@@ -125,7 +133,7 @@ def latex_scores(scored, *, caption, label="tab:dust-networks"):
         _latex_row(["", *heads]),
     ]
     for network, block in blocks.items():
-        title = rf"\multicolumn{{{len(columns) + 1}}}{{c}}{{{network}}}"
+        title = rf"\multicolumn{{{len(columns) + 1}}}{{c}}{{{_latex_text(network)}}}"
         lines += [r"\hline", title + r" \\", r"\hline"]
         lines += [
             _latex_row([_LATEX_MEASURES[name], *map(_latex_number, values)])
@@ -133,6 +141,16 @@ def latex_scores(scored, *, caption, label="tab:dust-networks"):
         ]
     lines += [r"\hline", r"\end{tabular}", r"\end{table*}", ""]
     return "\n".join(lines)
+
+
+def _latex_quantity(name):
+    """A quantity as a symbol, or its name where it has none."""
+    return _LATEX_QUANTITIES.get(name) or _latex_text(name)
+
+
+def _latex_text(text):
+    """Text in which LaTeX finds no orders."""
+    return text.translate(_LATEX_SPECIALS)
 
 
 def _latex_row(cells):

@@ -63,11 +63,14 @@ def write_figures(folder, plans, findings):
     _make(folder)
     files = {}
     for plan in plans:
+        number = plan.number.split(",")[0]
+        stem = folder / f"figure-{int(number):02d}-{plan.name}"
         drawn = plan.draw(findings)
         if drawn is not None:
-            number = plan.number.split(",")[0]
-            stem = folder / f"figure-{int(number):02d}-{plan.name}"
             files[plan.name] = save_figure(drawn, stem)[-1]
+            continue
+        for suffix in (".pdf", ".png"):  # of an earlier run
+            stem.with_suffix(suffix).unlink(missing_ok=True)
     return files
 
 

@@ -12,7 +12,7 @@ from dustest.reproduction._run import Run
 from dustest.reproduction.pipeline import _seeds, _versions
 
 
-class Stop(Exception):
+class BegunError(Exception):
     """Work has begun."""
 
 
@@ -23,7 +23,7 @@ def begun(monkeypatch):
 
     def stop(run, sky_sample=None):
         runs.append((run, sky_sample))
-        raise Stop
+        raise BegunError
 
     monkeypatch.setattr(Run, "findings", stop)
     return runs
@@ -63,13 +63,13 @@ class TestArguments:
 
     @pytest.mark.parametrize("random_state", [0, 7, np.int64(7), 2**70])
     def test_seeds_that_work(self, tmp_path, begun, random_state):
-        with pytest.raises(Stop):
+        with pytest.raises(BegunError):
             reproduce(tmp_path, random_state=random_state)
         assert begun[0][0].seeds == _seeds(int(random_state))
 
     def test_what_is_passed_on(self, tmp_path, begun):
         own = Profile("own", 1, 1.0, 1, 1, 1, 1, 1, 1)
-        with pytest.raises(Stop):
+        with pytest.raises(BegunError):
             reproduce(str(tmp_path), own, n_jobs=2, progress=False)
         run, sky_sample = begun[0]
         assert run.profile is own
@@ -82,7 +82,7 @@ class TestKeys:
     @pytest.mark.parametrize("options", [{"random_state": 1}, {"profile": "full"}])
     def test_another_seed_or_profile_is_another_run(self, tmp_path, begun, options):
         for given in ({}, options, {"n_jobs": 1}):
-            with pytest.raises(Stop):
+            with pytest.raises(BegunError):
                 reproduce(tmp_path, **given)
         plain, other, workers = (run.steps.path("galaxies") for run, _ in begun)
         assert other != plain
@@ -92,7 +92,7 @@ class TestKeys:
     def test_another_version_is_another_run(self, tmp_path, begun, monkeypatch):
         for version in ("1.0", "1.1"):
             monkeypatch.setattr(pipeline, "installed_version", lambda _, now=version: now)
-            with pytest.raises(Stop):
+            with pytest.raises(BegunError):
                 reproduce(tmp_path)
         first, second = (run.steps.path("galaxies") for run, _ in begun)
         assert first != second
