@@ -49,6 +49,7 @@ _LEGEND_STYLE = {"fontsize": SMALL_FONT_SIZE, "handlelength": 1.2, "borderaxespa
 _MAX_ERROR_BARS = 60
 # Characters that fit into the line of a label beside the longest quantity.
 _MAX_NAMES = 15
+_MAX_PAIR = 28
 
 
 @dataclass(frozen=True)
@@ -357,7 +358,9 @@ def _comparison_row(panel, axes, label, limits):
     of_all = "" if n_asked == panel.n_used else f" of {n_asked:,}"
     axes[1].set_title(f"{panel.n_used:,}{of_all} galaxies", fontsize=FONT_SIZE)
     differences(panel.x, panel.y, ax=axes[2], color=panel.color)
-    axes[2].set_xlabel(_joined(f"{label}:", f"{name} − {against}"), fontsize=FONT_SIZE)
+    separator = "\n" if len(name) + len(against) > _MAX_PAIR else " "
+    difference = f"{name}{separator}− {against}"
+    axes[2].set_xlabel(_joined(f"{label}:", difference), fontsize=FONT_SIZE)
 
 
 def _joined(label, names):

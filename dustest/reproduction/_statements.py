@@ -134,7 +134,7 @@ def _network_is_closer(sky):
     slopes = values_of(with_good_slopes(sky["Meurer A_V"]), "A_V") - sed
     used = np.isfinite(networks) & np.isfinite(slopes)
     n = np.count_nonzero(used)
-    here = f"{n} galaxies have an image, a slope and a fit"
+    here = f"galaxies with an image, a slope and a fit: {n}"
     if n >= _FEWEST:
         here = (
             f"sigma of A_V about the SED fits, {n} galaxies: "

@@ -199,7 +199,7 @@ class TestNetworkIsCloser:
     def test_without_images(self):
         table = answers(seen=sky(networks=False))
         assert table["holds"][CLOSER] == "open"
-        assert table["here"][CLOSER] == "0 galaxies have an image, a slope and a fit"
+        assert table["here"][CLOSER] == "galaxies with an image, a slope and a fit: 0"
 
 
 class TestAttenuationIsLow:
