@@ -5,14 +5,14 @@ Run with ``python tools/train_pretrained.py --folder FOLDER``. In the folder it
 * simulates galaxies of the JADES-deep and CEERS presets to learn from and, with another seed, to
   be tested with (``training/`` and ``test/``);
 * trains ``nircam-1band`` and ``nircam-3band``, with a checkpoint after every epoch
-  (``checkpoints/``);
+  (``checkpoints/``), and calibrates them on further galaxies, one view each (``calibration/``);
 * measures them beside the constant control (``metrics.ecsv``);
 * writes them, with their cards (``models/``).
 
 A run that was stopped goes on where it was. ``--install`` copies the models into the package and
-prints the digests that belong into ``dustest/estimators/_pretrained.py``. ``--architectures paper``
-trains the networks of the paper on the same galaxies; ``--share`` trains all on a part
-of the galaxies, which makes a learning curve.
+prints the digests that belong into ``dustest/estimators/_pretrained.py``. With ``--architectures
+paper`` networks of the paper learn from the same galaxies; ``--share`` trains all on a part of the
+galaxies, which makes a learning curve.
 """
 
 import argparse
@@ -36,7 +36,8 @@ MODELS = {"nircam-1band": BANDS[:1], "nircam-3band": BANDS}
 TRAINING_ROWS = {"JADES-deep": 60_000, "CEERS": 72_000}
 TEST_ROWS = {"JADES-deep": 12_000, "CEERS": 15_000}
 EPOCHS = 24
-TRAINING_SEED, TEST_SEED, NETWORK_SEED = 1, 2, 3
+CALIBRATION_ROWS = {"JADES-deep": 9_000, "CEERS": 11_000}
+TRAINING_SEED, TEST_SEED, NETWORK_SEED, CALIBRATION_SEED = 1, 2, 3, 4
 CHUNK = 256
 SNR_MIN = 5.0
 TARGETS = ("A_V", "E_BV", "log_sSFR")
@@ -47,7 +48,8 @@ ABOUT = {
     "population": "GalaxyPopulation(log_mass=(8, 11), mass_function=MassFunction(tilt=0.5))",
     "simulator": (
         "GalaxySimulator(redshift=(6, 9), dust_to_metal=(0, 1), neighbours=0.1, offset=0.5), "
-        f"rows: {TRAINING_ROWS}, seed {TRAINING_SEED}; test: {TEST_ROWS}, seed {TEST_SEED}"
+        f"rows: {TRAINING_ROWS}, seed {TRAINING_SEED}; calibration, one view each: "
+        f"{CALIBRATION_ROWS}, seed {CALIBRATION_SEED}; test: {TEST_ROWS}, seed {TEST_SEED}"
     ),
     "limits": (
         "Trained on simulations alone: galaxies of particles at redshifts 6 to 9, SMC dust with a "
@@ -71,10 +73,17 @@ def main(arguments=None):
         (options.folder / name).mkdir(parents=True, exist_ok=True)
     training = simulate(options.folder / "training", TRAINING_ROWS, TRAINING_SEED, options.n_jobs)
     test = simulate(options.folder / "test", TEST_ROWS, TEST_SEED, options.n_jobs)
+    calibration = simulate(
+        options.folder / "calibration",
+        CALIBRATION_ROWS,
+        CALIBRATION_SEED,
+        options.n_jobs,
+        views=("xy",),
+    )
     training = [shortened(simulation, options.share) for simulation in training]
     records = []
     for model in options.models:
-        records += train_and_measure(model, training, test, options)
+        records += train_and_measure(model, training, calibration, test, options)
     name = "-".join((*options.models, *options.architectures, f"{options.share:g}"))
     metrics = Table(rows=records)
     metrics.write(options.folder / f"metrics-{name}.ecsv", overwrite=True)
@@ -83,13 +92,19 @@ def main(arguments=None):
         install(options.folder / "models", options.models)
 
 
-def simulate(folder, rows, seed, n_jobs):
+def simulate(folder, rows, seed, n_jobs, **views):
     """Simulated sets on disc, one for each survey."""
     sets = []
     for survey, n in rows.items():
         population = GalaxyPopulation(log_mass=(8.0, 11.0), mass_function=MassFunction(tilt=0.5))
         simulator = GalaxySimulator(
-            BANDS, survey, spectrograph=None, offset=0.5, neighbours=0.1, population=population
+            BANDS,
+            survey,
+            spectrograph=None,
+            offset=0.5,
+            neighbours=0.1,
+            population=population,
+            **views,
         )
         sets.append(simulator.stream(n, folder / survey, random_state=seed, n_jobs=n_jobs))
     return sets
@@ -102,7 +117,7 @@ def shortened(simulation, share):
     return replace(simulation, n_rows=CHUNK * max(round(share * len(simulation) / CHUNK), 1))
 
 
-def train_and_measure(model, training, test, options):
+def train_and_measure(model, training, calibration, test, options):
     """Records of one model of each architecture, beside the control."""
     bands = MODELS[model]
     sample, truth = bright(test, bands)
@@ -110,6 +125,8 @@ def train_and_measure(model, training, test, options):
     records = []
     for architecture in options.architectures:
         cnn, seconds = train(bands, architecture, training, options)
+        if cnn.uncertainty != "none":
+            cnn.calibrate(calibration)
         found = measure(cnn, control, sample, truth)
         common = {"model": model, "architecture": architecture, "share": options.share}
         common |= {"seconds": seconds, "n_train": cnn.n_train_, "n_test": len(sample)}

@@ -11,6 +11,8 @@ References
 
 import numpy as np
 
+from dustest.data.errors import InputError
+
 __all__ = ["CALIBRATED", "N_LEVELS", "learn_levels", "recalibrate"]
 
 CALIBRATED = ("log_sSFR",)
@@ -33,9 +35,13 @@ def learn_levels(draws, truth):
 
     Returns
     -------
-    levels : ndarray of shape (n_levels,) or None
-        Probabilities to read in place of evenly spaced ones, from 0 to 1, or None with fewer than
-        500 galaxies.
+    levels : ndarray of shape (n_levels,)
+        Probabilities to read in place of evenly spaced ones, from 0 to 1.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than 500 galaxies with a truth.
 
     Examples
     --------
@@ -48,8 +54,10 @@ def learn_levels(draws, truth):
     """
     even = np.linspace(0.0, 1.0, N_LEVELS)
     known = np.isfinite(truth) & np.isfinite(draws).all(axis=1)
-    if np.count_nonzero(known) < _FEWEST:
-        return None
+    n = np.count_nonzero(known)
+    if n < _FEWEST:
+        msg = f"X must have {_FEWEST} galaxies or more to be counted, got {n} that can be"
+        raise InputError(msg)
     below = np.sum(draws[known] < truth[known, None], axis=1)
     levels = np.quantile((below + 0.5) / (draws.shape[1] + 1.0), even)
     levels[[0, -1]] = 0.0, 1.0

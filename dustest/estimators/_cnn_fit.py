@@ -17,7 +17,15 @@ from dustest.estimators._cnn_targets import from_latent
 from dustest.estimators._cnn_training import Checkpoint, Training
 from dustest.estimators.batch import make_batch
 
-__all__ = ["Learned", "checked_weight", "in_chunks", "is_simulation", "learn", "prepared"]
+__all__ = [
+    "Learned",
+    "calibrated",
+    "checked_weight",
+    "in_chunks",
+    "is_simulation",
+    "learn",
+    "prepared",
+]
 
 _ROWS_AT_ONCE = 2048
 
@@ -184,30 +192,48 @@ def learn(
         history += [{"network": number, **record} for record in records]
         weights.append(weights_to_dict(model))
     levels = {} if start is None else start.levels
-    networks = Ensemble(task, scaler, weights)
-    levels |= _levels(networks, data, validation)
     networks = Ensemble(task, scaler, weights, levels)
     return Learned(networks, history, len(rows), len(validation))
 
 
-def _levels(networks, data, rows):
-    """Corrections of draws by the truth of galaxies held back (dict of str to ndarray)."""
+def calibrated(networks, data):
+    """Correct the draws of networks by galaxies that they have not learned from.
+
+    Parameters
+    ----------
+    networks : Ensemble
+        Of the kind ``"mixture"``.
+    data : TrainingSet
+        Galaxies, and what is true of them.
+
+    Returns
+    -------
+    Ensemble
+        The same networks, whose draws are corrected.
+
+    Raises
+    ------
+    InputError
+        If nothing that is corrected is among the targets, or there are fewer than 500 galaxies.
+    """
     task = networks.task
-    names = [] if task.is_paper else sorted(set(CALIBRATED) & set(task.targets))
-    if not names or not len(rows):
-        return {}
-    parts = [_drawn(networks, data, part) for part in _portions(rows)]
-    truth = from_latent(data.labels[rows].astype(float))
+    names = [] if task.is_paper else [name for name in task.targets if name in CALIBRATED]
+    if not names:
+        msg = (
+            f"only distributions of {', '.join(CALIBRATED)} are calibrated, but networks of the "
+            f"kind {task.config.kind!r} that predict {', '.join(task.targets)} have none"
+        )
+        raise InputError(msg)
+    bare = Ensemble(task, networks.scaler, networks.weights)
+    rows = np.arange(len(data))
+    portions = np.array_split(rows, -(-len(rows) // _ROWS_AT_ONCE))
+    parts = [_drawn(bare, data, portion) for portion in portions]
+    truth = from_latent(data.labels.astype(float))
     levels = {
         name: learn_levels(np.concatenate([part[name] for part in parts]), truth[name])
         for name in names
     }
-    return {name: values for name, values in levels.items() if values is not None}
-
-
-def _portions(rows):
-    """Rows, some at a time."""
-    return np.array_split(rows, -(-len(rows) // _ROWS_AT_ONCE))
+    return Ensemble(task, networks.scaler, networks.weights, levels)
 
 
 def _drawn(networks, data, rows):

@@ -17,7 +17,14 @@ from dustest.data.rows import RowTable
 from dustest.estimators._cnn_config import CNNConfig, get_config
 from dustest.estimators._cnn_data import collect
 from dustest.estimators._cnn_ensemble import MOST_AT_ONCE
-from dustest.estimators._cnn_fit import checked_weight, in_chunks, is_simulation, learn, prepared
+from dustest.estimators._cnn_fit import (
+    calibrated,
+    checked_weight,
+    in_chunks,
+    is_simulation,
+    learn,
+    prepared,
+)
 from dustest.estimators._cnn_layers import list_layers
 from dustest.estimators._cnn_manifest import describe_estimator, rebuild_estimator
 from dustest.estimators._cnn_parameters import TARGETS, make_options, make_task
@@ -395,6 +402,42 @@ class CNNEstimator(DustEstimator):
                 folder=folder,
                 progress=progress,
             )
+
+    def calibrate(self, X, y=None):
+        """Correct the distribution of log_sSFR by galaxies that were not learned from.
+
+        The edge that specific star-formation rates have, where a galaxy formed all its stars
+        within 100 Myr, is nothing that a mixture of Gaussians can follow, and intervals cover too
+        much or too little. Ranks of the truth among the draws say which quantile to read in place
+        of which. A_V and E(B-V) stay as they are, so that their draws keep their ratio.
+
+        Parameters
+        ----------
+        X : GalaxySample or what `fit` takes
+            Galaxies such as those that will be estimated. 10,000 give coverages to half a per
+            cent; views of one galaxy, which have one truth, count as one.
+        y : Table or array_like of shape (n,) or (n, n_targets), optional
+            Truth of the targets.
+
+        Returns
+        -------
+        self : CNNEstimator
+            The estimator itself.
+
+        Raises
+        ------
+        InputError
+            If the input cannot be used, there are fewer than 500 galaxies, or log_sSFR is not
+            among the targets of networks that give distributions.
+
+        References
+        ----------
+        Kuleshov, Fenner & Ermon 2018, ICML, arXiv:1807.00263.
+        """
+        check_is_fitted(self)
+        with self._gathered(X, y, None, self.networks_) as (_, data):
+            self.networks_ = calibrated(self.networks_, data)
+        return self
 
     def _train(self, X, y, sample_weight, checkpoint, progress, make_options, start=None):
         """Gather a training set, and learn from it."""

@@ -480,6 +480,73 @@ class TestFinetune:
             cnn.finetune(*dusty(8))
 
 
+@pytest.fixture(scope="module")
+def scattered(learned):
+    """Galaxies whose log sSFR lies low in their distributions more often than not."""
+    sample, truth = dusty(1600, seed=8)
+    levels = np.random.default_rng(8).random(1600) ** 2
+    quantiles = learned.predict_quantiles(sample, np.linspace(0.0, 1.0, 101))[:, 2]
+    truth["log_sSFR"] = quantiles[np.arange(1600), (100 * levels).round().astype(int)]
+    return sample, truth
+
+
+@pytest.fixture(scope="module")
+def calibrated(learned, scattered):
+    """The estimator, which has been calibrated on half of them."""
+    sample, truth = scattered
+    return pickle.loads(pickle.dumps(learned)).calibrate(sample[:800], truth[:800])
+
+
+class TestCalibrating:
+    def test_intervals_cover_galaxies_that_were_not_counted(self, learned, calibrated, scattered):
+        sample, truth = scattered[0][800:], scattered[1][800:]["log_sSFR"]
+
+        def coverage(cnn):
+            table = cnn.estimate(sample)
+            return np.mean((truth >= table["log_sSFR_p16"]) & (truth <= table["log_sSFR_p84"]))
+
+        assert coverage(learned) < 0.6
+        assert coverage(calibrated) == pytest.approx(0.68, abs=0.05)
+
+    def test_dust_stays_as_it_is(self, learned, calibrated, scattered):
+        before, after = (cnn.estimate(scattered[0][:20]) for cnn in (learned, calibrated))
+        for name in ("A_V", "E_BV", "R_V_p16"):
+            assert np.array_equal(before[name], after[name])
+
+    def test_again_is_the_same_as_once(self, calibrated, scattered):
+        sample, truth = scattered
+        again = pickle.loads(pickle.dumps(calibrated)).calibrate(sample[:800], truth[:800])
+        assert same_networks(again, calibrated)
+
+    def test_files_keep_it(self, calibrated, scattered, tmp_path):
+        calibrated.save(tmp_path / "c.model")
+        loaded = CNNEstimator.load(tmp_path / "c.model")
+        assert same_networks(loaded, calibrated)
+        sample = scattered[0][:5]
+        assert np.array_equal(
+            loaded.set_params(random_state=1).estimate(sample)["log_sSFR"],
+            calibrated.estimate(sample)["log_sSFR"],
+        )
+
+    def test_damaged_corrections_are_refused(self, calibrated):
+        arrays = calibrated.networks_.to_arrays()
+        arrays["calibration/log_sSFR"] = arrays["calibration/log_sSFR"][::-1]
+        with pytest.raises(InputError, match="calibration must hold 33 probabilities"):
+            type(calibrated.networks_).from_arrays(calibrated.networks_.task, arrays)
+
+    def test_too_few(self, quick):
+        with pytest.raises(InputError, match="500 galaxies or more"):
+            quick.calibrate(*dusty(20))
+
+    def test_networks_of_the_paper_have_no_distribution(self, paper):
+        with pytest.raises(InputError, match="only distributions of log_sSFR are calibrated"):
+            paper.calibrate(*dusty(20))
+
+    def test_untrained(self):
+        with pytest.raises(NotFittedError):
+            tiny().calibrate(*dusty(20))
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         ("parameters", "sentence"),

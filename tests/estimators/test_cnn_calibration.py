@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.stats import norm
 
+from dustest.data import InputError
 from dustest.estimators._cnn_calibration import N_LEVELS, learn_levels, recalibrate
 
 N, N_DRAWS = 6000, 128
@@ -46,7 +47,8 @@ class TestLevels:
         assert np.array_equal(learn_levels(more, unknown), levels)
 
     def test_few_galaxies_say_nothing(self, rng):
-        assert learn_levels(rng.normal(size=(499, 8)), rng.normal(size=499)) is None
+        with pytest.raises(InputError, match=r"500 galaxies or more .* got 499"):
+            learn_levels(rng.normal(size=(499, 8)), rng.normal(size=499))
 
 
 class TestRecalibrate:
