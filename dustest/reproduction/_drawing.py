@@ -106,7 +106,7 @@ def _rates_against_fits(findings):
     if _is_partial(findings.sky, tables, "log_sSFR"):
         short, _ = fits
         tables |= {short: fits.pop(short)}
-    return plot_against_sed(tables, fits, "log_sSFR")
+    return _against_fits(tables, fits, "log_sSFR")
 
 
 def _attenuation_against_fits(findings):
@@ -115,7 +115,7 @@ def _attenuation_against_fits(findings):
     tables = _seen(findings.sky, "A_V")
     if _is_partial(findings.sky, tables, "A_V"):
         tables |= {f"Bagpipes, {_OTHER}": results[_OTHER]}
-    return plot_against_sed(tables, {f"Bagpipes, {FIDUCIAL}": results[FIDUCIAL]}, "A_V")
+    return _against_fits(tables, {f"Bagpipes, {FIDUCIAL}": results[FIDUCIAL]}, "A_V")
 
 
 def _slopes_against_fits(findings):
@@ -125,7 +125,16 @@ def _slopes_against_fits(findings):
         "Meurer": with_good_slopes(results["Meurer A_V"]),
         "Meurer, 1600 Å": with_good_slopes(results["Meurer A_1600"]),
     }
-    return plot_against_sed(tables, {f"Bagpipes, {FIDUCIAL}": results[FIDUCIAL]}, "A_V")
+    return _against_fits(tables, {f"Bagpipes, {FIDUCIAL}": results[FIDUCIAL]}, "A_V")
+
+
+def _against_fits(tables, fits, quantity):
+    """Results against SED fits of the same galaxies, or None where none has both."""
+    answers = [
+        np.any([np.isfinite(values_of(table, quantity)) for table in side.values()], axis=0)
+        for side in (tables, fits)
+    ]
+    return plot_against_sed(tables, fits, quantity) if np.any(answers[0] & answers[1]) else None
 
 
 def _seen(sky, quantity):

@@ -4,9 +4,16 @@ import numpy as np
 import pytest
 from astropy import units as u
 
-from dustest.data import as_sample
+from dustest.data import DustTable, as_sample
 from dustest.data.rows import RowTable
-from dustest.reproduction._fits import FIDUCIAL, HISTORIES, meurer, photometry_of, sed_fitter
+from dustest.reproduction._fits import (
+    FIDUCIAL,
+    HISTORIES,
+    meurer,
+    photometry_of,
+    sed_fitter,
+    with_good_slopes,
+)
 
 
 class TestPhotometry:
@@ -47,3 +54,16 @@ class TestFitters:
             "Calzetti",
         )
         assert meurer("A_1600").reference == "A_1600"
+
+
+class TestGoodSlopes:
+    def test_bad_ones_give_no_attenuation(self):
+        columns = {name: [0.1, 0.2, 0.3, 0.4] for name in ("A_V", "A_V_p16", "A_V_p84", "E_BV")}
+        result = DustTable.from_quantities(range(4), columns)
+        result["beta_err"] = [0.29, 0.3, 0.31, np.nan]
+        good = with_good_slopes(result)
+        for name in ("A_V", "A_V_p16", "A_V_p84"):
+            np.testing.assert_array_equal(good[name].value, [0.1, 0.2, np.nan, np.nan])
+            assert good[name].unit == u.mag
+        # What it came from stays.
+        np.testing.assert_array_equal(result["A_V"].value, columns["A_V"])

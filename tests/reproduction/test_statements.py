@@ -50,13 +50,14 @@ def a_v(values):
     return DustTable.from_quantities(range(len(values)), {"A_V": values})
 
 
-def sky(sed=None, networks=None, slopes=None):
+def sky(sed=None, networks=None, slopes=None, slope_error=0.1):
     """Results on observed galaxies."""
     rng = np.random.default_rng(1)
     sed = rng.uniform(0.0, 0.6, N) if sed is None else np.asarray(sed)
     networks = sed + 0.05 * rng.normal(size=len(sed)) if networks is None else networks
     slopes = sed + 0.5 * rng.normal(size=len(sed)) if slopes is None else slopes
     found = {"lognormal": a_v(sed), "Meurer A_V": a_v(slopes)}
+    found["Meurer A_V"]["beta_err"] = np.broadcast_to(slope_error, len(sed))
     return found | ({} if networks is False else {SEEN: a_v(networks)})
 
 
@@ -195,6 +196,18 @@ class TestNetworkIsCloser:
         table = answers(seen=sky(sed, networks=seen, slopes=rough))
         assert table["holds"][CLOSER] == ("yes" if n_seen >= 5 else "open")
         assert f"{n_seen} galaxies" in table["here"][CLOSER]
+
+    def test_slopes_that_are_hardly_known_do_not_count(self):
+        sed = np.linspace(0.0, 1.0, N)
+        bad = np.arange(N) < 30
+        slopes = np.where(bad, -4.0 + 8.0 * (-1.0) ** np.arange(N), sed + 0.1 * np.sin(9.0 * sed))
+        given = {"networks": sed + 0.3 * (-1.0) ** np.arange(N), "slopes": slopes}
+        errors = np.where(bad, 0.31, 0.3)
+        table = answers(seen=sky(sed, slope_error=errors, **given))
+        assert table["holds"][CLOSER] == "no"
+        assert "10 galaxies" in table["here"][CLOSER]
+        assert verdict(CLOSER, seen=sky(sed, slope_error=0.1, **given)) == "yes"
+        assert verdict(CLOSER, seen=sky(sed, slope_error=np.nan, **given)) == "open"
 
     def test_without_images(self):
         table = answers(seen=sky(networks=False))
