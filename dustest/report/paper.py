@@ -65,7 +65,8 @@ def pivot_scores(scored):
     Parameters
     ----------
     scored : Table
-        Columns ``network``, ``quantity``, ``n_bands`` and those of `MEASURES`.
+        Columns ``network``, ``quantity``, ``n_bands``, ``mae``, ``mse``, ``sigma``, ``variance``
+        and ``bias``.
 
     Returns
     -------

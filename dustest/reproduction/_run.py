@@ -203,7 +203,7 @@ class Run:
         if sample is None:
             sample, truth = self.simulated("sky", sky_simulator(), self.profile.n_observed).read()
         results = {}
-        if set(BANDS) & set(sample.cutout_bands):
+        if set(BANDS) <= set(sample.cutout_bands):
             for key, trained in networks.items():
                 name = f"{key[0]}, {bands_in_words(key[1])}"
                 observer = trained.set_params(snr_min=SNR_MIN)

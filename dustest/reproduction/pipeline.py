@@ -3,12 +3,13 @@
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
 from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 
-from dustest.data.errors import InputError
+from dustest.data.errors import InputError, MissingDependencyError
 from dustest.data.files import installed_version
 from dustest.reproduction._drawing import FIGURES
 from dustest.reproduction._fits import HISTORIES
@@ -30,6 +31,7 @@ from dustest.reproduction.profiles import get_profile
 __all__ = ["Reproduction", "reproduce"]
 
 _SEEDS = ("galaxies", "split", "networks", "tuning", "stamps", "sky", "fits", "metrics")
+_NEEDED = ("keras", "keras_tuner", "safetensors", "skimage", "bagpipes", "poppy")
 _PACKAGES = (
     "numpy",
     "scipy",
@@ -119,7 +121,7 @@ def reproduce(
     InputError
         If an argument cannot be used.
     MissingDependencyError
-        If Keras or Bagpipes is not installed.
+        If Keras, keras-tuner, safetensors, scikit-image, Bagpipes or poppy is not installed.
 
     References
     ----------
@@ -134,6 +136,7 @@ def reproduce(
     """
     profile = get_profile(profile)
     _check_arguments(random_state, catalog, images, n_jobs)
+    _check_packages()
     common = {"profile": asdict(profile), "seed": int(random_state)}
     common["version"] = installed_version("dustest")
     steps = Steps(Path(output) / "cache", common, tell)
@@ -166,6 +169,13 @@ def _check_arguments(random_state, catalog, images, n_jobs):
     if images is not None and not isinstance(images, Mapping):
         msg = f"images must be a dict of band to file, got {type(images).__name__}"
         raise InputError(msg)
+
+
+def _check_packages():
+    """Raise where an optional package is missing, before hours of work."""
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+        msg = f'a reproduction needs {", ".join(missing)}: pip install "dustest[cnn,sed,simulate]"'
+        raise MissingDependencyError(msg)
 
 
 def _seeds(random_state):

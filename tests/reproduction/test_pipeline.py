@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dustest import reproduce
-from dustest.data import DustestError, InputError, ReadError
+from dustest.data import DustestError, InputError, MissingDependencyError, ReadError
 from dustest.reproduction import Profile, pipeline
 from dustest.reproduction._run import Run
 from dustest.reproduction.pipeline import _seeds, _versions
@@ -26,6 +26,7 @@ def begun(monkeypatch):
         raise BegunError
 
     monkeypatch.setattr(Run, "findings", stop)
+    monkeypatch.setattr(pipeline, "find_spec", lambda name: name)
     return runs
 
 
@@ -54,6 +55,13 @@ class TestArguments:
         assert isinstance(caught.value, DustestError)
         assert begun == []
         assert list((tmp_path / "out").rglob("*.*")) == []
+
+    def test_missing_packages_are_named_at_once(self, tmp_path, begun, monkeypatch):
+        monkeypatch.setattr(pipeline, "find_spec", {"keras": "keras", "poppy": "poppy"}.get)
+        with pytest.raises(MissingDependencyError, match="needs keras_tuner, .*, bagpipes: pip"):
+            reproduce(tmp_path / "out")
+        assert begun == []
+        assert not (tmp_path / "out").exists()
 
     def test_a_folder_that_cannot_be_made(self, tmp_path, begun):
         (tmp_path / "taken").write_text("text")
