@@ -58,7 +58,7 @@ class TestArguments:
 
     def test_missing_packages_are_named_at_once(self, tmp_path, begun, monkeypatch):
         monkeypatch.setattr(pipeline, "find_spec", {"keras": "keras", "poppy": "poppy"}.get)
-        with pytest.raises(MissingDependencyError, match="needs keras_tuner, .*, bagpipes: pip"):
+        with pytest.raises(MissingDependencyError, match=r"needs keras_tuner, .*, bagpipes: pip"):
             reproduce(tmp_path / "out")
         assert begun == []
         assert not (tmp_path / "out").exists()
