@@ -7,8 +7,8 @@ from dustest.data.errors import InputError
 __all__ = ["PRETRAINED", "pretrained_file"]
 
 PRETRAINED = {
-    "nircam-1band": "59a58030bb15eec26921f4e4ac0556d1b7564f46f85beba7ee02c6feaf0e4957",
-    "nircam-3band": "ba886fc8597fa22e77e4600f80cd89afa1d7a17e1ac8cafe6e98f81373c0f430",
+    "nircam-1band": "408e774d2124c75bd14caede3121146e3fb0687daa427fb6888bfe7deb2ad7e8",
+    "nircam-3band": "7523d540f148a3e31d3513249d0c12b6100dd48d6ab90ad3daa1e8cd5b8ab555",
 }
 """SHA-256 of each file, by the name of the model."""
 
