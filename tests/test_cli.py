@@ -16,6 +16,8 @@ from astropy.wcs import WCS, FITSFixedWarning
 import dustest.cli
 from dustest import CNNEstimator
 from dustest.cli import main
+from dustest.cli._estimators import ready_made
+from dustest.cli._words import read_value
 from dustest.data import DustTable, RowTable
 from dustest.doctor import diagnose
 from dustest.io import load_demo
@@ -367,7 +369,7 @@ class TestModel:
         assert "Traceback" not in error
 
     def test_what_learns_from_images_is_not_run_untrained(self):
-        names = dustest.cli._ready_made()
+        names = ready_made()
         assert "cnn" not in names
         assert {"constant", "meurer"} <= set(names)
 
@@ -485,11 +487,11 @@ class TestWords:
             main([])
 
     def test_values(self):
-        assert dustest.cli._value("0.3") == 0.3
-        assert dustest.cli._value("[0, 3]") == (0, 3)
-        assert dustest.cli._value('{"dust:Av": [0, 3]}') == {"dust:Av": (0, 3)}
-        assert dustest.cli._value("SMC") == "SMC"
-        assert dustest.cli._value("null") is None
+        assert read_value("0.3") == 0.3
+        assert read_value("[0, 3]") == (0, 3)
+        assert read_value('{"dust:Av": [0, 3]}') == {"dust:Av": (0, 3)}
+        assert read_value("SMC") == "SMC"
+        assert read_value("null") is None
 
 
 def test_demo_catalogue_is_within_its_promise():

@@ -1,0 +1,5 @@
+"""``python -m dustest.cli``."""
+
+from dustest.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,240 @@
+"""Commands that read a catalogue: ``estimate``, ``compare`` and ``demo``."""
+
+import sys
+from pathlib import Path
+
+from dustest.cli._estimators import (
+    SLOW_ROWS,
+    chosen_rows,
+    given_parameters,
+    is_slow,
+    load_networks,
+    make_estimator,
+    notes_on,
+    ready_made,
+    row_limits,
+)
+from dustest.cli._words import add_run_options, say, split_pair
+
+__all__ = ["add_commands"]
+
+_DEFAULT_ESTIMATOR = "meurer"
+_DEMO_PARAMETERS = {"bagpipes": {"extra": ("priors",)}}
+"""Two assumptions whose effect the report can show."""
+_DEMO_NOTES = ("The galaxies are simulated.",)
+
+
+def add_commands(commands):
+    """Add them to a parser."""
+    _add_estimate(commands)
+    _add_compare(commands)
+    _add_demo(commands)
+
+
+def _add_estimate(commands):
+    """``dustest estimate``."""
+    parser = commands.add_parser("estimate", help="run one estimator on a catalogue")
+    _add_catalog_options(parser)
+    parser.add_argument("-e", "--estimator", help=f"name (default: {_DEFAULT_ESTIMATOR})")
+    parser.add_argument(
+        "--model",
+        metavar="FILE|NAME",
+        help="instead: networks by dustest train, or that come with dustest",
+    )
+    parser.add_argument(
+        "--output", required=True, help="result: .fits, .ecsv, .parquet or .h5; kept if it exists"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with an earlier run")
+    parser.set_defaults(run=_estimate)
+
+
+def _add_compare(commands):
+    """``dustest compare``."""
+    parser = commands.add_parser("compare", help="run estimators side by side, write a report")
+    _add_catalog_options(parser)
+    parser.add_argument(
+        "-e",
+        "--estimator",
+        action="append",
+        metavar="NAME[:ROWS]",
+        help="estimator, and on how many galaxies from the first; repeat for several "
+        "(default: all that are installed, the slow ones on 10 galaxies)",
+    )
+    parser.add_argument(
+        "--model",
+        action="append",
+        default=[],
+        metavar="FILE|NAME",
+        help="networks by dustest train, or that come with dustest, beside the estimators; "
+        "repeat for several",
+    )
+    parser.add_argument("--reference", help="estimator that the others are compared with")
+    parser.add_argument("--truth", help="table of true values with the column id")
+    parser.add_argument(
+        "--output", default="dustest-report.html", help="report (default: %(default)s)"
+    )
+    parser.add_argument("--tables", metavar="FOLDER", help="keep the result tables there")
+    parser.add_argument("--resume", action="store_true", help="go on with the tables of --tables")
+    parser.set_defaults(run=_compare)
+
+
+def _add_demo(commands):
+    """``dustest demo``."""
+    parser = commands.add_parser("demo", help="compare all estimators on simulated galaxies")
+    parser.add_argument(
+        "--output", default="dustest-demo.html", help="report (default: %(default)s)"
+    )
+    add_run_options(parser)
+    parser.set_defaults(run=_demo)
+
+
+def _add_catalog_options(parser):
+    """Options of the commands that read a catalogue."""
+    parser.add_argument("catalog", help="FITS, ECSV, CSV, Parquet, HDF5 or VOTable file")
+    parser.add_argument("--unit", help="unit of fluxes that declare none, such as uJy or ABmag")
+    parser.add_argument("--redshift", help="column of redshifts")
+    parser.add_argument("--error-floor", type=float, default=0.0, help="fraction of the flux")
+    parser.add_argument("--column", action="append", metavar="NAME=COLUMN", help="column to read")
+    parser.add_argument(
+        "--image",
+        action="append",
+        metavar="BAND=FILE",
+        help="mosaic to cut the galaxies out of; repeat for several bands",
+    )
+    parser.add_argument("--z-min", type=float, help="take galaxies from this redshift on")
+    parser.add_argument("--z-max", type=float, help="take galaxies up to this redshift")
+    parser.add_argument(
+        "--set",
+        action="append",
+        metavar="ESTIMATOR.PARAMETER=VALUE",
+        help="parameter of an estimator, such as meurer.relation=Reddy15",
+    )
+    add_run_options(parser)
+
+
+def _estimate(options):
+    """Run one estimator."""
+    from dustest.data import InputError
+
+    if options.model and (options.estimator or options.set):
+        msg = "--model stands for itself, without --estimator and --set"
+        raise InputError(msg)
+    name = options.model or options.estimator or _DEFAULT_ESTIMATOR
+    sample = _read_sample(options)
+    if options.model:
+        estimator = load_networks(options.model, options.seed)
+    else:
+        estimator = make_estimator(name, given_parameters(options), options.seed)
+    table = estimator.estimate(
+        sample, output=options.output, resume=options.resume, n_jobs=options.n_jobs
+    )
+    say(f"{len(table)} galaxies by {name}: {options.output}")
+    return 0
+
+
+def _compare(options):
+    """Run estimators side by side."""
+    from dustest import compare
+
+    sample = _read_sample(options)
+    chosen = chosen_rows(options.estimator, ready_made())
+    parameters = given_parameters(options)
+    estimators = {name: make_estimator(name, parameters, options.seed) for name in chosen}
+    limits = row_limits(chosen, estimators, len(sample))
+    notes = notes_on(limits, estimators, len(sample))
+    estimators |= {Path(word).stem: load_networks(word, options.seed) for word in options.model}
+    comparison = compare(
+        estimators,
+        sample,
+        limits=limits,
+        reference=options.reference,
+        truth=options.truth and _read_truth(options.truth),
+        output=options.tables,
+        resume=options.resume,
+        n_jobs=options.n_jobs,
+        random_state=0 if options.seed is None else options.seed,
+        notes=notes,
+    )
+    return _report(comparison, options.output)
+
+
+def _demo(options):
+    """Compare all estimators on the simulated catalogue."""
+    from dustest import compare
+    from dustest.io import load_demo
+
+    sample, truth = load_demo()
+    seed = 0 if options.seed is None else options.seed
+    estimators = {name: make_estimator(name, _DEMO_PARAMETERS, seed) for name in ready_made()}
+    limits = {name: SLOW_ROWS for name, made in estimators.items() if is_slow(made)}
+    comparison = compare(
+        estimators,
+        sample,
+        limits=limits,
+        truth=truth,
+        n_jobs=-1 if options.n_jobs is None else options.n_jobs,
+        random_state=seed,
+        notes=(*_DEMO_NOTES, *notes_on(limits, estimators, len(sample))),
+    )
+    return _report(comparison, options.output)
+
+
+def _read_sample(options):
+    """The catalogue within the asked redshifts, with its images."""
+    sample = _read_catalog(options)
+    if not options.image:
+        return sample
+    from dustest.io import add_cutouts
+
+    return add_cutouts(sample, dict(split_pair(word, "--image") for word in options.image))
+
+
+def _read_catalog(options):
+    """The catalogue within the asked redshifts."""
+    import numpy as np
+
+    from dustest.data import InputError
+    from dustest.io import read_catalog
+
+    sample = read_catalog(
+        options.catalog,
+        columns=dict(split_pair(word, "--column") for word in options.column or ()),
+        unit=options.unit,
+        error_floor=options.error_floor,
+        redshift=options.redshift,
+    )
+    low = -np.inf if options.z_min is None else options.z_min
+    high = np.inf if options.z_max is None else options.z_max
+    if (low, high) == (-np.inf, np.inf):
+        return sample
+    if "redshift" not in sample.colnames:
+        msg = "--z-min and --z-max need a redshift column; name it with --redshift"
+        raise InputError(msg)
+    sample = sample[(sample["redshift"] >= low) & (sample["redshift"] <= high)]
+    if len(sample) == 0:
+        msg = f"no galaxy of {options.catalog} lies within the redshifts {low:g} to {high:g}"
+        raise InputError(msg)
+    return sample
+
+
+def _read_truth(path):
+    """A table of true values."""
+    from astropy.io.registry import IORegistryError
+    from astropy.table import QTable
+
+    from dustest.data import ReadError
+
+    try:
+        return QTable.read(path)
+    except (OSError, ValueError, TypeError, IORegistryError) as error:
+        msg = f"cannot read the truth from {path!r}: {error}"
+        raise ReadError(msg) from error
+
+
+def _report(comparison, path):
+    """Write the report and say where."""
+    comparison.to_html(path)
+    for name, reason in comparison.failures.items():
+        sys.stderr.write(f"dustest: {name} gave no result: {reason}\n")
+    say(f"report: {Path(path).resolve()}")
+    return 0

@@ -1,0 +1,135 @@
+"""Estimators as the command line names them."""
+
+from pathlib import Path
+
+from dustest.cli._words import read_value, split_pair
+
+__all__ = [
+    "SLOW_ROWS",
+    "chosen_rows",
+    "given_parameters",
+    "is_slow",
+    "load_networks",
+    "make_estimator",
+    "notes_on",
+    "ready_made",
+    "row_limits",
+]
+
+SLOW_ROWS = 10
+"""Galaxies that slow estimators get unless told otherwise."""
+_FIRST_ROWS_SEPARATOR = ":"
+
+
+def given_parameters(options):
+    """Parameters by estimator from ``--set``."""
+    from dustest.data import InputError
+
+    parameters = {}
+    for word in options.set or ():
+        name, value = split_pair(word, "--set")
+        estimator, separator, parameter = name.partition(".")
+        if not separator:
+            msg = f"--set must look like ESTIMATOR.PARAMETER=VALUE, got {word!r}"
+            raise InputError(msg)
+        parameters.setdefault(estimator, {})[parameter] = read_value(value)
+    return parameters
+
+
+def chosen_rows(words, installed):
+    """Number of galaxies by estimator; None for all, or for the default of a slow one."""
+    from dustest.data import InputError
+
+    chosen = {}
+    for word in words or installed:
+        name, separator, rows = word.partition(_FIRST_ROWS_SEPARATOR)
+        if separator and not (rows.isdecimal() and int(rows) > 0):
+            msg = f"--estimator must look like NAME or NAME:ROWS, got {word!r}"
+            raise InputError(msg)
+        default = None if words else "slow"
+        chosen[name] = int(rows) if separator else default
+    return chosen
+
+
+def is_slow(estimator):
+    """Whether an estimator takes one galaxy at a time, each in a time limit of its own."""
+    return estimator.isolated and estimator.rows_at_once == 1
+
+
+def row_limits(chosen, estimators, n_galaxies):
+    """How many galaxies the limited estimators get."""
+    limits = {}
+    for name, rows in chosen.items():
+        slow = SLOW_ROWS if is_slow(estimators[name]) else None
+        limit = slow if rows == "slow" else rows
+        if limit is not None and limit < n_galaxies:
+            limits[name] = limit
+    return limits
+
+
+def ready_made():
+    """Names of the estimators that can run at once: those that learn, from the demo."""
+    from dustest.estimators import get_estimator, list_estimators
+
+    return [name for name in list_estimators() if not _learns_from_images(get_estimator(name))]
+
+
+def _learns_from_images(estimator):
+    """Whether an estimator learns what the demo, which has photometry alone, cannot teach."""
+    teachable = all("flux" in alternatives for alternatives in estimator.required_data)
+    return estimator.__sklearn_tags__().requires_fit and not teachable
+
+
+def make_estimator(name, parameters, seed):
+    """An estimator with its seed, fitted to the simulated galaxies where it learns."""
+    from dustest.data import InputError
+    from dustest.estimators import get_estimator
+
+    estimator = get_estimator(name, **parameters.get(name, {}))
+    if _learns_from_images(estimator):
+        msg = (
+            f"the estimator {name} must have been trained on images: name its file, or one that "
+            "comes with dustest, with --model"
+        )
+        raise InputError(msg)
+    _set_seed(estimator, seed)
+    if estimator.__sklearn_tags__().requires_fit:
+        from dustest.io import load_demo
+
+        sample, truth = load_demo()
+        names = [name for name in ("A_V", "E_BV", "log_sSFR") if name in truth.colnames]
+        if "targets" in estimator.get_params(deep=False):
+            estimator.set_params(targets=tuple(names))
+        estimator.fit(sample, truth)
+    return estimator
+
+
+def load_networks(word, seed):
+    """Networks from a file, or by their name."""
+    from dustest import CNNEstimator
+
+    is_file = Path(word).exists() or Path(word).suffix
+    return _set_seed(
+        CNNEstimator.load(word) if is_file else CNNEstimator.from_pretrained(word), seed
+    )
+
+
+def _set_seed(estimator, seed):
+    """The estimator, with a seed where it takes one."""
+    if seed is not None and "random_state" in estimator.get_params(deep=False):
+        estimator.set_params(random_state=seed)
+    return estimator
+
+
+def notes_on(limits, estimators, n_galaxies):
+    """What the reader of a report should know of the run."""
+    notes = [
+        f"{name} ran on the first {rows} of {n_galaxies} galaxies only."
+        for name, rows in limits.items()
+    ]
+    learned = [name for name, made in estimators.items() if made.__sklearn_tags__().requires_fit]
+    if learned:
+        notes.append(
+            f"Fitted to the truth of the 200 simulated demo galaxies: {', '.join(learned)}."
+        )
+    return notes
