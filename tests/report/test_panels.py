@@ -202,7 +202,7 @@ class TestComparisonFigure:
         ).axes
         assert scatter.get_xlabel() == f"$A_V$,\n{long}"
         assert scatter.get_ylabel() == "$A_V$, beta"
-        assert residuals.get_xlabel() == f"$A_V$:\nbeta − {long}"
+        assert residuals.get_xlabel() == f"$A_V$:\nbeta\n− {long}"
 
     def test_galaxies_that_are_missing_are_counted(self):
         x, y = cloud(40)
