@@ -499,22 +499,33 @@ def _border_noise(pixels):
 
 def _scatter(values):
     """Scaled median absolute deviation along the last axis; NaN without values."""
-    deviation = values - _median(values)
-    return _MAD_TO_SIGMA * _median(np.abs(deviation, out=deviation))[:, 0].astype(float)
-
-
-def _median(values):
-    """Lower median of the numbers along the last axis, of shape (m, 1)."""
     # Rows so short are sorted faster than they are partitioned.
     numbers = np.sort(values, axis=1)
-    median = numbers[:, (values.shape[1] - 1) // 2, None]
-    spoiled = np.flatnonzero(np.isnan(numbers[:, -1]))
-    if spoiled.size:
-        # NaN come last, so that the numbers can be counted and the middle one taken.
-        numbers = numbers[spoiled]
-        last = np.sum(~np.isnan(numbers), axis=1, keepdims=True) - 1
-        median[spoiled] = np.take_along_axis(numbers, np.maximum(last, 0) // 2, axis=1)
-    return median
+    scatter = _half_width(numbers)
+    spoiled = np.isnan(numbers[:, -1])
+    if spoiled.any():
+        deviation = np.abs(numbers[spoiled] - _median(numbers[spoiled]))
+        scatter[spoiled] = _median(np.sort(deviation, axis=1))[:, 0]
+    return _MAD_TO_SIGMA * scatter.astype(float)
+
+
+def _half_width(numbers):
+    """Median absolute deviation of ascending numbers along the last axis.
+
+    As many of them as make a half are in a row, and lie within their farther end of the median:
+    the least such distance is the median one.
+    """
+    n_half = (numbers.shape[1] + 1) // 2
+    median = numbers[:, n_half - 1, None]
+    below = median - numbers[:, : numbers.shape[1] - n_half + 1]
+    above = numbers[:, n_half - 1 :] - median
+    return np.maximum(below, above, out=above).min(axis=1)
+
+
+def _median(numbers):
+    """Lower median of ascending numbers, NaN last, along the last axis, of shape (m, 1)."""
+    last = np.sum(~np.isnan(numbers), axis=1, keepdims=True) - 1
+    return np.take_along_axis(numbers, np.maximum(last, 0) // 2, axis=1)
 
 
 def _pixel_noise(errors, weights, single):
