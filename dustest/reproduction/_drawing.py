@@ -16,7 +16,7 @@ from dustest.report.figures import (
 )
 from dustest.reproduction._fits import FIDUCIAL, with_good_slopes
 from dustest.reproduction._galaxies import BANDS
-from dustest.reproduction._networks import N_BANDS, NETWORKS, bands_in_words
+from dustest.reproduction._networks import N_BANDS, NETWORKS, bands_in_words, full_name
 from dustest.validation import ssfr_over
 from dustest.validation.matching import values_of
 
@@ -139,7 +139,7 @@ def _against_fits(tables, fits, quantity):
 
 def _seen(sky, quantity):
     """Results of the networks of the paper on galaxies that have images."""
-    names = {bands_in_words(n): f"{_PAPER_NETWORK.name}, {bands_in_words(n)}" for n in N_BANDS}
+    names = {bands_in_words(n): full_name(_PAPER_NETWORK.name, n) for n in N_BANDS}
     return {
         short: sky.results[name]
         for short, name in names.items()

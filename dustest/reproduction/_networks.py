@@ -9,18 +9,22 @@ from dustest.estimators.constant import ConstantEstimator
 from dustest.reproduction._galaxies import BANDS
 
 __all__ = [
+    "CONTROL",
     "NETWORKS",
     "N_BANDS",
     "TARGETS",
     "Network",
     "bands_in_words",
     "control_of",
+    "full_name",
     "train",
     "tune",
 ]
 
 TARGETS = ("A_V", "E_BV", "log_sSFR")
 N_BANDS = (1, 3)
+CONTROL = "control"
+"""Who predicts the median of what the networks learned from."""
 _TUNED = "E_BV"
 _NO_CUT = -1e5
 """Least signal-to-noise ratio of copies, whose galaxies have passed the cut."""
@@ -66,6 +70,24 @@ def bands_in_words(n_bands):
         Such as ``"3 bands"``.
     """
     return "1 band" if n_bands == 1 else f"{n_bands} bands"
+
+
+def full_name(name, n_bands):
+    """Name networks of one kind, for images in so many bands.
+
+    Parameters
+    ----------
+    name : str
+        Name of the kind.
+    n_bands : int
+        1 or more.
+
+    Returns
+    -------
+    str
+        Such as ``"paper network, honest split, 3 bands"``.
+    """
+    return f"{name}, {bands_in_words(n_bands)}"
 
 
 def train(network, n_bands, split, profile, *, seed, checkpoint, progress=None):

@@ -18,19 +18,19 @@ from dustest.reproduction._galaxies import (
     stamp_simulator,
 )
 from dustest.reproduction._networks import (
+    CONTROL,
     N_BANDS,
     NETWORKS,
-    bands_in_words,
     control_of,
+    full_name,
     train,
     tune,
 )
 from dustest.reproduction._steps import digest_of
 from dustest.simulate import SimulatedSet, read_simulation
 
-__all__ = ["CONTROL", "Findings", "Run", "Sky"]
+__all__ = ["Findings", "Run", "Sky"]
 
-CONTROL = "control"
 _N_STAMP_ROWS = 64
 
 
@@ -164,7 +164,7 @@ class Run:
                 progress=self.options["progress"],
             )
 
-        return self.steps.model(f"train {network.name}, {bands_in_words(n_bands)}", make)
+        return self.steps.model(f"train {full_name(network.name, n_bands)}", make)
 
     def tests(self, networks, splits):
         """Predictions for galaxies that were held back, and their truth."""
@@ -173,7 +173,7 @@ class Run:
             split = splits[network.split]
             for n_bands in N_BANDS:
                 key = network.name, n_bands
-                label = f"test {network.name}, {bands_in_words(n_bands)}"
+                label = f"test {full_name(*key)}"
                 result = self.results(label, networks[key], split.test)
                 tests[key] = result, split.test_truth
         split = splits["honest"]
@@ -205,7 +205,7 @@ class Run:
         results = {}
         if set(BANDS) <= set(sample.cutout_bands):
             for key, trained in networks.items():
-                name = f"{key[0]}, {bands_in_words(key[1])}"
+                name = full_name(*key)
                 observer = trained.set_params(snr_min=SNR_MIN)
                 results[name] = self.results(f"observe {name}", observer, sample)
         photometry = photometry_of(sample)

@@ -4,7 +4,7 @@ import numpy as np
 
 from dustest.data.rows import RowTable
 from dustest.reproduction._fits import FIDUCIAL, with_good_slopes
-from dustest.reproduction._networks import N_BANDS, NETWORKS, bands_in_words
+from dustest.reproduction._networks import CONTROL, N_BANDS, NETWORKS, full_name
 from dustest.reproduction._scores import PRINTED
 from dustest.validation.matching import values_of
 
@@ -65,7 +65,7 @@ class _Numbers:
 
     def over_control(self, quantity, n_bands):
         """Error over that of the control."""
-        return self(_MEASURED, quantity, n_bands) / self("control", quantity, n_bands)
+        return self(_MEASURED, quantity, n_bands) / self(CONTROL, quantity, n_bands)
 
 
 def _bands_are_similar(number):
@@ -170,7 +170,7 @@ def _attenuation_is_low(sky):
 
 def _by_networks(sky, n):
     """A_V of n observed galaxies by the networks, NaN without images."""
-    result = sky.get(f"{_MEASURED}, {bands_in_words(N_BANDS[-1])}")
+    result = sky.get(full_name(_MEASURED, N_BANDS[-1]))
     return np.full(n, np.nan) if result is None else values_of(result, "A_V")
 
 
