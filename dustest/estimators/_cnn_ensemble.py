@@ -8,7 +8,7 @@ from dustest.data.errors import InputError
 from dustest.estimators._cnn_calibration import CALIBRATED, N_LEVELS, recalibrate
 from dustest.estimators._cnn_data import Scaler
 from dustest.estimators._cnn_layers import count_weights
-from dustest.estimators._cnn_network import build, weights_from_dict
+from dustest.estimators._cnn_network import build, one_at_a_time, weights_from_dict
 
 __all__ = ["MOST_AT_ONCE", "Ensemble"]
 
@@ -59,8 +59,7 @@ class Ensemble:
     def __setstate__(self, state):
         vars(self).update(state)
         self._models = []
-        # Networks run one at a time: not every backend of Keras lets several threads use one.
-        self._lock = Lock()
+        self._building, self._running = Lock(), None
 
     def models(self):
         """The networks (list of keras.Model), built once.
@@ -70,11 +69,14 @@ class Ensemble:
         InputError
             If the weights are not those of the plan.
         """
-        if not self._models:
-            models = [build(self.task.config, **self.task.seen_shape) for _ in self.weights]
-            for model, weights in zip(models, self.weights, strict=True):
-                weights_from_dict(model, weights)
-            self._models.extend(models)
+        with self._building:
+            if not self._models:
+                models = [build(self.task.config, **self.task.seen_shape) for _ in self.weights]
+                for model, weights in zip(models, self.weights, strict=True):
+                    weights_from_dict(model, weights)
+                    model.make_predict_function()
+                self._running = one_at_a_time()
+                self._models.extend(models)
         return self._models
 
     def predict(self, image, context):
@@ -93,15 +95,11 @@ class Ensemble:
             Outputs.
         """
         inputs = {"image": image, "context": self.scaler(context)}
-        with self._lock:
-            return self._run(inputs)
-
-    def _run(self, inputs):
-        """Outputs of all networks."""
-        raw = [
-            _predict(model, {name: inputs[name] for name in model.input})
-            for model in self.models()
-        ]
+        models = self.models()
+        with self._running:
+            raw = [
+                _predict(model, {name: inputs[name] for name in model.input}) for model in models
+            ]
         return np.stack(raw)
 
     def samples(self, image, context, usable, seeds):

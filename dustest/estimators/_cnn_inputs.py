@@ -111,13 +111,15 @@ def context_names(bands):
     return (*columns, "log_scale", *pixel_scale, "redshift", "redshift_known")
 
 
-def stretch(linear):
+def stretch(linear, out=None):
     r"""Compress images: linear for the galaxy, logarithmic for what is much brighter.
 
     Parameters
     ----------
     linear : ndarray of float32 of any shape
         Pixels x in units of the common scale.
+    out : ndarray of the same shape, optional
+        Where to put the image; may be ``linear``. A new array by default.
 
     Returns
     -------
@@ -137,7 +139,7 @@ def stretch(linear):
     >>> unstretch(stretch(np.array([0.03]))).round(3)
     array([0.03])
     """
-    image = np.multiply(linear, _GAIN / _KNEE)
+    image = np.multiply(linear, _GAIN / _KNEE, out=out)
     np.clip(image, -_BRIGHTEST, _BRIGHTEST, out=image)
     np.arcsinh(image, out=image)
     image *= _KNEE
@@ -338,8 +340,7 @@ def _prepared(batch, bands, size, side, snr_min, normalise):
         context[rows, 3 * n_bands] = np.log10(scale)
         snr[rows] = np.where(present, flux / noise, 0.0)
         flags[rows] = _flags(seen, present, snr[rows], snr_min)
-        for i, band in enumerate(seen):
-            image[rows, ..., i] = normalise(band, scale, window)
+        normalise(seen, scale, window, out=image[rows])
     usable = context[:, : 3 * n_bands : 3].any(axis=1)
     return CNNInputs(image, context, snr, usable, flags)
 
@@ -429,13 +430,10 @@ def _see(batch, rows, column, stamp):
         return _nothing(len(batch.redshift[rows]), stamp)
     place = (rows, column, *stamp)
     with np.errstate(over="ignore"):
-        pixels = batch.cutout[place].astype(np.float32)
+        pixels = batch.cutout[place].astype(np.float32, copy=False)
     bad = _bad(pixels, batch.cutout_mask[place])
-    if bad is not None:
-        pixels[bad] = np.nan
-    pixel_noise, correlation = _border_noise(pixels)
-    if bad is not None:
-        pixels[bad] = 0.0
+    pixel_noise, correlation = _border_noise(_without(pixels, bad, np.nan))
+    pixels = _without(pixels, bad, 0.0)
     inside, weights = _aperture_pixels(pixels.shape[1])
     flux = np.sum(_at(pixels, inside) * weights, axis=1)
     errors = batch.cutout_err[place]
@@ -449,10 +447,17 @@ def _see(batch, rows, column, stamp):
 
 def _bad(pixels, mask):
     """Pixels that are masked or no numbers; None where there are none in any stamp."""
-    bad = ~(np.abs(pixels) < _HUGE)
+    # Both extremes are NaN if any pixel is; to look for them takes no memory.
+    some = not (-_HUGE < pixels.min() and pixels.max() < _HUGE)
+    bad = ~(np.abs(pixels) < _HUGE) if some else np.zeros((1, 1, 1), dtype=bool)
     if not is_constant(mask):
-        bad |= mask
+        bad = bad | mask
     return bad if bad.any() else None
+
+
+def _without(pixels, bad, value):
+    """Pixels with a value in place of the bad ones."""
+    return pixels if bad is None else np.where(bad, np.float32(value), pixels)
 
 
 def _nothing(m, stamp):
@@ -487,7 +492,7 @@ def _border_pixels(size):
 def _border_noise(pixels):
     """Noise of a pixel in the border, and what correlation makes of it in the aperture."""
     m, size, _ = pixels.shape
-    border = np.take(pixels.reshape(m, -1), _border_pixels(size), axis=1)
+    border = np.take(pixels.reshape(m, -1), _border_pixels(size), axis=1, mode="clip")
     single = _scatter(border.reshape(m, -1))
     spoiled = ~(single > 0.0)
     if spoiled.any():
@@ -584,20 +589,23 @@ def _pixel_flags(bad):
     return flags.astype(np.int32)
 
 
-def _on_common_scale(band, scale, window):
-    """Compressed images of a band in units of the common scale, 0 where it is missing."""
-    factor = np.where(band.present, 1.0 / scale, 0.0).astype(np.float32)
+def _on_common_scale(seen, scale, window, out):
+    """Compressed images of all bands in units of the common scale, 0 where one is missing."""
     with np.errstate(over="ignore"):
-        return stretch(band.pixels[:, *window] * factor[:, None, None])
+        for i, band in enumerate(seen):
+            factor = np.where(band.present, 1.0 / scale, 0.0).astype(np.float32)
+            np.multiply(band.pixels[:, *window], factor[:, None, None], out=out[..., i])
+        stretch(out, out=out)
 
 
-def _by_own_extremes(band, scale, window):  # noqa: ARG001 - the other way needs the scale
-    """Images of a band from 0 to 1, 0 where it is missing."""
-    good = True if band.bad is None else ~band.bad
-    extremes = {"axis": (1, 2), "keepdims": True, "where": good}
-    low = np.min(band.pixels, initial=_HUGE, **extremes)
-    high = np.max(band.pixels, initial=-_HUGE, **extremes)
-    spread = np.where(band.present[:, None, None] & (high > low), high - low, np.inf)
-    image = np.clip((band.pixels - low) / spread, 0.0, 1.0)
-    image = image if band.bad is None else np.where(band.bad, 0.0, image)
-    return image[:, *window]
+def _by_own_extremes(seen, scale, window, out):  # noqa: ARG001 - the other way needs the scale
+    """Images of all bands from 0 to 1, 0 where one is missing."""
+    for i, band in enumerate(seen):
+        good = True if band.bad is None else ~band.bad
+        extremes = {"axis": (1, 2), "keepdims": True, "where": good}
+        low = np.min(band.pixels, initial=_HUGE, **extremes)
+        high = np.max(band.pixels, initial=-_HUGE, **extremes)
+        spread = np.where(band.present[:, None, None] & (high > low), high - low, np.inf)
+        image = np.clip((band.pixels - low) / spread, 0.0, 1.0)
+        image = image if band.bad is None else np.where(band.bad, 0.0, image)
+        out[..., i] = image[:, *window]

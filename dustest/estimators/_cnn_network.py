@@ -3,7 +3,9 @@
 Keras is imported inside functions, and only what runs alike on all its backends is used.
 """
 
+from contextlib import nullcontext
 from math import gcd
+from threading import Lock
 
 import numpy as np
 
@@ -14,6 +16,7 @@ from dustest.estimators._cnn_mixture import n_outputs, prior_output
 __all__ = [
     "build",
     "import_keras",
+    "one_at_a_time",
     "set_prior",
     "weights_from_dict",
     "weights_to_dict",
@@ -93,6 +96,19 @@ def import_keras():
         msg = "a CNN needs the package keras and a backend of it: pip install 'dustest[cnn]'"
         raise MissingDependencyError(msg) from error
     return keras
+
+
+def one_at_a_time():
+    """What threads hold while they use networks.
+
+    Returns
+    -------
+    context manager
+        A lock, or nothing on TensorFlow: several threads may use its networks at once, so that
+        one of them has work for the cores that another leaves idle at the end of a layer. Other
+        backends of Keras do not promise that.
+    """
+    return nullcontext() if import_keras().backend.backend() == "tensorflow" else Lock()
 
 
 class _Parts:

@@ -19,6 +19,10 @@ __all__ = ["run"]
 _CHUNK = 4096
 """Galaxies that are put into the order of their redshift together, where it is required."""
 
+_THREADS = 4
+"""Fewest threads of an estimator that runs in threads: while one waits for the slowest core to
+end a layer of its network, the others have something to do."""
+
 _BLOCK_BYTES = 2**23
 """Data that are at hand at once: arrays of more than about 32 MB come fresh from the system, which
 takes longer than to fill them, and smaller ones stay closer to the processor."""
@@ -186,7 +190,7 @@ def _execute(estimator, summary, tasks, n_jobs):
         return
     options = {"n_jobs": n_workers, "return_as": "generator_unordered"}
     if estimator.threaded:
-        options |= {"n_jobs": max(n_workers, 2), "prefer": "threads"}
+        options |= {"n_jobs": max(n_workers, _THREADS), "prefer": "threads"}
     parallel = joblib.Parallel(**options)
     calls = (joblib.delayed(_attempt)(compute, estimator, *task) for task in tasks)
     for outcomes in parallel(calls):

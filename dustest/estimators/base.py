@@ -66,7 +66,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     timeout : float or None
         Time limit in seconds of an isolated batch.
     threaded : bool
-        Whether batches run in threads instead of processes, two at least: for backends whose
+        Whether batches run in threads instead of processes, four at least: for backends whose
         work leaves the interpreter free, and which are costly to set up.
     packages : tuple of str
         Distributions whose versions belong to the provenance.

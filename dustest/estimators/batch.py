@@ -127,9 +127,11 @@ class Batch:
             columns = {name: value[:, :: steps[name]] for name, value in columns.items()}
         kinds = [(name, value.dtype.str, value.shape[1]) for name, value in columns.items()]
         prefix += repr((self.bands, self.cutout_bands, kinds)).encode()
+        memory, width = _row_bytes(prefix, columns.values(), len(self))
+        starts = range(0, len(memory), width)
         return [
-            blake2b(b"".join((prefix, *row)), digest_size=n_bytes).digest()
-            for row in zip(*map(_row_bytes, columns.values()), strict=True)
+            blake2b(memory[start : start + width], digest_size=n_bytes).digest()
+            for start in starts
         ]
 
     @property
@@ -192,11 +194,12 @@ def _repeated(constant, n_rows):
     return np.broadcast_to(constant[(0,) * constant.ndim], (n_rows, *constant.shape[1:]))
 
 
-def _row_bytes(table):
-    """Memory of each row."""
-    memory = memoryview(np.ascontiguousarray(table)).cast("B")
-    width = len(memory) // len(table)
-    return [memory[start : start + width] for start in range(0, len(memory), width)]
+def _row_bytes(prefix, columns, n_rows):
+    """Memory of all rows, each with the prefix before its values, and the bytes of one."""
+    parts = [np.broadcast_to(np.frombuffer(prefix, dtype=np.uint8), (n_rows, len(prefix)))]
+    parts += [np.ascontiguousarray(values).view(np.uint8) for values in columns]
+    table = np.concatenate(parts, axis=1)
+    return memoryview(table).cast("B"), table.shape[1]
 
 
 def _has_good(pixels, mask):

@@ -1,6 +1,7 @@
 """Trained networks together: any number of galaxies, and only weights that fit."""
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -75,6 +76,15 @@ class TestPredict:
     def test_networks_are_built_once(self, pair):
         assert pair.models() is pair.models()
         assert all(a is b for a, b in zip(pair.models(), pair.models(), strict=True))
+
+    def test_many_threads_at_once(self):
+        networks = ensemble()
+        image, context = inputs(600)
+        with ThreadPoolExecutor(4) as threads:
+            found = list(threads.map(networks.predict, [image] * 4, [context] * 4))
+        assert len(networks.models()) == 2
+        for one in found:
+            np.testing.assert_allclose(one, found[0], atol=2e-6)
 
     def test_travels_as_numbers(self, pair):
         image, context = inputs(3)
