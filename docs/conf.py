@@ -10,6 +10,7 @@ from sphinx_astropy.conf.v3 import *  # noqa: F403
 from sphinx_astropy.conf.v3 import exclude_patterns, extensions, intersphinx_mapping
 
 HERE = Path(__file__).parent
+
 OFFLINE = bool(os.environ.get("DUSTEST_DOCS_OFFLINE"))
 
 # -- Project ---------------------------------------------------------------------------------
@@ -22,7 +23,8 @@ version = release.split("+")[0]
 
 # -- General ---------------------------------------------------------------------------------
 
-extensions += ["sphinx_gallery.gen_gallery"]
+sys.path.insert(0, str(HERE))
+extensions += ["sphinx_gallery.gen_gallery", "generated_tables"]
 exclude_patterns += ["**/_*.rst", "gallery/**/*.ipynb"]
 automodapi_toctreedirnm = "reference/api"
 templates_path = []
@@ -73,55 +75,6 @@ sphinx_gallery_conf = {
 }
 
 
-def write_tables(_app):
-    """Write tables of the user guide from the records that the code itself uses."""
-    from dataclasses import fields
-
-    from dustest.data import FLAGS
-    from dustest.estimators.meurer import IRX_BETA_RELATIONS
-    from dustest.io.layouts import LAYOUTS
-    from dustest.reproduction import PROFILES, Profile
-    from dustest.validation import METRICS
-
-    tables = {
-        "flags": [
-            ("Bit", "Value", "Name", "Meaning"),
-            *((f.bit, f.value, f"``{f.name}``", f.description) for f in FLAGS.values()),
-        ],
-        "layouts": [
-            ("Name", "Columns", "Unit"),
-            *((f"``{lay.name}``", lay.description, lay.unit or "declared") for lay in LAYOUTS),
-        ],
-        "metrics": [
-            ("Column", "Meaning"),
-            *((f"``{m.name}``", m.description) for m in METRICS.values()),
-        ],
-        "profiles": [
-            ("Number", *PROFILES),
-            *(
-                (f"``{field.name}``", *(getattr(p, field.name) for p in PROFILES.values()))
-                for field in fields(Profile)
-                if field.name != "name"
-            ),
-        ],
-        "relations": [
-            ("Name", "a", "b", "Reference"),
-            *((f"``{r.name}``", r.a, r.b, r.reference) for r in IRX_BETA_RELATIONS.values()),
-        ],
-    }
-    for name, rows in tables.items():
-        (HERE / "user_guide" / f"_{name}_table.rst").write_text(_list_table(rows))
-
-
-def _list_table(rows):
-    """A list-table of rows of cells, the first row being the header."""
-    lines = [".. list-table::", "   :header-rows: 1", ""]
-    for row in rows:
-        marks = ("* -", *("  -" for _ in row[1:]))
-        lines += [f"   {mark} {cell}" for mark, cell in zip(marks, row, strict=True)]
-    return "\n".join(lines) + "\n"
-
-
 def resolve_by_name(app, env, node, contnode):
     """Link a public name to the one place where it is documented, wherever it was looked for."""
     target = node.get("reftarget", "")
@@ -139,6 +92,5 @@ def resolve_by_name(app, env, node, contnode):
 
 
 def setup(app):
-    """Generate pages before Sphinx reads them, and mend links after."""
-    app.connect("builder-inited", write_tables)
+    """Mend links after pages are read."""
     app.connect("missing-reference", resolve_by_name)

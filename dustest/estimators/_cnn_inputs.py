@@ -447,12 +447,12 @@ def _see(batch, rows, column, stamp):
 
 def _bad(pixels, mask):
     """Pixels that are masked or no numbers; None where there are none in any stamp."""
-    # Both extremes are NaN if any pixel is; to look for them takes no memory.
-    some = not (-_HUGE < pixels.min() and pixels.max() < _HUGE)
-    bad = ~(np.abs(pixels) < _HUGE) if some else np.zeros((1, 1, 1), dtype=bool)
-    if not is_constant(mask):
-        bad = bad | mask
-    return bad if bad.any() else None
+    bad = None if is_constant(mask) else mask
+    # Both extremes are NaN if any pixel is, and to look for them takes no memory.
+    if not (pixels.min() > -_HUGE and pixels.max() < _HUGE):
+        wrong = ~(np.abs(pixels) < _HUGE)
+        bad = wrong if bad is None else bad | wrong
+    return bad if bad is not None and bad.any() else None
 
 
 def _without(pixels, bad, value):

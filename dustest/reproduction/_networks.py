@@ -9,7 +9,7 @@ from dustest.estimators.constant import ConstantEstimator
 from dustest.reproduction._galaxies import BANDS
 
 __all__ = [
-    "CONTROL",
+    "CONTROLS",
     "NETWORKS",
     "N_BANDS",
     "TARGETS",
@@ -23,8 +23,8 @@ __all__ = [
 
 TARGETS = ("A_V", "E_BV", "log_sSFR")
 N_BANDS = (1, 3)
-CONTROL = "control"
-"""Who predicts the median of what the networks learned from."""
+CONTROLS = {split: f"control, {split} split" for split in ("paper", "honest")}
+"""Who predict the median of galaxies like those that are tested, by split."""
 _TUNED = "E_BV"
 _NO_CUT = -1e5
 """Least signal-to-noise ratio of copies, whose galaxies have passed the cut."""
@@ -132,21 +132,20 @@ def train(network, n_bands, split, profile, *, seed, checkpoint, progress=None):
     return cnn.fit(sample, truth[list(TARGETS)], checkpoint=checkpoint, progress=progress)
 
 
-def control_of(split):
-    """The control, which predicts the median of what the networks learned from.
+def control_of(truth):
+    """A control, which predicts the median.
 
     Parameters
     ----------
-    split : Split
-        Galaxies.
+    truth : RowTable
+        Truth of galaxies that may be learned from.
 
     Returns
     -------
     ConstantEstimator
         Fitted.
     """
-    truth = split.originals_truth[list(TARGETS)]
-    return ConstantEstimator(TARGETS).fit(np.zeros((len(truth), 1)), truth)
+    return ConstantEstimator(TARGETS).fit(np.zeros((len(truth), 1)), truth[list(TARGETS)])
 
 
 def tune(split, profile, *, seed, folder, progress=None):

@@ -18,7 +18,7 @@ from dustest.reproduction._galaxies import (
     stamp_simulator,
 )
 from dustest.reproduction._networks import (
-    CONTROL,
+    CONTROLS,
     N_BANDS,
     NETWORKS,
     control_of,
@@ -68,7 +68,7 @@ class Findings:
     stamps : tuple of (GalaxySample, RowTable)
         Some galaxies in more bands, and their truth.
     tests : dict of (str, int) to (DustTable, RowTable)
-        Predictions of networks and of the control for galaxies that were held back, and their
+        Predictions of networks and of controls for galaxies that were held back, and their
         truth, by name and number of bands.
     trials : RowTable
         Trials of the search for hyperparameters.
@@ -176,9 +176,13 @@ class Run:
                 label = f"test {full_name(*key)}"
                 result = self.results(label, networks[key], split.test)
                 tests[key] = result, split.test_truth
-        split = splits["honest"]
-        control = control_of(split).estimate(np.zeros((len(split.test), 1)))
-        return tests | {(CONTROL, n_bands): (control, split.test_truth) for n_bands in N_BANDS}
+        # Tested are enlarged images under the one split, galaxies as simulated under the other.
+        known = {"paper": splits["paper"].train_truth, "honest": splits["honest"].originals_truth}
+        for split, truth in known.items():
+            tested = splits[split].test_truth
+            result = control_of(truth).estimate(np.zeros((len(tested), 1)))
+            tests |= {(CONTROLS[split], n_bands): (result, tested) for n_bands in N_BANDS}
+        return tests
 
     def trials(self, split):
         """The search for hyperparameters."""

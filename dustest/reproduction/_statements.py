@@ -4,7 +4,7 @@ import numpy as np
 
 from dustest.data.rows import RowTable
 from dustest.reproduction._fits import FIDUCIAL, with_good_slopes
-from dustest.reproduction._networks import CONTROL, N_BANDS, NETWORKS, full_name
+from dustest.reproduction._networks import CONTROLS, N_BANDS, NETWORKS, full_name
 from dustest.reproduction._scores import PRINTED
 from dustest.validation.matching import values_of
 
@@ -17,6 +17,7 @@ _FEWEST = 5
 """Galaxies that a statement on all of them rests on."""
 _MEASURED = NETWORKS[1].name
 """The networks of the paper, tested on galaxies that they have never seen."""
+_CONTROL = CONTROLS[NETWORKS[1].split]
 
 
 def statements(scored, predicted, truth, sky):
@@ -65,7 +66,7 @@ class _Numbers:
 
     def over_control(self, quantity, n_bands):
         """Error over that of the control."""
-        return self(_MEASURED, quantity, n_bands) / self(CONTROL, quantity, n_bands)
+        return self(_MEASURED, quantity, n_bands) / self(_CONTROL, quantity, n_bands)
 
 
 def _bands_are_similar(number):

@@ -115,7 +115,8 @@ class TestFirstRun:
             "paper network, paper split": 8,
             "paper network, honest split": 8,
             "dustest network, honest split": 8,
-            "control": 8,
+            "control, paper split": 8,
+            "control, honest split": 8,
         }
         measured = scored[scored["network"] != "printed"]
         assert np.all(measured["n"] >= 3)

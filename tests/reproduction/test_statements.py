@@ -30,8 +30,8 @@ def scored(one=None, three=None, control=None):
     for network, n_bands, given in (
         (MEASURED, 1, errors | (one or {})),
         (MEASURED, 3, errors | (three or {})),
-        ("control", 1, doubled),
-        ("control", 3, doubled | (control or {})),
+        ("control, honest split", 1, doubled),
+        ("control, honest split", 3, doubled | (control or {})),
     ):
         for quantity, error in given.items():
             measures = dict.fromkeys(("bias", "mse", "sigma", "variance"), 0.0)

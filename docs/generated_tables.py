@@ -1,0 +1,123 @@
+"""Tables of the documentation, written from records of the code and of results that are kept."""
+
+import json
+from pathlib import Path
+
+HERE = Path(__file__).parent
+KEPT = HERE / "reproduction"
+
+
+def setup(app):
+    """Write tables before Sphinx reads pages."""
+    app.connect("builder-inited", write_tables)
+    return {"parallel_read_safe": True}
+
+
+def write_tables(_app):
+    """Write all tables, as pieces of reStructuredText that pages include."""
+    for name, rows in {**_of_the_code(), **_of_the_reproduction()}.items():
+        (HERE / f"{name}_table.rst").write_text(_list_table(rows), encoding="utf-8")
+
+
+def _of_the_code():
+    """Tables from the records that the code itself uses."""
+    from dataclasses import fields
+
+    from dustest.data import FLAGS
+    from dustest.estimators.meurer import IRX_BETA_RELATIONS
+    from dustest.io.layouts import LAYOUTS
+    from dustest.reproduction import PROFILES, Profile
+    from dustest.validation import METRICS
+
+    return {
+        "user_guide/_flags": [
+            ("Bit", "Value", "Name", "Meaning"),
+            *((f.bit, f.value, f"``{f.name}``", f.description) for f in FLAGS.values()),
+        ],
+        "user_guide/_layouts": [
+            ("Name", "Columns", "Unit"),
+            *((f"``{lay.name}``", lay.description, lay.unit or "declared") for lay in LAYOUTS),
+        ],
+        "user_guide/_metrics": [
+            ("Column", "Meaning"),
+            *((f"``{m.name}``", m.description) for m in METRICS.values()),
+        ],
+        "user_guide/_profiles": [
+            ("Number", *PROFILES),
+            *(
+                (f"``{field.name}``", *(getattr(p, field.name) for p in PROFILES.values()))
+                for field in fields(Profile)
+                if field.name != "name"
+            ),
+        ],
+        "user_guide/_relations": [
+            ("Name", "a", "b", "Reference"),
+            *((f"``{r.name}``", r.a, r.b, r.reference) for r in IRX_BETA_RELATIONS.values()),
+        ],
+    }
+
+
+def _of_the_reproduction():
+    """Tables from the run of ``dustest reproduce`` that is kept here."""
+    record = json.loads((KEPT / "reproduction.json").read_text(encoding="utf-8"))
+    read = {path.stem: _read(path) for path in sorted((KEPT / "tables").glob("*.ecsv"))}
+    tables = {name: read[name] for name in ("statements", "table_1", "histories")}
+    return {
+        "reproduction/_table_2": _scores(read["table_2"]),
+        "reproduction/_record": [
+            ("What", "Value"),
+            ("profile", record["profile"]["name"]),
+            ("``--seed``", record["seed"]),
+            ("dustest", record["version"]),
+            *record["packages"].items(),
+        ],
+        "reproduction/_seconds": [
+            ("Step", "Seconds"),
+            *((step, f"{seconds:.0f}") for step, seconds in record["seconds"].items()),
+        ],
+    } | {f"reproduction/_{name}": _rows(table) for name, table in tables.items()}
+
+
+def _read(path):
+    """A table of the reproduction."""
+    from astropy.table import Table
+
+    return Table.read(path)
+
+
+def _rows(table):
+    """Rows of a table, its names first; numbers as people read them."""
+    from dustest.report.numbers import format_number
+
+    def cell(value):
+        is_fraction = isinstance(value.item(), float)
+        return format_number(value.item()) if is_fraction else str(value)
+
+    return [tuple(map(_words, table.colnames)), *(tuple(map(cell, row)) for row in table)]
+
+
+def _scores(scored):
+    """Table 2 as it is printed: blocks of rows by network."""
+    from dustest.report.numbers import format_number
+    from dustest.report.paper import MEASURES, pivot_scores
+
+    columns, blocks = pivot_scores(scored)
+    rows = [("", *(f"{_words(quantity)} ({n_bands})" for quantity, n_bands in columns))]
+    for network, block in blocks.items():
+        rows.append((f"**{network}**", *("" for _ in columns)))
+        rows += [(MEASURES[name], *map(format_number, values)) for name, values in block.items()]
+    return rows
+
+
+def _words(name):
+    """Name of a column for people."""
+    return name.replace("_", " ")
+
+
+def _list_table(rows):
+    """A list-table of rows of cells, the first row being the header."""
+    lines = [".. list-table::", "   :header-rows: 1", ""]
+    for row in rows:
+        marks = ("* -", *("  -" for _ in row[1:]))
+        lines += [f"   {mark} {cell}".rstrip() for mark, cell in zip(marks, row, strict=True)]
+    return "\n".join(lines) + "\n"
