@@ -63,7 +63,8 @@ def _of_the_reproduction():
     read = {path.stem: _read(path) for path in sorted((KEPT / "tables").glob("*.ecsv"))}
     tables = {name: read[name] for name in ("statements", "table_1", "histories")}
     return {
-        "reproduction/_table_2": _scores(read["table_2"]),
+        "reproduction/_dust": _scores(read["table_2"], ("E_BV", "A_V")),
+        "reproduction/_rates": _scores(read["table_2"], ("R_V", "log_sSFR")),
         "reproduction/_record": [
             ("What", "Value"),
             ("profile", record["profile"]["name"]),
@@ -93,25 +94,23 @@ def _rows(table):
         is_fraction = isinstance(value.item(), float)
         return format_number(value.item()) if is_fraction else str(value)
 
-    return [tuple(map(_words, table.colnames)), *(tuple(map(cell, row)) for row in table)]
+    return [
+        tuple(name.replace("_", " ") for name in table.colnames),
+        *(tuple(map(cell, row)) for row in table),
+    ]
 
 
-def _scores(scored):
-    """Table 2 as it is printed: blocks of rows by network."""
+def _scores(scored, quantities):
+    """Table 2 as it is printed, for some quantities: blocks of rows by network."""
     from dustest.report.numbers import format_number
     from dustest.report.paper import MEASURES, pivot_scores
 
-    columns, blocks = pivot_scores(scored)
-    rows = [("", *(f"{_words(quantity)} ({n_bands})" for quantity, n_bands in columns))]
+    columns, blocks = pivot_scores(scored[[name in quantities for name in scored["quantity"]]])
+    rows = [("", *(f"{quantity} ({n_bands})" for quantity, n_bands in columns))]
     for network, block in blocks.items():
         rows.append((f"**{network}**", *("" for _ in columns)))
         rows += [(MEASURES[name], *map(format_number, values)) for name, values in block.items()]
     return rows
-
-
-def _words(name):
-    """Name of a column for people."""
-    return name.replace("_", " ")
 
 
 def _list_table(rows):

@@ -72,7 +72,7 @@ class CNNConfig:
     filters: tuple = (32, 64, 96, 128)
     kernel_size: int = 3
     activation: str = "relu"
-    normalization: str = "none"
+    normalization: str = "batch"
     pooling: str = "average"
     branches: bool = False
     context_dense: tuple = (32, 32)
@@ -239,10 +239,10 @@ PAPER = CNNConfig(
 
 # All bands in the first convolution, so that it sees colours. The central 24 of 32 pixels say as
 # much as all of them, in little more than half of the time. Average pooling, because it keeps the
-# sum of the light, while the maximum of noisy pixels is biased by the noise. No normalisation:
-# images come on one scale already, four blocks train without, and it would take training 1.4
-# (batch) to 1.8 times (group) as long; statistics of a batch would also make training and
-# prediction two different networks.
+# sum of the light, while the maximum of noisy pixels is biased by the noise. Batch normalisation,
+# although images come on one scale already and training takes a tenth longer: without it networks
+# that have seen 6,000 galaxies hardly read shapes (A_V from one band: 0.92 of the control's error
+# instead of 0.83).
 DUSTEST = CNNConfig()
 
 CONFIGS = {"dustest": DUSTEST, "paper": PAPER}

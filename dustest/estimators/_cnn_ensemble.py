@@ -1,5 +1,6 @@
 """Trained networks together: what they predict, and how they travel."""
 
+from contextlib import nullcontext
 from threading import Lock
 
 import numpy as np
@@ -8,7 +9,7 @@ from dustest.data.errors import InputError
 from dustest.estimators._cnn_calibration import CALIBRATED, N_LEVELS, recalibrate
 from dustest.estimators._cnn_data import Scaler
 from dustest.estimators._cnn_layers import count_weights
-from dustest.estimators._cnn_network import build, one_at_a_time, weights_from_dict
+from dustest.estimators._cnn_network import build, threads_share, weights_from_dict
 
 __all__ = ["MOST_AT_ONCE", "Ensemble"]
 
@@ -59,7 +60,8 @@ class Ensemble:
     def __setstate__(self, state):
         vars(self).update(state)
         self._models = []
-        self._building, self._running = Lock(), None
+        self._building, self._running = Lock(), Lock()
+        self._compiled = set()
 
     def models(self):
         """The networks (list of keras.Model), built once.
@@ -74,8 +76,6 @@ class Ensemble:
                 models = [build(self.task.config, **self.task.seen_shape) for _ in self.weights]
                 for model, weights in zip(models, self.weights, strict=True):
                     weights_from_dict(model, weights)
-                    model.make_predict_function()
-                self._running = one_at_a_time()
                 self._models.extend(models)
         return self._models
 
@@ -96,10 +96,15 @@ class Ensemble:
         """
         inputs = {"image": image, "context": self.scaler(context)}
         models = self.models()
-        with self._running:
+        size = _call_size(len(context))
+        # The first call of a size compiles it, which several threads would do at once.
+        is_free = size in self._compiled and threads_share()
+        with nullcontext() if is_free else self._running:
             raw = [
-                _predict(model, {name: inputs[name] for name in model.input}) for model in models
+                _predict(model, {name: inputs[name] for name in model.input}, size)
+                for model in models
             ]
+        self._compiled.add(size)
         return np.stack(raw)
 
     def samples(self, image, context, usable, seeds):
@@ -197,10 +202,14 @@ def _checked_levels(levels, task):
     return levels
 
 
-def _predict(model, inputs):
-    """Output for any number of galaxies, through calls of a few fixed sizes."""
+def _call_size(n):
+    """Number of galaxies that a network is called with, again and again, to predict so many."""
+    return next((size for size in _SIZES if n <= size), _SIZES[-1])
+
+
+def _predict(model, inputs, size):
+    """Output for any number of galaxies, through calls of one size."""
     n = len(next(iter(inputs.values())))
-    size = next((size for size in _SIZES if n <= size), _SIZES[-1])
     parts = [
         model.predict_on_batch(
             {name: _filled_up(value[start : start + size], size) for name, value in inputs.items()}

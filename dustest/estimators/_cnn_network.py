@@ -3,9 +3,7 @@
 Keras is imported inside functions, and only what runs alike on all its backends is used.
 """
 
-from contextlib import nullcontext
 from math import gcd
-from threading import Lock
 
 import numpy as np
 
@@ -16,8 +14,8 @@ from dustest.estimators._cnn_mixture import n_outputs, prior_output
 __all__ = [
     "build",
     "import_keras",
-    "one_at_a_time",
     "set_prior",
+    "threads_share",
     "weights_from_dict",
     "weights_to_dict",
 ]
@@ -98,17 +96,16 @@ def import_keras():
     return keras
 
 
-def one_at_a_time():
-    """What threads hold while they use networks.
+def threads_share():
+    """Whether several threads may use a network at once.
 
     Returns
     -------
-    context manager
-        A lock, or nothing on TensorFlow: several threads may use its networks at once, so that
-        one of them has work for the cores that another leaves idle at the end of a layer. Other
-        backends of Keras do not promise that.
+    bool
+        On TensorFlow they may, so that one of them has work for the cores that another leaves
+        idle at the end of a layer. Other backends of Keras do not promise that.
     """
-    return nullcontext() if import_keras().backend.backend() == "tensorflow" else Lock()
+    return import_keras().backend.backend() == "tensorflow"
 
 
 class _Parts:
