@@ -117,15 +117,19 @@ def train(network, n_bands, split, profile, *, seed, checkpoint, progress=None):
         The networks.
     """
     is_paper = network.architecture == "paper"
+    options = {"epochs": profile.epochs, "augment": False}
+    if not is_paper:
+        # Their learning rate falls to the end; the best weights are kept all the same.
+        epochs = profile.dustest_epochs
+        options = {"epochs": epochs, "patience": epochs, "augment": True}
     cnn = CNNEstimator(
         BANDS[:n_bands],
         targets=TARGETS,
         architecture=network.architecture,
-        epochs=profile.epochs if is_paper else profile.dustest_epochs,
         batch_size=64,
         snr_min=_NO_CUT,
-        augment=not is_paper,
         random_state=seed,
+        **options,
     )
     sample = split.train if is_paper else split.originals
     truth = split.train_truth if is_paper else split.originals_truth
