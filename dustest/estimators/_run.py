@@ -58,13 +58,16 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
     # Its fingerprint digests all that was learned, which only a store has use for.
     shelf = None if store is None else _Shelf(store, estimator._fingerprint(seed))
     todo = _plan(estimator, sample, result, shelf)
-    tasks = _tasks(estimator, sample, todo, seed)
-    with progress_bar(None, progress, total=sum(map(len, todo)), unit="galaxy") as bar:
+    tasks = _tasks(estimator, sample, todo, result.flags, seed)
+    left = sum(map(len, todo))
+    with progress_bar(None, progress, total=left, unit="galaxy") as bar:
         for index, outcome in _execute(estimator, summary, tasks, n_jobs):
             result.put(index, outcome)
             if shelf is not None and isinstance(outcome, Rows):
                 shelf.put(index, outcome)
             bar.update(len(index))
+            left -= len(index)
+        bar.update(left)
     result.warn_of_failures(sample)
     return Rows(result.values, result.flags, result.extra)
 
@@ -89,28 +92,25 @@ class _Shelf:
 
 
 def _plan(estimator, sample, result, shelf):
-    """Rows that need computing, in chunks; the others are settled here."""
+    """Rows that are not kept from before, in chunks; those that are go into the result."""
     todo = []
     for start in range(0, len(sample), _CHUNK):
         index = np.arange(start, min(start + _CHUNK, len(sample)))
-        blocks = _blocks(index, _block_size(sample))
-        wanted = [_settle(estimator, sample, block, result, shelf) for block in blocks]
-        chunk = np.concatenate(wanted)
-        if len(chunk):
-            todo.append(chunk)
+        if shelf is not None:
+            blocks = _blocks(index, _block_size(sample))
+            index = np.concatenate(
+                [_not_kept(estimator, sample, block, result, shelf) for block in blocks]
+            )
+        if len(index):
+            todo.append(index)
     return todo
 
 
-def _settle(estimator, sample, index, result, shelf):
-    """Rows of a block that need computing; flags and what is known go into the result."""
+def _not_kept(estimator, sample, index, result, shelf):
+    """Rows of a block that are to be computed; what is kept goes into the result."""
     batch = make_batch(sample, _rows(index))
-    in_range = _redshift_in_range(estimator, batch)
-    has_data = _has_required(estimator, batch)
-    result.flags[index] = _input_flags(estimator, batch, in_range, has_data)
-    if "flags" in sample.colnames:
-        result.flags[index] |= sample["flags"][index]
-    wanted = np.flatnonzero(in_range & has_data)
-    if shelf is None or len(wanted) == 0:
+    wanted = _look_over(estimator, sample, index, batch, result.flags)
+    if len(wanted) == 0:
         return index[wanted]
     found, known = shelf.find(index[wanted], batch[wanted])
     for position, rows in zip(wanted[found], known, strict=True):
@@ -118,7 +118,17 @@ def _settle(estimator, sample, index, result, shelf):
     return np.delete(index[wanted], found)
 
 
-def _tasks(estimator, sample, todo, seed):
+def _look_over(estimator, sample, index, batch, flags):
+    """Positions in a batch of the rows that can be estimated; flags of all are set."""
+    in_range = _redshift_in_range(estimator, batch)
+    has_data = _has_required(estimator, batch)
+    flags[index] = _input_flags(estimator, batch, in_range, has_data)
+    if "flags" in sample.colnames:
+        flags[index] |= sample["flags"][index]
+    return np.flatnonzero(in_range & has_data)
+
+
+def _tasks(estimator, sample, todo, flags, seed):
     """Seeded batches of at most ``rows_at_once`` rows, by redshift where it is required."""
     rows_at_once = estimator.rows_at_once
     block_size = max(_block_size(sample) // rows_at_once, 1) * rows_at_once
@@ -128,10 +138,20 @@ def _tasks(estimator, sample, todo, seed):
             # What a backend makes for one redshift then serves all rows that share it.
             index = index[np.argsort(sample["redshift"][index], kind="stable")]
         for block in _blocks(index, block_size):
-            batch = make_batch(sample, _rows(block)).seeded(seed)
-            for start in range(0, len(block), rows_at_once):
-                rows = slice(start, start + rows_at_once)
-                yield block[rows], batch[rows]
+            batch = make_batch(sample, _rows(block))
+            wanted = _look_over(estimator, sample, block, batch, flags)
+            if len(wanted):
+                yield from _parts(block, batch, wanted, rows_at_once, seed)
+
+
+def _parts(index, batch, wanted, rows_at_once, seed):
+    """Seeded batches of some rows of a larger one, with their numbers."""
+    if len(wanted) < len(index):
+        index, batch = index[wanted], batch[wanted]
+    batch = batch.seeded(seed)
+    for start in range(0, len(index), rows_at_once):
+        rows = slice(start, start + rows_at_once)
+        yield index[rows], batch[rows]
 
 
 def _block_size(sample):
