@@ -64,7 +64,7 @@ def main(arguments=None):
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--architectures", nargs="+", default=["dustest"])
-    parser.add_argument("--networks", type=int, default=2, help="of an ensemble")
+    parser.add_argument("--networks", type=int, default=1, help="of an ensemble")
     parser.add_argument("--share", type=float, default=1.0, help="of the galaxies to learn from")
     parser.add_argument("--install", action="store_true")
     parser.add_argument("--n-jobs", type=int, default=-1)

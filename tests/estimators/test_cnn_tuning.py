@@ -200,7 +200,7 @@ class TestTune:
         np.testing.assert_allclose(kept, min(trials["val_loss"]), rtol=1e-4)
 
     def test_the_same_seed_gives_the_same_trials(self, made, data):
-        one, two = (made.tune(*data, preset=PRESET).trials for _ in range(2))
+        one, two = (made.tune(*data, preset=PRESET, n_trials=2).trials for _ in range(2))
         names = [name for name in one.colnames if name not in ("seconds", "val_loss")]
         assert all((one[name] == two[name]).all() for name in names)
         np.testing.assert_allclose(one["val_loss"], two["val_loss"], rtol=1e-4)
