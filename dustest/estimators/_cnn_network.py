@@ -21,6 +21,9 @@ __all__ = [
 ]
 
 _MOST_GROUPS = 8
+_MOMENTUM = {"paper": 0.99, "mixture": 0.9}
+"""Of the statistics that prediction normalises with. That of Keras takes hundreds of steps to follow
+the weights, which small sets of galaxies do not have."""
 _OUTPUT = "output"
 
 
@@ -175,7 +178,8 @@ class _Parts:
         """Maps after the normalisation of the plan."""
         layers, options = self.keras.layers, {"name": name, "axis": -1, "dtype": "float32"}
         if self.config.normalization == "batch":
-            return layers.BatchNormalization(**options)(x)
+            momentum = _MOMENTUM[self.config.kind]
+            return layers.BatchNormalization(momentum=momentum, **options)(x)
         if self.config.normalization == "group":
             groups = gcd(_MOST_GROUPS, x.shape[-1])
             return layers.GroupNormalization(groups, **options)(x)
