@@ -95,8 +95,9 @@ def recalibrate(draws, levels):
     share = place - low
     order = np.argsort(draws, axis=1)
     ascending = np.take_along_axis(draws, order, axis=1)
-    higher = ascending[:, np.minimum(low + 1, n_draws - 1)]
     moved = np.empty_like(draws)
-    values = ascending[:, low] * (1.0 - share) + higher * share
+    # Within bounds by construction: not to check that is several times faster.
+    higher = np.take(ascending, np.minimum(low + 1, n_draws - 1), axis=1, mode="clip")
+    values = np.take(ascending, low, axis=1, mode="clip") * (1.0 - share) + higher * share
     np.put_along_axis(moved, order, values, axis=1)
     return moved
