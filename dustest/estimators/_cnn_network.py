@@ -22,8 +22,8 @@ __all__ = [
 
 _MOST_GROUPS = 8
 _MOMENTUM = {"paper": 0.99, "mixture": 0.9}
-"""Of the statistics that prediction normalises with. That of Keras takes hundreds of steps to follow
-the weights, which small sets of galaxies do not have."""
+"""Of the statistics that prediction normalises with. That of Keras takes hundreds of steps to
+follow the weights, which small sets of galaxies do not have."""
 _OUTPUT = "output"
 
 
