@@ -15,7 +15,7 @@ def setup(app):
 
 def write_tables(_app):
     """Write all tables, as pieces of reStructuredText that pages include."""
-    for name, rows in {**_of_the_code(), **_of_the_reproduction()}.items():
+    for name, rows in (_of_the_code() | _of_the_models() | _of_the_reproduction()).items():
         (HERE / f"{name}_table.rst").write_text(_list_table(rows), encoding="utf-8")
 
 
@@ -55,6 +55,72 @@ def _of_the_code():
             *((f"``{r.name}``", r.a, r.b, r.reference) for r in IRX_BETA_RELATIONS.values()),
         ],
     }
+
+
+def _of_the_models():
+    """Tables from the cards of the models that come with dustest."""
+    from dustest.estimators._model_file import read_model
+    from dustest.estimators._pretrained import PRETRAINED, pretrained_file
+
+    cards = {}
+    for name in sorted(PRETRAINED, reverse=True):
+        path, sha256 = pretrained_file(name)
+        manifest, _ = read_model(path, kind="CNNEstimator", sha256=sha256)
+        cards[name] = manifest["created"]["card"]
+    scores = [(f"``{name}``", one) for name, card in cards.items() for one in card["metrics"]]
+    covered = [(name, one) for name, one in scores if "coverage_68" in one]
+    biases = [(name, one) for name, one in scores if one["quantity"] == "A_V"]
+    return {
+        "user_guide/_models": [
+            ("Model", "Galaxies to learn from", "to test with"),
+            *((f"``{name}``", f"{c['n_train']:,}", f"{c['n_test']:,}") for name, c in cards.items()),
+        ],
+        "user_guide/_model_errors": [
+            (
+                *("Model", "Quantity", "MAE", "MAE of the control", "Ratio"),
+                *("Mean of truth - median", "Mean of truth - mean"),
+            ),
+            *(
+                (name, one["quantity"], *(_figure(one.get(entry)) for entry in _ERRORS))
+                for name, one in scores
+            ),
+        ],
+        "user_guide/_model_coverage": [
+            ("Model", "Quantity", "68 % intervals", "in deciles", "90 % intervals", "in deciles"),
+            *(
+                (name, one["quantity"], *_coverage(one, 68), *_coverage(one, 90))
+                for name, one in covered
+            ),
+        ],
+        "user_guide/_model_bias": [
+            ("Model", "Thirds", "0 to 1/3 mag", "1/3 to 2/3", "2/3 to 1", "beyond"),
+            *(
+                (name, words, *map(_figure, one[entry]))
+                for name, one in biases
+                for entry, words in _BIASES.items()
+            ),
+        ],
+    }
+
+
+_ERRORS = ("mae", "control_mae", "ratio", "bias", "bias_of_mean")
+_BIASES = {
+    "bias_of_mean_by_true": "of the truth",
+    "bias_of_mean_of_draws_by_true": "of draws in its place",
+    "bias_of_mean_by_predicted": "of the prediction",
+}
+
+
+def _figure(value):
+    """Three decimals of a number, or nothing."""
+    return "" if value is None else f"{value:.3f}"
+
+
+def _coverage(one, level):
+    """Shares of truths in intervals in per cent: of all, and the least and the most of a decile."""
+    name = f"coverage_{level}"
+    all_of_them, parts = 100 * one[name], [100 * part for part in one[f"{name}_deciles"]]
+    return f"{all_of_them:.1f} %", f"{min(parts):.1f} to {max(parts):.1f} %"
 
 
 def _of_the_reproduction():

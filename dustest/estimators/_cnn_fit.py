@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from dustest.data.errors import InputError
+from dustest.data.files import installed_version
 from dustest.estimators._cnn_augment import balance_weights
 from dustest.estimators._cnn_calibration import CALIBRATED, learn_levels
 from dustest.estimators._cnn_data import Scaler, TrainingSet, split_by_group
@@ -263,9 +264,10 @@ def _plan(task, n_networks, seed):
 
 
 def _key(task, data, options, validation_fraction, seed, start):
-    """What tells one training from another: all that it depends on."""
+    """What tells one training from another: all that it depends on, the code included."""
     settings = {"task": asdict(task), "options": repr(options), "seed": seed}
     settings |= {"validation_fraction": validation_fraction, "data": data.digest()}
+    settings["dustest"] = installed_version("dustest")
     digest = hashlib.blake2b(digest_size=16)
     for name, value in sorted({} if start is None else start.to_arrays().items()):
         digest.update(name.encode() + np.ascontiguousarray(value).tobytes())

@@ -216,11 +216,12 @@ def _check_task(task, data, validation_fraction, seed):
 
 
 def _digest(task, data, options, space, n_initial, split):
-    """What tells one search from another: all that its trials depend on but their number."""
+    """What tells one search from another: all that its trials depend on, the code included."""
     plain = replace(options, learning_rate=0.0, batch_size=0)
     first = own_settings(task.config, options, bool(task.bands))
     record = {"task": asdict(task), "options": repr(plain), "data": data.digest()} | split
     record |= {"space": asdict(space), "n_initial": n_initial, "first": first}
+    record["dustest"] = installed_version("dustest")
     text = json.dumps(record, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 

@@ -262,6 +262,13 @@ class TestCheckpoint:
         assert len(paths) == len(cases)
         assert paths >= {Checkpoint(tmp_path, _key(*cases[0])).path}
 
+    def test_another_version_begins_anew(self, tmp_path, monkeypatch, n_epochs):
+        train(checkpoint=tmp_path)
+        n_epochs.clear()
+        monkeypatch.setattr("dustest.estimators._cnn_fit.installed_version", lambda name: "9")
+        train(checkpoint=tmp_path)
+        assert len(n_epochs) == OPTIONS.epochs
+
     def test_damage_is_found(self, tmp_path):
         train(checkpoint=tmp_path)
         (path,) = tmp_path.iterdir()

@@ -276,6 +276,12 @@ class TestFolder:
         made.tune(sample[::-1], truth[::-1], preset=PRESET, folder=tmp_path)
         assert len(pretended) == 9
 
+    def test_another_version_has_another_file(self, made, data, tmp_path, pretended, monkeypatch):
+        made.tune(*data, preset=PRESET, folder=tmp_path)
+        monkeypatch.setattr("dustest.estimators._cnn_tuning.installed_version", lambda name: "9")
+        made.tune(*data, preset=PRESET, folder=tmp_path)
+        assert len(pretended) == 6
+
     def test_mistakes(self, made, data, tmp_path, pretended):
         with pytest.raises(InputError, match="must be a folder that exists"):
             made.tune(*data, preset=PRESET, folder=tmp_path / "none")
