@@ -6,7 +6,7 @@ from threading import Lock
 import numpy as np
 
 from dustest.data.errors import InputError
-from dustest.estimators._cnn_calibration import CALIBRATED, N_LEVELS, recalibrate
+from dustest.estimators._cnn_calibration import Calibration
 from dustest.estimators._cnn_data import Scaler
 from dustest.estimators._cnn_layers import count_weights
 from dustest.estimators._cnn_network import build, threads_share, weights_from_dict
@@ -16,7 +16,7 @@ __all__ = ["MOST_AT_ONCE", "Ensemble"]
 MOST_AT_ONCE = 512
 """Most galaxies of one call of a network."""
 
-_LEVELS = "calibration"
+_CALIBRATION = "calibration"
 _SIZES = (1, 32, MOST_AT_ONCE)
 """Numbers of galaxies that a network is called with: every other one would be compiled anew."""
 
@@ -35,15 +35,15 @@ class Ensemble:
         For the context.
     weights : list of dict of str to ndarray
         Of each network.
-    levels : dict of str to ndarray of shape (n_levels,), optional
-        By target, how its draws are corrected, see `learn_levels`.
+    calibration : Calibration, optional
+        How draws are corrected.
     """
 
-    def __init__(self, task, scaler, weights, levels=None):
+    def __init__(self, task, scaler, weights, calibration=None):
         self.task = task
         self.scaler = scaler
         self.weights = weights
-        self.levels = levels or {}
+        self.calibration = calibration
         self.__setstate__({})
 
     def __len__(self):
@@ -125,13 +125,13 @@ class Ensemble:
             By target.
         """
         samples = self.task.samples(self.predict(image, context), usable, seeds)
-        moved = {name: recalibrate(samples[name], levels) for name, levels in self.levels.items()}
-        return samples | moved
+        return samples if self.calibration is None else self.calibration.corrected(samples)
 
     def to_arrays(self):
         """All numbers by name, for a file (dict of str to ndarray)."""
         arrays = {"context/mean": self.scaler.mean, "context/std": self.scaler.std}
-        arrays |= {f"{_LEVELS}/{name}": levels for name, levels in self.levels.items()}
+        known = {} if self.calibration is None else self.calibration.to_arrays()
+        arrays |= {f"{_CALIBRATION}/{name}": value for name, value in known.items()}
         for number, weights in enumerate(self.weights):
             arrays |= {f"{number}/{name}": value for name, value in weights.items()}
         return arrays
@@ -162,7 +162,7 @@ class Ensemble:
             member, _, rest = name.partition("/")
             members.setdefault(member, {})[rest] = value
         scaler = _scaler(members.pop("context", {}), task.shape["n_context"])
-        levels = _checked_levels(members.pop(_LEVELS, {}), task)
+        calibration = _calibration(members.pop(_CALIBRATION, None), task)
         numbers = [str(number) for number in range(len(members))]
         if set(numbers) != set(members) or not numbers:
             msg = f"arrays must be those of networks 0, 1, ..., got {sorted(members)}"
@@ -174,7 +174,7 @@ class Ensemble:
             if found != n_weights:
                 msg = f"network {number} must have {n_weights} weights by its plan, got {found}"
                 raise InputError(msg)
-        ensemble = cls(task, scaler, [members[number] for number in numbers], levels)
+        ensemble = cls(task, scaler, [members[number] for number in numbers], calibration)
         ensemble.models()
         return ensemble
 
@@ -188,18 +188,14 @@ def _scaler(arrays, n_context):
     return Scaler(arrays["mean"], arrays["std"])
 
 
-def _checked_levels(levels, task):
-    """Corrections of draws, if they are such."""
-    possible = () if task.is_paper else set(CALIBRATED) & set(task.targets)
-    for name, values in levels.items():
-        ascends = values.shape == (N_LEVELS,) and np.all(np.diff(values) >= 0)
-        if name not in possible or not ascends or values[0] != 0 or values[-1] != 1:
-            msg = (
-                f"{_LEVELS} must hold {N_LEVELS} probabilities from 0 to 1 for what is "
-                f"corrected, got {name} of shape {values.shape}"
-            )
-            raise InputError(msg)
-    return levels
+def _calibration(arrays, task):
+    """Calibration from its arrays, if there are any."""
+    if arrays is None:
+        return None
+    if task.is_paper:
+        msg = "networks of the kind 'paper' have no distribution, and no calibration"
+        raise InputError(msg)
+    return Calibration.from_arrays(task.targets, arrays)
 
 
 def _call_size(n):

@@ -9,7 +9,7 @@ import numpy as np
 from dustest.data.errors import InputError
 from dustest.data.files import installed_version
 from dustest.estimators._cnn_augment import balance_weights
-from dustest.estimators._cnn_calibration import CALIBRATED, learn_levels
+from dustest.estimators._cnn_calibration import Calibration
 from dustest.estimators._cnn_data import Scaler, TrainingSet, split_by_group
 from dustest.estimators._cnn_ensemble import Ensemble
 from dustest.estimators._cnn_mixture import get_loss
@@ -192,8 +192,7 @@ def learn(
         records = training.run(Checkpoint(checkpoint, f"{key}/{number}"), progress)
         history += [{"network": number, **record} for record in records]
         weights.append(weights_to_dict(model))
-    levels = {} if start is None else start.levels
-    networks = Ensemble(task, scaler, weights, levels)
+    networks = Ensemble(task, scaler, weights, None if start is None else start.calibration)
     return Learned(networks, history, len(rows), len(validation))
 
 
@@ -215,26 +214,22 @@ def calibrated(networks, data):
     Raises
     ------
     InputError
-        If nothing that is corrected is among the targets, or there are fewer than 500 galaxies.
+        If the networks give no distributions, or there are fewer than 500 galaxies.
     """
     task = networks.task
-    names = [] if task.is_paper else [name for name in task.targets if name in CALIBRATED]
-    if not names:
-        msg = (
-            f"only distributions of {', '.join(CALIBRATED)} are calibrated, but networks of the "
-            f"kind {task.config.kind!r} that predict {', '.join(task.targets)} have none"
-        )
+    if task.is_paper:
+        msg = f"networks of the kind {task.config.kind!r} give no distribution to be calibrated"
         raise InputError(msg)
     bare = Ensemble(task, networks.scaler, networks.weights)
     rows = np.arange(len(data))
     portions = np.array_split(rows, -(-len(rows) // _ROWS_AT_ONCE))
     parts = [_drawn(bare, data, portion) for portion in portions]
-    truth = from_latent(data.labels.astype(float))
-    levels = {
-        name: learn_levels(np.concatenate([part[name] for part in parts]), truth[name])
-        for name in names
-    }
-    return Ensemble(task, networks.scaler, networks.weights, levels)
+    draws = {name: np.concatenate([part[name] for part in parts]) for name in task.targets}
+    latent = data.labels.astype(float)
+    # No dust has no R_V; its E(B-V) is then as small as its A_V, whatever stands here.
+    latent[:, 1] = np.nan_to_num(latent[:, 1])
+    calibration = Calibration.learn(task.targets[0], draws, from_latent(latent))
+    return Ensemble(task, networks.scaler, networks.weights, calibration)
 
 
 def _drawn(networks, data, rows):

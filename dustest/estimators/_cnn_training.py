@@ -1,6 +1,7 @@
 """Training of one network: batches on the fly, early stopping, and going on after a kill."""
 
 import hashlib
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -154,7 +155,8 @@ class Training:
             rows = np.sort(order[index * size : (index + 1) * size])
             return self._batch(rows, np.random.default_rng([self.seed, epoch, index]))
 
-        fitted = self.model.fit(_batches(make, len(order) // size), verbose=0, shuffle=False)
+        with _batches(make, len(order) // size) as batches:
+            fitted = self.model.fit(batches, verbose=0, shuffle=False)
         loss, validation_loss = float(fitted.history["loss"][0]), self._validation_loss()
         for value in (loss, validation_loss if len(self.validation_rows) else 0.0):
             if not np.isfinite(value):
@@ -172,11 +174,12 @@ class Training:
         if len(rows) == 0:
             return np.nan
         starts = range(0, len(rows), _MOST_AT_ONCE)
-        batches = _batches(
-            lambda index: self._batch(rows[starts[index] : starts[index] + _MOST_AT_ONCE]),
-            len(starts),
-        )
-        return float(self.model.evaluate(batches, verbose=0))
+
+        def make(index):
+            return self._batch(rows[starts[index] : starts[index] + _MOST_AT_ONCE])
+
+        with _batches(make, len(starts)) as batches:
+            return float(self.model.evaluate(batches, verbose=0))
 
     def _batch(self, rows, rng=None):
         """Inputs, labels and weights of some rows; changed at random with a generator."""
@@ -301,17 +304,26 @@ def _changed(image, context, rng, augmentation):
     return augment(image, context, rng, augmentation)
 
 
+@contextmanager
 def _batches(make, n_batches):
-    """Batches that a thread makes while the network learns."""
+    """Batches that a thread makes while the network learns.
+
+    Keras on TensorFlow never forgets what it has read from, which must not hold on to images.
+    """
 
     class Batches(import_keras().utils.PyDataset):
+        make_batch = staticmethod(make)
+
         def __len__(self):
             return n_batches
 
         def __getitem__(self, index):
-            return make(index)
+            return self.make_batch(index)
 
-    return Batches(workers=1, use_multiprocessing=False, max_queue_size=8)
+    try:
+        yield Batches(workers=1, use_multiprocessing=False, max_queue_size=8)
+    finally:
+        Batches.make_batch = None
 
 
 def _seed_dropout(model, entropy):

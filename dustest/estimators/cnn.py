@@ -404,12 +404,12 @@ class CNNEstimator(DustEstimator):
             )
 
     def calibrate(self, X, y=None):
-        """Correct the distribution of log_sSFR by galaxies that were not learned from.
+        """Correct distributions by galaxies that were not learned from.
 
-        The edge that specific star-formation rates have, where a galaxy formed all its stars
-        within 100 Myr, is nothing that a mixture of Gaussians can follow, and intervals cover too
+        What a mixture of Gaussians cannot follow, such as the edge that specific star-formation
+        rates have where a galaxy formed all its stars within 100 Myr, makes intervals cover too
         much or too little. Ranks of the truth among the draws say which quantile to read in place
-        of which. A_V and E(B-V) stay as they are, so that their draws keep their ratio.
+        of which, separately where little and where much of the first target is predicted.
 
         Parameters
         ----------
@@ -427,8 +427,8 @@ class CNNEstimator(DustEstimator):
         Raises
         ------
         InputError
-            If the input cannot be used, there are fewer than 500 galaxies, or log_sSFR is not
-            among the targets of networks that give distributions.
+            If the input cannot be used, there are fewer than 500 galaxies, or the networks give
+            no distributions.
 
         References
         ----------

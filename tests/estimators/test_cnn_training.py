@@ -1,5 +1,7 @@
 """Training of one network: when it stops, what it keeps, and how it goes on after a kill."""
 
+import gc
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -52,6 +54,16 @@ def assert_same(found, expected):
     for name, value in arrays.items():
         np.testing.assert_array_equal(value, wanted[name])
     np.testing.assert_equal(found.history, expected.history)
+
+
+class TestMemory:
+    def test_galaxies_are_let_go(self):
+        data = plain_data()
+        galaxies = weakref.ref(data.context)
+        learn(TASK, data, OPTIONS, validation_fraction=0.2, seed=3)
+        del data
+        gc.collect()
+        assert galaxies() is None
 
 
 class TestOptions:
