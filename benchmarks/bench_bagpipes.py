@@ -14,9 +14,9 @@ import time
 
 import numpy as np
 
-from dustest.estimators._bagpipes_fit import filter_lines, fit_galaxy, quiet
-from dustest.estimators._bagpipes_igm import load_bagpipes
-from dustest.estimators._sed_posterior import Galaxy, Settings
+from dustest.estimators._sed.bagpipes_fit import filter_lines, fit_galaxy, quiet
+from dustest.estimators._sed.bagpipes_igm import load_bagpipes
+from dustest.estimators._sed.posterior import Galaxy, Settings
 
 BANDS = (
     *("F606W", "F814W", "F115W", "F150W", "F200W", "F277W", "F356W", "F410M", "F444W"),

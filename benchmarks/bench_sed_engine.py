@@ -28,10 +28,10 @@ from threadpoolctl import threadpool_limits
 
 from dustest import BagpipesEstimator
 from dustest.data.sample import GalaxySample
-from dustest.estimators._bagpipes_fit import fit_galaxy
-from dustest.estimators._sed_fit import TabulatedEngine
-from dustest.estimators._sed_models import ModelMaker, band_light
-from dustest.estimators._sed_posterior import Galaxy, Settings
+from dustest.estimators._sed.bagpipes_fit import fit_galaxy
+from dustest.estimators._sed.fit import TabulatedEngine
+from dustest.estimators._sed.models import ModelMaker, band_light
+from dustest.estimators._sed.posterior import Galaxy, Settings
 
 BANDS = ("F090W", "F115W", "F150W", "F200W", "F277W", "F335M", "F356W", "F410M", "F444W")
 SETTINGS = Settings(sfh="lognormal", dust_law="Calzetti")

@@ -59,8 +59,8 @@ def _of_the_code():
 
 def _of_the_models():
     """Tables from the cards of the models that come with dustest."""
+    from dustest.estimators._cnn.pretrained import PRETRAINED, pretrained_file
     from dustest.estimators._model_file import read_model
-    from dustest.estimators._pretrained import PRETRAINED, pretrained_file
 
     cards = {}
     for name in sorted(PRETRAINED, reverse=True):
@@ -73,7 +73,10 @@ def _of_the_models():
     return {
         "user_guide/_models": [
             ("Model", "Galaxies to learn from", "to test with"),
-            *((f"``{name}``", f"{c['n_train']:,}", f"{c['n_test']:,}") for name, c in cards.items()),
+            *(
+                (f"``{name}``", f"{c['n_train']:,}", f"{c['n_test']:,}")
+                for name, c in cards.items()
+            ),
         ],
         "user_guide/_model_errors": [
             (
@@ -117,7 +120,7 @@ def _figure(value):
 
 
 def _coverage(one, level):
-    """Shares of truths in intervals in per cent: of all, and the least and the most of a decile."""
+    """Shares of truths in intervals, in per cent: of all, and the range of the deciles."""
     name = f"coverage_{level}"
     all_of_them, parts = 100 * one[name], [100 * part for part in one[f"{name}_deciles"]]
     return f"{all_of_them:.1f} %", f"{min(parts):.1f} to {max(parts):.1f} %"

@@ -24,9 +24,9 @@ from dustest import (
 )
 from dustest.cli import main
 from dustest.data import DustTable, InputError, ReadError
-from dustest.estimators._bagpipes_model import DUST_LAWS, SFHS
-from dustest.estimators._cnn_config import CONFIGS, CNNConfig
-from dustest.estimators._pretrained import PRETRAINED, pretrained_file
+from dustest.estimators._cnn.config import CONFIGS, CNNConfig
+from dustest.estimators._cnn.pretrained import PRETRAINED, pretrained_file
+from dustest.estimators._sed.bagpipes_model import DUST_LAWS, SFHS
 from dustest.estimators.meurer import IRX_BETA_RELATIONS
 from dustest.io import load_demo
 from dustest.physics import get_dust_law, list_dust_laws

@@ -9,13 +9,13 @@ from astropy import units as u
 
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
-from dustest.estimators._bagpipes_fit import clean_spectrum, fit_galaxy
-from dustest.estimators._bagpipes_igm import load_bagpipes
-from dustest.estimators._bagpipes_model import fit_instructions
-from dustest.estimators._sed_columns import EXTRAS, column_units, extra_columns, sed_wavelengths
-from dustest.estimators._sed_fit import TabulatedEngine
-from dustest.estimators._sed_models import check_tabulated
-from dustest.estimators._sed_posterior import N_DRAWS, Galaxy, Settings
+from dustest.estimators._sed.bagpipes_fit import clean_spectrum, fit_galaxy
+from dustest.estimators._sed.bagpipes_igm import load_bagpipes
+from dustest.estimators._sed.bagpipes_model import fit_instructions
+from dustest.estimators._sed.columns import EXTRAS, column_units, extra_columns, sed_wavelengths
+from dustest.estimators._sed.fit import TabulatedEngine
+from dustest.estimators._sed.models import check_tabulated
+from dustest.estimators._sed.posterior import N_DRAWS, Galaxy, Settings
 from dustest.estimators.base import DustEstimator
 from dustest.estimators.batch import Estimates
 

@@ -14,10 +14,10 @@ from sklearn.utils.validation import check_is_fitted
 from dustest.data.errors import InputError, ReadError
 from dustest.data.quantities import QUANTITIES
 from dustest.data.rows import RowTable
-from dustest.estimators._cnn_config import CNNConfig, get_config
-from dustest.estimators._cnn_data import collect
-from dustest.estimators._cnn_ensemble import MOST_AT_ONCE
-from dustest.estimators._cnn_fit import (
+from dustest.estimators._cnn.config import CNNConfig, get_config
+from dustest.estimators._cnn.data import collect
+from dustest.estimators._cnn.ensemble import MOST_AT_ONCE
+from dustest.estimators._cnn.fit import (
     calibrated,
     checked_weight,
     in_chunks,
@@ -25,13 +25,13 @@ from dustest.estimators._cnn_fit import (
     learn,
     prepared,
 )
-from dustest.estimators._cnn_layers import list_layers
-from dustest.estimators._cnn_manifest import describe_estimator, rebuild_estimator
-from dustest.estimators._cnn_parameters import TARGETS, make_options, make_task
-from dustest.estimators._cnn_task import Domain
-from dustest.estimators._cnn_tuning import TuningResult, search
+from dustest.estimators._cnn.layers import list_layers
+from dustest.estimators._cnn.manifest import describe_estimator, rebuild_estimator
+from dustest.estimators._cnn.parameters import TARGETS, make_options, make_task
+from dustest.estimators._cnn.pretrained import pretrained_file
+from dustest.estimators._cnn.task import Domain
+from dustest.estimators._cnn.tuning import TuningResult, search
 from dustest.estimators._model_file import read_model, write_model
-from dustest.estimators._pretrained import pretrained_file
 from dustest.estimators.base import DustEstimator
 from dustest.estimators.batch import Estimates
 

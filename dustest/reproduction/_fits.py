@@ -4,7 +4,7 @@ import numpy as np
 
 from dustest.data.coerce import as_sample
 from dustest.data.quantities import percentile_columns
-from dustest.estimators._bagpipes_model import SFHS
+from dustest.estimators._sed.bagpipes_model import SFHS
 from dustest.estimators.bagpipes import BagpipesEstimator
 from dustest.estimators.meurer import MeurerEstimator
 

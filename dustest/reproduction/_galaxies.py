@@ -11,7 +11,7 @@ from dustest.data.columns import band_column_name
 from dustest.data.errors import InputError
 from dustest.data.rows import RowTable
 from dustest.data.sample import GalaxySample
-from dustest.estimators._cnn_augment import PAPER_COPIES, augment_paper, balance_weights
+from dustest.estimators._cnn.augment import PAPER_COPIES, augment_paper, balance_weights
 
 __all__ = [
     "BANDS",

@@ -22,7 +22,7 @@ from dustest.data import as_sample
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS, decode_flags
 from dustest.estimators import bagpipes
-from dustest.estimators._sed_posterior import N_DRAWS, Posterior
+from dustest.estimators._sed.posterior import N_DRAWS, Posterior
 from dustest.estimators.batch import make_batch
 from dustest.testing import check_estimator, make_check_sample
 

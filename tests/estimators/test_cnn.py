@@ -18,10 +18,11 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, cross_validate
 
 from dustest import CNNEstimator, ConstantEstimator, get_estimator
 from dustest.data import FLAGS, DustestError, InputError, MissingDependencyError
-from dustest.estimators import _cnn_fit, make_batch
 from dustest.estimators import cnn as module
-from dustest.estimators._cnn_config import PAPER
-from dustest.estimators._cnn_task import Domain
+from dustest.estimators import make_batch
+from dustest.estimators._cnn import fit as cnn_fit
+from dustest.estimators._cnn.config import PAPER
+from dustest.estimators._cnn.task import Domain
 from dustest.simulate.population import GalaxyPopulation
 from dustest.simulate.psf import PSF
 from dustest.simulate.simulator import GalaxySimulator
@@ -146,8 +147,8 @@ class TestLearning:
             sides.append([set(group[part]) for part in rows])
             return rows
 
-        kept = _cnn_fit.split_by_group
-        monkeypatch.setattr(_cnn_fit, "split_by_group", split)
+        kept = cnn_fit.split_by_group
+        monkeypatch.setattr(cnn_fit, "split_by_group", split)
         tiny(epochs=1, validation_fraction=fraction).fit(*dusty(24))
         ((train, validation),) = sides
         assert not train & validation
@@ -737,8 +738,8 @@ class TestSimulations:
             groups.append(set(group))
             return kept(group, *args)
 
-        kept = _cnn_fit.split_by_group
-        monkeypatch.setattr(_cnn_fit, "split_by_group", split)
+        kept = cnn_fit.split_by_group
+        monkeypatch.setattr(cnn_fit, "split_by_group", split)
         cnn = tiny(epochs=1).fit([simulated, simulated])
         assert len(groups[0]) == 40
         assert cnn.n_train_ + cnn.n_validation_ == 80

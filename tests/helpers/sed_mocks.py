@@ -47,15 +47,15 @@ def ask(code, folder, **task):
 
 def settings(sfh="lognormal", dust_law="Calzetti", priors=None, **others):
     """A fit without an error floor."""
-    from dustest.estimators._sed_posterior import Settings
+    from dustest.estimators._sed.posterior import Settings
 
     return Settings(sfh, dust_law, priors, **({"error_floor": 0.0} | others))
 
 
 def mocks(setup, n, snr, seed, *, redshift=7.0, redshift_err=np.nan, floor=0.0):
     """Galaxies of the prior with noise of one size and a relative one, and their truth."""
-    from dustest.estimators._sed_models import ModelMaker, band_light
-    from dustest.estimators._sed_posterior import Galaxy
+    from dustest.estimators._sed.models import ModelMaker, band_light
+    from dustest.estimators._sed.posterior import Galaxy
 
     free = redshift_err if setup.free_redshift else None
     maker = ModelMaker(setup, redshift, band_light(setup, BANDS), free)

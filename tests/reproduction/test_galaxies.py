@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dustest.data import GalaxySample, InputError, ReadError, as_sample, decode_flags
-from dustest.estimators._cnn_augment import PAPER_COPIES
+from dustest.estimators._cnn.augment import PAPER_COPIES
 from dustest.reproduction._galaxies import (
     BANDS,
     bright,

@@ -172,7 +172,7 @@ class TestHyperparameters:
 
     def test_ranges_are_those_that_are_searched(self):
         pytest.importorskip("keras_tuner")
-        from dustest.estimators._cnn_tuning import PRESETS
+        from dustest.estimators._cnn.tuning import PRESETS
 
         space = PRESETS["paper"].space
         assert space.filters[:2] == (4, 64)

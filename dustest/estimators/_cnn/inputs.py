@@ -1,0 +1,611 @@
+"""What a network sees of a galaxy: images on one scale, and the numbers that go with them.
+
+Every row is made from its own galaxy alone, so that neither batches nor their order matter.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from numbers import Integral, Real
+
+import numpy as np
+
+from dustest.data.columns import band_column_name
+from dustest.data.errors import InputError
+from dustest.data.flags import FLAGS
+from dustest.estimators.batch import is_constant
+
+__all__ = [
+    "CNNInputs",
+    "aperture",
+    "context_names",
+    "describe",
+    "prepare",
+    "prepare_paper",
+    "stretch",
+    "unstretch",
+]
+
+_CHUNK = 256
+"""Galaxies at once: their stamps of one band fit into the cache of a core."""
+
+_GAIN, _KNEE, _BRIGHTEST = 100.0, 3.0, 1e6
+"""The brightest pixel of a galaxy has 1 to 7 hundredths of its flux, so that a gain of 100 brings
+it to 1 to 7, and all its pixels below 1 stay linear within 2 %; a neighbour a thousand times
+brighter stays below 30."""
+
+_FAINTEST, _CLEAREST = 0.1, 1e4
+"""Signal-to-noise ratios beyond these say no more, and have no logarithm or no end."""
+
+_TINY, _HUGE = 1e-20, 1e30
+"""Brightness in nJy below and above which numbers are no measurements."""
+
+_BAD_SHARE = 0.02
+_USABLE_SHARE = 0.5
+_REDSHIFT_UNIT, _HIGHEST_REDSHIFT = 10.0, 20.0
+_USUAL_PIXEL = 0.03
+"""Side of a pixel in arcsec, in the mosaics of JADES."""
+
+_MAD_TO_SIGMA = 1.4826
+_GROWTH = 1.3
+"""Octaves beyond blocks of 2 pixels over which correlated noise goes on growing: up to 5 pixels,
+which brings the noise in the aperture of JADES-deep and CEERS presets to within 12 %."""
+
+
+@dataclass(frozen=True, eq=False)
+class CNNInputs:
+    """Galaxies as the networks take them; no value is NaN or infinite.
+
+    Parameters
+    ----------
+    image : ndarray of float32 of shape (n, window, window, n_bands)
+        Central part of the images; 0 where a pixel is bad or a band is missing.
+    context : ndarray of float32 of shape (n, n_context)
+        Numbers that go with the images, see `context_names`.
+    snr : ndarray of float32 of shape (n, n_bands)
+        Signal-to-noise ratio in the aperture; 0 where a band is missing.
+    usable : ndarray of bool of shape (n,)
+        Whether any band is there.
+    flags : ndarray of int32 of shape (n,)
+        Bits of `~dustest.data.FLAGS`.
+    """
+
+    image: np.ndarray
+    context: np.ndarray
+    snr: np.ndarray
+    usable: np.ndarray
+    flags: np.ndarray
+
+    def __len__(self):
+        return len(self.image)
+
+
+def context_names(bands):
+    """Name the columns of the context.
+
+    Parameters
+    ----------
+    bands : sequence of str
+        Bands of the network.
+
+    Returns
+    -------
+    names : tuple of str
+        For each band: whether it is there (0 or 1), the logarithm of its signal-to-noise ratio,
+        and that of its flux over the common scale, all in the aperture (0 where it is missing);
+        then the logarithm of the common scale in nJy, that of the side of a pixel over 0.03 arcsec
+        (0 where unknown, and between -1 and 1) and whether it is known (0 or 1), a tenth of the
+        redshift (0 where unknown), and whether the redshift is known (0 or 1). Logarithms are to
+        base 10.
+
+    Examples
+    --------
+    >>> from dustest.estimators._cnn.inputs import context_names
+    >>> context_names(["F277W"])[:3]
+    ('present_F277W', 'log_snr_F277W', 'log_flux_F277W')
+    >>> context_names(["F277W"])[3:]
+    ('log_scale', 'log_pixel_scale', 'pixel_scale_known', 'redshift', 'redshift_known')
+    """
+    kinds = ("present", "log_snr", "log_flux")
+    columns = tuple(f"{kind}_{band_column_name(band)}" for band in bands for kind in kinds)
+    pixel_scale = ("log_pixel_scale", "pixel_scale_known")
+    return (*columns, "log_scale", *pixel_scale, "redshift", "redshift_known")
+
+
+def stretch(linear, out=None):
+    r"""Compress images: linear for the galaxy, logarithmic for what is much brighter.
+
+    Parameters
+    ----------
+    linear : ndarray of float32 of any shape
+        Pixels x in units of the common scale.
+    out : ndarray of the same shape, optional
+        Where to put the image; may be ``linear``. A new array by default.
+
+    Returns
+    -------
+    image : ndarray of the same shape
+        :math:`y = 3 \operatorname{asinh}(100 x / 3)`, at most 44.
+
+    See Also
+    --------
+    unstretch : The inverse.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.estimators._cnn.inputs import stretch, unstretch
+    >>> stretch(np.array([0.0, 0.001, 0.03])).round(3)
+    array([0.   , 0.1  , 2.644])
+    >>> unstretch(stretch(np.array([0.03]))).round(3)
+    array([0.03])
+    """
+    image = np.multiply(linear, _GAIN / _KNEE, out=out)
+    np.clip(image, -_BRIGHTEST, _BRIGHTEST, out=image)
+    np.arcsinh(image, out=image)
+    image *= _KNEE
+    return image
+
+
+def unstretch(image):
+    r"""Undo `stretch`.
+
+    Parameters
+    ----------
+    image : ndarray of float32 of any shape
+        Compressed pixels y.
+
+    Returns
+    -------
+    linear : ndarray of the same shape
+        :math:`x = (3 / 100) \sinh(y / 3)`, in units of the common scale.
+    """
+    linear = np.multiply(image, 1.0 / _KNEE)
+    np.sinh(linear, out=linear)
+    linear *= _KNEE / _GAIN
+    return linear
+
+
+@lru_cache
+def aperture(size):
+    """Share of every pixel of a stamp in the central aperture.
+
+    Parameters
+    ----------
+    size : int
+        Side of the stamp in pixels.
+
+    Returns
+    -------
+    weights : ndarray of float32 of shape (size, size)
+        Between 0 and 1; not to be written to.
+
+    Notes
+    -----
+    The radius is a sixth of the side: 5.33 of 32 pixels, which at 0.03 arcsec is 0.16 arcsec,
+    the aperture in which `~dustest.io.add_cutouts` and the simulator measure signal-to-noise
+    ratios. It holds 0.7 to 0.8 of the light of a point source in the long bands of NIRCam, and
+    depths of surveys are quoted for it.
+    """
+    fine = 20
+    offset = (np.arange(size * fine) + 0.5) / fine - 0.5 * size
+    inside = np.hypot(offset[:, None], offset) < size / 6.0
+    weights = inside.reshape(size, fine, size, fine).mean(axis=(1, 3), dtype=np.float32)
+    weights.setflags(write=False)
+    return weights
+
+
+def describe(flux, noise, present):
+    """Common scale of galaxies, and their bands relative to it.
+
+    Parameters
+    ----------
+    flux, noise : ndarray of shape (n, n_bands)
+        Flux in the aperture and its standard deviation.
+    present : ndarray of bool of shape (n, n_bands)
+        Whether a band is there.
+
+    Returns
+    -------
+    scale : ndarray of shape (n,)
+        In the unit of ``flux``; 1 without any band.
+    columns : ndarray of shape (n, n_bands, 3)
+        Those of `context_names` that belong to bands.
+
+    Notes
+    -----
+    The scale is the mean flux over the bands that are there, negative ones counted as 0, or the
+    noise of that mean where it is larger: a mean and not a sum, so that neither the number of
+    bands nor a missing one changes the level of the image. Fluxes count as a tenth of their noise
+    at least, in both logarithms, so that their difference is that of noise and scale always.
+    """
+    noise = np.where(present, noise, 1.0)
+    flux = np.where(present, flux, 0.0)
+    n_present = np.maximum(present.sum(axis=1), 1)
+    mean = np.maximum(flux, 0.0).sum(axis=1) / n_present
+    mean_noise = np.sqrt(np.sum(np.square(noise), axis=1, where=present)) / n_present
+    scale = np.where(present.any(axis=1), np.maximum(mean, mean_noise), 1.0)
+    bounded = np.maximum(flux, _FAINTEST * noise)
+    columns = [np.ones_like(flux), np.log10(bounded / noise), np.log10(bounded / scale[:, None])]
+    return scale, np.where(present[..., None], np.stack(columns, axis=-1), 0.0)
+
+
+def prepare(batch, bands, *, size=32, window=None, snr_min=5.0):
+    """Make the inputs of a network, with the colours of the galaxies kept.
+
+    Parameters
+    ----------
+    batch : Batch
+        n galaxies with cutouts in at least one of the bands.
+    bands : sequence of str
+        Bands of the network, in its order.
+    size : int, optional
+        Side of the images in pixels, a multiple of 8. Larger stamps lose their border.
+    window : int, optional
+        Side of the central part to give back; all by default. Numbers are those of all.
+    snr_min : float, optional
+        Signal-to-noise ratio below which galaxies get the flag LOW_SNR.
+
+    Returns
+    -------
+    inputs : CNNInputs
+        Images of all bands in units of one common scale (see `describe`), compressed by
+        `stretch`.
+
+    Raises
+    ------
+    InputError
+        If there is no cutout in any of the bands, stamps are smaller than ``size``, or an
+        argument is out of range.
+
+    Notes
+    -----
+    The noise in the aperture is that of uncorrelated pixels times what correlation adds. The
+    first comes from the errors of the pixels where there are some, else from the median absolute
+    deviation within the outermost 4 pixels; the second is measured there. Drizzled mosaics need
+    it: their noise in the aperture is 2 (CEERS) to 4 times (JADES-deep) that of as many
+    uncorrelated pixels, and error maps do not tell. The noise of both comes out within 12 %, that
+    which a Gaussian correlates up to 40 % too high, and what shines in the border counts as noise.
+
+    A band is missing where less than half of the aperture is good, or all is 0. Flags: NO_DATA
+    where all bands are missing, MISSING_BAND where some are; LOW_SNR where the signal-to-noise
+    ratio reaches ``snr_min`` in none; EDGE where whole rows or columns at a side of the stamp are
+    bad; BAD_PIXELS where more than 2 % of the other pixels, or of the aperture, are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.data import as_sample
+    >>> from dustest.estimators import make_batch
+    >>> from dustest.estimators._cnn.inputs import prepare
+    >>> stamps = np.random.default_rng(1).normal(size=(2, 1, 48, 48))
+    >>> inputs = prepare(make_batch(as_sample(stamps, bands=["F277W"])), ["F277W", "F444W"])
+    >>> inputs.image.shape, inputs.context.shape, inputs.usable.tolist()
+    ((2, 32, 32, 2), (2, 11), [True, True])
+    """
+    return _prepared(batch, bands, size, window or size, snr_min, _on_common_scale)
+
+
+def prepare_paper(batch, bands, size=32, *, window=None, snr_min=5.0):
+    """Make the inputs of the network of the paper: each image runs from 0 to 1 on its own.
+
+    Parameters
+    ----------
+    batch : Batch
+        n galaxies with cutouts in at least one of the bands.
+    bands : sequence of str
+        Bands of the network, in its order.
+    size : int, optional
+        Side of the images in pixels, a multiple of 8. Larger stamps lose their border.
+    window : int, optional
+        Side of the central part to give back; all by default. Numbers are those of all.
+    snr_min : float, optional
+        Signal-to-noise ratio below which galaxies get the flag LOW_SNR.
+
+    Returns
+    -------
+    inputs : CNNInputs
+        As from `prepare`, but for the images: the faintest good pixel is 0, the brightest 1.
+
+    Raises
+    ------
+    InputError
+        If there is no cutout in any of the bands, stamps are smaller than ``size``, or an
+        argument is out of range.
+    """
+    return _prepared(batch, bands, size, window or size, snr_min, _by_own_extremes)
+
+
+def _prepared(batch, bands, size, side, snr_min, normalise):
+    """Inputs of a network with one way or another to normalise its images."""
+    _check_numbers(size, snr_min)
+    columns = _band_columns(batch, bands)
+    stamp = _central(batch.cutout.shape[2:], size)
+    window = _central((size, size), side)
+    n, n_bands = len(batch), len(columns)
+    image = np.zeros((n, side, side, n_bands), dtype=np.float32)
+    context = np.zeros((n, len(context_names(bands))), dtype=np.float32)
+    snr = np.zeros((n, n_bands), dtype=np.float32)
+    flags = np.zeros(n, dtype=np.int32)
+    context[:, -4:-2] = _pixel_scale_columns(batch.pixel_scale)
+    context[:, -2:] = _redshift_columns(batch.redshift)
+    for start in range(0, n, _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        seen = [_see(batch, rows, column, stamp) for column in columns]
+        flux, noise, present = (
+            np.stack([getattr(band, name) for band in seen], axis=1)
+            for name in ("flux", "noise", "present")
+        )
+        scale, described = describe(flux, noise, present)
+        context[rows, : 3 * n_bands] = described.reshape(len(scale), -1)
+        context[rows, 3 * n_bands] = np.log10(scale)
+        snr[rows] = np.where(present, flux / noise, 0.0)
+        flags[rows] = _flags(seen, present, snr[rows], snr_min)
+        normalise(seen, scale, window, out=image[rows])
+    usable = context[:, : 3 * n_bands : 3].any(axis=1)
+    return CNNInputs(image, context, snr, usable, flags)
+
+
+def _check_numbers(size, snr_min):
+    """Raise where a number cannot be worked with."""
+    whole = isinstance(size, Integral) and not isinstance(size, bool)
+    if not whole or size < 16 or size % 8:
+        msg = f"size must be a multiple of 8 pixels, from 16, got {size!r}"
+        raise InputError(msg)
+    if not isinstance(snr_min, Real) or not np.isfinite(snr_min):
+        msg = f"snr_min must be a finite number, got {snr_min!r}"
+        raise InputError(msg)
+
+
+def _band_columns(batch, bands):
+    """Place of each band of the network among those of the cutouts, or None."""
+    if isinstance(bands, str) or not all(isinstance(band, str) for band in bands):
+        msg = f"bands must be a sequence of names such as ['F277W'], got {bands!r}"
+        raise InputError(msg)
+    names = [band_column_name(band) for band in bands]
+    if len(set(names)) < len(names):
+        msg = f"bands must name each band once, got {', '.join(names)}"
+        raise InputError(msg)
+    known = {name: column for column, name in enumerate(batch.cutout_bands)}
+    if not known.keys() & set(names):
+        msg = (
+            f"the sample must have cutouts in at least one of the bands {', '.join(names)}, got "
+            f"cutouts in {', '.join(known) or 'no band'}"
+        )
+        raise InputError(msg)
+    return [known.get(name) for name in names]
+
+
+def _central(shape, size):
+    """Central square of stamps."""
+    if min(shape) < size:
+        msg = (
+            f"cutouts must measure size={size} pixels or more on each side, got "
+            f"{shape[0]} x {shape[1]}; cut larger stamps"
+        )
+        raise InputError(msg)
+    first = [(side - size) // 2 for side in shape]
+    return tuple(slice(start, start + size) for start in first)
+
+
+def _pixel_scale_columns(pixel_scale):
+    """Logarithm of the side of a pixel, and whether it is known, of shape (n, 2)."""
+    known = np.isfinite(pixel_scale) & (pixel_scale > 0.0)
+    relative = np.where(known, pixel_scale, _USUAL_PIXEL) / _USUAL_PIXEL
+    return np.stack([np.clip(np.log10(relative), -1.0, 1.0), known], axis=1)
+
+
+def _redshift_columns(redshift):
+    """Scaled redshift, and whether it is known, of shape (n, 2)."""
+    known = np.isfinite(redshift) & (redshift >= 0.0)
+    scaled = np.where(known, np.minimum(redshift, _HIGHEST_REDSHIFT) / _REDSHIFT_UNIT, 0.0)
+    return np.stack([scaled, known], axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """One band of m galaxies.
+
+    Parameters
+    ----------
+    pixels : ndarray of float32 of shape (m, size, size)
+        Brightness in nJy, 0 where bad.
+    bad : ndarray of bool of shape (m, size, size) or None
+        Bad pixels; None where there is none in any stamp.
+    flux, noise : ndarray of shape (m,)
+        Flux in the aperture and its standard deviation in nJy.
+    present : ndarray of bool of shape (m,)
+        Whether there is enough to be seen.
+    """
+
+    pixels: np.ndarray
+    bad: np.ndarray | None
+    flux: np.ndarray
+    noise: np.ndarray
+    present: np.ndarray
+
+
+def _see(batch, rows, column, stamp):
+    """One band of some galaxies, measured."""
+    if column is None:
+        return _nothing(len(batch.redshift[rows]), stamp)
+    place = (rows, column, *stamp)
+    with np.errstate(over="ignore"):
+        pixels = batch.cutout[place].astype(np.float32, copy=False)
+    bad = _bad(pixels, batch.cutout_mask[place])
+    pixel_noise, correlation = _border_noise(_without(pixels, bad, np.nan))
+    pixels = _without(pixels, bad, 0.0)
+    inside, weights = _aperture_pixels(pixels.shape[1])
+    flux = np.sum(_at(pixels, inside) * weights, axis=1)
+    errors = batch.cutout_err[place]
+    errors = errors[:, 0, :1] if is_constant(errors) else _at(errors, inside)
+    noise = _pixel_noise(errors, weights, pixel_noise) * correlation
+    share = np.ones(len(flux)) if bad is None else 1.0 - _bad_share(bad)
+    present = (share >= _USABLE_SHARE) & (np.maximum(np.abs(flux), noise) > _TINY)
+    noise = np.maximum(noise, np.maximum(np.abs(flux) / _CLEAREST, _TINY))
+    return _Seen(pixels, bad, flux, noise, present)
+
+
+def _bad(pixels, mask):
+    """Pixels that are masked or no numbers; None where there are none in any stamp."""
+    bad = None if is_constant(mask) else mask
+    # Both extremes are NaN if any pixel is, and to look for them takes no memory.
+    if not (pixels.min() > -_HUGE and pixels.max() < _HUGE):
+        wrong = ~(np.abs(pixels) < _HUGE)
+        bad = wrong if bad is None else bad | wrong
+    return bad if bad is not None and bad.any() else None
+
+
+def _without(pixels, bad, value):
+    """Pixels with a value in place of the bad ones."""
+    return pixels if bad is None else np.where(bad, np.float32(value), pixels)
+
+
+def _nothing(m, stamp):
+    """A band that the sample does not have."""
+    sides = [side.stop - side.start for side in stamp]
+    pixels = np.broadcast_to(np.float32(0.0), (m, *sides))
+    return _Seen(pixels, None, np.zeros(m), np.ones(m), np.zeros(m, dtype=bool))
+
+
+def _at(stamps, pixels):
+    """Values of stamps at some of their pixels, in double precision, of shape (m, n_pixels)."""
+    return np.take(stamps.reshape(len(stamps), -1), pixels, axis=1).astype(float)
+
+
+@lru_cache
+def _aperture_pixels(size):
+    """Pixels that the aperture touches, and how much of them it covers."""
+    weights = aperture(size).ravel()
+    inside = np.flatnonzero(weights)
+    return inside, weights[inside].astype(float)
+
+
+@lru_cache
+def _border_pixels(size):
+    """Pixels of the border in blocks of two by two, of shape (4, n_blocks)."""
+    number = np.arange(size**2).reshape(size // 2, 2, size // 2, 2)
+    outer = np.ones((size // 2, size // 2), dtype=bool)
+    outer[2:-2, 2:-2] = False
+    return number.transpose(1, 3, 0, 2)[:, :, outer].reshape(4, -1)
+
+
+def _border_noise(pixels):
+    """Noise of a pixel in the border, and what correlation makes of it in the aperture."""
+    m, size, _ = pixels.shape
+    border = np.take(pixels.reshape(m, -1), _border_pixels(size), axis=1, mode="clip")
+    single = _scatter(border.reshape(m, -1))
+    spoiled = ~(single > 0.0)
+    if spoiled.any():
+        single[spoiled] = _scatter(pixels[spoiled].reshape(np.sum(spoiled), -1))
+    double = 0.5 * _scatter(border.sum(axis=1))
+    growth = np.divide(double, single, out=np.ones(m), where=(double > 0.0) & (single > 0.0))
+    return np.nan_to_num(single), np.maximum(growth, 1.0) ** (1.0 + _GROWTH)
+
+
+def _scatter(values):
+    """Scaled median absolute deviation along the last axis; NaN without values."""
+    # Rows so short are sorted faster than they are partitioned.
+    numbers = np.sort(values, axis=1)
+    scatter = _half_width(numbers)
+    spoiled = np.isnan(numbers[:, -1])
+    if spoiled.any():
+        deviation = np.abs(numbers[spoiled] - _median(numbers[spoiled]))
+        scatter[spoiled] = _median(np.sort(deviation, axis=1))[:, 0]
+    return _MAD_TO_SIGMA * scatter.astype(float)
+
+
+def _half_width(numbers):
+    """Median absolute deviation of ascending numbers along the last axis.
+
+    As many of them as make a half are in a row, and lie within their farther end of the median:
+    the least such distance is the median one.
+    """
+    n_half = (numbers.shape[1] + 1) // 2
+    median = numbers[:, n_half - 1, None]
+    below = median - numbers[:, : numbers.shape[1] - n_half + 1]
+    above = numbers[:, n_half - 1 :] - median
+    return np.maximum(below, above, out=above).min(axis=1)
+
+
+def _median(numbers):
+    """Lower median of ascending numbers, NaN last, along the last axis, of shape (m, 1)."""
+    last = np.sum(~np.isnan(numbers), axis=1, keepdims=True) - 1
+    return np.take_along_axis(numbers, np.maximum(last, 0) // 2, axis=1)
+
+
+def _pixel_noise(errors, weights, single):
+    """Noise in the aperture if pixels were uncorrelated, from their errors or the border."""
+    good = (errors > 0.0) & (errors < _HUGE)
+    if not good.any():
+        return single * np.sqrt(np.sum(weights**2))
+    share = np.sum(np.where(good, weights**2, 0.0), axis=1) / np.sum(weights**2)
+    variance = np.sum(np.where(good, weights * errors, 0.0) ** 2, axis=1)
+    from_errors = share >= _USABLE_SHARE
+    variance = np.divide(variance, share, out=np.zeros_like(share), where=from_errors)
+    return np.where(from_errors, np.sqrt(variance), single * np.sqrt(np.sum(weights**2)))
+
+
+def _bad_share(bad):
+    """How much of the aperture is bad."""
+    inside, weights = _aperture_pixels(bad.shape[1])
+    return np.sum(_at(bad, inside) * weights, axis=1) / np.sum(weights)
+
+
+def _beyond(bad):
+    """Pixels of whole bad rows and columns at the sides of stamps."""
+    beyond = np.zeros_like(bad)
+    for axis in (1, 2):
+        lines = bad.all(axis=3 - axis)
+        ahead = np.logical_and.accumulate(lines, axis=1)
+        behind = np.logical_and.accumulate(lines[:, ::-1], axis=1)[:, ::-1]
+        beyond |= np.expand_dims(ahead | behind, 3 - axis)
+    return beyond
+
+
+def _flags(seen, present, snr, snr_min):
+    """Bits of m galaxies."""
+    some = present.any(axis=1)
+    bits = {
+        "NO_DATA": ~some,
+        "MISSING_BAND": some & ~present.all(axis=1),
+        "LOW_SNR": some & ~np.any((snr >= snr_min) & present, axis=1),
+    }
+    flags = np.zeros(len(some), dtype=np.int32)
+    for name, rows in bits.items():
+        flags[rows] |= FLAGS[name].value
+    for band in seen:
+        if band.bad is not None:
+            flags |= np.where(band.present, _pixel_flags(band.bad), 0)
+    return flags
+
+
+def _pixel_flags(bad):
+    """EDGE and BAD_PIXELS of stamps of one band."""
+    beyond = _beyond(bad)
+    inside = (bad & ~beyond).mean(axis=(1, 2)) > _BAD_SHARE
+    spoiled = inside | (_bad_share(bad & ~beyond) > _BAD_SHARE)
+    edge = beyond.any(axis=(1, 2))
+    flags = edge * FLAGS["EDGE"].value + spoiled * FLAGS["BAD_PIXELS"].value
+    return flags.astype(np.int32)
+
+
+def _on_common_scale(seen, scale, window, out):
+    """Compressed images of all bands in units of the common scale, 0 where one is missing."""
+    with np.errstate(over="ignore"):
+        for i, band in enumerate(seen):
+            factor = np.where(band.present, 1.0 / scale, 0.0).astype(np.float32)
+            np.multiply(band.pixels[:, *window], factor[:, None, None], out=out[..., i])
+        stretch(out, out=out)
+
+
+def _by_own_extremes(seen, scale, window, out):  # noqa: ARG001 - the other way needs the scale
+    """Images of all bands from 0 to 1, 0 where one is missing."""
+    for i, band in enumerate(seen):
+        good = True if band.bad is None else ~band.bad
+        extremes = {"axis": (1, 2), "keepdims": True, "where": good}
+        low = np.min(band.pixels, initial=_HUGE, **extremes)
+        high = np.max(band.pixels, initial=-_HUGE, **extremes)
+        spread = np.where(band.present[:, None, None] & (high > low), high - low, np.inf)
+        image = np.clip((band.pixels - low) / spread, 0.0, 1.0)
+        image = image if band.bad is None else np.where(band.bad, 0.0, image)
+        out[..., i] = image[:, *window]

@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from dustest.estimators._sed.bagpipes_model import fit_instructions
+from dustest.estimators._sed.posterior import (
+    N_DRAWS,
+    _information,
+    draws_under_priors,
+    prior_diagnostics,
+    systematic_draw,
+)
+from dustest.estimators._sed.prior import SEDPrior
+
+
+class TestDiagnostics:
+    def test_the_prior_alone_has_no_information(self):
+        rng = np.random.default_rng(1)
+        values = [_information(rng.random(2000), np.full(2000, 1 / 2000), 2000.0)]
+        assert max(values) < 0.01
+
+    @pytest.mark.parametrize("bits", [1, 2, 3])
+    def test_a_posterior_that_fills_a_part_of_the_prior(self, bits):
+        coordinate = np.random.default_rng(bits).random(20_000) / 2**bits
+        weight = np.full(20_000, 1 / 20_000)
+        assert _information(coordinate, weight, 20_000.0) == pytest.approx(bits, abs=0.02)
+
+    def test_weights_count_as_much_as_points(self):
+        rng = np.random.default_rng(2)
+        coordinate = rng.random(20_000)
+        weight = np.where(coordinate < 0.46875, 1.0, 0.0)
+        value = _information(coordinate, weight / weight.sum(), weight.sum())
+        assert value == pytest.approx(np.log2(1 / 0.46875), abs=0.01)
+
+    def test_small_samples_are_not_taken_for_information(self):
+        rng = np.random.default_rng(3)
+        values = [_information(rng.random(300), np.full(300, 1 / 300), 300.0) for _ in range(50)]
+        assert np.mean(values) < 0.03
+
+    @pytest.mark.parametrize("side", [0.0, 1.0])
+    def test_pile_up_at_either_edge(self, side):
+        coordinate = np.array([0.5, abs(side - 0.001)])
+        weight = np.array([0.7, 0.3])
+        _, edge = prior_diagnostics(["dust:Av"], coordinate[:, None], weight, 500.0)
+        assert edge == pytest.approx(0.3)
+
+    def test_fixed_attenuation_has_no_prior(self):
+        assert np.isnan(prior_diagnostics(["nebular:logU"], None, None, 500.0)).all()
+
+
+class TestDraws:
+    def test_counts_follow_the_weights(self):
+        weight = np.array([0.5, 0.25, 0.125, 0.125, 0.0])
+        drawn = systematic_draw(weight, 1000, np.random.default_rng(1), np.arange(len(weight)))
+        counts = np.bincount(drawn, minlength=5)
+        assert np.abs(counts - 1000 * weight).max() <= 1
+
+    def test_quantiles_of_the_quantity_are_those_of_the_samples(self):
+        rng = np.random.default_rng(3)
+        values, weight = rng.standard_normal(20_000), rng.dirichlet(np.full(20_000, 0.05))
+        drawn = values[systematic_draw(weight, 1000, rng, values)]
+        for edge in np.quantile(values, [0.1, 0.5, 0.9]):
+            assert np.mean(drawn < edge) == pytest.approx(weight[values < edge].sum(), abs=2e-3)
+
+    def test_same_generator_same_draws(self):
+        weight = np.random.default_rng(0).dirichlet(np.ones(50))
+        first, second = (
+            systematic_draw(weight, 200, np.random.default_rng(4), weight) for _ in range(2)
+        )
+        np.testing.assert_array_equal(first, second)
+        assert np.any(np.diff(first) < 0)
+
+
+class TestDrawsUnderPriors:
+    N = 2**15
+
+    @staticmethod
+    def prior(shape, limits=(1e-3, 5.0)):
+        """A prior whose A_V has a shape and limits."""
+        priors = {"dust:Av": limits, "dust:Av_prior": shape}
+        return SEDPrior(fit_instructions("constant", "SMC", 7.0, priors=priors))
+
+    def drawn(self, prior, seed, weight=None):
+        """Draws of A_V where the posterior is the prior, or weighted further."""
+        rng = np.random.default_rng(seed)
+        # Even along A_V: what remains is the noise of a draw.
+        axis = list(prior.free).index("dust:Av")
+        cube = rng.random((self.N, len(prior.free)))
+        cube[:, axis] = rng.permutation((np.arange(self.N) + 0.5) / self.N)
+        weight = np.ones(self.N) if weight is None else weight(prior.transform(cube)["dust:Av"])
+        return draws_under_priors(prior, cube, weight / weight.sum(), rng)
+
+    @pytest.mark.parametrize("own", ["log_10", "uniform"])
+    def test_the_prior_itself_becomes_the_other(self, own):
+        drawn = self.drawn(self.prior(own), seed=1)
+        laws = {"flat": stats.uniform(1e-3, 4.999), "log10": stats.loguniform(1e-3, 5.0)}
+        assert drawn.keys() == laws.keys()
+        for name, law in laws.items():
+            assert drawn[name].shape == (N_DRAWS,)
+            assert stats.kstest(drawn[name], law.cdf).statistic < 0.06, name
+
+    def test_the_likelihood_counts(self):
+        def likelihood(a_v):
+            return np.exp(-0.5 * ((a_v - 1.0) / 0.2) ** 2)
+
+        drawn = self.drawn(self.prior("log_10"), 2, likelihood)
+        assert drawn["flat"].mean() == pytest.approx(1.0, abs=0.01)
+        assert drawn["flat"].std() == pytest.approx(0.2, abs=0.015)
+        # Dividing by A_V moves a Gaussian by its variance over its mean, to first order.
+        assert drawn["log10"].mean() == pytest.approx(1.0 - 0.04, abs=0.015)
+
+    def test_fixed_attenuation_has_no_other_prior(self):
+        prior = SEDPrior(fit_instructions("constant", "SMC", 7.0, priors={"dust:Av": 0.3}))
+        cube = np.random.default_rng(1).random((10, len(prior.free)))
+        assert draws_under_priors(prior, cube, np.full(10, 0.1), np.random.default_rng(1)) == {}
+
+    def test_from_zero_on_the_logarithmic_prior_has_a_floor(self):
+        drawn = self.drawn(self.prior("uniform", (0.0, 2.0)), seed=3)
+        assert drawn["log10"].min() >= 1e-4
+        assert stats.kstest(drawn["flat"], stats.uniform(0.0, 2.0).cdf).statistic < 0.06
