@@ -7,8 +7,8 @@ from dustest.data.errors import InputError
 __all__ = ["PRETRAINED", "pretrained_file"]
 
 PRETRAINED = {
-    "nircam-1band": "408e774d2124c75bd14caede3121146e3fb0687daa427fb6888bfe7deb2ad7e8",
-    "nircam-3band": "7523d540f148a3e31d3513249d0c12b6100dd48d6ab90ad3daa1e8cd5b8ab555",
+    "nircam-1band": "557dd90e25b5be0cb254aec3ec792aef8aa29f1bee684031bfc7fa5d11b7d6c7",
+    "nircam-3band": "5904af447f95b4f262f50e434343e2faf341f7479f2df94b5d34107467704743",
 }
 """SHA-256 of each file, by the name of the model."""
 
