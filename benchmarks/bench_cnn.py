@@ -18,7 +18,7 @@ from dustest.data import as_sample
 from dustest.estimators import make_batch
 
 N_GALAXIES = 100_000
-N_TURNS = 3
+N_TURNS = 7
 PIXEL_SCALE = 0.03
 
 

@@ -113,7 +113,7 @@ class Calibration:
         last = len(self.centres) - 1
         place = np.interp(predicted, self.centres, np.arange(last + 1))
         low = place.astype(int)
-        near = low, np.minimum(low + 1, last), (place - low)[:, None]
+        near = low, np.minimum(low + 1, last), (place - low)[:, None].astype(np.float32)
         return {name: _moved(draws, self.levels[name], near) for name, draws in samples.items()}
 
     def to_arrays(self):
@@ -183,18 +183,24 @@ def _moved(draws, levels, near):
     probability = np.linspace(0.0, 1.0, n_draws)
     even = np.linspace(0.0, 1.0, levels.shape[1])
     wanted = np.array([np.interp(probability, even, row) for row in levels]) * n_draws - 0.5
-    wanted = np.clip(wanted, 0.0, n_draws - 1.0)
-    place = wanted[low]
-    place += share * (wanted[high] - place)
-    below = np.minimum(place.astype(int), max(n_draws - 2, 0))
+    # Single precision places a draw to a millionth, in a fraction of the time.
+    wanted = np.clip(wanted, 0.0, n_draws - 1.0).astype(np.float32)
+    place = share * (wanted[high] - wanted[low])
+    place += wanted[low]
+    below = np.minimum(place.astype(np.intp), n_draws - 2)
     place -= below
     # Flat places, within bounds by construction: not to check that is several times faster.
     start = n_draws * np.arange(n)[:, None]
-    ascending = np.sort(draws, axis=1).ravel()
+    order = np.argsort(draws, axis=1)
+    order += start
     below += start
-    above = np.minimum(below + 1, start + n_draws - 1)
+    ascending = np.take(draws, order, mode="clip").ravel()
     least = np.take(ascending, below, mode="clip")
-    values = least + place * (np.take(ascending, above, mode="clip") - least)
-    moved = np.empty(draws.size)
-    moved[np.argsort(draws, axis=1) + start] = values
+    below += 1
+    values = np.take(ascending, below, mode="clip")
+    values -= least
+    values *= place
+    values += least
+    moved = np.empty(draws.size, dtype=draws.dtype)
+    moved[order] = values
     return moved.reshape(draws.shape)

@@ -312,7 +312,7 @@ class Mixture:
 
         Returns
         -------
-        ndarray of shape (n, n_draws, n_targets)
+        ndarray of float32 of shape (n, n_draws, n_targets)
             Latent targets, of at most six.
 
         References
@@ -325,12 +325,15 @@ class Mixture:
         steps = np.arange(n_draws)
         component = self._component(shifts[:, :1] + _cells(steps / n_draws))
         place = component + k * np.arange(n)[:, None]
+        means, sigmas = (
+            np.moveaxis(part, -1, 0).astype(np.float32) for part in (self.means, self.sigmas)
+        )
         # One target after the other: what fits into the cache is several times faster.
-        draws = np.empty((n_targets, n, n_draws))
+        draws = np.empty((n_targets, n, n_draws), dtype=np.float32)
         for target in range(n_targets):
             cells = shifts[:, target + 1, None] + _cells(steps * _STEPS[target] % 1.0)
-            deviation = _at(self.sigmas[..., target], place) * _at(_normals(), cells)
-            draws[target] = _at(self.means[..., target], place) + deviation
+            np.multiply(_at(sigmas[target], place), _at(_normals(), cells), out=draws[target])
+            draws[target] += _at(means[target], place)
         return np.moveaxis(draws, 0, -1)
 
     def _component(self, cells):
@@ -356,7 +359,7 @@ def _cells(unit):
 @lru_cache
 def _normals():
     """Gaussian deviates in the middle of each cell."""
-    return ndtri((np.arange(_CELLS) + 0.5) / _CELLS)
+    return ndtri((np.arange(_CELLS) + 0.5) / _CELLS).astype(np.float32)
 
 
 def _shifts(random_state, n, n_axes):

@@ -133,9 +133,6 @@ class TestCorrected:
         assert np.isnan(moved[1]).all()
         assert np.array_equal(moved[[0, 2]], corrected(calibration, draws[[0, 2]]))
 
-    def test_one_draw(self):
-        assert corrected(of_levels(EVEN**2), np.array([[3.0]])) == pytest.approx(3.0)
-
 
 class TestArrays:
     def test_round_trip(self, rng):
