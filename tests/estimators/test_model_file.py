@@ -269,7 +269,7 @@ class TestWriting:
     @pytest.mark.parametrize(
         "value",
         [
-            *((1, 2), {1: "a"}, {1: 1, "a": 2}, np.float32(1), np.arange(3), {1}, b"a", object()),
+            *((1, 2), {1: "a"}, {1: 1, "a": 2}, np.float32(1), np.arange(3), {1}, b"a", object),
             *(float("nan"), -float("inf"), 1j),
         ],
         ids=repr,

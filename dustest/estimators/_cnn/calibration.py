@@ -47,7 +47,8 @@ class Calibration:
     >>> calibration = Calibration.learn("A_V", draws, truth)
     >>> calibration.levels["A_V"][0, [0, 8, 16, 24, 32]].round(1)
     array([0. , 0.4, 0.5, 0.6, 1. ])
-    >>> float(calibration.corrected(draws)["A_V"].std().round(1))
+    >>> corrected = calibration.corrected(draws)["A_V"]
+    >>> float(np.quantile(corrected, 0.84, axis=1).mean().round(1))
     0.5
     """
 
@@ -183,7 +184,7 @@ def _moved(draws, levels, near):
     probability = np.linspace(0.0, 1.0, n_draws)
     even = np.linspace(0.0, 1.0, levels.shape[1])
     wanted = np.array([np.interp(probability, even, row) for row in levels]) * n_draws - 0.5
-    # Single precision places a draw to a millionth, in a fraction of the time.
+    # In single precision, which errs by 1e-5 of the way to the next draw, it is many times faster.
     wanted = np.clip(wanted, 0.0, n_draws - 1.0).astype(np.float32)
     place = share * (wanted[high] - wanted[low])
     place += wanted[low]
