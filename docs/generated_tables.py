@@ -1,10 +1,18 @@
 """Tables of the documentation, written from records of the code and of results that are kept."""
 
 import json
+from math import nan
 from pathlib import Path
 
 HERE = Path(__file__).parent
 KEPT = HERE / "reproduction"
+
+_ERRORS = ("mae", "control_mae", "ratio", "bias", "bias_of_mean")
+_BIASES = {
+    "bias_of_mean_by_true": "of the truth",
+    "bias_of_mean_of_draws_by_true": "of draws in its place",
+    "bias_of_mean_by_predicted": "of the prediction",
+}
 
 
 def setup(app):
@@ -59,23 +67,21 @@ def _of_the_code():
 
 def _of_the_models():
     """Tables from the cards of the models that come with dustest."""
-    from dustest.estimators._cnn.pretrained import PRETRAINED, pretrained_file
-    from dustest.estimators._model_file import read_model
+    from dustest.report.numbers import format_number
 
-    cards = {}
-    for name in sorted(PRETRAINED, reverse=True):
-        path, sha256 = pretrained_file(name)
-        manifest, _ = read_model(path, kind="CNNEstimator", sha256=sha256)
-        cards[name] = manifest["created"]["card"]
-    scores = [(f"``{name}``", one) for name, card in cards.items() for one in card["metrics"]]
+    def number(value):
+        return format_number(value, decimals=3)
+
+    cards = {f"``{name}``": card for name, card in _cards().items()}
+    scores = [(name, one) for name, card in cards.items() for one in card["metrics"]]
     covered = [(name, one) for name, one in scores if "coverage_68" in one]
     biases = [(name, one) for name, one in scores if one["quantity"] == "A_V"]
     return {
         "user_guide/_models": [
             ("Model", "Galaxies to learn from", "to test with"),
             *(
-                (f"``{name}``", f"{c['n_train']:,}", f"{c['n_test']:,}")
-                for name, c in cards.items()
+                (name, f"{card['n_train']:,}", f"{card['n_test']:,}")
+                for name, card in cards.items()
             ),
         ],
         "user_guide/_model_errors": [
@@ -84,7 +90,7 @@ def _of_the_models():
                 *("Mean of truth - median", "Mean of truth - mean"),
             ),
             *(
-                (name, one["quantity"], *(_figure(one.get(entry)) for entry in _ERRORS))
+                (name, one["quantity"], *(number(one.get(entry, nan)) for entry in _ERRORS))
                 for name, one in scores
             ),
         ],
@@ -98,7 +104,7 @@ def _of_the_models():
         "user_guide/_model_bias": [
             ("Model", "Thirds", "0 to 1/3 mag", "1/3 to 2/3", "2/3 to 1", "beyond"),
             *(
-                (name, words, *map(_figure, one[entry]))
+                (name, words, *map(number, one[entry]))
                 for name, one in biases
                 for entry, words in _BIASES.items()
             ),
@@ -106,17 +112,17 @@ def _of_the_models():
     }
 
 
-_ERRORS = ("mae", "control_mae", "ratio", "bias", "bias_of_mean")
-_BIASES = {
-    "bias_of_mean_by_true": "of the truth",
-    "bias_of_mean_of_draws_by_true": "of draws in its place",
-    "bias_of_mean_by_predicted": "of the prediction",
-}
+def _cards():
+    """What the model files say of themselves, by the name of the model."""
+    from dustest.estimators._cnn.pretrained import PRETRAINED, pretrained_file
+    from dustest.estimators._model_file import read_model
 
-
-def _figure(value):
-    """Three decimals of a number, or nothing."""
-    return "" if value is None else f"{value:.3f}"
+    cards = {}
+    for name in sorted(PRETRAINED, reverse=True):
+        path, sha256 = pretrained_file(name)
+        manifest, _ = read_model(path, kind="CNNEstimator", sha256=sha256)
+        cards[name] = manifest["created"]["card"]
+    return cards
 
 
 def _coverage(one, level):

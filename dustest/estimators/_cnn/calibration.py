@@ -188,7 +188,8 @@ def _moved(draws, levels, near):
     wanted = np.clip(wanted, 0.0, n_draws - 1.0).astype(np.float32)
     place = share * (wanted[high] - wanted[low])
     place += wanted[low]
-    below = np.minimum(place.astype(np.intp), n_draws - 2)
+    step = min(n_draws - 1, 1)
+    below = np.minimum(place.astype(np.intp), n_draws - 1 - step)
     place -= below
     # Flat places, within bounds by construction: not to check that is several times faster.
     start = n_draws * np.arange(n)[:, None]
@@ -197,7 +198,7 @@ def _moved(draws, levels, near):
     below += start
     ascending = np.take(draws, order, mode="clip").ravel()
     least = np.take(ascending, below, mode="clip")
-    below += 1
+    below += step
     values = np.take(ascending, below, mode="clip")
     values -= least
     values *= place

@@ -133,6 +133,10 @@ class TestCorrected:
         assert np.isnan(moved[1]).all()
         assert np.array_equal(moved[[0, 2]], corrected(calibration, draws[[0, 2]]))
 
+    def test_one_draw(self):
+        moved = corrected(of_levels(EVEN**2), np.array([[3.0], [np.nan]]))
+        np.testing.assert_array_equal(moved, [[3.0], [np.nan]])
+
 
 class TestArrays:
     def test_round_trip(self, rng):
