@@ -1,17 +1,30 @@
-"""The door: whatever a user has becomes a checked `GalaxySample`, once.
+"""Whatever a user has becomes a checked `GalaxySample`, once.
 
 Units, shapes and ranges are checked here and nowhere else; behind it columns have the units
 that `GalaxySample` lists, and what is missing is NaN.
 """
 
+import warnings
+from collections.abc import Mapping
+
 import numpy as np
 from astropy import units as u
-from astropy.nddata import NDData, StdDevUncertainty
+from astropy.nddata import NDData
 from astropy.table import Table
 
-from dustest.data.columns import band_column_name, canonical_column, column_name
-from dustest.data.errors import InputError, InputTypeError
+from dustest.data.columns import (
+    band_column_name,
+    canonical_column,
+    column_name,
+    is_sample_column,
+)
+from dustest.data.errors import DustestWarning, InputError, InputTypeError
+from dustest.data.identifiers import as_ids, has_ids, id_column, row_numbers
+from dustest.data.images import full_mask, standard_deviation
+from dustest.data.messages import shown
 from dustest.data.sample import UNCERTAINTY_KINDS, GalaxySample
+from dustest.data.tables import as_table, is_table_like
+from dustest.data.units import FLUX_UNIT
 
 __all__ = ["as_sample"]
 
@@ -21,10 +34,12 @@ def as_sample(X, *, bands=None):
 
     Parameters
     ----------
-    X : GalaxySample, Table, list of NDData, dict of str to list of NDData, or ndarray
-        A table with the columns of `GalaxySample`; cutouts of one band as a list of
-        `~astropy.nddata.NDData`, or of several as a dictionary by band; an array of cutouts
-        of shape (n, ny, nx) or (n, n_bands, ny, nx); or plain features of shape (n, p).
+    X : GalaxySample, Table, data frame, dict, list of NDData, or ndarray
+        A table with the columns of `GalaxySample`, as an astropy table, a data frame of pandas or
+        polars, or a dict of columns; cutouts of one band as a list of `~astropy.nddata.NDData`, or
+        of several as a dictionary by band; an array of cutouts of shape (n, ny, nx) or
+        (n, n_bands, ny, nx); or plain features of shape (n, p), also as a data frame with none of
+        the columns of a sample.
     bands : sequence of str, optional
         Names for the bands of a list or an array of cutouts; ``BAND1``, ``BAND2``, ... by
         default.
@@ -33,14 +48,22 @@ def as_sample(X, *, bands=None):
     -------
     sample : GalaxySample
         A new table. Photometry is in nJy, spectra in erg/s/cm2/Angstrom over Angstrom, and
-        masked or sentinel values (-99, -999, -9999; magnitudes of 90 and beyond) are NaN.
-        Duplicated ids are kept: rows are told apart by their position.
+        masked, infinite or sentinel values (-99, -999, -9999; magnitudes of 90 and beyond) are
+        NaN. ``id`` is taken from the first column named as in
+        `~dustest.data.identifiers.ID_COLUMNS`, else rows are numbered. Duplicated ids are kept:
+        rows are told apart by their position.
 
     Raises
     ------
     InputError
         If the input is empty, of an unknown kind, or has a column of the wrong unit, shape
         or type, a flux without its error, or two columns for the same band.
+
+    Warns
+    -----
+    DustestWarning
+        If identifiers are missing, positions are not on the sky, or fluxes of a data frame, which
+        declares no units, are taken to be in nJy.
 
     Examples
     --------
@@ -55,10 +78,12 @@ def as_sample(X, *, bands=None):
         msg = "the sample must have at least one galaxy, got 0 rows"
         raise InputError(msg)
     named = _named_columns(table)
+    if not isinstance(X, Table):
+        named = _with_assumed_units(named)
     columns = {"id": _ids(table)}
     columns |= {name: canonical_column(name, column, named) for name, column in named.items()}
     sample = GalaxySample(columns, copy=False, meta=dict(table.meta))
-    _check_companions(sample)
+    _check_companions(sample, named)
     return sample
 
 
@@ -69,19 +94,79 @@ def _as_table(X, bands):
     if hasattr(X, "toarray"):
         msg = "X must be dense, got a sparse matrix; pass X.toarray()"
         raise InputTypeError(msg)
-    if isinstance(X, dict):
-        return _from_nddata(X)
     if isinstance(X, NDData):
         msg = "X must hold one image a galaxy: pass a list, [image], instead of a single NDData"
         raise InputError(msg)
+    if isinstance(X, Mapping) and _holds_images(X):
+        return _from_nddata(X)
+    if is_table_like(X):
+        return _from_columns(as_table(X, "X"), X)
     if isinstance(X, list | tuple) and X and all(isinstance(item, NDData) for item in X):
         return _from_nddata({_band_names(bands, 1)[0]: X})
     return _from_array(_numbers(X), bands)
 
 
+def _holds_images(X):
+    """Whether a dictionary holds lists of images by band."""
+    return any(
+        isinstance(item, NDData)
+        for values in X.values()
+        if isinstance(values, list | tuple)
+        for item in values
+    )
+
+
+def _from_columns(table, X):
+    """Columns by name; a data frame without any column of a sample is one of features."""
+    names = [column_name(name) for name in table.colnames]
+    columns = dict(zip(names, table.itercols(), strict=True))
+    if isinstance(X, Mapping) or any(_is_contract(name, columns) for name in names):
+        return table
+    return _from_array(_numbers(X.to_numpy()), None)
+
+
+def _is_contract(name, columns):
+    """Whether a name is one that the columns of a sample have."""
+    plain = ("redshift", "ra", "dec", "features", "spectrum_flux")
+    is_of_band = name.startswith(("flux_", "cutout_")) and is_sample_column(name, columns)
+    return name in plain or is_of_band
+
+
+def _with_assumed_units(columns):
+    """Columns whose fluxes have a unit: nJy where data frames and dicts declare none."""
+    bare = [
+        name
+        for name, column in columns.items()
+        if name.startswith("flux_")
+        and is_sample_column(name, columns)
+        and getattr(column, "unit", None) is None
+    ]
+    if not bare:
+        return columns
+    msg = (
+        f"the columns {shown(bare)} declare no unit and are taken to be in {FLUX_UNIT}; for "
+        "another unit pass dustest.io.read_catalog(X, unit=...)"
+    )
+    warnings.warn(msg, DustestWarning, stacklevel=3)
+    return columns | {name: _in_nanojansky(columns[name]) for name in bare}
+
+
+def _in_nanojansky(column):
+    """A copy of a column that declares its unit."""
+    column = column.copy()
+    column.unit = FLUX_UNIT
+    return column
+
+
 def _numbers(X):
     """The input as an array of floats."""
-    array = X if isinstance(X, u.Quantity) else np.ma.asarray(X)
+    try:
+        array = X if isinstance(X, u.Quantity) else np.ma.asarray(X)
+    except ValueError as error:
+        msg = (
+            "X must hold arrays of one shape, got a list of several shapes: cut or pad them to one"
+        )
+        raise InputError(msg) from error
     if array.dtype.kind == "c":
         msg = "X must hold real numbers. Complex data not supported: pass X.real"
         raise InputError(msg)
@@ -157,13 +242,13 @@ def _add_images(table, band, cutouts):
     unit = next(iter(units), None)
     table[f"cutout_{band}"] = _with_unit(np.array([cutout.data for cutout in cutouts]), unit)
     if any(cutout.uncertainty is not None for cutout in cutouts):
-        table[f"cutout_err_{band}"] = _with_unit(np.array([_deviation(c) for c in cutouts]), unit)
+        deviations = [standard_deviation(cutout, band) for cutout in cutouts]
+        table[f"cutout_err_{band}"] = _with_unit(np.array(deviations), unit)
         kinds = {c.uncertainty.uncertainty_type for c in cutouts if c.uncertainty is not None}
         if len(kinds) == 1 and kinds != {"std"} and kinds <= set(UNCERTAINTY_KINDS):
             table.meta[f"uncertainty_{band}"] = kinds.pop()
     if any(cutout.mask is not None for cutout in cutouts):
-        masks = [np.zeros(c.data.shape, bool) if c.mask is None else c.mask for c in cutouts]
-        table[f"cutout_mask_{band}"] = np.array(masks, dtype=bool)
+        table[f"cutout_mask_{band}"] = np.array([full_mask(cutout) for cutout in cutouts])
     for kind in ("meta", "wcs"):
         values = [getattr(cutout, kind) for cutout in cutouts]
         if any(value is not None and value != {} for value in values):
@@ -177,16 +262,6 @@ def _objects(values):
     return array
 
 
-def _deviation(cutout):
-    """Standard deviation of each pixel in the unit of the data; NaN where unknown."""
-    if cutout.uncertainty is None:
-        return np.full(cutout.data.shape, np.nan)
-    deviation = cutout.uncertainty.represent_as(StdDevUncertainty)
-    if deviation.unit is not None and cutout.unit is not None and deviation.unit != cutout.unit:
-        return deviation.quantity.to_value(cutout.unit)
-    return deviation.array
-
-
 def _with_unit(values, unit):
     """Values as a Quantity, or bare where there is no unit."""
     return values if unit is None else u.Quantity(values, unit, copy=False, dtype=values.dtype)
@@ -194,16 +269,10 @@ def _with_unit(values, unit):
 
 def _ids(table):
     """Identifiers, row numbers by default."""
-    if "id" not in table.colnames:
-        return np.arange(len(table))
-    ids = np.asarray(table["id"])
-    if ids.ndim != 1 or ids.dtype.kind not in "iuUSO":
-        got = f"{ids.dtype} of shape {ids.shape}"
-        msg = f"column id must hold one integer or string a row, got {got}"
-        raise InputError(msg)
-    if ids.dtype.kind == "O":
-        return ids.astype(str)
-    return np.char.decode(ids, "utf-8", "replace") if ids.dtype.kind == "S" else ids
+    name = id_column(table)
+    if name is None or not has_ids(table):
+        return row_numbers(len(table))
+    return as_ids(table[name], f"column {name}")
 
 
 def _named_columns(table):
@@ -219,11 +288,13 @@ def _named_columns(table):
     return columns
 
 
-def _check_companions(sample):
+def _check_companions(sample, named):
     """Refuse columns that miss the partner they need."""
-    for band in sample.bands:
-        _need(sample, f"flux_{band}", f"flux_err_{band}")
     for name in sample.colnames:
+        if not is_sample_column(name, named):
+            continue
+        if name.startswith("flux_") and not name.startswith("flux_err_"):
+            _need(sample, name, name.replace("flux_", "flux_err_", 1))
         if name.startswith(("cutout_err_", "cutout_mask_")):
             image = "cutout_" + name.split("_", 2)[2]
             _need(sample, name, image)

@@ -1,21 +1,17 @@
-"""Checks of single columns: type, shape, unit, and what counts as missing."""
+"""Single columns of a sample: whose they are, their type, shape and unit."""
+
+import warnings
 
 import numpy as np
 from astropy import units as u
 
 from dustest.data.bands import canonical_name, get_band
-from dustest.data.errors import InputError
+from dustest.data.errors import DustestWarning, InputError
+from dustest.data.units import FLUX_UNIT, SPECTRAL_UNIT, declared_unit, is_flux, is_magnitude
+from dustest.data.values import FAINTEST_MAGNITUDE, bare_values, to_floats
 
-__all__ = ["FLUX_UNIT", "SPECTRAL_UNIT", "band_column_name", "canonical_column", "column_name"]
+__all__ = ["band_column_name", "canonical_column", "column_name", "is_sample_column"]
 
-FLUX_UNIT = u.nJy
-"""Unit of photometry and of cutout pixels inside dustest."""
-
-SPECTRAL_UNIT = u.erg / u.s / u.cm**2 / u.AA
-"""Unit of spectra inside dustest."""
-
-_MISSING_VALUES = (-99.0, -999.0, -9999.0)
-_FAINTEST_MAGNITUDE = 90.0
 _PLAIN_COLUMNS = {
     "redshift": None,
     "redshift_err": None,
@@ -23,6 +19,7 @@ _PLAIN_COLUMNS = {
     "dec": u.deg,
     "pixel_scale": u.arcsec,
 }
+_POSITION_RANGES = {"ra": (-180.0, 360.0), "dec": (-90.0, 90.0)}
 
 _BAND_PREFIXES = (
     "flux_err_",
@@ -33,6 +30,12 @@ _BAND_PREFIXES = (
     "cutout_wcs_",
     "cutout_",
 )
+
+
+def _split(name):
+    """Prefix and band of a column name; no prefix where it is none of a band."""
+    prefix = next((prefix for prefix in _BAND_PREFIXES if name.startswith(prefix)), "")
+    return prefix, name.removeprefix(prefix)
 
 
 def column_name(name):
@@ -48,10 +51,8 @@ def column_name(name):
     canonical : str
         Such as ``flux_F277W`` for ``flux_JWST/NIRCam.F277W``.
     """
-    for prefix in _BAND_PREFIXES:
-        if name.startswith(prefix):
-            return prefix + band_column_name(name.removeprefix(prefix))
-    return name
+    prefix, band = _split(name)
+    return prefix + band_column_name(band) if prefix else name
 
 
 def band_column_name(band):
@@ -71,6 +72,56 @@ def band_column_name(band):
         return canonical_name(band)
     except InputError:
         return band
+
+
+def is_sample_column(name, table):
+    """Whether a column with the prefix of a band is one of a sample, and not the user's own.
+
+    Parameters
+    ----------
+    name : str
+        Canonical name.
+    table : dict of str to column
+        All columns by canonical name.
+
+    Returns
+    -------
+    answer : bool
+        True for all columns of known bands. A band that is not known (a camera of the user's)
+        needs a flux and its error in units of flux, or images of shape (n, ny, nx):
+        ``flux_radius`` and ``cutout_size`` are the user's. True for names without such a prefix.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.data.columns import is_sample_column
+    >>> table = {"cutout_size": np.array([64]), "cutout_X": np.zeros((1, 4, 4))}
+    >>> [is_sample_column(name, table) for name in ("flux_F277W", "cutout_size", "cutout_X")]
+    [True, False, True]
+    """
+    prefix, band = _split(name)
+    if not prefix or _is_known(band):
+        return True
+    if prefix.startswith("flux_"):
+        pair = [table.get(f"{kind}{band}") for kind in ("flux_", "flux_err_")]
+        return all(column is not None and _is_flux_column(column, name) for column in pair)
+    image = table.get(f"cutout_{band}")
+    return image is not None and np.ndim(image) == 3
+
+
+def _is_known(band):
+    """Whether a band is a known one."""
+    try:
+        canonical_name(band)
+    except InputError:
+        return False
+    return True
+
+
+def _is_flux_column(column, name):
+    """Whether a column declares a unit of flux, or magnitudes."""
+    unit = declared_unit(column, f"column {name}")
+    return is_flux(unit) or is_magnitude(unit)
 
 
 def canonical_column(name, column, table):
@@ -95,9 +146,14 @@ def canonical_column(name, column, table):
     ------
     InputError
         If the column has the wrong unit, shape or type.
+
+    Warns
+    -----
+    DustestWarning
+        If positions are not on the sky.
     """
     if name.startswith(("flux_", "cutout_")):
-        return _band_column(name, column, table)
+        return _band_column(name, column, table) if is_sample_column(name, table) else column
     if name in _PLAIN_COLUMNS:
         return _vector(name, column, _PLAIN_COLUMNS[name])
     if name == "spectrum_wavelength":
@@ -109,19 +165,20 @@ def canonical_column(name, column, table):
     if name == "flags":
         return _integers(name, column)
     if name == "features":
-        return _floats(name, column, ndim=2)
+        return to_floats(column, f"column {name}", ndim=2, sentinels=False)
     return column
 
 
 def _band_column(name, column, table):
     """A photometry or cutout column."""
-    if name.startswith("flux_err_"):
-        return _flux_error(name, column, _partner(name, name.replace("_err", ""), table))
-    if name.startswith("flux_"):
+    prefix, band = _split(name)
+    if prefix == "flux_err_":
+        return _flux_error(name, column, _partner(name, f"flux_{band}", table))
+    if prefix == "flux_":
         return _flux(name, column)
-    if name.startswith("cutout_mask_"):
+    if prefix == "cutout_mask_":
         return _mask(name, column)
-    if name.startswith(("cutout_meta_", "cutout_wcs_")):
+    if prefix in ("cutout_meta_", "cutout_wcs_"):
         return column
     return _cutout(name, column)
 
@@ -134,74 +191,60 @@ def _partner(name, other, table):
     return table[other]
 
 
-def _is_magnitude(column):
-    """Whether a column holds AB magnitudes."""
-    return str(getattr(column, "unit", None) or "") in ("mag(AB)", "ABmag", "AB")
-
-
 def _flux(name, column):
     """Flux density in nJy from a flux density or AB magnitudes."""
-    values = _floats(name, column, ndim=1)
-    if _is_magnitude(column):
-        values = np.where(np.abs(values) < _FAINTEST_MAGNITUDE, values, np.nan)
+    if declared_unit(column, f"column {name}") == u.ABmag:
+        values = to_floats(column, f"column {name}", unit=u.ABmag, ndim=1)
+        values = np.where(np.abs(values) < FAINTEST_MAGNITUDE, values, np.nan)
         return (values * u.ABmag).to(FLUX_UNIT)
     return _quantity(name, column, FLUX_UNIT, _at_pivot(name, column), ndim=1)
 
 
 def _at_pivot(name, column):
     """What turns a flux density per wavelength into one per frequency: the band's pivot."""
-    unit = getattr(column, "unit", None)
-    if unit is None or not _convertible(unit, SPECTRAL_UNIT):
+    unit = declared_unit(column, f"column {name}")
+    if unit is None or not unit.is_equivalent(SPECTRAL_UNIT):
         return ()
-    band = name.removeprefix("flux_").removeprefix("err_")
-    return u.spectral_density(get_band(band).pivot * u.AA)
+    return u.spectral_density(get_band(_split(name)[1]).pivot * u.AA)
 
 
 def _flux_error(name, column, flux):
     """Flux error in nJy; an error in magnitudes is turned with the flux."""
-    in_magnitudes = _is_magnitude(column) or getattr(column, "unit", None) == u.mag
-    if not in_magnitudes:
+    if not is_magnitude(declared_unit(column, f"column {name}")):
         return _quantity(name, column, FLUX_UNIT, _at_pivot(name, column), ndim=1)
-    if not _is_magnitude(flux):
+    if declared_unit(flux, f"column {name.replace('_err', '', 1)}") != u.ABmag:
         msg = f"column {name} is in mag, so its flux must be in AB magnitudes, got {flux.unit}"
         raise InputError(msg)
-    error = _floats(name, column, ndim=1)
-    error = np.where(np.abs(error) < _FAINTEST_MAGNITUDE, error, np.nan)
+    # A difference of magnitudes has no zero point.
+    error = to_floats(_in_magnitudes(column), f"column {name}", unit=u.mag, ndim=1)
     return _flux(name, flux) * error * (0.4 * np.log(10.0))
+
+
+def _in_magnitudes(column):
+    """The same values in plain magnitudes, whatever zero point their unit has."""
+    values, missing = bare_values(column)
+    return np.ma.array(values, mask=False if missing is None else missing)
 
 
 def _cutout(name, column):
     """Cutouts as they came: in a unit of flux per pixel or surface brightness, or without."""
-    values = np.asarray(column)
+    values, missing = bare_values(column)
     if values.ndim != 3 or values.dtype.kind not in "iuf" or 0 in values.shape:
         msg = (
             f"column {name} must hold one 2-D image a row, shape (n, ny, nx) of numbers, "
             f"got {values.dtype} of shape {values.shape}"
         )
         raise InputError(msg)
-    unit = getattr(column, "unit", None)
-    filled = _filled(column, values)
-    if unit is None or unit == u.dimensionless_unscaled:
+    unit = declared_unit(column, f"column {name}")
+    filled = values if missing is None else np.where(missing, np.nan, values)
+    if unit is None:
         return filled
-    if not (_convertible(unit, FLUX_UNIT) or _convertible(unit, FLUX_UNIT / u.sr)):
+    if not (unit.is_equivalent(FLUX_UNIT) or unit.is_equivalent(FLUX_UNIT / u.sr)):
         msg = (
             f"column {name} must be in a flux density per pixel or surface brightness, got {unit}"
         )
         raise InputError(msg)
     return u.Quantity(filled, unit, copy=False, dtype=filled.dtype)
-
-
-def _convertible(unit, target):
-    """Whether a unit converts without equivalencies."""
-    return u.Unit(unit).is_equivalent(target)
-
-
-def _filled(column, values):
-    """Values with masked entries as NaN."""
-    mask = getattr(column, "mask", None)
-    if mask is None or not np.any(mask):
-        return values
-    return np.where(mask, np.nan, values)
 
 
 def _mask(name, column):
@@ -218,39 +261,34 @@ def _mask(name, column):
 
 def _vector(name, column, unit):
     """One number a row, in a unit or without."""
-    if unit is None or getattr(column, "unit", None) is None:
-        values = _floats(name, column, ndim=1)
-        return values if unit is None else values << unit
-    return _quantity(name, column, unit, ndim=1)
+    values = to_floats(column, f"column {name}", unit=unit, ndim=1)
+    if name in _POSITION_RANGES:
+        values = _on_the_sky(name, values)
+    return values if unit is None else values << unit
+
+
+def _on_the_sky(name, values):
+    """Angles in degrees, NaN with a warning where they are none of the sky."""
+    low, high = _POSITION_RANGES[name]
+    outside = (values < low) | (values > high)
+    if np.any(outside):
+        msg = (
+            f"{name} of {np.count_nonzero(outside)} of {len(values)} rows lies outside {low:g} to "
+            f"{high:g} deg and counts as missing"
+        )
+        warnings.warn(msg, DustestWarning, stacklevel=4)
+    return np.where(outside, np.nan, values)
 
 
 def _quantity(name, column, unit, equivalencies=(), ndim=1):
     """A column with a unit, converted; missing is NaN."""
-    given = getattr(column, "unit", None)
-    if given is None:
+    if declared_unit(column, f"column {name}") is None:
         msg = f"column {name} must have a unit such as {unit}, got none; set table[{name!r}].unit"
         raise InputError(msg)
-    values = _floats(name, column, ndim)
-    try:
-        return u.Quantity(values, given).to(unit, equivalencies)
-    except u.UnitsError as error:
-        msg = f"column {name} must have a unit that converts to {unit}, got {given}"
-        raise InputError(msg) from error
-
-
-def _floats(name, column, ndim):
-    """Floats of a column with NaN where masked or set to a sentinel."""
-    values = np.asarray(column)
-    if values.dtype.kind not in "iuf" or values.ndim != ndim:
-        msg = (
-            f"column {name} must hold numbers with {ndim} axes, "
-            f"got {values.dtype} of shape {values.shape}"
-        )
-        raise InputError(msg)
-    values = _filled(column, values).astype(float)
-    if name in ("ra", "dec", "features"):
-        return values
-    return np.where(np.isin(values, _MISSING_VALUES), np.nan, values)
+    return (
+        to_floats(column, f"column {name}", unit=unit, equivalencies=equivalencies, ndim=ndim)
+        << unit
+    )
 
 
 def _integers(name, column):

@@ -5,8 +5,10 @@ from astropy.table import Column
 
 from dustest.data.errors import InputError
 from dustest.data.flags import decode_flags
+from dustest.data.messages import did_you_mean
 from dustest.data.quantities import QUANTITIES, percentile_columns
 from dustest.data.rows import RowTable
+from dustest.data.values import to_floats
 
 __all__ = ["DustTable"]
 
@@ -42,8 +44,8 @@ class DustTable(RowTable):
         ids : array_like of shape (n,)
             Galaxy identifiers.
         columns : dict of str to array_like of shape (n,)
-            Medians and percentiles by column name, in the units of
-            `~dustest.data.QUANTITIES`; what is left out becomes NaN.
+            Medians and percentiles by column name; what declares no unit is in that of
+            `~dustest.data.QUANTITIES`, and what is left out, masked or -99 becomes NaN.
         flags : array_like of int of shape (n,), optional
             Flag bits; zero by default.
         extra : dict of str to array_like of shape (n, ...), optional
@@ -59,17 +61,15 @@ class DustTable(RowTable):
         Raises
         ------
         InputError
-            If a column is unknown.
+            If a column is unknown, has another length than ``ids`` or a unit that does not
+            convert, or ``extra`` names a column of the contract.
         """
-        unknown = sorted(set(columns) - set(_contract_columns()))
-        if unknown:
-            msg = f"columns must be named after QUANTITIES, got {unknown}; pass others as extra"
-            raise InputError(msg)
+        contract = _contract_columns()
+        _check_names(columns, extra or {}, contract)
         table = cls()
         table["id"] = Column(ids)
-        for name, unit in _contract_columns().items():
-            values = np.full(len(table), np.nan)
-            values[:] = columns.get(name, np.nan)
+        for name, unit in contract.items():
+            values = _values(name, columns.get(name, np.nan), unit, len(table))
             table[name] = values if unit is None else values << unit
         bits = np.zeros(len(table), dtype=np.int32) if flags is None else flags
         table["flags"] = np.asarray(bits, dtype=np.int32)
@@ -82,6 +82,30 @@ class DustTable(RowTable):
     def flag_names(self):
         """Names of the flags that are set, one tuple a row."""
         return decode_flags(np.asarray(self["flags"]))
+
+
+def _check_names(columns, extra, contract):
+    """Refuse columns that the contract lacks, and further ones that would replace its own."""
+    unknown = sorted(set(columns) - set(contract))
+    if unknown:
+        msg = (
+            f"columns must be named after QUANTITIES, got {unknown}: "
+            f"{did_you_mean(unknown[0], contract)}pass others as extra"
+        )
+        raise InputError(msg)
+    taken = sorted(set(extra) & {"id", "flags", *contract})
+    if taken:
+        msg = f"extra must not hold columns of the contract, got {taken}: rename them"
+        raise InputError(msg)
+
+
+def _values(name, given, unit, n_rows):
+    """One number a row in the unit of a column, NaN where missing."""
+    values = to_floats(given, f"column {name}", unit=unit)
+    if values.shape not in ((), (n_rows,)):
+        msg = f"column {name} must have one value for each of {n_rows} ids, got {values.shape}"
+        raise InputError(msg)
+    return np.broadcast_to(values, (n_rows,)).copy()
 
 
 def _contract_columns():

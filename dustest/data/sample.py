@@ -5,6 +5,7 @@ from astropy.nddata import InverseVariance, NDData, StdDevUncertainty, VarianceU
 
 from dustest.data.errors import InputError
 from dustest.data.rows import RowTable
+from dustest.data.units import FLUX_UNIT
 
 __all__ = ["UNCERTAINTY_KINDS", "GalaxySample"]
 
@@ -59,23 +60,23 @@ class GalaxySample(RowTable):
     @property
     def bands(self):
         """Bands with photometry, in column order (tuple of str)."""
-        return self._suffixes("flux_", exclude="flux_err_")
+        return tuple(
+            name.removeprefix("flux_")
+            for name in self.colnames
+            if name.startswith("flux_")
+            and name.replace("flux_", "flux_err_", 1) in self.colnames
+            and getattr(self[name], "unit", None) == FLUX_UNIT
+        )
 
     @property
     def cutout_bands(self):
         """Bands with cutouts, in column order (tuple of str)."""
         return tuple(
-            band
-            for band in self._suffixes("cutout_")
-            if not band.startswith(("err_", "mask_", "meta_", "wcs_"))
-        )
-
-    def _suffixes(self, prefix, exclude=None):
-        """What follows a prefix in the column names."""
-        return tuple(
-            name.removeprefix(prefix)
+            name.removeprefix("cutout_")
             for name in self.colnames
-            if name.startswith(prefix) and not (exclude and name.startswith(exclude))
+            if name.startswith("cutout_")
+            and not name.startswith(("cutout_err_", "cutout_mask_"))
+            and self[name].ndim == 3
         )
 
     def to_nddata(self, band):

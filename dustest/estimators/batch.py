@@ -6,8 +6,8 @@ from hashlib import blake2b
 import numpy as np
 from astropy import units as u
 
-from dustest.data.columns import FLUX_UNIT, SPECTRAL_UNIT
 from dustest.data.errors import InputError
+from dustest.data.units import FLUX_UNIT, SPECTRAL_UNIT
 
 __all__ = ["Batch", "Estimates", "is_constant", "make_batch"]
 

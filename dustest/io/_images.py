@@ -13,9 +13,11 @@ from astropy.nddata import NDData, StdDevUncertainty
 from astropy.wcs import WCS, FITSFixedWarning
 from astropy.wcs.utils import proj_plane_pixel_scales, wcs_to_celestial_frame
 
-from dustest.data.columns import FLUX_UNIT, band_column_name
+from dustest.data.columns import band_column_name
 from dustest.data.errors import DustestError, DustestWarning, InputError, ReadError
-from dustest.io._files import PARSER_ERRORS, check_file, known_unit, reason, shown
+from dustest.data.messages import shown
+from dustest.data.units import FLUX_UNIT, parse_unit
+from dustest.io._files import PARSER_ERRORS, check_file, reason
 
 __all__ = ["Image", "open_image"]
 
@@ -250,7 +252,7 @@ def _from_hdus(hdus, band, unit, stack):
             raise InputError(msg + f"{array.shape}")
     scale = 1.0
     if "err" in arrays:
-        err_unit = known_unit(hdus["err"].header.get("BUNIT"))
+        err_unit = parse_unit(hdus["err"].header.get("BUNIT"))
         scale = 1.0 if err_unit is None else _per_pixel(err_unit).to(own)
     return Image(wcs=_celestial(_wcs(header), band), unit=own, err_scale=scale, **arrays)
 
@@ -303,7 +305,7 @@ def _celestial(wcs, band):
 
 def _pixel_unit(declared, given, band):
     """Unit of the pixels: the declared one, else the given one."""
-    own = known_unit(declared)
+    own = parse_unit(declared)
     own = None if own is None else _per_pixel(own)
     if own is not None and given is not None and own != given:
         msg = f"unit is {given}, but the image of band {band} declares {own}; leave unit out"

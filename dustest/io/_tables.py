@@ -6,10 +6,13 @@ from astropy.io.registry import IORegistryError
 from astropy.table import Table
 
 from dustest.data.errors import DustestError, InputError, ReadError
-from dustest.io._files import PARSER_ERRORS, check_file, reason, require, shown
-from dustest.io.layouts import ID_COLUMNS, LAYOUTS
+from dustest.data.identifiers import ID_COLUMNS
+from dustest.data.messages import shown
+from dustest.data.tables import first_named
+from dustest.io._files import PARSER_ERRORS, check_file, reason, require
+from dustest.io.layouts import LAYOUTS
 
-__all__ = ["first_named", "read_table"]
+__all__ = ["read_table"]
 
 _FORMATS = {
     ".fits": "fits",
@@ -80,29 +83,6 @@ def read_table(path, *, file_format=None, hdu=None, layouts=LAYOUTS, wanted=(), 
     except PARSER_ERRORS as error:
         msg = f"the file {path} is not a readable {file_format} table: {reason(error)}"
         raise ReadError(msg) from error
-
-
-def first_named(names, candidates):
-    """First candidate among column names, whatever the letter case.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Column names.
-    candidates : sequence of str
-        Names to look for, the preferred one first.
-
-    Returns
-    -------
-    name : str or None
-        As the table spells it.
-    """
-    by_lower_case = {name.lower(): name for name in reversed(names)}
-    for candidate in candidates:
-        found = candidate if candidate in names else by_lower_case.get(candidate.lower())
-        if found is not None:
-            return found
-    return None
 
 
 def _format_of(path):

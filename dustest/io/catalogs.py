@@ -10,13 +10,14 @@ from astropy import units as u
 from astropy.table import Column, Table
 
 from dustest.data.coerce import as_sample
-from dustest.data.columns import FLUX_UNIT
 from dustest.data.errors import DustestWarning, InputError
-from dustest.io._files import as_unit, known_unit, shown
-from dustest.io._tables import first_named, read_table
+from dustest.data.identifiers import ID_COLUMNS
+from dustest.data.messages import shown
+from dustest.data.tables import first_named
+from dustest.data.units import FLUX_UNIT, as_unit, parse_unit
+from dustest.io._tables import read_table
 from dustest.io.layouts import (
     DEC_COLUMNS,
-    ID_COLUMNS,
     LAYOUTS,
     RA_COLUMNS,
     REDSHIFT_COLUMNS,
@@ -289,7 +290,7 @@ def _own_columns(names, layout):
 
 def _native(column):
     """Column in this machine's byte order and as text, without the axes of length one."""
-    unit = known_unit(getattr(column, "unit", None))
+    unit = parse_unit(getattr(column, "unit", None))
     values = column.value if isinstance(column, u.Quantity) else column
     values = np.ma.asarray(values)
     if values.dtype.kind == "S":

@@ -14,8 +14,9 @@ from dustest.data.coerce import as_sample
 from dustest.data.columns import band_column_name
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
+from dustest.data.messages import shown
 from dustest.data.progress import progress_bar
-from dustest.io._files import as_unit, shown
+from dustest.data.units import as_unit
 from dustest.io._images import open_image
 
 __all__ = ["add_cutouts"]

@@ -10,7 +10,6 @@ from dustest.data.errors import InputError
 
 __all__ = [
     "DEC_COLUMNS",
-    "ID_COLUMNS",
     "LAYOUTS",
     "RA_COLUMNS",
     "REDSHIFT_COLUMNS",
@@ -240,9 +239,6 @@ LAYOUTS = (
     ),
 )
 """Known layouts; where two name equally many bands, the earlier one is taken."""
-
-ID_COLUMNS = ("id", "id_", "jades_id", "source_id", "objid", "number")
-"""Names of identifiers, whatever their letter case, the preferred one first."""
 
 RA_COLUMNS = ("ra", "alpha_j2000")
 """Names of right ascensions, whatever their letter case, the preferred one first."""

@@ -8,10 +8,12 @@ from astropy import units as u
 from astropy.io import fits
 
 from dustest.data.coerce import as_sample
-from dustest.data.columns import SPECTRAL_UNIT
 from dustest.data.errors import DustestError, InputError, ReadError
-from dustest.io._files import PARSER_ERRORS, as_unit, check_file, known_unit, reason, shown
-from dustest.io._tables import first_named, read_table
+from dustest.data.messages import shown
+from dustest.data.tables import first_named
+from dustest.data.units import SPECTRAL_UNIT, as_unit, parse_unit
+from dustest.io._files import PARSER_ERRORS, check_file, reason
+from dustest.io._tables import read_table
 
 __all__ = ["Spectrum", "add_spectra", "read_spectrum"]
 
@@ -247,7 +249,7 @@ def _read(path, hdu):
         by_name = {item.name: item for item in hdus}
         if hdu is None and set(_GTO_EXTENSIONS) <= set(by_name):
             return "jades-gto", {
-                name: (np.asarray(by_name[name].data), known_unit(unit))
+                name: (np.asarray(by_name[name].data), parse_unit(unit))
                 for name, unit in _GTO_EXTENSIONS.items()
             }
         name = hdu
@@ -268,7 +270,7 @@ def _columns(table, path):
             f"wavelength, flux and flux_err, found {shown(table.colnames)}"
         )
         raise ReadError(msg)
-    return {name: (_floats(table[name]), known_unit(table[name].unit)) for name in names}
+    return {name: (_floats(table[name]), parse_unit(table[name].unit)) for name in names}
 
 
 def _floats(column):

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from astropy import units as u
 
-from dustest.data.columns import SPECTRAL_UNIT
 from dustest.data.flags import FLAGS
 from dustest.data.rows import RowTable
 from dustest.data.sample import GalaxySample
+from dustest.data.units import SPECTRAL_UNIT
 from dustest.simulate._telescope import Observed
 
 __all__ = ["Row", "as_tables"]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from dustest.data import GalaxySample, InputError, as_sample, get_band
+from dustest.data import DustestWarning, GalaxySample, InputError, as_sample, get_band
 
 fluxes = arrays(float, 6, elements=st.floats(-98, 1e6, width=32))
 positive = arrays(float, 6, elements=st.floats(2**-6, 1e6, width=32))
@@ -111,9 +111,16 @@ class TestMissing:
         sample = as_sample(catalogue(flux, np.ones(6)))
         np.testing.assert_array_equal(sample["flux_F277W"].value, flux)
 
-    def test_coordinates_of_minus_99_are_coordinates(self):
-        sample = as_sample(Table({"ra": [10.0], "dec": [-99.0]}))
-        assert sample["dec"][0] == -99.0 * u.deg
+    def test_coordinates_of_minus_99_are_missing(self):
+        sample = as_sample(Table({"ra": [10.0, -99.0], "dec": [-99.0, -27.0]}))
+        np.testing.assert_array_equal(sample["ra"].value, [10.0, np.nan])
+        np.testing.assert_array_equal(sample["dec"].value, [np.nan, -27.0])
+
+    @pytest.mark.parametrize(("name", "value"), [("ra", 400.0), ("dec", 91.0), ("dec", -100.0)])
+    def test_coordinates_that_are_not_on_the_sky_are_missing(self, name, value):
+        with pytest.warns(DustestWarning, match=f"{name} of 1 of 2 rows lies outside"):
+            sample = as_sample(Table({name: [10.0, value]}))
+        np.testing.assert_array_equal(sample[name].value, [10.0, np.nan])
 
 
 class TestRows:

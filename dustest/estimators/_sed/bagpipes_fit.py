@@ -14,8 +14,8 @@ from astropy import units as u
 from threadpoolctl import threadpool_limits
 
 from dustest.data.bands import get_band
-from dustest.data.columns import FLUX_UNIT, SPECTRAL_UNIT
 from dustest.data.errors import MissingDependencyError
+from dustest.data.units import FLUX_UNIT, SPECTRAL_UNIT
 from dustest.estimators._sed.bagpipes_igm import load_bagpipes
 from dustest.estimators._sed.bagpipes_model import DUST_LAWS, fit_instructions
 from dustest.estimators._sed.posterior import (

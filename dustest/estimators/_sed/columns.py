@@ -4,8 +4,8 @@ import numpy as np
 from astropy import units as u
 
 from dustest.data.bands import get_band
-from dustest.data.columns import FLUX_UNIT
 from dustest.data.quantities import percentile_columns
+from dustest.data.units import FLUX_UNIT
 from dustest.estimators._sed.posterior import PRIORS
 
 __all__ = ["EXTRAS", "column_units", "extra_columns", "sed_wavelengths"]

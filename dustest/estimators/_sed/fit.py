@@ -14,8 +14,8 @@ from scipy.special import logsumexp
 from threadpoolctl import threadpool_limits
 
 from dustest.data.bands import get_band
-from dustest.data.columns import FLUX_UNIT, SPECTRAL_UNIT
 from dustest.data.errors import InputError
+from dustest.data.units import FLUX_UNIT, SPECTRAL_UNIT
 from dustest.estimators._sed.bagpipes_fit import quiet
 from dustest.estimators._sed.chain import N_NEW, Drawn, effective_number
 from dustest.estimators._sed.likelihood import MassIntegral, draw_masses, weigh

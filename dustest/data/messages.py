@@ -1,0 +1,120 @@
+"""What error messages share: arguments as the caller writes them, near misses, short lists."""
+
+import json
+from contextlib import contextmanager
+from contextvars import ContextVar
+from difflib import get_close_matches
+
+__all__ = ["argument", "did_you_mean", "shown", "write_arguments_with"]
+
+_MOST_SHOWN = 20
+_MOST_GUESSES = 3
+_LEAST_SIMILARITY = 0.6
+
+
+def _in_python(name, value, key=None):
+    """An argument as Python code."""
+    text = json.dumps(value) if isinstance(value, str) else repr(value)
+    return f"{name}={text}" if key is None else f"{name}={{{json.dumps(key)}: {text}}}"
+
+
+_WRITER = ContextVar("writes arguments", default=_in_python)
+
+
+def argument(name, value, key=None):
+    """Write an argument as the caller of the running function would.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument in Python.
+    value : object
+        Its value.
+    key : str, optional
+        Key of the value, where the argument is a dictionary.
+
+    Returns
+    -------
+    text : str
+        Python code, or an option of the command line.
+
+    Examples
+    --------
+    >>> from dustest.data.messages import argument
+    >>> print(argument("redshift", "z_eazy"), argument("unit", "nJy", key="F277W"))
+    redshift="z_eazy" unit={"F277W": "nJy"}
+    """
+    return _WRITER.get()(name, value, key)
+
+
+@contextmanager
+def write_arguments_with(writer):
+    """Let another function write arguments, inside a ``with`` block.
+
+    Parameters
+    ----------
+    writer : callable
+        ``writer(name, value, key)`` gives the text, see `argument`.
+
+    Examples
+    --------
+    >>> from dustest.data.messages import argument, write_arguments_with
+    >>> with write_arguments_with(lambda name, value, key: f"--{name} {value}"):
+    ...     argument("redshift", "z_eazy")
+    '--redshift z_eazy'
+    """
+    token = _WRITER.set(writer)
+    try:
+        yield
+    finally:
+        _WRITER.reset(token)
+
+
+def did_you_mean(text, known):
+    """Name the known words that a word may have been meant for.
+
+    Parameters
+    ----------
+    text : str
+        The word that is not known.
+    known : iterable of str
+        The known ones.
+
+    Returns
+    -------
+    question : str
+        Such as ``"did you mean 'uJy'? "``, with a blank at its end; empty without a near miss.
+
+    Examples
+    --------
+    >>> from dustest.data.messages import did_you_mean
+    >>> did_you_mean("LOGNORMAL", ["delayed", "lognormal"])
+    "did you mean 'lognormal'? "
+    """
+    by_lower_case = {str(word).lower(): str(word) for word in reversed(list(known))}
+    near = get_close_matches(str(text).lower(), by_lower_case, _MOST_GUESSES, _LEAST_SIMILARITY)
+    words = " or ".join(repr(by_lower_case[word]) for word in near)
+    return f"did you mean {words}? " if words else ""
+
+
+def shown(names):
+    """First names of a list, for a sentence.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names.
+
+    Returns
+    -------
+    text : str
+        Up to 20 of them, and how many more there are.
+
+    Examples
+    --------
+    >>> from dustest.data.messages import shown
+    >>> shown(["id", "redshift"])
+    'id, redshift'
+    """
+    rest = len(names) - _MOST_SHOWN
+    return ", ".join(map(str, names[:_MOST_SHOWN])) + (f" and {rest} more" if rest > 0 else "")

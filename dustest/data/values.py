@@ -1,0 +1,242 @@
+"""Numbers out of whatever holds them: their unit, their mask, and what counts as missing.
+
+Every table, column, Quantity, data frame or list whose numbers dustest reads passes `to_floats`.
+"""
+
+import numpy as np
+from astropy import units as u
+
+from dustest.data.errors import InputError
+from dustest.data.units import declared_unit, is_magnitude
+
+__all__ = [
+    "FAINTEST_MAGNITUDE",
+    "MISSING_MAGNITUDES",
+    "MISSING_NUMBERS",
+    "bare_values",
+    "to_floats",
+    "without_sentinels",
+]
+
+MISSING_NUMBERS = (-99.0, -99.9, -99.99, -999.0, -999.9, -9999.0, -99999.0)
+"""Numbers that stand for a missing value in any column."""
+
+MISSING_MAGNITUDES = (99.0, 99.9, 99.99, 999.0, 9999.0)
+"""Numbers that stand for a missing value in columns of magnitudes, beside `MISSING_NUMBERS`."""
+
+FAINTEST_MAGNITUDE = 90.0
+"""AB magnitudes from here on are missing values, however they are written; so are those of a flux
+that would be as bright."""
+
+_TOLERANCE = 1e-6
+"""Relative error of a sentinel in single precision."""
+
+
+def bare_values(column):
+    """Take an array out of a column, and the entries that it masks.
+
+    Parameters
+    ----------
+    column : array_like, Column, Quantity, or series of a data frame
+        Values.
+
+    Returns
+    -------
+    values : ndarray
+        Without mask or unit.
+    missing : ndarray of bool or None
+        Where the column is masked or null; `None` where it masks nothing.
+
+    Examples
+    --------
+    >>> from astropy.table import MaskedColumn
+    >>> from dustest.data.values import bare_values
+    >>> bare_values(MaskedColumn([1, 2], mask=[False, True]))
+    (array([1, 2]), array([False,  True]))
+    """
+    null = _null_entries(column)
+    if null is not None:
+        return _series_values(column, null), null if null.any() else None
+    mask = getattr(column, "mask", None)
+    values = getattr(column, "unmasked", column)
+    if isinstance(values, u.Quantity | u.FunctionQuantity):
+        values = values.value
+    values = np.asarray(np.ma.getdata(values) if isinstance(values, np.ma.MaskedArray) else values)
+    if values.dtype.kind == "O":
+        none = np.array([item is None or item is np.ma.masked for item in values.flat], dtype=bool)
+        mask = none.reshape(values.shape) | (False if mask is None else np.asarray(mask))
+    if mask is None or not np.any(mask):
+        return values, None
+    return values, np.broadcast_to(np.asarray(mask, dtype=bool), values.shape)
+
+
+def _null_entries(column):
+    """Null entries of a series of pandas or polars, None for anything else."""
+    for method in ("isna", "is_null"):
+        if hasattr(column, method) and hasattr(column, "to_numpy"):
+            return np.asarray(getattr(column, method)(), dtype=bool)
+    return None
+
+
+def _series_values(series, null):
+    """Values of a series; nulls of numbers are NaN, those of text are empty."""
+    if not null.any():
+        values = np.asarray(series.to_numpy())
+        return values.astype(str) if _is_text(values) else values
+    filled = np.array(
+        [None if skip else item for item, skip in zip(series.to_list(), null, strict=True)],
+        dtype=object,
+    )
+    if _is_text(filled[~null]):
+        return np.array(["" if item is None else str(item) for item in filled])
+    try:
+        return np.array([np.nan if item is None else item for item in filled], dtype=float)
+    except (TypeError, ValueError):
+        return filled
+
+
+def _is_text(values):
+    """Whether objects are all text."""
+    return values.dtype.kind == "O" and all(isinstance(item, str) for item in values)
+
+
+def to_floats(
+    column, name, *, unit=None, equivalencies=(), ndim=None, assumed=None, sentinels=True
+):
+    """Read a column as floats in a unit, with NaN for what is missing.
+
+    Parameters
+    ----------
+    column : array_like, Column, Quantity, or series of a data frame
+        Values as the user has them.
+    name : str
+        What they are called in an error, such as ``"column redshift"``.
+    unit : Unit, optional
+        Unit to convert to; `None` for plain numbers, which may bear no other unit.
+    equivalencies : list, optional
+        Of `astropy.units`, for the conversion.
+    ndim : int, optional
+        Number of axes that they must have.
+    assumed : Unit, optional
+        Unit of values that declare none; ``unit`` by default.
+    sentinels : bool, optional
+        Whether numbers such as -99 mean "missing".
+
+    Returns
+    -------
+    values : ndarray of float
+        Infinite, masked and sentinel values are NaN.
+
+    Raises
+    ------
+    InputError
+        If they are not numbers, have another number of axes, or a unit that is not understood or
+        does not convert.
+
+    Examples
+    --------
+    >>> from astropy import units as u
+    >>> from astropy.table import MaskedColumn
+    >>> from dustest.data.values import to_floats
+    >>> to_floats(MaskedColumn([100.0, 5.0], mask=[False, True], unit="mmag"), "A_V", unit=u.mag)
+    array([0.1, nan])
+    """
+    values, missing = bare_values(column)
+    values = _as_floats(values, missing, name, ndim)
+    own = declared_unit(column, name)
+    own = None if str(own) == "redshift" and unit is None else own
+    if missing is not None or not np.all(np.isfinite(values)):
+        keep = np.isfinite(values)
+        values = np.where(keep if missing is None else keep & ~missing, values, np.nan)
+    if sentinels:
+        values = without_sentinels(values, magnitudes=is_magnitude(own or assumed or unit))
+    return _converted(values, own or assumed, unit, equivalencies, name)
+
+
+def _as_floats(values, missing, name, ndim):
+    """Floats of an array of numbers."""
+    if values.dtype.kind == "O":
+        values = _numbers_of_objects(values, missing)
+    if values.dtype.kind not in "iuf" or (ndim is not None and values.ndim != ndim):
+        axes = "numbers" if ndim is None else f"numbers with {ndim} axes"
+        msg = f"{name} must hold {axes}, got {_got(values)}"
+        raise InputError(msg)
+    return values.astype(float)
+
+
+def _numbers_of_objects(values, missing):
+    """Floats of an array of objects where all are numbers, else the array."""
+    try:
+        filled = values if missing is None else np.where(missing, np.nan, values)
+        if any(isinstance(item, str) for item in filled.flat):
+            return values
+        return filled.astype(float)
+    except (TypeError, ValueError):
+        return values
+
+
+def _got(values):
+    """What came instead of numbers, for an error."""
+    if values.dtype.kind in "USO" and values.size:
+        text = next((item for item in values.flat if not _is_number(item)), values.flat[0])
+        return f"text such as {str(text)!r}" if isinstance(text, str | bytes) else repr(text)
+    return f"{values.dtype} of shape {values.shape}"
+
+
+def _is_number(text):
+    """Whether a text can be read as a number."""
+    try:
+        float(text)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def without_sentinels(values, *, magnitudes=False):
+    """Replace numbers that stand for a missing value by NaN.
+
+    Parameters
+    ----------
+    values : ndarray of float
+        Values.
+    magnitudes : bool, optional
+        Whether they are in magnitudes, where 99 means missing too.
+
+    Returns
+    -------
+    values : ndarray of float
+        The same array where nothing is missing, else a new one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.data.values import without_sentinels
+    >>> without_sentinels(np.array([99.0, -99.0, 25.0]))
+    array([99., nan, 25.])
+    >>> without_sentinels(np.array([99.0, -99.0, 25.0]), magnitudes=True)
+    array([nan, nan, 25.])
+    """
+    numbers = np.array(MISSING_NUMBERS + (MISSING_MAGNITUDES if magnitudes else ()))
+    # Few values are this large, and only they are compared with each of the sentinels.
+    large = np.abs(values) >= FAINTEST_MAGNITUDE
+    if not np.any(large):
+        return values
+    missing = np.zeros(values.shape, dtype=bool)
+    given = values[large][:, np.newaxis]
+    missing[large] = np.any(np.abs(given - numbers) <= _TOLERANCE * np.abs(numbers), axis=1)
+    return np.where(missing, np.nan, values) if np.any(missing) else values
+
+
+def _converted(values, own, unit, equivalencies, name):
+    """Floats turned from their unit into another."""
+    if own is None or own == unit:
+        return values
+    target = u.dimensionless_unscaled if unit is None else unit
+    try:
+        if isinstance(own, u.FunctionUnitBase):
+            return (values * own).to_value(target, equivalencies)
+        return u.Quantity(values, own, copy=False).to_value(target, equivalencies)
+    except (u.UnitsError, TypeError) as error:
+        wanted = "be plain numbers" if unit is None else f"have a unit that converts to {unit}"
+        msg = f"{name} must {wanted}, got {own}"
+        raise InputError(msg) from error
