@@ -49,6 +49,7 @@ FLAGS = {
         Flag("NEGATIVE_ATTENUATION", 10, "the estimate is below zero: bluer than dust-free"),
         Flag("TIMED_OUT", 11, "the computation was stopped at its time limit"),
         Flag("FAILED", 12, "the computation failed for this row"),
+        Flag("POOR_FIT", 13, "the data are improbable under every model of the estimator"),
     )
 }
 

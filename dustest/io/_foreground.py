@@ -1,0 +1,117 @@
+"""Foreground dust of the Milky Way, taken off fluxes once."""
+
+import numpy as np
+from astropy import units as u
+
+from dustest.data.bands import get_band
+from dustest.data.errors import InputError
+from dustest.data.messages import argument
+from dustest.data.values import to_floats
+from dustest.physics import a_lambda, band_attenuation_ratio, get_dust_law
+
+__all__ = [
+    "FOREGROUND_KEY",
+    "FOREGROUND_LAW",
+    "band_correction",
+    "refuse_corrected",
+    "spectrum_correction",
+    "to_ebv",
+]
+
+FOREGROUND_LAW = "G23"
+"""Average curve of the Milky Way at R_V = 3.1 (Gordon et al. 2023, ApJ 950, 86)."""
+
+FOREGROUND_KEY = "foreground_dust"
+"""Key of the record in ``meta``."""
+
+
+def to_ebv(values, n_rows):
+    """Read colour excesses of the Milky Way.
+
+    Parameters
+    ----------
+    values : float, Quantity, Column or array_like of shape (n_rows,)
+        E(B-V), in mag where it declares no unit.
+    n_rows : int
+        Number of galaxies.
+
+    Returns
+    -------
+    ebv : ndarray of shape (n_rows,)
+        E(B-V) in mag; NaN where missing.
+
+    Raises
+    ------
+    InputError
+        If a value is negative, or there is not one for all or one for each galaxy.
+    """
+    ebv = to_floats(values, "foreground_ebv", unit=u.mag)
+    if ebv.shape not in ((), (n_rows,)) or np.any(ebv < 0):
+        msg = (
+            f"foreground_ebv must be E(B-V) in mag from 0 on, one number or one for each of "
+            f"{n_rows} galaxies, got {values!r:.80}"
+        )
+        raise InputError(msg)
+    return np.broadcast_to(ebv, (n_rows,))
+
+
+def band_correction(ebv, band):
+    """Factor that takes foreground dust off the fluxes of a band.
+
+    Parameters
+    ----------
+    ebv : ndarray of shape (n,)
+        E(B-V) in mag.
+    band : str or Band
+        The band.
+
+    Returns
+    -------
+    factor : ndarray of shape (n,)
+        To multiply fluxes and their errors by.
+    """
+    law = get_dust_law(FOREGROUND_LAW)
+    a_band = law.r_v * ebv * band_attenuation_ratio(get_band(band), law)
+    return 10.0 ** (0.4 * a_band)
+
+
+def spectrum_correction(ebv, wavelength):
+    """Factor that takes foreground dust off a spectrum.
+
+    Parameters
+    ----------
+    ebv : float
+        E(B-V) in mag.
+    wavelength : ndarray of shape (n_wave,)
+        Observed wavelengths in Angstrom.
+
+    Returns
+    -------
+    factor : ndarray of shape (n_wave,)
+        To multiply fluxes and their errors by.
+    """
+    law = get_dust_law(FOREGROUND_LAW)
+    return 10.0 ** (0.4 * a_lambda(law.r_v * ebv, wavelength, law))
+
+
+def refuse_corrected(record, what):
+    """Refuse to correct what is corrected already.
+
+    Parameters
+    ----------
+    record : str
+        What ``meta`` or the layout records; empty for not corrected.
+    what : str
+        What the record is of, for the error.
+
+    Raises
+    ------
+    InputError
+        If it is corrected.
+    """
+    if record:
+        msg = (
+            f"{what} is already corrected for foreground dust ({record}): leave "
+            f"{argument('foreground_ebv', 'COLUMN')} out"
+        )
+        raise InputError(msg)
