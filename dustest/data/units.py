@@ -103,7 +103,7 @@ def as_unit(given, name="unit"):
 
     Parameters
     ----------
-    given : Unit, str or None
+    given : Unit, scalar Quantity, str or None
         The argument.
     name : str, optional
         Name of the argument, for the error.
@@ -126,9 +126,9 @@ def as_unit(given, name="unit"):
     """
     if given is None:
         return None
-    parsed = (
-        parse_unit(given) if isinstance(given, str | u.UnitBase | u.FunctionUnitBase) else None
-    )
+    given = u.Unit(given) if isinstance(given, u.Quantity) and given.isscalar else given
+    is_unit = isinstance(given, str | u.UnitBase | u.FunctionUnitBase)
+    parsed = parse_unit(given) if is_unit else None
     if parsed is None or isinstance(parsed, u.UnrecognizedUnit):
         msg = f"{name} must be a unit such as 'nJy', got {given!r}: {explain_unit(given)}"
         raise InputError(msg.rstrip(": "))

@@ -79,20 +79,29 @@ def _null_entries(column):
 
 
 def _series_values(series, null):
-    """Values of a series; nulls of numbers are NaN, those of text are empty."""
+    """Values of a series; nulls of text are empty, those of integers 0, of other numbers NaN."""
     if not null.any():
         values = np.asarray(series.to_numpy())
         return values.astype(str) if _is_text(values) else values
-    filled = np.array(
-        [None if skip else item for item, skip in zip(series.to_list(), null, strict=True)],
-        dtype=object,
+    items = series.to_list()
+    known = np.array(
+        [item for item, skip in zip(items, null, strict=True) if not skip], dtype=object
     )
-    if _is_text(filled[~null]):
-        return np.array(["" if item is None else str(item) for item in filled])
+    if known.size and _is_text(known):
+        return _filled(known.astype(str), null, "")
+    if known.size and all(isinstance(item, int) for item in known):
+        return _filled(np.array(known.tolist()), null, 0)
     try:
-        return np.array([np.nan if item is None else item for item in filled], dtype=float)
+        return _filled(known.astype(float), null, np.nan)
     except (TypeError, ValueError):
-        return filled
+        return _filled(known, null, None)
+
+
+def _filled(known, null, blank):
+    """An array with the known values, and something else where they are null."""
+    values = np.full(null.shape, blank, dtype=known.dtype)
+    values[~null] = known
+    return values
 
 
 def _is_text(values):

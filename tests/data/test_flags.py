@@ -24,6 +24,7 @@ class TestFlags:
             "NEGATIVE_ATTENUATION",
             "TIMED_OUT",
             "FAILED",
+            "POOR_FIT",
         ]
 
     @pytest.mark.parametrize("flag", FLAGS.values(), ids=lambda flag: flag.name)

@@ -1,0 +1,136 @@
+import numpy as np
+import pandas as pd
+import pytest
+from astropy import units as u
+from astropy.table import Column, MaskedColumn, QTable
+from astropy.utils.masked import Masked
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from dustest.data.errors import InputError
+from dustest.data.values import MISSING_NUMBERS, bare_values, to_floats, without_sentinels
+
+few = settings(max_examples=30, deadline=None)
+values = arrays(float, 5, elements=st.floats(0.5, 80))
+masks = arrays(bool, 5)
+
+
+def holders(numbers, mask, unit):
+    """The same values in all that can hold them."""
+    bare = np.where(mask, np.nan, numbers)
+    return {
+        "Column": Column(bare, unit=unit),
+        "MaskedColumn": MaskedColumn(numbers, mask=mask, unit=unit),
+        "Quantity": bare << unit,
+        "Masked Quantity": Masked(numbers << unit, mask=mask),
+        "QTable": QTable({"a": MaskedColumn(numbers, mask=mask, unit=unit)})["a"],
+    }
+
+
+class TestFloats:
+    @few
+    @given(numbers=values, mask=masks, unit=st.sampled_from([u.mag, u.mmag]))
+    def test_units_and_masks_whatever_holds_them(self, numbers, mask, unit):
+        expected = np.where(mask, np.nan, (numbers * unit).to_value(u.mag))
+        for held in holders(numbers, mask, unit).values():
+            np.testing.assert_allclose(to_floats(held, "a", unit=u.mag), expected)
+
+    @few
+    @given(numbers=values, mask=masks)
+    def test_bare_numbers_are_in_the_unit(self, numbers, mask):
+        expected = np.where(mask, np.nan, numbers)
+        series = pd.Series(pd.array(numbers, dtype="Float64"))
+        series[mask] = pd.NA
+        listed = [None if skip else item for item, skip in zip(numbers, mask, strict=True)]
+        for held in (np.ma.array(numbers, mask=mask), series, listed, expected):
+            np.testing.assert_array_equal(to_floats(held, "a", unit=u.mag), expected)
+
+    def test_polars(self):
+        polars = pytest.importorskip("polars")
+        series = polars.Series([1.0, None, -99.0])
+        np.testing.assert_array_equal(to_floats(series, "a"), [1.0, np.nan, np.nan])
+
+    def test_an_assumed_unit(self):
+        np.testing.assert_allclose(to_floats([1.0], "a", unit=u.nJy, assumed=u.uJy), [1000.0])
+
+    @pytest.mark.parametrize("unit", [u.nJy, u.km / u.s, u.mag])
+    def test_plain_numbers_have_no_unit(self, unit):
+        with pytest.raises(InputError, match="a must be plain numbers, got"):
+            to_floats([1.0] * unit, "a")
+
+    def test_plain_numbers_may_be_dimensionless(self):
+        np.testing.assert_allclose(to_floats([50.0] * u.percent, "a"), [0.5])
+
+    def test_redshifts_of_astropy_are_plain_numbers(self):
+        from astropy.cosmology import units as cu
+
+        np.testing.assert_array_equal(to_floats([7.0] * cu.redshift, "a"), [7.0])
+
+    def test_a_unit_that_does_not_convert_is_refused(self):
+        with pytest.raises(InputError, match="a must have a unit that converts to mag, got nJy"):
+            to_floats(Column([1.0], unit="nJy"), "a", unit=u.mag)
+
+    @pytest.mark.parametrize(
+        "held", [["7.1", "n/a"], [1j], [[1.0], [2.0]], np.array([b"x"]), [True]]
+    )
+    def test_what_is_no_column_of_numbers_is_refused(self, held):
+        with pytest.raises(InputError, match="a must hold numbers with 1 axes, got"):
+            to_floats(held, "a", ndim=1)
+
+    def test_text_is_shown(self):
+        with pytest.raises(InputError, match="text such as '--'"):
+            to_floats(["6.5", "--"], "a")
+
+    def test_infinities_are_missing(self):
+        np.testing.assert_array_equal(to_floats([np.inf, -np.inf, 1.0], "a"), [np.nan, np.nan, 1])
+
+    def test_the_input_is_left_alone(self):
+        given = np.array([-99.0, 1.0])
+        to_floats(given, "a")
+        np.testing.assert_array_equal(given, [-99.0, 1.0])
+
+
+class TestSentinels:
+    @pytest.mark.parametrize("sentinel", MISSING_NUMBERS)
+    @pytest.mark.parametrize("dtype", ["f4", "f8", ">f4"])
+    def test_numbers(self, sentinel, dtype):
+        given = np.array([sentinel, 1.0], dtype=dtype)
+        np.testing.assert_array_equal(to_floats(given, "a"), [np.nan, 1.0])
+
+    @few
+    @given(st.floats(-1e6, 1e6))
+    def test_others_are_numbers(self, value):
+        near = min(abs(value - sentinel) for sentinel in MISSING_NUMBERS)
+        if near > 1e-2:
+            assert without_sentinels(np.array([value]))[0] == value
+
+    @pytest.mark.parametrize("sentinel", [99.0, 99.9, 99.99, 999.0, -99.0])
+    def test_magnitudes(self, sentinel):
+        given = np.array([sentinel, 25.0, 98.0])
+        expected = [np.nan, 25.0, 98.0]
+        np.testing.assert_array_equal(without_sentinels(given, magnitudes=True), expected)
+        np.testing.assert_array_equal(to_floats(given * u.mag, "a", unit=u.mag), expected)
+
+    def test_the_unit_of_the_sentinel_is_that_of_the_column(self):
+        np.testing.assert_array_equal(to_floats([-99.0] * u.uJy, "a", unit=u.nJy), [np.nan])
+
+    def test_not_where_told(self):
+        np.testing.assert_array_equal(to_floats([-99.0], "a", sentinels=False), [-99.0])
+
+
+class TestBare:
+    def test_nothing_masked_is_none(self):
+        bare, missing = bare_values(MaskedColumn([1, 2], mask=[False, False]))
+        np.testing.assert_array_equal(bare, [1, 2])
+        assert missing is None
+
+    def test_text_of_a_frame(self):
+        bare, missing = bare_values(pd.Series(["a", None]))
+        assert bare.tolist() == ["a", ""]
+        assert missing.tolist() == [False, True]
+
+    def test_categories_of_a_frame(self):
+        bare, missing = bare_values(pd.Series(pd.Categorical(["a", "b", "a"])))
+        assert bare.tolist() == ["a", "b", "a"]
+        assert missing is None
