@@ -1,16 +1,20 @@
 """Dust laws, and the conversions between A_V, E(B-V) and A_lambda that follow from them."""
 
+import hashlib
 import inspect
+import json
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, is_dataclass
 from functools import lru_cache, partial
 from importlib import import_module
+from numbers import Real
 
 import numpy as np
 from astropy import units as u
 
 from dustest.data.bands import get_band
 from dustest.data.errors import InputError
+from dustest.data.messages import did_you_mean
 
 __all__ = [
     "Calzetti00",
@@ -33,11 +37,17 @@ B_WAVELENGTH = 4400.0
 V_WAVELENGTH = 5500.0
 
 
+_DIGEST_POINTS = 400
+_REDDEST = 1e6
+"""Angstrom; end of the digest of a curve without an end."""
+
+
 class DustLaw(ABC):
     """The shape of an attenuation or extinction curve.
 
     A law has a ``name``, ``r_v`` = A_V / E(B-V) and a ``wavelength_range`` in Angstrom, and
     writes ``_curve``, which gives A_lambda / A_V at wavelengths in Angstrom within that range.
+    Two laws are equal where their descriptions are (see `to_dict`).
     """
 
     name: str
@@ -111,6 +121,52 @@ class DustLaw(ABC):
         """
         return self.r_v * self.a_over_av(wavelength)
 
+    def to_dict(self):
+        """Describe the law without loss.
+
+        Returns
+        -------
+        description : dict
+            ``name``, ``class`` and ``parameters`` as plain numbers and text. A law whose
+            parameters are not known has a digest of its ``curve`` instead.
+
+        Examples
+        --------
+        >>> from dustest.physics import get_dust_law
+        >>> description = get_dust_law("Salim", delta=-0.5).to_dict()
+        >>> description["name"], description["parameters"]
+        ('Salim', {'delta': -0.5, 'bump': 0.0})
+        """
+        description = {"name": self.name, "class": _class_path(type(self))}
+        parameters = asdict(self) if is_dataclass(self) else {"": None}
+        if all(isinstance(value, str | Real) for value in parameters.values()):
+            return description | {"parameters": {k: _plain(v) for k, v in parameters.items()}}
+        return description | {"curve": self._digest()}
+
+    def _digest(self):
+        """What tells two curves apart whose parameters are not known."""
+        low, high = self.wavelength_range
+        wavelength = np.geomspace(max(low, LYMAN_LIMIT), min(high, _REDDEST), _DIGEST_POINTS)
+        numbers = [low, high, self.r_v, *self.a_over_av(wavelength)]
+        # Nine digits are the same on every machine.
+        return hashlib.sha256(" ".join(f"{x:.8e}" for x in numbers).encode()).hexdigest()[:16]
+
+    def __eq__(self, other):
+        return isinstance(other, DustLaw) and self.to_dict() == other.to_dict()
+
+    def __hash__(self):
+        return hash(json.dumps(self.to_dict(), sort_keys=True))
+
+
+def _class_path(cls):
+    """Module and name of a class."""
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _plain(value):
+    """A number of Python for one of numpy, which JSON does not write."""
+    return value.item() if isinstance(value, np.generic) else value
+
 
 @dataclass(frozen=True)
 class Calzetti00(DustLaw):
@@ -153,7 +209,8 @@ class Salim18(DustLaw):
     Raises
     ------
     InputError
-        If the tilt is so flat that no reddening is left (``delta`` above 0.98).
+        If a parameter is not a finite number, or the tilt is so flat that no reddening is left
+        (``delta`` above 0.98).
 
     References
     ----------
@@ -172,11 +229,10 @@ class Salim18(DustLaw):
     wavelength_range = (LYMAN_LIMIT, np.inf)
 
     def __post_init__(self):
-        if not (np.isfinite(self.bump) and self._reddening() > 0.0):
-            msg = (
-                "delta must be below 0.98, where the curve still reddens, and bump finite, got "
-                f"delta={self.delta!r} and bump={self.bump!r}"
-            )
+        for name in ("delta", "bump"):
+            object.__setattr__(self, name, _as_number(getattr(self, name), name))
+        if not self._reddening() > 0.0:
+            msg = f"delta must be below 0.98, where the curve still reddens, got {self.delta!r}"
             raise InputError(msg)
 
     @property
@@ -197,6 +253,16 @@ class Salim18(DustLaw):
         return tilted + drude / self.r_v
 
 
+def _as_number(value, name):
+    """A parameter of a law as a plain number."""
+    number = value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
+    if isinstance(number, bool) or not isinstance(number, Real) or not np.isfinite(number):
+        msg = f"{name} must be a finite number, got {value!r}"
+        raise InputError(msg)
+    # Without the sign of zero, by which equal laws would differ.
+    return float(number) + 0.0
+
+
 @dataclass(frozen=True)
 class CharlotFall00(DustLaw):
     """A power law, A_lambda proportional to lambda^-n.
@@ -209,7 +275,7 @@ class CharlotFall00(DustLaw):
     Raises
     ------
     InputError
-        If ``n`` is not above zero.
+        If ``n`` is not a finite number above zero.
 
     References
     ----------
@@ -227,8 +293,9 @@ class CharlotFall00(DustLaw):
     wavelength_range = (LYMAN_LIMIT, np.inf)
 
     def __post_init__(self):
-        if not (np.isfinite(self.n) and self.n > 0):
-            msg = f"n must be a finite number above zero, got {self.n!r}"
+        object.__setattr__(self, "n", _as_number(self.n, "n"))
+        if self.n <= 0:
+            msg = f"n must be above zero, got {self.n!r}"
             raise InputError(msg)
 
     @property
@@ -240,7 +307,7 @@ class CharlotFall00(DustLaw):
         return (wavelength / V_WAVELENGTH) ** -self.n
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ExtinctionCurve(DustLaw):
     """A curve of the dust_extinction package.
 
@@ -260,14 +327,14 @@ class ExtinctionCurve(DustLaw):
 
     Examples
     --------
-    >>> from dust_extinction.averages import G03_LMC2
+    >>> from dust_extinction.parameter_averages import CCM89
     >>> from dustest.physics.attenuation import ExtinctionCurve
-    >>> ExtinctionCurve("LMC2", G03_LMC2()).r_v
-    2.76
+    >>> ExtinctionCurve("grey", CCM89(Rv=5.0))
+    ExtinctionCurve(name='grey', model=CCM89(Rv=5.0))
     """
 
     name: str
-    model: object = field(repr=False)
+    model: object
 
     def __post_init__(self):
         if not (callable(self.model) and hasattr(self.model, "Rv")):
@@ -301,12 +368,49 @@ class ExtinctionCurve(DustLaw):
         ratio = self.model(wavelength.ravel() * u.AA)
         return np.asarray(ratio, dtype=float).reshape(wavelength.shape)
 
+    def __repr__(self):
+        given = ", ".join(f"{name}={value!r}" for name, value in self._parameters().items())
+        model = f"{type(self.model).__qualname__}({given})"
+        return f"{type(self).__name__}(name={self.name!r}, model={model})"
+
+    def to_dict(self):
+        """Describe the law without loss.
+
+        Returns
+        -------
+        description : dict
+            ``name``, ``class``, ``model`` (the model's class) and its ``parameters``; and a
+            digest of the ``curve`` where the model has none or comes from elsewhere than
+            dust_extinction.
+
+        Examples
+        --------
+        >>> from dustest.physics import get_dust_law
+        >>> description = get_dust_law("CCM89", r_v=2.5).to_dict()
+        >>> description["model"], description["parameters"]
+        ('dust_extinction.parameter_averages.CCM89', {'Rv': 2.5})
+        """
+        parameters = self._parameters()
+        model = _class_path(type(self.model))
+        description = {
+            "name": self.name,
+            "class": _class_path(type(self)),
+            "model": model,
+            "parameters": parameters,
+        }
+        known = bool(parameters) and model.startswith("dust_extinction.")
+        return description if known else description | {"curve": self._digest()}
+
+    def _parameters(self):
+        """Parameters of the model, by name."""
+        names = getattr(self.model, "param_names", ())
+        return {name: float(getattr(self.model, name).value) for name in names}
+
     def __reduce__(self):
         # Models with parameters cannot be pickled: send to workers what builds them anew.
-        names = getattr(self.model, "param_names", ())
-        if not names:
+        parameters = self._parameters()
+        if not parameters:
             return type(self), (self.name, self.model)
-        parameters = {name: float(getattr(self.model, name).value) for name in names}
         return _rebuild_curve, (self.name, type(self.model), parameters)
 
 
@@ -400,7 +504,8 @@ def get_dust_law(law, **parameters):
     CharlotFall00(n=1.3)
     """
     if isinstance(law, str):
-        return _named_law(_law_name(law), tuple(sorted(parameters.items())))
+        name = _law_name(law)
+        return _named_law(name, tuple(sorted(_law_parameters(name, parameters).items())))
     if parameters:
         msg = f"parameters ({', '.join(parameters)}) go with the name of a law, not an instance"
         raise InputError(msg)
@@ -411,23 +516,31 @@ def _law_name(text):
     """The name under which a law is listed."""
     known = {name.lower(): name for name in _LAWS} | _ALIASES
     if text.lower() not in known:
-        msg = f"law must be one of {', '.join(_LAWS)} or an instance of a law, got {text!r}"
-        raise InputError(msg)
+        msg = (
+            f"law must be one of {', '.join(_LAWS)} or an instance of a law, got {text!r}: "
+            f"{did_you_mean(text, [*_LAWS, *_ALIASES])}"
+        )
+        raise InputError(msg.rstrip(": "))
     return known[text.lower()]
+
+
+def _law_parameters(name, parameters):
+    """Parameters of a law of the list as numbers, after a check of their names."""
+    takes = list(inspect.signature(_LAWS[name]).parameters)
+    unknown = [key for key in parameters if key not in takes]
+    if unknown:
+        msg = (
+            f"parameters of the dust law {name!r} are: {', '.join(takes) or 'none'}; got "
+            f"{', '.join(unknown)}: {did_you_mean(unknown[0], takes)}"
+        )
+        raise InputError(msg.rstrip(": "))
+    return {key: _as_number(value, key) for key, value in parameters.items()}
 
 
 @lru_cache(maxsize=256)
 def _named_law(name, parameters):
     """A law of the list, built once for each set of parameters."""
-    builder = _LAWS[name]
-    try:
-        inspect.signature(builder).bind(**dict(parameters))
-    except TypeError as error:
-        takes = ", ".join(inspect.signature(builder).parameters) or "none"
-        given = ", ".join(key for key, _ in parameters)
-        msg = f"parameters of the dust law {name!r} are: {takes}; got {given}"
-        raise InputError(msg) from error
-    return builder(**dict(parameters))
+    return _LAWS[name](**dict(parameters))
 
 
 def attenuation_ratio(wavelength, law):

@@ -18,6 +18,8 @@ from dustest.data.errors import InputError
 from dustest.physics import (
     Calzetti00,
     CharlotFall00,
+    DustLaw,
+    ExtinctionCurve,
     Salim18,
     a_lambda,
     a_v_to_e_bv,
@@ -177,10 +179,105 @@ class TestLaws:
         assert steep.a_over_av(1600.0) > grey.a_over_av(1600.0)
 
 
+class NumberedLaw(DustLaw):
+    """A law of a user that says nothing of its parameters."""
+
+    name, r_v, wavelength_range = "mine", 3.0, (1000.0, 50_000.0)
+
+    def __init__(self, slope):
+        self.slope = slope
+
+    def _curve(self, wavelength):
+        return (wavelength / 5500.0) ** -self.slope
+
+
+class TableModel:
+    """A curve of a user that is no model of astropy."""
+
+    Rv, x_range = 3.1, (0.3, 10.0)
+
+    def __init__(self, slope):
+        self.slope = slope
+
+    def __call__(self, wavelength):
+        return (wavelength.to_value("AA") / 5500.0) ** -self.slope
+
+
+class TestDescription:
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            (get_dust_law("CCM89", r_v=5.0), get_dust_law("CCM89", r_v=2.5)),
+            (Salim18(delta=-0.5), Salim18(delta=0.3)),
+            (Salim18(bump=1.0), Salim18(bump=2.0)),
+            (CharlotFall00(n=0.7), CharlotFall00(n=1.3)),
+            (get_dust_law("SMC"), get_dust_law("SMC_G24")),
+            (NumberedLaw(1.0), NumberedLaw(1.001)),
+            (ExtinctionCurve("mine", TableModel(1.0)), ExtinctionCurve("mine", TableModel(1.1))),
+            (get_dust_law("Calzetti"), Salim18()),
+        ],
+    )
+    def test_other_laws_differ(self, one, other):
+        assert one.to_dict() != other.to_dict()
+        assert one != other
+        assert len({one, other}) == 2
+
+    @pytest.mark.parametrize(
+        "build",
+        [
+            lambda: get_dust_law("CCM89", r_v=np.float64(5.0)),
+            lambda: ExtinctionCurve("SMC", type(get_dust_law("SMC").model)()),
+            lambda: Salim18(delta=np.array(-0.5), bump=np.int64(1)),
+            lambda: CharlotFall00(n=np.float32(0.5)),
+            lambda: NumberedLaw(1.0),
+            lambda: ExtinctionCurve("mine", TableModel(1.0)),
+        ],
+    )
+    def test_same_laws_are_equal_and_plain(self, build):
+        one, other = build(), build()
+        assert one == other
+        assert hash(one) == hash(other)
+        assert json.loads(json.dumps(one.to_dict())) == other.to_dict()
+
+    @pytest.mark.parametrize("name", list_dust_laws())
+    def test_workers_describe_it_alike(self, name):
+        law = get_dust_law(name)
+        assert pickle.loads(pickle.dumps(law)).to_dict() == law.to_dict()
+
+    def test_numbers_and_words(self):
+        assert get_dust_law("CCM89", r_v=5).to_dict() == {
+            "name": "CCM89",
+            "class": "dustest.physics.attenuation.ExtinctionCurve",
+            "model": "dust_extinction.parameter_averages.CCM89",
+            "parameters": {"Rv": 5.0},
+        }
+        assert Salim18(delta=-0.5).to_dict() == {
+            "name": "Salim",
+            "class": "dustest.physics.attenuation.Salim18",
+            "parameters": {"delta": -0.5, "bump": 0.0},
+        }
+
+    def test_sign_of_zero_does_not_count(self):
+        assert hash(Salim18(delta=-0.0)) == hash(Salim18())
+
+    def test_representation_shows_the_model(self):
+        text = repr(get_dust_law("CCM89", r_v=5.0))
+        assert text == "ExtinctionCurve(name='CCM89', model=CCM89(Rv=5.0))"
+        assert repr(get_dust_law("SMC")) == "ExtinctionCurve(name='SMC', model=G03_SMCBar())"
+
+    def test_no_law_equals_anything_else(self):
+        assert Calzetti00() != "Calzetti"
+        assert get_dust_law("SMC") != "SMC"
+
+
 class TestRefusals:
     def test_unknown_law(self):
         with pytest.raises(InputError, match=r"law must be one of Calzetti, .*got 'dusty'"):
             get_dust_law("dusty")
+
+    def test_typo(self):
+        with pytest.raises(InputError, match="did you mean 'Calzetti'"):
+            get_dust_law("Calzeti")
 
     @pytest.mark.parametrize("law", [None, 3.1, "curve".upper])
     def test_no_law(self, law):
@@ -205,10 +302,14 @@ class TestRefusals:
             ("Calzetti", {"delta": 0.1}, "'Calzetti' are: none; got delta"),
             ("Salim", {"B": 1.0}, "'Salim' are: delta, bump; got B"),
             ("Salim", {"delta": 1.2}, "delta must be below 0.98"),
-            ("Salim", {"bump": np.nan}, "bump finite"),
-            ("CF00", {"n": 0.0}, "n must be"),
+            ("Salim", {"bump": np.nan}, "bump must be a finite number, got nan"),
+            ("Salim", {"delt": -0.3}, "got delt: did you mean 'delta'?"),
+            ("CF00", {"n": 0.0}, "n must be above zero"),
+            ("CF00", {"n": "0.7"}, "n must be a finite number, got '0.7'"),
+            ("CF00", {"n": [0.7]}, "n must be a finite number"),
             ("CCM89", {"r_v": 40.0}, "r_v must lie within"),
-            ("CCM89", {"r_v": np.nan}, "r_v must lie within"),
+            ("CCM89", {"r_v": np.nan}, "r_v must be a finite number, got nan"),
+            ("CCM89", {"r_v": 3.1 * u.mag}, "r_v must be a finite number"),
             (Calzetti00(), {"r_v": 3.0}, "go with the name of a law"),
         ],
     )
