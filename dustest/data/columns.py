@@ -7,6 +7,7 @@ from astropy import units as u
 
 from dustest.data.bands import canonical_name, get_band
 from dustest.data.errors import DustestWarning, InputError
+from dustest.data.flags import as_flags
 from dustest.data.units import FLUX_UNIT, SPECTRAL_UNIT, declared_unit, is_flux, is_magnitude
 from dustest.data.values import FAINTEST_MAGNITUDE, bare_values, to_floats
 
@@ -163,7 +164,7 @@ def canonical_column(name, column, table):
         wavelength = _quantity("spectrum_wavelength", observed, u.AA, u.spectral(), ndim=2)
         return _quantity(name, column, SPECTRAL_UNIT, u.spectral_density(wavelength), ndim=2)
     if name == "flags":
-        return _integers(name, column)
+        return _flags(name, column)
     if name == "features":
         return to_floats(column, f"column {name}", ndim=2, sentinels=False)
     return column
@@ -291,10 +292,11 @@ def _quantity(name, column, unit, equivalencies=(), ndim=1):
     )
 
 
-def _integers(name, column):
-    """A column of integers."""
-    values = np.asarray(column)
-    if values.ndim != 1 or values.dtype.kind not in "iu":
-        msg = f"column {name} must hold integers, got {values.dtype} of shape {values.shape}"
+def _flags(name, column):
+    """Flag bits, one integer a row."""
+    remedy = f"column {name} (rename the column if it is your own)"
+    values = as_flags(column, remedy)
+    if values.ndim != 1:
+        msg = f"{remedy} must hold one integer a row, got the shape {values.shape}"
         raise InputError(msg)
-    return values.astype(np.int32)
+    return values

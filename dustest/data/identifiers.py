@@ -152,7 +152,9 @@ def _whole_numbers(values, missing):
 def _of_objects(values):
     """Objects as integers where all are, else as text."""
     if all(isinstance(item, int | np.integer) for item in values):
-        return np.array(list(values))
+        numbers = np.array(list(values))
+        if numbers.dtype.kind in "iu":  # and not beyond 64 bits
+            return numbers
     return np.array(["" if item is None else _text(item) for item in values], dtype=str)
 
 

@@ -36,6 +36,24 @@ class TestColumns:
         with pytest.raises(InputError, match="named after QUANTITIES"):
             DustTable.from_quantities([1], {"A_v": [0.1]})
 
+    @pytest.mark.parametrize("ids", [[1.5, 2.0], [[1], [2]], "ab"])
+    def test_other_ids_are_refused(self, ids):
+        with pytest.raises(InputError, match="ids must hold one integer or string a row"):
+            DustTable.from_quantities(ids, {"A_V": 0.1})
+
+    def test_huge_ids_become_text(self):
+        assert DustTable.from_quantities([2**64, 1], {})["id"].tolist() == [str(2**64), "1"]
+
+    @pytest.mark.parametrize("flags", [[1 << 20, 0], [0.5, 1.0], [-1, 0]])
+    def test_other_flags_are_refused(self, flags):
+        with pytest.raises(InputError, match="flags must be integers made of the bits"):
+            DustTable.from_quantities([1, 2], {}, flags=flags)
+
+    @pytest.mark.parametrize("given", [{"flags": [0]}, {"extra": {"chi2": [1.0, 2.0, 3.0]}}])
+    def test_columns_of_other_lengths_are_refused(self, given):
+        with pytest.raises(InputError, match="must have one value for each of 2 ids"):
+            DustTable.from_quantities([1, 2], {}, **given)
+
     def test_flag_names(self, table):
         assert table.flag_names == [(), ("FAILED",), ("NO_DATA",)]
 
