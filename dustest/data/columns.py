@@ -8,6 +8,7 @@ from astropy import units as u
 from dustest.data.bands import canonical_name, get_band
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import as_flags
+from dustest.data.positions import POSITION_RANGES, to_degrees
 from dustest.data.units import FLUX_UNIT, SPECTRAL_UNIT, declared_unit, is_flux, is_magnitude
 from dustest.data.values import FAINTEST_MAGNITUDE, bare_values, to_floats
 
@@ -20,8 +21,6 @@ _PLAIN_COLUMNS = {
     "dec": u.deg,
     "pixel_scale": u.arcsec,
 }
-_POSITION_RANGES = {"ra": (-180.0, 360.0), "dec": (-90.0, 90.0)}
-
 _BAND_PREFIXES = (
     "flux_err_",
     "flux_",
@@ -262,15 +261,15 @@ def _mask(name, column):
 
 def _vector(name, column, unit):
     """One number a row, in a unit or without."""
+    if name in POSITION_RANGES:
+        return _on_the_sky(name, to_degrees(column, f"column {name}", name)) << unit
     values = to_floats(column, f"column {name}", unit=unit, ndim=1)
-    if name in _POSITION_RANGES:
-        values = _on_the_sky(name, values)
     return values if unit is None else values << unit
 
 
 def _on_the_sky(name, values):
     """Angles in degrees, NaN with a warning where they are none of the sky."""
-    low, high = _POSITION_RANGES[name]
+    low, high = POSITION_RANGES[name]
     outside = (values < low) | (values > high)
     if np.any(outside):
         msg = (

@@ -13,13 +13,12 @@ from dustest.data.coerce import as_sample
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.identifiers import ID_COLUMNS
 from dustest.data.messages import shown
+from dustest.data.positions import DEC_COLUMNS, RA_COLUMNS
 from dustest.data.tables import first_named
 from dustest.data.units import FLUX_UNIT, as_unit, parse_unit
 from dustest.io._tables import read_table
 from dustest.io.layouts import (
-    DEC_COLUMNS,
     LAYOUTS,
-    RA_COLUMNS,
     REDSHIFT_COLUMNS,
     RedshiftColumn,
     find_layout,

@@ -9,9 +9,7 @@ from dustest.data.columns import band_column_name
 from dustest.data.errors import InputError
 
 __all__ = [
-    "DEC_COLUMNS",
     "LAYOUTS",
-    "RA_COLUMNS",
     "REDSHIFT_COLUMNS",
     "Layout",
     "RedshiftColumn",
@@ -239,12 +237,6 @@ LAYOUTS = (
     ),
 )
 """Known layouts; where two name equally many bands, the earlier one is taken."""
-
-RA_COLUMNS = ("ra", "alpha_j2000")
-"""Names of right ascensions, whatever their letter case, the preferred one first."""
-
-DEC_COLUMNS = ("dec", "delta_j2000")
-"""Names of declinations, whatever their letter case, the preferred one first."""
 
 REDSHIFT_COLUMNS = (
     RedshiftColumn("redshift", error="redshift_err"),
