@@ -264,11 +264,11 @@ def _pixels(hdu, stack):
     would be unpacked as a whole, so they are read section by section; astropy does that for
     scaled ones only where the file is not mapped.
     """
+    if isinstance(hdu, fits.CompImageHDU):
+        return hdu.section
     place = hdu.fileinfo()
     if place is None:
         return hdu.data
-    if isinstance(hdu, fits.CompImageHDU):
-        return hdu.section
     if not any(key in hdu.header for key in ("BSCALE", "BZERO", "BLANK")):
         return hdu.data
     again = stack.enter_context(fits.open(place["file"].name, memmap=False))
