@@ -9,9 +9,11 @@ from astropy.table import QTable
 from dustest.data._portable import for_ecsv, for_fits, from_fits, with_text
 from dustest.data.errors import InputError
 
-__all__ = ["RowTable"]
+__all__ = ["FITS_META", "RowTable"]
 
-_FITS_META = "DUSTMETA"
+FITS_META = "DUSTMETA"
+"""Card of FITS headers that holds the meta of a table as JSON."""
+
 _FITS_COLUMNS = "DUSTCOLS"
 _HDF5_PATH = "dust"
 
@@ -73,7 +75,7 @@ def _write_fits(table, output, **kwargs):
     """Write to FITS; meta goes into one JSON card, since FITS would upper-case its keys."""
     plain = _plain(table, objects=False)
     record = for_fits(plain)
-    plain.meta = {_FITS_META: _to_json(dict(table.meta))}
+    plain.meta = {FITS_META: _to_json(dict(table.meta))}
     if record:
         plain.meta[_FITS_COLUMNS] = _to_json(record)
     registry.write(plain, output, format="fits", **kwargs)
@@ -82,7 +84,7 @@ def _write_fits(table, output, **kwargs):
 def _read_fits(*args, **kwargs):
     """Read what `_write_fits` wrote."""
     plain = QTable.read(*args, format="fits", **({"mask_invalid": False} | kwargs))
-    stored, record = (plain.meta.pop(card, None) for card in (_FITS_META, _FITS_COLUMNS))
+    stored, record = (plain.meta.pop(card, None) for card in (FITS_META, _FITS_COLUMNS))
     if stored is not None:
         plain.meta = json.loads(stored)
     table = _native(plain)
