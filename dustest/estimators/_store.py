@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from dustest.data.errors import InputError, ReadError
+from dustest.data.messages import argument
 from dustest.estimators._summary import Rows
 
 __all__ = ["ResultStore", "open_store", "result_keys", "store_path"]
@@ -69,15 +70,15 @@ def open_store(output, resume):
     """
     if output is None:
         if resume:
-            msg = "resume=True needs output, the file of the run to go on with"
+            msg = f"{argument('resume', True)} needs output, the file of the run to go on with"
             raise InputError(msg)
         yield None
         return
     path = store_path(output)
     if not resume and (path.exists() or Path(output).exists()):
         msg = (
-            f"output {str(output)!r} holds results already; pass resume=True to go on with them, "
-            f"or remove it and {path.name}"
+            f"output {str(output)!r} holds results already; pass {argument('resume', True)} to go "
+            f"on with them, or remove it and {path.name}"
         )
         raise InputError(msg)
     try:

@@ -114,15 +114,21 @@ def _by_canonical_name(table):
 def _unknown_layout_message(names, request):
     """The sentence that tells of a catalogue without recognised fluxes."""
     which = "no layout knows" if len(request.layouts) > 1 else "the layout does not know"
-    strangers = max((layout.strangers(names) for layout in LAYOUTS[1:]), key=len)
-    flux, error = next(iter(strangers.items()), ("COLUMN", "ERROR_COLUMN"))
-    hint = f"{flux} with {error} is of no band that dustest knows; " if strangers else ""
+    flux, error = _some_pair(names)
+    hint = f"{flux} with {error} is of no band that dustest knows; " if flux else ""
+    example = {"flux_F277W": flux or "COLUMN", "flux_err_F277W": error or "ERROR_COLUMN"}
     return (
-        f"{which} fluxes with errors among the columns {shown(names)}; {hint}name the fluxes with "
-        f"{argument('columns', flux, key='flux_F277W')}, "
-        f"{argument('columns', error, key='flux_err_F277W')} for each band, which may be an SVO "
-        "identifier such as Paranal/VISTA.Ks"
+        f"{which} fluxes with errors among the columns {shown(names)}; {hint}if these are fluxes, "
+        f"name those of each band, such as {argument('columns', example)}; bands of other cameras "
+        "have SVO identifiers, such as flux_Paranal/VISTA.Ks"
     )
+
+
+def _some_pair(names):
+    """Flux and error of an unknown band, if the names are like those of a layout."""
+    layouts = sorted(LAYOUTS, key=lambda layout: layout.is_bare)
+    found = (pair for layout in layouts[1:] for pair in layout.strangers(names).items())
+    return next(found, ("", ""))
 
 
 def _warn_of_orphans(names, layout):

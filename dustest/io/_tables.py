@@ -70,6 +70,21 @@ def read_table(path, *, file_format=None, hdu=None, layouts=LAYOUTS, wanted=(), 
         If the file is missing, unreadable or of an unknown format.
     MissingDependencyError
         If the format needs a package that is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from dustest.io import read_table
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "truth.csv"
+    ...     _ = path.write_text("# made by hand\\nid,A_V\\n007,0.3\\n012,--\\n")
+    ...     table = read_table(path)
+    >>> print(table)
+     id A_V
+    --- ---
+    007 0.3
+    012  --
     """
     path = check_file(path)
     file_format = file_format or _format_of(path)

@@ -11,6 +11,7 @@ from astropy.table import Table
 
 from dustest.data.coerce import as_sample
 from dustest.data.errors import DustestError, DustestWarning, InputError
+from dustest.data.messages import argument
 from dustest.data.files import installed_version
 from dustest.data.results import DustTable
 from dustest.report.comparison import Comparison
@@ -207,7 +208,7 @@ def _output_files(names, output, resume):
     if existing and not resume:
         msg = (
             f"output {str(folder)!r} holds results already ({', '.join(existing)}); pass "
-            "resume=True to go on with them, or choose another folder"
+            f"{argument('resume', True)} to go on with them, or choose another folder"
         )
         raise InputError(msg)
     folder.mkdir(parents=True, exist_ok=True)
