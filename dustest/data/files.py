@@ -3,9 +3,13 @@
 import os
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
-__all__ = ["installed_version", "replacing"]
+from dustest.data.errors import InputError, MissingDependencyError
+from dustest.data.messages import did_you_mean
+
+__all__ = ["check_table_file", "check_writable", "installed_version", "replacing"]
 
 
 @contextmanager
@@ -66,3 +70,97 @@ def installed_version(distribution):
         return version(distribution)
     except PackageNotFoundError:
         return ""
+
+
+def check_writable(path, name="output"):
+    """Refuse a file that cannot be written, before what goes into it is computed.
+
+    Parameters
+    ----------
+    path : str or path-like
+        File to write.
+    name : str, optional
+        What it is called in an error.
+
+    Returns
+    -------
+    path : `~pathlib.Path`
+        The file.
+
+    Raises
+    ------
+    InputError
+        If it is no path, its folder does not exist or cannot be written to, or it is a folder.
+
+    Examples
+    --------
+    >>> from dustest.data.files import check_writable
+    >>> check_writable("report.html").suffix
+    '.html'
+    """
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        msg = f"{name} must be the path of a file, got {path!r}"
+        raise InputError(msg)
+    path = Path(path)
+    if not path.parent.is_dir():
+        msg = f"{name} must be in a folder that exists, got {str(path)!r}: make {path.parent}"
+        raise InputError(msg)
+    if path.is_dir():
+        msg = f"{name} must be a file, got the folder {str(path)!r}: add a name to it"
+        raise InputError(msg)
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        msg = f"{name} must be in a folder that can be written to, got {str(path)!r}"
+        raise InputError(msg)
+    return path
+
+
+_TABLE_FORMATS = {".fits": "fits", ".ecsv": "ascii.ecsv", ".parquet": "parquet"}
+_TABLE_FORMATS |= {".h5": "hdf5", ".hdf5": "hdf5"}
+_NEEDED = {"parquet": "pyarrow", "hdf5": "h5py"}
+
+
+def check_table_file(path, name="output"):
+    """Refuse a file that no table can be written to, before the table is computed.
+
+    Parameters
+    ----------
+    path : str or path-like
+        File to write: ``.fits``, ``.ecsv``, ``.parquet``, ``.h5`` or ``.hdf5``.
+    name : str, optional
+        What it is called in an error.
+
+    Returns
+    -------
+    file_format : str
+        Name of the format for ``table.write``.
+
+    Raises
+    ------
+    InputError
+        If the ending is unknown, or `check_writable` refuses the file.
+    MissingDependencyError
+        If the package that writes such files is not installed.
+
+    Examples
+    --------
+    >>> from dustest.data.files import check_table_file
+    >>> check_table_file("result.ecsv")
+    'ascii.ecsv'
+    """
+    path = check_writable(path, name)
+    suffix = path.suffix.lower()
+    if suffix not in _TABLE_FORMATS:
+        msg = (
+            f"{name} must end in one of {', '.join(_TABLE_FORMATS)}, got {str(path)!r} "
+            f"{did_you_mean(suffix, _TABLE_FORMATS)}"
+        )
+        raise InputError(msg.strip())
+    file_format = _TABLE_FORMATS[suffix]
+    package = _NEEDED.get(file_format)
+    if package is not None and find_spec(package) is None:
+        msg = (
+            f"{name} {str(path)!r} needs the package {package}, which is not installed: "
+            f"pip install {package}, or choose .fits or .ecsv"
+        )
+        raise MissingDependencyError(msg)
+    return file_format

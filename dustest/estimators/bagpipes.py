@@ -12,7 +12,12 @@ from dustest.data.flags import FLAGS
 from dustest.estimators._sed.bagpipes_fit import clean_spectrum, fit_galaxy
 from dustest.estimators._sed.bagpipes_igm import load_bagpipes
 from dustest.estimators._sed.bagpipes_model import fit_instructions
-from dustest.estimators._sed.columns import EXTRAS, column_units, extra_columns, sed_wavelengths
+from dustest.estimators._sed.columns import (
+    EXTRAS,
+    declared_columns,
+    extra_columns,
+    sed_wavelengths,
+)
 from dustest.estimators._sed.fit import TabulatedEngine
 from dustest.estimators._sed.models import check_tabulated
 from dustest.estimators._sed.posterior import N_DRAWS, Galaxy, Settings
@@ -205,9 +210,9 @@ class BagpipesEstimator(DustEstimator):
             return 1
         return _ESCALATED_BATCH if self.escalate else _TABULATED_BATCH
 
-    def _extra_units(self, names):
-        """Units of further columns that have one."""
-        return column_units(names)
+    def _extra_columns(self, bands):
+        """Further columns, whatever rows are refused."""
+        return declared_columns(self.extra, bands, free_redshift=self.redshift == "free")
 
     def _start_worker(self):
         """Refuse parameters that mean nothing, import Bagpipes, and make room for tables."""

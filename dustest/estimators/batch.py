@@ -9,7 +9,7 @@ from astropy import units as u
 from dustest.data.errors import InputError
 from dustest.data.units import FLUX_UNIT, SPECTRAL_UNIT
 
-__all__ = ["Batch", "Estimates", "is_constant", "make_batch"]
+__all__ = ["Batch", "Estimates", "ExtraColumn", "is_constant", "make_batch"]
 
 _ROW_KEY_BYTES = 16
 _SEED_BYTES = 8
@@ -221,12 +221,54 @@ class Estimates:
     flags : ndarray of int of shape (n,), optional
         Bits of `~dustest.data.FLAGS`.
     extra : dict of str to ndarray of shape (n, ...), optional
-        Further columns for the result.
+        Further columns for the result; not named as those that every result has.
     """
 
     samples: dict
     flags: np.ndarray | None = None
     extra: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ExtraColumn:
+    """A further column that the results of an estimator have, whatever its rows are.
+
+    Parameters
+    ----------
+    unit : Unit, optional
+        Unit of its numbers.
+    shape : tuple of int, optional
+        Shape of one row.
+    dtype : dtype, optional
+        Type; rows without an answer are NaN, 0, False or empty.
+
+    Examples
+    --------
+    >>> from dustest.estimators import ExtraColumn
+    >>> ExtraColumn(shape=(500,)).blank(2).shape
+    (2, 500)
+    """
+
+    unit: object = None
+    shape: tuple = ()
+    dtype: object = float
+
+    def blank(self, n_rows):
+        """Make a column without answers.
+
+        Parameters
+        ----------
+        n_rows : int
+            Number of rows.
+
+        Returns
+        -------
+        column : ndarray of shape (n_rows, ...)
+            NaN, or zero where numbers have no NaN.
+        """
+        dtype = np.dtype(self.dtype)
+        fill = np.nan if dtype.kind == "f" else np.zeros((), dtype)
+        return np.full((n_rows, *self.shape), fill, dtype=dtype)
 
 
 def make_batch(sample, rows=slice(None)):

@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 from astropy import units as u
 
-from dustest.estimators._sed.columns import EXTRAS, column_units, extra_columns, sed_wavelengths
+from dustest.estimators._sed.columns import (
+    EXTRAS,
+    declared_columns,
+    extra_columns,
+    sed_wavelengths,
+)
 from dustest.estimators._sed.posterior import N_DRAWS, BestFit, Galaxy, Posterior
 
 BANDS = ("F115W", "F200W", "F444W")
@@ -102,8 +107,8 @@ class TestRowsWithoutAnswer:
 
 class TestUnits:
     def test_of_every_column(self):
-        names = extra_columns([row()], EXTRAS, BANDS, free_redshift=True)
-        units = column_units(names)
+        declared = declared_columns(EXTRAS, BANDS, free_redshift=True)
+        units = {name: one.unit for name, one in declared.items() if one.unit is not None}
         assert {name for name, unit in units.items() if unit == u.mag} == GROUPS["priors"]
         assert {name for name, unit in units.items() if unit == u.nJy} == (
             GROUPS["sed"] - {"SED_wavelength"}
@@ -111,8 +116,14 @@ class TestUnits:
         assert units["SED_wavelength"] == u.AA
         assert units.keys() == GROUPS["priors"] | GROUPS["sed"]
 
-    def test_of_columns_that_are_there(self):
-        assert column_units(["chi2", "log_mass"]) == {}
+    @pytest.mark.parametrize("wanted", [(), ("priors",), ("sed",), EXTRAS])
+    @pytest.mark.parametrize("bands", [(), BANDS])
+    def test_declared_are_those_that_are_given(self, wanted, bands):
+        found = extra_columns([None], wanted, bands, free_redshift=True)
+        declared = declared_columns(wanted, bands, free_redshift=True)
+        assert {name: values.shape[1:] for name, values in found.items()} == {
+            name: one.shape for name, one in declared.items()
+        }
 
 
 class TestWavelengths:
