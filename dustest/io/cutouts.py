@@ -160,6 +160,8 @@ class _Cutouts:
         Pixels on the image.
     position : ndarray of shape (n, 2)
         Column and row of the galaxy in its cutout.
+    known : ndarray of bool of shape (n,)
+        Galaxies whose position on the sky is known.
     has_error : bool
         Whether the image has errors.
     """
@@ -169,6 +171,7 @@ class _Cutouts:
     bad: np.ndarray
     inside: np.ndarray
     position: np.ndarray
+    known: np.ndarray
     has_error: bool
 
     @property
@@ -179,8 +182,7 @@ class _Cutouts:
     @property
     def at_edge(self):
         """Whether a cutout reaches beyond the image, of galaxies with a position."""
-        known = np.all(np.isfinite(self.position), axis=1)
-        return known & ~np.all(self.inside, axis=(1, 2))
+        return self.known & ~np.all(self.inside, axis=(1, 2))
 
     @property
     def has_bad_pixels(self):
@@ -308,7 +310,9 @@ def _aperture(image, diameter, size):
 
 def _cut(image, sample, size, correction, progress):
     """Cutouts of the galaxies out of an image."""
-    x, y = _positions(image, sample)
+    known = np.isfinite(sample["ra"]) & np.isfinite(sample["dec"])
+    x, y = np.full((2, len(sample)), np.nan)
+    x[known], y[known] = image.pixel_positions(SkyCoord(sample["ra"][known], sample["dec"][known]))
     shape = (len(x), size, size)
     values = np.full(shape, np.nan, dtype=image.dtype)
     errors = np.full(shape, np.nan, dtype=image.dtype)
@@ -334,15 +338,7 @@ def _cut(image, sample, size, correction, progress):
     pixel = np.stack([x, y], axis=1)
     # overlap_slices puts the corner of a cutout at this pixel of the mosaic.
     position = pixel - np.ceil(pixel - size / 2.0)
-    return _Cutouts(values, errors, bad, inside, position, image.error is not None)
-
-
-def _positions(image, sample):
-    """Columns and rows of the galaxies on an image, NaN where unknown."""
-    known = np.isfinite(sample["ra"]) & np.isfinite(sample["dec"])
-    position = np.full((2, len(sample)), np.nan)
-    position[:, known] = image.pixel_positions(SkyCoord(sample["ra"][known], sample["dec"][known]))
-    return position
+    return _Cutouts(values, errors, bad, inside, position, known, image.error is not None)
 
 
 def _store(sample, cut, image, foreground_ebv):
