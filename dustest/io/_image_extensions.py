@@ -244,8 +244,8 @@ def _lone(extensions, hdus, band, where, kind="sci"):
     if free:
         return _only(free, where, kind)
     name = _NAMES[kind][0]
-    images = map(str, extensions)
-    found = shown([*images] or [hdu.name or "unnamed" for hdu in hdus])
+    images = [hdu for hdu in hdus if isinstance(hdu, IMAGE_HDUS) and hdu.shape]
+    found = shown([str(_Extension(hdu, None, None)) for hdu in images]) or "no image"
     msg = f"{where} must hold a 2-D image named {name} or {band}_{name}, found {found}"
     raise InputError(msg)
 
@@ -278,14 +278,16 @@ def _warn_of_unused(extensions, found, band):
         and item.band in (None, band)
         and plane_shape(item.hdu.shape) == shape
     ]
-    for pattern, kinds in ((_LIKE_ERRORS, set(ERROR_KINDS)), (_LIKE_MASKS, {"mask", "dq"})):
+    for what, pattern, kinds in (
+        ("errors", _LIKE_ERRORS, tuple(ERROR_KINDS)),
+        ("mask", _LIKE_MASKS, ("mask", "dq")),
+    ):
         names = [item.hdu.name for item in unused if _says(item, pattern)]
-        if names and not kinds & set(found):
-            what = "errors" if "err" in kinds else "mask"
+        if names and not set(kinds) & set(found):
             known = shown([name for kind in kinds for name in _NAMES[kind]])
             msg = (
                 f"the image of band {band} is read without {what}: {shown(names)} of its file is "
-                f"not used; known names are {known}, or pass it by key, as in "
-                f'{{"sci": file, "{sorted(kinds)[-2 if "err" in kinds else -1]}": ...}}'
+                f"not used, as no known name of {what} ({known}); where it is one, pass it as "
+                f'{{"sci": hdus[...], "{kinds[0]}": hdus["{names[0]}"]}}'
             )
             warnings.warn(msg, DustestWarning, stacklevel=6)

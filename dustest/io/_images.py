@@ -19,7 +19,7 @@ from astropy.wcs.utils import pixel_to_skycoord, skycoord_to_pixel, wcs_to_celes
 from dustest.data.errors import DustestError, DustestWarning, InputError, ReadError
 from dustest.data.images import ERROR_POWERS, full_mask, standard_deviation, to_deviation
 from dustest.data.messages import argument
-from dustest.data.units import FLUX_UNIT, agree, parse_unit, resolve_unit
+from dustest.data.units import FLUX_UNIT, agree, explain_unit, parse_unit, resolve_unit
 from dustest.io._files import PARSER_ERRORS, check_file, reason
 from dustest.io._foreground import FOREGROUND_KEY
 from dustest.io._image_extensions import (
@@ -339,9 +339,9 @@ def _error_map(hdu, kind, sci, unit, band):
         if root.is_equivalent(unit):
             return ErrorMap(hdu, kind, float(root.to(unit)))
     msg = (
-        f"{hdu.name or 'the error map'} of band {band} declares the unit {declared!r}, which is "
-        f"not one of the image's unit {unit} to the power {power}: correct its BUNIT, or remove "
-        "it where its values are in the unit of the image"
+        f"{hdu.name or 'the error map'} of band {band} declares the unit {declared!r}, which does "
+        f"not convert to {unit**power}: {explain_unit(declared)}correct its BUNIT, or remove it "
+        f"where its values are in {unit**power}"
     )
     raise InputError(msg)
 
@@ -364,17 +364,14 @@ def _pixels(hdu, stack):
     place = hdu.fileinfo()
     if place is None or "data" in vars(hdu):
         return hdu.data
+    is_scaled = any(key in hdu.header for key in ("BSCALE", "BZERO", "BLANK"))
+    if is_scaled and Path(place["file"].name or "").is_file():
+        again = stack.enter_context(fits.open(place["file"].name, memmap=False))
+        hdu = next(item for item in again if item.fileinfo()["hdrLoc"] == place["hdrLoc"])
+        return hdu.section
     if isinstance(hdu, fits.CompImageHDU):
         return hdu.section
-    if place["file"].compression:
-        return _Packed(hdu)
-    if not any(key in hdu.header for key in ("BSCALE", "BZERO", "BLANK")):
-        return hdu.data
-    if not Path(place["file"].name or "").is_file():
-        return hdu.data
-    again = stack.enter_context(fits.open(place["file"].name, memmap=False))
-    twin = next(item for item in again if item.fileinfo()["hdrLoc"] == place["hdrLoc"])
-    return twin.section
+    return _Packed(hdu) if place["file"].compression else hdu.data
 
 
 @dataclass(frozen=True)

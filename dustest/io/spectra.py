@@ -279,9 +279,9 @@ def _error_unit(error, power, declared_flux, unit, given):
         if _is_flux(root):
             return root
     msg = (
-        f"column {error.name} declares the unit {str(error.unit)!r}, which is not one of a flux "
-        f"to the power {power}: {explain_unit(error.unit)}correct it in the file, or remove it "
-        f"where its values are in {unit}"
+        f"column {error.name} declares the unit {str(error.unit)!r}, which does not convert to "
+        f"{unit**power}: {explain_unit(error.unit)}correct it in the file, or remove it where its "
+        f"values are in {unit**power}"
     )
     raise InputError(msg)
 
