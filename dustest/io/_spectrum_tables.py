@@ -234,11 +234,11 @@ def _one_source(table, roles, source_id, path):
     if flux.ndim > 1 and flux[0].size > 1:
         ids = range(len(table)) if name is None else as_ids(table[name], f"column {name}")
         place = _chosen([*ids], source_id, path)
-        return place, None if len(ids) == 1 and source_id is None else ids[place]
+        return place, None if len(ids) == 1 and source_id is None else _plain(ids[place])
     ids = np.zeros(0) if name is None else np.unique(as_ids(table[name], f"column {name}"))
     if 1 < len(ids) < len(table):
         chosen = ids[_chosen([*ids], source_id, path)]
-        return as_ids(table[name]) == chosen, chosen
+        return as_ids(table[name]) == chosen, _plain(chosen)
     if source_id is not None:
         _chosen([*ids] if len(ids) == 1 else [], source_id, path)
     _check_one_spectrum(table[roles.wavelength], path)
