@@ -361,22 +361,26 @@ def _pixels(hdu, stack):
     would be unpacked as a whole, so they are read section by section; astropy does that for
     scaled ones only where the file is not mapped. An array that is loaded may have been changed.
     """
-    place = hdu.fileinfo()
-    if place is None or "data" in vars(hdu):
+    if "data" in vars(hdu):
         return hdu.data
+    place = hdu.fileinfo()
+    is_compressed = isinstance(hdu, fits.CompImageHDU)
     is_scaled = any(key in hdu.header for key in ("BSCALE", "BZERO", "BLANK"))
-    if is_scaled and Path(place["file"].name or "").is_file():
+    if is_scaled and place is not None and Path(place["file"].name or "").is_file():
         again = stack.enter_context(fits.open(place["file"].name, memmap=False))
         hdu = next(item for item in again if item.fileinfo()["hdrLoc"] == place["hdrLoc"])
         return hdu.section
-    if isinstance(hdu, fits.CompImageHDU):
+    # Old versions of astropy do not say where in its file a compressed image is.
+    if is_compressed and not (is_scaled and place is None):
         return hdu.section
-    return _Packed(hdu) if place["file"].compression else hdu.data
+    if is_compressed or (place is not None and place["file"].compression):
+        return _Packed(hdu)
+    return hdu.data
 
 
 @dataclass(frozen=True)
 class _Packed:
-    """Pixels of a packed file, which are unpacked as a whole when the first are needed."""
+    """Pixels of a file that is unpacked as a whole, when the first of them are needed."""
 
     hdu: object
 
