@@ -14,7 +14,7 @@ from astropy import units as u
 from astropy.io import fits
 from astropy.nddata import NDData
 from astropy.wcs import WCS, FITSFixedWarning, NoConvergence
-from astropy.wcs.utils import pixel_to_skycoord, skycoord_to_pixel, wcs_to_celestial_frame
+from astropy.wcs.utils import wcs_to_celestial_frame
 
 from dustest.data.errors import DustestError, DustestWarning, InputError, ReadError
 from dustest.data.images import ERROR_POWERS, full_mask, standard_deviation, to_deviation
@@ -35,6 +35,8 @@ __all__ = ["ErrorMap", "Image", "open_image"]
 
 _DO_NOT_USE = 1
 _ROTATION_TOLERANCE = 0.01
+_STEP = 10.0
+"""Pixels over which the size of pixels is measured."""
 _SURFACE_BRIGHTNESS = FLUX_UNIT / u.sr
 _PIXEL_UNIT = "a flux density per pixel or a surface brightness"
 
@@ -113,14 +115,16 @@ class Image:
 
     @cached_property
     def pixel_matrix(self):
-        """Offsets on the sky in arcsec, east and north, of a step along a row and a column."""
+        """How far on the sky a step along a row and along a column leads.
+
+        Two columns of three Cartesian coordinates, in arcsec.
+        """
         middle = np.array(self.shape[::-1]) // 2
-        x, y = middle[:, np.newaxis] + [[0, 1, 0], [0, 0, 1]]
-        sky = pixel_to_skycoord(x, y, self.wcs)
-        matrix = np.array(
-            [angle.to_value(u.arcsec) for angle in sky[0].spherical_offsets_to(sky[1:])]
-        )
-        if not np.all(np.isfinite(matrix)) or np.linalg.det(matrix) == 0.0:
+        world = np.radians(self.wcs.all_pix2world(middle + _STEP * np.eye(3, 2, -1), 0))
+        lon, lat = world[:, self.wcs.wcs.lng], world[:, self.wcs.wcs.lat]
+        point = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+        matrix = np.degrees(point[:, 1:] - point[:, :1]) * 3600.0 / _STEP
+        if not np.all(np.isfinite(matrix)) or np.linalg.matrix_rank(matrix) < 2:
             msg = (
                 f"the coordinates (WCS) of the image of band {self.band} must give its pixels an "
                 "area on the sky; check its header"
@@ -131,7 +135,7 @@ class Image:
     @property
     def pixel_scale(self):
         """Side in arcsec of a square of the area of a pixel."""
-        return float(np.sqrt(np.abs(np.linalg.det(self.pixel_matrix))))
+        return float(np.sqrt(np.prod(np.linalg.svd(self.pixel_matrix, compute_uv=False))))
 
     def pixel_positions(self, sky):
         """Where galaxies are on the image.
@@ -148,8 +152,12 @@ class Image:
         """
         if sky.size == 0:
             return np.empty((2, 0))
+        here = sky.transform_to(wcs_to_celestial_frame(self.wcs)).spherical
+        # The latitude may come first.
+        world = np.empty((sky.size, 2))
+        world[:, self.wcs.wcs.lng], world[:, self.wcs.wcs.lat] = here.lon.deg, here.lat.deg
         try:
-            return np.array(skycoord_to_pixel(sky, self.wcs))
+            return self.wcs.all_world2pix(world, 0).T
         except NoConvergence as error:
             # Distortions are polynomials, which have no inverse far beyond the image.
             position = np.array(error.best_solution, dtype=float).T

@@ -288,7 +288,7 @@ def _set_pixel_scale(sample, band, image, images):
 
 def _aperture(image, diameter, size):
     """Semi-axes in pixels and angle in radian of the ellipse that is a circle on the sky."""
-    _, stretches, directions = np.linalg.svd(image.pixel_matrix)
+    _, stretches, directions = np.linalg.svd(image.pixel_matrix, full_matrices=False)
     if stretches[0] > (1.0 + _SCALE_TOLERANCE) * stretches[1]:
         msg = (
             f"the pixels of band {image.band} are not square ({stretches[0]:.4f} by "
