@@ -18,6 +18,7 @@ __all__ = [
     "agree",
     "as_unit",
     "declared_unit",
+    "evident_unit",
     "explain_unit",
     "is_flux",
     "is_magnitude",
@@ -219,7 +220,7 @@ def resolve_unit(declared, given, fits, *, what, expected, remedy, explicit=Fals
         return given
     unknown = isinstance(parsed, u.UnrecognizedUnit)
     if unknown or not fits(parsed):
-        if given is not None and (explicit or given == _evident(str(parsed))):
+        if given is not None and (explicit or given == evident_unit(str(parsed))):
             return given
         problem = "which is not understood" if unknown else f"which is not {expected}"
         msg = (
@@ -260,7 +261,7 @@ def explain_unit(unit):
     """
     parsed = parse_unit(unit)
     if isinstance(parsed, u.UnrecognizedUnit):
-        evident = _evident(str(unit))
+        evident = evident_unit(str(unit))
         if evident is not None:
             return f"did you mean {evident.to_string()!r}? "
         return did_you_mean(str(unit), _USUAL)
@@ -269,8 +270,25 @@ def explain_unit(unit):
     return ""
 
 
-def _evident(text):
-    """Unit that an unknown spelling can only mean, or None."""
+def evident_unit(text):
+    """Unit that an unknown spelling can only mean.
+
+    Parameters
+    ----------
+    text : str
+        A unit that `parse_unit` does not understand.
+
+    Returns
+    -------
+    unit : `~astropy.units.UnitBase` or None
+        `None` where it may mean several.
+
+    Examples
+    --------
+    >>> from dustest.data.units import evident_unit
+    >>> evident_unit("MICRON")
+    Unit("um")
+    """
     return _SPELLINGS.get(text.strip().lower())
 
 
