@@ -162,7 +162,9 @@ def declared_unit(values, name):
     >>> declared_unit(Column([1.0], unit="uJy"), "column a"), declared_unit([1.0], "column b")
     (Unit("uJy"), None)
     """
-    unit = parse_unit(getattr(values, "unit", None))
+    unit = getattr(values, "unit", None)
+    # In files and tables AB means magnitudes; a Quantity has the flux that astropy calls AB.
+    unit = u.AB if isinstance(values, u.Quantity) and unit == u.AB else parse_unit(unit)
     if isinstance(unit, u.UnrecognizedUnit):
         msg = (
             f"{name} declares the unit {str(unit)!r}, which is not understood: "
