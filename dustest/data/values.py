@@ -151,9 +151,10 @@ def to_floats(
     array([0.1, nan])
     """
     if _holds_units(column):
-        same = {"unit": unit, "equivalencies": equivalencies, "assumed": assumed}
-        rows = [to_floats(item, name, sentinels=sentinels, **same) for item in column]
-        return to_floats(_stacked(rows, name), name, ndim=ndim, sentinels=False)
+        own = declared_unit(column, name)
+        rows = [to_floats(item, name, unit=own, sentinels=sentinels) for item in column]
+        values = _as_floats(_stacked(rows, name), None, name, ndim)
+        return _converted(values, own, unit, equivalencies, name)
     values, missing = _bare_numbers(column, name)
     values = _as_floats(values, missing, name, ndim)
     own = declared_unit(column, name)
@@ -256,7 +257,9 @@ def without_sentinels(values, *, magnitudes=False):
     """
     numbers = np.array(MISSING_NUMBERS + (MISSING_MAGNITUDES if magnitudes else ()))
     # Few values are this large, and only they are compared with each of the sentinels.
-    large = np.abs(values) >= FAINTEST_MAGNITUDE
+    large = values <= -FAINTEST_MAGNITUDE
+    if magnitudes:
+        large |= values >= FAINTEST_MAGNITUDE
     if not np.any(large):
         return values
     missing = np.zeros(values.shape, dtype=bool)
