@@ -142,7 +142,7 @@ def declared_unit(values, name):
     Parameters
     ----------
     values : object
-        A column, a Quantity, an image, or bare numbers.
+        A column, a Quantity, a list of Quantities, an image, or bare numbers.
     name : str
         What it is called in an error, such as ``"column flux_F277W"``.
 
@@ -163,7 +163,12 @@ def declared_unit(values, name):
     >>> declared_unit(Column([1.0], unit="uJy"), "column a"), declared_unit([1.0], "column b")
     (Unit("uJy"), None)
     """
-    unit = parse_unit(getattr(values, "unit", None))
+    if isinstance(values, list | tuple):
+        # Of a list of Quantities, that of the first; each is converted by its own.
+        values = next((item for item in values if getattr(item, "unit", None) is not None), None)
+    unit = getattr(values, "unit", None)
+    # In files and tables AB means magnitudes; a Quantity has the flux that astropy calls AB.
+    unit = u.AB if isinstance(values, u.Quantity) and unit == u.AB else parse_unit(unit)
     if isinstance(unit, u.UnrecognizedUnit):
         msg = (
             f"{name} declares the unit {str(unit)!r}, which is not understood: "

@@ -150,7 +150,12 @@ def to_floats(
     >>> to_floats(MaskedColumn([100.0, 5.0], mask=[False, True], unit="mmag"), "A_V", unit=u.mag)
     array([0.1, nan])
     """
-    values, missing = bare_values(column)
+    if _holds_units(column):
+        own = declared_unit(column, name)
+        rows = [to_floats(item, name, unit=own, sentinels=sentinels) for item in column]
+        values = _as_floats(_stacked(rows, name), None, name, ndim)
+        return _converted(values, own, unit, equivalencies, name)
+    values, missing = _bare_numbers(column, name)
     values = _as_floats(values, missing, name, ndim)
     own = declared_unit(column, name)
     own = None if str(own) == "redshift" and unit is None else own
@@ -160,6 +165,31 @@ def to_floats(
     if sentinels:
         values = without_sentinels(values, magnitudes=is_magnitude(own or assumed or unit))
     return _converted(values, own or assumed, unit, equivalencies, name)
+
+
+def _holds_units(column):
+    """Whether values are a list of Quantities or columns, whose units numpy would drop."""
+    return isinstance(column, list | tuple) and any(
+        getattr(item, "unit", None) is not None for item in column
+    )
+
+
+def _stacked(rows, name):
+    """One array of several of equal shape."""
+    try:
+        return np.stack(rows)
+    except ValueError as error:
+        msg = f"{name} must hold arrays of one shape, got {', '.join(str(x.shape) for x in rows)}"
+        raise InputError(msg) from error
+
+
+def _bare_numbers(column, name):
+    """An array out of a column, and the entries that it masks."""
+    try:
+        return bare_values(column)
+    except (AttributeError, TypeError, ValueError) as error:
+        msg = f"{name} must hold numbers in an array, got {type(column).__name__}: {error}"
+        raise InputError(msg) from error
 
 
 def _as_floats(values, missing, name, ndim):
@@ -227,7 +257,9 @@ def without_sentinels(values, *, magnitudes=False):
     """
     numbers = np.array(MISSING_NUMBERS + (MISSING_MAGNITUDES if magnitudes else ()))
     # Few values are this large, and only they are compared with each of the sentinels.
-    large = np.abs(values) >= FAINTEST_MAGNITUDE
+    large = values <= -FAINTEST_MAGNITUDE
+    if magnitudes:
+        large |= values >= FAINTEST_MAGNITUDE
     if not np.any(large):
         return values
     missing = np.zeros(values.shape, dtype=bool)

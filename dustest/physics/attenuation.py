@@ -15,6 +15,7 @@ from astropy import units as u
 from dustest.data.bands import get_band
 from dustest.data.errors import InputError
 from dustest.data.messages import did_you_mean
+from dustest.physics._values import as_angstrom, as_magnitudes, as_number, as_redshifts
 
 __all__ = [
     "Calzetti00",
@@ -63,7 +64,7 @@ class DustLaw(ABC):
 
         Parameters
         ----------
-        wavelength : float, array_like or `~astropy.units.Quantity`
+        wavelength : float, array_like, Column or `~astropy.units.Quantity`
             Rest-frame wavelengths; Angstrom where they bear no unit.
 
         Returns
@@ -82,7 +83,7 @@ class DustLaw(ABC):
         >>> float(get_dust_law("Calzetti").a_over_av(1600.0).round(3))
         2.462
         """
-        values = _to_angstrom(wavelength)
+        values = as_angstrom(wavelength)
         low, high = self.wavelength_range
         # The ranges of many curves are given in inverse microns: allow for the rounding.
         outside = (values < low * (1 - 1e-6)) | (values > high * (1 + 1e-6))
@@ -100,7 +101,7 @@ class DustLaw(ABC):
 
         Parameters
         ----------
-        wavelength : float, array_like or `~astropy.units.Quantity`
+        wavelength : float, array_like, Column or `~astropy.units.Quantity`
             Rest-frame wavelengths; Angstrom where they bear no unit.
 
         Returns
@@ -230,7 +231,7 @@ class Salim18(DustLaw):
 
     def __post_init__(self):
         for name in ("delta", "bump"):
-            object.__setattr__(self, name, _as_number(getattr(self, name), name))
+            object.__setattr__(self, name, as_number(getattr(self, name), name))
         if not self._reddening() > 0.0:
             msg = f"delta must be below 0.98, where the curve still reddens, got {self.delta!r}"
             raise InputError(msg)
@@ -251,16 +252,6 @@ class Salim18(DustLaw):
         width = (350.0 * wavelength) ** 2
         drude = self.bump * width / ((wavelength**2 - 2175.0**2) ** 2 + width)
         return tilted + drude / self.r_v
-
-
-def _as_number(value, name):
-    """A parameter of a law as a plain number."""
-    number = value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
-    if isinstance(number, bool) or not isinstance(number, Real) or not np.isfinite(number):
-        msg = f"{name} must be a finite number, got {value!r}"
-        raise InputError(msg)
-    # Without the sign of zero, by which equal laws would differ.
-    return float(number) + 0.0
 
 
 @dataclass(frozen=True)
@@ -293,7 +284,7 @@ class CharlotFall00(DustLaw):
     wavelength_range = (LYMAN_LIMIT, np.inf)
 
     def __post_init__(self):
-        object.__setattr__(self, "n", _as_number(self.n, "n"))
+        object.__setattr__(self, "n", as_number(self.n, "n"))
         if self.n <= 0:
             msg = f"n must be above zero, got {self.n!r}"
             raise InputError(msg)
@@ -534,7 +525,7 @@ def _law_parameters(name, parameters):
             f"{', '.join(unknown)}: {did_you_mean(unknown[0], takes)}"
         )
         raise InputError(msg.rstrip(": "))
-    return {key: _as_number(value, key) for key, value in parameters.items()}
+    return {key: as_number(value, key) for key, value in parameters.items()}
 
 
 @lru_cache(maxsize=256)
@@ -548,7 +539,7 @@ def attenuation_ratio(wavelength, law):
 
     Parameters
     ----------
-    wavelength : float, array_like or `~astropy.units.Quantity`
+    wavelength : float, array_like, Column or `~astropy.units.Quantity`
         Rest-frame wavelengths; Angstrom where they bear no unit.
     law : str, DustLaw or model of dust_extinction
         The law, see `get_dust_law`.
@@ -578,7 +569,7 @@ def a_v_to_e_bv(a_v, law):
 
     Parameters
     ----------
-    a_v : float, array_like or `~astropy.units.Quantity`
+    a_v : float, array_like, Column or `~astropy.units.Quantity`
         Attenuation in V, in mag.
     law : str, DustLaw or model of dust_extinction
         The law, see `get_dust_law`.
@@ -586,7 +577,7 @@ def a_v_to_e_bv(a_v, law):
     Returns
     -------
     float, ndarray or `~astropy.units.Quantity`
-        E(B-V) in mag; with a unit where ``a_v`` has one.
+        E(B-V) in mag, NaN where missing; with a unit where ``a_v`` has one.
 
     Raises
     ------
@@ -599,7 +590,7 @@ def a_v_to_e_bv(a_v, law):
     >>> float(a_v_to_e_bv(0.81, "Calzetti"))
     0.2
     """
-    return _to_magnitudes(a_v, "a_v") / get_dust_law(law).r_v
+    return as_magnitudes(a_v, "a_v") / get_dust_law(law).r_v
 
 
 def e_bv_to_a_v(e_bv, law):
@@ -607,7 +598,7 @@ def e_bv_to_a_v(e_bv, law):
 
     Parameters
     ----------
-    e_bv : float, array_like or `~astropy.units.Quantity`
+    e_bv : float, array_like, Column or `~astropy.units.Quantity`
         Colour excess, in mag.
     law : str, DustLaw or model of dust_extinction
         The law, see `get_dust_law`.
@@ -615,7 +606,7 @@ def e_bv_to_a_v(e_bv, law):
     Returns
     -------
     float, ndarray or `~astropy.units.Quantity`
-        A_V in mag; with a unit where ``e_bv`` has one.
+        A_V in mag, NaN where missing; with a unit where ``e_bv`` has one.
 
     Raises
     ------
@@ -629,7 +620,7 @@ def e_bv_to_a_v(e_bv, law):
     >>> e_bv_to_a_v(0.2 * u.mag, "Calzetti")
     <Quantity 0.81 mag>
     """
-    return _to_magnitudes(e_bv, "e_bv") * get_dust_law(law).r_v
+    return as_magnitudes(e_bv, "e_bv") * get_dust_law(law).r_v
 
 
 def a_lambda(a_v, wavelength, law):
@@ -637,9 +628,9 @@ def a_lambda(a_v, wavelength, law):
 
     Parameters
     ----------
-    a_v : float, array_like or `~astropy.units.Quantity`
+    a_v : float, array_like, Column or `~astropy.units.Quantity`
         Attenuation in V, in mag; broadcasts with ``wavelength``.
-    wavelength : float, array_like or `~astropy.units.Quantity`
+    wavelength : float, array_like, Column or `~astropy.units.Quantity`
         Rest-frame wavelengths; Angstrom where they bear no unit.
     law : str, DustLaw or model of dust_extinction
         The law, see `get_dust_law`.
@@ -647,7 +638,7 @@ def a_lambda(a_v, wavelength, law):
     Returns
     -------
     float, ndarray or `~astropy.units.Quantity`
-        A_lambda in mag; with a unit where ``a_v`` has one.
+        A_lambda in mag, NaN where missing; with a unit where ``a_v`` has one.
 
     Raises
     ------
@@ -661,7 +652,7 @@ def a_lambda(a_v, wavelength, law):
     >>> float(a_lambda(0.5, 1600.0, "Calzetti").round(3))
     1.231
     """
-    return _to_magnitudes(a_v, "a_v") * attenuation_ratio(wavelength, law)
+    return as_magnitudes(a_v, "a_v") * attenuation_ratio(wavelength, law)
 
 
 def band_attenuation_ratio(band, law, redshift=0.0):
@@ -689,7 +680,7 @@ def band_attenuation_ratio(band, law, redshift=0.0):
     ------
     InputError
         If the band or law is not known, the law does not cover the band, or a redshift is
-        negative or not finite.
+        negative or not finite, or bears a unit.
 
     Examples
     --------
@@ -699,9 +690,9 @@ def band_attenuation_ratio(band, law, redshift=0.0):
     >>> float(band_attenuation_ratio("F115W", "Calzetti", redshift=6.2).round(2))
     2.47
     """
-    redshift = np.asarray(redshift, dtype=float)
-    if not np.all(np.isfinite(redshift) & (redshift >= 0)):
-        msg = "redshift must be finite and not negative"
+    redshift = as_redshifts(redshift)
+    if not np.all(redshift >= 0):
+        msg = "redshift must be finite and not negative, without missing values"
         raise InputError(msg)
     curve = get_band(band)
     inside = curve.transmission >= 0.01 * curve.transmission.max()
@@ -722,29 +713,3 @@ def _calzetti_k(wavelength):
     blue = blue * (np.minimum(micron, 0.12) / 0.12) ** -0.77
     red = 2.659 * (-1.857 + 1.040 * x) + 4.05
     return np.where(micron < 0.63, blue, np.maximum(red, 0.0))
-
-
-def _to_angstrom(wavelength):
-    """Positive and finite wavelengths in Angstrom."""
-    try:
-        if isinstance(wavelength, u.Quantity):
-            wavelength = wavelength.to_value(u.AA, u.spectral())
-        values = np.asarray(wavelength, dtype=float)
-    except (u.UnitConversionError, TypeError, ValueError) as error:
-        msg = f"wavelength must be in Angstrom or any other spectral unit, got {wavelength!r}"
-        raise InputError(msg) from error
-    if not np.all(np.isfinite(values) & (values > 0)):
-        msg = "wavelength must be positive and finite"
-        raise InputError(msg)
-    return values
-
-
-def _to_magnitudes(value, name):
-    """A value in mag: a Quantity stays one, anything else becomes a bare float or array."""
-    try:
-        if isinstance(value, u.Quantity):
-            return value.to(u.mag)
-        return np.asarray(value, dtype=float)[()]
-    except (u.UnitConversionError, TypeError, ValueError) as error:
-        msg = f"{name} must be in mag, got {value!r}"
-        raise InputError(msg) from error

@@ -134,3 +134,33 @@ class TestBare:
         bare, missing = bare_values(pd.Series(pd.Categorical(["a", "b", "a"])))
         assert bare.tolist() == ["a", "b", "a"]
         assert missing is None
+
+
+class TestLists:
+    def test_each_item_has_its_own_unit(self):
+        numbers = to_floats([1 * u.um, 2000 * u.nm], "a", unit=u.AA)
+        np.testing.assert_allclose(numbers, [10_000.0, 20_000.0])
+
+    @pytest.mark.parametrize("kind", [Column, MaskedColumn])
+    def test_rows_of_columns(self, kind):
+        rows = [kind([1.0, 2.0], unit="uJy"), [3.0, 4.0] * u.nJy]
+        np.testing.assert_allclose(to_floats(rows, "a", unit=u.nJy, ndim=2), [[1e3, 2e3], [3, 4]])
+
+    def test_equivalencies_along_the_last_axis(self):
+        density = u.spectral_density([1.0, 2.0] * u.um)
+        flux = [[1.0, 1.0], [2.0, 2.0]] * u.uJy
+        unit = u.erg / u.s / u.cm**2 / u.AA
+        rows = to_floats(list(flux), "a", unit=unit, equivalencies=density)
+        np.testing.assert_allclose(rows, flux.to_value(unit, density))
+
+    @pytest.mark.parametrize("ragged", [[[1.0], [2.0, 3.0]], [[1.0] * u.um, [1.0, 2.0] * u.um]])
+    def test_ragged(self, ragged):
+        with pytest.raises(InputError, match="a must hold"):
+            to_floats(ragged, "a", unit=u.um)
+
+    def test_unit_where_none_fits(self):
+        with pytest.raises(InputError, match="a must be plain numbers, got um"):
+            to_floats([1 * u.um], "a")
+
+    def test_flux_of_zero_magnitude_is_no_magnitude(self):
+        assert to_floats(1.0 * u.AB, "a", unit=u.Jy) == pytest.approx(3630.78, rel=1e-5)
