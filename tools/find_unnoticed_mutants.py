@@ -42,6 +42,7 @@ NOT_COPIED = (".*", "__pycache__", "build", "_build", "gallery", "*.egg-info")
 TESTS = {
     "dustest/data/columns.py": ("tests/data/test_coerce.py",),
     "dustest/data/images.py": ("tests/data/test_sample.py",),
+    "dustest/data/_portable.py": ("tests/data/test_rows.py",),
     "dustest/data/rows.py": ("tests/data/test_sample.py", "tests/data/test_results.py"),
     "dustest/io/_files.py": ("tests/io/test_catalogs.py", "tests/io/test_spectra.py"),
     "dustest/io/_foreground.py": ("tests/io/test_catalogs.py", "tests/io/test_spectra.py"),

@@ -158,7 +158,7 @@ class TestKinds:
             *(("njy", "nJy"), ("NanoJy", "nJy"), ("UJY", "uJy"), ("MicroJy", "uJy")),
             *(("MICRON", "um"), ("Microns", "um"), ("UM", "um"), ("Micrometer", "um")),
             *(("Micrometers", "um"), ("Nanometers", "nm"), ("ANGSTROM", "Angstrom")),
-            *(("Angstroms", "Angstrom")),
+            ("Angstroms", "Angstrom"),
         ],
     )
     def test_what_a_spelling_can_only_mean(self, text, unit):
