@@ -14,7 +14,14 @@ texts = st.lists(st.text(st.characters(exclude_characters="\0"), max_size=5), un
 
 
 class TestColumn:
-    @pytest.mark.parametrize("name", ["id", "ID", "Id", "source_id", "SOURCE_ID", "NUMBER"])
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *("id", "ID", "Id", "id_", "JADES_ID", "source_id", "SOURCE_ID", "SourceID"),
+            *("object_id", "objectID", "OBJ_ID", "objid", "galaxy_id", "galaxyID", "gal_id"),
+            *("cat_id", "catalog_id", "NUMBER", "label"),
+        ],
+    )
     def test_spellings(self, name):
         assert id_column(Table({"A_V": [0.1], name: [7]})) == name
 
@@ -60,6 +67,25 @@ class TestRead:
         assert as_ids(np.array(ids, dtype=str)).tolist() == ids
         assert as_ids(np.array(ids, dtype=object)).tolist() == ids
 
+    @pytest.mark.parametrize(
+        ("items", "expected"),
+        [
+            ([5, np.int64(2**60 + 1)], [5, 2**60 + 1]),
+            ([5, "a"], ["5", "a"]),
+            (["é".encode(), "b"], ["é", "b"]),
+            ([b"\xff", "b"], ["\ufffd", "b"]),
+        ],
+    )
+    def test_objects(self, items, expected):
+        assert as_ids(np.array(items, dtype=object)).tolist() == expected
+
+    def test_an_object_that_is_missing(self):
+        with pytest.warns(DustestWarning, match="id is missing in 2 rows"):
+            assert as_ids(np.array(["a", None, None], dtype=object)).tolist() == ["a", "", ""]
+
+    def test_bytes_that_are_no_text(self):
+        assert as_ids(np.array([b"\xff"])).tolist() == ["\ufffd"]
+
     def test_bytes_are_decoded(self):
         assert as_ids(np.array(["é1".encode()])).tolist() == ["é1"]
 
@@ -100,6 +126,11 @@ class TestMatch:
         unsigned = np.array([2**60 + 1, 2**63 + 1], dtype=np.uint64)
         rows, other_rows = match_ids(signed, unsigned)
         assert (rows.tolist(), other_rows.tolist()) == ([1], [0])
+
+    def test_large_unsigned_numbers_stay_apart(self):
+        ids = np.array([2**63 + 1, 2**63 + 2], dtype=np.uint64)
+        rows, other_rows = match_ids(ids, ids[::-1])
+        assert (rows.tolist(), other_rows.tolist()) == ([0, 1], [1, 0])
 
     def test_partial_overlap(self):
         rows, other_rows = match_ids([4, 2, 9], [2, 7, 4])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from astropy import units as u
-from astropy.table import MaskedColumn, Table
+from astropy.table import MaskedColumn, QTable, Table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -129,3 +129,62 @@ class TestOtherColumns:
         meta = {"n": np.int64(5), "x": np.float32(0.5)}
         back = there_and_back(RowTable({"x": [1]}, meta=meta), tmp_path / f"table.{suffix}")
         assert back.meta == {"n": 5, "x": 0.5}
+
+
+@pytest.fixture
+def table():
+    rows = RowTable({"a": [1.0, np.nan, 3.0] * u.nJy, "name": ["x", "y", "z"]})
+    rows.meta["Mixed Case"] = {"nested": [1, None], "text": "é"}
+    return rows
+
+
+class TestRows:
+    def test_shape_counts_rows(self, table):
+        assert table.shape == (3,)
+        assert table[:2].shape == (2,)
+
+    def test_take(self, table):
+        assert type(table.take([2, 0])) is RowTable
+        assert table.take([2, 0])["name"].tolist() == ["z", "x"]
+        assert table.take([False, False, True])["name"].tolist() == ["z"]
+        assert table.take([0], axis=0)["name"].tolist() == ["x"]
+        with pytest.raises(InputError, match="axis must be 0, the rows, got 1"):
+            table.take([0], axis=1)
+
+
+class TestFormats:
+    @pytest.mark.parametrize("suffix", ["fits", "h5", "ecsv"])
+    def test_meta_units_and_missing_values_survive(self, table, tmp_path, suffix):
+        before = dict(table.meta)
+        table.write(tmp_path / f"rows.{suffix}")
+        back = RowTable.read(tmp_path / f"rows.{suffix}")
+        assert dict(table.meta) == dict(back.meta) == before
+        assert back["a"].unit == u.nJy
+        np.testing.assert_array_equal(back["a"].value, [1.0, np.nan, 3.0])
+        assert not hasattr(back["a"], "mask")
+        assert back["name"].tolist() == ["x", "y", "z"]
+        assert back["a"].dtype.isnative
+
+    def test_the_place_in_an_hdf5_file(self, table, tmp_path):
+        h5py = pytest.importorskip("h5py")
+        table.write(tmp_path / "rows.h5")
+        with h5py.File(tmp_path / "rows.h5") as file:
+            assert "dust" in file
+        table.write(tmp_path / "other.h5", path="elsewhere")
+        assert RowTable.read(tmp_path / "other.h5", path="elsewhere")["name"][0] == "x"
+
+    def test_the_card_of_the_meta(self, table, tmp_path):
+        table.write(tmp_path / "rows.fits")
+        plain = Table.read(tmp_path / "rows.fits")
+        assert '"Mixed Case"' in plain.meta["DUSTMETA"]
+        assert "DUSTMETA" not in RowTable.read(tmp_path / "rows.fits").meta
+
+    def test_columns_of_other_programs_become_native(self, tmp_path):
+        QTable({"a": np.array([1, 2], dtype=">i4"), "b": np.array([b"x", b"y"])}).write(
+            tmp_path / "plain.fits"
+        )
+        back = RowTable.read(tmp_path / "plain.fits")
+        assert type(back) is RowTable
+        assert back["a"].dtype == np.dtype("=i4")
+        assert back["a"].tolist() == [1, 2]
+        assert back["b"].dtype.kind == "U"

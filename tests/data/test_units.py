@@ -31,6 +31,8 @@ class TestParse:
             ("10**-20 erg s-1 cm-2 Angstrom-1", 1e-20 * u.erg / u.s / u.cm**2 / u.AA),
             ("10-20erg/s/cm2/Angstrom", 1e-20 * u.erg / u.s / u.cm**2 / u.AA),
             ("degree", u.deg),
+            ("10+3 Jy", 1000 * u.Jy),
+            ("0.1nm", 0.1 * u.nm),
             ("mag", u.mag),
             (u.uJy, u.uJy),
         ],
@@ -38,11 +40,20 @@ class TestParse:
     def test_spellings_of_files(self, text, unit):
         assert u.Unit(parse_unit(text)).to(u.Unit(unit)) == pytest.approx(1.0)
 
-    @pytest.mark.parametrize("text", ["ABmag", "mag(AB)", "AB", "abmag", u.ABmag, "AB mag"])
+    @pytest.mark.parametrize(
+        "text",
+        [*("ABmag", "abmag", "mag(AB)", "mag (AB)", "AB", "AB mag", "mag AB", "mag_AB"), u.ABmag],
+    )
     def test_magnitudes_of_ab(self, text):
         assert parse_unit(text) == u.ABmag
 
-    @pytest.mark.parametrize("text", [None, "", "  ", "none", "--", "unitless", u.one, "1"])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            *(None, "", "  ", "none", "NULL", "-", "--", "N/A", "unitless", "dimensionless"),
+            *(u.one, "1"),
+        ],
+    )
     def test_no_unit(self, text):
         assert parse_unit(text) is None
 
@@ -140,6 +151,32 @@ class TestKinds:
         assert not agree(u.mag, u.nJy)
         assert not agree(u.uJy, u.nJy)
         assert not agree(u.uJy, u.m)
+
+    @pytest.mark.parametrize(
+        ("text", "unit"),
+        [
+            *(("njy", "nJy"), ("NanoJy", "nJy"), ("UJY", "uJy"), ("MicroJy", "uJy")),
+            *(("MICRON", "um"), ("Microns", "um"), ("UM", "um"), ("Micrometer", "um")),
+            *(("Micrometers", "um"), ("Nanometers", "nm"), ("ANGSTROM", "Angstrom")),
+            ("Angstroms", "Angstrom"),
+        ],
+    )
+    def test_what_a_spelling_can_only_mean(self, text, unit):
+        assert explain_unit(text) == f"did you mean '{unit}'? "
+
+    def test_aa_may_be_angstrom(self):
+        # Astropy reads it as a time.
+        assert resolve_unit("aa", u.AA, lambda unit: unit == u.AA, **WORDS) == u.AA
+
+    @pytest.mark.parametrize(
+        "unit", ["nJy", "uJy", "mJy", "Jy", "ABmag", "erg/s/cm2/AA", "erg/s/cm2/Hz", "arcsec"]
+    )
+    def test_near_misses_of_usual_units(self, unit):
+        assert f"'{unit}'" in explain_unit(f"{unit[:-1]}_{unit[-1]}")
+
+    def test_milli_or_mega_is_not_guessed(self):
+        with pytest.raises(InputError, match="'MJY', which is not understood"):
+            resolve_unit("MJY", u.mJy, is_flux, **WORDS)
 
     def test_ampere_is_no_angstrom(self):
         assert "write Angstrom or AA" in explain_unit("erg/s/cm2/A")

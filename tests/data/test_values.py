@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from dustest.data.errors import InputError
-from dustest.data.values import MISSING_NUMBERS, bare_values, to_floats, without_sentinels
+from dustest.data.values import bare_values, to_floats, without_sentinels
+
+MISSING_NUMBERS = (-99.0, -99.9, -99.99, -999.0, -999.9, -9999.0, -99999.0)
 
 few = settings(max_examples=30, deadline=None)
 values = arrays(float, 5, elements=st.floats(0.5, 80))
@@ -105,10 +107,10 @@ class TestSentinels:
         if near > 1e-2:
             assert without_sentinels(np.array([value]))[0] == value
 
-    @pytest.mark.parametrize("sentinel", [99.0, 99.9, 99.99, 999.0, -99.0])
+    @pytest.mark.parametrize("sentinel", [99.0, 99.9, 99.99, 999.0, 9999.0, -99.0])
     def test_magnitudes(self, sentinel):
-        given = np.array([sentinel, 25.0, 98.0])
-        expected = [np.nan, 25.0, 98.0]
+        given = np.array([sentinel, 25.0, 98.0, -98.0])
+        expected = [np.nan, 25.0, 98.0, -98.0]
         np.testing.assert_array_equal(without_sentinels(given, magnitudes=True), expected)
         np.testing.assert_array_equal(to_floats(given * u.mag, "a", unit=u.mag), expected)
 
@@ -129,6 +131,38 @@ class TestBare:
         bare, missing = bare_values(pd.Series(["a", None]))
         assert bare.tolist() == ["a", ""]
         assert missing.tolist() == [False, True]
+
+    @pytest.mark.parametrize(
+        ("items", "expected"),
+        [
+            ([2**60 + 1, None], [2**60 + 1, 0]),
+            ([None, 0.5], [np.nan, 0.5]),
+            ([None, None], [np.nan, np.nan]),
+            ([b"a", None], [b"a", None]),
+        ],
+    )
+    def test_nulls_of_a_frame(self, items, expected):
+        bare, missing = bare_values(pd.Series(items, dtype=object))
+        assert missing.tolist() == [item is None for item in items]
+        np.testing.assert_array_equal(bare[~missing], np.array(expected)[~missing])
+        assert bare.tolist() == pytest.approx(expected, nan_ok=True)
+
+    def test_objects_may_hold_none_and_be_masked(self):
+        listed = np.array([1.5, None, 2.5], dtype=object)
+        assert bare_values(listed)[1].tolist() == [False, True, False]
+        masked = np.ma.array(listed, mask=[True, False, False])
+        assert bare_values(masked)[1].tolist() == [True, True, False]
+        assert bare_values(np.array([1.5, 2.5], dtype=object))[1] is None
+
+    def test_text_of_a_frame_without_nulls(self):
+        bare, missing = bare_values(pd.Series(["a", "bc"], dtype=object))
+        assert bare.dtype.kind == "U"
+        assert missing is None
+
+    def test_a_scalar_mask_is_one_of_all(self):
+        bare, missing = bare_values(Masked([1.0, 2.0] * u.nJy, mask=True))
+        assert missing.tolist() == [True, True]
+        np.testing.assert_array_equal(bare, [1.0, 2.0])
 
     def test_categories_of_a_frame(self):
         bare, missing = bare_values(pd.Series(pd.Categorical(["a", "b", "a"])))
