@@ -6,6 +6,7 @@ import numpy as np
 
 from dustest.data.errors import InputError
 from dustest.data.files import check_table_file
+from dustest.data.messages import argument
 
 __all__ = ["check_options"]
 
@@ -48,7 +49,7 @@ def check_options(output, resume, n_jobs, progress):
         _check_switch("progress", progress)
     if output is None:
         if resume:
-            msg = "resume=True needs output, the file of the run to resume"
+            msg = f"{argument('resume', True)} needs output, the file of the run to resume"
             raise InputError(msg)
         return None
     return check_table_file(output)
