@@ -68,6 +68,9 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     threaded : bool
         Whether batches run in threads instead of processes, four at least: for backends whose
         work leaves the interpreter free, and which are costly to set up.
+    needs_curves : bool
+        Whether bands of the photometry without a filter curve are left out of a run, with a
+        warning.
     packages : tuple of str
         Distributions whose versions belong to the provenance.
     references : tuple of str
@@ -83,6 +86,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     isolated: ClassVar[bool] = False
     timeout = None
     threaded: ClassVar[bool] = False
+    needs_curves: ClassVar[bool] = False
     packages: ClassVar[tuple] = ()
     references: ClassVar[tuple] = ()
 
@@ -92,6 +96,12 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
 
     def _fit(self, batch, y, **fit_params):
         """Learn from a `Batch` and truth of shape (n, n_targets), where a backend learns."""
+
+    def _check_parameters(self):
+        """Refuse parameters that cannot be used, before any row, worker or store is touched."""
+
+    def _warn_of_sample(self, sample):
+        """Warn of what concerns a checked sample as a whole; called once a run."""
 
     def _start_worker(self):
         """Load what an isolated worker needs, before the first time limit runs."""
@@ -378,6 +388,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
 
     def _coerce(self, X):
         """A checked sample with all columns that the estimator requires."""
+        self._check_parameters()
         sample = as_sample(X, bands=getattr(self, "bands", None))
         for alternatives in (*self.required_data, *self._required_redshift):
             if not any(_has_column(sample, kind) for kind in alternatives):
@@ -406,6 +417,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
                 f"{expected} features as input"
             )
             raise InputError(msg)
+        self._warn_of_sample(sample)
         return sample
 
     def _summary_values(self, X, summary):
