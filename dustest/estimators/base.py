@@ -103,6 +103,10 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     def _warn_of_sample(self, sample):
         """Warn of what concerns a checked sample as a whole; called once a run."""
 
+    def _sample_provenance(self, sample):  # noqa: ARG002 - for backends
+        """Items of the provenance that follow from a checked sample as a whole."""
+        return {}
+
     def _start_worker(self):
         """Load what an isolated worker needs, before the first time limit runs."""
 
@@ -250,7 +254,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             _percentile_values(rows.values),
             flags=rows.flags,
             extra=rows.extra | {name: rows.extra[name] << unit for name, unit in units.items()},
-            meta=self._provenance(seed),
+            meta=self._provenance(seed) | self._sample_provenance(sample),
         )
         if output is not None:
             with replacing(output) as partial:
