@@ -493,7 +493,7 @@ class TestPoorFit:
         assert result["fit_probability"][0] < 1e-4
 
     def test_engines_agree_on_a_galaxy_that_fits(self, fitted, tabulated_fit):
-        """Without noise chi-squared is that of two free parameters: X_2 against X_5 of new data."""
+        """Without noise chi-squared is that of two free parameters, against five of new data."""
         ours, theirs = (fit.result["fit_probability"][0] for fit in (tabulated_fit, fitted))
         assert ours == pytest.approx(1.0 - 2.0**-2.5, abs=0.04)
         assert ours == pytest.approx(theirs, abs=0.04)
