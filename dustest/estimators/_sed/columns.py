@@ -13,7 +13,7 @@ __all__ = ["EXTRAS", "declared_columns", "extra_columns", "sed_wavelengths"]
 
 EXTRAS = ("priors", "history", "sed")
 """Groups of columns that come on request."""
-_ALWAYS = ("log_mass", "chi2", "ess", "log_evidence", "A_V_information")
+_ALWAYS = ("log_mass", "chi2", "fit_probability", "ess", "log_evidence", "A_V_information")
 _HISTORY = ("log_mass", "log_SFR_10", "log_SFR_100", "log_age")
 _SEDS = ("SED", "SED_dust_free")
 _N_WAVELENGTHS = 500
@@ -119,6 +119,7 @@ def _values(galaxy, posterior, quantiles):
     values = {
         "log_mass": np.median(posterior.draws["log_mass"]),
         "chi2": posterior.chi2,
+        "fit_probability": posterior.fit_probability,
         "ess": posterior.ess,
         "log_evidence": posterior.log_evidence,
         "A_V_information": posterior.information,

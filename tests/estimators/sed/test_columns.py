@@ -11,7 +11,7 @@ from dustest.estimators._sed.columns import (
 from dustest.estimators._sed.posterior import N_DRAWS, BestFit, Galaxy, Posterior
 
 BANDS = ("F115W", "F200W", "F444W")
-ALWAYS = {"log_mass", "chi2", "ess", "log_evidence", "A_V_information"}
+ALWAYS = {"log_mass", "chi2", "fit_probability", "ess", "log_evidence", "A_V_information"}
 GROUPS = {
     "priors": {
         f"A_V_{prior}{level}" for prior in ("flat", "log10") for level in ("", "_p16", "_p84")
@@ -38,6 +38,7 @@ def row(bands=BANDS, **values):
     under = {"flat": draws["A_V"] + 0.5, "log10": draws["A_V"] - 0.5}
     best = BestFit(np.arange(n) + 1.0, np.arange(n) + 10.0, wavelength, 2.0 * wavelength)
     numbers = {"chi2": 3.0, "ess": 900.0, "log_evidence": -7.0, "information": 1.5, "edge": 0.0}
+    numbers["fit_probability"] = 0.4
     posterior = {"draws": draws, "a_v_under": under, "best": best} | numbers | values
     return galaxy, Posterior(**posterior)
 
@@ -63,8 +64,8 @@ class TestColumns:
 
     def test_numbers(self):
         found = extra_columns([row(best=None)], (), BANDS, free_redshift=False)
-        values = [found[n][0] for n in ("chi2", "ess", "log_evidence", "A_V_information")]
-        assert values == [3.0, 900.0, -7.0, 1.5]
+        names = ("chi2", "fit_probability", "ess", "log_evidence", "A_V_information")
+        assert [found[name][0] for name in names] == [3.0, 0.4, 900.0, -7.0, 1.5]
         assert found["log_mass"][0] == pytest.approx(3.5)
 
     def test_best_model(self):
