@@ -9,8 +9,8 @@ from astropy import units as u
 from dustest.data.bands import Band, canonical_name, get_band
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import as_flags
-from dustest.data.positions import POSITION_RANGES, to_degrees
 from dustest.data.messages import did_you_mean, shown
+from dustest.data.positions import POSITION_RANGES, to_degrees
 from dustest.data.units import FLUX_UNIT, SPECTRAL_UNIT, declared_unit, is_flux, is_magnitude
 from dustest.data.values import FAINTEST_MAGNITUDE, bare_values, to_floats
 

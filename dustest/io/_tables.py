@@ -39,7 +39,7 @@ _PACKAGES = {"hdf5": "h5py", "parquet": "pyarrow"}
 
 
 def read_table(path, *, file_format=None, hdu=None, layouts=LAYOUTS, wanted=(), select=None):
-    """Read a table from a file.
+    r"""Read a table from a file.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def read_table(path, *, file_format=None, hdu=None, layouts=LAYOUTS, wanted=(), 
     >>> from dustest.io import read_table
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "truth.csv"
-    ...     _ = path.write_text("# made by hand\\nid,A_V\\n007,0.3\\n012,--\\n")
+    ...     _ = path.write_text("# made by hand\nid,A_V\n007,0.3\n012,--\n")
     ...     table = read_table(path)
     >>> print(table)
      id A_V

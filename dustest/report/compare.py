@@ -11,8 +11,8 @@ from astropy.table import Table
 
 from dustest.data.coerce import as_sample
 from dustest.data.errors import DustestError, DustestWarning, InputError
-from dustest.data.messages import argument
 from dustest.data.files import installed_version
+from dustest.data.messages import argument
 from dustest.data.results import DustTable
 from dustest.report.comparison import Comparison
 from dustest.validation.comparison import compare_tables, comparison_pairs, flag_counts

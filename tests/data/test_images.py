@@ -56,7 +56,7 @@ class TestDeviation:
 
     def test_another_shape(self):
         image = NDData(PIXELS, uncertainty=StdDevUncertainty(FOUR[0]))
-        with pytest.raises(InputError, match=r"must have the shape of its image, \(2, 3\)"):
+        with pytest.raises(InputError, match=r"in the shape of its image, \(2, 3\)"):
             standard_deviation(image, "F277W")
 
 
