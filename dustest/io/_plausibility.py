@@ -19,6 +19,7 @@ _RANGE_OF_MAGNITUDES = (15.0, 35.0)
 _LARGEST_RATIO = 2.0
 _LARGEST_MAGNITUDE_ERROR = 0.5
 _LEAST_ROWS = 10
+_LEAST_VALUES = 4
 _LARGEST_COLOUR = 3.0
 _LEAST_SNR = 3.0
 _LARGEST_ERROR = 100.0
@@ -70,11 +71,12 @@ def warn_of_magnitudes(columns):
     Warns
     -----
     DustestWarning
-        If all do, or one with at least ten rows does.
+        If all do, with at least four values, or one with at least ten rows does.
     """
     found = [name for name, pair in columns.items() if looks_like_magnitudes(*map(_some, pair))]
     enough = [name for name in found if len(columns[name][0]) >= _LEAST_ROWS]
-    if not enough and (len(found) < len(columns) or not found):
+    n_values = sum(len(columns[name][0]) for name in found)
+    if not enough and (len(found) < len(columns) or n_values < _LEAST_VALUES):
         return
     found = enough or found
     msg = (
@@ -151,7 +153,7 @@ def _warn_of_colours(photometry, redshift):
     offline = set(list_bands())
     bands = sorted((b for b in photometry if b in offline), key=lambda b: get_band(b).pivot)
     for blue, red in pairwise(bands):
-        colours = (magnitudes[blue] - magnitudes[red])[_is_redward(blue, redshift)]
+        colours = np.where(_is_redward(blue, redshift), magnitudes[blue] - magnitudes[red], np.nan)
         colour = _median(colours[np.newaxis])[0]
         if abs(colour) > _LARGEST_COLOUR:
             msg = (
@@ -177,7 +179,7 @@ def _has_large_colour(magnitudes):
 def _median(values):
     """Median of the known values of each row, 0 without any."""
     ordered = np.sort(values, axis=-1)  # NaN come last
-    middle = np.count_nonzero(np.isfinite(values), axis=-1) // 2
+    middle = np.maximum(np.count_nonzero(np.isfinite(values), axis=-1) - 1, 0) // 2
     medians = np.take_along_axis(ordered, middle[:, np.newaxis], axis=-1)[:, 0]
     return np.nan_to_num(medians)
 
