@@ -49,6 +49,12 @@ class TestText:
         assert list(table["id"]) == ["007", "012", "100"]
         assert list(table["b"]) == [" a", "x,y", ""]
 
+    def test_identifiers_may_look_like_comments(self, tmp_path):
+        lines = ["# made by us", "id,a", "#7,1.5", "# a comment", "#8,2.5"]
+        table = read_table(write(tmp_path, "t.csv", *lines))
+        assert list(table["id"]) == ["#7", "#8"]
+        assert list(table["a"]) == [1.5, 2.5]
+
     def test_large_numbers_are_kept(self, tmp_path):
         numbers = [2**60 + 1, 2**64 - 1]
         table = read_table(write(tmp_path, "t.csv", "id", *map(str, numbers), "1"))
