@@ -205,8 +205,7 @@ class Image:
         rows, columns = slices
         try:
             return np.asarray(array[(*(0,) * (len(array.shape) - 2), rows, columns)])
-        # The library below astropy has an exception of its own, which is not public.
-        except Exception as error:
+        except PARSER_ERRORS as error:
             msg = (
                 f"the image of band {self.band} is damaged at rows {rows.start} to {rows.stop}, "
                 f"columns {columns.start} to {columns.stop}: {reason(error)}"

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -16,7 +16,7 @@ from dustest.data.coerce import as_sample
 from dustest.data.columns import by_band
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS
-from dustest.data.messages import argument, shown
+from dustest.data.positions import sky_positions
 from dustest.data.progress import progress_bar
 from dustest.data.units import as_unit
 from dustest.io._foreground import (
@@ -54,45 +54,62 @@ def add_cutouts(
     Parameters
     ----------
     sample : GalaxySample or Table
-        Galaxies with ``ra`` and ``dec``.
+        Galaxies with positions, ``ra`` and ``dec``.
     images : dict of str to image
-        A mosaic for each band: a path or `~astropy.io.fits.HDUList` with the extensions SCI
-        and, as far as they are there, ERR, WHT (an inverse variance), MASK (not 0 = bad) and DQ
-        (odd = bad, the DO_NOT_USE of JWST), or the same with the band before it
-        (``F277W_SCI``); a dictionary of ``sci``, ``err``, ``wht``, ``mask`` and ``dq`` to
-        files that hold one image each; or an `~astropy.nddata.NDData` or
-        `~astropy.nddata.CCDData` with ``wcs``. All must have pixels of one size.
+        A mosaic for each band, which may be spelled in any way: a path or
+        `~astropy.io.fits.HDUList`, whose extensions are found by name (see the notes); one of its
+        images; a dictionary of ``sci``, ``err``, ``var``, ``wht``, ``mask`` and ``dq`` to such,
+        each with one image; or an `~astropy.nddata.NDData` or `~astropy.nddata.CCDData` with
+        ``wcs``. All must have pixels of one size.
     size : int, optional
         Side of the cutouts in pixels.
-    unit : `~astropy.units.Unit` or str, optional
-        Unit of images that declare none in BUNIT. It may not contradict a declared one.
+    unit : Unit or str, or dict of str to Unit or str, optional
+        Unit of images that declare none in BUNIT. It may not contradict a declared one. By band,
+        it also stands in for one that is not understood or is no flux.
     aperture : `~astropy.units.Quantity`, optional
         Diameter of the circular aperture in which the signal-to-noise ratio is measured.
     min_snr : float, optional
         Signal-to-noise ratio below which galaxies get the flag LOW_SNR.
     noise_factor : float or dict of str to float, optional
         True noise in the aperture over that of uncorrelated pixels, for all bands or each.
+    foreground_ebv : str, float, or array_like of shape (n,), optional
+        E(B-V) of the Milky Way in mag, or the column of the sample that holds it. Its dust (law
+        G23 with R_V = 3.1) is taken off pixels and errors; ``meta`` records it.
     progress : bool, optional
         Whether to show a bar; by default on terminals, where it takes longer than two seconds.
 
     Returns
     -------
     sample : GalaxySample
-        A new table. ``cutout_<BAND>``, ``cutout_err_<BAND>`` (where ERR or WHT is there) and
+        A new table. ``cutout_<BAND>``, ``cutout_err_<BAND>`` (where there are errors) and
         ``cutout_mask_<BAND>`` of shape (n, size, size) in the unit of the image, replacing
-        those that were there; ``snr_<BAND>``; ``pixel_scale`` in arcsec; ``flags``, added to
-        those that were there.
+        those that were there; ``snr_<BAND>``; ``pixel_scale`` in arcsec, the side of a square of
+        the area of a pixel; ``flags``, added to those that were there.
 
     Raises
     ------
     InputError
-        If positions, coordinates or units are missing, pixels differ in size, or an argument
-        is out of range.
+        If positions, coordinates or units are missing, a unit is not understood, several images
+        could be meant, pixels differ in size, the image is corrected for foreground dust already,
+        or an argument is out of range. All images are checked before the first is cut.
     ReadError
         If a file is missing or cannot be read.
 
+    Warns
+    -----
+    DustestWarning
+        If no galaxy is on an image, its pixels are not square, or extensions that look like
+        errors or a mask are not used.
+
     Notes
     -----
+    Extensions: the image is SCI or DATA, or the only one with another name. Errors are ERR (or
+    ERROR, RMS, SIGMA, ...), else VAR (a variance, or VARIANCE), else WHT (an inverse variance, or
+    IVM, WEIGHT); UNCERT is what its UTYPE says. Their BUNIT counts; without one, and where it is
+    just that of the image, they are in the unit of the image to the power 1, 2 or -2. In MASK
+    not 0 is bad, in DQ the bit DO_NOT_USE (1) of JWST. The band may be part of each name
+    (``F277W_SCI``, ``ERR_F277W``), or the name of the image.
+
     Flags: EDGE where a cutout of any band reaches beyond its image; BAD_PIXELS where any has
     pixels that are masked, not finite or without a positive error; MISSING_BAND where some of
     the bands have no good pixel, NO_DATA where none has any (or the position is NaN); LOW_SNR
@@ -124,7 +141,10 @@ def add_cutouts(
     ((1, 32, 32), 0)
     """
     sample = as_sample(sample)
-    images = _check_arguments(sample, images, size, min_snr)
+    ra, dec = sky_positions(sample, "sample")
+    known = np.isfinite(ra)
+    sky = SkyCoord(ra[known], dec[known], unit=u.deg)
+    images = _check_arguments(images, size, min_snr)
     units = _units(unit, images)
     factors = _factors(noise_factor, images)
     diameter = _diameter(aperture)
@@ -138,11 +158,15 @@ def add_cutouts(
         cuts = {}
         for band in images:
             with opened.pop(band) as image:
-                cuts[band] = _cut(image, sample, size, corrections.get(band), progress)
+                position = np.full((2, len(sample)), np.nan)
+                position[:, known] = image.pixel_positions(sky)
+                cuts[band] = _cut(image, *position, size, progress)
+                if foreground_ebv is not None:
+                    cuts[band] = cuts[band].times(corrections[band])
                 _store(sample, cuts[band], image, foreground_ebv)
             sample[f"snr_{band}"] = _signal_to_noise(cuts[band], apertures[band]) / factors[band]
     snr = np.array([sample[f"snr_{band}"] for band in cuts])
-    _add_flags(sample, list(cuts.values()), snr, min_snr)
+    _add_flags(sample, list(cuts.values()), snr, known, min_snr)
     return sample
 
 
@@ -160,8 +184,6 @@ class _Cutouts:
         Pixels on the image.
     position : ndarray of shape (n, 2)
         Column and row of the galaxy in its cutout.
-    known : ndarray of bool of shape (n,)
-        Galaxies whose position on the sky is known.
     has_error : bool
         Whether the image has errors.
     """
@@ -171,7 +193,6 @@ class _Cutouts:
     bad: np.ndarray
     inside: np.ndarray
     position: np.ndarray
-    known: np.ndarray
     has_error: bool
 
     @property
@@ -181,25 +202,38 @@ class _Cutouts:
 
     @property
     def at_edge(self):
-        """Whether a cutout reaches beyond the image, of galaxies with a position."""
-        return self.known & ~np.all(self.inside, axis=(1, 2))
+        """Whether a cutout reaches beyond the image."""
+        return ~np.all(self.inside, axis=(1, 2))
 
     @property
     def has_bad_pixels(self):
         """Whether any pixel on the image is bad."""
         return np.any(self.bad & self.inside, axis=(1, 2))
 
+    def times(self, factor):
+        """Cutouts in which each galaxy is multiplied by a number; bad where that is NaN.
 
-def _check_arguments(sample, images, size, min_snr):
-    """Images by band, where no argument is one that cannot be worked with."""
-    missing = [name for name in ("ra", "dec") if name not in sample.colnames]
-    if missing:
-        msg = (
-            f"sample must have the columns ra and dec, missing {shown(missing)}: name them as "
-            f"{argument('columns', 'RA_COLUMN', key=missing[0])} of read_catalog; it has "
-            f"{shown(sample.colnames)}"
+        Parameters
+        ----------
+        factor : ndarray of shape (n,)
+            The numbers.
+
+        Returns
+        -------
+        cutouts : _Cutouts
+            New cutouts.
+        """
+        factor = factor[:, np.newaxis, np.newaxis].astype(self.values.dtype)
+        return replace(
+            self,
+            values=self.values * factor,
+            errors=self.errors * factor,
+            bad=self.bad | np.isnan(factor),
         )
-        raise InputError(msg)
+
+
+def _check_arguments(images, size, min_snr):
+    """Images by band, where no argument is one that cannot be worked with."""
     if not isinstance(images, Mapping) or not images:
         msg = f"images must be a dict of band to image, got {type(images).__name__} {images!r:.50}"
         raise InputError(msg)
@@ -332,13 +366,10 @@ def _cut(image, sample, size, correction, progress):
             "and dec of the sample and the coordinates of the image are of one field"
         )
         warnings.warn(msg, DustestWarning, stacklevel=3)
-    if correction is not None:
-        factor = correction[:, np.newaxis, np.newaxis].astype(values.dtype)
-        values, errors, bad = values * factor, errors * factor, bad | np.isnan(factor)
     pixel = np.stack([x, y], axis=1)
     # overlap_slices puts the corner of a cutout at this pixel of the mosaic.
     position = pixel - np.ceil(pixel - size / 2.0)
-    return _Cutouts(values, errors, bad, inside, position, known, image.error is not None)
+    return _Cutouts(values, errors, bad, inside, position, image.error is not None)
 
 
 def _store(sample, cut, image, foreground_ebv):
@@ -396,12 +427,12 @@ def _scatter(values, bad):
     return np.broadcast_to(scatter[:, None, None], values.shape)
 
 
-def _add_flags(sample, cuts, snr, min_snr):
+def _add_flags(sample, cuts, snr, known, min_snr):
     """Add what the cutouts tell to the flags of the sample."""
     has_data = np.array([cut.has_data for cut in cuts])
     any_data = np.any(has_data, axis=0)
     bits = {
-        "EDGE": np.any([cut.at_edge for cut in cuts], axis=0),
+        "EDGE": known & np.any([cut.at_edge for cut in cuts], axis=0),
         "BAD_PIXELS": np.any([cut.has_bad_pixels for cut in cuts], axis=0),
         "MISSING_BAND": any_data & ~np.all(has_data, axis=0),
         "NO_DATA": ~any_data,
