@@ -3,21 +3,17 @@
 import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from astropy.nddata import NoOverlapError, overlap_slices
-from astropy.stats import mad_std
 
 from dustest.data.coerce import as_sample
 from dustest.data.columns import by_band
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS
 from dustest.data.positions import sky_positions
-from dustest.data.progress import progress_bar
 from dustest.data.units import as_unit
 from dustest.io._foreground import (
     FOREGROUND_KEY,
@@ -27,6 +23,7 @@ from dustest.io._foreground import (
     refuse_corrected,
 )
 from dustest.io._images import open_image
+from dustest.io._stamps import cut_out
 
 __all__ = ["add_cutouts"]
 
@@ -160,76 +157,14 @@ def add_cutouts(
             with opened.pop(band) as image:
                 position = np.full((2, len(sample)), np.nan)
                 position[:, known] = image.pixel_positions(sky)
-                cuts[band] = _cut(image, *position, size, progress)
+                cuts[band] = cut_out(image, *position, size, progress)
                 if foreground_ebv is not None:
                     cuts[band] = cuts[band].times(corrections[band])
                 _store(sample, cuts[band], image, foreground_ebv)
-            sample[f"snr_{band}"] = _signal_to_noise(cuts[band], apertures[band]) / factors[band]
+            sample[f"snr_{band}"] = cuts[band].signal_to_noise(apertures[band]) / factors[band]
     snr = np.array([sample[f"snr_{band}"] for band in cuts])
     _add_flags(sample, list(cuts.values()), snr, known, min_snr)
     return sample
-
-
-@dataclass(frozen=True)
-class _Cutouts:
-    """Cutouts of one band.
-
-    Parameters
-    ----------
-    values, errors : ndarray of shape (n, ny, nx)
-        Pixel values and standard deviations, NaN beyond the image.
-    bad : ndarray of bool of shape (n, ny, nx)
-        Pixels that are bad or beyond the image.
-    inside : ndarray of bool of shape (n, ny, nx)
-        Pixels on the image.
-    position : ndarray of shape (n, 2)
-        Column and row of the galaxy in its cutout.
-    has_error : bool
-        Whether the image has errors.
-    """
-
-    values: np.ndarray
-    errors: np.ndarray
-    bad: np.ndarray
-    inside: np.ndarray
-    position: np.ndarray
-    has_error: bool
-
-    @property
-    def has_data(self):
-        """Whether any pixel of a cutout is good."""
-        return np.any(~self.bad, axis=(1, 2))
-
-    @property
-    def at_edge(self):
-        """Whether a cutout reaches beyond the image."""
-        return ~np.all(self.inside, axis=(1, 2))
-
-    @property
-    def has_bad_pixels(self):
-        """Whether any pixel on the image is bad."""
-        return np.any(self.bad & self.inside, axis=(1, 2))
-
-    def times(self, factor):
-        """Cutouts in which each galaxy is multiplied by a number; bad where that is NaN.
-
-        Parameters
-        ----------
-        factor : ndarray of shape (n,)
-            The numbers.
-
-        Returns
-        -------
-        cutouts : _Cutouts
-            New cutouts.
-        """
-        factor = factor[:, np.newaxis, np.newaxis].astype(self.values.dtype)
-        return replace(
-            self,
-            values=self.values * factor,
-            errors=self.errors * factor,
-            bad=self.bad | np.isnan(factor),
-        )
 
 
 def _check_arguments(images, size, min_snr):
@@ -342,36 +277,6 @@ def _aperture(image, diameter, size):
     return long, short, float(np.arctan2(directions[1, 1], directions[1, 0]))
 
 
-def _cut(image, sample, size, correction, progress):
-    """Cutouts of the galaxies out of an image."""
-    known = np.isfinite(sample["ra"]) & np.isfinite(sample["dec"])
-    x, y = np.full((2, len(sample)), np.nan)
-    x[known], y[known] = image.pixel_positions(SkyCoord(sample["ra"][known], sample["dec"][known]))
-    shape = (len(x), size, size)
-    values = np.full(shape, np.nan, dtype=image.dtype)
-    errors = np.full(shape, np.nan, dtype=image.dtype)
-    bad = np.ones(shape, dtype=bool)
-    inside = np.zeros(shape, dtype=bool)
-    rows = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
-    for row in progress_bar(rows, progress, desc=f"cutouts {image.band}", unit="galaxy"):
-        try:
-            there, here = overlap_slices(image.shape, (size, size), (y[row], x[row]), "partial")
-        except NoOverlapError:
-            continue
-        values[row][here], errors[row][here], bad[row][here] = image.read(there)
-        inside[row][here] = True
-    if not np.any(inside):
-        msg = (
-            f"none of the {len(x)} galaxies is on the image of band {image.band}: check that ra "
-            "and dec of the sample and the coordinates of the image are of one field"
-        )
-        warnings.warn(msg, DustestWarning, stacklevel=3)
-    pixel = np.stack([x, y], axis=1)
-    # overlap_slices puts the corner of a cutout at this pixel of the mosaic.
-    position = pixel - np.ceil(pixel - size / 2.0)
-    return _Cutouts(values, errors, bad, inside, position, image.error is not None)
-
-
 def _store(sample, cut, image, foreground_ebv):
     """Put the cutouts of a band into the sample, in place of those that were there."""
     band = image.band
@@ -387,44 +292,6 @@ def _store(sample, cut, image, foreground_ebv):
     sample.meta.pop(f"{FOREGROUND_KEY}_cutout_{band}", None)
     if record:
         sample.meta[f"{FOREGROUND_KEY}_cutout_{band}"] = record
-
-
-def _signal_to_noise(cut, aperture):
-    """Signal-to-noise ratio in an aperture of `_aperture`, NaN without good pixels."""
-    from photutils.aperture import aperture_photometry
-
-    n, ny, nx = cut.values.shape
-    snr = np.full(n, np.nan)
-    rows = np.flatnonzero(cut.has_data)
-    if rows.size == 0:
-        return snr
-    # One below the other, all cutouts make one image, whose apertures photutils sums at once.
-    offset = np.stack([np.zeros(rows.size), ny * np.arange(rows.size)], axis=1)
-    apertures = _apertures(cut.position[rows] + offset, *aperture)
-    errors = cut.errors[rows] if cut.has_error else _scatter(cut.values[rows], cut.bad[rows])
-    values, errors, bad = (
-        array.reshape(-1, nx) for array in (cut.values[rows], errors, cut.bad[rows])
-    )
-    table = aperture_photometry(values, apertures, error=errors, mask=bad)
-    total, noise = np.array(table["aperture_sum"]), np.array(table["aperture_sum_err"])
-    np.divide(total, noise, out=total, where=noise > 0)
-    snr[rows] = np.where(noise > 0, total, np.nan)
-    return snr
-
-
-def _apertures(position, long, short, angle):
-    """Apertures of photutils."""
-    from photutils.aperture import CircularAperture, EllipticalAperture
-
-    if long == short:
-        return CircularAperture(position, long)
-    return EllipticalAperture(position, long, short, theta=angle)
-
-
-def _scatter(values, bad):
-    """Pixel noise of each cutout from the scatter of its good pixels."""
-    scatter = mad_std(np.where(bad, np.nan, values), axis=(1, 2), ignore_nan=True)
-    return np.broadcast_to(scatter[:, None, None], values.shape)
 
 
 def _add_flags(sample, cuts, snr, known, min_snr):
