@@ -21,8 +21,9 @@ from dustest.data.describe import describe, describe_class
 from dustest.estimators.cnn import CNNConfig
 from dustest.physics import get_dust_law
 
+finite = st.floats(allow_nan=False, allow_infinity=False)
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False, allow_infinity=False),
+    st.none() | st.booleans() | st.integers() | st.text() | finite,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
 )
