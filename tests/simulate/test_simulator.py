@@ -11,9 +11,10 @@ from bagpipes_models import BAGPIPES_COSMOLOGY, model_photometry
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dustest.data.describe import describe
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
-from dustest.physics import LightTable, get_dust_law, load_ssp_grid
+from dustest.physics import LightTable, Salim18, get_dust_law, load_ssp_grid
 from dustest.simulate.dust import effective_dust
 from dustest.simulate.galaxies import GasParticles, ParticleGalaxy, StarParticles
 from dustest.simulate.noise import noise_from_blank_sky
@@ -349,7 +350,8 @@ class TestRows:
         parameters = json.loads(truth.meta["params"])
         assert truth.meta["random_seed"] == 5
         assert parameters["bands"] == list(BANDS)
-        assert parameters["dust_law"] == "SMC"
+        assert parameters["dust_law"] == describe(get_dust_law("SMC"))
+        assert parameters["population"]["class"].endswith("GalaxyPopulation")
 
     def test_truth_stays_out_of_the_sample(self, complete):
         sample, truth = complete.draw(1, random_state=1)
@@ -358,6 +360,31 @@ class TestRows:
 
 
 class TestStream:
+    def test_a_folder_of_another_law_is_refused(self, tmp_path):
+        def small(law):
+            return simulator(dust_law=law)
+
+        small(Salim18(delta=-0.5)).stream(2, tmp_path / "set", random_state=3)
+        with pytest.raises(InputError, match=r"delta -0\.5 instead of 0\.3"):
+            small(Salim18(delta=0.3)).stream(2, tmp_path / "set", random_state=3)
+        assert len(small(Salim18(delta=-0.5)).stream(2, tmp_path / "set", random_state=3)) == 2
+
+    @pytest.mark.parametrize(
+        ("option", "first", "second"),
+        [
+            (
+                "population",
+                GalaxyPopulation(n_stars=300, n_gas=300),
+                GalaxyPopulation(n_stars=300, n_gas=310),
+            ),
+            ("psfs", PSFS, PSFS | {"F277W": gaussian_psf(0.13)}),
+        ],
+    )
+    def test_a_folder_of_other_parts_is_refused(self, option, first, second, tmp_path):
+        simulator(**{option: first}).stream(2, tmp_path / "set", random_state=3)
+        with pytest.raises(InputError, match=f"another simulation, with params.{option}"):
+            simulator(**{option: second}).stream(2, tmp_path / "set", random_state=3)
+
     @pytest.mark.parametrize("n_jobs", [1, 2])
     def test_what_is_streamed_is_what_is_drawn(self, plain, tmp_path, n_jobs):
         sample, truth = plain.draw(10, random_state=3)
