@@ -144,7 +144,7 @@ def _rows(count):
 def _whole_numbers(values, missing):
     """Integers that a data frame with nulls keeps as floats; others are left as they are."""
     known = np.isfinite(values) if missing is None else np.isfinite(values) & ~missing
-    if np.all(values[known] == np.round(values[known])) and np.any(known):
+    if np.all(values[known] == np.round(values[known])) and (np.any(known) or len(values) == 0):
         return np.where(known, values, 0.0).astype(np.int64), ~known
     return values, missing
 

@@ -12,9 +12,8 @@ from dustest.data.progress import progress_bar
 from dustest.data.quantities import QUANTITIES
 from dustest.report.assumptions import known_assumptions, plot_assumption_shifts
 from dustest.report.numbers import format_number, format_with_error
-from dustest.validation.comparison import TRUTH
 from dustest.validation.disagreement import largest_disagreements
-from dustest.validation.matching import gives, values_of
+from dustest.validation.matching import TRUTH, gives, values_of
 from dustest.validation.metrics import METRICS
 from dustest.validation.provenance import parameters_of
 from dustest.validation.sensitivity import shift_statistics
@@ -24,7 +23,7 @@ __all__ = ["load_template", "render_report"]
 _COUNTS = {
     "n": ("galaxies", "galaxies with a value on both sides"),
     "n_dropped": ("without a value", "galaxies left out because a side has no value"),
-    "n_unmatched": ("not in both", "galaxies of the longer table that the other does not have"),
+    "n_unmatched": ("not in both", "galaxies that only one of the two tables has"),
 }
 
 # What would be shown as 0.00 is no disagreement.

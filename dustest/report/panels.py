@@ -11,6 +11,8 @@ from astropy.stats import mad_std
 
 from dustest.data.errors import InputError
 from dustest.data.quantities import percentile_columns
+from dustest.data.units import declared_unit
+from dustest.data.values import to_floats
 from dustest.report._drawing import (
     AGAINST_COLOR,
     COLORS,
@@ -30,6 +32,7 @@ from dustest.report._drawing import (
 )
 from dustest.report.numbers import decimals_for, format_number
 from dustest.validation.matching import match_rows, values_of
+from dustest.validation.metrics import residual
 
 __all__ = [
     "CONTOUR_FRACTIONS",
@@ -94,7 +97,7 @@ def matched_panel(names, table, other, quantity, **options):
     names : (str, str)
         Who made the estimates, and what they are compared with.
     table, other : Table
-        Results of the two with ``id``. The shorter one's galaxies must be among the longer one's.
+        Results of the two with ``id``. Galaxies that only one has are left out.
     quantity : str
         A key of `~dustest.data.QUANTITIES`.
     **options
@@ -108,7 +111,7 @@ def matched_panel(names, table, other, quantity, **options):
     Raises
     ------
     InputError
-        If the rows cannot be paired by id.
+        If no identifier is in both.
 
     Examples
     --------
@@ -148,8 +151,8 @@ def one_to_one(x, y, *, ax, xerr=None, yerr=None, color=COLORS[0], limits=None):
 
     Parameters
     ----------
-    x, y : array_like of shape (n,)
-        Values; pairs that are not finite are left out.
+    x, y : array_like, Column, Quantity or series of shape (n,)
+        Values; pairs of which one is missing are left out. Units are converted to that of x.
     ax : `~matplotlib.axes.Axes`
         Axes to draw on.
     xerr, yerr : array_like of shape (2, n), optional
@@ -168,7 +171,7 @@ def one_to_one(x, y, *, ax, xerr=None, yerr=None, color=COLORS[0], limits=None):
     Raises
     ------
     InputError
-        If ``x`` and ``y`` differ in shape.
+        If ``x`` and ``y`` differ in shape, hold no numbers, or have units that do not convert.
 
     Examples
     --------
@@ -176,10 +179,10 @@ def one_to_one(x, y, *, ax, xerr=None, yerr=None, color=COLORS[0], limits=None):
     >>> from dustest.report.figures import one_to_one
     >>> ax = one_to_one([0.1, 0.4, 0.8], [0.2, 0.4, 0.7], ax=Figure().add_subplot())
     """
-    x, y, used = _finite_pairs(x, y)
+    x, y, used, unit = _finite_pairs(x, y)
     low, high = limits or value_limits(x, y)
     ax.plot([low, high], [low, high], color=INK, lw=0.9, ls="--", zorder=3, gid="identity")
-    _error_bars(ax, x, y, _rows(xerr, used), _rows(yerr, used), color)
+    _error_bars(ax, x, y, _rows(xerr, used, unit), _rows(yerr, used, unit), color)
     inside = (x >= low) & (x <= high) & (y >= low) & (y <= high)
     crowd_points(ax, x[inside], y[inside], color)
     _contours(ax, x[inside], y[inside], color)
@@ -194,8 +197,8 @@ def histograms(values, *, ax, colors=None, limits=None, normalized=False):
 
     Parameters
     ----------
-    values : dict of str to array_like of shape (n,)
-        Values by name; what is not finite is left out.
+    values : dict of str to array_like, Column, Quantity or series of shape (n,)
+        Values by name; what is missing is left out. Units are converted to that of the first.
     ax : `~matplotlib.axes.Axes`
         Axes to draw on.
     colors : sequence of str, optional
@@ -210,13 +213,22 @@ def histograms(values, *, ax, colors=None, limits=None, normalized=False):
     ax : `~matplotlib.axes.Axes`
         The same axes.
 
+    Raises
+    ------
+    InputError
+        If values are no numbers, or their units do not convert.
+
     Examples
     --------
     >>> from matplotlib.figure import Figure
     >>> from dustest.report.figures import histograms
     >>> ax = histograms({"truth": [0.1, 0.4], "beta": [0.2, 0.4]}, ax=Figure().add_subplot())
     """
-    finite = {name: finite_values(column) for name, column in values.items()}
+    unit = next((declared_unit(column, name) for name, column in values.items()), None)
+    finite = {
+        name: finite_values(to_floats(column, name, unit=unit, ndim=1))
+        for name, column in values.items()
+    }
     colors = colors or (AGAINST_COLOR, *COLORS)
     low, high = limits or value_limits(*finite.values())
     sizes = [len(column) for column in finite.values()] or [0]
@@ -250,8 +262,8 @@ def differences(x, y, *, ax, color=COLORS[0]):
 
     Parameters
     ----------
-    x, y : array_like of shape (n,)
-        Values; pairs that are not finite are left out.
+    x, y : array_like, Column, Quantity or series of shape (n,)
+        Values; pairs of which one is missing are left out. Units are converted to that of x.
     ax : `~matplotlib.axes.Axes`
         Axes to draw on.
     color : str, optional
@@ -265,7 +277,7 @@ def differences(x, y, *, ax, color=COLORS[0]):
     Raises
     ------
     InputError
-        If ``x`` and ``y`` differ in shape.
+        If ``x`` and ``y`` differ in shape, hold no numbers, or have units that do not convert.
 
     Examples
     --------
@@ -273,15 +285,15 @@ def differences(x, y, *, ax, color=COLORS[0]):
     >>> from dustest.report.figures import differences
     >>> ax = differences([0.1, 0.4, 0.8], [0.2, 0.4, 0.7], ax=Figure().add_subplot())
     """
-    x, y, _ = _finite_pairs(x, y)
-    residual = y - x
-    low, high = value_limits(residual, [0.0])
-    edges = np.linspace(low, high, suitable_bins(residual.size) + 1)
-    ax.hist(residual, bins=edges, color=color, alpha=0.6)
+    x, y, *_ = _finite_pairs(x, y)
+    difference = residual(y, x)
+    low, high = value_limits(difference, [0.0])
+    edges = np.linspace(low, high, suitable_bins(difference.size) + 1)
+    ax.hist(difference, bins=edges, color=color, alpha=0.6)
     ax.axvline(0.0, color=INK, lw=0.9, ls="--", gid="zero")
-    if residual.size:
-        _median_and_nmad(ax, residual, color)
-    mark_outside(ax, np.count_nonzero((residual < low) | (residual > high)))
+    if difference.size:
+        _median_and_nmad(ax, difference, color)
+    mark_outside(ax, np.count_nonzero((difference < low) | (difference > high)))
     _count_axis(ax)
     ax.set_xlim(low, high)
     # Room for the note above the highest bar.
@@ -375,20 +387,21 @@ def _count_axis(ax):
 
 
 def _finite_pairs(x, y):
-    """Finite pairs as floats, and where they are."""
-    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    """Finite pairs as floats in the unit of x, where they are, and that unit."""
+    unit = declared_unit(x, "x")
+    x, y = to_floats(x, "x", unit=unit), to_floats(y, "y", unit=unit)
     if x.shape != y.shape or x.ndim != 1:
         msg = f"x and y must be of one shape (n,), got {x.shape} and {y.shape}"
         raise InputError(msg)
     used = np.isfinite(x) & np.isfinite(y)
-    return x[used], y[used], used
+    return x[used], y[used], used, unit
 
 
-def _rows(errors, used):
+def _rows(errors, used, unit):
     """Errors of the rows in use, never negative; None where nothing is known."""
     if errors is None:
         return None
-    errors = np.maximum(np.asarray(errors, dtype=float)[:, used], 0.0)
+    errors = np.maximum(to_floats(errors, "errors", unit=unit, ndim=2)[:, used], 0.0)
     known = np.isfinite(errors).all(axis=0)
     return np.where(known, errors, np.nan) if known.any() else None
 
@@ -430,9 +443,9 @@ def _darker(color):
     return tuple(0.55 * channel for channel in to_rgb(color))
 
 
-def _median_and_nmad(ax, residual, color):
+def _median_and_nmad(ax, difference, color):
     """Line at the median, band of one NMAD on either side, and both as numbers above."""
-    median, nmad = np.median(residual), mad_std(residual)
+    median, nmad = np.median(difference), mad_std(difference)
     ax.axvspan(median - nmad, median + nmad, color=color, alpha=0.15, lw=0)
     ax.axvline(median, color=_darker(color), lw=1.3, gid="median")
     decimals = decimals_for(nmad)

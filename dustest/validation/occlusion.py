@@ -9,7 +9,7 @@ import numpy as np
 from dustest.data.coerce import as_sample
 from dustest.data.columns import band_column_name
 from dustest.data.errors import InputError
-from dustest.data.quantities import QUANTITIES
+from dustest.data.quantities import check_quantity
 from dustest.validation.matching import values_of
 
 __all__ = ["OcclusionMap", "occlusion_map"]
@@ -146,9 +146,7 @@ def occlusion_map(estimator, X, quantity="A_V", *, bands=None, patch=4, stride=N
     >>> bool(np.any(occlusion.change[0, 1]))
     False
     """
-    if quantity not in QUANTITIES:
-        msg = f"quantity must be one of {tuple(QUANTITIES)}, got {quantity!r}"
-        raise InputError(msg)
+    check_quantity(quantity)
     if not hasattr(estimator, "estimate"):
         msg = f"estimator must have a method estimate, got {type(estimator).__name__}"
         raise InputError(msg)

@@ -3,7 +3,14 @@ import pytest
 from astropy import units as u
 from astropy.table import QTable
 
-from dustest.data import FLAGS, QUANTITIES, DustTable, InputError, percentile_columns
+from dustest.data import (
+    FLAGS,
+    QUANTITIES,
+    DustestWarning,
+    DustTable,
+    InputError,
+    percentile_columns,
+)
 from dustest.validation import METRICS, compare_tables, compute_metrics, flag_counts
 from dustest.validation.comparison import comparison_pairs
 
@@ -67,7 +74,9 @@ class TestPairs:
             compare_tables(tables, reference="four")
 
     def test_unknown_quantity(self, tables):
-        with pytest.raises(InputError, match=r"quantities must be among .* got \['A_K'\]"):
+        with pytest.raises(
+            InputError, match=r"quantities must be among .* got 'A_K': did you mean 'A_V'"
+        ):
             compare_tables(tables, quantities=["A_V", "A_K"])
 
     def test_nobody_else_is_called_truth(self):
@@ -104,13 +113,24 @@ class TestNumbers:
         row = compare_tables(tables)[0]
         assert (row["n"], row["n_dropped"]) == (37, 3)
 
-    def test_missing_and_duplicated_ids(self, tables):
-        tables["two"]["id"][0] = "h"
-        with pytest.raises(InputError, match="one and two each have ids"):
-            compare_tables(tables)
+    def test_rows_without_a_partner_are_counted_on_both_sides(self, tables):
+        some = {"one": tables["one"][:30], "two": tables["two"][10:]}
+        row = compare_tables(some, quantities="A_V")[0]
+        expected = compute_metrics(
+            tables["one"]["A_V"][10:30], tables["two"]["A_V"][10:30], n_bootstrap=0
+        )
+        assert (row["n"], row["n_unmatched"], row["bias"]) == (20, 20, expected["bias"])
+
+    def test_duplicated_ids_pair_nothing(self, tables):
         tables["two"]["id"][0] = "g1"
-        with pytest.raises(InputError, match="two has 'g1' 2 times"):
-            compare_tables(tables)
+        with pytest.warns(DustestWarning, match="2 rows of two share an identifier .* 'g1'"):
+            row = compare_tables({n: tables[n] for n in ("one", "two")})[0]
+        assert (row["n"], row["n_unmatched"]) == (38, 4)
+
+    def test_no_galaxy_in_common(self, tables):
+        some = {"one": tables["one"][:3], "two": tables["two"][5:]}
+        with pytest.raises(InputError, match="one and two must have identifiers in common"):
+            compare_tables(some)
 
     def test_same_seed_same_table(self, tables):
         first, again = (compare_tables(tables, random_state=3) for _ in range(2))

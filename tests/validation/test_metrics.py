@@ -129,7 +129,7 @@ class TestOutliers:
 
     @pytest.mark.parametrize("limit", [0, -1.0, np.nan])
     def test_limits_that_make_no_sense(self, pairs, limit):
-        with pytest.raises(InputError, match="outlier_limit must be positive"):
+        with pytest.raises(InputError, match="outlier_limit must be a positive number"):
             compute_metrics(*pairs, outlier_limit=limit)
 
 
@@ -223,7 +223,7 @@ class TestInput:
         assert metrics["bias"] == pytest.approx(200.0)
 
     def test_wrong_unit(self):
-        with pytest.raises(InputError, match="truth must be in mag"):
+        with pytest.raises(InputError, match=r"truth must .* converts to mag, got Jy"):
             compute_metrics([1.0] * 3 * u.mag, [1.0] * 3 * u.Jy)
 
     def test_shapes_must_agree(self):
