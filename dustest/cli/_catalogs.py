@@ -135,7 +135,9 @@ def _estimate(options):
 def _compare(options):
     """Run estimators side by side."""
     from dustest import compare
+    from dustest.data.files import writable_file
 
+    writable_file(options.output, "--output")
     sample = _read_sample(options)
     chosen = chosen_rows(options.estimator, ready_made())
     parameters = given_parameters(options)
@@ -161,8 +163,10 @@ def _compare(options):
 def _demo(options):
     """Compare all estimators on the simulated catalogue."""
     from dustest import compare
+    from dustest.data.files import writable_file
     from dustest.io import load_demo
 
+    writable_file(options.output, "--output")
     sample, truth = load_demo()
     seed = 0 if options.seed is None else options.seed
     estimators = {name: make_estimator(name, _DEMO_PARAMETERS, seed) for name in ready_made()}

@@ -25,7 +25,8 @@ class DustQuantity:
     description : str
         One sentence for documentation and reports.
     digits : int, optional
-        Digits after the point with which reports and documentation write its values.
+        Digits after the point with which reports and documentation write its values; those of
+        its errors follow, see `dustest.validation.Metric`.
     fixed_by_law : bool, optional
         Whether it may be a constant of the dust law, the same for all galaxies.
     """

@@ -10,7 +10,7 @@ import numpy as np
 from astropy.stats import mad_std
 
 from dustest.data.errors import InputError
-from dustest.data.quantities import percentile_columns
+from dustest.data.quantities import QUANTITIES, percentile_columns
 from dustest.data.units import declared_unit
 from dustest.data.values import to_floats
 from dustest.report._drawing import (
@@ -32,7 +32,7 @@ from dustest.report._drawing import (
 )
 from dustest.report.numbers import decimals_for, format_number
 from dustest.validation.matching import match_rows, values_of
-from dustest.validation.metrics import residual
+from dustest.validation.metrics import METRICS, residual
 
 __all__ = [
     "CONTOUR_FRACTIONS",
@@ -72,6 +72,8 @@ class Panel:
     n_asked : int, optional
         Number of galaxies that there could be, where the figure is to say how many of them are
         missing.
+    digits : int, optional
+        Digits after the point of differences; by default two significant ones.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Panel:
     yerr: np.ndarray | None = field(default=None, repr=False)
     color: str = COLORS[0]
     n_asked: int | None = None
+    digits: int | None = None
 
     @property
     def n_used(self):
@@ -130,6 +133,7 @@ def matched_panel(names, table, other, quantity, **options):
         y=values_of(table, quantity),
         xerr=_error_bars_of(other, quantity),
         yerr=_error_bars_of(table, quantity),
+        digits=METRICS["bias"].digits_of(QUANTITIES[quantity]),
         **options,
     )
 
@@ -254,7 +258,7 @@ def histograms(values, *, ax, colors=None, limits=None, normalized=False):
     return dress(ax)
 
 
-def differences(x, y, *, ax, color=COLORS[0]):
+def differences(x, y, *, ax, color=COLORS[0], digits=None):
     """Histogram of y - x with its median and NMAD.
 
     Where y is an estimate and x the truth, values above zero are too high, as is a positive
@@ -268,6 +272,8 @@ def differences(x, y, *, ax, color=COLORS[0]):
         Axes to draw on.
     color : str, optional
         Colour of the bars.
+    digits : int, optional
+        Digits after the point of median and NMAD; by default two significant ones of the NMAD.
 
     Returns
     -------
@@ -292,7 +298,7 @@ def differences(x, y, *, ax, color=COLORS[0]):
     ax.hist(difference, bins=edges, color=color, alpha=0.6)
     ax.axvline(0.0, color=INK, lw=0.9, ls="--", gid="zero")
     if difference.size:
-        _median_and_nmad(ax, difference, color)
+        _median_and_nmad(ax, difference, color, digits)
     mark_outside(ax, np.count_nonzero((difference < low) | (difference > high)))
     _count_axis(ax)
     ax.set_xlim(low, high)
@@ -369,7 +375,7 @@ def _comparison_row(panel, axes, label, limits):
     n_asked = panel.n_asked or panel.n_used
     of_all = "" if n_asked == panel.n_used else f" of {n_asked:,}"
     axes[1].set_title(f"{panel.n_used:,}{of_all} galaxies", fontsize=FONT_SIZE)
-    differences(panel.x, panel.y, ax=axes[2], color=panel.color)
+    differences(panel.x, panel.y, ax=axes[2], color=panel.color, digits=panel.digits)
     separator = "\n" if len(name) + len(against) > _MAX_PAIR else " "
     difference = f"{name}{separator}− {against}"
     axes[2].set_xlabel(_joined(f"{label}:", difference), fontsize=FONT_SIZE)
@@ -443,12 +449,12 @@ def _darker(color):
     return tuple(0.55 * channel for channel in to_rgb(color))
 
 
-def _median_and_nmad(ax, difference, color):
+def _median_and_nmad(ax, difference, color, digits):
     """Line at the median, band of one NMAD on either side, and both as numbers above."""
     median, nmad = np.median(difference), mad_std(difference)
     ax.axvspan(median - nmad, median + nmad, color=color, alpha=0.15, lw=0)
     ax.axvline(median, color=_darker(color), lw=1.3, gid="median")
-    decimals = decimals_for(nmad)
+    decimals = decimals_for(nmad) if digits is None else digits
     text = format_number(median, decimals=decimals, sign=True)
     ax.set_title(
         f"median {text}, NMAD {format_number(nmad, decimals=decimals)}", fontsize=FONT_SIZE

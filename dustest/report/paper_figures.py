@@ -20,6 +20,7 @@ from dustest.report._drawing import (
     mark_outside,
     value_limits,
 )
+from dustest.report.numbers import format_column
 from dustest.validation.columns import numeric_columns
 
 __all__ = [
@@ -252,7 +253,7 @@ def _ratio_lines(ax, r_v):
     ]
     if r_v.size:
         median = np.median(r_v)
-        label = f"median, $R_V = {median:.2f}$"
+        label = f"median, $R_V = {format_column(median, 'R_V')}$"
         lines.append(_haloed_line(ax, ends, median * ends, color=COLORS[1], lw=1.6, label=label))
     return sorted(lines, key=lambda line: -line.get_ydata()[1])
 

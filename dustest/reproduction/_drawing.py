@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from astropy.table import QTable
 
+from dustest.data.quantities import QUANTITIES
 from dustest.estimators.cnn import CNNEstimator
 from dustest.report.figures import (
     plot_against_sed,
@@ -62,7 +63,7 @@ def _simulated_stamps(findings):
     a_v = truth["A_V"].value
     order = clear[np.argsort(a_v[clear])]
     rows = order[np.linspace(0, len(order) - 1, _N_STAMPS).round().astype(int)]
-    labels = [f"$A_V = {a_v[row]:.2f}$" for row in rows]
+    labels = [f"$A_V = {a_v[row]:.{QUANTITIES['A_V'].digits}f}$" for row in rows]
     return plot_stamps(sample, rows=rows, labels=labels)
 
 

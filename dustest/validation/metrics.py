@@ -45,12 +45,37 @@ class Metric:
         Power of the quantity's unit that the metric has; 0 for a plain number.
     description : str
         One sentence for documentation and reports.
+    digits : int, optional
+        Digits after the point of a plain number; those of others follow from the quantity.
     """
 
     name: str
     label: str
     power: int
     description: str
+    digits: int = 3
+
+    def digits_of(self, quantity):
+        """Digits after the point with which reports and documentation write it.
+
+        Parameters
+        ----------
+        quantity : DustQuantity
+            What was measured.
+
+        Returns
+        -------
+        digits : int
+            One more than the values of the quantity have, twice as many for squares.
+
+        Examples
+        --------
+        >>> from dustest.data import QUANTITIES
+        >>> from dustest.validation import METRICS
+        >>> [METRICS[name].digits_of(QUANTITIES["A_V"]) for name in ("mae", "mse", "pearson")]
+        [3, 4, 3]
+        """
+        return (self.digits, quantity.digits + 1, 2 * quantity.digits)[self.power]
 
 
 METRICS = {

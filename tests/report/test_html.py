@@ -87,6 +87,13 @@ class TestContent:
         assert {metric.label for metric in METRICS.values()} <= set(page.texts)
         assert sum(" ± " in text for text in page.texts) >= 3 * (len(METRICS) - 2)
 
+    def test_one_number_of_digits(self, page):
+        texts = page.texts
+        row = texts[texts.index("MAE") + 1 :][:4]
+        cells = [text for text in row if " ± " in text]
+        assert cells
+        assert all(len(part.split(".")[1]) == 3 for cell in cells for part in cell.split(" ± "))
+
     def test_figures_against_truth_and_reference(self, page):
         assert len(page.all("img")) == 2
         assert all(i["src"].startswith("data:image/svg+xml;base64,") for i in page.all("img"))
