@@ -141,7 +141,7 @@ def declared_unit(values, name):
     Parameters
     ----------
     values : object
-        A column, a Quantity, an image, or bare numbers.
+        A column, a Quantity, a list of Quantities, an image, or bare numbers.
     name : str
         What it is called in an error, such as ``"column flux_F277W"``.
 
@@ -162,7 +162,8 @@ def declared_unit(values, name):
     >>> declared_unit(Column([1.0], unit="uJy"), "column a"), declared_unit([1.0], "column b")
     (Unit("uJy"), None)
     """
-    unit = parse_unit(getattr(values, "unit", None))
+    first = values[0] if isinstance(values, list | tuple) and values else values
+    unit = parse_unit(getattr(first, "unit", None))
     if isinstance(unit, u.UnrecognizedUnit):
         msg = (
             f"{name} declares the unit {str(unit)!r}, which is not understood: "

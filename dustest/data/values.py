@@ -143,6 +143,7 @@ def to_floats(
     >>> to_floats(MaskedColumn([100.0, 5.0], mask=[False, True], unit="mmag"), "A_V", unit=u.mag)
     array([0.1, nan])
     """
+    column = _in_one_unit(column, name)
     values, missing = bare_values(column)
     values = _as_floats(values, missing, name, ndim)
     own = declared_unit(column, name)
@@ -153,6 +154,17 @@ def to_floats(
     if sentinels:
         values = without_sentinels(values, magnitudes=is_magnitude(own or assumed or unit))
     return _converted(values, own or assumed, unit, equivalencies, name)
+
+
+def _in_one_unit(column, name):
+    """A list of Quantities as one Quantity; anything else as it is."""
+    if not isinstance(column, list | tuple) or not any(hasattr(v, "unit") for v in column):
+        return column
+    try:
+        return u.Quantity(column)
+    except (TypeError, ValueError) as error:
+        msg = f"{name} must hold numbers whose units convert to each other, got {column!r}"
+        raise InputError(msg) from error
 
 
 def _as_floats(values, missing, name, ndim):

@@ -5,7 +5,7 @@ from astropy.table import QTable
 
 from dustest.data.errors import InputError
 from dustest.data.tables import as_table
-from dustest.data.values import bare_values, to_floats
+from dustest.data.values import to_floats
 from dustest.validation.columns import numeric_columns, unit_of
 
 __all__ = ["binned_statistics"]
@@ -74,9 +74,9 @@ def binned_statistics(table, quantity, *, by, edges):
 def _checked_edges(edges, unit):
     """Edges of bins as floats in a unit."""
     values = to_floats(edges, "edges", unit=unit, ndim=1, sentinels=False)
-    given, _ = bare_values(edges)
     # An open end is infinite, which elsewhere means missing.
-    values = np.where(np.isin(given, (-np.inf, np.inf)), given, values)
+    ends = np.array([float(getattr(edge, "value", edge)) for edge in edges])
+    values = np.where(np.isinf(ends), ends, values)
     if values.size < 2 or not np.all(np.diff(values) > 0):
         msg = f"edges must be at least two numbers that rise, got {edges!r}"
         raise InputError(msg)

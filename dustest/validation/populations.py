@@ -200,7 +200,7 @@ def common_columns(a, b, names):
     >>> pairs["size"][1], units["size"]
     (array([0.7]), Unit("kpc"))
     """
-    names = [names] if isinstance(names, str) else list(names)
+    names = [names] if isinstance(names, str) else list(names or ())
     if not names:
         msg = "names must hold at least one column, got none"
         raise InputError(msg)
