@@ -5,6 +5,8 @@ default prior (lognormal history, Calzetti dust) in nine bands:
 
 speed
     Galaxies of one redshift at signal to noise of 5 to 50, and their effective samples.
+plausible
+    How many mocks of the prior, signal to noise of 3 to 50, carry ``POOR_FIT``.
 calibration
     Mocks with masses of the prior and noise of one size: whether the truth lies at all percentiles
     alike.
@@ -27,6 +29,7 @@ from scipy.stats import kstest
 from threadpoolctl import threadpool_limits
 
 from dustest import BagpipesEstimator
+from dustest.data import decode_flags
 from dustest.data.sample import GalaxySample
 from dustest.estimators._sed.bagpipes_fit import fit_galaxy
 from dustest.estimators._sed.fit import TabulatedEngine
@@ -37,6 +40,7 @@ BANDS = ("F090W", "F115W", "F150W", "F200W", "F277W", "F335M", "F356W", "F410M",
 SETTINGS = Settings(sfh="lognormal", dust_law="Calzetti")
 CALIBRATED = ("A_V", "log_sSFR", "log_mass")
 BRIGHTEST = 30.0  # nJy
+ERROR_FLOOR = 0.05
 MASSES = (8.6, 9.4)  # log10 of the masses formed of mocks for the calibration
 REDSHIFTS = (6.0, 9.0)
 
@@ -48,14 +52,14 @@ def draw_mocks(n, redshift, snr, seed):
     models = maker.at(rng.random((n, len(maker.prior.free))))
     flux = BRIGHTEST * models.flux / models.flux.max(axis=1, keepdims=True)
     error = np.full(flux.shape, BRIGHTEST / snr)
-    noise = np.hypot(error, SETTINGS.error_floor * flux) * rng.standard_normal(flux.shape)
-    return _galaxies(redshift, flux + noise, error)
+    flux = flux + np.hypot(error, ERROR_FLOOR * flux) * rng.standard_normal(flux.shape)
+    return _galaxies(redshift, flux, error)
 
 
 def draw_calibrated(n, redshift, snr, seed):
     """Settings, galaxies of their prior, with masses of it and noise of one size, and truth."""
     priors = {"lognormal:massformed": MASSES}
-    settings = Settings(sfh="lognormal", dust_law="Calzetti", priors=priors, error_floor=0.0)
+    settings = Settings(sfh="lognormal", dust_law="Calzetti", priors=priors)
     maker = ModelMaker(settings, redshift, band_light(settings, BANDS))
     rng = np.random.default_rng(seed)
     models = maker.at(rng.random((n, len(maker.prior.free))))
@@ -65,11 +69,12 @@ def draw_calibrated(n, redshift, snr, seed):
     truth = {name: models.quantities[name] for name in CALIBRATED}
     truth["log_mass"] = truth["log_mass"] + log_mass
     noisy = flux + error * rng.standard_normal(flux.shape)
-    return settings, _galaxies(redshift, noisy, error), truth
+    return settings, _galaxies(redshift, noisy, error, floor=0.0), truth
 
 
-def _galaxies(redshift, flux, error):
+def _galaxies(redshift, flux, error, floor=ERROR_FLOOR):
     """Records of galaxies of one redshift."""
+    error = np.hypot(error, floor * flux)
     return [
         Galaxy(redshift, np.nan, BANDS, flux[i], error[i], None, seed=i) for i in range(len(flux))
     ]
@@ -78,11 +83,16 @@ def _galaxies(redshift, flux, error):
 def catalogue(n, snr, seed):
     """Sample of mocks whose redshifts are spread evenly."""
     redshift = np.random.default_rng(seed).uniform(*REDSHIFTS, n)
-    base = draw_mocks(n, float(np.mean(REDSHIFTS)), snr, seed)
-    sample = GalaxySample({"id": np.arange(n), "redshift": redshift})
+    return _sample(draw_mocks(n, float(np.mean(REDSHIFTS)), snr, seed), redshift)
+
+
+def _sample(galaxies, redshift):
+    """Sample of mocks, whose errors have the floor already."""
+    sample = GalaxySample({"id": np.arange(len(galaxies)), "redshift": redshift})
     for k, band in enumerate(BANDS):
-        sample[f"flux_{band}"] = [galaxy.flux[k] for galaxy in base] * u.nJy
-        sample[f"flux_err_{band}"] = [galaxy.flux_err[k] for galaxy in base] * u.nJy
+        sample[f"flux_{band}"] = [galaxy.flux[k] for galaxy in galaxies] * u.nJy
+        sample[f"flux_err_{band}"] = [galaxy.flux_err[k] for galaxy in galaxies] * u.nJy
+    sample.meta["error_floor"] = ERROR_FLOOR
     return sample
 
 
@@ -105,6 +115,23 @@ def show_speed(arguments):
             f"S/N {snr:g}: {1 / each:.0f} galaxies/s after {first:.2f} s for the first; effective "
             f"samples {np.percentile(ess, [1, 5, 50]).round()}, {np.mean(ess >= 400):.1%} have 400"
         )
+
+
+def show_plausible(arguments):
+    """Share of galaxies of the prior that are flagged as none."""
+    snrs = (3.0, 5.0, 10.0, 20.0, 50.0)
+    each = arguments.mocks // len(snrs)
+    galaxies = [
+        galaxy for snr in snrs for galaxy in draw_mocks(each, 7.0, snr, seed=100 + int(snr))
+    ]
+    table = BagpipesEstimator(random_state=1).estimate(
+        _sample(galaxies, np.full(len(galaxies), 7.0))
+    )
+    poor = np.mean(["POOR_FIT" in names for names in decode_flags(table["flags"])])
+    print(
+        f"{len(table)} mocks, S/N {snrs}: {poor:.2%} have POOR_FIT; fit_probability at the 0.1, 1 "
+        f"and 50 %: {np.percentile(table['fit_probability'], [0.1, 1, 50]).round(4)}"
+    )
 
 
 def show_calibration(arguments):
@@ -160,6 +187,7 @@ def show_reference(arguments):
 
 PARTS = {
     "speed": show_speed,
+    "plausible": show_plausible,
     "calibration": show_calibration,
     "catalogue": show_catalogue,
     "reference": show_reference,

@@ -115,7 +115,7 @@ class TestCompare:
         for words in (["compare", catalog, "-e", "meurer"], ["demo"]):
             assert main([*words, "--output", output]) == 1
             error = capsys.readouterr().err
-            assert "--output must be in a folder that exists" in error
+            assert "--output must be a file in a folder that exists" in error
             assert len(error.splitlines()) == 1
 
     def test_unreadable_truth(self, catalog, tmp_path, capsys):

@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from dustest.cli import _catalogs, _networks, _records
+from dustest.cli._remedies import option_of, with_options, writer_for
 
 __all__ = ["main"]
 
@@ -27,17 +28,44 @@ def main(arguments=None):
     >>> main(["estimate", "no-such-file.fits", "--output", "out.ecsv"])
     1
     """
-    options = _parser().parse_args(arguments)
-    from dustest.data.errors import DustestError
+    parser = _parser()
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        parser.error(_unknown_message(unknown, vars(options)))
+    return _run(options)
 
+
+def _run(options):
+    """Run a command; what cannot be done is one sentence."""
+    from dustest.data.errors import DustestError
+    from dustest.data.messages import write_arguments_with
+
+    given = vars(options)
     try:
-        return options.run(options)
+        with write_arguments_with(writer_for(given)):
+            return options.run(options)
     except DustestError as error:
-        sys.stderr.write(f"dustest: {error}\n")
-        return 1
+        return _fail(with_options(str(error), given))
+    except OSError as error:
+        return _fail(f"a file cannot be read or written: {error}")
     except KeyboardInterrupt:
         sys.stderr.write("dustest: stopped; what was finished is kept with --output\n")
         return 130
+
+
+def _fail(sentence):
+    """Say why a command stops; its exit status."""
+    sys.stderr.write(f"dustest: {sentence}\n")
+    return 1
+
+
+def _unknown_message(words, options):
+    """The sentence that tells of words that a command does not know."""
+    from dustest.data.messages import did_you_mean
+
+    known = [option for name in options if (option := option_of(name, options))]
+    near = [did_you_mean(word.partition("=")[0], known) for word in words if word[:1] == "-"]
+    return f"unrecognized arguments: {' '.join(words)}. {''.join(near)}".rstrip(". ")
 
 
 def _parser():

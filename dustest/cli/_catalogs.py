@@ -14,7 +14,7 @@ from dustest.cli._estimators import (
     ready_made,
     row_limits,
 )
-from dustest.cli._words import add_run_options, say, split_pair
+from dustest.cli._words import add_run_options, check_writable, say, split_pairs
 
 __all__ = ["add_commands"]
 
@@ -69,7 +69,7 @@ def _add_compare(commands):
         "repeat for several",
     )
     parser.add_argument("--reference", help="estimator that the others are compared with")
-    parser.add_argument("--truth", help="table of true values with the column id")
+    parser.add_argument("--truth", help="table of true values, paired by identifier")
     parser.add_argument(
         "--output", default="dustest-report.html", help="report (default: %(default)s)"
     )
@@ -90,9 +90,24 @@ def _add_demo(commands):
 
 def _add_catalog_options(parser):
     """Options of the commands that read a catalogue."""
-    parser.add_argument("catalog", help="FITS, ECSV, CSV, Parquet, HDF5 or VOTable file")
-    parser.add_argument("--unit", help="unit of fluxes that declare none, such as uJy or ABmag")
-    parser.add_argument("--redshift", help="column of redshifts")
+    parser.add_argument(
+        "catalog", help="FITS, ECSV, CSV, Parquet, HDF5 or VOTable file, or columns of text"
+    )
+    parser.add_argument("--format", help="format, where the ending of the name does not tell it")
+    parser.add_argument("--hdu", help="extension of a FITS file, or table in an HDF5 file")
+    parser.add_argument("--layout", help="layout of the columns, where their names mislead")
+    parser.add_argument(
+        "--unit",
+        action="append",
+        metavar="UNIT|COLUMN=UNIT",
+        help="unit of fluxes that declare none, such as uJy or ABmag, or of one column; repeat",
+    )
+    parser.add_argument("--redshift", help="column of redshifts; '' for none")
+    parser.add_argument(
+        "--foreground-ebv",
+        metavar="COLUMN|NUMBER",
+        help="E(B-V) of the Milky Way, to correct fluxes that are not corrected",
+    )
     parser.add_argument("--error-floor", type=float, default=0.0, help="fraction of the flux")
     parser.add_argument("--column", action="append", metavar="NAME=COLUMN", help="column to read")
     parser.add_argument(
@@ -119,12 +134,13 @@ def _estimate(options):
     if options.model and (options.estimator or options.set):
         msg = "--model stands for itself, without --estimator and --set"
         raise InputError(msg)
+    check_writable(options.output, "--output")
     name = options.model or options.estimator or _DEFAULT_ESTIMATOR
-    sample = _read_sample(options)
     if options.model:
         estimator = load_networks(options.model, options.seed)
     else:
-        estimator = make_estimator(name, given_parameters(options), options.seed)
+        estimator = make_estimator(name, given_parameters(options, [name]), options.seed)
+    sample = _read_sample(options)
     table = estimator.estimate(
         sample, output=options.output, resume=options.resume, n_jobs=options.n_jobs
     )
@@ -135,12 +151,13 @@ def _estimate(options):
 def _compare(options):
     """Run estimators side by side."""
     from dustest import compare
-    from dustest.data.files import writable_file
+    from dustest.io import read_table
 
-    writable_file(options.output, "--output")
-    sample = _read_sample(options)
+    check_writable(options.output, "--output")
     chosen = chosen_rows(options.estimator, ready_made())
-    parameters = given_parameters(options)
+    parameters = given_parameters(options, chosen)
+    truth = None if options.truth is None else read_table(options.truth)
+    sample = _read_sample(options)
     estimators = {name: make_estimator(name, parameters, options.seed) for name in chosen}
     limits = row_limits(chosen, estimators, len(sample))
     notes = notes_on(limits, estimators, len(sample))
@@ -150,7 +167,7 @@ def _compare(options):
         sample,
         limits=limits,
         reference=options.reference,
-        truth=options.truth and _read_truth(options.truth),
+        truth=truth,
         output=options.tables,
         resume=options.resume,
         n_jobs=options.n_jobs,
@@ -163,10 +180,9 @@ def _compare(options):
 def _demo(options):
     """Compare all estimators on the simulated catalogue."""
     from dustest import compare
-    from dustest.data.files import writable_file
     from dustest.io import load_demo
 
-    writable_file(options.output, "--output")
+    check_writable(options.output, "--output")
     sample, truth = load_demo()
     seed = 0 if options.seed is None else options.seed
     estimators = {name: make_estimator(name, _DEMO_PARAMETERS, seed) for name in ready_made()}
@@ -190,7 +206,7 @@ def _read_sample(options):
         return sample
     from dustest.io import add_cutouts
 
-    return add_cutouts(sample, dict(split_pair(word, "--image") for word in options.image))
+    return add_cutouts(sample, split_pairs(options.image, "--image"))
 
 
 def _read_catalog(options):
@@ -202,10 +218,14 @@ def _read_catalog(options):
 
     sample = read_catalog(
         options.catalog,
-        columns=dict(split_pair(word, "--column") for word in options.column or ()),
-        unit=options.unit,
+        columns=split_pairs(options.column, "--column"),
+        unit=_units(options.unit),
         error_floor=options.error_floor,
-        redshift=options.redshift,
+        redshift=[] if options.redshift == "" else options.redshift,
+        foreground_ebv=_number_or_name(options.foreground_ebv),
+        layout=options.layout,
+        format=options.format,
+        hdu=int(options.hdu) if (options.hdu or "").isdecimal() else options.hdu,
     )
     low = -np.inf if options.z_min is None else options.z_min
     high = np.inf if options.z_max is None else options.z_max
@@ -221,18 +241,28 @@ def _read_catalog(options):
     return sample
 
 
-def _read_truth(path):
-    """A table of true values."""
-    from astropy.io.registry import IORegistryError
-    from astropy.table import QTable
+def _units(words):
+    """Units by column, under ``*`` that of all others; or one unit, or None."""
+    from dustest.data import InputError
 
-    from dustest.data import ReadError
+    if not words:
+        return None
+    bare = [word for word in words if "=" not in word]
+    if len(bare) > 1:
+        msg = f"--unit must be given once without a column, got {' and '.join(bare)}"
+        raise InputError(msg)
+    by_column = split_pairs([word for word in words if "=" in word], "--unit")
+    if not by_column:
+        return bare[0]
+    return by_column | ({"*": bare[0]} if bare else {})
 
+
+def _number_or_name(word):
+    """A number where the word is one, else the word."""
     try:
-        return QTable.read(path)
-    except (OSError, ValueError, TypeError, IORegistryError) as error:
-        msg = f"cannot read the truth from {path!r}: {error}"
-        raise ReadError(msg) from error
+        return None if word is None else float(word)
+    except ValueError:
+        return word
 
 
 def _report(comparison, path):

@@ -21,9 +21,10 @@ SLOW_ROWS = 10
 _FIRST_ROWS_SEPARATOR = ":"
 
 
-def given_parameters(options):
-    """Parameters by estimator from ``--set``."""
+def given_parameters(options, estimators):
+    """Parameters by estimator from ``--set``; all must be of estimators that run."""
     from dustest.data import InputError
+    from dustest.data.messages import did_you_mean
 
     parameters = {}
     for word in options.set or ():
@@ -32,6 +33,12 @@ def given_parameters(options):
         if not separator:
             msg = f"--set must look like ESTIMATOR.PARAMETER=VALUE, got {word!r}"
             raise InputError(msg)
+        if estimator not in estimators:
+            msg = (
+                f"--set must name an estimator that runs ({', '.join(estimators)}), got {word!r}: "
+                f"{did_you_mean(estimator, estimators)}"
+            )
+            raise InputError(msg.rstrip(": "))
         parameters.setdefault(estimator, {})[parameter] = read_value(value)
     return parameters
 
@@ -85,6 +92,7 @@ def make_estimator(name, parameters, seed):
     from dustest.data import InputError
     from dustest.estimators import get_estimator
 
+    _check_name(name)
     estimator = get_estimator(name, **parameters.get(name, {}))
     if _learns_from_images(estimator):
         msg = (
@@ -102,6 +110,21 @@ def make_estimator(name, parameters, seed):
             estimator.set_params(targets=tuple(names))
         estimator.fit(sample, truth)
     return estimator
+
+
+def _check_name(name):
+    """Raise where no estimator has a name."""
+    from dustest.data import InputError
+    from dustest.data.messages import did_you_mean
+    from dustest.estimators import list_estimators
+
+    known = list_estimators()
+    if name not in known:
+        msg = (
+            f"--estimator must be one of the installed estimators {', '.join(known)}, got "
+            f"{name!r}: {did_you_mean(name, known)}"
+        )
+        raise InputError(msg.rstrip(": "))
 
 
 def load_networks(word, seed):

@@ -1,11 +1,15 @@
 """Commands that make networks: ``simulate``, ``train`` and ``tune``."""
 
 import argparse
+from importlib.util import find_spec
 from pathlib import Path
 
-from dustest.cli._words import read_value, say, split_pair
+from dustest.cli._words import check_writable, read_value, say, split_pair
 
 __all__ = ["add_commands"]
+
+_TABLES = {".ecsv": None, ".fits": None, ".parquet": "pyarrow", ".h5": "h5py", ".hdf5": "h5py"}
+"""Endings of tables, and the package that writes them."""
 
 
 def add_commands(commands):
@@ -115,6 +119,7 @@ def _simulate(options):
 
 def _train(options):
     """Train networks on simulations."""
+    _check_figure(options.figure)
     _check_new(options.output)
     simulations = _read_simulations(options)
     cnn = _network(options, simulations, n_networks=options.n_networks)
@@ -129,6 +134,8 @@ def _train(options):
 
 def _tune(options):
     """Search for the best layers of a network."""
+    _check_figure(options.figure)
+    _check_table(options.output)
     _check_new(options.output)
     if options.model:
         _check_new(options.model)
@@ -159,8 +166,29 @@ def _check_new(path):
 
     path = Path(path)
     if path.exists() or not path.parent.is_dir():
-        msg = f"{str(path)!r} must be a new file in a folder that exists; choose another name"
+        problem = "is there already" if path.exists() else "is in a folder that does not exist"
+        msg = f"{str(path)!r} must be a new file in a folder that exists, and it {problem}"
         raise InputError(msg)
+
+
+def _check_figure(path):
+    """Refuse a figure that could not be written, before hours of work."""
+    if path is not None:
+        check_writable(path, "--figure")
+
+
+def _check_table(path):
+    """Refuse a table in a format that cannot be written, before hours of work."""
+    from dustest.data import InputError, MissingDependencyError
+
+    ending = Path(path).suffix.lower()
+    if ending not in _TABLES:
+        msg = f"--output must end in {', '.join(_TABLES)}, got {path!r}"
+        raise InputError(msg)
+    package = _TABLES[ending]
+    if package is not None and find_spec(package) is None:
+        msg = f"writing {path} needs the package {package}: pip install 'dustest[scale]'"
+        raise MissingDependencyError(msg)
 
 
 def _made_folder(path):

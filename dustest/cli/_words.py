@@ -1,9 +1,11 @@
 """Words of the command line: what they mean, and how to answer."""
 
 import json
+import os
 import sys
+from pathlib import Path
 
-__all__ = ["add_run_options", "read_value", "say", "split_pair"]
+__all__ = ["add_run_options", "check_writable", "read_value", "say", "split_pair", "split_pairs"]
 
 
 def say(line):
@@ -20,6 +22,37 @@ def split_pair(word, option):
         msg = f"{option} must look like NAME=VALUE, got {word!r}"
         raise InputError(msg)
     return name, value
+
+
+def split_pairs(words, option):
+    """Dictionary of ``name=value`` words, each name once."""
+    from dustest.data import InputError
+
+    pairs = {}
+    for word in words or ():
+        name, value = split_pair(word, option)
+        if name in pairs:
+            msg = f"{option} must be given once for {name}, got {name}={pairs[name]} and {word}"
+            raise InputError(msg)
+        pairs[name] = value
+    return pairs
+
+
+def check_writable(path, option):
+    """Refuse a file that could not be written, before anything is computed."""
+    from dustest.data import InputError
+
+    path = Path(path)
+    if path.is_dir():
+        problem = "that is a folder"
+    elif not path.parent.is_dir():
+        problem = f"there is no folder {path.parent}"
+    elif not os.access(path if path.exists() else path.parent, os.W_OK):
+        problem = "it cannot be written"
+    else:
+        return
+    msg = f"{option} must be a file in a folder that exists, got {str(path)!r}: {problem}"
+    raise InputError(msg)
 
 
 def read_value(text):

@@ -1,6 +1,6 @@
 """The ground: names, units and containers that all of dustest shares."""
 
-from dustest.data.bands import Band, canonical_name, get_band, list_bands
+from dustest.data.bands import Band, canonical_name, get_band, has_curve, list_bands
 from dustest.data.coerce import as_sample
 from dustest.data.errors import (
     DustestError,
@@ -37,6 +37,7 @@ __all__ = [
     "canonical_name",
     "decode_flags",
     "get_band",
+    "has_curve",
     "list_bands",
     "percentile_columns",
 ]

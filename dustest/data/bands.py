@@ -2,20 +2,35 @@
 
 import re
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cached_property, lru_cache
 
 import numpy as np
+from astropy import units as u
 
 from dustest.data.errors import InputError, MissingDependencyError, ReadError
+from dustest.data.messages import did_you_mean
+from dustest.data.units import declared_unit
+from dustest.data.values import to_floats
 
-__all__ = ["Band", "canonical_name", "get_band", "list_bands"]
+__all__ = ["Band", "canonical_name", "get_band", "has_curve", "list_bands"]
 
 _SVO_PATTERN = re.compile(r"[\w-]+/[\w-]+\.[\w+-]+")
 # grizli and the DAWN archive mark WFC3/UVIS by a trailing "u" and NIRISS by a trailing "n".
-_FILTER_PATTERN = re.compile(r"(f\d+(?:lp|w2|[cmnwx]))([nu]?)")
+_FILTER_PATTERN = re.compile(r"(fq?\d+(?:lp|w2|[cmnwx]))([nu]?)")
 _SUFFIX_TOKEN = {"u": "uvis", "n": "niriss", "": None}
 _OPEN_PUPILS = frozenset({"clear", "clearp"})
+_BLOCKED_BY = {
+    "f162m": "f150w2",
+    "f164n": "f150w2",
+    "f323n": "f322w2",
+    "f405n": "f444w",
+    "f466n": "f444w",
+    "f470n": "f444w",
+}
+"""NIRCam filters of the pupil wheel, and the wide filter that each is used with, which archives
+name beside it (``f444w-f470n``)."""
+_SVO_TIMEOUT = 15.0
+"""Seconds to wait for the SVO: without a network every estimate would wait for its default."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +43,7 @@ class _Instrument:
     words: frozenset
     offline: tuple
     online: tuple = ()
+    online_prefix: str = ""
 
     def __contains__(self, filter_name):
         return filter_name in self.offline or filter_name in self.online
@@ -51,7 +67,7 @@ _INSTRUMENTS = (
         label="ACS",
         svo_prefix="HST/ACS_WFC.",
         sedpy_prefix="acs_wfc_",
-        words=frozenset({"hst", "acs", "wfc"}),
+        words=frozenset({"hst", "acs", "wfc", "acswfc"}),
         offline=("F435W", "F475W", "F555W", "F606W", "F625W", "F775W", "F814W", "F850LP"),
         online=("F502N", "F550M", "F658N", "F660N", "F892N"),
     ),
@@ -59,7 +75,7 @@ _INSTRUMENTS = (
         label="WFC3_IR",
         svo_prefix="HST/WFC3_IR.",
         sedpy_prefix="wfc3_ir_",
-        words=frozenset({"hst", "wfc3", "ir"}),
+        words=frozenset({"hst", "wfc3", "ir", "wfc3ir"}),
         offline=("F098M", "F105W", "F110W", "F125W", "F140W", "F160W"),
         online=("F126N", "F127M", "F128N", "F130N", "F132N", "F139M", "F153M", "F164N", "F167N"),
     ),
@@ -67,8 +83,19 @@ _INSTRUMENTS = (
         label="WFC3_UVIS",
         svo_prefix="HST/WFC3_UVIS.",
         sedpy_prefix="wfc3_uvis_",
-        words=frozenset({"hst", "wfc3", "uvis"}),
+        words=frozenset({"hst", "wfc3", "uvis", "uvis1", "uvis2", "wfc3uv", "wfc3uvis"}),
         offline=("F225W", "F275W", "F336W", "F390W", "F475W", "F555W", "F606W", "F814W"),
+        online=(
+            *("F200LP", "F218W", "F280N", "F300X", "F343N", "F350LP", "F373N", "F390M", "F395N"),
+            *("F410M", "F438W", "F467M", "F469N", "F475X", "F487N", "F502N", "F547M", "F600LP"),
+            *("F621M", "F625W", "F631N", "F645N", "F656N", "F657N", "F658N", "F665N", "F673N"),
+            *("F680N", "F689M", "F763M", "F775W", "F845M", "F850LP", "F953N"),
+            *("FQ232N", "FQ243N", "FQ378N", "FQ387N", "FQ422M", "FQ436N", "FQ437N", "FQ492N"),
+            *("FQ508N", "FQ575N", "FQ619N", "FQ634N", "FQ672N", "FQ674N", "FQ727N", "FQ750N"),
+            *("FQ889N", "FQ906N", "FQ924N", "FQ937N"),
+        ),
+        # The service has a curve for each of the two chips.
+        online_prefix="HST/WFC3_UVIS2.",
     ),
     _Instrument(
         label="NIRISS",
@@ -91,6 +118,23 @@ _INSTRUMENTS = (
         ),
         online=("F1065C", "F1140C", "F1550C", "F2300C"),
     ),
+    # Of these cameras only the filters that ACS/WFC does not have.
+    _Instrument(
+        label="ACS_HRC",
+        svo_prefix="HST/ACS_HRC.",
+        sedpy_prefix="",
+        words=frozenset({"hst", "acs", "hrc", "acshrc"}),
+        offline=(),
+        online=("F220W", "F250W", "F330W", "F344N"),
+    ),
+    _Instrument(
+        label="ACS_SBC",
+        svo_prefix="HST/ACS_SBC.",
+        sedpy_prefix="",
+        words=frozenset({"hst", "acs", "sbc", "acssbc"}),
+        offline=(),
+        online=("F115LP", "F122M", "F125LP", "F140LP", "F150LP", "F165LP"),
+    ),
 )
 
 
@@ -104,10 +148,17 @@ class Band:
         The canonical name, which column names carry (see `canonical_name`).
     svo_id : str
         The identifier in the SVO Filter Profile Service, for example ``"JWST/NIRCam.F277W"``.
-    wavelength : ndarray of shape (n,)
-        Wavelengths in Angstrom, ascending.
-    transmission : ndarray of shape (n,)
+    wavelength : array_like, Column or `~astropy.units.Quantity` of shape (n,)
+        Wavelengths, ascending; Angstrom where they bear no unit. With a unit, any spectral one
+        will do, and the order may be reversed. Kept as an ndarray in Angstrom, ascending.
+    transmission : array_like, Column or `~astropy.units.Quantity` of shape (n,)
         Total transmission for photon-counting detectors, on any scale.
+
+    Raises
+    ------
+    InputError
+        If the two are no curve: of other shapes, not ascending, with a missing value, a unit
+        that does not fit, or no light.
 
     Examples
     --------
@@ -123,8 +174,18 @@ class Band:
     transmission: np.ndarray = field(repr=False, compare=False)
 
     def __post_init__(self):
-        wavelength = np.array(self.wavelength, dtype=float)
-        transmission = np.array(self.transmission, dtype=float)
+        wavelength, transmission = self._checked_curve()
+        for key, value in (("wavelength", wavelength), ("transmission", transmission)):
+            value.setflags(write=False)
+            object.__setattr__(self, key, value)
+
+    def _checked_curve(self):
+        """Wavelength in Angstrom and transmission, after a check."""
+        what = f"wavelength of band {self.name!r}"
+        wavelength = to_floats(
+            *(self.wavelength, what), unit=u.AA, equivalencies=u.spectral(), sentinels=False
+        )
+        transmission = to_floats(self.transmission, f"transmission of band {self.name!r}")
         if wavelength.ndim != 1 or wavelength.shape != transmission.shape or wavelength.size < 2:
             msg = (
                 f"wavelength and transmission of band {self.name!r} must be one-dimensional, of "
@@ -132,15 +193,11 @@ class Band:
                 f"{transmission.shape}"
             )
             raise InputError(msg)
-        if not (np.all(np.diff(wavelength) > 0) and np.all(np.isfinite(transmission))):
-            msg = (
-                f"wavelength of band {self.name!r} must ascend strictly and its transmission be "
-                "finite: sort the curve and drop repeated or missing points"
-            )
-            raise InputError(msg)
-        for key, value in (("wavelength", wavelength), ("transmission", transmission)):
-            value.setflags(write=False)
-            object.__setattr__(self, key, value)
+        if declared_unit(self.wavelength, what) is not None and wavelength[0] > wavelength[-1]:
+            # Ascending in frequency.
+            wavelength, transmission = wavelength[::-1].copy(), transmission[::-1].copy()
+        _check_curve(self.name, wavelength, transmission)
+        return wavelength, transmission
 
     @cached_property
     def pivot(self):
@@ -192,6 +249,20 @@ class Band:
         return float(inside[0]), float(inside[-1])
 
 
+def _check_curve(name, wavelength, transmission):
+    """Refuse a curve through which no flux can be computed."""
+    ascending = wavelength[0] > 0 and np.all(np.diff(wavelength) > 0)
+    if not (ascending and np.all(np.isfinite(transmission))):
+        msg = (
+            f"wavelength of band {name!r} must be positive and ascend strictly, and its "
+            "transmission be finite: sort the curve and drop repeated or missing points"
+        )
+        raise InputError(msg)
+    if transmission.max() <= 0:
+        msg = f"transmission of band {name!r} must be above zero somewhere"
+        raise InputError(msg)
+
+
 def list_bands():
     """Name the bands whose curves come with the package's dependencies.
 
@@ -219,11 +290,13 @@ def canonical_name(name):
     """Translate any usual spelling of a band into the one name that columns carry.
 
     Letter case, the order and kind of separators, the observatory and the instrument may be
-    written or left out. A bare filter name belongs to the first instrument that has it, in the
-    order NIRCam, ACS/WFC, WFC3/IR, WFC3/UVIS, NIRISS, MIRI. Of that instrument the canonical
-    name is the bare filter (``"F277W"``); of any other, instrument and filter
-    (``"NIRISS_F277W"``). An SVO identifier beyond these instruments keeps its spelling, with two
-    underscores for the slash and the point (``"Paranal__VISTA__Ks"``).
+    written or left out, and so may the wide filter that NIRCam uses a narrow one with
+    (``"f444w-f470n"``). The two chips of WFC3/UVIS count as one. A bare filter name belongs to
+    the first instrument that has it, in the order NIRCam, ACS/WFC, WFC3/IR, WFC3/UVIS, NIRISS,
+    MIRI, ACS/HRC, ACS/SBC. Of that instrument the canonical name is the bare filter
+    (``"F277W"``); of any other, instrument and filter (``"NIRISS_F277W"``). An SVO identifier
+    beyond these instruments keeps its spelling, with two underscores for the slash and the point
+    (``"Paranal__VISTA__Ks"``).
 
     Parameters
     ----------
@@ -248,6 +321,8 @@ def canonical_name(name):
     ('F115W', 'F606W')
     >>> canonical_name("JWST/NIRISS.F150W"), canonical_name("f814wu-clear")
     ('NIRISS_F150W', 'WFC3_UVIS_F814W')
+    >>> canonical_name("f350lpu"), canonical_name("f850lpu")
+    ('F350LP', 'WFC3_UVIS_F850LP')
     """
     return _resolve(_check_text(name))[0]
 
@@ -256,9 +331,10 @@ def get_band(name):
     """Look up a band by any name that `canonical_name` knows.
 
     The curves of NIRCam (mean of both modules), MIRI, NIRISS, ACS/WFC and WFC3 come from
-    astro-sedpy, without network. The narrow filters and any other band come by SVO identifier
-    from the SVO Filter Profile Service through astroquery; their curves are taken to be those of
-    photon-counting detectors.
+    astro-sedpy, without network (`list_bands`). The narrow filters and any other band come by SVO
+    identifier from the SVO Filter Profile Service through astroquery; their curves are taken to
+    be those of photon-counting detectors. The service is asked once for each band, and once in
+    all where it cannot be reached.
 
     Parameters
     ----------
@@ -292,10 +368,36 @@ def get_band(name):
     return name if isinstance(name, Band) else _load_band(*_resolve(_check_text(name)))
 
 
+def has_curve(name):
+    """Tell whether a band has a transmission curve, here or at the SVO.
+
+    Parameters
+    ----------
+    name : str or Band
+        Any name of a band.
+
+    Returns
+    -------
+    answer : bool
+        False for a name that is not known, and for a curve that can not be fetched.
+
+    Examples
+    --------
+    >>> from dustest.data.bands import has_curve
+    >>> has_curve("F277W"), has_curve("my camera's R")
+    (True, False)
+    """
+    try:
+        get_band(name)
+    except (InputError, MissingDependencyError, ReadError):
+        return False
+    return True
+
+
 @lru_cache(maxsize=1024)
-def _load_band(name, svo_id, sedpy_name):
+def _load_band(name, svo_id, sedpy_name, online_id):
     """Band of resolved names, from sedpy where it has the curve, else from the SVO."""
-    curve = _sedpy_curve(sedpy_name) if sedpy_name else _svo_curve(svo_id)
+    curve = _sedpy_curve(sedpy_name) if sedpy_name else _svo_curve(online_id)
     return Band(name, svo_id, *curve)
 
 
@@ -309,23 +411,26 @@ def _check_text(name):
 
 @lru_cache(maxsize=4096)
 def _resolve(name):
-    """Canonical name, SVO identifier and sedpy name (None where it has none) of a spelling."""
+    """Canonical name, SVO identifier, sedpy name (None where it has none), and what to fetch."""
     found = _find_instrument(name)
     if found is not None:
         instrument, filter_name = found
         offline = filter_name in instrument.offline
         sedpy_name = instrument.sedpy_prefix + filter_name.lower() if offline else None
-        canonical = _column_name(instrument, filter_name)
-        return canonical, instrument.svo_prefix + filter_name, sedpy_name
+        svo_id = instrument.svo_prefix + filter_name
+        online_id = (instrument.online_prefix or instrument.svo_prefix) + filter_name
+        return _column_name(instrument, filter_name), svo_id, sedpy_name, online_id
     svo_id = name.strip().replace("__", "/", 1).replace("__", ".", 1)
     if _SVO_PATTERN.fullmatch(svo_id):
-        return svo_id.replace("/", "__").replace(".", "__"), svo_id, None
+        return svo_id.replace("/", "__").replace(".", "__"), svo_id, None, svo_id
     raise InputError(_unknown_message(name))
 
 
 def _find_instrument(name):
     """Instrument and filter of a spelling; None if it fits none of the instruments."""
     tokens = [t for t in re.split(r"[/._\-\s]+", name.lower()) if t and t not in _OPEN_PUPILS]
+    blocking = {_BLOCKED_BY.get(token) for token in tokens}
+    tokens = [token for token in tokens if token not in blocking]
     match = _FILTER_PATTERN.fullmatch(tokens[-1]) if tokens else None
     if match is None:
         return None
@@ -343,13 +448,15 @@ def _column_name(instrument, filter_name):
     return filter_name if first is instrument else f"{instrument.label}_{filter_name}"
 
 
+@lru_cache(maxsize=4096)
 def _unknown_message(name):
     """The sentence that tells of an unknown band and names its nearest neighbours."""
-    close = get_close_matches(name.upper(), list_bands(), n=3, cutoff=0.5)
-    hint = f"did you mean {', '.join(close)}? " if close else ""
+    known = [_column_name(each, f) for each in _INSTRUMENTS for f in (*each.offline, *each.online)]
+    filter_name = re.split(r"[/._\-\s]+", name.strip())[-1]
     return (
-        f"name {name!r} is not a known band: {hint}give a name of list_bands() or an SVO "
-        "identifier such as 'Paranal/VISTA.Ks'"
+        f"name {name!r} is not a known band: "
+        f"{did_you_mean(name, known) or did_you_mean(filter_name, known)}give a name of "
+        "list_bands() or an SVO identifier such as 'Paranal/VISTA.Ks'"
     )
 
 
@@ -361,24 +468,51 @@ def _sedpy_curve(sedpy_name):
     return curve.wavelength, curve.transmission
 
 
+_FAILURES = {}
+"""Why curves could not be fetched, by SVO identifier; under None, why the service could not be
+reached at all. Remembered in the process, since asking again may take long each time."""
+
+
 def _svo_curve(svo_id):
+    """Wavelength in Angstrom and transmission of a curve of the SVO, asked for once."""
+    problem = _FAILURES.get(svo_id) or _FAILURES.get(None)
+    if problem is None:
+        try:
+            return _ask_svo(svo_id)
+        except Exception as error:  # noqa: BLE001 - network, service, parser: there is no curve
+            problem = error
+            _remember(svo_id, error)
+    raise _explained(svo_id, problem) from problem
+
+
+def _ask_svo(svo_id):
     """Wavelength in Angstrom and transmission of a curve of the SVO."""
-    try:
-        from astroquery.svo_fps import SvoFps
-    except ImportError as error:
-        msg = (
+    from astroquery.svo_fps import SvoFps
+
+    table = SvoFps.get_transmission_data(svo_id, timeout=_SVO_TIMEOUT)
+    wavelength = to_floats(table["Wavelength"], "Wavelength", unit=u.AA)
+    transmission = to_floats(table["Transmission"], "Transmission")
+    wavelength, first = np.unique(wavelength, return_index=True)
+    return wavelength, transmission[first]
+
+
+def _remember(svo_id, error):
+    """Keep why a curve could not be fetched, and whether to ask for any other."""
+    if not isinstance(error, ImportError):
+        _FAILURES[svo_id] = error
+    # An answer with a status, such as "not found", came over a network that works.
+    if isinstance(error, OSError) and getattr(error, "response", None) is None:
+        _FAILURES[None] = error
+
+
+def _explained(svo_id, problem):
+    """The error for a curve that cannot be fetched."""
+    if isinstance(problem, ImportError):
+        return MissingDependencyError(
             f"the curve of band {svo_id!r} is fetched through astroquery, which is not "
             "installed: pip install astroquery"
         )
-        raise MissingDependencyError(msg) from error
-    try:
-        table = SvoFps.get_transmission_data(svo_id)
-    except (OSError, IndexError, ValueError) as error:
-        msg = (
-            f"the SVO Filter Profile Service gave no curve for band {svo_id!r}: check the "
-            "network and the identifier"
-        )
-        raise ReadError(msg) from error
-    wavelength = np.asarray(table["Wavelength"], dtype=float)
-    wavelength, first = np.unique(wavelength, return_index=True)
-    return wavelength, np.asarray(table["Transmission"], dtype=float)[first]
+    return ReadError(
+        f"the SVO Filter Profile Service gave no curve for band {svo_id!r}: leave the band out, "
+        "or check the network and the identifier and start Python anew, which asks again"
+    )

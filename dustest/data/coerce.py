@@ -248,7 +248,7 @@ def _add_images(table, band, cutouts):
         if len(kinds) == 1 and kinds != {"std"} and kinds <= set(UNCERTAINTY_KINDS):
             table.meta[f"uncertainty_{band}"] = kinds.pop()
     if any(cutout.mask is not None for cutout in cutouts):
-        table[f"cutout_mask_{band}"] = np.array([full_mask(cutout) for cutout in cutouts])
+        table[f"cutout_mask_{band}"] = np.array([full_mask(cutout, band) for cutout in cutouts])
     for kind in ("meta", "wcs"):
         values = [getattr(cutout, kind) for cutout in cutouts]
         if any(value is not None and value != {} for value in values):

@@ -1,17 +1,20 @@
 """Single columns of a sample: whose they are, their type, shape and unit."""
 
 import warnings
+from collections.abc import Mapping
 
 import numpy as np
 from astropy import units as u
 
-from dustest.data.bands import canonical_name, get_band
+from dustest.data.bands import Band, canonical_name, get_band
 from dustest.data.errors import DustestWarning, InputError
+from dustest.data.flags import as_flags
+from dustest.data.messages import did_you_mean, shown
 from dustest.data.positions import POSITION_RANGES, to_degrees
 from dustest.data.units import FLUX_UNIT, SPECTRAL_UNIT, declared_unit, is_flux, is_magnitude
 from dustest.data.values import FAINTEST_MAGNITUDE, bare_values, to_floats
 
-__all__ = ["band_column_name", "canonical_column", "column_name", "is_sample_column"]
+__all__ = ["band_column_name", "by_band", "canonical_column", "column_name", "is_sample_column"]
 
 _PLAIN_COLUMNS = {
     "redshift": None,
@@ -71,6 +74,63 @@ def band_column_name(band):
         return canonical_name(band)
     except InputError:
         return band
+
+
+def by_band(given, bands, name):
+    """Entries of an argument that is a dictionary by band, by the short names of the bands.
+
+    Parameters
+    ----------
+    given : dict of str to object
+        The argument; its keys are bands in any spelling, or `~dustest.data.bands.Band`.
+    bands : sequence of str or None
+        Short names of the bands that the keys may name; `None` for any.
+    name : str
+        Name of the argument, for an error.
+
+    Returns
+    -------
+    entries : dict of str to object
+        In the order in which they are given.
+
+    Raises
+    ------
+    InputError
+        If it is no dictionary, or a key is no band, names none of the bands, or one that another
+        key names too.
+
+    Examples
+    --------
+    >>> from dustest.data.columns import by_band
+    >>> by_band({"jwst/nircam.f277w": 2.6}, ["F277W", "F444W"], "noise_factor")
+    {'F277W': 2.6}
+    """
+    if not isinstance(given, Mapping):
+        msg = f"{name} must be a dict by band, got {type(given).__name__} {given!r:.50}"
+        raise InputError(msg)
+    entries = {}
+    for key, value in given.items():
+        band = _band_of_key(key, name)
+        if bands is not None and band not in bands:
+            msg = (
+                f"{name} names the band {key!r}, which is not one of {shown(list(bands))}: "
+                f"{did_you_mean(band, bands)}correct the key or leave it out"
+            )
+            raise InputError(msg)
+        if band in entries:
+            msg = f"{name} must name every band once, got {shown(list(given))}: {band} is twice"
+            raise InputError(msg)
+        entries[band] = value
+    return entries
+
+
+def _band_of_key(key, name):
+    """Short name of the band that a key of a dictionary names."""
+    key = key.name if isinstance(key, Band) else key
+    if not isinstance(key, str) or not key.strip():
+        msg = f"{name} must have names of bands such as 'F277W' as keys, got {key!r}"
+        raise InputError(msg)
+    return band_column_name(key.strip())
 
 
 def is_sample_column(name, table):
@@ -162,7 +222,7 @@ def canonical_column(name, column, table):
         wavelength = _quantity("spectrum_wavelength", observed, u.AA, u.spectral(), ndim=2)
         return _quantity(name, column, SPECTRAL_UNIT, u.spectral_density(wavelength), ndim=2)
     if name == "flags":
-        return _integers(name, column)
+        return _flags(name, column)
     if name == "features":
         return to_floats(column, f"column {name}", ndim=2, sentinels=False)
     return column
@@ -290,10 +350,11 @@ def _quantity(name, column, unit, equivalencies=(), ndim=1):
     )
 
 
-def _integers(name, column):
-    """A column of integers."""
-    values = np.asarray(column)
-    if values.ndim != 1 or values.dtype.kind not in "iu":
-        msg = f"column {name} must hold integers, got {values.dtype} of shape {values.shape}"
+def _flags(name, column):
+    """Flag bits, one integer a row."""
+    remedy = f"column {name} (rename the column if it is your own)"
+    values = as_flags(column, remedy)
+    if values.ndim != 1:
+        msg = f"{remedy} must hold one integer a row, got the shape {values.shape}"
         raise InputError(msg)
-    return values.astype(np.int32)
+    return values

@@ -3,105 +3,19 @@
 import os
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
-from dustest.data.errors import InputError
+from dustest.data.errors import InputError, MissingDependencyError
+from dustest.data.messages import did_you_mean
 
-__all__ = ["installed_version", "replacing", "writable_file", "writable_folder"]
-
-
-def writable_file(path, name="path"):
-    """Make sure that a file can be written, before the work that gives its content.
-
-    Parameters
-    ----------
-    path : str or path-like
-        File to write or replace.
-    name : str, optional
-        What it is called in an error.
-
-    Returns
-    -------
-    path : `~pathlib.Path`
-        The same.
-
-    Raises
-    ------
-    InputError
-        If its folder is missing or cannot be written to, or the path is a folder.
-
-    Examples
-    --------
-    >>> from dustest.data.files import writable_file
-    >>> writable_file("report.html").name
-    'report.html'
-    """
-    path = _as_path(path, name)
-    if path.is_dir():
-        msg = f"{name} must be a file, got the folder {str(path)!r}"
-        raise InputError(msg)
-    if not path.parent.is_dir():
-        msg = (
-            f"{name} must be in a folder that exists, got {str(path)!r}; make the folder "
-            f"{str(path.parent)!r} first"
-        )
-        raise InputError(msg)
-    _check_access(path.parent, name)
-    return path
-
-
-def writable_folder(path, name="output"):
-    """Make a folder, if it does not exist, and make sure that it can be written to.
-
-    Parameters
-    ----------
-    path : str or path-like
-        Folder.
-    name : str, optional
-        What it is called in an error.
-
-    Returns
-    -------
-    path : `~pathlib.Path`
-        The same.
-
-    Raises
-    ------
-    InputError
-        If it cannot be made or written to, or the path is a file.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> from dustest.data.files import writable_folder
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     writable_folder(Path(folder) / "new" / "run").is_dir()
-    True
-    """
-    path = _as_path(path, name)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        msg = f"{name} must be a folder that can be written to, got {str(path)!r}: {error}"
-        raise InputError(msg) from error
-    _check_access(path, name)
-    return path
-
-
-def _as_path(path, name):
-    """A path out of text or a path."""
-    if not isinstance(path, str | os.PathLike) or not str(path) or "\0" in str(path):
-        msg = f"{name} must be the path of a file or folder, got {path!r}"
-        raise InputError(msg)
-    return Path(path)
-
-
-def _check_access(folder, name):
-    """Raise where no file can be made in a folder."""
-    if not os.access(folder, os.W_OK | os.X_OK):
-        msg = f"{name} must be in a folder that can be written to, got {str(folder)!r}"
-        raise InputError(msg)
+__all__ = [
+    "check_table_file",
+    "check_writable",
+    "installed_version",
+    "replacing",
+    "writable_folder",
+]
 
 
 @contextmanager
@@ -162,3 +76,144 @@ def installed_version(distribution):
         return version(distribution)
     except PackageNotFoundError:
         return ""
+
+
+def check_writable(path, name="output"):
+    """Refuse a file that cannot be written, before what goes into it is computed.
+
+    Parameters
+    ----------
+    path : str or path-like
+        File to write.
+    name : str, optional
+        What it is called in an error.
+
+    Returns
+    -------
+    path : `~pathlib.Path`
+        The file.
+
+    Raises
+    ------
+    InputError
+        If it is no path, its folder does not exist or cannot be written to, or it is a folder.
+
+    Examples
+    --------
+    >>> from dustest.data.files import check_writable
+    >>> check_writable("report.html").suffix
+    '.html'
+    """
+    path = _as_path(path, name, "file")
+    if not path.parent.is_dir():
+        msg = f"{name} must be in a folder that exists, got {str(path)!r}: make {path.parent}"
+        raise InputError(msg)
+    if path.is_dir():
+        msg = f"{name} must be a file, got the folder {str(path)!r}: add a name to it"
+        raise InputError(msg)
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        msg = f"{name} must be in a folder that can be written to, got {str(path)!r}"
+        raise InputError(msg)
+    return path
+
+
+def writable_folder(path, name="output"):
+    """Make a folder, if it does not exist, and make sure that it can be written to.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Folder.
+    name : str, optional
+        What it is called in an error.
+
+    Returns
+    -------
+    path : `~pathlib.Path`
+        The folder.
+
+    Raises
+    ------
+    InputError
+        If it is no path, is a file, or cannot be made or written to.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from dustest.data.files import writable_folder
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     writable_folder(Path(folder) / "new" / "run").is_dir()
+    True
+    """
+    path = _as_path(path, name, "folder")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"{name} must be a folder that can be written to, got {str(path)!r}: {error}"
+        raise InputError(msg) from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        msg = f"{name} must be a folder that can be written to, got {str(path)!r}"
+        raise InputError(msg)
+    return path
+
+
+def _as_path(path, name, kind):
+    """A path out of what a user gives."""
+    valid = isinstance(path, str | os.PathLike) and os.fspath(path)
+    if not valid or "\0" in str(path):
+        msg = f"{name} must be the path of a {kind}, got {path!r}"
+        raise InputError(msg)
+    return Path(path)
+
+
+_TABLE_FORMATS = {".fits": "fits", ".ecsv": "ascii.ecsv", ".parquet": "parquet"}
+_TABLE_FORMATS |= {".h5": "hdf5", ".hdf5": "hdf5"}
+_NEEDED = {"parquet": "pyarrow", "hdf5": "h5py"}
+
+
+def check_table_file(path, name="output"):
+    """Refuse a file that no table can be written to, before the table is computed.
+
+    Parameters
+    ----------
+    path : str or path-like
+        File to write: ``.fits``, ``.ecsv``, ``.parquet``, ``.h5`` or ``.hdf5``.
+    name : str, optional
+        What it is called in an error.
+
+    Returns
+    -------
+    file_format : str
+        Name of the format for ``table.write``.
+
+    Raises
+    ------
+    InputError
+        If the ending is unknown, or `check_writable` refuses the file.
+    MissingDependencyError
+        If the package that writes such files is not installed.
+
+    Examples
+    --------
+    >>> from dustest.data.files import check_table_file
+    >>> check_table_file("result.ecsv")
+    'ascii.ecsv'
+    """
+    path = check_writable(path, name)
+    suffix = path.suffix.lower()
+    if suffix not in _TABLE_FORMATS:
+        msg = (
+            f"{name} must end in one of {', '.join(_TABLE_FORMATS)}, got {str(path)!r} "
+            f"{did_you_mean(suffix, _TABLE_FORMATS)}"
+        )
+        raise InputError(msg.strip())
+    file_format = _TABLE_FORMATS[suffix]
+    package = _NEEDED.get(file_format)
+    if package is not None and find_spec(package) is None:
+        msg = (
+            f"{name} {str(path)!r} needs the package {package}, which is not installed: "
+            f"pip install {package}, or choose .fits or .ecsv"
+        )
+        raise MissingDependencyError(msg)
+    return file_format

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from dustest.data.errors import InputError
+from dustest.data.values import bare_values
 
-__all__ = ["FLAGS", "Flag", "decode_flags"]
+__all__ = ["FLAGS", "Flag", "as_flags", "decode_flags"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,47 @@ FLAGS = {
 }
 
 
+def as_flags(flags, name="flags"):
+    """Read bits of flags.
+
+    Parameters
+    ----------
+    flags : int or array_like of int of shape (n,)
+        Value or column of flags; masked entries have none.
+    name : str, optional
+        What they are called in an error.
+
+    Returns
+    -------
+    bits : ndarray of int32 of the same shape
+        Bits of `FLAGS`.
+
+    Raises
+    ------
+    InputError
+        If a value is not an integer, or sets a bit that no flag has.
+
+    Examples
+    --------
+    >>> from dustest.data.flags import as_flags
+    >>> as_flags([0, 4]).dtype
+    dtype('int32')
+    """
+    values, missing = bare_values(flags)
+    known = sum(flag.value for flag in FLAGS.values())
+    if values.dtype.kind not in "iu" or np.any(values.astype(np.int64) & ~known):
+        got = repr(flags) if values.ndim == 0 else f"{values.dtype} such as {_odd(values, known)}"
+        msg = f"{name} must be integers made of the bits in FLAGS (0 to {known}), got {got}"
+        raise InputError(msg)
+    return np.where(False if missing is None else missing, 0, values).astype(np.int32)
+
+
+def _odd(values, known):
+    """The first value that is no flag."""
+    odd = [one for one in values.flat if values.dtype.kind not in "iu" or int(one) & ~known]
+    return odd[0] if odd else "none"
+
+
 def decode_flags(flags):
     """Names of the bits that are set.
 
@@ -80,11 +122,7 @@ def decode_flags(flags):
     >>> decode_flags([0, 1024])
     [(), ('NEGATIVE_ATTENUATION',)]
     """
-    values = np.asarray(flags)
-    known = sum(flag.value for flag in FLAGS.values())
-    if values.dtype.kind not in "iu" or np.any(values & ~known):
-        msg = f"flags must be integers made of the bits in FLAGS (0 to {known}), got {flags!r}"
-        raise InputError(msg)
+    values = as_flags(flags)
     if values.ndim == 0:
         return _names(int(values))
     return [_names(int(value)) for value in values]

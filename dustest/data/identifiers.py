@@ -144,7 +144,7 @@ def _rows(count):
 def _whole_numbers(values, missing):
     """Integers that a data frame with nulls keeps as floats; others are left as they are."""
     known = np.isfinite(values) if missing is None else np.isfinite(values) & ~missing
-    if np.all(values[known] == np.round(values[known])) and (np.any(known) or len(values) == 0):
+    if np.all(values[known] == np.round(values[known])):
         return np.where(known, values, 0.0).astype(np.int64), ~known
     return values, missing
 
@@ -152,7 +152,9 @@ def _whole_numbers(values, missing):
 def _of_objects(values):
     """Objects as integers where all are, else as text."""
     if all(isinstance(item, int | np.integer) for item in values):
-        return np.array(list(values))
+        numbers = np.array(list(values))
+        if numbers.dtype.kind in "iu":  # and not beyond 64 bits
+            return numbers
     return np.array(["" if item is None else _text(item) for item in values], dtype=str)
 
 

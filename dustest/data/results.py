@@ -4,7 +4,8 @@ import numpy as np
 from astropy.table import Column
 
 from dustest.data.errors import InputError
-from dustest.data.flags import decode_flags
+from dustest.data.flags import as_flags, decode_flags
+from dustest.data.identifiers import as_ids
 from dustest.data.messages import did_you_mean
 from dustest.data.quantities import QUANTITIES, percentile_columns
 from dustest.data.rows import RowTable
@@ -61,20 +62,20 @@ class DustTable(RowTable):
         Raises
         ------
         InputError
-            If a column is unknown, has another length than ``ids`` or a unit that does not
-            convert, or ``extra`` names a column of the contract.
+            If ``ids`` are not one integer or text a row, a column is unknown, has another length
+            than ``ids`` or a unit that does not convert, ``extra`` names a column of the
+            contract, or ``flags`` are not those of `~dustest.data.FLAGS`.
         """
         contract = _contract_columns()
         _check_names(columns, extra or {}, contract)
         table = cls()
-        table["id"] = Column(ids)
+        table["id"] = Column(as_ids(ids, "ids"), meta=getattr(ids, "meta", None))
         for name, unit in contract.items():
             values = _values(name, columns.get(name, np.nan), unit, len(table))
             table[name] = values if unit is None else values << unit
-        bits = np.zeros(len(table), dtype=np.int32) if flags is None else flags
-        table["flags"] = np.asarray(bits, dtype=np.int32)
-        for name, values in (extra or {}).items():
-            table[name] = values
+        bits = np.zeros(len(table), dtype=np.int32) if flags is None else as_flags(flags)
+        for name, values in ({"flags": bits} | dict(extra or {})).items():
+            table[name] = _rows_of(name, values, len(table))
         table.meta.update(meta or {})
         return table
 
@@ -106,6 +107,17 @@ def _values(name, given, unit, n_rows):
         msg = f"column {name} must have one value for each of {n_rows} ids, got {values.shape}"
         raise InputError(msg)
     return np.broadcast_to(values, (n_rows,)).copy()
+
+
+def _rows_of(name, values, n_rows):
+    """A column with a value for each row."""
+    if len(np.shape(values)) == 0 or len(values) != n_rows:
+        msg = (
+            f"column {name} must have one value for each of {n_rows} ids, got the shape "
+            f"{np.shape(values)}"
+        )
+        raise InputError(msg)
+    return values
 
 
 def _contract_columns():

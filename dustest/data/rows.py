@@ -6,18 +6,23 @@ import numpy as np
 from astropy.io import registry
 from astropy.table import QTable
 
+from dustest.data._portable import for_ecsv, for_fits, from_fits, with_text
 from dustest.data.errors import InputError
 
-__all__ = ["RowTable"]
+__all__ = ["FITS_META", "RowTable"]
 
-_FITS_META = "DUSTMETA"
+FITS_META = "DUSTMETA"
+"""Card of FITS headers that holds the meta of a table as JSON."""
+
+_FITS_COLUMNS = "DUSTCOLS"
 _HDF5_PATH = "dust"
 
 
 class RowTable(QTable):
     """A `~astropy.table.QTable` that scikit-learn treats like an array of rows.
 
-    Unlike its parent it survives FITS and HDF5 with its meta, whatever the keys are.
+    Unlike its parent it survives FITS, ECSV, Parquet and HDF5 with its meta, whatever the keys,
+    and with its text and numbers unchanged.
 
     Examples
     --------
@@ -59,34 +64,49 @@ class RowTable(QTable):
         return self[np.asarray(indices)]
 
 
-def _plain(table):
-    """The same columns as an ordinary `QTable` without meta."""
+def _plain(table, **options):
+    """The same columns as an ordinary `QTable`, with text as text."""
     plain = QTable(table, copy=False)
-    plain.meta = {}
+    with_text(plain, **options)
     return plain
 
 
 def _write_fits(table, output, **kwargs):
     """Write to FITS; meta goes into one JSON card, since FITS would upper-case its keys."""
-    plain = _plain(table)
-    plain.meta[_FITS_META] = json.dumps(dict(table.meta), default=str)
+    plain = _plain(table, objects=False)
+    record = for_fits(plain)
+    plain.meta = {FITS_META: _to_json(dict(table.meta))}
+    if record:
+        plain.meta[_FITS_COLUMNS] = _to_json(record)
     registry.write(plain, output, format="fits", **kwargs)
 
 
 def _read_fits(*args, **kwargs):
     """Read what `_write_fits` wrote."""
     plain = QTable.read(*args, format="fits", **({"mask_invalid": False} | kwargs))
-    stored = plain.meta.pop(_FITS_META, None)
+    stored, record = (plain.meta.pop(card, None) for card in (FITS_META, _FITS_COLUMNS))
     if stored is not None:
         plain.meta = json.loads(stored)
-    return _native(plain)
+    table = _native(plain)
+    if record is not None:
+        from_fits(table, json.loads(record))
+    return table
+
+
+def _to_json(meta):
+    """Meta as JSON; what JSON does not have becomes its text."""
+    return json.dumps(meta, default=_of_numpy)
+
+
+def _of_numpy(value):
+    """A value of numpy as plain Python, anything else as text."""
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else str(value)
 
 
 def _write_hdf5(table, output, **kwargs):
     """Write to HDF5 with units and meta, which astropy leaves out unless asked."""
     defaults = {"path": _HDF5_PATH, "serialize_meta": True}
-    plain = QTable(table, copy=False)
-    registry.write(plain, output, format="hdf5", **(defaults | kwargs))
+    registry.write(_plain(table, objects=False), output, format="hdf5", **(defaults | kwargs))
 
 
 def _read_hdf5(*args, **kwargs):
@@ -94,9 +114,26 @@ def _read_hdf5(*args, **kwargs):
     return _native(QTable.read(*args, format="hdf5", **({"path": _HDF5_PATH} | kwargs)))
 
 
+def _write_parquet(table, output, **kwargs):
+    """Write to Parquet."""
+    registry.write(_plain(table, objects=False), output, format="parquet", **kwargs)
+
+
+def _write_ecsv(table, output, **kwargs):
+    """Write to ECSV, with text in a form that readers do not change."""
+    plain = _plain(table)
+    for_ecsv(plain)
+    registry.write(plain, output, format="ascii.ecsv", **kwargs)
+
+
+def _read_ecsv(*args, **kwargs):
+    """Read what `_write_ecsv` wrote."""
+    return _native(QTable.read(*args, format="ascii.ecsv", **kwargs))
+
+
 def _native(plain):
-    """Undo what a file format does to types: big-endian numbers and byte strings."""
-    plain.convert_bytestring_to_unicode()
+    """Undo what a file format does to types: big-endian numbers, bytes and objects."""
+    with_text(plain)
     for name in plain.colnames:
         column = plain[name]
         if not column.dtype.isnative:
@@ -104,7 +141,12 @@ def _native(plain):
     return RowTable(plain, copy=False)
 
 
-registry.register_writer("fits", RowTable, _write_fits)
-registry.register_reader("fits", RowTable, _read_fits)
-registry.register_writer("hdf5", RowTable, _write_hdf5)
-registry.register_reader("hdf5", RowTable, _read_hdf5)
+for _format, _write in (
+    ("fits", _write_fits),
+    ("hdf5", _write_hdf5),
+    ("parquet", _write_parquet),
+    ("ascii.ecsv", _write_ecsv),
+):
+    registry.register_writer(_format, RowTable, _write)
+for _format, _read in (("fits", _read_fits), ("hdf5", _read_hdf5), ("ascii.ecsv", _read_ecsv)):
+    registry.register_reader(_format, RowTable, _read)

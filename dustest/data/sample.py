@@ -3,7 +3,9 @@
 import numpy as np
 from astropy.nddata import InverseVariance, NDData, StdDevUncertainty, VarianceUncertainty
 
+from dustest.data.columns import band_column_name
 from dustest.data.errors import InputError
+from dustest.data.messages import did_you_mean
 from dustest.data.rows import RowTable
 from dustest.data.units import FLUX_UNIT
 
@@ -85,7 +87,7 @@ class GalaxySample(RowTable):
         Parameters
         ----------
         band : str
-            One of `cutout_bands`.
+            One of `cutout_bands`, in any spelling.
 
         Returns
         -------
@@ -98,9 +100,13 @@ class GalaxySample(RowTable):
         InputError
             If the sample has no cutouts in this band.
         """
+        given, band = band, band_column_name(band)
         if band not in self.cutout_bands:
-            msg = f"band must be one of the cutout bands {self.cutout_bands}, got {band!r}"
-            raise InputError(msg)
+            msg = (
+                f"band must be one of the cutout bands {self.cutout_bands}, got {given!r}: "
+                f"{did_you_mean(given, self.cutout_bands)}"
+            )
+            raise InputError(msg.rstrip(": "))
         return [self._nddata(row, band) for row in range(len(self))]
 
     def _nddata(self, row, band):

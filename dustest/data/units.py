@@ -18,6 +18,7 @@ __all__ = [
     "agree",
     "as_unit",
     "declared_unit",
+    "evident_unit",
     "explain_unit",
     "is_flux",
     "is_magnitude",
@@ -103,7 +104,7 @@ def as_unit(given, name="unit"):
 
     Parameters
     ----------
-    given : Unit, str or None
+    given : Unit, scalar Quantity, str or None
         The argument.
     name : str, optional
         Name of the argument, for the error.
@@ -126,9 +127,9 @@ def as_unit(given, name="unit"):
     """
     if given is None:
         return None
-    parsed = (
-        parse_unit(given) if isinstance(given, str | u.UnitBase | u.FunctionUnitBase) else None
-    )
+    given = u.Unit(given) if isinstance(given, u.Quantity) and given.isscalar else given
+    is_unit = isinstance(given, str | u.UnitBase | u.FunctionUnitBase)
+    parsed = parse_unit(given) if is_unit else None
     if parsed is None or isinstance(parsed, u.UnrecognizedUnit):
         msg = f"{name} must be a unit such as 'nJy', got {given!r}: {explain_unit(given)}"
         raise InputError(msg.rstrip(": "))
@@ -162,8 +163,12 @@ def declared_unit(values, name):
     >>> declared_unit(Column([1.0], unit="uJy"), "column a"), declared_unit([1.0], "column b")
     (Unit("uJy"), None)
     """
-    first = values[0] if isinstance(values, list | tuple) and values else values
-    unit = parse_unit(getattr(first, "unit", None))
+    if isinstance(values, list | tuple):
+        # Of a list of Quantities, that of the first; each is converted by its own.
+        values = next((item for item in values if getattr(item, "unit", None) is not None), None)
+    unit = getattr(values, "unit", None)
+    # In files and tables AB means magnitudes; a Quantity has the flux that astropy calls AB.
+    unit = u.AB if isinstance(values, u.Quantity) and unit == u.AB else parse_unit(unit)
     if isinstance(unit, u.UnrecognizedUnit):
         msg = (
             f"{name} declares the unit {str(unit)!r}, which is not understood: "
@@ -220,7 +225,7 @@ def resolve_unit(declared, given, fits, *, what, expected, remedy, explicit=Fals
         return given
     unknown = isinstance(parsed, u.UnrecognizedUnit)
     if unknown or not fits(parsed):
-        if given is not None and (explicit or given == _evident(str(parsed))):
+        if given is not None and (explicit or given == evident_unit(str(parsed))):
             return given
         problem = "which is not understood" if unknown else f"which is not {expected}"
         msg = (
@@ -261,7 +266,7 @@ def explain_unit(unit):
     """
     parsed = parse_unit(unit)
     if isinstance(parsed, u.UnrecognizedUnit):
-        evident = _evident(str(unit))
+        evident = evident_unit(str(unit))
         if evident is not None:
             return f"did you mean {evident.to_string()!r}? "
         return did_you_mean(str(unit), _USUAL)
@@ -270,8 +275,25 @@ def explain_unit(unit):
     return ""
 
 
-def _evident(text):
-    """Unit that an unknown spelling can only mean, or None."""
+def evident_unit(text):
+    """Unit that an unknown spelling can only mean.
+
+    Parameters
+    ----------
+    text : str
+        A unit that `parse_unit` does not understand.
+
+    Returns
+    -------
+    unit : `~astropy.units.UnitBase` or None
+        `None` where it may mean several.
+
+    Examples
+    --------
+    >>> from dustest.data.units import evident_unit
+    >>> evident_unit("MICRON")
+    Unit("um")
+    """
     return _SPELLINGS.get(text.strip().lower())
 
 

@@ -28,7 +28,7 @@ FAINTEST_MAGNITUDE = 90.0
 """AB magnitudes from here on are missing values, however they are written; so are those of a flux
 that would be as bright."""
 
-_SHAPES = {None: "numbers", 0: "one number", 1: "one number a row"}
+_SHAPES = {None: "numbers", 0: "one number", 1: "numbers, one a row"}
 
 _TOLERANCE = 1e-6
 """Relative error of a sentinel in single precision."""
@@ -81,20 +81,29 @@ def _null_entries(column):
 
 
 def _series_values(series, null):
-    """Values of a series; nulls of numbers are NaN, those of text are empty."""
+    """Values of a series; nulls of text are empty, those of integers 0, of other numbers NaN."""
     if not null.any():
         values = np.asarray(series.to_numpy())
         return values.astype(str) if _is_text(values) else values
-    filled = np.array(
-        [None if skip else item for item, skip in zip(series.to_list(), null, strict=True)],
-        dtype=object,
+    items = series.to_list()
+    known = np.array(
+        [item for item, skip in zip(items, null, strict=True) if not skip], dtype=object
     )
-    if _is_text(filled[~null]):
-        return np.array(["" if item is None else str(item) for item in filled])
+    if known.size and _is_text(known):
+        return _filled(known.astype(str), null, "")
+    if known.size and all(isinstance(item, int) for item in known):
+        return _filled(np.array(known.tolist()), null, 0)
     try:
-        return np.array([np.nan if item is None else item for item in filled], dtype=float)
+        return _filled(known.astype(float), null, np.nan)
     except (TypeError, ValueError):
-        return filled
+        return _filled(known, null, None)
+
+
+def _filled(known, null, blank):
+    """An array with the known values, and something else where they are null."""
+    values = np.full(null.shape, blank, dtype=known.dtype)
+    values[~null] = known
+    return values
 
 
 def _is_text(values):
@@ -143,8 +152,12 @@ def to_floats(
     >>> to_floats(MaskedColumn([100.0, 5.0], mask=[False, True], unit="mmag"), "A_V", unit=u.mag)
     array([0.1, nan])
     """
-    column = _in_one_unit(column, name)
-    values, missing = bare_values(column)
+    if _holds_units(column):
+        own = declared_unit(column, name)
+        rows = [to_floats(item, name, unit=own, sentinels=sentinels) for item in column]
+        values = _as_floats(_stacked(rows, name), None, name, ndim)
+        return _converted(values, own, unit, equivalencies, name)
+    values, missing = _bare_numbers(column, name)
     values = _as_floats(values, missing, name, ndim)
     own = declared_unit(column, name)
     own = None if str(own) == "redshift" and unit is None else own
@@ -156,14 +169,28 @@ def to_floats(
     return _converted(values, own or assumed, unit, equivalencies, name)
 
 
-def _in_one_unit(column, name):
-    """A list of Quantities as one Quantity; anything else as it is."""
-    if not isinstance(column, list | tuple) or not any(hasattr(v, "unit") for v in column):
-        return column
+def _holds_units(column):
+    """Whether values are a list of Quantities or columns, whose units numpy would drop."""
+    return isinstance(column, list | tuple) and any(
+        getattr(item, "unit", None) is not None for item in column
+    )
+
+
+def _stacked(rows, name):
+    """One array of several of equal shape."""
     try:
-        return u.Quantity(column)
-    except (TypeError, ValueError) as error:
-        msg = f"{name} must hold numbers whose units convert to each other, got {column!r}"
+        return np.stack(rows)
+    except ValueError as error:
+        msg = f"{name} must hold arrays of one shape, got {', '.join(str(x.shape) for x in rows)}"
+        raise InputError(msg) from error
+
+
+def _bare_numbers(column, name):
+    """An array out of a column, and the entries that it masks."""
+    try:
+        return bare_values(column)
+    except (AttributeError, TypeError, ValueError) as error:
+        msg = f"{name} must hold numbers in an array, got {type(column).__name__}: {error}"
         raise InputError(msg) from error
 
 
@@ -232,7 +259,9 @@ def without_sentinels(values, *, magnitudes=False):
     """
     numbers = np.array(MISSING_NUMBERS + (MISSING_MAGNITUDES if magnitudes else ()))
     # Few values are this large, and only they are compared with each of the sentinels.
-    large = np.abs(values) >= FAINTEST_MAGNITUDE
+    large = values <= -FAINTEST_MAGNITUDE
+    if magnitudes:
+        large |= values >= FAINTEST_MAGNITUDE
     if not np.any(large):
         return values
     missing = np.zeros(values.shape, dtype=bool)

@@ -4,13 +4,14 @@ Submodules load when they are asked for; `get_estimator` finds an estimator by n
 """
 
 from dustest.estimators.base import DustEstimator
-from dustest.estimators.batch import Batch, Estimates, make_batch
+from dustest.estimators.batch import Batch, Estimates, ExtraColumn, make_batch
 from dustest.estimators.registry import get_estimator, list_estimators
 
 __all__ = [
     "Batch",
     "DustEstimator",
     "Estimates",
+    "ExtraColumn",
     "get_estimator",
     "list_estimators",
     "make_batch",

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 import joblib
 import numpy as np
 
-from dustest.data.errors import DustestError, DustestWarning, InputError
+from dustest.data.errors import DustestError, DustestWarning
 from dustest.data.flags import FLAGS
 from dustest.data.progress import progress_bar
+from dustest.estimators._contract import blank_columns, checked_estimates
 from dustest.estimators._store import result_keys
 from dustest.estimators._summary import Rows, Summary, summarise
 from dustest.estimators._workers import Failure, run_in_workers
-from dustest.estimators.batch import make_batch
+from dustest.estimators.batch import ExtraColumn, make_batch
 
 __all__ = ["run"]
 
@@ -54,14 +55,15 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
         Of n galaxies, in the order of the sample, with NaN and a flag where there is no
         answer.
     """
-    result = _Assembly(len(sample))
+    declared = estimator._extra_columns(sample.bands)
+    result = _Assembly(len(sample), extra=blank_columns(declared, len(sample)))
     # Its fingerprint digests all that was learned, which only a store has use for.
     shelf = None if store is None else _Shelf(store, estimator._fingerprint(seed))
     todo = _plan(estimator, sample, result, shelf)
     tasks = _tasks(estimator, sample, todo, result.flags, seed)
     left = sum(map(len, todo))
     with progress_bar(None, progress, total=left, unit="galaxy") as bar:
-        for index, outcome in _execute(estimator, summary, tasks, n_jobs):
+        for index, outcome in _execute(estimator, _Compute(summary, declared), tasks, n_jobs):
             result.put(index, outcome)
             if shelf is not None and isinstance(outcome, Rows):
                 shelf.put(index, outcome)
@@ -201,10 +203,9 @@ def _input_flags(estimator, batch, in_range, has_data):
     return flags
 
 
-def _execute(estimator, summary, tasks, n_jobs):
+def _execute(estimator, compute, tasks, n_jobs):
     """Index and outcome of every batch, wherever it is computed."""
     n_workers = joblib.effective_n_jobs(n_jobs)
-    compute = _Compute(summary)
     if estimator.isolated:
         yield from _in_workers(estimator, compute, tasks, n_workers)
         return
@@ -241,11 +242,13 @@ class _Compute:
     """One batch through the backend and down to its summary."""
 
     summary: Summary
+    declared: dict
 
     def __call__(self, estimator, batch):
         try:
             estimates = estimator._estimate(batch)
-            _check_estimates(estimates, len(batch), type(estimator).__name__)
+            name = type(estimator).__name__
+            estimates = checked_estimates(estimates, self.declared, len(batch), name)
             return summarise(estimates, self.summary, batch.seed)
         except DustestError:
             raise
@@ -259,19 +262,6 @@ def _attempt(compute, estimator, index, batch):
     if isinstance(outcome, Rows) or len(batch) == 1:
         return [(index, outcome)]
     return [(number, compute(estimator, row)) for number, row in _single_rows(index, batch)]
-
-
-def _check_estimates(estimates, n_rows, name):
-    """Refuse what does not keep the contract of `Estimates`."""
-    columns = {**estimates.samples, **estimates.extra}
-    if estimates.flags is not None:
-        columns["flags"] = estimates.flags
-    for key, values in columns.items():
-        shape = np.shape(values)
-        shared = key in estimates.samples and len(shape) == 2 and shape[0] == 1
-        if not shared and (len(shape) < 1 or shape[0] != n_rows):
-            msg = f"{name}._estimate must give {n_rows} rows for {key!r}, got the shape {shape}"
-            raise InputError(msg)
 
 
 @dataclass
@@ -296,7 +286,8 @@ class _Assembly:
         for kind in ("values", "extra"):
             columns = getattr(self, kind)
             for name, part in getattr(outcome, kind).items():
-                columns.setdefault(name, _blank(self.n_rows, part))[index] = part
+                columns[name] = _with_room(columns.get(name), part, self.n_rows)
+                columns[name][index] = part
 
     def warn_of_failures(self, sample):
         """One warning for all rows that failed."""
@@ -309,7 +300,10 @@ class _Assembly:
             warnings.warn(msg, DustestWarning, stacklevel=4)
 
 
-def _blank(n_rows, part):
-    """An empty column for parts like this one: NaN, or zero for integers."""
-    fill = np.nan if part.dtype.kind == "f" else np.zeros((), part.dtype)
-    return np.full((n_rows, *part.shape[1:]), fill, dtype=part.dtype)
+def _with_room(column, part, n_rows):
+    """A column that can hold a part: longer text and wider numbers need another type."""
+    if column is None:
+        return ExtraColumn(shape=part.shape[1:], dtype=part.dtype).blank(n_rows)
+    if column.dtype == part.dtype:
+        return column
+    return column.astype(np.promote_types(column.dtype, part.dtype), copy=False)

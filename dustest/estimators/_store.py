@@ -14,9 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from dustest.data.errors import InputError, ReadError
+from dustest.data.messages import argument
 from dustest.estimators._summary import Rows
 
-__all__ = ["ResultStore", "open_store", "result_keys", "store_path"]
+__all__ = ["SCHEMA", "ResultStore", "open_store", "result_keys", "store_path"]
+
+SCHEMA = 2
+"""Part of every fingerprint: rows of stores with another number are not used again. Version 0.1
+had none."""
 
 _SETUP = """
 PRAGMA journal_mode=WAL;
@@ -62,34 +67,56 @@ def open_store(output, resume):
     Raises
     ------
     InputError
-        If there are results already and ``resume`` is false, or ``resume`` is set without
-        an output.
+        If there are results already and ``resume`` is false.
     ReadError
         If the store cannot be opened or is damaged.
+
+    Notes
+    -----
+    A store without a row is no result, and is removed if an exception leaves the block.
     """
     if output is None:
-        if resume:
-            msg = "resume=True needs output, the file of the run to go on with"
-            raise InputError(msg)
         yield None
         return
     path = store_path(output)
-    if not resume and (path.exists() or Path(output).exists()):
-        msg = (
-            f"output {str(output)!r} holds results already; pass resume=True to go on with them, "
-            f"or remove it and {path.name}"
-        )
-        raise InputError(msg)
     try:
-        with closing(sqlite3.connect(path)) as connection:
-            connection.executescript(_SETUP)
-            yield ResultStore(connection)
+        if not resume and (Path(output).exists() or _holds_rows(path)):
+            msg = (
+                f"output {str(output)!r} holds results already; pass {argument('resume', True)} "
+                f"to resume that run, or remove it and {path.name}"
+            )
+            raise InputError(msg)
+        try:
+            with closing(sqlite3.connect(path)) as connection:
+                connection.executescript(_SETUP)
+                yield ResultStore(connection)
+        except BaseException:
+            if not _holds_rows(path):
+                _remove(path)
+            raise
     except sqlite3.Error as error:
         msg = (
             f"results cannot be kept in {str(path)!r} ({error}): choose another output, or remove "
             "the file if it is damaged"
         )
         raise ReadError(msg) from error
+
+
+def _holds_rows(path):
+    """Whether there is a store with at least one row."""
+    if not path.exists() or path.stat().st_size == 0:
+        return False
+    with closing(sqlite3.connect(path)) as connection:
+        tables = "SELECT 1 FROM sqlite_master WHERE name = 'result'"
+        if connection.execute(tables).fetchone() is None:
+            return False
+        return connection.execute("SELECT 1 FROM result LIMIT 1").fetchone() is not None
+
+
+def _remove(path):
+    """Remove a store and what SQLite keeps beside it."""
+    for ending in ("", "-wal", "-shm"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
 
 
 class ResultStore:
@@ -186,7 +213,9 @@ def _encode(rows, i):
     record = {
         "values": {name: values[i].tolist() for name, values in rows.values.items()},
         "flags": int(rows.flags[i]),
-        "extra": {name: values[i].tolist() for name, values in rows.extra.items()},
+        "extra": {
+            name: [values.dtype.str, values[i].tolist()] for name, values in rows.extra.items()
+        },
     }
     return json.dumps(record)
 
@@ -197,5 +226,5 @@ def _decode(payload):
     return Rows(
         {name: np.array([values], dtype=float) for name, values in record["values"].items()},
         np.array([record["flags"]], dtype=np.int32),
-        {name: np.array([values]) for name, values in record["extra"].items()},
+        {name: np.array([row], dtype=kind) for name, (kind, row) in record["extra"].items()},
     )

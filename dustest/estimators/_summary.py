@@ -16,7 +16,7 @@ class Summary:
     quantiles : tuple of float
         Probabilities between 0 and 1.
     std : bool
-        Whether to append the standard deviation.
+        Whether to append the standard deviation; for R_V half the range from 16 to 84 %.
     n_draws : int
         How many draws to keep; 0 for none.
     """
@@ -33,7 +33,8 @@ class Rows:
     Parameters
     ----------
     values : dict of str to ndarray of shape (n, k)
-        By quantity: quantiles, then the standard deviation, then draws, as asked for.
+        By quantity: quantiles, then the standard deviation, then draws, as asked for; the
+        deviation of R_V is half its range from 16 to 84 %.
     flags : ndarray of int of shape (n,)
         Flag bits.
     extra : dict of str to ndarray of shape (n, ...)
@@ -66,7 +67,7 @@ def summarise(estimates, summary, seeds):
         With R_V where A_V and E_BV are given.
     """
     samples = {name: np.asarray(values, float) for name, values in estimates.samples.items()}
-    values = {name: _reduce(draws, summary, seeds) for name, draws in samples.items()}
+    values = {name: _reduce(name, draws, summary, seeds) for name, draws in samples.items()}
     if {"A_V", "E_BV"} <= set(samples) and "R_V" not in samples:
         values["R_V"] = _ratio_of_totals(samples, values, summary, seeds)
     flags = estimates.flags
@@ -75,11 +76,11 @@ def summarise(estimates, summary, seeds):
     return Rows(values, flags, extra)
 
 
-def _reduce(draws, summary, seeds):
+def _reduce(name, draws, summary, seeds):
     """Quantiles, standard deviation and draws of one quantity, a row for each seed."""
     parts = [_quantiles(draws, summary.quantiles)]
     if summary.std:
-        parts.append(_deviation(draws)[:, None])
+        parts.append((_half_range(draws) if name == "R_V" else _deviation(draws))[:, None])
     if summary.n_draws:
         parts.append(_resample(draws, summary.n_draws, seeds))
     parts = [np.broadcast_to(part, (len(seeds), part.shape[1])) for part in parts]
@@ -108,6 +109,11 @@ def _deviation(draws):
     return np.full(len(draws), np.nan) if draws.ndim == 1 else draws.std(axis=1)
 
 
+def _half_range(draws):
+    """Half the range from 16 to 84 %: a ratio of draws has no finite variance."""
+    return np.diff(_quantiles(draws, (0.16, 0.84)), axis=1)[:, 0] / 2
+
+
 def _resample(draws, n_draws, seeds):
     """Draws of each row with replacement; the same draw numbers for every quantity."""
     if draws.ndim == 1:
@@ -126,7 +132,7 @@ def _ratio_of_totals(samples, values, summary, seeds):
     total, excess = samples["A_V"], samples["E_BV"]
     joint = total.ndim == excess.ndim == 2
     ratio = _divide(total, excess) if joint else np.full(len(total), np.nan)
-    reduced = _reduce(ratio, summary, seeds)
+    reduced = _reduce("R_V", ratio, summary, seeds)
     for column, level in enumerate(summary.quantiles):
         if level == 0.5:
             reduced[:, column] = _divide(values["A_V"][:, column], values["E_BV"][:, column])

@@ -1,29 +1,44 @@
 """`BagpipesEstimator`: dust from fits of stellar populations to photometry and spectra."""
 
+import warnings
 from collections.abc import Mapping
-from numbers import Integral, Real
+from dataclasses import replace
+from numbers import Integral
 from typing import ClassVar
 
 import numpy as np
-from astropy import units as u
 
-from dustest.data.errors import InputError
+from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS
 from dustest.estimators._sed.bagpipes_fit import clean_spectrum, fit_galaxy
 from dustest.estimators._sed.bagpipes_igm import load_bagpipes
 from dustest.estimators._sed.bagpipes_model import fit_instructions
-from dustest.estimators._sed.columns import EXTRAS, column_units, extra_columns, sed_wavelengths
+from dustest.estimators._sed.columns import (
+    EXTRAS,
+    declared_columns,
+    extra_columns,
+    sed_wavelengths,
+)
 from dustest.estimators._sed.fit import TabulatedEngine
 from dustest.estimators._sed.models import check_tabulated
+from dustest.estimators._sed.parameters import (
+    check_choice,
+    check_names,
+    check_number,
+    check_switch,
+    years,
+)
 from dustest.estimators._sed.posterior import N_DRAWS, Galaxy, Settings
+from dustest.estimators._sed.prior import SEDPrior
 from dustest.estimators.base import DustEstimator
-from dustest.estimators.batch import Estimates
+from dustest.estimators.batch import Estimates, error_floor
 
 __all__ = ["BagpipesEstimator"]
 
 _ENGINES = ("tabulated", "bagpipes")
 _REDSHIFTS = ("fixed", "free")
-_TRIAL_REDSHIFT = 7.0
+_TRIAL_REDSHIFT = 0.01
+"""Where priors are tried: the Universe is old enough for any that fits a galaxy."""
 _TABULATED_BATCH = 64
 _ESCALATED_BATCH = 8
 _MIN_BANDS = 2
@@ -31,6 +46,12 @@ _MIN_LIVE = 50
 _MIN_ESS = 400.0
 _MIN_INFORMATION = 1.0
 _MAX_EDGE = 0.1
+_MIN_PROBABILITY = 1e-4
+_MAX_CHI2 = 10.0
+"""Chi-squared of the best model per data point."""
+_EVIDENCE_ERRORS = 2.0
+_PLACES = (0.01, 0.5, 0.99)
+"""Quantiles at which a prior is tried."""
 _SAMPLES = ("A_V", "E_BV", "log_sSFR")
 _NO_DATA = FLAGS["NO_DATA"].value
 _NO_DRAWS = np.full(N_DRAWS, np.nan)
@@ -52,12 +73,13 @@ class BagpipesEstimator(DustEstimator):
     engine : {"tabulated", "bagpipes"}, optional
         What computes the posterior: importance sampling with tables of the photometry of
         Bagpipes, or Bagpipes itself under a nested sampler, some ten thousand times slower; see
-        the notes. Spectra need the latter.
+        the notes. Only the latter fits spectra: the tables leave them out, with a warning.
     dust_law : str, optional
         ``"Calzetti"``, ``"SMC"``, ``"MW"`` (Cardelli et al. 1989), ``"Salim"`` (with free tilt
         and bump) or ``"CF00"`` (with free slope and birth clouds).
-    sfr_timescale : `~astropy.units.Quantity` or float, optional
-        Time over which the star-formation rate is averaged; a number is in Myr.
+    sfr_timescale : `~astropy.units.Quantity`, str or float, optional
+        Time over which the star-formation rate is averaged, such as ``100 * u.Myr`` or
+        ``"100 Myr"``; a number is in Myr.
     priors : dict, optional
         Priors that replace or add to the defaults, flat, in Bagpipes' own names: ``(low,
         high)`` frees a parameter, a number fixes it, the name of another parameter mirrors it,
@@ -68,8 +90,10 @@ class BagpipesEstimator(DustEstimator):
         ``redshift_err``, cut at three standard deviations. Galaxies without an error keep
         theirs fixed.
     error_floor : float, optional
-        Error of the photometry, as a fraction of the flux, that is added in quadrature: the
-        models and zero points are no better. Spectra have none.
+        Error of the photometry, as a fraction of the flux from 0 to 1, that is added in
+        quadrature: the models and zero points are no better. Where the catalogue was read with
+        an ``error_floor`` of its own, only what is missing is added, so that the larger of the
+        two holds; ``meta["error_floor"]`` of the result has it. Spectra have none.
     resolution : {"prism"}, float or None, optional
         Resolving power of the spectra: that of NIRSpec's prism, a constant, or infinite.
     n_live : int, optional
@@ -83,7 +107,9 @@ class BagpipesEstimator(DustEstimator):
         one, and a galaxy that takes longer is flagged ``TIMED_OUT``.
     escalate : bool, optional
         Whether galaxies that the tables leave with less than 400 effective samples are fitted
-        again by Bagpipes itself.
+        again by Bagpipes itself. The answer of the tables stays where that of the sampler has
+        less evidence, by more than twice the error of the difference: it missed a part of the
+        posterior.
     extra : tuple of str, optional
         Groups of further columns: ``"priors"``, ``"history"`` and ``"sed"``, see the notes.
     targets : str or tuple of str, optional
@@ -111,10 +137,13 @@ class BagpipesEstimator(DustEstimator):
     than 1 bit to the prior of A_V, so that the posterior still fills more than half of it;
     ``AT_PRIOR_EDGE`` where more than a tenth of the posterior of A_V lies in the outermost 2 %
     of its prior; ``LOW_ESS`` below 400 effective samples; ``NO_DATA`` for fewer than two usable
-    bands and no spectrum.
+    bands and no spectrum. ``POOR_FIT`` marks data that are improbable under every model: the
+    posterior predictive probability of the chi-squared is below 1e-4, or the chi-squared of the
+    best model is more than ten times the number of data.
 
     Further columns of the result: ``log_mass`` (log10 of the living stellar mass in solar
-    masses, median), ``chi2`` of the best model, ``ess``, ``log_evidence`` (natural) and
+    masses, median), ``chi2`` of the best model, ``fit_probability`` (the posterior predictive
+    probability of a larger chi-squared), ``ess``, ``log_evidence`` (natural) and
     ``A_V_information`` (bits); with ``redshift="free"`` also ``redshift``. On request, by
     ``extra``:
 
@@ -148,7 +177,8 @@ class BagpipesEstimator(DustEstimator):
     Carnall et al. 2018, MNRAS 480, 4379 (Bagpipes); Lange 2023, MNRAS 525, 3181 (nautilus);
     Leja et al. 2019, ApJ 876, 3 (continuity); Salim, Boquien & Lee 2018, ApJ 859, 11, and
     Charlot & Fall 2000, ApJ 539, 718 (dust laws); Cappe et al. 2004, J. Comput. Graph. Stat. 13,
-    907 (adaptive importance sampling).
+    907 (adaptive importance sampling); Gelman, Meng & Stern 1996, Statistica Sinica 6, 733
+    (posterior predictive probabilities).
 
     Examples
     --------
@@ -162,6 +192,7 @@ class BagpipesEstimator(DustEstimator):
     uncertainty: ClassVar[str] = "posterior"
     redshift_range: ClassVar[tuple] = (1e-3, 10.0)
     isolated: ClassVar[bool] = True
+    needs_curves: ClassVar[bool] = True
     packages: ClassVar[tuple] = ("bagpipes", "nautilus-sampler")
 
     def __init__(
@@ -174,7 +205,7 @@ class BagpipesEstimator(DustEstimator):
         redshift="fixed",
         error_floor=0.05,
         resolution="prism",
-        n_live=400,
+        n_live=2000,
         n_effective=1000,
         timeout=1800.0,
         escalate=False,
@@ -205,12 +236,36 @@ class BagpipesEstimator(DustEstimator):
             return 1
         return _ESCALATED_BATCH if self.escalate else _TABULATED_BATCH
 
-    def _extra_units(self, names):
-        """Units of further columns that have one."""
-        return column_units(names)
+    def _extra_columns(self, bands):
+        """Further columns, whatever rows are refused."""
+        return declared_columns(self.extra, bands, free_redshift=self.redshift == "free")
+
+    def _check_parameters(self):
+        """Refuse parameters that mean nothing."""
+        self._settings()
+
+    def _warn_of_sample(self, sample):
+        """Warn of spectra that the tables leave out, and refuse a sample that has nothing else."""
+        if self.engine != "tabulated" or "spectrum_flux" not in sample.colnames:
+            return
+        if not sample.bands:
+            msg = (
+                "engine='tabulated' fits photometry, but the sample has spectra alone: add "
+                "columns flux_<BAND> and flux_err_<BAND>, or take engine='bagpipes'"
+            )
+            raise InputError(msg)
+        msg = (
+            "engine='tabulated' fits photometry and leaves the spectra of the sample out; "
+            "engine='bagpipes' fits both"
+        )
+        warnings.warn(msg, DustestWarning, stacklevel=4)
+
+    def _sample_provenance(self, sample):
+        """Relative error of the photometry as it is fitted, that of the catalogue included."""
+        return {"error_floor": max(float(self.error_floor), error_floor(sample))}
 
     def _start_worker(self):
-        """Refuse parameters that mean nothing, import Bagpipes, and make room for tables."""
+        """Import Bagpipes, and make room for tables."""
         settings = self._settings()
         load_bagpipes()
         if self.engine == "tabulated":
@@ -220,6 +275,9 @@ class BagpipesEstimator(DustEstimator):
         """Fit the galaxies, one by one or all of a redshift together."""
         settings = self._settings()
         wavelength = sed_wavelengths(batch.bands) if "sed" in self.extra and batch.bands else None
+        if self.engine == "tabulated":
+            batch = _without_spectra(batch)
+        batch = _with_floor(batch, self.error_floor)
         galaxies = [_usable_data(batch, row, wavelength) for row in range(len(batch))]
         usable = [galaxy for galaxy in galaxies if galaxy is not None]
         fitted = iter(self._posteriors(usable, settings))
@@ -229,7 +287,7 @@ class BagpipesEstimator(DustEstimator):
                 name: np.array([_NO_DRAWS if row is None else row[1].draws[name] for row in rows])
                 for name in _SAMPLES
             },
-            np.array([_NO_DATA if row is None else _flags(row[1]) for row in rows], np.int32),
+            np.array([_NO_DATA if row is None else _flags(*row) for row in rows], np.int32),
             extra_columns(rows, self.extra, batch.bands, free_redshift=settings.free_redshift),
         )
 
@@ -241,30 +299,31 @@ class BagpipesEstimator(DustEstimator):
         if not self.escalate:
             return posteriors
         return [
-            _sampled([galaxy], settings)[0] if posterior.ess < _MIN_ESS else posterior
+            _better(posterior, _sampled([galaxy], settings)[0])
+            if posterior.ess < _MIN_ESS
+            else posterior
             for galaxy, posterior in zip(galaxies, posteriors, strict=True)
         ]
 
     def _settings(self):
         """The parameters, checked, for the engine."""
-        _check_choice("engine", self.engine, tuple(_ENGINES))
-        _check_choice("redshift", self.redshift, _REDSHIFTS)
-        _check_number("error_floor", self.error_floor, 0.0)
-        _check_number("n_live", self.n_live, _MIN_LIVE, Integral)
-        _check_number("n_effective", self.n_effective, 0, Integral)
+        check_choice("engine", self.engine, _ENGINES)
+        check_choice("redshift", self.redshift, _REDSHIFTS)
+        check_number("error_floor", self.error_floor, 0.0, 1.0)
+        check_number("n_live", self.n_live, _MIN_LIVE, kind=Integral)
+        check_number("n_effective", self.n_effective, 0, kind=Integral)
+        check_switch("escalate", self.escalate)
         if self.timeout is not None:
-            _check_number("timeout", self.timeout, 0.0)
-        if self.resolution not in ("prism", None):
-            _check_number("resolution", self.resolution, 1.0)
+            check_number("timeout", self.timeout, 0.0)
+        _check_resolution(self.resolution)
+        check_names("extra", self.extra, EXTRAS)
         _check_priors(self.sfh, self.dust_law, self.priors)
-        _check_extra(self.extra)
         settings = Settings(
             sfh=self.sfh,
             dust_law=self.dust_law,
             priors=self.priors,
             free_redshift=self.redshift == "free",
-            sfr_timescale=_years(self.sfr_timescale),
-            error_floor=float(self.error_floor),
+            sfr_timescale=years("sfr_timescale", self.sfr_timescale),
             resolution=self.resolution,
             n_live=int(self.n_live),
             n_effective=int(self.n_effective),
@@ -283,6 +342,29 @@ def _sampled(galaxies, settings):
         redshifts = sorted({round(galaxy.redshift, 4) for galaxy in galaxies})
         msg = f"no model at redshift {', '.join(map(str, redshifts))}: {error}"
         raise RuntimeError(msg) from error
+
+
+def _better(tabulated, sampled):
+    """The sampled posterior, unless it holds less evidence than the tables found.
+
+    A sampler that misses a part of the posterior finds too little. The relative error of either
+    evidence is about one over the root of the effective number.
+    """
+    error = np.hypot(tabulated.ess**-0.5, sampled.ess**-0.5)
+    missing = tabulated.log_evidence - sampled.log_evidence
+    return tabulated if missing > _EVIDENCE_ERRORS * error else sampled
+
+
+def _without_spectra(batch):
+    """The batch with its photometry alone."""
+    names = ("wavelength", "spectrum_flux", "spectrum_flux_err")
+    return replace(batch, **{name: getattr(batch, name)[:, :0] for name in names})
+
+
+def _with_floor(batch, floor):
+    """The batch with what its errors of the photometry lack of an error floor."""
+    lacking = np.sqrt(max(floor**2 - batch.error_floor**2, 0.0))
+    return replace(batch, flux_err=np.hypot(batch.flux_err, lacking * batch.flux))
 
 
 def _usable_data(batch, row, sed_wavelength):
@@ -309,9 +391,11 @@ def _usable_data(batch, row, sed_wavelength):
     )
 
 
-def _flags(posterior):
+def _flags(galaxy, posterior):
     """Flag bits that follow from a posterior."""
     raised = {
+        "POOR_FIT": posterior.fit_probability < _MIN_PROBABILITY
+        or posterior.chi2 > _MAX_CHI2 * galaxy.n_data,
         "LOW_ESS": posterior.ess < _MIN_ESS,
         "PRIOR_DOMINATED": posterior.information < _MIN_INFORMATION,
         "AT_PRIOR_EDGE": posterior.edge > _MAX_EDGE,
@@ -319,46 +403,29 @@ def _flags(posterior):
     return sum(FLAGS[name].value for name, is_raised in raised.items() if is_raised)
 
 
-def _check_choice(name, value, allowed):
-    """Refuse a value outside a list."""
-    if value not in allowed:
-        msg = f"{name} must be one of {', '.join(allowed)}, got {value!r}"
-        raise InputError(msg)
-
-
-def _check_extra(extra):
-    """Refuse groups of columns that are unknown."""
-    if isinstance(extra, str) or not set(extra) <= set(EXTRAS):
-        msg = f"extra must be a tuple of names out of {', '.join(EXTRAS)}, got {extra!r}"
-        raise InputError(msg)
-
-
-def _check_number(name, value, low, kind=Real):
-    """Refuse what is no finite number of a kind from a lowest value on."""
-    if not isinstance(value, kind) or isinstance(value, bool) or not low <= value < np.inf:
-        word = "an integer" if kind is Integral else "a finite number"
-        msg = f"{name} must be {word} from {low:g} on, got {value!r}"
-        raise InputError(msg)
+def _check_resolution(resolution):
+    """Refuse what is no resolving power."""
+    if isinstance(resolution, str):
+        check_choice("resolution", resolution, ("prism",))
+    elif resolution is not None:
+        check_number("resolution", resolution, 1.0)
 
 
 def _check_priors(sfh, dust_law, priors):
     """Refuse names and priors that make no model."""
     if priors is not None and not isinstance(priors, Mapping):
-        msg = f"priors must be a mapping of Bagpipes' parameter names, got {priors!r}"
-        raise InputError(msg)
-    fit_instructions(sfh, dust_law, _TRIAL_REDSHIFT, priors=priors)
-
-
-def _years(timescale):
-    """A time in years, from a quantity or a number of Myr."""
-    try:
-        years = u.Quantity(timescale, None if hasattr(timescale, "unit") else u.Myr).to_value(u.yr)
-    except (TypeError, u.UnitConversionError):
-        years = np.nan
-    if np.ndim(years) != 0 or not 1e6 <= years < np.inf:
         msg = (
-            "sfr_timescale must be a time of at least 1 Myr (a number is in Myr), got "
-            f"{timescale!r}"
+            "priors must be a mapping of Bagpipes' parameter names, such as "
+            f'{{"dust:Av": (0.01, 3.0)}}, got {priors!r}'
         )
         raise InputError(msg)
-    return float(years)
+    prior = SEDPrior(fit_instructions(sfh, dust_law, _TRIAL_REDSHIFT, priors=priors))
+    with np.errstate(all="ignore"):
+        values = prior.transform(np.tile(_PLACES, (len(prior.free), 1)).T)
+    for name in prior.free:
+        if not np.all(np.isfinite(values[name])):
+            msg = (
+                f"priors[{name!r}] has no room between its limits {prior.limits(name)}: its shape "
+                f"is {prior.shape(name)}, with next to nothing there"
+            )
+            raise InputError(msg)

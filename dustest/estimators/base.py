@@ -8,8 +8,8 @@ workers, resuming, time limits, failed rows, flags and provenance.
 import json
 import warnings
 from abc import ABC, abstractmethod
+from inspect import Parameter, signature
 from numbers import Integral
-from pathlib import Path
 from typing import ClassVar
 
 import joblib
@@ -20,21 +20,25 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from dustest.data.coerce import as_sample
+from dustest.data.describe import class_path, describe, describe_class
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.files import installed_version, replacing
+from dustest.data.messages import did_you_mean, shown
+from dustest.data.pairing import as_weights, pair_truth
 from dustest.data.quantities import QUANTITIES, percentile_columns
 from dustest.data.results import DustTable
 from dustest.data.truth import as_truth
+from dustest.data.values import to_floats
+from dustest.estimators._curves import with_curves
+from dustest.estimators._options import check_options
 from dustest.estimators._run import run
-from dustest.estimators._store import open_store
+from dustest.estimators._store import SCHEMA, open_store
 from dustest.estimators._summary import Summary
 from dustest.estimators.batch import make_batch
 
 __all__ = ["DustEstimator"]
 
 _PERCENTILES = (0.16, 0.5, 0.84)
-_FORMATS = {".fits": "fits", ".ecsv": "ascii.ecsv", ".parquet": "parquet"}
-_FORMATS |= {".h5": "hdf5", ".hdf5": "hdf5"}
 
 
 class DustEstimator(RegressorMixin, BaseEstimator, ABC):
@@ -44,7 +48,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     come, and writes ``_estimate(batch)``, which gets a `~dustest.estimators.Batch` and
     returns `~dustest.estimators.Estimates`. One that learns also writes
     ``_fit(batch, y, **fit_params)``, where ``y`` has a column for each target, and sets
-    attributes that end in an underscore.
+    attributes that end in an underscore; ``sample_weight`` reaches it where it is among its
+    arguments. One that gives further columns lists them in ``_extra_columns(bands)``.
 
     Attributes
     ----------
@@ -68,6 +73,9 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     threaded : bool
         Whether batches run in threads instead of processes, four at least: for backends whose
         work leaves the interpreter free, and which are costly to set up.
+    needs_curves : bool
+        Whether bands of the photometry without a filter curve are left out of a run, with a
+        warning.
     packages : tuple of str
         Distributions whose versions belong to the provenance.
     references : tuple of str
@@ -83,6 +91,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     isolated: ClassVar[bool] = False
     timeout = None
     threaded: ClassVar[bool] = False
+    needs_curves: ClassVar[bool] = False
     packages: ClassVar[tuple] = ()
     references: ClassVar[tuple] = ()
 
@@ -93,11 +102,25 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     def _fit(self, batch, y, **fit_params):
         """Learn from a `Batch` and truth of shape (n, n_targets), where a backend learns."""
 
+    def _check_parameters(self):
+        """Refuse parameters that cannot be used, before any row, worker or store is touched."""
+
+    def _warn_of_sample(self, sample):
+        """Warn of what concerns a checked sample as a whole; called once a run."""
+
+    def _sample_provenance(self, sample):  # noqa: ARG002 - for backends
+        """Items of the provenance that follow from a checked sample as a whole."""
+        return {}
+
     def _start_worker(self):
         """Load what an isolated worker needs, before the first time limit runs."""
 
-    def _extra_units(self, names):  # noqa: ARG002 - for backends
-        """Units by name of those further columns that have one."""
+    def _extra_columns(self, bands):  # noqa: ARG002 - for backends
+        """Further columns that every result has, by name: `~dustest.estimators.ExtraColumn`.
+
+        ``bands`` are those of the photometry. With them, results have the same columns whatever
+        rows are refused or fail.
+        """
         return {}
 
     @property
@@ -137,16 +160,19 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
 
     # ---- learning -----------------------------------------------------------------------
 
-    def fit(self, X, y=None, **fit_params):
+    def fit(self, X, y=None, *, sample_weight=None, **fit_params):
         """Learn from galaxies of known truth, where the estimator learns.
 
         Parameters
         ----------
         X : GalaxySample or anything that `~dustest.data.as_sample` takes
             Galaxies.
-        y : Table or array_like of shape (n,) or (n, n_targets), optional
-            Truth, in the units of `~dustest.data.QUANTITIES`; not used by estimators that
-            do not learn.
+        y : Table, data frame, dict or array_like of shape (n,) or (n, n_targets), optional
+            Truth, in the units of `~dustest.data.QUANTITIES` where it declares none; not used by
+            estimators that do not learn. Columns are found by name. Rows are paired by identifier
+            where both ``X`` and ``y`` have some, else they are in the order of ``X``.
+        sample_weight : array_like of shape (n,), optional
+            How much each galaxy counts, where the backend can weigh galaxies.
         **fit_params : dict
             Passed on to the backend.
 
@@ -158,35 +184,61 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         Raises
         ------
         InputError
-            If the input cannot be used, or truth is needed and missing.
+            If the input cannot be used, truth is needed and missing, no identifier is in both, or
+            the backend takes no weights or no such argument.
+
+        Warns
+        -----
+        DustestWarning
+            If galaxies without truth, or truth without a galaxy, are left out.
         """
         sample = self._coerce(X)
+        if sample_weight is not None:
+            fit_params["sample_weight"] = sample_weight
+        self._check_fit_params(fit_params)
         if self._learns:
-            truth = self._checked_truth(y, len(sample))
-            self._fit(make_batch(sample), truth, **fit_params)
-        elif fit_params:
-            msg = f"{type(self).__name__}.fit takes no further arguments, got {sorted(fit_params)}"
-            raise InputError(msg)
+            rows, truth = self._with_truth(sample, y)
+            if sample_weight is not None:
+                fit_params["sample_weight"] = as_weights(sample_weight, len(sample))[rows]
+            self._fit(make_batch(sample, rows), truth, **fit_params)
         if "features" in sample.colnames:
             self.n_features_in_ = sample["features"].shape[1]
         return self
 
-    def _checked_truth(self, y, n_rows):
-        """Truth as an array with a row for each galaxy."""
+    def _check_fit_params(self, given):
+        """Refuse arguments that the backend does not take, instead of ignoring them."""
+        parameters = signature(self._fit).parameters.values() if self._learns else ()
+        if any(one.kind is Parameter.VAR_KEYWORD for one in parameters):
+            return
+        known = [one.name for one in parameters][2:]
+        unknown = sorted(set(given) - set(known))
+        if unknown:
+            can = "cannot weigh galaxies and " if "sample_weight" in unknown else ""
+            msg = (
+                f"{type(self).__name__}.fit {can}takes no further arguments"
+                f"{' but ' + ', '.join(known) if known else ''}, got {', '.join(unknown)}: "
+                f"{did_you_mean(unknown[0], known)}leave {unknown[0]} out"
+            )
+            raise InputError(msg)
+
+    def _with_truth(self, sample, y):
+        """Rows of a sample that have a truth, and their truth as an array."""
         if y is None:
             msg = (
                 f"{type(self).__name__} requires y to be passed, but the target y is None: give "
                 f"the true {', '.join(self._target_names)}"
             )
             raise InputError(msg)
-        if isinstance(self.targets, str) and not isinstance(y, Table):
-            y = np.asanyarray(y)
-            y = column_or_1d(y, warn=True) if y.shape[1:] == (1,) else y
-        truth = as_truth(y, self._target_names)
+        rows, truth = pair_truth(sample, y)
+        if isinstance(self.targets, str) and not isinstance(truth, Table):
+            array = np.asanyarray(truth)
+            truth = column_or_1d(array, warn=True) if array.shape[1:] == (1,) else truth
+        truth = as_truth(truth, self._target_names)
+        n_rows = len(sample) if isinstance(rows, slice) else len(rows)
         if len(truth) != n_rows:
             msg = f"y must have one row for each of the {n_rows} galaxies, got {len(truth)}"
             raise InputError(msg)
-        return truth
+        return rows, truth
 
     # ---- estimating ---------------------------------------------------------------------
 
@@ -198,13 +250,14 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         X : GalaxySample or anything that `~dustest.data.as_sample` takes
             n galaxies.
         output : str or path-like, optional
-            File for the result (``.fits``, ``.ecsv``, ``.parquet``, ``.h5``). Rows are also
-            kept one by one in ``<output>.sqlite``, so that a killed run loses nothing.
+            File for the result (``.fits``, ``.ecsv``, ``.parquet``, ``.h5``), in a folder that
+            exists. Rows are also kept one by one in ``<output>.sqlite``, so that a killed run
+            loses nothing.
         resume : bool, optional
             Take rows that an earlier run with the same ``output`` finished, as long as their
-            data, the estimator and the versions are the same.
+            data, the estimator with all that its parameters hold, and the versions are the same.
         n_jobs : int, optional
-            Number of processes, counted as joblib does (-1: all cores).
+            Number of processes, counted as joblib does (-1: all cores); not 0.
         progress : bool, optional
             Whether to show progress on standard error; by default on a terminal, when the
             run takes longer than two seconds.
@@ -217,7 +270,10 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         Raises
         ------
         InputError
-            If the input or ``output`` cannot be used.
+            If the input, a parameter or ``output`` cannot be used, or ``output`` holds results and
+            ``resume`` is not set. Nothing is computed or written then.
+        MissingDependencyError
+            If the package that writes ``output`` is not installed.
         ReadError
             If earlier results are damaged.
 
@@ -226,26 +282,35 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         DustestWarning
             If galaxies failed or ran out of time.
         """
+        file_format = check_options(output, resume, n_jobs, progress)
         sample = self._ready(X)
-        file_format = _output_format(output)
+        if output is not None:
+            self._described()
         with open_store(output, resume) as store:
             seed = self._base_seed()
             if store is not None and self._random_state is None:
                 seed = store.base_seed(seed)
             options = {"n_jobs": n_jobs, "progress": progress, "store": store}
             rows = run(self, sample, Summary(_PERCENTILES), seed=seed, **options)
-        units = self._extra_units(tuple(rows.extra))
-        table = DustTable.from_quantities(
-            sample["id"],
-            _percentile_values(rows.values),
-            flags=rows.flags,
-            extra=rows.extra | {name: rows.extra[name] << unit for name, unit in units.items()},
-            meta=self._provenance(seed),
-        )
+        table = self._table(sample, rows, seed)
         if output is not None:
             with replacing(output) as partial:
                 table.write(partial, format=file_format)
         return table
+
+    def _table(self, sample, rows, seed):
+        """Result of a run."""
+        units = {name: c.unit for name, c in self._extra_columns(sample.bands).items()}
+        return DustTable.from_quantities(
+            sample["id"],
+            _percentile_values(rows.values),
+            flags=rows.flags,
+            extra={
+                name: values if units.get(name) is None else values << units[name]
+                for name, values in rows.extra.items()
+            },
+            meta=self._provenance(seed) | self._sample_provenance(sample),
+        )
 
     def predict(self, X, return_std=False):
         """Predict the targets.
@@ -263,14 +328,15 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             Medians of the targets, in the units of `~dustest.data.QUANTITIES`; NaN where
             there is no answer. One axis if ``targets`` is a single name.
         std : ndarray of the same shape
-            Standard deviations, if asked for.
+            Standard deviations, if asked for; for R_V, a ratio without a finite variance, half
+            the range from 16 to 84 %.
 
         Raises
         ------
         InputError
             If the input cannot be used.
         """
-        values = self._summary_values(X, Summary((0.5,), std=return_std))
+        values = self._summary_values(self._ready(X), Summary((0.5,), std=bool(return_std)))
         if not return_std:
             return values[..., 0]
         return values[..., 0], values[..., 1]
@@ -295,11 +361,11 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         InputError
             If the input cannot be used, or a probability is outside 0 to 1.
         """
-        levels = np.atleast_1d(np.asarray(quantiles, dtype=float))
+        levels = np.atleast_1d(to_floats(quantiles, "quantiles", sentinels=False))
         if levels.ndim != 1 or not np.all((levels >= 0) & (levels <= 1)):
             msg = f"quantiles must be probabilities between 0 and 1, got {quantiles!r}"
             raise InputError(msg)
-        return self._summary_values(X, Summary(tuple(levels)))
+        return self._summary_values(self._ready(X), Summary(tuple(levels.tolist())))
 
     def sample_posterior(self, X, n_samples, random_state=None):
         """Draw from the posterior of every quantity, jointly.
@@ -328,22 +394,24 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         if self.uncertainty == "none":
             msg = f"{type(self).__name__} gives bare values without a distribution to draw from"
             raise InputError(msg)
-        if not isinstance(n_samples, Integral) or n_samples < 1:
+        if not isinstance(n_samples, Integral) or isinstance(n_samples, bool) or n_samples < 1:
             msg = f"n_samples must be a positive integer, got {n_samples!r}"
             raise InputError(msg)
         sample = self._ready(X)
         seed = self._base_seed() if random_state is None else _as_seed(random_state)
         return run(self, sample, Summary(n_draws=int(n_samples)), seed=seed).values
 
-    def score(self, X, y):
+    def score(self, X, y, sample_weight=None):
         """Coefficient of determination of the prediction.
 
         Parameters
         ----------
         X : GalaxySample or anything that `~dustest.data.as_sample` takes
             n galaxies.
-        y : Table or array_like of shape (n,) or (n, n_targets)
-            Truth.
+        y : Table, data frame, dict or array_like of shape (n,) or (n, n_targets)
+            Truth, with its rows paired as in `fit`.
+        sample_weight : array_like of shape (n,), optional
+            How much each galaxy counts.
 
         Returns
         -------
@@ -353,16 +421,18 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         Raises
         ------
         InputError
-            If the input cannot be used, or no row has an answer.
+            If the input cannot be used, no identifier is in both, or no row has an answer.
 
         Warns
         -----
         DustestWarning
-            If rows without an answer were left out.
+            If rows without an answer, or without truth, were left out.
         """
         sample = self._ready(X)
-        truth = self._checked_truth(y, len(sample))
-        predicted = self.predict(sample).reshape(truth.shape)
+        weight = as_weights(sample_weight, len(sample))
+        rows, truth = self._with_truth(sample, y)
+        sample, weight = sample[rows], weight[rows]
+        predicted = self._summary_values(sample, Summary((0.5,))).reshape(truth.shape)
         good = np.isfinite(predicted).all(axis=1)
         if not good.any():
             msg = f"{type(self).__name__} has no answer for any galaxy of X, so there is no score"
@@ -372,18 +442,21 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
                 f"{np.sum(~good)} of {len(good)} galaxies have no answer and are not in the score"
             )
             warnings.warn(msg, DustestWarning, stacklevel=2)
-        return r2_score(truth[good], predicted[good])
+        return r2_score(truth[good], predicted[good], sample_weight=weight[good])
 
     # ---- what the public methods share --------------------------------------------------
 
     def _coerce(self, X):
         """A checked sample with all columns that the estimator requires."""
+        self._check_parameters()
         sample = as_sample(X, bands=getattr(self, "bands", None))
+        if self.needs_curves:
+            sample = with_curves(sample, type(self).__name__)
         for alternatives in (*self.required_data, *self._required_redshift):
             if not any(_has_column(sample, kind) for kind in alternatives):
                 msg = (
                     f"{type(self).__name__} needs {' or '.join(alternatives)} columns in the "
-                    f"sample, got {', '.join(sample.colnames)}"
+                    f"sample, got {shown(sample.colnames)}"
                 )
                 raise InputError(msg)
         return sample
@@ -406,11 +479,11 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
                 f"{expected} features as input"
             )
             raise InputError(msg)
+        self._warn_of_sample(sample)
         return sample
 
-    def _summary_values(self, X, summary):
+    def _summary_values(self, sample, summary):
         """Summaries of the targets, shape (n, k) or (n, n_targets, k)."""
-        sample = self._ready(X)
         rows = run(self, sample, summary, seed=self._base_seed())
         blank = np.full((len(sample), len(summary.quantiles) + summary.std), np.nan)
         values = [rows.values.get(name, blank) for name in self._target_names]
@@ -427,16 +500,29 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
 
     def _fingerprint(self, seed):
         """All that a result depends on besides the data of its row."""
-        return json.dumps({**self._provenance(seed), "class": type(self).__module__})
+        record = self._provenance(seed) | {"params": self._described(), "schema": SCHEMA}
+        return json.dumps(record | {"class": describe_class(type(self))}, sort_keys=True)
+
+    def _described(self, *, strict=True):
+        """Parameters by name, described without loss; where that cannot be, by their class."""
+        parameters = self.get_params(deep=False)
+        parameters.pop("random_state", None)
+        found = {}
+        for name, value in parameters.items():
+            try:
+                found[name] = describe(value, name)
+            except InputError:
+                if strict:
+                    raise
+                found[name] = {"class": class_path(type(value))}
+        return found
 
     def _provenance(self, seed):
         """Flat record of how a table was made."""
-        parameters = self.get_params(deep=False)
-        parameters.pop("random_state", None)
         return {
             "estimator": type(self).__name__,
             "version": installed_version("dustest"),
-            "params": json.dumps(parameters, default=str, sort_keys=True),
+            "params": json.dumps(self._described(strict=False), sort_keys=True),
             "uncertainty": self.uncertainty,
             "random_seed": seed if hasattr(self, "random_state") else None,
             "model_hash": self._model_hash(),
@@ -486,14 +572,3 @@ def _percentile_values(values):
         columns[name] = median
         columns |= dict(zip(percentile_columns(name), (low, high), strict=True))
     return columns
-
-
-def _output_format(output):
-    """Format of the output file by its suffix."""
-    if output is None:
-        return None
-    suffix = Path(output).suffix
-    if suffix not in _FORMATS:
-        msg = f"output must end in one of {', '.join(_FORMATS)}, got {str(output)!r}"
-        raise InputError(msg)
-    return _FORMATS[suffix]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, fields, replace
 from hashlib import blake2b
+from numbers import Real
 
 import numpy as np
 from astropy import units as u
@@ -9,7 +10,7 @@ from astropy import units as u
 from dustest.data.errors import InputError
 from dustest.data.units import FLUX_UNIT, SPECTRAL_UNIT
 
-__all__ = ["Batch", "Estimates", "is_constant", "make_batch"]
+__all__ = ["Batch", "Estimates", "ExtraColumn", "error_floor", "is_constant", "make_batch"]
 
 _ROW_KEY_BYTES = 16
 _SEED_BYTES = 8
@@ -52,6 +53,8 @@ class Batch:
     seed : ndarray of uint64 of shape (n,)
         One seed a galaxy, made from its data and the run's seed, so that neither the order
         of the rows nor the number of workers changes a random draw.
+    error_floor : float
+        Relative error of the photometry that its errors include already.
     """
 
     redshift: np.ndarray
@@ -69,6 +72,7 @@ class Batch:
     spectrum_flux_err: np.ndarray
     features: np.ndarray
     seed: np.ndarray
+    error_floor: float = 0.0
 
     def __len__(self):
         return len(self.redshift)
@@ -127,6 +131,8 @@ class Batch:
             columns = {name: value[:, :: steps[name]] for name, value in columns.items()}
         kinds = [(name, value.dtype.str, value.shape[1]) for name, value in columns.items()]
         prefix += repr((self.bands, self.cutout_bands, kinds)).encode()
+        if self.error_floor:
+            prefix += np.float64(self.error_floor).tobytes()
         memory, width = _row_bytes(prefix, columns.values(), len(self))
         starts = range(0, len(memory), width)
         return [
@@ -221,12 +227,54 @@ class Estimates:
     flags : ndarray of int of shape (n,), optional
         Bits of `~dustest.data.FLAGS`.
     extra : dict of str to ndarray of shape (n, ...), optional
-        Further columns for the result.
+        Further columns for the result; not named as those that every result has.
     """
 
     samples: dict
     flags: np.ndarray | None = None
     extra: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ExtraColumn:
+    """A further column that the results of an estimator have, whatever its rows are.
+
+    Parameters
+    ----------
+    unit : Unit, optional
+        Unit of its numbers.
+    shape : tuple of int, optional
+        Shape of one row.
+    dtype : dtype, optional
+        Type; rows without an answer are NaN, 0, False or empty.
+
+    Examples
+    --------
+    >>> from dustest.estimators import ExtraColumn
+    >>> ExtraColumn(shape=(500,)).blank(2).shape
+    (2, 500)
+    """
+
+    unit: object = None
+    shape: tuple = ()
+    dtype: object = float
+
+    def blank(self, n_rows):
+        """Make a column without answers.
+
+        Parameters
+        ----------
+        n_rows : int
+            Number of rows.
+
+        Returns
+        -------
+        column : ndarray of shape (n_rows, ...)
+            NaN, or zero where numbers have no NaN.
+        """
+        dtype = np.dtype(self.dtype)
+        fill = np.nan if dtype.kind == "f" else np.zeros((), dtype)
+        return np.full((n_rows, *self.shape), fill, dtype=dtype)
 
 
 def make_batch(sample, rows=slice(None)):
@@ -273,7 +321,41 @@ def make_batch(sample, rows=slice(None)):
         spectrum_flux_err=spectrum_err,
         features=_array(sample, "features", None),
         seed=np.zeros(n_rows, dtype=np.uint64),
+        error_floor=error_floor(sample),
     )
+
+
+def error_floor(sample):
+    """Relative error that was added to the photometry of a sample when it was read.
+
+    Parameters
+    ----------
+    sample : GalaxySample
+        Its ``meta`` has ``error_floor``, in whatever case a file format writes it.
+
+    Returns
+    -------
+    floor : float
+        Zero where none was added.
+
+    Raises
+    ------
+    InputError
+        If what ``meta`` has is not a fraction.
+
+    Examples
+    --------
+    >>> from dustest.data.sample import GalaxySample
+    >>> from dustest.estimators.batch import error_floor
+    >>> error_floor(GalaxySample({"id": [1]}, meta={"error_floor": 0.05}))
+    0.05
+    """
+    named = [value for key, value in sample.meta.items() if str(key).lower() == "error_floor"]
+    floor = named[0] if named and named[0] is not None else 0.0
+    if isinstance(floor, Real) and 0.0 <= floor <= 1.0:
+        return float(floor)
+    msg = f"meta['error_floor'] of the sample must be a fraction of the flux, got {floor!r}"
+    raise InputError(msg)
 
 
 def _photometry(sample):

@@ -12,6 +12,7 @@ from astropy.table import QTable
 from sklearn.utils.validation import check_is_fitted
 
 from dustest.data.errors import InputError, ReadError
+from dustest.data.pairing import as_weights
 from dustest.data.quantities import QUANTITIES
 from dustest.data.rows import RowTable
 from dustest.estimators._cnn.config import CNNConfig, get_config
@@ -19,7 +20,6 @@ from dustest.estimators._cnn.data import collect
 from dustest.estimators._cnn.ensemble import MOST_AT_ONCE
 from dustest.estimators._cnn.fit import (
     calibrated,
-    checked_weight,
     in_chunks,
     is_simulation,
     learn,
@@ -33,7 +33,7 @@ from dustest.estimators._cnn.task import Domain
 from dustest.estimators._cnn.tuning import TuningResult, search
 from dustest.estimators._model_file import read_model, write_model
 from dustest.estimators.base import DustEstimator
-from dustest.estimators.batch import Estimates
+from dustest.estimators.batch import Estimates, ExtraColumn
 
 __all__ = ["CNNConfig", "CNNEstimator", "TuningResult"]
 
@@ -499,8 +499,9 @@ class CNNEstimator(DustEstimator):
                 raise InputError(msg)
             return 0, self._simulated(X)
         sample = self._coerce(X)
-        truth = self._checked_truth(y, len(sample))
-        weight = checked_weight(sample_weight, len(sample))
+        weight = as_weights(sample_weight, len(sample))
+        rows, truth = self._with_truth(sample, y)
+        sample, weight = sample[rows], weight[rows]
         has_images = bool(sample.cutout_bands)
         n_features = 0 if has_images else sample["features"].shape[1]
         return n_features, in_chunks(sample, truth, weight)
@@ -510,7 +511,8 @@ class CNNEstimator(DustEstimator):
         for number, simulation in enumerate(X if isinstance(X, list | tuple) else [X]):
             for chunk, (part, part_truth) in enumerate(simulation):
                 sample = self._coerce(part)
-                truth = self._checked_truth(part_truth, len(sample))
+                rows, truth = self._with_truth(sample, part_truth)
+                sample = sample[rows]
                 chunks = in_chunks(sample, truth, np.ones(len(sample)))
                 for batch, values, group, weight in chunks:
                     # Galaxies of two simulations may bear the same names, and row numbers, which
@@ -531,10 +533,10 @@ class CNNEstimator(DustEstimator):
         means = {_MEAN.format(name): draws.mean(axis=1) for name, draws in samples.items()}
         return Estimates(samples, flags, means)
 
-    def _extra_units(self, names):
-        """Units of the means: those of their quantities."""
-        units = {_MEAN.format(name): QUANTITIES[name].unit for name in self._target_names}
-        return {name: units[name] for name in names if units.get(name) is not None}
+    def _extra_columns(self, bands):  # noqa: ARG002
+        """Means of the targets, in the units of their quantities."""
+        names = () if self.uncertainty == "none" else self._target_names
+        return {_MEAN.format(name): ExtraColumn(QUANTITIES[name].unit) for name in names}
 
     # ---- files --------------------------------------------------------------------------
 

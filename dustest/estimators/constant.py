@@ -1,18 +1,23 @@
-"""`ConstantEstimator`, the control that must lose."""
+"""`ConstantEstimator`, a baseline that any useful method should beat."""
 
 from typing import ClassVar
+
+import numpy as np
 
 from dustest.estimators.base import DustEstimator
 from dustest.estimators.batch import Estimates
 
 __all__ = ["ConstantEstimator"]
 
+_N_DRAWS = 10_000
+
 
 class ConstantEstimator(DustEstimator):
     """Predict the median of the training truth for every galaxy.
 
-    The percentiles are those of the training truth, so that the control is calibrated where
-    the sample is drawn as the training set was. Any estimator worth its cost must beat it.
+    The percentiles are those of the training truth, so that the baseline is calibrated where
+    the sample is drawn as the training set was. A method that does not beat it has extracted no
+    information.
 
     Parameters
     ----------
@@ -21,8 +26,9 @@ class ConstantEstimator(DustEstimator):
 
     Attributes
     ----------
-    draws_ : ndarray of shape (n_targets, n_train)
-        The training truth.
+    draws_ : ndarray of shape (n_targets, m)
+        The training truth. With ``sample_weight``, whole weights repeat a galaxy as often as they
+        say; with others, each galaxy has its share of 10,000 draws.
 
     Examples
     --------
@@ -44,11 +50,24 @@ class ConstantEstimator(DustEstimator):
         tags.regressor_tags.poor_score = True
         return tags
 
-    def _fit(self, batch, y):  # noqa: ARG002
-        """Keep the training truth."""
+    def _fit(self, batch, y, sample_weight=None):  # noqa: ARG002
+        """Keep the training truth, each galaxy as often as it counts."""
+        if sample_weight is not None:
+            y = np.repeat(y, _repeats(sample_weight), axis=0)
         self.draws_ = y.T.copy()
 
     def _estimate(self, batch):  # noqa: ARG002
         """The training truth as draws that all galaxies share."""
         draws = zip(self._target_names, self.draws_[:, None, :], strict=True)
         return Estimates(dict(draws))
+
+
+def _repeats(weight):
+    """How often each of n galaxies is to be drawn (ndarray of int of shape (n,))."""
+    most = max(_N_DRAWS, 10 * len(weight))
+    for whole in (weight, weight / weight[weight > 0].min()):
+        if np.all(whole == np.round(whole)) and whole.sum() <= most:
+            counts = whole.astype(int)
+            return counts // np.gcd.reduce(counts)
+    edges = np.concatenate([[0.0], np.cumsum(weight)]) / weight.sum()
+    return np.diff(np.round(edges * max(_N_DRAWS, len(weight))).astype(int))

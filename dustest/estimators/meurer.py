@@ -10,7 +10,7 @@ from scipy.stats import norm
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
 from dustest.estimators.base import DustEstimator
-from dustest.estimators.batch import Estimates
+from dustest.estimators.batch import Estimates, ExtraColumn
 from dustest.physics import (
     attenuation_ratio,
     get_dust_law,
@@ -136,6 +136,10 @@ class MeurerEstimator(DustEstimator):
         self.method = method
         self.dust_law = dust_law
         self.beta0_scatter = beta0_scatter
+
+    def _extra_columns(self, bands):  # noqa: ARG002
+        """Slopes and the attenuation that they stand for."""
+        return {name: ExtraColumn() for name in ("beta", "beta_err", "A_UV")}
 
     def _estimate(self, batch):
         """Slopes, then the attenuation with its errors."""

@@ -4,6 +4,7 @@ import warnings
 from importlib.metadata import entry_points
 
 from dustest.data.errors import DustestWarning, InputError
+from dustest.data.messages import did_you_mean
 from dustest.estimators.base import DustEstimator
 
 __all__ = ["GROUP", "get_estimator", "list_estimators", "registered_names"]
@@ -79,19 +80,23 @@ def get_estimator(name, **parameters):
     """
     entries = _entries()
     if name not in entries:
-        msg = f"name must be one of the installed estimators {sorted(entries)}, got {name!r}"
-        raise InputError(msg)
+        msg = (
+            f"name must be one of the installed estimators {sorted(entries)}, got {name!r}: "
+            f"{did_you_mean(name, entries)}"
+        )
+        raise InputError(msg.rstrip(": "))
     estimator_class = _load(entries[name])
     if estimator_class is None:
         msg = f"estimator {name!r} is registered as {entries[name].value!r} but cannot be loaded"
         raise InputError(msg)
-    unknown = set(parameters) - set(estimator_class._get_param_names())
+    known = estimator_class._get_param_names()
+    unknown = sorted(set(parameters) - set(known))
     if unknown:
         msg = (
-            f"{estimator_class.__name__} takes the parameters "
-            f"{estimator_class._get_param_names()}, got {sorted(unknown)}"
+            f"{estimator_class.__name__} takes the parameters {known}, got {unknown}: "
+            f"{did_you_mean(unknown[0], known)}"
         )
-        raise InputError(msg)
+        raise InputError(msg.rstrip(": "))
     return estimator_class(**parameters)
 
 

@@ -1,8 +1,17 @@
 """The sources: catalogues, mosaics and spectra become a `~dustest.data.GalaxySample`."""
 
+from dustest.io._tables import read_table
 from dustest.io.catalogs import read_catalog
 from dustest.io.cutouts import add_cutouts
 from dustest.io.demo import load_demo
 from dustest.io.spectra import Spectrum, add_spectra, read_spectrum
 
-__all__ = ["Spectrum", "add_cutouts", "add_spectra", "load_demo", "read_catalog", "read_spectrum"]
+__all__ = [
+    "Spectrum",
+    "add_cutouts",
+    "add_spectra",
+    "load_demo",
+    "read_catalog",
+    "read_spectrum",
+    "read_table",
+]

@@ -5,6 +5,8 @@ import zlib
 from importlib import import_module
 from pathlib import Path
 
+# Astropy exports this error nowhere else.
+from astropy.io.fits.hdu.compressed._compression import CfitsioException
 from astropy.io.fits.verify import VerifyError
 
 from dustest.data.errors import MissingDependencyError, ReadError
@@ -19,6 +21,7 @@ __all__ = [
 PARSER_ERRORS = (
     ArithmeticError,
     AttributeError,
+    CfitsioException,
     EOFError,
     LookupError,
     OSError,

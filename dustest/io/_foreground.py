@@ -5,7 +5,8 @@ from astropy import units as u
 
 from dustest.data.bands import get_band
 from dustest.data.errors import InputError
-from dustest.data.messages import argument
+from dustest.data.messages import argument, did_you_mean, shown
+from dustest.data.tables import first_named
 from dustest.data.values import to_floats
 from dustest.physics import a_lambda, band_attenuation_ratio, get_dust_law
 
@@ -13,6 +14,8 @@ __all__ = [
     "FOREGROUND_KEY",
     "FOREGROUND_LAW",
     "band_correction",
+    "foreground_of",
+    "foreground_record",
     "refuse_corrected",
     "spectrum_correction",
     "to_ebv",
@@ -53,6 +56,58 @@ def to_ebv(values, n_rows):
         )
         raise InputError(msg)
     return np.broadcast_to(ebv, (n_rows,))
+
+
+def foreground_of(sample, given):
+    """Colour excess of each galaxy of a sample.
+
+    Parameters
+    ----------
+    sample : Table
+        Galaxies.
+    given : str, float, Quantity, Column or array_like of shape (n,)
+        Name of a column, or values for `to_ebv`.
+
+    Returns
+    -------
+    ebv : ndarray of shape (n,)
+        E(B-V) in mag; NaN where missing.
+
+    Raises
+    ------
+    InputError
+        If there is no such column, or a value is negative.
+    """
+    if not isinstance(given, str):
+        return to_ebv(given, len(sample))
+    name = first_named(sample.colnames, [given])
+    if name is None:
+        msg = (
+            f"foreground_ebv must be a number, values, or a column of the sample, which has no "
+            f"{given!r}: {did_you_mean(given, sample.colnames)}it has {shown(sample.colnames)}"
+        )
+        raise InputError(msg)
+    return to_ebv(sample[name], len(sample))
+
+
+def foreground_record(given):
+    """What ``meta`` records of a correction.
+
+    Parameters
+    ----------
+    given : str, float or array_like
+        The argument ``foreground_ebv``.
+
+    Returns
+    -------
+    record : str
+        Law and colour excess.
+    """
+    if isinstance(given, str):
+        return f"{FOREGROUND_LAW}, E(B-V) of column {given}"
+    if np.ndim(given) == 0:
+        return f"{FOREGROUND_LAW}, E(B-V) = {given}"
+    return f"{FOREGROUND_LAW}, E(B-V) of each galaxy"
 
 
 def band_correction(ebv, band):

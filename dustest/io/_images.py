@@ -1,86 +1,169 @@
 """Images from files and memory, opened so that only the pixels asked for are ever read."""
 
+import os
 import warnings
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from astropy import units as u
 from astropy.io import fits
-from astropy.nddata import NDData, StdDevUncertainty
-from astropy.wcs import WCS, FITSFixedWarning
-from astropy.wcs.utils import proj_plane_pixel_scales, wcs_to_celestial_frame
+from astropy.nddata import NDData
+from astropy.wcs import WCS, FITSFixedWarning, NoConvergence
+from astropy.wcs.utils import wcs_to_celestial_frame
 
-from dustest.data.columns import band_column_name
 from dustest.data.errors import DustestError, DustestWarning, InputError, ReadError
-from dustest.data.messages import shown
-from dustest.data.units import FLUX_UNIT, parse_unit
+from dustest.data.images import ERROR_POWERS, full_mask, standard_deviation, to_deviation
+from dustest.data.messages import argument
+from dustest.data.units import FLUX_UNIT, agree, explain_unit, parse_unit, resolve_unit
 from dustest.io._files import PARSER_ERRORS, check_file, reason
+from dustest.io._foreground import FOREGROUND_KEY
+from dustest.io._image_extensions import (
+    ERROR_KINDS,
+    IMAGE_HDUS,
+    find_extension,
+    find_extensions,
+    kind_of_key,
+    plane_shape,
+)
 
-__all__ = ["Image", "open_image"]
+__all__ = ["ErrorMap", "Image", "open_image"]
 
-_EXTENSIONS = {
-    "sci": ("SCI", "DATA"),
-    "err": ("ERR", "ERROR", "RMS"),
-    "wht": ("WHT", "WEIGHT", "IVM"),
-    "mask": ("MASK",),
-    "dq": ("DQ",),
-}
 _DO_NOT_USE = 1
 _ROTATION_TOLERANCE = 0.01
-_IMAGE_HDUS = fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU
+_STEP = 10.0
+"""Pixels over which the size of pixels is measured."""
+_SURFACE_BRIGHTNESS = FLUX_UNIT / u.sr
+_PIXEL_UNIT = "a flux density per pixel or a surface brightness"
+
+
+@dataclass(frozen=True)
+class ErrorMap:
+    """What tells the error of the pixels of an image.
+
+    Parameters
+    ----------
+    pixels : sliceable of shape (..., ny, nx)
+        Its values; the axes before the last two have length one.
+    kind : {"std", "var", "ivar"}
+        Whether they are standard deviations, variances or inverse variances.
+    scale : float, optional
+        What turns the standard deviations into the unit of the image.
+    """
+
+    pixels: object
+    kind: str = "std"
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
 class Image:
     """An image with what tells the error and the quality of its pixels.
 
+    It is a context manager, which closes the files that were opened for it.
+
     Parameters
     ----------
-    sci : sliceable of shape (ny, nx)
-        Pixel values.
+    band : str
+        Short name of its band.
+    sci : sliceable of shape (..., ny, nx)
+        Pixel values; the axes before the last two have length one.
     wcs : `~astropy.wcs.WCS`
         Celestial coordinates.
     unit : `~astropy.units.UnitBase`
         Unit of ``sci``.
-    err, wht, mask, dq : sliceable of shape (ny, nx), optional
-        Standard deviation, inverse variance, mask (not 0 = bad) and data-quality bits.
-    err_scale : float, optional
-        What turns ``err`` into ``unit``.
+    error : ErrorMap, optional
+        Errors of the pixels.
+    mask, dq : sliceable of shape (..., ny, nx), optional
+        Mask (not 0 = bad) and data-quality bits.
+    corrected : str, optional
+        Record of a correction for foreground dust; empty for none.
+    files : ExitStack, optional
+        Closes the files.
     """
 
+    band: str
     sci: object
     wcs: object
     unit: object
-    err: object = None
-    wht: object = None
+    error: ErrorMap | None = None
     mask: object = None
     dq: object = None
-    err_scale: float = 1.0
+    corrected: str = ""
+    files: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.files.close()
 
     @property
     def shape(self):
         """Number of rows and columns."""
-        return tuple(self.sci.shape)
+        return plane_shape(self.sci.shape)
 
     @cached_property
     def dtype(self):
         """Type of floats that hold the pixel values without loss."""
-        stored = _take(self.sci, (slice(0, 1), slice(0, 1))).dtype
+        stored = self._take(self.sci, (slice(0, 1), slice(0, 1))).dtype
         return np.result_type(stored, np.float32).newbyteorder("=")
+
+    @cached_property
+    def pixel_matrix(self):
+        """How far on the sky a step along a row and along a column leads.
+
+        Two columns of three Cartesian coordinates, in arcsec.
+        """
+        middle = np.array(self.shape[::-1]) // 2
+        world = np.radians(self.wcs.all_pix2world(middle + _STEP * np.eye(3, 2, -1), 0))
+        lon, lat = world[:, self.wcs.wcs.lng], world[:, self.wcs.wcs.lat]
+        point = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+        matrix = np.degrees(point[:, 1:] - point[:, :1]) * 3600.0 / _STEP
+        if not np.all(np.isfinite(matrix)) or np.linalg.matrix_rank(matrix) < 2:
+            msg = (
+                f"the coordinates (WCS) of the image of band {self.band} must give its pixels an "
+                "area on the sky; check its header"
+            )
+            raise InputError(msg)
+        return matrix
 
     @property
     def pixel_scale(self):
-        """Side of a pixel in arcsec."""
-        degrees = np.mean(proj_plane_pixel_scales(self.wcs))
-        return float(degrees * u.deg.to(u.arcsec))
+        """Side in arcsec of a square of the area of a pixel."""
+        return float(np.sqrt(np.prod(np.linalg.svd(self.pixel_matrix, compute_uv=False))))
 
-    @property
-    def has_error(self):
-        """Whether there is anything that tells the error."""
-        return self.err is not None or self.wht is not None
+    def pixel_positions(self, sky):
+        """Where galaxies are on the image.
+
+        Parameters
+        ----------
+        sky : `~astropy.coordinates.SkyCoord` of shape (n,)
+            Positions on the sky.
+
+        Returns
+        -------
+        position : ndarray of shape (2, n)
+            Columns and rows; NaN where the coordinates of the image have no answer.
+        """
+        if sky.size == 0:
+            return np.empty((2, 0))
+        here = sky.transform_to(wcs_to_celestial_frame(self.wcs)).spherical
+        # The latitude may come first.
+        world = np.empty((sky.size, 2))
+        world[:, self.wcs.wcs.lng], world[:, self.wcs.wcs.lat] = here.lon.deg, here.lat.deg
+        try:
+            return self.wcs.all_world2pix(world, 0).T
+        except NoConvergence as error:
+            # Distortions are polynomials, which have no inverse far beyond the image.
+            position = np.array(error.best_solution, dtype=float).T
+            for rows in (error.divergent, error.slow_conv):
+                position[:, [] if rows is None else rows] = np.nan
+            return position
 
     def read(self, slices):
         """Pixels of a rectangle.
@@ -102,50 +185,59 @@ class Image:
         ReadError
             If the file breaks off or is damaged there.
         """
-        values = _take(self.sci, slices).astype(self.dtype)
+        values = self._take(self.sci, slices).astype(self.dtype)
         bad = ~np.isfinite(values)
         errors = np.full(values.shape, np.nan, dtype=values.dtype)
-        if self.err is not None:
-            errors = _take(self.err, slices).astype(values.dtype) * self.err_scale
-        elif self.wht is not None:
-            weight = _take(self.wht, slices).astype(float)
-            errors[weight > 0] = weight[weight > 0] ** -0.5
-        if self.has_error:
+        if self.error is not None:
+            deviation = to_deviation(self._take(self.error.pixels, slices), self.error.kind)
+            # Errors beyond single precision are infinite, and their pixels bad.
+            with np.errstate(over="ignore"):
+                errors = (deviation * self.error.scale).astype(values.dtype)
             bad |= ~(np.isfinite(errors) & (errors > 0))
         if self.mask is not None:
-            bad |= _take(self.mask, slices) != 0
+            bad |= self._take(self.mask, slices) != 0
         if self.dq is not None:
-            bad |= _take(self.dq, slices).astype(np.int64) & _DO_NOT_USE != 0
+            bad |= _do_not_use(self._take(self.dq, slices))
         return values, errors, bad
 
-
-def _take(array, slices):
-    """Pixels of a rectangle, out of the file where they are not in memory."""
-    try:
-        return np.asarray(array[slices])
-    except PARSER_ERRORS as error:
+    def _take(self, array, slices):
+        """Pixels of a rectangle, out of the file where they are not in memory."""
         rows, columns = slices
-        msg = f"the image is damaged at rows {rows}, columns {columns}: {reason(error)}"
-        raise ReadError(msg) from error
+        try:
+            return np.asarray(array[(*(0,) * (len(array.shape) - 2), rows, columns)])
+        # The library below astropy has an exception of its own, which is not public.
+        except Exception as error:
+            msg = (
+                f"the image of band {self.band} is damaged at rows {rows.start} to {rows.stop}, "
+                f"columns {columns.start} to {columns.stop}: {reason(error)}"
+            )
+            raise ReadError(msg) from error
 
 
-@contextmanager
-def open_image(source, band, unit=None):
+def _do_not_use(quality):
+    """Pixels whose data-quality bits forbid their use; NaN is no quality."""
+    known = np.isfinite(quality)
+    return ~known | (np.where(known, quality, 0).astype(np.int64) & _DO_NOT_USE != 0)
+
+
+def open_image(source, band, unit=None, *, explicit=False):
     """Open the image of a band.
 
     Parameters
     ----------
-    source : str, path-like, HDUList, NDData or dict
+    source : str, path-like, HDUList, HDU, NDData or dict
         See `dustest.io.add_cutouts`.
     band : str
         Short name of the band.
     unit : `~astropy.units.UnitBase`, optional
         Unit of an image that declares none.
+    explicit : bool, optional
+        Whether the unit is given for just this band.
 
-    Yields
-    ------
+    Returns
+    -------
     image : Image
-        The image; files are closed afterwards.
+        The image, to be used in a ``with`` block.
 
     Raises
     ------
@@ -154,107 +246,120 @@ def open_image(source, band, unit=None):
     ReadError
         If a file is missing or cannot be read.
     """
-    if isinstance(source, NDData):
-        yield _from_nddata(source, band, unit)
-        return
     with ExitStack() as stack:
         try:
-            hdus = _find_hdus(source, band, stack)
-            image = _from_hdus(hdus, band, unit, stack)
+            image = _open(source, band, unit, explicit, stack)
         except DustestError:
             raise
-        except PARSER_ERRORS as error:
+        except (*PARSER_ERRORS, AssertionError) as error:
             msg = f"the image of band {band} cannot be read: {reason(error)}"
             raise ReadError(msg) from error
-        yield image
+        return replace(image, files=stack.pop_all())
 
 
-def _from_nddata(source, band, unit):
-    """Image from an object in memory."""
-    if source.data.ndim != 2:
-        msg = f"the image of band {band} must have 2 axes, got shape {source.data.shape}"
-        raise InputError(msg)
-    own = _pixel_unit(source.unit, unit, band)
-    err, scale = None, 1.0
-    if source.uncertainty is not None:
-        # Taken through the variance, as represent_as does, a negative deviation would lose its
-        # sign, which marks bad pixels.
-        deviation = source.uncertainty
-        if not isinstance(deviation, StdDevUncertainty):
-            deviation = deviation.represent_as(StdDevUncertainty)
-        err = deviation.array
-        scale = 1.0 if deviation.unit is None else deviation.unit.to(source.unit or own)
-    wcs = _celestial(source.wcs, band)
-    return Image(source.data, wcs, own, err=err, mask=source.mask, err_scale=scale)
-
-
-def _find_hdus(source, band, stack):
-    """Header-data units by what they hold."""
-    if isinstance(source, dict):
-        unknown = sorted(set(source) - set(_EXTENSIONS))
-        if unknown or "sci" not in source:
-            msg = (
-                f"images[{band!r}] must have the key 'sci' and may have {shown(list(_EXTENSIONS))}"
-                f", got {shown(list(source))}"
-            )
+def _open(source, band, unit, explicit, stack):
+    """Image of a source, the files of which are closed with the stack."""
+    given = {"given": unit, "explicit": explicit, "band": band}
+    if isinstance(source, NDData):
+        return _from_nddata(source, given)
+    name = f"images[{band!r}]"
+    if isinstance(source, Mapping):
+        files = {kind_of_key(key, name): item for key, item in source.items()}
+        if "sci" not in files:
+            msg = f"{name} must have the key 'sci', got {', '.join(map(repr, source)) or 'none'}"
             raise InputError(msg)
-        opened = {kind: _open(item, band, stack) for kind, item in source.items()}
-        return {kind: _find(hdus, kind, band, lone=True) for kind, hdus in opened.items()}
-    hdus = _open(source, band, stack)
-    return {kind: _find(hdus, kind, band, lone=kind == "sci") for kind in _EXTENSIONS}
+        opened = {kind: _hdus(item, f"{name}[{kind!r}]", stack) for kind, item in files.items()}
+        found = {
+            kind: hdus if isinstance(hdus, IMAGE_HDUS) else find_extension(hdus, kind, band)
+            for kind, hdus in opened.items()
+        }
+        return _from_hdus(found, opened["sci"], given, stack)
+    hdus = _hdus(source, name, stack)
+    found = {"sci": hdus} if isinstance(hdus, IMAGE_HDUS) else find_extensions(hdus, band)
+    return _from_hdus(found, hdus, given, stack)
 
 
-def _open(source, band, stack):
-    """List of header-data units, closed with the stack where it was opened here."""
-    if isinstance(source, fits.HDUList):
+def _hdus(source, name, stack):
+    """Header-data units of a file, or the one that is given."""
+    if isinstance(source, fits.HDUList | IMAGE_HDUS):
         return source
-    if isinstance(source, str | Path):
+    if isinstance(source, str | os.PathLike):
         return stack.enter_context(fits.open(check_file(source), memmap=True))
     msg = (
-        f"images[{band!r}] must be a path, an HDUList, an NDData, or a dict of paths with the "
-        f"keys sci, err, wht, mask, got {type(source).__name__}"
+        f"{name} must be a path, an HDUList, one of its images, an NDData, or a dict of such with "
+        f"the keys sci, err, var, wht, mask and dq, got {type(source).__name__}"
     )
     raise InputError(msg)
 
 
-def _find(hdus, kind, band, lone):
-    """Unit of a kind: by the band's own name, by the plain name, or the lone image."""
-    images = [hdu for hdu in hdus if isinstance(hdu, _IMAGE_HDUS) and len(hdu.shape) == 2]
-    names = _EXTENSIONS[kind]
-    for hdu in images:
-        prefix, _, name = hdu.name.rpartition("_")
-        if name in names and prefix and band_column_name(prefix) == band:
-            return hdu
-        if kind == "sci" and hdu.name and band_column_name(hdu.name) == band:
-            return hdu
-    for hdu in images:
-        if hdu.name in names:
-            return hdu
-    if lone and images and images[0].name in ("", "PRIMARY"):
-        return images[0]
-    if not lone:
-        return None
-    msg = (
-        f"images[{band!r}] must hold a 2-D image named {names[0]} or {band}_{names[0]}, found "
-        f"{shown([hdu.name for hdu in hdus])}"
-    )
-    raise InputError(msg)
+def _from_nddata(source, given):
+    """Image from an object in memory."""
+    band, shape = given["band"], plane_shape(source.data.shape)
+    if shape is None or source.data.dtype.kind not in "iufb":
+        msg = (
+            f"the image of band {band} must have 2 axes and hold numbers, got "
+            f"{source.data.dtype} of shape {source.data.shape}"
+        )
+        raise InputError(msg)
+    unit = _pixel_unit(source.unit, **given)
+    error = None
+    if source.uncertainty is not None:
+        error = ErrorMap(standard_deviation(source, band))
+    mask = None if source.mask is None else full_mask(source, band)
+    wcs = _celestial(source.wcs, band)
+    corrected = str(source.meta.get(FOREGROUND_KEY, ""))
+    return Image(band, source.data, wcs, unit, error, mask, corrected=corrected)
 
 
-def _from_hdus(hdus, band, unit, stack):
+def _from_hdus(found, hdus, given, stack):
     """Image from header-data units."""
-    header = hdus["sci"].header
-    own = _pixel_unit(header.get("BUNIT"), unit, band)
-    arrays = {kind: _pixels(hdu, stack) for kind, hdu in hdus.items() if hdu is not None}
-    for kind, array in arrays.items():
-        if tuple(array.shape) != tuple(arrays["sci"].shape):
-            msg = f"{kind} of band {band} must have the shape {arrays['sci'].shape} of sci, got "
-            raise InputError(msg + f"{array.shape}")
-    scale = 1.0
-    if "err" in arrays:
-        err_unit = parse_unit(hdus["err"].header.get("BUNIT"))
-        scale = 1.0 if err_unit is None else _per_pixel(err_unit).to(own)
-    return Image(wcs=_celestial(_wcs(header), band), unit=own, err_scale=scale, **arrays)
+    band = given["band"]
+    shape = plane_shape(found["sci"].shape)
+    for kind, hdu in found.items():
+        if shape is None or plane_shape(hdu.shape) != shape:
+            wanted = "(ny, nx)" if shape is None else f"{shape} of sci"
+            msg = f"{kind} of band {band} must have the shape {wanted}, got {tuple(hdu.shape)}"
+            raise InputError(msg)
+    header = found["sci"].header
+    unit = _pixel_unit(_declared(header), **given)
+    errors = [kind for kind in ERROR_KINDS if kind in found]
+    error = _error_map(found[errors[0]], errors[0], found["sci"], unit, band) if errors else None
+    pixels = {kind: _pixels(found[kind], stack) for kind in ("sci", "mask", "dq") if kind in found}
+    if error is not None:
+        error = ErrorMap(_pixels(error.pixels, stack), error.kind, error.scale)
+    wcs = _celestial(_wcs(header, hdus if isinstance(hdus, fits.HDUList) else None), band)
+    corrected = str(header.get(FOREGROUND_KEY, ""))
+    return Image(band=band, wcs=wcs, unit=unit, error=error, corrected=corrected, **pixels)
+
+
+def _error_map(hdu, kind, sci, unit, band):
+    """Errors in a header-data unit, whose pixels are not opened yet."""
+    kind = ERROR_KINDS[kind]
+    declared, of_image = _declared(hdu.header), _declared(sci.header)
+    # Tools copy the header of the image, whose unit is then the one that the errors are made of.
+    if declared is None or declared == of_image:
+        return ErrorMap(hdu, kind)
+    power = ERROR_POWERS[kind]
+    parsed = parse_unit(declared)
+    if isinstance(parsed, u.UnitBase) and not isinstance(parsed, u.UnrecognizedUnit):
+        copied = agree(_per_pixel(parsed), unit)
+        root = _per_pixel(parsed if copied else parsed ** Fraction(1, power))
+        if root.is_equivalent(unit):
+            return ErrorMap(hdu, kind, float(root.to(unit)))
+    msg = (
+        f"{hdu.name or 'the error map'} of band {band} declares the unit {declared!r}, which does "
+        f"not convert to {unit**power}: {explain_unit(declared)}correct its BUNIT, or remove it "
+        f"where its values are in {unit**power}"
+    )
+    raise InputError(msg)
+
+
+def _declared(header):
+    """Unit that a header declares, None where it declares none."""
+    declared = header.get("BUNIT")
+    if declared is None or isinstance(declared, fits.card.Undefined):
+        return None
+    return str(declared).strip() or None
 
 
 def _pixels(hdu, stack):
@@ -262,25 +367,45 @@ def _pixels(hdu, stack):
 
     An array that is stored as it is used is mapped into memory. Compressed and scaled ones
     would be unpacked as a whole, so they are read section by section; astropy does that for
-    scaled ones only where the file is not mapped.
+    scaled ones only where the file is not mapped. An array that is loaded may have been changed.
     """
+    if "data" in vars(hdu):
+        return hdu.data
     place = hdu.fileinfo()
-    if place is None:
-        return hdu.data
-    if isinstance(hdu, fits.CompImageHDU):
+    is_compressed = isinstance(hdu, fits.CompImageHDU)
+    is_scaled = any(key in hdu.header for key in ("BSCALE", "BZERO", "BLANK"))
+    if is_scaled and place is not None and Path(place["file"].name or "").is_file():
+        again = stack.enter_context(fits.open(place["file"].name, memmap=False))
+        hdu = next(item for item in again if item.fileinfo()["hdrLoc"] == place["hdrLoc"])
         return hdu.section
-    if not any(key in hdu.header for key in ("BSCALE", "BZERO", "BLANK")):
-        return hdu.data
-    again = stack.enter_context(fits.open(place["file"].name, memmap=False))
-    twin = next(item for item in again if item.fileinfo()["hdrLoc"] == place["hdrLoc"])
-    return twin.section
+    # Old versions of astropy do not say where in its file a compressed image is.
+    if is_compressed and not (is_scaled and place is None):
+        return hdu.section
+    if is_compressed or (place is not None and place["file"].compression):
+        return _Packed(hdu)
+    return hdu.data
 
 
-def _wcs(header):
+@dataclass(frozen=True)
+class _Packed:
+    """Pixels of a file that is unpacked as a whole, when the first of them are needed."""
+
+    hdu: object
+
+    @property
+    def shape(self):
+        """Shape of the array."""
+        return self.hdu.shape
+
+    def __getitem__(self, item):
+        return self.hdu.data[item]
+
+
+def _wcs(header, hdus):
     """Coordinates that a header tells; the dates that astropy puts right do not matter here."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FITSFixedWarning)
-        return WCS(header)
+        return WCS(header, fobj=hdus)
 
 
 def _celestial(wcs, band):
@@ -291,36 +416,44 @@ def _celestial(wcs, band):
     except (AttributeError, ValueError) as error:
         msg = f"the image of band {band} must have celestial coordinates (WCS) of a known frame"
         raise InputError(msg) from error
-    norms = np.linalg.norm(wcs.wcs.get_pc(), axis=1)
-    if np.all(wcs.wcs.get_cdelt() != 1.0) and np.any(np.abs(norms - 1.0) > _ROTATION_TOLERANCE):
-        scales = np.abs(wcs.wcs.get_cdelt()) * 3600.0
+    # The determinant of a rotation is one, also where pixels are not square.
+    stretch = np.sqrt(np.abs(np.linalg.det(wcs.wcs.get_pc())))
+    if np.all(wcs.wcs.get_cdelt() != 1.0) and np.abs(stretch - 1.0) > _ROTATION_TOLERANCE:
+        scale = np.sqrt(np.abs(np.prod(wcs.wcs.get_cdelt()))) * 3600.0
         msg = (
             f"the rotation (PC) of the image of band {band} is not one, as if part of it were "
-            f"lost: CDELT says pixels of {scales[0]:.4f} arcsec, its coordinates "
-            f"{scales[0] * norms[0]:.4f}; check the header"
+            f"lost: CDELT says pixels of {scale:.4f} arcsec, its coordinates "
+            f"{scale * stretch:.4f}; check the header"
         )
         warnings.warn(msg, DustestWarning, stacklevel=6)
     return wcs
 
 
-def _pixel_unit(declared, given, band):
+def _pixel_unit(declared, *, given, explicit, band):
     """Unit of the pixels: the declared one, else the given one."""
-    own = parse_unit(declared)
-    own = None if own is None else _per_pixel(own)
-    if own is not None and given is not None and own != given:
-        msg = f"unit is {given}, but the image of band {band} declares {own}; leave unit out"
+    parsed = parse_unit(declared)
+    known = isinstance(parsed, u.UnitBase) and not isinstance(parsed, u.UnrecognizedUnit)
+    remedy = argument("unit", "nJy", key=band)
+    unit = resolve_unit(
+        _per_pixel(parsed) if known else declared,
+        _per_pixel(given) if isinstance(given, u.UnitBase) else given,
+        _is_of_pixels,
+        what=f"the image of band {band}",
+        expected=_PIXEL_UNIT,
+        remedy=remedy,
+        explicit=explicit,
+    )
+    if unit is None:
+        msg = f"the image of band {band} declares no unit (BUNIT): pass it, such as {remedy}"
         raise InputError(msg)
-    own = given if own is None else own
-    if own is None:
-        msg = f"unit must be given, such as unit=astropy.units.nJy: band {band} declares none"
-        raise InputError(msg)
-    if not (own.is_equivalent(FLUX_UNIT) or own.is_equivalent(FLUX_UNIT / u.sr)):
-        msg = (
-            f"the image of band {band} must be in a flux density per pixel or a surface "
-            f"brightness, got {own}; convert it first"
-        )
-        raise InputError(msg)
-    return own
+    return unit
+
+
+def _is_of_pixels(unit):
+    """Whether a unit is one that pixels can have."""
+    return isinstance(unit, u.UnitBase) and (
+        unit.is_equivalent(FLUX_UNIT) or unit.is_equivalent(_SURFACE_BRIGHTNESS)
+    )
 
 
 def _per_pixel(unit):

@@ -3,14 +3,18 @@
 import numpy as np
 from astropy.io import fits
 from astropy.io.registry import IORegistryError
-from astropy.table import Table
+from astropy.table import MaskedColumn, Table
 
 from dustest.data.errors import DustestError, InputError, ReadError
-from dustest.data.identifiers import ID_COLUMNS
-from dustest.data.messages import shown
+from dustest.data.identifiers import ID_COLUMNS, as_ids, id_column, match_ids
+from dustest.data.messages import argument, did_you_mean, shown
+from dustest.data.rows import FITS_META, RowTable
 from dustest.data.tables import first_named
+from dustest.data.values import bare_values
+from dustest.io._containers import read_hdf5, read_parquet, read_votable
 from dustest.io._files import PARSER_ERRORS, check_file, reason, require
-from dustest.io.layouts import LAYOUTS
+from dustest.io._text import read_text
+from dustest.io.layouts import LAYOUTS, rank
 
 __all__ = ["read_table"]
 
@@ -30,32 +34,33 @@ _FORMATS = {
     ".dat": "ascii",
     ".txt": "ascii",
 }
+_TEXT = ("ascii", "ascii.csv", "csv")
 _PACKAGES = {"hdf5": "h5py", "parquet": "pyarrow"}
 
 
 def read_table(path, *, file_format=None, hdu=None, layouts=LAYOUTS, wanted=(), select=None):
-    """Read a table from a file.
+    r"""Read a table from a file.
 
     Parameters
     ----------
     path : str or path-like
-        FITS, ECSV, CSV, Parquet, HDF5 or VOTable file, or plain columns of text.
+        FITS, ECSV, CSV, Parquet, HDF5 or VOTable file, or columns of text.
     file_format : str, optional
         Format as `astropy.table.Table.read` calls it; by default the ending of the name tells.
     hdu : int or str, optional
-        Extension of a FITS file, or path inside an HDF5 file.
+        Extension of a FITS file, path inside an HDF5 file, or name of a table of a VOTable.
     layouts : sequence of Layout, optional
-        Layouts by which the extension of a FITS file is chosen where there are several.
+        Layouts by which the table is chosen where the file holds several.
     wanted : sequence of str, optional
-        Columns to take from the other extensions of a FITS file.
+        Columns to take from the other extensions of a FITS file, by identifier.
     select : callable, optional
-        Picks from a list of column names those to keep; FITS files are mapped into memory, so
+        Picks from a table the names of the columns to keep; FITS files are mapped into memory, so
         that only these are ever read.
 
     Returns
     -------
     table : `~astropy.table.Table`
-        The columns, the values still those of the file.
+        The columns, the values still those of the file; missing text is empty.
 
     Raises
     ------
@@ -65,24 +70,68 @@ def read_table(path, *, file_format=None, hdu=None, layouts=LAYOUTS, wanted=(), 
         If the file is missing, unreadable or of an unknown format.
     MissingDependencyError
         If the format needs a package that is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from dustest.io import read_table
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "truth.csv"
+    ...     _ = path.write_text("# made by hand\nid,A_V\n007,0.3\n012,--\n")
+    ...     table = read_table(path)
+    >>> print(table)
+     id A_V
+    --- ---
+    007 0.3
+    012  --
     """
     path = check_file(path)
     file_format = file_format or _format_of(path)
     if file_format in _PACKAGES:
         require(_PACKAGES[file_format], f"reading {path.name}")
     try:
-        if file_format == "fits":
-            return _read_fits(path, hdu, layouts, wanted, select)
-        options = {"path": hdu} if file_format == "hdf5" and hdu is not None else {}
-        return Table.read(path, format=file_format, **options)
+        table = _read(path, file_format, hdu, layouts, wanted, select)
+        return _with_empty_text(table)
     except DustestError:
         raise
     except IORegistryError as error:
-        msg = f"format must be one that astropy.table.Table.read knows, got {file_format!r}"
-        raise InputError(msg) from error
+        msg = (
+            f"format must be one that astropy.table.Table.read knows, got {file_format!r}: "
+            f"{did_you_mean(file_format, set(_FORMATS.values()))}"
+        )
+        raise InputError(msg.rstrip(": ")) from error
     except PARSER_ERRORS as error:
         msg = f"the file {path} is not a readable {file_format} table: {reason(error)}"
         raise ReadError(msg) from error
+
+
+def _read(path, file_format, hdu, layouts, wanted, select):
+    """Table of a file whose format is known."""
+
+    def choose(found):
+        return min(found, key=lambda name: _preference(name, found[name], layouts))
+
+    if file_format == "fits":
+        return _read_fits(path, hdu, layouts, wanted, select)
+    if file_format in _TEXT:
+        return read_text(path)
+    if file_format == "hdf5":
+        return read_hdf5(path, hdu, choose)
+    if file_format == "votable":
+        return read_votable(path, hdu, choose)
+    if file_format == "parquet":
+        return read_parquet(path)
+    return Table.read(path, format=file_format)
+
+
+def _with_empty_text(table):
+    """Table whose text has no mask: formats mask the empty strings that were written."""
+    for name in table.colnames:
+        column = table[name]
+        if isinstance(column, MaskedColumn) and column.dtype.kind in "SU" and np.any(column.mask):
+            table[name] = column.filled("")
+    return table
 
 
 def _format_of(path):
@@ -91,8 +140,8 @@ def _format_of(path):
     found = _FORMATS.get(suffixes[-1]) if suffixes else None
     if found is None:
         msg = (
-            f"the file {path} has no ending that tells its format; pass format='fits', "
-            "'ascii.ecsv', 'ascii.csv', 'parquet', 'hdf5' or 'votable'"
+            f"the file {path} has no ending that tells its format; pass "
+            f"{argument('format', 'fits')}, or one of {', '.join(sorted(set(_FORMATS.values())))}"
         )
         raise ReadError(msg)
     return found
@@ -106,15 +155,21 @@ def _read_fits(path, hdu, layouts, wanted, select):
             msg = f"the file {path} holds no table, only images"
             raise ReadError(msg)
         main = _main_table(tables, layouts) if hdu is None else _named_table(hdus, hdu, path)
-        table = _astropy_table(main)
+        is_own = FITS_META in main.header
+        table = _own_table(path, hdus.index_of(main)) if is_own else _astropy_table(main)
         for other in tables:
             if other is not main:
                 _join(table, other, wanted)
         if select is not None:
-            table.keep_columns(select(table.colnames))
-        table.meta = {"hdu": main.name}
+            table.keep_columns(select(table))
+        table.meta = {**(table.meta if is_own else {}), "hdu": main.name}
         # The file is about to be closed, and with it the memory that it is mapped to.
         return table.copy()
+
+
+def _own_table(path, number):
+    """Table that dustest wrote, with its meta and with text and types as they were."""
+    return RowTable.read(path, format="fits", hdu=number)
 
 
 def _astropy_table(hdu):
@@ -127,8 +182,11 @@ def _named_table(hdus, hdu, path):
     try:
         found = hdus[hdu]
     except (KeyError, IndexError, TypeError) as error:
-        msg = f"hdu must be one of {shown([item.name for item in hdus])} in {path}, got {hdu!r}"
-        raise InputError(msg) from error
+        names = [item.name for item in hdus]
+        msg = (
+            f"hdu must be one of {shown(names)} in {path}, got {hdu!r}: {did_you_mean(hdu, names)}"
+        )
+        raise InputError(msg.rstrip(": ")) from error
     if isinstance(found, fits.BinTableHDU | fits.TableHDU):
         return found
     msg = f"hdu must be an extension of {path} that holds a table, got {hdu!r}"
@@ -137,16 +195,17 @@ def _named_table(hdus, hdu, path):
 
 def _main_table(tables, layouts):
     """Extension in which a layout names most bands, in the layout's own order of preference."""
+    return min(tables, key=lambda table: _preference(table.name, table.columns.names, layouts))
 
-    def rank(table):
-        names = table.columns.names
-        counts = [len(layout.pairs(names)) for layout in layouts]
-        best = int(np.argmax(counts))
-        hdus = layouts[best].hdus
-        order = hdus.index(table.name) if table.name in hdus else len(hdus)
-        return (-counts[best], best, order)
 
-    return min(tables, key=rank)
+def _preference(name, names, layouts):
+    """Sort key of a table: most bands first, then the order of layouts, then of extensions."""
+    ranks = [rank(layout, names) for layout in layouts]
+    best = ranks.index(max(ranks))
+    hdus = layouts[best].hdus
+    order = hdus.index(name) if name in hdus else len(hdus)
+    known, every = ranks[best]
+    return (-known, -every, best, order)
 
 
 def _join(table, other, wanted):
@@ -154,20 +213,37 @@ def _join(table, other, wanted):
     names = other.columns.names
     missing = [
         found
-        for name in wanted
+        for name in dict.fromkeys(wanted)
         if first_named(table.colnames, [name]) is None
         and (found := first_named(names, [name])) is not None
     ]
-    if missing and _same_galaxies(table, other):
-        extra = _astropy_table(other)
-        for name in missing:
-            table[name] = extra[name]
+    if missing and _is_paired(table, other):
+        _add(table, _astropy_table(other), missing)
 
 
-def _same_galaxies(table, other):
-    """Whether both list the same identifiers in the same order."""
-    mine = first_named(table.colnames, ID_COLUMNS)
-    theirs = first_named(other.columns.names, ID_COLUMNS)
-    if mine is None or theirs is None or len(table) != len(other.data):
-        return False
-    return np.array_equal(np.asarray(table[mine]), np.asarray(other.data[theirs]))
+def _is_paired(table, other):
+    """Whether both have identifiers."""
+    return (
+        id_column(table) is not None and first_named(other.columns.names, ID_COLUMNS) is not None
+    )
+
+
+def _add(table, other, names):
+    """Add columns of another table to the rows of the same identifier."""
+    rows, others = match_ids(_ids(table), _ids(other))
+    if len(rows) == 0:
+        return
+    for name in names:
+        column = other[name]
+        values = np.zeros((len(table), *column.shape[1:]), dtype=column.dtype)
+        values[rows] = np.ma.getdata(column)[others]
+        mask = np.ones(values.shape, dtype=bool)
+        mask[rows] = np.ma.getmaskarray(column)[others]
+        table[name] = MaskedColumn(values, mask=mask, unit=column.unit)
+
+
+def _ids(table):
+    """Identifiers of a table; missing ones are empty and pair nothing."""
+    values, missing = bare_values(table[id_column(table)])
+    ids = as_ids(values)
+    return ids if missing is None else np.where(missing, "", ids.astype(str))

@@ -1,34 +1,40 @@
 """Catalogues of photometry, read into a checked sample."""
 
 import warnings
-from dataclasses import dataclass
-from numbers import Real
+from dataclasses import replace
+from numbers import Integral, Real
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
 from astropy import units as u
 from astropy.table import Column, Table
 
+from dustest.data.bands import has_curve
 from dustest.data.coerce import as_sample
 from dustest.data.errors import DustestWarning, InputError
-from dustest.data.identifiers import ID_COLUMNS
-from dustest.data.messages import shown
-from dustest.data.positions import DEC_COLUMNS, RA_COLUMNS
-from dustest.data.tables import first_named
-from dustest.data.units import FLUX_UNIT, as_unit, parse_unit
-from dustest.io._tables import read_table
-from dustest.io.layouts import (
-    LAYOUTS,
-    REDSHIFT_COLUMNS,
-    RedshiftColumn,
-    find_layout,
-    get_layout,
+from dustest.data.messages import argument, shown
+from dustest.data.tables import as_table, is_table_like
+from dustest.data.units import FLUX_UNIT, SPECTRAL_UNIT, resolve_unit
+from dustest.data.values import bare_values, to_floats
+from dustest.io._columns import plain_column
+from dustest.io._flux_units import flux_units, read_units
+from dustest.io._foreground import (
+    FOREGROUND_KEY,
+    FOREGROUND_LAW,
+    band_correction,
+    refuse_corrected,
+    to_ebv,
 )
+from dustest.io._plan import make_plan, own_columns
+from dustest.io._plausibility import warn_of_implausible, warn_of_magnitudes
+from dustest.io._redshifts import read_redshifts
+from dustest.io._request import make_request
+from dustest.io._tables import read_table
 
 __all__ = ["read_catalog"]
 
-_OWN_PREFIXES = ("cutout_", "spectrum_")
-_OWN_COLUMNS = ("group", "pixel_scale", "flags", "features")
+_POSITIONS = ("ra", "dec")
 
 
 def read_catalog(
@@ -38,6 +44,7 @@ def read_catalog(
     unit=None,
     error_floor=0.0,
     redshift=None,
+    foreground_ebv=None,
     layout=None,
     format=None,  # noqa: A002 (the name that astropy's readers give it)
     hdu=None,
@@ -51,24 +58,32 @@ def read_catalog(
 
     Parameters
     ----------
-    path_or_table : str, path-like or `~astropy.table.Table`
-        FITS, ECSV, CSV, Parquet, HDF5 or VOTable file, or a table. Where a FITS file holds
-        several tables, the one with most bands is read, and positions and redshifts are joined
-        from the others that list the same identifiers.
+    path_or_table : str, path-like, Table, data frame or dict of str to array_like
+        FITS, ECSV, CSV, Parquet, HDF5 or VOTable file, columns of text, or a table: of astropy,
+        pandas, polars, or a dict of columns. Where a file holds several tables, the one with most
+        bands is read. Positions and redshifts that only other tables of a FITS file have are
+        joined by identifier.
     columns : dict of str to str, optional
         Columns of the catalogue by their name in the sample, such as
-        ``{"redshift": "z_eazy", "flux_F277W": "f3", "flux_err_F277W": "e3"}``. Where it names
-        fluxes, only these are read. Other names are kept as they are.
-    unit : `~astropy.units.Unit` or str, optional
-        Unit of flux columns that declare none; ``astropy.units.ABmag`` for magnitudes, their
-        errors then being in magnitudes. It may not contradict a unit that a column declares or
-        a layout implies.
+        ``{"redshift": "z_eazy", "flux_F277W": "f3", "flux_err_F277W": "e3"}``, in any letter case
+        and spelling of the band. Where it names fluxes, only these are read. Other names are kept
+        as they are.
+    unit : `~astropy.units.Unit`, str or dict of str to unit, optional
+        Unit of fluxes that declare none, in place of what the layout assumes;
+        ``astropy.units.ABmag`` for magnitudes, their errors then being in magnitudes. It may not
+        contradict a unit that a column declares. A dict gives units by column of the catalogue, or
+        by band, and ``"*"`` for all others; these also stand in for a declared unit that is not
+        understood.
     error_floor : float, optional
-        Fraction of the flux that is added to its error in quadrature, from 0 to 1.
+        Fraction of the flux that is added to its error in quadrature, from 0 to 1. A sample that
+        has a floor already gets what is missing.
     redshift : str or sequence of str, optional
         Column of redshifts; of several, the first one with a positive value counts in each
         row. By default the known column with most positive values, spectroscopic before
-        photometric on a tie.
+        photometric on a tie. An empty list reads no redshifts.
+    foreground_ebv : str or float, optional
+        Column of E(B-V) of the Milky Way, or its value in mag for all galaxies: fluxes and errors
+        are corrected with the law G23, and ``meta["foreground_dust"]`` records it.
     layout : str, optional
         Name of a layout, where the names alone would lead to another.
     format : str, optional
@@ -79,18 +94,26 @@ def read_catalog(
     Returns
     -------
     sample : GalaxySample
-        Fluxes in nJy. ``redshift_err`` is half the distance between the 16th and the 84th
-        percentile where the catalogue gives them.
+        Fluxes in nJy. ``redshift_err`` is the error of the redshift column, or half the distance
+        between its 16th and 84th percentile. What is masked, infinite, a sentinel such as -99 (or
+        99 for magnitudes) or has a negative error is NaN.
 
     Raises
     ------
     InputError
-        If no layout fits, a column is missing, has no unit or one that contradicts ``unit``,
-        the table is empty, or an argument is out of range.
+        If no layout fits, a column is missing, has no unit, one that is not understood or one
+        that contradicts ``unit``, the redshift column has no positive value, the table is empty,
+        fluxes are corrected for foreground dust already, or an argument is out of range.
     ReadError
         If the file is missing or cannot be read.
     MissingDependencyError
         If the format needs a package that is not installed.
+
+    Warns
+    -----
+    DustestWarning
+        If the unit is an assumption, fluxes without errors, of unknown bands or rows without an
+        identifier are left out, or fluxes look like magnitudes, errors or colours are improbable.
 
     Examples
     --------
@@ -104,83 +127,20 @@ def read_catalog(
     ('jades-kron', 'z_spec')
     """
     _check_floor(error_floor)
-    unit = as_unit(unit)
-    request = _make_request(columns, redshift, layout)
+    given = read_units(unit)
+    request = make_request(columns, redshift, layout, foreground_ebv)
     table = _load(path_or_table, request, format, hdu)
-    _check_present(table, request)
-    output = _collect(table, request, unit)
-    if not isinstance(path_or_table, Table):
-        output.meta["source"] = Path(path_or_table).name
-        output.meta |= {key: table.meta[key] for key in ("hdu",) if key in table.meta}
-    sample = as_sample(output)
+    request = request.found_in(table.colnames)
+    plan = make_plan(table, request)
+    given = given.of(plan.columns, plan.pairs)
+    table, plan = _with_identified_rows(table, plan)
+    _check_rows(table)
+    sample = as_sample(_collect(table, plan, request, given))
+    warn_of_implausible(sample)
+    _drop_negative_errors(sample)
+    _correct_foreground(sample, request.ebv, table, plan.layout)
     _add_floor(sample, error_floor)
     return sample
-
-
-@dataclass(frozen=True)
-class _Request:
-    """What the user wants of a catalogue."""
-
-    columns: dict
-    redshifts: tuple
-    layouts: tuple
-
-    @property
-    def names_fluxes(self):
-        """Whether the user names the fluxes."""
-        return any(name.startswith("flux_") for name in self.columns)
-
-    @property
-    def wanted(self):
-        """Columns that may have to come from another extension of the file."""
-        known = [*RA_COLUMNS, *DEC_COLUMNS, *self.columns.values()]
-        for item in self.redshifts or REDSHIFT_COLUMNS:
-            known.extend(filter(None, (item.name, item.low, item.high, item.error)))
-        return known
-
-    def layout_of(self, names):
-        """Layout of a catalogue with these columns, or None."""
-        return None if self.names_fluxes else find_layout(names, self.layouts)
-
-    def select(self, names):
-        """Columns of a catalogue that may be needed."""
-        layout = self.layout_of(names)
-        if layout is None and not self.columns:
-            return names
-        fluxes = (
-            [] if layout is None else [n for pair in layout.pairs(names).values() for n in pair]
-        )
-        orphans = [] if layout is None else layout.orphans(names)
-        wanted = [first_named(names, [name]) for name in (*self.wanted, *ID_COLUMNS)]
-        keep = {*fluxes, *orphans, *filter(None, wanted), *_own_columns(names, layout)}
-        return [name for name in names if name in keep]
-
-
-def _make_request(columns, redshift, layout):
-    """The request that the arguments make."""
-    columns = dict(columns or {})
-    if not all(isinstance(name, str) for pair in columns.items() for name in pair):
-        msg = f"columns must map names of the sample to names of the catalogue, got {columns!r}"
-        raise InputError(msg)
-    if redshift is not None and "redshift" in columns:
-        msg = "redshift and columns['redshift'] say the same: pass one of them"
-        raise InputError(msg)
-    redshift = columns.pop("redshift", redshift)
-    names = [] if redshift is None else redshift
-    names = [names] if isinstance(names, str) else names
-    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-        msg = f"redshift must be the name of a column, or several, got {redshift!r}"
-        raise InputError(msg)
-    layouts = LAYOUTS if layout is None else (get_layout(layout),)
-    return _Request(columns, tuple(map(_redshift_column, names)), layouts)
-
-
-def _redshift_column(name):
-    """Record of a redshift column, with its errors where the column is a known one."""
-    for known in REDSHIFT_COLUMNS:
-        if known.name.lower() == name.lower():
-            return RedshiftColumn(name, known.low, known.high, known.error)
-    return RedshiftColumn(name)
 
 
 def _check_floor(floor):
@@ -192,221 +152,231 @@ def _check_floor(floor):
 
 def _load(path_or_table, request, file_format, hdu):
     """The table, read where it is not one already."""
-    if isinstance(path_or_table, Table):
-        return path_or_table
-    if not isinstance(path_or_table, str | Path):
+    if is_table_like(path_or_table):
+        return as_table(path_or_table, "path_or_table")
+    if not isinstance(path_or_table, str | PathLike):
         kind = type(path_or_table).__name__
-        msg = f"path_or_table must be the path of a file or an astropy Table, got {kind}"
+        msg = (
+            "path_or_table must be the path of a file, an astropy Table, a data frame or a dict "
+            f"of columns, got {kind}"
+        )
         raise InputError(msg)
-    return read_table(
+    table = read_table(
         path_or_table,
         file_format=file_format,
         hdu=hdu,
         layouts=request.layouts,
         wanted=request.wanted,
-        select=request.select,
+        select=lambda table: request.select(table, own_columns),
     )
+    table.meta["source"] = Path(path_or_table).name
+    return table
 
 
-def _check_present(table, request):
-    """Raise where a column that the user names is not there."""
-    asked = [*request.columns.values(), *(item.name for item in request.redshifts)]
-    missing = [name for name in asked if name not in table.colnames]
-    if missing:
-        msg = (
-            f"columns and redshift must name columns of the catalogue, which has no "
-            f"{shown(missing)}; it has {shown(table.colnames)}"
-        )
+def _with_identified_rows(table, plan):
+    """Rows whose identifier is there; text may be empty, numbers may not."""
+    name = plan.others.get("id")
+    missing = None if name is None else _missing_ids(table[name])
+    if missing is None or not missing.any():
+        return table, plan
+    if missing.all():
+        msg = f"{name} is missing in all rows, which are numbered instead"
+        plan = replace(plan, others={k: v for k, v in plan.others.items() if k != "id"})
+    else:
+        count = np.count_nonzero(missing)
+        rows = "1 row, which is" if count == 1 else f"{count} rows, which are"
+        msg = f"{name} is missing in {rows} left out"
+        table = table[~missing]
+    warnings.warn(msg, DustestWarning, stacklevel=3)
+    return table, plan
+
+
+def _check_rows(table):
+    """Raise where there is no galaxy."""
+    if len(table) == 0:
+        msg = "the catalogue must have at least one galaxy, got 0 rows"
         raise InputError(msg)
 
 
-def _collect(table, request, unit):
+def _missing_ids(column):
+    """Where numbers that identify rows are missing, or None."""
+    values, missing = bare_values(column)
+    missing = np.zeros(len(values), dtype=bool) if missing is None else missing.copy()
+    if values.dtype.kind == "f" and values.ndim == 1:
+        whole = np.isfinite(values) & (values == np.round(values))
+        return missing | ~whole if np.any(whole) else None
+    is_number = values.dtype.kind in "iu" or (
+        values.dtype.kind == "O" and all(isinstance(v, Integral) for v in values[~missing])
+    )
+    return missing if is_number and values.ndim == 1 else None
+
+
+def _collect(table, plan, request, given):
     """Table with the columns of a sample, in the units of the catalogue."""
-    layout = request.layout_of(table.colnames)
-    sources = _sources(table.colnames, request, layout)
-    fluxes = {name: source for name, source in sources.items() if name.startswith("flux_")}
-    output = Table(meta=table.meta if _is_own(table.colnames, layout) else None)
-    for name, source in sources.items():
-        output[name] = _native(table[source])
-    _set_units(output, fluxes, unit, layout)
-    redshift_column = _add_redshift(output, table, request)
+    is_own = plan.is_own or bool(own_columns(table, plan.layout))
+    output = Table(meta=dict(table.meta) if is_own else None)
+    output.meta.pop("comments", None)
+    _add_others(output, table, plan, given)
+    units = flux_units(table, plan.pairs, given, plan.layout)
+    _add_fluxes(output, table, plan, units)
+    _add_redshifts(output, table, request)
     output.meta |= {
-        "layout": "columns" if layout is None else layout.name,
-        "flux_columns": ", ".join(fluxes.values()),
-        "redshift_column": redshift_column,
+        "layout": "columns" if plan.layout is None else plan.layout.name,
+        "flux_columns": ", ".join(name for pair in plan.pairs.values() for name in pair),
     }
+    output.meta |= {key: table.meta[key] for key in ("source", "hdu") if key in table.meta}
     return output
 
 
-def _sources(names, request, layout):
-    """Column of the catalogue by its name in the sample."""
-    places = {"id": ID_COLUMNS, "ra": RA_COLUMNS, "dec": DEC_COLUMNS}
-    sources = {place: first_named(names, candidates) for place, candidates in places.items()}
-    sources = {place: found for place, found in sources.items() if found is not None}
-    sources |= {name: name for name in _own_columns(names, layout)}
-    if layout is not None:
-        _warn_of_orphans(names, layout)
-        for band, (flux, error) in layout.pairs(names).items():
-            sources |= {f"flux_{band}": flux, f"flux_err_{band}": error}
-    sources |= request.columns
-    if not request.columns and set(sources) <= set(places):
-        raise InputError(_unknown_layout_message(names, request))
-    return sources
+def _add_others(output, table, plan, given):
+    """Add identifiers, positions and what else was asked for."""
+    for key, name in plan.others.items():
+        column = plain_column(table[name], name)
+        # Positions as text say themselves what they are in.
+        if key != "id" and not (key in _POSITIONS and column.dtype.kind in "UO"):
+            column.unit = _other_unit(column, key, name, given)
+        output[key] = column
 
 
-def _unknown_layout_message(names, request):
-    """The sentence that tells of a catalogue without recognised fluxes."""
-    which = "no layout knows" if len(request.layouts) > 1 else "the layout does not know"
-    return (
-        f"{which} fluxes with errors among the columns {shown(names)}; pass columns="
-        "{'flux_F277W': 'name of flux', 'flux_err_F277W': 'name of error', ...}"
+def _other_unit(column, key, name, given):
+    """Unit of a column that is no flux."""
+    is_angle = key in _POSITIONS
+    return resolve_unit(
+        column.unit,
+        given.by_column.get(name),
+        _is_angle if is_angle else _is_anything,
+        what=f"column {name}",
+        expected="an angle" if is_angle else "a unit",
+        remedy=argument("unit", "deg" if is_angle else "UNIT", key=name),
+        explicit=True,
     )
 
 
-def _warn_of_orphans(names, layout):
-    """Tell of flux columns without errors, which are left out."""
-    orphans = layout.orphans(names)
-    if orphans:
+def _is_angle(unit):
+    """Whether a unit is one of angles."""
+    return unit.is_equivalent(u.deg) or unit == u.hour
+
+
+def _is_anything(unit):  # noqa: ARG001 - columns of the user's have any unit
+    """Whether a unit fits a column that nobody knows."""
+    return True
+
+
+def _add_fluxes(output, table, plan, units):
+    """Add fluxes and errors with their units; bands that cannot be converted are left out."""
+    numbers = {}
+    for band, (flux, error) in plan.pairs.items():
+        if not _is_convertible(band, units[flux], units[error]):
+            continue
+        columns = [_numbers(table[name], name, plan.element) for name in (flux, error)]
+        if units[flux] != u.ABmag:
+            numbers[flux] = tuple(column.value for column in columns)
+        for kind, column, name in zip(("flux", "flux_err"), columns, (flux, error), strict=True):
+            column.unit = units[name]
+            output[f"{kind}_{band}"] = column
+    warn_of_magnitudes(numbers)
+
+
+def _is_convertible(band, *units):
+    """Whether the fluxes of a band can be turned into nJy, with a warning where not."""
+    per_wavelength = any(unit != u.ABmag and unit.is_equivalent(SPECTRAL_UNIT) for unit in units)
+    if not per_wavelength or has_curve(band):
+        return True
+    msg = (
+        f"the band {band} is left out: its flux per wavelength needs a filter curve, and none "
+        "is available"
+    )
+    warnings.warn(msg, DustestWarning, stacklevel=5)
+    return False
+
+
+def _numbers(column, name, element):
+    """One number a row."""
+    plain = plain_column(column, name, element)
+    if plain.dtype.kind == "O":
+        plain = Column(to_floats(plain.value, f"column {name}", sentinels=False))
+    if plain.ndim == 2:
         msg = (
-            f"the flux columns {shown(orphans)} have no error column "
-            f"{layout.error.format(band='<band>')} and are left out"
+            f"column {name} must hold one number a row, got {plain.shape[1]}: pick one, such as "
+            f"with {argument('layout', 'cosmos2025-aper1')}, or pass a table with a column for it"
+        )
+        raise InputError(msg)
+    if plain.dtype.kind not in "iuf" or plain.ndim != 1:
+        to_floats(plain.value, f"column {name}", ndim=1)
+    return plain
+
+
+def _add_redshifts(output, table, request):
+    """Add redshifts and their errors."""
+    output.meta["redshift_column"] = ""
+    if request.without_redshifts:
+        return
+    found = read_redshifts(table, request.redshifts)
+    if found is None:
+        return
+    output["redshift"] = found.values
+    if "redshift_err" not in output.colnames and np.any(np.isfinite(found.errors)):
+        output["redshift_err"] = found.errors
+    output.meta["redshift_column"] = ", ".join(found.columns)
+
+
+def _drop_negative_errors(sample):
+    """Turn what has a negative error into missing: catalogues scale their -99."""
+    for band in sample.bands:
+        negative = sample[f"flux_err_{band}"].value < 0
+        if np.any(negative):
+            for name in (f"flux_{band}", f"flux_err_{band}"):
+                sample[name][negative] = np.nan
+    if "redshift_err" in sample.colnames:
+        sample["redshift_err"][sample["redshift_err"] < 0] = np.nan
+
+
+def _correct_foreground(sample, ebv, table, layout):
+    """Take foreground dust off all fluxes, once; bands without a filter curve are left out."""
+    if ebv is None:
+        return
+    refuse_corrected(
+        "" if layout is None else layout.foreground, f"the layout {layout and layout.name}"
+    )
+    refuse_corrected(sample.meta.get(FOREGROUND_KEY, ""), "the catalogue")
+    values = to_ebv(table[ebv] if isinstance(ebv, str) else ebv, len(sample))
+    _warn_of_missing(values)
+    unknown = [band for band in sample.bands if not has_curve(band)]
+    if unknown:
+        msg = (
+            f"the bands {shown(unknown)} are left out: the correction for foreground dust needs "
+            "filter curves, and none are available"
+        )
+        warnings.warn(msg, DustestWarning, stacklevel=3)
+        sample.remove_columns(
+            [f"{kind}_{band}" for band in unknown for kind in ("flux", "flux_err")]
+        )
+    for band in sample.bands:
+        factor = band_correction(values, band)
+        for name in (f"flux_{band}", f"flux_err_{band}"):
+            sample[name] = sample[name] * factor
+    source = f"column {ebv}" if isinstance(ebv, str) else f"{ebv} mag"
+    sample.meta[FOREGROUND_KEY] = f"E(B-V) of {source}, law {FOREGROUND_LAW}"
+
+
+def _warn_of_missing(ebv):
+    """Tell of galaxies without a colour excess."""
+    count = np.count_nonzero(np.isnan(ebv))
+    if count:
+        msg = (
+            f"foreground_ebv is missing in {count} of {len(ebv)} rows, whose fluxes become missing"
         )
         warnings.warn(msg, DustestWarning, stacklevel=4)
 
 
-def _is_own(names, layout):
-    """Whether a table was written by dustest."""
-    named = layout is not None and layout.name == "dustest"
-    return named or (layout is None and any(name.startswith(_OWN_PREFIXES) for name in names))
-
-
-def _own_columns(names, layout):
-    """Columns of the contract beyond photometry in a table that dustest wrote."""
-    if not _is_own(names, layout):
-        return []
-    return [n for n in names if n.startswith(_OWN_PREFIXES) or n in _OWN_COLUMNS]
-
-
-def _native(column):
-    """Column in this machine's byte order and as text, without the axes of length one."""
-    unit = parse_unit(getattr(column, "unit", None))
-    values = column.value if isinstance(column, u.Quantity) else column
-    values = np.ma.asarray(values)
-    if values.dtype.kind == "S":
-        values = np.char.decode(np.ma.filled(values, b""), "utf-8", "replace")
-    if not values.dtype.isnative:
-        values = values.astype(values.dtype.newbyteorder("="))
-    if values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
-    return _column(values, unit)
-
-
-def _column(values, unit):
-    """Column with a unit; masked numbers become NaN."""
-    if np.ma.is_masked(values) and values.dtype.kind in "iuf":
-        values = np.ma.filled(values.astype(float), np.nan)
-    return Column(np.asarray(values), unit=unit)
-
-
-def _set_units(output, fluxes, unit, layout):
-    """Give every flux column a unit: its own, else that of the layout, else the user's."""
-    default = _default_unit(unit, layout)
-    bare = [fluxes[name] for name in fluxes if output[name].unit is None]
-    if bare and default is None:
-        msg = (
-            f"unit must be given, such as unit=astropy.units.nJy: columns {shown(bare)} have none"
-        )
-        raise InputError(msg)
-    for name, source in fluxes.items():
-        is_error = name.startswith("flux_err_")
-        own, wanted = output[name].unit, _error_unit(unit) if is_error else unit
-        if own is not None and wanted is not None and not _agree(own, wanted):
-            msg = f"unit is {unit}, but column {source} declares {own}; leave unit out"
-            raise InputError(msg)
-        if wanted is None:
-            wanted = own or (_error_unit(default) if is_error else default)
-        output[name].unit = wanted
-
-
-def _default_unit(unit, layout):
-    """Unit of columns that declare none."""
-    fixed = None if layout is None else layout.unit
-    if fixed is not None and unit is not None and not _agree(fixed, unit):
-        msg = (
-            f"unit is {unit}, but the layout {layout.name} is in {fixed}; leave unit out, or set "
-            "the units of the columns of a table"
-        )
-        raise InputError(msg)
-    return unit if fixed is None else fixed
-
-
-def _error_unit(unit):
-    """Unit of the error of a flux: magnitudes for AB magnitudes."""
-    return u.mag if unit == u.ABmag else unit
-
-
-def _agree(own, given):
-    """Whether two units are the same; a magnitude without a system is the one that is given."""
-    if own == u.mag or given == u.mag:
-        return own in (u.mag, u.ABmag) and given in (u.mag, u.ABmag)
-    return own == given
-
-
-def _add_redshift(output, table, request):
-    """Add redshifts and their errors; the names of the columns that they come from."""
-    chosen = request.redshifts or _fullest(table)
-    if not chosen:
-        return ""
-    redshift = np.full(len(table), np.nan)
-    error = np.full(len(table), np.nan)
-    for item in reversed(chosen):
-        values = _numbers(table, item.name)
-        use = values > 0 if len(chosen) > 1 else np.ones(len(table), dtype=bool)
-        redshift = np.where(use, values, redshift)
-        error = np.where(use, _redshift_error(table, item), error)
-    output["redshift"] = redshift
-    if np.any(np.isfinite(error)):
-        output["redshift_err"] = error
-    return ", ".join(item.name for item in chosen)
-
-
-def _fullest(table):
-    """Known redshift column with most positive values, in a tuple, or an empty one."""
-    names = ((first_named(table.colnames, [item.name]), item) for item in REDSHIFT_COLUMNS)
-    found = [_redshift_column(name) for name, item in names if name is not None]
-    found = [item for item in found if table[item.name].dtype.kind in "iuf"]
-    counts = [np.count_nonzero(_numbers(table, item.name) > 0) for item in found]
-    return (found[int(np.argmax(counts))],) if found else ()
-
-
-def _redshift_error(table, item):
-    """Standard error of a redshift, NaN where the catalogue gives none."""
-    low, high, error = (
-        None if name is None else first_named(table.colnames, [name])
-        for name in (item.low, item.high, item.error)
-    )
-    if error is not None:
-        return _numbers(table, error)
-    if low is not None and high is not None:
-        return (_numbers(table, high) - _numbers(table, low)) / 2.0
-    return np.full(len(table), np.nan)
-
-
-def _numbers(table, name):
-    """Floats of a column, NaN where masked."""
-    column = _native(table[name])
-    if column.dtype.kind not in "iuf" or column.ndim != 1:
-        msg = f"column {name} must hold one number a row, got {column.dtype} of {column.shape}"
-        raise InputError(msg)
-    return np.asarray(column, dtype=float)
-
-
 def _add_floor(sample, floor):
-    """Add a fraction of the flux to its error, in quadrature."""
-    if floor == 0.0:
+    """Add what is missing to a fraction of the flux to its error, in quadrature."""
+    already = float(sample.meta.get("error_floor", 0.0))
+    if floor <= already:
         return
+    missing = np.sqrt(floor**2 - already**2)
     for band in sample.bands:
         flux = np.abs(sample[f"flux_{band}"].to_value(FLUX_UNIT))
         error = sample[f"flux_err_{band}"].to_value(FLUX_UNIT)
-        sample[f"flux_err_{band}"] = np.hypot(error, floor * flux) << FLUX_UNIT
+        sample[f"flux_err_{band}"] = np.hypot(error, missing * flux) << FLUX_UNIT
     sample.meta["error_floor"] = float(floor)

@@ -1,5 +1,8 @@
 """Cutouts of galaxies from mosaics."""
 
+import warnings
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from numbers import Integral, Real
 
@@ -8,15 +11,21 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.nddata import NoOverlapError, overlap_slices
 from astropy.stats import mad_std
-from astropy.wcs.utils import skycoord_to_pixel
 
 from dustest.data.coerce import as_sample
-from dustest.data.columns import band_column_name
-from dustest.data.errors import InputError
+from dustest.data.columns import by_band
+from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS
-from dustest.data.messages import shown
+from dustest.data.messages import argument, shown
 from dustest.data.progress import progress_bar
 from dustest.data.units import as_unit
+from dustest.io._foreground import (
+    FOREGROUND_KEY,
+    band_correction,
+    foreground_of,
+    foreground_record,
+    refuse_corrected,
+)
 from dustest.io._images import open_image
 
 __all__ = ["add_cutouts"]
@@ -33,6 +42,7 @@ def add_cutouts(
     aperture=0.32 * u.arcsec,
     min_snr=5.0,
     noise_factor=1.0,
+    foreground_ebv=None,
     progress=None,
 ):
     """Cut every galaxy of a sample out of mosaics.
@@ -114,25 +124,25 @@ def add_cutouts(
     ((1, 32, 32), 0)
     """
     sample = as_sample(sample)
-    unit = as_unit(unit)
-    _check_arguments(sample, images, size, min_snr)
+    images = _check_arguments(sample, images, size, min_snr)
+    units = _units(unit, images)
+    factors = _factors(noise_factor, images)
     diameter = _diameter(aperture)
-    known = np.isfinite(sample["ra"]) & np.isfinite(sample["dec"])
-    sky = SkyCoord(sample["ra"][known], sample["dec"][known])
-    cuts = []
-    for name, source in images.items():
-        band = band_column_name(name)
-        factor = _factor(noise_factor, name)
-        with open_image(source, band, unit) as image:
-            _set_pixel_scale(sample, band, image.pixel_scale)
-            position = np.full((2, len(sample)), np.nan)
-            position[:, known] = skycoord_to_pixel(sky, image.wcs)
-            cuts.append(_cut(image, *position, size, band, progress))
-            _store(sample, band, cuts[-1], image)
-        radius = diameter / image.pixel_scale / 2.0
-        sample[f"snr_{band}"] = _signal_to_noise(cuts[-1], radius, image.has_error) / factor
-    snr = np.array([sample[f"snr_{band_column_name(name)}"] for name in images])
-    _add_flags(sample, cuts, snr, known, min_snr)
+    corrections = _corrections(foreground_ebv, sample, images)
+    with ExitStack() as stack:
+        opened = {
+            band: stack.enter_context(open_image(source, band, **units.get(band, {})))
+            for band, source in images.items()
+        }
+        apertures = _check_images(sample, opened, diameter, size, foreground_ebv)
+        cuts = {}
+        for band in images:
+            with opened.pop(band) as image:
+                cuts[band] = _cut(image, sample, size, corrections.get(band), progress)
+                _store(sample, cuts[band], image, foreground_ebv)
+            sample[f"snr_{band}"] = _signal_to_noise(cuts[band], apertures[band]) / factors[band]
+    snr = np.array([sample[f"snr_{band}"] for band in cuts])
+    _add_flags(sample, list(cuts.values()), snr, min_snr)
     return sample
 
 
@@ -150,6 +160,10 @@ class _Cutouts:
         Pixels on the image.
     position : ndarray of shape (n, 2)
         Column and row of the galaxy in its cutout.
+    known : ndarray of bool of shape (n,)
+        Galaxies whose position on the sky is known.
+    has_error : bool
+        Whether the image has errors.
     """
 
     values: np.ndarray
@@ -157,6 +171,8 @@ class _Cutouts:
     bad: np.ndarray
     inside: np.ndarray
     position: np.ndarray
+    known: np.ndarray
+    has_error: bool
 
     @property
     def has_data(self):
@@ -165,8 +181,8 @@ class _Cutouts:
 
     @property
     def at_edge(self):
-        """Whether a cutout reaches beyond the image."""
-        return ~np.all(self.inside, axis=(1, 2))
+        """Whether a cutout reaches beyond the image, of galaxies with a position."""
+        return self.known & ~np.all(self.inside, axis=(1, 2))
 
     @property
     def has_bad_pixels(self):
@@ -175,17 +191,17 @@ class _Cutouts:
 
 
 def _check_arguments(sample, images, size, min_snr):
-    """Raise where an argument cannot be worked with."""
+    """Images by band, where no argument is one that cannot be worked with."""
     missing = [name for name in ("ra", "dec") if name not in sample.colnames]
     if missing:
-        msg = f"sample must have the columns ra and dec, missing {shown(missing)}"
+        msg = (
+            f"sample must have the columns ra and dec, missing {shown(missing)}: name them as "
+            f"{argument('columns', 'RA_COLUMN', key=missing[0])} of read_catalog; it has "
+            f"{shown(sample.colnames)}"
+        )
         raise InputError(msg)
-    if not isinstance(images, dict) or not images:
+    if not isinstance(images, Mapping) or not images:
         msg = f"images must be a dict of band to image, got {type(images).__name__} {images!r:.50}"
-        raise InputError(msg)
-    bands = [band_column_name(name) for name in images]
-    if len(set(bands)) < len(bands):
-        msg = f"images must name every band once, got {shown(list(images))}"
         raise InputError(msg)
     if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
         msg = f"size must be a whole number of pixels from 1, got {size!r}"
@@ -193,6 +209,40 @@ def _check_arguments(sample, images, size, min_snr):
     if not isinstance(min_snr, Real) or not np.isfinite(min_snr):
         msg = f"min_snr must be a finite number, got {min_snr!r}"
         raise InputError(msg)
+    return by_band(images, None, "images")
+
+
+def _units(unit, bands):
+    """What the user says of the units of the images, by band."""
+    if not isinstance(unit, Mapping):
+        given = as_unit(unit)
+        return {band: {"unit": given} for band in bands}
+    return {
+        band: {"unit": as_unit(given, f"unit[{band!r}]"), "explicit": True}
+        for band, given in by_band(unit, bands, "unit").items()
+    }
+
+
+def _factors(noise_factor, bands):
+    """Noise factor of each band."""
+    if isinstance(noise_factor, Mapping):
+        given = by_band(noise_factor, bands, "noise_factor")
+    else:
+        given = dict.fromkeys(bands, noise_factor)
+    for factor in given.values():
+        number = isinstance(factor, Real) and not isinstance(factor, bool)
+        if not number or not 0.0 < factor < np.inf:
+            msg = f"noise_factor must be a positive number, for all bands or each, got {factor!r}"
+            raise InputError(msg)
+    return {band: float(given.get(band, 1.0)) for band in bands}
+
+
+def _corrections(foreground_ebv, sample, bands):
+    """Factors that take foreground dust off the images, by band; none where it is not asked."""
+    if foreground_ebv is None:
+        return {}
+    ebv = foreground_of(sample, foreground_ebv)
+    return {band: band_correction(ebv, band) for band in bands}
 
 
 def _diameter(aperture):
@@ -208,79 +258,119 @@ def _diameter(aperture):
     return diameter
 
 
-def _factor(noise_factor, name):
-    """Noise factor of a band."""
-    factor = noise_factor.get(name, 1.0) if isinstance(noise_factor, dict) else noise_factor
-    if not isinstance(factor, Real) or not 0.0 < factor < np.inf:
-        msg = f"noise_factor must be a positive number, for all bands or each, got {factor!r}"
-        raise InputError(msg)
-    return float(factor)
+def _check_images(sample, images, diameter, size, foreground_ebv):
+    """Apertures in pixels by band, once all images are found to fit together."""
+    apertures = {}
+    for band, image in images.items():
+        _set_pixel_scale(sample, band, image, images)
+        apertures[band] = _aperture(image, diameter, size)
+        if foreground_ebv is not None:
+            refuse_corrected(image.corrected, f"the image of band {band}")
+    return apertures
 
 
-def _set_pixel_scale(sample, band, scale):
+def _set_pixel_scale(sample, band, image, images):
     """Note the size of the pixels, which all bands share."""
-    if "pixel_scale" in sample.colnames and sample.cutout_bands:
+    scale = image.pixel_scale
+    kept = [other for other in sample.cutout_bands if other not in images]
+    others = next((item.pixel_scale for item in images.values()), scale)
+    if kept and "pixel_scale" in sample.colnames:
         others = sample["pixel_scale"].to_value(u.arcsec)
-        if np.any(np.abs(others - scale) > _SCALE_TOLERANCE * scale):
-            msg = (
-                f"all images must have pixels of one size, but those of band {band} measure "
-                f"{scale:.4f} arcsec and others {others[0]:.4f}; resample the mosaics to one grid"
-            )
-            raise InputError(msg)
+    if np.any(np.abs(others - scale) > _SCALE_TOLERANCE * scale):
+        msg = (
+            f"all images must have pixels of one size, but those of band {band} measure "
+            f"{scale:.4f} arcsec and others {np.ravel(others)[0]:.4f}; resample the mosaics to "
+            "one grid"
+        )
+        raise InputError(msg)
     sample["pixel_scale"] = np.full(len(sample), scale) << u.arcsec
 
 
-def _cut(image, x, y, size, band, progress):
-    """Cutouts around pixel positions."""
+def _aperture(image, diameter, size):
+    """Semi-axes in pixels and angle in radian of the ellipse that is a circle on the sky."""
+    _, stretches, directions = np.linalg.svd(image.pixel_matrix, full_matrices=False)
+    if stretches[0] > (1.0 + _SCALE_TOLERANCE) * stretches[1]:
+        msg = (
+            f"the pixels of band {image.band} are not square ({stretches[0]:.4f} by "
+            f"{stretches[1]:.4f} arcsec): fluxes are right, but its cutouts show galaxies "
+            "stretched, which networks do not expect; resample the mosaic to square pixels"
+        )
+        warnings.warn(msg, DustestWarning, stacklevel=4)
+    else:
+        stretches = np.full(2, image.pixel_scale)
+    short, long = diameter / stretches / 2.0
+    if long > (size - 1) / 2.0:
+        msg = (
+            f"aperture must fit into the cutouts of {size} pixels, got a diameter of "
+            f"{2.0 * long:.1f} pixels; make size larger or aperture smaller"
+        )
+        raise InputError(msg)
+    return long, short, float(np.arctan2(directions[1, 1], directions[1, 0]))
+
+
+def _cut(image, sample, size, correction, progress):
+    """Cutouts of the galaxies out of an image."""
+    known = np.isfinite(sample["ra"]) & np.isfinite(sample["dec"])
+    x, y = np.full((2, len(sample)), np.nan)
+    x[known], y[known] = image.pixel_positions(SkyCoord(sample["ra"][known], sample["dec"][known]))
     shape = (len(x), size, size)
     values = np.full(shape, np.nan, dtype=image.dtype)
     errors = np.full(shape, np.nan, dtype=image.dtype)
     bad = np.ones(shape, dtype=bool)
     inside = np.zeros(shape, dtype=bool)
     rows = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
-    for row in progress_bar(rows, progress, desc=f"cutouts {band}", unit="galaxy"):
+    for row in progress_bar(rows, progress, desc=f"cutouts {image.band}", unit="galaxy"):
         try:
             there, here = overlap_slices(image.shape, (size, size), (y[row], x[row]), "partial")
         except NoOverlapError:
             continue
         values[row][here], errors[row][here], bad[row][here] = image.read(there)
         inside[row][here] = True
+    if not np.any(inside):
+        msg = (
+            f"none of the {len(x)} galaxies is on the image of band {image.band}: check that ra "
+            "and dec of the sample and the coordinates of the image are of one field"
+        )
+        warnings.warn(msg, DustestWarning, stacklevel=3)
+    if correction is not None:
+        factor = correction[:, np.newaxis, np.newaxis].astype(values.dtype)
+        values, errors, bad = values * factor, errors * factor, bad | np.isnan(factor)
     pixel = np.stack([x, y], axis=1)
     # overlap_slices puts the corner of a cutout at this pixel of the mosaic.
-    return _Cutouts(values, errors, bad, inside, pixel - np.ceil(pixel - size / 2.0))
+    position = pixel - np.ceil(pixel - size / 2.0)
+    return _Cutouts(values, errors, bad, inside, position, known, image.error is not None)
 
 
-def _store(sample, band, cut, image):
+def _store(sample, cut, image, foreground_ebv):
     """Put the cutouts of a band into the sample, in place of those that were there."""
+    band = image.band
     for kind in ("cutout", "cutout_err", "cutout_mask", "cutout_meta", "cutout_wcs"):
         if f"{kind}_{band}" in sample.colnames:
             del sample[f"{kind}_{band}"]
     sample.meta.pop(f"uncertainty_{band}", None)
     sample[f"cutout_{band}"] = u.Quantity(cut.values, image.unit, copy=False)
-    if image.has_error:
+    if cut.has_error:
         sample[f"cutout_err_{band}"] = u.Quantity(cut.errors, image.unit, copy=False)
     sample[f"cutout_mask_{band}"] = cut.bad
+    record = image.corrected if foreground_ebv is None else foreground_record(foreground_ebv)
+    sample.meta.pop(f"{FOREGROUND_KEY}_cutout_{band}", None)
+    if record:
+        sample.meta[f"{FOREGROUND_KEY}_cutout_{band}"] = record
 
 
-def _signal_to_noise(cut, radius, has_error):
-    """Signal-to-noise ratio in an aperture of a radius in pixels, NaN without good pixels."""
-    from photutils.aperture import CircularAperture, aperture_photometry
+def _signal_to_noise(cut, aperture):
+    """Signal-to-noise ratio in an aperture of `_aperture`, NaN without good pixels."""
+    from photutils.aperture import aperture_photometry
 
     n, ny, nx = cut.values.shape
-    if radius > (nx - 1) / 2.0:
-        msg = (
-            f"aperture must fit into the cutouts of {nx} pixels, got a diameter of "
-            f"{2.0 * radius:.1f} pixels; make size larger or aperture smaller"
-        )
-        raise InputError(msg)
     snr = np.full(n, np.nan)
     rows = np.flatnonzero(cut.has_data)
     if rows.size == 0:
         return snr
     # One below the other, all cutouts make one image, whose apertures photutils sums at once.
     offset = np.stack([np.zeros(rows.size), ny * np.arange(rows.size)], axis=1)
-    apertures = CircularAperture(cut.position[rows] + offset, radius)
-    errors = cut.errors[rows] if has_error else _scatter(cut.values[rows], cut.bad[rows])
+    apertures = _apertures(cut.position[rows] + offset, *aperture)
+    errors = cut.errors[rows] if cut.has_error else _scatter(cut.values[rows], cut.bad[rows])
     values, errors, bad = (
         array.reshape(-1, nx) for array in (cut.values[rows], errors, cut.bad[rows])
     )
@@ -291,18 +381,27 @@ def _signal_to_noise(cut, radius, has_error):
     return snr
 
 
+def _apertures(position, long, short, angle):
+    """Apertures of photutils."""
+    from photutils.aperture import CircularAperture, EllipticalAperture
+
+    if long == short:
+        return CircularAperture(position, long)
+    return EllipticalAperture(position, long, short, theta=angle)
+
+
 def _scatter(values, bad):
     """Pixel noise of each cutout from the scatter of its good pixels."""
     scatter = mad_std(np.where(bad, np.nan, values), axis=(1, 2), ignore_nan=True)
     return np.broadcast_to(scatter[:, None, None], values.shape)
 
 
-def _add_flags(sample, cuts, snr, known, min_snr):
+def _add_flags(sample, cuts, snr, min_snr):
     """Add what the cutouts tell to the flags of the sample."""
     has_data = np.array([cut.has_data for cut in cuts])
     any_data = np.any(has_data, axis=0)
     bits = {
-        "EDGE": known & np.any([cut.at_edge for cut in cuts], axis=0),
+        "EDGE": np.any([cut.at_edge for cut in cuts], axis=0),
         "BAD_PIXELS": np.any([cut.has_bad_pixels for cut in cuts], axis=0),
         "MISSING_BAND": any_data & ~np.all(has_data, axis=0),
         "NO_DATA": ~any_data,

@@ -2,25 +2,40 @@
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from astropy import units as u
 
+from dustest.data.bands import canonical_name
 from dustest.data.columns import band_column_name
 from dustest.data.errors import InputError
+from dustest.data.messages import did_you_mean
 
 __all__ = [
     "LAYOUTS",
     "REDSHIFT_COLUMNS",
+    "UNIT_SOURCES",
     "Layout",
     "RedshiftColumn",
     "find_layout",
     "get_layout",
+    "rank",
 ]
 
-_BAND = (
-    r"(?P<band>(?:(?:jwst|nircam|nrc|niriss|nis|miri|hst|acs|wfc3|wfc|ir|uvis)_)*"
-    r"f\d{3,4}(?:lp|w2|[wmnxc])[nu]?(?:-clearp?)?)"
-)
+_CAMERAS = r"(?:(?:jwst|nircam|nrc|niriss|nis|miri|hst|acs|wfc3|wfpc2|wfc|ir|uvis)[_.-])*"
+_FILTER = r"f\d{3,4}(?:lp|w2|[wmnxc])[nu]?(?:-clearp?)?"
+_BAND = rf"(?P<band>{_CAMERAS}{_FILTER})"
+_FIELD = r"(?P<field>_(?:aegis|cosmos|goodsn|goodss|uds))"
+_ZERO_POINT_25 = u.Unit(10 ** (-0.4 * (25.0 - 8.9)) * u.Jy)
+
+
+UNIT_SOURCES = {
+    "columns": "no unit is known: it must be declared by the columns or given",
+    "names": "the names of the columns tell the unit",
+    "survey": "the names belong to one survey, whose unit is documented",
+    "assumed": "several groups use the names, with different units: reading warns",
+}
+"""How a layout knows the unit of columns that declare none."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +49,7 @@ class Layout:
     flux : str
         Regular expression of a flux column, whatever its letter case, with a group ``band``.
     error : str
-        Name of the error column, with ``{band}`` as it stands in the flux column.
+        Name of the error column, with ``{band}`` and other groups as the flux column has them.
     unit : Unit or None
         Unit of columns that declare none; None where the layout has no fixed one.
     description : str
@@ -43,6 +58,16 @@ class Layout:
         Where the layout is described.
     hdus : tuple of str, optional
         Extensions of a FITS file that hold it, the preferred one first.
+    unit_source : str, optional
+        How the unit is known, one of `UNIT_SOURCES`.
+    marker : str, optional
+        Regular expression of a column that the catalogue must also have, where the names of the
+        fluxes alone are shared with others.
+    element : int, optional
+        Aperture to take of columns of shape (n, n_apertures), from 0.
+    foreground : str, optional
+        How the fluxes were corrected for foreground dust of the Milky Way; empty where they were
+        not, or where that is not known.
 
     Examples
     --------
@@ -59,6 +84,10 @@ class Layout:
     description: str
     reference: str
     hdus: tuple = field(default=())
+    unit_source: str = "columns"
+    marker: str = ""
+    element: int | None = None
+    foreground: str = ""
 
     def pairs(self, names):
         """Columns of flux and error by band.
@@ -88,21 +117,46 @@ class Layout:
         orphans : list of str
             Column names.
         """
-        known = re.compile(_BAND, re.IGNORECASE)
         return [
             flux
             for band, (flux, error) in self._matches(names).items()
-            if error is None and known.fullmatch(band)
+            if error is None and _is_known(band)
         ]
 
-    def _matches(self, names):
+    def strangers(self, names):
+        """Flux columns with errors whose band is no filter of HST or JWST.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Column names of a catalogue.
+
+        Returns
+        -------
+        strangers : dict of str to str
+            Name of the error column by that of the flux column.
+        """
+        taken = {flux for flux, _ in self._matches(names).values()}
+        anything = self.flux.replace(f"{_CAMERAS}{_FILTER}", ".+?")
+        found = self._matches(names, anything).values()
+        return {flux: error for flux, error in found if error is not None and flux not in taken}
+
+    @property
+    def is_bare(self):
+        """Whether the columns have the names of bands and nothing else."""
+        return self.flux == _BAND
+
+    def _matches(self, names, pattern=None):
         """Flux column and error column, or None, by band."""
+        if self.marker and not any(re.fullmatch(self.marker, n, re.IGNORECASE) for n in names):
+            return {}
         by_lower_case = {name.lower(): name for name in reversed(names)}
         matches = {}
         for name in names:
-            match = re.fullmatch(self.flux, name, re.IGNORECASE)
+            match = re.fullmatch(pattern or self.flux, name, re.IGNORECASE)
             if match:
-                error = by_lower_case.get(self.error.format(band=match["band"]).lower())
+                groups = {key: text or "" for key, text in match.groupdict().items()}
+                error = by_lower_case.get(self.error.format(**groups).lower())
                 matches.setdefault(_band_name(match["band"]), (name, error))
         return matches
 
@@ -131,7 +185,20 @@ def _band_name(text):
     """Short name of a band; CEERS writes digits, and F410M is the one medium band there."""
     if text.isdigit():
         return f"F{text}{'M' if text == '410' else 'W'}"
-    return band_column_name(text)
+    is_filter = re.fullmatch(_FILTER, text, re.IGNORECASE)
+    return band_column_name(text.upper() if is_filter else text)
+
+
+@lru_cache(maxsize=4096)
+def _is_known(band):
+    """Whether a band is one of a known camera, whether or not its curve is known."""
+    if re.fullmatch(_BAND, band, re.IGNORECASE):
+        return True
+    try:
+        canonical_name(band)
+    except InputError:
+        return False
+    return True
 
 
 def _jades(aperture, description, hdus):
@@ -141,9 +208,51 @@ def _jades(aperture, description, hdus):
         flux=rf"{_BAND}_{aperture}",
         error=f"{{band}}_{aperture}_e",
         unit=u.nJy,
+        unit_source="survey",
         description=f"JADES data releases, {description} (F277W_{aperture}, F277W_{aperture}_e)",
         reference="JADES DR5 photometric catalogue, arXiv:2601.15956",
         hdus=hdus,
+    )
+
+
+def _with_unit_in_name(name, unit, reference):
+    """Layout of columns whose names end in their unit."""
+    return Layout(
+        name=name,
+        flux=rf"{_BAND}_{unit}",
+        error=f"{{band}}_err_{unit}",
+        unit=u.Unit(unit),
+        unit_source="names",
+        description=f"unit in the name (F277W_{unit}, F277W_err_{unit})",
+        reference=reference,
+    )
+
+
+def _cosmos(kind, description, element=None):
+    """Layout of one kind of photometry of COSMOS2025."""
+    return Layout(
+        name=f"cosmos2025-{kind}{'' if element is None else element + 1}",
+        flux=rf"flux_{kind}_{_BAND}",
+        error=f"flux_err_{kind}_{{band}}",
+        unit=u.uJy,
+        # "auto", "model" and "aper" are words of SExtractor, and used by everybody.
+        unit_source="assumed",
+        description=f"COSMOS2025, {description} (flux_{kind}_f150w, flux_err_{kind}_f150w)",
+        reference="COSMOS2025 catalogue, Shuntov et al. 2025",
+        element=element,
+    )
+
+
+def _sextractor(name, flux, error, unit, unit_source):
+    """Layout of SExtractor's words followed by the band."""
+    return Layout(
+        name=f"sextractor-{name}",
+        flux=rf"{flux}_{_BAND}",
+        error=f"{error}_{{band}}",
+        unit=unit,
+        unit_source=unit_source,
+        description=f"SExtractor's words and the band ({flux}_F277W, {error}_F277W)",
+        reference="Bertin & Arnouts 1996, A&AS, 117, 393",
     )
 
 
@@ -168,6 +277,7 @@ LAYOUTS = (
         flux=rf"{_BAND}_flux",
         error="{band}_flux_err",
         unit=u.nJy,
+        unit_source="assumed",
         description="JADES high-redshift candidates (NRC_F277W_flux, NRC_F277W_flux_err)",
         reference="Hainline et al. 2024, ApJ, 964, 71",
     ),
@@ -176,6 +286,7 @@ LAYOUTS = (
         flux=rf"{_BAND}_tot_1",
         error="{band}_etot_1",
         unit=u.uJy,
+        unit_source="survey",
         description="DAWN JWST Archive (grizli): 0.5 arcsec, total (f277w_tot_1, f277w_etot_1)",
         reference="Valentino et al. 2023, ApJ, 947, 20",
     ),
@@ -184,14 +295,38 @@ LAYOUTS = (
         flux=rf"{_BAND}_corr_1",
         error="{band}_ecorr_1",
         unit=u.uJy,
+        unit_source="survey",
         description="DAWN JWST Archive (grizli): 0.5 arcsec (f277w_corr_1, f277w_ecorr_1)",
         reference="Valentino et al. 2023, ApJ, 947, 20",
+    ),
+    # 3D-HST and UNCOVER share names; aperture fluxes and the field in the name are 3D-HST's.
+    Layout(
+        name="3dhst",
+        flux=rf"f_{_BAND}{_FIELD}?",
+        error="e_{band}{field}",
+        unit=_ZERO_POINT_25,
+        unit_source="survey",
+        description="3D-HST, zero point 25 (f_F160W, e_F160W or f_f160w_goodss, e_f160w_goodss)",
+        reference="Skelton et al. 2014, ApJS, 214, 24",
+        marker=rf"faper_.+|f_.+{_FIELD}",
+        foreground="by Skelton et al. 2014",
+    ),
+    Layout(
+        name="3dhst-aper",
+        flux=rf"faper_{_BAND}",
+        error="eaper_{band}",
+        unit=_ZERO_POINT_25,
+        unit_source="survey",
+        description="3D-HST, aperture of 0.7 arcsec, zero point 25 (faper_F160W, eaper_F160W)",
+        reference="Skelton et al. 2014, ApJS, 214, 24",
     ),
     Layout(
         name="uncover",
         flux=rf"f_{_BAND}",
         error="e_{band}",
         unit=u.Unit(10 * u.nJy),
+        # Inputs of EAZY have the same names, and any zero point; 25 is its default.
+        unit_source="assumed",
         description="UNCOVER, zero point 28.9 (f_f277w, e_f277w)",
         reference="Weaver et al. 2024, ApJS, 270, 7",
     ),
@@ -200,17 +335,18 @@ LAYOUTS = (
         flux=r"flux_(?P<band>\d{3})",
         error="fluxerr_{band}",
         unit=u.nJy,
+        unit_source="survey",
         description="CEERS, zero point 31.4 (FLUX_277, FLUXERR_277)",
         reference="Finkelstein et al. 2024, ApJ, 969, L2",
     ),
-    Layout(
-        name="expanse",
-        flux=rf"{_BAND}_uJy",
-        error="{band}_err_uJy",
-        unit=u.uJy,
-        description="EXPANSE, JADES Origins Field (F277W_uJy, F277W_err_uJy)",
-        reference="EXPANSE, https://github.com/tHarvey303/EXPANSE",
+    _with_unit_in_name("expanse", "uJy", "EXPANSE, https://github.com/tHarvey303/EXPANSE"),
+    *(
+        _with_unit_in_name(f"in-{unit.lower()}", unit, "none: a plain naming")
+        for unit in ("nJy", "mJy", "Jy")
     ),
+    _cosmos("auto", "SExtractor's AUTO"),
+    _cosmos("model", "models of SE++"),
+    *(_cosmos("aper", f"aperture {i + 1} of 5", element=i) for i in range(5)),
     Layout(
         name="fluxerr",
         flux=rf"{_BAND}_flux",
@@ -218,6 +354,15 @@ LAYOUTS = (
         unit=None,
         description="band, flux and fluxerr, any unit (nircam_f277w_flux, nircam_f277w_fluxerr)",
         reference="cutout tables of CEERS galaxies",
+    ),
+    Layout(
+        name="cigale",
+        flux=rf"(?P<band>(?:\w+\.)+{_FILTER})",
+        error="{band}_err",
+        unit=u.mJy,
+        unit_source="assumed",
+        description="input of CIGALE (jwst.nircam.F277W, jwst.nircam.F277W_err)",
+        reference="Boquien et al. 2019, A&A, 622, A103",
     ),
     Layout(
         name="band",
@@ -228,13 +373,24 @@ LAYOUTS = (
         reference="Endsley et al. 2024, MNRAS, 533, 1111",
     ),
     Layout(
+        name="lephare",
+        flux=rf"f_(?P<file>(?:\S+/)?{_BAND}(?:\.\w+)*)",
+        error="ferr_{file}",
+        unit=None,
+        description="LePhare, any unit (f_jwst/F277W.dat, ferr_jwst/F277W.dat)",
+        reference="Arnouts et al. 1999, MNRAS, 310, 540",
+    ),
+    _sextractor("auto", "flux_auto", "fluxerr_auto", None, "columns"),
+    Layout(
         name="magnitudes",
         flux=rf"mag_{_BAND}",
         error="mag_err_{band}",
         unit=u.ABmag,
+        unit_source="assumed",
         description="AB magnitudes (mag_F277W, mag_err_F277W)",
         reference="none: a plain naming",
     ),
+    _sextractor("mag-auto", "mag_auto", "magerr_auto", u.ABmag, "assumed"),
 )
 """Known layouts; where two name equally many bands, the earlier one is taken."""
 
@@ -242,13 +398,23 @@ REDSHIFT_COLUMNS = (
     RedshiftColumn("redshift", error="redshift_err"),
     RedshiftColumn("z_spec"),
     RedshiftColumn("zspec"),
+    RedshiftColumn("specz"),
     RedshiftColumn("z_best"),
+    RedshiftColumn("zbest"),
     RedshiftColumn("z_used"),
+    RedshiftColumn("zfinal"),
     RedshiftColumn("z_phot", low="z160", high="z840"),
-    RedshiftColumn("zphot", low="zphot_l16", high="zphot_u84"),
+    RedshiftColumn("zphot"),
+    RedshiftColumn("photo-z"),
+    RedshiftColumn("photoz"),
+    RedshiftColumn("photo_z"),
     RedshiftColumn("EAZY_z_a", low="EAZY_l68", high="EAZY_u68"),
-    RedshiftColumn("z_eazy", low="z_eazy_16", high="z_eazy_84"),
+    RedshiftColumn("z_eazy"),
     RedshiftColumn("za"),
+    RedshiftColumn("z_a", low="l68", high="u68"),
+    RedshiftColumn("z_peak", low="l68", high="u68"),
+    RedshiftColumn("z_50", low="z_16", high="z_84"),
+    RedshiftColumn("z50", low="z16", high="z84"),
     RedshiftColumn("z500", low="z160", high="z840"),
     RedshiftColumn("z"),
 )
@@ -282,8 +448,9 @@ def get_layout(name):
     for layout in LAYOUTS:
         if layout.name == name:
             return layout
-    msg = f"layout must be one of {', '.join(known.name for known in LAYOUTS)}, got {name!r}"
-    raise InputError(msg)
+    names = [known.name for known in LAYOUTS]
+    msg = f"layout must be one of {', '.join(names)}, got {name!r}: {did_you_mean(name, names)}"
+    raise InputError(msg.rstrip(": "))
 
 
 def find_layout(names, candidates=LAYOUTS):
@@ -307,5 +474,30 @@ def find_layout(names, candidates=LAYOUTS):
     >>> find_layout(["ID", "F277W_CIRC1", "F277W_CIRC1_e"]).name
     'jades-circ1'
     """
-    best = max(candidates, key=lambda layout: len(layout.pairs(names)))
+    best = max(candidates, key=lambda layout: rank(layout, names))
     return best if best.pairs(names) else None
+
+
+def rank(layout, names):
+    """How well a layout fits a catalogue.
+
+    Parameters
+    ----------
+    layout : Layout
+        The layout.
+    names : sequence of str
+        Column names of a catalogue.
+
+    Returns
+    -------
+    rank : tuple of int
+        Number of known bands, and of all: larger is better.
+
+    Examples
+    --------
+    >>> from dustest.io.layouts import get_layout, rank
+    >>> rank(get_layout("dustest"), ["flux_F277W", "flux_err_F277W", "flux_X", "flux_err_X"])
+    (1, 2)
+    """
+    pairs = layout.pairs(names)
+    return sum(map(_is_known, pairs)), len(pairs)

@@ -1,23 +1,38 @@
 """Spectra of single galaxies, and their place in a sample."""
 
+import os
+import warnings
 from dataclasses import dataclass, field
-from pathlib import Path
+from fractions import Fraction
 
 import numpy as np
 from astropy import units as u
-from astropy.io import fits
 
 from dustest.data.coerce import as_sample
-from dustest.data.errors import DustestError, InputError, ReadError
-from dustest.data.messages import shown
-from dustest.data.tables import first_named
-from dustest.data.units import SPECTRAL_UNIT, as_unit, parse_unit
+from dustest.data.errors import DustestError, DustestWarning, InputError, ReadError
+from dustest.data.images import ERROR_POWERS, to_deviation
+from dustest.data.messages import argument
+from dustest.data.units import (
+    SPECTRAL_UNIT,
+    agree,
+    as_unit,
+    declared_unit,
+    evident_unit,
+    explain_unit,
+    parse_unit,
+    resolve_unit,
+)
+from dustest.data.values import bare_values, to_floats
 from dustest.io._files import PARSER_ERRORS, check_file, reason
-from dustest.io._tables import read_table
+from dustest.io._foreground import (
+    FOREGROUND_KEY,
+    foreground_record,
+    spectrum_correction,
+    to_ebv,
+)
+from dustest.io._spectrum_tables import read_columns
 
 __all__ = ["Spectrum", "add_spectra", "read_spectrum"]
-
-_FITS_SUFFIXES = (".fits", ".fit")
 
 
 @dataclass(frozen=True)
@@ -60,7 +75,7 @@ class Spectrum:
     meta: dict = field(default_factory=dict, compare=False)
 
     def __post_init__(self):
-        wavelength = _converted("wavelength", self.wavelength, u.AA, u.spectral())
+        wavelength = _wavelength_in_angstrom(self.wavelength)
         if wavelength.ndim != 1 or wavelength.size == 0 or not np.all(_is_positive(wavelength)):
             msg = "wavelength must be one-dimensional and hold positive numbers, at least one"
             raise InputError(msg)
@@ -85,60 +100,80 @@ def _is_positive(values):
     return np.isfinite(values) & (values > 0)
 
 
+def _wavelength_in_angstrom(values):
+    """Wavelengths of anything that converts to them; NaN where they are not positive."""
+    own = declared_unit(values, "wavelength")
+    if not _is_spectral(own):
+        msg = f"wavelength must be a Quantity that converts to Angstrom, got unit {own}"
+        raise InputError(msg)
+    numbers = to_floats(values, "wavelength", unit=own)
+    numbers = np.where(_is_positive(numbers), numbers, np.nan)
+    return u.Quantity(numbers, own).to_value(u.AA, u.spectral())
+
+
 def _converted(name, values, unit, equivalencies):
-    """Floats in a unit."""
-    try:
-        return u.Quantity(values).to_value(unit, equivalencies).astype(float)
-    except (TypeError, ValueError) as error:
-        given = getattr(values, "unit", None)
-        msg = f"{name} must be a Quantity that converts to {unit}, got unit {given}"
-        raise InputError(msg) from error
+    """Floats in a unit, NaN where missing."""
+    own = declared_unit(values, name)
+    if own is None:
+        msg = f"{name} must be a Quantity that converts to {unit}, got no unit"
+        raise InputError(msg)
+    return to_floats(values, name, unit=unit, equivalencies=equivalencies)
 
 
-_WAVELENGTH_COLUMNS = ("wavelength", "wave", "lambda", "lam", "wl")
-_FLUX_COLUMNS = ("flux", "flux_density", "f_lambda", "flam", "f_nu", "fnu")
-_ERROR_COLUMNS = (
-    *("flux_err", "flux_error", "fluxerr", "flux_unc", "uncertainty", "error", "err", "sigma"),
-    *("f_lambda_err", "flam_err", "f_nu_err", "fnu_err"),
-)
-_GTO_EXTENSIONS = {"WAVELENGTH": "m", "DATA": "W m-3", "ERR": "W m-3"}
-_TABLE_EXTENSIONS = {
-    "EXTRACT5PIX1D": "jades-x1d",
-    "EXTRACT3PIX1D": "jades-x1d",
-    "SPEC1D": "msaexp",
-    "EXTRACT1D": "jwst-x1d",
-}
-
-
-def read_spectrum(path, *, hdu=None, wavelength_unit=None, flux_unit=None):
+def read_spectrum(
+    path,
+    *,
+    hdu=None,
+    source_id=None,
+    wavelength_unit=None,
+    flux_unit=None,
+    foreground_ebv=None,
+):
     """Read a spectrum.
 
     The extensions of a FITS file tell the layout: JADES GTO (images DATA, ERR and WAVELENGTH),
     the JADES product and the JWST pipeline (tables EXTRACT5PIX1D, EXTRACT3PIX1D or EXTRACT1D)
     or DJA/msaexp (table SPEC1D). Any other table, in a file of any format that
-    `~dustest.io.read_catalog` knows, is read by the names of its columns, such as wavelength,
-    flux and flux_err.
+    `~dustest.io.read_catalog` knows, is read by the names of its columns: a wavelength
+    (``wavelength``, ``wave``, ``lambda``; ``frequency``, ``wavenumber``, ``energy``; or its
+    decadic logarithm, ``loglam``), a ``flux``, and an error (``flux_err``, ``err``, ...), a
+    variance (``var``) or an inverse variance (``ivar``).
 
     Parameters
     ----------
     path : str or path-like
         File name.
-    hdu : int or str, optional
-        Extension of a FITS file to read, such as ``"EXTRACT3PIX1D"``.
+    hdu : int, str or tuple of str and int, optional
+        Extension of a FITS file to read, such as ``"EXTRACT3PIX1D"`` or ``("EXTRACT1D", 2)``.
+    source_id : int or str, optional
+        Source to read from a table with several: its identifier in the column of identifiers,
+        or the number of its row, from 0, where the table has no such column.
     wavelength_unit, flux_unit : `~astropy.units.Unit` or str, optional
-        Units of columns that declare none. They may not contradict declared ones.
+        Units of columns that declare none, or one that is not understood. They may not
+        contradict declared ones. ``flux_unit`` holds for fluxes and their errors.
+    foreground_ebv : float, optional
+        E(B-V) of the Milky Way in mag, whose dust (law G23 with R_V = 3.1) is taken off; ``meta``
+        records it.
 
     Returns
     -------
     spectrum : Spectrum
-        The spectrum in the observed frame, NaN where bad.
+        The spectrum in the observed frame, NaN where bad: without a finite flux or a positive
+        error, or by a column of quality. Of ``DQ`` these are pixels with the bit DO_NOT_USE (1)
+        of JWST; of ``MASK``, ``QUALITY`` or ``FLAG`` all that are not 0.
 
     Raises
     ------
     InputError
-        If a unit is missing or contradicts the file.
+        If a unit is missing, not understood or contradicts the file, or the file holds several
+        spectra and it is not said which to read.
     ReadError
         If the file is missing, cannot be read, or has no known layout.
+
+    Warns
+    -----
+    DustestWarning
+        If a column of quality rules out every pixel, or is not of numbers.
 
     Examples
     --------
@@ -156,25 +191,151 @@ def read_spectrum(path, *, hdu=None, wavelength_unit=None, flux_unit=None):
     [10000. 11000.] Angstrom
     """
     path = check_file(path)
-    given = (
-        as_unit(wavelength_unit, "wavelength_unit"),
-        as_unit(flux_unit, "flux_unit"),
-        as_unit(flux_unit, "flux_unit"),
-    )
+    wavelength_unit = as_unit(wavelength_unit, "wavelength_unit")
+    flux_unit = as_unit(flux_unit, "flux_unit")
+    ebv = None if foreground_ebv is None else _one_ebv(foreground_ebv)
     try:
-        layout, columns = _read(path, hdu)
+        columns = read_columns(path, hdu, source_id)
     except DustestError:
         raise
-    except PARSER_ERRORS as error:
+    except (*PARSER_ERRORS, AssertionError) as error:
         msg = f"the file {path} is not a readable spectrum: {reason(error)}"
         raise ReadError(msg) from error
-    wavelength, flux, flux_err = map(_quantity, columns.items(), given)
-    good = _is_positive(wavelength.value)
+    wavelength = _wavelength(columns, wavelength_unit)
+    good = _is_positive(wavelength)
     if not np.any(good):
         msg = f"the file {path} holds no positive wavelength"
         raise ReadError(msg)
-    meta = {"layout": layout, "source": path.name}
-    return Spectrum(wavelength[good], flux[good], flux_err[good], meta)
+    flux, flux_err = _flux_and_error(columns, flux_unit)
+    _check_lengths(path, wavelength, flux, flux_err, *columns.bad)
+    bad = np.any([np.zeros(good.shape, dtype=bool), *columns.bad], axis=0)
+    meta = {"layout": columns.layout, "source": path.name}
+    if columns.source_id is not None:
+        meta["source_id"] = columns.source_id
+    factor = 1.0
+    if ebv is not None:
+        factor = spectrum_correction(ebv, wavelength[good])
+        meta[FOREGROUND_KEY] = foreground_record(ebv)
+    return Spectrum(
+        wavelength[good] << u.AA,
+        np.where(bad, np.nan, flux)[good] * factor,
+        flux_err[good] * factor,
+        meta,
+    )
+
+
+def _one_ebv(foreground_ebv):
+    """Colour excess of the Milky Way, one finite number."""
+    ebv = to_ebv(foreground_ebv, 1)
+    if np.ndim(foreground_ebv) != 0 or not np.all(np.isfinite(ebv)):
+        msg = f"foreground_ebv must be E(B-V) in mag, one number from 0 on, got {foreground_ebv!r}"
+        raise InputError(msg)
+    return float(ebv[0])
+
+
+def _wavelength(columns, given):
+    """Wavelengths in Angstrom; NaN where they are no positive number."""
+    column = columns.wavelength
+    declared = parse_unit(column.unit)
+    is_log = columns.is_log or isinstance(declared, u.DexUnit)
+    if isinstance(declared, u.DexUnit):
+        declared = declared.physical_unit
+    unit = _unit(
+        column,
+        declared if is_log else column.unit,
+        given,
+        "wavelength_unit",
+        columns.assumed.get(column.name),
+    )
+    values = to_floats(_without_unit(column), f"column {column.name}")
+    with np.errstate(over="ignore", under="ignore"):
+        values = np.power(10.0, values) if is_log else values
+    values = np.where(_is_positive(values), values, np.nan)
+    return u.Quantity(values, unit).to_value(u.AA, u.spectral())
+
+
+def _flux_and_error(columns, given):
+    """Fluxes and their standard deviations, with units."""
+    flux, error = columns.flux, columns.error
+    unit = _unit(flux, flux.unit, given, "flux_unit", columns.assumed.get(flux.name))
+    values = to_floats(_without_unit(flux), f"column {flux.name}")
+    deviation = to_deviation(
+        to_floats(_without_unit(error), f"column {error.name}"), columns.error_kind
+    )
+    own = _error_unit(error, ERROR_POWERS[columns.error_kind], flux.unit, unit, given)
+    return u.Quantity(values, unit), u.Quantity(deviation, own)
+
+
+def _error_unit(error, power, declared_flux, unit, given):
+    """Unit of standard deviations; that of the flux where the errors declare none or the same."""
+    declared = parse_unit(error.unit)
+    if declared is None or str(error.unit) == str(declared_flux):
+        return unit
+    if isinstance(declared, u.UnrecognizedUnit):
+        if given is not None and (evident_unit(str(declared)) or unit) == unit:
+            return unit
+    elif isinstance(declared, u.UnitBase):
+        root = declared if agree(declared, unit) else declared ** Fraction(1, power)
+        if _is_flux(root):
+            return root
+    msg = (
+        f"column {error.name} declares the unit {str(error.unit)!r}, which does not convert to "
+        f"{unit**power}: {explain_unit(error.unit)}correct it in the file, or remove it where its "
+        f"values are in {unit**power}"
+    )
+    raise InputError(msg)
+
+
+def _unit(column, declared, given, argument_name, assumed):
+    """Unit of a column: the declared one, the given one, or that of the layout."""
+    is_flux = argument_name == "flux_unit"
+    evident = evident_unit(str(declared))
+    unit = resolve_unit(
+        declared,
+        given,
+        _is_flux if is_flux else _is_spectral,
+        what=f"column {column.name}",
+        expected="a flux density" if is_flux else "a wavelength, frequency, wavenumber or energy",
+        remedy=argument(argument_name, "uJy" if is_flux else "um"),
+        # A spelling with one meaning is not replaced by another unit.
+        explicit=evident is None,
+    )
+    if unit is None and assumed is None:
+        msg = (
+            f"column {column.name} declares no unit: pass {argument_name}, such as "
+            f"{argument(argument_name, 'uJy' if is_flux else 'um')}"
+        )
+        raise InputError(msg)
+    return u.Unit(assumed) if unit is None else unit
+
+
+def _is_spectral(unit):
+    """Whether a unit is one of wavelength, frequency, wavenumber or photon energy."""
+    return isinstance(unit, u.UnitBase) and unit.is_equivalent(u.AA, u.spectral())
+
+
+def _is_flux(unit):
+    """Whether a unit is one of spectral flux density."""
+    return isinstance(unit, u.UnitBase) and unit.is_equivalent(
+        SPECTRAL_UNIT, u.spectral_density(1.0 * u.um)
+    )
+
+
+def _without_unit(column):
+    """The same values as bare numbers, masked where they are missing."""
+    values, missing = bare_values(column)
+    return np.ma.array(values, mask=False if missing is None else missing)
+
+
+def _check_lengths(path, wavelength, *arrays):
+    """Raise where a file has not one value a wavelength."""
+    lengths = [len(array) for array in arrays]
+    if set(lengths) != {len(wavelength)}:
+        msg = (
+            f"the columns of the file {path} must be as long as its {len(wavelength)} "
+            f"wavelengths, got {', '.join(map(str, lengths))}"
+        )
+        raise ReadError(msg)
 
 
 def add_spectra(sample, spectra):
@@ -197,9 +358,15 @@ def add_spectra(sample, spectra):
     Raises
     ------
     InputError
-        If there is not one spectrum a row, or none at all.
+        If there is not one spectrum a row, none at all, or some are corrected for foreground dust
+        and others are not.
     ReadError
-        If a file cannot be read.
+        If a file is missing, or none can be read.
+
+    Warns
+    -----
+    DustestWarning
+        If some files cannot be read; their rows have no spectrum.
 
     Examples
     --------
@@ -217,7 +384,7 @@ def add_spectra(sample, spectra):
         got = len(spectra) if isinstance(spectra, list | tuple) else type(spectra).__name__
         msg = f"spectra must be a list of one spectrum a row ({len(sample)}), got {got}"
         raise InputError(msg)
-    read = [None if item is None else _spectrum(item) for item in spectra]
+    read = _read_all(spectra)
     lengths = [0 if item is None else item.wavelength.size for item in read]
     if max(lengths) == 0:
         msg = "spectra must hold at least one spectrum, got only None"
@@ -228,65 +395,49 @@ def add_spectra(sample, spectra):
             if item is not None:
                 values[row, : lengths[row]] = getattr(item, name).to_value(unit)
         sample[f"spectrum_{name}"] = values << unit
+    _record_foreground(sample, [item for item in read if item is not None])
     return sample
 
 
-def _spectrum(item):
-    """Spectrum, read where the item is a path."""
-    if isinstance(item, Spectrum):
-        return item
-    if isinstance(item, str | Path):
-        return read_spectrum(item)
-    msg = f"spectra must hold Spectrum, paths or None, got {type(item).__name__}"
-    raise InputError(msg)
-
-
-def _read(path, hdu):
-    """Name of the layout, and values with their declared unit by the name of their column."""
-    if not any(path.name.lower().endswith((end, end + ".gz")) for end in _FITS_SUFFIXES):
-        return "table", _columns(read_table(path, hdu=hdu), path)
-    with fits.open(path, memmap=False) as hdus:
-        by_name = {item.name: item for item in hdus}
-        if hdu is None and set(_GTO_EXTENSIONS) <= set(by_name):
-            return "jades-gto", {
-                name: (np.asarray(by_name[name].data), parse_unit(unit))
-                for name, unit in _GTO_EXTENSIONS.items()
-            }
-        name = hdu
-        if hdu is None:
-            known = (name for name in _TABLE_EXTENSIONS if name in by_name)
-            name = next(known, None)
-    layout = _TABLE_EXTENSIONS.get(name, "table")
-    return layout, _columns(read_table(path, file_format="fits", hdu=name), path)
-
-
-def _columns(table, path):
-    """Wavelength, flux and error of a table, with their declared units, by name."""
-    candidates = (_WAVELENGTH_COLUMNS, _FLUX_COLUMNS, _ERROR_COLUMNS)
-    names = [first_named(table.colnames, names) for names in candidates]
-    if None in names:
+def _read_all(spectra):
+    """Spectra of the rows, None where there is none or its file cannot be read."""
+    for item in spectra:
+        if isinstance(item, str | os.PathLike):
+            check_file(item)
+        elif item is not None and not isinstance(item, Spectrum):
+            msg = f"spectra must hold Spectrum, paths or None, got {type(item).__name__}"
+            raise InputError(msg)
+    read, errors = [], []
+    for item in spectra:
+        try:
+            is_path = isinstance(item, str | os.PathLike)
+            read.append(read_spectrum(item) if is_path else item)
+        except (InputError, ReadError) as error:
+            read.append(None)
+            errors.append(error)
+    if errors and all(item is None for item in read):
+        raise errors[0]
+    if errors:
         msg = (
-            f"the file {path} has no known layout of a spectrum: a table needs columns such as "
-            f"wavelength, flux and flux_err, found {shown(table.colnames)}"
+            f"{len(errors)} of {len(spectra)} spectra cannot be read and are left out; the first: "
+            f"{errors[0]}"
         )
-        raise ReadError(msg)
-    return {name: (_floats(table[name]), parse_unit(table[name].unit)) for name in names}
+        warnings.warn(msg, DustestWarning, stacklevel=3)
+    return read
 
 
-def _floats(column):
-    """Floats of a column, NaN where masked, without axes of length one."""
-    values = np.ma.asarray(column)
-    return np.squeeze(np.ma.filled(values.astype(float), np.nan))
-
-
-def _quantity(item, given):
-    """Values with their unit: the declared one, else the given one."""
-    name, (values, declared) = item
-    if declared is not None and given is not None and declared != given:
-        msg = f"the unit of {name} is given as {given}, but the file declares {declared}"
+def _record_foreground(sample, spectra):
+    """Note whether the spectra are corrected for foreground dust."""
+    records = [item.meta[FOREGROUND_KEY] for item in spectra if item.meta.get(FOREGROUND_KEY)]
+    sample.meta.pop(f"{FOREGROUND_KEY}_spectrum", None)
+    if records and len(records) < len(spectra):
+        msg = (
+            f"{len(records)} of {len(spectra)} spectra are corrected for foreground dust: correct "
+            f"all or none, by {argument('foreground_ebv', 0.01)} of read_spectrum"
+        )
         raise InputError(msg)
-    unit = given if declared is None else declared
-    if unit is None:
-        msg = f"column {name} has no unit; pass wavelength_unit and flux_unit"
-        raise InputError(msg)
-    return u.Quantity(np.atleast_1d(values), unit, dtype=float)
+    if records:
+        same = len(set(records)) == 1
+        sample.meta[f"{FOREGROUND_KEY}_spectrum"] = (
+            records[0] if same else foreground_record(records)
+        )

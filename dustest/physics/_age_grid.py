@@ -3,10 +3,12 @@
 from functools import cache
 
 import numpy as np
+from astropy import units as u
 from astropy.cosmology import FlatLambdaCDM
 from scipy.linalg import eigh_tridiagonal
 
 from dustest.data.errors import InputError
+from dustest.data.values import to_floats
 
 __all__ = ["N_NODES", "AgeGrid", "default_grid"]
 
@@ -22,12 +24,12 @@ class AgeGrid:
 
     Parameters
     ----------
-    edges : array_like of shape (n_bins + 1,), optional
-        Edges of the bins of age in yr, increasing. The default is 0.1 dex wide about ages from
-        1 Myr on, with the first edge at zero and the last at the age of the Universe today: the
-        bins of Bagpipes.
-    timescales : sequence of float, optional
-        Times before the observation over which rates are averaged, in yr.
+    edges : array_like, Column or `~astropy.units.Quantity` of shape (n_bins + 1,), optional
+        Edges of the bins of age, increasing; yr where they bear no unit. The default is 0.1 dex
+        wide about ages from 1 Myr on, with the first edge at zero and the last at the age of the
+        Universe today: the bins of Bagpipes.
+    timescales : sequence of float or `~astropy.units.Quantity`, optional
+        Times before the observation over which rates are averaged; yr where they bear no unit.
 
     Attributes
     ----------
@@ -53,7 +55,8 @@ class AgeGrid:
     Raises
     ------
     InputError
-        If the edges do not increase, or a timescale is below the least age, 1 Myr.
+        If the edges do not increase, a timescale is below the least age, 1 Myr, or a unit is none
+        of time.
 
     Examples
     --------
@@ -65,8 +68,8 @@ class AgeGrid:
 
     def __init__(self, edges=None, timescales=(1e7, 1e8)):
         self.ages, self.widths = _sampled_ages()
-        self.edges = _default_edges() if edges is None else np.asarray(edges, dtype=float)
-        self.timescales = tuple(timescales)
+        self.edges = _default_edges() if edges is None else to_floats(edges, "edges", unit=u.yr)
+        self.timescales = tuple(to_floats(timescales, "timescales", unit=u.yr, ndim=1).tolist())
         self._check()
         # Segments end where bins and timescales do, and are short enough for few nodes.
         inner = [*self.edges[:-1], *self.timescales, *_default_edges()]

@@ -4,6 +4,7 @@ import numpy as np
 from astropy import units as u
 
 from dustest.data.errors import InputError
+from dustest.data.values import to_floats
 
 __all__ = ["axis_weights", "node_weights", "particle_values"]
 
@@ -35,7 +36,7 @@ def node_weights(age_axis, metallicity_axis, ages, metallicities):
         If ages or metallicities are negative or not finite, or of unequal length.
     """
     ages = particle_values(ages, "ages", u.yr)
-    metallicities = particle_values(metallicities, "metallicities", u.one)
+    metallicities = particle_values(metallicities, "metallicities", None)
     if ages.shape != metallicities.shape:
         msg = (
             "ages and metallicities must be of equal length, got "
@@ -82,12 +83,12 @@ def particle_values(values, name, unit):
 
     Parameters
     ----------
-    values : array_like or `~astropy.units.Quantity` of shape (n,)
+    values : array_like, Column or `~astropy.units.Quantity` of shape (n,)
         The values; in ``unit`` where they bear none.
     name : str
         Name of the property, for messages.
-    unit : `~astropy.units.UnitBase`
-        The unit.
+    unit : `~astropy.units.UnitBase` or None
+        The unit; none for plain numbers.
 
     Returns
     -------
@@ -99,14 +100,9 @@ def particle_values(values, name, unit):
     InputError
         If they are no such array.
     """
-    try:
-        if isinstance(values, u.Quantity):
-            values = values.to_value(unit)
-        values = np.asarray(values, dtype=float)
-    except (u.UnitConversionError, TypeError, ValueError) as error:
-        msg = f"{name} must be numbers, bare or in a unit like {unit.to_string() or 'none'}"
-        raise InputError(msg) from error
-    if values.ndim != 1 or not np.all((values >= 0) & (values < np.inf)):
-        msg = f"{name} must be one-dimensional, finite and not negative"
+    # Sentinels are negative, and refused as such.
+    values = to_floats(values, name, unit=unit, sentinels=False)
+    if values.ndim != 1 or not np.all(values >= 0):
+        msg = f"{name} must be one-dimensional, finite and not negative, without missing values"
         raise InputError(msg)
     return values

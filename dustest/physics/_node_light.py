@@ -3,6 +3,7 @@
 import numpy as np
 
 from dustest.data.errors import InputError
+from dustest.data.messages import did_you_mean
 
 __all__ = ["NodeLight"]
 
@@ -33,8 +34,9 @@ class NodeLight:
 
     def __init__(self, grid, emission, log_u, oldest=np.inf):
         if emission not in EMISSIONS:
-            msg = f"emission must be one of {', '.join(EMISSIONS)}, got {emission!r}"
-            raise InputError(msg)
+            meant = did_you_mean(emission, EMISSIONS)
+            msg = f"emission must be one of {', '.join(EMISSIONS)}, got {emission!r}: {meant}"
+            raise InputError(msg.rstrip(": "))
         self.grid = grid
         self.emission = emission
         self.age = grid.age[: max(np.searchsorted(grid.age, oldest) + 1, 2)]

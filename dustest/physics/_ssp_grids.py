@@ -10,13 +10,17 @@ from astropy import units as u
 from astropy.io import fits
 
 from dustest.data.errors import InputError, MissingDependencyError, ReadError
+from dustest.data.values import to_floats
 from dustest.physics._bilinear import node_weights
+from dustest.physics._values import as_number
 
 __all__ = ["NebularGrid", "SSPGrid", "load_ssp_grid"]
 
 _STARS = "bc03_miles_stellar_grids.fits"
 _CONTINUUM = "bc03_miles_nebular_cont_grids_extended_logU_nograins_cloudy25.fits"
 _LINES = "bc03_miles_nebular_line_grids_extended_logU_nograins_cloudy25.fits"
+_SPECTRAL = u.Lsun / u.AA / u.Msun
+_LINE = u.Lsun / u.Msun
 # The grids count light in the solar luminosity of Bruzual & Charlot, 3.826e33 erg/s.
 _SOLAR_LUMINOSITY = float(3.826e33 / constants.L_sun.to_value(u.erg / u.s))
 
@@ -24,6 +28,8 @@ _SOLAR_LUMINOSITY = float(3.826e33 / constants.L_sun.to_value(u.erg / u.s))
 @dataclass(frozen=True, eq=False)
 class NebularGrid:
     """Light of the gas that young stars ionise.
+
+    Arrays that declare a unit are converted to the ones named here.
 
     Parameters
     ----------
@@ -45,7 +51,7 @@ class NebularGrid:
     Raises
     ------
     InputError
-        If shapes do not fit or an axis does not ascend.
+        If shapes or units do not fit or an axis does not ascend.
 
     Examples
     --------
@@ -70,6 +76,8 @@ class NebularGrid:
     max_age: float = 1e7
 
     def __post_init__(self):
+        _convert(self, {"log_u": None, "age": u.yr, "line_wavelength": u.AA, "max_age": u.yr})
+        _convert(self, {"continuum": _SPECTRAL, "lines": _LINE})
         _check_ascending(self, "log_u")
         _check_ascending(self, "age", positive=True)
         start = (self.log_u.size, self.continuum.shape[1], self.age.size)
@@ -96,6 +104,7 @@ class NebularGrid:
         InputError
             If ``log_u`` lies outside the grid.
         """
+        log_u = as_number(log_u, "log_u")
         if not self.log_u[0] <= log_u <= self.log_u[-1]:
             msg = (
                 f"log_u must lie within {self.log_u[0]:g} to {self.log_u[-1]:g}, which the grid "
@@ -113,6 +122,8 @@ class NebularGrid:
 @dataclass(frozen=True, eq=False)
 class SSPGrid:
     """Spectra of simple stellar populations by metallicity and age.
+
+    Arrays that declare a unit are converted to the ones named here.
 
     Parameters
     ----------
@@ -132,7 +143,7 @@ class SSPGrid:
     Raises
     ------
     InputError
-        If shapes do not fit, an axis does not ascend or has fewer than two points.
+        If shapes or units do not fit, an axis does not ascend or has fewer than two points.
 
     Examples
     --------
@@ -157,6 +168,8 @@ class SSPGrid:
     nebular: NebularGrid | None = None
 
     def __post_init__(self):
+        _convert(self, {"wavelength": u.AA, "age": u.yr, "metallicity": None})
+        _convert(self, {"luminosity": _SPECTRAL, "live_fraction": None})
         for name in ("wavelength", "age", "metallicity"):
             _check_ascending(self, name, positive=True)
         shape = (self.metallicity.size, self.age.size, self.wavelength.size)
@@ -174,7 +187,7 @@ class SSPGrid:
 
         Parameters
         ----------
-        ages : array_like or `~astropy.units.Quantity` of shape (n,)
+        ages : array_like, Column or `~astropy.units.Quantity` of shape (n,)
             Ages of the stars; yr where they bear no unit.
         metallicities : array_like of shape (n,)
             Metallicities in units of that of the Sun.
@@ -197,6 +210,17 @@ class SSPGrid:
         """
         nodes, weights = node_weights(self.age, self.metallicity, ages, metallicities)
         return np.sum(self.live_fraction.ravel()[nodes] * weights, axis=1)
+
+
+def _convert(record, units):
+    """Turn arrays of a grid that declare a unit or a mask into bare ones of the grid's units.
+
+    Bare arrays stay as they are: those of light are large.
+    """
+    for name, unit in units.items():
+        given = getattr(record, name)
+        if type(given) is not np.ndarray or given.dtype.kind not in "iuf":
+            object.__setattr__(record, name, to_floats(given, name, unit=unit)[()])
 
 
 def _check_ascending(record, name, positive=False):

@@ -1,16 +1,21 @@
 """Dust laws, and the conversions between A_V, E(B-V) and A_lambda that follow from them."""
 
+import hashlib
 import inspect
+import json
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, is_dataclass
 from functools import lru_cache, partial
 from importlib import import_module
+from numbers import Real
 
 import numpy as np
 from astropy import units as u
 
 from dustest.data.bands import get_band
 from dustest.data.errors import InputError
+from dustest.data.messages import did_you_mean
+from dustest.physics._values import as_angstrom, as_magnitudes, as_number, as_redshifts
 
 __all__ = [
     "Calzetti00",
@@ -33,11 +38,17 @@ B_WAVELENGTH = 4400.0
 V_WAVELENGTH = 5500.0
 
 
+_DIGEST_POINTS = 400
+_REDDEST = 1e6
+"""Angstrom; end of the digest of a curve without an end."""
+
+
 class DustLaw(ABC):
     """The shape of an attenuation or extinction curve.
 
     A law has a ``name``, ``r_v`` = A_V / E(B-V) and a ``wavelength_range`` in Angstrom, and
     writes ``_curve``, which gives A_lambda / A_V at wavelengths in Angstrom within that range.
+    Two laws are equal where their descriptions are (see `to_dict`).
     """
 
     name: str
@@ -53,7 +64,7 @@ class DustLaw(ABC):
 
         Parameters
         ----------
-        wavelength : float, array_like or `~astropy.units.Quantity`
+        wavelength : float, array_like, Column or `~astropy.units.Quantity`
             Rest-frame wavelengths; Angstrom where they bear no unit.
 
         Returns
@@ -72,7 +83,7 @@ class DustLaw(ABC):
         >>> float(get_dust_law("Calzetti").a_over_av(1600.0).round(3))
         2.462
         """
-        values = _to_angstrom(wavelength)
+        values = as_angstrom(wavelength)
         low, high = self.wavelength_range
         # The ranges of many curves are given in inverse microns: allow for the rounding.
         outside = (values < low * (1 - 1e-6)) | (values > high * (1 + 1e-6))
@@ -90,7 +101,7 @@ class DustLaw(ABC):
 
         Parameters
         ----------
-        wavelength : float, array_like or `~astropy.units.Quantity`
+        wavelength : float, array_like, Column or `~astropy.units.Quantity`
             Rest-frame wavelengths; Angstrom where they bear no unit.
 
         Returns
@@ -110,6 +121,52 @@ class DustLaw(ABC):
         9.97
         """
         return self.r_v * self.a_over_av(wavelength)
+
+    def to_dict(self):
+        """Describe the law without loss.
+
+        Returns
+        -------
+        description : dict
+            ``name``, ``class`` and ``parameters`` as plain numbers and text. A law whose
+            parameters are not known has a digest of its ``curve`` instead.
+
+        Examples
+        --------
+        >>> from dustest.physics import get_dust_law
+        >>> description = get_dust_law("Salim", delta=-0.5).to_dict()
+        >>> description["name"], description["parameters"]
+        ('Salim', {'delta': -0.5, 'bump': 0.0})
+        """
+        description = {"name": self.name, "class": _class_path(type(self))}
+        parameters = asdict(self) if is_dataclass(self) else {"": None}
+        if all(isinstance(value, str | Real) for value in parameters.values()):
+            return description | {"parameters": {k: _plain(v) for k, v in parameters.items()}}
+        return description | {"curve": self._digest()}
+
+    def _digest(self):
+        """What tells two curves apart whose parameters are not known."""
+        low, high = self.wavelength_range
+        wavelength = np.geomspace(max(low, LYMAN_LIMIT), min(high, _REDDEST), _DIGEST_POINTS)
+        numbers = [low, high, self.r_v, *self.a_over_av(wavelength)]
+        # Nine digits are the same on every machine.
+        return hashlib.sha256(" ".join(f"{x:.8e}" for x in numbers).encode()).hexdigest()[:16]
+
+    def __eq__(self, other):
+        return isinstance(other, DustLaw) and self.to_dict() == other.to_dict()
+
+    def __hash__(self):
+        return hash(json.dumps(self.to_dict(), sort_keys=True))
+
+
+def _class_path(cls):
+    """Module and name of a class."""
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _plain(value):
+    """A number of Python for one of numpy, which JSON does not write."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 @dataclass(frozen=True)
@@ -153,7 +210,8 @@ class Salim18(DustLaw):
     Raises
     ------
     InputError
-        If the tilt is so flat that no reddening is left (``delta`` above 0.98).
+        If a parameter is not a finite number, or the tilt is so flat that no reddening is left
+        (``delta`` above 0.98).
 
     References
     ----------
@@ -172,11 +230,10 @@ class Salim18(DustLaw):
     wavelength_range = (LYMAN_LIMIT, np.inf)
 
     def __post_init__(self):
-        if not (np.isfinite(self.bump) and self._reddening() > 0.0):
-            msg = (
-                "delta must be below 0.98, where the curve still reddens, and bump finite, got "
-                f"delta={self.delta!r} and bump={self.bump!r}"
-            )
+        for name in ("delta", "bump"):
+            object.__setattr__(self, name, as_number(getattr(self, name), name))
+        if not self._reddening() > 0.0:
+            msg = f"delta must be below 0.98, where the curve still reddens, got {self.delta!r}"
             raise InputError(msg)
 
     @property
@@ -209,7 +266,7 @@ class CharlotFall00(DustLaw):
     Raises
     ------
     InputError
-        If ``n`` is not above zero.
+        If ``n`` is not a finite number above zero.
 
     References
     ----------
@@ -227,8 +284,9 @@ class CharlotFall00(DustLaw):
     wavelength_range = (LYMAN_LIMIT, np.inf)
 
     def __post_init__(self):
-        if not (np.isfinite(self.n) and self.n > 0):
-            msg = f"n must be a finite number above zero, got {self.n!r}"
+        object.__setattr__(self, "n", as_number(self.n, "n"))
+        if self.n <= 0:
+            msg = f"n must be above zero, got {self.n!r}"
             raise InputError(msg)
 
     @property
@@ -240,7 +298,7 @@ class CharlotFall00(DustLaw):
         return (wavelength / V_WAVELENGTH) ** -self.n
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ExtinctionCurve(DustLaw):
     """A curve of the dust_extinction package.
 
@@ -260,14 +318,14 @@ class ExtinctionCurve(DustLaw):
 
     Examples
     --------
-    >>> from dust_extinction.averages import G03_LMC2
+    >>> from dust_extinction.parameter_averages import CCM89
     >>> from dustest.physics.attenuation import ExtinctionCurve
-    >>> ExtinctionCurve("LMC2", G03_LMC2()).r_v
-    2.76
+    >>> ExtinctionCurve("grey", CCM89(Rv=5.0))
+    ExtinctionCurve(name='grey', model=CCM89(Rv=5.0))
     """
 
     name: str
-    model: object = field(repr=False)
+    model: object
 
     def __post_init__(self):
         if not (callable(self.model) and hasattr(self.model, "Rv")):
@@ -301,12 +359,49 @@ class ExtinctionCurve(DustLaw):
         ratio = self.model(wavelength.ravel() * u.AA)
         return np.asarray(ratio, dtype=float).reshape(wavelength.shape)
 
+    def __repr__(self):
+        given = ", ".join(f"{name}={value!r}" for name, value in self._parameters().items())
+        model = f"{type(self.model).__qualname__}({given})"
+        return f"{type(self).__name__}(name={self.name!r}, model={model})"
+
+    def to_dict(self):
+        """Describe the law without loss.
+
+        Returns
+        -------
+        description : dict
+            ``name``, ``class``, ``model`` (the model's class) and its ``parameters``; and a
+            digest of the ``curve`` where the model has none or comes from elsewhere than
+            dust_extinction.
+
+        Examples
+        --------
+        >>> from dustest.physics import get_dust_law
+        >>> description = get_dust_law("CCM89", r_v=2.5).to_dict()
+        >>> description["model"], description["parameters"]
+        ('dust_extinction.parameter_averages.CCM89', {'Rv': 2.5})
+        """
+        parameters = self._parameters()
+        model = _class_path(type(self.model))
+        description = {
+            "name": self.name,
+            "class": _class_path(type(self)),
+            "model": model,
+            "parameters": parameters,
+        }
+        known = bool(parameters) and model.startswith("dust_extinction.")
+        return description if known else description | {"curve": self._digest()}
+
+    def _parameters(self):
+        """Parameters of the model, by name."""
+        names = getattr(self.model, "param_names", ())
+        return {name: float(getattr(self.model, name).value) for name in names}
+
     def __reduce__(self):
         # Models with parameters cannot be pickled: send to workers what builds them anew.
-        names = getattr(self.model, "param_names", ())
-        if not names:
+        parameters = self._parameters()
+        if not parameters:
             return type(self), (self.name, self.model)
-        parameters = {name: float(getattr(self.model, name).value) for name in names}
         return _rebuild_curve, (self.name, type(self.model), parameters)
 
 
@@ -400,7 +495,8 @@ def get_dust_law(law, **parameters):
     CharlotFall00(n=1.3)
     """
     if isinstance(law, str):
-        return _named_law(_law_name(law), tuple(sorted(parameters.items())))
+        name = _law_name(law)
+        return _named_law(name, tuple(sorted(_law_parameters(name, parameters).items())))
     if parameters:
         msg = f"parameters ({', '.join(parameters)}) go with the name of a law, not an instance"
         raise InputError(msg)
@@ -411,23 +507,31 @@ def _law_name(text):
     """The name under which a law is listed."""
     known = {name.lower(): name for name in _LAWS} | _ALIASES
     if text.lower() not in known:
-        msg = f"law must be one of {', '.join(_LAWS)} or an instance of a law, got {text!r}"
-        raise InputError(msg)
+        msg = (
+            f"law must be one of {', '.join(_LAWS)} or an instance of a law, got {text!r}: "
+            f"{did_you_mean(text, [*_LAWS, *_ALIASES])}"
+        )
+        raise InputError(msg.rstrip(": "))
     return known[text.lower()]
+
+
+def _law_parameters(name, parameters):
+    """Parameters of a law of the list as numbers, after a check of their names."""
+    takes = list(inspect.signature(_LAWS[name]).parameters)
+    unknown = [key for key in parameters if key not in takes]
+    if unknown:
+        msg = (
+            f"parameters of the dust law {name!r} are: {', '.join(takes) or 'none'}; got "
+            f"{', '.join(unknown)}: {did_you_mean(unknown[0], takes)}"
+        )
+        raise InputError(msg.rstrip(": "))
+    return {key: as_number(value, key) for key, value in parameters.items()}
 
 
 @lru_cache(maxsize=256)
 def _named_law(name, parameters):
     """A law of the list, built once for each set of parameters."""
-    builder = _LAWS[name]
-    try:
-        inspect.signature(builder).bind(**dict(parameters))
-    except TypeError as error:
-        takes = ", ".join(inspect.signature(builder).parameters) or "none"
-        given = ", ".join(key for key, _ in parameters)
-        msg = f"parameters of the dust law {name!r} are: {takes}; got {given}"
-        raise InputError(msg) from error
-    return builder(**dict(parameters))
+    return _LAWS[name](**dict(parameters))
 
 
 def attenuation_ratio(wavelength, law):
@@ -435,7 +539,7 @@ def attenuation_ratio(wavelength, law):
 
     Parameters
     ----------
-    wavelength : float, array_like or `~astropy.units.Quantity`
+    wavelength : float, array_like, Column or `~astropy.units.Quantity`
         Rest-frame wavelengths; Angstrom where they bear no unit.
     law : str, DustLaw or model of dust_extinction
         The law, see `get_dust_law`.
@@ -465,7 +569,7 @@ def a_v_to_e_bv(a_v, law):
 
     Parameters
     ----------
-    a_v : float, array_like or `~astropy.units.Quantity`
+    a_v : float, array_like, Column or `~astropy.units.Quantity`
         Attenuation in V, in mag.
     law : str, DustLaw or model of dust_extinction
         The law, see `get_dust_law`.
@@ -473,7 +577,7 @@ def a_v_to_e_bv(a_v, law):
     Returns
     -------
     float, ndarray or `~astropy.units.Quantity`
-        E(B-V) in mag; with a unit where ``a_v`` has one.
+        E(B-V) in mag, NaN where missing; with a unit where ``a_v`` has one.
 
     Raises
     ------
@@ -486,7 +590,7 @@ def a_v_to_e_bv(a_v, law):
     >>> float(a_v_to_e_bv(0.81, "Calzetti"))
     0.2
     """
-    return _to_magnitudes(a_v, "a_v") / get_dust_law(law).r_v
+    return as_magnitudes(a_v, "a_v") / get_dust_law(law).r_v
 
 
 def e_bv_to_a_v(e_bv, law):
@@ -494,7 +598,7 @@ def e_bv_to_a_v(e_bv, law):
 
     Parameters
     ----------
-    e_bv : float, array_like or `~astropy.units.Quantity`
+    e_bv : float, array_like, Column or `~astropy.units.Quantity`
         Colour excess, in mag.
     law : str, DustLaw or model of dust_extinction
         The law, see `get_dust_law`.
@@ -502,7 +606,7 @@ def e_bv_to_a_v(e_bv, law):
     Returns
     -------
     float, ndarray or `~astropy.units.Quantity`
-        A_V in mag; with a unit where ``e_bv`` has one.
+        A_V in mag, NaN where missing; with a unit where ``e_bv`` has one.
 
     Raises
     ------
@@ -516,7 +620,7 @@ def e_bv_to_a_v(e_bv, law):
     >>> e_bv_to_a_v(0.2 * u.mag, "Calzetti")
     <Quantity 0.81 mag>
     """
-    return _to_magnitudes(e_bv, "e_bv") * get_dust_law(law).r_v
+    return as_magnitudes(e_bv, "e_bv") * get_dust_law(law).r_v
 
 
 def a_lambda(a_v, wavelength, law):
@@ -524,9 +628,9 @@ def a_lambda(a_v, wavelength, law):
 
     Parameters
     ----------
-    a_v : float, array_like or `~astropy.units.Quantity`
+    a_v : float, array_like, Column or `~astropy.units.Quantity`
         Attenuation in V, in mag; broadcasts with ``wavelength``.
-    wavelength : float, array_like or `~astropy.units.Quantity`
+    wavelength : float, array_like, Column or `~astropy.units.Quantity`
         Rest-frame wavelengths; Angstrom where they bear no unit.
     law : str, DustLaw or model of dust_extinction
         The law, see `get_dust_law`.
@@ -534,7 +638,7 @@ def a_lambda(a_v, wavelength, law):
     Returns
     -------
     float, ndarray or `~astropy.units.Quantity`
-        A_lambda in mag; with a unit where ``a_v`` has one.
+        A_lambda in mag, NaN where missing; with a unit where ``a_v`` has one.
 
     Raises
     ------
@@ -548,7 +652,7 @@ def a_lambda(a_v, wavelength, law):
     >>> float(a_lambda(0.5, 1600.0, "Calzetti").round(3))
     1.231
     """
-    return _to_magnitudes(a_v, "a_v") * attenuation_ratio(wavelength, law)
+    return as_magnitudes(a_v, "a_v") * attenuation_ratio(wavelength, law)
 
 
 def band_attenuation_ratio(band, law, redshift=0.0):
@@ -576,7 +680,7 @@ def band_attenuation_ratio(band, law, redshift=0.0):
     ------
     InputError
         If the band or law is not known, the law does not cover the band, or a redshift is
-        negative or not finite.
+        negative or not finite, or bears a unit.
 
     Examples
     --------
@@ -586,9 +690,9 @@ def band_attenuation_ratio(band, law, redshift=0.0):
     >>> float(band_attenuation_ratio("F115W", "Calzetti", redshift=6.2).round(2))
     2.47
     """
-    redshift = np.asarray(redshift, dtype=float)
-    if not np.all(np.isfinite(redshift) & (redshift >= 0)):
-        msg = "redshift must be finite and not negative"
+    redshift = as_redshifts(redshift)
+    if not np.all(redshift >= 0):
+        msg = "redshift must be finite and not negative, without missing values"
         raise InputError(msg)
     curve = get_band(band)
     inside = curve.transmission >= 0.01 * curve.transmission.max()
@@ -609,29 +713,3 @@ def _calzetti_k(wavelength):
     blue = blue * (np.minimum(micron, 0.12) / 0.12) ** -0.77
     red = 2.659 * (-1.857 + 1.040 * x) + 4.05
     return np.where(micron < 0.63, blue, np.maximum(red, 0.0))
-
-
-def _to_angstrom(wavelength):
-    """Positive and finite wavelengths in Angstrom."""
-    try:
-        if isinstance(wavelength, u.Quantity):
-            wavelength = wavelength.to_value(u.AA, u.spectral())
-        values = np.asarray(wavelength, dtype=float)
-    except (u.UnitConversionError, TypeError, ValueError) as error:
-        msg = f"wavelength must be in Angstrom or any other spectral unit, got {wavelength!r}"
-        raise InputError(msg) from error
-    if not np.all(np.isfinite(values) & (values > 0)):
-        msg = "wavelength must be positive and finite"
-        raise InputError(msg)
-    return values
-
-
-def _to_magnitudes(value, name):
-    """A value in mag: a Quantity stays one, anything else becomes a bare float or array."""
-    try:
-        if isinstance(value, u.Quantity):
-            return value.to(u.mag)
-        return np.asarray(value, dtype=float)[()]
-    except (u.UnitConversionError, TypeError, ValueError) as error:
-        msg = f"{name} must be in mag, got {value!r}"
-        raise InputError(msg) from error

@@ -4,6 +4,7 @@ import numpy as np
 
 from dustest.data.errors import InputError
 from dustest.physics._inoue14 import LYMAN_SERIES
+from dustest.physics._values import as_angstrom, as_redshift
 
 __all__ = ["igm_transmission"]
 
@@ -19,9 +20,9 @@ def igm_transmission(wavelength, redshift):
 
     Parameters
     ----------
-    wavelength : array_like of shape (n_wave,)
-        Observed-frame wavelengths in Angstrom. Below 911.8 Angstrom, beyond the published
-        formulae, the continuum keeps the depth that it has there.
+    wavelength : array_like, Column or `~astropy.units.Quantity` of shape (n_wave,)
+        Observed-frame wavelengths; Angstrom where they bear no unit. Below 911.8 Angstrom, beyond
+        the published formulae, the continuum keeps the depth that it has there.
     redshift : float
         Redshift of the source.
 
@@ -33,7 +34,8 @@ def igm_transmission(wavelength, redshift):
     Raises
     ------
     InputError
-        If a wavelength is not positive and finite, or the redshift negative or not finite.
+        If a wavelength is not positive and finite or bears no spectral unit, or the redshift is
+        negative or not finite, or bears a unit.
 
     References
     ----------
@@ -45,12 +47,9 @@ def igm_transmission(wavelength, redshift):
     >>> igm_transmission([4000.0, 5800.0, 6100.0], 4.0).round(2)
     array([0.04, 0.46, 1.  ])
     """
-    wavelength = np.asarray(wavelength, dtype=float)
-    if wavelength.ndim != 1 or not np.all(np.isfinite(wavelength) & (wavelength > 0)):
-        msg = "wavelength must be one-dimensional, positive and finite, in Angstrom"
-        raise InputError(msg)
-    if not (np.isfinite(redshift) and redshift >= 0):
-        msg = f"redshift must be finite and not negative, got {redshift!r}"
+    wavelength, redshift = as_angstrom(wavelength), as_redshift(redshift)
+    if wavelength.ndim != 1:
+        msg = f"wavelength must be one-dimensional, got shape {wavelength.shape}"
         raise InputError(msg)
     transmission = np.ones_like(wavelength)
     blue = wavelength < LYMAN_SERIES[0, 0] * (1.0 + redshift)

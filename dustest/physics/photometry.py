@@ -6,6 +6,9 @@ from scipy.interpolate import make_interp_spline
 
 from dustest.data.bands import get_band
 from dustest.data.errors import InputError
+from dustest.data.units import declared_unit
+from dustest.data.values import to_floats
+from dustest.physics._values import as_angstrom
 
 __all__ = ["band_flux", "synthetic_photometry"]
 
@@ -15,23 +18,24 @@ def synthetic_photometry(wavelength, flux, bands):
 
     Parameters
     ----------
-    wavelength : `~astropy.units.Quantity` of shape (n_wave,)
-        Observed-frame wavelengths, ascending.
-    flux : `~astropy.units.Quantity` of shape (..., n_wave)
-        Spectral flux density, per unit frequency or per unit wavelength.
+    wavelength : `~astropy.units.Quantity` or Column of shape (n_wave,)
+        Observed-frame wavelengths in any spectral unit, in order.
+    flux : `~astropy.units.Quantity` or Column of shape (..., n_wave)
+        Spectral flux density, per unit frequency or per unit wavelength, or AB magnitudes.
     bands : sequence of str or Band
         The bands, see `dustest.data.bands.get_band`.
 
     Returns
     -------
     `~astropy.units.Quantity` of shape (..., n_bands)
-        Mean f_nu through each band in nJy; ``.to(u.ABmag)`` makes AB magnitudes of it.
+        Mean f_nu through each band in nJy, NaN where a flux inside it is missing;
+        ``.to(u.ABmag)`` makes AB magnitudes of it.
 
     Raises
     ------
     InputError
-        If a unit or shape does not fit, the wavelengths do not ascend, no band is given, or the
-        spectrum does not cover a band.
+        If a unit or shape does not fit or is missing, the wavelengths are not in order, no band is
+        given, or the spectrum does not cover a band.
 
     References
     ----------
@@ -47,46 +51,48 @@ def synthetic_photometry(wavelength, flux, bands):
     >>> synthetic_photometry(wavelength, flat, ["F115W", "F200W"]).to(u.ABmag).round(3) + 0 * u.mag
     <Magnitude [0., 0.] mag(AB)>
     """
-    try:
-        angstrom = u.Quantity(wavelength).to(u.AA, u.spectral())
-        f_nu = u.Quantity(flux).to_value(u.nJy, u.spectral_density(angstrom))
-    except (u.UnitConversionError, ValueError, TypeError) as error:
-        msg = (
-            "wavelength and flux must be Quantities of a spectral unit and of a spectral flux "
-            "density, of shapes (n_wave,) and (..., n_wave)"
-        )
-        raise InputError(msg) from error
+    for name, values in (("wavelength", wavelength), ("flux", flux)):
+        if declared_unit(values, name) is None:
+            msg = f"{name} must have a unit, such as that of a Quantity, got none"
+            raise InputError(msg)
+    angstrom = as_angstrom(wavelength)
+    density = u.spectral_density(angstrom * u.AA)
+    _check_axes(angstrom, np.shape(flux))
+    f_nu = to_floats(flux, "flux", unit=u.nJy, equivalencies=density)
+    if angstrom.size > 1 and angstrom[0] > angstrom[-1]:
+        # Ascending in frequency.
+        angstrom, f_nu = angstrom[::-1], f_nu[..., ::-1]
     if len(bands) == 0:
         msg = "bands must name at least one band"
         raise InputError(msg)
-    means = [band_flux(angstrom.value, f_nu, band) for band in bands]
+    means = [_mean_flux(angstrom, f_nu, get_band(band)) for band in bands]
     return np.stack(means, axis=-1) * u.nJy
 
 
 def band_flux(wavelength, f_nu, band):
-    """Mean f_nu through one band, of bare arrays.
+    """Mean f_nu through one band.
 
     Both curves are taken as linear between their points, and integrated over all points of both.
 
     Parameters
     ----------
-    wavelength : ndarray of shape (n_wave,)
-        Observed-frame wavelengths in Angstrom, ascending.
-    f_nu : ndarray of shape (..., n_wave)
-        Flux density per unit frequency.
+    wavelength : array_like, Column or `~astropy.units.Quantity` of shape (n_wave,)
+        Observed-frame wavelengths, ascending; Angstrom where they bear no unit.
+    f_nu : array_like, Column or `~astropy.units.Quantity` of shape (..., n_wave)
+        Flux density per unit frequency, on any scale where it bears no unit.
     band : str or Band
         The band.
 
     Returns
     -------
-    ndarray of shape (...)
-        The mean, in the unit of ``f_nu``.
+    ndarray or `~astropy.units.Quantity` of shape (...)
+        The mean, in the unit of ``f_nu``; NaN where a flux inside the band is missing.
 
     Raises
     ------
     InputError
-        If the shapes do not fit, the wavelengths do not ascend, or they do not reach from edge
-        to edge of the band (one per cent of its peak).
+        If a shape or unit does not fit, the wavelengths do not ascend, or they do not reach from
+        edge to edge of the band (one per cent of its peak).
 
     Examples
     --------
@@ -96,26 +102,40 @@ def band_flux(wavelength, f_nu, band):
     >>> float(band_flux(wavelength, wavelength / 20000.0, "F200W").round(3))
     0.991
     """
-    curve = get_band(band)
-    _check_spectrum(wavelength, f_nu, curve)
+    unit = declared_unit(f_nu, "f_nu")
+    if unit is not None and not unit.is_equivalent(u.nJy):
+        msg = f"f_nu must be a flux density per unit frequency, got {unit}"
+        raise InputError(msg)
+    mean = _mean_flux(as_angstrom(wavelength), to_floats(f_nu, "f_nu", unit=unit), get_band(band))
+    return mean if unit is None else mean << unit
+
+
+def _mean_flux(wavelength, f_nu, curve):
+    """Mean f_nu through one band, of bare arrays."""
+    _check_axes(wavelength, f_nu.shape)
+    _check_spectrum(wavelength, curve)
     grid = np.union1d(wavelength, curve.wavelength)
     low = max(wavelength[0], curve.wavelength[0])
     high = min(wavelength[-1], curve.wavelength[-1])
     grid = grid[(grid >= low) & (grid <= high)]
     # T f_nu dnu / nu = T f_nu dlambda / lambda.
     weight = np.interp(grid, curve.wavelength, curve.transmission) / grid
-    spectrum = make_interp_spline(wavelength, f_nu, k=1, axis=-1)(grid)
+    spectrum = make_interp_spline(wavelength, f_nu, k=1, axis=-1, check_finite=False)(grid)
     return np.trapezoid(weight * spectrum, grid, axis=-1) / np.trapezoid(weight, grid)
 
 
-def _check_spectrum(wavelength, f_nu, curve):
-    """Refuse a spectrum that cannot be observed through a band."""
-    if wavelength.ndim != 1 or wavelength.size < 2 or f_nu.shape[-1:] != wavelength.shape:
+def _check_axes(wavelength, shape):
+    """Refuse fluxes whose last axis is not that of the wavelengths."""
+    if wavelength.ndim != 1 or wavelength.size < 2 or shape[-1:] != wavelength.shape:
         msg = (
             "wavelength must be one-dimensional and as long as the last axis of the flux, got "
-            f"shapes {wavelength.shape} and {f_nu.shape}"
+            f"shapes {wavelength.shape} and {shape}"
         )
         raise InputError(msg)
+
+
+def _check_spectrum(wavelength, curve):
+    """Refuse a spectrum that cannot be observed through a band."""
     if not np.all(np.diff(wavelength) > 0):
         msg = "wavelength must ascend strictly: sort the spectrum and drop repeated points"
         raise InputError(msg)

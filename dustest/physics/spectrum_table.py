@@ -5,6 +5,7 @@ from astropy import units as u
 from scipy.sparse import csr_array
 
 from dustest.data.errors import InputError
+from dustest.data.values import to_floats
 from dustest.physics._bilinear import node_weights
 from dustest.physics._node_light import NodeLight
 from dustest.physics._particle_rows import a_over_av, checked_a_v, checked_particles, screen
@@ -34,19 +35,20 @@ class SpectrumTable:
     ----------
     grid : SSPGrid
         Spectra of stellar populations, see `load_ssp_grid`.
-    wavelength_range : tuple of float, optional
-        Rest-frame ends in Angstrom; the whole grid by default. The cost goes with their number
-        of wavelengths.
+    wavelength_range : tuple of float or `~astropy.units.Quantity` of shape (2,), optional
+        Rest-frame ends; Angstrom where they bear no unit. The whole grid by default. The cost is
+        proportional to the number of wavelengths.
     law : str, DustLaw or model of dust_extinction, optional
         Extinction law of the screens, as in `LightTable`.
     emission : str, optional
         ``"total"``, ``"stellar"`` or ``"nebular"``, as in `LightTable`.
     log_u : float, optional
         Logarithm of the ionisation parameter.
-    step : float, optional
-        Spacing in Angstrom onto which the spectra are averaged, so that they keep their
-        luminosity; by default they keep the wavelengths of the grid. What a spectrograph of low
-        resolution sees needs no more than a few points per element, and costs less so.
+    step : float or `~astropy.units.Quantity`, optional
+        Spacing (Angstrom where it bears no unit) onto which the spectra are averaged, so that
+        they keep their luminosity; by default they keep the wavelengths of the grid. What a
+        spectrograph of low resolution sees needs no more than a few points per element, and
+        costs less so.
     lyman_alpha : bool, optional
         Whether the line Lyman alpha is in the spectra. Above redshift 5 hydrogen between a galaxy
         and us scatters nearly all of it, which its transmission to the blue of the line does not
@@ -118,13 +120,13 @@ class SpectrumTable:
 
         Parameters
         ----------
-        ages : array_like or `~astropy.units.Quantity` of shape (n,)
+        ages : array_like, Column or `~astropy.units.Quantity` of shape (n,)
             Ages; yr where they bear no unit.
         metallicities : array_like of shape (n,)
             Metallicities in units of that of the Sun.
-        masses : array_like or `~astropy.units.Quantity` of shape (n,)
+        masses : array_like, Column or `~astropy.units.Quantity` of shape (n,)
             Masses formed, in solar masses where they bear no unit.
-        a_v : array_like or `~astropy.units.Quantity` of shape (n,), optional
+        a_v : array_like, Column or `~astropy.units.Quantity` of shape (n,), optional
             Attenuation of the screen in front of each, in mag; no dust by default.
 
         Returns
@@ -194,6 +196,7 @@ def _screens(ratio):
 def _averaged(wavelength, spectra, step):
     """Spectra on evenly spaced wavelengths, with triangular weights of two steps' width."""
     finest, extent = np.diff(wavelength).max(), np.ptp(wavelength)
+    step = to_floats(step, "step", unit=u.AA, ndim=0)
     if not finest <= step <= extent:
         msg = (
             f"step must be {finest:.3g} to {extent:.4g} Angstrom, between the spacing of the grid "
@@ -233,9 +236,18 @@ def _line_profiles(wavelength, lines):
     return profiles
 
 
+def _ends(limits):
+    """The two ends of a range in Angstrom."""
+    ends = to_floats(limits, "wavelength_range", unit=u.AA, equivalencies=u.spectral())
+    if ends.shape != (2,) or not np.all(ends >= 0):
+        msg = f"wavelength_range must be two finite wavelengths (low, high), got {limits!r}"
+        raise InputError(msg)
+    return np.sort(ends)
+
+
 def _range_window(wavelength, limits):
     """The wavelengths within a range."""
-    low, high = (0.0, np.inf) if limits is None else limits
+    low, high = (0.0, np.inf) if limits is None else _ends(limits)
     window = slice(*np.searchsorted(wavelength, [low, high]))
     if window.stop - window.start < 2:
         msg = (

@@ -31,8 +31,11 @@ second oldest bin over that of the oldest, and so on.
 from dataclasses import dataclass
 
 import numpy as np
+from astropy import units as u
 
 from dustest.data.errors import InputError
+from dustest.data.messages import did_you_mean
+from dustest.data.values import to_floats
 from dustest.physics._age_grid import AgeGrid, default_grid
 from dustest.physics._history_shapes import SHAPES
 
@@ -67,6 +70,11 @@ class FormedStars:
 
 _EDGES = "bin_edges"
 _POSITIVE = ("tmax", "fwhm", "tau")
+_UNITS = {
+    **dict.fromkeys(("tmax", "fwhm", "tau", "age", "age_max", "age_min"), u.Gyr),
+    _EDGES: u.Myr,
+}
+"""Units of the parameters that have one."""
 
 _HISTORIES = {
     "lognormal": {"lognormal": "lognormal"},
@@ -104,13 +112,14 @@ def history_weights(name, parameters, age_of_universe, grid=None):
     ----------
     name : str
         A history, see `list_histories`.
-    parameters : dict of str to array_like of shape (n,) or ()
-        Its parameters as ``component:parameter``, see the module's table; others are ignored.
+    parameters : dict of str to array_like, Column or Quantity of shape (n,) or ()
+        Its parameters as ``component:parameter``, in the units of the module's table where they
+        declare none; others are ignored.
         ``continuity:bin_edges`` of shape (n_edges,) is common to all models. The components of
         a history of two are mixed in the ratio of their masses 10**massformed, and the weights
         are per solar mass of all that formed.
-    age_of_universe : array_like of shape (n,) or ()
-        Age of the Universe at the observation, in yr.
+    age_of_universe : array_like, Column or `~astropy.units.Quantity` of shape (n,) or ()
+        Age of the Universe at the observation; yr where it bears no unit.
     grid : AgeGrid, optional
         Ages, bins and timescales; the bins of Bagpipes, 10 and 100 Myr without it.
 
@@ -123,7 +132,7 @@ def history_weights(name, parameters, age_of_universe, grid=None):
     ------
     InputError
         If the history is not known, a parameter is missing, not finite or, where it has to be,
-        not positive, or the shapes do not fit.
+        not positive, or shapes or units do not fit.
 
     References
     ----------
@@ -144,8 +153,9 @@ def history_weights(name, parameters, age_of_universe, grid=None):
     array([ True,  True, False])
     """
     if name not in _HISTORIES:
-        msg = f"name must be one of {', '.join(_HISTORIES)}, got {name!r}"
-        raise InputError(msg)
+        meant = did_you_mean(name, _HISTORIES)
+        msg = f"name must be one of {', '.join(_HISTORIES)}, got {name!r}: {meant}"
+        raise InputError(msg.rstrip(": "))
     grid = default_grid() if grid is None else grid
     shapes = {component: SHAPES[kind] for component, kind in _HISTORIES[name].items()}
     columns = {
@@ -174,9 +184,11 @@ def _names(component, shape, parameters, *, mixed):
 def _column(parameters, name):
     """One parameter as an array of floats, after a check."""
     if name not in parameters:
-        msg = f"parameters must have {name!r}"
-        raise InputError(msg)
-    column, key = np.asarray(parameters[name], dtype=float), name.partition(":")[2]
+        msg = f"parameters must have {name!r}: {did_you_mean(name, parameters)}"
+        raise InputError(msg.rstrip(": "))
+    key = name.partition(":")[2]
+    unit = _UNITS.get(key)
+    column = to_floats(parameters[name], f"parameters[{name!r}]", unit=unit, sentinels=False)
     if key == _EDGES:
         return _checked_edges(column, name)
     sign = " and positive" if key in _POSITIVE else ""
@@ -199,8 +211,8 @@ def _checked_edges(edges, name):
 
 def _broadcast(columns, age_of_universe):
     """Parameters of shape (n,), and the age of the Universe of shape (n,) or (1,) [yr]."""
-    age = np.atleast_1d(np.asarray(age_of_universe, dtype=float))
-    if not np.all((age > 0) & np.isfinite(age)):
+    age = np.atleast_1d(to_floats(age_of_universe, "age_of_universe", unit=u.yr))
+    if not np.all(age > 0):
         msg = "age_of_universe must be positive and finite, in yr"
         raise InputError(msg)
     shapes = [column.shape for key, column in columns.items() if key[1] != _EDGES]

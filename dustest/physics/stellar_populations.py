@@ -18,6 +18,7 @@ from dustest.physics._bilinear import node_weights
 from dustest.physics._node_light import NodeLight
 from dustest.physics._particle_rows import a_over_av, checked_a_v, screen, weighted_rows
 from dustest.physics._ssp_grids import NebularGrid, SSPGrid, load_ssp_grid
+from dustest.physics._values import as_redshift
 from dustest.physics.attenuation import B_WAVELENGTH, V_WAVELENGTH, get_dust_law
 from dustest.physics.spectrum_table import SpectrumTable
 
@@ -107,13 +108,13 @@ class LightTable:
         igm=True,
         cosmology=Planck15,
     ):
-        _check_redshift(redshift)
+        redshift = as_redshift(redshift, above_zero=True)
         curves = [get_band(band) for band in bands]
         if not curves:
             msg = "bands must name at least one band"
             raise InputError(msg)
         self.bands = tuple(curve.name for curve in curves)
-        self.redshift = float(redshift)
+        self.redshift = redshift
         self.law = None if law is None else get_dust_law(law)
         light = NodeLight(grid, emission, log_u, cosmology.age(redshift).to_value(u.yr))
         self._age, self._metallicity = light.age, light.metallicity
@@ -149,7 +150,7 @@ class LightTable:
 
         Parameters
         ----------
-        ages : array_like or `~astropy.units.Quantity` of shape (n,)
+        ages : array_like, Column or `~astropy.units.Quantity` of shape (n,)
             Ages; yr where they bear no unit.
         metallicities : array_like of shape (n,)
             Metallicities in units of that of the Sun.
@@ -179,11 +180,11 @@ class LightTable:
 
         Parameters
         ----------
-        ages : array_like or `~astropy.units.Quantity` of shape (n,)
+        ages : array_like, Column or `~astropy.units.Quantity` of shape (n,)
             Ages; yr where they bear no unit.
         metallicities : array_like of shape (n,)
             Metallicities in units of that of the Sun.
-        a_v : array_like or `~astropy.units.Quantity` of shape (n,), optional
+        a_v : array_like, Column or `~astropy.units.Quantity` of shape (n,), optional
             Attenuation of the screen in front of each, in mag; no dust by default.
 
         Returns
@@ -215,11 +216,11 @@ class LightTable:
 
         Parameters
         ----------
-        ages : array_like or `~astropy.units.Quantity` of shape (n,)
+        ages : array_like, Column or `~astropy.units.Quantity` of shape (n,)
             Ages; yr where they bear no unit.
         metallicities : array_like of shape (n,)
             Metallicities in units of that of the Sun.
-        a_v : array_like or `~astropy.units.Quantity` of shape (n,), optional
+        a_v : array_like, Column or `~astropy.units.Quantity` of shape (n,), optional
             Attenuation of the screen in front of each, in mag; no dust by default.
 
         Returns
@@ -271,7 +272,7 @@ class StarLight:
 
         Parameters
         ----------
-        a_v : array_like or `~astropy.units.Quantity` of shape (n,), optional
+        a_v : array_like, Column or `~astropy.units.Quantity` of shape (n,), optional
             Attenuation of the screen in front of each star, in mag; no dust by default.
 
         Returns
@@ -304,7 +305,7 @@ class StarLight:
 
         Parameters
         ----------
-        a_v : array_like or `~astropy.units.Quantity` of shape (n,), optional
+        a_v : array_like, Column or `~astropy.units.Quantity` of shape (n,), optional
             Attenuation of the screen in front of each star, in mag; no dust by default.
 
         Returns
@@ -340,10 +341,3 @@ def _mean_continuum(light, centre):
     fine = np.union1d(wavelength[low:high], points)
     spectra = make_interp_spline(wavelength[window], light.continuum(window), k=1, axis=1)(fine)
     return np.trapezoid(spectra, fine, axis=1) / (2.0 * _HALF_WIDTH)
-
-
-def _check_redshift(redshift):
-    """Refuse a redshift without a distance."""
-    if not (np.isfinite(redshift) and redshift > 0):
-        msg = f"redshift must be finite and above zero, got {redshift!r}"
-        raise InputError(msg)

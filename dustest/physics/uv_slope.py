@@ -6,7 +6,6 @@ fluxes, not on their logarithms: noise stays symmetric, and negative values coun
 """
 
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 from astropy import units as u
@@ -14,6 +13,11 @@ from scipy.interpolate import CubicSpline
 
 from dustest.data.bands import get_band
 from dustest.data.errors import InputError
+from dustest.data.messages import did_you_mean
+from dustest.data.tables import as_table, is_table_like
+from dustest.data.units import FLUX_UNIT, SPECTRAL_UNIT, declared_unit, is_flux, is_magnitude
+from dustest.data.values import FAINTEST_MAGNITUDE, bare_values, to_floats
+from dustest.physics._values import as_redshift, as_redshifts
 
 __all__ = [
     "UV_WINDOWS",
@@ -107,9 +111,9 @@ def fit_beta(spectrum, redshift, windows="broad", *, mask_lines=None):
     Parameters
     ----------
     spectrum : object
-        Anything with Quantities ``wavelength`` (observed frame), ``flux`` and ``flux_err`` of
-        shape (n_wave,), such as `dustest.io.read_spectrum` gives; flux density per unit
-        wavelength or frequency.
+        Anything with Quantities or Columns ``wavelength`` (observed frame), ``flux`` and
+        ``flux_err`` of shape (n_wave,), such as `dustest.io.read_spectrum` gives; flux density
+        per unit wavelength or frequency.
     redshift : float
         Redshift of the galaxy.
     windows : {"broad", "calzetti"} or array_like of shape (n_windows, 2), optional
@@ -127,7 +131,7 @@ def fit_beta(spectrum, redshift, windows="broad", *, mask_lines=None):
     Raises
     ------
     InputError
-        If the spectrum bears no Quantities of fitting units, the redshift is negative or not
+        If the spectrum has no members of fitting units, the redshift is negative or not
         finite, the windows are not known, the spectrum does not cover the rest-frame
         ultraviolet, or it holds no positive flux there.
 
@@ -147,37 +151,30 @@ def fit_beta(spectrum, redshift, windows="broad", *, mask_lines=None):
     >>> round(fit_beta(spectrum, redshift=7.0).beta, 3)
     -2.1
     """
-    f_lambda = u.erg / u.s / u.cm**2 / u.AA
-    try:
-        wavelength = spectrum.wavelength.to(u.AA)
-        density = u.spectral_density(wavelength)
-        flux = spectrum.flux.to_value(f_lambda, density)
-        flux_err = spectrum.flux_err.to_value(f_lambda, density)
-    except (AttributeError, u.UnitConversionError) as error:
+    members = [getattr(spectrum, name, None) for name in ("wavelength", "flux", "flux_err")]
+    if any(getattr(values, "unit", None) is None for values in members):
         msg = (
-            "spectrum must have wavelength, flux and flux_err as Quantities of length and of "
+            "spectrum must have wavelength, flux and flux_err with units of length and of "
             "spectral flux density, as read_spectrum gives them"
         )
-        raise InputError(msg) from error
-    return spectral_beta(
-        wavelength.value, flux, flux_err, redshift, windows, mask_lines=mask_lines
-    )
+        raise InputError(msg)
+    return spectral_beta(*members, redshift, windows, mask_lines=mask_lines)
 
 
 def spectral_beta(wavelength, flux, flux_err, redshift, windows="broad", *, mask_lines=None):
-    """Fit the UV slope of a spectrum given as bare arrays.
+    """Fit the UV slope of a spectrum given as arrays.
 
     Pixels with a missing flux, or with a missing, infinite or not positive error, are left out,
     and so is all below 1250 Angstrom, whatever the windows.
 
     Parameters
     ----------
-    wavelength : array_like of shape (n_wave,)
-        Observed-frame wavelengths in Angstrom.
-    flux : array_like of shape (n_wave,)
-        Flux density per unit wavelength, on any scale.
-    flux_err : array_like of shape (n_wave,)
-        Its standard errors.
+    wavelength : array_like, Column or `~astropy.units.Quantity` of shape (n_wave,)
+        Observed-frame wavelengths; Angstrom where they bear no unit.
+    flux : array_like, Column or `~astropy.units.Quantity` of shape (n_wave,)
+        Flux density, per unit wavelength on any scale where it bears no unit.
+    flux_err : array_like, Column or `~astropy.units.Quantity` of shape (n_wave,)
+        Its standard errors; with a unit where ``flux`` has one.
     redshift : float
         Redshift of the galaxy.
     windows : {"broad", "calzetti"} or array_like of shape (n_windows, 2), optional
@@ -193,8 +190,8 @@ def spectral_beta(wavelength, flux, flux_err, redshift, windows="broad", *, mask
     Raises
     ------
     InputError
-        If the shapes differ, the redshift is negative or not finite, the windows are not known,
-        the spectrum does not cover the rest-frame ultraviolet, or it holds no positive flux
+        If shapes or units do not fit, the redshift is negative or not finite, the windows are not
+        known, the spectrum does not cover the rest-frame ultraviolet, or it holds no positive flux
         there.
 
     Examples
@@ -206,16 +203,14 @@ def spectral_beta(wavelength, flux, flux_err, redshift, windows="broad", *, mask
     >>> round(slope.beta, 3), slope.n_pixels
     (-1.7, 102)
     """
-    wavelength, flux, flux_err = (
-        np.asarray(values, dtype=float) for values in (wavelength, flux, flux_err)
-    )
+    wavelength, flux, flux_err = _spectral_values(wavelength, flux, flux_err)
     if wavelength.ndim != 1 or not wavelength.shape == flux.shape == flux_err.shape:
         msg = (
             "wavelength, flux and flux_err must be one-dimensional and of equal length, got "
             f"shapes {wavelength.shape}, {flux.shape} and {flux_err.shape}"
         )
         raise InputError(msg)
-    _check_redshift(redshift)
+    redshift = as_redshift(redshift)
     ranges = _window_ranges(windows)
     if mask_lines is None:
         mask_lines = not (isinstance(windows, str) and windows == "calzetti")
@@ -234,10 +229,12 @@ def photometric_beta(flux, flux_err, bands, redshift):
 
     Parameters
     ----------
-    flux : array_like or `~astropy.units.Quantity` of shape (n, n_bands)
-        Flux density per unit frequency, on any linear scale (nJy).
-    flux_err : array_like or `~astropy.units.Quantity` of shape (n, n_bands)
-        Standard errors, on the same scale.
+    flux : array_like, Column, `~astropy.units.Quantity` or table of shape (n, n_bands)
+        Flux density or AB magnitudes; per unit frequency on any linear scale where it bears no
+        unit. A table or data frame has a column for each band, in their order.
+    flux_err : array_like, Column, `~astropy.units.Quantity` or table of shape (n, n_bands)
+        Standard errors; with a unit where ``flux`` has one, on the same scale otherwise. Those of
+        magnitudes may be magnitudes or flux densities.
     bands : sequence of str or Band
         The bands, see `dustest.data.bands.get_band`.
     redshift : array_like of shape (n,)
@@ -251,7 +248,8 @@ def photometric_beta(flux, flux_err, bands, redshift):
     Raises
     ------
     InputError
-        If the shapes do not fit, a unit is no flux density, or a band is not known or repeated.
+        If the shapes do not fit, a unit is no flux density, only one of ``flux`` and ``flux_err``
+        has a unit, or a band is not known or repeated.
 
     Examples
     --------
@@ -262,12 +260,12 @@ def photometric_beta(flux, flux_err, bands, redshift):
     >>> slopes.beta.round(2), slopes.n_bands, slopes.ok
     (array([-1.83,   nan]), array([2, 1]), array([ True, False]))
     """
-    flux, flux_err = _linear_fluxes(flux, flux_err)
     curves = [get_band(band) for band in bands]
     if len(set(curves)) < len(curves):
         msg = f"bands must differ, got {', '.join(curve.name for curve in curves)}"
         raise InputError(msg)
-    redshift = np.asarray(redshift, dtype=float)
+    flux, flux_err = _linear_fluxes(flux, flux_err, curves)
+    redshift = as_redshifts(redshift)
     expected = (redshift.size, len(curves))
     if redshift.ndim != 1 or not flux.shape == flux_err.shape == expected:
         msg = (
@@ -308,7 +306,7 @@ def select_uv_bands(bands, redshift):
     Raises
     ------
     InputError
-        If a band is not known.
+        If a band is not known, or the redshifts are not one-dimensional numbers without a unit.
 
     Examples
     --------
@@ -318,39 +316,32 @@ def select_uv_bands(bands, redshift):
            [False, False,  True,  True, False]])
     """
     curves = [get_band(band) for band in bands]
-    stretch = 1.0 + np.asarray(redshift, dtype=float)[:, np.newaxis]
+    stretch = 1.0 + as_redshifts(redshift, ndim=1)[:, np.newaxis]
     blue = np.array([curve.edges(0.01)[0] for curve in curves])
     red = np.array([curve.edges(0.5)[1] for curve in curves])
     return (blue >= UV_RANGE[0] * stretch) & (red <= UV_RANGE[1] * stretch) & (stretch >= 1.0)
 
 
-def _check_redshift(redshift):
-    """Refuse what is not one finite number from zero up."""
-    scalar = np.ndim(redshift) == 0 and isinstance(redshift, Real)
-    if not (scalar and np.isfinite(redshift) and redshift >= 0):
-        msg = f"redshift must be one finite number, not negative, got {redshift!r}"
-        raise InputError(msg)
-
-
 def _window_ranges(windows):
-    """Windows as an array of shape (n_windows, 2)."""
+    """Windows as an array of shape (n_windows, 2), in Angstrom."""
     if isinstance(windows, str):
         if windows not in UV_WINDOWS:
             msg = (
                 f"windows must be one of {', '.join(UV_WINDOWS)} or an array of shape "
-                f"(n_windows, 2), got {windows!r}"
+                f"(n_windows, 2), got {windows!r}: {did_you_mean(windows, UV_WINDOWS)}"
             )
-            raise InputError(msg)
+            raise InputError(msg.rstrip(": "))
         windows = UV_WINDOWS[windows]
-    if isinstance(windows, u.Quantity) and windows.unit.is_equivalent(u.AA):
-        windows = windows.to_value(u.AA)
-    ranges = np.asarray(windows)
-    right_form = ranges.ndim == 2 and ranges.shape[1] == 2 and ranges.dtype.kind in "iuf"
-    if not right_form or isinstance(windows, u.Quantity) or not np.all(ranges.T[0] < ranges.T[1]):
-        msg = (
-            "windows must be an array of shape (n_windows, 2) in Angstrom, each window from "
-            "blue to red"
-        )
+    msg = (
+        "windows must be an array of shape (n_windows, 2) in Angstrom or with a spectral unit, "
+        "each window from blue to red"
+    )
+    try:
+        ranges = to_floats(windows, "windows", unit=u.AA, equivalencies=u.spectral(), ndim=2)
+    except InputError as error:
+        msg = f"{msg}: {error}"
+        raise InputError(msg) from error
+    if ranges.shape[1] != 2 or not np.all(ranges[:, 0] < ranges[:, 1]):
         raise InputError(msg)
     return ranges
 
@@ -399,16 +390,92 @@ def _fit_spectrum(rest, flux, flux_err):
     return UVSlope(float(beta[0]), float(beta_err[0] * inflation), float(chi2[0]), rest.size)
 
 
-def _linear_fluxes(flux, flux_err):
-    """Fluxes and errors as bare arrays, in nJy where they bear units."""
-    try:
-        return tuple(
-            np.asarray(values.to_value(u.nJy) if isinstance(values, u.Quantity) else values, float)
-            for values in (flux, flux_err)
+def _spectral_values(wavelength, flux, flux_err):
+    """Wavelength in Angstrom, flux and error as floats: per wavelength where they have units."""
+    wavelength = to_floats(
+        wavelength, "wavelength", unit=u.AA, equivalencies=u.spectral(), sentinels=False
+    )
+    unit = SPECTRAL_UNIT if _have_units(flux, flux_err) else None
+    density = u.spectral_density(wavelength << u.AA)
+    return wavelength, *(
+        to_floats(values, name, unit=unit, equivalencies=density if unit else ())
+        for name, values in (("flux", flux), ("flux_err", flux_err))
+    )
+
+
+def _linear_fluxes(flux, flux_err, curves):
+    """Fluxes and errors as floats of shape (n, n_bands): in nJy where they have units."""
+    pivots = [curve.pivot for curve in curves]
+    if not (is_table_like(flux) or is_table_like(flux_err)):
+        return _linear_pair(flux, flux_err, pivots)
+    flux, flux_err = (
+        _columns(values, name, len(curves))
+        for name, values in (("flux", flux), ("flux_err", flux_err))
+    )
+    if len({_have_units(*pair) for pair in zip(flux, flux_err, strict=True)}) > 1:
+        msg = "flux must have a unit in every column, or in none"
+        raise InputError(msg)
+    pairs = [_linear_pair(*pair) for pair in zip(flux, flux_err, pivots, strict=True)]
+    return tuple(np.stack(columns, axis=1) for columns in zip(*pairs, strict=True))
+
+
+def _columns(values, name, n_bands):
+    """Columns of a table, one for each band."""
+    if is_table_like(values):
+        columns = list(as_table(values, name).columns.values())
+    else:
+        columns = [values[:, i] for i in range(np.shape(values)[-1])]
+    if len(columns) != n_bands:
+        msg = f"{name} must have a column for each of the {n_bands} bands, got {len(columns)}"
+        raise InputError(msg)
+    return columns
+
+
+def _have_units(flux, flux_err):
+    """Whether fluxes and their errors have units of flux; both must, or neither."""
+    units = [declared_unit(flux, "flux"), declared_unit(flux_err, "flux_err")]
+    for name, unit in zip(("flux", "flux_err"), units, strict=True):
+        is_error = name == "flux_err" and is_magnitude(unit)
+        if unit is not None and not (is_flux(unit) or is_error):
+            msg = f"{name} must be a flux density or AB magnitudes, got {unit}"
+            raise InputError(msg)
+    if (units[0] is None) != (units[1] is None):
+        msg = (
+            "flux and flux_err must both have a unit or neither, got "
+            f"{units[0] or 'none'} and {units[1] or 'none'}"
         )
-    except (u.UnitConversionError, TypeError, ValueError) as error:
-        msg = "flux and flux_err must be numbers or a flux density per unit frequency"
-        raise InputError(msg) from error
+        raise InputError(msg)
+    return units[0] is not None
+
+
+def _linear_pair(flux, flux_err, pivots):
+    """Fluxes and errors as floats, in nJy where they have units."""
+    if not _have_units(flux, flux_err):
+        return to_floats(flux, "flux"), to_floats(flux_err, "flux_err")
+    density = u.spectral_density(pivots * u.AA)
+    in_magnitudes = declared_unit(flux, "flux") == u.ABmag
+    linear = (
+        _flux_of_magnitudes(flux)
+        if in_magnitudes
+        else to_floats(flux, "flux", unit=FLUX_UNIT, equivalencies=density)
+    )
+    if not is_magnitude(declared_unit(flux_err, "flux_err")):
+        return linear, to_floats(flux_err, "flux_err", unit=FLUX_UNIT, equivalencies=density)
+    if not in_magnitudes:
+        msg = "flux_err is in magnitudes, so flux must be in AB magnitudes"
+        raise InputError(msg)
+    # A difference of magnitudes has no zero point.
+    values, missing = bare_values(flux_err)
+    values = np.ma.array(values, mask=False if missing is None else missing)
+    error = to_floats(values, "flux_err", unit=u.mag)
+    return linear, linear * error * (0.4 * np.log(10.0))
+
+
+def _flux_of_magnitudes(flux):
+    """Flux in nJy of AB magnitudes."""
+    values = to_floats(flux, "flux", unit=u.ABmag)
+    values = np.where(np.abs(values) < FAINTEST_MAGNITUDE, values, np.nan)
+    return (values * u.ABmag).to_value(FLUX_UNIT)
 
 
 def _usable(flux, flux_err):

@@ -14,7 +14,7 @@ from dustest.data.coerce import as_sample
 from dustest.data.errors import DustestError, DustestWarning, InputError
 from dustest.data.files import installed_version, writable_folder
 from dustest.data.identifiers import has_ids
-from dustest.data.messages import did_you_mean, shown
+from dustest.data.messages import argument, did_you_mean, shown
 from dustest.data.quantities import QUANTITIES, percentile_columns
 from dustest.data.results import DustTable
 from dustest.data.seeds import as_generator
@@ -276,7 +276,7 @@ def _output_files(names, output, resume):
     if existing and not resume:
         msg = (
             f"output {str(folder)!r} holds results already ({', '.join(existing)}); pass "
-            "resume=True to go on with them, or choose another folder"
+            f"{argument('resume', True)} to go on with them, or choose another folder"
         )
         raise InputError(msg)
     writable_folder(folder)

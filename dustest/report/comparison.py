@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from astropy.table import QTable
 
 from dustest.data.errors import InputError
-from dustest.data.files import replacing, writable_file
+from dustest.data.files import check_writable, replacing
 from dustest.data.messages import did_you_mean
 from dustest.data.quantities import QUANTITIES, check_quantity
 from dustest.report._drawing import COLORS
@@ -188,7 +188,7 @@ class Comparison:
             If the file cannot be written, which is checked before anything is drawn.
         """
         if path is not None:
-            writable_file(path)
+            check_writable(path, "path")
         html = render_report(self, title=title, progress=progress)
         if path is not None:
             _write(path, html)

@@ -1,7 +1,7 @@
 """Figures in files: as a page prints them, and the same bytes every time."""
 
 from dustest.data.errors import InputError
-from dustest.data.files import replacing, writable_file
+from dustest.data.files import check_writable, replacing
 
 __all__ = ["save_figure"]
 
@@ -47,9 +47,9 @@ def save_figure(figure, path):
     ['empty.pdf', 'empty.png']
     """
     figure = _checked_figure(figure)
-    path = writable_file(path)
+    path = check_writable(path, "path")
     suffixes = [path.suffix] if path.suffix else _FORMATS
-    paths = [writable_file(path.with_suffix(suffix)) for suffix in suffixes]
+    paths = [check_writable(path.with_suffix(suffix), "path") for suffix in suffixes]
     for one in paths:
         _save(figure, one)
     return paths

@@ -3,6 +3,7 @@
 import numpy as np
 
 from dustest.data.coerce import as_sample
+from dustest.data.columns import band_column_name
 from dustest.data.errors import InputError
 from dustest.report._drawing import FONT_SIZE, PAGE_WIDTH, empty_figure, plain_text
 from dustest.report._stamp_drawing import (
@@ -104,7 +105,8 @@ def _checked_rows(rows, n):
 
 def _checked_bands(bands, known):
     """Bands to draw."""
-    bands = known if bands is None else (bands,) if isinstance(bands, str) else tuple(bands)
+    asked = known if bands is None else (bands,) if isinstance(bands, str) else bands
+    bands = tuple(band_column_name(band) for band in asked)
     if not bands or not set(bands) <= set(known):
         msg = f"bands must be among those with cutouts, {known}, got {bands}"
         raise InputError(msg)

@@ -7,7 +7,7 @@ from astropy.table import vstack
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from dustest.data.coerce import as_sample
-from dustest.data.columns import band_column_name
+from dustest.data.columns import by_band
 from dustest.data.errors import InputError
 from dustest.data.rows import RowTable
 from dustest.data.sample import GalaxySample
@@ -247,7 +247,7 @@ def read_sky(catalog, images):
     sample = catalog if isinstance(catalog, GalaxySample) else read_catalog(catalog)
     if not images:
         return sample
-    lists = {band_column_name(band): _as_list(paths) for band, paths in images.items()}
+    lists = {band: _as_list(paths) for band, paths in by_band(images, None, "images").items()}
     _check_images(lists)
     fields = [
         add_cutouts(sample, {band: paths[i] for band, paths in lists.items()})

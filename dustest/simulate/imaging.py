@@ -5,6 +5,7 @@ from scipy import fft
 from scipy.sparse import csr_array
 
 from dustest.data.bands import canonical_name
+from dustest.data.columns import by_band
 from dustest.data.errors import InputError
 from dustest.simulate._arguments import as_arcsec, check_whole
 from dustest.simulate.psf import resample_psf
@@ -83,6 +84,7 @@ class Imager:
         if not psfs:
             msg = "psfs must hold the point-spread function of at least one band"
             raise InputError(msg)
+        psfs = by_band(psfs, None, "psfs")
         self.bands = tuple(canonical_name(band) for band in psfs)
         self.pixel_scale = as_arcsec(pixel_scale, "pixel_scale")
         self.size = check_whole(size, "size")

@@ -8,6 +8,7 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from dustest.data.columns import by_band
 from dustest.data.errors import InputError
 from dustest.data.files import installed_version
 from dustest.physics.attenuation import get_dust_law
@@ -424,7 +425,7 @@ def _by_band(values, name, bands):
     """What the user gives for every band, in the order of the bands; None without."""
     if values is None:
         return None
-    given = dict(zip(check_band_names(values, name), values.values(), strict=True))
+    given = by_band(values, bands, name)
     missing = [band for band in bands if band not in given]
     if missing:
         msg = f"{name} must have an entry for every band, missing: {', '.join(missing)}"

@@ -318,11 +318,11 @@ def _columns(prediction, truth, p16, p84, unit):
     """The inputs as floats of one unit and length, with the percentiles as hits."""
     given = {"prediction": prediction, "truth": truth, "p16": p16, "p84": p84}
     arrays = {
-        name: np.full(np.shape(prediction), np.nan)
-        if column is None
-        else to_floats(column, name, unit=unit)
+        name: None if column is None else to_floats(column, name, unit=unit)
         for name, column in given.items()
     }
+    unknown = np.full_like(arrays["prediction"], np.nan)
+    arrays |= {name: unknown for name in ("p16", "p84") if arrays[name] is None}
     shapes = {name: array.shape for name, array in arrays.items()}
     if arrays["prediction"].ndim != 1 or len(set(shapes.values())) > 1:
         msg = f"prediction, truth and percentiles must be of shape (n,) with one n, got {shapes}"

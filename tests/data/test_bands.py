@@ -5,11 +5,13 @@ import sys
 
 import numpy as np
 import pytest
-from astropy.table import Table
+from astropy import units as u
+from astropy.table import Column, MaskedColumn, Table
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dustest.data.bands import Band, canonical_name, get_band, list_bands
+from dustest.data import bands
+from dustest.data.bands import Band, canonical_name, get_band, has_curve, list_bands
 from dustest.data.errors import InputError, MissingDependencyError, ReadError
 
 # Published pivot wavelengths in Angstrom: JWST and HST user documentation (STScI).
@@ -61,6 +63,23 @@ class TestNames:
             ("JWST/MIRI.F770W", "F770W"),
             ("F164N", "F164N"),
             ("HST/WFC3_IR.F164N", "WFC3_IR_F164N"),
+            ("f350lpu", "F350LP"),
+            ("f850lpu", "WFC3_UVIS_F850LP"),
+            ("f850lp", "F850LP"),
+            ("f438wu-clear", "F438W"),
+            ("HST_F475X", "F475X"),
+            ("fq937nu", "FQ937N"),
+            ("HST/WFC3_UVIS2.F336W", "F336W"),
+            ("wfc3uvis_f275w", "F275W"),
+            ("WFC3IR_F160W", "F160W"),
+            ("ACSWFC_F606W", "F606W"),
+            ("acs_hrc_f330w", "F330W"),
+            ("ACS/SBC F150LP", "F150LP"),
+            ("f444w-f470n", "F470N"),
+            ("f405n-f444w", "F405N"),
+            ("jwst_nircam_f150w2-f162m", "F162M"),
+            ("JWST/MIRI.F1065C", "F1065C"),
+            ("nircam_f187n", "F187N"),
             ("Paranal/VISTA.Ks", "Paranal__VISTA__Ks"),
             ("HST/ACS_WFC.F814W_77", "HST__ACS_WFC__F814W_77"),
         ],
@@ -83,10 +102,20 @@ class TestNames:
         assert canonical_name(get_band(name).svo_id) == name
 
     def test_typo_names_neighbours(self):
-        with pytest.raises(InputError, match="did you mean F277W"):
+        with pytest.raises(InputError, match="did you mean 'F277W'"):
             canonical_name("F276W")
 
-    @pytest.mark.parametrize("name", ["", "flux", "F606", "jwst_moda_f090w", "acs_f277w"])
+    @pytest.mark.parametrize(
+        ("name", "meant"),
+        [("f351lp", "F350LP"), ("hst/acs_wfc.f815w", "F814W"), ("F1064C", "F1065C")],
+    )
+    def test_typo_names_neighbours_without_a_curve_too(self, name, meant):
+        with pytest.raises(InputError, match=f"did you mean .*'{meant}'"):
+            canonical_name(name.replace("/", " ").replace(".", " "))
+
+    @pytest.mark.parametrize(
+        "name", ["", "flux", "F606", "jwst_moda_f090w", "acs_f277w", "f277w-f470n"]
+    )
     def test_unknown(self, name):
         with pytest.raises(InputError, match="is not a known band"):
             get_band(name)
@@ -143,6 +172,18 @@ class TestCurves:
         assert band.effective_width == pytest.approx(1000)
         assert band.edges(0.5) == (1000, 2000)
 
+    @pytest.mark.parametrize("kind", [lambda x: x, Column, MaskedColumn])
+    @pytest.mark.parametrize("unit", ["um", "nm", "AA", "THz", "eV", "cm-1"])
+    def test_units_of_the_users_own_curve(self, unit, kind):
+        angstrom = np.linspace(10_000.0, 20_000.0, 50)
+        transmission = np.linspace(0.2, 1.0, 50)
+        own = (angstrom * u.AA).to(unit, u.spectral())
+        own = own if kind(0) == 0 else kind(own.value, unit=own.unit)
+        band = Band("mine", "my/own.mine", own, kind(100 * transmission << u.percent))
+        np.testing.assert_allclose(band.wavelength, angstrom, rtol=1e-12)
+        np.testing.assert_allclose(band.transmission, transmission, rtol=1e-12)
+        assert band.pivot == pytest.approx(Band("x", "x/x.x", angstrom, transmission).pivot)
+
     def test_one_object_for_all_spellings(self):
         assert get_band("f277w") is get_band("JWST/NIRCam.F277W")
         assert get_band(get_band("F277W")) is get_band("F277W")
@@ -171,6 +212,13 @@ class TestCurves:
             ([2.0, 1.0], [1.0, 1.0], "ascend strictly"),
             ([1.0, 1.0], [1.0, 1.0], "ascend strictly"),
             ([1.0, 2.0], [1.0, np.nan], "finite"),
+            ([1.0, 2.0], np.ma.array([1.0, 1.0], mask=[False, True]), "finite"),
+            ([-1.0, 2.0], [1.0, 1.0], "positive"),
+            ([1.0, 2.0], [0.0, 0.0], "above zero"),
+            ([1.0, 2.0] * u.kg, [1.0, 1.0], "converts to Angstrom, got kg"),
+            (Column([1.0, 2.0], unit="anstrom"), [1.0, 1.0], "did you mean 'Angstrom'"),
+            ([1.0, 2.0], [1.0, 1.0] * u.Jy, "plain numbers, got Jy"),
+            (["blue", "red"], [1.0, 1.0], "text such as 'blue'"),
         ],
     )
     def test_bad_curve(self, wavelength, transmission, message):
@@ -180,19 +228,28 @@ class TestCurves:
 
 class TestVirtualObservatory:
     @pytest.fixture
-    def service(self, monkeypatch):
+    def asked(self):
+        """Identifiers that the service was asked for."""
+        return []
+
+    @pytest.fixture
+    def service(self, monkeypatch, asked):
         """Replaces the service's answer; what is set to an exception is raised."""
         svo_fps = pytest.importorskip("astroquery.svo_fps")
         answers = {}
+        monkeypatch.setattr(bands, "_FAILURES", {})
 
-        def get_transmission_data(svo_id):
+        def get_transmission_data(svo_id, **_):
+            asked.append(svo_id)
             answer = answers[svo_id]
             if isinstance(answer, Exception):
                 raise answer
             return answer
 
         monkeypatch.setattr(svo_fps.SvoFps, "get_transmission_data", get_transmission_data)
-        return answers
+        bands._load_band.cache_clear()
+        yield answers
+        bands._load_band.cache_clear()
 
     def test_fetches_a_curve(self, service):
         wavelength, transmission = [2e4, 2.1e4, 2.1e4, 2.2e4], [0.0, 0.8, 0.8, 0.0]
@@ -215,6 +272,45 @@ class TestVirtualObservatory:
         service["Test/Two.Ks"] = error
         with pytest.raises(ReadError, match=r"gave no curve for band 'Test/Two\.Ks'"):
             get_band("Test/Two.Ks")
+
+    def test_unit_of_the_wavelength_is_used(self, service):
+        service["Test/Five.Ks"] = Table(
+            {"Wavelength": [2.0, 2.1, 2.2], "Transmission": [0.0, 0.8, 0.0]},
+            units={"Wavelength": "um"},
+        )
+        assert get_band("Test/Five.Ks").pivot == pytest.approx(2.1e4, rel=1e-3)
+
+    def test_chips_of_uvis(self, service):
+        service["HST/WFC3_UVIS2.F350LP"] = Table(
+            {"Wavelength": [3400.0, 6000.0, 9000.0], "Transmission": [0.0, 0.3, 0.0]}
+        )
+        assert get_band("f350lpu").name == "F350LP"
+
+    def test_a_band_without_an_answer_is_asked_for_once(self, service, asked):
+        service["Test/Six.Ks"] = IndexError("unknown id")
+        service["Test/Seven.Ks"] = Table(
+            {"Wavelength": [2e4, 2.1e4, 2.2e4], "Transmission": [0.0, 0.8, 0.0]}
+        )
+        assert [has_curve("Test/Six.Ks") for _ in range(3)] == [False] * 3
+        assert [has_curve("Test/Seven.Ks") for _ in range(3)] == [True] * 3
+        assert asked == ["Test/Six.Ks", "Test/Seven.Ks"]
+
+    def test_a_network_that_fails_is_asked_once(self, service, asked):
+        service["Test/Eight.Ks"] = ConnectionError("no network")
+        names = ["Test/Eight.Ks", "Test/Nine.Ks", "F187N"]
+        assert [has_curve(name) for name in names * 2] == [False] * 6
+        assert asked == ["Test/Eight.Ks"]
+        with pytest.raises(ReadError, match=r"no curve for band 'Test/Nine\.Ks': leave the band"):
+            get_band("Test/Nine.Ks")
+
+    def test_a_page_instead_of_a_table(self, service):
+        service["Test/Ten.Ks"] = RuntimeError("mismatched tag")
+        assert not has_curve("Test/Ten.Ks")
+
+    def test_curves_that_come_along(self, service, asked):
+        assert all(has_curve(name) for name in (*list_bands(), get_band("F277W")))
+        assert not has_curve("nothing")
+        assert asked == []
 
     def test_without_astroquery(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "astroquery.svo_fps", None)

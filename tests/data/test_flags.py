@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from dustest.data import FLAGS, InputError, decode_flags
+from dustest.data import FLAGS, InputError, as_sample, decode_flags
+from dustest.data.flags import as_flags
 
 
 class TestFlags:
@@ -24,6 +25,7 @@ class TestFlags:
             "NEGATIVE_ATTENUATION",
             "TIMED_OUT",
             "FAILED",
+            "POOR_FIT",
         ]
 
     @pytest.mark.parametrize("flag", FLAGS.values(), ids=lambda flag: flag.name)
@@ -38,3 +40,21 @@ class TestFlags:
     def test_what_is_no_flag_is_refused(self, bad):
         with pytest.raises(InputError, match="flags must be integers"):
             decode_flags(bad)
+
+    @pytest.mark.parametrize("dtype", ["int8", "uint16", "int64", "uint64"])
+    def test_integers_of_any_size(self, dtype):
+        bits = as_flags(np.array([0, 8], dtype=dtype))
+        assert bits.dtype == np.int32
+        assert bits.tolist() == [0, 8]
+
+    def test_masked_rows_have_no_flags(self):
+        assert as_flags(np.ma.array([8, 8], mask=[True, False])).tolist() == [0, 8]
+
+    @pytest.mark.parametrize("bad", [[1 << 20], [-1], [2**64 - 1], [0.5], ["EDGE"]])
+    def test_columns_of_other_values_are_refused(self, bad):
+        with pytest.raises(InputError, match="flags must be integers made of the bits"):
+            as_flags(bad)
+
+    def test_a_column_of_the_users_own_is_refused_with_a_remedy(self):
+        with pytest.raises(InputError, match="rename the column if it is your own"):
+            as_sample({"id": [1], "redshift": [7.0], "flags": [1 << 25]})

@@ -36,6 +36,50 @@ class TestColumns:
         with pytest.raises(InputError, match="named after QUANTITIES"):
             DustTable.from_quantities([1], {"A_v": [0.1]})
 
+    @pytest.mark.parametrize("ids", [[1.5, 2.0], [[1], [2]], "ab"])
+    def test_other_ids_are_refused(self, ids):
+        with pytest.raises(InputError, match="ids must hold one integer or string a row"):
+            DustTable.from_quantities(ids, {"A_V": 0.1})
+
+    def test_huge_ids_become_text(self):
+        assert DustTable.from_quantities([2**64, 1], {})["id"].tolist() == [str(2**64), "1"]
+
+    @pytest.mark.parametrize("flags", [[1 << 20, 0], [0.5, 1.0], [-1, 0]])
+    def test_other_flags_are_refused(self, flags):
+        with pytest.raises(InputError, match="flags must be integers made of the bits"):
+            DustTable.from_quantities([1, 2], {}, flags=flags)
+
+    @pytest.mark.parametrize("given", [{"flags": [0]}, {"extra": {"chi2": [1.0, 2.0, 3.0]}}])
+    def test_columns_of_other_lengths_are_refused(self, given):
+        with pytest.raises(InputError, match="must have one value for each of 2 ids"):
+            DustTable.from_quantities([1, 2], {}, **given)
+
+    def test_further_columns_and_meta_may_be_left_out(self):
+        table = DustTable.from_quantities([1, 2], {"A_V": [0.1, 0.2]})
+        assert len(table.colnames) == 14
+        assert table.meta == {}
+        assert table["flags"].tolist() == [0, 0]
+
+    def test_further_columns_follow_and_meta_is_kept(self):
+        table = DustTable.from_quantities([1], {}, extra={"chi2": [1.5]}, meta={"a": 1})
+        assert table.colnames[-2:] == ["flags", "chi2"]
+        assert table["chi2"].tolist() == [1.5]
+        assert table.meta == {"a": 1}
+
+    @pytest.mark.parametrize("name", ["id", "flags", "A_V", "log_sSFR_p84"])
+    def test_further_columns_do_not_replace_others(self, name):
+        with pytest.raises(InputError, match=f"extra must not hold .* got \\['{name}'\\]"):
+            DustTable.from_quantities([1], {}, extra={name: [1]})
+
+    def test_one_value_serves_all_rows(self):
+        table = DustTable.from_quantities([1, 2], {"R_V": 4.05})
+        assert table["R_V"].tolist() == [4.05, 4.05]
+
+    @pytest.mark.parametrize("values", [[0.1], [0.1, 0.2, 0.3], [[0.1, 0.2]]])
+    def test_other_lengths_are_refused(self, values):
+        with pytest.raises(InputError, match="column A_V must have one value for each of 2 ids"):
+            DustTable.from_quantities([1, 2], {"A_V": values})
+
     def test_flag_names(self, table):
         assert table.flag_names == [(), ("FAILED",), ("NO_DATA",)]
 

@@ -25,6 +25,23 @@ class TestTruth:
         with pytest.raises(InputError, match="y must be finite"):
             as_truth([0.1, bad], ["A_V"])
 
+    def test_one_unit_does_not_serve_two(self):
+        values = np.array([[0.1, 4.0]])
+        np.testing.assert_array_equal(as_truth(values, ["A_V", "R_V"]), values)
+        np.testing.assert_array_equal(as_truth(Column(values), ["A_V", "R_V"]), values)
+        with pytest.raises(InputError, match="y must be a table with a column for each target"):
+            as_truth(values * u.mag, ["A_V", "R_V"])
+
+    def test_targets_of_one_unit_share_it(self):
+        np.testing.assert_allclose(
+            as_truth([[100.0, 20.0]] * u.mmag, ["A_V", "E_BV"]), [[0.1, 0.02]]
+        )
+
+    def test_targets_of_the_user_are_plain_numbers(self):
+        np.testing.assert_array_equal(as_truth({"mass": [9.5]}, ["mass"]), [[9.5]])
+        with pytest.raises(InputError, match="must be plain numbers, got mag"):
+            as_truth({"mass": [9.5] * u.mag}, ["mass"])
+
     def test_masked_values_are_refused(self):
         masked = Table({"A_V": np.ma.masked_equal([0.1, 9.0], 9.0)})
         with pytest.raises(InputError, match="y must be finite"):

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from astropy import units as u
-from astropy.table import QTable
+from astropy.table import Column, MaskedColumn, QTable
 from hypothesis import given
 from hypothesis import strategies as st
 from sed_mocks import ask
@@ -24,6 +25,7 @@ from dustest.data.flags import FLAGS, decode_flags
 from dustest.estimators import bagpipes
 from dustest.estimators._sed.posterior import N_DRAWS, Posterior
 from dustest.estimators.batch import make_batch
+from dustest.io import read_catalog
 from dustest.testing import check_estimator, make_check_sample
 
 BANDS = ("F115W", "F200W", "F277W", "F356W", "F444W")
@@ -223,6 +225,15 @@ def tabulated(**parameters):
     return estimator(engine="tabulated", **parameters)
 
 
+def with_spectra(table, mock):
+    """The table with the spectrum of the mock in every row."""
+    unit = u.erg / u.s / u.cm**2 / u.AA
+    table["spectrum_wavelength"] = [mock["wavelength"]] * len(table) * u.AA
+    table["spectrum_flux"] = [mock["spectrum"]] * len(table) * unit
+    table["spectrum_flux_err"] = 0.05 * table["spectrum_flux"]
+    return table
+
+
 def same_bytes(one, other):
     """Whether two results are the same to the last byte."""
     return all(
@@ -299,13 +310,23 @@ class TestTabulated:
         assert np.isfinite(result["A_V"][0])
         assert decode_flags(result["flags"][1]) == ("FAILED",)
 
-    def test_spectra_are_refused(self, mock):
-        table = galaxies(mock["flux"])
-        unit = u.erg / u.s / u.cm**2 / u.AA
-        table["spectrum_wavelength"] = [mock["wavelength"]] * u.AA
-        table["spectrum_flux"] = [mock["spectrum"]] * unit
-        table["spectrum_flux_err"] = 0.05 * table["spectrum_flux"]
-        with pytest.raises(InputError, match="fits photometry alone, but the sample has spectra"):
+    def test_spectra_are_left_out_with_a_warning(self, mock, tabulated_fit):
+        table = with_spectra(galaxies(mock["flux"], redshift=[7.0, 7.0]), mock)
+        for band in BANDS:
+            table[f"flux_{band}"][1] = np.nan * u.nJy
+        with pytest.warns(DustestWarning, match="leaves the spectra of the sample out") as caught:
+            result = tabulated().estimate(table, n_jobs=2)
+        assert len(caught) == 1
+        assert caught[0].filename == __file__
+        assert result["A_V"][0].value == pytest.approx(
+            tabulated_fit.result["A_V"][0].value, abs=0.01
+        )
+        assert result["chi2"][0] == pytest.approx(tabulated_fit.result["chi2"][0])
+        assert set(decode_flags(result["flags"][1])) == {"NO_DATA", "MISSING_BAND"}
+
+    def test_spectra_alone_are_refused(self, mock):
+        table = with_spectra(galaxies(mock["flux"])["id", "redshift"], mock)
+        with pytest.raises(InputError, match=r"spectra alone: add columns .*engine='ba"):
             tabulated().estimate(table)
 
     @pytest.mark.parametrize(
@@ -398,6 +419,7 @@ class TestFlags:
     def posterior(**values):
         """A posterior without complaints."""
         numbers = {"chi2": 1.0, "ess": 1e3, "log_evidence": 0.0, "information": 2.0, "edge": 0.02}
+        numbers["fit_probability"] = 0.4
         draws = {name: np.full(N_DRAWS, 0.3) for name in ("A_V", "E_BV", "log_sSFR", "log_mass")}
         return Posterior(**({"draws": draws, "a_v_under": {}, "best": None} | numbers | values))
 
@@ -410,10 +432,15 @@ class TestFlags:
             ({"edge": 0.2}, ("AT_PRIOR_EDGE",)),
             ({"information": np.nan, "edge": np.nan}, ()),
             ({"ess": 1.0, "information": 0.0}, ("PRIOR_DOMINATED", "LOW_ESS")),
+            ({"fit_probability": 1.1e-4}, ()),
+            ({"fit_probability": 0.9e-4}, ("POOR_FIT",)),
+            ({"chi2": 49.0}, ()),
+            ({"chi2": 51.0}, ("POOR_FIT",)),
         ],
     )
     def test_of_a_posterior(self, values, expected):
-        assert decode_flags(bagpipes._flags(self.posterior(**values))) == expected
+        galaxy = SimpleNamespace(n_data=5)
+        assert decode_flags(bagpipes._flags(galaxy, self.posterior(**values))) == expected
 
     def test_a_row_without_data_never_reaches_the_engine(self):
         batch = make_batch(as_sample(galaxies([np.nan] * 5)))
@@ -450,6 +477,126 @@ class TestFlags:
             assert (data.flux_err > 0).all()
 
 
+class TestPoorFit:
+    """Galaxies that no model fits are flagged, and those of the models are not."""
+
+    ABSURD = (100.0, 1.0, 100.0, 1.0, 100.0)
+
+    @pytest.mark.parametrize(
+        "engine", ["tabulated", pytest.param("bagpipes", marks=pytest.mark.slow)]
+    )
+    def test_a_spectrum_of_no_galaxy(self, mock, engine):
+        table = galaxies(self.ABSURD)
+        result = estimator(engine=engine).estimate(table)
+        assert "POOR_FIT" in decode_flags(result["flags"][0])
+        assert result["chi2"][0] > 50.0
+        assert result["fit_probability"][0] < 1e-4
+
+    def test_engines_agree_on_a_galaxy_that_fits(self, fitted, tabulated_fit):
+        """Without noise chi-squared is that of two free parameters, against five of new data."""
+        ours, theirs = (fit.result["fit_probability"][0] for fit in (tabulated_fit, fitted))
+        assert ours == pytest.approx(1.0 - 2.0**-2.5, abs=0.04)
+        assert ours == pytest.approx(theirs, abs=0.04)
+
+    @pytest.mark.slow
+    def test_spectra_count_their_pixels(self, mock):
+        table = with_spectra(galaxies(mock["flux"]), mock)
+        sed = estimator(resolution=None)
+        assert sed.estimate(table)["fit_probability"][0] > 0.99
+        table["spectrum_flux"][0, ::2] *= 3.0
+        assert "POOR_FIT" in decode_flags(sed.estimate(table)["flags"][0])
+
+
+class TestErrorFloor:
+    """Floors of the catalogue and of the fit do not add up."""
+
+    @staticmethod
+    def data(catalogue, fit):
+        """Relative errors of what is fitted, from errors of 1 % in the catalogue."""
+        table = galaxies([10.0, 20.0, 30.0, 40.0, 50.0], snr=100.0)
+        for band in BANDS:
+            table[f"flux_err_{band}"] = 0.01 * table[f"flux_{band}"]
+        sample = read_catalog(table, error_floor=catalogue)
+        batch = bagpipes._with_floor(make_batch(sample), fit)
+        return batch.flux_err[0] / batch.flux[0]
+
+    @pytest.mark.parametrize(
+        ("catalogue", "fit", "floor"),
+        [
+            (0.0, 0.05, 0.05),
+            (0.05, 0.05, 0.05),
+            (0.03, 0.05, 0.05),
+            (0.1, 0.05, 0.1),
+            (0.1, 0, 0.1),
+        ],
+    )
+    def test_the_larger_holds(self, catalogue, fit, floor):
+        np.testing.assert_allclose(self.data(catalogue, fit), np.hypot(0.01, floor), rtol=1e-12)
+
+    @pytest.mark.parametrize(("catalogue", "floor"), [(0.0, 0.05), (0.02, 0.05), (0.2, 0.2)])
+    def test_the_result_tells_it(self, mock, catalogue, floor):
+        sample = as_sample(galaxies(mock["flux"]))
+        sample.meta["error_floor"] = catalogue
+        result = tabulated().estimate(sample)
+        assert result.meta["error_floor"] == floor
+
+    def test_the_same_errors_with_another_floor_are_another_row(self):
+        sample = as_sample(galaxies([1.0] * 5))
+        plain = make_batch(sample).row_keys()
+        sample.meta["ERROR_FLOOR"] = 0.05  # as FITS writes it
+        assert make_batch(sample).error_floor == 0.05
+        assert make_batch(sample).row_keys() != plain
+
+    def test_a_floor_that_is_none_is_refused(self):
+        sample = as_sample(galaxies([1.0] * 5))
+        sample.meta["error_floor"] = "5 %"
+        with pytest.raises(InputError, match=r"error_floor.*must be a fraction of the flux, got"):
+            make_batch(sample)
+
+
+class TestBadRows:
+    """Whatever is wrong with a galaxy costs that galaxy alone."""
+
+    @staticmethod
+    def table(mock):
+        """One good galaxy, then one for each fault, and what the flags must hold."""
+        flux = np.array(mock["flux"])
+        error = np.full(5, flux.max() / 20.0)
+        faults = {
+            "good": (flux, error, 7.0, set()),
+            "negative": (-flux, error, 7.0, {"POOR_FIT"}),
+            "zero errors": (flux, 0.0 * error, 7.0, {"NO_DATA"}),
+            "one zero error": (flux, error * (np.arange(5) > 0), 7.0, {"MISSING_BAND"}),
+            "infinite": (flux + np.inf, error, 7.0, {"NO_DATA"}),
+            "infinite errors": (flux, error + np.inf, 7.0, {"NO_DATA"}),
+            "one band": (np.where(np.arange(5) < 1, flux, np.nan), error, 7.0, {"NO_DATA"}),
+            "sentinels": (np.full(5, -99.0), error, 7.0, {"NO_DATA"}),
+            "huge": (flux * 1e250, error, 7.0, {"POOR_FIT"}),
+            "faint": (flux * 1e-30, error, 7.0, set()),
+            "next to us": (flux, error, 1e-3, set()),
+            "at the end": (flux, error, 10.0, set()),
+            "beyond": (flux, error, np.nextafter(10.0, 11.0), {"REDSHIFT_OUT_OF_RANGE"}),
+        }
+        fluxes, errors, redshift, flags = zip(*faults.values(), strict=True)
+        table = QTable({"id": list(faults), "redshift": np.array(redshift)})
+        for k, band in enumerate(BANDS):
+            table[f"flux_{band}"] = np.array(fluxes)[:, k] * u.nJy
+            table[f"flux_err_{band}"] = np.array(errors)[:, k] * u.nJy
+        return table, flags
+
+    def test_each_costs_itself(self, mock, tabulated_fit):
+        table, flags = self.table(mock)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DustestWarning)
+            result = tabulated().estimate(table)
+        for row, expected in zip(result, flags, strict=True):
+            found = set(decode_flags(row["flags"]))
+            assert expected <= found, (row["id"], found)
+            lost = found & {"NO_DATA", "REDSHIFT_OUT_OF_RANGE", "FAILED"}
+            assert np.isfinite(row["A_V"].value) == (not lost), row["id"]
+        assert same_bytes(result[:1]["A_V", "chi2"], tabulated_fit.result[:1]["A_V", "chi2"])
+
+
 ESCALATED = """
 from dustest.estimators import bagpipes
 bagpipes._MIN_ESS = np.inf
@@ -466,13 +613,13 @@ class TestEscalation:
 
     ESS = (1000.0, 399.0, 400.0, 5.0)
 
-    def posteriors(self, monkeypatch, **parameters):
+    def posteriors(self, monkeypatch, evidence=0.0, **parameters):
         """Chi-squared of what comes out, and the galaxies that were sampled."""
         sampled = []
 
         def sample(galaxy, settings):
             sampled.append((galaxy.seed, settings))
-            return TestFlags.posterior(chi2=-float(galaxy.seed))
+            return TestFlags.posterior(chi2=-float(galaxy.seed), log_evidence=evidence, ess=5e3)
 
         monkeypatch.setattr(bagpipes, "fit_galaxy", sample)
         sed = tabulated(n_live=70, **parameters)
@@ -489,6 +636,16 @@ class TestEscalation:
         assert [seed for seed, _ in sampled] == [12, 14]
         assert all(settings.n_live == 70 for _, settings in sampled)
 
+    @pytest.mark.parametrize(
+        ("evidence", "replaced"),
+        [(17.4, {12, 14}), (-0.08, {12, 14}), (-0.2, {14}), (-0.8, {14}), (-1.0, set())],
+    )
+    def test_a_sampler_with_less_evidence_missed_a_part(self, monkeypatch, evidence, replaced):
+        """Two errors of the difference are 0.10 and 0.90 for 399 and 5 effective samples."""
+        chi2, _ = self.posteriors(monkeypatch, evidence, escalate=True)
+        expected = [-seed if seed in replaced else 1.0 for seed in (11, 12, 13, 14)]
+        assert chi2 == expected
+
     def test_none_is_without_being_asked(self, monkeypatch):
         assert self.posteriors(monkeypatch) == ([1.0] * 4, [])
 
@@ -496,6 +653,9 @@ class TestEscalation:
     def test_a_threshold_that_none_reaches(self, mock, tmp_path):
         batch = make_batch(as_sample(galaxies(mock["flux"])))
         escalated, reference = ask(ESCALATED, tmp_path, batch=batch, parameters=FAST)
+        assert escalated.extra["log_evidence"] == pytest.approx(
+            reference.extra["log_evidence"], abs=1.0
+        )
         for name, draws in reference.samples.items():
             assert escalated.samples[name].tobytes() == draws.tobytes()
         for name, values in reference.extra.items():
@@ -504,7 +664,16 @@ class TestEscalation:
 
 PLAIN_COLUMNS = {
     name + level for name in ("A_V", "E_BV", "R_V", "log_sSFR") for level in ("", "_p16", "_p84")
-} | {"id", "flags", "log_mass", "chi2", "ess", "log_evidence", "A_V_information"}
+} | {
+    "id",
+    "flags",
+    "log_mass",
+    "chi2",
+    "ess",
+    "log_evidence",
+    "A_V_information",
+    "fit_probability",
+}
 
 
 def expected_columns(*, free_redshift):
@@ -643,9 +812,13 @@ class TestParameters:
     def test_defaults_are_sound(self):
         settings = BagpipesEstimator()._settings()
         assert settings.sfr_timescale == pytest.approx(1e8)
-        assert (settings.sfh, settings.n_live, settings.error_floor) == ("lognormal", 400, 0.05)
+        assert (settings.sfh, settings.n_live) == ("lognormal", 2000)
 
-    @pytest.mark.parametrize("timescale", [10, 10.0, 10 * u.Myr, 0.01 * u.Gyr])
+    @pytest.mark.parametrize(
+        "timescale",
+        [10, 10.0, 10 * u.Myr, 0.01 * u.Gyr, "10 Myr", Column([1e7], unit="yr")],
+        ids=str,
+    )
     def test_timescale(self, timescale):
         settings = BagpipesEstimator(sfr_timescale=timescale)._settings()
         assert settings.sfr_timescale == pytest.approx(1e7)
@@ -662,6 +835,14 @@ class TestParameters:
             ("sfr_timescale", 100 * u.mag),
             ("sfr_timescale", [10, 100] * u.Myr),
             ("sfr_timescale", "long"),
+            ("sfr_timescale", MaskedColumn([100.0], mask=[True], unit="Myr")),
+            ("sfr_timescale", True),
+            ("sfh", ["delayed"]),
+            ("dust_law", None),
+            ("resolution", np.array([100.0, 200.0])),
+            ("escalate", "no"),
+            ("extra", None),
+            ("error_floor", 5),
             ("priors", [("dust:Av", 1.0)]),
             ("error_floor", -0.1),
             ("error_floor", None),
@@ -682,6 +863,43 @@ class TestParameters:
     def test_unknown_engine_is_told_to_the_caller(self):
         with pytest.raises(InputError, match="engine must be one of tabulated, bagpipes, got"):
             BagpipesEstimator(engine="fast").estimate(galaxies([1.0] * 5))
+
+    @pytest.mark.parametrize(
+        ("parameters", "meant"),
+        [
+            ({"sfh": "lognorml"}, "lognormal"),
+            ({"sfh": "Delayed"}, "delayed"),
+            ({"dust_law": "calzetti"}, "Calzetti"),
+            ({"engine": "bagpipe"}, "bagpipes"),
+            ({"redshift": "Free"}, "free"),
+            ({"resolution": "Prism"}, "prism"),
+            ({"extra": ("prior",)}, "priors"),
+            ({"sfr_timescale": "100 Myrs"}, "Myr"),
+            ({"priors": {"dust:AV": 1.0}}, "dust:Av"),
+            ({"priors": {"A_V": 1.0}}, "dust:Av"),
+            ({"priors": {"logU": -2.0}}, "nebular:logU"),
+            ({"priors": {"dust:Av_prior": "log10"}}, "log_10"),
+            ({"priors": {"lognormal:tmax": (0.1, "age_of_univers")}}, "age_of_universe"),
+        ],
+        ids=str,
+    )
+    def test_near_misses_are_named_before_anything_is_done(
+        self, monkeypatch, tmp_path, parameters, meant
+    ):
+        monkeypatch.setattr("dustest.estimators._run.run_in_workers", None)
+        sed = BagpipesEstimator(**parameters)
+        with pytest.raises(InputError, match=f"did you mean '{meant}'"):
+            sed.estimate(galaxies([1.0] * 5), output=tmp_path / "sed.fits")
+        assert not list(tmp_path.iterdir())
+
+    def test_priors_for_an_older_universe_are_sound(self):
+        """At redshift 2 the Universe is 3.2 Gyr old, at 7 it is 0.75."""
+        BagpipesEstimator(priors={"lognormal:tmax": (1.0, "age_of_universe")})._check_parameters()
+
+    def test_the_same_time_is_the_same_fit(self):
+        times = [100.0, 100 * u.Myr, 0.1 * u.Gyr, "100 Myr"]
+        found = {BagpipesEstimator(sfr_timescale=t)._settings().sfr_timescale for t in times}
+        assert found == {1e8}
 
     def test_clone_and_representation(self):
         original = BagpipesEstimator(sfr_timescale=10 * u.Myr, priors={"dust:Av": (0.1, 1.0)})

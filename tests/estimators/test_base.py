@@ -3,29 +3,54 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+import warnings
 from collections import Counter
+from contextlib import suppress
 
 import numpy as np
 import pytest
 from astropy import units as u
+from astropy.cosmology import FlatLambdaCDM, Planck18
 from astropy.table import QTable
+from dust_extinction.parameter_averages import CCM89
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import r2_score
+from sklearn.model_selection import GridSearchCV
 from toy_backends import (
+    Checked,
+    Curved,
+    Declared,
+    Described,
     Fragile,
     IsolatedLinear,
+    Learning,
     Linear,
     Malformed,
     Point,
     Slow,
+    Stranger,
     Trouble,
     Unready,
+    Weighing,
 )
 
-from dustest.data import FLAGS, DustestWarning, DustTable, InputError, ReadError
-from dustest.estimators import Estimates
-from dustest.estimators._summary import Summary, summarise
+from dustest.data import (
+    FLAGS,
+    DustestWarning,
+    DustTable,
+    InputError,
+    MissingDependencyError,
+    ReadError,
+    RowTable,
+    as_sample,
+)
+from dustest.estimators import Estimates, base
+from dustest.estimators._store import open_store
+from dustest.estimators._summary import Rows, Summary, summarise
+from dustest.physics import Salim18, get_dust_law
 
 POISON = ["nan", "inf", "masked", "zero error", "negative error", "nan error", "-99"]
 
@@ -307,9 +332,296 @@ class TestOtherMethods:
         with pytest.raises(InputError, match="Point needs redshift columns"):
             Point().estimate(galaxies([1]))
 
-    def test_unknown_fit_arguments_are_refused(self):
-        with pytest.raises(InputError, match="takes no further arguments"):
-            Linear().fit(galaxies([1]), [0.1], epochs=3)
+    def test_spread_of_a_ratio_is_half_its_central_range(self):
+        table = galaxies([10.0, 20.0, 0.5])
+        backend = Linear(random_state=1).set_params(width=0.05)
+        backend.targets = ("R_V", "A_V")
+        draws = backend.sample_posterior(table, 20_000)
+        _, std = backend.predict(table, return_std=True)
+        expected = np.diff(np.quantile(draws["R_V"], [0.16, 0.84], axis=1), axis=0)[0] / 2
+        np.testing.assert_allclose(std[:, 0], expected, atol=1e-6)
+        np.testing.assert_allclose(std[:, 1], draws["A_V"].std(axis=1), rtol=0.02)
+
+    def test_a_ratio_of_a_denominator_about_zero_has_a_spread(self):
+        rng = np.random.default_rng(0)
+        draws = {"A_V": np.full((1, 4000), 0.4), "E_BV": rng.normal(0.1, 0.05, (1, 4000))}
+        summary = Summary((0.5,), std=True)
+        median, spread = summarise(Estimates(draws), summary, np.arange(1)).values["R_V"][0]
+        assert median == pytest.approx(4.0, rel=0.02)
+        low, high = np.quantile(0.4 / draws["E_BV"], [0.16, 0.84])
+        assert spread == pytest.approx((high - low) / 2)
+        assert spread < 4.0 < np.std(0.4 / draws["E_BV"])
+
+
+TRUTH = {"id": np.array([103, 101, 100, 102]), "A_V": np.array([0.3, 0.1, 0.0, 0.2])}
+"""Truth of ``galaxies([0, 10, 20, 30])``, in another order."""
+
+
+class TestTruth:
+    table = galaxies([0.0, 10.0, 20.0, 30.0])
+    exact = Linear(width=0.0)
+
+    @pytest.mark.parametrize("name", ["id", "ID", "source_id", "NUMBER", "objid"])
+    @pytest.mark.parametrize("kind", [int, str, "S3", np.uint64, float])
+    def test_rows_are_paired_by_identifier(self, name, kind):
+        truth = QTable({name: TRUTH["id"].astype(kind), "A_V": TRUTH["A_V"] * u.mag})
+        assert self.exact.score(self.table, truth) == pytest.approx(1.0)
+
+    @pytest.mark.parametrize("kind", [dict, QTable, "pandas", "polars"])
+    def test_whatever_the_table_is(self, kind):
+        if isinstance(kind, str):
+            kind = pytest.importorskip(kind).DataFrame
+        truth = kind(TRUTH | {"other": np.arange(4)})
+        assert self.exact.score(self.table, truth) == pytest.approx(1.0)
+
+    def test_columns_are_found_by_name(self):
+        truth = {"E_BV": TRUTH["A_V"] / 4, **TRUTH}
+        backend = Linear(width=0.0)
+        backend.targets = ("A_V", "E_BV")
+        assert backend.score(self.table, truth) == pytest.approx(1.0)
+
+    def test_rows_without_a_partner_are_left_out_and_counted(self):
+        truth = {"id": [103, 7, 101, 8, 100], "A_V": [0.3, 9.0, 0.1, np.nan, 0.0]}
+        match = r"1 of 4 galaxies of X have no truth, and 2 of 5 rows of y no galaxy"
+        with pytest.warns(DustestWarning, match=match):
+            assert self.exact.score(self.table, truth) == pytest.approx(1.0)
+        with pytest.warns(DustestWarning, match=match):
+            assert Learning().fit(self.table, truth).mean_ == pytest.approx(0.4 / 3)
+
+    def test_no_identifier_in_both(self):
+        truth = {"ID": ["a", "b", "c", "d"], "A_V": TRUTH["A_V"]}
+        with pytest.raises(InputError, match=r"none of the identifiers in its column ID \('a'"):
+            self.exact.score(self.table, truth)
+
+    def test_truth_without_identifiers_is_in_the_order_of_the_galaxies(self):
+        truth = QTable({"A_V": [0.0, 0.1, 0.2, 0.3]})
+        assert self.exact.score(self.table, truth) == pytest.approx(1.0)
+        with pytest.raises(InputError, match="one row for each of the 4 galaxies, got 3"):
+            self.exact.score(self.table, truth[:3])
+
+    def test_galaxies_without_identifiers_are_in_the_order_of_the_truth(self):
+        table = self.table.copy()
+        table.remove_column("id")
+        truth = {"id": np.arange(4), "A_V": [0.0, 0.1, 0.2, 0.3]}
+        with pytest.warns(DustestWarning, match="X has none, so its rows are taken in the order"):
+            assert self.exact.score(table, truth) == pytest.approx(1.0)
+
+    @pytest.mark.parametrize("missing", [np.nan, np.inf, -99.0, -999.0])
+    def test_missing_truth_is_refused(self, missing):
+        for truth in ([missing, 0.1, 0.2, 0.3], TRUTH | {"A_V": [0.3, missing, 0.0, 0.2]}):
+            with pytest.raises(InputError, match="y must be finite"):
+                self.exact.score(self.table, truth)
+            with pytest.raises(InputError, match="y must be finite"):
+                Learning().fit(self.table, truth)
+
+    def test_searches_pair_too(self):
+        search = GridSearchCV(Linear(), {"width": [0.0, 0.2]}, cv=2)
+        order = np.argsort(TRUTH["id"])
+        search.fit(as_sample(self.table), RowTable(TRUTH)[order])
+        assert search.best_params_ == {"width": 0.0}
+
+
+class TestWeights:
+    table = galaxies([0.0, 10.0, 20.0, 30.0])
+
+    def test_of_a_score_are_those_of_scikit_learn(self):
+        truth, weight = np.array([0.1, 0.1, 0.2, 0.6]), [1.0, 2.0, 0.0, 3.0]
+        score = Linear(width=0.0).score(self.table, truth, sample_weight=weight)
+        predicted = [0.0, 0.1, 0.2, 0.3]
+        assert score == pytest.approx(r2_score(truth, predicted, sample_weight=weight))
+
+    def test_follow_the_galaxies_when_rows_are_paired(self):
+        weight = [1.0, 0.0, 0.0, 3.0]
+        assert Weighing().fit(self.table, TRUTH, sample_weight=weight).mean_ == pytest.approx(
+            0.225
+        )
+        truth = {"id": [103, 100], "A_V": [0.4, 0.0]}
+        with pytest.warns(DustestWarning, match="2 of 4 galaxies"):
+            fitted = Weighing().fit(self.table, truth, sample_weight=weight)
+        assert fitted.mean_ == pytest.approx(0.3)
+
+    @pytest.mark.parametrize("backend", [Linear(), Learning()])
+    def test_are_refused_where_they_would_be_ignored(self, backend):
+        match = f"{type(backend).__name__}.fit cannot weigh galaxies"
+        with pytest.raises(InputError, match=match):
+            backend.fit(self.table, [0.0, 0.1, 0.2, 0.3], sample_weight=np.ones(4))
+
+    @pytest.mark.parametrize("weight", [[1.0], [1, 1, 1, -1], [1, 1, 1, np.nan], [0] * 4, "abcd"])
+    def test_must_be_weights(self, weight):
+        for call in (Weighing().fit, Linear().score):
+            with pytest.raises(InputError, match="sample_weight must"):
+                call(self.table, [0.0, 0.1, 0.2, 0.3], sample_weight=weight)
+
+    def test_other_arguments_of_fit(self):
+        truth = [0.0, 0.1, 0.2, 0.3]
+        assert Weighing().fit(self.table, truth, shift=1.0).mean_ == pytest.approx(1.15)
+        with pytest.raises(InputError, match="did you mean 'shift'"):
+            Weighing().fit(self.table, truth, shft=1.0)
+        with pytest.raises(InputError, match="takes no further arguments, got epochs"):
+            Linear().fit(self.table, truth, epochs=3)
+
+
+class TestHooks:
+    def test_parameters_are_checked_first(self, tmp_path):
+        backend, table = Checked(width=-1.0), galaxies([1.0, 2.0])
+        calls = [
+            lambda: backend.fit(table, [0.1, 0.2]),
+            lambda: backend.predict(table),
+            lambda: backend.predict_quantiles(table),
+            lambda: backend.sample_posterior(table, 2),
+            lambda: backend.score(table, [0.1, 0.2]),
+            lambda: backend.estimate(table, output=tmp_path / "a.fits"),
+        ]
+        for call in calls:
+            with pytest.raises(InputError, match="width must be positive"):
+                call()
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("method", ["estimate", "predict", "score"])
+    def test_samples_are_warned_of_once(self, method):
+        arguments = ([0.1],) if method == "score" else ()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            with suppress(InputError):
+                getattr(Checked(), method)(galaxies([10.0]), *arguments)
+        assert [str(one.message) for one in caught].count("one galaxy") == 1
+
+
+class TestCurves:
+    def sample(self, band, flux):
+        table = galaxies([10.0, 20.0])
+        table[f"flux_{band}"] = flux * u.nJy
+        table[f"flux_err_{band}"] = [1.0, 1.0] * u.nJy
+        return table
+
+    def test_a_band_without_a_curve_costs_only_itself(self):
+        table = self.sample("MYCAM_R", [5.0, np.nan])
+        with pytest.warns(DustestWarning, match="Curved leaves out the bands MYCAM_R"):
+            found = Curved(random_state=1).estimate(table)
+        expected = Linear(random_state=1).estimate(table["id", "flux_F277W", "flux_err_F277W"])
+        np.testing.assert_array_equal(numbers(found), numbers(expected))
+        assert found.flag_names == [("MISSING_BAND",), ()]
+        assert table.colnames[-1] == "flux_err_MYCAM_R"
+
+    def test_flags_that_are_there_stay(self):
+        table = self.sample("MYCAM_R", [5.0, 5.0])
+        table["flags"] = [FLAGS["EDGE"].value, 0]
+        with pytest.warns(DustestWarning, match="MYCAM_R"):
+            found = Curved().estimate(table)
+        assert found.flag_names == [("MISSING_BAND", "EDGE"), ("MISSING_BAND",)]
+        assert list(table["flags"]) == [FLAGS["EDGE"].value, 0]
+
+    def test_no_band_with_a_curve(self):
+        table = self.sample("MYCAM_R", [5.0, 5.0])["id", "flux_MYCAM_R", "flux_err_MYCAM_R"]
+        with pytest.raises(InputError, match="Curved needs the filter curves of bands, but MYCAM"):
+            Curved().estimate(table)
+
+    def test_others_use_every_band(self):
+        assert Linear().estimate(self.sample("MYCAM_R", [5.0, 5.0])).flag_names == [(), ()]
+
+
+class TestExtraColumns:
+    names = ("model_F277W", "n", "word", "spectrum")
+
+    def columns(self, table):
+        return [(name, table[name].shape[1:], table[name].unit) for name in self.names]
+
+    @pytest.mark.parametrize("flux", [[np.nan, np.nan], [60.0, 70.0], [60.0, 10.0], [10.0, 20.0]])
+    def test_are_the_same_whatever_rows_are_refused(self, flux, tmp_path):
+        whole = Declared().estimate(galaxies([1.0, 2.0]))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DustestWarning)
+            table = Declared().estimate(galaxies(flux), output=tmp_path / "a.ecsv")
+            again = Declared().estimate(galaxies(flux), output=tmp_path / "a.ecsv", resume=True)
+        assert table.colnames == whole.colnames == again.colnames
+        for name in whole.colnames:
+            kinds = {each[name].dtype.kind for each in (table, whole, again)}
+            shapes = {each[name].shape for each in (table, whole, again)}
+            units = {getattr(each[name], "unit", None) for each in (table, whole, again)}
+            assert len(kinds) == len(shapes) == len(units) == 1
+        assert table["spectrum"].dtype == again["spectrum"].dtype == np.float32
+        assert table["n"].dtype == again["n"].dtype == np.int32
+
+    def test_rows_without_an_answer_are_blank(self):
+        with pytest.warns(DustestWarning, match="1 of 2 galaxies failed"):
+            table = Declared().estimate(galaxies([60.0, 10.0]))
+        assert np.isnan(table["spectrum"][0]).all()
+        assert table["n"].tolist() == [0, 7]
+        assert table["word"].tolist() == ["", "x" * 10]
+        np.testing.assert_array_equal(table["model_F277W"], [np.nan, 10.0] * u.nJy)
+
+    @pytest.mark.parametrize("name", ["id", "flags", "A_V", "R_V_p16", "log_sSFR_p84"])
+    def test_never_replace_those_of_the_contract(self, name, tmp_path):
+        with pytest.raises(InputError, match=rf"Stranger._estimate gives extra .*'{name}'"):
+            Stranger(name).estimate(galaxies([1.0]), output=tmp_path / "a.fits")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_of_unknown_units_are_refused(self):
+        with pytest.raises(InputError, match="mine of Stranger must be plain numbers, got nJy"):
+            Stranger(unit="nJy").estimate(galaxies([1.0]))
+
+    def test_samples_in_other_units_are_converted(self):
+        assert Stranger(samples_unit="mmag").estimate(galaxies([100.0]))["A_V"][0] == 0.1 * u.mag
+        with pytest.raises(InputError, match="A_V of Stranger must have a unit that converts"):
+            Stranger(samples_unit="nJy").estimate(galaxies([100.0]))
+
+    @pytest.mark.parametrize("flags", [1 << 25, -1, 0.5])
+    def test_unknown_flags_are_refused(self, flags):
+        with pytest.raises(InputError, match="flags of Stranger must be integers made of"):
+            Stranger(flags=flags).estimate(galaxies([1.0]))
+
+    def test_unknown_quantities_are_refused_at_once(self):
+        with pytest.raises(InputError, match=r"samples after QUANTITIES, got \['mass'\]"):
+            Stranger(samples="mass").estimate(galaxies([1.0]))
+
+
+class TestOptions:
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"n_jobs": 0},
+            {"n_jobs": 1.5},
+            {"n_jobs": "2"},
+            {"n_jobs": True},
+            {"progress": "yes"},
+            {"progress": 1},
+            {"resume": "yes", "output": "a.fits"},
+            {"output": 5},
+            {"output": True},
+            {"output": ""},
+            {"output": "a.csv"},
+            {"output": "missing/a.fits"},
+            {"output": "folder.fits"},
+        ],
+    )
+    def test_others_are_refused_before_computing(self, options, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "folder.fits").mkdir()
+        monkeypatch.setattr(Linear, "_estimate", None)
+        name = "n_jobs" if "n_jobs" in options else next(iter(options))
+        with pytest.raises(InputError, match=f"^{name} must"):
+            Linear().estimate(galaxies([1]), **options)
+        assert [one.name for one in tmp_path.iterdir()] == ["folder.fits"]
+
+    @pytest.mark.parametrize(("suffix", "package"), [("parquet", "pyarrow"), ("h5", "h5py")])
+    def test_missing_packages(self, suffix, package, tmp_path, monkeypatch):
+        monkeypatch.setitem(sys.modules, package, None)
+        with pytest.raises(MissingDependencyError, match=f"pip install {package}"):
+            Linear().estimate(galaxies([1]), output=tmp_path / f"a.{suffix}")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_near_misses_are_named(self, tmp_path):
+        with pytest.raises(InputError, match=r"did you mean '\.fits'"):
+            Linear().estimate(galaxies([1]), output=tmp_path / "a.fit")
+
+    def test_capitals_are_an_ending_too(self, tmp_path):
+        Linear(random_state=1).estimate(galaxies([1]), output=tmp_path / "A.FITS")
+        assert len(DustTable.read(tmp_path / "A.FITS", format="fits")) == 1
+
+    def test_a_folder_that_cannot_be_written_to(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(os, "access", lambda path, mode: False)
+        with pytest.raises(InputError, match="a folder that can be written to"):
+            Linear().estimate(galaxies([1]), output=tmp_path / "a.fits")
 
 
 class TestOutput:
@@ -342,6 +654,67 @@ class TestOutput:
         (tmp_path / "result.fits.sqlite").write_bytes(b"rubbish" * 1000)
         with pytest.raises(ReadError, match=r"result\.fits\.sqlite"):
             Linear().estimate(galaxies([1]), output=path, resume=True)
+
+    @pytest.mark.parametrize(
+        ("backend", "error"), [(Malformed(), InputError), (Unready(), ImportError)]
+    )
+    def test_a_run_that_ends_before_its_first_row_leaves_nothing(self, backend, error, tmp_path):
+        with pytest.raises(error):
+            backend.estimate(galaxies([1, 2]), output=tmp_path / "a.fits")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_an_empty_store_is_no_result(self, tmp_path):
+        path = tmp_path / "a.fits"
+        with open_store(path, resume=False):
+            pass
+        assert [one.name for one in tmp_path.iterdir()] == ["a.fits.sqlite"]
+        assert len(Linear().estimate(galaxies([1, 2]), output=path)) == 2
+
+    def test_rows_survive_a_run_that_ends(self, tmp_path):
+        path = tmp_path / "a.fits"
+        with open_store(path, resume=False) as store:
+            store.put([b"key"], Rows({"A_V": np.array([[0.1]])}, np.array([0])))
+        with pytest.raises(InputError, match="holds results already"):
+            Linear().estimate(galaxies([1]), output=path)
+        with pytest.raises(InputError):
+            Malformed().estimate(galaxies([1]), output=path, resume=True)
+        assert path.with_name("a.fits.sqlite").exists()
+
+    @pytest.mark.parametrize(
+        ("first", "second"),
+        [
+            (lambda x: x, lambda x: 2 * x),
+            (get_dust_law(CCM89(Rv=2.5)), get_dust_law(CCM89(Rv=5.0))),
+            (Salim18(delta=-0.5), Salim18(delta=0.3)),
+            (100 * u.Myr, 100 * u.Gyr),
+            (np.zeros(2000), np.r_[np.zeros(1000), 1.0, np.zeros(999)]),
+            (Planck18, FlatLambdaCDM(70, 0.3)),
+            (Linear(0.1), Linear(0.2)),
+        ],
+    )
+    def test_whatever_changes_a_parameter_is_computed_anew(self, first, second, tmp_path):
+        path, marks = tmp_path / "a.fits", tmp_path / "marks"
+        for number, pause in enumerate((first, first, second)):
+            Described(str(marks), other=pause).estimate(
+                galaxies([1, 2]), output=path, resume=number > 0
+            )
+        assert marks.read_text().split() == ["1", "2", "1", "2"]
+
+    def test_what_cannot_be_described_is_not_kept(self, tmp_path):
+        backend = Described(str(tmp_path / "marks"), other=threading.Lock())
+        with pytest.raises(InputError, match="other must be something whose content can be"):
+            backend.estimate(galaxies([1]), output=tmp_path / "a.fits")
+        assert list(tmp_path.iterdir()) == []
+        params = json.loads(backend.estimate(galaxies([1])).meta["params"])
+        assert params["other"] == {"class": "_thread.lock"}
+
+    def test_rows_of_another_schema_are_computed_anew(self, tmp_path, monkeypatch):
+        path, marks = tmp_path / "a.fits", tmp_path / "marks"
+        monkeypatch.setattr(base, "SCHEMA", 1)
+        Slow(str(marks)).estimate(galaxies([1, 2]), output=path)
+        monkeypatch.undo()
+        Slow(str(marks)).estimate(galaxies([1, 2]), output=path, resume=True)
+        assert marks.read_text().split() == ["1", "2", "1", "2"]
 
     def test_resume_takes_finished_rows_and_only_those_that_fit(self, tmp_path):
         path, marks = tmp_path / "result.fits", tmp_path / "marks"

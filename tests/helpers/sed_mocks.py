@@ -46,10 +46,10 @@ def ask(code, folder, **task):
 
 
 def settings(sfh="lognormal", dust_law="Calzetti", priors=None, **others):
-    """A fit without an error floor."""
+    """What is fitted and how."""
     from dustest.estimators._sed.posterior import Settings
 
-    return Settings(sfh, dust_law, priors, **({"error_floor": 0.0} | others))
+    return Settings(sfh, dust_law, priors, **others)
 
 
 def mocks(setup, n, snr, seed, *, redshift=7.0, redshift_err=np.nan, floor=0.0):

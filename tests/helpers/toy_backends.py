@@ -3,11 +3,14 @@
 import ctypes
 import os
 import time
+import warnings
 from typing import ClassVar
 
 import numpy as np
+from astropy import units as u
 
-from dustest.estimators import DustEstimator, Estimates
+from dustest.data import DustestWarning, InputError
+from dustest.estimators import DustEstimator, Estimates, ExtraColumn
 
 
 class Linear(DustEstimator):
@@ -27,6 +30,85 @@ class Linear(DustEstimator):
         return Estimates(
             {"A_V": draws, "E_BV": draws / 4}, extra={"seed": batch.seed % 1000 / 1.0}
         )
+
+
+class Declared(Linear):
+    """Declares its further columns, and gives them for fluxes below 50 only."""
+
+    def _extra_columns(self, bands):
+        columns = {f"model_{band}": ExtraColumn(u.nJy) for band in bands}
+        columns |= {"n": ExtraColumn(dtype=np.int32), "word": ExtraColumn(dtype="U1")}
+        return columns | {"spectrum": ExtraColumn(u.nJy, shape=(2,), dtype=np.float32)}
+
+    def _estimate(self, batch):
+        if np.any(batch.flux[:, 0] >= 50):
+            msg = "fifty"
+            raise RuntimeError(msg)
+        found = super()._estimate(batch)
+        extra = {f"model_{band}": batch.flux[:, i] for i, band in enumerate(batch.bands)}
+        extra |= {"n": np.full(len(batch), 7), "spectrum": np.ones((len(batch), 2))}
+        words = np.array(["x" * int(flux) for flux in batch.flux[:, 0]])
+        return Estimates(found.samples, extra=extra | {"word": words})
+
+
+class Stranger(DustEstimator):
+    """Gives one further column of any name and values, undeclared."""
+
+    requires: ClassVar[tuple] = ("flux",)
+
+    def __init__(self, name="mine", unit=None, samples="A_V", samples_unit="mag", flags=0):
+        self.name = name
+        self.unit = unit
+        self.samples = samples
+        self.samples_unit = samples_unit
+        self.flags = flags
+
+    def _estimate(self, batch):
+        values = batch.flux[:, 0]
+        extra = values if self.unit is None else values << u.Unit(self.unit)
+        samples = values << u.Unit(self.samples_unit)
+        return Estimates(
+            {self.samples: samples}, np.full(len(batch), self.flags), {self.name: extra}
+        )
+
+
+class Checked(Linear):
+    """Refuses a width below zero before anything else, and warns of samples of one galaxy."""
+
+    def _check_parameters(self):
+        if self.width < 0:
+            msg = f"width must be positive, got {self.width}"
+            raise InputError(msg)
+
+    def _warn_of_sample(self, sample):
+        if len(sample) == 1:
+            warnings.warn("one galaxy", DustestWarning, stacklevel=2)
+
+
+class Curved(Linear):
+    """Needs the filter curves of bands."""
+
+    needs_curves: ClassVar[bool] = True
+
+
+class Weighing(DustEstimator):
+    """Learns the mean, with weights."""
+
+    def _fit(self, batch, y, sample_weight=None, *, shift=0.0):
+        self.mean_ = np.average(y[:, 0], weights=sample_weight) + shift
+
+    def _estimate(self, batch):
+        return Estimates({"A_V": np.full(len(batch), self.mean_)})
+
+
+class Learning(DustEstimator):
+    """Learns the mean, without weights."""
+
+    def _fit(self, batch, y):
+        self.mean_ = y.mean()
+
+    def _estimate(self, batch):
+        return Estimates({"A_V": np.full(len(batch), self.mean_)})
 
 
 class IsolatedLinear(Linear):
@@ -120,3 +202,11 @@ class Slow(Linear):
         with open(self.marks, "a") as file:
             file.write(f"{batch.flux[0, 0]:g}\n")
         return super()._estimate(batch)
+
+
+class Described(Slow):
+    """Has another parameter of any kind, which it does not use."""
+
+    def __init__(self, marks=None, pause=0.0, width=0.1, random_state=None, other=None):
+        super().__init__(marks, pause, width, random_state)
+        self.other = other

@@ -77,7 +77,7 @@ class TestSpectrum:
 
     @pytest.mark.parametrize("flux", [[1.0], [1.0] * u.m, ["a"]])
     def test_what_is_no_flux(self, flux):
-        with pytest.raises(InputError, match="flux must be a Quantity that converts to"):
+        with pytest.raises(InputError, match=r"flux must .* converts to erg"):
             Spectrum([1.0] * u.um, flux, [1.0] * u.uJy)
 
     def test_is_frozen(self):
@@ -106,7 +106,7 @@ class TestTables:
         path = tmp_path / "spectrum.txt"
         path.write_text("wavelength flux flux_err\n1.0 3.0 0.1\n1.1 4.0 0.1\n")
         with pytest.raises(
-            InputError, match="column wavelength has no unit; pass wavelength_unit"
+            InputError, match=r'column wavelength declares no unit.*wavelength_unit="um"'
         ):
             read_spectrum(path)
         spectrum = read_spectrum(path, wavelength_unit=u.um, flux_unit="erg/s/cm2/AA")
@@ -115,7 +115,7 @@ class TestTables:
     @pytest.mark.parametrize("unit", [{"wavelength_unit": u.nm}, {"flux_unit": u.nJy}])
     def test_contradicting_unit(self, tmp_path, unit):
         make_table().write(tmp_path / "s.fits")
-        with pytest.raises(InputError, match="but the file declares"):
+        with pytest.raises(InputError, match=r"is given as .*, but .* is declared"):
             read_spectrum(tmp_path / "s.fits", **unit)
 
     def test_masked_pixels(self, tmp_path):

@@ -8,16 +8,22 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from astropy import units as u
+from astropy.table import Column, MaskedColumn
+from astropy.utils.masked import Masked
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dustest.data.bands import list_bands
 from dustest.data.errors import InputError
+from dustest.data.units import declared_unit
 from dustest.physics import (
     Calzetti00,
     CharlotFall00,
+    DustLaw,
+    ExtinctionCurve,
     Salim18,
     a_lambda,
     a_v_to_e_bv,
@@ -177,10 +183,105 @@ class TestLaws:
         assert steep.a_over_av(1600.0) > grey.a_over_av(1600.0)
 
 
+class NumberedLaw(DustLaw):
+    """A law of a user that says nothing of its parameters."""
+
+    name, r_v, wavelength_range = "mine", 3.0, (1000.0, 50_000.0)
+
+    def __init__(self, slope):
+        self.slope = slope
+
+    def _curve(self, wavelength):
+        return (wavelength / 5500.0) ** -self.slope
+
+
+class TableModel:
+    """A curve of a user that is no model of astropy."""
+
+    Rv, x_range = 3.1, (0.3, 10.0)
+
+    def __init__(self, slope):
+        self.slope = slope
+
+    def __call__(self, wavelength):
+        return (wavelength.to_value("AA") / 5500.0) ** -self.slope
+
+
+class TestDescription:
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            (get_dust_law("CCM89", r_v=5.0), get_dust_law("CCM89", r_v=2.5)),
+            (Salim18(delta=-0.5), Salim18(delta=0.3)),
+            (Salim18(bump=1.0), Salim18(bump=2.0)),
+            (CharlotFall00(n=0.7), CharlotFall00(n=1.3)),
+            (get_dust_law("SMC"), get_dust_law("SMC_G24")),
+            (NumberedLaw(1.0), NumberedLaw(1.001)),
+            (ExtinctionCurve("mine", TableModel(1.0)), ExtinctionCurve("mine", TableModel(1.1))),
+            (get_dust_law("Calzetti"), Salim18()),
+        ],
+    )
+    def test_other_laws_differ(self, one, other):
+        assert one.to_dict() != other.to_dict()
+        assert one != other
+        assert len({one, other}) == 2
+
+    @pytest.mark.parametrize(
+        "build",
+        [
+            lambda: get_dust_law("CCM89", r_v=np.float64(5.0)),
+            lambda: ExtinctionCurve("SMC", type(get_dust_law("SMC").model)()),
+            lambda: Salim18(delta=np.array(-0.5), bump=np.int64(1)),
+            lambda: CharlotFall00(n=np.float32(0.5)),
+            lambda: NumberedLaw(1.0),
+            lambda: ExtinctionCurve("mine", TableModel(1.0)),
+        ],
+    )
+    def test_same_laws_are_equal_and_plain(self, build):
+        one, other = build(), build()
+        assert one == other
+        assert hash(one) == hash(other)
+        assert json.loads(json.dumps(one.to_dict())) == other.to_dict()
+
+    @pytest.mark.parametrize("name", list_dust_laws())
+    def test_workers_describe_it_alike(self, name):
+        law = get_dust_law(name)
+        assert pickle.loads(pickle.dumps(law)).to_dict() == law.to_dict()
+
+    def test_numbers_and_words(self):
+        assert get_dust_law("CCM89", r_v=5).to_dict() == {
+            "name": "CCM89",
+            "class": "dustest.physics.attenuation.ExtinctionCurve",
+            "model": "dust_extinction.parameter_averages.CCM89",
+            "parameters": {"Rv": 5.0},
+        }
+        assert Salim18(delta=-0.5).to_dict() == {
+            "name": "Salim",
+            "class": "dustest.physics.attenuation.Salim18",
+            "parameters": {"delta": -0.5, "bump": 0.0},
+        }
+
+    def test_sign_of_zero_does_not_count(self):
+        assert hash(Salim18(delta=-0.0)) == hash(Salim18())
+
+    def test_representation_shows_the_model(self):
+        text = repr(get_dust_law("CCM89", r_v=5.0))
+        assert text == "ExtinctionCurve(name='CCM89', model=CCM89(Rv=5.0))"
+        assert repr(get_dust_law("SMC")) == "ExtinctionCurve(name='SMC', model=G03_SMCBar())"
+
+    def test_no_law_equals_anything_else(self):
+        assert Calzetti00() != "Calzetti"
+        assert get_dust_law("SMC") != "SMC"
+
+
 class TestRefusals:
     def test_unknown_law(self):
         with pytest.raises(InputError, match=r"law must be one of Calzetti, .*got 'dusty'"):
             get_dust_law("dusty")
+
+    def test_typo(self):
+        with pytest.raises(InputError, match="did you mean 'Calzetti'"):
+            get_dust_law("Calzeti")
 
     @pytest.mark.parametrize("law", [None, 3.1, "curve".upper])
     def test_no_law(self, law):
@@ -205,10 +306,14 @@ class TestRefusals:
             ("Calzetti", {"delta": 0.1}, "'Calzetti' are: none; got delta"),
             ("Salim", {"B": 1.0}, "'Salim' are: delta, bump; got B"),
             ("Salim", {"delta": 1.2}, "delta must be below 0.98"),
-            ("Salim", {"bump": np.nan}, "bump finite"),
-            ("CF00", {"n": 0.0}, "n must be"),
+            ("Salim", {"bump": np.nan}, "bump must be a finite number, got nan"),
+            ("Salim", {"delt": -0.3}, "got delt: did you mean 'delta'?"),
+            ("CF00", {"n": 0.0}, "n must be above zero"),
+            ("CF00", {"n": "0.7"}, "n must be a finite number, got '0.7'"),
+            ("CF00", {"n": [0.7]}, "n must be a finite number"),
             ("CCM89", {"r_v": 40.0}, "r_v must lie within"),
-            ("CCM89", {"r_v": np.nan}, "r_v must lie within"),
+            ("CCM89", {"r_v": np.nan}, "r_v must be a finite number, got nan"),
+            ("CCM89", {"r_v": 3.1 * u.mag}, "r_v must be a finite number"),
             (Calzetti00(), {"r_v": 3.0}, "go with the name of a law"),
         ],
     )
@@ -229,24 +334,52 @@ class TestRefusals:
         with pytest.raises(InputError, match="positive and finite"):
             attenuation_ratio(wavelength, "Calzetti")
 
-    @pytest.mark.parametrize("wavelength", [3 * u.kg, 1 * u.mag, "blue", [[1.0], [2.0, 3.0]]])
+    @pytest.mark.parametrize(
+        "wavelength",
+        [3 * u.kg, 1 * u.mag, "blue", [[1.0], [2.0, 3.0]], Column([1.0], unit="Jy"), None],
+    )
     def test_wavelength_of_a_wrong_kind(self, wavelength):
-        with pytest.raises(InputError, match="wavelength must be"):
+        with pytest.raises(InputError, match="wavelength must"):
             attenuation_ratio(wavelength, "Calzetti")
 
-    @pytest.mark.parametrize("value", [1 * u.Jy, "much"])
+    def test_unit_with_a_typo(self):
+        with pytest.raises(InputError, match="wavelength declares the unit 'ngström'"):
+            attenuation_ratio(Column([1600.0], unit="ngström"), "SMC")
+
+    @pytest.mark.parametrize(
+        "value",
+        [1 * u.Jy, "much", Column([1.0], unit="nJy"), 1 * u.dex, 1 * u.dB, 3 * u.ABmag],
+    )
     def test_attenuation_of_a_wrong_kind(self, value):
-        with pytest.raises(InputError, match="a_v must be in mag"):
-            a_v_to_e_bv(value, "SMC")
+        for convert in (a_v_to_e_bv, e_bv_to_a_v, lambda a, law: a_lambda(a, 1600.0, law)):
+            with pytest.raises(InputError, match=r"(a_v|e_bv) must (be in mag, got|hold numbers)"):
+                convert(value, "SMC")
 
     def test_band_beyond_the_law(self):
         with pytest.raises(InputError, match="'SMC' covers"):
             band_attenuation_ratio("F770W", "SMC")
 
-    @pytest.mark.parametrize("redshift", [-0.1, np.nan])
+    @pytest.mark.parametrize("redshift", [-0.1, np.nan, 7 * u.mag, 7 * u.km / u.s, "seven"])
     def test_redshift(self, redshift):
-        with pytest.raises(InputError, match="redshift must be"):
+        with pytest.raises(InputError, match="redshift must"):
             band_attenuation_ratio("F277W", "SMC", redshift)
+
+
+def containers(values, bare_unit, unit, mask):
+    """The same values in all that may hold them."""
+    values = np.array(values)
+    converted = (values * bare_unit).to_value(unit)
+    yield values if not mask.any() else np.where(mask, np.nan, values)
+    yield np.ma.array(values, mask=mask)
+    yield MaskedColumn(values, mask=mask)
+    yield MaskedColumn(converted, unit=unit, mask=mask)
+    yield Masked(converted * unit, mask=mask)
+    yield pd.Series([None if skip else item for item, skip in zip(values, mask, strict=True)])
+    if not mask.any():
+        yield Column(converted, unit=unit)
+        yield converted * unit
+        yield list(converted * unit)
+        yield list(values)
 
 
 class TestConversions:
@@ -271,6 +404,44 @@ class TestConversions:
         assert a_v_to_e_bv(0.81 * u.mag, "Calzetti").unit == u.mag
         assert a_lambda([0.1, 0.2] * u.mag, 1600.0, "SMC").unit == u.mag
         assert isinstance(a_v_to_e_bv(0.81, "Calzetti"), float)
+
+    @given(
+        values=st.lists(st.floats(0.0, 10.0), min_size=1, max_size=5),
+        unit=st.sampled_from(["mag", "mmag"]),
+        masked=st.booleans(),
+        law=st.sampled_from(["Calzetti", "SMC", "CCM89"]),
+    )
+    def test_every_container_gives_the_same_numbers(self, values, unit, masked, law):
+        mask = np.arange(len(values)) == (0 if masked else -1)
+        expected = np.where(mask, np.nan, values)
+        for function in (a_v_to_e_bv, e_bv_to_a_v, lambda a, law: a_lambda(a, 1600.0, law)):
+            bare = function(expected, law)
+            for given_value in containers(values, u.mag, u.Unit(unit), mask):
+                own = function(given_value, law)
+                np.testing.assert_allclose(getattr(own, "value", own), bare, rtol=1e-12)
+                has_unit = declared_unit(given_value, "given") is not None
+                assert getattr(own, "unit", None) == (u.mag if has_unit else None)
+
+    @given(
+        values=st.lists(st.floats(1300.0, 25_000.0), min_size=1, max_size=5),
+        unit=st.sampled_from(["um", "nm", "AA", "micron", "Angstrom"]),
+        law=st.sampled_from(["Calzetti", "SMC"]),
+    )
+    def test_every_container_of_wavelengths(self, values, unit, law):
+        law = get_dust_law(law)
+        nothing = np.zeros(len(values), dtype=bool)
+        for given_value in containers(values, u.AA, u.Unit(unit), nothing):
+            ratio = law.a_over_av(given_value)
+            assert type(ratio) is np.ndarray
+            np.testing.assert_allclose(ratio, law.a_over_av(values), rtol=1e-9)
+            np.testing.assert_allclose(law.k(given_value), law.k(values), rtol=1e-9)
+            np.testing.assert_allclose(
+                a_lambda(0.5, given_value, law), a_lambda(0.5, values, law), rtol=1e-9
+            )
+
+    def test_masked_wavelengths_are_refused(self):
+        with pytest.raises(InputError, match="without missing values"):
+            attenuation_ratio(MaskedColumn([1600.0, 2000.0], mask=[0, 1]), "SMC")
 
     def test_a_lambda_broadcasts(self):
         grid = a_lambda(np.array([[0.1], [1.0]]), [1600.0, 5500.0, 9000.0], "LMC")
@@ -298,6 +469,14 @@ class TestBands:
         dimmed = 10 ** (-0.4 * a_lambda(a_v, wavelength / 7.5, "SMC"))
         expected = -2.5 * np.log10(band_flux(wavelength, dimmed, "F115W")) / a_v
         assert band_attenuation_ratio("F115W", "SMC", 6.5) == pytest.approx(expected, rel=1e-3)
+
+    @pytest.mark.parametrize("kind", [list, Column, np.ma.array, MaskedColumn])
+    def test_redshifts_in_any_container(self, kind):
+        redshift = [6.0, 7.0, 8.0]
+        expected = band_attenuation_ratio("F150W", "SMC", redshift)
+        np.testing.assert_array_equal(
+            band_attenuation_ratio("F150W", "SMC", kind(redshift)), expected
+        )
 
     def test_redshifts_at_once(self):
         redshift = np.array([6.0, 7.0, 8.0])

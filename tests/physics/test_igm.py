@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy import units as u
+from astropy.table import Column, MaskedColumn
 
 from dustest.data.errors import InputError
 from dustest.physics import igm_transmission
@@ -51,10 +53,25 @@ class TestTransmission:
 
     @pytest.mark.parametrize("wavelength", [[np.nan], [0.0], [[5000.0]], [np.inf]])
     def test_bad_wavelength(self, wavelength):
-        with pytest.raises(InputError, match="wavelength must be one-dimensional"):
+        with pytest.raises(InputError, match=r"wavelength must be (one-dim|positive and)"):
             igm_transmission(wavelength, 7.0)
 
-    @pytest.mark.parametrize("redshift", [-1.0, np.nan, np.inf])
+    @pytest.mark.parametrize(
+        "wavelength",
+        [
+            [0.4, 0.58, 0.61] * u.um,
+            Column([400.0, 580.0, 610.0], unit="nm"),
+            MaskedColumn([4000.0, 5800.0, 6100.0], unit="Angstrom"),
+            np.ma.array([4000.0, 5800.0, 6100.0]),
+        ],
+    )
+    def test_units(self, wavelength):
+        expected = igm_transmission([4000.0, 5800.0, 6100.0], 4.0)
+        np.testing.assert_allclose(igm_transmission(wavelength, 4.0), expected, rtol=1e-9)
+
+    @pytest.mark.parametrize(
+        "redshift", [-1.0, np.nan, np.inf, [7.0], 7 * u.mag, 7 * u.km / u.s, "7", True]
+    )
     def test_bad_redshift(self, redshift):
-        with pytest.raises(InputError, match="redshift must be finite and not negative"):
+        with pytest.raises(InputError, match="redshift must"):
             igm_transmission([5000.0], redshift)

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from astropy import units as u
+from astropy.table import Column, MaskedColumn
+from astropy.utils.masked import Masked
 
 from dustest.data.bands import list_bands
 from dustest.data.errors import InputError
@@ -62,6 +64,45 @@ class TestSyntheticPhotometry:
         expected = band_flux(fine, fine, "F200W")
         assert band_flux(coarse, coarse, "F200W") == pytest.approx(expected, rel=1e-6)
 
+    @pytest.mark.parametrize(
+        "kind",
+        [Column, MaskedColumn, lambda values, unit: Masked(values << unit, mask=False)],
+    )
+    def test_columns_give_what_quantities_give(self, spectrum, kind):
+        wavelength, flux = spectrum
+        expected = synthetic_photometry(wavelength, flux, ["F200W", "F444W"])
+        micron = kind(wavelength.to_value(u.um), unit=u.um)
+        own = synthetic_photometry(micron, kind(flux.value, unit=flux.unit), ["F200W", "F444W"])
+        np.testing.assert_allclose(own.value, expected.value, rtol=1e-12)
+
+    def test_frequencies_ascend_the_other_way(self, spectrum):
+        wavelength, flux = spectrum
+        frequency = wavelength.to(u.THz, u.spectral())
+        own = synthetic_photometry(frequency[::-1], flux[::-1], ["F200W", "F444W"])
+        expected = synthetic_photometry(wavelength, flux, ["F200W", "F444W"])
+        np.testing.assert_allclose(own.value, expected.value, rtol=1e-10)
+
+    def test_magnitudes(self):
+        wavelength = np.linspace(0.9, 2.6, 400) * u.um
+        flux = synthetic_photometry(wavelength, np.full(400, 26.0) * u.ABmag, ["F150W"])
+        assert flux.to_value(u.ABmag)[0] == pytest.approx(26.0)
+
+    def test_a_missing_pixel_costs_its_bands_only(self):
+        wavelength = np.linspace(0.9, 2.6, 400) * u.um
+        flux = MaskedColumn(np.ones(400), unit="uJy", mask=np.arange(400) == 50)
+        flux = synthetic_photometry(wavelength, flux, ["F115W", "F200W"]).value
+        np.testing.assert_array_equal(np.isfinite(flux), [False, True])
+
+    def test_one_band_of_columns(self):
+        wavelength = np.linspace(15000.0, 25000.0, 500)
+        expected = band_flux(wavelength, wavelength, "F200W")
+        nanometres = Column(0.1 * wavelength, unit="nm")
+        own = band_flux(nanometres, Column(wavelength, unit="uJy"), "F200W")
+        assert own.unit == u.uJy
+        assert own.value == pytest.approx(expected)
+        with pytest.raises(InputError, match="per unit frequency, got erg"):
+            band_flux(wavelength, wavelength * F_LAMBDA, "F200W")
+
     def test_no_band(self, spectrum):
         with pytest.raises(InputError, match="bands must"):
             synthetic_photometry(*spectrum, [])
@@ -78,7 +119,7 @@ class TestRefusals:
         [
             (np.array([1.0, 3.0, 2.0]) * u.um, np.ones(3) * u.nJy),
             (np.array([1.0, 2.0, 2.0]) * u.um, np.ones(3) * u.nJy),
-            (np.array([1.0, 2.0, np.nan]) * u.um, np.ones(3) * u.nJy),
+            (np.array([2.0, 1.0, 3.0]) * u.THz, np.ones(3) * u.nJy),
         ],
     )
     def test_wavelengths_out_of_order(self, wavelength, flux):
@@ -94,8 +135,13 @@ class TestRefusals:
             (np.linspace(1, 3, 9) * u.um, np.ones(8) * u.nJy),
             (np.linspace(1, 3, 9) * u.um, np.ones(8) * F_LAMBDA),
             (np.ones((2, 9)) * u.um, np.ones(9) * u.nJy),
+            (np.array([1.0, 2.0, np.nan]) * u.um, np.ones(3) * u.nJy),
+            (MaskedColumn([1.0, 2.0, 3.0], mask=[0, 0, 1], unit="um"), np.ones(3) * u.nJy),
+            (np.linspace(1, 3, 9) * u.um, np.ones(9)),
+            (np.linspace(1, 3, 9) * u.um, Column(np.ones(9), unit="ujy")),
+            ("blue", np.ones(9) * u.nJy),
         ],
     )
     def test_units_and_shapes(self, wavelength, flux):
-        with pytest.raises(InputError, match=r"wavelength.* must"):
+        with pytest.raises(InputError, match=r"wavelength.* must|flux must|flux declares"):
             synthetic_photometry(wavelength, flux, ["F200W"])

@@ -6,6 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from astropy import units as u
+from astropy.table import Column, MaskedColumn
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
@@ -345,12 +347,65 @@ class TestGrid:
         with pytest.raises(InputError, match="edges must be two or more increasing"):
             AgeGrid(edges)
 
+    def test_units(self):
+        grid = AgeGrid(edges=Column([0.0, 10.0, 100.0], unit="Myr"), timescales=[10, 100] * u.Myr)
+        np.testing.assert_allclose(grid.edges, [0.0, 1e7, 1e8])
+        np.testing.assert_allclose(grid.timescales, [1e7, 1e8])
+        with pytest.raises(
+            InputError, match="edges must have a unit that converts to yr, got mag"
+        ):
+            AgeGrid(edges=[0.0, 1.0] * u.mag)
+
     def test_timescales_must_hold_ages(self):
         with pytest.raises(InputError, match="timescales must be above 1e6 yr"):
             AgeGrid(timescales=[1e5])
 
 
 class TestInput:
+    @pytest.mark.parametrize(
+        ("age", "tau", "universe"),
+        [
+            ([500.0, 300.0] * u.Myr, Column([100.0, 50.0], unit="Myr"), 0.8 * u.Gyr),
+            (MaskedColumn([0.5, 0.3], unit="Gyr"), np.ma.array([0.1, 0.05]), [800.0] * u.Myr),
+            ([0.5 * u.Gyr, 300 * u.Myr], [1e8, 5e7] * u.yr, Column([8e8], unit="yr")),
+        ],
+    )
+    def test_units_of_parameters(self, age, tau, universe):
+        bare = {"delayed:age": [0.5, 0.3], "delayed:tau": [0.1, 0.05]}
+        expected = history_weights("delayed", bare, 8e8, COARSE).weights
+        own = {"delayed:age": age, "delayed:tau": tau}
+        np.testing.assert_allclose(
+            history_weights("delayed", own, universe, COARSE).weights, expected, rtol=1e-9
+        )
+
+    def test_units_of_the_edges_of_continuity(self):
+        bare = {"continuity:bin_edges": [0.0, 10.0, 100.0], "continuity:dsfr1": [0.3]}
+        expected = history_weights("continuity", bare, 8e8, COARSE).weights
+        own = {**bare, "continuity:bin_edges": [0.0, 0.01, 0.1] * u.Gyr}
+        np.testing.assert_allclose(
+            history_weights("continuity", own, 8e8, COARSE).weights, expected, rtol=1e-9
+        )
+
+    @pytest.mark.parametrize(
+        ("own", "message"),
+        [
+            ({"delayed:age": 0.5 * u.mag, "delayed:tau": 0.1}, "converts to Gyr, got mag"),
+            ({"delayed:age": "old", "delayed:tau": 0.1}, "text such as 'old'"),
+            (
+                {"delayed:age": 0.5, "delayed:tau": MaskedColumn([0.1, 0.2], mask=[0, 1])},
+                "finite and positive",
+            ),
+            ({"delayed:ages": 0.5, "delayed:tau": 0.1}, "did you mean 'delayed:ages'"),
+        ],
+    )
+    def test_parameters_of_a_wrong_kind(self, own, message):
+        with pytest.raises(InputError, match=message):
+            history_weights("delayed", own, AGE_AT_7)
+
+    def test_typo_of_a_history(self):
+        with pytest.raises(InputError, match="did you mean 'lognormal'"):
+            history_weights("log-normal", {}, AGE_AT_7)
+
     def test_unknown_history(self):
         with pytest.raises(InputError, match=r"name must be one of lognormal, .*, got 'burst'"):
             history_weights("burst", {}, AGE_AT_7)

@@ -10,6 +10,7 @@ import pytest
 from astropy import constants
 from astropy import units as u
 from astropy.cosmology import Planck15
+from astropy.table import Column, MaskedColumn
 from bagpipes_models import BAGPIPES_COSMOLOGY, model_photometry
 from hypothesis import given
 from hypothesis import strategies as st
@@ -297,6 +298,76 @@ class TestGrid:
             load_ssp_grid(tmp_path)
 
 
+class TestUnits:
+    """Columns, masks and units of what describes stars and grids."""
+
+    @pytest.mark.parametrize(
+        ("ages", "metallicities", "a_v"),
+        [
+            ([2.0, 200.0] * u.Myr, [0.2, 1.0], [500.0, 0.0] * u.mmag),
+            (Column([2e6, 2e8], unit="yr"), Column([0.2, 1.0]), Column([0.5, 0.0], unit="mag")),
+            (MaskedColumn([2.0, 200.0], unit="Myr"), np.ma.array([0.2, 1.0]), [0.5, 0.0]),
+        ],
+    )
+    def test_stars(self, ages, metallicities, a_v):
+        table = LightTable(toy_grid(), ["F150W"], 1.0, law="Calzetti")
+        spectra = SpectrumTable(toy_grid(), law="Calzetti")
+        stars = ([2e6, 2e8], [0.2, 1.0])
+        np.testing.assert_allclose(
+            table.flux(ages, metallicities, a_v), table.flux(*stars, [0.5, 0.0]), rtol=1e-6
+        )
+        masses = ([1e6, 1e7] * u.Msun).to(u.kg)
+        np.testing.assert_allclose(
+            spectra.spectrum(ages, metallicities, masses, a_v),
+            spectra.spectrum(*stars, [1e6, 1e7], [0.5, 0.0]),
+            rtol=1e-6,
+        )
+
+    def test_missing_age_is_refused(self):
+        table = LightTable(toy_grid(), ["F150W"], 1.0)
+        with pytest.raises(InputError, match=r"ages must be .* without missing values"):
+            table.flux(MaskedColumn([1e6, 1e7], mask=[0, 1]), [1.0, 1.0])
+
+    def test_grid(self):
+        bare = toy_grid(toy_gas())
+        gas = bare.nebular
+        with_units = SSPGrid(
+            wavelength=0.1 * bare.wavelength * u.nm,
+            age=Column(1e-6 * bare.age, unit="Myr"),
+            metallicity=MaskedColumn(bare.metallicity),
+            luminosity=(bare.luminosity * u.Lsun / u.AA / u.Msun).to("erg / (s AA Msun)"),
+            live_fraction=Column(bare.live_fraction),
+            nebular=NebularGrid(
+                log_u=Column(gas.log_u),
+                age=1e-6 * gas.age * u.Myr,
+                continuum=gas.continuum * u.Lsun / u.AA / u.Msun,
+                line_wavelength=Column(1e-4 * gas.line_wavelength, unit="um"),
+                lines=gas.lines * u.Lsun / u.Msun,
+                max_age=1e-6 * gas.max_age * u.Myr,
+            ),
+        )
+        own, expected = (LightTable(grid, ["F150W"], 1.0) for grid in (with_units, bare))
+        np.testing.assert_allclose(own.flux([2e6], [0.2]), expected.flux([2e6], [0.2]), rtol=1e-6)
+
+    def test_grid_of_a_wrong_unit(self):
+        bare = toy_grid()
+        with pytest.raises(InputError, match="wavelength must have a unit that converts"):
+            SSPGrid(
+                *(bare.wavelength * u.kg, bare.age, bare.metallicity),
+                *(bare.luminosity, bare.live_fraction),
+            )
+
+    def test_range_and_step_of_spectra(self):
+        grid = toy_grid()
+        expected = SpectrumTable(grid, (1500.0, 9000.0), step=500.0)
+        own = SpectrumTable(grid, [0.15, 0.9] * u.um, step=50 * u.nm)
+        np.testing.assert_allclose(own.wavelength, expected.wavelength)
+        with pytest.raises(InputError, match="step must have a unit"):
+            SpectrumTable(grid, step=5 * u.s)
+        with pytest.raises(InputError, match="wavelength_range must be two finite"):
+            SpectrumTable(grid, (1500.0, 2000.0, 3000.0))
+
+
 class TestInput:
     @given(
         st.lists(
@@ -313,9 +384,14 @@ class TestInput:
         assert np.all(np.isfinite(free) & (free >= 0))
         assert np.all((dusty >= 0) & (dusty <= free * (1 + 1e-9)))
 
-    @pytest.mark.parametrize("redshift", [0.0, -1.0, np.nan, np.inf])
+    @pytest.mark.parametrize("redshift", [0.0, -1.0, np.nan, np.inf, [7.0], np.ma.masked])
     def test_redshift(self, redshift):
-        with pytest.raises(InputError, match="redshift must be finite and above zero"):
+        with pytest.raises(InputError, match="redshift must be one finite number, above zero"):
+            LightTable(toy_grid(), ["F150W"], redshift)
+
+    @pytest.mark.parametrize("redshift", [1.0 * u.mag, 7 * u.km / u.s, "7"])
+    def test_redshift_of_a_wrong_kind(self, redshift):
+        with pytest.raises(InputError, match="redshift must"):
             LightTable(toy_grid(), ["F150W"], redshift)
 
     def test_band_beyond_the_grid(self):
@@ -329,6 +405,8 @@ class TestInput:
             ({"bands": ["F999X"]}, "not a known band"),
             ({"law": "chalk"}, "law must be one of"),
             ({"emission": "dust"}, "emission must be one of total"),
+            ({"emission": "Nebula"}, "did you mean 'nebular'"),
+            ({"log_u": "high"}, "log_u must be a finite number"),
             ({"log_u": 0.5}, "log_u must lie within -3 to -2"),
         ],
     )
@@ -344,11 +422,11 @@ class TestInput:
             (([np.nan], [1.0]), "ages must be one-dimensional"),
             (([1e6], [np.inf]), "metallicities must be one-dimensional"),
             ((1e6, 1.0), "ages must be one-dimensional"),
-            (([1.0] * u.m, [1.0]), "ages must be numbers, bare or in a unit like yr"),
-            ((["old"], [1.0]), "ages must be numbers"),
+            (([1.0] * u.m, [1.0]), "ages must have a unit that converts to yr, got m"),
+            ((["old"], [1.0]), "ages must hold numbers, got text such as 'old'"),
             (([1e6], [1.0], [-0.1]), "a_v must be one-dimensional, finite and not negative"),
             (([1e6], [1.0], [0.1, 0.2]), "a_v must have a value for each of the 1 particles"),
-            (([1e6], [1.0], ["thick"]), "a_v must be numbers, bare or in a unit like mag"),
+            (([1e6], [1.0], ["thick"]), "a_v must hold numbers"),
         ],
     )
     def test_bad_stars(self, stars, message):

@@ -4,13 +4,17 @@ from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from astropy import units as u
 from astropy.io import fits
-from hypothesis import given
+from astropy.table import Column, MaskedColumn, QTable
+from astropy.utils.masked import Masked
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import curve_fit
 
+from dustest.data.bands import get_band
 from dustest.data.errors import InputError
 from dustest.physics import (
     UV_WINDOWS,
@@ -23,6 +27,7 @@ from dustest.physics import (
 )
 
 F_LAMBDA = u.erg / u.s / u.cm**2 / u.AA
+FLAT = np.ones(3) * u.uJy
 # The two filter sets of the paper.
 FILTER_SETS = {
     "CEERS": ["F606W", "F814W", "F115W", "F150W", "F200W", "F277W", "F356W", "F410M", "F444W"],
@@ -79,6 +84,16 @@ def read_jades(path):
         arrays = [np.array(hdus[name].data, dtype=float) for name in ("WAVELENGTH", "DATA", "ERR")]
     wavelength, flux, flux_err = arrays
     return SimpleNamespace(wavelength=wavelength * u.m, flux=flux * unit, flux_err=flux_err * unit)
+
+
+KINDS = {
+    "quantity": lambda values, mask: values,
+    "column": lambda values, mask: Column(values.value, unit=values.unit),
+    "masked column, asked": lambda values, mask: MaskedColumn(values, mask=mask),
+    "masked, asked": lambda values, mask: Masked(values, mask=mask),
+    "rows": lambda values, mask: list(values),
+}
+"""What may hold fluxes with a unit; a mask is asked for."""
 
 
 @pytest.fixture(scope="module")
@@ -205,6 +220,81 @@ class TestPhotometricInput:
         )
         np.testing.assert_allclose(with_units.beta, bare.beta, rtol=1e-9)
 
+    @given(
+        seed=st.integers(0, 2**32 - 1),
+        units=st.tuples(*[st.sampled_from(["nJy", "uJy", "Jy", "erg / (s cm2 Hz)"])] * 2),
+        kinds=st.tuples(*[st.sampled_from(list(KINDS))] * 2),
+    )
+    @settings(max_examples=30)
+    def test_every_container_gives_the_same_slopes(self, catalogue, seed, units, kinds):
+        flux, error, redshift = catalogue
+        mask = np.random.default_rng(seed).random(flux.shape) < 0.1
+        if not all("asked" in kind for kind in kinds):
+            mask[:] = False
+        expected = photometric_beta(np.where(mask, np.nan, flux), error, self.bands, redshift)
+        own = [
+            KINDS[kind]((values * u.nJy).to(unit), mask)
+            for values, kind, unit in zip((flux, error), kinds, units, strict=True)
+        ]
+        slopes = photometric_beta(*own, self.bands, redshift)
+        for name in ("beta", "beta_err", "chi2", "n_bands"):
+            actual, wanted = getattr(slopes, name), getattr(expected, name)
+            np.testing.assert_allclose(actual, wanted, rtol=1e-6, atol=1e-9)
+
+    def test_magnitudes(self, catalogue):
+        flux, error, redshift = catalogue
+        expected = photometric_beta(flux, error, self.bands, redshift)
+        magnitude = (flux * u.nJy).to(u.ABmag)
+        error_mag = Column(error / flux * 2.5 / np.log(10.0), unit="mag")
+        for own in (magnitude, Column(magnitude.value, unit="ABmag")):
+            for own_error in (error_mag, error_mag.data * u.ABmag, error * u.nJy):
+                slopes = photometric_beta(own, own_error, self.bands, redshift)
+                np.testing.assert_allclose(slopes.beta, expected.beta, rtol=1e-9)
+                np.testing.assert_allclose(slopes.beta_err, expected.beta_err, rtol=1e-9)
+
+    def test_magnitudes_that_are_missing(self):
+        magnitude = Column([[26.0, 99.0], [26.0, 95.0], [26.0, 26.1]], unit="ABmag")
+        error = Column(np.full((3, 2), 0.1), unit="mag")
+        slopes = photometric_beta(magnitude, error, ["F150W", "F200W"], [7.2] * 3)
+        np.testing.assert_array_equal(slopes.n_bands, [1, 1, 2])
+
+    def test_per_wavelength(self, catalogue):
+        flux, error, redshift = catalogue
+        density = u.spectral_density([get_band(band).pivot for band in self.bands] * u.AA)
+        own = [(values * u.nJy).to(F_LAMBDA, density) for values in (flux, error)]
+        slopes = photometric_beta(*own, self.bands, redshift)
+        expected = photometric_beta(flux, error, self.bands, redshift)
+        np.testing.assert_allclose(slopes.beta, expected.beta, rtol=1e-9)
+
+    @pytest.mark.parametrize("kind", [QTable, pd.DataFrame, dict])
+    def test_tables_with_a_column_for_each_band(self, catalogue, kind):
+        flux, error, redshift = catalogue
+        expected = photometric_beta(flux, error, self.bands, redshift)
+        tables = [
+            kind({band: values[:, i] for i, band in enumerate(self.bands)})
+            for values in (flux, error)
+        ]
+        for pair in (tables, (flux, tables[1]), (tables[0], error)):
+            slopes = photometric_beta(*pair, self.bands, redshift)
+            np.testing.assert_array_equal(slopes.beta, expected.beta)
+
+    def test_columns_of_different_units(self):
+        flux = QTable({"a": [60.0] * u.nJy, "b": [0.065] * u.uJy})
+        error = QTable({"a": [0.003] * u.uJy, "b": [3.0] * u.nJy})
+        slopes = photometric_beta(flux, error, ["F150W", "F200W"], [7.2])
+        expected = photometric_beta([[60.0, 65.0]], [[3.0, 3.0]], ["F150W", "F200W"], [7.2])
+        assert slopes.beta == pytest.approx(expected.beta)
+        flux["b"] = [65.0]
+        error["b"] = [3.0]
+        with pytest.raises(InputError, match="unit in every column, or in none"):
+            photometric_beta(flux, error, ["F150W", "F200W"], [7.2])
+
+    @pytest.mark.parametrize("sentinel", [-99.0, -999.0])
+    def test_sentinels_leave_the_band_out(self, sentinel):
+        flux = [[60.0, 65.0], [60.0, sentinel]]
+        slopes = photometric_beta(flux, np.full((2, 2), 3.0), ["F150W", "F200W"], [7.2, 7.2])
+        np.testing.assert_array_equal(slopes.n_bands, [2, 1])
+
     @pytest.mark.parametrize("spoiled", [np.nan, np.inf, -np.inf])
     @pytest.mark.parametrize("which", ["flux", "error"])
     def test_missing_values_leave_the_band_out(self, catalogue, spoiled, which):
@@ -262,7 +352,16 @@ class TestPhotometricInput:
             (np.ones((1, 2)), np.ones((1, 2)), ["F150W", "f150w"], [8.0], "bands must differ"),
             (np.ones((1, 1)), np.ones((1, 1)), ["F151W"], [8.0], "not a known band"),
             (np.ones((1, 1)) * u.m, np.ones((1, 1)), ["F150W"], [8.0], "flux density"),
-            ([["a"]], np.ones((1, 1)), ["F150W"], [8.0], "flux density"),
+            ([["a"]], np.ones((1, 1)), ["F150W"], [8.0], "flux must hold numbers"),
+            ([[1.0], [1.0, 2.0]], np.ones((2, 1)), ["F150W"], [8.0, 8.0], "flux must hold"),
+            (np.ones((1, 1)), np.ones((1, 1)), ["F150W"], [8.0] * u.mag, "redshift must be plain"),
+            (np.ones((1, 1)), np.ones((1, 1)), ["F150W"], Column([8.0], unit="km/s"), "got km"),
+            (np.ones((1, 1)) * u.nJy, np.ones((1, 1)), ["F150W"], [8.0], "got nJy and none"),
+            (np.ones((1, 1)), np.ones((1, 1)) * u.nJy, ["F150W"], [8.0], "got none and nJy"),
+            (np.ones((1, 1)) * u.nJy, np.ones((1, 1)) * u.mag, ["F150W"], [8.0], "AB magnitudes"),
+            (np.ones((1, 1)) * u.mag, np.ones((1, 1)) * u.mag, ["F150W"], [8.0], "got mag"),
+            (Column([[1.0]], unit="ujy"), np.ones((1, 1)), ["F150W"], [8.0], "mean 'uJy'"),
+            ({"a": [1.0], "b": [1.0]}, np.ones((1, 1)), ["F150W"], [8.0], "each of the 1 bands"),
         ],
     )
     def test_refusals(self, flux, error, bands, redshift, message):
@@ -389,9 +488,9 @@ class TestSpectralInput:
         with pytest.raises(InputError, match="must have positive flux"):
             spectral_beta(wavelength, -flux, error, 7.0)
 
-    @pytest.mark.parametrize("redshift", [-1.0, np.nan, np.inf, None, "7", [7.0]])
+    @pytest.mark.parametrize("redshift", [-1.0, np.nan, np.inf, None, "7", [7.0], 7 * u.mag])
     def test_redshift(self, spectrum, redshift):
-        with pytest.raises(InputError, match="redshift must be"):
+        with pytest.raises(InputError, match="redshift must"):
             spectral_beta(*spectrum, redshift)
 
     @pytest.mark.parametrize(
@@ -404,7 +503,38 @@ class TestSpectralInput:
 
     def test_windows_with_units(self, spectrum):
         bare = spectral_beta(*spectrum, 7.0, [[1400.0, 2500.0]])
-        assert spectral_beta(*spectrum, 7.0, [[0.14, 0.25]] * u.um) == bare
+        windows = [[0.14, 0.25]]
+        for own in (windows * u.um, Column(windows, unit="um"), [[140.0, 250.0] * u.nm]):
+            assert spectral_beta(*spectrum, 7.0, own).beta == pytest.approx(bare.beta)
+
+    def test_typo_of_the_windows(self, spectrum):
+        with pytest.raises(InputError, match="did you mean 'calzetti'"):
+            spectral_beta(*spectrum, 7.0, "calzeti")
+
+    @pytest.mark.parametrize("kind", list(KINDS))
+    @pytest.mark.parametrize("unit", [F_LAMBDA, u.uJy, u.W / u.m**3])
+    def test_units_and_masks(self, spectrum, kind, unit):
+        wavelength, flux, error = spectrum
+        mask = np.zeros(flux.shape, dtype=bool)
+        mask[190:193] = "asked" in kind
+        density = u.spectral_density(wavelength * u.AA)
+        make = KINDS[kind]
+        own = [make((x * F_LAMBDA).to(unit, density), mask) for x in (flux, error)]
+        micron = make((wavelength * u.AA).to(u.um), mask)
+        expected = spectral_beta(wavelength, np.where(mask, np.nan, flux), error, 7.0)
+        members = dict(zip(("wavelength", "flux", "flux_err"), (micron, *own), strict=True))
+        slopes = [spectral_beta(micron, *own, 7.0)]
+        if kind != "rows":
+            slopes.append(fit_beta(SimpleNamespace(**members), 7.0))
+        for slope in slopes:
+            assert slope.n_pixels == expected.n_pixels
+            assert slope.beta == pytest.approx(expected.beta)
+            assert slope.beta_err == pytest.approx(expected.beta_err)
+
+    def test_flux_with_a_unit_and_error_without(self, spectrum):
+        wavelength, flux, error = spectrum
+        with pytest.raises(InputError, match="must both have a unit or neither"):
+            spectral_beta(wavelength, flux * F_LAMBDA, error, 7.0)
 
     def test_shapes(self, spectrum):
         wavelength, flux, error = spectrum
@@ -416,14 +546,24 @@ class TestSpectralInput:
         [
             None,
             SimpleNamespace(wavelength=np.ones(3), flux=np.ones(3), flux_err=np.ones(3)),
-            SimpleNamespace(
-                wavelength=np.ones(3) * u.um, flux=np.ones(3) * u.K, flux_err=np.ones(3) * u.K
-            ),
         ],
     )
     def test_no_spectrum(self, spectrum):
         with pytest.raises(InputError, match="must have wavelength, flux and flux_err"):
             fit_beta(spectrum, 7.0)
+
+    @pytest.mark.parametrize(
+        ("members", "message"),
+        [
+            ({"flux": np.ones(3) * u.K}, "flux must be a flux density or AB magnitudes, got K"),
+            ({"wavelength": np.ones(3) * u.kg}, "wavelength must have a unit that converts"),
+            ({"flux_err": Column(np.ones(3), unit="ujy")}, "did you mean 'uJy'"),
+        ],
+    )
+    def test_spectrum_of_other_units(self, members, message):
+        good = {"wavelength": np.ones(3) * u.um, **dict.fromkeys(("flux", "flux_err"), FLAT)}
+        with pytest.raises(InputError, match=message):
+            fit_beta(SimpleNamespace(**(good | members)), 7.0)
 
 
 class TestRealSpectra:

@@ -204,6 +204,12 @@ class TestCorrelatedNoise:
         found = CorrelatedNoise(1.0, expected).correlation(0, lags)
         assert np.all(np.abs(found - expected) <= np.maximum(0.05 * expected, 0.02))
 
+    # Where the sum of blocks is exact, the solver must find it (scipy 1.15 did not).
+    @pytest.mark.parametrize("lags", [LAGS, (0.6, 0.2), (0.5,)])
+    def test_lags_that_some_mixture_has_exactly(self, lags):
+        found = CorrelatedNoise(1.0, lags).correlation(0, np.arange(1, len(lags) + 1))
+        np.testing.assert_allclose(found, lags, atol=1e-3)
+
     @pytest.mark.parametrize("lags", [(0.1, 0.9, 0.0), (-0.5, 0.0, 0.0), (0.9, 0.0), (-0.9,)])
     def test_lags_that_no_noise_has(self, lags):
         with pytest.raises(InputError, match="positive power spectrum"):

@@ -40,7 +40,7 @@ class TestNumericColumns:
 
     @pytest.mark.parametrize("column", [["x", "y"], np.zeros((2, 3)), np.array([1j, 2j])])
     def test_refuses_what_is_no_number_a_row(self, column):
-        with pytest.raises(InputError, match="must hold one number a row"):
+        with pytest.raises(InputError, match="must hold numbers, one a row"):
             numeric_columns(Table({"a": column}), ["a"])
 
     def test_refuses_another_unit(self):

@@ -2,13 +2,14 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.table import MaskedColumn
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
 from dustest.data import InputError
+from dustest.data.values import without_sentinels
 from dustest.validation import METRICS, compute_metrics, split_normal_interval
 
 NAMES = tuple(METRICS)
@@ -288,14 +289,15 @@ class TestUnitsAndMissing:
     def test_units_of_columns_change_nothing(self, pair, unit):
         factor = (1.0 * u.mag).to_value(unit)
         column = MaskedColumn(pair[1] * factor, unit=unit)
+        assume(not np.isnan(without_sentinels(np.asarray(column), magnitudes=True)).any())
         here = compute_metrics(pair[0] << u.mag, column, n_bootstrap=0)
         there = compute_metrics(*pair, n_bootstrap=0)
         np.testing.assert_allclose(values(here), values(there), rtol=1e-6, atol=1e-6)
 
     def test_lists_of_quantities(self):
-        result = compute_metrics([100 * u.mmag, 0.2 * u.mag, 0.3 * u.mag], [0.1, 0.2, 0.3])
+        result = compute_metrics([100 * u.mmag, 0.2 * u.mag, 0.3 * u.mag], [100, 200, 300])
         assert result["mae"] == 0.0
-        with pytest.raises(InputError, match="prediction must hold numbers whose units convert"):
+        with pytest.raises(InputError, match="prediction must have a unit that converts to mag, got kpc"):
             compute_metrics([1 * u.mag, 2 * u.kpc], [0.1, 0.2])
 
     @pytest.mark.parametrize("n_bootstrap", [1, -2, 2.5, "a"])

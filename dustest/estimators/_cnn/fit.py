@@ -21,7 +21,6 @@ from dustest.estimators.batch import make_batch
 __all__ = [
     "Learned",
     "calibrated",
-    "checked_weight",
     "in_chunks",
     "is_simulation",
     "learn",
@@ -35,23 +34,6 @@ def is_simulation(X):
     """Whether something brings its truth chunk by chunk, or is a list of such."""
     many = X if isinstance(X, list | tuple) else [X]
     return all(callable(getattr(one, "truth", None)) for one in many) and len(many) > 0
-
-
-def checked_weight(sample_weight, n):
-    """Weights of n galaxies (ndarray of shape (n,)), 1 by default."""
-    if sample_weight is None:
-        return np.ones(n)
-    weight = np.asarray(sample_weight, dtype=float)
-    if weight.shape != (n,) or not np.all(np.isfinite(weight)) or weight.min() < 0:
-        msg = (
-            f"sample_weight must be {n} finite numbers from 0 on, one for each galaxy, got the "
-            f"shape {weight.shape}"
-        )
-        raise InputError(msg)
-    if not weight.any():
-        msg = "sample_weight must not be zero for all galaxies: there would be none to learn from"
-        raise InputError(msg)
-    return weight
 
 
 def in_chunks(sample, truth, weight):

@@ -19,11 +19,13 @@ from dustest.data.units import FLUX_UNIT, SPECTRAL_UNIT
 from dustest.estimators._sed.bagpipes_igm import load_bagpipes
 from dustest.estimators._sed.bagpipes_model import DUST_LAWS, fit_instructions
 from dustest.estimators._sed.posterior import (
+    IGNORED_ERROR,
     LOG_SSFR_FLOOR,
     N_DRAWS,
     BestFit,
     Posterior,
     draws_under_priors,
+    fit_probability,
     prior_diagnostics,
     systematic_draw,
 )
@@ -31,7 +33,6 @@ from dustest.estimators._sed.prior import SEDPrior
 
 __all__ = ["clean_spectrum", "filter_lines", "fit_galaxy", "quiet"]
 
-_IGNORED_ERROR = 1e99
 # One network in place of nautilus' four: the same evidence and percentiles in 0.6 of the time.
 _N_NETWORKS = 1
 _MICROJANSKY_PER_NANOJANSKY = 1e-3
@@ -117,18 +118,18 @@ def _fitted_model(galaxy, settings, instructions):
     if galaxy.spectrum is not None and settings.resolution is not None:
         curve = _resolution_curve(settings.resolution, galaxy.spectrum[:, 0])
         instructions = instructions | {"R_curve": curve}
-    data = _bagpipes_galaxy(pipes, galaxy, settings.error_floor)
+    data = _bagpipes_galaxy(pipes, galaxy)
     return pipes.fitting.fitted_model(data, instructions)
 
 
-def _bagpipes_galaxy(pipes, galaxy, error_floor):
+def _bagpipes_galaxy(pipes, galaxy):
     """Bagpipes' container of the data, whose name is a number and never a path of the user's."""
     tables = []
     if galaxy.spectrum is not None:
         tables.append(galaxy.spectrum.copy())
     if galaxy.bands:
-        error = np.hypot(galaxy.flux_err, error_floor * galaxy.flux)
-        tables.append(np.column_stack([galaxy.flux, error]) * _MICROJANSKY_PER_NANOJANSKY)
+        photometry = np.column_stack([galaxy.flux, galaxy.flux_err])
+        tables.append(photometry * _MICROJANSKY_PER_NANOJANSKY)
     return pipes.galaxy(
         int(galaxy.seed),
         load_data=lambda _: tables if len(tables) == 2 else tables[0],
@@ -188,7 +189,7 @@ def clean_spectrum(wavelength, flux, error):
     good = np.all(np.isfinite(table), axis=1) & (table[:, 2] > 0)
     if good.sum() < 2 or not np.any(table[good, 1]):
         return None
-    table[~good, 1:] = table[good, 1].max(), _IGNORED_ERROR
+    table[~good, 1:] = table[good, 1].max(), IGNORED_ERROR
     first, last = np.flatnonzero(good)[[0, -1]]
     return table[first : last + 1]
 
@@ -266,6 +267,7 @@ def _summarise(galaxy, settings, prior, fitted, chain):
         draws=draws,
         a_v_under=draws_under_priors(prior, chain.cube, chain.weight, rng) if under else {},
         chi2=float(chain.derived[best, -1]),
+        fit_probability=fit_probability(chain.derived[drawn, -1], galaxy.n_data),
         ess=chain.ess,
         log_evidence=chain.log_evidence,
         information=information,

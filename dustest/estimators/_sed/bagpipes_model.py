@@ -13,12 +13,13 @@ exponential time-scales log-uniform, the SFR ratios of the continuity history St
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from numbers import Real
 
 import numpy as np
 from astropy.cosmology import FlatLambdaCDM
 
 from dustest.data.errors import InputError
+from dustest.data.messages import did_you_mean
+from dustest.estimators._sed.parameters import check_choice, is_number
 from dustest.physics.attenuation import get_dust_law
 
 __all__ = [
@@ -51,6 +52,12 @@ _PDFS = {
 }
 _POSITIVE_PDFS = ("log_10", "log_e", "recip", "recipsq")
 _HYPER = ("mu", "sigma", "df", "loc", "scale")
+_POSITIVE_HYPER = ("sigma", "df", "scale")
+_TYPES = {
+    "noise:type": ("white_scaled", "noise:scaling"),
+    "calib:type": ("polynomial_bayesian", "calib:0"),
+}
+"""What Bagpipes does with the noise and the calibration of a spectrum, and what that needs."""
 _OPTIONAL = (
     "t_bc",
     "veldisp",
@@ -250,8 +257,9 @@ def fit_instructions(sfh, dust_law, redshift, redshift_err=None, priors=None):
     InputError
         If a name is unknown or a prior makes no sense.
     """
-    history = _record(SFHS, "sfh", sfh)
-    law = _record(DUST_LAWS, "dust_law", dust_law)
+    check_choice("sfh", sfh, tuple(SFHS))
+    check_choice("dust_law", dust_law, tuple(DUST_LAWS))
+    history, law = SFHS[sfh], DUST_LAWS[dust_law]
     low, high = _redshift_limits(redshift, redshift_err)
     flat = _COMMON | law.priors | history.priors(age_of_universe(high))
     flat |= _checked_names(priors or {}, flat)
@@ -260,14 +268,6 @@ def fit_instructions(sfh, dust_law, redshift, redshift_err=None, priors=None):
     flat |= _redshift_prior(redshift, redshift_err)
     _check_freedom(flat)
     return _nest(flat | {"dust:type": law.kind})
-
-
-def _record(records, argument, name):
-    """Record of that name."""
-    if name not in records:
-        msg = f"{argument} must be one of {', '.join(records)}, got {name!r}"
-        raise InputError(msg)
-    return records[name]
 
 
 def age_of_universe(redshift):
@@ -312,13 +312,43 @@ def _checked_names(priors, defaults):
     unknown = [key for key in priors if not _is_known(key, parameters)]
     if unknown:
         msg = (
-            f"priors has names that this model does not know: {', '.join(map(repr, unknown))}; "
-            f"known are {', '.join(sorted(parameters))}, each also with _prior (the shape) and "
-            f"_prior_ plus one of {', '.join(_HYPER)}; the redshift and the dust law are "
-            "arguments of their own"
+            f"priors has names that this model does not know: {', '.join(map(repr, unknown))}: "
+            f"{_meant(unknown, parameters)}known are {', '.join(sorted(parameters))}, each also "
+            f"with _prior (the shape) and _prior_ plus one of {', '.join(_HYPER)}; the redshift "
+            "and the dust law are arguments of their own"
         )
         raise InputError(msg)
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in priors.items()}
+    return {
+        key: tuple(value) if isinstance(value, list) and not _is_sequence(key) else value
+        for key, value in priors.items()
+    }
+
+
+def _is_sequence(key):
+    """Whether a parameter is a sequence of numbers itself."""
+    return key.endswith(":bin_edges")
+
+
+def _meant(unknown, parameters):
+    """Questions after the parameters that unknown names may have been meant for."""
+    hints = []
+    for name in unknown:
+        shape = "_prior" in str(name)
+        known = [f"{key}_prior" for key in parameters] if shape else parameters
+        hints.append(_same_word(name, parameters) or did_you_mean(name, known))
+    return "".join(hints)
+
+
+def _same_word(name, parameters):
+    """Question after parameters that have the same letters behind their component."""
+    word = _letters(str(name).rpartition(":")[-1])
+    same = sorted(key for key in parameters if _letters(key.rpartition(":")[-1]) == word)
+    return f"did you mean {' or '.join(map(repr, same))}? " if same else ""
+
+
+def _letters(word):
+    """Letters and digits of a word, in lower case."""
+    return "".join(filter(str.isalnum, word)).lower()
 
 
 def _is_known(key, parameters):
@@ -340,25 +370,64 @@ def _check_values(flat):
     for key, value in flat.items():
         if key.endswith("_prior"):
             _check_shape(key, value, flat)
+        elif "_prior_" in key:
+            _check_hyper(key, value)
+        elif key.endswith(":type"):
+            _check_type(key, value, flat)
+        elif _is_sequence(key):
+            _check_edges(key, value, flat)
         elif isinstance(value, tuple):
             _check_limits(key, value, flat.get(f"{key}_prior", "uniform"))
         elif isinstance(value, str):
             _check_mirror(key, value, flat)
-        elif not key.endswith("bin_edges") and not _is_finite(value):
+        elif not is_number(value):
             msg = f"priors[{key!r}] must be (low, high), a finite number or a name, got {value!r}"
+            raise InputError(msg)
+    _check_companions(flat)
+
+
+def _check_hyper(key, value):
+    """Refuse a number of a shape that is none, or not positive where it is a width."""
+    if not is_number(value) or (key.rpartition("_")[-1] in _POSITIVE_HYPER and value <= 0):
+        word = "positive" if key.rpartition("_")[-1] in _POSITIVE_HYPER else "finite"
+        msg = f"priors[{key!r}] must be a {word} number, got {value!r}"
+        raise InputError(msg)
+
+
+def _check_type(key, value, flat):
+    """Refuse a type of noise or calibration that is unknown, or lacks its parameter."""
+    kind, needed = _TYPES[key]
+    check_choice(f"priors[{key!r}]", value, (kind,))
+    if needed not in flat:
+        msg = f"priors[{key!r}] needs {needed} in priors as well"
+        raise InputError(msg)
+
+
+def _check_companions(flat):
+    """Refuse noise and calibration without their type, which would be ignored."""
+    for key, (kind, _) in _TYPES.items():
+        component = key.partition(":")[0] + ":"
+        if key not in flat and any(name.startswith(component) for name in flat):
+            msg = f"priors with {component}... need {key!r} as well: add {{{key!r}: {kind!r}}}"
             raise InputError(msg)
 
 
-def _is_finite(value):
-    """Whether a value is a finite real number."""
-    return isinstance(value, Real) and bool(np.isfinite(value))
+def _check_edges(key, value, flat):
+    """Refuse edges of bins that do not increase from zero on, or of too many bins."""
+    edges = list(value) if isinstance(value, list | tuple) else []
+    most = 2 + sum(name.startswith("continuity:dsfr") and "_prior" not in name for name in flat)
+    numbers = 2 < len(edges) <= most and all(map(is_number, edges)) and edges[0] == 0
+    if not numbers or not np.all(np.diff(edges) > 0):
+        msg = (
+            f"priors[{key!r}] must be 3 to {most} increasing lookback times in Myr, the first of "
+            f"them 0, got {value!r}"
+        )
+        raise InputError(msg)
 
 
 def _check_shape(key, value, flat):
     """Refuse an unknown shape of prior, or one without its numbers."""
-    if value not in _PDFS:
-        msg = f"priors[{key!r}] must be one of {', '.join(_PDFS)}, got {value!r}"
-        raise InputError(msg)
+    check_choice(f"priors[{key!r}]", value, tuple(_PDFS))
     missing = [f"{key}_{hyper}" for hyper in _PDFS[value] if f"{key}_{hyper}" not in flat]
     if missing:
         msg = f"a {value} prior needs {' and '.join(missing)} in priors as well"
@@ -367,9 +436,10 @@ def _check_shape(key, value, flat):
 
 def _check_limits(key, limits, shape):
     """Refuse limits that are not two increasing numbers, positive where the shape wants it."""
-    if len(limits) != 2 or not all(map(_is_finite, limits)) or not limits[0] < limits[1]:
-        msg = f"priors[{key!r}] must be two increasing finite numbers, got {limits!r}"
-        raise InputError(msg)
+    if len(limits) != 2 or not all(map(is_number, limits)) or not limits[0] < limits[1]:
+        hint = _limits_hint(limits)
+        msg = f"priors[{key!r}] must be two increasing finite numbers, got {limits!r}: {hint}"
+        raise InputError(msg.rstrip(": "))
     if shape in _POSITIVE_PDFS and limits[0] <= 0:
         msg = (
             f"priors[{key!r}] must have positive limits because its prior is {shape}, got "
@@ -378,11 +448,22 @@ def _check_limits(key, limits, shape):
         raise InputError(msg)
 
 
+def _limits_hint(limits):
+    """What limits that cannot be used may have been meant for."""
+    words = [did_you_mean(limit, (AGE,)) for limit in limits if isinstance(limit, str)]
+    if words:
+        return words[0]
+    inverted = len(limits) == 2 and all(map(is_number, limits)) and limits[0] > limits[1]
+    return "the lower one comes first" if inverted else ""
+
+
 def _check_mirror(key, value, flat):
     """Refuse a name that is no parameter."""
-    if not key.endswith(":type") and value not in flat:
-        msg = f"priors[{key!r}] names no parameter of this model: {value!r}"
-        raise InputError(msg)
+    parameters = [name for name in flat if "_prior" not in name]
+    if value not in parameters:
+        hint = _meant([value], parameters)
+        msg = f"priors[{key!r}] names no parameter of this model: {value!r}: {hint}"
+        raise InputError(msg.rstrip(": "))
 
 
 def _check_freedom(flat):

@@ -7,12 +7,13 @@ from dustest.data.bands import get_band
 from dustest.data.quantities import percentile_columns
 from dustest.data.units import FLUX_UNIT
 from dustest.estimators._sed.posterior import PRIORS
+from dustest.estimators.batch import ExtraColumn
 
-__all__ = ["EXTRAS", "column_units", "extra_columns", "sed_wavelengths"]
+__all__ = ["EXTRAS", "declared_columns", "extra_columns", "sed_wavelengths"]
 
 EXTRAS = ("priors", "history", "sed")
 """Groups of columns that come on request."""
-_ALWAYS = ("log_mass", "chi2", "ess", "log_evidence", "A_V_information")
+_ALWAYS = ("log_mass", "chi2", "fit_probability", "ess", "log_evidence", "A_V_information")
 _HISTORY = ("log_mass", "log_SFR_10", "log_SFR_100", "log_age")
 _SEDS = ("SED", "SED_dust_free")
 _N_WAVELENGTHS = 500
@@ -56,16 +57,11 @@ def extra_columns(rows, wanted, bands, *, free_redshift):
     dict of str to ndarray of shape (n,) or (n, 500)
         By name; NaN where there is no answer.
     """
-    with_sed = "sed" in wanted and bool(bands)
     quantiles = _quantile_columns(wanted, free_redshift=free_redshift)
-    names = [*_ALWAYS, *(name for names in quantiles.values() for name in names)]
-    if with_sed:
-        names += [f"{kind}_{band}" for kind in ("model", "dust_free") for band in bands]
-    columns = {name: np.full(len(rows), np.nan) for name in names}
-    if with_sed:
-        shape = (len(rows), _N_WAVELENGTHS)
-        columns["SED_wavelength"] = np.broadcast_to(sed_wavelengths(bands), shape).copy()
-        columns |= {name: np.full(shape, np.nan) for name in _SEDS}
+    declared = declared_columns(wanted, bands, free_redshift=free_redshift)
+    columns = {name: column.blank(len(rows)) for name, column in declared.items()}
+    if "SED_wavelength" in columns:
+        columns["SED_wavelength"][:] = sed_wavelengths(bands)
     for i, row in enumerate(rows):
         if row is not None:
             for name, value in _values(*row, quantiles).items():
@@ -73,27 +69,34 @@ def extra_columns(rows, wanted, bands, *, free_redshift):
     return columns
 
 
-def column_units(names):
-    """Units of columns that have one.
+def declared_columns(wanted, bands, *, free_redshift):
+    """Columns that every result has, whatever its rows are.
 
     Parameters
     ----------
-    names : sequence of str
-        Names of columns.
+    wanted : sequence of str
+        Members of `EXTRAS`.
+    bands : tuple of str
+        Bands of the sample.
+    free_redshift : bool
+        Whether redshifts are fitted.
 
     Returns
     -------
-    dict of str to Unit
+    dict of str to ExtraColumn
         By name.
     """
-    known = {
-        name: u.mag
-        for quantity in _under_priors()
-        for name in (quantity, *percentile_columns(quantity))
-    }
-    known |= dict.fromkeys(_SEDS, FLUX_UNIT) | {"SED_wavelength": u.AA}
-    known |= {name: FLUX_UNIT for name in names if name.startswith(("model_", "dust_free_"))}
-    return {name: known[name] for name in names if name in known}
+    quantiles = _quantile_columns(wanted, free_redshift=free_redshift)
+    columns = {name: ExtraColumn() for name in _ALWAYS}
+    for quantity, names in quantiles.items():
+        unit = u.mag if quantity in _under_priors() else None
+        columns |= {name: ExtraColumn(unit) for name in names}
+    if "sed" in wanted and bands:
+        fluxes = [f"{kind}_{band}" for kind in ("model", "dust_free") for band in bands]
+        columns |= {name: ExtraColumn(FLUX_UNIT) for name in fluxes}
+        columns["SED_wavelength"] = ExtraColumn(u.AA, (_N_WAVELENGTHS,))
+        columns |= {name: ExtraColumn(FLUX_UNIT, (_N_WAVELENGTHS,)) for name in _SEDS}
+    return columns
 
 
 def _under_priors():
@@ -116,6 +119,7 @@ def _values(galaxy, posterior, quantiles):
     values = {
         "log_mass": np.median(posterior.draws["log_mass"]),
         "chi2": posterior.chi2,
+        "fit_probability": posterior.fit_probability,
         "ess": posterior.ess,
         "log_evidence": posterior.log_evidence,
         "A_V_information": posterior.information,

@@ -27,6 +27,7 @@ from dustest.estimators._sed.posterior import (
     BestFit,
     Posterior,
     draws_under_priors,
+    fit_probability,
     prior_diagnostics,
     systematic_draw,
 )
@@ -75,12 +76,9 @@ class TabulatedEngine:
 
         Raises
         ------
-        InputError
-            If a galaxy has a spectrum.
         RuntimeError
             If the priors leave no model that could be one of the galaxies.
         """
-        _refuse_spectra(galaxies)
         posteriors = []
         with quiet(), threadpool_limits(1):
             for kind, alike in groupby(galaxies, self._kind):
@@ -91,7 +89,8 @@ class TabulatedEngine:
 
     def _fit_alike(self, galaxies, pool):
         """Posteriors of galaxies of one redshift in the same bands."""
-        flux, error = _data(galaxies, self._settings.error_floor)
+        flux = np.stack([galaxy.flux for galaxy in galaxies])
+        error = np.stack([galaxy.flux_err for galaxy in galaxies])
         likelihood = weigh(pool.first.models, flux, error, self._integral)
         return [
             self._fit_one(galaxy, pool, likelihood[i], (flux[[i]], error[[i]]))
@@ -108,7 +107,7 @@ class TabulatedEngine:
         _refuse_impossible(galaxy, chain.likelihood)
         for shape in (None, *pool.others):
             chain = self._refined(chain, pool.maker, data, rng, shape)
-        return self._summarise(galaxy, chain, pool.maker, _log_norm(data[1][0], galaxy.bands), rng)
+        return self._summarise(galaxy, chain, pool.maker, rng)
 
     def _refined(self, chain, maker, data, rng, shape):
         """Chain with more models where they fit, until enough of them count under a prior."""
@@ -159,16 +158,19 @@ class TabulatedEngine:
             return ()
         return tuple(shape for shape in PRIORS.values() if shape != prior.shape(A_V))
 
-    def _summarise(self, galaxy, chain, maker, norm, rng):
+    def _summarise(self, galaxy, chain, maker, rng):
         """Equally weighted draws and diagnostics."""
         weight, models, likelihood = chain.weight, chain.models, chain.likelihood
         information, edge = prior_diagnostics(maker.prior.free, models.cube, weight, chain.ess)
         best = int(np.argmax(likelihood.log_weight))
         under = self._settings.under_priors
+        norm = _log_norm(galaxy.flux_err, galaxy.bands)
+        draws, drawn_chi2 = _draws(galaxy, chain, rng)
         return Posterior(
-            draws=_draws(chain, rng),
+            draws=draws,
             a_v_under=draws_under_priors(maker.prior, models.cube, weight, rng) if under else {},
             chi2=float(likelihood.chi2[best]),
+            fit_probability=fit_probability(drawn_chi2, galaxy.n_data),
             ess=chain.ess,
             log_evidence=float(logsumexp(chain.log_importance) - np.log(chain.n_drawn) + norm),
             information=information,
@@ -234,16 +236,6 @@ def _batched(items, size):
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def _refuse_spectra(galaxies):
-    """Refuse galaxies that have more than photometry."""
-    if any(galaxy.spectrum is not None for galaxy in galaxies):
-        msg = (
-            "engine='tabulated' fits photometry alone, but the sample has spectra: drop the "
-            "columns spectrum_*, or take engine='bagpipes'"
-        )
-        raise InputError(msg)
-
-
 def _refuse_impossible(galaxy, likelihood):
     """Refuse a galaxy that no model of the pool could be."""
     if not np.any(np.isfinite(likelihood.log_weight)):
@@ -252,13 +244,6 @@ def _refuse_impossible(galaxy, likelihood):
             f"{', '.join(galaxy.bands)}"
         )
         raise RuntimeError(msg)
-
-
-def _data(galaxies, error_floor):
-    """Fluxes and errors (n, n_bands) of galaxies that have the same bands."""
-    flux = np.stack([galaxy.flux for galaxy in galaxies])
-    error = np.stack([galaxy.flux_err for galaxy in galaxies])
-    return flux, np.hypot(error, error_floor * flux)
 
 
 def _log_norm(error, bands):
@@ -278,15 +263,17 @@ def _log_per_wavelength(bands):
     return np.log(unit.to_value(SPECTRAL_UNIT, u.spectral_density(pivots)))
 
 
-def _draws(chain, rng):
-    """Equally weighted draws of all quantities."""
+def _draws(galaxy, chain, rng):
+    """Equally weighted draws of all quantities, and the chi-squared of each."""
     models, likelihood = chain.models, chain.likelihood
     drawn = systematic_draw(chain.weight, N_DRAWS, rng, models.quantities["A_V"])
     log_formed = draw_masses(
         likelihood.best[drawn], likelihood.error[drawn], models.low[drawn], models.high[drawn], rng
     )
     draws = {name: values[drawn] for name, values in models.quantities.items()}
-    return draws | {name: draws[name] + log_formed for name in _WITH_MASS}
+    pull = models.flux[drawn] * 10.0 ** log_formed[:, np.newaxis] - galaxy.flux
+    chi2 = np.sum(np.square(pull / galaxy.flux_err), axis=1)
+    return draws | {name: draws[name] + log_formed for name in _WITH_MASS}, chi2
 
 
 def _best_fit(galaxy, chain, best, maker):

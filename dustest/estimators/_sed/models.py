@@ -27,7 +27,8 @@ _EMISSION = ("dust:qpah", "dust:umin", "dust:gamma")
 _UNSUPPORTED = ("nebular:fesc", "nebular:metallicity", "nebular:velshift", "dla:", "noise:")
 _BIRTH_CLOUD = 0.01
 _METALS = ":metallicity"
-_ANY_REDSHIFT = 7.0
+_ANY_REDSHIFT = 0.01
+"""Where priors are tried: the Universe is old enough for any that fits a galaxy."""
 _REDSHIFT_STEP = 0.01
 _MAX_NODES = 60
 """Redshifts at which the models of one galaxy are tabulated; wide priors get wider steps."""

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import chdtrc
 
 __all__ = [
     "A_V",
+    "IGNORED_ERROR",
     "LOG_SSFR_FLOOR",
     "N_DRAWS",
     "PRIORS",
@@ -14,6 +16,7 @@ __all__ = [
     "Posterior",
     "Settings",
     "draws_under_priors",
+    "fit_probability",
     "prior_diagnostics",
     "systematic_draw",
 ]
@@ -27,6 +30,8 @@ _N_INFORMATION_BINS = 32
 _NEGLIGIBLE = 1e-6
 """Weight of all the samples that are never drawn."""
 _EDGE = 0.02
+IGNORED_ERROR = 1e99
+"""Error of a pixel of a spectrum that has no value."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,6 @@ class Settings:
         Whether the redshift is fitted where it has an error.
     sfr_timescale : float
         Time over which the star-formation rate is averaged [yr].
-    error_floor : float
-        Relative error of the photometry added in quadrature.
     resolution : str, float or None
         Resolving power of the spectra, ``"prism"`` or None for infinite.
     n_live : int
@@ -60,9 +63,8 @@ class Settings:
     priors: dict | None = None
     free_redshift: bool = False
     sfr_timescale: float = 1e8
-    error_floor: float = 0.05
     resolution: str | float | None = "prism"
-    n_live: int = 400
+    n_live: int = 2000
     n_effective: int = 1000
     under_priors: bool = False
 
@@ -78,7 +80,7 @@ class Galaxy:
     bands : tuple of str
         Names of the bands.
     flux, flux_err : ndarray of shape (n_bands,)
-        Flux densities and errors [nJy], finite, the errors positive.
+        Flux densities and errors [nJy], finite, the errors positive and with the error floor.
     spectrum : ndarray of shape (n_wave, 3) or None
         Observed wavelength [Angstrom], flux density and error [erg / (s cm2 Angstrom)].
     seed : int
@@ -95,6 +97,13 @@ class Galaxy:
     spectrum: np.ndarray | None
     seed: int
     sed_wavelength: np.ndarray | None = None
+
+    @property
+    def n_data(self):
+        """Numbers that are fitted: the bands, and the pixels of the spectrum that count."""
+        if self.spectrum is None:
+            return len(self.bands)
+        return len(self.bands) + int(np.sum(self.spectrum[:, 2] < IGNORED_ERROR))
 
 
 @dataclass(frozen=True)
@@ -129,6 +138,8 @@ class Posterior:
         Draws of A_V under the priors of `PRIORS`; empty if they were not wanted.
     chi2 : float
         Chi-squared of the most likely model.
+    fit_probability : float
+        Posterior predictive probability of the chi-squared, see `fit_probability`.
     ess : float
         Effective number of posterior samples.
     log_evidence : float
@@ -144,11 +155,41 @@ class Posterior:
     draws: dict
     a_v_under: dict
     chi2: float
+    fit_probability: float
     ess: float
     log_evidence: float
     information: float
     edge: float
     best: BestFit | None
+
+
+def fit_probability(chi2, n_data):
+    """Posterior predictive probability of a chi-squared at least as large.
+
+    Data that are drawn anew from a model have a chi-squared distribution of ``n_data`` degrees of
+    freedom around it, so that its upper tail, averaged over the posterior, is the probability
+    that they fit no better than the data do (Gelman, Meng & Stern 1996, Statistica Sinica 6, 733).
+
+    Parameters
+    ----------
+    chi2 : ndarray of shape (n_draws,)
+        Chi-squared of the data around equally weighted draws of the posterior.
+    n_data : int
+        Number of data points.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.estimators._sed.posterior import fit_probability
+    >>> f"{fit_probability(np.array([9.0, 11.0]), 9):.2f}"
+    '0.36'
+    """
+    return float(np.mean(chdtrc(n_data, chi2)))
 
 
 def systematic_draw(weight, n, rng, along):

@@ -31,6 +31,9 @@ def free(instructions):
     return pairs
 
 
+GAUSSIAN = {"dust:Av_prior": "Gaussian", "dust:Av_prior_mu": 1.0, "dust:Av_prior_sigma": 1.0}
+
+
 class TestDefaults:
     def test_the_seven_histories_of_the_paper(self):
         assert tuple(SFHS) == NAMES
@@ -147,11 +150,34 @@ class TestOverrides:
             ({"dust:Av": "dust:Bv"}, "names no parameter"),
             ({"dust:Av_prior": "flat"}, "must be one of uniform"),
             ({"dust:Av_prior": "Gaussian"}, "needs dust:Av_prior_mu and dust:Av_prior_sigma"),
+            ({"dust:Av_prior": ["log_10"]}, "must be one of uniform"),
+            ({"dust:Av": (3.0, 1.0)}, "the lower one comes first"),
+            ({"dust:Av": "lognormal:tmx"}, "did you mean 'lognormal:tmax'"),
+            (GAUSSIAN | {"dust:Av_prior_sigma": 0.0}, "must be a positive number, got 0"),
+            (GAUSSIAN | {"dust:Av_prior_mu": (1.0, 2.0)}, "must be a finite number"),
+            ({"noise:scaling": (1.0, 10.0)}, "need 'noise:type' as well"),
+            ({"noise:type": "white_scaled"}, "needs noise:scaling"),
+            ({"noise:type": "white"}, "must be one of white_scaled"),
+            ({"calib:0": (0.5, 1.5)}, "need 'calib:type' as well"),
         ],
     )
     def test_what_makes_no_prior(self, priors, word):
         with pytest.raises(InputError, match=word):
             fit_instructions("lognormal", "Calzetti", 7.0, priors=priors)
+
+    def test_edges_of_bins(self):
+        name = "continuity:bin_edges"
+        edges = [0.0, 10.0, 100.0, 400.0]
+        taken = fit_instructions("continuity", "Calzetti", 7.0, priors={name: edges})
+        assert taken["continuity"]["bin_edges"] == edges
+        for wrong in ([10.0, 100.0, 400.0], [0.0, 100.0, 10.0], [0.0, 10.0], list(range(9)), 3.0):
+            with pytest.raises(InputError, match="3 to 7 increasing lookback times"):
+                fit_instructions("continuity", "Calzetti", 7.0, priors={name: wrong})
+
+    def test_noise_of_spectra(self):
+        priors = {"noise:type": "white_scaled", "noise:scaling": (1.0, 10.0)}
+        noise = fit_instructions("lognormal", "Calzetti", 7.0, priors=priors)["noise"]
+        assert noise == {"type": "white_scaled", "scaling": (1.0, 10.0)}
 
     def test_too_little_freedom(self):
         priors = {"constant:age_max": 0.1, "constant:metallicity": 0.2, "nebular:logU": -3.0}

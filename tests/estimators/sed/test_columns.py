@@ -2,11 +2,16 @@ import numpy as np
 import pytest
 from astropy import units as u
 
-from dustest.estimators._sed.columns import EXTRAS, column_units, extra_columns, sed_wavelengths
+from dustest.estimators._sed.columns import (
+    EXTRAS,
+    declared_columns,
+    extra_columns,
+    sed_wavelengths,
+)
 from dustest.estimators._sed.posterior import N_DRAWS, BestFit, Galaxy, Posterior
 
 BANDS = ("F115W", "F200W", "F444W")
-ALWAYS = {"log_mass", "chi2", "ess", "log_evidence", "A_V_information"}
+ALWAYS = {"log_mass", "chi2", "fit_probability", "ess", "log_evidence", "A_V_information"}
 GROUPS = {
     "priors": {
         f"A_V_{prior}{level}" for prior in ("flat", "log10") for level in ("", "_p16", "_p84")
@@ -33,6 +38,7 @@ def row(bands=BANDS, **values):
     under = {"flat": draws["A_V"] + 0.5, "log10": draws["A_V"] - 0.5}
     best = BestFit(np.arange(n) + 1.0, np.arange(n) + 10.0, wavelength, 2.0 * wavelength)
     numbers = {"chi2": 3.0, "ess": 900.0, "log_evidence": -7.0, "information": 1.5, "edge": 0.0}
+    numbers["fit_probability"] = 0.4
     posterior = {"draws": draws, "a_v_under": under, "best": best} | numbers | values
     return galaxy, Posterior(**posterior)
 
@@ -58,8 +64,8 @@ class TestColumns:
 
     def test_numbers(self):
         found = extra_columns([row(best=None)], (), BANDS, free_redshift=False)
-        values = [found[n][0] for n in ("chi2", "ess", "log_evidence", "A_V_information")]
-        assert values == [3.0, 900.0, -7.0, 1.5]
+        names = ("chi2", "fit_probability", "ess", "log_evidence", "A_V_information")
+        assert [found[name][0] for name in names] == [3.0, 0.4, 900.0, -7.0, 1.5]
         assert found["log_mass"][0] == pytest.approx(3.5)
 
     def test_best_model(self):
@@ -102,8 +108,8 @@ class TestRowsWithoutAnswer:
 
 class TestUnits:
     def test_of_every_column(self):
-        names = extra_columns([row()], EXTRAS, BANDS, free_redshift=True)
-        units = column_units(names)
+        declared = declared_columns(EXTRAS, BANDS, free_redshift=True)
+        units = {name: one.unit for name, one in declared.items() if one.unit is not None}
         assert {name for name, unit in units.items() if unit == u.mag} == GROUPS["priors"]
         assert {name for name, unit in units.items() if unit == u.nJy} == (
             GROUPS["sed"] - {"SED_wavelength"}
@@ -111,8 +117,14 @@ class TestUnits:
         assert units["SED_wavelength"] == u.AA
         assert units.keys() == GROUPS["priors"] | GROUPS["sed"]
 
-    def test_of_columns_that_are_there(self):
-        assert column_units(["chi2", "log_mass"]) == {}
+    @pytest.mark.parametrize("wanted", [(), ("priors",), ("sed",), EXTRAS])
+    @pytest.mark.parametrize("bands", [(), BANDS])
+    def test_declared_are_those_that_are_given(self, wanted, bands):
+        found = extra_columns([None], wanted, bands, free_redshift=True)
+        declared = declared_columns(wanted, bands, free_redshift=True)
+        assert {name: values.shape[1:] for name, values in found.items()} == {
+            name: one.shape for name, one in declared.items()
+        }
 
 
 class TestWavelengths:

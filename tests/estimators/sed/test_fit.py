@@ -73,15 +73,11 @@ engine = TabulatedEngine(settings())
 answer["redshifts"] = engine.fit([replace(one, redshift=z) for z in redshifts])
 answer["few pools"] = list(engine._pools)
 
-spectrum = np.ones((10, 3))
-without = replace(one, bands=(), flux=one.flux[:0], flux_err=one.flux_err[:0], spectrum=spectrum)
 late = settings(priors={"lognormal:tmax": (0.6, "age_of_universe")})
 dark = replace(one, redshift=9.0, bands=("F435W", "F606W"), flux=one.flux[:2],
                flux_err=one.flux_err[:2])
 answer["dark"] = engine.fit([dark])[0]
 answer["messages"] = {
-    "spectrum": message(lambda: engine.fit([one, replace(one, spectrum=spectrum)])),
-    "spectrum alone": message(lambda: engine.fit([without])),
     "no room": message(lambda: TabulatedEngine(late).fit([replace(one, redshift=10.0)])),
 }
 
@@ -451,10 +447,6 @@ class TestHistory:
 
 
 class TestMessages:
-    @pytest.mark.parametrize("case", ["spectrum", "spectrum alone"])
-    def test_spectra(self, answers, case):
-        assert answers["messages"][case].startswith("InputError: engine='tabulated' fits photo")
-
     def test_priors_without_room(self, answers):
         message = answers["messages"]["no room"]
         assert message.startswith("RuntimeError: no model at redshift 10: priors")

@@ -4,9 +4,12 @@ from scipy import stats
 
 from dustest.estimators._sed.bagpipes_model import fit_instructions
 from dustest.estimators._sed.posterior import (
+    IGNORED_ERROR,
     N_DRAWS,
+    Galaxy,
     _information,
     draws_under_priors,
+    fit_probability,
     prior_diagnostics,
     systematic_draw,
 )
@@ -46,6 +49,42 @@ class TestDiagnostics:
 
     def test_fixed_attenuation_has_no_prior(self):
         assert np.isnan(prior_diagnostics(["nebular:logU"], None, None, 500.0)).all()
+
+
+class TestFitProbability:
+    @pytest.mark.parametrize(
+        ("chi2", "n_data", "expected"),
+        [  # Abramowitz & Stegun, table 26.7
+            (1.0, 1, 0.31731),
+            (10.0, 2, 0.00674),
+            (5.0, 5, 0.41588),
+            (20.0, 10, 0.02925),
+        ],
+    )
+    def test_the_tail_of_the_distribution(self, chi2, n_data, expected):
+        assert fit_probability(np.array([chi2]), n_data) == pytest.approx(expected, abs=1e-5)
+
+    def test_it_is_the_mean_over_the_posterior(self):
+        assert fit_probability(np.array([0.0, 1e4]), 3) == pytest.approx(0.5)
+
+    @pytest.mark.parametrize("n_data", [3, 9, 19, 500])
+    def test_ten_times_the_number_of_data_is_improbable(self, n_data):
+        assert fit_probability(np.array([10.0 * n_data]), n_data) < 1e-4
+
+    def test_data_of_the_models_are_probable(self):
+        """Data drawn from the models of a posterior are rarely below 1 %, never below 1e-4."""
+        rng = np.random.default_rng(1)
+        chi2 = rng.chisquare(7, (2000, 1)) + rng.chisquare(2, (2000, 200))
+        values = np.array([fit_probability(each, 9) for each in chi2])
+        assert np.mean(values < 0.01) < 0.015
+        assert values.min() > 1e-4
+
+    def test_pixels_without_a_value_are_no_data(self):
+        spectrum = np.array([[1.0, 1.0, 0.1], [2.0, 1.0, IGNORED_ERROR], [3.0, 1.0, 0.1]])
+        values = np.ones(4)
+        bands = ("F115W", "F200W", "F277W", "F444W")
+        galaxies = [Galaxy(7.0, 0.1, bands, values, values, s, 1) for s in (None, spectrum)]
+        assert [galaxy.n_data for galaxy in galaxies] == [4, 6]
 
 
 class TestDraws:

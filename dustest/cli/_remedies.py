@@ -1,0 +1,104 @@
+"""Arguments of Python functions as options of the command line, for messages."""
+
+import re
+import shlex
+from collections.abc import Mapping
+
+__all__ = ["option_of", "with_options", "writer_for"]
+
+_OTHER_NAMES = {
+    "columns": "column",
+    "random_state": "seed",
+}
+"""Options whose name differs from that of the argument."""
+
+_NOT_OPTIONS = frozenset({"catalog", "simulations", "results", "run", "command"})
+_PREFIXES = {"n": "-n"}
+_SUBJECT = re.compile(r"(\w+)(?:\[(['\"])(.*?)\2\])?(?= must\b)")
+
+
+def option_of(name, options):
+    """Name the option that an argument has in a command.
+
+    Parameters
+    ----------
+    name : str
+        Argument in Python.
+    options : dict
+        Values of the command by their name in argparse.
+
+    Returns
+    -------
+    option : str or None
+        Such as ``--error-floor``; `None` where the command has none.
+    """
+    name = _OTHER_NAMES.get(name, name)
+    if name not in options or name in _NOT_OPTIONS:
+        return None
+    return _PREFIXES.get(name, f"--{name.replace('_', '-')}")
+
+
+def writer_for(options):
+    """Make the function that writes arguments as this command takes them.
+
+    Parameters
+    ----------
+    options : dict
+        Values of the command by their name in argparse.
+
+    Returns
+    -------
+    writer : callable
+        For `dustest.data.messages.write_arguments_with`.
+    """
+
+    def write(name, value, key=None):
+        option = option_of(name, options)
+        if option is None:
+            estimator = options.get("estimator")
+            owner = estimator if isinstance(estimator, str) else "ESTIMATOR"
+            return (
+                f"--set {owner}.{name}={_text(value)}" if "set" in options else _plain(name, value)
+            )
+        if key is not None:
+            return f"{option} {shlex.quote(key)}={_text(value)}"
+        if isinstance(value, Mapping):
+            return " ".join(f"{option} {item}={_text(value[item])}" for item in value)
+        return option if value is True else f"{option} {_text(value)}"
+
+    return write
+
+
+def _plain(name, value):
+    """An argument that no option of the command sets."""
+    return f"{name}={_text(value)}"
+
+
+def _text(value):
+    """A value as a word of the shell."""
+    if isinstance(value, list | tuple):
+        return " ".join(map(_text, value)) or "''"
+    return shlex.quote(str(value))
+
+
+def with_options(message, options):
+    """Write the argument that a message begins with as an option.
+
+    Parameters
+    ----------
+    message : str
+        Such as ``"error_floor must be a fraction"``.
+    options : dict
+        Values of the command by their name in argparse.
+
+    Returns
+    -------
+    message : str
+        Such as ``"--error-floor must be a fraction"``; unchanged where it begins otherwise.
+    """
+    match = _SUBJECT.match(message)
+    option = None if match is None else option_of(match[1], options)
+    if option is None:
+        return message
+    key = f" {match[3]}=..." if match[3] else ""
+    return option + key + message[match.end() :]

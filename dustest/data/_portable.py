@@ -1,0 +1,168 @@
+"""Columns that a file format would change, in a form that it keeps, and back."""
+
+import re
+from itertools import groupby
+from zlib import crc32
+
+import numpy as np
+from astropy.table import Column, MaskedColumn
+
+from dustest.data.errors import InputError
+
+__all__ = ["for_ecsv", "for_fits", "from_fits", "with_text"]
+
+_SAFE_IN_ECSV = re.compile(r"[!$-~](?:[ -~]*[!-~])?").fullmatch
+"""Printable ASCII that neither begins nor ends with a blank, nor begins with # or a quote."""
+
+_WIDER = {"int8": np.int16, "float16": np.float32}
+"""Types that FITS does not have, and what holds their values."""
+
+
+def with_text(table, *, objects=True):
+    """Turn columns of bytes and of text objects into columns of text.
+
+    Parameters
+    ----------
+    table : Table
+        Changed in place.
+    objects : bool, optional
+        Whether columns of other Python objects may stay.
+
+    Raises
+    ------
+    InputError
+        If there are others, and they may not.
+    """
+    for name in _named(table, "S"):
+        _put(table, name, np.char.decode(_filled(table[name], b""), "utf-8", "replace"))
+    for name in _named(table, "OMm"):
+        if table[name].dtype.kind == "O" and all(isinstance(x, str) for x in _known(table[name])):
+            _put(table, name, _filled(table[name], "").astype(str))
+        elif not objects:
+            msg = (
+                f"column {name} of {table[name].dtype} cannot be written to such a file: remove "
+                "the column, or write .ecsv"
+            )
+            raise InputError(msg)
+
+
+def for_ecsv(table):
+    """Turn columns of text that ECSV would change into objects, which it writes as JSON.
+
+    Readers of ECSV drop lines that begin with #, and blanks at both ends, and take empty text for
+    a missing value; the encoding of other letters depends on the machine.
+
+    Parameters
+    ----------
+    table : Table
+        Changed in place.
+    """
+    for name in _named(table, "U"):
+        if not all(map(_SAFE_IN_ECSV, _known(table[name]))):
+            _put(table, name, _filled(table[name], "").astype(object))
+
+
+def for_fits(table):
+    """Turn columns that FITS does not have into others.
+
+    Text becomes UTF-8, and numbers of 8 or 16 bits become wider ones.
+
+    Parameters
+    ----------
+    table : Table
+        Changed in place.
+
+    Returns
+    -------
+    record : dict
+        What `from_fits` needs to undo it, as JSON can write it: types, the meta of columns, and
+        blanks at the end of text, which writers of FITS remove.
+    """
+    columns = {name: table[name] for name in table.colnames if hasattr(table[name], "dtype")}
+    record = {
+        "dtype": {name: c.dtype.name for name, c in columns.items() if c.dtype.name in _WIDER},
+        "meta": {name: dict(c.info.meta) for name, c in columns.items() if c.info.meta},
+        "blanks": {name: _blanks(table[name]) for name in _named(table, "U")},
+    }
+    record["blanks"] = {name: found for name, found in record["blanks"].items() if found}
+    for name, dtype in record["dtype"].items():
+        table[name] = table[name].astype(_WIDER[dtype])
+    for name in _named(table, "U"):
+        _put(table, name, np.char.encode(_filled(table[name], ""), "utf-8"))
+    return {kind: found for kind, found in record.items() if found}
+
+
+def from_fits(table, record):
+    """Undo `for_fits`, as far as rows are still those that were written.
+
+    Parameters
+    ----------
+    table : Table
+        With columns of text; changed in place.
+    record : dict
+        From `for_fits`.
+    """
+    for name, dtype in _of(table, record, "dtype"):
+        if np.array_equal(table[name].astype(dtype), table[name], equal_nan=dtype != "int8"):
+            table[name] = table[name].astype(dtype)
+    for name, found in _of(table, record, "blanks"):
+        text = np.strings.rstrip(_filled(table[name], ""))
+        ends = [end for count, end in found["ends"] for _ in range(count)]
+        if text.size == len(ends) and _crc(text) == found["crc"]:
+            whole = [start + end for start, end in zip(text.flat, ends, strict=True)]
+            _put(table, name, np.reshape(whole, text.shape))
+    for name, meta in _of(table, record, "meta"):
+        table[name].info.meta = meta
+
+
+def _of(table, record, kind):
+    """Entries of a record about columns that a table has."""
+    return [
+        (name, found) for name, found in record.get(kind, {}).items() if name in table.colnames
+    ]
+
+
+def _blanks(column):
+    """Blanks at the ends of text in runs of rows, and a digest of the text; empty without."""
+    text = _filled(column, "")
+    bare = np.strings.rstrip(text)
+    if np.array_equal(text, bare):
+        return {}
+    ends = [whole[len(start) :] for whole, start in zip(text.flat, bare.flat, strict=True)]
+    runs = [[len(list(rows)), end] for end, rows in groupby(ends)]
+    return {"ends": runs, "crc": _crc(bare)}
+
+
+def _crc(text):
+    """Digest of text."""
+    return crc32("\n".join(text.flat).encode())
+
+
+def _named(table, kinds):
+    """Names of the columns whose dtype is of some kinds."""
+    return [
+        name
+        for name in table.colnames
+        if getattr(getattr(table[name], "dtype", None), "kind", "-") in kinds
+    ]
+
+
+def _filled(column, missing):
+    """Values of a column as an array, with something where they are masked."""
+    return np.asarray(column.filled(missing) if isinstance(column, MaskedColumn) else column)
+
+
+def _known(column):
+    """Values of a column that are not masked, one after the other."""
+    values = column.compressed() if isinstance(column, MaskedColumn) else column
+    return np.asarray(values).ravel().tolist()
+
+
+def _put(table, name, values):
+    """Give a column other values; what else is known of it stays."""
+    column = table[name]
+    options = {"name": name, "description": column.description, "meta": column.meta}
+    if isinstance(column, MaskedColumn):
+        table[name] = MaskedColumn(values, mask=column.mask, **options)
+    else:
+        table[name] = Column(values, **options)

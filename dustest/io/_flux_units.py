@@ -1,0 +1,296 @@
+"""Units of the fluxes of a catalogue: declared, given, or assumed by its layout."""
+
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from astropy import units as u
+
+from dustest.data.columns import band_column_name
+from dustest.data.errors import DustestWarning, InputError
+from dustest.data.messages import argument, did_you_mean, shown
+from dustest.data.tables import first_named
+from dustest.data.units import agree, as_unit, is_flux, is_magnitude, parse_unit, resolve_unit
+
+__all__ = ["ALL_OTHERS", "GivenUnits", "flux_units", "read_units"]
+
+ALL_OTHERS = "*"
+"""Key for the unit of all columns that have no key of their own."""
+
+_UNITS_OF = re.compile(r"\bunits?\b\s*(?:of|is|are|in|:|=)?\s*(.+?)[\s.;,)\]]*$", re.IGNORECASE)
+_ZERO_POINT = re.compile(
+    r"\b(?:zero[ -]?points?|zpt|zp|\w*abzp)\b\D{0,20}?(\d\d(?:\.\d+)?)", re.IGNORECASE
+)
+_EAZY_TRANSLATION = re.compile(r"(?:\S+\s+)*[FE]\d+\s+[FE]\d+(?:\s+\S+)*")
+
+
+@dataclass(frozen=True)
+class GivenUnits:
+    """Units that the user gives.
+
+    Parameters
+    ----------
+    bare : Unit or None
+        Unit of all fluxes.
+    by_column : dict of str to Unit
+        Units by column of the catalogue.
+    """
+
+    bare: object = None
+    by_column: dict = field(default_factory=dict)
+
+    def of(self, names, pairs):
+        """Units by the columns that are read.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Columns that are read.
+        pairs : dict of str to tuple of str
+            Columns of flux and error by band.
+
+        Returns
+        -------
+        units : GivenUnits
+            The same, with keys as the catalogue spells them.
+
+        Raises
+        ------
+        InputError
+            If a key names no column or band that is read.
+        """
+        found = {}
+        for key, unit in self.by_column.items():
+            columns = _columns_of(key, names, pairs)
+            if not columns:
+                msg = (
+                    f"unit must name columns that are read, and {key!r} is none: "
+                    f"{did_you_mean(key, names)}these are {shown(names)}"
+                )
+                raise InputError(msg)
+            found |= {
+                name: u.mag if unit == u.ABmag and i > 0 else unit
+                for i, name in enumerate(columns)
+            }
+        return GivenUnits(self.bare, found)
+
+
+def _columns_of(key, names, pairs):
+    """Columns that a key names: one, or flux and error of a band."""
+    column = first_named(names, [key])
+    if column is not None:
+        return (column,)
+    return pairs.get(band_column_name(key), ())
+
+
+def read_units(unit):
+    """Read the argument ``unit`` of a reader.
+
+    Parameters
+    ----------
+    unit : Unit, str, dict or None
+        One unit, or units by column of the catalogue, ``"*"`` for all others.
+
+    Returns
+    -------
+    units : GivenUnits
+        The units.
+
+    Raises
+    ------
+    InputError
+        If something is not a unit, or a key is no name.
+    """
+    if not isinstance(unit, Mapping):
+        return GivenUnits(as_unit(unit))
+    if not all(isinstance(key, str) for key in unit):
+        msg = f"unit must be a unit, or map names of columns to units, got {unit!r}"
+        raise InputError(msg)
+    units = {key: as_unit(item, f"unit[{key!r}]") for key, item in unit.items()}
+    return GivenUnits(units.pop(ALL_OTHERS, None), units)
+
+
+def flux_units(table, pairs, given, layout):
+    """Decide on the unit of every flux and error.
+
+    Parameters
+    ----------
+    table : Table
+        Catalogue.
+    pairs : dict of str to tuple of str
+        Columns of flux and error by band.
+    given : GivenUnits
+        Units that the user gives.
+    layout : Layout or None
+        Layout of the catalogue; `None` where the user names the columns.
+
+    Returns
+    -------
+    units : dict of str to Unit
+        Unit by column. Errors of magnitudes are in mag.
+
+    Raises
+    ------
+    InputError
+        If a unit is missing, not understood, does not fit, or contradicts another.
+
+    Warns
+    -----
+    DustestWarning
+        If the unit is an assumption.
+    """
+    own = {name: _own_unit(table[name], name, given, layout, i) for name, i in _roles(pairs)}
+    for flux, error in pairs.values():
+        own[flux] = _system(own[flux] or _of_partner(own[error]), flux, layout)
+        own[error] = own[error] or _error_unit(own[flux])
+    bare = [flux for flux, _ in pairs.values() if own[flux] is None]
+    if not bare:
+        return own
+    default = _default_unit(table, bare, own, layout)
+    for flux, error in pairs.values():
+        own[flux] = own[flux] or default
+        own[error] = own[error] or _error_unit(default)
+    return own
+
+
+def _roles(pairs):
+    """Columns, and 0 for fluxes or 1 for errors."""
+    return [(name, i) for pair in pairs.values() for i, name in enumerate(pair)]
+
+
+def _own_unit(column, name, given, layout, is_error):
+    """Unit that a column declares or that is given for it, or None."""
+    explicit = name in given.by_column
+    asked = given.by_column.get(name, given.bare)
+    declared = getattr(column, "unit", None)
+    if layout is not None and layout.unit_source == "names" and parse_unit(declared) is None:
+        declared = layout.unit
+    if is_error and not explicit and asked == u.ABmag:
+        asked = u.mag
+    if is_error and parse_unit(declared) == u.ABmag:
+        declared = u.mag
+    only_magnitudes = layout is not None and layout.unit == u.ABmag
+    return resolve_unit(
+        declared,
+        asked,
+        is_magnitude if only_magnitudes else _is_photometric,
+        what=f"column {name}",
+        expected="in magnitudes" if only_magnitudes else "a flux density or magnitudes",
+        remedy=argument("unit", "ABmag" if only_magnitudes else "nJy", key=name),
+        explicit=explicit,
+    )
+
+
+def _is_photometric(unit):
+    """Whether a unit is one of fluxes or of magnitudes."""
+    return is_flux(unit) or is_magnitude(unit)
+
+
+def _of_partner(error_unit):
+    """Unit of a flux whose error alone declares one; an error in mag does not tell the system."""
+    return None if error_unit is None or is_magnitude(error_unit) else error_unit
+
+
+def _system(unit, name, layout):
+    """Magnitudes of the system that the layout implies; other units as they are."""
+    if unit is None or unit != u.mag:
+        return unit
+    if layout is not None and layout.unit == u.ABmag:
+        return u.ABmag
+    msg = (
+        f"column {name} is in mag, which does not tell the system: if these are AB magnitudes, "
+        f"pass {argument('unit', 'ABmag', key=name)}"
+    )
+    raise InputError(msg)
+
+
+def _error_unit(unit):
+    """Unit of the error of a flux: magnitudes for AB magnitudes."""
+    return u.mag if unit is not None and unit == u.ABmag else unit
+
+
+def _default_unit(table, bare, own, layout):
+    """Unit of columns that declare none."""
+    from_comments = _unit_in_comments(table.meta.get("comments"))
+    default = from_comments or _layout_unit(table, layout)
+    if default is None:
+        raise InputError(_no_unit_message(table, bare))
+    others = [name for name, unit in own.items() if _contradicts(unit, default)]
+    if others:
+        msg = (
+            f"the columns {shown(bare)} declare no unit, and {others[0]} declares "
+            f"{own[others[0]]}: pass the unit of those that declare none, such as "
+            f"{argument('unit', 'nJy', key=bare[0])}"
+        )
+        raise InputError(msg)
+    if from_comments is None and layout.unit_source == "assumed":
+        _warn_of_assumption(bare, layout)
+    return default
+
+
+def _layout_unit(table, layout):
+    """Unit that the layout assumes; none for inputs of EAZY, whose zero point is anything."""
+    if layout is None or (layout.unit_source == "assumed" and _is_eazy(table)):
+        return None
+    return layout.unit
+
+
+def _contradicts(unit, default):
+    """Whether a unit is known and differs from the default of a flux."""
+    return unit is not None and not is_magnitude(unit) and not agree(unit, default)
+
+
+def _is_eazy(table):
+    """Whether a comment of the catalogue translates columns to EAZY's numbers of filters."""
+    comments = table.meta.get("comments") or ()
+    return any(_EAZY_TRANSLATION.fullmatch(str(line).strip()) for line in comments)
+
+
+def _no_unit_message(table, bare):
+    """The sentence that asks for a unit."""
+    if _is_eazy(table):
+        return (
+            f"unit must be given: columns {shown(bare)} have none, and this input of EAZY has the "
+            "zero point of its parameter file, 25 by default; pass "
+            f"{argument('unit', '0.3631 uJy')} for 25, {argument('unit', 'uJy')} for 23.9"
+        )
+    return (
+        f"unit must be given: columns {shown(bare)} have none; pass {argument('unit', 'nJy')}, or "
+        f"the unit of each column, such as {argument('unit', 'nJy', key=bare[0])}"
+    )
+
+
+def _warn_of_assumption(bare, layout):
+    """State the unit that is assumed."""
+    remedy = argument("unit", "nJy" if layout.unit in (u.uJy, u.ABmag) else "uJy")
+    unit = "AB magnitudes" if layout.unit == u.ABmag else layout.unit
+    msg = (
+        f"the columns {shown(bare)} declare no unit and are taken to be in {unit}, as the layout "
+        f"{layout.name} has it: {layout.description}; pass their unit, such as {remedy}"
+    )
+    warnings.warn(msg, DustestWarning, stacklevel=5)
+
+
+def _unit_in_comments(comments):
+    """Unit or zero point that the comments of a file state, None where they state not one."""
+    found = []
+    for line in comments or ():
+        match = _UNITS_OF.search(str(line))
+        unit = None if match is None else _first_unit(match[1])
+        zero_point = _ZERO_POINT.search(str(line))
+        if zero_point:
+            unit = u.Unit(10 ** (-0.4 * (float(zero_point[1]) - 8.9)) * u.Jy)
+        if unit is not None and not any(agree(unit, other) for other in found):
+            found.append(unit)
+    return found[0] if len(found) == 1 else None
+
+
+def _first_unit(text):
+    """Flux density or AB magnitudes that a text begins with, or None."""
+    words = text.split()
+    for stop in range(len(words), 0, -1):
+        unit = parse_unit(" ".join(words[:stop]).strip("[]().,;"))
+        if not isinstance(unit, u.UnrecognizedUnit) and is_flux(unit):
+            return unit
+    return None

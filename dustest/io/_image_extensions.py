@@ -1,0 +1,293 @@
+"""Which extension of a FITS file holds the image of a band, which its errors and its masks."""
+
+import re
+import warnings
+from dataclasses import dataclass
+
+from astropy.io import fits
+
+from dustest.data.bands import canonical_name
+from dustest.data.columns import band_column_name
+from dustest.data.errors import DustestWarning, InputError
+from dustest.data.messages import did_you_mean, shown
+
+__all__ = [
+    "ERROR_KINDS",
+    "IMAGE_HDUS",
+    "find_extension",
+    "find_extensions",
+    "kind_of_key",
+    "plane_shape",
+]
+
+IMAGE_HDUS = fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU
+
+_NAMES = {
+    "sci": ("SCI", "DATA", "SCIENCE", "IMAGE"),
+    "err": ("ERR", "ERROR", "RMS", "SIGMA", "STD", "STDDEV", "UNCERTAINTY", "UNC", "NOISE"),
+    "var": ("VAR", "VARIANCE"),
+    "wht": ("WHT", "WEIGHT", "IVM", "IVAR", "INVVAR"),
+    "mask": ("MASK", "BADPIX", "BPM"),
+    "dq": ("DQ",),
+}
+"""Names of extensions by what they hold, the preferred one first."""
+
+ERROR_KINDS = {"err": "std", "var": "var", "wht": "ivar"}
+"""Kind of error by what an extension holds, the preferred one first."""
+
+_UNCERT = "UNCERT"
+_UTYPES = {"StdDevUncertainty": "err", "VarianceUncertainty": "var", "InverseVariance": "wht"}
+
+_NOT_THE_SKY = re.compile(
+    "SEG|CON$|CTX|CONTEXT|BKG|BACK|MODEL|RESID|PSF|EXP|COVERAGE|AREA|DETECTION|PROFILE"
+)
+_LIKE_ERRORS = re.compile("ERR|VAR|RMS|SIGMA|WHT|WEIGHT|UNC|IVM|STD|NOISE")
+_LIKE_MASKS = re.compile("MASK|DQ|FLAG|QUAL|BAD|BPM")
+
+
+@dataclass(frozen=True)
+class _Extension:
+    """An image of a file, and what its name says of it."""
+
+    hdu: object
+    kind: str | None
+    band: str | None
+
+    @property
+    def rank(self):
+        """Position among the names of its kind, the preferred one first."""
+        last = self.hdu.name.upper()
+        names = _NAMES.get(self.kind, ())
+        places = [place for place, name in enumerate(names) if name in last.split("_")]
+        return min(places, default=len(names))
+
+    def __str__(self):
+        """Name, version where it is not the first, and shape."""
+        version = f",{self.hdu.ver}" if self.hdu.ver > 1 else ""
+        return f"{self.hdu.name or 'unnamed'}{version} {tuple(self.hdu.shape)}"
+
+
+def plane_shape(shape):
+    """Rows and columns of an image, whose other axes have length one.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of an array.
+
+    Returns
+    -------
+    shape : tuple of int or None
+        `None` where it is no image.
+    """
+    if len(shape) < 2 or any(length != 1 for length in shape[:-2]) or 0 in shape:
+        return None
+    return tuple(shape[-2:])
+
+
+def kind_of_key(key, name):
+    """What a key of a dictionary of files names.
+
+    Parameters
+    ----------
+    key : str
+        Such as ``"err"``, or a name that extensions have.
+    name : str
+        Name of the dictionary, for an error.
+
+    Returns
+    -------
+    kind : str
+        One of sci, err, var, wht, mask and dq.
+
+    Raises
+    ------
+    InputError
+        If it names none.
+    """
+    for kind, names in _NAMES.items():
+        if str(key).lower() == kind or str(key).upper() in names:
+            return kind
+    msg = (
+        f"{name} must have the key 'sci' and may have {shown(list(_NAMES)[1:])}, got {key!r}: "
+        f"{did_you_mean(key, _NAMES)}correct the key"
+    )
+    raise InputError(msg)
+
+
+def find_extensions(hdus, band):
+    """Find the image of a band and what goes with it.
+
+    Parameters
+    ----------
+    hdus : HDUList
+        A file.
+    band : str
+        Short name of the band.
+
+    Returns
+    -------
+    found : dict of str to HDU
+        Header-data units by what they hold: sci, and err, var, wht, mask and dq as far as they
+        are there.
+
+    Raises
+    ------
+    InputError
+        If the image is not there, or several could be meant.
+
+    Warns
+    -----
+    DustestWarning
+        If what looks like errors or a mask is not used.
+    """
+    extensions = _extensions(hdus, band)
+    where = f"images[{band!r}]"
+    found = {kind: _named(extensions, kind, band, where) for kind in _NAMES}
+    if found["sci"] is None:
+        found["sci"] = _lone(extensions, hdus, band, where)
+    found = {kind: hdu for kind, hdu in found.items() if hdu is not None}
+    _warn_of_unused(extensions, found, band)
+    return found
+
+
+def find_extension(hdus, kind, band):
+    """Find the one image of a file that is given for a purpose.
+
+    Parameters
+    ----------
+    hdus : HDUList
+        A file.
+    kind : str
+        What the image is for: sci, err, var, wht, mask or dq.
+    band : str
+        Short name of the band.
+
+    Returns
+    -------
+    hdu : HDU
+        The image.
+
+    Raises
+    ------
+    InputError
+        If there is none, or several could be meant.
+    """
+    extensions = _extensions(hdus, band)
+    where = f"images[{band!r}][{kind!r}]"
+    found = _named(extensions, kind, band, where)
+    return _lone(extensions, hdus, band, where, kind) if found is None else found
+
+
+def _extensions(hdus, band):
+    """All images of a file."""
+    images = [
+        hdu for hdu in hdus if isinstance(hdu, IMAGE_HDUS) and plane_shape(hdu.shape) is not None
+    ]
+    return [_Extension(hdu, *_meaning(hdu, band)) for hdu in images]
+
+
+def _meaning(hdu, band):
+    """What an image is, and of which band, as far as its name says."""
+    name = hdu.name.upper()
+    head, _, last = name.rpartition("_")
+    first, _, tail = name.partition("_")
+    for word, rest in ((name, ""), (last, head), (first, tail)):
+        kind = _kind_of_word(word, hdu)
+        of_band = _band_of(rest, band)
+        if kind is not None and (not rest or of_band is not None):
+            return kind, of_band
+    of_band = _band_of(name, band)
+    return (None, None) if of_band is None else ("sci", of_band)
+
+
+def _kind_of_word(word, hdu):
+    """What a word in the name of an image says that it holds, or None."""
+    if word == _UNCERT:
+        utype = str(hdu.header.get("UTYPE", "StdDevUncertainty")).strip()
+        if utype not in _UTYPES:
+            msg = (
+                f"extension {hdu.name} must have a UTYPE of {shown(list(_UTYPES))}, got {utype!r}"
+            )
+            raise InputError(msg)
+        return _UTYPES[utype]
+    return next((kind for kind, names in _NAMES.items() if word in names), None)
+
+
+def _band_of(text, band):
+    """Short name of the band that a text names, None where it names none."""
+    name = band_column_name(text)
+    if name.upper() == band.upper():
+        return band
+    try:
+        return canonical_name(text)
+    except InputError:
+        return None
+
+
+def _named(extensions, kind, band, where):
+    """Image of a kind: under the name of the band first, else under a plain name."""
+    for wanted in (band, None):
+        matches = [item for item in extensions if item.kind == kind and item.band == wanted]
+        if matches:
+            best = min(item.rank for item in matches)
+            return _only([item for item in matches if item.rank == best], where, kind)
+    return None
+
+
+def _lone(extensions, hdus, band, where, kind="sci"):
+    """The one image whose name says nothing else."""
+    free = [item for item in extensions if item.kind is None]
+    if kind == "sci":
+        free = [item for item in free if not _says(item, _LIKE_ERRORS, _LIKE_MASKS)]
+        free = [item for item in free if not _says(item, _NOT_THE_SKY)] or free
+    if free:
+        return _only(free, where, kind)
+    name = _NAMES[kind][0]
+    images = [hdu for hdu in hdus if isinstance(hdu, IMAGE_HDUS) and hdu.shape]
+    found = shown([str(_Extension(hdu, None, None)) for hdu in images]) or "no image"
+    msg = f"{where} must hold a 2-D image named {name} or {band}_{name}, found {found}"
+    raise InputError(msg)
+
+
+def _says(item, *patterns):
+    """Whether the name of an image matches one of some patterns."""
+    return any(pattern.search(item.hdu.name.upper()) for pattern in patterns)
+
+
+def _only(items, where, kind):
+    """The only one of some images."""
+    if len(items) > 1:
+        name = items[0].hdu.name or "PRIMARY"
+        msg = (
+            f"{where} may mean several images of the file: {shown(items)}; pass the one that you "
+            f'mean, such as {{"{kind}": hdus["{name}", {items[0].hdu.ver}]}} with '
+            "hdus = astropy.io.fits.open(file)"
+        )
+        raise InputError(msg)
+    return items[0].hdu
+
+
+def _warn_of_unused(extensions, found, band):
+    """Tell of images that look like errors or masks where none is used."""
+    shape = plane_shape(found["sci"].shape)
+    unused = [
+        item
+        for item in extensions
+        if item.hdu not in found.values()
+        and item.band in (None, band)
+        and plane_shape(item.hdu.shape) == shape
+    ]
+    for what, pattern, kinds in (
+        ("errors", _LIKE_ERRORS, tuple(ERROR_KINDS)),
+        ("mask", _LIKE_MASKS, ("mask", "dq")),
+    ):
+        names = [item.hdu.name for item in unused if _says(item, pattern)]
+        if names and not set(kinds) & set(found):
+            known = shown([name for kind in kinds for name in _NAMES[kind]])
+            msg = (
+                f"the image of band {band} is read without {what}: {shown(names)} of its file is "
+                f"not used, as no known name of {what} ({known}); where it is one, pass it as "
+                f'{{"sci": hdus[...], "{kinds[0]}": hdus["{names[0]}"]}}'
+            )
+            warnings.warn(msg, DustestWarning, stacklevel=6)

@@ -1,0 +1,181 @@
+"""Which columns of a catalogue become which columns of a sample."""
+
+import re
+import warnings
+from dataclasses import dataclass
+
+from dustest.data.columns import column_name, is_sample_column
+from dustest.data.errors import DustestWarning, InputError
+from dustest.data.identifiers import ID_COLUMNS
+from dustest.data.messages import argument, shown
+from dustest.data.positions import DEC_COLUMNS, RA_COLUMNS
+from dustest.data.tables import first_named
+from dustest.io.layouts import LAYOUTS
+
+__all__ = ["Plan", "make_plan", "own_columns"]
+
+_OWN_COLUMNS = ("group", "pixel_scale", "flags", "features")
+_SPECTRUM_COLUMNS = ("spectrum_wavelength", "spectrum_flux", "spectrum_flux_err")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where the columns of a sample come from.
+
+    Parameters
+    ----------
+    layout : Layout or None
+        Layout of the catalogue; `None` where the user names the fluxes.
+    pairs : dict of str to tuple of str
+        Columns of flux and error by band.
+    others : dict of str to str
+        Columns of everything else by their name in the sample.
+    """
+
+    layout: object
+    pairs: dict
+    others: dict
+
+    @property
+    def columns(self):
+        """All columns that are read (list of str)."""
+        return [*self.others.values(), *(name for pair in self.pairs.values() for name in pair)]
+
+    @property
+    def is_own(self):
+        """Whether dustest wrote the catalogue."""
+        return self.layout is not None and self.layout.name == "dustest"
+
+    @property
+    def element(self):
+        """Which value to take of fluxes that have several a row, or None."""
+        return None if self.layout is None else self.layout.element
+
+
+def make_plan(table, request):
+    """Find the columns of a sample in a catalogue.
+
+    Parameters
+    ----------
+    table : Table
+        Catalogue.
+    request : Request
+        What the user wants, with columns as the catalogue spells them.
+
+    Returns
+    -------
+    plan : Plan
+        The columns.
+
+    Raises
+    ------
+    InputError
+        If nothing is recognised.
+
+    Warns
+    -----
+    DustestWarning
+        If fluxes without errors or of unknown bands are left out.
+    """
+    names = table.colnames
+    layout = request.layout_of(names)
+    pairs = request.pairs or _pairs_of(table, layout)
+    fluxes = {f"{kind}{band}" for band in request.pairs for kind in ("flux_", "flux_err_")}
+    places = {"id": ID_COLUMNS, "ra": RA_COLUMNS, "dec": DEC_COLUMNS}
+    found = {place: first_named(names, candidates) for place, candidates in places.items()}
+    others = {place: name for place, name in found.items() if name is not None}
+    others |= {column_name(name): name for name in own_columns(table, layout)}
+    others |= {key: name for key, name in request.columns.items() if key not in fluxes}
+    if not pairs and not request.columns and set(others) <= set(places):
+        raise InputError(_unknown_layout_message(names, request))
+    return Plan(layout, pairs, others)
+
+
+def _pairs_of(table, layout):
+    """Columns of flux and error by band, with warnings of those that are left out."""
+    if layout is None:
+        return {}
+    _warn_of_orphans(table.colnames, layout)
+    _warn_of_strangers(table.colnames, layout)
+    pairs = layout.pairs(table.colnames)
+    if layout.name != "dustest":
+        return pairs
+    columns = _by_canonical_name(table)
+    return {
+        band: pair for band, pair in pairs.items() if is_sample_column(f"flux_{band}", columns)
+    }
+
+
+def _by_canonical_name(table):
+    """Columns of a table by the name that a sample gives them."""
+    return {column_name(name): table[name] for name in table.colnames}
+
+
+def _unknown_layout_message(names, request):
+    """The sentence that tells of a catalogue without recognised fluxes."""
+    which = "no layout knows" if len(request.layouts) > 1 else "the layout does not know"
+    flux, error = _some_pair(names)
+    hint = f"{flux} with {error} is of no band that dustest knows; " if flux else ""
+    example = {"flux_F277W": flux or "COLUMN", "flux_err_F277W": error or "ERROR_COLUMN"}
+    return (
+        f"{which} fluxes with errors among the columns {shown(names)}; {hint}if these are fluxes, "
+        f"name those of each band, such as {argument('columns', example)}; bands of other cameras "
+        "have SVO identifiers, such as flux_Paranal/VISTA.Ks"
+    )
+
+
+def _some_pair(names):
+    """Flux and error of an unknown band, if the names are like those of a layout."""
+    layouts = sorted(LAYOUTS, key=lambda layout: layout.is_bare)
+    found = (pair for layout in layouts[1:] for pair in layout.strangers(names).items())
+    return next(found, ("", ""))
+
+
+def _warn_of_orphans(names, layout):
+    """Tell of flux columns without errors, which are left out."""
+    orphans = layout.orphans(names)
+    if orphans:
+        msg = (
+            f"the flux columns {shown(orphans)} have no error column "
+            f"{re.sub('{.*}', '<band>', layout.error)} and are left out"
+        )
+        warnings.warn(msg, DustestWarning, stacklevel=5)
+
+
+def _warn_of_strangers(names, layout):
+    """Tell of fluxes of bands that are not known, which are left out."""
+    strangers = {} if layout.is_bare or layout.name == "dustest" else layout.strangers(names)
+    if strangers:
+        msg = (
+            f"the flux columns {shown(list(strangers))} are of bands that are no filters of HST "
+            "or JWST and are left out"
+        )
+        warnings.warn(msg, DustestWarning, stacklevel=5)
+
+
+def own_columns(table, layout):
+    """Name the columns of the contract beyond photometry in a table that dustest wrote.
+
+    Parameters
+    ----------
+    table : Table
+        Catalogue.
+    layout : Layout or None
+        Its layout.
+
+    Returns
+    -------
+    names : list of str
+        Images, spectra and flags; none where the table is not of dustest.
+    """
+    columns = _by_canonical_name(table)
+    images = [
+        name
+        for name in table.colnames
+        if column_name(name).startswith("cutout_") and is_sample_column(column_name(name), columns)
+    ]
+    spectra = [name for name in table.colnames if name in _SPECTRUM_COLUMNS]
+    is_own = layout.name == "dustest" if layout is not None else bool(images or spectra)
+    if not is_own:
+        return []
+    return [*images, *spectra, *(name for name in table.colnames if name in _OWN_COLUMNS)]

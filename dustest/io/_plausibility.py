@@ -1,0 +1,170 @@
+"""Warnings about photometry that is improbable as it was read."""
+
+import warnings
+from itertools import pairwise
+
+import numpy as np
+
+from dustest.data.bands import get_band, list_bands
+from dustest.data.errors import DustestWarning
+from dustest.data.messages import argument, shown
+from dustest.data.units import FLUX_UNIT
+
+__all__ = ["looks_like_magnitudes", "warn_of_implausible", "warn_of_magnitudes"]
+
+_ROWS = 5000
+"""Rows that are looked at, spread over the catalogue: medians need no more."""
+
+_RANGE_OF_MAGNITUDES = (15.0, 35.0)
+_LARGEST_RATIO = 2.0
+_LARGEST_MAGNITUDE_ERROR = 0.5
+_LEAST_ROWS = 10
+_LARGEST_COLOUR = 3.0
+_LEAST_SNR = 3.0
+_LARGEST_ERROR = 100.0
+_LYMAN_ALPHA = 1215.67
+
+
+def looks_like_magnitudes(values, errors):
+    """Whether numbers that are declared to be fluxes look like magnitudes.
+
+    Parameters
+    ----------
+    values, errors : ndarray of shape (n,)
+        Fluxes and their errors, as the catalogue has them.
+
+    Returns
+    -------
+    answer : bool
+        True where all lie between 15 and 35, differ by less than a factor of two, and have
+        errors below 0.5 in the median. Fluxes of real galaxies differ by more.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.io._plausibility import looks_like_magnitudes
+    >>> looks_like_magnitudes(np.array([26.1, 28.0]), np.array([0.1, 0.3]))
+    True
+    >>> looks_like_magnitudes(np.array([6.1, 48.0]), np.array([0.1, 0.3]))
+    False
+    """
+    low, high = _RANGE_OF_MAGNITUDES
+    errors = errors[np.isfinite(errors) & (errors > 0)]
+    # Missing magnitudes are written as 99 or -99.
+    values = values[np.isfinite(values) & (np.abs(values) < 90)]
+    if values.size == 0 or errors.size == 0:
+        return False
+    inside = low < values.min() and values.max() < high
+    close = values.max() < _LARGEST_RATIO * values.min()
+    return bool(inside and close and np.median(errors) < _LARGEST_MAGNITUDE_ERROR)
+
+
+def warn_of_magnitudes(columns):
+    """Warn where columns that are read as fluxes look like magnitudes.
+
+    Parameters
+    ----------
+    columns : dict of str to tuple of ndarray of shape (n,)
+        Numbers of flux and error, as the catalogue has them, by flux column.
+
+    Warns
+    -----
+    DustestWarning
+        If all do, or one with at least ten rows does.
+    """
+    found = [name for name, pair in columns.items() if looks_like_magnitudes(*map(_some, pair))]
+    enough = [name for name in found if len(columns[name][0]) >= _LEAST_ROWS]
+    if not enough and (len(found) < len(columns) or not found):
+        return
+    found = enough or found
+    msg = (
+        f"the columns {shown(found)} are read as fluxes, but look like magnitudes: if they are, "
+        f"pass {argument('unit', 'ABmag')}, or declare them in the catalogue"
+    )
+    warnings.warn(msg, DustestWarning, stacklevel=4)
+
+
+def _some(values):
+    """Values of some rows, spread over all."""
+    return np.asarray(values, dtype=float)[:: max(1, len(values) // _ROWS)]
+
+
+def warn_of_implausible(sample):
+    """Warn where errors or colours of a sample are improbable.
+
+    Parameters
+    ----------
+    sample : GalaxySample
+        Photometry as it was read.
+
+    Warns
+    -----
+    DustestWarning
+        If errors are all zero or negative, or in the median more than 100 times the median
+        absolute flux, or if the median colour of neighbouring bands redward of the Lyman break
+        exceeds 3 mag.
+    """
+    photometry = {
+        band: tuple(
+            _some(sample[f"{kind}_{band}"].to_value(FLUX_UNIT)) for kind in ("flux", "flux_err")
+        )
+        for band in sample.bands
+    }
+    _warn_of_errors(photometry)
+    if "redshift" in sample.colnames:
+        _warn_of_colours(photometry, _some(sample["redshift"]))
+
+
+def _warn_of_errors(photometry):
+    """Warn of errors that are not positive, or that exceed all fluxes."""
+    for reason, is_wrong in (
+        ("all zero or negative", _are_not_positive),
+        (f"in the median more than {_LARGEST_ERROR:g} times the flux", _are_too_large),
+    ):
+        found = [f"flux_err_{band}" for band, pair in photometry.items() if is_wrong(*pair)]
+        if found:
+            msg = f"the errors {shown(found)} are {reason}: check their columns and units"
+            warnings.warn(msg, DustestWarning, stacklevel=5)
+
+
+def _are_not_positive(flux, error):  # noqa: ARG001 - as the other check
+    """Whether no error is positive."""
+    known = error[np.isfinite(error)]
+    return known.size > 0 and bool(np.all(known <= 0))
+
+
+def _are_too_large(flux, error):
+    """Whether errors exceed the absolute flux, which noise alone makes as large as they are."""
+    known = np.isfinite(flux) & np.isfinite(error)
+    if not np.any(known):
+        return False
+    return bool(np.median(error[known]) > _LARGEST_ERROR * np.median(np.abs(flux[known])) > 0)
+
+
+def _warn_of_colours(photometry, redshift):
+    """Warn of neighbouring bands with median colours that no galaxy has."""
+    offline = set(list_bands())
+    bands = sorted((b for b in photometry if b in offline), key=lambda b: get_band(b).pivot)
+    for blue, red in pairwise(bands):
+        colour = _median_colour(photometry[blue], photometry[red], _is_redward(blue, redshift))
+        if abs(colour) > _LARGEST_COLOUR:
+            msg = (
+                f"the median colour {blue} - {red} is {colour:.1f} mag: check the units of both, "
+                "which may differ"
+            )
+            warnings.warn(msg, DustestWarning, stacklevel=5)
+
+
+def _is_redward(band, redshift):
+    """Where a band lies redward of the Lyman break."""
+    return get_band(band).edges()[0] > _LYMAN_ALPHA * (1.0 + redshift)
+
+
+def _median_colour(blue, red, use):
+    """Median colour in mag of galaxies that are detected in both bands; 0 without any."""
+    for flux, error in (blue, red):
+        with np.errstate(invalid="ignore"):
+            use = use & (flux > 0) & ~(flux < _LEAST_SNR * error)
+    if not np.any(use):
+        return 0.0
+    return float(np.median(-2.5 * np.log10(blue[0][use] / red[0][use])))

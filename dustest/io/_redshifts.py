@@ -1,0 +1,197 @@
+"""Which column of a catalogue holds the redshifts, and which their errors."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from dustest.data.errors import DustestWarning, InputError
+from dustest.data.messages import argument, shown
+from dustest.data.tables import first_named
+from dustest.data.units import parse_unit
+from dustest.data.values import bare_values, to_floats
+from dustest.io._columns import plain_column
+from dustest.io.layouts import REDSHIFT_COLUMNS, RedshiftColumn
+
+__all__ = ["Redshifts", "read_redshifts", "redshift_columns"]
+
+_PERCENTILES = (("_16", "_84"), ("_p16", "_p84"), ("_l68", "_u68"), ("_l16", "_u84"))
+_ERRORS = ("_err", "_error")
+
+
+@dataclass(frozen=True)
+class Redshifts:
+    """Redshifts of a catalogue.
+
+    Parameters
+    ----------
+    values, errors : ndarray of shape (n,)
+        NaN where missing.
+    columns : tuple of str
+        Names of the columns that they come from.
+    """
+
+    values: np.ndarray
+    errors: np.ndarray
+    columns: tuple
+
+
+def redshift_columns(wanted):
+    """All columns that redshifts and their errors may come from.
+
+    Parameters
+    ----------
+    wanted : sequence of str
+        Columns that the user names; the known ones where there are none.
+
+    Returns
+    -------
+    names : list of str
+        Column names, in any letter case.
+    """
+    items = [_record(name) for name in wanted] or REDSHIFT_COLUMNS
+    return [name for item in items for name in (item.name, *_companions(item))]
+
+
+def read_redshifts(table, wanted):
+    """Read redshifts and their errors.
+
+    Parameters
+    ----------
+    table : Table
+        Catalogue.
+    wanted : sequence of str
+        Columns that the user names, as the catalogue spells them: in each row the first positive
+        value is taken. Without, the known column with most positive values is taken.
+
+    Returns
+    -------
+    redshifts : Redshifts or None
+        `None` where the user names none, and the catalogue has none.
+
+    Raises
+    ------
+    InputError
+        If a named column holds no redshifts, or no column holds a positive value.
+
+    Warns
+    -----
+    DustestWarning
+        If a known column holds text.
+    """
+    known = _known(table)
+    if wanted:
+        items = [_record(name) for name in wanted]
+        columns = {item: _values(table, item.name) for item in items}
+    else:
+        columns = {item: _values(table, item.name) for item in known}
+    counts = {item: int(np.count_nonzero(values > 0)) for item, values in columns.items()}
+    if not counts:
+        return None
+    if max(counts.values()) == 0:
+        raise InputError(_none_message(table, [item.name for item in counts], known))
+    chosen = list(columns) if wanted else [max(counts, key=counts.get)]
+    return _merged(table, {item: columns[item] for item in chosen})
+
+
+def _record(name):
+    """Record of a redshift column, with its errors where the column is a known one."""
+    for known in REDSHIFT_COLUMNS:
+        if known.name.lower() == name.lower():
+            return RedshiftColumn(name, known.low, known.high, known.error)
+    return RedshiftColumn(name)
+
+
+def _known(table):
+    """Known redshift columns of a catalogue that hold numbers without a foreign unit."""
+    found = dict.fromkeys(first_named(table.colnames, [item.name]) for item in REDSHIFT_COLUMNS)
+    names = [name for name in found if name is not None and _is_redshift(_unit(table, name))]
+    text = [name for name in names if not _holds_numbers(table[name])]
+    if text:
+        msg = (
+            f"the redshift column {shown(text)} holds text and is left out: turn it into numbers, "
+            "with NaN for what is missing"
+        )
+        warnings.warn(msg, DustestWarning, stacklevel=5)
+    return [_record(name) for name in names if name not in text]
+
+
+def _unit(table, name):
+    """Unit that a column declares."""
+    return getattr(table[name], "unit", None)
+
+
+def _is_redshift(unit):
+    """Whether a unit is none, or the one that astropy calls redshift."""
+    return str(unit).strip().lower() == "redshift" or parse_unit(unit) is None
+
+
+def _holds_numbers(column):
+    """Whether a column holds one number a row."""
+    try:
+        to_floats(plain_column(column, "").value, "", ndim=1)
+    except InputError:
+        return bare_values(column)[0].dtype.kind not in "USO"
+    return True
+
+
+def _values(table, name):
+    """Redshifts of a column, NaN where missing or negative."""
+    column = plain_column(table[name], name)
+    if not _is_redshift(column.unit):
+        msg = (
+            f"column {name} must hold redshifts, which have no unit, got {column.unit}: name "
+            f"another one, such as {argument('redshift', 'z_phot')}"
+        )
+        raise InputError(msg)
+    column.unit = None
+    values = to_floats(column, f"column {name}", ndim=1)
+    return np.where(values < 0, np.nan, values)
+
+
+def _none_message(table, names, known):
+    """The sentence that tells of columns without a single redshift."""
+    others = [item.name for item in known if np.any(_values(table, item.name) > 0)]
+    # A column that nobody knows as one of redshifts is a candidate too.
+    candidate = others[0] if others else "COLUMN"
+    return (
+        f"the redshift column {shown(names)} has no positive value: name one that has with "
+        f"{argument('redshift', candidate)}, or read the catalogue without redshifts with "
+        f"{argument('redshift', [])}; it has the columns {shown(table.colnames)}"
+    )
+
+
+def _merged(table, columns):
+    """Redshifts of one column, or of several the first positive one in each row."""
+    redshift = np.full(len(table), np.nan)
+    error = np.full(len(table), np.nan)
+    for item, values in reversed(columns.items()):
+        use = values > 0 if len(columns) > 1 else np.ones(len(table), dtype=bool)
+        redshift = np.where(use, values, redshift)
+        error = np.where(use, _error(table, item), error)
+    error[np.isnan(redshift)] = np.nan
+    return Redshifts(redshift, error, tuple(item.name for item in columns))
+
+
+def _companions(item):
+    """Columns that may tell the error of a redshift, in order: errors, then percentiles."""
+    errors = [item.error] if item.error else [f"{item.name}{end}" for end in _ERRORS]
+    pairs = [(item.low, item.high)] if item.low else []
+    pairs += [(f"{item.name}{low}", f"{item.name}{high}") for low, high in _PERCENTILES]
+    return [*errors, *(name for pair in pairs for name in pair)]
+
+
+def _error(table, item):
+    """Standard error of a redshift, NaN where the catalogue gives none that makes sense."""
+    names = _companions(item)
+    n_errors = 1 if item.error else len(_ERRORS)
+    for name in names[:n_errors]:
+        found = first_named(table.colnames, [name])
+        if found is not None:
+            return _values(table, found)
+    for low, high in zip(names[n_errors::2], names[n_errors + 1 :: 2], strict=True):
+        ends = [first_named(table.colnames, [name]) for name in (low, high)]
+        if None not in ends:
+            half = (_values(table, ends[1]) - _values(table, ends[0])) / 2.0
+            return np.where(half < 0, np.nan, half)
+    return np.full(len(table), np.nan)

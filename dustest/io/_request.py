@@ -1,0 +1,205 @@
+"""What the user wants of a catalogue, and the columns that it leads to."""
+
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+
+from dustest.data.bands import canonical_name, list_bands
+from dustest.data.columns import column_name
+from dustest.data.errors import InputError
+from dustest.data.identifiers import ID_COLUMNS
+from dustest.data.messages import did_you_mean
+from dustest.data.positions import DEC_COLUMNS, RA_COLUMNS
+from dustest.data.tables import first_named
+from dustest.io._columns import find_column
+from dustest.io._redshifts import redshift_columns
+from dustest.io.layouts import LAYOUTS, find_layout, get_layout
+
+__all__ = ["Request", "make_request"]
+
+_PLAIN = ("id", "redshift", "redshift_err", "ra", "dec", "group")
+_FLUX, _ERROR = "flux_", "flux_err_"
+_TYPING_ERROR = 0.85
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user wants of a catalogue.
+
+    Parameters
+    ----------
+    columns : dict of str to str
+        Column of the catalogue by its name in the sample.
+    redshifts : tuple of str
+        Columns of redshifts, the preferred one first.
+    layouts : tuple of Layout
+        Layouts to choose from.
+    ebv : str or number, optional
+        Column of foreground colour excesses, or their value.
+    without_redshifts : bool, optional
+        Whether redshifts are not wanted.
+    """
+
+    columns: dict
+    redshifts: tuple
+    layouts: tuple
+    ebv: object = None
+    without_redshifts: bool = False
+
+    @property
+    def pairs(self):
+        """Columns of flux and error by band, where the user names them (dict)."""
+        fluxes = [n for n in self.columns if n.startswith(_FLUX) and not n.startswith(_ERROR)]
+        bands = [name.removeprefix(_FLUX) for name in fluxes]
+        return {
+            band: (self.columns[_FLUX + band], self.columns[_ERROR + band])
+            for band in bands
+            if _ERROR + band in self.columns
+        }
+
+    @property
+    def wanted(self):
+        """Columns that may have to come from another extension of the file (list of str)."""
+        redshifts = [] if self.without_redshifts else redshift_columns(self.redshifts)
+        ebv = [self.ebv] if isinstance(self.ebv, str) else []
+        return [*RA_COLUMNS, *DEC_COLUMNS, *self.columns.values(), *redshifts, *ebv]
+
+    def layout_of(self, names):
+        """Layout of a catalogue with these columns, or None."""
+        return None if self.pairs else find_layout(names, self.layouts)
+
+    def found_in(self, names):
+        """The request with columns as the catalogue spells them.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Columns of the catalogue.
+
+        Returns
+        -------
+        request : Request
+            The same.
+
+        Raises
+        ------
+        InputError
+            If one is not there.
+        """
+        columns = {key: find_column(names, name, "columns") for key, name in self.columns.items()}
+        redshifts = tuple(find_column(names, name, "redshift") for name in self.redshifts)
+        ebv = self.ebv
+        if isinstance(ebv, str):
+            ebv = find_column(names, ebv, "foreground_ebv")
+        return replace(self, columns=columns, redshifts=redshifts, ebv=ebv)
+
+    def select(self, table, own_columns):
+        """Columns of a catalogue that may be needed.
+
+        Parameters
+        ----------
+        table : Table
+            Catalogue.
+        own_columns : callable
+            Names the columns of the contract beyond photometry, from table and layout.
+
+        Returns
+        -------
+        names : list of str
+            In the order of the catalogue.
+        """
+        names = table.colnames
+        layout = self.layout_of(names)
+        if layout is None and not self.columns:
+            return names
+        keep = {first_named(names, [name]) for name in (*self.wanted, *ID_COLUMNS)}
+        keep |= set(own_columns(table, layout))
+        if layout is not None:
+            keep |= {name for pair in layout.pairs(names).values() for name in pair}
+            keep |= {*layout.orphans(names), *layout.strangers(names)}
+            keep |= set(layout.strangers(names).values())
+        return [name for name in names if name in keep]
+
+
+def make_request(columns, redshift, layout, foreground_ebv):
+    """Check the arguments of a reader that name columns.
+
+    Parameters
+    ----------
+    columns, redshift, layout, foreground_ebv
+        As `dustest.io.read_catalog` has them.
+
+    Returns
+    -------
+    request : Request
+        What they ask for.
+
+    Raises
+    ------
+    InputError
+        If one is not of the right kind.
+    """
+    columns = _checked_columns(columns or {})
+    if redshift is not None and "redshift" in columns:
+        msg = "redshift and columns['redshift'] say the same: pass one of them"
+        raise InputError(msg)
+    redshift = columns.pop("redshift", redshift)
+    names = [] if redshift is None else redshift
+    names = [names] if isinstance(names, str) else names
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        msg = f"redshift must be the name of a column, or several, got {redshift!r}"
+        raise InputError(msg)
+    layouts = LAYOUTS if layout is None else (get_layout(layout),)
+    without = redshift is not None and not names
+    return Request(columns, tuple(names), layouts, foreground_ebv, without)
+
+
+def _checked_columns(columns):
+    """The argument ``columns`` with the names that a sample has."""
+    if not isinstance(columns, dict) or not all(
+        isinstance(name, str) for pair in columns.items() for name in pair
+    ):
+        msg = f"columns must map names of the sample to names of the catalogue, got {columns!r}"
+        raise InputError(msg)
+    checked = {_sample_name(name): source for name, source in columns.items()}
+    if len(checked) < len(columns):
+        msg = f"columns must name each column of the sample once, got {sorted(columns)}"
+        raise InputError(msg)
+    return checked
+
+
+def _sample_name(name):
+    """Name of a column of a sample, in any letter case and spelling of the band."""
+    lower = name.lower()
+    if lower in _PLAIN:
+        return lower
+    near = [known for known in _PLAIN if _is_typing_error(lower, known)]
+    prefix = next((prefix for prefix in (_ERROR, _FLUX) if lower.startswith(prefix)), "")
+    if prefix:
+        return prefix + _band(name[len(prefix) :], name)
+    if near:
+        msg = f"columns has the key {name!r}: did you mean {near[0]!r}?"
+        raise InputError(msg)
+    return column_name(name)
+
+
+def _is_typing_error(name, known):
+    """Whether a name differs from a known one by a slip of the finger."""
+    close = SequenceMatcher(None, name, known).ratio() >= _TYPING_ERROR
+    return close and abs(len(name) - len(known)) < 2
+
+
+def _band(text, key):
+    """Short name of the band of a key; the user's own bands stay as they are."""
+    try:
+        return canonical_name(text)
+    except InputError:
+        guess = did_you_mean(text, list_bands())
+    if guess and _looks_like_filter(text):
+        msg = f"columns has the key {key!r}, which names no known band: {guess.strip()}"
+        raise InputError(msg)
+    return text
+
+
+def _looks_like_filter(text):
+    """Whether a name is meant for a filter of HST or JWST."""
+    return any(character.isdigit() for character in text) and "f" in text.lower()

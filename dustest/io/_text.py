@@ -1,0 +1,223 @@
+"""Tables of text: comma-separated values and columns, whatever their header looks like."""
+
+import csv
+import gzip
+import re
+
+import numpy as np
+from astropy import units as u
+from astropy.io import ascii as astropy_ascii
+from astropy.table import Column, MaskedColumn, Table
+
+from dustest.data.errors import ReadError
+from dustest.data.units import parse_unit
+
+__all__ = ["read_text"]
+
+_MISSING = (
+    *("", "-", "--", "---", "...", "nan", "na", "n/a", "null", "none", "masked", "indef"),
+    *("\\n", '""', "inf", "-inf"),
+)
+_DELIMITERS = (",", "\t", ";", "|")
+_NUMBERED_INLINE = re.compile(r"\(\s*\d+\s*\)\s*(.+?)\s*(?=\(\s*\d+\s*\)|$)")
+_NUMBERED_LINE = re.compile(r"(\d+)[.:)]?\s+(\S+)\s*(.*)")
+_UNIT_AT_END = re.compile(r"(.+?)\s*[\[(]\s*([^\[\]()]+?)\s*[\])]")
+_WORD = re.compile(r'"((?:[^"]|"")*)"|(\S+)')
+
+
+def read_text(path):
+    """Read a table of text.
+
+    Names are taken from a first line of names, from a line of comment that has one word for each
+    column, or from comments that number the columns, as SExtractor and others write them. Cells
+    such as ``--``, ``NaN``, ``N/A`` and empty ones are missing. Text, and whole numbers with
+    leading zeros, are kept as they are written.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file, possibly compressed with gzip.
+
+    Returns
+    -------
+    table : `~astropy.table.Table`
+        The columns. ``meta["comments"]`` holds the lines of comment.
+
+    Raises
+    ------
+    ReadError
+        If the names do not fit the rows, or rows differ in their number of cells.
+    """
+    text = _text_of(path)
+    known = _known_format(text)
+    if known is not None:
+        return astropy_ascii.read(text, format=known, guess=False)
+    comments, lines = _split(text)
+    delimiter = _delimiter([line for _, line in lines[:20]])
+    rows = [(number, _cells(line, delimiter)) for number, line in lines]
+    _check_rows(rows, path)
+    names, rows = _header(comments, rows, delimiter, path)
+    table = Table(meta={"comments": comments})
+    columns = zip(*(row for _, row in rows), strict=True) if rows else [()] * len(names)
+    for name, cells in zip(names, columns, strict=True):
+        title, unit = _title(name)
+        if title not in table.colnames:
+            table[title] = _column(cells, unit)
+    return table
+
+
+def _text_of(path):
+    """Content of a file."""
+    opener = gzip.open if path.suffix.lower() == ".gz" else open
+    with opener(path, "rt", encoding="utf-8-sig", errors="replace", newline="") as file:
+        return file.read()
+
+
+def _known_format(text):
+    """Name that astropy gives to a format that describes itself, or None."""
+    head = text.lstrip()[:20000]
+    if head.startswith("# %ECSV"):
+        return "ecsv"
+    if "Byte-by-byte Description" in head:
+        return "mrt" if head.startswith("Title:") else "cds"
+    return "ipac" if re.match(r"\\|\|\s*\w+\s*\|", head) else None
+
+
+def _split(text):
+    """Lines of comment without their mark, and other lines with their number."""
+    comments, lines = [], []
+    for number, line in enumerate(text.splitlines(), start=1):
+        stripped = line.strip()
+        if stripped.startswith("#"):
+            comments.append(stripped.lstrip("#").strip())
+        elif stripped:
+            lines.append((number, line))
+    return comments, lines
+
+
+def _delimiter(lines):
+    """The character that divides all lines into equally many cells; None for blanks."""
+    for delimiter in _DELIMITERS:
+        counts = {len(row) for row in csv.reader(lines, delimiter=delimiter)}
+        if len(counts) == 1 and counts != {1}:
+            return delimiter
+    most = max((line.count(",") for line in lines), default=0)
+    return "," if most > 1 and not any(len(line.split()) > most for line in lines) else None
+
+
+def _cells(line, delimiter):
+    """Cells of a line."""
+    if delimiter is not None:
+        return next(csv.reader([line], delimiter=delimiter))
+    if '"' not in line:
+        return line.split()
+    return [
+        word if quoted == "" else quoted.replace('""', '"') for quoted, word in _WORD.findall(line)
+    ]
+
+
+def _check_rows(rows, path):
+    """Raise where rows differ in their number of cells."""
+    if not rows:
+        msg = f"the file {path} holds no table: all of its lines are comments or empty"
+        raise ReadError(msg)
+    expected = len(rows[0][1])
+    for number, row in rows:
+        if len(row) != expected:
+            msg = (
+                f"the file {path} must have equally many cells in each line, but line {number} "
+                f"has {len(row)} and line {rows[0][0]} has {expected}: fill empty cells, or "
+                "convert the file to CSV"
+            )
+            raise ReadError(msg)
+
+
+def _header(comments, rows, delimiter, path):
+    """Names of the columns, and the rows without those of names."""
+    n_columns = len(rows[0][1])
+    inline = [_NUMBERED_INLINE.findall(line) for line in comments]
+    described = _numbered_lines(comments)
+    for names in [*inline, described]:
+        if len(names) > 1 and len(names) == n_columns:
+            return names, rows
+    if not any(map(_is_number, rows[0][1])) and len(set(rows[0][1])) == n_columns:
+        return [cell.strip() for cell in rows[0][1]], rows[1:]
+    words = [[cell.strip() for cell in _cells(line, delimiter)] for line in comments]
+    words += [line.split() for line in comments]
+    for names in words:
+        if len(names) == n_columns and len(set(names)) == n_columns:
+            return names, rows
+    counts = [len(described)] if described else [len(names) for names in words if len(names) > 1]
+    found = (
+        f"names {', '.join(map(str, sorted(set(counts))))} columns" if counts else "has no names"
+    )
+    msg = (
+        f"the header of the file {path} {found}, and its lines have {n_columns} cells: correct "
+        "the header so that each column has a name"
+    )
+    raise ReadError(msg)
+
+
+def _numbered_lines(comments):
+    """Names that comments number from 1 on, one a line; vectors count as several columns."""
+    found = [_NUMBERED_LINE.fullmatch(line) for line in comments]
+    found = [match for match in found if match]
+    numbers = [int(match[1]) for match in found]
+    if len(found) < 2 or numbers[0] != 1 or numbers != sorted(set(numbers)):
+        return []
+    names = []
+    for match, stop in zip(found, [*numbers[1:], numbers[-1] + 1], strict=True):
+        unit = re.search(r"\[[^\]]+\]\s*$", match[3])
+        names.append(match[2] + (f" {unit[0]}" if unit else ""))
+        names += [f"{match[2]}_{i}" for i in range(1, stop - int(match[1]))]
+    return names
+
+
+def _title(name):
+    """Name of a column and the unit that follows it in brackets, None where there is none."""
+    match = _UNIT_AT_END.fullmatch(name)
+    unit = None if match is None else parse_unit(match[2])
+    if unit is None or isinstance(unit, u.UnrecognizedUnit) or _is_number(match[2]):
+        return name, None
+    return match[1], unit
+
+
+def _column(cells, unit):
+    """A column of whole numbers, numbers or text."""
+    text = np.array(cells, dtype=str)
+    stripped = np.char.strip(text)
+    missing = np.isin(np.char.lower(stripped), _MISSING)
+    numbers = _numbers(np.where(missing, "0", stripped))
+    if numbers is None or (numbers.dtype.kind in "iu" and _has_leading_zeros(stripped)):
+        return Column(text, unit=unit)
+    if np.all(missing):
+        numbers = np.full(len(cells), np.nan)
+    return (
+        MaskedColumn(numbers, mask=missing, unit=unit)
+        if missing.any()
+        else Column(numbers, unit=unit)
+    )
+
+
+def _numbers(text):
+    """Whole numbers where all are, else floats, or None where some are text."""
+    for kind in (np.int64, np.uint64, float):
+        try:
+            return text.astype(kind)
+        except (ValueError, OverflowError):
+            continue
+    return None
+
+
+def _has_leading_zeros(text):
+    """Whether whole numbers are written so that the number alone would lose something."""
+    return bool(np.any(np.char.startswith(text, "0") & (np.char.str_len(text) > 1)))
+
+
+def _is_number(text):
+    """Whether a cell is a number or missing."""
+    try:
+        float(text)
+    except ValueError:
+        return text.strip().lower() in _MISSING
+    return True

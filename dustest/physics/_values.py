@@ -1,0 +1,148 @@
+"""Arguments of physics functions as bare floats: units, masks and missing values."""
+
+from numbers import Real
+
+import numpy as np
+from astropy import units as u
+
+from dustest.data.errors import InputError
+from dustest.data.units import declared_unit
+from dustest.data.values import to_floats
+
+__all__ = ["as_angstrom", "as_magnitudes", "as_number", "as_redshift", "as_redshifts"]
+
+
+def as_angstrom(wavelength, name="wavelength"):
+    """Wavelengths in Angstrom.
+
+    Parameters
+    ----------
+    wavelength : array_like, Column or Quantity
+        Positive and finite; in any spectral unit, Angstrom without one.
+    name : str, optional
+        Name of the argument, for the error.
+
+    Returns
+    -------
+    values : ndarray
+        In Angstrom.
+
+    Raises
+    ------
+    InputError
+        If they are no such numbers, or bear another unit.
+    """
+    values = to_floats(wavelength, name, unit=u.AA, equivalencies=u.spectral(), sentinels=False)
+    # False for NaN too.
+    if not np.all(values > 0):
+        msg = f"{name} must be positive and finite, without missing values"
+        raise InputError(msg)
+    return values
+
+
+def as_magnitudes(value, name):
+    """Values in mag, with their unit where they have one.
+
+    Parameters
+    ----------
+    value : array_like, Column or Quantity
+        In mag without a unit.
+    name : str
+        Name of the argument, for the error.
+
+    Returns
+    -------
+    values : float, ndarray or Quantity
+        In mag, NaN where missing; a Quantity where ``value`` declares a unit.
+
+    Raises
+    ------
+    InputError
+        If they are no numbers, or bear a unit other than mag.
+    """
+    unit = declared_unit(value, name)
+    # Decades and decibels convert too, but with the other sign.
+    if unit is not None and (not unit.is_equivalent(u.mag) or unit.to(u.mag) < 0):
+        msg = f"{name} must be in mag, got {unit}"
+        raise InputError(msg)
+    values = to_floats(value, name, unit=u.mag)[()]
+    return values if unit is None else values << u.mag
+
+
+def as_number(value, name):
+    """One number without a unit, such as a parameter of a dust law.
+
+    Parameters
+    ----------
+    value : float
+        The argument.
+    name : str
+        Name of the argument, for the error.
+
+    Returns
+    -------
+    number : float
+        The same, without the sign of zero, by which equal laws would differ.
+
+    Raises
+    ------
+    InputError
+        If it is not a finite number.
+    """
+    number = value.item() if type(value) is np.ndarray and value.ndim == 0 else value
+    if isinstance(number, bool) or not isinstance(number, Real) or not np.isfinite(number):
+        msg = f"{name} must be a finite number, got {value!r}"
+        raise InputError(msg)
+    return float(number) + 0.0
+
+
+def as_redshifts(redshift, ndim=None):
+    """Redshifts, which have no unit.
+
+    Parameters
+    ----------
+    redshift : array_like, Column or Quantity
+        Redshifts.
+    ndim : int, optional
+        Number of axes that they must have.
+
+    Returns
+    -------
+    values : ndarray
+        NaN where missing.
+
+    Raises
+    ------
+    InputError
+        If they are no numbers, have other axes, or a unit.
+    """
+    return to_floats(redshift, "redshift", ndim=ndim)
+
+
+def as_redshift(redshift, *, above_zero=False):
+    """One redshift.
+
+    Parameters
+    ----------
+    redshift : float
+        Redshift, without a unit.
+    above_zero : bool, optional
+        Whether zero is refused too, as it has no distance.
+
+    Returns
+    -------
+    value : float
+        The same.
+
+    Raises
+    ------
+    InputError
+        If it is not one finite number, or negative.
+    """
+    value = as_redshifts(redshift)
+    good = value.ndim == 0 and (value > 0 if above_zero else value >= 0)
+    if not good:
+        sign = "above zero" if above_zero else "not negative"
+        msg = f"redshift must be one finite number, {sign}, got {redshift!r}"
+        raise InputError(msg)
+    return float(value)

@@ -1,0 +1,151 @@
+import json
+import subprocess
+import sys
+import threading
+from functools import partial
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.cosmology import FlatLambdaCDM, Planck18
+from astropy.table import QTable
+from dust_extinction.grain_models import D03
+from dust_extinction.parameter_averages import CCM89, G23
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.linear_model import LinearRegression
+
+from dustest import ConstantEstimator, MeurerEstimator
+from dustest.data import InputError
+from dustest.data.describe import describe, describe_class
+from dustest.estimators.cnn import CNNConfig
+from dustest.physics import get_dust_law
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+SCALE = 3.0
+
+
+class Law:
+    """A class of the user's, whose `repr` hides its state."""
+
+    def __init__(self, slope):
+        self.slope = slope
+
+    def __repr__(self):
+        return "Law()"
+
+
+def scaled(x):
+    return SCALE * x
+
+
+def power(exponent):
+    return lambda x: x**exponent
+
+
+def fitted(y):
+    return LinearRegression().fit([[0.0], [1.0]], y)
+
+
+DIFFERENT = {
+    "numbers": (0.1, np.nextafter(0.1, 1.0)),
+    "integers and text": (1, "1"),
+    "truth values and numbers": (True, 1),
+    "missing and infinite": (np.nan, np.inf),
+    "infinite and text": (np.inf, "inf"),
+    "units": (100 * u.Myr, 100 * u.Gyr),
+    "quantities and numbers": (1 * u.mag, 1.0),
+    "magnitudes": (25 * u.ABmag, 25 * u.STmag),
+    "units of the user's": (u.def_unit("ell", 3 * u.m), u.def_unit("ell", 4 * u.m)),
+    "keys that are numbers": ({1: 2}, {"1": 2}),
+    "short arrays": (np.array([1.0, 2.0]), np.array([1.0, 2.1])),
+    "long arrays": (np.zeros(100_000), np.r_[np.zeros(50_000), 1.0, np.zeros(49_999)]),
+    "shapes": (np.zeros((2, 50)), np.zeros((50, 2))),
+    "masks": (np.ma.array([1, 2], mask=[0, 1]), np.ma.array([1, 2], mask=[1, 0])),
+    "tables": (QTable({"a": [1] * u.mag}), QTable({"a": [1] * u.nJy})),
+    "parameters": (MeurerEstimator(), MeurerEstimator(relation="Reddy15")),
+    "what was learned": (fitted([0, 1]), fitted([0, 2])),
+    "inside a list": ([MeurerEstimator()], [MeurerEstimator(beta0_scatter=0.2)]),
+    "laws": (get_dust_law("Salim", delta=-0.5), get_dust_law("Salim", delta=0.3)),
+    "curves": (get_dust_law(CCM89(Rv=2.5)), get_dust_law(CCM89(Rv=5.0))),
+    "models": (CCM89(Rv=2.5), CCM89(Rv=5.0)),
+    "models with tables": (D03("MWRV31"), D03("MWRV40")),
+    "sums of models": (CCM89(Rv=3.0) + G23(Rv=3.0), CCM89(Rv=3.0) + G23(Rv=4.0)),
+    "cosmologies": (Planck18, FlatLambdaCDM(70, 0.3, name="Planck18")),
+    "dataclasses": (CNNConfig(), CNNConfig(dense=(8,))),
+    "classes of the user's": (Law(1.0), Law(2.0)),
+    "closures": (power(2), power(3)),
+    "code": (lambda x: x + 1, lambda x: x + 2),
+    "defaults": (lambda x=1: x, lambda x=2: x),
+    "arguments": (partial(scaled, 1), partial(scaled, 2)),
+    "functions of compiled code": (np.sin, np.cos),
+    "methods": (Law(1.0).__repr__, Law(2.0).__repr__),
+    "generators": (np.random.default_rng(1), np.random.default_rng(2)),
+    "bytes": (b"a", b"b"),
+}
+
+
+class TestDescriptions:
+    @pytest.mark.parametrize("kind", DIFFERENT)
+    def test_tell_what_differs(self, kind):
+        first, second = map(describe, DIFFERENT[kind])
+        assert first != second or type(first) is not type(second)
+        for description in (first, second):
+            assert json.loads(json.dumps(description, allow_nan=False)) == description
+
+    @pytest.mark.parametrize("kind", DIFFERENT)
+    def test_repeat(self, kind):
+        assert [describe(value) for value in DIFFERENT[kind]] == [
+            describe(value) for value in DIFFERENT[kind]
+        ]
+
+    @given(plain)
+    def test_of_plain_values_are_themselves(self, value):
+        assert describe(value) == value
+
+    def test_copies_are_described_alike(self):
+        assert describe((1, "a")) == describe([1, "a"])
+        assert describe(np.float64(0.1)) == 0.1
+        assert describe({"b": 1, "a": 2}) == describe({"a": 2, "b": 1})
+        assert describe(Law(1.0)) == describe(Law(1.0))
+        assert describe(power(2)) == describe(power(2))
+
+    def test_what_holds_itself(self):
+        law = Law(1.0)
+        law.slope = [law]
+        assert "again" in json.dumps(describe(law))
+
+    def test_are_the_same_in_another_process(self):
+        script = (
+            "import json, numpy as np; from dustest.data.describe import describe\n"
+            "from dust_extinction.grain_models import D03\n"
+            "print(json.dumps(describe([D03('MWRV31'), {'a', 'b', 'c'}, lambda x: x + 1.5])))"
+        )
+        runs = [subprocess.check_output([sys.executable, "-c", script]) for _ in "ab"]
+        assert runs[0] == runs[1]
+
+    @pytest.mark.parametrize("value", [threading.Lock(), (i for i in "a")])
+    def test_without_content_are_refused(self, value):
+        with pytest.raises(InputError, match="priors must be something whose content can be"):
+            describe(value, "priors")
+
+
+class TestClasses:
+    def test_of_dustest_are_known_by_their_name(self):
+        path = "dustest.estimators.constant.ConstantEstimator"
+        assert describe_class(ConstantEstimator) == {"class": path}
+
+    def test_of_others_are_known_by_their_code(self):
+        def made(step):
+            class Mine(ConstantEstimator):
+                def _estimate(self, batch):
+                    return super()._estimate(batch), step
+
+            return Mine
+
+        assert describe_class(made(1)) == describe_class(made(1))
+        assert describe_class(made(1)) != describe_class(made(2))

@@ -1,0 +1,22 @@
+import pytest
+from astropy import units as u
+
+from dustest.data import QUANTITIES, percentile_columns
+
+
+class TestQuantities:
+    def test_names_and_units(self):
+        units = {name: quantity.unit for name, quantity in QUANTITIES.items()}
+        assert units == {"A_V": u.mag, "E_BV": u.mag, "R_V": None, "log_sSFR": None}
+
+    def test_labels_and_descriptions_are_there(self):
+        for quantity in QUANTITIES.values():
+            assert quantity.label.startswith("$")
+            assert quantity.description
+
+    def test_percentiles(self):
+        assert percentile_columns("log_sSFR") == ("log_sSFR_p16", "log_sSFR_p84")
+
+    def test_nobody_changes_them(self):
+        with pytest.raises(AttributeError):
+            QUANTITIES["A_V"].unit = u.nJy
