@@ -70,11 +70,6 @@ def _of_the_code():
 
 def _of_the_models():
     """Tables from the cards of the models that come with dustest."""
-    from dustest.report.numbers import format_number
-
-    def number(value):
-        return format_number(value, decimals=3)
-
     cards = {f"``{name}``": card for name, card in _cards().items()}
     scores = [(name, one) for name, card in cards.items() for one in card["metrics"]]
     covered = [(name, one) for name, one in scores if "coverage_68" in one]
@@ -90,12 +85,9 @@ def _of_the_models():
         "user_guide/_model_errors": [
             (
                 *("Model", "Quantity", "MAE", "MAE of the control", "Ratio"),
-                *("Mean of truth - median", "Mean of truth - mean"),
+                *("Bias of the median", "Bias of the mean"),
             ),
-            *(
-                (name, one["quantity"], *(number(one.get(entry, nan)) for entry in _ERRORS))
-                for name, one in scores
-            ),
+            *((name, one["quantity"], *_errors(one)) for name, one in scores),
         ],
         "user_guide/_model_coverage": [
             ("Model", "Quantity", "68 % intervals", "in deciles", "90 % intervals", "in deciles"),
@@ -107,12 +99,31 @@ def _of_the_models():
         "user_guide/_model_bias": [
             ("Model", "Thirds", "0 to 1/3 mag", "1/3 to 2/3", "2/3 to 1", "beyond"),
             *(
-                (name, words, *map(number, one[entry]))
+                (name, words, *(_number(value, "bias", "A_V") for value in one[entry]))
                 for name, one in biases
                 for entry, words in _BIASES.items()
             ),
         ],
     }
+
+
+def _errors(one):
+    """Errors of one quantity as text."""
+    ratio = f"{one['ratio']:.2f}"
+    words = {
+        name: _number(one.get(name, nan), "bias" if "bias" in name else "mae", one["quantity"])
+        for name in _ERRORS
+    }
+    return (words | {"ratio": ratio}).values()
+
+
+def _number(value, metric, quantity):
+    """A mean of differences as text, with the digits of its quantity."""
+    from dustest.data import QUANTITIES
+    from dustest.report.numbers import format_number
+    from dustest.validation import METRICS
+
+    return format_number(value, decimals=METRICS[metric].digits_of(QUANTITIES[quantity]))
 
 
 def _cards():
@@ -166,28 +177,28 @@ def _read(path):
 
 def _rows(table):
     """Rows of a table, its names first; numbers as people read them."""
-    from dustest.report.numbers import format_number
+    from dustest.report.numbers import format_column
 
-    def cell(value):
+    def cell(value, name):
         is_fraction = isinstance(value.item(), float)
-        return format_number(value.item()) if is_fraction else str(value)
+        return format_column(value.item(), name) if is_fraction else str(value)
 
     return [
         tuple(name.replace("_", " ") for name in table.colnames),
-        *(tuple(map(cell, row)) for row in table),
+        *(tuple(map(cell, row, table.colnames)) for row in table),
     ]
 
 
 def _scores(scored, quantities):
     """Table 2 as it is printed, for some quantities: blocks of rows by network."""
-    from dustest.report.numbers import format_number
-    from dustest.report.paper import MEASURES, pivot_scores
+    from dustest.report.paper import MEASURES, pivot_scores, score_cells
 
     columns, blocks = pivot_scores(scored[[name in quantities for name in scored["quantity"]]])
     rows = [("", *(f"{quantity} ({n_bands})" for quantity, n_bands in columns))]
     for network, block in blocks.items():
         rows.append((f"**{network}**", *("" for _ in columns)))
-        rows += [(MEASURES[name], *map(format_number, values)) for name, values in block.items()]
+        cells = score_cells(columns, block)
+        rows += [(MEASURES[name], *texts) for name, texts in cells.items()]
     return rows
 
 

@@ -181,6 +181,17 @@ class TestCompare:
         assert main(["compare", catalog, "-e", word]) == 1
         assert "NAME:ROWS" in capsys.readouterr().err
 
+    def test_report_that_cannot_be_written_stops_before_anything_runs(
+        self, catalog, tmp_path, capsys, monkeypatch
+    ):
+        monkeypatch.setattr("dustest.compare", None)
+        output = str(tmp_path / "missing" / "report.html")
+        for words in (["compare", catalog, "-e", "meurer"], ["demo"]):
+            assert main([*words, "--output", output]) == 1
+            error = capsys.readouterr().err
+            assert "--output must be a file in a folder that exists" in error
+            assert len(error.splitlines()) == 1
+
     def test_unreadable_truth(self, catalog, tmp_path, capsys):
         bad = tmp_path / "truth.fits"
         bad.write_text("nonsense")

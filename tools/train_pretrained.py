@@ -50,6 +50,7 @@ ABOUT = {
         f"rows: {TRAINING_ROWS}, seed {TRAINING_SEED}; calibration, one view each: "
         f"{CALIBRATION_ROWS}, seed {CALIBRATION_SEED}; test: {TEST_ROWS}, seed {TEST_SEED}"
     ),
+    "residuals": "estimate minus truth",
     "limits": (
         "Trained on simulations alone: galaxies of particles at redshifts 6 to 9, SMC dust with a "
         "dust-to-metal ratio drawn evenly from 0 to 1, in two surveys. Real galaxies differ."
@@ -176,10 +177,10 @@ def measure(cnn, control, sample, truth):
         errors = np.abs(true - predicted), np.abs(true - same)
         mae, control_mae = (np.mean(error[known]) for error in errors)
         one = {"quantity": quantity, "mae": mae, "control_mae": control_mae}
-        one |= {"ratio": mae / control_mae, "bias": np.mean((true - predicted)[known])}
+        one |= {"ratio": mae / control_mae, "bias": np.mean((predicted - true)[known])}
         if cnn.uncertainty != "none" and quantity in TARGETS:
             mean = np.asarray(table[f"{quantity}_mean"], float)
-            one["bias_of_mean"] = np.mean(true - mean)
+            one["bias_of_mean"] = np.mean(mean - true)
             one |= coverage(true, levels[:, column], predicted, np.asarray(table["A_V"], float))
             if quantity == "A_V":
                 drawn = cnn.sample_posterior(sample, 1, random_state=TEST_SEED)[quantity][:, 0]
@@ -203,14 +204,14 @@ def coverage(true, levels, predicted, by):
 
 
 def biases(true, predicted, kind):
-    """Mean of truth - prediction by thirds of the one and the other up to 1 mag, and beyond.
+    """Mean of prediction - truth by thirds of the one and the other up to 1 mag, and beyond.
 
     With draws from the posteriors as truth it is what these would be if all posteriors were right.
     """
     found = {}
     for name, by in {"true": true, "predicted": predicted}.items():
         ends = pairwise((*THIRDS, np.inf))
-        parts = [(true - predicted)[(by >= least) & (by < most)] for least, most in ends]
+        parts = [(predicted - true)[(by >= least) & (by < most)] for least, most in ends]
         found[f"bias_of_{kind}_by_{name}"] = [rounded(part.mean()) for part in parts]
     return found
 

@@ -9,7 +9,13 @@ from pathlib import Path
 from dustest.data.errors import InputError, MissingDependencyError
 from dustest.data.messages import did_you_mean
 
-__all__ = ["check_table_file", "check_writable", "installed_version", "replacing"]
+__all__ = [
+    "check_table_file",
+    "check_writable",
+    "installed_version",
+    "replacing",
+    "writable_folder",
+]
 
 
 @contextmanager
@@ -98,10 +104,7 @@ def check_writable(path, name="output"):
     >>> check_writable("report.html").suffix
     '.html'
     """
-    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-        msg = f"{name} must be the path of a file, got {path!r}"
-        raise InputError(msg)
-    path = Path(path)
+    path = _as_path(path, name, "file")
     if not path.parent.is_dir():
         msg = f"{name} must be in a folder that exists, got {str(path)!r}: make {path.parent}"
         raise InputError(msg)
@@ -112,6 +115,56 @@ def check_writable(path, name="output"):
         msg = f"{name} must be in a folder that can be written to, got {str(path)!r}"
         raise InputError(msg)
     return path
+
+
+def writable_folder(path, name="output"):
+    """Make a folder, if it does not exist, and make sure that it can be written to.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Folder.
+    name : str, optional
+        What it is called in an error.
+
+    Returns
+    -------
+    path : `~pathlib.Path`
+        The folder.
+
+    Raises
+    ------
+    InputError
+        If it is no path, is a file, or cannot be made or written to.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from dustest.data.files import writable_folder
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     writable_folder(Path(folder) / "new" / "run").is_dir()
+    True
+    """
+    path = _as_path(path, name, "folder")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"{name} must be a folder that can be written to, got {str(path)!r}: {error}"
+        raise InputError(msg) from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        msg = f"{name} must be a folder that can be written to, got {str(path)!r}"
+        raise InputError(msg)
+    return path
+
+
+def _as_path(path, name, kind):
+    """A path out of what a user gives."""
+    valid = isinstance(path, str | os.PathLike) and os.fspath(path)
+    if not valid or "\0" in str(path):
+        msg = f"{name} must be the path of a {kind}, got {path!r}"
+        raise InputError(msg)
+    return Path(path)
 
 
 _TABLE_FORMATS = {".fits": "fits", ".ecsv": "ascii.ecsv", ".parquet": "parquet"}

@@ -16,6 +16,7 @@ __all__ = [
     "DEC_COLUMNS",
     "POSITION_RANGES",
     "RA_COLUMNS",
+    "on_the_sky",
     "position_columns",
     "sky_positions",
     "to_degrees",
@@ -103,7 +104,7 @@ def sky_positions(table, name="table"):
     if ra is not None and dec is not None:
         columns = {"ra": ra, "dec": dec}
         angles = [to_degrees(table[c], f"column {c} of {name}", a) for a, c in columns.items()]
-        return _on_the_sky(*angles)
+        return on_the_sky(*angles)
     for column in table.itercols():
         if isinstance(column, SkyCoord):
             return _of_coordinates(column)
@@ -184,11 +185,29 @@ def _number(text):
 def _of_coordinates(column):
     """Degrees of coordinates of any frame."""
     icrs = column.icrs
-    return _on_the_sky(*(to_floats(axis, "positions", unit=u.deg) for axis in (icrs.ra, icrs.dec)))
+    return on_the_sky(*(to_floats(axis, "positions", unit=u.deg) for axis in (icrs.ra, icrs.dec)))
 
 
-def _on_the_sky(ra, dec):
-    """Both angles, NaN where one of them is missing or not on the sky."""
+def on_the_sky(ra, dec):
+    """Leave out positions of which one angle is missing or beyond its range.
+
+    Parameters
+    ----------
+    ra, dec : ndarray of float of shape (n,)
+        Degrees.
+
+    Returns
+    -------
+    ra, dec : ndarray of float of shape (n,)
+        Right ascensions from 0 to 360; both angles are NaN where one is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.data.positions import on_the_sky
+    >>> on_the_sky(np.array([-10.0, 20.0]), np.array([5.0, 95.0]))
+    (array([350.,  nan]), array([ 5., nan]))
+    """
     known = np.isfinite(ra) & np.isfinite(dec)
     for name, values in (("ra", ra), ("dec", dec)):
         low, high = POSITION_RANGES[name]

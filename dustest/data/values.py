@@ -28,6 +28,8 @@ FAINTEST_MAGNITUDE = 90.0
 """AB magnitudes from here on are missing values, however they are written; so are those of a flux
 that would be as bright."""
 
+_SHAPES = {None: "numbers", 0: "one number", 1: "numbers, one a row"}
+
 _TOLERANCE = 1e-6
 """Relative error of a sentinel in single precision."""
 
@@ -197,8 +199,8 @@ def _as_floats(values, missing, name, ndim):
     if values.dtype.kind == "O":
         values = _numbers_of_objects(values, missing)
     if values.dtype.kind not in "iuf" or (ndim is not None and values.ndim != ndim):
-        axes = "numbers" if ndim is None else f"numbers with {ndim} axes"
-        msg = f"{name} must hold {axes}, got {_got(values)}"
+        wanted = _SHAPES.get(ndim, f"numbers with {ndim} axes")
+        msg = f"{name} must hold {wanted}, got {_got(values)}"
         raise InputError(msg)
     return values.astype(float)
 

@@ -3,23 +3,35 @@
 import platform
 import re
 import warnings
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from numbers import Integral
+from os import PathLike
 from pathlib import Path
-
-from astropy.table import Table
 
 from dustest.data.coerce import as_sample
 from dustest.data.errors import DustestError, DustestWarning, InputError
-from dustest.data.files import installed_version
-from dustest.data.messages import argument
+from dustest.data.files import installed_version, writable_folder
+from dustest.data.identifiers import has_ids
+from dustest.data.messages import argument, did_you_mean, shown
+from dustest.data.quantities import QUANTITIES, percentile_columns
 from dustest.data.results import DustTable
+from dustest.data.seeds import as_generator
+from dustest.data.tables import as_table, is_table_like
 from dustest.report.comparison import Comparison
-from dustest.validation.comparison import compare_tables, comparison_pairs, flag_counts
-from dustest.validation.matching import match_rows, truth_table
+from dustest.validation.comparison import compare_pairs, comparison_pairs, flag_counts
+from dustest.validation.matching import (
+    TRUTH,
+    check_overlap,
+    checked_truth,
+    identified,
+    match_rows,
+)
 
 __all__ = ["compare"]
 
+_SAMPLE = "the sample"
 _PACKAGES = ("dustest", "numpy", "scipy", "astropy", "matplotlib")
 
 
@@ -47,16 +59,18 @@ def compare(
 
     Parameters
     ----------
-    estimators : dict of str to DustEstimator or DustTable
+    estimators : dict of str to DustEstimator, DustTable, Table or data frame
         Anything with a method ``estimate``, or results made before, by the name to show.
-        Results may cover a part of the sample; rows are paired by id then.
+        Results need a column for a quantity, such as ``A_V``, and may cover a part of the sample;
+        rows are paired by identifier, whatever that column is called.
     sample : GalaxySample or anything that `~dustest.data.as_sample` takes, optional
         Galaxies. Not needed where all results were made before.
     reference : str, optional
         Name of the estimator that the others are compared with; by default all pairs are.
-    truth : Table, optional
-        True values: a column for each known quantity, and ``id``; without ids its rows are
-        those of the sample.
+    truth : Table, data frame or dict of columns, optional
+        True values: a column for each known quantity, and identifiers (``id``, ``ID``,
+        ``source_id``, ``NUMBER``, ...), by which rows are paired. Only where neither side has
+        identifiers are rows paired by their position, with a warning and a note.
     quantities : sequence of str, optional
         Quantities to compare; by default all that at least two sides give.
     limits : dict of str to int, optional
@@ -69,7 +83,7 @@ def compare(
         Number of processes, counted as joblib does.
     progress : bool, optional
         Whether to show progress bars; by default on a terminal.
-    outlier_limit : float, optional
+    outlier_limit : float or `~astropy.units.Quantity`, optional
         Residual beyond which a galaxy is an outlier, in the unit of each quantity; by default
         3 NMAD about the median.
     n_bootstrap : int, optional
@@ -87,14 +101,15 @@ def compare(
     Raises
     ------
     InputError
-        If the sample, the truth or a name cannot be used.
+        If the sample, the truth, a name or the output cannot be used, which is checked before
+        anything runs.
     DustestError
         If no estimator gave a result.
 
     Warns
     -----
     DustestWarning
-        If an estimator failed.
+        If an estimator failed, or rows are paired by position.
 
     Examples
     --------
@@ -103,7 +118,7 @@ def compare(
     >>> from dustest.data import DustTable
     >>> one = DustTable.from_quantities([1, 2, 3], {"A_V": [0.2, 0.5, 0.9]})
     >>> two = DustTable.from_quantities([1, 2, 3], {"A_V": [0.3, 0.5, 1.0]})
-    >>> truth = QTable({"A_V": [0.2, 0.4, 0.8]})
+    >>> truth = QTable({"ID": [3, 2, 1], "A_V": [0.8, 0.4, 0.2]})
     >>> result = compare({"one": one, "two": two}, truth=truth, random_state=1)
     >>> print(result.metrics["estimator", "against", "quantity", "n"])
     estimator against quantity  n
@@ -116,26 +131,37 @@ def compare(
         "quantities": quantities,
         "outlier_limit": outlier_limit,
         "n_bootstrap": n_bootstrap,
-        "random_state": random_state,
+        "random_state": as_generator(random_state),
         "progress": progress,
     }
     _check_names(estimators, reference, truth)
     limits = _checked_limits(limits, estimators)
     # Comparing nothing checks the options now, not after hours of fitting.
-    compare_tables({}, **metric_options | {"random_state": None})
+    compare_pairs({}, [], **metric_options | {"random_state": None})
     sample = None if sample is None else as_sample(sample)
     ready = {name: _ready_table(name, made, sample) for name, made in estimators.items()}
-    truth = None if truth is None else _truth_of(truth, sample, ready)
-    to_run = {name: made for name, made in estimators.items() if ready[name] is None}
-    files = _output_files(to_run, output, resume)
+    ready, truth, found = _paired(ready, truth, sample)
+    samples = {name: sample[: limits.get(name)] for name, made in ready.items() if made is None}
+    pairs = partial(comparison_pairs, with_truth=truth is not None)
+    check_overlap(ready | samples | {TRUTH: truth}, pairs(estimators, reference=reference))
+    files = _output_files(samples, output, resume)
     options = {
-        name: {"n_jobs": n_jobs, "progress": progress} | files.get(name, {}) for name in to_run
+        name: {"n_jobs": n_jobs, "progress": progress} | files.get(name, {}) for name in samples
     }
-    samples = {name: sample[: limits.get(name)] for name in to_run}
-    made, failures = _run_all(to_run, samples, options)
+    made, failures = _run_all({name: estimators[name] for name in samples}, samples, options)
     tables = {name: made.get(name, ready[name]) for name in estimators if name not in failures}
-    return _comparison(
-        tables, failures, truth=truth, reference=reference, notes=notes, **metric_options
+    _check_any(tables, failures)
+    reference = None if reference in failures else reference
+    known = tables if truth is None else tables | {TRUTH: truth}
+    return Comparison(
+        tables=tables,
+        metrics=compare_pairs(known, pairs(tables, reference=reference), **metric_options),
+        flags=flag_counts(tables),
+        truth=truth,
+        reference=reference,
+        failures=failures,
+        notes=(*found, *((notes,) if isinstance(notes, str) else notes)),
+        meta=_provenance(),
     )
 
 
@@ -153,45 +179,84 @@ def _check_names(estimators, reference, truth):
 
 def _checked_limits(limits, estimators):
     """Numbers of galaxies by name."""
-    limits = dict(limits or {})
-    for name, rows in limits.items():
-        if name not in estimators or not isinstance(rows, Integral) or rows < 1:
-            msg = (
-                f"limits must give a positive number of galaxies for names out of "
-                f"{list(estimators)}, got {name!r}: {rows!r}"
-            )
+    if limits is not None and not isinstance(limits, Mapping):
+        msg = f"limits must be a dict of name to number of galaxies, got {limits!r}"
+        raise InputError(msg)
+    for name, rows in (limits or {}).items():
+        if name not in estimators:
+            guess = did_you_mean(name, estimators)
+            msg = f"limits must have names out of {list(estimators)}, got {name!r}: {guess}"
+            raise InputError(msg.rstrip(": "))
+        if not isinstance(rows, Integral) or rows < 1:
+            msg = f"limits[{name!r}] must be a positive number of galaxies, got {rows!r}"
             raise InputError(msg)
-    return limits
+    return dict(limits or {})
 
 
 def _ready_table(name, made, sample):
-    """A table made before, cut to the sample's galaxies; None for what has yet to run."""
-    if not isinstance(made, Table):
-        if not callable(getattr(made, "estimate", None)):
+    """A table made before; None for what has yet to run."""
+    what = f"estimators[{name!r}]"
+    if is_table_like(made):
+        table = as_table(made, what)
+        if not set(QUANTITIES) & set(table.colnames):
             msg = (
-                f"estimators[{name!r}] must be a DustTable or have a method estimate, "
-                f"got {type(made).__name__}"
+                f"{what} must have the columns of a DustTable, such as A_V, got "
+                f"{shown(table.colnames)}"
             )
             raise InputError(msg)
-        if sample is None:
-            msg = f"sample must be given for {name} to run on, got None"
-            raise InputError(msg)
-        return None
-    if not {"id", "flags"} <= set(made.colnames):
-        msg = f"estimators[{name!r}] must have the columns of a DustTable, got {made.colnames}"
-        raise InputError(msg)
-    table = DustTable(made, copy=False)
-    if sample is None:
         return table
-    rows, _ = match_rows(table["id"], sample["id"], names=(name, "the sample"))
-    return table[rows]
+    if not callable(getattr(made, "estimate", None)):
+        msg = f"{what} must be a DustTable or have a method estimate, got {type(made).__name__}"
+        raise InputError(msg)
+    if sample is None:
+        msg = f"sample must be given for {name} to run on, got None"
+        raise InputError(msg)
+    return None
 
 
-def _truth_of(truth, sample, ready):
-    """The truth with ids: its own, else those of the sample or of the results."""
+def _paired(ready, truth, sample):
+    """Results made before, cut to the sample, and the truth, all with ids; and notes on them."""
+    given = {name: table for name, table in ready.items() if table is not None}
+    if truth is not None:
+        given[TRUTH] = checked_truth(truth)
     if sample is not None:
-        return truth_table(truth, {"the sample": sample})
-    return truth_table(truth, ready)
+        given[_SAMPLE] = sample
+    named = identified(given)
+    notes = []
+    if len(named) > 1 and not any(has_ids(table) for table in named.values()):
+        notes.append("Rows are paired by their position, since no table has identifiers.")
+    cut = dict.fromkeys(ready)
+    for name in filter(named.__contains__, ready):
+        cut[name], left_out = _cut(name, _as_results(named[name]), sample)
+        notes += left_out
+    return cut, named.get(TRUTH), notes
+
+
+def _as_results(table):
+    """A table with all columns of a `DustTable`."""
+    if isinstance(table, DustTable):
+        return table
+    contract = [n for name in QUANTITIES for n in (name, *percentile_columns(name))]
+    present = {name: table[name] for name in contract if name in table.colnames}
+    extra = [name for name in table.colnames if name not in (*contract, "id", "flags")]
+    return DustTable.from_quantities(
+        table["id"],
+        present,
+        flags=table["flags"] if "flags" in table.colnames else None,
+        extra={name: table[name] for name in extra},
+        meta=table.meta,
+    )
+
+
+def _cut(name, table, sample):
+    """Those rows of a table that are in the sample, and a note on the others."""
+    if sample is None:
+        return table, []
+    rows, _ = match_rows(table["id"], sample["id"], names=(name, _SAMPLE))
+    n_others = len(table) - len(rows)
+    if n_others == 0:
+        return table[rows], []
+    return table[rows], [f"{n_others} of {len(table)} rows of {name} are not in the sample."]
 
 
 def _output_files(names, output, resume):
@@ -202,6 +267,9 @@ def _output_files(names, output, resume):
     if unsafe:
         msg = f"names of estimators must do as file names where output is given, got {unsafe}"
         raise InputError(msg)
+    if not isinstance(output, str | PathLike):
+        msg = f"output must be the path of a folder, got {output!r}"
+        raise InputError(msg)
     folder = Path(output)
     files = {name: folder / f"{name}.ecsv" for name in names}
     existing = [path.name for path in files.values() if path.exists()]
@@ -211,7 +279,7 @@ def _output_files(names, output, resume):
             f"{argument('resume', True)} to go on with them, or choose another folder"
         )
         raise InputError(msg)
-    folder.mkdir(parents=True, exist_ok=True)
+    writable_folder(folder)
     return {name: {"output": path, "resume": resume} for name, path in files.items()}
 
 
@@ -237,23 +305,12 @@ def _run(estimator, sample, options):
     return table
 
 
-def _comparison(tables, failures, *, truth, reference, notes, **options):
-    """The comparison of the results that there are."""
+def _check_any(tables, failures):
+    """Raise where no estimator gave a result."""
     if not tables:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in failures.items())
         msg = f"no estimator gave a result: {reasons}"
         raise DustestError(msg)
-    reference = None if reference in failures else reference
-    return Comparison(
-        tables=tables,
-        metrics=compare_tables(tables, truth=truth, reference=reference, **options),
-        flags=flag_counts(tables),
-        truth=truth,
-        reference=reference,
-        failures=failures,
-        notes=(notes,) if isinstance(notes, str) else tuple(notes),
-        meta=_provenance(),
-    )
 
 
 def _provenance():

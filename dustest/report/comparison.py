@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from astropy.table import QTable
 
 from dustest.data.errors import InputError
-from dustest.data.files import replacing
-from dustest.data.quantities import QUANTITIES
+from dustest.data.files import check_writable, replacing
+from dustest.data.messages import did_you_mean
+from dustest.data.quantities import QUANTITIES, check_quantity
 from dustest.report._drawing import COLORS
 from dustest.report.html import render_report
 from dustest.report.panels import comparison_figure, matched_panel
-from dustest.validation.comparison import TRUTH
-from dustest.validation.matching import gives
+from dustest.validation.matching import TRUTH, gives
 from dustest.validation.sensitivity import assumption_shifts
 
 __all__ = ["Comparison"]
@@ -80,20 +80,20 @@ class Comparison:
         Returns
         -------
         panels : list of `~dustest.report.figures.Panel`
-            One for each other estimator that gives the quantity.
+            One for each other estimator that gives the quantity. R_V is not given where a dust
+            law makes it a constant.
 
         Raises
         ------
         InputError
             If the quantity or the name is unknown.
         """
-        if quantity not in QUANTITIES:
-            msg = f"quantity must be one of {tuple(QUANTITIES)}, got {quantity!r}"
-            raise InputError(msg)
+        check_quantity(quantity)
         sides = self.tables if self.truth is None else {TRUTH: self.truth, **self.tables}
         against = self.default_against if against is None else against
         if against not in sides:
-            msg = f"against must be one of {tuple(sides)}, got {against!r}"
+            guess = did_you_mean(against, sides)
+            msg = f"against must be one of {tuple(sides)}, got {against!r}: {guess}".rstrip(": ")
             raise InputError(msg)
         if not gives(sides[against], quantity):
             return []
@@ -181,9 +181,25 @@ class Comparison:
         -------
         html : str
             The page.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be written, which is checked before anything is drawn.
         """
+        if path is not None:
+            check_writable(path, "path")
         html = render_report(self, title=title, progress=progress)
         if path is not None:
-            with replacing(path) as partial:
-                partial.write_text(html, encoding="utf-8")
+            _write(path, html)
         return html
+
+
+def _write(path, text):
+    """Write a text file, whole or not at all."""
+    try:
+        with replacing(path) as partial:
+            partial.write_text(text, encoding="utf-8")
+    except OSError as error:
+        msg = f"path must be a file that can be written, got {str(path)!r}: {error}"
+        raise InputError(msg) from error

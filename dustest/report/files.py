@@ -1,9 +1,7 @@
 """Figures in files: as a page prints them, and the same bytes every time."""
 
-from pathlib import Path
-
 from dustest.data.errors import InputError
-from dustest.data.files import replacing
+from dustest.data.files import check_writable, replacing
 
 __all__ = ["save_figure"]
 
@@ -36,7 +34,7 @@ def save_figure(figure, path):
     Raises
     ------
     InputError
-        If a file cannot be written, or its format is unknown.
+        If a file cannot be written, its format is unknown, or there is no figure.
 
     Examples
     --------
@@ -48,12 +46,23 @@ def save_figure(figure, path):
     >>> [path.name for path in paths]
     ['empty.pdf', 'empty.png']
     """
-    path = Path(path)
+    figure = _checked_figure(figure)
+    path = check_writable(path, "path")
     suffixes = [path.suffix] if path.suffix else _FORMATS
-    paths = [path.with_suffix(suffix) for suffix in suffixes]
+    paths = [check_writable(path.with_suffix(suffix), "path") for suffix in suffixes]
     for one in paths:
-        _save(getattr(figure, "figure", figure), one)
+        _save(figure, one)
     return paths
+
+
+def _checked_figure(figure):
+    """The figure, or that of axes."""
+    part = getattr(figure, "figure", figure)
+    whole = getattr(part, "figure", part)
+    if not hasattr(whole, "savefig"):
+        msg = f"figure must be a figure or axes of matplotlib, got {type(figure).__name__}"
+        raise InputError(msg)
+    return whole
 
 
 def _save(figure, path):

@@ -11,11 +11,10 @@ from dustest.data.flags import FLAGS
 from dustest.data.progress import progress_bar
 from dustest.data.quantities import QUANTITIES
 from dustest.report.assumptions import known_assumptions, plot_assumption_shifts
-from dustest.report.numbers import format_number, format_with_error
-from dustest.validation.comparison import TRUTH
+from dustest.report.numbers import format_column, format_number, format_with_error
 from dustest.validation.disagreement import largest_disagreements
-from dustest.validation.matching import gives, values_of
-from dustest.validation.metrics import METRICS
+from dustest.validation.matching import TRUTH, gives, values_of
+from dustest.validation.metrics import METRICS, residual
 from dustest.validation.provenance import parameters_of
 from dustest.validation.sensitivity import shift_statistics
 
@@ -24,11 +23,9 @@ __all__ = ["load_template", "render_report"]
 _COUNTS = {
     "n": ("galaxies", "galaxies with a value on both sides"),
     "n_dropped": ("without a value", "galaxies left out because a side has no value"),
-    "n_unmatched": ("not in both", "galaxies of the longer table that the other does not have"),
+    "n_unmatched": ("not in both", "galaxies that only one of the two tables has"),
 }
 
-# What would be shown as 0.00 is no disagreement.
-_SMALLEST_SPREAD = 0.005
 # The quantity whose dependence on assumptions is shown.
 _ASSUMED = "A_V"
 _ASSUMPTIONS = {
@@ -168,9 +165,7 @@ def _section(comparison, name):
             (label, description, [int(value) for value in metrics[column]])
             for column, (label, description) in _COUNTS.items()
         ],
-        metrics=[
-            _metric_row(metrics, metric, QUANTITIES[name].unit) for metric in METRICS.values()
-        ],
+        metrics=[_metric_row(metrics, metric, QUANTITIES[name]) for metric in METRICS.values()],
         figures=[
             _figure(comparison, name, against) for against in _shown_against(comparison, metrics)
         ],
@@ -178,10 +173,11 @@ def _section(comparison, name):
     )
 
 
-def _metric_row(metrics, metric, unit):
+def _metric_row(metrics, metric, quantity):
     """Label, unit, description and formatted cells of one metric."""
+    unit, digits = quantity.unit, metric.digits_of(quantity)
     cells = [
-        format_with_error(value, error)
+        format_with_error(value, error, decimals=digits)
         for value, error in zip(metrics[metric.name], metrics[f"{metric.name}_err"], strict=True)
     ]
     power = {0: "", 1: f"{unit or ''}", 2: f"{unit}²" if unit else ""}[metric.power]
@@ -215,12 +211,13 @@ def _data_uri(figure):
 
 def _described(panel, quantity):
     """One sentence on a row of a figure, for those who do not see it."""
-    residual = (panel.y - panel.x)[np.isfinite(panel.y - panel.x)]
-    if residual.size == 0:
+    difference = residual(panel.y, panel.x)
+    difference = difference[np.isfinite(difference)]
+    if difference.size == 0:
         return f"{panel.name} and {panel.against} have no galaxy in common."
-    median = format_number(np.median(residual), sign=True)
+    median = format_number(np.median(difference), decimals=panel.digits, sign=True)
     return (
-        f"{quantity} from {panel.name} against {panel.against} for {residual.size} galaxies: "
+        f"{quantity} from {panel.name} against {panel.against} for {difference.size} galaxies: "
         f"scatter around the identity line, both distributions, and differences with median "
         f"{median}."
     )
@@ -230,10 +227,12 @@ def _disagreements(comparison, quantity):
     """Galaxies on which the estimators disagree most, as text; None where they do not."""
     tables = {name: t for name, t in comparison.tables.items() if gives(t, quantity)}
     found = largest_disagreements(tables, quantity)
+    # What would be shown as zero is no disagreement.
+    smallest = 0.5 * 10.0 ** -QUANTITIES[quantity].digits
     rows = [
-        (str(row["id"]), [_value(row[name]) for name in tables], _value(row["spread"]))
+        (str(row["id"]), [_value(row[name], quantity) for name in [*tables, "spread"]])
         for row in found
-        if _plain(row["spread"]) >= _SMALLEST_SPREAD
+        if _plain(row["spread"]) >= smallest
     ]
     return {"columns": list(tables), "rows": rows} if rows else None
 
@@ -306,9 +305,9 @@ def _plain(number):
     return float(getattr(number, "value", number))
 
 
-def _value(number):
+def _value(number, quantity=_ASSUMED):
     """An estimate as text."""
-    return format_number(_plain(number), decimals=2)
+    return format_column(_plain(number), quantity)
 
 
 def _raised_flags(counts):

@@ -2,10 +2,14 @@
 
 import math
 
-__all__ = ["decimals_for", "format_number", "format_with_error"]
+from dustest.data.quantities import QUANTITIES
+
+__all__ = ["NOTHING", "decimals_for", "format_column", "format_number", "format_with_error"]
+
+NOTHING = "–"
+"""What is written where there is no number."""
 
 _MAX_DECIMALS = 8
-_TWO_DIGIT_LIMIT = 3.55
 
 
 def decimals_for(scale):
@@ -56,41 +60,62 @@ def format_number(value, *, decimals=None, sign=False):
     ('−0.12', '–', '2.0')
     """
     if not math.isfinite(value):
-        return "–"
+        return NOTHING
     decimals = decimals_for(value) if decimals is None else decimals
     # Rounding first, then adding zero, so that no "-0.00" comes out.
     rounded = round(float(value), decimals) + 0.0
     return f"{rounded:{'+' if sign else ''}.{decimals}f}".replace("-", "−")
 
 
-def format_with_error(value, error):
-    """A number and its error, rounded as the Particle Data Group rounds.
+def format_with_error(value, error, *, decimals):
+    """A number and its error with the same digits.
 
     Parameters
     ----------
     value, error : float
-        The number and its standard error, which keeps two significant digits if they are 35
-        or less and one otherwise.
+        The number and its standard error.
+    decimals : int
+        Digits after the point of both.
 
     Returns
     -------
     text : str
         Such as ``0.123 ± 0.031``; without an error the bare number, and a dash for NaN.
 
-    References
-    ----------
-    Navas et al. 2024, Phys. Rev. D 110, 030001, section 5.3 of the introduction.
-
     Examples
     --------
     >>> from dustest.report.numbers import format_with_error
-    >>> format_with_error(0.1234, 0.0311), format_with_error(0.1234, 0.0571)
-    ('0.123 ± 0.031', '0.12 ± 0.06')
+    >>> format_with_error(0.1234, 0.0311, decimals=3), format_with_error(0.1, 2e-5, decimals=3)
+    ('0.123 ± 0.031', '0.100 ± <0.001')
     """
+    text = format_number(value, decimals=decimals)
     if not (math.isfinite(value) and math.isfinite(error) and error > 0):
-        return format_number(value)
-    decimals = decimals_for(error)
-    leading = error / 10.0 ** math.floor(math.log10(error))
-    if leading >= _TWO_DIGIT_LIMIT:
-        decimals = max(decimals - 1, 0)
-    return f"{format_number(value, decimals=decimals)} ± {format_number(error, decimals=decimals)}"
+        return text
+    least = 10.0**-decimals
+    shown = format_number(max(error, least), decimals=decimals)
+    return f"{text} ± {'<' if error < least / 2 else ''}{shown}"
+
+
+def format_column(value, name):
+    """A number of a table's column, with the digits of the quantity that the column holds.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+    name : str
+        Name of the column; of a quantity, or one that begins with it, such as ``A_V_p16``.
+
+    Returns
+    -------
+    text : str
+        The number as text.
+
+    Examples
+    --------
+    >>> from dustest.report.numbers import format_column
+    >>> format_column(0.1234, "A_V"), format_column(-8.1, "log_sSFR_10"), format_column(1.5, "x")
+    ('0.12', '−8.10', '1.5')
+    """
+    found = [q for q in QUANTITIES.values() if name == q.name or name.startswith(f"{q.name}_")]
+    return format_number(value, decimals=found[0].digits if found else None)

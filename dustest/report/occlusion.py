@@ -23,7 +23,7 @@ from dustest.report._stamp_drawing import (
     scale_bars,
     stamp_images,
 )
-from dustest.report.numbers import format_number
+from dustest.report.numbers import format_column
 
 __all__ = ["plot_occlusion"]
 
@@ -31,7 +31,6 @@ __all__ = ["plot_occlusion"]
 _PANEL_SIZE, _LABEL_WIDTH, _BAR_HEIGHT = 1.3, 0.9, 0.75
 _COLOR_MAP = "RdBu_r"
 _TOGETHER = "all bands"
-_DECIMALS = 2
 
 
 def plot_occlusion(occlusion, sample, row=0, *, axes=None):
@@ -164,5 +163,5 @@ def _draw_patch(ax, side):
 
 def _prediction_label(occlusion, row):
     """What the estimator says about the galaxy."""
-    value = format_number(occlusion.prediction[row], decimals=_DECIMALS)
+    value = format_column(occlusion.prediction[row], occlusion.quantity)
     return f"{axis_label(occlusion.quantity)}\n{value}"

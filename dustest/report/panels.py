@@ -10,7 +10,9 @@ import numpy as np
 from astropy.stats import mad_std
 
 from dustest.data.errors import InputError
-from dustest.data.quantities import percentile_columns
+from dustest.data.quantities import QUANTITIES, percentile_columns
+from dustest.data.units import declared_unit
+from dustest.data.values import to_floats
 from dustest.report._drawing import (
     AGAINST_COLOR,
     COLORS,
@@ -30,6 +32,7 @@ from dustest.report._drawing import (
 )
 from dustest.report.numbers import decimals_for, format_number
 from dustest.validation.matching import match_rows, values_of
+from dustest.validation.metrics import METRICS, residual
 
 __all__ = [
     "CONTOUR_FRACTIONS",
@@ -69,6 +72,8 @@ class Panel:
     n_asked : int, optional
         Number of galaxies that there could be, where the figure is to say how many of them are
         missing.
+    digits : int, optional
+        Digits after the point of differences; by default two significant ones.
     """
 
     name: str
@@ -79,6 +84,7 @@ class Panel:
     yerr: np.ndarray | None = field(default=None, repr=False)
     color: str = COLORS[0]
     n_asked: int | None = None
+    digits: int | None = None
 
     @property
     def n_used(self):
@@ -94,7 +100,7 @@ def matched_panel(names, table, other, quantity, **options):
     names : (str, str)
         Who made the estimates, and what they are compared with.
     table, other : Table
-        Results of the two with ``id``. The shorter one's galaxies must be among the longer one's.
+        Results of the two with ``id``. Galaxies that only one has are left out.
     quantity : str
         A key of `~dustest.data.QUANTITIES`.
     **options
@@ -108,7 +114,7 @@ def matched_panel(names, table, other, quantity, **options):
     Raises
     ------
     InputError
-        If the rows cannot be paired by id.
+        If no identifier is in both.
 
     Examples
     --------
@@ -127,6 +133,7 @@ def matched_panel(names, table, other, quantity, **options):
         y=values_of(table, quantity),
         xerr=_error_bars_of(other, quantity),
         yerr=_error_bars_of(table, quantity),
+        digits=METRICS["bias"].digits_of(QUANTITIES[quantity]),
         **options,
     )
 
@@ -148,8 +155,8 @@ def one_to_one(x, y, *, ax, xerr=None, yerr=None, color=COLORS[0], limits=None):
 
     Parameters
     ----------
-    x, y : array_like of shape (n,)
-        Values; pairs that are not finite are left out.
+    x, y : array_like, Column, Quantity or series of shape (n,)
+        Values; pairs of which one is missing are left out. Units are converted to that of x.
     ax : `~matplotlib.axes.Axes`
         Axes to draw on.
     xerr, yerr : array_like of shape (2, n), optional
@@ -168,7 +175,7 @@ def one_to_one(x, y, *, ax, xerr=None, yerr=None, color=COLORS[0], limits=None):
     Raises
     ------
     InputError
-        If ``x`` and ``y`` differ in shape.
+        If ``x`` and ``y`` differ in shape, hold no numbers, or have units that do not convert.
 
     Examples
     --------
@@ -176,10 +183,10 @@ def one_to_one(x, y, *, ax, xerr=None, yerr=None, color=COLORS[0], limits=None):
     >>> from dustest.report.figures import one_to_one
     >>> ax = one_to_one([0.1, 0.4, 0.8], [0.2, 0.4, 0.7], ax=Figure().add_subplot())
     """
-    x, y, used = _finite_pairs(x, y)
+    x, y, used, unit = _finite_pairs(x, y)
     low, high = limits or value_limits(x, y)
     ax.plot([low, high], [low, high], color=INK, lw=0.9, ls="--", zorder=3, gid="identity")
-    _error_bars(ax, x, y, _rows(xerr, used), _rows(yerr, used), color)
+    _error_bars(ax, x, y, _rows(xerr, used, unit), _rows(yerr, used, unit), color)
     inside = (x >= low) & (x <= high) & (y >= low) & (y <= high)
     crowd_points(ax, x[inside], y[inside], color)
     _contours(ax, x[inside], y[inside], color)
@@ -194,8 +201,8 @@ def histograms(values, *, ax, colors=None, limits=None, normalized=False):
 
     Parameters
     ----------
-    values : dict of str to array_like of shape (n,)
-        Values by name; what is not finite is left out.
+    values : dict of str to array_like, Column, Quantity or series of shape (n,)
+        Values by name; what is missing is left out. Units are converted to that of the first.
     ax : `~matplotlib.axes.Axes`
         Axes to draw on.
     colors : sequence of str, optional
@@ -210,13 +217,22 @@ def histograms(values, *, ax, colors=None, limits=None, normalized=False):
     ax : `~matplotlib.axes.Axes`
         The same axes.
 
+    Raises
+    ------
+    InputError
+        If values are no numbers, or their units do not convert.
+
     Examples
     --------
     >>> from matplotlib.figure import Figure
     >>> from dustest.report.figures import histograms
     >>> ax = histograms({"truth": [0.1, 0.4], "beta": [0.2, 0.4]}, ax=Figure().add_subplot())
     """
-    finite = {name: finite_values(column) for name, column in values.items()}
+    unit = next((declared_unit(column, name) for name, column in values.items()), None)
+    finite = {
+        name: finite_values(to_floats(column, name, unit=unit, ndim=1))
+        for name, column in values.items()
+    }
     colors = colors or (AGAINST_COLOR, *COLORS)
     low, high = limits or value_limits(*finite.values())
     sizes = [len(column) for column in finite.values()] or [0]
@@ -242,7 +258,7 @@ def histograms(values, *, ax, colors=None, limits=None, normalized=False):
     return dress(ax)
 
 
-def differences(x, y, *, ax, color=COLORS[0]):
+def differences(x, y, *, ax, color=COLORS[0], digits=None):
     """Histogram of y - x with its median and NMAD.
 
     Where y is an estimate and x the truth, values above zero are too high, as is a positive
@@ -250,12 +266,14 @@ def differences(x, y, *, ax, color=COLORS[0]):
 
     Parameters
     ----------
-    x, y : array_like of shape (n,)
-        Values; pairs that are not finite are left out.
+    x, y : array_like, Column, Quantity or series of shape (n,)
+        Values; pairs of which one is missing are left out. Units are converted to that of x.
     ax : `~matplotlib.axes.Axes`
         Axes to draw on.
     color : str, optional
         Colour of the bars.
+    digits : int, optional
+        Digits after the point of median and NMAD; by default two significant ones of the NMAD.
 
     Returns
     -------
@@ -265,7 +283,7 @@ def differences(x, y, *, ax, color=COLORS[0]):
     Raises
     ------
     InputError
-        If ``x`` and ``y`` differ in shape.
+        If ``x`` and ``y`` differ in shape, hold no numbers, or have units that do not convert.
 
     Examples
     --------
@@ -273,15 +291,15 @@ def differences(x, y, *, ax, color=COLORS[0]):
     >>> from dustest.report.figures import differences
     >>> ax = differences([0.1, 0.4, 0.8], [0.2, 0.4, 0.7], ax=Figure().add_subplot())
     """
-    x, y, _ = _finite_pairs(x, y)
-    residual = y - x
-    low, high = value_limits(residual, [0.0])
-    edges = np.linspace(low, high, suitable_bins(residual.size) + 1)
-    ax.hist(residual, bins=edges, color=color, alpha=0.6)
+    x, y, *_ = _finite_pairs(x, y)
+    difference = residual(y, x)
+    low, high = value_limits(difference, [0.0])
+    edges = np.linspace(low, high, suitable_bins(difference.size) + 1)
+    ax.hist(difference, bins=edges, color=color, alpha=0.6)
     ax.axvline(0.0, color=INK, lw=0.9, ls="--", gid="zero")
-    if residual.size:
-        _median_and_nmad(ax, residual, color)
-    mark_outside(ax, np.count_nonzero((residual < low) | (residual > high)))
+    if difference.size:
+        _median_and_nmad(ax, difference, color, digits)
+    mark_outside(ax, np.count_nonzero((difference < low) | (difference > high)))
     _count_axis(ax)
     ax.set_xlim(low, high)
     # Room for the note above the highest bar.
@@ -357,7 +375,7 @@ def _comparison_row(panel, axes, label, limits):
     n_asked = panel.n_asked or panel.n_used
     of_all = "" if n_asked == panel.n_used else f" of {n_asked:,}"
     axes[1].set_title(f"{panel.n_used:,}{of_all} galaxies", fontsize=FONT_SIZE)
-    differences(panel.x, panel.y, ax=axes[2], color=panel.color)
+    differences(panel.x, panel.y, ax=axes[2], color=panel.color, digits=panel.digits)
     separator = "\n" if len(name) + len(against) > _MAX_PAIR else " "
     difference = f"{name}{separator}− {against}"
     axes[2].set_xlabel(_joined(f"{label}:", difference), fontsize=FONT_SIZE)
@@ -375,20 +393,21 @@ def _count_axis(ax):
 
 
 def _finite_pairs(x, y):
-    """Finite pairs as floats, and where they are."""
-    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    """Finite pairs as floats in the unit of x, where they are, and that unit."""
+    unit = declared_unit(x, "x")
+    x, y = to_floats(x, "x", unit=unit), to_floats(y, "y", unit=unit)
     if x.shape != y.shape or x.ndim != 1:
         msg = f"x and y must be of one shape (n,), got {x.shape} and {y.shape}"
         raise InputError(msg)
     used = np.isfinite(x) & np.isfinite(y)
-    return x[used], y[used], used
+    return x[used], y[used], used, unit
 
 
-def _rows(errors, used):
+def _rows(errors, used, unit):
     """Errors of the rows in use, never negative; None where nothing is known."""
     if errors is None:
         return None
-    errors = np.maximum(np.asarray(errors, dtype=float)[:, used], 0.0)
+    errors = np.maximum(to_floats(errors, "errors", unit=unit, ndim=2)[:, used], 0.0)
     known = np.isfinite(errors).all(axis=0)
     return np.where(known, errors, np.nan) if known.any() else None
 
@@ -430,12 +449,12 @@ def _darker(color):
     return tuple(0.55 * channel for channel in to_rgb(color))
 
 
-def _median_and_nmad(ax, residual, color):
+def _median_and_nmad(ax, difference, color, digits):
     """Line at the median, band of one NMAD on either side, and both as numbers above."""
-    median, nmad = np.median(residual), mad_std(residual)
+    median, nmad = np.median(difference), mad_std(difference)
     ax.axvspan(median - nmad, median + nmad, color=color, alpha=0.15, lw=0)
     ax.axvline(median, color=_darker(color), lw=1.3, gid="median")
-    decimals = decimals_for(nmad)
+    decimals = decimals_for(nmad) if digits is None else digits
     text = format_number(median, decimals=decimals, sign=True)
     ax.set_title(
         f"median {text}, NMAD {format_number(nmad, decimals=decimals)}", fontsize=FONT_SIZE

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from dustest.data.quantities import QUANTITIES
 from dustest.report.html import load_template
-from dustest.report.numbers import format_number
+from dustest.report.numbers import NOTHING, format_column, format_number
+from dustest.validation.metrics import METRICS
 
-__all__ = ["Figure", "latex_scores", "pivot_scores", "render_reproduction"]
+__all__ = ["Figure", "latex_scores", "pivot_scores", "render_reproduction", "score_cells"]
 
 MEASURES = {"mae": "MAE", "mse": "MSE", "sigma": "sigma", "variance": "variance", "bias": "bias"}
 _LATEX_MEASURES = MEASURES | {"sigma": r"$\sigma$"}
@@ -27,8 +29,6 @@ _LATEX_SPECIALS = str.maketrans(
         "^": r"\textasciicircum{}",
     }
 )
-_DIGITS = 3
-_SMALL, _LARGE = 1e-3, 1e3
 
 
 @dataclass(frozen=True)
@@ -137,8 +137,8 @@ def latex_scores(scored, *, caption, label="tab:dust-networks"):
         title = rf"\multicolumn{{{len(columns) + 1}}}{{c}}{{{_latex_text(network)}}}"
         lines += [r"\hline", title + r" \\", r"\hline"]
         lines += [
-            _latex_row([_LATEX_MEASURES[name], *map(_latex_number, values)])
-            for name, values in block.items()
+            _latex_row([_LATEX_MEASURES[name], *map(_latex_number, cells)])
+            for name, cells in score_cells(columns, block).items()
         ]
     lines += [r"\hline", r"\end{tabular}", r"\end{table*}", ""]
     return "\n".join(lines)
@@ -159,22 +159,45 @@ def _latex_row(cells):
     return " & ".join(cells) + r" \\"
 
 
-def _latex_number(value):
-    """A number in LaTeX; very small and very large ones with a power of ten."""
-    if not np.isfinite(value):
-        return "--"
-    text = _rounded(value)
-    if "e" not in text:
-        return f"${text}$"
-    mantissa, exponent = text.split("e")
-    return rf"${mantissa}\times10^{{{int(exponent)}}}$"
+def _latex_number(text):
+    """A number as text in LaTeX."""
+    return "--" if text == NOTHING else f"${text.replace('−', '-')}$"
 
 
-def _rounded(value):
-    """A number with three digits."""
-    if value != 0 and not _SMALL <= abs(value) < _LARGE:
-        return f"{value:.{_DIGITS - 1}e}"
-    return f"{value:.{_DIGITS}g}"
+def score_cells(columns, block):
+    """Numbers of one network in Table 2 as text, with the digits of their quantities.
+
+    Parameters
+    ----------
+    columns : list of (str, int)
+        Quantity and number of bands, from `pivot_scores`.
+    block : dict of str to list of float
+        By measure: a number for each column.
+
+    Returns
+    -------
+    cells : dict of str to list of str
+        By measure: a text for each column, a dash where there is no number.
+
+    Examples
+    --------
+    >>> from dustest.report.paper import score_cells
+    >>> score_cells([("A_V", 1), ("E_BV", 1)], {"mae": [0.0891, 0.0136]})
+    {'mae': ['0.089', '0.0136']}
+    """
+    return {
+        measure: [
+            format_number(value, decimals=_digits(measure, quantity))
+            for (quantity, _), value in zip(columns, values, strict=True)
+        ]
+        for measure, values in block.items()
+    }
+
+
+def _digits(measure, quantity):
+    """Digits after the point; None where the quantity is not known."""
+    known = QUANTITIES.get(quantity)
+    return None if known is None else METRICS[measure].digits_of(known)
 
 
 def render_reproduction(*, title, meta, scored, tables, figures, notes=()):
@@ -207,7 +230,7 @@ def render_reproduction(*, title, meta, scored, tables, figures, notes=()):
         meta=meta,
         columns=columns,
         blocks={
-            network: {MEASURES[name]: list(map(_shown, values)) for name, values in block.items()}
+            network: {MEASURES[name]: cells for name, cells in score_cells(columns, block).items()}
             for network, block in blocks.items()
         },
         tables={name: _cells(table) for name, table in tables.items()},
@@ -216,21 +239,16 @@ def render_reproduction(*, title, meta, scored, tables, figures, notes=()):
     )
 
 
-def _shown(value):
-    """A number of Table 2 as text."""
-    return _rounded(value) if np.isfinite(value) else "–"
-
-
 def _cells(table):
     """Head and rows of a table as text."""
-    rows = [[_text(row[name]) for name in table.colnames] for row in table]
+    rows = [[_text(row[name], name) for name in table.colnames] for row in table]
     return {"head": table.colnames, "rows": rows}
 
 
-def _text(value):
-    """A cell as text."""
+def _text(value, name):
+    """A cell of a column as text."""
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
     if isinstance(value, float | np.floating):
-        return format_number(value)
+        return format_column(value, name)
     return str(value)

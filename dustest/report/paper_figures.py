@@ -1,6 +1,7 @@
 """Figures of a simulated set of galaxies: what it consists of, and how its dust attenuates."""
 
 from itertools import cycle
+from numbers import Real
 
 import numpy as np
 from astropy import units as u
@@ -20,6 +21,7 @@ from dustest.report._drawing import (
     mark_outside,
     value_limits,
 )
+from dustest.report.numbers import format_column
 from dustest.validation.columns import numeric_columns
 
 __all__ = [
@@ -143,7 +145,7 @@ def plot_attenuation_ratio(truth, *, ratios=(0.1, 0.9), bin_width=0.1, scale="li
     >>> print(ax.get_legend().get_texts()[0].get_text())
     median, $R_V = 5.50$
     """
-    if not bin_width > 0:
+    if not isinstance(bin_width, Real) or not bin_width > 0:
         msg = f"bin_width must be positive, got {bin_width!r}"
         raise InputError(msg)
     if scale not in _SCALES:
@@ -252,7 +254,7 @@ def _ratio_lines(ax, r_v):
     ]
     if r_v.size:
         median = np.median(r_v)
-        label = f"median, $R_V = {median:.2f}$"
+        label = f"median, $R_V = {format_column(median, 'R_V')}$"
         lines.append(_haloed_line(ax, ends, median * ends, color=COLORS[1], lw=1.6, label=label))
     return sorted(lines, key=lambda line: -line.get_ydata()[1])
 

@@ -20,9 +20,9 @@ def plot_populations(a, b, names, *, labels=("real", "simulated"), axes=None):
 
     Parameters
     ----------
-    a : Table
+    a : Table, data frame or dict of columns
         The reference, drawn filled.
-    b : Table
+    b : Table, data frame or dict of columns
         What is held against it, drawn as an outline. Units are converted to those of ``a``.
     names : sequence of str
         Columns to draw, which both tables have. Values that are not finite are left out.
@@ -40,7 +40,7 @@ def plot_populations(a, b, names, *, labels=("real", "simulated"), axes=None):
     ------
     InputError
         If a column is missing, does not hold numbers or has a unit that does not convert, or
-        there are not as many axes as columns.
+        there are not as many axes as columns, or not two labels.
 
     See Also
     --------
@@ -55,6 +55,9 @@ def plot_populations(a, b, names, *, labels=("real", "simulated"), axes=None):
     >>> axes = plot_populations(real, simulated, ["beta"])
     """
     pairs, units = common_columns(a, b, names)
+    if len(labels) != 2:
+        msg = f"labels must hold one for each of two sets, got {labels!r}"
+        raise InputError(msg)
     axes = _population_axes(len(pairs)) if axes is None else list(np.ravel(axes))
     if len(axes) != len(pairs):
         msg = f"axes must hold one for each of {len(pairs)} columns, got {len(axes)}"

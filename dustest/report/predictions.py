@@ -3,11 +3,10 @@
 from itertools import product
 
 from dustest.data.errors import InputError
-from dustest.data.quantities import QUANTITIES
+from dustest.data.quantities import QUANTITIES, check_quantity
 from dustest.report._drawing import COLORS, FONT_SIZE, plain_text
 from dustest.report.panels import comparison_figure, matched_panel
-from dustest.validation.comparison import TRUTH
-from dustest.validation.matching import gives, truth_table
+from dustest.validation.matching import TRUTH, checked_truth, gives, identified
 
 __all__ = ["plot_against_sed", "plot_predictions"]
 
@@ -22,11 +21,10 @@ def plot_predictions(tables, truth, quantity, *, figure=None):
 
     Parameters
     ----------
-    tables : dict of str to DustTable
+    tables : dict of str to DustTable, Table or data frame
         Results by name, such as those of networks for one and for three bands.
-    truth : Table
-        A column of the quantity, and ``id``, by which rows are paired; without ids its rows are
-        those of every table.
+    truth : Table, data frame or dict of columns
+        A column of the quantity, and identifiers, by which rows are paired.
     quantity : {"A_V", "E_BV", "R_V", "log_sSFR"}
         What is predicted.
     figure : `~matplotlib.figure.Figure` or `~matplotlib.figure.SubFigure`, optional
@@ -59,14 +57,15 @@ def plot_predictions(tables, truth, quantity, *, figure=None):
     '$A_V$ [mag]: 1 band − truth'
     """
     label = _checked(quantity, tables=tables).label
-    truth = truth_table(truth, tables)
-    silent = [name for name, side in {TRUTH: truth, **tables}.items() if not gives(side, quantity)]
+    sides = identified({TRUTH: checked_truth(truth), **tables})
+    truth = sides.pop(TRUTH)
+    silent = _silent({TRUTH: truth, **sides}, quantity)
     if silent:
         msg = f"{quantity} must be given by the truth and all tables, but not by {silent[0]!r}"
         raise InputError(msg)
     panels = [
         matched_panel((name, TRUTH), table, truth, quantity, color=_color(i))
-        for i, (name, table) in enumerate(tables.items())
+        for i, (name, table) in enumerate(sides.items())
     ]
     return comparison_figure(panels, label=label, figure=figure)
 
@@ -80,9 +79,9 @@ def plot_against_sed(tables, fits, quantity, *, figure=None):
 
     Parameters
     ----------
-    tables : dict of str to DustTable
+    tables : dict of str to DustTable, Table or data frame
         Results by name: those of networks, or of a relation like Meurer's.
-    fits : dict of str to DustTable
+    fits : dict of str to DustTable, Table or data frame
         Results of SED fits by name. `~dustest.validation.ssfr_over` gives them star-formation
         rates over other times.
     quantity : {"A_V", "E_BV", "R_V", "log_sSFR"}
@@ -112,6 +111,7 @@ def plot_against_sed(tables, fits, quantity, *, figure=None):
     '1 of 2 galaxies'
     """
     label = _checked(quantity, tables=tables, fits=fits).label
+    tables, fits = _with_ids(tables, fits)
     panels = {
         names: matched_panel(
             names,
@@ -123,7 +123,13 @@ def plot_against_sed(tables, fits, quantity, *, figure=None):
         )
         for names in ((name, fit) for fit, name in product(fits, tables))
     }
-    shown = [panel for panel in panels.values() if panel.n_used]
+    silent = _silent(tables, quantity), _silent(fits, quantity)
+    left_out = [
+        names
+        for names, panel in panels.items()
+        if panel.n_used == 0 or names[0] in silent[0] or names[1] in silent[1]
+    ]
+    shown = [panel for names, panel in panels.items() if names not in left_out]
     if not shown:
         msg = (
             f"{quantity} must be given by a table and an SED fit for at least one galaxy in "
@@ -131,22 +137,31 @@ def plot_against_sed(tables, fits, quantity, *, figure=None):
         )
         raise InputError(msg)
     figure = comparison_figure(shown, label=label, figure=figure)
-    left_out = [panel for panel in panels.values() if not panel.n_used]
     if left_out:
-        figure.supxlabel(_without(left_out), fontsize=FONT_SIZE)
+        figure.supxlabel(_without([panels[names] for names in left_out]), fontsize=FONT_SIZE)
     return figure
 
 
 def _checked(quantity, **sides):
     """The quantity, if it is one, and there are tables on all sides."""
-    if quantity not in QUANTITIES:
-        msg = f"quantity must be one of {tuple(QUANTITIES)}, got {quantity!r}"
-        raise InputError(msg)
+    check_quantity(quantity)
     for argument, tables in sides.items():
         if not isinstance(tables, dict) or not tables:
             msg = f"{argument} must be a dict of name to results, got {type(tables).__name__}"
             raise InputError(msg)
     return QUANTITIES[quantity]
+
+
+def _silent(tables, quantity):
+    """Names of tables that do not give a quantity."""
+    return [name for name, table in tables.items() if not gives(table, quantity)]
+
+
+def _with_ids(tables, fits):
+    """Tables and fits with identifiers; a name may be on both sides."""
+    keys = {name: f"{name} (fit)" for name in fits}
+    named = identified({**tables, **{keys[name]: fit for name, fit in fits.items()}})
+    return {name: named[name] for name in tables}, {name: named[keys[name]] for name in fits}
 
 
 def _color(i):

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from astropy.table import QTable
 
+from dustest.data.quantities import QUANTITIES
 from dustest.estimators.cnn import CNNEstimator
 from dustest.report.figures import (
     plot_against_sed,
@@ -18,7 +20,7 @@ from dustest.reproduction._fits import FIDUCIAL, with_good_slopes
 from dustest.reproduction._galaxies import BANDS
 from dustest.reproduction._networks import N_BANDS, NETWORKS, bands_in_words, full_name
 from dustest.validation import ssfr_over
-from dustest.validation.matching import values_of
+from dustest.validation.matching import gives, values_of
 
 __all__ = ["FIGURES", "FigurePlan"]
 
@@ -61,7 +63,7 @@ def _simulated_stamps(findings):
     a_v = truth["A_V"].value
     order = clear[np.argsort(a_v[clear])]
     rows = order[np.linspace(0, len(order) - 1, _N_STAMPS).round().astype(int)]
-    labels = [f"$A_V = {a_v[row]:.2f}$" for row in rows]
+    labels = [f"$A_V = {a_v[row]:.{QUANTITIES['A_V'].digits}f}$" for row in rows]
     return plot_stamps(sample, rows=rows, labels=labels)
 
 
@@ -92,7 +94,9 @@ def _predictions(network, quantity):
     def draw(findings):
         tests = {n_bands: findings.tests[network.name, n_bands] for n_bands in N_BANDS}
         tables = {bands_in_words(n_bands): result for n_bands, (result, _) in tests.items()}
-        truth = tests[N_BANDS[0]][1][[quantity]]
+        result, truth = tests[N_BANDS[0]]
+        # Copies of galaxies have identifiers of their own, but rows are the same.
+        truth = QTable({"id": result["id"], quantity: truth[quantity]})
         return plot_predictions(tables, truth, quantity)
 
     return draw
@@ -131,10 +135,15 @@ def _slopes_against_fits(findings):
 def _against_fits(tables, fits, quantity):
     """Results against SED fits of the same galaxies, or None where none has both."""
     answers = [
-        np.any([np.isfinite(values_of(table, quantity)) for table in side.values()], axis=0)
+        np.any([_answers(table, quantity) for table in side.values()], axis=0)
         for side in (tables, fits)
     ]
     return plot_against_sed(tables, fits, quantity) if np.any(answers[0] & answers[1]) else None
+
+
+def _answers(table, quantity):
+    """Which galaxies have a value, none where a dust law makes it a constant."""
+    return gives(table, quantity) & np.isfinite(values_of(table, quantity))
 
 
 def _seen(sky, quantity):
@@ -143,7 +152,7 @@ def _seen(sky, quantity):
     return {
         short: sky.results[name]
         for short, name in names.items()
-        if name in sky.results and np.isfinite(values_of(sky.results[name], quantity)).any()
+        if name in sky.results and gives(sky.results[name], quantity)
     }
 
 

@@ -2,11 +2,13 @@
 
 import numpy as np
 
+from dustest.data.quantities import QUANTITIES
 from dustest.data.rows import RowTable
 from dustest.reproduction._fits import FIDUCIAL, with_good_slopes
 from dustest.reproduction._networks import CONTROLS, N_BANDS, NETWORKS, full_name
 from dustest.reproduction._scores import PRINTED
 from dustest.validation.matching import values_of
+from dustest.validation.metrics import METRICS
 
 __all__ = ["statements"]
 
@@ -90,7 +92,7 @@ def _ratio_is_worst(number):
     quantities = ("A_V", "E_BV", "R_V")
     here = [number.over_control(q, 3) for q in quantities]
     errors = {
-        network: _listed(quantities, [number(network, q, 3) for q in quantities])
+        network: ", ".join(f"{q} {_error(number(network, q, 3), q)}" for q in quantities)
         for network in (PRINTED, _MEASURED)
     }
     words = f"MAE of 3 bands: {errors[_MEASURED]}; over the control's: {_listed(quantities, here)}"
@@ -120,10 +122,11 @@ def _no_large_rate(predicted, truth):
     used = np.isfinite(found) & np.isfinite(true)
     n = np.count_nonzero(used)
     high = [np.percentile(values[used], 99) if n else np.nan for values in (true, found)]
+    words = [_value(value, "log_sSFR") for value in high]
     return (
         "No large sSFR is predicted",
         "predictions stay below the largest true values",
-        f"99th percentile of log sSFR: true {high[0]:.2f}, predicted {high[1]:.2f}",
+        f"99th percentile of log sSFR: true {words[0]}, predicted {words[1]}",
         _answer(high[1] < high[0], known=n >= _FEWEST),
     )
 
@@ -139,7 +142,8 @@ def _network_is_closer(sky):
     if n >= _FEWEST:
         here = (
             f"sigma of A_V about the SED fits, {n} galaxies: "
-            f"networks {np.std(networks[used]):.2f}, Meurer {np.std(slopes[used]):.2f}"
+            f"networks {_error(np.std(networks[used]), 'A_V')}, "
+            f"Meurer {_error(np.std(slopes[used]), 'A_V')}"
         )
     return (
         "Networks are closer to SED fits than Meurer is",
@@ -156,7 +160,7 @@ def _attenuation_is_low(sky):
     found = {name: values[np.isfinite(values)] for name, values in found.items()}
     words = [
         f"{name}: {np.mean(values < _LOW_A_V):.0%} of {values.size} below 0.7, "
-        f"mean {np.mean(values):.2f}"
+        f"mean {_value(np.mean(values), 'A_V')}"
         for name, values in found.items()
         if values.size
     ]
@@ -182,6 +186,16 @@ def _answer(holds, *, known):
     return "yes" if holds else "no"
 
 
+def _value(value, quantity):
+    """A value of a quantity in words."""
+    return f"{value:.{QUANTITIES[quantity].digits}f}"
+
+
+def _error(value, quantity):
+    """A mean or standard deviation of differences in words."""
+    return f"{value:.{METRICS['mae'].digits_of(QUANTITIES[quantity])}f}"
+
+
 def _listed(names, values):
-    """Names and values in words."""
+    """Names and ratios in words."""
     return ", ".join(f"{name} {value:.2f}" for name, value in zip(names, values, strict=True))

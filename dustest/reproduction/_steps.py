@@ -7,8 +7,8 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from dustest.data.errors import InputError, ReadError
-from dustest.data.files import replacing
+from dustest.data.errors import ReadError
+from dustest.data.files import replacing, writable_folder
 from dustest.data.results import DustTable
 from dustest.data.rows import RowTable
 
@@ -75,11 +75,7 @@ class Steps:
         self._common = common
         self._tell = tell or _be_silent
         self.seconds = {}
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            msg = f"output must be a folder that can be written to, got {str(folder)!r}: {error}"
-            raise InputError(msg) from error
+        writable_folder(self.folder)
 
     def path(self, name, suffix="", *parts):
         """Where something is kept.

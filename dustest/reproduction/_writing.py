@@ -3,8 +3,7 @@
 import json
 
 from dustest.citations import cite
-from dustest.data.errors import InputError
-from dustest.data.files import replacing
+from dustest.data.files import replacing, writable_folder
 from dustest.report.figures import save_figure
 from dustest.report.paper import Figure, latex_scores, render_reproduction
 
@@ -36,7 +35,7 @@ def write_tables(folder, tables):
     tables : dict of str to RowTable
         By name.
     """
-    _make(folder)
+    writable_folder(folder)
     for name, table in tables.items():
         with replacing(folder / f"{name}.ecsv") as partial:
             table.write(partial)
@@ -60,7 +59,7 @@ def write_figures(folder, plans, findings):
     dict of str to `~pathlib.Path`
         PNG files by name, of those that could be drawn.
     """
-    _make(folder)
+    writable_folder(folder)
     files = {}
     for plan in plans:
         number = plan.number.split(",")[0]
@@ -134,15 +133,6 @@ def write_page(path, tables, plans, figures, meta):
         notes=notes,
     )
     _write_text(path, page)
-
-
-def _make(folder):
-    """Make a folder."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        msg = f"output must be a folder that can be written to: {error}"
-        raise InputError(msg) from error
 
 
 def _write_text(path, text):

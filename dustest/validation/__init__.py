@@ -8,6 +8,7 @@ from dustest.validation.metrics import METRICS, Metric, compute_metrics, split_n
 from dustest.validation.occlusion import OcclusionMap, occlusion_map
 from dustest.validation.populations import compare_distributions, distinguishability
 from dustest.validation.sensitivity import assumption_shifts, shift_statistics
+from dustest.validation.sky import match
 from dustest.validation.timescales import ssfr_over
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "distinguishability",
     "flag_counts",
     "largest_disagreements",
+    "match",
     "match_rows",
     "occlusion_map",
     "shift_statistics",

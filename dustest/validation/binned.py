@@ -1,10 +1,11 @@
 """Percentiles of one column in bins of another."""
 
 import numpy as np
-from astropy import units as u
 from astropy.table import QTable
 
 from dustest.data.errors import InputError
+from dustest.data.tables import as_table
+from dustest.data.values import to_floats
 from dustest.validation.columns import numeric_columns, unit_of
 
 __all__ = ["binned_statistics"]
@@ -15,7 +16,7 @@ def binned_statistics(table, quantity, *, by, edges):
 
     Parameters
     ----------
-    table : Table
+    table : Table, data frame or dict of columns
         Truth, results or any other table.
     quantity : str
         Column to describe.
@@ -49,6 +50,7 @@ def binned_statistics(table, quantity, *, by, edges):
     0.0  0.5   3    4.0
     0.5  1.0   1    7.5
     """
+    table = as_table(table)
     columns = numeric_columns(table, [quantity, by])
     edges = _checked_edges(edges, unit_of(table[by]))
     used = np.isfinite(columns[quantity]) & np.isfinite(columns[by])
@@ -71,15 +73,11 @@ def binned_statistics(table, quantity, *, by, edges):
 
 def _checked_edges(edges, unit):
     """Edges of bins as floats in a unit."""
-    try:
-        if unit_of(edges) is not None:
-            edges = u.Quantity(edges).to_value(unit or u.dimensionless_unscaled)
-        values = np.asarray(edges, dtype=float)
-    except (TypeError, ValueError) as error:
-        msg = f"edges must be numbers in {unit or 'no unit'}, got {edges!r}"
-        raise InputError(msg) from error
-    rising = values.ndim == 1 and values.size > 1 and np.all(np.diff(values) > 0)
-    if not rising:
+    values = to_floats(edges, "edges", unit=unit, ndim=1, sentinels=False)
+    # An open end is infinite, which elsewhere means missing.
+    ends = np.array([float(getattr(edge, "value", edge)) for edge in edges])
+    values = np.where(np.isinf(ends), ends, values)
+    if values.size < 2 or not np.all(np.diff(values) > 0):
         msg = f"edges must be at least two numbers that rise, got {edges!r}"
         raise InputError(msg)
     return values

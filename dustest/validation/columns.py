@@ -1,9 +1,12 @@
 """Columns of any table as plain numbers of one unit."""
 
 import numpy as np
-from astropy import units as u
 
 from dustest.data.errors import InputError
+from dustest.data.messages import did_you_mean, shown
+from dustest.data.tables import as_table
+from dustest.data.units import declared_unit
+from dustest.data.values import bare_values, to_floats
 
 __all__ = ["numeric_columns", "unit_of"]
 
@@ -13,7 +16,7 @@ def numeric_columns(table, names, *, argument="table", units=None):
 
     Parameters
     ----------
-    table : Table
+    table : Table, data frame or dict of columns
         Any table.
     names : sequence of str
         Columns to take.
@@ -26,7 +29,7 @@ def numeric_columns(table, names, *, argument="table", units=None):
     Returns
     -------
     columns : dict of str to ndarray of shape (n,)
-        Values by name, NaN where masked.
+        Values by name, NaN where missing: masked, not finite or -99.
 
     Raises
     ------
@@ -43,15 +46,13 @@ def numeric_columns(table, names, *, argument="table", units=None):
     >>> numeric_columns(table, ["size", "z"], units={"size": u.pc})
     {'size': array([500., 800.]), 'z': array([7., 8.])}
     """
-    present = getattr(table, "colnames", None)
-    if present is None:
-        msg = f"{argument} must be a table, got {type(table).__name__}"
-        raise InputError(msg)
-    missing = [name for name in names if name not in present]
+    table = as_table(table, argument)
+    missing = [name for name in names if name not in table.colnames]
     if missing:
         msg = (
             f"{argument} must have the columns {', '.join(names)}, but it lacks "
-            f"{', '.join(missing)}; it has {', '.join(present) or 'none'}"
+            f"{', '.join(missing)}; {did_you_mean(missing[0], table.colnames)}it has "
+            f"{shown(table.colnames) or 'none'}"
         )
         raise InputError(msg)
     units = units or {}
@@ -78,27 +79,14 @@ def unit_of(column):
     >>> unit_of([0.3] * u.mag), unit_of([0.3])
     (Unit("mag"), None)
     """
-    return getattr(column, "unit", None)
+    return declared_unit(column, "column")
 
 
 def _floats(column, name, argument, unit):
-    """One column as floats in a unit, NaN where masked."""
-    values = np.asarray(column)
-    if values.ndim != 1 or values.dtype.kind not in "biuf":
-        msg = (
-            f"column {name} of {argument} must hold one number a row, got {values.dtype} of "
-            f"shape {values.shape}"
-        )
-        raise InputError(msg)
-    values = values.astype(float)
-    mask = getattr(column, "mask", None)
-    if mask is not None:
-        values = np.where(mask, np.nan, values)
-    own = unit_of(column)
-    if unit is None or own is None or own == unit:
-        return values
-    try:
-        return (values << own).to_value(unit)
-    except u.UnitsError as error:
-        msg = f"column {name} of {argument} must be in {unit}, got {own}"
-        raise InputError(msg) from error
+    """One column as floats in a unit, or in its own."""
+    what = f"column {name} of {argument}"
+    unit = declared_unit(column, what) if unit is None else unit
+    values, _ = bare_values(column)
+    if values.dtype.kind == "b":
+        column = np.ma.asarray(column).astype(int)
+    return to_floats(column, what, unit=unit, ndim=1)

@@ -1,5 +1,6 @@
 """Result tables against the truth and against each other, matched row by row."""
 
+from collections.abc import Mapping
 from itertools import combinations
 
 import numpy as np
@@ -7,15 +8,25 @@ from astropy.table import QTable
 
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
+from dustest.data.identifiers import has_ids
+from dustest.data.messages import did_you_mean, shown
 from dustest.data.progress import progress_bar
-from dustest.data.quantities import QUANTITIES, percentile_columns
-from dustest.validation.matching import gives, match_rows, truth_table, values_of
+from dustest.data.quantities import QUANTITIES, check_quantity, percentile_columns
+from dustest.data.seeds import as_generator
+from dustest.data.tables import as_table
+from dustest.data.units import declared_unit
+from dustest.data.values import bare_values
+from dustest.validation.matching import (
+    TRUTH,
+    checked_truth,
+    gives,
+    identified,
+    match_rows,
+    values_of,
+)
 from dustest.validation.metrics import METRICS, check_resamples, checked_limit, compute_metrics
 
-__all__ = ["TRUTH", "compare_tables", "comparison_pairs", "flag_counts"]
-
-TRUTH = "truth"
-"""What the truth is called where estimators have names."""
+__all__ = ["check_tables", "compare_pairs", "compare_tables", "comparison_pairs", "flag_counts"]
 
 _SEED_LIMIT = 2**63
 
@@ -33,23 +44,24 @@ def compare_tables(
 ):
     """Metrics of every table against the truth, and against the reference or each other.
 
-    Rows are paired by position where the ids of two tables are the same in the same order, by
-    id otherwise. One of two tables may hold fewer galaxies: then those are compared.
+    Rows are paired by identifier. Where no table has identifiers of its own, rows are paired by
+    position, with a warning. Of two tables, those galaxies are compared that both have.
 
     Parameters
     ----------
-    tables : dict of str to DustTable
+    tables : dict of str to DustTable, Table, data frame or dict of columns
         Results by name.
-    truth : Table, optional
-        A column for each known quantity of `~dustest.data.QUANTITIES`, and ``id``; without ids
-        its rows must be those of every table.
+    truth : Table, data frame or dict of columns, optional
+        A column for each known quantity of `~dustest.data.QUANTITIES`, and identifiers, whatever
+        that column is called (``id``, ``ID``, ``source_id``, ``NUMBER``, ...).
     reference : str, optional
         Name of the table that the others are compared with; by default all pairs are.
     quantities : sequence of str, optional
         Quantities to compare; all by default. A quantity enters where both sides give it for
         at least one galaxy.
-    outlier_limit : float, optional
-        See `compute_metrics`; applies to every quantity in its own unit.
+    outlier_limit : float or `~astropy.units.Quantity`, optional
+        See `compute_metrics`; applies to every quantity in its own unit, or with a unit to those
+        quantities that it fits.
     n_bootstrap : int, optional
         Number of resamples behind the errors; 0 leaves the errors NaN.
     random_state : None, int or `~numpy.random.Generator`, optional
@@ -63,13 +75,21 @@ def compare_tables(
     metrics : QTable
         A row for each estimator, what it is compared ``against`` and ``quantity``, with the
         columns of `compute_metrics`; ``unit`` is that of the quantity, and ``n_unmatched``
-        counts rows of the longer table without a partner. Another estimator's medians stand
-        in for the truth where the comparison is against one, its errors are not used.
+        counts rows of either table without a partner. Another estimator's medians stand
+        in for the truth where the comparison is against one, its errors are not used. R_V is left
+        out where a dust law makes it a constant. The meta record by what rows are ``paired_by``,
+        ``"id"`` or ``"row"``.
 
     Raises
     ------
     InputError
-        If a name is unknown, or ids are duplicated or missing where rows must be paired by id.
+        If a name is unknown, two tables have no identifier in common, or some have identifiers
+        and others do not.
+
+    Warns
+    -----
+    DustestWarning
+        If rows are paired by position, or not paired because identifiers occur more than once.
 
     Examples
     --------
@@ -85,27 +105,96 @@ def compare_tables(
     >>> round(float(metrics["bias"][0]), 3)
     0.1
     """
-    names = _checked_quantities(quantities)
-    check_resamples(n_bootstrap)
-    outlier_limit = checked_limit(outlier_limit)
-    known = dict(tables)
+    known = dict(check_tables(tables))
     if truth is not None:
-        known[TRUTH] = truth_table(truth, tables)
-    options = {
-        "outlier_limit": outlier_limit,
-        "n_bootstrap": n_bootstrap,
-        "random_state": int(np.random.default_rng(random_state).integers(_SEED_LIMIT)),
-    }
+        known[TRUTH] = checked_truth(truth)
     pairs = comparison_pairs(tables, reference=reference, with_truth=truth is not None)
+    return compare_pairs(
+        identified(known),
+        pairs,
+        quantities=quantities,
+        outlier_limit=outlier_limit,
+        n_bootstrap=n_bootstrap,
+        random_state=random_state,
+        progress=progress,
+    )
+
+
+def check_tables(tables):
+    """Refuse what are no tables by name.
+
+    Parameters
+    ----------
+    tables : dict of str to Table, data frame or dict of columns
+        What the user gives.
+
+    Returns
+    -------
+    tables : dict
+        The same.
+
+    Raises
+    ------
+    InputError
+        If it is no dictionary.
+    """
+    if not isinstance(tables, Mapping):
+        msg = f"tables must be a dict of name to DustTable, got {type(tables).__name__}"
+        raise InputError(msg)
+    return tables
+
+
+def compare_pairs(
+    tables,
+    pairs,
+    *,
+    quantities=None,
+    outlier_limit=None,
+    n_bootstrap=200,
+    random_state=None,
+    progress=None,
+):
+    """Metrics of some pairs of tables.
+
+    Parameters
+    ----------
+    tables : dict of str to Table
+        Results and truth by name, from `~dustest.validation.matching.identified`.
+    pairs : list of (str, str)
+        Name and what it is compared against.
+    quantities, outlier_limit, n_bootstrap, random_state, progress
+        See `compare_tables`.
+
+    Returns
+    -------
+    metrics : QTable
+        See `compare_tables`.
+
+    Raises
+    ------
+    InputError
+        If an argument makes no sense, or two tables have no identifier in common.
+    """
+    limits = _limits(outlier_limit, _checked_quantities(quantities))
+    check_resamples(n_bootstrap)
+    options = {
+        "n_bootstrap": n_bootstrap,
+        "random_state": int(as_generator(random_state).integers(_SEED_LIMIT)),
+    }
     rows = [
         row
         for pair in progress_bar(pairs, progress, desc="metrics", unit="pair")
-        for row in _pair_rows(known, pair, names, options)
+        for row in _pair_rows(tables, pair, limits, options)
     ]
     metrics = QTable(names=list(_ROW_TYPES), dtype=list(_ROW_TYPES.values()))
     if rows:
         metrics = QTable({name: [row[name] for row in rows] for name in _ROW_TYPES})
-    metrics.meta |= {"n_bootstrap": n_bootstrap, "outlier_limit": outlier_limit}
+    by_id = all(has_ids(table) for table in tables.values())
+    metrics.meta |= {
+        "n_bootstrap": n_bootstrap,
+        "outlier_limit": None if outlier_limit is None else str(outlier_limit),
+        "paired_by": "id" if by_id else "row",
+    }
     return metrics
 
 
@@ -150,7 +239,8 @@ def comparison_pairs(names, *, reference=None, with_truth=False):
     """
     names = list(names)
     if reference is not None and reference not in names:
-        msg = f"reference must be one of {names}, got {reference!r}"
+        guess = did_you_mean(reference, names)
+        msg = f"reference must be one of {names}, got {reference!r}: {guess}".rstrip(": ")
         raise InputError(msg)
     if with_truth and TRUTH in names:
         msg = f"no estimator may be named {TRUTH!r} where a truth is given; rename it"
@@ -190,10 +280,22 @@ def flag_counts(tables):
         dtype=[f"U{max(map(len, tables), default=1)}", int, *(int for _ in FLAGS)],
     )
     for name, table in tables.items():
-        bits = np.asarray(table["flags"])
+        bits = _flags(name, as_table(table, name))
         set_bits = [np.count_nonzero(bits & flag.value) for flag in FLAGS.values()]
         counts.add_row([name, len(table), *set_bits])
     return counts
+
+
+def _flags(name, table):
+    """Flag bits of a table."""
+    if "flags" not in table.colnames:
+        msg = f"{name} must have the column flags, got {shown(table.colnames)}"
+        raise InputError(msg)
+    values, missing = bare_values(table["flags"])
+    if values.dtype.kind not in "iu":
+        msg = f"column flags of {name} must hold integers, got {values.dtype}"
+        raise InputError(msg)
+    return values if missing is None else np.where(missing, 0, values)
 
 
 def _checked_quantities(quantities):
@@ -201,26 +303,40 @@ def _checked_quantities(quantities):
     if quantities is None:
         return tuple(QUANTITIES)
     names = (quantities,) if isinstance(quantities, str) else tuple(quantities)
-    unknown = [name for name in names if name not in QUANTITIES]
-    if unknown:
-        msg = f"quantities must be among {tuple(QUANTITIES)}, got {unknown}"
-        raise InputError(msg)
+    for name in names:
+        check_quantity(name, "quantities")
     return names
 
 
-def _pair_rows(tables, pair, quantities, options):
+def _limits(limit, quantities):
+    """Outlier limit by quantity, None for the default rule."""
+    unit = declared_unit(limit, "outlier_limit")
+    units = {name: QUANTITIES[name].unit for name in quantities}
+    fitting = [
+        name
+        for name, own in units.items()
+        if unit is None or (own is not None and unit.is_equivalent(own))
+    ]
+    if not fitting:
+        msg = f"outlier_limit must have a unit that one of {quantities} has, got {limit}"
+        raise InputError(msg)
+    return dict.fromkeys(quantities) | {n: checked_limit(limit, units[n]) for n in fitting}
+
+
+def _pair_rows(tables, pair, limits, options):
     """Metric rows of one pair of tables, for every quantity that both give."""
     table, other = (tables[name] for name in pair)
-    common = [name for name in quantities if gives(table, name) and gives(other, name)]
+    common = [name for name in limits if gives(table, name) and gives(other, name)]
     if not common:
         return []
     rows, other_rows = match_rows(table["id"], other["id"], names=pair)
-    table, other = table[rows], other[other_rows]
-    n_unmatched = max(len(tables[name]) for name in pair) - len(rows)
+    n_unmatched = len(table) + len(other) - len(rows) - len(other_rows)
     return [
         dict(zip(("estimator", "against"), pair, strict=True))
         | {"quantity": name, "unit": str(QUANTITIES[name].unit or ""), "n_unmatched": n_unmatched}
-        | _quantity_metrics(table, other, name, options)
+        | _quantity_metrics(
+            table[rows], other[other_rows], name, options | {"outlier_limit": limits[name]}
+        )
         for name in common
     ]
 

@@ -1,11 +1,14 @@
 """The galaxies on which estimators disagree most."""
 
+from numbers import Integral
+
 import numpy as np
 from astropy.table import Column, QTable
 
 from dustest.data.errors import InputError
-from dustest.data.quantities import QUANTITIES
-from dustest.validation.matching import aligned_values, gives, values_of
+from dustest.data.quantities import check_quantity
+from dustest.validation.comparison import check_tables
+from dustest.validation.matching import aligned_values, all_ids, gives, identified, values_of
 
 __all__ = ["largest_disagreements", "spread_of"]
 
@@ -15,9 +18,9 @@ def largest_disagreements(tables, quantity, *, n_rows=10):
 
     Parameters
     ----------
-    tables : dict of str to Table
+    tables : dict of str to Table, data frame or dict of columns
         Results by name; those that do not give the quantity are left out. Rows are paired as
-        `compare_tables` does.
+        `compare_tables` does, and galaxies that only some tables have are listed too.
     quantity : str
         A key of `~dustest.data.QUANTITIES`.
     n_rows : int, optional
@@ -32,8 +35,8 @@ def largest_disagreements(tables, quantity, *, n_rows=10):
     Raises
     ------
     InputError
-        If the quantity is unknown, a table is named like one of the other columns, or rows
-        cannot be paired.
+        If the quantity is unknown, a table is named like one of the other columns, ``n_rows`` is
+        no integer from 0, or rows cannot be paired.
 
     Examples
     --------
@@ -45,16 +48,17 @@ def largest_disagreements(tables, quantity, *, n_rows=10):
     >>> table["id"].tolist(), table["spread"].round(1)
     ([3, 1], <Quantity [0.5, 0.1] mag>)
     """
-    if quantity not in QUANTITIES:
-        msg = f"quantity must be one of {tuple(QUANTITIES)}, got {quantity!r}"
+    unit = check_quantity(quantity).unit
+    if not isinstance(n_rows, Integral) or n_rows < 0:
+        msg = f"n_rows must be an integer from 0, got {n_rows!r}"
         raise InputError(msg)
-    if {"id", "spread"} & set(tables):
+    if {"id", "spread"} & set(check_tables(tables)):
         msg = f"no estimator may be named 'id' or 'spread', got {tuple(tables)}; rename it"
         raise InputError(msg)
-    giving = {name: table for name, table in tables.items() if gives(table, quantity)}
+    giving = {name: t for name, t in identified(tables).items() if gives(t, quantity)}
     if not giving:
         return QTable(names=["id", "spread"], dtype=[str, float])
-    ids = max((table["id"] for table in giving.values()), key=len)
+    ids = all_ids(giving)
     columns = {
         name: aligned_values(values_of(table, quantity), table["id"], ids)
         for name, table in giving.items()
@@ -63,8 +67,7 @@ def largest_disagreements(tables, quantity, *, n_rows=10):
     n_known = np.count_nonzero(np.isfinite(spread))
     # Sorting puts NaN last.
     order = np.argsort(-spread, kind="stable")[: min(n_rows, n_known)]
-    unit = QUANTITIES[quantity].unit
-    result = QTable({"id": Column(np.asarray(ids)[order])})
+    result = QTable({"id": Column(ids[order])})
     for name, values in (columns | {"spread": spread}).items():
         result[name] = values[order] if unit is None else values[order] << unit
     return result

@@ -1,13 +1,34 @@
 """Rows and columns of result tables, brought to one order and unit."""
 
+import warnings
+
 import numpy as np
-from astropy import units as u
-from astropy.table import QTable, Table
+from astropy.table import QTable
 
-from dustest.data.errors import InputError
+from dustest.data.errors import DustestWarning, InputError
+from dustest.data.identifiers import as_ids, has_ids, id_column, match_ids, row_numbers
 from dustest.data.quantities import QUANTITIES
+from dustest.data.tables import as_table, is_table_like
+from dustest.data.values import bare_values, to_floats
 
-__all__ = ["aligned_values", "gives", "match_rows", "truth_table", "values_of"]
+__all__ = [
+    "TRUTH",
+    "aligned_values",
+    "all_ids",
+    "check_overlap",
+    "checked_truth",
+    "gives",
+    "identified",
+    "match_rows",
+    "truth_table",
+    "values_of",
+]
+
+TRUTH = "truth"
+"""What the truth is called where estimators have names."""
+
+# A dust law whose R_V is fixed leaves no more than rounding, in single precision here.
+_FIXED = 1e-6
 
 
 def match_rows(ids, other_ids, *, names=("the first", "the second")):
@@ -16,58 +37,253 @@ def match_rows(ids, other_ids, *, names=("the first", "the second")):
     Parameters
     ----------
     ids, other_ids : array_like of int or str of shape (n,) and (m,)
-        Identifiers.
+        Identifiers; numbers and their text are the same.
     names : tuple of str, optional
-        What the tables are called in an error.
+        What the tables are called in messages.
 
     Returns
     -------
-    rows, other_rows : ndarray of int of shape (min(n, m),)
-        Row numbers in the two tables, in the order of the first.
+    rows, other_rows : ndarray of int of shape (k,)
+        Row numbers in the two tables, in the order of the first. Rows without a partner are left
+        out.
 
     Raises
     ------
     InputError
-        If the ids differ and are duplicated, or the shorter table has ids that the longer
-        lacks.
+        If no identifier is in both.
+
+    Warns
+    -----
+    DustestWarning
+        If identifiers occur more than once. Such rows pair nothing, unless both tables have the
+        same identifiers in the same order.
 
     Examples
     --------
     >>> from dustest.validation.matching import match_rows
-    >>> match_rows(["a", "b", "c"], ["c", "a"])
+    >>> match_rows(["a", "b", "c"], ["c", "a", "d"])
     (array([0, 2]), array([1, 0]))
     """
-    ids, other_ids = _comparable(ids, other_ids)
-    if np.array_equal(ids, other_ids):
-        return np.arange(len(ids)), np.arange(len(ids))
+    rows, other_rows = match_ids(ids, other_ids)
+    if len(rows) == min(len(ids), len(other_ids)):
+        return rows, other_rows
     for name, column in zip(names, (ids, other_ids), strict=True):
-        _refuse_duplicates(name, column)
-    common, rows, other_rows = np.intersect1d(
-        ids, other_ids, assume_unique=True, return_indices=True
+        _warn_of_duplicates(name, as_ids(column))
+    if len(rows) == 0:
+        raise InputError(_no_overlap_message(ids, other_ids, names))
+    return rows, other_rows
+
+
+def check_overlap(tables, pairs):
+    """Make sure that pairs of tables have galaxies in common, before hours of work.
+
+    Parameters
+    ----------
+    tables : dict of str to Table
+        Tables from `identified`; those without rows have nothing to pair.
+    pairs : list of (str, str)
+        Names of two tables each.
+
+    Raises
+    ------
+    InputError
+        If the tables of a pair have no identifier in common.
+    """
+    for names in pairs:
+        ids, other_ids = (tables[name]["id"] for name in names)
+        if len(ids) and len(other_ids) and len(match_ids(ids, other_ids)[0]) == 0:
+            raise InputError(_no_overlap_message(ids, other_ids, names))
+
+
+def _no_overlap_message(ids, other_ids, names):
+    """The sentence that tells of two tables without a galaxy in common."""
+    return (
+        f"{names[0]} and {names[1]} must have identifiers in common, got {_first(ids)} and "
+        f"{_first(other_ids)}: no galaxy is in both"
     )
-    n_missing = min(len(ids), len(other_ids)) - len(common)
-    if n_missing:
+
+
+def _first(ids):
+    """First identifiers of a table, for an error."""
+    return ", ".join(repr(item) for item in np.asarray(ids)[:3].tolist())
+
+
+def _warn_of_duplicates(name, ids):
+    """Tell of rows that share an identifier."""
+    values, counts = np.unique(ids, return_counts=True)
+    repeated = counts > 1
+    if np.any(repeated):
         msg = (
-            f"the ids of one table must contain those of the other, but {names[0]} and {names[1]} "
-            f"each have ids that the other lacks ({n_missing} of the shorter one's); keep the "
-            "rows that both have"
+            f"{counts[repeated].sum()} rows of {name} share an identifier with another, such as "
+            f"{values[repeated][0].item()!r}, and are not paired"
+        )
+        warnings.warn(msg, DustestWarning, stacklevel=4)
+
+
+def identified(tables):
+    """Give tables a column ``id`` by which their rows can be paired.
+
+    Tables are paired by the identifiers that they have, whatever that column is called. Where
+    none has any, their rows must be the same galaxies in the same order.
+
+    Parameters
+    ----------
+    tables : dict of str to Table, data frame or dict of columns
+        Tables by name.
+
+    Returns
+    -------
+    tables : dict of str to Table
+        The same columns with ``id``.
+
+    Raises
+    ------
+    InputError
+        If some have identifiers and others do not, or none has and they differ in length.
+
+    Warns
+    -----
+    DustestWarning
+        If rows are paired by their position.
+
+    Examples
+    --------
+    >>> from dustest.validation.matching import identified
+    >>> tables = identified({"cnn": {"ID": [7, 8]}, "truth": {"source_id": ["8", "7"]}})
+    >>> tables["truth"].colnames
+    ['id']
+    """
+    tables = {name: as_table(table, name) for name, table in tables.items()}
+    own = {name: has_ids(table) for name, table in tables.items()}
+    if any(own.values()) and not all(own.values()):
+        raise InputError(_missing_ids_message(own))
+    nameless = [name for name, table in tables.items() if id_column(table) is None]
+    if nameless:
+        _check_lengths(tables)
+        if len(tables) > 1:
+            msg = f"{_listed(tables)} have no identifiers, so their rows are paired by position"
+            warnings.warn(msg, DustestWarning, stacklevel=3)
+    lent = next((table for name, table in tables.items() if name not in nameless), None)
+    return {
+        name: _numbered(table, lent) if name in nameless else _named(table)
+        for name, table in tables.items()
+    }
+
+
+def _missing_ids_message(own):
+    """What to do where only some tables have identifiers."""
+    having = next(name for name, answer in own.items() if answer)
+    lacking = next(name for name, answer in own.items() if not answer)
+    code = f'{lacking.removeprefix("the ")}["id"] = {having.removeprefix("the ")}["id"]'
+    return (
+        f"{lacking} must have identifiers, as {having} has, since rows are paired by them; add a "
+        f"column id, in Python {code} where both list the same galaxies in the same order"
+    )
+
+
+def _check_lengths(tables):
+    """Refuse to pair rows of tables of different lengths by position."""
+    lengths = {name: len(table) for name, table in tables.items()}
+    if len(set(lengths.values())) > 1:
+        msg = (
+            f"{_listed(tables)} must have as many rows as each other where they have no "
+            f"identifiers, got {lengths}; add a column id to each"
         )
         raise InputError(msg)
-    order = np.argsort(rows)
-    return rows[order], other_rows[order]
+
+
+def _listed(names):
+    """Names in a sentence."""
+    return " and ".join(names)
+
+
+def _numbered(table, lent):
+    """A table without identifiers with those of another, or with row numbers."""
+    numbered = QTable({"id": row_numbers(len(table)) if lent is None else _named(lent)["id"]})
+    for name in table.colnames:
+        numbered[name] = table[name]
+    numbered.meta.update(table.meta)
+    return numbered
+
+
+def _named(table):
+    """A table whose identifiers are in the column id, as integers or text."""
+    name = id_column(table)
+    values, missing = bare_values(table[name])
+    if name == "id" and missing is None and values.dtype.kind in "iuU":
+        return table
+    named = table.copy(copy_data=False)
+    named.rename_column(name, "id")
+    if missing is not None or values.dtype.kind not in "iuU":
+        named["id"] = as_ids(table[name], f"column {name}")
+    return named
+
+
+def all_ids(tables):
+    """Identifiers of several tables, each once.
+
+    Parameters
+    ----------
+    tables : dict of str to Table
+        Tables by name, from `identified`.
+
+    Returns
+    -------
+    ids : ndarray of int or str of shape (n,)
+        Those of the longest table in its order, then those that only others have.
+
+    Raises
+    ------
+    InputError
+        If a table has no galaxy in common with any other.
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from dustest.validation.matching import all_ids
+    >>> all_ids({"one": Table({"id": [7, 8, 9]}), "two": Table({"id": [8, 5]})})
+    array([7, 8, 9, 5])
+    """
+    by_length = sorted(tables, key=lambda name: -len(tables[name]))
+    ids = as_ids(tables[by_length[0]]["id"])
+    for name in by_length[1:]:
+        other = as_ids(tables[name]["id"])
+        alone = np.ones(len(other), dtype=bool)
+        alone[match_ids(other, ids)[0]] = False
+        if alone.any():
+            _check_partner(name, tables)
+            ids = _joined(ids, other[alone])
+    return ids
+
+
+def _check_partner(name, tables):
+    """Raise where a table shares no galaxy with any other."""
+    others = [table for other, table in tables.items() if other != name]
+    if not any(len(match_ids(tables[name]["id"], other["id"])[0]) for other in others):
+        longest = max((other for other in tables if other != name), key=lambda o: len(tables[o]))
+        names = name, longest
+        raise InputError(_no_overlap_message(*(tables[one]["id"] for one in names), names))
+
+
+def _joined(ids, others):
+    """Identifiers of two tables; integers of mixed signs become text, not floats."""
+    joined = np.concatenate([ids, others])
+    if joined.dtype.kind != "f":
+        return joined
+    return np.concatenate([ids.astype(str), others.astype(str)])
 
 
 def aligned_values(values, ids, other_ids, *, names=("the first", "the second")):
-    """Values of a table at the rows of a longer one.
+    """Values of a table at the rows of another.
 
     Parameters
     ----------
     values : ndarray of float of shape (n,)
         A column of the table.
     ids, other_ids : array_like of int or str of shape (n,) and (m,)
-        Identifiers of the table and of the longer one.
+        Identifiers of the table and of the other one.
     names : tuple of str, optional
-        What the tables are called in an error.
+        What the tables are called in messages.
 
     Returns
     -------
@@ -77,7 +293,7 @@ def aligned_values(values, ids, other_ids, *, names=("the first", "the second"))
     Raises
     ------
     InputError
-        If `match_rows` cannot pair the rows.
+        If no identifier is in both.
 
     Examples
     --------
@@ -91,76 +307,66 @@ def aligned_values(values, ids, other_ids, *, names=("the first", "the second"))
     return aligned
 
 
-def _comparable(ids, other_ids):
-    """Both id columns as arrays of one kind; numbers and their text are the same."""
-    arrays = [np.asarray(column) for column in (ids, other_ids)]
-    if all(array.dtype.kind in "iu" for array in arrays):
-        return arrays
-    return [
-        np.char.decode(array, "utf-8", "replace") if array.dtype.kind == "S" else array.astype(str)
-        for array in arrays
-    ]
-
-
-def _refuse_duplicates(name, ids):
-    """Raise where an id occurs twice, since rows cannot be paired then."""
-    values, counts = np.unique(ids, return_counts=True)
-    if np.any(counts > 1):
-        msg = (
-            "ids must be unique to pair rows by id, but "
-            f"{name} has {values[counts > 1][0].item()!r} {counts[counts > 1][0]} times; "
-            "give tables with the same ids in the same order instead"
-        )
-        raise InputError(msg)
-
-
 def truth_table(truth, tables):
     """The truth as a table with ids.
 
     Parameters
     ----------
-    truth : Table
-        Columns named after quantities, and possibly ``id``.
-    tables : dict of str to DustTable
-        Results by name, which lend their ids to a truth without.
+    truth : Table, data frame or dict of columns
+        Columns named after quantities, and identifiers, whatever that column is called.
+    tables : dict of str to Table
+        What it is paired with, by name.
 
     Returns
     -------
-    truth : QTable
+    truth : Table
         The same columns with ``id``.
 
     Raises
     ------
     InputError
-        If the truth is no table, knows no quantity, or has no ids and not the length of every
-        table.
+        If the truth has no columns or knows no quantity; or see `identified`.
+
+    Warns
+    -----
+    DustestWarning
+        If neither side has identifiers, so that rows are paired by position.
 
     Examples
     --------
-    >>> from astropy.table import QTable
     >>> from dustest.data import DustTable
     >>> from dustest.validation.matching import truth_table
     >>> table = DustTable.from_quantities(["a", "b"], {"A_V": [0.2, 0.5]})
-    >>> truth_table(QTable({"A_V": [0.3, 0.4]}), {"one": table}).colnames
+    >>> truth_table({"ID": ["b", "a"], "A_V": [0.3, 0.4]}, {"one": table}).colnames
     ['id', 'A_V']
     """
-    if not isinstance(truth, Table) or not set(QUANTITIES) & set(truth.colnames):
-        got = truth.colnames if isinstance(truth, Table) else type(truth).__name__
+    return identified({**tables, TRUTH: checked_truth(truth)})[TRUTH]
+
+
+def checked_truth(truth):
+    """The truth as a table that knows a quantity.
+
+    Parameters
+    ----------
+    truth : Table, data frame or dict of columns
+        What the user gives.
+
+    Returns
+    -------
+    truth : Table
+        The same columns.
+
+    Raises
+    ------
+    InputError
+        If it has no columns, or none of a quantity.
+    """
+    table = as_table(truth, TRUTH) if is_table_like(truth) else None
+    if table is None or not set(QUANTITIES) & set(table.colnames):
+        got = type(truth).__name__ if table is None else table.colnames
         msg = f"truth must be a table with a column among {tuple(QUANTITIES)}, got {got}"
         raise InputError(msg)
-    if "id" in truth.colnames:
-        return QTable(truth, copy=False)
-    lengths = {name: len(table) for name, table in tables.items()}
-    if set(lengths.values()) != {len(truth)}:
-        msg = (
-            f"truth without a column id must have as many rows as every table, got {len(truth)} "
-            f"rows for tables of {lengths}; add the ids to the truth"
-        )
-        raise InputError(msg)
-    named = QTable({"id": next(iter(tables.values()))["id"]})
-    for name in truth.colnames:
-        named[name] = truth[name]
-    return named
+    return table
 
 
 def values_of(table, column):
@@ -176,7 +382,7 @@ def values_of(table, column):
     Returns
     -------
     values : ndarray of shape (n,)
-        Floats, NaN where masked or where the table has no such column.
+        Floats, NaN where missing or where the table has no such column.
 
     Raises
     ------
@@ -192,17 +398,8 @@ def values_of(table, column):
     """
     if column not in table.colnames:
         return np.full(len(table), np.nan)
-    values = table[column]
     quantity = QUANTITIES[column.removesuffix("_p16").removesuffix("_p84")]
-    if getattr(values, "unit", None) is not None:
-        try:
-            values = u.Quantity(values).to_value(quantity.unit or u.dimensionless_unscaled)
-        except u.UnitsError as error:
-            msg = (
-                f"column {column} must be in {quantity.unit or 'plain numbers'}, got {values.unit}"
-            )
-            raise InputError(msg) from error
-    return np.ma.filled(np.ma.asarray(values).astype(float), np.nan)
+    return to_floats(table[column], f"column {column}", unit=quantity.unit, ndim=1)
 
 
 def gives(table, quantity):
@@ -218,14 +415,19 @@ def gives(table, quantity):
     Returns
     -------
     answer : bool
-        False where the column is absent or all NaN.
+        False where the column is absent or all NaN; and where R_V is the same for all galaxies:
+        then it is a constant of the dust law, which says nothing about them.
 
     Examples
     --------
     >>> from dustest.data import DustTable
     >>> from dustest.validation.matching import gives
-    >>> table = DustTable.from_quantities([1], {"A_V": [0.2]})
-    >>> gives(table, "A_V"), gives(table, "R_V")
-    (True, False)
+    >>> table = DustTable.from_quantities([1, 2], {"A_V": [0.2, 0.4], "R_V": [4.05, 4.05]})
+    >>> gives(table, "A_V"), gives(table, "E_BV"), gives(table, "R_V")
+    (True, False, False)
     """
-    return bool(np.any(np.isfinite(values_of(table, quantity))))
+    values = values_of(table, quantity)
+    known = values[np.isfinite(values)]
+    if QUANTITIES[quantity].fixed_by_law and known.size > 1:
+        return bool(np.ptp(known) > _FIXED * np.abs(known).max())
+    return known.size > 0

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from itertools import chain
+from numbers import Integral, Real
 
 import numpy as np
-from astropy import units as u
 from astropy.stats import mad_std
 from scipy import stats
 
 from dustest.data.errors import InputError
+from dustest.data.seeds import as_generator
+from dustest.data.units import declared_unit
+from dustest.data.values import to_floats
 
 __all__ = [
     "METRICS",
@@ -16,6 +19,7 @@ __all__ = [
     "check_resamples",
     "checked_limit",
     "compute_metrics",
+    "residual",
     "split_normal_interval",
 ]
 
@@ -41,12 +45,37 @@ class Metric:
         Power of the quantity's unit that the metric has; 0 for a plain number.
     description : str
         One sentence for documentation and reports.
+    digits : int, optional
+        Digits after the point of a plain number; those of others follow from the quantity.
     """
 
     name: str
     label: str
     power: int
     description: str
+    digits: int = 3
+
+    def digits_of(self, quantity):
+        """Digits after the point with which reports and documentation write it.
+
+        Parameters
+        ----------
+        quantity : DustQuantity
+            What was measured.
+
+        Returns
+        -------
+        digits : int
+            One more than the values of the quantity have, twice as many for squares.
+
+        Examples
+        --------
+        >>> from dustest.data import QUANTITIES
+        >>> from dustest.validation import METRICS
+        >>> [METRICS[name].digits_of(QUANTITIES["A_V"]) for name in ("mae", "mse", "pearson")]
+        [3, 4, 3]
+        """
+        return (self.digits, quantity.digits + 1, 2 * quantity.digits)[self.power]
 
 
 METRICS = {
@@ -102,15 +131,15 @@ def compute_metrics(
     """Measure predictions against the truth.
 
     Residuals are prediction - truth: a positive bias is an overestimate. Pairs in which either
-    side is not finite are left out and counted.
+    side is missing (NaN, infinite, masked, -99) are left out and counted.
 
     Parameters
     ----------
-    prediction : array_like or `~astropy.units.Quantity` of shape (n,)
+    prediction : array_like, Column, Quantity or series of shape (n,)
         Point estimates. NaN or masked where there is none.
-    truth : array_like or `~astropy.units.Quantity` of shape (n,)
+    truth : array_like, Column, Quantity or series of shape (n,)
         What they should be, in the same or a convertible unit.
-    p16, p84 : array_like or `~astropy.units.Quantity` of shape (n,), optional
+    p16, p84 : array_like, Column, Quantity or series of shape (n,), optional
         Percentiles of the predictions, for the coverage. Pairs without them still enter the
         other metrics.
     outlier_limit : float or `~astropy.units.Quantity`, optional
@@ -146,7 +175,7 @@ def compute_metrics(
     >>> metrics["n"], round(metrics["bias"], 3), round(metrics["mae"], 3)
     (4, 0.125, 0.125)
     """
-    unit = getattr(prediction, "unit", None)
+    unit = declared_unit(prediction, "prediction")
     columns = _columns(prediction, truth, p16, p84, unit)
     limit = checked_limit(outlier_limit, unit)
     check_resamples(n_bootstrap)
@@ -156,12 +185,37 @@ def compute_metrics(
     if counts["n"] < _MIN_ROWS:
         return counts | dict.fromkeys(_names_with_errors(), np.nan)
     values = _statistics(pairs, np.arange(counts["n"]), limit)
-    errors = _bootstrap_errors(pairs, limit, n_bootstrap, np.random.default_rng(random_state))
+    errors = _bootstrap_errors(pairs, limit, n_bootstrap, as_generator(random_state))
     return counts | {
         key: number
         for name in METRICS
         for key, number in ((name, float(values[name])), (f"{name}_err", errors[name]))
     }
+
+
+def residual(prediction, truth):
+    """Prediction - truth, where differences at the level of rounding count as none.
+
+    Parameters
+    ----------
+    prediction, truth : ndarray of float of one shape
+        Values in one unit.
+
+    Returns
+    -------
+    residual : ndarray of float
+        Differences, NaN where a side is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.validation.metrics import residual
+    >>> residual(np.array([0.1 + 0.2, 0.5]), np.array([0.3, 0.25]))
+    array([0.  , 0.25])
+    """
+    difference = prediction - truth
+    scale = np.maximum(np.abs(prediction), np.abs(truth))
+    return np.where(np.abs(difference) <= _ROUNDING * scale, 0.0, difference)
 
 
 def split_normal_interval(median, p16, p84, level=0.95):
@@ -195,7 +249,7 @@ def split_normal_interval(median, p16, p84, level=0.95):
     >>> round(float(low), 3), round(float(high), 3)
     (0.303, 0.894)
     """
-    if not 0 < level < 1:
+    if not isinstance(level, Real) or not 0 < level < 1:
         msg = f"level must be between 0 and 1, got {level!r}"
         raise InputError(msg)
     stretch = stats.norm.ppf(0.5 + level / 2) / stats.norm.ppf(0.84)
@@ -225,11 +279,11 @@ def checked_limit(limit, unit=None):
     """
     if limit is None:
         return None
-    value = float(_floats("outlier_limit", limit, unit))
+    value = to_floats(limit, "outlier_limit", unit=unit, ndim=0, sentinels=False)
     if not value > 0:
-        msg = f"outlier_limit must be positive, got {limit!r}"
+        msg = f"outlier_limit must be a positive number, got {limit!r}"
         raise InputError(msg)
-    return value
+    return float(value)
 
 
 def check_resamples(n_bootstrap):
@@ -243,10 +297,10 @@ def check_resamples(n_bootstrap):
     Raises
     ------
     InputError
-        If it is negative or 1.
+        If it is no integer, negative or 1.
     """
-    if n_bootstrap < 0 or n_bootstrap == 1:
-        msg = f"n_bootstrap must be 0 or at least 2, got {n_bootstrap!r}"
+    if not isinstance(n_bootstrap, Integral) or n_bootstrap < 0 or n_bootstrap == 1:
+        msg = f"n_bootstrap must be 0 or an integer from 2, got {n_bootstrap!r}"
         raise InputError(msg)
 
 
@@ -264,11 +318,11 @@ def _columns(prediction, truth, p16, p84, unit):
     """The inputs as floats of one unit and length, with the percentiles as hits."""
     given = {"prediction": prediction, "truth": truth, "p16": p16, "p84": p84}
     arrays = {
-        name: np.full(np.shape(prediction), np.nan)
-        if column is None
-        else _floats(name, column, unit)
+        name: None if column is None else to_floats(column, name, unit=unit)
         for name, column in given.items()
     }
+    unknown = np.full_like(arrays["prediction"], np.nan)
+    arrays |= {name: unknown for name in ("p16", "p84") if arrays[name] is None}
     shapes = {name: array.shape for name, array in arrays.items()}
     if arrays["prediction"].ndim != 1 or len(set(shapes.values())) > 1:
         msg = f"prediction, truth and percentiles must be of shape (n,) with one n, got {shapes}"
@@ -281,20 +335,6 @@ def _columns(prediction, truth, p16, p84, unit):
         "inside_68": _inside(value, low, high),
         "inside_95": _inside(value, *wide),
     }
-
-
-def _floats(name, column, unit):
-    """One input as floats in a unit, NaN where masked."""
-    try:
-        if getattr(column, "unit", None) is not None:
-            column = u.Quantity(column).to_value(unit or u.dimensionless_unscaled)
-        return np.ma.filled(np.ma.asarray(column).astype(float), np.nan)
-    except u.UnitsError as error:
-        msg = f"{name} must be in {unit or 'plain numbers'}, as the prediction, got {column.unit}"
-        raise InputError(msg) from error
-    except (TypeError, ValueError) as error:
-        msg = f"{name} must hold numbers, got {type(column).__name__}"
-        raise InputError(msg) from error
 
 
 def _inside(value, low, high):
@@ -311,17 +351,17 @@ def _names_with_errors():
 def _statistics(pairs, index, limit):
     """Every metric of the pairs at an index array of shape (..., n), as arrays (...)."""
     prediction, truth = pairs.prediction[index], pairs.truth[index]
-    residual = _residual(prediction, truth)
-    nmad = mad_std(residual, axis=-1)
-    variance = residual.var(axis=-1)
+    difference = residual(prediction, truth)
+    nmad = mad_std(difference, axis=-1)
+    variance = difference.var(axis=-1)
     return {
-        "bias": residual.mean(axis=-1),
-        "mae": np.abs(residual).mean(axis=-1),
-        "mse": np.square(residual).mean(axis=-1),
+        "bias": difference.mean(axis=-1),
+        "mae": np.abs(difference).mean(axis=-1),
+        "mse": np.square(difference).mean(axis=-1),
         "sigma": np.sqrt(variance),
         "variance": variance,
         "nmad": nmad,
-        "outlier_fraction": _outliers(residual, nmad, limit).mean(axis=-1),
+        "outlier_fraction": _outliers(difference, nmad, limit).mean(axis=-1),
         "pearson": _correlation(prediction, truth),
         "spearman": _correlation(
             stats.rankdata(prediction, axis=-1), stats.rankdata(truth, axis=-1)
@@ -329,13 +369,6 @@ def _statistics(pairs, index, limit):
         "coverage_68": _known_fraction(pairs.inside_68[index]),
         "coverage_95": _known_fraction(pairs.inside_95[index]),
     }
-
-
-def _residual(prediction, truth):
-    """Prediction - truth, where differences at the level of rounding count as none."""
-    residual = prediction - truth
-    scale = np.maximum(np.abs(prediction), np.abs(truth))
-    return np.where(np.abs(residual) <= _ROUNDING * scale, 0.0, residual)
 
 
 def _outliers(residual, nmad, limit):

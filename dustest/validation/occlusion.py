@@ -9,7 +9,8 @@ import numpy as np
 from dustest.data.coerce import as_sample
 from dustest.data.columns import band_column_name
 from dustest.data.errors import InputError
-from dustest.data.quantities import QUANTITIES
+from dustest.data.quantities import check_quantity
+from dustest.data.tables import as_table
 from dustest.validation.matching import values_of
 
 __all__ = ["OcclusionMap", "occlusion_map"]
@@ -92,8 +93,9 @@ def occlusion_map(estimator, X, quantity="A_V", *, bands=None, patch=4, stride=N
     Raises
     ------
     InputError
-        If the quantity is unknown or the estimator gives it for no galaxy, there are no cutouts
-        in the bands or they differ in shape, or ``patch`` or ``stride`` is out of range.
+        If the quantity is unknown or the estimator gives it for no galaxy, or no row for each
+        galaxy, there are no cutouts in the bands or they differ in shape, or ``patch`` or
+        ``stride`` is out of range.
 
     See Also
     --------
@@ -146,9 +148,7 @@ def occlusion_map(estimator, X, quantity="A_V", *, bands=None, patch=4, stride=N
     >>> bool(np.any(occlusion.change[0, 1]))
     False
     """
-    if quantity not in QUANTITIES:
-        msg = f"quantity must be one of {tuple(QUANTITIES)}, got {quantity!r}"
-        raise InputError(msg)
+    check_quantity(quantity)
     if not hasattr(estimator, "estimate"):
         msg = f"estimator must have a method estimate, got {type(estimator).__name__}"
         raise InputError(msg)
@@ -211,7 +211,14 @@ def _checked_pixels(name, value, highest, what):
 
 def _predict(estimator, quantity, sample):
     """What an estimator gives for a quantity; NaN where it gives nothing."""
-    return values_of(estimator.estimate(sample), quantity)
+    table = as_table(estimator.estimate(sample), "what estimator.estimate returns")
+    if len(table) != len(sample):
+        msg = (
+            f"estimator must give a row for each galaxy, but {type(estimator).__name__} gave "
+            f"{len(table)} rows for {len(sample)}"
+        )
+        raise InputError(msg)
+    return values_of(table, quantity)
 
 
 def _covers(shape, patch, stride):

@@ -1,10 +1,15 @@
 """Two sets of galaxies side by side: how far do their distributions differ."""
 
+from numbers import Integral
+
 import numpy as np
 from astropy.table import QTable
 from scipy import stats
 
 from dustest.data.errors import InputError
+from dustest.data.seeds import as_generator
+from dustest.data.tables import as_table
+from dustest.data.values import bare_values
 from dustest.validation.columns import numeric_columns, unit_of
 
 __all__ = ["common_columns", "compare_distributions", "distinguishability"]
@@ -27,9 +32,9 @@ def compare_distributions(a, b, names, *, n_folds=5, random_state=None):
 
     Parameters
     ----------
-    a : Table
+    a : Table, data frame or dict of columns
         The reference, such as a catalogue of real galaxies.
-    b : Table
+    b : Table, data frame or dict of columns
         What is held against it.
     names : sequence of str
         Columns to compare, which both tables have. Those of ``b`` are converted to the units
@@ -99,7 +104,7 @@ def distinguishability(a, b, names, *, n_folds=5, random_state=None):
 
     Parameters
     ----------
-    a, b : Table
+    a, b : Table, data frame or dict of columns
         The two sets. Rows that are not finite in all columns are left out, and at most 5000
         rows of either are used, chosen at random. In a table with the column ``group``, rows
         of one group stay together, so that no galaxy is recognised by another view of it.
@@ -145,13 +150,13 @@ def distinguishability(a, b, names, *, n_folds=5, random_state=None):
     >>> distinguishability(real, simulated, ["x"], random_state=1)["auc"]
     1.0
     """
-    if n_folds < 2:
-        msg = f"n_folds must be at least 2, got {n_folds!r}"
+    if not isinstance(n_folds, Integral) or n_folds < 2:
+        msg = f"n_folds must be an integer from 2, got {n_folds!r}"
         raise InputError(msg)
     pairs, _ = common_columns(a, b, names)
-    rng = np.random.default_rng(random_state)
+    rng = as_generator(random_state)
     parts = []
-    for i, table in enumerate((a, b)):
+    for i, table in enumerate((as_table(a, "a"), as_table(b, "b"))):
         features = np.stack([pair[i] for pair in pairs.values()], axis=1)
         parts.append(_usable_rows(features, _groups(table), rng))
     counts = {"n_a": len(parts[0][0]), "n_b": len(parts[1][0])}
@@ -167,7 +172,7 @@ def common_columns(a, b, names):
 
     Parameters
     ----------
-    a, b : Table
+    a, b : Table, data frame or dict of columns
         The two tables.
     names : sequence of str
         Columns that both have.
@@ -195,10 +200,11 @@ def common_columns(a, b, names):
     >>> pairs["size"][1], units["size"]
     (array([0.7]), Unit("kpc"))
     """
-    names = [names] if isinstance(names, str) else list(names)
+    names = [names] if isinstance(names, str) else list(names or ())
     if not names:
         msg = "names must hold at least one column, got none"
         raise InputError(msg)
+    a, b = as_table(a, "a"), as_table(b, "b")
     columns_a = numeric_columns(a, names, argument="a")
     units = {name: unit_of(a[name]) for name in names}
     columns_b = numeric_columns(b, names, argument="b", units=units)
@@ -231,7 +237,7 @@ def _groups(table):
     """Number of the group that each row belongs to; every row its own by default."""
     if "group" not in table.colnames:
         return np.arange(len(table))
-    return np.unique(np.asarray(table["group"]), return_inverse=True)[1]
+    return np.unique(bare_values(table["group"])[0], return_inverse=True)[1]
 
 
 def _usable_rows(features, groups, rng):

@@ -2,20 +2,21 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import chain
 
 import numpy as np
-from astropy.table import Column, QTable, Table, vstack
+from astropy.table import Column, QTable, vstack
 
 from dustest.data.errors import InputError
-from dustest.data.quantities import QUANTITIES, percentile_columns
+from dustest.data.quantities import QUANTITIES, check_quantity, percentile_columns
+from dustest.data.tables import as_table
 from dustest.validation.binned import binned_statistics
 from dustest.validation.columns import numeric_columns
+from dustest.validation.comparison import check_tables
 from dustest.validation.disagreement import spread_of
-from dustest.validation.matching import aligned_values, values_of
+from dustest.validation.matching import aligned_values, all_ids, identified, values_of
 from dustest.validation.provenance import parameters_of
 
 __all__ = ["ASSUMPTIONS", "assumption_shifts", "shift_statistics"]
@@ -40,7 +41,7 @@ def assumption_shifts(tables, quantity="A_V"):
 
     Parameters
     ----------
-    tables : dict of str to DustTable
+    tables : dict of str to DustTable, Table or data frame
         Results by name. Rows are paired as `compare_tables` does.
     quantity : str, optional
         A key of `~dustest.data.QUANTITIES`.
@@ -48,8 +49,8 @@ def assumption_shifts(tables, quantity="A_V"):
     Returns
     -------
     shifts : QTable
-        A row for each galaxy of the longest table. Where several tables say the same, they enter
-        by their median.
+        A row for each galaxy of any table, those of the longest first. Where several tables say
+        the same, they enter by their median.
 
         - ``id``, and the quantity itself.
         - ``half_width``: half of the distance from its 16th to its 84th percentile, which is what
@@ -93,7 +94,11 @@ def assumption_shifts(tables, quantity="A_V"):
     >>> shifts["history_exceeds"].tolist()
     [True, False]
     """
-    _check_input(tables, quantity)
+    check_quantity(quantity)
+    if not check_tables(tables):
+        msg = "tables must hold at least one table of results, got none"
+        raise InputError(msg)
+    tables = identified(tables)
     rows = _Rows(tables, quantity)
     two_priors = [name for name, table in tables.items() if _has_two_priors(table, quantity)]
     groups = _history_groups(tables)
@@ -166,6 +171,7 @@ def shift_statistics(shifts, quantity="A_V", *, edges=(0.0, 0.1, 0.3, 1.0, np.in
        history  0.0  0.1   1         0   0.0
        history  0.1  0.3   2         0   0.0
     """
+    shifts = as_table(shifts, "shifts")
     return vstack(
         [
             _assumption_statistics(shifts, quantity, name, bins)
@@ -178,7 +184,7 @@ def shift_statistics(shifts, quantity="A_V", *, edges=(0.0, 0.1, 0.3, 1.0, np.in
 
 @dataclass(frozen=True)
 class _Rows:
-    """Tables whose values are brought to the rows of the longest of them."""
+    """Tables whose values are brought to the rows of all of them."""
 
     tables: dict
     quantity: str
@@ -186,7 +192,7 @@ class _Rows:
     @cached_property
     def ids(self):
         """Identifiers of the rows."""
-        return max((np.asarray(table["id"]) for table in self.tables.values()), key=len)
+        return all_ids(self.tables)
 
     @property
     def n(self):
@@ -201,23 +207,7 @@ class _Rows:
         """What a function makes of one table, at the rows."""
         table = self.tables[name]
         values = compute(table, self.quantity)
-        return aligned_values(values, table["id"], self.ids, names=(name, "the longest table"))
-
-
-def _check_input(tables, quantity):
-    """Refuse what are no results by name, and unknown quantities."""
-    if quantity not in QUANTITIES:
-        msg = f"quantity must be one of {tuple(QUANTITIES)}, got {quantity!r}"
-        raise InputError(msg)
-    if not isinstance(tables, Mapping) or not tables:
-        msg = f"tables must be a dict of name to DustTable with at least one, got {tables!r}"
-        raise InputError(msg)
-    for name, table in tables.items():
-        if not isinstance(table, Table) or "id" not in table.colnames:
-            msg = (
-                f"tables[{name!r}] must be a table with the column id, got {type(table).__name__}"
-            )
-            raise InputError(msg)
+        return aligned_values(values, table["id"], self.ids, names=(name, "the other tables"))
 
 
 def _has_two_priors(table, quantity):

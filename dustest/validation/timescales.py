@@ -1,10 +1,14 @@
 """Specific star-formation rates over other times than an estimator's own."""
 
 import numpy as np
+from astropy import units as u
 
 from dustest.data.errors import InputError
+from dustest.data.messages import shown
 from dustest.data.quantities import percentile_columns
 from dustest.data.results import DustTable
+from dustest.data.tables import as_table
+from dustest.data.values import to_floats
 from dustest.validation.columns import numeric_columns
 
 __all__ = ["ssfr_over"]
@@ -15,11 +19,11 @@ def ssfr_over(table, timescale):
 
     Parameters
     ----------
-    table : DustTable
+    table : DustTable, Table or data frame
         Results with ``log_mass`` and ``log_SFR_<timescale>``, as of
         ``BagpipesEstimator(extra=["history"])``.
-    timescale : {10, 100}
-        Time in Myr over which the rate is averaged.
+    timescale : {10, 100} or `~astropy.units.Quantity`
+        Time over which the rate is averaged, in Myr without a unit.
 
     Returns
     -------
@@ -30,7 +34,7 @@ def ssfr_over(table, timescale):
     Raises
     ------
     InputError
-        If a column is missing or does not hold numbers.
+        If a column is missing or does not hold numbers, or the time is no time.
 
     Examples
     --------
@@ -41,11 +45,13 @@ def ssfr_over(table, timescale):
     >>> float(ssfr_over(table, 10)["log_sSFR"][0])
     -7.5
     """
-    rate = f"log_SFR_{timescale}"
+    table = as_table(table)
+    time = to_floats(timescale, "timescale", unit=u.Myr, ndim=0)
+    rate = f"log_SFR_{time:g}"
     if rate not in table.colnames:
         msg = (
             f"table must have the column {rate}, which SED fits with extra=['history'] have for "
-            f"10 and 100 Myr; it has {', '.join(table.colnames)}"
+            f"10 and 100 Myr; it has {shown(table.colnames)}"
         )
         raise InputError(msg)
     columns = numeric_columns(table, [rate, "log_mass"])

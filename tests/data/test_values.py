@@ -77,7 +77,7 @@ class TestFloats:
         "held", [["7.1", "n/a"], [1j], [[1.0], [2.0]], np.array([b"x"]), [True]]
     )
     def test_what_is_no_column_of_numbers_is_refused(self, held):
-        with pytest.raises(InputError, match="a must hold numbers with 1 axes, got"):
+        with pytest.raises(InputError, match="a must hold numbers, one a row, got"):
             to_floats(held, "a", ndim=1)
 
     def test_text_is_shown(self):

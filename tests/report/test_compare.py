@@ -2,10 +2,20 @@ import warnings
 
 import numpy as np
 import pytest
+from astropy import units as u
 from astropy.table import QTable
+from frames import KINDS, as_frame
+from html_pages import Page
 from matplotlib.figure import Figure
 
-from dustest.data import DustestError, DustestWarning, DustTable, GalaxySample, InputError
+from dustest.data import (
+    DustestError,
+    DustestWarning,
+    DustTable,
+    GalaxySample,
+    InputError,
+    as_sample,
+)
 from dustest.report import Comparison, compare
 
 N = 30
@@ -44,7 +54,7 @@ def sample():
 
 @pytest.fixture
 def truth(sample):
-    return QTable({"A_V": sample["redshift"] / 10})
+    return QTable({"ID": sample["id"], "A_V": sample["redshift"] / 10})
 
 
 class TestRunning:
@@ -145,8 +155,27 @@ class TestTables:
     def test_other_galaxies(self, sample):
         table = Shifted(0.1).estimate(sample)
         table["id"][0] = "x"
-        with pytest.raises(InputError, match="all and the sample each have ids"):
-            compare({"all": table}, sample)
+        result = compare({"all": table, "run": Shifted(0.0)}, sample)
+        assert result.notes == ("1 of 30 rows of all are not in the sample.",)
+        assert (result.metrics["n"][0], result.metrics["n_unmatched"][0]) == (29, 1)
+
+    def test_no_galaxy_in_common_stops_before_anything_runs(self, sample, truth):
+        estimator = Shifted(0.0)
+        truth["ID"] = [f"other {i}" for i in range(N)]
+        with pytest.raises(InputError, match="one and truth must have identifiers in common"):
+            compare({"one": estimator}, sample, truth=truth)
+        ready = Shifted(0.1).estimate(sample)[20:]
+        with pytest.raises(InputError, match="one and two must have identifiers in common"):
+            compare({"one": estimator, "two": ready}, sample, limits={"one": 5})
+        assert estimator.calls == []
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_results_of_others(self, sample, truth, kind):
+        published = as_frame(kind, {"NUMBER": truth["ID"][::-1], "A_V": truth["A_V"][::-1] + 0.1})
+        result = compare({"published": published}, sample, truth=truth, n_bootstrap=0)
+        assert isinstance(result.tables["published"], DustTable)
+        assert result.metrics["bias"][0] == pytest.approx(0.1)
+        assert result.metrics["n"][0] == N
 
 
 class TestInput:
@@ -165,7 +194,7 @@ class TestInput:
 
     def test_another_table(self, sample):
         with pytest.raises(InputError, match="must have the columns of a DustTable"):
-            compare({"one": QTable({"id": [1]})}, sample)
+            compare({"one": QTable({"id": [1], "flags": [0]})}, sample)
 
     def test_an_estimator_needs_a_sample(self):
         with pytest.raises(InputError, match="sample must be given for one"):
@@ -178,19 +207,131 @@ class TestInput:
         assert estimator.calls == []
 
     @pytest.mark.parametrize(
-        "options", [{"quantities": ["A_K"]}, {"n_bootstrap": 1}, {"outlier_limit": -0.3}]
+        "options",
+        [
+            *({"quantities": ["A_K"]}, {"n_bootstrap": 1}, {"n_bootstrap": 2.5}),
+            *({"outlier_limit": -0.3}, {"outlier_limit": 1 * u.Jy}, {"random_state": "1"}),
+        ],
     )
     def test_wrong_options_stop_before_anything_runs(self, sample, options):
         estimator = Shifted(0.0)
-        with pytest.raises(InputError, match="must be"):
+        with pytest.raises(InputError, match=r"must (be|have)"):
             compare({"one": estimator}, sample, **options)
         assert estimator.calls == []
 
     def test_wrong_truth_stops_before_anything_runs(self, sample):
         estimator = Shifted(0.0)
-        with pytest.raises(InputError, match="as many rows"):
-            compare({"one": estimator}, sample, truth=QTable({"A_V": [0.1]}))
+        with pytest.raises(InputError, match=r'truth\["id"\] = sample\["id"\]'):
+            compare({"one": estimator}, sample, truth=QTable({"A_V": [0.1] * N}))
         assert estimator.calls == []
+
+    @pytest.mark.parametrize(
+        ("limits", "message"),
+        [
+            ({"onE": 3}, r"limits must have names out of .* got 'onE': did you mean 'one'"),
+            ({"one": 0}, r"limits\['one'\] must be a positive number of galaxies, got 0"),
+            (5, "limits must be a dict of name to number of galaxies, got 5"),
+        ],
+    )
+    def test_wrong_limits(self, sample, limits, message):
+        with pytest.raises(InputError, match=message):
+            compare({"one": Shifted(0.0)}, sample, limits=limits)
+
+    def test_output_that_cannot_be_made_stops_before_anything_runs(self, sample, tmp_path):
+        estimator = Shifted(0.0)
+        (tmp_path / "file").touch()
+        for output in (tmp_path / "file", tmp_path / "file" / "run"):
+            with pytest.raises(InputError, match="output must be a folder"):
+                compare({"one": estimator}, sample, output=output)
+        with pytest.raises(InputError, match="output must be the path of a folder, got 3"):
+            compare({"one": estimator}, sample, output=3)
+        assert estimator.calls == []
+
+
+class TestWithoutIdentifiers:
+    def test_rows_are_paired_by_position_and_this_is_stated(self):
+        sample = as_sample({"redshift": np.linspace(6.0, 9.0, N)})
+        truth = {"A_V": np.linspace(0.6, 0.9, N)}
+        with pytest.warns(DustestWarning, match=r"truth and the sample have no id.*by position"):
+            result = compare({"one": Shifted(0.1)}, sample, truth=truth, n_bootstrap=0)
+        assert result.metrics["bias"][0] == pytest.approx(0.1)
+        assert result.metrics.meta["paired_by"] == "row"
+        (note,) = result.notes
+        assert note == "Rows are paired by their position, since no table has identifiers."
+
+    def test_estimators_of_one_sample_need_no_statement(self):
+        sample = as_sample({"redshift": np.linspace(6.0, 9.0, N)})
+        result = compare({"one": Shifted(0.1), "two": Shifted(0.0)}, sample, limits={"two": 7})
+        assert result.metrics["n"].tolist() == [7]
+        assert result.notes == ()
+
+
+class TestWritingTheReport:
+    @pytest.fixture
+    def result(self, sample):
+        return compare({"one": Shifted(0.0).estimate(sample)})
+
+    @pytest.fixture(autouse=True)
+    def draws_nothing(self, monkeypatch):
+        def render(*args, **options):
+            raise AssertionError
+
+        monkeypatch.setattr("dustest.report.comparison.render_report", render)
+
+    @pytest.mark.parametrize("name", ["missing/report.html", "file/report.html", ""])
+    def test_paths_are_checked_first(self, result, tmp_path, name):
+        (tmp_path / "file").touch()
+        with pytest.raises(InputError, match=r"path must be (a file|in a folder that exists)"):
+            result.to_html(tmp_path / name)
+
+    @pytest.mark.parametrize("path", [3, "", "a\0b"])
+    def test_no_path(self, result, path):
+        with pytest.raises(InputError, match="path must be the path of a file"):
+            result.to_html(path)
+
+    def test_a_disc_that_fails_while_writing(self, result, tmp_path, monkeypatch):
+        monkeypatch.setattr("dustest.report.comparison.render_report", lambda *_, **__: "x")
+
+        def write(*args, **options):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("pathlib.Path.write_text", write)
+        with pytest.raises(InputError, match="No space left on device"):
+            result.to_html(tmp_path / "report.html")
+        assert list(tmp_path.iterdir()) == []
+
+
+class TestFixedRatio:
+    """R_V is a constant of the dust law, which rounding may blur."""
+
+    @pytest.fixture
+    def tables(self):
+        rng = np.random.default_rng(1)
+        e_bv = rng.uniform(0.01, 0.3, N)
+        return {
+            name: DustTable.from_quantities(
+                range(N),
+                {"A_V": law * e_bv, "E_BV": e_bv, "R_V": (law * e_bv) / e_bv * scatter},
+            )
+            for name, law, scatter in (
+                ("one", 4.05, 1.0),
+                ("two", 4.05, 1 + 1e-15 * rng.integers(0, 2, N)),
+                ("free", 3.1, rng.uniform(0.9, 1.1, N)),
+            )
+        }
+
+    def test_no_metrics_and_no_page_about_it(self, tables):
+        fixed = {name: tables[name] for name in ("one", "two")}
+        result = compare(fixed, n_bootstrap=0)
+        assert result.quantities == ("A_V", "E_BV")
+        assert "R_V" not in Page(result.to_html()).texts
+        assert result.panels("R_V") == []
+
+    def test_sides_that_vary_are_compared(self, tables):
+        truth = QTable({"id": range(N), "R_V": np.linspace(2.5, 3.5, N)})
+        metrics = compare(tables, truth=truth, n_bootstrap=0).metrics
+        pairs = metrics["estimator", "against"][metrics["quantity"] == "R_V"]
+        assert [tuple(pair) for pair in pairs] == [("free", "truth")]
 
 
 class TestComparison:

@@ -30,7 +30,8 @@ def make_comparison(**options):
 
 @pytest.fixture(scope="module")
 def html():
-    truth = QTable({"A_V": np.random.default_rng(3).normal(0.4, 0.2, N)})
+    truth = QTable({"id": make_table(1)["id"]})
+    truth["A_V"] = np.random.default_rng(3).normal(0.4, 0.2, N)
     notes = ["Bagpipes fitted only the first 5 galaxies.", HOSTILE]
     return make_comparison(truth=truth, reference="sed", notes=notes).to_html(title="A & B")
 
@@ -86,12 +87,19 @@ class TestContent:
         assert {metric.label for metric in METRICS.values()} <= set(page.texts)
         assert sum(" ± " in text for text in page.texts) >= 3 * (len(METRICS) - 2)
 
+    def test_one_number_of_digits(self, page):
+        texts = page.texts
+        row = texts[texts.index("MAE") + 1 :][:4]
+        cells = [text for text in row if " ± " in text]
+        assert cells
+        assert all(len(part.split(".")[1]) == 3 for cell in cells for part in cell.split(" ± "))
+
     def test_figures_against_truth_and_reference(self, page):
         assert len(page.all("img")) == 2
         assert all(i["src"].startswith("data:image/svg+xml;base64,") for i in page.all("img"))
 
     def test_every_quantity_has_a_figure(self):
-        truth = QTable({"log_sSFR": np.full(N, -8.0)})
+        truth = QTable({"id": make_table(1)["id"], "log_sSFR": np.full(N, -8.0)})
         page = Page(make_comparison(truth=truth).to_html())
         (image,) = page.all("img")
         assert "A_V from beta against sed" in image["alt"]

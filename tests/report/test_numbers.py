@@ -4,33 +4,53 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dustest.report.numbers import decimals_for, format_number, format_with_error
+from dustest.data import QUANTITIES
+from dustest.report.numbers import (
+    decimals_for,
+    format_column,
+    format_number,
+    format_with_error,
+)
 
 
 class TestWithError:
-    # The three examples of the Particle Data Group: 0.827 ± 0.119, 0.367 and 0.952.
     @pytest.mark.parametrize(
         ("error", "expected"),
-        [(0.119, "0.83 ± 0.12"), (0.367, "0.8 ± 0.4"), (0.0952, "0.83 ± 0.10")],
+        [
+            (0.119, "0.827 ± 0.119"),
+            (0.367, "0.827 ± 0.367"),
+            (0.00096, "0.827 ± 0.001"),
+            (0.0004, "0.827 ± <0.001"),
+            (12.0, "0.827 ± 12.000"),
+        ],
     )
-    def test_as_the_particle_data_group_rounds(self, error, expected):
-        assert format_with_error(0.827, error) == expected
-
-    def test_large_numbers(self):
-        assert format_with_error(1234.5, 56.7) == "1234 ± 57"
+    def test_same_digits(self, error, expected):
+        assert format_with_error(0.827, error, decimals=3) == expected
 
     @pytest.mark.parametrize("error", [math.nan, 0.0])
     def test_no_error(self, error):
-        assert format_with_error(0.1234, error) == "0.12"
+        assert format_with_error(0.1234, error, decimals=2) == "0.12"
 
     def test_no_value(self):
-        assert format_with_error(math.nan, 0.1) == "–"
+        assert format_with_error(math.nan, 0.1, decimals=2) == "–"
 
-    @given(st.floats(-1e4, 1e4), st.floats(1e-6, 1e3))
-    def test_rounding_stays_within_the_error(self, value, error):
-        number, spread = format_with_error(value, error).replace("−", "-").split(" ± ")
-        assert abs(float(number) - value) <= 0.51 * error
-        assert float(spread) == pytest.approx(error, rel=0.15)
+    @given(st.floats(-1e4, 1e4), st.floats(6e-4, 1e3))
+    def test_rounding(self, value, error):
+        text = format_with_error(value, error, decimals=3)
+        number, spread = text.replace("−", "-").split(" ± ")
+        assert abs(float(number) - value) <= 0.000501
+        assert abs(float(spread) - error) <= 0.000501
+
+
+class TestColumn:
+    @pytest.mark.parametrize("quantity", QUANTITIES.values())
+    def test_digits_of_the_quantity(self, quantity):
+        for name in (quantity.name, f"{quantity.name}_p16", f"{quantity.name}_100"):
+            _, decimals = format_column(1.23456, name).split(".")
+            assert len(decimals) == quantity.digits
+
+    def test_other_columns(self):
+        assert format_column(0.12345, "A_Volume") == "0.12"
 
 
 class TestNumber:

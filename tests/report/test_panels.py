@@ -3,6 +3,8 @@ import io
 import matplotlib as mpl
 import numpy as np
 import pytest
+from astropy import units as u
+from astropy.table import Column, MaskedColumn
 from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
 
@@ -231,5 +233,29 @@ class TestMatchedPanel:
 
     def test_galaxies_that_neither_contains(self):
         one, two = (DustTable.from_quantities(ids, {"A_V": [1.0]}) for ids in (["a"], ["b"]))
-        with pytest.raises(InputError, match="one and two each have ids that the other lacks"):
+        with pytest.raises(InputError, match="one and two must have identifiers in common"):
             matched_panel(("one", "two"), one, two, "A_V")
+
+
+class TestUnitsAndMissingValues:
+    def test_pairs_are_in_the_unit_of_the_first(self):
+        x = Column([0.1, 0.4, 0.8, 0.9], unit=u.mag)
+        y = MaskedColumn([200.0, 400.0, -99.0, 1.0], mask=[0, 0, 0, 1], unit=u.mmag)
+        ax = one_to_one(x, y, ax=Figure().add_subplot())
+        np.testing.assert_allclose(ax.collections[0].get_offsets(), [[0.1, 0.2], [0.4, 0.4]])
+
+    def test_histograms_leave_out_what_is_missing(self):
+        values = {"a": [0.1, 0.2, -99.0] * u.mag, "b": [100.0, 200.0, np.inf] * u.mmag}
+        ax = histograms(values, ax=Figure().add_subplot())
+        assert ax.get_xlim()[0] > 0
+        assert ax.get_xlim()[1] < 0.3
+
+    def test_rounding_is_no_difference(self):
+        x = np.linspace(3.0, 3.2, 40)
+        ax = differences(x, x * (1 + 1e-15), ax=Figure().add_subplot())
+        assert ax.get_title() == "median +0.00, NMAD 0.00"
+
+    @pytest.mark.parametrize("y", [["a", "b"], [1.0, 2.0] * u.Jy])
+    def test_what_is_no_number(self, y):
+        with pytest.raises(InputError, match="y must"):
+            differences([0.1, 0.2] * u.mag, y, ax=Figure().add_subplot())

@@ -49,7 +49,7 @@ class TestPredictions:
     def test_a_row_a_table_with_the_sign_of_the_bias(self, truth, networks):
         figure = plot_predictions(networks, truth, "A_V")
         titles = [ax.get_title() for ax in figure.axes[2::3]]
-        assert [title.split(",")[0] for title in titles] == ["median +0.10", "median −0.20"]
+        assert [title.split(",")[0] for title in titles] == ["median +0.100", "median −0.200"]
         assert len(set(colors(figure))) == 2
 
     def test_rows_are_matched_by_id(self, truth, networks):
@@ -89,7 +89,7 @@ class TestAgainstSed:
             "3 bands − 100 Myr",
         ]
         titles = [ax.get_title().split(",")[0] for ax in figure.axes[2::3]]
-        assert titles[::3] == ["median +0.10", "median −0.50"]
+        assert titles[::3] == ["median +0.100", "median −0.500"]
         # A network has one colour throughout.
         assert colors(figure)[:2] == colors(figure)[2:]
         assert len(set(colors(figure))) == 2 <= len(COLORS)

@@ -88,7 +88,7 @@ class TestTable:
         table = answers()
         # Table 2: 0.0891 / 0.0685, 0.0136 / 0.0131 and 0.0456 / 0.0688.
         assert "A_V 1.30, E_BV 1.04, log_sSFR 0.66" in table["paper"][SIMILAR]
-        assert "A_V 0.07, E_BV 0.01, R_V 2.89" in table["paper"][RATIO]
+        assert "A_V 0.069, E_BV 0.0131, R_V 2.889" in table["paper"][RATIO]
 
 
 class TestBandsAreSimilar:
@@ -180,7 +180,7 @@ class TestNetworkIsCloser:
         table = answers(seen=sky(sed, networks=rough, slopes=smooth))
         assert table["holds"][CLOSER] == "no"
         assert table["here"][CLOSER] == (
-            "sigma of A_V about the SED fits, 40 galaxies: networks 0.50, Meurer 0.10"
+            "sigma of A_V about the SED fits, 40 galaxies: networks 0.500, Meurer 0.100"
         )
 
     def test_an_offset_is_no_scatter(self):

@@ -81,7 +81,7 @@ class TestTables:
         write_tables(tmp_path, tables())
         latex = (tmp_path / "table_2.tex").read_text()
         assert latex.count(r"\begin{tabular}") == latex.count(r"\end{tabular}") == 1
-        assert "$0.0685$" in latex
+        assert "$0.069$" in latex
         assert len(printed_scores()) == latex.count("(1)") + latex.count("(3)")
 
     def test_a_folder_that_cannot_be_made(self, tmp_path):

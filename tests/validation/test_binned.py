@@ -47,14 +47,14 @@ class TestBinnedStatistics:
         np.testing.assert_array_equal(result["median"], [0.2, 0.4] * u.mag)
         np.testing.assert_array_equal(result["high"], [1.0, 2.0] * u.kpc)
 
-    @pytest.mark.parametrize("edges", [[1.0], [1.0, 1.0], [2.0, 1.0], [0.0, np.nan], [[0.0, 1.0]]])
+    @pytest.mark.parametrize("edges", [[1.0], [1.0, 1.0], [2.0, 1.0], [0.0, np.nan]])
     def test_edges_must_rise(self, edges):
         with pytest.raises(InputError, match="edges must be at least two numbers that rise"):
             binned_statistics(truth([0.1], [3.0]), "R_V", by="dust_to_metal", edges=edges)
 
-    @pytest.mark.parametrize("edges", [["a", "b"], None, [0.0, 1.0] * u.kpc])
+    @pytest.mark.parametrize("edges", [["a", "b"], None, [[0.0, 1.0]], [0.0, 1.0] * u.kpc])
     def test_edges_must_be_numbers(self, edges):
-        with pytest.raises(InputError, match="edges must be"):
+        with pytest.raises(InputError, match=r"edges must (hold|be)"):
             binned_statistics(truth([0.1], [3.0]), "R_V", by="dust_to_metal", edges=edges)
 
     def test_missing_column(self):

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 from astropy import units as u
-from astropy.table import MaskedColumn, QTable, Table
+from astropy.table import Column, MaskedColumn, QTable, Table
+from frames import KINDS, as_frame
 
 from dustest.data import InputError
 from dustest.validation.columns import numeric_columns, unit_of
@@ -39,16 +40,35 @@ class TestNumericColumns:
 
     @pytest.mark.parametrize("column", [["x", "y"], np.zeros((2, 3)), np.array([1j, 2j])])
     def test_refuses_what_is_no_number_a_row(self, column):
-        with pytest.raises(InputError, match="must hold one number a row"):
+        with pytest.raises(InputError, match="must hold numbers, one a row"):
             numeric_columns(Table({"a": column}), ["a"])
 
     def test_refuses_another_unit(self):
-        with pytest.raises(InputError, match="column a of table must be in mag, got kpc"):
+        with pytest.raises(InputError, match=r"column a .* converts to mag, got kpc"):
             numeric_columns(QTable({"a": [1.0] * u.kpc}), ["a"], units={"a": u.mag})
 
     def test_refuses_what_is_no_table(self):
-        with pytest.raises(InputError, match="truth must be a table, got dict"):
-            numeric_columns({"a": [1.0]}, ["a"], argument="truth")
+        with pytest.raises(InputError, match=r"truth must be an astropy table, .* got list"):
+            numeric_columns([1.0], ["a"], argument="truth")
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_data_frames(self, kind):
+        columns = numeric_columns(as_frame(kind, {"x": [1.0, -99.0, np.inf]}), ["x"])
+        np.testing.assert_array_equal(columns["x"], [1.0, np.nan, np.nan])
+
+    def test_booleans_count(self):
+        assert numeric_columns(Table({"x": [True, False]}), ["x"])["x"].tolist() == [1.0, 0.0]
+
+    def test_near_misses(self):
+        with pytest.raises(InputError, match=r"it lacks a_v; did you mean 'A_V'\? it has A_V"):
+            numeric_columns(Table({"A_V": [1.0]}), ["a_v"])
+
+    def test_unknown_units_of_columns_that_are_read(self):
+        column = Column([1.0], unit=u.Unit("mags", parse_strict="silent"))
+        table = Table({"x": column, "y": [1.0]})
+        assert numeric_columns(table, ["y"])["y"] == [1.0]
+        with pytest.raises(InputError, match="column x of table declares the unit 'mags'"):
+            numeric_columns(table, ["x"])
 
 
 def test_unit_of():

@@ -1,9 +1,18 @@
 import numpy as np
 import pytest
 from astropy import units as u
-from astropy.table import QTable
+from astropy.table import Column, QTable
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from dustest.data import FLAGS, QUANTITIES, DustTable, InputError, percentile_columns
+from dustest.data import (
+    FLAGS,
+    QUANTITIES,
+    DustestWarning,
+    DustTable,
+    InputError,
+    percentile_columns,
+)
 from dustest.validation import METRICS, compare_tables, compute_metrics, flag_counts
 from dustest.validation.comparison import comparison_pairs
 
@@ -67,7 +76,9 @@ class TestPairs:
             compare_tables(tables, reference="four")
 
     def test_unknown_quantity(self, tables):
-        with pytest.raises(InputError, match=r"quantities must be among .* got \['A_K'\]"):
+        with pytest.raises(
+            InputError, match=r"quantities must be among .* got 'A_K': did you mean 'A_V'"
+        ):
             compare_tables(tables, quantities=["A_V", "A_K"])
 
     def test_nobody_else_is_called_truth(self):
@@ -104,13 +115,24 @@ class TestNumbers:
         row = compare_tables(tables)[0]
         assert (row["n"], row["n_dropped"]) == (37, 3)
 
-    def test_missing_and_duplicated_ids(self, tables):
-        tables["two"]["id"][0] = "h"
-        with pytest.raises(InputError, match="one and two each have ids"):
-            compare_tables(tables)
+    def test_rows_without_a_partner_are_counted_on_both_sides(self, tables):
+        some = {"one": tables["one"][:30], "two": tables["two"][10:]}
+        row = compare_tables(some, quantities="A_V")[0]
+        expected = compute_metrics(
+            tables["one"]["A_V"][10:30], tables["two"]["A_V"][10:30], n_bootstrap=0
+        )
+        assert (row["n"], row["n_unmatched"], row["bias"]) == (20, 20, expected["bias"])
+
+    def test_duplicated_ids_pair_nothing(self, tables):
         tables["two"]["id"][0] = "g1"
-        with pytest.raises(InputError, match="two has 'g1' 2 times"):
-            compare_tables(tables)
+        with pytest.warns(DustestWarning, match="2 rows of two share an identifier .* 'g1'"):
+            row = compare_tables({n: tables[n] for n in ("one", "two")})[0]
+        assert (row["n"], row["n_unmatched"]) == (38, 4)
+
+    def test_no_galaxy_in_common(self, tables):
+        some = {"one": tables["one"][:3], "two": tables["two"][5:]}
+        with pytest.raises(InputError, match="one and two must have identifiers in common"):
+            compare_tables(some)
 
     def test_same_seed_same_table(self, tables):
         first, again = (compare_tables(tables, random_state=3) for _ in range(2))
@@ -137,3 +159,71 @@ class TestFlagCounts:
 def test_all_quantities_can_be_compared():
     table = make_table([1, 2, 3], 1, tuple(QUANTITIES))
     assert set(compare_tables({"a": table, "b": table})["quantity"]) == set(QUANTITIES)
+
+
+ID_COLUMNS = ("id", "ID", "source_id", "NUMBER", "objID")
+ID_TYPES = (
+    np.int64,
+    np.uint64,
+    np.int32,
+    ">i4",
+    str,
+    object,
+    "S21",
+)
+
+
+class TestEveryInput:
+    """Names and types of identifiers, order, units and missing values change no number."""
+
+    @settings(max_examples=40, deadline=None)
+    @given(st.data())
+    def test_same_metrics(self, data):
+        rng = np.random.default_rng(data.draw(st.integers(0, 100)))
+        ids = 10 + rng.permutation(30)
+        table = DustTable.from_quantities(ids, {"A_V": rng.normal(0.4, 0.2, 30)})
+        expected_truth = rng.normal(0.4, 0.2, 30)
+        missing = rng.permutation(30)[:4]
+        expected = compute_metrics(
+            np.delete(table["A_V"].value, missing),
+            np.delete(expected_truth, missing),
+            n_bootstrap=0,
+        )
+        values = expected_truth.copy()
+        values[missing] = [np.nan, np.inf, -99.0, -999.0]
+        unit = data.draw(st.sampled_from([None, u.mag, u.mmag]))
+        factor = 1000.0 if unit == u.mmag else 1.0
+        values[np.abs(values) < 90] *= factor
+        order = rng.permutation(30)
+        truth = {
+            data.draw(st.sampled_from(ID_COLUMNS)): ids.astype(str).astype(
+                data.draw(st.sampled_from(ID_TYPES))
+            )[order],
+            "A_V": Column(values[order], unit=unit),
+        }
+        row = compare_tables({"one": table}, truth=truth, n_bootstrap=0)[0]
+        assert (row["n"], row["n_dropped"], row["n_unmatched"]) == (26, 4, 0)
+        for name in ("bias", "mae", "sigma", "spearman"):
+            assert row[name] == pytest.approx(expected[name], abs=1e-12)
+
+    def test_integers_beyond_doubles_stay_apart(self):
+        ids = np.array([2**60, 2**60 + 1, 2**60 + 2])
+        table = DustTable.from_quantities(ids, {"A_V": [0.1, 0.2, 0.3]})
+        truth = {"ID": ids[::-1].astype(np.uint64), "A_V": [0.3, 0.2, 0.1]}
+        row = compare_tables({"one": table}, truth=truth, n_bootstrap=0)[0]
+        assert (row["n"], row["mae"]) == (3, 0.0)
+
+    def test_outlier_limits_with_a_unit(self, tables, truth):
+        limits = {}
+        for limit in (0.1, 100 * u.mmag):
+            metrics = compare_tables(tables, truth=truth, outlier_limit=limit, n_bootstrap=0)
+            limits[str(limit)] = metrics["outlier_fraction"][metrics["quantity"] == "A_V"]
+        np.testing.assert_array_equal(*limits.values())
+        with pytest.raises(InputError, match="outlier_limit must have a unit that one of"):
+            compare_tables(tables, outlier_limit=1 * u.kpc)
+
+    def test_no_dict_of_tables(self, tables):
+        with pytest.raises(InputError, match="tables must be a dict"):
+            compare_tables(tables["one"])
+        with pytest.raises(InputError, match=r"reference must be .*'on': did you mean 'one'"):
+            compare_tables(tables, reference="on")

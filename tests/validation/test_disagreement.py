@@ -39,3 +39,22 @@ class TestLargestDisagreements:
     def test_names_that_clash(self):
         with pytest.raises(InputError, match="'id' or 'spread'"):
             largest_disagreements({"id": TABLES["one"]}, "A_V")
+
+    def test_galaxies_that_only_some_have(self):
+        tables = {
+            "one": {"NUMBER": [1, 2, 3], "A_V": [0.1, 0.2, 0.3]},
+            "two": {"ID": ["3", "9"], "A_V": [0.5, 0.1]},
+            "three": {"id": [9], "A_V": [1.1]},
+        }
+        result = largest_disagreements(tables, "A_V")
+        assert result["id"].tolist() == ["9", "3"]
+        np.testing.assert_allclose(result["spread"].to_value("mag"), [1.0, 0.2])
+
+    def test_a_table_that_shares_no_galaxy(self):
+        with pytest.raises(InputError, match="two and one must have identifiers in common"):
+            largest_disagreements({"one": table(["a"], [0.1]), "two": table(["b"], [0.1])}, "A_V")
+
+    @pytest.mark.parametrize("n_rows", [-1, 1.5, None])
+    def test_numbers_of_rows(self, n_rows):
+        with pytest.raises(InputError, match="n_rows must be an integer from 0"):
+            largest_disagreements(TABLES, "A_V", n_rows=n_rows)

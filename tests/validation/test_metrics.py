@@ -1,13 +1,15 @@
 import numpy as np
 import pytest
 from astropy import units as u
-from hypothesis import given
+from astropy.table import MaskedColumn
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
 from dustest.data import InputError
+from dustest.data.values import without_sentinels
 from dustest.validation import METRICS, compute_metrics, split_normal_interval
 
 NAMES = tuple(METRICS)
@@ -129,7 +131,7 @@ class TestOutliers:
 
     @pytest.mark.parametrize("limit", [0, -1.0, np.nan])
     def test_limits_that_make_no_sense(self, pairs, limit):
-        with pytest.raises(InputError, match="outlier_limit must be positive"):
+        with pytest.raises(InputError, match="outlier_limit must be a positive number"):
             compute_metrics(*pairs, outlier_limit=limit)
 
 
@@ -223,7 +225,7 @@ class TestInput:
         assert metrics["bias"] == pytest.approx(200.0)
 
     def test_wrong_unit(self):
-        with pytest.raises(InputError, match="truth must be in mag"):
+        with pytest.raises(InputError, match=r"truth must .* converts to mag, got Jy"):
             compute_metrics([1.0] * 3 * u.mag, [1.0] * 3 * u.Jy)
 
     def test_shapes_must_agree(self):
@@ -267,3 +269,38 @@ class TestProperties:
         assert abs(result["bias"]) <= result["mae"] + 1e-12
         assert 0 <= result["outlier_fraction"] <= 1
         assert np.isnan(result["pearson"]) or -1 <= result["pearson"] <= 1
+
+
+MISSING = (np.nan, np.inf, -np.inf, -99.0, -99.9, -999.0, -9999.0)
+
+
+class TestUnitsAndMissing:
+    @given(samples, st.data())
+    def test_missing_pairs_are_as_if_they_were_not_there(self, pair, data):
+        prediction, truth = (np.concatenate([part, part[:2]]) for part in pair)
+        side = data.draw(st.sampled_from([prediction, truth]))
+        side[-2:] = data.draw(st.tuples(*[st.sampled_from(MISSING)] * 2))
+        here = compute_metrics(prediction, truth, n_bootstrap=0)
+        there = compute_metrics(*pair, n_bootstrap=0)
+        assert (here["n"], here["n_dropped"]) == (there["n"], there["n_dropped"] + 2)
+        np.testing.assert_array_equal(values(here), values(there))
+
+    @given(samples, st.sampled_from([u.mag, u.mmag, u.Unit(10 * u.mag)]))
+    def test_units_of_columns_change_nothing(self, pair, unit):
+        factor = (1.0 * u.mag).to_value(unit)
+        column = MaskedColumn(pair[1] * factor, unit=unit)
+        assume(not np.isnan(without_sentinels(np.asarray(column), magnitudes=True)).any())
+        here = compute_metrics(pair[0] << u.mag, column, n_bootstrap=0)
+        there = compute_metrics(*pair, n_bootstrap=0)
+        np.testing.assert_allclose(values(here), values(there), rtol=1e-6, atol=1e-6)
+
+    def test_lists_of_quantities(self):
+        result = compute_metrics([100 * u.mmag, 0.2 * u.mag, 0.3 * u.mag], [100, 200, 300])
+        assert result["mae"] == 0.0
+        with pytest.raises(InputError, match="prediction must have a unit that converts to mag, got kpc"):
+            compute_metrics([1 * u.mag, 2 * u.kpc], [0.1, 0.2])
+
+    @pytest.mark.parametrize("n_bootstrap", [1, -2, 2.5, "a"])
+    def test_numbers_of_resamples(self, pairs, n_bootstrap):
+        with pytest.raises(InputError, match="n_bootstrap must be 0 or an integer from 2"):
+            compute_metrics(*pairs, n_bootstrap=n_bootstrap)

@@ -318,6 +318,21 @@ class TestInput:
             occlusion_map(Weighted(single_pixel(0, 0)), galaxies)
         occlusion_map(Weighted(single_pixel(0, 0)), galaxies, bands="F277W")
 
+    @pytest.mark.parametrize(
+        ("made", "message"),
+        [
+            (3, "what estimator.estimate returns must be an astropy table"),
+            ({"A_V": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]}, "gave 7 rows for"),
+        ],
+    )
+    def test_answers_that_are_no_rows(self, made, message):
+        class Odd:
+            def estimate(self, sample):
+                return made
+
+        with pytest.raises(InputError, match=message):
+            occlusion_map(Odd(), sample())
+
     def test_no_estimator(self):
         with pytest.raises(InputError, match="estimator must have a method estimate, got str"):
             occlusion_map("cnn", sample())

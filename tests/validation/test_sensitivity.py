@@ -254,25 +254,22 @@ class TestBadInput:
 
     @pytest.mark.parametrize("tables", [{}, None, [fit("delayed", [0.1] * 3)]])
     def test_no_results_by_name(self, tables):
-        with pytest.raises(InputError, match="tables must be a dict of name to DustTable"):
+        with pytest.raises(InputError, match=r"tables must (be a dict|hold at least one)"):
             assumption_shifts(tables)
 
-    @pytest.mark.parametrize("table", [None, QTable({"A_V": [0.1]})])
-    def test_no_result(self, table):
-        with pytest.raises(
-            InputError, match=r"tables\['sed'\] must be a table with the column id"
-        ):
-            assumption_shifts({"sed": table})
+    def test_no_result(self):
+        with pytest.raises(InputError, match=r"sed must be an astropy table, .* got NoneType"):
+            assumption_shifts({"sed": None})
 
     def test_unit_that_does_not_convert(self):
         table = fit("delayed", [0.1] * 3, both=np.array([[0.4] * 3, [0.1] * 3]))
         table["A_V_flat"] = np.full(3, 1.0) * u.kpc
-        with pytest.raises(InputError, match=r"column A_V_flat .* must be in mag, got kpc"):
+        with pytest.raises(InputError, match=r"column A_V_flat .* converts to mag, got kpc"):
             assumption_shifts({"sed": table})
 
     def test_rows_that_do_not_pair(self):
         tables = {"one": fit("delayed", [0.1] * 3), "two": fit("constant", [0.1], ids=["z"])}
-        with pytest.raises(InputError, match="two and the longest table each have ids"):
+        with pytest.raises(InputError, match="two and one must have identifiers in common"):
             assumption_shifts(tables)
 
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from astropy import units as u
 
 from dustest.data import DustTable, InputError
 from dustest.validation import ssfr_over
@@ -30,3 +31,13 @@ class TestSsfrOver:
         fit.remove_column("log_SFR_10")
         with pytest.raises(InputError, match=r"column log_SFR_10, .* extra=\['history'\]"):
             ssfr_over(fit, 10)
+
+
+def test_times_with_a_unit():
+    extra = {"log_mass": [9.0], "log_SFR_10": [1.5]}
+    table = DustTable.from_quantities([1], {"log_sSFR": [-8.0]}, extra=extra)
+    assert ssfr_over(table, 0.01 * u.Gyr)["log_sSFR"] == [-7.5]
+    with pytest.raises(InputError, match="timescale must have a unit that converts to Myr"):
+        ssfr_over(table, 10 * u.kpc)
+    with pytest.raises(InputError, match="table must have the column log_SFR_30"):
+        ssfr_over(table, 30)

@@ -7,8 +7,8 @@ from dustest.data.errors import InputError
 __all__ = ["PRETRAINED", "pretrained_file"]
 
 PRETRAINED = {
-    "nircam-1band": "557dd90e25b5be0cb254aec3ec792aef8aa29f1bee684031bfc7fa5d11b7d6c7",
-    "nircam-3band": "5904af447f95b4f262f50e434343e2faf341f7479f2df94b5d34107467704743",
+    "nircam-1band": "80d72bb4818e0cc5eb547d41a41cf71720bcddfbeea180b04ad965ba1d972d73",
+    "nircam-3band": "bc90c18e5d32004a48cd74a2c96c76c89ff339a70b668872ec7e0e0e93da6421",
 }
 """SHA-256 of each file, by the name of the model."""
 

@@ -56,6 +56,18 @@ class TestFiles:
         assert by_name["A_V"]["ratio"] < {1: 0.88, 3: 0.60}[len(cnn.bands)]
         assert {"population", "simulator", "limits"} <= set(cnn.card_)
 
+    @pytest.mark.parametrize("name", PRETRAINED)
+    def test_biases_of_the_card_are_estimate_minus_truth(self, name):
+        card = CNNEstimator.from_pretrained(name).card_
+        assert card["residuals"] == "estimate minus truth"
+        by_name = {one["quantity"]: one for one in card["metrics"]}
+        # The median of a skewed posterior lies below its mean, which has no bias.
+        assert by_name["A_V"]["bias"] < -0.05
+        assert by_name["log_sSFR"]["bias"] > 0.03
+        # Estimates revert to the mean: too high for the least dust, too low for the most.
+        least, *_, most = by_name["A_V"]["bias_of_mean_by_true"]
+        assert least > 0 > most
+
     @pytest.mark.parametrize("name", ["nircam-2band", None, "../nircam-3band"])
     def test_unknown(self, name):
         with pytest.raises(InputError, match="name must be one of the pretrained models"):
