@@ -283,3 +283,7 @@ def _converted(values, own, unit, equivalencies, name):
         wanted = "be plain numbers" if unit is None else f"have a unit that converts to {unit}"
         msg = f"{name} must {wanted}, got {own}"
         raise InputError(msg) from error
+    except ValueError as error:
+        # A conversion that differs along an axis, such as from per wavelength to per frequency.
+        msg = f"{name} must have a shape that goes with its unit, got {values.shape}: {error}"
+        raise InputError(msg) from error

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.cosmology import Planck15
+from astropy.table import Column
 from bagpipes_models import BAGPIPES_COSMOLOGY, model_photometry
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -353,6 +354,13 @@ class TestRows:
         assert parameters["dust_law"] == describe(get_dust_law("SMC"))
         assert parameters["population"]["class"].endswith("GalaxyPopulation")
 
+    def test_laws_of_one_name_are_told_apart(self):
+        laws = [Salim18(delta=-0.5), Salim18(delta=0.3)]
+        metas = [json.loads(simulator(dust_law=law)._meta(1)["params"]) for law in laws]
+        described = [meta["dust_law_parameters"] for meta in metas]
+        assert described == [law.to_dict() for law in laws]
+        assert described[0] != described[1]
+
     def test_truth_stays_out_of_the_sample(self, complete):
         sample, truth = complete.draw(1, random_state=1)
         assert not {"A_V", "E_BV", "log_mass", "dust_to_metal", "view"} & set(sample.colnames)
@@ -402,6 +410,12 @@ class TestBadInput:
             ({"dust_to_metal": (0.5, 0.1)}, "dust_to_metal must be a number from 0 to 1"),
             ({"redshift": (9.0, 6.0)}, "redshift must be a number from 0"),
             ({"redshift": 0.0}, "redshift must be above zero"),
+            ({"redshift": (6.0, 9.0) * u.mag}, "redshift must be plain numbers, got mag"),
+            ({"redshift": 7.0 * u.km / u.s}, "redshift must be plain numbers, got km"),
+            ({"redshift": (6.0, 7.0, 8.0)}, "redshift must be a number from 0"),
+            ({"redshift": "seven"}, "redshift must hold numbers"),
+            ({"dust_to_metal": 30 * u.mag}, "dust_to_metal must be plain numbers"),
+            ({"electrons_per_njy": 2.0 / u.nJy}, "electrons_per_njy must be a positive"),
             ({"preset": "COSMOS"}, "JADES-deep, CEERS"),
             ({"views": ["front"]}, "views must be one or more of xy, xz, yz, octant"),
             ({"size": 0}, "size must be a whole number from 2"),
@@ -416,6 +430,10 @@ class TestBadInput:
     def test_arguments(self, options, message):
         with pytest.raises(InputError, match=message):
             simulator(**options)
+
+    @pytest.mark.parametrize("kind", [tuple, list, np.array, Column, u.Quantity])
+    def test_range_of_redshift_in_any_container(self, kind):
+        assert simulator(redshift=kind([6.0, 6.2])).redshifts.tolist() == [6.0, 6.1, 6.2]
 
     def test_one_band_needs_brackets(self):
         with pytest.raises(InputError, match="sequence of names"):
