@@ -893,6 +893,12 @@ class TestParameters:
             sed.estimate(galaxies([1.0] * 5), output=tmp_path / "sed.fits")
         assert not list(tmp_path.iterdir())
 
+    def test_targets_are_refused_before_anything_is_done(self, monkeypatch):
+        monkeypatch.setattr("dustest.estimators._run.run_in_workers", None)
+        for targets in ("log_sSRF", ("A_V", "log_sSRF")):
+            with pytest.raises(InputError, match=r"targets must be .* did you mean 'log_sSFR'"):
+                BagpipesEstimator(targets=targets).predict(galaxies([1.0] * 5))
+
     def test_priors_for_an_older_universe_are_sound(self):
         """At redshift 2 the Universe is 3.2 Gyr old, at 7 it is 0.75."""
         BagpipesEstimator(priors={"lognormal:tmax": (1.0, "age_of_universe")})._check_parameters()
