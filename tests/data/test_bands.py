@@ -134,6 +134,51 @@ class TestNames:
         assert canonical_name(name) == name
 
 
+class TestFilters:
+    # From the handbooks of the instruments.
+    @pytest.mark.parametrize(
+        ("instrument", "filters"),
+        [
+            ("JWST/NIRCam", "F164N F187N F212N F323N F405N F466N F470N"),
+            ("HST/ACS_WFC", "F502N F550M F658N F660N F892N"),
+            ("HST/WFC3_IR", "F126N F127M F128N F130N F132N F139M F153M F164N F167N"),
+            (
+                "HST/WFC3_UVIS",
+                "F200LP F218W F280N F300X F343N F350LP F373N F390M F395N F410M F438W F467M F469N "
+                "F475X F487N F502N F547M F600LP F621M F625W F631N F645N F656N F657N F658N F665N "
+                "F673N F680N F689M F763M F775W F845M F850LP F953N FQ232N FQ243N FQ378N FQ387N "
+                "FQ422M FQ436N FQ437N FQ492N FQ508N FQ575N FQ619N FQ634N FQ672N FQ674N FQ727N "
+                "FQ750N FQ889N FQ906N FQ924N FQ937N",
+            ),
+            ("JWST/MIRI", "F1065C F1140C F1550C F2300C"),
+        ],
+    )
+    def test_all_have_a_short_name(self, instrument, filters):
+        for name in filters.split():
+            assert canonical_name(f"{instrument}.{name}").endswith(name)
+
+    @pytest.mark.parametrize(
+        ("name", "narrow"),
+        [
+            ("f150w2-f162m", "F162M"),
+            ("f150w2-f164n", "F164N"),
+            ("f322w2-f323n", "F323N"),
+            ("f444w-f405n", "F405N"),
+            ("f444w-f466n", "F466N"),
+            ("f444w-f470n", "F470N"),
+            ("f115w-clear", "F115W"),
+            ("clearp-f115w", "F115W"),
+        ],
+    )
+    def test_pupil_wheel(self, name, narrow):
+        assert canonical_name(name) == narrow
+
+    @pytest.mark.parametrize("name", ["f444w-f277w", "f150w2-f323n", "f444w-f162m"])
+    def test_filters_that_are_not_used_together(self, name):
+        with pytest.raises(InputError, match="is not a known band"):
+            canonical_name(name)
+
+
 class TestCurves:
     @pytest.mark.parametrize(("name", "pivot"), PIVOTS.items())
     def test_published_pivots(self, name, pivot):
