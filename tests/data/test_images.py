@@ -35,6 +35,7 @@ class TestDeviation:
             (VarianceUncertainty(FOUR, unit=u.uJy**2), u.nJy, 2000.0),
             (StdDevUncertainty(FOUR, unit=u.nJy), u.nJy, 4.0),
             (StdDevUncertainty(FOUR), u.nJy, 4.0),
+            (StdDevUncertainty(FOUR, unit=u.nJy), None, 4.0),
         ],
     )
     def test_unit_of_the_image(self, uncertainty, unit, expected):
@@ -71,15 +72,15 @@ class TestMask:
         ],
     )
     def test_one_boolean_a_pixel(self, mask, expected):
-        found = full_mask(NDData(PIXELS, mask=mask))
+        found = full_mask(NDData(PIXELS, mask=mask), "F277W")
         assert found.dtype == bool
         np.testing.assert_array_equal(found, np.array(expected, dtype=bool))
 
     def test_it_can_be_changed(self):
         image = NDData(PIXELS, mask=np.zeros((2, 3), dtype=bool))
-        full_mask(image)[0, 0] = True
+        full_mask(image, "F277W")[0, 0] = True
         assert not image.mask.any()
 
     def test_another_shape(self):
         with pytest.raises(InputError, match="a mask must have the shape of its image"):
-            full_mask(NDData(PIXELS, mask=np.zeros((3, 2), dtype=bool)))
+            full_mask(NDData(PIXELS, mask=np.zeros((3, 2), dtype=bool)), "F277W")
