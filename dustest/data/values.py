@@ -160,7 +160,6 @@ def to_floats(
     values, missing = _bare_numbers(column, name)
     values = _as_floats(values, missing, name, ndim)
     own = declared_unit(column, name)
-    own = None if str(own) == "redshift" and unit is None else own
     if missing is not None or not np.all(np.isfinite(values)):
         keep = np.isfinite(values)
         values = np.where(keep if missing is None else keep & ~missing, values, np.nan)

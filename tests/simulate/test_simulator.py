@@ -357,8 +357,8 @@ class TestRows:
     def test_laws_of_one_name_are_told_apart(self):
         laws = [Salim18(delta=-0.5), Salim18(delta=0.3)]
         metas = [json.loads(simulator(dust_law=law)._meta(1)["params"]) for law in laws]
-        described = [meta["dust_law_parameters"] for meta in metas]
-        assert described == [law.to_dict() for law in laws]
+        described = [meta["dust_law"] for meta in metas]
+        assert described == [describe(law) for law in laws]
         assert described[0] != described[1]
 
     def test_truth_stays_out_of_the_sample(self, complete):
