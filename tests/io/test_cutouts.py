@@ -1091,7 +1091,7 @@ class TestBadFiles:
         hdu = fits.CompImageHDU(make_pixels(), make_hdu(None, "SCI", "nJy").header, name="SCI")
         make_list(hdu).writeto(tmp_path / "m.fits")
         original = (tmp_path / "m.fits").read_bytes()
-        for length in np.linspace(100, len(original) - 2880, 20).astype(int):
+        for length in np.linspace(100, len(original) // 2, 20).astype(int):
             (tmp_path / "m.fits").write_bytes(original[:length])
             with pytest.raises(DustestError, match="F277W"):
                 cut(tmp_path / "m.fits")
