@@ -1067,23 +1067,34 @@ class TestBadFiles:
 
     @pytest.mark.filterwarnings("ignore")  # a damaged file makes astropy warn
     def test_mutated_files_are_read_or_refused(self, tmp_path):
-        path = write_mosaic(tmp_path / "m.fits", {"SCI": make_pixels(), "ERR": make_pixels() + 9})
-        original = path.read_bytes()
+        extensions = {"SCI": make_pixels(), "ERR": make_pixels() + 9}
+        original = write_mosaic(tmp_path / "m.fits", extensions).read_bytes()
         rng = np.random.default_rng(3)
         positions = make_positions([60, 2], [60, 110])
         refused = 0
-        for i in range(150):
+        for i in range(200):
             data = bytearray(original)
             for position in rng.integers(0, 9000, size=rng.integers(1, 20)):
-                data[position] = rng.integers(32, 127)
+                data[position] = rng.integers(32, 127) if i % 2 else data[position] ^ (1 << i % 8)
             if i % 3 == 0:
                 data = data[: rng.integers(0, len(data))]
-            path.write_bytes(bytes(data))
+            (tmp_path / "m.fits").write_bytes(bytes(data))
             try:
-                assert len(add_cutouts(positions, {"F277W": path})) == 2
+                assert len(add_cutouts(positions, {"F277W": tmp_path / "m.fits"})) == 2
             except DustestError:
                 refused += 1
-        assert 0 < refused < 150
+        assert 0 < refused < 200
+
+    @pytest.mark.filterwarnings("ignore")  # a damaged file makes astropy warn
+    def test_compressed_files_that_break_off(self, tmp_path):
+        # Other damage may crash the library that unpacks the tiles.
+        hdu = fits.CompImageHDU(make_pixels(), make_hdu(None, "SCI", "nJy").header, name="SCI")
+        make_list(hdu).writeto(tmp_path / "m.fits")
+        original = (tmp_path / "m.fits").read_bytes()
+        for length in np.linspace(100, len(original) // 2, 20).astype(int):
+            (tmp_path / "m.fits").write_bytes(original[:length])
+            with pytest.raises(DustestError, match="F277W"):
+                cut(tmp_path / "m.fits")
 
 
 class TestRealImages:
