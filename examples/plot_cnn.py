@@ -25,10 +25,9 @@ sample, truth = sample[bright], truth[bright]
 estimators = {
     "one band": CNNEstimator.from_pretrained("nircam-1band"),
     "three bands": CNNEstimator.from_pretrained("nircam-3band"),
-    "control": ConstantEstimator().fit(np.zeros((len(truth), 1)), truth),
+    "baseline": ConstantEstimator().fit(sample, truth),
 }
-inputs = {"control": np.zeros((len(truth), 1))}
-tables = {name: cnn.estimate(inputs.get(name, sample)) for name, cnn in estimators.items()}
+tables = {name: estimator.estimate(sample) for name, estimator in estimators.items()}
 
 # %%
 # Three bands tell dust from old stars better than one, which has brightness, size and shape to go

@@ -730,7 +730,8 @@ class TestTools:
         sample, truth = dusty(24)
         weight = np.linspace(0.5, 1.0, 24)
         with sklearn.config_context(enable_metadata_routing=True):
-            cnn = tiny(targets="A_V", epochs=1).set_fit_request(sample_weight=True)
+            cnn = tiny(targets="A_V", epochs=1)
+            cnn.set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
             params = {"sample_weight": weight, "groups": np.asarray(sample["group"])}
             y = truth["A_V"].value
             result = cross_validate(cnn, sample, y, params=params, cv=GroupKFold(2))
