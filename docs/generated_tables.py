@@ -43,8 +43,11 @@ def _of_the_code():
             *((f.bit, f.value, f"``{f.name}``", f.description) for f in FLAGS.values()),
         ],
         "user_guide/_layouts": [
-            ("Name", "Columns", "Unit"),
-            *((f"``{lay.name}``", lay.description, lay.unit or "declared") for lay in LAYOUTS),
+            ("Name", "Columns", "Unit", "Known from"),
+            *(
+                (f"``{lay.name}``", lay.description, lay.unit or "declared", lay.unit_source)
+                for lay in LAYOUTS
+            ),
         ],
         "user_guide/_metrics": [
             ("Column", "Meaning"),

@@ -273,10 +273,17 @@ def _bagpipes(used, parameters):
 
 def _dust_law(used, parameters):
     """A law by its name, or by that of its class."""
-    law = parameters.get("dust_law")
+    law = _named(parameters.get("dust_law"))
     known = _LAW_NAME.match(str(law))
     name = known[1].lower() if known else None
     used.choose("dust law", name if name in _DUST_LAWS else law, _DUST_LAWS)
+
+
+def _named(law):
+    """Name of a law that is described, or of its class; others as they are."""
+    if not isinstance(law, dict):
+        return law
+    return law.get("name") or str(law.get("class")).rpartition(".")[2]
 
 
 def _cnn(used, parameters):
@@ -292,7 +299,9 @@ def _cnn(used, parameters):
 
 
 def _kind(architecture):
-    """Kind of networks by name, or by the text of a plan."""
+    """Kind of networks by name, by a plan, or by its text in version 0.1."""
+    if isinstance(architecture, dict):
+        return "paper" if architecture.get("kind") == "paper" else "dustest"
     if not str(architecture).startswith("CNNConfig("):
         return architecture
     return "paper" if "kind='paper'" in architecture else "dustest"
@@ -327,7 +336,7 @@ def _simulator(used, parameters):
         used.keys += _STARLIGHT
     if parameters.get("psfs") == "make_psf":
         used.keys += ["Goodman1985", "Perrin2012"]
-    if parameters.get("spectrograph", "None") != "None":
+    if parameters.get("spectrograph") not in (None, "None"):
         used.keys.append("Jakobsen2022")
 
 

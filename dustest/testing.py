@@ -69,7 +69,8 @@ def make_check_sample():
         columns |= _check_cutouts(band, columns[f"flux_{band}"])
     columns |= _check_spectra(beta)
     e_bv = a_v / 4.05
-    truth = RowTable({"id": columns["id"], "A_V": a_v * u.mag, "E_BV": e_bv * u.mag, "log_sSFR": -8.0 - 0.5 * a_v})
+    truth = RowTable({"id": columns["id"], "A_V": a_v * u.mag, "E_BV": e_bv * u.mag})
+    truth["log_sSFR"] = -8.0 - 0.5 * a_v
     return as_sample(QTable(columns)), truth
 
 
@@ -314,6 +315,33 @@ def _check_bad_rows(case):
         _require(table["flags"][0] != 0, "a row without data must be flagged")
 
 
+def _check_columns(case):
+    """The result has the same columns where no row can be used."""
+    if not case.fitted.requires:
+        return
+    spoiled = case.sample.copy()
+    spoil = ("flux_", "cutout_", "spectrum_flux")
+    for name in spoiled.colnames:
+        if name.startswith(spoil) and "mask" not in name:
+            spoiled[name][:] = np.nan
+    spoiled["redshift"][:] = -1.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        found, expected = _columns(case.fitted.estimate(spoiled)), _columns(case.table)
+    lacking = sorted(name for name in expected if name not in found)
+    _require(not lacking, f"_extra_columns must declare further columns: {', '.join(lacking)}")
+    changed = sorted(name for name in expected if found[name] != expected[name])
+    _require(not changed, f"columns must not depend on the rows: {', '.join(changed)}")
+
+
+def _columns(table):
+    """Kind, shape of a row and unit of each column."""
+    return {
+        name: (table[name].dtype.kind, table[name].shape[1:], getattr(table[name], "unit", None))
+        for name in table.colnames
+    }
+
+
 def _check_refusals(case):
     """Empty and incomplete samples are refused with an InputError."""
     _refuses(case.fitted, case.sample[:0], "an empty sample")
@@ -387,6 +415,7 @@ CHECKS = (
     _check_repeats,
     _check_row_order,
     _check_bad_rows,
+    _check_columns,
     _check_refusals,
     _check_posterior,
     _check_innocence,

@@ -12,13 +12,15 @@ from astropy import units as u
 from astropy.io import fits
 from astropy.table import QTable
 from astropy.wcs import WCS, FITSFixedWarning
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import dustest.cli
-from dustest import CNNEstimator
+from dustest import CNNEstimator, MeurerEstimator
 from dustest.cli import main
 from dustest.cli._estimators import ready_made
 from dustest.cli._words import read_value
-from dustest.data import DustTable, RowTable
+from dustest.data import DustTable, RowTable, as_sample
 from dustest.doctor import diagnose
 from dustest.io import load_demo
 from dustest.simulate import GalaxySimulator, read_simulation
@@ -67,7 +69,22 @@ class TestEstimate:
             (["--set", "meurer.relation"], "NAME=VALUE"),
             (["--set", "meurer.law=SMC"], "takes the parameters"),
             (["-e", "merer"], "installed estimators"),
-            (["--unit", "furlong"], "unit"),
+            (["-e", "merer"], "did you mean 'meurer'"),
+            (["--set", "meurer.relatio=x"], "did you mean 'relation'"),
+            (["--set", "constant.x=1"], "--set must name an estimator that runs (meurer)"),
+            (["--unit", "furlong"], "--unit must be a unit"),
+            (["--unit", "nJy", "--unit", "uJy"], "--unit must be given once without a column"),
+            (["--unit", "flux_F20W=nJy"], "did you mean 'flux_F200W'"),
+            (["--redshift", "redshfit"], "--redshift must name a column"),
+            (["--redshift", "flux_F200W"], "column flux_F200W must hold redshifts"),
+            (["--error-floor", "3"], "--error-floor must be a fraction"),
+            (["--foreground-ebv", "ebv"], "--foreground-ebv must name a column"),
+            (["--foreground-ebv", "-0.1"], "--foreground-ebv must be E(B-V)"),
+            (["--layout", "jades-kon"], "did you mean 'jades-kron'"),
+            (["--format", "fitz"], "did you mean 'fits'"),
+            (["--hdu", "1"], "--hdu must be left out"),
+            (["--column", "flux_F27W=id"], "--column has the key 'flux_F27W'"),
+            (["--column", "a=id", "--column", "a=id"], "--column must be given once for a"),
         ],
     )
     def test_mistakes_are_one_sentence(self, catalog, tmp_path, capsys, words, reason):
@@ -76,6 +93,63 @@ class TestEstimate:
         assert reason in error
         assert error.startswith("dustest: ")
         assert "Traceback" not in error
+
+    @pytest.mark.parametrize(
+        "words", [["--redshit", "z"], ["--n-jobs", "0"], ["--error-floor", "x"]]
+    )
+    def test_options_that_are_none(self, catalog, tmp_path, capsys, words):
+        with pytest.raises(SystemExit, match="2"):
+            main(["estimate", catalog, "--output", str(tmp_path / "x.ecsv"), *words])
+        error = capsys.readouterr().err
+        assert "Traceback" not in error
+        if words[0] == "--redshit":
+            assert "did you mean '--redshift'" in error
+
+    @pytest.mark.parametrize(
+        ("name", "lines", "remedy"),
+        [
+            ("a.csv", ["id,z,F200W,F200W_err", "1,7,50,1"], "--unit F200W=nJy"),
+            ("b.csv", ["id,z_spec,F200W_uJy,F200W_err_uJy", "1,-1,5,1"], "--redshift ''"),
+            ("c.csv", ["id,z,uvm2,uvm2_err", "1,7,5,1"], "--column flux_F277W=uvm2"),
+        ],
+    )
+    def test_remedies_are_options(self, tmp_path, capsys, name, lines, remedy):
+        (tmp_path / name).write_text("\n".join(lines))
+        words = ["estimate", str(tmp_path / name), "--output", str(tmp_path / "x.ecsv")]
+        assert main(words) == 1
+        assert remedy in capsys.readouterr().err
+        assert not list(tmp_path.glob("x*"))
+
+    @pytest.mark.filterwarnings("ignore:the columns f_f:dustest.data.DustestWarning")
+    @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(
+        unit=st.sampled_from(["nJy", "uJy", "ABmag"]),
+        how=st.sampled_from(["bare", "by column", "both"]),
+        name=st.sampled_from(["ID", "number", "source_id"]),
+    )
+    def test_units_and_identifiers_of_any_catalogue(self, tmp_path, unit, how, name):
+        flux, error = {"nJy": (60, 3), "uJy": (0.06, 0.003), "ABmag": (26.954622, 0.0542868)}[unit]
+        bands = ("f150w", "f200w", "f277w")
+        heads = [f"{kind}_{band}" for band in bands for kind in "fe"]
+        rows = [f"{key},7.2,{','.join(3 * [f'{flux},{error}'])}" for key in ("007", "#8", "-99")]
+        path, output = tmp_path / "c.csv", tmp_path / "o.ecsv"
+        path.write_text("\n".join([f"{name},z_phot,{','.join(heads)}", *rows]))
+        units = {
+            "bare": [unit],
+            "by column": [f"{head}={unit}" for head in bands],
+            "both": [unit, f"F150W={unit}"],
+        }[how]
+        words = [word for each in units for word in ("--unit", each)]
+        assert main(["estimate", str(path), "--output", str(output), *words]) == 0
+        table = DustTable.read(output)
+        for file in (output, output.with_name("o.ecsv.sqlite")):
+            file.unlink()
+        assert list(table["id"]) == ["007", "#8", "-99"]
+        columns = {"redshift": [7.2]}
+        for band in bands:
+            columns |= {f"flux_{band}": [60.0] * u.nJy, f"flux_err_{band}": [3.0] * u.nJy}
+        expected = MeurerEstimator().estimate(as_sample(QTable(columns)))["A_V"].value[0]
+        np.testing.assert_allclose(table["A_V"].value, expected, rtol=1e-3)
 
     def test_no_such_file(self, capsys):
         assert main(["estimate", "no-such-file.fits", "--output", "x.ecsv"]) == 1
@@ -122,7 +196,31 @@ class TestCompare:
         bad = tmp_path / "truth.fits"
         bad.write_text("nonsense")
         assert main(["compare", catalog, "-e", "meurer", "--truth", str(bad)]) == 1
-        assert "cannot read the truth" in capsys.readouterr().err
+        assert f"the file {bad} is not a readable fits table" in capsys.readouterr().err
+
+    def test_truth_is_paired_by_identifier(self, catalog, tmp_path):
+        truth = load_demo()[1][:30]
+        rows = [f"{i},{a}" for i, a in zip(truth["id"], truth["A_V"].value, strict=True)][::-1]
+        path, tables = tmp_path / "truth.csv", tmp_path / "metrics"
+        path.write_text("\n".join(["# A_V in mag", "NUMBER,A_V", *rows]))
+        words = ["-e", "constant", "--truth", str(path), "--tables", str(tables)]
+        output = tmp_path / "report.html"
+        assert main(["compare", catalog, *words, "--output", str(output)]) == 0
+        error = np.abs(np.median(load_demo()[1]["A_V"].value) - truth["A_V"].value).mean()
+        assert f"{error:.2f}" in output.read_text()
+
+    @pytest.mark.parametrize("name", ["missing/report.html", "."])
+    def test_a_report_that_cannot_be_written(self, catalog, tmp_path, capsys, monkeypatch, name):
+        monkeypatch.setattr("dustest.compare", None)
+        output = str(tmp_path / name)
+        assert main(["compare", catalog, "-e", "meurer", "--output", output]) == 1
+        assert f"--output must be a file in a folder that exists, got {output!r}" in (
+            capsys.readouterr().err
+        )
+
+    def test_settings_of_no_estimator(self, catalog, capsys):
+        assert main(["compare", catalog, "-e", "meurer", "--set", "merer.relation=Reddy15"]) == 1
+        assert "did you mean 'meurer'" in capsys.readouterr().err
 
 
 class TestDemo:
@@ -175,10 +273,10 @@ class TestSimulate:
         [
             (["--preset", "JADES-shallow"], "JADES-deep"),
             (["--bands", "F999W"], "F999W"),
-            (["--redshift", "6", "7", "8"], "redshift must be"),
-            (["--dust-to-metal", "0", "1.5"], "dust_to_metal must be"),
-            (["-n", "0"], "n must be a whole number"),
-            (["--seed", "-1"], "random_state must be a whole number"),
+            (["--redshift", "6", "7", "8"], "--redshift must be"),
+            (["--dust-to-metal", "0", "1.5"], "--dust-to-metal must be"),
+            (["-n", "0"], "-n must be a whole number"),
+            (["--seed", "-1"], "--seed must be a whole number"),
         ],
     )
     def test_mistakes_are_one_sentence(self, tmp_path, capsys, words, reason):
@@ -445,8 +543,8 @@ class TestReproduce:
         ("words", "reason"),
         [
             (["--profile", "fast"], "profile must be one of quick, full"),
-            (["--seed", "-1"], "random_state must be an integer from 0"),
-            (["--n-jobs", "0"], "n_jobs must be"),
+            (["--seed", "-1"], "--seed must be an integer from 0"),
+            (["--n-jobs", "0"], "--n-jobs must be"),
             (["--images", "F277W=a.fits"], "images must come with a catalog"),
             (["--catalog", "nowhere.fits"], "nowhere.fits"),
         ],

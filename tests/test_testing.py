@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from cnn_galaxies import BANDS, TINY, TINY_PAPER
-from toy_backends import Linear, Malformed, Point
+from toy_backends import Declared, Linear, Malformed, Point
 
 from dustest import BagpipesEstimator, CNNEstimator, ConstantEstimator, MeurerEstimator
 from dustest.data import InputError
@@ -18,6 +18,7 @@ class TestCheckEstimator:
             ConstantEstimator(),
             ConstantEstimator(("A_V", "E_BV", "log_sSFR")),
             Point(),
+            Declared(),
         ],
         ids=repr,
     )
@@ -96,6 +97,7 @@ class TestFaultsAreFound:
             (Hasty(), "must end in an underscore"),
             (Random(), "agree|medians|differs"),
             (Unsorted(), "uncertainty must be one of"),
+            (Linear(), "_extra_columns must declare further columns: seed"),
         ],
         ids=lambda value: type(value).__name__,
     )

@@ -40,6 +40,7 @@ NOT_COPIED = (".*", "__pycache__", "build", "_build", "gallery", "*.egg-info")
 
 # Tests of a file besides the mirror of its name.
 TESTS = {
+    "dustest/data/coerce.py": ("tests/data/test_sample.py",),
     "dustest/data/columns.py": ("tests/data/test_coerce.py",),
     "dustest/data/images.py": ("tests/data/test_sample.py",),
     "dustest/data/_portable.py": ("tests/data/test_rows.py",),
@@ -166,7 +167,7 @@ class Finder(ast.NodeVisitor):
             return
         old, new = OPERATORS.get(type(node.op), (None, None))
         if old:
-            self._between(node.target, node.value, re.escape(old), (new,))
+            self._between(node.target, node.value, re.escape(f"{old}="), (f"{new}=",))
         self.generic_visit(node)
 
     def visit_BoolOp(self, node):
@@ -272,7 +273,7 @@ def _other_constants(value):
     if isinstance(value, float):
         return (repr(2.0 * value), repr(0.5 * value)) if value else ("1.0",)
     if isinstance(value, str) and not re.search(r"\s", value):
-        return (repr(value[1:]) if value else "'x'",)
+        return (repr(("y" if value[:1] == "x" else "x") + value[1:]),)
     return ()
 
 
@@ -339,7 +340,7 @@ def _mutant(root, place, new):
     return Mutant(*span, new, code, find_tests(root, place.file))
 
 
-def prepare(root, folder):
+def prepare(root, folder, packages):
     """Make the current process ready to run tests: a copy of the checkout and loaded packages.
 
     Parameters
@@ -348,6 +349,8 @@ def prepare(root, folder):
         Root of the checkout.
     folder : str
         Folder of all copies.
+    packages : sequence of str
+        What to load.
     """
     copy = Path(folder, str(os.getpid()))
     shutil.copytree(root, copy, ignore=shutil.ignore_patterns(*NOT_COPIED))
@@ -355,7 +358,7 @@ def prepare(root, folder):
     sys.path.insert(0, str(copy))
     os.environ.update(PYTHONPATH=str(copy), CI="true", OPENBLAS_NUM_THREADS="1")
     os.environ.setdefault("DUSTEST_TEST_DATA", str(root.parent / "shared" / "data"))
-    for name in PRELOADED:
+    for name in packages:
         with suppress(ImportError):
             import_module(name)
 
@@ -455,11 +458,17 @@ def check_tests(pool, mutants, limit):
         Seconds for the tests of one file.
     """
     suites = sorted({mutant.tests for mutant in mutants})
-    runs = {pool.submit(fails, tests, limit): tests for tests in suites}
+    runs = {pool.submit(_what_fails, tests, limit): tests for tests in suites}
     for count, run in enumerate(as_completed(runs), 1):
         sys.stderr.write(f"without a mutant [{count}/{len(runs)}] {' '.join(runs[run])}\n")
         if run.result():
-            sys.exit(f"tests fail without a mutant: {' '.join(runs[run])}")
+            pool.shutdown(cancel_futures=True)
+            sys.exit(f"tests fail without a mutant: {' '.join(runs[run])}\n{run.result()}")
+
+
+def _what_fails(tests, limit):
+    """What pytest says of tests that fail; nothing where they pass."""
+    return Path(LOG).read_text(encoding="utf-8") if fails(tests, limit) else ""
 
 
 def try_mutants(root, mutants, processes, limit):
@@ -486,10 +495,11 @@ def try_mutants(root, mutants, processes, limit):
     keys = {mutant: mutant.key(root) for mutant in mutants}
     new = [mutant for mutant in mutants if keys[mutant] not in known]
     if new:
+        packages = PRELOADED if root == ROOT else ()
         with (
             tempfile.TemporaryDirectory() as folder,
             ProcessPoolExecutor(
-                processes, multiprocessing.get_context("spawn"), prepare, (root, folder)
+                processes, multiprocessing.get_context("spawn"), prepare, (root, folder, packages)
             ) as pool,
         ):
             check_tests(pool, new, limit)

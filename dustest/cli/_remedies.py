@@ -14,7 +14,7 @@ _OTHER_NAMES = {
 
 _NOT_OPTIONS = frozenset({"catalog", "simulations", "results", "run", "command"})
 _PREFIXES = {"n": "-n"}
-_SUBJECT = re.compile(r"(\w+)(?:\[(['\"])(.*?)\2\])?(?= must\b)")
+_SUBJECT = re.compile(r"(\w+)(?:\[(['\"])(.*?)\2\])?(?= (?:must|has)\b)")
 
 
 def option_of(name, options):

@@ -70,7 +70,15 @@ def _with_tuples(value):
     return tuple(map(_with_tuples, value)) if isinstance(value, list) else value
 
 
+def n_jobs(word):
+    """Number of processes of an option, for argparse."""
+    number = int(word)
+    if number == 0:
+        raise ValueError
+    return number
+
+
 def add_run_options(parser):
     """Options of the commands that compute."""
-    parser.add_argument("--n-jobs", type=int, default=None, help="processes (-1: all cores)")
+    parser.add_argument("--n-jobs", type=n_jobs, default=None, help="processes (-1: all cores)")
     parser.add_argument("--seed", type=int, default=None, help="seed of random numbers")

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from functools import partial
+from functools import cached_property, partial
 from hashlib import blake2b
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 
@@ -347,8 +347,20 @@ def _state(value, of):
     if isinstance(reduced, str):
         return _named(value, of, name=reduced)
     constructor, arguments, *state = reduced
-    states = [of(list(part)) if hasattr(part, "__next__") else of(part) for part in state]
+    parts = [list(part) if hasattr(part, "__next__") else part for part in state]
+    states = [of(_without_caches(type(value), part)) for part in parts]
     return _named(value, of, made=of(constructor), arguments=of(arguments), state=states)
+
+
+def _without_caches(cls, state):
+    """Attributes that do not follow from others."""
+    if not isinstance(state, dict):
+        return state
+    return {
+        name: item
+        for name, item in state.items()
+        if not isinstance(getattr(cls, str(name), None), cached_property)
+    }
 
 
 _RULES = (

@@ -5,6 +5,7 @@ One that is not understood, or that does not fit, is an error and never "no unit
 """
 
 import warnings
+from functools import lru_cache
 
 import numpy as np
 from astropy import units as u
@@ -80,6 +81,15 @@ def parse_unit(declared):
     >>> parse_unit("ujy")
     UnrecognizedUnit(ujy)
     """
+    try:
+        return _parsed(declared)
+    except TypeError:  # what has no hash is no unit, and read by its text
+        return _parsed(str(declared))
+
+
+@lru_cache(maxsize=1024)
+def _parsed(declared):
+    """Unit that is declared; every column of a table asks for it."""
     text = "" if declared is None else str(declared).strip()
     if text.lower() in _NO_UNIT:
         return None

@@ -160,7 +160,6 @@ def to_floats(
     values, missing = _bare_numbers(column, name)
     values = _as_floats(values, missing, name, ndim)
     own = declared_unit(column, name)
-    own = None if str(own) == "redshift" and unit is None else own
     if missing is not None or not np.all(np.isfinite(values)):
         keep = np.isfinite(values)
         values = np.where(keep if missing is None else keep & ~missing, values, np.nan)
@@ -282,4 +281,8 @@ def _converted(values, own, unit, equivalencies, name):
     except (u.UnitsError, TypeError) as error:
         wanted = "be plain numbers" if unit is None else f"have a unit that converts to {unit}"
         msg = f"{name} must {wanted}, got {own}"
+        raise InputError(msg) from error
+    except ValueError as error:
+        # A conversion that differs along an axis, such as from per wavelength to per frequency.
+        msg = f"{name} must have a shape that goes with its unit, got {values.shape}: {error}"
         raise InputError(msg) from error

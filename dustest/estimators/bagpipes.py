@@ -207,7 +207,7 @@ class BagpipesEstimator(DustEstimator):
         resolution="prism",
         n_live=2000,
         n_effective=1000,
-        timeout=1800.0,
+        timeout=7200.0,
         escalate=False,
         extra=(),
         targets="A_V",

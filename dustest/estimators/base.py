@@ -137,11 +137,14 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     @property
     def _target_names(self):
         """Targets as a tuple of known quantities."""
-        names = (self.targets,) if isinstance(self.targets, str) else tuple(self.targets)
-        unknown = [name for name in names if name not in QUANTITIES]
+        names = (self.targets,) if isinstance(self.targets, str) else self.targets
+        known = tuple(QUANTITIES)
+        names = tuple(names) if isinstance(names, tuple | list) else ()
+        unknown = [name for name in names if name not in known]
         if unknown or not names:
-            msg = f"targets must be names out of {tuple(QUANTITIES)}, got {self.targets!r}"
-            raise InputError(msg)
+            hints = "".join(did_you_mean(name, known) for name in unknown)
+            msg = f"targets must be names out of {', '.join(known)}, got {self.targets!r}: {hints}"
+            raise InputError(msg.rstrip(": "))
         return names
 
     def __sklearn_tags__(self):
@@ -484,9 +487,10 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
 
     def _summary_values(self, sample, summary):
         """Summaries of the targets, shape (n, k) or (n, n_targets, k)."""
+        names = self._target_names
         rows = run(self, sample, summary, seed=self._base_seed())
         blank = np.full((len(sample), len(summary.quantiles) + summary.std), np.nan)
-        values = [rows.values.get(name, blank) for name in self._target_names]
+        values = [rows.values.get(name, blank) for name in names]
         return values[0] if isinstance(self.targets, str) else np.stack(values, axis=1)
 
     @property

@@ -79,4 +79,4 @@ def plain_column(column, name, element=None):
             msg = f"column {name} has {values.shape[1]} values a row, and no number {element + 1}"
             raise InputError(msg)
         values = values[:, element or 0]
-    return Column(values, unit=getattr(column, "unit", None))
+    return Column(values, unit=getattr(column, "unit", None), copy=False)

@@ -37,6 +37,8 @@ _DO_NOT_USE = 1
 _ROTATION_TOLERANCE = 0.01
 _STEP = 10.0
 """Pixels over which the size of pixels is measured."""
+_FLATTEST = 1e-4
+"""Ratio of the sides of a pixel below which it is none."""
 _SURFACE_BRIGHTNESS = FLUX_UNIT / u.sr
 _PIXEL_UNIT = "a flux density per pixel or a surface brightness"
 
@@ -124,7 +126,7 @@ class Image:
         lon, lat = world[:, self.wcs.wcs.lng], world[:, self.wcs.wcs.lat]
         point = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
         matrix = np.degrees(point[:, 1:] - point[:, :1]) * 3600.0 / _STEP
-        if not np.all(np.isfinite(matrix)) or np.linalg.matrix_rank(matrix) < 2:
+        if not np.all(np.isfinite(matrix)) or np.linalg.matrix_rank(matrix, rtol=_FLATTEST) < 2:
             msg = (
                 f"the coordinates (WCS) of the image of band {self.band} must give its pixels an "
                 "area on the sky; check its header"
@@ -205,8 +207,7 @@ class Image:
         rows, columns = slices
         try:
             return np.asarray(array[(*(0,) * (len(array.shape) - 2), rows, columns)])
-        # The library below astropy has an exception of its own, which is not public.
-        except Exception as error:
+        except PARSER_ERRORS as error:
             msg = (
                 f"the image of band {self.band} is damaged at rows {rows.start} to {rows.stop}, "
                 f"columns {columns.start} to {columns.stop}: {reason(error)}"

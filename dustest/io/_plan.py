@@ -168,6 +168,8 @@ def own_columns(table, layout):
     names : list of str
         Images, spectra and flags; none where the table is not of dustest.
     """
+    if layout is not None and layout.name != "dustest":
+        return []
     columns = _by_canonical_name(table)
     images = [
         name
@@ -175,7 +177,6 @@ def own_columns(table, layout):
         if column_name(name).startswith("cutout_") and is_sample_column(column_name(name), columns)
     ]
     spectra = [name for name in table.colnames if name in _SPECTRUM_COLUMNS]
-    is_own = layout.name == "dustest" if layout is not None else bool(images or spectra)
-    if not is_own:
+    if layout is None and not (images or spectra):
         return []
     return [*images, *spectra, *(name for name in table.colnames if name in _OWN_COLUMNS)]

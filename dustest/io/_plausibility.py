@@ -12,13 +12,14 @@ from dustest.data.units import FLUX_UNIT
 
 __all__ = ["looks_like_magnitudes", "warn_of_implausible", "warn_of_magnitudes"]
 
-_ROWS = 5000
+_ROWS = 1000
 """Rows that are looked at, spread over the catalogue: medians need no more."""
 
 _RANGE_OF_MAGNITUDES = (15.0, 35.0)
 _LARGEST_RATIO = 2.0
 _LARGEST_MAGNITUDE_ERROR = 0.5
 _LEAST_ROWS = 10
+_LEAST_VALUES = 4
 _LARGEST_COLOUR = 3.0
 _LEAST_SNR = 3.0
 _LARGEST_ERROR = 100.0
@@ -70,11 +71,12 @@ def warn_of_magnitudes(columns):
     Warns
     -----
     DustestWarning
-        If all do, or one with at least ten rows does.
+        If all do, with at least four values, or one with at least ten rows does.
     """
     found = [name for name, pair in columns.items() if looks_like_magnitudes(*map(_some, pair))]
     enough = [name for name in found if len(columns[name][0]) >= _LEAST_ROWS]
-    if not enough and (len(found) < len(columns) or not found):
+    n_values = sum(len(columns[name][0]) for name in found)
+    if not enough and (len(found) < len(columns) or n_values < _LEAST_VALUES):
         return
     found = enough or found
     msg = (
@@ -143,10 +145,16 @@ def _are_too_large(flux, error):
 
 def _warn_of_colours(photometry, redshift):
     """Warn of neighbouring bands with median colours that no galaxy has."""
+    magnitudes = {band: _magnitudes(*pair) for band, pair in photometry.items()}
+    # Curves take half a second to load, and tell which bands are neighbours: most catalogues
+    # have no two bands whose colour could be wrong.
+    if len(magnitudes) < 2 or not _has_large_colour(np.array(list(magnitudes.values()))):
+        return
     offline = set(list_bands())
     bands = sorted((b for b in photometry if b in offline), key=lambda b: get_band(b).pivot)
     for blue, red in pairwise(bands):
-        colour = _median_colour(photometry[blue], photometry[red], _is_redward(blue, redshift))
+        colours = np.where(_is_redward(blue, redshift), magnitudes[blue] - magnitudes[red], np.nan)
+        colour = _median(colours[np.newaxis])[0]
         if abs(colour) > _LARGEST_COLOUR:
             msg = (
                 f"the median colour {blue} - {red} is {colour:.1f} mag: check the units of both, "
@@ -155,16 +163,27 @@ def _warn_of_colours(photometry, redshift):
             warnings.warn(msg, DustestWarning, stacklevel=5)
 
 
+def _magnitudes(flux, error):
+    """Magnitudes with any zero point, NaN where a galaxy is not detected."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        detected = (flux > 0) & ~(flux < _LEAST_SNR * error)
+        return np.where(detected, -2.5 * np.log10(flux), np.nan)
+
+
+def _has_large_colour(magnitudes):
+    """Whether the median colour of any two bands, neighbours or not, is too large."""
+    colours = magnitudes[:, np.newaxis] - magnitudes
+    return bool(np.any(np.abs(_median(colours.reshape(-1, colours.shape[-1]))) > _LARGEST_COLOUR))
+
+
+def _median(values):
+    """Median of the known values of each row, 0 without any."""
+    ordered = np.sort(values, axis=-1)  # NaN come last
+    middle = np.maximum(np.count_nonzero(np.isfinite(values), axis=-1) - 1, 0) // 2
+    medians = np.take_along_axis(ordered, middle[:, np.newaxis], axis=-1)[:, 0]
+    return np.nan_to_num(medians)
+
+
 def _is_redward(band, redshift):
     """Where a band lies redward of the Lyman break."""
     return get_band(band).edges()[0] > _LYMAN_ALPHA * (1.0 + redshift)
-
-
-def _median_colour(blue, red, use):
-    """Median colour in mag of galaxies that are detected in both bands; 0 without any."""
-    for flux, error in (blue, red):
-        with np.errstate(invalid="ignore"):
-            use = use & (flux > 0) & ~(flux < _LEAST_SNR * error)
-    if not np.any(use):
-        return 0.0
-    return float(np.median(-2.5 * np.log10(blue[0][use] / red[0][use])))

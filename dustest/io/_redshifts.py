@@ -127,12 +127,12 @@ def _is_redshift(unit):
 
 
 def _holds_numbers(column):
-    """Whether a column holds one number a row."""
-    try:
-        to_floats(plain_column(column, "").value, "", ndim=1)
-    except InputError:
-        return bare_values(column)[0].dtype.kind not in "USO"
-    return True
+    """Whether a column holds numbers, and not text."""
+    values, missing = bare_values(column)
+    if values.dtype.kind != "O":
+        return values.dtype.kind in "iuf"
+    known = values if missing is None else values[~missing]
+    return not any(isinstance(item, str | bytes) for item in known.flat)
 
 
 def _values(table, name):

@@ -34,6 +34,7 @@ _FORMATS = {
     ".dat": "ascii",
     ".txt": "ascii",
 }
+_WITH_PARTS = ("fits", "hdf5", "votable")
 _TEXT = ("ascii", "ascii.csv", "csv")
 _PACKAGES = {"hdf5": "h5py", "parquet": "pyarrow"}
 
@@ -88,6 +89,9 @@ def read_table(path, *, file_format=None, hdu=None, layouts=LAYOUTS, wanted=(), 
     """
     path = check_file(path)
     file_format = file_format or _format_of(path)
+    if hdu is not None and file_format not in _WITH_PARTS:
+        msg = f"hdu must be left out: a file of the format {file_format} holds one table"
+        raise InputError(msg)
     if file_format in _PACKAGES:
         require(_PACKAGES[file_format], f"reading {path.name}")
     try:

@@ -53,8 +53,10 @@ def read_text(path):
     if known is not None:
         return astropy_ascii.read(text, format=known, guess=False)
     comments, lines = _split(text)
-    delimiter = _delimiter([line for _, line in lines[:20]])
+    plain = [line for _, line in lines if not line.lstrip().startswith("#")]
+    delimiter = _delimiter(plain[:20])
     rows = [(number, _cells(line, delimiter)) for number, line in lines]
+    rows = [row for row, (_, line) in zip(rows, lines, strict=True) if _is_row(row, line, rows)]
     _check_rows(rows, path)
     names, rows = _header(comments, rows, delimiter, path)
     table = Table(meta={"comments": comments})
@@ -84,15 +86,20 @@ def _known_format(text):
 
 
 def _split(text):
-    """Lines of comment without their mark, and other lines with their number."""
-    comments, lines = [], []
-    for number, line in enumerate(text.splitlines(), start=1):
-        stripped = line.strip()
-        if stripped.startswith("#"):
-            comments.append(stripped.lstrip("#").strip())
-        elif stripped:
-            lines.append((number, line))
-    return comments, lines
+    """Comments at the top without their mark, and all lines from there on with their number."""
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    marks = [line.lstrip().startswith("#") for _, line in lines]
+    n_comments = marks.index(False) if False in marks else len(lines)
+    comments = [line.strip().lstrip("#").strip() for _, line in lines[:n_comments]]
+    return comments, lines[n_comments:]
+
+
+def _is_row(row, line, rows):
+    """Whether a line holds values, which may be an identifier such as #7, or is a comment."""
+    if not line.lstrip().startswith("#"):
+        return True
+    _, cells = row
+    return "," in line and len(cells) == len(rows[0][1])
 
 
 def _delimiter(lines):

@@ -15,7 +15,7 @@ from dustest.data.coerce import as_sample
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.messages import argument, shown
 from dustest.data.tables import as_table, is_table_like
-from dustest.data.units import FLUX_UNIT, SPECTRAL_UNIT, resolve_unit
+from dustest.data.units import FLUX_UNIT, SPECTRAL_UNIT, is_magnitude, resolve_unit
 from dustest.data.values import bare_values, to_floats
 from dustest.io._columns import plain_column
 from dustest.io._flux_units import flux_units, read_units
@@ -273,13 +273,16 @@ def _add_fluxes(output, table, plan, units):
             numbers[flux] = tuple(column.value for column in columns)
         for kind, column, name in zip(("flux", "flux_err"), columns, (flux, error), strict=True):
             column.unit = units[name]
-            output[f"{kind}_{band}"] = column
+            # The sample is made of copies.
+            output.add_column(column, name=f"{kind}_{band}", copy=False)
     warn_of_magnitudes(numbers)
 
 
 def _is_convertible(band, *units):
     """Whether the fluxes of a band can be turned into nJy, with a warning where not."""
-    per_wavelength = any(unit != u.ABmag and unit.is_equivalent(SPECTRAL_UNIT) for unit in units)
+    per_wavelength = any(
+        not is_magnitude(unit) and unit.is_equivalent(SPECTRAL_UNIT) for unit in set(units)
+    )
     if not per_wavelength or has_curve(band):
         return True
     msg = (

@@ -3,21 +3,17 @@
 import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from astropy.nddata import NoOverlapError, overlap_slices
-from astropy.stats import mad_std
 
 from dustest.data.coerce import as_sample
 from dustest.data.columns import by_band
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS
-from dustest.data.messages import argument, shown
-from dustest.data.progress import progress_bar
+from dustest.data.positions import sky_positions
 from dustest.data.units import as_unit
 from dustest.io._foreground import (
     FOREGROUND_KEY,
@@ -27,6 +23,7 @@ from dustest.io._foreground import (
     refuse_corrected,
 )
 from dustest.io._images import open_image
+from dustest.io._stamps import cut_out
 
 __all__ = ["add_cutouts"]
 
@@ -54,45 +51,62 @@ def add_cutouts(
     Parameters
     ----------
     sample : GalaxySample or Table
-        Galaxies with ``ra`` and ``dec``.
+        Galaxies with positions, ``ra`` and ``dec``.
     images : dict of str to image
-        A mosaic for each band: a path or `~astropy.io.fits.HDUList` with the extensions SCI
-        and, as far as they are there, ERR, WHT (an inverse variance), MASK (not 0 = bad) and DQ
-        (odd = bad, the DO_NOT_USE of JWST), or the same with the band before it
-        (``F277W_SCI``); a dictionary of ``sci``, ``err``, ``wht``, ``mask`` and ``dq`` to
-        files that hold one image each; or an `~astropy.nddata.NDData` or
-        `~astropy.nddata.CCDData` with ``wcs``. All must have pixels of one size.
+        A mosaic for each band, which may be spelled in any way: a path or
+        `~astropy.io.fits.HDUList`, whose extensions are found by name (see the notes); one of its
+        images; a dictionary of ``sci``, ``err``, ``var``, ``wht``, ``mask`` and ``dq`` to such,
+        each with one image; or an `~astropy.nddata.NDData` or `~astropy.nddata.CCDData` with
+        ``wcs``. All must have pixels of one size.
     size : int, optional
         Side of the cutouts in pixels.
-    unit : `~astropy.units.Unit` or str, optional
-        Unit of images that declare none in BUNIT. It may not contradict a declared one.
+    unit : Unit or str, or dict of str to Unit or str, optional
+        Unit of images that declare none in BUNIT. It may not contradict a declared one. By band,
+        it also stands in for one that is not understood or is no flux.
     aperture : `~astropy.units.Quantity`, optional
         Diameter of the circular aperture in which the signal-to-noise ratio is measured.
     min_snr : float, optional
         Signal-to-noise ratio below which galaxies get the flag LOW_SNR.
     noise_factor : float or dict of str to float, optional
         True noise in the aperture over that of uncorrelated pixels, for all bands or each.
+    foreground_ebv : str, float, or array_like of shape (n,), optional
+        E(B-V) of the Milky Way in mag, or the column of the sample that holds it. Its dust (law
+        G23 with R_V = 3.1) is taken off pixels and errors; ``meta`` records it.
     progress : bool, optional
         Whether to show a bar; by default on terminals, where it takes longer than two seconds.
 
     Returns
     -------
     sample : GalaxySample
-        A new table. ``cutout_<BAND>``, ``cutout_err_<BAND>`` (where ERR or WHT is there) and
+        A new table. ``cutout_<BAND>``, ``cutout_err_<BAND>`` (where there are errors) and
         ``cutout_mask_<BAND>`` of shape (n, size, size) in the unit of the image, replacing
-        those that were there; ``snr_<BAND>``; ``pixel_scale`` in arcsec; ``flags``, added to
-        those that were there.
+        those that were there; ``snr_<BAND>``; ``pixel_scale`` in arcsec, the side of a square of
+        the area of a pixel; ``flags``, added to those that were there.
 
     Raises
     ------
     InputError
-        If positions, coordinates or units are missing, pixels differ in size, or an argument
-        is out of range.
+        If positions, coordinates or units are missing, a unit is not understood, several images
+        could be meant, pixels differ in size, the image is corrected for foreground dust already,
+        or an argument is out of range. All images are checked before the first is cut.
     ReadError
         If a file is missing or cannot be read.
 
+    Warns
+    -----
+    DustestWarning
+        If no galaxy is on an image, its pixels are not square, or extensions that look like
+        errors or a mask are not used.
+
     Notes
     -----
+    Extensions: the image is SCI or DATA, or the only one with another name. Errors are ERR (or
+    ERROR, RMS, SIGMA, ...), else VAR (a variance, or VARIANCE), else WHT (an inverse variance, or
+    IVM, WEIGHT); UNCERT is what its UTYPE says. Their BUNIT counts; without one, and where it is
+    just that of the image, they are in the unit of the image to the power 1, 2 or -2. In MASK
+    not 0 is bad, in DQ the bit DO_NOT_USE (1) of JWST. The band may be part of each name
+    (``F277W_SCI``, ``ERR_F277W``), or the name of the image.
+
     Flags: EDGE where a cutout of any band reaches beyond its image; BAD_PIXELS where any has
     pixels that are masked, not finite or without a positive error; MISSING_BAND where some of
     the bands have no good pixel, NO_DATA where none has any (or the position is NaN); LOW_SNR
@@ -124,7 +138,10 @@ def add_cutouts(
     ((1, 32, 32), 0)
     """
     sample = as_sample(sample)
-    images = _check_arguments(sample, images, size, min_snr)
+    ra, dec = sky_positions(sample, "sample")
+    known = np.isfinite(ra)
+    sky = SkyCoord(ra[known], dec[known], unit=u.deg)
+    images = _check_arguments(images, size, min_snr)
     units = _units(unit, images)
     factors = _factors(noise_factor, images)
     diameter = _diameter(aperture)
@@ -138,68 +155,20 @@ def add_cutouts(
         cuts = {}
         for band in images:
             with opened.pop(band) as image:
-                cuts[band] = _cut(image, sample, size, corrections.get(band), progress)
+                position = np.full((2, len(sample)), np.nan)
+                position[:, known] = image.pixel_positions(sky)
+                cuts[band] = cut_out(image, *position, size, progress)
+                if foreground_ebv is not None:
+                    cuts[band] = cuts[band].times(corrections[band])
                 _store(sample, cuts[band], image, foreground_ebv)
-            sample[f"snr_{band}"] = _signal_to_noise(cuts[band], apertures[band]) / factors[band]
+            sample[f"snr_{band}"] = cuts[band].signal_to_noise(apertures[band]) / factors[band]
     snr = np.array([sample[f"snr_{band}"] for band in cuts])
-    _add_flags(sample, list(cuts.values()), snr, min_snr)
+    _add_flags(sample, list(cuts.values()), snr, known, min_snr)
     return sample
 
 
-@dataclass(frozen=True)
-class _Cutouts:
-    """Cutouts of one band.
-
-    Parameters
-    ----------
-    values, errors : ndarray of shape (n, ny, nx)
-        Pixel values and standard deviations, NaN beyond the image.
-    bad : ndarray of bool of shape (n, ny, nx)
-        Pixels that are bad or beyond the image.
-    inside : ndarray of bool of shape (n, ny, nx)
-        Pixels on the image.
-    position : ndarray of shape (n, 2)
-        Column and row of the galaxy in its cutout.
-    known : ndarray of bool of shape (n,)
-        Galaxies whose position on the sky is known.
-    has_error : bool
-        Whether the image has errors.
-    """
-
-    values: np.ndarray
-    errors: np.ndarray
-    bad: np.ndarray
-    inside: np.ndarray
-    position: np.ndarray
-    known: np.ndarray
-    has_error: bool
-
-    @property
-    def has_data(self):
-        """Whether any pixel of a cutout is good."""
-        return np.any(~self.bad, axis=(1, 2))
-
-    @property
-    def at_edge(self):
-        """Whether a cutout reaches beyond the image, of galaxies with a position."""
-        return self.known & ~np.all(self.inside, axis=(1, 2))
-
-    @property
-    def has_bad_pixels(self):
-        """Whether any pixel on the image is bad."""
-        return np.any(self.bad & self.inside, axis=(1, 2))
-
-
-def _check_arguments(sample, images, size, min_snr):
+def _check_arguments(images, size, min_snr):
     """Images by band, where no argument is one that cannot be worked with."""
-    missing = [name for name in ("ra", "dec") if name not in sample.colnames]
-    if missing:
-        msg = (
-            f"sample must have the columns ra and dec, missing {shown(missing)}: name them as "
-            f"{argument('columns', 'RA_COLUMN', key=missing[0])} of read_catalog; it has "
-            f"{shown(sample.colnames)}"
-        )
-        raise InputError(msg)
     if not isinstance(images, Mapping) or not images:
         msg = f"images must be a dict of band to image, got {type(images).__name__} {images!r:.50}"
         raise InputError(msg)
@@ -308,39 +277,6 @@ def _aperture(image, diameter, size):
     return long, short, float(np.arctan2(directions[1, 1], directions[1, 0]))
 
 
-def _cut(image, sample, size, correction, progress):
-    """Cutouts of the galaxies out of an image."""
-    known = np.isfinite(sample["ra"]) & np.isfinite(sample["dec"])
-    x, y = np.full((2, len(sample)), np.nan)
-    x[known], y[known] = image.pixel_positions(SkyCoord(sample["ra"][known], sample["dec"][known]))
-    shape = (len(x), size, size)
-    values = np.full(shape, np.nan, dtype=image.dtype)
-    errors = np.full(shape, np.nan, dtype=image.dtype)
-    bad = np.ones(shape, dtype=bool)
-    inside = np.zeros(shape, dtype=bool)
-    rows = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
-    for row in progress_bar(rows, progress, desc=f"cutouts {image.band}", unit="galaxy"):
-        try:
-            there, here = overlap_slices(image.shape, (size, size), (y[row], x[row]), "partial")
-        except NoOverlapError:
-            continue
-        values[row][here], errors[row][here], bad[row][here] = image.read(there)
-        inside[row][here] = True
-    if not np.any(inside):
-        msg = (
-            f"none of the {len(x)} galaxies is on the image of band {image.band}: check that ra "
-            "and dec of the sample and the coordinates of the image are of one field"
-        )
-        warnings.warn(msg, DustestWarning, stacklevel=3)
-    if correction is not None:
-        factor = correction[:, np.newaxis, np.newaxis].astype(values.dtype)
-        values, errors, bad = values * factor, errors * factor, bad | np.isnan(factor)
-    pixel = np.stack([x, y], axis=1)
-    # overlap_slices puts the corner of a cutout at this pixel of the mosaic.
-    position = pixel - np.ceil(pixel - size / 2.0)
-    return _Cutouts(values, errors, bad, inside, position, known, image.error is not None)
-
-
 def _store(sample, cut, image, foreground_ebv):
     """Put the cutouts of a band into the sample, in place of those that were there."""
     band = image.band
@@ -358,50 +294,12 @@ def _store(sample, cut, image, foreground_ebv):
         sample.meta[f"{FOREGROUND_KEY}_cutout_{band}"] = record
 
 
-def _signal_to_noise(cut, aperture):
-    """Signal-to-noise ratio in an aperture of `_aperture`, NaN without good pixels."""
-    from photutils.aperture import aperture_photometry
-
-    n, ny, nx = cut.values.shape
-    snr = np.full(n, np.nan)
-    rows = np.flatnonzero(cut.has_data)
-    if rows.size == 0:
-        return snr
-    # One below the other, all cutouts make one image, whose apertures photutils sums at once.
-    offset = np.stack([np.zeros(rows.size), ny * np.arange(rows.size)], axis=1)
-    apertures = _apertures(cut.position[rows] + offset, *aperture)
-    errors = cut.errors[rows] if cut.has_error else _scatter(cut.values[rows], cut.bad[rows])
-    values, errors, bad = (
-        array.reshape(-1, nx) for array in (cut.values[rows], errors, cut.bad[rows])
-    )
-    table = aperture_photometry(values, apertures, error=errors, mask=bad)
-    total, noise = np.array(table["aperture_sum"]), np.array(table["aperture_sum_err"])
-    np.divide(total, noise, out=total, where=noise > 0)
-    snr[rows] = np.where(noise > 0, total, np.nan)
-    return snr
-
-
-def _apertures(position, long, short, angle):
-    """Apertures of photutils."""
-    from photutils.aperture import CircularAperture, EllipticalAperture
-
-    if long == short:
-        return CircularAperture(position, long)
-    return EllipticalAperture(position, long, short, theta=angle)
-
-
-def _scatter(values, bad):
-    """Pixel noise of each cutout from the scatter of its good pixels."""
-    scatter = mad_std(np.where(bad, np.nan, values), axis=(1, 2), ignore_nan=True)
-    return np.broadcast_to(scatter[:, None, None], values.shape)
-
-
-def _add_flags(sample, cuts, snr, min_snr):
+def _add_flags(sample, cuts, snr, known, min_snr):
     """Add what the cutouts tell to the flags of the sample."""
     has_data = np.array([cut.has_data for cut in cuts])
     any_data = np.any(has_data, axis=0)
     bits = {
-        "EDGE": np.any([cut.at_edge for cut in cuts], axis=0),
+        "EDGE": known & np.any([cut.at_edge for cut in cuts], axis=0),
         "BAD_PIXELS": np.any([cut.has_bad_pixels for cut in cuts], axis=0),
         "MISSING_BAND": any_data & ~np.all(has_data, axis=0),
         "NO_DATA": ~any_data,

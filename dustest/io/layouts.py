@@ -148,17 +148,23 @@ class Layout:
 
     def _matches(self, names, pattern=None):
         """Flux column and error column, or None, by band."""
-        if self.marker and not any(re.fullmatch(self.marker, n, re.IGNORECASE) for n in names):
-            return {}
-        by_lower_case = {name.lower(): name for name in reversed(names)}
-        matches = {}
-        for name in names:
-            match = re.fullmatch(pattern or self.flux, name, re.IGNORECASE)
-            if match:
-                groups = {key: text or "" for key, text in match.groupdict().items()}
-                error = by_lower_case.get(self.error.format(**groups).lower())
-                matches.setdefault(_band_name(match["band"]), (name, error))
-        return matches
+        return _find_matches(pattern or self.flux, self.error, self.marker, tuple(names))
+
+
+@lru_cache(maxsize=512)
+def _find_matches(flux, error, marker, names):
+    """Flux column and error column, or None, by band; all layouts are asked several times."""
+    if marker and not any(re.fullmatch(marker, name, re.IGNORECASE) for name in names):
+        return {}
+    by_lower_case = {name.lower(): name for name in reversed(names)}
+    matches = {}
+    for name in names:
+        match = re.fullmatch(flux, name, re.IGNORECASE)
+        if match:
+            groups = {key: text or "" for key, text in match.groupdict().items()}
+            partner = by_lower_case.get(error.format(**groups).lower())
+            matches.setdefault(_band_name(match["band"]), (name, partner))
+    return matches
 
 
 @dataclass(frozen=True)

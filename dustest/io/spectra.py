@@ -3,26 +3,15 @@
 import os
 import warnings
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 import numpy as np
 from astropy import units as u
 
 from dustest.data.coerce import as_sample
 from dustest.data.errors import DustestError, DustestWarning, InputError, ReadError
-from dustest.data.images import ERROR_POWERS, to_deviation
 from dustest.data.messages import argument
-from dustest.data.units import (
-    SPECTRAL_UNIT,
-    agree,
-    as_unit,
-    declared_unit,
-    evident_unit,
-    explain_unit,
-    parse_unit,
-    resolve_unit,
-)
-from dustest.data.values import bare_values, to_floats
+from dustest.data.units import SPECTRAL_UNIT, as_unit, declared_unit
+from dustest.data.values import to_floats
 from dustest.io._files import PARSER_ERRORS, check_file, reason
 from dustest.io._foreground import (
     FOREGROUND_KEY,
@@ -31,6 +20,7 @@ from dustest.io._foreground import (
     to_ebv,
 )
 from dustest.io._spectrum_tables import read_columns
+from dustest.io._spectrum_values import flux_and_error, is_positive, is_spectral, wavelength_of
 
 __all__ = ["Spectrum", "add_spectra", "read_spectrum"]
 
@@ -76,7 +66,7 @@ class Spectrum:
 
     def __post_init__(self):
         wavelength = _wavelength_in_angstrom(self.wavelength)
-        if wavelength.ndim != 1 or wavelength.size == 0 or not np.all(_is_positive(wavelength)):
+        if wavelength.ndim != 1 or wavelength.size == 0 or not np.all(is_positive(wavelength)):
             msg = "wavelength must be one-dimensional and hold positive numbers, at least one"
             raise InputError(msg)
         if not wavelength.shape == np.shape(self.flux) == np.shape(self.flux_err):
@@ -88,26 +78,21 @@ class Spectrum:
         density = u.spectral_density(wavelength << u.AA)
         flux = _converted("flux", self.flux, SPECTRAL_UNIT, density)
         error = _converted("flux_err", self.flux_err, SPECTRAL_UNIT, density)
-        good = np.isfinite(flux) & _is_positive(error)
+        good = np.isfinite(flux) & is_positive(error)
         order = np.argsort(wavelength, kind="stable")
         object.__setattr__(self, "wavelength", wavelength[order] << u.AA)
         object.__setattr__(self, "flux", np.where(good, flux, np.nan)[order] << SPECTRAL_UNIT)
         object.__setattr__(self, "flux_err", np.where(good, error, np.nan)[order] << SPECTRAL_UNIT)
 
 
-def _is_positive(values):
-    """Whether numbers are positive and finite."""
-    return np.isfinite(values) & (values > 0)
-
-
 def _wavelength_in_angstrom(values):
     """Wavelengths of anything that converts to them; NaN where they are not positive."""
     own = declared_unit(values, "wavelength")
-    if not _is_spectral(own):
+    if not is_spectral(own):
         msg = f"wavelength must be a Quantity that converts to Angstrom, got unit {own}"
         raise InputError(msg)
     numbers = to_floats(values, "wavelength", unit=own)
-    numbers = np.where(_is_positive(numbers), numbers, np.nan)
+    numbers = np.where(is_positive(numbers), numbers, np.nan)
     return u.Quantity(numbers, own).to_value(u.AA, u.spectral())
 
 
@@ -201,12 +186,12 @@ def read_spectrum(
     except (*PARSER_ERRORS, AssertionError) as error:
         msg = f"the file {path} is not a readable spectrum: {reason(error)}"
         raise ReadError(msg) from error
-    wavelength = _wavelength(columns, wavelength_unit)
-    good = _is_positive(wavelength)
+    wavelength = wavelength_of(columns, wavelength_unit)
+    good = is_positive(wavelength)
     if not np.any(good):
         msg = f"the file {path} holds no positive wavelength"
         raise ReadError(msg)
-    flux, flux_err = _flux_and_error(columns, flux_unit)
+    flux, flux_err = flux_and_error(columns, flux_unit)
     _check_lengths(path, wavelength, flux, flux_err, *columns.bad)
     bad = np.any([np.zeros(good.shape, dtype=bool), *columns.bad], axis=0)
     meta = {"layout": columns.layout, "source": path.name}
@@ -231,100 +216,6 @@ def _one_ebv(foreground_ebv):
         msg = f"foreground_ebv must be E(B-V) in mag, one number from 0 on, got {foreground_ebv!r}"
         raise InputError(msg)
     return float(ebv[0])
-
-
-def _wavelength(columns, given):
-    """Wavelengths in Angstrom; NaN where they are no positive number."""
-    column = columns.wavelength
-    declared = parse_unit(column.unit)
-    is_log = columns.is_log or isinstance(declared, u.DexUnit)
-    if isinstance(declared, u.DexUnit):
-        declared = declared.physical_unit
-    unit = _unit(
-        column,
-        declared if is_log else column.unit,
-        given,
-        "wavelength_unit",
-        columns.assumed.get(column.name),
-    )
-    values = to_floats(_without_unit(column), f"column {column.name}")
-    with np.errstate(over="ignore", under="ignore"):
-        values = np.power(10.0, values) if is_log else values
-    values = np.where(_is_positive(values), values, np.nan)
-    return u.Quantity(values, unit).to_value(u.AA, u.spectral())
-
-
-def _flux_and_error(columns, given):
-    """Fluxes and their standard deviations, with units."""
-    flux, error = columns.flux, columns.error
-    unit = _unit(flux, flux.unit, given, "flux_unit", columns.assumed.get(flux.name))
-    values = to_floats(_without_unit(flux), f"column {flux.name}")
-    deviation = to_deviation(
-        to_floats(_without_unit(error), f"column {error.name}"), columns.error_kind
-    )
-    own = _error_unit(error, ERROR_POWERS[columns.error_kind], flux.unit, unit, given)
-    return u.Quantity(values, unit), u.Quantity(deviation, own)
-
-
-def _error_unit(error, power, declared_flux, unit, given):
-    """Unit of standard deviations; that of the flux where the errors declare none or the same."""
-    declared = parse_unit(error.unit)
-    if declared is None or str(error.unit) == str(declared_flux):
-        return unit
-    if isinstance(declared, u.UnrecognizedUnit):
-        if given is not None and (evident_unit(str(declared)) or unit) == unit:
-            return unit
-    elif isinstance(declared, u.UnitBase):
-        root = declared if agree(declared, unit) else declared ** Fraction(1, power)
-        if _is_flux(root):
-            return root
-    msg = (
-        f"column {error.name} declares the unit {str(error.unit)!r}, which does not convert to "
-        f"{unit**power}: {explain_unit(error.unit)}correct it in the file, or remove it where its "
-        f"values are in {unit**power}"
-    )
-    raise InputError(msg)
-
-
-def _unit(column, declared, given, argument_name, assumed):
-    """Unit of a column: the declared one, the given one, or that of the layout."""
-    is_flux = argument_name == "flux_unit"
-    evident = evident_unit(str(declared))
-    unit = resolve_unit(
-        declared,
-        given,
-        _is_flux if is_flux else _is_spectral,
-        what=f"column {column.name}",
-        expected="a flux density" if is_flux else "a wavelength, frequency, wavenumber or energy",
-        remedy=argument(argument_name, "uJy" if is_flux else "um"),
-        # A spelling with one meaning is not replaced by another unit.
-        explicit=evident is None,
-    )
-    if unit is None and assumed is None:
-        msg = (
-            f"column {column.name} declares no unit: pass {argument_name}, such as "
-            f"{argument(argument_name, 'uJy' if is_flux else 'um')}"
-        )
-        raise InputError(msg)
-    return u.Unit(assumed) if unit is None else unit
-
-
-def _is_spectral(unit):
-    """Whether a unit is one of wavelength, frequency, wavenumber or photon energy."""
-    return isinstance(unit, u.UnitBase) and unit.is_equivalent(u.AA, u.spectral())
-
-
-def _is_flux(unit):
-    """Whether a unit is one of spectral flux density."""
-    return isinstance(unit, u.UnitBase) and unit.is_equivalent(
-        SPECTRAL_UNIT, u.spectral_density(1.0 * u.um)
-    )
-
-
-def _without_unit(column):
-    """The same values as bare numbers, masked where they are missing."""
-    values, missing = bare_values(column)
-    return np.ma.array(values, mask=False if missing is None else missing)
 
 
 def _check_lengths(path, wavelength, *arrays):

@@ -7,6 +7,8 @@ from astropy import units as u
 
 from dustest.data.bands import canonical_name
 from dustest.data.errors import InputError
+from dustest.data.units import declared_unit
+from dustest.data.values import to_floats
 
 __all__ = [
     "as_arcsec",
@@ -40,9 +42,9 @@ def as_arcsec(value, name):
         If it is no positive finite angle.
     """
     try:
-        angle = value.to_value(u.arcsec) if isinstance(value, u.Quantity) else value
+        angle = to_floats(value, name, unit=u.arcsec)[()]
         return check_positive(angle, name)
-    except (u.UnitConversionError, InputError) as error:
+    except InputError as error:
         msg = f"{name} must be a positive angle in arcsec, got {value!r}"
         raise InputError(msg) from error
 
@@ -68,6 +70,7 @@ def check_positive(value, name):
         If it is not one positive finite number.
     """
     scalar = isinstance(value, Real | np.ndarray) and np.ndim(value) == 0
+    scalar = scalar and declared_unit(value, name) is None
     if isinstance(value, bool) or not scalar or not 0.0 < value < np.inf:
         msg = f"{name} must be a positive finite number, got {value!r}"
         raise InputError(msg)
@@ -174,12 +177,11 @@ def check_range(value, name, lowest, highest):
     Raises
     ------
     InputError
-        If it is neither, the ends are in the wrong order or beyond the limits.
+        If it is neither, bears a unit, or the ends are in the wrong order or beyond the limits.
     """
-    try:
-        low, high = np.broadcast_to(np.asarray(value, dtype=float), (2,)).tolist()
-    except (TypeError, ValueError):
-        low, high = np.nan, np.nan
+    ends = to_floats(value, name)
+    low, high = np.broadcast_to(ends, (2,)) if ends.shape in {(), (1,), (2,)} else (np.nan,) * 2
+    low, high = float(low), float(high)
     if not (lowest <= low <= high <= highest and high < np.inf):
         limits = f"from {lowest:g}" + (f" to {highest:g}" if highest < np.inf else "")
         msg = f"{name} must be a number {limits}, or two such (low, high), got {value!r}"

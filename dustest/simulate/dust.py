@@ -7,6 +7,8 @@ import numpy as np
 from astropy import units as u
 
 from dustest.data.errors import InputError
+from dustest.data.units import declared_unit
+from dustest.data.values import to_floats
 from dustest.physics.attenuation import B_WAVELENGTH, V_WAVELENGTH, get_dust_law
 
 __all__ = [
@@ -222,11 +224,11 @@ def attenuate(luminosity, tau_v, wavelength, law="SMC"):
 
     Parameters
     ----------
-    luminosity : array_like of shape (n,) or (n, n_wave)
+    luminosity : array_like or `~astropy.units.Quantity` of shape (n,) or (n, n_wave)
         Intrinsic light, per unit wavelength or frequency or per band, on any scale.
     tau_v : array_like of shape (n,)
         Optical depths at V.
-    wavelength : float or array_like of shape (n_wave,)
+    wavelength : float, array_like or `~astropy.units.Quantity` of shape (n_wave,)
         Rest-frame wavelengths of the last axis, in Angstrom where they bear no unit.
     law : str, DustLaw or model of dust_extinction, optional
         Extinction law of the dust, see `~dustest.physics.get_dust_law`.
@@ -234,7 +236,8 @@ def attenuate(luminosity, tau_v, wavelength, law="SMC"):
     Returns
     -------
     ndarray of shape (n, n_wave)
-        Attenuated light; of shape (n,) for a single wavelength that is no array.
+        Attenuated light on the scale of ``luminosity``; of shape (n,) for a single wavelength
+        that is no array.
 
     Raises
     ------
@@ -248,8 +251,9 @@ def attenuate(luminosity, tau_v, wavelength, law="SMC"):
     >>> attenuate([1.0, 1.0], [0.0, 1.0], 5500.0).round(3)
     array([1.   , 0.368])
     """
-    luminosity, tau_v = np.asarray(luminosity, dtype=float), np.asarray(tau_v, dtype=float)
-    if tau_v.ndim != 1 or not np.all(np.isfinite(tau_v) & (tau_v >= 0.0)):
+    unit = declared_unit(luminosity, "luminosity")
+    luminosity, tau_v = to_floats(luminosity, "luminosity", unit=unit), to_floats(tau_v, "tau_v")
+    if tau_v.ndim != 1 or not np.all(tau_v >= 0.0):
         msg = "tau_v must be one-dimensional, finite and not negative"
         raise InputError(msg)
     ratio = np.asarray(get_dust_law(law).a_over_av(wavelength))
@@ -288,7 +292,12 @@ def effective_attenuation(intrinsic, attenuated):
     >>> float(effective_attenuation([2.0, 2.0], [2.0, 0.0]).round(3))
     0.753
     """
-    intrinsic, attenuated = np.asarray(intrinsic, float), np.asarray(attenuated, float)
+    unit = declared_unit(intrinsic, "intrinsic")
+    if unit is not None and declared_unit(attenuated, "attenuated") is None:
+        msg = f"attenuated must have a unit, as intrinsic has: {unit}"
+        raise InputError(msg)
+    intrinsic = to_floats(intrinsic, "intrinsic", unit=unit)
+    attenuated = to_floats(attenuated, "attenuated", unit=unit)
     if intrinsic.shape != attenuated.shape or intrinsic.ndim == 0:
         msg = (
             "intrinsic and attenuated must be arrays of one shape, particles first, got "
@@ -341,7 +350,8 @@ def effective_dust(luminosity, tau_v, law="SMC"):
     """
     wavelength = np.array([B_WAVELENGTH, V_WAVELENGTH])
     dimmed = attenuate(luminosity, tau_v, wavelength, law)
-    luminosity = np.asarray(luminosity, dtype=float)
+    unit = declared_unit(luminosity, "luminosity")
+    luminosity = to_floats(luminosity, "luminosity", unit=unit)
     intrinsic = luminosity if luminosity.ndim == 2 else np.repeat(luminosity[:, None], 2, axis=1)
     a_b, a_v = effective_attenuation(intrinsic, dimmed)
     return EffectiveDust(A_V=float(a_v), E_BV=float(a_b) - float(a_v))

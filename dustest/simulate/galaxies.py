@@ -9,6 +9,7 @@ from astropy import units as u
 from astropy.cosmology import Planck15
 
 from dustest.data.errors import InputError
+from dustest.data.values import to_floats
 
 __all__ = ["VIEWS", "GasParticles", "ParticleGalaxy", "StarParticles", "cosmic_age", "view"]
 
@@ -36,8 +37,8 @@ for _matrix in VIEWS.values():
 class StarParticles:
     """Star particles, each a population of one age and one metallicity.
 
-    Arguments may be Quantities of any fitting unit; the attributes are bare arrays in the units
-    named here, and cannot be written to.
+    Arguments may be Quantities or Columns of any fitting unit; the attributes are bare arrays in
+    the units named here, and cannot be written to.
 
     Parameters
     ----------
@@ -81,11 +82,11 @@ class StarParticles:
             "position": u.kpc,
             "mass": u.Msun,
             "age": u.yr,
-            "metallicity": u.dimensionless_unscaled,
+            "metallicity": None,
             "smoothing": u.kpc,
         }
         if self.tau_v is not None:
-            units["tau_v"] = u.dimensionless_unscaled
+            units["tau_v"] = None
         _store_columns(self, units)
 
     def __len__(self):
@@ -96,8 +97,8 @@ class StarParticles:
 class GasParticles:
     """Gas particles or cells, and which of them are dense and cold enough to carry dust.
 
-    Arguments may be Quantities of any fitting unit; the attributes are bare arrays in the units
-    named here, and cannot be written to.
+    Arguments may be Quantities or Columns of any fitting unit; the attributes are bare arrays in
+    the units named here, and cannot be written to.
 
     Parameters
     ----------
@@ -136,7 +137,7 @@ class GasParticles:
         units = {
             "position": u.kpc,
             "mass": u.Msun,
-            "metallicity": u.dimensionless_unscaled,
+            "metallicity": None,
             "smoothing": u.kpc,
         }
         _store_columns(self, units)
@@ -306,13 +307,7 @@ def _store_columns(particles, units):
 
 def _values(values, unit, name):
     """Finite float array of its own, in a unit."""
-    try:
-        if isinstance(values, u.Quantity):
-            values = values.to_value(unit)
-        array = np.array(values, dtype=float)
-    except (u.UnitConversionError, TypeError, ValueError) as error:
-        msg = f"{name} must be an array of numbers, bare or in {unit or 'no unit'}: {error}"
-        raise InputError(msg) from error
+    array = to_floats(values, name, unit=unit, sentinels=False)
     if not np.all(np.isfinite(array)):
         n_bad = int(np.sum(~np.isfinite(array)))
         msg = f"{name} must be finite, got {n_bad} values that are not: leave those particles out"

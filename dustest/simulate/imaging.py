@@ -1,12 +1,15 @@
 """Images of particles: light smoothed over the sky, spread by the telescope, onto pixels."""
 
 import numpy as np
+from astropy import units as u
 from scipy import fft
 from scipy.sparse import csr_array
 
 from dustest.data.bands import canonical_name
 from dustest.data.columns import by_band
 from dustest.data.errors import InputError
+from dustest.data.units import declared_unit
+from dustest.data.values import to_floats
 from dustest.simulate._arguments import as_arcsec, check_whole
 from dustest.simulate.psf import resample_psf
 
@@ -99,11 +102,11 @@ class Imager:
 
         Parameters
         ----------
-        position : array_like of shape (n, 2)
-            Places of the particles in arcsec from the centre of the stamp: to the right, which
-            is along rows, and upwards, which is along columns.
-        smoothing : array_like of shape (n,)
-            Radii in arcsec at which the kernels of the particles end.
+        position : array_like or `~astropy.units.Quantity` of shape (n, 2)
+            Places of the particles, in arcsec where they bear no unit, from the centre of the
+            stamp: to the right, which is along rows, and upwards, which is along columns.
+        smoothing : array_like or `~astropy.units.Quantity` of shape (n,)
+            Radii, in arcsec where they bear no unit, at which the kernels of the particles end.
         flux : array_like of shape (n, n_bands)
             Flux of the particles through each band.
 
@@ -117,7 +120,9 @@ class Imager:
         InputError
             If the shapes do not fit.
         """
-        position, smoothing, flux = (np.asarray(a, float) for a in (position, smoothing, flux))
+        position = to_floats(position, "position", unit=u.arcsec, sentinels=False)
+        smoothing = to_floats(smoothing, "smoothing", unit=u.arcsec, sentinels=False)
+        flux = to_floats(flux, "flux", unit=declared_unit(flux, "flux"), sentinels=False)
         n = len(position)
         if (position.shape, smoothing.shape, flux.shape) != ((n, 2), (n,), (n, len(self.bands))):
             msg = (
@@ -153,7 +158,7 @@ class Imager:
         InputError
             If there is not one image for each band.
         """
-        images = np.asarray(images, float)
+        images = to_floats(images, "images", unit=declared_unit(images, "images"), sentinels=False)
         if images.ndim != 3 or len(images) != len(self.bands):
             msg = f"images must have the shape ({len(self.bands)}, ny, nx), got {images.shape}"
             raise InputError(msg)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from numbers import Real
 
 import numpy as np
 from astropy import units as u
@@ -10,6 +9,7 @@ from scipy import fft
 from scipy.signal import fftconvolve
 
 from dustest.data.errors import InputError
+from dustest.data.values import to_floats
 from dustest.simulate._arguments import as_arcsec, check_positive, check_whole
 from dustest.simulate._autocorrelation import (
     block_correlations,
@@ -88,7 +88,7 @@ class CorrelatedNoise:
     _weights: np.ndarray = field(init=False, repr=False, compare=False)
 
     def __post_init__(self):
-        rms = _as_njy(self.rms, "rms") if isinstance(self.rms, u.Quantity) else self.rms
+        rms = _as_njy(self.rms, "rms")[()]
         for name, value in (
             ("rms", check_positive(rms, "rms")),
             ("autocorrelation", _as_lags(self.autocorrelation)),
@@ -424,20 +424,16 @@ def _depth_to_rms(depth):
 
 def _as_magnitude(depth):
     """Depth as a finite number."""
-    if isinstance(depth, bool) or not isinstance(depth, Real) or not np.isfinite(depth):
+    magnitude = to_floats(depth, "depth", unit=u.ABmag)
+    if magnitude.ndim or not np.isfinite(magnitude):
         msg = f"depth must be a finite AB magnitude, got {depth!r}"
         raise InputError(msg)
-    return float(depth)
+    return float(magnitude)
 
 
 def _as_njy(values, name):
     """Copy of numbers or of flux densities, in nJy."""
-    try:
-        values = values.to_value(u.nJy) if isinstance(values, u.Quantity) else values
-        return np.array(values, dtype=float)
-    except (u.UnitConversionError, TypeError, ValueError) as error:
-        msg = f"{name} must be numbers in nJy or a flux density"
-        raise InputError(msg) from error
+    return to_floats(values, name, unit=u.nJy, sentinels=False)
 
 
 def _as_lags(autocorrelation):

@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from dustest.data.bands import canonical_name, get_band
 from dustest.data.errors import InputError, ReadError
+from dustest.data.values import to_floats
 from dustest.simulate._arguments import as_arcsec, check_odd, check_whole
 from dustest.simulate._jwst_optics import blurred_diffraction
 
@@ -300,8 +301,7 @@ def encircled_energy(psf, radius):
     """
     from photutils.aperture import CircularAperture, aperture_photometry
 
-    radii = radius.to_value(u.arcsec) if isinstance(radius, u.Quantity) else radius
-    radii = np.asarray(radii, dtype=float) / psf.pixel_scale
+    radii = to_floats(radius, "radius", unit=u.arcsec) / psf.pixel_scale
     if not np.all((radii > 0) & (radii <= psf.size / 2.0)):
         msg = (
             "radius must be positive and within the image, up to "

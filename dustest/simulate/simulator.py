@@ -4,11 +4,11 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 
-import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from dustest.data.columns import by_band
+from dustest.data.describe import describe
 from dustest.data.errors import InputError
 from dustest.data.files import installed_version
 from dustest.physics.attenuation import get_dust_law
@@ -355,17 +355,17 @@ class GalaxySimulator:
             "redshifts": self.redshifts.tolist(),
             "dust_to_metal": self.dust_to_metal,
             "size": self.size,
-            "population": repr(self.population),
+            "population": describe(self.population),
             "views": self.views,
-            "dust_law": self.dust_law.name,
+            "dust_law": describe(self.dust_law),
             "photometry_bands": self.photometry_bands,
-            "spectrograph": repr(self.spectrograph),
-            "psfs": joblib.hash(self._psfs) if self._psfs else "make_psf",
-            "noise": joblib.hash(self._noises) if self._noises else "preset",
+            "spectrograph": describe(self.spectrograph),
+            "psfs": describe(self._psfs) if self._psfs else "make_psf",
+            "noise": describe(self._noises) if self._noises else "preset",
             "neighbours": self.neighbours,
             "offset": self.offset,
             "electrons_per_njy": self.electrons_per_njy,
-            "grid": "bagpipes" if self._grid is None else joblib.hash(self._grid),
+            "grid": "bagpipes" if self._grid is None else describe(self._grid),
         }
         return {
             "simulator": "GalaxySimulator",

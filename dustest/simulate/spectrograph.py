@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 from scipy.special import ndtr
 
 from dustest.data.errors import InputError
+from dustest.data.values import to_floats
 from dustest.physics.igm import igm_transmission
 from dustest.simulate._arguments import check_positive
 
@@ -133,7 +134,7 @@ class PrismSpectrograph:
         [757, 4512]
         """
         margin = _REACH * _spread(self.edges[[0, -1]])
-        stretch = 1.0 + np.asarray(redshift, dtype=float)
+        stretch = 1.0 + to_floats(redshift, "redshift")
         low, high = self.edges[0] - margin[0], self.edges[-1] + margin[1]
         return float(np.min(low / stretch)), float(np.max(high / stretch))
 
@@ -232,7 +233,7 @@ class PrismSpectrograph:
         8.0
         """
         matrix = self.response(rest_wavelength, redshift, igm=igm, cosmology=cosmology)
-        luminosity = np.asarray(luminosity, dtype=float)
+        luminosity = to_floats(luminosity, "luminosity", unit=u.Lsun / u.AA)
         if luminosity.ndim not in (1, 2) or luminosity.shape[-1] != matrix.shape[1]:
             msg = (
                 f"luminosity must have the {matrix.shape[1]} points of rest_wavelength along its "
@@ -246,13 +247,13 @@ class PrismSpectrograph:
 
         Parameters
         ----------
-        flux : array_like of shape (n_wave,) or (n, n_wave)
-            Flux density without noise, in erg/s/cm2/Angstrom.
+        flux : array_like or `~astropy.units.Quantity` of shape (n_wave,) or (n, n_wave)
+            Flux density without noise; in erg/s/cm2/Angstrom where it bears no unit.
 
         Returns
         -------
         ndarray
-            In the unit and shape of ``flux``.
+            In erg/s/cm2/Angstrom, in the shape of ``flux``.
 
         Raises
         ------
@@ -268,7 +269,8 @@ class PrismSpectrograph:
         >>> 1e21 * np.interp([1e4, 2e4, 3e4], spectrograph.wavelength, dark).round(22)
         array([6.4, 2. , 1.2])
         """
-        flux = np.asarray(flux, dtype=float)
+        density = u.spectral_density(self.wavelength * u.AA)
+        flux = to_floats(flux, "flux", unit=_F_LAMBDA, equivalencies=density)
         if flux.ndim == 0 or flux.shape[-1] != self.edges.size - 1:
             msg = (
                 f"flux must have the {self.edges.size - 1} pixels along its last axis, got shape "
@@ -281,10 +283,13 @@ class PrismSpectrograph:
 
     def _checked_rest(self, rest_wavelength, redshift, igm):
         """Rest-frame wavelengths that cover the pixels at a redshift."""
-        if not (np.isfinite(redshift) and redshift > 0):
+        checked = to_floats(redshift, "redshift")
+        if checked.ndim or not checked > 0:
             msg = f"redshift must be finite and above zero, got {redshift!r}"
             raise InputError(msg)
-        rest = np.asarray(rest_wavelength, dtype=float)
+        rest = to_floats(
+            *(rest_wavelength, "rest_wavelength"), unit=u.AA, equivalencies=u.spectral()
+        )
         if rest.ndim != 1 or rest.size < 2 or not np.all(np.diff(rest) > 0) or rest[0] <= 0:
             msg = "rest_wavelength must be one-dimensional, positive and ascending, in Angstrom"
             raise InputError(msg)
@@ -303,11 +308,11 @@ class PrismSpectrograph:
 
 def _checked_range(limits):
     """Ends of the range in micron, as a tuple of floats."""
-    try:
-        low, high = (float(limit) for limit in limits)
-    except (TypeError, ValueError) as error:
+    ends = to_floats(limits, "wavelength_range", unit=u.um, equivalencies=u.spectral())
+    if ends.shape != (2,):
         msg = f"wavelength_range must be two numbers in micron, got {limits!r}"
-        raise InputError(msg) from error
+        raise InputError(msg)
+    low, high = ends.tolist()
     if not _LIMITS[0] <= low < high <= _LIMITS[1]:
         msg = (
             f"wavelength_range must ascend and lie within {_LIMITS[0]} to {_LIMITS[1]} micron, "
@@ -319,13 +324,9 @@ def _checked_range(limits):
 
 def _as_depth(depth):
     """Standard error at 2 micron in erg/s/cm2/Angstrom."""
-    if isinstance(depth, u.Quantity):
-        try:
-            depth = depth.to_value(_F_LAMBDA, u.spectral_density(_DEPTH_WAVELENGTH * u.AA))
-        except u.UnitConversionError as error:
-            msg = f"depth must be a flux density, got one in {depth.unit}"
-            raise InputError(msg) from error
-    return check_positive(depth, "depth")
+    density = u.spectral_density(_DEPTH_WAVELENGTH * u.AA)
+    value = to_floats(depth, "depth", unit=_F_LAMBDA, equivalencies=density)
+    return check_positive(value[()], "depth")
 
 
 def _resolving_power(wavelength):

@@ -134,6 +134,64 @@ class TestNames:
         assert canonical_name(name) == name
 
 
+class TestFilters:
+    # From the handbooks of the instruments.
+    @pytest.mark.parametrize(
+        ("instrument", "filters"),
+        [
+            ("JWST/NIRCam", "F164N F187N F212N F323N F405N F466N F470N"),
+            ("HST/ACS_WFC", "F502N F550M F658N F660N F892N"),
+            ("HST/WFC3_IR", "F126N F127M F128N F130N F132N F139M F153M F164N F167N"),
+            (
+                "HST/WFC3_UVIS",
+                (
+                    "F200LP F218W F280N F300X F343N F350LP F373N F390M F395N F410M F438W "
+                    "F467M F469N F475X F487N F502N F547M F600LP F621M F625W F631N F645N "
+                    "F656N F657N F658N F665N F673N F680N F689M F763M F775W F845M F850LP "
+                    "F953N FQ232N FQ243N FQ378N FQ387N FQ422M FQ436N FQ437N FQ492N FQ508N FQ575N "
+                    "FQ619N FQ634N FQ672N FQ674N FQ727N FQ750N FQ889N FQ906N FQ924N FQ937N "
+                ),
+            ),
+            ("JWST/MIRI", "F1065C F1140C F1550C F2300C"),
+        ],
+    )
+    def test_all_have_a_short_name(self, instrument, filters):
+        for name in filters.split():
+            assert canonical_name(f"{instrument}.{name}").endswith(name)
+
+    @pytest.mark.parametrize(
+        ("camera", "filters"),
+        [
+            ("ACS_HRC", "F220W F250W F330W F344N"),
+            ("ACS_SBC", "F115LP F122M F125LP F140LP F150LP F165LP"),
+        ],
+    )
+    def test_cameras_without_a_curve(self, camera, filters):
+        for name in filters.split():
+            assert canonical_name(f"HST/{camera}.{name}") == canonical_name(name) == name
+
+    @pytest.mark.parametrize(
+        ("name", "narrow"),
+        [
+            ("f150w2-f162m", "F162M"),
+            ("f150w2-f164n", "F164N"),
+            ("f322w2-f323n", "F323N"),
+            ("f444w-f405n", "F405N"),
+            ("f444w-f466n", "F466N"),
+            ("f444w-f470n", "F470N"),
+            ("f115w-clear", "F115W"),
+            ("clearp-f115w", "F115W"),
+        ],
+    )
+    def test_pupil_wheel(self, name, narrow):
+        assert canonical_name(name) == narrow
+
+    @pytest.mark.parametrize("name", ["f444w-f277w", "f150w2-f323n", "f444w-f162m"])
+    def test_filters_that_are_not_used_together(self, name):
+        with pytest.raises(InputError, match="is not a known band"):
+            canonical_name(name)
+
+
 class TestCurves:
     @pytest.mark.parametrize(("name", "pivot"), PIVOTS.items())
     def test_published_pivots(self, name, pivot):
@@ -183,6 +241,11 @@ class TestCurves:
         np.testing.assert_allclose(band.wavelength, angstrom, rtol=1e-12)
         np.testing.assert_allclose(band.transmission, transmission, rtol=1e-12)
         assert band.pivot == pytest.approx(Band("x", "x/x.x", angstrom, transmission).pivot)
+
+    def test_curves_that_ascend_in_frequency_are_turned(self):
+        band = Band("mine", "my/own.mine", [300.0, 400.0, 600.0] * u.THz, [0.1, 0.5, 0.2])
+        np.testing.assert_allclose(band.wavelength, [4996.54, 7494.81, 9993.08], rtol=1e-6)
+        np.testing.assert_array_equal(band.transmission, [0.2, 0.5, 0.1])
 
     def test_one_object_for_all_spellings(self):
         assert get_band("f277w") is get_band("JWST/NIRCam.F277W")

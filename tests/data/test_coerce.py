@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse
 from astropy import units as u
@@ -123,6 +124,27 @@ class TestMissing:
         np.testing.assert_array_equal(sample[name].value, [10.0, np.nan])
 
 
+class TestFrames:
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("redshift", 7.0), ("ra", 53.0), ("dec", -27.0), ("flux_err_F277W", 1.0)],
+    )
+    def test_one_known_column_makes_a_sample(self, name, value):
+        frame = pd.DataFrame({name: [value], "note": ["x"]})
+        if name == "flux_err_F277W":
+            frame["flux_F277W"] = 10.0
+            with pytest.warns(DustestWarning, match="declare no unit and are taken to be in nJy"):
+                sample = as_sample(frame)
+        else:
+            sample = as_sample(frame)
+        assert u.Quantity(sample[name]).value.tolist() == [value]
+        assert sample["note"].tolist() == ["x"]
+
+    @pytest.mark.parametrize("name", ["flux_radius", "cutout_size", "height"])
+    def test_others_are_features(self, name):
+        assert as_sample(pd.DataFrame({name: [1.0], "b": [2.0]}))["features"].tolist() == [[1, 2]]
+
+
 class TestRows:
     @given(order=st.permutations(range(6)))
     def test_order_follows_the_input(self, order):
@@ -172,6 +194,12 @@ class TestColumns:
         table["flux_f277w"] = [2.0] * u.nJy
         with pytest.raises(InputError, match="two for flux_F277W"):
             as_sample(table)
+
+    def test_a_spectrum_needs_its_error(self):
+        unit = u.erg / u.s / u.cm**2 / u.AA
+        table = {"spectrum_wavelength": [[1.0]] * u.um, "spectrum_flux": [[1.0]] * unit}
+        with pytest.raises(InputError, match="spectrum_flux needs column spectrum_flux_err"):
+            as_sample(QTable(table))
 
     @pytest.mark.parametrize("name", ["flux_F277W", "flux_err_F277W"])
     def test_flux_and_error_need_each_other(self, name):

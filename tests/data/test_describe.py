@@ -2,7 +2,7 @@ import json
 import subprocess
 import sys
 import threading
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import pytest
@@ -21,8 +21,9 @@ from dustest.data.describe import describe, describe_class
 from dustest.estimators.cnn import CNNConfig
 from dustest.physics import get_dust_law
 
+finite = st.floats(allow_nan=False, allow_infinity=False)
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False),
+    st.none() | st.booleans() | st.integers() | st.text() | finite,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
 )
@@ -37,6 +38,10 @@ class Law:
 
     def __repr__(self):
         return "Law()"
+
+    @cached_property
+    def steep(self):
+        return 2 * self.slope
 
 
 def scaled(x):
@@ -113,6 +118,11 @@ class TestDescriptions:
         assert describe({"b": 1, "a": 2}) == describe({"a": 2, "b": 1})
         assert describe(Law(1.0)) == describe(Law(1.0))
         assert describe(power(2)) == describe(power(2))
+
+    def test_caches_do_not_count(self):
+        fresh, used = Law(1.0), Law(1.0)
+        assert used.steep == 2.0
+        assert describe(fresh) == describe(used)
 
     def test_what_holds_itself(self):
         law = Law(1.0)

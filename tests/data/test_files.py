@@ -1,6 +1,9 @@
+import sys
+
 import pytest
 
-from dustest.data.files import installed_version, replacing
+from dustest.data import InputError, MissingDependencyError
+from dustest.data.files import check_table_file, check_writable, installed_version, replacing
 
 
 def fail(path, written):
@@ -34,3 +37,48 @@ class TestReplacing:
 def test_versions():
     assert installed_version("astropy")
     assert installed_version("no-such-package") == ""
+
+
+class TestChecks:
+    def test_a_file_that_can_be_written(self, tmp_path):
+        assert check_writable(str(tmp_path / "report.html")) == tmp_path / "report.html"
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("path", [None, 5, True, b"a.html", ""])
+    def test_what_is_no_path_is_refused(self, path):
+        with pytest.raises(InputError, match="report must be the path of a file"):
+            check_writable(path, "report")
+
+    def test_missing_folders_and_folders_are_refused(self, tmp_path):
+        with pytest.raises(InputError, match="output must be in a folder that exists"):
+            check_writable(tmp_path / "missing" / "a.html")
+        with pytest.raises(InputError, match="output must be a file, got the folder"):
+            check_writable(tmp_path)
+        (tmp_path / "file").write_text("")
+        with pytest.raises(InputError, match="output must be in a folder that exists"):
+            check_writable(tmp_path / "file" / "a.html")
+
+    @pytest.mark.parametrize(
+        ("name", "expected"),
+        [
+            ("a.fits", "fits"),
+            ("a.ecsv", "ascii.ecsv"),
+            ("a.parquet", "parquet"),
+            ("a.h5", "hdf5"),
+            ("a.hdf5", "hdf5"),
+            ("A.FITS", "fits"),
+        ],
+    )
+    def test_formats(self, tmp_path, name, expected):
+        assert check_table_file(tmp_path / name) == expected
+
+    @pytest.mark.parametrize(("name", "meant"), [("a.fit", "fits"), ("a.parquett", "parquet")])
+    def test_near_misses_are_named(self, tmp_path, name, meant):
+        with pytest.raises(InputError, match=rf"--output must end in .* mean '\.{meant}'"):
+            check_table_file(tmp_path / name, "--output")
+
+    @pytest.mark.parametrize(("suffix", "package"), [("parquet", "pyarrow"), ("h5", "h5py")])
+    def test_missing_packages_are_named(self, tmp_path, monkeypatch, suffix, package):
+        monkeypatch.setitem(sys.modules, package, None)
+        with pytest.raises(MissingDependencyError, match=f"needs the package {package}"):
+            check_table_file(tmp_path / f"a.{suffix}")

@@ -89,6 +89,11 @@ class TestRead:
     def test_bytes_are_decoded(self):
         assert as_ids(np.array(["é1".encode()])).tolist() == ["é1"]
 
+    def test_masked_whole_floats(self):
+        with pytest.warns(DustestWarning, match="is missing in 1 row"):
+            ids = as_ids(MaskedColumn([1.0, 2.0], mask=[False, True]))
+        assert ids.tolist() == ["1", ""]
+
     def test_whole_floats_of_a_frame_are_integers(self):
         assert as_ids(pd.Series([1.0, 2.0])).tolist() == [1, 2]
 

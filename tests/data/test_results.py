@@ -4,6 +4,7 @@ from astropy import units as u
 from astropy.table import Table
 
 from dustest.data import DustTable, InputError
+from dustest.data.identifiers import has_ids, row_numbers
 
 
 @pytest.fixture
@@ -79,6 +80,10 @@ class TestColumns:
     def test_other_lengths_are_refused(self, values):
         with pytest.raises(InputError, match="column A_V must have one value for each of 2 ids"):
             DustTable.from_quantities([1, 2], {"A_V": values})
+
+    def test_row_numbers_stay_no_identifiers(self):
+        assert not has_ids(DustTable.from_quantities(row_numbers(2), {}))
+        assert has_ids(DustTable.from_quantities([0, 1], {}))
 
     def test_flag_names(self, table):
         assert table.flag_names == [(), ("FAILED",), ("NO_DATA",)]

@@ -111,6 +111,10 @@ class TestOtherColumns:
         assert back["note"].mask.tolist() == [True, False]
         assert back["note"][1] == "#b"
 
+    def test_blanks_beside_masked_text_survive_fits(self, tmp_path):
+        table = RowTable({"note": MaskedColumn(["a ", "b"], mask=[False, True])})
+        assert there_and_back(table, tmp_path / "table.fits")["note"][0] == "a "
+
     @pytest.mark.parametrize("suffix", ["fits", "parquet", "h5"])
     def test_objects_are_refused_by_name(self, tmp_path, suffix):
         table = RowTable({"id": [1], "settings": np.array([{"a": 1}], dtype=object)})

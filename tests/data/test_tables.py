@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -37,6 +39,13 @@ class TestTables:
     def test_what_has_no_rows_is_refused(self, given):
         with pytest.raises(InputError, match="must have one length"):
             as_table(given)
+
+    @pytest.mark.parametrize("lacking", ["columns", "to_numpy", "dtypes"])
+    def test_what_lacks_a_part_of_a_frame_is_none(self, lacking):
+        parts = {"columns": [], "to_numpy": None, "dtypes": []}
+        assert is_table_like(SimpleNamespace(**parts))
+        del parts[lacking]
+        assert not is_table_like(SimpleNamespace(**parts))
 
     @pytest.mark.parametrize("given", [[1, 2], 3.0, None, "text", np.zeros(3)])
     def test_other_things_are_refused(self, given):

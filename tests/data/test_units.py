@@ -163,13 +163,27 @@ class TestKinds:
     )
     def test_what_a_spelling_can_only_mean(self, text, unit):
         assert explain_unit(text) == f"did you mean '{unit}'? "
+        assert resolve_unit(text, u.Unit(unit), lambda _: True, **WORDS) == u.Unit(unit)
 
     def test_aa_may_be_angstrom(self):
         # Astropy reads it as a time.
         assert resolve_unit("aa", u.AA, lambda unit: unit == u.AA, **WORDS) == u.AA
 
     @pytest.mark.parametrize(
-        "unit", ["nJy", "uJy", "mJy", "Jy", "ABmag", "erg/s/cm2/AA", "erg/s/cm2/Hz", "arcsec"]
+        "unit",
+        [
+            "nJy",
+            "uJy",
+            "mJy",
+            "Jy",
+            "ABmag",
+            "erg/s/cm2/AA",
+            "erg/s/cm2/Hz",
+            "arcsec",
+            "MJy/sr",
+            "micron",
+            "Angstrom",
+        ],
     )
     def test_near_misses_of_usual_units(self, unit):
         assert f"'{unit}'" in explain_unit(f"{unit[:-1]}_{unit[-1]}")
@@ -177,6 +191,10 @@ class TestKinds:
     def test_milli_or_mega_is_not_guessed(self):
         with pytest.raises(InputError, match="'MJY', which is not understood"):
             resolve_unit("MJY", u.mJy, is_flux, **WORDS)
+
+    def test_units_that_astropy_does_not_name(self):
+        own = u.def_unit("photons_of_mine")
+        assert parse_unit(own) is own
 
     def test_ampere_is_no_angstrom(self):
         assert "write Angstrom or AA" in explain_unit("erg/s/cm2/A")

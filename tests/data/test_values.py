@@ -81,7 +81,7 @@ class TestFloats:
             to_floats(held, "a", ndim=1)
 
     def test_text_is_shown(self):
-        with pytest.raises(InputError, match="text such as '--'"):
+        with pytest.raises(InputError, match="a must hold numbers, got text such as '--'"):
             to_floats(["6.5", "--"], "a")
 
     def test_infinities_are_missing(self):
@@ -116,6 +116,11 @@ class TestSentinels:
 
     def test_the_unit_of_the_sentinel_is_that_of_the_column(self):
         np.testing.assert_array_equal(to_floats([-99.0] * u.uJy, "a", unit=u.nJy), [np.nan])
+
+    def test_the_assumed_unit_decides_without_a_declared_one(self):
+        assert np.isnan(to_floats([99.0], "a", unit=u.nJy, assumed=u.ABmag)[0])
+        assert to_floats([99.0] * u.nJy, "a", unit=u.nJy, assumed=u.ABmag)[0] == 99.0
+        assert np.isnan(to_floats([99.0], "a", unit=u.mag)[0])
 
     def test_not_where_told(self):
         np.testing.assert_array_equal(to_floats([-99.0], "a", sentinels=False), [-99.0])

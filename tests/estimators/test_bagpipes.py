@@ -571,7 +571,8 @@ class TestBadRows:
             "infinite errors": (flux, error + np.inf, 7.0, {"NO_DATA"}),
             "one band": (np.where(np.arange(5) < 1, flux, np.nan), error, 7.0, {"NO_DATA"}),
             "sentinels": (np.full(5, -99.0), error, 7.0, {"NO_DATA"}),
-            "huge": (flux * 1e250, error, 7.0, {"POOR_FIT"}),
+            "too bright": (flux * 1e15, error, 7.0, {"POOR_FIT"}),
+            "beyond numbers": (flux * 1e250, error, 7.0, {"FAILED"}),
             "faint": (flux * 1e-30, error, 7.0, set()),
             "next to us": (flux, error, 1e-3, set()),
             "at the end": (flux, error, 10.0, set()),
@@ -891,6 +892,12 @@ class TestParameters:
         with pytest.raises(InputError, match=f"did you mean '{meant}'"):
             sed.estimate(galaxies([1.0] * 5), output=tmp_path / "sed.fits")
         assert not list(tmp_path.iterdir())
+
+    def test_targets_are_refused_before_anything_is_done(self, monkeypatch):
+        monkeypatch.setattr("dustest.estimators._run.run_in_workers", None)
+        for targets in ("log_sSRF", ("A_V", "log_sSRF")):
+            with pytest.raises(InputError, match=r"targets must be .* did you mean 'log_sSFR'"):
+                BagpipesEstimator(targets=targets).predict(galaxies([1.0] * 5))
 
     def test_priors_for_an_older_universe_are_sound(self):
         """At redshift 2 the Universe is 3.2 Gyr old, at 7 it is 0.75."""

@@ -17,7 +17,14 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_validate
 
 from dustest import CNNEstimator, ConstantEstimator, get_estimator
-from dustest.data import FLAGS, DustestError, InputError, MissingDependencyError
+from dustest.data import (
+    FLAGS,
+    DustestError,
+    DustestWarning,
+    InputError,
+    MissingDependencyError,
+    RowTable,
+)
 from dustest.estimators import cnn as module
 from dustest.estimators import make_batch
 from dustest.estimators._cnn import fit as cnn_fit
@@ -192,6 +199,42 @@ class TestLearning:
         images = np.stack([sample[f"cutout_{band}"].value for band in BANDS], axis=1)
         cnn = tiny(epochs=1).fit(images, plain(truth))
         assert np.isfinite(cnn.predict(images)).all()
+
+
+def with_ids(truth, ids):
+    """Truth with identifiers in a column of its own name."""
+    return RowTable({"source_id": ids, **{name: truth[name] for name in truth.colnames}})
+
+
+class TestTruth:
+    def test_is_paired_by_identifier(self):
+        sample, truth = dusty(16)
+        turned = with_ids(truth, sample["id"])[::-1]
+        expected = tiny(epochs=1).fit(sample, truth)
+        assert same_networks(tiny(epochs=1).fit(sample, turned), expected)
+        assert same_networks(tiny(epochs=1).fit(sample, turned.to_pandas()), expected)
+
+    def test_galaxies_without_truth_are_left_out(self):
+        sample, truth = dusty(16)
+        part = with_ids(truth, sample["id"])[4:]
+        weight = np.arange(16.0)
+        with pytest.warns(DustestWarning, match="4 of 16 galaxies of X have no truth"):
+            found = tiny(epochs=1).fit(sample, part, sample_weight=weight)
+        expected = tiny(epochs=1).fit(sample[4:], truth[4:], sample_weight=weight[4:])
+        assert same_networks(found, expected)
+
+    def test_every_method_that_learns_pairs(self, quick):
+        sample, truth = dusty(8)
+        strangers = with_ids(truth, [f"x{i}" for i in range(8)])
+        for learn in (tiny().fit, quick.finetune, quick.calibrate, tiny().tune):
+            with pytest.raises(InputError, match="none of the identifiers in its column source_"):
+                learn(sample, strangers)
+
+    def test_missing_truth_is_refused(self):
+        sample, truth = dusty(8)
+        truth["A_V"][3] = -99 * u.mag
+        with pytest.raises(InputError, match="y must be finite"):
+            tiny().fit(sample, truth)
 
 
 class TestWeights:

@@ -9,6 +9,7 @@ from astropy import units as u
 from astropy.io import fits
 from astropy.table import MaskedColumn, QTable, Table
 from astropy.utils.masked import Masked
+from dust_extinction.parameter_averages import G23
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -187,8 +188,14 @@ class TestSeveralExtensions:
         np.testing.assert_allclose(sample["redshift_err"], [0.1, np.nan, 0.3])
         assert sample.meta["redshift_column"] == "z_spec, EAZY_z_a"
 
+    def test_rows_are_joined_by_identifier(self, tmp_path):
+        self.write_jades(tmp_path / "jades.fits", photoz_ids=(3, 7, 1))
+        sample = read_catalog(tmp_path / "jades.fits")
+        np.testing.assert_array_equal(sample["redshift"], [8.0, np.nan, 6.0])
+        np.testing.assert_allclose(sample["redshift_err"], [0.3, np.nan, 0.1])
+
     def test_other_galaxies_are_not_joined(self, tmp_path):
-        self.write_jades(tmp_path / "jades.fits", photoz_ids=(3, 2, 1))
+        self.write_jades(tmp_path / "jades.fits", photoz_ids=(7, 8, 9))
         assert "redshift" not in read_catalog(tmp_path / "jades.fits").colnames
 
     def test_tables_without_identifiers_are_not_joined(self, tmp_path):
@@ -227,16 +234,19 @@ class TestRedshift:
             read_catalog(make_table(), redshift="redshift", columns={"redshift": "redshift"})
 
     def test_absent_column(self):
-        with pytest.raises(InputError, match="has no z_eazy; it has id, redshift"):
+        with pytest.raises(InputError, match="has no z_eazy: it has id, redshift"):
             read_catalog(make_table(), redshift="z_eazy")
 
     def test_text_is_refused(self):
-        with pytest.raises(InputError, match="column zz must hold one number a row"):
+        with pytest.raises(
+            InputError, match=r"column zz must hold numbers .* got text such as 'a'"
+        ):
             read_catalog(make_table(zz=["a", "b", "c", "d"]), redshift="zz")
 
     def test_text_is_passed_over_where_no_column_is_asked_for(self):
         table = make_table(z_spec=["a", "b", "c", "d"])
-        assert read_catalog(table).meta["redshift_column"] == "redshift"
+        with pytest.warns(DustestWarning, match="the redshift column z_spec holds text"):
+            assert read_catalog(table).meta["redshift_column"] == "redshift"
 
     @pytest.mark.parametrize("redshift", [7.0, [7.0]])
     def test_no_name(self, redshift):
@@ -269,7 +279,7 @@ class TestColumns:
         assert "size" not in read_catalog(make_table(size=np.arange(4))).colnames
 
     def test_absent_column(self):
-        with pytest.raises(InputError, match="no nope; it has id, redshift"):
+        with pytest.raises(InputError, match="no nope: it has id, redshift"):
             read_catalog(make_table(), columns={"my": "nope"})
 
     def test_flux_without_error(self):
@@ -289,12 +299,12 @@ class TestColumns:
 
     def test_unknown_layout_lists_the_columns(self):
         table = Table({f"c{i}": [1.0] for i in range(25)})
-        with pytest.raises(InputError, match=r"c0, c1, .*, c19 and 5 more; pass columns="):
+        with pytest.raises(InputError, match=r"c0, c1, .*, c19 and 5 more; .* columns="):
             read_catalog(table)
 
     def test_unknown_layout_of_a_file(self, tmp_path):
         Table({"a": [1.0], "b": [2.0]}).write(tmp_path / "t.fits")
-        with pytest.raises(InputError, match="among the columns a, b; pass columns="):
+        with pytest.raises(InputError, match=r"among the columns a, b; .* columns="):
             read_catalog(tmp_path / "t.fits")
 
     def test_a_flux_without_error_is_left_out_with_a_warning(self):
@@ -318,8 +328,104 @@ class TestColumns:
 class TestUnits:
     def test_unit_of_the_layout(self):
         table = Table({"f_f277w": [3.0], "e_f277w": [0.2]})
-        sample = read_catalog(table)
+        with pytest.warns(DustestWarning, match=r"taken to be in 10 nJy.*unit=\"uJy\""):
+            sample = read_catalog(table)
         assert sample["flux_F277W"].to_value(u.nJy) == pytest.approx([30.0])
+
+    @pytest.mark.parametrize("unit", ["uJy", {"f_f277w": "uJy"}, {"F277W": "uJy"}, {"*": u.uJy}])
+    def test_an_assumed_unit_can_be_overridden(self, unit):
+        table = Table({"f_f277w": [0.0436], "e_f277w": [0.002]})
+        sample = read_catalog(table, unit=unit)
+        assert sample["flux_F277W"].to_value(u.nJy) == pytest.approx([43.6])
+        assert sample["flux_err_F277W"].to_value(u.nJy) == pytest.approx([2.0])
+
+    def test_the_unit_of_a_survey_can_be_overridden(self):
+        table = Table({"F277W_KRON": [12.0], "F277W_KRON_e": [0.5]})
+        assert read_catalog(table, unit="uJy")["flux_F277W"].value == pytest.approx([12e3])
+
+    @pytest.mark.parametrize("unit", ["ujy", "ct", "log(nJy)", "erg/s/cm2/A", "maggies"])
+    def test_a_declared_unit_that_does_not_serve(self, tmp_path, unit):
+        columns = [fits.Column("ID", "K", array=[1])]
+        columns += [
+            fits.Column(name, "D", array=[12.0], unit=unit)
+            for name in ("F200W_KRON", "F200W_KRON_e")
+        ]
+        fits.BinTableHDU.from_columns(columns).writeto(tmp_path / "c.fits")
+        with pytest.raises(InputError, match=r'F200W_KRON.*unit=\{"F200W_KRON": "nJy"\}'):
+            read_catalog(tmp_path / "c.fits")
+        with pytest.raises(InputError, match="F200W_KRON declares"):
+            read_catalog(tmp_path / "c.fits", unit="nJy")
+        by_column = {"F200W_KRON": "uJy", "f200w_kron_e": "nJy"}
+        sample = read_catalog(tmp_path / "c.fits", unit=by_column)
+        assert sample["flux_F200W"].value == pytest.approx([12e3])
+        assert sample["flux_err_F200W"].value == pytest.approx([12.0])
+
+    def test_units_of_columns_that_are_not_read_do_not_matter(self):
+        table = make_table(other=np.arange(4.0))
+        table["other"].unit = u.Unit("ujy", parse_strict="silent")
+        assert len(read_catalog(table)) == 4
+
+    def test_a_key_that_names_no_column(self):
+        with pytest.raises(InputError, match="'flux_F277' is none: did you mean 'flux_F277W'"):
+            read_catalog(make_table(), unit={"flux_F277": "nJy"})
+
+    def test_an_error_without_unit_has_that_of_its_flux(self):
+        table = Table({"F277W_KRON": [1.0] * u.uJy, "F277W_KRON_e": [0.1]})
+        assert read_catalog(table)["flux_err_F277W"].value == pytest.approx([100.0])
+
+    def test_a_flux_without_unit_has_that_of_its_error(self):
+        table = Table({"F277W_KRON": [1.0], "F277W_KRON_e": [0.1] * u.uJy})
+        assert read_catalog(table)["flux_F277W"].value == pytest.approx([1000.0])
+
+    def test_units_may_be_mixed(self):
+        table = Table({"F150W": [0.04] * u.uJy, "F150W_err": [2.0] * u.nJy})
+        table["F277W"], table["F277W_err"] = [26.4], [0.1]
+        sample = read_catalog(table, unit={"F277W": u.ABmag})
+        assert sample["flux_F150W"].value == pytest.approx([40.0])
+        assert sample["flux_err_F150W"].value == pytest.approx([2.0])
+        assert sample["flux_F277W"].value == pytest.approx([100.0], rel=1e-3)
+
+    def test_some_declared_and_some_assumed_units_are_refused(self):
+        table = Table({"F150W_KRON": [0.04] * u.uJy, "F150W_KRON_e": [0.002] * u.uJy})
+        table["F277W_KRON"], table["F277W_KRON_e"] = [40.0], [2.0]
+        with pytest.raises(InputError, match=r'declares uJy.*unit=\{"F277W_KRON": "nJy"\}'):
+            read_catalog(table)
+        sample = read_catalog(table, unit={"F277W_KRON": "nJy"})
+        np.testing.assert_allclose(sample["flux_F150W"], sample["flux_F277W"])
+
+    @pytest.mark.parametrize("declared", [None, "mag"])
+    @pytest.mark.parametrize("given", [None, u.ABmag, "mag"])
+    @pytest.mark.filterwarnings("ignore:the columns mag_f200w declare no unit")
+    def test_magnitudes_of_a_layout_are_ab(self, declared, given):
+        table = Table({"mag_f200w": [26.0, 99.9], "mag_err_f200w": [0.1, -99.0]})
+        table["mag_f200w"].unit = table["mag_err_f200w"].unit = declared
+        flux = read_catalog(table, unit=given)["flux_F200W"].value
+        np.testing.assert_allclose(flux, [144.544, np.nan], rtol=1e-5)
+
+    def test_the_system_of_magnitudes_can_be_told_by_column(self):
+        table = Table({"F277W": [26.4] * u.mag, "F277W_err": [0.1] * u.mag})
+        with pytest.raises(InputError, match=r'unit=\{"F277W": "ABmag"\}'):
+            read_catalog(table)
+        sample = read_catalog(table, unit={"F277W": "ABmag"})
+        assert sample["flux_F277W"].value == pytest.approx([100.0], rel=1e-3)
+
+    def test_flux_per_wavelength_needs_a_curve(self):
+        unit = u.erg / u.s / u.cm**2 / u.AA
+        table = Table({"F200W": [4e-21] * unit, "F200W_err": [1e-22] * unit})
+        table["F999W"] = table["F999W_err"] = [1e-21] * unit
+        with pytest.warns(DustestWarning, match="F999W is left out"):
+            sample = read_catalog(table)
+        assert sample.bands == ("F200W",)
+        # f_nu = f_lambda * pivot**2 / c at the pivot of 19,886 Angstrom
+        assert sample["flux_F200W"].value == pytest.approx([52.76], rel=0.01)
+
+    def test_positions_have_their_unit(self):
+        table = make_table(ra=np.full(4, 0.9) * u.rad, dec=np.full(4, -0.4) * u.rad)
+        sample = read_catalog(table)
+        assert sample["ra"].to_value(u.deg) == pytest.approx(np.full(4, np.degrees(0.9)))
+        table["ra"].unit = u.m
+        with pytest.raises(InputError, match=r'column ra declares.*unit=\{"ra": "deg"\}'):
+            read_catalog(table)
 
     def test_a_declared_unit_comes_before_that_of_the_layout(self):
         table = Table({"f277w_tot_1": [3.0] * u.nJy, "f277w_etot_1": [0.2] * u.nJy})
@@ -331,12 +437,16 @@ class TestUnits:
             read_catalog(table)
 
     def test_contradiction_with_a_declared_unit(self):
-        with pytest.raises(InputError, match="unit is uJy, but column flux_F277W declares nJy"):
+        with pytest.raises(
+            InputError, match="column flux_F277W is given as uJy, but nJy is declared"
+        ):
             read_catalog(make_table(), unit=u.uJy)
 
     def test_contradiction_with_the_layout(self):
         table = Table({"F277W_uJy": [1.0], "F277W_err_uJy": [0.1]})
-        with pytest.raises(InputError, match="layout expanse is in uJy"):
+        with pytest.raises(
+            InputError, match="column F277W_uJy is given as nJy, but uJy is declared"
+        ):
             read_catalog(table, unit=u.nJy)
 
     def test_the_same_unit_twice_is_no_contradiction(self):
@@ -358,7 +468,7 @@ class TestUnits:
 
     @pytest.mark.parametrize("unit", [u.mag, u.ABmag])
     def test_fluxes_are_no_magnitudes(self, unit):
-        with pytest.raises(InputError, match="declares nJy"):
+        with pytest.raises(InputError, match="nJy is declared"):
             read_catalog(make_table(), unit=unit)
 
     @pytest.mark.parametrize("declared", [None, u.mag, u.ABmag])
@@ -376,6 +486,203 @@ class TestUnits:
         table = Table({"F277W": [26.4] * u.mag, "F277W_err": [0.1] * u.mag})
         with pytest.raises(InputError, match="mag"):
             read_catalog(table)
+
+
+PHOTOMETRY = {"F277W_KRON": [12.0, 13.0], "F277W_KRON_e": [0.5, 0.5]}
+
+
+class TestRedshiftValues:
+    @pytest.mark.parametrize("unit", ["mag", "km/s", "kpc", "nonsense"])
+    def test_a_column_in_another_unit_is_no_redshift(self, unit):
+        table = Table({"z": [25.1, 26.2], "zphot": [7.1, -99.0], **PHOTOMETRY})
+        table["z"].unit = u.Unit(unit, parse_strict="silent")
+        sample = read_catalog(table)
+        np.testing.assert_array_equal(sample["redshift"], [7.1, np.nan])
+        with pytest.raises(InputError, match="column z must hold redshifts"):
+            read_catalog(table, redshift="z")
+
+    @pytest.mark.parametrize("unit", ["redshift", "", "1"])
+    def test_units_of_redshifts(self, unit):
+        table = Table({"z": [7.1, 7.2], **PHOTOMETRY})
+        table["z"].unit = u.Unit(unit, parse_strict="silent")
+        np.testing.assert_array_equal(read_catalog(table)["redshift"], [7.1, 7.2])
+
+    @pytest.mark.parametrize("missing", [-99.0, -1.0, -999.0, np.nan, np.inf, -np.inf])
+    def test_the_next_column_that_has_values_is_taken(self, missing):
+        table = Table({"z_spec": [missing] * 2, "z_50": [7.0, 7.2], **PHOTOMETRY})
+        table["z_16"], table["z_84"] = [6.9, 7.1], [7.3, 6.0]
+        sample = read_catalog(table)
+        assert sample.meta["redshift_column"] == "z_50"
+        np.testing.assert_allclose(sample["redshift_err"], [0.2, np.nan])
+
+    @pytest.mark.parametrize("missing", [-99.0, -1.0, 0.0, np.nan])
+    def test_no_value_at_all(self, missing):
+        table = Table({"z_spec": [missing] * 2, "mine": [7.0, 7.1], **PHOTOMETRY})
+        with pytest.raises(InputError, match=r"z_spec has no positive value.*redshift=.*mine"):
+            read_catalog(table)
+        with pytest.raises(InputError, match="z_spec has no positive value"):
+            read_catalog(table, redshift="z_spec")
+        assert "redshift" not in read_catalog(table, redshift=[]).colnames
+        np.testing.assert_array_equal(read_catalog(table, redshift="MINE")["redshift"], [7.0, 7.1])
+
+    def test_errors_make_sense_or_are_missing(self):
+        table = Table({"z_phot": [7.0, 7.1], "z_phot_err": [0.1, -1.0], **PHOTOMETRY})
+        np.testing.assert_array_equal(read_catalog(table)["redshift_err"], [0.1, np.nan])
+
+
+class TestIdentifiers:
+    @pytest.mark.parametrize("name", ["ID", "id", "source_id", "NUMBER", "Galaxy_ID"])
+    def test_names(self, name):
+        assert list(read_catalog(Table({name: [7, 9], **PHOTOMETRY}))["id"]) == [7, 9]
+
+    @pytest.mark.parametrize(
+        "ids",
+        [
+            np.array([1, -2], dtype="i1"),
+            np.array([2**64 - 1, 3], dtype="u8"),
+            np.array([2**60 + 1, 3]),
+            np.array(["#7", "ü"]),
+            np.array(["", "b c"]),
+        ],
+        ids=["int8", "uint64", "int64", "marks", "empty"],
+    )
+    @pytest.mark.parametrize("ending", ["fits", "ecsv", "parquet", "h5"])
+    def test_survive_files(self, tmp_path, ids, ending):
+        sample = read_catalog(Table({"id": ids, **PHOTOMETRY}))
+        sample.write(tmp_path / f"catalog.{ending}")
+        again = read_catalog(tmp_path / f"catalog.{ending}")["id"]
+        assert list(again) == list(ids)
+        assert np.asarray(again).dtype.kind in ("U" if ids.dtype.kind == "U" else "iu")
+
+    @pytest.mark.parametrize(
+        "ids", [["007", "012"], ["#7", "a,b"], [str(2**64 - 1), "3"], ["", "b"]]
+    )
+    def test_survive_csv(self, tmp_path, ids):
+        rows = [f'"{name}",12.0,0.5' for name in ids]
+        path = tmp_path / "catalog.csv"
+        path.write_text("\n".join(["id,F277W_KRON,F277W_KRON_e", *rows]))
+        assert [str(name) for name in read_catalog(path)["id"]] == ids
+
+    def test_a_row_without_number_is_left_out(self):
+        table = Table({"ID": MaskedColumn([1, 2], mask=[False, True]), **PHOTOMETRY})
+        with pytest.warns(DustestWarning, match="ID is missing in 1 row, which is left out"):
+            sample = read_catalog(table)
+        assert list(sample["id"]) == [1]
+        assert sample["id"].dtype.kind == "i"
+
+    def test_rows_are_numbered_where_no_identifier_is_known(self):
+        table = Table({"ID": MaskedColumn([1, 2], mask=[True, True]), **PHOTOMETRY})
+        with pytest.warns(DustestWarning, match="ID is missing in all rows"):
+            assert list(read_catalog(table)["id"]) == [0, 1]
+
+    def test_data_frames_and_dicts(self):
+        pandas = pytest.importorskip("pandas")
+        columns = {"NUMBER": [7, 9], "z_phot": [6.5, 7.5], **PHOTOMETRY}
+        frames = [columns, pandas.DataFrame(columns).sample(frac=1.0, random_state=1)]
+        polars = pytest.importorskip("polars")
+        frames.append(polars.DataFrame(columns))
+        for frame in frames:
+            sample = read_catalog(frame)
+            order = np.argsort(sample["id"])
+            assert list(sample["id"][order]) == [7, 9]
+            np.testing.assert_array_equal(sample["flux_F277W"].value[order], [12.0, 13.0])
+
+
+class TestNames:
+    def test_columns_of_the_user_stay_out(self):
+        table = make_table(
+            flux_radius=np.ones(4), flux_err_radius=np.ones(4), cutout_size=np.ones(4)
+        )
+        assert read_catalog(table, unit="nJy").bands == ("F277W", "F356W")
+        columns = {"flux_f200w": "A", "flux_err_JWST/NIRCam.F200W": "b", "half": "cutout_size"}
+        table["a"], table["b"] = np.ones(4) * u.nJy, np.ones(4) * u.nJy
+        sample = read_catalog(table, columns=columns)
+        assert sample.bands == ("F200W",)
+        assert "cutout_size" not in sample.colnames
+
+    @pytest.mark.parametrize(
+        ("key", "reason"),
+        [
+            ("flux_F27W", "did you mean 'F277W'"),
+            ("flux_err_F277", "did you mean 'F277W'"),
+            ("redshfit", "did you mean 'redshift'"),
+        ],
+    )
+    def test_keys_that_match_nothing(self, key, reason):
+        with pytest.raises(InputError, match=reason):
+            read_catalog(make_table(), columns={key: "flux_F277W"})
+
+    def test_a_near_miss_of_a_column(self):
+        with pytest.raises(InputError, match="no redshfit: did you mean 'redshift'"):
+            read_catalog(make_table(), redshift="redshfit")
+
+    @pytest.mark.parametrize("kind", ["auto", "model"])
+    def test_cosmos2025(self, kind):
+        table = Table({"id": [1], f"flux_{kind}_f150w": [0.06], f"flux_err_{kind}_f150w": [0.003]})
+        sample = read_catalog(table, unit="uJy")
+        assert sample.meta["layout"] == f"cosmos2025-{kind}"
+        assert sample["flux_F150W"].value == pytest.approx([60.0])
+
+    def test_one_aperture_of_several(self):
+        table = Table({"flux_aper_f150w": np.arange(10.0).reshape(2, 5)})
+        table["flux_err_aper_f150w"] = np.ones((2, 5))
+        sample = read_catalog(table, unit="nJy", layout="cosmos2025-aper3")
+        np.testing.assert_array_equal(sample["flux_F150W"].value, [2.0, 7.0])
+        columns = {"flux_F150W": "flux_aper_f150w", "flux_err_F150W": "flux_err_aper_f150w"}
+        with pytest.raises(InputError, match="flux_aper_f150w must hold one number a row, got 5"):
+            read_catalog(table, unit="nJy", columns=columns)
+
+    def test_bands_that_are_not_known(self):
+        table = Table({"f_f200w": [1.0], "e_f200w": [0.1], "f_irac1": [1.0], "e_irac1": [0.1]})
+        with pytest.warns(DustestWarning, match="f_irac1 are of bands that are no filters"):
+            assert read_catalog(table, unit="uJy").bands == ("F200W",)
+
+    def test_what_a_catalogue_of_other_bands_can_be_read_with(self):
+        table = Table({"id": [1], "galex.FUV": [1.0], "galex.FUV_err": [0.1]})
+        with pytest.raises(InputError, match=r"galex\.FUV with galex\.FUV_err is of no band"):
+            read_catalog(table)
+
+
+class TestForegroundDust:
+    def test_is_taken_off_once(self, tmp_path):
+        table = make_table(ebv=[0.0, 0.02, 0.05, 0.1] * u.mag)
+        plain, corrected = read_catalog(table), read_catalog(table, foreground_ebv="EBV")
+        ratio = (corrected["flux_F277W"] / plain["flux_F277W"]).value
+        attenuation = 3.1 * table["ebv"].value * G23(Rv=3.1)(2.776 * u.um)
+        np.testing.assert_allclose(2.5 * np.log10(ratio), attenuation, rtol=0.02)
+        np.testing.assert_allclose(corrected["flux_err_F277W"] / plain["flux_err_F277W"], ratio)
+        assert "ebv" in corrected.meta["foreground_dust"]
+        for ending in ("fits", "ecsv", "parquet", "h5"):
+            corrected.write(tmp_path / f"sample.{ending}")
+            with pytest.raises(InputError, match="already corrected for foreground dust"):
+                read_catalog(tmp_path / f"sample.{ending}", foreground_ebv=0.02)
+
+    def test_a_number_for_all(self):
+        one = read_catalog(make_table(), foreground_ebv=0.1)
+        other = read_catalog(make_table(ebv=np.full(4, 100.0) * u.mmag), foreground_ebv="ebv")
+        np.testing.assert_allclose(one["flux_F356W"], other["flux_F356W"])
+
+    def test_a_layout_that_is_corrected(self):
+        table = Table({"f_F160W": [1.0], "e_F160W": [0.1], "faper_F160W": [1.0]})
+        table["eaper_F160W"] = [0.1]
+        assert read_catalog(table)["flux_F160W"].value == pytest.approx([363.1], rel=1e-3)
+        with pytest.raises(InputError, match="layout 3dhst is already corrected"):
+            read_catalog(table, foreground_ebv=0.02)
+
+    def test_missing_values_and_bands_without_curve(self):
+        table = make_table(ebv=[0.01, np.nan, -99.0, 0.02])
+        table["flux_MYCAM"] = table["flux_err_MYCAM"] = np.ones(4) * u.nJy
+        with (
+            pytest.warns(DustestWarning, match="missing in 2 of 4 rows"),
+            pytest.warns(DustestWarning, match="MYCAM are left out"),
+        ):
+            sample = read_catalog(table, foreground_ebv="ebv")
+        np.testing.assert_array_equal(np.isnan(sample["flux_F277W"]), [0, 1, 1, 0])
+
+    @pytest.mark.parametrize("ebv", [-0.1, "nope", [0.1, 0.2]])
+    def test_what_is_refused(self, ebv):
+        with pytest.raises(InputError, match="foreground_ebv"):
+            read_catalog(make_table(), foreground_ebv=ebv)
 
 
 class TestErrorFloor:
@@ -396,6 +703,20 @@ class TestErrorFloor:
         table = make_table()
         table["flux_err_F277W"][1] = np.nan
         assert np.isnan(read_catalog(table, error_floor=0.1)["flux_err_F277W"][1])
+
+    def test_a_floor_is_not_added_twice(self, tmp_path):
+        table = make_table()
+        once = read_catalog(table, error_floor=0.1)
+        read_catalog(table, error_floor=0.05).write(tmp_path / "sample.fits")
+        twice = read_catalog(tmp_path / "sample.fits", error_floor=0.1)
+        np.testing.assert_allclose(twice["flux_err_F277W"], once["flux_err_F277W"])
+        again = read_catalog(once, error_floor=0.05)
+        np.testing.assert_array_equal(again["flux_err_F277W"], once["flux_err_F277W"])
+
+    def test_negative_errors_are_missing(self):
+        table = make_table()
+        table["flux_err_F277W"][1] = -98.6
+        np.testing.assert_array_equal(np.isnan(read_catalog(table)["flux_F277W"]), [0, 1, 0, 0])
 
     @pytest.mark.parametrize("floor", [-0.1, 1.1, np.nan, "5%", None])
     def test_out_of_range(self, floor):
@@ -471,6 +792,7 @@ class TestBadFiles:
 
 
 FLUXES = hnp.arrays(float, st.integers(1, 8), elements=st.floats(1e-3, 1e6))
+FLUX_UNITS = ("nJy", "uJy", "mJy", "erg / (s cm2 Hz)")
 UNITS = st.sampled_from([u.nJy, u.uJy, u.mJy, u.erg / u.s / u.cm**2 / u.Hz, u.ABmag])
 
 
@@ -506,6 +828,46 @@ class TestProperties:
         sample = read_catalog(table, unit=u.ABmag)
         np.testing.assert_array_equal(np.isnan(sample["flux_F277W"].value), missing)
         np.testing.assert_array_equal(np.isnan(sample["flux_err_F277W"].value), missing)
+
+
+class TestInputProperties:
+    """What a user has, as table, file or data frame, gives the same sample."""
+
+    @settings(max_examples=25)
+    @given(
+        flux=hnp.arrays(float, 3, elements=st.floats(50.0, 1e4)),
+        units=st.tuples(st.sampled_from(FLUX_UNITS), st.sampled_from(FLUX_UNITS)),
+        name=st.sampled_from(["ID", "source_id", "NUMBER", "Id"]),
+        band=st.sampled_from(["f200w", "F200W", "nircam_f200w", "NRC_F200W"]),
+        missing=st.sampled_from([-99.0, -999.0, np.nan, np.inf]),
+        how=st.sampled_from(["table", "quantities", "frame", "fits"]),
+    )
+    def test_any_input(self, tmp_path_factory, flux, units, name, band, missing, how):
+        flux_unit, error_unit = map(u.Unit, units)
+        values = np.append((flux * u.nJy).to_value(flux_unit), missing)
+        errors = np.full(4, (0.1 * u.nJy).to_value(error_unit))
+        table = Table({name: [3, 1, 2**60 + 1, 7], band: values, f"{band}_err": errors})
+        table[band].unit, table[f"{band}_err"].unit = flux_unit, error_unit
+        sample = read_catalog(**_as_given(table, how, tmp_path_factory))
+        assert list(sample["id"]) == [3, 1, 2**60 + 1, 7]
+        np.testing.assert_allclose(sample["flux_F200W"].value, [*flux, np.nan], rtol=1e-6)
+        np.testing.assert_allclose(sample["flux_err_F200W"].value, 0.1, rtol=1e-6)
+
+
+def _as_given(table, how, tmp_path_factory):
+    """Arguments of `read_catalog` for the same catalogue in another form."""
+    if how == "table":
+        return {"path_or_table": table}
+    if how == "quantities":
+        return {"path_or_table": QTable(table)}
+    if how == "frame":
+        pandas = pytest.importorskip("pandas")
+        units = {name: table[name].unit for name in table.colnames[1:]}
+        columns = {name: np.asarray(table[name]) for name in table.colnames}
+        return {"path_or_table": pandas.DataFrame(columns), "unit": units}
+    path = tmp_path_factory.mktemp("given") / "catalog.fits"
+    table.write(path)
+    return {"path_or_table": path}
 
 
 class TestRealCatalogs:

@@ -1,12 +1,14 @@
 """Cutouts from mosaics."""
 
 import gzip
+import io
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy import units as u
+from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.nddata import (
     CCDData,
@@ -14,10 +16,12 @@ from astropy.nddata import (
     InverseVariance,
     NDData,
     StdDevUncertainty,
+    UnknownUncertainty,
     VarianceUncertainty,
 )
-from astropy.table import QTable
-from astropy.wcs import WCS
+from astropy.table import QTable, Table
+from astropy.wcs import WCS, NoConvergence
+from astropy.wcs.utils import skycoord_to_pixel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from photutils.aperture import CircularAperture, aperture_photometry
@@ -33,6 +37,7 @@ from dustest.data import (
     decode_flags,
 )
 from dustest.io import add_cutouts, read_catalog
+from dustest.io._foreground import band_correction
 
 SIDE = 120
 SCALE = 0.03
@@ -397,6 +402,437 @@ def anonymous_memory():
     return int(re.search(r"RssAnon:\s+(\d+) kB", status.read_text())[1]) / 1024
 
 
+def make_hdu(pixels, name, unit=None, **cards):
+    """An image as an extension, with coordinates."""
+    header = make_wcs().to_header()
+    if unit is not None:
+        header["BUNIT"] = unit
+    header.update(cards)
+    return fits.ImageHDU(pixels, header, name=name)
+
+
+def make_list(*hdus):
+    """A file in memory."""
+    return fits.HDUList([fits.PrimaryHDU(), *hdus])
+
+
+def full(value):
+    """An image of one value."""
+    return np.full((SIDE, SIDE), value)
+
+
+def cut(image, **options):
+    """Cutouts of one galaxy in one band."""
+    return add_cutouts(make_positions(60, 60), {"F277W": image}, size=21, **options)
+
+
+class TestErrorMaps:
+    """Extensions that tell the error, each of 0.2 nJy."""
+
+    @pytest.mark.parametrize("name", ["ERR", "ERROR", "RMS", "SIGMA", "F277W_ERR", "ERR_F277W"])
+    @pytest.mark.parametrize(("unit", "value"), [(None, 0.2), ("nJy", 0.2), ("uJy", 2e-4)])
+    def test_standard_deviations(self, name, unit, value):
+        sample = cut(
+            make_list(make_hdu(full(1.0), "SCI", "nJy"), make_hdu(full(value), name, unit))
+        )
+        np.testing.assert_allclose(sample["cutout_err_F277W"].value, 0.2, rtol=1e-6)
+
+    @pytest.mark.parametrize("name", ["VAR", "VARIANCE", "nircam_f277w_var"])
+    @pytest.mark.parametrize(
+        ("unit", "value"), [(None, 0.04), ("nJy2", 0.04), ("uJy2", 4e-8), ("nJy", 0.04)]
+    )
+    def test_variances(self, name, unit, value):
+        sample = cut(
+            make_list(make_hdu(full(1.0), "SCI", "nJy"), make_hdu(full(value), name, unit))
+        )
+        np.testing.assert_allclose(sample["cutout_err_F277W"].value, 0.2, rtol=1e-6)
+
+    @pytest.mark.parametrize("name", ["WHT", "WEIGHT", "IVM"])
+    @pytest.mark.parametrize(
+        ("unit", "value"),
+        [(None, 25.0), ("nJy-2", 25.0), ("uJy-2", 25e6), ("1 / uJy2", 25e6), ("nJy", 25.0)],
+    )
+    def test_inverse_variances(self, name, unit, value):
+        sample = cut(
+            make_list(make_hdu(full(1.0), "SCI", "nJy"), make_hdu(full(value), name, unit))
+        )
+        np.testing.assert_allclose(sample["cutout_err_F277W"].value, 0.2, rtol=1e-6)
+
+    @settings(max_examples=30)
+    @given(
+        image=st.sampled_from(["nJy", "uJy", "10 nJy", "nJy/pix", "MJy/sr"]),
+        error=st.sampled_from(["nJy", "uJy", "mJy/pix", "MJy/sr", "ct", "ujy"]),
+        kind=st.sampled_from(["ERR", "VAR", "WHT"]),
+    )
+    def test_every_pair_of_units_is_right_or_refused(self, image, error, kind):
+        scales = {"nJy": 1.0, "uJy": 1e3, "10 nJy": 10.0, "nJy/pix": 1.0, "mJy/pix": 1e6}
+        power = {"ERR": 1, "VAR": 2, "WHT": -2}[kind]
+        declared = error if error == "ujy" else (u.Unit(error) ** power).to_string()
+        hdus = make_list(
+            make_hdu(full(1.0), "SCI", image), make_hdu(full(0.2**power), kind, declared)
+        )
+        if error in ("ct", "ujy") or ("sr" in image) != ("sr" in error):
+            with pytest.raises(InputError, match=f"{kind} of band F277W declares the unit"):
+                cut(hdus)
+            return
+        expected = 0.2 * scales.get(error, 1.0) / scales.get(image, 1.0)
+        np.testing.assert_allclose(cut(hdus)["cutout_err_F277W"].value, expected, rtol=1e-5)
+
+    @pytest.mark.parametrize(
+        ("name", "unit", "hint"),
+        [
+            ("WHT", "s", ""),
+            ("ERR", "ujy", "did you mean 'uJy'"),
+            ("ERR", "nJy2", ""),
+            ("VAR", "s", ""),
+        ],
+    )
+    def test_units_that_do_not_fit(self, name, unit, hint):
+        hdus = make_list(make_hdu(full(1.0), "SCI", "nJy"), make_hdu(full(1.0), name, unit))
+        with pytest.raises(
+            InputError, match=f"{name} of band F277W declares the unit '{unit}', .*{hint}"
+        ):
+            cut(hdus)
+
+    def test_the_best_of_several(self):
+        maps = [
+            make_hdu(full(value), name)
+            for name, value in (("WHT", 1e9), ("VAR", 1e9), ("ERR", 0.2))
+        ]
+        sample = cut(make_list(make_hdu(full(1.0), "SCI", "nJy"), *maps))
+        np.testing.assert_allclose(sample["cutout_err_F277W"].value, 0.2, rtol=1e-6)
+
+    @pytest.mark.parametrize(
+        "uncertainty", [StdDevUncertainty(0.2), VarianceUncertainty(0.04), InverseVariance(25.0)]
+    )
+    def test_what_ccddata_writes(self, tmp_path, uncertainty):
+        image = make_ccd(mask=np.eye(SIDE, dtype=bool), error=None)
+        image.uncertainty = type(uncertainty)(full(uncertainty.array))
+        image.write(tmp_path / "ccd.fits")
+        sample, memory = cut(tmp_path / "ccd.fits"), cut(image)
+        np.testing.assert_allclose(sample["cutout_err_F277W"].value, 0.2, rtol=1e-6)
+        np.testing.assert_allclose(sample["snr_F277W"], memory["snr_F277W"])
+        for name in ("cutout_mask_F277W", "cutout_F277W", "flags"):
+            np.testing.assert_array_equal(sample[name], memory[name])
+
+    def test_an_utype_that_is_not_known(self):
+        hdus = make_list(
+            make_hdu(full(1.0), "SCI", "nJy"),
+            make_hdu(full(1.0), "UNCERT", UTYPE="UnknownUncertainty"),
+        )
+        with pytest.raises(InputError, match="UNCERT must have a UTYPE of StdDevUncertainty"):
+            cut(hdus)
+
+    @pytest.mark.parametrize(("name", "what"), [("VAR_POISSON", "errors"), ("BAD_MAP", "mask")])
+    def test_what_looks_like_errors_or_a_mask_but_is_not_used(self, name, what):
+        hdus = make_list(make_hdu(full(1.0), "SCI", "nJy"), make_hdu(full(1.0), name))
+        with pytest.warns(DustestWarning, match=f"read without {what}: {name} of its file is not"):
+            cut(hdus)
+
+    def test_other_extensions_are_no_reason_to_warn(self):
+        names = ("SEGMAP", "EXPTIME", "F356W_ERR")
+        maps = [make_hdu(full(1.0), name) for name in (*names, "ERR", "VAR_POISSON")]
+        maps.append(make_hdu(np.ones((9, 9)), "BAD_MAP"))
+        assert flags_of(cut(make_list(make_hdu(make_pixels(), "SCI", "nJy"), *maps)))[0] <= {
+            "LOW_SNR"
+        }
+
+
+class TestWhichImage:
+    @pytest.mark.parametrize(
+        "name", ["", "SCI", "DATA", "MOSAIC", "DRZ", "F277W", "SCI_F277W", "SEGMAP"]
+    )
+    def test_a_single_image_of_any_name(self, name):
+        hdus = make_list(make_hdu(full(3.0), name, "nJy"), make_hdu(full(1.0), "ERR"))
+        assert cut(hdus)["cutout_F277W"][0, 3, 3].value == 3.0
+
+    @pytest.mark.parametrize(
+        "names", [("A", "B"), ("SCI", "SCI"), ("F277W_SCI", "SCI_F277W"), ("", "A")]
+    )
+    def test_several_that_could_be_meant(self, names):
+        hdus = make_list(*(make_hdu(full(i), name, "nJy") for i, name in enumerate(names)))
+        with pytest.raises(InputError, match=r"images\['F277W'\] may mean several images of the"):
+            cut(hdus)
+        assert cut({"sci": hdus[2]})["cutout_F277W"][0, 3, 3].value == 1.0
+        assert cut(hdus[1])["cutout_F277W"][0, 3, 3].value == 0.0
+
+    @pytest.mark.parametrize("name", ["F356W", "F356W_SCI", "ERR", "VAR_POISSON"])
+    def test_no_image_of_the_band(self, name):
+        hdus = make_list(make_hdu(full(1.0), name, "nJy"))
+        with pytest.raises(
+            InputError, match=rf"named SCI or F277W_SCI, found {name} \(120, 120\)"
+        ):
+            cut(hdus)
+
+    def test_keys_of_a_dictionary(self):
+        hdus = make_list(make_hdu(full(1.0), "A", "nJy"), make_hdu(full(0.04), "B"))
+        sample = cut({"SCI": hdus["A"], "variance": hdus["B"]})
+        np.testing.assert_allclose(sample["cutout_err_F277W"].value, 0.2)
+        with pytest.raises(InputError, match=r"got 'eror': did you mean 'err'\?"):
+            cut({"sci": hdus["A"], "eror": hdus["B"]})
+        with pytest.raises(
+            InputError, match=r"images\['F277W'\] must have the key 'sci', got 'err'"
+        ):
+            cut({"err": hdus["A"]})
+
+    def test_a_file_of_errors_with_another_meaning(self):
+        science = make_hdu(full(1.0), "A", "nJy")
+        with pytest.raises(InputError, match=r"\['err'\] must hold a 2-D image named ERR"):
+            cut({"sci": science, "err": make_list(make_hdu(full(1.0), "WHT"))})
+
+    @pytest.mark.parametrize("shape", [(1, SIDE, SIDE), (1, 1, SIDE, SIDE)])
+    @pytest.mark.parametrize("dtype", ["float32", "uint16"])
+    def test_axes_of_length_one(self, tmp_path, shape, dtype):
+        pixels = (np.arange(SIDE**2) % 1000).reshape(shape).astype(dtype)
+        make_list(make_hdu(pixels, "SCI", "nJy")).writeto(tmp_path / "m.fits")
+        expected = pixels.reshape(SIDE, SIDE)[50:71, 50:71]
+        np.testing.assert_array_equal(cut(tmp_path / "m.fits")["cutout_F277W"][0].value, expected)
+        image = NDData(
+            pixels, unit="nJy", wcs=make_wcs(), uncertainty=StdDevUncertainty(pixels + 1)
+        )
+        np.testing.assert_array_equal(cut(image)["cutout_F277W"][0].value, expected)
+
+    def test_a_cube(self):
+        with pytest.raises(InputError, match=r"found SCI \(3, 9, 9\)"):
+            cut(make_list(make_hdu(np.ones((3, 9, 9)), "SCI", "nJy")))
+
+    @pytest.mark.parametrize("dtype", ["float16", "bool", ">i2", "uint64"])
+    def test_types_in_memory(self, dtype):
+        image = NDData(full(1).astype(dtype), unit="nJy", wcs=make_wcs())
+        cutout = cut(image)["cutout_F277W"]
+        assert cutout.dtype.isnative
+        np.testing.assert_array_equal(cutout.value, 1.0)
+
+    def test_numbers_that_are_not_real(self):
+        with pytest.raises(InputError, match="must have 2 axes and hold numbers, got complex128"):
+            cut(NDData(full(1j), unit="nJy", wcs=make_wcs()))
+
+
+class TestCompressed:
+    @pytest.mark.parametrize("algorithm", ["RICE_1", "GZIP_1", "HCOMPRESS_1"])
+    @pytest.mark.parametrize("packed", [False, True])
+    def test_scaled(self, tmp_path, algorithm, packed):
+        stored = (np.arange(SIDE**2) % 3000).reshape(SIDE, SIDE).astype("int16")
+        header = make_hdu(None, "SCI", "nJy").header
+        hdu = fits.CompImageHDU(stored, header, name="SCI", compression_type=algorithm)
+        hdu.writeto(tmp_path / "plain.fits")
+        with fits.open(tmp_path / "plain.fits", disable_image_compression=True) as hdus:
+            hdus[1].header["BSCALE"], hdus[1].header["BZERO"] = 0.5, 100.0
+            hdus.writeto(tmp_path / "m.fits")
+        path = tmp_path / "m.fits"
+        if packed:
+            path = tmp_path / "m.fits.gz"
+            path.write_bytes(gzip.compress((tmp_path / "m.fits").read_bytes()))
+        expected = 0.5 * stored[50:71, 50:71] + 100.0
+        np.testing.assert_array_equal(cut(path)["cutout_F277W"][0].value, expected)
+        with fits.open(path, memmap=True) as hdus:
+            np.testing.assert_array_equal(cut(hdus)["cutout_F277W"][0].value, expected)
+
+    @pytest.mark.parametrize("make", [fits.ImageHDU, fits.CompImageHDU])
+    def test_pixels_changed_in_memory(self, tmp_path, make):
+        header = make_hdu(None, "SCI", "nJy").header
+        hdu = make(full(3).astype("uint16"), header, name="SCI")
+        make_list(hdu).writeto(tmp_path / "m.fits")
+        with fits.open(tmp_path / "m.fits") as hdus:
+            hdus["SCI"].data[:] = 5
+            np.testing.assert_array_equal(cut(hdus)["cutout_F277W"].value, 5.0)
+
+    def test_files_in_memory(self, tmp_path):
+        hdu = fits.ImageHDU(
+            full(3).astype("uint16"), make_hdu(None, "SCI", "nJy").header, name="SCI"
+        )
+        make_list(hdu).writeto(tmp_path / "m.fits")
+        with fits.open(io.BytesIO((tmp_path / "m.fits").read_bytes())) as hdus:
+            np.testing.assert_array_equal(cut(hdus)["cutout_F277W"].value, 3.0)
+
+
+def turned(angle, x_scale=SCALE, y_scale=SCALE, shear=0.0):
+    """Coordinates with pixels of any shape and direction."""
+    c, s = np.cos(angle), np.sin(angle)
+    wcs = make_wcs()
+    step = np.array([[c, -s], [s, c]]) @ np.array([[-x_scale, shear], [0.0, y_scale]])
+    wcs.wcs.cdelt = [1.0, 1.0]
+    wcs.wcs.cd = step / 3600.0
+    return wcs
+
+
+class TestShapeOfPixels:
+    @settings(max_examples=15)
+    @given(angle=st.floats(0, 6.28), scale=st.floats(0.02, 0.04))
+    def test_turned_squares(self, angle, scale):
+        image = make_ccd(full(1.0), wcs=turned(angle, scale, scale))
+        sample = add_cutouts(make_positions(60, 60, image.wcs), {"F277W": image})
+        assert sample["pixel_scale"][0].value == pytest.approx(scale, rel=1e-8)
+        assert sample["snr_F277W"][0] == pytest.approx(np.sqrt(np.pi) * 0.16 / scale / 0.1)
+
+    @pytest.mark.parametrize("angle", [0.0, 0.6])
+    @pytest.mark.parametrize(
+        ("x_scale", "y_scale", "shear"), [(0.02, 0.05, 0), (0.05, 0.02, 0.01)]
+    )
+    def test_flux_and_aperture_of_other_shapes(self, angle, x_scale, y_scale, shear):
+        wcs = turned(angle, x_scale, y_scale, shear)
+        y, x = np.mgrid[:SIDE, :SIDE]
+        distance = wcs.pixel_to_world(60, 60).separation(wcs.pixel_to_world(x, y)).arcsec
+        # A disk that the aperture lies in, and a Gaussian galaxy of 1 nJy / arcsec2 at its peak.
+        disk = make_ccd(np.where(distance < 0.3, 1.0, 0.0), wcs=wcs)
+        galaxy = make_ccd(np.exp(-0.5 * (distance / 0.1) ** 2), wcs=wcs)
+        with pytest.warns(DustestWarning, match=r"pixels of band F.* are not square"):
+            sample = add_cutouts(
+                make_positions(60, 60, wcs), {"F277W": disk, "F356W": galaxy}, size=55
+            )
+        area = x_scale * y_scale
+        assert sample["pixel_scale"][0].value ** 2 == pytest.approx(area, rel=1e-7)
+        expected = np.sqrt(np.pi * 0.16**2 / area) / 0.1
+        assert sample["snr_F277W"][0] == pytest.approx(expected, rel=1e-5)
+        total = np.nansum(sample["cutout_F356W"]).value * sample["pixel_scale"][0].value ** 2
+        assert total == pytest.approx(2.0 * np.pi * 0.1**2, rel=1e-3)
+
+    def test_as_cdelt_and_pc(self, tmp_path):
+        path = write_mosaic(tmp_path / "m.fits", {"SCI": full(1.0)}, wcs=turned(0.6, 0.02, 0.05))
+        with pytest.warns(DustestWarning, match="not square") as caught:
+            add_cutouts(make_positions(60, 60), {"F277W": path})
+        assert len(caught) == 1
+
+    def test_maps_in_a_projection_of_rectangles(self):
+        wcs = make_wcs()
+        wcs.wcs.ctype, wcs.wcs.crval = ["RA---CAR", "DEC--CAR"], [53.1, 0.0]
+        wcs.wcs.crpix = [60.5, 60.5 + 27.8 * 3600 / SCALE]
+        with pytest.warns(DustestWarning, match=r"not square \(0.0300 by 0.0265 arcsec"):
+            sample = cut(make_ccd(full(1.0), wcs=wcs))
+        expected = SCALE * np.sqrt(np.cos(np.radians(27.8)))
+        assert sample["pixel_scale"][0].value == pytest.approx(expected, rel=1e-6)
+
+    def test_latitude_first(self):
+        wcs = WCS(naxis=2)
+        wcs.wcs.ctype, wcs.wcs.crval = ["DEC--TAN", "RA---TAN"], [-27.8, 53.1]
+        wcs.wcs.crpix, wcs.wcs.cdelt = [60.5, 60.5], [SCALE / 3600, -SCALE / 3600]
+        pixels = np.arange(SIDE**2, dtype=float).reshape(SIDE, SIDE)
+        table = make_positions(30, 70, wcs)
+        sample = add_cutouts(table, {"F277W": make_ccd(pixels, wcs=wcs)}, size=21)
+        assert sample["cutout_F277W"][0, 10, 10].value == pixels[70, 30]
+        assert sample["pixel_scale"][0].value == pytest.approx(SCALE)
+
+    def test_pixels_without_an_area(self):
+        wcs = make_wcs()
+        wcs.wcs.cd = [[-SCALE / 3600, SCALE / 3600], [SCALE / 3600, -SCALE / 3600]]
+        with pytest.raises(DustestError, match="F277W"):
+            cut(make_list(fits.ImageHDU(full(1.0), wcs.to_header(), name="SCI")), unit="nJy")
+
+
+class TestOneBadPosition:
+    def test_distortion_without_an_inverse(self):
+        header = make_wcs().to_header()
+        header["CTYPE1"], header["CTYPE2"] = "RA---TAN-SIP", "DEC--TAN-SIP"
+        header["A_ORDER"] = header["B_ORDER"] = 3
+        header["A_2_0"], header["A_3_0"], header["B_0_2"] = 1e-4, 1e-6, 1e-4
+        table = QTable({"ra": [53.1, 53.3] * u.deg, "dec": [-27.8, -27.9] * u.deg})
+        with pytest.raises(NoConvergence):
+            skycoord_to_pixel(SkyCoord(table["ra"], table["dec"]), WCS(header))
+        hdus = make_list(fits.ImageHDU(full(1.0), header, name="SCI"))
+        sample = add_cutouts(table, {"F277W": hdus}, unit="nJy")
+        assert flags_of(sample)[1] == {"NO_DATA", "EDGE"}
+        assert "NO_DATA" not in flags_of(sample)[0]
+
+    @settings(max_examples=25)
+    @given(
+        bad=st.sampled_from([-99.0, -999.0, np.nan, np.inf, 500.0, 12.0]),
+        axis=st.sampled_from(["ra", "dec"]),
+        masked=st.booleans(),
+    )
+    @pytest.mark.filterwarnings("ignore:.* counts as missing")
+    def test_costs_its_own_row(self, bad, axis, masked):
+        columns = {"ra": np.full(3, 53.1), "dec": np.full(3, -27.8)}
+        columns[axis][1] = 0.0 if masked else bad
+        table = Table(columns, masked=True)
+        table[axis].mask[1] = masked
+        sample = add_cutouts(table, {"F277W": make_ccd(full(1.0))})
+        flags = flags_of(sample)
+        assert flags[0] == flags[2] == set()
+        assert "NO_DATA" in flags[1]
+        assert np.all(np.isnan(sample["cutout_F277W"][1]))
+
+    def test_positions_of_other_names(self):
+        table = Table({"RAJ2000": ["03 32 24.0"], "DEJ2000": ["-27 48 00"]})
+        table["RAJ2000"].unit, table["DEJ2000"].unit = None, None
+        assert flags_of(add_cutouts(table, {"F277W": make_ccd(full(1.0))})) == [set()]
+
+
+class TestForeground:
+    def test_taken_off_pixels_and_errors_once(self):
+        table = make_positions([60, 50], [60, 50])
+        table["ebv"] = [0.1, 0.2]
+        images = {"F115W": make_ccd(full(1.0)), "f277w": make_ccd(full(1.0))}
+        plain = add_cutouts(table, images)
+        sample = add_cutouts(
+            add_cutouts(table, images, foreground_ebv="ebv"), images, foreground_ebv="EBV"
+        )
+        for band in ("F115W", "F277W"):
+            factor = band_correction(np.array([0.1, 0.2]), band)
+            for name in (f"cutout_{band}", f"cutout_err_{band}"):
+                ratio = sample[name][:, 5, 5] / plain[name][:, 5, 5]
+                np.testing.assert_allclose(ratio, factor, rtol=1e-6)
+            np.testing.assert_allclose(sample[f"snr_{band}"], plain[f"snr_{band}"])
+            assert sample.meta[f"foreground_dust_cutout_{band}"] == "G23, E(B-V) of column EBV"
+        assert not any("foreground" in key for key in add_cutouts(sample, images).meta)
+
+    def test_other_kinds_have_their_own_record(self):
+        table = as_sample(make_positions(60, 60))
+        table.meta["foreground_dust"] = "G23, E(B-V) = 0.1"
+        sample = add_cutouts(table, {"F277W": make_ccd()}, foreground_ebv=0.1, min_snr=-99)
+        assert sample.meta["foreground_dust"] == "G23, E(B-V) = 0.1"
+        assert sample.meta["foreground_dust_cutout_F277W"] == "G23, E(B-V) = 0.1"
+
+    def test_missing_colour_excess_costs_its_row(self):
+        sample = add_cutouts(
+            make_positions([60, 60], [60, 60]),
+            {"F277W": make_ccd(full(1.0))},
+            foreground_ebv=[np.nan, 0.1],
+        )
+        assert "NO_DATA" in flags_of(sample)[0]
+        assert flags_of(sample)[1] == set()
+
+    def test_twice(self):
+        image = make_ccd(full(1.0), meta={"foreground_dust": "G23"})
+        with pytest.raises(InputError, match="the image of band F277W is already corrected"):
+            cut(image, foreground_ebv=0.1)
+        assert cut(image).meta["foreground_dust_cutout_F277W"] == "G23"
+
+    def test_a_column_that_is_not_there(self):
+        with pytest.raises(
+            InputError, match="foreground_ebv must be a number, values, or a column"
+        ):
+            cut(make_ccd(), foreground_ebv="ebv")
+
+    def test_a_band_without_curve_is_found_out_before_cutting(self):
+        with pytest.raises(InputError, match="'CAM1' is not a known band"):
+            add_cutouts(make_positions(60, 60), {"CAM1": make_ccd()}, foreground_ebv=0.1)
+
+
+BUNIT = fits.Header({"BUNIT": "nJy"})
+
+
+class TestBeforeCutting:
+    """What can be known of an image is checked before the first is cut."""
+
+    @pytest.mark.parametrize(
+        ("second", "problem"),
+        [
+            ("absent.fits", "does not exist"),
+            (make_list(make_hdu(full(1.0), "SCI")), "band F444W declares no unit"),
+            (make_list(make_hdu(full(1.0), "SCI", "ujy")), "band F444W declares the unit 'ujy'"),
+            (make_list(fits.ImageHDU(full(1.0), BUNIT, name="SCI")), "must have celestial coord"),
+            (NDData(full(1.0), unit="nJy"), "band F444W must have celestial coordinates"),
+            (make_ccd(wcs=make_wcs(0.06)), "pixels of one size"),
+        ],
+    )
+    def test_the_second_image(self, monkeypatch, second, problem):
+        read = []
+        monkeypatch.setattr("dustest.io._images.Image.read", lambda *_: read.append(1))
+        with pytest.raises(DustestError, match=problem):
+            add_cutouts(make_positions(60, 60), {"F277W": make_ccd(), "F444W": second})
+        assert read == []
+
+
 class TestNDData:
     @pytest.mark.parametrize(
         "uncertainty", [StdDevUncertainty(0.2), VarianceUncertainty(0.04), InverseVariance(25.0)]
@@ -428,6 +864,26 @@ class TestNDData:
         with pytest.raises(InputError, match="must have celestial coordinates"):
             add_cutouts(make_positions(60, 60), {"F277W": image})
 
+    @pytest.mark.parametrize("mask", [np.ma.nomask, False, True])
+    def test_one_mask_for_all_pixels(self, mask):
+        sample = cut(NDData(full(1.0), mask=mask, unit=u.nJy, wcs=make_wcs()))
+        assert np.all(sample["cutout_mask_F277W"] == bool(mask))
+        masked = cut(NDData(np.ma.array(full(1.0)), unit=u.nJy, wcs=make_wcs()))
+        assert not np.any(masked["cutout_mask_F277W"])
+
+    def test_masks_and_uncertainties_that_do_not_fit(self):
+        with pytest.raises(InputError, match="the mask of band F277W must have the shape of its"):
+            cut(NDData(full(1.0), mask=np.zeros((3, 3)), unit="nJy", wcs=make_wcs()))
+        with pytest.raises(InputError, match="the uncertainty of band F277W is of unknown kind"):
+            cut(
+                NDData(
+                    full(1.0),
+                    uncertainty=UnknownUncertainty(full(1.0)),
+                    unit="nJy",
+                    wcs=make_wcs(),
+                )
+            )
+
     def test_cube(self):
         image = NDData(np.zeros((2, 5, 5)), unit=u.nJy)
         with pytest.raises(InputError, match="must have 2 axes"):
@@ -458,6 +914,43 @@ class TestUnits:
             add_cutouts(make_positions(60, 60), {"F277W": path})
         sample = add_cutouts(make_positions(60, 60), {"F277W": path}, unit="MJy/sr")
         assert sample["cutout_F277W"].unit == u.MJy / u.sr
+
+    @pytest.mark.parametrize("key", ["F277W", "f277w", "JWST/NIRCam.F277W"])
+    def test_by_band(self, key):
+        images = {"F277W": make_list(make_hdu(full(1.0), "SCI")), "F356W": make_ccd(unit=u.uJy)}
+        sample = add_cutouts(make_positions(60, 60), images, unit={key: "MJy/sr"})
+        assert sample["cutout_F277W"].unit == u.MJy / u.sr
+        assert sample["cutout_F356W"].unit == u.uJy
+        with pytest.raises(InputError, match="unit names the band 'F444W', which is not one of"):
+            add_cutouts(make_positions(60, 60), images, unit={key: "MJy/sr", "F444W": "nJy"})
+
+    @pytest.mark.parametrize(
+        ("declared", "hint"),
+        [
+            ("ujy", "did you mean 'uJy'"),
+            ("electron/s", ""),
+            ("mag(AB)", ""),
+            ("erg/s/cm2/A", "A is ampere"),
+            ("uJy/beam", ""),
+        ],
+    )
+    def test_units_that_are_no_flux(self, declared, hint):
+        hdus = make_list(make_hdu(full(1.0), "SCI", declared))
+        for given_unit in (None, "nJy"):
+            with pytest.raises(
+                InputError, match=rf"band F277W declares the unit .*{hint}.*unit=\{{"
+            ):
+                cut(hdus, unit=given_unit)
+        assert cut(hdus, unit={"F277W": "nJy"})["cutout_F277W"].unit == u.nJy
+
+    def test_an_evident_unit_may_be_said(self):
+        hdus = make_list(make_hdu(full(1.0), "SCI", "ujy"), make_hdu(full(0.1), "ERR", "ujy"))
+        assert cut(hdus, unit="uJy")["cutout_err_F277W"][0, 3, 3] == 0.1 * u.uJy
+
+    @pytest.mark.parametrize("unit", ["nJyy", "ujy", 5, {"F277W": "ujy"}])
+    def test_what_is_no_unit(self, unit):
+        with pytest.raises(InputError, match="must be a unit such as 'nJy'"):
+            cut(make_ccd(), unit=unit)
 
     def test_contradiction(self):
         with pytest.raises(InputError, match=r"band F277W is given as uJy, but nJy is declared"):
@@ -514,7 +1007,17 @@ class TestArguments:
         with pytest.raises(InputError, match="aperture must be"):
             add_cutouts(make_positions(60, 60), {"F277W": make_ccd()}, aperture=aperture)
 
-    @pytest.mark.parametrize("factor", [0.0, -1, np.nan, "2", {"F277W": None}])
+    @pytest.mark.parametrize("key", ["F356W", "f356w", "JWST/NIRCam.F356W"])
+    def test_noise_factor_by_band(self, key):
+        images = {"F277W": make_ccd(make_pixels() + 1.0), "F356W": make_ccd(make_pixels() + 1.0)}
+        sample = add_cutouts(make_positions(60, 60), images, noise_factor={key: 2.6})
+        assert sample["snr_F356W"][0] * 2.6 == pytest.approx(sample["snr_F277W"][0])
+
+    def test_noise_factor_of_a_band_without_image(self):
+        with pytest.raises(InputError, match="noise_factor names the band 'F444W', which is not"):
+            cut(make_ccd(), noise_factor={"F444W": 2.6})
+
+    @pytest.mark.parametrize("factor", [0.0, -1, np.nan, "2", True, {"F277W": None}])
     def test_noise_factor(self, factor):
         with pytest.raises(InputError, match="noise_factor must be a positive number"):
             add_cutouts(make_positions(60, 60), {"F277W": make_ccd()}, noise_factor=factor)
@@ -524,7 +1027,7 @@ class TestArguments:
             add_cutouts(make_positions(60, 60), {"F277W": make_ccd()}, min_snr=np.nan)
 
     def test_positions(self):
-        with pytest.raises(InputError, match="must have the columns ra and dec, missing dec"):
+        with pytest.raises(InputError, match="sample must have columns of positions"):
             add_cutouts(QTable({"ra": [53.1] * u.deg}), {"F277W": make_ccd()})
 
     def test_progress_bar(self, capsys):

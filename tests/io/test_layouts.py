@@ -4,7 +4,7 @@ import pytest
 from astropy import units as u
 
 from dustest.data import InputError
-from dustest.io.layouts import LAYOUTS, find_layout, get_layout
+from dustest.io.layouts import LAYOUTS, UNIT_SOURCES, find_layout, get_layout
 
 # Column names as the releases have them, with columns around them that must not be mistaken
 # for fluxes or errors.
@@ -23,6 +23,15 @@ PUBLIC = {
     "expanse": (["F606W_uJy", "F606W_err_uJy"], "F606W"),
     "fluxerr": (["nircam_f277w_flux", "nircam_f277w_fluxerr"], "F277W"),
     "band": (["ACS_F435W", "ACS_F435W_err", "NRC_F277W"], "F435W"),
+    "3dhst": (["f_F160W", "e_F160W", "faper_F140W", "w_F160W"], "F160W"),
+    "3dhst-aper": (["faper_F140W", "eaper_F140W"], "F140W"),
+    "in-njy": (["F606W_nJy", "F606W_err_nJy"], "F606W"),
+    "cosmos2025-auto": (["flux_auto_f150w", "flux_err_auto_f150w", "flux_radius_f150w"], "F150W"),
+    "cosmos2025-aper1": (["flux_aper_f150w", "flux_err_aper_f150w"], "F150W"),
+    "cigale": (["jwst.nircam.F277W", "jwst.nircam.F277W_err"], "F277W"),
+    "lephare": (["f_jwst/F277W.dat", "ferr_jwst/F277W.dat"], "F277W"),
+    "sextractor-auto": (["FLUX_AUTO_F277W", "FLUXERR_AUTO_F277W", "FLUX_RADIUS"], "F277W"),
+    "sextractor-mag-auto": (["MAG_AUTO_F277W", "MAGERR_AUTO_F277W"], "F277W"),
     "magnitudes": (["mag_F150W2", "mag_err_F150W2"], "F150W2"),
 }
 
@@ -60,6 +69,17 @@ class TestRecognition:
         columns = ["flux_F277W", "flux_err_F277W", "flux_radius"]
         assert find_layout(columns).orphans(columns) == []
 
+    def test_the_field_of_3dhst_is_part_of_the_name(self):
+        columns = ["f_f160w_uds", "e_f160w_uds", "f_u_uds", "e_u_uds"]
+        layout = find_layout(columns)
+        assert layout.name == "3dhst"
+        assert layout.pairs(columns) == {"F160W": ("f_f160w_uds", "e_f160w_uds")}
+        assert layout.strangers(columns) == {"f_u_uds": "e_u_uds"}
+
+    def test_unknown_bands_do_not_decide(self):
+        columns = ["flux_a", "flux_err_a", "flux_b", "flux_err_b", "F277W", "F277W_err"]
+        assert find_layout(columns).name == "band"
+
 
 class TestRecords:
     def test_names_are_unique(self):
@@ -67,12 +87,23 @@ class TestRecords:
 
     @pytest.mark.parametrize(
         ("name", "zero_point"),
-        [("uncover", 28.9), ("ceers", 31.4), ("dja-tot", 23.9), ("jades-kron", 31.4)],
+        [
+            ("uncover", 28.9),
+            ("3dhst", 25.0),
+            ("ceers", 31.4),
+            ("dja-tot", 23.9),
+            ("jades-kron", 31.4),
+        ],
     )
     def test_units_have_the_published_zero_points(self, name, zero_point):
         magnitude = (1.0 * get_layout(name).unit).to_value(u.ABmag)
         assert magnitude == pytest.approx(zero_point, abs=1e-3)
 
+    def test_the_source_of_every_unit_is_known(self):
+        for layout in LAYOUTS:
+            assert layout.unit_source in UNIT_SOURCES
+            assert (layout.unit is None) == (layout.unit_source == "columns")
+
     def test_unknown_name(self):
-        with pytest.raises(InputError, match="layout must be one of dustest, jades-kron"):
-            get_layout("jadess")
+        with pytest.raises(InputError, match=r"layout must be one of dustest.*mean 'uncover'"):
+            get_layout("uncove")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from astropy import constants
 from astropy import units as u
+from astropy.table import Column
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
@@ -255,6 +256,24 @@ class TestLight:
         assert light[0].tolist() == [1.0, 1.0]
         assert light[1] == pytest.approx(expected)
         assert attenuate(np.ones(2), [0.0, 0.5], wavelength, "SMC") == pytest.approx(light)
+
+    def test_units_and_masks(self):
+        expected = attenuate([1.0, 1.0], [0.0, 0.5], 1600.0)
+        for wavelength in (160 * u.nm, Column(1600.0, unit="AA")):
+            light = attenuate([1.0, 1.0] * u.Lsun, Column([0.0, 0.5]), wavelength)
+            np.testing.assert_allclose(light, expected)
+        with pytest.raises(InputError, match="tau_v must be plain numbers, got mag"):
+            attenuate([1.0], [0.1] * u.mag, 5500.0)
+        with pytest.raises(InputError, match="tau_v must be one-dimensional, finite"):
+            attenuate([1.0, 1.0], np.ma.array([0.1, 0.2], mask=[0, 1]), 5500.0)
+
+    def test_units_of_light_before_and_behind(self):
+        before = [2.0, 2.0] * u.Lsun
+        behind = ([2.0, 0.0] * u.Lsun).to(u.erg / u.s)
+        expected = effective_attenuation([2.0, 2.0], [2.0, 0.0])
+        assert effective_attenuation(before, behind) == pytest.approx(expected)
+        with pytest.raises(InputError, match="attenuated must have a unit"):
+            effective_attenuation(before, [2.0, 0.0])
 
     @pytest.mark.parametrize("tau_v", [[-0.1], [np.nan], [[0.1]]])
     def test_bad_optical_depths_are_refused(self, tau_v):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.io import fits
+from astropy.table import Column
 from astropy.wcs import WCS
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,6 +102,15 @@ class TestEncircledEnergy:
         sigma = np.sqrt(6.0**2 + 1.0 / 12.0) * psf.pixel_scale
         expected = 1.0 - np.exp(-0.5 * (radius / sigma) ** 2)
         np.testing.assert_allclose(encircled_energy(psf, radius), expected, atol=2e-3)
+
+    @pytest.mark.parametrize("radius", [[100.0, 200.0] * u.mas, Column([0.1, 0.2], unit="arcsec")])
+    def test_units_of_radii(self, radius):
+        y, x = np.mgrid[-15:16, -15:16]
+        psf = PSF(np.exp(-0.5 * (x**2 + y**2) / 2.0**2), pixel_scale=0.03)
+        expected = encircled_energy(psf, [0.1, 0.2])
+        np.testing.assert_allclose(encircled_energy(psf, radius), expected)
+        with pytest.raises(InputError, match="radius must have a unit"):
+            encircled_energy(psf, [0.1] * u.um)
 
     def test_shape_and_units(self):
         psf = gaussian_psf()

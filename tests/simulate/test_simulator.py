@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.cosmology import Planck15
+from astropy.table import Column
 from bagpipes_models import BAGPIPES_COSMOLOGY, model_photometry
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dustest.data.describe import describe
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
-from dustest.physics import LightTable, get_dust_law, load_ssp_grid
+from dustest.physics import LightTable, Salim18, get_dust_law, load_ssp_grid
 from dustest.simulate.dust import effective_dust
 from dustest.simulate.galaxies import GasParticles, ParticleGalaxy, StarParticles
 from dustest.simulate.noise import noise_from_blank_sky
@@ -349,7 +351,15 @@ class TestRows:
         parameters = json.loads(truth.meta["params"])
         assert truth.meta["random_seed"] == 5
         assert parameters["bands"] == list(BANDS)
-        assert parameters["dust_law"] == "SMC"
+        assert parameters["dust_law"] == describe(get_dust_law("SMC"))
+        assert parameters["population"]["class"].endswith("GalaxyPopulation")
+
+    def test_laws_of_one_name_are_told_apart(self):
+        laws = [Salim18(delta=-0.5), Salim18(delta=0.3)]
+        metas = [json.loads(simulator(dust_law=law)._meta(1)["params"]) for law in laws]
+        described = [meta["dust_law"] for meta in metas]
+        assert described == [describe(law) for law in laws]
+        assert described[0] != described[1]
 
     def test_truth_stays_out_of_the_sample(self, complete):
         sample, truth = complete.draw(1, random_state=1)
@@ -358,6 +368,31 @@ class TestRows:
 
 
 class TestStream:
+    def test_a_folder_of_another_law_is_refused(self, tmp_path):
+        def small(law):
+            return simulator(dust_law=law)
+
+        small(Salim18(delta=-0.5)).stream(2, tmp_path / "set", random_state=3)
+        with pytest.raises(InputError, match=r"delta -0\.5 instead of 0\.3"):
+            small(Salim18(delta=0.3)).stream(2, tmp_path / "set", random_state=3)
+        assert len(small(Salim18(delta=-0.5)).stream(2, tmp_path / "set", random_state=3)) == 2
+
+    @pytest.mark.parametrize(
+        ("option", "first", "second"),
+        [
+            (
+                "population",
+                GalaxyPopulation(n_stars=300, n_gas=300),
+                GalaxyPopulation(n_stars=300, n_gas=310),
+            ),
+            ("psfs", PSFS, PSFS | {"F277W": gaussian_psf(0.13)}),
+        ],
+    )
+    def test_a_folder_of_other_parts_is_refused(self, option, first, second, tmp_path):
+        simulator(**{option: first}).stream(2, tmp_path / "set", random_state=3)
+        with pytest.raises(InputError, match=f"another simulation, with params.{option}"):
+            simulator(**{option: second}).stream(2, tmp_path / "set", random_state=3)
+
     @pytest.mark.parametrize("n_jobs", [1, 2])
     def test_what_is_streamed_is_what_is_drawn(self, plain, tmp_path, n_jobs):
         sample, truth = plain.draw(10, random_state=3)
@@ -375,6 +410,12 @@ class TestBadInput:
             ({"dust_to_metal": (0.5, 0.1)}, "dust_to_metal must be a number from 0 to 1"),
             ({"redshift": (9.0, 6.0)}, "redshift must be a number from 0"),
             ({"redshift": 0.0}, "redshift must be above zero"),
+            ({"redshift": (6.0, 9.0) * u.mag}, "redshift must be plain numbers, got mag"),
+            ({"redshift": 7.0 * u.km / u.s}, "redshift must be plain numbers, got km"),
+            ({"redshift": (6.0, 7.0, 8.0)}, "redshift must be a number from 0"),
+            ({"redshift": "seven"}, "redshift must hold numbers"),
+            ({"dust_to_metal": 30 * u.mag}, "dust_to_metal must be plain numbers"),
+            ({"electrons_per_njy": 2.0 / u.nJy}, "electrons_per_njy must be a positive"),
             ({"preset": "COSMOS"}, "JADES-deep, CEERS"),
             ({"views": ["front"]}, "views must be one or more of xy, xz, yz, octant"),
             ({"size": 0}, "size must be a whole number from 2"),
@@ -389,6 +430,10 @@ class TestBadInput:
     def test_arguments(self, options, message):
         with pytest.raises(InputError, match=message):
             simulator(**options)
+
+    @pytest.mark.parametrize("kind", [tuple, list, np.array, Column, u.Quantity])
+    def test_range_of_redshift_in_any_container(self, kind):
+        assert simulator(redshift=kind([6.0, 6.2])).redshifts.tolist() == [6.0, 6.1, 6.2]
 
     def test_one_band_needs_brackets(self):
         with pytest.raises(InputError, match="sequence of names"):

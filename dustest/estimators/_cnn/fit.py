@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
+from dustest.data.describe import describe
 from dustest.data.errors import InputError
 from dustest.data.files import installed_version
 from dustest.estimators._cnn.augment import balance_weights
@@ -242,9 +243,9 @@ def _plan(task, n_networks, seed):
 
 def _key(task, data, options, validation_fraction, seed, start):
     """What tells one training from another: all that it depends on, the code included."""
-    settings = {"task": asdict(task), "options": repr(options), "seed": seed}
+    settings = {"task": describe(task), "options": describe(options), "seed": seed}
     settings |= {"validation_fraction": validation_fraction, "data": data.digest()}
-    settings["dustest"] = installed_version("dustest")
+    settings |= {name: installed_version(name) for name in ("dustest", "keras")}
     digest = hashlib.blake2b(digest_size=16)
     for name, value in sorted({} if start is None else start.to_arrays().items()):
         digest.update(name.encode() + np.ascontiguousarray(value).tobytes())

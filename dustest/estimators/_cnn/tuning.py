@@ -4,13 +4,14 @@ import gc
 import hashlib
 import json
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 
+from dustest.data.describe import describe
 from dustest.data.errors import DustestError, InputError, ReadError
 from dustest.data.files import installed_version, replacing
 from dustest.data.progress import progress_bar
@@ -219,9 +220,9 @@ def _digest(task, data, options, space, n_initial, split):
     """What tells one search from another: all that its trials depend on, the code included."""
     plain = replace(options, learning_rate=0.0, batch_size=0)
     first = own_settings(task.config, options, bool(task.bands))
-    record = {"task": asdict(task), "options": repr(plain), "data": data.digest()} | split
-    record |= {"space": asdict(space), "n_initial": n_initial, "first": first}
-    record["dustest"] = installed_version("dustest")
+    record = {"task": describe(task), "options": describe(plain), "data": data.digest()} | split
+    record |= {"space": describe(space), "n_initial": n_initial, "first": first}
+    record |= {name: installed_version(name) for name in ("dustest", "keras", "keras-tuner")}
     text = json.dumps(record, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 

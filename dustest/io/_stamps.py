@@ -1,0 +1,174 @@
+"""Cutouts of one band: pixels around positions, and the light in their apertures."""
+
+import warnings
+from dataclasses import dataclass, replace
+
+import numpy as np
+from astropy.nddata import NoOverlapError, overlap_slices
+from astropy.stats import mad_std
+
+from dustest.data.errors import DustestWarning
+from dustest.data.progress import progress_bar
+
+__all__ = ["Cutouts", "cut_out"]
+
+
+@dataclass(frozen=True)
+class Cutouts:
+    """Cutouts of one band.
+
+    Parameters
+    ----------
+    values, errors : ndarray of shape (n, ny, nx)
+        Pixel values and standard deviations, NaN beyond the image.
+    bad : ndarray of bool of shape (n, ny, nx)
+        Pixels that are bad or beyond the image.
+    inside : ndarray of bool of shape (n, ny, nx)
+        Pixels on the image.
+    position : ndarray of shape (n, 2)
+        Column and row of the galaxy in its cutout.
+    has_error : bool
+        Whether the image has errors.
+    """
+
+    values: np.ndarray
+    errors: np.ndarray
+    bad: np.ndarray
+    inside: np.ndarray
+    position: np.ndarray
+    has_error: bool
+
+    @property
+    def has_data(self):
+        """Whether any pixel of a cutout is good."""
+        return np.any(~self.bad, axis=(1, 2))
+
+    @property
+    def at_edge(self):
+        """Whether a cutout reaches beyond the image."""
+        return ~np.all(self.inside, axis=(1, 2))
+
+    @property
+    def has_bad_pixels(self):
+        """Whether any pixel on the image is bad."""
+        return np.any(self.bad & self.inside, axis=(1, 2))
+
+    def times(self, factor):
+        """Cutouts in which each galaxy is multiplied by a number; bad where that is NaN.
+
+        Parameters
+        ----------
+        factor : ndarray of shape (n,)
+            The numbers.
+
+        Returns
+        -------
+        cutouts : Cutouts
+            New cutouts.
+        """
+        factor = factor[:, np.newaxis, np.newaxis].astype(self.values.dtype)
+        return replace(
+            self,
+            values=self.values * factor,
+            errors=self.errors * factor,
+            bad=self.bad | np.isnan(factor),
+        )
+
+    def signal_to_noise(self, aperture):
+        """Signal-to-noise ratios in an aperture.
+
+        Parameters
+        ----------
+        aperture : tuple of float
+            Semi-axes of an ellipse in pixels and its angle in radian.
+
+        Returns
+        -------
+        snr : ndarray of shape (n,)
+            Without good pixels NaN.
+        """
+        from photutils.aperture import aperture_photometry
+
+        n, ny, nx = self.values.shape
+        snr = np.full(n, np.nan)
+        rows = np.flatnonzero(self.has_data)
+        if rows.size == 0:
+            return snr
+        # One below the other, all cutouts make one image, whose apertures photutils sums at once.
+        offset = np.stack([np.zeros(rows.size), ny * np.arange(rows.size)], axis=1)
+        apertures = _apertures(self.position[rows] + offset, *aperture)
+        errors = (
+            self.errors[rows] if self.has_error else _scatter(self.values[rows], self.bad[rows])
+        )
+        values, errors, bad = (
+            array.reshape(-1, nx) for array in (self.values[rows], errors, self.bad[rows])
+        )
+        table = aperture_photometry(values, apertures, error=errors, mask=bad)
+        total, noise = np.array(table["aperture_sum"]), np.array(table["aperture_sum_err"])
+        np.divide(total, noise, out=total, where=noise > 0)
+        snr[rows] = np.where(noise > 0, total, np.nan)
+        return snr
+
+
+def cut_out(image, x, y, size, progress):
+    """Cut out the surroundings of pixel positions.
+
+    Parameters
+    ----------
+    image : Image
+        The image.
+    x, y : ndarray of shape (n,)
+        Columns and rows; NaN where unknown.
+    size : int
+        Side in pixels.
+    progress : bool or None
+        Whether to show a bar.
+
+    Returns
+    -------
+    cutouts : Cutouts
+        The cutouts.
+
+    Warns
+    -----
+    DustestWarning
+        If no position is on the image.
+    """
+    shape = (len(x), size, size)
+    values = np.full(shape, np.nan, dtype=image.dtype)
+    errors = np.full(shape, np.nan, dtype=image.dtype)
+    bad = np.ones(shape, dtype=bool)
+    inside = np.zeros(shape, dtype=bool)
+    rows = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
+    for row in progress_bar(rows, progress, desc=f"cutouts {image.band}", unit="galaxy"):
+        try:
+            there, here = overlap_slices(image.shape, (size, size), (y[row], x[row]), "partial")
+        except NoOverlapError:
+            continue
+        values[row][here], errors[row][here], bad[row][here] = image.read(there)
+        inside[row][here] = True
+    if not np.any(inside):
+        msg = (
+            f"none of the {len(x)} galaxies is on the image of band {image.band}: check that ra "
+            "and dec of the sample and the coordinates of the image are of one field"
+        )
+        warnings.warn(msg, DustestWarning, stacklevel=3)
+    pixel = np.stack([x, y], axis=1)
+    # overlap_slices puts the corner of a cutout at this pixel of the mosaic.
+    position = pixel - np.ceil(pixel - size / 2.0)
+    return Cutouts(values, errors, bad, inside, position, image.error is not None)
+
+
+def _apertures(position, long, short, angle):
+    """Apertures of photutils."""
+    from photutils.aperture import CircularAperture, EllipticalAperture
+
+    if long == short:
+        return CircularAperture(position, long)
+    return EllipticalAperture(position, long, short, theta=angle)
+
+
+def _scatter(values, bad):
+    """Pixel noise of each cutout from the scatter of its good pixels."""
+    scatter = mad_std(np.where(bad, np.nan, values), axis=(1, 2), ignore_nan=True)
+    return np.broadcast_to(scatter[:, None, None], values.shape)
