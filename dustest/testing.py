@@ -69,7 +69,8 @@ def make_check_sample():
         columns |= _check_cutouts(band, columns[f"flux_{band}"])
     columns |= _check_spectra(beta)
     e_bv = a_v / 4.05
-    truth = RowTable({"A_V": a_v * u.mag, "E_BV": e_bv * u.mag, "log_sSFR": -8.0 - 0.5 * a_v})
+    truth = RowTable({"id": columns["id"], "A_V": a_v * u.mag, "E_BV": e_bv * u.mag})
+    truth["log_sSFR"] = -8.0 - 0.5 * a_v
     return as_sample(QTable(columns)), truth
 
 

@@ -30,9 +30,9 @@ result = compare(estimators, sample[100:], truth=truth[100:], random_state=1)
 
 metrics = result.metrics
 for row in metrics[(metrics["quantity"] == "A_V") & (metrics["against"] == "truth")]:
-    bias = f"{row['bias']:+.2f} ± {row['bias_err']:.2f}"
-    error = f"{row['mae']:.2f} ± {row['mae_err']:.2f}"
-    rank = f"{row['spearman']:.2f} ± {row['spearman_err']:.2f}"
+    bias = f"{row['bias']:+.3f} ± {row['bias_err']:.3f}"
+    error = f"{row['mae']:.3f} ± {row['mae_err']:.3f}"
+    rank = f"{row['spearman']:.3f} ± {row['spearman_err']:.3f}"
     print(f"{row['estimator']:8s}  bias {bias}  MAE {error}  Spearman {rank}")
 
 # %%

@@ -174,11 +174,17 @@ def _missing_ids_message(own):
     """What to do where only some tables have identifiers."""
     having = next(name for name, answer in own.items() if answer)
     lacking = next(name for name, answer in own.items() if not answer)
-    code = f'{lacking.removeprefix("the ")}["id"] = {having.removeprefix("the ")}["id"]'
+    code = f'{_code(lacking)}["id"] = {_code(having)}["id"]'
     return (
         f"{lacking} must have identifiers, as {having} has, since rows are paired by them; add a "
         f"column id, in Python {code} where both list the same galaxies in the same order"
     )
+
+
+def _code(name):
+    """How Python code names a table."""
+    plain = name.removeprefix("the ")
+    return plain if plain in ("sample", TRUTH) else f'tables["{name}"]'
 
 
 def _check_lengths(tables):

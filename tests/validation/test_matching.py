@@ -116,7 +116,7 @@ class TestTruthTable:
         assert truth["id"].tolist() == [6, 5]
 
     def test_without_ids(self):
-        with pytest.raises(InputError, match=r'add a column id, .* truth\["id"\] = one\["id"\]'):
+        with pytest.raises(InputError, match=r'id, .* truth\["id"\] = tables\["one"\]\["id"\]'):
             truth_table(QTable({"A_V": [0.1, 0.2] * u.mag}), TABLES)
 
     @pytest.mark.parametrize("kind", KINDS)

@@ -297,9 +297,7 @@ class TestUnitsAndMissing:
     def test_lists_of_quantities(self):
         result = compute_metrics([100 * u.mmag, 0.2 * u.mag, 0.3 * u.mag], [100, 200, 300])
         assert result["mae"] == 0.0
-        with pytest.raises(
-            InputError, match="prediction must have a unit that converts to mag, got kpc"
-        ):
+        with pytest.raises(InputError, match=r"prediction must .* converts to mag"):
             compute_metrics([1 * u.mag, 2 * u.kpc], [0.1, 0.2])
 
     @pytest.mark.parametrize("n_bootstrap", [1, -2, 2.5, "a"])
