@@ -358,7 +358,6 @@ class GalaxySimulator:
             "population": repr(self.population),
             "views": self.views,
             "dust_law": self.dust_law.name,
-            "dust_law_parameters": self.dust_law.to_dict(),
             "photometry_bands": self.photometry_bands,
             "spectrograph": repr(self.spectrograph),
             "psfs": joblib.hash(self._psfs) if self._psfs else "make_psf",

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
-from dustest.physics import LightTable, Salim18, get_dust_law, load_ssp_grid
+from dustest.physics import LightTable, get_dust_law, load_ssp_grid
 from dustest.simulate.dust import effective_dust
 from dustest.simulate.galaxies import GasParticles, ParticleGalaxy, StarParticles
 from dustest.simulate.noise import noise_from_blank_sky
@@ -351,13 +351,6 @@ class TestRows:
         assert truth.meta["random_seed"] == 5
         assert parameters["bands"] == list(BANDS)
         assert parameters["dust_law"] == "SMC"
-
-    def test_laws_of_one_name_are_told_apart(self):
-        laws = [Salim18(delta=-0.5), Salim18(delta=0.3)]
-        metas = [json.loads(simulator(dust_law=law)._meta(1)["params"]) for law in laws]
-        described = [meta["dust_law_parameters"] for meta in metas]
-        assert described == [law.to_dict() for law in laws]
-        assert described[0] != described[1]
 
     def test_truth_stays_out_of_the_sample(self, complete):
         sample, truth = complete.draw(1, random_state=1)
