@@ -5,19 +5,14 @@ from numbers import Real
 from typing import ClassVar
 
 import numpy as np
-from scipy.stats import norm
 
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
+from dustest.data.messages import did_you_mean
+from dustest.estimators._uv_slopes import measure_slopes, slope_draws
 from dustest.estimators.base import DustEstimator
 from dustest.estimators.batch import Estimates, ExtraColumn
-from dustest.physics import (
-    attenuation_ratio,
-    get_dust_law,
-    photometric_beta,
-    select_uv_bands,
-    spectral_beta,
-)
+from dustest.physics import attenuation_ratio, get_dust_law
 
 __all__ = ["IRX_BETA_RELATIONS", "IRXBeta", "MeurerEstimator"]
 
@@ -65,11 +60,7 @@ IRX_BETA_RELATIONS = {
 
 _METHODS = ("auto", "spectrum", "photometry")
 _REFERENCES = ("A_V", "A_1600")
-_MIN_SNR = 5.0
-# Evenly spaced probabilities, so that the quantiles at 0.16, 0.5, 0.84, 0.025 and 0.975 are
-# draws themselves and thereby exact; the two ends stand in for the tails.
-_LEVELS = np.clip(np.arange(201) / 200.0, 1 / 400, 399 / 400)
-_NORMAL_DRAWS = norm.ppf(_LEVELS)
+_NEGATIVE = FLAGS["NEGATIVE_ATTENUATION"].value
 
 
 class MeurerEstimator(DustEstimator):
@@ -79,6 +70,13 @@ class MeurerEstimator(DustEstimator):
     photometry of the bands inside it otherwise. The attenuation at 1600 Angstrom is turned
     into A_V with a dust law. A slope bluer than that of a galaxy without dust gives a negative
     attenuation, which is kept and flagged, since cutting it off would bias a mean.
+
+    The percentiles include the error of the slope (for photometry with its systematic part, see
+    `~dustest.physics.photometric_beta`), the scatter of the dust-free slope, and, where the sample
+    has a column ``redshift_err``, the error of the redshift: bands enter or leave the rest-frame
+    ultraviolet within it. A galaxy whose spectrum or photometry is no power law has the flag
+    POOR_FIT: a chi-squared of probability below 1e-4, or above ten times the number of bands (of
+    three or more) or pixels.
 
     Parameters
     ----------
@@ -97,8 +95,8 @@ class MeurerEstimator(DustEstimator):
 
     Notes
     -----
-    Further columns of the result: ``beta``, ``beta_err`` (measured, without the scatter) and
-    ``A_UV``, the attenuation [mag] at the wavelength of the relation.
+    Further columns of the result: ``beta``, ``beta_err`` (at the given redshift, without the
+    scatter) and ``A_UV``, the attenuation [mag] at the wavelength of the relation.
 
     References
     ----------
@@ -116,12 +114,13 @@ class MeurerEstimator(DustEstimator):
     >>> table = MeurerEstimator().estimate(galaxies)
     >>> print(table["A_V", "A_V_p16", "A_V_p84", "beta"].to_pandas().round(2).to_string())
         A_V  A_V_p16  A_V_p84  beta
-    0  0.41      0.1     0.72 -1.71
+    0  0.41      0.1     0.73 -1.71
     """
 
     requires: ClassVar[tuple] = (("flux", "spectrum"), "redshift")
     uncertainty: ClassVar[str] = "propagated"
     redshift_range: ClassVar[tuple] = (0.0, 30.0)
+    needs_curves: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -143,19 +142,22 @@ class MeurerEstimator(DustEstimator):
 
     def _estimate(self, batch):
         """Slopes, then the attenuation with its errors."""
-        self._check_parameters()
         relation = IRX_BETA_RELATIONS[self.relation]
         law = get_dust_law(self.dust_law)
-        slopes = self._slopes(batch)
-        error = relation.b * np.hypot(slopes.error, self.beta0_scatter)
+        slopes = measure_slopes(batch, self.method)
         a_uv = relation.a + relation.b * slopes.beta
         scale = 1.0
         if self.reference == "A_V":
             scale = 1.0 / attenuation_ratio(relation.wavelength, law)
-        a_v = (a_uv[:, None] + error[:, None] * _NORMAL_DRAWS) * scale
-        flags = slopes.flags | _flag(a_uv < 0, "NEGATIVE_ATTENUATION")
+        beta = slope_draws(batch, slopes, self.beta0_scatter)
+        a_v = (relation.a + relation.b * beta) * scale
+        flags = slopes.flags | np.where(a_uv < 0, _NEGATIVE, 0).astype(np.int32)
         extra = {"beta": slopes.beta, "beta_err": slopes.error, "A_UV": a_uv}
         return Estimates({"A_V": a_v, "E_BV": a_v / law.r_v}, flags, extra)
+
+    def _extra_columns(self, bands):  # noqa: ARG002 - whatever the bands are
+        """The slope and the attenuation in the ultraviolet."""
+        return {name: ExtraColumn() for name in ("beta", "beta_err", "A_UV")}
 
     def _check_parameters(self):
         """Refuse parameters that mean nothing."""
@@ -165,70 +167,14 @@ class MeurerEstimator(DustEstimator):
             "method": _METHODS,
         }
         for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                msg = f"{name} must be one of {allowed}, got {getattr(self, name)!r}"
-                raise InputError(msg)
+            value = getattr(self, name)
+            if value not in allowed:
+                meant = did_you_mean(value, allowed)
+                msg = f"{name} must be one of {', '.join(allowed)}, got {value!r}: {meant}"
+                raise InputError(msg.rstrip(": "))
         scatter = self.beta0_scatter
         if not (isinstance(scatter, Real) and 0 <= scatter < np.inf):
             msg = f"beta0_scatter must be a number from 0, got {scatter!r}"
             raise InputError(msg)
-
-    def _slopes(self, batch):
-        """Slopes by the chosen method, the spectrum's where both are there."""
-        if self.method == "photometry":
-            return _photometric_slopes(batch)
-        spectral = _spectral_slopes(batch)
-        if self.method == "spectrum" or not batch.bands:
-            return spectral
-        return _prefer(spectral, _photometric_slopes(batch))
-
-
-@dataclass(frozen=True)
-class _Slopes:
-    """Slopes of n galaxies with their errors and flags."""
-
-    beta: np.ndarray
-    error: np.ndarray
-    flags: np.ndarray
-
-
-def _prefer(first, second):
-    """Slopes of the first kind where there are any, else of the second."""
-    use = np.isfinite(first.beta)
-    return _Slopes(
-        np.where(use, first.beta, second.beta),
-        np.where(use, first.error, second.error),
-        np.where(use, first.flags, second.flags),
-    )
-
-
-def _flag(where, name):
-    """Flag bits for a boolean array."""
-    return np.where(where, FLAGS[name].value, 0).astype(np.int32)
-
-
-def _photometric_slopes(batch):
-    """Slopes from the bands inside the rest-frame ultraviolet."""
-    fit = photometric_beta(batch.flux, batch.flux_err, batch.bands, batch.redshift)
-    inside = select_uv_bands(batch.bands, batch.redshift)
-    snr = np.sqrt(np.nansum(np.where(inside, (batch.flux / batch.flux_err) ** 2, 0.0), axis=1))
-    enough = fit.n_bands >= 2
-    flags = _flag(~enough, "NO_DATA") | _flag(enough & ~fit.ok, "FAILED")
-    return _Slopes(fit.beta, fit.beta_err, flags | _flag(enough & (snr < _MIN_SNR), "LOW_SNR"))
-
-
-def _spectral_slopes(batch):
-    """Slopes from the spectra that cover the rest-frame ultraviolet."""
-    beta, error = np.full((2, len(batch)), np.nan)
-    for row in np.flatnonzero(batch.has_spectrum):
-        try:
-            fit = spectral_beta(
-                batch.wavelength[row],
-                batch.spectrum_flux[row],
-                batch.spectrum_flux_err[row],
-                float(batch.redshift[row]),
-            )
-        except InputError:  # this spectrum has no slope: a flag, not the end of the others
-            continue
-        beta[row], error[row] = fit.beta, fit.beta_err
-    return _Slopes(beta, error, _flag(np.isnan(beta), "NO_DATA"))
+        # Refuses laws that are not known or do not reach the ultraviolet.
+        attenuation_ratio(IRX_BETA_RELATIONS[self.relation].wavelength, self.dust_law)

@@ -2,12 +2,20 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.table import QTable
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import norm
 
 from dustest import MeurerEstimator
-from dustest.data import InputError, get_band
+from dustest.data import FLAGS, DustestWarning, InputError, bands, get_band
 from dustest.estimators.meurer import IRX_BETA_RELATIONS
-from dustest.physics import attenuation_ratio, get_dust_law, synthetic_photometry
+from dustest.io import load_demo
+from dustest.physics import (
+    attenuation_ratio,
+    get_dust_law,
+    photometric_beta,
+    synthetic_photometry,
+)
 from dustest.testing import make_check_sample
 
 BANDS = ("F115W", "F150W", "F200W", "F277W", "F356W", "F410M", "F444W")
@@ -90,6 +98,147 @@ class TestUncertainty:
         assert np.mean(inside) == pytest.approx(0.68, abs=0.04)
 
 
+class TestRedshiftErrors:
+    """F115W leaves the ultraviolet near redshift 7.1 on its blue side, and F200W enters at 6.5."""
+
+    @staticmethod
+    def galaxy(redshift, redshift_err):
+        """A galaxy that is bluer in F150W - F200W than in F115W - F150W."""
+        table = power_law([-2.0] * len(redshift), redshift, snr=15.0)
+        table["flux_F115W"] *= 0.9
+        table["redshift_err"] = redshift_err
+        return table
+
+    def test_percentiles_are_those_of_many_redshifts(self):
+        redshift, redshift_err = 6.95, 0.25
+        table = MeurerEstimator().estimate(self.galaxy([redshift], [redshift_err]))
+        rng = np.random.default_rng(6)
+        n = 40_000
+        drawn = redshift + redshift_err * rng.standard_normal(n)
+        one = self.galaxy([redshift], [0.0])
+        arrays = [
+            np.repeat([[one[f"{kind}_{b}"][0].value for b in BANDS]], n, axis=0)
+            for kind in ("flux", "flux_err")
+        ]
+        slopes = photometric_beta(*arrays, BANDS, drawn)
+        beta = slopes.beta + np.hypot(slopes.beta_err, 0.3) * rng.standard_normal(n)
+        assert len(set(slopes.beta.round(6))) > 1
+        a_v = (4.43 + 1.99 * beta) / attenuation_ratio(1600.0, "Calzetti")
+        expected = np.nanpercentile(a_v, [16, 50, 84])
+        own = [table[name][0].value for name in ("A_V_p16", "A_V", "A_V_p84")]
+        np.testing.assert_allclose(own, expected, atol=0.015)
+
+    def test_slope_is_that_of_the_redshift(self):
+        sample = self.galaxy([6.95], [0.25])
+        sharp = sample.copy()
+        sharp.remove_column("redshift_err")
+        table, without = (MeurerEstimator().estimate(x) for x in (sample, sharp))
+        for name in ("beta", "beta_err", "A_UV"):
+            assert table[name][0] == without[name][0]
+        assert table["A_V"][0] != without["A_V"][0]
+
+    @pytest.mark.parametrize(
+        ("redshift", "redshift_err"), [(6.95, np.nan), (6.95, 0.0), (6.95, -1.0), (8.0, 0.05)]
+    )
+    def test_no_error_or_no_other_bands_change_nothing(self, redshift, redshift_err):
+        sample = self.galaxy([redshift], [redshift_err])
+        sharp = sample.copy()
+        sharp["redshift_err"] = np.nan
+        table, without = (MeurerEstimator().estimate(x) for x in (sample, sharp))
+        for name in ("A_V", "A_V_p16", "A_V_p84", "E_BV_p84"):
+            assert table[name][0] == without[name][0]
+
+    def test_neighbours_change_nothing(self):
+        sample = self.galaxy([6.95, 8.0, 6.5, 7.1], [0.25, 0.05, np.nan, 0.1])
+        together = MeurerEstimator().estimate(sample)
+        for row in range(4):
+            alone = MeurerEstimator().estimate(sample[row : row + 1])
+            assert alone["A_V_p84"][0] == together["A_V_p84"][row]
+
+    def test_redshifts_without_a_slope_are_left_out(self):
+        # Below redshift 4.5 no two of the bands are in the ultraviolet.
+        table = MeurerEstimator().estimate(self.galaxy([6.0], [1.5]))
+        assert np.isfinite(table["A_V_p16"][0])
+        assert np.isfinite(table["A_V_p84"][0])
+
+    def test_no_slope_stays_none(self):
+        table = MeurerEstimator().estimate(self.galaxy([1.0, 7.0], [3.0, 0.1]))
+        assert np.isnan(table["A_V"][0])
+        assert table.flag_names[0] == ("NO_DATA",)
+
+    def test_spectra(self):
+        sample, _ = make_check_sample()
+        sample["spectrum_flux"] *= np.exp(-((sample["spectrum_wavelength"] / (2e4 * u.AA)) ** 2))
+        sharp = MeurerEstimator(method="spectrum", beta0_scatter=0.0).estimate(sample)
+        sample["redshift_err"] = 0.3
+        table = MeurerEstimator(method="spectrum", beta0_scatter=0.0).estimate(sample)
+        widths = [(t["A_V_p84"] - t["A_V_p16"]).value for t in (sharp, table)]
+        assert np.all(widths[1] > widths[0])
+        sample["redshift_err"] = 1e-4
+        same = MeurerEstimator(method="spectrum", beta0_scatter=0.0).estimate(sample)
+        np.testing.assert_array_equal(same["A_V_p84"].value, sharp["A_V_p84"].value)
+
+
+class TestPoorFit:
+    @staticmethod
+    def galaxies(factors, snr):
+        """Galaxies at redshift 6.6, where three bands are in the ultraviolet."""
+        table = power_law(np.full(len(factors), -2.0), np.full(len(factors), 6.6), snr)
+        for band, factor in zip(("F115W", "F150W", "F200W"), np.transpose(factors), strict=True):
+            table[f"flux_{band}"] = table[f"flux_{band}"] * factor
+        return table
+
+    def test_what_is_no_power_law(self):
+        factors = [[1.0, 1.0, 1.0], [1.0, 2.0, 1.0], [1.0, 0.3, 1.0]]
+        table = MeurerEstimator().estimate(self.galaxies(factors, 20.0))
+        assert ["POOR_FIT" in names for names in table.flag_names] == [False, True, True]
+
+    @given(
+        factors=st.lists(
+            st.lists(st.floats(0.2, 3.0), min_size=3, max_size=3), min_size=1, max_size=8
+        ),
+        snr=st.floats(5.0, 300.0),
+    )
+    @settings(max_examples=20, deadline=None)
+    def test_a_large_chi_square_is_always_flagged(self, factors, snr):
+        sample = self.galaxies(factors, snr)
+        arrays = [
+            np.transpose([sample[f"{kind}_{b}"].value for b in BANDS])
+            for kind in ("flux", "flux_err")
+        ]
+        slopes = photometric_beta(*arrays, BANDS, sample["redshift"])
+        assert np.all(slopes.n_bands == 3)
+        flags = MeurerEstimator().estimate(sample).flag_names
+        flagged = np.array(["POOR_FIT" in names for names in flags])
+        assert np.all(flagged[slopes.chi2 > 10 * 3])
+        assert not np.any(flagged[slopes.chi2 < 15.0])
+
+    @pytest.mark.parametrize("snr", [3.0, 10.0, 100.0])
+    def test_power_laws_are_not_flagged(self, snr):
+        rng = np.random.default_rng(13)
+        n = 2000
+        table = power_law(rng.normal(-2.0, 0.4, n), rng.uniform(5.0, 9.0, n), snr)
+        for band in BANDS:
+            noise = rng.normal(size=n) * table[f"flux_err_{band}"]
+            table[f"flux_{band}"] = table[f"flux_{band}"] + noise
+        flags = MeurerEstimator().estimate(table)["flags"]
+        assert np.mean(flags & FLAGS["POOR_FIT"].value > 0) < 0.002
+
+    def test_spectra(self):
+        sample, _ = make_check_sample()
+        good = MeurerEstimator(method="spectrum").estimate(sample)
+        wave = 1.0 + 0.5 * np.sin(sample["spectrum_wavelength"].value / 300.0)
+        sample["spectrum_flux"] = sample["spectrum_flux"] * wave
+        sample["spectrum_flux_err"] = np.abs(sample["spectrum_flux"]) / 50.0
+        poor = MeurerEstimator(method="spectrum").estimate(sample)
+        assert not any("POOR_FIT" in names for names in good.flag_names)
+        assert all("POOR_FIT" in names for names in poor.flag_names)
+
+    def test_galaxies_of_the_demo_are_not_flagged(self):
+        table = MeurerEstimator().estimate(load_demo()[0])
+        assert np.mean(table["flags"] & FLAGS["POOR_FIT"].value > 0) <= 0.01
+
+
 class TestFlags:
     def test_negative_attenuation_is_kept_and_flagged(self):
         table = MeurerEstimator().estimate(power_law([-2.8, -1.5], [7.5, 7.5]))
@@ -147,6 +296,45 @@ class TestMethods:
     def test_other_parameters_are_refused(self, parameters):
         with pytest.raises(InputError):
             MeurerEstimator(**parameters).estimate(power_law(-2.0, 7.5))
+
+    @pytest.mark.parametrize(
+        ("parameters", "message"),
+        [
+            ({"relation": "Meurer98"}, "did you mean 'Meurer99'"),
+            ({"relation": "meurer99"}, "did you mean 'Meurer99'"),
+            ({"method": "photometric"}, "did you mean 'photometry'"),
+            ({"reference": "A1600"}, "did you mean 'A_1600'"),
+            ({"dust_law": "Calzeti"}, "did you mean 'Calzetti'"),
+            ({"relation": ["Meurer99"]}, "relation must be one of"),
+        ],
+    )
+    def test_parameters_are_checked_first(self, parameters, message, tmp_path):
+        output = tmp_path / "result.ecsv"
+        for call in (
+            lambda e: e.estimate("no sample at all", output=output),
+            lambda e: e.predict(None),
+            lambda e: e.predict_quantiles(None),
+        ):
+            with pytest.raises(InputError, match=message):
+                call(MeurerEstimator(**parameters))
+        assert not list(tmp_path.iterdir())
+
+    def test_bands_without_a_curve_cost_nobody_else(self, monkeypatch):
+        # As without a network.
+        monkeypatch.setattr(bands, "_FAILURES", {None: ConnectionError("no network")})
+        galaxies = power_law([-1.8, -1.5], [7.5, 7.5])
+        expected = MeurerEstimator().estimate(galaxies)
+        for band in ("F350LP", "WFC3_UVIS_F850LP", "F470N"):
+            galaxies[f"flux_{band}"] = [1.0, 1.0] * u.nJy
+            galaxies[f"flux_err_{band}"] = [0.1, 0.1] * u.nJy
+        with pytest.warns(DustestWarning, match="F350LP"):
+            table = MeurerEstimator().estimate(galaxies)
+        np.testing.assert_array_equal(table["A_V"].value, expected["A_V"].value)
+
+    def test_columns_do_not_depend_on_refused_rows(self):
+        good = MeurerEstimator().estimate(power_law(-2.0, 7.5))
+        refused = MeurerEstimator().estimate(power_law(-2.0, 40.0))
+        assert refused.colnames == good.colnames
 
     def test_bands_of_the_test_are_real(self):
         assert all(get_band(band).pivot > 1e4 for band in BANDS)

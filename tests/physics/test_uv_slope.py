@@ -148,7 +148,7 @@ class TestPhotometricAccuracy:
         rng = np.random.default_rng(3)
         flux, error = noisy(power_law_fluxes(MEDIUM_BANDS, -2.0), 15.0, rng, 20_000)
         slopes = photometric_beta(flux, error, MEDIUM_BANDS, np.full(20_000, 6.8))
-        assert np.std((slopes.beta + 2.0) / slopes.beta_err) == pytest.approx(1.0, abs=0.03)
+        assert np.std((slopes.beta + 2.0) / slopes.statistical_err) == pytest.approx(1.0, abs=0.03)
         assert slopes.chi2.mean() == pytest.approx(slopes.n_bands[0] - 2, rel=0.05)
 
     def test_against_scipy(self):
@@ -166,7 +166,9 @@ class TestPhotometricAccuracy:
                 absolute_sigma=True,
             )
             assert slopes.beta[row] == pytest.approx(best[1], abs=1e-4)
-            assert slopes.beta_err[row] == pytest.approx(covariance[1, 1] ** 0.5, rel=1e-3)
+            expected = covariance[1, 1] ** 0.5
+            assert slopes.statistical_err[row] == pytest.approx(expected, rel=1e-3)
+            assert slopes.beta_err[row] == pytest.approx(np.hypot(expected, 0.07), rel=1e-3)
             model = best[0] * power_law_fluxes(MEDIUM_BANDS, best[1])
             chi2 = np.sum(((flux[row] - model) / error[row]) ** 2)
             assert slopes.chi2[row] == pytest.approx(chi2, rel=1e-4)
@@ -175,8 +177,35 @@ class TestPhotometricAccuracy:
         flux = power_law_fluxes(["F150W", "F200W"], -2.0)[np.newaxis]
         slopes = photometric_beta(flux, 0.1 * flux, ["F150W", "F200W"], [8.0])
         expected = np.sqrt(2) * 0.1 / np.log(19_876 / 15_009)
-        assert slopes.beta_err[0] == pytest.approx(expected, rel=0.02)
+        assert slopes.statistical_err[0] == pytest.approx(expected, rel=0.02)
         assert slopes.chi2[0] == pytest.approx(0.0, abs=1e-6)
+        assert slopes.probability[0] == 1.0
+
+    def test_no_error_is_below_the_systematic_one(self):
+        flux = power_law_fluxes(MEDIUM_BANDS, -2.0)[np.newaxis]
+        slopes = photometric_beta(flux, 1e-5 * flux, MEDIUM_BANDS, [6.8])
+        assert slopes.statistical_err[0] < 1e-3
+        assert slopes.beta_err[0] == pytest.approx(0.07, rel=1e-3)
+
+    def test_probability_of_power_laws(self):
+        rng = np.random.default_rng(9)
+        flux, error = noisy(power_law_fluxes(MEDIUM_BANDS, -2.0), 5.0, rng, 20_000)
+        slopes = photometric_beta(flux, error, MEDIUM_BANDS, np.full(20_000, 6.8))
+        # Two per cent beside errors of 20 per cent are next to nothing.
+        levels = np.quantile(slopes.probability, [0.01, 0.1, 0.5, 0.9])
+        np.testing.assert_allclose(levels, [0.01, 0.1, 0.5, 0.9], atol=0.02)
+
+    def test_probability_of_what_is_no_power_law(self):
+        flux = power_law_fluxes(MEDIUM_BANDS, -2.0) * np.array([1, 1, 0.5, 1, 1.5, 1, 1])
+        slopes = photometric_beta([flux], [0.05 * flux], MEDIUM_BANDS, [6.8])
+        assert slopes.probability[0] < 1e-10
+
+    def test_deviations_of_two_per_cent_are_no_contradiction(self):
+        flux = power_law_fluxes(MEDIUM_BANDS, -2.0)
+        bent = flux * (1.0 + 0.01 * np.array([1, -1, 1, -1, 1, -1, 1]))
+        slopes = photometric_beta([bent], [0.001 * flux], MEDIUM_BANDS, [6.8])
+        assert slopes.chi2[0] > 100
+        assert slopes.probability[0] > 0.5
 
 
 class TestPhotometricInput:
