@@ -38,17 +38,13 @@ RESULTS = "build/mutants.jsonl"
 LOG = "find_unnoticed_mutants.log"
 NOT_COPIED = (".*", "__pycache__", "build", "_build", "gallery", "*.egg-info")
 
-# Tests of a file besides the mirror of its name.
+# Tests besides the mirrors of a public file, where the file is used.
 TESTS = {
     "dustest/data/coerce.py": ("tests/data/test_sample.py",),
     "dustest/data/columns.py": ("tests/data/test_coerce.py",),
     "dustest/data/images.py": ("tests/data/test_sample.py",),
-    "dustest/data/_portable.py": ("tests/data/test_rows.py",),
+    "dustest/data/pairing.py": ("tests/validation/test_matching.py",),
     "dustest/data/rows.py": ("tests/data/test_sample.py", "tests/data/test_results.py"),
-    "dustest/io/_files.py": ("tests/io/test_catalogs.py", "tests/io/test_spectra.py"),
-    "dustest/io/_foreground.py": ("tests/io/test_catalogs.py", "tests/io/test_spectra.py"),
-    "dustest/io/_images.py": ("tests/io/test_cutouts.py",),
-    "dustest/io/_tables.py": ("tests/io/test_catalogs.py", "tests/io/test_spectra.py"),
 }
 
 # Packages that the tests load anyway: once for all mutants. None of them starts threads.
@@ -278,7 +274,7 @@ def _other_constants(value):
 
 
 def find_tests(root, file):
-    """Name the tests that mirror a file, the file itself for the examples in its docstrings.
+    """Name the tests of a file, and the file itself for the examples in its docstrings.
 
     Parameters
     ----------
@@ -290,12 +286,33 @@ def find_tests(root, file):
     Returns
     -------
     tuple of str
-        Existing files, relative to the root.
+        Existing files, relative to the root: the mirror of the file, what `TESTS` adds, and for
+        a private module also the mirrors of the modules of its folder that import it.
     """
-    path = Path(file)
-    mirror = Path("tests", *path.parts[1:-1], f"test_{path.stem.strip('_')}.py").as_posix()
-    names = dict.fromkeys([mirror, *TESTS.get(file, ()), file])
+    mirrors = [_mirror(name) for name in (file, *_users(root, file))]
+    names = dict.fromkeys([*mirrors, *TESTS.get(file, ()), file])
     return tuple(name for name in names if (root / name).is_file())
+
+
+def _mirror(file):
+    """Name of the test that mirrors a file."""
+    path = Path(file)
+    return Path("tests", *path.parts[1:-1], f"test_{path.stem.strip('_')}.py").as_posix()
+
+
+def _users(root, file):
+    """Modules in the folder of a private one that import it, directly or through others."""
+    path = Path(file)
+    if not re.match(r"_[a-z]", path.stem):
+        return []
+    name = ".".join(path.with_suffix("").parts)
+    imported = re.compile(rf"\b{re.escape(name)}\b")
+    users = [
+        other.relative_to(root).as_posix()
+        for other in sorted((root / path.parent).glob("*.py"))
+        if other != root / path and imported.search(other.read_text(encoding="utf-8"))
+    ]
+    return [*users, *(name for user in users for name in _users(root, user))]
 
 
 def find_mutants(root, folders, number, seed):
