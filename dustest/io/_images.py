@@ -189,12 +189,11 @@ class Image:
         """
         values = self._take(self.sci, slices).astype(self.dtype)
         bad = ~np.isfinite(values)
-        errors = np.full(values.shape, np.nan, dtype=values.dtype)
-        if self.error is not None:
+        if self.error is None:
+            errors = np.full(values.shape, np.nan, dtype=values.dtype)
+        else:
             deviation = to_deviation(self._take(self.error.pixels, slices), self.error.kind)
-            # Errors beyond single precision are infinite, and their pixels bad.
-            with np.errstate(over="ignore"):
-                errors = (deviation * self.error.scale).astype(values.dtype)
+            errors = (deviation * self.error.scale).astype(values.dtype)
             bad |= ~(np.isfinite(errors) & (errors > 0))
         if self.mask is not None:
             bad |= self._take(self.mask, slices) != 0
@@ -204,10 +203,11 @@ class Image:
 
     def _take(self, array, slices):
         """Pixels of a rectangle, out of the file where they are not in memory."""
-        rows, columns = slices
+        n_more = len(array.shape) - 2
         try:
-            return np.asarray(array[(*(0,) * (len(array.shape) - 2), rows, columns)])
+            return np.asarray(array[(0,) * n_more + slices if n_more else slices])
         except PARSER_ERRORS as error:
+            rows, columns = slices
             msg = (
                 f"the image of band {self.band} is damaged at rows {rows.start} to {rows.stop}, "
                 f"columns {columns.start} to {columns.stop}: {reason(error)}"

@@ -140,13 +140,17 @@ def cut_out(image, x, y, size, progress):
     bad = np.ones(shape, dtype=bool)
     inside = np.zeros(shape, dtype=bool)
     rows = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
-    for row in progress_bar(rows, progress, desc=f"cutouts {image.band}", unit="galaxy"):
-        try:
-            there, here = overlap_slices(image.shape, (size, size), (y[row], x[row]), "partial")
-        except NoOverlapError:
-            continue
-        values[row][here], errors[row][here], bad[row][here] = image.read(there)
-        inside[row][here] = True
+    image_shape = image.shape
+    # Errors beyond single precision are infinite, and their pixels bad.
+    with np.errstate(over="ignore"):
+        for row in progress_bar(rows, progress, desc=f"cutouts {image.band}", unit="galaxy"):
+            position = (y[row], x[row])
+            try:
+                there, here = overlap_slices(image_shape, (size, size), position, "partial")
+            except NoOverlapError:
+                continue
+            values[row][here], errors[row][here], bad[row][here] = image.read(there)
+            inside[row][here] = True
     if not np.any(inside):
         msg = (
             f"none of the {len(x)} galaxies is on the image of band {image.band}: check that ra "

@@ -9,10 +9,12 @@ import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
+from dustest.data.bands import canonical_name, list_bands
 from dustest.data.coerce import as_sample
 from dustest.data.columns import by_band
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS
+from dustest.data.messages import did_you_mean
 from dustest.data.positions import sky_positions
 from dustest.data.units import as_unit
 from dustest.io._foreground import (
@@ -95,7 +97,8 @@ def add_cutouts(
     Warns
     -----
     DustestWarning
-        If no galaxy is on an image, its pixels are not square, or extensions that look like
+        If no galaxy is on an image, its pixels are not square, a band is not known but nearly one
+        that is, or extensions that look like
         errors or a mask are not used.
 
     Notes
@@ -178,7 +181,21 @@ def _check_arguments(images, size, min_snr):
     if not isinstance(min_snr, Real) or not np.isfinite(min_snr):
         msg = f"min_snr must be a finite number, got {min_snr!r}"
         raise InputError(msg)
-    return by_band(images, None, "images")
+    images = by_band(images, None, "images")
+    for band in images:
+        _warn_of_misspelling(band)
+    return images
+
+
+def _warn_of_misspelling(band):
+    """Tell of a name that is no known band but nearly one; cameras of the user's have others."""
+    try:
+        canonical_name(band)
+    except InputError:
+        hint = did_you_mean(band, list_bands())
+        if hint:
+            msg = f"images names the band {band!r}, which is not known: {hint}It keeps its name"
+            warnings.warn(msg, DustestWarning, stacklevel=4)
 
 
 def _units(unit, bands):

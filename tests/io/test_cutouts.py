@@ -998,6 +998,12 @@ class TestArguments:
         with pytest.raises(InputError, match=r"images\['F277W'\] must"):
             add_cutouts(make_positions(60, 60), {"F277W": image})
 
+    def test_a_band_that_is_nearly_known(self):
+        with pytest.warns(DustestWarning, match=r"band 'F278W', which is not known: did you mean"):
+            sample = add_cutouts(make_positions(60, 60), {"F278W": make_ccd()})
+        assert "cutout_F278W" in sample.colnames
+        assert add_cutouts(sample, {"CAM1": make_ccd()}).cutout_bands == ("F278W", "CAM1")
+
     def test_a_band_twice(self):
         with pytest.raises(InputError, match="images must name every band once"):
             add_cutouts(make_positions(60, 60), {"F277W": make_ccd(), "f277w": make_ccd()})
