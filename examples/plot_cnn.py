@@ -3,8 +3,8 @@ Dust from three images
 ======================
 
 The networks that come with dustest read dust and star formation off cutouts. Here they look at
-simulated galaxies that they have never seen, in one band and in three, beside the control that
-knows no image; then a map tells which parts of an image an answer rests on.
+simulated galaxies that they have never seen, in one band and in three, beside a baseline that
+sees no image; then a map shows which parts of an image an answer rests on.
 """
 
 import matplotlib.pyplot as plt

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import pytest
 from astropy.table import QTable
+from dust_extinction.parameter_averages import CCM89
 from toy_backends import Linear
 
 from dustest import (
@@ -23,7 +24,8 @@ from dustest import (
     compare,
 )
 from dustest.cli import main
-from dustest.data import DustTable, InputError, ReadError
+from dustest.data import DustTable, InputError, ReadError, RowTable
+from dustest.data.describe import describe
 from dustest.estimators._cnn.config import CONFIGS, CNNConfig
 from dustest.estimators._cnn.pretrained import PRETRAINED, pretrained_file
 from dustest.estimators._sed.bagpipes_model import DUST_LAWS, SFHS
@@ -107,6 +109,38 @@ def galaxies():
 @pytest.fixture(scope="module")
 def measured(galaxies):
     return MeurerEstimator(relation="Reddy15").estimate(galaxies)
+
+
+class TestDescriptions:
+    """Parameters as they are described in full."""
+
+    @pytest.mark.parametrize(
+        ("law", "key"),
+        [
+            (get_dust_law("Salim", delta=-0.5), "Salim2018"),
+            (get_dust_law("SMC"), "Gordon2003"),
+            (get_dust_law(CCM89(Rv=2.5)), "Cardelli1989"),
+            (CCM89(Rv=2.5), "Cardelli1989"),
+        ],
+    )
+    def test_of_laws_are_known_by_their_name(self, law, key):
+        assert key in keys_of(table_of("MeurerEstimator", dust_law=describe(law)))
+
+    def test_of_plans_are_known_by_their_kind(self):
+        described = [
+            table_of("CNNEstimator", architecture=describe(one)) for one in CONFIGS.values()
+        ]
+        named = [table_of("CNNEstimator", architecture=name) for name in CONFIGS]
+        assert [keys_of(one) for one in described] == [keys_of(one) for one in named]
+
+    def test_a_simulation_without_a_spectrograph(self):
+        described = {"dust_law": describe(get_dust_law("SMC")), "spectrograph": None}
+        meta = {"simulator": "GalaxySimulator", "params": json.dumps(described)}
+        table = RowTable({"A_V": [0.1]}, meta=meta)
+        assert "Jakobsen2022" not in keys_of(table)
+        described["spectrograph"] = {"class": "PrismSpectrograph"}
+        table.meta["params"] = json.dumps(described)
+        assert "Jakobsen2022" in keys_of(table)
 
 
 class TestReferences:
