@@ -136,10 +136,6 @@ class MeurerEstimator(DustEstimator):
         self.dust_law = dust_law
         self.beta0_scatter = beta0_scatter
 
-    def _extra_columns(self, bands):  # noqa: ARG002
-        """Slopes and the attenuation that they stand for."""
-        return {name: ExtraColumn() for name in ("beta", "beta_err", "A_UV")}
-
     def _estimate(self, batch):
         """Slopes, then the attenuation with its errors."""
         relation = IRX_BETA_RELATIONS[self.relation]
