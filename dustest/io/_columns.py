@@ -43,7 +43,7 @@ def find_column(names, wanted, argument):
     return found
 
 
-def plain_column(column, name, element=None):
+def plain_column(column, name, element=None, *, native=True):
     """Take values out of a column, without what only its file needs.
 
     Parameters
@@ -54,11 +54,13 @@ def plain_column(column, name, element=None):
         Its name, for errors.
     element : int, optional
         Which value to take of each row that has several.
+    native : bool, optional
+        Whether numbers must be in the byte order of this machine.
 
     Returns
     -------
     plain : `~astropy.table.Column` of shape (n, ...)
-        In native byte order and as text, without axes of length one. Masked numbers are NaN,
+        Without axes of length one, and with text as text. Masked numbers are NaN,
         masked text is empty. The unit is that of the column, understood or not.
 
     Raises
@@ -69,7 +71,7 @@ def plain_column(column, name, element=None):
     values, missing = bare_values(column)
     if values.dtype.kind == "S":
         values = np.char.decode(values, "utf-8", "replace")
-    if not values.dtype.isnative:
+    if native and not values.dtype.isnative:
         values = values.astype(values.dtype.newbyteorder("="))
     if missing is not None and values.dtype.kind in "iufUO":
         fill = "" if values.dtype.kind == "U" else None if values.dtype.kind == "O" else np.nan

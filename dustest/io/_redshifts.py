@@ -123,7 +123,7 @@ def _unit(table, name):
 
 def _is_redshift(unit):
     """Whether a unit is none, or the one that astropy calls redshift."""
-    return str(unit).strip().lower() == "redshift" or parse_unit(unit) is None
+    return parse_unit(unit) is None or str(unit).strip().lower() == "redshift"
 
 
 def _holds_numbers(column):

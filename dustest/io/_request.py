@@ -9,7 +9,6 @@ from dustest.data.errors import InputError
 from dustest.data.identifiers import ID_COLUMNS
 from dustest.data.messages import did_you_mean
 from dustest.data.positions import DEC_COLUMNS, RA_COLUMNS
-from dustest.data.tables import first_named
 from dustest.io._columns import find_column
 from dustest.io._redshifts import redshift_columns
 from dustest.io.layouts import LAYOUTS, find_layout, get_layout
@@ -111,7 +110,8 @@ class Request:
         layout = self.layout_of(names)
         if layout is None and not self.columns:
             return names
-        keep = {first_named(names, [name]) for name in (*self.wanted, *ID_COLUMNS)}
+        wanted = {name.lower() for name in (*self.wanted, *ID_COLUMNS)}
+        keep = {name for name in names if name.lower() in wanted}
         keep |= set(own_columns(table, layout))
         if layout is not None:
             keep |= {name for pair in layout.pairs(names).values() for name in pair}

@@ -295,7 +295,8 @@ def _is_convertible(band, *units):
 
 def _numbers(column, name, element):
     """One number a row."""
-    plain = plain_column(column, name, element)
+    # The sample is made of floats in native order: converting once is enough.
+    plain = plain_column(column, name, element, native=False)
     if plain.dtype.kind == "O":
         plain = Column(to_floats(plain.value, f"column {name}", sentinels=False))
     if plain.ndim == 2:
