@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.io import fits
-from astropy.table import QTable
+from astropy.table import QTable, Table
 from astropy.wcs import WCS, FITSFixedWarning
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -610,3 +610,21 @@ def test_demo_catalogue_is_within_its_promise():
     assert sample["redshift"].min() >= 6
     assert sample["redshift"].max() <= 9
     np.testing.assert_allclose(truth["A_V"] / truth["E_BV"], truth["R_V"], rtol=1e-6)
+
+
+class TestImages:
+    def test_units_and_foreground_dust(self, tmp_path):
+        wcs = WCS(naxis=2)
+        wcs.wcs.ctype, wcs.wcs.crval = ["RA---TAN", "DEC--TAN"], [53.1, -27.8]
+        wcs.wcs.crpix, wcs.wcs.cdelt = [32, 32], [-0.03 / 3600, 0.03 / 3600]
+        header = wcs.to_header()
+        header["BUNIT"] = "njy/pix"
+        fits.PrimaryHDU(np.ones((64, 64)), header).writeto(tmp_path / "image.fits")
+        table = Table({"id": [1], "ra": [53.1], "dec": [-27.8], "z_spec": [7.0]})
+        table["F200W"], table["F200W_err"] = [60.0], [3.0]
+        table.write(tmp_path / "catalog.fits")
+        words = ["estimate", str(tmp_path / "catalog.fits"), "-e", "constant"]
+        words += ["--unit", "uJy", "--image", f"F277W={tmp_path / 'image.fits'}"]
+        words += ["--output", str(tmp_path / "out.ecsv"), "--foreground-ebv", "0.1"]
+        assert main(words) == 1
+        assert main([*words, "--unit", "f277w=nJy"]) == 0

@@ -14,7 +14,7 @@ from dustest.cli._estimators import (
     ready_made,
     row_limits,
 )
-from dustest.cli._words import add_run_options, check_writable, say, split_pairs
+from dustest.cli._words import add_run_options, say, split_pairs
 
 __all__ = ["add_commands"]
 
@@ -99,8 +99,9 @@ def _add_catalog_options(parser):
     parser.add_argument(
         "--unit",
         action="append",
-        metavar="UNIT|COLUMN=UNIT",
-        help="unit of fluxes that declare none, such as uJy or ABmag, or of one column; repeat",
+        metavar="UNIT|COLUMN=UNIT|BAND=UNIT",
+        help="unit of fluxes that declare none, such as uJy or ABmag, or of one column, or of the "
+        "image of a band; repeat",
     )
     parser.add_argument("--redshift", help="column of redshifts; '' for none")
     parser.add_argument(
@@ -130,11 +131,12 @@ def _add_catalog_options(parser):
 def _estimate(options):
     """Run one estimator."""
     from dustest.data import InputError
+    from dustest.data.files import check_writable
 
     if options.model and (options.estimator or options.set):
         msg = "--model stands for itself, without --estimator and --set"
         raise InputError(msg)
-    check_writable(options.output, "--output")
+    check_writable(options.output)
     name = options.model or options.estimator or _DEFAULT_ESTIMATOR
     if options.model:
         estimator = load_networks(options.model, options.seed)
@@ -151,9 +153,10 @@ def _estimate(options):
 def _compare(options):
     """Run estimators side by side."""
     from dustest import compare
+    from dustest.data.files import check_writable
     from dustest.io import read_table
 
-    check_writable(options.output, "--output")
+    check_writable(options.output)
     chosen = chosen_rows(options.estimator, ready_made())
     parameters = given_parameters(options, chosen)
     truth = None if options.truth is None else read_table(options.truth)
@@ -180,9 +183,10 @@ def _compare(options):
 def _demo(options):
     """Compare all estimators on the simulated catalogue."""
     from dustest import compare
+    from dustest.data.files import check_writable
     from dustest.io import load_demo
 
-    check_writable(options.output, "--output")
+    check_writable(options.output)
     sample, truth = load_demo()
     seed = 0 if options.seed is None else options.seed
     estimators = {name: make_estimator(name, _DEMO_PARAMETERS, seed) for name in ready_made()}
@@ -201,15 +205,36 @@ def _demo(options):
 
 def _read_sample(options):
     """The catalogue within the asked redshifts, with its images."""
-    sample = _read_catalog(options)
-    if not options.image:
+    images = split_pairs(options.image, "--image")
+    units = _units(options.unit)
+    of_images = _units_of_images(units, images)
+    sample = _read_catalog(options, _without(units, of_images))
+    if not images:
         return sample
     from dustest.io import add_cutouts
 
-    return add_cutouts(sample, split_pairs(options.image, "--image"))
+    ebv = None if options.foreground_ebv is None else "foreground_ebv"
+    return add_cutouts(sample, images, unit=of_images or None, foreground_ebv=ebv)
 
 
-def _read_catalog(options):
+def _units_of_images(units, images):
+    """Units that are given for the band of an image, by band."""
+    from dustest.data.columns import band_column_name
+
+    if not isinstance(units, dict):
+        return {}
+    bands = {band_column_name(name) for name in images}
+    return {key: unit for key, unit in units.items() if band_column_name(key) in bands}
+
+
+def _without(units, some):
+    """Units of the catalogue alone: None, one unit, or units by column."""
+    if not some:
+        return units
+    return {key: unit for key, unit in units.items() if key not in some} or None
+
+
+def _read_catalog(options, unit):
     """The catalogue within the asked redshifts."""
     import numpy as np
 
@@ -219,7 +244,7 @@ def _read_catalog(options):
     sample = read_catalog(
         options.catalog,
         columns=split_pairs(options.column, "--column"),
-        unit=_units(options.unit),
+        unit=unit,
         error_floor=options.error_floor,
         redshift=[] if options.redshift == "" else options.redshift,
         foreground_ebv=_number_or_name(options.foreground_ebv),

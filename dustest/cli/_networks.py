@@ -4,7 +4,7 @@ import argparse
 from importlib.util import find_spec
 from pathlib import Path
 
-from dustest.cli._words import check_writable, read_value, say, split_pair
+from dustest.cli._words import read_value, say, split_pair
 
 __all__ = ["add_commands"]
 
@@ -173,8 +173,10 @@ def _check_new(path):
 
 def _check_figure(path):
     """Refuse a figure that could not be written, before hours of work."""
+    from dustest.data.files import check_writable
+
     if path is not None:
-        check_writable(path, "--figure")
+        check_writable(path, "figure")
 
 
 def _check_table(path):

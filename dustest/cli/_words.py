@@ -1,11 +1,9 @@
 """Words of the command line: what they mean, and how to answer."""
 
 import json
-import os
 import sys
-from pathlib import Path
 
-__all__ = ["add_run_options", "check_writable", "read_value", "say", "split_pair", "split_pairs"]
+__all__ = ["add_run_options", "read_value", "say", "split_pair", "split_pairs"]
 
 
 def say(line):
@@ -36,23 +34,6 @@ def split_pairs(words, option):
             raise InputError(msg)
         pairs[name] = value
     return pairs
-
-
-def check_writable(path, option):
-    """Refuse a file that could not be written, before anything is computed."""
-    from dustest.data import InputError
-
-    path = Path(path)
-    if path.is_dir():
-        problem = "that is a folder"
-    elif not path.parent.is_dir():
-        problem = f"there is no folder {path.parent}"
-    elif not os.access(path if path.exists() else path.parent, os.W_OK):
-        problem = "it cannot be written"
-    else:
-        return
-    msg = f"{option} must be a file in a folder that exists, got {str(path)!r}: {problem}"
-    raise InputError(msg)
 
 
 def read_value(text):

@@ -22,6 +22,7 @@ _PLAIN_COLUMNS = {
     "ra": u.deg,
     "dec": u.deg,
     "pixel_scale": u.arcsec,
+    "foreground_ebv": u.mag,
 }
 _BAND_PREFIXES = (
     "flux_err_",

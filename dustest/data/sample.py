@@ -33,6 +33,7 @@ class GalaxySample(RowTable):
     ``cutout_<BAND>``, ``cutout_err_<BAND>``               (n, ny, nx)      see below
     ``cutout_mask_<BAND>``                                 (n, ny, nx)      bool, True = bad
     optional ``pixel_scale``                               (n,)             arcsec
+    optional ``foreground_ebv``                            (n,)             mag
     ``spectrum_wavelength``                                (n, n_wave)      Angstrom, observed
     ``spectrum_flux``, ``spectrum_flux_err``               (n, n_wave)      erg/s/cm2/Angstrom
     optional ``flags``                                     (n,)             int32 bits

@@ -21,10 +21,10 @@ from dustest.io._columns import plain_column
 from dustest.io._flux_units import flux_units, read_units
 from dustest.io._foreground import (
     FOREGROUND_KEY,
-    FOREGROUND_LAW,
     band_correction,
+    foreground_of,
+    foreground_record,
     refuse_corrected,
-    to_ebv,
 )
 from dustest.io._plan import make_plan, own_columns
 from dustest.io._plausibility import warn_of_implausible, warn_of_magnitudes
@@ -83,7 +83,8 @@ def read_catalog(
         photometric on a tie. An empty list reads no redshifts.
     foreground_ebv : str or float, optional
         Column of E(B-V) of the Milky Way, or its value in mag for all galaxies: fluxes and errors
-        are corrected with the law G23, and ``meta["foreground_dust"]`` records it.
+        are corrected with the law G23, ``meta["foreground_dust"]`` records it, and the column
+        ``foreground_ebv`` of the sample keeps the values.
     layout : str, optional
         Name of a layout, where the names alone would lead to another.
     format : str, optional
@@ -343,7 +344,7 @@ def _correct_foreground(sample, ebv, table, layout):
         "" if layout is None else layout.foreground, f"the layout {layout and layout.name}"
     )
     refuse_corrected(sample.meta.get(FOREGROUND_KEY, ""), "the catalogue")
-    values = to_ebv(table[ebv] if isinstance(ebv, str) else ebv, len(sample))
+    values = foreground_of(table, ebv)
     _warn_of_missing(values)
     unknown = [band for band in sample.bands if not has_curve(band)]
     if unknown:
@@ -359,8 +360,8 @@ def _correct_foreground(sample, ebv, table, layout):
         factor = band_correction(values, band)
         for name in (f"flux_{band}", f"flux_err_{band}"):
             sample[name] = sample[name] * factor
-    source = f"column {ebv}" if isinstance(ebv, str) else f"{ebv} mag"
-    sample.meta[FOREGROUND_KEY] = f"E(B-V) of {source}, law {FOREGROUND_LAW}"
+    sample["foreground_ebv"] = values << u.mag
+    sample.meta[FOREGROUND_KEY] = foreground_record(ebv)
 
 
 def _warn_of_missing(ebv):

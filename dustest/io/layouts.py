@@ -315,7 +315,6 @@ LAYOUTS = (
         description="3D-HST, zero point 25 (f_F160W, e_F160W or f_f160w_goodss, e_f160w_goodss)",
         reference="Skelton et al. 2014, ApJS, 214, 24",
         marker=rf"faper_.+|f_.+{_FIELD}",
-        foreground="by Skelton et al. 2014",
     ),
     Layout(
         name="3dhst-aper",

@@ -2,6 +2,7 @@
 
 import builtins
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from dustest.data import (
     MissingDependencyError,
     ReadError,
 )
-from dustest.io import read_catalog
+from dustest.io import layouts, read_catalog
 
 FORMATS = ["fits", "ecsv", "csv", "parquet", "hdf5", "vot"]
 WRITERS = {"ecsv": "ascii.ecsv", "csv": "ascii.csv", "vot": "votable"}
@@ -239,7 +240,7 @@ class TestRedshift:
 
     def test_text_is_refused(self):
         with pytest.raises(
-            InputError, match=r"column zz must hold numbers .* got text such as 'a'"
+            InputError, match=r"column zz must hold numbers, one a row, got text such as 'a'"
         ):
             read_catalog(make_table(zz=["a", "b", "c", "d"]), redshift="zz")
 
@@ -651,7 +652,7 @@ class TestForegroundDust:
         attenuation = 3.1 * table["ebv"].value * G23(Rv=3.1)(2.776 * u.um)
         np.testing.assert_allclose(2.5 * np.log10(ratio), attenuation, rtol=0.02)
         np.testing.assert_allclose(corrected["flux_err_F277W"] / plain["flux_err_F277W"], ratio)
-        assert "ebv" in corrected.meta["foreground_dust"]
+        assert corrected.meta["foreground_dust"] == "G23, E(B-V) of column ebv"
         for ending in ("fits", "ecsv", "parquet", "h5"):
             corrected.write(tmp_path / f"sample.{ending}")
             with pytest.raises(InputError, match="already corrected for foreground dust"):
@@ -662,12 +663,15 @@ class TestForegroundDust:
         other = read_catalog(make_table(ebv=np.full(4, 100.0) * u.mmag), foreground_ebv="ebv")
         np.testing.assert_allclose(one["flux_F356W"], other["flux_F356W"])
 
-    def test_a_layout_that_is_corrected(self):
-        table = Table({"f_F160W": [1.0], "e_F160W": [0.1], "faper_F160W": [1.0]})
-        table["eaper_F160W"] = [0.1]
-        assert read_catalog(table)["flux_F160W"].value == pytest.approx([363.1], rel=1e-3)
-        with pytest.raises(InputError, match="layout 3dhst is already corrected"):
-            read_catalog(table, foreground_ebv=0.02)
+    def test_the_values_are_kept(self):
+        sample = read_catalog(make_table(ebv=np.full(4, 100.0) * u.mmag), foreground_ebv="ebv")
+        np.testing.assert_allclose(sample["foreground_ebv"].to_value(u.mag), 0.1)
+
+    def test_a_layout_that_is_corrected(self, monkeypatch):
+        corrected = replace(layouts.get_layout("dustest"), foreground="in the release")
+        monkeypatch.setattr(layouts, "LAYOUTS", (corrected,))
+        with pytest.raises(InputError, match="layout dustest is already corrected"):
+            read_catalog(make_table(), layout="dustest", foreground_ebv=0.02)
 
     def test_missing_values_and_bands_without_curve(self):
         table = make_table(ebv=[0.01, np.nan, -99.0, 0.02])
