@@ -97,8 +97,9 @@ class BagpipesEstimator(DustEstimator):
     resolution : {"prism"}, float or None, optional
         Resolving power of the spectra: that of NIRSpec's prism, a constant, or infinite.
     n_live : int, optional
-        Live points of the nested sampler, at least 50. Fewer are faster, but miss part of a wide
-        posterior, see the notes.
+        Live points of the nested sampler, at least 50. A fit takes some six minutes with the
+        default of 2,000, five times as long as with 400, which miss part of the posterior of
+        some galaxies; see the notes.
     n_effective : int, optional
         Effective number of posterior samples that either engine aims at: the nested sampler stops
         there, the tables go on below half of it.
@@ -166,11 +167,14 @@ class BagpipesEstimator(DustEstimator):
     The masses need priors that are free and flat in the logarithm; ``n_live`` and ``resolution``
     mean nothing to the tables.
 
-    A fit of Bagpipes to nine bands takes one to two minutes of one core at 400 live points. For a
-    mock of A_V = 0.5 in nine bands, with errors of 1/15 of the brightest flux and default priors,
-    100 live points gave medians of 0.02 to 0.09 under different seeds, 200 gave 0.05 to 0.07, 400
-    gave 0.22 to 0.28 and 1000 gave 0.31: lower ``n_live`` only where priors are narrow or
-    parameters fixed. A spectrum makes a fit several times longer.
+    The time of a fit of Bagpipes is about proportional to ``n_live``. A galaxy of the JADES
+    Origins Field in 19 bands took 78, 209 and 385 seconds of one core at 400, 1,000 and 2,000
+    live points, which gave medians of A_V of 0.234, 0.036 and 0.020 and ln evidences of 853.8,
+    878.1 and 878.7, where the tables have 0.018 and 878.8. For a mock of A_V = 0.5 in nine bands,
+    with errors of 1/15 of the brightest flux and default priors, 100 live points gave medians of 0.02 to 0.09
+    under different seeds, 200 gave 0.05 to 0.07, 400 gave 0.22 to 0.28 and 1,000 gave 0.31. Lower
+    ``n_live`` only where priors are narrow or parameters fixed. A spectrum makes a fit several
+    times longer.
 
     References
     ----------
