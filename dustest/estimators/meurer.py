@@ -145,8 +145,10 @@ class MeurerEstimator(DustEstimator):
         scale = 1.0
         if self.reference == "A_V":
             scale = 1.0 / attenuation_ratio(relation.wavelength, law)
-        beta = slope_draws(batch, slopes, self.beta0_scatter)
-        a_v = (relation.a + relation.b * beta) * scale
+        # In place, as the draws are the largest arrays.
+        a_v = slope_draws(batch, slopes, self.beta0_scatter)
+        a_v *= relation.b * scale
+        a_v += relation.a * scale
         flags = slopes.flags | np.where(a_uv < 0, _NEGATIVE, 0).astype(np.int32)
         extra = {"beta": slopes.beta, "beta_err": slopes.error, "A_UV": a_uv}
         return Estimates({"A_V": a_v, "E_BV": a_v / law.r_v}, flags, extra)
