@@ -8,7 +8,7 @@ import numpy as np
 
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
-from dustest.data.messages import did_you_mean
+from dustest.data.messages import not_one_of
 from dustest.estimators._uv_slopes import measure_slopes, slope_draws
 from dustest.estimators.base import DustEstimator
 from dustest.estimators.batch import Estimates, ExtraColumn
@@ -167,9 +167,8 @@ class MeurerEstimator(DustEstimator):
         for name, allowed in choices.items():
             value = getattr(self, name)
             if value not in allowed:
-                meant = did_you_mean(value, allowed)
-                msg = f"{name} must be one of {', '.join(allowed)}, got {value!r}: {meant}"
-                raise InputError(msg.rstrip(": "))
+                msg = not_one_of(name, value, allowed)
+                raise InputError(msg)
         scatter = self.beta0_scatter
         if not (isinstance(scatter, Real) and 0 <= scatter < np.inf):
             msg = f"beta0_scatter must be a number from 0, got {scatter!r}"
