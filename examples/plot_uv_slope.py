@@ -37,7 +37,7 @@ for snr in (5, 10, 20):
     ax.hist(found, bins=np.linspace(-5, 1, 61), histtype="step", label=f"S/N = {snr}")
     print(
         f"S/N {snr:2d}: median {np.median(found):.2f}, scatter {np.std(found):.2f}, "
-        f"error of the fit {np.median(slopes.beta_err[slopes.ok]):.2f}"
+        f"error of the fit {np.median(slopes.statistical_err[slopes.ok]):.2f}"
     )
 ax.axvline(beta, color="black", linewidth=1)
 ax.set(xlabel=r"$\beta$", ylabel="galaxies")

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from difflib import get_close_matches
 
-__all__ = ["argument", "did_you_mean", "shown", "write_arguments_with"]
+__all__ = ["argument", "did_you_mean", "not_one_of", "shown", "write_arguments_with"]
 
 _MOST_SHOWN = 20
 _MOST_GUESSES = 3
@@ -95,6 +95,33 @@ def did_you_mean(text, known):
     near = get_close_matches(str(text).lower(), by_lower_case, _MOST_GUESSES, _LEAST_SIMILARITY)
     words = " or ".join(repr(by_lower_case[word]) for word in near)
     return f"did you mean {words}? " if words else ""
+
+
+def not_one_of(name, value, known):
+    """Sentence for an argument that is none of the known words.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument.
+    value : object
+        What came.
+    known : iterable of str
+        What it can be.
+
+    Returns
+    -------
+    text : str
+        With the words that it may have been meant for.
+
+    Examples
+    --------
+    >>> from dustest.data.messages import not_one_of
+    >>> not_one_of("method", "spectra", ["spectrum", "photometry"])
+    "method must be one of spectrum, photometry, got 'spectra': did you mean 'spectrum'?"
+    """
+    text = f"{name} must be one of {', '.join(known)}, got {value!r}: {did_you_mean(value, known)}"
+    return text.rstrip(": ")
 
 
 def shown(names):

@@ -92,7 +92,8 @@ def slope_draws(batch, slopes, scatter):
         the mixture over 31 equally likely redshifts, of which those without a slope are left out.
     """
     error = np.hypot(slopes.error, scatter)
-    draws = slopes.beta[:, np.newaxis] + error[:, np.newaxis] * _NORMAL_DRAWS
+    draws = np.multiply.outer(error, _NORMAL_DRAWS)
+    draws += slopes.beta[:, np.newaxis]
     uncertain = np.isfinite(slopes.beta) & (batch.redshift_err > 0)
     for kind, nodes in ((False, _photometric_nodes), (True, _spectral_nodes)):
         rows = np.flatnonzero(uncertain & (slopes.spectral == kind))

@@ -8,7 +8,7 @@ import numpy as np
 
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
-from dustest.data.messages import did_you_mean
+from dustest.data.messages import not_one_of
 from dustest.estimators._uv_slopes import measure_slopes, slope_draws
 from dustest.estimators.base import DustEstimator
 from dustest.estimators.batch import Estimates, ExtraColumn
@@ -145,8 +145,10 @@ class MeurerEstimator(DustEstimator):
         scale = 1.0
         if self.reference == "A_V":
             scale = 1.0 / attenuation_ratio(relation.wavelength, law)
-        beta = slope_draws(batch, slopes, self.beta0_scatter)
-        a_v = (relation.a + relation.b * beta) * scale
+        # In place, as the draws are the largest arrays.
+        a_v = slope_draws(batch, slopes, self.beta0_scatter)
+        a_v *= relation.b * scale
+        a_v += relation.a * scale
         flags = slopes.flags | np.where(a_uv < 0, _NEGATIVE, 0).astype(np.int32)
         extra = {"beta": slopes.beta, "beta_err": slopes.error, "A_UV": a_uv}
         return Estimates({"A_V": a_v, "E_BV": a_v / law.r_v}, flags, extra)
@@ -165,9 +167,8 @@ class MeurerEstimator(DustEstimator):
         for name, allowed in choices.items():
             value = getattr(self, name)
             if value not in allowed:
-                meant = did_you_mean(value, allowed)
-                msg = f"{name} must be one of {', '.join(allowed)}, got {value!r}: {meant}"
-                raise InputError(msg.rstrip(": "))
+                msg = not_one_of(name, value, allowed)
+                raise InputError(msg)
         scatter = self.beta0_scatter
         if not (isinstance(scatter, Real) and 0 <= scatter < np.inf):
             msg = f"beta0_scatter must be a number from 0, got {scatter!r}"

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dustest.data.errors import InputError
-from dustest.data.messages import did_you_mean
+from dustest.data.messages import not_one_of
 
 __all__ = ["NodeLight"]
 
@@ -34,9 +34,8 @@ class NodeLight:
 
     def __init__(self, grid, emission, log_u, oldest=np.inf):
         if emission not in EMISSIONS:
-            meant = did_you_mean(emission, EMISSIONS)
-            msg = f"emission must be one of {', '.join(EMISSIONS)}, got {emission!r}: {meant}"
-            raise InputError(msg.rstrip(": "))
+            msg = not_one_of("emission", emission, EMISSIONS)
+            raise InputError(msg)
         self.grid = grid
         self.emission = emission
         self.age = grid.age[: max(np.searchsorted(grid.age, oldest) + 1, 2)]

@@ -34,7 +34,7 @@ import numpy as np
 from astropy import units as u
 
 from dustest.data.errors import InputError
-from dustest.data.messages import did_you_mean
+from dustest.data.messages import did_you_mean, not_one_of
 from dustest.data.values import to_floats
 from dustest.physics._age_grid import AgeGrid, default_grid
 from dustest.physics._history_shapes import SHAPES
@@ -152,10 +152,9 @@ def history_weights(name, parameters, age_of_universe, grid=None):
     >>> stars.possible
     array([ True,  True, False])
     """
-    if name not in _HISTORIES:
-        meant = did_you_mean(name, _HISTORIES)
-        msg = f"name must be one of {', '.join(_HISTORIES)}, got {name!r}: {meant}"
-        raise InputError(msg.rstrip(": "))
+    if name not in tuple(_HISTORIES):
+        msg = not_one_of("name", name, _HISTORIES)
+        raise InputError(msg)
     grid = default_grid() if grid is None else grid
     shapes = {component: SHAPES[kind] for component, kind in _HISTORIES[name].items()}
     columns = {

@@ -6,6 +6,7 @@ fluxes, not on their logarithms: noise stays symmetric, and negative values coun
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from astropy import units as u
@@ -532,19 +533,25 @@ def _band_power_laws(curves):
     function of beta per band serves galaxies at all redshifts.
     """
     middle = np.exp(np.mean([np.log(curve.pivot) for curve in curves]))
-    table = np.stack([_log_band_flux(curve, middle) for curve in curves], axis=1)
+    bytes_of = [(curve.wavelength.tobytes(), curve.transmission.tobytes()) for curve in curves]
+    table = np.stack([_log_band_flux(*curve, middle) for curve in bytes_of], axis=1)
     spline = CubicSpline(_BETA_NODES, table)
     slope = spline.derivative()
     return lambda beta: (spline(beta), slope(beta))
 
 
-def _log_band_flux(curve, middle):
-    """Log of the mean f_nu of power laws through one band, at the nodes in beta."""
+@lru_cache(maxsize=256)
+def _log_band_flux(wavelength, transmission, middle):
+    """Log of the mean f_nu of power laws through one band, at the nodes in beta.
+
+    The curve comes as bytes: bands of one name may have two curves.
+    """
+    wavelength, transmission = np.frombuffer(wavelength), np.frombuffer(transmission)
     # f_nu = lambda^2 f_lambda / c, and a photon counter weights it by dlambda / lambda.
-    weight = curve.transmission / curve.wavelength
-    power_laws = (curve.wavelength / middle) ** (_BETA_NODES[:, np.newaxis] + 2.0)
-    passed = np.trapezoid(weight * power_laws, curve.wavelength, axis=1)
-    return np.log(passed / np.trapezoid(weight, curve.wavelength))
+    weight = transmission / wavelength
+    power_laws = (wavelength / middle) ** (_BETA_NODES[:, np.newaxis] + 2.0)
+    passed = np.trapezoid(weight * power_laws, wavelength, axis=1)
+    return np.log(passed / np.trapezoid(weight, wavelength))
 
 
 def _fit_rows(log_shape, flux, flux_err, use):

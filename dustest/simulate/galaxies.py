@@ -9,6 +9,7 @@ from astropy import units as u
 from astropy.cosmology import Planck15
 
 from dustest.data.errors import InputError
+from dustest.data.messages import not_one_of
 from dustest.data.values import to_floats
 
 __all__ = ["VIEWS", "GasParticles", "ParticleGalaxy", "StarParticles", "cosmic_age", "view"]
@@ -260,7 +261,7 @@ def view(galaxy, name):
     array([[2., 3., 1.]])
     """
     if not isinstance(name, str) or name not in VIEWS:
-        msg = f"name must be one of {', '.join(VIEWS)}, got {name!r}"
+        msg = not_one_of("name", name, VIEWS)
         raise InputError(msg)
     if name == "xy":
         return galaxy

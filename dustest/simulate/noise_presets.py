@@ -2,6 +2,7 @@
 
 from dustest.data.bands import canonical_name
 from dustest.data.errors import InputError
+from dustest.data.messages import not_one_of
 from dustest.simulate._mosaics import MOSAICS
 from dustest.simulate.noise import CorrelatedNoise
 
@@ -69,8 +70,8 @@ def noise_preset(survey, band):
     >>> noise.rms, round(aperture_depth(noise, 0.32), 1)
     (0.0144, 30.4)
     """
-    if survey not in MOSAICS:
-        msg = f"survey must be one of {', '.join(MOSAICS)}, got {survey!r}"
+    if survey not in tuple(MOSAICS):
+        msg = not_one_of("survey", survey, MOSAICS)
         raise InputError(msg)
     field = MOSAICS[survey]
     name = canonical_name(band)

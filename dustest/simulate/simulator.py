@@ -11,6 +11,7 @@ from dustest.data.columns import by_band
 from dustest.data.describe import describe
 from dustest.data.errors import InputError
 from dustest.data.files import installed_version
+from dustest.data.messages import did_you_mean
 from dustest.physics.attenuation import get_dust_law
 from dustest.simulate._arguments import (
     check_band_names,
@@ -415,9 +416,11 @@ def _snapshots(low, high):
 def _view_names(views):
     """Names of known views, at least one."""
     views = (views,) if isinstance(views, str) else tuple(views)
-    if not views or not set(views) <= set(VIEWS):
-        msg = f"views must be one or more of {', '.join(VIEWS)}, got {views!r}"
-        raise InputError(msg)
+    unknown = [name for name in views if name not in tuple(VIEWS)]
+    if unknown or not views:
+        meant = did_you_mean(unknown[0], VIEWS) if unknown else ""
+        msg = f"views must be one or more of {', '.join(VIEWS)}, got {views!r}: {meant}"
+        raise InputError(msg.rstrip(": "))
     return views
 
 

@@ -6,6 +6,7 @@ from astropy import units as u
 
 from dustest.data.bands import canonical_name
 from dustest.data.errors import InputError
+from dustest.data.messages import not_one_of
 from dustest.simulate._mosaics import MOSAICS
 from dustest.simulate.noise_presets import noise_preset
 
@@ -153,7 +154,7 @@ def get_survey(name):
     0.115
     """
     if name not in list_surveys():
-        msg = f"name must be one of {', '.join(MOSAICS)}, got {name!r}"
+        msg = not_one_of("name", name, MOSAICS)
         raise InputError(msg)
     field = MOSAICS[name]
     bands = tuple(band for band, mosaic in field.mosaics.items() if mosaic.light is not None)
