@@ -38,8 +38,8 @@ spoiled = rng.choice(len(sample), 10, replace=False)
 catalog["F200W_flux"][spoiled] *= 5.0
 
 # %%
-# Ten bands without a unit beside one that declares one leave only a guess, so that the catalogue is
-# refused. The message says how to state the unit; F150W keeps its own.
+# Ten bands without a unit beside one that declares one leave only a guess, so that the catalogue
+# is refused. The message says how to state the unit; F150W keeps its own.
 
 try:
     read_catalog(catalog)

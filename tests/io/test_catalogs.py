@@ -240,7 +240,7 @@ class TestRedshift:
 
     def test_text_is_refused(self):
         with pytest.raises(
-            InputError, match=r"column zz must hold numbers, one a row, got text such as 'a'"
+            InputError, match=r"column zz must hold numbers.* got text such as 'a'"
         ):
             read_catalog(make_table(zz=["a", "b", "c", "d"]), redshift="zz")
 
