@@ -171,10 +171,10 @@ class BagpipesEstimator(DustEstimator):
     Origins Field in 19 bands took 78, 209 and 385 seconds of one core at 400, 1,000 and 2,000
     live points, which gave medians of A_V of 0.234, 0.036 and 0.020 and ln evidences of 853.8,
     878.1 and 878.7, where the tables have 0.018 and 878.8. For a mock of A_V = 0.5 in nine bands,
-    with errors of 1/15 of the brightest flux and default priors, 100 live points gave medians of 0.02 to 0.09
-    under different seeds, 200 gave 0.05 to 0.07, 400 gave 0.22 to 0.28 and 1,000 gave 0.31. Lower
-    ``n_live`` only where priors are narrow or parameters fixed. A spectrum makes a fit several
-    times longer.
+    with errors of 1/15 of the brightest flux and default priors, 100 live points gave medians of
+    0.02 to 0.09 under different seeds, 200 gave 0.05 to 0.07, 400 gave 0.22 to 0.28 and 1,000 gave
+    0.31. Lower ``n_live`` only where priors are narrow or parameters fixed. A spectrum makes a fit
+    several times longer.
 
     References
     ----------
