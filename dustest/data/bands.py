@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from numbers import Real
 
 import numpy as np
 from astropy import units as u
@@ -181,6 +182,9 @@ class Band:
 
     def _checked_curve(self):
         """Wavelength in Angstrom and transmission, after a check."""
+        if not (isinstance(self.name, str) and isinstance(self.svo_id, str)):
+            msg = f"name and svo_id must be text, got {self.name!r} and {self.svo_id!r}"
+            raise InputError(msg)
         what = f"wavelength of band {self.name!r}"
         wavelength = to_floats(
             *(self.wavelength, what), unit=u.AA, equivalencies=u.spectral(), sentinels=False
@@ -242,7 +246,7 @@ class Band:
         >>> round(blue), round(red)
         (17244, 22604)
         """
-        if not 0.0 < level <= 1.0:
+        if not (isinstance(level, Real) and 0.0 < level <= 1.0):
             msg = f"level must be a fraction of the peak above 0 and up to 1, got {level!r}"
             raise InputError(msg)
         inside = self.wavelength[self.transmission >= level * self.transmission.max()]

@@ -275,9 +275,13 @@ def _converted(values, own, unit, equivalencies, name):
         return values
     target = u.dimensionless_unscaled if unit is None else unit
     try:
-        if isinstance(own, u.FunctionUnitBase):
-            return (values * own).to_value(target, equivalencies)
-        return u.Quantity(values, own, copy=False).to_value(target, equivalencies)
+        given = (
+            values * own
+            if isinstance(own, u.FunctionUnitBase)
+            else u.Quantity(values, own, copy=False)
+        )
+        # Not into the longer axis of a conversion that differs along it.
+        return np.broadcast_to(given.to_value(target, equivalencies), values.shape)
     except (u.UnitsError, TypeError) as error:
         wanted = "be plain numbers" if unit is None else f"have a unit that converts to {unit}"
         msg = f"{name} must {wanted}, got {own}"

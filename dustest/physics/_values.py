@@ -5,11 +5,19 @@ from numbers import Real
 import numpy as np
 from astropy import units as u
 
+from dustest.data.bands import Band, get_band
 from dustest.data.errors import InputError
 from dustest.data.units import declared_unit
 from dustest.data.values import to_floats
 
-__all__ = ["as_angstrom", "as_magnitudes", "as_number", "as_redshift", "as_redshifts"]
+__all__ = [
+    "as_angstrom",
+    "as_curves",
+    "as_magnitudes",
+    "as_number",
+    "as_redshift",
+    "as_redshifts",
+]
 
 
 def as_angstrom(wavelength, name="wavelength"):
@@ -38,6 +46,30 @@ def as_angstrom(wavelength, name="wavelength"):
         msg = f"{name} must be positive and finite, without missing values"
         raise InputError(msg)
     return values
+
+
+def as_curves(bands):
+    """Bands of a sequence of names.
+
+    Parameters
+    ----------
+    bands : sequence of str or Band
+        The argument.
+
+    Returns
+    -------
+    curves : list of Band
+        The bands.
+
+    Raises
+    ------
+    InputError
+        If it is one name, or holds one that is not known.
+    """
+    if isinstance(bands, str | Band):
+        msg = f"bands must be a sequence of names such as ['F150W', 'F200W'], got {bands!r}"
+        raise InputError(msg)
+    return [get_band(band) for band in bands]
 
 
 def as_magnitudes(value, name):

@@ -643,8 +643,8 @@ def a_lambda(a_v, wavelength, law):
     Raises
     ------
     InputError
-        If the law is not known, does not cover a wavelength, or ``a_v`` bears a unit other than
-        mag.
+        If the law is not known, does not cover a wavelength, ``a_v`` bears a unit other than mag,
+        or the shapes do not broadcast.
 
     Examples
     --------
@@ -652,7 +652,15 @@ def a_lambda(a_v, wavelength, law):
     >>> float(a_lambda(0.5, 1600.0, "Calzetti").round(3))
     1.231
     """
-    return as_magnitudes(a_v, "a_v") * attenuation_ratio(wavelength, law)
+    attenuation, ratio = as_magnitudes(a_v, "a_v"), attenuation_ratio(wavelength, law)
+    try:
+        return attenuation * ratio
+    except ValueError as error:
+        msg = (
+            f"a_v and wavelength must have shapes that broadcast, got {np.shape(attenuation)} and "
+            f"{np.shape(ratio)}"
+        )
+        raise InputError(msg) from error
 
 
 def band_attenuation_ratio(band, law, redshift=0.0):

@@ -8,7 +8,7 @@ from dustest.data.bands import get_band
 from dustest.data.errors import InputError
 from dustest.data.units import declared_unit
 from dustest.data.values import to_floats
-from dustest.physics._values import as_angstrom
+from dustest.physics._values import as_angstrom, as_curves
 
 __all__ = ["band_flux", "synthetic_photometry"]
 
@@ -62,10 +62,11 @@ def synthetic_photometry(wavelength, flux, bands):
     if angstrom.size > 1 and angstrom[0] > angstrom[-1]:
         # Ascending in frequency.
         angstrom, f_nu = angstrom[::-1], f_nu[..., ::-1]
-    if len(bands) == 0:
+    curves = as_curves(bands)
+    if not curves:
         msg = "bands must name at least one band"
         raise InputError(msg)
-    means = [_mean_flux(angstrom, f_nu, get_band(band)) for band in bands]
+    means = [_mean_flux(angstrom, f_nu, curve) for curve in curves]
     return np.stack(means, axis=-1) * u.nJy
 
 

@@ -28,6 +28,7 @@ component, and matters only relative to the other one; ``dsfr1`` is the log10 of
 second oldest bin over that of the oldest, and so on.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -182,8 +183,9 @@ def _names(component, shape, parameters, *, mixed):
 
 def _column(parameters, name):
     """One parameter as an array of floats, after a check."""
-    if name not in parameters:
-        msg = f"parameters must have {name!r}: {did_you_mean(name, parameters)}"
+    if not isinstance(parameters, Mapping) or name not in parameters:
+        meant = did_you_mean(name, parameters) if isinstance(parameters, Mapping) else ""
+        msg = f"parameters must be a dict that has {name!r}: {meant}"
         raise InputError(msg.rstrip(": "))
     key = name.partition(":")[2]
     unit = _UNITS.get(key)

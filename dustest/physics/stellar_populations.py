@@ -11,14 +11,13 @@ from astropy import units as u
 from astropy.cosmology import Planck15
 from scipy.interpolate import make_interp_spline
 
-from dustest.data.bands import get_band
 from dustest.data.errors import InputError
 from dustest.physics._band_response import band_response
 from dustest.physics._bilinear import node_weights
 from dustest.physics._node_light import NodeLight
 from dustest.physics._particle_rows import a_over_av, checked_a_v, screen, weighted_rows
 from dustest.physics._ssp_grids import NebularGrid, SSPGrid, load_ssp_grid
-from dustest.physics._values import as_redshift
+from dustest.physics._values import as_curves, as_redshift
 from dustest.physics.attenuation import B_WAVELENGTH, V_WAVELENGTH, get_dust_law
 from dustest.physics.spectrum_table import SpectrumTable
 
@@ -109,7 +108,7 @@ class LightTable:
         cosmology=Planck15,
     ):
         redshift = as_redshift(redshift, above_zero=True)
-        curves = [get_band(band) for band in bands]
+        curves = as_curves(bands)
         if not curves:
             msg = "bands must name at least one band"
             raise InputError(msg)

@@ -263,7 +263,12 @@ class TestCurves:
         with pytest.raises(ValueError, match="read-only"):
             get_band("F277W").transmission[0] = 1.0
 
-    @pytest.mark.parametrize("level", [0.0, -0.1, 1.5, np.nan])
+    @pytest.mark.parametrize("names", [(None, "a/b.c"), ("a", 3)])
+    def test_names_that_are_no_text(self, names):
+        with pytest.raises(InputError, match="name and svo_id must be text"):
+            Band(*names, [1.0, 2.0], [1.0, 1.0])
+
+    @pytest.mark.parametrize("level", [0.0, -0.1, 1.5, np.nan, "half", None])
     def test_level_outside_its_range(self, level):
         with pytest.raises(InputError, match="level must be"):
             get_band("F277W").edges(level)

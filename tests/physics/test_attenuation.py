@@ -443,6 +443,10 @@ class TestConversions:
         with pytest.raises(InputError, match="without missing values"):
             attenuation_ratio(MaskedColumn([1600.0, 2000.0], mask=[0, 1]), "SMC")
 
+    def test_shapes_that_do_not_broadcast(self):
+        with pytest.raises(InputError, match=r"must have shapes that broadcast, got \(2,\) and"):
+            a_lambda([1.0, 2.0], [1600.0, 1700.0, 1800.0], "SMC")
+
     def test_a_lambda_broadcasts(self):
         grid = a_lambda(np.array([[0.1], [1.0]]), [1600.0, 5500.0, 9000.0], "LMC")
         assert grid.shape == (2, 3)

@@ -411,12 +411,17 @@ class TestInput:
             history_weights("burst", {}, AGE_AT_7)
 
     def test_missing_parameter(self):
-        with pytest.raises(InputError, match="must have 'lognormal:fwhm'"):
+        with pytest.raises(InputError, match="must be a dict that has 'lognormal:fwhm'"):
             history_weights("lognormal", {"lognormal:tmax": 1.0}, AGE_AT_7)
+
+    @pytest.mark.parametrize("parameters", [None, "tau", 3.0])
+    def test_parameters_that_are_no_dict(self, parameters):
+        with pytest.raises(InputError, match="parameters must be a dict"):
+            history_weights("lognormal", parameters, AGE_AT_7)
 
     def test_missing_mass(self):
         own = {"delayed:age": 0.1, "delayed:tau": 0.1, "burst:age": 0.1}
-        with pytest.raises(InputError, match="must have 'delayed:massformed'"):
+        with pytest.raises(InputError, match="must be a dict that has 'delayed:massformed'"):
             history_weights("delayed_burst", own, AGE_AT_7)
 
     @pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, -1.0])

@@ -307,6 +307,21 @@ class TestPhotometricInput:
             slopes = photometric_beta(*pair, self.bands, redshift)
             np.testing.assert_array_equal(slopes.beta, expected.beta)
 
+    @pytest.mark.parametrize("bands", ["F150W", get_band("F150W")])
+    def test_one_band_needs_brackets(self, bands):
+        for call in (
+            lambda: photometric_beta([[1.0]], [[1.0]], bands, [8.0]),
+            lambda: select_uv_bands(bands, [8.0]),
+        ):
+            with pytest.raises(InputError, match="bands must be a sequence of names"):
+                call()
+
+    @pytest.mark.parametrize("shape", [(1, 1), (1, 3)])
+    def test_shapes_do_not_broadcast_where_units_convert(self, shape):
+        flux = np.ones(shape) * F_LAMBDA
+        with pytest.raises(InputError, match=r"flux must have a shape|must have shape"):
+            photometric_beta(flux, 0.1 * flux, ["F150W", "F200W"], [8.0])
+
     def test_columns_of_different_units(self):
         flux = QTable({"a": [60.0] * u.nJy, "b": [0.065] * u.uJy})
         error = QTable({"a": [0.003] * u.uJy, "b": [3.0] * u.nJy})
@@ -559,6 +574,11 @@ class TestSpectralInput:
             assert slope.n_pixels == expected.n_pixels
             assert slope.beta == pytest.approx(expected.beta)
             assert slope.beta_err == pytest.approx(expected.beta_err)
+
+    def test_length_of_one_does_not_broadcast(self, spectrum):
+        wavelength, _, _ = spectrum
+        with pytest.raises(InputError, match="flux must have a shape"):
+            spectral_beta(wavelength, [1.0] * u.uJy, [0.1] * u.uJy, 7.0)
 
     def test_flux_with_a_unit_and_error_without(self, spectrum):
         wavelength, flux, error = spectrum
