@@ -476,11 +476,12 @@ def check_tests(pool, mutants, limit):
     """
     suites = sorted({mutant.tests for mutant in mutants})
     runs = {pool.submit(_what_fails, tests, limit): tests for tests in suites}
+    failures = ""
     for count, run in enumerate(as_completed(runs), 1):
         sys.stderr.write(f"without a mutant [{count}/{len(runs)}] {' '.join(runs[run])}\n")
-        if run.result():
-            pool.shutdown(cancel_futures=True)
-            sys.exit(f"tests fail without a mutant: {' '.join(runs[run])}\n{run.result()}")
+        failures += run.result()
+    if failures:
+        sys.exit(f"tests fail without a mutant:\n{failures}")
 
 
 def _what_fails(tests, limit):
