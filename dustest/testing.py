@@ -121,9 +121,9 @@ def check_estimator(estimator, sample=None, truth=None):
 
     Examples
     --------
-    >>> from dustest import MeurerEstimator
+    >>> from dustest import ConstantEstimator
     >>> from dustest.testing import check_estimator
-    >>> check_estimator(MeurerEstimator())
+    >>> check_estimator(ConstantEstimator())
     """
     if sample is None:
         sample, truth = make_check_sample()

@@ -386,7 +386,7 @@ class CNNEstimator(DustEstimator):
         ----- --------- ------------- ----------
             0 completed         0.003        128
             1 completed         0.003        256
-        >>> cnn = cnn.set_params(**result.best).fit(sample, truth)
+        >>> cnn = cnn.set_params(**result.best)
         """
         self._check_findable(folder)
         with self._gathered(X, y, sample_weight) as (task, data):
