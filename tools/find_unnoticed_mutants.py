@@ -25,6 +25,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass
@@ -106,7 +107,7 @@ class Place:
     choices: tuple
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Mutant:
     """A file with one token changed, and the tests that should notice."""
 
@@ -335,11 +336,9 @@ def find_mutants(root, folders, number, seed):
         In the order of files and lines.
     """
     files = [file for name in folders for file in _python_files(root, name)]
-    places = [place for file in files for place in Finder(file, (root / file).read_bytes()).places]
-    rng = random.Random(seed)  # noqa: S311 (nothing secret)
-    chosen = rng.sample(places, min(number, len(places)))
-    mutants = [_mutant(root, place, rng.choice(place.choices)) for place in chosen]
-    return sorted(mutants, key=lambda mutant: (mutant.file, mutant.start))
+    mutants = [mutant for file in files for mutant in _mutants(root, file, seed)]
+    chosen = sorted(mutants)[:number]
+    return sorted((mutant for _, mutant in chosen), key=lambda mutant: (mutant.file, mutant.start))
 
 
 def _python_files(root, name):
@@ -349,12 +348,21 @@ def _python_files(root, name):
     return [file.relative_to(root).as_posix() for file in files]
 
 
-def _mutant(root, place, new):
-    """Mutant of a place."""
-    lines = (root / place.file).read_text(encoding="utf-8").split("\n")
-    code = lines[place.line - 1].strip()
-    span = (place.file, place.line, place.start, place.stop, place.old)
-    return Mutant(*span, new, code, find_tests(root, place.file))
+def _mutants(root, file, seed):
+    """One mutant of each place of a file, behind a random number by which they are drawn.
+
+    The number depends on the line of code only, so that a change elsewhere changes no draw.
+    """
+    source, tests, count = (root / file).read_bytes(), find_tests(root, file), Counter()
+    mutants = []
+    for place in Finder(file, source).places:
+        code = source.decode().split("\n")[place.line - 1].strip()
+        count[code, place.old] += 1
+        rng = random.Random(f"{seed} {file} {code} {place.old} {count[code, place.old]}")  # noqa: S311
+        new = rng.choice(place.choices)
+        mutant = Mutant(file, place.line, place.start, place.stop, place.old, new, code, tests)
+        mutants.append((rng.random(), mutant))
+    return mutants
 
 
 def prepare(root, folder, packages):
