@@ -6,6 +6,10 @@ from dustest.data.flags import as_flags
 
 
 class TestFlags:
+    def test_nobody_changes_them(self):
+        with pytest.raises(AttributeError):
+            FLAGS["EDGE"].bit = 0
+
     def test_bits_are_distinct_and_dense(self):
         assert sorted(flag.bit for flag in FLAGS.values()) == list(range(len(FLAGS)))
 

@@ -18,12 +18,22 @@ class TestNames:
         [
             *(("RA", "Dec"), ("ALPHA_J2000", "DELTA_J2000"), ("RAJ2000", "DEJ2000")),
             *(("_RAJ2000", "_DEJ2000"), ("RA_ICRS", "DE_ICRS"), ("RAdeg", "DEdeg")),
+            *(("RA_J2000", "DEC_J2000"), ("ALPHAWIN_J2000", "DELTAWIN_J2000")),
+            *(("ra_deg", "dec_deg"), ("ra_degrees", "dec_degrees"), ("ra_icrs", "dec_icrs")),
+            *(("right_ascension", "declination"), ("RA_TARG", "DEC_TARG"), ("ra", "decdeg")),
+            *(("TARG_RA", "TARG_DEC"), ("srcRA", "srcDec"), ("ra", "decl"), ("RA", "DE")),
+            *(("RAJ2000", "DECJ2000"),),
         ],
     )
     def test_every_spelling(self, ra, dec):
         table = Table({"z": [7.0], ra: [53.1], dec: [-27.8]})
         assert position_columns(table) == (ra, dec)
         assert np.ravel(sky_positions(table)).tolist() == [53.1, -27.8]
+
+    @pytest.mark.parametrize("name", ["ra", "dec"])
+    def test_one_angle_is_no_position(self, name):
+        with pytest.raises(InputError, match="table must have columns of positions"):
+            sky_positions(Table({name: [10.0]}))
 
     def test_no_positions(self):
         with pytest.raises(InputError, match=r"truth must have columns of positions.*got id"):

@@ -1,7 +1,8 @@
 import pytest
 from astropy import units as u
 
-from dustest.data import QUANTITIES, percentile_columns
+from dustest.data import QUANTITIES, InputError, percentile_columns
+from dustest.data.quantities import check_quantity
 
 
 class TestQuantities:
@@ -13,6 +14,13 @@ class TestQuantities:
         for quantity in QUANTITIES.values():
             assert quantity.label.startswith("$")
             assert quantity.description
+
+    @pytest.mark.parametrize("name", ["A_v", 3, ["A_V"], None])
+    def test_others_are_refused(self, name):
+        with pytest.raises(InputError, match=r"quantity must be one of .*'E_BV'"):
+            check_quantity(name)
+        with pytest.raises(InputError, match="quantities must be among"):
+            check_quantity(name, "quantities")
 
     def test_percentiles(self):
         assert percentile_columns("log_sSFR") == ("log_sSFR_p16", "log_sSFR_p84")

@@ -42,7 +42,20 @@ class TestParse:
 
     @pytest.mark.parametrize(
         "text",
-        [*("ABmag", "abmag", "mag(AB)", "mag (AB)", "AB", "AB mag", "mag AB", "mag_AB"), u.ABmag],
+        [
+            *(
+                "ABmag",
+                "abmag",
+                "mag(AB)",
+                "mag (AB)",
+                "MAG(ab)",
+                "AB",
+                "AB mag",
+                "mag AB",
+                "mag_AB",
+            ),
+            u.ABmag,
+        ],
     )
     def test_magnitudes_of_ab(self, text):
         assert parse_unit(text) == u.ABmag
