@@ -482,11 +482,11 @@ def check_tests(pool, mutants, limit):
     limit : float
         Seconds for the tests of one file.
     """
-    suites = sorted({mutant.tests for mutant in mutants})
-    runs = {pool.submit(_what_fails, tests, limit): tests for tests in suites}
+    files = sorted({test for mutant in mutants for test in mutant.tests})
+    runs = {pool.submit(_what_fails, (test,), limit): test for test in files}
     failures = ""
     for count, run in enumerate(as_completed(runs), 1):
-        sys.stderr.write(f"without a mutant [{count}/{len(runs)}] {' '.join(runs[run])}\n")
+        sys.stderr.write(f"without a mutant [{count}/{len(runs)}] {runs[run]}\n")
         failures += run.result()
     if failures:
         sys.exit(f"tests fail without a mutant:\n{failures}")
