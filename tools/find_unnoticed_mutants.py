@@ -8,8 +8,9 @@ the share of the mutants that a test noticed, and the others as ``file:line: old
 reason where ``tools/equivalent_mutants.txt`` explains why no test can notice them.
 
 Docstrings, ``__all__``, annotations, the text of messages and arguments that do not change a
-result (``stacklevel``, ``maxsize``) are left alone. Results are kept in ``build/mutants.jsonl``:
-a second run repeats only the mutants of which the code or the tests changed.
+result (``frozen``, ``maxsize``, ``stacklevel``, ``strict``) are left alone. Results are kept in
+``build/mutants.jsonl``: a second run repeats only the mutants of which the code or the tests
+changed.
 """
 
 import argparse
@@ -91,7 +92,7 @@ OPERATORS = {
     ast.RShift: (">>", "<<"),
 }
 SIGNS = {ast.Not: ("not", ""), ast.USub: ("-", "+"), ast.Invert: ("~", "")}
-WITHOUT_RESULT = {"stacklevel", "maxsize"}
+WITHOUT_RESULT = {"frozen", "maxsize", "stacklevel", "strict"}
 MESSAGES = {"msg", "message", "__all__"}
 
 
