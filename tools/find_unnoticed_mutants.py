@@ -8,8 +8,9 @@ the share of the mutants that a test noticed, and the others as ``file:line: old
 reason where ``tools/equivalent_mutants.txt`` explains why no test can notice them.
 
 Docstrings, ``__all__``, annotations, the text of messages and arguments that do not change a
-result (``stacklevel``, ``maxsize``) are left alone. Results are kept in ``build/mutants.jsonl``:
-a second run repeats only the mutants of which the code or the tests changed.
+result (``frozen``, ``maxsize``, ``stacklevel``, ``strict``) are left alone. Results are kept in
+``build/mutants.jsonl``: a second run repeats only the mutants of which the code or the tests
+changed.
 """
 
 import argparse
@@ -91,7 +92,7 @@ OPERATORS = {
     ast.RShift: (">>", "<<"),
 }
 SIGNS = {ast.Not: ("not", ""), ast.USub: ("-", "+"), ast.Invert: ("~", "")}
-WITHOUT_RESULT = {"stacklevel", "maxsize"}
+WITHOUT_RESULT = {"frozen", "maxsize", "stacklevel", "strict"}
 MESSAGES = {"msg", "message", "__all__"}
 
 
@@ -482,11 +483,11 @@ def check_tests(pool, mutants, limit):
     limit : float
         Seconds for the tests of one file.
     """
-    suites = sorted({mutant.tests for mutant in mutants})
-    runs = {pool.submit(_what_fails, tests, limit): tests for tests in suites}
+    files = sorted({test for mutant in mutants for test in mutant.tests})
+    runs = {pool.submit(_what_fails, (test,), limit): test for test in files}
     failures = ""
     for count, run in enumerate(as_completed(runs), 1):
-        sys.stderr.write(f"without a mutant [{count}/{len(runs)}] {' '.join(runs[run])}\n")
+        sys.stderr.write(f"without a mutant [{count}/{len(runs)}] {runs[run]}\n")
         failures += run.result()
     if failures:
         sys.exit(f"tests fail without a mutant:\n{failures}")

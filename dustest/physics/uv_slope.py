@@ -51,8 +51,8 @@ PHOTOMETRIC_SLOPE_ERR = 0.07
 """Systematic error of a photometric slope: galaxies are no exact power laws, and each redshift
 has its own part of the continuum inside the bands. Measured by ``benchmarks/bench_uv_slope.py`` on
 galaxies of `dustest.simulate.GalaxySimulator` as the scatter that is left where the statistical
-error is below 0.02, against the slope of the spectrum without noise: 0.05 in the default population
-(16 galaxies), 0.07 in masses of 1e8 to 1e11 Msun (160 galaxies)."""
+error is below 0.02, against the slope of the spectrum without noise: 0.05 in the default
+population (16 galaxies), 0.07 in masses of 1e8 to 1e11 Msun (160 galaxies)."""
 
 POWER_LAW_ERR = 0.02
 """Relative error of a power law through a band: with it, 99.9 per cent of the same galaxies have a

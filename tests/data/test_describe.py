@@ -56,7 +56,24 @@ def fitted(y):
     return LinearRegression().fit([[0.0], [1.0]], y)
 
 
+def made_of(code, name):
+    """What code makes, as if it were a module."""
+    namespace = {"__name__": "mine"}
+    exec(code, namespace)
+    return namespace[name]
+
+
+def with_helper(step):
+    return made_of(f"def help(x): return x + {step}\ndef f(x): return help(x)", "f")
+
+
+def method(step):
+    return made_of(f"class A:\n  def f(self): return {step}\na = A().f", "a")
+
+
 DIFFERENT = {
+    "functions that a function calls": (with_helper(1), with_helper(2)),
+    "code of methods": (method(1), method(2)),
     "numbers": (0.1, np.nextafter(0.1, 1.0)),
     "integers and text": (1, "1"),
     "truth values and numbers": (True, 1),

@@ -71,6 +71,19 @@ class TestText:
         found = sky_positions(Table({"ra": [text], "dec": [other]}))
         np.testing.assert_allclose(np.ravel(found), [ra, dec], atol=3e-9)
 
+    @pytest.mark.parametrize(
+        ("text", "degrees"),
+        [
+            ("120d30m36s", 120.51),
+            ("120°30′36″", 120.51),
+            ("8h02m02.4s", 120.51),
+            ("08:02:02.4", 120.51),
+            ("120.51", 120.51),
+        ],
+    )
+    def test_marks(self, text, degrees):
+        assert to_degrees([text], "column ra", "ra") == pytest.approx(degrees)
+
     def test_small_negative_declination(self):
         assert to_degrees(["-00:30:00"], "column dec", "dec") == -0.5
 

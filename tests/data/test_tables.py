@@ -24,6 +24,10 @@ class TestTables:
         assert table["A_V"].mask.tolist() == [False, True]
         assert table["n"].dtype.kind == "i"
 
+    def test_what_it_is_called(self):
+        with pytest.raises(InputError, match="table must be an astropy table"):
+            as_table([0.1])
+
     def test_names_that_are_not_text(self):
         assert as_table(pd.DataFrame([[1, 2]])).colnames == ["0", "1"]
 

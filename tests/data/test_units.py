@@ -195,6 +195,8 @@ class TestKinds:
             "arcsec",
             "MJy/sr",
             "micron",
+            "mag",
+            "deg",
             "Angstrom",
         ],
     )

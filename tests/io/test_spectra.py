@@ -695,3 +695,83 @@ class TestRealSpectra:
     def test_images_are_no_spectrum(self, shared_data):
         with pytest.raises(ReadError, match="holds no table"):
             read_spectrum(shared_data / "cutouts" / "jof_36_zphot4.13.fits")
+
+
+class TestNamesOfColumns:
+    """Every name that the guide lists."""
+
+    @staticmethod
+    def read(tmp_path, **renamed):
+        table = Table({"wave": [1.0, 2.0] * u.um, "flux": [1.0, 2.0] * u.uJy})
+        table["err"] = [0.5, 0.5] * u.uJy
+        for old, new in renamed.items():
+            table.rename_column(old, new)
+        table.write(tmp_path / "s.ecsv")
+        return read_spectrum(tmp_path / "s.ecsv")
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *(
+                "wavelength",
+                "WAVE",
+                "lambda",
+                "lam",
+                "wl",
+                "wavelengths",
+                "lambda_obs",
+                "wave_obs",
+            ),
+            "spectral_axis",
+        ],
+    )
+    def test_wavelength(self, tmp_path, name):
+        assert self.read(tmp_path, wave=name).wavelength.value == pytest.approx([1e4, 2e4])
+
+    @pytest.mark.parametrize(
+        "name",
+        ["FLUX", "flux_density", "f_lambda", "flam", "f_nu", "fnu", "flambda", "data"],
+    )
+    def test_flux(self, tmp_path, name):
+        found = self.read(tmp_path, flux=name)
+        assert (found.flux / found.flux_err).value == pytest.approx([2.0, 4.0])
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *("flux_err", "flux_error", "fluxerr", "flux_unc", "uncertainty", "error", "sigma"),
+            *("f_lambda_err", "flam_err", "f_nu_err", "fnu_err", "e_flux", "eflux", "err_flux"),
+            *("flux_std", "std", "stddev", "rms", "noise", "unc"),
+        ],
+    )
+    def test_error(self, tmp_path, name):
+        found = self.read(tmp_path, err=name)
+        assert (found.flux / found.flux_err).value == pytest.approx([2.0, 4.0])
+
+    @pytest.mark.parametrize(
+        ("name", "power"),
+        [
+            *((name, 2) for name in ("var", "variance", "flux_var", "flux_variance", "var_flux")),
+            *((name, -2) for name in ("ivar", "flux_ivar", "inverse_variance", "invvar")),
+            *((name, -2) for name in ("inv_var", "ivar_flux")),
+        ],
+    )
+    def test_variance(self, tmp_path, name, power):
+        table = Table({"wave": [1.0, 2.0] * u.um, "flux": [1.0, 2.0] * u.uJy})
+        table[name] = ([0.5, 0.5] * u.uJy) ** power
+        table.write(tmp_path / "s.ecsv")
+        found = read_spectrum(tmp_path / "s.ecsv")
+        assert (found.flux / found.flux_err).value == pytest.approx([2.0, 4.0])
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *("dq", "flux_dq", "dq_flag"),
+            *("mask", "quality", "flag", "flags", "badpix", "bad", "bad_pixel", "bpm"),
+        ],
+    )
+    def test_quality(self, tmp_path, name):
+        table = Table(make_table(2))
+        table[name] = [0, 1]
+        table.write(tmp_path / "s.ecsv")
+        assert np.isnan(read_spectrum(tmp_path / "s.ecsv").flux).tolist() == [False, True]
