@@ -49,6 +49,20 @@ class TestText:
         assert list(table["id"]) == ["007", "012", "100"]
         assert list(table["b"]) == [" a", "x,y", ""]
 
+    def test_two_numbered_columns(self, tmp_path):
+        lines = ["#  1 id  Running number", "#  2 a [uJy]", "7 1.5", "9 2.5"]
+        assert read_table(write(tmp_path, "t.cat", *lines)).colnames[0] == "id"
+
+    def test_quotes_between_blanks(self, tmp_path):
+        lines = ["id a b", '7 "x y" 1.5', '9 "say ""so""" 2.5', '11 "" 3.5']
+        table = read_table(write(tmp_path, "t.txt", *lines))
+        assert list(table["a"])[:2] == ["x y", 'say "so"']
+        assert list(table["b"]) == [1.5, 2.5, 3.5]
+
+    def test_commas_that_are_missing(self, tmp_path):
+        with pytest.raises(ReadError, match="line 2 has 2 and line 1 has 3"):
+            read_table(write(tmp_path, "t.csv", "id,a,b", "7,1.5", "9,2.5,y"))
+
     def test_identifiers_may_look_like_comments(self, tmp_path):
         lines = ["# made by us", "id,a", "#7,1.5", "# a comment", "#8,2.5"]
         table = read_table(write(tmp_path, "t.csv", *lines))
