@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from astropy import units as u
-from astropy.table import Column, QTable
+from astropy.table import Column, MaskedColumn, QTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -227,3 +227,23 @@ class TestEveryInput:
             compare_tables(tables["one"])
         with pytest.raises(InputError, match=r"reference must be .*'on': did you mean 'one'"):
             compare_tables(tables, reference="on")
+
+
+class TestRecord:
+    def test_how_it_was_made(self, tables):
+        meta = compare_tables(tables, n_bootstrap=20, random_state=1).meta
+        assert meta == {"n_bootstrap": 20, "outlier_limit": None, "paired_by": "id"}
+        limited = compare_tables(
+            tables, quantities="A_V", n_bootstrap=20, outlier_limit=0.3 * u.mag, random_state=1
+        )
+        assert limited.meta["outlier_limit"] == "0.3 mag"
+
+    def test_an_outlier_limit_is_called_by_its_name(self, tables):
+        unknown = Column([0.3], unit=u.Unit("magg", parse_strict="silent"))
+        with pytest.raises(InputError, match="outlier_limit"):
+            compare_tables(tables, outlier_limit=unknown)
+
+    def test_masked_flags_are_none(self):
+        table = QTable({"id": [1, 2], "flags": MaskedColumn([1, 2], mask=[True, False])})
+        counts = flag_counts({"one": table})
+        assert (counts["NO_DATA"][0], counts["MISSING_BAND"][0]) == (0, 1)
