@@ -1,9 +1,12 @@
 """Layouts of public catalogues."""
 
+import numpy as np
 import pytest
 from astropy import units as u
+from astropy.table import Table
 
 from dustest.data import InputError
+from dustest.io import read_catalog
 from dustest.io.layouts import LAYOUTS, UNIT_SOURCES, find_layout, get_layout
 
 # Column names as the releases have them, with columns around them that must not be mistaken
@@ -107,3 +110,26 @@ class TestRecords:
     def test_unknown_name(self):
         with pytest.raises(InputError, match=r"layout must be one of dustest.*mean 'uncover'"):
             get_layout("uncove")
+
+
+class TestRedshiftColumns:
+    @pytest.mark.parametrize(
+        ("name", "low", "high"),
+        [
+            *((name, None, None) for name in ("redshift", "z_spec", "zspec", "specz", "z_best")),
+            *((name, None, None) for name in ("zbest", "z_used", "zfinal", "zphot", "photo-z")),
+            *((name, None, None) for name in ("photoz", "photo_z", "z_eazy", "za", "z")),
+            *(("z_phot", "z160", "z840"), ("EAZY_z_a", "EAZY_l68", "EAZY_u68")),
+            *(("z_a", "l68", "u68"), ("z_peak", "l68", "u68"), ("z_50", "z_16", "z_84")),
+            *(("z50", "z16", "z84"), ("z500", "z160", "z840")),
+        ],
+    )
+    def test_found_by_name_with_half_the_range(self, name, low, high):
+        table = Table({"id": [1, 2], "F277W": [1.0, 2.0] * u.uJy, "F277W_err": [0.1, 0.1] * u.uJy})
+        table[name] = [6.0, 7.0]
+        if low is not None:
+            table[low], table[high] = [5.9, 6.6], [6.3, 7.2]
+        sample = read_catalog(table)
+        assert sample["redshift"].tolist() == [6.0, 7.0]
+        if low is not None:
+            np.testing.assert_allclose(sample["redshift_err"], [0.2, 0.3])
