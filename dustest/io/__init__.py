@@ -1,6 +1,6 @@
 """The sources: catalogues, mosaics and spectra become a `~dustest.data.GalaxySample`."""
 
-from dustest.io._tables import read_table
+from dustest.io._formats.readers import read_table
 from dustest.io.catalogs import read_catalog
 from dustest.io.cutouts import add_cutouts
 from dustest.io.demo import load_demo

@@ -17,8 +17,12 @@ from dustest.data.messages import argument, shown
 from dustest.data.tables import as_table, is_table_like
 from dustest.data.units import FLUX_UNIT, SPECTRAL_UNIT, is_magnitude, resolve_unit
 from dustest.data.values import bare_values, to_floats
-from dustest.io._columns import plain_column
-from dustest.io._flux_units import flux_units, read_units
+from dustest.io._catalog.flux_units import flux_units, read_units
+from dustest.io._catalog.lookup import plain_column
+from dustest.io._catalog.plan import make_plan, own_columns
+from dustest.io._catalog.plausibility import warn_of_implausible, warn_of_magnitudes
+from dustest.io._catalog.redshifts import read_redshifts
+from dustest.io._catalog.request import make_request
 from dustest.io._foreground import (
     FOREGROUND_KEY,
     band_correction,
@@ -26,11 +30,7 @@ from dustest.io._foreground import (
     foreground_record,
     refuse_corrected,
 )
-from dustest.io._plan import make_plan, own_columns
-from dustest.io._plausibility import warn_of_implausible, warn_of_magnitudes
-from dustest.io._redshifts import read_redshifts
-from dustest.io._request import make_request
-from dustest.io._tables import read_table
+from dustest.io._formats.readers import read_table
 
 __all__ = ["read_catalog"]
 

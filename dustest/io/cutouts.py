@@ -24,8 +24,8 @@ from dustest.io._foreground import (
     foreground_record,
     refuse_corrected,
 )
-from dustest.io._images import open_image
-from dustest.io._stamps import cut_out
+from dustest.io._image.pixels import open_image
+from dustest.io._image.stamps import cut_out
 
 __all__ = ["add_cutouts"]
 

@@ -12,15 +12,15 @@ from dustest.data.errors import DustestError, DustestWarning, InputError, ReadEr
 from dustest.data.messages import argument
 from dustest.data.units import SPECTRAL_UNIT, as_unit, declared_unit
 from dustest.data.values import to_floats
-from dustest.io._files import PARSER_ERRORS, check_file, reason
 from dustest.io._foreground import (
     FOREGROUND_KEY,
     foreground_record,
     spectrum_correction,
     to_ebv,
 )
-from dustest.io._spectrum_tables import read_columns
-from dustest.io._spectrum_values import flux_and_error, is_positive, is_spectral, wavelength_of
+from dustest.io._formats.parsing import PARSER_ERRORS, check_file, reason
+from dustest.io._spectrum.conversion import flux_and_error, is_positive, is_spectral, wavelength_of
+from dustest.io._spectrum.sources import read_columns
 
 __all__ = ["Spectrum", "add_spectra", "read_spectrum"]
 

@@ -133,7 +133,7 @@ class TestFormats:
                 raise ImportError(name)
             return original(name, *args, **kwargs)
 
-        monkeypatch.setattr("dustest.io._files.import_module", refuse)
+        monkeypatch.setattr("dustest.io._formats.parsing.import_module", refuse)
         with pytest.raises(
             MissingDependencyError, match=rf"{package}: pip install 'dustest\[scale\]'"
         ):

@@ -827,7 +827,7 @@ class TestBeforeCutting:
     )
     def test_the_second_image(self, monkeypatch, second, problem):
         read = []
-        monkeypatch.setattr("dustest.io._images.Image.read", lambda *_: read.append(1))
+        monkeypatch.setattr("dustest.io._image.pixels.Image.read", lambda *_: read.append(1))
         with pytest.raises(DustestError, match=problem):
             add_cutouts(make_positions(60, 60), {"F277W": make_ccd(), "F444W": second})
         assert read == []

@@ -9,8 +9,8 @@ from dustest.data.errors import InputError
 from dustest.data.identifiers import ID_COLUMNS
 from dustest.data.messages import did_you_mean
 from dustest.data.positions import DEC_COLUMNS, RA_COLUMNS
-from dustest.io._columns import find_column
-from dustest.io._redshifts import redshift_columns
+from dustest.io._catalog.lookup import find_column
+from dustest.io._catalog.redshifts import redshift_columns
 from dustest.io.layouts import LAYOUTS, find_layout, get_layout
 
 __all__ = ["Request", "make_request"]

@@ -43,7 +43,7 @@ def looks_like_magnitudes(values, errors):
     Examples
     --------
     >>> import numpy as np
-    >>> from dustest.io._plausibility import looks_like_magnitudes
+    >>> from dustest.io._catalog.plausibility import looks_like_magnitudes
     >>> looks_like_magnitudes(np.array([26.1, 28.0]), np.array([0.1, 0.3]))
     True
     >>> looks_like_magnitudes(np.array([6.1, 48.0]), np.array([0.1, 0.3]))

@@ -20,9 +20,9 @@ from dustest.data.errors import DustestError, DustestWarning, InputError, ReadEr
 from dustest.data.images import ERROR_POWERS, full_mask, standard_deviation, to_deviation
 from dustest.data.messages import argument
 from dustest.data.units import FLUX_UNIT, agree, explain_unit, parse_unit, resolve_unit
-from dustest.io._files import PARSER_ERRORS, check_file, reason
 from dustest.io._foreground import FOREGROUND_KEY
-from dustest.io._image_extensions import (
+from dustest.io._formats.parsing import PARSER_ERRORS, check_file, reason
+from dustest.io._image.extensions import (
     ERROR_KINDS,
     IMAGE_HDUS,
     find_extension,

@@ -13,7 +13,7 @@ from dustest.data.images import ERROR_POWERS
 from dustest.data.messages import argument, did_you_mean, shown
 from dustest.data.tables import first_named
 from dustest.data.values import bare_values
-from dustest.io._tables import read_table
+from dustest.io._formats.readers import read_table
 
 __all__ = ["SpectrumColumns", "read_columns"]
 

@@ -11,9 +11,9 @@ from dustest.data.messages import argument, did_you_mean, shown
 from dustest.data.rows import FITS_META, RowTable
 from dustest.data.tables import first_named
 from dustest.data.values import bare_values
-from dustest.io._containers import read_hdf5, read_parquet, read_votable
-from dustest.io._files import PARSER_ERRORS, check_file, reason, require
-from dustest.io._text import read_text
+from dustest.io._formats.containers import read_hdf5, read_parquet, read_votable
+from dustest.io._formats.parsing import PARSER_ERRORS, check_file, reason, require
+from dustest.io._formats.text import read_text
 from dustest.io.layouts import LAYOUTS, rank
 
 __all__ = ["read_table"]

@@ -10,7 +10,7 @@ from dustest.data.messages import argument, shown
 from dustest.data.tables import first_named
 from dustest.data.units import parse_unit
 from dustest.data.values import bare_values, to_floats
-from dustest.io._columns import plain_column
+from dustest.io._catalog.lookup import plain_column
 from dustest.io.layouts import REDSHIFT_COLUMNS, RedshiftColumn
 
 __all__ = ["Redshifts", "read_redshifts", "redshift_columns"]
