@@ -280,8 +280,7 @@ def _converted(values, own, unit, equivalencies, name):
             if isinstance(own, u.FunctionUnitBase)
             else u.Quantity(values, own, copy=False)
         )
-        # Not into the longer axis of a conversion that differs along it.
-        return np.broadcast_to(given.to_value(target, equivalencies), values.shape)
+        converted = given.to_value(target, equivalencies)
     except (u.UnitsError, TypeError) as error:
         wanted = "be plain numbers" if unit is None else f"have a unit that converts to {unit}"
         msg = f"{name} must {wanted}, got {own}"
@@ -290,3 +289,10 @@ def _converted(values, own, unit, equivalencies, name):
         # A conversion that differs along an axis, such as from per wavelength to per frequency.
         msg = f"{name} must have a shape that goes with its unit, got {values.shape}: {error}"
         raise InputError(msg) from error
+    if converted.shape != values.shape:
+        msg = (
+            f"{name} must have a shape that goes with its unit, got {values.shape} for a "
+            f"conversion of shape {converted.shape}"
+        )
+        raise InputError(msg)
+    return converted

@@ -360,7 +360,7 @@ def _correct_foreground(sample, ebv, table, layout):
         factor = band_correction(values, band)
         for name in (f"flux_{band}", f"flux_err_{band}"):
             sample[name] = sample[name] * factor
-    sample["foreground_ebv"] = values << u.mag
+    sample["foreground_ebv"] = np.array(values) << u.mag
     sample.meta[FOREGROUND_KEY] = foreground_record(ebv)
 
 

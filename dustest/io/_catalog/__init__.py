@@ -1,0 +1,1 @@
+"""Reading a catalogue: what is asked for, what is there, and what is plausible."""

@@ -1,0 +1,1 @@
+"""Images: extensions, pixels and cutouts."""

@@ -1,0 +1,1 @@
+"""Spectra in files: sources, columns and units."""
