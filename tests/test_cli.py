@@ -1,5 +1,6 @@
 import inspect
 import json
+import re
 import warnings
 from contextlib import redirect_stdout
 from io import StringIO
@@ -189,7 +190,7 @@ class TestCompare:
         for words in (["compare", catalog, "-e", "meurer"], ["demo"]):
             assert main([*words, "--output", output]) == 1
             error = capsys.readouterr().err
-            assert "--output must be a file in a folder that exists" in error
+            assert "--output must be in a folder that exists" in error
             assert len(error.splitlines()) == 1
 
     def test_unreadable_truth(self, catalog, tmp_path, capsys):
@@ -214,9 +215,7 @@ class TestCompare:
         monkeypatch.setattr("dustest.compare", None)
         output = str(tmp_path / name)
         assert main(["compare", catalog, "-e", "meurer", "--output", output]) == 1
-        assert f"--output must be a file in a folder that exists, got {output!r}" in (
-            capsys.readouterr().err
-        )
+        assert re.search(f"--output must be .*{output}", capsys.readouterr().err)
 
     def test_settings_of_no_estimator(self, catalog, capsys):
         assert main(["compare", catalog, "-e", "meurer", "--set", "merer.relation=Reddy15"]) == 1
