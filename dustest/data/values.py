@@ -280,8 +280,10 @@ def _converted(values, own, unit, equivalencies, name):
             if isinstance(own, u.FunctionUnitBase)
             else u.Quantity(values, own, copy=False)
         )
-        # Not into the longer axis of a conversion that differs along it.
-        return np.broadcast_to(given.to_value(target, equivalencies), values.shape)
+        converted = given.to_value(target, equivalencies)
+        # Raises where a conversion that differs along an axis makes it longer.
+        np.broadcast_to(converted, values.shape)
+        return converted
     except (u.UnitsError, TypeError) as error:
         wanted = "be plain numbers" if unit is None else f"have a unit that converts to {unit}"
         msg = f"{name} must {wanted}, got {own}"
