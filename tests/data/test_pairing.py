@@ -124,3 +124,13 @@ class TestWeights:
     def test_text(self):
         with pytest.raises(InputError, match="sample_weight must hold numbers"):
             as_weights(["a", "b"], 2)
+
+
+class TestMessages:
+    def test_a_truth_without_rows(self):
+        with pytest.raises(InputError, match=r"none of the identifiers .*\(none, \.\.\.\)"):
+            pair_truth(galaxies(), Table({"id": np.array([], dtype=str), "A_V": []}))
+
+    def test_the_argument_is_named(self):
+        with pytest.raises(InputError, match="the columns of y must have one length"):
+            pair_truth(galaxies(), {"id": ["a"], "A_V": [0.1, 0.2]})

@@ -106,6 +106,18 @@ class TestNDData:
             if uncertainty:
                 np.testing.assert_array_equal(after.uncertainty.array, before.uncertainty.array)
 
+    @pytest.mark.parametrize(
+        ("kinds", "recorded"),
+        [
+            ((StdDevUncertainty, StdDevUncertainty), None),
+            ((VarianceUncertainty, VarianceUncertainty), "var"),
+            ((VarianceUncertainty, StdDevUncertainty), None),
+        ],
+    )
+    def test_the_kind_of_uncertainty_is_recorded(self, kinds, recorded):
+        images = [NDData(np.ones((2, 2)), uncertainty=kind(np.ones((2, 2)))) for kind in kinds]
+        assert as_sample({"F277W": images}).meta.get("uncertainty_F277W") == recorded
+
     def test_subsets_keep_each_image_with_its_meta(self):
         images = [NDData(np.full((2, 2), i), meta={"n": i}) for i in range(5)]
         back = as_sample(images)[[4, 1]].to_nddata("BAND1")

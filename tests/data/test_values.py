@@ -53,6 +53,13 @@ class TestFloats:
         series = polars.Series([1.0, None, -99.0])
         np.testing.assert_array_equal(to_floats(series, "a"), [1.0, np.nan, np.nan])
 
+    @pytest.mark.parametrize("unit", [u.nJy, u.uJy, u.ABmag, None])
+    def test_the_result_can_be_changed(self, unit):
+        given = np.array([20.0, 21.0])
+        found = to_floats(given if unit is None else given * unit, "a", unit=u.nJy)
+        found[0] = np.nan
+        assert given.tolist() == [20.0, 21.0]
+
     def test_an_assumed_unit(self):
         np.testing.assert_allclose(to_floats([1.0], "a", unit=u.nJy, assumed=u.uJy), [1000.0])
 

@@ -523,6 +523,8 @@ class TestRedshiftValues:
             read_catalog(table)
         with pytest.raises(InputError, match="z_spec has no positive value"):
             read_catalog(table, redshift="z_spec")
+        with pytest.raises(InputError, match='one that has with redshift="COLUMN"'):
+            read_catalog(Table({"z_spec": [missing] * 2, **PHOTOMETRY}))
         assert "redshift" not in read_catalog(table, redshift=[]).colnames
         np.testing.assert_array_equal(read_catalog(table, redshift="MINE")["redshift"], [7.0, 7.1])
 

@@ -115,6 +115,11 @@ class TestUnitsInComments:
         sample = read_catalog(write(tmp_path, "t.cat", comment, *self.LINES))
         assert sample["flux_F200W"].value == pytest.approx([expected], rel=1e-3)
 
+    def test_one_line_among_others(self, tmp_path):
+        comments = ["# made by us", "# fluxes in units of uJy", "# AB zero point 23.9", "# end"]
+        sample = read_catalog(write(tmp_path, "t.cat", *comments, *self.LINES))
+        assert sample["flux_F200W"].value == pytest.approx([2000.0])
+
     def test_several_tell_nothing(self, tmp_path):
         comments = ["# aperture fluxes in units of nJy", "# total fluxes in units of uJy"]
         with pytest.warns(DustestWarning, match="taken to be in 10 nJy"):

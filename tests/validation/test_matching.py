@@ -11,6 +11,7 @@ from dustest.data.identifiers import has_ids, row_numbers
 from dustest.validation.matching import (
     aligned_values,
     all_ids,
+    check_overlap,
     gives,
     identified,
     match_rows,
@@ -212,3 +213,21 @@ class TestGives:
 
     def test_other_quantities_may_be_the_same_for_all(self):
         assert gives(DustTable.from_quantities([1, 2], {"A_V": [0.3, 0.3]}), "A_V")
+
+
+class TestOverlap:
+    def test_tables_without_rows_have_nothing_to_pair(self):
+        empty = DustTable.from_quantities(np.array([], dtype=int), {"A_V": []})
+        check_overlap(TABLES | {"empty": empty}, [("one", "empty"), ("empty", "one")])
+        other = DustTable.from_quantities([7], {"A_V": [0.1]})
+        with pytest.raises(InputError, match="one and other must have identifiers in common"):
+            check_overlap(TABLES | {"other": other}, [("one", "other")])
+
+    def test_a_table_without_a_partner_is_named_with_the_longest(self):
+        tables = {
+            "lonely": DustTable.from_quantities([7], {"A_V": [0.1]}),
+            "short": TABLES["one"][:1],
+            "long": TABLES["one"],
+        }
+        with pytest.raises(InputError, match="lonely and long must have identifiers in common"):
+            all_ids(tables)

@@ -336,3 +336,8 @@ class TestShiftStatistics:
             for count in ("n", "n_exceeds"):
                 assert mine[count][0] == mine[count][1:].sum()
             assert mine["n_exceeds"][0] == np.sum(np.abs(shift) > 0.1)
+
+
+def test_shifts_must_be_a_table():
+    with pytest.raises(InputError, match="shifts must be an astropy table"):
+        shift_statistics([0.1])
