@@ -46,6 +46,7 @@ TESTS = {
     "dustest/data/columns.py": ("tests/data/test_coerce.py",),
     "dustest/data/images.py": ("tests/data/test_sample.py",),
     "dustest/data/pairing.py": ("tests/validation/test_matching.py",),
+    "dustest/io/_flux_units.py": ("tests/io/test_tables.py",),
     "dustest/data/rows.py": ("tests/data/test_sample.py", "tests/data/test_results.py"),
 }
 
@@ -122,7 +123,12 @@ class Mutant:
     tests: tuple
 
     def __str__(self):
-        return f"{self.file}:{self.line}: {self.old} -> {self.new or 'nothing'}"
+        return f"{self.file}:{self.line}: {self.change}"
+
+    @property
+    def change(self):
+        """Old and new token."""
+        return f"{self.old} -> {self.new or 'nothing'}"
 
     def apply(self, source):
         """Source in bytes with the token changed."""
@@ -590,12 +596,17 @@ def summarise(results, explanations):
     str
         The share noticed, and a list of all others.
     """
-    noticed, count = sum(results.values()), max(len(results), 1)
-    lines = [f"{noticed} of {len(results)} mutants noticed ({100.0 * noticed / count:.1f} %)"]
-    for mutant in (mutant for mutant, found in results.items() if not found):
-        change = f"{mutant.old} -> {mutant.new or 'nothing'}"
-        reason = explanations.get(f"{mutant.file}\n{mutant.code}: {change}", "not explained")
-        lines += [str(mutant), f"    {mutant.code}", f"    {reason}"]
+    reasons = {
+        mutant: explanations.get(f"{mutant.file}\n{mutant.code}: {mutant.change}")
+        for mutant, noticed in results.items()
+        if not noticed
+    }
+    n_explained = sum(reason is not None for reason in reasons.values())
+    n_noticed, share = len(results) - len(reasons), 100.0 / max(len(results), 1)
+    found = f"{n_noticed} of {len(results)} mutants noticed ({share * n_noticed:.1f} %)"
+    lines = [f"{found}, {n_explained} of the others explained"]
+    for mutant, reason in reasons.items():
+        lines += [str(mutant), f"    {mutant.code}", f"    {reason or 'not explained'}"]
     return "\n".join(lines) + "\n"
 
 

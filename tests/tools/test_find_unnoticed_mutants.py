@@ -70,7 +70,7 @@ class TestTool:
     def test_names_what_no_test_notices(self, checkout):
         output, progress = run(checkout)
         assert output.splitlines() == [
-            "5 of 6 mutants noticed (83.3 %)",
+            "5 of 6 mutants noticed (83.3 %), 0 of the others explained",
             "toy/rates.py:8: + -> -",
             "    return value + 0",
             "    not explained",
@@ -81,6 +81,7 @@ class TestTool:
         (checkout / "tools").mkdir()
         (checkout / "tools" / "equivalent_mutants.txt").write_text(REASON, encoding="utf-8")
         output, progress = run(checkout)
+        assert output.startswith("5 of 6 mutants noticed (83.3 %), 1 of the others explained\n")
         assert output.endswith("    nothing is added\n")
         assert progress == ""
 
@@ -98,7 +99,9 @@ class TestTool:
         (checkout / "toy" / "rates.py").write_text(code, encoding="utf-8")
         tests = "from toy.rates import count\n\n\ndef test():\n    assert not count(2)\n"
         (checkout / "tests" / "test_rates.py").write_text(tests, encoding="utf-8")
-        assert run(checkout, "--limit", "8")[0] == "1 of 1 mutants noticed (100.0 %)\n"
+        assert run(checkout, "--limit", "8")[0] == (
+            "1 of 1 mutants noticed (100.0 %), 0 of the others explained\n"
+        )
 
 
 def changes(tool, code):
