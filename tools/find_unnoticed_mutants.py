@@ -40,14 +40,17 @@ RESULTS = "build/mutants.jsonl"
 LOG = "find_unnoticed_mutants.log"
 NOT_COPIED = (".*", "__pycache__", "build", "_build", "gallery", "*.egg-info")
 
-# Tests besides the mirrors of a public file, where the file is used.
+# Tests besides the mirrors, where a file is used.
 TESTS = {
     "dustest/data/coerce.py": ("tests/data/test_sample.py",),
     "dustest/data/columns.py": ("tests/data/test_coerce.py",),
     "dustest/data/images.py": ("tests/data/test_sample.py",),
     "dustest/data/pairing.py": ("tests/validation/test_matching.py",),
-    "dustest/io/_flux_units.py": ("tests/io/test_tables.py",),
     "dustest/data/rows.py": ("tests/data/test_sample.py", "tests/data/test_results.py"),
+    "dustest/io/_catalog/flux_units.py": ("tests/io/test_tables.py",),
+    "dustest/io/_formats/containers.py": ("tests/io/test_tables.py",),
+    "dustest/io/_formats/readers.py": ("tests/io/test_tables.py",),
+    "dustest/io/_formats/text.py": ("tests/io/test_tables.py",),
 }
 
 # Packages that the tests load anyway: once for all mutants. None of them starts threads.
@@ -302,22 +305,29 @@ def find_tests(root, file):
     return tuple(name for name in names if (root / name).is_file())
 
 
+def _public_folder(file):
+    """Folder of a file, without private ones."""
+    folder = Path(file).parent
+    names = [name.startswith("_") for name in folder.parts]
+    return Path(*folder.parts[: names.index(True)]) if True in names else folder
+
+
 def _mirror(file):
     """Name of the test that mirrors a file."""
-    path = Path(file)
-    return Path("tests", *path.parts[1:-1], f"test_{path.stem.strip('_')}.py").as_posix()
+    folder = _public_folder(file).parts[1:]
+    return Path("tests", *folder, f"test_{Path(file).stem.strip('_')}.py").as_posix()
 
 
 def _users(root, file):
-    """Modules in the folder of a private one that import it, directly or through others."""
-    path = Path(file)
-    if not re.match(r"_[a-z]", path.stem):
+    """Modules that import a private one, directly or through others, in its public folder."""
+    path, folder = Path(file), _public_folder(file)
+    if folder == path.parent and not re.match(r"_[a-z]", path.stem):
         return []
     name = ".".join(path.with_suffix("").parts)
     imported = re.compile(rf"\b{re.escape(name)}\b")
     users = [
         other.relative_to(root).as_posix()
-        for other in sorted((root / path.parent).glob("*.py"))
+        for other in sorted((root / folder).rglob("*.py"))
         if other != root / path and imported.search(other.read_text(encoding="utf-8"))
     ]
     return [*users, *(name for user in users for name in _users(root, user))]

@@ -148,15 +148,21 @@ class TestPlaces:
         )
 
     def test_a_private_module_is_tested_through_others(self, tool, checkout):
+        (checkout / "toy" / "_inner").mkdir()
         for name, text in (
-            ("_a.py", "x = 1\n"),
-            ("_b.py", "from toy._a import x\n"),
+            ("_inner/a.py", "x = 1\n"),
+            ("_b.py", "from toy._inner.a import x\n"),
             ("rates.py", "import toy._b\n"),
-            ("other.py", "from toy._abc import x\n"),
+            ("other.py", "from toy._inner.abc import x\n"),
         ):
             (checkout / "toy" / name).write_text(text, encoding="utf-8")
+        for name in ("a.py", "other.py"):
             (checkout / "tests" / f"test_{name}").write_text("", encoding="utf-8")
-        assert tool.find_tests(checkout, "toy/_a.py") == ("tests/test_rates.py", "toy/_a.py")
+        assert tool.find_tests(checkout, "toy/_inner/a.py") == (
+            "tests/test_a.py",
+            "tests/test_rates.py",
+            "toy/_inner/a.py",
+        )
 
     def test_the_draw_follows_the_seed(self, tool):
         draws = [tool.find_mutants(TOOL.parents[1], ["dustest/data"], 30, n) for n in (1, 1, 2)]
