@@ -273,8 +273,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         Raises
         ------
         InputError
-            If the input, a parameter or ``output`` cannot be used, or ``output`` holds results and
-            ``resume`` is not set. Nothing is computed or written then.
+            If the input, a parameter or ``output`` cannot be used, or ``output`` is a file already
+            and ``resume`` is not set, or no run left it. Nothing is computed or written then.
         MissingDependencyError
             If the package that writes ``output`` is not installed.
         ReadError
