@@ -95,6 +95,7 @@ class TestEstimate:
             (["--error-floor", "3"], "--error-floor must be a fraction"),
             (["--foreground-ebv", "ebv"], "--foreground-ebv must name a column"),
             (["--foreground-ebv", "-0.1"], "--foreground-ebv must be E(B-V)"),
+            (["--foreground-ebv", "nan"], "--foreground-ebv must be E(B-V)"),
             (["--layout", "jades-kon"], "did you mean 'jades-kron'"),
             (["--format", "fitz"], "did you mean 'fits'"),
             (["--hdu", "1"], "--hdu must be left out"),
@@ -459,6 +460,14 @@ class TestModel:
         page = output.read_text()
         assert "mine" in page
         assert "Fitted to the truth" not in page
+
+    @pytest.mark.parametrize("command", ["estimate", "compare"])
+    def test_images_are_asked_for(self, trained, catalog, tmp_path, capsys, command):
+        name = "result.ecsv" if command == "estimate" else "report.html"
+        words = [command, catalog, "--model", trained[0], "--output", str(tmp_path / name)]
+        assert main(words) == 1
+        assert "with --image BAND=FILE" in capsys.readouterr().err
+        assert not (tmp_path / name).exists()
 
     def test_by_name(self, trained, images, tmp_path, monkeypatch):
         asked = []

@@ -216,11 +216,24 @@ def _read_sample(options):
     of_images = _units_of_images(units, images)
     sample = _read_catalog(options, _without(units, of_images))
     if not images:
+        _check_images(options, sample)
         return sample
     from dustest.io import add_cutouts
 
     ebv = None if options.foreground_ebv is None else "foreground_ebv"
     return add_cutouts(sample, images, unit=of_images or None, foreground_ebv=ebv)
+
+
+def _check_images(options, sample):
+    """Refuse networks without the images that they look at."""
+    from dustest.data import InputError
+
+    if options.model and not sample.cutout_bands:
+        msg = (
+            f"--model needs images of the galaxies, which {options.catalog} does not hold: name a "
+            "mosaic for each band of the networks with --image BAND=FILE"
+        )
+        raise InputError(msg)
 
 
 def _image_files(options):
