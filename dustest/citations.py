@@ -190,7 +190,12 @@ def _made_by(result):
 
 def _label(meta):
     """What to call a table without a name."""
-    return str(meta.get("estimator") or meta.get("simulator") or "table")
+    return _method(meta) or "table"
+
+
+def _method(meta):
+    """Name of the estimator or simulator; empty without."""
+    return str(meta.get("estimator") or meta.get("simulator") or "")
 
 
 def _of_comparison(comparison):
@@ -211,10 +216,17 @@ def _read_meta(path):
     if suffix in _PACKAGES:
         require(_PACKAGES[suffix], f"reading {path.name}")
     try:
-        return DustTable.read(path).meta
+        meta = DustTable.read(path).meta
     except (*PARSER_ERRORS, IORegistryError) as error:
         msg = f"the file {path} is not a readable result: {reason(error)}"
         raise ReadError(msg) from error
+    if not (_method(meta) or "plan" in meta):
+        msg = (
+            f"the file {path} is no result of dustest: its meta names no estimator and no "
+            "simulator, so that what it used is unknown"
+        )
+        raise InputError(msg)
+    return meta
 
 
 def _model_meta(manifest):
@@ -234,7 +246,7 @@ def _model_meta(manifest):
 def _used(label, meta):
     """All that a result used."""
     used = _Used(label)
-    name = str(meta.get("estimator") or meta.get("simulator") or "")
+    name = _method(meta)
     if name in _METHODS:
         _METHODS[name](used, parameters_of(meta))
     elif "plan" in meta:

@@ -489,6 +489,13 @@ class TestCommand:
         assert output == cite(*paths) + "\n"
         assert output.count("@article{Meurer1999,") == 1
 
+    @pytest.mark.parametrize("name", ["mine.ecsv", "mine.fits", "mine.csv"])
+    def test_a_file_that_is_no_result(self, tmp_path, capsys, name):
+        path = str(tmp_path / name)
+        QTable({"id": [1, 2], "flux": [0.1, 0.2]}).write(path)
+        assert main(["cite", path]) == 1
+        assert f"{name} is no result of dustest" in capsys.readouterr().err
+
     def test_what_cannot_be_read(self, capsys):
         assert main(["cite", "no-such-file.ecsv"]) == 1
         assert "does not exist" in capsys.readouterr().err

@@ -54,6 +54,20 @@ class TestEstimate:
         assert "holds results already" in capsys.readouterr().err
         assert main([*words, "--resume"]) == 0
 
+    @pytest.mark.parametrize("resume", [[], ["--resume"]])
+    def test_the_catalogue_is_never_replaced(self, catalog, capsys, resume):
+        before = Path(catalog).read_bytes()
+        assert main(["estimate", catalog, "--output", catalog, *resume]) == 1
+        assert "--output must be another file than the input" in capsys.readouterr().err
+        assert Path(catalog).read_bytes() == before
+
+    def test_a_foreign_file_is_never_replaced(self, catalog, tmp_path, capsys):
+        other = tmp_path / "other.ecsv"
+        other.write_text("mine")
+        assert main(["estimate", catalog, "--output", str(other), "--resume"]) == 1
+        assert "choose another output" in capsys.readouterr().err
+        assert other.read_text() == "mine"
+
     def test_redshifts_can_be_cut(self, catalog, tmp_path):
         output = tmp_path / "result.ecsv"
         words = ["--z-min", "6.5", "--z-max", "8", "--output", str(output)]
@@ -81,6 +95,7 @@ class TestEstimate:
             (["--error-floor", "3"], "--error-floor must be a fraction"),
             (["--foreground-ebv", "ebv"], "--foreground-ebv must name a column"),
             (["--foreground-ebv", "-0.1"], "--foreground-ebv must be E(B-V)"),
+            (["--foreground-ebv", "nan"], "--foreground-ebv must be E(B-V)"),
             (["--layout", "jades-kon"], "did you mean 'jades-kron'"),
             (["--format", "fitz"], "did you mean 'fits'"),
             (["--hdu", "1"], "--hdu must be left out"),
@@ -192,6 +207,20 @@ class TestCompare:
             error = capsys.readouterr().err
             assert "--output must be in a folder that exists" in error
             assert len(error.splitlines()) == 1
+
+    @pytest.mark.parametrize("name", ["victim.csv", "victim.fits", "victim"])
+    @pytest.mark.parametrize("command", ["compare", "demo"])
+    def test_a_report_replaces_pages_only(self, catalog, tmp_path, capsys, command, name):
+        victim = tmp_path / name
+        victim.write_text("mine")
+        words = [command, *([catalog] if command == "compare" else []), "--output", str(victim)]
+        assert main(words) == 1
+        assert "--output must end in .html or .htm" in capsys.readouterr().err
+        assert victim.read_text() == "mine"
+
+    def test_resume_needs_tables(self, catalog, capsys):
+        assert main(["compare", catalog, "-e", "meurer", "--resume"]) == 1
+        assert "--resume needs --tables" in capsys.readouterr().err
 
     def test_unreadable_truth(self, catalog, tmp_path, capsys):
         bad = tmp_path / "truth.fits"
@@ -431,6 +460,14 @@ class TestModel:
         page = output.read_text()
         assert "mine" in page
         assert "Fitted to the truth" not in page
+
+    @pytest.mark.parametrize("command", ["estimate", "compare"])
+    def test_images_are_asked_for(self, trained, catalog, tmp_path, capsys, command):
+        name = "result.ecsv" if command == "estimate" else "report.html"
+        words = [command, catalog, "--model", trained[0], "--output", str(tmp_path / name)]
+        assert main(words) == 1
+        assert "with --image BAND=FILE" in capsys.readouterr().err
+        assert not (tmp_path / name).exists()
 
     def test_by_name(self, trained, images, tmp_path, monkeypatch):
         asked = []

@@ -14,7 +14,7 @@ from dustest.cli._estimators import (
     ready_made,
     row_limits,
 )
-from dustest.cli._words import add_run_options, say, split_pairs
+from dustest.cli._words import add_run_options, check_not_input, say, split_pairs
 
 __all__ = ["add_commands"]
 
@@ -137,6 +137,7 @@ def _estimate(options):
         msg = "--model stands for itself, without --estimator and --set"
         raise InputError(msg)
     check_writable(options.output)
+    check_not_input(options.output, options.catalog, options.model, *_image_files(options))
     name = options.model or options.estimator or _DEFAULT_ESTIMATOR
     if options.model:
         estimator = load_networks(options.model, options.seed)
@@ -153,10 +154,15 @@ def _estimate(options):
 def _compare(options):
     """Run estimators side by side."""
     from dustest import compare
-    from dustest.data.files import check_writable
+    from dustest.data import InputError
+    from dustest.data.files import check_page_file
     from dustest.io import read_table
 
-    check_writable(options.output)
+    check_page_file(options.output)
+    if options.resume and options.tables is None:
+        msg = "--resume needs --tables, the folder of the run to resume"
+        raise InputError(msg)
+    check_not_input(options.output, options.catalog, options.truth)
     chosen = chosen_rows(options.estimator, ready_made())
     parameters = given_parameters(options, chosen)
     truth = None if options.truth is None else read_table(options.truth)
@@ -183,10 +189,10 @@ def _compare(options):
 def _demo(options):
     """Compare all estimators on the simulated catalogue."""
     from dustest import compare
-    from dustest.data.files import check_writable
+    from dustest.data.files import check_page_file
     from dustest.io import load_demo
 
-    check_writable(options.output)
+    check_page_file(options.output)
     sample, truth = load_demo()
     seed = 0 if options.seed is None else options.seed
     estimators = {name: make_estimator(name, _DEMO_PARAMETERS, seed) for name in ready_made()}
@@ -210,11 +216,29 @@ def _read_sample(options):
     of_images = _units_of_images(units, images)
     sample = _read_catalog(options, _without(units, of_images))
     if not images:
+        _check_images(options, sample)
         return sample
     from dustest.io import add_cutouts
 
     ebv = None if options.foreground_ebv is None else "foreground_ebv"
     return add_cutouts(sample, images, unit=of_images or None, foreground_ebv=ebv)
+
+
+def _check_images(options, sample):
+    """Refuse networks without the images that they look at."""
+    from dustest.data import InputError
+
+    if options.model and not sample.cutout_bands:
+        msg = (
+            f"--model needs images of the galaxies, which {options.catalog} does not hold: name a "
+            "mosaic for each band of the networks with --image BAND=FILE"
+        )
+        raise InputError(msg)
+
+
+def _image_files(options):
+    """Files of the mosaics."""
+    return split_pairs(options.image, "--image").values()
 
 
 def _units_of_images(units, images):

@@ -2,13 +2,31 @@
 
 import json
 import sys
+from pathlib import Path
 
-__all__ = ["add_run_options", "read_value", "say", "split_pair", "split_pairs"]
+__all__ = [
+    "add_run_options",
+    "check_not_input",
+    "read_value",
+    "say",
+    "split_pair",
+    "split_pairs",
+]
 
 
 def say(line):
     """Write a line to standard output."""
     sys.stdout.write(line + "\n")
+
+
+def check_not_input(output, *inputs):
+    """Refuse to replace a file that is read."""
+    from dustest.data import InputError
+
+    for path in map(Path, filter(None, inputs)):
+        if path.exists() and Path(output).exists() and path.samefile(output):
+            msg = f"--output must be another file than the input {path}, got {output!r}"
+            raise InputError(msg)
 
 
 def split_pair(word, option):

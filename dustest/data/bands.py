@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from numbers import Real
 
 import numpy as np
 from astropy import units as u
@@ -11,7 +10,7 @@ from astropy import units as u
 from dustest.data.errors import InputError, MissingDependencyError, ReadError
 from dustest.data.messages import did_you_mean
 from dustest.data.units import declared_unit
-from dustest.data.values import to_floats
+from dustest.data.values import is_plain_number, to_floats
 
 __all__ = ["Band", "canonical_name", "get_band", "has_curve", "list_bands"]
 
@@ -246,7 +245,7 @@ class Band:
         >>> round(blue), round(red)
         (17244, 22604)
         """
-        if not (isinstance(level, Real) and 0.0 < level <= 1.0):
+        if not (is_plain_number(level) and 0.0 < level <= 1.0):
             msg = f"level must be a fraction of the peak above 0 and up to 1, got {level!r}"
             raise InputError(msg)
         inside = self.wavelength[self.transmission >= level * self.transmission.max()]

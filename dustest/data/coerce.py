@@ -6,6 +6,7 @@ that `GalaxySample` lists, and what is missing is NaN.
 
 import warnings
 from collections.abc import Mapping
+from os import PathLike
 
 import numpy as np
 from astropy import units as u
@@ -93,6 +94,12 @@ def _as_table(X, bands):
         return X
     if hasattr(X, "toarray"):
         msg = "X must be dense, got a sparse matrix; pass X.toarray()"
+        raise InputTypeError(msg)
+    if isinstance(X, str | PathLike):
+        msg = (
+            "X must hold the galaxies themselves, got the name of a file: pass "
+            f"dustest.io.read_catalog({str(X)!r})"
+        )
         raise InputTypeError(msg)
     if isinstance(X, NDData):
         msg = "X must hold one image a galaxy: pass a list, [image], instead of a single NDData"

@@ -167,6 +167,47 @@ def _as_path(path, name, kind):
     return Path(path)
 
 
+_PAGE_ENDINGS = (".html", ".htm")
+
+
+def check_page_file(path, name="output"):
+    """Refuse a file that a page cannot be written to, before the page is made.
+
+    Other endings are refused, so that no catalogue or result is replaced by a page.
+
+    Parameters
+    ----------
+    path : str or path-like
+        File to write: ``.html`` or ``.htm``.
+    name : str, optional
+        What it is called in an error.
+
+    Returns
+    -------
+    path : `~pathlib.Path`
+        The file.
+
+    Raises
+    ------
+    InputError
+        If the ending is another one, or `check_writable` refuses the file.
+
+    Examples
+    --------
+    >>> from dustest.data.files import check_page_file
+    >>> check_page_file("report.html").name
+    'report.html'
+    """
+    path = check_writable(path, name)
+    if path.suffix.lower() not in _PAGE_ENDINGS:
+        msg = (
+            f"{name} must end in {' or '.join(_PAGE_ENDINGS)}, got {str(path)!r}: take "
+            f"{path.with_suffix('.html').name}"
+        )
+        raise InputError(msg)
+    return path
+
+
 _TABLE_FORMATS = {".fits": "fits", ".ecsv": "ascii.ecsv", ".parquet": "parquet"}
 _TABLE_FORMATS |= {".h5": "hdf5", ".hdf5": "hdf5"}
 _NEEDED = {"parquet": "pyarrow", "hdf5": "h5py"}

@@ -105,7 +105,8 @@ def as_ids(column, name="column id"):
     Raises
     ------
     InputError
-        If they are not one integer or text a row.
+        If they are not one integer or text a row, or are floats too large to be exact (from
+        2**53 on, from 2**24 in single precision).
 
     Warns
     -----
@@ -120,7 +121,7 @@ def as_ids(column, name="column id"):
     """
     values, missing = bare_values(column)
     if values.dtype.kind == "f" and values.ndim == 1:
-        values, missing = _whole_numbers(values, missing)
+        values, missing = _whole_numbers(values, missing, name)
     if values.ndim != 1 or values.dtype.kind not in "iuUSO":
         got = f"{values.dtype} of shape {values.shape}"
         msg = f"{name} must hold one integer or string a row, got {got}"
@@ -141,12 +142,25 @@ def _rows(count):
     return f"{count} row" + ("s" if count != 1 else "")
 
 
-def _whole_numbers(values, missing):
+def _whole_numbers(values, missing, name):
     """Integers that a data frame with nulls keeps as floats; others are left as they are."""
     known = np.isfinite(values) if missing is None else np.isfinite(values) & ~missing
     if np.all(values[known] == np.round(values[known])):
+        _check_exact(values[known], name)
         return np.where(known, values, 0.0).astype(np.int64), ~known
     return values, missing
+
+
+def _check_exact(values, name):
+    """Refuse whole floats so large that another identifier may have been rounded to them."""
+    limit = 2 ** min(np.finfo(values.dtype).nmant + 1, 63)
+    rounded = values[np.abs(values) >= limit]
+    if rounded.size:
+        msg = (
+            f"{name} must hold integers or text: {values.dtype} is exact below {limit} only, got "
+            f"{rounded[0]!s}; keep identifiers as integers or text"
+        )
+        raise InputError(msg)
 
 
 def _of_objects(values):

@@ -1,5 +1,7 @@
 """Random numbers out of what users give as ``random_state``."""
 
+from contextlib import suppress
+
 import numpy as np
 
 from dustest.data.errors import InputError
@@ -31,8 +33,8 @@ def as_generator(random_state):
     >>> int(as_generator(1).integers(100)) == int(as_generator(1).integers(100))
     True
     """
-    try:
-        return np.random.default_rng(random_state)
-    except (TypeError, ValueError) as error:
-        msg = f"random_state must be None, an integer from 0 or a Generator, got {random_state!r}"
-        raise InputError(msg) from error
+    if not isinstance(random_state, bool):
+        with suppress(TypeError, ValueError):
+            return np.random.default_rng(random_state)
+    msg = f"random_state must be None, an integer from 0 or a Generator, got {random_state!r}"
+    raise InputError(msg)

@@ -30,6 +30,8 @@ CREATE TABLE IF NOT EXISTS result (key BLOB PRIMARY KEY, payload TEXT NOT NULL) 
 CREATE TABLE IF NOT EXISTS run (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 
+_HAS_TABLE = "SELECT 1 FROM sqlite_master WHERE name = 'result'"
+
 
 def store_path(output):
     """Where the rows of a run are kept: beside its output.
@@ -67,7 +69,8 @@ def open_store(output, resume):
     Raises
     ------
     InputError
-        If there are results already and ``resume`` is false.
+        If there are results already and ``resume`` is false, or ``output`` is a file without a
+        store beside it, which no run can have left and none may replace.
     ReadError
         If the store cannot be opened or is damaged.
 
@@ -80,12 +83,7 @@ def open_store(output, resume):
         return
     path = store_path(output)
     try:
-        if not resume and (Path(output).exists() or _holds_rows(path)):
-            msg = (
-                f"output {str(output)!r} holds results already; pass {argument('resume', True)} "
-                f"to resume that run, or remove it and {path.name}"
-            )
-            raise InputError(msg)
+        _check_kept(Path(output), path, resume)
         try:
             with closing(sqlite3.connect(path)) as connection:
                 connection.executescript(_SETUP)
@@ -102,15 +100,33 @@ def open_store(output, resume):
         raise ReadError(msg) from error
 
 
+def _check_kept(output, path, resume):
+    """Refuse to replace results that are not resumed, and files that are no results of ours."""
+    if output.exists() and not _answers(path, _HAS_TABLE):
+        msg = (
+            f"output {str(output)!r} exists, and there is no run to resume, which would be in "
+            f"{path.name} beside it: remove it, or choose another output"
+        )
+        raise InputError(msg)
+    if not resume and (output.exists() or _holds_rows(path)):
+        msg = (
+            f"output {str(output)!r} holds results already; pass {argument('resume', True)} "
+            f"to resume that run, or remove it and {path.name}"
+        )
+        raise InputError(msg)
+
+
 def _holds_rows(path):
     """Whether there is a store with at least one row."""
+    return _answers(path, _HAS_TABLE) and _answers(path, "SELECT 1 FROM result LIMIT 1")
+
+
+def _answers(path, query):
+    """Whether there is a database that finds a row for a query."""
     if not path.exists() or path.stat().st_size == 0:
         return False
     with closing(sqlite3.connect(path)) as connection:
-        tables = "SELECT 1 FROM sqlite_master WHERE name = 'result'"
-        if connection.execute(tables).fetchone() is None:
-            return False
-        return connection.execute("SELECT 1 FROM result LIMIT 1").fetchone() is not None
+        return connection.execute(query).fetchone() is not None
 
 
 def _remove(path):

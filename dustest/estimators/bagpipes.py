@@ -88,7 +88,7 @@ class BagpipesEstimator(DustEstimator):
     redshift : {"fixed", "free"}, optional
         Whether the redshift is that of the sample, or has a Gaussian prior of the width of its
         ``redshift_err``, cut at three standard deviations. Galaxies without an error keep
-        theirs fixed.
+        theirs fixed, with a warning.
     error_floor : float, optional
         Error of the photometry, as a fraction of the flux from 0 to 1, that is added in
         quadrature: the models and zero points are no better. Where the catalogue was read with
@@ -249,6 +249,12 @@ class BagpipesEstimator(DustEstimator):
         self._settings()
 
     def _warn_of_sample(self, sample):
+        """Warn of what is fitted otherwise than asked for."""
+        if self.redshift == "free":
+            _warn_of_fixed_redshifts(sample)
+        self._warn_of_spectra(sample)
+
+    def _warn_of_spectra(self, sample):
         """Warn of spectra that the tables leave out, and refuse a sample that has nothing else."""
         if self.engine != "tabulated" or "spectrum_flux" not in sample.colnames:
             return
@@ -262,7 +268,7 @@ class BagpipesEstimator(DustEstimator):
             "engine='tabulated' fits photometry and leaves the spectra of the sample out; "
             "engine='bagpipes' fits both"
         )
-        warnings.warn(msg, DustestWarning, stacklevel=4)
+        warnings.warn(msg, DustestWarning, stacklevel=5)
 
     def _sample_provenance(self, sample):
         """Relative error of the photometry as it is fitted, that of the catalogue included."""
@@ -357,6 +363,19 @@ def _better(tabulated, sampled):
     error = np.hypot(tabulated.ess**-0.5, sampled.ess**-0.5)
     missing = tabulated.log_evidence - sampled.log_evidence
     return tabulated if missing > _EVIDENCE_ERRORS * error else sampled
+
+
+def _warn_of_fixed_redshifts(sample):
+    """Warn of galaxies whose redshift has no error, and therefore no prior."""
+    errors = sample["redshift_err"] if "redshift_err" in sample.colnames else np.nan
+    known = np.isfinite(sample["redshift"])
+    n_fixed = np.count_nonzero(known & ~((errors > 0) & np.isfinite(errors)))
+    if n_fixed:
+        msg = (
+            f"redshift='free' needs the column redshift_err: {n_fixed} of {len(sample)} galaxies "
+            "have none above 0, and their redshift is kept fixed"
+        )
+        warnings.warn(msg, DustestWarning, stacklevel=5)
 
 
 def _without_spectra(batch):

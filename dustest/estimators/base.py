@@ -28,7 +28,7 @@ from dustest.data.pairing import as_weights, pair_truth
 from dustest.data.quantities import QUANTITIES, percentile_columns
 from dustest.data.results import DustTable
 from dustest.data.truth import as_truth
-from dustest.data.values import to_floats
+from dustest.data.values import is_plain_number, to_floats
 from dustest.estimators._curves import with_curves
 from dustest.estimators._options import check_options
 from dustest.estimators._run import run
@@ -273,8 +273,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         Raises
         ------
         InputError
-            If the input, a parameter or ``output`` cannot be used, or ``output`` holds results and
-            ``resume`` is not set. Nothing is computed or written then.
+            If the input, a parameter or ``output`` cannot be used, or ``output`` is a file already
+            and ``resume`` is not set, or no run left it. Nothing is computed or written then.
         MissingDependencyError
             If the package that writes ``output`` is not installed.
         ReadError
@@ -563,7 +563,7 @@ def _as_seed(random_state):
         return int(random_state.randint(2**31 - 1))
     if random_state is None:
         return int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> 1)
-    if isinstance(random_state, Integral) and random_state >= 0:
+    if is_plain_number(random_state, Integral) and random_state >= 0:
         return int(random_state)
     msg = f"random_state must be None, an integer from 0 or a Generator, got {random_state!r}"
     raise InputError(msg)

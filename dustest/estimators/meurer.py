@@ -1,7 +1,6 @@
 """`MeurerEstimator`: dust from the slope of the ultraviolet continuum."""
 
 from dataclasses import dataclass
-from numbers import Real
 from typing import ClassVar
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy as np
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
 from dustest.data.messages import not_one_of
+from dustest.data.values import is_plain_number
 from dustest.estimators._uv_slopes import measure_slopes, slope_draws
 from dustest.estimators.base import DustEstimator
 from dustest.estimators.batch import Estimates, ExtraColumn
@@ -170,7 +170,7 @@ class MeurerEstimator(DustEstimator):
                 msg = not_one_of(name, value, allowed)
                 raise InputError(msg)
         scatter = self.beta0_scatter
-        if not (isinstance(scatter, Real) and 0 <= scatter < np.inf):
+        if not (is_plain_number(scatter) and 0 <= scatter < np.inf):
             msg = f"beta0_scatter must be a number from 0, got {scatter!r}"
             raise InputError(msg)
         # Refuses laws that are not known or do not reach the ultraviolet.

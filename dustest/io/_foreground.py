@@ -46,10 +46,12 @@ def to_ebv(values, n_rows):
     Raises
     ------
     InputError
-        If a value is negative, or there is not one for all or one for each galaxy.
+        If a value is negative, there is not one for all or one for each galaxy, or the one for
+        all is missing.
     """
     ebv = to_floats(values, "foreground_ebv", unit=u.mag)
-    if ebv.shape not in ((), (n_rows,)) or np.any(ebv < 0):
+    is_missing = ebv.shape == () and np.isnan(ebv)
+    if ebv.shape not in ((), (n_rows,)) or is_missing or np.any(ebv < 0):
         msg = (
             f"foreground_ebv must be E(B-V) in mag from 0 on, one number or one for each of "
             f"{n_rows} galaxies, got {values!r:.80}"

@@ -2,7 +2,7 @@
 
 import warnings
 from dataclasses import replace
-from numbers import Integral, Real
+from numbers import Integral
 from os import PathLike
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from dustest.data.errors import DustestWarning, InputError
 from dustest.data.messages import argument, shown
 from dustest.data.tables import as_table, is_table_like
 from dustest.data.units import FLUX_UNIT, SPECTRAL_UNIT, is_magnitude, resolve_unit
-from dustest.data.values import bare_values, to_floats
+from dustest.data.values import bare_values, is_plain_number, to_floats
 from dustest.io._catalog.flux_units import flux_units, read_units
 from dustest.io._catalog.lookup import plain_column
 from dustest.io._catalog.plan import make_plan, own_columns
@@ -146,7 +146,7 @@ def read_catalog(
 
 def _check_floor(floor):
     """Raise where the error floor is not a fraction."""
-    if not isinstance(floor, Real) or not 0.0 <= floor <= 1.0:
+    if not is_plain_number(floor) or not 0.0 <= floor <= 1.0:
         msg = f"error_floor must be a fraction of the flux from 0 to 1, got {floor!r}"
         raise InputError(msg)
 

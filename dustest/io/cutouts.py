@@ -17,6 +17,7 @@ from dustest.data.flags import FLAGS
 from dustest.data.messages import did_you_mean
 from dustest.data.positions import sky_positions
 from dustest.data.units import as_unit
+from dustest.data.values import is_plain_number
 from dustest.io._foreground import (
     FOREGROUND_KEY,
     band_correction,
@@ -178,7 +179,7 @@ def _check_arguments(images, size, min_snr):
     if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
         msg = f"size must be a whole number of pixels from 1, got {size!r}"
         raise InputError(msg)
-    if not isinstance(min_snr, Real) or not np.isfinite(min_snr):
+    if not is_plain_number(min_snr) or not np.isfinite(min_snr):
         msg = f"min_snr must be a finite number, got {min_snr!r}"
         raise InputError(msg)
     images = by_band(images, None, "images")

@@ -252,12 +252,12 @@ def add_spectra(sample, spectra):
         If there is not one spectrum a row, none at all, or some are corrected for foreground dust
         and others are not.
     ReadError
-        If a file is missing, or none can be read.
+        If none can be read.
 
     Warns
     -----
     DustestWarning
-        If some files cannot be read; their rows have no spectrum.
+        If some files are missing or cannot be read; their rows have no spectrum.
 
     Examples
     --------
@@ -293,9 +293,7 @@ def add_spectra(sample, spectra):
 def _read_all(spectra):
     """Spectra of the rows, None where there is none or its file cannot be read."""
     for item in spectra:
-        if isinstance(item, str | os.PathLike):
-            check_file(item)
-        elif item is not None and not isinstance(item, Spectrum):
+        if not (item is None or isinstance(item, str | os.PathLike | Spectrum)):
             msg = f"spectra must hold Spectrum, paths or None, got {type(item).__name__}"
             raise InputError(msg)
     read, errors = [], []

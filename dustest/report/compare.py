@@ -19,6 +19,7 @@ from dustest.data.quantities import QUANTITIES, percentile_columns
 from dustest.data.results import DustTable
 from dustest.data.seeds import as_generator
 from dustest.data.tables import as_table, is_table_like
+from dustest.data.values import is_plain_number
 from dustest.report.comparison import Comparison
 from dustest.validation.comparison import compare_pairs, comparison_pairs, flag_counts
 from dustest.validation.matching import (
@@ -187,7 +188,7 @@ def _checked_limits(limits, estimators):
             guess = did_you_mean(name, estimators)
             msg = f"limits must have names out of {list(estimators)}, got {name!r}: {guess}"
             raise InputError(msg.rstrip(": "))
-        if not isinstance(rows, Integral) or rows < 1:
+        if not is_plain_number(rows, Integral) or rows < 1:
             msg = f"limits[{name!r}] must be a positive number of galaxies, got {rows!r}"
             raise InputError(msg)
     return dict(limits or {})
@@ -196,6 +197,12 @@ def _checked_limits(limits, estimators):
 def _ready_table(name, made, sample):
     """A table made before; None for what has yet to run."""
     what = f"estimators[{name!r}]"
+    if isinstance(made, type):
+        msg = (
+            f"{what} must be an estimator or a table, and {made.__name__} is a class: pass "
+            f"{made.__name__}()"
+        )
+        raise InputError(msg)
     if is_table_like(made):
         table = as_table(made, what)
         if not set(QUANTITIES) & set(table.colnames):
@@ -206,7 +213,11 @@ def _ready_table(name, made, sample):
             raise InputError(msg)
         return table
     if not callable(getattr(made, "estimate", None)):
-        msg = f"{what} must be a DustTable or have a method estimate, got {type(made).__name__}"
+        remedy = (
+            f": pass DustTable.read({str(made)!r})" if isinstance(made, str | PathLike) else ""
+        )
+        got = f"{type(made).__name__}{remedy}"
+        msg = f"{what} must be a DustTable or have a method estimate, got {got}"
         raise InputError(msg)
     if sample is None:
         msg = f"sample must be given for {name} to run on, got None"

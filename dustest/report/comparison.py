@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from astropy.table import QTable
 
 from dustest.data.errors import InputError
-from dustest.data.files import check_writable, replacing
+from dustest.data.files import check_page_file, replacing
 from dustest.data.messages import did_you_mean
 from dustest.data.quantities import QUANTITIES, check_quantity
 from dustest.report._drawing import COLORS
@@ -171,7 +171,8 @@ class Comparison:
         Parameters
         ----------
         path : str or path-like, optional
-            File to write, replaced only when the page is complete.
+            File to write, ``.html`` or ``.htm``; a page that is there is replaced, but only when
+            the new one is complete.
         title : str, optional
             Title of the page.
         progress : bool, optional
@@ -185,10 +186,11 @@ class Comparison:
         Raises
         ------
         InputError
-            If the file cannot be written, which is checked before anything is drawn.
+            If the file has another ending or cannot be written, which is checked before anything
+            is drawn.
         """
         if path is not None:
-            check_writable(path, "path")
+            check_page_file(path, "path")
         html = render_report(self, title=title, progress=progress)
         if path is not None:
             _write(path, html)

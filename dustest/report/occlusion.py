@@ -6,6 +6,7 @@ import numpy as np
 
 from dustest.data.coerce import as_sample
 from dustest.data.errors import InputError
+from dustest.data.values import is_plain_number
 from dustest.report._drawing import (
     FONT_SIZE,
     INK,
@@ -116,7 +117,7 @@ def _check_sample(occlusion, sample):
 
 def _checked_row(row, n):
     """Number of a row, counted from the first."""
-    if not isinstance(row, Integral) or not -n <= row < n:
+    if not is_plain_number(row, Integral) or not -n <= row < n:
         msg = f"row must be a row number of a sample of {n} galaxies, got {row!r}"
         raise InputError(msg)
     return int(row) % n

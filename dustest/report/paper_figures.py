@@ -1,12 +1,12 @@
 """Figures of a simulated set of galaxies: what it consists of, and how its dust attenuates."""
 
 from itertools import cycle
-from numbers import Real
 
 import numpy as np
 from astropy import units as u
 
 from dustest.data.errors import InputError
+from dustest.data.values import is_plain_number
 from dustest.report._drawing import (
     COLORS,
     FONT_SIZE,
@@ -145,7 +145,7 @@ def plot_attenuation_ratio(truth, *, ratios=(0.1, 0.9), bin_width=0.1, scale="li
     >>> print(ax.get_legend().get_texts()[0].get_text())
     median, $R_V = 5.50$
     """
-    if not isinstance(bin_width, Real) or not bin_width > 0:
+    if not is_plain_number(bin_width) or not bin_width > 0:
         msg = f"bin_width must be positive, got {bin_width!r}"
         raise InputError(msg)
     if scale not in _SCALES:

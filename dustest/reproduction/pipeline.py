@@ -11,6 +11,7 @@ import numpy as np
 
 from dustest.data.errors import InputError, MissingDependencyError
 from dustest.data.files import installed_version
+from dustest.data.values import is_plain_number
 from dustest.reproduction._drawing import FIGURES
 from dustest.reproduction._fits import HISTORIES
 from dustest.reproduction._galaxies import read_sky
@@ -157,10 +158,10 @@ def reproduce(
 
 def _check_arguments(random_state, catalog, images, n_jobs):
     """Raise where an argument cannot be worked with, before hours of work."""
-    if not isinstance(random_state, Integral) or random_state < 0:
+    if not is_plain_number(random_state, Integral) or random_state < 0:
         msg = f"random_state must be an integer from 0, got {random_state!r}"
         raise InputError(msg)
-    if n_jobs is not None and (not isinstance(n_jobs, Integral) or n_jobs == 0):
+    if n_jobs is not None and (not is_plain_number(n_jobs, Integral) or n_jobs == 0):
         msg = f"n_jobs must be a whole number other than 0, or -1 for all cores, got {n_jobs!r}"
         raise InputError(msg)
     if images and catalog is None:

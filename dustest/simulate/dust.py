@@ -1,14 +1,13 @@
 """Dust in particle galaxies: columns in front of stars, and the attenuation of their light."""
 
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 from astropy import units as u
 
 from dustest.data.errors import InputError
 from dustest.data.units import declared_unit
-from dustest.data.values import to_floats
+from dustest.data.values import is_plain_number, to_floats
 from dustest.physics.attenuation import B_WAVELENGTH, V_WAVELENGTH, get_dust_law
 
 __all__ = [
@@ -96,7 +95,7 @@ def dust_mass(gas, dust_to_metal):
     >>> dust_mass(gas, dust_to_metal=0.3)
     array([6000.])
     """
-    if not (isinstance(dust_to_metal, Real) and 0.0 <= dust_to_metal <= 1.0):
+    if not (is_plain_number(dust_to_metal) and 0.0 <= dust_to_metal <= 1.0):
         msg = f"dust_to_metal must be a number from 0 to 1, got {dust_to_metal!r}"
         raise InputError(msg)
     return np.where(gas.dusty, dust_to_metal * gas.metallicity * gas.mass, 0.0)
@@ -204,7 +203,7 @@ def optical_depth(galaxy, dust_to_metal=None, *, opacity=V_OPACITY, n_cells=64):
     >>> optical_depth(ParticleGalaxy(stars, None, redshift=7.0))
     array([0.3])
     """
-    if not (isinstance(opacity, Real) and np.isfinite(opacity) and opacity >= 0.0):
+    if not (is_plain_number(opacity) and np.isfinite(opacity) and opacity >= 0.0):
         msg = f"opacity must be a number of cm2 per gram that is not negative, got {opacity!r}"
         raise InputError(msg)
     if dust_to_metal is None:

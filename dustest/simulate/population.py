@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 from functools import partial
-from numbers import Real
 
 import numpy as np
 
 from dustest.data.errors import InputError
+from dustest.data.values import is_plain_number
 from dustest.simulate._arguments import check_positive, check_whole
 from dustest.simulate._bodies import Bodies
 from dustest.simulate.galaxies import GasParticles, ParticleGalaxy, StarParticles
@@ -245,7 +245,7 @@ def _centred(stars, gas, redshift, group):
 def _check_range(values, name, limits):
     """Refuse what is no ascending pair within limits."""
     pair = isinstance(values, tuple | list) and len(values) == 2
-    if not (pair and all(isinstance(value, Real) for value in values)) or not (
+    if not (pair and all(is_plain_number(value) for value in values)) or not (
         limits[0] <= values[0] <= values[1] <= limits[1]
     ):
         msg = (
@@ -257,7 +257,7 @@ def _check_range(values, name, limits):
 
 def _check_share(value, name):
     """Refuse what is no number from 0 to 1."""
-    if not (isinstance(value, Real) and 0.0 <= value <= 1.0):
+    if not (is_plain_number(value) and 0.0 <= value <= 1.0):
         msg = f"{name} must be a number from 0 to 1, got {value!r}"
         raise InputError(msg)
 
@@ -265,7 +265,7 @@ def _check_share(value, name):
 def _check_redshift(value):
     """Refuse redshifts for which the relations do not hold."""
     low, high = _REDSHIFTS
-    if not (isinstance(value, Real) and low <= value <= high):
+    if not (is_plain_number(value) and low <= value <= high):
         msg = (
             f"redshift must be a number from {low:g} to {high:g}, where the scaling relations "
             f"hold, got {value!r}"

@@ -7,6 +7,7 @@ from astropy.table import Column, QTable
 
 from dustest.data.errors import InputError
 from dustest.data.quantities import check_quantity
+from dustest.data.values import is_plain_number
 from dustest.validation.comparison import check_tables
 from dustest.validation.matching import aligned_values, all_ids, gives, identified, values_of
 
@@ -49,7 +50,7 @@ def largest_disagreements(tables, quantity, *, n_rows=10):
     ([3, 1], <Quantity [0.5, 0.1] mag>)
     """
     unit = check_quantity(quantity).unit
-    if not isinstance(n_rows, Integral) or n_rows < 0:
+    if not is_plain_number(n_rows, Integral) or n_rows < 0:
         msg = f"n_rows must be an integer from 0, got {n_rows!r}"
         raise InputError(msg)
     if {"id", "spread"} & set(check_tables(tables)):

@@ -11,7 +11,7 @@ from scipy import stats
 from dustest.data.errors import InputError
 from dustest.data.seeds import as_generator
 from dustest.data.units import declared_unit
-from dustest.data.values import to_floats
+from dustest.data.values import is_plain_number, to_floats
 
 __all__ = [
     "METRICS",
@@ -299,7 +299,7 @@ def check_resamples(n_bootstrap):
     InputError
         If it is no integer, negative or 1.
     """
-    if not isinstance(n_bootstrap, Integral) or n_bootstrap < 0 or n_bootstrap == 1:
+    if not is_plain_number(n_bootstrap, Integral) or n_bootstrap < 0 or n_bootstrap == 1:
         msg = f"n_bootstrap must be 0 or an integer from 2, got {n_bootstrap!r}"
         raise InputError(msg)
 
@@ -318,11 +318,12 @@ def _columns(prediction, truth, p16, p84, unit):
     """The inputs as floats of one unit and length, with the percentiles as hits."""
     given = {"prediction": prediction, "truth": truth, "p16": p16, "p84": p84}
     arrays = {
-        name: None if column is None else to_floats(column, name, unit=unit)
+        name: to_floats(column, name, unit=unit)
         for name, column in given.items()
+        if column is not None or name in ("prediction", "truth")
     }
     unknown = np.full_like(arrays["prediction"], np.nan)
-    arrays |= {name: unknown for name in ("p16", "p84") if arrays[name] is None}
+    arrays |= {name: unknown for name in ("p16", "p84") if name not in arrays}
     shapes = {name: array.shape for name, array in arrays.items()}
     if arrays["prediction"].ndim != 1 or len(set(shapes.values())) > 1:
         msg = f"prediction, truth and percentiles must be of shape (n,) with one n, got {shapes}"

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -280,3 +282,9 @@ class TestInnocence:
         sample.meta["origin"] = "elsewhere"
         assert table["flux_F277W"][0] == 0 * u.nJy
         assert table.meta["origin"] == "survey"
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_the_name_of_a_file_is_no_sample(kind):
+    with pytest.raises(InputError, match=r"read_catalog\('jades\.fits'\)"):
+        as_sample(kind("jades.fits"))

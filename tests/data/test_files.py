@@ -3,7 +3,13 @@ import sys
 import pytest
 
 from dustest.data import InputError, MissingDependencyError
-from dustest.data.files import check_table_file, check_writable, installed_version, replacing
+from dustest.data.files import (
+    check_page_file,
+    check_table_file,
+    check_writable,
+    installed_version,
+    replacing,
+)
 
 
 def fail(path, written):
@@ -82,3 +88,14 @@ class TestChecks:
         monkeypatch.setitem(sys.modules, package, None)
         with pytest.raises(MissingDependencyError, match=f"needs the package {package}"):
             check_table_file(tmp_path / f"a.{suffix}")
+
+
+class TestPages:
+    @pytest.mark.parametrize("name", ["a.html", "a.htm", "A.HTML"])
+    def test_pages(self, tmp_path, name):
+        assert check_page_file(tmp_path / name) == tmp_path / name
+
+    @pytest.mark.parametrize("name", ["a.fits", "a.csv", "a", "a.html.fits"])
+    def test_other_files(self, tmp_path, name):
+        with pytest.raises(InputError, match=r"path must end in \.html or \.htm, .*: take a"):
+            check_page_file(tmp_path / name, "path")

@@ -89,6 +89,19 @@ class TestRead:
     def test_bytes_are_decoded(self):
         assert as_ids(np.array(["é1".encode()])).tolist() == ["é1"]
 
+    @pytest.mark.parametrize("kind", [np.float32, np.float64, np.longdouble])
+    def test_floats_too_large_to_be_exact(self, kind):
+        limit = {np.float32: 2**24, np.float64: 2**53}.get(kind, 2**63)
+        below = np.array([limit / 4, -limit / 4], kind)
+        assert as_ids(below).tolist() == [limit // 4, -limit // 4]
+        for large in (limit, -limit, 1e20):
+            with pytest.raises(InputError, match="keep identifiers as integers or text"):
+                as_ids(np.array([large, 2, 3], kind))
+
+    def test_a_sample_with_rounded_identifiers_is_refused(self):
+        with pytest.raises(InputError, match=r"column id must hold integers .* got 1e\+20"):
+            as_sample({"id": [1e20, 2, 3], "redshift": [6.0, 7.0, 8.0]})
+
     def test_masked_whole_floats(self):
         with pytest.warns(DustestWarning, match="is missing in 1 row"):
             ids = as_ids(MaskedColumn([1.0, 2.0], mask=[False, True]))

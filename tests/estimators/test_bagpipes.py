@@ -324,6 +324,29 @@ class TestTabulated:
         assert result["chi2"][0] == pytest.approx(tabulated_fit.result["chi2"][0])
         assert set(decode_flags(result["flags"][1])) == {"NO_DATA", "MISSING_BAND"}
 
+    @pytest.mark.parametrize(
+        ("errors", "n_fixed"),
+        [(None, 3), ([0.1, np.nan, 0.1], 1), ([0.0, 0.1, 0.1], 1), ([0.1, 0.1, 0.1], 0)],
+    )
+    def test_redshifts_without_an_error_are_counted(self, errors, n_fixed):
+        table = galaxies([50.0] * 5, redshift=[7.0, 8.0, 7.0])
+        if errors is not None:
+            table["redshift_err"] = errors
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            for redshift in ("fixed", "free"):
+                BagpipesEstimator(redshift=redshift)._ready(table)
+        said = [str(one.message) for one in caught if "redshift_err" in str(one.message)]
+        assert len(said) == (n_fixed > 0)
+        assert all(f"{n_fixed} of 3 galaxies have none above 0" in text for text in said)
+
+    def test_a_redshift_that_stays_fixed_is_no_silent_answer(self, mock):
+        table = galaxies(mock["flux"])
+        with pytest.warns(DustestWarning, match="1 of 1 .* is kept fixed") as caught:
+            tabulated(redshift="free").estimate(table)
+        assert len(caught) == 1
+        assert caught[0].filename == __file__
+
     def test_spectra_alone_are_refused(self, mock):
         table = with_spectra(galaxies(mock["flux"])["id", "redshift"], mock)
         with pytest.raises(InputError, match=r"spectra alone: add columns .*engine='ba"):

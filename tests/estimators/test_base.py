@@ -1,13 +1,14 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 import warnings
 from collections import Counter
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import numpy as np
 import pytest
@@ -643,6 +644,37 @@ class TestOutput:
         Linear().estimate(galaxies([1]), output=path)
         with pytest.raises(InputError, match="pass resume=True"):
             Linear().estimate(galaxies([1]), output=path)
+
+    @pytest.mark.parametrize("resume", [False, True])
+    @pytest.mark.parametrize("beside", [None, b"", "foreign"])
+    def test_a_file_that_no_run_left_is_never_replaced(self, resume, beside, tmp_path):
+        path, store = tmp_path / "mine.ecsv", tmp_path / "mine.ecsv.sqlite"
+        galaxies([1, 2]).write(path)
+        before = path.read_bytes()
+        if beside == "foreign":
+            with closing(sqlite3.connect(store)) as connection:
+                connection.execute("CREATE TABLE other (name TEXT)")
+        elif beside is not None:
+            store.write_bytes(beside)
+        with pytest.raises(InputError, match=r"exists, and there is no run .*choose another"):
+            Linear().estimate(galaxies([1]), output=path, resume=resume)
+        assert path.read_bytes() == before
+        assert store.exists() == (beside is not None)
+
+    def test_a_result_whose_store_was_removed_is_not_replaced(self, tmp_path):
+        path = tmp_path / "result.fits"
+        Linear().estimate(galaxies([1]), output=path)
+        (tmp_path / "result.fits.sqlite").unlink()
+        before = path.read_bytes()
+        with pytest.raises(InputError, match="remove it, or choose another output"):
+            Linear().estimate(galaxies([1]), output=path, resume=True)
+        assert path.read_bytes() == before
+
+    def test_a_run_without_any_answer_can_be_resumed(self, tmp_path):
+        path = tmp_path / "result.fits"
+        for resume in (False, True):
+            with pytest.warns(DustestWarning, match="1 of 1"):
+                Fragile().estimate(galaxies([13]), output=path, resume=resume)
 
     def test_resume_needs_output(self):
         with pytest.raises(InputError, match="resume=True needs output"):

@@ -205,6 +205,17 @@ class TestSeveralExtensions:
             hdus["PHOTOZ"].columns.change_name("ID", "row")
         assert "redshift" not in read_catalog(tmp_path / "jades.fits").colnames
 
+    @pytest.mark.parametrize("hdu", [7, 0, "KRON"])
+    def test_extensions_without_a_name_are_listed_by_number(self, tmp_path, hdu):
+        path = tmp_path / "plain.fits"
+        named = fits.table_to_hdu(make_table())
+        named.name = "PHOT"
+        plain = fits.table_to_hdu(make_table())
+        fits.HDUList([fits.PrimaryHDU(), plain, fits.ImageHDU(), named]).writeto(path)
+        with pytest.raises(InputError, match=r"hdu must be one of the tables 1, PHOT in .*, got"):
+            read_catalog(path, hdu=hdu)
+        assert len(read_catalog(path, hdu=1)) == len(make_table())
+
     @pytest.mark.parametrize("hdu", ["KRONN", 99, 0])
     def test_an_extension_that_is_no_table(self, tmp_path, hdu):
         self.write_jades(tmp_path / "jades.fits")
@@ -243,6 +254,16 @@ class TestRedshift:
             InputError, match=r"column zz must hold numbers.* got text such as 'a'"
         ):
             read_catalog(make_table(zz=["a", "b", "c", "d"]), redshift="zz")
+
+    def test_truth_values_are_not_called_text(self):
+        table = make_table(z_spec=[True, False, True, True])
+        with pytest.warns(DustestWarning, match="column z_spec holds truth values and is left"):
+            assert read_catalog(table).meta["redshift_column"] == "redshift"
+
+    @pytest.mark.parametrize("floor", [True, False])
+    def test_a_truth_value_is_no_error_floor(self, floor):
+        with pytest.raises(InputError, match="error_floor must be a fraction"):
+            read_catalog(make_table(), error_floor=floor)
 
     def test_text_is_passed_over_where_no_column_is_asked_for(self):
         table = make_table(z_spec=["a", "b", "c", "d"])

@@ -1,4 +1,6 @@
+import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -187,6 +189,19 @@ class TestInput:
     def test_names_are_text(self, sample):
         with pytest.raises(InputError, match="names of estimators must be text"):
             compare({1: Shifted(0.0)}, sample)
+
+    @pytest.mark.parametrize("kind", [Shifted, Broken, DustTable, float])
+    def test_a_class(self, sample, kind):
+        other = Shifted(0.0)
+        expected = f"{kind.__name__} is a class: pass {kind.__name__}()"
+        with pytest.raises(InputError, match=re.escape(expected)):
+            compare({"other": other, "one": kind}, sample)
+        assert other.calls == []
+
+    @pytest.mark.parametrize("kind", [str, Path])
+    def test_the_name_of_a_catalogue(self, kind):
+        with pytest.raises(InputError, match=r"read_catalog\('jades\.fits'\)"):
+            compare({"one": Shifted(0.0)}, kind("jades.fits"))
 
     def test_something_else(self, sample):
         with pytest.raises(InputError, match="must be a DustTable or have a method estimate"):

@@ -304,3 +304,11 @@ class TestUnitsAndMissing:
     def test_numbers_of_resamples(self, pairs, n_bootstrap):
         with pytest.raises(InputError, match="n_bootstrap must be 0 or an integer from 2"):
             compute_metrics(*pairs, n_bootstrap=n_bootstrap)
+
+
+@pytest.mark.parametrize(
+    "pair", [([0.1], None), (None, [0.1]), (None, None)], ids=["truth", "prediction", "both"]
+)
+def test_nothing_is_no_column(pair):
+    with pytest.raises(InputError, match=r"prediction|truth"):
+        compute_metrics(*pair)

@@ -5,13 +5,14 @@ Every row is made from its own galaxy alone, so that neither batches nor their o
 
 from dataclasses import dataclass
 from functools import lru_cache
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 
 from dustest.data.columns import band_column_name
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
+from dustest.data.values import is_plain_number
 from dustest.estimators.batch import is_constant
 
 __all__ = [
@@ -351,7 +352,7 @@ def _check_numbers(size, snr_min):
     if not whole or size < 16 or size % 8:
         msg = f"size must be a multiple of 8 pixels, from 16, got {size!r}"
         raise InputError(msg)
-    if not isinstance(snr_min, Real) or not np.isfinite(snr_min):
+    if not is_plain_number(snr_min) or not np.isfinite(snr_min):
         msg = f"snr_min must be a finite number, got {snr_min!r}"
         raise InputError(msg)
 

@@ -77,7 +77,7 @@ def read_redshifts(table, wanted):
     Warns
     -----
     DustestWarning
-        If a known column holds text.
+        If a known column holds no numbers.
     """
     known = _known(table)
     if wanted:
@@ -106,14 +106,15 @@ def _known(table):
     """Known redshift columns of a catalogue that hold numbers without a foreign unit."""
     found = dict.fromkeys(first_named(table.colnames, [item.name]) for item in REDSHIFT_COLUMNS)
     names = [name for name in found if name is not None and _is_redshift(_unit(table, name))]
-    text = [name for name in names if not _holds_numbers(table[name])]
-    if text:
+    others = [name for name in names if not _holds_numbers(table[name])]
+    if others:
+        what = " and ".join(sorted({_content(table[name]) for name in others}))
         msg = (
-            f"the redshift column {shown(text)} holds text and is left out: turn it into numbers, "
-            "with NaN for what is missing"
+            f"the redshift column {shown(others)} holds {what} and is left out: turn it into "
+            "numbers, with NaN for what is missing"
         )
         warnings.warn(msg, DustestWarning, stacklevel=5)
-    return [_record(name) for name in names if name not in text]
+    return [_record(name) for name in names if name not in others]
 
 
 def _unit(table, name):
@@ -124,6 +125,13 @@ def _unit(table, name):
 def _is_redshift(unit):
     """Whether a unit is none, or the one that astropy calls redshift."""
     return parse_unit(unit) is None or str(unit).strip().lower() == "redshift"
+
+
+def _content(column):
+    """What a column holds instead of numbers, in words."""
+    kind = bare_values(column)[0].dtype
+    words = {"b": "truth values", "c": "complex numbers"}
+    return words.get(kind.kind, "text" if kind.kind in "USO" else str(kind))
 
 
 def _holds_numbers(column):

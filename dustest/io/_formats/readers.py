@@ -154,7 +154,7 @@ def _format_of(path):
 def _read_fits(path, hdu, layouts, wanted, select):
     """Table of one extension, with the wanted columns that only other extensions have."""
     with fits.open(path, memmap=True) as hdus:
-        tables = [item for item in hdus if isinstance(item, fits.BinTableHDU | fits.TableHDU)]
+        tables = list(filter(_is_table, hdus))
         if not tables:
             msg = f"the file {path} holds no table, only images"
             raise ReadError(msg)
@@ -185,16 +185,21 @@ def _named_table(hdus, hdu, path):
     """Extension that the user asked for."""
     try:
         found = hdus[hdu]
-    except (KeyError, IndexError, TypeError) as error:
-        names = [item.name for item in hdus]
-        msg = (
-            f"hdu must be one of {shown(names)} in {path}, got {hdu!r}: {did_you_mean(hdu, names)}"
-        )
-        raise InputError(msg.rstrip(": ")) from error
-    if isinstance(found, fits.BinTableHDU | fits.TableHDU):
+    except (KeyError, IndexError, TypeError):
+        found = None
+    if _is_table(found):
         return found
-    msg = f"hdu must be an extension of {path} that holds a table, got {hdu!r}"
-    raise InputError(msg)
+    names = [item.name or str(number) for number, item in enumerate(hdus) if _is_table(item)]
+    msg = (
+        f"hdu must be one of the tables {shown(names)} in {path}, got {hdu!r}: "
+        f"{did_you_mean(hdu, names)}"
+    )
+    raise InputError(msg.rstrip(": "))
+
+
+def _is_table(hdu):
+    """Whether an extension holds a table."""
+    return isinstance(hdu, fits.BinTableHDU | fits.TableHDU)
 
 
 def _main_table(tables, layouts):
