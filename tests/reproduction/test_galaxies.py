@@ -339,7 +339,8 @@ class TestReadSky:
             write_mosaic(tmp_path / f"{i}.fits", ra, 1.0, error)
             for i, (ra, error) in enumerate(zip(self.FIELDS, (None, 0.1), strict=True))
         ]
-        sample = read_sky(catalog, dict.fromkeys(BANDS, paths))
+        with pytest.warns(DustestWarning, match="has no error map"):
+            sample = read_sky(catalog, dict.fromkeys(BANDS, paths))
         found = sample["cutout_err_F277W"].to_value(u.nJy)[:, 16, 16]
         np.testing.assert_allclose(found, [0.1, np.nan, np.nan], rtol=1e-6)
 
