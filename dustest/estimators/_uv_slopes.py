@@ -18,8 +18,9 @@ _LARGEST_CHI2 = 10.0
 neighbouring pixels are correlated, so that a spectrum has no probability."""
 
 _GALAXY_SLOPES = (-5.0, 2.0)
-"""Slopes of galaxies: the bluest stars without dust and nebula reach -3.4, and A_V = 3 of Calzetti
-dust takes a slope to about 1. What lies beyond, by three of its errors, is a wrong flux."""
+"""Slopes of galaxies, with room to spare: stars without dust have about -3, and 2 needs 8.4 mag at
+1600 Angstrom (Meurer et al. 1999), which leaves no ultraviolet light to measure. What lies beyond,
+by more than its errors explain, is a wrong flux."""
 _MAX_DEVIATION = 3.0
 
 # Evenly spaced probabilities, so that the quantiles at 0.16, 0.5, 0.84, 0.025 and 0.975 are

@@ -10,7 +10,14 @@ from cnn_galaxies import dusty
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dustest.data import GalaxySample, InputError, ReadError, as_sample, decode_flags
+from dustest.data import (
+    DustestWarning,
+    GalaxySample,
+    InputError,
+    ReadError,
+    as_sample,
+    decode_flags,
+)
 from dustest.estimators._cnn.augment import PAPER_COPIES
 from dustest.reproduction._galaxies import (
     BANDS,
