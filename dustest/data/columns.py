@@ -12,7 +12,7 @@ from dustest.data.flags import as_flags
 from dustest.data.messages import did_you_mean, shown
 from dustest.data.positions import POSITION_RANGES, to_degrees
 from dustest.data.units import FLUX_UNIT, SPECTRAL_UNIT, declared_unit, is_flux, is_magnitude
-from dustest.data.values import FAINTEST_MAGNITUDE, bare_values, to_floats
+from dustest.data.values import FAINTEST_MAGNITUDE, bare_values, to_floats, to_flux_densities
 
 __all__ = ["band_column_name", "by_band", "canonical_column", "column_name", "is_sample_column"]
 
@@ -221,7 +221,11 @@ def canonical_column(name, column, table):
     if name in ("spectrum_flux", "spectrum_flux_err"):
         observed = _partner(name, "spectrum_wavelength", table)
         wavelength = _quantity("spectrum_wavelength", observed, u.AA, u.spectral(), ndim=2)
-        return _quantity(name, column, SPECTRAL_UNIT, u.spectral_density(wavelength), ndim=2)
+        _check_unit(name, column, SPECTRAL_UNIT)
+        return (
+            to_flux_densities(column, f"column {name}", wavelength, unit=SPECTRAL_UNIT, ndim=2)
+            << SPECTRAL_UNIT
+        )
     if name == "flags":
         return _flags(name, column)
     if name == "features":
@@ -342,13 +346,18 @@ def _on_the_sky(name, values):
 
 def _quantity(name, column, unit, equivalencies=(), ndim=1):
     """A column with a unit, converted; missing is NaN."""
-    if declared_unit(column, f"column {name}") is None:
-        msg = f"column {name} must have a unit such as {unit}, got none; set table[{name!r}].unit"
-        raise InputError(msg)
+    _check_unit(name, column, unit)
     return (
         to_floats(column, f"column {name}", unit=unit, equivalencies=equivalencies, ndim=ndim)
         << unit
     )
+
+
+def _check_unit(name, column, unit):
+    """Refuse a column without a unit."""
+    if declared_unit(column, f"column {name}") is None:
+        msg = f"column {name} must have a unit such as {unit}, got none; set table[{name!r}].unit"
+        raise InputError(msg)
 
 
 def _flags(name, column):

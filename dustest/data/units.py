@@ -23,6 +23,7 @@ __all__ = [
     "explain_unit",
     "is_flux",
     "is_magnitude",
+    "is_spectral_flux",
     "parse_unit",
     "resolve_unit",
 ]
@@ -32,6 +33,9 @@ FLUX_UNIT = u.nJy
 
 SPECTRAL_UNIT = u.erg / u.s / u.cm**2 / u.AA
 """Unit of spectra inside dustest."""
+
+_PHOTON = u.photon / u.s / u.cm**2
+_DENSITIES = (FLUX_UNIT, SPECTRAL_UNIT, _PHOTON / u.Hz, _PHOTON / u.AA)
 
 _NO_UNIT = frozenset({"", "none", "null", "-", "--", "n/a", "unitless", "dimensionless"})
 _AB_SPELLINGS = frozenset({"abmag", "ab mag", "mag(ab)", "mag (ab)", "mag ab", "mag_ab", "ab"})
@@ -357,6 +361,33 @@ def is_flux(unit):
     if unit is None or isinstance(unit, u.FunctionUnitBase):
         return unit == u.ABmag
     return unit.is_equivalent(FLUX_UNIT) or unit.is_equivalent(SPECTRAL_UNIT)
+
+
+def is_spectral_flux(unit):
+    """Whether a unit is a flux per unit wavelength or frequency, linear or in magnitudes.
+
+    `~astropy.units.spectral_density` converts more: it takes a plain flux for lambda F_lambda and
+    a luminosity for a flux, so that a forgotten ``/Angstrom`` would bend a spectrum.
+
+    Parameters
+    ----------
+    unit : Unit or None
+        The unit.
+
+    Returns
+    -------
+    answer : bool
+        Whether it is.
+
+    Examples
+    --------
+    >>> from astropy import units as u
+    >>> from dustest.data.units import is_spectral_flux
+    >>> is_spectral_flux(u.uJy), is_spectral_flux(u.ABmag), is_spectral_flux(u.W / u.m**2)
+    (True, True, False)
+    """
+    linear = getattr(unit, "physical_unit", unit)
+    return linear is not None and any(linear.is_equivalent(density) for density in _DENSITIES)
 
 
 def agree(own, given):

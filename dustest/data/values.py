@@ -9,7 +9,7 @@ import numpy as np
 from astropy import units as u
 
 from dustest.data.errors import InputError
-from dustest.data.units import declared_unit, is_magnitude
+from dustest.data.units import declared_unit, explain_unit, is_magnitude, is_spectral_flux
 
 __all__ = [
     "FAINTEST_MAGNITUDE",
@@ -19,6 +19,7 @@ __all__ = [
     "bare_values",
     "is_plain_number",
     "to_floats",
+    "to_flux_densities",
     "without_sentinels",
 ]
 
@@ -200,6 +201,51 @@ def to_floats(
     if sentinels:
         values = without_sentinels(values, magnitudes=is_magnitude(own or assumed or unit))
     return _converted(values, own or assumed, unit, equivalencies, name)
+
+
+def to_flux_densities(column, name, wavelength, *, unit, ndim=None):
+    """Read spectral flux densities as floats in a unit, with NaN for what is missing.
+
+    Parameters
+    ----------
+    column : array_like, Column or Quantity of shape (..., n_wave)
+        Values as the user has them.
+    name : str
+        What they are called in an error.
+    wavelength : Quantity of shape (..., n_wave)
+        Where they are, to turn those per unit wavelength and per unit frequency into each other.
+    unit : Unit
+        Unit to convert to, and unit of values that declare none.
+    ndim : int, optional
+        Number of axes that they must have.
+
+    Returns
+    -------
+    values : ndarray of float
+        As those of `to_floats`.
+
+    Raises
+    ------
+    InputError
+        If they are no such numbers, or their unit is not one per unit wavelength or frequency.
+
+    Examples
+    --------
+    >>> from astropy import units as u
+    >>> from dustest.data.values import to_flux_densities
+    >>> to_flux_densities([1.0] * u.uJy, "flux", 2.0 * u.um, unit=u.nJy)
+    array([1000.])
+    """
+    own = declared_unit(column, name)
+    if own is not None and not is_spectral_flux(own):
+        msg = (
+            f"{name} must be a flux density per unit wavelength or frequency, such as "
+            f"erg/s/cm2/AA or uJy, got {own}: {explain_unit(own)}declare the unit that it has"
+        )
+        raise InputError(msg)
+    return to_floats(
+        column, name, unit=unit, equivalencies=u.spectral_density(wavelength), ndim=ndim
+    )
 
 
 def _holds_units(column):

@@ -17,6 +17,12 @@ _LARGEST_CHI2 = 10.0
 """Chi-squared over the number of bands or pixels from which a power law does not fit. Errors of
 neighbouring pixels are correlated, so that a spectrum has no probability."""
 
+_GALAXY_SLOPES = (-5.0, 2.0)
+"""Slopes of galaxies, with room to spare: stars without dust have about -3, and 2 needs 8.4 mag at
+1600 Angstrom (Meurer et al. 1999), which leaves no ultraviolet light to measure. What lies beyond,
+by more than its errors explain, is a wrong flux."""
+_MAX_DEVIATION = 3.0
+
 # Evenly spaced probabilities, so that the quantiles at 0.16, 0.5, 0.84, 0.025 and 0.975 are
 # draws themselves and thereby exact; the two ends stand in for the tails.
 LEVELS = np.clip(np.arange(201) / 200.0, 1 / 400, 399 / 400)
@@ -119,6 +125,12 @@ def _flag(where, name):
     return np.where(where, FLAGS[name].value, 0).astype(np.int32)
 
 
+def _is_no_galaxy(beta, error):
+    """Whether slopes lie outside those of galaxies by more than their errors explain."""
+    margin = _MAX_DEVIATION * error
+    return (beta + margin < _GALAXY_SLOPES[0]) | (beta - margin > _GALAXY_SLOPES[1])
+
+
 def _photometric_slopes(batch):
     """Slopes from the bands inside the rest-frame ultraviolet."""
     fit = photometric_beta(batch.flux, batch.flux_err, batch.bands, batch.redshift)
@@ -131,6 +143,7 @@ def _photometric_slopes(batch):
         | _flag(enough & ~fit.ok, "FAILED")
         | _flag(enough & (snr < _MIN_SNR), "LOW_SNR")
         | _flag(poor | (fit.probability < _LEAST_PROBABILITY), "POOR_FIT")
+        | _flag(_is_no_galaxy(fit.beta, fit.beta_err), "POOR_FIT")
     )
     return Slopes(fit.beta, fit.beta_err, flags, np.zeros(len(batch), dtype=bool))
 
@@ -145,6 +158,7 @@ def _spectral_slopes(batch):
             beta[row], error[row] = fit.beta, fit.beta_err
             poor[row] = fit.chi2 > _LARGEST_CHI2 * fit.n_pixels
     found = np.isfinite(beta)
+    poor |= _is_no_galaxy(beta, error)
     return Slopes(beta, error, _flag(~found, "NO_DATA") | _flag(poor, "POOR_FIT"), found)
 
 

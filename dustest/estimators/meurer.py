@@ -76,7 +76,8 @@ class MeurerEstimator(DustEstimator):
     has a column ``redshift_err``, the error of the redshift: bands enter or leave the rest-frame
     ultraviolet within it. A galaxy whose spectrum or photometry is no power law has the flag
     POOR_FIT: a chi-squared of probability below 1e-4, or above ten times the number of bands (of
-    three or more) or pixels.
+    three or more) or pixels. So has one whose slope lies outside -5 to 2 by more than three of its
+    errors, which no galaxy has: two bands always fit, and one of them may be wrong.
 
     Parameters
     ----------

@@ -98,9 +98,8 @@ def add_cutouts(
     Warns
     -----
     DustestWarning
-        If no galaxy is on an image, its pixels are not square, a band is not known but nearly one
-        that is, or extensions that look like
-        errors or a mask are not used.
+        If no galaxy is on an image, its pixels are not square, it has no error map, a band is not
+        known but nearly one that is, or extensions that look like errors or a mask are not used.
 
     Notes
     -----
@@ -114,7 +113,8 @@ def add_cutouts(
     Flags: EDGE where a cutout of any band reaches beyond its image; BAD_PIXELS where any has
     pixels that are masked, not finite or without a positive error; MISSING_BAND where some of
     the bands have no good pixel, NO_DATA where none has any (or the position is NaN); LOW_SNR
-    where the signal-to-noise ratio reaches ``min_snr`` in none of the bands of this call.
+    where the signal-to-noise ratio is known and reaches ``min_snr`` in none of the bands of this
+    call.
 
     The signal-to-noise ratio is the sum over the good pixels of the aperture, divided by
     ``noise_factor`` and the root of the sum of their squared errors. Where there is no error,
@@ -251,6 +251,8 @@ def _check_images(sample, images, diameter, size, foreground_ebv):
     for band, image in images.items():
         _set_pixel_scale(sample, band, image, images)
         apertures[band] = _aperture(image, diameter, size)
+        if image.error is None:
+            _warn_of_no_errors(band)
         if foreground_ebv is not None:
             refuse_corrected(image.corrected, f"the image of band {band}")
     return apertures
@@ -271,6 +273,16 @@ def _set_pixel_scale(sample, band, image, images):
         )
         raise InputError(msg)
     sample["pixel_scale"] = np.full(len(sample), scale) << u.arcsec
+
+
+def _warn_of_no_errors(band):
+    """Tell that the noise is a guess."""
+    msg = (
+        f"the image of band {band} has no error map: its noise is estimated from the scatter of "
+        "each cutout, which counts the light of the galaxy, so that LOW_SNR may be wrong; pass "
+        'errors where there are any, such as {"sci": ..., "err": ...}'
+    )
+    warnings.warn(msg, DustestWarning, stacklevel=4)
 
 
 def _aperture(image, diameter, size):
@@ -321,7 +333,8 @@ def _add_flags(sample, cuts, snr, known, min_snr):
         "BAD_PIXELS": np.any([cut.has_bad_pixels for cut in cuts], axis=0),
         "MISSING_BAND": any_data & ~np.all(has_data, axis=0),
         "NO_DATA": ~any_data,
-        "LOW_SNR": any_data & ~np.any(snr >= min_snr, axis=0),
+        # A ratio that is not known is not low.
+        "LOW_SNR": any_data & np.any(np.isfinite(snr), axis=0) & ~np.any(snr >= min_snr, axis=0),
     }
     flags = np.zeros(len(sample), dtype=np.int32)
     if "flags" in sample.colnames:

@@ -11,7 +11,7 @@ from dustest.data.coerce import as_sample
 from dustest.data.errors import DustestError, DustestWarning, InputError, ReadError
 from dustest.data.messages import argument
 from dustest.data.units import SPECTRAL_UNIT, as_unit, declared_unit
-from dustest.data.values import to_floats
+from dustest.data.values import to_floats, to_flux_densities
 from dustest.io._foreground import (
     FOREGROUND_KEY,
     foreground_record,
@@ -75,9 +75,8 @@ class Spectrum:
                 f"{np.shape(self.flux)}, {np.shape(self.flux_err)} and {wavelength.shape}"
             )
             raise InputError(msg)
-        density = u.spectral_density(wavelength << u.AA)
-        flux = _converted("flux", self.flux, SPECTRAL_UNIT, density)
-        error = _converted("flux_err", self.flux_err, SPECTRAL_UNIT, density)
+        flux = _flux_density("flux", self.flux, wavelength << u.AA)
+        error = _flux_density("flux_err", self.flux_err, wavelength << u.AA)
         good = np.isfinite(flux) & is_positive(error)
         order = np.argsort(wavelength, kind="stable")
         object.__setattr__(self, "wavelength", wavelength[order] << u.AA)
@@ -96,13 +95,12 @@ def _wavelength_in_angstrom(values):
     return u.Quantity(numbers, own).to_value(u.AA, u.spectral())
 
 
-def _converted(name, values, unit, equivalencies):
-    """Floats in a unit, NaN where missing."""
-    own = declared_unit(values, name)
-    if own is None:
-        msg = f"{name} must be a Quantity that converts to {unit}, got no unit"
+def _flux_density(name, values, wavelength):
+    """Floats in the unit of spectra, NaN where missing."""
+    if declared_unit(values, name) is None:
+        msg = f"{name} must be a Quantity that converts to {SPECTRAL_UNIT}, got no unit"
         raise InputError(msg)
-    return to_floats(values, name, unit=unit, equivalencies=equivalencies)
+    return to_flux_densities(values, name, wavelength, unit=SPECTRAL_UNIT)
 
 
 def read_spectrum(

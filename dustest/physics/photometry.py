@@ -7,7 +7,7 @@ from scipy.interpolate import make_interp_spline
 from dustest.data.bands import get_band
 from dustest.data.errors import InputError
 from dustest.data.units import declared_unit
-from dustest.data.values import to_floats
+from dustest.data.values import to_floats, to_flux_densities
 from dustest.physics._values import as_angstrom, as_curves
 
 __all__ = ["band_flux", "synthetic_photometry"]
@@ -56,9 +56,8 @@ def synthetic_photometry(wavelength, flux, bands):
             msg = f"{name} must have a unit, such as that of a Quantity, got none"
             raise InputError(msg)
     angstrom = as_angstrom(wavelength)
-    density = u.spectral_density(angstrom * u.AA)
     _check_axes(angstrom, np.shape(flux))
-    f_nu = to_floats(flux, "flux", unit=u.nJy, equivalencies=density)
+    f_nu = to_flux_densities(flux, "flux", angstrom * u.AA, unit=u.nJy)
     if angstrom.size > 1 and angstrom[0] > angstrom[-1]:
         # Ascending in frequency.
         angstrom, f_nu = angstrom[::-1], f_nu[..., ::-1]

@@ -17,7 +17,7 @@ from dustest.data.errors import InputError
 from dustest.data.messages import did_you_mean
 from dustest.data.tables import as_table, is_table_like
 from dustest.data.units import FLUX_UNIT, SPECTRAL_UNIT, declared_unit, is_flux, is_magnitude
-from dustest.data.values import FAINTEST_MAGNITUDE, bare_values, to_floats
+from dustest.data.values import FAINTEST_MAGNITUDE, bare_values, to_floats, to_flux_densities
 from dustest.physics._values import as_curves, as_redshift, as_redshifts
 
 __all__ = [
@@ -65,6 +65,11 @@ _MIN_PIXELS = 5
 _MIN_BANDS = 2
 _MIN_SPAN = 0.5
 _BETA_NODES = np.linspace(-10.0, 8.0, 73)
+_LARGEST_ERROR = 1e6
+"""Over the smallest one: a value of a larger error tells nothing, and numbers of 16 digits cannot
+hold its square beside those of the others."""
+_LEAST_RELATIVE_ERROR = 1e-6
+"""Of the flux: none is calibrated better, so that a smaller error is raised to this one."""
 _MAX_STEPS = 60
 _TOLERANCE = 1e-9
 _CHUNK = 65_536
@@ -187,7 +192,8 @@ def spectral_beta(wavelength, flux, flux_err, redshift, windows="broad", *, mask
     """Fit the UV slope of a spectrum given as arrays.
 
     Pixels with a missing flux, or with a missing, infinite or not positive error, are left out,
-    and so is all below 1250 Angstrom, whatever the windows.
+    and so is all below 1250 Angstrom, whatever the windows. Errors below 1e-6 of the flux count as
+    that; pixels with one of more than 1e6 times the smallest are left out.
 
     Parameters
     ----------
@@ -234,11 +240,12 @@ def spectral_beta(wavelength, flux, flux_err, redshift, windows="broad", *, mask
         raise InputError(msg)
     redshift = as_redshift(redshift)
     ranges = _window_ranges(windows)
-    if mask_lines is None:
-        mask_lines = not (isinstance(windows, str) and windows == "calzetti")
+    mask_lines = _masks_lines(mask_lines, windows)
     rest = wavelength / (1.0 + redshift)
-    use = _usable(flux, flux_err) & _in_windows(rest, ranges, mask_lines=mask_lines)
-    _check_coverage(rest[use], ranges, redshift)
+    flux_err, use = _limited_errors(
+        flux, flux_err, _usable(flux, flux_err) & _in_windows(rest, ranges, mask_lines=mask_lines)
+    )
+    _check_coverage(wavelength, rest[use], ranges, redshift)
     return _fit_spectrum(rest[use], flux[use], flux_err[use])
 
 
@@ -248,6 +255,8 @@ def photometric_beta(flux, flux_err, bands, redshift):
     A power law is integrated through the transmission curve of each band that lies inside the
     rest-frame ultraviolet (see `select_uv_bands`), and fitted to the fluxes weighted by their
     errors. Missing fluxes, and missing, infinite or not positive errors, leave the band out.
+    Errors below 1e-6 of the flux count as that, and one of more than 1e6 times the smallest of its
+    galaxy, which tells nothing, leaves its band out.
     Galaxies are no exact power laws: the error of every slope includes a systematic part.
 
     Parameters
@@ -297,7 +306,8 @@ def photometric_beta(flux, flux_err, bands, redshift):
             f"{flux.shape}, {flux_err.shape} and {redshift.shape} for {len(curves)} bands"
         )
         raise InputError(msg)
-    use = _usable(flux, flux_err) & select_uv_bands(curves, redshift)
+    inside = _usable(flux, flux_err) & select_uv_bands(curves, redshift)
+    flux_err, use = _limited_errors(flux, flux_err, inside)
     if use.size == 0:
         return _no_slopes(redshift.size)
     log_shape = _band_power_laws(curves)
@@ -383,7 +393,17 @@ def _in_windows(rest, ranges, *, mask_lines):
     return inside
 
 
-def _check_coverage(rest, ranges, redshift):
+def _masks_lines(mask_lines, windows):
+    """Whether the strong lines are left out."""
+    if mask_lines is None:
+        return not (isinstance(windows, str) and windows == "calzetti")
+    if not isinstance(mask_lines, bool | np.bool_):
+        msg = f"mask_lines must be True, False or None, got {mask_lines!r}"
+        raise InputError(msg)
+    return mask_lines
+
+
+def _check_coverage(wavelength, rest, ranges, redshift):
     """Refuse pixels that do not span at least half of the windows, in log wavelength."""
     low, high = max(ranges.min(), UV_RANGE[0]), ranges.max()
     enough = rest.size >= _MIN_PIXELS
@@ -395,9 +415,20 @@ def _check_coverage(rest, ranges, redshift):
     msg = (
         f"spectrum does not cover the rest-frame ultraviolet at redshift {redshift:g}: the "
         f"windows hold {rest.size} usable {extent}; the slope needs at least {_MIN_PIXELS}, over "
-        f"at least half of {low:.0f} to {high:.0f} Angstrom"
+        f"at least half of {low:.0f} to {high:.0f} Angstrom; {_extent(wavelength)}"
     )
     raise InputError(msg)
+
+
+def _extent(wavelength):
+    """Range of the observed wavelengths as they were understood, for an error."""
+    known = wavelength[np.isfinite(wavelength)]
+    if known.size == 0:
+        return "it has no wavelength"
+    return (
+        f"it reaches from {known.min():g} to {known.max():g} Angstrom in the observed frame "
+        "(wavelengths without a unit are in Angstrom)"
+    )
 
 
 def _fit_spectrum(rest, flux, flux_err):
@@ -422,12 +453,7 @@ def _spectral_values(wavelength, flux, flux_err):
     wavelength = to_floats(
         wavelength, "wavelength", unit=u.AA, equivalencies=u.spectral(), sentinels=False
     )
-    unit = SPECTRAL_UNIT if _have_units(flux, flux_err) else None
-    density = u.spectral_density(wavelength << u.AA)
-    return wavelength, *(
-        to_floats(values, name, unit=unit, equivalencies=density if unit else ())
-        for name, values in (("flux", flux), ("flux_err", flux_err))
-    )
+    return wavelength, *_linear_pair(flux, flux_err, wavelength, SPECTRAL_UNIT)
 
 
 def _linear_fluxes(flux, flux_err, curves):
@@ -475,19 +501,16 @@ def _have_units(flux, flux_err):
     return units[0] is not None
 
 
-def _linear_pair(flux, flux_err, pivots):
-    """Fluxes and errors as floats, in nJy where they have units."""
+def _linear_pair(flux, flux_err, angstrom, unit=FLUX_UNIT):
+    """Fluxes and errors as floats, in a unit where they have units."""
     if not _have_units(flux, flux_err):
         return to_floats(flux, "flux"), to_floats(flux_err, "flux_err")
-    density = u.spectral_density(pivots * u.AA)
+    wavelength = angstrom * u.AA
     in_magnitudes = declared_unit(flux, "flux") == u.ABmag
-    linear = (
-        _flux_of_magnitudes(flux)
-        if in_magnitudes
-        else to_floats(flux, "flux", unit=FLUX_UNIT, equivalencies=density)
-    )
+    values = _flux_of_magnitudes(flux) if in_magnitudes else flux
+    linear = to_flux_densities(values, "flux", wavelength, unit=unit)
     if not is_magnitude(declared_unit(flux_err, "flux_err")):
-        return linear, to_floats(flux_err, "flux_err", unit=FLUX_UNIT, equivalencies=density)
+        return linear, to_flux_densities(flux_err, "flux_err", wavelength, unit=unit)
     if not in_magnitudes:
         msg = "flux_err is in magnitudes, so flux must be in AB magnitudes"
         raise InputError(msg)
@@ -499,15 +522,24 @@ def _linear_pair(flux, flux_err, pivots):
 
 
 def _flux_of_magnitudes(flux):
-    """Flux in nJy of AB magnitudes."""
+    """Flux density of AB magnitudes."""
     values = to_floats(flux, "flux", unit=u.ABmag)
     values = np.where(np.abs(values) < FAINTEST_MAGNITUDE, values, np.nan)
-    return (values * u.ABmag).to_value(FLUX_UNIT)
+    return (values * u.ABmag).to(FLUX_UNIT)
 
 
 def _usable(flux, flux_err):
     """Values with a finite flux and a finite positive error."""
     return np.isfinite(flux) & np.isfinite(flux_err) & (flux_err > 0)
+
+
+def _limited_errors(flux, flux_err, use):
+    """Errors that can be weighed against each other, and which values of a row have them."""
+    least = _LEAST_RELATIVE_ERROR * np.abs(flux)
+    flux_err = np.where(use, np.fmax(flux_err, least), flux_err)
+    smallest = np.min(flux_err, axis=-1, keepdims=True, initial=np.inf, where=use)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return flux_err, use & (flux_err <= _LARGEST_ERROR * smallest)
 
 
 def _no_slopes(n):

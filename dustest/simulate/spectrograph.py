@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from scipy.special import ndtr
 
 from dustest.data.errors import InputError
-from dustest.data.values import to_floats
+from dustest.data.values import to_floats, to_flux_densities
 from dustest.physics.igm import igm_transmission
 from dustest.simulate._arguments import check_positive
 
@@ -269,8 +269,7 @@ class PrismSpectrograph:
         >>> 1e21 * np.interp([1e4, 2e4, 3e4], spectrograph.wavelength, dark).round(22)
         array([6.4, 2. , 1.2])
         """
-        density = u.spectral_density(self.wavelength * u.AA)
-        flux = to_floats(flux, "flux", unit=_F_LAMBDA, equivalencies=density)
+        flux = to_flux_densities(flux, "flux", self.wavelength * u.AA, unit=_F_LAMBDA)
         if flux.ndim == 0 or flux.shape[-1] != self.edges.size - 1:
             msg = (
                 f"flux must have the {self.edges.size - 1} pixels along its last axis, got shape "
@@ -324,8 +323,7 @@ def _checked_range(limits):
 
 def _as_depth(depth):
     """Standard error at 2 micron in erg/s/cm2/Angstrom."""
-    density = u.spectral_density(_DEPTH_WAVELENGTH * u.AA)
-    value = to_floats(depth, "depth", unit=_F_LAMBDA, equivalencies=density)
+    value = to_flux_densities(depth, "depth", _DEPTH_WAVELENGTH * u.AA, unit=_F_LAMBDA)
     return check_positive(value[()], "depth")
 
 

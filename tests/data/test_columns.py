@@ -158,6 +158,13 @@ class TestSpectra:
         found = canonical_column("spectrum_wavelength", [[299792.458, 149896.229]] * u.GHz, {})
         np.testing.assert_allclose(found.value, [[1e4, 2e4]])
 
+    @pytest.mark.parametrize("name", ["spectrum_flux", "spectrum_flux_err"])
+    @pytest.mark.parametrize("unit", ["erg / (s cm2)", "W / m2", "erg / (s AA)", "W / Hz"])
+    def test_plain_fluxes_and_luminosities(self, name, unit):
+        table = {"spectrum_wavelength": [[1.0, 2.0]] * u.um, name: [[1.0, 2.0]] * u.Unit(unit)}
+        with pytest.raises(InputError, match=f"column {name} must be a flux density per unit"):
+            canonical_column(name, table[name], table)
+
     @pytest.mark.parametrize("name", ["spectrum_wavelength", "spectrum_flux"])
     def test_one_spectrum_a_row(self, name):
         given = [1.0] * (u.um if name == "spectrum_wavelength" else PER_WAVELENGTH)

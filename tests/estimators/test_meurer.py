@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from astropy import units as u
 from astropy.table import QTable
@@ -8,6 +9,7 @@ from scipy.stats import norm
 
 from dustest import MeurerEstimator
 from dustest.data import FLAGS, DustestWarning, InputError, bands, get_band
+from dustest.estimators._uv_slopes import _is_no_galaxy
 from dustest.estimators.meurer import IRX_BETA_RELATIONS
 from dustest.io import load_demo
 from dustest.physics import (
@@ -223,6 +225,31 @@ class TestPoorFit:
             table[f"flux_{band}"] = table[f"flux_{band}"] + noise
         flags = MeurerEstimator().estimate(table)["flags"]
         assert np.mean(flags & FLAGS["POOR_FIT"].value > 0) < 0.002
+
+    @pytest.mark.parametrize(("factor", "snr", "poor"), [(1, 20, 0), (10, 20, 1), (10, 2, 0)])
+    def test_slopes_of_no_galaxy(self, factor, snr, poor):
+        # Two bands always fit; beta is 6 with the factor.
+        sample = power_law(-2.0, 7.0, snr)
+        for kind in ("flux", "flux_err"):
+            sample[f"{kind}_F200W"] = factor * sample[f"{kind}_F200W"]
+        table = MeurerEstimator().estimate(sample)
+        assert np.isfinite(table["beta"][0])
+        assert ("POOR_FIT" in table.flag_names[0]) == bool(poor)
+
+    def test_spectra_of_slopes_of_no_galaxy(self):
+        sample, _ = make_check_sample()
+        micron = sample["spectrum_wavelength"].to_value(u.um)
+        sample["spectrum_flux"] = sample["spectrum_flux"] * micron**8
+        sample["spectrum_flux_err"] = 0.02 * np.abs(sample["spectrum_flux"])
+        table = MeurerEstimator(method="spectrum").estimate(sample)
+        assert all("POOR_FIT" in names for names in table.flag_names)
+
+    def test_published_slopes_are_those_of_galaxies(self, shared_data):
+        path = shared_data / "catalogs" / "published_uv_slopes.csv"
+        published = pd.read_csv(path)
+        error = published[["beta_err_up", "beta_err_down"]].min(axis=1)
+        assert len(published) == 323
+        assert not np.any(_is_no_galaxy(published["beta"], error))
 
     def test_spectra(self):
         sample, _ = make_check_sample()

@@ -39,6 +39,9 @@ from dustest.data import (
 from dustest.io import add_cutouts, read_catalog
 from dustest.io._foreground import band_correction
 
+# Most images of these tests need no errors.
+pytestmark = pytest.mark.filterwarnings("ignore:the image of band .* has no error map")
+
 SIDE = 120
 SCALE = 0.03
 
@@ -263,6 +266,27 @@ class TestSignalToNoise:
         ratio = without["snr_F277W"][0] / given_error["snr_F277W"][0]
         assert 0.7 < ratio < 1.05
 
+    def test_one_warning_for_each_band_without_errors(self):
+        images = {
+            "F200W": make_ccd(error=None),
+            "F277W": make_ccd(),
+            "F356W": make_ccd(error=None),
+        }
+        with pytest.warns(DustestWarning, match="has no error map") as caught:
+            add_cutouts(make_positions([40, 60], [60, 60]), images)
+        bands = [re.search(r"band (\w+)", str(item.message))[1] for item in caught]
+        assert bands == ["F200W", "F356W"]
+
+    def test_an_unknown_ratio_is_not_low(self):
+        # Without any scatter there is no noise to divide by.
+        sample = cut(make_ccd(full(1.0), error=None))
+        assert np.isnan(sample["snr_F277W"][0])
+        assert flags_of(sample) == [set()]
+
+    def test_a_low_ratio_beside_an_unknown_one_is_low(self):
+        images = {"F200W": make_ccd(full(1.0), error=None), "F277W": make_ccd()}
+        assert flags_of(add_cutouts(make_positions(60, 60), images)) == [{"LOW_SNR"}]
+
     def test_bad_pixels_are_left_out(self):
         pixels = make_pixels() + 1.0
         pixels[60, 60] = 1e6
@@ -429,7 +453,9 @@ def cut(image, **options):
 class TestErrorMaps:
     """Extensions that tell the error, each of 0.2 nJy."""
 
-    @pytest.mark.parametrize("name", ["ERR", "ERROR", "RMS", "SIGMA", "F277W_ERR", "ERR_F277W"])
+    @pytest.mark.parametrize(
+        "name", ["ERR", "ERROR", "RMS", "SIGMA", "SIG", "ERR_F277W", "F277W_SIG"]
+    )
     @pytest.mark.parametrize(("unit", "value"), [(None, 0.2), ("nJy", 0.2), ("uJy", 2e-4)])
     def test_standard_deviations(self, name, unit, value):
         sample = cut(
@@ -528,6 +554,18 @@ class TestErrorMaps:
         hdus = make_list(make_hdu(full(1.0), "SCI", "nJy"), make_hdu(full(1.0), name))
         with pytest.warns(DustestWarning, match=f"read without {what}: {name} of its file is not"):
             cut(hdus)
+
+    @pytest.mark.parametrize(
+        ("name", "key"), [("ERR", "err"), ("SIG", "err"), ("F277W_WHT", "wht"), ("RMS_MAP", "err")]
+    )
+    def test_errors_beside_an_image_that_is_given_alone(self, tmp_path, name, key):
+        path = write_mosaic(tmp_path / "m.fits", {"SCI": full(1.0), name: full(0.2)})
+        with pytest.warns(
+            DustestWarning, match=f'{name} of its file is not.*"{key}": hdus'
+        ) as seen:
+            cut({"sci": path})
+        assert len(seen) == 2
+        assert "has no error map" in str(seen[1].message)
 
     def test_other_extensions_are_no_reason_to_warn(self):
         names = ("SEGMAP", "EXPTIME", "F356W_ERR")
@@ -688,7 +726,9 @@ class TestShapeOfPixels:
         assert total == pytest.approx(2.0 * np.pi * 0.1**2, rel=1e-3)
 
     def test_as_cdelt_and_pc(self, tmp_path):
-        path = write_mosaic(tmp_path / "m.fits", {"SCI": full(1.0)}, wcs=turned(0.6, 0.02, 0.05))
+        path = write_mosaic(
+            tmp_path / "m.fits", {"SCI": full(1.0), "ERR": full(0.1)}, wcs=turned(0.6, 0.02, 0.05)
+        )
         with pytest.warns(DustestWarning, match="not square") as caught:
             add_cutouts(make_positions(60, 60), {"F277W": path})
         assert len(caught) == 1

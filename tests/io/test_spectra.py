@@ -83,10 +83,19 @@ class TestSpectrum:
         with pytest.raises(InputError, match="must be as long as wavelength"):
             Spectrum([1.0, 2.0] * u.um, [1.0] * u.uJy, [1.0] * u.uJy)
 
-    @pytest.mark.parametrize("flux", [[1.0], [1.0] * u.m, ["a"]])
+    @pytest.mark.parametrize(
+        "flux", [[1.0], [1.0] * u.m, ["a"], [1.0] * u.W / u.m**2, [1.0] * u.W]
+    )
     def test_what_is_no_flux(self, flux):
-        with pytest.raises(InputError, match=r"flux must .* converts to erg"):
+        with pytest.raises(InputError, match=r"flux must .*(converts to erg|flux density per)"):
             Spectrum([1.0] * u.um, flux, [1.0] * u.uJy)
+
+    @pytest.mark.parametrize("unit", [u.erg / u.s / u.cm**2, u.W / u.m**2, u.erg / u.s / u.AA])
+    def test_errors_that_are_plain_fluxes(self, unit):
+        with pytest.raises(
+            InputError, match="flux_err must be a flux density per unit wavelength"
+        ):
+            Spectrum([1.0] * u.um, [1.0] * u.uJy, [1.0] * unit)
 
     def test_is_frozen(self):
         with pytest.raises(AttributeError):
@@ -246,11 +255,16 @@ class TestUnitsOfColumns:
             ({"flux": "erg/s/cm2/A"}, {}, "A is ampere here"),
             ({"flux": "ujy"}, {"flux_unit": "nJy"}, 'did you mean .uJy.*flux_unit="uJy"'),
             ({"flux": "ct"}, {}, "flux declares the unit 'ct', which is not a flux density"),
+            ({"flux": "erg/s/cm2"}, {}, "flux declares .*not a flux density per unit wavelength"),
+            ({"flux": "W/m2"}, {}, "flux declares .*not a flux density per unit wavelength"),
+            ({"flux": "erg/s/AA"}, {}, "flux declares .*not a flux density per unit wavelength"),
             ({"flux": "mag(AB)"}, {}, "flux declares the unit .*mag.*, which is not a flux dens"),
             ({"err": "ct"}, {}, "err declares the unit 'ct', which does not convert to uJy"),
             ({"err": "uJy2"}, {}, "err declares the unit 'uJy2', which does not convert to uJy"),
             ({"err": "ujy"}, {}, "err declares the unit 'ujy', .*did you mean 'uJy'"),
-            ({}, {"flux_unit": "um"}, "the unit of column flux must be a flux density, got um"),
+            ({}, {"flux_unit": "um"}, "the unit of column flux must be a flux density .*got um"),
+            ({}, {"flux_unit": "W/m2"}, "unit of column flux must be a flux density .*got W / m2"),
+            ({"err": "W/m2"}, {}, "err declares the unit .* which does not convert to uJy"),
             ({}, {"wavelength_unit": "nJy"}, "the unit of column wave must be a wavelength"),
             ({}, {"wavelength_unit": "foo"}, "wavelength_unit must be a unit"),
         ],

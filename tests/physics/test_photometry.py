@@ -103,6 +103,12 @@ class TestSyntheticPhotometry:
         with pytest.raises(InputError, match="per unit frequency, got erg"):
             band_flux(wavelength, wavelength * F_LAMBDA, "F200W")
 
+    @pytest.mark.parametrize("unit", ["erg / (s cm2)", "W / m2", "erg / (s AA)", "W / Hz"])
+    def test_plain_fluxes_and_luminosities(self, unit):
+        wavelength = np.linspace(1.5, 2.5, 500) * u.um
+        with pytest.raises(InputError, match="flux must be a flux density per unit wavelength"):
+            synthetic_photometry(wavelength, np.ones(500) * u.Unit(unit), ["F200W"])
+
     def test_no_band(self, spectrum):
         with pytest.raises(InputError, match="bands must"):
             synthetic_photometry(*spectrum, [])

@@ -357,6 +357,40 @@ class TestPhotometricInput:
         assert (slopes.n_bands[0], slopes.ok[0]) == (1, False)
         assert np.isnan([slopes.beta[0], slopes.beta_err[0], slopes.chi2[0]]).all()
 
+    @pytest.mark.parametrize("which", [0, 1])
+    @pytest.mark.parametrize("error", [3.0, 1e3, 1e6, 1e-3, 1e-6, 1e-12, 1e-300])
+    def test_two_bands_have_one_slope_whatever_their_errors(self, error, which):
+        errors = [3.0, 3.0]
+        errors[which] = error
+        slopes = photometric_beta([[60.0, 65.0]], [errors], ["F150W", "F200W"], [7.0])
+        assert slopes.beta[0] == pytest.approx(-1.7146320, abs=1e-6)
+        assert (slopes.n_bands[0], slopes.ok[0]) == (2, True)
+
+    @pytest.mark.parametrize("error", [1e7, 1e10, 1e300])
+    def test_an_error_beyond_all_others_leaves_its_band_out(self, error):
+        bands, flux = ["F115W", "F150W", "F200W"], np.array([[60.0, 62.0, 65.0]])
+        for i in range(3):
+            errors, fewer = np.full((1, 3), 3.0), flux.copy()
+            errors[0, i], fewer[0, i] = error, np.nan
+            slopes = photometric_beta(flux, errors, bands, [6.9])
+            without = photometric_beta(fewer, np.full((1, 3), 3.0), bands, [6.9])
+            assert slopes.n_bands[0] == 2
+            assert slopes.beta[0] == without.beta[0]
+        alone = photometric_beta([[60.0, 65.0]], [[error, 3.0]], ["F150W", "F200W"], [7.0])
+        assert (alone.n_bands[0], alone.ok[0]) == (1, False)
+
+    @pytest.mark.parametrize("ratio", [1.0, 1e3, 9e5])
+    def test_three_bands_against_scipy(self, ratio):
+        bands, flux = ["F115W", "F150W", "F200W"], np.array([60.0, 62.0, 65.0])
+        errors = np.array([3.0, 3.0 * ratio, 3.0])
+        slopes = photometric_beta([flux], [errors], bands, [6.9])
+        best = curve_fit(
+            lambda _, amplitude, beta: amplitude * power_law_fluxes(bands, beta),
+            *(np.arange(3), flux, [60.0, -2.0], errors),
+            ftol=1e-14,
+        )[0]
+        assert slopes.beta[0] == pytest.approx(best[1], abs=1e-3)
+
     def test_negative_flux_counts(self):
         bands = ["F140M", "F162M", "F182M"]
         flux = np.array([[10.0, -1.0, 9.0]])
@@ -516,6 +550,50 @@ class TestSpectralInput:
         slope = spectral_beta(wavelength, flux, error, 7.0)
         assert slope.n_pixels == expected.n_pixels - 5
         assert slope.beta == pytest.approx(expected.beta, abs=2 * expected.beta_err)
+
+    @pytest.mark.parametrize("factor", [1e10, 1e-12])
+    def test_one_error_of_another_size(self, factor):
+        wavelength = np.linspace(6000.0, 30_000.0, 400)
+        flux = (wavelength / 1e4) ** -1.7
+        error = 0.1 * flux
+        error[150] *= factor
+        slope = spectral_beta(wavelength, flux, error, 6.5)
+        assert slope.beta == pytest.approx(-1.7, abs=1e-6)
+        assert slope.beta_err == pytest.approx(0.0572, abs=2e-4)
+        assert slope.n_pixels == (101 if factor > 1 else 102)
+
+    def test_magnitudes(self, spectrum):
+        wavelength, flux, error = spectrum
+        positive = flux > 0
+        wavelength = wavelength[positive] * u.AA
+        density = flux[positive] * 1e-20 * F_LAMBDA
+        magnitude = density.to(u.ABmag, u.spectral_density(wavelength))
+        relative = error[positive] / flux[positive]
+        errors = relative * 2.5 / np.log(10.0) * u.mag
+        expected = spectral_beta(wavelength, density, relative * density, 7.0)
+        slope = spectral_beta(wavelength, magnitude, errors, 7.0)
+        assert slope.beta == pytest.approx(expected.beta, rel=1e-9)
+        assert slope.beta_err == pytest.approx(expected.beta_err, rel=1e-6)
+
+    @pytest.mark.parametrize("unit", ["erg / (s cm2)", "W / m2", "erg / (s AA)", "W / Hz"])
+    def test_plain_fluxes_and_luminosities(self, spectrum, unit):
+        wavelength, flux, error = spectrum
+        with pytest.raises(InputError, match="flux must be a flux density or AB"):
+            spectral_beta(wavelength * u.AA, flux * u.Unit(unit), error * u.Unit(unit), 7.0)
+        with pytest.raises(InputError, match="flux_err must be a flux density or AB"):
+            spectral_beta(wavelength * u.AA, flux * F_LAMBDA, error * u.Unit(unit), 7.0)
+        with pytest.raises(InputError, match="flux must be a flux density or AB"):
+            photometric_beta(*[[[1.0, 1.0]] * u.Unit(unit)] * 2, ["F150W", "F200W"], [7.0])
+
+    @pytest.mark.parametrize("value", [[1500], "yes", 1, 0.0, np.array([True])])
+    def test_mask_lines_is_a_bool(self, spectrum, value):
+        with pytest.raises(InputError, match="mask_lines must be True, False or None, got"):
+            spectral_beta(*spectrum, 7.0, mask_lines=value)
+
+    def test_wavelengths_in_micron_without_a_unit(self, spectrum):
+        wavelength, flux, error = spectrum
+        with pytest.raises(InputError, match=r"from 0\.\d+ to \d\.\d+ Angstrom .*without a unit"):
+            spectral_beta(1e-4 * wavelength, flux, error, 7.0)
 
     @pytest.mark.parametrize("redshift", [0.0, 1.8, 30.0])
     def test_spectrum_without_rest_ultraviolet(self, spectrum, redshift):

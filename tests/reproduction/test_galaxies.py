@@ -10,7 +10,14 @@ from cnn_galaxies import dusty
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dustest.data import GalaxySample, InputError, ReadError, as_sample, decode_flags
+from dustest.data import (
+    DustestWarning,
+    GalaxySample,
+    InputError,
+    ReadError,
+    as_sample,
+    decode_flags,
+)
 from dustest.estimators._cnn.augment import PAPER_COPIES
 from dustest.reproduction._galaxies import (
     BANDS,
@@ -339,7 +346,8 @@ class TestReadSky:
             write_mosaic(tmp_path / f"{i}.fits", ra, 1.0, error)
             for i, (ra, error) in enumerate(zip(self.FIELDS, (None, 0.1), strict=True))
         ]
-        sample = read_sky(catalog, dict.fromkeys(BANDS, paths))
+        with pytest.warns(DustestWarning, match="has no error map"):
+            sample = read_sky(catalog, dict.fromkeys(BANDS, paths))
         found = sample["cutout_err_F277W"].to_value(u.nJy)[:, 16, 16]
         np.testing.assert_allclose(found, [0.1, np.nan, np.nan], rtol=1e-6)
 

@@ -329,11 +329,12 @@ class TestInput:
         ):
             PrismSpectrograph(depth=depth)
 
-    def test_unit_of_depth(self):
-        with pytest.raises(
-            InputError, match=r"depth must have a unit that converts to erg .*, got m"
-        ):
-            PrismSpectrograph(depth=1.0 * u.m)
+    @pytest.mark.parametrize("unit", [u.m, u.W / u.m**2, u.W / u.Hz])
+    def test_units_of_no_flux_density(self, unit):
+        with pytest.raises(InputError, match=r"depth must be a flux density per unit wavelength"):
+            PrismSpectrograph(depth=1.0 * unit)
+        with pytest.raises(InputError, match=r"flux must be a flux density per unit wavelength"):
+            PrismSpectrograph().flux_error(np.ones(5) * unit)
 
     @pytest.mark.parametrize("floor", [-0.1, 1.0, np.nan])
     def test_floor(self, floor):

@@ -18,13 +18,14 @@ __all__ = [
     "find_extensions",
     "kind_of_key",
     "plane_shape",
+    "warn_of_unused",
 ]
 
 IMAGE_HDUS = fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU
 
 _NAMES = {
     "sci": ("SCI", "DATA", "SCIENCE", "IMAGE"),
-    "err": ("ERR", "ERROR", "RMS", "SIGMA", "STD", "STDDEV", "UNCERTAINTY", "UNC", "NOISE"),
+    "err": ("ERR", "ERROR", "RMS", "SIGMA", "SIG", "STD", "STDDEV", "UNCERTAINTY", "UNC", "NOISE"),
     "var": ("VAR", "VARIANCE"),
     "wht": ("WHT", "WEIGHT", "IVM", "IVAR", "INVVAR"),
     "mask": ("MASK", "BADPIX", "BPM"),
@@ -147,7 +148,7 @@ def find_extensions(hdus, band):
     if found["sci"] is None:
         found["sci"] = _lone(extensions, hdus, band, where)
     found = {kind: hdu for kind, hdu in found.items() if hdu is not None}
-    _warn_of_unused(extensions, found, band)
+    warn_of_unused(hdus, found, band)
     return found
 
 
@@ -268,8 +269,24 @@ def _only(items, where, kind):
     return items[0].hdu
 
 
-def _warn_of_unused(extensions, found, band):
-    """Tell of images that look like errors or masks where none is used."""
+def warn_of_unused(hdus, found, band):
+    """Tell of images that look like errors or masks where none is used.
+
+    Parameters
+    ----------
+    hdus : HDUList
+        The file of the image.
+    found : dict of str to HDU
+        What is used.
+    band : str
+        Short name of the band.
+
+    Warns
+    -----
+    DustestWarning
+        If there are such.
+    """
+    extensions = _extensions(hdus, band)
     shape = plane_shape(found["sci"].shape)
     unused = [
         item
@@ -282,12 +299,18 @@ def _warn_of_unused(extensions, found, band):
         ("errors", _LIKE_ERRORS, tuple(ERROR_KINDS)),
         ("mask", _LIKE_MASKS, ("mask", "dq")),
     ):
-        names = [item.hdu.name for item in unused if _says(item, pattern)]
-        if names and not set(kinds) & set(found):
+        similar = [item for item in unused if item.kind in kinds or _says(item, pattern)]
+        if similar and not set(kinds) & set(found):
+            names = [item.hdu.name for item in similar]
             known = shown([name for kind in kinds for name in _NAMES[kind]])
+            why = (
+                "which the dictionary does not name"
+                if similar[0].kind in kinds
+                else f"as no known name of {what} ({known})"
+            )
             msg = (
                 f"the image of band {band} is read without {what}: {shown(names)} of its file is "
-                f"not used, as no known name of {what} ({known}); where it is one, pass it as "
-                f'{{"sci": hdus[...], "{kinds[0]}": hdus["{names[0]}"]}}'
+                f"not used, {why}; where it is one, pass it as "
+                f'{{"sci": hdus[...], "{similar[0].kind or kinds[0]}": hdus["{names[0]}"]}}'
             )
             warnings.warn(msg, DustestWarning, stacklevel=6)

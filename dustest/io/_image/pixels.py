@@ -29,6 +29,7 @@ from dustest.io._image.extensions import (
     find_extensions,
     kind_of_key,
     plane_shape,
+    warn_of_unused,
 )
 
 __all__ = ["ErrorMap", "Image", "open_image"]
@@ -274,6 +275,8 @@ def _open(source, band, unit, explicit, stack):
             kind: hdus if isinstance(hdus, IMAGE_HDUS) else find_extension(hdus, kind, band)
             for kind, hdus in opened.items()
         }
+        if isinstance(opened["sci"], fits.HDUList):
+            warn_of_unused(opened["sci"], found, band)
         return _from_hdus(found, opened["sci"], given, stack)
     hdus = _hdus(source, name, stack)
     found = {"sci": hdus} if isinstance(hdus, IMAGE_HDUS) else find_extensions(hdus, band)

@@ -9,10 +9,10 @@ from dustest.data.errors import InputError
 from dustest.data.images import ERROR_POWERS, to_deviation
 from dustest.data.messages import argument
 from dustest.data.units import (
-    SPECTRAL_UNIT,
     agree,
     evident_unit,
     explain_unit,
+    is_spectral_flux,
     parse_unit,
     resolve_unit,
 )
@@ -129,13 +129,18 @@ def _error_unit(error, power, declared_flux, unit, given):
 def _unit(column, declared, given, argument_name, assumed):
     """Unit of a column: the declared one, the given one, or that of the layout."""
     is_flux = argument_name == "flux_unit"
+    expected = (
+        "a flux density per unit wavelength or frequency"
+        if is_flux
+        else "a wavelength, frequency, wavenumber or energy"
+    )
     evident = evident_unit(str(declared))
     unit = resolve_unit(
         declared,
         given,
         _is_flux if is_flux else is_spectral,
         what=f"column {column.name}",
-        expected="a flux density" if is_flux else "a wavelength, frequency, wavenumber or energy",
+        expected=expected,
         remedy=argument(argument_name, "uJy" if is_flux else "um"),
         # A spelling with one meaning is not replaced by another unit.
         explicit=evident is None,
@@ -167,9 +172,7 @@ def is_spectral(unit):
 
 def _is_flux(unit):
     """Whether a unit is one of spectral flux density."""
-    return isinstance(unit, u.UnitBase) and unit.is_equivalent(
-        SPECTRAL_UNIT, u.spectral_density(1.0 * u.um)
-    )
+    return isinstance(unit, u.UnitBase) and is_spectral_flux(unit)
 
 
 def _without_unit(column):
