@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS run (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITH
 """
 
 _HAS_TABLE = "SELECT 1 FROM sqlite_master WHERE name = 'result'"
+_HAS_OTHERS = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name NOT IN ('result', 'run')"
 
 
 def store_path(output):
@@ -102,6 +103,12 @@ def open_store(output, resume):
 
 def _check_kept(output, path, resume):
     """Refuse to replace results that are not resumed, and files that are no results of ours."""
+    if _answers(path, _HAS_OTHERS):
+        msg = (
+            f"output {str(output)!r} needs the file {path.name}, which is a database of others: "
+            "choose another output"
+        )
+        raise InputError(msg)
     if output.exists() and not _answers(path, _HAS_TABLE):
         msg = (
             f"output {str(output)!r} exists, and there is no run to resume, which would be in "

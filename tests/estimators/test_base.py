@@ -656,10 +656,20 @@ class TestOutput:
                 connection.execute("CREATE TABLE other (name TEXT)")
         elif beside is not None:
             store.write_bytes(beside)
-        with pytest.raises(InputError, match=r"exists, and there is no run .*choose another"):
+        with pytest.raises(InputError, match="choose another output"):
             Linear().estimate(galaxies([1]), output=path, resume=resume)
         assert path.read_bytes() == before
         assert store.exists() == (beside is not None)
+
+    @pytest.mark.parametrize("resume", [False, True])
+    def test_a_database_of_others_is_kept(self, resume, tmp_path):
+        store = tmp_path / "a.fits.sqlite"
+        with closing(sqlite3.connect(store)) as connection:
+            connection.execute("CREATE TABLE other (name TEXT)")
+        before = store.read_bytes()
+        with pytest.raises(InputError, match="a database of others: choose another output"):
+            Unready().estimate(galaxies([1, 2]), output=tmp_path / "a.fits", resume=resume)
+        assert store.read_bytes() == before
 
     def test_a_result_whose_store_was_removed_is_not_replaced(self, tmp_path):
         path = tmp_path / "result.fits"
