@@ -162,7 +162,15 @@ def compare_pairs(
         Results and truth by name, from `~dustest.validation.matching.identified`.
     pairs : list of (str, str)
         Name and what it is compared against.
-    quantities, outlier_limit, n_bootstrap, random_state, progress
+    quantities : sequence of str, optional
+        See `compare_tables`.
+    outlier_limit : float, Quantity or dict, optional
+        See `compare_tables`.
+    n_bootstrap : int, optional
+        See `compare_tables`.
+    random_state : None, int or `~numpy.random.Generator`, optional
+        See `compare_tables`.
+    progress : bool, optional
         See `compare_tables`.
 
     Returns
