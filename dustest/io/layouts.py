@@ -146,14 +146,35 @@ class Layout:
         """Whether the columns have the names of bands and nothing else."""
         return self.flux == _BAND
 
+    def doubles(self, names):
+        """Columns of flux and error that claim the same band.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Column names of a catalogue.
+
+        Returns
+        -------
+        doubles : dict of str to list of tuple of str
+            Names of flux and error column by the short name of the band, where there are several.
+        """
+        found = _find_matches(self.flux, self.error, self.marker, tuple(names))
+        whole = {band: [pair for pair in pairs if pair[1]] for band, pairs in found.items()}
+        return {band: pairs for band, pairs in whole.items() if len(pairs) > 1}
+
     def _matches(self, names, pattern=None):
-        """Flux column and error column, or None, by band."""
-        return _find_matches(pattern or self.flux, self.error, self.marker, tuple(names))
+        """Flux column and error column, or None, by band; one with errors comes first."""
+        found = _find_matches(pattern or self.flux, self.error, self.marker, tuple(names))
+        return {
+            band: next((pair for pair in pairs if pair[1] is not None), pairs[0])
+            for band, pairs in found.items()
+        }
 
 
 @lru_cache(maxsize=512)
 def _find_matches(flux, error, marker, names):
-    """Flux column and error column, or None, by band; all layouts are asked several times."""
+    """Flux columns with error column, or None, by band; all layouts are asked several times."""
     if marker and not any(re.fullmatch(marker, name, re.IGNORECASE) for name in names):
         return {}
     by_lower_case = {name.lower(): name for name in reversed(names)}
@@ -163,7 +184,7 @@ def _find_matches(flux, error, marker, names):
         if match:
             groups = {key: text or "" for key, text in match.groupdict().items()}
             partner = by_lower_case.get(error.format(**groups).lower())
-            matches.setdefault(_band_name(match["band"]), (name, partner))
+            matches.setdefault(_band_name(match["band"]), []).append((name, partner))
     return matches
 
 

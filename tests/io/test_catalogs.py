@@ -347,6 +347,82 @@ class TestColumns:
         assert table.meta == before.meta
 
 
+BARE = {
+    "id": [1],
+    "z_phot": [7.0],
+    "F150W": [60.0],
+    "F150W_err": [3.0],
+    "F200W": [65.0],
+    "F200W_err": [3.0],
+}
+
+
+class TestTwoNamesForOneThing:
+    def test_two_keys_for_one_column(self):
+        unit = {"f150w": "uJy", "nircam_f150w": "nJy", "*": "nJy"}
+        with pytest.raises(InputError, match="'f150w' and 'nircam_f150w' both name F150W"):
+            read_catalog(Table(BARE), unit=unit)
+
+    def test_an_error_has_the_unit_of_its_flux(self):
+        sample = read_catalog(Table(BARE), unit={"F150W": "10 nJy", "*": "nJy"})
+        assert sample["flux_F150W"].value == pytest.approx([600.0])
+        assert sample["flux_err_F150W"].value == pytest.approx([30.0])
+        assert sample["flux_err_F200W"].value == pytest.approx([3.0])
+
+    def test_an_error_may_have_its_own(self):
+        for keys in (("F150W", "F150W_err"), ("F150W_err", "F150W")):
+            unit = {**dict.fromkeys(keys, "10 nJy"), "F150W_err": "nJy", "*": "nJy"}
+            sample = read_catalog(Table(BARE), unit=unit)
+            assert sample["flux_F150W"].value == pytest.approx([600.0])
+            assert sample["flux_err_F150W"].value == pytest.approx([3.0])
+
+    @pytest.mark.parametrize(
+        ("flux", "error"),
+        [
+            ("NRC_F150W", "NRC_F150W_err"),
+            ("nircam_f150w", "nircam_f150w_err"),
+            ("f150w", "f150w_err"),
+        ],
+    )
+    @pytest.mark.parametrize("ending", ["", "fits"])
+    def test_two_columns_for_one_band(self, tmp_path, flux, error, ending):
+        if ending and flux == "f150w":
+            pytest.skip("FITS does not tell names apart by letter case")
+        table = Table({**BARE, flux: [9.0], error: [1.0]})
+        if ending:
+            table.write(tmp_path / "t.fits")
+            table = tmp_path / "t.fits"
+        with pytest.raises(InputError, match=rf"F150W and {flux} .* same band F150W.*columns="):
+            read_catalog(table, unit="nJy")
+
+    def test_two_columns_of_dustest_for_one_band(self):
+        table = make_table(flux_f277w=[1.0] * 4 * u.uJy, flux_err_f277w=[1.0] * 4 * u.uJy)
+        with pytest.raises(InputError, match=r"flux_F277W and flux_f277w .* same band F277W"):
+            read_catalog(table)
+
+    def test_the_user_chooses(self):
+        table = Table({**BARE, "NRC_F150W": [9.0], "NRC_F150W_err": [1.0]})
+        columns = {"flux_F150W": "NRC_F150W", "flux_err_F150W": "NRC_F150W_err"}
+        sample = read_catalog(table, columns=columns, unit="nJy")
+        assert sample["flux_F150W"].value == pytest.approx([9.0])
+
+    def test_the_one_with_errors_is_read(self):
+        table = Table({"id": [1], "F150W": [60.0], "NRC_F150W": [9.0], "NRC_F150W_err": [1.0]})
+        assert read_catalog(table, unit="nJy")["flux_F150W"].value == pytest.approx([9.0])
+
+    @pytest.mark.parametrize(
+        ("given", "missing"), [("flux_", "flux_err_"), ("flux_err_", "flux_")]
+    )
+    def test_flux_and_error_are_named_together(self, given, missing):
+        with pytest.raises(InputError, match=f"columns must name {missing}F150W too"):
+            read_catalog(Table(BARE), columns={f"{given}F150W": "F150W"}, unit="nJy")
+
+    def test_a_radius_needs_no_error(self):
+        table = Table({**BARE, "R50": [3.0]})
+        sample = read_catalog(table, columns={"flux_radius": "R50"}, unit="nJy")
+        assert sample["flux_radius"].tolist() == [3.0]
+
+
 class TestUnits:
     def test_unit_of_the_layout(self):
         table = Table({"f_f277w": [3.0], "e_f277w": [0.2]})

@@ -58,30 +58,33 @@ class GivenUnits:
         Raises
         ------
         InputError
-            If a key names no column or band that is read.
+            If a key names no column or band that is read, or two name the same.
         """
-        found = {}
+        found, followers, keys = {}, {}, {}
         for key, unit in self.by_column.items():
-            columns = _columns_of(key, names, pairs)
-            if not columns:
+            column, error = _columns_of(key, names, pairs)
+            if column in found:
                 msg = (
-                    f"unit must name columns that are read, and {key!r} is none: "
-                    f"{did_you_mean(key, names)}these are {shown(names)}"
+                    f"unit must name each column once, and {keys[column]!r} and {key!r} both name "
+                    f"{column}: leave one out"
                 )
                 raise InputError(msg)
-            found |= {
-                name: u.mag if unit == u.ABmag and i > 0 else unit
-                for i, name in enumerate(columns)
-            }
-        return GivenUnits(self.bare, found)
+            found[column], keys[column] = unit, key
+            if error is not None:
+                followers[error] = _error_unit(unit)
+        return GivenUnits(self.bare, followers | found)
 
 
 def _columns_of(key, names, pairs):
-    """Columns that a key names: one, or flux and error of a band."""
-    column = first_named(names, [key])
-    if column is not None:
-        return (column,)
-    return pairs.get(band_column_name(key), ())
+    """Column that a key names, and the error that goes with it where it is a flux, else None."""
+    column = first_named(names, [key]) or pairs.get(band_column_name(key), (None,))[0]
+    if column is None:
+        msg = (
+            f"unit must name columns that are read, and {key!r} is none: "
+            f"{did_you_mean(key, names)}these are {shown(names)}"
+        )
+        raise InputError(msg)
+    return column, dict(pairs.values()).get(column)
 
 
 def read_units(unit):

@@ -70,7 +70,7 @@ def make_plan(table, request):
     Raises
     ------
     InputError
-        If nothing is recognised.
+        If nothing is recognised, or a band has several columns.
 
     Warns
     -----
@@ -97,6 +97,7 @@ def _pairs_of(table, layout):
         return {}
     _warn_of_orphans(table.colnames, layout)
     _warn_of_strangers(table.colnames, layout)
+    _check_doubles(table.colnames, layout)
     pairs = layout.pairs(table.colnames)
     if layout.name != "dustest":
         return pairs
@@ -104,6 +105,18 @@ def _pairs_of(table, layout):
     return {
         band: pair for band, pair in pairs.items() if is_sample_column(f"flux_{band}", columns)
     }
+
+
+def _check_doubles(names, layout):
+    """Raise where a band has several flux columns: they may be in different units."""
+    for band, pairs in layout.doubles(names).items():
+        fluxes = [flux for flux, _ in pairs]
+        choice = dict(zip((f"flux_{band}", f"flux_err_{band}"), pairs[0], strict=True))
+        msg = (
+            f"the columns {' and '.join(fluxes)} are of the same band {band}: leave all but one "
+            f"out, or name those to read of every band, such as {argument('columns', choice)}"
+        )
+        raise InputError(msg)
 
 
 def _by_canonical_name(table):

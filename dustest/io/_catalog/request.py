@@ -7,7 +7,7 @@ from dustest.data.bands import canonical_name, list_bands
 from dustest.data.columns import column_name
 from dustest.data.errors import InputError
 from dustest.data.identifiers import ID_COLUMNS
-from dustest.data.messages import did_you_mean
+from dustest.data.messages import argument, did_you_mean
 from dustest.data.positions import DEC_COLUMNS, RA_COLUMNS
 from dustest.io._catalog.lookup import find_column
 from dustest.io._catalog.redshifts import redshift_columns
@@ -117,6 +117,8 @@ class Request:
             keep |= {name for pair in layout.pairs(names).values() for name in pair}
             keep |= {*layout.orphans(names), *layout.strangers(names)}
             keep |= set(layout.strangers(names).values())
+            doubles = layout.doubles(names).values()
+            keep |= {name for pairs in doubles for pair in pairs for name in pair}
         return [name for name in names if name in keep]
 
 
@@ -164,7 +166,31 @@ def _checked_columns(columns):
     if len(checked) < len(columns):
         msg = f"columns must name each column of the sample once, got {sorted(columns)}"
         raise InputError(msg)
+    for name in checked:
+        _check_partner(name, checked)
     return checked
+
+
+def _check_partner(name, columns):
+    """Raise where the flux of a known band is named without its error, or the reverse."""
+    prefix, other = (_ERROR, _FLUX) if name.startswith(_ERROR) else (_FLUX, _ERROR)
+    band = name.removeprefix(prefix)
+    if not name.startswith(prefix) or other + band in columns or not _is_known(band):
+        return
+    msg = (
+        f"columns must name {other}{band} too, since a flux is read with its error: pass "
+        f"{argument('columns', {name: columns[name], other + band: 'COLUMN'})}"
+    )
+    raise InputError(msg)
+
+
+def _is_known(band):
+    """Whether a band is one that dustest knows; others may be columns of the user's own."""
+    try:
+        canonical_name(band)
+    except InputError:
+        return False
+    return True
 
 
 def _sample_name(name):
