@@ -109,6 +109,9 @@ class TestUnitsInComments:
             ("# All flux densities are in units of erg/s/cm^2/Hz.", 2e32),
             ("# AB zero point 23.9", 2000.0),
             ("# ZP = 25.0", 726.2),
+            ("# All fluxes and errors in units of uJy", 2000.0),
+            ("# fluxes in units of 10 nJy (AB zero point of 28.9)", 20.0),
+            ("# units: 10 nJy", 20.0),
         ],
     )
     def test_are_declarations(self, tmp_path, comment, expected):
@@ -124,6 +127,33 @@ class TestUnitsInComments:
         comments = ["# aperture fluxes in units of nJy", "# total fluxes in units of uJy"]
         with pytest.warns(DustestWarning, match="taken to be in 10 nJy"):
             read_catalog(write(tmp_path, "t.cat", *comments, *self.LINES))
+
+    @pytest.mark.parametrize(
+        "comment",
+        [
+            *("# errors in units of nJy", "# flux errors in units of nJy", "# units of rms: nJy"),
+            *("# All fluxes in units of uJy; F444W in nJy", "# ZP of F200W = 25.0"),
+            *("# fluxes in units of uJy except HST", "# ZP F200W 23.9\n# ZP F444W 25.0"),
+            *("# fluxes in units of uJy\n# F444W: nJy", "# fluxes in units of uJy, errors in nJy"),
+            *("# fluxes in units of uJy, total ones in nJy", "# ZP 250 counts"),
+        ],
+    )
+    def test_other_wordings_tell_nothing(self, tmp_path, comment):
+        with pytest.warns(DustestWarning, match="taken to be in 10 nJy"):
+            read_catalog(write(tmp_path, "t.cat", comment, *self.LINES))
+
+    @pytest.mark.parametrize(
+        "comment",
+        [
+            *("# ZP = 25.0 (Vega system)", "# Vega zero point 25.0", "# ZP (STmag) = 21.1"),
+            *("# magnitudes in VEGAMAG", "# ST zero point 21.1"),
+        ],
+    )
+    def test_other_systems_are_refused(self, tmp_path, comment):
+        path = write(tmp_path, "t.cat", comment, *self.LINES)
+        with pytest.raises(InputError, match=r"a comment says .*convert the fluxes.*unit="):
+            read_catalog(path)
+        assert read_catalog(path, unit="nJy")["flux_F200W"].value == pytest.approx([2.0])
 
     def test_an_input_of_eazy_has_any_zero_point(self, tmp_path):
         lines = ["# id f_f200w e_f200w z_spec", "# id F366 E366 z_spec", "1 2.0 0.1 7.0"]

@@ -12,16 +12,13 @@ from dustest.data.errors import DustestWarning, InputError
 from dustest.data.messages import argument, did_you_mean, shown
 from dustest.data.tables import first_named
 from dustest.data.units import agree, as_unit, is_flux, is_magnitude, parse_unit, resolve_unit
+from dustest.io._catalog.comments import unit_in_comments
 
 __all__ = ["ALL_OTHERS", "GivenUnits", "flux_units", "read_units"]
 
 ALL_OTHERS = "*"
 """Key for the unit of all columns that have no key of their own."""
 
-_UNITS_OF = re.compile(r"\bunits?\b\s*(?:of|is|are|in|:|=)?\s*(.+?)[\s.;,)\]]*$", re.IGNORECASE)
-_ZERO_POINT = re.compile(
-    r"\b(?:zero[ -]?points?|zpt|zp|\w*abzp)\b\D{0,20}?(\d\d(?:\.\d+)?)", re.IGNORECASE
-)
 _EAZY_TRANSLATION = re.compile(r"(?:\S+\s+)*[FE]\d+\s+[FE]\d+(?:\s+\S+)*")
 
 
@@ -215,7 +212,7 @@ def _error_unit(unit):
 
 def _default_unit(table, bare, own, layout):
     """Unit of columns that declare none."""
-    from_comments = _unit_in_comments(table.meta.get("comments"))
+    from_comments = unit_in_comments(table.meta.get("comments"))
     default = from_comments or _layout_unit(table, layout)
     if default is None:
         raise InputError(_no_unit_message(table, bare))
@@ -273,27 +270,3 @@ def _warn_of_assumption(bare, layout):
         f"{layout.name} has it: {layout.description}; pass their unit, such as {remedy}"
     )
     warnings.warn(msg, DustestWarning, stacklevel=5)
-
-
-def _unit_in_comments(comments):
-    """Unit or zero point that the comments of a file state, None where they state not one."""
-    found = []
-    for line in comments or ():
-        match = _UNITS_OF.search(str(line))
-        unit = None if match is None else _first_unit(match[1])
-        zero_point = _ZERO_POINT.search(str(line))
-        if zero_point:
-            unit = u.Unit(10 ** (-0.4 * (float(zero_point[1]) - 8.9)) * u.Jy)
-        if unit is not None and not any(agree(unit, other) for other in found):
-            found.append(unit)
-    return found[0] if len(found) == 1 else None
-
-
-def _first_unit(text):
-    """Flux density or AB magnitudes that a text begins with, or None."""
-    words = text.split()
-    for stop in range(len(words), 0, -1):
-        unit = parse_unit(" ".join(words[:stop]).strip("[]().,;"))
-        if not isinstance(unit, u.UnrecognizedUnit) and is_flux(unit):
-            return unit
-    return None

@@ -17,6 +17,10 @@ __all__ = ["Redshifts", "read_redshifts", "redshift_columns"]
 
 _PERCENTILES = (("_16", "_84"), ("_p16", "_p84"), ("_l68", "_u68"), ("_l16", "_u84"))
 _ERRORS = ("_err", "_error")
+_LARGEST = 30.0
+"""Larger numbers, such as 99, are no redshifts of galaxies."""
+_ROUNDING = 0.01
+"""By how much a redshift may lie outside of its percentiles, since either may be rounded."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,8 @@ def read_redshifts(table, wanted):
     table : Table
         Catalogue.
     wanted : sequence of str
-        Columns that the user names, as the catalogue spells them: in each row the first positive
-        value is taken. Without, the known column with most positive values is taken.
+        Columns that the user names, as the catalogue spells them: in each row the first value
+        above 0 and up to 30 is taken. Without, the known column with most of these is taken.
 
     Returns
     -------
@@ -72,12 +76,13 @@ def read_redshifts(table, wanted):
     Raises
     ------
     InputError
-        If a named column holds no redshifts, or no column holds a positive value.
+        If a named column holds no redshifts, or no column holds one above 0 and up to 30.
 
     Warns
     -----
     DustestWarning
-        If a known column holds no numbers.
+        If a known column holds no numbers, has a foreign unit and no other one is there, or
+        percentiles do not enclose their redshift.
     """
     known = _known(table)
     if wanted:
@@ -87,6 +92,7 @@ def read_redshifts(table, wanted):
         columns = {item: _values(table, item.name) for item in known}
     counts = {item: int(np.count_nonzero(values > 0)) for item, values in columns.items()}
     if not counts:
+        _warn_of_units(_with_units(table))
         return None
     if max(counts.values()) == 0:
         raise InputError(_none_message(table, [item.name for item in counts], known))
@@ -104,8 +110,7 @@ def _record(name):
 
 def _known(table):
     """Known redshift columns of a catalogue that hold numbers without a foreign unit."""
-    found = dict.fromkeys(first_named(table.colnames, [item.name]) for item in REDSHIFT_COLUMNS)
-    names = [name for name in found if name is not None and _is_redshift(_unit(table, name))]
+    names = [name for name in _candidates(table) if _is_redshift(_unit(table, name))]
     others = [name for name in names if not _holds_numbers(table[name])]
     if others:
         what = " and ".join(sorted({_content(table[name]) for name in others}))
@@ -115,6 +120,29 @@ def _known(table):
         )
         warnings.warn(msg, DustestWarning, stacklevel=5)
     return [_record(name) for name in names if name not in others]
+
+
+def _candidates(table):
+    """Columns of a catalogue that have the name of one of redshifts."""
+    found = dict.fromkeys(first_named(table.colnames, [item.name]) for item in REDSHIFT_COLUMNS)
+    return [name for name in found if name is not None]
+
+
+def _with_units(table):
+    """Columns with the name of one of redshifts and a unit that these have not, as they are told."""
+    units = {name: _unit(table, name) for name in _candidates(table)}
+    return [f"{name} (in {unit})" for name, unit in units.items() if not _is_redshift(unit)]
+
+
+def _warn_of_units(columns):
+    """Tell of columns that are left out for their unit, where no other holds redshifts."""
+    if columns:
+        msg = (
+            f"the catalogue is read without redshifts: the column {shown(columns)} has a unit, and "
+            "redshifts have none; if these are redshifts, remove the unit, or name another column, "
+            f"such as {argument('redshift', 'COLUMN')}"
+        )
+        warnings.warn(msg, DustestWarning, stacklevel=5)
 
 
 def _unit(table, name):
@@ -144,7 +172,7 @@ def _holds_numbers(column):
 
 
 def _values(table, name):
-    """Redshifts of a column, NaN where missing or negative."""
+    """Redshifts of a column, NaN where missing, negative, or too large for any galaxy."""
     column = plain_column(table[name], name)
     if not _is_redshift(column.unit):
         msg = (
@@ -154,7 +182,7 @@ def _values(table, name):
         raise InputError(msg)
     column.unit = None
     values = to_floats(column, f"column {name}", ndim=1)
-    return np.where(values < 0, np.nan, values)
+    return np.where((values < 0) | (values > _LARGEST), np.nan, values)
 
 
 def _none_message(table, names, known):
@@ -162,8 +190,10 @@ def _none_message(table, names, known):
     others = [item.name for item in known if np.any(_values(table, item.name) > 0)]
     # A column that nobody knows as one of redshifts is a candidate too.
     candidate = others[0] if others else "COLUMN"
+    foreign = _with_units(table)
+    left_out = f"{shown(foreign)} has a unit, and redshifts have none; " if foreign else ""
     return (
-        f"the redshift column {shown(names)} has no positive value: name one that has with "
+        f"the redshift column {shown(names)} has no positive value up to {_LARGEST:g}: {left_out}name one that has with "
         f"{argument('redshift', candidate)}, or read the catalogue without redshifts with "
         f"{argument('redshift', [])}; it has the columns {shown(table.colnames)}"
     )
@@ -176,7 +206,7 @@ def _merged(table, columns):
     for item, values in reversed(columns.items()):
         use = values > 0 if len(columns) > 1 else np.ones(len(table), dtype=bool)
         redshift = np.where(use, values, redshift)
-        error = np.where(use, _error(table, item), error)
+        error = np.where(use, _error(table, item, values), error)
     error[np.isnan(redshift)] = np.nan
     return Redshifts(redshift, error, tuple(item.name for item in columns))
 
@@ -189,7 +219,7 @@ def _companions(item):
     return [*errors, *(name for pair in pairs for name in pair)]
 
 
-def _error(table, item):
+def _error(table, item, redshift):
     """Standard error of a redshift, NaN where the catalogue gives none that makes sense."""
     names = _companions(item)
     n_errors = 1 if item.error else len(_ERRORS)
@@ -200,6 +230,18 @@ def _error(table, item):
     for low, high in zip(names[n_errors::2], names[n_errors + 1 :: 2], strict=True):
         ends = [first_named(table.colnames, [name]) for name in (low, high)]
         if None not in ends:
-            half = (_values(table, ends[1]) - _values(table, ends[0])) / 2.0
-            return np.where(half < 0, np.nan, half)
+            return _half_range(redshift, *(_values(table, end) for end in ends), ends)
     return np.full(len(table), np.nan)
+
+
+def _half_range(redshift, low, high, names):
+    """Half the distance of two percentiles, NaN where they do not enclose the redshift."""
+    outside = (redshift < low - _ROUNDING) | (redshift > high + _ROUNDING)
+    count = np.count_nonzero(outside)
+    if count:
+        msg = (
+            f"the columns {' and '.join(names)} do not enclose the redshift in {count} of "
+            f"{len(redshift)} rows, where they are left out: check that they are percentiles"
+        )
+        warnings.warn(msg, DustestWarning, stacklevel=6)
+    return np.where(outside | (high < low), np.nan, (high - low) / 2.0)
