@@ -95,6 +95,10 @@ def _parsed(declared):
         return None
     if text.lower() in _AB_SPELLINGS:
         return u.ABmag
+    if text.lower() == "redshift":  # astropy writes this unit, and does not read it
+        from astropy.cosmology.units import redshift  # takes half a second
+
+        return redshift
     if isinstance(declared, u.FunctionUnitBase):
         return declared
     if isinstance(declared, u.UnitBase) and not isinstance(declared, u.UnrecognizedUnit):
@@ -182,7 +186,7 @@ def declared_unit(values, name):
     if isinstance(unit, u.UnrecognizedUnit):
         msg = (
             f"{name} declares the unit {str(unit)!r}, which is not understood: "
-            f"{explain_unit(unit)}declare one that astropy knows, such as 'nJy'"
+            f"{explain_unit(unit)}declare one that astropy knows"
         )
         raise InputError(msg)
     return unit

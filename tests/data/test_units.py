@@ -13,6 +13,7 @@ from dustest.data.units import (
     parse_unit,
     resolve_unit,
 )
+from dustest.data.values import to_floats
 
 WORDS = {"what": "column F200W", "expected": "a flux density", "remedy": 'unit={"F200W": "nJy"}'}
 
@@ -214,3 +215,9 @@ class TestKinds:
     def test_ampere_is_no_angstrom(self):
         assert "write Angstrom or AA" in explain_unit("erg/s/cm2/A")
         assert explain_unit("nJy") == ""
+
+
+def test_the_unit_that_astropy_calls_redshift():
+    written = Column([7.0], unit=u.Unit("redshift", parse_strict="silent"))
+    assert to_floats(written, "column redshift").tolist() == [7.0]
+    assert not is_flux(parse_unit("redshift"))

@@ -21,6 +21,8 @@ _LARGEST = 30.0
 """Larger numbers, such as 99, are no redshifts of galaxies."""
 _ROUNDING = 0.01
 """By how much a redshift may lie outside of its percentiles, since either may be rounded."""
+_FEW = 0.1
+"""Fraction of peaks that lie outside of their percentiles where distributions have several."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def _candidates(table):
 
 
 def _with_units(table):
-    """Columns with the name of one of redshifts and a unit that these have not, as they are told."""
+    """Columns that are named like redshifts but have a unit, for a sentence."""
     units = {name: _unit(table, name) for name in _candidates(table)}
     return [f"{name} (in {unit})" for name, unit in units.items() if not _is_redshift(unit)]
 
@@ -138,9 +140,9 @@ def _warn_of_units(columns):
     """Tell of columns that are left out for their unit, where no other holds redshifts."""
     if columns:
         msg = (
-            f"the catalogue is read without redshifts: the column {shown(columns)} has a unit, and "
-            "redshifts have none; if these are redshifts, remove the unit, or name another column, "
-            f"such as {argument('redshift', 'COLUMN')}"
+            f"the catalogue is read without redshifts: the column {shown(columns)} has a unit, "
+            "and redshifts have none; if these are redshifts, remove the unit, or name another "
+            f"column, such as {argument('redshift', 'COLUMN')}"
         )
         warnings.warn(msg, DustestWarning, stacklevel=5)
 
@@ -193,7 +195,8 @@ def _none_message(table, names, known):
     foreign = _with_units(table)
     left_out = f"{shown(foreign)} has a unit, and redshifts have none; " if foreign else ""
     return (
-        f"the redshift column {shown(names)} has no positive value up to {_LARGEST:g}: {left_out}name one that has with "
+        f"the redshift column {shown(names)} has no positive value up to {_LARGEST:g}: {left_out}"
+        "name one that has with "
         f"{argument('redshift', candidate)}, or read the catalogue without redshifts with "
         f"{argument('redshift', [])}; it has the columns {shown(table.colnames)}"
     )
@@ -238,7 +241,7 @@ def _half_range(redshift, low, high, names):
     """Half the distance of two percentiles, NaN where they do not enclose the redshift."""
     outside = (redshift < low - _ROUNDING) | (redshift > high + _ROUNDING)
     count = np.count_nonzero(outside)
-    if count:
+    if count > _FEW * np.count_nonzero(np.isfinite(redshift + low + high)):
         msg = (
             f"the columns {' and '.join(names)} do not enclose the redshift in {count} of "
             f"{len(redshift)} rows, where they are left out: check that they are percentiles"
