@@ -13,6 +13,7 @@ from dustest.data.units import declared_unit, is_magnitude
 
 __all__ = [
     "FAINTEST_MAGNITUDE",
+    "MISSING_CELLS",
     "MISSING_MAGNITUDES",
     "MISSING_NUMBERS",
     "bare_values",
@@ -26,6 +27,12 @@ MISSING_NUMBERS = (-99.0, -99.9, -99.99, -999.0, -999.9, -9999.0, -99999.0)
 
 MISSING_MAGNITUDES = (99.0, 99.9, 99.99, 999.0, 9999.0)
 """Numbers that stand for a missing value in columns of magnitudes, beside `MISSING_NUMBERS`."""
+
+MISSING_CELLS = (
+    *("", "-", "--", "---", "...", "nan", "na", "n/a", "null", "none", "masked", "indef"),
+    *("\\n", '""', "inf", "-inf"),
+)
+"""Words that stand for a missing value in text, in lower case."""
 
 FAINTEST_MAGNITUDE = 90.0
 """AB magnitudes from here on are missing values, however they are written; so are those of a flux

@@ -17,6 +17,7 @@ from dustest.data.messages import argument, shown
 from dustest.data.tables import as_table, is_table_like
 from dustest.data.units import FLUX_UNIT, SPECTRAL_UNIT, is_magnitude, resolve_unit
 from dustest.data.values import bare_values, is_plain_number, to_floats
+from dustest.io._catalog.cells import numbers_of_text, refuse_units
 from dustest.io._catalog.flux_units import flux_units, read_units
 from dustest.io._catalog.lookup import plain_column
 from dustest.io._catalog.plan import make_plan, own_columns
@@ -113,8 +114,9 @@ def read_catalog(
     Warns
     -----
     DustestWarning
-        If the unit is an assumption, fluxes without errors, of unknown bands or rows without an
-        identifier are left out, or fluxes look like magnitudes, errors or colours are improbable.
+        If the unit is an assumption, cells of fluxes are no numbers, fluxes without errors, of
+        unknown bands or rows without an identifier are left out, or fluxes look like magnitudes,
+        errors or colours are improbable.
 
     Examples
     --------
@@ -134,6 +136,7 @@ def read_catalog(
     request = request.found_in(table.colnames)
     plan = make_plan(table, request)
     given = given.of(plan.columns, plan.pairs)
+    _refuse_units(table, plan)
     table, plan = _with_identified_rows(table, plan)
     _check_rows(table)
     sample = as_sample(_collect(table, plan, request, given))
@@ -172,6 +175,13 @@ def _load(path_or_table, request, file_format, hdu):
     )
     table.meta["source"] = Path(path_or_table).name
     return table
+
+
+def _refuse_units(table, plan):
+    """Raise where a row holds the units of fluxes, before it is left out for having no id."""
+    for name in (name for pair in plan.pairs.values() for name in pair):
+        if table[name].dtype.kind in "US":
+            refuse_units(plain_column(table[name], name).value, name)
 
 
 def _with_identified_rows(table, plan):
@@ -298,6 +308,8 @@ def _numbers(column, name, element):
     """One number a row."""
     # The sample is made of floats in native order: converting once is enough.
     plain = plain_column(column, name, element, native=False)
+    if plain.dtype.kind == "U" and plain.ndim == 1:
+        plain = Column(numbers_of_text(plain.value, name), unit=plain.unit)
     if plain.dtype.kind == "O":
         plain = Column(to_floats(plain.value, f"column {name}", sentinels=False))
     if plain.ndim == 2:

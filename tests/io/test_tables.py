@@ -99,6 +99,53 @@ class TestText:
         assert read_table(tmp_path / "t.csv")["F277W"].unit == u.uJy
 
 
+class TestBadCells:
+    ROWS = ("1,60.0,3.0,7", "2,61.0,3.0,7", "3,62.0,3.0,7", "4,63.0,3.0,7")
+    HEADER = "id,F200W,F200W_err,z_phot"
+
+    @pytest.mark.parametrize("cell", ["<60", "******", "60,0".replace(",", ";"), "sat"])
+    def test_one_costs_one_cell(self, tmp_path, cell):
+        path = write(tmp_path, "t.csv", self.HEADER, *self.ROWS, f"5,{cell},3.0,7")
+        with pytest.warns(DustestWarning, match=r"column F200W has text .* 1 of 5 rows") as caught:
+            sample = read_catalog(path, unit="nJy")
+        assert repr(cell) in str(caught[0].message)
+        expected = [60.0, 61.0, 62.0, 63.0, np.nan]
+        np.testing.assert_array_equal(sample["flux_F200W"].value, expected)
+        np.testing.assert_array_equal(sample["flux_err_F200W"].value, np.full(5, 3.0))
+
+    @pytest.mark.parametrize("cell", ["null", "NULL", "NaN", "N/A", ""])
+    def test_missing_ones_are_not_told(self, tmp_path, cell):
+        path = write(tmp_path, "t.csv", self.HEADER, *self.ROWS, f"5,{cell},3.0,7")
+        assert np.isnan(read_catalog(path, unit="nJy")["flux_F200W"].value[-1])
+
+    def test_most_cells_are_text(self, tmp_path):
+        rows = ("1,60.0,3.0,7", "2,null,3.0,7", "3,<60,3.0,7", "4,<61,3.0,7")
+        path = write(tmp_path, "t.csv", self.HEADER, *rows)
+        with pytest.raises(
+            InputError, match="column F200W must hold numbers, got text such as '<60'"
+        ):
+            read_catalog(path, unit="nJy")
+
+    def test_a_row_of_units(self, tmp_path):
+        path = write(tmp_path, "t.csv", self.HEADER, ",uJy,uJy,", *self.ROWS)
+        with pytest.raises(InputError, match=r"got the unit 'uJy' .*unit=.*F200W.*uJy"):
+            read_catalog(path, unit="nJy")
+
+    @pytest.mark.parametrize(
+        "lines",
+        [
+            ["id,F200W,F200W_err,F200W", "1,2.0,0.1,3.0"],
+            ["# made by our team", "id,F200W,F200W_err,F200W", "1,2.0,0.1,3.0"],
+            ["F200W,F200W_err,F200W", "2.0,0.1,3.0"],
+            ["id,F200W (nJy),F200W_err,F200W (uJy)", "1,2.0,0.1,3.0"],
+            ["#(1)id (2)F200W (3)F200W_err (4)F200W", "1,2.0,0.1,3.0"],
+        ],
+    )
+    def test_doubled_names(self, tmp_path, lines):
+        with pytest.raises(ReadError, match="names twice F200W"):
+            read_table(write(tmp_path, "t.csv", *lines))
+
+
 class TestUnitsInComments:
     LINES = ("id f_f200w e_f200w", "1 2.0 0.1")
 

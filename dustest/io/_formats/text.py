@@ -10,14 +10,14 @@ from astropy.io import ascii as astropy_ascii
 from astropy.table import Column, MaskedColumn, Table
 
 from dustest.data.errors import ReadError
+from dustest.data.identifiers import ID_COLUMNS
+from dustest.data.messages import shown
+from dustest.data.tables import first_named
 from dustest.data.units import parse_unit
+from dustest.data.values import MISSING_CELLS
 
 __all__ = ["read_text"]
 
-_MISSING = (
-    *("", "-", "--", "---", "...", "nan", "na", "n/a", "null", "none", "masked", "indef"),
-    *("\\n", '""', "inf", "-inf"),
-)
 _DELIMITERS = (",", "\t", ";", "|")
 _NUMBERED_INLINE = re.compile(r"\(\s*\d+\s*\)\s*(.+?)\s*(?=\(\s*\d+\s*\)|$)")
 _NUMBERED_LINE = re.compile(r"(\d+)[.:)]?\s+(\S+)\s*(.*)")
@@ -63,8 +63,9 @@ def read_text(path):
     columns = zip(*(row for _, row in rows), strict=True) if rows else [()] * len(names)
     for name, cells in zip(names, columns, strict=True):
         title, unit = _title(name)
-        if title not in table.colnames:
-            table[title] = _column(cells, unit)
+        if title in table.colnames:
+            raise ReadError(_twice_message([title], path))
+        table[title] = _column(cells, unit)
     return table
 
 
@@ -147,13 +148,17 @@ def _header(comments, rows, delimiter, path):
     for names in [*inline, described]:
         if len(names) > 1 and len(names) == n_columns:
             return names, rows
-    if not any(map(_is_number, rows[0][1])) and len(set(rows[0][1])) == n_columns:
-        return [cell.strip() for cell in rows[0][1]], rows[1:]
+    first = [cell.strip() for cell in rows[0][1]]
+    if first_named(first, ID_COLUMNS) is not None:
+        _check_names(first, path)
+    if not any(map(_is_number, first)) and len(set(first)) == n_columns:
+        return first, rows[1:]
     words = [[cell.strip() for cell in _cells(line, delimiter)] for line in comments]
     words += [line.split() for line in comments]
     for names in words:
         if len(names) == n_columns and len(set(names)) == n_columns:
             return names, rows
+    _check_names(first, path)
     counts = [len(described)] if described else [len(names) for names in words if len(names) > 1]
     found = (
         f"names {', '.join(map(str, sorted(set(counts))))} columns" if counts else "has no names"
@@ -163,6 +168,19 @@ def _header(comments, rows, delimiter, path):
         "the header so that each column has a name"
     )
     raise ReadError(msg)
+
+
+def _check_names(cells, path):
+    """Raise where a line of names has one twice."""
+    twice = [cell for i, cell in enumerate(cells) if cell in cells[:i]]
+    if twice and not any(map(_is_number, cells)):
+        raise ReadError(_twice_message(twice, path))
+
+
+def _twice_message(names, path):
+    """The sentence that tells of doubled names."""
+    twice = shown(list(dict.fromkeys(names)))
+    return f"the header of the file {path} names twice {twice}: give each column its own name"
 
 
 def _numbered_lines(comments):
@@ -193,7 +211,7 @@ def _column(cells, unit):
     """A column of whole numbers, numbers or text."""
     text = np.array(cells, dtype=str)
     stripped = np.char.strip(text)
-    missing = np.isin(np.char.lower(stripped), _MISSING)
+    missing = np.isin(np.char.lower(stripped), MISSING_CELLS)
     numbers = _numbers(np.where(missing, "0", stripped))
     if numbers is None or (numbers.dtype.kind in "iu" and _has_leading_zeros(stripped)):
         return Column(text, unit=unit)
@@ -226,5 +244,5 @@ def _is_number(text):
     try:
         float(text)
     except ValueError:
-        return text.strip().lower() in _MISSING
+        return text.strip().lower() in MISSING_CELLS
     return True

@@ -1,0 +1,105 @@
+"""Numbers out of text, where a few cells are none."""
+
+import warnings
+
+import numpy as np
+from astropy import units as u
+
+from dustest.data.errors import DustestWarning, InputError
+from dustest.data.messages import argument
+from dustest.data.units import is_flux, is_magnitude, parse_unit
+from dustest.data.values import MISSING_CELLS
+
+__all__ = ["numbers_of_text", "refuse_units"]
+
+
+def numbers_of_text(cells, name):
+    """Read text as numbers, with NaN for cells that are none.
+
+    Parameters
+    ----------
+    cells : ndarray of str of shape (n,)
+        Cells of a column.
+    name : str
+        Its name, for messages.
+
+    Returns
+    -------
+    values : ndarray of float of shape (n,)
+        Numbers.
+
+    Raises
+    ------
+    InputError
+        If no more than half of the cells are numbers or missing.
+
+    Warns
+    -----
+    DustestWarning
+        If a cell is other text.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.io._catalog.cells import numbers_of_text
+    >>> numbers_of_text(np.array(["60.0", "N/A", "-3e1"]), "F200W")
+    array([ 60.,  nan, -30.])
+    """
+    stripped = np.char.strip(cells)
+    missing = np.isin(np.char.lower(stripped), MISSING_CELLS)
+    values = np.array([_number(cell) for cell in np.where(missing, "nan", stripped)], dtype=float)
+    bad = np.isnan(values) & ~missing & (np.char.lower(stripped) != "nan")
+    if np.any(bad):
+        _tell(stripped[bad], len(cells), name)
+    return values
+
+
+def _number(cell):
+    """Number that a cell holds, NaN where it holds none."""
+    try:
+        return float(cell)
+    except ValueError:
+        return np.nan
+
+
+def refuse_units(cells, name):
+    """Raise where the first cell is a unit: a second line of the header.
+
+    Parameters
+    ----------
+    cells : ndarray of str of shape (n, ...)
+        Cells of a column.
+    name : str
+        Its name, for the message.
+
+    Raises
+    ------
+    InputError
+        If it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.io._catalog.cells import refuse_units
+    >>> refuse_units(np.array(["60.0", "N/A"]), "F200W")
+    """
+    cell = str(cells.flat[0]).strip() if cells.size else ""
+    unit = parse_unit(cell.strip("[]()"))
+    if not isinstance(unit, u.UnrecognizedUnit) and (is_flux(unit) or is_magnitude(unit)):
+        msg = (
+            f"column {name} must hold numbers, got the unit {cell!r} in the first row: delete the "
+            f"row of units, and pass {argument('unit', cell, key=name)}"
+        )
+        raise InputError(msg)
+
+
+def _tell(bad, n_rows, name):
+    """Warn of cells that are no numbers, or raise where these are not just a few."""
+    if 2 * len(bad) >= n_rows:
+        msg = f"column {name} must hold numbers, got text such as {str(bad[0])!r}"
+        raise InputError(msg)
+    msg = (
+        f"column {name} has text instead of a number in {len(bad)} of {n_rows} rows, such as "
+        f"{str(bad[0])!r}, which count as missing"
+    )
+    warnings.warn(msg, DustestWarning, stacklevel=5)
