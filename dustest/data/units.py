@@ -280,13 +280,23 @@ def explain_unit(unit):
     """
     parsed = parse_unit(unit)
     if isinstance(parsed, u.UnrecognizedUnit):
+        if _is_other_system(str(unit)):
+            return "these are no AB magnitudes, convert them first; "
         evident = evident_unit(str(unit))
         if evident is not None:
             return f"did you mean {evident.to_string()!r}? "
         return did_you_mean(str(unit), _USUAL)
+    if isinstance(parsed, u.FunctionUnitBase) and parsed != u.ABmag:
+        return "these are no AB magnitudes, convert them first; "
     if isinstance(parsed, u.UnitBase) and u.A in parsed.decompose().bases:
         return "A is ampere here, write Angstrom or AA; "
     return ""
+
+
+def _is_other_system(text):
+    """Whether a text tells of ST or Vega magnitudes."""
+    words = text.lower().replace("mag", " ").replace("(", " ").replace(")", " ").split()
+    return "mag" in text.lower() and bool({"st", "vega"} & set(words))
 
 
 def evident_unit(text):
