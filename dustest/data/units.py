@@ -146,7 +146,7 @@ def as_unit(given, name="unit"):
     parsed = parse_unit(given) if is_unit else None
     if parsed is None or isinstance(parsed, u.UnrecognizedUnit):
         msg = f"{name} must be a unit such as 'nJy', got {given!r}: {explain_unit(given)}"
-        raise InputError(msg.rstrip(": "))
+        raise InputError(msg.rstrip(":; "))
     return parsed
 
 
@@ -279,12 +279,12 @@ def explain_unit(unit):
     ("did you mean 'uJy'? ", 'A is ampere here, write Angstrom or AA; ')
     """
     parsed = parse_unit(unit)
+    evident = evident_unit(str(unit))
+    if evident is not None and parsed != evident:
+        return f"did you mean {evident.to_string()!r}? "
     if isinstance(parsed, u.UnrecognizedUnit):
         if _is_other_system(str(unit)):
             return "these are no AB magnitudes, convert them first; "
-        evident = evident_unit(str(unit))
-        if evident is not None:
-            return f"did you mean {evident.to_string()!r}? "
         return did_you_mean(str(unit), _USUAL)
     if isinstance(parsed, u.FunctionUnitBase) and parsed != u.ABmag:
         return "these are no AB magnitudes, convert them first; "

@@ -103,8 +103,8 @@ def warn_of_implausible(sample):
     -----
     DustestWarning
         If errors are all missing, zero or negative, or in the median more than 100 times the
-        median absolute flux, or if the median colour of neighbouring bands redward of the Lyman break
-        exceeds 3 mag.
+        median absolute flux, or if the median colour of neighbouring bands redward of the Lyman
+        break exceeds 3 mag.
     """
     photometry = {
         band: tuple(
