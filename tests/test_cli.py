@@ -89,6 +89,7 @@ class TestEstimate:
             (["--set", "constant.x=1"], "--set must name an estimator that runs (meurer)"),
             (["--unit", "furlong"], "--unit must be a unit"),
             (["--unit", "nJy", "--unit", "uJy"], "--unit must be given once without a column"),
+            (["--unit", "F200W=uJy", "--unit", "f200w=nJy"], "must name each column once"),
             (["--unit", "flux_F20W=nJy"], "did you mean 'flux_F200W'"),
             (["--redshift", "redshfit"], "--redshift must name a column"),
             (["--redshift", "flux_F200W"], "column flux_F200W must hold redshifts"),

@@ -150,7 +150,7 @@ def as_unit(given, name="unit"):
     parsed = parse_unit(given) if is_unit else None
     if parsed is None or isinstance(parsed, u.UnrecognizedUnit):
         msg = f"{name} must be a unit such as 'nJy', got {given!r}: {explain_unit(given)}"
-        raise InputError(msg.rstrip(": "))
+        raise InputError(msg.rstrip(":; "))
     return parsed
 
 
@@ -283,14 +283,24 @@ def explain_unit(unit):
     ("did you mean 'uJy'? ", 'A is ampere here, write Angstrom or AA; ')
     """
     parsed = parse_unit(unit)
+    evident = evident_unit(str(unit))
+    if evident is not None and parsed != evident:
+        return f"did you mean {evident.to_string()!r}? "
     if isinstance(parsed, u.UnrecognizedUnit):
-        evident = evident_unit(str(unit))
-        if evident is not None:
-            return f"did you mean {evident.to_string()!r}? "
+        if _is_other_system(str(unit)):
+            return "these are no AB magnitudes, convert them first; "
         return did_you_mean(str(unit), _USUAL)
+    if isinstance(parsed, u.FunctionUnitBase) and parsed != u.ABmag:
+        return "these are no AB magnitudes, convert them first; "
     if isinstance(parsed, u.UnitBase) and u.A in parsed.decompose().bases:
         return "A is ampere here, write Angstrom or AA; "
     return ""
+
+
+def _is_other_system(text):
+    """Whether a text tells of ST or Vega magnitudes."""
+    words = text.lower().replace("mag", " ").replace("(", " ").replace(")", " ").split()
+    return "mag" in text.lower() and bool({"st", "vega"} & set(words))
 
 
 def evident_unit(text):

@@ -221,3 +221,8 @@ def test_the_unit_that_astropy_calls_redshift():
     written = Column([7.0], unit=u.Unit("redshift", parse_strict="silent"))
     assert to_floats(written, "column redshift").tolist() == [7.0]
     assert not is_flux(parse_unit("redshift"))
+
+
+@pytest.mark.parametrize("text", ["STmag", "Vega mag", "VEGAMAG", "mag(ST)", "mag (Vega)"])
+def test_other_systems_are_not_taken_for_ab(text):
+    assert explain_unit(text) == "these are no AB magnitudes, convert them first; "

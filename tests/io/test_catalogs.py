@@ -357,6 +357,15 @@ BARE = {
 }
 
 
+@pytest.mark.parametrize("unit", ["mmag", "%"])
+def test_errors_in_a_unit_that_no_argument_mends(unit):
+    table = Table(BARE)
+    table["F150W_err"].unit = unit
+    with pytest.raises(InputError, match=r"column F150W_err declares .*: convert them") as caught:
+        read_catalog(table, unit="nJy")
+    assert "unit=" not in str(caught.value)
+
+
 class TestTwoNamesForOneThing:
     def test_two_keys_for_one_column(self):
         unit = {"f150w": "uJy", "nircam_f150w": "nJy", "*": "nJy"}

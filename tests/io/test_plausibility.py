@@ -70,6 +70,18 @@ class TestErrors:
         with pytest.warns(DustestWarning, match="flux_err_F200W are all zero or negative"):
             read_catalog(table)
 
+    @pytest.mark.parametrize("error", [-99.0, np.nan])
+    def test_that_are_missing(self, error):
+        table = make_table()
+        table["F200W_err"] = np.full(20, error) * u.nJy
+        with pytest.warns(DustestWarning, match="flux_err_F200W are missing where fluxes are not"):
+            read_catalog(table)
+
+    def test_that_are_missing_with_their_fluxes(self):
+        table = make_table()
+        table["F200W"] = table["F200W_err"] = np.full(20, -99.0) * u.nJy
+        assert said(table) == []
+
     def test_that_exceed_the_fluxes(self):
         table = make_table()
         table["F200W_err"] = np.full(20, 1e4) * u.nJy

@@ -170,6 +170,8 @@ def _own_unit(column, name, given, layout, is_error):
         asked = u.mag
     if is_error and parse_unit(declared) == u.ABmag:
         declared = u.mag
+    if is_error and not explicit:
+        _check_kind_of_error(declared, name)
     only_magnitudes = layout is not None and layout.unit == u.ABmag
     return resolve_unit(
         declared,
@@ -180,6 +182,18 @@ def _own_unit(column, name, given, layout, is_error):
         remedy=argument("unit", "ABmag" if only_magnitudes else "nJy", key=name),
         explicit=explicit,
     )
+
+
+def _check_kind_of_error(declared, name):
+    """Raise for errors in per cent or mmag, which no unit that is passed would mend."""
+    unit = parse_unit(declared)
+    is_plain = isinstance(unit, u.UnitBase) and not isinstance(unit, u.UnrecognizedUnit)
+    if is_plain and unit != u.mag and (unit.is_equivalent(u.mag) or unit == u.percent):
+        msg = (
+            f"column {name} declares the unit {str(declared)!r}, which errors cannot have: "
+            "convert them to the unit of their fluxes, and those of magnitudes to mag"
+        )
+        raise InputError(msg)
 
 
 def _is_photometric(unit):

@@ -102,9 +102,9 @@ def warn_of_implausible(sample):
     Warns
     -----
     DustestWarning
-        If errors are all zero or negative, or in the median more than 100 times the median
-        absolute flux, or if the median colour of neighbouring bands redward of the Lyman break
-        exceeds 3 mag.
+        If errors are all missing, zero or negative, or in the median more than 100 times the
+        median absolute flux, or if the median colour of neighbouring bands redward of the Lyman
+        break exceeds 3 mag.
     """
     photometry = {
         band: tuple(
@@ -120,6 +120,7 @@ def warn_of_implausible(sample):
 def _warn_of_errors(photometry):
     """Warn of errors that are not positive, or that exceed all fluxes."""
     for reason, is_wrong in (
+        ("missing where fluxes are not", _are_missing),
         ("all zero or negative", _are_not_positive),
         (f"in the median more than {_LARGEST_ERROR:g} times the flux", _are_too_large),
     ):
@@ -127,6 +128,11 @@ def _warn_of_errors(photometry):
         if found:
             msg = f"the errors {shown(found)} are {reason}: check their columns and units"
             warnings.warn(msg, DustestWarning, stacklevel=5)
+
+
+def _are_missing(flux, error):
+    """Whether there are fluxes, and no error at all, as where each is -99."""
+    return bool(np.any(np.isfinite(flux)) and not np.any(np.isfinite(error)))
 
 
 def _are_not_positive(flux, error):  # noqa: ARG001 - as the other check
