@@ -656,7 +656,11 @@ class TestImages:
         wcs.wcs.crpix, wcs.wcs.cdelt = [32, 32], [-0.03 / 3600, 0.03 / 3600]
         header = wcs.to_header()
         header["BUNIT"] = "njy/pix"
-        fits.PrimaryHDU(np.ones((64, 64)), header).writeto(tmp_path / "image.fits")
+        hdus = [
+            fits.PrimaryHDU(np.ones((64, 64)), header),
+            fits.ImageHDU(np.ones((64, 64)), name="ERR"),
+        ]
+        fits.HDUList(hdus).writeto(tmp_path / "image.fits")
         table = Table({"id": [1], "ra": [53.1], "dec": [-27.8], "z_spec": [7.0]})
         table["F200W"], table["F200W_err"] = [60.0], [3.0]
         table.write(tmp_path / "catalog.fits")

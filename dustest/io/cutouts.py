@@ -279,8 +279,8 @@ def _warn_of_no_errors(band):
     """Tell that the noise is a guess."""
     msg = (
         f"the image of band {band} has no error map: its noise is estimated from the scatter of "
-        "each cutout, which counts the light of the galaxy, so that LOW_SNR may be wrong; pass "
-        'errors where there are any, such as {"sci": ..., "err": ...}'
+        "each cutout, which counts the light of the galaxy, so that LOW_SNR may be wrong; give "
+        'errors where there are any, as an extension ERR or as {"sci": ..., "err": ...}'
     )
     warnings.warn(msg, DustestWarning, stacklevel=4)
 
