@@ -59,7 +59,7 @@ class Layout:
     hdus : tuple of str, optional
         Extensions of a FITS file that hold it, the preferred one first.
     unit_source : str, optional
-        How the unit is known, one of `UNIT_SOURCES`.
+        How the unit is known, one of ``UNIT_SOURCES``.
     marker : str, optional
         Regular expression of a column that the catalogue must also have, where the names of the
         fluxes alone are shared with others.
