@@ -7,9 +7,11 @@ from dustest.data.units import (
     agree,
     as_unit,
     declared_unit,
+    evident_unit,
     explain_unit,
     is_flux,
     is_magnitude,
+    is_spectral_flux,
     parse_unit,
     resolve_unit,
 )
@@ -159,6 +161,26 @@ class TestKinds:
     def test_others(self, unit):
         assert not is_flux(unit)
 
+    @pytest.mark.parametrize(
+        "unit",
+        [
+            *(u.nJy, u.ABmag, u.STmag, u.W / u.m**3, u.erg / u.s / u.cm**2 / u.um),
+            *(u.photon / u.s / u.cm**2 / u.AA, u.photon / u.s / u.m**2 / u.Hz),
+        ],
+    )
+    def test_spectral_fluxes(self, unit):
+        assert is_spectral_flux(unit)
+
+    @pytest.mark.parametrize(
+        "unit",
+        [
+            *(None, u.mag, u.W / u.m**2, u.W / u.Hz, u.photon / u.s / u.m**2, u.Jy / u.sr),
+            *(u.photon / u.s / u.AA, u.photon / u.s / u.cm / u.AA, u.erg / u.s / u.cm / u.AA),
+        ],
+    )
+    def test_other_than_spectral_fluxes(self, unit):
+        assert not is_spectral_flux(unit)
+
     def test_agreement(self):
         assert agree(u.uJy, 1000 * u.nJy)
         assert agree(u.mag, u.ABmag)
@@ -172,10 +194,11 @@ class TestKinds:
             *(("njy", "nJy"), ("NanoJy", "nJy"), ("UJY", "uJy"), ("MicroJy", "uJy")),
             *(("MICRON", "um"), ("Microns", "um"), ("UM", "um"), ("Micrometer", "um")),
             *(("Micrometers", "um"), ("Nanometers", "nm"), ("ANGSTROM", "Angstrom")),
-            ("Angstroms", "Angstrom"),
+            *(("Angstroms", "Angstrom"), ("Aa", "Angstrom")),
         ],
     )
     def test_what_a_spelling_can_only_mean(self, text, unit):
+        assert evident_unit(text) == u.Unit(unit)
         assert explain_unit(text) == f"did you mean '{unit}'? "
         assert resolve_unit(text, u.Unit(unit), lambda _: True, **WORDS) == u.Unit(unit)
 

@@ -657,6 +657,22 @@ class TestRedshiftValues:
             sample = read_catalog(table)
         np.testing.assert_allclose(sample["redshift_err"], [np.nan, 0.15])
 
+    @pytest.mark.parametrize(
+        ("low", "high"),
+        [("_16", "_84"), ("_p16", "_p84"), ("_l68", "_u68"), ("_l16", "_u84"), ("_P16", "_P84")],
+    )
+    @pytest.mark.parametrize("name", ["mine", "z_phot"])
+    def test_names_of_percentiles(self, name, low, high):
+        table = Table({name: [7.0, 8.0], **PHOTOMETRY})
+        table[f"{name}{low}"], table[f"{name}{high}"] = [6.9, 7.6], [7.2, 8.4]
+        sample = read_catalog(table, redshift=name)
+        np.testing.assert_allclose(sample["redshift_err"], [0.15, 0.4])
+
+    @pytest.mark.parametrize("end", ["_err", "_error"])
+    def test_names_of_errors(self, end):
+        table = Table({"mine": [7.0, 8.0], f"mine{end}": [0.1, 0.2], **PHOTOMETRY})
+        assert read_catalog(table, redshift="mine")["redshift_err"].tolist() == [0.1, 0.2]
+
     def test_errors_make_sense_or_are_missing(self):
         table = Table({"z_phot": [7.0, 7.1], "z_phot_err": [0.1, -1.0], **PHOTOMETRY})
         np.testing.assert_array_equal(read_catalog(table)["redshift_err"], [0.1, np.nan])
@@ -721,6 +737,12 @@ class TestIdentifiers:
 
 
 class TestNames:
+    def test_bytes_are_text(self):
+        table = Table({"id": [1, 2], "field": np.array([b"UDS", b"COSMOS"]), **PHOTOMETRY})
+        field = read_catalog(table, columns={"field": "field"})["field"]
+        assert field.dtype.kind == "U"
+        assert field.tolist() == ["UDS", "COSMOS"]
+
     def test_columns_of_the_user_stay_out(self):
         table = make_table(
             flux_radius=np.ones(4), flux_err_radius=np.ones(4), cutout_size=np.ones(4)

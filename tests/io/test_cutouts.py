@@ -454,7 +454,11 @@ class TestErrorMaps:
     """Extensions that tell the error, each of 0.2 nJy."""
 
     @pytest.mark.parametrize(
-        "name", ["ERR", "ERROR", "RMS", "SIGMA", "SIG", "ERR_F277W", "F277W_SIG"]
+        "name",
+        [
+            *("ERR", "ERROR", "RMS", "SIGMA", "SIG", "STD", "STDDEV", "UNCERTAINTY", "UNC"),
+            *("NOISE", "UNCERT", "ERR_F277W", "F277W_SIG"),
+        ],
     )
     @pytest.mark.parametrize(("unit", "value"), [(None, 0.2), ("nJy", 0.2), ("uJy", 2e-4)])
     def test_standard_deviations(self, name, unit, value):
@@ -473,7 +477,7 @@ class TestErrorMaps:
         )
         np.testing.assert_allclose(sample["cutout_err_F277W"].value, 0.2, rtol=1e-6)
 
-    @pytest.mark.parametrize("name", ["WHT", "WEIGHT", "IVM"])
+    @pytest.mark.parametrize("name", ["WHT", "WEIGHT", "IVM", "IVAR", "INVVAR"])
     @pytest.mark.parametrize(
         ("unit", "value"),
         [(None, 25.0), ("nJy-2", 25.0), ("uJy-2", 25e6), ("1 / uJy2", 25e6), ("nJy", 25.0)],
@@ -541,6 +545,15 @@ class TestErrorMaps:
         for name in ("cutout_mask_F277W", "cutout_F277W", "flags"):
             np.testing.assert_array_equal(sample[name], memory[name])
 
+    @pytest.mark.parametrize(
+        ("utype", "value"),
+        [("StdDevUncertainty", 0.2), ("VarianceUncertainty", 0.04), ("InverseVariance", 25.0)],
+    )
+    def test_every_utype(self, utype, value):
+        error = make_hdu(full(value), "UNCERT", UTYPE=utype)
+        sample = cut(make_list(make_hdu(full(1.0), "SCI", "nJy"), error))
+        np.testing.assert_allclose(sample["cutout_err_F277W"].value, 0.2, rtol=1e-6)
+
     def test_an_utype_that_is_not_known(self):
         hdus = make_list(
             make_hdu(full(1.0), "SCI", "nJy"),
@@ -577,6 +590,22 @@ class TestErrorMaps:
 
 
 class TestWhichImage:
+    @pytest.mark.parametrize("name", ["SCI", "DATA", "SCIENCE", "IMAGE", "SCI_F277W", "F277W"])
+    def test_names_of_the_science_image(self, name):
+        hdus = make_list(make_hdu(full(1.0), "A", "nJy"), make_hdu(full(3.0), name, "nJy"))
+        assert cut(hdus)["cutout_F277W"][0, 3, 3].value == 3.0
+
+    @pytest.mark.parametrize(
+        ("name", "value"), [("MASK", 2), ("BADPIX", 2), ("BPM", 2), ("DQ", 1), ("F277W_MASK", 2)]
+    )
+    def test_names_of_masks(self, name, value):
+        bad = np.zeros((SIDE, SIDE), dtype="i4")
+        bad[60, 60] = value
+        hdus = make_list(make_hdu(full(1.0), "SCI", "nJy"), make_hdu(bad, name))
+        mask = cut(hdus)["cutout_mask_F277W"][0]
+        assert mask.sum() == 1
+        assert mask[10, 10]
+
     @pytest.mark.parametrize(
         "name", ["", "SCI", "DATA", "MOSAIC", "DRZ", "F277W", "SCI_F277W", "SEGMAP"]
     )

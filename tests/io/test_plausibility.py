@@ -61,6 +61,26 @@ class TestMagnitudes:
             table[band] = [20.0, 25.0, 30.0] * u.nJy
         assert said(table) == []
 
+    @pytest.mark.parametrize(
+        ("values", "error", "expected"),
+        [
+            ([16.0, 20.0, 31.0], 0.1, True),
+            ([24.0, 34.0, 26.0], 0.4, True),
+            ([12.0, 14.0, 20.0], 0.1, False),
+            ([20.0, 30.0, 36.0], 0.1, False),
+            ([16.0, 32.0, 20.0], 0.1, False),
+            ([16.0, 33.0, 20.0], 0.1, False),
+            ([20.0, 25.0, 30.0], 0.5, False),
+            ([20.0, 25.0, 30.0], 0.6, False),
+        ],
+    )
+    def test_range_ratio_and_errors(self, values, error, expected):
+        table = make_table(3)
+        for band in BANDS:
+            table[band] = values * u.nJy
+            table[f"{band}_err"] = np.full(3, error) * u.nJy
+        assert any("look like magnitudes" in text for text in said(table)) == expected
+
 
 class TestErrors:
     @pytest.mark.parametrize("error", [0.0, -1.0])
@@ -88,6 +108,13 @@ class TestErrors:
         with pytest.warns(DustestWarning, match="flux_err_F200W are in the median more than 100"):
             read_catalog(table)
 
+    @pytest.mark.parametrize(("flux", "error"), [(0.0, 1.0), (2.0, 200.0), (-2.0, 200.0)])
+    def test_that_do_not_exceed_the_fluxes_more_than_100_times(self, flux, error):
+        table = make_table()
+        table["F200W"] = np.full(20, flux) * u.nJy
+        table["F200W_err"] = np.full(20, error) * u.nJy
+        assert said(table) == []
+
     def test_noise_alone_is_no_reason(self):
         table = make_table(1000)
         table["F115W"] = np.random.default_rng(1).normal(size=1000) * u.nJy
@@ -104,6 +131,14 @@ class TestColours:
         assert len(texts) == 2
         assert "the median colour F150W - F200W is 7.5 mag" in texts[0]
         assert "the median colour F200W - F277W is -7.5 mag" in texts[1]
+
+    @pytest.mark.parametrize(("n_wrong", "expected"), [(0, 0), (1, 0), (2, 0), (3, 2), (5, 2)])
+    def test_the_median_of_five_galaxies_counts(self, n_wrong, expected):
+        table = make_table(5)
+        factor = np.where(np.arange(5) < n_wrong, 1000.0, 1.0)
+        for name in ("F200W", "F200W_err"):
+            table[name] = table[name] * factor
+        assert len(said(table)) == expected
 
     @pytest.mark.parametrize(("redshift", "expected"), [(7.0, 1), (9.0, 0)])
     def test_only_redward_of_the_break(self, redshift, expected):

@@ -238,6 +238,19 @@ class TestContainers:
         assert list(sample["id"]) == ["a", "b"]
         assert sample["flux_F277W"].value == pytest.approx([1000.0, 2000.0])
 
+    def test_text_and_numbers_of_a_group(self, tmp_path):
+        h5py = pytest.importorskip("h5py")
+        with h5py.File(tmp_path / "t.h5", "w") as file:
+            file["name"] = ["a", "\N{GREEK SMALL LETTER BETA}"]
+            file["number"] = np.array([2**60 + 1, 3])
+            file["number"].attrs["units"] = np.bytes_("nJy")
+        table = read_table(tmp_path / "t.h5")
+        assert table["name"].dtype.kind == "U"
+        assert list(table["name"]) == ["a", "\N{GREEK SMALL LETTER BETA}"]
+        assert table["number"].tolist() == [2**60 + 1, 3]
+        assert table["number"].unit == u.nJy
+        assert table["name"].unit is None
+
     def test_several_tables_of_a_votable(self, tmp_path):
         from astropy.io.votable import from_table, writeto
 
