@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from astropy import units as u
-from astropy.table import Column, MaskedColumn, QTable
+from astropy.table import Column, MaskedColumn, QTable, Table
 from astropy.utils.masked import Masked
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from dustest.data.errors import InputError
 from dustest.data.values import bare_values, to_floats, without_sentinels
+from dustest.io import read_catalog
 
 MISSING_NUMBERS = (-99.0, -99.9, -99.99, -999.0, -999.9, -9999.0, -99999.0)
 
@@ -131,6 +132,20 @@ class TestSentinels:
 
     def test_not_where_told(self):
         np.testing.assert_array_equal(to_floats([-99.0], "a", sentinels=False), [-99.0])
+
+
+class TestWords:
+    @pytest.mark.parametrize(
+        "word",
+        [
+            *("", "-", "--", "---", "...", "nan", "na", "n/a", "null", "none", "masked", "indef"),
+            *("NaN", "NA", "N/A", "NULL", "None", "INDEF", "\\N", '""', "inf", "-inf", "Inf"),
+        ],
+    )
+    def test_stand_for_a_missing_number(self, word):
+        table = Table({"id": [1, 2], "F277W": ["7.5", word], "F277W_err": ["0.5", "0.5"]})
+        found = read_catalog(table, unit="nJy")["flux_F277W"].value
+        np.testing.assert_array_equal(found, [7.5, np.nan])
 
 
 class TestBare:

@@ -736,6 +736,28 @@ class TestIdentifiers:
             np.testing.assert_array_equal(sample["flux_F277W"].value[order], [12.0, 13.0])
 
 
+class TestText:
+    """Columns of text that hold numbers."""
+
+    @staticmethod
+    def read(cells):
+        table = Table({"id": np.arange(len(cells)), "F277W": cells})
+        table["F277W_err"] = np.full(len(cells), "0.5")
+        return read_catalog(table, unit="nJy")["flux_F277W"].value
+
+    def test_fewer_than_half_are_none(self):
+        with pytest.warns(DustestWarning, match="column F277W has text .* in 2 of 5 rows"):
+            found = self.read(["<60", "61", "sat", "63", "64"])
+        np.testing.assert_array_equal(found, [np.nan, 61.0, np.nan, 63.0, 64.0])
+
+    @pytest.mark.parametrize(
+        "cells", [["60", "<60"], ["60", "<60", "sat"], ["<60", "1", "2", "x"]]
+    )
+    def test_half_of_them_are_none(self, cells):
+        with pytest.raises(InputError, match="F277W must hold numbers, got text such as '<60'"):
+            self.read(cells)
+
+
 class TestNames:
     def test_bytes_are_text(self):
         table = Table({"id": [1, 2], "field": np.array([b"UDS", b"COSMOS"]), **PHOTOMETRY})
