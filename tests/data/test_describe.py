@@ -3,6 +3,7 @@ import subprocess
 import sys
 import threading
 from functools import cached_property, partial
+from types import MethodType
 
 import numpy as np
 import pytest
@@ -71,6 +72,10 @@ def method(step):
     return made_of(f"class A:\n  def f(self): return {step}\na = A().f", "a")
 
 
+def bound(step):
+    return MethodType(lambda law: law.slope + step, Law(1.0))
+
+
 DIFFERENT = {
     "functions that a function calls": (with_helper(1), with_helper(2)),
     "code of methods": (method(1), method(2)),
@@ -105,6 +110,7 @@ DIFFERENT = {
     "defaults": (lambda x=1: x, lambda x=2: x),
     "arguments": (partial(scaled, 1), partial(scaled, 2)),
     "functions of compiled code": (np.sin, np.cos),
+    "functions bound to an object": (bound(1), bound(2)),
     "methods": (Law(1.0).__repr__, Law(2.0).__repr__),
     "generators": (np.random.default_rng(1), np.random.default_rng(2)),
     "bytes": (b"a", b"b"),
@@ -128,6 +134,10 @@ class TestDescriptions:
     @given(plain)
     def test_of_plain_values_are_themselves(self, value):
         assert describe(value) == value
+
+    def test_of_arrays_stay_those_of_stored_work(self):
+        expected = {"array": [1.5, 2.5], "dtype": "<f8", "shape": [1, 2]}
+        assert describe(np.array([[1.5, 2.5]], dtype="<f8")) == expected
 
     def test_copies_are_described_alike(self):
         assert describe((1, "a")) == describe([1, "a"])

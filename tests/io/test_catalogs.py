@@ -736,6 +736,16 @@ class TestIdentifiers:
             np.testing.assert_array_equal(sample["flux_F277W"].value[order], [12.0, 13.0])
 
 
+@pytest.mark.parametrize(("name", "example"), [("depth", "UNIT"), ("ra", "deg")])
+def test_a_remedy_for_other_columns(name, example):
+    table = Table({"id": [1, 2], name: [1.0, 2.0], **PHOTOMETRY})
+    table[name].unit = u.Unit("ujy", parse_strict="silent")
+    with pytest.raises(
+        InputError, match=f'column {name} declares .*unit={{"{name}": "{example}"}}'
+    ):
+        read_catalog(table, columns={name: name})
+
+
 class TestText:
     """Columns of text that hold numbers."""
 
