@@ -673,6 +673,19 @@ class TestRedshiftValues:
         table = Table({"mine": [7.0, 8.0], f"mine{end}": [0.1, 0.2], **PHOTOMETRY})
         assert read_catalog(table, redshift="mine")["redshift_err"].tolist() == [0.1, 0.2]
 
+    @pytest.mark.parametrize(
+        ("items", "mask", "expected"),
+        [
+            ([7.0, 8.0], None, [7.0, 8.0]),
+            ([7.0, None], None, [7.0, np.nan]),
+            ([7.0, "none"], [False, True], [7.0, np.nan]),
+        ],
+    )
+    def test_numbers_that_are_objects(self, items, mask, expected):
+        column = MaskedColumn(np.array(items, dtype=object), mask=mask)
+        sample = read_catalog(Table({"z_phot": column, **PHOTOMETRY}))
+        np.testing.assert_array_equal(sample["redshift"], expected)
+
     def test_errors_make_sense_or_are_missing(self):
         table = Table({"z_phot": [7.0, 7.1], "z_phot_err": [0.1, -1.0], **PHOTOMETRY})
         np.testing.assert_array_equal(read_catalog(table)["redshift_err"], [0.1, np.nan])
