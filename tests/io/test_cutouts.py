@@ -754,6 +754,17 @@ class TestShapeOfPixels:
         total = np.nansum(sample["cutout_F356W"]).value * sample["pixel_scale"][0].value ** 2
         assert total == pytest.approx(2.0 * np.pi * 0.1**2, rel=1e-3)
 
+    @pytest.mark.parametrize("shape", [(21, 801), (801, 21)])
+    def test_the_scale_is_that_of_the_middle(self, shape):
+        # Far from where the projection touches the sky pixels are smaller.
+        wcs = make_wcs(10.0)
+        wcs.wcs.crpix = [shape[1] // 2 + 1, shape[0] // 2 + 1]
+        image = make_ccd(np.ones(shape), wcs=wcs, error=None)
+        image.uncertainty = StdDevUncertainty(np.full(shape, 0.1))
+        positions = make_positions(shape[1] // 2, shape[0] // 2, wcs)
+        sample = add_cutouts(positions, {"F277W": image}, size=21, aperture=20 * u.arcsec)
+        assert sample["pixel_scale"][0].value == pytest.approx(10.0, rel=1e-7)
+
     def test_as_cdelt_and_pc(self, tmp_path):
         path = write_mosaic(
             tmp_path / "m.fits", {"SCI": full(1.0), "ERR": full(0.1)}, wcs=turned(0.6, 0.02, 0.05)
