@@ -53,6 +53,19 @@ class TestText:
         lines = ["#  1 id  Running number", "#  2 a [uJy]", "7 1.5", "9 2.5"]
         assert read_table(write(tmp_path, "t.cat", *lines)).colnames[0] == "id"
 
+    def test_numbers_that_are_left_out_are_columns_of_a_vector(self, tmp_path):
+        lines = [
+            "#  1 id",
+            "#  2 a  apertures [uJy]",
+            "#  5 b  best [nJy]",
+            "7 1 2 3 4",
+            "9 5 6 7 8",
+        ]
+        table = read_table(write(tmp_path, "t.cat", *lines))
+        assert table.colnames == ["id", "a", "a_1", "a_2", "b"]
+        assert [table[name].unit for name in ("id", "a", "b")] == [None, u.uJy, u.nJy]
+        assert list(table["a_2"]) == [3, 7]
+
     def test_quotes_between_blanks(self, tmp_path):
         lines = ["id a b", '7 "x y" 1.5', '9 "say ""so""" 2.5', '11 "" 3.5']
         table = read_table(write(tmp_path, "t.txt", *lines))

@@ -191,7 +191,8 @@ def _numbered_lines(comments):
     if len(found) < 2 or numbers[0] != 1 or numbers != sorted(set(numbers)):
         return []
     names = []
-    for match, stop in zip(found, [*numbers[1:], numbers[-1] + 1], strict=True):
+    # Numbers that are left out after a name are more columns of it; the last name has one.
+    for match, stop in zip(found, [*numbers[1:], *numbers[-1:]], strict=True):
         unit = re.search(r"\[[^\]]+\]\s*$", match[3])
         names.append(match[2] + (f" {unit[0]}" if unit else ""))
         names += [f"{match[2]}_{i}" for i in range(1, stop - int(match[1]))]
