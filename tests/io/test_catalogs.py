@@ -731,6 +731,18 @@ class TestIdentifiers:
         assert list(sample["id"]) == [1]
         assert sample["id"].dtype.kind == "i"
 
+    def test_a_row_without_name_is_kept(self):
+        table = Table({"ID": MaskedColumn(["a", "b"], mask=[False, True]), **PHOTOMETRY})
+        sample = read_catalog(table)
+        assert sample["id"].tolist() == ["a", ""]
+        assert sample["flux_F277W"].value.tolist() == [12.0, 13.0]
+
+    @pytest.mark.parametrize("mask", [None, [[False, True], [False, False]]])
+    def test_several_a_row_are_refused(self, mask):
+        table = Table({"ID": MaskedColumn([[1, 2], [3, 4]], mask=mask), **PHOTOMETRY})
+        with pytest.raises(InputError, match="column id must hold one integer or string a row"):
+            read_catalog(table)
+
     def test_rows_are_numbered_where_no_identifier_is_known(self):
         table = Table({"ID": MaskedColumn([1, 2], mask=[True, True]), **PHOTOMETRY})
         with pytest.warns(DustestWarning, match="ID is missing in all rows"):
