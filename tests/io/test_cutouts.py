@@ -562,7 +562,16 @@ class TestErrorMaps:
         with pytest.raises(InputError, match="UNCERT must have a UTYPE of StdDevUncertainty"):
             cut(hdus)
 
-    @pytest.mark.parametrize(("name", "what"), [("VAR_POISSON", "errors"), ("BAD_MAP", "mask")])
+    @pytest.mark.parametrize(
+        ("name", "what"),
+        [
+            *(("VAR_POISSON", "errors"), ("ERR_MAP", "errors"), ("RMS_MAP", "errors")),
+            *(("SIGMA_2", "errors"), ("WHT_2", "errors"), ("WEIGHTS", "errors")),
+            *(("UNC_MAP", "errors"), ("IVM_2", "errors"), ("STD_2", "errors")),
+            *(("SKYNOISE", "errors"), ("BAD_MAP", "mask"), ("MASK_2", "mask"), ("DQ_2", "mask")),
+            *(("FLAGS", "mask"), ("QUALITY", "mask"), ("BPM_2", "mask")),
+        ],
+    )
     def test_what_looks_like_errors_or_a_mask_but_is_not_used(self, name, what):
         hdus = make_list(make_hdu(full(1.0), "SCI", "nJy"), make_hdu(full(1.0), name))
         with pytest.warns(DustestWarning, match=f"read without {what}: {name} of its file is not"):
