@@ -4,8 +4,10 @@ from astropy import units as u
 from astropy.table import Column, MaskedColumn
 
 from dustest.data import DustestWarning, InputError
+from dustest.data.bands import get_band
 from dustest.data.columns import (
     band_column_name,
+    by_band,
     canonical_column,
     column_name,
     is_sample_column,
@@ -13,6 +15,30 @@ from dustest.data.columns import (
 
 CUBE = np.ones((2, 3, 3))
 PER_WAVELENGTH = u.erg / u.s / u.cm**2 / u.AA
+
+
+class TestByBand:
+    def test_every_spelling_names_its_band(self):
+        given = {"jwst/nircam.f277w": 1, " F444W ": 2, get_band("F200W"): 3}
+        found = by_band(given, ["F200W", "F277W", "F444W"], "noise")
+        assert found == {"F277W": 1, "F444W": 2, "F200W": 3}
+
+    @pytest.mark.parametrize("key", [5, None, "", "  ", b"F277W"])
+    def test_keys_that_are_no_names(self, key):
+        with pytest.raises(InputError, match="noise must have names of bands such as 'F277W'"):
+            by_band({key: 1}, None, "noise")
+
+    @pytest.mark.parametrize(
+        ("given", "problem"),
+        [
+            ([1, 2], "must be a dict by band, got list"),
+            ({"F150W": 1}, "names the band 'F150W', which is not one of F277W, F444W"),
+            ({"F277W": 1, "f277w": 2}, "F277W is twice"),
+        ],
+    )
+    def test_what_is_refused(self, given, problem):
+        with pytest.raises(InputError, match=problem):
+            by_band(given, ["F277W", "F444W"], "noise")
 
 
 class TestNames:

@@ -2,7 +2,9 @@ import json
 import subprocess
 import sys
 import threading
+from dataclasses import dataclass, field
 from functools import cached_property, partial
+from hashlib import blake2b
 from types import MethodType
 
 import numpy as np
@@ -43,6 +45,14 @@ class Law:
     @cached_property
     def steep(self):
         return 2 * self.slope
+
+
+@dataclass(frozen=True)
+class Record:
+    """A dataclass of the user's, whose `repr` hides a field."""
+
+    slope: float
+    width: float = field(default=0.2, repr=False)
 
 
 def scaled(x):
@@ -104,6 +114,7 @@ DIFFERENT = {
     "sums of models": (CCM89(Rv=3.0) + G23(Rv=3.0), CCM89(Rv=3.0) + G23(Rv=4.0)),
     "cosmologies": (Planck18, FlatLambdaCDM(70, 0.3, name="Planck18")),
     "dataclasses": (CNNConfig(), CNNConfig(dense=(8,))),
+    "fields that a repr hides": (Record(1.0), Record(1.0, 0.3)),
     "classes of the user's": (Law(1.0), Law(2.0)),
     "closures": (power(2), power(3)),
     "code": (lambda x: x + 1, lambda x: x + 2),
@@ -134,6 +145,11 @@ class TestDescriptions:
     @given(plain)
     def test_of_plain_values_are_themselves(self, value):
         assert describe(value) == value
+
+    def test_of_long_arrays_have_a_digest(self):
+        found = describe(np.arange(33, dtype="<i2"))
+        expected = blake2b(np.arange(33, dtype="<i2").tobytes(), digest_size=16).hexdigest()
+        assert found == {"digest": expected, "dtype": "<i2", "shape": [33]}
 
     def test_of_arrays_stay_those_of_stored_work(self):
         expected = {"array": [1.5, 2.5], "dtype": "<f8", "shape": [1, 2]}
