@@ -10,6 +10,10 @@ class TestQuantities:
         units = {name: quantity.unit for name, quantity in QUANTITIES.items()}
         assert units == {"A_V": u.mag, "E_BV": u.mag, "R_V": None, "log_sSFR": None}
 
+    def test_digits(self):
+        digits = {name: quantity.digits for name, quantity in QUANTITIES.items()}
+        assert digits == {"A_V": 2, "E_BV": 3, "R_V": 2, "log_sSFR": 2}
+
     def test_labels_and_descriptions_are_there(self):
         for quantity in QUANTITIES.values():
             assert quantity.label.startswith("$")

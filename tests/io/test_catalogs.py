@@ -668,6 +668,15 @@ class TestRedshiftValues:
         sample = read_catalog(table, redshift=name)
         np.testing.assert_allclose(sample["redshift_err"], [0.15, 0.4])
 
+    @pytest.mark.parametrize(
+        ("values", "what"),
+        [([7 + 1j, 8], "complex numbers"), ([True, False], "truth values"), (["a", "b"], "text")],
+    )
+    def test_columns_that_hold_no_numbers(self, values, what):
+        table = Table({"z_phot": values, **PHOTOMETRY})
+        with pytest.warns(DustestWarning, match=f"column z_phot holds {what} and is left out"):
+            assert "redshift" not in read_catalog(table).colnames
+
     @pytest.mark.parametrize("end", ["_err", "_error"])
     def test_names_of_errors(self, end):
         table = Table({"mine": [7.0, 8.0], f"mine{end}": [0.1, 0.2], **PHOTOMETRY})
@@ -769,6 +778,23 @@ def test_a_remedy_for_other_columns(name, example):
         InputError, match=f'column {name} declares .*unit={{"{name}": "{example}"}}'
     ):
         read_catalog(table, columns={name: name})
+
+
+def test_plain_columns_of_any_name():
+    table = Table({"a": [53.1, 53.2], "b": [-27.8, -27.9], "c": ["x", "y"], **PHOTOMETRY})
+    sample = read_catalog(table, columns={"RA": "a", "Dec": "b", "Group": "c"})
+    for name, column in (("ra", "a"), ("dec", "b"), ("group", "c")):
+        assert np.asarray(sample[name]).tolist() == table[column].tolist()
+
+
+@pytest.mark.parametrize(
+    ("comment", "expected"),
+    [("AB zero point 23.9", 2000.0), ("ZP = 28.9", 20.0), ("fluxes in units of uJy", 2000.0)],
+)
+def test_comments_that_come_with_a_table(comment, expected):
+    table = Table({"id": [1], "f_f200w": [2.0], "e_f200w": [0.1]}, meta={"comments": [comment]})
+    sample = read_catalog(table)
+    assert sample["flux_F200W"].value == pytest.approx([expected], rel=1e-3)
 
 
 class TestText:
