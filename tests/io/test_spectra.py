@@ -751,6 +751,15 @@ class TestNamesOfColumns:
         assert self.read(tmp_path, wave=name).wavelength.value == pytest.approx([1e4, 2e4])
 
     @pytest.mark.parametrize(
+        "name", ["loglam", "log_lam", "loglambda", "log_lambda", "logwave", "LOG_WAVE"]
+    )
+    def test_logarithms_of_wavelength(self, tmp_path, name):
+        table = Table({name: [4.0, 4.5], "flux": [1.0, 2.0] * u.uJy, "err": [0.5, 0.5] * u.uJy})
+        table.write(tmp_path / "s.ecsv")
+        found = read_spectrum(tmp_path / "s.ecsv", wavelength_unit=u.AA)
+        assert found.wavelength.value == pytest.approx([1e4, 10**4.5])
+
+    @pytest.mark.parametrize(
         "name",
         ["FLUX", "flux_density", "f_lambda", "flam", "f_nu", "fnu", "flambda", "data"],
     )
