@@ -13,6 +13,7 @@ import pytest
 from astropy.io import fits
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from joblib.externals.loky import get_reusable_executor
 from toy_simulation import Toy
 
 from dustest.data import DustestError, GalaxySample, InputError, ReadError, RowTable
@@ -48,6 +49,16 @@ def assert_same(table, expected):
         assert values.dtype == wanted.dtype
         assert values.unit == wanted.unit
         np.testing.assert_array_equal(values, wanted)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def fresh_workers():
+    """Worker processes that ran nothing of other modules.
+
+    In one run of the whole suite, workers that other tests had used wrote other bytes. The cause
+    is not found.
+    """
+    get_reusable_executor().shutdown(wait=True)
 
 
 @pytest.fixture
