@@ -14,8 +14,8 @@ import time
 
 import numpy as np
 
-from dustest.estimators._sed.bagpipes_fit import filter_lines, fit_galaxy, quiet
-from dustest.estimators._sed.bagpipes_igm import load_bagpipes
+from dustest.estimators._sed.bagpipes.loading import load_bagpipes
+from dustest.estimators._sed.bagpipes.nested_sampling import filter_lines, fit_galaxy, quiet
 from dustest.estimators._sed.posterior import Galaxy, Settings
 
 BANDS = (

@@ -14,8 +14,13 @@ from threadpoolctl import threadpool_limits
 
 from dustest.data import as_sample
 from dustest.estimators import make_batch
-from dustest.estimators._cnn.augment import PAPER_COPIES, AugmentOptions, augment, augment_paper
 from dustest.estimators._cnn.inputs import prepare, prepare_paper
+from dustest.estimators._cnn.training.augmentation import (
+    PAPER_COPIES,
+    AugmentOptions,
+    augment,
+    augment_paper,
+)
 
 BANDS = ("F277W", "F356W", "F444W")
 MINIBATCH = 64

@@ -30,11 +30,11 @@ from threadpoolctl import threadpool_limits
 
 from dustest import BagpipesEstimator
 from dustest.data import decode_flags
-from dustest.data.sample import GalaxySample
-from dustest.estimators._sed.bagpipes_fit import fit_galaxy
-from dustest.estimators._sed.fit import TabulatedEngine
-from dustest.estimators._sed.models import ModelMaker, band_light
+from dustest.data.containers.sample import GalaxySample
+from dustest.estimators._sed.bagpipes.nested_sampling import fit_galaxy
 from dustest.estimators._sed.posterior import Galaxy, Settings
+from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
+from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light
 
 BANDS = ("F090W", "F115W", "F150W", "F200W", "F277W", "F335M", "F356W", "F410M", "F444W")
 SETTINGS = Settings(sfh="lognormal", dust_law="Calzetti")

@@ -9,11 +9,11 @@ import argparse
 
 import numpy as np
 
-from dustest.estimators._sed.bagpipes_fit import filter_lines, quiet
-from dustest.estimators._sed.bagpipes_igm import load_bagpipes
-from dustest.estimators._sed.bagpipes_model import DUST_LAWS, SFHS
-from dustest.estimators._sed.models import ModelMaker, band_light
+from dustest.estimators._sed.bagpipes.loading import load_bagpipes
+from dustest.estimators._sed.bagpipes.nested_sampling import filter_lines, quiet
+from dustest.estimators._sed.instructions import DUST_LAWS, SFHS
 from dustest.estimators._sed.posterior import Settings
+from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light
 
 BANDS = ("F606W", "F814W", "F115W", "F150W", "F200W", "F277W", "F356W", "F410M", "F444W")
 REDSHIFTS = (5.0, 6.5, 8.0, 10.0)

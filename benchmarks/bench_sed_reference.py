@@ -18,7 +18,7 @@ from astropy.table import QTable
 from bench_sed_engine import BANDS, draw_mocks
 
 from dustest import BagpipesEstimator
-from dustest.data.sample import GalaxySample
+from dustest.data.containers.sample import GalaxySample
 from dustest.io import read_catalog
 
 COLUMNS = ("A_V_p16", "A_V", "A_V_p84", "log_sSFR_p16", "log_sSFR", "log_sSFR_p84", "log_mass")

@@ -42,7 +42,7 @@ from dustest.simulate import (
     make_psf,
     view,
 )
-from dustest.simulate.dust import V_OPACITY
+from dustest.simulate.emission.dust import V_OPACITY
 
 BANDS = ("F277W", "F356W", "F444W")
 REDSHIFT, DUST_TO_METAL, SIZE = 7.0, 0.3, 32

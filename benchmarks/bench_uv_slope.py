@@ -28,8 +28,8 @@ from dustest.physics import (
 )
 from dustest.physics.uv_slope import PHOTOMETRIC_SLOPE_ERR
 from dustest.simulate import GalaxySimulator
-from dustest.simulate.population import GalaxyPopulation
-from dustest.simulate.spectrograph import PrismSpectrograph
+from dustest.simulate.galaxies.population import GalaxyPopulation
+from dustest.simulate.telescope.spectrograph import PrismSpectrograph
 
 FILTER_SETS = {
     "CEERS": ["F606W", "F814W", "F115W", "F150W", "F200W", "F277W", "F356W", "F410M", "F444W"],

@@ -128,8 +128,8 @@ def _number(value, metric, quantity):
 
 def _cards():
     """What the model files say of themselves, by the name of the model."""
+    from dustest.estimators._cnn.model_file import read_model
     from dustest.estimators._cnn.pretrained import PRETRAINED, pretrained_file
-    from dustest.estimators._model_file import read_model
 
     cards = {}
     for name in sorted(PRETRAINED, reverse=True):

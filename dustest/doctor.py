@@ -5,10 +5,10 @@ import warnings
 from dataclasses import dataclass
 
 from dustest.data import DustestWarning, MissingDependencyError
-from dustest.data.files import installed_version
+from dustest.data.files.paths import installed_version
 from dustest.estimators import get_estimator, list_estimators
-from dustest.estimators._workers import try_worker
 from dustest.estimators.registry import registered_names
+from dustest.estimators.run.workers import try_worker
 from dustest.testing import make_check_sample
 
 __all__ = ["Finding", "diagnose"]

@@ -10,9 +10,9 @@ redshift 7, beside the relations that they are drawn from.
 import matplotlib.pyplot as plt
 import numpy as np
 
-from dustest.simulate.histories import surviving_fraction
-from dustest.simulate.population import GalaxyPopulation
-from dustest.simulate.scaling_relations import MassFunction
+from dustest.simulate.galaxies.histories import surviving_fraction
+from dustest.simulate.galaxies.population import GalaxyPopulation
+from dustest.simulate.galaxies.scaling_relations import MassFunction
 
 # %%
 # A tilt of the mass function draws massive galaxies more often than the sky does.

@@ -25,10 +25,10 @@ from dustest import (
 )
 from dustest.cli import main
 from dustest.data import DustTable, InputError, ReadError, RowTable
-from dustest.data.describe import describe
-from dustest.estimators._cnn.config import CONFIGS, CNNConfig
+from dustest.data.identity.describe import describe
+from dustest.estimators._cnn.network.config import CONFIGS, CNNConfig
 from dustest.estimators._cnn.pretrained import PRETRAINED, pretrained_file
-from dustest.estimators._sed.bagpipes_model import DUST_LAWS, SFHS
+from dustest.estimators._sed.instructions import DUST_LAWS, SFHS
 from dustest.estimators.meurer import IRX_BETA_RELATIONS
 from dustest.io import load_demo
 from dustest.physics import get_dust_law, list_dust_laws

@@ -131,7 +131,7 @@ def _add_catalog_options(parser):
 def _estimate(options):
     """Run one estimator."""
     from dustest.data import InputError
-    from dustest.data.files import check_writable
+    from dustest.data.files.paths import check_writable
 
     if options.model and (options.estimator or options.set):
         msg = "--model stands for itself, without --estimator and --set"
@@ -155,7 +155,7 @@ def _compare(options):
     """Run estimators side by side."""
     from dustest import compare
     from dustest.data import InputError
-    from dustest.data.files import check_page_file
+    from dustest.data.files.paths import check_page_file
     from dustest.io import read_table
 
     check_page_file(options.output)
@@ -189,7 +189,7 @@ def _compare(options):
 def _demo(options):
     """Compare all estimators on the simulated catalogue."""
     from dustest import compare
-    from dustest.data.files import check_page_file
+    from dustest.data.files.paths import check_page_file
     from dustest.io import load_demo
 
     check_page_file(options.output)
@@ -243,7 +243,7 @@ def _image_files(options):
 
 def _units_of_images(units, images):
     """Units that are given for the band of an image, by band."""
-    from dustest.data.columns import band_column_name
+    from dustest.data.checks.sample_columns import band_column_name
 
     if not isinstance(units, dict):
         return {}

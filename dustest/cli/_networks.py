@@ -173,7 +173,7 @@ def _check_new(path):
 
 def _check_figure(path):
     """Refuse a figure that could not be written, before hours of work."""
-    from dustest.data.files import check_writable
+    from dustest.data.files.paths import check_writable
 
     if path is not None:
         check_writable(path, "figure")

@@ -1,7 +1,11 @@
 """The ground: names, units and containers that all of dustest shares."""
 
 from dustest.data.bands import Band, canonical_name, get_band, has_curve, list_bands
-from dustest.data.coerce import as_sample
+from dustest.data.containers.conversion import as_sample
+from dustest.data.containers.results import DustTable
+from dustest.data.containers.rows import RowTable
+from dustest.data.containers.sample import GalaxySample
+from dustest.data.containers.truth import as_truth
 from dustest.data.errors import (
     DustestError,
     DustestWarning,
@@ -12,10 +16,6 @@ from dustest.data.errors import (
 )
 from dustest.data.flags import FLAGS, Flag, decode_flags
 from dustest.data.quantities import QUANTITIES, DustQuantity, percentile_columns
-from dustest.data.results import DustTable
-from dustest.data.rows import RowTable
-from dustest.data.sample import GalaxySample
-from dustest.data.truth import as_truth
 
 __all__ = [
     "FLAGS",

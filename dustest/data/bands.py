@@ -7,10 +7,10 @@ from functools import cached_property, lru_cache
 import numpy as np
 from astropy import units as u
 
+from dustest.data.checks.units import declared_unit
+from dustest.data.checks.values import is_plain_number, to_floats
 from dustest.data.errors import InputError, MissingDependencyError, ReadError
 from dustest.data.messages import did_you_mean
-from dustest.data.units import declared_unit
-from dustest.data.values import is_plain_number, to_floats
 
 __all__ = ["Band", "canonical_name", "get_band", "has_curve", "list_bands"]
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dustest.data.checks.values import bare_values
 from dustest.data.errors import InputError
-from dustest.data.values import bare_values
 
 __all__ = ["FLAGS", "Flag", "as_flags", "decode_flags"]
 

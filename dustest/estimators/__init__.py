@@ -4,8 +4,8 @@ Submodules load when they are asked for; `get_estimator` finds an estimator by n
 """
 
 from dustest.estimators.base import DustEstimator
-from dustest.estimators.batch import Batch, Estimates, ExtraColumn, make_batch
 from dustest.estimators.registry import get_estimator, list_estimators
+from dustest.estimators.run.batch import Batch, Estimates, ExtraColumn, make_batch
 
 __all__ = [
     "Batch",

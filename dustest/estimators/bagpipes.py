@@ -10,18 +10,16 @@ import numpy as np
 
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS
-from dustest.estimators._sed.bagpipes_fit import clean_spectrum, fit_galaxy
-from dustest.estimators._sed.bagpipes_igm import load_bagpipes
-from dustest.estimators._sed.bagpipes_model import fit_instructions
-from dustest.estimators._sed.columns import (
+from dustest.estimators._sed.bagpipes.loading import load_bagpipes
+from dustest.estimators._sed.bagpipes.nested_sampling import clean_spectrum, fit_galaxy
+from dustest.estimators._sed.extra_columns import (
     EXTRAS,
     declared_columns,
     extra_columns,
     sed_wavelengths,
 )
-from dustest.estimators._sed.fit import TabulatedEngine
-from dustest.estimators._sed.models import check_tabulated
-from dustest.estimators._sed.parameters import (
+from dustest.estimators._sed.instructions import fit_instructions
+from dustest.estimators._sed.parameter_checks import (
     check_choice,
     check_names,
     check_number,
@@ -29,9 +27,11 @@ from dustest.estimators._sed.parameters import (
     years,
 )
 from dustest.estimators._sed.posterior import N_DRAWS, Galaxy, Settings
-from dustest.estimators._sed.prior import SEDPrior
+from dustest.estimators._sed.priors import SEDPrior
+from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
+from dustest.estimators._sed.tabulated.model_pool import check_tabulated
 from dustest.estimators.base import DustEstimator
-from dustest.estimators.batch import Estimates, error_floor
+from dustest.estimators.run.batch import Estimates, error_floor
 
 __all__ = ["BagpipesEstimator"]
 

@@ -19,22 +19,22 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from dustest.data.coerce import as_sample
-from dustest.data.describe import class_path, describe, describe_class
+from dustest.data.checks.pairing import as_weights, pair_truth
+from dustest.data.checks.values import is_plain_number, to_floats
+from dustest.data.containers.conversion import as_sample
+from dustest.data.containers.results import DustTable
+from dustest.data.containers.truth import as_truth
 from dustest.data.errors import DustestWarning, InputError
-from dustest.data.files import installed_version, replacing
+from dustest.data.files.paths import installed_version, replacing
+from dustest.data.identity.describe import class_path, describe, describe_class
 from dustest.data.messages import did_you_mean, shown
-from dustest.data.pairing import as_weights, pair_truth
 from dustest.data.quantities import QUANTITIES, percentile_columns
-from dustest.data.results import DustTable
-from dustest.data.truth import as_truth
-from dustest.data.values import is_plain_number, to_floats
-from dustest.estimators._curves import with_curves
-from dustest.estimators._options import check_options
-from dustest.estimators._run import run
-from dustest.estimators._store import SCHEMA, open_store
-from dustest.estimators._summary import Summary
-from dustest.estimators.batch import make_batch
+from dustest.estimators.run.batch import make_batch
+from dustest.estimators.run.filter_curves import with_curves
+from dustest.estimators.run.options import check_options
+from dustest.estimators.run.runner import run
+from dustest.estimators.run.store import SCHEMA, open_store
+from dustest.estimators.run.summary import Summary
 
 __all__ = ["DustEstimator"]
 

@@ -11,29 +11,29 @@ import numpy as np
 from astropy.table import QTable
 from sklearn.utils.validation import check_is_fitted
 
+from dustest.data.checks.pairing import as_weights
+from dustest.data.containers.rows import RowTable
 from dustest.data.errors import InputError, ReadError
-from dustest.data.pairing import as_weights
 from dustest.data.quantities import QUANTITIES
-from dustest.data.rows import RowTable
-from dustest.estimators._cnn.config import CNNConfig, get_config
-from dustest.estimators._cnn.data import collect
 from dustest.estimators._cnn.ensemble import MOST_AT_ONCE
-from dustest.estimators._cnn.fit import (
+from dustest.estimators._cnn.manifest import describe_estimator, rebuild_estimator
+from dustest.estimators._cnn.model_file import read_model, write_model
+from dustest.estimators._cnn.network.config import CNNConfig, get_config
+from dustest.estimators._cnn.network.layers import list_layers
+from dustest.estimators._cnn.pretrained import pretrained_file
+from dustest.estimators._cnn.settings import TARGETS, make_options, make_task
+from dustest.estimators._cnn.task import Domain
+from dustest.estimators._cnn.training.datasets import collect
+from dustest.estimators._cnn.training.learning import (
     calibrated,
     in_chunks,
     is_simulation,
     learn,
     prepared,
 )
-from dustest.estimators._cnn.layers import list_layers
-from dustest.estimators._cnn.manifest import describe_estimator, rebuild_estimator
-from dustest.estimators._cnn.parameters import TARGETS, make_options, make_task
-from dustest.estimators._cnn.pretrained import pretrained_file
-from dustest.estimators._cnn.task import Domain
-from dustest.estimators._cnn.tuning import TuningResult, search
-from dustest.estimators._model_file import read_model, write_model
+from dustest.estimators._cnn.training.tuning import TuningResult, search
 from dustest.estimators.base import DustEstimator
-from dustest.estimators.batch import Estimates, ExtraColumn
+from dustest.estimators.run.batch import Estimates, ExtraColumn
 
 __all__ = ["CNNConfig", "CNNEstimator", "TuningResult"]
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 from dustest.estimators.base import DustEstimator
-from dustest.estimators.batch import Estimates
+from dustest.estimators.run.batch import Estimates
 
 __all__ = ["ConstantEstimator"]
 

@@ -5,13 +5,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from dustest.data.checks.values import is_plain_number
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
 from dustest.data.messages import not_one_of
-from dustest.data.values import is_plain_number
 from dustest.estimators._uv_slopes import measure_slopes, slope_draws
 from dustest.estimators.base import DustEstimator
-from dustest.estimators.batch import Estimates, ExtraColumn
+from dustest.estimators.run.batch import Estimates, ExtraColumn
 from dustest.physics import attenuation_ratio, get_dust_law
 
 __all__ = ["IRX_BETA_RELATIONS", "IRXBeta", "MeurerEstimator"]

@@ -4,10 +4,10 @@ import numpy as np
 from astropy import units as u
 
 from dustest.data.bands import get_band
+from dustest.data.checks.tables import first_named
+from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError
 from dustest.data.messages import argument, did_you_mean, shown
-from dustest.data.tables import first_named
-from dustest.data.values import to_floats
 from dustest.physics import a_lambda, band_attenuation_ratio, get_dust_law
 
 __all__ = [

@@ -11,12 +11,12 @@ from astropy import units as u
 from astropy.table import Column, Table
 
 from dustest.data.bands import has_curve
-from dustest.data.coerce import as_sample
+from dustest.data.checks.tables import as_table, is_table_like
+from dustest.data.checks.units import FLUX_UNIT, SPECTRAL_UNIT, is_magnitude, resolve_unit
+from dustest.data.checks.values import bare_values, is_plain_number, to_floats
+from dustest.data.containers.conversion import as_sample
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.messages import argument, shown
-from dustest.data.tables import as_table, is_table_like
-from dustest.data.units import FLUX_UNIT, SPECTRAL_UNIT, is_magnitude, resolve_unit
-from dustest.data.values import bare_values, is_plain_number, to_floats
 from dustest.io._catalog.cells import numbers_of_text, refuse_units
 from dustest.io._catalog.flux_units import flux_units, read_units
 from dustest.io._catalog.lookup import plain_column

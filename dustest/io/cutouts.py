@@ -10,14 +10,14 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 
 from dustest.data.bands import canonical_name, list_bands
-from dustest.data.coerce import as_sample
-from dustest.data.columns import by_band
+from dustest.data.checks.positions import sky_positions
+from dustest.data.checks.sample_columns import by_band
+from dustest.data.checks.units import as_unit
+from dustest.data.checks.values import is_plain_number
+from dustest.data.containers.conversion import as_sample
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS
 from dustest.data.messages import did_you_mean
-from dustest.data.positions import sky_positions
-from dustest.data.units import as_unit
-from dustest.data.values import is_plain_number
 from dustest.io._foreground import (
     FOREGROUND_KEY,
     band_correction,

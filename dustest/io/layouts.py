@@ -7,7 +7,7 @@ from functools import lru_cache
 from astropy import units as u
 
 from dustest.data.bands import canonical_name
-from dustest.data.columns import band_column_name
+from dustest.data.checks.sample_columns import band_column_name
 from dustest.data.errors import InputError
 from dustest.data.messages import did_you_mean
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from astropy import units as u
 
-from dustest.data.coerce import as_sample
+from dustest.data.checks.units import SPECTRAL_UNIT, as_unit, declared_unit
+from dustest.data.checks.values import to_floats, to_flux_densities
+from dustest.data.containers.conversion import as_sample
 from dustest.data.errors import DustestError, DustestWarning, InputError, ReadError
 from dustest.data.messages import argument
-from dustest.data.units import SPECTRAL_UNIT, as_unit, declared_unit
-from dustest.data.values import to_floats, to_flux_densities
 from dustest.io._foreground import (
     FOREGROUND_KEY,
     foreground_record,

@@ -5,9 +5,9 @@ from astropy import units as u
 from scipy.interpolate import make_interp_spline
 
 from dustest.data.bands import get_band
+from dustest.data.checks.units import declared_unit
+from dustest.data.checks.values import to_floats, to_flux_densities
 from dustest.data.errors import InputError
-from dustest.data.units import declared_unit
-from dustest.data.values import to_floats, to_flux_densities
 from dustest.physics._values import as_angstrom, as_curves
 
 __all__ = ["band_flux", "synthetic_photometry"]

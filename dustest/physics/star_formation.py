@@ -34,11 +34,11 @@ from dataclasses import dataclass
 import numpy as np
 from astropy import units as u
 
+from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError
 from dustest.data.messages import did_you_mean, not_one_of
-from dustest.data.values import to_floats
-from dustest.physics._age_grid import AgeGrid, default_grid
-from dustest.physics._history_shapes import SHAPES
+from dustest.physics._stellar.age_grid import AgeGrid, default_grid
+from dustest.physics._stellar.history_shapes import SHAPES
 
 __all__ = ["AgeGrid", "FormedStars", "history_weights", "list_histories"]
 

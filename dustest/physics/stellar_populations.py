@@ -12,14 +12,14 @@ from astropy.cosmology import Planck15
 from scipy.interpolate import make_interp_spline
 
 from dustest.data.errors import InputError
-from dustest.physics._band_response import band_response
-from dustest.physics._bilinear import node_weights
-from dustest.physics._node_light import NodeLight
-from dustest.physics._particle_rows import a_over_av, checked_a_v, screen, weighted_rows
-from dustest.physics._ssp_grids import NebularGrid, SSPGrid, load_ssp_grid
+from dustest.physics._stellar.band_response import band_response
+from dustest.physics._stellar.bilinear import node_weights
+from dustest.physics._stellar.node_spectra import NodeLight
+from dustest.physics._stellar.particle_rows import a_over_av, checked_a_v, screen, weighted_rows
+from dustest.physics._stellar.spectrum_table import SpectrumTable
+from dustest.physics._stellar.ssp_grids import NebularGrid, SSPGrid, load_ssp_grid
 from dustest.physics._values import as_curves, as_redshift
 from dustest.physics.attenuation import B_WAVELENGTH, V_WAVELENGTH, get_dust_law
-from dustest.physics.spectrum_table import SpectrumTable
 
 __all__ = ["LightTable", "NebularGrid", "SSPGrid", "SpectrumTable", "StarLight", "load_ssp_grid"]
 

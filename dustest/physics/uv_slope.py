@@ -13,11 +13,22 @@ from astropy import units as u
 from scipy.interpolate import CubicSpline
 from scipy.special import chdtrc
 
+from dustest.data.checks.tables import as_table, is_table_like
+from dustest.data.checks.units import (
+    FLUX_UNIT,
+    SPECTRAL_UNIT,
+    declared_unit,
+    is_flux,
+    is_magnitude,
+)
+from dustest.data.checks.values import (
+    FAINTEST_MAGNITUDE,
+    bare_values,
+    to_floats,
+    to_flux_densities,
+)
 from dustest.data.errors import InputError
 from dustest.data.messages import did_you_mean
-from dustest.data.tables import as_table, is_table_like
-from dustest.data.units import FLUX_UNIT, SPECTRAL_UNIT, declared_unit, is_flux, is_magnitude
-from dustest.data.values import FAINTEST_MAGNITUDE, bare_values, to_floats, to_flux_densities
 from dustest.physics._values import as_curves, as_redshift, as_redshifts
 
 __all__ = [

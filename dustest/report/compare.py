@@ -10,16 +10,16 @@ from numbers import Integral
 from os import PathLike
 from pathlib import Path
 
-from dustest.data.coerce import as_sample
+from dustest.data.checks.identifiers import has_ids
+from dustest.data.checks.tables import as_table, is_table_like
+from dustest.data.checks.values import is_plain_number
+from dustest.data.containers.conversion import as_sample
+from dustest.data.containers.results import DustTable
 from dustest.data.errors import DustestError, DustestWarning, InputError
-from dustest.data.files import installed_version, writable_folder
-from dustest.data.identifiers import has_ids
+from dustest.data.files.paths import installed_version, writable_folder
+from dustest.data.identity.seeds import as_generator
 from dustest.data.messages import argument, did_you_mean, shown
 from dustest.data.quantities import QUANTITIES, percentile_columns
-from dustest.data.results import DustTable
-from dustest.data.seeds import as_generator
-from dustest.data.tables import as_table, is_table_like
-from dustest.data.values import is_plain_number
 from dustest.report.comparison import Comparison
 from dustest.validation.comparison import compare_pairs, comparison_pairs, flag_counts
 from dustest.validation.matching import (

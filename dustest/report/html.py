@@ -10,7 +10,7 @@ import numpy as np
 from dustest.data.flags import FLAGS
 from dustest.data.progress import progress_bar
 from dustest.data.quantities import QUANTITIES
-from dustest.report.assumptions import known_assumptions, plot_assumption_shifts
+from dustest.report.figures.assumptions import known_assumptions, plot_assumption_shifts
 from dustest.report.numbers import format_column, format_number, format_with_error
 from dustest.validation.disagreement import largest_disagreements
 from dustest.validation.matching import TRUTH, gives, values_of

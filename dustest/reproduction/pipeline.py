@@ -9,25 +9,25 @@ from pathlib import Path
 
 import numpy as np
 
+from dustest.data.checks.values import is_plain_number
 from dustest.data.errors import InputError, MissingDependencyError
-from dustest.data.files import installed_version
-from dustest.data.values import is_plain_number
-from dustest.reproduction._drawing import FIGURES
-from dustest.reproduction._fits import HISTORIES
-from dustest.reproduction._galaxies import read_sky
-from dustest.reproduction._networks import N_BANDS, NETWORKS
-from dustest.reproduction._run import Run
-from dustest.reproduction._scores import histories, hyperparameters, scores, table_2
-from dustest.reproduction._statements import statements
-from dustest.reproduction._steps import Steps
-from dustest.reproduction._writing import (
+from dustest.data.files.paths import installed_version
+from dustest.reproduction.paper_figures import FIGURES
+from dustest.reproduction.paper_galaxies import read_sky
+from dustest.reproduction.paper_networks import N_BANDS, NETWORKS
+from dustest.reproduction.profiles import get_profile
+from dustest.reproduction.scores import histories, hyperparameters, scores, table_2
+from dustest.reproduction.sed_fits import HISTORIES
+from dustest.reproduction.statements import statements
+from dustest.reproduction.step_runner import Run
+from dustest.reproduction.steps import Steps
+from dustest.reproduction.writing import (
     write_figures,
     write_meta,
     write_page,
     write_references,
     write_tables,
 )
-from dustest.reproduction.profiles import get_profile
 
 __all__ = ["Reproduction", "reproduce"]
 

@@ -1,6 +1,6 @@
 """Simulated galaxies: particles, their dust and light, and what a telescope sees of them."""
 
-from dustest.simulate.dust import (
+from dustest.simulate.emission.dust import (
     V_OPACITY,
     EffectiveDust,
     attenuate,
@@ -10,10 +10,35 @@ from dustest.simulate.dust import (
     effective_dust,
     optical_depth,
 )
-from dustest.simulate.galaxies import VIEWS, GasParticles, ParticleGalaxy, StarParticles, view
-from dustest.simulate.histories import BurstyHistory
-from dustest.simulate.imaging import Imager
-from dustest.simulate.noise import (
+from dustest.simulate.galaxies.histories import BurstyHistory
+from dustest.simulate.galaxies.particle_galaxy import (
+    VIEWS,
+    GasParticles,
+    ParticleGalaxy,
+    StarParticles,
+    view,
+)
+from dustest.simulate.galaxies.population import GalaxyPopulation
+from dustest.simulate.galaxies.scaling_relations import (
+    GasContent,
+    MainSequence,
+    MassFunction,
+    MassMetallicity,
+    SizeMass,
+)
+from dustest.simulate.readers.particles import list_galaxies, read_particles
+from dustest.simulate.readers.skirt import (
+    SimulatedImages,
+    SkirtCube,
+    cube_to_images,
+    read_skirt_cube,
+    read_skirt_images,
+)
+from dustest.simulate.simulator import GalaxySimulator
+from dustest.simulate.stream import SimulatedSet, read_simulation
+from dustest.simulate.surveys import Survey, get_survey, list_surveys
+from dustest.simulate.telescope.imaging import Imager
+from dustest.simulate.telescope.noise import (
     BlankSkyNoise,
     CorrelatedNoise,
     aperture_depth,
@@ -21,28 +46,9 @@ from dustest.simulate.noise import (
     noise_from_blank_sky,
     poisson_noise,
 )
-from dustest.simulate.noise_presets import list_noise_presets, noise_preset
-from dustest.simulate.particles import list_galaxies, read_particles
-from dustest.simulate.population import GalaxyPopulation
-from dustest.simulate.psf import PSF, encircled_energy, make_psf, read_psf, resample_psf
-from dustest.simulate.scaling_relations import (
-    GasContent,
-    MainSequence,
-    MassFunction,
-    MassMetallicity,
-    SizeMass,
-)
-from dustest.simulate.simulator import GalaxySimulator
-from dustest.simulate.skirt import (
-    SimulatedImages,
-    SkirtCube,
-    cube_to_images,
-    read_skirt_cube,
-    read_skirt_images,
-)
-from dustest.simulate.spectrograph import PrismSpectrograph
-from dustest.simulate.stream import SimulatedSet, read_simulation
-from dustest.simulate.surveys import Survey, get_survey, list_surveys
+from dustest.simulate.telescope.noise_presets import list_noise_presets, noise_preset
+from dustest.simulate.telescope.psf import PSF, encircled_energy, make_psf, read_psf, resample_psf
+from dustest.simulate.telescope.spectrograph import PrismSpectrograph
 
 __all__ = [
     "PSF",

@@ -6,9 +6,9 @@ import numpy as np
 from astropy import units as u
 
 from dustest.data.bands import canonical_name
+from dustest.data.checks.units import declared_unit
+from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError
-from dustest.data.units import declared_unit
-from dustest.data.values import to_floats
 
 __all__ = [
     "as_arcsec",

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from astropy.io.registry import IORegistryError
 
+from dustest.data.containers.rows import RowTable
+from dustest.data.containers.sample import GalaxySample
 from dustest.data.errors import InputError, ReadError
-from dustest.data.files import replacing
-from dustest.data.rows import RowTable
-from dustest.data.sample import GalaxySample
+from dustest.data.files.paths import replacing
 
 __all__ = ["Chunk", "split_rows", "write_json"]
 

@@ -6,10 +6,10 @@ from itertools import groupby
 import numpy as np
 
 from dustest.physics.stellar_populations import load_ssp_grid
-from dustest.simulate._scene import Scene, cluttered, particle_scene
-from dustest.simulate._snapshot import Snapshot
-from dustest.simulate._tables import Row
-from dustest.simulate.galaxies import view
+from dustest.simulate._sample_rows import Row
+from dustest.simulate.emission.scene import Scene, cluttered, particle_scene
+from dustest.simulate.emission.snapshot import Snapshot
+from dustest.simulate.galaxies.particle_galaxy import view
 
 __all__ = ["Pipeline"]
 

@@ -7,10 +7,10 @@ from functools import cached_property
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from dustest.data.columns import by_band
-from dustest.data.describe import describe
+from dustest.data.checks.sample_columns import by_band
 from dustest.data.errors import InputError
-from dustest.data.files import installed_version
+from dustest.data.files.paths import installed_version
+from dustest.data.identity.describe import describe
 from dustest.data.messages import did_you_mean
 from dustest.physics.attenuation import get_dust_law
 from dustest.simulate._arguments import (
@@ -21,16 +21,16 @@ from dustest.simulate._arguments import (
     check_whole,
 )
 from dustest.simulate._pipeline import Pipeline
-from dustest.simulate._tables import as_tables
-from dustest.simulate._telescope import Telescope
-from dustest.simulate.galaxies import VIEWS, ParticleGalaxy
-from dustest.simulate.imaging import Imager
-from dustest.simulate.population import GalaxyPopulation
-from dustest.simulate.psf import make_psf
-from dustest.simulate.skirt import SimulatedImages
-from dustest.simulate.spectrograph import PrismSpectrograph
+from dustest.simulate._sample_rows import as_tables
+from dustest.simulate.galaxies.particle_galaxy import VIEWS, ParticleGalaxy
+from dustest.simulate.galaxies.population import GalaxyPopulation
+from dustest.simulate.readers.skirt import SimulatedImages
 from dustest.simulate.stream import write_chunks
 from dustest.simulate.surveys import get_survey
+from dustest.simulate.telescope.detection import Telescope
+from dustest.simulate.telescope.imaging import Imager
+from dustest.simulate.telescope.psf import make_psf
+from dustest.simulate.telescope.spectrograph import PrismSpectrograph
 
 __all__ = ["GalaxySimulator"]
 

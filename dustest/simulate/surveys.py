@@ -7,8 +7,8 @@ from astropy import units as u
 from dustest.data.bands import canonical_name
 from dustest.data.errors import InputError
 from dustest.data.messages import not_one_of
-from dustest.simulate._mosaics import MOSAICS
-from dustest.simulate.noise_presets import noise_preset
+from dustest.simulate.telescope.mosaics import MOSAICS
+from dustest.simulate.telescope.noise_presets import noise_preset
 
 __all__ = ["Survey", "get_survey", "list_surveys"]
 

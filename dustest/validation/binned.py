@@ -3,9 +3,9 @@
 import numpy as np
 from astropy.table import QTable
 
+from dustest.data.checks.tables import as_table
+from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError
-from dustest.data.tables import as_table
-from dustest.data.values import to_floats
 from dustest.validation.columns import numeric_columns, unit_of
 
 __all__ = ["binned_statistics"]

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from dustest.data.checks.tables import as_table
+from dustest.data.checks.units import declared_unit
+from dustest.data.checks.values import bare_values, to_floats
 from dustest.data.errors import InputError
 from dustest.data.messages import did_you_mean, shown
-from dustest.data.tables import as_table
-from dustest.data.units import declared_unit
-from dustest.data.values import bare_values, to_floats
 
 __all__ = ["numeric_columns", "unit_of"]
 

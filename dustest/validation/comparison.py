@@ -6,16 +6,16 @@ from itertools import combinations
 import numpy as np
 from astropy.table import QTable
 
+from dustest.data.checks.identifiers import has_ids
+from dustest.data.checks.tables import as_table
+from dustest.data.checks.units import declared_unit
+from dustest.data.checks.values import bare_values
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
-from dustest.data.identifiers import has_ids
+from dustest.data.identity.seeds import as_generator
 from dustest.data.messages import did_you_mean, shown
 from dustest.data.progress import progress_bar
 from dustest.data.quantities import QUANTITIES, check_quantity, percentile_columns
-from dustest.data.seeds import as_generator
-from dustest.data.tables import as_table
-from dustest.data.units import declared_unit
-from dustest.data.values import bare_values
 from dustest.validation.matching import (
     TRUTH,
     checked_truth,

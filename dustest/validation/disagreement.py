@@ -5,9 +5,9 @@ from numbers import Integral
 import numpy as np
 from astropy.table import Column, QTable
 
+from dustest.data.checks.values import is_plain_number
 from dustest.data.errors import InputError
 from dustest.data.quantities import check_quantity
-from dustest.data.values import is_plain_number
 from dustest.validation.comparison import check_tables
 from dustest.validation.matching import aligned_values, all_ids, gives, identified, values_of
 

@@ -5,11 +5,11 @@ import warnings
 import numpy as np
 from astropy.table import QTable
 
+from dustest.data.checks.identifiers import as_ids, has_ids, id_column, match_ids, row_numbers
+from dustest.data.checks.tables import as_table, is_table_like
+from dustest.data.checks.values import bare_values, to_floats
 from dustest.data.errors import DustestWarning, InputError
-from dustest.data.identifiers import as_ids, has_ids, id_column, match_ids, row_numbers
 from dustest.data.quantities import QUANTITIES
-from dustest.data.tables import as_table, is_table_like
-from dustest.data.values import bare_values, to_floats
 
 __all__ = [
     "TRUTH",

@@ -8,10 +8,10 @@ import numpy as np
 from astropy.stats import mad_std
 from scipy import stats
 
+from dustest.data.checks.units import declared_unit
+from dustest.data.checks.values import is_plain_number, to_floats
 from dustest.data.errors import InputError
-from dustest.data.seeds import as_generator
-from dustest.data.units import declared_unit
-from dustest.data.values import is_plain_number, to_floats
+from dustest.data.identity.seeds import as_generator
 
 __all__ = [
     "METRICS",

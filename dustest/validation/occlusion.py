@@ -6,11 +6,11 @@ from numbers import Integral
 
 import numpy as np
 
-from dustest.data.coerce import as_sample
-from dustest.data.columns import band_column_name
+from dustest.data.checks.sample_columns import band_column_name
+from dustest.data.checks.tables import as_table
+from dustest.data.containers.conversion import as_sample
 from dustest.data.errors import InputError
 from dustest.data.quantities import check_quantity
-from dustest.data.tables import as_table
 from dustest.validation.matching import values_of
 
 __all__ = ["OcclusionMap", "occlusion_map"]

@@ -6,10 +6,10 @@ import numpy as np
 from astropy.table import QTable
 from scipy import stats
 
+from dustest.data.checks.tables import as_table
+from dustest.data.checks.values import bare_values
 from dustest.data.errors import InputError
-from dustest.data.seeds import as_generator
-from dustest.data.tables import as_table
-from dustest.data.values import bare_values
+from dustest.data.identity.seeds import as_generator
 from dustest.validation.columns import numeric_columns, unit_of
 
 __all__ = ["common_columns", "compare_distributions", "distinguishability"]

@@ -9,9 +9,9 @@ from itertools import chain
 import numpy as np
 from astropy.table import Column, QTable, vstack
 
+from dustest.data.checks.tables import as_table
 from dustest.data.errors import InputError
 from dustest.data.quantities import QUANTITIES, check_quantity, percentile_columns
-from dustest.data.tables import as_table
 from dustest.validation.binned import binned_statistics
 from dustest.validation.columns import numeric_columns
 from dustest.validation.comparison import check_tables

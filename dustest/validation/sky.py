@@ -8,15 +8,15 @@ from astropy.coordinates import SkyCoord, angular_separation
 from astropy.table import QTable
 from scipy.spatial import KDTree
 
-from dustest.data.errors import InputError
-from dustest.data.positions import (
+from dustest.data.checks.positions import (
     DEC_COLUMNS,
     RA_COLUMNS,
     on_the_sky,
     sky_positions,
     to_degrees,
 )
-from dustest.data.tables import as_table, first_named, is_table_like
+from dustest.data.checks.tables import as_table, first_named, is_table_like
+from dustest.data.errors import InputError
 
 __all__ = ["match"]
 

@@ -3,12 +3,12 @@
 import numpy as np
 from astropy import units as u
 
+from dustest.data.checks.tables import as_table
+from dustest.data.checks.values import to_floats
+from dustest.data.containers.results import DustTable
 from dustest.data.errors import InputError
 from dustest.data.messages import shown
 from dustest.data.quantities import percentile_columns
-from dustest.data.results import DustTable
-from dustest.data.tables import as_table
-from dustest.data.values import to_floats
 from dustest.validation.columns import numeric_columns
 
 __all__ = ["ssfr_over"]

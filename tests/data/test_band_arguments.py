@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dustest.data import InputError, as_sample, get_band
-from dustest.data.columns import by_band
+from dustest.data.checks.sample_columns import by_band
 from dustest.report.figures import plot_stamps
 from dustest.simulate import PSF, GalaxySimulator, Imager
 

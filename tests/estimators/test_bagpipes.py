@@ -24,7 +24,7 @@ from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS, decode_flags
 from dustest.estimators import bagpipes
 from dustest.estimators._sed.posterior import N_DRAWS, Posterior
-from dustest.estimators.batch import make_batch
+from dustest.estimators.run.batch import make_batch
 from dustest.io import read_catalog
 from dustest.testing import check_estimator, make_check_sample
 
@@ -910,14 +910,14 @@ class TestParameters:
     def test_near_misses_are_named_before_anything_is_done(
         self, monkeypatch, tmp_path, parameters, meant
     ):
-        monkeypatch.setattr("dustest.estimators._run.run_in_workers", None)
+        monkeypatch.setattr("dustest.estimators.run.runner.run_in_workers", None)
         sed = BagpipesEstimator(**parameters)
         with pytest.raises(InputError, match=f"did you mean '{meant}'"):
             sed.estimate(galaxies([1.0] * 5), output=tmp_path / "sed.fits")
         assert not list(tmp_path.iterdir())
 
     def test_targets_are_refused_before_anything_is_done(self, monkeypatch):
-        monkeypatch.setattr("dustest.estimators._run.run_in_workers", None)
+        monkeypatch.setattr("dustest.estimators.run.runner.run_in_workers", None)
         for targets in ("log_sSRF", ("A_V", "log_sSRF")):
             with pytest.raises(InputError, match=r"targets must be .* did you mean 'log_sSFR'"):
                 BagpipesEstimator(targets=targets).predict(galaxies([1.0] * 5))

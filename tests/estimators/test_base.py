@@ -49,8 +49,8 @@ from dustest.data import (
     as_sample,
 )
 from dustest.estimators import Estimates, base
-from dustest.estimators._store import open_store
-from dustest.estimators._summary import Rows, Summary, summarise
+from dustest.estimators.run.store import open_store
+from dustest.estimators.run.summary import Rows, Summary, summarise
 from dustest.physics import Salim18, get_dust_law
 
 POISON = ["nan", "inf", "masked", "zero error", "negative error", "nan error", "-99"]

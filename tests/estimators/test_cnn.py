@@ -27,13 +27,13 @@ from dustest.data import (
 )
 from dustest.estimators import cnn as module
 from dustest.estimators import make_batch
-from dustest.estimators._cnn import fit as cnn_fit
-from dustest.estimators._cnn.config import PAPER
+from dustest.estimators._cnn.network.config import PAPER
 from dustest.estimators._cnn.task import Domain
-from dustest.simulate.population import GalaxyPopulation
-from dustest.simulate.psf import PSF
+from dustest.estimators._cnn.training import learning as cnn_fit
+from dustest.simulate.galaxies.population import GalaxyPopulation
 from dustest.simulate.simulator import GalaxySimulator
 from dustest.simulate.stream import write_chunks
+from dustest.simulate.telescope.psf import PSF
 
 pytest.importorskip("keras")
 pytest.importorskip("safetensors")

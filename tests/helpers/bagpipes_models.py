@@ -16,7 +16,7 @@ BAGPIPES_COSMOLOGY = FlatLambdaCDM(H0=70.0, Om0=0.3)
 RESOLUTION = 1000
 SCRIPT = """
 import json, sys
-from dustest.estimators._sed.bagpipes_igm import load_bagpipes
+from dustest.estimators._sed.bagpipes.loading import load_bagpipes
 task = json.load(sys.stdin)
 pipes = load_bagpipes()
 pipes.config.R_phot = task["resolution"]

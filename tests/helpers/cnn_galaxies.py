@@ -8,7 +8,7 @@ from cnn_stamps import galaxies
 
 from dustest import CNNEstimator
 from dustest.data import RowTable, as_sample
-from dustest.estimators._cnn.config import PAPER, CNNConfig
+from dustest.estimators._cnn.network.config import PAPER, CNNConfig
 
 BANDS = ("F277W", "F444W")
 TINY = CNNConfig(

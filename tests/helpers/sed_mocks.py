@@ -54,8 +54,8 @@ def settings(sfh="lognormal", dust_law="Calzetti", priors=None, **others):
 
 def mocks(setup, n, snr, seed, *, redshift=7.0, redshift_err=np.nan, floor=0.0):
     """Galaxies of the prior with noise of one size and a relative one, and their truth."""
-    from dustest.estimators._sed.models import ModelMaker, band_light
     from dustest.estimators._sed.posterior import Galaxy
+    from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light
 
     free = redshift_err if setup.free_redshift else None
     maker = ModelMaker(setup, redshift, band_light(setup, BANDS), free)

@@ -9,10 +9,10 @@ SCRIPT = """
 import json, pickle, sys
 import numpy as np
 from dustest.data.errors import InputError
-from dustest.estimators._sed.bagpipes_fit import filter_lines, quiet
-from dustest.estimators._sed.bagpipes_igm import load_bagpipes
-from dustest.estimators._sed.light import BandLight
-from dustest.estimators._sed.table import SEDTable
+from dustest.estimators._sed.bagpipes.nested_sampling import filter_lines, quiet
+from dustest.estimators._sed.bagpipes.loading import load_bagpipes
+from dustest.estimators._sed.tabulated.emission import BandLight
+from dustest.estimators._sed.tabulated.photometry_table import SEDTable
 
 
 def reference(case):

@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dustest.data.bands import list_bands
+from dustest.data.checks.units import declared_unit
 from dustest.data.errors import InputError
-from dustest.data.units import declared_unit
 from dustest.physics import (
     Calzetti00,
     CharlotFall00,

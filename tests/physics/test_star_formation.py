@@ -27,7 +27,7 @@ COARSE = AgeGrid(edges=[0.0, 1e7, 1e8, 3e8, 1e9])
 SCRIPT = """
 import json, sys, warnings
 import numpy as np
-from dustest.estimators._sed.bagpipes_igm import load_bagpipes
+from dustest.estimators._sed.bagpipes.loading import load_bagpipes
 task = json.load(sys.stdin)
 load_bagpipes()
 from bagpipes import config

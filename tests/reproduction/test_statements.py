@@ -5,10 +5,10 @@ import pytest
 from astropy import units as u
 
 from dustest.data import DustTable
-from dustest.data.rows import RowTable
-from dustest.reproduction._networks import NETWORKS, bands_in_words
-from dustest.reproduction._scores import printed_scores, table_2
-from dustest.reproduction._statements import statements
+from dustest.data.containers.rows import RowTable
+from dustest.reproduction.paper_networks import NETWORKS, bands_in_words
+from dustest.reproduction.scores import printed_scores, table_2
+from dustest.reproduction.statements import statements
 
 MEASURED = "paper network, honest split"
 SEEN = f"{MEASURED}, 3 bands"

@@ -8,8 +8,8 @@ from astropy import units as u
 from toy_backends import Linear, Slow
 
 from dustest.data import DustTable, InputError, ReadError, as_sample
-from dustest.data.rows import RowTable
-from dustest.reproduction._steps import Steps, digest_of
+from dustest.data.containers.rows import RowTable
+from dustest.reproduction.steps import Steps, digest_of
 
 
 class Maker:

@@ -10,10 +10,10 @@ from html_pages import Page
 from matplotlib.figure import Figure
 
 from dustest.data import InputError
-from dustest.data.rows import RowTable
-from dustest.reproduction._drawing import FIGURES, FigurePlan
-from dustest.reproduction._scores import printed_scores, table_2
-from dustest.reproduction._writing import write_figures, write_meta, write_page, write_tables
+from dustest.data.containers.rows import RowTable
+from dustest.reproduction.paper_figures import FIGURES, FigurePlan
+from dustest.reproduction.scores import printed_scores, table_2
+from dustest.reproduction.writing import write_figures, write_meta, write_page, write_tables
 
 META = {
     "profile": {"name": "quick"},

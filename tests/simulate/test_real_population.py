@@ -6,8 +6,8 @@ from scipy.stats import ks_2samp
 
 from dustest.io import read_catalog
 from dustest.simulate import GalaxyPopulation, GalaxySimulator
-from dustest.simulate.histories import BurstyHistory
-from dustest.simulate.scaling_relations import MainSequence
+from dustest.simulate.galaxies.histories import BurstyHistory
+from dustest.simulate.galaxies.scaling_relations import MainSequence
 
 BANDS = ("F277W", "F150W", "F200W", "F356W", "F444W")
 COLOURS = (("F150W", "F200W"), ("F277W", "F356W"), ("F356W", "F444W"))

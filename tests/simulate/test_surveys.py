@@ -15,8 +15,8 @@ from dustest.simulate import (
     noise_preset,
     read_psf,
 )
-from dustest.simulate._mosaics import MOSAICS
 from dustest.simulate.surveys import get_survey, list_surveys
+from dustest.simulate.telescope.mosaics import MOSAICS
 
 # Bagley et al. 2023: 5 sigma, aperture of 0.2 arcsec, corrected to total light.
 CEERS_DEPTHS = {

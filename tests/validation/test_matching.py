@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dustest.data import DustestWarning, DustTable, InputError
-from dustest.data.identifiers import has_ids, row_numbers
+from dustest.data.checks.identifiers import has_ids, row_numbers
 from dustest.validation.matching import (
     aligned_values,
     all_ids,

@@ -7,9 +7,9 @@ import numpy as np
 
 from dustest.data.errors import InputError
 from dustest.estimators._cnn.calibration import Calibration
-from dustest.estimators._cnn.data import Scaler
-from dustest.estimators._cnn.layers import count_weights
-from dustest.estimators._cnn.network import build, threads_share, weights_from_dict
+from dustest.estimators._cnn.network.keras_network import build, threads_share, weights_from_dict
+from dustest.estimators._cnn.network.layers import count_weights
+from dustest.estimators._cnn.training.datasets import Scaler
 
 __all__ = ["MOST_AT_ONCE", "Ensemble"]
 

@@ -9,11 +9,11 @@ from numbers import Integral
 
 import numpy as np
 
-from dustest.data.columns import band_column_name
+from dustest.data.checks.sample_columns import band_column_name
+from dustest.data.checks.values import is_plain_number
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
-from dustest.data.values import is_plain_number
-from dustest.estimators.batch import is_constant
+from dustest.estimators.run.batch import is_constant
 
 __all__ = [
     "CNNInputs",

@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from dustest.data.containers.rows import RowTable
 from dustest.data.errors import InputError
-from dustest.data.files import installed_version
-from dustest.data.rows import RowTable
-from dustest.estimators._cnn.config import CNNConfig
+from dustest.data.files.paths import installed_version
 from dustest.estimators._cnn.ensemble import Ensemble
-from dustest.estimators._cnn.parameters import make_task
+from dustest.estimators._cnn.network.config import CNNConfig
+from dustest.estimators._cnn.settings import make_task
 from dustest.estimators._cnn.task import Domain
 
 __all__ = ["describe_estimator", "rebuild_estimator"]

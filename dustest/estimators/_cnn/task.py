@@ -6,15 +6,15 @@ import numpy as np
 
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
-from dustest.estimators._cnn.config import CNNConfig
 from dustest.estimators._cnn.inputs import (
     CNNInputs,
     context_names,
     prepare,
     prepare_paper,
 )
-from dustest.estimators._cnn.layers import seen
-from dustest.estimators._cnn.mixture import Mixture
+from dustest.estimators._cnn.network.config import CNNConfig
+from dustest.estimators._cnn.network.layers import seen
+from dustest.estimators._cnn.network.mixture import Mixture
 from dustest.estimators._cnn.targets import LATENTS, from_latent, to_latent
 
 __all__ = ["Domain", "Task"]

@@ -4,9 +4,9 @@ import re
 
 from astropy import units as u
 
+from dustest.data.checks.units import agree, is_flux, parse_unit
 from dustest.data.errors import InputError
 from dustest.data.messages import argument
-from dustest.data.units import agree, is_flux, parse_unit
 
 __all__ = ["unit_in_comments"]
 

@@ -7,11 +7,18 @@ from dataclasses import dataclass, field
 
 from astropy import units as u
 
-from dustest.data.columns import band_column_name
+from dustest.data.checks.sample_columns import band_column_name
+from dustest.data.checks.tables import first_named
+from dustest.data.checks.units import (
+    agree,
+    as_unit,
+    is_flux,
+    is_magnitude,
+    parse_unit,
+    resolve_unit,
+)
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.messages import argument, did_you_mean, shown
-from dustest.data.tables import first_named
-from dustest.data.units import agree, as_unit, is_flux, is_magnitude, parse_unit, resolve_unit
 from dustest.io._catalog.comments import unit_in_comments
 
 __all__ = ["ALL_OTHERS", "GivenUnits", "flux_units", "read_units"]

@@ -3,10 +3,10 @@
 import numpy as np
 from astropy.table import Column
 
+from dustest.data.checks.tables import first_named
+from dustest.data.checks.values import bare_values
 from dustest.data.errors import InputError
 from dustest.data.messages import did_you_mean, shown
-from dustest.data.tables import first_named
-from dustest.data.values import bare_values
 
 __all__ = ["find_column", "plain_column"]
 

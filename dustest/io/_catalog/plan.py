@@ -4,12 +4,12 @@ import re
 import warnings
 from dataclasses import dataclass
 
-from dustest.data.columns import column_name, is_sample_column
+from dustest.data.checks.identifiers import ID_COLUMNS
+from dustest.data.checks.positions import DEC_COLUMNS, RA_COLUMNS
+from dustest.data.checks.sample_columns import column_name, is_sample_column
+from dustest.data.checks.tables import first_named
 from dustest.data.errors import DustestWarning, InputError
-from dustest.data.identifiers import ID_COLUMNS
 from dustest.data.messages import argument, shown
-from dustest.data.positions import DEC_COLUMNS, RA_COLUMNS
-from dustest.data.tables import first_named
 from dustest.io.layouts import LAYOUTS
 
 __all__ = ["Plan", "make_plan", "own_columns"]

@@ -6,9 +6,9 @@ from itertools import pairwise
 import numpy as np
 
 from dustest.data.bands import get_band, list_bands
+from dustest.data.checks.units import FLUX_UNIT
 from dustest.data.errors import DustestWarning
 from dustest.data.messages import argument, shown
-from dustest.data.units import FLUX_UNIT
 
 __all__ = ["looks_like_magnitudes", "warn_of_implausible", "warn_of_magnitudes"]
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dustest.data.checks.tables import first_named
+from dustest.data.checks.units import parse_unit
+from dustest.data.checks.values import bare_values, to_floats
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.messages import argument, shown
-from dustest.data.tables import first_named
-from dustest.data.units import parse_unit
-from dustest.data.values import bare_values, to_floats
 from dustest.io._catalog.lookup import plain_column
 from dustest.io.layouts import REDSHIFT_COLUMNS, RedshiftColumn
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 from dustest.data.bands import canonical_name, list_bands
-from dustest.data.columns import column_name
+from dustest.data.checks.identifiers import ID_COLUMNS
+from dustest.data.checks.positions import DEC_COLUMNS, RA_COLUMNS
+from dustest.data.checks.sample_columns import column_name
 from dustest.data.errors import InputError
-from dustest.data.identifiers import ID_COLUMNS
 from dustest.data.messages import argument, did_you_mean
-from dustest.data.positions import DEC_COLUMNS, RA_COLUMNS
 from dustest.io._catalog.lookup import find_column
 from dustest.io._catalog.redshifts import redshift_columns
 from dustest.io.layouts import LAYOUTS, find_layout, get_layout

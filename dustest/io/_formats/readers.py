@@ -5,12 +5,12 @@ from astropy.io import fits
 from astropy.io.registry import IORegistryError
 from astropy.table import MaskedColumn, Table
 
+from dustest.data.checks.identifiers import ID_COLUMNS, as_ids, id_column, match_ids
+from dustest.data.checks.tables import first_named
+from dustest.data.checks.values import bare_values
+from dustest.data.containers.rows import FITS_META, RowTable
 from dustest.data.errors import DustestError, InputError, ReadError
-from dustest.data.identifiers import ID_COLUMNS, as_ids, id_column, match_ids
 from dustest.data.messages import argument, did_you_mean, shown
-from dustest.data.rows import FITS_META, RowTable
-from dustest.data.tables import first_named
-from dustest.data.values import bare_values
 from dustest.io._formats.containers import read_hdf5, read_parquet, read_votable
 from dustest.io._formats.parsing import PARSER_ERRORS, check_file, reason, require
 from dustest.io._formats.text import read_text

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from astropy.io import fits
 
 from dustest.data.bands import canonical_name
-from dustest.data.columns import band_column_name
+from dustest.data.checks.sample_columns import band_column_name
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.messages import did_you_mean, shown
 

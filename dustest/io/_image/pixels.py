@@ -16,10 +16,10 @@ from astropy.nddata import NDData
 from astropy.wcs import WCS, FITSFixedWarning, NoConvergence
 from astropy.wcs.utils import wcs_to_celestial_frame
 
+from dustest.data.checks.images import ERROR_POWERS, full_mask, standard_deviation, to_deviation
+from dustest.data.checks.units import FLUX_UNIT, agree, explain_unit, parse_unit, resolve_unit
 from dustest.data.errors import DustestError, DustestWarning, InputError, ReadError
-from dustest.data.images import ERROR_POWERS, full_mask, standard_deviation, to_deviation
 from dustest.data.messages import argument
-from dustest.data.units import FLUX_UNIT, agree, explain_unit, parse_unit, resolve_unit
 from dustest.io._foreground import FOREGROUND_KEY
 from dustest.io._formats.parsing import PARSER_ERRORS, check_file, reason
 from dustest.io._image.extensions import (

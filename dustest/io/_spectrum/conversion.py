@@ -5,10 +5,8 @@ from fractions import Fraction
 import numpy as np
 from astropy import units as u
 
-from dustest.data.errors import InputError
-from dustest.data.images import ERROR_POWERS, to_deviation
-from dustest.data.messages import argument
-from dustest.data.units import (
+from dustest.data.checks.images import ERROR_POWERS, to_deviation
+from dustest.data.checks.units import (
     agree,
     evident_unit,
     explain_unit,
@@ -16,7 +14,9 @@ from dustest.data.units import (
     parse_unit,
     resolve_unit,
 )
-from dustest.data.values import bare_values, to_floats
+from dustest.data.checks.values import bare_values, to_floats
+from dustest.data.errors import InputError
+from dustest.data.messages import argument
 
 __all__ = ["flux_and_error", "is_positive", "is_spectral", "wavelength_of"]
 

@@ -7,12 +7,12 @@ import numpy as np
 from astropy.io import fits
 from astropy.table import Column, MaskedColumn, Table
 
+from dustest.data.checks.identifiers import as_ids, id_column
+from dustest.data.checks.images import ERROR_POWERS
+from dustest.data.checks.tables import first_named
+from dustest.data.checks.values import bare_values
 from dustest.data.errors import DustestWarning, InputError, ReadError
-from dustest.data.identifiers import as_ids, id_column
-from dustest.data.images import ERROR_POWERS
 from dustest.data.messages import argument, did_you_mean, shown
-from dustest.data.tables import first_named
-from dustest.data.values import bare_values
 from dustest.io._formats.readers import read_table
 
 __all__ = ["SpectrumColumns", "read_columns"]

@@ -9,10 +9,10 @@ import pytest
 from cnn_galaxies import TINY, TINY_PAPER
 
 from dustest.data import InputError
-from dustest.estimators._cnn.data import Scaler
 from dustest.estimators._cnn.ensemble import Ensemble
-from dustest.estimators._cnn.network import build, weights_to_dict
+from dustest.estimators._cnn.network.keras_network import build, weights_to_dict
 from dustest.estimators._cnn.task import Task
+from dustest.estimators._cnn.training.datasets import Scaler
 
 pytest.importorskip("keras")
 

@@ -11,7 +11,7 @@ from cnn_galaxies import TINY_PAPER, dusty, tiny
 
 from dustest import CNNEstimator
 from dustest.data import InputError, ReadError
-from dustest.estimators._model_file import read_model, write_model
+from dustest.estimators._cnn.model_file import read_model, write_model
 
 pytest.importorskip("keras")
 pytest.importorskip("safetensors")

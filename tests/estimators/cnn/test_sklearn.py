@@ -5,7 +5,7 @@ import pytest
 from sklearn.utils import estimator_checks
 
 from dustest import CNNEstimator
-from dustest.estimators._cnn.config import CNNConfig
+from dustest.estimators._cnn.network.config import CNNConfig
 
 pytest.importorskip("keras")
 

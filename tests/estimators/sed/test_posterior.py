@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dustest.estimators._sed.bagpipes_model import fit_instructions
+from dustest.estimators._sed.instructions import fit_instructions
 from dustest.estimators._sed.posterior import (
     IGNORED_ERROR,
     N_DRAWS,
@@ -13,7 +13,7 @@ from dustest.estimators._sed.posterior import (
     prior_diagnostics,
     systematic_draw,
 )
-from dustest.estimators._sed.prior import SEDPrior
+from dustest.estimators._sed.priors import SEDPrior
 
 
 class TestDiagnostics:

@@ -1,0 +1,1 @@
+"""Checks of input: units, missing values, identifiers, positions, images."""

@@ -1,0 +1,378 @@
+"""Numbers out of whatever holds them: their unit, their mask, and what counts as missing.
+
+Every table, column, Quantity, data frame or list whose numbers dustest reads passes `to_floats`.
+"""
+
+from numbers import Real
+
+import numpy as np
+from astropy import units as u
+
+from dustest.data.checks.units import declared_unit, explain_unit, is_magnitude, is_spectral_flux
+from dustest.data.errors import InputError
+
+__all__ = [
+    "FAINTEST_MAGNITUDE",
+    "MISSING_CELLS",
+    "MISSING_MAGNITUDES",
+    "MISSING_NUMBERS",
+    "bare_values",
+    "is_plain_number",
+    "to_floats",
+    "to_flux_densities",
+    "without_sentinels",
+]
+
+MISSING_NUMBERS = (-99.0, -99.9, -99.99, -999.0, -999.9, -9999.0, -99999.0)
+"""Numbers that stand for a missing value in any column."""
+
+MISSING_MAGNITUDES = (99.0, 99.9, 99.99, 999.0, 9999.0)
+"""Numbers that stand for a missing value in columns of magnitudes, beside `MISSING_NUMBERS`."""
+
+MISSING_CELLS = (
+    *("", "-", "--", "---", "...", "nan", "na", "n/a", "null", "none", "masked", "indef"),
+    *("\\n", '""', "inf", "-inf"),
+)
+"""Words that stand for a missing value in text, in lower case."""
+
+FAINTEST_MAGNITUDE = 90.0
+"""AB magnitudes from here on are missing values, however they are written; so are those of a flux
+that would be as bright."""
+
+_SHAPES = {None: "numbers", 0: "one number", 1: "numbers, one a row"}
+
+_TOLERANCE = 1e-6
+"""Relative error of a sentinel in single precision."""
+
+
+def is_plain_number(value, kind=Real):
+    """Whether an argument is a number; True and False are none.
+
+    Parameters
+    ----------
+    value : object
+        What a user gives.
+    kind : type, optional
+        `numbers.Real` or `numbers.Integral`.
+
+    Returns
+    -------
+    answer : bool
+        Whether it is.
+
+    Examples
+    --------
+    >>> from dustest.data.checks.values import is_plain_number
+    >>> is_plain_number(0.05), is_plain_number(True)
+    (True, False)
+    """
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def bare_values(column):
+    """Take an array out of a column, and the entries that it masks.
+
+    Parameters
+    ----------
+    column : array_like, Column, Quantity, or series of a data frame
+        Values.
+
+    Returns
+    -------
+    values : ndarray
+        Without mask or unit.
+    missing : ndarray of bool or None
+        Where the column is masked or null; `None` where it masks nothing.
+
+    Examples
+    --------
+    >>> from astropy.table import MaskedColumn
+    >>> from dustest.data.checks.values import bare_values
+    >>> bare_values(MaskedColumn([1, 2], mask=[False, True]))
+    (array([1, 2]), array([False,  True]))
+    """
+    null = _null_entries(column)
+    if null is not None:
+        return _series_values(column, null), null if null.any() else None
+    mask = getattr(column, "mask", None)
+    values = getattr(column, "unmasked", column)
+    if isinstance(values, u.Quantity | u.FunctionQuantity):
+        values = values.value
+    values = np.asarray(np.ma.getdata(values) if isinstance(values, np.ma.MaskedArray) else values)
+    if values.dtype.kind == "O":
+        none = np.array([item is None or item is np.ma.masked for item in values.flat], dtype=bool)
+        mask = none.reshape(values.shape) | (False if mask is None else np.asarray(mask))
+    if mask is None or not np.any(mask):
+        return values, None
+    return values, np.broadcast_to(np.asarray(mask, dtype=bool), values.shape)
+
+
+def _null_entries(column):
+    """Null entries of a series of pandas or polars, None for anything else."""
+    for method in ("isna", "is_null"):
+        if hasattr(column, method) and hasattr(column, "to_numpy"):
+            return np.asarray(getattr(column, method)(), dtype=bool)
+    return None
+
+
+def _series_values(series, null):
+    """Values of a series; nulls of text are empty, those of integers 0, of other numbers NaN."""
+    if not null.any():
+        values = np.asarray(series.to_numpy())
+        return values.astype(str) if _is_text(values) else values
+    items = series.to_list()
+    known = np.array(
+        [item for item, skip in zip(items, null, strict=True) if not skip], dtype=object
+    )
+    if known.size and _is_text(known):
+        return _filled(known.astype(str), null, "")
+    if known.size and all(isinstance(item, int) for item in known):
+        return _filled(np.array(known.tolist()), null, 0)
+    try:
+        return _filled(known.astype(float), null, np.nan)
+    except (TypeError, ValueError):
+        return _filled(known, null, None)
+
+
+def _filled(known, null, blank):
+    """An array with the known values, and something else where they are null."""
+    values = np.full(null.shape, blank, dtype=known.dtype)
+    values[~null] = known
+    return values
+
+
+def _is_text(values):
+    """Whether objects are all text."""
+    return values.dtype.kind == "O" and all(isinstance(item, str) for item in values)
+
+
+def to_floats(
+    column, name, *, unit=None, equivalencies=(), ndim=None, assumed=None, sentinels=True
+):
+    """Read a column as floats in a unit, with NaN for what is missing.
+
+    Parameters
+    ----------
+    column : array_like, Column, Quantity, or series of a data frame
+        Values as the user has them.
+    name : str
+        What they are called in an error, such as ``"column redshift"``.
+    unit : Unit, optional
+        Unit to convert to; `None` for plain numbers, which may bear no other unit.
+    equivalencies : list, optional
+        Of `astropy.units`, for the conversion.
+    ndim : int, optional
+        Number of axes that they must have.
+    assumed : Unit, optional
+        Unit of values that declare none; ``unit`` by default.
+    sentinels : bool, optional
+        Whether numbers such as -99 mean "missing".
+
+    Returns
+    -------
+    values : ndarray of float
+        Infinite, masked and sentinel values are NaN.
+
+    Raises
+    ------
+    InputError
+        If they are not numbers, have another number of axes, or a unit that is not understood or
+        does not convert.
+
+    Examples
+    --------
+    >>> from astropy import units as u
+    >>> from astropy.table import MaskedColumn
+    >>> from dustest.data.checks.values import to_floats
+    >>> to_floats(MaskedColumn([100.0, 5.0], mask=[False, True], unit="mmag"), "A_V", unit=u.mag)
+    array([0.1, nan])
+    """
+    if _holds_units(column):
+        own = declared_unit(column, name)
+        rows = [to_floats(item, name, unit=own, sentinels=sentinels) for item in column]
+        values = _as_floats(_stacked(rows, name), None, name, ndim)
+        return _converted(values, own, unit, equivalencies, name)
+    values, missing = _bare_numbers(column, name)
+    values = _as_floats(values, missing, name, ndim)
+    own = declared_unit(column, name)
+    if missing is not None or not np.all(np.isfinite(values)):
+        keep = np.isfinite(values)
+        values = np.where(keep if missing is None else keep & ~missing, values, np.nan)
+    if sentinels:
+        values = without_sentinels(values, magnitudes=is_magnitude(own or assumed or unit))
+    return _converted(values, own or assumed, unit, equivalencies, name)
+
+
+def to_flux_densities(column, name, wavelength, *, unit, ndim=None):
+    """Read spectral flux densities as floats in a unit, with NaN for what is missing.
+
+    Parameters
+    ----------
+    column : array_like, Column or Quantity of shape (..., n_wave)
+        Values as the user has them.
+    name : str
+        What they are called in an error.
+    wavelength : Quantity of shape (..., n_wave)
+        Where they are, to turn those per unit wavelength and per unit frequency into each other.
+    unit : Unit
+        Unit to convert to, and unit of values that declare none.
+    ndim : int, optional
+        Number of axes that they must have.
+
+    Returns
+    -------
+    values : ndarray of float
+        As those of `to_floats`.
+
+    Raises
+    ------
+    InputError
+        If they are no such numbers, or their unit is not one per unit wavelength or frequency.
+
+    Examples
+    --------
+    >>> from astropy import units as u
+    >>> from dustest.data.checks.values import to_flux_densities
+    >>> to_flux_densities([1.0] * u.uJy, "flux", 2.0 * u.um, unit=u.nJy)
+    array([1000.])
+    """
+    own = declared_unit(column, name)
+    if own is not None and not is_spectral_flux(own):
+        msg = (
+            f"{name} must be a flux density per unit wavelength or frequency, such as "
+            f"erg/s/cm2/AA or uJy, got {own}: {explain_unit(own)}declare the unit that it has"
+        )
+        raise InputError(msg)
+    return to_floats(
+        column, name, unit=unit, equivalencies=u.spectral_density(wavelength), ndim=ndim
+    )
+
+
+def _holds_units(column):
+    """Whether values are a list of Quantities or columns, whose units numpy would drop."""
+    return isinstance(column, list | tuple) and any(
+        getattr(item, "unit", None) is not None for item in column
+    )
+
+
+def _stacked(rows, name):
+    """One array of several of equal shape."""
+    try:
+        return np.stack(rows)
+    except ValueError as error:
+        msg = f"{name} must hold arrays of one shape, got {', '.join(str(x.shape) for x in rows)}"
+        raise InputError(msg) from error
+
+
+def _bare_numbers(column, name):
+    """An array out of a column, and the entries that it masks."""
+    try:
+        return bare_values(column)
+    except (AttributeError, TypeError, ValueError) as error:
+        msg = f"{name} must hold numbers in an array, got {type(column).__name__}: {error}"
+        raise InputError(msg) from error
+
+
+def _as_floats(values, missing, name, ndim):
+    """Floats of an array of numbers."""
+    if values.dtype.kind == "O":
+        values = _numbers_of_objects(values, missing)
+    if values.dtype.kind not in "iuf" or (ndim is not None and values.ndim != ndim):
+        wanted = _SHAPES.get(ndim, f"numbers with {ndim} axes")
+        msg = f"{name} must hold {wanted}, got {_got(values)}"
+        raise InputError(msg)
+    return values.astype(float)
+
+
+def _numbers_of_objects(values, missing):
+    """Floats of an array of objects where all are numbers, else the array."""
+    try:
+        filled = values if missing is None else np.where(missing, np.nan, values)
+        if any(isinstance(item, str) for item in filled.flat):
+            return values
+        return filled.astype(float)
+    except (TypeError, ValueError):
+        return values
+
+
+def _got(values):
+    """What came instead of numbers, for an error."""
+    if values.dtype.kind in "USO" and values.size:
+        text = next((item for item in values.flat if not _is_number(item)), values.flat[0])
+        return f"text such as {str(text)!r}" if isinstance(text, str | bytes) else repr(text)
+    return f"{values.dtype} of shape {values.shape}"
+
+
+def _is_number(text):
+    """Whether a text can be read as a number."""
+    try:
+        float(text)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def without_sentinels(values, *, magnitudes=False):
+    """Replace numbers that stand for a missing value by NaN.
+
+    Parameters
+    ----------
+    values : ndarray of float
+        Values.
+    magnitudes : bool, optional
+        Whether they are in magnitudes, where 99 means missing too.
+
+    Returns
+    -------
+    values : ndarray of float
+        The same array where nothing is missing, else a new one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.data.checks.values import without_sentinels
+    >>> without_sentinels(np.array([99.0, -99.0, 25.0]))
+    array([99., nan, 25.])
+    >>> without_sentinels(np.array([99.0, -99.0, 25.0]), magnitudes=True)
+    array([nan, nan, 25.])
+    """
+    numbers = np.array(MISSING_NUMBERS + (MISSING_MAGNITUDES if magnitudes else ()))
+    # Few values are this large, and only they are compared with each of the sentinels.
+    large = values <= -FAINTEST_MAGNITUDE
+    if magnitudes:
+        large |= values >= FAINTEST_MAGNITUDE
+    if not np.any(large):
+        return values
+    missing = np.zeros(values.shape, dtype=bool)
+    given = values[large][:, np.newaxis]
+    missing[large] = np.any(np.abs(given - numbers) <= _TOLERANCE * np.abs(numbers), axis=1)
+    return np.where(missing, np.nan, values) if np.any(missing) else values
+
+
+def _converted(values, own, unit, equivalencies, name):
+    """Floats turned from their unit into another."""
+    if own is None or own == unit:
+        return values
+    target = u.dimensionless_unscaled if unit is None else unit
+    try:
+        given = (
+            values * own
+            if isinstance(own, u.FunctionUnitBase)
+            else u.Quantity(values, own, copy=False)
+        )
+        converted = given.to_value(target, equivalencies)
+    except (u.UnitsError, TypeError) as error:
+        wanted = "be plain numbers" if unit is None else f"have a unit that converts to {unit}"
+        msg = f"{name} must {wanted}, got {own}"
+        raise InputError(msg) from error
+    except ValueError as error:
+        # A conversion that differs along an axis, such as from per wavelength to per frequency.
+        msg = f"{name} must have a shape that goes with its unit, got {values.shape}: {error}"
+        raise InputError(msg) from error
+    if converted.shape != values.shape:
+        msg = (
+            f"{name} must have a shape that goes with its unit, got {values.shape} for a "
+            f"conversion of shape {converted.shape}"
+        )
+        raise InputError(msg)
+    return converted

@@ -1,0 +1,1 @@
+"""The tables that go in and come out: samples, truth, results."""

@@ -1,0 +1,129 @@
+"""`DustTable`, the result of every estimator."""
+
+import numpy as np
+from astropy.table import Column
+
+from dustest.data.checks.identifiers import as_ids
+from dustest.data.checks.values import to_floats
+from dustest.data.containers.rows import RowTable
+from dustest.data.errors import InputError
+from dustest.data.flags import as_flags, decode_flags
+from dustest.data.messages import did_you_mean
+from dustest.data.quantities import QUANTITIES, percentile_columns
+
+__all__ = ["DustTable"]
+
+
+class DustTable(RowTable):
+    """Dust quantities of n galaxies with percentiles, flags and provenance.
+
+    Columns: ``id``; for each quantity Q of `~dustest.data.QUANTITIES` the median ``Q`` and
+    the percentiles ``Q_p16`` and ``Q_p84``, NaN where an estimator does not give Q;
+    ``flags``, bits of `~dustest.data.FLAGS`. Further columns may follow. ``meta`` is a flat
+    dictionary that records how the table was made.
+
+    The table survives FITS, ECSV, Parquet and HDF5 with units, flags and meta.
+
+    Examples
+    --------
+    >>> from dustest.data import DustTable
+    >>> table = DustTable.from_quantities([1, 2], {"A_V": [0.2, 0.5]})
+    >>> print(table["id", "A_V", "flags"])
+     id A_V flags
+        mag
+    --- --- -----
+      1 0.2     0
+      2 0.5     0
+    """
+
+    @classmethod
+    def from_quantities(cls, ids, columns, *, flags=None, extra=None, meta=None):
+        """Make a table with every column of the contract.
+
+        Parameters
+        ----------
+        ids : array_like of shape (n,)
+            Galaxy identifiers.
+        columns : dict of str to array_like of shape (n,)
+            Medians and percentiles by column name; what declares no unit is in that of
+            `~dustest.data.QUANTITIES`, and what is left out, masked or -99 becomes NaN.
+        flags : array_like of int of shape (n,), optional
+            Flag bits; zero by default.
+        extra : dict of str to array_like of shape (n, ...), optional
+            Further columns.
+        meta : dict, optional
+            Flat provenance.
+
+        Returns
+        -------
+        table : DustTable
+            Table of n rows.
+
+        Raises
+        ------
+        InputError
+            If ``ids`` are not one integer or text a row, a column is unknown, has another length
+            than ``ids`` or a unit that does not convert, ``extra`` names a column of the
+            contract, or ``flags`` are not those of `~dustest.data.FLAGS`.
+        """
+        contract = _contract_columns()
+        _check_names(columns, extra or {}, contract)
+        table = cls()
+        table["id"] = Column(as_ids(ids, "ids"), meta=getattr(ids, "meta", None))
+        for name, unit in contract.items():
+            values = _values(name, columns.get(name, np.nan), unit, len(table))
+            table[name] = values if unit is None else values << unit
+        bits = np.zeros(len(table), dtype=np.int32) if flags is None else as_flags(flags)
+        for name, values in ({"flags": bits} | dict(extra or {})).items():
+            table[name] = _rows_of(name, values, len(table))
+        table.meta.update(meta or {})
+        return table
+
+    @property
+    def flag_names(self):
+        """Names of the flags that are set, one tuple a row."""
+        return decode_flags(np.asarray(self["flags"]))
+
+
+def _check_names(columns, extra, contract):
+    """Refuse columns that the contract lacks, and further ones that would replace its own."""
+    unknown = sorted(set(columns) - set(contract))
+    if unknown:
+        msg = (
+            f"columns must be named after QUANTITIES, got {unknown}: "
+            f"{did_you_mean(unknown[0], contract)}pass others as extra"
+        )
+        raise InputError(msg)
+    taken = sorted(set(extra) & {"id", "flags", *contract})
+    if taken:
+        msg = f"extra must not hold columns of the contract, got {taken}: rename them"
+        raise InputError(msg)
+
+
+def _values(name, given, unit, n_rows):
+    """One number a row in the unit of a column, NaN where missing."""
+    values = to_floats(given, f"column {name}", unit=unit)
+    if values.shape not in ((), (n_rows,)):
+        msg = f"column {name} must have one value for each of {n_rows} ids, got {values.shape}"
+        raise InputError(msg)
+    return np.broadcast_to(values, (n_rows,)).copy()
+
+
+def _rows_of(name, values, n_rows):
+    """A column with a value for each row."""
+    if len(np.shape(values)) == 0 or len(values) != n_rows:
+        msg = (
+            f"column {name} must have one value for each of {n_rows} ids, got the shape "
+            f"{np.shape(values)}"
+        )
+        raise InputError(msg)
+    return values
+
+
+def _contract_columns():
+    """Unit by name of the quantity columns, in order."""
+    return {
+        name: quantity.unit
+        for quantity in QUANTITIES.values()
+        for name in (quantity.name, *percentile_columns(quantity.name))
+    }

@@ -1,0 +1,152 @@
+"""Tables whose rows scikit-learn can split, and which keep their meta in every file."""
+
+import json
+
+import numpy as np
+from astropy.io import registry
+from astropy.table import QTable
+
+from dustest.data.errors import InputError
+from dustest.data.files.portable import for_ecsv, for_fits, from_fits, with_text
+
+__all__ = ["FITS_META", "RowTable"]
+
+FITS_META = "DUSTMETA"
+"""Card of FITS headers that holds the meta of a table as JSON."""
+
+_FITS_COLUMNS = "DUSTCOLS"
+_HDF5_PATH = "dust"
+
+
+class RowTable(QTable):
+    """A `~astropy.table.QTable` that scikit-learn treats like an array of rows.
+
+    Unlike its parent it survives FITS, ECSV, Parquet and HDF5 with its meta, whatever the keys,
+    and with its text and numbers unchanged.
+
+    Examples
+    --------
+    >>> from dustest.data import RowTable
+    >>> from sklearn.model_selection import train_test_split
+    >>> table = RowTable({"A_V": [0.1, 0.2, 0.3, 0.4]})
+    >>> [len(part) for part in train_test_split(table, random_state=0)]
+    [3, 1]
+    """
+
+    @property
+    def shape(self):
+        """Shape as scikit-learn counts it: one axis, the rows."""
+        return (len(self),)
+
+    def take(self, indices, axis=0):
+        """Rows by number or mask, as scikit-learn's splitters ask for them.
+
+        Parameters
+        ----------
+        indices : array_like of int or bool of shape (m,)
+            Rows to take.
+        axis : int, optional
+            Must be 0.
+
+        Returns
+        -------
+        rows : RowTable
+            The rows, copied, in a table of the same class.
+
+        Raises
+        ------
+        InputError
+            If ``axis`` is not 0.
+        """
+        if axis != 0:
+            msg = f"axis must be 0, the rows, got {axis!r}"
+            raise InputError(msg)
+        return self[np.asarray(indices)]
+
+
+def _plain(table, **options):
+    """The same columns as an ordinary `QTable`, with text as text."""
+    plain = QTable(table, copy=False)
+    with_text(plain, **options)
+    return plain
+
+
+def _write_fits(table, output, **kwargs):
+    """Write to FITS; meta goes into one JSON card, since FITS would upper-case its keys."""
+    plain = _plain(table, objects=False)
+    record = for_fits(plain)
+    plain.meta = {FITS_META: _to_json(dict(table.meta))}
+    if record:
+        plain.meta[_FITS_COLUMNS] = _to_json(record)
+    registry.write(plain, output, format="fits", **kwargs)
+
+
+def _read_fits(*args, **kwargs):
+    """Read what `_write_fits` wrote."""
+    plain = QTable.read(*args, format="fits", **({"mask_invalid": False} | kwargs))
+    stored, record = (plain.meta.pop(card, None) for card in (FITS_META, _FITS_COLUMNS))
+    if stored is not None:
+        plain.meta = json.loads(stored)
+    table = _native(plain)
+    if record is not None:
+        from_fits(table, json.loads(record))
+    return table
+
+
+def _to_json(meta):
+    """Meta as JSON; what JSON does not have becomes its text."""
+    return json.dumps(meta, default=_of_numpy)
+
+
+def _of_numpy(value):
+    """A value of numpy as plain Python, anything else as text."""
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else str(value)
+
+
+def _write_hdf5(table, output, **kwargs):
+    """Write to HDF5 with units and meta, which astropy leaves out unless asked."""
+    defaults = {"path": _HDF5_PATH, "serialize_meta": True}
+    registry.write(_plain(table, objects=False), output, format="hdf5", **(defaults | kwargs))
+
+
+def _read_hdf5(*args, **kwargs):
+    """Read what `_write_hdf5` wrote."""
+    return _native(QTable.read(*args, format="hdf5", **({"path": _HDF5_PATH} | kwargs)))
+
+
+def _write_parquet(table, output, **kwargs):
+    """Write to Parquet."""
+    registry.write(_plain(table, objects=False), output, format="parquet", **kwargs)
+
+
+def _write_ecsv(table, output, **kwargs):
+    """Write to ECSV, with text in a form that readers do not change."""
+    plain = _plain(table)
+    for_ecsv(plain)
+    registry.write(plain, output, format="ascii.ecsv", **kwargs)
+
+
+def _read_ecsv(*args, **kwargs):
+    """Read what `_write_ecsv` wrote."""
+    return _native(QTable.read(*args, format="ascii.ecsv", **kwargs))
+
+
+def _native(plain):
+    """Undo what a file format does to types: big-endian numbers, bytes and objects."""
+    with_text(plain)
+    for name in plain.colnames:
+        column = plain[name]
+        if not column.dtype.isnative:
+            plain[name] = column.astype(column.dtype.newbyteorder("="))
+    return RowTable(plain, copy=False)
+
+
+for _format, _write in (
+    ("fits", _write_fits),
+    ("hdf5", _write_hdf5),
+    ("parquet", _write_parquet),
+    ("ascii.ecsv", _write_ecsv),
+):
+    registry.register_writer(_format, RowTable, _write)
+for _format, _read in (("fits", _read_fits), ("hdf5", _read_hdf5), ("ascii.ecsv", _read_ecsv)):
+    registry.register_reader(_format, RowTable, _read)

@@ -1,0 +1,137 @@
+"""`GalaxySample`, the table of galaxies that every estimator reads."""
+
+import numpy as np
+from astropy.nddata import InverseVariance, NDData, StdDevUncertainty, VarianceUncertainty
+
+from dustest.data.checks.sample_columns import band_column_name
+from dustest.data.checks.units import FLUX_UNIT
+from dustest.data.containers.rows import RowTable
+from dustest.data.errors import InputError
+from dustest.data.messages import did_you_mean
+
+__all__ = ["UNCERTAINTY_KINDS", "GalaxySample"]
+
+UNCERTAINTY_KINDS = {
+    "std": StdDevUncertainty,
+    "var": VarianceUncertainty,
+    "ivar": InverseVariance,
+}
+"""Class of uncertainty by the name that astropy.nddata gives it."""
+
+
+class GalaxySample(RowTable):
+    """Galaxies, one a row, with photometry, cutouts and spectra side by side.
+
+    =====================================================  ===============  ==================
+    column                                                 shape            unit
+    =====================================================  ===============  ==================
+    ``id``                                                 (n,)             str or int
+    ``redshift``; optional ``redshift_err``                (n,)
+    optional ``ra``, ``dec``                               (n,)             deg
+    optional ``group``                                     (n,)
+    ``flux_<BAND>``, ``flux_err_<BAND>``                   (n,)             nJy
+    ``cutout_<BAND>``, ``cutout_err_<BAND>``               (n, ny, nx)      see below
+    ``cutout_mask_<BAND>``                                 (n, ny, nx)      bool, True = bad
+    optional ``pixel_scale``                               (n,)             arcsec
+    optional ``foreground_ebv``                            (n,)             mag
+    ``spectrum_wavelength``                                (n, n_wave)      Angstrom, observed
+    ``spectrum_flux``, ``spectrum_flux_err``               (n, n_wave)      erg/s/cm2/Angstrom
+    optional ``flags``                                     (n,)             int32 bits
+    =====================================================  ===============  ==================
+
+    Missing is NaN. Cutouts keep the unit that they came with: a flux density per pixel, or a
+    surface brightness (then ``pixel_scale`` tells the size of a pixel); without a unit they
+    count as nJy per pixel. Truth is never inside a sample.
+
+    Make one with `dustest.data.as_sample` or a reader of `dustest.io`. ``shape`` and `take`
+    let the splitters and searches of scikit-learn treat a sample like an array of rows.
+
+    Examples
+    --------
+    >>> from astropy import units as u
+    >>> from astropy.table import QTable
+    >>> from dustest.data import as_sample
+    >>> table = QTable({"redshift": [7.1, 8.2], "flux_F277W": [31.0, 29.5] * u.ABmag,
+    ...                 "flux_err_F277W": [0.1, 0.1] * u.mag})
+    >>> sample = as_sample(table)
+    >>> sample.bands
+    ('F277W',)
+    >>> print(sample["flux_F277W"].round(3))
+    [1.445 5.754] nJy
+    """
+
+    @property
+    def bands(self):
+        """Bands with photometry, in column order (tuple of str)."""
+        return tuple(
+            name.removeprefix("flux_")
+            for name in self.colnames
+            if name.startswith("flux_")
+            and name.replace("flux_", "flux_err_", 1) in self.colnames
+            and getattr(self[name], "unit", None) == FLUX_UNIT
+        )
+
+    @property
+    def cutout_bands(self):
+        """Bands with cutouts, in column order (tuple of str)."""
+        return tuple(
+            name.removeprefix("cutout_")
+            for name in self.colnames
+            if name.startswith("cutout_")
+            and not name.startswith(("cutout_err_", "cutout_mask_"))
+            and self[name].ndim == 3
+        )
+
+    def to_nddata(self, band):
+        """Cutouts of one band as `~astropy.nddata.NDData` objects.
+
+        Parameters
+        ----------
+        band : str
+            One of `cutout_bands`, in any spelling.
+
+        Returns
+        -------
+        images : list of `~astropy.nddata.NDData`
+            One a galaxy, with uncertainty, mask, unit, meta and wcs where the sample has
+            them.
+
+        Raises
+        ------
+        InputError
+            If the sample has no cutouts in this band.
+        """
+        given, band = band, band_column_name(band)
+        if band not in self.cutout_bands:
+            msg = (
+                f"band must be one of the cutout bands {self.cutout_bands}, got {given!r}: "
+                f"{did_you_mean(given, self.cutout_bands)}"
+            )
+            raise InputError(msg.rstrip(": "))
+        return [self._nddata(row, band) for row in range(len(self))]
+
+    def _nddata(self, row, band):
+        """One cutout as NDData."""
+        data = self[f"cutout_{band}"][row]
+        return NDData(
+            np.array(data),
+            unit=getattr(data, "unit", None),
+            uncertainty=self._uncertainty(row, band),
+            mask=self._optional("cutout_mask", row, band),
+            meta=self._optional("cutout_meta", row, band),
+            wcs=self._optional("cutout_wcs", row, band),
+        )
+
+    def _uncertainty(self, row, band):
+        """Uncertainty of one cutout, of the kind that it came with, or None."""
+        error = self._optional("cutout_err", row, band)
+        if error is None:
+            return None
+        deviation = StdDevUncertainty(np.array(error), unit=getattr(error, "unit", None))
+        kind = self.meta.get(f"uncertainty_{band}", "std")
+        return deviation.represent_as(UNCERTAINTY_KINDS[kind])
+
+    def _optional(self, kind, row, band):
+        """Entry of an optional column, or None."""
+        name = f"{kind}_{band}"
+        return self[name][row] if name in self.colnames else None

@@ -1,0 +1,94 @@
+"""Truth values that estimators learn from and are judged by."""
+
+import numpy as np
+
+from dustest.data.checks.tables import as_table, is_table_like
+from dustest.data.checks.values import to_floats
+from dustest.data.errors import InputError
+from dustest.data.messages import did_you_mean, shown
+from dustest.data.quantities import QUANTITIES
+
+__all__ = ["as_truth"]
+
+
+def as_truth(y, targets):
+    """Turn truth values into an array, one column a target.
+
+    Parameters
+    ----------
+    y : Table, data frame, dict, Column, Quantity or array_like of shape (n,) or (n, n_targets)
+        A truth table with a column for each target, found by its name; or the values in the order
+        of ``targets``. What declares no unit is in the units of `~dustest.data.QUANTITIES`.
+    targets : sequence of str
+        Names of quantities.
+
+    Returns
+    -------
+    values : ndarray of shape (n, n_targets)
+        Truth.
+
+    Raises
+    ------
+    InputError
+        If a target is missing, values are not finite numbers, a unit does not convert, or the
+        shape does not fit. Sentinels such as -99 count as missing, and so as not finite.
+
+    Examples
+    --------
+    >>> from dustest.data import as_truth
+    >>> as_truth([0.1, 0.4], ["A_V"])
+    array([[0.1],
+           [0.4]])
+    >>> as_truth({"E_BV": [0.02], "A_V": [0.1]}, ["A_V", "E_BV"])
+    array([[0.1 , 0.02]])
+    """
+    targets = tuple(targets)
+    if is_table_like(y):
+        return _from_table(as_table(y, "y"), targets)
+    values = _column_of(y, "y", targets)
+    values = values[:, None] if values.ndim == 1 else values
+    if values.ndim != 2 or values.shape[1] != len(targets):
+        shape = f"(n, {len(targets)})"
+        msg = f"y must have shape {shape} for targets {targets}, got {values.shape}"
+        raise InputError(msg)
+    return values
+
+
+def _from_table(table, targets):
+    """Columns of a truth table, by name."""
+    missing = [name for name in targets if name not in table.colnames]
+    if missing:
+        msg = (
+            f"y must have the columns {targets}, missing {missing}: "
+            f"{did_you_mean(missing[0], table.colnames)}it has {shown(table.colnames)}"
+        )
+        raise InputError(msg)
+    return np.stack([_column_of(table[name], f"y[{name!r}]", (name,)) for name in targets], axis=1)
+
+
+def _column_of(column, name, targets):
+    """Finite floats of truth, in the unit of the targets."""
+    units = {_unit_of(name) for name in targets}
+    if len(units) > 1 and getattr(column, "unit", None) is not None:
+        msg = (
+            f"y must be a table with a column for each target where it has a unit, since "
+            f"{targets} have different ones"
+        )
+        raise InputError(msg)
+    try:
+        values = to_floats(column, name, unit=units.pop() if len(units) == 1 else None)
+    except InputError as error:
+        if "numbers" not in str(error):
+            raise
+        msg = f"{error} (Unknown label type)"
+        raise InputError(msg) from error
+    if not np.all(np.isfinite(values)):
+        msg = f"y must be finite, but {name} contains NaN, infinity or -99; drop these rows"
+        raise InputError(msg)
+    return values
+
+
+def _unit_of(name):
+    """Unit of a quantity, None for a plain number."""
+    quantity = QUANTITIES.get(name)
+    return None if quantity is None else quantity.unit

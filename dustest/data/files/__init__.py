@@ -1,0 +1,1 @@
+"""Files: where they may be written, and how tables travel through them."""

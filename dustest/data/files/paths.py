@@ -1,0 +1,260 @@
+"""Writing files that are whole or not there, and naming what wrote them."""
+
+import os
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from dustest.data.errors import InputError, MissingDependencyError
+from dustest.data.messages import did_you_mean
+
+__all__ = [
+    "check_table_file",
+    "check_writable",
+    "installed_version",
+    "replacing",
+    "writable_folder",
+]
+
+
+@contextmanager
+def replacing(path):
+    """Write beside a file and move into place, so that a kill leaves no half file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        File to write or replace.
+
+    Yields
+    ------
+    partial : `~pathlib.Path`
+        Where to write, with the same suffix; it takes the place of ``path`` at the end, and
+        is removed if an exception leaves the block.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from dustest.data.files.paths import replacing
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with replacing(Path(folder) / "note.txt") as partial:
+    ...         _ = partial.write_text("done")
+    ...     print((Path(folder) / "note.txt").read_text())
+    done
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def installed_version(distribution):
+    """Version of an installed distribution.
+
+    Parameters
+    ----------
+    distribution : str
+        Name that pip knows.
+
+    Returns
+    -------
+    version : str
+        Empty where it is not installed.
+
+    Examples
+    --------
+    >>> from dustest.data.files.paths import installed_version
+    >>> installed_version("no-such-package")
+    ''
+    """
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return ""
+
+
+def check_writable(path, name="output"):
+    """Refuse a file that cannot be written, before what goes into it is computed.
+
+    Parameters
+    ----------
+    path : str or path-like
+        File to write.
+    name : str, optional
+        What it is called in an error.
+
+    Returns
+    -------
+    path : `~pathlib.Path`
+        The file.
+
+    Raises
+    ------
+    InputError
+        If it is no path, its folder does not exist or cannot be written to, or it is a folder.
+
+    Examples
+    --------
+    >>> from dustest.data.files.paths import check_writable
+    >>> check_writable("report.html").suffix
+    '.html'
+    """
+    path = _as_path(path, name, "file")
+    if not path.parent.is_dir():
+        msg = f"{name} must be in a folder that exists, got {str(path)!r}: make {path.parent}"
+        raise InputError(msg)
+    if path.is_dir():
+        msg = f"{name} must be a file, got the folder {str(path)!r}: add a name to it"
+        raise InputError(msg)
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        msg = f"{name} must be in a folder that can be written to, got {str(path)!r}"
+        raise InputError(msg)
+    return path
+
+
+def writable_folder(path, name="output"):
+    """Make a folder, if it does not exist, and make sure that it can be written to.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Folder.
+    name : str, optional
+        What it is called in an error.
+
+    Returns
+    -------
+    path : `~pathlib.Path`
+        The folder.
+
+    Raises
+    ------
+    InputError
+        If it is no path, is a file, or cannot be made or written to.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from dustest.data.files.paths import writable_folder
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     writable_folder(Path(folder) / "new" / "run").is_dir()
+    True
+    """
+    path = _as_path(path, name, "folder")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"{name} must be a folder that can be written to, got {str(path)!r}: {error}"
+        raise InputError(msg) from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        msg = f"{name} must be a folder that can be written to, got {str(path)!r}"
+        raise InputError(msg)
+    return path
+
+
+def _as_path(path, name, kind):
+    """A path out of what a user gives."""
+    valid = isinstance(path, str | os.PathLike) and os.fspath(path)
+    if not valid or "\0" in str(path):
+        msg = f"{name} must be the path of a {kind}, got {path!r}"
+        raise InputError(msg)
+    return Path(path)
+
+
+_PAGE_ENDINGS = (".html", ".htm")
+
+
+def check_page_file(path, name="output"):
+    """Refuse a file that a page cannot be written to, before the page is made.
+
+    Other endings are refused, so that no catalogue or result is replaced by a page.
+
+    Parameters
+    ----------
+    path : str or path-like
+        File to write: ``.html`` or ``.htm``.
+    name : str, optional
+        What it is called in an error.
+
+    Returns
+    -------
+    path : `~pathlib.Path`
+        The file.
+
+    Raises
+    ------
+    InputError
+        If the ending is another one, or `check_writable` refuses the file.
+
+    Examples
+    --------
+    >>> from dustest.data.files.paths import check_page_file
+    >>> check_page_file("report.html").name
+    'report.html'
+    """
+    path = check_writable(path, name)
+    if path.suffix.lower() not in _PAGE_ENDINGS:
+        msg = (
+            f"{name} must end in {' or '.join(_PAGE_ENDINGS)}, got {str(path)!r}: take "
+            f"{path.with_suffix('.html').name}"
+        )
+        raise InputError(msg)
+    return path
+
+
+_TABLE_FORMATS = {".fits": "fits", ".ecsv": "ascii.ecsv", ".parquet": "parquet"}
+_TABLE_FORMATS |= {".h5": "hdf5", ".hdf5": "hdf5"}
+_NEEDED = {"parquet": "pyarrow", "hdf5": "h5py"}
+
+
+def check_table_file(path, name="output"):
+    """Refuse a file that no table can be written to, before the table is computed.
+
+    Parameters
+    ----------
+    path : str or path-like
+        File to write: ``.fits``, ``.ecsv``, ``.parquet``, ``.h5`` or ``.hdf5``.
+    name : str, optional
+        What it is called in an error.
+
+    Returns
+    -------
+    file_format : str
+        Name of the format for ``table.write``.
+
+    Raises
+    ------
+    InputError
+        If the ending is unknown, or `check_writable` refuses the file.
+    MissingDependencyError
+        If the package that writes such files is not installed.
+
+    Examples
+    --------
+    >>> from dustest.data.files.paths import check_table_file
+    >>> check_table_file("result.ecsv")
+    'ascii.ecsv'
+    """
+    path = check_writable(path, name)
+    suffix = path.suffix.lower()
+    if suffix not in _TABLE_FORMATS:
+        msg = (
+            f"{name} must end in one of {', '.join(_TABLE_FORMATS)}, got {str(path)!r} "
+            f"{did_you_mean(suffix, _TABLE_FORMATS)}"
+        )
+        raise InputError(msg.strip())
+    file_format = _TABLE_FORMATS[suffix]
+    package = _NEEDED.get(file_format)
+    if package is not None and find_spec(package) is None:
+        msg = (
+            f"{name} {str(path)!r} needs the package {package}, which is not installed: "
+            f"pip install {package}, or choose .fits or .ecsv"
+        )
+        raise MissingDependencyError(msg)
+    return file_format

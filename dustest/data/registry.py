@@ -1,0 +1,190 @@
+"""Registries: records of one kind by name, those of dustest and those that plugins add."""
+
+from collections.abc import Mapping
+
+from dustest.data.errors import InputError
+from dustest.data.messages import not_one_of
+from dustest.data.plugins import load_plugins
+
+__all__ = ["Registry", "add_records", "added_records"]
+
+_REGISTRIES = {}
+
+
+class Registry(Mapping):
+    """Records by name, in the order in which they were registered.
+
+    A registry is a mapping: ``registry[name]`` takes names and aliases in any case. The first
+    look-up loads the installed plugins, see `~dustest.data.plugins.load_plugins`.
+
+    Parameters
+    ----------
+    kind : str
+        What the records are, for messages, such as ``"dust law"``.
+    record_class : type
+        Class of the records. They have a ``name`` and may have ``aliases``.
+    records : iterable of record_class, optional
+        The records of dustest itself.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from dustest.data.registry import Registry
+    >>> @dataclass(frozen=True)
+    ... class Metal:
+    ...     name: str
+    ...     aliases: tuple = ()
+    >>> metals = Registry("metal", Metal, [Metal("iron", aliases=("Fe",))])
+    >>> metals["fe"].name, list(metals), metals.find("Iron", "metal").name
+    ('iron', ['iron'], 'iron')
+    """
+
+    def __init__(self, kind, record_class, records=()):
+        self.kind, self._record_class = kind, record_class
+        self._records, self._by_key, self._n_own = {}, {}, 0
+        for record in records:
+            self._add(record)
+        self._n_own = len(self._records)
+        _REGISTRIES[kind] = self
+
+    def register(self, record):
+        """Add a record.
+
+        Parameters
+        ----------
+        record : record_class
+            With a name and aliases that no other record has. A record that is registered
+            already, equal in all fields, changes nothing.
+
+        Returns
+        -------
+        record : record_class
+            The same.
+
+        Raises
+        ------
+        InputError
+            If it is no such record, or its name or an alias is taken.
+        """
+        if not isinstance(record, self._record_class):
+            msg = (
+                f"a {self.kind} must be a {self._record_class.__name__}, "
+                f"got {type(record).__name__} {record!r:.80}"
+            )
+            raise InputError(msg)
+        load_plugins()
+        if self._records.get(record.name) == record:
+            return record
+        for name in _names(record):
+            if _key(name) in self._by_key:
+                owner = self._by_key[_key(name)]
+                msg = (
+                    f"{self.kind} {name!r} is registered already, as {owner!r}: take another name"
+                )
+                raise InputError(msg)
+        return self._add(record)
+
+    def find(self, name, argument):
+        """Look up a record by a name that a user gave.
+
+        Parameters
+        ----------
+        name : str
+            Name or alias, in any case.
+        argument : str
+            Name of the user's argument, for the error.
+
+        Returns
+        -------
+        record : record_class
+            The record.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        try:
+            return self[name]
+        except KeyError:
+            raise InputError(not_one_of(argument, name, list(self))) from None
+
+    def added(self):
+        """List the records that are not dustest's own.
+
+        Returns
+        -------
+        records : tuple of record_class
+            In the order in which they were registered.
+        """
+        load_plugins()
+        return tuple(self._records.values())[self._n_own :]
+
+    def _add(self, record):
+        """Add a record whose names are free."""
+        self._records[record.name] = record
+        self._by_key |= {_key(name): record.name for name in _names(record)}
+        return record
+
+    def __getitem__(self, name):
+        load_plugins()
+        if not isinstance(name, str):
+            raise KeyError(name)
+        return self._records[self._by_key[_key(name)]]
+
+    def __iter__(self):
+        load_plugins()
+        return iter(self._records)
+
+    def __len__(self):
+        load_plugins()
+        return len(self._records)
+
+    def __repr__(self):
+        return f"<{self.kind}: {', '.join(self)}>"
+
+
+def _names(record):
+    """Name and aliases of a record."""
+    return (record.name, *getattr(record, "aliases", ()))
+
+
+def _key(name):
+    """The form in which names are compared."""
+    return name.casefold()
+
+
+def added_records():
+    """Collect the records that this process has and dustest itself has not.
+
+    Returns
+    -------
+    records : dict of str to tuple
+        By kind of record; what `add_records` takes in a worker process.
+
+    Examples
+    --------
+    >>> from dustest.data.registry import added_records
+    >>> isinstance(added_records(), dict)
+    True
+    """
+    found = {kind: registry.added() for kind, registry in _REGISTRIES.items()}
+    return {kind: records for kind, records in found.items() if records}
+
+
+def add_records(records):
+    """Register the records of another process.
+
+    Parameters
+    ----------
+    records : dict of str to tuple
+        From `added_records`.
+
+    Examples
+    --------
+    >>> from dustest.data.registry import add_records
+    >>> add_records({})
+    """
+    for kind, found in records.items():
+        for record in found:
+            _REGISTRIES[kind].register(record)

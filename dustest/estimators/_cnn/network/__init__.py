@@ -1,0 +1,1 @@
+"""Networks: their configuration, layers, output and weights."""

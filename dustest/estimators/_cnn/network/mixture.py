@@ -1,0 +1,375 @@
+"""Mixtures of Gaussians over latent targets: as a distribution, as a loss, as output of a network.
+
+The output has the parameters of a mixture side by side in one row: logits of the weights, means,
+and logarithms of the standard deviations before they are bounded.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy.special import log_softmax, logsumexp, ndtr, ndtri
+
+from dustest.data.errors import InputError
+
+__all__ = ["Mixture", "get_loss", "mixture_loss", "n_outputs", "prior_output"]
+
+# Bounds of ln sigma: 0.02 to 7.4. Below, a component could collapse onto single labels.
+_MIDDLE, _REACH = -1.0, 3.0
+# Means end where their squares would begin to overflow in single precision.
+_FARTHEST = 1e6
+_LOG_ROOT_2PI = 0.5 * np.log(2.0 * np.pi)
+
+_PAPER_LOSSES = {
+    "absolute": "mean_absolute_error",
+    "percentage": "mean_absolute_percentage_error",
+}
+
+_HALVINGS = 60
+# Draws are told apart by so many probabilities, of which uint16 wraps around at the last: to look
+# a Gaussian up takes a tenth of the time of working it out.
+_CELLS = 2**16
+# Steps of evenly spread draws: no multiples of one of them come near those of another.
+_STEPS = np.sqrt([2.0, 3.0, 5.0, 7.0, 11.0, 13.0]) % 1.0
+
+
+# ---- output of a network ----------------------------------------------------------------------
+
+
+def n_outputs(n_components, n_targets):
+    """Count the numbers that a mixture takes.
+
+    Parameters
+    ----------
+    n_components, n_targets : int
+        Numbers of Gaussians and of their dimensions.
+
+    Returns
+    -------
+    int
+        A weight, and a mean and a standard deviation for each target, a component.
+    """
+    return n_components * (1 + 2 * n_targets)
+
+
+def prior_output(labels, n_components):
+    """Find the output that describes labels whatever a network sees.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n, n_targets)
+        Labels, all of them finite.
+    n_components : int
+        Number of Gaussians; each describes as many labels as any other, next to each other in
+        the first target.
+
+    Returns
+    -------
+    ndarray of shape (n_components * (1 + 2 * n_targets),)
+        One row of output.
+    """
+    order = np.argsort(labels[:, 0], kind="stable")
+    first = np.arange(n_components) * len(labels) // n_components
+    last = np.maximum(np.append(first[1:], len(labels)), first + 1)
+    groups = [labels[order[low:high]] for low, high in zip(first, last, strict=True)]
+    means = np.array([group.mean(axis=0) for group in groups])
+    sigmas = np.array([group.std(axis=0) for group in groups])
+    relative = (np.log(np.maximum(sigmas, np.exp(-_REACH))) - _MIDDLE) / _REACH
+    raw = _REACH * np.arctanh(np.clip(relative, -0.9, 0.9))
+    return np.concatenate([np.log([len(group) for group in groups]), means.ravel(), raw.ravel()])
+
+
+# ---- losses -----------------------------------------------------------------------------------
+
+
+def get_loss(config, name=None):
+    """Find the loss of a network, for ``keras.Model.compile``.
+
+    Parameters
+    ----------
+    config : CNNConfig
+        Plan of the network.
+    name : {"absolute", "percentage"}, optional
+        Mean absolute error, which is the default, or mean absolute percentage error, for the kind
+        ``"paper"`` alone. The latter diverges where the truth is zero.
+
+    Returns
+    -------
+    str or callable
+        The loss.
+
+    Raises
+    ------
+    InputError
+        If the kind has no such loss.
+    """
+    if config.kind == "mixture" and name is None:
+        return mixture_loss
+    if config.kind == "paper" and name in (None, *_PAPER_LOSSES):
+        return _PAPER_LOSSES[name or "absolute"]
+    options = "None" if config.kind == "mixture" else "'absolute' or 'percentage'"
+    msg = f"loss must be {options} for a network of the kind {config.kind!r}, got {name!r}"
+    raise InputError(msg)
+
+
+def mixture_loss(labels, raw):
+    """Negative log likelihood of a mixture, as a loss of Keras.
+
+    Parameters
+    ----------
+    labels : tensor of shape (n, n_targets)
+        Latent targets. Those that are NaN are integrated over: a component, being diagonal, then
+        simply has one dimension less.
+    raw : tensor of shape (n, n_components * (1 + 2 * n_targets))
+        Output of the network.
+
+    Returns
+    -------
+    tensor of shape (n,)
+        Negative log likelihood of each galaxy.
+    """
+    from keras import ops
+
+    n_targets = labels.shape[-1]
+    k = raw.shape[-1] // n_outputs(1, n_targets)
+    means, log_sigmas = (
+        ops.reshape(part, (-1, k, n_targets)) for part in ops.split(raw[:, k:], 2, axis=-1)
+    )
+    log_sigmas = _MIDDLE + _REACH * ops.tanh(log_sigmas / _REACH)
+    known = ops.logical_not(ops.isnan(labels))
+    # NaN must go before the arithmetic: behind a later `where` its gradient would still be NaN.
+    values = ops.where(known, labels, 0.0)[:, None, :]
+    distance = (values - ops.clip(means, -_FARTHEST, _FARTHEST)) * ops.exp(-log_sigmas)
+    terms = -0.5 * ops.square(distance) - log_sigmas - _LOG_ROOT_2PI
+    log_density = ops.sum(ops.where(known[:, None, :], terms, 0.0), axis=-1)
+    log_weights = ops.log_softmax(raw[:, :k], axis=-1)
+    return -ops.logsumexp(log_weights + log_density, axis=-1)
+
+
+# ---- distribution -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """Mixtures of Gaussians with diagonal covariances, one mixture a galaxy.
+
+    Parameters
+    ----------
+    log_weights : ndarray of shape (n, k)
+        Logarithms of the weights of k components, which sum up to 1.
+    means, sigmas : ndarray of shape (n, k, n_targets)
+        Means and standard deviations.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.estimators._cnn.network.mixture import Mixture
+    >>> mixture = Mixture.from_raw(np.array([[0.0, 0.0, 1.0, 3.0, 0.0, 0.0]]), n_targets=1)
+    >>> mixture.mean
+    array([[2.]])
+    >>> mixture.quantile([0.5])
+    array([[[2.]]])
+    """
+
+    log_weights: np.ndarray
+    means: np.ndarray
+    sigmas: np.ndarray
+
+    @classmethod
+    def from_raw(cls, raw, n_targets=3):
+        """Read the output of a network.
+
+        Parameters
+        ----------
+        raw : array_like of shape (n, k * (1 + 2 * n_targets))
+            Output of a mixture network.
+        n_targets : int, optional
+            Number of targets; three by default.
+
+        Returns
+        -------
+        Mixture
+            In double precision.
+        """
+        raw = np.asarray(raw, dtype=float)
+        k = raw.shape[1] // n_outputs(1, n_targets)
+        means, log_sigmas = raw[:, k:].reshape(len(raw), 2, k, n_targets).swapaxes(0, 1)
+        return cls(
+            log_softmax(raw[:, :k], axis=1),
+            np.clip(means, -_FARTHEST, _FARTHEST),
+            np.exp(_MIDDLE + _REACH * np.tanh(log_sigmas / _REACH)),
+        )
+
+    @classmethod
+    def pooled(cls, mixtures):
+        """Mixtures of several networks as one, each network with the same weight.
+
+        Parameters
+        ----------
+        mixtures : sequence of Mixture
+            Mixtures of the same galaxies.
+
+        Returns
+        -------
+        Mixture
+            With the components of all of them.
+        """
+        log_weights = np.concatenate([part.log_weights for part in mixtures], axis=1)
+        return cls(
+            log_weights - np.log(len(mixtures)),
+            np.concatenate([part.means for part in mixtures], axis=1),
+            np.concatenate([part.sigmas for part in mixtures], axis=1),
+        )
+
+    @property
+    def weights(self):
+        """Weights (ndarray of shape (n, k))."""
+        return np.exp(self.log_weights)
+
+    @property
+    def mean(self):
+        """Means of the targets (ndarray of shape (n, n_targets))."""
+        return np.einsum("nk,nkt->nt", self.weights, self.means)
+
+    @property
+    def std(self):
+        """Standard deviations of the targets (ndarray of shape (n, n_targets))."""
+        apart = (self.means - self.mean[:, None, :]) ** 2
+        return np.sqrt(np.einsum("nk,nkt->nt", self.weights, apart + self.sigmas**2))
+
+    def log_prob(self, values):
+        """Logarithm of the density.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n, n_targets)
+            Latent targets; those that are NaN are integrated over.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            The logarithm.
+        """
+        distance = (values[:, None, :] - self.means) / self.sigmas
+        terms = -0.5 * distance**2 - np.log(self.sigmas) - _LOG_ROOT_2PI
+        log_density = np.where(np.isnan(terms), 0.0, terms).sum(axis=2)
+        return logsumexp(self.log_weights + log_density, axis=1)
+
+    def cdf(self, values):
+        """Probability below a value, of each target by itself.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n, n_targets)
+            Latent targets. With the true ones, uniform if the mixtures are calibrated.
+
+        Returns
+        -------
+        ndarray of shape (n, n_targets)
+            Probabilities.
+        """
+        below = ndtr((values[:, None, :] - self.means) / self.sigmas)
+        return np.einsum("nk,nkt->nt", self.weights, below)
+
+    def quantile(self, probabilities):
+        """Quantiles of each target by itself.
+
+        Parameters
+        ----------
+        probabilities : sequence of float
+            Probabilities between 0 and 1.
+
+        Returns
+        -------
+        ndarray of shape (n, n_targets, n_probabilities)
+            Quantiles.
+        """
+        return np.stack([self._quantile(level) for level in probabilities], axis=-1)
+
+    def _quantile(self, level):
+        """One quantile by bisection: it lies between those of the components."""
+        ends = self.means + self.sigmas * ndtri(level)
+        low, high = ends.min(axis=1), ends.max(axis=1)
+        for _ in range(_HALVINGS):
+            middle = 0.5 * (low + high)
+            is_low = self.cdf(middle) < level
+            low, high = np.where(is_low, middle, low), np.where(is_low, high, middle)
+        return 0.5 * (low + high)
+
+    def draw(self, n_draws, random_state):
+        """Draw from the mixtures, all targets jointly.
+
+        The draws of one galaxy are points that fill the unit cube evenly, moved by a random
+        shift [1]_: each of them is distributed as the mixture, while their quantiles lie much
+        closer to its own than those of independent draws would (64 of these are as good as 600).
+
+        Parameters
+        ----------
+        n_draws : int
+            Number of draws of each galaxy.
+        random_state : Generator or ndarray of uint64 of shape (n,)
+            A generator; or a seed for each galaxy, so that its draws depend on nothing else.
+
+        Returns
+        -------
+        ndarray of float32 of shape (n, n_draws, n_targets)
+            Latent targets, of at most six.
+
+        References
+        ----------
+        .. [1] R. Cranley and T. N. L. Patterson (1976), SIAM Journal on Numerical Analysis 13,
+           904.
+        """
+        n, k, n_targets = self.means.shape
+        shifts = _cells(_shifts(random_state, n, 1 + n_targets))
+        steps = np.arange(n_draws)
+        component = self._component(shifts[:, :1] + _cells(steps / n_draws))
+        place = component + k * np.arange(n)[:, None]
+        means, sigmas = (
+            np.moveaxis(part, -1, 0).astype(np.float32) for part in (self.means, self.sigmas)
+        )
+        # One target after the other: what fits into the cache is several times faster.
+        draws = np.empty((n_targets, n, n_draws), dtype=np.float32)
+        for target in range(n_targets):
+            cells = shifts[:, target + 1, None] + _cells(steps * _STEPS[target] % 1.0)
+            np.multiply(_at(sigmas[target], place), _at(_normals(), cells), out=draws[target])
+            draws[target] += _at(means[target], place)
+        return np.moveaxis(draws, 0, -1)
+
+    def _component(self, cells):
+        """Number of the component that a cell falls into, shape as that of ``cells``."""
+        edges = np.rint(_CELLS * np.cumsum(self.weights, axis=1)).astype(np.int32)
+        cells = cells.astype(np.int32)
+        component = np.zeros(cells.shape, dtype=np.uint16)
+        for edge in edges.T[:-1]:
+            component += cells >= edge[:, None]
+        return component
+
+
+def _at(values, places):
+    """Values at places that are within bounds: not to check them saves a copy."""
+    return np.take(values, places, mode="clip")
+
+
+def _cells(unit):
+    """Cells of probabilities from 0 to below 1."""
+    return (unit * _CELLS).astype(np.uint16)
+
+
+@lru_cache
+def _normals():
+    """Gaussian deviates in the middle of each cell."""
+    return ndtri((np.arange(_CELLS) + 0.5) / _CELLS).astype(np.float32)
+
+
+def _shifts(random_state, n, n_axes):
+    """Random points of the unit cube, shape (n, n_axes)."""
+    if isinstance(random_state, np.random.Generator):
+        return random_state.random((n, n_axes))
+    # SplitMix64 (Steele, Lea & Flood 2014) on all seeds at once: a generator for each galaxy
+    # would take longer than its network.
+    seeds = np.asarray(random_state, dtype=np.uint64)[:, None]
+    z = seeds + np.arange(1, n_axes + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return ((z ^ (z >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53

@@ -1,0 +1,163 @@
+"""Parameters of `CNNEstimator`, checked when they are used, and what they mean for training."""
+
+from numbers import Integral, Real
+
+from dustest.data.checks.sample_columns import band_column_name
+from dustest.data.errors import InputError
+from dustest.estimators._cnn.network.config import get_config
+from dustest.estimators._cnn.task import Task
+from dustest.estimators._cnn.training.augmentation import AugmentOptions
+from dustest.estimators._cnn.training.epochs import TrainingOptions
+
+__all__ = ["TARGETS", "make_options", "make_task"]
+
+TARGETS = ("A_V", "E_BV", "log_sSFR")
+"""Quantities that networks can learn; R_V follows from the first two."""
+
+_LEAST_FOR_GRADIENTS = 24
+_MOST_BANDS = 64
+"""More than there are; a file could name so many that nothing else would ever happen."""
+
+RATES = {"mixture": 3e-3, "paper": 1e-3}
+"""Learning rates by kind of network. Networks of the paper, which have no warm-up, may end up
+predicting the same for all galaxies at higher ones."""
+
+_BLUR, _NOISE = 0.3, 0.3
+"""Most by which training blurs (pixels) and adds noise (in units of the noise)."""
+
+_MISSING = 0.05
+"""Probability with which training takes a band, or the redshift, away from a galaxy, so that the
+networks know what to do without."""
+
+
+def make_task(estimator, n_features=0):
+    """What an estimator asks of its networks.
+
+    Parameters
+    ----------
+    estimator : CNNEstimator
+        With its parameters.
+    n_features : int, optional
+        Number of plain features; 0 for images.
+
+    Returns
+    -------
+    Task
+        The task.
+
+    Raises
+    ------
+    InputError
+        If a parameter is not of its type, or out of range.
+    """
+    _check(estimator)
+    targets = estimator._target_names
+    if not set(targets) <= set(TARGETS) or len(set(targets)) < len(targets):
+        msg = f"targets must be names out of {TARGETS}, each once, got {estimator.targets!r}"
+        raise InputError(msg)
+    config = get_config(estimator.architecture)
+    bands = () if n_features else tuple(map(band_column_name, estimator.bands))
+    return Task(config, bands, targets, int(estimator.size), float(estimator.snr_min), n_features)
+
+
+def _check(estimator):
+    """Raise where a parameter is not of its type, or out of range."""
+    for name, (is_good, expected) in _RULES.items():
+        value = getattr(estimator, name)
+        if not is_good(value):
+            msg = f"{name} of {type(estimator).__name__} must be {expected}, got {value!r}"
+            raise InputError(msg)
+
+
+def make_options(estimator, task):
+    """How the networks of an estimator are trained.
+
+    Parameters
+    ----------
+    estimator : CNNEstimator
+        With its parameters.
+    task : Task
+        From `make_task`.
+
+    Returns
+    -------
+    TrainingOptions
+        The options.
+
+    Raises
+    ------
+    InputError
+        If a parameter is not of its type, or out of range.
+    """
+    _check(estimator)
+    return TrainingOptions(
+        epochs=int(estimator.epochs),
+        batch_size=int(estimator.batch_size),
+        learning_rate=float(estimator.learning_rate or RATES[task.config.kind]),
+        decay=not task.is_paper,
+        patience=int(estimator.patience),
+        loss=estimator.loss,
+        augmentation=_augmentation(task) if estimator.augment else None,
+    )
+
+
+def _augmentation(task):
+    """How images are changed on the fly."""
+    if task.n_features:
+        return None
+    if task.is_paper:
+        if task.size < _LEAST_FOR_GRADIENTS:
+            msg = (
+                f"size must be at least {_LEAST_FOR_GRADIENTS} pixels where paper networks learn "
+                f"from oriented gradients, got {task.size}; choose that, or augment=False"
+            )
+            raise InputError(msg)
+        return "paper"
+    missing_band = _MISSING if len(task.bands) > 1 else 0.0
+    return AugmentOptions(
+        blur=_BLUR, noise=_NOISE, missing_band=missing_band, missing_redshift=_MISSING
+    )
+
+
+def _is_number(value):
+    """Whether a value is a real number and no bool."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _whole(low, high):
+    """Rule of an integer."""
+    return (
+        lambda value: _is_number(value) and isinstance(value, Integral) and low <= value <= high,
+        f"an integer from {low} to {high}",
+    )
+
+
+def _is_band_list(value):
+    """Whether a value is a list or tuple of different names, not too many."""
+    if not isinstance(value, list | tuple) or not 1 <= len(value) <= _MOST_BANDS:
+        return False
+    return all(isinstance(band, str) for band in value) and len(set(value)) == len(value)
+
+
+_RULES = {
+    "bands": (_is_band_list, f"a list or tuple of 1 to {_MOST_BANDS} different names of bands"),
+    "size": (
+        lambda value: _whole(16, 512)[0](value) and value % 8 == 0,
+        "a multiple of 8 pixels from 16 to 512",
+    ),
+    "n_networks": _whole(1, 32),
+    "learning_rate": (
+        lambda value: value is None or (_is_number(value) and 0 < value < 1),
+        "None or a number between 0 and 1",
+    ),
+    "batch_size": _whole(1, 65536),
+    "epochs": _whole(1, 100_000),
+    "patience": _whole(1, 100_000),
+    "validation_fraction": (
+        lambda value: _is_number(value) and 0 <= value < 1,
+        "a number from 0 up to, but not including, 1",
+    ),
+    "snr_min": (lambda value: _is_number(value) and abs(value) < 1e6, "a finite number"),
+    "augment": (lambda value: isinstance(value, bool), "True or False"),
+    "balance": (lambda value: _is_number(value) and 0 <= value <= 1, "a number from 0 to 1"),
+}

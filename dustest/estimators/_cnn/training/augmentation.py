@@ -1,0 +1,392 @@
+"""Training galaxies seen otherwise: turned, shifted, blurred, fainter, with bands missing.
+
+`augment` works on the inputs that `prepare` made, and gives what `prepare` would have made of
+the changed galaxies: fluxes, signal-to-noise ratios and the common scale are measured again.
+"""
+
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from numbers import Real
+
+import numpy as np
+from scipy import ndimage, special
+
+from dustest.data.errors import InputError, MissingDependencyError
+from dustest.estimators._cnn.inputs import aperture, describe, stretch, unstretch
+
+__all__ = [
+    "PAPER_COPIES",
+    "AugmentOptions",
+    "apply_symmetry",
+    "augment",
+    "augment_paper",
+    "balance_weights",
+]
+
+_N_SHIFTS, _N_BLURS = 33, 9
+"""Steps in which shifts and blurs are drawn: fine enough, and a table of 1.2 MB holds them all."""
+
+_PAPER_NOISE = 0.05
+_PROBABILITIES = ("missing_band", "missing_redshift")
+
+
+@dataclass(frozen=True)
+class AugmentOptions:
+    """How `augment` may change a galaxy; 0 and False switch a change off.
+
+    Parameters
+    ----------
+    symmetries : bool, optional
+        Whether to turn and flip, by one of the eight symmetries of the square.
+    shift : float, optional
+        Largest shift along each axis in pixels, up to 1.
+    blur : float, optional
+        Largest standard deviation in pixels, up to 2, of the Gaussian that widens the
+        point-spread function, drawn for each band. The long bands of NIRCam have 1.4 to 2
+        pixels on their own.
+    noise : float, optional
+        Largest added noise in units of the noise in the aperture, drawn for each band.
+    noise_smoothing : float, optional
+        Standard deviation in pixels, up to 2, of the Gaussian that correlates the added noise,
+        as drizzling does.
+    missing_band : float, optional
+        Probability with which each band is taken away; one always stays.
+    missing_redshift : float, optional
+        Probability with which the redshift is taken away.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range.
+    """
+
+    symmetries: bool = True
+    shift: float = 0.5
+    blur: float = 0.4
+    noise: float = 0.5
+    noise_smoothing: float = 0.8
+    missing_band: float = 0.0
+    missing_redshift: float = 0.0
+
+    def __post_init__(self):
+        if not isinstance(self.symmetries, bool):
+            msg = f"symmetries must be True or False, got {self.symmetries!r}"
+            raise InputError(msg)
+        highest = {"shift": 1.0, "blur": 2.0, "noise": np.inf, "noise_smoothing": 2.0}
+        highest |= dict.fromkeys(_PROBABILITIES, 1.0)
+        for item in fields(self)[1:]:
+            _check_number(getattr(self, item.name), item.name, 0.0, highest[item.name])
+
+
+def augment(image, context, rng, options=None):
+    """Change galaxies at random, as options allow.
+
+    Parameters
+    ----------
+    image : ndarray of float32 of shape (n, size, size, n_bands)
+        From `prepare`.
+    context : ndarray of float32 of shape (n, n_context)
+        From `prepare`.
+    rng : numpy.random.Generator
+        Where the randomness comes from.
+    options : AugmentOptions, optional
+        What to change and how far; ``AugmentOptions()`` by default.
+
+    Returns
+    -------
+    image : ndarray of float32 of shape (n, size, size, n_bands)
+        Changed images.
+    context : ndarray of float32 of shape (n, n_context)
+        What goes with them.
+
+    Notes
+    -----
+    Symmetry and shift are the same for all bands of a galaxy. Shifts interpolate by splines
+    of fifth order and blurs are discrete Gaussians [1]_, both with the stamp mirrored at its
+    border; neither changes the noise in the aperture by much, so it is taken to stay. Added noise
+    raises it.
+
+    References
+    ----------
+    .. [1] Lindeberg 1990, IEEE Trans. Pattern Anal. Mach. Intell. 12, 234.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.data import as_sample
+    >>> from dustest.estimators import make_batch
+    >>> from dustest.estimators._cnn.training.augmentation import augment
+    >>> from dustest.estimators._cnn.inputs import prepare
+    >>> stamps = np.random.default_rng(1).normal(size=(2, 1, 32, 32))
+    >>> inputs = prepare(make_batch(as_sample(stamps, bands=["F277W"])), ["F277W"])
+    >>> image, context = augment(inputs.image, inputs.context, np.random.default_rng(2))
+    >>> image.shape, context.shape
+    ((2, 32, 32, 1), (2, 8))
+    """
+    options = AugmentOptions() if options is None else options
+    n, n_bands = len(image), image.shape[-1]
+    columns = context[:, : 3 * n_bands].reshape(n, n_bands, 3).astype(float)
+    present = columns[..., 0] > 0.0
+    # Whatever bounds both logarithms have, their difference is that of noise and scale.
+    noise = 10.0 ** (columns[..., 2] - columns[..., 1])
+    if options.symmetries:
+        image = apply_symmetry(image, rng.integers(8, size=n))
+    linear = unstretch(np.ascontiguousarray(np.moveaxis(image, -1, 1)))
+    if options.shift or options.blur:
+        linear = _moved(linear, rng, options.shift, options.blur)
+    if options.noise:
+        added = noise * rng.uniform(0.0, options.noise, size=noise.shape)
+        linear += _noise(rng, linear.shape, added, options.noise_smoothing)
+        noise = np.hypot(noise, added)
+    if options.missing_band:
+        present = _kept(present, rng, options.missing_band)
+    image, context = _measured_again(linear, noise, present, context)
+    if options.missing_redshift:
+        context[rng.random(n) < options.missing_redshift, -2:] = 0.0
+    return image, context
+
+
+def apply_symmetry(image, element):
+    """Turn and flip images by symmetries of the square.
+
+    Parameters
+    ----------
+    image : ndarray of shape (n, size, size, n_bands)
+        Images.
+    element : ndarray of int of shape (n,)
+        Symmetry of each, from 0 (none) to 7: the sum of 1 (columns reversed), 2 (rows reversed)
+        and 4 (rows and columns exchanged, after the others).
+
+    Returns
+    -------
+    turned : ndarray of shape (n, size, size, n_bands)
+        New images.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.estimators._cnn.training.augmentation import apply_symmetry
+    >>> image = np.arange(4).reshape(1, 2, 2, 1)
+    >>> apply_symmetry(image, np.array([1]))[0, ..., 0].tolist()
+    [[1, 0], [3, 2]]
+    """
+    turned = np.array(image)
+    for bit, turn in (
+        (1, lambda stamps: stamps[:, :, ::-1]),
+        (2, lambda stamps: stamps[:, ::-1]),
+        (4, lambda stamps: stamps.swapaxes(1, 2)),
+    ):
+        rows = np.flatnonzero(element & bit)
+        turned[rows] = turn(turned[rows])
+    return turned
+
+
+def augment_paper(images, kinds, rng, *, noise=_PAPER_NOISE):
+    """Make copies of images as the paper does.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, size, size, n_bands)
+        From `prepare_paper`.
+    kinds : ndarray of int of shape (n,)
+        Which copy to make of each, by its number in ``PAPER_COPIES``.
+    rng : numpy.random.Generator
+        Where the randomness comes from.
+    noise : float, optional
+        Standard deviation of the Gaussian noise, where images run from 0 to 1. The paper does
+        not tell its own.
+
+    Returns
+    -------
+    copies : ndarray of float32 of shape (n, size, size, n_bands)
+        New images.
+
+    Raises
+    ------
+    InputError
+        If ``noise`` is out of range.
+    MissingDependencyError
+        If scikit-image is not installed.
+
+    Notes
+    -----
+    The histogram of oriented gradients [1]_ is drawn as an image, from 0 to 1, for each band,
+    with the defaults of scikit-image: 9 directions in cells of 8 pixels.
+
+    References
+    ----------
+    .. [1] Dalal & Triggs 2005, CVPR 1, 886.
+    """
+    _check_number(noise, "noise", 0.0, np.inf)
+    copies = np.array(images, dtype=np.float32)
+    for kind, change in enumerate(PAPER_COPIES.values()):
+        rows = np.flatnonzero(kinds == kind)
+        if rows.size:
+            copies[rows] = change(copies[rows], rng, noise)
+    return copies
+
+
+def balance_weights(labels, *, power=0.5, bound=5.0, n_bins=20):
+    """Weights that make the distribution of a label more even.
+
+    Parameters
+    ----------
+    labels : array_like of shape (n,)
+        True values of one quantity.
+    power : float, optional
+        How even: 0 leaves the distribution as it is, 1 makes it flat within ``bound``.
+    bound : float, optional
+        Largest weight over the smallest, from 1.
+    n_bins : int, optional
+        Number of bins between the smallest and the largest label.
+
+    Returns
+    -------
+    weights : ndarray of shape (n,)
+        Of mean 1.
+
+    Raises
+    ------
+    InputError
+        If a label is not a finite number, or an argument is out of range.
+
+    Notes
+    -----
+    A network that learns under these weights learns a distribution with them as its prior: its
+    point estimates are less drawn to the commonest value, and its intervals no longer cover as
+    they should where galaxies are as common as in the training set.
+
+    Examples
+    --------
+    >>> from dustest.estimators._cnn.training.augmentation import balance_weights
+    >>> balance_weights([0.1] * 9 + [2.0], power=1.0).round(2)
+    array([0.71, 0.71, 0.71, 0.71, 0.71, 0.71, 0.71, 0.71, 0.71, 3.57])
+    """
+    weights = _rarity(labels, power, bound, n_bins)
+    return weights / weights.mean()
+
+
+def _check_number(value, name, low, high):
+    """Raise unless a value is a finite number within limits."""
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not number or not low <= value <= high or not np.isfinite(value):
+        limits = f"from {low:g} to {high:g}" if np.isfinite(high) else f"from {low:g}"
+        msg = f"{name} must be a finite number {limits}, got {value!r}"
+        raise InputError(msg)
+
+
+def _moved(linear, rng, shift, blur):
+    """Images of shape (n, n_bands, size, size) shifted, and blurred band by band."""
+    n, n_bands, size, _ = linear.shape
+    table = _operators(size, float(shift), float(blur))
+    steps = rng.integers(table.shape[1], size=(2, n, 1))
+    widths = rng.integers(table.shape[0], size=(n, n_bands))
+    down, along = table[widths, steps[0]], table[widths, steps[1]]
+    return down @ linear @ along.swapaxes(2, 3)
+
+
+@lru_cache(maxsize=8)
+def _operators(size, shift, blur):
+    """Blur and shift along one axis as matrices, (n_blurs, n_shifts, size, size)."""
+    blurs = np.linspace(0.0, blur, _N_BLURS if blur else 1)
+    shifts = np.linspace(-shift, shift, _N_SHIFTS if shift else 1)
+    unit = np.eye(size)
+    moved = [ndimage.shift(unit, (step, 0.0), order=5, mode="mirror") for step in shifts]
+    return np.array([[_smoother(size, width) @ one for one in moved] for width in blurs], "f4")
+
+
+@lru_cache(maxsize=32)
+def _smoother(size, width):
+    """Discrete Gaussian of a width in pixels along one axis, as a matrix."""
+    reach = np.arange(-8, 9)
+    kernel = special.ive(reach, width**2)
+    return ndimage.correlate1d(np.eye(size), kernel / kernel.sum(), axis=0, mode="mirror")
+
+
+def _noise(rng, shape, level, smoothing):
+    """Correlated noise of a level in the aperture, given for each band of each galaxy."""
+    smoother = _smoother(shape[-1], float(smoothing))
+    # Smoothing noise and summing it in the aperture is summing it in a smoothed aperture.
+    smoothed = smoother.T @ aperture(shape[-1]) @ smoother
+    rms = (level / np.sqrt(np.sum(smoothed**2))).astype(np.float32)
+    noise = rng.standard_normal(shape, dtype=np.float32)
+    noise *= rms[..., None, None]
+    smoother = smoother.astype(np.float32)
+    return smoother @ noise @ smoother.T
+
+
+def _kept(present, rng, probability):
+    """Bands that stay when some are taken away, at least one."""
+    drawn = rng.random(present.shape)
+    kept = present & (drawn >= probability)
+    # Of galaxies that would lose all, the band with the highest number stays.
+    spared = np.argmax(np.where(present, drawn, -1.0), axis=1)
+    rows = np.flatnonzero(~kept.any(axis=1))
+    kept[rows, spared[rows]] = present[rows, spared[rows]]
+    return kept
+
+
+def _measured_again(linear, noise, present, context):
+    """Image and context of changed galaxies, whose common scale has changed too."""
+    n, n_bands, size, _ = linear.shape
+    flux = (linear.reshape(n, n_bands, -1) @ aperture(size).ravel()).astype(float)
+    scale, columns = describe(flux, noise, present)
+    context = np.array(context)
+    context[:, : 3 * n_bands] = columns.reshape(n, -1)
+    context[:, 3 * n_bands] += np.log10(scale)
+    factor = np.where(present, 1.0 / scale[:, None], 0.0).astype(np.float32)
+    image = stretch(linear * factor[..., None, None])
+    return np.ascontiguousarray(np.moveaxis(image, 1, -1)), context
+
+
+def _turned(quarters):
+    """Copy that turns images by quarters of a circle."""
+    return lambda images, rng, noise: np.rot90(images, quarters, axes=(1, 2))  # noqa: ARG005
+
+
+def _noisy(images, rng, noise):
+    """Copy with Gaussian noise."""
+    added = np.float32(noise) * rng.standard_normal(images.shape, dtype=np.float32)
+    return np.clip(images + added, 0.0, 1.0)
+
+
+def _gradients(images, rng=None, noise=None):  # noqa: ARG001
+    """Histograms of oriented gradients, drawn as images from 0 to 1."""
+    try:
+        from skimage.feature import hog
+    except ImportError as error:
+        msg = 'augmentation by HOG needs scikit-image: pip install "dustest[cnn]"'
+        raise MissingDependencyError(msg) from error
+    drawn = np.empty_like(images)
+    for row, band in np.ndindex(len(images), images.shape[-1]):
+        drawn[row, ..., band] = hog(images[row, ..., band], visualize=True)[1]
+    highest = drawn.max(axis=(1, 2), keepdims=True)
+    return np.divide(drawn, highest, out=np.zeros_like(drawn), where=highest > 0.0)
+
+
+def _rarity(labels, power, bound, n_bins):
+    """How much rarer each label is than the commonest, from 1 up to a bound."""
+    labels = np.asarray(labels, dtype=float)
+    if labels.ndim != 1 or not labels.size or not np.all(np.isfinite(labels)):
+        msg = f"labels must be finite numbers along one axis, got the shape {labels.shape}"
+        raise InputError(msg)
+    _check_number(power, "power", 0.0, 1.0)
+    _check_number(bound, "bound", 1.0, np.inf)
+    _check_number(n_bins, "n_bins", 1, 10_000)
+    edges = np.linspace(labels.min(), labels.max(), int(n_bins) + 1)
+    place = np.clip(np.searchsorted(edges, labels, side="right") - 1, 0, int(n_bins) - 1)
+    counts = np.bincount(place)
+    return np.minimum((counts.max() / counts[place]) ** power, bound)
+
+
+PAPER_COPIES = {
+    "original": _turned(0),
+    "rot90": _turned(1),
+    "rot180": _turned(2),
+    "rot270": _turned(3),
+    "flip_x": lambda images, rng, noise: images[:, :, ::-1],  # noqa: ARG005
+    "flip_y": lambda images, rng, noise: images[:, ::-1],  # noqa: ARG005
+    "noise": _noisy,
+    "hog": _gradients,
+}
+"""What `augment_paper` can make of a galaxy: from images, a generator and the noise."""

@@ -1,0 +1,202 @@
+"""What networks learn from: prepared galaxies with their labels, in memory or on disc."""
+
+import hashlib
+from dataclasses import dataclass, fields, replace
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+from sklearn.model_selection import GroupShuffleSplit
+
+from dustest.data.errors import InputError
+
+__all__ = ["Scaler", "TrainingSet", "collect", "split_by_group"]
+
+_FARTHEST = 8.0
+"""Standard deviations from the mean beyond which a number of the context goes no further: what no
+training has seen must not carry a network away."""
+
+_FILE = "images.f4"
+_CHUNK = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSet:
+    """Galaxies as networks take them, with what is known of them.
+
+    Parameters
+    ----------
+    image : ndarray of float32 of shape (n, size, size, n_bands)
+        Images, or a memory map of them.
+    context : ndarray of float32 of shape (n, n_context)
+        Numbers that go with the images.
+    labels : ndarray of float32 of shape (n, n_labels)
+        What the networks are to predict; NaN where unknown.
+    weight : ndarray of float32 of shape (n,)
+        How much each galaxy counts.
+    group : ndarray of shape (n,)
+        What must not be on both sides of a split.
+    pixel_scale : ndarray of shape (n,)
+        In arcsec; NaN where unknown.
+    redshift : ndarray of shape (n,)
+        NaN where unknown.
+    """
+
+    image: np.ndarray
+    context: np.ndarray
+    labels: np.ndarray
+    weight: np.ndarray
+    group: np.ndarray
+    pixel_scale: np.ndarray
+    redshift: np.ndarray
+
+    def __len__(self):
+        return len(self.context)
+
+    def __getitem__(self, rows):
+        """The same for some of the rows."""
+        return replace(
+            self, **{item.name: getattr(self, item.name)[rows] for item in fields(self)}
+        )
+
+    def labelled(self, columns):
+        """The same galaxies with some of their labels (slice)."""
+        return replace(self, labels=self.labels[:, columns])
+
+    def weighted(self, factors):
+        """The same galaxies with weights multiplied by factors of shape (n,)."""
+        return replace(self, weight=self.weight * factors.astype(np.float32))
+
+    def digest(self):
+        """Digest of all that is learned from (str)."""
+        digest = hashlib.blake2b(digest_size=16)
+        for start in range(0, len(self), _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            for values in (self.image, self.context, self.labels, self.weight):
+                digest.update(np.ascontiguousarray(values[rows]))
+        digest.update(_numbered(self.group).tobytes())
+        return digest.hexdigest()
+
+
+def collect(parts, folder=None):
+    """Join parts of a training set.
+
+    Parameters
+    ----------
+    parts : iterable of TrainingSet
+        Parts, used one after the other.
+    folder : path-like, optional
+        Where the images are kept, so that memory need not hold them. By default it does.
+
+    Returns
+    -------
+    TrainingSet
+        All of them.
+
+    Raises
+    ------
+    InputError
+        If no galaxy is left to learn from.
+    """
+    path = None if folder is None else Path(folder) / _FILE
+    kept = [part if path is None else _on_disc(part, path) for part in parts if len(part)]
+    if not kept:
+        msg = (
+            "X must have galaxies to learn from, but none is bright enough and has what is needed"
+        )
+        raise InputError(msg)
+    names = [item.name for item in fields(TrainingSet) if item.name != "image"]
+    columns = {name: np.concatenate([getattr(part, name) for part in kept]) for name in names}
+    return TrainingSet(image=_images(kept, path, len(columns["group"])), **columns)
+
+
+def _on_disc(part, path):
+    """A part without its images, which go to the end of a file."""
+    with open(path, "ab") as file:
+        file.write(np.ascontiguousarray(part.image, dtype="<f4"))
+    return replace(part, image=part.image[:0])
+
+
+def _images(parts, path, n):
+    """Images of all parts."""
+    if path is None:
+        return np.concatenate([part.image for part in parts])
+    return np.memmap(path, dtype="<f4", mode="r", shape=(n, *parts[0].image.shape[1:]))
+
+
+def split_by_group(group, fraction, seed):
+    """Split rows into those to learn from and those to validate with.
+
+    Parameters
+    ----------
+    group : ndarray of shape (n,)
+        What must not be on both sides: views and copies of one galaxy share it.
+    fraction : float
+        Share of the groups to validate with; 0 for none.
+    seed : int
+        Decides which.
+
+    Returns
+    -------
+    train, validation : ndarray of int
+        Row numbers; no row to validate with if there is only one group, and always one group to
+        learn from.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.estimators._cnn.training.datasets import split_by_group
+    >>> train, validation = split_by_group(np.array([1, 1, 2, 2]), 0.5, seed=0)
+    >>> sorted([train.tolist(), validation.tolist()])
+    [[0, 1], [2, 3]]
+    """
+    rows = np.arange(len(group))
+    number = _numbered(group)
+    n_groups = number.max() + 1
+    n_validation = min(ceil(fraction * n_groups), n_groups - 1)
+    if n_validation == 0:
+        return rows, rows[:0]
+    splitter = GroupShuffleSplit(n_splits=1, test_size=n_validation, random_state=seed % 2**32)
+    return next(splitter.split(rows, groups=number))
+
+
+def _numbered(group):
+    """Groups by number in the order in which they come, so that their names decide nothing."""
+    _, first, number = np.unique(group, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[number]
+
+
+@dataclass(frozen=True, eq=False)
+class Scaler:
+    """Brings the context to zero mean and unit variance in the training set.
+
+    Parameters
+    ----------
+    mean, std : ndarray of float32 of shape (n_context,)
+        Of the training set; a column that does not vary has a ``std`` of 1.
+    """
+
+    mean: np.ndarray
+    std: np.ndarray
+
+    @classmethod
+    def of(cls, context):
+        """Measure a training set.
+
+        Parameters
+        ----------
+        context : ndarray of shape (n, n_context)
+            Its context.
+
+        Returns
+        -------
+        Scaler
+            For this set, and all that is to be predicted.
+        """
+        mean, std = context.mean(axis=0, dtype=float), context.std(axis=0, dtype=float)
+        constant = std <= 1e-6 * np.maximum(np.abs(mean), 1.0)
+        return cls(mean.astype("f4"), np.where(constant, 1.0, std).astype("f4"))
+
+    def __call__(self, context):
+        """Scaled context (ndarray of float32 of shape (n, n_context))."""
+        return np.clip((context - self.mean) / self.std, -_FARTHEST, _FARTHEST)

@@ -1,0 +1,257 @@
+"""From galaxies with known truth to trained networks."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+import numpy as np
+
+from dustest.data.errors import InputError
+from dustest.data.files.paths import installed_version
+from dustest.data.identity.describe import describe
+from dustest.estimators._cnn.calibration import Calibration
+from dustest.estimators._cnn.ensemble import Ensemble
+from dustest.estimators._cnn.network.keras_network import (
+    build,
+    set_prior,
+    weights_from_dict,
+    weights_to_dict,
+)
+from dustest.estimators._cnn.network.mixture import get_loss
+from dustest.estimators._cnn.targets import from_latent
+from dustest.estimators._cnn.training.augmentation import balance_weights
+from dustest.estimators._cnn.training.datasets import Scaler, TrainingSet, split_by_group
+from dustest.estimators._cnn.training.epochs import Checkpoint, Training
+from dustest.estimators.run.batch import make_batch
+
+__all__ = [
+    "Learned",
+    "calibrated",
+    "in_chunks",
+    "is_simulation",
+    "learn",
+    "prepared",
+]
+
+_ROWS_AT_ONCE = 2048
+
+
+def is_simulation(X):
+    """Whether something brings its truth chunk by chunk, or is a list of such."""
+    many = X if isinstance(X, list | tuple) else [X]
+    return all(callable(getattr(one, "truth", None)) for one in many) and len(many) > 0
+
+
+def in_chunks(sample, truth, weight):
+    """Galaxies of a sample some at a time, so that no second copy of all images is needed.
+
+    Parameters
+    ----------
+    sample : GalaxySample
+        n galaxies.
+    truth : ndarray of shape (n, n_targets)
+        Their truth.
+    weight : ndarray of shape (n,)
+        How much each counts.
+
+    Yields
+    ------
+    batch, truth, group, weight
+        Of some of them, as `prepared` takes them.
+    """
+    group = np.asarray(sample["group"] if "group" in sample.colnames else np.arange(len(sample)))
+    for start in range(0, len(sample), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        yield make_batch(sample, rows), truth[rows], group[rows], weight[rows]
+
+
+def prepared(task, batch, truth, group, weight):
+    """Part of a training set: the galaxies of a batch that are bright enough.
+
+    Parameters
+    ----------
+    task : Task
+        What is to be learned.
+    batch : Batch
+        n galaxies.
+    truth : ndarray of shape (n, n_targets)
+        Their truth.
+    group, weight : ndarray of shape (n,)
+        What must stay on one side of a split, and how much each galaxy counts.
+
+    Returns
+    -------
+    TrainingSet
+        Those that count, and whose signal-to-noise ratio reaches the minimum in a band.
+    """
+    inputs = task.inputs(batch, whole=True)
+    bright = inputs.usable & (inputs.snr.max(axis=1) >= task.snr_min)
+    rows = np.flatnonzero(bright & (weight > 0))
+    return TrainingSet(
+        image=inputs.image[rows],
+        context=inputs.context[rows],
+        labels=task.labels(truth[rows]),
+        weight=weight[rows].astype(np.float32),
+        group=group[rows],
+        pixel_scale=batch.pixel_scale[rows],
+        redshift=batch.redshift[rows],
+    )
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What came out of a training.
+
+    Parameters
+    ----------
+    networks : Ensemble
+        The networks.
+    history : list of dict
+        A record for each epoch of each network.
+    n_train, n_validation : int
+        Galaxies that were learned from and that decided when to stop.
+    """
+
+    networks: Ensemble
+    history: list
+    n_train: int
+    n_validation: int
+
+
+def learn(
+    task,
+    data,
+    options,
+    *,
+    n_networks=1,
+    validation_fraction=0.1,
+    balance=0.0,
+    seed=0,
+    start=None,
+    checkpoint=None,
+    progress=None,
+):
+    """Train networks.
+
+    Parameters
+    ----------
+    task : Task
+        What is to be learned.
+    data : TrainingSet
+        Galaxies.
+    options : TrainingOptions
+        How to train each network.
+    n_networks : int, optional
+        Networks of an ensemble, which differ in their first weights and in the order of what
+        they see.
+    validation_fraction : float, optional
+        Share of the groups that decides when to stop.
+    balance : float, optional
+        How far galaxies count by the rarity of their first label, see `balance_weights`.
+    seed : int, optional
+        Decides about all that is random.
+    start : Ensemble, optional
+        Networks to begin with, and their scaler.
+    checkpoint : path-like, optional
+        Folder in which every epoch is kept.
+    progress : bool, optional
+        Whether to show bars; by default on terminals.
+
+    Returns
+    -------
+    Learned
+        Networks and their history.
+    """
+    rows, validation = split_by_group(data.group, validation_fraction, seed)
+    if balance:
+        data = data.weighted(_rarity(data.labels, balance))
+    scaler = Scaler.of(data.context[rows]) if start is None else start.scaler
+    key = "" if checkpoint is None else _key(task, data, options, validation_fraction, seed, start)
+    weights, history = [], []
+    for number, (column, numbers) in enumerate(_plan(task, n_networks, seed)):
+        model = build(task.config, **task.shape, seed=numbers[0])
+        if start is None:
+            set_prior(model, task.config, data.labels[rows, column])
+        else:
+            weights_from_dict(model, start.weights[number])
+        part = data.labelled(column)
+        loss = get_loss(task.config, options.loss)
+        training = Training(model, loss, scaler, part, rows, validation, options, numbers[1])
+        records = training.run(Checkpoint(checkpoint, f"{key}/{number}"), progress)
+        history += [{"network": number, **record} for record in records]
+        weights.append(weights_to_dict(model))
+    networks = Ensemble(task, scaler, weights, None if start is None else start.calibration)
+    return Learned(networks, history, len(rows), len(validation))
+
+
+def calibrated(networks, data):
+    """Correct the draws of networks by galaxies that they have not learned from.
+
+    Parameters
+    ----------
+    networks : Ensemble
+        Of the kind ``"mixture"``.
+    data : TrainingSet
+        Galaxies, and what is true of them.
+
+    Returns
+    -------
+    Ensemble
+        The same networks, whose draws are corrected.
+
+    Raises
+    ------
+    InputError
+        If the networks give no distributions, or there are fewer than 500 galaxies.
+    """
+    task = networks.task
+    if task.is_paper:
+        msg = f"networks of the kind {task.config.kind!r} give no distribution to be calibrated"
+        raise InputError(msg)
+    bare = Ensemble(task, networks.scaler, networks.weights)
+    rows = np.arange(len(data))
+    portions = np.array_split(rows, -(-len(rows) // _ROWS_AT_ONCE))
+    parts = [_drawn(bare, data, portion) for portion in portions]
+    draws = {name: np.concatenate([part[name] for part in parts]) for name in task.targets}
+    latent = data.labels.astype(float)
+    # No dust has no R_V; its E(B-V) is then as small as its A_V, whatever stands here.
+    latent[:, 1] = np.nan_to_num(latent[:, 1])
+    calibration = Calibration.learn(task.targets[0], draws, from_latent(latent))
+    return Ensemble(task, networks.scaler, networks.weights, calibration)
+
+
+def _drawn(networks, data, rows):
+    """Draws of the targets of some galaxies."""
+    image = data.image[rows]
+    border = (image.shape[1] - networks.task.seen_shape["size"]) // 2 if image.ndim > 2 else 0
+    if border:
+        image = image[:, border:-border, border:-border]
+    usable = np.ones(len(rows), dtype=bool)
+    return networks.samples(image, data.context[rows], usable, rows.astype(np.uint64))
+
+
+def _rarity(labels, power):
+    """Weights of galaxies by their first label that is known of all."""
+    known = np.isfinite(labels).all(axis=0)
+    return balance_weights(labels[:, np.argmax(known)], power=power)
+
+
+def _plan(task, n_networks, seed):
+    """Labels of each network, and two seeds: of its first weights and of its training."""
+    columns = (
+        [slice(i, i + 1) for i in range(len(task.targets))] if task.is_paper else [slice(None)]
+    )
+    columns = columns * n_networks
+    seeds = np.random.SeedSequence(seed).generate_state(2 * len(columns)).reshape(-1, 2)
+    return zip(columns, seeds.tolist(), strict=True)
+
+
+def _key(task, data, options, validation_fraction, seed, start):
+    """What tells one training from another: all that it depends on, the code included."""
+    settings = {"task": describe(task), "options": describe(options), "seed": seed}
+    settings |= {"validation_fraction": validation_fraction, "data": data.digest()}
+    settings |= {name: installed_version(name) for name in ("dustest", "keras")}
+    digest = hashlib.blake2b(digest_size=16)
+    for name, value in sorted({} if start is None else start.to_arrays().items()):
+        digest.update(name.encode() + np.ascontiguousarray(value).tobytes())
+    return json.dumps(settings | {"start": digest.hexdigest()}, sort_keys=True)

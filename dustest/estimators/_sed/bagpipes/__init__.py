@@ -1,0 +1,1 @@
+"""The reference engine: Bagpipes under a seeded nested sampler."""

@@ -1,0 +1,303 @@
+"""The reference engine: the likelihood of Bagpipes under a seeded nested sampler.
+
+It runs inside the worker process.  Bagpipes' own ``fit`` is not used: it keeps results in the
+working directory and takes them for answers later, evaluates file content and draws unseeded.
+"""
+
+import os
+import warnings
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+
+import numpy as np
+from astropy import units as u
+from threadpoolctl import threadpool_limits
+
+from dustest.data.bands import get_band
+from dustest.data.checks.units import FLUX_UNIT, SPECTRAL_UNIT
+from dustest.data.errors import MissingDependencyError
+from dustest.estimators._sed.bagpipes.loading import load_bagpipes
+from dustest.estimators._sed.instructions import DUST_LAWS, fit_instructions
+from dustest.estimators._sed.posterior import (
+    IGNORED_ERROR,
+    LOG_SSFR_FLOOR,
+    N_DRAWS,
+    BestFit,
+    Posterior,
+    draws_under_priors,
+    fit_probability,
+    prior_diagnostics,
+    systematic_draw,
+)
+from dustest.estimators._sed.priors import SEDPrior
+
+__all__ = ["clean_spectrum", "filter_lines", "fit_galaxy", "quiet"]
+
+# One network in place of nautilus' four: the same evidence and percentiles in 0.6 of the time.
+_N_NETWORKS = 1
+_MICROJANSKY_PER_NANOJANSKY = 1e-3
+_LOG_YR_PER_GYR = 9.0
+_SFR_TIMES = (1e7, 1e8)  # yr
+_DERIVED = ("log_sSFR", "log_mass", "log_SFR_10", "log_SFR_100", "log_age")
+# Resolving power of NIRSpec's prism against micron, from the dispersion curve that comes with
+# the JWST user documentation (Jakobsen et al. 2022, A&A 661, A80).
+_PRISM_MICRON = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5)
+_PRISM_POWER = (91, 64, 49, 40, 35, 32, 30, 34, 49, 72, 101, 137, 180, 229, 286, 350)
+
+
+@dataclass(frozen=True)
+class _Chain:
+    """Weighted samples: unit cube, weights that sum to one, log-likelihood, derived values."""
+
+    cube: np.ndarray
+    weight: np.ndarray
+    log_likelihood: np.ndarray
+    derived: np.ndarray
+    ess: float
+    log_evidence: float
+
+
+def fit_galaxy(galaxy, settings):
+    """Fit one galaxy.
+
+    Parameters
+    ----------
+    galaxy : Galaxy
+        Its data.
+    settings : Settings
+        The model and the sampler.
+
+    Returns
+    -------
+    posterior : Posterior
+        Draws and diagnostics; the same bytes for the same input and seed.
+
+    Raises
+    ------
+    MissingDependencyError
+        If Bagpipes or nautilus is not installed.
+    """
+    with quiet(), threadpool_limits(1):
+        instructions = _instructions(galaxy, settings)
+        fitted = _fitted_model(galaxy, settings, instructions)
+        chain = _sample(fitted, settings, galaxy.seed)
+        return _summarise(galaxy, settings, SEDPrior(instructions), fitted, chain)
+
+
+@contextmanager
+def quiet():
+    """Drop what Bagpipes prints and warns about; points it cannot model are rejected anyway.
+
+    Yields
+    ------
+    None
+        Nothing.
+    """
+    with warnings.catch_warnings(), open(os.devnull, "w") as null, redirect_stdout(null):
+        for category in (RuntimeWarning, ResourceWarning):
+            warnings.simplefilter("ignore", category)
+        with np.errstate(all="ignore"):
+            yield
+
+
+def _instructions(galaxy, settings):
+    """Fit instructions for one galaxy."""
+    free = settings.free_redshift and 0 < galaxy.redshift_err < np.inf
+    return fit_instructions(
+        settings.sfh,
+        settings.dust_law,
+        galaxy.redshift,
+        galaxy.redshift_err if free else None,
+        settings.priors,
+    )
+
+
+def _fitted_model(galaxy, settings, instructions):
+    """Bagpipes' fitted model of one galaxy."""
+    pipes = load_bagpipes()
+    if galaxy.spectrum is not None and settings.resolution is not None:
+        curve = _resolution_curve(settings.resolution, galaxy.spectrum[:, 0])
+        instructions = instructions | {"R_curve": curve}
+    data = _bagpipes_galaxy(pipes, galaxy)
+    return pipes.fitting.fitted_model(data, instructions)
+
+
+def _bagpipes_galaxy(pipes, galaxy):
+    """Bagpipes' container of the data, whose name is a number and never a path of the user's."""
+    tables = []
+    if galaxy.spectrum is not None:
+        tables.append(galaxy.spectrum.copy())
+    if galaxy.bands:
+        photometry = np.column_stack([galaxy.flux, galaxy.flux_err])
+        tables.append(photometry * _MICROJANSKY_PER_NANOJANSKY)
+    return pipes.galaxy(
+        int(galaxy.seed),
+        load_data=lambda _: tables if len(tables) == 2 else tables[0],
+        spectrum_exists=galaxy.spectrum is not None,
+        photometry_exists=bool(galaxy.bands),
+        filt_list=[filter_lines(name) for name in galaxy.bands],
+    )
+
+
+def filter_lines(name):
+    """Curve of a band as the lines of a file, which numpy's reader takes in place of a path.
+
+    Bagpipes reads its curves from files and keys them by their names; a tuple of lines can be
+    both, and nothing is left on disk when the process is killed.
+
+    Parameters
+    ----------
+    name : str
+        Name of the band.
+
+    Returns
+    -------
+    lines : tuple of str
+        Wavelength [Angstrom] and transmission, a line for each point of the curve.
+    """
+    band = get_band(name)
+    curve = zip(band.wavelength, band.transmission, strict=True)
+    return tuple(f"{wavelength} {value}" for wavelength, value in curve)
+
+
+def _resolution_curve(resolution, wavelength):
+    """Resolving power against wavelength [Angstrom], for Bagpipes."""
+    if resolution == "prism":
+        return np.column_stack([np.multiply(_PRISM_MICRON, 1e4), _PRISM_POWER])
+    return np.column_stack([wavelength[[0, -1]], [resolution, resolution]])
+
+
+def clean_spectrum(wavelength, flux, error):
+    """Spectrum as Bagpipes can take it.
+
+    Pixels without a value stay, with an error that takes their weight away: Bagpipes derives
+    the widths of the pixels from their neighbours, so that a gap would widen them.
+
+    Parameters
+    ----------
+    wavelength, flux, error : ndarray of shape (n_wave,)
+        Observed wavelength [Angstrom], flux density and error [erg / (s cm2 Angstrom)].
+
+    Returns
+    -------
+    spectrum : ndarray of shape (n_pixels, 3) or None
+        Ascending in wavelength; None if fewer than two pixels are usable.
+    """
+    finite = np.flatnonzero(np.isfinite(wavelength))
+    order = finite[np.unique(wavelength[finite], return_index=True)[1]]
+    table = np.column_stack([wavelength, flux, error])[order]
+    good = np.all(np.isfinite(table), axis=1) & (table[:, 2] > 0)
+    if good.sum() < 2 or not np.any(table[good, 1]):
+        return None
+    table[~good, 1:] = table[good, 1].max(), IGNORED_ERROR
+    first, last = np.flatnonzero(good)[[0, -1]]
+    return table[first : last + 1]
+
+
+def _sample(fitted, settings, seed):
+    """Weighted posterior samples of a fitted model."""
+    try:
+        from nautilus import Sampler
+    except ImportError as error:
+        msg = 'nautilus-sampler is not installed; pip install "dustest[sed]"'
+        raise MissingDependencyError(msg) from error
+    sampler = Sampler(
+        _unit_cube,
+        lambda cube: _evaluate(fitted, cube, settings.sfr_timescale),
+        n_dim=fitted.ndim,
+        n_live=settings.n_live,
+        n_networks=_N_NETWORKS,
+        seed=int(seed),
+        pool=None,
+        filepath=None,
+        blobs_dtype=float,
+    )
+    sampler.run(n_eff=settings.n_effective, verbose=False)
+    cube, log_weight, log_likelihood, derived = sampler.posterior(return_blobs=True)
+    weight = np.exp(log_weight - log_weight.max())
+    return _Chain(
+        cube,
+        weight / weight.sum(),
+        log_likelihood,
+        derived,
+        float(sampler.n_eff),
+        float(sampler.log_z),
+    )
+
+
+def _unit_cube(cube):
+    """The cube itself: Bagpipes' transform is part of the likelihood, so that the cube stays."""
+    return cube
+
+
+def _evaluate(fitted, cube, timescale):
+    """Log-likelihood and derived values of a point, those of `_DERIVED` and chi-squared."""
+    log_likelihood = fitted.lnlike(fitted.prior.transform(np.array(cube)))
+    sfh = fitted.model_galaxy.sfh
+    chi2 = getattr(fitted, "chisq_phot", 0.0) + getattr(fitted, "chisq_spec", 0.0)
+    log_mass = float(sfh.stellar_mass)
+    rates = [_log_ssfr(sfh, time) + log_mass for time in _SFR_TIMES]
+    log_age = float(np.log10(sfh.mass_weighted_age)) + _LOG_YR_PER_GYR
+    return log_likelihood, _log_ssfr(sfh, timescale), log_mass, *rates, log_age, chi2
+
+
+def _log_ssfr(sfh, timescale):
+    """Log10 of star formation over the last ``timescale`` years by living mass, with a floor."""
+    overlap = np.clip(timescale - sfh.age_lhs[:-1], 0.0, sfh.age_widths)
+    rate = np.sum(sfh.sfh * overlap) / timescale
+    return max(float(np.log10(rate) - sfh.stellar_mass), LOG_SSFR_FLOOR)
+
+
+def _summarise(galaxy, settings, prior, fitted, chain):
+    """Equally weighted draws and diagnostics of a chain."""
+    rng = np.random.default_rng([int(galaxy.seed), 1])  # apart from the stream of the sampler
+    a_v = prior.transform(chain.cube)["dust:Av"]
+    drawn = systematic_draw(chain.weight, N_DRAWS, rng, a_v)
+    values = prior.transform(chain.cube[drawn])
+    draws = {
+        "A_V": values["dust:Av"],
+        "E_BV": values["dust:Av"] / DUST_LAWS[settings.dust_law].r_v(values),
+        "redshift": values["redshift"],
+        **dict(zip(_DERIVED, chain.derived[drawn].T, strict=False)),
+    }
+    information, edge = prior_diagnostics(prior.free, chain.cube, chain.weight, chain.ess)
+    under = settings.under_priors
+    best = int(np.argmax(chain.log_likelihood))
+    return Posterior(
+        draws=draws,
+        a_v_under=draws_under_priors(prior, chain.cube, chain.weight, rng) if under else {},
+        chi2=float(chain.derived[best, -1]),
+        fit_probability=fit_probability(chain.derived[drawn, -1], galaxy.n_data),
+        ess=chain.ess,
+        log_evidence=chain.log_evidence,
+        information=information,
+        edge=edge,
+        best=_best_fit(galaxy, fitted, chain.cube[best]),
+    )
+
+
+def _best_fit(galaxy, fitted, cube):
+    """The model at a point of the unit cube with and without dust, None if not wanted."""
+    if galaxy.sed_wavelength is None:
+        return None
+    fitted.lnlike(fitted.prior.transform(cube.copy()))
+    model, components = fitted.model_galaxy, fitted.model_components
+    flux, sed = _fluxes(model, galaxy)
+    model.update(components | {"dust": components["dust"] | {"Av": 0.0}})
+    bare_flux, bare_sed = _fluxes(model, galaxy)
+    return BestFit(flux, bare_flux, sed, bare_sed)
+
+
+def _fluxes(model, galaxy):
+    """Photometry, and flux densities at the wavelengths that were asked for [nJy]."""
+    wavelength = galaxy.sed_wavelength
+    stretched = model.wavelengths * (1.0 + model.model_comp["redshift"])
+    sed = _nanojansky(np.interp(wavelength, stretched, model.spectrum_full), wavelength)
+    if not galaxy.bands:
+        return np.empty(0), sed
+    return _nanojansky(model.photometry, model.filter_set.eff_wavs), sed
+
+
+def _nanojansky(flux, wavelength):
+    """Flux densities per unit wavelength at wavelengths [Angstrom], in nJy."""
+    return (flux * SPECTRAL_UNIT).to_value(FLUX_UNIT, u.spectral_density(wavelength * u.AA))

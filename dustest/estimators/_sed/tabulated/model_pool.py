@@ -1,0 +1,363 @@
+"""Models at points of the prior, with their photometry from tables."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy.stats import qmc
+
+from dustest.data.errors import InputError
+from dustest.estimators._sed.instructions import (
+    DUST_LAWS,
+    MAX_REDSHIFT,
+    age_of_universe,
+    fit_instructions,
+)
+from dustest.estimators._sed.posterior import LOG_SSFR_FLOOR
+from dustest.estimators._sed.priors import SEDPrior
+from dustest.estimators._sed.tabulated.dust_curves import SHAPES
+from dustest.estimators._sed.tabulated.emission import BandLight
+from dustest.estimators._sed.tabulated.photometry_table import SEDTable
+from dustest.physics.star_formation import AgeGrid, history_weights
+
+__all__ = ["ModelMaker", "Models", "band_light", "check_tabulated", "tabulated_redshift"]
+
+_DUST = "dust:"
+_EMISSION = ("dust:qpah", "dust:umin", "dust:gamma")
+_UNSUPPORTED = ("nebular:fesc", "nebular:metallicity", "nebular:velshift", "dla:", "noise:")
+_BIRTH_CLOUD = 0.01
+_METALS = ":metallicity"
+_ANY_REDSHIFT = 0.01
+"""Where priors are tried: the Universe is old enough for any that fits a galaxy."""
+_REDSHIFT_STEP = 0.01
+_MAX_NODES = 60
+"""Redshifts at which the models of one galaxy are tabulated; wide priors get wider steps."""
+_SFR_TIMES = {"log_SFR_10": 1e7, "log_SFR_100": 1e8}
+
+
+@dataclass(frozen=True, eq=False)
+class Models:
+    """Models at some points of the prior.
+
+    Parameters
+    ----------
+    cube : ndarray of shape (n, n_parameters)
+        Points of the unit cube, in which the prior is flat.
+    flux : ndarray of shape (n, n_bands)
+        Fluxes in nJy per solar mass formed; zero where a model is not possible.
+    low, high : ndarray of shape (n,)
+        Limits of the log10 of the mass formed, between which the prior is flat.
+    quantities : dict of str to ndarray of shape (n,)
+        What follows from the parameters, masses and rates per solar mass formed: A_V, E_BV,
+        log_sSFR, log_mass, log_SFR_10, log_SFR_100, log_age and redshift.
+    """
+
+    cube: np.ndarray
+    flux: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    quantities: dict
+
+    def __len__(self):
+        return len(self.cube)
+
+    def take(self, index):
+        """Some of the models."""
+        return self._each(lambda values: values[index])
+
+    def joined(self, *others):
+        """These models and others."""
+        return self._each(lambda *values: np.concatenate(values), *others)
+
+    def _each(self, function, *others):
+        """Models whose arrays are made of the arrays of these and of others."""
+        every = (self, *others)
+        arrays = ([getattr(part, name) for part in every] for name in _ARRAYS)
+        return Models(
+            *(function(*values) for values in arrays),
+            {
+                name: function(*(part.quantities[name] for part in every))
+                for name in self.quantities
+            },
+        )
+
+
+_ARRAYS = ("cube", "flux", "low", "high")
+
+
+class ModelMaker:
+    """Makes models of one galaxy's redshift, or prior of it, in one set of bands.
+
+    Parameters
+    ----------
+    settings : Settings
+        What is fitted and how.
+    redshift : float
+        The redshift.
+    light : BandLight
+        Spectra of stars and gas for the bands, see `band_light`.
+    redshift_err : float, optional
+        Standard deviation of a Gaussian prior on the redshift, fixed without it.
+
+    Attributes
+    ----------
+    prior : SEDPrior
+        The prior of the models.
+
+    Raises
+    ------
+    InputError
+        If the tables cannot do what the priors ask for.
+    """
+
+    def __init__(self, settings, redshift, light, redshift_err=None):
+        self.prior = _prior(settings, redshift, redshift_err)
+        self._sfh, self._law = settings.sfh, DUST_LAWS[settings.dust_law]
+        self._light = light
+        self._t_bc = _birth_cloud(self.prior)
+        self._emission = {
+            key.removeprefix(_DUST): float(self.prior.fixed[key])
+            for key in _EMISSION
+            if key in self.prior.fixed
+        }
+        self._grid = _age_grid((settings.sfr_timescale, *_SFR_TIMES.values()))
+        self._step = _redshift_step(self.prior)
+        self._tables = {}
+
+    def points(self, start, stop, seed):
+        """Points that fill the unit cube evenly.
+
+        Parameters
+        ----------
+        start, stop : int
+            Which of a sequence; it is even up to every power of two.
+        seed : int
+            Seed of the scrambling.
+
+        Returns
+        -------
+        ndarray of shape (stop - start, n_parameters)
+            Points of a Sobol sequence.
+        """
+        sequence = qmc.Sobol(len(self.prior.free), rng=np.random.default_rng(seed))
+        return sequence.random(stop)[start:]
+
+    def at(self, cube):
+        """Models at points of the unit cube.
+
+        Parameters
+        ----------
+        cube : ndarray of shape (n, n_parameters)
+            The points.
+
+        Returns
+        -------
+        Models
+            One for each.
+        """
+        values = self.prior.transform(cube)
+        stars, nodes, place = self._stars(values)
+        flux, living = self._flux_and_living_mass(values, stars, nodes, place)
+        low, high = self.prior.log_mass_limits(values)
+        quantities = {
+            "A_V": values["dust:Av"],
+            "E_BV": values["dust:Av"] / self._law.r_v(values),
+            "log_mass": np.log10(living),
+            "redshift": nodes[place],
+            **_history_quantities(stars, living),
+        }
+        return Models(cube, flux, low, high, quantities)
+
+    def flux(self, cube, wavelength=None, *, dust=True):
+        """Fluxes at points of the unit cube, in the bands or at single wavelengths.
+
+        Parameters
+        ----------
+        cube : ndarray of shape (n, n_parameters)
+            The points.
+        wavelength : ndarray of shape (n_wave,), optional
+            Observed wavelengths in Angstrom in place of the bands.
+        dust : bool, optional
+            Whether light passes through dust.
+
+        Returns
+        -------
+        ndarray of shape (n, n_bands) or (n, n_wave)
+            In nJy per solar mass formed.
+        """
+        values = self.prior.transform(cube)
+        if not dust:
+            values["dust:Av"] = np.zeros(len(cube))
+        return self._flux_and_living_mass(values, *self._stars(values), wavelength)[0]
+
+    def _stars(self, values):
+        """Stars that formed, the tabulated redshifts of the models, and which one is whose."""
+        nodes, place = _redshift_nodes(values["redshift"], self._step)
+        ages = np.array([1e9 * age_of_universe(node) for node in nodes])
+        age = ages[place] if len(nodes) > 1 else ages
+        return history_weights(self._sfh, values, age, self._grid), nodes, place
+
+    def _flux_and_living_mass(self, values, stars, nodes, place, wavelength=None):
+        """Fluxes (n, n_bands), and shares of the mass formed that still live, (n,)."""
+        metallicity = values[next(key for key in values if key.endswith(_METALS))]
+        columns = metallicity, values["nebular:logU"], values["dust:Av"], values.get("dust:eta")
+        shape = self._shape(values)
+        fluxes, living = [], np.empty(len(place))
+        order = np.argsort(place, kind="stable")
+        for node, rows in zip(nodes, _split(order, place), strict=True):
+            table = self._table(node, wavelength)
+            mass = stars.weights[rows, : table.age_edges.size - 1]
+            inputs = (None if column is None else column[rows] for column in columns)
+            here = {key: v[rows] if np.ndim(v) else v for key, v in shape.items()}
+            fluxes.append(table.photometry(mass, *inputs, here))
+            living[rows] = table.surviving_fraction(mass, metallicity[rows])
+        flux = np.concatenate(fluxes)[np.argsort(order)]
+        flux[~stars.possible] = 0.0
+        return flux, living
+
+    def _shape(self, values):
+        """Parameters of the shape of the dust law: one number where it is the same in all."""
+        names = {name: f"{_DUST}{name}" for name in SHAPES[self._law.kind]}
+        return {
+            name: float(self.prior.fixed[key]) if key in self.prior.fixed else values[key]
+            for name, key in names.items()
+        }
+
+    def _table(self, redshift, wavelength=None):
+        """Table of one redshift; that of the bands is made when it is first needed."""
+        if wavelength is None and redshift in self._tables:
+            return self._tables[redshift]
+        table = SEDTable(
+            redshift,
+            self._light.bands,
+            self._law.kind,
+            self._emission,
+            t_bc=self._t_bc,
+            light=self._light,
+            wavelength=wavelength,
+        )
+        if wavelength is None:
+            self._tables[redshift] = table
+        return table
+
+
+def _split(order, place):
+    """Rows in order, in a list for each place."""
+    return np.split(order, np.flatnonzero(np.diff(place[order])) + 1)
+
+
+def _history_quantities(stars, living):
+    """Logarithms of specific rates [1/yr] by living mass, and of the mean age [yr]."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        specific = np.log10(stars.rates / living[:, np.newaxis])
+        age = np.log10(stars.mean_age)
+    specific = np.maximum(np.nan_to_num(specific, nan=LOG_SSFR_FLOOR), LOG_SSFR_FLOOR)
+    rates = dict(zip(("log_sSFR", *_SFR_TIMES), specific.T, strict=True))
+    for name in _SFR_TIMES:
+        rates[name] = rates[name] + np.log10(living)
+    return rates | {"log_age": age}
+
+
+@lru_cache(maxsize=4)
+def _age_grid(timescales):
+    """Ages at which histories are sampled, made once."""
+    return AgeGrid(timescales=timescales)
+
+
+def _redshift_step(prior):
+    """Distance between tabulated redshifts."""
+    if "redshift" in prior.fixed:
+        return _REDSHIFT_STEP
+    low, high = prior.limits("redshift")
+    return _REDSHIFT_STEP * max(np.ceil((high - low) / _REDSHIFT_STEP / _MAX_NODES), 1.0)
+
+
+def _redshift_nodes(redshift, step):
+    """Tabulated redshifts nearest to those of models, and which one is whose."""
+    return np.unique(tabulated_redshift(redshift, step), return_inverse=True)
+
+
+def tabulated_redshift(redshift, step=_REDSHIFT_STEP):
+    """Redshift that is tabulated nearest to one, or to each of an array.
+
+    Parameters
+    ----------
+    redshift : float or ndarray
+        Redshifts.
+    step : float, optional
+        Distance between tabulated ones.
+
+    Returns
+    -------
+    float or ndarray
+        Within the tables.
+    """
+    nearest = np.clip(np.rint(redshift / step) * step, _REDSHIFT_STEP, MAX_REDSHIFT)
+    return np.round(nearest, 6)
+
+
+def band_light(settings, bands):
+    """Spectra that the models of all redshifts share.
+
+    Parameters
+    ----------
+    settings : Settings
+        What is fitted and how.
+    bands : tuple of str
+        The bands.
+
+    Returns
+    -------
+    BandLight
+        For these bands.
+    """
+    return BandLight(bands, _birth_cloud(_prior(settings, _ANY_REDSHIFT)))
+
+
+def check_tabulated(settings):
+    """Refuse priors that tables cannot do.
+
+    Parameters
+    ----------
+    settings : Settings
+        What is fitted and how.
+
+    Raises
+    ------
+    InputError
+        If there is one.
+    """
+    _prior(settings, _ANY_REDSHIFT)
+
+
+def _prior(settings, redshift, redshift_err=None):
+    """The prior, after a check that tables can do what it asks for."""
+    prior = SEDPrior(
+        fit_instructions(
+            settings.sfh, settings.dust_law, redshift, redshift_err, priors=settings.priors
+        )
+    )
+    names = (*prior.free, *prior.fixed, *prior.settings)
+    followers = (*prior.free, *prior.mirrors)
+    refused = [key for key in followers if key in (*_EMISSION, "t_bc")]
+    refused += [key for key in (*names, *prior.mirrors) if key.startswith(_UNSUPPORTED)]
+    # One metallicity serves all stars; that of a second component has to mirror the first.
+    refused += [key for key in names if key.endswith(_METALS) and key not in refused][1:]
+    if refused:
+        msg = (
+            f"engine='tabulated' cannot fit {', '.join(refused)}: leave them out of priors, or "
+            "take engine='bagpipes'"
+        )
+        raise InputError(msg)
+    if not prior.mass_is_scale:
+        msg = (
+            f"engine='tabulated' needs priors of {' and '.join(prior.masses)} that are free and "
+            "uniform, as it integrates over the mass; take engine='bagpipes' for others"
+        )
+        raise InputError(msg)
+    return prior
+
+
+def _birth_cloud(prior):
+    """Age in Gyr at which stars leave their birth clouds."""
+    return float(prior.fixed.get("t_bc", _BIRTH_CLOUD))

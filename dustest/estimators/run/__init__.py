@@ -1,0 +1,1 @@
+"""How an estimator runs over a sample: batches, workers, the store, summaries."""

@@ -1,0 +1,147 @@
+"""What a backend may give: the contract of `~dustest.estimators.Estimates`, checked."""
+
+import numpy as np
+
+from dustest.data.checks.values import to_floats
+from dustest.data.errors import InputError
+from dustest.data.flags import as_flags
+from dustest.data.quantities import QUANTITIES, percentile_columns
+from dustest.estimators.run.batch import Estimates
+
+__all__ = ["blank_columns", "checked_estimates"]
+
+_TAKEN = {"id", "flags", *QUANTITIES}
+_TAKEN |= {column for name in QUANTITIES for column in percentile_columns(name)}
+_KINDS = "biufU"
+
+
+def blank_columns(declared, n_rows):
+    """Make the further columns of a result before any row is known.
+
+    Parameters
+    ----------
+    declared : dict of str to ExtraColumn
+        By name.
+    n_rows : int
+        Number of rows.
+
+    Returns
+    -------
+    columns : dict of str to ndarray of shape (n_rows, ...)
+        Without answers.
+    """
+    return {name: column.blank(n_rows) for name, column in declared.items()}
+
+
+def checked_estimates(estimates, declared, n_rows, name):
+    """Refuse what does not keep the contract, and take units and masks off the rest.
+
+    Parameters
+    ----------
+    estimates : Estimates
+        What a backend gave for a batch.
+    declared : dict of str to ExtraColumn
+        Further columns that it declares.
+    n_rows : int
+        Rows of the batch.
+    name : str
+        The backend, for messages.
+
+    Returns
+    -------
+    estimates : Estimates
+        In bare arrays.
+
+    Raises
+    ------
+    InputError
+        If a quantity is unknown, a further column has the name of one that every result has or is
+        not as declared, or numbers of rows differ.
+    """
+    if not isinstance(estimates, Estimates):
+        msg = f"{name}._estimate must return Estimates, got {type(estimates).__name__}"
+        raise InputError(msg)
+    unknown = sorted(set(estimates.samples) - set(QUANTITIES))
+    if unknown:
+        msg = (
+            f"{name}._estimate must name its samples after QUANTITIES, got {unknown}: give them "
+            "as extra"
+        )
+        raise InputError(msg)
+    taken = sorted(_TAKEN & set(estimates.extra))
+    if taken:
+        msg = (
+            f"{name}._estimate gives extra columns named {taken}, which every result has: rename "
+            "them"
+        )
+        raise InputError(msg)
+    return Estimates(
+        {key: _sample(key, values, n_rows, name) for key, values in estimates.samples.items()},
+        _bits(estimates.flags, n_rows, name),
+        {
+            key: _extra(key, values, declared, n_rows, name)
+            for key, values in estimates.extra.items()
+        },
+    )
+
+
+def _sample(key, values, n_rows, name):
+    """Draws or points of a quantity."""
+    if isinstance(values, np.ma.MaskedArray) or getattr(values, "unit", None) is not None:
+        values = to_floats(values, f"{key} of {name}", unit=QUANTITIES[key].unit, sentinels=False)
+    shape = np.shape(values)
+    if not (len(shape) == 2 and shape[0] == 1):
+        _check_rows(key, shape, n_rows, name)
+    return values
+
+
+def _bits(flags, n_rows, name):
+    """Flags, None where there are none."""
+    if flags is None:
+        return None
+    _check_rows("flags", np.shape(flags), n_rows, name)
+    return as_flags(flags, f"flags of {name}")
+
+
+def _extra(key, values, declared, n_rows, name):
+    """A further column of the declared shape, type and unit."""
+    _check_rows(key, np.shape(values), n_rows, name)
+    known = declared.get(key)
+    unit = None if known is None else known.unit
+    if isinstance(values, np.ma.MaskedArray) or getattr(values, "unit", None) is not None:
+        values = to_floats(values, f"{key} of {name}", unit=unit, sentinels=False)
+    values = np.asarray(values)
+    if values.dtype.kind not in _KINDS:
+        msg = f"{name}._estimate must give numbers or text for {key!r}, got {values.dtype}"
+        raise InputError(msg)
+    if declared:
+        _check_declared(key, values, known, name)
+    return values if known is None else values.astype(_wide_enough(known, values), copy=False)
+
+
+def _wide_enough(known, values):
+    """Declared type, for text as long as it is."""
+    dtype = np.dtype(known.dtype)
+    return np.promote_types(dtype, values.dtype) if dtype.kind == "U" else dtype
+
+
+def _check_declared(key, values, known, name):
+    """Refuse a column that is not as the backend declares it."""
+    if known is None:
+        msg = f"{name}._estimate gives {key!r}, which {name}._extra_columns must declare too"
+        raise InputError(msg)
+    shape = values.shape[1:]
+    if shape != tuple(known.shape) or not np.can_cast(values.dtype, known.dtype, "same_kind"):
+        msg = (
+            f"{name}._estimate must give {np.dtype(known.dtype)} of shape {tuple(known.shape)} "
+            f"in each row of {key!r}, as {name}._extra_columns declares, got {values.dtype} of "
+            f"shape {shape}"
+        )
+        raise InputError(msg)
+
+
+def _check_rows(key, shape, n_rows, name):
+    """Refuse another number of rows."""
+    if len(shape) < 1 or shape[0] != n_rows:
+        msg = f"{name}._estimate must give {n_rows} rows for {key!r}, got the shape {shape}"
+        raise InputError(msg)

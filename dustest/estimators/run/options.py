@@ -1,0 +1,62 @@
+"""Options of a run, checked before anything is computed."""
+
+from numbers import Integral
+
+import numpy as np
+
+from dustest.data.errors import InputError
+from dustest.data.files.paths import check_table_file
+from dustest.data.messages import argument
+
+__all__ = ["check_options"]
+
+
+def check_options(output, resume, n_jobs, progress):
+    """Refuse options that a run could not keep.
+
+    Parameters
+    ----------
+    output : str, path-like or None
+        File for the result.
+    resume : bool
+        Whether rows of an earlier run may be used again.
+    n_jobs : int or None
+        Number of processes.
+    progress : bool or None
+        Whether to show progress.
+
+    Returns
+    -------
+    file_format : str or None
+        Format of ``output``.
+
+    Raises
+    ------
+    InputError
+        If an option is of another type, there is no process, or ``output`` cannot be written.
+    MissingDependencyError
+        If the package that writes ``output`` is not installed.
+    """
+    is_count = isinstance(n_jobs, Integral) and not isinstance(n_jobs, bool)
+    if n_jobs is not None and (not is_count or n_jobs == 0):
+        msg = (
+            "n_jobs must be a number of processes from 1 on, -1 for all cores, or None, got "
+            f"{n_jobs!r}"
+        )
+        raise InputError(msg)
+    _check_switch("resume", resume)
+    if progress is not None:
+        _check_switch("progress", progress)
+    if output is None:
+        if resume:
+            msg = f"{argument('resume', True)} needs output, the file of the run to resume"
+            raise InputError(msg)
+        return None
+    return check_table_file(output)
+
+
+def _check_switch(name, value):
+    """Refuse what is neither true nor false."""
+    if not isinstance(value, bool | np.bool_):
+        msg = f"{name} must be True or False, got {value!r}"
+        raise InputError(msg)

@@ -1,0 +1,309 @@
+"""Running a backend over a sample: batches, workers, failures, flags and progress."""
+
+import warnings
+from dataclasses import dataclass, field
+
+import joblib
+import numpy as np
+
+from dustest.data.errors import DustestError, DustestWarning
+from dustest.data.flags import FLAGS
+from dustest.data.progress import progress_bar
+from dustest.estimators.run.batch import ExtraColumn, make_batch
+from dustest.estimators.run.contract import blank_columns, checked_estimates
+from dustest.estimators.run.store import result_keys
+from dustest.estimators.run.summary import Rows, Summary, summarise
+from dustest.estimators.run.workers import Failure, run_in_workers
+
+__all__ = ["run"]
+
+_CHUNK = 4096
+"""Galaxies that are put into the order of their redshift together, where it is required."""
+
+_THREADS = 4
+"""Fewest threads of an estimator that runs in threads: while one waits for the slowest core to
+end a layer of its network, the others have something to do."""
+
+_BLOCK_BYTES = 2**23
+"""Data that are at hand at once: arrays of more than about 32 MB come fresh from the system, which
+takes longer than to fill them, and smaller ones stay closer to the processor."""
+
+
+def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=None):
+    """Estimate every galaxy of a sample.
+
+    Parameters
+    ----------
+    estimator : DustEstimator
+        Ready to estimate.
+    sample : GalaxySample
+        Checked sample of n galaxies.
+    summary : Summary
+        What to keep of the draws.
+    seed : int
+        Seed of the run.
+    n_jobs : int, optional
+        Number of worker processes, counted as joblib does.
+    progress : bool, optional
+        Whether to show a progress bar; by default where standard error is a terminal.
+    store : ResultStore, optional
+        Where finished rows are kept and found.
+
+    Returns
+    -------
+    rows : Rows
+        Of n galaxies, in the order of the sample, with NaN and a flag where there is no
+        answer.
+    """
+    declared = estimator._extra_columns(sample.bands)
+    result = _Assembly(len(sample), extra=blank_columns(declared, len(sample)))
+    # Its fingerprint digests all that was learned, which only a store has use for.
+    shelf = None if store is None else _Shelf(store, estimator._fingerprint(seed))
+    todo = _plan(estimator, sample, result, shelf)
+    tasks = _tasks(estimator, sample, todo, result.flags, seed)
+    left = sum(map(len, todo))
+    with progress_bar(None, progress, total=left, unit="galaxy") as bar:
+        for index, outcome in _execute(estimator, _Compute(summary, declared), tasks, n_jobs):
+            result.put(index, outcome)
+            if shelf is not None and isinstance(outcome, Rows):
+                shelf.put(index, outcome)
+            bar.update(len(index))
+            left -= len(index)
+        bar.update(left)
+    result.warn_of_failures(sample)
+    return Rows(result.values, result.flags, result.extra)
+
+
+class _Shelf:
+    """Rows in a store by their number in the sample; keys are made where the data are at hand."""
+
+    def __init__(self, store, fingerprint):
+        self._store = store
+        self._fingerprint = fingerprint
+        self._keys = {}
+
+    def find(self, index, batch):
+        """Positions in a batch of the rows that are there, and these rows."""
+        keys = result_keys(batch.row_keys(), self._fingerprint)
+        self._keys |= zip(index.tolist(), keys, strict=True)
+        return self._store.find(keys)
+
+    def put(self, index, rows):
+        """Keep rows."""
+        self._store.put([self._keys.pop(number) for number in index.tolist()], rows)
+
+
+def _plan(estimator, sample, result, shelf):
+    """Rows that are not kept from before, in chunks; those that are go into the result."""
+    todo = []
+    for start in range(0, len(sample), _CHUNK):
+        index = np.arange(start, min(start + _CHUNK, len(sample)))
+        if shelf is not None:
+            blocks = _blocks(index, _block_size(sample))
+            index = np.concatenate(
+                [_not_kept(estimator, sample, block, result, shelf) for block in blocks]
+            )
+        if len(index):
+            todo.append(index)
+    return todo
+
+
+def _not_kept(estimator, sample, index, result, shelf):
+    """Rows of a block that are to be computed; what is kept goes into the result."""
+    batch = make_batch(sample, _rows(index))
+    wanted = _look_over(estimator, sample, index, batch, result.flags)
+    if len(wanted) == 0:
+        return index[wanted]
+    found, known = shelf.find(index[wanted], batch[wanted])
+    for position, rows in zip(wanted[found], known, strict=True):
+        result.put(index[position : position + 1], rows)
+    return np.delete(index[wanted], found)
+
+
+def _look_over(estimator, sample, index, batch, flags):
+    """Positions in a batch of the rows that can be estimated; flags of all are set."""
+    in_range = _redshift_in_range(estimator, batch)
+    has_data = _has_required(estimator, batch)
+    flags[index] = _input_flags(estimator, batch, in_range, has_data)
+    if "flags" in sample.colnames:
+        flags[index] |= sample["flags"][index]
+    return np.flatnonzero(in_range & has_data)
+
+
+def _tasks(estimator, sample, todo, flags, seed):
+    """Seeded batches of at most ``rows_at_once`` rows, by redshift where it is required."""
+    rows_at_once = estimator.rows_at_once
+    block_size = max(_block_size(sample) // rows_at_once, 1) * rows_at_once
+    for unsorted in todo:
+        index = unsorted
+        if "redshift" in estimator.requires:
+            # What a backend makes for one redshift then serves all rows that share it.
+            index = index[np.argsort(sample["redshift"][index], kind="stable")]
+        for block in _blocks(index, block_size):
+            batch = make_batch(sample, _rows(block))
+            wanted = _look_over(estimator, sample, block, batch, flags)
+            if len(wanted):
+                yield from _parts(block, batch, wanted, rows_at_once, seed)
+
+
+def _parts(index, batch, wanted, rows_at_once, seed):
+    """Seeded batches of some rows of a larger one, with their numbers."""
+    if len(wanted) < len(index):
+        index, batch = index[wanted], batch[wanted]
+    batch = batch.seeded(seed)
+    for start in range(0, len(index), rows_at_once):
+        rows = slice(start, start + rows_at_once)
+        yield index[rows], batch[rows]
+
+
+def _block_size(sample):
+    """How many galaxies to have at hand at once."""
+    row_bytes = sum(getattr(column, "nbytes", 0) for column in sample.itercols()) // len(sample)
+    return int(np.clip(_BLOCK_BYTES // max(row_bytes, 1), 1, _CHUNK))
+
+
+def _blocks(index, size):
+    """Consecutive parts of an array."""
+    return [index[start : start + size] for start in range(0, len(index), size)]
+
+
+def _rows(index):
+    """Numbers of rows, as a slice where they follow each other: it takes no copy."""
+    first, last = int(index[0]), int(index[-1])
+    if np.array_equal(index, np.arange(first, last + 1)):
+        return slice(first, last + 1)
+    return index
+
+
+def _has_required(estimator, batch):
+    """Rows that have something of everything the estimator requires."""
+    usable = np.ones(len(batch), dtype=bool)
+    for alternatives in estimator.required_data:
+        present = [getattr(batch, f"has_{kind}") for kind in alternatives]
+        usable &= np.any(present, axis=0)
+    return usable
+
+
+def _redshift_in_range(estimator, batch):
+    """Rows whose redshift the estimator can work with."""
+    if estimator.redshift_range is None:
+        return np.ones(len(batch), dtype=bool)
+    low, high = estimator.redshift_range
+    return (batch.redshift >= low) & (batch.redshift <= high)
+
+
+def _input_flags(estimator, batch, in_range, has_data):
+    """Flags that follow from the data of the rows alone."""
+    flags = np.zeros(len(batch), dtype=np.int32)
+    needed = {kind for alternatives in estimator.required_data for kind in alternatives}
+    if "flux" in needed:
+        flags[~np.isfinite(batch.flux).all(axis=1)] |= FLAGS["MISSING_BAND"].value
+    flags[~in_range] |= FLAGS["REDSHIFT_OUT_OF_RANGE"].value
+    flags[in_range & ~has_data] |= FLAGS["NO_DATA"].value
+    return flags
+
+
+def _execute(estimator, compute, tasks, n_jobs):
+    """Index and outcome of every batch, wherever it is computed."""
+    n_workers = joblib.effective_n_jobs(n_jobs)
+    if estimator.isolated:
+        yield from _in_workers(estimator, compute, tasks, n_workers)
+        return
+    options = {"n_jobs": n_workers, "return_as": "generator_unordered"}
+    if estimator.threaded:
+        options |= {"n_jobs": max(n_workers, _THREADS), "prefer": "threads"}
+    parallel = joblib.Parallel(**options)
+    calls = (joblib.delayed(_attempt)(compute, estimator, *task) for task in tasks)
+    for outcomes in parallel(calls):
+        yield from outcomes
+
+
+def _in_workers(estimator, compute, tasks, n_workers):
+    """Outcomes of batches in killable processes; one that fails is tried again row by row."""
+    options = {"n_workers": n_workers, "timeout": estimator.timeout}
+    again = []
+    for index, batch, outcome in run_in_workers(estimator, compute, tasks, **options):
+        if isinstance(outcome, Rows) or len(batch) == 1:
+            yield index, outcome
+        else:
+            again += _single_rows(index, batch)
+    if again:
+        for index, _, outcome in run_in_workers(estimator, compute, again, **options):
+            yield index, outcome
+
+
+def _single_rows(index, batch):
+    """Batches of one row."""
+    return [(index[i : i + 1], batch[i : i + 1]) for i in range(len(batch))]
+
+
+@dataclass(frozen=True)
+class _Compute:
+    """One batch through the backend and down to its summary."""
+
+    summary: Summary
+    declared: dict
+
+    def __call__(self, estimator, batch):
+        try:
+            estimates = estimator._estimate(batch)
+            name = type(estimator).__name__
+            estimates = checked_estimates(estimates, self.declared, len(batch), name)
+            return summarise(estimates, self.summary, batch.seed)
+        except DustestError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a failed row is a flag, not the end of all
+            return Failure("FAILED", f"{type(error).__name__}: {error}")
+
+
+def _attempt(compute, estimator, index, batch):
+    """Indices and outcomes of a batch; one that fails is tried again row by row."""
+    outcome = compute(estimator, batch)
+    if isinstance(outcome, Rows) or len(batch) == 1:
+        return [(index, outcome)]
+    return [(number, compute(estimator, row)) for number, row in _single_rows(index, batch)]
+
+
+@dataclass
+class _Assembly:
+    """Result columns of n galaxies, filled as rows come in."""
+
+    n_rows: int
+    values: dict = field(default_factory=dict)
+    extra: dict = field(default_factory=dict)
+    failures: list = field(default_factory=list)
+
+    def __post_init__(self):
+        self.flags = np.zeros(self.n_rows, dtype=np.int32)
+
+    def put(self, index, outcome):
+        """Fill in an outcome."""
+        if isinstance(outcome, Failure):
+            self.failures.append((int(index[0]), outcome.reason))
+            self.flags[index] |= FLAGS[outcome.flag].value
+            return
+        self.flags[index] |= outcome.flags
+        for kind in ("values", "extra"):
+            columns = getattr(self, kind)
+            for name, part in getattr(outcome, kind).items():
+                columns[name] = _with_room(columns.get(name), part, self.n_rows)
+                columns[name][index] = part
+
+    def warn_of_failures(self, sample):
+        """One warning for all rows that failed."""
+        if self.failures:
+            row, reason = min(self.failures)
+            msg = (
+                f"{len(self.failures)} of {self.n_rows} galaxies failed and are flagged; the "
+                f"first is row {row} (id {sample['id'][row]}): {reason}"
+            )
+            warnings.warn(msg, DustestWarning, stacklevel=4)
+
+
+def _with_room(column, part, n_rows):
+    """A column that can hold a part: longer text and wider numbers need another type."""
+    if column is None:
+        return ExtraColumn(shape=part.shape[1:], dtype=part.dtype).blank(n_rows)
+    if column.dtype == part.dtype:
+        return column
+    return column.astype(np.promote_types(column.dtype, part.dtype), copy=False)

@@ -1,0 +1,318 @@
+"""Killable worker processes for backends that may hang, crash, print or change globals.
+
+A worker is a fresh interpreter that speaks length-prefixed pickles over its standard
+streams. It imports nothing of the caller's script, so a script needs no
+``if __name__ == "__main__"`` guard, and it runs in an empty temporary folder with one thread
+a process, so that the number of workers cannot change a result.
+"""
+
+import os
+import pickle
+import queue
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from cloudpickle import dumps
+
+__all__ = ["Failure", "run_in_workers", "try_worker"]
+
+_HEADER = struct.Struct("<Q")
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_LAST_WORDS = 500
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why some rows have no answer.
+
+    Parameters
+    ----------
+    flag : str
+        Name of the flag to set.
+    reason : str
+        One line for the caller.
+    """
+
+    flag: str
+    reason: str
+
+
+def run_in_workers(estimator, compute, tasks, *, n_workers, timeout):
+    """Compute tasks in worker processes, in whatever order they end.
+
+    Parameters
+    ----------
+    estimator : DustEstimator
+        Sent to every worker once. Its ``_start_worker`` is called there before the first
+        task, outside any time limit.
+    compute : callable
+        ``compute(estimator, batch)``, importable in the worker.
+    tasks : iterable of (index, batch)
+        Taken one by one, as workers become free.
+    n_workers : int
+        Number of processes.
+    timeout : float or None
+        Seconds that one task may take; then its worker is killed and replaced.
+
+    Yields
+    ------
+    index : object
+        As in ``tasks``.
+    batch : object
+        As in ``tasks``.
+    outcome : object or Failure
+        What ``compute`` returned, or why it did not.
+
+    Raises
+    ------
+    Exception
+        What a worker raised while it started, and errors marked as fatal by ``compute``.
+    """
+    outcomes = queue.SimpleQueue()
+    source = _Tasks(tasks)
+    setup = dumps((estimator, compute))
+    with tempfile.TemporaryDirectory(prefix="dustest-") as folder:
+        slots = [_Slot(setup, folder, timeout) for _ in range(n_workers)]
+        arguments = [(slot, source, outcomes) for slot in slots]
+        threads = [threading.Thread(target=_serve, args=each, daemon=True) for each in arguments]
+        try:
+            for thread in threads:
+                thread.start()
+            yield from _collect(outcomes, n_workers)
+        finally:
+            source.close()
+            for slot, thread in zip(slots, threads, strict=True):
+                slot.kill()
+                thread.join()
+
+
+def try_worker(estimator):
+    """Start one worker and let the estimator load what it needs there.
+
+    Parameters
+    ----------
+    estimator : DustEstimator
+        Any estimator.
+
+    Raises
+    ------
+    Exception
+        What went wrong in the worker.
+    """
+    for _ in run_in_workers(estimator, _nothing, [(0, None)], n_workers=1, timeout=None):
+        pass
+
+
+def _nothing(estimator, batch):
+    """Computation of a worker that only has to start."""
+
+
+def _collect(outcomes, n_workers):
+    """Outcomes until every slot has ended; a slot's exception is raised here."""
+    running = n_workers
+    while running:
+        answer = outcomes.get()
+        if answer is _END:
+            running -= 1
+        elif isinstance(answer, BaseException):
+            raise answer
+        else:
+            yield answer
+
+
+_END = object()
+
+
+class _Tasks:
+    """An iterator that several threads may share."""
+
+    def __init__(self, tasks):
+        self._iterator = iter(tasks)
+        self._lock = threading.Lock()
+        self._open = True
+
+    def take(self):
+        """Next task, or None at the end."""
+        with self._lock:
+            return next(self._iterator, None) if self._open else None
+
+    def close(self):
+        """Hand out nothing more."""
+        self._open = False
+
+
+def _serve(slot, source, outcomes):
+    """Feed one slot until the tasks end (runs in a thread)."""
+    try:
+        while (task := source.take()) is not None:
+            index, batch = task
+            outcomes.put((index, batch, slot.compute(batch)))
+    except BaseException as error:  # noqa: BLE001 - the main thread raises it
+        outcomes.put(error)
+    finally:
+        slot.close()
+        outcomes.put(_END)
+
+
+class _Slot:
+    """A place for one worker process, which is replaced when it dies."""
+
+    def __init__(self, setup, folder, timeout):
+        self._setup = setup
+        self._folder = folder
+        self._timeout = timeout
+        self._process = None
+        self._stderr = None
+        self._expired = False
+        self._stopped = False
+
+    def compute(self, batch):
+        """Outcome of one task."""
+        if self._process is None:
+            self._start()
+        timer = threading.Timer(self._timeout or 0, self._expire)
+        if self._timeout is not None:
+            timer.start()
+        try:
+            kind, value = self._ask(batch)
+        except (EOFError, OSError):
+            return self._bury()
+        finally:
+            timer.cancel()
+        if kind == "fatal":
+            raise value
+        return value
+
+    def _expire(self):
+        """Kill the worker because its task takes too long (runs in the timer's thread)."""
+        self._expired = True
+        self._process.kill()
+
+    def _ask(self, message):
+        """Send a message and wait for the answer."""
+        _send(self._process.stdin, message)
+        return _receive(self._process.stdout)
+
+    def _start(self):
+        """Start a worker and wait until it is ready."""
+        if self._stopped:
+            raise EOFError
+        self._expired = False
+        self._stderr = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 (close() ends it)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "dustest.estimators.run.workers"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            cwd=self._folder,
+            env=_worker_environment(),
+        )
+        try:
+            kind, value = self._ask(self._setup)
+        except (EOFError, OSError) as error:
+            failure = self._bury()
+            msg = f"a worker process could not start: {failure.reason}"
+            raise RuntimeError(msg) from error
+        if kind == "fatal":
+            raise value
+
+    def _bury(self):
+        """Remove a dead worker and say what it died of."""
+        code = self._process.wait()
+        last_words = self._last_words()
+        self.close()
+        if self._expired:
+            return Failure("TIMED_OUT", f"stopped after {self._timeout:g} s")
+        return Failure("FAILED", f"the worker process died (exit status {code}) {last_words}")
+
+    def _last_words(self):
+        """End of what the worker wrote to its standard error."""
+        size = self._stderr.seek(0, os.SEEK_END)
+        self._stderr.seek(max(0, size - _LAST_WORDS))
+        return self._stderr.read().decode(errors="replace").strip()
+
+    def close(self):
+        """End the worker, if there is one, and close its streams."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        with suppress(OSError):  # what was still unsent has nobody to read it
+            process.stdin.close()
+        process.stdout.close()
+        self._stderr.close()
+
+    def kill(self):
+        """End the worker for good (called from another thread, which must not close streams)."""
+        self._stopped = True
+        process = self._process
+        if process is not None:
+            process.kill()
+
+
+def _worker_environment():
+    """Environment of a worker: one thread, and the caller's import path."""
+    threads = dict.fromkeys(_ONE_THREAD, "1")
+    path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
+    return os.environ | threads | {"PYTHONPATH": path, "MPLBACKEND": "agg"}
+
+
+def _send(stream, message):
+    """Write one message."""
+    payload = message if isinstance(message, bytes) else dumps(message)
+    stream.write(_HEADER.pack(len(payload)) + payload)
+    stream.flush()
+
+
+def _receive(stream):
+    """Read one message."""
+    header = stream.read(_HEADER.size)
+    if len(header) < _HEADER.size:
+        raise EOFError
+    (size,) = _HEADER.unpack(header)
+    payload = stream.read(size)
+    if len(payload) < size:
+        raise EOFError
+    return pickle.loads(payload)  # from our own child process, never from a file
+
+
+def _work():
+    """Life of a worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller decides when to stop
+    answers = os.fdopen(os.dup(1), "wb")
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    questions = sys.stdin.buffer
+    _send(answers, _answer(_prepare, state := {}, _receive(questions)))
+    while True:
+        try:
+            batch = _receive(questions)
+        except EOFError:
+            return
+        _send(answers, _answer(state["compute"], state["estimator"], batch))
+
+
+def _prepare(state, setup):
+    """Unpack the estimator and let it load what it needs."""
+    state["estimator"], state["compute"] = setup
+    state["estimator"]._start_worker()
+
+
+def _answer(function, *args):
+    """Result of a call, or the exception that ends the whole run."""
+    try:
+        return "value", function(*args)
+    except Exception as error:  # noqa: BLE001 - the caller raises it
+        return "fatal", error
+
+
+if __name__ == "__main__":
+    _work()

@@ -1,0 +1,1 @@
+"""Stellar populations and star-formation histories behind the public functions."""

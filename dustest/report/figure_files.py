@@ -1,0 +1,75 @@
+"""Figures in files: as a page prints them, and the same bytes every time."""
+
+from dustest.data.errors import InputError
+from dustest.data.files.paths import check_writable, replacing
+
+__all__ = ["save_figure"]
+
+_FORMATS = (".pdf", ".png")
+_RESOLUTION = 200
+# What would differ from one minute to the next.
+_METADATA = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
+
+
+def save_figure(figure, path):
+    """Write a figure into files, by default a PDF and a PNG.
+
+    The size is that of the figure, in inches; points that are drawn as pixels, and PNG, have 200
+    of them an inch. The same figure gives the same PDF and PNG, byte by byte, since they bear no
+    date.
+
+    Parameters
+    ----------
+    figure : `~matplotlib.figure.Figure` or `~matplotlib.axes.Axes`
+        What to write; of axes, their whole figure.
+    path : str or path-like
+        File, whose suffix chooses the format; without a suffix, both ``path.pdf`` and
+        ``path.png``.
+
+    Returns
+    -------
+    paths : list of `~pathlib.Path`
+        The files.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be written, its format is unknown, or there is no figure.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from matplotlib.figure import Figure
+    >>> from dustest.report.figures import save_figure
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     paths = save_figure(Figure(), f"{folder}/empty")
+    >>> [path.name for path in paths]
+    ['empty.pdf', 'empty.png']
+    """
+    figure = _checked_figure(figure)
+    path = check_writable(path, "path")
+    suffixes = [path.suffix] if path.suffix else _FORMATS
+    paths = [check_writable(path.with_suffix(suffix), "path") for suffix in suffixes]
+    for one in paths:
+        _save(figure, one)
+    return paths
+
+
+def _checked_figure(figure):
+    """The figure, or that of axes."""
+    part = getattr(figure, "figure", figure)
+    whole = getattr(part, "figure", part)
+    if not hasattr(whole, "savefig"):
+        msg = f"figure must be a figure or axes of matplotlib, got {type(figure).__name__}"
+        raise InputError(msg)
+    return whole
+
+
+def _save(figure, path):
+    """Write one file."""
+    try:
+        with replacing(path) as partial:
+            figure.savefig(partial, dpi=_RESOLUTION, metadata=_METADATA.get(path.suffix.lower()))
+    except (OSError, ValueError) as error:
+        msg = f"path must be a figure file that can be written, got {str(path)!r}: {error}"
+        raise InputError(msg) from error

@@ -1,0 +1,51 @@
+"""Figures of the report, of the paper, and of a comparison: axes in, axes out.
+
+Nothing here touches pyplot or matplotlib's settings, so that a report drawn in the middle of
+someone's session leaves their figures alone.
+"""
+
+from dustest.report.figure_files import save_figure
+from dustest.report.figures.assumptions import plot_assumption_shifts
+from dustest.report.figures.drawing import COLORS
+from dustest.report.figures.network_layers import plot_network
+from dustest.report.figures.occlusion import plot_occlusion
+from dustest.report.figures.panels import (
+    CONTOUR_FRACTIONS,
+    Panel,
+    comparison_figure,
+    differences,
+    histograms,
+    one_to_one,
+)
+from dustest.report.figures.populations import plot_populations
+from dustest.report.figures.predictions import plot_against_sed, plot_predictions
+from dustest.report.figures.simulated_galaxies import (
+    REFERENCE_R_V,
+    plot_attenuation_ratio,
+    plot_main_sequence,
+)
+from dustest.report.figures.stamps import plot_stamps
+from dustest.report.figures.training import plot_training_history, plot_tuning
+
+__all__ = [
+    "COLORS",
+    "CONTOUR_FRACTIONS",
+    "REFERENCE_R_V",
+    "Panel",
+    "comparison_figure",
+    "differences",
+    "histograms",
+    "one_to_one",
+    "plot_against_sed",
+    "plot_assumption_shifts",
+    "plot_attenuation_ratio",
+    "plot_main_sequence",
+    "plot_network",
+    "plot_occlusion",
+    "plot_populations",
+    "plot_predictions",
+    "plot_stamps",
+    "plot_training_history",
+    "plot_tuning",
+    "save_figure",
+]

@@ -1,0 +1,1 @@
+"""Emission of particle galaxies: stars, gas and the dust in front of them."""

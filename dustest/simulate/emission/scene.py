@@ -1,0 +1,128 @@
+"""Galaxies as they stand on the sky, before any noise."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from dustest.simulate.emission.dust import dust_mass, optical_depth
+
+__all__ = ["Scene", "cluttered", "particle_scene"]
+
+_WINDOW = 0.25
+"""Arcsec: width of the Gaussian window in which the centre of light is found."""
+_CENTRING_STEPS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What there is to be seen of a galaxy.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_bands, size, size)
+        Stamps in nJy per pixel.
+    flux : ndarray of shape (n_photometry,)
+        Total fluxes in nJy.
+    spectrum : ndarray of shape (n_wave,) or None
+        Spectrum in erg/s/cm2/Angstrom.
+    truth : dict of str to float
+        Columns of the truth table.
+    """
+
+    images: np.ndarray
+    flux: np.ndarray
+    spectrum: np.ndarray | None
+    truth: dict
+
+
+def particle_scene(galaxy, free, snapshot, telescope, *, dust_to_metal, offset):
+    """Scene of a galaxy of particles, with its centre of light near that of the stamp.
+
+    Parameters
+    ----------
+    galaxy : ParticleGalaxy
+        The galaxy in the view that is wanted.
+    free : DustFree
+        What the snapshot says of it without dust.
+    snapshot : Snapshot
+        Light at its redshift through the bands of the telescope.
+    telescope : Telescope
+        Its imager makes the images.
+    dust_to_metal : float or None
+        Share of the metals in dust; None where the stars carry their own ``tau_v``.
+    offset : array_like of shape (2,)
+        Place of the centre of light on the stamp, in arcsec.
+
+    Returns
+    -------
+    Scene
+        The scene.
+    """
+    tau_v = optical_depth(galaxy, dust_to_metal)
+    light = snapshot.light(galaxy, free, tau_v)
+    imager, stars, scale = telescope.imager, galaxy.stars, snapshot.arcsec_per_kpc
+    in_images = light.flux[:, : len(imager.bands)]
+    reddest = in_images[:, -1].copy()
+    # One row an axis, which is what reductions are fast along.
+    place = np.ascontiguousarray(stars.position[:, :2].T) * scale
+    place = place - _centre(place, reddest)[:, np.newaxis]
+    truth = free.quantities | light.quantities
+    truth["dust_to_metal"] = np.nan if dust_to_metal is None else dust_to_metal
+    truth["log_dust_mass"] = _log_dust_mass(galaxy.gas, dust_to_metal)
+    truth["half_light_radius"] = _half_light_radius(place, reddest) / scale
+    total = dict(zip(telescope.bands, light.total, strict=True))
+    return Scene(
+        imager.images(place.T + offset, stars.smoothing * scale, in_images),
+        np.array([total[band] for band in telescope.photometry_bands]),
+        light.spectrum,
+        truth,
+    )
+
+
+def cluttered(scene, neighbours):
+    """Scene with the light of other galaxies on its stamps.
+
+    Parameters
+    ----------
+    scene : Scene
+        The galaxy.
+    neighbours : sequence of Scene
+        The others, at their places.
+
+    Returns
+    -------
+    Scene
+        The same galaxy; fluxes, spectrum and truth are its own.
+    """
+    images = sum((other.images for other in neighbours), start=scene.images)
+    return replace(scene, images=images)
+
+
+def _centre(place, flux):
+    """Centre of light within a Gaussian window around itself, in arcsec."""
+    total = flux.sum()
+    if total <= 0.0:
+        return np.zeros(2)
+    centre = place @ flux / total
+    for _ in range(_CENTRING_STEPS):
+        distance = np.sum((place - centre[:, np.newaxis]) ** 2, axis=0)
+        weight = flux * np.exp(-0.5 * distance / _WINDOW**2)
+        if weight.sum() > 0.0:
+            centre = place @ weight / weight.sum()
+    return centre
+
+
+def _half_light_radius(place, flux):
+    """Radius of the circle about the centre that holds half of the light."""
+    radius = np.hypot(*place)
+    order = np.argsort(radius)
+    light = np.cumsum(flux[order])
+    return float(radius[order[np.searchsorted(light, 0.5 * light[-1])]])
+
+
+def _log_dust_mass(gas, dust_to_metal):
+    """Logarithm of the mass of dust; NaN where nobody knows it."""
+    if gas is None or dust_to_metal is None:
+        return np.nan
+    with np.errstate(divide="ignore"):
+        return float(np.log10(dust_mass(gas, dust_to_metal).sum()))

@@ -1,0 +1,1 @@
+"""Simulated galaxies: populations, histories and shapes, as particles."""

@@ -1,0 +1,1 @@
+"""What a telescope records: PSF, pixels, noise, spectra."""

@@ -1,0 +1,101 @@
+import sys
+
+import pytest
+
+from dustest.data import InputError, MissingDependencyError
+from dustest.data.files.paths import (
+    check_page_file,
+    check_table_file,
+    check_writable,
+    installed_version,
+    replacing,
+)
+
+
+def fail(path, written):
+    with replacing(path) as partial:
+        if written:
+            partial.write_text("new")
+        raise ZeroDivisionError
+
+
+class TestReplacing:
+    def test_file_takes_its_place(self, tmp_path):
+        path = tmp_path / "table.fits"
+        path.write_text("old")
+        with replacing(path) as partial:
+            assert partial.suffix == ".fits"
+            partial.write_text("new")
+            assert path.read_text() == "old"
+        assert path.read_text() == "new"
+        assert list(tmp_path.iterdir()) == [path]
+
+    @pytest.mark.parametrize("written", [True, False])
+    def test_failure_leaves_the_old_file(self, tmp_path, written):
+        path = tmp_path / "table.fits"
+        path.write_text("old")
+        with pytest.raises(ZeroDivisionError):
+            fail(path, written)
+        assert path.read_text() == "old"
+        assert list(tmp_path.iterdir()) == [path]
+
+
+def test_versions():
+    assert installed_version("astropy")
+    assert installed_version("no-such-package") == ""
+
+
+class TestChecks:
+    def test_a_file_that_can_be_written(self, tmp_path):
+        assert check_writable(str(tmp_path / "report.html")) == tmp_path / "report.html"
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("path", [None, 5, True, b"a.html", ""])
+    def test_what_is_no_path_is_refused(self, path):
+        with pytest.raises(InputError, match="report must be the path of a file"):
+            check_writable(path, "report")
+
+    def test_missing_folders_and_folders_are_refused(self, tmp_path):
+        with pytest.raises(InputError, match="output must be in a folder that exists"):
+            check_writable(tmp_path / "missing" / "a.html")
+        with pytest.raises(InputError, match="output must be a file, got the folder"):
+            check_writable(tmp_path)
+        (tmp_path / "file").write_text("")
+        with pytest.raises(InputError, match="output must be in a folder that exists"):
+            check_writable(tmp_path / "file" / "a.html")
+
+    @pytest.mark.parametrize(
+        ("name", "expected"),
+        [
+            ("a.fits", "fits"),
+            ("a.ecsv", "ascii.ecsv"),
+            ("a.parquet", "parquet"),
+            ("a.h5", "hdf5"),
+            ("a.hdf5", "hdf5"),
+            ("A.FITS", "fits"),
+        ],
+    )
+    def test_formats(self, tmp_path, name, expected):
+        assert check_table_file(tmp_path / name) == expected
+
+    @pytest.mark.parametrize(("name", "meant"), [("a.fit", "fits"), ("a.parquett", "parquet")])
+    def test_near_misses_are_named(self, tmp_path, name, meant):
+        with pytest.raises(InputError, match=rf"--output must end in .* mean '\.{meant}'"):
+            check_table_file(tmp_path / name, "--output")
+
+    @pytest.mark.parametrize(("suffix", "package"), [("parquet", "pyarrow"), ("h5", "h5py")])
+    def test_missing_packages_are_named(self, tmp_path, monkeypatch, suffix, package):
+        monkeypatch.setitem(sys.modules, package, None)
+        with pytest.raises(MissingDependencyError, match=f"needs the package {package}"):
+            check_table_file(tmp_path / f"a.{suffix}")
+
+
+class TestPages:
+    @pytest.mark.parametrize("name", ["a.html", "a.htm", "A.HTML"])
+    def test_pages(self, tmp_path, name):
+        assert check_page_file(tmp_path / name) == tmp_path / name
+
+    @pytest.mark.parametrize("name", ["a.fits", "a.csv", "a", "a.html.fits"])
+    def test_other_files(self, tmp_path, name):
+        with pytest.raises(InputError, match=r"path must end in \.html or \.htm, .*: take a"):
+            check_page_file(tmp_path / name, "path")

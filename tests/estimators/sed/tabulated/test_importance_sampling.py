@@ -1,0 +1,458 @@
+import pickle
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from sed_mocks import BANDS, ask, assert_flat, ranks
+
+from dustest.data.bands import get_band
+from dustest.estimators._sed.posterior import N_DRAWS
+from dustest.estimators._sed.tabulated.importance_sampling import _refuse_impossible
+from dustest.estimators._sed.tabulated.likelihood import Likelihood
+
+QUANTITIES = ("A_V", "log_sSFR", "log_mass", "log_SFR_10", "log_SFR_100", "log_age")
+N_MOCKS = 100
+NARROW = (8.6, 9.4)
+# Name: history, dust law, priors; masses are narrow, so that all mocks are of like signal to noise
+CASES = {
+    "lognormal": ("lognormal", "Calzetti", {"lognormal:massformed": NARROW}),
+    "free tilt and bump": ("lognormal", "Salim", {"lognormal:massformed": NARROW}),
+    "two components": (
+        "double_delayed",
+        "SMC",
+        {"delayed1:massformed": NARROW, "delayed2:massformed": NARROW},
+    ),
+    "burst behind clouds": (
+        "delayed_burst",
+        "CF00",
+        {"delayed:massformed": NARROW, "burst:massformed": (7.6, 8.4)},
+    ),
+    "continuity": (
+        "continuity",
+        "Salim",
+        {"continuity:massformed": NARROW, "dust:delta": -0.2, "dust:B": 1.0},
+    ),
+}
+SLOW = [name for name in CASES if name != "lognormal"]
+CALIBRATION = """
+from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
+setup = settings(*task["case"])
+galaxies, truth = mocks(setup, task["n"], 10.0, seed=3)
+answer = TabulatedEngine(setup).fit(galaxies), truth
+"""
+BEHAVIOUR = """
+from dataclasses import replace
+from dustest.estimators._sed import fit as sed_fit
+from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
+
+
+def message(fit):
+    try:
+        fit()
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+
+answer = {}
+galaxies, _ = mocks(settings(*task["case"]), 20, 20.0, seed=5)
+engine = TabulatedEngine(settings())
+answer["together"] = engine.fit(galaxies)
+answer["again"] = engine.fit(galaxies[::-1])[::-1]
+answer["alone"] = TabulatedEngine(settings()).fit(galaxies[7:8])
+answer["other seed"] = engine.fit([replace(galaxies[7], seed=1007)])
+
+one = galaxies[0]
+less = replace(one, bands=one.bands[1:], flux=one.flux[1:], flux_err=one.flux_err[1:])
+engine = TabulatedEngine(settings())
+answer["mixed bands"] = engine.fit([one, less, one])
+answer["pools"] = list(engine._pools)
+answer["less"] = TabulatedEngine(settings()).fit([less])
+
+redshifts = [0.001, 6.0, 6.996, 7.004, 7.006, 9.999]
+engine = TabulatedEngine(settings())
+answer["redshifts"] = engine.fit([replace(one, redshift=z) for z in redshifts])
+answer["few pools"] = list(engine._pools)
+
+late = settings(priors={"lognormal:tmax": (0.6, "age_of_universe")})
+dark = replace(one, redshift=9.0, bands=("F435W", "F606W"), flux=one.flux[:2],
+               flux_err=one.flux_err[:2])
+answer["dark"] = engine.fit([dark])[0]
+answer["messages"] = {
+    "no room": message(lambda: TabulatedEngine(late).fit([replace(one, redshift=10.0)])),
+}
+
+sed_fit._FIRST, sed_fit._POOL = 2**9, 2**10
+answer["small pool"] = TabulatedEngine(settings()).fit(galaxies)
+"""
+OTHER_PRIORS = """
+from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
+flat, own = (priors | task["mass"] for priors in (FLAT, LOG_10))
+setup = settings(priors=flat)
+galaxies, truth = mocks(setup, task["n"], 10.0, seed=11, floor=0.05)
+answer = {
+    "truth": truth,
+    "log10": TabulatedEngine(settings(priors=own, under_priors=True)).fit(galaxies),
+    "flat": TabulatedEngine(settings(priors=flat, under_priors=True)).fit(galaxies),
+}
+"""
+FREE_REDSHIFT = """
+from dataclasses import replace
+from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
+flat, log_10 = (priors | task["mass"] for priors in (FLAT, LOG_10))
+free = settings(priors=flat, free_redshift=True)
+galaxies, truth = mocks(free, task["n"], 20.0, seed=21, redshift_err=0.2, floor=0.05)
+own = settings(priors=log_10, free_redshift=True, under_priors=True)
+engine = TabulatedEngine(own)
+posteriors = engine.fit(galaxies)
+unknown = [replace(galaxies[0], redshift_err=value) for value in (np.nan, 0.0)]
+engine = TabulatedEngine(own)
+answer = {
+    "truth": truth,
+    "posteriors": posteriors,
+    "snr": np.array([galaxy.flux[2] / galaxy.flux_err[2] for galaxy in galaxies]),
+    "unknown": engine.fit(unknown),
+    "fixed": TabulatedEngine(settings(priors=log_10, under_priors=True)).fit(unknown[:1]),
+    "pools": list(engine._pools),
+}
+"""
+BEST = """
+from dataclasses import replace
+from dustest.estimators._sed.extra_columns import sed_wavelengths
+from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
+answer = {}
+for name, (law, free) in {"fixed": ("Calzetti", False), "free": ("CF00", True)}.items():
+    setup = settings("delayed", law, {"delayed:massformed": (8.6, 9.4)}, free_redshift=free)
+    galaxies, _ = mocks(setup, 6, 15.0, seed=2, redshift_err=0.1)
+    asked = [replace(each, sed_wavelength=sed_wavelengths(BANDS)) for each in galaxies]
+    engine = TabulatedEngine(setup)
+    answer[name] = galaxies, engine.fit(asked), engine.fit(galaxies)
+answer["wavelength"] = sed_wavelengths(BANDS)
+"""
+CONSTANT = """
+from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
+from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light
+setup = settings("constant", priors={"constant:age_max": 0.3, "constant:metallicity": 0.2})
+maker = ModelMaker(setup, 7.0, band_light(setup, BANDS))
+models = maker.at(maker.points(0, 64, 1))
+galaxies, truth = mocks(setup, 3, 10.0, seed=4)
+answer = models, TabulatedEngine(setup).fit(galaxies)
+"""
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory):
+    return ask(BEHAVIOUR, tmp_path_factory.mktemp("engine"), case=CASES["lognormal"])
+
+
+@pytest.fixture(
+    scope="module",
+    params=["lognormal", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)],
+)
+def mocks(request, tmp_path_factory):
+    """Posteriors and truth of a case."""
+    folder = tmp_path_factory.mktemp("engine")
+    return ask(CALIBRATION, folder, case=CASES[request.param], n=N_MOCKS)
+
+
+@pytest.fixture(scope="module")
+def other_priors(tmp_path_factory):
+    """Mocks of a flat prior of A_V, fitted with it and with a logarithmic one."""
+    folder = tmp_path_factory.mktemp("engine")
+    return ask(OTHER_PRIORS, folder, mass={"lognormal:massformed": NARROW}, n=60)
+
+
+@pytest.fixture(scope="module")
+def free_redshift(tmp_path_factory):
+    """Mocks whose redshifts are known to 0.2."""
+    folder = tmp_path_factory.mktemp("engine")
+    return ask(FREE_REDSHIFT, folder, mass={"lognormal:massformed": NARROW}, n=60)
+
+
+@pytest.fixture(scope="module")
+def best(tmp_path_factory):
+    return ask(BEST, tmp_path_factory.mktemp("engine"))
+
+
+@pytest.fixture(scope="module")
+def constant(tmp_path_factory):
+    """Models and posteriors of a constant history of 300 Myr."""
+    return ask(CONSTANT, tmp_path_factory.mktemp("engine"))
+
+
+def same(first, second):
+    """Whether posteriors are the same to the last byte."""
+    return pickle.dumps(vars(first)) == pickle.dumps(vars(second))
+
+
+def stacked(posteriors, quantity):
+    """Draws (n, N_DRAWS) of a quantity."""
+    return np.stack([posterior.draws[quantity] for posterior in posteriors])
+
+
+class TestCalibration:
+    @pytest.mark.parametrize("quantity", QUANTITIES)
+    def test_truth_is_anywhere_in_the_posterior_alike(self, mocks, quantity):
+        posteriors, truth = mocks
+        assert_flat(ranks(stacked(posteriors, quantity), truth[quantity]))
+
+    def test_enough_models_count(self, mocks, request):
+        # Two components or a free shape spread posteriors over more dimensions.
+        many = ("two components", "burst behind clouds", "free tilt and bump")
+        share = 0.9 if request.node.callspec.params["mocks"] in many else 0.95
+        ess = np.array([posterior.ess for posterior in mocks[0]])
+        assert np.mean(ess >= 400.0) >= share
+
+    def test_draws_are_sound(self, mocks):
+        for posterior in mocks[0]:
+            assert set(posterior.draws) == {*QUANTITIES, "E_BV", "redshift"}
+            for draws in posterior.draws.values():
+                assert draws.shape == (N_DRAWS,)
+                assert np.isfinite(draws).all()
+            assert posterior.draws["A_V"].min() >= 1e-4
+            assert posterior.draws["A_V"].max() <= 10.0
+            assert posterior.draws["log_sSFR"].min() >= -14.0
+            assert (posterior.draws["redshift"] == 7.0).all()
+            assert 0.0 <= posterior.edge <= 1.0
+            assert posterior.information >= 0.0
+            assert posterior.a_v_under == {}
+            assert posterior.best is None
+
+    def test_chi_squared_is_that_of_nine_bands(self, mocks):
+        chi2 = [posterior.chi2 for posterior in mocks[0]]
+        assert 2.0 < np.mean(chi2) < 10.0
+        assert min(chi2) > 0.0
+
+
+class TestRounds:
+    """A pool of a thousand models and models drawn anew say what a large pool says."""
+
+    @pytest.mark.parametrize("quantity", QUANTITIES[:3])
+    def test_posteriors(self, answers, quantity):
+        for small, large in zip(answers["small pool"], answers["together"], strict=True):
+            ours, theirs = small.draws[quantity], large.draws[quantity]
+            spread = theirs.std() + 1e-3
+            n = min(small.ess, large.ess, 1000.0)
+            assert abs(ours.mean() - theirs.mean()) < 5.0 * spread * np.sqrt(2.0 / n)
+            # Rare histories without recent stars make the standard deviation a poor width.
+            widths = [np.ptp(np.quantile(draws, [0.16, 0.84])) for draws in (ours, theirs)]
+            assert widths[0] == pytest.approx(widths[1], rel=0.4, abs=1e-3)
+
+    def test_evidence(self, answers):
+        small, large = (
+            np.array([posterior.log_evidence for posterior in answers[name]])
+            for name in ("small pool", "together")
+        )
+        np.testing.assert_allclose(small, large, atol=0.35)
+        assert np.mean(small - large) == pytest.approx(0.0, abs=0.1)
+
+    def test_enough_models_count(self, answers):
+        assert np.mean([posterior.ess >= 400.0 for posterior in answers["small pool"]]) >= 0.9
+
+
+class TestBytes:
+    def test_order_does_not_matter(self, answers):
+        assert all(map(same, answers["together"], answers["again"]))
+
+    def test_company_does_not_matter(self, answers):
+        assert same(answers["together"][7], answers["alone"][0])
+
+    def test_another_seed_draws_others(self, answers):
+        one, other = answers["alone"][0], answers["other seed"][0]
+        assert not same(one, other)
+        a_v = one.draws["A_V"]
+        assert other.draws["A_V"].mean() == pytest.approx(a_v.mean(), abs=0.3 * a_v.std())
+
+    def test_company_in_other_bands_does_not_matter(self, answers):
+        first, less, last = answers["mixed bands"]
+        assert same(first, last)
+        assert same(first, answers["together"][0])
+        assert same(less, answers["less"][0])
+
+
+class TestPools:
+    def test_each_set_of_bands_has_its_own(self, answers):
+        assert [len(bands) for _, bands, _ in answers["pools"]] == [9, 8]
+
+    def test_redshifts_are_rounded(self, answers):
+        _, _, below, above, beyond, _ = answers["redshifts"]
+        assert same(below, above)
+        assert not same(above, beyond)
+
+    def test_few_are_kept(self, answers):
+        assert [redshift for redshift, *_ in answers["few pools"]] == [6.0, 7.0, 7.01, 10.0]
+
+    def test_bands_that_see_no_star_leave_the_prior(self, answers):
+        assert answers["dark"].information < 1.0
+
+    def test_the_whole_range_of_redshifts_works(self, answers):
+        for posterior in answers["redshifts"]:
+            assert np.isfinite(posterior.draws["A_V"]).all()
+
+
+class TestOtherPriors:
+    """What a fit says of other priors of A_V is what a fit with those priors says."""
+
+    LEAST = 450.0  # effective models under each prior, which bound the noise of a share
+
+    def pulls(self, other_priors, own, other):
+        """Differences of the shares (n, 3) of draws below percentiles, over their noise."""
+        shares = np.array([0.16, 0.5, 0.84])
+        noise = np.sqrt(2.0 * shares * (1.0 - shares) / self.LEAST)
+        found = [
+            [
+                np.mean(ours.a_v_under[other] < edge)
+                for edge in np.quantile(theirs.draws["A_V"], shares)
+            ]
+            for ours, theirs in zip(other_priors[own], other_priors[other], strict=True)
+        ]
+        return (np.array(found) - shares) / noise
+
+    @pytest.mark.parametrize(("own", "other"), [("log10", "flat"), ("flat", "log10")])
+    def test_one_from_the_other(self, other_priors, own, other):
+        pulls = self.pulls(other_priors, own, other)
+        assert np.abs(pulls).max() < 4.5
+        assert np.abs(pulls.mean(axis=0)).max() < 4.0 / np.sqrt(len(pulls))
+        assert pulls.std() < 1.2
+
+    @pytest.mark.parametrize("own", ["log10", "flat"])
+    def test_its_own_prior_changes_nothing(self, other_priors, own):
+        for posterior in other_priors[own]:
+            drawn, again = posterior.draws["A_V"], posterior.a_v_under[own]
+            assert again.mean() == pytest.approx(drawn.mean(), abs=0.3 * drawn.std() + 1e-3)
+
+    def test_the_prior_matters_to_these_mocks(self, other_priors):
+        moved = [
+            np.median(posterior.a_v_under["flat"]) - np.median(posterior.a_v_under["log10"])
+            for posterior in other_priors["log10"]
+        ]
+        assert np.mean(np.array(moved) > 0.05) > 0.3
+
+    @pytest.mark.parametrize("own", ["log10", "flat"])
+    def test_truth_of_flat_mocks_is_anywhere_alike_under_the_flat_prior(self, other_priors, own):
+        draws = np.stack([posterior.a_v_under["flat"] for posterior in other_priors[own]])
+        assert_flat(ranks(draws, other_priors["truth"]["A_V"]))
+
+    def test_under_the_other_prior_it_is_not(self, other_priors):
+        draws = np.stack([posterior.a_v_under["log10"] for posterior in other_priors["flat"]])
+        rank = ranks(draws, other_priors["truth"]["A_V"])
+        assert rank.mean() > 0.5
+
+    def test_draws_are_sound(self, other_priors):
+        for posterior in other_priors["log10"]:
+            assert posterior.a_v_under.keys() == {"flat", "log10"}
+            for drawn in posterior.a_v_under.values():
+                assert drawn.shape == (N_DRAWS,)
+                assert (drawn >= 1e-4).all()
+                assert (drawn <= 10.0).all()
+
+
+class TestFreeRedshift:
+    def test_true_redshift_is_anywhere_in_the_posterior_alike(self, free_redshift):
+        drawn = stacked(free_redshift["posteriors"], "redshift")
+        assert_flat(ranks(drawn, free_redshift["truth"]["redshift"]))
+
+    def test_attenuation_under_the_prior_of_the_mocks(self, free_redshift):
+        draws = np.stack([post.a_v_under["flat"] for post in free_redshift["posteriors"]])
+        assert_flat(ranks(draws, free_redshift["truth"]["A_V"]))
+
+    def test_a_break_within_the_bands_tells_the_redshift(self, free_redshift):
+        spread = stacked(free_redshift["posteriors"], "redshift").std(axis=1)
+        order = np.argsort(free_redshift["snr"])
+        assert np.median(spread[order[-12:]]) < 0.5 * 0.2
+        # The faint ones keep the width of the prior.
+        assert np.median(spread[order[:12]]) == pytest.approx(0.2, abs=0.05)
+
+    def test_draws_lie_within_three_standard_deviations(self, free_redshift):
+        drawn = stacked(free_redshift["posteriors"], "redshift")
+        assert drawn.min() >= 6.4 - 0.01
+        assert drawn.max() <= 7.6 + 0.01
+
+    def test_enough_models_count(self, free_redshift):
+        ess = np.array([posterior.ess for posterior in free_redshift["posteriors"]])
+        assert np.mean(ess >= 400.0) >= 0.9
+
+    def test_without_an_error_it_is_fixed(self, free_redshift):
+        (fixed,) = free_redshift["fixed"]
+        assert all(same(posterior, fixed) for posterior in free_redshift["unknown"])
+        assert (fixed.draws["redshift"] == 7.0).all()
+        assert [error for *_, error in free_redshift["pools"]] == [None]
+
+
+@pytest.mark.parametrize("name", ["fixed", "free"])
+class TestBestFit:
+    def test_it_has_the_least_chi_squared(self, best, name):
+        for galaxy, posterior, _ in zip(*best[name], strict=True):
+            pull = (galaxy.flux - posterior.best.flux) / galaxy.flux_err
+            assert np.sum(pull**2) == pytest.approx(posterior.chi2, rel=1e-3)
+
+    def test_dust_takes_light(self, best, name):
+        for posterior in best[name][1]:
+            found = posterior.best
+            a_v = posterior.draws["A_V"]
+            assert (found.bare_flux >= found.flux * (1.0 - 1e-5)).all()
+            assert (found.bare_sed >= found.sed * (1.0 - 1e-5)).all()
+            assert a_v.min() < 0.05 or np.all(found.bare_flux[1:] > found.flux[1:])
+
+    def test_the_spectrum_is_that_of_the_bands(self, best, name):
+        wavelength = best["wavelength"]
+        for posterior in best[name][1]:
+            for sed, flux in (
+                (posterior.best.sed, posterior.best.flux),
+                (posterior.best.bare_sed, posterior.best.bare_flux),
+            ):
+                seen = [through(get_band(band), wavelength, sed) for band in BANDS]
+                # The break lies in the first bands, and lines are wider than steps elsewhere.
+                np.testing.assert_allclose(seen[2:], flux[2:], rtol=0.05)
+
+    def test_asking_for_it_changes_no_draw(self, best, name):
+        for asked, plain in zip(*best[name][1:], strict=True):
+            assert plain.best is None
+            assert pickle.dumps(asked.draws) == pickle.dumps(plain.draws)
+
+
+def through(band, wavelength, sed):
+    """Mean flux density per frequency of a spectrum [nJy] in a band, counted in photons."""
+    fine = np.linspace(band.wavelength[0], band.wavelength[-1], 4000)
+    weight = np.interp(fine, band.wavelength, band.transmission) / fine
+    return np.sum(weight * np.interp(fine, wavelength, sed)) / np.sum(weight)
+
+
+class TestHistory:
+    def test_a_constant_rate(self, constant):
+        models, _ = constant
+        rate, age = -np.log10(3e8), np.log10(1.5e8)
+        for name in ("log_SFR_10", "log_SFR_100"):
+            np.testing.assert_allclose(models.quantities[name], rate, atol=2e-3)
+        np.testing.assert_allclose(models.quantities["log_age"], age, atol=2e-3)
+
+    def test_draws(self, constant):
+        for posterior in constant[1]:
+            draws = posterior.draws
+            np.testing.assert_allclose(
+                draws["log_SFR_100"], draws["log_sSFR"] + draws["log_mass"], atol=1e-9
+            )
+            np.testing.assert_allclose(draws["log_SFR_10"], draws["log_SFR_100"], atol=2e-3)
+            np.testing.assert_allclose(draws["log_age"], np.log10(1.5e8), atol=2e-3)
+            # Living and formed mass differ by what has died within 300 Myr.
+            dead = draws["log_SFR_100"] + np.log10(3e8) - draws["log_mass"]
+            assert 0.05 < dead.min() <= dead.max() < 0.25
+
+    def test_rates_follow_from_the_specific_rate(self, mocks):
+        for posterior in mocks[0]:
+            draws = posterior.draws
+            np.testing.assert_allclose(
+                draws["log_SFR_100"], draws["log_sSFR"] + draws["log_mass"], atol=1e-9
+            )
+            assert np.all(draws["log_SFR_10"] <= draws["log_SFR_100"] + 1.0 + 1e-6)
+
+
+class TestMessages:
+    def test_priors_without_room(self, answers):
+        message = answers["messages"]["no room"]
+        assert message.startswith("RuntimeError: no model at redshift 10: priors")
+
+    def test_no_model_at_all(self):
+        galaxy = SimpleNamespace(redshift=9.0, bands=("F435W", "F606W"))
+        nothing = Likelihood(np.full(3, -np.inf), *[np.full(3, np.nan)] * 3)
+        with pytest.raises(RuntimeError, match="has light at redshift 9 in the bands F435W, F6"):
+            _refuse_impossible(galaxy, nothing)
