@@ -1,12 +1,15 @@
 """Registries: records of one kind by name, those of dustest and those that plugins add."""
 
+import pickle
 from collections.abc import Mapping
+
+import cloudpickle
 
 from dustest.data.errors import InputError
 from dustest.data.messages import not_one_of
 from dustest.data.plugins import load_plugins
 
-__all__ = ["Registry", "add_records", "added_records"]
+__all__ = ["Registry", "add_records", "added_records", "pack", "unpack"]
 
 _REGISTRIES = {}
 
@@ -173,12 +176,12 @@ def added_records():
 
 
 def add_records(records):
-    """Register the records of another process.
+    """Register the records of the process that started this one.
 
     Parameters
     ----------
     records : dict of str to tuple
-        From `added_records`.
+        From `added_records`. Those whose names are known are left as they are.
 
     Examples
     --------
@@ -187,4 +190,45 @@ def add_records(records):
     """
     for kind, found in records.items():
         for record in found:
-            _REGISTRIES[kind].register(record)
+            if record.name not in _REGISTRIES[kind]:
+                _REGISTRIES[kind].register(record)
+
+
+def pack(payload):
+    """Pickle an object for a worker process, with all records that it may look up there.
+
+    Parameters
+    ----------
+    payload : object
+        Anything that cloudpickle takes.
+
+    Returns
+    -------
+    packed : bytes
+        What `unpack` takes.
+
+    Examples
+    --------
+    >>> from dustest.data.registry import pack, unpack
+    >>> unpack(pack({"a": 1}))
+    {'a': 1}
+    """
+    return cloudpickle.dumps((added_records(), cloudpickle.dumps(payload)))
+
+
+def unpack(packed):
+    """Register the records that came with an object, and unpickle the object.
+
+    Parameters
+    ----------
+    packed : bytes
+        From `pack` in the process that started this one, never from a file.
+
+    Returns
+    -------
+    payload : object
+        The object.
+    """
+    records, payload = pickle.loads(packed)
+    add_records(records)
+    return pickle.loads(payload)

@@ -7,7 +7,6 @@ run that was stopped, and one that asks for more rows, go on with what is there.
 
 import json
 import os
-import pickle
 import threading
 import time
 from concurrent.futures import BrokenExecutor
@@ -15,13 +14,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import cloudpickle
 import joblib
 from astropy.table import vstack
 from threadpoolctl import threadpool_limits
 
 from dustest.data.errors import DustestError, InputError, ReadError
 from dustest.data.progress import progress_bar
+from dustest.data.registry import pack, unpack
 from dustest.simulate._arguments import check_whole
 from dustest.simulate._chunks import split_rows, write_json
 
@@ -345,9 +344,9 @@ def _read_header(folder):
 
 def _execute(make, todo, n_workers):
     """Write chunks; gives the number of rows of each as it is done."""
-    pickled = cloudpickle.dumps(make)
+    pickled = pack(make)
     if n_workers == 1:
-        fresh = pickle.loads(pickled)  # as in a worker, without what it remembers from elsewhere
+        fresh = unpack(pickled)  # as in a worker, without what it remembers from elsewhere
         yield from (_write(fresh, chunk) for chunk in todo)
         return
     parallel = joblib.Parallel(n_jobs=n_workers, batch_size=1, return_as="generator_unordered")
@@ -385,7 +384,7 @@ def _leave_with(parent):
 @lru_cache(maxsize=1)
 def _unpickled(pickled):
     """The maker of rows, kept from chunk to chunk with all that it remembers."""
-    return pickle.loads(pickled)  # from the process that started this one, never from a file
+    return unpack(pickled)
 
 
 def _write(make, chunk):

@@ -9,6 +9,7 @@ import numpy as np
 from dustest.data.errors import DustestError, DustestWarning
 from dustest.data.flags import FLAGS
 from dustest.data.progress import progress_bar
+from dustest.data.registry import add_records, added_records
 from dustest.estimators.run.batch import ExtraColumn, make_batch
 from dustest.estimators.run.contract import blank_columns, checked_estimates
 from dustest.estimators.run.store import result_keys
@@ -213,7 +214,8 @@ def _execute(estimator, compute, tasks, n_jobs):
     if estimator.threaded:
         options |= {"n_jobs": max(n_workers, _THREADS), "prefer": "threads"}
     parallel = joblib.Parallel(**options)
-    calls = (joblib.delayed(_attempt)(compute, estimator, *task) for task in tasks)
+    attempt = joblib.delayed(_attempt)
+    calls = (attempt(added_records(), compute, estimator, *task) for task in tasks)
     for outcomes in parallel(calls):
         yield from outcomes
 
@@ -256,8 +258,9 @@ class _Compute:
             return Failure("FAILED", f"{type(error).__name__}: {error}")
 
 
-def _attempt(compute, estimator, index, batch):
+def _attempt(records, compute, estimator, index, batch):
     """Indices and outcomes of a batch; one that fails is tried again row by row."""
+    add_records(records)
     outcome = compute(estimator, batch)
     if isinstance(outcome, Rows) or len(batch) == 1:
         return [(index, outcome)]

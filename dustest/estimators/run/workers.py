@@ -21,6 +21,8 @@ from pathlib import Path
 
 from cloudpickle import dumps
 
+from dustest.data.registry import pack, unpack
+
 __all__ = ["Failure", "run_in_workers", "try_worker"]
 
 _HEADER = struct.Struct("<Q")
@@ -77,7 +79,7 @@ def run_in_workers(estimator, compute, tasks, *, n_workers, timeout):
     """
     outcomes = queue.SimpleQueue()
     source = _Tasks(tasks)
-    setup = dumps((estimator, compute))
+    setup = dumps(pack((estimator, compute)))
     with tempfile.TemporaryDirectory(prefix="dustest-") as folder:
         slots = [_Slot(setup, folder, timeout) for _ in range(n_workers)]
         arguments = [(slot, source, outcomes) for slot in slots]
@@ -302,7 +304,7 @@ def _work():
 
 def _prepare(state, setup):
     """Unpack the estimator and let it load what it needs."""
-    state["estimator"], state["compute"] = setup
+    state["estimator"], state["compute"] = unpack(setup)
     state["estimator"]._start_worker()
 
 
