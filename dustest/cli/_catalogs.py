@@ -11,6 +11,7 @@ from dustest.cli._estimators import (
     load_networks,
     make_estimator,
     notes_on,
+    ready_for,
     ready_made,
     row_limits,
 )
@@ -187,7 +188,7 @@ def _compare(options):
 
 
 def _demo(options):
-    """Compare all estimators on the simulated catalogue."""
+    """Compare all estimators on the simulated galaxies."""
     from dustest import compare
     from dustest.data.files.paths import check_page_file
     from dustest.io import load_demo
@@ -195,7 +196,7 @@ def _demo(options):
     check_page_file(options.output)
     sample, truth = load_demo()
     seed = 0 if options.seed is None else options.seed
-    estimators = {name: make_estimator(name, _DEMO_PARAMETERS, seed) for name in ready_made()}
+    estimators = ready_for(sample, _DEMO_PARAMETERS, seed)
     limits = {name: SLOW_ROWS for name, made in estimators.items() if is_slow(made)}
     comparison = compare(
         estimators,

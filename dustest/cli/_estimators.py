@@ -12,6 +12,7 @@ __all__ = [
     "load_networks",
     "make_estimator",
     "notes_on",
+    "ready_for",
     "ready_made",
     "row_limits",
 ]
@@ -75,14 +76,33 @@ def row_limits(chosen, estimators, n_galaxies):
 
 
 def ready_made():
-    """Names of the estimators that can run at once: those that learn, from the demo."""
+    """Names of the estimators that need no training, or learn from the demo."""
     from dustest.estimators import get_estimator, list_estimators
 
     return [name for name in list_estimators() if not _learns_from_images(get_estimator(name))]
 
 
+def ready_for(sample, parameters, seed):
+    """Every estimator that can run on a sample, with trained models of those that need them."""
+    from dustest.estimators import get_estimator, list_estimators
+
+    found = {name: make_estimator(name, parameters, seed) for name in ready_made()}
+    for name in list_estimators():
+        trained = None if name in found else _best_trained(type(get_estimator(name)), sample)
+        if trained is not None:
+            found[name] = _set_seed(trained, seed)
+    return found
+
+
+def _best_trained(estimator_class, sample):
+    """The trained model of a class that uses most images of a sample; None without one."""
+    models = map(estimator_class.from_pretrained, estimator_class.pretrained)
+    fitting = [model for model in models if set(model.bands) <= set(sample.cutout_bands)]
+    return max(fitting, key=lambda model: len(model.bands), default=None)
+
+
 def _learns_from_images(estimator):
-    """Whether an estimator learns what the demo, which has photometry alone, cannot teach."""
+    """Whether an estimator learns from images, for which the demo has too few galaxies."""
     teachable = all("flux" in alternatives for alternatives in estimator.required_data)
     return estimator.__sklearn_tags__().requires_fit and not teachable
 
@@ -150,7 +170,11 @@ def notes_on(limits, estimators, n_galaxies):
         f"{name} ran on the first {rows} of {n_galaxies} galaxies only."
         for name, rows in limits.items()
     ]
-    learned = [name for name, made in estimators.items() if made.__sklearn_tags__().requires_fit]
+    learned = [
+        name
+        for name, made in estimators.items()
+        if made.__sklearn_tags__().requires_fit and not _learns_from_images(made)
+    ]
     if learned:
         notes.append(
             f"Fitted to the truth of the 200 simulated demo galaxies: {', '.join(learned)}."

@@ -76,6 +76,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     needs_curves : bool
         Whether bands of the photometry without a filter curve are left out of a run, with a
         warning.
+    pretrained : tuple of str
+        Names of trained models that the ``from_pretrained`` of the class loads.
     packages : tuple of str
         Distributions whose versions belong to the provenance.
     references : tuple of str
@@ -92,6 +94,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     timeout = None
     threaded: ClassVar[bool] = False
     needs_curves: ClassVar[bool] = False
+    pretrained: ClassVar[tuple] = ()
     packages: ClassVar[tuple] = ()
     references: ClassVar[tuple] = ()
 

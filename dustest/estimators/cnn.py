@@ -20,7 +20,7 @@ from dustest.estimators._cnn.manifest import describe_estimator, rebuild_estimat
 from dustest.estimators._cnn.model_file import read_model, write_model
 from dustest.estimators._cnn.network.config import CNNConfig, get_config
 from dustest.estimators._cnn.network.layers import list_layers
-from dustest.estimators._cnn.pretrained import pretrained_file
+from dustest.estimators._cnn.pretrained import PRETRAINED, pretrained_file
 from dustest.estimators._cnn.settings import TARGETS, make_options, make_task
 from dustest.estimators._cnn.task import Domain
 from dustest.estimators._cnn.training.datasets import collect
@@ -149,6 +149,7 @@ class CNNEstimator(DustEstimator):
     rows_at_once: ClassVar[int] = MOST_AT_ONCE
     threaded: ClassVar[bool] = True
     packages: ClassVar[tuple] = ("keras",)
+    pretrained: ClassVar[tuple] = tuple(PRETRAINED)
     _learns: ClassVar[bool] = True
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The simulated catalogue that comes with dustest."""
+"""The simulated galaxies that come with dustest."""
 
 from importlib.resources import as_file, files
 
@@ -8,15 +8,17 @@ __all__ = ["load_demo"]
 
 
 def load_demo():
-    """Load 200 simulated galaxies at 6 < z < 9, as deep as JADES.
+    """Load 200 simulated galaxies at 6 < z < 9, as the JADES Origins Field would show them.
 
-    The galaxies are Bagpipes models with delayed star-formation histories and Calzetti dust,
-    in eleven HST and JWST bands with noise. ``tools/make_demo_catalog.py`` makes them again.
+    Stamps, fluxes and truth come from one draw of `~dustest.simulate.GalaxySimulator`: stars, gas
+    and dust as particles, SMC dust in the gas, one view of each galaxy, S/N of at least 10 in
+    F444W. ``tools/make_demo_galaxies.py`` makes them again.
 
     Returns
     -------
     sample : GalaxySample
-        Photometry and redshifts of 200 galaxies.
+        Stamps of 32 by 32 pixels in F277W, F356W and F444W, fluxes in eleven HST and JWST bands,
+        and redshifts of 200 galaxies.
     truth : RowTable
         Their ``id``, ``A_V`` and ``E_BV`` [mag], ``R_V``, ``log_sSFR`` [log10 yr^-1] and
         ``log_mass`` [log10 Msun].
@@ -25,13 +27,13 @@ def load_demo():
     --------
     >>> from dustest.io import load_demo
     >>> sample, truth = load_demo()
-    >>> sample.shape, float(truth["A_V"].mean().value.round(2))
-    ((200,), 0.37)
+    >>> sample.shape, sample["cutout_F277W"].shape, float(truth["A_V"].mean().value.round(2))
+    ((200,), (200, 32, 32), 0.22)
     """
-    return as_sample(_read("demo_catalog.ecsv")), _read("demo_truth.ecsv")
+    return as_sample(_read("demo_galaxies.fits.gz")), _read("demo_truth.ecsv")
 
 
 def _read(name):
     """A table out of the package's resources."""
     with as_file(files("dustest") / "resources" / name) as path:
-        return RowTable.read(path, format="ascii.ecsv")
+        return RowTable.read(path)

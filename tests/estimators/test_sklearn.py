@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from golden_results import stored_catalog
 from sklearn.base import clone
 from sklearn.ensemble import StackingRegressor
 from sklearn.linear_model import LinearRegression
@@ -9,7 +10,6 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import estimator_checks
 
 from dustest import BagpipesEstimator, ConstantEstimator, MeurerEstimator
-from dustest.io import load_demo
 
 # The checks that need no 2-D array; the others cannot run on photometry or cutouts.
 APPLICABLE = [
@@ -38,7 +38,7 @@ def test_applicable_checks(estimator, check):
 
 @pytest.fixture(scope="module")
 def demo():
-    sample, truth = load_demo()
+    sample, truth = stored_catalog()
     return sample, truth["A_V"].value
 
 
@@ -56,7 +56,7 @@ class TestTools:
         assert search.predict(demo[0]).shape == (200,)
 
     def test_grid_search_on_a_truth_table(self):
-        sample, truth = load_demo()
+        sample, truth = stored_catalog()
         search = GridSearchCV(MeurerEstimator(), {"relation": ["Meurer99", "Reddy15"]}, cv=3)
         search.fit(sample, truth)
         assert np.isfinite(search.best_score_)

@@ -14,6 +14,7 @@ from astropy import units as u
 from astropy.table import QTable
 
 from dustest import BagpipesEstimator, CNNEstimator, ConstantEstimator, MeurerEstimator, compare
+from dustest.data import RowTable
 from dustest.io import read_catalog
 from dustest.simulate import GalaxySimulator
 
@@ -42,7 +43,7 @@ SED = (
 
 def stored_catalog():
     """The 200 Bagpipes models that were the demo of version 0.1, and their truth."""
-    return read_catalog(CATALOG), QTable.read(TRUTH)
+    return read_catalog(CATALOG), RowTable.read(TRUTH)
 
 
 def round_galaxies(n=12):
