@@ -40,6 +40,7 @@ from dustest.simulate import (
     GalaxySimulator,
     get_survey,
     make_psf,
+    noise_preset,
     view,
 )
 from dustest.simulate.emission.dust import V_OPACITY
@@ -90,7 +91,7 @@ class Prototype:
         centres = [get_band(band).pivot / (1.0 + REDSHIFT) for band in BANDS]
         self.ratio = get_dust_law("SMC").a_over_av(np.array([*centres, 5500.0, 4400.0]))
         self.psfs = [make_psf(band, pixel_scale=SURVEY.pixel_scale, size=101) for band in BANDS]
-        noises = [SURVEY.noise(band) for band in BANDS]
+        noises = [noise_preset("JADES-deep", band) for band in BANDS]
         self.rms = np.array([noise.rms for noise in noises])
         lags = np.abs(np.fft.fftfreq(2 * SIZE, 1.0 / (2 * SIZE)))
         power = [np.fft.fft2(noise.correlation(lags[:, None], lags)).real for noise in noises]

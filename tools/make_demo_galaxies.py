@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dustest.simulate import GalaxySimulator, get_survey
+from dustest.simulate import GalaxySimulator, noise_preset
 
 SEED = 20261129
 N_GALAXIES = 200
@@ -33,9 +33,8 @@ def choose(sample):
 
 def round_values(sample):
     """Round stamps to a fraction of their noise, and fluxes to a fraction of their errors."""
-    survey = get_survey(PRESET)
     for band in BANDS:
-        step = survey.noise(band).rms / STEPS
+        step = noise_preset(PRESET, band).rms / STEPS
         stamps = sample[f"cutout_{band}"]
         rounded = np.round(stamps.value / step) * step
         sample[f"cutout_{band}"] = rounded.astype(np.float32) << stamps.unit

@@ -16,6 +16,7 @@ from dustest.data.errors import (
 )
 from dustest.data.flags import FLAGS, Flag, decode_flags
 from dustest.data.quantities import QUANTITIES, DustQuantity, percentile_columns
+from dustest.data.surveys import Mosaic, Survey, register_survey
 
 __all__ = [
     "FLAGS",
@@ -30,8 +31,10 @@ __all__ = [
     "InputError",
     "InputTypeError",
     "MissingDependencyError",
+    "Mosaic",
     "ReadError",
     "RowTable",
+    "Survey",
     "as_sample",
     "as_truth",
     "canonical_name",
@@ -40,4 +43,5 @@ __all__ = [
     "has_curve",
     "list_bands",
     "percentile_columns",
+    "register_survey",
 ]

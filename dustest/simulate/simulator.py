@@ -29,6 +29,7 @@ from dustest.simulate.stream import write_chunks
 from dustest.simulate.surveys import get_survey
 from dustest.simulate.telescope.detection import Telescope
 from dustest.simulate.telescope.imaging import Imager
+from dustest.simulate.telescope.noise_presets import noise_preset
 from dustest.simulate.telescope.psf import make_psf
 from dustest.simulate.telescope.spectrograph import PrismSpectrograph
 
@@ -323,7 +324,7 @@ class GalaxySimulator:
         psfs = self._psfs or {
             band: make_psf(band, pixel_scale=scale, size=field) for band in self.bands
         }
-        noises = self._noises or {band: self._survey.noise(band) for band in self.bands}
+        noises = self._noises or {band: noise_preset(self.preset, band) for band in self.bands}
         return Telescope(
             Imager(psfs, scale, self.size),
             tuple(noises.values()),

@@ -1,9 +1,6 @@
 """The measured noise of surveys."""
 
-from dustest.data.bands import canonical_name
-from dustest.data.errors import InputError
-from dustest.data.messages import not_one_of
-from dustest.simulate.telescope.mosaics import MOSAICS
+from dustest.data.surveys import SURVEYS
 from dustest.simulate.telescope.noise import CorrelatedNoise
 
 __all__ = ["list_noise_presets", "noise_preset"]
@@ -23,7 +20,7 @@ def list_noise_presets():
     >>> list_noise_presets()["CEERS"]
     ('F606W', 'F814W', 'F115W', 'F150W', 'F200W', 'F277W', 'F356W', 'F410M', 'F444W')
     """
-    return {name: tuple(field.mosaics) for name, field in MOSAICS.items()}
+    return {name: tuple(field.mosaics) for name, field in SURVEYS.items()}
 
 
 def noise_preset(survey, band):
@@ -40,7 +37,7 @@ def noise_preset(survey, band):
     Parameters
     ----------
     survey : str
-        ``"JADES-deep"`` or ``"CEERS"``.
+        One of `list_noise_presets`.
     band : str
         Name of the band, see `dustest.data.canonical_name`.
 
@@ -70,15 +67,8 @@ def noise_preset(survey, band):
     >>> noise.rms, round(aperture_depth(noise, 0.32), 1)
     (0.0144, 30.4)
     """
-    if survey not in tuple(MOSAICS):
-        msg = not_one_of("survey", survey, MOSAICS)
-        raise InputError(msg)
-    field = MOSAICS[survey]
-    name = canonical_name(band)
-    if name not in field.mosaics:
-        msg = f"band must be one that {survey} has ({', '.join(field.mosaics)}), got {band!r}"
-        raise InputError(msg)
-    mosaic = field.mosaics[name]
+    field = SURVEYS.find(survey, "survey")
+    mosaic = field.mosaic(band)
     if isinstance(mosaic.autocorrelation, str):
         similar = noise_preset(survey, mosaic.autocorrelation)
         return similar.at_depth(mosaic.depth, field.diameter)
