@@ -1,19 +1,26 @@
 """The physics: dust, stellar populations, synthetic photometry, and the UV slope."""
 
 from dustest.physics.attenuation import (
-    Calzetti00,
-    CharlotFall00,
-    DustLaw,
-    ExtinctionCurve,
-    Salim18,
     a_lambda,
     a_v_to_e_bv,
     attenuation_ratio,
     band_attenuation_ratio,
     e_bv_to_a_v,
-    get_dust_law,
-    list_dust_laws,
 )
+from dustest.physics.dust_laws.calzetti import Calzetti00
+from dustest.physics.dust_laws.composition import (
+    Bump,
+    ComposedLaw,
+    Tilted,
+    TwoComponents,
+)
+from dustest.physics.dust_laws.extinction_curves import ExtinctionCurve, ExtinctionFamily
+from dustest.physics.dust_laws.law import DustLaw, SumOfLaws
+from dustest.physics.dust_laws.li import Li08
+from dustest.physics.dust_laws.lookup import get_dust_law, list_dust_laws, register_dust_law
+from dustest.physics.dust_laws.power_law import CharlotFall00, PowerLaw
+from dustest.physics.dust_laws.reddy import Reddy15
+from dustest.physics.dust_laws.salim import Salim18
 from dustest.physics.igm import igm_transmission
 from dustest.physics.photometry import band_flux, synthetic_photometry
 from dustest.physics.stellar_populations import (
@@ -36,17 +43,26 @@ from dustest.physics.uv_slope import (
 
 __all__ = [
     "UV_WINDOWS",
+    "Bump",
     "Calzetti00",
     "CharlotFall00",
+    "ComposedLaw",
     "DustLaw",
     "ExtinctionCurve",
+    "ExtinctionFamily",
+    "Li08",
     "LightTable",
     "NebularGrid",
     "PhotometricSlopes",
+    "PowerLaw",
+    "Reddy15",
     "SSPGrid",
     "Salim18",
     "SpectrumTable",
     "StarLight",
+    "SumOfLaws",
+    "Tilted",
+    "TwoComponents",
     "UVSlope",
     "a_lambda",
     "a_v_to_e_bv",
@@ -60,6 +76,7 @@ __all__ = [
     "list_dust_laws",
     "load_ssp_grid",
     "photometric_beta",
+    "register_dust_law",
     "select_uv_bands",
     "spectral_beta",
     "synthetic_photometry",

@@ -19,7 +19,8 @@ from dustest.physics._stellar.particle_rows import a_over_av, checked_a_v, scree
 from dustest.physics._stellar.spectrum_table import SpectrumTable
 from dustest.physics._stellar.ssp_grids import NebularGrid, SSPGrid, load_ssp_grid
 from dustest.physics._values import as_curves, as_redshift
-from dustest.physics.attenuation import B_WAVELENGTH, V_WAVELENGTH, get_dust_law
+from dustest.physics.dust_laws.law import B_WAVELENGTH, V_WAVELENGTH
+from dustest.physics.dust_laws.lookup import get_screen_law
 
 __all__ = ["LightTable", "NebularGrid", "SSPGrid", "SpectrumTable", "StarLight", "load_ssp_grid"]
 
@@ -114,7 +115,7 @@ class LightTable:
             raise InputError(msg)
         self.bands = tuple(curve.name for curve in curves)
         self.redshift = redshift
-        self.law = None if law is None else get_dust_law(law)
+        self.law = None if law is None else get_screen_law(law)
         light = NodeLight(grid, emission, log_u, cosmology.age(redshift).to_value(u.yr))
         self._age, self._metallicity = light.age, light.metallicity
         distance = cosmology.luminosity_distance(redshift)

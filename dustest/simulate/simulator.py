@@ -12,7 +12,7 @@ from dustest.data.errors import InputError
 from dustest.data.files.paths import installed_version
 from dustest.data.identity.describe import describe
 from dustest.data.messages import did_you_mean
-from dustest.physics.attenuation import get_dust_law
+from dustest.physics.dust_laws.lookup import get_screen_law
 from dustest.simulate._arguments import (
     check_band_names,
     check_not_negative,
@@ -160,7 +160,7 @@ class GalaxySimulator:
         self.size = check_whole(size, "size", minimum=2)
         self.population = GalaxyPopulation() if population is None else population
         self.views = _view_names(views)
-        self.dust_law = get_dust_law(dust_law)
+        self.dust_law = get_screen_law(dust_law)
         if photometry_bands is None:
             photometry_bands = self._survey.bands
         self.photometry_bands = check_band_names(photometry_bands, "photometry_bands")

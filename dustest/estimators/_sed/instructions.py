@@ -20,7 +20,7 @@ from astropy.cosmology import FlatLambdaCDM
 from dustest.data.errors import InputError
 from dustest.data.messages import did_you_mean
 from dustest.estimators._sed.parameter_checks import check_choice, is_number
-from dustest.physics.attenuation import get_dust_law
+from dustest.physics import get_dust_law
 
 __all__ = [
     "AGE",

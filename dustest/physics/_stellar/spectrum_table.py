@@ -14,7 +14,7 @@ from dustest.physics._stellar.particle_rows import (
     checked_particles,
     screen,
 )
-from dustest.physics.attenuation import get_dust_law
+from dustest.physics.dust_laws.lookup import get_screen_law
 
 __all__ = ["SpectrumTable"]
 
@@ -102,7 +102,7 @@ class SpectrumTable:
         self.wavelength, continuum = grid.wavelength[window], light.continuum(window)
         if step is not None:
             self.wavelength, continuum = _averaged(self.wavelength, continuum, step)
-        self.law = None if law is None else get_dust_law(law)
+        self.law = None if law is None else get_screen_law(law)
         self._age, self._metallicity = light.age, light.metallicity
         profiles = _line_profiles(self.wavelength, light.line_wavelength)
         if not lyman_alpha:

@@ -8,7 +8,8 @@ from astropy import units as u
 from dustest.data.checks.units import declared_unit
 from dustest.data.checks.values import is_plain_number, to_floats
 from dustest.data.errors import InputError
-from dustest.physics.attenuation import B_WAVELENGTH, V_WAVELENGTH, get_dust_law
+from dustest.physics.dust_laws.law import B_WAVELENGTH, V_WAVELENGTH
+from dustest.physics.dust_laws.lookup import get_screen_law
 
 __all__ = [
     "V_OPACITY",
@@ -255,7 +256,7 @@ def attenuate(luminosity, tau_v, wavelength, law="SMC"):
     if tau_v.ndim != 1 or not np.all(tau_v >= 0.0):
         msg = "tau_v must be one-dimensional, finite and not negative"
         raise InputError(msg)
-    ratio = np.asarray(get_dust_law(law).a_over_av(wavelength))
+    ratio = np.asarray(get_screen_law(law).a_over_av(wavelength))
     expected = (len(tau_v), *ratio.shape)
     if luminosity.shape not in {expected, (len(tau_v),)}:
         msg = f"luminosity must have the shape {expected} or {tau_v.shape}, got {luminosity.shape}"

@@ -8,7 +8,7 @@ from astropy.cosmology import Planck15
 
 from dustest.data.bands import Band
 from dustest.physics._stellar.spectrum_table import SpectrumTable
-from dustest.physics.attenuation import get_dust_law
+from dustest.physics.dust_laws.lookup import get_screen_law
 from dustest.physics.stellar_populations import LightTable, StarLight
 
 __all__ = ["MAG_PER_TAU", "SOLAR_METALLICITY", "DustFree", "Light", "Snapshot"]
@@ -104,7 +104,7 @@ class Snapshot:
 
     def __init__(self, redshift, grid, bands, law, spectrograph):
         self.redshift = redshift
-        self._grid, self._law = grid, get_dust_law(law)
+        self._grid, self._law = grid, get_screen_law(law)
         windows = [_window(*limits, redshift) for limits in UV_WINDOWS]
         self._n_bands = len(bands)
         self._table = LightTable(grid, [*bands, *windows], redshift, law=self._law, log_u=_LOG_U)

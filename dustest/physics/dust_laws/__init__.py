@@ -1,0 +1,1 @@
+"""Dust laws: their curves, how they are composed, and their names; a law is one file."""

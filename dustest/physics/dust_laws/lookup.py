@@ -1,0 +1,177 @@
+"""Dust laws by name: those of the modules of this folder, and those that are registered."""
+
+from dataclasses import replace
+from importlib import import_module
+from pkgutil import iter_modules
+
+from dustest.data.errors import InputError
+from dustest.data.messages import did_you_mean
+from dustest.data.registry import Registry
+from dustest.physics.dust_laws.composition import NamedLaw
+from dustest.physics.dust_laws.extinction_curves import ExtinctionCurve
+from dustest.physics.dust_laws.law import DustLaw
+
+__all__ = ["DUST_LAWS", "get_dust_law", "get_screen_law", "list_dust_laws", "register_dust_law"]
+
+
+def _own_laws():
+    """Laws that the modules of this folder list in LAWS: a new law is one new file."""
+    import dustest.physics.dust_laws as folder
+
+    for found in iter_modules(folder.__path__):
+        if f"{folder.__name__}.{found.name}" != __name__:
+            module = import_module(f"{folder.__name__}.{found.name}")
+            yield from getattr(module, "LAWS", ())
+
+
+DUST_LAWS = Registry("dust law", DustLaw, _own_laws())
+
+
+def list_dust_laws():
+    """Name the dust laws that `get_dust_law` knows.
+
+    Returns
+    -------
+    list of str
+        The names.
+
+    Examples
+    --------
+    >>> from dustest.physics import list_dust_laws
+    >>> list_dust_laws()[:4]
+    ['Calzetti', 'SMC', 'SMC_G24', 'LMC']
+    """
+    return list(DUST_LAWS)
+
+
+def get_dust_law(law, **parameters):
+    """Look up a dust law.
+
+    ``"SMC"`` is the bar of Gordon et al. 2003, ``"SMC_G24"`` the average of Gordon et al. 2024,
+    ``"LMC"`` the average of Gordon et al. 2003; ``"MW"`` is ``"CCM89"``.
+
+    Parameters
+    ----------
+    law : str, DustLaw or model of dust_extinction
+        A name of `list_dust_laws` or an alias in any letter case; a `DustLaw`, returned as it is;
+        or an instance of any dust_extinction model that covers the V band.
+    **parameters : float
+        Parameters of a named law: ``delta`` and ``bump`` (``"Salim"``), ``n`` (``"power law"``,
+        ``"CF00"``), ``eta`` (``"CF00"``), ``r_v`` (``"CCM89"``, ``"F99"``, ``"G23"``).
+
+    Returns
+    -------
+    DustLaw
+        The law.
+
+    Raises
+    ------
+    InputError
+        If the law or a parameter is not known, or out of range.
+
+    References
+    ----------
+    Gordon et al. 2003, ApJ 594, 279; Gordon et al. 2024, ApJ 970, 51; Cardelli, Clayton & Mathis
+    1989, ApJ 345, 245; Fitzpatrick 1999, PASP 111, 63; Gordon et al. 2023, ApJ 950, 86.
+
+    Examples
+    --------
+    >>> from dustest.physics import get_dust_law
+    >>> get_dust_law("smc").r_v
+    2.74
+    >>> get_dust_law("CF00", n=1.3)
+    CharlotFall00(n=1.3, eta=3.0, age=10000000.0)
+    """
+    if isinstance(law, str):
+        found = DUST_LAWS.find(law, "law")
+        return replace(found, **_checked(found, parameters)) if parameters else found
+    if parameters:
+        msg = f"parameters ({', '.join(parameters)}) go with the name of a law, not an instance"
+        raise InputError(msg)
+    return law if isinstance(law, DustLaw) else ExtinctionCurve(type(law).__name__, law)
+
+
+def get_screen_law(law):
+    """Look up a dust law for screens in front of single stars.
+
+    Parameters
+    ----------
+    law : str, DustLaw or model of dust_extinction
+        As of `get_dust_law`.
+
+    Returns
+    -------
+    DustLaw
+        The law.
+
+    Raises
+    ------
+    InputError
+        As of `get_dust_law`; and if the law has two components.
+
+    Examples
+    --------
+    >>> from dustest.physics.dust_laws.lookup import get_screen_law
+    >>> get_screen_law("SMC").name
+    'SMC'
+    """
+    found = get_dust_law(law)
+    if found.eta is not None:
+        msg = (
+            f"dust_law {found.name!r} has two components, diffuse dust and birth clouds, but the "
+            "dust in front of each star is computed here: take a law of one component, such as "
+            "PowerLaw(n=0.7)"
+        )
+        raise InputError(msg)
+    return found
+
+
+def register_dust_law(law, *, name=None, aliases=(), references=()):
+    """Add a dust law, which estimators, simulator and command line then know by its name.
+
+    Parameters
+    ----------
+    law : DustLaw or model of dust_extinction
+        The law.
+    name : str, optional
+        Its name, where it is not the law's own.
+    aliases : tuple of str, optional
+        Further names.
+    references : tuple of str, optional
+        BibTeX keys of references that dustest knows, or BibTeX entries, where they are not the
+        law's own.
+
+    Returns
+    -------
+    law : DustLaw
+        The law, under its name.
+
+    Raises
+    ------
+    InputError
+        If it is no law, or another one has the name or an alias.
+
+    Examples
+    --------
+    >>> from dustest.physics import Tilted, get_dust_law, register_dust_law
+    >>> law = register_dust_law(Tilted(get_dust_law("SMC"), -0.1), name="steep SMC")
+    >>> get_dust_law("Steep SMC") is law
+    True
+    """
+    law = get_dust_law(law) if not isinstance(law, str) else law
+    if name is not None or aliases or references:
+        law = NamedLaw(law, name or law.name, tuple(aliases), tuple(references or law.references))
+    return DUST_LAWS.register(law)
+
+
+def _checked(law, parameters):
+    """Parameters of a named law, after a check of their names."""
+    takes = list(law.parameters)
+    unknown = [key for key in parameters if key not in takes]
+    if unknown:
+        msg = (
+            f"parameters of the dust law {law.name!r} are: {', '.join(takes) or 'none'}; got "
+            f"{', '.join(unknown)}: {did_you_mean(unknown[0], takes)}"
+        )
+        raise InputError(msg.rstrip(": "))
+    return parameters
