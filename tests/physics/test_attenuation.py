@@ -13,6 +13,7 @@ import pytest
 from astropy import units as u
 from astropy.table import Column, MaskedColumn
 from astropy.utils.masked import Masked
+from dust_extinction.averages import G03_SMCBar
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -230,7 +231,7 @@ class TestDescription:
         "build",
         [
             lambda: get_dust_law("CCM89", r_v=np.float64(5.0)),
-            lambda: ExtinctionCurve("SMC", type(get_dust_law("SMC").model)()),
+            lambda: ExtinctionCurve("SMC", G03_SMCBar()),
             lambda: Salim18(delta=np.array(-0.5), bump=np.int64(1)),
             lambda: CharlotFall00(n=np.float32(0.5)),
             lambda: NumberedLaw(1.0),
@@ -251,13 +252,13 @@ class TestDescription:
     def test_numbers_and_words(self):
         assert get_dust_law("CCM89", r_v=5).to_dict() == {
             "name": "CCM89",
-            "class": "dustest.physics.attenuation.ExtinctionCurve",
+            "class": "dustest.physics.dust_laws.extinction_curves.ExtinctionCurve",
             "model": "dust_extinction.parameter_averages.CCM89",
             "parameters": {"Rv": 5.0},
         }
         assert Salim18(delta=-0.5).to_dict() == {
             "name": "Salim",
-            "class": "dustest.physics.attenuation.Salim18",
+            "class": "dustest.physics.dust_laws.salim.Salim18",
             "parameters": {"delta": -0.5, "bump": 0.0},
         }
 

@@ -224,7 +224,7 @@ class TestDust:
         assert np.all(np.diff(flux[:4], axis=0) < 0)
         assert flux[-1].tolist() == [0.0, 0.0]
 
-    @pytest.mark.parametrize("law", ["Calzetti", "SMC", "CCM89", "CF00", "F99"])
+    @pytest.mark.parametrize("law", ["Calzetti", "SMC", "CCM89", "power law", "F99"])
     def test_a_galaxy_behind_one_screen(self, law, grid):
         table = LightTable(grid, ["F277W"], 7.0, law=law)
         ages, metallicities = np.geomspace(1e6, 5e8, 30), np.full(30, 0.2)

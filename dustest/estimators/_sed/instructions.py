@@ -1,8 +1,8 @@
-"""Models for Bagpipes: star-formation histories, dust laws and priors as fit instructions.
+"""Models for Bagpipes: star-formation histories and priors as fit instructions.
 
 Everything is a flat mapping in Bagpipes' own parameter names (``"dust:Av"``,
 ``"dust:Av_prior"``): a pair of limits is a free parameter, a number a fixed one, the name of
-another parameter a mirror of it.  A new history or dust law is one more record.
+another parameter a mirror of it.  A new history is one more record.
 
 The limits of mass, metallicity, attenuation and ionisation are those of Fu et al.  The paper
 leaves open the shape of the priors on times and time-scales: here epochs and ages are uniform,
@@ -19,15 +19,13 @@ from astropy.cosmology import FlatLambdaCDM
 
 from dustest.data.errors import InputError
 from dustest.data.messages import did_you_mean
+from dustest.estimators._sed.fitted_law import fitted_law
 from dustest.estimators._sed.parameter_checks import check_choice, is_number
-from dustest.physics import get_dust_law
 
 __all__ = [
     "AGE",
-    "DUST_LAWS",
     "MAX_REDSHIFT",
     "SFHS",
-    "DustLaw",
     "StarFormationHistory",
     "age_of_universe",
     "fit_instructions",
@@ -102,28 +100,6 @@ class StarFormationHistory:
     priors: Callable
 
 
-@dataclass(frozen=True)
-class DustLaw:
-    """One dust law.
-
-    Parameters
-    ----------
-    name : str
-        Name under which it is asked for.
-    kind : str
-        Its name in Bagpipes.
-    r_v : Callable
-        Function of the mapping parameter -> value that returns R_V = A_V / E(B-V).
-    priors : dict
-        Flat mapping of the parameters of its shape.
-    """
-
-    name: str
-    kind: str
-    r_v: Callable
-    priors: dict
-
-
 def _component(name, metallicity=(1e-6, 10.0), **shape):
     """Flat mapping of one component: its shape, its mass and its metallicity."""
     priors = {f"{name}:{key}": value for key, value in shape.items()}
@@ -191,45 +167,6 @@ SFHS = {
 }
 
 
-def _fixed_r_v(name, _):
-    """R_V of a law of one shape."""
-    return get_dust_law(name).r_v
-
-
-def _salim_r_v(parameters):
-    """R_V of a Calzetti curve tilted by delta (Salim et al. 2018, ApJ 859, 11, equation 4)."""
-    return 4.05 / (5.05 * (4400.0 / 5500.0) ** parameters["dust:delta"] - 4.05)
-
-
-def _power_law_r_v(parameters):
-    """R_V of a power law in wavelength, from its values at 4400 and 5500 A."""
-    return 1.0 / ((5500.0 / 4400.0) ** parameters["dust:n"] - 1.0)
-
-
-DUST_LAWS = {
-    law.name: law
-    for law in (
-        DustLaw("Calzetti", "Calzetti", partial(_fixed_r_v, "Calzetti"), {}),
-        DustLaw("SMC", "SMC", partial(_fixed_r_v, "SMC"), {}),
-        DustLaw("MW", "Cardelli", partial(_fixed_r_v, "MW"), {}),
-        DustLaw("CCM89", "Cardelli", partial(_fixed_r_v, "CCM89"), {}),
-        DustLaw("Salim", "Salim", _salim_r_v, {"dust:delta": (-1.2, 0.4), "dust:B": (0.0, 5.0)}),
-        DustLaw(
-            "CF00",
-            "CF00",
-            _power_law_r_v,
-            {
-                "dust:n": (0.3, 2.5),
-                "dust:n_prior": "Gaussian",
-                "dust:n_prior_mu": 0.7,
-                "dust:n_prior_sigma": 0.3,
-                "dust:eta": (1.0, 3.0),
-            },
-        ),
-    )
-}
-
-
 def fit_instructions(sfh, dust_law, redshift, redshift_err=None, priors=None):
     """Fit instructions for one galaxy.
 
@@ -237,8 +174,8 @@ def fit_instructions(sfh, dust_law, redshift, redshift_err=None, priors=None):
     ----------
     sfh : str
         A key of `SFHS`.
-    dust_law : str
-        A key of `DUST_LAWS`.
+    dust_law : str, DustLaw or model of dust_extinction
+        The law, see `fitted_law`.
     redshift : float
         Redshift, above 0 and at most 10.
     redshift_err : float, optional
@@ -258,8 +195,7 @@ def fit_instructions(sfh, dust_law, redshift, redshift_err=None, priors=None):
         If a name is unknown or a prior makes no sense.
     """
     check_choice("sfh", sfh, tuple(SFHS))
-    check_choice("dust_law", dust_law, tuple(DUST_LAWS))
-    history, law = SFHS[sfh], DUST_LAWS[dust_law]
+    history, law = SFHS[sfh], fitted_law(dust_law)
     low, high = _redshift_limits(redshift, redshift_err)
     flat = _COMMON | law.priors | history.priors(age_of_universe(high))
     flat |= _checked_names(priors or {}, flat)
@@ -267,7 +203,7 @@ def fit_instructions(sfh, dust_law, redshift, redshift_err=None, priors=None):
     _check_values(flat)
     flat |= _redshift_prior(redshift, redshift_err)
     _check_freedom(flat)
-    return _nest(flat | {"dust:type": law.kind})
+    return _nest(flat | {"dust:type": law.bagpipes or law.law.name})
 
 
 def age_of_universe(redshift):

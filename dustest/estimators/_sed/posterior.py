@@ -40,8 +40,10 @@ class Settings:
 
     Parameters
     ----------
-    sfh, dust_law : str
-        Names in `SFHS` and `DUST_LAWS`.
+    sfh : str
+        A name in `SFHS`.
+    dust_law : str, DustLaw or model of dust_extinction
+        The law, see `~dustest.physics.get_dust_law`.
     priors : dict or None
         Flat mapping of priors that replace the defaults.
     free_redshift : bool
@@ -59,7 +61,7 @@ class Settings:
     """
 
     sfh: str
-    dust_law: str
+    dust_law: object
     priors: dict | None = None
     free_redshift: bool = False
     sfr_timescale: float = 1e8

@@ -20,10 +20,10 @@ def weighted_rows(table, rows, weights):
 
 
 def a_over_av(law, wavelength):
-    """A_lambda / A_V at any wavelength, see `DustLaw.extended`; zero without a law."""
+    """A_lambda / A_V; beyond the range of a law its value at the end, and zero without a law."""
     if law is None:
         return np.zeros_like(wavelength)
-    return law.extended(wavelength)
+    return law.a_over_av(np.clip(wavelength, *law.wavelength_range))
 
 
 def screen(a_v, ratio):

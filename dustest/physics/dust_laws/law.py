@@ -88,7 +88,7 @@ class DustLaw(ABC):
     """Whether ``_curve`` may also be evaluated beyond the range."""
 
     def __post_init__(self):
-        for name in self.parameters:
+        for name in self.keywords:
             object.__setattr__(self, name, _as_parameter(getattr(self, name), name))
 
     @abstractmethod
@@ -96,8 +96,8 @@ class DustLaw(ABC):
         """A_lambda / A_V at an array of wavelengths in Angstrom, within the law's range."""
 
     @property
-    def parameters(self):
-        """Parameters of the law itself, by name."""
+    def keywords(self):
+        """Parameters of the law itself, without those of its parts, by name."""
         return {item.name: getattr(self, item.name) for item in _fields(self) if _is_float(item)}
 
     @property
@@ -106,7 +106,7 @@ class DustLaw(ABC):
         found = {}
         for part in self._parts():
             found |= part.shape
-        return found | self.parameters
+        return found | self.keywords
 
     def with_shape(self, **shape):
         """Change parameters of the law and of its parts.
@@ -197,9 +197,9 @@ class DustLaw(ABC):
     def extended(self, wavelength):
         """Evaluate A_lambda / A_V at any wavelength.
 
-        Models of galaxies emit light beyond the range of most laws. There a law whose formula
-        continues (Calzetti, power laws, Li+08, and laws composed of them) is evaluated as it is;
-        any other keeps the value at the end of its range.
+        Models of galaxies emit light beyond the range of most laws. In fits of SEDs a law whose
+        formula continues there (Calzetti, power laws, Li+08, and laws composed of them) is
+        evaluated as it is; any other keeps the value at the end of its range.
 
         Parameters
         ----------

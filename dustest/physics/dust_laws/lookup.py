@@ -5,13 +5,21 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from dustest.data.errors import InputError
+from dustest.data.identity.describe import class_path
 from dustest.data.messages import did_you_mean
 from dustest.data.registry import Registry
 from dustest.physics.dust_laws.composition import NamedLaw
 from dustest.physics.dust_laws.extinction_curves import ExtinctionCurve
 from dustest.physics.dust_laws.law import DustLaw
 
-__all__ = ["DUST_LAWS", "get_dust_law", "get_screen_law", "list_dust_laws", "register_dust_law"]
+__all__ = [
+    "DUST_LAWS",
+    "get_dust_law",
+    "get_screen_law",
+    "law_references",
+    "list_dust_laws",
+    "register_dust_law",
+]
 
 
 def _own_laws():
@@ -164,9 +172,53 @@ def register_dust_law(law, *, name=None, aliases=(), references=()):
     return DUST_LAWS.register(law)
 
 
+def law_references(law):
+    """References of a law that is named or described.
+
+    Parameters
+    ----------
+    law : str or dict
+        Name of a law, or what `DustLaw.to_dict` returned.
+
+    Returns
+    -------
+    references : tuple of str or None
+        Those of the law and of its parts; None where the law is not known.
+
+    Examples
+    --------
+    >>> from dustest.physics import Tilted, get_dust_law
+    >>> from dustest.physics.dust_laws.lookup import law_references
+    >>> law_references("MW"), law_references(Tilted(get_dust_law("SMC"), -0.1).to_dict())
+    (('Cardelli1989',), ('Noll2009', 'Gordon2003'))
+    """
+    if not isinstance(law, dict):
+        known = DUST_LAWS.get(law)
+        return None if known is None else known.references
+    path = str(law.get("class"))
+    found = [law_references(str(law.get("name"))), law_references(path.rpartition(".")[2])]
+    found += [kind.references for kind in _kinds(DustLaw) if class_path(kind) == path]
+    own = next(filter(None, found), ())
+    parts = [law_references(part) or () for part in _described_parts(law)]
+    return tuple(dict.fromkeys(sum(parts, own))) or None
+
+
+def _kinds(kind):
+    """Classes that are derived from a class."""
+    return [found for each in kind.__subclasses__() for found in (each, *_kinds(each))]
+
+
+def _described_parts(law):
+    """Descriptions of the laws that a described law is composed of."""
+    parameters = law.get("parameters") or {}
+    values = parameters.values() if isinstance(parameters, dict) else ()
+    every = [item for value in values for item in (value if isinstance(value, list) else [value])]
+    return [item for item in every if isinstance(item, dict)]
+
+
 def _checked(law, parameters):
     """Parameters of a named law, after a check of their names."""
-    takes = list(law.parameters)
+    takes = list(law.keywords)
     unknown = [key for key in parameters if key not in takes]
     if unknown:
         msg = (

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dustest.data.errors import InputError
-from dustest.estimators._sed.instructions import DUST_LAWS, SFHS, fit_instructions
-from dustest.physics.attenuation import CharlotFall00, Salim18
+from dustest.estimators._sed.fitted_law import fitted_law
+from dustest.estimators._sed.instructions import SFHS, fit_instructions
+from dustest.physics import PowerLaw, Salim18, list_dust_laws
 
 AGE_AT_7 = FlatLambdaCDM(H0=70.0, Om0=0.3).age(7.0).value
 NAMES = (
@@ -211,25 +212,27 @@ class TestDustLaws:
     )
     def test_laws_of_one_shape(self, name, kind, r_v):
         assert fit_instructions("constant", name, 7.0)["dust"]["type"] == kind
-        assert DUST_LAWS[name].r_v({}) == r_v
+        assert fitted_law(name).r_v({}) == r_v
 
     def test_salim_without_tilt_is_calzetti(self):
-        assert DUST_LAWS["Salim"].r_v({"dust:delta": 0.0}) == pytest.approx(4.05)
+        assert fitted_law("Salim").r_v({"dust:delta": 0.0}) == pytest.approx(4.05)
 
     def test_laws_of_variable_shape_against_the_attenuation_module(self):
         for tilt in (-1.2, -0.4, 0.4):
             expected = Salim18(delta=tilt).r_v
-            assert DUST_LAWS["Salim"].r_v({"dust:delta": tilt}) == pytest.approx(expected)
+            assert fitted_law("Salim").r_v({"dust:delta": tilt}) == pytest.approx(expected)
         for slope in (0.3, 0.7, 2.5):
-            expected = CharlotFall00(n=slope).r_v
-            assert DUST_LAWS["CF00"].r_v({"dust:n": slope}) == pytest.approx(expected)
+            expected = PowerLaw(n=slope).r_v
+            assert fitted_law("CF00").r_v({"dust:n": slope}) == pytest.approx(expected)
 
     def test_draws_of_variable_shape(self):
         draws = {"dust:delta": np.array([0.0, -0.4]), "dust:n": np.array([0.7, 1.3])}
-        assert DUST_LAWS["Salim"].r_v(draws).shape == (2,)
-        assert DUST_LAWS["CF00"].r_v(draws).shape == (2,)
+        assert fitted_law("Salim").r_v(draws).shape == (2,)
+        assert fitted_law("CF00").r_v(draws).shape == (2,)
 
-    @pytest.mark.parametrize(("argument", "names"), [("sfh", NAMES), ("dust_law", DUST_LAWS)])
+    @pytest.mark.parametrize(
+        ("argument", "names"), [("sfh", NAMES), ("dust_law", list_dust_laws())]
+    )
     def test_unknown_names(self, argument, names):
         arguments = {"sfh": "constant", "dust_law": "SMC", argument: "parametric"}
         with pytest.raises(InputError, match=f"{argument} must be one of {', '.join(names)}"):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from dustest.data.errors import InputError
-from dustest.estimators._sed.instructions import DUST_LAWS, SFHS, fit_instructions
+from dustest.estimators._sed.instructions import SFHS, fit_instructions
 from dustest.estimators._sed.priors import SEDPrior
 
 N_POINTS = 100
@@ -66,7 +66,10 @@ def with_shape(shape, parameter="dust:Av"):
 def models():
     """Fit instructions of every history, law and shape."""
     free_redshift = {sfh: fit_instructions(sfh, "CF00", 7.0, 0.2) for sfh in SFHS}
-    laws = {law: fit_instructions("lognormal", law, 6.0) for law in DUST_LAWS}
+    laws = {
+        law: fit_instructions("lognormal", law, 6.0)
+        for law in ("Calzetti", "SMC", "CCM89", "Salim", "CF00")
+    }
     shapes = {
         shape: fit_instructions("delayed", "Calzetti", 8.0, priors=with_shape(shape))
         for shape in SHAPES

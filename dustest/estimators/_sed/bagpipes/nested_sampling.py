@@ -17,7 +17,8 @@ from dustest.data.bands import get_band
 from dustest.data.checks.units import FLUX_UNIT, SPECTRAL_UNIT
 from dustest.data.errors import MissingDependencyError
 from dustest.estimators._sed.bagpipes.loading import load_bagpipes
-from dustest.estimators._sed.instructions import DUST_LAWS, fit_instructions
+from dustest.estimators._sed.fitted_law import fitted_law
+from dustest.estimators._sed.instructions import fit_instructions
 from dustest.estimators._sed.posterior import (
     IGNORED_ERROR,
     LOG_SSFR_FLOOR,
@@ -256,7 +257,7 @@ def _summarise(galaxy, settings, prior, fitted, chain):
     values = prior.transform(chain.cube[drawn])
     draws = {
         "A_V": values["dust:Av"],
-        "E_BV": values["dust:Av"] / DUST_LAWS[settings.dust_law].r_v(values),
+        "E_BV": values["dust:Av"] / fitted_law(settings.dust_law).r_v(values),
         "redshift": values["redshift"],
         **dict(zip(_DERIVED, chain.derived[drawn].T, strict=False)),
     }

@@ -174,25 +174,6 @@ class BandLight:
         distance = _MPC * np.interp(redshift, utils.z_array, utils.ldist_at_z)
         return _SOLAR_LUMINOSITY / (4.0 * np.pi * distance**2 * (1.0 + redshift))
 
-    def attenuation(self, kind, shape):
-        """Attenuation curve, relative to that at V.
-
-        Parameters
-        ----------
-        kind : str
-            Name of the law in Bagpipes.
-        shape : dict
-            Parameters of its shape, in Bagpipes' names.
-
-        Returns
-        -------
-        curve : ndarray of shape (n_wave,)
-            A / A_V.
-        """
-        law = self._pipes.models.dust_attenuation_model.dust_attenuation
-        with quiet():
-            return law(self.wavelength, {"type": kind, **shape}).A_cont
-
     def dust_emission(self, qpah, umin, gamma):
         """Spectrum of warm dust that emits one solar luminosity.
 

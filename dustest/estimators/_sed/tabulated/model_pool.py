@@ -1,21 +1,17 @@
 """Models at points of the prior, with their photometry from tables."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy.stats import qmc
 
 from dustest.data.errors import InputError
-from dustest.estimators._sed.instructions import (
-    DUST_LAWS,
-    MAX_REDSHIFT,
-    age_of_universe,
-    fit_instructions,
-)
+from dustest.estimators._sed.bagpipes.dust_curve import BAGPIPES_CURVES, BagpipesCurve
+from dustest.estimators._sed.fitted_law import fitted_law
+from dustest.estimators._sed.instructions import MAX_REDSHIFT, age_of_universe, fit_instructions
 from dustest.estimators._sed.posterior import LOG_SSFR_FLOOR
 from dustest.estimators._sed.priors import SEDPrior
-from dustest.estimators._sed.tabulated.dust_curves import SHAPES
 from dustest.estimators._sed.tabulated.emission import BandLight
 from dustest.estimators._sed.tabulated.photometry_table import SEDTable
 from dustest.physics.star_formation import AgeGrid, history_weights
@@ -112,7 +108,7 @@ class ModelMaker:
 
     def __init__(self, settings, redshift, light, redshift_err=None):
         self.prior = _prior(settings, redshift, redshift_err)
-        self._sfh, self._law = settings.sfh, DUST_LAWS[settings.dust_law]
+        self._sfh, self._law = settings.sfh, fitted_law(settings.dust_law)
         self._light = light
         self._t_bc = _birth_cloud(self.prior)
         self._emission = {
@@ -201,27 +197,27 @@ class ModelMaker:
         """Fluxes (n, n_bands), and shares of the mass formed that still live, (n,)."""
         metallicity = values[next(key for key in values if key.endswith(_METALS))]
         columns = metallicity, values["nebular:logU"], values["dust:Av"], values.get("dust:eta")
-        shape = self._shape(values)
+        shape = self._law.shape({key: values[key] for key in values.keys() - self.prior.fixed})
         fluxes, living = [], np.empty(len(place))
         order = np.argsort(place, kind="stable")
         for node, rows in zip(nodes, _split(order, place), strict=True):
             table = self._table(node, wavelength)
             mass = stars.weights[rows, : table.age_edges.size - 1]
             inputs = (None if column is None else column[rows] for column in columns)
-            here = {key: v[rows] if np.ndim(v) else v for key, v in shape.items()}
+            here = {key: column[rows] for key, column in shape.items()}
             fluxes.append(table.photometry(mass, *inputs, here))
             living[rows] = table.surviving_fraction(mass, metallicity[rows])
         flux = np.concatenate(fluxes)[np.argsort(order)]
         flux[~stars.possible] = 0.0
         return flux, living
 
-    def _shape(self, values):
-        """Parameters of the shape of the dust law: one number where it is the same in all."""
-        names = {name: f"{_DUST}{name}" for name in SHAPES[self._law.kind]}
-        return {
-            name: float(self.prior.fixed[key]) if key in self.prior.fixed else values[key]
-            for name, key in names.items()
-        }
+    @cached_property
+    def _curve(self):
+        """The law with the parameters of its shape that are the same in all models."""
+        if self._law.bagpipes in BAGPIPES_CURVES:
+            return BagpipesCurve(self._law.bagpipes)
+        shape = self._law.shape(self.prior.fixed)
+        return self._law.law.with_shape(**{name: float(value) for name, value in shape.items()})
 
     def _table(self, redshift, wavelength=None):
         """Table of one redshift; that of the bands is made when it is first needed."""
@@ -230,7 +226,7 @@ class ModelMaker:
         table = SEDTable(
             redshift,
             self._light.bands,
-            self._law.kind,
+            self._curve,
             self._emission,
             t_bc=self._t_bc,
             light=self._light,

@@ -9,7 +9,6 @@ import numpy as np
 
 from dustest.data.bands import get_band
 from dustest.data.errors import InputError
-from dustest.estimators._sed.tabulated.dust_curves import SHAPES, DustCurve
 from dustest.estimators._sed.tabulated.emission import BandLight
 from dustest.physics._stellar.bilinear import axis_weights
 
@@ -33,8 +32,9 @@ class SEDTable:
         Redshift, above 0 and at most 10.
     bands : sequence of str
         Names of the bands.
-    dust_law_kind : str
-        Name of the law in Bagpipes: Calzetti, Cardelli, SMC, Salim or CF00.
+    law : DustLaw
+        The law of the dust in front of all stars, and of the birth clouds where it has none for
+        them. Beyond its range it is extended, see `~dustest.physics.DustLaw`.
     emission : dict, optional
         Parameters of the warm dust (``qpah``, ``umin`` and ``gamma``).
     t_bc : float, optional
@@ -64,7 +64,7 @@ class SEDTable:
         self,
         redshift,
         bands,
-        dust_law_kind,
+        law,
         emission=None,
         *,
         t_bc=0.01,
@@ -86,7 +86,8 @@ class SEDTable:
         # What warm dust sends out is what dust absorbs at any wavelength.
         seen = np.ones(len(response), dtype=bool) if self._glows else response.any(axis=1)
         self._integral = _trapezoid(light.wavelength)[seen].astype(np.float32)
-        self._curve = DustCurve(dust_law_kind, light, seen)
+        laws = (law,) if law.birth_clouds is None else (law, law.birth_clouds)
+        self._curves = [_Curve(each, light.wavelength[seen]) for each in laws]
         self._set_light(light, n_age, seen)
         self._set_response(response[seen])
 
@@ -124,8 +125,7 @@ class SEDTable:
         eta : float or array_like of shape (n,), optional
             Attenuation of the birth clouds relative to it; 1 if not given.
         shape : dict of str to float or array_like of shape (n,), optional
-            Parameters of the shape of the dust law, if it has any: ``delta`` and ``B`` of
-            Salim, ``n`` of CF00.
+            Parameters of the shape of the dust law; those that are left out are as in the law.
 
         Returns
         -------
@@ -147,12 +147,14 @@ class SEDTable:
         flux = np.empty((n, self._band_unit.size))
         for rows in _alike(metals[0] * self.log_u.size + gas[0]):
             young, old = self._spectra(weights[rows], _taken(metals, rows), _taken(gas, rows))
-            curve = self._curve.at({key: _rows_of(values, rows) for key, values in shape.items()})
+            here = {key: _rows_of(values, rows) for key, values in shape.items()}
+            curves = [curve.at(here) for curve in self._curves]
+            depth = _depth(column[rows], curves[0])
             if clouds is None:
-                flux[rows] = self._seen(young + old, curve, column[rows])
+                flux[rows] = self._seen(young + old, depth)
             else:
-                flux[rows] = self._seen(old, curve, column[rows])
-                flux[rows] += self._seen(young, curve, np.float32(clouds[rows]))
+                flux[rows] = self._seen(old, depth)
+                flux[rows] += self._seen(young, _cloud_depth(column[rows], clouds[rows], curves))
         return flux
 
     def _spectra(self, weights, metals, gas):
@@ -167,9 +169,8 @@ class SEDTable:
             _at_corners(weights[:, self._n_young - 1 :], [metal_share]) @ old,
         )
 
-    def _seen(self, spectra, curve, column):
-        """Fluxes of spectra behind dust, with what that dust emits."""
-        depth = np.minimum(_DEPTH * column[:, np.newaxis] * curve, _OPAQUE)
+    def _seen(self, spectra, depth):
+        """Fluxes of spectra behind dust of an optical depth, with what that dust emits."""
         flux = ((spectra * np.exp(-depth)) @ self._response) * (self._unit * self._band_unit)
         if not self._glows:
             return flux
@@ -222,17 +223,53 @@ class SEDTable:
 
     def _checked_shape(self, shape, n):
         """Parameters of the shape of the law, arrays of one or n values, after a check."""
-        if set(shape) != set(SHAPES[self._curve.kind]):
+        known = {name for curve in self._curves for name in curve.names}
+        if unknown := shape.keys() - known:
             msg = (
-                f"shape of {self._curve.kind} must have "
-                f"{', '.join(SHAPES[self._curve.kind]) or 'no parameter'}, got "
-                f"{', '.join(shape) or 'none'}"
+                f"shape may have {', '.join(sorted(known)) or 'no parameter'}, got "
+                f"{', '.join(sorted(unknown))}"
             )
             raise InputError(msg)
         return {
             name: _within(name, values, n if np.ndim(values) else 1, (-np.inf, np.inf))
             for name, values in shape.items()
         }
+
+
+class _Curve:
+    """A / A_V of a law at some wavelengths, in single precision.
+
+    A law without parameters is kept as numbers alone.
+    """
+
+    def __init__(self, law, wavelength):
+        self.names = tuple(law.shape)
+        self._law, self._wavelength = (law, wavelength) if self.names else (None, None)
+        self._as_it_is = law.extended(wavelength)[np.newaxis].astype(np.float32)
+
+    def at(self, shape):
+        """The curve (n, n_wave) or (1, n_wave) for some parameters of shape (n,) or (1,)."""
+        own = {name: shape[name] for name in self.names if name in shape}
+        if not own:
+            return self._as_it_is
+        own = {name: np.float32(values)[:, np.newaxis] for name, values in own.items()}
+        curve = self._law.with_shape(**own).extended(self._wavelength)
+        return curve.astype(np.float32, copy=False)
+
+
+def _depth(column, curve):
+    """Optical depth of dust of some A_V."""
+    return np.minimum(_DEPTH * column[:, np.newaxis] * curve, _OPAQUE)
+
+
+def _cloud_depth(column, clouds, curves):
+    """Optical depth in front of young stars, of which the diffuse dust is one column."""
+    if len(curves) == 1:
+        return _depth(np.float32(clouds), curves[0])
+    both = (
+        column[:, np.newaxis] * curves[0] + np.float32(clouds - column)[:, np.newaxis] * curves[1]
+    )
+    return np.clip(_DEPTH * both, 0.0, _OPAQUE)
 
 
 def _single(values):

@@ -42,7 +42,7 @@ answer = TabulatedEngine(setup).fit(galaxies), truth
 """
 BEHAVIOUR = """
 from dataclasses import replace
-from dustest.estimators._sed import fit as sed_fit
+from dustest.estimators._sed.tabulated import importance_sampling as sed_fit
 from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
 
 
