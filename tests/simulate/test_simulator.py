@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 from astropy import units as u
-from astropy.cosmology import Planck15
+from astropy.cosmology import FlatLambdaCDM, Planck15
 from astropy.table import Column
 from bagpipes_models import BAGPIPES_COSMOLOGY, model_photometry
 from hypothesis import given, settings
@@ -492,3 +492,30 @@ def _shared():
     if not hasattr(_shared, "simulator"):
         _shared.simulator = simulator()
     return _shared.simulator
+
+
+class TestCosmology:
+    def test_distances_scale_fluxes_and_sizes(self):
+        options = {"redshift": 7.0, "views": ["xy"], "spectrograph": None}
+        far = FlatLambdaCDM(0.8 * Planck15.H0, Planck15.Om0, Tcmb0=2.7255)
+        usual, other = (
+            GalaxySimulator(["F444W"], cosmology=cosmology, **options).draw(3, random_state=1)
+            for cosmology in (Planck15, far)
+        )
+        ratio = (Planck15.luminosity_distance(7.0) / far.luminosity_distance(7.0)) ** 2
+        assert ratio < 0.7
+        # The noise of total fluxes does not change, so that the difference is that of the light.
+        names = ("M_UV", "log_mass", "A_V")
+        for name in names:
+            np.testing.assert_allclose(
+                np.asarray(usual[1][name]), np.asarray(other[1][name]), rtol=1e-9
+            )
+        error = usual[0]["flux_err_F444W"].value
+        change = usual[0]["flux_F444W"].value - other[0]["flux_F444W"].value
+        noiseless = change / (1.0 - float(ratio))
+        assert np.all(np.abs(noiseless - usual[0]["flux_F444W"].value) < 6 * error)
+        assert json.loads(other[0].meta["params"])["cosmology"]["parameters"]["H0"] != 67.74
+
+    def test_what_is_none_is_refused(self):
+        with pytest.raises(InputError, match="cosmology must be one of astropy"):
+            GalaxySimulator(["F444W"], cosmology="Planck18")

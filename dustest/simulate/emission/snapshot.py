@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from astropy import units as u
-from astropy.cosmology import Planck15
 
 from dustest.data.bands import Band
 from dustest.physics._stellar.spectrum_table import SpectrumTable
@@ -93,6 +92,8 @@ class Snapshot:
         Extinction law of the dust.
     spectrograph : PrismSpectrograph or None
         Makes the spectra, if any.
+    cosmology : `~astropy.cosmology.FLRW`
+        Sets distances and angles.
 
     Attributes
     ----------
@@ -102,14 +103,16 @@ class Snapshot:
         Angle of a physical length.
     """
 
-    def __init__(self, redshift, grid, bands, law, spectrograph):
+    def __init__(self, redshift, grid, bands, law, spectrograph, cosmology):
         self.redshift = redshift
         self._grid, self._law = grid, get_screen_law(law)
         windows = [_window(*limits, redshift) for limits in UV_WINDOWS]
         self._n_bands = len(bands)
-        self._table = LightTable(grid, [*bands, *windows], redshift, law=self._law, log_u=_LOG_U)
-        self.arcsec_per_kpc = Planck15.arcsec_per_kpc_proper(redshift).to_value(u.arcsec / u.kpc)
-        self._nanojansky = (1.0 * u.nJy).to_value(u.ABmag) - Planck15.distmod(redshift).value
+        self._table = LightTable(
+            grid, [*bands, *windows], redshift, law=self._law, log_u=_LOG_U, cosmology=cosmology
+        )
+        self.arcsec_per_kpc = cosmology.arcsec_per_kpc_proper(redshift).to_value(u.arcsec / u.kpc)
+        self._nanojansky = (1.0 * u.nJy).to_value(u.ABmag) - cosmology.distmod(redshift).value
         self._nanojansky += 2.5 * np.log10(1.0 + redshift)
         self._spectra = None
         if spectrograph is not None:
@@ -123,7 +126,9 @@ class Snapshot:
                 step=_spectrum_step(grid.wavelength, *limits),
                 lyman_alpha=False,
             )
-            self._response = spectrograph.response(self._spectra.wavelength, redshift)
+            self._response = spectrograph.response(
+                self._spectra.wavelength, redshift, cosmology=cosmology
+            )
 
     def dust_free(self, galaxy):
         """Light and masses of a galaxy before its dust is known.
