@@ -18,6 +18,8 @@ from astropy.table import QTable, Table
 from sklearn.base import clone
 
 from dustest.data import (
+    KINDS,
+    LINES,
     QUANTITIES,
     DustestError,
     DustTable,
@@ -27,11 +29,15 @@ from dustest.data import (
     as_sample,
     percentile_columns,
 )
+from dustest.data.kinds import find_column
 from dustest.estimators import DustEstimator
 
 __all__ = ["CHECKS", "ContractError", "check_estimator", "make_check_sample"]
 
 _CHECK_SEED = 271828
+_PER_BAND = ("F277W", "F356W", "F444W")
+_LINE_STRENGTHS = {"Ha": 2.86, "Hb": 1.0, "Hg": 0.468, "Hd": 0.259, "Pa": 0.339, "Pb": 0.163}
+"""Lines of hydrogen relative to H-beta in case B at 10,000 K (Osterbrock & Ferland 2006)."""
 _UNCERTAINTIES = ("posterior", "ensemble", "propagated", "conformal", "none")
 
 
@@ -39,8 +45,14 @@ class ContractError(DustestError, AssertionError):
     """An estimator does not keep the contract."""
 
 
-def make_check_sample():
+def make_check_sample(kinds=()):
     """Galaxies that have a bit of everything, with their truth.
+
+    Parameters
+    ----------
+    kinds : iterable of str, optional
+        Names of further kinds of `~dustest.data.KINDS`, such as those of a plugin. Their columns
+        are made from their records: numbers in the valid range with errors of 5 %.
 
     Returns
     -------
@@ -53,9 +65,11 @@ def make_check_sample():
     Examples
     --------
     >>> from dustest.testing import make_check_sample
-    >>> sample, truth = make_check_sample()
+    >>> sample, truth = make_check_sample(["line"])
     >>> sample.bands
     ('F115W', 'F150W', 'F200W', 'F277W', 'F356W', 'F444W')
+    >>> sample.lines
+    ('Ha', 'Hb', 'Hg', 'Hd', 'Pa', 'Pb')
     """
     redshift = np.array([7.2, 7.4, 7.7, 8.0])
     a_v = np.array([0.1, 0.3, 0.5, 0.8])
@@ -65,9 +79,11 @@ def make_check_sample():
         flux = 60.0 * (pivot / 2.0) ** (beta + 2.0)
         columns[f"flux_{band}"] = flux * u.nJy
         columns[f"flux_err_{band}"] = 0.05 * flux * u.nJy
-    for band in ("F277W", "F356W", "F444W"):
+    for band in _PER_BAND:
         columns |= _check_cutouts(band, columns[f"flux_{band}"])
     columns |= _check_spectra(beta)
+    for name in kinds:
+        columns = _check_kind(KINDS.find(name, "kinds"), a_v) | columns
     e_bv = a_v / 4.05
     truth = RowTable({"id": columns["id"], "A_V": a_v * u.mag, "E_BV": e_bv * u.mag})
     truth["log_sSFR"] = -8.0 - 0.5 * a_v
@@ -101,6 +117,48 @@ def _check_spectra(beta):
     }
 
 
+def _check_kind(kind, a_v):
+    """Columns of a kind for galaxies with this attenuation, made from its record."""
+    if kind.name == "line":
+        return _check_lines(a_v)
+    items = _PER_BAND if kind.per == "band" else tuple(LINES)[:3] if kind.per else ("",)
+    columns = {}
+    for number, item in enumerate(items):
+        for column in kind.columns:
+            values = _check_values_of(column, a_v, number)
+            if values is not None:
+                columns[f"{column.name}_{item}" if kind.per else column.name] = values
+    return columns
+
+
+def _check_values_of(column, a_v, number):
+    """Values of one column, different in each row and for each band or line."""
+    if column.role in ("note", "limit"):
+        return None
+    shape = (len(a_v), *(8,) * (column.axes - 1))
+    if column.role == "mask":
+        return np.zeros(shape, dtype=bool)
+    low, high = np.clip(column.valid, -1e3, 1e3)
+    low, high = (low, high) if np.isfinite(column.valid).all() else (max(low, 1.0), 3.0)
+    place = (0.2 + 0.5 * a_v + 0.05 * number).reshape(-1, *(1,) * (column.axes - 1))
+    values = np.broadcast_to(low + (high - low) * place, shape).copy()
+    if column.role == "axis":
+        values = values + np.arange(shape[-1])
+    if column.role == "error":
+        values *= 0.05
+    return values if column.unit is None else values * column.unit
+
+
+def _check_lines(a_v):
+    """Lines of hydrogen, dimmed by a power law of the wavelength."""
+    columns = {}
+    for name, strength in _LINE_STRENGTHS.items():
+        dimming = a_v * (5500.0 / LINES[name].wavelength) ** 0.7
+        flux = 1e-17 * strength * 10 ** (-0.4 * dimming) * KINDS["line"].values[0].unit
+        columns |= {f"line_{name}": flux, f"line_err_{name}": 0.05 * flux}
+    return columns
+
+
 def check_estimator(estimator, sample=None, truth=None):
     """Check that an estimator keeps the contract of `~dustest.DustEstimator`.
 
@@ -125,9 +183,9 @@ def check_estimator(estimator, sample=None, truth=None):
     >>> from dustest.testing import check_estimator
     >>> check_estimator(ConstantEstimator())
     """
-    if sample is None:
-        sample, truth = make_check_sample()
     _require(isinstance(estimator, DustEstimator), "the estimator is no DustEstimator")
+    if sample is None:
+        sample, truth = make_check_sample(_missing_kinds(estimator))
     case = _Case(estimator, sample, truth)
     for check in CHECKS:
         try:
@@ -135,6 +193,13 @@ def check_estimator(estimator, sample=None, truth=None):
         except ContractError as error:
             msg = f"{type(estimator).__name__}, {check.__name__}: {error}"
             raise ContractError(msg) from error
+
+
+def _missing_kinds(estimator):
+    """Kinds that an estimator may use and the check sample does not have by itself."""
+    sample, _ = make_check_sample()
+    groups = estimator.required_data
+    return [group[0] for group in groups if not any(KINDS[kind].is_in(sample) for kind in group)]
 
 
 def _require(condition, message):
@@ -184,9 +249,8 @@ def _check_parameters(case):
 
 def _check_declarations(case):
     """``requires``, ``uncertainty`` and ``targets`` hold what the base understands."""
-    kinds = {kind for group in case.estimator.required_data for kind in group}
-    known = kinds <= {"cutout", "features", "flux", "spectrum"}
-    _require(known, f"requires names unknown data: {kinds}")
+    known = case.estimator.required_kinds <= set(KINDS)
+    _require(known, f"requires names unknown data: {case.estimator.requires}")
     known = case.estimator.uncertainty in _UNCERTAINTIES
     _require(known, f"uncertainty must be one of {_UNCERTAINTIES}")
     _require(case.estimator._target_names, "targets must not be empty")
@@ -299,11 +363,7 @@ def _check_row_order(case):
 
 def _check_bad_rows(case):
     """Rows that cannot be used become NaN and a flag, and spoil no other row."""
-    spoiled = case.sample.copy()
-    for name in spoiled.colnames:
-        if name.startswith(("flux_", "cutout_", "spectrum_flux")) and "mask" not in name:
-            spoiled[name][0] = np.nan
-    spoiled["redshift"][0] = -1.0
+    spoiled = _spoiled(case.sample, 0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         table = case.fitted.estimate(spoiled)
@@ -315,16 +375,21 @@ def _check_bad_rows(case):
         _require(table["flags"][0] != 0, "a row without data must be flagged")
 
 
+def _spoiled(sample, rows):
+    """A copy of a sample whose rows have no value of any kind, and a redshift below zero."""
+    spoiled = sample.copy()
+    for name in spoiled.colnames:
+        found = find_column(name)
+        if found is not None and found.column.role in ("value", "error"):
+            spoiled[name][rows] = -1.0 if name == "redshift" else np.nan
+    return spoiled
+
+
 def _check_columns(case):
     """The result has the same columns where no row can be used."""
     if not case.fitted.requires:
         return
-    spoiled = case.sample.copy()
-    spoil = ("flux_", "cutout_", "spectrum_flux")
-    for name in spoiled.colnames:
-        if name.startswith(spoil) and "mask" not in name:
-            spoiled[name][:] = np.nan
-    spoiled["redshift"][:] = -1.0
+    spoiled = _spoiled(case.sample, slice(None))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         found, expected = _columns(case.fitted.estimate(spoiled)), _columns(case.table)

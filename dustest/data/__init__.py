@@ -15,11 +15,15 @@ from dustest.data.errors import (
     ReadError,
 )
 from dustest.data.flags import FLAGS, Flag, decode_flags
+from dustest.data.kinds import KINDS, Kind, KindColumn, register_kind
+from dustest.data.lines import LINES, Line, register_line
 from dustest.data.quantities import QUANTITIES, DustQuantity, percentile_columns
 from dustest.data.surveys import Mosaic, Survey, register_survey
 
 __all__ = [
     "FLAGS",
+    "KINDS",
+    "LINES",
     "QUANTITIES",
     "Band",
     "DustQuantity",
@@ -30,6 +34,9 @@ __all__ = [
     "GalaxySample",
     "InputError",
     "InputTypeError",
+    "Kind",
+    "KindColumn",
+    "Line",
     "MissingDependencyError",
     "Mosaic",
     "ReadError",
@@ -43,5 +50,7 @@ __all__ = [
     "has_curve",
     "list_bands",
     "percentile_columns",
+    "register_kind",
+    "register_line",
     "register_survey",
 ]

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import replace
 from numbers import Integral
 from typing import ClassVar
 
@@ -392,13 +391,13 @@ def _warn_of_fixed_redshifts(sample):
 def _without_spectra(batch):
     """The batch with its photometry alone."""
     names = ("wavelength", "spectrum_flux", "spectrum_flux_err")
-    return replace(batch, **{name: getattr(batch, name)[:, :0] for name in names})
+    return batch.changed(**{name: getattr(batch, name)[:, :0] for name in names})
 
 
 def _with_floor(batch, floor):
     """The batch with what its errors of the photometry lack of an error floor."""
     lacking = np.sqrt(max(floor**2 - batch.error_floor**2, 0.0))
-    return replace(batch, flux_err=np.hypot(batch.flux_err, lacking * batch.flux))
+    return batch.changed(flux_err=np.hypot(batch.flux_err, lacking * batch.flux))
 
 
 def _usable_data(batch, row, sed_wavelength):

@@ -27,10 +27,12 @@ from dustest.data.containers.truth import as_truth
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.files.paths import installed_version, replacing
 from dustest.data.identity.describe import class_path, describe, describe_class
+from dustest.data.kinds import KINDS
 from dustest.data.messages import did_you_mean, shown
 from dustest.data.quantities import QUANTITIES, percentile_columns
 from dustest.estimators.run.batch import make_batch
 from dustest.estimators.run.filter_curves import with_curves
+from dustest.estimators.run.limits import warn_of_limits
 from dustest.estimators.run.options import check_options
 from dustest.estimators.run.runner import run
 from dustest.estimators.run.store import SCHEMA, open_store
@@ -54,8 +56,9 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     Attributes
     ----------
     requires : tuple
-        What the estimator needs of a sample: ``"flux"``, ``"cutout"``, ``"spectrum"``,
-        ``"features"``, ``"redshift"``. A tuple inside means that any one of its members will do.
+        What the estimator needs of a sample: names of `~dustest.data.KINDS` such as ``"flux"``,
+        ``"cutout"``, ``"line"``, ``"redshift"``. A tuple inside means that any one of its members
+        will do.
     uncertainty : str
         What the percentiles are: ``"posterior"``, ``"ensemble"``, ``"propagated"``,
         ``"conformal"`` or ``"none"``.
@@ -73,6 +76,9 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     threaded : bool
         Whether batches run in threads instead of processes, four at least: for backends whose
         work leaves the interpreter free, and which are costly to set up.
+    uses_limits : bool
+        Whether upper limits of fluxes and lines are used. Where they are not, a warning says that
+        rows with a limit alone have no value in that band or line.
     needs_curves : bool
         Whether bands of the photometry without a filter curve are left out of a run, with a
         warning.
@@ -93,6 +99,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     isolated: ClassVar[bool] = False
     timeout = None
     threaded: ClassVar[bool] = False
+    uses_limits: ClassVar[bool] = False
     needs_curves: ClassVar[bool] = False
     pretrained: ClassVar[tuple] = ()
     packages: ClassVar[tuple] = ()
@@ -130,7 +137,14 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     def required_data(self):
         """What is required besides the redshift: a tuple of tuples of alternatives."""
         every = (entry if isinstance(entry, tuple) else (entry,) for entry in self.requires)
-        return tuple(entry for entry in every if entry != ("redshift",))
+        groups = (tuple(KINDS.find(name, "requires").name for name in entry) for entry in every)
+        return tuple(group for group in groups if group != ("redshift",))
+
+    @property
+    def required_kinds(self):
+        """Names of all kinds that the estimator may use (frozenset of str)."""
+        groups = (*self.required_data, *self._required_redshift)
+        return frozenset(name for group in groups for name in group)
 
     @property
     def _learns(self):
@@ -206,7 +220,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             rows, truth = self._with_truth(sample, y)
             if sample_weight is not None:
                 fit_params["sample_weight"] = as_weights(sample_weight, len(sample))[rows]
-            self._fit(make_batch(sample, rows), truth, **fit_params)
+            self._fit(make_batch(sample, rows, self.required_kinds), truth, **fit_params)
         if "features" in sample.colnames:
             self.n_features_in_ = sample["features"].shape[1]
         return self
@@ -459,12 +473,14 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         if self.needs_curves:
             sample = with_curves(sample, type(self).__name__)
         for alternatives in (*self.required_data, *self._required_redshift):
-            if not any(_has_column(sample, kind) for kind in alternatives):
+            if not any(KINDS[kind].is_in(sample) for kind in alternatives):
                 msg = (
                     f"{type(self).__name__} needs {' or '.join(alternatives)} columns in the "
                     f"sample, got {shown(sample.colnames)}"
                 )
                 raise InputError(msg)
+        if not self.uses_limits:
+            warn_of_limits(sample, self.required_kinds, type(self).__name__)
         return sample
 
     @property
@@ -544,18 +560,6 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             if name.endswith("_") and not name.startswith("_")
         }
         return joblib.hash(learned) if learned else ""
-
-
-def _has_column(sample, kind):
-    """Whether a sample has columns of a kind."""
-    present = {
-        "flux": bool(sample.bands),
-        "cutout": bool(sample.cutout_bands),
-        "spectrum": "spectrum_flux" in sample.colnames,
-        "features": "features" in sample.colnames,
-        "redshift": "redshift" in sample.colnames,
-    }
-    return present[kind]
 
 
 def _as_seed(random_state):

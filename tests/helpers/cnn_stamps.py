@@ -1,7 +1,5 @@
 """Stamps of round galaxies with noise, for tests of what networks see and learn from."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from dustest.data import as_sample
@@ -26,4 +24,4 @@ def cutout_batch(stamps, bands=BANDS, err=None, mask=None, redshift=7.0):
     changes = {"cutout": stamps, "redshift": np.broadcast_to(float(redshift), len(stamps))}
     changes |= {} if err is None else {"cutout_err": np.broadcast_to(err, stamps.shape)}
     changes |= {} if mask is None else {"cutout_mask": mask}
-    return replace(batch, **changes)
+    return batch.changed(**changes)

@@ -1,59 +1,32 @@
-"""Single columns of a sample: whose they are, their type, shape and unit."""
+"""Single columns of a sample: the kind that they belong to, their type, shape and unit."""
 
 import warnings
 from collections.abc import Mapping
 
 import numpy as np
 from astropy import units as u
+from astropy.table import Column
 
-from dustest.data.bands import Band, canonical_name, get_band
-from dustest.data.checks.positions import POSITION_RANGES, to_degrees
-from dustest.data.checks.units import (
-    FLUX_UNIT,
-    SPECTRAL_UNIT,
-    declared_unit,
-    is_flux,
-    is_magnitude,
-)
-from dustest.data.checks.values import (
-    FAINTEST_MAGNITUDE,
-    bare_values,
-    to_floats,
-    to_flux_densities,
-)
+from dustest.data.bands import Band, canonical_name
+from dustest.data.checks.kind_readers import GivenColumn
+from dustest.data.checks.units import declared_unit, is_flux, is_magnitude
+from dustest.data.checks.values import is_plain_number
 from dustest.data.errors import DustestWarning, InputError
-from dustest.data.flags import as_flags
+from dustest.data.kinds import find_column, is_known_item
 from dustest.data.messages import did_you_mean, shown
 
-__all__ = ["band_column_name", "by_band", "canonical_column", "column_name", "is_sample_column"]
-
-_PLAIN_COLUMNS = {
-    "redshift": None,
-    "redshift_err": None,
-    "ra": u.deg,
-    "dec": u.deg,
-    "pixel_scale": u.arcsec,
-    "foreground_ebv": u.mag,
-}
-_BAND_PREFIXES = (
-    "flux_err_",
-    "flux_",
-    "cutout_err_",
-    "cutout_mask_",
-    "cutout_meta_",
-    "cutout_wcs_",
-    "cutout_",
-)
-
-
-def _split(name):
-    """Prefix and band of a column name; no prefix where it is none of a band."""
-    prefix = next((prefix for prefix in _BAND_PREFIXES if name.startswith(prefix)), "")
-    return prefix, name.removeprefix(prefix)
+__all__ = [
+    "band_column_name",
+    "by_band",
+    "canonical_column",
+    "column_name",
+    "is_sample_column",
+    "limit_sigma",
+]
 
 
 def column_name(name):
-    """Column name with the band in its short form.
+    """Column name with the band or line in its short form.
 
     Parameters
     ----------
@@ -65,8 +38,8 @@ def column_name(name):
     canonical : str
         Such as ``flux_F277W`` for ``flux_JWST/NIRCam.F277W``.
     """
-    prefix, band = _split(name)
-    return prefix + band_column_name(band) if prefix else name
+    found = find_column(name)
+    return name if found is None else found.name
 
 
 def band_column_name(band):
@@ -146,7 +119,7 @@ def _band_of_key(key, name):
 
 
 def is_sample_column(name, table):
-    """Whether a column with the prefix of a band is one of a sample, and not the user's own.
+    """Whether a column with the name of one of a sample is one, and not the user's own.
 
     Parameters
     ----------
@@ -158,9 +131,10 @@ def is_sample_column(name, table):
     Returns
     -------
     answer : bool
-        True for all columns of known bands. A band that is not known (a camera of the user's)
-        needs a flux and its error in units of flux, or images of shape (n, ny, nx):
-        ``flux_radius`` and ``cutout_size`` are the user's. True for names without such a prefix.
+        True for all columns of known bands and lines. Those of others (a camera of the user's)
+        need all that their kind requires, in the shape and unit of the kind: a flux and its error
+        in units of flux, or images of shape (n, ny, nx). ``flux_radius`` and ``cutout_size`` are
+        the user's. True for names of no kind.
 
     Examples
     --------
@@ -170,29 +144,22 @@ def is_sample_column(name, table):
     >>> [is_sample_column(name, table) for name in ("flux_F277W", "cutout_size", "cutout_X")]
     [True, False, True]
     """
-    prefix, band = _split(name)
-    if not prefix or _is_known(band):
+    found = find_column(name)
+    if found is None or not found.kind.per or is_known_item(found.kind, found.item):
         return True
-    if prefix.startswith("flux_"):
-        pair = [table.get(f"{kind}{band}") for kind in ("flux_", "flux_err_")]
-        return all(column is not None and _is_flux_column(column, name) for column in pair)
-    image = table.get(f"cutout_{band}")
-    return image is not None and np.ndim(image) == 3
+    pairs = ((one, table.get(f"{one.name}_{found.item}")) for one in found.kind.required)
+    return all(column is not None and _fits(one, column, name) for one, column in pairs)
 
 
-def _is_known(band):
-    """Whether a band is a known one."""
-    try:
-        canonical_name(band)
-    except InputError:
+def _fits(record, column, name):
+    """Whether a column has the axes and a unit of a record."""
+    if np.ndim(column) != record.axes:
         return False
-    return True
-
-
-def _is_flux_column(column, name):
-    """Whether a column declares a unit of flux, or magnitudes."""
     unit = declared_unit(column, f"column {name}")
-    return is_flux(unit) or is_magnitude(unit)
+    if unit is None:
+        return not record.needs_unit
+    is_density = is_flux(record.unit) and (is_flux(unit) or is_magnitude(unit))
+    return is_density or record.unit is None or unit.is_equivalent(record.unit)
 
 
 def canonical_column(name, column, table):
@@ -221,161 +188,71 @@ def canonical_column(name, column, table):
     Warns
     -----
     DustestWarning
-        If positions are not on the sky.
+        If numbers are outside the range of what they are, such as positions on the sky.
     """
-    if name.startswith(("flux_", "cutout_")):
-        return _band_column(name, column, table) if is_sample_column(name, table) else column
-    if name in _PLAIN_COLUMNS:
-        return _vector(name, column, _PLAIN_COLUMNS[name])
-    if name == "spectrum_wavelength":
-        return _quantity(name, column, u.AA, u.spectral(), ndim=2)
-    if name in ("spectrum_flux", "spectrum_flux_err"):
-        observed = _partner(name, "spectrum_wavelength", table)
-        wavelength = _quantity("spectrum_wavelength", observed, u.AA, u.spectral(), ndim=2)
-        _check_unit(name, column, SPECTRAL_UNIT)
-        return (
-            to_flux_densities(column, f"column {name}", wavelength, unit=SPECTRAL_UNIT, ndim=2)
-            << SPECTRAL_UNIT
-        )
-    if name == "flags":
-        return _flags(name, column)
-    if name == "features":
-        return to_floats(column, f"column {name}", ndim=2, sentinels=False)
-    return column
-
-
-def _band_column(name, column, table):
-    """A photometry or cutout column."""
-    prefix, band = _split(name)
-    if prefix == "flux_err_":
-        return _flux_error(name, column, _partner(name, f"flux_{band}", table))
-    if prefix == "flux_":
-        return _flux(name, column)
-    if prefix == "cutout_mask_":
-        return _mask(name, column)
-    if prefix in ("cutout_meta_", "cutout_wcs_"):
+    found = find_column(name)
+    if found is None or not is_sample_column(name, table):
         return column
-    return _cutout(name, column)
+    record = found.column
+    values = record.read(GivenColumn(record, name, column, table, found.item))
+    if np.isfinite(record.valid).any():
+        values = _in_range(name, values, record.valid)
+    if record.role == "limit":
+        values = values if hasattr(values, "info") else Column(values)
+        values.info.meta = {"sigma": limit_sigma(column, name)}
+    return values
 
 
-def _partner(name, other, table):
-    """The column that this one needs."""
-    if other not in table:
-        msg = f"column {name} needs column {other}, which is missing"
-        raise InputError(msg)
-    return table[other]
-
-
-def _flux(name, column):
-    """Flux density in nJy from a flux density or AB magnitudes."""
-    if declared_unit(column, f"column {name}") == u.ABmag:
-        values = to_floats(column, f"column {name}", unit=u.ABmag, ndim=1)
-        values = np.where(np.abs(values) < FAINTEST_MAGNITUDE, values, np.nan)
-        return (values * u.ABmag).to(FLUX_UNIT)
-    return _quantity(name, column, FLUX_UNIT, _at_pivot(name, column), ndim=1)
-
-
-def _at_pivot(name, column):
-    """What turns a flux density per wavelength into one per frequency: the band's pivot."""
-    unit = declared_unit(column, f"column {name}")
-    if unit is None or not unit.is_equivalent(SPECTRAL_UNIT):
-        return ()
-    return u.spectral_density(get_band(_split(name)[1]).pivot * u.AA)
-
-
-def _flux_error(name, column, flux):
-    """Flux error in nJy; an error in magnitudes is turned with the flux."""
-    if not is_magnitude(declared_unit(column, f"column {name}")):
-        return _quantity(name, column, FLUX_UNIT, _at_pivot(name, column), ndim=1)
-    if declared_unit(flux, f"column {name.replace('_err', '', 1)}") != u.ABmag:
-        msg = f"column {name} is in mag, so its flux must be in AB magnitudes, got {flux.unit}"
-        raise InputError(msg)
-    # A difference of magnitudes has no zero point.
-    error = to_floats(_in_magnitudes(column), f"column {name}", unit=u.mag, ndim=1)
-    return _flux(name, flux) * error * (0.4 * np.log(10.0))
-
-
-def _in_magnitudes(column):
-    """The same values in plain magnitudes, whatever zero point their unit has."""
-    values, missing = bare_values(column)
-    return np.ma.array(values, mask=False if missing is None else missing)
-
-
-def _cutout(name, column):
-    """Cutouts as they came: in a unit of flux per pixel or surface brightness, or without."""
-    values, missing = bare_values(column)
-    if values.ndim != 3 or values.dtype.kind not in "iuf" or 0 in values.shape:
-        msg = (
-            f"column {name} must hold one 2-D image a row, shape (n, ny, nx) of numbers, "
-            f"got {values.dtype} of shape {values.shape}"
-        )
-        raise InputError(msg)
-    unit = declared_unit(column, f"column {name}")
-    filled = values if missing is None else np.where(missing, np.nan, values)
-    if unit is None:
-        return filled
-    if not (unit.is_equivalent(FLUX_UNIT) or unit.is_equivalent(FLUX_UNIT / u.sr)):
-        msg = (
-            f"column {name} must be in a flux density per pixel or surface brightness, got {unit}"
-        )
-        raise InputError(msg)
-    return u.Quantity(filled, unit, copy=False, dtype=filled.dtype)
-
-
-def _mask(name, column):
-    """Boolean pixel mask; True is bad."""
-    mask = np.asarray(column)
-    if mask.ndim != 3 or mask.dtype.kind not in "biu":
-        msg = (
-            f"column {name} must hold one boolean image a row, shape (n, ny, nx), "
-            f"got {mask.dtype} of shape {mask.shape}"
-        )
-        raise InputError(msg)
-    return mask.astype(bool)
-
-
-def _vector(name, column, unit):
-    """One number a row, in a unit or without."""
-    if name in POSITION_RANGES:
-        return _on_the_sky(name, to_degrees(column, f"column {name}", name)) << unit
-    values = to_floats(column, f"column {name}", unit=unit, ndim=1)
-    return values if unit is None else values << unit
-
-
-def _on_the_sky(name, values):
-    """Angles in degrees, NaN with a warning where they are none of the sky."""
-    low, high = POSITION_RANGES[name]
-    outside = (values < low) | (values > high)
+def _in_range(name, values, valid):
+    """Numbers, NaN with a warning where they are outside a range."""
+    low, high = valid
+    bare = u.Quantity(values, copy=False).value
+    outside = (bare < low) | (bare > high)
     if np.any(outside):
+        unit = f" {values.unit}" if hasattr(values, "unit") else ""
         msg = (
             f"{name} of {np.count_nonzero(outside)} of {len(values)} rows lies outside {low:g} to "
-            f"{high:g} deg and counts as missing"
+            f"{high:g}{unit} and counts as missing"
         )
         warnings.warn(msg, DustestWarning, stacklevel=4)
-    return np.where(outside, np.nan, values)
-
-
-def _quantity(name, column, unit, equivalencies=(), ndim=1):
-    """A column with a unit, converted; missing is NaN."""
-    _check_unit(name, column, unit)
-    return (
-        to_floats(column, f"column {name}", unit=unit, equivalencies=equivalencies, ndim=ndim)
-        << unit
-    )
-
-
-def _check_unit(name, column, unit):
-    """Refuse a column without a unit."""
-    if declared_unit(column, f"column {name}") is None:
-        msg = f"column {name} must have a unit such as {unit}, got none; set table[{name!r}].unit"
-        raise InputError(msg)
-
-
-def _flags(name, column):
-    """Flag bits, one integer a row."""
-    remedy = f"column {name} (rename the column if it is your own)"
-    values = as_flags(column, remedy)
-    if values.ndim != 1:
-        msg = f"{remedy} must hold one integer a row, got the shape {values.shape}"
-        raise InputError(msg)
+        values[outside] = np.nan
     return values
+
+
+def limit_sigma(column, name):
+    """Significance of the upper limits of a column.
+
+    Parameters
+    ----------
+    column : Column or Quantity
+        Upper limits; their meta has ``sigma``.
+    name : str
+        What the column is called in an error.
+
+    Returns
+    -------
+    sigma : float
+        Number of standard deviations.
+
+    Raises
+    ------
+    InputError
+        If the meta has none, or it is no positive number.
+
+    Examples
+    --------
+    >>> from astropy.table import Column
+    >>> from dustest.data.checks.sample_columns import limit_sigma
+    >>> limit_sigma(Column([2.5], meta={"sigma": 3}), "line_limit_Hb")
+    3.0
+    """
+    meta = getattr(getattr(column, "info", None), "meta", None) or {}
+    sigma = meta.get("sigma")
+    if is_plain_number(sigma) and 0 < sigma < np.inf:
+        return float(sigma)
+    got = "none" if sigma is None else repr(sigma)
+    msg = (
+        f"column {name} must say at how many standard deviations its upper limits are, got {got}: "
+        f'set table[{name!r}].info.meta = {{"sigma": 3}}'
+    )
+    raise InputError(msg)

@@ -6,6 +6,7 @@ that `GalaxySample` lists, and what is missing is NaN.
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from os import PathLike
 
 import numpy as np
@@ -22,9 +23,9 @@ from dustest.data.checks.sample_columns import (
     is_sample_column,
 )
 from dustest.data.checks.tables import as_table, is_table_like
-from dustest.data.checks.units import FLUX_UNIT
 from dustest.data.containers.sample import UNCERTAINTY_KINDS, GalaxySample
 from dustest.data.errors import DustestWarning, InputError, InputTypeError
+from dustest.data.kinds import find_column
 from dustest.data.messages import shown
 
 __all__ = ["as_sample"]
@@ -133,35 +134,39 @@ def _from_columns(table, X):
 
 
 def _is_contract(name, columns):
-    """Whether a name is one that the columns of a sample have."""
-    plain = ("redshift", "ra", "dec", "features", "spectrum_flux")
-    is_of_band = name.startswith(("flux_", "cutout_")) and is_sample_column(name, columns)
-    return name in plain or is_of_band
+    """Whether a column is one that makes a table a sample."""
+    found = find_column(name)
+    return found is not None and found.column.role == "value" and is_sample_column(name, columns)
 
 
 def _with_assumed_units(columns):
-    """Columns whose fluxes have a unit: nJy where data frames and dicts declare none."""
-    bare = [
-        name
-        for name, column in columns.items()
-        if name.startswith("flux_")
-        and is_sample_column(name, columns)
-        and getattr(column, "unit", None) is None
-    ]
+    """Columns with a unit: that of their kind where data frames and dicts declare none."""
+    bare = {name: unit for name in columns if (unit := _assumed_unit(name, columns)) is not None}
     if not bare:
         return columns
-    msg = (
-        f"the columns {shown(bare)} declare no unit and are taken to be in {FLUX_UNIT}; for "
-        "another unit pass dustest.io.read_catalog(X, unit=...)"
-    )
-    warnings.warn(msg, DustestWarning, stacklevel=3)
-    return columns | {name: _in_nanojansky(columns[name]) for name in bare}
+    for unit in dict.fromkeys(bare.values()):
+        names = [name for name, one in bare.items() if one == unit]
+        msg = (
+            f"the columns {shown(names)} declare no unit and are taken to be in {unit}; for "
+            "another unit pass dustest.io.read_catalog(X, unit=...)"
+        )
+        warnings.warn(msg, DustestWarning, stacklevel=3)
+    return columns | {name: _with_declared(columns[name], unit) for name, unit in bare.items()}
 
 
-def _in_nanojansky(column):
+def _assumed_unit(name, columns):
+    """Unit of a column that must have one and declares none, else None."""
+    found = find_column(name)
+    if found is None or not found.column.needs_unit or found.column.axes > 1:
+        return None
+    is_bare = getattr(columns[name], "unit", None) is None
+    return found.column.unit if is_bare and is_sample_column(name, columns) else None
+
+
+def _with_declared(column, unit):
     """A copy of a column that declares its unit."""
     column = column.copy()
-    column.unit = FLUX_UNIT
+    column.unit = unit
     return column
 
 
@@ -296,20 +301,18 @@ def _named_columns(table):
 
 
 def _check_companions(sample, named):
-    """Refuse columns that miss the partner they need."""
+    """Refuse columns without those that they need, or of another shape."""
     for name in sample.colnames:
-        if not is_sample_column(name, named):
+        found = find_column(name)
+        if found is None or found.column.role == "note" or not is_sample_column(name, named):
             continue
-        if name.startswith("flux_") and not name.startswith("flux_err_"):
-            _need(sample, name, name.replace("flux_", "flux_err_", 1))
-        if name.startswith(("cutout_err_", "cutout_mask_")):
-            image = "cutout_" + name.split("_", 2)[2]
-            _need(sample, name, image)
-            if sample[name].shape != sample[image].shape:
-                msg = f"column {name} must have the shape of {image}, got {sample[name].shape}"
-                raise InputError(msg)
-    if "spectrum_flux" in sample.colnames:
-        _need(sample, "spectrum_flux", "spectrum_flux_err")
+        value = replace(found, column=found.kind.values[0]).name
+        needed = {replace(found, column=one).name for one in found.kind.columns if one.required}
+        for partner in needed if found.column.role == "value" else (value,):
+            _need(sample, name, partner)
+        if found.column.axes > 1 and sample[name].shape != sample[value].shape:
+            msg = f"column {name} must have the shape of {value}, got {sample[name].shape}"
+            raise InputError(msg)
 
 
 def _need(sample, name, partner):

@@ -4,9 +4,9 @@ import numpy as np
 from astropy.nddata import InverseVariance, NDData, StdDevUncertainty, VarianceUncertainty
 
 from dustest.data.checks.sample_columns import band_column_name
-from dustest.data.checks.units import FLUX_UNIT
 from dustest.data.containers.rows import RowTable
 from dustest.data.errors import InputError
+from dustest.data.kinds import KINDS
 from dustest.data.messages import did_you_mean
 
 __all__ = ["UNCERTAINTY_KINDS", "GalaxySample"]
@@ -22,22 +22,8 @@ UNCERTAINTY_KINDS = {
 class GalaxySample(RowTable):
     """Galaxies, one a row, with photometry, cutouts and spectra side by side.
 
-    =====================================================  ===============  ==================
-    column                                                 shape            unit
-    =====================================================  ===============  ==================
-    ``id``                                                 (n,)             str or int
-    ``redshift``; optional ``redshift_err``                (n,)
-    optional ``ra``, ``dec``                               (n,)             deg
-    optional ``group``                                     (n,)
-    ``flux_<BAND>``, ``flux_err_<BAND>``                   (n,)             nJy
-    ``cutout_<BAND>``, ``cutout_err_<BAND>``               (n, ny, nx)      see below
-    ``cutout_mask_<BAND>``                                 (n, ny, nx)      bool, True = bad
-    optional ``pixel_scale``                               (n,)             arcsec
-    optional ``foreground_ebv``                            (n,)             mag
-    ``spectrum_wavelength``                                (n, n_wave)      Angstrom, observed
-    ``spectrum_flux``, ``spectrum_flux_err``               (n, n_wave)      erg/s/cm2/Angstrom
-    optional ``flags``                                     (n,)             int32 bits
-    =====================================================  ===============  ==================
+    Columns are those of `~dustest.data.KINDS`, which the user guide lists (:ref:`columns`), and
+    any others of the user's own. ``id`` is a text or an integer.
 
     Missing is NaN. Cutouts keep the unit that they came with: a flux density per pixel, or a
     surface brightness (then ``pixel_scale`` tells the size of a pixel); without a unit they
@@ -63,24 +49,17 @@ class GalaxySample(RowTable):
     @property
     def bands(self):
         """Bands with photometry, in column order (tuple of str)."""
-        return tuple(
-            name.removeprefix("flux_")
-            for name in self.colnames
-            if name.startswith("flux_")
-            and name.replace("flux_", "flux_err_", 1) in self.colnames
-            and getattr(self[name], "unit", None) == FLUX_UNIT
-        )
+        return KINDS["flux"].items_in(self)
 
     @property
     def cutout_bands(self):
         """Bands with cutouts, in column order (tuple of str)."""
-        return tuple(
-            name.removeprefix("cutout_")
-            for name in self.colnames
-            if name.startswith("cutout_")
-            and not name.startswith(("cutout_err_", "cutout_mask_"))
-            and self[name].ndim == 3
-        )
+        return KINDS["cutout"].items_in(self)
+
+    @property
+    def lines(self):
+        """Emission lines with fluxes, in column order (tuple of str)."""
+        return KINDS["line"].items_in(self)
 
     def to_nddata(self, band):
         """Cutouts of one band as `~astropy.nddata.NDData` objects.

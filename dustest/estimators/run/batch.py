@@ -1,21 +1,22 @@
 """What a backend gets (`Batch`) and gives back (`Estimates`): bare arrays of declared units."""
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from numbers import Real
 
 import numpy as np
-from astropy import units as u
 
-from dustest.data.checks.units import FLUX_UNIT, SPECTRAL_UNIT
+from dustest.data.checks.sample_columns import limit_sigma
 from dustest.data.errors import InputError
+from dustest.data.kinds import KINDS
+from dustest.data.messages import did_you_mean
 
 __all__ = ["Batch", "Estimates", "ExtraColumn", "error_floor", "is_constant", "make_batch"]
 
 _ROW_KEY_BYTES = 16
 _SEED_BYTES = 8
-_STAMP_AXES = (1, 2, 3)
-_UNKNOWN, _NOT_MASKED = np.float32(np.nan), np.False_
+_ALWAYS = ("redshift", "pixel_scale")
+"""Kinds whose arrays every batch has, NaN where unknown: they are part of each seed."""
 _SEED_VALUES = 128
 """About so many numbers of each column make the seed of a galaxy: enough to tell galaxies apart,
 while a digest of all pixels would take a fair part of the time of a network."""
@@ -23,9 +24,24 @@ while a digest of all pixels would take a fair part of the time of a network."""
 
 @dataclass(frozen=True)
 class Batch:
-    """Some galaxies as bare float arrays; what a sample lacks has an axis of length 0.
+    """Some galaxies as bare float arrays; what a sample lacks has an axis of length 0, or is NaN.
+
+    Arrays are attributes, named as the columns of `~dustest.data.KINDS`, those of plugins too. For
+    each kind, ``has_<kind>`` (ndarray of bool of shape (n,)) are the rows with a usable value.
 
     Parameters
+    ----------
+    arrays : dict of str to ndarray of shape (n, ...)
+        Arrays by name.
+    items : dict of str to tuple of str
+        Bands and lines that the second axes of arrays follow, by name.
+    seed : ndarray of uint64 of shape (n,)
+        One seed a galaxy, made from its data and the run's seed, so that neither the order
+        of the rows nor the number of workers changes a random draw.
+    error_floor : float, optional
+        Relative error of the photometry that its errors include already.
+
+    Attributes
     ----------
     redshift, redshift_err : ndarray of shape (n,)
         Redshift and its standard deviation; NaN where unknown.
@@ -33,9 +49,9 @@ class Batch:
         Side of the pixels of the cutouts in arcsec; NaN where unknown.
     bands : tuple of str
         Bands of the photometry.
-    flux, flux_err : ndarray of shape (n, n_bands)
-        Photometry in nJy. Both are NaN where a band is unusable: missing, not finite, or
-        without a positive error.
+    flux, flux_err, flux_limit : ndarray of shape (n, n_bands)
+        Photometry in nJy. Flux and error are NaN where a band is unusable: missing, not finite, or
+        without a positive error. Upper limits are those at one standard deviation.
     cutout_bands : tuple of str
         Bands of the cutouts.
     cutout, cutout_err : ndarray of shape (n, n_cutout_bands, ny, nx)
@@ -50,46 +66,80 @@ class Batch:
         Spectrum in erg/s/cm2/Angstrom; NaN where a pixel is unusable.
     features : ndarray of shape (n, p)
         Plain features of a 2-D array.
-    seed : ndarray of uint64 of shape (n,)
-        One seed a galaxy, made from its data and the run's seed, so that neither the order
-        of the rows nor the number of workers changes a random draw.
-    error_floor : float
-        Relative error of the photometry that its errors include already.
+    lines : tuple of str
+        Emission lines, names of `~dustest.data.LINES`.
+    line, line_err, line_limit : ndarray of shape (n, n_lines)
+        Fluxes of lines in erg/s/cm2, as those of bands.
+    magnification, magnification_err : ndarray of shape (n,)
+        Magnification by a lens; NaN where unknown.
+    redshift_grid, redshift_density : ndarray of shape (n, n_z)
+        Redshifts, and the probability density at them.
+    ra, dec, foreground_ebv : ndarray of shape (n,)
+        Position in deg and colour excess of the Milky Way in mag, for estimators that require
+        ``"position"`` or ``"foreground"``.
     """
 
-    redshift: np.ndarray
-    redshift_err: np.ndarray
-    pixel_scale: np.ndarray
-    bands: tuple
-    flux: np.ndarray
-    flux_err: np.ndarray
-    cutout_bands: tuple
-    cutout: np.ndarray
-    cutout_err: np.ndarray
-    cutout_mask: np.ndarray
-    wavelength: np.ndarray
-    spectrum_flux: np.ndarray
-    spectrum_flux_err: np.ndarray
-    features: np.ndarray
+    arrays: dict
+    items: dict
     seed: np.ndarray
     error_floor: float = 0.0
 
     def __len__(self):
-        return len(self.redshift)
+        return len(self.seed)
+
+    def __getattr__(self, name):
+        # Pickle looks up special names before there is any attribute.
+        if not name.startswith("_"):
+            for found in (self.arrays, self.items):
+                if name in found:
+                    return found[name]
+            return self._absent(name)
+        raise AttributeError(name)
+
+    def _absent(self, name):
+        """What a batch has of a kind that the sample lacks, and which rows have a kind."""
+        for kind in KINDS.values():
+            if name == f"has_{kind.name}":
+                return self._has(kind)
+            if kind.items == name:
+                return ()
+            for column in kind.arrays:
+                if column.attribute == name:
+                    return _blank(kind, column, len(self))
+        msg = f"a Batch has no {name!r}: {did_you_mean(name, self.arrays)}"
+        raise AttributeError(msg.rstrip(": "))
+
+    def _has(self, kind):
+        """Rows with a usable value of a kind."""
+        masks = [getattr(self, one.attribute) for one in kind.with_role("mask")]
+        values = [getattr(self, one.attribute) for one in kind.values]
+        return np.any([_has_good(array, *masks) for array in values], axis=0)
 
     def __getitem__(self, rows):
         """The same for some of the rows (mask, slice or integer array)."""
-        n_rows = len(self.redshift[rows])
+        seed = self.seed[rows]
         arrays = {
-            name: _repeated(value, n_rows) if is_constant(value) else value[rows]
-            for name, value in self._columns().items()
+            name: _repeated(value, len(seed)) if is_constant(value) else value[rows]
+            for name, value in self.arrays.items()
         }
-        return replace(self, **arrays)
+        return replace(self, arrays=arrays, seed=seed)
 
-    def _columns(self):
-        """The arrays by name, without the names of the bands."""
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+    def changed(self, **changes):
+        """The same galaxies with other arrays, or other names of bands or lines.
+
+        Parameters
+        ----------
+        **changes : ndarray of shape (n, ...) or tuple of str
+            By name of the attribute.
+
+        Returns
+        -------
+        batch : Batch
+            A new batch.
+        """
+        arrays = {k: v for k, v in changes.items() if isinstance(v, np.ndarray)}
+        items = {k: v for k, v in changes.items() if k not in arrays}
+        return replace(self, arrays=self.arrays | arrays, items=self.items | items)
 
     def row_keys(self):
         """Digest each galaxy's data.
@@ -122,15 +172,17 @@ class Batch:
         """Digest of each galaxy, of its data or of some numbers spread over them."""
         columns = {
             name: value.reshape(len(self), -1)
-            for name, value in self._columns().items()
-            if name != "seed" and value.size and not is_constant(value)
+            for name, value in self.arrays.items()
+            if value.size and not is_constant(value)
         }
         if most_values is not None:
             # An odd step, so that it does not stay in some columns of the stamps.
             steps = {name: value.shape[1] // most_values | 1 for name, value in columns.items()}
             columns = {name: value[:, :: steps[name]] for name, value in columns.items()}
-        kinds = [(name, value.dtype.str, value.shape[1]) for name, value in columns.items()]
-        prefix += repr((self.bands, self.cutout_bands, kinds)).encode()
+        shapes = [(name, value.dtype.str, value.shape[1]) for name, value in columns.items()]
+        others = [pair for pair in self.items.items() if pair[0] not in ("bands", "cutout_bands")]
+        # Rows with photometry and cutouts alone keep the digests that they have always had.
+        prefix += repr((self.bands, self.cutout_bands, *others, shapes)).encode()
         if self.error_floor:
             prefix += np.float64(self.error_floor).tobytes()
         memory, width = _row_bytes(prefix, columns.values(), len(self))
@@ -140,36 +192,13 @@ class Batch:
             for start in starts
         ]
 
-    @property
-    def has_flux(self):
-        """Whether any band of a galaxy is usable (ndarray of bool of shape (n,))."""
-        return np.isfinite(self.flux).any(axis=1)
 
-    @property
-    def has_cutout(self):
-        """Whether any pixel of a galaxy is usable (ndarray of bool of shape (n,))."""
-        middle = self.cutout.shape[2] // 2
-        line = np.s_[:, :, middle : middle + 1]
-        found = _has_good(self.cutout[line], self.cutout_mask[line])
-        # Few stamps have to be read whole.
-        rest = np.flatnonzero(~found)
-        found[rest] = _has_good(self.cutout[rest], self.cutout_mask[rest])
-        return found
-
-    @property
-    def has_spectrum(self):
-        """Whether any spectral pixel is usable (ndarray of bool of shape (n,))."""
-        return np.isfinite(self.spectrum_flux).any(axis=1)
-
-    @property
-    def has_features(self):
-        """Whether any feature is known (ndarray of bool of shape (n,))."""
-        return np.isfinite(self.features).any(axis=1)
-
-    @property
-    def has_redshift(self):
-        """Whether the redshift is known (ndarray of bool of shape (n,))."""
-        return np.isfinite(self.redshift)
+def _blank(kind, column, n_rows):
+    """Array of a column that a sample lacks."""
+    if not kind.per and column.axes == 1:
+        return np.full(n_rows, column.blank)
+    n_axes = column.axes if kind.per else column.axes - 1
+    return np.empty((n_rows, *(0,) * n_axes), dtype=column.blank.dtype)
 
 
 def is_constant(array):
@@ -208,9 +237,22 @@ def _row_bytes(prefix, columns, n_rows):
     return memoryview(table).cast("B"), table.shape[1]
 
 
-def _has_good(pixels, mask):
-    """Rows with any pixel that is finite and not masked."""
-    return (np.isfinite(pixels) & ~mask).any(axis=tuple(range(1, pixels.ndim)))
+def _has_good(values, mask=False):
+    """Rows with any value that is finite and not masked."""
+    if values.ndim < 4:
+        return _any_good(values, mask)
+    # Most stamps have a good pixel in their middle row; few have to be read whole.
+    middle = values.shape[2] // 2
+    line = np.s_[:, :, middle : middle + 1]
+    found = _any_good(values[line], mask[line])
+    rest = np.flatnonzero(~found)
+    found[rest] = _any_good(values[rest], mask[rest])
+    return found
+
+
+def _any_good(values, mask):
+    """Rows with any value that is finite and not masked, all of them read."""
+    return (np.isfinite(values) & ~np.asarray(mask)).any(axis=tuple(range(1, values.ndim)))
 
 
 @dataclass(frozen=True)
@@ -277,7 +319,7 @@ class ExtraColumn:
         return np.full((n_rows, *self.shape), fill, dtype=dtype)
 
 
-def make_batch(sample, rows=slice(None)):
+def make_batch(sample, rows=slice(None), requires=()):
     """Bare arrays of some rows of a sample.
 
     Parameters
@@ -286,6 +328,8 @@ def make_batch(sample, rows=slice(None)):
         From `~dustest.data.as_sample`.
     rows : slice or ndarray of int, optional
         Rows to take.
+    requires : iterable of str, optional
+        Names of kinds that the backend requires, which adds those that are given on request.
 
     Returns
     -------
@@ -298,31 +342,89 @@ def make_batch(sample, rows=slice(None)):
         If cutouts of two bands differ in shape, or a surface brightness has no pixel scale.
     """
     sample = sample[rows]
-    n_rows = len(sample)
-    flux, flux_err = _photometry(sample)
-    spectrum, spectrum_err = _usable(
-        _array(sample, "spectrum_flux", SPECTRAL_UNIT),
-        _array(sample, "spectrum_flux_err", SPECTRAL_UNIT),
-    )
-    cutouts = sample.cutout_bands
-    return Batch(
-        redshift=_vector(sample, "redshift"),
-        redshift_err=_vector(sample, "redshift_err"),
-        pixel_scale=_vector(sample, "pixel_scale", u.arcsec),
-        bands=sample.bands,
-        flux=flux,
-        flux_err=flux_err,
-        cutout_bands=cutouts,
-        cutout=_stamps(sample, "cutout", cutouts, _UNKNOWN),
-        cutout_err=_stamps(sample, "cutout_err", cutouts, _UNKNOWN),
-        cutout_mask=_stamps(sample, "cutout_mask", cutouts, _NOT_MASKED),
-        wavelength=_array(sample, "spectrum_wavelength", u.AA),
-        spectrum_flux=spectrum,
-        spectrum_flux_err=spectrum_err,
-        features=_array(sample, "features", None),
-        seed=np.zeros(n_rows, dtype=np.uint64),
-        error_floor=error_floor(sample),
-    )
+    arrays, items = {}, {}
+    for kind in _ordered_kinds():
+        if kind.on_request and kind.name not in requires:
+            continue
+        if kind.per:
+            names = kind.items_in(sample)
+            if names:
+                items[kind.items] = names
+                arrays |= _usable(kind, _stacks(kind, sample, names))
+        elif kind.is_in(sample):
+            arrays |= _usable(kind, _columns(kind, sample))
+        elif kind.name in _ALWAYS:
+            arrays |= {one.attribute: _blank(kind, one, len(sample)) for one in kind.arrays}
+    seed = np.zeros(len(sample), dtype=np.uint64)
+    return Batch(arrays, items, seed, error_floor(sample))
+
+
+def _ordered_kinds():
+    """Kinds in an order that does not depend on when plugins were loaded."""
+    added = KINDS.added()
+    return [*list(KINDS.values())[: len(KINDS) - len(added)], *sorted(added, key=_name)]
+
+
+def _name(kind):
+    """Name of a kind."""
+    return kind.name
+
+
+def _columns(kind, sample):
+    """Arrays of a kind with one column for all galaxies."""
+    return {
+        one.attribute: _bare(sample, one, one.name)
+        if one.name in sample.colnames
+        else _blank(kind, one, len(sample))
+        for one in kind.arrays
+    }
+
+
+def _stacks(kind, sample, items):
+    """Arrays of a kind with a column for each band or line, shape (n, n_items, ...)."""
+    shapes = {sample[f"{kind.values[0].name}_{item}"].shape for item in items}
+    if len(shapes) > 1:
+        found = sorted(shape[1:] for shape in shapes)
+        msg = f"{kind.name}s of all {kind.per}s must have the same shape, got {found}"
+        raise InputError(msg)
+    shape = shapes.pop()
+    return {one.attribute: _stack(one, sample, items, shape) for one in kind.arrays}
+
+
+def _stack(column, sample, items, shape):
+    """Array of one column of all bands or lines; a constant without memory where none has it."""
+    names = [f"{column.name}_{item}" for item in items]
+    if not set(names) & set(sample.colnames):
+        return np.broadcast_to(column.blank, (shape[0], len(names), *shape[1:]))
+    parts = [
+        _bare(sample, column, name)
+        if name in sample.colnames
+        else np.broadcast_to(column.blank, shape)
+        for name in names
+    ]
+    return np.stack(parts, axis=1)
+
+
+def _bare(sample, column, name):
+    """Values of a column without unit; upper limits are those at one standard deviation."""
+    if column.bare is not None:
+        return column.bare(sample, name)
+    found = sample[name]
+    values = found if column.unit is None else found.to_value(column.unit)
+    values = np.asarray(values, dtype=bool if column.role == "mask" else float)
+    return values / limit_sigma(found, name) if column.role == "limit" else values
+
+
+def _usable(kind, arrays):
+    """Arrays with NaN for values and errors where either cannot be used, if both are required."""
+    for error in kind.with_role("error"):
+        if error.required:
+            value = kind.values[0].attribute
+            flux, err = arrays[value], arrays[error.attribute]
+            good = np.isfinite(flux) & np.isfinite(err) & (err > 0)
+            arrays[value] = np.where(good, flux, np.nan)
+            arrays[error.attribute] = np.where(good, err, np.nan)
+    return arrays
 
 
 def error_floor(sample):
@@ -356,82 +458,3 @@ def error_floor(sample):
         return float(floor)
     msg = f"meta['error_floor'] of the sample must be a fraction of the flux, got {floor!r}"
     raise InputError(msg)
-
-
-def _photometry(sample):
-    """Flux and error in nJy, both NaN where unusable."""
-    empty = np.empty((len(sample), 0))
-    stacks = [
-        [sample[f"{kind}_{band}"].to_value(FLUX_UNIT) for band in sample.bands]
-        for kind in ("flux", "flux_err")
-    ]
-    return _usable(*(np.stack(stack, axis=1) if stack else empty for stack in stacks))
-
-
-def _usable(flux, error):
-    """Flux and error with NaN in both where either cannot be used."""
-    good = np.isfinite(flux) & np.isfinite(error) & (error > 0)
-    return np.where(good, flux, np.nan), np.where(good, error, np.nan)
-
-
-def _vector(sample, name, unit=None):
-    """One number a row, in a unit or without; NaN where the column is absent."""
-    if name not in sample.colnames:
-        return np.full(len(sample), np.nan)
-    column = sample[name]
-    return np.asarray(column if unit is None else column.to_value(unit), dtype=float)
-
-
-def _array(sample, name, unit):
-    """A 2-D column as floats in a unit; no columns where it is absent."""
-    if name not in sample.colnames:
-        return np.empty((len(sample), 0))
-    column = sample[name]
-    return np.asarray(column if unit is None else column.to_value(unit), dtype=float)
-
-
-def _stamps(sample, kind, bands, missing):
-    """Images of all bands, shape (n, n_bands, ny, nx), in nJy per pixel."""
-    shapes = {sample[f"cutout_{band}"].shape[1:] for band in bands}
-    if len(shapes) > 1:
-        msg = f"cutouts of all bands must have the same shape, got {sorted(shapes)}"
-        raise InputError(msg)
-    if not bands:
-        return np.empty((len(sample), 0, 0, 0), dtype=missing.dtype)
-    shape = (len(sample), *shapes.pop())
-    names = [f"{kind}_{band}" for band in bands]
-    if not set(names) & set(sample.colnames):
-        return np.broadcast_to(missing, (shape[0], len(bands), *shape[1:]))
-    stack = [
-        _stamp(sample, name) if name in sample.colnames else np.broadcast_to(missing, shape)
-        for name in names
-    ]
-    return np.stack(stack, axis=1)
-
-
-def _stamp(sample, name):
-    """Images of one band as bare numbers, in single precision where they came so."""
-    column = sample[name]
-    unit = getattr(column, "unit", None)
-    values = np.asarray(column)
-    if values.dtype.kind == "b":
-        return values
-    values = values.astype(np.result_type(values.dtype, _UNKNOWN.dtype), copy=False)
-    if unit is None:
-        return values
-    if unit.is_equivalent(FLUX_UNIT):
-        factor = unit.to(FLUX_UNIT)
-    else:
-        factor = _pixel_area(sample, name, unit).astype(values.dtype)[:, None, None]
-    return values if np.all(factor == 1.0) else values * factor
-
-
-def _pixel_area(sample, name, unit):
-    """What turns a surface brightness into nJy per pixel, a number a row."""
-    if "pixel_scale" not in sample.colnames:
-        msg = (
-            f"column {name} is a surface brightness ({unit}), so the sample needs a column "
-            "pixel_scale in arcsec to turn it into a flux per pixel"
-        )
-        raise InputError(msg)
-    return (sample["pixel_scale"] ** 2 * unit).to_value(FLUX_UNIT)

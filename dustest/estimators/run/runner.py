@@ -111,7 +111,7 @@ def _plan(estimator, sample, result, shelf):
 
 def _not_kept(estimator, sample, index, result, shelf):
     """Rows of a block that are to be computed; what is kept goes into the result."""
-    batch = make_batch(sample, _rows(index))
+    batch = make_batch(sample, _rows(index), estimator.required_kinds)
     wanted = _look_over(estimator, sample, index, batch, result.flags)
     if len(wanted) == 0:
         return index[wanted]
@@ -141,7 +141,7 @@ def _tasks(estimator, sample, todo, flags, seed):
             # What a backend makes for one redshift then serves all rows that share it.
             index = index[np.argsort(sample["redshift"][index], kind="stable")]
         for block in _blocks(index, block_size):
-            batch = make_batch(sample, _rows(block))
+            batch = make_batch(sample, _rows(block), estimator.required_kinds)
             wanted = _look_over(estimator, sample, block, batch, flags)
             if len(wanted):
                 yield from _parts(block, batch, wanted, rows_at_once, seed)

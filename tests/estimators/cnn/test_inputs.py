@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from astropy import units as u
@@ -64,7 +62,7 @@ class TestContext:
 
     def test_pixel_scale(self):
         pixel_scale = np.array([0.03, 0.06, np.nan, 0.0, np.inf, 1e9, 1e-9])
-        batch = replace(cutout_batch(galaxies(7)), pixel_scale=pixel_scale)
+        batch = cutout_batch(galaxies(7)).changed(pixel_scale=pixel_scale)
         inputs = prepare(batch, BANDS)
         expected = [0, np.log10(2.0), 0, 0, 0, 1, -1]
         assert column(inputs, "log_pixel_scale").tolist() == pytest.approx(expected)

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -83,7 +82,7 @@ class TestPresence:
         stamps[1, 0, row, 3] = 1.0
         batch = batch_of(stamps)
         assert batch.has_cutout.tolist() == [False, True]
-        masked = replace(batch, cutout_mask=np.isfinite(stamps))
+        masked = batch.changed(cutout_mask=np.isfinite(stamps))
         assert masked.has_cutout.tolist() == [False, False]
 
     def test_no_cutouts_but_features(self):
@@ -98,7 +97,7 @@ class TestKeys:
     def test_every_value_counts(self, place):
         batch, stamps = batch_of(), STAMPS.copy()
         stamps[(0, *place)] += 1.0
-        before, after = batch.row_keys(), replace(batch, cutout=stamps).row_keys()
+        before, after = batch.row_keys(), batch.changed(cutout=stamps).row_keys()
         assert before[0] != after[0]
         assert before[1:] == after[1:]
 
@@ -114,12 +113,12 @@ class TestKeys:
         assert len(set(batch.seeded(1).seed)) == 50
         assert not set(batch.seeded(1).seed) & set(batch.seeded(2).seed)
         noise = np.random.default_rng(2).normal(size=stamps.shape).astype("f4")
-        other = replace(batch, cutout=stamps + 0.01 * noise)
+        other = batch.changed(cutout=stamps + 0.01 * noise)
         assert not set(batch.seeded(1).seed) & set(other.seeded(1).seed)
 
     def test_bands_count(self):
         batch = batch_of()
-        other = replace(batch, cutout_bands=("F277W", "F356W"))
+        other = batch.changed(cutout_bands=("F277W", "F356W"))
         assert not set(batch.row_keys()) & set(other.row_keys())
 
 
