@@ -311,7 +311,20 @@ class TwoComponents(DustLaw):
 
 
 def power_of_wavelength(wavelength, index):
-    """The wavelength over that of V to a power, in the precision of the index."""
+    """Evaluate the wavelength over that of V to a power, in the precision of the index.
+
+    Parameters
+    ----------
+    wavelength : ndarray of shape (n_wave,)
+        In Angstrom.
+    index : float or ndarray
+        The power; arrays broadcast with the wavelengths.
+
+    Returns
+    -------
+    ndarray
+        The power, which is 1 at 5500 Angstrom.
+    """
     return np.exp(index * _as_precise(np.log(wavelength / V_WAVELENGTH), index))
 
 

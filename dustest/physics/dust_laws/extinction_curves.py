@@ -145,8 +145,12 @@ class ExtinctionFamily(ExtinctionCurve):
 
     Parameters
     ----------
-    name, model, aliases, references
-        As of `ExtinctionCurve`; the model is the name of a class.
+    name : str
+        The name by which messages call it.
+    model : str
+        Name of the model's class within dust_extinction.
+    aliases, references : tuple of str, optional
+        As of `DustLaw`.
     r_v : float, optional
         A_V / E(B-V).
 

@@ -216,7 +216,7 @@ class DustLaw(ABC):
         >>> import numpy as np
         >>> from dustest.physics import get_dust_law
         >>> get_dust_law("SMC").extended(np.array([500.0, 1000.0, 1e5])).round(3)
-        array([8.117, 8.117, 0.051])
+        array([9.635, 9.635, 0.062])
         """
         if self._holds_everywhere:
             return self._curve(wavelength)
