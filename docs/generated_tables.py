@@ -32,8 +32,8 @@ def _of_the_code():
     from dataclasses import fields
 
     from dustest.data import FLAGS
-    from dustest.estimators.meurer import IRX_BETA_RELATIONS
     from dustest.io.layouts import LAYOUTS
+    from dustest.physics import IRX_BETA_RELATIONS
     from dustest.reproduction import PROFILES, Profile
     from dustest.validation import METRICS
 
@@ -63,7 +63,7 @@ def _of_the_code():
         ],
         "user_guide/_relations": [
             ("Name", "a", "b", "Reference"),
-            *((f"``{r.name}``", r.a, r.b, r.reference) for r in IRX_BETA_RELATIONS.values()),
+            *((f"``{r.name}``", r.a, r.b, r.publication) for r in IRX_BETA_RELATIONS.values()),
         ],
     }
 

@@ -19,6 +19,7 @@ from dustest.data import DustestWarning, DustTable, InputError, ReadError
 from dustest.estimators import registry
 from dustest.estimators._cnn.model_file import read_model
 from dustest.io._formats.parsing import PARSER_ERRORS, check_file, reason, require
+from dustest.physics import IRX_BETA_RELATIONS
 from dustest.physics.dust_laws.lookup import law_references
 from dustest.report.comparison import Comparison
 from dustest.simulate import SimulatedSet, read_simulation
@@ -30,15 +31,6 @@ _OWN = ("dustest", "Fu2024")
 _ALWAYS = ("dustest", "Astropy2013", "Astropy2018", "Astropy2022", "Gordon2024JOSS", "Harris2020")
 _ALWAYS += ("Johnson2021", "Pedregosa2011", "Virtanen2020")
 
-_RELATIONS = {
-    "Meurer99": ("Meurer1999",),
-    "Takeuchi12": ("Takeuchi2012",),
-    "Reddy15": ("Reddy2015",),
-    "Reddy18-Calzetti": ("Reddy2018",),
-    "Reddy18-SMC": ("Reddy2018",),
-    "Reddy18-Reddy15": ("Reddy2018",),
-    "McLure18-SMC": ("McLure2018",),
-}
 _HISTORIES = {
     "lognormal": ("Carnall2019", "Gladders2013"),
     "delayed": ("Carnall2019",),
@@ -135,6 +127,12 @@ class _Used:
     def choose(self, what, name, table):
         """Add the references of one of several methods."""
         self.add(what, name, table.get(str(name)))
+
+    def record(self, what, described, registry):
+        """Add the references of a record by its name or description."""
+        name = described.get("name") if isinstance(described, dict) else described
+        known = registry.get(name) if isinstance(name, str) else None
+        self.add(what, name, None if known is None else known.references)
 
     def add(self, what, name, references):
         """Add references, keys or BibTeX of plugins; None where they are not known."""
@@ -265,7 +263,7 @@ def _constant(used, parameters):
 def _meurer(used, parameters):
     """Slope, relation and law."""
     used.keys += ["Calzetti1994", "Meurer1999"]
-    used.choose("relation", parameters.get("relation"), _RELATIONS)
+    used.record("relation", parameters.get("relation"), IRX_BETA_RELATIONS)
     _dust_law(used, parameters)
     if parameters.get("beta0_scatter") != 0:
         used.keys.append("Wilkins2012")

@@ -29,9 +29,9 @@ from dustest.data.identity.describe import describe
 from dustest.estimators._cnn.network.config import CONFIGS, CNNConfig
 from dustest.estimators._cnn.pretrained import PRETRAINED, pretrained_file
 from dustest.estimators._sed.instructions import SFHS
-from dustest.estimators.meurer import IRX_BETA_RELATIONS
 from dustest.io import load_demo
 from dustest.physics import (
+    IRX_BETA_RELATIONS,
     Bump,
     Li08,
     PowerLaw,
@@ -202,13 +202,13 @@ class TestReferences:
     @pytest.mark.parametrize("key", [*IRX_BETA_RELATIONS])
     def test_relations_are_those_that_they_name(self, key):
         relation = IRX_BETA_RELATIONS[key]
-        references = [parse(BIB)[name][1] for name in citations._RELATIONS[key]]
+        references = [parse(BIB)[name][1] for name in IRX_BETA_RELATIONS[key].references]
         for reference in references:
-            assert reference["year"] in relation.reference
-            assert f" {reference['volume']}, " in relation.reference
+            assert reference["year"] in relation.publication
+            assert f" {reference['volume']}, " in relation.publication
             first = reference["pages"].split("--")[0]
-            assert re.search(rf", {first}(,|$)", relation.reference)
-            assert relation.reference.startswith(reference["author"].split(",")[0])
+            assert re.search(rf", {first}(,|$)", relation.publication)
+            assert relation.publication.startswith(reference["author"].split(",")[0])
 
 
 class TestNothing:
@@ -229,7 +229,7 @@ class TestMeurer:
     @pytest.mark.parametrize("relation", IRX_BETA_RELATIONS)
     def test_every_relation_is_known(self, relation):
         table = table_of("MeurerEstimator", **SIMPLE | {"relation": relation})
-        assert keys_of(table) == METHOD | set(citations._RELATIONS[relation])
+        assert keys_of(table) == METHOD | set(IRX_BETA_RELATIONS[relation].references)
         assert len(comments(cite(table))) == 2
 
     @pytest.mark.parametrize(

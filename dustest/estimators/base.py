@@ -82,6 +82,9 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     needs_curves : bool
         Whether bands of the photometry without a filter curve are left out of a run, with a
         warning.
+    registries : dict of str to Registry
+        Registries in which parameters name records. The provenance describes a record that was
+        added from outside in full, since its name does not identify it.
     pretrained : tuple of str
         Names of trained models that the ``from_pretrained`` of the class loads.
     packages : tuple of str
@@ -101,6 +104,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     threaded: ClassVar[bool] = False
     uses_limits: ClassVar[bool] = False
     needs_curves: ClassVar[bool] = False
+    registries: ClassVar[dict] = {}
     pretrained: ClassVar[tuple] = ()
     packages: ClassVar[tuple] = ()
     references: ClassVar[tuple] = ()
@@ -533,12 +537,19 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         found = {}
         for name, value in parameters.items():
             try:
-                found[name] = describe(value, name)
+                found[name] = describe(self._added_record(name, value), name)
             except InputError:
                 if strict:
                     raise
                 found[name] = {"class": class_path(type(value))}
         return found
+
+    def _added_record(self, parameter, value):
+        """The record that a parameter names, where it was added from outside."""
+        registry = self.registries.get(parameter)
+        if registry is None or not isinstance(value, str) or value not in registry:
+            return value
+        return registry[value] if registry[value] in registry.added() else value
 
     def _provenance(self, seed):
         """Flat record of how a table was made."""

@@ -1,6 +1,5 @@
 """`MeurerEstimator`: dust from the slope of the ultraviolet continuum."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -12,51 +11,11 @@ from dustest.data.messages import not_one_of
 from dustest.estimators._uv_slopes import measure_slopes, slope_draws
 from dustest.estimators.base import DustEstimator
 from dustest.estimators.run.batch import Estimates, ExtraColumn
-from dustest.physics import attenuation_ratio, get_dust_law
+from dustest.physics import IRX_BETA_RELATIONS, attenuation_ratio, get_dust_law, get_relation
+from dustest.physics.dust_laws.lookup import DUST_LAWS
 
-__all__ = ["IRX_BETA_RELATIONS", "IRXBeta", "MeurerEstimator"]
+__all__ = ["MeurerEstimator"]
 
-
-@dataclass(frozen=True)
-class IRXBeta:
-    """A relation between the UV slope and the UV attenuation, A = a + b beta.
-
-    Parameters
-    ----------
-    name : str
-        Name to choose it by.
-    a, b : float
-        Intercept [mag] and slope [mag] of the relation.
-    reference : str
-        Where it was published.
-    wavelength : float
-        Rest wavelength of the attenuation in Angstrom.
-    """
-
-    name: str
-    a: float
-    b: float
-    reference: str
-    wavelength: float = 1600.0
-
-    @property
-    def beta0(self):
-        """Slope of a galaxy without dust."""
-        return -self.a / self.b
-
-
-IRX_BETA_RELATIONS = {
-    relation.name: relation
-    for relation in (
-        IRXBeta("Meurer99", 4.43, 1.99, "Meurer, Heckman & Calzetti 1999, ApJ 521, 64, eq. 11"),
-        IRXBeta("Takeuchi12", 3.06, 1.58, "Takeuchi et al. 2012, ApJ 755, 144", 1530.0),
-        IRXBeta("Reddy15", 4.48, 1.84, "Reddy et al. 2015, ApJ 806, 259"),
-        IRXBeta("Reddy18-Calzetti", 5.57, 2.13, "Reddy et al. 2018, ApJ 853, 56"),
-        IRXBeta("Reddy18-SMC", 2.79, 1.07, "Reddy et al. 2018, ApJ 853, 56"),
-        IRXBeta("Reddy18-Reddy15", 4.77, 1.82, "Reddy et al. 2018, ApJ 853, 56"),
-        IRXBeta("McLure18-SMC", 2.093, 0.91, "McLure et al. 2018, MNRAS 476, 3991"),
-    )
-}
 
 _METHODS = ("auto", "spectrum", "photometry")
 _REFERENCES = ("A_V", "A_1600")
@@ -81,14 +40,14 @@ class MeurerEstimator(DustEstimator):
 
     Parameters
     ----------
-    relation : str, optional
-        One of `IRX_BETA_RELATIONS`.
+    relation : str or IRXBeta, optional
+        The relation, see `~dustest.physics.get_relation`.
     reference : {"A_V", "A_1600"}, optional
         What the column A_V holds: the attenuation in V, or the relation's own, unconverted.
         The second reproduces published comparisons that took the one for the other.
     method : {"auto", "spectrum", "photometry"}, optional
         What the slope is measured on; ``"auto"`` prefers the spectrum, galaxy by galaxy.
-    dust_law : str or dust_extinction model, optional
+    dust_law : str, DustLaw or dust_extinction model, optional
         Law for the conversion, see `~dustest.physics.get_dust_law`.
     beta0_scatter : float, optional
         Standard deviation of the dust-free slope from galaxy to galaxy, propagated into the
@@ -122,6 +81,7 @@ class MeurerEstimator(DustEstimator):
     uncertainty: ClassVar[str] = "propagated"
     redshift_range: ClassVar[tuple] = (0.0, 30.0)
     needs_curves: ClassVar[bool] = True
+    registries: ClassVar[dict] = {"relation": IRX_BETA_RELATIONS, "dust_law": DUST_LAWS}
 
     def __init__(
         self,
@@ -139,7 +99,7 @@ class MeurerEstimator(DustEstimator):
 
     def _estimate(self, batch):
         """Slopes, then the attenuation with its errors."""
-        relation = IRX_BETA_RELATIONS[self.relation]
+        relation = get_relation(self.relation)
         law = get_dust_law(self.dust_law)
         slopes = measure_slopes(batch, self.method)
         a_uv = relation.a + relation.b * slopes.beta
@@ -160,11 +120,7 @@ class MeurerEstimator(DustEstimator):
 
     def _check_parameters(self):
         """Refuse parameters that mean nothing."""
-        choices = {
-            "relation": tuple(IRX_BETA_RELATIONS),
-            "reference": _REFERENCES,
-            "method": _METHODS,
-        }
+        choices = {"reference": _REFERENCES, "method": _METHODS}
         for name, allowed in choices.items():
             value = getattr(self, name)
             if value not in allowed:
@@ -175,4 +131,4 @@ class MeurerEstimator(DustEstimator):
             msg = f"beta0_scatter must be a number from 0, got {scatter!r}"
             raise InputError(msg)
         # Refuses laws that are not known or do not reach the ultraviolet.
-        attenuation_ratio(IRX_BETA_RELATIONS[self.relation].wavelength, self.dust_law)
+        attenuation_ratio(get_relation(self.relation).wavelength, self.dust_law)

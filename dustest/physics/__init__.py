@@ -22,6 +22,12 @@ from dustest.physics.dust_laws.power_law import CharlotFall00, PowerLaw
 from dustest.physics.dust_laws.reddy import Reddy15
 from dustest.physics.dust_laws.salim import Salim18
 from dustest.physics.igm import igm_transmission
+from dustest.physics.irx_beta import (
+    IRX_BETA_RELATIONS,
+    IRXBeta,
+    get_relation,
+    register_relation,
+)
 from dustest.physics.photometry import band_flux, synthetic_photometry
 from dustest.physics.stellar_populations import (
     LightTable,
@@ -42,6 +48,7 @@ from dustest.physics.uv_slope import (
 )
 
 __all__ = [
+    "IRX_BETA_RELATIONS",
     "UV_WINDOWS",
     "Bump",
     "Calzetti00",
@@ -50,6 +57,7 @@ __all__ = [
     "DustLaw",
     "ExtinctionCurve",
     "ExtinctionFamily",
+    "IRXBeta",
     "Li08",
     "LightTable",
     "NebularGrid",
@@ -72,11 +80,13 @@ __all__ = [
     "e_bv_to_a_v",
     "fit_beta",
     "get_dust_law",
+    "get_relation",
     "igm_transmission",
     "list_dust_laws",
     "load_ssp_grid",
     "photometric_beta",
     "register_dust_law",
+    "register_relation",
     "select_uv_bands",
     "spectral_beta",
     "synthetic_photometry",

@@ -10,9 +10,9 @@ from scipy.stats import norm
 from dustest import MeurerEstimator
 from dustest.data import FLAGS, DustestWarning, InputError, bands, get_band
 from dustest.estimators._uv_slopes import _is_no_galaxy
-from dustest.estimators.meurer import IRX_BETA_RELATIONS
 from dustest.io import load_demo
 from dustest.physics import (
+    IRX_BETA_RELATIONS,
     attenuation_ratio,
     get_dust_law,
     photometric_beta,
@@ -213,7 +213,9 @@ class TestPoorFit:
         flags = MeurerEstimator().estimate(sample).flag_names
         flagged = np.array(["POOR_FIT" in names for names in flags])
         assert np.all(flagged[slopes.chi2 > 10 * 3])
-        assert not np.any(flagged[slopes.chi2 < 15.0])
+        # A slope outside -5 to 2 may be flagged for itself.
+        usual = (slopes.beta > -5.0) & (slopes.beta < 2.0)
+        assert not np.any(flagged[usual & (slopes.chi2 < 15.0)])
 
     @pytest.mark.parametrize("snr", [3.0, 10.0, 100.0])
     def test_power_laws_are_not_flagged(self, snr):
@@ -328,7 +330,6 @@ class TestMethods:
         ("parameters", "message"),
         [
             ({"relation": "Meurer98"}, "did you mean 'Meurer99'"),
-            ({"relation": "meurer99"}, "did you mean 'Meurer99'"),
             ({"method": "photometric"}, "did you mean 'photometry'"),
             ({"reference": "A1600"}, "did you mean 'A_1600'"),
             ({"dust_law": "Calzeti"}, "did you mean 'Calzetti'"),

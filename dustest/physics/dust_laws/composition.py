@@ -130,7 +130,7 @@ class Tilted(DustLaw):
     >>> from dustest.physics import Tilted, get_dust_law
     >>> law = Tilted(get_dust_law("SMC"), 0.3)
     >>> law.name, round(law.r_v, 2)
-    ('tilted SMC', 3.6)
+    ('tilted SMC', 3.62)
     """
 
     law: DustLaw
