@@ -46,7 +46,7 @@ def _of_the_code():
             ("Name", "Columns", "Unit", "Known from"),
             *(
                 (f"``{lay.name}``", lay.description, lay.unit or "declared", lay.unit_source)
-                for lay in LAYOUTS
+                for lay in LAYOUTS.values()
             ),
         ],
         "user_guide/_metrics": [

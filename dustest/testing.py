@@ -127,7 +127,7 @@ def _check_kind(kind, a_v):
         for column in kind.columns:
             values = _check_values_of(column, a_v, number)
             if values is not None:
-                columns[f"{column.name}_{item}" if kind.per else column.name] = values
+                columns[kind.column_name(column, item)] = values
     return columns
 
 

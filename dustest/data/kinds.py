@@ -200,6 +200,46 @@ class Kind:
         """
         return tuple(one for one in self.columns if one.role == role)
 
+    def column_name(self, column, item=""):
+        """Name of a column in samples.
+
+        Parameters
+        ----------
+        column : KindColumn
+            One of the kind.
+        item : str, optional
+            Short name of a band or line, for kinds that have some.
+
+        Returns
+        -------
+        name : str
+            Such as ``"flux_err_F277W"``.
+        """
+        return f"{column.name}_{item}" if self.per else column.name
+
+    def names_in(self, sample, role):
+        """Columns of one role that a sample has.
+
+        Parameters
+        ----------
+        sample : GalaxySample
+            Checked sample.
+        role : str
+            One of ``ROLES``.
+
+        Returns
+        -------
+        names : list of tuple of str
+            Name of each column, and of the column of values that it belongs to.
+        """
+        items = self.items_in(sample) if self.per else ("",)
+        pairs = (
+            (self.column_name(column, item), self.column_name(self.values[0], item))
+            for column in self.with_role(role)
+            for item in items
+        )
+        return [pair for pair in pairs if set(pair) <= set(sample.colnames)]
+
     def items_in(self, sample):
         """Bands or lines that a sample has of this kind.
 
@@ -276,9 +316,13 @@ class FoundColumn:
     @property
     def name(self):
         """Canonical name: with the band or line in its short form (str)."""
-        if not self.kind.per:
-            return self.column.name
-        return f"{self.column.name}_{canonical_item(self.kind, self.item)}"
+        item = canonical_item(self.kind, self.item) if self.kind.per else ""
+        return self.kind.column_name(self.column, item)
+
+    @property
+    def is_known(self):
+        """Whether it is of a known band or line, or of a kind without (bool)."""
+        return not self.kind.per or is_known_item(self.kind, self.item)
 
 
 def _line_name(name):

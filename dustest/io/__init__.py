@@ -4,14 +4,20 @@ from dustest.io._formats.readers import read_table
 from dustest.io.catalogs import read_catalog
 from dustest.io.cutouts import add_cutouts
 from dustest.io.demo import load_demo
+from dustest.io.layouts import LAYOUTS, Layout, LayoutColumn, get_layout, register_layout
 from dustest.io.spectra import Spectrum, add_spectra, read_spectrum
 
 __all__ = [
+    "LAYOUTS",
+    "Layout",
+    "LayoutColumn",
     "Spectrum",
     "add_cutouts",
     "add_spectra",
+    "get_layout",
     "load_demo",
     "read_catalog",
     "read_spectrum",
     "read_table",
+    "register_layout",
 ]

@@ -12,15 +12,16 @@ from astropy.table import Column, Table
 
 from dustest.data.bands import has_curve
 from dustest.data.checks.tables import as_table, is_table_like
-from dustest.data.checks.units import FLUX_UNIT, SPECTRAL_UNIT, is_magnitude, resolve_unit
+from dustest.data.checks.units import FLUX_UNIT, SPECTRAL_UNIT, as_unit, is_magnitude, resolve_unit
 from dustest.data.checks.values import bare_values, is_plain_number, to_floats
 from dustest.data.containers.conversion import as_sample
 from dustest.data.errors import DustestWarning, InputError
+from dustest.data.kinds import KINDS
 from dustest.data.messages import argument, shown
 from dustest.io._catalog.cells import numbers_of_text, refuse_units
 from dustest.io._catalog.flux_units import flux_units, read_units
 from dustest.io._catalog.lookup import plain_column
-from dustest.io._catalog.plan import make_plan, own_columns
+from dustest.io._catalog.plan import kind_columns, make_plan
 from dustest.io._catalog.plausibility import warn_of_implausible, warn_of_magnitudes
 from dustest.io._catalog.redshifts import read_redshifts
 from dustest.io._catalog.request import make_request
@@ -171,7 +172,7 @@ def _load(path_or_table, request, file_format, hdu):
         hdu=hdu,
         layouts=request.layouts,
         wanted=request.wanted,
-        select=lambda table: request.select(table, own_columns),
+        select=lambda table: request.select(table, kind_columns),
     )
     table.meta["source"] = Path(path_or_table).name
     return table
@@ -224,13 +225,13 @@ def _missing_ids(column):
 
 def _collect(table, plan, request, given):
     """Table with the columns of a sample, in the units of the catalogue."""
-    is_own = plan.is_own or bool(own_columns(table, plan.layout))
+    is_own = plan.is_own or (plan.layout is None and bool(kind_columns(table, None)))
     output = Table(meta=dict(table.meta) if is_own else None)
     output.meta.pop("comments", None)
     _add_others(output, table, plan, given)
     units = flux_units(table, plan.pairs, given, plan.layout)
     _add_fluxes(output, table, plan, units)
-    _add_redshifts(output, table, request)
+    _add_redshifts(output, table, plan, request)
     output.meta |= {
         "layout": "columns" if plan.layout is None else plan.layout.name,
         "flux_columns": ", ".join(name for pair in plan.pairs.values() for name in pair),
@@ -241,12 +242,25 @@ def _collect(table, plan, request, given):
 
 def _add_others(output, table, plan, given):
     """Add identifiers, positions and what else was asked for."""
+    known = {} if plan.layout is None else plan.layout.others(table.colnames)
     for key, name in plan.others.items():
+        if key == "redshift":
+            continue
         column = plain_column(table[name], name)
+        column.meta |= getattr(table[name].info, "meta", None) or {}
         # Positions as text say themselves what they are in.
         if key != "id" and not (key in _POSITIONS and column.dtype.kind in "UO"):
             column.unit = _other_unit(column, key, name, given)
+        if key in known and known[key][0] == name:
+            _declare(column, known[key][1])
         output[key] = column
+
+
+def _declare(column, record):
+    """Give a column the unit and the sigma that its layout knows, where it has none."""
+    column.unit = column.unit or as_unit(record.unit)
+    if record.sigma is not None:
+        column.meta.setdefault("sigma", record.sigma)
 
 
 def _other_unit(column, key, name, given):
@@ -323,12 +337,13 @@ def _numbers(column, name, element):
     return plain
 
 
-def _add_redshifts(output, table, request):
+def _add_redshifts(output, table, plan, request):
     """Add redshifts and their errors."""
     output.meta["redshift_column"] = ""
     if request.without_redshifts:
         return
-    found = read_redshifts(table, request.redshifts)
+    of_layout = (plan.others["redshift"],) if "redshift" in plan.others else ()
+    found = read_redshifts(table, request.redshifts or of_layout)
     if found is None:
         return
     output["redshift"] = found.values
@@ -339,13 +354,14 @@ def _add_redshifts(output, table, request):
 
 def _drop_negative_errors(sample):
     """Turn what has a negative error into missing: catalogues scale their -99."""
-    for band in sample.bands:
-        negative = sample[f"flux_err_{band}"].value < 0
-        if np.any(negative):
-            for name in (f"flux_{band}", f"flux_err_{band}"):
-                sample[name][negative] = np.nan
-    if "redshift_err" in sample.colnames:
-        sample["redshift_err"][sample["redshift_err"] < 0] = np.nan
+    for kind in KINDS.values():
+        for error in kind.with_role("error"):
+            if error.axes == 1:
+                for pair in kind.names_in(sample, "error"):
+                    negative = u.Quantity(sample[pair[0]]).value < 0
+                    for name in pair if error.required else pair[:1]:
+                        if np.any(negative):
+                            sample[name][negative] = np.nan
 
 
 def _correct_foreground(sample, ebv, table, layout):

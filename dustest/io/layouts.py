@@ -9,17 +9,21 @@ from astropy import units as u
 from dustest.data.bands import canonical_name
 from dustest.data.checks.sample_columns import band_column_name
 from dustest.data.errors import InputError
-from dustest.data.messages import did_you_mean
+from dustest.data.kinds import LINE_UNIT
+from dustest.data.kinds import find_column as find_kind_column
+from dustest.data.registry import Registry
 
 __all__ = [
     "LAYOUTS",
     "REDSHIFT_COLUMNS",
     "UNIT_SOURCES",
     "Layout",
+    "LayoutColumn",
     "RedshiftColumn",
     "find_layout",
     "get_layout",
     "rank",
+    "register_layout",
 ]
 
 _CAMERAS = r"(?:(?:jwst|nircam|nrc|niriss|nis|miri|hst|acs|wfc3|wfpc2|wfc|ir|uvis)[_.-])*"
@@ -36,6 +40,60 @@ UNIT_SOURCES = {
     "assumed": "several groups use the names, with different units: reading warns",
 }
 """How a layout knows the unit of columns that declare none."""
+
+
+@dataclass(frozen=True)
+class LayoutColumn:
+    r"""A column of a catalogue that is not photometry.
+
+    Parameters
+    ----------
+    name : str
+        Column of the sample, with ``{band}``, ``{line}`` and other groups of ``source``.
+    source : str
+        Regular expression of the column in the catalogue, whatever its letter case.
+    unit : Unit or str, optional
+        Unit of columns that declare none.
+    sigma : float, optional
+        Significance of upper limits.
+
+    Examples
+    --------
+    >>> from dustest.io import LayoutColumn
+    >>> column = LayoutColumn("line_{line}", r"f_(?P<line>\w+)", unit="erg / (s cm2)")
+    >>> column.find(["id", "f_Halpha", "f_number"])
+    {'line_Ha': 'f_Halpha'}
+    """
+
+    name: str
+    source: str
+    unit: object = None
+    sigma: float | None = None
+
+    def find(self, names):
+        """Columns of a sample that the columns of a catalogue become.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Column names of a catalogue.
+
+        Returns
+        -------
+        columns : dict of str to str
+            Name in the catalogue by that in the sample; those of unknown bands and lines are left
+            out.
+        """
+        columns = {}
+        for name in names:
+            match = re.fullmatch(self.source, name, re.IGNORECASE)
+            if match:
+                found = find_kind_column(self.name.format(**match.groupdict()))
+                if found is None:
+                    columns.setdefault(self.name, name)
+                elif found.is_known:
+                    columns.setdefault(found.name, name)
+        return columns
 
 
 @dataclass(frozen=True)
@@ -68,6 +126,9 @@ class Layout:
     foreground : str, optional
         How the fluxes were corrected for foreground dust of the Milky Way; empty where they were
         not, or where that is not known.
+    columns : tuple of LayoutColumn, optional
+        Columns of other kinds of input, such as emission lines. A catalogue without photometry has
+        an empty ``flux``.
 
     Examples
     --------
@@ -88,6 +149,7 @@ class Layout:
     marker: str = ""
     element: int | None = None
     foreground: str = ""
+    columns: tuple = ()
 
     def pairs(self, names):
         """Columns of flux and error by band.
@@ -141,6 +203,29 @@ class Layout:
         found = self._matches(names, anything).values()
         return {flux: error for flux, error in found if error is not None and flux not in taken}
 
+    def others(self, names):
+        """Columns of other kinds of input.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Column names of a catalogue.
+
+        Returns
+        -------
+        others : dict of str to tuple of str and LayoutColumn
+            Name in the catalogue, and its record, by the name in the sample.
+        """
+        if not self._has_marker(names):
+            return {}
+        return {key: (name, one) for one in self.columns for key, name in one.find(names).items()}
+
+    def _has_marker(self, names):
+        """Whether a catalogue has the column that tells the layout from others."""
+        return not self.marker or any(
+            re.fullmatch(self.marker, name, re.IGNORECASE) for name in names
+        )
+
     @property
     def is_bare(self):
         """Whether the columns have the names of bands and nothing else."""
@@ -159,24 +244,30 @@ class Layout:
         doubles : dict of str to list of tuple of str
             Names of flux and error column by the short name of the band, where there are several.
         """
-        found = _find_matches(self.flux, self.error, self.marker, tuple(names))
+        found = self._found(names)
         whole = {band: [pair for pair in pairs if pair[1]] for band, pairs in found.items()}
         return {band: pairs for band, pairs in whole.items() if len(pairs) > 1}
 
     def _matches(self, names, pattern=None):
         """Flux column and error column, or None, by band; one with errors comes first."""
-        found = _find_matches(pattern or self.flux, self.error, self.marker, tuple(names))
         return {
             band: next((pair for pair in pairs if pair[1] is not None), pairs[0])
-            for band, pairs in found.items()
+            for band, pairs in self._found(names, pattern).items()
         }
+
+    def _found(self, names, pattern=None):
+        """All flux columns with error column, or None, by band."""
+        if not self._has_marker(names):
+            return {}
+        found = {}
+        for text, pairs in _find_matches(pattern or self.flux, self.error, tuple(names)).items():
+            found.setdefault(_band_name(text), []).extend(pairs)
+        return found
 
 
 @lru_cache(maxsize=512)
-def _find_matches(flux, error, marker, names):
-    """Flux columns with error column, or None, by band; all layouts are asked several times."""
-    if marker and not any(re.fullmatch(marker, name, re.IGNORECASE) for name in names):
-        return {}
+def _find_matches(flux, error, names):
+    """Flux columns with error column, or None, by the band as the name has it."""
     by_lower_case = {name.lower(): name for name in reversed(names)}
     matches = {}
     for name in names:
@@ -184,7 +275,7 @@ def _find_matches(flux, error, marker, names):
         if match:
             groups = {key: text or "" for key, text in match.groupdict().items()}
             partner = by_lower_case.get(error.format(**groups).lower())
-            matches.setdefault(_band_name(match["band"]), []).append((name, partner))
+            matches.setdefault(match["band"], []).append((name, partner))
     return matches
 
 
@@ -283,10 +374,10 @@ def _sextractor(name, flux, error, unit, unit_source):
     )
 
 
-LAYOUTS = (
+_OWN = (
     Layout(
         name="dustest",
-        flux=r"flux_(?P<band>(?!err_).+)",
+        flux=r"flux_(?P<band>(?!err_|limit_).+)",
         error="flux_err_{band}",
         unit=None,
         description="dustest's own columns (flux_F277W, flux_err_F277W)",
@@ -417,8 +508,24 @@ LAYOUTS = (
         reference="none: a plain naming",
     ),
     _sextractor("mag-auto", "mag_auto", "magerr_auto", u.ABmag, "assumed"),
+    Layout(
+        name="mosdef-lines",
+        flux="",
+        error="",
+        unit=None,
+        description="MOSDEF emission lines (HA6565_PREFERREDFLUX, HA6565_PREFERREDFLUX_ERR)",
+        reference="Kriek et al. 2015, ApJS, 218, 15",
+        columns=(
+            LayoutColumn("id", "V4ID"),
+            LayoutColumn("redshift", "Z_MOSFIRE"),
+            LayoutColumn("line_{line}", r"(?P<line>\w+)_PREFERREDFLUX", LINE_UNIT),
+            LayoutColumn("line_err_{line}", r"(?P<line>\w+)_PREFERREDFLUX_ERR", LINE_UNIT),
+        ),
+    ),
 )
-"""Known layouts; where two name equally many bands, the earlier one is taken."""
+
+LAYOUTS = Registry("catalogue layout", Layout, _OWN)
+"""Known layouts by name; where two name equally many columns, the earlier one is taken."""
 
 REDSHIFT_COLUMNS = (
     RedshiftColumn("redshift", error="redshift_err"),
@@ -447,6 +554,39 @@ REDSHIFT_COLUMNS = (
 """Columns of redshifts; where two are filled for equally many rows, the earlier one is taken."""
 
 
+def register_layout(layout):
+    r"""Add a layout of catalogues, which `~dustest.io.read_catalog` then recognises.
+
+    Parameters
+    ----------
+    layout : Layout
+        The layout. Where it names no more columns than another one, that one is taken.
+
+    Returns
+    -------
+    layout : Layout
+        The same.
+
+    Raises
+    ------
+    InputError
+        If its name is taken.
+
+    Examples
+    --------
+    >>> from dustest.io import Layout, LayoutColumn, register_layout
+    >>> layout = register_layout(Layout(
+    ...     "balmer-lines", flux="", error="", unit=None, description="", reference="",
+    ...     columns=(LayoutColumn("line_{line}", r"F_(?P<line>H\w+)", "erg / (s cm2)"),
+    ...              LayoutColumn("line_err_{line}", r"E_(?P<line>H\w+)", "erg / (s cm2)"))))
+    >>> from astropy.table import Table
+    >>> from dustest.io import read_catalog
+    >>> read_catalog(Table({"F_HALPHA": [2e-17], "E_HALPHA": [1e-18]})).lines
+    ('Ha',)
+    """
+    return LAYOUTS.register(layout)
+
+
 def get_layout(name):
     """Layout by name.
 
@@ -471,28 +611,23 @@ def get_layout(name):
     >>> print(get_layout("uncover").unit)
     10 nJy
     """
-    for layout in LAYOUTS:
-        if layout.name == name:
-            return layout
-    names = [known.name for known in LAYOUTS]
-    msg = f"layout must be one of {', '.join(names)}, got {name!r}: {did_you_mean(name, names)}"
-    raise InputError(msg.rstrip(": "))
+    return LAYOUTS.find(name, "layout")
 
 
-def find_layout(names, candidates=LAYOUTS):
-    """Layout that names most bands of a catalogue.
+def find_layout(names, candidates=None):
+    """Layout that names most bands of a catalogue, then most other columns.
 
     Parameters
     ----------
     names : sequence of str
         Column names of a catalogue.
     candidates : sequence of Layout, optional
-        Layouts to choose from, the preferred one first.
+        Layouts to choose from, the preferred one first; all of `LAYOUTS` by default.
 
     Returns
     -------
     layout : Layout or None
-        None where no layout finds a band.
+        None where no layout finds a column.
 
     Examples
     --------
@@ -500,8 +635,9 @@ def find_layout(names, candidates=LAYOUTS):
     >>> find_layout(["ID", "F277W_CIRC1", "F277W_CIRC1_e"]).name
     'jades-circ1'
     """
+    candidates = LAYOUTS.values() if candidates is None else candidates
     best = max(candidates, key=lambda layout: rank(layout, names))
-    return best if best.pairs(names) else None
+    return best if any(rank(best, names)) else None
 
 
 def rank(layout, names):
@@ -517,13 +653,15 @@ def rank(layout, names):
     Returns
     -------
     rank : tuple of int
-        Number of known bands, and of all: larger is better.
+        Number of known bands, of all bands, and of other columns: larger is better.
 
     Examples
     --------
     >>> from dustest.io.layouts import get_layout, rank
     >>> rank(get_layout("dustest"), ["flux_F277W", "flux_err_F277W", "flux_X", "flux_err_X"])
-    (1, 2)
+    (1, 2, 0)
     """
     pairs = layout.pairs(names)
-    return sum(map(_is_known, pairs)), len(pairs)
+    # A number and a redshift alone do not make a catalogue of lines.
+    others = [key for key in layout.others(names) if key not in ("id", "redshift")]
+    return sum(map(_is_known, pairs)), len(pairs), len(others)

@@ -23,6 +23,7 @@ from dustest.data import (
     MissingDependencyError,
     ReadError,
 )
+from dustest.data.registry import Registry
 from dustest.io import layouts, read_catalog
 
 FORMATS = ["fits", "ecsv", "csv", "parquet", "hdf5", "vot"]
@@ -905,7 +906,8 @@ class TestForegroundDust:
 
     def test_a_layout_that_is_corrected(self, monkeypatch):
         corrected = replace(layouts.get_layout("dustest"), foreground="in the release")
-        monkeypatch.setattr(layouts, "LAYOUTS", (corrected,))
+        only = Registry("toy layout", layouts.Layout, [corrected])
+        monkeypatch.setattr(layouts, "LAYOUTS", only)
         with pytest.raises(InputError, match="layout dustest is already corrected"):
             read_catalog(make_table(), layout="dustest", foreground_ebv=0.02)
 

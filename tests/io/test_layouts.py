@@ -86,7 +86,7 @@ class TestRecognition:
 
 class TestRecords:
     def test_names_are_unique(self):
-        assert len({layout.name for layout in LAYOUTS}) == len(LAYOUTS)
+        assert [layout.name for layout in LAYOUTS.values()] == list(LAYOUTS)
 
     @pytest.mark.parametrize(
         ("name", "zero_point"),
@@ -103,7 +103,7 @@ class TestRecords:
         assert magnitude == pytest.approx(zero_point, abs=1e-3)
 
     def test_the_source_of_every_unit_is_known(self):
-        for layout in LAYOUTS:
+        for layout in LAYOUTS.values():
             assert layout.unit_source in UNIT_SOURCES
             assert (layout.unit is None) == (layout.unit_source == "columns")
 

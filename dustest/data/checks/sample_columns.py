@@ -12,7 +12,7 @@ from dustest.data.checks.kind_readers import GivenColumn
 from dustest.data.checks.units import declared_unit, is_flux, is_magnitude
 from dustest.data.checks.values import is_plain_number
 from dustest.data.errors import DustestWarning, InputError
-from dustest.data.kinds import find_column, is_known_item
+from dustest.data.kinds import find_column
 from dustest.data.messages import did_you_mean, shown
 
 __all__ = [
@@ -145,9 +145,10 @@ def is_sample_column(name, table):
     [True, False, True]
     """
     found = find_column(name)
-    if found is None or not found.kind.per or is_known_item(found.kind, found.item):
+    if found is None or found.is_known:
         return True
-    pairs = ((one, table.get(f"{one.name}_{found.item}")) for one in found.kind.required)
+    kind = found.kind
+    pairs = ((one, table.get(kind.column_name(one, found.item))) for one in kind.required)
     return all(column is not None and _fits(one, column, name) for one, column in pairs)
 
 

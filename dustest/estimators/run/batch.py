@@ -382,18 +382,18 @@ def _columns(kind, sample):
 
 def _stacks(kind, sample, items):
     """Arrays of a kind with a column for each band or line, shape (n, n_items, ...)."""
-    shapes = {sample[f"{kind.values[0].name}_{item}"].shape for item in items}
+    shapes = {sample[kind.column_name(kind.values[0], item)].shape for item in items}
     if len(shapes) > 1:
         found = sorted(shape[1:] for shape in shapes)
         msg = f"{kind.name}s of all {kind.per}s must have the same shape, got {found}"
         raise InputError(msg)
     shape = shapes.pop()
-    return {one.attribute: _stack(one, sample, items, shape) for one in kind.arrays}
+    return {one.attribute: _stack(kind, one, sample, items, shape) for one in kind.arrays}
 
 
-def _stack(column, sample, items, shape):
+def _stack(kind, column, sample, items, shape):
     """Array of one column of all bands or lines; a constant without memory where none has it."""
-    names = [f"{column.name}_{item}" for item in items]
+    names = [kind.column_name(column, item) for item in items]
     if not set(names) & set(sample.colnames):
         return np.broadcast_to(column.blank, (shape[0], len(names), *shape[1:]))
     parts = [

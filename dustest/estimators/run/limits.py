@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 from dustest.data.errors import DustestWarning
-from dustest.data.kinds import find_column
+from dustest.data.kinds import KINDS
 from dustest.data.messages import shown
 
 __all__ = ["warn_of_limits"]
@@ -31,7 +31,8 @@ def warn_of_limits(sample, kinds, name):
     DustestWarning
         If there are any.
     """
-    lost = [column for column in sample.colnames if _is_lost(sample, column, kinds)]
+    limits = [pair for kind in kinds for pair in KINDS[kind].names_in(sample, "limit")]
+    lost = [limit for limit, value in limits if _has_lost(sample[limit], sample[value])]
     if lost:
         msg = (
             f"{name} does not use upper limits: rows that have only a limit in {shown(lost)} have "
@@ -40,10 +41,6 @@ def warn_of_limits(sample, kinds, name):
         warnings.warn(msg, DustestWarning, stacklevel=4)
 
 
-def _is_lost(sample, column, kinds):
-    """Whether a column has upper limits of a kind where there is no value."""
-    found = find_column(column)
-    if found is None or found.column.role != "limit" or found.kind.name not in kinds:
-        return False
-    value = found.kind.values[0].name + column.removeprefix(found.column.name)
-    return bool(np.any(np.isfinite(sample[column]) & ~np.isfinite(sample[value])))
+def _has_lost(limit, value):
+    """Whether a row has an upper limit and no value."""
+    return bool(np.any(np.isfinite(limit) & ~np.isfinite(value)))

@@ -9,13 +9,14 @@ from dustest.data.checks.positions import DEC_COLUMNS, RA_COLUMNS
 from dustest.data.checks.sample_columns import column_name, is_sample_column
 from dustest.data.checks.tables import first_named
 from dustest.data.errors import DustestWarning, InputError
+from dustest.data.kinds import find_column
 from dustest.data.messages import argument, shown
 from dustest.io.layouts import LAYOUTS
 
-__all__ = ["Plan", "make_plan", "own_columns"]
+__all__ = ["Plan", "kind_columns", "make_plan"]
 
-_OWN_COLUMNS = ("group", "pixel_scale", "flags", "features")
-_SPECTRUM_COLUMNS = ("spectrum_wavelength", "spectrum_flux", "spectrum_flux_err")
+_OF_ANY_TABLE = ("pixel_scale", "features", "magnification", "foreground")
+"""Kinds whose columns have names that tables of others may have too."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def make_plan(table, request):
     places = {"id": ID_COLUMNS, "ra": RA_COLUMNS, "dec": DEC_COLUMNS}
     found = {place: first_named(names, candidates) for place, candidates in places.items()}
     others = {place: name for place, name in found.items() if name is not None}
-    others |= {column_name(name): name for name in own_columns(table, layout)}
+    others |= kind_columns(table, layout)
     others |= {key: name for key, name in request.columns.items() if key not in fluxes}
     if not pairs and not request.columns and set(others) <= set(places):
         raise InputError(_unknown_layout_message(names, request))
@@ -139,7 +140,7 @@ def _unknown_layout_message(names, request):
 
 def _some_pair(names):
     """Flux and error of an unknown band, if the names are like those of a layout."""
-    layouts = sorted(LAYOUTS, key=lambda layout: layout.is_bare)
+    layouts = sorted(LAYOUTS.values(), key=lambda layout: layout.is_bare)
     found = (pair for layout in layouts[1:] for pair in layout.strangers(names).items())
     return next(found, ("", ""))
 
@@ -166,8 +167,8 @@ def _warn_of_strangers(names, layout):
         warnings.warn(msg, DustestWarning, stacklevel=5)
 
 
-def own_columns(table, layout):
-    """Name the columns of the contract beyond photometry in a table that dustest wrote.
+def kind_columns(table, layout):
+    """Name the columns of all kinds of input beyond fluxes, positions and redshifts.
 
     Parameters
     ----------
@@ -178,18 +179,27 @@ def own_columns(table, layout):
 
     Returns
     -------
-    names : list of str
-        Images, spectra and flags; none where the table is not of dustest.
+    names : dict of str to str
+        Column of the catalogue by that of the sample: those that the layout names, or in a table
+        that dustest wrote, all that a sample can have.
     """
     if layout is not None and layout.name != "dustest":
-        return []
+        return {key: name for key, (name, _) in layout.others(table.colnames).items()}
     columns = _by_canonical_name(table)
-    images = [
-        name
-        for name in table.colnames
-        if column_name(name).startswith("cutout_") and is_sample_column(column_name(name), columns)
-    ]
-    spectra = [name for name in table.colnames if name in _SPECTRUM_COLUMNS]
-    if layout is None and not (images or spectra):
-        return []
-    return [*images, *spectra, *(name for name in table.colnames if name in _OWN_COLUMNS)]
+    found = {name: find_column(name) for name in columns if is_sample_column(name, columns)}
+    found = {name: one for name, one in found.items() if one is not None and _is_own(one)}
+    if layout is None and not any(_is_data(one) for one in found.values()):
+        return {}
+    names = {column_name(name): name for name in table.colnames}
+    return {name: names[name] for name in found}
+
+
+def _is_own(found):
+    """Whether a column is read as it is: others have readers of their own."""
+    is_photometry = found.kind.name == "flux" and found.column.role in ("value", "error")
+    return not is_photometry and found.kind.name not in ("redshift", "position")
+
+
+def _is_data(found):
+    """Whether a column shows that dustest wrote the table: many tables have a flag or a group."""
+    return found.column.role == "value" and found.kind.name not in _OF_ANY_TABLE

@@ -8,6 +8,7 @@ from dustest.data.checks.identifiers import ID_COLUMNS
 from dustest.data.checks.positions import DEC_COLUMNS, RA_COLUMNS
 from dustest.data.checks.sample_columns import column_name
 from dustest.data.errors import InputError
+from dustest.data.kinds import KINDS
 from dustest.data.messages import argument, did_you_mean
 from dustest.io._catalog.lookup import find_column
 from dustest.io._catalog.redshifts import redshift_columns
@@ -15,7 +16,6 @@ from dustest.io.layouts import LAYOUTS, find_layout, get_layout
 
 __all__ = ["Request", "make_request"]
 
-_PLAIN = ("id", "redshift", "redshift_err", "ra", "dec", "group")
 _FLUX, _ERROR = "flux_", "flux_err_"
 _TYPING_ERROR = 0.85
 
@@ -91,15 +91,15 @@ class Request:
             ebv = find_column(names, ebv, "foreground_ebv")
         return replace(self, columns=columns, redshifts=redshifts, ebv=ebv)
 
-    def select(self, table, own_columns):
+    def select(self, table, kind_columns):
         """Columns of a catalogue that may be needed.
 
         Parameters
         ----------
         table : Table
             Catalogue.
-        own_columns : callable
-            Names the columns of the contract beyond photometry, from table and layout.
+        kind_columns : callable
+            Names the columns of kinds of input beyond photometry, from table and layout.
 
         Returns
         -------
@@ -112,7 +112,7 @@ class Request:
             return names
         wanted = {name.lower() for name in (*self.wanted, *ID_COLUMNS)}
         keep = {name for name in names if name.lower() in wanted}
-        keep |= set(own_columns(table, layout))
+        keep |= set(kind_columns(table, layout).values())
         if layout is not None:
             keep |= {name for pair in layout.pairs(names).values() for name in pair}
             keep |= {*layout.orphans(names), *layout.strangers(names)}
@@ -150,7 +150,7 @@ def make_request(columns, redshift, layout, foreground_ebv):
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         msg = f"redshift must be the name of a column, or several, got {redshift!r}"
         raise InputError(msg)
-    layouts = LAYOUTS if layout is None else (get_layout(layout),)
+    layouts = tuple(LAYOUTS.values()) if layout is None else (get_layout(layout),)
     without = redshift is not None and not names
     return Request(columns, tuple(names), layouts, foreground_ebv, without)
 
@@ -196,9 +196,10 @@ def _is_known(band):
 def _sample_name(name):
     """Name of a column of a sample, in any letter case and spelling of the band."""
     lower = name.lower()
-    if lower in _PLAIN:
+    plain = [one.name for kind in KINDS.values() if not kind.per for one in kind.columns]
+    if lower in ("id", *plain):
         return lower
-    near = [known for known in _PLAIN if _is_typing_error(lower, known)]
+    near = [known for known in plain if _is_typing_error(lower, known)]
     prefix = next((prefix for prefix in (_ERROR, _FLUX) if lower.startswith(prefix)), "")
     if prefix:
         return prefix + _band(name[len(prefix) :], name)

@@ -39,7 +39,7 @@ _TEXT = ("ascii", "ascii.csv", "csv")
 _PACKAGES = {"hdf5": "h5py", "parquet": "pyarrow"}
 
 
-def read_table(path, *, file_format=None, hdu=None, layouts=LAYOUTS, wanted=(), select=None):
+def read_table(path, *, file_format=None, hdu=None, layouts=None, wanted=(), select=None):
     r"""Read a table from a file.
 
     Parameters
@@ -51,7 +51,7 @@ def read_table(path, *, file_format=None, hdu=None, layouts=LAYOUTS, wanted=(), 
     hdu : int or str, optional
         Extension of a FITS file, path inside an HDF5 file, or name of a table of a VOTable.
     layouts : sequence of Layout, optional
-        Layouts by which the table is chosen where the file holds several.
+        Layouts by which the table is chosen where the file holds several; all by default.
     wanted : sequence of str, optional
         Columns to take from the other extensions of a FITS file, by identifier.
     select : callable, optional
@@ -95,6 +95,7 @@ def read_table(path, *, file_format=None, hdu=None, layouts=LAYOUTS, wanted=(), 
     if file_format in _PACKAGES:
         require(_PACKAGES[file_format], f"reading {path.name}")
     try:
+        layouts = tuple(LAYOUTS.values()) if layouts is None else layouts
         table = _read(path, file_format, hdu, layouts, wanted, select)
         return _with_empty_text(table)
     except DustestError:
@@ -213,8 +214,7 @@ def _preference(name, names, layouts):
     best = ranks.index(max(ranks))
     hdus = layouts[best].hdus
     order = hdus.index(name) if name in hdus else len(hdus)
-    known, every = ranks[best]
-    return (-known, -every, best, order)
+    return (*(-count for count in ranks[best]), best, order)
 
 
 def _join(table, other, wanted):

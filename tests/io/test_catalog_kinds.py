@@ -1,0 +1,151 @@
+"""Catalogues of kinds of input that are not photometry."""
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.table import QTable, Table
+from toy_kinds import PolarisationEstimator
+
+from dustest.data import InputError, as_sample
+from dustest.data.kinds import LINE_UNIT
+from dustest.data.registry import Registry
+from dustest.io import LAYOUTS, Layout, LayoutColumn, layouts, read_catalog, register_layout
+
+POLARIMETER = register_layout(
+    Layout(
+        name="polarimeter",
+        flux="",
+        error="",
+        unit=None,
+        description="degrees of polarisation (POL, E_POL)",
+        reference="none: a toy",
+        columns=(
+            LayoutColumn("redshift", "Z_POL"),
+            LayoutColumn("polarisation", "POL", unit="percent"),
+            LayoutColumn("polarisation_err", "E_POL", unit="percent"),
+        ),
+    )
+)
+
+
+def catalogue(**changes):
+    """A catalogue of three galaxies in this layout."""
+    columns = {"NUMBER": [7, 8, 9], "Z_POL": [1.0, 2.0, -99.0], "pol": [2.0, -99.0, 1.0]}
+    return Table(columns | {"E_POL": [0.1, 0.1, -1.0], "other": [1, 2, 3]} | changes)
+
+
+class TestLayoutOfAPlugin:
+    def test_fills_the_kind(self):
+        sample = read_catalog(catalogue())
+        assert sample.colnames == ["id", "polarisation", "polarisation_err", "redshift"]
+        np.testing.assert_allclose(sample["polarisation"], [0.02, np.nan, np.nan])
+        np.testing.assert_allclose(sample["redshift"], [1.0, 2.0, np.nan])
+        assert sample.meta["layout"] == "polarimeter"
+        assert sample.meta["redshift_column"] == "Z_POL"
+
+    def test_fits_with_an_estimator(self, tmp_path):
+        catalogue().write(tmp_path / "polarimeter.fits")
+        sample = read_catalog(tmp_path / "polarimeter.fits")
+        table = PolarisationEstimator(random_state=1).estimate(sample)
+        assert np.isfinite(table["A_V"]).tolist() == [True, False, False]
+
+    def test_photometry_comes_first(self):
+        table = catalogue(F277W_KRON=[1.0, 2.0, 3.0], F277W_KRON_e=[0.1, 0.1, 0.1])
+        assert read_catalog(table, redshift=[]).meta["layout"] == "jades-kron"
+
+    @pytest.mark.parametrize("suffix", ["fits", "ecsv", "parquet", "h5"])
+    def test_what_dustest_wrote_is_read_again(self, tmp_path, suffix):
+        sample = read_catalog(catalogue())
+        sample.write(tmp_path / f"sample.{suffix}")
+        again = read_catalog(tmp_path / f"sample.{suffix}")
+        assert again.colnames == sample.colnames
+        np.testing.assert_array_equal(again["polarisation"], sample["polarisation"])
+
+
+class TestLayouts:
+    def test_names_are_taken_once(self):
+        assert register_layout(POLARIMETER) is POLARIMETER
+        with pytest.raises(InputError, match="is registered already"):
+            register_layout(Layout("uncover", "", "", None, "", ""))
+
+    def test_the_marker_tells_them_apart(self, monkeypatch):
+        marked = Layout(
+            *("marked", "", "", None, "", ""), marker="INSTRUMENT", columns=POLARIMETER.columns
+        )
+        monkeypatch.setattr(layouts, "LAYOUTS", Registry("toy", Layout, [marked, POLARIMETER]))
+        found = [
+            layouts.find_layout([*names, "POL", "E_POL"]).name for names in ([], ["instrument"])
+        ]
+        assert found == ["polarimeter", "marked"]
+
+    def test_limits_get_their_sigma(self, monkeypatch):
+        columns = (
+            LayoutColumn("line_{line}", r"(?P<line>\w+)_F", LINE_UNIT),
+            LayoutColumn("line_err_{line}", r"(?P<line>\w+)_E", LINE_UNIT),
+            LayoutColumn("line_limit_{line}", r"(?P<line>\w+)_UL", LINE_UNIT, sigma=2),
+        )
+        layout = Layout("limits", "", "", None, "", "", columns=columns)
+        monkeypatch.setattr(layouts, "LAYOUTS", Registry("toy", Layout, [layout]))
+        table = {"HALPHA_F": [2e-17, -99.0], "HALPHA_E": [1e-18, -99.0]}
+        sample = read_catalog(
+            table | {"HALPHA_UL": [np.nan, 3e-18], "NUMBER_F": [1, 2]}, layout="limits"
+        )
+        assert sample.lines == ("Ha",)
+        assert sample["line_limit_Ha"].info.meta == {"sigma": 2.0}
+
+
+class TestOwnColumns:
+    def sample(self):
+        """Galaxies with lines, of which one has an upper limit, magnification and p(z)."""
+        columns = {"id": ["a", "b"], "redshift": [1.5, 2.5], "magnification": [1.0, 3.0]}
+        columns |= {"line_Hb": [2e-17, np.nan] * LINE_UNIT, "line_err_Hb": [1e-18] * 2 * LINE_UNIT}
+        columns |= {"redshift_grid": np.tile([1.0, 2.0, 3.0], (2, 1))}
+        columns |= {"redshift_density": np.array([[0.5, 0.5, 0.0], [0.0, 0.5, 0.5]])}
+        table = QTable(columns | {"line_limit_Hb": [np.nan, 3e-18] * LINE_UNIT})
+        table["line_limit_Hb"].info.meta = {"sigma": 3}
+        return as_sample(table)
+
+    @pytest.mark.parametrize("suffix", ["fits", "ecsv", "h5"])
+    def test_are_read_again(self, tmp_path, suffix):
+        sample = self.sample()
+        sample.write(tmp_path / f"sample.{suffix}")
+        again = read_catalog(tmp_path / f"sample.{suffix}")
+        assert sorted(again.colnames) == sorted(sample.colnames)
+        for name in sample.colnames:
+            np.testing.assert_array_equal(again[name], sample[name])
+        assert again["line_limit_Hb"].info.meta == {"sigma": 3.0}
+
+    def test_of_any_layout_by_name(self):
+        table = Table({"F277W_KRON": [1.0], "F277W_KRON_e": [0.1], "mu": [2.0], "e_mu": [0.1]})
+        names = {"magnification": "MU", "Magnification_err": "e_mu"}
+        sample = read_catalog(table, columns=names)
+        assert sample["magnification"].tolist() == [2.0]
+        assert sample["magnification_err"].tolist() == [0.1]
+
+
+class TestMosdef:
+    def test_lines_in_its_names(self):
+        table = Table({"V4ID": [5], "Z_MOSFIRE": [2.1], "HA6565_PREFERREDFLUX": [4e-17]})
+        table["HA6565_PREFERREDFLUX_ERR"] = [1e-18]
+        sample = read_catalog(table)
+        assert (sample["id"][0], sample["redshift"][0], sample.lines) == (5, 2.1, ("Ha",))
+
+    def test_declared_units_come_first(self):
+        names = ("HA6565_PREFERREDFLUX", "HA6565_PREFERREDFLUX_ERR")
+        sample = read_catalog(QTable({name: [1.0] * u.W / u.m**2 for name in names}))
+        np.testing.assert_allclose(sample["line_Ha"].value, 1e3)
+
+    def test_the_release(self, shared_data):
+        sample = read_catalog(shared_data / "lines" / "mosdef_lines.fits")
+        assert len(sample) == 457
+        assert {"Ha", "Hb", "OIII5008", "NII6585"} <= set(sample.lines)
+        known = np.isfinite(sample["line_Ha"]) & np.isfinite(sample["line_Hb"])
+        ratio = (sample["line_Ha"] / sample["line_Hb"])[known]
+        # Case B without dust is 2.86; galaxies at z = 2 are dusty (Reddy et al. 2015).
+        assert known.sum() > 200
+        assert 3.0 < np.median(ratio) < 6.0
+
+
+def test_layouts_are_documented():
+    for layout in LAYOUTS.values():
+        assert layout.flux or layout.columns
