@@ -30,6 +30,7 @@ from dustest.data import (
     percentile_columns,
 )
 from dustest.data.kinds import find_column
+from dustest.data.quantities import core_quantities
 from dustest.estimators import DustEstimator
 
 __all__ = ["CHECKS", "ContractError", "check_estimator", "make_check_sample"]
@@ -271,7 +272,8 @@ def _check_table(case):
     table = case.table
     _require(isinstance(table, DustTable), "estimate must return a DustTable")
     _require(list(table["id"]) == list(case.sample["id"]), "ids must stay in order")
-    for name, quantity in QUANTITIES.items():
+    for name in {*core_quantities(), *case.fitted._wanted}:
+        quantity = QUANTITIES[name]
         for column in (name, *percentile_columns(name)):
             _require(column in table.colnames, f"column {column} is missing")
             unit = getattr(table[column], "unit", None)
@@ -282,20 +284,29 @@ def _check_table(case):
 def _check_values(case):
     """There are answers, percentiles enclose the median, and R_V is A_V / E_BV."""
     table = case.table
-    answered = [name for name in QUANTITIES if np.isfinite(table[name]).any()]
+    found = [name for name in QUANTITIES if set(percentile_columns(name)) <= set(table.colnames)]
+    answered = [name for name in found if np.isfinite(table[name]).any()]
     _require(answered, "no quantity has an answer for any galaxy of the check sample")
     for name in answered:
         low, high = (_plain(table[column]) for column in percentile_columns(name))
         median = _plain(table[name])
         if case.estimator.uncertainty != "none":
             _require(np.all(np.isfinite(low) == np.isfinite(median)), f"{name} has no percentiles")
-            # R_V is a ratio of medians, which the percentiles of the ratio need not enclose.
-            ordered = name == "R_V" or not np.any((low > median) | (high < median))
+            # Percentiles of a ratio such as R_V need not enclose the ratio of the medians.
+            ordered = _is_of_medians(name) or not np.any((low > median) | (high < median))
             _require(ordered, f"the percentiles of {name} do not enclose the median")
-    ratio = _plain(table["A_V"]) / _plain(table["E_BV"])
-    known = np.isfinite(ratio) & np.isfinite(_plain(table["R_V"]))
-    same = np.allclose(ratio[known], _plain(table["R_V"])[known], rtol=1e-6)
-    _require(same, "R_V must be A_V / E_BV")
+    for name in filter(_is_of_medians, answered):
+        derivation = QUANTITIES[name].derivation
+        expected = derivation.function(*(_plain(table[source]) for source in derivation.sources))
+        known = np.isfinite(expected) & np.isfinite(_plain(table[name]))
+        same = np.allclose(expected[known], _plain(table[name])[known], rtol=1e-6)
+        _require(same, f"{name} must follow from {' and '.join(derivation.sources)}")
+
+
+def _is_of_medians(name):
+    """Whether the median of a quantity follows from the medians of others."""
+    derivation = QUANTITIES[name].derivation
+    return derivation is not None and derivation.of_medians
 
 
 def _plain(column):

@@ -17,7 +17,13 @@ from dustest.data.errors import (
 from dustest.data.flags import FLAGS, Flag, decode_flags
 from dustest.data.kinds import KINDS, Kind, KindColumn, register_kind
 from dustest.data.lines import LINES, Line, register_line
-from dustest.data.quantities import QUANTITIES, DustQuantity, percentile_columns
+from dustest.data.quantities import (
+    QUANTITIES,
+    Derivation,
+    DustQuantity,
+    percentile_columns,
+    register_quantity,
+)
 from dustest.data.surveys import Mosaic, Survey, register_survey
 
 __all__ = [
@@ -26,6 +32,7 @@ __all__ = [
     "LINES",
     "QUANTITIES",
     "Band",
+    "Derivation",
     "DustQuantity",
     "DustTable",
     "DustestError",
@@ -52,5 +59,6 @@ __all__ = [
     "percentile_columns",
     "register_kind",
     "register_line",
+    "register_quantity",
     "register_survey",
 ]

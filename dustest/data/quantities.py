@@ -1,13 +1,131 @@
-"""The dust quantities that every estimator speaks about."""
+"""Quantities of galaxies: what results and truth tables hold, as frozen records."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from astropy import units as u
 
 from dustest.data.errors import InputError
 from dustest.data.messages import did_you_mean
+from dustest.data.registry import Registry
 
-__all__ = ["QUANTITIES", "DustQuantity", "check_quantity", "percentile_columns"]
+__all__ = [
+    "QUANTITIES",
+    "Asinh",
+    "Derivation",
+    "DustQuantity",
+    "Identity",
+    "Logarithm",
+    "check_quantity",
+    "core_quantities",
+    "find_column",
+    "percentile_columns",
+    "ratio",
+    "register_quantity",
+]
+
+_INFINITE = (-np.inf, np.inf)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The values themselves, as what networks learn.
+
+    Examples
+    --------
+    >>> from dustest.data.quantities import Identity
+    >>> Identity().name("log_sSFR")
+    'log_sSFR'
+    """
+
+    def name(self, quantity):
+        """Name of the latent quantity."""
+        return quantity
+
+    def forward(self, values):
+        """Latent values of values."""
+        return values
+
+    def inverse(self, latent):
+        """Values of latent values."""
+        return latent
+
+
+@dataclass(frozen=True)
+class Asinh(Identity):
+    """The inverse hyperbolic sine: linear below a softening, logarithmic above.
+
+    Parameters
+    ----------
+    softening : float
+        In the unit of the quantity.
+
+    Examples
+    --------
+    >>> from dustest.data.quantities import Asinh
+    >>> Asinh(0.1).inverse(Asinh(0.1).forward(0.3)).round(12)
+    np.float64(0.3)
+    """
+
+    softening: float = 1.0
+
+    def name(self, quantity):
+        """Name of the latent quantity."""
+        return f"asinh_{quantity}"
+
+    def forward(self, values):
+        """Latent values of values."""
+        return np.arcsinh(values / self.softening)
+
+    def inverse(self, latent):
+        """Values of latent values."""
+        return self.softening * np.sinh(latent)
+
+
+@dataclass(frozen=True)
+class Logarithm(Identity):
+    """The natural logarithm, for quantities that are positive.
+
+    Examples
+    --------
+    >>> from dustest.data.quantities import Logarithm
+    >>> Logarithm().name("R_V")
+    'ln_R_V'
+    """
+
+    def name(self, quantity):
+        """Name of the latent quantity."""
+        return f"ln_{quantity}"
+
+    def forward(self, values):
+        """Latent values of values."""
+        return np.log(values)
+
+    def inverse(self, latent):
+        """Values of latent values."""
+        return np.exp(latent)
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """How a quantity follows from others.
+
+    Parameters
+    ----------
+    sources : tuple of str
+        Names of the other quantities.
+    function : callable
+        Function of their values, in this order, on arrays.
+    of_medians : bool, optional
+        Whether the median is the function of the medians. Percentiles always come from the joint
+        draws. For ratios, whose draws have no finite variance; half the range from 16 to 84 %
+        then replaces the standard deviation.
+    """
+
+    sources: tuple
+    function: Callable
+    of_medians: bool = False
 
 
 @dataclass(frozen=True)
@@ -17,18 +135,34 @@ class DustQuantity:
     Parameters
     ----------
     name : str
-        Column name.
+        Column name: letters, digits and underscores.
     unit : `~astropy.units.UnitBase` or None
         Unit of the column; `None` for a plain number.
     label : str
-        Axis label, in matplotlib's mathtext.
+        Axis label in matplotlib's mathtext, a symbol and, in brackets, its unit.
     description : str
         One sentence for documentation and reports.
     digits : int, optional
         Digits after the point with which reports and documentation write its values; those of
         its errors follow, see `dustest.validation.Metric`.
+    core : bool, optional
+        Whether every result has it, NaN where an estimator does not give it.
+    bounds : tuple of float, optional
+        Least and greatest value that a galaxy can have; truth outside is refused.
+    derivation : Derivation, optional
+        How it follows from other quantities, for estimators that give those.
+    latent : Identity, optional
+        Transform to what networks learn; None for what they learn through another quantity.
+    luminosity_power : float, optional
+        Change of the value when the luminosity grows tenfold: 1 for log10 of masses and
+        luminosities, -2.5 for magnitudes, 0 for what does not depend on it. The magnification of
+        a lensed galaxy is taken off accordingly.
     fixed_by_law : bool, optional
         Whether it may be a constant of the dust law, the same for all galaxies.
+    aliases : tuple of str, optional
+        Other names of its column in tables that are read.
+    references : tuple of str, optional
+        BibTeX keys or entries of its definition.
     """
 
     name: str
@@ -36,29 +170,282 @@ class DustQuantity:
     label: str
     description: str
     digits: int = 2
+    core: bool = False
+    bounds: tuple = _INFINITE
+    derivation: Derivation | None = None
+    latent: Identity | None = Identity()
+    luminosity_power: float = 0.0
     fixed_by_law: bool = False
+    aliases: tuple = ()
+    references: tuple = ()
+
+    @property
+    def symbol(self):
+        """Label without its unit."""
+        return self.label.partition(" [")[0]
 
 
-QUANTITIES = {
-    quantity.name: quantity
-    for quantity in (
-        DustQuantity("A_V", u.mag, r"$A_V$ [mag]", "attenuation in the V band (0.55 micron)"),
-        DustQuantity("E_BV", u.mag, r"$E(B-V)$ [mag]", "colour excess between B and V", digits=3),
+def ratio(numerator, denominator):
+    """Divide, with NaN where the denominator is zero.
+
+    Parameters
+    ----------
+    numerator, denominator : ndarray
+        Of shapes that broadcast.
+
+    Returns
+    -------
+    quotient : ndarray
+        Of their common shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.data.quantities import ratio
+    >>> ratio(np.array([1.0, 0.0]), np.array([2.0, 0.0]))
+    array([0.5, nan])
+    """
+    quotient = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), np.nan)
+    return np.divide(numerator, denominator, out=quotient, where=denominator != 0)
+
+
+QUANTITIES = Registry(
+    "quantity",
+    DustQuantity,
+    (
+        DustQuantity(
+            "A_V",
+            u.mag,
+            r"$A_V$ [mag]",
+            "attenuation in the V band (0.55 micron)",
+            core=True,
+            latent=Asinh(0.1),
+        ),
+        DustQuantity(
+            "E_BV",
+            u.mag,
+            r"$E(B-V)$ [mag]",
+            "colour excess between B and V",
+            digits=3,
+            core=True,
+            latent=None,
+        ),
         DustQuantity(
             "R_V",
             None,
             r"$R_V$",
             "ratio of total to selective attenuation, A_V / E_BV",
+            core=True,
+            derivation=Derivation(("A_V", "E_BV"), ratio, of_medians=True),
+            latent=Logarithm(),
             fixed_by_law=True,
         ),
         DustQuantity(
             "log_sSFR",
             None,
-            r"$\log_{10}\,\mathrm{sSFR}\ [\mathrm{yr}^{-1}]$",
-            "log10 of the specific star-formation rate in yr^-1",
+            r"$\log_{10}\,\mathrm{sSFR}$ [$\mathrm{yr}^{-1}$]",
+            "log10 of the specific star-formation rate in yr^-1, over the surviving mass",
+            core=True,
         ),
-    )
-}
+        DustQuantity(
+            "log_mass",
+            None,
+            r"$\log_{10}\,M_*$ [$M_\odot$]",
+            "log10 of the surviving stellar mass, remnants included, in solar masses",
+            bounds=(0.0, 15.0),
+            luminosity_power=1.0,
+        ),
+        DustQuantity(
+            "log_mass_formed",
+            None,
+            r"$\log_{10}\,M_\mathrm{formed}$ [$M_\odot$]",
+            "log10 of the mass of all stars ever formed, in solar masses",
+            bounds=(0.0, 15.0),
+            luminosity_power=1.0,
+        ),
+        DustQuantity(
+            "log_SFR_10",
+            None,
+            r"$\log_{10}\,\mathrm{SFR}_{10}$ [$M_\odot\,\mathrm{yr}^{-1}$]",
+            "log10 of the star-formation rate over the last 10 Myr, in solar masses per year",
+            luminosity_power=1.0,
+        ),
+        DustQuantity(
+            "log_SFR_100",
+            None,
+            r"$\log_{10}\,\mathrm{SFR}_{100}$ [$M_\odot\,\mathrm{yr}^{-1}$]",
+            "log10 of the star-formation rate over the last 100 Myr, in solar masses per year",
+            luminosity_power=1.0,
+            aliases=("log_SFR",),
+        ),
+        DustQuantity(
+            "log_age",
+            None,
+            r"$\log_{10}\,\mathrm{age}$ [$\mathrm{yr}$]",
+            "log10 of the mean age of the stars by mass formed, in years",
+            bounds=(0.0, 11.0),
+        ),
+        DustQuantity(
+            "log_Z",
+            None,
+            r"$\log_{10}\,Z$ [$Z_\odot$]",
+            "log10 of the stellar metallicity in units of 0.02, the solar one of BC03",
+        ),
+        DustQuantity(
+            "A_1600", u.mag, r"$A_{1600}$ [mag]", "attenuation at 1600 Angstrom", latent=Asinh(0.1)
+        ),
+        DustQuantity(
+            "beta", None, r"$\beta$", "slope of f_lambda in the ultraviolet, 1400 to 2580 Angstrom"
+        ),
+        DustQuantity(
+            "beta_dust_free", None, r"$\beta_0$", "ultraviolet slope beta without the dust"
+        ),
+        DustQuantity(
+            "M_UV",
+            u.mag,
+            r"$M_\mathrm{UV}$ [mag]",
+            "absolute AB magnitude at 1600 Angstrom",
+            luminosity_power=-2.5,
+        ),
+        DustQuantity(
+            "M_UV_dust_free",
+            u.mag,
+            r"$M_\mathrm{UV,0}$ [mag]",
+            "absolute AB magnitude at 1600 Angstrom without the dust",
+            luminosity_power=-2.5,
+        ),
+        DustQuantity(
+            "log_L_dust",
+            None,
+            r"$\log_{10}\,L_\mathrm{dust}$ [$L_\odot$]",
+            "log10 of the luminosity that dust absorbs and emits, in solar luminosities",
+            luminosity_power=1.0,
+        ),
+        DustQuantity(
+            "IRX",
+            None,
+            r"$\log_{10}\,\mathrm{IRX}$",
+            "log10 of the infrared excess, the luminosity of the dust over lambda L_lambda at "
+            "1600 Angstrom",
+            references=("Meurer1999",),
+        ),
+        DustQuantity(
+            "log_xi_ion",
+            None,
+            r"$\log_{10}\,\xi_\mathrm{ion}$ [$\mathrm{Hz\,erg}^{-1}$]",
+            "log10 of the ionising photons per second over the dust-free L_nu at 1600 Angstrom, "
+            "in Hz / erg",
+        ),
+        DustQuantity(
+            "U_V",
+            u.mag,
+            r"$U-V$ [mag]",
+            "rest-frame colour between Bessell U and V, AB",
+            aliases=("U-V",),
+        ),
+        DustQuantity(
+            "V_J",
+            u.mag,
+            r"$V-J$ [mag]",
+            "rest-frame colour between Bessell V and 2MASS J, AB",
+            aliases=("V-J",),
+        ),
+        DustQuantity(
+            "EW_Ha",
+            u.AA,
+            r"$\mathrm{EW}(\mathrm{H}\alpha)$ [$\mathrm{\AA}$]",
+            "rest-frame equivalent width of H-alpha in emission",
+            digits=0,
+            latent=Asinh(10.0),
+        ),
+        DustQuantity(
+            "EW_OIII_Hb",
+            u.AA,
+            r"$\mathrm{EW}([\mathrm{O\,III}]+\mathrm{H}\beta)$ [$\mathrm{\AA}$]",
+            "rest-frame equivalent width of [O III] 4959, 5007 and H-beta together, in emission",
+            digits=0,
+            latent=Asinh(10.0),
+        ),
+        DustQuantity(
+            "log_gas_mass",
+            None,
+            r"$\log_{10}\,M_\mathrm{gas}$ [$M_\odot$]",
+            "log10 of the gas mass in solar masses",
+            luminosity_power=1.0,
+        ),
+        DustQuantity(
+            "log_dust_mass",
+            None,
+            r"$\log_{10}\,M_\mathrm{dust}$ [$M_\odot$]",
+            "log10 of the dust mass in solar masses",
+            luminosity_power=1.0,
+        ),
+        DustQuantity(
+            "dust_to_metal", None, "dust-to-metal ratio", "mass of dust over that of all metals"
+        ),
+        DustQuantity(
+            "half_light_radius",
+            u.kpc,
+            "half-light radius [kpc]",
+            "radius that holds half of the light",
+        ),
+    ),
+)
+"""Records of all quantities by name: those of dustest and those that plugins register."""
+
+
+def register_quantity(quantity):
+    r"""Add a quantity.
+
+    Parameters
+    ----------
+    quantity : DustQuantity
+        Its record. Estimators that give samples of this name then have a column with
+        percentiles for it, and comparisons and reports show it.
+
+    Returns
+    -------
+    quantity : DustQuantity
+        The same.
+
+    Raises
+    ------
+    InputError
+        If it is no `DustQuantity`, its name is no name of a column, it is ``core``, which every
+        stored result would have to hold, or its name is taken.
+
+    Examples
+    --------
+    >>> from dustest.data import DustQuantity, register_quantity
+    >>> register_quantity(DustQuantity(
+    ...     "log_P", None, r"$\log_{10}\,P$ [%]", "log10 of the polarisation in per cent",
+    ... ))  # doctest: +SKIP
+    """
+    name = getattr(quantity, "name", "")
+    if isinstance(quantity, DustQuantity) and (quantity.core or not str(name).isidentifier()):
+        msg = (
+            "a quantity that is registered must have a name of letters, digits and underscores, "
+            f"and core=False, got {name!r} with core={quantity.core}"
+        )
+        raise InputError(msg)
+    return QUANTITIES.register(quantity)
+
+
+def core_quantities():
+    """Name the quantities that every result has.
+
+    Returns
+    -------
+    names : tuple of str
+        In the order of `QUANTITIES`.
+
+    Examples
+    --------
+    >>> from dustest.data.quantities import core_quantities
+    >>> core_quantities()
+    ('A_V', 'E_BV', 'R_V', 'log_sSFR')
+    """
+    return tuple(name for name, quantity in QUANTITIES.items() if quantity.core)
 
 
 def percentile_columns(name):
@@ -81,6 +468,32 @@ def percentile_columns(name):
     ('A_V_p16', 'A_V_p84')
     """
     return f"{name}_p16", f"{name}_p84"
+
+
+def find_column(name, columns):
+    """Find the column of a quantity in a table, which may have an alias.
+
+    Parameters
+    ----------
+    name : str
+        Name of a quantity, or of another column.
+    columns : sequence of str
+        Names of columns.
+
+    Returns
+    -------
+    column : str or None
+        The name where it is there, else an alias of it that is; None without either.
+
+    Examples
+    --------
+    >>> from dustest.data.quantities import find_column
+    >>> find_column("log_SFR_100", ["id", "log_SFR"])
+    'log_SFR'
+    """
+    quantity = QUANTITIES.get(name)
+    names = (name, *(quantity.aliases if quantity is not None else ()))
+    return next((one for one in names if one in columns), None)
 
 
 def check_quantity(name, argument="quantity"):
@@ -109,9 +522,10 @@ def check_quantity(name, argument="quantity"):
     >>> check_quantity("E_BV").digits
     3
     """
-    if isinstance(name, str) and name in QUANTITIES:
+    known = tuple(QUANTITIES)
+    if name in known:
         return QUANTITIES[name]
-    guess = did_you_mean(name, QUANTITIES)
     words = "be among" if argument.endswith("ies") else "be one of"
-    msg = f"{argument} must {words} {tuple(QUANTITIES)}, got {name!r}: {guess}".rstrip(": ")
+    guess = did_you_mean(name, known)
+    msg = f"{argument} must {words} {known}, got {name!r}: {guess}".rstrip(": ")
     raise InputError(msg)

@@ -21,15 +21,15 @@ from dustest.estimators._sed.fitted_law import fitted_law
 from dustest.estimators._sed.instructions import fit_instructions
 from dustest.estimators._sed.parameter_checks import (
     check_choice,
-    check_names,
     check_number,
     check_switch,
     years,
 )
-from dustest.estimators._sed.posterior import N_DRAWS, Galaxy, Settings
+from dustest.estimators._sed.posterior import DRAWN, N_DRAWS, Galaxy, Settings
 from dustest.estimators._sed.priors import SEDPrior
+from dustest.estimators._sed.rest_frame import REST_FRAME, RestFrame
 from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
-from dustest.estimators._sed.tabulated.model_pool import check_tabulated
+from dustest.estimators._sed.tabulated.model_pool import check_parameters, check_tabulated
 from dustest.estimators.base import DustEstimator
 from dustest.estimators.run.batch import Estimates, error_floor
 
@@ -52,7 +52,6 @@ _MAX_CHI2 = 10.0
 _EVIDENCE_ERRORS = 2.0
 _PLACES = (0.01, 0.5, 0.99)
 """Quantiles at which a prior is tried."""
-_SAMPLES = ("A_V", "E_BV", "log_sSFR")
 _NO_DATA = FLAGS["NO_DATA"].value
 _NO_DRAWS = np.full(N_DRAWS, np.nan)
 
@@ -206,6 +205,8 @@ class BagpipesEstimator(DustEstimator):
     redshift_range: ClassVar[tuple] = (1e-3, 10.0)
     isolated: ClassVar[bool] = True
     needs_curves: ClassVar[bool] = True
+    gives: ClassVar[tuple] = (*DRAWN, *REST_FRAME)
+    extra_groups: ClassVar[dict] = EXTRAS
     packages: ClassVar[tuple] = ("bagpipes", "nautilus-sampler")
 
     def __init__(
@@ -251,11 +252,16 @@ class BagpipesEstimator(DustEstimator):
 
     def _extra_columns(self, bands):
         """Further columns, whatever rows are refused."""
-        return declared_columns(self.extra, bands, free_redshift=self.redshift == "free")
+        free_redshift = self.redshift == "free"
+        return declared_columns(self.extra, bands, self._wanted, free_redshift=free_redshift)
 
     def _check_parameters(self):
         """Refuse parameters that mean nothing."""
-        self._settings()
+        settings = self._settings()
+        names = [name for name in self._wanted if name in REST_FRAME]
+        if names:
+            what = f"the computation of {', '.join(names)} from tables"
+            check_parameters(settings, what, "ask for less in extra and targets")
 
     def _warn_of_sample(self, sample):
         """Warn of what is fitted otherwise than asked for."""
@@ -289,6 +295,7 @@ class BagpipesEstimator(DustEstimator):
         load_bagpipes()
         if self.engine == "tabulated":
             self._tables = TabulatedEngine(settings)
+        self._rest_frame = RestFrame(settings)
 
     def _estimate(self, batch):
         """Fit the galaxies, one by one or all of a redshift together."""
@@ -301,14 +308,28 @@ class BagpipesEstimator(DustEstimator):
         usable = [galaxy for galaxy in galaxies if galaxy is not None]
         fitted = iter(self._posteriors(usable, settings))
         rows = [None if galaxy is None else (galaxy, next(fitted)) for galaxy in galaxies]
+        free_redshift = settings.free_redshift
         return Estimates(
-            {
-                name: np.array([_NO_DRAWS if row is None else row[1].draws[name] for row in rows])
-                for name in _SAMPLES
-            },
+            self._samples(rows),
             np.array([_NO_DATA if row is None else _flags(*row) for row in rows], np.int32),
-            extra_columns(rows, self.extra, batch.bands, free_redshift=settings.free_redshift),
+            extra_columns(
+                rows, self.extra, batch.bands, self._wanted, free_redshift=free_redshift
+            ),
         )
+
+    def _samples(self, rows):
+        """Draws of the quantities that are wanted; NaN for galaxies without a posterior."""
+        wanted = self._wanted
+        drawn = [name for name in wanted if name in DRAWN]
+        computed = [name for name in wanted if name in REST_FRAME]
+        draws = []
+        for row in rows:
+            if row is None:
+                draws.append(dict.fromkeys((*drawn, *computed), _NO_DRAWS))
+            else:
+                found = self._rest_frame.quantities(computed, *row) if computed else {}
+                draws.append({name: row[1].draws[name] for name in drawn} | found)
+        return {name: np.array([one[name] for one in draws]) for name in (*drawn, *computed)}
 
     def _posteriors(self, galaxies, settings):
         """Posteriors of galaxies by the engine."""
@@ -335,7 +356,7 @@ class BagpipesEstimator(DustEstimator):
         if self.timeout is not None:
             check_number("timeout", self.timeout, 0.0)
         _check_resolution(self.resolution)
-        check_names("extra", self.extra, EXTRAS)
+        self._check_request()
         fitted_law(self.dust_law, "bagpipes" if self.escalate else self.engine)
         _check_priors(self.sfh, self.dust_law, self.priors)
         settings = Settings(

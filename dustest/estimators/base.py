@@ -29,11 +29,12 @@ from dustest.data.files.paths import installed_version, replacing
 from dustest.data.identity.describe import class_path, describe, describe_class
 from dustest.data.kinds import KINDS
 from dustest.data.messages import did_you_mean, shown
-from dustest.data.quantities import QUANTITIES, percentile_columns
+from dustest.data.quantities import percentile_columns
 from dustest.estimators.run.batch import make_batch
 from dustest.estimators.run.filter_curves import with_curves
 from dustest.estimators.run.limits import warn_of_limits
 from dustest.estimators.run.options import check_options
+from dustest.estimators.run.requests import check_extra, offered, requested
 from dustest.estimators.run.runner import run
 from dustest.estimators.run.store import SCHEMA, open_store
 from dustest.estimators.run.summary import Summary
@@ -51,7 +52,9 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     returns `~dustest.estimators.Estimates`. One that learns also writes
     ``_fit(batch, y, **fit_params)``, where ``y`` has a column for each target, and sets
     attributes that end in an underscore; ``sample_weight`` reaches it where it is among its
-    arguments. One that gives further columns lists them in ``_extra_columns(bands)``.
+    arguments. One that gives further columns lists them in ``_extra_columns(bands)``. One that
+    gives quantities on request has a parameter ``extra``, names of `~dustest.data.QUANTITIES`,
+    and finds all that its result has in ``self._wanted``.
 
     Attributes
     ----------
@@ -64,6 +67,12 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         ``"conformal"`` or ``"none"``.
     targets : str or tuple of str
         Quantities that ``predict`` returns; a parameter in estimators that offer a choice.
+    gives : tuple of str or None
+        Names of the quantities that the estimator can give, without those that are derived from
+        them; None for any, as where they are learned.
+    extra_groups : dict of str to tuple of str
+        Words that the parameter ``extra`` takes beside names of quantities, and the quantities
+        that each stands for.
     redshift_range : tuple of float or None
         Redshifts that the estimator can work with; others are flagged and left out.
     rows_at_once : int
@@ -97,6 +106,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     requires: ClassVar[tuple] = ()
     uncertainty: ClassVar[str] = "none"
     targets = "A_V"
+    gives: ClassVar[tuple | None] = None
+    extra_groups: ClassVar[dict] = {}
     redshift_range: ClassVar[tuple | None] = None
     rows_at_once: ClassVar[int] = 4096
     isolated: ClassVar[bool] = False
@@ -159,7 +170,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     def _target_names(self):
         """Targets as a tuple of known quantities."""
         names = (self.targets,) if isinstance(self.targets, str) else self.targets
-        known = tuple(QUANTITIES)
+        known = offered(self.gives)
         names = tuple(names) if isinstance(names, tuple | list) else ()
         unknown = [name for name in names if name not in known]
         if unknown or not names:
@@ -167,6 +178,18 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             msg = f"targets must be names out of {', '.join(known)}, got {self.targets!r}: {hints}"
             raise InputError(msg.rstrip(": "))
         return names
+
+    @property
+    def _wanted(self):
+        """Names of the quantities that a result has."""
+        words = getattr(self, "extra", ())
+        asked = [name for word in words for name in self.extra_groups.get(word, (word,))]
+        return requested((*asked, *self._target_names), self.gives)
+
+    def _check_request(self):
+        """Refuse quantities that the estimator cannot give."""
+        words = getattr(self, "extra", ())
+        check_extra(words, self.extra_groups, self.gives, type(self).__name__)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -267,7 +290,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     # ---- estimating ---------------------------------------------------------------------
 
     def estimate(self, X, *, output=None, resume=False, n_jobs=None, progress=None):
-        """Estimate all quantities, with percentiles, flags and provenance.
+        """Estimate all quantities of the result, with percentiles, flags and provenance.
 
         Parameters
         ----------
@@ -289,7 +312,9 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         Returns
         -------
         table : DustTable
-            n rows in the order of ``X``; NaN and a flag where there is no answer.
+            n rows in the order of ``X``; NaN and a flag where there is no answer. It has the core
+            quantities, those of ``targets``, and those of ``extra`` where the estimator has such a
+            parameter.
 
         Raises
         ------
@@ -325,9 +350,10 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     def _table(self, sample, rows, seed):
         """Result of a run."""
         units = {name: c.unit for name, c in self._extra_columns(sample.bands).items()}
+        blank = {column: np.nan for name in self._wanted for column in percentile_columns(name)}
         return DustTable.from_quantities(
             sample["id"],
-            _percentile_values(rows.values),
+            blank | _percentile_values(rows.values),
             flags=rows.flags,
             extra={
                 name: values if units.get(name) is None else values << units[name]
@@ -392,7 +418,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         return self._summary_values(self._ready(X), Summary(tuple(levels.tolist())))
 
     def sample_posterior(self, X, n_samples, random_state=None):
-        """Draw from the posterior of every quantity, jointly.
+        """Draw from the posterior of every quantity that `estimate` gives, jointly.
 
         Parameters
         ----------
@@ -473,6 +499,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     def _coerce(self, X):
         """A checked sample with all columns that the estimator requires."""
         self._check_parameters()
+        self._check_request()
         sample = as_sample(X, bands=getattr(self, "bands", None))
         if self.needs_curves:
             sample = with_curves(sample, type(self).__name__)

@@ -17,6 +17,8 @@ from dustest.physics.dust_laws.lookup import DUST_LAWS
 __all__ = ["MeurerEstimator"]
 
 
+_AT = 1600.0
+"""Wavelength of the quantity A_1600, Angstrom."""
 _METHODS = ("auto", "spectrum", "photometry")
 _REFERENCES = ("A_V", "A_1600")
 _NEGATIVE = FLAGS["NEGATIVE_ATTENUATION"].value
@@ -52,11 +54,17 @@ class MeurerEstimator(DustEstimator):
     beta0_scatter : float, optional
         Standard deviation of the dust-free slope from galaxy to galaxy, propagated into the
         percentiles together with the error of the slope.
+    extra : tuple of str, optional
+        Further quantities of the result, with percentiles: ``"beta"``, the slope, and
+        ``"A_1600"``.
+    targets : str or tuple of str, optional
+        Quantities that ``predict`` returns.
 
     Notes
     -----
     Further columns of the result: ``beta``, ``beta_err`` (at the given redshift, without the
-    scatter) and ``A_UV``, the attenuation [mag] at the wavelength of the relation.
+    scatter) and ``A_UV``, the attenuation [mag] at the wavelength of the relation. With
+    ``extra=("beta",)`` the column ``beta`` is the median over the errors of slope and redshift.
 
     References
     ----------
@@ -82,6 +90,7 @@ class MeurerEstimator(DustEstimator):
     redshift_range: ClassVar[tuple] = (0.0, 30.0)
     needs_curves: ClassVar[bool] = True
     registries: ClassVar[dict] = {"relation": IRX_BETA_RELATIONS, "dust_law": DUST_LAWS}
+    gives: ClassVar[tuple] = ("A_V", "E_BV", "beta", "A_1600")
 
     def __init__(
         self,
@@ -90,12 +99,16 @@ class MeurerEstimator(DustEstimator):
         method="auto",
         dust_law="Calzetti",
         beta0_scatter=0.3,
+        extra=(),
+        targets="A_V",
     ):
         self.relation = relation
         self.reference = reference
         self.method = method
         self.dust_law = dust_law
         self.beta0_scatter = beta0_scatter
+        self.extra = extra
+        self.targets = targets
 
     def _estimate(self, batch):
         """Slopes, then the attenuation with its errors."""
@@ -111,12 +124,21 @@ class MeurerEstimator(DustEstimator):
         a_v *= relation.b * scale
         a_v += relation.a * scale
         flags = slopes.flags | np.where(a_uv < 0, _NEGATIVE, 0).astype(np.int32)
+        samples = {"A_V": a_v, "E_BV": a_v / law.r_v}
+        if "beta" in self._wanted:
+            samples["beta"] = slope_draws(batch, slopes, 0.0)
+        if "A_1600" in self._wanted:
+            from_relation = attenuation_ratio(_AT, law) / attenuation_ratio(
+                relation.wavelength, law
+            )
+            samples["A_1600"] = a_v * (from_relation / scale)
         extra = {"beta": slopes.beta, "beta_err": slopes.error, "A_UV": a_uv}
-        return Estimates({"A_V": a_v, "E_BV": a_v / law.r_v}, flags, extra)
+        return Estimates(samples, flags, {name: extra[name] for name in self._extra_columns(())})
 
     def _extra_columns(self, bands):  # noqa: ARG002 - whatever the bands are
-        """The slope and the attenuation in the ultraviolet."""
-        return {name: ExtraColumn() for name in ("beta", "beta_err", "A_UV")}
+        """The slope, where it has no percentiles, and the attenuation in the ultraviolet."""
+        names = ("beta", "beta_err", "A_UV")
+        return {name: ExtraColumn() for name in names if name not in self._wanted}
 
     def _check_parameters(self):
         """Refuse parameters that mean nothing."""

@@ -34,6 +34,7 @@ from dustest.physics._values import as_curves, as_redshift, as_redshifts
 __all__ = [
     "PHOTOMETRIC_SLOPE_ERR",
     "POWER_LAW_ERR",
+    "UV_1600",
     "UV_WINDOWS",
     "PhotometricSlopes",
     "UVSlope",
@@ -45,6 +46,9 @@ __all__ = [
 
 UV_RANGE = (1250.0, 3000.0)
 """Rest-frame Angstrom in which the continuum is a power law, redward of Lyman alpha's wing."""
+
+UV_1600 = (1575.0, 1625.0)
+"""Rest-frame Angstrom of the light at 1600 Angstrom, for M_UV and A_1600."""
 
 UV_WINDOWS = {
     # Calzetti, Kinney & Storchi-Bergmann 1994, ApJ 429, 582, table 2.

@@ -15,12 +15,6 @@ __all__ = ["Figure", "latex_scores", "pivot_scores", "render_reproduction", "sco
 
 MEASURES = {"mae": "MAE", "mse": "MSE", "sigma": "sigma", "variance": "variance", "bias": "bias"}
 _LATEX_MEASURES = MEASURES | {"sigma": r"$\sigma$"}
-_LATEX_QUANTITIES = {
-    "E_BV": r"$E(B-V)$",
-    "A_V": r"$A_V$",
-    "R_V": r"$R_V$",
-    "log_sSFR": r"$\log\,\mathrm{sSFR}$",
-}
 _LATEX_SPECIALS = str.maketrans(
     {one: rf"\{one}" for one in "{}$&#%_"}
     | {
@@ -146,7 +140,7 @@ def latex_scores(scored, *, caption, label="tab:dust-networks"):
 
 def _latex_quantity(name):
     """A quantity as a symbol, or its name where it has none."""
-    return _LATEX_QUANTITIES.get(name) or _latex_text(name)
+    return QUANTITIES[name].symbol if name in QUANTITIES else _latex_text(name)
 
 
 def _latex_text(text):

@@ -17,6 +17,7 @@ from dustest.data.containers.rows import RowTable
 from dustest.data.containers.sample import GalaxySample
 from dustest.data.errors import InputError, ReadError
 from dustest.data.files.paths import replacing
+from dustest.data.quantities import QUANTITIES, find_column
 
 __all__ = ["Chunk", "split_rows", "write_json"]
 
@@ -84,13 +85,18 @@ class Chunk:
             if digests is None or _sha256(payload) != digests[kind]:
                 msg = "it is not as it was written"
                 raise ReadError(msg)
-            return _TABLES[kind].read(io.BytesIO(payload), format="fits")
+            table = _TABLES[kind].read(io.BytesIO(payload), format="fits")
         except (OSError, ValueError, IORegistryError) as error:
             msg = (
                 f"cannot read {str(path)!r}: {error}; run the same simulation again on the "
                 "folder, which replaces what is damaged"
             )
             raise ReadError(msg) from error
+        for name in QUANTITIES:
+            column = find_column(name, table.colnames)
+            if column not in (None, name):
+                table.rename_column(column, name)
+        return table
 
     def _digests(self):
         """Digests by table from the marker, or None where it is missing or of other rows."""

@@ -9,28 +9,13 @@ from dustest.data.checks.units import SPECTRAL_UNIT
 from dustest.data.containers.rows import RowTable
 from dustest.data.containers.sample import GalaxySample
 from dustest.data.flags import FLAGS
+from dustest.data.quantities import QUANTITIES, core_quantities
 from dustest.simulate.telescope.detection import Observed
 
 __all__ = ["Row", "as_tables"]
 
 _MIN_SNR = 5.0
-_TRUTH_UNITS = {
-    "redshift": None,
-    "view": None,
-    "dust_to_metal": None,
-    "A_V": u.mag,
-    "E_BV": u.mag,
-    "R_V": None,
-    "log_sSFR": None,
-    "log_mass": None,
-    "log_SFR": None,
-    "log_gas_mass": None,
-    "log_dust_mass": None,
-    "A_1600": u.mag,
-    "M_UV": u.mag,
-    "beta": None,
-    "half_light_radius": u.kpc,
-}
+_PLACE = ("redshift", "view")
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +74,10 @@ def as_tables(rows, telescope, meta):
     if telescope.spectrograph is not None:
         _add_spectra(sample, observed, telescope.spectrograph.wavelength)
     truth = RowTable({"id": names["id"], "group": names["group"]}, meta=dict(meta))
-    for name, unit in _TRUTH_UNITS.items():
+    known = {*core_quantities(), *(name for row in rows for name in row.truth)}
+    for name in (*_PLACE, *(name for name in QUANTITIES if name in known)):
         values = np.array([row.truth.get(name, np.nan) for row in rows])
+        unit = None if name in _PLACE else QUANTITIES[name].unit
         truth[name] = values if unit is None else values << unit
     return sample, truth
 

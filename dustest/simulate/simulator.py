@@ -207,7 +207,7 @@ class GalaxySimulator:
             bands).
         truth : RowTable
             What is true, row by row: ``A_V``, ``E_BV``, ``R_V`` (NaN without dust), ``A_1600``,
-            ``dust_to_metal``, ``log_mass`` (surviving), ``log_SFR`` and ``log_sSFR`` (over 100
+            ``dust_to_metal``, ``log_mass`` (surviving), ``log_SFR_100`` and ``log_sSFR`` (over 100
             Myr), ``log_gas_mass``, ``log_dust_mass``, ``M_UV`` and ``beta`` (as seen, at 1600
             Angstrom and over the broad windows), ``half_light_radius`` (as seen in the last
             band, without the telescope), ``view`` and ``redshift``.

@@ -7,6 +7,7 @@ from dustest.data.checks.units import declared_unit
 from dustest.data.checks.values import bare_values, to_floats
 from dustest.data.errors import InputError
 from dustest.data.messages import did_you_mean, shown
+from dustest.data.quantities import find_column
 
 __all__ = ["numeric_columns", "unit_of"]
 
@@ -19,7 +20,7 @@ def numeric_columns(table, names, *, argument="table", units=None):
     table : Table, data frame or dict of columns
         Any table.
     names : sequence of str
-        Columns to take.
+        Columns to take; of a quantity that lacks its column, one of an alias.
     argument : str, optional
         What the table is called in an error.
     units : dict of str to `~astropy.units.UnitBase`, optional
@@ -47,7 +48,8 @@ def numeric_columns(table, names, *, argument="table", units=None):
     {'size': array([500., 800.]), 'z': array([7., 8.])}
     """
     table = as_table(table, argument)
-    missing = [name for name in names if name not in table.colnames]
+    found = {name: find_column(name, table.colnames) for name in names}
+    missing = [name for name, column in found.items() if column is None]
     if missing:
         msg = (
             f"{argument} must have the columns {', '.join(names)}, but it lacks "
@@ -56,7 +58,10 @@ def numeric_columns(table, names, *, argument="table", units=None):
         )
         raise InputError(msg)
     units = units or {}
-    return {name: _floats(table[name], name, argument, units.get(name)) for name in names}
+    return {
+        name: _floats(table[column], column, argument, units.get(name))
+        for name, column in found.items()
+    }
 
 
 def unit_of(column):

@@ -15,7 +15,12 @@ from dustest.data.flags import FLAGS
 from dustest.data.identity.seeds import as_generator
 from dustest.data.messages import did_you_mean, shown
 from dustest.data.progress import progress_bar
-from dustest.data.quantities import QUANTITIES, check_quantity, percentile_columns
+from dustest.data.quantities import (
+    QUANTITIES,
+    check_quantity,
+    find_column,
+    percentile_columns,
+)
 from dustest.validation.matching import (
     TRUTH,
     checked_truth,
@@ -183,7 +188,7 @@ def compare_pairs(
     InputError
         If an argument makes no sense, or two tables have no identifier in common.
     """
-    limits = _limits(outlier_limit, _checked_quantities(quantities))
+    limits = _limits(outlier_limit, _checked_quantities(quantities, tables))
     check_resamples(n_bootstrap)
     options = {
         "n_bootstrap": n_bootstrap,
@@ -306,10 +311,11 @@ def _flags(name, table):
     return values if missing is None else np.where(missing, 0, values)
 
 
-def _checked_quantities(quantities):
-    """The quantities asked for, or all."""
+def _checked_quantities(quantities, tables):
+    """The quantities asked for, or all that a table has."""
     if quantities is None:
-        return tuple(QUANTITIES)
+        columns = {column for table in tables.values() for column in table.colnames}
+        return tuple(name for name in QUANTITIES if find_column(name, columns))
     names = (quantities,) if isinstance(quantities, str) else tuple(quantities)
     for name in names:
         check_quantity(name, "quantities")
@@ -325,7 +331,7 @@ def _limits(limit, quantities):
         for name, own in units.items()
         if unit is None or (own is not None and unit.is_equivalent(own))
     ]
-    if not fitting:
+    if quantities and not fitting:
         msg = f"outlier_limit must have a unit that one of {quantities} has, got {limit}"
         raise InputError(msg)
     return dict.fromkeys(quantities) | {n: checked_limit(limit, units[n]) for n in fitting}

@@ -1,23 +1,68 @@
+import numpy as np
 import pytest
 from astropy import units as u
 
-from dustest.data import QUANTITIES, InputError, percentile_columns
-from dustest.data.quantities import check_quantity
+from dustest.data import (
+    QUANTITIES,
+    DustQuantity,
+    InputError,
+    percentile_columns,
+    register_quantity,
+)
+from dustest.data.quantities import check_quantity, core_quantities, find_column
 
 
 class TestQuantities:
     def test_names_and_units(self):
-        units = {name: quantity.unit for name, quantity in QUANTITIES.items()}
+        units = {name: QUANTITIES[name].unit for name in core_quantities()}
         assert units == {"A_V": u.mag, "E_BV": u.mag, "R_V": None, "log_sSFR": None}
 
     def test_digits(self):
-        digits = {name: quantity.digits for name, quantity in QUANTITIES.items()}
+        digits = {name: QUANTITIES[name].digits for name in core_quantities()}
         assert digits == {"A_V": 2, "E_BV": 3, "R_V": 2, "log_sSFR": 2}
 
     def test_labels_and_descriptions_are_there(self):
         for quantity in QUANTITIES.values():
-            assert quantity.label.startswith("$")
+            assert quantity.label.count("$") % 2 == 0
             assert quantity.description
+            assert quantity.name.isidentifier()
+
+    def test_symbols_have_no_unit(self):
+        assert QUANTITIES["log_sSFR"].symbol == r"$\log_{10}\,\mathrm{sSFR}$"
+        assert QUANTITIES["R_V"].symbol == "$R_V$"
+
+    def test_sources_of_derived_quantities_come_before_them(self):
+        names = list(QUANTITIES)
+        for name, quantity in QUANTITIES.items():
+            if quantity.derivation is not None:
+                assert max(map(names.index, quantity.derivation.sources)) < names.index(name)
+
+    def test_latent_values_go_there_and_back(self):
+        for quantity in QUANTITIES.values():
+            if quantity.latent is not None:
+                values = np.array([0.1, 1.0, 3.0])
+                back = quantity.latent.inverse(quantity.latent.forward(values))
+                np.testing.assert_allclose(back, values, rtol=1e-12)
+
+    def test_columns_have_aliases(self):
+        assert find_column("log_SFR_100", ["id", "log_SFR"]) == "log_SFR"
+        assert find_column("log_SFR_100", ["log_SFR", "log_SFR_100"]) == "log_SFR_100"
+        assert find_column("E_BV_p16", ["E_BV"]) is None
+
+    @pytest.mark.parametrize(
+        "record",
+        [
+            DustQuantity("log mass", None, "$m$", "a name with a blank"),
+            DustQuantity("log_X", None, "$x$", "in every result", core=True),
+            DustQuantity("a_v", None, "$a$", "a name that is taken"),
+            DustQuantity("log_X", None, "$x$", "an alias that is taken", aliases=("U-V",)),
+            "log_X",
+        ],
+    )
+    def test_records_that_do_not_fit_are_refused(self, record):
+        with pytest.raises(InputError, match=r"must have a name|registered already|must be a D"):
+            register_quantity(record)
+        assert "log_X" not in QUANTITIES
 
     @pytest.mark.parametrize("name", ["A_v", 3, ["A_V"], None])
     def test_others_are_refused(self, name):

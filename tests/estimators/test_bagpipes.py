@@ -444,7 +444,8 @@ class TestFlags:
         numbers = {"chi2": 1.0, "ess": 1e3, "log_evidence": 0.0, "information": 2.0, "edge": 0.02}
         numbers["fit_probability"] = 0.4
         draws = {name: np.full(N_DRAWS, 0.3) for name in ("A_V", "E_BV", "log_sSFR", "log_mass")}
-        return Posterior(**({"draws": draws, "a_v_under": {}, "best": None} | numbers | values))
+        drawn = {"draws": draws, "prior": None, "cube": None, "a_v_under": {}, "best": None}
+        return Posterior(**(drawn | numbers | values))
 
     @pytest.mark.parametrize(
         ("values", "expected"),

@@ -122,13 +122,17 @@ class TestQuantiles:
     @given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=5))
     def test_are_those_of_numpy(self, levels):
         draws = {"A_V": self.draws}
-        found = summarise(Estimates(draws), Summary(tuple(levels)), np.arange(200)).values["A_V"]
+        found = summarise(
+            Estimates(draws), Summary(tuple(levels)), np.arange(200), ("A_V",)
+        ).values["A_V"]
         expected = np.quantile(self.draws, levels, axis=1).T
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
     def test_unknown_and_infinite_draws(self):
         draws = np.array([[1.0, np.nan, 2.0], [1.0, np.inf, np.inf], [3.0, 1.0, 2.0]])
-        rows = summarise(Estimates({"A_V": draws}), Summary((0.0, 0.5, 1.0)), np.arange(3))
+        rows = summarise(
+            Estimates({"A_V": draws}), Summary((0.0, 0.5, 1.0)), np.arange(3), ("A_V",)
+        )
         expected = [[np.nan] * 3, [1.0, np.inf, np.inf], [1.0, 2.0, 3.0]]
         np.testing.assert_array_equal(rows.values["A_V"], expected)
 
@@ -347,7 +351,9 @@ class TestOtherMethods:
         rng = np.random.default_rng(0)
         draws = {"A_V": np.full((1, 4000), 0.4), "E_BV": rng.normal(0.1, 0.05, (1, 4000))}
         summary = Summary((0.5,), std=True)
-        median, spread = summarise(Estimates(draws), summary, np.arange(1)).values["R_V"][0]
+        median, spread = summarise(Estimates(draws), summary, np.arange(1), ("R_V",)).values[
+            "R_V"
+        ][0]
         assert median == pytest.approx(4.0, rel=0.02)
         low, high = np.quantile(0.4 / draws["E_BV"], [0.16, 0.84])
         assert spread == pytest.approx((high - low) / 2)

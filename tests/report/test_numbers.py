@@ -46,7 +46,7 @@ class TestColumn:
     @pytest.mark.parametrize("quantity", QUANTITIES.values())
     def test_digits_of_the_quantity(self, quantity):
         for name in (quantity.name, f"{quantity.name}_p16", f"{quantity.name}_100"):
-            _, decimals = format_column(1.23456, name).split(".")
+            _, _, decimals = format_column(1.23456, name).partition(".")
             assert len(decimals) == quantity.digits
 
     def test_other_columns(self):

@@ -90,7 +90,7 @@ class TestLatexScores:
         assert r"\label{tab:mine}" in latex
         assert self.rows(latex)[0] == (
             r" & $E(B-V)$ (1) & $E(B-V)$ (3) & $A_V$ (1) & $A_V$ (3) & $R_V$ (1) & $R_V$ (3)"
-            r" & $\log\,\mathrm{sSFR}$ (1) & $\log\,\mathrm{sSFR}$ (3) \\"
+            r" & $\log_{10}\,\mathrm{sSFR}$ (1) & $\log_{10}\,\mathrm{sSFR}$ (3) \\"
         )
         heads = [row.split(" &")[0] for row in self.rows(latex)[2:7]]
         assert heads == ["MAE", "MSE", r"$\sigma$", "variance", "bias"]

@@ -119,7 +119,7 @@ class TestTruth:
         _, truth = one.observe([ParticleGalaxy(columns, gas, REDSHIFT)], random_state=1)
         live = 1e8 * load_ssp_grid().surviving_fraction(age, np.full(5, 0.2)).sum()
         assert truth["log_mass"][0] == pytest.approx(np.log10(live))
-        assert truth["log_SFR"][0] == pytest.approx(np.log10(3.0))
+        assert truth["log_SFR_100"][0] == pytest.approx(np.log10(3.0))
         assert truth["log_sSFR"][0] == pytest.approx(np.log10(3.0 / live))
         assert truth["log_gas_mass"][0] == pytest.approx(np.log10(2e9))
         assert truth["log_dust_mass"][0] == pytest.approx(np.log10(2e9 * 0.004 * 0.25))

@@ -9,7 +9,7 @@ from dustest.data.containers.rows import RowTable
 from dustest.data.errors import InputError
 from dustest.data.flags import as_flags, decode_flags
 from dustest.data.messages import did_you_mean
-from dustest.data.quantities import QUANTITIES, percentile_columns
+from dustest.data.quantities import QUANTITIES, core_quantities, percentile_columns
 
 __all__ = ["DustTable"]
 
@@ -17,9 +17,10 @@ __all__ = ["DustTable"]
 class DustTable(RowTable):
     """Dust quantities of n galaxies with percentiles, flags and provenance.
 
-    Columns: ``id``; for each quantity Q of `~dustest.data.QUANTITIES` the median ``Q`` and
-    the percentiles ``Q_p16`` and ``Q_p84``, NaN where an estimator does not give Q;
-    ``flags``, bits of `~dustest.data.FLAGS`. Further columns may follow. ``meta`` is a flat
+    Columns: ``id``; for each quantity Q the median ``Q`` and the percentiles ``Q_p16`` and
+    ``Q_p84``; ``flags``, bits of `~dustest.data.FLAGS`. The core quantities ``A_V``, ``E_BV``,
+    ``R_V`` and ``log_sSFR`` are always there, NaN where an estimator does not give them, others
+    of `~dustest.data.QUANTITIES` on request. Further columns may follow. ``meta`` is a flat
     dictionary that records how the table was made.
 
     The table survives FITS, ECSV, Parquet and HDF5 with units, flags and meta.
@@ -46,7 +47,8 @@ class DustTable(RowTable):
             Galaxy identifiers.
         columns : dict of str to array_like of shape (n,)
             Medians and percentiles by column name; what declares no unit is in that of
-            `~dustest.data.QUANTITIES`, and what is left out, masked or -99 becomes NaN.
+            `~dustest.data.QUANTITIES`, and what is left out, masked or -99 becomes NaN. A
+            quantity that is not a core one has columns where any of its three is given.
         flags : array_like of int of shape (n,), optional
             Flag bits; zero by default.
         extra : dict of str to array_like of shape (n, ...), optional
@@ -66,7 +68,7 @@ class DustTable(RowTable):
             than ``ids`` or a unit that does not convert, ``extra`` names a column of the
             contract, or ``flags`` are not those of `~dustest.data.FLAGS`.
         """
-        contract = _contract_columns()
+        contract = _contract_columns(columns)
         _check_names(columns, extra or {}, contract)
         table = cls()
         table["id"] = Column(as_ids(ids, "ids"), meta=getattr(ids, "meta", None))
@@ -91,7 +93,7 @@ def _check_names(columns, extra, contract):
     if unknown:
         msg = (
             f"columns must be named after QUANTITIES, got {unknown}: "
-            f"{did_you_mean(unknown[0], contract)}pass others as extra"
+            f"{did_you_mean(unknown[0], [*contract, *QUANTITIES])}pass others as extra"
         )
         raise InputError(msg)
     taken = sorted(set(extra) & {"id", "flags", *contract})
@@ -120,10 +122,13 @@ def _rows_of(name, values, n_rows):
     return values
 
 
-def _contract_columns():
-    """Unit by name of the quantity columns, in order."""
+def _contract_columns(columns):
+    """Unit by name of the columns of core quantities, and of others that are given, in order."""
+    core = core_quantities()
+    families = {name: (name, *percentile_columns(name)) for name in QUANTITIES}
     return {
-        name: quantity.unit
-        for quantity in QUANTITIES.values()
-        for name in (quantity.name, *percentile_columns(quantity.name))
+        column: QUANTITIES[name].unit
+        for name, family in families.items()
+        if name in core or not columns.keys().isdisjoint(family)
+        for column in family
     }

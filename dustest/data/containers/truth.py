@@ -6,7 +6,7 @@ from dustest.data.checks.tables import as_table, is_table_like
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError
 from dustest.data.messages import did_you_mean, shown
-from dustest.data.quantities import QUANTITIES
+from dustest.data.quantities import QUANTITIES, find_column
 
 __all__ = ["as_truth"]
 
@@ -17,7 +17,7 @@ def as_truth(y, targets):
     Parameters
     ----------
     y : Table, data frame, dict, Column, Quantity or array_like of shape (n,) or (n, n_targets)
-        A truth table with a column for each target, found by its name; or the values in the order
+        A truth table with a column for each target, found by name or alias; or values in the order
         of ``targets``. What declares no unit is in the units of `~dustest.data.QUANTITIES`.
     targets : sequence of str
         Names of quantities.
@@ -30,8 +30,9 @@ def as_truth(y, targets):
     Raises
     ------
     InputError
-        If a target is missing, values are not finite numbers, a unit does not convert, or the
-        shape does not fit. Sentinels such as -99 count as missing, and so as not finite.
+        If a target is missing, values are not finite numbers or outside the bounds of their
+        quantity, a unit does not convert, or the shape does not fit. Sentinels such as -99 count
+        as missing, and so as not finite.
 
     Examples
     --------
@@ -56,14 +57,18 @@ def as_truth(y, targets):
 
 def _from_table(table, targets):
     """Columns of a truth table, by name."""
-    missing = [name for name in targets if name not in table.colnames]
+    columns = {name: find_column(name, table.colnames) for name in targets}
+    missing = [name for name, column in columns.items() if column is None]
     if missing:
         msg = (
             f"y must have the columns {targets}, missing {missing}: "
             f"{did_you_mean(missing[0], table.colnames)}it has {shown(table.colnames)}"
         )
         raise InputError(msg)
-    return np.stack([_column_of(table[name], f"y[{name!r}]", (name,)) for name in targets], axis=1)
+    return np.stack(
+        [_column_of(table[column], f"y[{column!r}]", (name,)) for name, column in columns.items()],
+        axis=1,
+    )
 
 
 def _column_of(column, name, targets):
@@ -85,7 +90,23 @@ def _column_of(column, name, targets):
     if not np.all(np.isfinite(values)):
         msg = f"y must be finite, but {name} contains NaN, infinity or -99; drop these rows"
         raise InputError(msg)
+    _check_bounds(values, name, targets)
     return values
+
+
+def _check_bounds(values, name, targets):
+    """Refuse what no galaxy can have, such as a mass in place of its logarithm."""
+    columns = values.T if values.ndim == 2 and values.shape[1] == len(targets) else [values]
+    for target, column in zip(targets, columns, strict=False):
+        quantity = QUANTITIES.get(target)
+        low, high = (-np.inf, np.inf) if quantity is None else quantity.bounds
+        outside = column[(column < low) | (column > high)]
+        if outside.size:
+            msg = (
+                f"y must have {target} from {low:g} to {high:g} ({quantity.description}), but "
+                f"{name} contains {outside.flat[0]:g}"
+            )
+            raise InputError(msg)
 
 
 def _unit_of(name):

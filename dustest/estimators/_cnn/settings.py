@@ -5,6 +5,7 @@ from numbers import Integral, Real
 from dustest.data.checks.sample_columns import band_column_name
 from dustest.data.errors import InputError
 from dustest.estimators._cnn.network.config import get_config
+from dustest.estimators._cnn.targets import learnable
 from dustest.estimators._cnn.task import Task
 from dustest.estimators._cnn.training.augmentation import AugmentOptions
 from dustest.estimators._cnn.training.epochs import TrainingOptions
@@ -12,7 +13,7 @@ from dustest.estimators._cnn.training.epochs import TrainingOptions
 __all__ = ["TARGETS", "make_options", "make_task"]
 
 TARGETS = ("A_V", "E_BV", "log_sSFR")
-"""Quantities that networks can learn; R_V follows from the first two."""
+"""Quantities that networks learn by default; R_V follows from the first two."""
 
 _LEAST_FOR_GRADIENTS = 24
 _MOST_BANDS = 64
@@ -52,8 +53,8 @@ def make_task(estimator, n_features=0):
     """
     _check(estimator)
     targets = estimator._target_names
-    if not set(targets) <= set(TARGETS) or len(set(targets)) < len(targets):
-        msg = f"targets must be names out of {TARGETS}, each once, got {estimator.targets!r}"
+    if not set(targets) <= set(learnable()) or len(set(targets)) < len(targets):
+        msg = f"targets must be names out of {learnable()}, each once, got {estimator.targets!r}"
         raise InputError(msg)
     config = get_config(estimator.architecture)
     bands = () if n_features else tuple(map(band_column_name, estimator.bands))

@@ -1,15 +1,19 @@
 """Latent targets: what the networks learn of a galaxy, and the quantities that follow from it.
 
-They are asinh(A_V / 0.1), ln R_V and log sSFR, so that E(B-V) = A_V / R_V by construction.
+They are transforms of quantities, such as asinh(A_V / 0.1), ln R_V and log sSFR, so that E(B-V) =
+A_V / R_V by construction.
 """
 
 import numpy as np
 
-__all__ = ["LATENTS", "from_latent", "to_latent"]
+from dustest.data.quantities import QUANTITIES, Identity
 
-LATENTS = ("asinh_A_V", "ln_R_V", "log_sSFR")
+__all__ = ["LATENTS", "from_latent", "latent_names", "learnable", "to_latent"]
 
-_SOFTENING = 0.1
+LATENTS = ("A_V", "R_V", "log_sSFR")
+"""Quantities whose transforms all networks learn, unknown or not; files of older networks, which
+do not record theirs, have these."""
+
 _TYPICAL_R_V = 4.05
 # A_V that stands for none, in mag: at zero itself A_V / E(B-V) would not be R_V any more.
 _LEAST_A_V = 1e-6
@@ -17,46 +21,89 @@ _LEAST_A_V = 1e-6
 _MOST_LATENT = 50.0
 
 
-def to_latent(A_V=None, E_BV=None, log_sSFR=None):
+def learnable():
+    """Name the quantities that networks can learn.
+
+    Returns
+    -------
+    names : tuple of str
+        All that are not derived from others; R_V follows from A_V and E_BV.
+    """
+    return tuple(name for name, quantity in QUANTITIES.items() if quantity.derivation is None)
+
+
+def latent_names(targets):
+    """Name the quantities whose transforms a network learns.
+
+    Parameters
+    ----------
+    targets : sequence of str
+        Quantities that it is asked for.
+
+    Returns
+    -------
+    names : tuple of str
+        `LATENTS`, and what else is asked for.
+    """
+    return (*LATENTS, *(name for name in targets if name not in (*LATENTS, "E_BV")))
+
+
+def to_latent(truth, names=LATENTS):
     """Latent targets of true values.
 
     Parameters
     ----------
-    A_V, E_BV, log_sSFR : array_like of shape (n,), optional
-        Truth in the units of `~dustest.data.QUANTITIES`; at least one of them. Where E(B-V)
+    truth : dict of str to array_like of shape (n,)
+        Truth by quantity in the units of `~dustest.data.QUANTITIES`; at least one. Where E(B-V)
         comes without A_V, R_V is taken to be 4.05.
+    names : sequence of str, optional
+        Quantities whose transforms are wanted, from `latent_names`.
 
     Returns
     -------
-    latent : ndarray of shape (n, 3)
-        In the order of `LATENTS`; NaN, which the loss leaves out, where a quantity is not given
-        or not defined: R_V is not where there is no dust.
+    latent : ndarray of shape (n, n_names)
+        NaN, which the loss leaves out, where a quantity is not given or not defined: R_V is not
+        where there is no dust.
     """
-    if A_V is None and E_BV is not None:
-        A_V = _TYPICAL_R_V * np.asarray(E_BV, dtype=float)
-    given = (A_V, E_BV, log_sSFR)
-    columns = [np.nan if value is None else np.asarray(value, float) for value in given]
-    total, excess, log_ssfr = np.broadcast_arrays(*columns)
+    known = {name: np.asarray(values, dtype=float) for name, values in truth.items()}
+    if "E_BV" in known:
+        known.setdefault("A_V", _TYPICAL_R_V * known["E_BV"])
+        known["R_V"] = _ratio(known["A_V"], known["E_BV"])
+    *columns, unknown = np.broadcast_arrays(*known.values(), np.nan)
+    known = dict(zip(known, columns, strict=True))
+    return np.stack(
+        [QUANTITIES[name].latent.forward(known.get(name, unknown)) for name in names], axis=-1
+    )
+
+
+def _ratio(total, excess):
+    """R_V where there is dust."""
     has_ratio = (total >= _LEAST_A_V) & (excess > 0)
-    ratio = np.full(total.shape, np.nan)
-    np.divide(total, excess, out=ratio, where=has_ratio)
-    return np.stack([np.arcsinh(total / _SOFTENING), np.log(ratio), log_ssfr], axis=-1)
+    ratio = np.full(np.broadcast_shapes(total.shape, excess.shape), np.nan)
+    return np.divide(total, excess, out=ratio, where=has_ratio)
 
 
-def from_latent(latent):
+def from_latent(latent, names=LATENTS):
     """Quantities of latent targets.
 
     Parameters
     ----------
-    latent : ndarray of shape (..., 3)
-        In the order of `LATENTS`.
+    latent : ndarray of shape (..., n_names)
+        In the order of the names.
+    names : sequence of str, optional
+        As in `to_latent`.
 
     Returns
     -------
     dict of str to ndarray of shape (...)
-        A_V and E_BV in mag, log_sSFR in dex of 1/yr. A_V is at least 1e-6 mag, so that
-        A_V / E_BV is R_V everywhere.
+        By quantity, in the units of `~dustest.data.QUANTITIES`, with E_BV in place of R_V. A_V is
+        at least 1e-6 mag, so that A_V / E_BV is R_V everywhere.
     """
-    bounded = np.clip(latent[..., :2], -_MOST_LATENT, _MOST_LATENT)
-    A_V = np.maximum(_SOFTENING * np.sinh(bounded[..., 0]), _LEAST_A_V)
-    return {"A_V": A_V, "E_BV": A_V * np.exp(-bounded[..., 1]), "log_sSFR": latent[..., 2]}
+    values = {}
+    for name, column in zip(names, np.moveaxis(latent, -1, 0), strict=True):
+        transform = QUANTITIES[name].latent
+        # The values themselves do not overflow.
+        most = np.inf if transform == Identity() else _MOST_LATENT
+        values[name] = transform.inverse(np.clip(column, -most, most))
+    values["A_V"] = np.maximum(values["A_V"], _LEAST_A_V)
+    return values | {"E_BV": values["A_V"] / values.pop("R_V")}

@@ -15,7 +15,7 @@ from dustest.estimators._cnn.inputs import (
 from dustest.estimators._cnn.network.config import CNNConfig
 from dustest.estimators._cnn.network.layers import seen
 from dustest.estimators._cnn.network.mixture import Mixture
-from dustest.estimators._cnn.targets import LATENTS, from_latent, to_latent
+from dustest.estimators._cnn.targets import from_latent, latent_names, to_latent
 
 __all__ = ["Domain", "Task"]
 
@@ -60,12 +60,17 @@ class Task:
         return self.config.kind == "paper"
 
     @property
+    def latents(self):
+        """Quantities whose transforms the networks learn together."""
+        return latent_names(self.targets)
+
+    @property
     def shape(self):
         """Arguments of `build` (dict of str to int)."""
         return {
             "n_bands": len(self.bands),
             "n_context": self.n_features or len(context_names(self.bands)),
-            "n_targets": 1 if self.is_paper else len(LATENTS),
+            "n_targets": 1 if self.is_paper else len(self.latents),
             "size": self.size,
         }
 
@@ -140,7 +145,8 @@ class Task:
         """
         if self.is_paper:
             return truth.astype(np.float32)
-        return to_latent(**dict(zip(self.targets, truth.T, strict=True))).astype(np.float32)
+        latent = to_latent(dict(zip(self.targets, truth.T, strict=True)), self.latents)
+        return latent.astype(np.float32)
 
     def samples(self, raw, usable, seeds):
         """Quantities from the outputs of all networks.
@@ -163,8 +169,9 @@ class Task:
             values = raw.reshape(-1, len(self.targets), len(usable)).mean(axis=0, dtype=float)
             quantities = dict(zip(self.targets, values, strict=True))
         else:
-            mixture = Mixture.pooled([Mixture.from_raw(part) for part in raw])
-            quantities = from_latent(mixture.draw(_DRAWS * len(raw), seeds))
+            parts = [Mixture.from_raw(part, len(self.latents)) for part in raw]
+            draws = Mixture.pooled(parts).draw(_DRAWS * len(raw), seeds)
+            quantities = from_latent(draws, self.latents)
         for values in quantities.values():
             values[~usable] = np.nan
         return {name: quantities[name] for name in self.targets}

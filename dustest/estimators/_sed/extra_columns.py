@@ -11,10 +11,13 @@ from dustest.estimators.run.batch import ExtraColumn
 
 __all__ = ["EXTRAS", "declared_columns", "extra_columns", "sed_wavelengths"]
 
-EXTRAS = ("priors", "history", "sed")
-"""Groups of columns that come on request."""
+EXTRAS = {
+    "priors": (),
+    "history": ("log_mass", "log_SFR_10", "log_SFR_100", "log_age"),
+    "sed": (),
+}
+"""Groups of columns that come on request, and the quantities among them."""
 _ALWAYS = ("log_mass", "chi2", "fit_probability", "ess", "log_evidence", "A_V_information")
-_HISTORY = ("log_mass", "log_SFR_10", "log_SFR_100", "log_age")
 _SEDS = ("SED", "SED_dust_free")
 _N_WAVELENGTHS = 500
 _LEVELS = (0.5, 0.16, 0.84)
@@ -38,7 +41,7 @@ def sed_wavelengths(bands):
     return np.geomspace(low, high, _N_WAVELENGTHS)
 
 
-def extra_columns(rows, wanted, bands, *, free_redshift):
+def extra_columns(rows, wanted, bands, quantities, *, free_redshift):
     """Columns beside those of every estimator.
 
     Parameters
@@ -49,6 +52,8 @@ def extra_columns(rows, wanted, bands, *, free_redshift):
         Members of `EXTRAS`.
     bands : tuple of str
         Bands of the sample.
+    quantities : sequence of str
+        Quantities of the result, which have columns of their own.
     free_redshift : bool
         Whether redshifts are fitted.
 
@@ -57,19 +62,20 @@ def extra_columns(rows, wanted, bands, *, free_redshift):
     dict of str to ndarray of shape (n,) or (n, 500)
         By name; NaN where there is no answer.
     """
-    quantiles = _quantile_columns(wanted, free_redshift=free_redshift)
-    declared = declared_columns(wanted, bands, free_redshift=free_redshift)
+    under = _quantile_columns(wanted, free_redshift=free_redshift)
+    declared = declared_columns(wanted, bands, quantities, free_redshift=free_redshift)
     columns = {name: column.blank(len(rows)) for name, column in declared.items()}
     if "SED_wavelength" in columns:
         columns["SED_wavelength"][:] = sed_wavelengths(bands)
     for i, row in enumerate(rows):
         if row is not None:
-            for name, value in _values(*row, quantiles).items():
-                columns[name][i] = value
+            values = _values(*row, under)
+            for name in columns.keys() & values.keys():
+                columns[name][i] = values[name]
     return columns
 
 
-def declared_columns(wanted, bands, *, free_redshift):
+def declared_columns(wanted, bands, quantities, *, free_redshift):
     """Columns that every result has, whatever its rows are.
 
     Parameters
@@ -78,6 +84,8 @@ def declared_columns(wanted, bands, *, free_redshift):
         Members of `EXTRAS`.
     bands : tuple of str
         Bands of the sample.
+    quantities : sequence of str
+        Quantities of the result, which have columns of their own.
     free_redshift : bool
         Whether redshifts are fitted.
 
@@ -86,9 +94,8 @@ def declared_columns(wanted, bands, *, free_redshift):
     dict of str to ExtraColumn
         By name.
     """
-    quantiles = _quantile_columns(wanted, free_redshift=free_redshift)
-    columns = {name: ExtraColumn() for name in _ALWAYS}
-    for quantity, names in quantiles.items():
+    columns = {name: ExtraColumn() for name in _ALWAYS if name not in quantities}
+    for quantity, names in _quantile_columns(wanted, free_redshift=free_redshift).items():
         unit = u.mag if quantity in _under_priors() else None
         columns |= {name: ExtraColumn(unit) for name in names}
     if "sed" in wanted and bands:
@@ -108,7 +115,6 @@ def _quantile_columns(wanted, *, free_redshift):
     """Columns of the median and of the percentiles, by quantity."""
     quantities = [
         *(_under_priors() if "priors" in wanted else ()),
-        *(_HISTORY if "history" in wanted else ()),
         *(("redshift",) if free_redshift else ()),
     ]
     return {quantity: (quantity, *percentile_columns(quantity)) for quantity in quantities}

@@ -8,7 +8,7 @@ from astropy import units as u
 from dustest.data.errors import InputError
 from dustest.data.messages import did_you_mean
 
-__all__ = ["check_choice", "check_names", "check_number", "check_switch", "is_number", "years"]
+__all__ = ["check_choice", "check_number", "check_switch", "is_number", "years"]
 
 _TIMES = ("yr", "kyr", "Myr", "Gyr", "s")
 _LEAST_TIMESCALE = 1e6  # yr, below which the models hold no star of its own age
@@ -35,34 +35,6 @@ def check_choice(name, value, allowed):
         hint = did_you_mean(value, allowed)
         msg = f"{name} must be one of {', '.join(allowed)}, got {value!r}: {hint}"
         raise InputError(msg.rstrip(": "))
-
-
-def check_names(name, values, allowed):
-    """Refuse what is no sequence of names out of a list.
-
-    Parameters
-    ----------
-    name, allowed
-        As in `check_choice`.
-    values : object
-        The value of the parameter.
-
-    Raises
-    ------
-    InputError
-        If it is none.
-    """
-    expected = f"{name} must be a tuple of names out of {', '.join(allowed)}, got {values!r}"
-    if isinstance(values, str):
-        hint = f"write ({values!r},)" if values in allowed else did_you_mean(values, allowed)
-        msg = f"{expected}: {hint}"
-        raise InputError(msg.rstrip(": "))
-    if not isinstance(values, tuple | list | set | frozenset):
-        raise InputError(expected)
-    for value in values:
-        if not isinstance(value, str) or value not in allowed:
-            msg = f"{expected}: {value!r} is none of them: {did_you_mean(value, allowed)}"
-            raise InputError(msg.rstrip(": "))
 
 
 def check_number(name, value, low, high=np.inf, kind=Real):

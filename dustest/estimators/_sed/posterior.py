@@ -7,6 +7,7 @@ from scipy.special import chdtrc
 
 __all__ = [
     "A_V",
+    "DRAWN",
     "IGNORED_ERROR",
     "LOG_SSFR_FLOOR",
     "N_DRAWS",
@@ -22,6 +23,11 @@ __all__ = [
 ]
 
 N_DRAWS = 1000
+DRAWN = (
+    *("A_V", "E_BV", "log_sSFR", "log_mass", "log_mass_formed"),
+    *("log_SFR_10", "log_SFR_100", "log_age"),
+)
+"""Quantities that follow from the parameters of a model without its spectrum."""
 LOG_SSFR_FLOOR = -14.0
 PRIORS = {"flat": "uniform", "log10": "log_10"}
 """Priors of A_V under which every posterior can be looked at, and their names in Bagpipes."""
@@ -133,9 +139,11 @@ class Posterior:
     Parameters
     ----------
     draws : dict of str to ndarray of shape (N_DRAWS,)
-        Equally weighted joint draws of ``A_V``, ``E_BV`` [mag], ``log_sSFR`` [log10 1/yr],
-        ``log_mass`` [log10 solar masses, living], ``log_SFR_10``, ``log_SFR_100`` [log10 solar
-        masses / yr], ``log_age`` [log10 yr] and ``redshift``.
+        Equally weighted joint draws of the quantities of `DRAWN` and of ``redshift``.
+    prior : SEDPrior
+        The prior of the models.
+    cube : ndarray of shape (N_DRAWS, n_parameters)
+        Points of the draws in the unit cube, in which the prior is flat.
     a_v_under : dict of str to ndarray of shape (N_DRAWS,)
         Draws of A_V under the priors of `PRIORS`; empty if they were not wanted.
     chi2 : float
@@ -155,6 +163,8 @@ class Posterior:
     """
 
     draws: dict
+    prior: object
+    cube: np.ndarray
     a_v_under: dict
     chi2: float
     fit_probability: float

@@ -193,6 +193,21 @@ class SEDPrior:
         quantile = _QUANTILES[self._shapes[name]]
         return quantile(u, *self._limits[name], **self._hyper[name])
 
+    def log_mass_formed(self, parameters):
+        """Log10 of the mass formed in all components.
+
+        Parameters
+        ----------
+        parameters : dict of str to ndarray of shape (n,)
+            What `transform` returned.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            In solar masses.
+        """
+        return np.log10(np.sum([10.0 ** parameters[key] for key in self.masses], axis=0))
+
     def log_mass_limits(self, parameters):
         """Lowest and highest log10 of the mass formed that the prior allows models.
 
@@ -209,7 +224,7 @@ class SEDPrior:
             Where it is not (see `mass_is_scale`), both are the mass that was drawn.
         """
         log_mass = np.stack([parameters[key] for key in self.masses])
-        total = np.log10(np.sum(10.0**log_mass, axis=0))
+        total = self.log_mass_formed(parameters)
         if not self.mass_is_scale:
             return total, total.copy()
         limits = np.array([self._limits[self.mirrors.get(key, key)] for key in self.masses])

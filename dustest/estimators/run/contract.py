@@ -5,13 +5,11 @@ import numpy as np
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError
 from dustest.data.flags import as_flags
-from dustest.data.quantities import QUANTITIES, percentile_columns
+from dustest.data.quantities import QUANTITIES, core_quantities, percentile_columns
 from dustest.estimators.run.batch import Estimates
 
 __all__ = ["blank_columns", "checked_estimates"]
 
-_TAKEN = {"id", "flags", *QUANTITIES}
-_TAKEN |= {column for name in QUANTITIES for column in percentile_columns(name)}
 _KINDS = "biufU"
 
 
@@ -64,11 +62,13 @@ def checked_estimates(estimates, declared, n_rows, name):
     unknown = sorted(set(estimates.samples) - set(QUANTITIES))
     if unknown:
         msg = (
-            f"{name}._estimate must name its samples after QUANTITIES, got {unknown}: give them "
-            "as extra"
+            f"{name}._estimate must name its samples after QUANTITIES, got {unknown}: register "
+            "them with register_quantity, or give them as extra"
         )
         raise InputError(msg)
-    taken = sorted(_TAKEN & set(estimates.extra))
+    quantities = {*core_quantities(), *estimates.samples}
+    columns = {column for one in quantities for column in (one, *percentile_columns(one))}
+    taken = sorted({"id", "flags", *columns} & set(estimates.extra))
     if taken:
         msg = (
             f"{name}._estimate gives extra columns named {taken}, which every result has: rename "

@@ -60,11 +60,12 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
     result = _Assembly(len(sample), extra=blank_columns(declared, len(sample)))
     # Its fingerprint digests all that was learned, which only a store has use for.
     shelf = None if store is None else _Shelf(store, estimator._fingerprint(seed))
+    compute = _Compute(summary, declared, estimator._wanted)
     todo = _plan(estimator, sample, result, shelf)
     tasks = _tasks(estimator, sample, todo, result.flags, seed)
     left = sum(map(len, todo))
     with progress_bar(None, progress, total=left, unit="galaxy") as bar:
-        for index, outcome in _execute(estimator, _Compute(summary, declared), tasks, n_jobs):
+        for index, outcome in _execute(estimator, compute, tasks, n_jobs):
             result.put(index, outcome)
             if shelf is not None and isinstance(outcome, Rows):
                 shelf.put(index, outcome)
@@ -245,13 +246,14 @@ class _Compute:
 
     summary: Summary
     declared: dict
+    wanted: tuple
 
     def __call__(self, estimator, batch):
         try:
             estimates = estimator._estimate(batch)
             name = type(estimator).__name__
             estimates = checked_estimates(estimates, self.declared, len(batch), name)
-            return summarise(estimates, self.summary, batch.seed)
+            return summarise(estimates, self.summary, batch.seed, self.wanted)
         except DustestError:
             raise
         except Exception as error:  # noqa: BLE001 - a failed row is a flag, not the end of all

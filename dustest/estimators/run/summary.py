@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from dustest.data.quantities import QUANTITIES
+
 __all__ = ["Rows", "Summary", "summarise"]
 
 
@@ -16,7 +18,8 @@ class Summary:
     quantiles : tuple of float
         Probabilities between 0 and 1.
     std : bool
-        Whether to append the standard deviation; for R_V half the range from 16 to 84 %.
+        Whether to append the standard deviation; for ratios such as R_V half the range from 16
+        to 84 %.
     n_draws : int
         How many draws to keep; 0 for none.
     """
@@ -34,7 +37,7 @@ class Rows:
     ----------
     values : dict of str to ndarray of shape (n, k)
         By quantity: quantiles, then the standard deviation, then draws, as asked for; the
-        deviation of R_V is half its range from 16 to 84 %.
+        deviation of a ratio such as R_V is half its range from 16 to 84 %.
     flags : ndarray of int of shape (n,)
         Flag bits.
     extra : dict of str to ndarray of shape (n, ...)
@@ -49,7 +52,7 @@ class Rows:
         return len(self.flags)
 
 
-def summarise(estimates, summary, seeds):
+def summarise(estimates, summary, seeds, wanted):
     """Reduce the draws of a batch.
 
     Parameters
@@ -60,16 +63,22 @@ def summarise(estimates, summary, seeds):
         What to keep.
     seeds : ndarray of uint64 of shape (n,)
         Seeds of the galaxies, for choosing draws.
+    wanted : sequence of str
+        Quantities that the result has.
 
     Returns
     -------
     rows : Rows
-        With R_V where A_V and E_BV are given.
+        With those that are derived from others where these are given, such as R_V.
     """
     samples = {name: np.asarray(values, float) for name, values in estimates.samples.items()}
     values = {name: _reduce(name, draws, summary, seeds) for name, draws in samples.items()}
-    if {"A_V", "E_BV"} <= set(samples) and "R_V" not in samples:
-        values["R_V"] = _ratio_of_totals(samples, values, summary, seeds)
+    for name in wanted:
+        derivation = None if name in samples else QUANTITIES[name].derivation
+        if derivation is not None and samples.keys() >= {*derivation.sources}:
+            samples[name] = _derived(derivation, samples)
+            values[name] = _reduce(name, samples[name], summary, seeds)
+            _take_medians(values, name, summary)
     flags = estimates.flags
     flags = np.zeros(len(seeds), np.int32) if flags is None else np.asarray(flags, np.int32)
     extra = {name: np.asarray(value) for name, value in estimates.extra.items()}
@@ -80,7 +89,9 @@ def _reduce(name, draws, summary, seeds):
     """Quantiles, standard deviation and draws of one quantity, a row for each seed."""
     parts = [_quantiles(draws, summary.quantiles)]
     if summary.std:
-        parts.append((_half_range(draws) if name == "R_V" else _deviation(draws))[:, None])
+        derivation = QUANTITIES[name].derivation
+        spread = _half_range if derivation is not None and derivation.of_medians else _deviation
+        parts.append(spread(draws)[:, None])
     if summary.n_draws:
         parts.append(_resample(draws, summary.n_draws, seeds))
     parts = [np.broadcast_to(part, (len(seeds), part.shape[1])) for part in parts]
@@ -124,22 +135,19 @@ def _resample(draws, n_draws, seeds):
     )
 
 
-def _ratio_of_totals(samples, values, summary, seeds):
-    """R_V: the ratio of the medians, with percentiles of the joint draws.
-
-    Where both are zero there is no R_V.
-    """
-    total, excess = samples["A_V"], samples["E_BV"]
-    joint = total.ndim == excess.ndim == 2
-    ratio = _divide(total, excess) if joint else np.full(len(total), np.nan)
-    reduced = _reduce("R_V", ratio, summary, seeds)
-    for column, level in enumerate(summary.quantiles):
-        if level == 0.5:
-            reduced[:, column] = _divide(values["A_V"][:, column], values["E_BV"][:, column])
-    return reduced
+def _derived(derivation, samples):
+    """Joint draws of a quantity; of bare points, where medians replace it, there are none."""
+    sources = [samples[source] for source in derivation.sources]
+    if derivation.of_medians and any(values.ndim == 1 for values in sources):
+        return np.full(max(map(len, sources)), np.nan)
+    return derivation.function(*sources)
 
 
-def _divide(numerator, denominator):
-    """Quotient, NaN where the denominator is zero."""
-    quotient = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), np.nan)
-    return np.divide(numerator, denominator, out=quotient, where=denominator != 0)
+def _take_medians(values, name, summary):
+    """Put what follows from the medians of its sources in place of the median, where it shall."""
+    derivation = QUANTITIES[name].derivation
+    if derivation.of_medians:
+        for column, level in enumerate(summary.quantiles):
+            if level == 0.5:
+                medians = [values[source][:, column] for source in derivation.sources]
+                values[name][:, column] = derivation.function(*medians)

@@ -40,17 +40,6 @@ PAGE_WIDTH = 7.1
 ROW_HEIGHT = 2.3
 # More points than this are drawn as pixels, so that files stay small.
 MAX_VECTOR_POINTS = 2000
-_LABELS = {name: quantity.label for name, quantity in QUANTITIES.items()} | {
-    "A_1600": r"$A_{1600}$ [mag]",
-    "M_UV": r"$M_\mathrm{UV}$ [mag]",
-    "beta": r"$\beta$",
-    "dust_to_metal": "dust-to-metal ratio",
-    "half_light_radius": "half-light radius [kpc]",
-    "log_SFR": r"$\log_{10}\,\mathrm{SFR}\ [M_\odot\,\mathrm{yr}^{-1}]$",
-    "log_dust_mass": r"$\log_{10}\,M_\mathrm{dust}\ [M_\odot]$",
-    "log_gas_mass": r"$\log_{10}\,M_\mathrm{gas}\ [M_\odot]$",
-    "log_mass": r"$\log_{10}\,M_*\ [M_\odot]$",
-}
 # A density is drawn from this many points at most: more only cost time.
 _MAX_DENSITY_POINTS = 2000
 _GRID_SIZE = 120
@@ -84,8 +73,8 @@ def plain_text(name):
 
 def axis_label(name, unit=None):
     """What an axis says about a column; its name where nothing better is known."""
-    if name in _LABELS:
-        return _LABELS[name]
+    if name in QUANTITIES:
+        return QUANTITIES[name].label
     return plain_text(name if unit is None else f"{name} [{unit}]")
 
 

@@ -61,7 +61,7 @@ def plot_main_sequence(truth, *, relations=(), ax=None):
     Parameters
     ----------
     truth : Table
-        Columns ``log_mass`` (log10 of solar masses), ``log_SFR`` (log10 of solar masses per
+        Columns ``log_mass`` (log10 of solar masses), ``log_SFR_100`` (log10 of solar masses per
         year) and ``redshift``. Rows that are not finite, such as galaxies without star
         formation, are not drawn.
     relations : sequence of (str, array_like of shape (m,), array_like of shape (m,)), optional
@@ -84,16 +84,16 @@ def plot_main_sequence(truth, *, relations=(), ax=None):
     --------
     >>> from astropy.table import QTable
     >>> from dustest.report.figures import plot_main_sequence
-    >>> truth = QTable({"log_mass": [8.2, 9.1], "log_SFR": [0.1, 0.9], "redshift": [6.5, 7.5]})
+    >>> truth = QTable({"log_mass": [8.2, 9.1], "log_SFR_100": [0.1, 0.9], "redshift": [6.5, 7.5]})
     >>> line = ("main sequence", [8.0, 9.5], [-0.1, 1.2])
     >>> ax = plot_main_sequence(truth, relations=[line])
     """
-    columns = numeric_columns(truth, ["log_mass", "log_SFR", "redshift"], argument="truth")
+    columns = numeric_columns(truth, ["log_mass", "log_SFR_100", "redshift"], argument="truth")
     mass, rate, redshift = _finite_rows(columns)
     ax = _single_axes() if ax is None else ax
     points = _colored_points(ax, mass, rate, redshift)
     _color_bar(ax, points, "redshift")
-    _frame(ax, "log_mass", "log_SFR", value_limits(mass), value_limits(rate))
+    _frame(ax, "log_mass", "log_SFR_100", value_limits(mass), value_limits(rate))
     mark_outside(ax, count_outside(ax, mass, rate), corner="lower right")
     for (label, x, y), style in zip(relations, cycle(_LINE_STYLES), strict=False):
         _haloed_line(ax, x, y, ls=style, color=INK, label=label)

@@ -9,6 +9,7 @@ from dustest.data.bands import Band
 from dustest.physics._stellar.spectrum_table import SpectrumTable
 from dustest.physics.dust_laws.lookup import get_screen_law
 from dustest.physics.stellar_populations import LightTable, StarLight
+from dustest.physics.uv_slope import UV_1600, UV_WINDOWS
 
 __all__ = ["MAG_PER_TAU", "SOLAR_METALLICITY", "DustFree", "Light", "Snapshot"]
 
@@ -18,9 +19,7 @@ the models of Bruzual & Charlot 2003)."""
 
 MAG_PER_TAU = 2.5 / np.log(10.0)
 
-UV_WINDOWS = ((1575.0, 1625.0), (1400.0, 1860.0), (1955.0, 2580.0))
-"""Rest-frame Angstrom: light at 1600, and the two broad windows of the slope beta."""
-
+_WINDOWS = (UV_1600, *UV_WINDOWS["broad"])
 _LOG_U = -2.0
 """Ionisation parameter of the gas around young stars."""
 
@@ -106,7 +105,7 @@ class Snapshot:
     def __init__(self, redshift, grid, bands, law, spectrograph, cosmology):
         self.redshift = redshift
         self._grid, self._law = grid, get_screen_law(law)
-        windows = [_window(*limits, redshift) for limits in UV_WINDOWS]
+        windows = [_window(*limits, redshift) for limits in _WINDOWS]
         self._n_bands = len(bands)
         self._table = LightTable(
             grid, [*bands, *windows], redshift, law=self._law, log_u=_LOG_U, cosmology=cosmology
@@ -154,7 +153,7 @@ class Snapshot:
         quantities = {
             "log_sSFR": _log10(rate / mass),
             "log_mass": _log10(mass),
-            "log_SFR": _log10(rate),
+            "log_SFR_100": _log10(rate),
             "log_gas_mass": _log10(gas),
         }
         return DustFree(metallicity, light, uv, v, b, quantities)
@@ -239,5 +238,5 @@ def _magnitudes(light, reference):
 def _slope(flux):
     """Slope of F_lambda between the two broad windows, from mean f_nu."""
     # The centre at which a mean over a window is the value of a power law near beta = -2.
-    centres = [np.sqrt(low * high) for low, high in UV_WINDOWS[1:]]
+    centres = [np.sqrt(low * high) for low, high in UV_WINDOWS["broad"]]
     return float(np.log(flux[1] / flux[0]) / np.log(centres[1] / centres[0]) - 2.0)

@@ -16,14 +16,11 @@ GROUPS = {
     "priors": {
         f"A_V_{prior}{level}" for prior in ("flat", "log10") for level in ("", "_p16", "_p84")
     },
-    "history": {
-        f"{name}{level}"
-        for name in ("log_mass", "log_SFR_10", "log_SFR_100", "log_age")
-        for level in ("", "_p16", "_p84")
-    },
+    "history": set(),
     "sed": {f"{kind}_{band}" for kind in ("model", "dust_free") for band in BANDS}
     | {"SED", "SED_dust_free", "SED_wavelength"},
 }
+QUANTITIES = ("A_V", "E_BV", "R_V", "log_sSFR")
 REDSHIFT = {"redshift", "redshift_p16", "redshift_p84"}
 
 
@@ -39,44 +36,52 @@ def row(bands=BANDS, **values):
     best = BestFit(np.arange(n) + 1.0, np.arange(n) + 10.0, wavelength, 2.0 * wavelength)
     numbers = {"chi2": 3.0, "ess": 900.0, "log_evidence": -7.0, "information": 1.5, "edge": 0.0}
     numbers["fit_probability"] = 0.4
-    posterior = {"draws": draws, "a_v_under": under, "best": best} | numbers | values
+    drawn = {"draws": draws, "prior": None, "cube": None, "a_v_under": under}
+    posterior = drawn | {"best": best} | numbers | values
     return galaxy, Posterior(**posterior)
 
 
 class TestColumns:
     @pytest.mark.parametrize("free", [True, False])
-    @pytest.mark.parametrize("wanted", [(), ("priors",), ("history",), ("sed",), EXTRAS])
+    @pytest.mark.parametrize("wanted", [(), ("priors",), ("history",), ("sed",), tuple(EXTRAS)])
     def test_names(self, wanted, free):
-        rows = [row() if wanted == EXTRAS else row(best=None)]
-        found = extra_columns(rows, wanted, BANDS, free_redshift=free)
+        rows = [row() if wanted == tuple(EXTRAS) else row(best=None)]
+        found = extra_columns(rows, wanted, BANDS, QUANTITIES, free_redshift=free)
         expected = ALWAYS.union(*(GROUPS[name] for name in wanted))
         assert found.keys() == (expected | REDSHIFT if free else expected)
 
     def test_percentiles(self):
-        found = extra_columns([row()], EXTRAS, BANDS, free_redshift=True)
+        found = extra_columns([row()], EXTRAS, BANDS, QUANTITIES, free_redshift=True)
         levels = {"": 0.5, "_p16": 0.16, "_p84": 0.84}
-        starts = {"A_V_flat": 0.5, "A_V_log10": -0.5, "log_mass": 3.0, "log_SFR_10": 4.0}
-        starts |= {"log_SFR_100": 5.0, "log_age": 6.0}
+        starts = {"A_V_flat": 0.5, "A_V_log10": -0.5}
         for level, share in levels.items():
             for name, start in starts.items():
                 assert found[name + level] == pytest.approx(start + share), name
             assert found["redshift" + level] == pytest.approx(6.9 + 0.2 * share)
 
+    def test_a_quantity_that_was_asked_for_has_columns_of_its_own(self):
+        asked = (*QUANTITIES, "log_mass")
+        found = extra_columns([row()], (), BANDS, asked, free_redshift=False)
+        assert found.keys() == ALWAYS - {"log_mass"}
+        assert declared_columns((), BANDS, asked, free_redshift=False).keys() == found.keys()
+
     def test_numbers(self):
-        found = extra_columns([row(best=None)], (), BANDS, free_redshift=False)
+        found = extra_columns([row(best=None)], (), BANDS, QUANTITIES, free_redshift=False)
         names = ("chi2", "fit_probability", "ess", "log_evidence", "A_V_information")
         assert [found[name][0] for name in names] == [3.0, 0.4, 900.0, -7.0, 1.5]
         assert found["log_mass"][0] == pytest.approx(3.5)
 
     def test_best_model(self):
-        found = extra_columns([row()], ("sed",), BANDS, free_redshift=False)
+        found = extra_columns([row()], ("sed",), BANDS, QUANTITIES, free_redshift=False)
         assert [found[f"model_{band}"][0] for band in BANDS] == [1.0, 2.0, 3.0]
         assert [found[f"dust_free_{band}"][0] for band in BANDS] == [10.0, 11.0, 12.0]
         np.testing.assert_array_equal(found["SED"], found["SED_wavelength"])
         np.testing.assert_array_equal(found["SED_dust_free"], 2.0 * found["SED_wavelength"])
 
     def test_bands_that_a_galaxy_lacks(self):
-        found = extra_columns([row(bands=BANDS[1:])], ("sed",), BANDS, free_redshift=False)
+        found = extra_columns(
+            [row(bands=BANDS[1:])], ("sed",), BANDS, QUANTITIES, free_redshift=False
+        )
         assert np.isnan(found["model_F115W"][0])
         assert found["model_F200W"][0] == 1.0
 
@@ -84,7 +89,7 @@ class TestColumns:
 class TestRowsWithoutAnswer:
     @pytest.mark.parametrize("free", [True, False])
     def test_nothing_but_the_wavelengths(self, free):
-        found = extra_columns([None, row(), None], EXTRAS, BANDS, free_redshift=free)
+        found = extra_columns([None, row(), None], EXTRAS, BANDS, QUANTITIES, free_redshift=free)
         for name, values in found.items():
             wide = name.startswith("SED")
             assert values.shape == ((3, 500) if wide else (3,)), name
@@ -93,7 +98,7 @@ class TestRowsWithoutAnswer:
                 assert np.isnan(values[[0, 2]]).all(), name
 
     def test_all_of_them(self):
-        found = extra_columns([None, None], EXTRAS, BANDS, free_redshift=True)
+        found = extra_columns([None, None], EXTRAS, BANDS, QUANTITIES, free_redshift=True)
         assert found["SED"].shape == (2, 500)
         assert all(
             np.isnan(values).all() for name, values in found.items() if name != "SED_wavelength"
@@ -101,14 +106,14 @@ class TestRowsWithoutAnswer:
 
     def test_fixed_attenuation_has_no_other_prior(self):
         found = extra_columns(
-            [row(a_v_under={}, best=None)], ("priors",), BANDS, free_redshift=False
+            [row(a_v_under={}, best=None)], ("priors",), BANDS, QUANTITIES, free_redshift=False
         )
         assert all(np.isnan(found[name][0]) for name in GROUPS["priors"])
 
 
 class TestUnits:
     def test_of_every_column(self):
-        declared = declared_columns(EXTRAS, BANDS, free_redshift=True)
+        declared = declared_columns(EXTRAS, BANDS, QUANTITIES, free_redshift=True)
         units = {name: one.unit for name, one in declared.items() if one.unit is not None}
         assert {name for name, unit in units.items() if unit == u.mag} == GROUPS["priors"]
         assert {name for name, unit in units.items() if unit == u.nJy} == (
@@ -117,11 +122,11 @@ class TestUnits:
         assert units["SED_wavelength"] == u.AA
         assert units.keys() == GROUPS["priors"] | GROUPS["sed"]
 
-    @pytest.mark.parametrize("wanted", [(), ("priors",), ("sed",), EXTRAS])
+    @pytest.mark.parametrize("wanted", [(), ("priors",), ("sed",), tuple(EXTRAS)])
     @pytest.mark.parametrize("bands", [(), BANDS])
     def test_declared_are_those_that_are_given(self, wanted, bands):
-        found = extra_columns([None], wanted, bands, free_redshift=True)
-        declared = declared_columns(wanted, bands, free_redshift=True)
+        found = extra_columns([None], wanted, bands, QUANTITIES, free_redshift=True)
+        declared = declared_columns(wanted, bands, QUANTITIES, free_redshift=True)
         assert {name: values.shape[1:] for name, values in found.items()} == {
             name: one.shape for name, one in declared.items()
         }

@@ -67,7 +67,7 @@ class TestPredictions:
 
     def test_unknown_quantities_and_tables(self, truth, networks):
         with pytest.raises(InputError, match="quantity must be one of"):
-            plot_predictions(networks, truth, "beta")
+            plot_predictions(networks, truth, "betta")
         with pytest.raises(InputError, match="tables must be a dict"):
             plot_predictions(networks["1 band"], truth, "A_V")
 

@@ -28,7 +28,7 @@ def galaxies(n=200, seed=1):
     return QTable(
         {
             "log_mass": mass,
-            "log_SFR": mass - 8.5 + rng.normal(0.0, 0.3, n),
+            "log_SFR_100": mass - 8.5 + rng.normal(0.0, 0.3, n),
             "redshift": rng.uniform(6.0, 9.0, n),
         }
     )
@@ -61,7 +61,7 @@ class TestMainSequence:
         truth = galaxies()
         assert plot_main_sequence(truth, ax=ax) is ax
         points = ax.collections[0]
-        expected = np.stack([truth["log_mass"], truth["log_SFR"]], axis=1)
+        expected = np.stack([truth["log_mass"], truth["log_SFR_100"]], axis=1)
         np.testing.assert_array_equal(points.get_offsets(), expected)
         np.testing.assert_array_equal(points.get_array(), truth["redshift"])
 
@@ -73,7 +73,7 @@ class TestMainSequence:
 
     def test_galaxies_without_star_formation_are_left_out(self, ax):
         truth = galaxies(30)
-        truth["log_SFR"][:4] = -np.inf
+        truth["log_SFR_100"][:4] = -np.inf
         truth["redshift"][4] = np.nan
         plot_main_sequence(truth, ax=ax)
         assert len(ax.collections[0].get_offsets()) == 25
@@ -90,7 +90,7 @@ class TestMainSequence:
 
     def test_far_outliers_are_counted(self, ax):
         truth = galaxies()
-        truth["log_SFR"][:3] = -40.0
+        truth["log_SFR_100"][:3] = -40.0
         plot_main_sequence(truth, ax=ax)
         assert [text.get_text() for text in ax.texts] == ["3 outside"]
 
@@ -100,7 +100,7 @@ class TestMainSequence:
 
     def test_missing_column(self):
         with pytest.raises(InputError, match=r"truth must have the columns .* it lacks redshift"):
-            plot_main_sequence(galaxies()["log_mass", "log_SFR"])
+            plot_main_sequence(galaxies()["log_mass", "log_SFR_100"])
 
     def test_nothing_to_draw(self):
         plot_main_sequence(galaxies(0)).figure.savefig(io.BytesIO(), format="png")

@@ -216,7 +216,7 @@ def calibrated(networks, data):
     latent = data.labels.astype(float)
     # No dust has no R_V; its E(B-V) is then as small as its A_V, whatever stands here.
     latent[:, 1] = np.nan_to_num(latent[:, 1])
-    calibration = Calibration.learn(task.targets[0], draws, from_latent(latent))
+    calibration = Calibration.learn(task.targets[0], draws, from_latent(latent, task.latents))
     return Ensemble(task, networks.scaler, networks.weights, calibration)
 
 

@@ -259,6 +259,7 @@ def _summarise(galaxy, settings, prior, fitted, chain):
         "A_V": values["dust:Av"],
         "E_BV": values["dust:Av"] / fitted_law(settings.dust_law).r_v(values),
         "redshift": values["redshift"],
+        "log_mass_formed": prior.log_mass_formed(values),
         **dict(zip(_DERIVED, chain.derived[drawn].T, strict=False)),
     }
     information, edge = prior_diagnostics(prior.free, chain.cube, chain.weight, chain.ess)
@@ -266,6 +267,8 @@ def _summarise(galaxy, settings, prior, fitted, chain):
     best = int(np.argmax(chain.log_likelihood))
     return Posterior(
         draws=draws,
+        prior=prior,
+        cube=chain.cube[drawn],
         a_v_under=draws_under_priors(prior, chain.cube, chain.weight, rng) if under else {},
         chi2=float(chain.derived[best, -1]),
         fit_probability=fit_probability(chain.derived[drawn, -1], galaxy.n_data),

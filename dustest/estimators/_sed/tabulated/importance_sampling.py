@@ -5,7 +5,7 @@ too few effective samples, models are drawn anew around those that fit, and ever
 the likelihood over the mixture of all densities that models were drawn from.
 """
 
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from itertools import groupby
 
 import numpy as np
@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from dustest.data.bands import get_band
 from dustest.data.checks.units import FLUX_UNIT, SPECTRAL_UNIT
 from dustest.data.errors import InputError
+from dustest.data.quantities import QUANTITIES
 from dustest.estimators._sed.bagpipes.nested_sampling import quiet
 from dustest.estimators._sed.posterior import (
     A_V,
@@ -44,7 +45,6 @@ _CHUNK = 16
 _LEAST_SHARE = 0.5
 """Share of the effective number asked for below which models are drawn anew."""
 _MAX_ROUNDS = 12
-_WITH_MASS = ("log_mass", "log_SFR_10", "log_SFR_100")
 
 
 class TabulatedEngine:
@@ -165,9 +165,11 @@ class TabulatedEngine:
         best = int(np.argmax(likelihood.log_weight))
         under = self._settings.under_priors
         norm = _log_norm(galaxy.flux_err, galaxy.bands)
-        draws, drawn_chi2 = _draws(galaxy, chain, rng)
+        draws, drawn, drawn_chi2 = _draws(galaxy, chain, rng)
         return Posterior(
             draws=draws,
+            prior=maker.prior,
+            cube=models.cube[drawn],
             a_v_under=draws_under_priors(maker.prior, models.cube, weight, rng) if under else {},
             chi2=float(likelihood.chi2[best]),
             fit_probability=fit_probability(drawn_chi2, galaxy.n_data),
@@ -264,16 +266,25 @@ def _log_per_wavelength(bands):
 
 
 def _draws(galaxy, chain, rng):
-    """Equally weighted draws of all quantities, and the chi-squared of each."""
+    """Equally weighted draws of all quantities, which models they are, and their chi-squared."""
     models, likelihood = chain.models, chain.likelihood
     drawn = systematic_draw(chain.weight, N_DRAWS, rng, models.quantities["A_V"])
     log_formed = draw_masses(
         likelihood.best[drawn], likelihood.error[drawn], models.low[drawn], models.high[drawn], rng
     )
-    draws = {name: values[drawn] for name, values in models.quantities.items()}
+    draws = {
+        name: values[drawn] + log_formed if _has_mass(name) else values[drawn]
+        for name, values in models.quantities.items()
+    }
     pull = models.flux[drawn] * 10.0 ** log_formed[:, np.newaxis] - galaxy.flux
     chi2 = np.sum(np.square(pull / galaxy.flux_err), axis=1)
-    return draws | {name: draws[name] + log_formed for name in _WITH_MASS}, chi2
+    return draws | {"log_mass_formed": log_formed}, drawn, chi2
+
+
+@cache
+def _has_mass(name):
+    """Whether a quantity of models of one solar mass grows with their mass."""
+    return name in QUANTITIES and QUANTITIES[name].luminosity_power == 1.0
 
 
 def _best_fit(galaxy, chain, best, maker):

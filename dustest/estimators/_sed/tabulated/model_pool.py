@@ -16,7 +16,15 @@ from dustest.estimators._sed.tabulated.emission import BandLight
 from dustest.estimators._sed.tabulated.photometry_table import SEDTable
 from dustest.physics.star_formation import AgeGrid, history_weights
 
-__all__ = ["ModelMaker", "Models", "band_light", "check_tabulated", "tabulated_redshift"]
+__all__ = [
+    "ModelMaker",
+    "Models",
+    "band_light",
+    "birth_cloud_age",
+    "check_parameters",
+    "check_tabulated",
+    "tabulated_redshift",
+]
 
 _DUST = "dust:"
 _EMISSION = ("dust:qpah", "dust:umin", "dust:gamma")
@@ -181,9 +189,25 @@ class ModelMaker:
         ndarray of shape (n, n_bands) or (n, n_wave)
             In nJy per solar mass formed.
         """
-        values = self.prior.transform(cube)
+        return self.flux_of(self.prior.transform(cube), wavelength, dust=dust)
+
+    def flux_of(self, values, wavelength=None, *, dust=True):
+        """Fluxes of parameters, in the bands or at single wavelengths.
+
+        Parameters
+        ----------
+        values : dict of str to ndarray of shape (n,)
+            Parameters, as `SEDPrior.transform` makes them.
+        wavelength, dust
+            As in `flux`.
+
+        Returns
+        -------
+        ndarray of shape (n, n_bands) or (n, n_wave)
+            In nJy per solar mass formed.
+        """
         if not dust:
-            values["dust:Av"] = np.zeros(len(cube))
+            values = values | {"dust:Av": np.zeros_like(values["dust:Av"])}
         return self._flux_and_living_mass(values, *self._stars(values), wavelength)[0]
 
     def _stars(self, values):
@@ -307,7 +331,23 @@ def band_light(settings, bands):
     BandLight
         For these bands.
     """
-    return BandLight(bands, _birth_cloud(_prior(settings, _ANY_REDSHIFT)))
+    return BandLight(bands, birth_cloud_age(settings))
+
+
+def birth_cloud_age(settings):
+    """Age at which stars leave their birth clouds.
+
+    Parameters
+    ----------
+    settings : Settings
+        What is fitted and how.
+
+    Returns
+    -------
+    float
+        In Gyr.
+    """
+    return _birth_cloud(_prior(settings, _ANY_REDSHIFT))
 
 
 def check_tabulated(settings):
@@ -323,11 +363,40 @@ def check_tabulated(settings):
     InputError
         If there is one.
     """
-    _prior(settings, _ANY_REDSHIFT)
+    prior = check_parameters(settings)
+    if not prior.mass_is_scale:
+        msg = (
+            f"engine='tabulated' needs priors of {' and '.join(prior.masses)} that are free and "
+            "uniform, as it integrates over the mass; take engine='bagpipes' for others"
+        )
+        raise InputError(msg)
 
 
-def _prior(settings, redshift, redshift_err=None):
-    """The prior, after a check that tables can do what it asks for."""
+def check_parameters(settings, what="engine='tabulated'", remedy="take engine='bagpipes'"):
+    """Refuse parameters that tables do not have.
+
+    Parameters
+    ----------
+    settings : Settings
+        What is fitted and how.
+    what, remedy : str, optional
+        What needs the tables, and what to do without them, for the error.
+
+    Returns
+    -------
+    SEDPrior
+        The prior at some redshift.
+
+    Raises
+    ------
+    InputError
+        If there is one.
+    """
+    return _prior(settings, _ANY_REDSHIFT, what=what, remedy=remedy)
+
+
+def _prior(settings, redshift, redshift_err=None, what="engine='tabulated'", remedy=""):
+    """The prior, after a check that tables have its parameters."""
     prior = SEDPrior(
         fit_instructions(
             settings.sfh, settings.dust_law, redshift, redshift_err, priors=settings.priors
@@ -340,16 +409,7 @@ def _prior(settings, redshift, redshift_err=None):
     # One metallicity serves all stars; that of a second component has to mirror the first.
     refused += [key for key in names if key.endswith(_METALS) and key not in refused][1:]
     if refused:
-        msg = (
-            f"engine='tabulated' cannot fit {', '.join(refused)}: leave them out of priors, or "
-            "take engine='bagpipes'"
-        )
-        raise InputError(msg)
-    if not prior.mass_is_scale:
-        msg = (
-            f"engine='tabulated' needs priors of {' and '.join(prior.masses)} that are free and "
-            "uniform, as it integrates over the mass; take engine='bagpipes' for others"
-        )
+        msg = f"{what} cannot fit {', '.join(refused)}: leave them out of priors, or {remedy}"
         raise InputError(msg)
     return prior
 

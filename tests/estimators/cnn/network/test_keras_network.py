@@ -189,7 +189,13 @@ class TestPrior:
     def labels(self, n=400):
         rng = np.random.default_rng(11)
         A_V = rng.exponential(0.4, n) * (rng.random(n) > 0.1)
-        return to_latent(A_V, A_V / rng.normal(5.0, 0.5, n), rng.normal(-8.4, 0.4, n))
+        return to_latent(
+            {
+                "A_V": A_V,
+                "E_BV": A_V / rng.normal(5.0, 0.5, n),
+                "log_sSFR": rng.normal(-8.4, 0.4, n),
+            }
+        )
 
     def test_predicts_the_distribution(self):
         model, labels = tiny(), self.labels()
@@ -230,7 +236,13 @@ class TestLearning:
         inputs["image"] *= 0.1
         inputs["image"] += np.arcsinh(A_V / 0.1)[:, None, None, None]
         inputs["context"][:, 0] = R_V
-        labels = to_latent(A_V, A_V / R_V, np.full(1500, -8.5) + rng.normal(0, 0.1, 1500))
+        labels = to_latent(
+            {
+                "A_V": A_V,
+                "E_BV": A_V / R_V,
+                "log_sSFR": np.full(1500, -8.5) + rng.normal(0, 0.1, 1500),
+            }
+        )
         labels[::5, 1] = np.nan
         model = build(TINY, N_BANDS, N_CONTEXT, 3, size=8, seed=0)
         set_prior(model, TINY, labels[:1000])
