@@ -19,8 +19,8 @@ __all__ = [
     "Logarithm",
     "check_quantity",
     "core_quantities",
-    "find_column",
     "percentile_columns",
+    "quantity_column",
     "ratio",
     "register_quantity",
 ]
@@ -470,7 +470,7 @@ def percentile_columns(name):
     return f"{name}_p16", f"{name}_p84"
 
 
-def find_column(name, columns):
+def quantity_column(name, columns):
     """Find the column of a quantity in a table, which may have an alias.
 
     Parameters
@@ -487,8 +487,8 @@ def find_column(name, columns):
 
     Examples
     --------
-    >>> from dustest.data.quantities import find_column
-    >>> find_column("log_SFR_100", ["id", "log_SFR"])
+    >>> from dustest.data.quantities import quantity_column
+    >>> quantity_column("log_SFR_100", ["id", "log_SFR"])
     'log_SFR'
     """
     quantity = QUANTITIES.get(name)

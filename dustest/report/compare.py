@@ -19,7 +19,7 @@ from dustest.data.errors import DustestError, DustestWarning, InputError
 from dustest.data.files.paths import installed_version, writable_folder
 from dustest.data.identity.seeds import as_generator
 from dustest.data.messages import argument, did_you_mean, shown
-from dustest.data.quantities import QUANTITIES, find_column, percentile_columns
+from dustest.data.quantities import QUANTITIES, percentile_columns, quantity_column
 from dustest.report.comparison import Comparison
 from dustest.validation.comparison import compare_pairs, comparison_pairs, flag_counts
 from dustest.validation.matching import (
@@ -205,7 +205,7 @@ def _ready_table(name, made, sample):
         raise InputError(msg)
     if is_table_like(made):
         table = as_table(made, what)
-        if not any(find_column(quantity, table.colnames) for quantity in QUANTITIES):
+        if not any(quantity_column(quantity, table.colnames) for quantity in QUANTITIES):
             msg = (
                 f"{what} must have the columns of a DustTable, such as A_V, got "
                 f"{shown(table.colnames)}"

@@ -17,7 +17,7 @@ from dustest.data.containers.rows import RowTable
 from dustest.data.containers.sample import GalaxySample
 from dustest.data.errors import InputError, ReadError
 from dustest.data.files.paths import replacing
-from dustest.data.quantities import QUANTITIES, find_column
+from dustest.data.quantities import QUANTITIES, quantity_column
 
 __all__ = ["Chunk", "split_rows", "write_json"]
 
@@ -93,7 +93,7 @@ class Chunk:
             )
             raise ReadError(msg) from error
         for name in QUANTITIES:
-            column = find_column(name, table.colnames)
+            column = quantity_column(name, table.colnames)
             if column not in (None, name):
                 table.rename_column(column, name)
         return table

@@ -7,7 +7,7 @@ from dustest.data.checks.units import declared_unit
 from dustest.data.checks.values import bare_values, to_floats
 from dustest.data.errors import InputError
 from dustest.data.messages import did_you_mean, shown
-from dustest.data.quantities import find_column
+from dustest.data.quantities import quantity_column
 
 __all__ = ["numeric_columns", "unit_of"]
 
@@ -48,7 +48,7 @@ def numeric_columns(table, names, *, argument="table", units=None):
     {'size': array([500., 800.]), 'z': array([7., 8.])}
     """
     table = as_table(table, argument)
-    found = {name: find_column(name, table.colnames) for name in names}
+    found = {name: quantity_column(name, table.colnames) for name in names}
     missing = [name for name, column in found.items() if column is None]
     if missing:
         msg = (

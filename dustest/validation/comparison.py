@@ -18,8 +18,8 @@ from dustest.data.progress import progress_bar
 from dustest.data.quantities import (
     QUANTITIES,
     check_quantity,
-    find_column,
     percentile_columns,
+    quantity_column,
 )
 from dustest.validation.matching import (
     TRUTH,
@@ -315,7 +315,7 @@ def _checked_quantities(quantities, tables):
     """The quantities asked for, or all that a table has."""
     if quantities is None:
         columns = {column for table in tables.values() for column in table.colnames}
-        return tuple(name for name in QUANTITIES if find_column(name, columns))
+        return tuple(name for name in QUANTITIES if quantity_column(name, columns))
     names = (quantities,) if isinstance(quantities, str) else tuple(quantities)
     for name in names:
         check_quantity(name, "quantities")

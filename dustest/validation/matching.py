@@ -9,7 +9,7 @@ from dustest.data.checks.identifiers import as_ids, has_ids, id_column, match_id
 from dustest.data.checks.tables import as_table, is_table_like
 from dustest.data.checks.values import bare_values, to_floats
 from dustest.data.errors import DustestWarning, InputError
-from dustest.data.quantities import QUANTITIES, find_column
+from dustest.data.quantities import QUANTITIES, quantity_column
 
 __all__ = [
     "TRUTH",
@@ -368,7 +368,7 @@ def checked_truth(truth):
         If it has no columns, or none of a quantity.
     """
     table = as_table(truth, TRUTH) if is_table_like(truth) else None
-    if table is None or not any(find_column(name, table.colnames) for name in QUANTITIES):
+    if table is None or not any(quantity_column(name, table.colnames) for name in QUANTITIES):
         got = type(truth).__name__ if table is None else table.colnames
         msg = f"truth must be a table with a column among {tuple(QUANTITIES)}, got {got}"
         raise InputError(msg)
@@ -402,7 +402,7 @@ def values_of(table, column):
     >>> values_of(DustTable.from_quantities([1], {"A_V": [0.2]}), "A_V")
     array([0.2])
     """
-    found = find_column(column, table.colnames)
+    found = quantity_column(column, table.colnames)
     if found is None:
         return np.full(len(table), np.nan)
     quantity = QUANTITIES[column.removesuffix("_p16").removesuffix("_p84")]

@@ -9,7 +9,7 @@ from dustest.data import (
     percentile_columns,
     register_quantity,
 )
-from dustest.data.quantities import check_quantity, core_quantities, find_column
+from dustest.data.quantities import check_quantity, core_quantities, quantity_column
 
 
 class TestQuantities:
@@ -45,9 +45,9 @@ class TestQuantities:
                 np.testing.assert_allclose(back, values, rtol=1e-12)
 
     def test_columns_have_aliases(self):
-        assert find_column("log_SFR_100", ["id", "log_SFR"]) == "log_SFR"
-        assert find_column("log_SFR_100", ["log_SFR", "log_SFR_100"]) == "log_SFR_100"
-        assert find_column("E_BV_p16", ["E_BV"]) is None
+        assert quantity_column("log_SFR_100", ["id", "log_SFR"]) == "log_SFR"
+        assert quantity_column("log_SFR_100", ["log_SFR", "log_SFR_100"]) == "log_SFR_100"
+        assert quantity_column("E_BV_p16", ["E_BV"]) is None
 
     @pytest.mark.parametrize(
         "record",

@@ -6,7 +6,7 @@ from dustest.data.checks.tables import as_table, is_table_like
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError
 from dustest.data.messages import did_you_mean, shown
-from dustest.data.quantities import QUANTITIES, find_column
+from dustest.data.quantities import QUANTITIES, quantity_column
 
 __all__ = ["as_truth"]
 
@@ -57,7 +57,7 @@ def as_truth(y, targets):
 
 def _from_table(table, targets):
     """Columns of a truth table, by name."""
-    columns = {name: find_column(name, table.colnames) for name in targets}
+    columns = {name: quantity_column(name, table.colnames) for name in targets}
     missing = [name for name, column in columns.items() if column is None]
     if missing:
         msg = (
