@@ -1,6 +1,13 @@
 """The ground: names, units and containers that all of dustest shares."""
 
-from dustest.data.bands import Band, canonical_name, get_band, has_curve, list_bands
+from dustest.data.bands import (
+    Band,
+    canonical_name,
+    get_band,
+    has_curve,
+    list_bands,
+    register_band,
+)
 from dustest.data.containers.conversion import as_sample
 from dustest.data.containers.results import DustTable
 from dustest.data.containers.rows import RowTable
@@ -15,6 +22,7 @@ from dustest.data.errors import (
     ReadError,
 )
 from dustest.data.flags import FLAGS, Flag, decode_flags
+from dustest.data.instruments import INSTRUMENTS, Instrument, register_instrument
 from dustest.data.kinds import KINDS, Kind, KindColumn, register_kind
 from dustest.data.lines import LINES, Line, register_line
 from dustest.data.quantities import (
@@ -28,6 +36,7 @@ from dustest.data.surveys import Mosaic, Survey, register_survey
 
 __all__ = [
     "FLAGS",
+    "INSTRUMENTS",
     "KINDS",
     "LINES",
     "QUANTITIES",
@@ -41,6 +50,7 @@ __all__ = [
     "GalaxySample",
     "InputError",
     "InputTypeError",
+    "Instrument",
     "Kind",
     "KindColumn",
     "Line",
@@ -57,6 +67,8 @@ __all__ = [
     "has_curve",
     "list_bands",
     "percentile_columns",
+    "register_band",
+    "register_instrument",
     "register_kind",
     "register_line",
     "register_quantity",

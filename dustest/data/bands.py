@@ -10,14 +10,23 @@ from astropy import units as u
 from dustest.data.checks.units import declared_unit
 from dustest.data.checks.values import is_plain_number, to_floats
 from dustest.data.errors import InputError, MissingDependencyError, ReadError
+from dustest.data.instruments import INSTRUMENTS
 from dustest.data.messages import did_you_mean
+from dustest.data.registry import Registry
 
-__all__ = ["Band", "canonical_name", "get_band", "has_curve", "list_bands"]
+__all__ = [
+    "BANDS",
+    "Band",
+    "canonical_name",
+    "get_band",
+    "has_curve",
+    "list_bands",
+    "register_band",
+]
 
 _SVO_PATTERN = re.compile(r"[\w-]+/[\w-]+\.[\w+-]+")
-# grizli and the DAWN archive mark WFC3/UVIS by a trailing "u" and NIRISS by a trailing "n".
-_FILTER_PATTERN = re.compile(r"(fq?\d+(?:lp|w2|[cmnwx]))([nu]?)")
-_SUFFIX_TOKEN = {"u": "uvis", "n": "niriss", "": None}
+_SUFFIXES = {"u": "uvis", "n": "niriss"}
+"""How grizli and the DAWN archive mark two instruments at the end of the name of a filter."""
 _OPEN_PUPILS = frozenset({"clear", "clearp"})
 _BLOCKED_BY = {
     "f162m": "f150w2",
@@ -31,111 +40,6 @@ _BLOCKED_BY = {
 name beside it (``f444w-f470n``)."""
 _SVO_TIMEOUT = 15.0
 """Seconds to wait for the SVO: without a network every estimate would wait for its default."""
-
-
-@dataclass(frozen=True)
-class _Instrument:
-    """An instrument, the words that catalogues call it by, and its filters."""
-
-    label: str
-    svo_prefix: str
-    sedpy_prefix: str
-    words: frozenset
-    offline: tuple
-    online: tuple = ()
-    online_prefix: str = ""
-
-    def __contains__(self, filter_name):
-        return filter_name in self.offline or filter_name in self.online
-
-
-# In the order in which they lay claim to a short name.
-_INSTRUMENTS = (
-    _Instrument(
-        label="NIRCam",
-        svo_prefix="JWST/NIRCam.",
-        sedpy_prefix="jwst_",
-        words=frozenset({"jwst", "nircam", "nrc"}),
-        offline=(
-            *("F070W", "F090W", "F115W", "F140M", "F150W", "F150W2", "F162M", "F182M"),
-            *("F200W", "F210M", "F250M", "F277W", "F300M", "F322W2", "F335M", "F356W"),
-            *("F360M", "F410M", "F430M", "F444W", "F460M", "F480M"),
-        ),
-        online=("F164N", "F187N", "F212N", "F323N", "F405N", "F466N", "F470N"),
-    ),
-    _Instrument(
-        label="ACS",
-        svo_prefix="HST/ACS_WFC.",
-        sedpy_prefix="acs_wfc_",
-        words=frozenset({"hst", "acs", "wfc", "acswfc"}),
-        offline=("F435W", "F475W", "F555W", "F606W", "F625W", "F775W", "F814W", "F850LP"),
-        online=("F502N", "F550M", "F658N", "F660N", "F892N"),
-    ),
-    _Instrument(
-        label="WFC3_IR",
-        svo_prefix="HST/WFC3_IR.",
-        sedpy_prefix="wfc3_ir_",
-        words=frozenset({"hst", "wfc3", "ir", "wfc3ir"}),
-        offline=("F098M", "F105W", "F110W", "F125W", "F140W", "F160W"),
-        online=("F126N", "F127M", "F128N", "F130N", "F132N", "F139M", "F153M", "F164N", "F167N"),
-    ),
-    _Instrument(
-        label="WFC3_UVIS",
-        svo_prefix="HST/WFC3_UVIS.",
-        sedpy_prefix="wfc3_uvis_",
-        words=frozenset({"hst", "wfc3", "uvis", "uvis1", "uvis2", "wfc3uv", "wfc3uvis"}),
-        offline=("F225W", "F275W", "F336W", "F390W", "F475W", "F555W", "F606W", "F814W"),
-        online=(
-            *("F200LP", "F218W", "F280N", "F300X", "F343N", "F350LP", "F373N", "F390M", "F395N"),
-            *("F410M", "F438W", "F467M", "F469N", "F475X", "F487N", "F502N", "F547M", "F600LP"),
-            *("F621M", "F625W", "F631N", "F645N", "F656N", "F657N", "F658N", "F665N", "F673N"),
-            *("F680N", "F689M", "F763M", "F775W", "F845M", "F850LP", "F953N"),
-            *("FQ232N", "FQ243N", "FQ378N", "FQ387N", "FQ422M", "FQ436N", "FQ437N", "FQ492N"),
-            *("FQ508N", "FQ575N", "FQ619N", "FQ634N", "FQ672N", "FQ674N", "FQ727N", "FQ750N"),
-            *("FQ889N", "FQ906N", "FQ924N", "FQ937N"),
-        ),
-        # The service has a curve for each of the two chips.
-        online_prefix="HST/WFC3_UVIS2.",
-    ),
-    _Instrument(
-        label="NIRISS",
-        svo_prefix="JWST/NIRISS.",
-        sedpy_prefix="jwst_niriss_",
-        words=frozenset({"jwst", "niriss", "nis"}),
-        offline=(
-            *("F090W", "F115W", "F140M", "F150W", "F158M", "F200W", "F277W", "F356W"),
-            *("F380M", "F430M", "F444W", "F480M"),
-        ),
-    ),
-    _Instrument(
-        label="MIRI",
-        svo_prefix="JWST/MIRI.",
-        sedpy_prefix="jwst_",
-        words=frozenset({"jwst", "miri"}),
-        offline=(
-            *("F560W", "F770W", "F1000W", "F1130W", "F1280W", "F1500W", "F1800W"),
-            *("F2100W", "F2550W"),
-        ),
-        online=("F1065C", "F1140C", "F1550C", "F2300C"),
-    ),
-    # Of these cameras only the filters that ACS/WFC does not have.
-    _Instrument(
-        label="ACS_HRC",
-        svo_prefix="HST/ACS_HRC.",
-        sedpy_prefix="",
-        words=frozenset({"hst", "acs", "hrc", "acshrc"}),
-        offline=(),
-        online=("F220W", "F250W", "F330W", "F344N"),
-    ),
-    _Instrument(
-        label="ACS_SBC",
-        svo_prefix="HST/ACS_SBC.",
-        sedpy_prefix="",
-        words=frozenset({"hst", "acs", "sbc", "acssbc"}),
-        offline=(),
-        online=("F115LP", "F122M", "F125LP", "F140LP", "F150LP", "F165LP"),
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -153,6 +57,8 @@ class Band:
         will do, and the order may be reversed. Kept as an ndarray in Angstrom, ascending.
     transmission : array_like, Column or `~astropy.units.Quantity` of shape (n,)
         Total transmission for photon-counting detectors, on any scale.
+    aliases : tuple of str, optional
+        Other names, for bands that are registered.
 
     Raises
     ------
@@ -172,12 +78,16 @@ class Band:
     svo_id: str
     wavelength: np.ndarray = field(repr=False, compare=False)
     transmission: np.ndarray = field(repr=False, compare=False)
+    aliases: tuple = field(default=(), repr=False, compare=False)
 
     def __post_init__(self):
         wavelength, transmission = self._checked_curve()
         for key, value in (("wavelength", wavelength), ("transmission", transmission)):
             value.setflags(write=False)
             object.__setattr__(self, key, value)
+        others = dict.fromkeys((*self.aliases, self.svo_id))
+        aliases = tuple(name for name in others if name and name != self.name)
+        object.__setattr__(self, "aliases", aliases)
 
     def _checked_curve(self):
         """Wavelength in Angstrom and transmission, after a check."""
@@ -252,6 +162,10 @@ class Band:
         return float(inside[0]), float(inside[-1])
 
 
+BANDS = Registry("band", Band)
+"""Bands that were registered, by name; those of instruments are made as they are needed."""
+
+
 def _check_curve(name, wavelength, transmission):
     """Refuse a curve through which no flux can be computed."""
     ascending = wavelength[0] > 0 and np.all(np.diff(wavelength) > 0)
@@ -273,20 +187,21 @@ def list_bands():
     -------
     list of str
         Canonical names, instrument by instrument: NIRCam, ACS/WFC, WFC3/IR, WFC3/UVIS, NIRISS,
-        MIRI.
+        MIRI, and then those of `register_band`.
 
     Examples
     --------
     >>> from dustest.data.bands import list_bands
     >>> names = list_bands()
-    >>> "F444W" in names, "NIRISS_F444W" in names, len(names)
-    (True, True, 65)
+    >>> "F444W" in names, "NIRISS_F444W" in names, "F164N" in names
+    (True, True, False)
     """
-    return [
+    bands = [
         _column_name(instrument, name)
-        for instrument in _INSTRUMENTS
+        for instrument in INSTRUMENTS.values()
         for name in instrument.offline
     ]
+    return [*bands, *BANDS]
 
 
 def canonical_name(name):
@@ -327,7 +242,8 @@ def canonical_name(name):
     >>> canonical_name("f350lpu"), canonical_name("f850lpu")
     ('F350LP', 'WFC3_UVIS_F850LP')
     """
-    return _resolve(_check_text(name))[0]
+    registered = BANDS.get(_check_text(name).strip())
+    return _resolve(name)[0] if registered is None else registered.name
 
 
 def get_band(name):
@@ -368,7 +284,44 @@ def get_band(name):
     >>> get_band("hst_f814w")
     Band(name='F814W', svo_id='HST/ACS_WFC.F814W')
     """
-    return name if isinstance(name, Band) else _load_band(*_resolve(_check_text(name)))
+    if isinstance(name, Band):
+        return name
+    registered = BANDS.get(_check_text(name).strip())
+    return _load_band(*_resolve(name)) if registered is None else registered
+
+
+def register_band(band):
+    """Add a band, whose fluxes and cutouts then are columns of samples.
+
+    Parameters
+    ----------
+    band : Band
+        With a name that no band has. Its SVO identifier and its aliases name it too.
+
+    Returns
+    -------
+    band : Band
+        The same.
+
+    Raises
+    ------
+    InputError
+        If a name is taken.
+
+    Examples
+    --------
+    >>> from dustest.data import Band, canonical_name, register_band
+    >>> curve = [14_000.0, 15_000.0, 17_000.0, 18_000.0], [0.0, 0.9, 0.9, 0.0]
+    >>> band = register_band(Band("MyCamera_H", "Observatory/MyCamera.H", *curve))
+    >>> canonical_name("Observatory/MyCamera.H")
+    'MyCamera_H'
+    """
+    names = (band.name, *band.aliases) if isinstance(band, Band) else ()
+    taken = [name for name in names if _find_instrument(name) is not None]
+    if taken:
+        msg = f"band {band.name!r} must have names of its own, got {taken[0]!r}: rename it"
+        raise InputError(msg)
+    return BANDS.register(band)
 
 
 def has_curve(name):
@@ -434,27 +387,30 @@ def _find_instrument(name):
     tokens = [t for t in re.split(r"[/._\-\s]+", name.lower()) if t and t not in _OPEN_PUPILS]
     blocking = {_BLOCKED_BY.get(token) for token in tokens}
     tokens = [token for token in tokens if token not in blocking]
-    match = _FILTER_PATTERN.fullmatch(tokens[-1]) if tokens else None
-    if match is None:
+    if not tokens:
         return None
-    filter_name = match[1].upper()
-    words = {*tokens[:-1], _SUFFIX_TOKEN[match[2]]} - {None}
-    for instrument in _INSTRUMENTS:
-        if filter_name in instrument and words <= instrument.words:
-            return instrument, filter_name
+    last, words = tokens[-1], set(tokens[:-1])
+    candidates = [(last.upper(), words)]
+    if last[-1] in _SUFFIXES:
+        candidates.append((last[:-1].upper(), words | {_SUFFIXES[last[-1]]}))
+    for filter_name, told in candidates:
+        for instrument in INSTRUMENTS.values():
+            if filter_name in instrument and told <= instrument.words:
+                return instrument, filter_name
     return None
 
 
 def _column_name(instrument, filter_name):
     """The bare filter for the first instrument that has it, else instrument and filter."""
-    first = next(candidate for candidate in _INSTRUMENTS if filter_name in candidate)
-    return filter_name if first is instrument else f"{instrument.label}_{filter_name}"
+    first = next(candidate for candidate in INSTRUMENTS.values() if filter_name in candidate)
+    return filter_name if first is instrument else f"{instrument.name}_{filter_name}"
 
 
 @lru_cache(maxsize=4096)
 def _unknown_message(name):
     """The sentence that tells of an unknown band and names its nearest neighbours."""
-    known = [_column_name(each, f) for each in _INSTRUMENTS for f in (*each.offline, *each.online)]
+    known = [_column_name(each, f) for each in INSTRUMENTS.values() for f in each.filters]
+    known += BANDS
     filter_name = re.split(r"[/._\-\s]+", name.strip())[-1]
     return (
         f"name {name!r} is not a known band: "

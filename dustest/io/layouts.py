@@ -6,9 +6,10 @@ from functools import lru_cache
 
 from astropy import units as u
 
-from dustest.data.bands import canonical_name
+from dustest.data.bands import BANDS, canonical_name
 from dustest.data.checks.sample_columns import band_column_name
 from dustest.data.errors import InputError
+from dustest.data.instruments import CAMERA_WORDS
 from dustest.data.kinds import LINE_UNIT
 from dustest.data.kinds import find_column as find_kind_column
 from dustest.data.registry import Registry
@@ -26,7 +27,7 @@ __all__ = [
     "register_layout",
 ]
 
-_CAMERAS = r"(?:(?:jwst|nircam|nrc|niriss|nis|miri|hst|acs|wfc3|wfpc2|wfc|ir|uvis)[_.-])*"
+_CAMERAS = rf"(?:(?:{'|'.join(sorted(CAMERA_WORDS))})[_.-])*"
 _FILTER = r"f\d{3,4}(?:lp|w2|[wmnxc])[nu]?(?:-clearp?)?"
 _BAND = rf"(?P<band>{_CAMERAS}{_FILTER})"
 _FIELD = r"(?P<field>_(?:aegis|cosmos|goodsn|goodss|uds))"
@@ -199,8 +200,7 @@ class Layout:
             Name of the error column by that of the flux column.
         """
         taken = {flux for flux, _ in self._matches(names).values()}
-        anything = self.flux.replace(f"{_CAMERAS}{_FILTER}", ".+?")
-        found = self._matches(names, anything).values()
+        found = self._matches(names, self._anything).values()
         return {flux: error for flux, error in found if error is not None and flux not in taken}
 
     def others(self, names):
@@ -262,7 +262,15 @@ class Layout:
         found = {}
         for text, pairs in _find_matches(pattern or self.flux, self.error, tuple(names)).items():
             found.setdefault(_band_name(text), []).extend(pairs)
+        if pattern is None and BANDS:
+            others = _find_matches(self._anything, self.error, tuple(names))
+            found |= {BANDS[text].name: pairs for text, pairs in others.items() if text in BANDS}
         return found
+
+    @property
+    def _anything(self):
+        """The pattern of fluxes with any text in place of the name of a filter."""
+        return self.flux.replace(f"{_CAMERAS}{_FILTER}", ".+?")
 
 
 @lru_cache(maxsize=512)
@@ -307,10 +315,9 @@ def _band_name(text):
     return band_column_name(text.upper() if is_filter else text)
 
 
-@lru_cache(maxsize=4096)
 def _is_known(band):
     """Whether a band is one of a known camera, whether or not its curve is known."""
-    if re.fullmatch(_BAND, band, re.IGNORECASE):
+    if band in BANDS or re.fullmatch(_BAND, band, re.IGNORECASE):
         return True
     try:
         canonical_name(band)
