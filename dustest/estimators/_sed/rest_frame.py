@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from dustest.data.quantities import QUANTITIES
+from dustest.estimators._sed.bagpipes.loading import load_bagpipes
 from dustest.estimators._sed.bagpipes.nested_sampling import quiet
 from dustest.estimators._sed.tabulated.emission import BandLight
 from dustest.estimators._sed.tabulated.model_pool import (
@@ -25,7 +26,11 @@ __all__ = ["REST_FRAME", "RestFrame", "RestLight"]
 
 _BANDS = ("F435W", "F444W")
 """Bands between which Bagpipes samples wavelengths finely: 330 Angstrom to 5 micron."""
+_RESOLUTION = 400.0
+"""Of the wavelengths; at that of Bagpipes, 100, colours with strong breaks are off by 0.02 mag."""
 _LYMAN_LIMIT = 912.0
+_INFRARED = 3e4
+"""Angstrom, from which on dust emits and hardly absorbs."""
 _LIGHT_SPEED = 2.99792458e18  # Angstrom / s
 _SOLAR_LUMINOSITY = 3.826e33  # erg / s, that of Bagpipes
 _PLANCK = 6.62607015e-27  # erg s
@@ -52,7 +57,7 @@ class Luminosities:
     ----------
     seen, dust_free : dict of str to ndarray of shape (n,)
         By feature, behind dust and without it, per solar mass formed: means over windows and
-        passbands in solar luminosities per Angstrom, ``total`` and lines in solar luminosities,
+        passbands in solar luminosities per Angstrom, ``infrared`` and lines in solar luminosities,
         ``photons`` in ionising photons / s / 1e46.
     parameters : dict of str to ndarray of shape (n,)
         In Bagpipes' names.
@@ -167,8 +172,8 @@ def _window_slope(light):
 
 
 def _absorbed(models):
-    """Luminosity that dust absorbs, none below what rounding leaves."""
-    return np.maximum(models.dust_free["total"] - models.seen["total"], 0.0)
+    """Luminosity that dust absorbs and emits: what it adds in the infrared."""
+    return models.seen["infrared"] - models.dust_free["infrared"]
 
 
 def _colour(light, blue, red):
@@ -207,7 +212,13 @@ class RestLight(BandLight):
     """
 
     def __init__(self, t_bc=0.01):
-        super().__init__(_BANDS, t_bc)
+        config = load_bagpipes().config
+        usual = config.R_phot
+        config.R_phot = _RESOLUTION
+        try:
+            super().__init__(_BANDS, t_bc)
+        finally:
+            config.R_phot = usual
 
     def _split(self, t_bc):
         """Spectra of birth clouds and of older stars, with lines and photons at their ends."""
@@ -242,7 +253,7 @@ class RestLight(BandLight):
         """Ionising photons of stars by age and metallicity, shape (n_age, n_metallicity, 1, 1)."""
         ionising = self.wavelength < _LYMAN_LIMIT
         energy = _PLANCK * _LIGHT_SPEED / self.wavelength / _SOLAR_LUMINOSITY
-        weight = np.where(ionising, np.gradient(self.wavelength) / energy, 0.0)
+        weight = np.where(ionising, self.steps / energy, 0.0)
         stars = np.moveaxis(self._model.stellar.grid, -1, 0).swapaxes(1, 2)
         return (stars @ weight)[:, :, np.newaxis, np.newaxis] / 10.0**_LOG_PHOTON_UNIT
 
@@ -251,7 +262,8 @@ class RestLight(BandLight):
         spectrum, lines = self.wavelength, np.concatenate([*_LINES.values()])
         columns = {name: _mean(spectrum, *limits) for name, limits in _windows().items()}
         columns |= {name: _photon_mean(spectrum, name) for name in _PASSBANDS}
-        columns["total"] = np.gradient(spectrum)
+        columns["infrared"] = np.where(spectrum > _INFRARED, self.steps, 0.0)
+        self.steps = np.pad(self.steps, (0, lines.size + 1))
         self.wavelength = np.concatenate([spectrum, lines, [_LYMAN_LIMIT]])
         weights = [np.pad(weight, (0, lines.size + 1)) for weight in columns.values()]
         weights += [np.isin(self.wavelength, group).astype(float) for group in _LINES.values()]
@@ -263,9 +275,10 @@ class RestLight(BandLight):
         """Weights of the features, shape (n_wave, n_features), at any redshift."""
         return self._weights
 
-    def dust_emission(self, qpah, umin, gamma):  # noqa: ARG002
-        """Nothing: features are of the light of stars and gas."""
-        return np.zeros(self.wavelength.size)
+    def dust_emission(self, qpah, umin, gamma):
+        """Spectrum of warm dust, with nothing in lines and photons."""
+        emission = super().dust_emission(qpah, umin, gamma)
+        return np.pad(emission, (0, self.wavelength.size - emission.size))
 
 
 def _windows():
@@ -290,9 +303,10 @@ def _photon_mean(wavelength, name):
     from sedpy.observate import Filter
 
     curve = Filter(_PASSBANDS[name])
-    weight = np.gradient(curve.wavelength) * curve.transmission
-    norm = np.sum(weight / curve.wavelength)
-    return _spread(wavelength, curve.wavelength, weight * curve.wavelength / norm)
+    # Steps far below those of the spectra, so that lines count as what they contain.
+    fine = np.arange(curve.wavelength[0], curve.wavelength[-1])
+    weight = np.interp(fine, curve.wavelength, curve.transmission)
+    return _spread(wavelength, fine, weight * fine / np.sum(weight / fine))
 
 
 def _spread(wavelength, points, weight):

@@ -39,6 +39,8 @@ class BandLight:
         Names of the bands.
     wavelength : ndarray of shape (n_wave,)
         Rest-frame wavelength in Angstrom.
+    steps : ndarray of shape (n_wave,)
+        Weights of an integral over wavelength.
     age_edges : ndarray of shape (n_age + 1,)
         Edges of the age bins in yr.
     metallicity : ndarray of shape (n_metallicity,)
@@ -75,6 +77,7 @@ class BandLight:
             )
         config = self._pipes.config
         self.wavelength = self._model.wavelengths
+        self.steps = _trapezoid(self.wavelength)
         self.age_edges = config.age_bins
         self.metallicity = config.metallicities
         self.log_u = config.logU
@@ -198,6 +201,12 @@ def _shares_of_points(stretched, points):
     shares[below, column] = 1.0 - share
     shares[below + 1, column] = share
     return shares
+
+
+def _trapezoid(wavelength):
+    """Weights of an integral by the trapezoidal rule."""
+    steps = np.diff(wavelength)
+    return 0.5 * (np.append(steps, 0.0) + np.append(0.0, steps))
 
 
 def _any_model():

@@ -85,7 +85,7 @@ class SEDTable:
         self._glow = light.dust_emission(**emission) @ response
         # What warm dust sends out is what dust absorbs at any wavelength.
         seen = np.ones(len(response), dtype=bool) if self._glows else response.any(axis=1)
-        self._integral = _trapezoid(light.wavelength)[seen].astype(np.float32)
+        self._integral = light.steps[seen].astype(np.float32)
         laws = (law,) if law.birth_clouds is None else (law, law.birth_clouds)
         self._curves = [_Curve(each, light.wavelength[seen]) for each in laws]
         self._set_light(light, n_age, seen)
@@ -306,12 +306,6 @@ def _at_corners(weights, shares):
     for k, corner in enumerate(corners.T):
         np.multiply(weights, corner[:, np.newaxis], out=spread[:, k])
     return spread.reshape(len(weights), -1)
-
-
-def _trapezoid(wavelength):
-    """Weights of an integral by the trapezoidal rule."""
-    steps = np.diff(wavelength)
-    return 0.5 * (np.append(steps, 0.0) + np.append(0.0, steps))
 
 
 def _checked_emission(parameters):
