@@ -1,7 +1,7 @@
 """Images through `CNNEstimator`, beside its bare networks, in one run.
 
 Run with ``python benchmarks/bench_cnn.py [NAME] [N]``: the name of a pretrained model, and the
-number of galaxies. Both ways get the same networks; the bare one gets its inputs ready-made, and
+number of galaxies. Both ways get the same networks; the bare one gets its inputs ready-made, in
 batches of the same size. Reports galaxies a second of wall time in turns, their ratio, processor
 time, and how memory grows.
 """
@@ -9,6 +9,7 @@ time, and how memory grows.
 import resource
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from astropy.table import QTable
@@ -47,10 +48,9 @@ def bare(cnn, image, context, n):
     """Ready-made inputs through the networks, again and again."""
     size = len(image)
     inputs = {"image": image, "context": cnn.networks_.scaler(context)}
-    for model in cnn.networks_.models():
-        given = {name: inputs[name] for name in model.input}
-        for _ in range(0, n, size):
-            model.predict_on_batch(given)
+    with ThreadPoolExecutor(4) as threads:
+        for network in cnn.networks_.networks():
+            list(threads.map(network, [inputs] * -(-n // size)))
 
 
 def main(name="nircam-3band", n=N_GALAXIES):

@@ -2,7 +2,7 @@
 
 import json
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, replace
+from dataclasses import replace
 from numbers import Integral
 from tempfile import TemporaryDirectory
 from typing import ClassVar
@@ -15,6 +15,7 @@ from dustest.data.checks.pairing import as_weights
 from dustest.data.containers.rows import RowTable
 from dustest.data.errors import InputError, ReadError
 from dustest.data.quantities import QUANTITIES
+from dustest.estimators._cnn.domain import Domain
 from dustest.estimators._cnn.ensemble import MOST_AT_ONCE
 from dustest.estimators._cnn.manifest import describe_estimator, rebuild_estimator
 from dustest.estimators._cnn.model_file import read_model, write_model
@@ -22,7 +23,6 @@ from dustest.estimators._cnn.network.config import CNNConfig, get_config
 from dustest.estimators._cnn.network.layers import list_layers
 from dustest.estimators._cnn.pretrained import PRETRAINED, pretrained_file
 from dustest.estimators._cnn.settings import TARGETS, make_options, make_task
-from dustest.estimators._cnn.task import Domain
 from dustest.estimators._cnn.training.datasets import collect
 from dustest.estimators._cnn.training.learning import (
     calibrated,
@@ -190,7 +190,7 @@ class CNNEstimator(DustEstimator):
     @property
     def uncertainty(self):
         """What the percentiles are: those of a posterior, or none for ``"paper"`` networks."""
-        return "none" if get_config(self.architecture).kind == "paper" else "posterior"
+        return get_config(self.architecture).head.uncertainty
 
     def layers(self):
         """List the layers of one network, as the parameters describe it.
@@ -227,7 +227,7 @@ class CNNEstimator(DustEstimator):
         """
         task = make_task(self, vars(self).get("n_features_in_", 0))
         layers = list_layers(task.config, **task.shape, bands=task.bands)
-        return QTable(rows=[asdict(layer) for layer in layers])
+        return QTable(rows=[layer.to_row() for layer in layers])
 
     # ---- learning -----------------------------------------------------------------------
 
@@ -523,13 +523,18 @@ class CNNEstimator(DustEstimator):
 
     # ---- estimating ---------------------------------------------------------------------
 
+    def _ready(self, X):
+        """A sample to estimate, with the columns that the networks read."""
+        sample = super()._ready(X)
+        return self.networks_.task.read(sample)
+
     def _estimate(self, batch):
         """Distributions of the targets, and flags of what is out of place."""
         task = self.networks_.task
         inputs = task.inputs(batch)
         flags = inputs.flags | self.domain_.flags(batch, inputs.context, task.bands)
         samples = self.networks_.samples(inputs.image, inputs.context, inputs.usable, batch.seed)
-        if task.is_paper:
+        if self.uncertainty == "none":
             return Estimates(samples, flags)
         means = {_MEAN.format(name): draws.mean(axis=1) for name, draws in samples.items()}
         return Estimates(samples, flags, means)

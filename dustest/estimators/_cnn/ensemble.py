@@ -1,31 +1,26 @@
 """Trained networks together: what they predict, and how they travel."""
 
-from contextlib import nullcontext
-from threading import Lock
-
 import numpy as np
 
 from dustest.data.errors import InputError
 from dustest.estimators._cnn.calibration import Calibration
-from dustest.estimators._cnn.network.keras_network import build, threads_share, weights_from_dict
-from dustest.estimators._cnn.network.layers import count_weights
+from dustest.estimators._cnn.network.forward import ForwardNetwork
+from dustest.estimators._cnn.network.layers import count_weights, list_layers
 from dustest.estimators._cnn.training.datasets import Scaler
 
 __all__ = ["MOST_AT_ONCE", "Ensemble"]
 
 MOST_AT_ONCE = 512
-"""Most galaxies of one call of a network."""
+"""Most galaxies of one call of the networks, so that threads share the work."""
 
 _CALIBRATION = "calibration"
-_SIZES = (1, 32, MOST_AT_ONCE)
-"""Numbers of galaxies that a network is called with: every other one would be compiled anew."""
 
 
 class Ensemble:
     """Networks of one plan that were trained on the same galaxies.
 
-    They are built when they first predict, so that an ensemble travels to other processes as
-    what it is: numbers.
+    The networks are set up when they first predict, so that an ensemble travels to other
+    processes as numbers.
 
     Parameters
     ----------
@@ -52,32 +47,27 @@ class Ensemble:
     @property
     def n_members(self):
         """Networks of the ensemble, those of all targets counted as one."""
-        return len(self) // (len(self.task.targets) if self.task.is_paper else 1)
+        return len(self) // len(self.task.head.columns(self.task.targets))
 
     def __getstate__(self):
         return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
     def __setstate__(self, state):
         vars(self).update(state)
-        self._models = []
-        self._building, self._running = Lock(), Lock()
-        self._compiled = set()
+        self._networks = None
 
-    def models(self):
-        """The networks (list of keras.Model), built once.
+    def networks(self):
+        """The networks (list of ForwardNetwork), set up once.
 
         Raises
         ------
         InputError
             If the weights are not those of the plan.
         """
-        with self._building:
-            if not self._models:
-                models = [build(self.task.config, **self.task.seen_shape) for _ in self.weights]
-                for model, weights in zip(models, self.weights, strict=True):
-                    weights_from_dict(model, weights)
-                self._models.extend(models)
-        return self._models
+        if self._networks is None:
+            layers = list_layers(self.task.config, **self.task.seen_shape)
+            self._networks = [ForwardNetwork(layers, weights) for weights in self.weights]
+        return self._networks
 
     def predict(self, image, context):
         """Run all networks.
@@ -95,17 +85,7 @@ class Ensemble:
             Outputs.
         """
         inputs = {"image": image, "context": self.scaler(context)}
-        models = self.models()
-        size = _call_size(len(context))
-        # The first call of a size compiles it, which several threads would do at once.
-        is_free = size in self._compiled and threads_share()
-        with nullcontext() if is_free else self._running:
-            raw = [
-                _predict(model, {name: inputs[name] for name in model.input}, size)
-                for model in models
-            ]
-        self._compiled.add(size)
-        return np.stack(raw)
+        return np.stack([network(inputs) for network in self.networks()])
 
     def samples(self, image, context, usable, seeds):
         """Predict quantities.
@@ -175,7 +155,7 @@ class Ensemble:
                 msg = f"network {number} must have {n_weights} weights by its plan, got {found}"
                 raise InputError(msg)
         ensemble = cls(task, scaler, [members[number] for number in numbers], calibration)
-        ensemble.models()
+        ensemble.networks()
         return ensemble
 
 
@@ -192,32 +172,7 @@ def _calibration(arrays, task):
     """Calibration from its arrays, if there are any."""
     if arrays is None:
         return None
-    if task.is_paper:
-        msg = "networks of the kind 'paper' have no distribution, and no calibration"
+    if task.head.uncertainty == "none":
+        msg = f"networks of the kind {task.head.name!r} have no distribution, and no calibration"
         raise InputError(msg)
     return Calibration.from_arrays(task.targets, arrays)
-
-
-def _call_size(n):
-    """Number of galaxies that a network is called with, again and again, to predict so many."""
-    return next((size for size in _SIZES if n <= size), _SIZES[-1])
-
-
-def _predict(model, inputs, size):
-    """Output for any number of galaxies, through calls of one size."""
-    n = len(next(iter(inputs.values())))
-    parts = [
-        model.predict_on_batch(
-            {name: _filled_up(value[start : start + size], size) for name, value in inputs.items()}
-        )
-        for start in range(0, n, size)
-    ]
-    return np.concatenate([np.asarray(part) for part in parts])[:n]
-
-
-def _filled_up(values, size):
-    """Rows, and zeros behind them."""
-    missing = size - len(values)
-    if not missing:
-        return values
-    return np.concatenate([values, np.zeros((missing, *values.shape[1:]), values.dtype)])

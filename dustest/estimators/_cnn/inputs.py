@@ -13,13 +13,13 @@ from dustest.data.checks.sample_columns import band_column_name
 from dustest.data.checks.values import is_plain_number
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
+from dustest.estimators._cnn.context import ContextLayout, describe
 from dustest.estimators.run.batch import is_constant
 
 __all__ = [
     "CNNInputs",
     "aperture",
-    "context_names",
-    "describe",
+    "check_bands",
     "prepare",
     "prepare_paper",
     "stretch",
@@ -34,8 +34,8 @@ _GAIN, _KNEE, _BRIGHTEST = 100.0, 3.0, 1e6
 it to 1 to 7, and all its pixels below 1 stay linear within 2 %; a neighbour a thousand times
 brighter stays below 30."""
 
-_FAINTEST, _CLEAREST = 0.1, 1e4
-"""Signal-to-noise ratios beyond these say no more, and have no logarithm or no end."""
+_CLEAREST = 1e4
+"""Signal-to-noise ratio above which more of it has no effect."""
 
 _TINY, _HUGE = 1e-20, 1e30
 """Brightness in nJy below and above which numbers are no measurements."""
@@ -61,7 +61,7 @@ class CNNInputs:
     image : ndarray of float32 of shape (n, window, window, n_bands)
         Central part of the images; 0 where a pixel is bad or a band is missing.
     context : ndarray of float32 of shape (n, n_context)
-        Numbers that go with the images, see `context_names`.
+        Numbers that go with the images, see `~.context.context_names`.
     snr : ndarray of float32 of shape (n, n_bands)
         Signal-to-noise ratio in the aperture; 0 where a band is missing.
     usable : ndarray of bool of shape (n,)
@@ -78,38 +78,6 @@ class CNNInputs:
 
     def __len__(self):
         return len(self.image)
-
-
-def context_names(bands):
-    """Name the columns of the context.
-
-    Parameters
-    ----------
-    bands : sequence of str
-        Bands of the network.
-
-    Returns
-    -------
-    names : tuple of str
-        For each band: whether it is there (0 or 1), the logarithm of its signal-to-noise ratio,
-        and that of its flux over the common scale, all in the aperture (0 where it is missing);
-        then the logarithm of the common scale in nJy, that of the side of a pixel over 0.03 arcsec
-        (0 where unknown, and between -1 and 1) and whether it is known (0 or 1), a tenth of the
-        redshift (0 where unknown), and whether the redshift is known (0 or 1). Logarithms are to
-        base 10.
-
-    Examples
-    --------
-    >>> from dustest.estimators._cnn.inputs import context_names
-    >>> context_names(["F277W"])[:3]
-    ('present_F277W', 'log_snr_F277W', 'log_flux_F277W')
-    >>> context_names(["F277W"])[3:]
-    ('log_scale', 'log_pixel_scale', 'pixel_scale_known', 'redshift', 'redshift_known')
-    """
-    kinds = ("present", "log_snr", "log_flux")
-    columns = tuple(f"{kind}_{band_column_name(band)}" for band in bands for kind in kinds)
-    pixel_scale = ("log_pixel_scale", "pixel_scale_known")
-    return (*columns, "log_scale", *pixel_scale, "redshift", "redshift_known")
 
 
 def stretch(linear, out=None):
@@ -195,41 +163,6 @@ def aperture(size):
     return weights
 
 
-def describe(flux, noise, present):
-    """Common scale of galaxies, and their bands relative to it.
-
-    Parameters
-    ----------
-    flux, noise : ndarray of shape (n, n_bands)
-        Flux in the aperture and its standard deviation.
-    present : ndarray of bool of shape (n, n_bands)
-        Whether a band is there.
-
-    Returns
-    -------
-    scale : ndarray of shape (n,)
-        In the unit of ``flux``; 1 without any band.
-    columns : ndarray of shape (n, n_bands, 3)
-        Those of `context_names` that belong to bands.
-
-    Notes
-    -----
-    The scale is the mean flux over the bands that are there, negative ones counted as 0, or the
-    noise of that mean where it is larger: a mean and not a sum, so that neither the number of
-    bands nor a missing one changes the level of the image. Fluxes count as a tenth of their noise
-    at least, in both logarithms, so that their difference is that of noise and scale always.
-    """
-    noise = np.where(present, noise, 1.0)
-    flux = np.where(present, flux, 0.0)
-    n_present = np.maximum(present.sum(axis=1), 1)
-    mean = np.maximum(flux, 0.0).sum(axis=1) / n_present
-    mean_noise = np.sqrt(np.sum(np.square(noise), axis=1, where=present)) / n_present
-    scale = np.where(present.any(axis=1), np.maximum(mean, mean_noise), 1.0)
-    bounded = np.maximum(flux, _FAINTEST * noise)
-    columns = [np.ones_like(flux), np.log10(bounded / noise), np.log10(bounded / scale[:, None])]
-    return scale, np.where(present[..., None], np.stack(columns, axis=-1), 0.0)
-
-
 def prepare(batch, bands, *, size=32, window=None, snr_min=5.0):
     """Make the inputs of a network, with the colours of the galaxies kept.
 
@@ -249,7 +182,7 @@ def prepare(batch, bands, *, size=32, window=None, snr_min=5.0):
     Returns
     -------
     inputs : CNNInputs
-        Images of all bands in units of one common scale (see `describe`), compressed by
+        Images of all bands in units of one common scale (see `~.context.describe`), compressed by
         `stretch`.
 
     Raises
@@ -286,7 +219,7 @@ def prepare(batch, bands, *, size=32, window=None, snr_min=5.0):
     return _prepared(batch, bands, size, window or size, snr_min, _on_common_scale)
 
 
-def prepare_paper(batch, bands, size=32, *, window=None, snr_min=5.0):
+def prepare_paper(batch, bands, *, size=32, window=None, snr_min=5.0):
     """Make the inputs of the network of the paper: each image runs from 0 to 1 on its own.
 
     Parameters
@@ -324,11 +257,12 @@ def _prepared(batch, bands, size, side, snr_min, normalise):
     window = _central((size, size), side)
     n, n_bands = len(batch), len(columns)
     image = np.zeros((n, side, side, n_bands), dtype=np.float32)
-    context = np.zeros((n, len(context_names(bands))), dtype=np.float32)
+    layout = ContextLayout(n_bands)
+    context = np.zeros((n, len(layout)), dtype=np.float32)
     snr = np.zeros((n, n_bands), dtype=np.float32)
     flags = np.zeros(n, dtype=np.int32)
-    context[:, -4:-2] = _pixel_scale_columns(batch.pixel_scale)
-    context[:, -2:] = _redshift_columns(batch.redshift)
+    layout.fill(context, _pixel_scale_columns(batch.pixel_scale))
+    layout.fill(context, _redshift_columns(batch.redshift))
     for start in range(0, n, _CHUNK):
         rows = slice(start, start + _CHUNK)
         seen = [_see(batch, rows, column, stamp) for column in columns]
@@ -337,12 +271,11 @@ def _prepared(batch, bands, size, side, snr_min, normalise):
             for name in ("flux", "noise", "present")
         )
         scale, described = describe(flux, noise, present)
-        context[rows, : 3 * n_bands] = described.reshape(len(scale), -1)
-        context[rows, 3 * n_bands] = np.log10(scale)
+        layout.fill(context[rows], described | {"log_scale": np.log10(scale)})
         snr[rows] = np.where(present, flux / noise, 0.0)
         flags[rows] = _flags(seen, present, snr[rows], snr_min)
         normalise(seen, scale, window, out=image[rows])
-    usable = context[:, : 3 * n_bands : 3].any(axis=1)
+    usable = context[:, layout["present"]].any(axis=1)
     return CNNInputs(image, context, snr, usable, flags)
 
 
@@ -366,14 +299,32 @@ def _band_columns(batch, bands):
     if len(set(names)) < len(names):
         msg = f"bands must name each band once, got {', '.join(names)}"
         raise InputError(msg)
+    check_bands(names, batch.cutout_bands)
     known = {name: column for column, name in enumerate(batch.cutout_bands)}
-    if not known.keys() & set(names):
+    return [known.get(name) for name in names]
+
+
+def check_bands(bands, cutout_bands):
+    """Refuse galaxies without images.
+
+    Parameters
+    ----------
+    bands : sequence of str
+        Bands of the network, as columns name them.
+    cutout_bands : sequence of str
+        Bands of the cutouts.
+
+    Raises
+    ------
+    InputError
+        If there is no cutout in any of the bands.
+    """
+    if not set(bands) & set(cutout_bands):
         msg = (
-            f"the sample must have cutouts in at least one of the bands {', '.join(names)}, got "
-            f"cutouts in {', '.join(known) or 'no band'}"
+            f"the sample must have cutouts in at least one of the bands {', '.join(bands)}, got "
+            f"cutouts in {', '.join(cutout_bands) or 'no band'}"
         )
         raise InputError(msg)
-    return [known.get(name) for name in names]
 
 
 def _central(shape, size):
@@ -389,17 +340,18 @@ def _central(shape, size):
 
 
 def _pixel_scale_columns(pixel_scale):
-    """Logarithm of the side of a pixel, and whether it is known, of shape (n, 2)."""
+    """Logarithm of the side of a pixel, and whether it is known."""
     known = np.isfinite(pixel_scale) & (pixel_scale > 0.0)
     relative = np.where(known, pixel_scale, _USUAL_PIXEL) / _USUAL_PIXEL
-    return np.stack([np.clip(np.log10(relative), -1.0, 1.0), known], axis=1)
+    log_scale = np.clip(np.log10(relative), -1.0, 1.0)
+    return {"log_pixel_scale": log_scale, "pixel_scale_known": known}
 
 
 def _redshift_columns(redshift):
-    """Scaled redshift, and whether it is known, of shape (n, 2)."""
+    """Scaled redshift, and whether it is known."""
     known = np.isfinite(redshift) & (redshift >= 0.0)
     scaled = np.where(known, np.minimum(redshift, _HIGHEST_REDSHIFT) / _REDSHIFT_UNIT, 0.0)
-    return np.stack([scaled, known], axis=1)
+    return {"redshift": scaled, "redshift_known": known}
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,10 +5,10 @@ import numpy as np
 from dustest.data.containers.rows import RowTable
 from dustest.data.errors import InputError
 from dustest.data.files.paths import installed_version
+from dustest.estimators._cnn.domain import Domain
 from dustest.estimators._cnn.ensemble import Ensemble
 from dustest.estimators._cnn.network.config import CNNConfig
 from dustest.estimators._cnn.settings import make_task
-from dustest.estimators._cnn.task import Domain
 
 __all__ = ["describe_estimator", "rebuild_estimator"]
 

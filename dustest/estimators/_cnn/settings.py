@@ -7,7 +7,6 @@ from dustest.data.errors import InputError
 from dustest.estimators._cnn.network.config import get_config
 from dustest.estimators._cnn.targets import learnable
 from dustest.estimators._cnn.task import Task
-from dustest.estimators._cnn.training.augmentation import AugmentOptions
 from dustest.estimators._cnn.training.epochs import TrainingOptions
 
 __all__ = ["TARGETS", "make_options", "make_task"]
@@ -15,20 +14,8 @@ __all__ = ["TARGETS", "make_options", "make_task"]
 TARGETS = ("A_V", "E_BV", "log_sSFR")
 """Quantities that networks learn by default; R_V follows from the first two."""
 
-_LEAST_FOR_GRADIENTS = 24
 _MOST_BANDS = 64
 """More than there are; a file could name so many that nothing else would ever happen."""
-
-RATES = {"mixture": 3e-3, "paper": 1e-3}
-"""Learning rates by kind of network. Networks of the paper, which have no warm-up, may end up
-predicting the same for all galaxies at higher ones."""
-
-_BLUR, _NOISE = 0.3, 0.3
-"""Most by which training blurs (pixels) and adds noise (in units of the noise)."""
-
-_MISSING = 0.05
-"""Probability with which training takes a band, or the redshift, away from a galaxy, so that the
-networks know what to do without."""
 
 
 def make_task(estimator, n_features=0):
@@ -91,32 +78,16 @@ def make_options(estimator, task):
         If a parameter is not of its type, or out of range.
     """
     _check(estimator)
+    head = task.config.head
+    has_changes = estimator.augment and not task.n_features
     return TrainingOptions(
         epochs=int(estimator.epochs),
         batch_size=int(estimator.batch_size),
-        learning_rate=float(estimator.learning_rate or RATES[task.config.kind]),
-        decay=not task.is_paper,
+        learning_rate=float(estimator.learning_rate or head.learning_rate),
+        decay=head.has_schedule,
         patience=int(estimator.patience),
         loss=estimator.loss,
-        augmentation=_augmentation(task) if estimator.augment else None,
-    )
-
-
-def _augmentation(task):
-    """How images are changed on the fly."""
-    if task.n_features:
-        return None
-    if task.is_paper:
-        if task.size < _LEAST_FOR_GRADIENTS:
-            msg = (
-                f"size must be at least {_LEAST_FOR_GRADIENTS} pixels where paper networks learn "
-                f"from oriented gradients, got {task.size}; choose that, or augment=False"
-            )
-            raise InputError(msg)
-        return "paper"
-    missing_band = _MISSING if len(task.bands) > 1 else 0.0
-    return AugmentOptions(
-        blur=_BLUR, noise=_NOISE, missing_band=missing_band, missing_redshift=_MISSING
+        augmentation=head.augmentation(task) if has_changes else None,
     )
 
 

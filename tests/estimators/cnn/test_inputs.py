@@ -10,10 +10,9 @@ from scipy.ndimage import gaussian_filter
 
 from dustest.data import FLAGS, InputError, as_sample, decode_flags
 from dustest.estimators import make_batch
+from dustest.estimators._cnn.context import context_names, describe
 from dustest.estimators._cnn.inputs import (
     aperture,
-    context_names,
-    describe,
     prepare,
     prepare_paper,
     stretch,
@@ -85,15 +84,15 @@ class TestDescribe:
         rng = np.random.default_rng(0)
         flux, noise = rng.normal(size=(50, 3)), rng.uniform(0.1, 3.0, size=(50, 3))
         scale, columns = describe(flux, noise, np.ones((50, 3), dtype=bool))
-        found = 10.0 ** (columns[..., 2] - columns[..., 1])
+        found = 10.0 ** (columns["log_flux"] - columns["log_snr"])
         assert found == pytest.approx(noise / scale[:, None])
 
     def test_scale_is_bounded_by_noise(self):
         there = np.array([[True, True], [True, False], [False, False]])
         scale, columns = describe(np.full((3, 2), -5.0), np.full((3, 2), 2.0), there)
         assert scale == pytest.approx([np.sqrt(2.0), 2.0, 1.0])
-        assert columns[0, :, 1] == pytest.approx(-1.0)
-        assert not columns[~there].any()
+        assert columns["log_snr"][0] == pytest.approx(-1.0)
+        assert not any(values[~there].any() for values in columns.values())
 
 
 class TestStretch:

@@ -6,10 +6,10 @@ Nothing here knows of Keras: a plan can be read, checked, stored and searched wi
 from dataclasses import asdict, dataclass, fields
 
 from dustest.data.errors import InputError
+from dustest.estimators._cnn.heads import HEADS
 
 __all__ = ["CONFIGS", "DUSTEST", "PAPER", "CNNConfig", "get_config"]
 
-KINDS = ("mixture", "paper")
 ACTIVATIONS = ("elu", "gelu", "relu", "silu")
 NORMALIZATIONS = ("batch", "group", "layer", "none")
 POOLINGS = ("average", "max")
@@ -28,8 +28,8 @@ class CNNConfig:
     Parameters
     ----------
     kind : {"mixture", "paper"}
-        What the network takes and gives: images and their context, and a mixture of Gaussians
-        over all targets; or images alone, and one number.
+        Head of the network, which says what it reads and predicts: images and their context, and
+        a mixture of Gaussians over all targets; or images alone, and one number.
     window : int
         Side in pixels of the central part of the image that is looked at; 0 for all of it.
     filters : tuple of int
@@ -52,7 +52,7 @@ class CNNConfig:
     dropout : float
         Fraction of units left out before the output, in training.
     components : int
-        Number of Gaussians of the mixture; 0 for the kind ``"paper"``.
+        Number of Gaussians of the mixture; 0 for other heads.
 
     Raises
     ------
@@ -86,12 +86,12 @@ class CNNConfig:
             if not is_good(value):
                 msg = f"{name} of CNNConfig must be {expected}, got {value!r}"
                 raise InputError(msg)
-        if (self.components == 0) != (self.kind == "paper"):
-            msg = (
-                "components of CNNConfig must be 0 for the kind 'paper' and at least 1 for the "
-                f"kind 'mixture', got {self.components} for {self.kind!r}"
-            )
-            raise InputError(msg)
+        self.head.check(self)
+
+    @property
+    def head(self):
+        """What the network predicts, and how it learns to (`Head`)."""
+        return HEADS[self.kind]
 
     def to_dict(self):
         """Put the plan into values that JSON knows.
@@ -178,7 +178,7 @@ def _difference(given, names):
 def _one_of(options):
     """Rule of a choice."""
     words = ", ".join(repr(option) for option in options)
-    return lambda value: isinstance(value, str) and value in options, f"one of {words}"
+    return lambda value: isinstance(value, str) and value in tuple(options), f"one of {words}"
 
 
 def _whole(low, high):
@@ -205,7 +205,7 @@ def _is_fraction(value):
 
 
 _RULES = {
-    "kind": _one_of(KINDS),
+    "kind": _one_of(HEADS),
     "window": _whole(0, _MOST_UNITS),
     "filters": _sizes(),
     "kernel_size": _whole(1, _LARGEST_KERNEL),

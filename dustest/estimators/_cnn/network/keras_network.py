@@ -3,28 +3,19 @@
 Keras is imported inside functions, and only what runs alike on all its backends is used.
 """
 
-from math import gcd
+import os
+import sys
+from importlib.util import find_spec
 
 import numpy as np
 
-from dustest.data.errors import InputError, MissingDependencyError
-from dustest.estimators._cnn.network.layers import check_sizes, seen
-from dustest.estimators._cnn.network.mixture import n_outputs, prior_output
+from dustest.data.errors import MissingDependencyError
+from dustest.estimators._cnn.network.layers import EPSILON, OUTPUT, check_weights, list_layers
 
-__all__ = [
-    "build",
-    "import_keras",
-    "set_prior",
-    "threads_share",
-    "weights_from_dict",
-    "weights_to_dict",
-]
+__all__ = ["build", "import_keras", "set_prior", "weights_from_dict", "weights_to_dict"]
 
-_MOST_GROUPS = 8
-_MOMENTUM = {"paper": 0.99, "mixture": 0.9}
-"""Of the statistics that prediction normalises with. That of Keras takes hundreds of steps to
-follow the weights, which small sets of galaxies do not have."""
-_OUTPUT = "output"
+_BACKENDS = ("tensorflow", "jax", "torch")
+"""Backends of Keras in the order in which one that is installed is taken."""
 
 
 # ---- networks -------------------------------------------------------------------------------
@@ -35,51 +26,33 @@ def build(config, n_bands, n_context, n_targets, *, size=32, seed=0):
 
     Parameters
     ----------
-    config : CNNConfig
-        The plan.
-    n_bands : int
-        Number of bands of the input ``image``, of shape (n, size, size, n_bands). Without any,
-        there is no such input: the network then has dense layers alone, on the context.
-    n_context : int
-        Length of the input ``context``, of shape (n, n_context). A network without context has
-        no such input, and neither has one of the kind ``"paper"`` that takes images.
-    n_targets : int
-        Number of targets; 1 for the kind ``"paper"``.
-    size : int, optional
-        Side of the images in pixels.
+    config, n_bands, n_context, n_targets, size
+        As of `list_layers`.
     seed : int, optional
         Seed of the initial weights and of dropout.
 
     Returns
     -------
     keras.Model
-        From a dict of inputs to an output of shape (n, 1) or, for k components, of shape
-        (n, k * (1 + 2 * n_targets)). Not compiled.
+        From a dict of inputs to an output of shape (n, n_outputs). Not compiled.
 
     Raises
     ------
     InputError
-        If the images are too small for so many blocks, there is neither image nor context, or a
-        network of the kind ``"paper"`` has several targets.
+        If `check_sizes` refuses.
     MissingDependencyError
         If Keras or its backend is not installed.
     """
-    check_sizes(config, n_bands, n_context, n_targets, size)
-    parts = _Parts(import_keras(), config, np.random.default_rng(seed))
-    inputs, features = {}, []
-    if n_bands:
-        inputs["image"] = parts.input("image", (size, size, n_bands))
-        features.append(parts.trunk(parts.centre(inputs["image"])))
-    if n_context and not (n_bands and config.kind == "paper"):
-        inputs["context"] = parts.input("context", (n_context,))
-        features += parts.context(inputs["context"])
-    outputs = n_outputs(config.components, n_targets) or n_targets
-    x = parts.head(parts.joined("with_context", features), outputs)
-    return parts.keras.Model(inputs, x, name=config.kind)
+    layers = list_layers(config, n_bands, n_context, n_targets, size=size)
+    maker, tensors = _Maker(import_keras(), np.random.default_rng(seed)), {}
+    for layer in layers:
+        given = [tensors[name] for name in layer.inputs]
+        tensors[layer.name] = getattr(maker, layer.kind)(layer, *given)
+    return maker.keras.Model(maker.inputs, tensors[OUTPUT], name=config.kind)
 
 
 def import_keras():
-    """Keras, with the backend that the user has chosen.
+    """Keras, with the backend that the user has chosen, or with one that is installed.
 
     Returns
     -------
@@ -91,125 +64,115 @@ def import_keras():
     MissingDependencyError
         If Keras or its backend is not installed.
     """
+    _choose_backend()
     try:
         import keras
     except ImportError as error:
-        msg = "a CNN needs the package keras and a backend of it: pip install 'dustest[cnn]'"
+        msg = (
+            "training networks needs the package keras and a backend of it: "
+            "pip install 'dustest[cnn]'"
+        )
         raise MissingDependencyError(msg) from error
     return keras
 
 
-def threads_share():
-    """Whether several threads may use a network at once.
+def _choose_backend():
+    """Set the backend for the first import of Keras, where the user has not chosen one."""
+    if "keras" in sys.modules or "KERAS_BACKEND" in os.environ:
+        return
+    installed = [name for name in _BACKENDS if find_spec(name) is not None]
+    # With TensorFlow, the default of Keras, its own configuration file has the say.
+    if installed and "tensorflow" not in installed:
+        os.environ["KERAS_BACKEND"] = installed[0]
 
-    Returns
-    -------
-    bool
-        On TensorFlow they may, so that one of them has work for the cores that another leaves
-        idle at the end of a layer. Other backends of Keras do not promise that.
+
+class _Maker:
+    """Makes tensors of Keras, by a method for each kind of layer.
+
+    Each layer has a name, and a seed where it needs one. Layout and precision are always given,
+    since Keras lets users change both defaults.
     """
-    return import_keras().backend.backend() == "tensorflow"
 
-
-class _Parts:
-    """The parts of one network; each layer has a name, and a seed where it needs one.
-
-    Layout and precision are always given, since Keras lets users change both defaults.
-    """
-
-    def __init__(self, keras, config, rng):
+    def __init__(self, keras, rng):
         self.keras = keras
-        self.config = config
+        self.inputs = {}
         self._rng = rng
 
-    def input(self, name, shape):
-        """An input of the network."""
-        return self.keras.Input(shape, name=name, dtype="float32")
+    def input(self, layer):
+        """Input of the network, or some channels of it."""
+        if layer.name not in self.inputs:
+            shape = layer.options["shape"]
+            self.inputs[layer.name] = self.keras.Input(shape, name=layer.name, dtype="float32")
+        whole = self.inputs[layer.name]
+        first, last = layer.options.get("columns", (0, layer.units))
+        return whole if last - first == whole.shape[-1] else whole[..., first:last]
 
-    def centre(self, image):
+    def crop(self, layer, image):
         """Central part of images."""
-        border = image.shape[1] - seen(self.config, image.shape[1])
-        if not border:
-            return image
-        crop = (border // 2, border - border // 2)
-        options = {"name": "centre", "data_format": "channels_last", "dtype": "float32"}
-        return self.keras.layers.Cropping2D((crop, crop), **options)(image)
+        border = layer.options["border"]
+        return self.keras.layers.Cropping2D((border, border), **_maps(layer))(image)
 
-    def context(self, context):
-        """Features of the context: itself, and what layers of its own make of it."""
-        x = context
-        for i, units in enumerate(self.config.context_dense):
-            x = self.dense(x, units, f"context_dense{i}", "he_normal", self.config.activation)
-        return [context] if x is context else [context, x]
+    def convolution(self, layer, image):
+        """Convolution and activation."""
+        options = {"padding": "same", "kernel_initializer": self._initializer("he_normal")}
+        size = layer.shapes["kernel"][0]
+        maps = self.keras.layers.Conv2D(layer.units, size, **options, **_maps(layer))(image)
+        name = layer.name.removesuffix("conv") + "active"
+        activation = layer.options["activation"]
+        return self.keras.layers.Activation(activation, name=name, dtype="float32")(maps)
 
-    def trunk(self, image):
-        """Features of images: all blocks, on all bands at once or on each on its own."""
-        if not self.config.branches:
-            return self.branch(image, "")
-        bands = self.keras.ops.split(image, image.shape[-1], axis=-1)
-        features = [self.branch(band, f"band{i}_") for i, band in enumerate(bands)]
-        return self.joined("all_bands", features)
+    def normalization(self, layer, maps):
+        """Maps after a normalisation."""
+        layers, options = self.keras.layers, layer.options
+        given = {"name": layer.name, "axis": -1, "epsilon": EPSILON, "dtype": "float32"}
+        if options["method"] == "batch":
+            return layers.BatchNormalization(momentum=options["momentum"], **given)(maps)
+        if options["method"] == "group":
+            return layers.GroupNormalization(options["groups"], **given)(maps)
+        return layers.LayerNormalization(**given)(maps)
 
-    def joined(self, name, features):
-        """Features side by side; one is as good as its own company."""
-        if len(features) == 1:
-            return features[0]
-        return self.keras.layers.Concatenate(axis=-1, name=name, dtype="float32")(features)
+    def pooling(self, layer, maps):
+        """Maps of half the size."""
+        layers = self.keras.layers
+        kinds = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
+        return kinds[layer.options["method"]](2, **_maps(layer))(maps)
 
-    def branch(self, x, prefix):
-        """Features of some bands, after all blocks."""
-        for i, filters in enumerate(self.config.filters):
-            x = self.block(x, filters, f"{prefix}block{i}")
-        layout = {"data_format": "channels_last", "dtype": "float32"}
-        return self.keras.layers.Flatten(name=f"{prefix}features", **layout)(x)
+    def flatten(self, layer, maps):
+        """Maps as plain numbers."""
+        return self.keras.layers.Flatten(**_maps(layer))(maps)
 
-    def block(self, x, filters, name):
-        """Convolution, activation, normalisation, and pooling to half the size."""
-        layers, config = self.keras.layers, self.config
-        layout = {"data_format": "channels_last", "dtype": "float32"}
-        options = {"padding": "same", "kernel_initializer": self.initializer("he_normal")}
-        x = layers.Conv2D(filters, config.kernel_size, name=f"{name}_conv", **options, **layout)(x)
-        x = layers.Activation(config.activation, name=f"{name}_active", dtype="float32")(x)
-        x = self.normalized(x, f"{name}_norm")
-        pooling = layers.MaxPooling2D if config.pooling == "max" else layers.AveragePooling2D
-        return pooling(2, name=f"{name}_pool", **layout)(x)
+    def concatenation(self, layer, *features):
+        """Features side by side."""
+        return self.keras.layers.Concatenate(axis=-1, name=layer.name, dtype="float32")(features)
 
-    def normalized(self, x, name):
-        """Maps after the normalisation of the plan."""
-        layers, options = self.keras.layers, {"name": name, "axis": -1, "dtype": "float32"}
-        if self.config.normalization == "batch":
-            momentum = _MOMENTUM[self.config.kind]
-            return layers.BatchNormalization(momentum=momentum, **options)(x)
-        if self.config.normalization == "group":
-            groups = gcd(_MOST_GROUPS, x.shape[-1])
-            return layers.GroupNormalization(groups, **options)(x)
-        if self.config.normalization == "layer":
-            return layers.LayerNormalization(**options)(x)
-        return x
+    def dense(self, layer, numbers, initializer="he_normal"):
+        """Dense layer and activation."""
+        options = {"name": layer.name, "activation": layer.options.get("activation")}
+        options |= {"kernel_initializer": self._initializer(initializer), "dtype": "float32"}
+        return self.keras.layers.Dense(layer.units, **options)(numbers)
 
-    def head(self, x, n_outputs):
-        """Dense layers, dropout, and the output."""
-        layers, config = self.keras.layers, self.config
-        for i, units in enumerate(config.dense):
-            x = self.dense(x, units, f"dense{i}", "he_normal", config.activation)
-        options = {"name": "dropout", "seed": self.seed(), "dtype": "float32"}
-        x = layers.Dropout(config.dropout, **options)(x)
-        return self.dense(x, n_outputs, _OUTPUT, "glorot_uniform", None)
+    def dropout(self, layer, numbers):
+        """Dropout, in training."""
+        options = {"name": layer.name, "seed": self._seed(), "dtype": "float32"}
+        return self.keras.layers.Dropout(layer.options["rate"], **options)(numbers)
 
-    def dense(self, x, units, name, initializer, activation):
-        """One dense layer."""
-        options = {"name": name, "activation": activation, "dtype": "float32"}
-        options |= {"kernel_initializer": self.initializer(initializer)}
-        return self.keras.layers.Dense(units, **options)(x)
+    def output(self, layer, numbers):
+        """Last layer, without activation."""
+        return self.dense(layer, numbers, "glorot_uniform")
 
-    def initializer(self, name):
+    def _initializer(self, name):
         """An initialiser that always gives the same weights."""
-        options = {"class_name": name, "config": {"seed": self.seed()}}
+        options = {"class_name": name, "config": {"seed": self._seed()}}
         return self.keras.initializers.get(options)
 
-    def seed(self):
+    def _seed(self):
         """The next seed."""
         return int(self._rng.integers(2**31 - 1))
+
+
+def _maps(layer):
+    """Arguments of all layers of maps."""
+    return {"name": layer.name, "data_format": "channels_last", "dtype": "float32"}
 
 
 def set_prior(model, config, labels):
@@ -226,13 +189,10 @@ def set_prior(model, config, labels):
     labels : ndarray of shape (n, n_targets)
         Labels of the training set, as the loss gets them; NaN where unknown.
     """
-    layer = model.get_layer(_OUTPUT)
+    layer = model.get_layer(OUTPUT)
     kernel = np.zeros(layer.kernel.shape, dtype=np.float32)
     filled = _filled(np.asarray(labels, dtype=float))
-    if config.kind == "paper":
-        bias = np.median(filled, axis=0)
-    else:
-        bias = prior_output(filled, config.components)
+    bias = config.head.prior_output(config, filled)
     layer.set_weights([kernel, bias.astype(np.float32)])
 
 
@@ -278,12 +238,8 @@ def weights_from_dict(model, weights):
         If names, shapes or types are not those of the network, or a weight is not finite.
     """
     variables = _variables(model)
-    if weights.keys() != variables.keys():
-        wrong = ", ".join(sorted(map(str, weights.keys() ^ variables.keys())))
-        msg = f"weights must be those of the network, but these are missing or unknown: {wrong}"
-        raise InputError(msg)
-    for name, variable in variables.items():
-        _check_weight(name, weights[name], tuple(variable.shape))
+    shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+    check_weights(shapes, weights)
     for name, variable in variables.items():
         variable.assign(weights[name])
 
@@ -295,14 +251,3 @@ def _variables(model):
         for layer in model.layers
         for variable in layer.weights
     }
-
-
-def _check_weight(name, value, shape):
-    """Refuse an array that cannot be this weight."""
-    value = np.asarray(value)
-    if value.shape != shape or value.dtype.kind != "f" or not np.isfinite(value).all():
-        msg = (
-            f"weight {name} must be finite floats of shape {shape}, got {value.dtype} of shape "
-            f"{value.shape}"
-        )
-        raise InputError(msg)

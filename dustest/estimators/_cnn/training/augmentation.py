@@ -12,11 +12,13 @@ import numpy as np
 from scipy import ndimage, special
 
 from dustest.data.errors import InputError, MissingDependencyError
-from dustest.estimators._cnn.inputs import aperture, describe, stretch, unstretch
+from dustest.estimators._cnn.context import ContextLayout, describe
+from dustest.estimators._cnn.inputs import aperture, stretch, unstretch
 
 __all__ = [
     "PAPER_COPIES",
     "AugmentOptions",
+    "PaperCopies",
     "apply_symmetry",
     "augment",
     "augment_paper",
@@ -77,6 +79,20 @@ class AugmentOptions:
         for item in fields(self)[1:]:
             _check_number(getattr(self, item.name), item.name, 0.0, highest[item.name])
 
+    def __call__(self, image, context, rng):
+        """Change galaxies, see `augment`."""
+        return augment(image, context, rng, self)
+
+
+@dataclass(frozen=True)
+class PaperCopies:
+    """Changes galaxies as the paper does: each becomes one of its copies at random."""
+
+    def __call__(self, image, context, rng):
+        """Change galaxies, see `augment_paper`."""
+        kinds = rng.integers(len(PAPER_COPIES), size=len(image))
+        return augment_paper(image, kinds, rng), context
+
 
 def augment(image, context, rng, options=None):
     """Change galaxies at random, as options allow.
@@ -124,11 +140,11 @@ def augment(image, context, rng, options=None):
     ((2, 32, 32, 1), (2, 8))
     """
     options = AugmentOptions() if options is None else options
-    n, n_bands = len(image), image.shape[-1]
-    columns = context[:, : 3 * n_bands].reshape(n, n_bands, 3).astype(float)
-    present = columns[..., 0] > 0.0
+    n, layout = len(image), ContextLayout(image.shape[-1])
+    present = context[:, layout["present"]] > 0.0
+    log_snr, log_flux = (context[:, layout[name]] for name in ("log_snr", "log_flux"))
     # Whatever bounds both logarithms have, their difference is that of noise and scale.
-    noise = 10.0 ** (columns[..., 2] - columns[..., 1])
+    noise = 10.0 ** (log_flux.astype(float) - log_snr.astype(float))
     if options.symmetries:
         image = apply_symmetry(image, rng.integers(8, size=n))
     linear = unstretch(np.ascontiguousarray(np.moveaxis(image, -1, 1)))
@@ -142,7 +158,9 @@ def augment(image, context, rng, options=None):
         present = _kept(present, rng, options.missing_band)
     image, context = _measured_again(linear, noise, present, context)
     if options.missing_redshift:
-        context[rng.random(n) < options.missing_redshift, -2:] = 0.0
+        known = rng.random(n) >= options.missing_redshift
+        for name in ("redshift", "redshift_known"):
+            context[:, layout[name]] *= known
     return image, context
 
 
@@ -331,9 +349,9 @@ def _measured_again(linear, noise, present, context):
     n, n_bands, size, _ = linear.shape
     flux = (linear.reshape(n, n_bands, -1) @ aperture(size).ravel()).astype(float)
     scale, columns = describe(flux, noise, present)
-    context = np.array(context)
-    context[:, : 3 * n_bands] = columns.reshape(n, -1)
-    context[:, 3 * n_bands] += np.log10(scale)
+    context, layout = np.array(context), ContextLayout(n_bands)
+    layout.fill(context, columns)
+    context[:, layout["log_scale"]] += np.log10(scale)
     factor = np.where(present, 1.0 / scale[:, None], 0.0).astype(np.float32)
     image = stretch(linear * factor[..., None, None])
     return np.ascontiguousarray(np.moveaxis(image, 1, -1)), context

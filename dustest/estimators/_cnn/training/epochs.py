@@ -15,7 +15,6 @@ from dustest.estimators._cnn.network.keras_network import (
     weights_from_dict,
     weights_to_dict,
 )
-from dustest.estimators._cnn.training.augmentation import PAPER_COPIES, augment, augment_paper
 from dustest.estimators._cnn.training.datasets import Scaler, TrainingSet
 
 __all__ = ["Checkpoint", "Training", "TrainingOptions"]
@@ -46,9 +45,9 @@ class TrainingOptions:
     patience : int
         Epochs without gain in the validation loss after which training ends.
     loss : {"absolute", "percentage"} or None
-        Loss, see `get_loss`.
-    augmentation : AugmentOptions, "paper" or None
-        How images are changed on the fly.
+        Loss, see `Head.losses`.
+    augmentation : callable or None
+        Changes images and context at random with a generator, such as `AugmentOptions`.
 
     References
     ----------
@@ -73,7 +72,7 @@ class Training:
     model : keras.Model
         From `build`.
     loss : str or callable
-        From `get_loss`.
+        From `Head.get_loss`.
     scaler : Scaler
         For the context.
     data : TrainingSet
@@ -188,8 +187,8 @@ class Training:
     def _batch(self, rows, rng=None):
         """Inputs, labels and weights of some rows; changed at random with a generator."""
         image, context = np.asarray(self.data.image[rows]), self.data.context[rows]
-        if rng is not None:
-            image, context = _changed(image, context, rng, self.options.augmentation)
+        if rng is not None and self.options.augmentation is not None:
+            image, context = self.options.augmentation(image, context, rng)
         inputs = {"image": image, "context": self.scaler(context)}
         inputs = {name: inputs[name] for name in self.model.input}
         return inputs, self.data.labels[rows], self.data.weight[rows]
@@ -296,16 +295,6 @@ def _optimizer(keras, options, n_steps):
 def _without_nan(record):
     """Entries of a record that are numbers."""
     return {name: value for name, value in record.items() if np.isfinite(value)}
-
-
-def _changed(image, context, rng, augmentation):
-    """Images and context after augmentation."""
-    if augmentation is None:
-        return image, context
-    if augmentation == "paper":
-        kinds = rng.integers(len(PAPER_COPIES), size=len(image))
-        return augment_paper(image, kinds, rng), context
-    return augment(image, context, rng, augmentation)
 
 
 @contextmanager

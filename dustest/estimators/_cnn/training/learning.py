@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dustest.data.errors import InputError
 from dustest.data.files.paths import installed_version
 from dustest.data.identity.describe import describe
 from dustest.estimators._cnn.calibration import Calibration
@@ -17,8 +16,6 @@ from dustest.estimators._cnn.network.keras_network import (
     weights_from_dict,
     weights_to_dict,
 )
-from dustest.estimators._cnn.network.mixture import get_loss
-from dustest.estimators._cnn.targets import from_latent
 from dustest.estimators._cnn.training.augmentation import balance_weights
 from dustest.estimators._cnn.training.datasets import Scaler, TrainingSet, split_by_group
 from dustest.estimators._cnn.training.epochs import Checkpoint, Training
@@ -175,7 +172,7 @@ def learn(
         else:
             weights_from_dict(model, start.weights[number])
         part = data.labelled(column)
-        loss = get_loss(task.config, options.loss)
+        loss = task.head.get_loss(options.loss)
         training = Training(model, loss, scaler, part, rows, validation, options, numbers[1])
         records = training.run(Checkpoint(checkpoint, f"{key}/{number}"), progress)
         history += [{"network": number, **record} for record in records]
@@ -190,7 +187,7 @@ def calibrated(networks, data):
     Parameters
     ----------
     networks : Ensemble
-        Of the kind ``"mixture"``.
+        Whose head gives distributions.
     data : TrainingSet
         Galaxies, and what is true of them.
 
@@ -205,18 +202,13 @@ def calibrated(networks, data):
         If the networks give no distributions, or there are fewer than 500 galaxies.
     """
     task = networks.task
-    if task.is_paper:
-        msg = f"networks of the kind {task.config.kind!r} give no distribution to be calibrated"
-        raise InputError(msg)
+    truth = task.head.truth(data.labels, task.targets)
     bare = Ensemble(task, networks.scaler, networks.weights)
     rows = np.arange(len(data))
     portions = np.array_split(rows, -(-len(rows) // _ROWS_AT_ONCE))
     parts = [_drawn(bare, data, portion) for portion in portions]
     draws = {name: np.concatenate([part[name] for part in parts]) for name in task.targets}
-    latent = data.labels.astype(float)
-    # No dust has no R_V; its E(B-V) is then as small as its A_V, whatever stands here.
-    latent[:, 1] = np.nan_to_num(latent[:, 1])
-    calibration = Calibration.learn(task.targets[0], draws, from_latent(latent, task.latents))
+    calibration = Calibration.learn(task.targets[0], draws, truth)
     return Ensemble(task, networks.scaler, networks.weights, calibration)
 
 
@@ -238,10 +230,7 @@ def _rarity(labels, power):
 
 def _plan(task, n_networks, seed):
     """Labels of each network, and two seeds: of its first weights and of its training."""
-    columns = (
-        [slice(i, i + 1) for i in range(len(task.targets))] if task.is_paper else [slice(None)]
-    )
-    columns = columns * n_networks
+    columns = task.head.columns(task.targets) * n_networks
     seeds = np.random.SeedSequence(seed).generate_state(2 * len(columns)).reshape(-1, 2)
     return zip(columns, seeds.tolist(), strict=True)
 

@@ -201,10 +201,10 @@ def _checked_count(n_trials):
 
 def _check_task(task, data, validation_fraction, seed):
     """Refuse what has no one loss to compare."""
-    if task.is_paper and len(task.targets) > 1:
+    if task.head.is_separate and len(task.targets) > 1:
         msg = (
-            "targets must be one quantity where architecture is of the kind 'paper', whose "
-            f"networks are tuned one by one, got {task.targets}"
+            f"targets must be one quantity where architecture is of the kind {task.head.name!r}, "
+            f"whose networks are tuned one by one, got {task.targets}"
         )
         raise InputError(msg)
     if not len(split_by_group(data.group, validation_fraction, seed)[1]):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dustest.data.errors import InputError, MissingDependencyError
+from dustest.estimators._cnn.heads.mixture import Mixture, mixture_loss
 from dustest.estimators._cnn.network.config import DUSTEST, NORMALIZATIONS, PAPER, CNNConfig
 from dustest.estimators._cnn.network.keras_network import (
     build,
@@ -15,7 +16,6 @@ from dustest.estimators._cnn.network.keras_network import (
     weights_from_dict,
     weights_to_dict,
 )
-from dustest.estimators._cnn.network.mixture import Mixture, get_loss, mixture_loss
 from dustest.estimators._cnn.targets import LATENTS, from_latent, to_latent
 
 keras = pytest.importorskip("keras")
@@ -260,7 +260,7 @@ class TestLearning:
     @pytest.mark.parametrize("name", ["absolute", "percentage"])
     def test_paper_trains(self, name):
         model = build(TINY_PAPER, N_BANDS, 0, 1, size=16)
-        model.compile(keras.optimizers.Adam(1e-2), get_loss(TINY_PAPER, name))
+        model.compile(keras.optimizers.Adam(1e-2), TINY_PAPER.head.get_loss(name))
         # Far from where it starts, so that dropout and the order of images have no say.
         image, labels = inputs_of(64)["image"], np.linspace(10.0, 11.0, 64)[:, None]
         history = model.fit({"image": image}, labels, epochs=10, verbose=0).history

@@ -9,11 +9,11 @@ import pytest
 from cnn_galaxies import TINY, TINY_PAPER, dusty, tiny
 
 from dustest.data import DustestError, InputError, ReadError
-from dustest.estimators._cnn import training as cnn_training
+from dustest.estimators._cnn.heads.mixture import Mixture
 from dustest.estimators._cnn.model_file import write_model
 from dustest.estimators._cnn.network.keras_network import weights_to_dict
-from dustest.estimators._cnn.network.mixture import Mixture
 from dustest.estimators._cnn.task import Task
+from dustest.estimators._cnn.training.augmentation import PaperCopies
 from dustest.estimators._cnn.training.datasets import Scaler, TrainingSet, split_by_group
 from dustest.estimators._cnn.training.epochs import Checkpoint, Training, TrainingOptions
 from dustest.estimators._cnn.training.learning import _key, learn
@@ -265,7 +265,7 @@ class TestCheckpoint:
             (TASK, data.weighted(np.full(40, 2.0)), OPTIONS, 0.2, 3, None),
             (TASK, data, replace(OPTIONS, epochs=6), 0.2, 3, None),
             (TASK, data, replace(OPTIONS, learning_rate=2e-2), 0.2, 3, None),
-            (TASK, data, replace(OPTIONS, augmentation="paper"), 0.2, 3, None),
+            (TASK, data, replace(OPTIONS, augmentation=PaperCopies()), 0.2, 3, None),
             (TASK, data, OPTIONS, 0.3, 3, None),
             (TASK, data, OPTIONS, 0.2, 4, None),
             (TASK, data, OPTIONS, 0.2, 3, start),
@@ -309,17 +309,7 @@ class TestCheckpoint:
         assert list(tmp_path.iterdir()) == []
 
 
-class TestAugmentation:
-    @pytest.mark.parametrize("kind", ["paper", None])
-    def test_kinds(self, kind):
-        image = np.random.default_rng(0).uniform(size=(4, 24, 24, 1)).astype(np.float32)
-        context = np.zeros((4, 6), dtype=np.float32)
-        rng = np.random.default_rng(1)
-        changed, same = cnn_training._changed(image, context, rng, kind)
-        assert changed.shape == image.shape
-        assert np.array_equal(changed, image) == (kind is None)
-        np.testing.assert_array_equal(same, context)
-
+class TestProgress:
     def test_progress(self, capsys, monkeypatch):
         monkeypatch.setattr("dustest.data.progress._QUIET_SECONDS", 0)
         train(replace(OPTIONS, epochs=2), progress=True)

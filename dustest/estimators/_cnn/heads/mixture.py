@@ -1,4 +1,4 @@
-"""Mixtures of Gaussians over latent targets: as a distribution, as a loss, as output of a network.
+"""The head of mixtures of Gaussians over latent targets, and the mixtures as distributions.
 
 The output has the parameters of a mixture side by side in one row: logits of the weights, means,
 and logarithms of the standard deviations before they are bounded.
@@ -6,13 +6,18 @@ and logarithms of the standard deviations before they are bounded.
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import log_softmax, logsumexp, ndtr, ndtri
 
 from dustest.data.errors import InputError
+from dustest.estimators._cnn.heads.head import Head
+from dustest.estimators._cnn.inputs import prepare
+from dustest.estimators._cnn.targets import from_latent, latent_names, to_latent
+from dustest.estimators._cnn.training.augmentation import AugmentOptions
 
-__all__ = ["Mixture", "get_loss", "mixture_loss", "n_outputs", "prior_output"]
+__all__ = ["HEAD", "Mixture", "MixtureHead", "mixture_loss"]
 
 # Bounds of ln sigma: 0.02 to 7.4. Below, a component could collapse onto single labels.
 _MIDDLE, _REACH = -1.0, 3.0
@@ -20,10 +25,16 @@ _MIDDLE, _REACH = -1.0, 3.0
 _FARTHEST = 1e6
 _LOG_ROOT_2PI = 0.5 * np.log(2.0 * np.pi)
 
-_PAPER_LOSSES = {
-    "absolute": "mean_absolute_error",
-    "percentage": "mean_absolute_percentage_error",
-}
+_DRAWS = 128
+"""Draws of each network of an ensemble: the more Gaussians, the more draws it takes to find
+percentiles within a twentieth of the error bar."""
+
+_BLUR, _NOISE = 0.3, 0.3
+"""Most by which training blurs (pixels) and adds noise (in units of the noise)."""
+
+_MISSING = 0.05
+"""Probability with which training removes a band, or the redshift, of a galaxy, so that networks
+learn to predict without them."""
 
 _HALVINGS = 60
 # Draws are told apart by so many probabilities, of which uint16 wraps around at the last: to look
@@ -33,83 +44,7 @@ _CELLS = 2**16
 _STEPS = np.sqrt([2.0, 3.0, 5.0, 7.0, 11.0, 13.0]) % 1.0
 
 
-# ---- output of a network ----------------------------------------------------------------------
-
-
-def n_outputs(n_components, n_targets):
-    """Count the numbers that a mixture takes.
-
-    Parameters
-    ----------
-    n_components, n_targets : int
-        Numbers of Gaussians and of their dimensions.
-
-    Returns
-    -------
-    int
-        A weight, and a mean and a standard deviation for each target, a component.
-    """
-    return n_components * (1 + 2 * n_targets)
-
-
-def prior_output(labels, n_components):
-    """Find the output that describes labels whatever a network sees.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (n, n_targets)
-        Labels, all of them finite.
-    n_components : int
-        Number of Gaussians; each describes as many labels as any other, next to each other in
-        the first target.
-
-    Returns
-    -------
-    ndarray of shape (n_components * (1 + 2 * n_targets),)
-        One row of output.
-    """
-    order = np.argsort(labels[:, 0], kind="stable")
-    first = np.arange(n_components) * len(labels) // n_components
-    last = np.maximum(np.append(first[1:], len(labels)), first + 1)
-    groups = [labels[order[low:high]] for low, high in zip(first, last, strict=True)]
-    means = np.array([group.mean(axis=0) for group in groups])
-    sigmas = np.array([group.std(axis=0) for group in groups])
-    relative = (np.log(np.maximum(sigmas, np.exp(-_REACH))) - _MIDDLE) / _REACH
-    raw = _REACH * np.arctanh(np.clip(relative, -0.9, 0.9))
-    return np.concatenate([np.log([len(group) for group in groups]), means.ravel(), raw.ravel()])
-
-
-# ---- losses -----------------------------------------------------------------------------------
-
-
-def get_loss(config, name=None):
-    """Find the loss of a network, for ``keras.Model.compile``.
-
-    Parameters
-    ----------
-    config : CNNConfig
-        Plan of the network.
-    name : {"absolute", "percentage"}, optional
-        Mean absolute error, which is the default, or mean absolute percentage error, for the kind
-        ``"paper"`` alone. The latter diverges where the truth is zero.
-
-    Returns
-    -------
-    str or callable
-        The loss.
-
-    Raises
-    ------
-    InputError
-        If the kind has no such loss.
-    """
-    if config.kind == "mixture" and name is None:
-        return mixture_loss
-    if config.kind == "paper" and name in (None, *_PAPER_LOSSES):
-        return _PAPER_LOSSES[name or "absolute"]
-    options = "None" if config.kind == "mixture" else "'absolute' or 'percentage'"
-    msg = f"loss must be {options} for a network of the kind {config.kind!r}, got {name!r}"
-    raise InputError(msg)
+# ---- loss -------------------------------------------------------------------------------------
 
 
 def mixture_loss(labels, raw):
@@ -131,7 +66,7 @@ def mixture_loss(labels, raw):
     from keras import ops
 
     n_targets = labels.shape[-1]
-    k = raw.shape[-1] // n_outputs(1, n_targets)
+    k = raw.shape[-1] // (1 + 2 * n_targets)
     means, log_sigmas = (
         ops.reshape(part, (-1, k, n_targets)) for part in ops.split(raw[:, k:], 2, axis=-1)
     )
@@ -144,6 +79,88 @@ def mixture_loss(labels, raw):
     log_density = ops.sum(ops.where(known[:, None, :], terms, 0.0), axis=-1)
     log_weights = ops.log_softmax(raw[:, :k], axis=-1)
     return -ops.logsumexp(log_weights + log_density, axis=-1)
+
+
+# ---- head -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class MixtureHead(Head):
+    """A joint distribution of all targets: a mixture of diagonal Gaussians in latent targets.
+
+    References
+    ----------
+    Bishop 1994, Mixture Density Networks, Aston University NCRG/94/004.
+    """
+
+    name: ClassVar[str] = "mixture"
+    losses: ClassVar[dict] = {None: mixture_loss}
+    references: ClassVar[tuple] = ("Bishop1994", "Cranley1976", "Loshchilov2017")
+    augmentation_references: ClassVar[tuple] = ("Lindeberg1990",)
+
+    def check(self, config):
+        """Refuse a plan without components."""
+        if config.components == 0:
+            msg = f"components of CNNConfig must be at least 1 for the kind {self.name!r}, got 0"
+            raise InputError(msg)
+
+    def n_outputs(self, config, n_targets):
+        """Count a weight, and a mean and a deviation of each target, for every component."""
+        return config.components * (1 + 2 * n_targets)
+
+    def describe(self, config):
+        """Number of components in words."""
+        return f"mixture of {config.components} Gaussians"
+
+    def inputs(self, batch, bands, **options):
+        """Images of all bands on one scale, so that colours are kept."""
+        return prepare(batch, bands, **options)
+
+    def n_labels(self, targets):
+        """Count the latent targets."""
+        return len(latent_names(targets))
+
+    def labels(self, targets, truth):
+        """Latent targets of the truth."""
+        return to_latent(dict(zip(targets, truth.T, strict=True)), latent_names(targets))
+
+    def truth(self, labels, targets):
+        """Quantities of latent targets."""
+        latent = labels.astype(float)
+        # Without dust R_V is undefined; E(B-V) is then as small as A_V, whatever R_V is.
+        latent[:, 1] = np.nan_to_num(latent[:, 1])
+        return from_latent(latent, latent_names(targets))
+
+    def prior_output(self, config, labels):
+        """Find components that describe equal shares of the labels, in order of the first."""
+        k = config.components
+        order = np.argsort(labels[:, 0], kind="stable")
+        first = np.arange(k) * len(labels) // k
+        last = np.maximum(np.append(first[1:], len(labels)), first + 1)
+        groups = [labels[order[low:high]] for low, high in zip(first, last, strict=True)]
+        means = np.array([group.mean(axis=0) for group in groups])
+        sigmas = np.array([group.std(axis=0) for group in groups])
+        relative = (np.log(np.maximum(sigmas, np.exp(-_REACH))) - _MIDDLE) / _REACH
+        raw = _REACH * np.arctanh(np.clip(relative, -0.9, 0.9))
+        weights = np.log([len(group) for group in groups])
+        return np.concatenate([weights, means.ravel(), raw.ravel()])
+
+    def augmentation(self, task):
+        """Turns, flips, shifts, wider point-spread functions, noise, and missing data."""
+        missing_band = _MISSING if len(task.bands) > 1 else 0.0
+        return AugmentOptions(
+            blur=_BLUR, noise=_NOISE, missing_band=missing_band, missing_redshift=_MISSING
+        )
+
+    def samples(self, raw, targets, seeds):
+        """Draws of the pooled mixtures of all networks."""
+        names = latent_names(targets)
+        mixture = Mixture.pooled([Mixture.from_raw(part, len(names)) for part in raw])
+        quantities = from_latent(mixture.draw(_DRAWS * len(raw), seeds), names)
+        return {name: quantities[name] for name in targets}
+
+
+HEAD = MixtureHead()
 
 
 # ---- distribution -------------------------------------------------------------------------------
@@ -163,7 +180,7 @@ class Mixture:
     Examples
     --------
     >>> import numpy as np
-    >>> from dustest.estimators._cnn.network.mixture import Mixture
+    >>> from dustest.estimators._cnn.heads.mixture import Mixture
     >>> mixture = Mixture.from_raw(np.array([[0.0, 0.0, 1.0, 3.0, 0.0, 0.0]]), n_targets=1)
     >>> mixture.mean
     array([[2.]])
@@ -192,7 +209,7 @@ class Mixture:
             In double precision.
         """
         raw = np.asarray(raw, dtype=float)
-        k = raw.shape[1] // n_outputs(1, n_targets)
+        k = raw.shape[1] // (1 + 2 * n_targets)
         means, log_sigmas = raw[:, k:].reshape(len(raw), 2, k, n_targets).swapaxes(0, 1)
         return cls(
             log_softmax(raw[:, :k], axis=1),

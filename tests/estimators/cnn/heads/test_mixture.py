@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from dustest.data.errors import InputError
-from dustest.estimators._cnn.network.config import DUSTEST, PAPER
-from dustest.estimators._cnn.network.mixture import Mixture, get_loss, mixture_loss
+from dustest.estimators._cnn.heads import HEADS
+from dustest.estimators._cnn.heads.mixture import Mixture, mixture_loss
 
 keras = pytest.importorskip("keras")
 
@@ -86,13 +86,14 @@ class TestLoss:
         np.testing.assert_array_equal(moved, [False, True, False, True, True, False, True])
 
     def test_names(self):
-        assert get_loss(DUSTEST) is mixture_loss
-        assert get_loss(PAPER) == get_loss(PAPER, "absolute") == "mean_absolute_error"
-        assert get_loss(PAPER, "percentage") == "mean_absolute_percentage_error"
+        assert HEADS["mixture"].get_loss() is mixture_loss
+        assert HEADS["paper"].get_loss() == "mean_absolute_error"
+        assert HEADS["paper"].get_loss("absolute") == "mean_absolute_error"
+        assert HEADS["paper"].get_loss("percentage") == "mean_absolute_percentage_error"
         with pytest.raises(InputError, match=r"^loss must be None for a network of the kind 'mix"):
-            get_loss(DUSTEST, "percentage")
+            HEADS["mixture"].get_loss("percentage")
         with pytest.raises(InputError, match=r"^loss must be 'absolute' or 'percentage' for"):
-            get_loss(PAPER, "squared")
+            HEADS["paper"].get_loss("squared")
 
 
 class TestMixture:

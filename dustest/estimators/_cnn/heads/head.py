@@ -1,0 +1,215 @@
+"""The interface of heads of networks."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+from dustest.data.errors import InputError
+
+__all__ = ["Head"]
+
+
+@dataclass(frozen=True)
+class Head(ABC):
+    """What a network predicts, how it learns to, and what goes with it by default.
+
+    Attributes
+    ----------
+    name : str
+        Name, the ``kind`` of a plan.
+    uncertainty : {"posterior", "none"}
+        What the percentiles are.
+    is_separate : bool
+        Whether each target has networks of its own.
+    reads_context : bool
+        Whether networks of images read the context too.
+    learning_rate : float
+        Highest learning rate of Adam.
+    has_schedule : bool
+        Whether the learning rate rises and falls; otherwise it stays.
+    momentum : float
+        Of the statistics of batch normalisations.
+    losses : dict
+        Losses, for ``keras.Model.compile``, by their name; the default is that of None.
+    references : tuple of str
+        Keys of the references of the networks.
+    augmentation_references : tuple of str
+        Keys of the references of changed images.
+    """
+
+    name: ClassVar[str]
+    uncertainty: ClassVar[str] = "posterior"
+    is_separate: ClassVar[bool] = False
+    reads_context: ClassVar[bool] = True
+    learning_rate: ClassVar[float] = 3e-3
+    has_schedule: ClassVar[bool] = True
+    momentum: ClassVar[float] = 0.9
+    losses: ClassVar[dict]
+    references: ClassVar[tuple] = ()
+    augmentation_references: ClassVar[tuple] = ()
+
+    # ---- the network ------------------------------------------------------------------------
+
+    def check(self, config):
+        """Refuse a plan that does not go with the head.
+
+        Parameters
+        ----------
+        config : CNNConfig
+            The plan.
+
+        Raises
+        ------
+        InputError
+            If ``components`` is not 0; heads that have components accept others.
+        """
+        if config.components != 0:
+            msg = (
+                f"components of CNNConfig must be 0 for the kind {self.name!r}, got "
+                f"{config.components}"
+            )
+            raise InputError(msg)
+
+    def n_outputs(self, config, n_targets):  # noqa: ARG002 - heads with components need it
+        """Count the numbers that a network gives.
+
+        Parameters
+        ----------
+        config : CNNConfig
+            Its plan.
+        n_targets : int
+            Number of labels that one network learns.
+
+        Returns
+        -------
+        int
+            Number of units of its last layer.
+        """
+        return n_targets
+
+    def describe(self, config):  # noqa: ARG002 - heads with components need it
+        """Describe the last layer in a few words, for tables of layers (str)."""
+        return ""
+
+    @abstractmethod
+    def inputs(self, batch, bands, *, size, window, snr_min):
+        """Make the images and context that networks read, as `~.inputs.prepare` does."""
+
+    # ---- training -----------------------------------------------------------------------------
+
+    @abstractmethod
+    def labels(self, targets, truth):
+        """Labels that networks learn.
+
+        Parameters
+        ----------
+        targets : tuple of str
+            Quantities.
+        truth : ndarray of shape (n, n_targets)
+            True values.
+
+        Returns
+        -------
+        ndarray of shape (n, n_labels)
+            Labels; NaN where unknown.
+        """
+
+    def n_labels(self, targets):
+        """Count the labels that all networks together learn (int)."""
+        return len(targets)
+
+    def get_loss(self, name=None):
+        """Find the loss of a network.
+
+        Parameters
+        ----------
+        name : str, optional
+            One of `losses`.
+
+        Returns
+        -------
+        str or callable
+            The loss, for ``keras.Model.compile``.
+
+        Raises
+        ------
+        InputError
+            If the head has no such loss.
+        """
+        if name in self.losses:
+            return self.losses[name]
+        options = " or ".join(repr(one) for one in self.losses if one) or "None"
+        msg = f"loss must be {options} for a network of the kind {self.name!r}, got {name!r}"
+        raise InputError(msg)
+
+    @abstractmethod
+    def prior_output(self, config, labels):
+        """Find the output that describes labels whatever a network sees.
+
+        Parameters
+        ----------
+        config : CNNConfig
+            Plan of the network.
+        labels : ndarray of shape (n, n_targets)
+            Labels, all of them finite.
+
+        Returns
+        -------
+        ndarray of shape (n_outputs,)
+            One row of output.
+        """
+
+    def augmentation(self, task):  # noqa: ARG002 - for heads
+        """How training changes images: a callable of image, context and generator, or None."""
+        return
+
+    # ---- predictions --------------------------------------------------------------------------
+
+    @abstractmethod
+    def samples(self, raw, targets, seeds):
+        """Quantities from the outputs of all networks.
+
+        Parameters
+        ----------
+        raw : ndarray of shape (n_networks, n, n_outputs)
+            Outputs; where each target has networks of its own, all targets of one network after
+            the other.
+        targets : tuple of str
+            Quantities.
+        seeds : ndarray of uint64 of shape (n,)
+            Seeds of the draws.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (n,) or (n, n_draws)
+            Values or draws by quantity.
+        """
+
+    def truth(self, labels, targets):  # noqa: ARG002 - for heads
+        """Quantities of labels, of heads that give distributions.
+
+        Parameters
+        ----------
+        labels : ndarray of shape (n, n_labels)
+            From `labels`.
+        targets : tuple of str
+            Quantities.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (n,)
+            True values by quantity.
+
+        Raises
+        ------
+        InputError
+            If the head gives no distributions.
+        """
+        msg = f"networks of the kind {self.name!r} give no distribution to be calibrated"
+        raise InputError(msg)
+
+    def columns(self, targets):
+        """Labels of each network of one member of an ensemble (list of slice)."""
+        if self.is_separate:
+            return [slice(i, i + 1) for i in range(len(targets))]
+        return [slice(None)]
