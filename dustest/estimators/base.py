@@ -33,6 +33,7 @@ from dustest.data.quantities import percentile_columns
 from dustest.estimators.run.batch import make_batch
 from dustest.estimators.run.filter_curves import with_curves
 from dustest.estimators.run.limits import warn_of_limits
+from dustest.estimators.run.magnification import magnify_truth
 from dustest.estimators.run.options import check_options
 from dustest.estimators.run.requests import check_extra, offered, requested
 from dustest.estimators.run.runner import run
@@ -85,6 +86,9 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     threaded : bool
         Whether batches run in threads instead of processes, four at least: for backends whose
         work leaves the interpreter free, and which are costly to set up.
+    magnified : bool
+        Whether masses and luminosities that ``_estimate`` gives are those of the light as
+        observed. They are divided by the magnification of lensed galaxies.
     uses_limits : bool
         Whether upper limits of fluxes and lines are used. Where they are not, a warning says that
         rows with a limit alone have no value in that band or line.
@@ -113,6 +117,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     isolated: ClassVar[bool] = False
     timeout = None
     threaded: ClassVar[bool] = False
+    magnified: ClassVar[bool] = True
     uses_limits: ClassVar[bool] = False
     needs_curves: ClassVar[bool] = False
     registries: ClassVar[dict] = {}
@@ -247,6 +252,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             rows, truth = self._with_truth(sample, y)
             if sample_weight is not None:
                 fit_params["sample_weight"] = as_weights(sample_weight, len(sample))[rows]
+            truth = self._apparent(truth, sample[rows])
             self._fit(make_batch(sample, rows, self.required_kinds), truth, **fit_params)
         if "features" in sample.colnames:
             self.n_features_in_ = sample["features"].shape[1]
@@ -286,6 +292,10 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             msg = f"y must have one row for each of the {n_rows} galaxies, got {len(truth)}"
             raise InputError(msg)
         return rows, truth
+
+    def _apparent(self, truth, sample):
+        """Truth of lensed galaxies as their light shows it, where the backend learns from it."""
+        return magnify_truth(truth, self._target_names, sample) if self.magnified else truth
 
     # ---- estimating ---------------------------------------------------------------------
 

@@ -505,7 +505,7 @@ class CNNEstimator(DustEstimator):
         sample, weight = sample[rows], weight[rows]
         has_images = bool(sample.cutout_bands)
         n_features = 0 if has_images else sample["features"].shape[1]
-        return n_features, in_chunks(sample, truth, weight)
+        return n_features, in_chunks(sample, self._apparent(truth, sample), weight)
 
     def _simulated(self, X):
         """Chunks of simulations on disc."""

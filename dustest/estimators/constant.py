@@ -41,6 +41,7 @@ class ConstantEstimator(DustEstimator):
 
     requires: ClassVar[tuple] = ()
     uncertainty: ClassVar[str] = "ensemble"
+    magnified: ClassVar[bool] = False
 
     def __init__(self, targets="A_V"):
         self.targets = targets

@@ -12,6 +12,7 @@ from dustest.data.progress import progress_bar
 from dustest.data.registry import add_records, added_records
 from dustest.estimators.run.batch import ExtraColumn, make_batch
 from dustest.estimators.run.contract import blank_columns, checked_estimates
+from dustest.estimators.run.magnification import demagnify
 from dustest.estimators.run.store import result_keys
 from dustest.estimators.run.summary import Rows, Summary, summarise
 from dustest.estimators.run.workers import Failure, run_in_workers
@@ -253,6 +254,8 @@ class _Compute:
             estimates = estimator._estimate(batch)
             name = type(estimator).__name__
             estimates = checked_estimates(estimates, self.declared, len(batch), name)
+            if estimator.magnified:
+                estimates = demagnify(estimates, batch)
             return summarise(estimates, self.summary, batch.seed, self.wanted)
         except DustestError:
             raise

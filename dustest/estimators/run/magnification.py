@@ -1,0 +1,87 @@
+"""Magnification of lensed galaxies, which masses, rates and luminosities are divided by."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from dustest.data.quantities import QUANTITIES
+
+__all__ = ["demagnify", "magnify_truth"]
+
+_STREAM = 20_261_129
+"""Beside the seed of a galaxy: these draws are independent of those of a backend."""
+
+
+def demagnify(estimates, batch):
+    """Divide what scales with the luminosity by the magnification.
+
+    The magnification is drawn from a log-normal distribution with its relative error as the
+    standard deviation, one draw for each joint draw of the quantities, so that its error is in
+    their percentiles. Attenuation and specific star-formation rates stay as they are.
+
+    Parameters
+    ----------
+    estimates : Estimates
+        Of the light as observed.
+    batch : Batch
+        Galaxies.
+
+    Returns
+    -------
+    estimates : Estimates
+        The same where no galaxy has a magnification. Where that of a galaxy is not known, its
+        masses and luminosities are NaN.
+    """
+    powers = _powers(estimates.samples)
+    if "magnification" not in batch.arrays or not powers:
+        return estimates
+    median = np.log10(batch.magnification)
+    n_draws = max(np.size(values[:1]) for values in estimates.samples.values())
+    draws = _log_draws(batch, median, n_draws)
+    samples = {
+        name: values - powers[name] * (median if np.ndim(values) == 1 else draws)
+        if name in powers
+        else values
+        for name, values in estimates.samples.items()
+    }
+    return replace(estimates, samples=samples)
+
+
+def magnify_truth(truth, names, sample):
+    """True values as estimators see them that learn from the light as observed.
+
+    Parameters
+    ----------
+    truth : ndarray of shape (n, n_targets)
+        True values.
+    names : sequence of str
+        Quantities.
+    sample : GalaxySample
+        The n galaxies.
+
+    Returns
+    -------
+    truth : ndarray of shape (n, n_targets)
+        The same where no galaxy has a magnification.
+    """
+    powers = np.array([QUANTITIES[name].luminosity_power for name in names])
+    if "magnification" not in sample.colnames or not powers.any():
+        return truth
+    log_mu = np.log10(np.asarray(sample["magnification"], dtype=float))
+    return np.where(powers != 0, truth + np.multiply.outer(log_mu, powers), truth)
+
+
+def _powers(samples):
+    """Powers of the luminosity by quantity, for those that depend on it."""
+    powers = {name: QUANTITIES[name].luminosity_power for name in samples}
+    return {name: power for name, power in powers.items() if power}
+
+
+def _log_draws(batch, median, n_draws):
+    """Draws of log10 of the magnification, shape (n, n_draws)."""
+    relative = np.nan_to_num(batch.magnification_err / batch.magnification)
+    if not relative.any():
+        return np.broadcast_to(median[:, np.newaxis], (len(batch), n_draws))
+    rngs = (np.random.default_rng((int(seed), _STREAM)) for seed in batch.seed)
+    normal = np.array([rng.normal(size=n_draws) for rng in rngs])
+    return median[:, np.newaxis] + relative[:, np.newaxis] * normal / np.log(10.0)
