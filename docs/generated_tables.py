@@ -31,7 +31,7 @@ def _of_the_code():
     """Tables from the records that the code itself uses."""
     from dataclasses import fields
 
-    from dustest.data import FLAGS
+    from dustest.data import FLAGS, KINDS, LINES
     from dustest.io.layouts import LAYOUTS
     from dustest.physics import IRX_BETA_RELATIONS
     from dustest.reproduction import PROFILES, Profile
@@ -41,6 +41,17 @@ def _of_the_code():
         "user_guide/_flags": [
             ("Bit", "Value", "Name", "Meaning"),
             *((f.bit, f.value, f"``{f.name}``", f.description) for f in FLAGS.values()),
+        ],
+        "user_guide/_columns": [
+            ("Kind", "Column", "Shape", "Unit", "Meaning"),
+            *(row for kind in KINDS.values() for row in _columns_of(kind)),
+        ],
+        "user_guide/_lines": [
+            ("Name", "Vacuum wavelength [Angstrom]", "Other names"),
+            *(
+                (f"``{line.name}``", line.wavelength, ", ".join(f"``{n}``" for n in line.aliases))
+                for line in LINES.values()
+            ),
         ],
         "user_guide/_layouts": [
             ("Name", "Columns", "Unit", "Known from"),
@@ -66,6 +77,16 @@ def _of_the_code():
             *((f"``{r.name}``", r.a, r.b, r.publication) for r in IRX_BETA_RELATIONS.values()),
         ],
     }
+
+
+def _columns_of(kind):
+    """Rows of the columns of a kind."""
+    for column in kind.columns:
+        name = f"{column.name}_<{kind.per.upper()}>" if kind.per else column.name
+        shape = ("(n,)", "(n, k)", "(n, ny, nx)")[column.axes - 1]
+        needed = " (required)" if column.required else ""
+        unit = "" if column.unit is None else column.unit
+        yield f"``{kind.name}``", f"``{name}``", shape, unit, column.description + needed
 
 
 def _of_the_models():
