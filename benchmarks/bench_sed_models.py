@@ -11,9 +11,10 @@ import numpy as np
 
 from dustest.estimators._sed.bagpipes.loading import load_bagpipes
 from dustest.estimators._sed.bagpipes.nested_sampling import filter_lines, quiet
-from dustest.estimators._sed.instructions import DUST_LAWS, SFHS
+from dustest.estimators._sed.fitted_law import fitted_law
 from dustest.estimators._sed.posterior import Settings
 from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light
+from dustest.physics import list_histories
 
 BANDS = ("F606W", "F814W", "F115W", "F150W", "F200W", "F277W", "F356W", "F410M", "F444W")
 REDSHIFTS = (5.0, 6.5, 8.0, 10.0)
@@ -22,7 +23,7 @@ FAINT = 1e-4
 
 def components_of(parameters, row, law):
     """Nested components of one model, as Bagpipes wants them."""
-    nested = {"dust": {"type": DUST_LAWS[law].kind}}
+    nested = {"dust": {"type": fitted_law(law).bagpipes}}
     for name, values in parameters.items():
         component, _, key = name.partition(":")
         value = list(values) if name.endswith("bin_edges") else float(values[row])
@@ -66,7 +67,7 @@ def main():
     rng = np.random.default_rng(1)
     for law in ("Calzetti", "SMC", "MW", "CF00", "Salim"):
         light = band_light(Settings("lognormal", law), BANDS)
-        for sfh in SFHS:
+        for sfh in list_histories():
             n = arguments.models // len(REDSHIFTS)
             parts = [errors(sfh, law, redshift, light, n, rng) for redshift in REDSHIFTS]
             error = np.concatenate([part[0] for part in parts])

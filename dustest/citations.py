@@ -21,6 +21,7 @@ from dustest.estimators._cnn.model_file import read_model
 from dustest.io._formats.parsing import PARSER_ERRORS, check_file, reason, require
 from dustest.physics import IRX_BETA_RELATIONS
 from dustest.physics.dust_laws.lookup import law_references
+from dustest.physics.histories import HISTORIES
 from dustest.report.comparison import Comparison
 from dustest.simulate import SimulatedSet, read_simulation
 from dustest.validation.provenance import parameters_of
@@ -31,15 +32,6 @@ _OWN = ("dustest", "Fu2024")
 _ALWAYS = ("dustest", "Astropy2013", "Astropy2018", "Astropy2022", "Gordon2024JOSS", "Harris2020")
 _ALWAYS += ("Johnson2021", "Pedregosa2011", "Virtanen2020")
 
-_HISTORIES = {
-    "lognormal": ("Carnall2019", "Gladders2013"),
-    "delayed": ("Carnall2019",),
-    "constant": (),
-    "exponential": ("Carnall2019",),
-    "double_delayed": ("Carnall2019",),
-    "delayed_burst": ("Carnall2019",),
-    "continuity": ("Leja2019",),
-}
 _STARLIGHT = ("Bruzual2003", "Carnall2018", "Gunasekera2025", "Kroupa2001")
 _ENGINES = {"tabulated": ("Cappe2004",), "bagpipes": ("Lange2023",)}
 _NETWORKS = {
@@ -272,7 +264,7 @@ def _meurer(used, parameters):
 def _bagpipes(used, parameters):
     """Models, history, law and engine."""
     used.keys += [*_STARLIGHT, "Draine2007", "Inoue2014"]
-    used.choose("star-formation history", parameters.get("sfh"), _HISTORIES)
+    used.record("star-formation history", parameters.get("sfh"), HISTORIES)
     _dust_law(used, parameters)
     used.choose("engine", parameters.get("engine"), _ENGINES)
     if parameters.get("escalate"):

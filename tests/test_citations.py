@@ -28,7 +28,6 @@ from dustest.data import DustTable, InputError, ReadError, RowTable
 from dustest.data.identity.describe import describe
 from dustest.estimators._cnn.network.config import CONFIGS, CNNConfig
 from dustest.estimators._cnn.pretrained import PRETRAINED, pretrained_file
-from dustest.estimators._sed.instructions import SFHS
 from dustest.io import load_demo
 from dustest.physics import (
     IRX_BETA_RELATIONS,
@@ -39,6 +38,7 @@ from dustest.physics import (
     TwoComponents,
     get_dust_law,
     list_dust_laws,
+    list_histories,
 )
 from dustest.simulate import GalaxySimulator, list_noise_presets
 from dustest.validation.provenance import parameters_of
@@ -187,7 +187,7 @@ class TestReferences:
             *(table_of("MeurerEstimator", relation=name) for name in IRX_BETA_RELATIONS),
             *(table_of("MeurerEstimator", dust_law=name) for name in list_dust_laws()),
             table_of("MeurerEstimator", dust_law=describe(Tilted(get_dust_law("SMC"), -0.1))),
-            *(table_of("BagpipesEstimator", sfh=name) for name in SFHS),
+            *(table_of("BagpipesEstimator", sfh=name) for name in list_histories()),
             *(table_of("BagpipesEstimator", engine=name) for name in ("tabulated", "bagpipes")),
             *(table_of("CNNEstimator", architecture=name, augment=True) for name in CONFIGS),
             table_of("CNNEstimator", n_networks=3),
@@ -267,7 +267,7 @@ class TestBagpipes:
             *("Draine2007", "Gladders2013", "Gunasekera2025", "Inoue2014", "Kroupa2001"),
         }
 
-    @pytest.mark.parametrize("sfh", SFHS)
+    @pytest.mark.parametrize("sfh", list_histories())
     def test_every_history_is_known(self, sfh):
         parameters = BagpipesEstimator(sfh=sfh).get_params()
         assert len(comments(cite(table_of("BagpipesEstimator", **parameters)))) == 2

@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Mapping
+from contextlib import contextmanager
 
 import cloudpickle
 
@@ -9,7 +10,7 @@ from dustest.data.errors import InputError
 from dustest.data.messages import not_one_of
 from dustest.data.plugins import load_plugins
 
-__all__ = ["Registry", "add_records", "added_records", "pack", "unpack"]
+__all__ = ["Registry", "add_records", "added_records", "pack", "temporary_records", "unpack"]
 
 _REGISTRIES = {}
 
@@ -112,6 +113,16 @@ class Registry(Mapping):
         except KeyError:
             raise InputError(not_one_of(argument, name, list(self))) from None
 
+    def own(self):
+        """List the records of dustest itself.
+
+        Returns
+        -------
+        records : tuple of record_class
+            In their order.
+        """
+        return tuple(self._records.values())[: self._n_own]
+
     def added(self):
         """List the records that are not dustest's own.
 
@@ -155,6 +166,33 @@ def _names(record):
 def _key(name):
     """The form in which names are compared."""
     return name.casefold()
+
+
+@contextmanager
+def temporary_records():
+    """Forget what is registered inside a ``with`` block at its end, as tests do.
+
+    Yields
+    ------
+    None
+        Nothing.
+
+    Examples
+    --------
+    >>> from dustest.data.registry import temporary_records
+    >>> from dustest.physics import PowerLaw, list_dust_laws, register_dust_law
+    >>> with temporary_records():
+    ...     law = register_dust_law(PowerLaw(1.3), name="mine")
+    >>> "mine" in list_dust_laws()
+    False
+    """
+    load_plugins()
+    before = {kind: (dict(one._records), dict(one._by_key)) for kind, one in _REGISTRIES.items()}
+    try:
+        yield
+    finally:
+        for kind, (records, by_key) in before.items():
+            _REGISTRIES[kind]._records, _REGISTRIES[kind]._by_key = records, by_key
 
 
 def added_records():

@@ -18,7 +18,7 @@ from dustest.estimators._sed.extra_columns import (
     sed_wavelengths,
 )
 from dustest.estimators._sed.fitted_law import fitted_law
-from dustest.estimators._sed.instructions import fit_instructions
+from dustest.estimators._sed.instructions import fit_instructions, fitted_history
 from dustest.estimators._sed.parameter_checks import (
     check_choice,
     check_number,
@@ -32,6 +32,8 @@ from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngin
 from dustest.estimators._sed.tabulated.model_pool import check_parameters, check_tabulated
 from dustest.estimators.base import DustEstimator
 from dustest.estimators.run.batch import Estimates, error_floor
+from dustest.physics.dust_laws.lookup import DUST_LAWS
+from dustest.physics.histories import HISTORIES
 
 __all__ = ["BagpipesEstimator"]
 
@@ -66,9 +68,10 @@ class BagpipesEstimator(DustEstimator):
 
     Parameters
     ----------
-    sfh : str, optional
+    sfh : str or StarFormationHistory, optional
         Star-formation history: ``"lognormal"``, ``"delayed"``, ``"constant"``,
-        ``"exponential"``, ``"double_delayed"``, ``"delayed_burst"`` or ``"continuity"``.
+        ``"exponential"``, ``"double_delayed"``, ``"delayed_burst"``, ``"continuity"`` or another
+        one, see `~dustest.physics.register_history`.
     engine : {"tabulated", "bagpipes"}, optional
         What computes the posterior: importance sampling with tables of the photometry of
         Bagpipes, or Bagpipes itself under a nested sampler, some ten thousand times slower; see
@@ -208,6 +211,7 @@ class BagpipesEstimator(DustEstimator):
     gives: ClassVar[tuple] = (*DRAWN, *REST_FRAME)
     extra_groups: ClassVar[dict] = EXTRAS
     packages: ClassVar[tuple] = ("bagpipes", "nautilus-sampler")
+    registries: ClassVar[dict] = {"sfh": HISTORIES, "dust_law": DUST_LAWS}
 
     def __init__(
         self,
@@ -357,7 +361,9 @@ class BagpipesEstimator(DustEstimator):
             check_number("timeout", self.timeout, 0.0)
         _check_resolution(self.resolution)
         self._check_request()
-        fitted_law(self.dust_law, "bagpipes" if self.escalate else self.engine)
+        engine = "bagpipes" if self.escalate else self.engine
+        fitted_history(self.sfh, engine)
+        fitted_law(self.dust_law, engine)
         _check_priors(self.sfh, self.dust_law, self.priors)
         settings = Settings(
             sfh=self.sfh,

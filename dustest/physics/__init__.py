@@ -21,6 +21,13 @@ from dustest.physics.dust_laws.lookup import get_dust_law, list_dust_laws, regis
 from dustest.physics.dust_laws.power_law import CharlotFall00, PowerLaw
 from dustest.physics.dust_laws.reddy import Reddy15
 from dustest.physics.dust_laws.salim import Salim18
+from dustest.physics.histories import (
+    SampledShape,
+    StarFormationHistory,
+    get_history,
+    list_histories,
+    register_history,
+)
 from dustest.physics.igm import igm_transmission
 from dustest.physics.irx_beta import (
     IRX_BETA_RELATIONS,
@@ -66,7 +73,9 @@ __all__ = [
     "Reddy15",
     "SSPGrid",
     "Salim18",
+    "SampledShape",
     "SpectrumTable",
+    "StarFormationHistory",
     "StarLight",
     "SumOfLaws",
     "Tilted",
@@ -80,12 +89,15 @@ __all__ = [
     "e_bv_to_a_v",
     "fit_beta",
     "get_dust_law",
+    "get_history",
     "get_relation",
     "igm_transmission",
     "list_dust_laws",
+    "list_histories",
     "load_ssp_grid",
     "photometric_beta",
     "register_dust_law",
+    "register_history",
     "register_relation",
     "select_uv_bands",
     "spectral_beta",

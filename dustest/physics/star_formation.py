@@ -8,24 +8,9 @@ history narrower than the steps comes out alike. Where a history is smooth withi
 over its ages is a Gauss quadrature for them, exact for polynomials of degree seven; where it is
 not, and where it begins or ends, the sum itself is taken.
 
-Histories go by name, their parameters as ``component:parameter``; times are in Gyr:
-
-===============  ================================================  =============================
-history          parameters                                        rate
-===============  ================================================  =============================
-lognormal        tmax, fwhm                                        lognormal in cosmic time
-exponential      age, tau                                          exp(-t / tau)
-delayed          age, tau                                          t exp(-t / tau)
-constant         age_max, age_min                                  1
-double_delayed   delayed1: and delayed2: age, tau, massformed      two delayed
-delayed_burst    delayed: age, tau, massformed; burst: age,        delayed, and all at once
-                 massformed
-continuity       bin_edges [Myr], dsfr1, dsfr2, ...                constant in each bin
-===============  ================================================  =============================
-
-Here t is the time since the first stars; ``massformed`` is the log10 of the mass that formed in a
-component, and matters only relative to the other one; ``dsfr1`` is the log10 of the rate of the
-second oldest bin over that of the oldest, and so on.
+Histories have names, their parameters are ``component:parameter``, see `get_history`; times are
+in Gyr, edges of bins in Myr. In histories of several components ``massformed`` is the log10 of the
+mass that formed in a component, and matters only relative to the others.
 """
 
 from collections.abc import Mapping
@@ -36,11 +21,11 @@ from astropy import units as u
 
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError
-from dustest.data.messages import did_you_mean, not_one_of
+from dustest.data.messages import did_you_mean
 from dustest.physics._stellar.age_grid import AgeGrid, default_grid
-from dustest.physics._stellar.history_shapes import SHAPES
+from dustest.physics.histories import get_history
 
-__all__ = ["AgeGrid", "FormedStars", "history_weights", "list_histories"]
+__all__ = ["AgeGrid", "FormedStars", "history_weights"]
 
 _CHUNK = 1000  # models whose rates at all nodes stay in the cache of a core
 
@@ -70,40 +55,6 @@ class FormedStars:
 
 
 _EDGES = "bin_edges"
-_POSITIVE = ("tmax", "fwhm", "tau")
-_UNITS = {
-    **dict.fromkeys(("tmax", "fwhm", "tau", "age", "age_max", "age_min"), u.Gyr),
-    _EDGES: u.Myr,
-}
-"""Units of the parameters that have one."""
-
-_HISTORIES = {
-    "lognormal": {"lognormal": "lognormal"},
-    "delayed": {"delayed": "delayed"},
-    "constant": {"constant": "constant"},
-    "exponential": {"exponential": "exponential"},
-    "double_delayed": {"delayed1": "delayed", "delayed2": "delayed"},
-    "delayed_burst": {"delayed": "delayed", "burst": "burst"},
-    "continuity": {"continuity": "continuity"},
-}
-"""Components of the histories, and the shape of each."""
-
-
-def list_histories():
-    """Names of the histories.
-
-    Returns
-    -------
-    list of str
-        Names.
-
-    Examples
-    --------
-    >>> from dustest.physics.star_formation import list_histories
-    >>> list_histories()[:3]
-    ['lognormal', 'delayed', 'constant']
-    """
-    return list(_HISTORIES)
 
 
 def history_weights(name, parameters, age_of_universe, grid=None):
@@ -111,11 +62,11 @@ def history_weights(name, parameters, age_of_universe, grid=None):
 
     Parameters
     ----------
-    name : str
-        A history, see `list_histories`.
+    name : str or StarFormationHistory
+        A history, see `~dustest.physics.get_history`.
     parameters : dict of str to array_like, Column or Quantity of shape (n,) or ()
-        Its parameters as ``component:parameter``, in the units of the module's table where they
-        declare none; others are ignored.
+        Its parameters as ``component:parameter``, in the units of the module's description where
+        they declare none; others are ignored.
         ``continuity:bin_edges`` of shape (n_edges,) is common to all models. The components of
         a history of two are mixed in the ratio of their masses 10**massformed, and the weights
         are per solar mass of all that formed.
@@ -153,13 +104,10 @@ def history_weights(name, parameters, age_of_universe, grid=None):
     >>> stars.possible
     array([ True,  True, False])
     """
-    if name not in tuple(_HISTORIES):
-        msg = not_one_of("name", name, _HISTORIES)
-        raise InputError(msg)
+    shapes = get_history(name, "name").components
     grid = default_grid() if grid is None else grid
-    shapes = {component: SHAPES[kind] for component, kind in _HISTORIES[name].items()}
     columns = {
-        (component, key): _column(parameters, f"{component}:{key}")
+        (component, key): _column(parameters, component, key, shape)
         for component, shape in shapes.items()
         for key in _names(component, shape, parameters, mixed=len(shapes) > 1)
     }
@@ -176,23 +124,23 @@ def _names(component, shape, parameters, *, mixed):
     """Names of the parameters of a component."""
     names = [*shape.needs, "massformed"] if mixed else [*shape.needs]
     if _EDGES in names:
-        n_edges = np.size(_column(parameters, f"{component}:{_EDGES}"))
+        n_edges = np.size(_column(parameters, component, _EDGES, shape))
         names += [f"dsfr{i}" for i in range(1, n_edges - 1)]
     return names
 
 
-def _column(parameters, name):
-    """One parameter as an array of floats, after a check."""
+def _column(parameters, component, key, shape):
+    """One parameter of a component as an array of floats, after a check."""
+    name = f"{component}:{key}"
     if not isinstance(parameters, Mapping) or name not in parameters:
         meant = did_you_mean(name, parameters) if isinstance(parameters, Mapping) else ""
         msg = f"parameters must be a dict that has {name!r}: {meant}"
         raise InputError(msg.rstrip(": "))
-    key = name.partition(":")[2]
-    unit = _UNITS.get(key)
+    unit = shape.needs.get(key)
     column = to_floats(parameters[name], f"parameters[{name!r}]", unit=unit, sentinels=False)
     if key == _EDGES:
         return _checked_edges(column, name)
-    sign = " and positive" if key in _POSITIVE else ""
+    sign = " and positive" if key in shape.positive else ""
     if not np.all(np.isfinite(column)) or (sign and not np.all(column > 0)):
         msg = f"parameters[{name!r}] must be finite{sign}"
         raise InputError(msg)

@@ -4,9 +4,9 @@ import numpy as np
 
 from dustest.data.containers.conversion import as_sample
 from dustest.data.quantities import percentile_columns
-from dustest.estimators._sed.instructions import SFHS
 from dustest.estimators.bagpipes import BagpipesEstimator
 from dustest.estimators.meurer import MeurerEstimator
+from dustest.physics.histories import HISTORIES as RECORDS
 
 __all__ = [
     "FIDUCIAL",
@@ -18,7 +18,7 @@ __all__ = [
     "with_good_slopes",
 ]
 
-HISTORIES = tuple(SFHS)
+HISTORIES = tuple(record.name for record in RECORDS.own())
 """Star-formation histories of the paper, all seven."""
 FIDUCIAL = "lognormal"
 WORST_SLOPE = 0.3

@@ -893,7 +893,7 @@ class TestParameters:
         ("parameters", "meant"),
         [
             ({"sfh": "lognorml"}, "lognormal"),
-            ({"sfh": "Delayed"}, "delayed"),
+            ({"sfh": "delayd"}, "delayed"),
             ({"dust_law": "Calzeti"}, "Calzetti"),
             ({"engine": "bagpipe"}, "bagpipes"),
             ({"redshift": "Free"}, "free"),

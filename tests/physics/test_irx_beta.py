@@ -7,16 +7,9 @@ import pytest
 from dustest import MeurerEstimator, cite
 from dustest.data.errors import InputError
 from dustest.io import load_demo
-from dustest.physics import IRX_BETA_RELATIONS, IRXBeta, get_relation, register_relation
+from dustest.physics import IRXBeta, get_relation, register_relation
 
 BIBTEX = "@article{Mine2030,\n  author = {Mine},\n  title = {Mine},\n  year = {2030},\n}"
-
-
-@pytest.fixture(autouse=True)
-def _own_relations(monkeypatch):
-    """Forget the relations that a test registers."""
-    for name in ("_records", "_by_key"):
-        monkeypatch.setattr(IRX_BETA_RELATIONS, name, dict(vars(IRX_BETA_RELATIONS)[name]))
 
 
 def test_a_relation_from_outside():

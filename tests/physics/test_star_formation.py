@@ -15,7 +15,8 @@ from scipy.optimize import brentq
 from scipy.stats import lognorm
 
 from dustest.data.errors import InputError
-from dustest.physics.star_formation import AgeGrid, history_weights, list_histories
+from dustest.physics import list_histories
+from dustest.physics.star_formation import AgeGrid, history_weights
 
 N_MODELS = 200
 AGE_AT_7 = 7.6e8

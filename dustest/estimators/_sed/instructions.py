@@ -1,18 +1,14 @@
-"""Models for Bagpipes: star-formation histories and priors as fit instructions.
+"""Priors of SED models as fit instructions, for both engines.
 
 Everything is a flat mapping in Bagpipes' own parameter names (``"dust:Av"``,
 ``"dust:Av_prior"``): a pair of limits is a free parameter, a number a fixed one, the name of
-another parameter a mirror of it.  A new history is one more record.
+another parameter a mirror of it.
 
 The limits of mass, metallicity, attenuation and ionisation are those of Fu et al.  The paper
 leaves open the shape of the priors on times and time-scales: here epochs and ages are uniform,
 exponential time-scales log-uniform, the SFR ratios of the continuity history Student-t
 (Leja et al. 2019, ApJ 876, 3, section 2.2).
 """
-
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from astropy.cosmology import FlatLambdaCDM
@@ -21,18 +17,15 @@ from dustest.data.errors import InputError
 from dustest.data.messages import did_you_mean
 from dustest.estimators._sed.fitted_law import fitted_law
 from dustest.estimators._sed.parameter_checks import check_choice, is_number
+from dustest.physics.histories import AGE, HISTORIES, get_history
 
 __all__ = [
-    "AGE",
     "MAX_REDSHIFT",
-    "SFHS",
-    "StarFormationHistory",
     "age_of_universe",
     "fit_instructions",
+    "fitted_history",
 ]
 
-AGE = "age_of_universe"
-_START = 1e-3  # Gyr, the earliest start of star formation in Fu et al.
 _FREE_REDSHIFT_SIGMAS = 3.0
 MAX_REDSHIFT = 10.0  # the last redshift of the IGM table of Bagpipes
 _COSMOLOGY = FlatLambdaCDM(H0=70.0, Om0=0.3)  # that of Bagpipes, so that no star predates it
@@ -83,88 +76,35 @@ _COMMON = {
 }
 
 
-@dataclass(frozen=True)
-class StarFormationHistory:
-    """One star-formation history.
+def fitted_history(sfh, engine="tabulated"):
+    """Look up the star-formation history of a fit.
 
     Parameters
     ----------
-    name : str
-        Name under which it is asked for.
-    priors : Callable
-        Function of the age of the Universe [Gyr] that returns the flat mapping of its
-        parameters; the word `AGE` as an upper limit stands for that age.
+    sfh : str or StarFormationHistory
+        The history, see `~dustest.physics.get_history`.
+    engine : {"tabulated", "bagpipes"}, optional
+        What has to know it.
+
+    Returns
+    -------
+    StarFormationHistory
+        The history.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name, or Bagpipes has to know it and does not.
     """
-
-    name: str
-    priors: Callable
-
-
-def _component(name, metallicity=(1e-6, 10.0), **shape):
-    """Flat mapping of one component: its shape, its mass and its metallicity."""
-    priors = {f"{name}:{key}": value for key, value in shape.items()}
-    priors[f"{name}:massformed"] = (5.0, 12.0)
-    priors[f"{name}:metallicity"] = metallicity
-    if not isinstance(metallicity, str):
-        priors[f"{name}:metallicity_prior"] = "log_10"
-    return priors
-
-
-def _lognormal(_):
-    """Lognormal in cosmic time, by epoch of the maximum and full width at half of it [Gyr]."""
-    return _component("lognormal", tmax=(_START, AGE), fwhm=(_START, AGE))
-
-
-def _declining(name, _, **other):
-    """Exponential or delayed decline that began ``age`` ago with time-scale ``tau`` [Gyr]."""
-    return _component(name, age=(_START, AGE), tau=(0.01, 10.0), tau_prior="log_10", **other)
-
-
-def _constant(_):
-    """Constant from ``age_max`` to ``age_min`` before the observation [Gyr]."""
-    return _component("constant", age_max=(_START, AGE), age_min=0.0)
-
-
-def _double_delayed(age):
-    """Two delayed components of one metallicity."""
-    return _declining("delayed1", age) | _declining(
-        "delayed2", age, metallicity="delayed1:metallicity"
-    )
-
-
-def _delayed_burst(age):
-    """A delayed component and an instantaneous burst of the same metallicity."""
-    return _declining("delayed", age) | _component(
-        "burst", age=(_START, AGE), metallicity="delayed:metallicity"
-    )
-
-
-def _continuity(age, n_bins=6, first=10.0):
-    """Piecewise constant: 0-10 Myr, then bins even in log lookback time to the first stars."""
-    edges = np.geomspace(first, (age - _START) * 1e3, n_bins)
-    priors = _component("continuity", bin_edges=[0.0, *edges.tolist()])
-    for i in range(1, n_bins):
-        priors |= {
-            f"continuity:dsfr{i}": (-10.0, 10.0),
-            f"continuity:dsfr{i}_prior": "student_t",
-            f"continuity:dsfr{i}_prior_df": 2.0,
-            f"continuity:dsfr{i}_prior_scale": 0.3,
-        }
-    return priors
-
-
-SFHS = {
-    sfh.name: sfh
-    for sfh in (
-        StarFormationHistory("lognormal", _lognormal),
-        StarFormationHistory("delayed", partial(_declining, "delayed")),
-        StarFormationHistory("constant", _constant),
-        StarFormationHistory("exponential", partial(_declining, "exponential")),
-        StarFormationHistory("double_delayed", _double_delayed),
-        StarFormationHistory("delayed_burst", _delayed_burst),
-        StarFormationHistory("continuity", _continuity),
-    )
-}
+    history = get_history(sfh, "sfh")
+    if engine == "bagpipes" and not history.in_bagpipes:
+        known = ", ".join(name for name, one in HISTORIES.items() if one.in_bagpipes)
+        msg = (
+            f"Bagpipes has no star-formation history {history.name!r}, it has {known}: take "
+            "engine='tabulated' without escalate, or one of these"
+        )
+        raise InputError(msg)
+    return history
 
 
 def fit_instructions(sfh, dust_law, redshift, redshift_err=None, priors=None):
@@ -172,8 +112,8 @@ def fit_instructions(sfh, dust_law, redshift, redshift_err=None, priors=None):
 
     Parameters
     ----------
-    sfh : str
-        A key of `SFHS`.
+    sfh : str or StarFormationHistory
+        The history, see `fitted_history`.
     dust_law : str, DustLaw or model of dust_extinction
         The law, see `fitted_law`.
     redshift : float
@@ -194,16 +134,25 @@ def fit_instructions(sfh, dust_law, redshift, redshift_err=None, priors=None):
     InputError
         If a name is unknown or a prior makes no sense.
     """
-    check_choice("sfh", sfh, tuple(SFHS))
-    history, law = SFHS[sfh], fitted_law(dust_law)
+    history, law = fitted_history(sfh), fitted_law(dust_law)
     low, high = _redshift_limits(redshift, redshift_err)
-    flat = _COMMON | law.priors | history.priors(age_of_universe(high))
+    flat = _COMMON | law.priors | _history_priors(history, age_of_universe(high))
     flat |= _checked_names(priors or {}, flat)
     flat = {key: _at_age(value, age_of_universe(low)) for key, value in flat.items()}
     _check_values(flat)
     flat |= _redshift_prior(redshift, redshift_err)
     _check_freedom(flat)
     return _nest(flat | {"dust:type": law.bagpipes or law.law.name})
+
+
+def _history_priors(history, age):
+    """Flat mapping of the components: their shapes, masses and one metallicity."""
+    shapes, flat, first = history.priors_at(age), {}, next(iter(history.components))
+    for name in history.components:
+        flat |= {key: value for key, value in shapes.items() if key.startswith(f"{name}:")}
+        flat[f"{name}:massformed"] = (5.0, 12.0)
+        flat[f"{name}:metallicity"] = (1e-6, 10.0) if name == first else f"{first}:metallicity"
+    return flat | {f"{first}:metallicity_prior": "log_10"}
 
 
 def age_of_universe(redshift):

@@ -46,8 +46,8 @@ class Settings:
 
     Parameters
     ----------
-    sfh : str
-        A name in `SFHS`.
+    sfh : str or StarFormationHistory
+        The history, see `~dustest.physics.get_history`.
     dust_law : str, DustLaw or model of dust_extinction
         The law, see `~dustest.physics.get_dust_law`.
     priors : dict or None
@@ -66,7 +66,7 @@ class Settings:
         Whether the posterior is wanted under other priors of A_V too.
     """
 
-    sfh: str
+    sfh: object
     dust_law: object
     priors: dict | None = None
     free_redshift: bool = False

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from dustest.data.errors import InputError
 from dustest.estimators._sed.fitted_law import fitted_law
-from dustest.estimators._sed.instructions import SFHS, fit_instructions
-from dustest.physics import PowerLaw, Salim18, list_dust_laws
+from dustest.estimators._sed.instructions import fit_instructions
+from dustest.physics import PowerLaw, Salim18, list_dust_laws, list_histories
 
 AGE_AT_7 = FlatLambdaCDM(H0=70.0, Om0=0.3).age(7.0).value
 NAMES = (
@@ -37,7 +37,7 @@ GAUSSIAN = {"dust:Av_prior": "Gaussian", "dust:Av_prior_mu": 1.0, "dust:Av_prior
 
 class TestDefaults:
     def test_the_seven_histories_of_the_paper(self):
-        assert tuple(SFHS) == NAMES
+        assert tuple(list_histories()) == NAMES
 
     @pytest.mark.parametrize(
         ("sfh", "n_free"), list(zip(NAMES, (6, 6, 5, 6, 9, 8, 9), strict=True))

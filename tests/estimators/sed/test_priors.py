@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from dustest.data.errors import InputError
-from dustest.estimators._sed.instructions import SFHS, fit_instructions
+from dustest.estimators._sed.instructions import fit_instructions
 from dustest.estimators._sed.priors import SEDPrior
+from dustest.physics import list_histories
 
 N_POINTS = 100
 SHAPES = {
@@ -65,7 +66,7 @@ def with_shape(shape, parameter="dust:Av"):
 
 def models():
     """Fit instructions of every history, law and shape."""
-    free_redshift = {sfh: fit_instructions(sfh, "CF00", 7.0, 0.2) for sfh in SFHS}
+    free_redshift = {sfh: fit_instructions(sfh, "CF00", 7.0, 0.2) for sfh in list_histories()}
     laws = {
         law: fit_instructions("lognormal", law, 6.0)
         for law in ("Calzetti", "SMC", "CCM89", "Salim", "CF00")

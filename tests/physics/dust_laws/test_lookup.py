@@ -18,19 +18,12 @@ from dustest.physics import (
     list_dust_laws,
     register_dust_law,
 )
-from dustest.physics.dust_laws.lookup import DUST_LAWS, get_screen_law, law_references
+from dustest.physics.dust_laws.lookup import get_screen_law, law_references
 from dustest.simulate import GalaxySimulator
 
 
-@pytest.fixture
-def own_laws(monkeypatch):
-    """Forget the laws that a test registers."""
-    for name in ("_records", "_by_key"):
-        monkeypatch.setattr(DUST_LAWS, name, dict(vars(DUST_LAWS)[name]))
-
-
 class TestRegister:
-    def test_everything_knows_it_by_name_and_alias(self, own_laws):
+    def test_everything_knows_it_by_name_and_alias(self):
         law = register_dust_law(
             Tilted(get_dust_law("SMC"), -0.2),
             name="steep",
@@ -46,13 +39,13 @@ class TestRegister:
         assert law_references("steep") == ("Noll2009",)
         assert law_references(law.to_dict()) == ("Noll2009", "Gordon2003")
 
-    def test_a_model_of_dust_extinction(self, own_laws):
+    def test_a_model_of_dust_extinction(self):
         from dust_extinction.averages import G03_LMC2
 
         assert register_dust_law(G03_LMC2(), aliases=("LMC2",)).name == "G03_LMC2"
         assert get_dust_law("lmc2").r_v == 2.76
 
-    def test_twice_the_same_changes_nothing(self, own_laws):
+    def test_twice_the_same_changes_nothing(self):
         for _ in range(2):
             register_dust_law(PowerLaw(1.3), name="mine")
         assert list_dust_laws().count("mine") == 1
@@ -65,7 +58,7 @@ class TestRegister:
             (3, "three", "must be a dust_extinction model"),
         ],
     )
-    def test_what_cannot_be_registered(self, own_laws, law, name, message):
+    def test_what_cannot_be_registered(self, law, name, message):
         with pytest.raises(InputError, match=message):
             register_dust_law(law, name=name)
 
@@ -129,7 +122,7 @@ class TestUsers:
     """One registered law with every user of laws."""
 
     @pytest.fixture
-    def law(self, own_laws):
+    def law(self):
         return register_dust_law(Tilted(get_dust_law("SMC_G24"), -0.1), name="my law")
 
     def test_slopes_in_two_processes(self, law):

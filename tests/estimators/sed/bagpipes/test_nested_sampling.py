@@ -214,13 +214,13 @@ class TestLikelihood:
             import json
             import numpy as np
             from dustest.estimators._sed.bagpipes import nested_sampling as fit
-            from dustest.estimators._sed.instructions import SFHS
+            from dustest.physics import list_histories
             from dustest.estimators._sed.posterior import Galaxy, Settings
 
             rng = np.random.default_rng(1)
             laws = ["Calzetti", "SMC", "MW", "Salim", "CF00"]
             result = {}
-            for number, sfh in enumerate(SFHS):
+            for number, sfh in enumerate(list_histories()):
                 law = laws[number % len(laws)]
                 settings = Settings(sfh, law, resolution=None)
                 galaxy = Galaxy(
