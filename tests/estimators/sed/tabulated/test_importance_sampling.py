@@ -204,7 +204,7 @@ class TestCalibration:
 
     def test_draws_are_sound(self, mocks):
         for posterior in mocks[0]:
-            assert set(posterior.draws) == {*QUANTITIES, "E_BV", "redshift"}
+            assert set(posterior.draws) == {*QUANTITIES, "E_BV", "log_mass_formed", "redshift"}
             for draws in posterior.draws.values():
                 assert draws.shape == (N_DRAWS,)
                 assert np.isfinite(draws).all()
