@@ -1,4 +1,4 @@
-"""Simulated galaxies: particles, their dust and light, and what a telescope sees of them."""
+"""Simulated galaxies: particles, their dust and spectra, and mock observations."""
 
 from dustest.simulate.emission.dust import (
     V_OPACITY,

@@ -1,4 +1,4 @@
-"""Checks of arguments that the rooms of the simulator share."""
+"""Checks of arguments, shared by the modules of the simulator."""
 
 from numbers import Integral, Real
 
@@ -22,14 +22,14 @@ __all__ = [
 
 
 def as_arcsec(value, name):
-    """Positive angle in arcsec.
+    """Convert to a positive angle in arcsec.
 
     Parameters
     ----------
     value : float or `~astropy.units.Quantity`
         The argument; a bare number is in arcsec.
     name : str
-        Name of the argument, for the sentence.
+        Name of the argument, for the message.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def as_arcsec(value, name):
     Raises
     ------
     InputError
-        If it is no positive finite angle.
+        If it is not a positive finite angle.
     """
     try:
         angle = to_floats(value, name, unit=u.arcsec)[()]
@@ -50,24 +50,24 @@ def as_arcsec(value, name):
 
 
 def check_positive(value, name):
-    """Positive finite number as a float.
+    """Convert to a positive finite float.
 
     Parameters
     ----------
     value : float
         The argument.
     name : str
-        Name of the argument, for the sentence.
+        Name of the argument, for the message.
 
     Returns
     -------
     float
-        The same.
+        The number.
 
     Raises
     ------
     InputError
-        If it is not one positive finite number.
+        If it is not a positive finite number.
     """
     scalar = isinstance(value, Real | np.ndarray) and np.ndim(value) == 0
     scalar = scalar and declared_unit(value, name) is None
@@ -78,26 +78,26 @@ def check_positive(value, name):
 
 
 def check_whole(value, name, *, minimum=1):
-    """Whole number from a minimum up.
+    """Convert to an integer of at least a minimum.
 
     Parameters
     ----------
     value : int
         The argument.
     name : str
-        Name of the argument, for the sentence.
+        Name of the argument, for the message.
     minimum : int, optional
-        Smallest value that will do.
+        Smallest allowed value.
 
     Returns
     -------
     int
-        The same.
+        The number.
 
     Raises
     ------
     InputError
-        If it is not.
+        If it is not such an integer.
     """
     if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
         msg = f"{name} must be a whole number from {minimum}, got {value!r}"
@@ -106,24 +106,24 @@ def check_whole(value, name, *, minimum=1):
 
 
 def check_odd(value, name):
-    """Odd number of pixels, so that one pixel is the central one.
+    """Convert to an odd number of pixels, so that one pixel is central.
 
     Parameters
     ----------
     value : int
         The argument.
     name : str
-        Name of the argument, for the sentence.
+        Name of the argument, for the message.
 
     Returns
     -------
     int
-        The same.
+        The number.
 
     Raises
     ------
     InputError
-        If it is not.
+        If it is not odd.
     """
     if check_whole(value, name) % 2 == 0:
         msg = f"{name} must be an odd number of pixels, so that one is central, got {value!r}"
@@ -132,24 +132,24 @@ def check_odd(value, name):
 
 
 def check_not_negative(value, name):
-    """Finite number of zero or more as a float.
+    """Convert to a finite, non-negative float.
 
     Parameters
     ----------
     value : float
         The argument.
     name : str
-        Name of the argument, for the sentence.
+        Name of the argument, for the message.
 
     Returns
     -------
     float
-        The same.
+        The number.
 
     Raises
     ------
     InputError
-        If it is not.
+        If it is not such a number.
     """
     if isinstance(value, bool) or not isinstance(value, Real) or not 0.0 <= value < np.inf:
         msg = f"{name} must be a finite number that is not negative, got {value!r}"
@@ -158,16 +158,16 @@ def check_not_negative(value, name):
 
 
 def check_range(value, name, lowest, highest):
-    """One number, or the two ends of a range.
+    """Convert one number, or two limits, to a range.
 
     Parameters
     ----------
     value : float or tuple of float
         The argument.
     name : str
-        Name of the argument, for the sentence.
+        Name of the argument, for the message.
     lowest, highest : float
-        Limits of both ends; infinity itself is never one.
+        Limits of both ends; infinity is not allowed.
 
     Returns
     -------
@@ -177,7 +177,7 @@ def check_range(value, name, lowest, highest):
     Raises
     ------
     InputError
-        If it is neither, bears a unit, or the ends are in the wrong order or beyond the limits.
+        If it is neither, has a unit, or the ends are in the wrong order or outside the limits.
     """
     ends = to_floats(value, name)
     low, high = np.broadcast_to(ends, (2,)) if ends.shape in {(), (1,), (2,)} else (np.nan,) * 2
@@ -190,14 +190,14 @@ def check_range(value, name, lowest, highest):
 
 
 def check_band_names(bands, name):
-    """Canonical names of different bands.
+    """Convert to canonical names of different bands.
 
     Parameters
     ----------
     bands : sequence of str
         The argument.
     name : str
-        Name of the argument, for the sentence.
+        Name of the argument, for the message.
 
     Returns
     -------
@@ -207,7 +207,7 @@ def check_band_names(bands, name):
     Raises
     ------
     InputError
-        If it is one string, a name is not known, or two stand for one band.
+        If it is one string, a name is unknown, or two names mean one band.
     """
     if isinstance(bands, str):
         msg = f"{name} must be a sequence of names such as [{bands!r}], got one string"

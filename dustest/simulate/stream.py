@@ -1,8 +1,8 @@
 """Simulated galaxies on disc: written in chunks by any number of workers, read chunk by chunk.
 
-A folder holds ``simulation.json``, which says what was simulated, and for each chunk of rows a
-table of what is observed, a table of the truth and a marker. Chunks begin at fixed rows, so a
-run that was stopped, and one that asks for more rows, go on with what is there.
+A folder contains ``simulation.json``, which describes the simulation, and for each chunk of rows a
+table of observed columns, a table of the truth and a marker. Chunks begin at fixed rows, so that a
+run that was interrupted resumes with the existing chunks, and a larger one adds chunks.
 """
 
 import json
@@ -35,18 +35,18 @@ _LOOK_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class SimulatedSet:
-    """Simulated galaxies in a folder, read as they are asked for.
+    """Simulated galaxies in a folder, read on request.
 
-    Made by `read_simulation` and by a simulator that writes to disc. Iterating gives the pairs
-    (sample, truth) of one chunk after the other, so that memory does not grow with the number
-    of galaxies. Every table is checked against its digest as it is read.
+    `read_simulation` and `GalaxySimulator.stream` return it. Iterating gives the pairs (sample,
+    truth) of one chunk after the other, so that memory use does not grow with the number of
+    galaxies. Every table is checked against its digest when it is read.
 
     Parameters
     ----------
     path : `~pathlib.Path`
         Folder of the simulation.
     manifest : dict
-        What was simulated: parameters, seed and version.
+        Description of the simulation: parameters, seed and version.
     n_rows : int
         Number of galaxies, which is also ``len``.
     chunk_rows : int
@@ -66,41 +66,41 @@ class SimulatedSet:
             yield chunk.read("sample"), chunk.read("truth")
 
     def truth(self):
-        """Truth of all galaxies, without reading what is observed.
+        """Truth of all galaxies, without reading the observed columns.
 
         Returns
         -------
         truth : RowTable
-            One row a galaxy.
+            One row per galaxy.
 
         Raises
         ------
         ReadError
             If a file is missing or damaged.
         """
-        return _joined([chunk.read("truth") for chunk in self._chunks()])
+        return _concatenate([chunk.read("truth") for chunk in self._chunks()])
 
     def read(self, start=0, stop=None):
-        """Some galaxies, in memory.
+        """Read some galaxies.
 
         Parameters
         ----------
         start : int, optional
             First row.
         stop : int, optional
-            Row after the last; by default all from ``start`` on.
+            Row after the last; by default the end of the simulation.
 
         Returns
         -------
         sample : GalaxySample
-            What is observed of the galaxies.
+            Observed columns of the galaxies.
         truth : RowTable
             Their truth, row by row.
 
         Raises
         ------
         InputError
-            If there are no such rows.
+            If these rows do not exist.
         ReadError
             If a file is missing or damaged.
         """
@@ -108,23 +108,23 @@ class SimulatedSet:
         stop = self.n_rows if stop is None else check_whole(stop, "stop", minimum=0)
         if not start < stop <= self.n_rows:
             msg = (
-                f"start and stop must name rows of the {self.n_rows} that there are, start before "
-                f"stop, got {start} and {stop}"
+                f"start and stop must be among the {self.n_rows} rows of the simulation, start "
+                f"before stop, got {start} and {stop}"
             )
             raise InputError(msg)
         wanted = [c for c in self._chunks() if c.start < stop and c.stop > start]
         return tuple(
-            _joined([_part(chunk, kind, start, stop) for chunk in wanted])
+            _concatenate([_read_rows(chunk, kind, start, stop) for chunk in wanted])
             for kind in ("sample", "truth")
         )
 
     def _chunks(self):
-        """Where the rows are."""
+        """Chunks of the simulation."""
         return split_rows(self.path, self.n_rows, self.chunk_rows)
 
 
 def read_simulation(path):
-    """Open simulated galaxies that were written to disc.
+    """Open a simulation on disc.
 
     Parameters
     ----------
@@ -134,12 +134,12 @@ def read_simulation(path):
     Returns
     -------
     simulated : SimulatedSet
-        The galaxies. Nothing but the description of the set is read yet.
+        The galaxies. Only the description of the simulation is read at this point.
 
     Raises
     ------
     ReadError
-        If there is no simulation in the folder, or not all of its chunks are written.
+        If there is no simulation in the folder, or some chunks are missing.
 
     Examples
     --------
@@ -157,7 +157,7 @@ def read_simulation(path):
     if missing:
         msg = (
             f"the simulation in {str(path)!r} is not complete: {sum(map(len, missing))} of "
-            f"{len(simulated)} rows are missing; run it again, it goes on where it stopped"
+            f"{len(simulated)} rows are missing; run it again to resume"
         )
         raise ReadError(msg)
     return simulated
@@ -166,31 +166,30 @@ def read_simulation(path):
 def write_chunks(make, n, path, *, manifest, chunk_rows=256, n_jobs=None, progress=None):
     """Simulate galaxies and write them to disc in chunks.
 
-    Every file is written whole or not at all. Called again on the same folder, it makes what is
-    missing or damaged; with a larger ``n``, it adds rows. The bytes of all files are the same
-    for any number of workers and however often a run was stopped. One process at a time may
+    Every file is written completely or not at all. Called again with the same folder, it makes
+    missing and damaged chunks; with a larger ``n``, it adds rows. The files are identical, byte by
+    byte, for any number of workers and any number of interruptions. Only one process at a time may
     write to a folder.
 
     Parameters
     ----------
     make : callable
-        ``make(start, stop)`` gives the sample and the truth of the rows ``start`` to
-        ``stop - 1``. Each row must depend on its number alone. Every worker gets a copy by
-        `cloudpickle`, and keeps it from chunk to chunk, so whatever ``make`` remembers is
-        computed once a worker.
+        ``make(start, stop)`` returns the sample and the truth of the rows ``start`` to
+        ``stop - 1``. Each row must depend on its number only. Every worker receives a copy by
+        `cloudpickle` and keeps it for all its chunks, so that whatever ``make`` caches is computed
+        once per worker.
     n : int
         Number of rows of the whole set.
     path : str or path-like
-        Folder; made if it does not exist.
+        Folder; created if it does not exist.
     manifest : dict
-        What identifies the simulation, as JSON can write it.
+        Description of the simulation that JSON can represent.
     chunk_rows : int, optional
         Rows of a chunk.
     n_jobs : int, optional
-        Number of worker processes, counted as joblib does; by default everything happens in
-        this process.
+        Number of worker processes, as in joblib; by default all rows are made in this process.
     progress : bool, optional
-        Whether to show a progress bar; by default where standard error is a terminal.
+        Whether to show a progress bar; by default if standard error is a terminal.
 
     Returns
     -------
@@ -200,9 +199,9 @@ def write_chunks(make, n, path, *, manifest, chunk_rows=256, n_jobs=None, progre
     Raises
     ------
     InputError
-        If the folder holds something else, another simulation or more rows.
+        If the folder contains other files, another simulation or more rows.
     DustestError
-        If rows cannot be simulated; what is written stays.
+        If rows cannot be simulated; finished chunks are kept.
 
     Examples
     --------
@@ -235,7 +234,7 @@ def write_chunks(make, n, path, *, manifest, chunk_rows=256, n_jobs=None, progre
 
 
 def _claim(folder, header):
-    """Make the folder that of this simulation, or refuse it."""
+    """Use the folder for this simulation, or raise an error."""
     stored = _read_header(folder)
     if stored is None:
         _check_empty(folder)
@@ -252,7 +251,7 @@ def _claim(folder, header):
 
 
 def _check_empty(folder):
-    """Refuse a folder of other things."""
+    """Raise an error if the folder contains other files."""
     entries = folder.iterdir() if folder.is_dir() else ()
     if other := next((entry for entry in entries if not entry.match(_PARTIAL)), None):
         msg = (
@@ -263,14 +262,14 @@ def _check_empty(folder):
 
 
 def _check_same(folder, stored, header):
-    """Refuse a folder of another simulation, or of more rows."""
-    differences = _differences(stored, header)
+    """Raise an error if the folder contains another simulation, or more rows."""
+    differences = _list_differences(stored, header)
     if differences:
         more = len(differences) - _NAMED_DIFFERENCES
         named = ", ".join(differences[:_NAMED_DIFFERENCES]) + (f" and {more} more" * (more > 0))
         msg = (
             f"the folder {str(folder)!r} holds another simulation, with {named}; choose another "
-            "folder, or the same values to go on with this one"
+            "folder, or the same values to resume this one"
         )
         raise InputError(msg)
     if header["n"] < stored["n"]:
@@ -281,29 +280,30 @@ def _check_same(folder, stored, header):
         raise InputError(msg)
 
 
-def _differences(stored, header):
-    """What differs between two simulations, in words."""
+def _list_differences(stored, header):
+    """Differences between two simulations, as text."""
     there, here = (
-        {"chunk_rows": each["chunk_rows"], **_flat(each["manifest"])} for each in (stored, header)
+        {"chunk_rows": each["chunk_rows"], **_flatten(each["manifest"])}
+        for each in (stored, header)
     )
     return [
-        f"{name} {_shown(there, name)} instead of {_shown(here, name)}"
+        f"{name} {_format_value(there, name)} instead of {_format_value(here, name)}"
         for name in sorted(there | here)
         if (name in there, there.get(name)) != (name in here, here.get(name))
     ]
 
 
-def _flat(record, prefix=""):
+def _flatten(record, prefix=""):
     """Values of nested dictionaries by dotted name."""
     flat = {}
     for key, value in record.items():
-        inner = _inner(value)
-        flat |= {prefix + key: value} if inner is None else _flat(inner, f"{prefix}{key}.")
+        inner = _as_dict(value)
+        flat |= {prefix + key: value} if inner is None else _flatten(inner, f"{prefix}{key}.")
     return flat
 
 
-def _inner(value):
-    """The dictionary that a value is or, as in the meta of tables, holds as JSON; else None."""
+def _as_dict(value):
+    """The dictionary that a value is or, as in the meta of tables, contains as JSON; else None."""
     try:
         value = json.loads(value) if isinstance(value, str) else value
     except json.JSONDecodeError:
@@ -311,13 +311,13 @@ def _inner(value):
     return value if isinstance(value, dict) else None
 
 
-def _shown(values, name):
-    """A value for a sentence."""
+def _format_value(values, name):
+    """Format a value for a message."""
     return json.dumps(values[name]) if name in values else "absent"
 
 
 def _as_json(manifest):
-    """The manifest as it comes back from the file."""
+    """The manifest as it is read back from the file."""
     try:
         return json.loads(json.dumps(dict(manifest), allow_nan=False))
     except (TypeError, ValueError) as error:
@@ -326,7 +326,7 @@ def _as_json(manifest):
 
 
 def _read_header(folder):
-    """Description of the simulation in a folder, or None where there is none."""
+    """Description of the simulation in a folder, or None if there is none."""
     path = folder / _HEADER
     try:
         header = json.loads(path.read_text(encoding="utf-8"))
@@ -343,10 +343,10 @@ def _read_header(folder):
 
 
 def _execute(make, todo, n_workers):
-    """Write chunks; gives the number of rows of each as it is done."""
+    """Write chunks; yields the number of rows of each when it is finished."""
     pickled = pack(make)
     if n_workers == 1:
-        fresh = unpack(pickled)  # as in a worker, without what it remembers from elsewhere
+        fresh = unpack(pickled)  # as in a worker, without cached values
         yield from (_write(fresh, chunk) for chunk in todo)
         return
     parallel = joblib.Parallel(n_jobs=n_workers, batch_size=1, return_as="generator_unordered")
@@ -355,26 +355,26 @@ def _execute(make, todo, n_workers):
         yield from parallel(calls)
     except BrokenExecutor as error:
         msg = (
-            f"a worker process died, perhaps for want of memory ({type(error).__name__}); what is "
-            "written stays: run again, with fewer workers, to go on"
+            f"a worker process died, perhaps from lack of memory ({type(error).__name__}); "
+            "finished chunks are kept: run again, with fewer workers, to resume"
         )
         raise DustestError(msg) from error
 
 
 def _write_in_worker(pickled, chunk, caller):
-    """Write a chunk in a worker process, and only say how many rows it has."""
-    if os.getppid() == caller:  # and not a thread of the caller
-        _follow(caller)
-    return _write(_unpickled(pickled), chunk)
+    """Write a chunk in a worker process and return only its number of rows."""
+    if os.getppid() == caller:  # not in a thread of the caller
+        _end_with_parent(caller)
+    return _write(_unpickle(pickled), chunk)
 
 
 @lru_cache(maxsize=1)
-def _follow(parent):
-    """Let this process end with its parent: idle workers of a killed run would keep memory."""
-    threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+def _end_with_parent(parent):
+    """End this process with its parent: idle workers of a killed run would keep memory."""
+    threading.Thread(target=_wait_for_parent, args=(parent,), daemon=True).start()
 
 
-def _leave_with(parent):
+def _wait_for_parent(parent):
     """Wait for the parent to end, then end at once (runs in a thread)."""
     while os.getppid() == parent:
         time.sleep(_LOOK_SECONDS)
@@ -382,15 +382,15 @@ def _leave_with(parent):
 
 
 @lru_cache(maxsize=1)
-def _unpickled(pickled):
-    """The maker of rows, kept from chunk to chunk with all that it remembers."""
+def _unpickle(pickled):
+    """The maker of rows, kept between chunks with its cached values."""
     return unpack(pickled)
 
 
 def _write(make, chunk):
-    """Simulate and write a chunk; gives its number of rows.
+    """Simulate and write a chunk; returns its number of rows.
 
-    One thread everywhere: sums in another order would round differently.
+    It uses one thread: sums in another order would be rounded differently.
     """
     try:
         with threadpool_limits(1):
@@ -398,19 +398,19 @@ def _write(make, chunk):
     except Exception as error:
         msg = (
             f"rows {chunk.start} to {chunk.stop - 1} could not be simulated "
-            f"({type(error).__name__}: {error}); what is written in {str(chunk.folder)!r} stays"
+            f"({type(error).__name__}: {error}); finished chunks in {str(chunk.folder)!r} are kept"
         )
         raise DustestError(msg) from error
     return len(chunk)
 
 
-def _part(chunk, kind, start, stop):
-    """Those rows of a chunk that lie within limits."""
+def _read_rows(chunk, kind, start, stop):
+    """Rows of a chunk within limits."""
     return chunk.read(kind)[max(start - chunk.start, 0) : stop - chunk.start]
 
 
-def _joined(parts):
-    """Tables of the same columns as one, with the meta of the first."""
+def _concatenate(parts):
+    """Concatenate tables of the same columns, with the meta of the first."""
     meta = parts[0].meta
     for part in parts:
         part.meta = {}

@@ -1,4 +1,4 @@
-"""Surveys by name: what their images and their catalogues of fluxes are like."""
+"""Surveys by name: noise of their images and errors of their fluxes."""
 
 from dustest.data.surveys import SURVEYS, Survey
 
@@ -6,7 +6,7 @@ __all__ = ["Survey", "get_survey", "list_surveys"]
 
 
 def list_surveys():
-    """Name the surveys.
+    """List the surveys.
 
     Returns
     -------
@@ -26,7 +26,7 @@ def get_survey(name):
     """Look up a survey.
 
     ``"JADES-deep"`` is the JADES Origins Field [1]_, ``"CEERS"`` the field of that survey [2]_.
-    The bands are those in which both the noise and the light within its aperture are known.
+    The bands are those with known noise and known fraction of light within the aperture.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def get_survey(name):
     Raises
     ------
     InputError
-        If it is not known.
+        If the survey is unknown.
 
     References
     ----------

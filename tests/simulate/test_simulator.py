@@ -320,7 +320,7 @@ class TestRows:
         one = _shared()
         chunk = pickle.loads(pickle.dumps(one._pipeline))
         chunk._snapshots.update(one._pipeline._snapshots)
-        rows = chunk.drawn(11, start, start + n)
+        rows = chunk.draw(11, start, start + n)
         sample, _ = one.draw(start + n, random_state=11)
         for i, row in enumerate(rows):
             np.testing.assert_array_equal(

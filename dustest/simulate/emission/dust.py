@@ -1,4 +1,4 @@
-"""Dust in particle galaxies: columns in front of stars, and the attenuation of their light."""
+"""Dust in particle galaxies: columns in front of stars, and the attenuation of their spectra."""
 
 from dataclasses import dataclass
 
@@ -30,14 +30,15 @@ _COLUMN_UNIT = (u.Msun / u.kpc**2).to(u.g / u.cm**2)
 _LEVEL_STEP = 1.5
 """Ratio of the kernel radii that share a grid."""
 _CELL_PER_KERNEL = np.array([0.424, 0.424, 0.671])
-"""Sides of a cell over the kernel radius, at which laying out and reading out the mass spread it
-as far as the cubic spline does: its variance, 0.075 along each axis, is that of a quadratic and a
-linear B-spline (1/4 + 1/6 cell^2) across and of a step and a mean (1/12 + 1/12) along."""
+"""Sides of a cell over the kernel radius, for which assigning mass to cells and interpolating
+spread it as far as the cubic spline does: its variance, 0.075 along each axis, is that of a
+quadratic and a linear B-spline (1/4 + 1/6 cell^2) across and of a step and a mean (1/12 + 1/12)
+along."""
 
 
 @dataclass(frozen=True)
 class EffectiveDust:
-    """The attenuation of a whole galaxy, as its integrated light shows it.
+    """Attenuation of a whole galaxy, from its integrated spectrum.
 
     Parameters
     ----------
@@ -65,15 +66,15 @@ class EffectiveDust:
 def dust_mass(gas, dust_to_metal):
     """Mass of dust of every gas particle.
 
-    A share of the metals of the dense and cold gas is dust: ``dust_to_metal`` x metallicity x
-    gas mass where ``gas.dusty``, nothing elsewhere.
+    A fraction of the metals of the dense and cold gas is dust: ``dust_to_metal`` x metallicity x
+    gas mass where ``gas.dusty``, zero elsewhere.
 
     Parameters
     ----------
     gas : GasParticles
         The gas.
     dust_to_metal : float
-        Share of the metals that is locked in dust, 0 to 1.
+        Fraction of the metals that is in dust, 0 to 1.
 
     Returns
     -------
@@ -87,7 +88,7 @@ def dust_mass(gas, dust_to_metal):
 
     References
     ----------
-    Camps et al. 2016, MNRAS 462, 1057, where this share is called f_dust.
+    Camps et al. 2016, MNRAS 462, 1057, where this fraction is called f_dust.
 
     Examples
     --------
@@ -105,10 +106,10 @@ def dust_mass(gas, dust_to_metal):
 def dust_column(stars, gas, dust_to_metal, *, n_cells=64):
     """Surface density of dust in front of every star particle, seen from the positive z axis.
 
-    The mass is spread over grids as far as a cubic-spline kernel of each particle's smoothing
-    would spread it, and summed along z; kernels of similar radii share a grid, whose cells are
-    0.42 kernel radii wide across the line of sight and 0.67 along it. In a galaxy of thousands of
-    particles the result is within some per cent, star by star, of the sum over all pairs.
+    The mass is distributed on grids with the width of a cubic-spline kernel of each particle's
+    smoothing, and summed along z. Kernels of similar radii share a grid, whose cells are 0.42
+    kernel radii wide across the line of sight and 0.67 along it. In a galaxy of thousands of
+    particles the result agrees within some per cent, star by star, with the sum over all pairs.
 
     Parameters
     ----------
@@ -117,10 +118,10 @@ def dust_column(stars, gas, dust_to_metal, *, n_cells=64):
     gas : GasParticles
         The gas.
     dust_to_metal : float
-        Share of the metals that is locked in dust, 0 to 1.
+        Fraction of the metals that is in dust, 0 to 1.
     n_cells : int, optional
-        Cells that a grid may have along each axis, at least 2; where the gas of a grid spans
-        more, its cells are made wider.
+        Maximum number of cells of a grid along each axis, at least 2. If the gas of a grid spans
+        more, its cells are wider.
 
     Returns
     -------
@@ -139,7 +140,7 @@ def dust_column(stars, gas, dust_to_metal, *, n_cells=64):
 
     Examples
     --------
-    A sheet of gas before one star, behind another:
+    A sheet of gas in front of one star and behind another:
 
     >>> import numpy as np
     >>> from dustest.simulate import GasParticles, StarParticles, dust_column
@@ -157,7 +158,7 @@ def dust_column(stars, gas, dust_to_metal, *, n_cells=64):
     column = np.zeros(len(stars))
     level = np.floor(np.log(gas.smoothing / gas.smoothing.min()) / np.log(_LEVEL_STEP))
     level[mass == 0.0] = -1.0
-    # One row an axis, which is what reductions and gathers are fast along.
+    # One row per axis: reductions and gathers are fast along rows.
     gas_position, star_position = gas.position.T.copy(), stars.position.T.copy()
     for k in np.unique(level[level >= 0.0]):
         rows = np.flatnonzero(level == k)
@@ -172,14 +173,14 @@ def optical_depth(galaxy, dust_to_metal=None, *, opacity=V_OPACITY, n_cells=64):
     Parameters
     ----------
     galaxy : ParticleGalaxy
-        The galaxy; `~dustest.simulate.view` turns it first.
+        The galaxy; `~dustest.simulate.view` rotates it first.
     dust_to_metal : float, optional
-        Share of the metals of the dense and cold gas that is locked in dust, 0 to 1. Left out
-        where the stars carry ``tau_v`` of their own, which is then handed back.
+        Fraction of the metals of the dense and cold gas that is in dust, 0 to 1. Omit it if the
+        stars have their own ``tau_v``, which is then returned.
     opacity : float, optional
         Extinction cross section at V in cm2 per gram of dust.
     n_cells : int, optional
-        Cells that a grid may have along each axis, see `dust_column`.
+        Maximum number of cells of a grid along each axis, see `dust_column`.
 
     Returns
     -------
@@ -189,8 +190,8 @@ def optical_depth(galaxy, dust_to_metal=None, *, opacity=V_OPACITY, n_cells=64):
     Raises
     ------
     InputError
-        If ``dust_to_metal`` is outside 0 to 1, given for a galaxy without gas, or left out
-        though the stars carry no ``tau_v``; or ``opacity`` is negative.
+        If ``dust_to_metal`` is outside 0 to 1, given for a galaxy without gas, or omitted although
+        the stars have no ``tau_v``; or ``opacity`` is negative.
 
     References
     ----------
@@ -211,8 +212,8 @@ def optical_depth(galaxy, dust_to_metal=None, *, opacity=V_OPACITY, n_cells=64):
         return _own_depth(galaxy)
     if galaxy.gas is None:
         msg = (
-            f"dust_to_metal needs gas to carry the dust, but galaxy {galaxy.group!r} has none: "
-            "leave it out where the stars carry tau_v, or read a file with gas"
+            f"dust_to_metal needs gas that contains dust, but galaxy {galaxy.group!r} has none: "
+            "omit it if the stars have tau_v, or read a file with gas"
         )
         raise InputError(msg)
     column = dust_column(galaxy.stars, galaxy.gas, dust_to_metal, n_cells=n_cells)
@@ -220,30 +221,30 @@ def optical_depth(galaxy, dust_to_metal=None, *, opacity=V_OPACITY, n_cells=64):
 
 
 def attenuate(luminosity, tau_v, wavelength, law="SMC"):
-    """Dim the light of every star particle by the dust in front of it.
+    """Attenuate the spectrum of every star particle by the dust in front of it.
 
     Parameters
     ----------
     luminosity : array_like or `~astropy.units.Quantity` of shape (n,) or (n, n_wave)
-        Intrinsic light, per unit wavelength or frequency or per band, on any scale.
+        Intrinsic luminosity, per unit wavelength or frequency or per band, on any scale.
     tau_v : array_like of shape (n,)
         Optical depths at V.
     wavelength : float, array_like or `~astropy.units.Quantity` of shape (n_wave,)
-        Rest-frame wavelengths of the last axis, in Angstrom where they bear no unit.
+        Rest-frame wavelengths of the last axis, in Angstrom if they have no unit.
     law : str, DustLaw or model of dust_extinction, optional
         Extinction law of the dust, see `~dustest.physics.get_dust_law`.
 
     Returns
     -------
     ndarray of shape (n, n_wave)
-        Attenuated light on the scale of ``luminosity``; of shape (n,) for a single wavelength
-        that is no array.
+        Attenuated luminosity on the scale of ``luminosity``; of shape (n,) for a scalar
+        wavelength.
 
     Raises
     ------
     InputError
-        If the shapes do not fit, an optical depth is negative or not finite, or the law is not
-        known or does not cover a wavelength.
+        If the shapes do not match, an optical depth is negative or not finite, or the law is
+        unknown or does not cover a wavelength.
 
     Examples
     --------
@@ -267,14 +268,14 @@ def attenuate(luminosity, tau_v, wavelength, law="SMC"):
 
 
 def effective_attenuation(intrinsic, attenuated):
-    """Attenuation of the summed light of all particles.
+    """Attenuation of the total luminosity of all particles.
 
     Parameters
     ----------
     intrinsic : array_like of shape (n, ...)
-        Light of the particles without dust.
+        Luminosity of the particles without dust.
     attenuated : array_like of shape (n, ...)
-        Light of the particles behind their dust, on the same scale.
+        Luminosity of the particles with dust, on the same scale.
 
     Returns
     -------
@@ -284,7 +285,7 @@ def effective_attenuation(intrinsic, attenuated):
     Raises
     ------
     InputError
-        If the shapes differ, or the intrinsic light does not sum to more than zero.
+        If the shapes differ, or the intrinsic luminosity does not sum to more than zero.
 
     Examples
     --------
@@ -309,20 +310,20 @@ def effective_attenuation(intrinsic, attenuated):
         msg = "intrinsic must sum to more than zero: a galaxy without light has no attenuation"
         raise InputError(msg)
     with np.errstate(divide="ignore"):
-        # Plus zero, since -2.5 x log10(1) is minus zero.
+        # Add zero, since -2.5 x log10(1) is minus zero.
         return -2.5 * np.log10(attenuated.sum(axis=0) / total) + 0.0
 
 
 def effective_dust(luminosity, tau_v, law="SMC"):
-    """A_V, E(B-V) and R_V of a galaxy, from its light with and without dust.
+    """A_V, E(B-V) and R_V of a galaxy, from its spectrum with and without dust.
 
-    R_V is a result, not an input: where stars and dust are mixed, the deeply buried ones fade
-    from both bands alike, and what is left is grey.
+    R_V is a result, not an input. If stars and dust are mixed, deeply embedded stars become faint
+    in both bands alike, and the attenuation of the galaxy is greyer than the law.
 
     Parameters
     ----------
     luminosity : array_like of shape (n,) or (n, 2)
-        Intrinsic light of the particles, the same at 4400 and 5500 Angstrom or at each of them.
+        Intrinsic luminosity of the particles, equal at 4400 and 5500 Angstrom or given for each.
     tau_v : array_like of shape (n,)
         Optical depths at V.
     law : str, DustLaw or model of dust_extinction, optional
@@ -336,8 +337,8 @@ def effective_dust(luminosity, tau_v, law="SMC"):
     Raises
     ------
     InputError
-        If the shapes do not fit, an optical depth is negative or not finite, or the law is not
-        known.
+        If the shapes do not match, an optical depth is negative or not finite, or the law is
+        unknown.
 
     Examples
     --------
@@ -358,10 +359,10 @@ def effective_dust(luminosity, tau_v, law="SMC"):
 
 
 def _own_depth(galaxy):
-    """Optical depths that the stars carry."""
+    """Optical depths of the stars, as given."""
     if galaxy.stars.tau_v is None:
         msg = (
-            f"dust_to_metal must be given, since the stars of galaxy {galaxy.group!r} carry no "
+            f"dust_to_metal must be given, since the stars of galaxy {galaxy.group!r} have no "
             "tau_v of their own"
         )
         raise InputError(msg)
@@ -372,7 +373,7 @@ def _level_column(position, mass, finest, n_cells, stars):
     """Column in front of the stars of gas that shares a grid; positions are (3, n)."""
     low, high = position.min(axis=1), position.max(axis=1)
     cell = np.maximum(finest, (high - low) / n_cells)
-    # Room for the spread of the outermost particles and one empty cell around it.
+    # Space for the spread of the outermost particles and one empty cell around it.
     shape = ((high - low) / cell).astype(int) + 6
     corner, cell = (low - 2.5 * cell)[:, np.newaxis], cell[:, np.newaxis]
     grid = _lay_out((position - corner) / cell, mass / (cell[0] * cell[1]), shape)
@@ -386,14 +387,14 @@ def _lay_out(place, weight, shape):
     # Quadratic B-spline over three cells: the triangular-shaped cloud of particle codes.
     share = np.stack([0.5 * (0.5 - offset) ** 2, 0.75 - offset**2, 0.5 * (0.5 + offset) ** 2])
     neighbour = np.arange(-1, 2)[:, np.newaxis]
-    # Depth counts from the observer; a cell's mass lies in front of its far face and beyond.
+    # Depth counts from the observer; a cell's mass is in front of its far face and beyond.
     first = ((shape[2] - index[2]) * shape[0] + index[0]) * shape[1] + index[1]
     flat = (neighbour * shape[1])[:, np.newaxis] + neighbour + first
     spread = (share[:, 0] * weight)[:, np.newaxis] * share[:, 1]
     n_faces = shape[2] + 1
     grid = np.bincount(flat.ravel(), spread.ravel(), n_faces * shape[0] * shape[1])
     grid = grid.reshape(n_faces, shape[0], shape[1])
-    # Plane upon plane, which takes a tenth of the time of numpy's cumsum.
+    # Plane by plane, which takes a tenth of the time of numpy's cumsum.
     for k in range(1, n_faces):
         grid[k] += grid[k - 1]
     return grid

@@ -1,4 +1,4 @@
-"""Galaxies as they stand on the sky, before any noise."""
+"""Noiseless stamps, fluxes and spectra of galaxies."""
 
 from dataclasses import dataclass, replace
 
@@ -6,16 +6,16 @@ import numpy as np
 
 from dustest.simulate.emission.dust import dust_mass, optical_depth
 
-__all__ = ["Scene", "cluttered", "particle_scene"]
+__all__ = ["Scene", "add_neighbours", "make_scene"]
 
 _WINDOW = 0.25
-"""Arcsec: width of the Gaussian window in which the centre of light is found."""
+"""Arcsec: width of the Gaussian window in which the centroid is found."""
 _CENTRING_STEPS = 3
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What there is to be seen of a galaxy.
+    """Noiseless observation of a galaxy.
 
     Parameters
     ----------
@@ -35,23 +35,23 @@ class Scene:
     truth: dict
 
 
-def particle_scene(galaxy, free, snapshot, telescope, *, dust_to_metal, offset):
-    """Scene of a galaxy of particles, with its centre of light near that of the stamp.
+def make_scene(galaxy, free, snapshot, telescope, *, dust_to_metal, offset):
+    """Scene of a galaxy of particles, with its centroid near the centre of the stamp.
 
     Parameters
     ----------
     galaxy : ParticleGalaxy
-        The galaxy in the view that is wanted.
+        The galaxy in the requested view.
     free : DustFree
-        What the snapshot says of it without dust.
+        Its properties without dust at the snapshot.
     snapshot : Snapshot
-        Light at its redshift through the bands of the telescope.
+        Tables of spectra at its redshift in the bands of the telescope.
     telescope : Telescope
         Its imager makes the images.
     dust_to_metal : float or None
-        Share of the metals in dust; None where the stars carry their own ``tau_v``.
+        Fraction of the metals in dust; None if the stars have their own ``tau_v``.
     offset : array_like of shape (2,)
-        Place of the centre of light on the stamp, in arcsec.
+        Position of the centroid on the stamp, in arcsec.
 
     Returns
     -------
@@ -63,9 +63,9 @@ def particle_scene(galaxy, free, snapshot, telescope, *, dust_to_metal, offset):
     imager, stars, scale = telescope.imager, galaxy.stars, snapshot.arcsec_per_kpc
     in_images = light.flux[:, : len(imager.bands)]
     reddest = in_images[:, -1].copy()
-    # One row an axis, which is what reductions are fast along.
+    # One row per axis: reductions are fast along rows.
     place = np.ascontiguousarray(stars.position[:, :2].T) * scale
-    place = place - _centre(place, reddest)[:, np.newaxis]
+    place = place - _find_centre(place, reddest)[:, np.newaxis]
     truth = free.quantities | light.quantities
     truth["dust_to_metal"] = np.nan if dust_to_metal is None else dust_to_metal
     truth["log_dust_mass"] = _log_dust_mass(galaxy.gas, dust_to_metal)
@@ -79,27 +79,27 @@ def particle_scene(galaxy, free, snapshot, telescope, *, dust_to_metal, offset):
     )
 
 
-def cluttered(scene, neighbours):
-    """Scene with the light of other galaxies on its stamps.
+def add_neighbours(scene, neighbours):
+    """Add other galaxies to the stamps of a scene.
 
     Parameters
     ----------
     scene : Scene
         The galaxy.
     neighbours : sequence of Scene
-        The others, at their places.
+        The other galaxies, at their positions.
 
     Returns
     -------
     Scene
-        The same galaxy; fluxes, spectrum and truth are its own.
+        The same galaxy with neighbours; fluxes, spectrum and truth are unchanged.
     """
     images = sum((other.images for other in neighbours), start=scene.images)
     return replace(scene, images=images)
 
 
-def _centre(place, flux):
-    """Centre of light within a Gaussian window around itself, in arcsec."""
+def _find_centre(place, flux):
+    """Centroid within a Gaussian window around itself, in arcsec."""
     total = flux.sum()
     if total <= 0.0:
         return np.zeros(2)
@@ -121,7 +121,7 @@ def _half_light_radius(place, flux):
 
 
 def _log_dust_mass(gas, dust_to_metal):
-    """Logarithm of the mass of dust; NaN where nobody knows it."""
+    """Logarithm of the mass of dust; NaN if it is unknown."""
     if gas is None or dust_to_metal is None:
         return np.nan
     with np.errstate(divide="ignore"):

@@ -1,4 +1,4 @@
-"""Light of particle galaxies at one redshift: what table look-ups need is made once."""
+"""Spectra and fluxes of particle galaxies at one redshift; tables are computed once."""
 
 from dataclasses import dataclass
 
@@ -14,34 +14,36 @@ from dustest.physics.uv_slope import UV_1600, UV_WINDOWS
 __all__ = ["MAG_PER_TAU", "SOLAR_METALLICITY", "DustFree", "Light", "Snapshot"]
 
 SOLAR_METALLICITY = 0.02
-"""Mass fraction of metals that the metallicities of the light tables are in units of (that of
-the models of Bruzual & Charlot 2003)."""
+"""Unit of the metallicities of the tables, as mass fraction of metals (that of the models of
+Bruzual & Charlot 2003)."""
 
 MAG_PER_TAU = 2.5 / np.log(10.0)
 
 _WINDOWS = (UV_1600, *UV_WINDOWS["broad"])
+"""Rest-frame Angstrom: flux at 1600, and the two broad windows of the slope beta."""
+
 _LOG_U = -2.0
 """Ionisation parameter of the gas around young stars."""
 
 _BLUEST = 1200.0
 _SPECTRUM_STEP = 5.0
-"""Angstrom: the intergalactic medium takes what is bluer; a tenth of an element of the prism."""
+"""Angstrom: blue end (the intergalactic medium absorbs the rest); a tenth of a prism element."""
 
 _HUNDRED_MYR = 1e8
 
 
 @dataclass(frozen=True, eq=False)
 class DustFree:
-    """What is the same of a galaxy in every view and behind any dust.
+    """Properties of a galaxy that do not depend on view and dust.
 
     Parameters
     ----------
     metallicity : ndarray of shape (n_stars,)
         Metallicities of the stars in units of the tables.
     stars : StarLight
-        Light of the stars, ready for any dust.
+        Interpolated spectra of the stars, for any dust.
     uv, v, b : float
-        Dust-free light of the galaxy at 1600 Angstrom in nJy, and at V and B in Lsun/Angstrom.
+        Dust-free flux of the galaxy at 1600 Angstrom in nJy, and V and B in Lsun/Angstrom.
     quantities : dict of str to float
         Columns of the truth table.
     """
@@ -56,7 +58,7 @@ class DustFree:
 
 @dataclass(frozen=True, eq=False)
 class Light:
-    """What a galaxy shines with in one view, behind one realisation of its dust.
+    """Fluxes and spectrum of a galaxy in one view, with one realisation of its dust.
 
     Parameters
     ----------
@@ -65,7 +67,7 @@ class Light:
     total : ndarray of shape (n_bands,)
         Fluxes of the galaxy in nJy.
     spectrum : ndarray of shape (n_wave,) or None
-        Spectrum of the galaxy through the spectrograph, in erg/s/cm2/Angstrom.
+        Observed spectrum of the galaxy, in erg/s/cm2/Angstrom.
     quantities : dict of str to float
         Columns of the truth table.
     """
@@ -77,7 +79,7 @@ class Light:
 
 
 class Snapshot:
-    """Tables of light at one redshift.
+    """Tables of spectra at one redshift.
 
     Parameters
     ----------
@@ -86,7 +88,7 @@ class Snapshot:
     grid : SSPGrid
         Spectra of stellar populations.
     bands : sequence of str
-        Bands through which galaxies are seen.
+        Bands of the fluxes.
     law : str or DustLaw
         Extinction law of the dust.
     spectrograph : PrismSpectrograph or None
@@ -99,7 +101,7 @@ class Snapshot:
     redshift : float
         The redshift.
     arcsec_per_kpc : float
-        Angle of a physical length.
+        Angle of one kpc.
     """
 
     def __init__(self, redshift, grid, bands, law, spectrograph, cosmology):
@@ -130,7 +132,7 @@ class Snapshot:
             )
 
     def dust_free(self, galaxy):
-        """Light and masses of a galaxy before its dust is known.
+        """Fluxes and masses of a galaxy without dust.
 
         Parameters
         ----------
@@ -159,14 +161,14 @@ class Snapshot:
         return DustFree(metallicity, light, uv, v, b, quantities)
 
     def light(self, galaxy, free, tau_v):
-        """Light of a galaxy behind its dust.
+        """Fluxes and spectrum of a galaxy with dust.
 
         Parameters
         ----------
         galaxy : ParticleGalaxy
-            The galaxy in the view that is wanted.
+            The galaxy in the requested view.
         free : DustFree
-            What `dust_free` says of it.
+            Result of `dust_free` for the galaxy.
         tau_v : ndarray of shape (n_stars,)
             Optical depths at V in front of the stars.
 
@@ -196,7 +198,7 @@ class Snapshot:
         return Light(flux, total, self._spectrum(stars, free, a_v), quantities)
 
     def _spectrum(self, stars, free, a_v):
-        """Spectrum through the spectrograph."""
+        """Observed spectrum."""
         if self._spectra is None:
             return None
         light = self._spectra.spectrum(stars.age, free.metallicity, stars.mass, a_v)
@@ -204,21 +206,21 @@ class Snapshot:
 
 
 def _spectrum_step(wavelength, low, high):
-    """Spacing of spectra in Angstrom; None, for that of the grid, where it is coarser."""
+    """Spacing of spectra in Angstrom; None for that of the grid if it is coarser."""
     within = wavelength[(wavelength >= low) & (wavelength <= high)]
     return _SPECTRUM_STEP if np.diff(within).max(initial=0.0) <= _SPECTRUM_STEP else None
 
 
 def _window(low, high, redshift):
-    """A band that sees a window of the rest frame."""
+    """Band that covers a window of the rest frame."""
     edges = np.array([low, low + 1e-3, high - 1e-3, high]) * (1.0 + redshift)
     name = f"rest_{low:.0f}_{high:.0f}"
     return Band(name, name, edges, np.array([0.0, 1.0, 1.0, 0.0]))
 
 
 def _total(mass, light):
-    """Light of all stars together, of what they give per solar mass: (n_bands,)."""
-    # Without the threads of BLAS, whose number would change the last digit.
+    """Total flux of all stars from their fluxes per solar mass: (n_bands,)."""
+    # Without BLAS, whose number of threads would change the last digit.
     return np.einsum("i,ij->j", mass, light)
 
 
@@ -229,14 +231,14 @@ def _log10(value):
 
 
 def _magnitudes(light, reference):
-    """Magnitudes by which light is fainter than other light."""
-    # Plus zero, since -2.5 x log10(1) is minus zero.
+    """Attenuation in magnitudes of a flux relative to a reference."""
+    # Add zero, since -2.5 x log10(1) is minus zero.
     with np.errstate(divide="ignore"):
         return float(-2.5 * np.log10(light / reference)) + 0.0
 
 
 def _slope(flux):
     """Slope of F_lambda between the two broad windows, from mean f_nu."""
-    # The centre at which a mean over a window is the value of a power law near beta = -2.
+    # At this centre, the mean over a window equals the value of a power law near beta = -2.
     centres = [np.sqrt(low * high) for low, high in UV_WINDOWS["broad"]]
     return float(np.log(flux[1] / flux[0]) / np.log(centres[1] / centres[0]) - 2.0)

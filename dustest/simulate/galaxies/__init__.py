@@ -1,1 +1,1 @@
-"""Simulated galaxies: populations, histories and shapes, as particles."""
+"""Simulated galaxies of particles: populations, star-formation histories and shapes."""

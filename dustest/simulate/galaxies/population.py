@@ -17,54 +17,53 @@ from dustest.simulate.galaxies.scaling_relations import (
     MassFunction,
     MassMetallicity,
     SizeMass,
+    draw_scattered,
     metal_fraction,
-    scattered,
 )
 
 __all__ = ["GalaxyPopulation"]
 
 _REDSHIFTS = (4.0, 12.0)
-"""Where the relations hold, some of them extrapolated by one or two units of redshift."""
+"""Redshifts of the relations, some of them extrapolated by one or two units."""
 _YOUNG = 3e7
-"""Age in yr below which stars are where they were born."""
+"""Age in yr below which stars are still at their birthplace."""
 _DENSE_PARTICLES = 0.8
-"""Share of the gas particles that stand for the dense gas: the dust needs the resolution."""
+"""Fraction of the gas particles in the dense gas, where the dust needs resolution."""
 _STAR_KERNEL, _YOUNG_KERNEL, _GAS_KERNEL, _DENSE_KERNEL = 0.25, 0.12, 0.4, 0.15
-"""Radii of kernels over the half-mass radius of what they smooth."""
+"""Radii of kernels over the half-mass radius of the smoothed component."""
 
 
 _SEQUENCE = {"rate": 0.5, "scatter": 0.4}
 _BURSTS = {"scatter": 0.8}
-"""Chosen such that the colours of galaxies of JADES between redshifts 6 and 9 are met: rates are
-higher by 0.22 dex than those of the references, and scatter more."""
+"""Chosen to match the colours of galaxies of JADES between redshifts 6 and 9: rates are higher by
+0.22 dex than those of the references, and scatter more."""
 
 
 @dataclass(frozen=True)
 class GalaxyPopulation:
-    """Star-forming galaxies at redshifts 4 to 12, as a survey would find them, and beyond.
+    """Population of star-forming galaxies at redshifts 4 to 12.
 
-    A galaxy is drawn from the top down: mass, star-formation rate, history, size, metallicity,
-    gas; then stars and gas are laid out in a disc, a spheroid, star-forming regions and clumps,
-    in one body or in two that merge, turned to any orientation. Stars younger than 30 Myr and the
-    dense gas, which carries the dust, share a thin disc and its regions and clumps.
+    A galaxy is drawn in this order: mass, star-formation rate, history, size, metallicity, gas.
+    Stars and gas are then placed in a disc, a spheroid, star-forming regions and clumps, in one
+    body or in two that merge, with a random orientation. Stars younger than 30 Myr and the dense
+    gas, which contains the dust, share a thin disc and its regions and clumps.
 
-    Each relation is a record whose fields, its ``scatter`` among them, can be changed. Parameters
+    Each relation is a record whose fields, including its ``scatter``, can be changed. Parameters
     without a reference are our own choice.
 
     Parameters
     ----------
     log_mass : tuple of float, optional
-        Range of log10 of the stellar mass in solar masses that is left at the time of
-        observation.
+        Range of log10 of the surviving stellar mass in solar masses at the time of observation.
     n_stars, n_gas : int, optional
-        Particles of a galaxy; two of gas at least.
+        Particles of a galaxy; at least two of gas.
     mass_function : MassFunction, optional
         Number density over mass.
     main_sequence : MainSequence, optional
         Star-formation rate over 100 Myr by mass and redshift. The default is higher and wider
         than the published relation (0.5 per Gyr and 0.4 dex, not 0.3 and 0.2), and its history
-        more bursty (0.8 dex): only so are the galaxies as blue and as strong in lines as those
-        that JADES finds.
+        is more bursty (0.8 dex). The galaxies are then as blue and have as strong lines as those
+        found by JADES.
     size_mass : SizeMass, optional
         Half-mass radius by mass and redshift: of the stars, seen face-on.
     mass_metallicity : MassMetallicity, optional
@@ -74,31 +73,31 @@ class GalaxyPopulation:
     history : BurstyHistory, optional
         Star formation before the time of observation.
     merger_fraction : float, optional
-        Share of galaxies that are two in a merger [1]_.
+        Fraction of galaxies that are two in a merger [1]_.
     merger_ratio : tuple of float, optional
-        Range of the mass of the smaller one over that of the larger.
+        Range of the mass of the smaller galaxy over that of the larger.
     merger_separation : tuple of float, optional
         Range of the distance between them in kpc.
     clumpy_fraction : float, optional
-        Share of galaxies with one to four clumps of 50 to 300 pc [2]_.
+        Fraction of galaxies with one to four clumps of 50 to 300 pc [2]_.
     clump_share : float, optional
-        Share of the young stars and of the dense gas of these that is in clumps [2]_.
+        Fraction of their young stars and dense gas that is in clumps [2]_.
     region_share : float, optional
-        Share of the young stars and of the dense gas that is in small star-forming regions.
+        Fraction of the young stars and of the dense gas that is in small star-forming regions.
     spheroid_share : tuple of float, optional
-        Range of the share of the older stars that is in a spheroid.
+        Range of the fraction of the older stars that is in a spheroid.
     thickness : float, optional
         Scale height over scale length of the disc of older stars.
     young_thickness : float, optional
         The same for young stars and dense gas.
     dense_share : float, optional
-        Share of the gas that is dense and cold and carries dust.
+        Fraction of the gas that is dense and cold and contains dust.
     dense_extent : float, optional
         Half-mass radius of the dense gas over that of the stars.
     gas_extent : float, optional
         Half-mass radius of the diffuse gas over that of the stars [3]_.
     enrichment : float, optional
-        How much poorer in metals than the gas the oldest stars are, in dex.
+        Difference between the metallicities of the gas and of the oldest stars, in dex.
 
     Raises
     ------
@@ -164,7 +163,7 @@ class GalaxyPopulation:
             _check_share(getattr(self, name), name)
 
     def draw(self, redshift, random_state=None, group=""):
-        """One galaxy.
+        """Draw one galaxy.
 
         Parameters
         ----------
@@ -178,8 +177,8 @@ class GalaxyPopulation:
         Returns
         -------
         ParticleGalaxy
-            The galaxy. Positions are about the centre of mass of the stars, whose particles are
-            sorted by age, youngest first.
+            The galaxy. Positions are relative to the centre of mass of the stars. Star particles
+            are sorted by age, youngest first.
 
         Raises
         ------
@@ -191,13 +190,13 @@ class GalaxyPopulation:
         log_mass = self.mass_function.draw(redshift, self.log_mass, rng)
         above_sequence = self.main_sequence.scatter * rng.standard_normal()
         log_sfr = self.main_sequence.median(log_mass, redshift) + above_sequence
-        log_gas = scattered(self.gas_content, rng, log_sfr, above_sequence)
-        metals = metal_fraction(scattered(self.mass_metallicity, rng, log_mass))
+        log_gas = draw_scattered(self.gas_content, rng, log_sfr, above_sequence)
+        metals = metal_fraction(draw_scattered(self.mass_metallicity, rng, log_mass))
         history = self.history.draw(10.0**log_mass, 10.0**log_sfr, redshift, rng)
         bodies = Bodies.draw(self, log_mass, redshift, rng)
         stars = self._stars(bodies, history, metals, rng)
         gas = self._gas(bodies, 10.0**log_gas, metals, rng)
-        return _centred(stars, gas, redshift, group)
+        return _centre(stars, gas, redshift, group)
 
     def _stars(self, bodies, history, metals, rng):
         """Columns of the stars."""
@@ -234,8 +233,8 @@ class GalaxyPopulation:
         }
 
 
-def _centred(stars, gas, redshift, group):
-    """Galaxy with the centre of mass of its stars in the origin."""
+def _centre(stars, gas, redshift, group):
+    """Galaxy with the centre of mass of its stars at the origin."""
     centre = stars["mass"] @ stars["position"] / stars["mass"].sum()
     stars["position"] -= centre
     gas["position"] -= centre
@@ -243,7 +242,7 @@ def _centred(stars, gas, redshift, group):
 
 
 def _check_range(values, name, limits):
-    """Refuse what is no ascending pair within limits."""
+    """Raise an error for anything but an ascending pair within limits."""
     pair = isinstance(values, tuple | list) and len(values) == 2
     if not (pair and all(is_plain_number(value) for value in values)) or not (
         limits[0] <= values[0] <= values[1] <= limits[1]
@@ -256,18 +255,18 @@ def _check_range(values, name, limits):
 
 
 def _check_share(value, name):
-    """Refuse what is no number from 0 to 1."""
+    """Raise an error for anything but a number from 0 to 1."""
     if not (is_plain_number(value) and 0.0 <= value <= 1.0):
         msg = f"{name} must be a number from 0 to 1, got {value!r}"
         raise InputError(msg)
 
 
 def _check_redshift(value):
-    """Refuse redshifts for which the relations do not hold."""
+    """Raise an error for redshifts outside the range of the relations."""
     low, high = _REDSHIFTS
     if not (is_plain_number(value) and low <= value <= high):
         msg = (
-            f"redshift must be a number from {low:g} to {high:g}, where the scaling relations "
-            f"hold, got {value!r}"
+            f"redshift must be a number from {low:g} to {high:g}, the range of the scaling "
+            f"relations, got {value!r}"
         )
         raise InputError(msg)

@@ -1,4 +1,4 @@
-"""Scaling relations of galaxies at redshifts 4 to 12, each with its reference and its spread."""
+"""Scaling relations of galaxies at redshifts 4 to 12, with reference and scatter."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,8 @@ __all__ = [
     "MassFunction",
     "MassMetallicity",
     "SizeMass",
+    "draw_scattered",
     "metal_fraction",
-    "scattered",
 ]
 
 _SOLAR_OXYGEN = 8.69
@@ -20,9 +20,9 @@ _N_NODES = 256
 
 
 def metal_fraction(log_oxygen):
-    """Mass fraction of metals of gas of an oxygen abundance.
+    """Mass fraction of metals of gas with an oxygen abundance.
 
-    All metals go with oxygen: 0.014 at the abundance of the Sun, 8.69.
+    All metals scale with oxygen: 0.014 at the solar abundance, 8.69.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ def metal_fraction(log_oxygen):
     return _SOLAR_METALS * 10.0 ** (np.asarray(log_oxygen, dtype=float)[()] - _SOLAR_OXYGEN)
 
 
-def scattered(relation, rng, *arguments):
-    """Draw a value of a relation: its median, and a normal deviate of its scatter.
+def draw_scattered(relation, rng, *arguments):
+    """Draw a value of a relation: its median plus a normal deviate times its scatter.
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ def scattered(relation, rng, *arguments):
     Examples
     --------
     >>> import numpy as np
-    >>> from dustest.simulate.galaxies.scaling_relations import SizeMass, scattered
-    >>> print(round(scattered(SizeMass(scatter=0.0), np.random.default_rng(1), 9.0, 7.0), 3))
+    >>> from dustest.simulate.galaxies.scaling_relations import SizeMass, draw_scattered
+    >>> print(round(draw_scattered(SizeMass(scatter=0.0), np.random.default_rng(1), 9.0, 7.0), 3))
     -0.276
     """
     return relation.median(*arguments) + relation.scatter * rng.standard_normal()
@@ -77,7 +77,7 @@ def scattered(relation, rng, *arguments):
 class MassFunction:
     """Number density of galaxies over stellar mass: Schechter functions at some redshifts.
 
-    The parameters are linear in redshift between the nodes, and constant beyond them.
+    The parameters are linear in redshift between the nodes, and constant outside.
 
     Parameters
     ----------
@@ -88,8 +88,8 @@ class MassFunction:
     log_knee : tuple of float, optional
         log10 of the mass at the knee in solar masses.
     tilt : float, optional
-        Galaxies are drawn with a density that is higher by mass to this power. Zero draws what a
-        survey would find; one or so draws many massive, dusty galaxies to learn from.
+        The density is multiplied by the mass to this power. Zero draws the observed distribution;
+        about one draws many massive, dusty galaxies for training.
 
     References
     ----------
@@ -129,14 +129,14 @@ class MassFunction:
         return 10.0 ** (over * (slope + 1.0 + self.tilt)) * np.exp(-(10.0**over))
 
     def draw(self, redshift, limits, rng):
-        """One mass.
+        """Draw one mass.
 
         Parameters
         ----------
         redshift : float
             Redshift.
         limits : tuple of float
-            Least and greatest log10 of the mass.
+            Smallest and largest log10 of the mass.
         rng : numpy.random.Generator
             Source of random numbers.
 
@@ -153,7 +153,7 @@ class MassFunction:
 
 @dataclass(frozen=True)
 class MainSequence:
-    """Star-formation rate over 100 Myr of galaxies of a stellar mass.
+    """Star-formation rate over 100 Myr of galaxies by stellar mass.
 
     The specific rate is ``rate`` x (M / 1e10 Msun)**``slope`` x (1 + z)**``evolution``.
 
@@ -206,7 +206,7 @@ class MainSequence:
 
 @dataclass(frozen=True)
 class SizeMass:
-    """Projected half-mass radius of galaxies of a stellar mass.
+    """Projected half-mass radius of galaxies by stellar mass.
 
     Parameters
     ----------
@@ -222,7 +222,7 @@ class SizeMass:
     References
     ----------
     Westcott et al. 2025, arXiv:2412.14970v1 (2.74 (1 + z)**-0.79 kpc at 6.5 < z < 12.5 in the
-    rest-frame optical; that this is the size at 1e9 Msun is our own choice). Morishita et al.
+    rest-frame optical; the normalisation at 1e9 Msun is our own choice). Morishita et al.
     2024, ApJ 963, 9 (the slope, 0.19 at 5 < z < 14).
 
     Examples
@@ -258,7 +258,7 @@ class SizeMass:
 
 @dataclass(frozen=True)
 class MassMetallicity:
-    """Oxygen abundance of the gas of galaxies of a stellar mass.
+    """Oxygen abundance of the gas of galaxies by stellar mass.
 
     Parameters
     ----------
@@ -303,14 +303,14 @@ class MassMetallicity:
 
 @dataclass(frozen=True)
 class GasContent:
-    """Mass of the gas, by the time in which star formation would use it up.
+    """Mass of the gas, from the depletion time.
 
     Parameters
     ----------
     depletion_time : float, optional
         Mass of gas over star-formation rate on the main sequence in yr.
     slope : float, optional
-        Power of the rate over that of the main sequence, with which the time changes.
+        Power of the rate over that of the main sequence, by which the time changes.
     scatter : float, optional
         Standard deviation around the median in dex; the default is our own choice.
 

@@ -1,21 +1,21 @@
-"""Positions of particles: discs, spheroids, clumps, and how they are turned."""
+"""Positions of particles in discs, spheroids and clumps, and random rotations."""
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-__all__ = ["disc", "gather", "random_rotation", "spheroid"]
+__all__ = ["draw_disc", "draw_rotation", "draw_spheroid", "gather"]
 
 _DISC_END = 6.0
-"""Scale lengths at which a disc ends; 1.7 % of an endless one lie beyond."""
+"""Scale lengths at which a disc ends; 1.7 % of an infinite disc is outside."""
 _N_QUANTILES = 1024
 _SPHEROID_END = 10.0
 """Scale radii at which a spheroid ends."""
 _SPHEROID_HALF_MASS = 1.3388
-"""Scale radii within which, in projection, half the mass of a spheroid with that end lies."""
+"""Scale radii that, in projection, contain half the mass of a spheroid with that end."""
 
 
 def _disc_quantiles():
-    """Radii in scale lengths within which growing shares of a disc's mass lie."""
+    """Radii in scale lengths that contain increasing fractions of a disc's mass."""
     radius = np.linspace(0.0, _DISC_END, 4096)
     share = 1.0 - (1.0 + radius) * np.exp(-radius)
     quantiles = np.interp(np.linspace(0.0, share[-1], _N_QUANTILES + 1), share, radius)
@@ -27,7 +27,7 @@ _DISC_QUANTILES = _disc_quantiles()
 _DISC_HALF_MASS = _DISC_QUANTILES[_N_QUANTILES // 2]
 
 
-def disc(n, radius, thickness, rng):
+def draw_disc(n, radius, thickness, rng):
     """Positions in an exponential disc in the plane z = 0.
 
     The density falls as exp(-R / h) to six scale lengths h, and as sech2(z / z_0) out of the
@@ -56,8 +56,8 @@ def disc(n, radius, thickness, rng):
     Examples
     --------
     >>> import numpy as np
-    >>> from dustest.simulate.galaxies.shapes import disc
-    >>> x, y, z = disc(20_000, 1.0, 0.2, np.random.default_rng(1)).T
+    >>> from dustest.simulate.galaxies.shapes import draw_disc
+    >>> x, y, z = draw_disc(20_000, 1.0, 0.2, np.random.default_rng(1)).T
     >>> print(np.median(np.hypot(x, y)).round(1), np.median(np.abs(z)).round(2))
     1.0 0.07
     """
@@ -72,7 +72,7 @@ def disc(n, radius, thickness, rng):
     return np.column_stack([across * np.cos(angle), across * np.sin(angle), height])
 
 
-def spheroid(n, radius, axis_ratios, rng):
+def draw_spheroid(n, radius, axis_ratios, rng):
     """Positions in a triaxial spheroid of a Hernquist profile that ends at ten scale radii.
 
     Parameters
@@ -98,8 +98,8 @@ def spheroid(n, radius, axis_ratios, rng):
     Examples
     --------
     >>> import numpy as np
-    >>> from dustest.simulate.galaxies.shapes import spheroid
-    >>> x, y, z = spheroid(20_000, 1.0, (1.0, 1.0), np.random.default_rng(1)).T
+    >>> from dustest.simulate.galaxies.shapes import draw_spheroid
+    >>> x, y, z = draw_spheroid(20_000, 1.0, (1.0, 1.0), np.random.default_rng(1)).T
     >>> print(np.median(np.hypot(x, y)).round(1), np.median(np.hypot(y, z)).round(1))
     1.0 1.0
     """
@@ -124,7 +124,7 @@ def gather(position, centre, radius, share, rng):
     radius : ndarray of shape (n_clumps,)
         Their radii, the standard deviations of Gaussians along each axis, in kpc.
     share : float
-        Chance of a particle to be moved, into any of the clumps alike.
+        Probability that a particle is moved, with equal probability for each clump.
     rng : numpy.random.Generator
         Source of random numbers.
 
@@ -151,8 +151,8 @@ def gather(position, centre, radius, share, rng):
     return moved
 
 
-def random_rotation(rng):
-    """Matrix of a rotation to any orientation alike.
+def draw_rotation(rng):
+    """Matrix of a rotation to a uniformly random orientation.
 
     Parameters
     ----------
@@ -167,8 +167,8 @@ def random_rotation(rng):
     Examples
     --------
     >>> import numpy as np
-    >>> from dustest.simulate.galaxies.shapes import random_rotation
-    >>> matrix = random_rotation(np.random.default_rng(1))
+    >>> from dustest.simulate.galaxies.shapes import draw_rotation
+    >>> matrix = draw_rotation(np.random.default_rng(1))
     >>> bool(np.allclose(matrix @ matrix.T, np.eye(3)))
     True
     """

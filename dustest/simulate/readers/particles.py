@@ -19,10 +19,10 @@ _GAS, _STARS = 0, 4
 _MASS_UNIT = 1e10
 """Solar masses over h; lengths are comoving kpc over h."""
 _COLD = 8000.0
-"""Kelvin below which gas carries dust, as in Camps et al. 2016."""
+"""Kelvin below which gas contains dust, as in Camps et al. 2016."""
 _HYDROGEN = 0.76
 _KERNEL_PER_CELL = 2.5
-"""Kernel radius over the radius of a gas cell, taken as a sphere: about 16 cells lie within."""
+"""Kernel radius over the radius of a gas cell, as a sphere: about 16 cells are within."""
 _HEADER = {
     "scale_factor": "Time",
     "hubble": "HubbleParam",
@@ -37,7 +37,7 @@ _TAGGED = (
 
 @dataclass(frozen=True)
 class _Frame:
-    """Where and when a snapshot was taken."""
+    """Units, redshift and box of a snapshot."""
 
     scale_factor: float
     hubble: float
@@ -54,24 +54,24 @@ class _Frame:
         return 1.0 / self.scale_factor - 1.0
 
     def ages(self, formation):
-        """Ages in yr of stars that formed at scale factors."""
+        """Ages in yr of stars formed at scale factors."""
         cosmology = FlatLambdaCDM(100.0 * self.hubble, self.omega_matter, Tcmb0=0.0)
         ages = cosmology.age(self.redshift) - cosmology.age(1.0 / formation - 1.0)
         return np.maximum(ages.to_value(u.yr), 0.0)
 
     def wrap(self, offset):
-        """Offsets by the shortest way through the periodic box."""
+        """Shortest offsets in the periodic box."""
         if self.box_size is None:
             return offset
         return offset - self.box_size * np.round(offset / self.box_size)
 
     def middle(self, position):
-        """Median position, for a galaxy that may lie across the faces of the box."""
+        """Median position of a galaxy, which may cross the faces of the box."""
         return position[0] + np.median(self.wrap(position - position[0]), axis=0)
 
 
 def list_galaxies(path, *, catalog=None):
-    """Name the galaxies of a particle file.
+    """List the galaxies of a particle file.
 
     Parameters
     ----------
@@ -83,13 +83,13 @@ def list_galaxies(path, *, catalog=None):
     Returns
     -------
     list
-        What `read_particles` takes as ``galaxy``: names, numbers of the subhaloes that have
-        stars, or None for a file that is one galaxy.
+        Values for the argument ``galaxy`` of `read_particles`: names, numbers of the subhaloes
+        with stars, or None for a file of one galaxy.
 
     Raises
     ------
     ReadError
-        If a file is missing, damaged or of no known layout.
+        If a file is missing, damaged or of unknown layout.
     MissingDependencyError
         If h5py is not installed.
 
@@ -99,7 +99,7 @@ def list_galaxies(path, *, catalog=None):
     >>> list_galaxies("snapshot.hdf5", catalog="subhalo.hdf5")  # doctest: +SKIP
     [0, 1, 2, 3]
     """
-    with _opened(path) as file:
+    with _open(path) as file:
         if not _is_snapshot(file):
             return _tagged_names(file, path)
     if catalog is None:
@@ -120,47 +120,47 @@ def read_particles(
 ):
     """Read a galaxy from a particle file of a cosmological simulation.
 
-    Two layouts are recognised. **Snapshots and cutouts of IllustrisTNG and CAMELS**: groups
+    Two layouts are recognised. **Snapshots and cutouts of IllustrisTNG and CAMELS** have groups
     ``PartType4`` (stars) and ``PartType0`` (gas), lengths in comoving kpc/h and masses in
-    1e10 Msun/h. Star particles with a formation time that is not positive are winds, and left
-    out. Gas carries dust where it forms stars or is colder than 8000 K; without
-    ``InternalEnergy`` and ``ElectronAbundance`` only star formation decides. Its kernel radius
-    is 2.5 cell radii, or ``SubfindHsml`` where there is no ``Density``. The centre is that of
-    the subhalo, or the median star where the file is one galaxy. **Star particles with optical
-    depths**: groups that hold ``coordinates``, ``log10ages``, ``tau_v`` and so on, of physical
-    positions about the centre; their redshift stands in the name of a group (``z006p000``).
+    1e10 Msun/h. Star particles with a formation time that is not positive are winds, and are left
+    out. Gas contains dust if it forms stars or is colder than 8000 K; without ``InternalEnergy``
+    and ``ElectronAbundance``, only star formation is used. Its kernel radius is 2.5 cell radii, or
+    ``SubfindHsml`` if there is no ``Density``. The centre is that of the subhalo, or the median
+    star in a file of one galaxy. **Star particles with optical depths** are groups with
+    ``coordinates``, ``log10ages``, ``tau_v`` and so on, with physical positions relative to the
+    centre; their redshift is in the name of a group (``z006p000``).
 
     Parameters
     ----------
     path : str or path-like
         HDF5 file.
     galaxy : str or int, optional
-        Which galaxy, see `list_galaxies`: a name within the file, or the number of a subhalo of
-        ``catalog``. Left out for a file that is one galaxy.
+        The galaxy, see `list_galaxies`: a name within the file, or the number of a subhalo of
+        ``catalog``. Omit it for a file of one galaxy.
     catalog : str or path-like, optional
         HDF5 file with ``Subhalo/SubhaloLenType`` and ``Subhalo/SubhaloPos`` of a snapshot
         whose particles are those of the subhaloes, one after the other.
     group : str, optional
-        Name of the galaxy; by default that of the file, a slash, and ``galaxy``.
+        Name of the galaxy; by default the name of the file, a slash, and ``galaxy``.
     scale_factor, hubble, omega_matter : float, optional
-        Scale factor, Hubble constant over 100 km/s/Mpc and matter density; by default what the
-        header says (``Time`` or ``Redshift``, ``HubbleParam``, ``Omega0``).
+        Scale factor, Hubble constant over 100 km/s/Mpc and matter density; by default those of
+        the header (``Time`` or ``Redshift``, ``HubbleParam``, ``Omega0``).
     box_size : float, optional
         Side of the periodic box in comoving kpc/h, by default ``BoxSize``; without either,
-        galaxies are taken to lie clear of its faces.
+        galaxies must not cross its faces.
 
     Returns
     -------
     ParticleGalaxy
-        The galaxy; its ``gas`` is None where the file holds none for it.
+        The galaxy; its ``gas`` is None if the file has none for it.
 
     Raises
     ------
     ReadError
-        If a file is missing, damaged or of no known layout, its header or a column lacks, or
-        its particles cannot be (see `StarParticles`).
+        If a file is missing, damaged or of unknown layout, its header or a column is missing, or
+        its particles are invalid (see `StarParticles`).
     InputError
-        If ``galaxy`` is not in the file, or does not go with ``catalog``.
+        If ``galaxy`` is not in the file, or does not match ``catalog``.
     MissingDependencyError
         If h5py is not installed.
 
@@ -184,7 +184,7 @@ def read_particles(
     }
     if group is None:
         group = Path(path).stem if galaxy is None else f"{Path(path).stem}/{galaxy}"
-    with _opened(path) as file:
+    with _open(path) as file:
         if not _is_snapshot(file):
             return _read_tagged(file, path, galaxy, group, scale_factor)
         frame = _read_frame(file, path, given)
@@ -198,8 +198,8 @@ def read_particles(
 
 
 @contextmanager
-def _opened(path):
-    """An HDF5 file; whatever the library says of damage becomes a `ReadError`."""
+def _open(path):
+    """Open an HDF5 file; errors of the library become a `ReadError`."""
     try:
         import h5py
     except ImportError as error:
@@ -215,7 +215,7 @@ def _opened(path):
         raise
     except (OSError, LookupError, RuntimeError, TypeError, ValueError) as error:
         reason = (str(error).splitlines() or [""])[0]
-        msg = f"the file {path} cannot be read as HDF5, it may be cut short or damaged: {reason}"
+        msg = f"the file {path} cannot be read as HDF5, it may be truncated or damaged: {reason}"
         raise ReadError(msg) from error
 
 
@@ -225,7 +225,7 @@ def _is_snapshot(file):
 
 
 def _column(group, path, *names):
-    """The first column of these names that a group holds."""
+    """First column of these names in a group."""
     for name in names:
         if name in group:
             return group[name]
@@ -234,7 +234,7 @@ def _column(group, path, *names):
 
 
 def _read_frame(file, path, given):
-    """What is given or else what the header says."""
+    """Given values, or those of the header."""
     header = dict(file.attrs) | (dict(file["Header"].attrs) if "Header" in file else {})
     if "Time" not in header and "Redshift" in header:
         header["Time"] = 1.0 / (1.0 + float(header["Redshift"]))
@@ -245,7 +245,7 @@ def _read_frame(file, path, given):
             values[name] = None
             continue
         if value is None or not (np.isfinite(value) and value > 0.0):
-            state = "is missing" if value is None else f"is {value}, which cannot be"
+            state = "is missing" if value is None else f"is {value}, which is impossible"
             msg = f"{key} {state} in the header of the file {path}: give {name}"
             raise ReadError(msg)
         values[name] = float(value)
@@ -254,7 +254,7 @@ def _read_frame(file, path, given):
 
 def _read_catalog(path):
     """Numbers of particles (n, 6) and positions (n, 3) of the subhaloes."""
-    with _opened(path) as file:
+    with _open(path) as file:
         if "Subhalo" not in file:
             msg = f"the file {path} has no group Subhalo: give the subhalo catalogue as catalog"
             raise ReadError(msg)
@@ -275,7 +275,7 @@ def _locate(file, path, galaxy, catalog):
     if (galaxy is None) != (catalog is None):
         msg = (
             "galaxy (the number of a subhalo) and catalog go together for a snapshot, got "
-            f"galaxy={galaxy!r} and catalog={catalog!r}; leave both out for a file of one galaxy"
+            f"galaxy={galaxy!r} and catalog={catalog!r}; omit both for a file of one galaxy"
         )
         raise InputError(msg)
     if catalog is None:
@@ -293,7 +293,7 @@ def _locate(file, path, galaxy, catalog):
 
 
 def _check_counts(file, path, kind, expected, catalog):
-    """Refuse a catalogue that counts other particles than the snapshot holds."""
+    """Raise an error if catalogue and snapshot have different numbers of particles."""
     name = f"PartType{kind}"
     found = len(_column(file[name], path, "Coordinates")) if name in file else 0
     if found != expected:
@@ -305,7 +305,7 @@ def _check_counts(file, path, kind, expected, catalog):
 
 
 def _read_stars(file, path, rows, frame):
-    """Columns of the stars; positions still in the units of the file."""
+    """Columns of the stars; positions are in the units of the file."""
     group = _column(file, path, f"PartType{_STARS}")
     formation = _column(group, path, "GFM_StellarFormationTime")[rows]
     born = formation > 0.0
@@ -323,7 +323,7 @@ def _read_stars(file, path, rows, frame):
 
 
 def _read_gas(file, path, rows, frame):
-    """Columns of the gas, positions still in the units of the file; None without gas."""
+    """Columns of the gas, positions in the units of the file; None without gas."""
     name = f"PartType{_GAS}"
     if name not in file:
         return None
@@ -358,7 +358,7 @@ def _is_dusty(group, path, rows):
 
 
 def _tagged_names(file, path):
-    """Names of the groups that hold star particles with optical depths."""
+    """Names of the groups of star particles with optical depths."""
     names = []
 
     def visit(name, item):
@@ -376,7 +376,7 @@ def _tagged_names(file, path):
 
 
 def _read_tagged(file, path, galaxy, group, scale_factor):
-    """A galaxy of star particles that carry optical depths."""
+    """A galaxy of star particles with optical depths."""
     names = _tagged_names(file, path)
     name = names[0] if galaxy is None and len(names) == 1 else galaxy
     if name not in names:
@@ -403,7 +403,7 @@ def _with_unit(column):
 
 
 def _named_redshift(name, path, scale_factor):
-    """Redshift that is given, or else stands in the name of a group."""
+    """Redshift, as given or from the name of a group."""
     if scale_factor is not None:
         if not scale_factor > 0.0:
             msg = f"scale_factor must be above zero, got {scale_factor!r}"
@@ -411,16 +411,16 @@ def _named_redshift(name, path, scale_factor):
         return 1.0 / scale_factor - 1.0
     found = re.search(r"z(\d+)p(\d+)", name)
     if found is None:
-        msg = f"the name {name!r} in the file {path} tells no redshift: give scale_factor"
+        msg = f"the name {name!r} in the file {path} contains no redshift: give scale_factor"
         raise ReadError(msg)
     return float(f"{found[1]}.{found[2]}")
 
 
 def _assemble(path, stars, gas, redshift, group):
-    """The galaxy; what its records refuse is laid to the file."""
+    """Build the galaxy; errors of its records name the file."""
     try:
         gas = None if gas is None else GasParticles(**gas)
         return ParticleGalaxy(StarParticles(**stars), gas, redshift, group)
     except InputError as error:
-        msg = f"the file {path} does not hold a galaxy that can be: {error}"
+        msg = f"the file {path} does not contain a valid galaxy: {error}"
         raise ReadError(msg) from error

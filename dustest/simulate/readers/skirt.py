@@ -1,4 +1,4 @@
-"""Images and datacubes that the radiative-transfer code SKIRT made of simulated galaxies."""
+"""Images and datacubes of simulated galaxies, made by the radiative-transfer code SKIRT."""
 
 import warnings
 from contextlib import contextmanager
@@ -46,12 +46,12 @@ class SimulatedImages:
     redshift : float
         Redshift of the galaxy.
     group : str, optional
-        Name of the galaxy, which all its views share.
+        Name of the galaxy, shared by all its views.
 
     Raises
     ------
     InputError
-        If the shapes do not fit, a pixel is not finite, the pixel scale is not above zero, or
+        If the shapes do not match, a pixel is not finite, the pixel scale is not above zero, or
         the redshift is negative.
 
     Examples
@@ -74,8 +74,8 @@ class SimulatedImages:
         image = np.array(self.image, dtype=float)
         if image.ndim != 3 or len(image) != len(self.bands) or not np.all(np.isfinite(image)):
             msg = (
-                f"image must be finite and of shape ({len(self.bands)}, ny, nx), a plane for each "
-                f"of the bands, got the shape {image.shape}"
+                f"image must be finite and of shape ({len(self.bands)}, ny, nx), one plane per "
+                f"band, got the shape {image.shape}"
             )
             raise InputError(msg)
         image.setflags(write=False)
@@ -95,17 +95,17 @@ class SimulatedImages:
             return (self.flux * u.nJy).to_value(u.ABmag)
 
     def resampled(self, pixel_scale, shape=None):
-        """Images on pixels of another size about the same centre.
+        """Resample the images to pixels of another size about the same centre.
 
-        Every new pixel gathers the old ones by the area that it shares with them, so that flux
-        is conserved but for what falls off the edges.
+        Every new pixel sums the old ones by the area that they share, so that flux is conserved
+        except at the edges.
 
         Parameters
         ----------
         pixel_scale : float
             Side of the new pixels in arcsec.
         shape : tuple of int, optional
-            Rows and columns; by default as many as fit into the old field.
+            Rows and columns; by default the largest shape within the old field.
 
         Returns
         -------
@@ -129,7 +129,7 @@ class SimulatedImages:
         check_positive(pixel_scale, "pixel_scale")
         ratio = pixel_scale / self.pixel_scale
         if shape is None:
-            # A hair more, so that rounding does not cost a pixel where they fit exactly.
+            # A small tolerance, so that rounding does not remove a pixel from an exact fit.
             shape = [max(1, int(n / ratio + 1e-6)) for n in self.image.shape[1:]]
         rows, columns = (
             _overlaps(n, n_new, ratio)
@@ -141,7 +141,7 @@ class SimulatedImages:
 
 @dataclass(frozen=True, eq=False)
 class SkirtCube:
-    """A datacube of a galaxy in its rest frame, as an observer beside it would see it.
+    """Datacube of a galaxy in its rest frame.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ class SkirtCube:
     Raises
     ------
     InputError
-        If the shapes do not fit, the wavelengths do not ascend or the pixel size is not above
+        If the shapes do not match, the wavelengths do not ascend or the pixel size is not above
         zero.
 
     Examples
@@ -177,7 +177,7 @@ class SkirtCube:
     def __post_init__(self):
         if self.image.ndim != 3 or self.wavelength.shape != self.image.shape[:1]:
             msg = (
-                "image must have the shape (n_wave, ny, nx) with a plane for each wavelength, got "
+                "image must have the shape (n_wave, ny, nx), one plane per wavelength, got "
                 f"{self.image.shape} and {self.wavelength.shape} wavelengths"
             )
             raise InputError(msg)
@@ -191,18 +191,18 @@ class SkirtCube:
 
 
 def read_skirt_images(paths, *, pixel_scale=None):
-    """Read broad-band images of a galaxy that SKIRT made, as one set.
+    """Read broad-band images of a galaxy made by SKIRT, as one set.
 
-    Such a file holds a cube with a plane for each band; its header names them (``EXT1``,
-    ``EXT2``, ...) beside the unit, the pixel scale and the redshift.
+    Such a file has a cube with one plane per band. Its header names the bands (``EXT1``, ``EXT2``,
+    ...), the unit, the pixel scale and the redshift.
 
     Parameters
     ----------
     paths : str, path-like or sequence of them
         FITS files of one galaxy, for example of the short and of the long channel of NIRCam.
     pixel_scale : float, optional
-        Side in arcsec of the pixels to bring all bands to, by area; by default the coarsest of
-        the files, so that bands of it stay as they are.
+        Side in arcsec of the pixels of the result, resampled by area; by default the coarsest of
+        the files, whose bands then stay unchanged.
 
     Returns
     -------
@@ -212,7 +212,7 @@ def read_skirt_images(paths, *, pixel_scale=None):
     Raises
     ------
     ReadError
-        If a file is missing, damaged or of another layout, or the files are of several galaxies.
+        If a file is missing, damaged or of another layout, or the files have different galaxies.
 
     References
     ----------
@@ -250,26 +250,25 @@ def read_skirt_images(paths, *, pixel_scale=None):
 
 
 def read_skirt_cube(path, *, distance=None, redshift=0.0, group=None, cosmology=Planck15):
-    """Read an IFU datacube that SKIRT made, into the rest frame of the galaxy.
+    """Read an IFU datacube made by SKIRT, in the rest frame of the galaxy.
 
-    The first image is the cube. Its wavelengths stand in a table extension (as SKIRT 9 writes
-    them, column ``GRID_POINTS``) or along a linear third axis of the header; its unit may be a
-    surface brightness per unit frequency, per unit wavelength, or neutral (``W/m2/sr``, lambda
-    times the former).
+    The first image is the cube. Its wavelengths are in a table extension (column ``GRID_POINTS``
+    of SKIRT 9) or along a linear third axis of the header. Its unit may be a surface brightness
+    per unit frequency, per unit wavelength, or neutral (``W/m2/sr``, lambda times the former).
 
     Parameters
     ----------
     path : str or path-like
         FITS file.
     distance : float or `~astropy.units.Quantity`, optional
-        Distance of the instrument, in Mpc where it bears no unit; needed for a local instrument
-        whose pixels are angles.
+        Distance of the instrument, in Mpc if it has no unit; needed for a local instrument whose
+        pixels are angles.
     redshift : float, optional
-        Redshift that SKIRT put the galaxy at; 0 for a local instrument.
+        Redshift of the galaxy in SKIRT; 0 for a local instrument.
     group : str, optional
         Name of the galaxy, by default that of the file.
     cosmology : `~astropy.cosmology.FLRW`, optional
-        Turns angles at a redshift into lengths.
+        Converts angles at a redshift to lengths.
 
     Returns
     -------
@@ -279,9 +278,9 @@ def read_skirt_cube(path, *, distance=None, redshift=0.0, group=None, cosmology=
     Raises
     ------
     ReadError
-        If the file is missing, damaged, or lacks wavelengths, units or a pixel size.
+        If the file is missing or damaged, or has no wavelengths, units or pixel size.
     InputError
-        If the distance is needed and not given.
+        If the distance is needed but not given.
 
     References
     ----------
@@ -293,7 +292,7 @@ def read_skirt_cube(path, *, distance=None, redshift=0.0, group=None, cosmology=
     >>> cube = read_skirt_cube("galaxy_total.fits", distance=10.0)  # doctest: +SKIP
     """
     check_not_negative(redshift, "redshift")
-    with _opened(path) as hdus:
+    with _open(path) as hdus:
         header, data = _primary(hdus, path)
         wavelength = _wavelengths(hdus, header, path)
         pixel = _pixel_side(header, path)
@@ -321,11 +320,11 @@ def read_skirt_cube(path, *, distance=None, redshift=0.0, group=None, cosmology=
 
 
 def cube_to_images(cube, bands, redshift, *, pixel_scale=None, cosmology=Planck15):
-    """Observe a datacube through bands at a redshift.
+    """Compute images of a datacube in bands at a redshift.
 
-    Surface brightness per unit frequency fades by (1 + z)^3 and pixels shrink to the angle of
-    their length; flux densities are means over photon-counting bands. The intergalactic medium
-    is left out.
+    Surface brightness per unit frequency is dimmed by (1 + z)^3, and pixels have the angle of
+    their length. Flux densities are means over photon-counting bands. The intergalactic medium is
+    not included.
 
     Parameters
     ----------
@@ -334,12 +333,12 @@ def cube_to_images(cube, bands, redshift, *, pixel_scale=None, cosmology=Planck1
     bands : sequence of str or Band
         The bands, see `~dustest.data.get_band`.
     redshift : float
-        Redshift to put the galaxy at, above zero.
+        Redshift of the images, above zero.
     pixel_scale : float, optional
-        Side of the pixels in arcsec, to which the images are brought by area; by default the
-        angle of the cube's own.
+        Side of the pixels in arcsec, to which the images are resampled by area; by default the
+        angle of the cube's pixels.
     cosmology : `~astropy.cosmology.FLRW`, optional
-        Turns lengths into angles.
+        Converts lengths to angles.
 
     Returns
     -------
@@ -349,7 +348,7 @@ def cube_to_images(cube, bands, redshift, *, pixel_scale=None, cosmology=Planck1
     Raises
     ------
     InputError
-        If the redshift is not above zero, a band is not known, or the cube's wavelengths at this
+        If the redshift is not above zero, a band is unknown, or the cube's wavelengths at this
         redshift do not cover it.
 
     References
@@ -382,7 +381,7 @@ def cube_to_images(cube, bands, redshift, *, pixel_scale=None, cosmology=Planck1
 
 
 def _overlaps(n, n_new, ratio):
-    """Share of each old pixel that lies within each new one, about one centre, (n_new, n)."""
+    """Fraction of each old pixel within each new one, about one centre, (n_new, n)."""
     old = np.arange(n + 1) - n / 2
     new = ratio * (np.arange(n_new + 1) - n_new / 2)
     low = np.maximum(old[:-1], new[:-1, np.newaxis])
@@ -391,7 +390,7 @@ def _overlaps(n, n_new, ratio):
 
 
 def _band_weights(wavelength, bands, redshift):
-    """Weights of the planes of a cube in the mean through each band, (n_bands, n_wave)."""
+    """Weights of the planes of a cube in the mean over each band, (n_bands, n_wave)."""
     planes = np.eye(len(wavelength))
     try:
         return np.stack([band_flux(wavelength, planes, band) for band in bands])
@@ -401,14 +400,14 @@ def _band_weights(wavelength, bands, redshift):
 
 
 @contextmanager
-def _opened(path):
-    """Units of a FITS file; whatever the library says of damage becomes a `ReadError`."""
+def _open(path):
+    """Open a FITS file; errors of the library become a `ReadError`."""
     if not Path(path).is_file():
         msg = f"path must be a FITS file, but {path} does not exist or is no file"
         raise ReadError(msg)
     try:
         with warnings.catch_warnings():
-            # Astropy warns of a file that is cut short, and fails on its pixels later.
+            # Astropy warns of a truncated file, and fails on its pixels later.
             warnings.simplefilter("ignore", AstropyUserWarning)
             with fits.open(path, memmap=False) as hdus:
                 yield hdus
@@ -416,7 +415,7 @@ def _opened(path):
         raise
     except (OSError, LookupError, TypeError, ValueError, VerifyError) as error:
         reason = (str(error).splitlines() or [""])[0]
-        msg = f"the file {path} cannot be read as FITS, it may be cut short or damaged: {reason}"
+        msg = f"the file {path} cannot be read as FITS, it may be truncated or damaged: {reason}"
         raise ReadError(msg) from error
 
 
@@ -434,10 +433,10 @@ def _primary(hdus, path):
 
 
 def _unit(text, path):
-    """Unit that a header declares."""
+    """Unit in a header."""
     try:
         with warnings.catch_warnings():
-            # SKIRT writes more than one slash, which the FITS standard discourages.
+            # SKIRT writes several slashes, which the FITS standard discourages.
             warnings.simplefilter("ignore", u.UnitsWarning)
             return u.Unit(text)
     except (TypeError, ValueError) as error:
@@ -448,7 +447,7 @@ def _unit(text, path):
 def _pixel_side(header, path):
     """Side of a square pixel, an angle or a length."""
     if "CDELT1" not in header or "CDELT2" not in header:
-        msg = f"the header of the file {path} tells no pixel size (CDELT1 and CDELT2)"
+        msg = f"the header of the file {path} has no pixel size (CDELT1 and CDELT2)"
         raise ReadError(msg)
     width, height = abs(header["CDELT1"]), abs(header["CDELT2"])
     if width == 0.0 or abs(width - height) > _SQUARE * width:
@@ -459,7 +458,7 @@ def _pixel_side(header, path):
 
 def _read_images(path):
     """Images of one file."""
-    with _opened(path) as hdus:
+    with _open(path) as hdus:
         header, data = _primary(hdus, path)
     missing = [key for key in ("REDSHIFT", "BUNIT") if key not in header]
     missing += [f"EXT{i}" for i in range(1, len(data) + 1) if f"EXT{i}" not in header]
@@ -480,7 +479,7 @@ def _read_images(path):
 
 
 def _wavelengths(hdus, header, path):
-    """Wavelengths of the planes, of a table extension or of the header's third axis."""
+    """Wavelengths of the planes, from a table extension or the header's third axis."""
     for hdu in hdus[1:]:
         for column in getattr(hdu, "columns", ()):
             if column.name.lower() in _WAVELENGTH_COLUMNS:
@@ -489,11 +488,11 @@ def _wavelengths(hdus, header, path):
     linear = "CDELT3" in header and "CRVAL3" in header and "-" not in header.get("CTYPE3", "")
     if not linear:
         msg = (
-            f"the file {path} tells no wavelengths, neither in a table (column GRID_POINTS) nor "
+            f"the file {path} has no wavelengths, neither in a table (column GRID_POINTS) nor "
             "along a linear third axis (CRVAL3, CDELT3)"
         )
         raise ReadError(msg)
-    # Not by astropy.wcs, which does not know the unit "micron" that SKIRT writes.
+    # Not with astropy.wcs, which does not know the unit "micron" of SKIRT.
     pixel = np.arange(header["NAXIS3"]) + 1.0 - header.get("CRPIX3", 0.0)
     values = header["CRVAL3"] + header["CDELT3"] * pixel
     return _to_angstrom(values * _unit(header.get("CUNIT3"), path), path)

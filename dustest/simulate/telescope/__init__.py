@@ -1,1 +1,1 @@
-"""What a telescope records: PSF, pixels, noise, spectra."""
+"""Observations: point-spread functions, images, noise, spectra."""

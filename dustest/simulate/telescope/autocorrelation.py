@@ -1,4 +1,4 @@
-"""Autocorrelations of noise as sums of blocks, each of which has a positive power spectrum."""
+"""Autocorrelations of noise as sums of blocks with positive power spectra."""
 
 import numpy as np
 from scipy.optimize import nnls
@@ -15,7 +15,7 @@ _PYRAMIDS = (1.0, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0)
 _REACHES = np.array([*(2.5 * scale for scale in _GAUSSIANS), *_PYRAMIDS])
 _SHORT = 4.0
 
-# What the fit may be off at most; it strives for less, and for a variance that is exact.
+# Largest error of the fit; it aims for less, and for an exact variance.
 _TOLERANCE = 0.05
 _LAG_TOLERANCE = 0.02
 _FIT_VARIANCE = 1e-4
@@ -24,7 +24,7 @@ _FIT_ABSOLUTE = 0.006
 
 
 def block_correlations(dy, dx):
-    """Correlation of all building blocks at lags.
+    """Correlation of all blocks at lags.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def block_correlations(dy, dx):
 
 
 def fit_lags(lags):
-    """Find weights of the blocks for given correlations, with the shortest reach that will do.
+    """Find weights of the blocks for given correlations, with the shortest possible reach.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def fit_lags(lags):
     Raises
     ------
     InputError
-        If no weights come close.
+        If no weights are close enough.
     """
     rows, target, scatter = _equations(lags)
     for reach in (_SHORT, np.inf):
@@ -84,7 +84,7 @@ def fit_lags_and_aperture(lags, variances):
     lags : sequence of float
         Correlations at lag 1, 2, ... along an axis.
     variances : ndarray of shape (n_blocks,)
-        Variance in the aperture of each block alone, over that which is wanted.
+        Variance in the aperture of each block alone, over the required variance.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def fit_lags_and_aperture(lags, variances):
     Raises
     ------
     InputError
-        If no weights come close.
+        If no weights are close enough.
     """
     rows, target, scatter = _equations(lags)
     weights = _non_negative_weights(
@@ -107,15 +107,15 @@ def fit_lags_and_aperture(lags, variances):
     if _all_close(found, target) and abs(ratio - 1.0) <= _TOLERANCE:
         return weights
     msg = (
-        "depth must fit to rms and autocorrelation: the closest noise has correlations "
-        f"{found[1:].round(3).tolist()} and {ratio:.2f} times the noise of the depth in its "
-        "aperture; check the unit of rms"
+        "depth must be consistent with rms and autocorrelation: the closest noise has "
+        f"correlations {found[1:].round(3).tolist()} and {ratio:.2f} times the noise of the depth "
+        "in its aperture; check the unit of rms"
     )
     raise InputError(msg)
 
 
 def _equations(lags):
-    """What each block adds to the variance and the correlations, their values and scatter."""
+    """Contribution of each block to variance and correlations, their values and scatter."""
     target = np.array([1.0, *lags])
     scatter = np.maximum(_FIT_RELATIVE * np.abs(target), _FIT_ABSOLUTE)
     scatter[0] = _FIT_VARIANCE
@@ -123,7 +123,7 @@ def _equations(lags):
 
 
 def _non_negative_weights(rows, target, scatter, reach):
-    """Least squares in units of the scatter, with the blocks that do not go beyond a reach."""
+    """Least squares in units of the scatter, with the blocks within a reach."""
     use = np.flatnonzero(reach >= _REACHES)
     weights = np.zeros(_REACHES.size)
     weights[use] = nnls(rows[:, use] / scatter[:, np.newaxis], target / scatter)[0]
@@ -131,6 +131,6 @@ def _non_negative_weights(rows, target, scatter, reach):
 
 
 def _all_close(found, target):
-    """Whether correlations are close to those asked for."""
+    """Whether correlations are close to the requested ones."""
     allowed = np.maximum(_TOLERANCE * np.abs(target), _LAG_TOLERANCE)
     return bool(np.all(np.abs(found - target) <= allowed))

@@ -1,4 +1,4 @@
-"""What instruments add to the light of a galaxy: blur was before, noise comes here."""
+"""Noise of instruments, added to noiseless scenes."""
 
 from dataclasses import dataclass, field
 
@@ -45,7 +45,7 @@ class Telescope:
     ----------
     imager : Imager
         Makes the images.
-    noises : tuple
+        Noise of the images, one per band of the imager: any object with a ``draw`` method.
         Noise of the images, one for each band of the imager: whatever has a ``draw``.
     photometry_bands : tuple of str
         Bands with total fluxes.
@@ -54,7 +54,7 @@ class Telescope:
     spectrograph : PrismSpectrograph or None
         Makes the spectra, if any.
     electrons_per_njy : float or None
-        Electrons that 1 nJy brings, for the noise of the source's own photons.
+        Electrons detected per nJy, for the photon noise of the source.
     """
 
     imager: object
@@ -78,23 +78,23 @@ class Telescope:
 
     @property
     def bands(self):
-        """All bands, once each: first those of the images (tuple of str)."""
+        """All bands, each once, those of the images first (tuple of str)."""
         return tuple(dict.fromkeys((*self.imager.bands, *self.photometry_bands)))
 
     def observe(self, scene, rng):
-        """Add noise.
+        """Add noise to a scene.
 
         Parameters
         ----------
         scene : Scene
-            What there is to be seen.
+            The noiseless scene.
         rng : numpy.random.Generator
-            Where the randomness comes from.
+            Source of random numbers.
 
         Returns
         -------
         Observed
-            All with noise.
+            Images, fluxes and spectrum with noise.
         """
         images = (scene.images + self._image_noise(scene.images, rng)).astype(np.float32)
         snr = np.tensordot(images, self._aperture, axes=2) / self._aperture_rms
@@ -122,7 +122,7 @@ class Telescope:
 
 
 def _aperture_mask(size, diameter):
-    """Share of every pixel of a stamp in a circle about its centre."""
+    """Fraction of every pixel of a stamp within a circle about its centre."""
     from photutils.aperture import CircularAperture
 
     aperture = CircularAperture((0.5 * (size - 1), 0.5 * (size - 1)), 0.5 * diameter)

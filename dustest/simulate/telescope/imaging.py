@@ -1,4 +1,4 @@
-"""Images of particles: light smoothed over the sky, spread by the telescope, onto pixels."""
+"""Images of particles: smoothed, convolved with a point-spread function, and sampled on pixels."""
 
 import numpy as np
 from astropy import units as u
@@ -20,26 +20,25 @@ KERNEL_SIGMA = 0.5 / 1.825742
 ends: Dehnen & Aly 2012, MNRAS 425, 1068, their Table 1 (H/h = 1.825742, h = 2 sigma)."""
 
 _REACH = 1.0
-"""Arcsec: light farther than that outside a stamp is not traced into it."""
+"""Arcsec: sources farther outside a stamp do not contribute to it."""
 
 _LEVEL_STEP = 1.3
 _FINEST_LEVEL = 0.2
-"""Pixels: what is smoothed by less looks like a point behind any telescope."""
+"""Pixels: particles smoothed by less look like points."""
 
 
 class Imager:
-    """Puts the light of particles onto stamps, behind a point-spread function for each band.
+    """Makes images of particles on stamps, with a point-spread function for each band.
 
-    Every particle is spread by a Gaussian as wide as its kernel, then by the point-spread
-    function of the band, which includes the pixel. Both are applied in Fourier space, to a grid
-    that reaches 1 arcsec beyond the stamp, so that light is scattered into the stamp from there
-    and out of it for good.
+    Every particle is smoothed by a Gaussian as wide as its kernel and convolved with the
+    point-spread function of the band, which includes the pixel. Both steps use Fourier transforms
+    on a grid that extends 1 arcsec beyond the stamp, so that light is scattered into the stamp and
+    out of it.
 
     Parameters
     ----------
     psfs : mapping of str to PSF
-        Point-spread function of each band; it is resampled where its pixels are of another
-        size.
+        Point-spread function of each band; it is resampled if its pixels have another size.
     pixel_scale : float or `~astropy.units.Quantity`
         Side of a pixel, in arcsec.
     size : int, optional
@@ -61,11 +60,11 @@ class Imager:
 
     Notes
     -----
-    Smoothing lengths are rounded to steps of 1.3, those below 0.2 pixels stand together. The
-    light of a particle goes to the nine pixels around it, by a quadratic spline, and what that
-    blurs is divided out in Fourier space (Hockney & Eastwood 1988, chapter 5): the image of a
-    point is right to 0.5 % of its peak wherever it lies, if the telescope spreads it over four
-    pixels (FWHM) or more. Images are in single precision.
+    Smoothing lengths are rounded to steps of 1.3; those below 0.2 pixels are combined. The flux
+    of a particle is assigned to the nine pixels around it with a quadratic spline, whose blur is
+    divided out in Fourier space (Hockney & Eastwood 1988, chapter 5). The image of a point source
+    is accurate to 0.5 % of its peak at any position, if the point-spread function is four pixels
+    (FWHM) wide or more. Images are in single precision.
 
     References
     ----------
@@ -98,17 +97,17 @@ class Imager:
         return f"Imager(bands={self.bands}, pixel_scale={self.pixel_scale:g}, size={self.size})"
 
     def images(self, position, smoothing, flux):
-        """Images of particles through all bands.
+        """Make images of particles in all bands.
 
         Parameters
         ----------
         position : array_like or `~astropy.units.Quantity` of shape (n, 2)
-            Places of the particles, in arcsec where they bear no unit, from the centre of the
-            stamp: to the right, which is along rows, and upwards, which is along columns.
+            Positions of the particles from the centre of the stamp, in arcsec if they have no
+            unit: to the right, along rows, and upwards, along columns.
         smoothing : array_like or `~astropy.units.Quantity` of shape (n,)
-            Radii, in arcsec where they bear no unit, at which the kernels of the particles end.
+            Radii at which the kernels of the particles end, in arcsec if they have no unit.
         flux : array_like of shape (n, n_bands)
-            Flux of the particles through each band.
+            Flux of the particles in each band.
 
         Returns
         -------
@@ -118,7 +117,7 @@ class Imager:
         Raises
         ------
         InputError
-            If the shapes do not fit.
+            If the shapes do not match.
         """
         position = to_floats(position, "position", unit=u.arcsec, sentinels=False)
         smoothing = to_floats(smoothing, "smoothing", unit=u.arcsec, sentinels=False)
@@ -130,33 +129,33 @@ class Imager:
                 f"(n, {len(self.bands)}), got {position.shape}, {smoothing.shape}, {flux.shape}"
             )
             raise InputError(msg)
-        # One row an axis, which is what reductions and gathers are fast along.
+        # One row per axis: reductions and gathers are fast along rows.
         place = np.ascontiguousarray(position.T) / self.pixel_scale + 0.5 * (self._side - 1)
         inside = np.flatnonzero(np.all((place >= 0.5) & (place < self._side - 1.5), axis=0))
         if not inside.size:
             return np.zeros((len(self.bands), self.size, self.size))
         widths, level = _levels(KERNEL_SIGMA * smoothing[inside] / self.pixel_scale)
         light = self._lay_out(place[:, inside], level, len(widths), flux[inside])
-        return self._seen(self._smoothed(light, widths))
+        return self._crop(self._smooth(light, widths))
 
     def convolve(self, images):
-        """Spread images without noise by the point-spread functions.
+        """Convolve noiseless images with the point-spread functions.
 
         Parameters
         ----------
         images : array_like of shape (n_bands, ny, nx)
-            Flux per pixel through each band, on pixels of this size; what lies farther out than
-            1 arcsec beyond the stamp is cut off.
+            Flux per pixel in each band, on pixels of this size; flux farther than 1 arcsec
+            outside the stamp is cut off.
 
         Returns
         -------
         ndarray of shape (n_bands, size, size)
-            Flux per pixel, with the centre of the images on that of the stamps.
+            Flux per pixel, with the centre of the images at that of the stamps.
 
         Raises
         ------
         InputError
-            If there is not one image for each band.
+            If there is not one image per band.
         """
         images = to_floats(images, "images", unit=declared_unit(images, "images"), sentinels=False)
         if images.ndim != 3 or len(images) != len(self.bands):
@@ -168,10 +167,10 @@ class Imager:
         return self.images(position, np.zeros(len(position)), images.reshape(len(images), -1).T)
 
     def _psf_transfer(self, psf):
-        """Transform of a point-spread function, with the blur of the laying out divided out."""
+        """Transform of a point-spread function, divided by that of the assignment to pixels."""
         if not np.isclose(psf.pixel_scale, self.pixel_scale, rtol=1e-4):
             psf = resample_psf(psf, self.pixel_scale)
-        # Beyond the grid light is lost to the stamp, as it is on the sky.
+        # Light outside the grid is lost to the stamp, as in real images.
         cut = max((psf.size - self._side + 1) // 2, 0)
         image = psf.image[cut : psf.size - cut, cut : psf.size - cut]
         grid = np.zeros((self._side, self._side))
@@ -187,7 +186,7 @@ class Imager:
         return fft.fftfreq(self._side), fft.rfftfreq(self._side)
 
     def _lay_out(self, place, level, n_levels, flux):
-        """Light on the grid by level of smoothing, (n_bands, n_levels, side, side)."""
+        """Flux on the grid by level of smoothing, (n_bands, n_levels, side, side)."""
         centre = (place + 0.5).astype(np.intp)
         offset = place - centre
         # Quadratic B-spline over three pixels along each axis.
@@ -204,8 +203,8 @@ class Imager:
             len(self.bands), n_levels, self._side, self._side
         )
 
-    def _smoothed(self, light, widths):
-        """Transform of the light, spread by the kernels, (n_bands, side, side // 2 + 1)."""
+    def _smooth(self, light, widths):
+        """Transform of the smoothed flux, (n_bands, side, side // 2 + 1)."""
         across, along = self._frequencies()
         transform = fft.rfft2(light)
         total = 0.0
@@ -215,15 +214,15 @@ class Imager:
             total = total + layer * kernel.astype(np.float32)
         return total
 
-    def _seen(self, transform):
-        """Stamps behind the point-spread functions."""
+    def _crop(self, transform):
+        """Stamps, convolved with the point-spread functions."""
         image = fft.irfft2(transform * self._transfer, s=(self._side, self._side))
         start = (self._side - self.size) // 2
         return image[:, start : start + self.size, start : start + self.size]
 
 
 def _grid_side(size, reach):
-    """Side of a grid for fast transforms, with as many pixels on either side of the stamp."""
+    """Side of a grid for fast transforms, with a margin on either side of the stamp."""
     side = fft.next_fast_len(size + 2 * reach, real=True)
     while (side - size) % 2:
         side = fft.next_fast_len(side + 1, real=True)

@@ -1,4 +1,4 @@
-"""Diffraction by the pupil of JWST, and what blurs it on the way to a mosaic."""
+"""Diffraction by the pupil of JWST, and further blur up to the mosaic."""
 
 import numpy as np
 from astropy import units as u
@@ -27,7 +27,7 @@ _PER_ARCSEC = u.arcsec.to(u.rad)
 
 
 def blurred_diffraction(band, scale, n_points):
-    """Compute the image of a point source behind the telescope and on the detector.
+    """Compute the image of a point source on the detector.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def blurred_diffraction(band, scale, n_points):
     Returns
     -------
     ndarray of shape (n_points, n_points)
-        Light at the points, centred, with all that blurs it but the pixels of the mosaic.
+        Intensity at the points, centred, with all blur except the pixels of the mosaic.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def _detector(band):
 
 
 def _band_wavelengths(band):
-    """Wavelengths in metres that stand for equal shares of the light through a band."""
+    """Wavelengths in metres that represent equal fractions of the light in a band."""
     share = np.cumsum(band.transmission * np.gradient(band.wavelength))
     middle = (np.arange(_WAVELENGTHS) + 0.5) / _WAVELENGTHS
     return np.interp(middle, share / share[-1], band.wavelength) * 1e-10
@@ -85,7 +85,7 @@ def _wavefront_transfer(wavelength, squared):
 
 
 def _telescope(scale, n_points):
-    """JWST with a detector of a pixel scale in arcsec."""
+    """JWST with a detector whose pixel scale is in arcsec."""
     try:
         import poppy
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""The noise of drizzled mosaics, in which neighbouring pixels are correlated."""
+"""Noise of drizzled mosaics, in which neighbouring pixels are correlated."""
 
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -43,17 +43,17 @@ class CorrelatedNoise:
     pixel_scale : float or `~astropy.units.Quantity`, optional
         Side of a pixel, in arcsec.
     depth : float, optional
-        Measured 5-sigma depth of the mosaic in a circular aperture, in AB magnitudes. It fixes
-        the correlation over longer distances, which the lags do not tell; without it there is
-        none beyond about four pixels, unless the lags ask for it.
+        Measured 5-sigma depth of the mosaic in a circular aperture, in AB magnitudes. It sets the
+        correlation over longer distances. Without it there is no correlation beyond about four
+        pixels, unless the lags require it.
     depth_diameter : float or `~astropy.units.Quantity`, optional
         Diameter in arcsec of the aperture of ``depth``.
 
     Raises
     ------
     InputError
-        If an argument is out of range, or no noise comes close to the correlations (5 per cent
-        or 0.02) and the depth (5 per cent in flux).
+        If an argument is out of range, or no noise matches the correlations (5 per cent or 0.02)
+        and the depth (5 per cent in flux).
 
     See Also
     --------
@@ -63,9 +63,9 @@ class CorrelatedNoise:
     -----
     The autocorrelation is a sum of Gaussians :math:`\exp(-r^2 / 4 s^2)` and of pyramids
     :math:`\max(0, 1 - |x| / a) \max(0, 1 - |y| / a)`, each with a weight that is not negative,
-    found by non-negative least squares. Each of them is the autocorrelation of white noise that
-    was smoothed by a Gaussian or a square, so every sum of them has a positive power spectrum.
-    Noise with a negative correlation at some lag below -0.02 cannot be made so.
+    found by non-negative least squares. Each term is the autocorrelation of white noise smoothed
+    by a Gaussian or a square, so every sum of them has a positive power spectrum. Noise with a
+    correlation below -0.02 at some lag cannot be represented.
 
     Examples
     --------
@@ -96,7 +96,7 @@ class CorrelatedNoise:
             ("depth_diameter", as_arcsec(self.depth_diameter, "depth_diameter")),
         ):
             object.__setattr__(self, name, value)
-        object.__setattr__(self, "_weights", self._fitted_weights())
+        object.__setattr__(self, "_weights", self._fit_weights())
 
     def draw(self, n, shape, random_state=None):
         """Draw stamps of noise.
@@ -106,14 +106,14 @@ class CorrelatedNoise:
         n : int
             Number of stamps.
         shape : int or tuple of int
-            Rows and columns of a stamp; one number for square ones.
+            Number of rows and columns of a stamp; one number for square stamps.
         random_state : None, int or numpy.random.Generator, optional
-            Where the randomness comes from.
+            Source of random numbers.
 
         Returns
         -------
         ndarray of shape (n, ny, nx)
-            Noise in nJy; the stamps are independent of one another.
+            Noise in nJy; the stamps are independent.
 
         Raises
         ------
@@ -143,7 +143,7 @@ class CorrelatedNoise:
         Returns
         -------
         CorrelatedNoise
-            With the ``rms`` that gives this depth.
+            Noise with the ``rms`` that gives this depth.
 
         Raises
         ------
@@ -176,8 +176,8 @@ class CorrelatedNoise:
         """
         return np.tensordot(self._weights, block_correlations(dy, dx), axes=1)
 
-    def _fitted_weights(self):
-        """Weights of the blocks that come close to all that is known of the noise."""
+    def _fit_weights(self):
+        """Weights of the blocks that match the known properties of the noise."""
         if self.depth is None:
             return fit_lags(self.autocorrelation)
         variance = (_depth_to_rms(_as_magnitude(self.depth)) / self.rms) ** 2
@@ -188,7 +188,7 @@ class CorrelatedNoise:
 
 @dataclass(frozen=True, eq=False)
 class BlankSkyNoise:
-    """Noise taken from stamps of blank sky, see `noise_from_blank_sky`.
+    """Noise from stamps of blank sky, see `noise_from_blank_sky`.
 
     Parameters
     ----------
@@ -204,21 +204,21 @@ class BlankSkyNoise:
         return float(self.stamps.std())
 
     def draw(self, n, shape, random_state=None):
-        """Draw stamps: a random one each, cut out at a random place and flipped at random.
+        """Draw stamps: a random stamp each, cropped at a random position and flipped at random.
 
         Parameters
         ----------
         n : int
             Number of stamps.
         shape : int or tuple of int
-            Rows and columns of a stamp; one number for square ones.
+            Number of rows and columns of a stamp; one number for square stamps.
         random_state : None, int or numpy.random.Generator, optional
-            Where the randomness comes from.
+            Source of random numbers.
 
         Returns
         -------
         ndarray of shape (n, ny, nx)
-            Noise in nJy. Stamps may overlap on the sky, so they are not independent.
+            Noise in nJy. Stamps may overlap on the sky and are then not independent.
 
         Raises
         ------
@@ -247,23 +247,23 @@ class BlankSkyNoise:
 
 
 def noise_from_blank_sky(stamps):
-    """Noise from the user's own stamps of blank sky.
+    """Make noise from stamps of blank sky.
 
     Parameters
     ----------
     stamps : array_like or `~astropy.units.Quantity` of shape (n_stamps, ny, nx)
-        Blank sky without background, in nJy per pixel. Larger than the stamps to be drawn they
-        give more different ones.
+        Blank sky without background, in nJy per pixel. Stamps larger than the drawn ones give
+        more variety.
 
     Returns
     -------
     BlankSkyNoise
-        Draws from them.
+        Draws from the stamps.
 
     Raises
     ------
     InputError
-        If they are not finite, of another shape, or constant.
+        If the stamps are not finite, have another shape, or are constant.
 
     Examples
     --------
@@ -286,7 +286,7 @@ def noise_from_blank_sky(stamps):
 
 
 def aperture_rms(noise, diameter):
-    """Standard deviation of the noise in a circular aperture, from the covariance.
+    """Standard deviation of the noise in a circular aperture, from the covariance of the pixels.
 
     Parameters
     ----------
@@ -298,7 +298,7 @@ def aperture_rms(noise, diameter):
     Returns
     -------
     float
-        In nJy, for an aperture that is centred on a pixel.
+        Standard deviation in nJy, for an aperture centred on a pixel.
 
     Raises
     ------
@@ -328,7 +328,7 @@ def aperture_depth(noise, diameter, *, n_sigma=5.0):
     diameter : float or `~astropy.units.Quantity`
         Diameter of the aperture, in arcsec.
     n_sigma : float, optional
-        The depth is that many standard deviations.
+        Number of standard deviations of the depth.
 
     Returns
     -------
@@ -351,27 +351,27 @@ def aperture_depth(noise, diameter, *, n_sigma=5.0):
 
 
 def poisson_noise(images, electrons_per_njy, random_state=None):
-    """Draw the noise of the photons of the sources themselves.
+    """Draw the photon noise of the sources.
 
     Parameters
     ----------
     images : array_like or `~astropy.units.Quantity` of shape (n, ny, nx)
-        Noiseless images in nJy per pixel; what is negative counts as zero.
+        Noiseless images in nJy per pixel; negative pixels count as zero.
     electrons_per_njy : float
-        Electrons that 1 nJy brings over the whole exposure.
+        Electrons detected per nJy over the whole exposure.
     random_state : None, int or numpy.random.Generator, optional
-        Where the randomness comes from.
+        Source of random numbers.
 
     Returns
     -------
     ndarray of shape (n, ny, nx)
-        Noise of mean zero in nJy, to be added. It is not correlated from pixel to pixel, which
-        that of a drizzled mosaic is.
+        Noise of mean zero in nJy, to be added to the images. It is not correlated between
+        pixels, unlike that of a drizzled mosaic.
 
     Raises
     ------
     InputError
-        If the images are not finite numbers, or the other is not positive.
+        If the images are not finite, or ``electrons_per_njy`` is not positive.
 
     Examples
     --------
@@ -392,22 +392,22 @@ def poisson_noise(images, electrons_per_njy, random_state=None):
 
 @lru_cache(maxsize=64)
 def _amplitude(noise, ny, nx):
-    """Amplitudes of half a plane of waves, and the sides of the periodic grid that they fill.
+    """Amplitudes of half the Fourier plane, and the sides of the periodic grid.
 
-    The grid is larger than a stamp. Half a plane is what makes real noise.
+    The grid is larger than a stamp. Half the plane suffices for real noise.
     """
     sides = [fft.next_fast_len(side + _PADDING, real=True) for side in (ny, nx)]
     lags = [np.minimum(np.arange(side), side - np.arange(side)) for side in sides]
     power = fft.rfft2(noise.correlation(lags[0][:, np.newaxis], lags[1])).real
-    # A wave has two Gaussian numbers of its own, and stands for its mirror image as well; those
-    # of the first and the last column are their own mirror images, of which half is taken.
+    # A wave has two Gaussian numbers, and represents its mirror image as well; waves of the first
+    # and the last column are their own mirror images, of which half is taken.
     power[:, 1 : (sides[1] + 1) // 2] *= 0.5
-    # What the finite grid cuts off of the longest correlations rings below zero.
+    # Truncating the longest correlations to the finite grid makes some powers negative.
     return noise.rms * np.sqrt(np.maximum(power, 0.0) / np.prod(sides)), sides
 
 
 def _aperture_pairs(diameter, pixel_scale):
-    """Number of pairs of pixels in an aperture, by rows and columns between them."""
+    """Number of pairs of pixels in an aperture, by the rows and columns between them."""
     from photutils.aperture import CircularAperture
 
     aperture = CircularAperture((0.0, 0.0), 0.5 * diameter / pixel_scale)
@@ -423,7 +423,7 @@ def _depth_to_rms(depth):
 
 
 def _as_magnitude(depth):
-    """Depth as a finite number."""
+    """Convert a depth to a finite number."""
     magnitude = to_floats(depth, "depth", unit=u.ABmag)
     if magnitude.ndim or not np.isfinite(magnitude):
         msg = f"depth must be a finite AB magnitude, got {depth!r}"

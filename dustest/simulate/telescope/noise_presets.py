@@ -1,4 +1,4 @@
-"""The measured noise of surveys."""
+"""Measured noise of surveys."""
 
 from dustest.data.surveys import SURVEYS
 from dustest.simulate.telescope.noise import CorrelatedNoise
@@ -7,7 +7,7 @@ __all__ = ["list_noise_presets", "noise_preset"]
 
 
 def list_noise_presets():
-    """Name the surveys whose noise is known, and their bands.
+    """List the surveys with known noise, and their bands.
 
     Returns
     -------
@@ -24,7 +24,7 @@ def list_noise_presets():
 
 
 def noise_preset(survey, band):
-    """The noise of a survey in a band.
+    """Noise of a survey in a band.
 
     ``"JADES-deep"`` is the JADES Origins Field at 0.03 arcsec: F150W, F200W, F277W, F356W and
     F444W with measured rms, autocorrelation and aperture depth; 14 other bands of NIRCam and ACS
@@ -49,11 +49,11 @@ def noise_preset(survey, band):
     Raises
     ------
     InputError
-        If the survey or the band is not among them.
+        If the survey or the band is unknown.
 
     See Also
     --------
-    dustest.simulate.get_survey : The errors of fluxes that go with the noise of images.
+    dustest.simulate.get_survey : Errors of fluxes that match the noise of the images.
 
     References
     ----------

@@ -34,8 +34,8 @@ class PSF:
     Parameters
     ----------
     image : ndarray of shape (size, size)
-        Light per pixel, on any scale: it is divided by its sum. The source lies at the centre of
-        the central pixel, so the size is odd.
+        Intensity per pixel, on any scale: it is divided by its sum. The source is at the centre
+        of the central pixel, so the size is odd.
     pixel_scale : float or `~astropy.units.Quantity`
         Side of a pixel, in arcsec.
     band : str, optional
@@ -66,7 +66,7 @@ class PSF:
             msg = f"image must be square with an odd number of pixels, got shape {image.shape}"
             raise InputError(msg)
         if not np.all(np.isfinite(image)) or image.sum() <= 0:
-            msg = "image must be finite with a positive sum; fill or cut off what is missing"
+            msg = "image must be finite with a positive sum; fill or crop missing pixels"
             raise InputError(msg)
         image /= image.sum()
         image.setflags(write=False)
@@ -103,32 +103,32 @@ def make_psf(band, *, pixel_scale=0.03, size=101, oversampling=None):
     size : int, optional
         Side of the image in pixels, odd.
     oversampling : int, optional
-        Points per pixel and axis at which the diffraction pattern is computed; by default as
-        many as make them no further apart than 0.01 arcsec.
+        Points per pixel and axis at which the diffraction pattern is computed; by default enough
+        for a spacing of at most 0.01 arcsec.
 
     Returns
     -------
     PSF
-        Normalised to a sum of 1 within the image.
+        The point-spread function, normalised to a sum of 1 within the image.
 
     Raises
     ------
     InputError
-        If the band is not one of JWST, an argument is out of range, or the image holds too many
-        points.
+        If the band is not one of JWST, an argument is out of range, or the image would have too
+        many points.
     MissingDependencyError
         If poppy is not installed.
 
     Notes
     -----
     poppy computes the diffraction of the segmented pupil [1]_ at five wavelengths, each of which
-    stands for a fifth of the light of a source that is flat in photons per wavelength. In Fourier
-    space follow:
+    represents a fifth of the light of a source that is flat in photons per wavelength. The steps
+    below follow in Fourier space:
 
     1. wavefront errors of rms :math:`\sigma` = 58 nm and Gaussian correlation over :math:`L` =
        0.20 m of the pupil, averaged over their realisations [2]_. They multiply the transfer
        function by :math:`\exp[-(2 \pi \sigma / \lambda)^2 (1 - e^{-(\lambda f / L)^2})]` and move
-       light from the core to a halo, the more the shorter the wavelength;
+       light from the core to a halo, more at shorter wavelengths;
     2. the square pixel of the detector, and a Gaussian for charge diffusion, jitter and the
        drops of drizzling, with a standard deviation of 0.37 (short channel of NIRCam) or 0.43
        (all other) detector pixels;
@@ -136,11 +136,11 @@ def make_psf(band, *, pixel_scale=0.03, size=101, oversampling=None):
 
     The four numbers were fitted to the drizzled point-spread functions of CEERS at 0.04 arcsec.
     From F090W to F444W encircled energies agree with them to 0.012 at 0.1, 0.2 and 0.4 arcsec,
-    and widths to 3 per cent. For NIRISS and MIRI nothing was fitted.
+    and widths to 3 per cent. Nothing was fitted for NIRISS and MIRI.
 
-    The pattern is point-symmetric, does not vary over the field, and stands as the telescope
-    sees it, not turned to the position angle of an observation. Light beyond the image is not in
-    it: of all the light, a drizzled image of 4 arcsec holds 95 to 98 per cent.
+    The pattern is point-symmetric, does not vary over the field, and is not rotated to the
+    position angle of an observation. Light outside the image is not included: a drizzled image of
+    4 arcsec contains 95 to 98 per cent of all light.
 
     References
     ----------
@@ -161,7 +161,7 @@ def make_psf(band, *, pixel_scale=0.03, size=101, oversampling=None):
     if oversampling is None:
         oversampling = int(np.ceil(scale / _FINEST))
     oversampling = check_whole(oversampling, "oversampling")
-    # Wide enough that light that leaves the image does not come back at its other side.
+    # Wide enough that light that leaves the image does not reappear at its other side.
     n_pixels = max(size, int(_FIELD / scale) | 1)
     if n_pixels * oversampling > _MOST_POINTS:
         msg = (
@@ -172,7 +172,7 @@ def make_psf(band, *, pixel_scale=0.03, size=101, oversampling=None):
     shape = (n_pixels, oversampling, n_pixels, oversampling)
     image = blurred_diffraction(band, scale / oversampling, n_pixels * oversampling)
     image = image.reshape(shape).sum(axis=(1, 3))
-    return PSF(_central(image, size), scale, band.name)
+    return PSF(_crop(image, size), scale, band.name)
 
 
 def read_psf(path, pixel_scale=None, band=None, *, size=None, file_pixel_scale=None):
@@ -181,29 +181,29 @@ def read_psf(path, pixel_scale=None, band=None, *, size=None, file_pixel_scale=N
     Parameters
     ----------
     path : str or path-like
-        A file whose first image of two dimensions is the point-spread function.
+        File whose first two-dimensional image is the point-spread function.
     pixel_scale : float or `~astropy.units.Quantity`, optional
-        Side in arcsec of the pixels that are wanted; by default, those of the file.
+        Side in arcsec of the requested pixels; by default those of the file.
     band : str, optional
-        The band; by default what the keyword FILTER names, if it names a known one.
+        The band; by default that of the keyword FILTER, if it is known.
     size : int, optional
-        Side of the result in pixels, odd; by default the largest that the file fills.
+        Side of the result in pixels, odd; by default the largest that the file covers.
     file_pixel_scale : float or `~astropy.units.Quantity`, optional
-        Side in arcsec of the pixels of the file, where the header does not tell (by PIXSCL,
-        PIXELSCL, PIXSCALE or celestial coordinates) or is wrong.
+        Side in arcsec of the pixels of the file, if the header does not give it (by PIXSCL,
+        PIXELSCL, PIXSCALE or celestial coordinates) or gives a wrong one.
 
     Returns
     -------
     PSF
-        Normalised, with its centroid (within 0.4 arcsec) on the central pixel, resampled as by
+        Normalised, with its centroid (within 0.4 arcsec) on the central pixel, resampled by
         `resample_psf`.
 
     Raises
     ------
     InputError
-        If the pixels' size is neither in the header nor given, or an argument is out of range.
+        If the pixel size is neither in the header nor given, or an argument is out of range.
     ReadError
-        If the file is missing, cannot be read, or holds no image of a point source.
+        If the file is missing, cannot be read, or has no image of a point source.
 
     Examples
     --------
@@ -228,14 +228,14 @@ def read_psf(path, pixel_scale=None, band=None, *, size=None, file_pixel_scale=N
     scale = native if pixel_scale is None else as_arcsec(pixel_scale, "pixel_scale")
     name = canonical_name(band) if band is not None else _header_band(header)
     center = _centroid(image, _CENTROID_RADIUS / native)
-    return PSF(_resampled(image, center, scale / native, size), scale, name)
+    return PSF(_resample(image, center, scale / native, size), scale, name)
 
 
 def resample_psf(psf, pixel_scale, *, size=None):
-    """Put a point-spread function onto pixels of another size.
+    """Resample a point-spread function to pixels of another size.
 
-    Smaller pixels are interpolated (cubic splines) and so keep the blur of the larger ones.
-    Larger pixels are integrated over what they are wider.
+    Smaller pixels are interpolated (cubic splines) and keep the blur of the larger ones. Larger
+    pixels are integrated over the additional width.
 
     Parameters
     ----------
@@ -244,17 +244,17 @@ def resample_psf(psf, pixel_scale, *, size=None):
     pixel_scale : float or `~astropy.units.Quantity`
         Side in arcsec of the new pixels.
     size : int, optional
-        Side of the result in pixels, odd; by default the largest that lies within the old one.
+        Side of the result in pixels, odd; by default the largest within the old image.
 
     Returns
     -------
     PSF
-        Normalised to a sum of 1 within the new image.
+        The point-spread function, normalised to a sum of 1 within the new image.
 
     Raises
     ------
     InputError
-        If an argument is out of range, or the new image would reach beyond the old one.
+        If an argument is out of range, or the new image would extend beyond the old one.
 
     Examples
     --------
@@ -267,7 +267,7 @@ def resample_psf(psf, pixel_scale, *, size=None):
     """
     scale = as_arcsec(pixel_scale, "pixel_scale")
     center = np.full(2, psf.size // 2, dtype=float)
-    return PSF(_resampled(psf.image, center, scale / psf.pixel_scale, size), scale, psf.band)
+    return PSF(_resample(psf.image, center, scale / psf.pixel_scale, size), scale, psf.band)
 
 
 def encircled_energy(psf, radius):
@@ -283,12 +283,12 @@ def encircled_energy(psf, radius):
     Returns
     -------
     ndarray
-        Fractions of the light in the image, in the shape of ``radius``.
+        Fractions of the light of the image, in the shape of ``radius``.
 
     Raises
     ------
     InputError
-        If a radius is not positive, or reaches beyond the image.
+        If a radius is not positive, or extends beyond the image.
 
     Examples
     --------
@@ -315,7 +315,7 @@ def encircled_energy(psf, radius):
 
 
 def _jwst_band(band):
-    """The band, if JWST has it."""
+    """The band, if it is one of JWST."""
     hint = "read a PSF of the band from a FITS file with read_psf"
     if isinstance(band, str):
         try:
@@ -334,8 +334,8 @@ def _jwst_band(band):
     return band
 
 
-def _central(image, size):
-    """The central square of an odd-sized image."""
+def _crop(image, size):
+    """Crop the central square of an odd-sized image."""
     start = (image.shape[0] - size) // 2
     return image[start : start + size, start : start + size]
 
@@ -369,7 +369,7 @@ def _header_scale(header, path):
         if keyword in header:
             return header[keyword]
     with warnings.catch_warnings():
-        # What astropy repairs in old headers does not concern the size of the pixels.
+        # Repairs of old headers by astropy do not affect the size of the pixels.
         warnings.simplefilter("ignore", FITSFixedWarning)
         wcs = WCS(header)
     if not wcs.has_celestial:
@@ -382,7 +382,7 @@ def _header_scale(header, path):
 
 
 def _header_band(header):
-    """Canonical name of the band that the header's FILTER names; None if it names none."""
+    """Canonical name of the band in the header's FILTER; None without one."""
     for word in str(header.get("FILTER", "")).split("-"):
         try:
             return canonical_name(word)
@@ -406,14 +406,14 @@ def _centroid(image, radius):
     return center
 
 
-def _resampled(image, center, ratio, size):
-    """Image on pixels ``ratio`` times as wide, around a centre in row and column."""
+def _resample(image, center, ratio, size):
+    """Resample an image to pixels ``ratio`` times as wide, around a centre in row and column."""
     reach = min(center.min(), (np.array(image.shape) - 1 - center).min())
-    # A centroid is not exact, and shall not cost a centred image its outermost pixels.
+    # The error of a centroid must not remove the outermost pixels of a centred image.
     largest = 2 * int(reach / ratio + 0.01) + 1
     size = largest if size is None else check_odd(size, "size")
     if size > largest:
-        msg = f"size must be at most {largest}, what the original image holds, got {size}"
+        msg = f"size must be at most {largest}, the size of the original image, got {size}"
         raise InputError(msg)
     extra = np.sqrt(max(ratio**2 - 1.0, 0.0))
     n_points = 1 + int(np.ceil(3.0 * extra))

@@ -1,4 +1,4 @@
-"""Spectra as the prism of JWST's NIRSpec takes them."""
+"""Spectra like those of the NIRSpec prism of JWST."""
 
 from dataclasses import dataclass, field
 
@@ -19,16 +19,16 @@ __all__ = ["PrismSpectrograph"]
 
 _F_LAMBDA = u.erg / u.s / u.cm**2 / u.AA
 _LIMITS = (0.6, 5.3)
-"""Micron that the prism covers."""
+"""Wavelength range of the prism in micron."""
 _RESOLUTION = (0.256, -0.844, 0.29, 1.886, -0.617, 3.459)
 """ln R, as a polynomial in ln(wavelength / micron)."""
 _PIXELS_PER_ELEMENT = 2.2
 _REACH = 5.0
-"""Standard deviations of the line-spread function that light may come from."""
+"""Standard deviations of the line-spread function within which light contributes."""
 _DEPTH_WAVELENGTH = 2e4
 _ERROR_SLOPE, _ERROR_CURVATURE = -1.4, 0.4
 _DARK = 0.1
-"""Transmission of the intergalactic medium below which there need be no spectrum."""
+"""Transmission of the intergalactic medium below which no spectrum is needed."""
 _LYMAN_ALPHA = 1215.67
 _REST_STEP = 1.0
 
@@ -40,11 +40,11 @@ class PrismSpectrograph:
     Parameters
     ----------
     wavelength_range : tuple of float, optional
-        Observed-frame ends in micron, within 0.6 to 5.3. From 0.8 to 3.1 it sees 1216 to 3000
-        Angstrom of the rest frame of all galaxies between redshift 6 and 9.
+        Observed-frame ends in micron, within 0.6 to 5.3. The range from 0.8 to 3.1 covers 1216 to
+        3000 Angstrom in the rest frame for all redshifts between 6 and 9.
     depth : float or `~astropy.units.Quantity`, optional
-        Standard error of a pixel at 2 micron where there is no source, in erg/s/cm2/Angstrom or
-        in a unit of flux density.
+        Standard error of a pixel at 2 micron without a source, in erg/s/cm2/Angstrom or in a unit
+        of flux density.
     floor : float, optional
         Smallest relative error, from the calibration of the flux.
 
@@ -60,16 +60,16 @@ class PrismSpectrograph:
 
     Notes
     -----
-    The resolving power, for light that fills the shutter, falls from 90 at 0.5 micron to 30 at
+    The resolving power, for a source that fills the shutter, falls from 90 at 0.5 micron to 30 at
     1.2 and rises to 320 at 5.3 [1]_; a polynomial of the fifth order in the logarithm of the
-    wavelength follows the published curve to 1.6 per cent. The line-spread function is a Gaussian
-    whose full width at half maximum is an element of resolution, 2.2 pixels.
+    wavelength agrees with the published curve to 1.6 per cent. The line-spread function is a
+    Gaussian whose full width at half maximum is an element of resolution, 2.2 pixels.
 
     The error of four public prism spectra of JADES is, within 20 per cent,
     :math:`\sigma(\lambda) = \sigma(2) (\lambda / 2)^{-1.4 + 0.4 \ln(\lambda / 2)}`, with
-    :math:`\lambda` in micron. Their :math:`\sigma(2)` is 0.6 to 1.9 times the default, which with
-    the floor of 2 per cent is our own choice. Pixels are independent of one another, which those
-    of reduced spectra are not.
+    :math:`\lambda` in micron. Their :math:`\sigma(2)` is 0.6 to 1.9 times the default, which is
+    our own choice, as is the floor of 2 per cent. Pixels are independent, unlike those of reduced
+    spectra.
 
     References
     ----------
@@ -97,7 +97,7 @@ class PrismSpectrograph:
     edges: np.ndarray = field(init=False, repr=False, compare=False)
 
     def __post_init__(self):
-        limits = _checked_range(self.wavelength_range)
+        limits = _check_range(self.wavelength_range)
         edges = _pixel_edges(*limits)
         edges.setflags(write=False)
         object.__setattr__(self, "wavelength_range", limits)
@@ -113,7 +113,7 @@ class PrismSpectrograph:
         return 0.5 * (self.edges[1:] + self.edges[:-1])
 
     def rest_range(self, redshift):
-        """The rest-frame wavelengths that a spectrum must cover.
+        """Rest-frame wavelengths that a spectrum must cover.
 
         Parameters
         ----------
@@ -123,9 +123,9 @@ class PrismSpectrograph:
         Returns
         -------
         tuple of float
-            The ends in Angstrom, for all of the redshifts. From redshift 6 on, where the
-            intergalactic medium leaves less than a tenth of the light bluewards of Lyman alpha, a
-            spectrum may as well start at 1200, and counts as dark below.
+            The ends in Angstrom, for all of the redshifts. From redshift 6 on, the intergalactic
+            medium transmits less than a tenth of the light blueward of Lyman alpha. A spectrum may
+            then begin at 1200, and is zero below.
 
         Examples
         --------
@@ -139,9 +139,9 @@ class PrismSpectrograph:
         return float(np.min(low / stretch)), float(np.max(high / stretch))
 
     def response(self, rest_wavelength, redshift, *, igm=True, cosmology=Planck15):
-        """The matrix that makes an observed spectrum of one in the rest frame.
+        """Matrix that converts a rest-frame spectrum to an observed one.
 
-        The spectrum is linear between its points. It is made once for all galaxies of a
+        The spectrum is linear between its points. The matrix is the same for all galaxies at a
         redshift; an observed spectrum is a product with it.
 
         Parameters
@@ -151,19 +151,19 @@ class PrismSpectrograph:
         redshift : float
             Redshift of the galaxies, above zero.
         igm : bool, optional
-            Whether the intergalactic medium absorbs, see `dustest.physics.igm_transmission`.
+            Whether to include the intergalactic medium, see `dustest.physics.igm_transmission`.
         cosmology : `~astropy.cosmology.FLRW`, optional
-            Gives the luminosity distance.
+            Sets the luminosity distance.
 
         Returns
         -------
         ndarray of shape (n_wave, n_rest)
-            In erg/s/cm2/Angstrom per Lsun/Angstrom.
+            Matrix in erg/s/cm2/Angstrom per Lsun/Angstrom.
 
         Raises
         ------
         InputError
-            If the wavelengths do not cover what the pixels see (see `rest_range`), or an
+            If the wavelengths do not cover the range of the pixels (see `rest_range`), or an
             argument is out of range.
 
         Examples
@@ -177,7 +177,7 @@ class PrismSpectrograph:
         >>> (galaxies @ matrix.T).shape == (2, spectrograph.wavelength.size)
         True
         """
-        rest = self._checked_rest(rest_wavelength, redshift, igm)
+        rest = self._check_rest(rest_wavelength, redshift, igm)
         low, high = self.rest_range(redshift)
         seen = np.flatnonzero((rest >= low) & (rest <= high))
         window = slice(max(seen[0] - 1, 0), seen[-1] + 2)
@@ -197,7 +197,7 @@ class PrismSpectrograph:
         return matrix
 
     def observe(self, rest_wavelength, luminosity, redshift, *, igm=True, cosmology=Planck15):
-        """Observe a spectrum without noise.
+        """Compute the observed spectrum without noise.
 
         Parameters
         ----------
@@ -208,9 +208,9 @@ class PrismSpectrograph:
         redshift : float
             Redshift of the galaxy, above zero.
         igm : bool, optional
-            Whether the intergalactic medium absorbs.
+            Whether to include the intergalactic medium.
         cosmology : `~astropy.cosmology.FLRW`, optional
-            Gives the luminosity distance.
+            Sets the luminosity distance.
 
         Returns
         -------
@@ -220,7 +220,7 @@ class PrismSpectrograph:
         Raises
         ------
         InputError
-            As for `response`, or if the shapes do not fit.
+            As for `response`, or if the shapes do not match.
 
         Examples
         --------
@@ -236,8 +236,8 @@ class PrismSpectrograph:
         luminosity = to_floats(luminosity, "luminosity", unit=u.Lsun / u.AA)
         if luminosity.ndim not in (1, 2) or luminosity.shape[-1] != matrix.shape[1]:
             msg = (
-                f"luminosity must have the {matrix.shape[1]} points of rest_wavelength along its "
-                f"last axis, got shape {luminosity.shape}"
+                f"luminosity must have {matrix.shape[1]} values along its last axis, as "
+                f"rest_wavelength has, got shape {luminosity.shape}"
             )
             raise InputError(msg)
         return luminosity @ matrix.T
@@ -248,17 +248,17 @@ class PrismSpectrograph:
         Parameters
         ----------
         flux : array_like or `~astropy.units.Quantity` of shape (n_wave,) or (n, n_wave)
-            Flux density without noise; in erg/s/cm2/Angstrom where it bears no unit.
+            Flux density without noise, in erg/s/cm2/Angstrom if it has no unit.
 
         Returns
         -------
         ndarray
-            In erg/s/cm2/Angstrom, in the shape of ``flux``.
+            Errors in erg/s/cm2/Angstrom, in the shape of ``flux``.
 
         Raises
         ------
         InputError
-            If the last axis of ``flux`` does not have the pixels.
+            If the last axis of ``flux`` has another number of pixels.
 
         Examples
         --------
@@ -272,7 +272,7 @@ class PrismSpectrograph:
         flux = to_flux_densities(flux, "flux", self.wavelength * u.AA, unit=_F_LAMBDA)
         if flux.ndim == 0 or flux.shape[-1] != self.edges.size - 1:
             msg = (
-                f"flux must have the {self.edges.size - 1} pixels along its last axis, got shape "
+                f"flux must have {self.edges.size - 1} pixels along its last axis, got shape "
                 f"{flux.shape}"
             )
             raise InputError(msg)
@@ -280,7 +280,7 @@ class PrismSpectrograph:
         dark = self.depth * np.exp((_ERROR_SLOPE + _ERROR_CURVATURE * offset) * offset)
         return np.hypot(dark, self.floor * flux)
 
-    def _checked_rest(self, rest_wavelength, redshift, igm):
+    def _check_rest(self, rest_wavelength, redshift, igm):
         """Rest-frame wavelengths that cover the pixels at a redshift."""
         checked = to_floats(redshift, "redshift")
         if checked.ndim or not checked > 0:
@@ -305,7 +305,7 @@ class PrismSpectrograph:
         return rest
 
 
-def _checked_range(limits):
+def _check_range(limits):
     """Ends of the range in micron, as a tuple of floats."""
     ends = to_floats(limits, "wavelength_range", unit=u.um, equivalencies=u.spectral())
     if ends.shape != (2,):
@@ -322,14 +322,14 @@ def _checked_range(limits):
 
 
 def _as_depth(depth):
-    """Standard error at 2 micron in erg/s/cm2/Angstrom."""
+    """Convert to a standard error at 2 micron in erg/s/cm2/Angstrom."""
     value = to_flux_densities(depth, "depth", _DEPTH_WAVELENGTH * u.AA, unit=_F_LAMBDA)
     return check_positive(value[()], "depth")
 
 
 def _resolving_power(wavelength):
-    """Wavelength over element of resolution, at observed-frame Angstrom."""
-    # Light from beyond the ends of the polynomial only touches the outermost pixels.
+    """Wavelength over width of the element of resolution, at observed-frame Angstrom."""
+    # Light outside the range of the polynomial affects the outermost pixels only.
     micron = np.clip(1e-4 * wavelength, *_LIMITS)
     return np.exp(np.polyval(_RESOLUTION, np.log(micron)))
 
@@ -346,7 +346,7 @@ def _pixel_edges(low, high):
     count = cumulative_trapezoid(density, grid, initial=0.0)
     edges = np.interp(np.arange(int(count[-1]) + 1), count, grid)
     if edges.size < 3:
-        msg = f"wavelength_range must hold two pixels or more, got {low} to {high} micron"
+        msg = f"wavelength_range must cover two pixels or more, got {low} to {high} micron"
         raise InputError(msg)
     return edges
 
@@ -360,7 +360,7 @@ def _fine_grid(points):
 
 
 def _interpolation(fine, points):
-    """Values between points, as a matrix on those at the points: (n_fine, n_points)."""
+    """Matrix that interpolates from the points to the fine grid: (n_fine, n_points)."""
     right = np.clip(np.searchsorted(points, fine), 1, points.size - 1)
     share = (fine - points[right - 1]) / (points[right] - points[right - 1])
     rows = np.tile(np.arange(fine.size), 2)
@@ -370,6 +370,6 @@ def _interpolation(fine, points):
 
 
 def _light_to_flux(redshift, cosmology):
-    """1 Lsun/Angstrom in the rest frame, as observed in erg/s/cm2/Angstrom."""
+    """Observed erg/s/cm2/Angstrom of 1 Lsun/Angstrom in the rest frame."""
     area = 4.0 * np.pi * cosmology.luminosity_distance(redshift) ** 2
     return (constants.L_sun / u.AA / area).to_value(_F_LAMBDA) / (1.0 + redshift)

@@ -185,7 +185,7 @@ class TestOpticalDepth:
 
     def test_what_is_missing_is_said(self):
         bare = ParticleGalaxy(make_stars([[0, 0, 0]]), None, 7.0, "one")
-        with pytest.raises(InputError, match="needs gas to carry the dust, but galaxy 'one'"):
+        with pytest.raises(InputError, match="needs gas that contains dust, but galaxy 'one'"):
             optical_depth(bare, 0.5)
         with pytest.raises(InputError, match="dust_to_metal must be given"):
             optical_depth(bare)

@@ -150,5 +150,5 @@ class TestViews:
     def test_optical_depths_do_not_turn(self):
         galaxy = ParticleGalaxy(make_stars(tau_v=[0.1, 0.2]), None, 6.0)
         assert view(galaxy, "xy") is galaxy
-        with pytest.raises(InputError, match="tau_v, which holds along the z axis only"):
+        with pytest.raises(InputError, match="tau_v, which is valid along the z axis only"):
             view(galaxy, "xz")

@@ -12,8 +12,8 @@ from dustest.simulate.galaxies.scaling_relations import (
     MassFunction,
     MassMetallicity,
     SizeMass,
+    draw_scattered,
     metal_fraction,
-    scattered,
 )
 
 
@@ -130,6 +130,6 @@ class TestScattered:
     )
     def test_values_scatter_normally_about_the_median(self, relation, arguments):
         rng = np.random.default_rng(3)
-        values = [scattered(relation, rng, *arguments) for _ in range(2000)]
+        values = [draw_scattered(relation, rng, *arguments) for _ in range(2000)]
         median = relation.median(*arguments)
         assert stats.kstest(values, "norm", args=(median, 0.3)).pvalue > 0.01

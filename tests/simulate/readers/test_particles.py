@@ -93,7 +93,7 @@ class TestSnapshot:
     def test_a_file_without_gas_is_stars_only(self, tmp_path):
         galaxy = read_particles(write(tmp_path / "stars.hdf5", HEADER, snapshot_columns()[0]))
         assert galaxy.gas is None
-        with pytest.raises(InputError, match="needs gas to carry the dust, but galaxy 'stars'"):
+        with pytest.raises(InputError, match="needs gas that contains dust, but galaxy 'stars'"):
             optical_depth(galaxy, 0.3)
 
     def test_arguments_stand_in_for_the_header(self, tmp_path):

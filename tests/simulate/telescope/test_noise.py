@@ -217,7 +217,9 @@ class TestCorrelatedNoise:
             CorrelatedNoise(1.0, lags)
 
     def test_depth_against_rms(self):
-        with pytest.raises(InputError, match="depth must fit to rms and autocorrelation"):
+        with pytest.raises(
+            InputError, match="depth must be consistent with rms and autocorrelation"
+        ):
             CorrelatedNoise(14.4, (0.75, 0.35, 0.14), depth=30.45)
 
     @pytest.mark.parametrize("lags", [(), 0.5, ("a",), ((0.5, 0.1),), (1.0, 0.5), (np.nan,)])
