@@ -356,7 +356,7 @@ class TestFailures:
     @pytest.mark.parametrize("n_jobs", [1, 2])
     def test_rows_are_named_and_what_is_written_stays(self, clean, tmp_path, log, n_jobs):
         folder = tmp_path / "set"
-        with pytest.raises(DustestError, match=r"rows 8 to 9 .*RuntimeError: no light.* stays"):
+        with pytest.raises(DustestError, match=r"rows 8 to 9 .*RuntimeError: no light.* kept"):
             write(folder, make=Toy(fail_at=9, delay=0.1), n_jobs=n_jobs)
         assert (folder / "chunk_00000.json").exists()
         write(folder, make=Toy(log=str(log)))

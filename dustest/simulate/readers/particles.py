@@ -245,7 +245,7 @@ def _read_frame(file, path, given):
             values[name] = None
             continue
         if value is None or not (np.isfinite(value) and value > 0.0):
-            state = "is missing" if value is None else f"is {value}, which is impossible"
+            state = "is missing" if value is None else f"is {value}, which is invalid,"
             msg = f"{key} {state} in the header of the file {path}: give {name}"
             raise ReadError(msg)
         values[name] = float(value)

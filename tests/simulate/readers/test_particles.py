@@ -111,7 +111,7 @@ class TestSnapshot:
     @pytest.mark.parametrize("value", [0.0, -1.0, np.nan])
     def test_a_broken_header_is_refused(self, tmp_path, value):
         path = write(tmp_path / "cut.hdf5", HEADER | {"Time": value}, *snapshot_columns())
-        with pytest.raises(ReadError, match=r"Time is .*, which cannot be.*: give scale_factor"):
+        with pytest.raises(ReadError, match=r"Time is .*, which is invalid.*: give scale_factor"):
             read_particles(path)
 
     @pytest.mark.parametrize("key", ["Coordinates", "GFM_InitialMass", "GFM_StellarFormationTime"])
@@ -124,7 +124,7 @@ class TestSnapshot:
     def test_particles_that_cannot_be_are_laid_to_the_file(self, tmp_path):
         stars, gas = snapshot_columns()
         stars["GFM_Metallicity"][0] = np.nan
-        with pytest.raises(ReadError, match=r"cut.hdf5 does not hold .* metallicity must be fini"):
+        with pytest.raises(ReadError, match=r"cut.hdf5 does not contain .* metallicity must be fini"):
             read_particles(write(tmp_path / "cut.hdf5", HEADER, stars, gas))
 
     def test_only_winds_are_no_galaxy(self, tmp_path):

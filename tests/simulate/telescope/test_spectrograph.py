@@ -319,7 +319,7 @@ class TestInput:
             PrismSpectrograph().response(rest, redshift)
 
     def test_tiny_range(self):
-        with pytest.raises(InputError, match="wavelength_range must hold two pixels"):
+        with pytest.raises(InputError, match="wavelength_range must cover two pixels"):
             PrismSpectrograph(wavelength_range=(1.0, 1.02))
 
     @pytest.mark.parametrize("depth", [0.0, -1.0, np.nan, "deep"])
@@ -374,7 +374,7 @@ class TestInput:
             prism.response(np.arange(1195.0, 9000.0, 4.0), 5.0)
 
     def test_shapes(self, prism):
-        with pytest.raises(InputError, match="luminosity must have the 975 points"):
+        with pytest.raises(InputError, match="luminosity must have 975 values"):
             prism.observe(REST, np.ones(5), 7.0)
         with pytest.raises(InputError, match="flux must have the 141 pixels"):
             prism.flux_error(np.ones(5))
