@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dustest.data import DustestWarning, MissingDependencyError
 from dustest.data.files.paths import installed_version
+from dustest.data.plugins import try_plugins
 from dustest.estimators import get_estimator, list_estimators
 from dustest.estimators.registry import registered_names
 from dustest.estimators.run.workers import try_worker
@@ -35,7 +36,7 @@ class Finding:
     Parameters
     ----------
     subject : str
-        Package or estimator.
+        Package, plugin or estimator.
     state : str
         A version, ``"works"``, ``"missing"`` or ``"broken"``.
     detail : str
@@ -56,7 +57,7 @@ def diagnose():
     Returns
     -------
     findings : list of Finding
-        Python, packages, then estimators.
+        Python, packages, plugins, then estimators.
 
     Examples
     --------
@@ -67,7 +68,7 @@ def diagnose():
     python = Finding("python", ".".join(map(str, sys.version_info[:3])))
     required = [_package(name) for name in _REQUIRED]
     optional = [_package(name, extra) for name, extra in _OPTIONAL.items()]
-    return [python, *required, *optional, *_estimators()]
+    return [python, *required, *optional, *_plugins(), *_estimators()]
 
 
 def _package(name, extra=None):
@@ -76,6 +77,16 @@ def _package(name, extra=None):
         return Finding(name, found)
     advice = f'pip install "dustest[{extra}]"' if extra else "pip install dustest"
     return Finding(name, "missing", advice, healthy=extra is not None)
+
+
+def _plugins():
+    """How each plugin that registers records fares."""
+    return [
+        Finding(f"plugin {name}", "works")
+        if error is None
+        else Finding(f"plugin {name}", "broken", f"{type(error).__name__}: {error}", healthy=False)
+        for name, error in try_plugins().items()
+    ]
 
 
 def _estimators():

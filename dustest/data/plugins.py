@@ -5,7 +5,7 @@ from importlib.metadata import entry_points
 
 from dustest.data.errors import DustestWarning
 
-__all__ = ["PLUGIN_GROUP", "load_plugins", "plugin_names"]
+__all__ = ["PLUGIN_GROUP", "load_plugins", "try_plugins"]
 
 PLUGIN_GROUP = "dustest.plugins"
 """Entry-point group in which a package lists the modules that register its records."""
@@ -13,21 +13,30 @@ PLUGIN_GROUP = "dustest.plugins"
 _LOADED = set()
 
 
-def plugin_names():
-    """Name the plugins that are installed.
+def try_plugins():
+    """Import every installed plugin, and say what goes wrong.
 
     Returns
     -------
-    names : list of str
-        In alphabetical order, whether they can be loaded or not.
+    errors : dict of str to Exception or None
+        By the name of the plugin; `None` where it works.
 
     Examples
     --------
-    >>> from dustest.data.plugins import plugin_names
-    >>> isinstance(plugin_names(), list)
+    >>> from dustest.data.plugins import try_plugins
+    >>> isinstance(try_plugins(), dict)
     True
     """
-    return sorted(entry.name for entry in entry_points(group=PLUGIN_GROUP))
+    return {entry.name: _error_of(entry) for entry in entry_points(group=PLUGIN_GROUP)}
+
+
+def _error_of(entry):
+    """What goes wrong when a plugin is imported."""
+    try:
+        entry.load()
+    except Exception as error:  # noqa: BLE001 - another package must not break ours
+        return error
+    return None
 
 
 def load_plugins():
@@ -47,12 +56,7 @@ def load_plugins():
         return
     # Marked before, since a plugin looks up records while it is imported.
     _LOADED.add(PLUGIN_GROUP)
-    for entry in entry_points(group=PLUGIN_GROUP):
-        try:
-            entry.load()
-        except Exception as error:  # noqa: BLE001 - another package must not break ours
-            msg = (
-                f"plugin {entry.name!r} ({entry.value}) is left out: "
-                f"{type(error).__name__}: {error}"
-            )
+    for name, error in try_plugins().items():
+        if error is not None:
+            msg = f"plugin {name!r} is left out: {type(error).__name__}: {error}"
             warnings.warn(msg, DustestWarning, stacklevel=3)
