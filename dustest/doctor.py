@@ -10,7 +10,7 @@ from dustest.data.plugins import try_plugins
 from dustest.estimators import get_estimator, list_estimators
 from dustest.estimators.registry import registered_names
 from dustest.estimators.run.workers import try_worker
-from dustest.testing import make_check_sample
+from dustest.testing import make_check_sample, missing_kinds
 
 __all__ = ["Finding", "diagnose"]
 
@@ -107,7 +107,7 @@ def _estimator(name):
         if estimator.isolated:
             try_worker(estimator)
         else:
-            sample, truth = make_check_sample()
+            sample, truth = make_check_sample(missing_kinds(estimator))
             estimator.fit(sample, truth).estimate(sample)
     except MissingDependencyError as error:
         return Finding(subject, "missing", str(error))

@@ -33,7 +33,7 @@ from dustest.data.kinds import find_column
 from dustest.data.quantities import core_quantities
 from dustest.estimators import DustEstimator
 
-__all__ = ["CHECKS", "ContractError", "check_estimator", "make_check_sample"]
+__all__ = ["CHECKS", "ContractError", "check_estimator", "make_check_sample", "missing_kinds"]
 
 _CHECK_SEED = 271828
 _PER_BAND = ("F277W", "F356W", "F444W")
@@ -186,7 +186,7 @@ def check_estimator(estimator, sample=None, truth=None):
     """
     _require(isinstance(estimator, DustEstimator), "the estimator is no DustEstimator")
     if sample is None:
-        sample, truth = make_check_sample(_missing_kinds(estimator))
+        sample, truth = make_check_sample(missing_kinds(estimator))
     case = _Case(estimator, sample, truth)
     for check in CHECKS:
         try:
@@ -196,8 +196,26 @@ def check_estimator(estimator, sample=None, truth=None):
             raise ContractError(msg) from error
 
 
-def _missing_kinds(estimator):
-    """Kinds that an estimator may use and the check sample does not have by itself."""
+def missing_kinds(estimator):
+    """Name the kinds of input that an estimator needs and the check sample does not have.
+
+    Parameters
+    ----------
+    estimator : DustEstimator
+        An instance.
+
+    Returns
+    -------
+    kinds : list of str
+        For `make_check_sample`.
+
+    Examples
+    --------
+    >>> from dustest import MeurerEstimator
+    >>> from dustest.testing import missing_kinds
+    >>> missing_kinds(MeurerEstimator())
+    []
+    """
     sample, _ = make_check_sample()
     groups = estimator.required_data
     return [group[0] for group in groups if not any(KINDS[kind].is_in(sample) for kind in group)]

@@ -69,7 +69,8 @@ def summarise(estimates, summary, seeds, wanted):
     Returns
     -------
     rows : Rows
-        With those that are derived from others where these are given, such as R_V.
+        Those that are wanted, with what is derived from others where these are given, such as
+        R_V.
     """
     samples = {name: np.asarray(values, float) for name, values in estimates.samples.items()}
     values = {name: _reduce(name, draws, summary, seeds) for name, draws in samples.items()}
@@ -79,6 +80,7 @@ def summarise(estimates, summary, seeds, wanted):
             samples[name] = _derived(derivation, samples)
             values[name] = _reduce(name, samples[name], summary, seeds)
             _take_medians(values, name, summary)
+    values = {name: value for name, value in values.items() if name in wanted}
     flags = estimates.flags
     flags = np.zeros(len(seeds), np.int32) if flags is None else np.asarray(flags, np.int32)
     extra = {name: np.asarray(value) for name, value in estimates.extra.items()}
