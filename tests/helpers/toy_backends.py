@@ -210,3 +210,29 @@ class Described(Slow):
     def __init__(self, marks=None, pause=0.0, width=0.1, random_state=None, other=None):
         super().__init__(marks, pause, width, random_state)
         self.other = other
+
+
+class Massive(DustEstimator):
+    """Gives masses and magnitudes on request, those of 10^9 solar masses with an error of 0.1."""
+
+    requires: ClassVar[tuple] = ("flux",)
+    uncertainty: ClassVar[str] = "posterior"
+    gives: ClassVar[tuple] = ("A_V", "log_sSFR", "log_mass", "M_UV")
+
+    def __init__(self, extra=(), targets="A_V", random_state=None):
+        self.extra = extra
+        self.targets = targets
+        self.random_state = random_state
+
+    def _estimate(self, batch):
+        noise = [np.random.default_rng(seed).normal(0.0, 0.1, 2000) for seed in batch.seed]
+        log_mass = 9.0 + np.array(noise)
+        every = {"A_V": log_mass - 8.0, "log_sSFR": -log_mass, "log_mass": log_mass}
+        every["M_UV"] = -2.5 * log_mass
+        extra = {name: np.full(len(batch), 9.0) for name in self._extra_columns(())}
+        return Estimates(
+            {name: every[name] for name in self._wanted if name in every}, extra=extra
+        )
+
+    def _extra_columns(self, bands):
+        return {} if "log_mass" in self._wanted else {"log_mass": ExtraColumn()}
