@@ -30,9 +30,10 @@ def demagnify(estimates, batch):
     -------
     estimates : Estimates
         The same where no galaxy has a magnification. Where that of a galaxy is not known, its
-        masses and luminosities are NaN.
+        masses and luminosities are NaN. Further columns that are named after a quantity, such as
+        the median ``log_mass`` of SED fits, are divided too.
     """
-    powers = _powers(estimates.samples)
+    powers = _powers(estimates.samples | estimates.extra)
     if "magnification" not in batch.arrays or not powers:
         return estimates
     median = np.log10(batch.magnification)
@@ -44,7 +45,11 @@ def demagnify(estimates, batch):
         else values
         for name, values in estimates.samples.items()
     }
-    return replace(estimates, samples=samples)
+    extra = {
+        name: values - powers[name] * median if name in powers else values
+        for name, values in estimates.extra.items()
+    }
+    return replace(estimates, samples=samples, extra=extra)
 
 
 def magnify_truth(truth, names, sample):
@@ -73,7 +78,7 @@ def magnify_truth(truth, names, sample):
 
 def _powers(samples):
     """Powers of the luminosity by quantity, for those that depend on it."""
-    powers = {name: QUANTITIES[name].luminosity_power for name in samples}
+    powers = {name: QUANTITIES[name].luminosity_power for name in samples if name in QUANTITIES}
     return {name: power for name, power in powers.items() if power}
 
 

@@ -4,7 +4,9 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from astropy import units as u
 from astropy.table import QTable
+from toy_backends import Massive
 
 from dustest import ConstantEstimator
 from dustest.data import QUANTITIES, as_sample
@@ -105,3 +107,21 @@ def test_truth_is_learned_as_the_light_shows_it():
 def test_a_constant_does_not_depend_on_the_light():
     constant = ConstantEstimator(("A_V", "log_mass")).fit(galaxies(), [[0.1, 8.0], [0.3, 9.0]])
     np.testing.assert_allclose(constant.predict(galaxies()), [[0.2, 8.5]] * 2)
+
+
+def test_further_columns_of_a_quantity_are_divided():
+    estimator = Massive(random_state=1)
+    assert "log_mass_p16" not in (table := estimator.estimate(lensed())).colnames
+    assert table["log_mass"][0] == pytest.approx(8.0)
+
+
+def test_draws_of_masses_and_magnitudes_belong_together():
+    estimator = Massive(extra=("log_mass", "M_UV"), random_state=1)
+    draws = estimator.sample_posterior(lensed(magnification_err=[2.0]), 300)
+    np.testing.assert_allclose(draws["M_UV"], -2.5 * draws["log_mass"], rtol=1e-12)
+
+
+def lensed(**columns):
+    """A galaxy with a flux and a magnification of 10."""
+    flux = {"flux_F200W": [50.0] * u.nJy, "flux_err_F200W": [1.0] * u.nJy}
+    return as_sample(QTable({"magnification": [10.0]} | flux | columns))
