@@ -145,11 +145,8 @@ def compare(
     samples = {name: sample[: limits.get(name)] for name, made in ready.items() if made is None}
     pairs = partial(comparison_pairs, with_truth=truth is not None)
     check_overlap(ready | samples | {TRUTH: truth}, pairs(estimators, reference=reference))
-    files = _output_files(samples, output, resume)
-    options = {
-        name: {"n_jobs": n_jobs, "progress": progress} | files.get(name, {}) for name in samples
-    }
-    made, failures = _run_all({name: estimators[name] for name in samples}, samples, options)
+    options = _run_options(samples, output, resume, n_jobs=n_jobs, progress=progress)
+    made, failures = _run_all(estimators, samples, options)
     tables = {name: made.get(name, ready[name]) for name in estimators if name not in failures}
     _check_any(tables, failures)
     reference = None if reference in failures else reference
@@ -270,10 +267,14 @@ def _cut(name, table, sample):
     return table[rows], [f"{n_others} of {len(table)} rows of {name} are not in the sample."]
 
 
+def _run_options(names, output, resume, **options):
+    """Arguments of ``estimate`` by estimator, with the file where each keeps its results."""
+    files = {} if output is None else _output_files(names, output, resume)
+    return {name: options | files.get(name, {}) for name in names}
+
+
 def _output_files(names, output, resume):
-    """Where each estimator keeps its results, as arguments of ``estimate``."""
-    if output is None:
-        return {}
+    """Arguments that keep the results of each estimator in a folder."""
     unsafe = [name for name in names if not re.fullmatch(r"\w[\w .+-]*", name)]
     if unsafe:
         msg = f"names of estimators must do as file names where output is given, got {unsafe}"
@@ -295,11 +296,11 @@ def _output_files(names, output, resume):
 
 
 def _run_all(estimators, samples, options):
-    """Results and reasons of failures, each by name."""
+    """Results of the estimators that have a sample, and reasons of failures, each by name."""
     tables, failures = {}, {}
-    for name, estimator in estimators.items():
+    for name, sample in samples.items():
         try:
-            tables[name] = _run(estimator, samples[name], options[name])
+            tables[name] = _run(estimators[name], sample, options[name])
         # Whatever goes wrong inside one estimator, a stranger's too, must not cost the others.
         except Exception as error:  # noqa: BLE001
             failures[name] = f"{type(error).__name__}: {error}"

@@ -124,7 +124,9 @@ class TestSnapshot:
     def test_particles_that_cannot_be_are_laid_to_the_file(self, tmp_path):
         stars, gas = snapshot_columns()
         stars["GFM_Metallicity"][0] = np.nan
-        with pytest.raises(ReadError, match=r"cut.hdf5 does not contain .* metallicity must be fini"):
+        with pytest.raises(
+            ReadError, match=r"cut.hdf5 does not contain .* metallicity must be fini"
+        ):
             read_particles(write(tmp_path / "cut.hdf5", HEADER, stars, gas))
 
     def test_only_winds_are_no_galaxy(self, tmp_path):
