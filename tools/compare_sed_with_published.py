@@ -13,9 +13,10 @@ writes into the folder
 * ``<catalogue>.html``: the histories compared with each other.
 
 The published fits assume something else. Those of Bagpipes have a prior that is flat in A_V, a
-free redshift and slightly other fluxes; those of BEAGLE another dust law and other stars.
-``--assumptions published`` takes over what is known of that. Even then distributions can be
-compared, single galaxies hardly.
+free redshift and the fluxes of segments of the image in place of total ones; those of BEAGLE have
+another dust law and other stars. Masses and rates are converted to the initial mass function of
+Kroupa. ``--assumptions published`` takes over what is known of the priors. Even then distributions
+can be compared, single galaxies hardly.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from matplotlib.figure import Figure
 from dustest import BagpipesEstimator, compare
 from dustest.data import FLAGS
 from dustest.io import read_catalog
+from dustest.physics import convert_quantity
 from dustest.report.figures import COLORS, histograms, one_to_one
 from dustest.validation import compare_distributions, compute_metrics
 
@@ -78,6 +80,8 @@ class Assumptions:
 class Catalog:
     """A catalogue of galaxies and the columns of the fits that were published of them.
 
+    ``imf`` is the initial mass function of the published fits; their cosmology is that of ours.
+
     A fit is a dictionary of quantity to the columns of its 16, 50 and 84 %. Histories that were
     not published, and quantities that were not published of them, are held against ``reference``.
     """
@@ -88,6 +92,7 @@ class Catalog:
     reference: dict
     own: dict
     assumptions: Assumptions
+    imf: str = "Kroupa"
 
     def fit_for(self, history):
         """Columns of the published fit that a history is held against."""
@@ -163,6 +168,7 @@ CATALOGS = (
             "continuity": {"log_mass": beagle_columns("logM_continuity")},
         },
         assumptions=BEAGLE,
+        imf="Chabrier",
     ),
 )
 
@@ -218,12 +224,13 @@ def is_answered(table):
     return ~has_flag(table, "REDSHIFT_OUT_OF_RANGE") & np.isfinite(values_of(table["A_V"]))
 
 
-def side_by_side(sample, table, fit):
+def side_by_side(sample, table, fit, imf):
     """Published and fitted values under the names of ours; NaN in both where either has none."""
     published, ours = QTable(), QTable()
     for name, quantity in ({key: key for key in fit} | OTHER_PRIORS).items():
         if name in table.colnames:
             theirs, mine = values_of(sample[fit[quantity][1]]), values_of(table[name])
+            theirs = convert_quantity(theirs, quantity, imf=(imf, "Kroupa"))
             known = np.isfinite(theirs) & np.isfinite(mine)
             published[name] = np.where(known, theirs, np.nan)
             ours[name] = np.where(known, mine, np.nan)
@@ -288,7 +295,7 @@ def percentile_or_nan(values, level):
 def statistics_of(sample, table, catalog, history):
     """Rows of one catalogue and history, in all ranges of redshift."""
     fit = catalog.fit_for(history)
-    published, ours = side_by_side(sample, table, fit)
+    published, ours = side_by_side(sample, table, fit, catalog.imf)
     columns = [fit[OTHER_PRIORS.get(name, name)][1] for name in ours.colnames]
     redshift, answered = values_of(sample["redshift"]), is_answered(table)
     tables = []

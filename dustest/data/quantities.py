@@ -157,6 +157,9 @@ class DustQuantity:
         Change of the value when the luminosity grows tenfold: 1 for log10 of masses and
         luminosities, -2.5 for magnitudes, 0 for what does not depend on it. The magnification of
         a lensed galaxy is taken off accordingly.
+    imf_powers : tuple of float, optional
+        Powers of the stellar mass and of the star-formation rate that the value is the log10 of,
+        for conversions between initial mass functions.
     fixed_by_law : bool, optional
         Whether it may be a constant of the dust law, the same for all galaxies.
     aliases : tuple of str, optional
@@ -175,6 +178,7 @@ class DustQuantity:
     derivation: Derivation | None = None
     latent: Identity | None = Identity()
     luminosity_power: float = 0.0
+    imf_powers: tuple = (0.0, 0.0)
     fixed_by_law: bool = False
     aliases: tuple = ()
     references: tuple = ()
@@ -246,6 +250,7 @@ QUANTITIES = Registry(
             r"$\log_{10}\,\mathrm{sSFR}$ [$\mathrm{yr}^{-1}$]",
             "log10 of the specific star-formation rate in yr^-1, over the surviving mass",
             core=True,
+            imf_powers=(-1.0, 1.0),
         ),
         DustQuantity(
             "log_mass",
@@ -254,6 +259,7 @@ QUANTITIES = Registry(
             "log10 of the surviving stellar mass, remnants included, in solar masses",
             bounds=(0.0, 15.0),
             luminosity_power=1.0,
+            imf_powers=(1.0, 0.0),
         ),
         DustQuantity(
             "log_mass_formed",
@@ -262,6 +268,7 @@ QUANTITIES = Registry(
             "log10 of the mass of all stars ever formed, in solar masses",
             bounds=(0.0, 15.0),
             luminosity_power=1.0,
+            imf_powers=(1.0, 0.0),
         ),
         DustQuantity(
             "log_SFR_10",
@@ -269,6 +276,7 @@ QUANTITIES = Registry(
             r"$\log_{10}\,\mathrm{SFR}_{10}$ [$M_\odot\,\mathrm{yr}^{-1}$]",
             "log10 of the star-formation rate over the last 10 Myr, in solar masses per year",
             luminosity_power=1.0,
+            imf_powers=(0.0, 1.0),
         ),
         DustQuantity(
             "log_SFR_100",
@@ -276,6 +284,7 @@ QUANTITIES = Registry(
             r"$\log_{10}\,\mathrm{SFR}_{100}$ [$M_\odot\,\mathrm{yr}^{-1}$]",
             "log10 of the star-formation rate over the last 100 Myr, in solar masses per year",
             luminosity_power=1.0,
+            imf_powers=(0.0, 1.0),
             aliases=("log_SFR",),
         ),
         DustQuantity(

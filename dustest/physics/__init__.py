@@ -7,6 +7,7 @@ from dustest.physics.attenuation import (
     band_attenuation_ratio,
     e_bv_to_a_v,
 )
+from dustest.physics.conversions import IMFS, InitialMassFunction, convert_quantity
 from dustest.physics.dust_laws.calzetti import Calzetti00
 from dustest.physics.dust_laws.composition import (
     Bump,
@@ -55,6 +56,7 @@ from dustest.physics.uv_slope import (
 )
 
 __all__ = [
+    "IMFS",
     "IRX_BETA_RELATIONS",
     "UV_WINDOWS",
     "Bump",
@@ -65,6 +67,7 @@ __all__ = [
     "ExtinctionCurve",
     "ExtinctionFamily",
     "IRXBeta",
+    "InitialMassFunction",
     "Li08",
     "LightTable",
     "NebularGrid",
@@ -86,6 +89,7 @@ __all__ = [
     "attenuation_ratio",
     "band_attenuation_ratio",
     "band_flux",
+    "convert_quantity",
     "e_bv_to_a_v",
     "fit_beta",
     "get_dust_law",
