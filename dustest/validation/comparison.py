@@ -312,7 +312,9 @@ def _flags(name, table):
 
 
 def _checked_quantities(quantities, tables):
-    """The quantities asked for, or all that a table has."""
+    """The quantities asked for, or all that a table has; without tables, all that are known."""
+    if quantities is None and not tables:
+        return tuple(QUANTITIES)
     if quantities is None:
         columns = {column for table in tables.values() for column in table.colnames}
         return tuple(name for name in QUANTITIES if quantity_column(name, columns))
