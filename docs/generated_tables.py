@@ -34,6 +34,8 @@ def _of_the_code():
     from dustest.data import FLAGS, KINDS, LINES
     from dustest.io.layouts import LAYOUTS
     from dustest.physics import IRX_BETA_RELATIONS
+    from dustest.physics.dust_laws.lookup import DUST_LAWS
+    from dustest.physics.histories import HISTORIES
     from dustest.reproduction import PROFILES, Profile
     from dustest.validation import METRICS
 
@@ -76,6 +78,17 @@ def _of_the_code():
             ("Name", "a", "b", "Reference"),
             *((f"``{r.name}``", r.a, r.b, r.publication) for r in IRX_BETA_RELATIONS.values()),
         ],
+        "user_guide/_dust_laws": [
+            ("Name", "Aliases", "R_V", "Range", "References"),
+            *(_row_of_law(law) for law in DUST_LAWS.values()),
+        ],
+        "user_guide/_histories": [
+            ("Name", "Parameters", "Rate"),
+            *(
+                (f"``{h.name}``", ", ".join(f"``{key}``" for key in h.parameters), h.formula)
+                for h in HISTORIES.values()
+            ),
+        ],
     }
 
 
@@ -87,6 +100,14 @@ def _columns_of(kind):
         needed = " (required)" if column.required else ""
         unit = "" if column.unit is None else column.unit
         yield f"``{kind.name}``", f"``{name}``", shape, unit, column.description + needed
+
+
+def _row_of_law(law):
+    """Name, aliases, R_V, range and references of a dust law."""
+    low, high = law.wavelength_range
+    limits = f"{low:.0f} Å to {high / 1e4:.3g} µm" if high < 1e9 else f"from {low:.0f} Å"
+    aliases = ", ".join(f"``{alias}``" for alias in law.aliases)
+    return f"``{law.name}``", aliases, f"{law.r_v:.3g}", limits, ", ".join(law.references)
 
 
 def _of_the_models():

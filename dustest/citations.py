@@ -22,6 +22,7 @@ from dustest.io._formats.parsing import PARSER_ERRORS, check_file, reason, requi
 from dustest.physics import IRX_BETA_RELATIONS
 from dustest.physics.dust_laws.lookup import law_references
 from dustest.physics.histories import HISTORIES
+from dustest.physics.stellar_grids import STELLAR_GRIDS
 from dustest.report.comparison import Comparison
 from dustest.simulate import SimulatedSet, read_simulation
 from dustest.validation.provenance import parameters_of
@@ -32,7 +33,6 @@ _OWN = ("dustest", "Fu2024")
 _ALWAYS = ("dustest", "Astropy2013", "Astropy2018", "Astropy2022", "Gordon2024JOSS", "Harris2020")
 _ALWAYS += ("Johnson2021", "Pedregosa2011", "Virtanen2020")
 
-_STARLIGHT = ("Bruzual2003", "Carnall2018", "Gunasekera2025", "Kroupa2001")
 _ENGINES = {"tabulated": ("Cappe2004",), "bagpipes": ("Lange2023",)}
 _NETWORKS = {
     "dustest": ("Bishop1994", "Cranley1976", "Loshchilov2017"),
@@ -263,7 +263,7 @@ def _meurer(used, parameters):
 
 def _bagpipes(used, parameters):
     """Models, history, law and engine."""
-    used.keys += [*_STARLIGHT, "Draine2007", "Inoue2014"]
+    used.keys += [*STELLAR_GRIDS["BC03"].references, "Draine2007", "Inoue2014"]
     used.record("star-formation history", parameters.get("sfh"), HISTORIES)
     _dust_law(used, parameters)
     used.choose("engine", parameters.get("engine"), _ENGINES)
@@ -327,8 +327,7 @@ def _simulator(used, parameters):
     used.keys += [*_POPULATION, *_OBSERVED]
     _dust_law(used, parameters)
     used.choose("survey", parameters.get("preset"), _SURVEYS)
-    if parameters.get("grid") == "bagpipes":
-        used.keys += _STARLIGHT
+    used.record("grid of stellar populations", parameters.get("grid"), STELLAR_GRIDS)
     if parameters.get("psfs") == "make_psf":
         used.keys += ["Goodman1985", "Perrin2012"]
     if parameters.get("spectrograph") not in (None, "None"):

@@ -37,6 +37,12 @@ from dustest.physics.irx_beta import (
     register_relation,
 )
 from dustest.physics.photometry import band_flux, synthetic_photometry
+from dustest.physics.stellar_grids import (
+    StellarGrid,
+    get_stellar_grid,
+    list_stellar_grids,
+    register_stellar_grid,
+)
 from dustest.physics.stellar_populations import (
     LightTable,
     NebularGrid,
@@ -80,6 +86,7 @@ __all__ = [
     "SpectrumTable",
     "StarFormationHistory",
     "StarLight",
+    "StellarGrid",
     "SumOfLaws",
     "Tilted",
     "TwoComponents",
@@ -95,14 +102,17 @@ __all__ = [
     "get_dust_law",
     "get_history",
     "get_relation",
+    "get_stellar_grid",
     "igm_transmission",
     "list_dust_laws",
     "list_histories",
+    "list_stellar_grids",
     "load_ssp_grid",
     "photometric_beta",
     "register_dust_law",
     "register_history",
     "register_relation",
+    "register_stellar_grid",
     "select_uv_bands",
     "spectral_beta",
     "synthetic_photometry",

