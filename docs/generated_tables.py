@@ -31,7 +31,7 @@ def _of_the_code():
     """Tables from the records that the code itself uses."""
     from dataclasses import fields
 
-    from dustest.data import FLAGS, KINDS, LINES
+    from dustest.data import FLAGS, KINDS, LINES, QUANTITIES
     from dustest.io.layouts import LAYOUTS
     from dustest.physics import IRX_BETA_RELATIONS
     from dustest.physics.dust_laws.lookup import DUST_LAWS
@@ -53,6 +53,13 @@ def _of_the_code():
             *(
                 (f"``{line.name}``", line.wavelength, ", ".join(f"``{n}``" for n in line.aliases))
                 for line in LINES.values()
+            ),
+        ],
+        "user_guide/_quantities": [
+            ("Name", "Unit", "Meaning", "In every result"),
+            *(
+                (f"``{q.name}``", q.unit or "", q.description, "yes" if q.core else "")
+                for q in QUANTITIES.values()
             ),
         ],
         "user_guide/_layouts": [

@@ -115,7 +115,9 @@ class BagpipesEstimator(DustEstimator):
         less evidence, by more than twice the error of the difference: it missed a part of the
         posterior.
     extra : tuple of str, optional
-        Groups of further columns: ``"priors"``, ``"history"`` and ``"sed"``, see the notes.
+        Names of further quantities of `~dustest.data.QUANTITIES`, which get columns with
+        percentiles, and groups of columns: ``"priors"``, ``"history"`` and ``"sed"``, see the
+        notes.
     targets : str or tuple of str, optional
         Quantities that ``predict`` returns.
     random_state : int, Generator or None, optional
@@ -157,13 +159,12 @@ class BagpipesEstimator(DustEstimator):
     masses, median), ``chi2`` of the best model, ``fit_probability`` (the posterior predictive
     probability of a larger chi-squared), ``ess``, ``log_evidence`` (natural) and
     ``A_V_information`` (bits); with ``redshift="free"`` also ``redshift``. On request, by
-    ``extra``:
+    ``extra``, come the quantities of ``BagpipesEstimator.gives``, from the draws of the posterior,
+    and the groups
 
     - ``"priors"``: ``A_V_flat`` and ``A_V_log10``, A_V under a prior flat in A_V and one flat in
       its logarithm (from 1e-4 mag on), both between the limits of its own, from the same models;
-    - ``"history"``: ``log_SFR_10`` and ``log_SFR_100``, the rates over the last 10 and 100 Myr
-      (log10, solar masses per year), ``log_age``, the mean age by mass (log10, yr), and the
-      percentiles of ``log_mass``;
+    - ``"history"``: the quantities ``log_mass``, ``log_SFR_10``, ``log_SFR_100`` and ``log_age``;
     - ``"sed"``: ``model_<BAND>`` and ``dust_free_<BAND>``, photometry of the best model with and
       without its dust, and ``SED_wavelength``, ``SED`` and ``SED_dust_free``, its spectrum in
       500 points over the bands of the sample.
