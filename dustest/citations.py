@@ -17,7 +17,7 @@ from astropy.table import Table
 
 from dustest.data import DustestWarning, DustTable, InputError, ReadError
 from dustest.estimators import registry
-from dustest.estimators._cnn.model_file import read_model
+from dustest.estimators._cnn.files.model_file import read_model
 from dustest.io._formats.parsing import PARSER_ERRORS, check_file, reason, require
 from dustest.physics import IRX_BETA_RELATIONS
 from dustest.physics.dust_laws.lookup import law_references

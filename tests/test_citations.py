@@ -26,8 +26,8 @@ from dustest import (
 from dustest.cli import main
 from dustest.data import DustTable, InputError, ReadError, RowTable
 from dustest.data.identity.describe import describe
+from dustest.estimators._cnn.files.pretrained import PRETRAINED, pretrained_file
 from dustest.estimators._cnn.network.config import CONFIGS, CNNConfig
-from dustest.estimators._cnn.pretrained import PRETRAINED, pretrained_file
 from dustest.io import load_demo
 from dustest.physics import (
     IRX_BETA_RELATIONS,

@@ -10,7 +10,7 @@ Run with ``python tools/train_pretrained.py --folder FOLDER``. In the folder it
 * writes them, with their cards (``models/``).
 
 A run that was stopped goes on where it was. ``--install`` copies the models into the package and
-prints the digests that belong into ``dustest/estimators/_cnn/pretrained.py``. With
+prints the digests that belong into ``dustest/estimators/_cnn/files/pretrained.py``. With
 ``--architectures paper`` networks of the paper learn from the same galaxies; ``--share`` trains
 all on a part of the galaxies, which makes a learning curve.
 """

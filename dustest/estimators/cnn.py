@@ -17,11 +17,11 @@ from dustest.data.errors import InputError, ReadError
 from dustest.data.quantities import QUANTITIES
 from dustest.estimators._cnn.domain import Domain
 from dustest.estimators._cnn.ensemble import MOST_AT_ONCE
-from dustest.estimators._cnn.manifest import describe_estimator, rebuild_estimator
-from dustest.estimators._cnn.model_file import read_model, write_model
+from dustest.estimators._cnn.files.manifest import describe_estimator, rebuild_estimator
+from dustest.estimators._cnn.files.model_file import read_model, write_model
+from dustest.estimators._cnn.files.pretrained import PRETRAINED, pretrained_file
 from dustest.estimators._cnn.network.config import CNNConfig, get_config
 from dustest.estimators._cnn.network.layers import list_layers
-from dustest.estimators._cnn.pretrained import PRETRAINED, pretrained_file
 from dustest.estimators._cnn.settings import TARGETS, make_options, make_task
 from dustest.estimators._cnn.training.datasets import collect
 from dustest.estimators._cnn.training.learning import (

@@ -56,7 +56,7 @@ class Task:
         return {
             "n_bands": len(self.bands),
             "n_context": self.n_features or len(ContextLayout(len(self.bands))),
-            "n_targets": 1 if self.head.is_separate else self.head.n_labels(self.targets),
+            "n_targets": 1 if self.head.is_separate else len(self.head.latents(self.targets)),
             "size": self.size,
         }
 

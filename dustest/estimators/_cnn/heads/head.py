@@ -114,9 +114,9 @@ class Head(ABC):
             Labels; NaN where unknown.
         """
 
-    def n_labels(self, targets):
-        """Count the labels that all networks together learn (int)."""
-        return len(targets)
+    def latents(self, targets):
+        """Names of the quantities that labels stand for, in their order (tuple of str)."""
+        return tuple(targets)
 
     def get_loss(self, name=None):
         """Find the loss of a network.

@@ -116,9 +116,9 @@ class MixtureHead(Head):
         """Images of all bands on one scale, so that colours are kept."""
         return prepare(batch, bands, **options)
 
-    def n_labels(self, targets):
-        """Count the latent targets."""
-        return len(latent_names(targets))
+    def latents(self, targets):
+        """Quantities whose transforms are learned together."""
+        return latent_names(targets)
 
     def labels(self, targets, truth):
         """Latent targets of the truth."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from dustest.data.errors import DustestError, InputError
 from dustest.data.progress import progress_bar
-from dustest.estimators._cnn.model_file import read_model, write_model
+from dustest.estimators._cnn.files.model_file import read_model, write_model
 from dustest.estimators._cnn.network.keras_network import (
     import_keras,
     weights_from_dict,

@@ -41,6 +41,7 @@ def describe_estimator(estimator, card):
             "estimator": _plain_parameters(estimator),
             "config": task.config.to_dict(),
             "n_features": task.n_features,
+            "latents": list(task.head.latents(task.targets)),
             "domain": estimator.domain_.to_dict(),
         },
         "created": {
@@ -106,6 +107,7 @@ def rebuild_estimator(kind, manifest, arrays):
         msg = f"n_features must be an integer from 0 to {_MOST_FEATURES}, got {n_features!r}"
         raise InputError(msg)
     task = make_task(estimator, n_features).with_config(config)
+    _check_latents(task, manifest)
     estimator.networks_ = Ensemble.from_arrays(task, arrays)
     estimator.domain_ = Domain.from_dict(known["domain"])
     columns = {name: _numbers(created["history"][name]) for name in _HISTORY}
@@ -115,6 +117,14 @@ def rebuild_estimator(kind, manifest, arrays):
     if n_features:
         estimator.n_features_in_ = n_features
     return estimator
+
+
+def _check_latents(task, manifest):
+    """Refuse weights of other labels; files of version 0.1 do not record theirs."""
+    expected = list(task.head.latents(task.targets))
+    if manifest["schema"] > 1 and manifest["parameters"]["latents"] != expected:
+        msg = f"latents must be {expected}, got {manifest['parameters']['latents']!r:.120}"
+        raise InputError(msg)
 
 
 def _numbers(values):

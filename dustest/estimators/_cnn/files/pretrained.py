@@ -7,8 +7,8 @@ from dustest.data.errors import InputError
 __all__ = ["PRETRAINED", "pretrained_file"]
 
 PRETRAINED = {
-    "nircam-1band": "80d72bb4818e0cc5eb547d41a41cf71720bcddfbeea180b04ad965ba1d972d73",
-    "nircam-3band": "bc90c18e5d32004a48cd74a2c96c76c89ff339a70b668872ec7e0e0e93da6421",
+    "nircam-1band": "be9d0df1dca31cfc3fa2762bbded86cfaa4daf1e445cf0ddb0b8f3fd0b8d7118",
+    "nircam-3band": "167510d0c2afd774adcab4c2ff122297eda2beb303c4c07ab5ca7ab0f0b229f7",
 }
 """SHA-256 of each file, by the name of the model."""
 
@@ -35,7 +35,7 @@ def pretrained_file(name):
 
     Examples
     --------
-    >>> from dustest.estimators._cnn.pretrained import pretrained_file
+    >>> from dustest.estimators._cnn.files.pretrained import pretrained_file
     >>> path, sha256 = pretrained_file("nircam-3band")
     >>> path.name, len(sha256)
     ('nircam-3band.model', 64)

@@ -2,29 +2,25 @@
 
 import builtins
 import hashlib
-import io
 import json
 import os
 import pickle
 import tracemalloc
-import zipfile
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from safetensors.numpy import load, save
 
-from dustest.data import InputError, MissingDependencyError, ReadError
+from dustest.data import InputError, ReadError
 from dustest.data.files.paths import installed_version
-from dustest.estimators._cnn import model_file
-from dustest.estimators._cnn.model_file import read_model, write_model
-
-pytest.importorskip("safetensors")
-from safetensors.numpy import save
+from dustest.estimators._cnn.files import model_file
+from dustest.estimators._cnn.files.model_file import read_model, write_model
 
 KIND = "CNNEstimator"
-MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
+NO_DIGEST = "0" * 64
 MIB = 2**20
 
 
@@ -57,52 +53,39 @@ def assert_same(found, expected):
         assert found[name].tobytes() == array.astype(array.dtype.newbyteorder("<")).tobytes()
 
 
-def seal_of(manifest):
-    return f"SHA-256 of manifest.json: {hashlib.sha256(manifest).hexdigest()}".encode()
-
-
-def pack(members, comment=b"", compression=zipfile.ZIP_STORED, before=b""):
-    """A zip by the standard library, in the layout of model files where nothing is asked for."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name, content in members:
-            info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-            info.create_system, info.external_attr = 3, 0o100644 << 16
-            info.compress_type = compression
-            archive.writestr(info, content)
-        archive.comment = comment
-    return before + stream.getvalue()
-
-
 def canonical(manifest):
     """JSON as a model file has it."""
-    return json.dumps(manifest, indent=1, separators=(",", ": "), sort_keys=True).encode()
+    return json.dumps(manifest, separators=(",", ":"), sort_keys=True)
 
 
-def whole_manifest(content, arrays, /, **changes):
-    entries = {
-        **small_manifest(),
-        "arrays": {k: {"dtype": a.dtype.name, "shape": list(a.shape)} for k, a in arrays.items()},
-        "dustest": installed_version("dustest"),
-        "schema": 1,
-        "sha256": {WEIGHTS: hashlib.sha256(content).hexdigest()},
-    }
-    return {name: value for name, value in {**entries, **changes}.items() if value is not None}
+def whole_manifest(**changes):
+    """All entries of a manifest; None leaves one out."""
+    known = {"dustest": installed_version("dustest"), "schema": 2, "sha256": NO_DIGEST}
+    entries = {**small_manifest(), **known, **changes}
+    return {name: value for name, value in entries.items() if value is not None}
 
 
-def forge(arrays=None, content=None, /, encoded=None, **changes):
-    """A file that is whole as a zip and in its digests, whatever is in it; None leaves out."""
+def signed(content):
+    """A file with its digest in place of zeros, where there are some."""
+    place = b'\\"sha256\\":\\"%s\\"}"'
+    digest = hashlib.sha256(content).hexdigest().encode()
+    return content.replace(place % NO_DIGEST.encode(), place % digest, 1)
+
+
+def forge(arrays=None, encoded=None, **changes):
+    """A file that is whole in its digest, whatever is in its manifest and arrays."""
     arrays = small_weights() if arrays is None else arrays
-    content = save(arrays) if content is None else content
-    if encoded is None:
-        encoded = canonical(whole_manifest(content, arrays, **changes))
-    return pack([(MANIFEST, encoded), (WEIGHTS, content)], seal_of(encoded))
+    encoded = canonical(whole_manifest(**changes)) if encoded is None else encoded
+    return signed(save(arrays, {"dustest": encoded}))
 
 
-def safetensors_bytes(header, data=b""):
-    """A safetensors file with any header."""
-    encoded = header if isinstance(header, bytes) else json.dumps(header).encode()
-    return len(encoded).to_bytes(8, "little") + encoded + data
+def safetensors_bytes(header, data=b"", metadata=True):
+    """A safetensors file with any header, and a good manifest unless told otherwise."""
+    if not isinstance(header, bytes):
+        known = {"__metadata__": {"dustest": canonical(whole_manifest())}} if metadata else {}
+        header = json.dumps(known | header, ensure_ascii=False, separators=(",", ":")).encode()
+    header = header.ljust(-(-len(header) // 8) * 8)
+    return signed(len(header).to_bytes(8, "little") + header + data)
 
 
 def assert_refused(path, content, sentence, kind=KIND):
@@ -126,10 +109,9 @@ class TestRoundTrip:
         manifest, weights = read_model(path, kind=KIND)
         assert_same(weights, small_weights())
         assert {name: manifest[name] for name in small_manifest()} == small_manifest()
-        assert manifest["schema"] == 1
+        assert manifest["schema"] == 2
         assert manifest["dustest"] == installed_version("dustest")
-        assert manifest["arrays"]["dense/kernel"] == {"dtype": "float32", "shape": [3, 4]}
-        assert set(manifest) == {*small_manifest(), "schema", "dustest", "arrays", "sha256"}
+        assert set(manifest) == {*small_manifest(), "schema", "dustest", "sha256"}
 
     def test_arrays_may_be_changed(self, path):
         write_small(path)
@@ -207,14 +189,17 @@ class TestBytes:
         write_model(other, dict(reversed(manifest.items())), turned)
         assert other.read_bytes() == first
 
-    def test_the_zip_is_one_to_others(self, path):
-        """The frame is our own; the standard library writes the same bytes, and reads them."""
+    def test_it_is_safetensors_to_others(self, path):
         content = write_small(path)
         assert content == forge()
-        with zipfile.ZipFile(path) as archive:
-            assert archive.testzip() is None
-            assert archive.namelist() == [MANIFEST, WEIGHTS]
-            assert json.loads(archive.read(MANIFEST))["kind"] == KIND
+        assert_same(dict(sorted(load(content).items())), small_weights())
+
+    def test_digests_elsewhere_are_left_alone(self, path):
+        manifest = small_manifest(
+            created={"sha256": NO_DIGEST, "text": canonical(small_manifest())}
+        )
+        write_model(path, manifest, {"sha256": np.zeros(3)})
+        assert read_model(path, kind=KIND)[0]["created"] == manifest["created"]
 
     def test_digest_is_that_of_the_file(self, path):
         digest = write_model(path, small_manifest(), small_weights())
@@ -292,10 +277,14 @@ class TestWriting:
             write_model(path, small_manifest(parameters={"x": "a" * MIB}), {})
 
     def test_largest_manifest_can_be_read(self, path):
-        """As many arrays as a manifest has room for do not overrun the header's own limit."""
-        weights = {f"{i:x}": np.int8(i % 100) for i in range(12_000)}
-        write_model(path, small_manifest(), weights)
-        assert len(read_model(path, kind=KIND)[1]) == len(weights)
+        manifest = small_manifest(parameters={"x": '"' * (MIB // 2 - 500)})
+        write_model(path, manifest, small_weights())
+        assert read_model(path, kind=KIND)[0]["parameters"] == manifest["parameters"]
+
+    def test_too_many_arrays(self, path):
+        weights = {f"{i:x}": np.int8(i % 100) for i in range(80_000)}
+        with pytest.raises(InputError, match="with a header of at most 4194304, got"):
+            write_model(path, small_manifest(), weights)
 
     @pytest.mark.parametrize("weights", [None, [np.zeros(3)], np.zeros(3)], ids=repr)
     def test_weights_are_a_dict(self, path, weights):
@@ -341,26 +330,11 @@ class TestWriting:
 
     def test_large_file(self, path, monkeypatch):
         content = write_small(path)
-        monkeypatch.setattr(model_file, "_LARGEST", len(content))
+        monkeypatch.setattr(model_file, "LARGEST", len(content))
         write_small(path)
-        monkeypatch.setattr(model_file, "_LARGEST", len(content) - 1)
+        monkeypatch.setattr(model_file, "LARGEST", len(content) - 1)
         with pytest.raises(InputError, match="weights must make a file of at most"):
             write_small(path)
-
-    def test_safetensors_is_optional(self, path, monkeypatch):
-        write_small(path)
-
-        def absent(name, *args, **kwargs):
-            if name.startswith("safetensors"):
-                raise ImportError(name)
-            return importing(name, *args, **kwargs)
-
-        importing = builtins.__import__
-        monkeypatch.setattr(builtins, "__import__", absent)
-        with pytest.raises(MissingDependencyError, match=r'pip install "dustest\[cnn\]"'):
-            write_model(path, small_manifest(), small_weights())
-        with pytest.raises(MissingDependencyError, match=r'pip install "dustest\[cnn\]"'):
-            read_model(path, kind=KIND)
 
 
 class TestDamage:
@@ -393,15 +367,9 @@ class TestDamage:
             changed[bit // 8] ^= 1 << (bit % 8)
             damaged(changed)
 
-    def test_every_bit_of_the_frame(self, content, damaged):
-        """The fields of a zip that its readers pass over count as well."""
-        manifest = content.index(b"{")
-        weights = content.index(WEIGHTS.encode()) + len(WEIGHTS)
-        tail = content.index(b"PK\x01\x02")
-        between = content.index(b"PK\x03\x04", 1)
-        assert manifest == 30 + len(MANIFEST)
-        places = [*range(manifest), *range(between, weights), *range(tail, len(content))]
-        for bit in (8 * place + i for place in places for i in range(8)):
+    def test_every_bit_of_the_header(self, content, damaged):
+        end = 8 + int.from_bytes(content[:8], "little")
+        for bit in range(8 * end):
             changed = bytearray(content)
             changed[bit // 8] ^= 1 << (bit % 8)
             damaged(changed)
@@ -437,20 +405,23 @@ class TestForeignFiles:
         [
             b"",
             b"P",
-            b"PK\x03\x04",
             b"\x89HDF\r\n\x1a\n" + bytes(500),
             pickle.dumps({"a": 1}),
-            pack([(WEIGHTS, save(small_weights())), (MANIFEST, b"{}")]),
-            pack([("metadata.json", b"{}"), ("model.weights.h5", bytes(100))]),
-            pack([("../manifest.json", b"{}"), (WEIGHTS, b"")]),
-            pack([("/tmp/manifest.json", b"{}"), (WEIGHTS, b"")]),
-            pack([]),
+            save(small_weights()),
+            save(small_weights(), {"format": "pt"}),
+            save(small_weights(), {"dustest": canonical(whole_manifest()), "more": ""}),
+            safetensors_bytes({"__metadata__": []}, metadata=False),
+            (2**63).to_bytes(8, "little") + bytes(24),
         ],
-        ids=["empty", "short", "stub", "hdf5", "pickle", "order", "keras", "up", "root", "none"],
+        ids=["empty", "short", "hdf5", "pickle", "bare", "torch", "more", "list", "huge"],
     )
     def test_something_else(self, path, content):
-        assert_refused(path, content, "it is no model of dustest, which is a zip that begins with")
+        assert_refused(path, content, "it is no model of dustest, which is a file of safetensors")
         assert list(path.parent.iterdir()) == [path]
+
+    @pytest.mark.parametrize("start", [b"PK\x03\x04", b"PK\x03\x04" + bytes(500)])
+    def test_other_zips(self, path, start):
+        assert_refused(path, start, "it is no zip of manifest.json and weights.safetensors")
 
     @pytest.mark.parametrize("name", ["absent", "folder", "pipe"])
     def test_no_file(self, tmp_path, name):
@@ -476,113 +447,31 @@ class TestForeignFiles:
             read_model(path, kind=kind)
 
 
-class TestForeignZips:
-    """Zips around a good manifest and good weights that `write_model` would not have made."""
-
-    content = save(small_weights())
-    manifest = canonical(whole_manifest(content, small_weights()))
-    members = ((MANIFEST, manifest), (WEIGHTS, content))
-    seal = seal_of(manifest)
-
-    def refused(self, path, packed, sentence="around or in weights.safetensors it is not as"):
-        assert_refused(path, packed, sentence)
-        assert list(path.parent.iterdir()) == [path]
-
-    def test_the_untouched_one_is_read(self, path):
-        path.write_bytes(pack(self.members, self.seal))
-        assert_same(read_model(path, kind=KIND)[1], small_weights())
-
-    @pytest.mark.parametrize(
-        "third",
-        ["model.pkl", MANIFEST, WEIGHTS, "../outside", "/tmp/outside", "a/b", "manifest.json/"],
-    )
-    @pytest.mark.filterwarnings("ignore:Duplicate name")
-    def test_further_members(self, path, third):
-        self.refused(path, pack([*self.members, (third, pickle.dumps([1]))], self.seal))
-
-    def test_missing_member(self, path):
-        self.refused(path, pack(self.members[:1], self.seal))
-
-    @pytest.mark.parametrize(
-        "name", ["../weights.safetensors", "weights.pkl", "Weights.safetensors"]
-    )
-    def test_other_name(self, path, name):
-        self.refused(path, pack([self.members[0], (name, self.content)], self.seal))
-
-    @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-    def test_compressed(self, path, method):
-        packed = pack(self.members, self.seal, method)
-        self.refused(path, packed, "it does not end with the SHA-256 of its manifest.json")
-
-    def test_weights_compressed(self, path):
-        stream = io.BytesIO(pack(self.members[:1], self.seal))
-        with zipfile.ZipFile(stream, "a") as archive:
-            archive.writestr(WEIGHTS, self.content, zipfile.ZIP_DEFLATED)
-        self.refused(path, stream.getvalue())
-
-    def test_encrypted(self, path):
-        packed = bytearray(pack(self.members, self.seal))
-        for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
-            packed[packed.rindex(signature) + offset] |= 1
-        with zipfile.ZipFile(io.BytesIO(packed)) as archive, pytest.raises(RuntimeError):
-            archive.read(WEIGHTS)
-        self.refused(path, packed)
-
-    @pytest.mark.parametrize("comment", [b"", b"SHA-256 of manifest.json: ", seal + b" "])
-    def test_without_seal(self, path, comment):
-        sentence = "it does not end with the SHA-256 of its manifest.json"
-        self.refused(path, pack(self.members, comment), sentence)
-
-    def test_seal_of_another_manifest(self, path):
-        other = self.manifest.replace(b"F277W", b"F444W")
-        packed = pack([(MANIFEST, other), self.members[1]], self.seal)
-        self.refused(path, packed, "it does not end with the SHA-256 of its manifest.json")
-
-    def test_packed_anew(self, path):
-        stream = io.BytesIO()
-        with zipfile.ZipFile(stream, "w") as archive:
-            archive.writestr(MANIFEST, self.manifest)
-            archive.writestr(WEIGHTS, self.content)
-            archive.comment = self.seal
-        self.refused(path, stream.getvalue())
-
-    def test_changed_weights_packed_well(self, path):
-        """What Keras reads without a word."""
-        weights = small_weights()
-        weights["dense/bias"][0] = 2
-        packed = pack([self.members[0], (WEIGHTS, save(weights))], self.seal)
-        self.refused(
-            path, packed, "SHA-256 of weights.safetensors is not the one in manifest.json"
-        )
-
-
 class TestManifests:
-    """Files whole as zips and in their digests, with a manifest that is none."""
+    """Files whole as safetensors and in their digests, with a manifest that is none."""
 
     @pytest.mark.parametrize(
         "encoded",
         [
-            b"",
-            b"{",
-            b"\xff\xfe",
-            b"[" * 100_000,
-            b'{"schema": ' + b"1" * 10_000 + b"}",
-            b'{\n "schema": NaN\n}',
-            b'{\n "schema": 1e999\n}',
-            b'{"schema": 1}',
-            b'{\n "schema": 1,\n "schema": 1\n}',
-            '{\n "schema": "é"\n}'.encode(),
-            '{\n "schema": 1\n}'.encode("utf-16"),
-            canonical(whole_manifest(save(small_weights()), small_weights())) + b"\n",
+            "",
+            "{",
+            "[" * 100_000,
+            '{"schema":' + "1" * 10_000 + "}",
+            '{"schema":NaN}',
+            '{"schema":1e999}',
+            '{"schema": 2}',
+            '{"schema":2,"schema":2}',
+            '{"schema":"é"}',
+            canonical(whole_manifest()) + " ",
         ],
-        ids=range(12),
+        ids=range(10),
     )
     def test_not_the_json_that_is_written(self, path, encoded):
-        assert_refused(path, forge(encoded=encoded), "its manifest.json is not JSON as dustest")
+        assert_refused(path, forge(encoded=encoded), "its manifest is not JSON as dustest")
 
-    @pytest.mark.parametrize("schema", [0, 2, -1, 10**30])
+    @pytest.mark.parametrize("schema", [0, 1, 3, -1, 10**30])
     def test_other_schema(self, path, schema):
-        sentence = f"its schema is {str(schema)[:20]} and this version of dustest knows only 1"
+        sentence = f"its schema is {str(schema)[:20]} and this version of dustest knows only 2"
         assert_refused(path, forge(schema=schema), sentence)
         # A later one may have other entries.
         assert_refused(path, forge(schema=schema, arrays_too={}, kind=None), sentence)
@@ -591,31 +480,26 @@ class TestManifests:
         "changes",
         [
             {"extra": 1},
-            *({name: None} for name in whole_manifest(b"", {})),
+            *({name: None} for name in whole_manifest()),
             {"kind": [KIND]},
             {"kind": {}},
             {"parameters": []},
             {"created": "x"},
             {"dustest": 1},
             {"schema": True},
-            {"schema": 1.0},
-            {"schema": "1"},
-            {"sha256": "0" * 64},
+            {"schema": 2.0},
+            {"schema": "2"},
+            {"sha256": {}},
         ],
         ids=repr,
     )
     def test_entries(self, path, changes):
-        encoded = canonical(whole_manifest(save(small_weights()), small_weights(), **changes))
-        assert_refused(path, forge(encoded=encoded), "must have exactly the entries arrays, creat")
+        assert_refused(path, forge(**changes), "must have exactly the entries created, dustest")
 
-    @pytest.mark.parametrize("arrays", [[], None, "x"])
-    def test_arrays_entry(self, path, arrays):
-        encoded = canonical({**whole_manifest(b"", {}), "arrays": arrays})
-        assert_refused(path, forge(encoded=encoded), "must have exactly the entries arrays, creat")
-
-    @pytest.mark.parametrize("encoded", [b"[]", b"1", b'"schema"', b"null", b"true"])
+    @pytest.mark.parametrize("encoded", ["[]", "1", '"schema"', "null", "true"])
     def test_no_dict(self, path, encoded):
-        assert_refused(path, forge(encoded=encoded), "must have exactly the entries arrays, creat")
+        sentence = "must have exactly the entries created, dustest"
+        assert_refused(path, forge(encoded=encoded), sentence)
 
     @pytest.mark.parametrize("kind", ["Other", "", "os.system", "CNNEstimator ", "x" * 10_000])
     def test_other_kind(self, path, kind):
@@ -628,19 +512,13 @@ class TestManifests:
         sentence = "it holds a 'CNNEstimator', and A or B was asked for"
         assert_refused(path, forge(), sentence, kind=["A", "B"])
 
-    @pytest.mark.parametrize(
-        "digests",
-        [{}, {WEIGHTS: "0" * 64}, {WEIGHTS: 1}, {MANIFEST: "0" * 64}],
-        ids=repr,
-    )
-    def test_digest_of_weights(self, path, digests):
-        sentence = "SHA-256 of weights.safetensors is not the one in manifest.json"
-        assert_refused(path, forge(sha256=digests), sentence)
+    @pytest.mark.parametrize("digest", ["", "0" * 63, "1" * 64, "sha256"])
+    def test_digest(self, path, digest):
+        assert_refused(path, forge(sha256=digest), "its SHA-256 is not the one in its manifest")
 
-    def test_digest_has_no_company(self, path):
-        digest = hashlib.sha256(save(small_weights())).hexdigest()
-        sentence = "SHA-256 of weights.safetensors is not the one in manifest.json"
-        assert_refused(path, forge(sha256={WEIGHTS: digest, "x": digest}), sentence)
+
+class TestHeaders:
+    """Files whole in their digests, with headers that lie."""
 
     @pytest.mark.parametrize(
         "record",
@@ -648,107 +526,63 @@ class TestManifests:
             None,
             [],
             {},
-            {"dtype": "float32"},
-            {"dtype": "float32", "shape": [3], "more": 1},
-            {"dtype": "object", "shape": [3]},
-            {"dtype": "bool", "shape": [3]},
-            {"dtype": ["float32"], "shape": [3]},
-            {"dtype": "float32", "shape": 3},
-            {"dtype": "float32", "shape": "3"},
-            {"dtype": "float32", "shape": {"3": 3}},
-            {"dtype": "float32", "shape": [-3]},
-            {"dtype": "float32", "shape": [-3, -1]},
-            {"dtype": "float32", "shape": [3.0]},
-            {"dtype": "float32", "shape": ["3"]},
-            {"dtype": "float32", "shape": [True]},
-            {"dtype": "float32", "shape": [1] * 65},
-            {"dtype": "float32", "shape": [2**62]},
-            {"dtype": "float64", "shape": [2**25 + 1]},
-            {"dtype": "float32", "shape": [2**40, 2**40, 0]},
-            {"dtype": "float32", "shape": [0, 2**40]},
-            {"dtype": "float32", "shape": [10**300, 10**300]},
+            {"dtype": "F32", "shape": [3]},
+            {"dtype": "F32", "shape": [3], "data_offsets": [0, 12], "more": 1},
+            *(
+                {"dtype": dtype, "shape": [3], "data_offsets": [0, 12]}
+                for dtype in ("object", "BOOL", "BF16", "float32", ["F32"], None)
+            ),
+            *(
+                {"dtype": "F32", "shape": shape, "data_offsets": [0, 12]}
+                for shape in (
+                    *(3, "3", {"3": 3}, [-3], [-3, -1], [3.0], ["3"], [True], [1] * 65, [2**62]),
+                    *([2**26 + 1], [2**40, 2**40, 0], [0, 2**40], [10**300, 10**300]),
+                )
+            ),
         ],
-        ids=range(22),
+        ids=range(25),
     )
     def test_arrays_that_cannot_be(self, path, record):
-        # All else agrees with an array of three numbers, so that only the record is to blame.
-        content = save({"w": np.zeros(3, dtype=np.float32)})
-        assert_refused(
-            path, forge(None, content, arrays={"w": record}), "has an array 'w' that can"
-        )
+        content = safetensors_bytes({"w": record}, bytes(12))
+        assert_refused(path, content, "its header has an array 'w' that cannot be")
 
-
-class TestWeights:
-    """Files whole as zips and in their digests, with weights that are not the manifest's."""
-
-    @pytest.mark.parametrize(
-        ("arrays", "declared"),
-        [
-            ({"a": np.zeros((2, 3))}, {"a": np.zeros((3, 2))}),
-            ({"a": np.zeros((2, 3))}, {"a": np.zeros(6)}),
-            ({"a": np.zeros(2)}, {"b": np.zeros(2)}),
-            ({"a": np.zeros(2)}, {"a": np.zeros(2, dtype=int)}),
-            ({"a": np.zeros(2)}, {"a": np.zeros(4, dtype=np.float32)}),
-            ({"a": np.zeros(2)}, {"a": np.zeros(2), "b": np.zeros(0)}),
-            ({"a": np.zeros(2), "b": np.zeros(0)}, {"a": np.zeros(2)}),
-            ({"a": np.zeros(8, dtype=bool)}, {"a": np.zeros(1)}),
-        ],
-    )
-    def test_others_of_the_same_size(self, path, arrays, declared):
-        packed = forge(declared, save(arrays))
-        assert_refused(path, packed, "the arrays in weights.safetensors are not those of its mani")
+    @pytest.mark.parametrize("size", [11, 13])
+    def test_other_size(self, path, size):
+        record = {"dtype": "F32", "shape": [3], "data_offsets": [0, 12]}
+        content = safetensors_bytes({"w": record}, bytes(size))
+        assert_refused(path, content, "it is not as large as the arrays of its header make it")
 
     @pytest.mark.parametrize(
-        "content",
-        [
-            b"",
-            b"1234567",
-            pickle.dumps(np.zeros(3)),
-            safetensors_bytes({}, bytes(23)),
-            safetensors_bytes({}, bytes(25)),
-            (2**63).to_bytes(8, "little") + bytes(24),
-        ],
-        ids=range(6),
+        "offsets", [[12, 24], [12, 0], [0, 2**63], [0, 11], "x", [0], [0.0, 12]]
     )
-    def test_other_size(self, path, content):
-        packed = forge({"a": np.zeros(3)}, content)
-        assert_refused(
-            path, packed, "weights.safetensors is not as large as the arrays of its man"
-        )
+    def test_offsets(self, path, offsets):
+        record = {"dtype": "F32", "shape": [3], "data_offsets": offsets}
+        content = safetensors_bytes({"w": record}, bytes(12))
+        assert_refused(path, content, "it is no file of safetensors")
+
+    def test_two_arrays_in_one_place(self, path):
+        record = {"dtype": "F32", "shape": [3], "data_offsets": [0, 12]}
+        content = safetensors_bytes({"v": record, "w": record}, bytes(24))
+        assert_refused(path, content, "it is no file of safetensors")
 
     @pytest.mark.parametrize(
         "header",
-        [
-            b"",
-            b"[]",
-            b"\xff",
-            pickle.dumps({"a": 1}),
-            {},
-            {"a": {"dtype": "F64", "shape": [3], "data_offsets": [24, 48]}},
-            {"a": {"dtype": "F64", "shape": [3], "data_offsets": [24, 0]}},
-            {"a": {"dtype": "F64", "shape": [3], "data_offsets": [0, 2**63]}},
-            {"a": {"dtype": "F64", "shape": [2**61, 2**61], "data_offsets": [0, 24]}},
-            {"a": {"dtype": "F64", "shape": [-3], "data_offsets": [0, 24]}},
-            {"a": {"dtype": "F64", "shape": [1] * 70 + [3], "data_offsets": [0, 24]}},
-            {"a": {"dtype": "BF16", "shape": [12], "data_offsets": [0, 24]}},
-            {"a": {"dtype": "object", "shape": [3], "data_offsets": [0, 24]}},
-            {name: {"dtype": "F64", "shape": [3], "data_offsets": [0, 24]} for name in "ab"},
-        ],
-        ids=range(14),
+        [b"[]", b"\xff\xff", b'{"a":NaN}', b'{"a": 1}', b'{"a":1,"a":1}', b'{"a":"\\u00e9"}'],
+        ids=range(6),
     )
-    def test_header_that_lies(self, path, header):
-        packed = forge({"a": np.zeros(3)}, safetensors_bytes(header, bytes(24)))
-        assert_refused(path, packed, "its weights.safetensors is no file of safetensors")
+    def test_not_the_header_that_is_written(self, path, header):
+        content = safetensors_bytes(header)
+        assert_refused(path, content, "its header is no header of safetensors as dustest writes")
 
     @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
     @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
     def test_not_finite(self, path, value, dtype):
         arrays = {**small_weights(), "w": np.array([0, value], dtype=dtype)}
-        assert_refused(path, forge(arrays), "the array 'w' in weights.safetensors is not finite")
+        assert_refused(path, forge(arrays), "its array 'w' is not finite")
 
 
 class TestBombs:
-    """What is small on disc, or claims to be anything, costs no memory to refuse."""
+    """What claims to be anything costs no memory to refuse."""
 
     def cheaply_refused(self, path, sentence, largest=4 * MIB):
         tracemalloc.start()
@@ -760,29 +594,21 @@ class TestBombs:
             tracemalloc.stop()
         assert peak < largest
 
-    def test_compressed_members(self, path):
-        zeros = bytes(64 * MIB)
-        path.write_bytes(pack([(MANIFEST, b"{}"), (WEIGHTS, zeros)], b"", zipfile.ZIP_DEFLATED))
-        self.cheaply_refused(path, "it does not end with the SHA-256 of its manifest.json")
-        path.write_bytes(pack([(MANIFEST, zeros), (WEIGHTS, b"")], b"", zipfile.ZIP_DEFLATED))
-        self.cheaply_refused(path, "it does not end with the SHA-256 of its manifest.json")
-
-    @pytest.mark.parametrize("length", [MIB + 1, 2**32 - 1])
-    def test_claimed_length_of_the_manifest(self, path, length):
-        content = bytearray(write_small(path))
-        content[18:22] = length.to_bytes(4, "little")
+    @pytest.mark.parametrize("length", [4 * MIB + 1, 2**32, 2**63])
+    def test_claimed_length_of_the_header(self, path, length):
+        content = write_small(path)
         with open(path, "wb") as file:
-            file.write(content)
+            file.write(length.to_bytes(8, "little") + content[8:])
             file.truncate(200 * MIB)
-        self.cheaply_refused(path, f"its manifest.json claims {length} bytes")
+        self.cheaply_refused(path, "it is no model of dustest")
 
-    @pytest.mark.parametrize("start", [b"", b"PK\x03\x04", None])
+    @pytest.mark.parametrize("start", [b"", None])
     def test_file_with_holes(self, path, start):
         start = write_small(path) if start is None else start
         with open(path, "wb") as file:
             file.write(start)
             file.truncate(200 * MIB)
-        self.cheaply_refused(path, "it is no model of dustest|it does not end with the SHA-256")
+        self.cheaply_refused(path, "it is no model of dustest|it is not as large as")
 
     def test_large_file(self, path):
         write_small(path)
@@ -791,25 +617,14 @@ class TestBombs:
 
     def test_manifest_of_a_large_file_is_read_first(self, path):
         """A bad manifest is refused before 200 MiB of weights are loaded."""
-        encoded = canonical(whole_manifest(b"", {}, kind="Other"))
-        packed = pack([(MANIFEST, encoded), (WEIGHTS, b"")], seal_of(encoded))
-        tail = packed.index(b"PK\x01\x02")
+        known = {"__metadata__": {"dustest": canonical(whole_manifest(kind="Other"))}}
+        n = 200 * MIB
+        record = {"dtype": "U8", "shape": [n], "data_offsets": [0, n]}
+        content = safetensors_bytes(known | {"w": record})
         with open(path, "wb") as file:
-            file.write(packed[:tail])
-            file.seek(200 * MIB, os.SEEK_CUR)
-            file.write(packed[tail:])
+            file.write(content)
+            file.truncate(len(content) + n)
         self.cheaply_refused(path, "it holds a 'Other'")
-
-    def test_many_members(self, path):
-        encoded = canonical(whole_manifest(b"", {}))
-        members = [(MANIFEST, encoded), *((f"{i}", b"") for i in range(20_000))]
-        path.write_bytes(pack(members, seal_of(encoded)))
-        self.cheaply_refused(path, "around or in weights.safetensors it is not as", 8 * MIB)
-
-    def test_long_header(self, path):
-        header = b"{" + b" " * (3 * MIB) + b"}"
-        path.write_bytes(forge({}, safetensors_bytes(header)))
-        self.cheaply_refused(path, "weights.safetensors is not as large as", 16 * MIB)
 
     def test_honest_file_takes_a_few_times_its_size(self, path):
         write_model(path, small_manifest(), {"w": np.ones(MIB)})
@@ -846,6 +661,5 @@ class TestNothingRuns:
 
         harm = pickle.dumps(Harm())
         for content in (harm, safetensors_bytes(harm), safetensors_bytes({}, harm)):
-            assert_refused(path, forge({}, content), "weights.safetensors is no")
-        assert_refused(path, harm, "it is no model of dustest")
+            assert_refused(path, content, "it is no|its header is no|it is not as large")
         assert not (tmp_path / "harm").exists()

@@ -11,10 +11,9 @@ from cnn_galaxies import TINY_PAPER, dusty, tiny
 
 from dustest import CNNEstimator
 from dustest.data import InputError, ReadError
-from dustest.estimators._cnn.model_file import read_model, write_model
+from dustest.estimators._cnn.files.model_file import read_model, write_model
 
 pytest.importorskip("keras")
-pytest.importorskip("safetensors")
 
 KIND = "CNNEstimator"
 MANY_FLIPS = pytest.param(2000, marks=pytest.mark.slow)
@@ -171,6 +170,8 @@ class TestRefusals:
             (("parameters", "n_features"), 1e30),
             (("parameters", "n_features"), 99_999),
             (("parameters", "n_features"), 10**12),
+            (("parameters", "latents"), None),
+            (("parameters", "latents"), ["A_V", "R_V"]),
             (("parameters", "domain"), None),
             (("parameters", "domain"), [1, 2]),
             (("parameters", "domain", "redshift"), [8.0, 7.0]),
