@@ -1,4 +1,4 @@
-"""The command line: each command is a thin layer over public functions."""
+"""The command line; each command calls public functions."""
 
 import argparse
 import sys
@@ -15,12 +15,12 @@ def main(arguments=None):
     Parameters
     ----------
     arguments : list of str, optional
-        Words after ``dustest``; those of the process by default.
+        Words after ``dustest``; by default those of the process.
 
     Returns
     -------
     status : int
-        0 if all went well, 1 if not; the reason goes to standard error.
+        0 on success, 1 on failure; the reason is written to standard error.
 
     Examples
     --------
@@ -36,7 +36,7 @@ def main(arguments=None):
 
 
 def _run(options):
-    """Run a command; what cannot be done is one sentence."""
+    """Run a command; errors are one sentence."""
     from dustest.data.errors import DustestError
     from dustest.data.messages import write_arguments_with
 
@@ -54,13 +54,13 @@ def _run(options):
 
 
 def _fail(sentence):
-    """Say why a command stops; its exit status."""
+    """Write the reason of a failure and return the exit status."""
     sys.stderr.write(f"dustest: {sentence}\n")
     return 1
 
 
 def _unknown_message(words, options):
-    """The sentence that tells of words that a command does not know."""
+    """Message for words that a command does not know."""
     from dustest.data.messages import did_you_mean
 
     known = [option for name in options if (option := option_of(name, options))]

@@ -21,12 +21,12 @@ __all__ = ["add_commands"]
 
 _DEFAULT_ESTIMATOR = "meurer"
 _DEMO_PARAMETERS = {"bagpipes": {"extra": ("priors",)}}
-"""Two assumptions whose effect the report can show."""
+"""Two sets of assumptions, whose effect the report shows."""
 _DEMO_NOTES = ("The galaxies are simulated.",)
 
 
 def add_commands(commands):
-    """Add them to a parser."""
+    """Add the commands to a parser."""
     _add_estimate(commands)
     _add_compare(commands)
     _add_demo(commands)
@@ -40,42 +40,42 @@ def _add_estimate(commands):
     parser.add_argument(
         "--model",
         metavar="FILE|NAME",
-        help="instead: networks by dustest train, or that come with dustest",
+        help="instead of an estimator: networks of dustest train, or that come with dustest",
     )
     parser.add_argument(
         "--output", required=True, help="result: .fits, .ecsv, .parquet or .h5; kept if it exists"
     )
-    parser.add_argument("--resume", action="store_true", help="go on with an earlier run")
+    parser.add_argument("--resume", action="store_true", help="resume an earlier run")
     parser.set_defaults(run=_estimate)
 
 
 def _add_compare(commands):
     """``dustest compare``."""
-    parser = commands.add_parser("compare", help="run estimators side by side, write a report")
+    parser = commands.add_parser("compare", help="run several estimators and write a report")
     _add_catalog_options(parser)
     parser.add_argument(
         "-e",
         "--estimator",
         action="append",
         metavar="NAME[:ROWS]",
-        help="estimator, and on how many galaxies from the first; repeat for several "
-        "(default: all that are installed, the slow ones on 10 galaxies)",
+        help="estimator, optionally with the number of galaxies to use; may be repeated "
+        "(default: all installed ones, slow ones on 10 galaxies)",
     )
     parser.add_argument(
         "--model",
         action="append",
         default=[],
         metavar="FILE|NAME",
-        help="networks by dustest train, or that come with dustest, beside the estimators; "
-        "repeat for several",
+        help="networks of dustest train, or that come with dustest, besides the estimators; "
+        "may be repeated",
     )
     parser.add_argument("--reference", help="estimator that the others are compared with")
     parser.add_argument("--truth", help="table of true values, paired by identifier")
     parser.add_argument(
         "--output", default="dustest-report.html", help="report (default: %(default)s)"
     )
-    parser.add_argument("--tables", metavar="FOLDER", help="keep the result tables there")
-    parser.add_argument("--resume", action="store_true", help="go on with the tables of --tables")
+    parser.add_argument("--tables", metavar="FOLDER", help="folder for the result tables")
+    parser.add_argument("--resume", action="store_true", help="resume with the tables of --tables")
     parser.set_defaults(run=_compare)
 
 
@@ -94,15 +94,15 @@ def _add_catalog_options(parser):
     parser.add_argument(
         "catalog", help="FITS, ECSV, CSV, Parquet, HDF5 or VOTable file, or columns of text"
     )
-    parser.add_argument("--format", help="format, where the ending of the name does not tell it")
+    parser.add_argument("--format", help="format, if the suffix of the name does not give it")
     parser.add_argument("--hdu", help="extension of a FITS file, or table in an HDF5 file")
-    parser.add_argument("--layout", help="layout of the columns, where their names mislead")
+    parser.add_argument("--layout", help="layout of the columns, if it is not recognised")
     parser.add_argument(
         "--unit",
         action="append",
         metavar="UNIT|COLUMN=UNIT|BAND=UNIT",
-        help="unit of fluxes that declare none, such as uJy or ABmag, or of one column, or of the "
-        "image of a band; repeat",
+        help="unit of fluxes without a declared unit, such as uJy or ABmag, or of one column, or "
+        "of the image of a band; may be repeated",
     )
     parser.add_argument("--redshift", help="column of redshifts; '' for none")
     parser.add_argument(
@@ -116,10 +116,10 @@ def _add_catalog_options(parser):
         "--image",
         action="append",
         metavar="BAND=FILE",
-        help="mosaic to cut the galaxies out of; repeat for several bands",
+        help="mosaic to cut the galaxies from; may be repeated for several bands",
     )
-    parser.add_argument("--z-min", type=float, help="take galaxies from this redshift on")
-    parser.add_argument("--z-max", type=float, help="take galaxies up to this redshift")
+    parser.add_argument("--z-min", type=float, help="lowest redshift of the galaxies")
+    parser.add_argument("--z-max", type=float, help="highest redshift of the galaxies")
     parser.add_argument(
         "--set",
         action="append",
@@ -153,7 +153,7 @@ def _estimate(options):
 
 
 def _compare(options):
-    """Run estimators side by side."""
+    """Run several estimators."""
     from dustest import compare
     from dustest.data import InputError
     from dustest.data.files.paths import check_page_file
@@ -211,7 +211,7 @@ def _demo(options):
 
 
 def _read_sample(options):
-    """The catalogue within the asked redshifts, with its images."""
+    """The catalogue within the requested redshifts, with its images."""
     images = split_pairs(options.image, "--image")
     units = _units(options.unit)
     of_images = _units_of_images(units, images)
@@ -226,13 +226,13 @@ def _read_sample(options):
 
 
 def _check_images(options, sample):
-    """Refuse networks without the images that they look at."""
+    """Raise an error for networks whose images are missing."""
     from dustest.data import InputError
 
     if options.model and not sample.cutout_bands:
         msg = (
-            f"--model needs images of the galaxies, which {options.catalog} does not hold: name a "
-            "mosaic for each band of the networks with --image BAND=FILE"
+            f"--model needs images of the galaxies, which {options.catalog} does not have: name "
+            "a mosaic for each band of the networks with --image BAND=FILE"
         )
         raise InputError(msg)
 
@@ -243,7 +243,7 @@ def _image_files(options):
 
 
 def _units_of_images(units, images):
-    """Units that are given for the band of an image, by band."""
+    """Units given for the image of a band, by band."""
     from dustest.data.checks.sample_columns import band_column_name
 
     if not isinstance(units, dict):
@@ -253,14 +253,14 @@ def _units_of_images(units, images):
 
 
 def _without(units, some):
-    """Units of the catalogue alone: None, one unit, or units by column."""
+    """Units of the catalogue only: None, one unit, or units by column."""
     if not some:
         return units
     return {key: unit for key, unit in units.items() if key not in some} or None
 
 
 def _read_catalog(options, unit):
-    """The catalogue within the asked redshifts."""
+    """The catalogue within the requested redshifts."""
     import numpy as np
 
     from dustest.data import InputError
@@ -292,7 +292,7 @@ def _read_catalog(options, unit):
 
 
 def _units(words):
-    """Units by column, under ``*`` that of all others; or one unit, or None."""
+    """Units by column, with ``*`` for all others; or one unit, or None."""
     from dustest.data import InputError
 
     if not words:
@@ -308,7 +308,7 @@ def _units(words):
 
 
 def _number_or_name(word):
-    """A number where the word is one, else the word."""
+    """Convert a word to a number if possible."""
     try:
         return None if word is None else float(word)
     except ValueError:
@@ -316,7 +316,7 @@ def _number_or_name(word):
 
 
 def _report(comparison, path):
-    """Write the report and say where."""
+    """Write the report and print its path."""
     comparison.to_html(path)
     for name, reason in comparison.failures.items():
         sys.stderr.write(f"dustest: {name} gave no result: {reason}\n")

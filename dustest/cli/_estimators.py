@@ -1,4 +1,4 @@
-"""Estimators as the command line names them."""
+"""Estimators by their names on the command line."""
 
 from pathlib import Path
 
@@ -18,12 +18,12 @@ __all__ = [
 ]
 
 SLOW_ROWS = 10
-"""Galaxies that slow estimators get unless told otherwise."""
+"""Default number of galaxies for slow estimators."""
 _FIRST_ROWS_SEPARATOR = ":"
 
 
 def given_parameters(options, estimators):
-    """Parameters by estimator from ``--set``; all must be of estimators that run."""
+    """Parameters by estimator from ``--set``, for estimators that run."""
     from dustest.data import InputError
     from dustest.data.messages import did_you_mean
 
@@ -60,12 +60,12 @@ def chosen_rows(words, installed):
 
 
 def is_slow(estimator):
-    """Whether an estimator takes one galaxy at a time, each in a time limit of its own."""
+    """Whether an estimator runs one galaxy at a time, each with a time limit."""
     return estimator.isolated and estimator.rows_at_once == 1
 
 
 def row_limits(chosen, estimators, n_galaxies):
-    """How many galaxies the limited estimators get."""
+    """Number of galaxies of each limited estimator."""
     limits = {}
     for name, rows in chosen.items():
         slow = SLOW_ROWS if is_slow(estimators[name]) else None
@@ -76,14 +76,14 @@ def row_limits(chosen, estimators, n_galaxies):
 
 
 def ready_made():
-    """Names of the estimators that need no training, or learn from the demo."""
+    """Names of the estimators that need no training, or are fitted to the demo."""
     from dustest.estimators import get_estimator, list_estimators
 
     return [name for name in list_estimators() if not _learns_from_images(get_estimator(name))]
 
 
 def ready_for(sample, parameters, seed):
-    """Every estimator that can run on a sample, with trained models of those that need them."""
+    """Every estimator that can run on a sample, with trained models if needed."""
     from dustest.estimators import get_estimator, list_estimators
 
     found = {name: make_estimator(name, parameters, seed) for name in ready_made()}
@@ -95,7 +95,7 @@ def ready_for(sample, parameters, seed):
 
 
 def _best_trained(estimator_class, sample):
-    """The trained model of a class that uses most images of a sample; None without one."""
+    """Trained model of a class that uses most images of a sample; None if there is none."""
     models = map(estimator_class.from_pretrained, estimator_class.pretrained)
     fitting = [model for model in models if set(model.bands) <= set(sample.cutout_bands)]
     return max(fitting, key=lambda model: len(model.bands), default=None)
@@ -108,7 +108,7 @@ def _learns_from_images(estimator):
 
 
 def make_estimator(name, parameters, seed):
-    """An estimator with its seed, fitted to the simulated galaxies where it learns."""
+    """Make an estimator with its seed, fitted to the simulated galaxies if it learns."""
     from dustest.data import InputError
     from dustest.estimators import get_estimator
 
@@ -133,7 +133,7 @@ def make_estimator(name, parameters, seed):
 
 
 def _check_name(name):
-    """Raise where no estimator has a name."""
+    """Raise an error for an unknown name of an estimator."""
     from dustest.data import InputError
     from dustest.data.messages import did_you_mean
     from dustest.estimators import list_estimators
@@ -148,7 +148,7 @@ def _check_name(name):
 
 
 def load_networks(word, seed):
-    """Networks from a file, or by their name."""
+    """Load networks from a file, or by their name."""
     from dustest import CNNEstimator
 
     is_file = Path(word).exists() or Path(word).suffix
@@ -158,14 +158,14 @@ def load_networks(word, seed):
 
 
 def _set_seed(estimator, seed):
-    """The estimator, with a seed where it takes one."""
+    """The estimator, with a seed if it has one."""
     if seed is not None and "random_state" in estimator.get_params(deep=False):
         estimator.set_params(random_state=seed)
     return estimator
 
 
 def notes_on(limits, estimators, n_galaxies):
-    """What the reader of a report should know of the run."""
+    """Notes on the run for the report."""
     notes = [
         f"{name} ran on the first {rows} of {n_galaxies} galaxies only."
         for name, rows in limits.items()

@@ -9,11 +9,11 @@ from dustest.cli._words import read_value, say, split_pair
 __all__ = ["add_commands"]
 
 _TABLES = {".ecsv": None, ".fits": None, ".parquet": "pyarrow", ".h5": "h5py", ".hdf5": "h5py"}
-"""Endings of tables, and the package that writes them."""
+"""Suffixes of tables, and the package that writes them."""
 
 
 def add_commands(commands):
-    """Add them to a parser."""
+    """Add the commands to a parser."""
     _add_simulate(commands)
     _add_train(commands)
     _add_tune(commands)
@@ -31,7 +31,7 @@ def _add_simulate(commands):
         required=True,
         metavar="FOLDER",
         default=argparse.SUPPRESS,
-        help="where to write; with the same options, a run that was stopped goes on there",
+        help="output folder; with the same options, an interrupted run resumes",
     )
     parser.add_argument("-n", type=int, default=1000, help="number of rows, views of galaxies")
     parser.add_argument(
@@ -39,14 +39,14 @@ def _add_simulate(commands):
     )
     parser.add_argument("--preset", default="JADES-deep", help="survey that sets the noise")
     parser.add_argument(
-        "--redshift", nargs="+", type=float, default=[6.0, 9.0], help="redshift, or two ends"
+        "--redshift", nargs="+", type=float, default=[6.0, 9.0], help="redshift, or its range"
     )
     parser.add_argument(
         "--dust-to-metal",
         nargs="+",
         type=float,
         default=[0.0, 1.0],
-        help="share of the metals that is in dust, or two ends",
+        help="fraction of the metals that is in dust, or its range",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of random numbers")
     parser.add_argument("--n-jobs", type=int, default=1, help="processes (-1: all cores)")
@@ -60,7 +60,7 @@ def _add_train(commands):
     parser.add_argument("--output", required=True, metavar="FILE", help="model file; a new one")
     parser.add_argument("--n-networks", type=int, default=1, help="networks of the ensemble")
     parser.add_argument(
-        "--checkpoint", metavar="FOLDER", help="keep every epoch there, and go on from there"
+        "--checkpoint", metavar="FOLDER", help="folder for every epoch, from which a run resumes"
     )
     parser.set_defaults(run=_train)
 
@@ -72,10 +72,10 @@ def _add_tune(commands):
     parser.add_argument("--preset", default="quick", help="quick or paper (default: quick)")
     parser.add_argument("--trials", type=int, help="trials in all (default: of the preset)")
     parser.add_argument(
-        "--folder", metavar="FOLDER", help="keep every trial there, and go on from there"
+        "--folder", metavar="FOLDER", help="folder for every trial, from which a run resumes"
     )
     parser.add_argument("--output", required=True, metavar="FILE", help="table of the trials")
-    parser.add_argument("--model", metavar="FILE", help="train the best then; a new model file")
+    parser.add_argument("--model", metavar="FILE", help="train the best network; a new model file")
     parser.set_defaults(run=_tune)
 
 
@@ -100,12 +100,12 @@ def _add_network_options(parser):
     parser.add_argument(
         "--figure",
         metavar="FILE",
-        help="draw how it went: .png, .pdf or .svg; without suffix, PDF and PNG",
+        help="figure of the training: .png, .pdf or .svg; without suffix, PDF and PNG",
     )
 
 
 def _simulate(options):
-    """Simulate galaxies onto disc."""
+    """Simulate galaxies and write them to disc."""
     from dustest.simulate import GalaxySimulator
 
     simulator = GalaxySimulator(
@@ -161,7 +161,7 @@ def _tune(options):
 
 
 def _check_new(path):
-    """Refuse a file that is there, or cannot be written, before hours of work."""
+    """Raise an error for an existing file or missing folder, before hours of computation."""
     from dustest.data import InputError
 
     path = Path(path)
@@ -172,7 +172,7 @@ def _check_new(path):
 
 
 def _check_figure(path):
-    """Refuse a figure that could not be written, before hours of work."""
+    """Raise an error for a figure that cannot be written, before hours of computation."""
     from dustest.data.files.paths import check_writable
 
     if path is not None:
@@ -180,7 +180,7 @@ def _check_figure(path):
 
 
 def _check_table(path):
-    """Refuse a table in a format that cannot be written, before hours of work."""
+    """Raise an error for a table that cannot be written, before hours of computation."""
     from dustest.data import InputError, MissingDependencyError
 
     ending = Path(path).suffix.lower()
@@ -194,7 +194,7 @@ def _check_table(path):
 
 
 def _made_folder(path):
-    """A folder, made where it does not exist; or None."""
+    """A folder, created if it does not exist; or None."""
     from dustest.data import InputError
 
     if path is None:
@@ -208,14 +208,14 @@ def _made_folder(path):
 
 
 def _read_simulations(options):
-    """Simulations on disc."""
+    """Open simulations on disc."""
     from dustest.simulate import read_simulation
 
     return [read_simulation(folder) for folder in options.simulations]
 
 
 def _network(options, simulations, **parameters):
-    """Networks to be trained, from the options."""
+    """Untrained networks with the parameters of the options."""
     from dustest.estimators import get_estimator
 
     bands = options.bands or simulations[0].read(0, 1)[0].cutout_bands
@@ -228,14 +228,14 @@ def _network(options, simulations, **parameters):
 
 
 def _save_network(cnn, simulations, path):
-    """Write trained networks, with what they were trained on."""
+    """Write trained networks, with a record of their training set."""
     sha256 = cnn.save(path, {"simulations": [one.manifest for one in simulations]})
     say(f"networks trained on {cnn.n_train_} and chosen on {cnn.n_validation_} galaxies: {path}")
     say(f"sha256 {sha256}")
 
 
 def _write_table(table, path):
-    """Write a table in the format of its ending."""
+    """Write a table in the format of its suffix."""
     from astropy.io.registry import IORegistryError
 
     from dustest.data import InputError

@@ -6,7 +6,7 @@ __all__ = ["add_commands"]
 
 
 def add_commands(commands):
-    """Add them to a parser."""
+    """Add the commands to a parser."""
     _add_reproduce(commands)
     _add_cite(commands)
     _add_doctor(commands)
@@ -18,7 +18,7 @@ def _add_reproduce(commands):
         "reproduce", help="make the tables and figures of the paper", allow_abbrev=False
     )
     parser.add_argument(
-        "--profile", default="quick", help="quick or full: how much to do (default: quick)"
+        "--profile", default="quick", help="quick or full: size of the run (default: quick)"
     )
     parser.add_argument("--catalog", metavar="FILE", help="observed galaxies (default: simulated)")
     parser.add_argument(
@@ -33,7 +33,7 @@ def _add_reproduce(commands):
         "--output",
         default="dustest-reproduction",
         metavar="FOLDER",
-        help="where to write, and to go on (default: %(default)s)",
+        help="output folder, from which a run resumes (default: %(default)s)",
     )
     parser.add_argument("--n-jobs", type=int, default=-1, help="processes (default: all cores)")
     parser.add_argument("--seed", type=int, default=0, help="seed of random numbers (default: 0)")
@@ -42,7 +42,7 @@ def _add_reproduce(commands):
 
 def _add_cite(commands):
     """``dustest cite``."""
-    parser = commands.add_parser("cite", help="print BibTeX of all that results used")
+    parser = commands.add_parser("cite", help="print BibTeX of everything that results used")
     parser.add_argument(
         "results",
         nargs="*",
@@ -54,7 +54,7 @@ def _add_cite(commands):
 
 def _add_doctor(commands):
     """``dustest doctor``."""
-    parser = commands.add_parser("doctor", help="tell what is installed and which estimators work")
+    parser = commands.add_parser("doctor", help="list what is installed and which estimators work")
     parser.set_defaults(run=_doctor)
 
 
@@ -80,7 +80,7 @@ def _reproduce(options):
 
 
 def _cite(options):
-    """Print BibTeX of all that results used."""
+    """Print BibTeX of everything that results used."""
     from dustest import cite
 
     say(cite(*options.results))
@@ -88,7 +88,7 @@ def _cite(options):
 
 
 def _doctor(options):  # noqa: ARG001 - every command takes its options
-    """Tell what is installed and which estimators work."""
+    """List what is installed and which estimators work."""
     from dustest.doctor import diagnose
 
     findings = diagnose()

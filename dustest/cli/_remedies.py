@@ -18,7 +18,7 @@ _SUBJECT = re.compile(r"(\w+)(?:\[(['\"])(.*?)\2\])?(?= (?:must|has)\b)")
 
 
 def option_of(name, options):
-    """Name the option that an argument has in a command.
+    """Find the option for an argument in a command.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def option_of(name, options):
     Returns
     -------
     option : str or None
-        Such as ``--error-floor``; `None` where the command has none.
+        Such as ``--error-floor``; None if the command has none.
     """
     name = _OTHER_NAMES.get(name, name)
     if name not in options or name in _NOT_OPTIONS:
@@ -39,7 +39,7 @@ def option_of(name, options):
 
 
 def writer_for(options):
-    """Make the function that writes arguments as this command takes them.
+    """Make the function that formats arguments as options of a command.
 
     Parameters
     ----------
@@ -70,19 +70,19 @@ def writer_for(options):
 
 
 def _plain(name, value):
-    """An argument that no option of the command sets."""
+    """Format an argument without an option of the command."""
     return f"{name}={_text(value)}"
 
 
 def _text(value):
-    """A value as a word of the shell."""
+    """Format a value as a word of the shell."""
     if isinstance(value, list | tuple):
         return " ".join(map(_text, value)) or "''"
     return shlex.quote(str(value))
 
 
 def with_options(message, options):
-    """Write the argument that a message begins with as an option.
+    """Replace the argument at the beginning of a message by its option.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def with_options(message, options):
     Returns
     -------
     message : str
-        Such as ``"--error-floor must be a fraction"``; unchanged where it begins otherwise.
+        Such as ``"--error-floor must be a fraction"``; unchanged if it does not begin with one.
     """
     match = _SUBJECT.match(message)
     option = None if match is None else option_of(match[1], options)

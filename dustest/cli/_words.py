@@ -1,4 +1,4 @@
-"""Words of the command line: what they mean, and how to answer."""
+"""Parsing of words of the command line, and output."""
 
 import json
 import sys
@@ -20,7 +20,7 @@ def say(line):
 
 
 def check_not_input(output, *inputs):
-    """Refuse to replace a file that is read."""
+    """Raise an error if the output would replace an input file."""
     from dustest.data import InputError
 
     for path in map(Path, filter(None, inputs)):
@@ -30,7 +30,7 @@ def check_not_input(output, *inputs):
 
 
 def split_pair(word, option):
-    """Both sides of ``name=value``."""
+    """Split ``name=value``."""
     from dustest.data import InputError
 
     name, separator, value = word.partition("=")
@@ -41,7 +41,7 @@ def split_pair(word, option):
 
 
 def split_pairs(words, option):
-    """Dictionary of ``name=value`` words, each name once."""
+    """Dictionary of ``name=value`` words with unique names."""
     from dustest.data import InputError
 
     pairs = {}
@@ -55,7 +55,7 @@ def split_pairs(words, option):
 
 
 def read_value(text):
-    """A number, truth value or list as JSON writes them; else the text itself."""
+    """Parse a number, truth value or list as in JSON; else keep the text."""
     try:
         return _with_tuples(json.loads(text))
     except json.JSONDecodeError:
@@ -63,14 +63,14 @@ def read_value(text):
 
 
 def _with_tuples(value):
-    """Lists as tuples, at every depth: limits of priors are tuples."""
+    """Convert lists to tuples at every depth, since limits of priors are tuples."""
     if isinstance(value, dict):
         return {key: _with_tuples(part) for key, part in value.items()}
     return tuple(map(_with_tuples, value)) if isinstance(value, list) else value
 
 
 def n_jobs(word):
-    """Number of processes of an option, for argparse."""
+    """Parse the number of processes, for argparse."""
     number = int(word)
     if number == 0:
         raise ValueError

@@ -1,4 +1,4 @@
-"""The sources: catalogues, mosaics and spectra become a `~dustest.data.GalaxySample`."""
+"""Readers of catalogues, mosaics and spectra, which return a `~dustest.data.GalaxySample`."""
 
 from dustest.io._formats.readers import read_table
 from dustest.io.catalogs import read_catalog

@@ -1,4 +1,4 @@
-"""Foreground dust of the Milky Way, taken off fluxes once."""
+"""Correction of fluxes for the foreground dust of the Milky Way."""
 
 import numpy as np
 from astropy import units as u
@@ -29,25 +29,25 @@ FOREGROUND_KEY = "foreground_dust"
 
 
 def to_ebv(values, n_rows):
-    """Read colour excesses of the Milky Way.
+    """Convert colour excesses of the Milky Way.
 
     Parameters
     ----------
     values : float, Quantity, Column or array_like of shape (n_rows,)
-        E(B-V), in mag where it declares no unit.
+        E(B-V), in mag if it has no unit.
     n_rows : int
         Number of galaxies.
 
     Returns
     -------
     ebv : ndarray of shape (n_rows,)
-        E(B-V) in mag; NaN where missing.
+        E(B-V) in mag; NaN if missing.
 
     Raises
     ------
     InputError
-        If a value is negative, there is not one for all or one for each galaxy, or the one for
-        all is missing.
+        If a value is negative, the number of values is neither one nor that of the galaxies, or a
+        single value is missing.
     """
     ebv = to_floats(values, "foreground_ebv", unit=u.mag)
     is_missing = ebv.shape == () and np.isnan(ebv)
@@ -73,12 +73,12 @@ def foreground_of(sample, given):
     Returns
     -------
     ebv : ndarray of shape (n,)
-        E(B-V) in mag; NaN where missing.
+        E(B-V) in mag; NaN if missing.
 
     Raises
     ------
     InputError
-        If there is no such column, or a value is negative.
+        If the column does not exist, or a value is negative.
     """
     if not isinstance(given, str):
         return to_ebv(given, len(sample))
@@ -93,7 +93,7 @@ def foreground_of(sample, given):
 
 
 def foreground_record(given):
-    """What ``meta`` records of a correction.
+    """Record of a correction for ``meta``.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def foreground_record(given):
 
 
 def band_correction(ebv, band):
-    """Factor that takes foreground dust off the fluxes of a band.
+    """Factor that corrects the fluxes of a band for foreground dust.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def band_correction(ebv, band):
     Returns
     -------
     factor : ndarray of shape (n,)
-        To multiply fluxes and their errors by.
+        Factor for fluxes and their errors.
     """
     law = get_dust_law(FOREGROUND_LAW)
     a_band = law.r_v * ebv * band_attenuation_ratio(get_band(band), law)
@@ -133,7 +133,7 @@ def band_correction(ebv, band):
 
 
 def spectrum_correction(ebv, wavelength):
-    """Factor that takes foreground dust off a spectrum.
+    """Factor that corrects a spectrum for foreground dust.
 
     Parameters
     ----------
@@ -145,26 +145,26 @@ def spectrum_correction(ebv, wavelength):
     Returns
     -------
     factor : ndarray of shape (n_wave,)
-        To multiply fluxes and their errors by.
+        Factor for fluxes and their errors.
     """
     law = get_dust_law(FOREGROUND_LAW)
     return 10.0 ** (0.4 * a_lambda(law.r_v * ebv, wavelength, law))
 
 
 def refuse_corrected(record, what):
-    """Refuse to correct what is corrected already.
+    """Raise an error if fluxes are already corrected.
 
     Parameters
     ----------
     record : str
-        What ``meta`` or the layout records; empty for not corrected.
+        Record in ``meta`` or the layout; empty if not corrected.
     what : str
-        What the record is of, for the error.
+        Subject of the record, for the message.
 
     Raises
     ------
     InputError
-        If it is corrected.
+        If they are corrected.
     """
     if record:
         msg = (

@@ -18,7 +18,7 @@ from dustest.data.containers.conversion import as_sample
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.kinds import KINDS
 from dustest.data.messages import argument, shown
-from dustest.io._catalog.cells import numbers_of_text, refuse_units
+from dustest.io._catalog.cells import parse_numbers, refuse_units
 from dustest.io._catalog.flux_units import flux_units, read_units
 from dustest.io._catalog.lookup import plain_column
 from dustest.io._catalog.plan import kind_columns, make_plan
@@ -134,7 +134,7 @@ def read_catalog(
     given = read_units(unit)
     request = make_request(columns, redshift, layout, foreground_ebv)
     table = _load(path_or_table, request, format, hdu)
-    request = request.found_in(table.colnames)
+    request = request.match_names(table.colnames)
     plan = make_plan(table, request)
     given = given.of(plan.columns, plan.pairs)
     _refuse_units(table, plan)
@@ -323,7 +323,7 @@ def _numbers(column, name, element):
     # The sample is made of floats in native order: converting once is enough.
     plain = plain_column(column, name, element, native=False)
     if plain.dtype.kind == "U" and plain.ndim == 1:
-        plain = Column(numbers_of_text(plain.value, name), unit=plain.unit)
+        plain = Column(parse_numbers(plain.value, name), unit=plain.unit)
     if plain.dtype.kind == "O":
         plain = Column(to_floats(plain.value, f"column {name}", sentinels=False))
     if plain.ndim == 2:

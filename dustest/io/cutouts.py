@@ -45,27 +45,27 @@ def add_cutouts(
     foreground_ebv=None,
     progress=None,
 ):
-    """Cut every galaxy of a sample out of mosaics.
+    """Cut every galaxy of a sample from mosaics.
 
     Files are mapped into memory, so that a mosaic may be larger than the memory. Cutouts have
-    the pixels of the mosaic, neither resampled nor with a background taken off, and a fixed
-    shape: what lies beyond the edge is NaN and masked.
+    the pixels of the mosaic, without resampling or subtraction of a background, and a fixed
+    shape: pixels beyond the edge are NaN and masked.
 
     Parameters
     ----------
     sample : GalaxySample or Table
         Galaxies with positions, ``ra`` and ``dec``.
     images : dict of str to image
-        A mosaic for each band, which may be spelled in any way: a path or
+        A mosaic for each band, whose name may be written in any way: a path or
         `~astropy.io.fits.HDUList`, whose extensions are found by name (see the notes); one of its
-        images; a dictionary of ``sci``, ``err``, ``var``, ``wht``, ``mask`` and ``dq`` to such,
+        images; a dictionary of ``sci``, ``err``, ``var``, ``wht``, ``mask`` and ``dq`` to these,
         each with one image; or an `~astropy.nddata.NDData` or `~astropy.nddata.CCDData` with
         ``wcs``. All must have pixels of one size.
     size : int, optional
         Side of the cutouts in pixels.
     unit : Unit or str, or dict of str to Unit or str, optional
-        Unit of images that declare none in BUNIT. It may not contradict a declared one. By band,
-        it also stands in for one that is not understood or is no flux.
+        Unit of images without BUNIT. It may not contradict a declared one. Given by band, it
+        also replaces a unit that is not understood or not one of fluxes.
     aperture : `~astropy.units.Quantity`, optional
         Diameter of the circular aperture in which the signal-to-noise ratio is measured.
     min_snr : float, optional
@@ -73,55 +73,56 @@ def add_cutouts(
     noise_factor : float or dict of str to float, optional
         True noise in the aperture over that of uncorrelated pixels, for all bands or each.
     foreground_ebv : str, float, or array_like of shape (n,), optional
-        E(B-V) of the Milky Way in mag, or the column of the sample that holds it. Its dust (law
-        G23 with R_V = 3.1) is taken off pixels and errors; ``meta`` records it.
+        E(B-V) of the Milky Way in mag, or the name of a column of the sample. Pixels and errors
+        are corrected for its dust (law G23 with R_V = 3.1), and ``meta`` records it.
     progress : bool, optional
-        Whether to show a bar; by default on terminals, where it takes longer than two seconds.
+        Whether to show a progress bar; by default on terminals, for runs of more than two
+        seconds.
 
     Returns
     -------
     sample : GalaxySample
-        A new table. ``cutout_<BAND>``, ``cutout_err_<BAND>`` (where there are errors) and
-        ``cutout_mask_<BAND>`` of shape (n, size, size) in the unit of the image, replacing
-        those that were there; ``snr_<BAND>``; ``pixel_scale`` in arcsec, the side of a square of
-        the area of a pixel; ``flags``, added to those that were there.
+        A new table. ``cutout_<BAND>``, ``cutout_err_<BAND>`` (if there are errors) and
+        ``cutout_mask_<BAND>`` of shape (n, size, size) in the unit of the image replace existing
+        ones; ``snr_<BAND>``; ``pixel_scale`` in arcsec, the side of a square with the area of a
+        pixel; ``flags``, added to existing ones.
 
     Raises
     ------
     InputError
         If positions, coordinates or units are missing, a unit is not understood, several images
-        could be meant, pixels differ in size, the image is corrected for foreground dust already,
-        or an argument is out of range. All images are checked before the first is cut.
+        match, pixels differ in size, the image is already corrected for foreground dust, or an
+        argument is out of range. All images are checked before the first cutout.
     ReadError
         If a file is missing or cannot be read.
 
     Warns
     -----
     DustestWarning
-        If no galaxy is on an image, its pixels are not square, it has no error map, a band is not
-        known but nearly one that is, or extensions that look like errors or a mask are not used.
+        If no galaxy is on an image, its pixels are not square, it has no error map, a band is
+        unknown but similar to a known one, or extensions that look like errors or a mask are not
+        used.
 
     Notes
     -----
     Extensions: the image is SCI or DATA, or the only one with another name. Errors are ERR (or
     ERROR, RMS, SIGMA, ...), else VAR (a variance, or VARIANCE), else WHT (an inverse variance, or
-    IVM, WEIGHT); UNCERT is what its UTYPE says. Their BUNIT counts; without one, and where it is
-    just that of the image, they are in the unit of the image to the power 1, 2 or -2. In MASK
-    not 0 is bad, in DQ the bit DO_NOT_USE (1) of JWST. The band may be part of each name
-    (``F277W_SCI``, ``ERR_F277W``), or the name of the image.
+    IVM, WEIGHT); UTYPE states the kind of UNCERT. Their BUNIT is used. Without one, and if it
+    equals that of the image, they are in the unit of the image to the power 1, 2 or -2. In MASK
+    bad pixels are not 0, in DQ they have the bit DO_NOT_USE (1) of JWST. The band may be part of
+    each name (``F277W_SCI``, ``ERR_F277W``), or the name of the image.
 
-    Flags: EDGE where a cutout of any band reaches beyond its image; BAD_PIXELS where any has
-    pixels that are masked, not finite or without a positive error; MISSING_BAND where some of
-    the bands have no good pixel, NO_DATA where none has any (or the position is NaN); LOW_SNR
-    where the signal-to-noise ratio is known and reaches ``min_snr`` in none of the bands of this
-    call.
+    Flags: EDGE if a cutout of any band extends beyond its image; BAD_PIXELS if any band has
+    pixels that are masked, not finite or without a positive error; MISSING_BAND if some of the
+    bands have no good pixel, NO_DATA if none has any (or the position is NaN); LOW_SNR if none of
+    the bands of this call with a known signal-to-noise ratio reaches ``min_snr``.
 
     The signal-to-noise ratio is the sum over the good pixels of the aperture, divided by
-    ``noise_factor`` and the root of the sum of their squared errors. Where there is no error,
-    the pixel noise is the scaled median absolute deviation of the cutout, which counts the
-    light of the galaxy itself and so errs on the faint side. Drizzling correlates the noise of
-    neighbouring pixels, so that error maps understate it in apertures: in deep NIRCam mosaics at
-    0.03 arcsec by 1.2 in the short and up to 3 in the long channel, for this aperture.
+    ``noise_factor`` and the root of the sum of their squared errors. Without errors, the pixel
+    noise is the scaled median absolute deviation of the cutout, which includes the light of the
+    galaxy and therefore overestimates the noise. Drizzling correlates the noise of neighbouring
+    pixels, so that error maps underestimate it in apertures: in deep NIRCam mosaics at 0.03 arcsec
+    by 1.2 in the short and up to 3 in the long channel, for this aperture.
 
     Examples
     --------
@@ -163,7 +164,7 @@ def add_cutouts(
                 position[:, known] = image.pixel_positions(sky)
                 cuts[band] = cut_out(image, *position, size, progress)
                 if foreground_ebv is not None:
-                    cuts[band] = cuts[band].times(corrections[band])
+                    cuts[band] = cuts[band].multiply(corrections[band])
                 _store(sample, cuts[band], image, foreground_ebv)
             sample[f"snr_{band}"] = cuts[band].signal_to_noise(apertures[band]) / factors[band]
     snr = np.array([sample[f"snr_{band}"] for band in cuts])
@@ -172,7 +173,7 @@ def add_cutouts(
 
 
 def _check_arguments(images, size, min_snr):
-    """Images by band, where no argument is one that cannot be worked with."""
+    """Images by band, after a check of all arguments."""
     if not isinstance(images, Mapping) or not images:
         msg = f"images must be a dict of band to image, got {type(images).__name__} {images!r:.50}"
         raise InputError(msg)
@@ -189,7 +190,7 @@ def _check_arguments(images, size, min_snr):
 
 
 def _warn_of_misspelling(band):
-    """Tell of a name that is no known band but nearly one; cameras of the user's have others."""
+    """Warn of an unknown band with a similar known name; users may have bands of their own."""
     try:
         canonical_name(band)
     except InputError:
@@ -200,7 +201,7 @@ def _warn_of_misspelling(band):
 
 
 def _units(unit, bands):
-    """What the user says of the units of the images, by band."""
+    """Units given by the user, by band."""
     if not isinstance(unit, Mapping):
         given = as_unit(unit)
         return {band: {"unit": given} for band in bands}
@@ -225,7 +226,7 @@ def _factors(noise_factor, bands):
 
 
 def _corrections(foreground_ebv, sample, bands):
-    """Factors that take foreground dust off the images, by band; none where it is not asked."""
+    """Factors that correct the images for foreground dust, by band; none by default."""
     if foreground_ebv is None:
         return {}
     ebv = foreground_of(sample, foreground_ebv)
@@ -246,7 +247,7 @@ def _diameter(aperture):
 
 
 def _check_images(sample, images, diameter, size, foreground_ebv):
-    """Apertures in pixels by band, once all images are found to fit together."""
+    """Apertures in pixels by band, after a check that all images are consistent."""
     apertures = {}
     for band, image in images.items():
         _set_pixel_scale(sample, band, image, images)
@@ -259,7 +260,7 @@ def _check_images(sample, images, diameter, size, foreground_ebv):
 
 
 def _set_pixel_scale(sample, band, image, images):
-    """Note the size of the pixels, which all bands share."""
+    """Store the pixel size, which all bands share."""
     scale = image.pixel_scale
     kept = [other for other in sample.cutout_bands if other not in images]
     others = next((item.pixel_scale for item in images.values()), scale)
@@ -276,7 +277,7 @@ def _set_pixel_scale(sample, band, image, images):
 
 
 def _warn_of_no_errors(band):
-    """Tell that the noise is a guess."""
+    """Warn that the noise is an estimate."""
     msg = (
         f"the image of band {band} has no error map: its noise is estimated from the scatter of "
         "each cutout, which counts the light of the galaxy, so that LOW_SNR may be wrong; give "
@@ -308,7 +309,7 @@ def _aperture(image, diameter, size):
 
 
 def _store(sample, cut, image, foreground_ebv):
-    """Put the cutouts of a band into the sample, in place of those that were there."""
+    """Store the cutouts of a band in the sample, in place of existing ones."""
     band = image.band
     for kind in ("cutout", "cutout_err", "cutout_mask", "cutout_meta", "cutout_wcs"):
         if f"{kind}_{band}" in sample.colnames:
@@ -325,7 +326,7 @@ def _store(sample, cut, image, foreground_ebv):
 
 
 def _add_flags(sample, cuts, snr, known, min_snr):
-    """Add what the cutouts tell to the flags of the sample."""
+    """Add flags of the cutouts to those of the sample."""
     has_data = np.array([cut.has_data for cut in cuts])
     any_data = np.any(has_data, axis=0)
     bits = {
@@ -333,7 +334,7 @@ def _add_flags(sample, cuts, snr, known, min_snr):
         "BAD_PIXELS": np.any([cut.has_bad_pixels for cut in cuts], axis=0),
         "MISSING_BAND": any_data & ~np.all(has_data, axis=0),
         "NO_DATA": ~any_data,
-        # A ratio that is not known is not low.
+        # An unknown ratio is not low.
         "LOW_SNR": any_data & np.any(np.isfinite(snr), axis=0) & ~np.any(snr >= min_snr, axis=0),
     }
     flags = np.zeros(len(sample), dtype=np.int32)

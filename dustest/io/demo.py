@@ -1,4 +1,4 @@
-"""The simulated galaxies that come with dustest."""
+"""Simulated galaxies that come with dustest."""
 
 from importlib.resources import as_file, files
 
@@ -8,7 +8,7 @@ __all__ = ["load_demo"]
 
 
 def load_demo():
-    """Load 200 simulated galaxies at 6 < z < 9, as the JADES Origins Field would show them.
+    """Load 200 simulated galaxies at 6 < z < 9, as observed in the JADES Origins Field.
 
     Stamps, fluxes and truth come from one draw of `~dustest.simulate.GalaxySimulator`: stars, gas
     and dust as particles, SMC dust in the gas, one view of each galaxy, S/N of at least 10 in
@@ -34,6 +34,6 @@ def load_demo():
 
 
 def _read(name):
-    """A table out of the package's resources."""
+    """Read a table of the package's resources."""
     with as_file(files("dustest") / "resources" / name) as path:
         return RowTable.read(path)

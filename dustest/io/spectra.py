@@ -1,4 +1,4 @@
-"""Spectra of single galaxies, and their place in a sample."""
+"""Spectra of single galaxies, and spectra in a sample."""
 
 import os
 import warnings
@@ -29,8 +29,8 @@ __all__ = ["Spectrum", "add_spectra", "read_spectrum"]
 class Spectrum:
     """A spectrum in the observed frame.
 
-    Whatever unit the arguments have, the attributes have the ones named here; wavelengths
-    ascend, and pixels without a finite flux and a positive finite error are NaN in both.
+    Arguments may have any compatible unit; the attributes have the units given here. Wavelengths
+    ascend. Pixels without a finite flux and a positive finite error are NaN in both.
 
     Parameters
     ----------
@@ -41,12 +41,12 @@ class Spectrum:
     flux_err : `~astropy.units.Quantity` of shape (n,)
         Standard errors of the flux densities in erg/s/cm2/Angstrom.
     meta : dict, optional
-        Where the spectrum comes from.
+        Origin of the spectrum.
 
     Raises
     ------
     InputError
-        If shapes or units do not fit, or a wavelength is not a positive number.
+        If shapes or units do not match, or a wavelength is not a positive number.
 
     Examples
     --------
@@ -85,7 +85,7 @@ class Spectrum:
 
 
 def _wavelength_in_angstrom(values):
-    """Wavelengths of anything that converts to them; NaN where they are not positive."""
+    """Convert wavelengths to Angstrom; NaN if they are not positive."""
     own = declared_unit(values, "wavelength")
     if not is_spectral(own):
         msg = f"wavelength must be a Quantity that converts to Angstrom, got unit {own}"
@@ -96,7 +96,7 @@ def _wavelength_in_angstrom(values):
 
 
 def _flux_density(name, values, wavelength):
-    """Floats in the unit of spectra, NaN where missing."""
+    """Convert to floats in the unit of spectra, NaN if missing."""
     if declared_unit(values, name) is None:
         msg = f"{name} must be a Quantity that converts to {SPECTRAL_UNIT}, got no unit"
         raise InputError(msg)
@@ -114,10 +114,10 @@ def read_spectrum(
 ):
     """Read a spectrum.
 
-    The extensions of a FITS file tell the layout: JADES GTO (images DATA, ERR and WAVELENGTH),
-    the JADES product and the JWST pipeline (tables EXTRACT5PIX1D, EXTRACT3PIX1D or EXTRACT1D)
-    or DJA/msaexp (table SPEC1D). Any other table, in a file of any format that
-    `~dustest.io.read_catalog` knows, is read by the names of its columns: a wavelength
+    The layout is recognised by the extensions of a FITS file: JADES GTO (images DATA, ERR and
+    WAVELENGTH), the JADES product and the JWST pipeline (tables EXTRACT5PIX1D, EXTRACT3PIX1D or
+    EXTRACT1D) or DJA/msaexp (table SPEC1D). Any other table, in any format of
+    `~dustest.io.read_catalog`, is read by the names of its columns: a wavelength
     (``wavelength``, ``wave``, ``lambda``; ``frequency``, ``wavenumber``, ``energy``; or its
     decadic logarithm, ``loglam``), a ``flux``, and an error (``flux_err``, ``err``, ...), a
     variance (``var``) or an inverse variance (``ivar``).
@@ -127,36 +127,36 @@ def read_spectrum(
     path : str or path-like
         File name.
     hdu : int, str or tuple of str and int, optional
-        Extension of a FITS file to read, such as ``"EXTRACT3PIX1D"`` or ``("EXTRACT1D", 2)``.
+        Extension of a FITS file, such as ``"EXTRACT3PIX1D"`` or ``("EXTRACT1D", 2)``.
     source_id : int or str, optional
-        Source to read from a table with several: its identifier in the column of identifiers,
-        or the number of its row, from 0, where the table has no such column.
+        Source in a table with several: its identifier in the column of identifiers, or its row
+        number, from 0, if the table has no such column.
     wavelength_unit, flux_unit : `~astropy.units.Unit` or str, optional
         Units of columns that declare none, or one that is not understood. They may not
-        contradict declared ones. ``flux_unit`` holds for fluxes and their errors.
+        contradict declared units. ``flux_unit`` applies to fluxes and their errors.
     foreground_ebv : float, optional
-        E(B-V) of the Milky Way in mag, whose dust (law G23 with R_V = 3.1) is taken off; ``meta``
-        records it.
+        E(B-V) of the Milky Way in mag. The spectrum is corrected for its dust (law G23 with R_V =
+        3.1), and ``meta`` records it.
 
     Returns
     -------
     spectrum : Spectrum
-        The spectrum in the observed frame, NaN where bad: without a finite flux or a positive
-        error, or by a column of quality. Of ``DQ`` these are pixels with the bit DO_NOT_USE (1)
-        of JWST; of ``MASK``, ``QUALITY`` or ``FLAG`` all that are not 0.
+        The spectrum in the observed frame. Bad pixels are NaN: those without a finite flux or a
+        positive error, and those marked by a column of quality. In ``DQ`` these have the bit
+        DO_NOT_USE (1) of JWST; in ``MASK``, ``QUALITY`` or ``FLAG`` they are not 0.
 
     Raises
     ------
     InputError
-        If a unit is missing, not understood or contradicts the file, or the file holds several
-        spectra and it is not said which to read.
+        If a unit is missing, not understood or contradicts the file, or the file has several
+        spectra and none is selected.
     ReadError
-        If the file is missing, cannot be read, or has no known layout.
+        If the file is missing, cannot be read, or has an unknown layout.
 
     Warns
     -----
     DustestWarning
-        If a column of quality rules out every pixel, or is not of numbers.
+        If a column of quality marks every pixel, or is not numeric.
 
     Examples
     --------
@@ -217,7 +217,7 @@ def _one_ebv(foreground_ebv):
 
 
 def _check_lengths(path, wavelength, *arrays):
-    """Raise where a file has not one value a wavelength."""
+    """Raise an error if columns have another length than the wavelengths."""
     lengths = [len(array) for array in arrays]
     if set(lengths) != {len(wavelength)}:
         msg = (
@@ -235,22 +235,22 @@ def add_spectra(sample, spectra):
     sample : GalaxySample or Table
         Galaxies.
     spectra : sequence of Spectrum, path or None
-        One for each row, in the order of the rows; None where there is none. Paths go through
+        One per row, in the order of the rows; None for no spectrum. Paths are read by
         `read_spectrum`.
 
     Returns
     -------
     sample : GalaxySample
         A new table with ``spectrum_wavelength``, ``spectrum_flux`` and ``spectrum_flux_err`` of
-        shape (n, n_wave), each row filled up with NaN to the longest spectrum.
+        shape (n, n_wave); rows with shorter spectra are padded with NaN.
 
     Raises
     ------
     InputError
-        If there is not one spectrum a row, none at all, or some are corrected for foreground dust
-        and others are not.
+        If the number of spectra differs from the number of rows, there are none at all, or only
+        some are corrected for foreground dust.
     ReadError
-        If none can be read.
+        If no file can be read.
 
     Warns
     -----
@@ -289,7 +289,7 @@ def add_spectra(sample, spectra):
 
 
 def _read_all(spectra):
-    """Spectra of the rows, None where there is none or its file cannot be read."""
+    """Spectra of the rows, None if there is none or its file cannot be read."""
     for item in spectra:
         if not (item is None or isinstance(item, str | os.PathLike | Spectrum)):
             msg = f"spectra must hold Spectrum, paths or None, got {type(item).__name__}"
@@ -314,7 +314,7 @@ def _read_all(spectra):
 
 
 def _record_foreground(sample, spectra):
-    """Note whether the spectra are corrected for foreground dust."""
+    """Record whether the spectra are corrected for foreground dust."""
     records = [item.meta[FOREGROUND_KEY] for item in spectra if item.meta.get(FOREGROUND_KEY)]
     sample.meta.pop(f"{FOREGROUND_KEY}_spectrum", None)
     if records and len(records) < len(spectra):

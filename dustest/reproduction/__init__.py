@@ -1,4 +1,4 @@
-"""The paper that dustest came from, reproduced: galaxies, networks, fits, tables and figures."""
+"""Reproduction of the paper: galaxies, networks, fits, tables and figures."""
 
 from dustest.reproduction.pipeline import Reproduction, reproduce
 from dustest.reproduction.profiles import PROFILES, Profile

@@ -1,4 +1,4 @@
-"""Figures 1 to 11, from what a run has found."""
+"""Figures 1 to 11 from the findings of a run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,11 +38,11 @@ class FigurePlan:
     number : str
         Its number in the paper.
     name : str
-        What it shows, as a name of a file.
+        Its content, as a name of a file.
     caption : str
-        What it shows, in a sentence.
+        Its content, in a sentence.
     draw : callable
-        ``draw(findings)`` gives the figure, or axes of it.
+        ``draw(findings)`` returns the figure, or axes of it.
     """
 
     number: str
@@ -57,7 +57,7 @@ def _main_sequence(findings):
 
 
 def _simulated_stamps(findings):
-    """Galaxies with more and more dust."""
+    """Galaxies with increasing dust."""
     sample, truth = findings.stamps
     clear = np.flatnonzero(np.asarray(sample[f"snr_{BANDS[0]}"]) > 10.0)
     a_v = truth["A_V"].value
@@ -73,7 +73,7 @@ def _attenuation_ratio(findings):
 
 
 def _observed_stamps(findings):
-    """Galaxies as observed."""
+    """Observed galaxies."""
     sample = findings.sky.sample
     bands = [band for band in BANDS if band in sample.cutout_bands]
     if not bands:
@@ -95,7 +95,7 @@ def _predictions(network, quantity):
         tests = {n_bands: findings.tests[network.name, n_bands] for n_bands in N_BANDS}
         tables = {bands_in_words(n_bands): result for n_bands, (result, _) in tests.items()}
         result, truth = tests[N_BANDS[0]]
-        # Copies of galaxies have identifiers of their own, but rows are the same.
+        # Copies of galaxies have their own identifiers, but rows are the same.
         truth = QTable({"id": result["id"], quantity: truth[quantity]})
         return plot_predictions(tables, truth, quantity)
 
@@ -103,7 +103,7 @@ def _predictions(network, quantity):
 
 
 def _rates_against_fits(findings):
-    """Networks against SED fits with rates over two times."""
+    """Networks against SED fits with rates over two durations."""
     fit = findings.sky.results[FIDUCIAL]
     fits = {f"Bagpipes, {time} Myr": ssfr_over(fit, time) for time in (10, 100)}
     tables = _seen(findings.sky, "log_sSFR")
@@ -133,7 +133,7 @@ def _slopes_against_fits(findings):
 
 
 def _against_fits(tables, fits, quantity):
-    """Results against SED fits of the same galaxies, or None where none has both."""
+    """Results against SED fits of the same galaxies, or None if no galaxy has both."""
     answers = [
         np.any([_answers(table, quantity) for table in side.values()], axis=0)
         for side in (tables, fits)
@@ -142,12 +142,12 @@ def _against_fits(tables, fits, quantity):
 
 
 def _answers(table, quantity):
-    """Which galaxies have a value, none where a dust law makes it a constant."""
+    """Galaxies with a value; none if a dust law makes it constant."""
     return gives(table, quantity) & np.isfinite(values_of(table, quantity))
 
 
 def _seen(sky, quantity):
-    """Results of the networks of the paper on galaxies that have images."""
+    """Results of the networks of the paper for galaxies with images."""
     names = {bands_in_words(n): full_name(_PAPER_NETWORK.name, n) for n in N_BANDS}
     return {
         short: sky.results[name]
@@ -157,7 +157,7 @@ def _seen(sky, quantity):
 
 
 def _is_partial(sky, tables, quantity):
-    """Whether networks lack an answer for most galaxies."""
+    """Whether the networks have no estimate for most galaxies."""
     n_answers = [np.isfinite(values_of(table, quantity)).sum() for table in tables.values()]
     return max(n_answers, default=0) < 0.5 * len(sky.sample)
 
@@ -179,7 +179,7 @@ FIGURES = (
     FigurePlan(
         "2",
         "simulated-stamps",
-        "Simulated galaxies with more dust from top to bottom, on one scale of brightness each.",
+        "Simulated galaxies with dust increasing from top to bottom, each on one flux scale.",
         _simulated_stamps,
     ),
     FigurePlan(
@@ -213,21 +213,21 @@ FIGURES = (
         "9",
         "sSFR-against-SED",
         "sSFR of observed galaxies by the networks of the paper against SED fits with rates over "
-        "10 and 100 Myr. Where most galaxies have no image, one time against the other.",
+        "10 and 100 Myr. If most galaxies have no image, one duration against the other.",
         _rates_against_fits,
     ),
     FigurePlan(
         "10",
         "A-V-against-SED",
-        "A_V of observed galaxies by the networks of the paper against SED fits. Where most "
-        "galaxies have no image, a fit with another star-formation history beside them.",
+        "A_V of observed galaxies by the networks of the paper against SED fits. If most "
+        "galaxies have no image, also a fit with another star-formation history.",
         _attenuation_against_fits,
     ),
     FigurePlan(
         "11",
         "A-V-Meurer-against-SED",
         "A_V of observed galaxies by Meurer's relation against SED fits: converted from 1600 "
-        "Angstrom to V, and taken for A_V as it is. Slopes that are known to 0.3 or better.",
+        "Angstrom to V, and without conversion. Slopes with errors of 0.3 or less.",
         _slopes_against_fits,
     ),
 )

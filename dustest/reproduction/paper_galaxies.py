@@ -1,4 +1,4 @@
-"""Galaxies of a reproduction: simulated, enlarged by augmentation, split in two ways; and real."""
+"""Galaxies of a reproduction: simulated, augmented and split in two ways; and observed."""
 
 from dataclasses import dataclass
 
@@ -42,7 +42,7 @@ _NEIGHBOURS, _OFFSET = 0.1, 0.5
 
 
 def dust_simulator(bands=BANDS, **options):
-    """What makes the galaxies that networks learn from.
+    """Make the simulator of the training set.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ def dust_simulator(bands=BANDS, **options):
     Returns
     -------
     GalaxySimulator
-        Galaxies above 1e8 solar masses at redshifts 6 to 8 from four sides each, with any share
-        of their metals in dust.
+        Galaxies above 1e8 solar masses at redshifts 6 to 8, in four views each, with any
+        fraction of their metals in dust.
     """
     from dustest.simulate import GalaxyPopulation, GalaxySimulator
 
@@ -73,12 +73,12 @@ def dust_simulator(bands=BANDS, **options):
 
 
 def stamp_simulator():
-    """The same galaxies in more bands, for a figure of stamps."""
+    """The same simulator with more bands, for a figure of stamps."""
     return dust_simulator(_STAMP_BANDS)
 
 
 def sky_simulator():
-    """Galaxies as telescopes observe them, one view each: images, photometry and spectra."""
+    """Simulator of observed galaxies, one view each: images, photometry and spectra."""
     from dustest.simulate import PrismSpectrograph
 
     options = {"photometry_bands": None, "spectrograph": PrismSpectrograph(), "views": ("xy",)}
@@ -86,7 +86,7 @@ def sky_simulator():
 
 
 def bright(sample, truth):
-    """Those galaxies that the networks of the paper take: clear in the first band.
+    """Select galaxies that are bright enough in the first band, as the paper does.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def bright(sample, truth):
     Returns
     -------
     sample : GalaxySample
-        Those of a signal-to-noise ratio of 5 or more.
+        Galaxies with a signal-to-noise ratio of 5 or more.
     truth : RowTable
         Their truth.
     """
@@ -108,16 +108,16 @@ def bright(sample, truth):
 
 @dataclass(frozen=True)
 class Split:
-    """Galaxies to learn from and to be tested with.
+    """Training and test set.
 
     Parameters
     ----------
     train, test : GalaxySample
-        What is observed; ``group`` tells which rows must stay on one side of further splits.
+        Observed columns; ``group`` marks rows that must stay together in further splits.
     train_truth, test_truth : RowTable
-        What is true.
+        True values.
     originals : GalaxySample
-        Those to learn from before augmentation.
+        Training set before augmentation.
     originals_truth : RowTable
         Their truth.
     """
@@ -131,7 +131,7 @@ class Split:
 
 
 def paper_split(sample, truth, copies, seed):
-    """Augment, then split: copies of a galaxy stand on both sides.
+    """Augment, then split: copies of a galaxy are in both sets.
 
     Parameters
     ----------
@@ -142,12 +142,12 @@ def paper_split(sample, truth, copies, seed):
     copies : float
         Images of each galaxy on average.
     seed : int
-        Decides about all that is random.
+        Seed of all random numbers.
 
     Returns
     -------
     Split
-        Of which 85 % of the images are to be learned from; each is a group of its own.
+        The training set has 85 % of the images; each image is its own group.
     """
     images, rows = _enlarged(sample, truth, copies, seed)
     images["group"] = np.arange(len(images))
@@ -159,7 +159,7 @@ def paper_split(sample, truth, copies, seed):
 
 
 def honest_split(sample, truth, copies, seed):
-    """Split by galaxy, then augment what is learned from.
+    """Split by galaxy, then augment the training set.
 
     Parameters
     ----------
@@ -170,12 +170,12 @@ def honest_split(sample, truth, copies, seed):
     copies : float
         Images of each galaxy on average.
     seed : int
-        Decides about all that is random.
+        Seed of all random numbers.
 
     Returns
     -------
     Split
-        In which no view of a galaxy is on both sides, and the tested images are as simulated.
+        No galaxy has views in both sets, and the test images are as simulated.
     """
     splitter = GroupShuffleSplit(1, test_size=_TEST_SHARE, random_state=seed)
     train, test = next(splitter.split(sample, groups=np.asarray(sample["group"])))
@@ -191,10 +191,10 @@ def honest_split(sample, truth, copies, seed):
 
 
 def _enlarged(sample, truth, copies, seed):
-    """Images of galaxies and copies of them, the more the rarer their A_V.
+    """Images of galaxies and copies of them, with more copies for rarer A_V.
 
-    Gives a sample, and the row of the galaxy that each of its rows shows. Copies are made of
-    images that run from 0 to 1, as the paper does, and get back the brightness of the galaxy.
+    Returns a sample, and the row of the galaxy for each of its rows. Copies are made of images
+    scaled to 0 to 1, as in the paper, and are then scaled back to the brightness of the galaxy.
     """
     rng = np.random.default_rng(seed)
     n, n_kinds = len(sample), len(PAPER_COPIES)
@@ -224,20 +224,20 @@ def _copied(images, rows, kinds, rng):
 
 
 def read_sky(catalog, images):
-    """Real galaxies.
+    """Read observed galaxies.
 
     Parameters
     ----------
     catalog : path-like or GalaxySample
         Catalogue.
     images : dict of str to path-like or sequence of path-like, or None
-        Mosaics by band. Of several in a band, a galaxy is cut out of the first that has it; the
-        n-th of all bands belong together.
+        Mosaics by band. If a band has several, a galaxy is cut from the first that covers it;
+        the n-th mosaics of all bands belong together.
 
     Returns
     -------
     GalaxySample
-        The galaxies, with NaN as images where there are none.
+        The galaxies, with NaN as images if there are none.
 
     Raises
     ------
@@ -264,7 +264,7 @@ def read_sky(catalog, images):
 
 
 def _check_images(lists):
-    """Raise where images cannot be those of a few fields in the bands of the networks."""
+    """Raise an error for images that cannot be of a few fields in the bands of the networks."""
     got = ", ".join(f"{len(paths)} in {band}" for band, paths in lists.items())
     if missing := [band for band in BANDS if band not in lists]:
         msg = f"images must be in {', '.join(BANDS)}, got {got}, and none in {', '.join(missing)}"

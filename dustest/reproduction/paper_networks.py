@@ -1,4 +1,4 @@
-"""The networks of a reproduction: those of the paper under either split, and dustest's own."""
+"""Networks of a reproduction: those of the paper with either split, and ``dustest`` networks."""
 
 from dataclasses import dataclass
 
@@ -24,10 +24,10 @@ __all__ = [
 TARGETS = ("A_V", "E_BV", "log_sSFR")
 N_BANDS = (1, 3)
 CONTROLS = {split: f"control, {split} split" for split in ("paper", "honest")}
-"""Who predict the median of galaxies like those that are tested, by split."""
+"""Baselines that predict the median of galaxies like those of the test, by split."""
 _TUNED = "E_BV"
 _NO_CUT = -1e5
-"""Least signal-to-noise ratio of copies, whose galaxies have passed the cut."""
+"""Smallest signal-to-noise ratio of copies, whose galaxies have passed the cut."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Network:
     Parameters
     ----------
     name : str
-        What to call it.
+        Name of the kind.
     architecture : str
-        Name of its plan.
+        Name of its architecture.
     split : str
         ``"paper"`` or ``"honest"``.
     """
@@ -57,7 +57,7 @@ NETWORKS = (
 
 
 def bands_in_words(n_bands):
-    """Put a number of bands into words.
+    """Number of bands as text.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def bands_in_words(n_bands):
 
 
 def full_name(name, n_bands):
-    """Name networks of one kind, for images in so many bands.
+    """Name of networks of one kind, for a number of bands.
 
     Parameters
     ----------
@@ -91,25 +91,25 @@ def full_name(name, n_bands):
 
 
 def train(network, n_bands, split, profile, *, seed, checkpoint, progress=None):
-    """Train the networks of one kind on images in one band or in three.
+    """Train the networks of one kind with images in one band or in three.
 
     Parameters
     ----------
     network : Network
-        Kind. Those of the paper are one for each target, and learn from ready-made copies;
-        those of dustest are one for all, and change the galaxies on the fly.
+        Kind. The paper has one network per target, trained on existing copies; a ``dustest``
+        network has all targets, and is trained with augmentation on the fly.
     n_bands : int
         1 or 3.
     split : Split
         Galaxies.
     profile : Profile
-        How long.
+        Number of epochs.
     seed : int
-        Decides about all that is random.
+        Seed of all random numbers.
     checkpoint : path-like
-        Folder in which every epoch is kept.
+        Folder for every epoch.
     progress : bool, optional
-        Whether to show bars.
+        Whether to show progress bars.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def train(network, n_bands, split, profile, *, seed, checkpoint, progress=None):
     is_paper = network.architecture == "paper"
     options = {"epochs": profile.epochs, "augment": False}
     if not is_paper:
-        # Their learning rate falls to the end; the best weights are kept all the same.
+        # Their learning rate falls to the end; the best weights are still the ones kept.
         epochs = profile.dustest_epochs
         options = {"epochs": epochs, "patience": epochs, "augment": True}
     cnn = CNNEstimator(
@@ -137,17 +137,17 @@ def train(network, n_bands, split, profile, *, seed, checkpoint, progress=None):
 
 
 def control_of(truth):
-    """A control, which predicts the median.
+    """Fit a baseline that predicts the median.
 
     Parameters
     ----------
     truth : RowTable
-        Truth of galaxies that may be learned from.
+        Truth of the training set.
 
     Returns
     -------
     ConstantEstimator
-        Fitted.
+        The fitted baseline.
     """
     return ConstantEstimator(TARGETS).fit(np.zeros((len(truth), 1)), truth[list(TARGETS)])
 
@@ -160,18 +160,18 @@ def tune(split, profile, *, seed, folder, progress=None):
     split : Split
         Galaxies.
     profile : Profile
-        How many trials, on how many galaxies.
+        Number of trials and galaxies.
     seed : int
-        Decides about all that is random.
+        Seed of all random numbers.
     folder : path-like
-        Folder in which every trial is kept.
+        Folder for every trial.
     progress : bool, optional
-        Whether to show a bar.
+        Whether to show a progress bar.
 
     Returns
     -------
     TuningResult
-        Trials, and the best.
+        All trials, and the best one.
     """
     cnn = CNNEstimator(
         BANDS[:1],

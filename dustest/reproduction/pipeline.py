@@ -1,4 +1,4 @@
-"""`reproduce`: from nothing to all tables and figures of the paper, in steps that are kept."""
+"""`reproduce`: all tables and figures of the paper, in steps whose results are saved."""
 
 import platform
 from collections.abc import Mapping
@@ -49,17 +49,17 @@ _PACKAGES = (
 
 @dataclass(frozen=True, eq=False)
 class Reproduction:
-    """What came out of `reproduce`.
+    """Result of `reproduce`.
 
     Parameters
     ----------
     folder : `~pathlib.Path`
-        Where it all is: ``report.html``, ``reproduction.json``, ``references.bib``, ``tables/``,
+        Folder with ``report.html``, ``reproduction.json``, ``references.bib``, ``tables/``,
         ``figures/`` and ``cache/``.
     tables : dict of str to RowTable
-        Numbers by name; files of the same name in ``tables/``.
+        Results by name; files of the same name are in ``tables/``.
     figures : dict of str to `~pathlib.Path`
-        PNG files by name; PDF files of the same name stand beside them.
+        PNG files by name; there are PDF files of the same name.
     meta : dict
         Profile, seeds, versions and seconds of each step.
     """
@@ -83,44 +83,45 @@ def reproduce(
 ):
     """Reproduce Fu et al.: Tables 1 and 2, Figures 1 to 11, and their statements.
 
-    Galaxies are simulated, enlarged by augmentation and split, once as in the paper and once by
-    galaxy; six networks of the paper learn from either, two of dustest's own from the latter;
-    they are tested, hyperparameters searched, and networks, SED fits with seven star-formation
-    histories and the Meurer relation are held against each other on observed galaxies: those of
-    a catalogue, or else simulated ones that no network has seen.
+    Galaxies are simulated, augmented and split, once as in the paper and once by galaxy. Six
+    networks of the paper are trained with each split, two ``dustest`` networks with the latter.
+    All are tested, and hyperparameters are searched. Networks, SED fits with seven star-formation
+    histories and the Meurer relation are compared on observed galaxies: those of a catalogue, or
+    simulated ones that were not used in training.
 
-    Every step is kept in the folder by what it depends on. A run that was stopped goes on where
-    it was, and one with another profile, seed, catalogue or version makes anew what changed.
+    The result of every step is saved in the folder under a name derived from its inputs. A run
+    that was interrupted resumes; a run with another profile, seed, catalogue or version repeats
+    the steps that changed.
 
     Parameters
     ----------
     output : path-like
-        Folder; made if it does not exist.
+        Folder; created if it does not exist.
     profile : {"quick", "full"} or Profile, optional
-        How much to do: some minutes, or as many galaxies as the paper.
+        Size of the run: some minutes, or as many galaxies as the paper.
     catalog : path-like or GalaxySample, optional
         Observed galaxies, as `dustest.io.read_catalog` reads them.
     images : dict of str to path-like or sequence of path-like, optional
-        Mosaics of the catalogue by band, in F277W, F356W and F444W. Of several in a band, a
-        galaxy is cut out of the first that has it; the n-th of all bands belong together.
+        Mosaics of the catalogue by band, in F277W, F356W and F444W. If a band has several, a
+        galaxy is cut from the first that covers it; the n-th mosaics of all bands belong together.
     random_state : int, optional
-        Seed, from which those of all steps follow.
+        Seed from which the seeds of all steps derive.
     n_jobs : int, optional
         Number of processes for simulations and fits (-1: all cores).
     progress : bool, optional
-        Whether to show bars; by default on terminals.
+        Whether to show progress bars; by default on terminals.
     tell : callable, optional
-        Called with a line for every step.
+        Function called with a line of text for every step.
 
     Returns
     -------
     Reproduction
-        Where it all is, the tables, and how they were made.
+        The folder, the tables, and a record of the run.
 
     Raises
     ------
     InputError
-        If an argument cannot be used.
+        If an argument is invalid.
     MissingDependencyError
         If Keras, keras-tuner, safetensors, scikit-image, Bagpipes or poppy is not installed.
 
@@ -157,7 +158,7 @@ def reproduce(
 
 
 def _check_arguments(random_state, catalog, images, n_jobs):
-    """Raise where an argument cannot be worked with, before hours of work."""
+    """Raise an error for an invalid argument, before hours of computation."""
     if not is_plain_number(random_state, Integral) or random_state < 0:
         msg = f"random_state must be an integer from 0, got {random_state!r}"
         raise InputError(msg)
@@ -173,7 +174,7 @@ def _check_arguments(random_state, catalog, images, n_jobs):
 
 
 def _check_packages():
-    """Raise where an optional package is missing, before hours of work."""
+    """Raise an error for a missing optional package, before hours of computation."""
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         msg = f'a reproduction needs {", ".join(missing)}: pip install "dustest[cnn,sed,simulate]"'
         raise MissingDependencyError(msg)
@@ -186,13 +187,13 @@ def _seeds(random_state):
 
 
 def _versions():
-    """Versions of what numbers depend on."""
+    """Versions of packages that affect the results."""
     found = {name: installed_version(name) for name in _PACKAGES}
     return {"python": platform.python_version()} | {k: v for k, v in found.items() if v}
 
 
 def _tables(findings, seed):
-    """All numbers of a run."""
+    """All tables of a run."""
     measured = [
         scores(name, n_bands, result, truth, seed)
         for (name, n_bands), (result, truth) in findings.tests.items()

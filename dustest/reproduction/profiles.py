@@ -1,4 +1,4 @@
-"""How much of the paper's work a reproduction does."""
+"""Sizes of a reproduction."""
 
 from dataclasses import dataclass, fields
 from math import isfinite
@@ -18,17 +18,17 @@ class Profile:
     name : str
         Its name.
     n_rows : int
-        Views of galaxies that are simulated for the networks, before the cut in signal-to-noise.
+        Simulated views of galaxies for the networks, before the cut in signal-to-noise.
     copies : float
-        Images that augmentation makes of each galaxy on average, itself included.
+        Images per galaxy after augmentation on average, including the original.
     epochs : int
-        Most epochs of the networks of the paper.
+        Largest number of epochs of the networks of the paper.
     dustest_epochs : int
-        Most epochs of the ``dustest`` networks, which see every galaxy once an epoch.
+        Largest number of epochs of the ``dustest`` networks, which use every galaxy once an epoch.
     n_trials, trial_epochs, trial_rows : int
-        Trials of the search for hyperparameters, their most epochs, and the galaxies they have.
+        Trials of the search for hyperparameters, their largest number of epochs, and of galaxies.
     n_observed : int
-        Galaxies that are simulated as a telescope observes them, for the figures of the sky.
+        Simulated galaxies that represent observed ones, for the figures with observations.
 
     Raises
     ------
@@ -54,7 +54,7 @@ class Profile:
 
 
 def _checked(value, name, kind):
-    """A count, or a number of copies, as Python's own number."""
+    """A count, or a number of copies, as a plain Python number."""
     known, words = (Integral, "whole") if kind is int else (Real, "finite")
     is_number = isinstance(value, known) and not isinstance(value, bool)
     if not is_number or not isfinite(value) or value < 1:
@@ -77,7 +77,7 @@ PROFILES = {
             trial_rows=1000,
             n_observed=80,
         ),
-        # 6,620 galaxies pass the cut of Fu et al., and augmentation makes 25,208 of them.
+        # 6,620 galaxies pass the cut of Fu et al., and 25,208 images result from augmentation.
         Profile(
             "full",
             n_rows=9000,
@@ -94,7 +94,7 @@ PROFILES = {
 
 
 def get_profile(profile):
-    """Find a profile.
+    """Look up a profile.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Tables 1 and 2: what was searched and found, and how far predictions are off."""
+"""Tables 1 and 2: search for hyperparameters, and errors of predictions."""
 
 import numpy as np
 from astropy.table import vstack
@@ -46,13 +46,13 @@ PRINTED_TABLE_1 = {
 
 
 def printed_scores():
-    """Table 2 as it is printed.
+    """Table 2 as published.
 
     Returns
     -------
     RowTable
-        Columns as from `scores`. The size of the bias, which is not printed, follows from the
-        mean squared error and the variance; its sign is not known.
+        Columns as from `scores`. The absolute bias, which is not published, follows from the mean
+        squared error and the variance; its sign is unknown.
     """
     rows = [
         {
@@ -73,27 +73,27 @@ def printed_scores():
 
 
 def scores(name, n_bands, result, truth, seed):
-    """Measure predictions.
+    """Compute the errors of predictions.
 
     Parameters
     ----------
     name : str
-        Who predicted.
+        Name of the networks.
     n_bands : int
-        From images in how many bands.
+        Number of bands of the images.
     result : DustTable
         n predictions.
     truth : RowTable
-        What is true, row by row.
+        True values, row by row.
     seed : int
-        Of the bootstrap.
+        Seed of the bootstrap.
 
     Returns
     -------
     RowTable
-        A row a quantity: ``network``, ``quantity``, ``n_bands``, galaxies ``n``, and ``bias``
+        One row per quantity: ``network``, ``quantity``, ``n_bands``, galaxies ``n``, and ``bias``
         (prediction - truth), ``mae``, ``mse``, ``sigma`` and ``variance`` with their bootstrap
-        errors ``<name>_err``, in mag, dex or none.
+        errors ``<name>_err``, in mag, dex or without unit.
     """
     rows = []
     for quantity in SCORED:
@@ -107,33 +107,33 @@ def scores(name, n_bands, result, truth, seed):
 
 
 def table_2(parts):
-    """All of Table 2.
+    """Combine all rows of Table 2.
 
     Parameters
     ----------
     parts : sequence of RowTable
-        From `scores`.
+        Tables of `scores`.
 
     Returns
     -------
     RowTable
-        Them below what is printed.
+        The published rows, followed by these.
     """
     return RowTable(vstack([printed_scores(), *parts], metadata_conflicts="silent"))
 
 
 def hyperparameters(trials):
-    """Table 1: what was searched, and what the best of a few trials had.
+    """Table 1: ranges of the search, and values of the best trial.
 
     Parameters
     ----------
     trials : RowTable
-        Trials of the search for the one-band network of E(B-V), as `CNNEstimator.tune` tells.
+        Trials of the search for the one-band network of E(B-V), from `CNNEstimator.tune`.
 
     Returns
     -------
     RowTable
-        ``hyperparameter``, ``range`` as printed and searched, and ``found``.
+        ``hyperparameter``, ``range`` as published and searched, and ``found``.
     """
     best = trials[int(np.nanargmin(trials["val_loss"]))]
     rows = [
@@ -144,7 +144,7 @@ def hyperparameters(trials):
 
 
 def _setting(trial, name):
-    """A setting of a trial in words; of layers, those that it has."""
+    """A setting of a trial as text; for layers, a list."""
     if name in trial.colnames:
         return f"{trial[name]:g}"
     sizes = [int(trial[column]) for column in trial.colnames if column.startswith(f"{name}_")]
@@ -152,7 +152,7 @@ def _setting(trial, name):
 
 
 def histories(fits):
-    """What the assumed star-formation history makes of the same galaxies.
+    """Results of the star-formation histories for the same galaxies.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def histories(fits):
     Returns
     -------
     RowTable
-        For each history the galaxies ``n`` that it fits, and the median of their A_V [mag] and
+        For each history the number of fitted galaxies ``n``, and the median of their A_V [mag] and
         of their log sSFR over 10 and 100 Myr [log10 1/yr].
     """
     rows = []
@@ -182,5 +182,5 @@ def histories(fits):
 
 
 def _median(values):
-    """Median, NaN where there is nothing."""
+    """Median, NaN without values."""
     return float(np.median(values)) if len(values) else np.nan

@@ -1,4 +1,4 @@
-"""What SED fits and the Meurer relation say of a sample."""
+"""SED fits and the Meurer relation for a sample."""
 
 import numpy as np
 
@@ -19,15 +19,15 @@ __all__ = [
 ]
 
 HISTORIES = tuple(record.name for record in RECORDS.own())
-"""Star-formation histories of the paper, all seven."""
+"""The seven star-formation histories of the paper."""
 FIDUCIAL = "lognormal"
 WORST_SLOPE = 0.3
-"""Largest error of a slope that says something about dust."""
+"""Largest error of a slope that constrains the dust."""
 _WITHOUT_IMAGES = ("id", "redshift", "redshift_err", "ra", "dec")
 
 
 def photometry_of(sample):
-    """A sample without its images and spectra, and without their flags.
+    """Remove images and spectra, and their flags, from a sample.
 
     Parameters
     ----------
@@ -46,51 +46,51 @@ def photometry_of(sample):
 
 
 def sed_fitter(history, seed):
-    """SED fit with a star-formation history, which also gives rates over 10 and 100 Myr.
+    """SED fit with a star-formation history, including rates over 10 and 100 Myr.
 
     Parameters
     ----------
     history : str
         One of `HISTORIES`.
     seed : int
-        Decides about all that is random.
+        Seed of all random numbers.
 
     Returns
     -------
     BagpipesEstimator
-        With the Calzetti law and the priors of the paper.
+        Estimator with the Calzetti law and the priors of the paper.
     """
     return BagpipesEstimator(sfh=history, extra=("history",), random_state=seed)
 
 
 def meurer(reference="A_V"):
-    """Meurer's relation, on the spectrum where there is one.
+    """Meurer's relation, from the spectrum if there is one.
 
     Parameters
     ----------
     reference : {"A_V", "A_1600"}, optional
-        What its attenuation is; the second is taken for A_V as the paper seems to have done.
+        Attenuation in the result; the second is used as A_V, apparently as in the paper.
 
     Returns
     -------
     MeurerEstimator
-        With the Calzetti law.
+        Estimator with the Calzetti law.
     """
     return MeurerEstimator(relation="Meurer99", reference=reference, dust_law="Calzetti")
 
 
 def with_good_slopes(result):
-    """Result of Meurer's relation without the galaxies whose slope is hardly known.
+    """Mask galaxies with uncertain slopes in a result of Meurer's relation.
 
     Parameters
     ----------
     result : DustTable
-        Of `meurer`, with ``beta_err``.
+        Result of `meurer`, with ``beta_err``.
 
     Returns
     -------
     DustTable
-        A copy, with NaN as A_V where the error of the slope is above 0.3 or unknown.
+        A copy, with NaN as A_V if the error of the slope is above 0.3 or unknown.
     """
     good = result.copy()
     bad = ~(np.asarray(result["beta_err"]) <= WORST_SLOPE)

@@ -1,4 +1,4 @@
-"""The statements of the paper, each held against the numbers of a reproduction."""
+"""Statements of the paper, compared with the results of a reproduction."""
 
 import numpy as np
 
@@ -13,17 +13,17 @@ from dustest.validation.metrics import METRICS
 __all__ = ["statements"]
 
 _SIMILAR = 1.25
-"""Ratio of two errors up to which they count as similar."""
+"""Largest ratio of two errors that count as similar."""
 _LOW_A_V, _NEARLY_ALL = 0.7, 0.9
 _FEWEST = 5
-"""Galaxies that a statement on all of them rests on."""
+"""Smallest number of galaxies for a statement."""
 _MEASURED = NETWORKS[1].name
-"""The networks of the paper, tested on galaxies that they have never seen."""
+"""Networks of the paper, tested on galaxies that were not used in training."""
 _CONTROL = CONTROLS[NETWORKS[1].split]
 
 
 def statements(scored, predicted, truth, sky):
-    """Hold the statements of the paper against numbers.
+    """Compare the statements of the paper with results.
 
     Parameters
     ----------
@@ -32,15 +32,15 @@ def statements(scored, predicted, truth, sky):
     predicted : DustTable
         Predictions of the three-band networks of the paper under the honest split.
     truth : RowTable
-        What is true of the same galaxies.
+        True values of the same galaxies.
     sky : dict of str to DustTable
-        Results on observed galaxies, as in `Sky`, row by row the same galaxies.
+        Results for observed galaxies, as in `Sky`, with the same galaxies in each row.
 
     Returns
     -------
     RowTable
-        ``statement``, ``paper`` and ``here``, the numbers in words, and ``holds``: ``"yes"``,
-        ``"no"``, or ``"open"`` where too few galaxies have what it takes.
+        ``statement``, ``paper`` and ``here``, the numbers as text, and ``holds``: ``"yes"``,
+        ``"no"``, or ``"open"`` if too few galaxies have the required values.
     """
     number = _Numbers(scored)
     rows = [
@@ -67,12 +67,12 @@ class _Numbers:
         return float(self._rows[network, quantity, n_bands][measure])
 
     def over_control(self, quantity, n_bands):
-        """Error over that of the control."""
+        """Error over that of the baseline."""
         return self(_MEASURED, quantity, n_bands) / self(_CONTROL, quantity, n_bands)
 
 
 def _bands_are_similar(number):
-    """One band against three."""
+    """Errors of one band and of three."""
     quantities = ("A_V", "E_BV", "log_sSFR")
 
     def ratios(network):
@@ -88,7 +88,7 @@ def _bands_are_similar(number):
 
 
 def _ratio_is_worst(number):
-    """R_V, the ratio of two estimates, against A_V and E(B-V)."""
+    """Errors of R_V, the ratio of two estimates, and of A_V and E(B-V)."""
     quantities = ("A_V", "E_BV", "R_V")
     here = [number.over_control(q, 3) for q in quantities]
     errors = {
@@ -105,7 +105,7 @@ def _ratio_is_worst(number):
 
 
 def _rate_is_harder(number):
-    """The error of log sSFR over the control's, against that of dust."""
+    """Errors of log sSFR and of dust, over those of the baseline."""
     quantities = ("A_V", "E_BV", "log_sSFR")
     here = [number.over_control(q, 3) for q in quantities]
     return (
@@ -117,7 +117,7 @@ def _rate_is_harder(number):
 
 
 def _no_large_rate(predicted, truth):
-    """The largest predicted log sSFR, against the largest true one."""
+    """Largest predicted and largest true log sSFR."""
     found, true = values_of(predicted, "log_sSFR"), values_of(truth, "log_sSFR")
     used = np.isfinite(found) & np.isfinite(true)
     n = np.count_nonzero(used)
@@ -132,7 +132,7 @@ def _no_large_rate(predicted, truth):
 
 
 def _network_is_closer(sky):
-    """Differences to the SED fits: networks against Meurer."""
+    """Differences from the SED fits, of networks and of Meurer."""
     sed = values_of(sky[FIDUCIAL], "A_V")
     networks = _by_networks(sky, len(sed)) - sed
     slopes = values_of(with_good_slopes(sky["Meurer A_V"]), "A_V") - sed
@@ -154,7 +154,7 @@ def _network_is_closer(sky):
 
 
 def _attenuation_is_low(sky):
-    """A_V of observed galaxies, by networks and by SED fits."""
+    """A_V of observed galaxies, from networks and from SED fits."""
     sed = values_of(sky[FIDUCIAL], "A_V")
     found = {"networks": _by_networks(sky, len(sed)), "SED fits": sed}
     found = {name: values[np.isfinite(values)] for name, values in found.items()}
@@ -174,28 +174,28 @@ def _attenuation_is_low(sky):
 
 
 def _by_networks(sky, n):
-    """A_V of n observed galaxies by the networks, NaN without images."""
+    """A_V of n observed galaxies from the networks, NaN without images."""
     result = sky.get(full_name(_MEASURED, N_BANDS[-1]))
     return np.full(n, np.nan) if result is None else values_of(result, "A_V")
 
 
 def _answer(holds, *, known):
-    """Whether a statement holds; with too little to go by, neither."""
+    """Whether a statement holds; "open" if there is too little data."""
     if not known:
         return "open"
     return "yes" if holds else "no"
 
 
 def _value(value, quantity):
-    """A value of a quantity in words."""
+    """Format a value of a quantity."""
     return f"{value:.{QUANTITIES[quantity].digits}f}"
 
 
 def _error(value, quantity):
-    """A mean or standard deviation of differences in words."""
+    """Format a mean or standard deviation of differences."""
     return f"{value:.{METRICS['mae'].digits_of(QUANTITIES[quantity])}f}"
 
 
 def _listed(names, values):
-    """Names and ratios in words."""
+    """Format names and ratios."""
     return ", ".join(f"{name} {value:.2f}" for name, value in zip(names, values, strict=True))

@@ -36,18 +36,18 @@ _N_STAMP_ROWS = 64
 
 @dataclass(frozen=True, eq=False)
 class Sky:
-    """Observed galaxies, and what all methods say of them.
+    """Observed galaxies, and the results of all methods for them.
 
     Parameters
     ----------
     sample : GalaxySample
         n galaxies.
     truth : RowTable or None
-        What is true of them, where they are simulated.
+        Their true values, if they are simulated.
     results : dict of str to DustTable
-        By the name of a star-formation history of the SED fits, by ``"Meurer A_V"`` and
-        ``"Meurer A_1600"``, and, where there are images, by the name of a network with
-        ``", 1 band"`` or ``", 3 bands"``.
+        Keys are the name of a star-formation history of the SED fits, ``"Meurer A_V"`` and
+        ``"Meurer A_1600"``, and, if there are images, the name of a network with ``", 1 band"``
+        or ``", 3 bands"``.
     """
 
     sample: GalaxySample = field(repr=False)
@@ -57,19 +57,19 @@ class Sky:
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """All that tables and figures are made of.
+    """Input of all tables and figures.
 
     Parameters
     ----------
     simulation : SimulatedSet
-        Galaxies that were simulated for the networks.
+        Simulated galaxies for the networks.
     truth : RowTable
         Their truth.
     stamps : tuple of (GalaxySample, RowTable)
         Some galaxies in more bands, and their truth.
     tests : dict of (str, int) to (DustTable, RowTable)
-        Predictions of networks and of controls for galaxies that were held back, and their
-        truth, by name and number of bands.
+        Predictions of networks and baselines for the test set, and its truth, by name and number
+        of bands.
     trials : RowTable
         Trials of the search for hyperparameters.
     sky : Sky
@@ -85,18 +85,18 @@ class Findings:
 
 
 class Run:
-    """The steps, in their order.
+    """Runs the steps in their order.
 
     Parameters
     ----------
     steps : Steps
-        Where they are kept.
+        Store of their results.
     profile : Profile
-        How much to do.
+        Size of the run.
     seeds : dict of str to int
         A seed for each purpose.
     **options : dict
-        ``n_jobs`` and ``progress``, as everywhere.
+        ``n_jobs`` and ``progress``, as in `reproduce`.
     """
 
     def __init__(self, steps, profile, seeds, **options):
@@ -106,7 +106,7 @@ class Run:
         self.options = options
 
     def findings(self, sky_sample=None):
-        """Make all that tables and figures are made of.
+        """Run all steps.
 
         Parameters
         ----------
@@ -116,42 +116,42 @@ class Run:
         Returns
         -------
         Findings
-            All of it.
+            Input of all tables and figures.
         """
-        simulation = self.simulated("galaxies", dust_simulator(), self.profile.n_rows)
-        stamps = self.simulated("stamps", stamp_simulator(), _N_STAMP_ROWS).read()
+        simulation = self._simulate("galaxies", dust_simulator(), self.profile.n_rows)
+        stamps = self._simulate("stamps", stamp_simulator(), _N_STAMP_ROWS).read()
         sample, truth = simulation.read()
-        splits = self.splits(*bright(sample, truth))
-        networks = self.networks(splits)
-        tests = self.tests(networks, splits)
-        trials = self.trials(splits["honest"])
-        sky = self.sky(networks, sky_sample)
+        splits = self._split(*bright(sample, truth))
+        networks = self._train_all(splits)
+        tests = self._test_all(networks, splits)
+        trials = self._search(splits["honest"])
+        sky = self._observe(networks, sky_sample)
         return Findings(simulation, truth, stamps, tests, trials, sky)
 
-    def simulated(self, name, simulator, n_rows):
-        """Galaxies simulated onto disc."""
+    def _simulate(self, name, simulator, n_rows):
+        """Simulate galaxies and write them to disc."""
         folder = self.steps.path(name)
         if not self.steps.is_made(name, folder):
             with self.steps.timed(name, folder):
                 simulator.stream(n_rows, folder, self.seeds[name], **self.options)
         return read_simulation(folder)
 
-    def splits(self, sample, truth):
-        """Galaxies split in both ways."""
+    def _split(self, sample, truth):
+        """Split galaxies in both ways."""
         ways = {"paper": paper_split, "honest": honest_split}
         copies, seed = self.profile.copies, self.seeds["split"]
         return {name: split(sample, truth, copies, seed) for name, split in ways.items()}
 
-    def networks(self, splits):
-        """Trained networks by kind and number of bands."""
+    def _train_all(self, splits):
+        """Train networks by kind and number of bands."""
         return {
-            (network.name, n_bands): self.network(network, n_bands, splits[network.split])
+            (network.name, n_bands): self._train(network, n_bands, splits[network.split])
             for network in NETWORKS
             for n_bands in N_BANDS
         }
 
-    def network(self, network, n_bands, split):
-        """Networks of one kind."""
+    def _train(self, network, n_bands, split):
+        """Train networks of one kind."""
 
         def make(folder):
             return train(
@@ -166,17 +166,17 @@ class Run:
 
         return self.steps.model(f"train {full_name(network.name, n_bands)}", make)
 
-    def tests(self, networks, splits):
-        """Predictions for galaxies that were held back, and their truth."""
+    def _test_all(self, networks, splits):
+        """Predict the test sets; returns predictions and truth."""
         tests = {}
         for network in NETWORKS:
             split = splits[network.split]
             for n_bands in N_BANDS:
                 key = network.name, n_bands
                 label = f"test {full_name(*key)}"
-                result = self.results(label, networks[key], split.test)
+                result = self.estimate(label, networks[key], split.test)
                 tests[key] = result, split.test_truth
-        # Tested are enlarged images under the one split, galaxies as simulated under the other.
+        # The test set has augmented images in one split, galaxies as simulated in the other.
         known = {"paper": splits["paper"].train_truth, "honest": splits["honest"].originals_truth}
         for split, truth in known.items():
             tested = splits[split].test_truth
@@ -184,8 +184,8 @@ class Run:
             tests |= {(CONTROLS[split], n_bands): (result, tested) for n_bands in N_BANDS}
         return tests
 
-    def trials(self, split):
-        """The search for hyperparameters."""
+    def _search(self, split):
+        """Search for hyperparameters."""
 
         def make(path):
             folder = path.with_suffix("")
@@ -201,35 +201,50 @@ class Run:
 
         return self.steps.table("tune", make)
 
-    def sky(self, networks, sample):
-        """What all methods say of observed galaxies."""
+    def _observe(self, networks, sample):
+        """Run all methods on observed galaxies."""
         truth = None
         if sample is None:
-            sample, truth = self.simulated("sky", sky_simulator(), self.profile.n_observed).read()
+            sample, truth = self._simulate("sky", sky_simulator(), self.profile.n_observed).read()
         results = {}
         if set(BANDS) <= set(sample.cutout_bands):
             for key, trained in networks.items():
                 name = full_name(*key)
                 observer = trained.set_params(snr_min=SNR_MIN)
-                results[name] = self.results(f"observe {name}", observer, sample)
+                results[name] = self.estimate(f"observe {name}", observer, sample)
         photometry = photometry_of(sample)
         for history in HISTORIES:
             fitter = sed_fitter(history, self.seeds["fits"])
-            results[history] = self.results(f"fit {history}", fitter, photometry)
+            results[history] = self.estimate(f"fit {history}", fitter, photometry)
         for reference in ("A_V", "A_1600"):
             name = f"Meurer {reference}"
-            results[name] = self.results(name, meurer(reference), sample)
+            results[name] = self.estimate(name, meurer(reference), sample)
         return Sky(sample, truth, results)
 
-    def results(self, name, estimator, sample):
-        """What an estimator says of a sample, kept by the content of both."""
+    def estimate(self, name, estimator, sample):
+        """Run an estimator on a sample; the result is saved by the content of both.
+
+        Parameters
+        ----------
+        name : str
+            Name of the step.
+        estimator : DustEstimator
+            The estimator.
+        sample : GalaxySample
+            n galaxies.
+
+        Returns
+        -------
+        DustTable
+            Result with n rows.
+        """
         return self.steps.results(
             name, estimator, sample, digest_of(*_contents(sample)), **self.options
         )
 
 
 def _contents(sample):
-    """Bytes of all columns of numbers and names of a sample."""
+    """Bytes of all columns of numbers and text of a sample."""
     for name in sample.colnames:
         yield name.encode()
         values = np.asarray(sample[name])

@@ -1,4 +1,4 @@
-"""Steps of a long run: each is made once, kept by its content, and timed."""
+"""Steps of a long run; each is run once, saved by its content, and timed."""
 
 import hashlib
 import json
@@ -18,16 +18,16 @@ _DIGITS = 12
 
 
 def _be_silent(line):
-    """Tell nobody."""
+    """Do nothing with a line of text."""
 
 
 def digest_of(*parts):
-    """Name what is made of plain values and bytes.
+    """Digest of plain values and bytes.
 
     Parameters
     ----------
     *parts : bytes or what JSON knows
-        What it is made of.
+        Values to digest.
 
     Returns
     -------
@@ -48,21 +48,21 @@ def digest_of(*parts):
 
 
 class Steps:
-    """Keeps what the steps of a run make, in a folder.
+    """Store of the results of steps, in a folder.
 
     Parameters
     ----------
     folder : path-like
-        Where; made if it does not exist.
+        Folder; created if it does not exist.
     common : dict
-        What all steps depend on, as JSON knows it.
+        Input that all steps depend on, in JSON types.
     tell : callable, optional
-        Called with a line for every step.
+        Function called with a line of text for every step.
 
     Attributes
     ----------
     seconds : dict of str to float
-        What each step took when it was made.
+        Run time of each step.
 
     Raises
     ------
@@ -78,16 +78,16 @@ class Steps:
         writable_folder(self.folder)
 
     def path(self, name, suffix="", *parts):
-        """Where something is kept.
+        """Path of a result.
 
         Parameters
         ----------
         name : str
-            What it is.
+            Name of the result.
         suffix : str, optional
-            Ending of the file; none for a folder.
+            Suffix of the file; none for a folder.
         *parts : bytes or what JSON knows
-            What it is made of, besides what all steps depend on.
+            Input of the step, besides the common input.
 
         Returns
         -------
@@ -99,14 +99,14 @@ class Steps:
 
     @contextmanager
     def timed(self, name, path):
-        """Time a step, and remember it beside what it makes.
+        """Time a step, and save the time beside its result.
 
         Parameters
         ----------
         name : str
-            What to call it.
+            Name of the step.
         path : `~pathlib.Path`
-            What it makes.
+            Path of its result.
 
         Yields
         ------
@@ -122,16 +122,16 @@ class Steps:
         self._tell(f"{name}: {self.seconds[name]:.0f} s")
 
     def table(self, name, make, *parts, kind=RowTable):
-        """A table, read where it was made before.
+        """Make a table, or read it if it was made before.
 
         Parameters
         ----------
         name : str
-            What to call it.
+            Name of the table.
         make : callable
-            ``make(path)`` gives the table; it may keep parts of its work at the path meanwhile.
+            ``make(path)`` returns the table; it may store partial results at the path.
         *parts : bytes or what JSON knows
-            What it is made of, besides what all steps depend on.
+            Input of the step, besides the common input.
         kind : type, optional
             Class of the table.
 
@@ -143,7 +143,7 @@ class Steps:
         Raises
         ------
         ReadError
-            If what was kept is damaged.
+            If the saved table is damaged.
         """
         path = self.path(name, ".ecsv", *parts)
         if self.is_made(name, path):
@@ -155,27 +155,27 @@ class Steps:
         return table
 
     def results(self, name, estimator, sample, *parts, n_jobs=None, progress=None):
-        """What an estimator says of a sample, going on where it was stopped.
+        """Run an estimator on a sample; resumes an interrupted run.
 
         Parameters
         ----------
         name : str
-            What to call it.
+            Name of the step.
         estimator : DustEstimator
-            Who estimates.
+            The estimator.
         sample : GalaxySample
             n galaxies.
         *parts : bytes or what JSON knows
-            What both depend on, besides what all steps depend on.
+            Input of the step, besides the common input.
         n_jobs : int, optional
             Number of processes.
         progress : bool, optional
-            Whether to show a bar.
+            Whether to show a progress bar.
 
         Returns
         -------
         DustTable
-            n rows.
+            Result with n rows.
         """
 
         def make(path):
@@ -185,16 +185,16 @@ class Steps:
         return self.table(name, make, *parts, kind=DustTable)
 
     def model(self, name, make, *parts):
-        """Networks, loaded where they were trained before.
+        """Train networks, or load them if they were trained before.
 
         Parameters
         ----------
         name : str
-            What to call them.
+            Name of the networks.
         make : callable
-            ``make(folder)`` gives a trained `CNNEstimator`; epochs are kept in the folder.
+            ``make(folder)`` returns a trained `CNNEstimator`; epochs are saved in the folder.
         *parts : bytes or what JSON knows
-            What they are made of, besides what all steps depend on.
+            Input of the step, besides the common input.
 
         Returns
         -------
@@ -214,19 +214,19 @@ class Steps:
         return cnn
 
     def is_made(self, name, path):
-        """Whether a step was finished before; then its time is remembered.
+        """Whether a step was finished before; its time is then read.
 
         Parameters
         ----------
         name : str
-            What to call it.
+            Name of the step.
         path : `~pathlib.Path`
-            What it makes.
+            Path of its result.
 
         Returns
         -------
         bool
-            False where something is missing.
+            False if something is missing.
 
         Raises
         ------
@@ -245,7 +245,7 @@ class Steps:
 
 
 def _read(kind, path):
-    """A table that was kept."""
+    """Read a saved table."""
     try:
         return kind.read(path, format="ascii.ecsv")
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
@@ -253,7 +253,7 @@ def _read(kind, path):
 
 
 def _damaged(path, error):
-    """What to raise where a file that was kept cannot be read."""
+    """Error for a saved file that cannot be read."""
     reason = f"{type(error).__name__}: {error}".split("\n")[0]
     msg = f"cannot read {str(path)!r}: {reason}; remove it to make the step again"
     return ReadError(msg)

@@ -12,7 +12,7 @@ __all__ = ["write_figures", "write_meta", "write_page", "write_references", "wri
 _TITLE = "Dust attenuation of galaxies at z ~ 8, reproduced"
 _CAPTION = (
     "Errors of networks on simulated images, by quantity and, in brackets, number of bands: as "
-    "printed by Fu et al., and as reproduced."
+    "published by Fu et al., and as reproduced."
 )
 _TITLES = {
     "statements": "Statements of the paper",
@@ -20,8 +20,8 @@ _TITLES = {
     "histories": "SED fits by star-formation history",
 }
 _SIMULATED_SKY = (
-    "No catalogue was given: what stands for observed galaxies is simulated, and no network has "
-    "learned from it."
+    "No catalogue was given: the observed galaxies are simulated, and no network was trained on "
+    "them."
 )
 
 
@@ -31,9 +31,9 @@ def write_tables(folder, tables):
     Parameters
     ----------
     folder : `~pathlib.Path`
-        Where; made if it does not exist.
+        Folder; created if it does not exist.
     tables : dict of str to RowTable
-        By name.
+        Tables by name.
     """
     writable_folder(folder)
     for name, table in tables.items():
@@ -48,16 +48,16 @@ def write_figures(folder, plans, findings):
     Parameters
     ----------
     folder : `~pathlib.Path`
-        Where; made if it does not exist.
+        Folder; created if it does not exist.
     plans : sequence of FigurePlan
-        What to draw.
+        Plans of the figures.
     findings : Findings
-        From a run.
+        Findings of a run.
 
     Returns
     -------
     dict of str to `~pathlib.Path`
-        PNG files by name, of those that could be drawn.
+        PNG files by name, for figures that could be drawn.
     """
     writable_folder(folder)
     files = {}
@@ -74,47 +74,47 @@ def write_figures(folder, plans, findings):
 
 
 def write_meta(path, meta):
-    """Write how it was made.
+    """Write the record of a run.
 
     Parameters
     ----------
     path : `~pathlib.Path`
         JSON file.
     meta : dict
-        What to write.
+        Record.
     """
     _write_text(path, json.dumps(meta, indent=1) + "\n")
 
 
 def write_references(path, findings):
-    """Write BibTeX of all that was used.
+    """Write BibTeX of everything that was used.
 
     Parameters
     ----------
     path : `~pathlib.Path`
         File.
     findings : Findings
-        From a run.
+        Findings of a run.
     """
     tested = [result for result, _ in findings.tests.values()]
     _write_text(path, cite(findings.simulation, *tested, *findings.sky.results.values()))
 
 
 def write_page(path, tables, plans, figures, meta):
-    """Write a page with everything.
+    """Write a page with all tables and figures.
 
     Parameters
     ----------
     path : `~pathlib.Path`
         HTML file.
     tables : dict of str to RowTable
-        By name.
+        Tables by name.
     plans : sequence of FigurePlan
         Figures.
     figures : dict of str to `~pathlib.Path`
         PNG files by name.
     meta : dict
-        How it was made.
+        Record of the run.
     """
     shown = [
         Figure(plan.number, figures[plan.name].stem, plan.caption, figures[plan.name])
@@ -136,6 +136,6 @@ def write_page(path, tables, plans, figures, meta):
 
 
 def _write_text(path, text):
-    """Write a text file, whole or not at all."""
+    """Write a text file atomically."""
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")

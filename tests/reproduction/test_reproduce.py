@@ -132,7 +132,7 @@ class TestFirstRun:
     def test_page_holds_every_figure(self, first, folder):
         page = (folder / "report.html").read_text()
         assert page.count("data:image/png;base64,") == len(FIGURES)
-        assert "what stands for observed galaxies is simulated" in page
+        assert "the observed galaxies are simulated" in page
         assert not re.search(r"""(src|href)=["']?(https?:)?//""", page)
 
     def test_what_to_cite(self, first, folder):

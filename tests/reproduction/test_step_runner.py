@@ -35,8 +35,8 @@ class TestResults:
         return Run(steps, PROFILES["quick"], {}, n_jobs=1, progress=False)
 
     def test_the_same_galaxies_are_not_estimated_again(self, run, told):
-        first = run.results("fit", Linear(random_state=1), sample())
-        second = run.results("fit", Linear(random_state=1), sample())
+        first = run.estimate("fit", Linear(random_state=1), sample())
+        second = run.estimate("fit", Linear(random_state=1), sample())
         assert told[-1] == "fit: kept from before"
         np.testing.assert_array_equal(first["A_V"], second["A_V"])
 
@@ -52,14 +52,14 @@ class TestResults:
         ],
     )
     def test_other_galaxies_are(self, run, told, changes):
-        run.results("fit", Linear(random_state=1), sample())
-        table = run.results("fit", Linear(random_state=1), sample(**changes))
+        run.estimate("fit", Linear(random_state=1), sample())
+        table = run.estimate("fit", Linear(random_state=1), sample(**changes))
         assert "fit: kept from before" not in told
         assert list(table["id"]) == list(changes.get("id", ["a", "b"]))
 
     def test_names_of_columns_count(self, run, told):
-        run.results("fit", Linear(random_state=1), sample())
+        run.estimate("fit", Linear(random_state=1), sample())
         other = sample()
         other.rename_column("cutout_F277W", "cutout_F356W")
-        run.results("fit", Linear(random_state=1), other)
+        run.estimate("fit", Linear(random_state=1), other)
         assert "fit: kept from before" not in told

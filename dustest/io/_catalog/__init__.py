@@ -1,1 +1,1 @@
-"""Reading a catalogue: what is asked for, what is there, and what is plausible."""
+"""Reading of catalogues: requested columns, recognised columns, units and plausibility."""

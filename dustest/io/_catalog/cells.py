@@ -1,4 +1,4 @@
-"""Numbers out of text, where a few cells are none."""
+"""Conversion of text to numbers."""
 
 import warnings
 
@@ -10,17 +10,17 @@ from dustest.data.checks.values import MISSING_CELLS
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.messages import argument
 
-__all__ = ["numbers_of_text", "refuse_units"]
+__all__ = ["parse_numbers", "refuse_units"]
 
 
-def numbers_of_text(cells, name):
-    """Read text as numbers, with NaN for cells that are none.
+def parse_numbers(cells, name):
+    """Convert text to numbers, with NaN for cells that are not numbers.
 
     Parameters
     ----------
     cells : ndarray of str of shape (n,)
         Cells of a column.
-    name : str
+        Name of the column, for messages.
         Its name, for messages.
 
     Returns
@@ -31,18 +31,18 @@ def numbers_of_text(cells, name):
     Raises
     ------
     InputError
-        If no more than half of the cells are numbers or missing.
+        If at most half of the cells are numbers or missing.
 
     Warns
     -----
     DustestWarning
-        If a cell is other text.
+        If a cell contains other text.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from dustest.io._catalog.cells import numbers_of_text
-    >>> numbers_of_text(np.array(["60.0", "N/A", "-3e1"]), "F200W")
+    >>> from dustest.io._catalog.cells import parse_numbers
+    >>> parse_numbers(np.array(["60.0", "N/A", "-3e1"]), "F200W")
     array([ 60.,  nan, -30.])
     """
     stripped = np.char.strip(cells)
@@ -50,12 +50,12 @@ def numbers_of_text(cells, name):
     values = np.array([_number(cell) for cell in np.where(missing, "nan", stripped)], dtype=float)
     bad = np.isnan(values) & ~missing & (np.char.lower(stripped) != "nan")
     if np.any(bad):
-        _tell(stripped[bad], len(cells), name)
+        _report_text(stripped[bad], len(cells), name)
     return values
 
 
 def _number(cell):
-    """Number that a cell holds, NaN where it holds none."""
+    """Number in a cell, NaN if there is none."""
     try:
         return float(cell)
     except ValueError:
@@ -63,19 +63,19 @@ def _number(cell):
 
 
 def refuse_units(cells, name):
-    """Raise where the first cell is a unit: a second line of the header.
+    """Raise an error if the first cell is a unit, as in a second line of the header.
 
     Parameters
     ----------
     cells : ndarray of str of shape (n, ...)
         Cells of a column.
     name : str
-        Its name, for the message.
+        Name of the column, for the message.
 
     Raises
     ------
     InputError
-        If it is.
+        If it is a unit.
 
     Examples
     --------
@@ -93,8 +93,8 @@ def refuse_units(cells, name):
         raise InputError(msg)
 
 
-def _tell(bad, n_rows, name):
-    """Warn of cells that are no numbers, or raise where these are not just a few."""
+def _report_text(bad, n_rows, name):
+    """Warn of cells that are not numbers, or raise an error if they are many."""
     if 2 * len(bad) >= n_rows:
         msg = f"column {name} must hold numbers, got text such as {str(bad[0])!r}"
         raise InputError(msg)

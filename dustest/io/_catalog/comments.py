@@ -1,4 +1,4 @@
-"""Unit of the fluxes that the comments of a text file state."""
+"""Unit of the fluxes in the comments of a text file."""
 
 import re
 
@@ -35,7 +35,7 @@ _EXCEPTION = re.compile(
 
 
 def unit_in_comments(comments):
-    """Unit or zero point of all fluxes that the comments of a file state.
+    """Find the unit or zero point of all fluxes in the comments of a file.
 
     Parameters
     ----------
@@ -45,12 +45,12 @@ def unit_in_comments(comments):
     Returns
     -------
     unit : Unit or None
-        `None` where they state none, several, one of the errors alone, or exceptions.
+        None if they state none, several, that of the errors only, or exceptions.
 
     Raises
     ------
     InputError
-        If they state magnitudes or a zero point of another system than AB.
+        If they state magnitudes or a zero point of a system other than AB.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def unit_in_comments(comments):
 
 
 def _check_system(line):
-    """Raise where a line tells of another system than AB."""
+    """Raise an error if a line names a system other than AB."""
     if _OTHER_SYSTEM.search(line) and not _AB.search(line):
         msg = (
             f"the unit of the fluxes is not clear, since a comment says {line!r}: convert the "
@@ -89,7 +89,7 @@ def _states_unit(line):
 
 
 def _units_of(line):
-    """Units of the fluxes that a line states."""
+    """Units of the fluxes in a line."""
     if _OTHER_SYSTEM.search(line) or (_ERRORS.search(line) and not _FLUXES_TOO.search(line)):
         return []
     zero_point = _ZERO_POINT.search(line)
@@ -102,18 +102,19 @@ def _units_of(line):
     first = _first_unit(words)
     if first is None:
         return []
-    # "10 nJy" is one unit; a second one after it, as in "uJy, errors nJy", is of something else.
+    # "10 nJy" is one unit; a second one after it, as in "uJy, errors nJy", is that of another
+    # quantity.
     others = [_as_flux_unit(word) for word in words[1:]]
     return [first, *(unit for unit in others if unit is not None and not _is_part(unit, first))]
 
 
 def _is_part(unit, whole):
-    """Whether a unit is the one of a multiple such as 10 nJy, or just the name of the system."""
+    """Whether a unit is that of a multiple such as 10 nJy, or the name of the system."""
     return unit == u.ABmag or (isinstance(whole, u.UnitBase) and unit in whole.bases)
 
 
 def _first_unit(words):
-    """Flux density or AB magnitudes that words begin with, or None."""
+    """Flux density or AB magnitudes at the beginning of a text, or None."""
     for stop in range(len(words), 0, -1):
         unit = _as_flux_unit(" ".join(words[:stop]))
         if unit is not None:
@@ -122,6 +123,6 @@ def _first_unit(words):
 
 
 def _as_flux_unit(text):
-    """Unit of flux that a text is, or None."""
+    """Unit of flux in a text, or None."""
     unit = parse_unit(text.strip("[]().,;"))
     return None if isinstance(unit, u.UnrecognizedUnit) or not is_flux(unit) else unit

@@ -1,4 +1,4 @@
-"""Units of the fluxes of a catalogue: declared, given, or assumed by its layout."""
+"""Units of the fluxes of a catalogue: declared, given, or implied by its layout."""
 
 import re
 import warnings
@@ -31,7 +31,7 @@ _EAZY_TRANSLATION = re.compile(r"(?:\S+\s+)*[FE]\d+\s+[FE]\d+(?:\s+\S+)*")
 
 @dataclass(frozen=True)
 class GivenUnits:
-    """Units that the user gives.
+    """Units given by the user.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class GivenUnits:
     by_column: dict = field(default_factory=dict)
 
     def of(self, names, pairs):
-        """Units by the columns that are read.
+        """Match the units to the columns that are read.
 
         Parameters
         ----------
@@ -57,12 +57,12 @@ class GivenUnits:
         Returns
         -------
         units : GivenUnits
-            The same, with keys as the catalogue spells them.
+            The same units, with keys as in the catalogue.
 
         Raises
         ------
         InputError
-            If a key names no column or band that is read, or two name the same.
+            If a key names no column or band that is read, or two keys name the same one.
         """
         found, followers, keys = {}, {}, {}
         for key, unit in self.by_column.items():
@@ -80,7 +80,7 @@ class GivenUnits:
 
 
 def _columns_of(key, names, pairs):
-    """Column that a key names, and the error that goes with it where it is a flux, else None."""
+    """Column that a key names, with the error column of a flux, else None."""
     column = first_named(names, [key]) or pairs.get(band_column_name(key), (None,))[0]
     if column is None:
         msg = (
@@ -92,7 +92,7 @@ def _columns_of(key, names, pairs):
 
 
 def read_units(unit):
-    """Read the argument ``unit`` of a reader.
+    """Convert the argument ``unit`` of a reader.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def read_units(unit):
     Raises
     ------
     InputError
-        If something is not a unit, or a key is no name.
+        If a value is not a unit, or a key is not a name.
     """
     if not isinstance(unit, Mapping):
         return GivenUnits(as_unit(unit))
@@ -119,7 +119,7 @@ def read_units(unit):
 
 
 def flux_units(table, pairs, given, layout):
-    """Decide on the unit of every flux and error.
+    """Determine the unit of every flux and error.
 
     Parameters
     ----------
@@ -128,9 +128,9 @@ def flux_units(table, pairs, given, layout):
     pairs : dict of str to tuple of str
         Columns of flux and error by band.
     given : GivenUnits
-        Units that the user gives.
+        Units given by the user.
     layout : Layout or None
-        Layout of the catalogue; `None` where the user names the columns.
+        Layout of the catalogue; None if the user names the columns.
 
     Returns
     -------
@@ -140,7 +140,7 @@ def flux_units(table, pairs, given, layout):
     Raises
     ------
     InputError
-        If a unit is missing, not understood, does not fit, or contradicts another.
+        If a unit is missing, not understood, not one of fluxes, or contradicts another.
 
     Warns
     -----
@@ -149,7 +149,7 @@ def flux_units(table, pairs, given, layout):
     """
     own = {name: _own_unit(table[name], name, given, layout, i) for name, i in _roles(pairs)}
     for flux, error in pairs.values():
-        own[flux] = _system(own[flux] or _of_partner(own[error]), flux, layout)
+        own[flux] = _system(own[flux] or _infer_from_error(own[error]), flux, layout)
         own[error] = own[error] or _error_unit(own[flux])
     bare = [flux for flux, _ in pairs.values() if own[flux] is None]
     if not bare:
@@ -162,7 +162,7 @@ def flux_units(table, pairs, given, layout):
 
 
 def _roles(pairs):
-    """Columns, and 0 for fluxes or 1 for errors."""
+    """Columns, with 0 for fluxes and 1 for errors."""
     return [(name, i) for pair in pairs.values() for i, name in enumerate(pair)]
 
 
@@ -192,7 +192,7 @@ def _own_unit(column, name, given, layout, is_error):
 
 
 def _check_kind_of_error(declared, name):
-    """Raise for errors in per cent or mmag, which no unit that is passed would mend."""
+    """Raise an error for errors in per cent or mmag, which no given unit can replace."""
     unit = parse_unit(declared)
     is_plain = isinstance(unit, u.UnitBase) and not isinstance(unit, u.UnrecognizedUnit)
     if is_plain and unit != u.mag and (unit.is_equivalent(u.mag) or unit == u.percent):
@@ -208,13 +208,13 @@ def _is_photometric(unit):
     return is_flux(unit) or is_magnitude(unit)
 
 
-def _of_partner(error_unit):
-    """Unit of a flux whose error alone declares one; an error in mag does not tell the system."""
+def _infer_from_error(error_unit):
+    """Unit of a flux if only its error declares one; an error in mag does not give the system."""
     return None if error_unit is None or is_magnitude(error_unit) else error_unit
 
 
 def _system(unit, name, layout):
-    """Magnitudes of the system that the layout implies; other units as they are."""
+    """Replace magnitudes by those of the layout's system; keep other units."""
     if unit is None or unit != u.mag:
         return unit
     if layout is not None and layout.unit == u.ABmag:
@@ -232,7 +232,7 @@ def _error_unit(unit):
 
 
 def _default_unit(table, bare, own, layout):
-    """Unit of columns that declare none."""
+    """Unit of columns without a declared unit."""
     from_comments = unit_in_comments(table.meta.get("comments"))
     default = from_comments or _layout_unit(table, layout)
     if default is None:
@@ -251,7 +251,7 @@ def _default_unit(table, bare, own, layout):
 
 
 def _layout_unit(table, layout):
-    """Unit that the layout assumes; none for inputs of EAZY, whose zero point is anything."""
+    """Unit implied by the layout; none for inputs of EAZY, whose zero point is arbitrary."""
     if layout is None or (layout.unit_source == "assumed" and _is_eazy(table)):
         return None
     return layout.unit
@@ -263,13 +263,13 @@ def _contradicts(unit, default):
 
 
 def _is_eazy(table):
-    """Whether a comment of the catalogue translates columns to EAZY's numbers of filters."""
+    """Whether a comment of the catalogue maps columns to EAZY's numbers of filters."""
     comments = table.meta.get("comments") or ()
     return any(_EAZY_TRANSLATION.fullmatch(str(line).strip()) for line in comments)
 
 
 def _no_unit_message(table, bare):
-    """The sentence that asks for a unit."""
+    """Message that asks for a unit."""
     if _is_eazy(table):
         return (
             f"unit must be given: columns {shown(bare)} have none, and this input of EAZY has the "
@@ -283,7 +283,7 @@ def _no_unit_message(table, bare):
 
 
 def _warn_of_assumption(bare, layout):
-    """State the unit that is assumed."""
+    """Warn of the unit that is assumed."""
     remedy = argument("unit", "nJy" if layout.unit in (u.uJy, u.ABmag) else "uJy")
     unit = "AB magnitudes" if layout.unit == u.ABmag else layout.unit
     msg = (

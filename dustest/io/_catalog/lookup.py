@@ -1,4 +1,4 @@
-"""Single columns of a catalogue: found by name, plain in type, one value a row."""
+"""Single columns of a catalogue: found by name, converted to plain types."""
 
 import numpy as np
 from astropy.table import Column
@@ -12,26 +12,26 @@ __all__ = ["find_column", "plain_column"]
 
 
 def find_column(names, wanted, argument):
-    """Find a column that the user names, whatever the letter case.
+    """Find a column by its name, in any letter case.
 
     Parameters
     ----------
     names : sequence of str
         Columns of the catalogue.
     wanted : str
-        What the user calls it.
+        Name given by the user.
     argument : str
-        Argument that names it, for the error.
+        Argument with the name, for the message.
 
     Returns
     -------
     name : str
-        As the catalogue spells it.
+        Name in the catalogue.
 
     Raises
     ------
     InputError
-        If there is none.
+        If there is no such column.
     """
     found = first_named(names, [wanted])
     if found is None:
@@ -44,29 +44,29 @@ def find_column(names, wanted, argument):
 
 
 def plain_column(column, name, element=None, *, native=True):
-    """Take values out of a column, without what only its file needs.
+    """Convert a column of a catalogue to plain values.
 
     Parameters
     ----------
     column : Column, Quantity or other column of shape (n, ...)
         Column of a catalogue.
     name : str
-        Its name, for errors.
+        Name of the column, for messages.
     element : int, optional
-        Which value to take of each row that has several.
+        Index of the value to use, for rows with several.
     native : bool, optional
         Whether numbers must be in the byte order of this machine.
 
     Returns
     -------
     plain : `~astropy.table.Column` of shape (n, ...)
-        Without axes of length one, and with text as text. Masked numbers are NaN,
-        masked text is empty. The unit is that of the column, understood or not.
+        Without axes of length one, and with text as str. Masked numbers are NaN, masked text is
+        empty. The unit is that of the column, understood or not.
 
     Raises
     ------
     InputError
-        If the rows have fewer values than ``element`` asks for.
+        If the rows have fewer values than ``element`` needs.
     """
     values, missing = bare_values(column)
     if values.dtype.kind == "S":

@@ -1,4 +1,4 @@
-"""Which columns of a catalogue become which columns of a sample."""
+"""Mapping from columns of a catalogue to columns of a sample."""
 
 import re
 import warnings
@@ -21,16 +21,16 @@ _OF_ANY_TABLE = ("pixel_scale", "features", "magnification", "foreground")
 
 @dataclass(frozen=True)
 class Plan:
-    """Where the columns of a sample come from.
+    """Columns of the catalogue for each column of a sample.
 
     Parameters
     ----------
     layout : Layout or None
-        Layout of the catalogue; `None` where the user names the fluxes.
+        Layout of the catalogue; None if the user names the fluxes.
     pairs : dict of str to tuple of str
         Columns of flux and error by band.
     others : dict of str to str
-        Columns of everything else by their name in the sample.
+        Columns of all other quantities by their name in the sample.
     """
 
     layout: object
@@ -49,7 +49,7 @@ class Plan:
 
     @property
     def element(self):
-        """Which value to take of fluxes that have several a row, or None."""
+        """Index of the value to use of fluxes with several per row, or None."""
         return None if self.layout is None else self.layout.element
 
 
@@ -61,7 +61,7 @@ def make_plan(table, request):
     table : Table
         Catalogue.
     request : Request
-        What the user wants, with columns as the catalogue spells them.
+        Request of the user, with columns as in the catalogue.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def make_plan(table, request):
 
 
 def _pairs_of(table, layout):
-    """Columns of flux and error by band, with warnings of those that are left out."""
+    """Columns of flux and error by band; warns of those that are left out."""
     if layout is None:
         return {}
     _warn_of_orphans(table.colnames, layout)
@@ -109,7 +109,7 @@ def _pairs_of(table, layout):
 
 
 def _check_doubles(names, layout):
-    """Raise where a band has several flux columns: they may be in different units."""
+    """Raise an error if a band has several flux columns, which may be in different units."""
     for band, pairs in layout.doubles(names).items():
         fluxes = [flux for flux, _ in pairs]
         choice = dict(zip((f"flux_{band}", f"flux_err_{band}"), pairs[0], strict=True))
@@ -121,12 +121,12 @@ def _check_doubles(names, layout):
 
 
 def _by_canonical_name(table):
-    """Columns of a table by the name that a sample gives them."""
+    """Columns of a table by their name in a sample."""
     return {column_name(name): table[name] for name in table.colnames}
 
 
 def _unknown_layout_message(names, request):
-    """The sentence that tells of a catalogue without recognised fluxes."""
+    """Message for a catalogue without recognised fluxes."""
     which = "no layout knows" if len(request.layouts) > 1 else "the layout does not know"
     flux, error = _some_pair(names)
     hint = f"{flux} with {error} is of no band that dustest knows; " if flux else ""
@@ -146,7 +146,7 @@ def _some_pair(names):
 
 
 def _warn_of_orphans(names, layout):
-    """Tell of flux columns without errors, which are left out."""
+    """Warn of flux columns without errors, which are left out."""
     orphans = layout.orphans(names)
     if orphans:
         msg = (
@@ -157,7 +157,7 @@ def _warn_of_orphans(names, layout):
 
 
 def _warn_of_strangers(names, layout):
-    """Tell of fluxes of bands that are not known, which are left out."""
+    """Warn of fluxes of unknown bands, which are left out."""
     strangers = {} if layout.is_bare or layout.name == "dustest" else layout.strangers(names)
     if strangers:
         msg = (

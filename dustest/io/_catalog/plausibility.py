@@ -1,4 +1,4 @@
-"""Warnings about photometry that is improbable as it was read."""
+"""Warnings about improbable photometry."""
 
 import warnings
 from itertools import pairwise
@@ -13,7 +13,7 @@ from dustest.data.messages import argument, shown
 __all__ = ["looks_like_magnitudes", "warn_of_implausible", "warn_of_magnitudes"]
 
 _ROWS = 1000
-"""Rows that are looked at, spread over the catalogue: medians need no more."""
+"""Number of rows checked, spread over the catalogue: medians need no more."""
 
 _RANGE_OF_MAGNITUDES = (15.0, 35.0)
 _LARGEST_RATIO = 2.0
@@ -27,18 +27,18 @@ _LYMAN_ALPHA = 1215.67
 
 
 def looks_like_magnitudes(values, errors):
-    """Whether numbers that are declared to be fluxes look like magnitudes.
+    """Whether numbers declared as fluxes look like magnitudes.
 
     Parameters
     ----------
     values, errors : ndarray of shape (n,)
-        Fluxes and their errors, as the catalogue has them.
+        Fluxes and their errors, as in the catalogue.
 
     Returns
     -------
     answer : bool
-        True where all lie between 15 and 35, differ by less than a factor of two, and have
-        errors below 0.5 in the median. Fluxes of real galaxies differ by more.
+        True if all are between 15 and 35, differ by less than a factor of two, and have errors
+        below 0.5 in the median. Fluxes of real galaxies differ by more.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def looks_like_magnitudes(values, errors):
     """
     low, high = _RANGE_OF_MAGNITUDES
     errors = errors[np.isfinite(errors) & (errors > 0)]
-    # Missing magnitudes are written as 99 or -99.
+    # Missing magnitudes are 99 or -99.
     values = values[np.isfinite(values) & (np.abs(values) < 90)]
     if values.size == 0 or errors.size == 0:
         return False
@@ -61,12 +61,12 @@ def looks_like_magnitudes(values, errors):
 
 
 def warn_of_magnitudes(columns):
-    """Warn where columns that are read as fluxes look like magnitudes.
+    """Warn if columns read as fluxes look like magnitudes.
 
     Parameters
     ----------
     columns : dict of str to tuple of ndarray of shape (n,)
-        Numbers of flux and error, as the catalogue has them, by flux column.
+        Numbers of flux and error, as in the catalogue, by flux column.
 
     Warns
     -----
@@ -92,12 +92,12 @@ def _some(values):
 
 
 def warn_of_implausible(sample):
-    """Warn where errors or colours of a sample are improbable.
+    """Warn if errors or colours of a sample are improbable.
 
     Parameters
     ----------
     sample : GalaxySample
-        Photometry as it was read.
+        Photometry as read.
 
     Warns
     -----
@@ -131,7 +131,7 @@ def _warn_of_errors(photometry):
 
 
 def _are_missing(flux, error):
-    """Whether there are fluxes, and no error at all, as where each is -99."""
+    """Whether there are fluxes but no errors, as when each error is -99."""
     return bool(np.any(np.isfinite(flux)) and not np.any(np.isfinite(error)))
 
 
@@ -142,7 +142,7 @@ def _are_not_positive(flux, error):  # noqa: ARG001 - as the other check
 
 
 def _are_too_large(flux, error):
-    """Whether errors exceed the absolute flux, which noise alone makes as large as they are."""
+    """Whether errors exceed the absolute flux; pure noise makes both equally large."""
     known = np.isfinite(flux) & np.isfinite(error)
     if not np.any(known):
         return False
@@ -150,10 +150,10 @@ def _are_too_large(flux, error):
 
 
 def _warn_of_colours(photometry, redshift):
-    """Warn of neighbouring bands with median colours that no galaxy has."""
+    """Warn of neighbouring bands with impossible median colours."""
     magnitudes = {band: _magnitudes(*pair) for band, pair in photometry.items()}
-    # Curves take half a second to load, and tell which bands are neighbours: most catalogues
-    # have no two bands whose colour could be wrong.
+    # Loading the curves, which determine neighbouring bands, takes half a second: most catalogues
+    # have no two bands with an improbable colour.
     if len(magnitudes) < 2 or not _has_large_colour(np.array(list(magnitudes.values()))):
         return
     offline = set(list_bands())
@@ -170,7 +170,7 @@ def _warn_of_colours(photometry, redshift):
 
 
 def _magnitudes(flux, error):
-    """Magnitudes with any zero point, NaN where a galaxy is not detected."""
+    """Magnitudes with an arbitrary zero point, NaN if a galaxy is not detected."""
     with np.errstate(invalid="ignore", divide="ignore"):
         detected = (flux > 0) & ~(flux < _LEAST_SNR * error)
         return np.where(detected, -2.5 * np.log10(flux), np.nan)
@@ -191,5 +191,5 @@ def _median(values):
 
 
 def _is_redward(band, redshift):
-    """Where a band lies redward of the Lyman break."""
+    """Whether a band is redward of the Lyman break."""
     return get_band(band).edges()[0] > _LYMAN_ALPHA * (1.0 + redshift)

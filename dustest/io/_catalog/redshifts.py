@@ -1,4 +1,4 @@
-"""Which column of a catalogue holds the redshifts, and which their errors."""
+"""Columns of redshifts and of their errors."""
 
 import warnings
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ __all__ = ["Redshifts", "read_redshifts", "redshift_columns"]
 _PERCENTILES = (("_16", "_84"), ("_p16", "_p84"), ("_l68", "_u68"), ("_l16", "_u84"))
 _ERRORS = ("_err", "_error")
 _LARGEST = 30.0
-"""Larger numbers, such as 99, are no redshifts of galaxies."""
+"""Larger numbers, such as 99, are not redshifts of galaxies."""
 _ROUNDING = 0.01
-"""By how much a redshift may lie outside of its percentiles, since either may be rounded."""
+"""Distance by which a redshift may be outside its percentiles, since either may be rounded."""
 _FEW = 0.1
-"""Fraction of peaks that lie outside of their percentiles where distributions have several."""
+"""Fraction of peaks that are outside their percentiles in distributions with several peaks."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Redshifts:
     Parameters
     ----------
     values, errors : ndarray of shape (n,)
-        NaN where missing.
+        Values, NaN if missing.
     columns : tuple of str
-        Names of the columns that they come from.
+        Names of their columns.
     """
 
     values: np.ndarray
@@ -43,12 +43,12 @@ class Redshifts:
 
 
 def redshift_columns(wanted):
-    """All columns that redshifts and their errors may come from.
+    """List all columns that may contain redshifts and their errors.
 
     Parameters
     ----------
     wanted : sequence of str
-        Columns that the user names; the known ones where there are none.
+        Columns named by the user; the known ones if empty.
 
     Returns
     -------
@@ -67,24 +67,24 @@ def read_redshifts(table, wanted):
     table : Table
         Catalogue.
     wanted : sequence of str
-        Columns that the user names, as the catalogue spells them: in each row the first value
-        above 0 and up to 30 is taken. Without, the known column with most of these is taken.
+        Columns named by the user, as in the catalogue: each row has the first value above 0 and
+        up to 30. If empty, the known column with most such values is used.
 
     Returns
     -------
     redshifts : Redshifts or None
-        `None` where the user names none, and the catalogue has none.
+        None if the user names no column, and the catalogue has none.
 
     Raises
     ------
     InputError
-        If a named column holds no redshifts, or no column holds one above 0 and up to 30.
+        If a named column has no redshifts, or no column has one above 0 and up to 30.
 
     Warns
     -----
     DustestWarning
-        If a known column holds no numbers, has a foreign unit and no other one is there, or
-        percentiles do not enclose their redshift.
+        If a known column is not numeric, has another unit and is the only one, or percentiles do
+        not enclose their redshift.
     """
     known = _known(table)
     if wanted:
@@ -99,11 +99,11 @@ def read_redshifts(table, wanted):
     if max(counts.values()) == 0:
         raise InputError(_none_message(table, [item.name for item in counts], known))
     chosen = list(columns) if wanted else [max(counts, key=counts.get)]
-    return _merged(table, {item: columns[item] for item in chosen})
+    return _merge(table, {item: columns[item] for item in chosen})
 
 
 def _record(name):
-    """Record of a redshift column, with its errors where the column is a known one."""
+    """Record of a redshift column, with its error columns if the column is known."""
     for known in REDSHIFT_COLUMNS:
         if known.name.lower() == name.lower():
             return RedshiftColumn(name, known.low, known.high, known.error)
@@ -111,7 +111,7 @@ def _record(name):
 
 
 def _known(table):
-    """Known redshift columns of a catalogue that hold numbers without a foreign unit."""
+    """Known redshift columns of a catalogue with numbers and without another unit."""
     names = [name for name in _candidates(table) if _is_redshift(_unit(table, name))]
     others = [name for name in names if not _holds_numbers(table[name])]
     if others:
@@ -125,19 +125,19 @@ def _known(table):
 
 
 def _candidates(table):
-    """Columns of a catalogue that have the name of one of redshifts."""
+    """Columns of a catalogue with a known name of redshifts."""
     found = dict.fromkeys(first_named(table.colnames, [item.name]) for item in REDSHIFT_COLUMNS)
     return [name for name in found if name is not None]
 
 
 def _with_units(table):
-    """Columns that are named like redshifts but have a unit, for a sentence."""
+    """Columns with a known name of redshifts but with a unit, for a message."""
     units = {name: _unit(table, name) for name in _candidates(table)}
     return [f"{name} (in {unit})" for name, unit in units.items() if not _is_redshift(unit)]
 
 
 def _warn_of_units(columns):
-    """Tell of columns that are left out for their unit, where no other holds redshifts."""
+    """Warn of columns that are left out because of their unit, if there are no others."""
     if columns:
         msg = (
             f"the catalogue is read without redshifts: the column {shown(columns)} has a unit, "
@@ -153,19 +153,19 @@ def _unit(table, name):
 
 
 def _is_redshift(unit):
-    """Whether a unit is none, or the one that astropy calls redshift."""
+    """Whether there is no unit, or astropy's unit of redshift."""
     return parse_unit(unit) is None or str(unit).strip().lower() == "redshift"
 
 
 def _content(column):
-    """What a column holds instead of numbers, in words."""
+    """Content of a column that is not numeric, as text."""
     kind = bare_values(column)[0].dtype
     words = {"b": "truth values", "c": "complex numbers"}
     return words.get(kind.kind, "text" if kind.kind in "USO" else str(kind))
 
 
 def _holds_numbers(column):
-    """Whether a column holds numbers, and not text."""
+    """Whether a column is numeric."""
     values, missing = bare_values(column)
     if values.dtype.kind != "O":
         return values.dtype.kind in "iuf"
@@ -174,7 +174,7 @@ def _holds_numbers(column):
 
 
 def _values(table, name):
-    """Redshifts of a column, NaN where missing, negative, or too large for any galaxy."""
+    """Redshifts of a column, NaN if missing, negative, or too large for any galaxy."""
     column = plain_column(table[name], name)
     if not _is_redshift(column.unit):
         msg = (
@@ -188,9 +188,9 @@ def _values(table, name):
 
 
 def _none_message(table, names, known):
-    """The sentence that tells of columns without a single redshift."""
+    """Message for columns without a single redshift."""
     others = [item.name for item in known if np.any(_values(table, item.name) > 0)]
-    # A column that nobody knows as one of redshifts is a candidate too.
+    # An unknown column may contain redshifts too.
     candidate = others[0] if others else "COLUMN"
     foreign = _with_units(table)
     left_out = f"{shown(foreign)} has a unit, and redshifts have none; " if foreign else ""
@@ -202,8 +202,8 @@ def _none_message(table, names, known):
     )
 
 
-def _merged(table, columns):
-    """Redshifts of one column, or of several the first positive one in each row."""
+def _merge(table, columns):
+    """Redshifts of one column, or the first positive one of several in each row."""
     redshift = np.full(len(table), np.nan)
     error = np.full(len(table), np.nan)
     for item, values in reversed(columns.items()):
@@ -215,7 +215,7 @@ def _merged(table, columns):
 
 
 def _companions(item):
-    """Columns that may tell the error of a redshift, in order: errors, then percentiles."""
+    """Columns that may contain the error of a redshift, in order: errors, then percentiles."""
     errors = [item.error] if item.error else [f"{item.name}{end}" for end in _ERRORS]
     pairs = [(item.low, item.high)] if item.low else []
     pairs += [(f"{item.name}{low}", f"{item.name}{high}") for low, high in _PERCENTILES]
@@ -223,7 +223,7 @@ def _companions(item):
 
 
 def _error(table, item, redshift):
-    """Standard error of a redshift, NaN where the catalogue gives none that makes sense."""
+    """Standard error of a redshift, NaN if the catalogue has no valid one."""
     names = _companions(item)
     n_errors = 1 if item.error else len(_ERRORS)
     for name in names[:n_errors]:
@@ -238,7 +238,7 @@ def _error(table, item, redshift):
 
 
 def _half_range(redshift, low, high, names):
-    """Half the distance of two percentiles, NaN where they do not enclose the redshift."""
+    """Half the distance of two percentiles, NaN if they do not enclose the redshift."""
     outside = (redshift < low - _ROUNDING) | (redshift > high + _ROUNDING)
     count = np.count_nonzero(outside)
     if count > _FEW * np.count_nonzero(np.isfinite(redshift + low + high)):

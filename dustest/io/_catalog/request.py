@@ -1,4 +1,4 @@
-"""What the user wants of a catalogue, and the columns that it leads to."""
+"""Columns requested by the user."""
 
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
@@ -22,7 +22,7 @@ _TYPING_ERROR = 0.85
 
 @dataclass(frozen=True)
 class Request:
-    """What the user wants of a catalogue.
+    """Request of the user.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Request:
     ebv : str or number, optional
         Column of foreground colour excesses, or their value.
     without_redshifts : bool, optional
-        Whether redshifts are not wanted.
+        Whether to read no redshifts.
     """
 
     columns: dict
@@ -46,7 +46,7 @@ class Request:
 
     @property
     def pairs(self):
-        """Columns of flux and error by band, where the user names them (dict)."""
+        """Columns of flux and error by band, if the user names them (dict)."""
         fluxes = [n for n in self.columns if n.startswith(_FLUX) and not n.startswith(_ERROR)]
         bands = [name.removeprefix(_FLUX) for name in fluxes]
         return {
@@ -57,7 +57,7 @@ class Request:
 
     @property
     def wanted(self):
-        """Columns that may have to come from another extension of the file (list of str)."""
+        """Columns that may be in another extension of the file (list of str)."""
         redshifts = [] if self.without_redshifts else redshift_columns(self.redshifts)
         ebv = [self.ebv] if isinstance(self.ebv, str) else []
         return [*RA_COLUMNS, *DEC_COLUMNS, *self.columns.values(), *redshifts, *ebv]
@@ -66,8 +66,8 @@ class Request:
         """Layout of a catalogue with these columns, or None."""
         return None if self.pairs else find_layout(names, self.layouts)
 
-    def found_in(self, names):
-        """The request with columns as the catalogue spells them.
+    def match_names(self, names):
+        """Request with the names of columns as in the catalogue.
 
         Parameters
         ----------
@@ -82,7 +82,7 @@ class Request:
         Raises
         ------
         InputError
-            If one is not there.
+            If a column does not exist.
         """
         columns = {key: find_column(names, name, "columns") for key, name in self.columns.items()}
         redshifts = tuple(find_column(names, name, "redshift") for name in self.redshifts)
@@ -128,19 +128,19 @@ def make_request(columns, redshift, layout, foreground_ebv):
     Parameters
     ----------
     columns, redshift, layout, foreground_ebv
-        As `dustest.io.read_catalog` has them.
+        As in `dustest.io.read_catalog`.
 
     Returns
     -------
     request : Request
-        What they ask for.
+        The request.
 
     Raises
     ------
     InputError
-        If one is not of the right kind.
+        If an argument is not of the right type.
     """
-    columns = _checked_columns(columns or {})
+    columns = _check_columns(columns or {})
     if redshift is not None and "redshift" in columns:
         msg = "redshift and columns['redshift'] say the same: pass one of them"
         raise InputError(msg)
@@ -155,8 +155,8 @@ def make_request(columns, redshift, layout, foreground_ebv):
     return Request(columns, tuple(names), layouts, foreground_ebv, without)
 
 
-def _checked_columns(columns):
-    """The argument ``columns`` with the names that a sample has."""
+def _check_columns(columns):
+    """Convert the keys of the argument ``columns`` to names of a sample."""
     if not isinstance(columns, dict) or not all(
         isinstance(name, str) for pair in columns.items() for name in pair
     ):
@@ -172,7 +172,7 @@ def _checked_columns(columns):
 
 
 def _check_partner(name, columns):
-    """Raise where the flux of a known band is named without its error, or the reverse."""
+    """Raise an error if the flux of a known band is named without its error, or vice versa."""
     prefix, other = (_ERROR, _FLUX) if name.startswith(_ERROR) else (_FLUX, _ERROR)
     band = name.removeprefix(prefix)
     if not name.startswith(prefix) or other + band in columns or not _is_known(band):
@@ -185,7 +185,7 @@ def _check_partner(name, columns):
 
 
 def _is_known(band):
-    """Whether a band is one that dustest knows; others may be columns of the user's own."""
+    """Whether a band is known; others may be columns of the user's own."""
     try:
         canonical_name(band)
     except InputError:
@@ -210,13 +210,13 @@ def _sample_name(name):
 
 
 def _is_typing_error(name, known):
-    """Whether a name differs from a known one by a slip of the finger."""
+    """Whether a name differs from a known one by a typing error."""
     close = SequenceMatcher(None, name, known).ratio() >= _TYPING_ERROR
     return close and abs(len(name) - len(known)) < 2
 
 
 def _band(text, key):
-    """Short name of the band of a key; the user's own bands stay as they are."""
+    """Short name of the band of a key; the user's own bands are unchanged."""
     try:
         return canonical_name(text)
     except InputError:
@@ -228,5 +228,5 @@ def _band(text, key):
 
 
 def _looks_like_filter(text):
-    """Whether a name is meant for a filter of HST or JWST."""
+    """Whether a name looks like a filter of HST or JWST."""
     return any(character.isdigit() for character in text) and "f" in text.lower()

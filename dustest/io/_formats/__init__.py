@@ -1,1 +1,1 @@
-"""Tables in files of all formats."""
+"""Reading of tables in files of all formats."""

@@ -1,4 +1,4 @@
-"""Files that hold several tables, or columns of types of their own: HDF5, VOTable, Parquet."""
+"""Files with several tables or special column types: HDF5, VOTable, Parquet."""
 
 import numpy as np
 from astropy.io import votable
@@ -18,9 +18,9 @@ def read_hdf5(path, name, choose):
     path : pathlib.Path
         The file.
     name : str or None
-        Path of the table or group inside the file; by default ``choose`` decides.
+        Path of the table or group inside the file; by default ``choose`` selects it.
     choose : callable
-        Picks from a dict of column names by table the name of one.
+        Selects a name from a dict of column names by table.
 
     Returns
     -------
@@ -32,15 +32,15 @@ def read_hdf5(path, name, choose):
     InputError
         If there is no such table.
     ReadError
-        If the file holds no table.
+        If the file has no table.
     """
     import h5py
 
     with h5py.File(path, "r") as file:
         found = _hdf5_tables(file)
-        name = _chosen(name, found, choose, path)
+        name = _choose(name, found, choose, path)
         if isinstance(file[name], h5py.Group):
-            return _of_group(file[name])
+            return _read_group(file[name])
     return Table.read(path, format="hdf5", path=name)
 
 
@@ -65,7 +65,7 @@ def _hdf5_tables(file):
 
 
 def _columns_of_group(group):
-    """Names of the datasets of a group that are as long as most of them."""
+    """Names of the datasets of a group that have the most common length."""
     import h5py
 
     members = {
@@ -79,7 +79,7 @@ def _columns_of_group(group):
     return names if len(names) > 1 else []
 
 
-def _of_group(group):
+def _read_group(group):
     """Table of the datasets of a group."""
     table = Table()
     for name in _columns_of_group(group):
@@ -87,17 +87,17 @@ def _of_group(group):
         unit = unit.decode() if isinstance(unit, bytes) else unit
         values = group[name][()]
         text = values.dtype.kind == "O"
-        table[name] = Column(_decoded(values) if text else values)
+        table[name] = Column(_decode(values) if text else values)
         table[name].unit = None if unit is None else str(unit)
     return table
 
 
-def _decoded(values):
-    """Text out of objects that are bytes."""
+def _decode(values):
+    """Convert objects that are bytes to text."""
     return np.array([v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in values])
 
 
-def _chosen(name, found, choose, path):
+def _choose(name, found, choose, path):
     """Name of the table to read."""
     if not found:
         msg = f"the file {path} holds no table"
@@ -122,9 +122,9 @@ def read_votable(path, name, choose):
     path : pathlib.Path
         The file.
     name : str or None
-        Name or ID of the table; by default ``choose`` decides.
+        Name or ID of the table; by default ``choose`` selects it.
     choose : callable
-        Picks from a dict of column names by table the name of one.
+        Selects a name from a dict of column names by table.
 
     Returns
     -------
@@ -136,18 +136,18 @@ def read_votable(path, name, choose):
     InputError
         If there is no such table.
     ReadError
-        If the file holds no table.
+        If the file has no table.
     """
     tables = {}
     for item in votable.parse(path).iter_tables():
         key = item.name or item.ID or f"table {len(tables) + 1}"
         tables[key] = item.to_table(use_names_over_ids=True)
     found = {key: table.colnames for key, table in tables.items()}
-    return tables[_chosen(name, found, choose, path)]
+    return tables[_choose(name, found, choose, path)]
 
 
 def read_parquet(path):
-    """Read a Parquet file, whatever wrote it.
+    """Read a Parquet file of any writer.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def read_parquet(path):
     Returns
     -------
     table : `~astropy.table.Table`
-        The columns; null entries are masked, categories are their values, and columns that hold
+        The columns; null entries are masked, categories become their values, and columns of
         structures are left out.
     """
     from pyarrow import parquet
@@ -167,7 +167,7 @@ def read_parquet(path):
         return Table.read(path, format="parquet")
     table = Table()
     for name, chunks in zip(schema.names, parquet.read_table(path).columns, strict=True):
-        column = _of_arrow(chunks)
+        column = _convert_arrow(chunks)
         if column is not None:
             unit = (schema.field(name).metadata or {}).get(b"unit")
             column.unit = None if unit is None else unit.decode()
@@ -175,27 +175,27 @@ def read_parquet(path):
     return table
 
 
-def _of_arrow(chunks):
-    """Column of an array of Arrow; None for structures."""
+def _convert_arrow(chunks):
+    """Convert an Arrow array to a column; None for structures."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(chunks.type):
         chunks = chunks.cast(chunks.type.value_type)
     if pa.types.is_nested(chunks.type):
-        return _of_lists(chunks)
+        return _convert_lists(chunks)
     null = np.asarray(chunks.is_null())
     is_text = pa.types.is_string(chunks.type) or pa.types.is_large_string(chunks.type)
     if is_text:
         return Column(np.array(["" if text is None else text for text in chunks.to_pylist()]))
     if null.any():
-        # Integers beside nulls would become floats, which do not hold large identifiers.
+        # Integers with nulls would become floats, which cannot represent large identifiers.
         filled = chunks.fill_null(pa.scalar(0).cast(chunks.type)).to_numpy()
         return MaskedColumn(filled, mask=null)
     return Column(chunks.to_numpy())
 
 
-def _of_lists(chunks):
-    """Column of lists of numbers of one length, else None."""
+def _convert_lists(chunks):
+    """Convert lists of numbers of one length to a column, else None."""
     try:
         values = np.array(chunks.to_pylist())
     except ValueError:

@@ -1,11 +1,11 @@
-"""What all readers share: files that are there, and errors of parsers."""
+"""Shared by all readers: existence of files, and errors of parsers."""
 
 import struct
 import zlib
 from importlib import import_module
 from pathlib import Path
 
-# Astropy exports this error nowhere else.
+# Astropy exports this error only here.
 from astropy.io.fits.hdu.compressed._compression import CfitsioException
 from astropy.io.fits.verify import VerifyError
 
@@ -33,11 +33,11 @@ PARSER_ERRORS = (
     struct.error,
     zlib.error,
 )
-"""What the parsers of astropy and of the libraries below it raise on damaged files."""
+"""Errors that the parsers of astropy and of lower libraries raise for damaged files."""
 
 
 def check_file(path):
-    """Path of a file that is there.
+    """Check that a file exists.
 
     Parameters
     ----------
@@ -47,12 +47,12 @@ def check_file(path):
     Returns
     -------
     path : pathlib.Path
-        The same.
+        The path.
 
     Raises
     ------
     ReadError
-        If nothing is there, or a directory is.
+        If there is no such file, or it is a directory.
     """
     path = Path(path)
     if path.is_file():
@@ -63,31 +63,31 @@ def check_file(path):
 
 
 def reason(error):
-    """First line of what a parser says, without the page that may follow.
+    """First line of the message of a parser, which may be a page long.
 
     Parameters
     ----------
     error : Exception
-        What was raised.
+        The error.
 
     Returns
     -------
     text : str
-        One line; the kind of error where it says nothing.
+        One line; the type of the error if it has no message.
     """
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__
 
 
 def require(package, purpose):
-    """Raise where an optional package is missing.
+    """Raise an error if an optional package is missing.
 
     Parameters
     ----------
     package : str
         Import name.
     purpose : str
-        What it is needed for, for the sentence.
+        Purpose of the package, for the message.
 
     Raises
     ------

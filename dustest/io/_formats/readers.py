@@ -1,4 +1,4 @@
-"""Tables from files of six formats, whatever is wrong with them."""
+"""Tables from files of six formats."""
 
 import numpy as np
 from astropy.io import fits
@@ -47,26 +47,26 @@ def read_table(path, *, file_format=None, hdu=None, layouts=None, wanted=(), sel
     path : str or path-like
         FITS, ECSV, CSV, Parquet, HDF5 or VOTable file, or columns of text.
     file_format : str, optional
-        Format as `astropy.table.Table.read` calls it; by default the ending of the name tells.
+        Format as in `astropy.table.Table.read`; by default given by the suffix of the name.
     hdu : int or str, optional
         Extension of a FITS file, path inside an HDF5 file, or name of a table of a VOTable.
     layouts : sequence of Layout, optional
-        Layouts by which the table is chosen where the file holds several; all by default.
+        Layouts that select the table if the file has several; all by default.
     wanted : sequence of str, optional
         Columns to take from the other extensions of a FITS file, by identifier.
     select : callable, optional
-        Picks from a table the names of the columns to keep; FITS files are mapped into memory, so
-        that only these are ever read.
+        Selects the names of the columns to keep; FITS files are mapped into memory, so that only
+        these are read.
 
     Returns
     -------
     table : `~astropy.table.Table`
-        The columns, the values still those of the file; missing text is empty.
+        The columns, with the values of the file; missing text is empty.
 
     Raises
     ------
     InputError
-        If the extension is not there, or the format is not known.
+        If the extension does not exist, or the format is unknown.
     ReadError
         If the file is missing, unreadable or of an unknown format.
     MissingDependencyError
@@ -88,7 +88,7 @@ def read_table(path, *, file_format=None, hdu=None, layouts=None, wanted=(), sel
     012  --
     """
     path = check_file(path)
-    file_format = file_format or _format_of(path)
+    file_format = file_format or _guess_format(path)
     if hdu is not None and file_format not in _WITH_PARTS:
         msg = f"hdu must be left out: a file of the format {file_format} holds one table"
         raise InputError(msg)
@@ -97,7 +97,7 @@ def read_table(path, *, file_format=None, hdu=None, layouts=None, wanted=(), sel
     try:
         layouts = tuple(LAYOUTS.values()) if layouts is None else layouts
         table = _read(path, file_format, hdu, layouts, wanted, select)
-        return _with_empty_text(table)
+        return _fill_text(table)
     except DustestError:
         raise
     except IORegistryError as error:
@@ -112,7 +112,7 @@ def read_table(path, *, file_format=None, hdu=None, layouts=None, wanted=(), sel
 
 
 def _read(path, file_format, hdu, layouts, wanted, select):
-    """Table of a file whose format is known."""
+    """Table of a file of known format."""
 
     def choose(found):
         return min(found, key=lambda name: _preference(name, found[name], layouts))
@@ -130,8 +130,8 @@ def _read(path, file_format, hdu, layouts, wanted, select):
     return Table.read(path, format=file_format)
 
 
-def _with_empty_text(table):
-    """Table whose text has no mask: formats mask the empty strings that were written."""
+def _fill_text(table):
+    """Table without masked text: formats mask empty strings."""
     for name in table.colnames:
         column = table[name]
         if isinstance(column, MaskedColumn) and column.dtype.kind in "SU" and np.any(column.mask):
@@ -139,8 +139,8 @@ def _with_empty_text(table):
     return table
 
 
-def _format_of(path):
-    """Format by the ending of a file's name."""
+def _guess_format(path):
+    """Format given by the suffix of a file name."""
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
     found = _FORMATS.get(suffixes[-1]) if suffixes else None
     if found is None:
@@ -153,7 +153,7 @@ def _format_of(path):
 
 
 def _read_fits(path, hdu, layouts, wanted, select):
-    """Table of one extension, with the wanted columns that only other extensions have."""
+    """Table of one extension, with wanted columns that only other extensions have."""
     with fits.open(path, memmap=True) as hdus:
         tables = list(filter(_is_table, hdus))
         if not tables:
@@ -168,22 +168,22 @@ def _read_fits(path, hdu, layouts, wanted, select):
         if select is not None:
             table.keep_columns(select(table))
         table.meta = {**(table.meta if is_own else {}), "hdu": main.name}
-        # The file is about to be closed, and with it the memory that it is mapped to.
+        # Closing the file ends the memory map.
         return table.copy()
 
 
 def _own_table(path, number):
-    """Table that dustest wrote, with its meta and with text and types as they were."""
+    """Table written by dustest, with its meta, text and types."""
     return RowTable.read(path, format="fits", hdu=number)
 
 
 def _astropy_table(hdu):
-    """Table of an extension; units that the FITS standard lacks are left to be understood."""
+    """Table of an extension; units that are not in the FITS standard are kept as text."""
     return Table.read(hdu, format="fits", mask_invalid=False, unit_parse_strict="silent")
 
 
 def _named_table(hdus, hdu, path):
-    """Extension that the user asked for."""
+    """Extension named by the user."""
     try:
         found = hdus[hdu]
     except (KeyError, IndexError, TypeError):
@@ -199,17 +199,17 @@ def _named_table(hdus, hdu, path):
 
 
 def _is_table(hdu):
-    """Whether an extension holds a table."""
+    """Whether an extension is a table."""
     return isinstance(hdu, fits.BinTableHDU | fits.TableHDU)
 
 
 def _main_table(tables, layouts):
-    """Extension in which a layout names most bands, in the layout's own order of preference."""
+    """Extension with most bands of a layout, in the layouts' order of preference."""
     return min(tables, key=lambda table: _preference(table.name, table.columns.names, layouts))
 
 
 def _preference(name, names, layouts):
-    """Sort key of a table: most bands first, then the order of layouts, then of extensions."""
+    """Sort key of a table: number of bands first, then the order of layouts and extensions."""
     ranks = [rank(layout, names) for layout in layouts]
     best = ranks.index(max(ranks))
     hdus = layouts[best].hdus
@@ -218,7 +218,7 @@ def _preference(name, names, layouts):
 
 
 def _join(table, other, wanted):
-    """Add wanted columns of another extension that lists the same galaxies."""
+    """Add wanted columns of another extension with the same galaxies."""
     names = other.columns.names
     missing = [
         found
@@ -238,7 +238,7 @@ def _is_paired(table, other):
 
 
 def _add(table, other, names):
-    """Add columns of another table to the rows of the same identifier."""
+    """Add columns of another table to the rows with the same identifier."""
     rows, others = match_ids(_ids(table), _ids(other))
     if len(rows) == 0:
         return
@@ -252,7 +252,7 @@ def _add(table, other, names):
 
 
 def _ids(table):
-    """Identifiers of a table; missing ones are empty and pair nothing."""
+    """Identifiers of a table; missing ones are empty and are not paired."""
     values, missing = bare_values(table[id_column(table)])
     ids = as_ids(values)
     return ids if missing is None else np.where(missing, "", ids.astype(str))

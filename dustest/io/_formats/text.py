@@ -1,4 +1,4 @@
-"""Tables of text: comma-separated values and columns, whatever their header looks like."""
+"""Tables of text: comma-separated values and columns, with various headers."""
 
 import csv
 import gzip
@@ -28,10 +28,9 @@ _WORD = re.compile(r'"((?:[^"]|"")*)"|(\S+)')
 def read_text(path):
     """Read a table of text.
 
-    Names are taken from a first line of names, from a line of comment that has one word for each
-    column, or from comments that number the columns, as SExtractor and others write them. Cells
-    such as ``--``, ``NaN``, ``N/A`` and empty ones are missing. Text, and whole numbers with
-    leading zeros, are kept as they are written.
+    Names are those of a first line of names, of a line of comment with one word per column, or of
+    comments that number the columns, as in SExtractor catalogues. Cells such as ``--``, ``NaN``,
+    ``N/A`` and empty ones are missing. Text, and integers with leading zeros, are kept unchanged.
 
     Parameters
     ----------
@@ -41,14 +40,14 @@ def read_text(path):
     Returns
     -------
     table : `~astropy.table.Table`
-        The columns. ``meta["comments"]`` holds the lines of comment.
+        The columns. ``meta["comments"]`` contains the lines of comment.
 
     Raises
     ------
     ReadError
-        If the names do not fit the rows, or rows differ in their number of cells.
+        If the names do not match the rows, or rows differ in their number of cells.
     """
-    text = _text_of(path)
+    text = _read_content(path)
     known = _known_format(text)
     if known is not None:
         return astropy_ascii.read(text, format=known, guess=False)
@@ -69,7 +68,7 @@ def read_text(path):
     return table
 
 
-def _text_of(path):
+def _read_content(path):
     """Content of a file."""
     opener = gzip.open if path.suffix.lower() == ".gz" else open
     with opener(path, "rt", encoding="utf-8-sig", errors="replace", newline="") as file:
@@ -77,7 +76,7 @@ def _text_of(path):
 
 
 def _known_format(text):
-    """Name that astropy gives to a format that describes itself, or None."""
+    """Astropy's name of a self-describing format, or None."""
     head = text.lstrip()[:20000]
     if head.startswith("# %ECSV"):
         return "ecsv"
@@ -87,7 +86,7 @@ def _known_format(text):
 
 
 def _split(text):
-    """Comments at the top without their mark, and all lines from there on with their number."""
+    """Comments at the top without their mark, and all following lines with their number."""
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     marks = [line.lstrip().startswith("#") for _, line in lines]
     n_comments = marks.index(False) if False in marks else len(lines)
@@ -96,7 +95,7 @@ def _split(text):
 
 
 def _is_row(row, line, rows):
-    """Whether a line holds values, which may be an identifier such as #7, or is a comment."""
+    """Whether a line contains values, perhaps an identifier such as #7, or is a comment."""
     if not line.lstrip().startswith("#"):
         return True
     _, cells = row
@@ -104,7 +103,7 @@ def _is_row(row, line, rows):
 
 
 def _delimiter(lines):
-    """The character that divides all lines into equally many cells; None for blanks."""
+    """Character that divides all lines into the same number of cells; None for blanks."""
     for delimiter in _DELIMITERS:
         counts = {len(row) for row in csv.reader(lines, delimiter=delimiter)}
         if len(counts) == 1 and counts != {1}:
@@ -125,7 +124,7 @@ def _cells(line, delimiter):
 
 
 def _check_rows(rows, path):
-    """Raise where rows differ in their number of cells."""
+    """Raise an error if rows differ in their number of cells."""
     if not rows:
         msg = f"the file {path} holds no table: all of its lines are comments or empty"
         raise ReadError(msg)
@@ -171,27 +170,27 @@ def _header(comments, rows, delimiter, path):
 
 
 def _check_names(cells, path):
-    """Raise where a line of names has one twice."""
+    """Raise an error if a name occurs twice."""
     twice = [cell for i, cell in enumerate(cells) if cell in cells[:i]]
     if twice and not any(map(_is_number, cells)):
         raise ReadError(_twice_message(twice, path))
 
 
 def _twice_message(names, path):
-    """The sentence that tells of doubled names."""
+    """Message for names that occur twice."""
     twice = shown(list(dict.fromkeys(names)))
     return f"the header of the file {path} names twice {twice}: give each column its own name"
 
 
 def _numbered_lines(comments):
-    """Names that comments number from 1 on, one a line; vectors count as several columns."""
+    """Names in comments numbered from 1 on, one per line; vectors count as several columns."""
     found = [_NUMBERED_LINE.fullmatch(line) for line in comments]
     found = [match for match in found if match]
     numbers = [int(match[1]) for match in found]
     if len(found) < 2 or numbers[0] != 1 or numbers != sorted(set(numbers)):
         return []
     names = []
-    # Numbers that are left out after a name are more columns of it; the last name has one.
+    # Numbers that are skipped after a name are further columns of it; the last name has one.
     for match, stop in zip(found, [*numbers[1:], *numbers[-1:]], strict=True):
         unit = re.search(r"\[[^\]]+\]\s*$", match[3])
         names.append(match[2] + (f" {unit[0]}" if unit else ""))
@@ -200,7 +199,7 @@ def _numbered_lines(comments):
 
 
 def _title(name):
-    """Name of a column and the unit that follows it in brackets, None where there is none."""
+    """Name of a column and the unit in brackets after it, None without one."""
     match = _UNIT_AT_END.fullmatch(name)
     unit = None if match is None else parse_unit(match[2])
     if unit is None or isinstance(unit, u.UnrecognizedUnit) or _is_number(match[2]):
@@ -209,7 +208,7 @@ def _title(name):
 
 
 def _column(cells, unit):
-    """A column of whole numbers, numbers or text."""
+    """Column of integers, floats or text."""
     text = np.array(cells, dtype=str)
     stripped = np.char.strip(text)
     missing = np.isin(np.char.lower(stripped), MISSING_CELLS)
@@ -226,7 +225,7 @@ def _column(cells, unit):
 
 
 def _numbers(text):
-    """Whole numbers where all are, else floats, or None where some are text."""
+    """Integers if all are, else floats, or None if some are text."""
     for kind in (np.int64, np.uint64, float):
         try:
             return text.astype(kind)
@@ -236,7 +235,7 @@ def _numbers(text):
 
 
 def _has_leading_zeros(text):
-    """Whether whole numbers are written so that the number alone would lose something."""
+    """Whether integers are written with leading zeros, which a number would lose."""
     return bool(np.any(np.char.startswith(text, "0") & (np.char.str_len(text) > 1)))
 
 

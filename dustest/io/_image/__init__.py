@@ -1,1 +1,1 @@
-"""Images: extensions, pixels and cutouts."""
+"""Reading of images: extensions, pixels and cutouts."""

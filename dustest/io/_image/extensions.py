@@ -1,4 +1,4 @@
-"""Which extension of a FITS file holds the image of a band, which its errors and its masks."""
+"""Extensions of a FITS file with the image of a band, its errors and its masks."""
 
 import re
 import warnings
@@ -31,10 +31,10 @@ _NAMES = {
     "mask": ("MASK", "BADPIX", "BPM"),
     "dq": ("DQ",),
 }
-"""Names of extensions by what they hold, the preferred one first."""
+"""Names of extensions by content, the preferred one first."""
 
 ERROR_KINDS = {"err": "std", "var": "var", "wht": "ivar"}
-"""Kind of error by what an extension holds, the preferred one first."""
+"""Kind of error by the content of an extension, the preferred one first."""
 
 _UNCERT = "UNCERT"
 _UTYPES = {"StdDevUncertainty": "err", "VarianceUncertainty": "var", "InverseVariance": "wht"}
@@ -48,7 +48,7 @@ _LIKE_MASKS = re.compile("MASK|DQ|FLAG|QUAL|BAD|BPM")
 
 @dataclass(frozen=True)
 class _Extension:
-    """An image of a file, and what its name says of it."""
+    """An image of a file, and the content that its name states."""
 
     hdu: object
     kind: str | None
@@ -56,14 +56,14 @@ class _Extension:
 
     @property
     def rank(self):
-        """Position among the names of its kind, the preferred one first."""
+        """Position among the names of its kind; 0 is preferred."""
         last = self.hdu.name.upper()
         names = _NAMES.get(self.kind, ())
         places = [place for place, name in enumerate(names) if name in last.split("_")]
         return min(places, default=len(names))
 
     def __str__(self):
-        """Name, version where it is not the first, and shape."""
+        """Name, version if not the first, and shape."""
         version = f",{self.hdu.ver}" if self.hdu.ver > 1 else ""
         return f"{self.hdu.name or 'unnamed'}{version} {tuple(self.hdu.shape)}"
 
@@ -79,7 +79,7 @@ def plane_shape(shape):
     Returns
     -------
     shape : tuple of int or None
-        `None` where it is no image.
+        None if it is not an image.
     """
     if len(shape) < 2 or any(length != 1 for length in shape[:-2]) or 0 in shape:
         return None
@@ -87,14 +87,14 @@ def plane_shape(shape):
 
 
 def kind_of_key(key, name):
-    """What a key of a dictionary of files names.
+    """Kind of image for a key of a dictionary of files.
 
     Parameters
     ----------
     key : str
-        Such as ``"err"``, or a name that extensions have.
+        Such as ``"err"``, or a name of extensions.
     name : str
-        Name of the dictionary, for an error.
+        Name of the dictionary, for the message.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def kind_of_key(key, name):
     Raises
     ------
     InputError
-        If it names none.
+        If the key is unknown.
     """
     for kind, names in _NAMES.items():
         if str(key).lower() == kind or str(key).upper() in names:
@@ -117,7 +117,7 @@ def kind_of_key(key, name):
 
 
 def find_extensions(hdus, band):
-    """Find the image of a band and what goes with it.
+    """Find the image of a band with its errors and masks.
 
     Parameters
     ----------
@@ -129,38 +129,37 @@ def find_extensions(hdus, band):
     Returns
     -------
     found : dict of str to HDU
-        Header-data units by what they hold: sci, and err, var, wht, mask and dq as far as they
-        are there.
+        Header-data units by content: sci, and err, var, wht, mask and dq if they exist.
 
     Raises
     ------
     InputError
-        If the image is not there, or several could be meant.
+        If there is no image, or several images match.
 
     Warns
     -----
     DustestWarning
-        If what looks like errors or a mask is not used.
+        If an extension that looks like errors or a mask is not used.
     """
     extensions = _extensions(hdus, band)
     where = f"images[{band!r}]"
-    found = {kind: _named(extensions, kind, band, where) for kind in _NAMES}
+    found = {kind: _find_named(extensions, kind, band, where) for kind in _NAMES}
     if found["sci"] is None:
-        found["sci"] = _lone(extensions, hdus, band, where)
+        found["sci"] = _find_lone(extensions, hdus, band, where)
     found = {kind: hdu for kind, hdu in found.items() if hdu is not None}
     warn_of_unused(hdus, found, band)
     return found
 
 
 def find_extension(hdus, kind, band):
-    """Find the one image of a file that is given for a purpose.
+    """Find the image of one kind in a file.
 
     Parameters
     ----------
     hdus : HDUList
         A file.
     kind : str
-        What the image is for: sci, err, var, wht, mask or dq.
+        Kind of the image: sci, err, var, wht, mask or dq.
     band : str
         Short name of the band.
 
@@ -172,12 +171,12 @@ def find_extension(hdus, kind, band):
     Raises
     ------
     InputError
-        If there is none, or several could be meant.
+        If there is none, or several images match.
     """
     extensions = _extensions(hdus, band)
     where = f"images[{band!r}][{kind!r}]"
-    found = _named(extensions, kind, band, where)
-    return _lone(extensions, hdus, band, where, kind) if found is None else found
+    found = _find_named(extensions, kind, band, where)
+    return _find_lone(extensions, hdus, band, where, kind) if found is None else found
 
 
 def _extensions(hdus, band):
@@ -189,7 +188,7 @@ def _extensions(hdus, band):
 
 
 def _meaning(hdu, band):
-    """What an image is, and of which band, as far as its name says."""
+    """Kind and band of an image, according to its name."""
     name = hdu.name.upper()
     head, _, last = name.rpartition("_")
     first, _, tail = name.partition("_")
@@ -203,7 +202,7 @@ def _meaning(hdu, band):
 
 
 def _kind_of_word(word, hdu):
-    """What a word in the name of an image says that it holds, or None."""
+    """Kind of image for a word in its name, or None."""
     if word == _UNCERT:
         utype = str(hdu.header.get("UTYPE", "StdDevUncertainty")).strip()
         if utype not in _UTYPES:
@@ -216,7 +215,7 @@ def _kind_of_word(word, hdu):
 
 
 def _band_of(text, band):
-    """Short name of the band that a text names, None where it names none."""
+    """Short name of the band in a text, or None."""
     name = band_column_name(text)
     if name.upper() == band.upper():
         return band
@@ -226,24 +225,24 @@ def _band_of(text, band):
         return None
 
 
-def _named(extensions, kind, band, where):
-    """Image of a kind: under the name of the band first, else under a plain name."""
+def _find_named(extensions, kind, band, where):
+    """Image of a kind: with the name of the band, else with a plain name."""
     for wanted in (band, None):
         matches = [item for item in extensions if item.kind == kind and item.band == wanted]
         if matches:
             best = min(item.rank for item in matches)
-            return _only([item for item in matches if item.rank == best], where, kind)
+            return _require_one([item for item in matches if item.rank == best], where, kind)
     return None
 
 
-def _lone(extensions, hdus, band, where, kind="sci"):
-    """The one image whose name says nothing else."""
+def _find_lone(extensions, hdus, band, where, kind="sci"):
+    """The only image whose name states no other kind."""
     free = [item for item in extensions if item.kind is None]
     if kind == "sci":
-        free = [item for item in free if not _says(item, _LIKE_ERRORS, _LIKE_MASKS)]
-        free = [item for item in free if not _says(item, _NOT_THE_SKY)] or free
+        free = [item for item in free if not _matches(item, _LIKE_ERRORS, _LIKE_MASKS)]
+        free = [item for item in free if not _matches(item, _NOT_THE_SKY)] or free
     if free:
-        return _only(free, where, kind)
+        return _require_one(free, where, kind)
     name = _NAMES[kind][0]
     images = [hdu for hdu in hdus if isinstance(hdu, IMAGE_HDUS) and hdu.shape]
     found = shown([str(_Extension(hdu, None, None)) for hdu in images]) or "no image"
@@ -251,13 +250,13 @@ def _lone(extensions, hdus, band, where, kind="sci"):
     raise InputError(msg)
 
 
-def _says(item, *patterns):
+def _matches(item, *patterns):
     """Whether the name of an image matches one of some patterns."""
     return any(pattern.search(item.hdu.name.upper()) for pattern in patterns)
 
 
-def _only(items, where, kind):
-    """The only one of some images."""
+def _require_one(items, where, kind):
+    """Return the only image, or raise an error."""
     if len(items) > 1:
         name = items[0].hdu.name or "PRIMARY"
         msg = (
@@ -270,21 +269,21 @@ def _only(items, where, kind):
 
 
 def warn_of_unused(hdus, found, band):
-    """Tell of images that look like errors or masks where none is used.
+    """Warn of images that look like errors or masks if none is used.
 
     Parameters
     ----------
     hdus : HDUList
         The file of the image.
     found : dict of str to HDU
-        What is used.
+        The images that are used.
     band : str
         Short name of the band.
 
     Warns
     -----
     DustestWarning
-        If there are such.
+        If there are such images.
     """
     extensions = _extensions(hdus, band)
     shape = plane_shape(found["sci"].shape)
@@ -299,7 +298,7 @@ def warn_of_unused(hdus, found, band):
         ("errors", _LIKE_ERRORS, tuple(ERROR_KINDS)),
         ("mask", _LIKE_MASKS, ("mask", "dq")),
     ):
-        similar = [item for item in unused if item.kind in kinds or _says(item, pattern)]
+        similar = [item for item in unused if item.kind in kinds or _matches(item, pattern)]
         if similar and not set(kinds) & set(found):
             names = [item.hdu.name for item in similar]
             known = shown([name for kind in kinds for name in _NAMES[kind]])

@@ -1,4 +1,4 @@
-"""Images from files and memory, opened so that only the pixels asked for are ever read."""
+"""Images from files and memory, of which only the requested pixels are read."""
 
 import os
 import warnings
@@ -37,25 +37,25 @@ __all__ = ["ErrorMap", "Image", "open_image"]
 _DO_NOT_USE = 1
 _ROTATION_TOLERANCE = 0.01
 _STEP = 10.0
-"""Pixels over which the size of pixels is measured."""
+"""Pixels over which the pixel size is measured."""
 _FLATTEST = 1e-4
-"""Ratio of the sides of a pixel below which it is none."""
+"""Smallest ratio of the sides of a valid pixel."""
 _SURFACE_BRIGHTNESS = FLUX_UNIT / u.sr
 _PIXEL_UNIT = "a flux density per pixel or a surface brightness"
 
 
 @dataclass(frozen=True)
 class ErrorMap:
-    """What tells the error of the pixels of an image.
+    """Errors of the pixels of an image.
 
     Parameters
     ----------
     pixels : sliceable of shape (..., ny, nx)
-        Its values; the axes before the last two have length one.
+        The values; the axes before the last two have length one.
     kind : {"std", "var", "ivar"}
-        Whether they are standard deviations, variances or inverse variances.
+        Whether the values are standard deviations, variances or inverse variances.
     scale : float, optional
-        What turns the standard deviations into the unit of the image.
+        Factor that converts the standard deviations to the unit of the image.
     """
 
     pixels: object
@@ -65,9 +65,9 @@ class ErrorMap:
 
 @dataclass(frozen=True)
 class Image:
-    """An image with what tells the error and the quality of its pixels.
+    """An image with errors and masks of its pixels.
 
-    It is a context manager, which closes the files that were opened for it.
+    It is a context manager that closes the files opened for it.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class Image:
     error : ErrorMap, optional
         Errors of the pixels.
     mask, dq : sliceable of shape (..., ny, nx), optional
-        Mask (not 0 = bad) and data-quality bits.
+        Mask (bad if not 0) and data-quality bits.
     corrected : str, optional
         Record of a correction for foreground dust; empty for none.
     files : ExitStack, optional
@@ -112,13 +112,13 @@ class Image:
 
     @cached_property
     def dtype(self):
-        """Type of floats that hold the pixel values without loss."""
+        """Float type that represents the pixel values without loss."""
         stored = self._take(self.sci, (slice(0, 1), slice(0, 1))).dtype
         return np.result_type(stored, np.float32).newbyteorder("=")
 
     @cached_property
     def pixel_matrix(self):
-        """How far on the sky a step along a row and along a column leads.
+        """Steps on the sky along a row and along a column.
 
         Two columns of three Cartesian coordinates, in arcsec.
         """
@@ -141,7 +141,7 @@ class Image:
         return float(np.sqrt(np.prod(np.linalg.svd(self.pixel_matrix, compute_uv=False))))
 
     def pixel_positions(self, sky):
-        """Where galaxies are on the image.
+        """Positions of galaxies on the image.
 
         Parameters
         ----------
@@ -151,25 +151,25 @@ class Image:
         Returns
         -------
         position : ndarray of shape (2, n)
-            Columns and rows; NaN where the coordinates of the image have no answer.
+            Columns and rows; NaN if the WCS cannot convert a position.
         """
         if sky.size == 0:
             return np.empty((2, 0))
         here = sky.transform_to(wcs_to_celestial_frame(self.wcs)).spherical
-        # The latitude may come first.
+        # The latitude may be the first axis.
         world = np.empty((sky.size, 2))
         world[:, self.wcs.wcs.lng], world[:, self.wcs.wcs.lat] = here.lon.deg, here.lat.deg
         try:
             return self.wcs.all_world2pix(world, 0).T
         except NoConvergence as error:
-            # Distortions are polynomials, which have no inverse far beyond the image.
+            # Distortions are polynomials, which cannot be inverted far outside the image.
             position = np.array(error.best_solution, dtype=float).T
             for rows in (error.divergent, error.slow_conv):
                 position[:, [] if rows is None else rows] = np.nan
             return position
 
     def read(self, slices):
-        """Pixels of a rectangle.
+        """Read the pixels of a rectangle.
 
         Parameters
         ----------
@@ -179,14 +179,14 @@ class Image:
         Returns
         -------
         values, errors : ndarray of shape (ny, nx)
-            Pixel values and standard deviations, NaN where unknown.
+            Pixel values and standard deviations, NaN if unknown.
         bad : ndarray of bool of shape (ny, nx)
             Pixels that are masked, not finite or without a positive error.
 
         Raises
         ------
         ReadError
-            If the file breaks off or is damaged there.
+            If the file is truncated or damaged there.
         """
         values = self._take(self.sci, slices).astype(self.dtype)
         bad = ~np.isfinite(values)
@@ -203,7 +203,7 @@ class Image:
         return values, errors, bad
 
     def _take(self, array, slices):
-        """Pixels of a rectangle, out of the file where they are not in memory."""
+        """Pixels of a rectangle, read from the file if they are not in memory."""
         n_more = len(array.shape) - 2
         try:
             return np.asarray(array[(0,) * n_more + slices if n_more else slices])
@@ -217,7 +217,7 @@ class Image:
 
 
 def _do_not_use(quality):
-    """Pixels whose data-quality bits forbid their use; NaN is no quality."""
+    """Pixels with data-quality bits that forbid their use; NaN has no bits."""
     known = np.isfinite(quality)
     return ~known | (np.where(known, quality, 0).astype(np.int64) & _DO_NOT_USE != 0)
 
@@ -232,9 +232,9 @@ def open_image(source, band, unit=None, *, explicit=False):
     band : str
         Short name of the band.
     unit : `~astropy.units.UnitBase`, optional
-        Unit of an image that declares none.
+        Unit of an image without a declared unit.
     explicit : bool, optional
-        Whether the unit is given for just this band.
+        Whether the unit is given for this band only.
 
     Returns
     -------
@@ -244,7 +244,7 @@ def open_image(source, band, unit=None, *, explicit=False):
     Raises
     ------
     InputError
-        If the source is of an unknown kind, or lacks the image, its coordinates or its unit.
+        If the source is of an unknown type, or has no image, coordinates or unit.
     ReadError
         If a file is missing or cannot be read.
     """
@@ -260,7 +260,7 @@ def open_image(source, band, unit=None, *, explicit=False):
 
 
 def _open(source, band, unit, explicit, stack):
-    """Image of a source, the files of which are closed with the stack."""
+    """Image of a source; the stack closes its files."""
     given = {"given": unit, "explicit": explicit, "band": band}
     if isinstance(source, NDData):
         return _from_nddata(source, given)
@@ -284,7 +284,7 @@ def _open(source, band, unit, explicit, stack):
 
 
 def _hdus(source, name, stack):
-    """Header-data units of a file, or the one that is given."""
+    """Header-data units of a file, or the given one."""
     if isinstance(source, fits.HDUList | IMAGE_HDUS):
         return source
     if isinstance(source, str | os.PathLike):
@@ -316,7 +316,7 @@ def _from_nddata(source, given):
 
 
 def _from_hdus(found, hdus, given, stack):
-    """Image from header-data units."""
+    """Image of header-data units."""
     band = given["band"]
     shape = plane_shape(found["sci"].shape)
     for kind, hdu in found.items():
@@ -325,7 +325,7 @@ def _from_hdus(found, hdus, given, stack):
             msg = f"{kind} of band {band} must have the shape {wanted}, got {tuple(hdu.shape)}"
             raise InputError(msg)
     header = found["sci"].header
-    unit = _pixel_unit(_declared(header), **given)
+    unit = _pixel_unit(_read_unit(header), **given)
     errors = [kind for kind in ERROR_KINDS if kind in found]
     error = _error_map(found[errors[0]], errors[0], found["sci"], unit, band) if errors else None
     pixels = {kind: _pixels(found[kind], stack) for kind in ("sci", "mask", "dq") if kind in found}
@@ -339,8 +339,8 @@ def _from_hdus(found, hdus, given, stack):
 def _error_map(hdu, kind, sci, unit, band):
     """Errors in a header-data unit, whose pixels are not opened yet."""
     kind = ERROR_KINDS[kind]
-    declared, of_image = _declared(hdu.header), _declared(sci.header)
-    # Tools copy the header of the image, whose unit is then the one that the errors are made of.
+    declared, of_image = _read_unit(hdu.header), _read_unit(sci.header)
+    # Tools copy the header of the image; its unit is then that from which the errors derive.
     if declared is None or declared == of_image:
         return ErrorMap(hdu, kind)
     power = ERROR_POWERS[kind]
@@ -358,8 +358,8 @@ def _error_map(hdu, kind, sci, unit, band):
     raise InputError(msg)
 
 
-def _declared(header):
-    """Unit that a header declares, None where it declares none."""
+def _read_unit(header):
+    """Unit declared in a header, or None."""
     declared = header.get("BUNIT")
     if declared is None or isinstance(declared, fits.card.Undefined):
         return None
@@ -367,11 +367,11 @@ def _declared(header):
 
 
 def _pixels(hdu, stack):
-    """Pixels of a unit as something to slice.
+    """Sliceable pixels of a header-data unit.
 
-    An array that is stored as it is used is mapped into memory. Compressed and scaled ones
-    would be unpacked as a whole, so they are read section by section; astropy does that for
-    scaled ones only where the file is not mapped. An array that is loaded may have been changed.
+    Arrays stored in native form are mapped into memory. Compressed and scaled arrays would be
+    decompressed as a whole, so they are read by section; for scaled arrays astropy does so only if
+    the file is not mapped. An array in memory may have been changed and is used as it is.
     """
     if "data" in vars(hdu):
         return hdu.data
@@ -382,7 +382,7 @@ def _pixels(hdu, stack):
         again = stack.enter_context(fits.open(place["file"].name, memmap=False))
         hdu = next(item for item in again if item.fileinfo()["hdrLoc"] == place["hdrLoc"])
         return hdu.section
-    # Old versions of astropy do not say where in its file a compressed image is.
+    # Old versions of astropy do not give the position of a compressed image in its file.
     if is_compressed and not (is_scaled and place is None):
         return hdu.section
     if is_compressed or (place is not None and place["file"].compression):
@@ -392,7 +392,7 @@ def _pixels(hdu, stack):
 
 @dataclass(frozen=True)
 class _Packed:
-    """Pixels of a file that is unpacked as a whole, when the first of them are needed."""
+    """Pixels of a compressed file, which is decompressed as a whole on first access."""
 
     hdu: object
 
@@ -406,21 +406,21 @@ class _Packed:
 
 
 def _wcs(header, hdus):
-    """Coordinates that a header tells; the dates that astropy puts right do not matter here."""
+    """WCS of a header; repairs of dates by astropy do not matter here."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FITSFixedWarning)
         return WCS(header, fobj=hdus)
 
 
 def _celestial(wcs, band):
-    """Celestial part of the coordinates."""
+    """Celestial part of the WCS."""
     try:
         wcs = wcs.celestial
         wcs_to_celestial_frame(wcs)
     except (AttributeError, ValueError) as error:
         msg = f"the image of band {band} must have celestial coordinates (WCS) of a known frame"
         raise InputError(msg) from error
-    # The determinant of a rotation is one, also where pixels are not square.
+    # The determinant of a rotation is one, even if pixels are not square.
     stretch = np.sqrt(np.abs(np.linalg.det(wcs.wcs.get_pc())))
     if np.all(wcs.wcs.get_cdelt() != 1.0) and np.abs(stretch - 1.0) > _ROTATION_TOLERANCE:
         scale = np.sqrt(np.abs(np.prod(wcs.wcs.get_cdelt()))) * 3600.0
@@ -454,12 +454,12 @@ def _pixel_unit(declared, *, given, explicit, band):
 
 
 def _is_of_pixels(unit):
-    """Whether a unit is one that pixels can have."""
+    """Whether a unit is valid for pixels."""
     return isinstance(unit, u.UnitBase) and (
         unit.is_equivalent(FLUX_UNIT) or unit.is_equivalent(_SURFACE_BRIGHTNESS)
     )
 
 
 def _per_pixel(unit):
-    """Unit without the word pixel: fluxes are per pixel anyway."""
+    """Unit without the word pixel: all fluxes are per pixel."""
     return unit * u.pix if (unit * u.pix).is_equivalent(FLUX_UNIT) else unit

@@ -1,4 +1,4 @@
-"""Cutouts of one band: pixels around positions, and the light in their apertures."""
+"""Cutouts of one band: pixels around positions, and fluxes in their apertures."""
 
 import warnings
 from dataclasses import dataclass, replace
@@ -20,9 +20,9 @@ class Cutouts:
     Parameters
     ----------
     values, errors : ndarray of shape (n, ny, nx)
-        Pixel values and standard deviations, NaN beyond the image.
+        Pixel values and standard deviations, NaN outside the image.
     bad : ndarray of bool of shape (n, ny, nx)
-        Pixels that are bad or beyond the image.
+        Pixels that are bad or outside the image.
     inside : ndarray of bool of shape (n, ny, nx)
         Pixels on the image.
     position : ndarray of shape (n, 2)
@@ -45,7 +45,7 @@ class Cutouts:
 
     @property
     def at_edge(self):
-        """Whether a cutout reaches beyond the image."""
+        """Whether a cutout extends beyond the image."""
         return ~np.all(self.inside, axis=(1, 2))
 
     @property
@@ -53,13 +53,13 @@ class Cutouts:
         """Whether any pixel on the image is bad."""
         return np.any(self.bad & self.inside, axis=(1, 2))
 
-    def times(self, factor):
-        """Cutouts in which each galaxy is multiplied by a number; bad where that is NaN.
+    def multiply(self, factor):
+        """Cutouts multiplied by a factor per galaxy; bad if the factor is NaN.
 
         Parameters
         ----------
         factor : ndarray of shape (n,)
-            The numbers.
+            The factors.
 
         Returns
         -------
@@ -85,7 +85,7 @@ class Cutouts:
         Returns
         -------
         snr : ndarray of shape (n,)
-            Without good pixels NaN.
+            Ratios, NaN without good pixels.
         """
         from photutils.aperture import aperture_photometry
 
@@ -94,7 +94,7 @@ class Cutouts:
         rows = np.flatnonzero(self.has_data)
         if rows.size == 0:
             return snr
-        # One below the other, all cutouts make one image, whose apertures photutils sums at once.
+        # All cutouts, stacked, are one image, whose apertures photutils sums in one call.
         offset = np.stack([np.zeros(rows.size), ny * np.arange(rows.size)], axis=1)
         apertures = _apertures(self.position[rows] + offset, *aperture)
         errors = (
@@ -111,14 +111,14 @@ class Cutouts:
 
 
 def cut_out(image, x, y, size, progress):
-    """Cut out the surroundings of pixel positions.
+    """Cut images around pixel positions.
 
     Parameters
     ----------
     image : Image
         The image.
     x, y : ndarray of shape (n,)
-        Columns and rows; NaN where unknown.
+        Columns and rows; NaN if unknown.
     size : int
         Side in pixels.
     progress : bool or None
@@ -141,7 +141,7 @@ def cut_out(image, x, y, size, progress):
     inside = np.zeros(shape, dtype=bool)
     rows = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
     image_shape = image.shape
-    # Errors beyond single precision are infinite, and their pixels bad.
+    # Errors beyond single precision are infinite, and their pixels are bad.
     with np.errstate(over="ignore"):
         for row in progress_bar(rows, progress, desc=f"cutouts {image.band}", unit="galaxy"):
             position = (y[row], x[row])
@@ -158,7 +158,7 @@ def cut_out(image, x, y, size, progress):
         )
         warnings.warn(msg, DustestWarning, stacklevel=3)
     pixel = np.stack([x, y], axis=1)
-    # overlap_slices puts the corner of a cutout at this pixel of the mosaic.
+    # overlap_slices places the corner of a cutout at this pixel of the mosaic.
     position = pixel - np.ceil(pixel - size / 2.0)
     return Cutouts(values, errors, bad, inside, position, image.error is not None)
 

@@ -1,1 +1,1 @@
-"""Spectra in files: sources, columns and units."""
+"""Reading of spectra: sources, columns and units."""

@@ -1,4 +1,4 @@
-"""Numbers and units in the columns of a spectrum."""
+"""Conversion of the columns of a spectrum."""
 
 from fractions import Fraction
 
@@ -38,24 +38,24 @@ def is_positive(values):
 
 
 def wavelength_of(columns, given):
-    """Wavelengths of a file.
+    """Wavelengths of a spectrum in a file.
 
     Parameters
     ----------
     columns : SpectrumColumns
         Its columns.
     given : Unit or None
-        Unit that the user gives.
+        Unit given by the user.
 
     Returns
     -------
     wavelength : ndarray of shape (n,)
-        In Angstrom; NaN where it is no positive number.
+        Wavelengths in Angstrom; NaN if not a positive number.
 
     Raises
     ------
     InputError
-        If the unit is missing, not understood, contradicted, or none of wavelengths.
+        If the unit is missing, not understood, contradictory, or not one of wavelengths.
     """
     column = columns.wavelength
     declared = parse_unit(column.unit)
@@ -77,24 +77,24 @@ def wavelength_of(columns, given):
 
 
 def flux_and_error(columns, given):
-    """Fluxes of a file and their errors.
+    """Fluxes of a spectrum in a file, and their errors.
 
     Parameters
     ----------
     columns : SpectrumColumns
         Its columns.
     given : Unit or None
-        Unit that the user gives.
+        Unit given by the user.
 
     Returns
     -------
     flux, error : `~astropy.units.Quantity` of shape (n,)
-        Flux densities and their standard deviations, NaN where missing.
+        Flux densities and their standard deviations, NaN if missing.
 
     Raises
     ------
     InputError
-        If the unit is missing, not understood, contradicted, or none of flux densities.
+        If the unit is missing, not understood, contradictory, or not one of flux densities.
     """
     flux, error = columns.flux, columns.error
     unit = _unit(flux, flux.unit, given, "flux_unit", columns.assumed.get(flux.name))
@@ -107,7 +107,7 @@ def flux_and_error(columns, given):
 
 
 def _error_unit(error, power, declared_flux, unit, given):
-    """Unit of standard deviations; that of the flux where the errors declare none or the same."""
+    """Unit of standard deviations; that of the flux if the errors declare none or the same."""
     declared = parse_unit(error.unit)
     if declared is None or str(error.unit) == str(declared_flux):
         return unit
@@ -142,7 +142,7 @@ def _unit(column, declared, given, argument_name, assumed):
         what=f"column {column.name}",
         expected=expected,
         remedy=argument(argument_name, "uJy" if is_flux else "um"),
-        # A spelling with one meaning is not replaced by another unit.
+        # Another spelling of a unit with a unique meaning is not replaced by the given unit.
         explicit=evident is None,
     )
     if unit is None and assumed is None:
@@ -176,6 +176,6 @@ def _is_flux(unit):
 
 
 def _without_unit(column):
-    """The same values as bare numbers, masked where they are missing."""
+    """The same values without unit, masked if missing."""
     values, missing = bare_values(column)
     return np.ma.array(values, mask=False if missing is None else missing)

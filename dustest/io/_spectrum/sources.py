@@ -1,4 +1,4 @@
-"""Where a file keeps a spectrum: its extension, its source, its columns."""
+"""Location of a spectrum in a file: its extension, its source, its columns."""
 
 import warnings
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ _TABLES = {
 
 @dataclass(frozen=True)
 class SpectrumColumns:
-    """Columns of one spectrum, as the file has them.
+    """Columns of one spectrum, as in the file.
 
     Parameters
     ----------
@@ -60,13 +60,13 @@ class SpectrumColumns:
     is_log : bool
         Whether the wavelength is a decadic logarithm.
     error_kind : {"std", "var", "ivar"}
-        What the errors are.
+        Kind of the errors.
     bad : list of ndarray of bool of shape (n,)
-        Pixels that each column of their quality rules out.
+        Bad pixels according to each column of quality.
     source_id : object
-        Identifier of the source that was chosen; `None` where the file has one.
+        Identifier of the selected source; None if the file has one source.
     assumed : dict of str to str
-        Units by the name of a column, where the layout says what the file does not.
+        Units by name of the column, implied by the layout for columns without a unit.
     """
 
     layout: str
@@ -85,12 +85,12 @@ def read_columns(path, hdu, source_id):
 
     Parameters
     ----------
-    path : pathlib.Path
+        The file, which exists.
         File that is there.
     hdu : int, str, tuple or None
         Extension of a FITS file.
     source_id : object
-        Source of a file with several; `None` where it has one.
+        Source in a file with several; None if it has one.
 
     Returns
     -------
@@ -100,9 +100,9 @@ def read_columns(path, hdu, source_id):
     Raises
     ------
     InputError
-        If several extensions or sources could be meant, or what is asked for is not there.
+        If several extensions or sources match, or the requested one does not exist.
     ReadError
-        If the file has no known layout.
+        If the layout of the file is unknown.
     """
     layout, table = (
         _read_fits(path, hdu) if _is_fits(path) else ("table", read_table(path, hdu=hdu))
@@ -118,12 +118,12 @@ def read_columns(path, hdu, source_id):
     quality = [name for name in table.colnames if name.lower() in (*_DATA_QUALITY, *_MASKS)]
     return SpectrumColumns(
         layout=layout,
-        wavelength=_selected(table[roles.wavelength], roles.wavelength, select),
-        flux=_selected(table[roles.flux], roles.flux, select),
-        error=_selected(table[roles.error], roles.error, select),
+        wavelength=_select(table[roles.wavelength], roles.wavelength, select),
+        flux=_select(table[roles.flux], roles.flux, select),
+        error=_select(table[roles.error], roles.error, select),
         is_log=roles.is_log,
         error_kind=roles.error_kind,
-        bad=[_bad_pixels(_selected(table[name], name, select)) for name in quality],
+        bad=[_bad_pixels(_select(table[name], name, select)) for name in quality],
         source_id=chosen,
         assumed=_IMAGES if layout == "jades-gto" else {},
     )
@@ -141,7 +141,7 @@ class _Roles:
 
 
 def _roles(names):
-    """What the columns of a table are, None where it has no spectrum."""
+    """Roles of the columns of a table, None if it has no spectrum."""
     plain = first_named(names, _WAVELENGTHS)
     wavelength = first_named(names, _LOG_WAVELENGTHS) if plain is None else plain
     flux = first_named(names, _FLUXES)
@@ -165,13 +165,13 @@ def _read_fits(path, hdu):
     with fits.open(path, memmap=False) as hdus:
         if hdu is None and set(_IMAGES) <= {item.name for item in hdus}:
             return "jades-gto", _table_of_images(hdus)
-        place = _place(hdus, path) if hdu is None else _asked_place(hdus, hdu, path)
+        place = _place(hdus, path) if hdu is None else _find_place(hdus, hdu, path)
         layout = "table" if place is None else _TABLES.get(hdus[place].name, "table")
     return layout, read_table(path, file_format="fits", hdu=place)
 
 
 def _table_of_images(hdus):
-    """Table of a file that keeps every column as an image, with a row for each source."""
+    """Table of a file with one image per column and one row per source."""
     columns = {}
     for item in hdus:
         quality = item.name.lower() in (*_DATA_QUALITY, *_MASKS)
@@ -188,17 +188,17 @@ def _table_of_images(hdus):
 
 
 def _place(hdus, path):
-    """Number of the extension that holds the spectrum, None without any table."""
+    """Number of the extension with the spectrum, None without any table."""
     tables = [i for i, hdu in enumerate(hdus) if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)]
     for name in _TABLES:
         if named := [i for i in tables if hdus[i].name == name]:
-            return _only(named, hdus, path)
+            return _require_one(named, hdus, path)
     spectra = [i for i in tables if _roles(hdus[i].columns.names) is not None]
-    return _only(spectra, hdus, path) if spectra else next(iter(tables), None)
+    return _require_one(spectra, hdus, path) if spectra else next(iter(tables), None)
 
 
-def _asked_place(hdus, hdu, path):
-    """Number of the extension that the user names."""
+def _find_place(hdus, hdu, path):
+    """Number of the extension named by the user."""
     try:
         place = range(len(hdus))[hdus.index_of(hdu)]
     except (KeyError, IndexError, TypeError, ValueError) as error:
@@ -210,11 +210,13 @@ def _asked_place(hdus, hdu, path):
         raise InputError(msg) from error
     if not isinstance(hdu, str):
         return place
-    return _only([i for i, item in enumerate(hdus) if item.name == hdus[place].name], hdus, path)
+    return _require_one(
+        [i for i, item in enumerate(hdus) if item.name == hdus[place].name], hdus, path
+    )
 
 
-def _only(places, hdus, path):
-    """The only one of some extensions."""
+def _require_one(places, hdus, path):
+    """Return the only extension, or raise an error."""
     if len(places) > 1:
         versions = [(hdus[i].name, hdus[i].ver) for i in places]
         unique = len(set(versions)) == len(versions) and all(name for name, _ in versions)
@@ -228,25 +230,25 @@ def _only(places, hdus, path):
 
 
 def _one_source(table, roles, source_id, path):
-    """Rows of one source, and its identifier; None where the file has only one."""
+    """Rows of one source, and its identifier; None if the file has only one."""
     flux = bare_values(table[roles.flux])[0]
     name = id_column(table)
     if flux.ndim > 1 and flux[0].size > 1:
         ids = range(len(table)) if name is None else as_ids(table[name], f"column {name}")
-        place = _chosen([*ids], source_id, path)
+        place = _choose([*ids], source_id, path)
         return place, None if len(ids) == 1 and source_id is None else _plain(ids[place])
     ids = np.zeros(0) if name is None else np.unique(as_ids(table[name], f"column {name}"))
     if 1 < len(ids) < len(table):
-        chosen = ids[_chosen([*ids], source_id, path)]
+        chosen = ids[_choose([*ids], source_id, path)]
         return as_ids(table[name]) == chosen, _plain(chosen)
     if source_id is not None:
-        _chosen([*ids] if len(ids) == 1 else [], source_id, path)
+        _choose([*ids] if len(ids) == 1 else [], source_id, path)
     _check_one_spectrum(table[roles.wavelength], path)
     return slice(None), source_id
 
 
-def _chosen(ids, source_id, path):
-    """Position of the source that the user means."""
+def _choose(ids, source_id, path):
+    """Position of the source named by the user."""
     names = [str(item) for item in ids]
     if source_id is None and len(ids) == 1:
         return 0
@@ -265,12 +267,12 @@ def _chosen(ids, source_id, path):
 
 
 def _plain(item):
-    """An identifier as Python writes it."""
+    """An identifier as a plain Python value."""
     return item.item() if isinstance(item, np.generic) else item
 
 
 def _check_one_spectrum(column, path):
-    """Raise where every wavelength is there several times, as if sources were put together."""
+    """Raise an error if every wavelength occurs several times, as in concatenated spectra."""
     values = bare_values(column)[0].ravel()
     _, counts = np.unique(values, return_counts=True)
     if len(counts) > 1 and counts.min() > 1 and counts.min() == counts.max():
@@ -282,8 +284,8 @@ def _check_one_spectrum(column, path):
         raise InputError(msg)
 
 
-def _selected(column, name, select):
-    """Column of the pixels of one source, with the unit that the table declares."""
+def _select(column, name, select):
+    """Column of the pixels of one source, with the declared unit."""
     values, missing = bare_values(column)
     masked = np.ma.array(values, mask=False if missing is None else missing)[select]
     if masked.size != max(masked.shape, default=0):
@@ -293,7 +295,7 @@ def _selected(column, name, select):
 
 
 def _bad_pixels(column):
-    """Pixels that a column of their quality rules out."""
+    """Bad pixels according to a column of quality."""
     values, missing = bare_values(column)
     if values.dtype.kind not in "biuf":
         msg = f"column {column.name} holds no numbers, so that no pixel is taken to be bad by it"

@@ -7,7 +7,7 @@ import numpy as np
 from dustest.simulate.galaxies.scaling_relations import draw_scattered
 from dustest.simulate.galaxies.shapes import draw_disc, draw_rotation, draw_spheroid, gather
 
-__all__ = ["Bodies", "Body"]
+__all__ = ["Bodies"]
 
 _DIFFUSE_THICKNESS = 0.5
 _N_REGIONS, _REGION_RADIUS = 40, 0.06
@@ -22,7 +22,7 @@ _LEAST_KERNEL = 0.02
 
 
 @dataclass(frozen=True, eq=False)
-class Body:
+class _Body:
     """One disc galaxy: its sizes, its sites of star formation, and its position."""
 
     population: object
@@ -89,10 +89,27 @@ class Bodies:
 
     @classmethod
     def draw(cls, population, log_mass, redshift, rng):
-        """Draw the body or bodies of a galaxy."""
+        """Draw the body or bodies of a galaxy.
+
+        Parameters
+        ----------
+        population : GalaxyPopulation
+            Parameters of the population.
+        log_mass : float
+            log10 of the stellar mass in solar masses.
+        redshift : float
+            Redshift of the galaxy.
+        rng : numpy.random.Generator
+            Source of random numbers.
+
+        Returns
+        -------
+        Bodies
+            The body or bodies.
+        """
         if rng.random() >= population.merger_fraction:
             radius = 10.0 ** draw_scattered(population.size_mass, rng, log_mass, redshift)
-            return cls((Body.draw(population, radius, np.zeros(3), rng),), 0.0)
+            return cls((_Body.draw(population, radius, np.zeros(3), rng),), 0.0)
         ratio = rng.uniform(*population.merger_ratio)
         share = ratio / (1.0 + ratio)
         log_masses = log_mass + np.log10([1.0 - share, share])
@@ -102,20 +119,61 @@ class Bodies:
         bodies = []
         for log_part, offset in zip(log_masses, (np.zeros(3), apart), strict=True):
             radius = 10.0 ** draw_scattered(population.size_mass, rng, log_part, redshift)
-            bodies.append(Body.draw(population, radius, offset, rng))
+            bodies.append(_Body.draw(population, radius, offset, rng))
         return cls(tuple(bodies), share)
 
     def kernel(self, share):
-        """Radius of kernels, over the half-mass radius of the first body."""
+        """Radius of kernels.
+
+        Parameters
+        ----------
+        share : float
+            Radius over the half-mass radius of the first body.
+
+        Returns
+        -------
+        float
+            Radius in kpc.
+        """
         return max(share * self.bodies[0].radius, _LEAST_KERNEL)
 
     def place_stars(self, is_young, rng):
-        """Positions of stars, and whether they are in regions and clumps."""
-        return self._place(Body.place_stars, is_young, rng)
+        """Draw positions of stars.
+
+        Parameters
+        ----------
+        is_young : ndarray of bool of shape (n,)
+            Whether a star is young.
+        rng : numpy.random.Generator
+            Source of random numbers.
+
+        Returns
+        -------
+        position : ndarray of shape (n, 3)
+            Positions in kpc.
+        gathered : ndarray of bool of shape (n,)
+            Whether they are in regions and clumps.
+        """
+        return self._place(_Body.place_stars, is_young, rng)
 
     def place_gas(self, is_dense, rng):
-        """Positions of gas, and whether they are in regions and clumps."""
-        return self._place(Body.place_gas, is_dense, rng)
+        """Draw positions of gas.
+
+        Parameters
+        ----------
+        is_dense : ndarray of bool of shape (n,)
+            Whether a gas particle is dense.
+        rng : numpy.random.Generator
+            Source of random numbers.
+
+        Returns
+        -------
+        position : ndarray of shape (n, 3)
+            Positions in kpc.
+        gathered : ndarray of bool of shape (n,)
+            Whether they are in regions and clumps.
+        """
+        return self._place(_Body.place_gas, is_dense, rng)
 
     def _place(self, place, is_first, rng):
         """Distribute particles of two kinds, the first kind first, over the bodies."""

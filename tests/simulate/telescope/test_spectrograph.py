@@ -376,7 +376,7 @@ class TestInput:
     def test_shapes(self, prism):
         with pytest.raises(InputError, match="luminosity must have 975 values"):
             prism.observe(REST, np.ones(5), 7.0)
-        with pytest.raises(InputError, match="flux must have the 141 pixels"):
+        with pytest.raises(InputError, match="flux must have 141 pixels"):
             prism.flux_error(np.ones(5))
-        with pytest.raises(InputError, match="flux must have the 141 pixels"):
+        with pytest.raises(InputError, match="flux must have 141 pixels"):
             prism.flux_error(1.0)
