@@ -12,13 +12,12 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from astropy.io.registry import IORegistryError
 from astropy.table import Table
 
-from dustest.data import DustestWarning, DustTable, InputError, ReadError
+from dustest.data import DustestWarning, DustTable, InputError
+from dustest.data.files.parsing import check_file, refuse_damaged, require
 from dustest.estimators import registry
 from dustest.estimators._cnn.files.model_file import read_model
-from dustest.io._formats.parsing import PARSER_ERRORS, check_file, reason, require
 from dustest.physics import IRX_BETA_RELATIONS
 from dustest.physics.dust_laws.lookup import law_references
 from dustest.physics.histories import HISTORIES
@@ -203,11 +202,8 @@ def _read_meta(path):
         return _model_meta(read_model(path, kind="CNNEstimator")[0])
     if suffix in _PACKAGES:
         require(_PACKAGES[suffix], f"reading {path.name}")
-    try:
+    with refuse_damaged(f"the file {path} is not a readable result"):
         meta = DustTable.read(path).meta
-    except (*PARSER_ERRORS, IORegistryError) as error:
-        msg = f"the file {path} is not a readable result: {reason(error)}"
-        raise ReadError(msg) from error
     if not (_method(meta) or "plan" in meta):
         msg = (
             f"the file {path} is no result of dustest: its meta names no estimator and no "

@@ -10,7 +10,8 @@ from astropy import units as u
 from dustest.data.checks.units import SPECTRAL_UNIT, as_unit, declared_unit
 from dustest.data.checks.values import to_floats, to_flux_densities
 from dustest.data.containers.conversion import as_sample
-from dustest.data.errors import DustestError, DustestWarning, InputError, ReadError
+from dustest.data.errors import DustestWarning, InputError, ReadError
+from dustest.data.files.parsing import check_file, refuse_damaged
 from dustest.data.messages import argument
 from dustest.io._foreground import (
     FOREGROUND_KEY,
@@ -18,7 +19,6 @@ from dustest.io._foreground import (
     spectrum_correction,
     to_ebv,
 )
-from dustest.io._formats.parsing import PARSER_ERRORS, check_file, reason
 from dustest.io._spectrum.conversion import flux_and_error, is_positive, is_spectral, wavelength_of
 from dustest.io._spectrum.sources import read_columns
 
@@ -177,13 +177,8 @@ def read_spectrum(
     wavelength_unit = as_unit(wavelength_unit, "wavelength_unit")
     flux_unit = as_unit(flux_unit, "flux_unit")
     ebv = None if foreground_ebv is None else _one_ebv(foreground_ebv)
-    try:
+    with refuse_damaged(f"the file {path} is not a readable spectrum"):
         columns = read_columns(path, hdu, source_id)
-    except DustestError:
-        raise
-    except (*PARSER_ERRORS, AssertionError) as error:
-        msg = f"the file {path} is not a readable spectrum: {reason(error)}"
-        raise ReadError(msg) from error
     wavelength = wavelength_of(columns, wavelength_unit)
     good = is_positive(wavelength)
     if not np.any(good):

@@ -134,7 +134,7 @@ class TestFormats:
                 raise ImportError(name)
             return original(name, *args, **kwargs)
 
-        monkeypatch.setattr("dustest.io._formats.parsing.import_module", refuse)
+        monkeypatch.setattr("dustest.data.files.parsing.import_module", refuse)
         with pytest.raises(
             MissingDependencyError, match=rf"{package}: pip install 'dustest\[scale\]'"
         ):

@@ -9,10 +9,10 @@ from dustest.data.checks.identifiers import ID_COLUMNS, as_ids, id_column, match
 from dustest.data.checks.tables import first_named
 from dustest.data.checks.values import bare_values
 from dustest.data.containers.rows import FITS_META, RowTable
-from dustest.data.errors import DustestError, InputError, ReadError
+from dustest.data.errors import InputError, ReadError
+from dustest.data.files.parsing import check_file, refuse_damaged, require
 from dustest.data.messages import argument, did_you_mean, shown
 from dustest.io._formats.containers import read_hdf5, read_parquet, read_votable
-from dustest.io._formats.parsing import PARSER_ERRORS, check_file, reason, require
 from dustest.io._formats.text import read_text
 from dustest.io.layouts import LAYOUTS, rank
 
@@ -94,21 +94,9 @@ def read_table(path, *, file_format=None, hdu=None, layouts=None, wanted=(), sel
         raise InputError(msg)
     if file_format in _PACKAGES:
         require(_PACKAGES[file_format], f"reading {path.name}")
-    try:
-        layouts = tuple(LAYOUTS.values()) if layouts is None else layouts
-        table = _read(path, file_format, hdu, layouts, wanted, select)
-        return _fill_text(table)
-    except DustestError:
-        raise
-    except IORegistryError as error:
-        msg = (
-            f"format must be one that astropy.table.Table.read knows, got {file_format!r}: "
-            f"{did_you_mean(file_format, set(_FORMATS.values()))}"
-        )
-        raise InputError(msg.rstrip(": ")) from error
-    except PARSER_ERRORS as error:
-        msg = f"the file {path} is not a readable {file_format} table: {reason(error)}"
-        raise ReadError(msg) from error
+    layouts = tuple(LAYOUTS.values()) if layouts is None else layouts
+    with refuse_damaged(f"the file {path} is not a readable {file_format} table"):
+        return _fill_text(_read(path, file_format, hdu, layouts, wanted, select))
 
 
 def _read(path, file_format, hdu, layouts, wanted, select):
@@ -127,7 +115,14 @@ def _read(path, file_format, hdu, layouts, wanted, select):
         return read_votable(path, hdu, choose)
     if file_format == "parquet":
         return read_parquet(path)
-    return Table.read(path, format=file_format)
+    try:
+        return Table.read(path, format=file_format)
+    except IORegistryError as error:
+        msg = (
+            f"format must be one that astropy.table.Table.read knows, got {file_format!r}: "
+            f"{did_you_mean(file_format, set(_FORMATS.values()))}"
+        )
+        raise InputError(msg.rstrip(": ")) from error
 
 
 def _fill_text(table):

@@ -18,10 +18,10 @@ from astropy.wcs.utils import wcs_to_celestial_frame
 
 from dustest.data.checks.images import ERROR_POWERS, full_mask, standard_deviation, to_deviation
 from dustest.data.checks.units import FLUX_UNIT, agree, explain_unit, parse_unit, resolve_unit
-from dustest.data.errors import DustestError, DustestWarning, InputError, ReadError
+from dustest.data.errors import DustestWarning, InputError
+from dustest.data.files.parsing import check_file, refuse_damaged
 from dustest.data.messages import argument
 from dustest.io._foreground import FOREGROUND_KEY
-from dustest.io._formats.parsing import PARSER_ERRORS, check_file, reason
 from dustest.io._image.extensions import (
     ERROR_KINDS,
     IMAGE_HDUS,
@@ -205,15 +205,10 @@ class Image:
     def _take(self, array, slices):
         """Pixels of a rectangle, read from the file if they are not in memory."""
         n_more = len(array.shape) - 2
-        try:
+        rows, columns = slices
+        place = f"rows {rows.start} to {rows.stop}, columns {columns.start} to {columns.stop}"
+        with refuse_damaged(f"the image of band {self.band} is damaged at {place}"):
             return np.asarray(array[(0,) * n_more + slices if n_more else slices])
-        except PARSER_ERRORS as error:
-            rows, columns = slices
-            msg = (
-                f"the image of band {self.band} is damaged at rows {rows.start} to {rows.stop}, "
-                f"columns {columns.start} to {columns.stop}: {reason(error)}"
-            )
-            raise ReadError(msg) from error
 
 
 def _do_not_use(quality):
@@ -249,13 +244,8 @@ def open_image(source, band, unit=None, *, explicit=False):
         If a file is missing or cannot be read.
     """
     with ExitStack() as stack:
-        try:
+        with refuse_damaged(f"the image of band {band} cannot be read"):
             image = _open(source, band, unit, explicit, stack)
-        except DustestError:
-            raise
-        except (*PARSER_ERRORS, AssertionError) as error:
-            msg = f"the image of band {band} cannot be read: {reason(error)}"
-            raise ReadError(msg) from error
         return replace(image, files=stack.pop_all())
 
 

@@ -10,7 +10,8 @@ from astropy import constants
 from astropy import units as u
 from astropy.cosmology import FlatLambdaCDM
 
-from dustest.data.errors import DustestError, InputError, MissingDependencyError, ReadError
+from dustest.data.errors import InputError, ReadError
+from dustest.data.files.parsing import check_file, refuse_damaged, require
 from dustest.simulate.galaxies.particle_galaxy import GasParticles, ParticleGalaxy, StarParticles
 
 __all__ = ["list_galaxies", "read_particles"]
@@ -200,23 +201,13 @@ def read_particles(
 @contextmanager
 def _open(path):
     """Open an HDF5 file; errors of the library become a `ReadError`."""
-    try:
-        import h5py
-    except ImportError as error:
-        msg = "reading particle files needs the package h5py: pip install 'dustest[scale]'"
-        raise MissingDependencyError(msg) from error
-    if not Path(path).is_file():
-        msg = f"path must be an HDF5 file, but {path} does not exist or is no file"
-        raise ReadError(msg)
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except DustestError:
-        raise
-    except (OSError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        reason = (str(error).splitlines() or [""])[0]
-        msg = f"the file {path} cannot be read as HDF5, it may be truncated or damaged: {reason}"
-        raise ReadError(msg) from error
+    require("h5py", "reading particle files")
+    import h5py
+
+    path = check_file(path)
+    what = f"the file {path} cannot be read as HDF5, it may be truncated or damaged"
+    with refuse_damaged(what), h5py.File(path, "r") as file:
+        yield file
 
 
 def _is_snapshot(file):

@@ -1,19 +1,16 @@
 """Images and datacubes of simulated galaxies, made by the radiative-transfer code SKIRT."""
 
 import warnings
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from astropy import units as u
 from astropy.cosmology import Planck15
-from astropy.io import fits
-from astropy.io.fits.verify import VerifyError
-from astropy.utils.exceptions import AstropyUserWarning
 
 from dustest.data.bands import canonical_name, get_band
-from dustest.data.errors import DustestError, InputError, ReadError
+from dustest.data.errors import InputError, ReadError
+from dustest.data.files.parsing import open_fits
 from dustest.physics.photometry import band_flux
 from dustest.simulate._arguments import check_not_negative, check_positive
 
@@ -292,7 +289,7 @@ def read_skirt_cube(path, *, distance=None, redshift=0.0, group=None, cosmology=
     >>> cube = read_skirt_cube("galaxy_total.fits", distance=10.0)  # doctest: +SKIP
     """
     check_not_negative(redshift, "redshift")
-    with _open(path) as hdus:
+    with open_fits(path) as hdus:
         header, data = _primary(hdus, path)
         wavelength = _wavelengths(hdus, header, path)
         pixel = _pixel_side(header, path)
@@ -399,26 +396,6 @@ def _band_weights(wavelength, bands, redshift):
         raise InputError(msg) from error
 
 
-@contextmanager
-def _open(path):
-    """Open a FITS file; errors of the library become a `ReadError`."""
-    if not Path(path).is_file():
-        msg = f"path must be a FITS file, but {path} does not exist or is no file"
-        raise ReadError(msg)
-    try:
-        with warnings.catch_warnings():
-            # Astropy warns of a truncated file, and fails on its pixels later.
-            warnings.simplefilter("ignore", AstropyUserWarning)
-            with fits.open(path, memmap=False) as hdus:
-                yield hdus
-    except DustestError:
-        raise
-    except (OSError, LookupError, TypeError, ValueError, VerifyError) as error:
-        reason = (str(error).splitlines() or [""])[0]
-        msg = f"the file {path} cannot be read as FITS, it may be truncated or damaged: {reason}"
-        raise ReadError(msg) from error
-
-
 def _primary(hdus, path):
     """Header and pixels (n, ny, nx) of the first image."""
     header, data = hdus[0].header, hdus[0].data
@@ -458,7 +435,7 @@ def _pixel_side(header, path):
 
 def _read_images(path):
     """Images of one file."""
-    with _open(path) as hdus:
+    with open_fits(path) as hdus:
         header, data = _primary(hdus, path)
     missing = [key for key in ("REDSHIFT", "BUNIT") if key not in header]
     missing += [f"EXT{i}" for i in range(1, len(data) + 1) if f"EXT{i}" not in header]

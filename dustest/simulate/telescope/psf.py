@@ -2,11 +2,9 @@
 
 import warnings
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from astropy import units as u
-from astropy.io import fits
 from astropy.wcs import WCS, FITSFixedWarning
 from astropy.wcs.utils import proj_plane_pixel_scales
 from scipy import ndimage
@@ -14,6 +12,7 @@ from scipy import ndimage
 from dustest.data.bands import canonical_name, get_band
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError, ReadError
+from dustest.data.files.parsing import open_fits
 from dustest.simulate._arguments import as_arcsec, check_odd, check_whole
 from dustest.simulate.telescope.jwst_optics import blurred_diffraction
 
@@ -342,16 +341,8 @@ def _crop(image, size):
 
 def _read_image(path):
     """First two-dimensional image of a file, finite, and its header."""
-    path = Path(path)
-    if not path.is_file():
-        msg = f"the file {path} does not exist or is no file; check the path"
-        raise ReadError(msg)
-    try:
-        with fits.open(path) as hdus:
-            found = [(hdu.data, hdu.header) for hdu in hdus if hdu.is_image]
-    except (OSError, TypeError, ValueError, fits.VerifyError) as error:
-        msg = f"the file {path} cannot be read as FITS: {str(error) or type(error).__name__}"
-        raise ReadError(msg) from error
+    with open_fits(path) as hdus:
+        found = [(hdu.data, hdu.header) for hdu in hdus if hdu.is_image]
     found = [(data, header) for data, header in found if np.ndim(data) == 2]
     if not found:
         msg = f"the file {path} holds no image of two dimensions"

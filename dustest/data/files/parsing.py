@@ -1,28 +1,38 @@
 """Shared by all readers: existence of files, and errors of parsers."""
 
 import struct
+import warnings
 import zlib
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+
+from astropy.io import fits
 
 # Astropy exports this error only here.
 from astropy.io.fits.hdu.compressed._compression import CfitsioException
 from astropy.io.fits.verify import VerifyError
+from astropy.io.registry import IORegistryError
+from astropy.utils.exceptions import AstropyUserWarning
 
-from dustest.data.errors import MissingDependencyError, ReadError
+from dustest.data.errors import DustestError, MissingDependencyError, ReadError
 
 __all__ = [
     "PARSER_ERRORS",
     "check_file",
+    "open_fits",
     "reason",
+    "refuse_damaged",
     "require",
 ]
 
 PARSER_ERRORS = (
     ArithmeticError,
+    AssertionError,
     AttributeError,
     CfitsioException,
     EOFError,
+    IORegistryError,
     LookupError,
     OSError,
     RuntimeError,
@@ -77,6 +87,66 @@ def reason(error):
     """
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+@contextmanager
+def refuse_damaged(what):
+    """Turn what a parser raises on a damaged file into a `ReadError`, inside a ``with`` block.
+
+    Parameters
+    ----------
+    what : str
+        Beginning of the message, such as ``"the file a.fits is not a readable spectrum"``.
+
+    Raises
+    ------
+    ReadError
+        With what the parser says.
+
+    Examples
+    --------
+    >>> from dustest.data.files.parsing import refuse_damaged
+    >>> with refuse_damaged("the file a.txt is not a number"):
+    ...     float("5,1")
+    Traceback (most recent call last):
+    ...
+    dustest.data.errors.ReadError: the file a.txt is not a number: could not convert string to ...
+    """
+    try:
+        yield
+    except DustestError:
+        raise
+    except PARSER_ERRORS as error:
+        msg = f"{what}: {reason(error)}"
+        raise ReadError(msg) from error
+
+
+@contextmanager
+def open_fits(path):
+    """Open a FITS file, inside a ``with`` block.
+
+    Parameters
+    ----------
+    path : str or path-like
+        File name.
+
+    Yields
+    ------
+    hdus : `~astropy.io.fits.HDUList`
+        Its extensions, not mapped into memory.
+
+    Raises
+    ------
+    ReadError
+        If the file is missing, damaged or no FITS file.
+    """
+    path = check_file(path)
+    what = f"the file {path} cannot be read as FITS, it may be truncated or damaged"
+    with refuse_damaged(what), warnings.catch_warnings():
+        # Astropy warns of a truncated file, and fails on its pixels later.
+        warnings.simplefilter("ignore", AstropyUserWarning)
+        with fits.open(path, memmap=False) as hdus:
+            yield hdus
 
 
 def require(package, purpose):
