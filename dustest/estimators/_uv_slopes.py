@@ -7,11 +7,11 @@ from scipy.stats import norm
 
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
+from dustest.data.signal_to_noise import SNR_MIN
 from dustest.physics import photometric_beta, select_uv_bands, spectral_beta
 
 __all__ = ["LEVELS", "Slopes", "measure_slopes", "slope_draws"]
 
-_MIN_SNR = 5.0
 _LEAST_PROBABILITY = 1e-4
 _LARGEST_CHI2 = 10.0
 """Chi-squared over the number of bands or pixels from which a power law does not fit. Errors of
@@ -141,7 +141,7 @@ def _photometric_slopes(batch):
     flags = (
         _flag(~enough, "NO_DATA")
         | _flag(enough & ~fit.ok, "FAILED")
-        | _flag(enough & (snr < _MIN_SNR), "LOW_SNR")
+        | _flag(enough & (snr < SNR_MIN), "LOW_SNR")
         | _flag(poor | (fit.probability < _LEAST_PROBABILITY), "POOR_FIT")
         | _flag(_is_no_galaxy(fit.beta, fit.beta_err), "POOR_FIT")
     )

@@ -15,6 +15,7 @@ from dustest.data.checks.pairing import as_weights
 from dustest.data.containers.rows import RowTable
 from dustest.data.errors import InputError, ReadError
 from dustest.data.quantities import QUANTITIES
+from dustest.data.signal_to_noise import SNR_MIN
 from dustest.estimators._cnn.domain import Domain
 from dustest.estimators._cnn.ensemble import MOST_AT_ONCE
 from dustest.estimators._cnn.files.manifest import describe_estimator, rebuild_estimator
@@ -165,7 +166,7 @@ class CNNEstimator(DustEstimator):
         epochs=40,
         patience=5,
         validation_fraction=0.1,
-        snr_min=5.0,
+        snr_min=SNR_MIN,
         augment=True,
         balance=0.0,
         loss=None,

@@ -13,11 +13,11 @@ from dustest.data.bands import canonical_name, list_bands
 from dustest.data.checks.positions import sky_positions
 from dustest.data.checks.sample_columns import by_band
 from dustest.data.checks.units import as_unit
-from dustest.data.checks.values import is_plain_number
 from dustest.data.containers.conversion import as_sample
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS
 from dustest.data.messages import did_you_mean
+from dustest.data.signal_to_noise import SNR_DIAMETER, SNR_MIN, check_snr_min, is_faint
 from dustest.io._foreground import (
     FOREGROUND_KEY,
     band_correction,
@@ -39,8 +39,8 @@ def add_cutouts(
     *,
     size=32,
     unit=None,
-    aperture=0.32 * u.arcsec,
-    min_snr=5.0,
+    aperture=SNR_DIAMETER * u.arcsec,
+    snr_min=SNR_MIN,
     noise_factor=1.0,
     foreground_ebv=None,
     progress=None,
@@ -68,7 +68,7 @@ def add_cutouts(
         also replaces a unit that is not understood or not one of fluxes.
     aperture : `~astropy.units.Quantity`, optional
         Diameter of the circular aperture in which the signal-to-noise ratio is measured.
-    min_snr : float, optional
+    snr_min : float, optional
         Signal-to-noise ratio below which galaxies get the flag LOW_SNR.
     noise_factor : float or dict of str to float, optional
         True noise in the aperture over that of uncorrelated pixels, for all bands or each.
@@ -115,7 +115,7 @@ def add_cutouts(
     Flags: EDGE if a cutout of any band extends beyond its image; BAD_PIXELS if any band has
     pixels that are masked, not finite or without a positive error; MISSING_BAND if some of the
     bands have no good pixel, NO_DATA if none has any (or the position is NaN); LOW_SNR if none of
-    the bands of this call with a known signal-to-noise ratio reaches ``min_snr``.
+    the bands of this call with a known signal-to-noise ratio reaches ``snr_min``.
 
     The signal-to-noise ratio is the sum over the good pixels of the aperture, divided by
     ``noise_factor`` and the root of the sum of their squared errors. Without errors, the pixel
@@ -146,7 +146,7 @@ def add_cutouts(
     ra, dec = sky_positions(sample, "sample")
     known = np.isfinite(ra)
     sky = SkyCoord(ra[known], dec[known], unit=u.deg)
-    images = _check_arguments(images, size, min_snr)
+    images = _check_arguments(images, size, snr_min)
     units = _units(unit, images)
     factors = _factors(noise_factor, images)
     diameter = _diameter(aperture)
@@ -168,11 +168,11 @@ def add_cutouts(
                 _store(sample, cuts[band], image, foreground_ebv)
             sample[f"snr_{band}"] = cuts[band].signal_to_noise(apertures[band]) / factors[band]
     snr = np.array([sample[f"snr_{band}"] for band in cuts])
-    _add_flags(sample, list(cuts.values()), snr, known, min_snr)
+    _add_flags(sample, list(cuts.values()), snr, known, snr_min)
     return sample
 
 
-def _check_arguments(images, size, min_snr):
+def _check_arguments(images, size, snr_min):
     """Images by band, after a check of all arguments."""
     if not isinstance(images, Mapping) or not images:
         msg = f"images must be a dict of band to image, got {type(images).__name__} {images!r:.50}"
@@ -180,9 +180,7 @@ def _check_arguments(images, size, min_snr):
     if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
         msg = f"size must be a whole number of pixels from 1, got {size!r}"
         raise InputError(msg)
-    if not is_plain_number(min_snr) or not np.isfinite(min_snr):
-        msg = f"min_snr must be a finite number, got {min_snr!r}"
-        raise InputError(msg)
+    check_snr_min(snr_min)
     images = by_band(images, None, "images")
     for band in images:
         _warn_of_misspelling(band)
@@ -325,7 +323,7 @@ def _store(sample, cut, image, foreground_ebv):
         sample.meta[f"{FOREGROUND_KEY}_cutout_{band}"] = record
 
 
-def _add_flags(sample, cuts, snr, known, min_snr):
+def _add_flags(sample, cuts, snr, known, snr_min):
     """Add flags of the cutouts to those of the sample."""
     has_data = np.array([cut.has_data for cut in cuts])
     any_data = np.any(has_data, axis=0)
@@ -335,7 +333,7 @@ def _add_flags(sample, cuts, snr, known, min_snr):
         "MISSING_BAND": any_data & ~np.all(has_data, axis=0),
         "NO_DATA": ~any_data,
         # An unknown ratio is not low.
-        "LOW_SNR": any_data & np.any(np.isfinite(snr), axis=0) & ~np.any(snr >= min_snr, axis=0),
+        "LOW_SNR": any_data & np.any(np.isfinite(snr), axis=0) & ~np.any(snr >= snr_min, axis=0),
     }
     flags = np.zeros(len(sample), dtype=np.int32)
     if "flags" in sample.colnames:

@@ -11,6 +11,7 @@ from dustest.data.containers.conversion import as_sample
 from dustest.data.containers.rows import RowTable
 from dustest.data.containers.sample import GalaxySample
 from dustest.data.errors import InputError
+from dustest.data.signal_to_noise import SNR_MIN
 from dustest.estimators._cnn.training.augmentation import (
     PAPER_COPIES,
     augment_paper,
@@ -19,7 +20,6 @@ from dustest.estimators._cnn.training.augmentation import (
 
 __all__ = [
     "BANDS",
-    "SNR_MIN",
     "SURVEY",
     "Split",
     "bright",
@@ -36,7 +36,6 @@ SURVEY = "JADES-deep"
 _STAMP_BANDS = ("F115W", "F150W", "F200W", *BANDS)
 _REDSHIFT = (6.0, 8.0)
 _LOG_MASS = (8.0, 11.0)
-SNR_MIN = 5.0
 _TEST_SHARE = 0.15
 _NEIGHBOURS, _OFFSET = 0.1, 0.5
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from dustest.data.containers.rows import RowTable
 from dustest.data.containers.sample import GalaxySample
+from dustest.data.signal_to_noise import SNR_MIN
 from dustest.reproduction.paper_galaxies import (
     BANDS,
-    SNR_MIN,
     bright,
     dust_simulator,
     honest_split,

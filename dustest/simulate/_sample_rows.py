@@ -10,11 +10,11 @@ from dustest.data.containers.rows import RowTable
 from dustest.data.containers.sample import GalaxySample
 from dustest.data.flags import FLAGS
 from dustest.data.quantities import QUANTITIES, core_quantities
+from dustest.data.signal_to_noise import is_faint
 from dustest.simulate.telescope.detection import Observed
 
 __all__ = ["Row", "as_tables"]
 
-_MIN_SNR = 5.0
 _PLACE = ("redshift", "view")
 
 
@@ -97,8 +97,7 @@ def _add_cutouts(sample, observed, imager):
         sample[f"cutout_{band}"] = u.Quantity(images[i], u.nJy, dtype=np.float32)
         sample[f"snr_{band}"] = snr[i]
     sample["pixel_scale"] = np.full(len(sample), imager.pixel_scale) << u.arcsec
-    faint = np.all(snr < _MIN_SNR, axis=0)
-    sample["flags"] = np.where(faint, FLAGS["LOW_SNR"].value, 0).astype(np.int32)
+    sample["flags"] = np.where(is_faint(snr), FLAGS["LOW_SNR"].value, 0).astype(np.int32)
 
 
 def _add_spectra(sample, observed, wavelength):

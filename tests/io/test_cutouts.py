@@ -295,7 +295,7 @@ class TestSignalToNoise:
         assert sample["snr_F277W"][0] < 200
 
     def test_threshold(self):
-        sample = add_cutouts(make_positions(60, 60), {"F277W": make_ccd()}, min_snr=-100.0)
+        sample = add_cutouts(make_positions(60, 60), {"F277W": make_ccd()}, snr_min=-100.0)
         assert flags_of(sample) == [set()]
 
     def test_aperture_that_does_not_fit(self):
@@ -867,7 +867,7 @@ class TestForeground:
     def test_other_kinds_have_their_own_record(self):
         table = as_sample(make_positions(60, 60))
         table.meta["foreground_dust"] = "G23, E(B-V) = 0.1"
-        sample = add_cutouts(table, {"F277W": make_ccd()}, foreground_ebv=0.1, min_snr=-99)
+        sample = add_cutouts(table, {"F277W": make_ccd()}, foreground_ebv=0.1, snr_min=-99)
         assert sample.meta["foreground_dust"] == "G23, E(B-V) = 0.1"
         assert sample.meta["foreground_dust_cutout_F277W"] == "G23, E(B-V) = 0.1"
 
@@ -1117,9 +1117,9 @@ class TestArguments:
         with pytest.raises(InputError, match="noise_factor must be a positive number"):
             add_cutouts(make_positions(60, 60), {"F277W": make_ccd()}, noise_factor=factor)
 
-    def test_min_snr(self):
-        with pytest.raises(InputError, match="min_snr must be a finite number"):
-            add_cutouts(make_positions(60, 60), {"F277W": make_ccd()}, min_snr=np.nan)
+    def test_snr_min(self):
+        with pytest.raises(InputError, match="snr_min must be a finite number"):
+            add_cutouts(make_positions(60, 60), {"F277W": make_ccd()}, snr_min=np.nan)
 
     def test_positions(self):
         with pytest.raises(InputError, match="sample must have columns of positions"):

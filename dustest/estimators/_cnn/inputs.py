@@ -10,9 +10,9 @@ from numbers import Integral
 import numpy as np
 
 from dustest.data.checks.sample_columns import band_column_name
-from dustest.data.checks.values import is_plain_number
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
+from dustest.data.signal_to_noise import SNR_MIN, check_snr_min, is_faint
 from dustest.estimators._cnn.context import ContextLayout, describe
 from dustest.estimators.run.batch import is_constant
 
@@ -163,7 +163,7 @@ def aperture(size):
     return weights
 
 
-def prepare(batch, bands, *, size=32, window=None, snr_min=5.0):
+def prepare(batch, bands, *, size=32, window=None, snr_min=SNR_MIN):
     """Make the inputs of a network, with the colours of the galaxies kept.
 
     Parameters
@@ -219,7 +219,7 @@ def prepare(batch, bands, *, size=32, window=None, snr_min=5.0):
     return _prepared(batch, bands, size, window or size, snr_min, _on_common_scale)
 
 
-def prepare_paper(batch, bands, *, size=32, window=None, snr_min=5.0):
+def prepare_paper(batch, bands, *, size=32, window=None, snr_min=SNR_MIN):
     """Make the inputs of the network of the paper: each image runs from 0 to 1 on its own.
 
     Parameters
@@ -285,9 +285,7 @@ def _check_numbers(size, snr_min):
     if not whole or size < 16 or size % 8:
         msg = f"size must be a multiple of 8 pixels, from 16, got {size!r}"
         raise InputError(msg)
-    if not is_plain_number(snr_min) or not np.isfinite(snr_min):
-        msg = f"snr_min must be a finite number, got {snr_min!r}"
-        raise InputError(msg)
+    check_snr_min(snr_min)
 
 
 def _band_columns(batch, bands):
@@ -521,7 +519,7 @@ def _flags(seen, present, snr, snr_min):
     bits = {
         "NO_DATA": ~some,
         "MISSING_BAND": some & ~present.all(axis=1),
-        "LOW_SNR": some & ~np.any((snr >= snr_min) & present, axis=1),
+        "LOW_SNR": is_faint(np.where(present, snr, np.nan), snr_min, axis=1),
     }
     flags = np.zeros(len(some), dtype=np.int32)
     for name, rows in bits.items():

@@ -63,7 +63,9 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
     shelf = None if store is None else _Shelf(store, estimator._fingerprint(seed))
     compute = _Compute(summary, declared, estimator._wanted)
     todo = _plan(estimator, sample, result, shelf)
-    tasks = _tasks(estimator, sample, todo, result.flags, seed)
+    # Rows that are not in the store were looked over when they were searched for.
+    look = _look_over if shelf is None else _take_all
+    tasks = _tasks(estimator, sample, todo, result.flags, seed, look)
     left = sum(map(len, todo))
     with progress_bar(None, progress, total=left, unit="galaxy") as bar:
         for index, outcome in _execute(estimator, compute, tasks, n_jobs):
@@ -133,7 +135,12 @@ def _look_over(estimator, sample, index, batch, flags):
     return np.flatnonzero(in_range & has_data)
 
 
-def _tasks(estimator, sample, todo, flags, seed):
+def _take_all(estimator, sample, index, batch, flags):  # noqa: ARG001 - as `_look_over`
+    """Positions in a batch of rows that were looked over before."""
+    return np.arange(len(index))
+
+
+def _tasks(estimator, sample, todo, flags, seed, look):
     """Seeded batches of at most ``rows_at_once`` rows, by redshift where it is required."""
     rows_at_once = estimator.rows_at_once
     block_size = max(_block_size(sample) // rows_at_once, 1) * rows_at_once
@@ -144,7 +151,7 @@ def _tasks(estimator, sample, todo, flags, seed):
             index = index[np.argsort(sample["redshift"][index], kind="stable")]
         for block in _blocks(index, block_size):
             batch = make_batch(sample, _rows(block), estimator.required_kinds)
-            wanted = _look_over(estimator, sample, block, batch, flags)
+            wanted = look(estimator, sample, block, batch, flags)
             if len(wanted):
                 yield from _parts(block, batch, wanted, rows_at_once, seed)
 

@@ -4,12 +4,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from dustest.data.signal_to_noise import SNR_DIAMETER
 from dustest.simulate.telescope.noise import poisson_noise
 
 __all__ = ["Observed", "Telescope"]
 
-_APERTURE = 0.32
-"""Diameter in arcsec of the aperture of signal-to-noise ratios."""
 _NOISE_DRAWS = 2000
 
 
@@ -68,7 +67,7 @@ class Telescope:
 
     def __post_init__(self):
         size = self.imager.size
-        aperture = _aperture_mask(size, _APERTURE / self.imager.pixel_scale)
+        aperture = _aperture_mask(size, SNR_DIAMETER / self.imager.pixel_scale)
         rms = [
             np.std(np.tensordot(noise.draw(_NOISE_DRAWS, size, 0), aperture, axes=2))
             for noise in self.noises
