@@ -17,7 +17,7 @@ from dustest.data.containers.conversion import as_sample
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS
 from dustest.data.messages import did_you_mean
-from dustest.data.signal_to_noise import SNR_DIAMETER, SNR_MIN, check_snr_min, is_faint
+from dustest.data.signal_to_noise import SNR_DIAMETER, SNR_MIN, check_snr_min
 from dustest.io._foreground import (
     FOREGROUND_KEY,
     band_correction,
