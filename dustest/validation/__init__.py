@@ -1,4 +1,4 @@
-"""How well estimates agree with the truth and with each other: tables in, tables out."""
+"""Comparisons of estimates with the truth and with each other; input and output are tables."""
 
 from dustest.validation.binned import binned_statistics
 from dustest.validation.comparison import compare_tables, flag_counts

@@ -21,22 +21,21 @@ def binned_statistics(table, quantity, *, by, edges):
     quantity : str
         Column to describe.
     by : str
-        Column to sort rows into bins with.
+        Column that defines the bins.
     edges : array_like or `~astropy.units.Quantity` of shape (n_bins + 1,)
-        Edges of the bins, rising; without a unit, in that of the column ``by``. A bin holds
+        Edges of the bins, rising; without a unit, in that of the column ``by``. A bin includes
         its lower edge, and the last bin its upper edge as well.
 
     Returns
     -------
     statistics : QTable
-        A row for each bin: ``low``, ``high``, number ``n`` of rows, ``median``, ``p16`` and
-        ``p84``. Rows that are not finite in either column are left out, and a bin without
-        rows has NaN.
+        One row per bin: ``low``, ``high``, number ``n`` of rows, ``median``, ``p16`` and ``p84``.
+        Rows that are not finite in either column are left out, and a bin without rows has NaN.
 
     Raises
     ------
     InputError
-        If a column is missing or does not hold numbers, or the edges do not rise.
+        If a column is missing or not numeric, or the edges do not rise.
 
     Examples
     --------
@@ -74,7 +73,7 @@ def binned_statistics(table, quantity, *, by, edges):
 def _checked_edges(edges, unit):
     """Edges of bins as floats in a unit."""
     values = to_floats(edges, "edges", unit=unit, ndim=1, sentinels=False)
-    # An open end is infinite, which elsewhere means missing.
+    # An open end is infinite, which means missing elsewhere.
     ends = np.array([float(getattr(edge, "value", edge)) for edge in edges])
     values = np.where(np.isinf(ends), ends, values)
     if values.size < 2 or not np.all(np.diff(values) > 0):
@@ -90,11 +89,11 @@ def _bin_numbers(values, edges):
 
 
 def _percentiles(values):
-    """Median, 16th and 84th percentile; NaN of nothing."""
+    """Median, 16th and 84th percentile; NaN without values."""
     return np.percentile(values, [50, 16, 84]) if values.size else np.full(3, np.nan)
 
 
 def _like(column, values):
-    """Values in the unit that a column has, if any."""
+    """Values in the unit of a column, if it has one."""
     unit = unit_of(column)
     return values if unit is None else values << unit

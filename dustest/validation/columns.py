@@ -1,4 +1,4 @@
-"""Columns of any table as plain numbers of one unit."""
+"""Columns of tables as plain numbers in one unit."""
 
 import numpy as np
 
@@ -20,22 +20,22 @@ def numeric_columns(table, names, *, argument="table", units=None):
     table : Table, data frame or dict of columns
         Any table.
     names : sequence of str
-        Columns to take; of a quantity that lacks its column, one of an alias.
+        Columns to convert; a missing column of a quantity may have an alias.
     argument : str, optional
-        What the table is called in an error.
+        Name of the table, for messages.
     units : dict of str to `~astropy.units.UnitBase`, optional
-        Unit to convert a column to, by name. A column without a unit counts as being in it; a
-        column that is not named here keeps its own.
+        Unit of a column, by name. A column without a unit is taken to be in it; a column that is
+        not named here keeps its own unit.
 
     Returns
     -------
     columns : dict of str to ndarray of shape (n,)
-        Values by name, NaN where missing: masked, not finite or -99.
+        Values by name, NaN if missing: masked, not finite or -99.
 
     Raises
     ------
     InputError
-        If a column is missing, does not hold one number a row, or has a unit that does not
+        If a column is missing, does not have one number per row, or has a unit that does not
         convert.
 
     Examples
@@ -75,7 +75,7 @@ def unit_of(column):
     Returns
     -------
     unit : `~astropy.units.UnitBase` or None
-        The unit; `None` where there is none.
+        The unit; None if there is none.
 
     Examples
     --------

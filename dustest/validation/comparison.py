@@ -1,4 +1,4 @@
-"""Result tables against the truth and against each other, matched row by row."""
+"""Comparison of result tables with the truth and with each other, row by row."""
 
 from collections.abc import Mapping
 from itertools import combinations
@@ -47,43 +47,42 @@ def compare_tables(
     random_state=None,
     progress=None,
 ):
-    """Metrics of every table against the truth, and against the reference or each other.
+    """Compute metrics of every table against the truth, and against the reference or each other.
 
-    Rows are paired by identifier. Where no table has identifiers of its own, rows are paired by
-    position, with a warning. Of two tables, those galaxies are compared that both have.
+    Rows are paired by identifier. If no table has identifiers, rows are paired by position, with
+    a warning. Two tables are compared on the galaxies that both have.
 
     Parameters
     ----------
     tables : dict of str to DustTable, Table, data frame or dict of columns
         Results by name.
     truth : Table, data frame or dict of columns, optional
-        A column for each known quantity of `~dustest.data.QUANTITIES`, and identifiers, whatever
-        that column is called (``id``, ``ID``, ``source_id``, ``NUMBER``, ...).
+        A column for each known quantity of `~dustest.data.QUANTITIES`, and a column of
+        identifiers with any usual name (``id``, ``ID``, ``source_id``, ``NUMBER``, ...).
     reference : str, optional
         Name of the table that the others are compared with; by default all pairs are.
     quantities : sequence of str, optional
-        Quantities to compare; all by default. A quantity enters where both sides give it for
+        Quantities to compare; all by default. A quantity is compared if both sides have it for
         at least one galaxy.
     outlier_limit : float or `~astropy.units.Quantity`, optional
-        See `compute_metrics`; applies to every quantity in its own unit, or with a unit to those
-        quantities that it fits.
+        See `compute_metrics`. Without a unit it applies to every quantity in its own unit, with a
+        unit to quantities with a compatible unit.
     n_bootstrap : int, optional
-        Number of resamples behind the errors; 0 leaves the errors NaN.
+        Number of resamples for the errors; with 0 the errors are NaN.
     random_state : None, int or `~numpy.random.Generator`, optional
-        Seed of the resamples. Every row uses the same ones, so that estimators are compared
-        on the same resampled galaxies.
+        Seed of the resamples, which are the same for every row: estimators are compared on the
+        same resampled galaxies.
     progress : bool, optional
         Whether to show a progress bar; by default on a terminal.
 
     Returns
     -------
     metrics : QTable
-        A row for each estimator, what it is compared ``against`` and ``quantity``, with the
-        columns of `compute_metrics`; ``unit`` is that of the quantity, and ``n_unmatched``
-        counts rows of either table without a partner. Another estimator's medians stand
-        in for the truth where the comparison is against one, its errors are not used. R_V is left
-        out where a dust law makes it a constant. The meta record by what rows are ``paired_by``,
-        ``"id"`` or ``"row"``.
+        One row per estimator, table that it is compared ``against`` and ``quantity``, with the
+        columns of `compute_metrics`. ``unit`` is that of the quantity, and ``n_unmatched``
+        counts rows of either table without a partner. If ``against`` is another estimator, its
+        medians are used as the truth, and its errors are not used. R_V is left out if a dust law
+        makes it constant. The meta records how rows are ``paired_by``: ``"id"`` or ``"row"``.
 
     Raises
     ------
@@ -126,12 +125,12 @@ def compare_tables(
 
 
 def check_tables(tables):
-    """Refuse what are no tables by name.
+    """Raise an error for anything but a dict of tables.
 
     Parameters
     ----------
     tables : dict of str to Table, data frame or dict of columns
-        What the user gives.
+        The argument.
 
     Returns
     -------
@@ -141,7 +140,7 @@ def check_tables(tables):
     Raises
     ------
     InputError
-        If it is no dictionary.
+        If it is not a dict.
     """
     if not isinstance(tables, Mapping):
         msg = f"tables must be a dict of name to DustTable, got {type(tables).__name__}"
@@ -159,14 +158,14 @@ def compare_pairs(
     random_state=None,
     progress=None,
 ):
-    """Metrics of some pairs of tables.
+    """Compute metrics of some pairs of tables.
 
     Parameters
     ----------
     tables : dict of str to Table
         Results and truth by name, from `~dustest.validation.matching.identified`.
     pairs : list of (str, str)
-        Name and what it is compared against.
+        Names of the table and of the one it is compared against.
     quantities : sequence of str, optional
         See `compare_tables`.
     outlier_limit : float, Quantity or dict, optional
@@ -186,7 +185,7 @@ def compare_pairs(
     Raises
     ------
     InputError
-        If an argument makes no sense, or two tables have no identifier in common.
+        If an argument is invalid, or two tables have no identifier in common.
     """
     limits = _limits(outlier_limit, _checked_quantities(quantities, tables))
     check_resamples(n_bootstrap)
@@ -223,26 +222,26 @@ _ROW_TYPES = {
 
 
 def comparison_pairs(names, *, reference=None, with_truth=False):
-    """Which names are compared with which.
+    """List the pairs of tables to compare.
 
     Parameters
     ----------
     names : sequence of str
         Names of the tables.
     reference : str, optional
-        The one that the others are compared with; by default all pairs are.
+        Table that the others are compared with; by default all pairs are.
     with_truth : bool, optional
-        Whether each is also compared with the truth, first.
+        Whether each table is also compared with the truth, first.
 
     Returns
     -------
     pairs : list of (str, str)
-        Name and what it is compared against.
+        Names of the table and of the one it is compared against.
 
     Raises
     ------
     InputError
-        If the reference is not one of the names, or a table takes the name of the truth.
+        If the reference is not one of the names, or a table has the name of the truth.
 
     Examples
     --------
@@ -256,7 +255,7 @@ def comparison_pairs(names, *, reference=None, with_truth=False):
         msg = f"reference must be one of {names}, got {reference!r}: {guess}".rstrip(": ")
         raise InputError(msg)
     if with_truth and TRUTH in names:
-        msg = f"no estimator may be named {TRUTH!r} where a truth is given; rename it"
+        msg = f"no estimator may be named {TRUTH!r} if a truth is given; rename it"
         raise InputError(msg)
     pairs = [(name, TRUTH) for name in names] if with_truth else []
     if reference is None:
@@ -265,7 +264,7 @@ def comparison_pairs(names, *, reference=None, with_truth=False):
 
 
 def flag_counts(tables):
-    """How many rows carry each flag.
+    """Count the rows with each flag.
 
     Parameters
     ----------
@@ -275,7 +274,7 @@ def flag_counts(tables):
     Returns
     -------
     counts : QTable
-        A row for each table: ``estimator``, ``n`` rows, and a column for every flag of
+        One row per table: ``estimator``, ``n`` rows, and a column for every flag of
         `~dustest.data.FLAGS`.
 
     Examples

@@ -1,4 +1,4 @@
-"""The galaxies on which estimators disagree most."""
+"""Galaxies for which estimators disagree most."""
 
 from numbers import Integral
 
@@ -15,17 +15,17 @@ __all__ = ["largest_disagreements", "spread_of"]
 
 
 def largest_disagreements(tables, quantity, *, n_rows=10):
-    """Galaxies for which the estimates of a quantity differ most.
+    """List the galaxies for which the estimates of a quantity differ most.
 
     Parameters
     ----------
     tables : dict of str to Table, data frame or dict of columns
-        Results by name; those that do not give the quantity are left out. Rows are paired as
-        `compare_tables` does, and galaxies that only some tables have are listed too.
+        Results by name; those without the quantity are left out. Rows are paired as in
+        `compare_tables`, and galaxies in only some of the tables are listed too.
     quantity : str
         A key of `~dustest.data.QUANTITIES`.
     n_rows : int, optional
-        Most galaxies to list.
+        Largest number of galaxies.
 
     Returns
     -------
@@ -36,8 +36,8 @@ def largest_disagreements(tables, quantity, *, n_rows=10):
     Raises
     ------
     InputError
-        If the quantity is unknown, a table is named like one of the other columns, ``n_rows`` is
-        no integer from 0, or rows cannot be paired.
+        If the quantity is unknown, a table has the name of another column, ``n_rows`` is not a
+        non-negative integer, or rows cannot be paired.
 
     Examples
     --------
@@ -80,12 +80,12 @@ def spread_of(values):
     Parameters
     ----------
     values : array_like of shape (n_tables, n)
-        Estimates; NaN where a table has none.
+        Estimates; NaN if a table has none.
 
     Returns
     -------
     spread : ndarray of shape (n,)
-        NaN with fewer than two estimates.
+        Differences; NaN with fewer than two estimates.
 
     Examples
     --------

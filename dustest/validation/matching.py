@@ -25,21 +25,21 @@ __all__ = [
 ]
 
 TRUTH = "truth"
-"""What the truth is called where estimators have names."""
+"""Name of the truth among the names of estimators."""
 
-# A dust law whose R_V is fixed leaves no more than rounding, in single precision here.
+# A dust law with fixed R_V causes only rounding, here in single precision.
 _FIXED = 1e-6
 
 
 def match_rows(ids, other_ids, *, names=("the first", "the second")):
-    """Rows of two tables that belong to the same galaxy.
+    """Pair the rows of two tables by identifier.
 
     Parameters
     ----------
     ids, other_ids : array_like of int or str of shape (n,) and (m,)
-        Identifiers; numbers and their text are the same.
+        Identifiers; a number and its text are equal.
     names : tuple of str, optional
-        What the tables are called in messages.
+        Names of the tables, for messages.
 
     Returns
     -------
@@ -50,12 +50,12 @@ def match_rows(ids, other_ids, *, names=("the first", "the second")):
     Raises
     ------
     InputError
-        If no identifier is in both.
+        If no identifier is in both tables.
 
     Warns
     -----
     DustestWarning
-        If identifiers occur more than once. Such rows pair nothing, unless both tables have the
+        If identifiers occur more than once. Such rows are not paired, unless both tables have the
         same identifiers in the same order.
 
     Examples
@@ -75,12 +75,12 @@ def match_rows(ids, other_ids, *, names=("the first", "the second")):
 
 
 def check_overlap(tables, pairs):
-    """Make sure that pairs of tables have galaxies in common, before hours of work.
+    """Check that pairs of tables have galaxies in common, before hours of computation.
 
     Parameters
     ----------
     tables : dict of str to Table
-        Tables from `identified`; those without rows have nothing to pair.
+        Tables from `identified`; those without rows are not checked.
     pairs : list of (str, str)
         Names of two tables each.
 
@@ -96,7 +96,7 @@ def check_overlap(tables, pairs):
 
 
 def _no_overlap_message(ids, other_ids, names):
-    """The sentence that tells of two tables without a galaxy in common."""
+    """Message for two tables without a common galaxy."""
     return (
         f"{names[0]} and {names[1]} must have identifiers in common, got {_first(ids)} and "
         f"{_first(other_ids)}: no galaxy is in both"
@@ -104,12 +104,12 @@ def _no_overlap_message(ids, other_ids, names):
 
 
 def _first(ids):
-    """First identifiers of a table, for an error."""
+    """First identifiers of a table, for a message."""
     return ", ".join(repr(item) for item in np.asarray(ids)[:3].tolist())
 
 
 def _warn_of_duplicates(name, ids):
-    """Tell of rows that share an identifier."""
+    """Warn of rows that share an identifier."""
     values, counts = np.unique(ids, return_counts=True)
     repeated = counts > 1
     if np.any(repeated):
@@ -121,10 +121,10 @@ def _warn_of_duplicates(name, ids):
 
 
 def identified(tables):
-    """Give tables a column ``id`` by which their rows can be paired.
+    """Add a column ``id`` to tables, by which their rows are paired.
 
-    Tables are paired by the identifiers that they have, whatever that column is called. Where
-    none has any, their rows must be the same galaxies in the same order.
+    The column contains the identifiers of the tables, whatever the name of their column. If no
+    table has identifiers, the rows must be the same galaxies in the same order.
 
     Parameters
     ----------
@@ -139,12 +139,12 @@ def identified(tables):
     Raises
     ------
     InputError
-        If some have identifiers and others do not, or none has and they differ in length.
+        If only some have identifiers, or none has and they differ in length.
 
     Warns
     -----
     DustestWarning
-        If rows are paired by their position.
+        If rows are paired by position.
 
     Examples
     --------
@@ -171,7 +171,7 @@ def identified(tables):
 
 
 def _missing_ids_message(own):
-    """What to do where only some tables have identifiers."""
+    """Message for tables of which only some have identifiers."""
     having = next(name for name, answer in own.items() if answer)
     lacking = next(name for name, answer in own.items() if not answer)
     code = f'{_code(lacking)}["id"] = {_code(having)}["id"]'
@@ -182,13 +182,13 @@ def _missing_ids_message(own):
 
 
 def _code(name):
-    """How Python code names a table."""
+    """Python code for a table."""
     plain = name.removeprefix("the ")
     return plain if plain in ("sample", TRUTH) else f'tables["{name}"]'
 
 
 def _check_lengths(tables):
-    """Refuse to pair rows of tables of different lengths by position."""
+    """Raise an error for tables of different lengths that would be paired by position."""
     lengths = {name: len(table) for name, table in tables.items()}
     if len(set(lengths.values())) > 1:
         msg = (
@@ -199,12 +199,12 @@ def _check_lengths(tables):
 
 
 def _listed(names):
-    """Names in a sentence."""
+    """Names as text."""
     return " and ".join(names)
 
 
 def _numbered(table, lent):
-    """A table without identifiers with those of another, or with row numbers."""
+    """A table without identifiers, with those of another or with row numbers."""
     numbered = QTable({"id": row_numbers(len(table)) if lent is None else _named(lent)["id"]})
     for name in table.colnames:
         numbered[name] = table[name]
@@ -213,7 +213,7 @@ def _numbered(table, lent):
 
 
 def _named(table):
-    """A table whose identifiers are in the column id, as integers or text."""
+    """A table with identifiers in the column id, as integers or text."""
     name = id_column(table)
     values, missing = bare_values(table[name])
     if name == "id" and missing is None and values.dtype.kind in "iuU":
@@ -236,7 +236,7 @@ def all_ids(tables):
     Returns
     -------
     ids : ndarray of int or str of shape (n,)
-        Those of the longest table in its order, then those that only others have.
+        Those of the longest table in its order, then those of the others.
 
     Raises
     ------
@@ -258,12 +258,12 @@ def all_ids(tables):
         alone[match_ids(other, ids)[0]] = False
         if alone.any():
             _check_partner(name, tables)
-            ids = _joined(ids, other[alone])
+            ids = _concatenate(ids, other[alone])
     return ids
 
 
 def _check_partner(name, tables):
-    """Raise where a table shares no galaxy with any other."""
+    """Raise an error if a table has no galaxy in common with any other."""
     others = [table for other, table in tables.items() if other != name]
     if not any(len(match_ids(tables[name]["id"], other["id"])[0]) for other in others):
         longest = max((other for other in tables if other != name), key=lambda o: len(tables[o]))
@@ -271,8 +271,8 @@ def _check_partner(name, tables):
         raise InputError(_no_overlap_message(*(tables[one]["id"] for one in names), names))
 
 
-def _joined(ids, others):
-    """Identifiers of two tables; integers of mixed signs become text, not floats."""
+def _concatenate(ids, others):
+    """Concatenate identifiers of two tables; integers of mixed signs become text, not floats."""
     joined = np.concatenate([ids, others])
     if joined.dtype.kind != "f":
         return joined
@@ -280,7 +280,7 @@ def _joined(ids, others):
 
 
 def aligned_values(values, ids, other_ids, *, names=("the first", "the second")):
-    """Values of a table at the rows of another.
+    """Reorder values of a table to the rows of another.
 
     Parameters
     ----------
@@ -289,17 +289,17 @@ def aligned_values(values, ids, other_ids, *, names=("the first", "the second"))
     ids, other_ids : array_like of int or str of shape (n,) and (m,)
         Identifiers of the table and of the other one.
     names : tuple of str, optional
-        What the tables are called in messages.
+        Names of the tables, for messages.
 
     Returns
     -------
     aligned : ndarray of float of shape (m,)
-        NaN where the table has no such galaxy.
+        Values, NaN if the table does not have the galaxy.
 
     Raises
     ------
     InputError
-        If no identifier is in both.
+        If no identifier is in both tables.
 
     Examples
     --------
@@ -314,14 +314,14 @@ def aligned_values(values, ids, other_ids, *, names=("the first", "the second"))
 
 
 def truth_table(truth, tables):
-    """The truth as a table with ids.
+    """Convert the truth to a table with ids.
 
     Parameters
     ----------
     truth : Table, data frame or dict of columns
-        Columns named after quantities, and identifiers, whatever that column is called.
+        Columns named after quantities, and a column of identifiers.
     tables : dict of str to Table
-        What it is paired with, by name.
+        Tables that it is paired with, by name.
 
     Returns
     -------
@@ -331,12 +331,12 @@ def truth_table(truth, tables):
     Raises
     ------
     InputError
-        If the truth has no columns or knows no quantity; or see `identified`.
+        If the truth has no columns or no quantity; or see `identified`.
 
     Warns
     -----
     DustestWarning
-        If neither side has identifiers, so that rows are paired by position.
+        If neither has identifiers, so that rows are paired by position.
 
     Examples
     --------
@@ -350,12 +350,12 @@ def truth_table(truth, tables):
 
 
 def checked_truth(truth):
-    """The truth as a table that knows a quantity.
+    """Convert the truth to a table with at least one quantity.
 
     Parameters
     ----------
     truth : Table, data frame or dict of columns
-        What the user gives.
+        The argument.
 
     Returns
     -------
@@ -376,7 +376,7 @@ def checked_truth(truth):
 
 
 def values_of(table, column):
-    """A column of a result or truth table as plain numbers in the quantity's unit.
+    """Convert a column of results or truth to plain numbers in the quantity's unit.
 
     Parameters
     ----------
@@ -388,7 +388,7 @@ def values_of(table, column):
     Returns
     -------
     values : ndarray of shape (n,)
-        Floats, NaN where missing or where the table has no such column.
+        Floats, NaN if missing or if the table has no such column.
 
     Raises
     ------
@@ -410,7 +410,7 @@ def values_of(table, column):
 
 
 def gives(table, quantity):
-    """Whether a table holds a quantity for at least one galaxy.
+    """Whether a table has a quantity for at least one galaxy.
 
     Parameters
     ----------
@@ -422,8 +422,8 @@ def gives(table, quantity):
     Returns
     -------
     answer : bool
-        False where the column is absent or all NaN; and where R_V is the same for all galaxies:
-        then it is a constant of the dust law, which says nothing about them.
+        False if the column is absent or all NaN; also if R_V is the same for all galaxies, since
+        it is then a constant of the dust law.
 
     Examples
     --------

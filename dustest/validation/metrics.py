@@ -1,4 +1,4 @@
-"""Metrics of a set of estimates against truth or against other estimates, with their errors."""
+"""Metrics of estimates against truth or against other estimates, with their errors."""
 
 from dataclasses import dataclass
 from itertools import chain
@@ -25,28 +25,28 @@ __all__ = [
 
 _MIN_ROWS = 3
 _OUTLIER_NMAD = 3.0
-# Relative size of what floating-point arithmetic makes out of equal numbers.
+# Relative rounding error of floating-point arithmetic on equal numbers.
 _ROUNDING = 1e-12
-# Resamples are drawn in blocks of about this many numbers, so that memory stays bounded.
+# Resamples are drawn in blocks of about this many numbers, to bound the memory.
 _BLOCK_SIZE = 2**21
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One number that `compute_metrics` gives.
+    """A metric of `compute_metrics`.
 
     Parameters
     ----------
     name : str
         Key in the result; its bootstrap error is ``<name>_err``.
     label : str
-        Short name for people.
+        Short name for display.
     power : int
-        Power of the quantity's unit that the metric has; 0 for a plain number.
+        Power of the quantity's unit; 0 for a plain number.
     description : str
         One sentence for documentation and reports.
     digits : int, optional
-        Digits after the point of a plain number; those of others follow from the quantity.
+        Decimals of a plain number; those of others follow from the quantity.
     """
 
     name: str
@@ -56,17 +56,17 @@ class Metric:
     digits: int = 3
 
     def digits_of(self, quantity):
-        """Digits after the point with which reports and documentation write it.
+        """Number of decimals in reports and documentation.
 
         Parameters
         ----------
         quantity : DustQuantity
-            What was measured.
+            The quantity.
 
         Returns
         -------
         digits : int
-            One more than the values of the quantity have, twice as many for squares.
+            One more than for the values of the quantity, twice as many for squares.
 
         Examples
         --------
@@ -128,25 +128,25 @@ def compute_metrics(
     n_bootstrap=200,
     random_state=None,
 ):
-    """Measure predictions against the truth.
+    """Compute metrics of predictions against the truth.
 
-    Residuals are prediction - truth: a positive bias is an overestimate. Pairs in which either
-    side is missing (NaN, infinite, masked, -99) are left out and counted.
+    Residuals are prediction - truth: a positive bias is an overestimate. Pairs with a missing
+    value (NaN, infinite, masked, -99) are left out and counted.
 
     Parameters
     ----------
     prediction : array_like, Column, Quantity or series of shape (n,)
-        Point estimates. NaN or masked where there is none.
+        Point estimates. NaN or masked if there is none.
     truth : array_like, Column, Quantity or series of shape (n,)
-        What they should be, in the same or a convertible unit.
+        True values, in the same or a convertible unit.
     p16, p84 : array_like, Column, Quantity or series of shape (n,), optional
         Percentiles of the predictions, for the coverage. Pairs without them still enter the
         other metrics.
     outlier_limit : float or `~astropy.units.Quantity`, optional
-        Call a pair an outlier where the residual is larger than this, on either side of zero.
-        By default where it lies more than 3 NMAD from the median residual.
+        A pair is an outlier if its residual is larger than this, on either side of zero. By
+        default, if it is more than 3 NMAD from the median residual.
     n_bootstrap : int, optional
-        Number of resamples behind the errors; 0 leaves the errors NaN.
+        Number of resamples for the errors; with 0 the errors are NaN.
     random_state : None, int or `~numpy.random.Generator`, optional
         Seed of the resamples.
 
@@ -155,14 +155,13 @@ def compute_metrics(
     metrics : dict of str to int or float
         ``n`` pairs used, ``n_dropped`` pairs left out, then every name in `METRICS` and its
         bootstrap standard error ``<name>_err``, as plain numbers in the unit of
-        ``prediction``. All are NaN with fewer than 3 pairs; the correlations are NaN where one
-        side is constant, and the coverage where no percentiles are given.
+        ``prediction``. All are NaN with fewer than 3 pairs; the correlations are NaN if one side
+        is constant, and the coverage if no percentiles are given.
 
     Raises
     ------
     InputError
-        If the inputs differ in length or unit, or ``n_bootstrap`` or ``outlier_limit`` make no
-        sense.
+        If the inputs differ in length or unit, or ``n_bootstrap`` or ``outlier_limit`` is invalid.
 
     See Also
     --------
@@ -194,7 +193,7 @@ def compute_metrics(
 
 
 def residual(prediction, truth):
-    """Prediction - truth, where differences at the level of rounding count as none.
+    """Prediction - truth; differences at the level of rounding are zero.
 
     Parameters
     ----------
@@ -204,7 +203,7 @@ def residual(prediction, truth):
     Returns
     -------
     residual : ndarray of float
-        Differences, NaN where a side is.
+        Differences, NaN if a value is NaN.
 
     Examples
     --------
@@ -221,21 +220,21 @@ def residual(prediction, truth):
 def split_normal_interval(median, p16, p84, level=0.95):
     """Central interval of a split normal distribution with three given percentiles.
 
-    Only the 16th, 50th and 84th percentile of an estimate are kept, so wider intervals are
-    extrapolated: each half is taken for half a normal distribution, whose width follows from
-    the percentile on its side.
+    Tables have only the 16th, 50th and 84th percentile of an estimate, so wider intervals are
+    extrapolated: each half is half a normal distribution, whose width follows from the percentile
+    on its side.
 
     Parameters
     ----------
     median, p16, p84 : ndarray of shape (n,)
-        Percentiles. A median outside its own percentiles counts as lying on the nearer one.
+        Percentiles. A median outside its percentiles is replaced by the nearer one.
     level : float, optional
         Probability inside the interval, between 0 and 1.
 
     Returns
     -------
     low, high : ndarray of shape (n,)
-        Bounds; NaN where a percentile is.
+        Bounds; NaN if a percentile is NaN.
 
     Raises
     ------
@@ -258,19 +257,19 @@ def split_normal_interval(median, p16, p84, level=0.95):
 
 
 def checked_limit(limit, unit=None):
-    """Outlier limit as a plain number.
+    """Convert an outlier limit to a plain number.
 
     Parameters
     ----------
     limit : float, `~astropy.units.Quantity` or None
-        What the user gives.
+        The argument.
     unit : `~astropy.units.UnitBase`, optional
         Unit of the result.
 
     Returns
     -------
     limit : float or None
-        Positive number, or `None` for the default rule.
+        Positive number, or None for the default rule.
 
     Raises
     ------
@@ -287,17 +286,17 @@ def checked_limit(limit, unit=None):
 
 
 def check_resamples(n_bootstrap):
-    """Refuse numbers of resamples that give no standard error.
+    """Raise an error for a number of resamples that gives no standard error.
 
     Parameters
     ----------
     n_bootstrap : int
-        What the user gives.
+        The argument.
 
     Raises
     ------
     InputError
-        If it is no integer, negative or 1.
+        If it is not an integer, negative or 1.
     """
     if not is_plain_number(n_bootstrap, Integral) or n_bootstrap < 0 or n_bootstrap == 1:
         msg = f"n_bootstrap must be 0 or an integer from 2, got {n_bootstrap!r}"
@@ -306,7 +305,7 @@ def check_resamples(n_bootstrap):
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Finite predictions and truths, and which truths the intervals hold (NaN = unknown)."""
+    """Finite predictions and truths, and whether the intervals contain them (NaN = unknown)."""
 
     prediction: np.ndarray
     truth: np.ndarray
@@ -315,7 +314,7 @@ class _Pairs:
 
 
 def _columns(prediction, truth, p16, p84, unit):
-    """The inputs as floats of one unit and length, with the percentiles as hits."""
+    """The inputs as floats of one unit and length; percentiles become hits."""
     given = {"prediction": prediction, "truth": truth, "p16": p16, "p84": p84}
     arrays = {
         name: to_floats(column, name, unit=unit)
@@ -339,7 +338,7 @@ def _columns(prediction, truth, p16, p84, unit):
 
 
 def _inside(value, low, high):
-    """1 where a value lies in its interval, 0 where not, NaN where there is no interval."""
+    """1 if a value is in its interval, 0 if not, NaN without an interval."""
     known = np.isfinite(low) & np.isfinite(high)
     return np.where(known, (low <= value) & (value <= high), np.nan)
 
@@ -381,7 +380,7 @@ def _outliers(residual, nmad, limit):
 
 
 def _correlation(x, y):
-    """Pearson correlation along the last axis; NaN, without a warning, where one is constant."""
+    """Pearson correlation along the last axis; NaN, without a warning, if one is constant."""
     constant = _is_constant(x) | _is_constant(y)
     x = x - x.mean(axis=-1, keepdims=True)
     y = y - y.mean(axis=-1, keepdims=True)
@@ -392,12 +391,12 @@ def _correlation(x, y):
 
 
 def _is_constant(values):
-    """Whether values along the last axis differ by no more than rounding."""
+    """Whether values along the last axis differ by rounding only."""
     return np.ptp(values, axis=-1) <= _ROUNDING * np.abs(values).max(axis=-1)
 
 
 def _known_fraction(inside):
-    """Mean of the entries that are not NaN; NaN where there are none."""
+    """Mean of the entries that are not NaN; NaN if there are none."""
     known = np.isfinite(inside)
     count = known.sum(axis=-1)
     hits = np.sum(inside, axis=-1, where=known)
@@ -417,6 +416,6 @@ def _bootstrap_errors(pairs, limit, n_bootstrap, rng):
 
 
 def _spread(draws):
-    """Standard deviation of the finite draws, NaN where there are fewer than two."""
+    """Standard deviation of the finite draws, NaN if there are fewer than two."""
     finite = draws[np.isfinite(draws)]
     return float(finite.std(ddof=1)) if finite.size > 1 else np.nan

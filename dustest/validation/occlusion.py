@@ -1,4 +1,4 @@
-"""What in its images a prediction rests on: cover one patch after another, and predict again."""
+"""Occlusion maps: changes of a prediction as patches of the images are covered."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -15,18 +15,18 @@ from dustest.validation.matching import values_of
 
 __all__ = ["OcclusionMap", "occlusion_map"]
 
-# Most pixels of covered copies at once: 64 MiB in double precision, and as much for each of
-# errors and masks.
+# Largest number of pixels of covered copies in memory: 64 MiB in double precision, and as much for
+# each of errors and masks.
 _MAX_PIXELS = 2**23
 
 
 @dataclass(frozen=True, eq=False)
 class OcclusionMap:
-    """How the predictions of galaxies change as parts of their images are covered.
+    """Changes of predictions as parts of the images are covered.
 
-    Changes are the prediction minus that for the covered image, in the unit of the quantity:
-    positive where the light of a pixel raises the prediction. Where several patches covered a
-    pixel, they are averaged; NaN where the estimator had no answer for the covered image.
+    Changes are the prediction minus that for the covered image, in the unit of the quantity: they
+    are positive if the flux of a pixel increases the prediction. If several patches covered a
+    pixel, their changes are averaged. They are NaN if the covered image has no prediction.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class OcclusionMap:
     ids : ndarray of shape (n,)
         Identifiers of the galaxies.
     prediction : ndarray of shape (n,)
-        Prediction for the images as they are; NaN where there is none.
+        Prediction for the unchanged images; NaN if there is none.
     change : ndarray of shape (n, n_bands, ny, nx)
         Changes with the patch covered in one band.
     change_together : ndarray of shape (n, ny, nx)
@@ -60,30 +60,29 @@ class OcclusionMap:
 
 
 def occlusion_map(estimator, X, quantity="A_V", *, bands=None, patch=4, stride=None):
-    """Find what in its images a prediction rests on.
+    """Find the parts of its images on which a prediction depends.
 
-    A square patch is moved over the images of every galaxy, in one band at a time and in all
-    bands together, and covered: its pixels are set to zero, the level of the sky in cutouts
-    whose background is subtracted. The map is by how much that changes the prediction [1]_.
+    A square patch moves over the images of every galaxy, in one band at a time and in all bands
+    together. The pixels of the patch are set to zero, the level of the sky in cutouts with
+    subtracted background. The map shows the change of the prediction [1]_.
 
     Parameters
     ----------
     estimator : DustEstimator, or any object with a method ``estimate``
-        What predicts, ready to use. Only ``estimator.estimate(sample)`` is called, which must
-        return a table with a row for each galaxy and a column for the quantity.
+        A fitted estimator. Only ``estimator.estimate(sample)`` is called, which must return a
+        table with a row for each galaxy and a column for the quantity.
     X : GalaxySample or anything that `~dustest.data.as_sample` takes
         n galaxies with cutouts. The bands of an array are those of the estimator.
     quantity : str, optional
-        A key of `~dustest.data.QUANTITIES` that the estimator gives.
+        A key of `~dustest.data.QUANTITIES` that the estimator predicts.
     bands : sequence of str, optional
         Bands to cover; all with cutouts by default.
     patch : int, optional
-        Side of the patch in pixels. About the width of the PSF shows all that the image
-        resolves; a smaller patch leaves the estimator enough around it to guess what is gone.
+        Side of the patch in pixels. A patch of about the width of the PSF shows all resolved
+        structure; from the surroundings of a smaller patch, the estimator may infer its content.
     stride : int, optional
-        Step of the patch in pixels, from 1 to ``patch``, which is the default. Smaller steps
-        make smoother maps in more time. The last step is shorter where the steps do not fill
-        the image.
+        Step of the patch in pixels, from 1 to ``patch``, the default. Smaller steps make smoother
+        maps and take longer. The last step is shorter if the steps do not fill the image.
 
     Returns
     -------
@@ -93,9 +92,9 @@ def occlusion_map(estimator, X, quantity="A_V", *, bands=None, patch=4, stride=N
     Raises
     ------
     InputError
-        If the quantity is unknown or the estimator gives it for no galaxy, or no row for each
-        galaxy, there are no cutouts in the bands or they differ in shape, or ``patch`` or
-        ``stride`` is out of range.
+        If the quantity is unknown, the estimator predicts it for no galaxy or does not return a
+        row for each galaxy, there are no cutouts in the bands or they differ in shape, or
+        ``patch`` or ``stride`` is out of range.
 
     See Also
     --------
@@ -103,23 +102,23 @@ def occlusion_map(estimator, X, quantity="A_V", *, bands=None, patch=4, stride=N
 
     Notes
     -----
-    Zero is one choice among others. Marking the patch as bad in ``cutout_mask`` would ask what
-    the estimator does about bad pixels, which may well be to leave the band out; a hole of sky
-    asks what it makes of light that is not there. Masks, errors, photometry and pixels without
-    data stay as they are, and so does the total flux in the catalogue, but not what an estimator
-    measures in the image itself: its fluxes and colours are part of the answer. A patch that is
-    covered in one band leaves a colour that no galaxy has; what is covered in all bands keeps the
-    colours of the rest. The changes do not add up to the prediction: where two patches tell the
-    same, covering one of them changes little.
+    Zero is one choice among others. Marking the patch as bad in ``cutout_mask`` would test how the
+    estimator treats bad pixels, for example by leaving the band out. Setting it to zero tests its
+    response to missing flux. Masks, errors, photometry and pixels without data stay unchanged, and
+    so does the total flux in the catalogue. Fluxes and colours that an estimator measures in the
+    image itself do change, and contribute to the map. A patch that is covered in one band creates
+    a colour that no galaxy has; a patch covered in all bands keeps the colours of the rest. The
+    changes do not add up to the prediction: if two patches contain the same information, covering
+    one of them changes little.
 
-    Estimators that draw from a posterior do so with seeds made from the data. The draws of an
-    image and of its covered copy differ, and their medians with them, even where nothing depends
-    on the patch: by about 1.8 standard deviations of the posterior over the root of the number
-    of independent draws, some of it common to the whole map. Smaller changes mean nothing.
+    Estimators that draw from a posterior use seeds made from the data. The draws for an image and
+    for its covered copy differ, and so do their medians, even if nothing depends on the patch: by
+    about 1.8 standard deviations of the posterior over the root of the number of independent
+    draws, some of it common to the whole map. Smaller changes are not significant.
 
-    A galaxy takes as many predictions as the patch has positions, times the number of bands
-    and one more: 257 for three bands of 32 by 32 pixels with the defaults, 3365 with a step
-    of 1. Copies are made for some tens of MiB at a time.
+    A galaxy needs as many predictions as the patch has positions, times the number of bands, plus
+    one: 257 for three bands of 32 by 32 pixels with the defaults, 3365 with a step of 1. Copies
+    are made for some tens of MiB at a time.
 
     References
     ----------
@@ -128,7 +127,7 @@ def occlusion_map(estimator, X, quantity="A_V", *, bands=None, patch=4, stride=N
 
     Examples
     --------
-    An estimator that looks at one pixel of one band:
+    An estimator that uses one pixel of one band:
 
     >>> import numpy as np
     >>> from dustest.data import DustTable
@@ -161,14 +160,14 @@ def occlusion_map(estimator, X, quantity="A_V", *, bands=None, patch=4, stride=N
     prediction = predict(sample)
     if not np.isfinite(prediction).any():
         msg = (
-            f"quantity must be one that the estimator gives, but {type(estimator).__name__} has "
-            f"no {quantity} for any of {len(sample)} galaxies"
+            f"quantity must be one that the estimator predicts, but {type(estimator).__name__} "
+            f"has no {quantity} for any of {len(sample)} galaxies"
         )
         raise InputError(msg)
     covers = _covers(shape, patch, stride)
     covered = _predict_covered(predict, sample, bands, covers)
     change = _spread(prediction[:, None, None] - covered, covers)
-    # With a single band, it is all of them.
+    # A single band is all of the bands.
     return OcclusionMap(
         quantity=quantity,
         bands=bands,
@@ -210,7 +209,7 @@ def _checked_pixels(name, value, highest, what):
 
 
 def _predict(estimator, quantity, sample):
-    """What an estimator gives for a quantity; NaN where it gives nothing."""
+    """Predictions of an estimator for a quantity; NaN if there are none."""
     table = as_table(estimator.estimate(sample), "what estimator.estimate returns")
     if len(table) != len(sample):
         msg = (
@@ -222,14 +221,14 @@ def _predict(estimator, quantity, sample):
 
 
 def _covers(shape, patch, stride):
-    """Pixels that are covered at every position of the patch, shape (n_positions, ny, nx)."""
+    """Covered pixels at every position of the patch, shape (n_positions, ny, nx)."""
     rows, columns = (_intervals(length, patch, stride) for length in shape)
     covers = rows[:, None, :, None] & columns[None, :, None, :]
     return covers.reshape(-1, *shape)
 
 
 def _intervals(length, patch, stride):
-    """Pixels of a line that are covered at every step, shape (n_steps, length)."""
+    """Covered pixels of a line at every step, shape (n_steps, length)."""
     starts = np.append(np.arange(0, length - patch, stride), length - patch)[:, None]
     pixels = np.arange(length)
     return (pixels >= starts) & (pixels < starts + patch)
@@ -257,7 +256,7 @@ def _predict_covered(predict, sample, bands, covers):
 
 
 def _cover(images, hidden, covers):
-    """Set pixels of some images to zero, but for those that have no data."""
+    """Set pixels of some images to zero, except those without data."""
     part = images[hidden]
     part[covers & np.isfinite(part)] = 0
     images[hidden] = part

@@ -1,4 +1,4 @@
-"""Two sets of galaxies side by side: how far do their distributions differ."""
+"""Comparison of the distributions of two sets of galaxies."""
 
 from numbers import Integral
 
@@ -14,11 +14,11 @@ from dustest.validation.columns import numeric_columns, unit_of
 
 __all__ = ["common_columns", "compare_distributions", "distinguishability"]
 
-# Few trees, each from half of the rows: a hundred galaxies must not be learned by heart.
+# Few trees, each of half of the rows, avoid overfitting a hundred galaxies.
 _N_TREES = 50
 _SUBSAMPLE = 0.5
 _MIN_LEAF = 5
-# A classifier learns little from more rows of either set, and takes longer.
+# More rows of either set hardly improve a classifier, and take longer.
 _MAX_ROWS = 5000
 _PERCENTILES = {"median": 50, "p16": 16, "p84": 84}
 _SEED_LIMIT = 2**31
@@ -27,15 +27,15 @@ _SEED_LIMIT = 2**31
 def compare_distributions(a, b, names, *, n_folds=5, random_state=None):
     """Compare two sets of galaxies column by column, and as a whole.
 
-    Made for a simulated population beside a real one. The rows need not be the same galaxies,
-    nor of the same number.
+    The function is intended for a simulated and a real population. The rows need not be the same
+    galaxies, nor the same number.
 
     Parameters
     ----------
     a : Table, data frame or dict of columns
         The reference, such as a catalogue of real galaxies.
     b : Table, data frame or dict of columns
-        What is held against it.
+        The table that is compared with it.
     names : sequence of str
         Columns to compare, which both tables have. Those of ``b`` are converted to the units
         of ``a``.
@@ -47,23 +47,23 @@ def compare_distributions(a, b, names, *, n_folds=5, random_state=None):
     Returns
     -------
     statistics : QTable
-        A row for each column: its ``name`` and ``unit``; of either table ``n_a`` and ``n_b``,
-        the number of finite values, and ``median_a``, ``p16_a``, ``p84_a``, ``median_b``,
-        ``p16_b``, ``p84_b``; ``ks`` and ``ks_pvalue``, the two-sample Kolmogorov-Smirnov
-        statistic, 0 to 1, and its p-value; ``distance``, the Wasserstein distance in units of
-        half the 16 to 84 % range of ``a``. What cannot be computed is NaN. The meta keep
+        One row per column: its ``name`` and ``unit``; for either table ``n_a`` and ``n_b``, the
+        number of finite values, and ``median_a``, ``p16_a``, ``p84_a``, ``median_b``, ``p16_b``,
+        ``p84_b``; ``ks`` and ``ks_pvalue``, the two-sample Kolmogorov-Smirnov statistic, 0 to 1,
+        and its p-value; ``distance``, the Wasserstein distance in units of half the 16 to 84 %
+        range of ``a``. Values that cannot be computed are NaN. The meta contains
         ``distinguishability`` and ``distinguishability_err`` of all columns together.
 
     Raises
     ------
     InputError
-        If a column is missing, does not hold numbers or has a unit that does not convert.
+        If a column is missing, not numeric or has a unit that does not convert.
 
     Notes
     -----
-    The p-value takes rows for independent, which several views of one galaxy are not, and of
-    many rows it finds every difference; ``distance`` says whether the difference is large. A
-    shift by one standard deviation of a normal distribution has a distance of 1.
+    The p-value assumes independent rows, which several views of one galaxy are not. For many rows
+    it is small for every difference; ``distance`` shows whether the difference is large. A shift
+    by one standard deviation of a normal distribution has a distance of 1.
 
     Examples
     --------
@@ -94,45 +94,44 @@ def compare_distributions(a, b, names, *, n_folds=5, random_state=None):
 
 
 def distinguishability(a, b, names, *, n_folds=5, random_state=None):
-    """How well a classifier tells two sets of galaxies apart.
+    """Measure how well a classifier separates two sets of galaxies.
 
-    Boosted trees learn to which table a row belongs, and are asked about rows that they have
-    not seen. The area under their ROC curve (AUC) is the chance that they rank a random row
-    of ``b`` above a random row of ``a``: 0.5 if the sets cannot be told apart in these
-    columns, 1 if they never overlap. Unlike column-by-column statistics it sees relations
-    between columns.
+    Boosted trees are trained to predict the table of a row, and are tested on other rows. The area
+    under their ROC curve (AUC) is the probability that they rank a random row of ``b`` above a
+    random row of ``a``: 0.5 if the sets are indistinguishable in these columns, 1 if they never
+    overlap. Unlike column-by-column statistics, it is sensitive to relations between columns.
 
     Parameters
     ----------
     a, b : Table, data frame or dict of columns
         The two sets. Rows that are not finite in all columns are left out, and at most 5000
-        rows of either are used, chosen at random. In a table with the column ``group``, rows
-        of one group stay together, so that no galaxy is recognised by another view of it.
+        rows of either are used, chosen at random. If a table has the column ``group``, rows of
+        one group stay together, so that no galaxy is recognised by another view of it.
     names : sequence of str
-        Columns to tell them apart by, which both tables have.
+        Columns to use, which both tables have.
     n_folds : int, optional
-        Number of parts, each judged by trees that learned from the others.
+        Number of folds, each tested by trees trained on the others.
     random_state : None, int or `~numpy.random.Generator`, optional
-        Seed of the choice of rows, the parts and the trees.
+        Seed of the selection of rows, the folds and the trees.
 
     Returns
     -------
     result : dict of str to int or float
-        ``auc``, the mean over the parts; ``auc_err``, its standard error, for which a group
+        ``auc``, the mean over the folds; ``auc_err``, its standard error, for which a group
         counts as one row; ``n_a`` and ``n_b``, the numbers of rows used. The first two are NaN
-        where a set has fewer groups than twice ``n_folds``.
+        if a set has fewer groups than twice ``n_folds``.
 
     Raises
     ------
     InputError
-        If a column is missing, does not hold numbers or has a unit that does not convert, or
+        If a column is missing, not numeric or has a unit that does not convert, or
         ``n_folds`` is less than 2.
 
     Notes
     -----
-    Between sets that are alike, one of 100 and one of 100 to 2,000 rows, the result scattered
-    about 0.5 by 1.2 to 1.4 times its error. Rows that both sets share push it below 0.5: having
-    learned that a row belongs to one set, the trees take its copy for the same.
+    For sets from the same distribution, one of 100 and one of 100 to 2,000 rows, the result
+    scattered about 0.5 by 1.2 to 1.4 times its error. Rows in both sets lower it below 0.5: if
+    the trees are trained on a row of one set, they assign its copy to the same set.
 
     References
     ----------
@@ -168,7 +167,7 @@ def distinguishability(a, b, names, *, n_folds=5, random_state=None):
 
 
 def common_columns(a, b, names):
-    """Columns of two tables in one unit.
+    """Convert columns of two tables to one unit.
 
     Parameters
     ----------
@@ -180,15 +179,15 @@ def common_columns(a, b, names):
     Returns
     -------
     pairs : dict of str to (ndarray of shape (n_a,), ndarray of shape (n_b,))
-        Values in the unit of ``a``, or of ``b`` where ``a`` has none.
+        Values in the unit of ``a``, or of ``b`` if ``a`` has none.
     units : dict of str to `~astropy.units.UnitBase` or None
         That unit.
 
     Raises
     ------
     InputError
-        If no column is named, or one is missing, does not hold numbers or has a unit that does
-        not convert.
+        If no column is named, or one is missing, not numeric or has a unit that does not
+        convert.
 
     Examples
     --------
@@ -213,7 +212,7 @@ def common_columns(a, b, names):
 
 
 def _column_statistics(a, b):
-    """What `compare_distributions` says about one column."""
+    """Statistics of one column for `compare_distributions`."""
     a, b = a[np.isfinite(a)], b[np.isfinite(b)]
     row = {"n_a": len(a), "n_b": len(b)}
     for side, values in {"a": a, "b": b}.items():
@@ -234,14 +233,14 @@ def _column_statistics(a, b):
 
 
 def _groups(table):
-    """Number of the group that each row belongs to; every row its own by default."""
+    """Number of the group of each row; by default every row is its own group."""
     if "group" not in table.colnames:
         return np.arange(len(table))
     return np.unique(bare_values(table["group"])[0], return_inverse=True)[1]
 
 
 def _usable_rows(features, groups, rng):
-    """Features and groups of the complete rows, thinned where there are too many."""
+    """Features and groups of the complete rows, a random subset if there are too many."""
     rows = np.flatnonzero(np.isfinite(features).all(axis=1))
     if rows.size > _MAX_ROWS:
         rows = np.sort(rng.choice(rows, _MAX_ROWS, replace=False))
@@ -249,12 +248,12 @@ def _usable_rows(features, groups, rng):
 
 
 def _count_groups(groups):
-    """How many groups there are, numbered from 0."""
+    """Number of groups, numbered from 0."""
     return int(groups.max()) + 1 if groups.size else 0
 
 
 def _cross_validated_auc(parts, n_folds, rng):
-    """Area under the ROC curve in every fold, both sets being spread over all folds by group."""
+    """Area under the ROC curve in every fold; groups of both sets are spread over all folds."""
     from sklearn.ensemble import GradientBoostingClassifier
     from sklearn.model_selection import PredefinedSplit, cross_val_score
 
@@ -276,7 +275,7 @@ def _cross_validated_auc(parts, n_folds, rng):
 
 
 def _auc_error(auc, n_a, n_b):
-    """Standard error of an AUC of so many independent rows."""
+    """Standard error of an AUC for a number of independent rows."""
     two_b = auc / (2 - auc) - auc**2
     two_a = 2 * auc**2 / (1 + auc) - auc**2
     variance = (auc * (1 - auc) + (n_b - 1) * two_b + (n_a - 1) * two_a) / (n_a * n_b)

@@ -1,4 +1,4 @@
-"""What a result table says about how it was made."""
+"""Provenance of result tables."""
 
 import json
 
@@ -6,7 +6,7 @@ __all__ = ["parameters_of"]
 
 
 def parameters_of(meta):
-    """Parameters of the estimator that made a table.
+    """Read the parameters of the estimator that made a table.
 
     Parameters
     ----------
@@ -16,8 +16,8 @@ def parameters_of(meta):
     Returns
     -------
     parameters : dict
-        Empty where there are none; what a stranger's table does not write as a JSON object stands
-        under ``params`` as it is.
+        Empty if there are none; text that is not a JSON object, in a table of another program, is
+        returned under ``params``.
 
     Examples
     --------

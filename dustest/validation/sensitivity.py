@@ -1,4 +1,4 @@
-"""How far the assumptions of SED fits move the answer, beside what the data leave open."""
+"""Shifts of SED fits due to their assumptions, compared with the uncertainties."""
 
 import json
 from collections import defaultdict
@@ -22,39 +22,39 @@ from dustest.validation.provenance import parameters_of
 __all__ = ["ASSUMPTIONS", "assumption_shifts", "shift_statistics"]
 
 ASSUMPTIONS = ("prior", "history")
-"""What `assumption_shifts` has the columns ``<name>_shift`` and ``<name>_exceeds`` for."""
+"""Names of the columns ``<name>_shift`` and ``<name>_exceeds`` of `assumption_shifts`."""
 
-# Parameters that say how a posterior is computed and what is written down, not what is assumed.
+# Parameters that set how a posterior is computed and written, not what is assumed.
 _COMPUTATION = ("engine", "escalate", "extra", "n_effective", "n_live", "targets", "timeout")
 _DIGITS = "0123456789"
 _EVERYTHING = (-np.inf, np.inf)
 
 
 def assumption_shifts(tables, quantity="A_V"):
-    """How far prior and star-formation history move a quantity, beside the width of its posterior.
+    """Shifts of a quantity due to prior and star-formation history, and its uncertainty.
 
-    Two kinds of tables take part, and all others are left out: those with the quantity under two
+    Two kinds of tables are used, and all others are left out: those with the quantity under two
     priors, in columns ``<quantity>_flat`` and ``<quantity>_log10``; and those of one estimator
-    that, by their meta, differ in its parameter ``sfh``. The latter must agree in the other
-    parameters, so that nothing else moves the answer, but not in how the posterior is computed
-    nor in priors of the history itself.
+    whose meta differ in its parameter ``sfh``. The latter must agree in the other parameters, so
+    that only the history changes, except in how the posterior is computed and in priors of the
+    history itself.
 
     Parameters
     ----------
     tables : dict of str to DustTable, Table or data frame
-        Results by name. Rows are paired as `compare_tables` does.
+        Results by name. Rows are paired as in `compare_tables`.
     quantity : str, optional
         A key of `~dustest.data.QUANTITIES`.
 
     Returns
     -------
     shifts : QTable
-        A row for each galaxy of any table, those of the longest first. Where several tables say
-        the same, they enter by their median.
+        One row per galaxy of any table, those of the longest first. If several tables have the
+        same shift, their median is used.
 
         - ``id``, and the quantity itself.
-        - ``half_width``: half of the distance from its 16th to its 84th percentile, which is what
-          the data leave open under one set of assumptions.
+        - ``half_width``: half of the distance from its 16th to its 84th percentile, the
+          uncertainty under one set of assumptions.
         - ``prior_shift``: the value under the prior flat in the quantity minus that under the
           prior flat in its logarithm.
         - ``history_shift``: the largest minus the smallest value of all histories.
@@ -62,18 +62,18 @@ def assumption_shifts(tables, quantity="A_V"):
         - ``prior_exceeds``, ``history_exceeds``: whether the shift is larger than
           ``half_width``, on either side of zero.
 
-        What is not known is NaN, and exceeds nothing. The meta names the tables with two priors
+        Unknown values are NaN, and exceed nothing. The meta lists the tables with two priors
         (``priors``) and the ``histories``, each separated by commas.
 
     Raises
     ------
     InputError
-        If the quantity is unknown, ``tables`` holds no results, a column has a wrong unit, or
-        rows cannot be paired.
+        If the quantity is unknown, ``tables`` is empty, a column has a wrong unit, or rows cannot
+        be paired.
 
     See Also
     --------
-    shift_statistics : The same in a few numbers.
+    shift_statistics : Summary of these shifts.
 
     Examples
     --------
@@ -122,31 +122,31 @@ def assumption_shifts(tables, quantity="A_V"):
 
 
 def shift_statistics(shifts, quantity="A_V", *, edges=(0.0, 0.1, 0.3, 1.0, np.inf)):
-    """How many galaxies an assumption moves more than the data leave open, overall and in bins.
+    """Count galaxies with shifts larger than their uncertainty, overall and in bins.
 
     Parameters
     ----------
     shifts : QTable
         What `assumption_shifts` returns.
     quantity : str, optional
-        The quantity that it was made for.
+        The quantity of the shifts.
     edges : array_like or `~astropy.units.Quantity` of shape (n_bins + 1,), optional
-        Edges of bins of the quantity, as `binned_statistics` takes them. The default suits A_V
-        in mag.
+        Edges of bins of the quantity, as in `binned_statistics`. The default is suited to A_V in
+        mag.
 
     Returns
     -------
     statistics : QTable
         For each ``assumption``, prior and history, a row for all galaxies, from ``low`` minus
-        infinity to ``high`` plus infinity, and a row for each bin: number ``n`` of galaxies that
-        have the quantity, the shift and the half width; number ``n_exceeds`` of those whose shift
-        is larger than the half width, and their ``share``; and the medians of all, ``shift`` and
-        ``half_width``. Share and medians are NaN without galaxies.
+        infinity to ``high`` plus infinity, and a row for each bin: number ``n`` of galaxies with
+        the quantity, the shift and the half width; number ``n_exceeds`` of those whose shift is
+        larger than the half width, and their fraction ``share``; and the medians of all,
+        ``shift`` and ``half_width``. Fraction and medians are NaN without galaxies.
 
     Raises
     ------
     InputError
-        If a column is missing or does not hold numbers, or the edges do not rise.
+        If a column is missing or not numeric, or the edges do not rise.
 
     Examples
     --------
@@ -184,7 +184,7 @@ def shift_statistics(shifts, quantity="A_V", *, edges=(0.0, 0.1, 0.3, 1.0, np.in
 
 @dataclass(frozen=True)
 class _Rows:
-    """Tables whose values are brought to the rows of all of them."""
+    """Tables with values aligned to the rows of all of them."""
 
     tables: dict
     quantity: str
@@ -200,11 +200,11 @@ class _Rows:
         return len(self.ids)
 
     def median(self, compute, names):
-        """Median over some tables of what a function makes of a table and the quantity."""
+        """Median over some tables of a function of a table and the quantity."""
         return _median([self._aligned(compute, name) for name in names], self.n)
 
     def _aligned(self, compute, name):
-        """What a function makes of one table, at the rows."""
+        """Values of a function for one table, aligned to the rows."""
         table = self.tables[name]
         values = compute(table, self.quantity)
         return aligned_values(values, table["id"], self.ids, names=(name, "the other tables"))
@@ -221,7 +221,7 @@ def _prior_columns(quantity):
 
 
 def _history_groups(tables):
-    """Fits that differ in nothing but the history: for each group, names by history."""
+    """Fits that differ in the history only: for each group, names by history."""
     groups = defaultdict(lambda: defaultdict(list))
     for name, table in tables.items():
         parameters = parameters_of(table.meta)
@@ -232,7 +232,7 @@ def _history_groups(tables):
 
 
 def _other_assumptions(parameters):
-    """Parameters that fits of two histories must share."""
+    """Parameters that must be equal in fits with two histories."""
     others = {
         name: value
         for name, value in parameters.items()
@@ -241,7 +241,7 @@ def _other_assumptions(parameters):
     priors = parameters.get("priors")
     if not isinstance(priors, dict):
         return others | {"priors": priors or {}}
-    # Bagpipes names a history after its components, which may be numbered.
+    # Bagpipes names a history by its components, which may be numbered.
     return others | {
         "priors": {
             key: value
@@ -271,7 +271,7 @@ def _prior_shift(table, quantity):
 
 
 def _information(table, quantity):
-    """Bits that the data add to the prior; NaN where the table does not say."""
+    """Bits that the data add to the prior; NaN if the table has no such column."""
     name = f"{quantity}_information"
     if name not in table.colnames:
         return np.full(len(table), np.nan)
@@ -279,8 +279,8 @@ def _information(table, quantity):
 
 
 def _median(rows, n):
-    """Median of the finite values of each of n columns; NaN where there are none."""
-    # The row of NaN lets a median of no row be taken.
+    """Median of the finite values of each of n columns; NaN if there are none."""
+    # The row of NaN allows a median of no rows.
     values = np.ma.masked_invalid([np.full(n, np.nan), *rows])
     return np.ma.filled(np.ma.median(values, axis=0), np.nan)
 

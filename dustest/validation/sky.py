@@ -1,4 +1,4 @@
-"""Rows of two tables paired by their positions on the sky."""
+"""Pairing of rows of two tables by their positions on the sky."""
 
 from collections.abc import Sequence
 
@@ -21,45 +21,45 @@ from dustest.data.errors import InputError
 __all__ = ["match"]
 
 _RADIUS = 0.3 * u.arcsec
-# Distances in the tree are rounded, so that candidates at the edge are looked up and then checked.
+# Distances in the tree are rounded, so that candidates near the limit are selected and checked.
 _SLACK = 1e-12
 
 
 def match(table, other, radius=_RADIUS):
     """Pair the rows of two tables by their positions on the sky.
 
-    The closest two rows are paired first, then the closest two of the others, and so on, so that
-    each row has at most one partner.
+    The two closest rows are paired first, then the two closest of the remaining ones, and so on,
+    so that each row has at most one partner.
 
     Parameters
     ----------
     table, other : Table, data frame, dict of columns, SkyCoord, or sequence of spectra
         Rows with positions: catalogues, truth, line lists, with columns such as ``ra`` and
         ``dec``, ``RAJ2000`` and ``DEJ2000`` or ``ALPHA_J2000`` and ``DELTA_J2000``, in any unit
-        of angle, as sexagesimal text, or as a column of `~astropy.coordinates.SkyCoord`. Of
-        spectra, ``meta`` has the positions under the same names.
+        of angle, as sexagesimal text, or as a column of `~astropy.coordinates.SkyCoord`. For
+        spectra, ``meta`` contains the positions under the same names.
     radius : `~astropy.units.Quantity`, optional
         Largest separation of a pair.
 
     Returns
     -------
     pairs : QTable
-        A row for each pair, in the order of ``table``: ``row`` and ``other_row``, row numbers
-        from 0; ``separation`` in arcsec; ``ambiguous``, whether either of the two has another
-        row within the radius. The meta count the rows of either table without a partner,
-        ``n_unmatched`` and ``n_other_unmatched``, those among them without a position on the sky
-        (missing, -99, beyond a pole), ``n_without_position`` and ``n_other_without_position``,
-        and record the ``radius`` in arcsec.
+        One row per pair, in the order of ``table``: ``row`` and ``other_row``, row numbers from
+        0; ``separation`` in arcsec; ``ambiguous``, whether either of the two has another row
+        within the radius. The meta contains the number of rows of either table without a partner,
+        ``n_unmatched`` and ``n_other_unmatched``, the number of those without a position on the
+        sky (missing, -99, beyond a pole), ``n_without_position`` and
+        ``n_other_without_position``, and the ``radius`` in arcsec.
 
     Raises
     ------
     InputError
-        If a table has no columns of positions, or no row of it has one, or the radius is not a
+        If a table has no columns of positions, or no row with a position, or the radius is not a
         positive angle.
 
     See Also
     --------
-    dustest.validation.match_rows : Pairs rows by identifier.
+    dustest.validation.match_rows : Pair rows by identifier.
 
     Notes
     -----
@@ -132,7 +132,7 @@ def _positions(given, name):
 
 
 def _of_spectra(given, name):
-    """Degrees that single objects, such as spectra, record in their meta, shape (2, n)."""
+    """Degrees in the meta of single objects such as spectra, shape (2, n)."""
     items = [given] if hasattr(given, "meta") else given
     if not isinstance(items, Sequence) or not all(hasattr(item, "meta") for item in items):
         msg = (
@@ -145,7 +145,7 @@ def _of_spectra(given, name):
 
 
 def _angle(item, name, axis):
-    """One angle of a spectrum in degrees, NaN where it records none."""
+    """One angle of a spectrum in degrees, NaN if there is none."""
     meta = item.meta or {}
     key = first_named(list(meta), {"ra": RA_COLUMNS, "dec": DEC_COLUMNS}[axis])
     value = None if key is None else meta[key]
@@ -181,7 +181,7 @@ def _repeated(rows):
 
 
 def _closest_first(rows, other_rows, separation):
-    """Pairs that are left when the closest are taken first, and no row twice."""
+    """Pairs that remain if the closest are taken first, and no row twice."""
     chosen, taken, other_taken = [], set(), set()
     for i in np.lexsort((other_rows, rows, separation)):
         row, other_row = rows[i], other_rows[i]

@@ -1,4 +1,4 @@
-"""Specific star-formation rates over other times than an estimator's own."""
+"""Specific star-formation rates averaged over other durations."""
 
 import numpy as np
 from astropy import units as u
@@ -15,7 +15,7 @@ __all__ = ["ssfr_over"]
 
 
 def ssfr_over(table, timescale):
-    """Results of an SED fit with the specific star-formation rate over another time.
+    """Results of an SED fit with the specific star-formation rate over another duration.
 
     Parameters
     ----------
@@ -23,18 +23,18 @@ def ssfr_over(table, timescale):
         Results with ``log_mass`` and ``log_SFR_<timescale>``, as of
         ``BagpipesEstimator(extra=["history"])``.
     timescale : {10, 100} or `~astropy.units.Quantity`
-        Time over which the rate is averaged, in Myr without a unit.
+        Duration over which the rate is averaged, in Myr without a unit.
 
     Returns
     -------
     table : DustTable
-        A copy whose ``log_sSFR`` is the median rate over the median mass. Its percentiles are NaN:
-        those of a ratio do not follow from those of its parts.
+        A copy whose ``log_sSFR`` is the median rate over the median mass. Its percentiles are NaN,
+        since those of a ratio do not follow from those of its parts.
 
     Raises
     ------
     InputError
-        If a column is missing or does not hold numbers, or the time is no time.
+        If a column is missing or not numeric, or the duration is invalid.
 
     Examples
     --------
