@@ -17,7 +17,7 @@ from dustest.data.containers.conversion import as_sample
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS
 from dustest.data.messages import did_you_mean
-from dustest.data.signal_to_noise import SNR_DIAMETER, SNR_MIN, check_snr_min
+from dustest.data.signal_to_noise import SNR_DIAMETER, SNR_MIN, check_snr_min, is_faint
 from dustest.io._foreground import (
     FOREGROUND_KEY,
     band_correction,
@@ -333,7 +333,7 @@ def _add_flags(sample, cuts, snr, known, snr_min):
         "MISSING_BAND": any_data & ~np.all(has_data, axis=0),
         "NO_DATA": ~any_data,
         # An unknown ratio is not low.
-        "LOW_SNR": any_data & np.any(np.isfinite(snr), axis=0) & ~np.any(snr >= snr_min, axis=0),
+        "LOW_SNR": any_data & is_faint(snr, snr_min),
     }
     flags = np.zeros(len(sample), dtype=np.int32)
     if "flags" in sample.colnames:
