@@ -217,6 +217,24 @@ class Kind:
         """
         return f"{column.name}_{item}" if self.per else column.name
 
+    def columns_of(self, item, sample):
+        """Columns that a sample has of one band or line.
+
+        Parameters
+        ----------
+        item : str
+            Short name of the band or line.
+        sample : GalaxySample
+            Checked sample.
+
+        Returns
+        -------
+        names : list of str
+            In the order of the record.
+        """
+        names = (self.column_name(one, item) for one in self.columns)
+        return [name for name in names if name in sample.colnames]
+
     def names_in(self, sample, role):
         """Columns of one role that a sample has.
 

@@ -7,6 +7,7 @@ from dustest.data.bands import get_band
 from dustest.data.checks.tables import first_named
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError
+from dustest.data.lines import LINES
 from dustest.data.messages import argument, did_you_mean, shown
 from dustest.physics import a_lambda, band_attenuation_ratio, get_dust_law
 
@@ -130,6 +131,31 @@ def band_correction(ebv, band):
     law = get_dust_law(FOREGROUND_LAW)
     a_band = law.r_v * ebv * band_attenuation_ratio(get_band(band), law)
     return 10.0 ** (0.4 * a_band)
+
+
+def line_correction(ebv, line, redshift):
+    """Factor that corrects an emission line for foreground dust.
+
+    Parameters
+    ----------
+    ebv : ndarray of shape (n,)
+        E(B-V) in mag.
+    line : str
+        Name of the line.
+    redshift : ndarray of shape (n,)
+        Redshifts, which tell where the line is observed.
+
+    Returns
+    -------
+    factor : ndarray of shape (n,)
+        Factor for fluxes and their errors; NaN where the redshift is missing.
+    """
+    law = get_dust_law(FOREGROUND_LAW)
+    factor = np.full(len(ebv), np.nan)
+    known = np.isfinite(redshift)
+    observed = LINES[line].wavelength * (1.0 + redshift[known])
+    factor[known] = 10.0 ** (0.4 * ebv[known] * a_lambda(law.r_v, observed, law))
+    return factor
 
 
 def spectrum_correction(ebv, wavelength):

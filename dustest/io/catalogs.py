@@ -30,6 +30,7 @@ from dustest.io._foreground import (
     band_correction,
     foreground_of,
     foreground_record,
+    line_correction,
     refuse_corrected,
 )
 from dustest.io._formats.readers import read_table
@@ -381,15 +382,24 @@ def _correct_foreground(sample, ebv, table, layout):
             "filter curves, and none are available"
         )
         warnings.warn(msg, DustestWarning, stacklevel=3)
-        sample.remove_columns(
-            [f"{kind}_{band}" for band in unknown for kind in ("flux", "flux_err")]
-        )
+        for band in unknown:
+            sample.remove_columns(KINDS["flux"].columns_of(band, sample))
     for band in sample.bands:
-        factor = band_correction(values, band)
-        for name in (f"flux_{band}", f"flux_err_{band}"):
-            sample[name] = sample[name] * factor
+        _multiply(sample, KINDS["flux"].columns_of(band, sample), band_correction(values, band))
+    redshift = (
+        sample["redshift"] if "redshift" in sample.colnames else np.full(len(sample), np.nan)
+    )
+    for line in sample.lines:
+        factor = line_correction(values, line, np.asarray(redshift))
+        _multiply(sample, KINDS["line"].columns_of(line, sample), factor)
     sample["foreground_ebv"] = np.array(values) << u.mag
     sample.meta[FOREGROUND_KEY] = foreground_record(ebv)
+
+
+def _multiply(sample, names, factor):
+    """Multiply columns in place, which keeps their meta."""
+    for name in names:
+        sample[name][:] = sample[name] * factor
 
 
 def _warn_of_missing(ebv):

@@ -1,5 +1,6 @@
 """Catalogues of kinds of input that are not photometry."""
 
+import dust_extinction.parameter_averages
 import numpy as np
 import pytest
 from astropy import units as u
@@ -121,6 +122,24 @@ class TestOwnColumns:
         sample = read_catalog(table, columns=names)
         assert sample["magnification"].tolist() == [2.0]
         assert sample["magnification_err"].tolist() == [0.1]
+
+
+class TestForeground:
+    def test_lines_where_they_are_observed(self):
+        names = ("HA6565_PREFERREDFLUX", "HA6565_PREFERREDFLUX_ERR")
+        table = Table({name: [1e-17, 1e-17] for name in names} | {"Z_MOSFIRE": [1.0, -99.0]})
+        factor = read_catalog(table, foreground_ebv=0.1)["line_Ha"].value / 1e-17
+        law = dust_extinction.parameter_averages.G23(Rv=3.1)
+        expected = 1.0 / law.extinguish(2 * 6564.61 * u.AA, Ebv=0.1)
+        np.testing.assert_allclose(factor, [expected, np.nan])
+
+    def test_limits_follow_and_keep_their_sigma(self):
+        columns = {f"flux{kind}_F150W": [10.0] * u.nJy for kind in ("", "_err", "_limit")}
+        table = QTable(columns)
+        table["flux_limit_F150W"].info.meta = {"sigma": 3}
+        sample = read_catalog(table, foreground_ebv=0.1)
+        assert sample["flux_limit_F150W"] == sample["flux_F150W"] > 10.0 * u.nJy
+        assert sample["flux_limit_F150W"].info.meta == {"sigma": 3.0}
 
 
 class TestMosdef:

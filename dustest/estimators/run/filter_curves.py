@@ -7,6 +7,7 @@ import numpy as np
 from dustest.data.bands import has_curve
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS
+from dustest.data.kinds import KINDS
 
 __all__ = ["with_curves"]
 
@@ -53,7 +54,8 @@ def with_curves(sample, name):
     flags = sample["flags"] if "flags" in sample.colnames else np.zeros(len(sample), np.int32)
     kept = sample.copy(copy_data=False)
     kept["flags"] = flags | np.where(measured, FLAGS["MISSING_BAND"].value, 0).astype(np.int32)
-    kept.remove_columns([f"{kind}_{band}" for kind in ("flux", "flux_err") for band in without])
+    for band in without:
+        kept.remove_columns(KINDS["flux"].columns_of(band, kept))
     return kept
 
 
