@@ -26,6 +26,8 @@ from dustest import (
 from dustest.cli import main
 from dustest.data import DustTable, InputError, ReadError, RowTable
 from dustest.data.identity.describe import describe
+from dustest.data.surveys import SURVEYS
+from dustest.estimators import registry
 from dustest.estimators._cnn.files.pretrained import PRETRAINED, pretrained_file
 from dustest.estimators._cnn.network.config import CONFIGS, CNNConfig
 from dustest.io import load_demo
@@ -40,6 +42,7 @@ from dustest.physics import (
     list_dust_laws,
     list_histories,
 )
+from dustest.physics.conversions import IMFS
 from dustest.simulate import GalaxySimulator, list_noise_presets
 from dustest.validation.provenance import parameters_of
 
@@ -197,6 +200,8 @@ class TestReferences:
         paths = [pretrained_file(name)[0] for name in PRETRAINED]
         empty = Comparison(tables={}, metrics=QTable(), flags=QTable())
         reached = set(parse(cite())) | set(parse(cite(*tables, *paths, empty)))
+        # Conversions are not recorded in results: their references are in the reference pages.
+        reached |= {key for imf in IMFS.values() for key in imf.references}
         assert reached == set(parse(BIB))
 
     @pytest.mark.parametrize("key", [*IRX_BETA_RELATIONS])
@@ -347,7 +352,7 @@ class TestSimulations:
     @pytest.mark.parametrize("preset", list_noise_presets())
     def test_every_survey_is_known(self, preset):
         table = QTable(meta=GalaxySimulator(["F277W"], preset)._meta(1))
-        assert set(citations._SURVEYS[preset]) <= keys_of(table)
+        assert set(SURVEYS[preset].references) <= keys_of(table)
         assert len(comments(cite(table))) == 2
 
     def test_what_was_not_used(self):
@@ -426,8 +431,9 @@ class TestStrangers:
     def registered(self, monkeypatch):
         entry = SimpleNamespace(name="known", value="here:Known", load=lambda: Known)
         broken = SimpleNamespace(name="broken", value="here:Broken", load=lambda: 1 / 0)
-        entries = {"known": entry, "broken": broken}
-        monkeypatch.setattr(citations.registry, "_entries", lambda: entries)
+        meurer = registry._entries()["meurer"]
+        entries = {"known": entry, "broken": broken, "meurer": meurer}
+        monkeypatch.setattr(registry, "_entries", lambda: entries)
 
     @pytest.mark.usefixtures("registered")
     def test_a_plugin_names_its_own(self):

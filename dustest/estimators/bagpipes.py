@@ -32,12 +32,14 @@ from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngin
 from dustest.estimators._sed.tabulated.model_pool import check_parameters, check_tabulated
 from dustest.estimators.base import DustEstimator
 from dustest.estimators.run.batch import Estimates, error_floor
-from dustest.physics.dust_laws.lookup import DUST_LAWS
+from dustest.physics.dust_laws.lookup import DUST_LAWS, cite_law
 from dustest.physics.histories import HISTORIES
+from dustest.physics.stellar_grids import STELLAR_GRIDS
 
 __all__ = ["BagpipesEstimator"]
 
-_ENGINES = ("tabulated", "bagpipes")
+_ENGINES = {"tabulated": ("Cappe2004",), "bagpipes": ("Lange2023",)}
+"""References by engine."""
 _REDSHIFTS = ("fixed", "free")
 _TRIAL_REDSHIFT = 0.01
 """Where priors are tried: the Universe is old enough for any that fits a galaxy."""
@@ -212,7 +214,20 @@ class BagpipesEstimator(DustEstimator):
     gives: ClassVar[tuple] = (*DRAWN, *REST_FRAME)
     extra_groups: ClassVar[dict] = EXTRAS
     packages: ClassVar[tuple] = ("bagpipes", "nautilus-sampler")
+    references: ClassVar[tuple] = ("Draine2007", "Inoue2014")
     registries: ClassVar[dict] = {"sfh": HISTORIES, "dust_law": DUST_LAWS}
+
+    @classmethod
+    def _cite(cls, cited, parameters):
+        """Add the references of the models, the history, the law and the engine."""
+        super()._cite(cited, parameters)
+        cited.record("grid of stellar populations", "BC03", STELLAR_GRIDS)
+        cited.record("star-formation history", parameters.get("sfh"), HISTORIES)
+        cite_law(cited, parameters.get("dust_law"))
+        engine = parameters.get("engine")
+        cited.choose("engine", engine, _ENGINES.get(str(engine)))
+        if parameters.get("escalate"):
+            cited.use(*_ENGINES["bagpipes"])
 
     def __init__(
         self,
@@ -352,7 +367,7 @@ class BagpipesEstimator(DustEstimator):
 
     def _settings(self):
         """The parameters, checked, for the engine."""
-        check_choice("engine", self.engine, _ENGINES)
+        check_choice("engine", self.engine, tuple(_ENGINES))
         check_choice("redshift", self.redshift, _REDSHIFTS)
         check_number("error_floor", self.error_floor, 0.0, 1.0)
         check_number("n_live", self.n_live, _MIN_LIVE, kind=Integral)

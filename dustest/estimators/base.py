@@ -103,8 +103,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     packages : tuple of str
         Distributions whose versions belong to the provenance.
     references : tuple of str
-        BibTeX entries of the method, for `dustest.cite`; those of the built-in estimators, which
-        depend on their parameters, are listed there.
+        References of the method for `dustest.cite`: keys of those of dustest, or BibTeX entries.
+        Those that depend on parameters are added by ``_cite``.
     """
 
     requires: ClassVar[tuple] = ()
@@ -131,6 +131,13 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
 
     def _fit(self, batch, y, **fit_params):
         """Learn from a `Batch` and truth of shape (n, n_targets), where a backend learns."""
+
+    @classmethod
+    def _cite(cls, cited, parameters):  # noqa: ARG003 - for backends
+        """Add the references of what a result with some parameters used to a `Cited`."""
+        cited.use(*cls.references)
+        if not cls.references:
+            cited.gaps.append(f"no reference is known for {cls.__name__}")
 
     def _check_parameters(self):
         """Refuse parameters that cannot be used, before any row, worker or store is touched."""

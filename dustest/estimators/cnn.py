@@ -21,7 +21,8 @@ from dustest.estimators._cnn.ensemble import MOST_AT_ONCE
 from dustest.estimators._cnn.files.manifest import describe_estimator, rebuild_estimator
 from dustest.estimators._cnn.files.model_file import read_model, write_model
 from dustest.estimators._cnn.files.pretrained import PRETRAINED, pretrained_file
-from dustest.estimators._cnn.network.config import CNNConfig, get_config
+from dustest.estimators._cnn.heads import HEADS
+from dustest.estimators._cnn.network.config import CNNConfig, described_head, get_config
 from dustest.estimators._cnn.network.layers import list_layers
 from dustest.estimators._cnn.settings import TARGETS, make_options, make_task
 from dustest.estimators._cnn.training.datasets import collect
@@ -151,7 +152,23 @@ class CNNEstimator(DustEstimator):
     threaded: ClassVar[bool] = True
     packages: ClassVar[tuple] = ("keras",)
     pretrained: ClassVar[tuple] = tuple(PRETRAINED)
+    references: ClassVar[tuple] = (
+        *("Abadi2016", "Bradley2016", "Chollet2015", "Fu2024", "Kingma2015", "Srivastava2014"),
+    )
+    tuning_references: ClassVar[tuple] = ("OMalley2019",)
     _learns: ClassVar[bool] = True
+
+    @classmethod
+    def _cite(cls, cited, parameters):
+        """Add the references of the networks, and of how they learned."""
+        super()._cite(cited, parameters)
+        architecture = parameters.get("architecture")
+        head = HEADS.get(described_head(architecture))
+        cited.choose("architecture", architecture, None if head is None else head.references)
+        if head is not None and parameters.get("augment"):
+            cited.use(*head.augmentation_references)
+        if parameters.get("n_networks", 1) != 1:
+            cited.use("Lakshminarayanan2017")
 
     def __init__(
         self,

@@ -43,6 +43,10 @@ class ConstantEstimator(DustEstimator):
     uncertainty: ClassVar[str] = "ensemble"
     magnified: ClassVar[bool] = False
 
+    @classmethod
+    def _cite(cls, cited, parameters):
+        """Add nothing: a median needs no reference."""
+
     def __init__(self, targets="A_V"):
         self.targets = targets
 

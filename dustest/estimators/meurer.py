@@ -12,7 +12,7 @@ from dustest.estimators._uv_slopes import measure_slopes, slope_draws
 from dustest.estimators.base import DustEstimator
 from dustest.estimators.run.batch import Estimates, ExtraColumn
 from dustest.physics import IRX_BETA_RELATIONS, attenuation_ratio, get_dust_law, get_relation
-from dustest.physics.dust_laws.lookup import DUST_LAWS
+from dustest.physics.dust_laws.lookup import DUST_LAWS, cite_law
 
 __all__ = ["MeurerEstimator"]
 
@@ -86,6 +86,7 @@ class MeurerEstimator(DustEstimator):
     """
 
     requires: ClassVar[tuple] = (("flux", "spectrum"), "redshift")
+    references: ClassVar[tuple] = ("Calzetti1994", "Meurer1999")
     uncertainty: ClassVar[str] = "propagated"
     redshift_range: ClassVar[tuple] = (0.0, 30.0)
     needs_curves: ClassVar[bool] = True
@@ -109,6 +110,15 @@ class MeurerEstimator(DustEstimator):
         self.beta0_scatter = beta0_scatter
         self.extra = extra
         self.targets = targets
+
+    @classmethod
+    def _cite(cls, cited, parameters):
+        """Add the references of the slope, the relation and the law."""
+        super()._cite(cited, parameters)
+        cited.record("relation", parameters.get("relation"), IRX_BETA_RELATIONS)
+        cite_law(cited, parameters.get("dust_law"))
+        if parameters.get("beta0_scatter") != 0:
+            cited.use("Wilkins2012")
 
     def _estimate(self, batch):
         """Slopes, then the attenuation with its errors."""

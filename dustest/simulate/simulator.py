@@ -13,8 +13,9 @@ from dustest.data.errors import InputError
 from dustest.data.files.paths import installed_version
 from dustest.data.identity.describe import describe
 from dustest.data.messages import did_you_mean
-from dustest.physics.dust_laws.lookup import get_screen_law
-from dustest.physics.stellar_grids import get_stellar_grid
+from dustest.data.surveys import SURVEYS
+from dustest.physics.dust_laws.lookup import cite_law, get_screen_law
+from dustest.physics.stellar_grids import STELLAR_GRIDS, get_stellar_grid
 from dustest.simulate._arguments import (
     check_band_names,
     check_not_negative,
@@ -32,7 +33,7 @@ from dustest.simulate.surveys import get_survey
 from dustest.simulate.telescope.detection import Telescope
 from dustest.simulate.telescope.imaging import Imager
 from dustest.simulate.telescope.noise_presets import noise_preset
-from dustest.simulate.telescope.psf import make_psf
+from dustest.simulate.telescope.psf import PSF_REFERENCES, make_psf
 from dustest.simulate.telescope.spectrograph import PrismSpectrograph
 
 __all__ = ["GalaxySimulator"]
@@ -41,6 +42,11 @@ _MOST_SNAPSHOTS = 31
 _SNAPSHOT_STEP = 0.1
 _PSF_FIELD = 6.0
 """Arcsec: contains all the light of a point source except a per cent or two."""
+
+
+_OBSERVED = ("Bradley2016", "Camps2016", "Dehnen2012", "Draine2003", "Hockney1981", "Inoue2014")
+_OBSERVED += ("Monaghan1985",)
+"""References of the dust in front of the stars, and of the images."""
 
 
 class GalaxySimulator:
@@ -189,6 +195,18 @@ class GalaxySimulator:
             f"GalaxySimulator(bands={self.bands}, preset={self.preset!r}, "
             f"redshift=({low:g}, {high:g}), dust_to_metal={self.dust_to_metal})"
         )
+
+    @classmethod
+    def _cite(cls, cited, parameters):
+        """Add the references of galaxies, dust, telescope and survey of a simulation."""
+        cited.use(*GalaxyPopulation.references, *_OBSERVED)
+        cite_law(cited, parameters.get("dust_law"))
+        cited.record("survey", parameters.get("preset"), SURVEYS)
+        cited.record("grid of stellar populations", parameters.get("grid"), STELLAR_GRIDS)
+        if parameters.get("psfs") == "make_psf":
+            cited.use(*PSF_REFERENCES)
+        if parameters.get("spectrograph") not in (None, "None"):
+            cited.use(*PrismSpectrograph.references)
 
     def draw(self, n, random_state=None):
         """Draw galaxies of the population.

@@ -1,5 +1,6 @@
 """Dust laws by name: those of the modules of this folder, and those that are registered."""
 
+import re
 from dataclasses import replace
 from importlib import import_module
 from pkgutil import iter_modules
@@ -14,12 +15,16 @@ from dustest.physics.dust_laws.law import DustLaw
 
 __all__ = [
     "DUST_LAWS",
+    "cite_law",
     "get_dust_law",
     "get_screen_law",
     "law_references",
     "list_dust_laws",
     "register_dust_law",
 ]
+
+_INSTANCE = re.compile(r"(?:ExtinctionCurve\(name=')?(\w+)(?=$|['(])")
+"""Of a law by name, or of the text of an instance."""
 
 
 def _own_laws():
@@ -201,6 +206,23 @@ def law_references(law):
     own = next(filter(None, found), ())
     parts = [law_references(part) or () for part in _described_parts(law)]
     return tuple(dict.fromkeys(sum(parts, own))) or None
+
+
+def cite_law(cited, law):
+    """Add the references of the dust law of a result.
+
+    Parameters
+    ----------
+    cited : Cited
+        What the result used.
+    law : str, dict or None
+        Name or description of the law, or the text of an instance, as version 0.1 wrote it.
+    """
+    if isinstance(law, dict):
+        cited.choose("dust law", law.get("name") or law.get("class"), law_references(law))
+        return
+    known = _INSTANCE.match(str(law))
+    cited.choose("dust law", law, law_references(known[1] if known else law))
 
 
 def _kinds(kind):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import partial
+from typing import ClassVar
 
 import numpy as np
 
@@ -121,6 +122,11 @@ class GalaxyPopulation:
     (2500, 2500, 7.0)
     """
 
+    references: ClassVar[tuple] = (
+        *("Aravena2024", "Asplund2009", "Behroozi2013", "Bevins2026", "Caplar2019", "Curti2024"),
+        *("Fujimoto2020", "Hernquist1990", "Morishita2024", "NavarroCarrera2024", "Planck2016"),
+        *("Simmonds2025", "Tacconi2018", "Westcott2025", "vanderKruit1981"),
+    )
     log_mass: tuple = (7.0, 11.0)
     n_stars: int = 2500
     n_gas: int = 2500

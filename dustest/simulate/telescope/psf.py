@@ -16,8 +16,10 @@ from dustest.data.files.parsing import open_fits
 from dustest.simulate._arguments import as_arcsec, check_odd, check_whole
 from dustest.simulate.telescope.jwst_optics import blurred_diffraction
 
-__all__ = ["PSF", "encircled_energy", "make_psf", "read_psf", "resample_psf"]
+__all__ = ["PSF", "PSF_REFERENCES", "encircled_energy", "make_psf", "read_psf", "resample_psf"]
 
+PSF_REFERENCES = ("Goodman1985", "Perrin2012")
+"""Of the point-spread functions that `make_psf` computes."""
 _FIELD = 6.0
 _FINEST = 0.0101
 _MOST_POINTS = 4096

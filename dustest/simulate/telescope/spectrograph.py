@@ -1,6 +1,7 @@
 """Spectra like those of the NIRSpec prism of JWST."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from astropy import constants
@@ -91,6 +92,7 @@ class PrismSpectrograph:
     True
     """
 
+    references: ClassVar[tuple] = ("Jakobsen2022",)
     wavelength_range: tuple = (0.8, 3.1)
     depth: float = 1e-21
     floor: float = 0.02

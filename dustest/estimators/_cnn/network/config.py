@@ -3,12 +3,15 @@
 Nothing here knows of Keras: a plan can be read, checked, stored and searched without it.
 """
 
+import re
 from dataclasses import asdict, dataclass, fields
 
 from dustest.data.errors import InputError
 from dustest.estimators._cnn.heads import HEADS
 
-__all__ = ["CONFIGS", "DUSTEST", "PAPER", "CNNConfig", "get_config"]
+__all__ = ["CONFIGS", "DUSTEST", "PAPER", "CNNConfig", "described_head", "get_config"]
+
+_INSTANCE = re.compile(r"CNNConfig\(kind='(\w+)'")
 
 ACTIVATIONS = ("elu", "gelu", "relu", "silu")
 NORMALIZATIONS = ("batch", "group", "layer", "none")
@@ -246,3 +249,29 @@ PAPER = CNNConfig(
 DUSTEST = CNNConfig()
 
 CONFIGS = {"dustest": DUSTEST, "paper": PAPER}
+
+
+def described_head(architecture):
+    """Name the head of an architecture that a result describes.
+
+    Parameters
+    ----------
+    architecture : str, dict or object
+        Name, description, or the text of an instance, as version 0.1 wrote it.
+
+    Returns
+    -------
+    head : str
+        Name of the head; what was given where it is none of these.
+
+    Examples
+    --------
+    >>> from dustest.estimators._cnn.network.config import described_head
+    >>> described_head("dustest"), described_head({"kind": "paper"})
+    ('mixture', 'paper')
+    """
+    if isinstance(architecture, dict):
+        return str(architecture.get("kind"))
+    name = str(architecture)
+    found = _INSTANCE.match(name)
+    return found[1] if found else CONFIGS[name].kind if name in CONFIGS else name

@@ -1,0 +1,101 @@
+"""What a result used, gathered as references: keys of dustest's own, or BibTeX entries."""
+
+import re
+
+__all__ = ["Cited"]
+
+_KEY = re.compile(r"@\w+\s*\{\s*([^\s,]+)\s*,")
+
+
+class Cited:
+    """References of one result, and what of it has none.
+
+    Parameters
+    ----------
+    label : str
+        What to call the result.
+
+    Attributes
+    ----------
+    keys : list of str
+        Keys of the references of dustest.
+    entries : dict of str to str
+        BibTeX entries of plugins by their key.
+    gaps : list of str
+        Sentences on what has no reference.
+
+    Examples
+    --------
+    >>> from dustest.data.cited import Cited
+    >>> cited = Cited("beta")
+    >>> cited.use("Meurer1999")
+    >>> cited.choose("dust law", "Mine", None)
+    >>> cited.lines()
+    ['% beta: Meurer1999', '% beta: no reference is known for the dust law Mine']
+    """
+
+    def __init__(self, label):
+        self.label = label
+        self.keys, self.entries, self.gaps = [], {}, []
+
+    def use(self, *references):
+        """Add references.
+
+        Parameters
+        ----------
+        *references : str
+            Keys of the references of dustest, or BibTeX entries.
+        """
+        for reference in references:
+            found = _KEY.search(reference)
+            if found:
+                self.entries[found[1]] = reference.strip()
+            else:
+                self.keys.append(reference)
+
+    def choose(self, what, name, references):
+        """Add the references of one of several methods.
+
+        Parameters
+        ----------
+        what : str
+            What is chosen, such as ``"dust law"``.
+        name : str or None
+            Its name; None where the result does not say it.
+        references : sequence of str or None
+            Those of the method; None where it is not known.
+        """
+        if name is None:
+            self.gaps.append(f"its meta does not tell the {what}")
+        elif references is None:
+            self.gaps.append(f"no reference is known for the {what} {name}")
+        self.use(*(references or ()))
+
+    def record(self, what, described, registry):
+        """Add the references of a record.
+
+        Parameters
+        ----------
+        what : str
+            What it is.
+        described : str, dict or None
+            Its name, or a description that has a ``name``.
+        registry : Registry
+            Where it is registered.
+        """
+        name = described.get("name") if isinstance(described, dict) else described
+        known = registry.get(name) if isinstance(name, str) else None
+        self.choose(what, name, None if known is None else known.references)
+
+    def lines(self):
+        """Write comments, without what BibTeX would take for the end of one, or for an entry.
+
+        Returns
+        -------
+        lines : list of str
+            Each begins with ``%``.
+        """
+        names = sorted({*self.keys, *self.entries}, key=str.lower)
+        texts = [", ".join(names), *self.gaps] if names else self.gaps
+        lines = [" ".join(f"% {self.label}: {text}".split()) for text in texts]
+        return [line.replace("@", "(at)") for line in lines]
