@@ -1,4 +1,4 @@
-"""What people look at: comparisons, figures and the report."""
+"""Comparisons, figures and reports."""
 
 from dustest.report.compare import compare
 from dustest.report.comparison import Comparison

@@ -1,4 +1,4 @@
-"""`compare`, which runs estimators side by side."""
+"""`compare`, which runs several estimators on the same galaxies."""
 
 import platform
 import re
@@ -53,46 +53,46 @@ def compare(
     random_state=None,
     notes=(),
 ):
-    """Run estimators on the same galaxies and compare what they say.
+    """Run estimators on the same galaxies and compare their results.
 
-    An estimator that fails does not take the others down: it becomes a warning and an entry
-    of ``failures``.
+    If one estimator fails, the others still run; the failure is a warning and an entry of
+    ``failures``.
 
     Parameters
     ----------
     estimators : dict of str to DustEstimator, DustTable, Table or data frame
-        Anything with a method ``estimate``, or results made before, by the name to show.
-        Results need a column for a quantity, such as ``A_V``, and may cover a part of the sample;
-        rows are paired by identifier, whatever that column is called.
+        Estimators (any object with a method ``estimate``) or existing results, by name. Results
+        need a column for a quantity, such as ``A_V``, and may have a part of the sample only;
+        rows are paired by identifier, for any usual name of its column.
     sample : GalaxySample or anything that `~dustest.data.as_sample` takes, optional
-        Galaxies. Not needed where all results were made before.
+        Galaxies. Not needed if all results exist.
     reference : str, optional
         Name of the estimator that the others are compared with; by default all pairs are.
     truth : Table, data frame or dict of columns, optional
         True values: a column for each known quantity, and identifiers (``id``, ``ID``,
-        ``source_id``, ``NUMBER``, ...), by which rows are paired. Only where neither side has
-        identifiers are rows paired by their position, with a warning and a note.
+        ``source_id``, ``NUMBER``, ...), by which rows are paired. Only if neither table has
+        identifiers are rows paired by position, with a warning and a note.
     quantities : sequence of str, optional
-        Quantities to compare; by default all that at least two sides give.
+        Quantities to compare; by default all that at least two tables have.
     limits : dict of str to int, optional
-        How many galaxies, from the first, an estimator gets that is too slow for all.
+        Number of galaxies, from the first, for estimators that are too slow for all.
     output : str or path-like, optional
-        Folder for the results, ``<name>.ecsv`` for each estimator that runs.
+        Folder for the results, with ``<name>.ecsv`` for each estimator that runs.
     resume : bool, optional
-        Go on with an earlier run that had the same ``output``.
+        Resume an earlier run with the same ``output``.
     n_jobs : int, optional
-        Number of processes, counted as joblib does.
+        Number of processes, as in joblib.
     progress : bool, optional
         Whether to show progress bars; by default on a terminal.
     outlier_limit : float or `~astropy.units.Quantity`, optional
         Residual beyond which a galaxy is an outlier, in the unit of each quantity; by default
         3 NMAD about the median.
     n_bootstrap : int, optional
-        Number of resamples behind the errors of the metrics.
+        Number of resamples for the errors of the metrics.
     random_state : None, int or `~numpy.random.Generator`, optional
-        Seed of these resamples. Estimators have their own.
+        Seed of these resamples. Estimators have their own seeds.
     notes : sequence of str, optional
-        What a reader of the report should know.
+        Notes for the report.
 
     Returns
     -------
@@ -102,10 +102,10 @@ def compare(
     Raises
     ------
     InputError
-        If the sample, the truth, a name or the output cannot be used, which is checked before
-        anything runs.
+        If the sample, the truth, a name or the output is invalid. This is checked before anything
+        runs.
     DustestError
-        If no estimator gave a result.
+        If no estimator returned a result.
 
     Warns
     -----
@@ -164,7 +164,7 @@ def compare(
 
 
 def _check_names(estimators, reference, truth):
-    """Refuse names that do not work before anything long runs."""
+    """Raise an error for invalid names before anything runs."""
     if not isinstance(estimators, dict) or not estimators:
         msg = f"estimators must be a dict of name to estimator or table, got {estimators!r}"
         raise InputError(msg)
@@ -192,7 +192,7 @@ def _checked_limits(limits, estimators):
 
 
 def _ready_table(name, made, sample):
-    """A table made before; None for what has yet to run."""
+    """An existing table; None for an estimator."""
     what = f"estimators[{name!r}]"
     if isinstance(made, type):
         msg = (
@@ -223,7 +223,7 @@ def _ready_table(name, made, sample):
 
 
 def _paired(ready, truth, sample):
-    """Results made before, cut to the sample, and the truth, all with ids; and notes on them."""
+    """Existing results, cut to the sample, and the truth, all with ids; and notes on them."""
     given = {name: table for name, table in ready.items() if table is not None}
     if truth is not None:
         given[TRUTH] = checked_truth(truth)
@@ -232,7 +232,7 @@ def _paired(ready, truth, sample):
     named = identified(given)
     notes = []
     if len(named) > 1 and not any(has_ids(table) for table in named.values()):
-        notes.append("Rows are paired by their position, since no table has identifiers.")
+        notes.append("Rows are paired by position, since no table has identifiers.")
     cut = dict.fromkeys(ready)
     for name in filter(named.__contains__, ready):
         cut[name], left_out = _cut(name, _as_results(named[name]), sample)
@@ -257,7 +257,7 @@ def _as_results(table):
 
 
 def _cut(name, table, sample):
-    """Those rows of a table that are in the sample, and a note on the others."""
+    """Rows of a table that are in the sample, and a note on the others."""
     if sample is None:
         return table, []
     rows, _ = match_rows(table["id"], sample["id"], names=(name, _SAMPLE))
@@ -268,16 +268,16 @@ def _cut(name, table, sample):
 
 
 def _run_options(names, output, resume, **options):
-    """Arguments of ``estimate`` by estimator, with the file where each keeps its results."""
+    """Arguments of ``estimate`` by estimator, with the file for its results."""
     files = {} if output is None else _output_files(names, output, resume)
     return {name: options | files.get(name, {}) for name in names}
 
 
 def _output_files(names, output, resume):
-    """Arguments that keep the results of each estimator in a folder."""
+    """Arguments that save the results of each estimator in a folder."""
     unsafe = [name for name in names if not re.fullmatch(r"\w[\w .+-]*", name)]
     if unsafe:
-        msg = f"names of estimators must do as file names where output is given, got {unsafe}"
+        msg = f"names of estimators must be valid file names if output is given, got {unsafe}"
         raise InputError(msg)
     if not isinstance(output, str | PathLike):
         msg = f"output must be the path of a folder, got {output!r}"
@@ -288,7 +288,7 @@ def _output_files(names, output, resume):
     if existing and not resume:
         msg = (
             f"output {str(folder)!r} holds results already ({', '.join(existing)}); pass "
-            f"{argument('resume', True)} to go on with them, or choose another folder"
+            f"{argument('resume', True)} to resume, or choose another folder"
         )
         raise InputError(msg)
     writable_folder(folder)
@@ -296,12 +296,12 @@ def _output_files(names, output, resume):
 
 
 def _run_all(estimators, samples, options):
-    """Results of the estimators that have a sample, and reasons of failures, each by name."""
+    """Results of the estimators with a sample, and reasons of failures, each by name."""
     tables, failures = {}, {}
     for name, sample in samples.items():
         try:
             tables[name] = _run(estimators[name], sample, options[name])
-        # Whatever goes wrong inside one estimator, a stranger's too, must not cost the others.
+        # No error of one estimator, including those of other packages, must stop the others.
         except Exception as error:  # noqa: BLE001
             failures[name] = f"{type(error).__name__}: {error}"
             warnings.warn(f"{name} gave no result: {failures[name]}", DustestWarning, stacklevel=3)
@@ -318,7 +318,7 @@ def _run(estimator, sample, options):
 
 
 def _check_any(tables, failures):
-    """Raise where no estimator gave a result."""
+    """Raise an error if no estimator returned a result."""
     if not tables:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in failures.items())
         msg = f"no estimator gave a result: {reasons}"
@@ -326,7 +326,7 @@ def _check_any(tables, failures):
 
 
 def _provenance():
-    """When, and with which versions."""
+    """Date and versions."""
     versions = {name: installed_version(name) for name in _PACKAGES}
     created = datetime.now(UTC).isoformat(timespec="seconds")
     return {"created": created, **versions, "python": platform.python_version()}

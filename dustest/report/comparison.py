@@ -1,4 +1,4 @@
-"""`Comparison`, the results of several estimators side by side."""
+"""`Comparison`, the results of several estimators for the same galaxies."""
 
 from dataclasses import dataclass, field
 
@@ -19,27 +19,27 @@ __all__ = ["Comparison"]
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Comparison:
-    """Results of several estimators for the same galaxies, and how they compare.
+    """Results of several estimators for the same galaxies, with metrics and figures.
 
     Parameters
     ----------
     tables : dict of str to DustTable
         Results by name.
     metrics : QTable
-        A row for each estimator, what it is compared against, and quantity; see
+        One row per estimator, table that it is compared against, and quantity; see
         `~dustest.validation.compare_tables`.
     flags : QTable
-        How many rows carry each flag; see `~dustest.validation.flag_counts`.
+        Number of rows with each flag; see `~dustest.validation.flag_counts`.
     truth : QTable or None
-        The truth with ids, where it is known.
+        The truth with ids, if known.
     reference : str or None
         Name of the estimator that the others are compared with.
     failures : dict of str to str
-        Why an estimator gave no table, by name.
+        Reasons of failed estimators, by name.
     notes : tuple of str
-        What a reader of the report should know.
+        Notes for the report.
     meta : dict
-        When and with which versions the comparison was made.
+        Date and versions of the comparison.
     """
 
     tables: dict
@@ -57,7 +57,7 @@ class Comparison:
 
     @property
     def quantities(self):
-        """Quantities that at least two sides give, in the order of `QUANTITIES`."""
+        """Quantities that at least two tables have, in the order of `QUANTITIES`."""
         found = set(self.metrics["quantity"])
         return tuple(name for name in QUANTITIES if name in found)
 
@@ -67,21 +67,21 @@ class Comparison:
         return {name: COLORS[i % len(COLORS)] for i, name in enumerate(self.tables)}
 
     def panels(self, quantity, *, against=None):
-        """What a figure of one quantity shows, matched galaxy by galaxy.
+        """Data of a figure of one quantity, matched galaxy by galaxy.
 
         Parameters
         ----------
         quantity : str
             A key of `~dustest.data.QUANTITIES`.
         against : str, optional
-            Name of an estimator, or ``"truth"``. By default the truth where there is one,
-            else the reference, else the first estimator.
+            Name of an estimator, or ``"truth"``. By default the truth if there is one, else the
+            reference, else the first estimator.
 
         Returns
         -------
         panels : list of `~dustest.report.figures.Panel`
-            One for each other estimator that gives the quantity. R_V is not given where a dust
-            law makes it a constant.
+            One for each other estimator with the quantity. R_V is left out if a dust law makes it
+            constant.
 
         Raises
         ------
@@ -107,23 +107,23 @@ class Comparison:
 
     @property
     def default_against(self):
-        """What figures show the estimators against unless told otherwise."""
+        """Name of the table that figures compare with by default."""
         if self.truth is not None:
             return TRUTH
         return self.reference or next(iter(self.tables))
 
     def plot(self, quantity, *, against=None, figure=None):
-        """Draw one quantity: one-to-one, distributions and differences, a row an estimator.
+        """Draw one quantity: one-to-one, distributions and differences, one row per estimator.
 
         Parameters
         ----------
         quantity : str
             A key of `~dustest.data.QUANTITIES`.
         against : str, optional
-            Name of an estimator, or ``"truth"``. By default the truth where there is one,
-            else the reference, else the first estimator.
+            Name of an estimator, or ``"truth"``. By default the truth if there is one, else the
+            reference, else the first estimator.
         figure : `~matplotlib.figure.Figure` or `~matplotlib.figure.SubFigure`, optional
-            Where to draw; a new figure, unknown to pyplot, by default.
+            Figure to draw on; by default a new figure that is not registered with pyplot.
 
         Returns
         -------
@@ -133,7 +133,7 @@ class Comparison:
         Raises
         ------
         InputError
-            If the quantity or the name is unknown, or fewer than two sides give it.
+            If the quantity or the name is unknown, or fewer than two tables have it.
         """
         panels = self.panels(quantity, against=against)
         if not panels:
@@ -145,7 +145,7 @@ class Comparison:
         return comparison_figure(panels, label=QUANTITIES[quantity].label, figure=figure)
 
     def assumption_shifts(self, quantity="A_V"):
-        """How far prior and star-formation history move a quantity, galaxy by galaxy.
+        """Shifts of a quantity due to prior and star-formation history, galaxy by galaxy.
 
         Parameters
         ----------
@@ -155,8 +155,8 @@ class Comparison:
         Returns
         -------
         shifts : QTable
-            See `~dustest.validation.assumption_shifts`. All shifts are NaN where no table has the
-            quantity under two priors, and no two tables differ in the history alone.
+            See `~dustest.validation.assumption_shifts`. All shifts are NaN if no table has the
+            quantity under two priors, and no two tables differ in the history only.
 
         Raises
         ------
@@ -166,13 +166,13 @@ class Comparison:
         return assumption_shifts(self.tables, quantity)
 
     def to_html(self, path=None, *, title="Dust estimates compared", progress=None):
-        """Report as one HTML page that needs no other file and no network.
+        """Write the report as one HTML page that needs no other file and no network access.
 
         Parameters
         ----------
         path : str or path-like, optional
-            File to write, ``.html`` or ``.htm``; a page that is there is replaced, but only when
-            the new one is complete.
+            File to write, ``.html`` or ``.htm``; an existing page is replaced once the new one is
+            complete.
         title : str, optional
             Title of the page.
         progress : bool, optional
@@ -186,7 +186,7 @@ class Comparison:
         Raises
         ------
         InputError
-            If the file has another ending or cannot be written, which is checked before anything
+            If the file has another suffix or cannot be written. This is checked before anything
             is drawn.
         """
         if path is not None:
@@ -198,7 +198,7 @@ class Comparison:
 
 
 def _write(path, text):
-    """Write a text file, whole or not at all."""
+    """Write a text file atomically."""
     try:
         with replacing(path) as partial:
             partial.write_text(text, encoding="utf-8")

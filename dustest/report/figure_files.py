@@ -1,4 +1,4 @@
-"""Figures in files: as a page prints them, and the same bytes every time."""
+"""Figures in files, at print size and with reproducible bytes."""
 
 from dustest.data.errors import InputError
 from dustest.data.files.paths import check_writable, replacing
@@ -7,23 +7,22 @@ __all__ = ["save_figure"]
 
 _FORMATS = (".pdf", ".png")
 _RESOLUTION = 200
-# What would differ from one minute to the next.
+# Metadata that would change with time.
 _METADATA = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
 
 
 def save_figure(figure, path):
-    """Write a figure into files, by default a PDF and a PNG.
+    """Write a figure to files, by default a PDF and a PNG.
 
-    The size is that of the figure, in inches; points that are drawn as pixels, and PNG, have 200
-    of them an inch. The same figure gives the same PDF and PNG, byte by byte, since they bear no
-    date.
+    The size is that of the figure, in inches. Rasterised points and PNG files have 200 pixels per
+    inch. The same figure gives the same PDF and PNG, byte by byte, since the files have no date.
 
     Parameters
     ----------
     figure : `~matplotlib.figure.Figure` or `~matplotlib.axes.Axes`
-        What to write; of axes, their whole figure.
+        Figure, or axes of it.
     path : str or path-like
-        File, whose suffix chooses the format; without a suffix, both ``path.pdf`` and
+        File, whose suffix sets the format; without a suffix, both ``path.pdf`` and
         ``path.png``.
 
     Returns
@@ -56,7 +55,7 @@ def save_figure(figure, path):
 
 
 def _checked_figure(figure):
-    """The figure, or that of axes."""
+    """The figure, or the figure of axes."""
     part = getattr(figure, "figure", figure)
     whole = getattr(part, "figure", part)
     if not hasattr(whole, "savefig"):

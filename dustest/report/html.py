@@ -1,4 +1,4 @@
-"""The report of a comparison as one HTML page that loads nothing."""
+"""The report of a comparison as one HTML page that needs no other file."""
 
 import base64
 import io
@@ -26,7 +26,7 @@ _COUNTS = {
     "n_unmatched": ("not in both", "galaxies that only one of the two tables has"),
 }
 
-# The quantity whose dependence on assumptions is shown.
+# Quantity of the section on assumptions.
 _ASSUMED = "A_V"
 _ASSUMPTIONS = {
     "prior": (
@@ -51,7 +51,7 @@ def render_report(comparison, *, title, progress=None):
     Parameters
     ----------
     comparison : `~dustest.report.Comparison`
-        What to show.
+        Comparison to render.
     title : str
         Title of the page.
     progress : bool, optional
@@ -60,8 +60,7 @@ def render_report(comparison, *, title, progress=None):
     Returns
     -------
     html : str
-        A complete page: styles and figures are inside, and everything that comes from the
-        data is escaped.
+        A complete page that contains styles and figures. All text from the data is escaped.
     """
     quantities = progress_bar(comparison.quantities, progress, desc="report", unit="quantity")
     return load_template("report.html.j2").render(
@@ -83,12 +82,12 @@ def load_template(name):
     Parameters
     ----------
     name : str
-        File among the templates.
+        File name of the template.
 
     Returns
     -------
     template : jinja2.Template
-        To be rendered.
+        The template.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -104,7 +103,7 @@ def load_template(name):
 
 @dataclass(frozen=True)
 class _Estimator:
-    """What the table of estimators says about one."""
+    """Row of the table of estimators."""
 
     name: str
     color: str
@@ -136,7 +135,7 @@ def _estimator(name, comparison):
 
 
 def _details(meta):
-    """Parameters and what else the provenance holds, as text."""
+    """Parameters and other provenance as text."""
     others = {
         label: meta[key] for key, label in _PROVENANCE.items() if meta.get(key) not in (None, "")
     }
@@ -145,7 +144,7 @@ def _details(meta):
 
 @dataclass(frozen=True)
 class _Section:
-    """What the report says about one quantity."""
+    """Section of the report on one quantity."""
 
     quantity: object
     pairs: list
@@ -185,14 +184,14 @@ def _metric_row(metrics, metric, quantity):
 
 
 def _shown_against(comparison, metrics):
-    """What there is a figure against: the truth and the reference, or else the first."""
+    """Tables to compare with in figures: the truth and the reference, or else the first."""
     offered = list(dict.fromkeys(str(name) for name in metrics["against"]))
     main = [name for name in (TRUTH, comparison.reference) if name in offered]
     return main or offered[:1]
 
 
 def _figure(comparison, quantity, against):
-    """A figure as data URI with a caption and a text that stands in for it."""
+    """A figure as data URI with a caption and an alternative text."""
     panels = comparison.panels(quantity, against=against)
     names = ", ".join(panel.name for panel in panels)
     return {
@@ -203,14 +202,14 @@ def _figure(comparison, quantity, against):
 
 
 def _data_uri(figure):
-    """A figure as an address that holds all of it."""
+    """A figure as a data URI."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def _described(panel, quantity):
-    """One sentence on a row of a figure, for those who do not see it."""
+    """Alternative text of a row of a figure."""
     difference = residual(panel.y, panel.x)
     difference = difference[np.isfinite(difference)]
     if difference.size == 0:
@@ -224,10 +223,10 @@ def _described(panel, quantity):
 
 
 def _disagreements(comparison, quantity):
-    """Galaxies on which the estimators disagree most, as text; None where they do not."""
+    """Galaxies for which the estimators disagree most, as text; None if they do not."""
     tables = {name: t for name, t in comparison.tables.items() if gives(t, quantity)}
     found = largest_disagreements(tables, quantity)
-    # What would be shown as zero is no disagreement.
+    # A difference that is displayed as zero is not a disagreement.
     smallest = 0.5 * 10.0 ** -QUANTITIES[quantity].digits
     rows = [
         (str(row["id"]), [_value(row[name], quantity) for name in [*tables, "spread"]])
@@ -239,7 +238,7 @@ def _disagreements(comparison, quantity):
 
 @dataclass(frozen=True)
 class _Assumptions:
-    """What the report says about assumptions that move a quantity."""
+    """Section of the report on shifts due to assumptions."""
 
     quantity: object
     definitions: dict
@@ -248,7 +247,7 @@ class _Assumptions:
 
 
 def _assumptions(comparison):
-    """Where assumptions move A_V more than the data do; None where no table can tell."""
+    """Shifts of A_V that exceed its uncertainty; None if no table has the required columns."""
     shifts = comparison.assumption_shifts(_ASSUMED)
     names = known_assumptions(shifts)
     if not names:
@@ -273,7 +272,7 @@ def _assumptions(comparison):
 
 
 def _bin_label(row):
-    """A bin in words."""
+    """A bin as text."""
     low, high = (_plain(row[name]) for name in ("low", "high"))
     if not np.isfinite(low):
         return "all"
@@ -281,7 +280,7 @@ def _bin_label(row):
 
 
 def _shift_cells(row):
-    """Number, those beyond the half width with their share, and both medians as text."""
+    """Number, number and fraction beyond the half width, and both medians as text."""
     share = f" ({row['share']:.0%})".replace("%", " %") if row["n"] else ""
     return [
         f"{row['n']:,}",
@@ -292,7 +291,7 @@ def _shift_cells(row):
 
 
 def _moved(row):
-    """One sentence on a panel of the figure, for those who do not see it."""
+    """Alternative text of a panel of the figure."""
     return (
         f"The {_ASSUMPTIONS[row['assumption']][0]} moves {_ASSUMED} of {row['n_exceeds']} of "
         f"{row['n']} galaxies by more than the half width of the posterior; the median shift is "
@@ -311,7 +310,7 @@ def _value(number, quantity=_ASSUMED):
 
 
 def _raised_flags(counts):
-    """Flags that some row carries: name, description, count for each estimator."""
+    """Flags of any row: name, description, count for each estimator."""
     return [
         (flag.name, flag.description, [int(count) for count in counts[flag.name]])
         for flag in FLAGS.values()

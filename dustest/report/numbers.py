@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Formatting of numbers."""
 
 import math
 
@@ -7,13 +7,13 @@ from dustest.data.quantities import QUANTITIES
 __all__ = ["NOTHING", "decimals_for", "format_column", "format_number", "format_with_error"]
 
 NOTHING = "–"
-"""What is written where there is no number."""
+"""Text for a missing number."""
 
 _MAX_DECIMALS = 8
 
 
 def decimals_for(scale):
-    """Decimals at which a number of this size shows two significant digits.
+    """Decimals for two significant digits of a number of this size.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def decimals_for(scale):
     Returns
     -------
     decimals : int
-        From 0 to 8; 2 where the scale says nothing (zero or not finite).
+        From 0 to 8; 2 if the scale is zero or not finite.
 
     Examples
     --------
@@ -37,16 +37,16 @@ def decimals_for(scale):
 
 
 def format_number(value, *, decimals=None, sign=False):
-    """A number with a true minus sign, or a dash where there is none.
+    """Format a number with a true minus sign; a dash if it is missing.
 
     Parameters
     ----------
     value : float
         The number.
     decimals : int, optional
-        Digits after the point; by default enough for two significant ones.
+        Decimals; by default enough for two significant digits.
     sign : bool, optional
-        Whether to show a plus.
+        Whether to write a plus sign.
 
     Returns
     -------
@@ -62,25 +62,25 @@ def format_number(value, *, decimals=None, sign=False):
     if not math.isfinite(value):
         return NOTHING
     decimals = decimals_for(value) if decimals is None else decimals
-    # Rounding first, then adding zero, so that no "-0.00" comes out.
+    # Rounding first, then adding zero, avoids "-0.00".
     rounded = round(float(value), decimals) + 0.0
     return f"{rounded:{'+' if sign else ''}.{decimals}f}".replace("-", "−")
 
 
 def format_with_error(value, error, *, decimals):
-    """A number and its error with the same digits.
+    """Format a number and its error with the same decimals.
 
     Parameters
     ----------
     value, error : float
         The number and its standard error.
     decimals : int
-        Digits after the point of both.
+        Decimals of both.
 
     Returns
     -------
     text : str
-        Such as ``0.123 ± 0.031``; without an error the bare number, and a dash for NaN.
+        Such as ``0.123 ± 0.031``; without an error the number only, and a dash for NaN.
 
     Examples
     --------
@@ -97,14 +97,14 @@ def format_with_error(value, error, *, decimals):
 
 
 def format_column(value, name):
-    """A number of a table's column, with the digits of the quantity that the column holds.
+    """Format a number of a table's column, with the decimals of its quantity.
 
     Parameters
     ----------
     value : float
         The number.
     name : str
-        Name of the column; of a quantity, or one that begins with it, such as ``A_V_p16``.
+        Name of the column: a quantity, or a name that begins with one, such as ``A_V_p16``.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""A reproduction of the paper as an HTML page and as a LaTeX table: tables in, text out."""
+"""A reproduction of the paper as an HTML page and as a LaTeX table; input are tables."""
 
 import base64
 from dataclasses import dataclass
@@ -34,9 +34,9 @@ class Figure:
     number : str
         Its number in the paper.
     name : str
-        Name of its file, without the ending.
+        Name of its file, without the suffix.
     caption : str
-        What it shows.
+        Its caption.
     path : path-like
         PNG file.
     """
@@ -48,13 +48,13 @@ class Figure:
 
     @property
     def source(self):
-        """The image as an address that holds all of it (str)."""
+        """The image as a data URI (str)."""
         data = base64.b64encode(Path(self.path).read_bytes()).decode("ascii")
         return f"data:image/png;base64,{data}"
 
 
 def pivot_scores(scored):
-    """Table 2 as it is printed: a row a measure, a column a quantity and number of bands.
+    """Table 2 as published: a row per measure, a column per quantity and number of bands.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def pivot_scores(scored):
     columns : list of (str, int)
         Quantity and number of bands.
     blocks : dict of str to dict of str to list of float
-        By network, by measure: a number for each column, NaN where there is none.
+        By network, by measure: a number for each column, NaN if there is none.
 
     Examples
     --------
@@ -97,16 +97,16 @@ def latex_scores(scored, *, caption, label="tab:dust-networks"):
     Parameters
     ----------
     scored : Table
-        As `pivot_scores` takes it.
+        Table for `pivot_scores`.
     caption : str
-        Caption, in which LaTeX may stand.
+        Caption, which may contain LaTeX.
     label : str, optional
-        Label to refer to it by.
+        Label for references.
 
     Returns
     -------
     latex : str
-        A ``table*`` environment, which needs no package.
+        A ``table*`` environment that needs no package.
 
     Examples
     --------
@@ -139,12 +139,12 @@ def latex_scores(scored, *, caption, label="tab:dust-networks"):
 
 
 def _latex_quantity(name):
-    """A quantity as a symbol, or its name where it has none."""
+    """A quantity as a symbol, or its name if it has none."""
     return QUANTITIES[name].symbol if name in QUANTITIES else _latex_text(name)
 
 
 def _latex_text(text):
-    """Text in which LaTeX finds no orders."""
+    """Escape text for LaTeX."""
     return text.translate(_LATEX_SPECIALS)
 
 
@@ -159,7 +159,7 @@ def _latex_number(text):
 
 
 def score_cells(columns, block):
-    """Numbers of one network in Table 2 as text, with the digits of their quantities.
+    """Format numbers of one network in Table 2, with the decimals of their quantities.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def score_cells(columns, block):
     Returns
     -------
     cells : dict of str to list of str
-        By measure: a text for each column, a dash where there is no number.
+        By measure: a text for each column, a dash if there is no number.
 
     Examples
     --------
@@ -189,13 +189,13 @@ def score_cells(columns, block):
 
 
 def _digits(measure, quantity):
-    """Digits after the point; None where the quantity is not known."""
+    """Number of decimals; None if the quantity is unknown."""
     known = QUANTITIES.get(quantity)
     return None if known is None else METRICS[measure].digits_of(known)
 
 
 def render_reproduction(*, title, meta, scored, tables, figures, notes=()):
-    """Render a reproduction as one page that loads nothing.
+    """Render a reproduction as one page that needs no other file.
 
     Parameters
     ----------
@@ -205,13 +205,13 @@ def render_reproduction(*, title, meta, scored, tables, figures, notes=()):
         ``profile``, ``seed``, ``seeds``, ``seconds`` by step, ``packages`` and others, which the
         page lists.
     scored : Table
-        Table 2, as `pivot_scores` takes it.
+        Table for `pivot_scores`.
     tables : dict of str to Table
         Further tables by title.
     figures : sequence of Figure
         Figures, in their order.
     notes : sequence of str, optional
-        What the reader should know.
+        Notes for the reader.
 
     Returns
     -------

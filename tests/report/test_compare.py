@@ -93,7 +93,7 @@ class TestRunning:
 
     @pytest.mark.parametrize("name", ["../escape", ".hidden", "a/b"])
     def test_names_that_are_no_file_names(self, sample, tmp_path, name):
-        with pytest.raises(InputError, match="must do as file names"):
+        with pytest.raises(InputError, match="must be valid file names"):
             compare({name: Shifted(0.0)}, sample, output=tmp_path)
 
     def test_same_seed_same_metrics(self, sample, truth):
@@ -272,7 +272,7 @@ class TestWithoutIdentifiers:
         assert result.metrics["bias"][0] == pytest.approx(0.1)
         assert result.metrics.meta["paired_by"] == "row"
         (note,) = result.notes
-        assert note == "Rows are paired by their position, since no table has identifiers."
+        assert note == "Rows are paired by position, since no table has identifiers."
 
     def test_estimators_of_one_sample_need_no_statement(self):
         sample = as_sample({"redshift": np.linspace(6.0, 9.0, N)})

@@ -1,7 +1,7 @@
-"""Figures of the report, of the paper, and of a comparison: axes in, axes out.
+"""Figures of the report, of the paper, and of a comparison: they draw on axes and return them.
 
-Nothing here touches pyplot or matplotlib's settings, so that a report drawn in the middle of
-someone's session leaves their figures alone.
+They use neither pyplot nor matplotlib's global settings, so that a report does not affect the
+figures of a user's session.
 """
 
 from dustest.report.figure_files import save_figure

@@ -1,4 +1,4 @@
-"""The figure of what assumptions move and what the data leave open."""
+"""Figure of shifts due to assumptions, compared with the uncertainties."""
 
 import numpy as np
 from astropy.table import QTable
@@ -45,36 +45,36 @@ _LEGEND_STYLE = {
     "borderaxespad": 0.3,
 }
 _LEGEND_MARK = 16
-# Quantities that span decades.
+# Quantities with a large dynamic range.
 _LOGARITHMIC = ("A_V", "E_BV")
-# The half widths of more galaxies are drawn as a band.
+# For more galaxies, the half widths are drawn as a band.
 _MAX_LINKS = 60
 _MIN_BIN_SIZE = 12
 _MAX_BINS = 12
-# What a logarithmic axis spans at most.
+# Largest range of a logarithmic axis.
 _MAX_DECADES = 4
-# Shares of the height that are kept for the legend, and below what is drawn at the lower edge.
+# Fractions of the height for the legend, and below points at the lower edge.
 _LEGEND_ROOM = 0.14
 _EDGE_ROOM = 0.02
 
 
 def known_assumptions(shifts):
-    """Assumptions whose shift is known for at least one galaxy.
+    """Assumptions with a known shift for at least one galaxy.
 
     Parameters
     ----------
     shifts : QTable
-        What `~dustest.validation.assumption_shifts` returns.
+        Result of `~dustest.validation.assumption_shifts`.
 
     Returns
     -------
     names : list of str
-        Out of ``"prior"`` and ``"history"``.
+        ``"prior"``, ``"history"``, or both.
 
     Raises
     ------
     InputError
-        If the table lacks the shifts.
+        If the table has no shifts.
 
     Examples
     --------
@@ -90,25 +90,25 @@ def known_assumptions(shifts):
 
 
 def plot_assumption_shifts(shifts, *, quantity="A_V", axes=None):
-    """Shift of each galaxy under other assumptions, beside the half width of its posterior.
+    """Draw the shift of each galaxy under other assumptions, and the half width of its posterior.
 
     There is a panel for the prior and one for the star-formation history, if known. Triangles are
-    galaxies that the assumption moves farther than the half width, which is what the data leave
-    open; points are the others. Up to 60 galaxies are linked to their own half width; of more,
-    a line and a band show the median and the 16th to 84th percentile of the half widths in bins
-    of equally many galaxies. Axes are logarithmic and span four decades at most, except for that
-    of a quantity that may be negative; shifts below are drawn at the lower edge, and galaxies
-    beyond the other edges are counted in a note.
+    galaxies whose shift is larger than the half width, the uncertainty; points are the others. Up
+    to 60 galaxies are linked to their own half width; for more, a line and a band show the median
+    and the 16th to 84th percentile of the half widths in bins of equally many galaxies. Axes are
+    logarithmic and span four decades at most, except for that of a quantity that may be negative.
+    Smaller shifts are drawn at the lower edge, and galaxies beyond the other edges are counted in
+    a note.
 
     Parameters
     ----------
     shifts : QTable
-        What `~dustest.validation.assumption_shifts` returns.
+        Result of `~dustest.validation.assumption_shifts`.
     quantity : str, optional
-        The quantity that it was made for.
+        The quantity of the shifts.
     axes : sequence of `~matplotlib.axes.Axes`, optional
-        Axes to draw on, one for each known assumption; those of a new figure, unknown to pyplot,
-        by default.
+        Axes to draw on, one for each known assumption; by default those of a new figure that is
+        not registered with pyplot.
 
     Returns
     -------
@@ -118,12 +118,12 @@ def plot_assumption_shifts(shifts, *, quantity="A_V", axes=None):
     Raises
     ------
     InputError
-        If a column is missing, no shift is known, or there are not as many axes as known
+        If a column is missing, no shift is known, or the number of axes is not that of known
         assumptions.
 
     See Also
     --------
-    dustest.validation.shift_statistics : The same in numbers.
+    dustest.validation.shift_statistics : Numbers of these shifts.
 
     Examples
     --------
@@ -160,7 +160,7 @@ def plot_assumption_shifts(shifts, *, quantity="A_V", axes=None):
 
 
 def _new_axes(n):
-    """Axes of a new figure, side by side, that may fill a page in width."""
+    """Axes of a new figure, side by side, up to the width of a page."""
     figure = empty_figure(_HEIGHT, PAGE_WIDTH * n / len(ASSUMPTIONS))
     return list(figure.subplots(1, n, squeeze=False)[0])
 
@@ -192,7 +192,7 @@ def _panel(ax, rows, quantity):
 
 
 def _frame(ax, rows, quantity):
-    """Scales, limits and the horizontal label; returns where smaller values are drawn."""
+    """Scales, limits and the horizontal label; returns the position of smaller values."""
     low, high = _log_limits(rows["shift"], rows["width"])
     height = (high / low) ** (1 / (1 - _LEGEND_ROOM))
     ax.set(yscale="log", ylim=(low, low * height), xlabel=axis_label(quantity))
@@ -204,7 +204,7 @@ def _frame(ax, rows, quantity):
 
 
 def _log_limits(*columns):
-    """Limits of a logarithmic axis around the positive values, if they do not span too much."""
+    """Limits of a logarithmic axis around the positive values, within the largest range."""
     values = np.concatenate(columns)
     values = values[values > 0]
     if values.size == 0:
@@ -214,7 +214,7 @@ def _log_limits(*columns):
 
 
 def _half_widths(ax, rows):
-    """What the data leave open: of every galaxy, or as a band of many."""
+    """Draw the uncertainty of every galaxy, or as a band for many."""
     if len(rows) <= _MAX_LINKS:
         x, shift, width = rows.columns.values()
         ax.vlines(x, shift, width, color=AGAINST_COLOR, lw=0.6, zorder=1)

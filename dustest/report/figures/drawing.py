@@ -1,4 +1,4 @@
-"""What the figures share: colours, sizes, axes, ranges and densities."""
+"""Shared by the figures: colours, sizes, axes, ranges and densities."""
 
 import numpy as np
 from scipy import stats
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-"""Colours of the estimators, told apart by the colour-blind (Okabe & Ito)."""
+"""Colours of the estimators, suited to colour-blind readers (Okabe & Ito)."""
 
 INK = "#222222"
 AGAINST_COLOR = "#8c8c8c"
@@ -36,28 +36,28 @@ FONT_SIZE = 8
 SMALL_FONT_SIZE = 7
 # Two columns of a journal page, in inches.
 PAGE_WIDTH = 7.1
-# Of three axes side by side, so that four rows fill a page.
+# For three axes side by side, so that four rows fill a page.
 ROW_HEIGHT = 2.3
-# More points than this are drawn as pixels, so that files stay small.
+# More points than this are rasterised, so that files stay small.
 MAX_VECTOR_POINTS = 2000
-# A density is drawn from this many points at most: more only cost time.
+# A density uses this many points at most: more only take longer.
 _MAX_DENSITY_POINTS = 2000
 _GRID_SIZE = 120
-# In interquartile ranges beyond the quartiles: 6 sigma of a normal distribution.
+# In interquartile ranges outside the quartiles: 6 sigma of a normal distribution.
 _REACH = 4.0
-# Relative range below which values count as one: bins must not vanish in rounding.
+# Relative range below which values are equal: bins must not vanish in rounding.
 _CONSTANT = 1e-9
 
 
 def empty_figure(height, width=PAGE_WIDTH):
-    """Empty figure of a size in inches, not known to pyplot."""
+    """Empty figure of a size in inches, not registered with pyplot."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=150, layout="constrained")
 
 
 def dress(ax):
-    """The look that all axes share."""
+    """Apply the common style of axes."""
     ax.tick_params(labelsize=SMALL_FONT_SIZE, direction="in", top=True, right=True, width=0.6)
     ax.xaxis.label.set_size(FONT_SIZE)
     ax.yaxis.label.set_size(FONT_SIZE)
@@ -67,12 +67,12 @@ def dress(ax):
 
 
 def plain_text(name):
-    """A name that matplotlib does not take for mathematics."""
+    """Escape a name, so that matplotlib does not read it as mathematics."""
     return str(name).replace("$", r"\$")
 
 
 def axis_label(name, unit=None):
-    """What an axis says about a column; its name where nothing better is known."""
+    """Label of a column; its name if there is no better one."""
     if name in QUANTITIES:
         return QUANTITIES[name].label
     return plain_text(name if unit is None else f"{name} [{unit}]")
@@ -85,7 +85,7 @@ def finite_values(values):
 
 
 def value_limits(*columns):
-    """Range of several sets of values with a margin, without their far outliers."""
+    """Range of several sets of values with a margin, without far outliers."""
     ranges = [
         _central_range(values) for column in columns if (values := finite_values(column)).size
     ]
@@ -98,14 +98,14 @@ def value_limits(*columns):
 
 
 def suitable_bins(n):
-    """A number of bins that suits n values."""
+    """Number of bins for n values."""
     return int(np.clip(3 * np.cbrt(n), 8, 40))
 
 
 def crowd_points(ax, x, y, color, *, n=None, **style):
-    """Scatter of points; many of them fainter, and as pixels, so that files stay small.
+    """Scatter plot; many points are fainter, and rasterised so that files stay small.
 
-    The number of points that share the axes may be larger than that of these.
+    The total number of points on the axes may be larger than that of this call.
     """
     crowd = max(x.size if n is None else n, 1)
     looks = {
@@ -118,13 +118,13 @@ def crowd_points(ax, x, y, color, *, n=None, **style):
 
 
 def count_outside(ax, x, y):
-    """How many points the axes do not show."""
+    """Number of points outside the axes."""
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     return int(np.sum((x < left) | (x > right) | (y < bottom) | (y > top)))
 
 
 def mark_outside(ax, n_outside, corner="upper left"):
-    """Say how many points the axes do not show, in a corner that is usually empty."""
+    """Write the number of points outside the axes in a corner that is usually empty."""
     if n_outside:
         vertical, horizontal = corner.split()
         ax.text(
@@ -141,9 +141,9 @@ def mark_outside(ax, n_outside, corner="upper left"):
 def density_contours(x, y, fractions, n_min):
     """Smoothed density of points on a grid, and the levels that enclose fractions of them.
 
-    Points and grid are turned to the principal axes, where the cloud is round: a narrow
-    diagonal cloud, which good estimates make, is then resolved as well as any. None comes
-    back below n_min points and where the points lie on a line.
+    Points and grid are rotated to the principal axes, where the cloud is round. A narrow diagonal
+    cloud, which good estimates make, is then resolved as well as any other. The result is None
+    below n_min points, or if the points are on a line.
     """
     if x.size < n_min or np.ptp(x) == 0 or np.ptp(y) == 0:
         return None
@@ -164,7 +164,7 @@ def density_contours(x, y, fractions, n_min):
 
 
 def _central_range(values):
-    """Range of values without what lies far outside their middle half."""
+    """Range of values without those far outside the middle half."""
     low, high = np.percentile(values, [25, 75])
     reach = _REACH * (high - low) or np.inf
     return max(values.min(), low - reach), min(values.max(), high + reach)

@@ -1,4 +1,4 @@
-"""Plan of a network as a drawing: layers from left to right, a lane a branch."""
+"""Drawing of the architecture of a network: layers from left to right, one lane per branch."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -21,7 +21,7 @@ __all__ = ["plot_network"]
 
 _HEAD = "head"
 _TEXT_COLUMNS = ("branch", "name", "kind", "setting")
-# Grey and white for what learns nothing.
+# Grey and white for layers without weights.
 _FILLS = {
     "input": "#d9d9d9",
     "convolution": COLORS[5],
@@ -32,24 +32,24 @@ _FILLS = {
     "dropout": "#ffffff",
     "output": COLORS[1],
 }
-# Layers that are named in the legend, as a part of those before them, but not drawn.
+# Layers that are listed in the legend with the preceding layer, but not drawn.
 _FOLDED = ("crop", "normalization")
 
-# Inches, of which the axes count in.
+# The unit of the axes is the inch.
 _LANE_HEIGHT, _LABEL_HEIGHT, _LEGEND_HEIGHT = 1.2, 0.3, 0.5
 _FACE = 0.5
 _SLANT = 0.35
 _VECTOR_WIDTH, _GAP = 0.11, 0.03
 _MARGIN = 0.25
-# Maps need more room than numbers.
+# Maps need more space than numbers.
 _MAP_STEP = 1.7
-# Above the middle of a lane, where an arrow passes over its layers.
+# Height above the middle of a lane at which an arrow passes its layers.
 _DETOUR = 0.36
 
 
 @dataclass(frozen=True)
 class _Box:
-    """A layer where it is drawn: centre and size of its front."""
+    """A drawn layer: centre and size of its front."""
 
     layer: dict
     x: float
@@ -62,48 +62,48 @@ class _Box:
 
     @property
     def height(self):
-        """Of maps with the side, of numbers with the logarithm of how many they are."""
+        """Height: proportional to the side of maps, or to the logarithm of the number of units."""
         if self.is_map:
             return _FACE * (self.layer["side"] / 32) ** 0.5
         return 0.13 + 0.075 * np.log2(self.layer["units"])
 
     @property
     def width(self):
-        """Of maps with their number."""
+        """Width: depends on the number of maps."""
         return 0.05 + 0.02 * self.layer["units"] ** 0.5 if self.is_map else _VECTOR_WIDTH
 
     @property
     def slant(self):
-        """How far the sides run back."""
+        """Depth of the drawn sides."""
         return _SLANT * self.height if self.is_map else 0.0
 
     @property
     def ends(self):
-        """Where an arrow comes in, and where one goes out."""
+        """Positions at which arrows enter and leave."""
         return self.x - self.width / 2, self.x + self.width / 2 + self.slant
 
     @property
     def low(self):
-        """Lower edge, which leaves the middle of all that is drawn at y."""
+        """Lower edge; the middle of the drawing is at y."""
         return self.y - (self.height + self.slant) / 2
 
 
 def plot_network(layers, *, ax=None):
-    """Plan of a network: its layers from left to right, a lane a branch.
+    """Draw the architecture of a network: layers from left to right, one lane per branch.
 
-    Blocks are maps, drawn with their side and, as depth, their number; bars are plain numbers,
-    the longer the more. Below each stands its shape. The legend tells kinds of layers apart, and
-    what belongs to them; a crop shows in the shape of the layer behind it.
+    Blocks are maps, drawn with their side and, as depth, their number. Bars are plain numbers; a
+    longer bar has more. The shape is written below each layer. The legend explains kinds of layers
+    and their settings; a crop changes the shape of the next layer.
 
     Parameters
     ----------
     layers : Table
-        A row for each layer in the order in which numbers pass, branch by branch, with the columns
+        One row per layer in the order of the network, branch by branch, with the columns
         ``branch`` (``"head"`` after the branches join), ``name``, ``kind``, ``side``, ``units``,
         ``setting`` and ``weights``, as from ``CNNEstimator.layers``.
     ax : `~matplotlib.axes.Axes`, optional
-        Axes to draw on; those of a new figure as wide as a journal page, unknown to pyplot, by
-        default.
+        Axes to draw on; by default those of a new figure as wide as a journal page that is not
+        registered with pyplot.
 
     Returns
     -------
@@ -113,7 +113,7 @@ def plot_network(layers, *, ax=None):
     Raises
     ------
     InputError
-        If a column is missing or does not hold numbers, or a kind is unknown.
+        If a column is missing or not numeric, or a kind is unknown.
 
     Examples
     --------
@@ -168,7 +168,7 @@ def _checked_rows(layers):
 
 
 def _lanes(rows):
-    """Drawn layers of each branch; of two concatenations in a row only the last."""
+    """Drawn layers of each branch; only the last of two consecutive concatenations."""
     lanes = {}
     for row in rows:
         lane = lanes.setdefault(row["branch"], [])
@@ -180,7 +180,7 @@ def _lanes(rows):
 
 
 def _placed(lanes, branches, height):
-    """Boxes of each branch, from top to bottom, and of the head behind them."""
+    """Boxes of each branch, from top to bottom, and of the head after them."""
     head = lanes.get(_HEAD, [])
     steps = {name: _steps(lanes[name]) for name in lanes}
     n_before = max((steps[name][-1] + 1 for name in branches), default=0)
@@ -188,7 +188,7 @@ def _placed(lanes, branches, height):
     boxes = {}
     for i, name in enumerate(branches):
         y = height - _LANE_HEIGHT * (i + 0.5) + _LABEL_HEIGHT / 4
-        # Lanes end together, where they join.
+        # Lanes end at the same column, where they join.
         first = n_before - 1 - steps[name][-1]
         boxes[name] = _row_of_boxes(lanes[name], steps[name], xs[first:], y)
     if head:
@@ -198,7 +198,7 @@ def _placed(lanes, branches, height):
 
 
 def _column_centres(lanes, branches, steps, n_before):
-    """Where the columns stand, those with maps further from the next."""
+    """Positions of the columns; those with maps are wider."""
     n = n_before + len(lanes.get(_HEAD, []))
     room = np.ones(n)
     for name in branches:
@@ -210,7 +210,7 @@ def _column_centres(lanes, branches, steps, n_before):
 
 
 def _steps(lane):
-    """Place of each layer; a pooling stands at the convolution that it follows."""
+    """Column of each layer; a pooling has that of its convolution."""
     moves = [layer["kind"] != "pooling" for layer in lane]
     return np.maximum(np.cumsum(moves) - 1, 0)
 
@@ -258,14 +258,14 @@ def _draw_box(ax, box):
 
 
 def _shaded(color, factor):
-    """A colour, darker."""
+    """A darker colour."""
     from matplotlib.colors import to_rgb
 
     return tuple(factor * channel for channel in to_rgb(color))
 
 
 def _shape_text(box):
-    """Shape of what comes out of a layer."""
+    """Output shape of a layer."""
     side, units = box.layer["side"], box.layer["units"]
     return f"{side} × {side}\n× {units}" if box.is_map else f"{units:,}"
 
@@ -288,18 +288,18 @@ def _draw_arrows(ax, boxes):
 
 
 def _skips(lane, head):
-    """Whether the input of a branch joins the head beside what its layers make of it."""
+    """Whether the head also receives the input of a branch."""
     joined = head[0].layer["setting"].split(", ")
     return len(lane) > 1 and lane[0].layer["name"] in joined
 
 
 def _way_in(box):
-    """Where arrows to a layer end."""
+    """Position at which arrows to a layer end."""
     return box.ends[0] - _GAP, box.y
 
 
 def _way_out(box):
-    """Where arrows from a layer begin."""
+    """Position at which arrows from a layer begin."""
     return box.ends[1] + _GAP, box.y
 
 
@@ -313,7 +313,7 @@ def _arrow(ax, points):
 
 
 def _name_lane(ax, lane, name, head):
-    """What a branch is called, above its input."""
+    """Write the name of a branch above its input."""
     first = lane[0]
     top = first.y + _DETOUR if head and _skips(lane, head) else first.low + first.height
     ax.text(
@@ -351,7 +351,7 @@ def _legend(ax, rows):
 
 
 def _kind_text(kind, rows):
-    """A kind of layers in words."""
+    """A kind of layers as text."""
     words = [kind] if kind == "concatenation" else [kind, *_settings(kind, rows)]
     if kind == "convolution":
         words += [f"{name} normalisation" for name in _settings("normalization", rows)]

@@ -1,4 +1,4 @@
-"""The figure of what in its images a prediction rests on."""
+"""Figure of the parts of an image on which a prediction depends."""
 
 from numbers import Integral
 
@@ -35,24 +35,24 @@ _TOGETHER = "all bands"
 
 
 def plot_occlusion(occlusion, sample, row=0, *, axes=None):
-    """Images of one galaxy, and below each how covering parts of it changes the prediction.
+    """Draw images of one galaxy, and below each the changes as parts of it are covered.
 
-    Where the light of the image raises the prediction the map is red, where it lowers it blue;
-    all maps share one scale. The square in the first map is the patch that was covered. With
-    several bands, the last column is for the patch covered in all of them, below the mean image.
-    Images are drawn as in `plot_stamps`; hatches mark what is not known.
+    The map is red where flux increases the prediction, and blue where it decreases it. All maps
+    share one scale. The square in the first map is the covered patch. With several bands, the last
+    column is for the patch covered in all of them, below the mean image. Images are drawn as in
+    `plot_stamps`; hatches mark unknown values.
 
     Parameters
     ----------
     occlusion : OcclusionMap
-        What `~dustest.validation.occlusion_map` returns.
+        Result of `~dustest.validation.occlusion_map`.
     sample : GalaxySample
-        The galaxies that it was made for, or whatever `~dustest.data.as_sample` takes.
+        The galaxies of the map, in any form that `~dustest.data.as_sample` takes.
     row : int, optional
-        Which of them to draw.
+        Row of the galaxy to draw.
     axes : array_like of `~matplotlib.axes.Axes` of shape (2, n_columns), optional
-        Axes to draw on, with one column for a single band and one more than bands for several;
-        those of a new figure, unknown to pyplot, by default.
+        Axes to draw on, with one column for a single band and one more than bands for several; by
+        default those of a new figure that is not registered with pyplot.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def plot_occlusion(occlusion, sample, row=0, *, axes=None):
 
 
 def _check_sample(occlusion, sample):
-    """Refuse a sample that the map was not made for."""
+    """Raise an error for a sample other than that of the map."""
     same = np.array_equal(np.asarray(sample["id"]), occlusion.ids)
     shape = occlusion.change.shape[2:]
     shapes = {
@@ -116,7 +116,7 @@ def _check_sample(occlusion, sample):
 
 
 def _checked_row(row, n):
-    """Number of a row, counted from the first."""
+    """Convert a row number, counted from the first."""
     if not is_plain_number(row, Integral) or not -n <= row < n:
         msg = f"row must be a row number of a sample of {n} galaxies, got {row!r}"
         raise InputError(msg)
@@ -124,7 +124,7 @@ def _checked_row(row, n):
 
 
 def _columns(occlusion, sample, row):
-    """Images and maps of one galaxy, a pair a column."""
+    """Images and maps of one galaxy, one pair per column."""
     (images,) = stamp_images(sample, [row], occlusion.bands, "galaxy")
     images, maps = list(images), list(occlusion.change[row])
     if len(maps) > 1:
@@ -141,7 +141,7 @@ def _new_axes(n_columns):
 
 
 def _draw_maps(axes, maps, occlusion):
-    """Maps on one scale that is symmetric about zero, and its colour bar."""
+    """Draw maps on one scale that is symmetric about zero, with a colour bar."""
     known = np.abs(np.concatenate([np.ravel(part) for part in maps]))
     limit = np.max(known, where=np.isfinite(known), initial=0.0) or 1.0
     style = {"cmap": _COLOR_MAP, "vmin": -limit, "vmax": limit}
@@ -163,6 +163,6 @@ def _draw_patch(ax, side):
 
 
 def _prediction_label(occlusion, row):
-    """What the estimator says about the galaxy."""
+    """Text with the prediction for the galaxy."""
     value = format_column(occlusion.prediction[row], occlusion.quantity)
     return f"{axis_label(occlusion.quantity)}\n{value}"

@@ -1,7 +1,7 @@
 """Two sets of values for the same galaxies: one-to-one, distributions, differences.
 
-Nothing here touches pyplot or matplotlib's settings, so that a report drawn in the middle of
-someone's session leaves their figures alone.
+They use neither pyplot nor matplotlib's global settings, so that a report does not affect the
+figures of a user's session.
 """
 
 from dataclasses import dataclass, field
@@ -50,19 +50,19 @@ CONTOUR_FRACTIONS = (0.1, 0.3, 0.5, 0.7, 0.95)
 _MIN_CONTOUR_POINTS = 20
 _LEGEND_STYLE = {"fontsize": SMALL_FONT_SIZE, "handlelength": 1.2, "borderaxespad": 0.3}
 _MAX_ERROR_BARS = 60
-# Characters that fit into the line of a label beside the longest quantity.
+# Characters in a line of a label beside the longest quantity.
 _MAX_NAMES = 15
 _MAX_PAIR = 28
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Estimates of one quantity and what they are held against, for the same galaxies.
+    """Estimates of one quantity and reference values, for the same galaxies.
 
     Parameters
     ----------
     name, against : str
-        Who made the estimates, and what they are compared with.
+        Names of the estimates, and of the reference values.
     x, y : ndarray of shape (n,)
         Values of ``against`` and of ``name``.
     xerr, yerr : ndarray of shape (2, n), optional
@@ -70,10 +70,10 @@ class Panel:
     color : str, optional
         Colour of ``name``.
     n_asked : int, optional
-        Number of galaxies that there could be, where the figure is to say how many of them are
+        Number of galaxies without missing values, if the figure should state how many are
         missing.
     digits : int, optional
-        Digits after the point of differences; by default two significant ones.
+        Decimals of differences; by default two significant digits.
     """
 
     name: str
@@ -88,19 +88,19 @@ class Panel:
 
     @property
     def n_used(self):
-        """Number of galaxies that have both values."""
+        """Number of galaxies with both values."""
         return int(np.count_nonzero(np.isfinite(self.x) & np.isfinite(self.y)))
 
 
 def matched_panel(names, table, other, quantity, **options):
-    """Estimates of one quantity and what they are held against, row by row.
+    """Match estimates of one quantity and reference values, row by row.
 
     Parameters
     ----------
     names : (str, str)
-        Who made the estimates, and what they are compared with.
+        Names of the estimates, and of the reference values.
     table, other : Table
-        Results of the two with ``id``. Galaxies that only one has are left out.
+        Results of the two with ``id``. Galaxies in only one of them are left out.
     quantity : str
         A key of `~dustest.data.QUANTITIES`.
     **options
@@ -109,12 +109,12 @@ def matched_panel(names, table, other, quantity, **options):
     Returns
     -------
     panel : Panel
-        Of the galaxies that both tables have, with error bars from their percentiles.
+        Data of the galaxies in both tables, with error bars from their percentiles.
 
     Raises
     ------
     InputError
-        If no identifier is in both.
+        If no identifier is in both tables.
 
     Examples
     --------
@@ -148,15 +148,15 @@ def _error_bars_of(table, quantity):
 def one_to_one(x, y, *, ax, xerr=None, yerr=None, color=COLORS[0], limits=None):
     """Scatter of two sets of values with the identity line and density contours.
 
-    The contours enclose `CONTOUR_FRACTIONS` of the points that lie inside the axes; they are
-    left out below 20 points and where the points lie on a line. Up to 60 points carry their
-    error bars; of more, a cross in the corner shows the median one. Points outside the axes
-    are counted in a note.
+    The contours enclose `CONTOUR_FRACTIONS` of the points inside the axes. They are left out below
+    20 points, and if the points are on a line. Up to 60 points have their own error bars; for
+    more, a cross in the corner shows the median error bar. Points outside the axes are counted in
+    a note.
 
     Parameters
     ----------
     x, y : array_like, Column, Quantity or series of shape (n,)
-        Values; pairs of which one is missing are left out. Units are converted to that of x.
+        Values; pairs with a missing value are left out. Units are converted to that of x.
     ax : `~matplotlib.axes.Axes`
         Axes to draw on.
     xerr, yerr : array_like of shape (2, n), optional
@@ -164,7 +164,7 @@ def one_to_one(x, y, *, ax, xerr=None, yerr=None, color=COLORS[0], limits=None):
     color : str, optional
         Colour of the points.
     limits : (float, float), optional
-        Range of both axes; by default that of the values, without those that lie more than 4
+        Range of both axes; by default that of the values, without those more than 4
         interquartile ranges outside the middle half.
 
     Returns
@@ -175,7 +175,7 @@ def one_to_one(x, y, *, ax, xerr=None, yerr=None, color=COLORS[0], limits=None):
     Raises
     ------
     InputError
-        If ``x`` and ``y`` differ in shape, hold no numbers, or have units that do not convert.
+        If ``x`` and ``y`` differ in shape, are not numeric, or have units that do not convert.
 
     Examples
     --------
@@ -197,16 +197,16 @@ def one_to_one(x, y, *, ax, xerr=None, yerr=None, color=COLORS[0], limits=None):
 
 
 def histograms(values, *, ax, colors=None, limits=None, normalized=False):
-    """Distributions of several sets of values on common bins.
+    """Distributions of several sets of values in common bins.
 
     Parameters
     ----------
     values : dict of str to array_like, Column, Quantity or series of shape (n,)
-        Values by name; what is missing is left out. Units are converted to that of the first.
+        Values by name; missing ones are left out. Units are converted to that of the first.
     ax : `~matplotlib.axes.Axes`
         Axes to draw on.
     colors : sequence of str, optional
-        One colour a name. The first set is drawn filled, the others as outlines.
+        One colour per name. The first set is filled, the others are outlines.
     limits : (float, float), optional
         Range; by default as in `one_to_one`.
     normalized : bool, optional
@@ -220,7 +220,7 @@ def histograms(values, *, ax, colors=None, limits=None, normalized=False):
     Raises
     ------
     InputError
-        If values are no numbers, or their units do not convert.
+        If values are not numeric, or their units do not convert.
 
     Examples
     --------
@@ -236,7 +236,7 @@ def histograms(values, *, ax, colors=None, limits=None, normalized=False):
     colors = colors or (AGAINST_COLOR, *COLORS)
     low, high = limits or value_limits(*finite.values())
     sizes = [len(column) for column in finite.values()] or [0]
-    # Fractions of a small set would be ragged on the bins of a large one.
+    # Fractions of a small set would be ragged in the bins of a large one.
     n_bins = suitable_bins(min(sizes) if normalized else max(sizes))
     edges = np.linspace(low, high, n_bins + 1)
     for i, ((name, column), color) in enumerate(zip(finite.items(), colors, strict=False)):
@@ -253,7 +253,7 @@ def histograms(values, *, ax, colors=None, limits=None, normalized=False):
         _count_axis(ax)
     ax.set_xlim(low, high)
     ax.legend(edgecolor="none", framealpha=0.8, **_LEGEND_STYLE)
-    # Room for the legend above the highest bar.
+    # Space for the legend above the highest bar.
     ax.margins(y=0.28)
     return dress(ax)
 
@@ -261,19 +261,19 @@ def histograms(values, *, ax, colors=None, limits=None, normalized=False):
 def differences(x, y, *, ax, color=COLORS[0], digits=None):
     """Histogram of y - x with its median and NMAD.
 
-    Where y is an estimate and x the truth, values above zero are too high, as is a positive
+    If y is an estimate and x the truth, values above zero are overestimates, as is a positive
     ``bias`` of `~dustest.validation.compute_metrics`.
 
     Parameters
     ----------
     x, y : array_like, Column, Quantity or series of shape (n,)
-        Values; pairs of which one is missing are left out. Units are converted to that of x.
+        Values; pairs with a missing value are left out. Units are converted to that of x.
     ax : `~matplotlib.axes.Axes`
         Axes to draw on.
     color : str, optional
         Colour of the bars.
     digits : int, optional
-        Digits after the point of median and NMAD; by default two significant ones of the NMAD.
+        Decimals of median and NMAD; by default two significant digits of the NMAD.
 
     Returns
     -------
@@ -283,7 +283,7 @@ def differences(x, y, *, ax, color=COLORS[0], digits=None):
     Raises
     ------
     InputError
-        If ``x`` and ``y`` differ in shape, hold no numbers, or have units that do not convert.
+        If ``x`` and ``y`` differ in shape, are not numeric, or have units that do not convert.
 
     Examples
     --------
@@ -302,24 +302,24 @@ def differences(x, y, *, ax, color=COLORS[0], digits=None):
     mark_outside(ax, np.count_nonzero((difference < low) | (difference > high)))
     _count_axis(ax)
     ax.set_xlim(low, high)
-    # Room for the note above the highest bar.
+    # Space for the note above the highest bar.
     ax.margins(y=0.15)
     return dress(ax)
 
 
 def comparison_figure(panels, *, label, figure=None):
-    """A row for each panel: one-to-one, distributions, differences.
+    """Figure with one row per panel: one-to-one, distributions, differences.
 
-    Differences are ``name`` minus ``against``, and labelled so.
+    Differences are ``name`` minus ``against``, and are labelled so.
 
     Parameters
     ----------
     panels : sequence of Panel
-        What to draw.
+        Data of the rows.
     label : str
         Axis label of the quantity, as in `~dustest.data.QUANTITIES`.
     figure : `~matplotlib.figure.Figure` or `~matplotlib.figure.SubFigure`, optional
-        Where to draw; a new figure as wide as a journal page by default.
+        Figure to draw on; by default a new figure as wide as a journal page.
 
     Returns
     -------
@@ -351,7 +351,7 @@ def comparison_figure(panels, *, label, figure=None):
 
 
 def _comparison_row(panel, axes, label, limits):
-    """Draw one panel into three axes."""
+    """Draw one panel on three axes."""
     name, against = plain_text(panel.name), plain_text(panel.against)
     used = np.isfinite(panel.x) & np.isfinite(panel.y)
     one_to_one(
@@ -382,18 +382,18 @@ def _comparison_row(panel, axes, label, limits):
 
 
 def _joined(label, names):
-    """Label and names, in two lines where one might not do."""
+    """Join label and names, in two lines if they are too long for one."""
     return label + (" " if len(names) <= _MAX_NAMES else "\n") + names
 
 
 def _count_axis(ax):
-    """A vertical axis that counts galaxies."""
+    """Style of a vertical axis with numbers of galaxies."""
     ax.set_ylabel("galaxies")
     ax.yaxis.get_major_locator().set_params(integer=True)
 
 
 def _finite_pairs(x, y):
-    """Finite pairs as floats in the unit of x, where they are, and that unit."""
+    """Finite pairs as floats in the unit of x, their rows, and that unit."""
     unit = declared_unit(x, "x")
     x, y = to_floats(x, "x", unit=unit), to_floats(y, "y", unit=unit)
     if x.shape != y.shape or x.ndim != 1:
@@ -404,7 +404,7 @@ def _finite_pairs(x, y):
 
 
 def _rows(errors, used, unit):
-    """Errors of the rows in use, never negative; None where nothing is known."""
+    """Errors of the rows in use, never negative; None if all are unknown."""
     if errors is None:
         return None
     errors = np.maximum(to_floats(errors, "errors", unit=unit, ndim=2)[:, used], 0.0)
@@ -443,7 +443,7 @@ def _contours(ax, x, y, color):
 
 
 def _darker(color):
-    """The same hue, darker, to stand out from points of this colour."""
+    """The same hue, darker, to be visible on points of this colour."""
     from matplotlib.colors import to_rgb
 
     return tuple(0.55 * channel for channel in to_rgb(color))

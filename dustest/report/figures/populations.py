@@ -1,4 +1,4 @@
-"""Two sets of galaxies side by side, column by column."""
+"""Figure of the distributions of two sets of galaxies, column by column."""
 
 import numpy as np
 
@@ -13,23 +13,24 @@ _MAX_COLUMNS = 3
 
 
 def plot_populations(a, b, names, *, labels=("real", "simulated"), axes=None):
-    """Distributions of two sets of galaxies, a panel a column, on common bins.
+    """Draw distributions of two sets of galaxies in common bins, one panel per column.
 
-    Every set is drawn as fractions of its own number, so that a small catalogue can be
-    compared with a large simulation.
+    Every set is normalised by its number, so that a small catalogue can be compared with a large
+    simulation.
 
     Parameters
     ----------
     a : Table, data frame or dict of columns
         The reference, drawn filled.
     b : Table, data frame or dict of columns
-        What is held against it, drawn as an outline. Units are converted to those of ``a``.
+        The set to compare, drawn as an outline. Units are converted to those of ``a``.
     names : sequence of str
         Columns to draw, which both tables have. Values that are not finite are left out.
     labels : (str, str), optional
-        What the two sets are called.
+        Names of the two sets.
     axes : sequence of `~matplotlib.axes.Axes`, optional
-        Axes to draw on, one a column; those of a new figure, unknown to pyplot, by default.
+        Axes to draw on, one per column; by default those of a new figure that is not registered
+        with pyplot.
 
     Returns
     -------
@@ -39,12 +40,12 @@ def plot_populations(a, b, names, *, labels=("real", "simulated"), axes=None):
     Raises
     ------
     InputError
-        If a column is missing, does not hold numbers or has a unit that does not convert, or
-        there are not as many axes as columns, or not two labels.
+        If a column is missing, not numeric or has a unit that does not convert, the number of
+        axes is not that of columns, or there are not two labels.
 
     See Also
     --------
-    dustest.validation.compare_distributions : The same comparison in numbers.
+    dustest.validation.compare_distributions : Numbers of this comparison.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Networks and relations against the truth, and against SED fits."""
+"""Figures of predictions against the truth, and against SED fits."""
 
 from itertools import product
 
@@ -12,11 +12,11 @@ __all__ = ["plot_against_sed", "plot_predictions"]
 
 
 def plot_predictions(tables, truth, quantity, *, figure=None):
-    """Predictions against the truth, a row a table.
+    """Draw predictions against the truth, one row per table.
 
     Each row has predicted against true values with the identity line and contours that enclose
     10, 30, 50, 70 and 95 % of the galaxies; the distributions of both; and that of prediction
-    minus truth, so that what is predicted too high lies to the right, as in ``bias`` of
+    minus truth. Overestimates are to the right of zero, as in ``bias`` of
     `~dustest.validation.compute_metrics`.
 
     Parameters
@@ -26,24 +26,24 @@ def plot_predictions(tables, truth, quantity, *, figure=None):
     truth : Table, data frame or dict of columns
         A column of the quantity, and identifiers, by which rows are paired.
     quantity : {"A_V", "E_BV", "R_V", "log_sSFR"}
-        What is predicted.
+        Predicted quantity.
     figure : `~matplotlib.figure.Figure` or `~matplotlib.figure.SubFigure`, optional
-        Where to draw; a new figure as wide as a journal page by default.
+        Figure to draw on; by default a new figure as wide as a journal page.
 
     Returns
     -------
     figure : `~matplotlib.figure.Figure` or `~matplotlib.figure.SubFigure`
-        The figure, with three axes a row.
+        The figure, with three axes per row.
 
     Raises
     ------
     InputError
-        If the quantity is unknown, or a table or the truth does not give it, or rows cannot be
+        If the quantity is unknown, a table or the truth does not have it, or rows cannot be
         paired by id.
 
     See Also
     --------
-    dustest.validation.compare_tables : The same in numbers.
+    dustest.validation.compare_tables : Numbers of this comparison.
 
     Examples
     --------
@@ -71,34 +71,34 @@ def plot_predictions(tables, truth, quantity, *, figure=None):
 
 
 def plot_against_sed(tables, fits, quantity, *, figure=None):
-    """Estimates against those of SED fits for the same galaxies, a row for each pair.
+    """Draw estimates against SED fits for the same galaxies, one row per pair.
 
-    The rows are those of `plot_predictions`, with the SED fit in place of the truth. Their titles
-    say how many of its galaxies have an estimate. A table without any, as that of a network where
-    no galaxy has an image, has no row: a line below says so.
+    The rows are those of `plot_predictions`, with the SED fit in place of the truth. Titles state
+    the number of galaxies with an estimate. A table without estimates, such as that of a network
+    if no galaxy has an image, has no row; a note below says so.
 
     Parameters
     ----------
     tables : dict of str to DustTable, Table or data frame
         Results by name: those of networks, or of a relation like Meurer's.
     fits : dict of str to DustTable, Table or data frame
-        Results of SED fits by name. `~dustest.validation.ssfr_over` gives them star-formation
-        rates over other times.
+        Results of SED fits by name. `~dustest.validation.ssfr_over` computes their star-formation
+        rates over other durations.
     quantity : {"A_V", "E_BV", "R_V", "log_sSFR"}
-        What is compared.
+        Quantity to compare.
     figure : `~matplotlib.figure.Figure` or `~matplotlib.figure.SubFigure`, optional
-        Where to draw; a new figure as wide as a journal page by default.
+        Figure to draw on; by default a new figure as wide as a journal page.
 
     Returns
     -------
     figure : `~matplotlib.figure.Figure` or `~matplotlib.figure.SubFigure`
-        The figure, with three axes a row.
+        The figure, with three axes per row.
 
     Raises
     ------
     InputError
-        If the quantity is unknown, no table or not every fit gives it, or rows cannot be paired
-        by id.
+        If the quantity is unknown, no table or not every fit has it, or rows cannot be paired by
+        id.
 
     Examples
     --------
@@ -143,7 +143,7 @@ def plot_against_sed(tables, fits, quantity, *, figure=None):
 
 
 def _checked(quantity, **sides):
-    """The quantity, if it is one, and there are tables on all sides."""
+    """Check the quantity, and that there are tables on all sides."""
     check_quantity(quantity)
     for argument, tables in sides.items():
         if not isinstance(tables, dict) or not tables:
@@ -153,12 +153,12 @@ def _checked(quantity, **sides):
 
 
 def _silent(tables, quantity):
-    """Names of tables that do not give a quantity."""
+    """Names of tables without a quantity."""
     return [name for name, table in tables.items() if not gives(table, quantity)]
 
 
 def _with_ids(tables, fits):
-    """Tables and fits with identifiers; a name may be on both sides."""
+    """Tables and fits with identifiers; both may use the same name."""
     keys = {name: f"{name} (fit)" for name in fits}
     named = identified({**tables, **{keys[name]: fit for name, fit in fits.items()}})
     return {name: named[name] for name in tables}, {name: named[keys[name]] for name in fits}
@@ -170,6 +170,6 @@ def _color(i):
 
 
 def _without(panels):
-    """A line on pairs that have nothing to show."""
+    """Note on pairs without galaxies."""
     pairs = ", ".join(f"{panel.name} and {panel.against}" for panel in panels)
     return plain_text(f"Not shown, since no galaxy has both: {pairs}")

@@ -1,4 +1,4 @@
-"""Figures of a simulated set of galaxies: what it consists of, and how its dust attenuates."""
+"""Figures of simulated galaxies: star-formation rates and attenuation."""
 
 from itertools import cycle
 
@@ -35,7 +35,7 @@ REFERENCE_R_V = {"Calzetti": 4.05, "Milky Way": 3.1, "SMC": 2.74}
 (Cardelli et al. 1989, ApJ 345, 245) and of the bar of the SMC (Gordon et al. 2003, ApJ 594,
 279)."""
 
-# Inches; one column of a journal page, and a bit for the colour bar.
+# Inches; one column of a journal page, plus the colour bar.
 _SINGLE_WIDTH, _SINGLE_HEIGHT = 3.9, 3.1
 _COLOR_MAP = "viridis"
 _LINE_STYLES = ("-", "--", "-.", ":")
@@ -46,17 +46,17 @@ _LEGEND_STYLE = {
     "framealpha": 0.8,
     "labelspacing": 0.3,
 }
-# How bright the eye takes red, green and blue for (Rec. 709).
+# Perceived brightness of red, green and blue (Rec. 709).
 _LUMINANCE = (0.2126, 0.7152, 0.0722)
 _RATIO_CONTOURS = (0.1, 0.5, 0.95)
 _MIN_CONTOUR_POINTS = 30
-# Percentage of the galaxies that the axes of the attenuation ratio reach to.
+# Percentage of the galaxies within the axes of the attenuation ratio.
 _SHOWN = 99.5
 _SCALES = ("linear", "log")
 
 
 def plot_main_sequence(truth, *, relations=(), ax=None):
-    """Star-formation rate against stellar mass, coloured by redshift.
+    """Draw the star-formation rate against stellar mass, coloured by redshift.
 
     Parameters
     ----------
@@ -65,10 +65,10 @@ def plot_main_sequence(truth, *, relations=(), ax=None):
         year) and ``redshift``. Rows that are not finite, such as galaxies without star
         formation, are not drawn.
     relations : sequence of (str, array_like of shape (m,), array_like of shape (m,)), optional
-        Lines to draw over the points: label, in which matplotlib's mathematics may stand, log
+        Lines to draw over the points: label, which may contain matplotlib's mathematics, log
         mass and log SFR.
     ax : `~matplotlib.axes.Axes`, optional
-        Axes to draw on; those of a new figure, unknown to pyplot, by default.
+        Axes to draw on; by default those of a new figure that is not registered with pyplot.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def plot_main_sequence(truth, *, relations=(), ax=None):
     Raises
     ------
     InputError
-        If a column is missing or does not hold numbers.
+        If a column is missing or not numeric.
 
     Examples
     --------
@@ -103,27 +103,27 @@ def plot_main_sequence(truth, *, relations=(), ax=None):
 
 
 def plot_attenuation_ratio(truth, *, ratios=(0.1, 0.9), bin_width=0.1, scale="linear", ax=None):
-    """Attenuation against colour excess, coloured by the dust-to-metal ratio.
+    """Draw attenuation against colour excess, coloured by the dust-to-metal ratio.
 
-    Lines from the origin are ratios R_V = A_V / E(B-V): the median of the galaxies, and
-    `REFERENCE_R_V`. Contours enclose 10, 50 and 95 % of the galaxies in bins of the
+    Lines through the origin have a constant ratio R_V = A_V / E(B-V): the median of the galaxies,
+    and `REFERENCE_R_V`. Contours enclose 10, 50 and 95 % of the galaxies in bins of the
     dust-to-metal ratio. Their density is estimated from the logarithms, where it is closest to
-    round, so that no contour reaches below zero.
+    round, so that no contour extends below zero.
 
     Parameters
     ----------
     truth : Table
-        Columns ``A_V`` and ``E_BV`` (in mag, or plain) and ``dust_to_metal``. Rows that are
-        not finite, and those without dust or reddening (``A_V`` or ``E_BV`` not above zero),
-        are not drawn and do not enter the median.
+        Columns ``A_V`` and ``E_BV`` (in mag, or plain) and ``dust_to_metal``. Rows that are not
+        finite, and those without dust or reddening (``A_V`` or ``E_BV`` not above zero), are not
+        drawn and not included in the median.
     ratios : sequence of float, optional
-        Dust-to-metal ratios to draw contours for; a bin with fewer than 30 galaxies has none.
+        Dust-to-metal ratios with contours; a bin with fewer than 30 galaxies has none.
     bin_width : float, optional
-        Full width of the bins around these ratios; both edges belong to the bin.
+        Full width of the bins around these ratios; both edges are included.
     scale : {"linear", "log"}, optional
         Scale of both axes. Logarithmic axes show galaxies with little dust as well.
     ax : `~matplotlib.axes.Axes`, optional
-        Axes to draw on; those of a new figure, unknown to pyplot, by default.
+        Axes to draw on; by default those of a new figure that is not registered with pyplot.
 
     Returns
     -------
@@ -133,8 +133,8 @@ def plot_attenuation_ratio(truth, *, ratios=(0.1, 0.9), bin_width=0.1, scale="li
     Raises
     ------
     InputError
-        If a column is missing, does not hold numbers or has a unit that does not convert, or
-        ``bin_width`` is not positive, or ``scale`` is unknown.
+        If a column is missing, not numeric or has a unit that does not convert, or ``bin_width``
+        is not positive, or ``scale`` is unknown.
 
     Examples
     --------
@@ -161,7 +161,7 @@ def plot_attenuation_ratio(truth, *, ratios=(0.1, 0.9), bin_width=0.1, scale="li
     mark_outside(ax, count_outside(ax, excess, attenuation), corner="lower right")
     handles = _ratio_lines(ax, attenuation / excess)
     for value in ratios:
-        # A hair of tolerance, so that ratios on the edge of a bin are not left to rounding.
+        # A small tolerance includes ratios on the edge of a bin in spite of rounding.
         inside = np.abs(ratio - value) <= bin_width / 2 + 1e-9
         label = f"dust-to-metal {value:g} ± {bin_width / 2:g}"
         color = points.to_rgba(value)
@@ -182,7 +182,7 @@ def _finite_rows(columns):
 
 
 def _colored_points(ax, x, y, values, limits=(None, None)):
-    """Points coloured by a value, the more of them the smaller."""
+    """Points coloured by a value; many points are smaller."""
     crowd = max(x.size, 1)
     return ax.scatter(
         x,
@@ -200,7 +200,7 @@ def _colored_points(ax, x, y, values, limits=(None, None)):
 
 
 def _color_bar(ax, points, name):
-    """Colour bar of a column, opaque whatever the points are."""
+    """Opaque colour bar of a column."""
     bar = ax.figure.colorbar(points, ax=ax, pad=0.02)
     bar.solids.set_alpha(1.0)
     bar.set_label(axis_label(name), fontsize=FONT_SIZE)
@@ -223,7 +223,7 @@ def _dusty_rows(truth):
 
 
 def _positive_limits(values, scale):
-    """Limits around all but the most extreme of positive values that have long tails."""
+    """Limits around all but the most extreme positive values."""
     if values.size == 0:
         return (0.0, 1.0) if scale == "linear" else (0.01, 1.0)
     low, high = np.percentile(values, [100 - _SHOWN, _SHOWN])
@@ -231,7 +231,7 @@ def _positive_limits(values, scale):
 
 
 def _halo(color, width):
-    """A rim around lines that stands out from points of any colour."""
+    """A rim around lines that is visible on points of any colour."""
     from matplotlib import patheffects
     from matplotlib.colors import to_rgb
 
@@ -240,13 +240,13 @@ def _halo(color, width):
 
 
 def _haloed_line(ax, x, y, *, color, lw=1.1, **style):
-    """A line that stands out from the points below; returns the line."""
+    """Draw a line that is visible on points; returns the line."""
     effects = _halo(color, lw + 1.0)
     return ax.plot(x, y, color=color, lw=lw, zorder=4, path_effects=effects, **style)[0]
 
 
 def _ratio_lines(ax, r_v):
-    """Lines of constant A_V / E(B-V) from the origin, steepest first; returns the lines."""
+    """Draw lines of constant A_V / E(B-V), steepest first; returns the lines."""
     ends = np.array(ax.get_xlim())
     lines = [
         ax.plot(ends, value * ends, color=INK, lw=1.1, ls=style, label=f"{name}, {value}")[0]
@@ -260,7 +260,7 @@ def _ratio_lines(ax, r_v):
 
 
 def _log_contours(ax, x, y, color, label):
-    """Contours of the density of the logarithms; returns what the legend shows, if any."""
+    """Draw contours of the density of the logarithms; returns the entry of the legend, if any."""
     from matplotlib.lines import Line2D
 
     density = density_contours(np.log10(x), np.log10(y), _RATIO_CONTOURS, _MIN_CONTOUR_POINTS)

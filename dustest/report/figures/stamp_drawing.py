@@ -1,4 +1,4 @@
-"""What the figures of stamps share: units, stretch, labels and scale bars."""
+"""Shared by the figures of stamps: units, stretch, labels and scale bars."""
 
 import numpy as np
 from astropy import units as u
@@ -23,11 +23,11 @@ __all__ = [
     "stamp_images",
 ]
 
-# Fraction of the range in which the stretch is linear: astropy's default.
+# Fraction of the range in which the stretch is linear, as in astropy.
 _SOFTENING = 0.1
-# Sky that lies this many of its own standard deviations below its median is white.
+# Pixels this many standard deviations of the sky below its median are white.
 _SKY_BELOW = 2.0
-# Arcsec; of these, the longest scale bar that takes less than this share of a stamp is drawn.
+# Arcsec; the longest scale bar that takes less than this fraction of a stamp is drawn.
 _BAR_LENGTHS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _BAR_SHARE = 0.45
 
@@ -45,7 +45,7 @@ def default_labels(sample, rows):
 
 
 def stamp_images(sample, rows, bands, scaling):
-    """Images of each galaxy as bare numbers, in one unit where they share a range."""
+    """Images of each galaxy as numbers, in one unit if they share a range."""
     columns = {band: sample[f"cutout_{band}"][rows] for band in bands}
     if scaling == "galaxy":
         unit = unit_of(columns[bands[0]])
@@ -54,7 +54,7 @@ def stamp_images(sample, rows, bands, scaling):
 
 
 def _in_unit(band, column, unit):
-    """Images of a band in the unit of another."""
+    """Convert images of a band to the unit of another."""
     own = unit_of(column)
     if own is None and unit is None:
         return column
@@ -69,7 +69,7 @@ def _in_unit(band, column, unit):
 
 
 def draw_galaxy(axes, images, scaling):
-    """Images of one galaxy, on one range or each on its own."""
+    """Draw images of one galaxy, with a common range or each with its own."""
     for ax, image in zip(axes, images, strict=True):
         used = images if scaling == "galaxy" else [image]
         low, high = _value_range(np.concatenate([np.ravel(part) for part in used]))
@@ -77,7 +77,7 @@ def draw_galaxy(axes, images, scaling):
 
 
 def _value_range(pixels):
-    """Values that are drawn white and black."""
+    """Values of white and black."""
     pixels = pixels[np.isfinite(pixels)]
     if pixels.size == 0:
         return 0.0, 1.0
@@ -86,7 +86,7 @@ def _value_range(pixels):
 
 
 def _draw_stamp(ax, image, low, high):
-    """One image."""
+    """Draw one image."""
     from astropy.visualization import AsinhStretch, ImageNormalize
 
     norm = ImageNormalize(vmin=low, vmax=high, stretch=AsinhStretch(_SOFTENING))
@@ -95,7 +95,7 @@ def _draw_stamp(ax, image, low, high):
 
 
 def frame_stamp(ax):
-    """Frame without ticks, hatched where the image in it has no data."""
+    """Draw a frame without ticks, hatched where the image has no data."""
     ax.patch.set(hatch="/////", edgecolor=AGAINST_COLOR)
     ax.set(xticks=[], yticks=[])
     for spine in ax.spines.values():
@@ -103,13 +103,13 @@ def frame_stamp(ax):
 
 
 def label_row(ax, label):
-    """Text to the left of the first stamp of a galaxy."""
+    """Write text to the left of the first stamp of a galaxy."""
     style = {"rotation": 0, "ha": "right", "va": "center", "multialignment": "left"}
     ax.set_ylabel(label, fontsize=FONT_SIZE, **style)
 
 
 def scale_bars(axes, sample, rows):
-    """Scale bar in the first row, or in every row where they differ in scale."""
+    """Draw scale bars in the first row, or in every row if they differ in scale."""
     if "pixel_scale" not in sample.colnames:
         return
     scales = u.Quantity(sample["pixel_scale"][rows]).to_value(u.arcsec)
@@ -122,7 +122,7 @@ def scale_bars(axes, sample, rows):
 
 
 def _draw_bar(ax, length, share):
-    """Bar of a length in arcsec that takes a share of the stamp's width."""
+    """Draw a bar of a length in arcsec that takes a fraction of the stamp's width."""
     from matplotlib import patheffects
 
     style = {

@@ -1,4 +1,4 @@
-"""Images of galaxies side by side: a row a galaxy, a column a band."""
+"""Figure of images of galaxies: one row per galaxy, one column per band."""
 
 import numpy as np
 
@@ -22,31 +22,31 @@ _STAMP_SIZE, _LABEL_WIDTH, _TITLE_HEIGHT = 1.1, 0.9, 0.25
 
 
 def plot_stamps(sample, *, rows=None, bands=None, labels=None, scaling="galaxy", figure=None):
-    """Cutouts of galaxies, a row a galaxy and a column a band.
+    """Draw cutouts of galaxies, one row per galaxy and one column per band.
 
-    Bright is dark. The stretch is asinh(v / 0.1) / asinh(10), where v runs from 0, two standard
-    deviations of the sky below its median (white), to 1, the brightest pixel (black): linear
-    in the faintest tenth, logarithmic above. The median and the standard deviation, which
-    follows from the median absolute deviation, are those of all pixels, most of which are sky.
-    Hatches mark pixels without data.
+    Bright pixels are dark. The stretch is asinh(v / 0.1) / asinh(10), where v is 0 two standard
+    deviations of the sky below its median (white), and 1 at the brightest pixel (black). It is
+    linear in the faintest tenth and logarithmic above. The median and the standard deviation,
+    which follows from the median absolute deviation, are those of all pixels, most of which are
+    sky. Hatches mark pixels without data.
 
     Parameters
     ----------
     sample : GalaxySample
-        Galaxies with columns ``cutout_<BAND>``, or whatever `~dustest.data.as_sample` takes.
+        Galaxies with columns ``cutout_<BAND>``, in any form that `~dustest.data.as_sample` takes.
         With ``pixel_scale``, a scale bar is drawn.
     rows : sequence of int, optional
         Galaxies to draw; the first six by default.
     bands : sequence of str, optional
         Bands to draw; all with cutouts by default.
     labels : sequence of str, optional
-        Text to the left of each galaxy, in which matplotlib's mathematics may stand; its id
-        and redshift by default.
+        Text to the left of each galaxy, which may contain matplotlib's mathematics; its id and
+        redshift by default.
     scaling : {"galaxy", "stamp"}, optional
-        Whether the range of the stretch is found for each galaxy, so that its bands can be
-        compared and colours show, or for each stamp, so that all show their structure.
+        Whether the range of the stretch is set for each galaxy, so that its bands can be compared
+        and colours are visible, or for each stamp, so that each shows its structure.
     figure : `~matplotlib.figure.Figure` or `~matplotlib.figure.SubFigure`, optional
-        Where to draw; a new figure, unknown to pyplot, by default.
+        Figure to draw on; by default a new figure that is not registered with pyplot.
 
     Returns
     -------
@@ -56,8 +56,8 @@ def plot_stamps(sample, *, rows=None, bands=None, labels=None, scaling="galaxy",
     Raises
     ------
     InputError
-        If a band has no cutouts, a row does not exist, there are not as many labels as rows,
-        the scaling is unknown, or bands to be scaled together differ in kind of unit.
+        If a band has no cutouts, a row does not exist, the number of labels is not that of rows,
+        the scaling is unknown, or bands with a common range differ in kind of unit.
 
     Examples
     --------
@@ -114,6 +114,6 @@ def _checked_bands(bands, known):
 
 
 def _stamp_figure(n_rows, n_bands):
-    """Empty figure for so many stamps, no wider than a journal page."""
+    """Empty figure for a number of stamps, no wider than a journal page."""
     size = min(_STAMP_SIZE, (PAGE_WIDTH - _LABEL_WIDTH) / n_bands)
     return empty_figure(_TITLE_HEIGHT + size * n_rows, _LABEL_WIDTH + size * n_bands)

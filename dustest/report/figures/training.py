@@ -1,4 +1,4 @@
-"""Figures of how networks learned, and of the search for their best settings."""
+"""Figures of the training of networks, and of the search for settings."""
 
 import numpy as np
 
@@ -33,30 +33,30 @@ _LEGEND_STYLE = {
 # Columns of `CNNEstimator.tune` that are results of a trial, not settings.
 _RESULTS = ("trial", "status", "val_loss", "epochs", "seconds", "n_weights")
 _LINE_LABELS = {"loss": "training", "val_loss": "validation", "best": "best"}
-# A setting with more values, or with fewer trials a value, has an axis of numbers.
+# A setting with more values, or with fewer trials per value, has a numerical axis.
 _MAX_CHOICES = 8
 _MIN_TRIALS_A_CHOICE = 2
-# A setting that spans less than this factor looks the same on a logarithmic axis.
+# A setting with a smaller range looks the same on a logarithmic axis.
 _LOG_SPAN = 8
 _LOSS_LABEL = "validation loss"
 _BEST_STYLE = {"marker": "*", "color": COLORS[1], "s": 70, "zorder": 4, "lw": 0}
 
 
 def plot_training_history(history, *, ax=None):
-    """Loss of one or several networks against the epoch.
+    """Draw the loss of one or several networks against the epoch.
 
-    A thin line is the loss of the galaxies that a network learns from, a thick one that of the
-    galaxies held back; a dot marks the epoch in which the latter is lowest, whose weights are
-    kept. The axis leaves out losses far outside the bulk, as the first epochs may have, and says
-    how many. It is never logarithmic: the logarithm of a density may be below zero.
+    A thin line is the training loss, a thick one the validation loss. A dot marks the epoch with
+    the lowest validation loss, whose weights are kept. The axis leaves out losses far from the
+    others, such as those of the first epochs, and states how many. It is never logarithmic, since
+    the logarithm of a density may be below zero.
 
     Parameters
     ----------
     history : Table
-        Columns ``network``, ``epoch``, ``loss`` and ``val_loss``, a row for each epoch of each
-        network, as in ``CNNEstimator.history_``. Losses that are not finite are not drawn.
+        Columns ``network``, ``epoch``, ``loss`` and ``val_loss``, one row per epoch and network,
+        as in ``CNNEstimator.history_``. Losses that are not finite are not drawn.
     ax : `~matplotlib.axes.Axes`, optional
-        Axes to draw on; those of a new figure, unknown to pyplot, by default.
+        Axes to draw on; by default those of a new figure that is not registered with pyplot.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def plot_training_history(history, *, ax=None):
     Raises
     ------
     InputError
-        If a column is missing or does not hold numbers, or there is no epoch.
+        If a column is missing or not numeric, or there is no epoch.
 
     Examples
     --------
@@ -101,25 +101,25 @@ def plot_training_history(history, *, ax=None):
 
 
 def plot_tuning(trials, *, parameters=None, axes=None):
-    """Results of a search for the best settings of a network.
+    """Draw results of a search for the best settings of a network.
 
-    The first panel shows the validation loss of each trial, and as a line the lowest so far; the
-    others show it against each setting: side by side where it has few values or is not a number,
-    else on an axis that is logarithmic where the values spread more evenly on it. A star marks
-    the best trial. All panels leave out losses far from the bulk, and the first says how many;
-    trials without a loss, which failed, are counted there as well.
+    The first panel shows the validation loss of each trial, and as a line the lowest so far. The
+    others show it against each setting: as categories for few or non-numerical values, else on an
+    axis that is logarithmic if the values are distributed more evenly on it. A star marks the best
+    trial. All panels leave out losses far from the others; the first panel states how many, and
+    also counts trials without a loss, which failed.
 
     Parameters
     ----------
     trials : Table
-        A row for each trial: columns ``trial`` (its number), ``val_loss`` and the settings, as
-        from ``CNNEstimator.tune``.
+        One row per trial: columns ``trial`` (its number), ``val_loss`` and the settings, as from
+        ``CNNEstimator.tune``.
     parameters : sequence of str, optional
-        Settings to draw; by default every column that differs between trials, but for the
-        results ``trial``, ``status``, ``val_loss``, ``epochs``, ``seconds`` and ``n_weights``.
+        Settings to draw; by default every column that differs between trials, except the results
+        ``trial``, ``status``, ``val_loss``, ``epochs``, ``seconds`` and ``n_weights``.
     axes : sequence of `~matplotlib.axes.Axes`, optional
-        Axes to draw on, one more than settings; those of a new figure, unknown to pyplot, by
-        default.
+        Axes to draw on, one more than settings; by default those of a new figure that is not
+        registered with pyplot.
 
     Returns
     -------
@@ -129,8 +129,8 @@ def plot_tuning(trials, *, parameters=None, axes=None):
     Raises
     ------
     InputError
-        If a column is missing, ``trial`` or ``val_loss`` do not hold numbers, no trial has a
-        loss, or there are not as many axes as panels.
+        If a column is missing, ``trial`` or ``val_loss`` is not numeric, no trial has a loss, or
+        the number of axes is not that of panels.
 
     Examples
     --------
@@ -193,7 +193,7 @@ def _learning_curve(ax, epoch, loss, val_loss, color):
 
 
 def _history_frame(ax, epoch, loss):
-    """Limits and labels, and how much lies outside."""
+    """Limits and labels, and the number of losses outside."""
     ax.set(ylim=value_limits(loss), xlabel="epoch", ylabel="loss")
     ax.xaxis.get_major_locator().set_params(integer=True)
     known = np.isfinite(loss)
@@ -202,7 +202,7 @@ def _history_frame(ax, epoch, loss):
 
 
 def _history_legend(ax, n_networks):
-    """Legend: what the lines mean; of a single network also which epoch is its best."""
+    """Legend of the lines; for a single network also its best epoch."""
     lines = {line.get_gid(): line for line in ax.lines}
     labels = {gid: label for gid, label in _LINE_LABELS.items() if gid in lines}
     handles = [lines[gid] for gid in labels]
@@ -229,7 +229,7 @@ def _settings(trials, parameters):
 
 
 def _setting(column):
-    """Values of a setting: floats, NaN where masked, or text, None where masked."""
+    """Values of a setting: floats, NaN if masked, or text, None if masked."""
     masked = np.ma.getmaskarray(np.ma.asarray(column))
     values = np.asarray(column)
     if values.dtype.kind in "iuf":
@@ -238,7 +238,7 @@ def _setting(column):
 
 
 def _choices(values):
-    """Different values of a setting in order, without those that are missing."""
+    """Different values of a setting in order, without missing ones."""
     if values.dtype.kind == "f":
         return np.unique(values[np.isfinite(values)])
     return np.unique([value for value in values if value is not None])
@@ -262,7 +262,7 @@ def _grid_axes(n):
 
 
 def _trial_panel(ax, number, loss, limits):
-    """Loss of each trial, and the lowest so far."""
+    """Draw the loss of each trial, and the lowest so far."""
     _loss_points(ax, number, loss)
     order = np.argsort(number, kind="stable")
     lowest = np.fmin.accumulate(loss[order])
@@ -276,7 +276,7 @@ def _trial_panel(ax, number, loss, limits):
 
 
 def _setting_panel(ax, name, values, loss):
-    """Loss against one setting."""
+    """Draw the loss against one setting."""
     choices = _choices(values)
     if _is_number(values, choices):
         _loss_points(ax, values, loss)
@@ -294,13 +294,13 @@ def _setting_panel(ax, name, values, loss):
 
 
 def _is_number(values, choices):
-    """Whether a setting has more numbers than can stand side by side."""
+    """Whether a setting has too many numbers for categories."""
     few = min(_MAX_CHOICES, len(values) // _MIN_TRIALS_A_CHOICE)
     return choices.dtype.kind == "f" and len(choices) > few
 
 
 def _scale(values):
-    """Scale of an axis on which the median of some numbers is closest to the middle."""
+    """Scale of an axis for which the median of some numbers is closest to the middle."""
     values = values[np.isfinite(values)]
     low, middle, high = np.quantile(values, [0.0, 0.5, 1.0])
     if low <= 0 or high < _LOG_SPAN * low:
@@ -310,7 +310,7 @@ def _scale(values):
 
 
 def _loss_points(ax, x, loss):
-    """A point a trial, and a star for the best."""
+    """Draw one point per trial, and a star for the best."""
     best = np.nanargmin(loss)
     ax.scatter(x, loss, s=12, color=COLORS[0], alpha=0.6, lw=0, zorder=2, gid="trials")
     ax.scatter(x[best], loss[best], gid="best", **_BEST_STYLE)
