@@ -2,8 +2,8 @@
 Dust laws side by side
 ======================
 
-How much more a dust law dims the ultraviolet than the V band decides what a reddened slope says
-about :math:`A_V`: for the same colour, a steep law needs less dust than a grey one.
+The :math:`A_V` of a reddened slope depends on the ratio of ultraviolet to V-band attenuation of
+the dust law: for the same colour, a steep law needs less dust than a grey one.
 """
 
 import matplotlib.pyplot as plt
@@ -12,7 +12,7 @@ import numpy as np
 from dustest.physics import attenuation_ratio, get_dust_law
 
 # %%
-# Laws go by name; any model of ``dust_extinction`` may stand in for a name.
+# Laws are given by name, or as any model of ``dust_extinction``.
 
 names = ["Calzetti", "SMC", "LMC", "MW", "CF00"]
 wavelength = np.geomspace(1100, 9000, 400)

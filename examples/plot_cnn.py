@@ -2,9 +2,10 @@
 Dust from three images
 ======================
 
-The networks that come with dustest read dust and star formation off cutouts. Here they look at
-simulated galaxies that they have never seen, in one band and in three, beside a baseline that
-sees no image; then a map shows which parts of an image an answer rests on.
+The networks that come with dustest predict dust and star formation from cutouts. Here they are
+applied to simulated galaxies that were not used in training, in one band and in three, and
+compared with a baseline that uses no image. A map then shows the parts of an image on which a
+prediction depends.
 """
 
 import matplotlib.pyplot as plt
@@ -30,8 +31,8 @@ estimators = {
 tables = {name: estimator.estimate(sample) for name, estimator in estimators.items()}
 
 # %%
-# Three bands tell dust from old stars better than one, which has brightness, size and shape to go
-# by:
+# Three bands separate dust from old stars better than one, which only has brightness, size and
+# shape:
 
 for name, table in tables.items():
     found = compute_metrics(table["A_V"], truth["A_V"], p16=table["A_V_p16"], p84=table["A_V_p84"])
@@ -39,7 +40,7 @@ for name, table in tables.items():
     print(f"{name:12s} MAE of A_V {mae:.3f} +- {error:.3f}, 68 % intervals cover {covered:.2f}")
 
 # %%
-# Each galaxy has its own error bar:
+# Each galaxy has its own uncertainty:
 
 figure, axes = plt.subplots(1, 2, figsize=(7.1, 3.6), dpi=150, layout="constrained", sharey=True)
 for ax, name in zip(axes, ("one band", "three bands"), strict=True):
@@ -55,8 +56,8 @@ for ax, name in zip(axes, ("one band", "three bands"), strict=True):
 axes[0].set_ylabel("A$_V$ by the network [mag]")
 
 # %%
-# Cover one patch of the image after another, and see how much of the dust goes with it. Light in
-# F356W speaks against dust, light in F444W for it, and the sky for nothing:
+# Cover one patch of the image after another, and compute the change of the predicted attenuation.
+# Flux in F356W lowers it, flux in F444W raises it, and the sky has no effect:
 
 dusty = int(np.argmax(tables["three bands"]["A_V"]))
 galaxy = sample[dusty : dusty + 1]
@@ -65,8 +66,8 @@ figure, axes = plt.subplots(2, 4, figsize=(7.1, 3.9), dpi=150, layout="constrain
 axes = plot_occlusion(occlusion, galaxy, axes=axes)
 
 # %%
-# A model file keeps the history of its training, and a card of what it was trained on and how well
-# it does:
+# A model file contains the history of its training, and a card that describes its training set and
+# its accuracy:
 
 cnn = estimators["three bands"]
 print(cnn.card_["simulator"])

@@ -1,10 +1,10 @@
 """
-Two readings of one slope, and the control
-==========================================
+Two dust laws for one slope, and the baseline
+=============================================
 
-The ultraviolet slope says how red a galaxy is, not how dusty: the dust law decides what it means.
-Here two laws are run on the simulated catalogue that comes with dustest, beside a control that
-knows nothing but the median of its training set.
+The ultraviolet slope measures how red a galaxy is. The attenuation that follows depends on the
+dust law. This example runs two laws on the simulated galaxies of dustest, with a baseline that
+predicts the median of its training set.
 """
 
 import matplotlib.pyplot as plt
@@ -13,7 +13,7 @@ from dustest import ConstantEstimator, MeurerEstimator, compare
 from dustest.io import load_demo
 
 # %%
-# The first half of the catalogue is for the control to learn from. The slope needs no training.
+# The baseline is fitted to the first half of the galaxies. The slope needs no training.
 
 sample, truth = load_demo()
 control = ConstantEstimator().fit(sample[:100], truth[:100])
@@ -36,11 +36,11 @@ for row in metrics[(metrics["quantity"] == "A_V") & (metrics["against"] == "trut
     print(f"{row['estimator']:8s}  bias {bias}  MAE {error}  Spearman {rank}")
 
 # %%
-# The slope ranks the galaxies well, but reads too little dust: these young galaxies are bluer
-# before dust than the local starbursts that the relation is calibrated on. By the mean error alone
-# even the control, which cannot rank anything, would look better.
+# The slope ranks the galaxies well, but underestimates the dust: these young galaxies are
+# intrinsically bluer than the local starbursts that the relation is calibrated on. By the mean
+# error alone the baseline, which cannot rank galaxies, would look better.
 
 result.plot("A_V", figure=plt.figure(figsize=(7.5, 7.8), dpi=150, layout="constrained"))
 
 # %%
-# ``result.to_html("report.html")`` writes all of this, for every quantity, into one page.
+# ``result.to_html("report.html")`` writes all of this, for every quantity, to one page.

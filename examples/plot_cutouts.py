@@ -1,9 +1,9 @@
 """
-Cutouts from a mosaic, with what is wrong with them
-===================================================
+Cutouts from a mosaic, with flags
+=================================
 
-Galaxies sit on edges, on bad pixels and in the noise. A small simulated mosaic shows how
-`~dustest.io.add_cutouts` cuts them out all the same, in stamps of one shape, and flags each.
+Some galaxies are at edges, on bad pixels or too faint. This example uses a small simulated mosaic.
+`~dustest.io.add_cutouts` cuts all of them, in stamps of one shape, and flags each.
 """
 
 import matplotlib.pyplot as plt
@@ -17,7 +17,7 @@ from astropy.wcs import WCS
 from dustest.io import add_cutouts
 
 # %%
-# Four galaxies: one sound, one at the edge, one on a block of dead pixels, one too faint.
+# Four galaxies: a regular one, one at the edge, one on a block of dead pixels, one too faint.
 
 rng = np.random.default_rng(1)
 wcs = WCS(naxis=2)
@@ -43,7 +43,7 @@ mosaic = CCDData(
 )
 
 # %%
-# Positions on the sky are all that a galaxy needs. What lies beyond the edge is NaN and masked.
+# Only positions on the sky are needed. Pixels beyond the edge are NaN and masked.
 
 sky = wcs.pixel_to_world(x, y)
 sample = add_cutouts(QTable({"ra": sky.ra, "dec": sky.dec}), {"F277W": mosaic}, size=32)

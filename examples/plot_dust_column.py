@@ -2,10 +2,9 @@
 Dust in front of every star
 ===========================
 
-A galaxy of particles reddens its own stars: gas that lies between a star and the observer dims
-it, gas behind it does not. What the galaxy as a whole loses, and in which colour, follows from
-the light of all its stars with and without dust, so that :math:`R_V` is a result and not an
-input.
+Gas between a star and the observer attenuates the star; gas behind it does not. The attenuation
+and reddening of the whole galaxy follow from the spectra of all its stars with and without dust.
+Its :math:`R_V` is therefore a result, not an input.
 """
 
 import matplotlib.pyplot as plt
@@ -52,8 +51,8 @@ gas = GasParticles(
 galaxy = ParticleGalaxy(stars, gas, redshift=7.0)
 
 # %%
-# Seen from four directions, the nearest stars drawn last: in every view they have the least dust
-# in front of them, and edge-on the dust is a lane.
+# The galaxy from four directions, with the nearest stars drawn last. In every view they have the
+# least dust in front of them. Edge-on, the dust is a lane.
 
 figure, axes = plt.subplots(2, 2, figsize=(6.5, 6), layout="constrained", sharex=True, sharey=True)
 for ax, name in zip(axes.flat, VIEWS, strict=True):
@@ -70,9 +69,9 @@ figure.supxlabel("x [kpc]")
 figure.supylabel("y [kpc]")
 
 # %%
-# With little dust :math:`R_V` is that of the particles' own law. With more of the metals in dust
-# the attenuation grows grey: stars behind much dust fade from all bands, and the light that is
-# left comes from the near side.
+# With little dust, :math:`R_V` is that of the dust law. With a larger fraction of the metals in
+# dust, the attenuation becomes greyer: stars behind much dust become faint in all bands, and the
+# remaining light comes from the near side.
 
 shares = np.geomspace(0.001, 1.0, 25)
 figure, ax = plt.subplots(layout="constrained")

@@ -1,9 +1,9 @@
 """
-A catalogue as it comes
-=======================
+A catalogue with mixed units and missing values
+===============================================
 
-Catalogues mix units, write -99 for what is missing, name their identifiers differently and contain
-bad fluxes. This example makes such a catalogue out of the simulated one, reads it, fits it, and
+Catalogues mix units, use -99 for missing values, have different names for identifiers and contain
+bad fluxes. This example makes such a catalogue from the simulated one, reads it, fits it, and
 compares the result with a truth table in another order.
 """
 
@@ -38,8 +38,8 @@ spoiled = rng.choice(len(sample), 10, replace=False)
 catalog["F200W_flux"][spoiled] *= 5.0
 
 # %%
-# Ten bands without a unit beside one that declares one leave only a guess, so that the catalogue
-# is refused. The message says how to state the unit; F150W keeps its own.
+# Ten bands without a unit and one with a unit are ambiguous, so that reading the catalogue raises
+# an error. The message says how to give the unit; F150W keeps its own.
 
 try:
     read_catalog(catalog)
@@ -51,16 +51,15 @@ read = read_catalog(catalog, unit=others)
 print(read["id", "redshift", "flux_F150W", "flux_F200W"][:3])
 
 # %%
-# Bad fluxes do not pass unnoticed: a galaxy whose data are improbable under every model of the fit
-# gets the flag ``POOR_FIT``. The probability is that of the chi-square over the posterior.
+# Bad fluxes are flagged: a galaxy whose data are improbable under every model of the fit has the
+# flag ``POOR_FIT``. The probability is that of the chi-square over the posterior.
 
 table = BagpipesEstimator(random_state=1).estimate(read)
 poor = (table["flags"] & FLAGS["POOR_FIT"].value) > 0
 print(f"flagged: {poor.sum()} of {len(table)}; of the spoiled ones {poor[spoiled].sum()} of 10")
 
 # %%
-# The truth comes in another order and with another name for its identifiers; rows are paired by
-# identifier.
+# The truth has another order and another name for its identifiers; rows are paired by identifier.
 
 order = rng.permutation(len(truth))
 known = QTable({"ID": [f"gal-{i}" for i in truth["id"][order]], "A_V": truth["A_V"][order]})
@@ -71,7 +70,7 @@ for name, use in (("all galaxies", np.ones_like(poor)), ("without POOR_FIT", ~po
     print(f"{name}: n = {found['n']}, MAE of A_V = {found['mae']:.2f} mag")
 
 # %%
-# The fits of spoiled galaxies stand apart by their probability, not by their A_V:
+# The fits of wrong fluxes differ by their probability, not by their A_V:
 
 figure, axes = plt.subplots(1, 2, figsize=(7.2, 3.3), dpi=150, layout="constrained")
 colors = {"POOR_FIT": "#D55E00", "other": "#0072B2"}

@@ -2,9 +2,9 @@
 The figures of the paper
 ========================
 
-Each figure of the paper is drawn by one function, named after what it shows. Here they are in the
-order of the paper, with few galaxies: 240 simulated ones, the networks that come with dustest, and
-SED fits of 30 galaxies. Figure 4, stamps of JWST galaxies, is Figure 2 with real images.
+One function draws each figure of the paper. The figures below are in the order of the paper, with
+few galaxies: 240 simulated ones, the networks that come with dustest, and SED fits of 30 galaxies.
+Figure 4, stamps of JWST galaxies, is Figure 2 with real images.
 """
 
 import matplotlib.pyplot as plt
@@ -58,7 +58,7 @@ ax = plot_attenuation_ratio(truth, bin_width=0.2, ax=ax)
 
 # %%
 # **Figure 5:** the network for E(B-V) from one band, by
-# :func:`~dustest.report.figures.plot_network`. The paper gives the filters of the first
+# :func:`~dustest.report.figures.plot_network`. The paper states the filters of the first
 # convolution and the units of one dense layer; the other sizes are ours.
 
 layers = CNNEstimator(BANDS[:1], ["E_BV"], "paper").layers()
@@ -93,7 +93,7 @@ figure = plot_against_sed(networks, {"SED": sed}, "A_V", figure=page(4.6))
 
 # %%
 # **Figure 11:** A\ :sub:`V` by Meurer's relation against that of the SED fits; below, the
-# attenuation at 1600 Angstrom taken for A\ :sub:`V`, which scatters more. Slopes are those of the
+# attenuation at 1600 Angstrom used as A\ :sub:`V`, which scatters more. Slopes are those of the
 # photometry here, in the paper those of spectra.
 
 meurer = {

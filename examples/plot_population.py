@@ -2,9 +2,9 @@
 Galaxies drawn from scaling relations
 =====================================
 
-Where no simulation is at hand, `~dustest.simulate.GalaxyPopulation` draws galaxies of star and
-gas particles from what is known of galaxies in the first billion years. Here 300 of them at
-redshift 7, beside the relations that they are drawn from.
+`~dustest.simulate.GalaxyPopulation` draws galaxies of star and gas particles from scaling
+relations of the first billion years. No cosmological simulation is needed. This example draws 300
+galaxies at redshift 7 and compares them with the relations.
 """
 
 import matplotlib.pyplot as plt
@@ -15,7 +15,7 @@ from dustest.simulate.galaxies.population import GalaxyPopulation
 from dustest.simulate.galaxies.scaling_relations import MassFunction
 
 # %%
-# A tilt of the mass function draws massive galaxies more often than the sky does.
+# A tilt of the mass function draws more massive galaxies than are observed.
 
 redshift, n = 7.0, 300
 population = GalaxyPopulation(log_mass=(8.0, 11.0), mass_function=MassFunction(tilt=0.8))
@@ -23,8 +23,8 @@ rng = np.random.default_rng(1)
 galaxies = [population.draw(redshift, rng) for _ in range(n)]
 
 # %%
-# Everything is measured on the particles: the mass that is left of their stars, what formed in
-# the last 100 and 10 Myr, and the radius that holds half of the mass in projection.
+# All quantities are measured on the particles: the surviving stellar mass, the mass formed in the
+# last 100 and 10 Myr, and the radius that contains half of the projected mass.
 
 
 def log_rate(stars, duration):
@@ -45,9 +45,9 @@ short_rate = np.array([log_rate(s, 1e7) for s in stars])
 size = np.array([log_size(s) for s in stars])
 
 # %%
-# Bursts make the rates over 10 Myr scatter more than those over 100 Myr. Sizes are those of the
-# image: galaxies seen edge-on lie below the relation, which is for discs seen face-on, and mergers
-# far above.
+# Because of bursts, the rates over 10 Myr scatter more than those over 100 Myr. Sizes are those of
+# the image: galaxies seen edge-on are below the relation, which is for discs seen face-on, and
+# mergers are far above.
 
 grid = np.linspace(*population.log_mass, 200)
 figure, axes = plt.subplots(1, 3, figsize=(10.5, 3.6), dpi=150, layout="constrained")
@@ -75,8 +75,8 @@ for ax in axes:
     ax.set_xlabel(r"log stellar mass [$M_\odot$]")
 
 # %%
-# Four of them, as they happen to be turned: old stars in red, stars of less than 30 Myr in blue,
-# and the dense gas that carries the dust in grey.
+# Four of them, in their random orientation: old stars in red, stars of less than 30 Myr in blue,
+# and the dense gas that contains the dust in grey.
 
 figure, axes = plt.subplots(1, 4, figsize=(10.5, 2.9), dpi=150, layout="constrained")
 for ax, galaxy in zip(axes, galaxies, strict=False):

@@ -1,10 +1,10 @@
 """
-When the answer is the prior
-============================
+When the prior dominates
+========================
 
-Photometry says how much dust there is only down to some level; below it an SED fit returns its
-prior. Forty simulated galaxies are fitted once, and each posterior is looked at under two priors:
-one flat in A_V and one flat in its logarithm.
+Photometry constrains dust only above some level; below it an SED fit returns its prior. This
+example fits forty simulated galaxies and compares each posterior for two priors: one flat in A_V and one
+flat in its logarithm.
 """
 
 import matplotlib.pyplot as plt
@@ -20,7 +20,7 @@ sed = BagpipesEstimator(extra=("priors",), random_state=1)
 result = compare({"sed": sed}, sample, truth=truth, random_state=1)
 
 # %%
-# The table has A_V under both priors, from the same models by other weights:
+# The table has A_V under both priors, from the same models with other weights:
 
 table = result.tables["sed"]
 true = truth["A_V"].value
@@ -31,8 +31,8 @@ for low, high in ((0.0, 0.1), (0.1, 0.3), (0.3, np.inf)):
     print(f"true A_V from {low:.1f} to {high:.1f}: {inside.sum():2d} galaxies, {words}")
 
 # %%
-# Where there is dust to be seen the priors agree. Below that the median is the prior's, and the
-# column ``A_V_information`` says how few bits the data added.
+# The priors agree if the dust is detectable. Below that, the median reflects the prior, and the
+# column ``A_V_information`` shows that the data added few bits.
 
 figure, axes = plt.subplots(
     1, 2, figsize=(8.0, 3.7), dpi=150, layout="constrained", sharex=True, sharey=True
@@ -53,8 +53,8 @@ axes[0].set_ylabel("estimated $A_V$ [mag]")
 figure.colorbar(points, ax=axes, label="information of the data [bit]")
 
 # %%
-# In a report the same shows as the galaxies whose answer the choice of the prior moves by more
-# than half the 68 % interval.
+# A report counts the galaxies whose result changes with the prior by more than half the 68 %
+# interval.
 
 _, ax = plt.subplots(figsize=(4.5, 3.4), dpi=150, layout="constrained")
 plot_assumption_shifts(result.assumption_shifts(), axes=ax)

@@ -1,8 +1,8 @@
 """
-What the telescope does to an image
-===================================
+Point-spread functions and noise of NIRCam
+==========================================
 
-A point source and blank sky, as NIRCam mosaics show them.
+A point source and blank sky, as in NIRCam mosaics.
 """
 
 import matplotlib.pyplot as plt
@@ -17,7 +17,7 @@ from dustest.simulate import (
 )
 
 # %%
-# The point-spread function follows from the segmented mirror, and widens with wavelength.
+# The point-spread function follows from the segmented mirror, and is wider at longer wavelengths.
 
 bands = ["F115W", "F277W", "F444W"]
 psfs = {band: make_psf(band, pixel_scale=0.03) for band in bands}
@@ -32,7 +32,7 @@ axes[0].set_ylabel("arcsec")
 figure.colorbar(shown, ax=axes, label="log10 of light over the peak")
 
 # %%
-# Most of the light lies in the core; small apertures miss what is in the wings.
+# Most of the light is in the core; small apertures miss the light in the wings.
 
 radius = np.linspace(0.02, 1.0, 50)
 figure, ax = plt.subplots(layout="constrained")
@@ -42,8 +42,8 @@ ax.set(xlabel="radius [arcsec]", ylabel="fraction of the light", ylim=(0, 1))
 ax.legend()
 
 # %%
-# Noise of drizzled mosaics is correlated. With the same scatter of single pixels, white noise
-# lets an aperture see much fainter sources.
+# Noise of drizzled mosaics is correlated. White noise with the same scatter of single pixels has a
+# much deeper limit in an aperture.
 
 drizzled = noise_preset("JADES-deep", "F277W")
 white = CorrelatedNoise(drizzled.rms, (0.0, 0.0, 0.0), drizzled.pixel_scale)

@@ -1,10 +1,10 @@
 """
-One galaxy's SED, with and without its dust
-===========================================
+A galaxy's SED with and without dust
+====================================
 
-A fit keeps more than the dust on request: the best model and what it would be without dust, rates
-of star formation over two times, and the age. Here a dusty galaxy of the simulated catalogue is
-fitted under three histories, with a free redshift.
+On request, a fit also returns the best model with and without dust, star-formation rates over two
+durations, and the age. This example fits a dusty galaxy of the simulated catalogue with three
+star-formation histories and a free redshift.
 """
 
 import matplotlib.pyplot as plt
@@ -29,7 +29,7 @@ tables = {
 }
 
 # %%
-# The three agree within their errors; with a burst allowed, some of the posterior needs no dust:
+# The three agree within their errors; if a burst is allowed, some of the posterior needs no dust:
 
 print(f"truth: A_V = {truth['A_V'][row]:.2f}, log sSFR = {truth['log_sSFR'][row]:.2f}")
 for sfh, table in tables.items():

@@ -2,9 +2,9 @@
 Dusty galaxies with known truth
 ===============================
 
-The simulator makes galaxies as JWST would see them. Here is what they look like, where they lie
-on the main sequence, and why :math:`R_V` is not a constant: the dust in front of every star
-follows one law, but the galaxy as a whole greys as the dust gets thicker.
+The simulator makes galaxies as JWST would observe them. This example shows their images, their
+main sequence, and why :math:`R_V` is not a constant: the dust in front of every star follows one
+law, but the attenuation of the whole galaxy becomes greyer with more dust.
 """
 
 import matplotlib.pyplot as plt
@@ -18,8 +18,8 @@ from dustest.report.figures import (
 from dustest.simulate import GalaxyPopulation, GalaxySimulator, MassFunction
 
 # %%
-# Massive galaxies are rare. To see the dusty ones, draw more of them than there are: the number
-# density is tilted by a power of the mass. A simulator at three redshifts is enough here.
+# Massive galaxies are rare. To draw more of the dusty ones, the number density is multiplied by a
+# power of the mass. A simulator at three redshifts is enough here.
 
 population = GalaxyPopulation(log_mass=(8.0, 11.0), mass_function=MassFunction(tilt=0.8))
 simulator = GalaxySimulator(
@@ -29,8 +29,8 @@ sample, truth = simulator.draw(800, random_state=1)
 print(truth["id", "redshift", "dust_to_metal", "A_V", "R_V", "log_mass"][:4])
 
 # %%
-# Stamps of a few galaxies, brightest first, with the correlated noise of the survey. The colours
-# of a galaxy survive, since its bands share one scale.
+# Stamps of a few galaxies, brightest first, with the correlated noise of the survey. All bands of
+# a galaxy share one scale, so that colours are visible.
 
 bright = np.argsort(sample["snr_F444W"])[::-1]
 first = [row for row in bright if truth["view"][row] == "xy"][:12:2]
@@ -40,7 +40,7 @@ plot_stamps(
 )
 
 # %%
-# Four views of one galaxy, each with its own share of metals in dust.
+# Four views of one galaxy, each with its own dust-to-metal ratio.
 
 views = np.flatnonzero(sample["group"] == sample["group"][first[1]])
 labels = [f"{truth['view'][row]}, $A_V$ = {truth['A_V'][row].value:.2f}" for row in views]
@@ -56,7 +56,7 @@ plot_main_sequence(truth, ax=axes[0])
 plot_attenuation_ratio(truth, ax=axes[1], bin_width=0.2)
 
 # %%
-# The same galaxies have spectra: rest-ultraviolet light through a prism like that of NIRSpec.
+# The same galaxies have rest-ultraviolet spectra like those of the NIRSpec prism.
 
 figure, ax = plt.subplots(figsize=(8, 3.5), layout="constrained")
 for row in (first[0], first[3]):

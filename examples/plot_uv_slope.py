@@ -1,9 +1,9 @@
 """
-How well photometry measures the ultraviolet slope
-==================================================
+Accuracy of the ultraviolet slope from photometry
+=================================================
 
-Of the wide NIRCam bands only two lie inside the rest-frame ultraviolet of a galaxy at z = 7. How
-far that carries is best seen on mock galaxies of known slope.
+Only two of the wide NIRCam bands are inside the rest-frame ultraviolet of a galaxy at z = 7. Mock
+galaxies of known slope show the accuracy of a slope from these bands.
 """
 
 import matplotlib.pyplot as plt
@@ -25,7 +25,7 @@ print("inside the rest-frame ultraviolet:", ", ".join(np.array(bands)[inside]))
 
 # %%
 # Noise is the same in all bands, as a fraction of the flux in F150W. The slope stays unbiased, and
-# its error is what the fit says:
+# its scatter agrees with the error of the fit:
 
 rng = np.random.default_rng(1)
 figure, ax = plt.subplots()
