@@ -15,11 +15,10 @@ from dustest.testing import make_check_sample, missing_kinds
 __all__ = ["Finding", "diagnose"]
 
 _REQUIRED = ("dustest", "numpy", "scipy", "astropy", "scikit-learn", "photutils", "matplotlib")
-_REQUIRED += ("dust_extinction", "astro-sedpy")
+_REQUIRED += ("dust_extinction", "astro-sedpy", "safetensors")
 _OPTIONAL = {
     "keras": "cnn",
     "keras-tuner": "cnn",
-    "safetensors": "cnn",
     "scikit-image": "cnn",
     "bagpipes": "sed",
     "nautilus-sampler": "sed",

@@ -8,7 +8,7 @@ import pytest
 
 import dustest
 
-HEAVY = ("bagpipes", "keras", "keras_tuner", "matplotlib", "nautilus", "safetensors", "skimage")
+HEAVY = ("bagpipes", "keras", "keras_tuner", "matplotlib", "nautilus", "skimage")
 HEAVY += ("tensorflow",)
 
 REPORT_LOADED = f"""

@@ -429,7 +429,7 @@ class TestFlags:
     def test_columns_that_are_not_read_do_not_matter(self, quick, unseen, seed):
         sample, rng = unseen[0][:6], np.random.default_rng(seed)
         wide = sample.copy()
-        for name in ("ra", "dec", "redshift_err"):
+        for name in ("ra", "dec", "redshift_err", "magnification", "magnification_err"):
             wide[name] = rng.uniform(0.1, 1.0, 6)
         for band in ("F115W", "F277W"):
             for name in (f"flux_{band}", f"flux_err_{band}"):

@@ -6,16 +6,14 @@ import numpy as np
 
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
+from dustest.data.kinds import KINDS
+from dustest.data.quantities import QUANTITIES
 from dustest.estimators._cnn.context import ContextLayout
 from dustest.estimators._cnn.inputs import CNNInputs, check_bands
 from dustest.estimators._cnn.network.config import CNNConfig
 from dustest.estimators._cnn.network.layers import seen
 
 __all__ = ["Task"]
-
-_NUMBERS = ("redshift", "pixel_scale")
-_IMAGES = ("cutout", "cutout_err", "cutout_mask")
-"""What networks of images read."""
 
 
 @dataclass(frozen=True)
@@ -116,10 +114,17 @@ class Task:
         """
         if not self.n_features:
             check_bands(self.bands, sample.cutout_bands)
-        images = [f"{kind}_{band}" for band in self.bands for kind in _IMAGES]
-        read = ("features",) if self.n_features else (*_NUMBERS, *images)
+        read = ["features"] if self.n_features else self._columns()
         names = [name for name in ("id", "flags", *read) if name in sample.colnames]
         return type(sample)({name: sample[name] for name in names}, copy=False)
+
+    def _columns(self):
+        """Columns that networks of images, and the conversion of what they predict, read."""
+        columns = ["redshift", "pixel_scale"]
+        if any(QUANTITIES[name].luminosity_power for name in self.targets):
+            columns += ["magnification", "magnification_err"]
+        roles = KINDS["cutout"].arrays
+        return columns + [KINDS["cutout"].column_name(c, b) for b in self.bands for c in roles]
 
     def inputs(self, batch, *, whole=False):
         """Inputs of the networks.

@@ -9,6 +9,7 @@ import pytest
 
 from dustest.data.errors import InputError, MissingDependencyError
 from dustest.estimators._cnn.heads.mixture import Mixture, mixture_loss
+from dustest.estimators._cnn.network import keras_network
 from dustest.estimators._cnn.network.config import DUSTEST, NORMALIZATIONS, PAPER, CNNConfig
 from dustest.estimators._cnn.network.keras_network import (
     build,
@@ -316,6 +317,34 @@ class TestWeights:
             weights_from_dict(model, changed)
         after = weights_to_dict(model)
         assert all(np.array_equal(after[name], before[name]) for name in before)
+
+
+class TestChoiceOfBackend:
+    @pytest.mark.parametrize(
+        ("installed", "expected"),
+        [
+            (("tensorflow", "jax", "torch"), None),
+            (("jax", "torch"), "jax"),
+            (("torch",), "torch"),
+            ((), None),
+        ],
+    )
+    def test_what_is_installed_is_used(self, monkeypatch, installed, expected):
+        monkeypatch.delitem(sys.modules, "keras")
+        monkeypatch.delenv("KERAS_BACKEND", raising=False)
+        monkeypatch.setattr(keras_network, "find_spec", lambda name: name in installed or None)
+        # Recorded so that it is undone, whatever is chosen.
+        monkeypatch.setenv("KERAS_BACKEND", "")
+        del os.environ["KERAS_BACKEND"]
+        keras_network._choose_backend()
+        assert os.environ.get("KERAS_BACKEND") == expected
+
+    def test_the_user_has_the_say(self, monkeypatch):
+        monkeypatch.delitem(sys.modules, "keras")
+        monkeypatch.setattr(keras_network, "find_spec", lambda name: name == "jax" or None)
+        monkeypatch.setenv("KERAS_BACKEND", "torch")
+        keras_network._choose_backend()
+        assert os.environ["KERAS_BACKEND"] == "torch"
 
 
 @pytest.mark.slow
