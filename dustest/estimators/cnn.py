@@ -150,7 +150,7 @@ class CNNEstimator(DustEstimator):
     requires: ClassVar[tuple] = (("cutout", "features"),)
     rows_at_once: ClassVar[int] = MOST_AT_ONCE
     threaded: ClassVar[bool] = True
-    packages: ClassVar[tuple] = ("keras",)
+    packages: ClassVar[tuple] = ("numpy", "scipy")
     pretrained: ClassVar[tuple] = tuple(PRETRAINED)
     references: ClassVar[tuple] = (
         *("Abadi2016", "Bradley2016", "Chollet2015", "Fu2024", "Kingma2015", "Srivastava2014"),
