@@ -3,8 +3,8 @@ When the prior dominates
 ========================
 
 Photometry constrains dust only above some level; below it an SED fit returns its prior. This
-example fits forty simulated galaxies and compares each posterior for two priors: one flat in A_V and one
-flat in its logarithm.
+example fits forty simulated galaxies and compares each posterior for two priors: one flat in A_V
+and one flat in its logarithm.
 """
 
 import matplotlib.pyplot as plt

@@ -1,7 +1,7 @@
-"""`DustEstimator`, the interface that every method shares.
+"""`DustEstimator`, the common interface of all methods.
 
-A backend writes `DustEstimator._estimate` (and `DustEstimator._fit` where it learns) in bare
-arrays. All else happens here and in the private modules beside, once: coercion, batches,
+A method implements `DustEstimator._estimate` (and `DustEstimator._fit` if it learns) on plain
+arrays. Everything else is done here and in the modules of ``run``: conversion of input, batches,
 workers, resuming, time limits, failed rows, flags and provenance.
 """
 
@@ -46,62 +46,60 @@ _PERCENTILES = (0.16, 0.5, 0.84)
 
 
 class DustEstimator(RegressorMixin, BaseEstimator, ABC):
-    """Base of all estimators of dust.
+    """Base class of all estimators of dust.
 
-    A subclass sets the class variables below, stores its parameters in ``__init__`` as they
-    come, and writes ``_estimate(batch)``, which gets a `~dustest.estimators.Batch` and
-    returns `~dustest.estimators.Estimates`. One that learns also writes
+    A subclass sets the class variables below, stores its parameters in ``__init__`` unchanged, and
+    implements ``_estimate(batch)``, which takes a `~dustest.estimators.Batch` and returns
+    `~dustest.estimators.Estimates`. A subclass that learns also implements
     ``_fit(batch, y, **fit_params)``, where ``y`` has a column for each target, and sets
-    attributes that end in an underscore; ``sample_weight`` reaches it where it is among its
-    arguments. One that gives further columns lists them in ``_extra_columns(bands)``. One that
-    gives quantities on request has a parameter ``extra``, names of `~dustest.data.QUANTITIES`,
-    and finds all that its result has in ``self._wanted``.
+    attributes that end in an underscore; it receives ``sample_weight`` if this is among its
+    arguments. A subclass with further columns lists them in ``_extra_columns(bands)``. A subclass
+    with quantities on request has a parameter ``extra``, names of `~dustest.data.QUANTITIES`;
+    ``self._wanted`` are then all quantities of the result.
 
     Attributes
     ----------
     requires : tuple
-        What the estimator needs of a sample: names of `~dustest.data.KINDS` such as ``"flux"``,
-        ``"cutout"``, ``"line"``, ``"redshift"``. A tuple inside means that any one of its members
-        will do.
+        Data that the estimator needs: names of `~dustest.data.KINDS` such as ``"flux"``,
+        ``"cutout"``, ``"line"``, ``"redshift"``. Any one member of a tuple inside is sufficient.
     uncertainty : str
-        What the percentiles are: ``"posterior"``, ``"ensemble"``, ``"propagated"``,
+        Kind of the percentiles: ``"posterior"``, ``"ensemble"``, ``"propagated"``,
         ``"conformal"`` or ``"none"``.
     targets : str or tuple of str
-        Quantities that ``predict`` returns; a parameter in estimators that offer a choice.
+        Quantities that ``predict`` returns; a parameter in estimators with a choice.
     gives : tuple of str or None
-        Names of the quantities that the estimator can give, without those that are derived from
-        them; None for any, as where they are learned.
+        Names of the quantities that the estimator can estimate, without those derived from them;
+        None for any, as for learned targets.
     extra_groups : dict of str to tuple of str
-        Words that the parameter ``extra`` takes beside names of quantities, and the quantities
-        that each stands for.
+        Words that the parameter ``extra`` takes besides names of quantities, and the quantities of
+        each word.
     redshift_range : tuple of float or None
-        Redshifts that the estimator can work with; others are flagged and left out.
+        Redshifts that the estimator can use; others are flagged and left out.
     rows_at_once : int
-        Most galaxies that ``_estimate`` gets at once.
+        Largest number of galaxies that ``_estimate`` receives at once.
     isolated : bool
-        Whether ``_estimate`` runs in killable processes of its own, with ``timeout``
+        Whether ``_estimate`` runs in its own processes, which are stopped after ``timeout``
         seconds for each batch.
     timeout : float or None
         Time limit in seconds of an isolated batch.
     threaded : bool
-        Whether batches run in threads instead of processes, four at least: for backends whose
-        work leaves the interpreter free, and which are costly to set up.
+        Whether batches run in threads instead of processes, at least four: for methods that
+        release the interpreter lock and are costly to set up.
     magnified : bool
-        Whether masses and luminosities that ``_estimate`` gives are those of the light as
-        observed. They are divided by the magnification of lensed galaxies.
+        Whether masses and luminosities of ``_estimate`` are those of the observed flux. They are
+        divided by the magnification of lensed galaxies.
     uses_limits : bool
-        Whether upper limits of fluxes and lines are used. Where they are not, a warning says that
-        rows with a limit alone have no value in that band or line.
+        Whether upper limits of fluxes and lines are used. If not, a warning says that rows with
+        only a limit have no value in that band or line.
     needs_curves : bool
-        Whether bands of the photometry without a filter curve are left out of a run, with a
-        warning.
+        Whether bands without a filter curve are left out of a run, with a warning.
     registries : dict of str to Registry
-        Registries in which parameters name records. The provenance describes a record that was
-        added from outside in full, since its name does not identify it.
+        Registries of the records that parameters name. The provenance describes a record of a
+        plugin in full, since its name does not identify it.
     pretrained : tuple of str
         Names of trained models that the ``from_pretrained`` of the class loads.
     packages : tuple of str
-        Distributions whose versions belong to the provenance.
+        Distributions whose versions are part of the provenance.
     references : tuple of str
         References of the method for `dustest.cite`: keys of those of dustest, or BibTeX entries.
         Those that depend on parameters are added by ``_cite``.
@@ -130,39 +128,39 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         """Estimate the galaxies of a `Batch`; returns `Estimates`."""
 
     def _fit(self, batch, y, **fit_params):
-        """Learn from a `Batch` and truth of shape (n, n_targets), where a backend learns."""
+        """Learn from a `Batch` and truth of shape (n, n_targets), if the method learns."""
 
     @classmethod
     def _cite(cls, cited, parameters):  # noqa: ARG003 - for backends
-        """Add the references of what a result with some parameters used to a `Cited`."""
+        """Add the references that a result with some parameters used to a `Cited`."""
         cited.use(*cls.references)
         if not cls.references:
             cited.gaps.append(f"no reference is known for {cls.__name__}")
 
     def _check_parameters(self):
-        """Refuse parameters that cannot be used, before any row, worker or store is touched."""
+        """Raise an error for invalid parameters, before any row, worker or store is used."""
 
     def _warn_of_sample(self, sample):
-        """Warn of what concerns a checked sample as a whole; called once a run."""
+        """Warn of properties of a checked sample as a whole; called once per run."""
 
     def _sample_provenance(self, sample):  # noqa: ARG002 - for backends
         """Items of the provenance that follow from a checked sample as a whole."""
         return {}
 
     def _start_worker(self):
-        """Load what an isolated worker needs, before the first time limit runs."""
+        """Load the packages of an isolated worker, before the first time limit starts."""
 
     def _extra_columns(self, bands):  # noqa: ARG002 - for backends
         """Further columns that every result has, by name: `~dustest.estimators.ExtraColumn`.
 
-        ``bands`` are those of the photometry. With them, results have the same columns whatever
-        rows are refused or fail.
+        ``bands`` are those of the photometry. With these columns, results have the same columns
+        even if rows are invalid or fail.
         """
         return {}
 
     @property
     def required_data(self):
-        """What is required besides the redshift: a tuple of tuples of alternatives."""
+        """Required data besides the redshift: a tuple of tuples of alternatives."""
         every = (entry if isinstance(entry, tuple) else (entry,) for entry in self.requires)
         groups = (tuple(KINDS.find(name, "requires").name for name in entry) for entry in every)
         return tuple(group for group in groups if group != ("redshift",))
@@ -175,7 +173,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
 
     @property
     def _learns(self):
-        """Whether the backend has something to fit."""
+        """Whether the method has something to fit."""
         return type(self)._fit is not DustEstimator._fit
 
     @property
@@ -199,7 +197,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         return requested((*asked, *self._target_names), self.gives)
 
     def _check_request(self):
-        """Refuse quantities that the estimator cannot give."""
+        """Raise an error for quantities that the estimator cannot estimate."""
         words = getattr(self, "extra", ())
         check_extra(words, self.extra_groups, self.gives, type(self).__name__)
 
@@ -220,20 +218,20 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     # ---- learning -----------------------------------------------------------------------
 
     def fit(self, X, y=None, *, sample_weight=None, **fit_params):
-        """Learn from galaxies of known truth, where the estimator learns.
+        """Learn from galaxies with known truth, if the estimator learns.
 
         Parameters
         ----------
         X : GalaxySample or anything that `~dustest.data.as_sample` takes
             Galaxies.
         y : Table, data frame, dict or array_like of shape (n,) or (n, n_targets), optional
-            Truth, in the units of `~dustest.data.QUANTITIES` where it declares none; not used by
-            estimators that do not learn. Columns are found by name. Rows are paired by identifier
-            where both ``X`` and ``y`` have some, else they are in the order of ``X``.
+            Truth, in the units of `~dustest.data.QUANTITIES` if it has none; not used by
+            estimators that do not learn. Columns are identified by name. Rows are paired by
+            identifier if both ``X`` and ``y`` have some, else they are in the order of ``X``.
         sample_weight : array_like of shape (n,), optional
-            How much each galaxy counts, where the backend can weigh galaxies.
+            Weight of each galaxy, if the method supports weights.
         **fit_params : dict
-            Passed on to the backend.
+            Passed to the method.
 
         Returns
         -------
@@ -243,8 +241,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         Raises
         ------
         InputError
-            If the input cannot be used, truth is needed and missing, no identifier is in both, or
-            the backend takes no weights or no such argument.
+            If the input is invalid, truth is needed and missing, no identifier is in both, or the
+            method has no weights or no such argument.
 
         Warns
         -----
@@ -266,7 +264,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         return self
 
     def _check_fit_params(self, given):
-        """Refuse arguments that the backend does not take, instead of ignoring them."""
+        """Raise an error for arguments that the method does not have."""
         parameters = signature(self._fit).parameters.values() if self._learns else ()
         if any(one.kind is Parameter.VAR_KEYWORD for one in parameters):
             return
@@ -282,7 +280,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             raise InputError(msg)
 
     def _with_truth(self, sample, y):
-        """Rows of a sample that have a truth, and their truth as an array."""
+        """Rows of a sample with a truth, and their truth as an array."""
         if y is None:
             msg = (
                 f"{type(self).__name__} requires y to be passed, but the target y is None: give "
@@ -301,7 +299,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         return rows, truth
 
     def _apparent(self, truth, sample):
-        """Truth of lensed galaxies as their light shows it, where the backend learns from it."""
+        """Truth of lensed galaxies without correction for magnification, if the method needs it."""
         return magnify_truth(truth, self._target_names, sample) if self.magnified else truth
 
     # ---- estimating ---------------------------------------------------------------------
@@ -314,30 +312,30 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         X : GalaxySample or anything that `~dustest.data.as_sample` takes
             n galaxies.
         output : str or path-like, optional
-            File for the result (``.fits``, ``.ecsv``, ``.parquet``, ``.h5``), in a folder that
-            exists. Rows are also kept one by one in ``<output>.sqlite``, so that a killed run
-            loses nothing.
+            File for the result (``.fits``, ``.ecsv``, ``.parquet``, ``.h5``), in an existing
+            folder. Finished rows are also stored in ``<output>.sqlite``, so that an interrupted
+            run loses nothing.
         resume : bool, optional
-            Take rows that an earlier run with the same ``output`` finished, as long as their
-            data, the estimator with all that its parameters hold, and the versions are the same.
+            Use rows that an earlier run with the same ``output`` finished, if their data, the
+            estimator with the full content of its parameters, and the versions are the same.
         n_jobs : int, optional
-            Number of processes, counted as joblib does (-1: all cores); not 0.
+            Number of processes, as in joblib (-1: all cores); not 0.
         progress : bool, optional
-            Whether to show progress on standard error; by default on a terminal, when the
-            run takes longer than two seconds.
+            Whether to show progress on standard error; by default on a terminal, for runs of more
+            than two seconds.
 
         Returns
         -------
         table : DustTable
-            n rows in the order of ``X``; NaN and a flag where there is no answer. It has the core
-            quantities, those of ``targets``, and those of ``extra`` where the estimator has such a
-            parameter.
+            n rows in the order of ``X``; NaN and a flag for rows without an estimate. It has the
+            core quantities, those of ``targets``, and those of ``extra`` if the estimator has such
+            a parameter.
 
         Raises
         ------
         InputError
-            If the input, a parameter or ``output`` cannot be used, or ``output`` is a file already
-            and ``resume`` is not set, or no run left it. Nothing is computed or written then.
+            If the input, a parameter or ``output`` is invalid, or ``output`` exists and ``resume``
+            is not set, or it was not written by a run. Nothing is computed or written then.
         MissingDependencyError
             If the package that writes ``output`` is not installed.
         ReadError
@@ -346,7 +344,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         Warns
         -----
         DustestWarning
-            If galaxies failed or ran out of time.
+            If galaxies failed or exceeded the time limit.
         """
         file_format = check_options(output, resume, n_jobs, progress)
         sample = self._ready(X)
@@ -392,16 +390,16 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         Returns
         -------
         prediction : ndarray of shape (n,) or (n, n_targets)
-            Medians of the targets, in the units of `~dustest.data.QUANTITIES`; NaN where
-            there is no answer. One axis if ``targets`` is a single name.
+            Medians of the targets, in the units of `~dustest.data.QUANTITIES`; NaN without an
+            estimate. One axis if ``targets`` is a single name.
         std : ndarray of the same shape
-            Standard deviations, if asked for; for R_V, a ratio without a finite variance, half
+            Standard deviations, if requested; for R_V, a ratio without a finite variance, half
             the range from 16 to 84 %.
 
         Raises
         ------
         InputError
-            If the input cannot be used.
+            If the input is invalid.
         """
         values = self._summary_values(self._ready(X), Summary((0.5,), std=bool(return_std)))
         if not return_std:
@@ -421,12 +419,12 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         Returns
         -------
         values : ndarray of shape (n, n_quantiles) or (n, n_targets, n_quantiles)
-            Quantiles; NaN where there is no answer, or the backend gives bare points.
+            Quantiles; NaN without an estimate, or if the method has no distribution.
 
         Raises
         ------
         InputError
-            If the input cannot be used, or a probability is outside 0 to 1.
+            If the input is invalid, or a probability is outside 0 to 1.
         """
         levels = np.atleast_1d(to_floats(quantiles, "quantiles", sentinels=False))
         if levels.ndim != 1 or not np.all((levels >= 0) & (levels <= 1)):
@@ -435,28 +433,28 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         return self._summary_values(self._ready(X), Summary(tuple(levels.tolist())))
 
     def sample_posterior(self, X, n_samples, random_state=None):
-        """Draw from the posterior of every quantity that `estimate` gives, jointly.
+        """Draw from the joint posterior of all quantities of `estimate`.
 
         Parameters
         ----------
         X : GalaxySample or anything that `~dustest.data.as_sample` takes
             n galaxies.
         n_samples : int
-            Number of draws of each galaxy.
+            Number of draws per galaxy.
         random_state : int, Generator or None, optional
             Seed of the draws; the estimator's own by default.
 
         Returns
         -------
         draws : dict of str to ndarray of shape (n, n_samples)
-            By quantity, in the units of `~dustest.data.QUANTITIES`. The same draw number
-            means the same model in every quantity.
+            By quantity, in the units of `~dustest.data.QUANTITIES`. Draws with the same number
+            belong to the same model in every quantity.
 
         Raises
         ------
         InputError
-            If the input cannot be used, the estimator has no distribution, or ``n_samples``
-            is not a positive integer.
+            If the input is invalid, the estimator has no distribution, or ``n_samples`` is not a
+            positive integer.
         """
         if self.uncertainty == "none":
             msg = f"{type(self).__name__} gives bare values without a distribution to draw from"
@@ -478,22 +476,22 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         y : Table, data frame, dict or array_like of shape (n,) or (n, n_targets)
             Truth, with its rows paired as in `fit`.
         sample_weight : array_like of shape (n,), optional
-            How much each galaxy counts.
+            Weight of each galaxy.
 
         Returns
         -------
         score : float
-            R squared, averaged over the targets. Rows without an answer are left out.
+            R squared, averaged over the targets. Rows without an estimate are left out.
 
         Raises
         ------
         InputError
-            If the input cannot be used, no identifier is in both, or no row has an answer.
+            If the input is invalid, no identifier is in both, or no row has an estimate.
 
         Warns
         -----
         DustestWarning
-            If rows without an answer, or without truth, were left out.
+            If rows without an estimate, or without truth, were left out.
         """
         sample = self._ready(X)
         weight = as_weights(sample_weight, len(sample))
@@ -511,10 +509,10 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             warnings.warn(msg, DustestWarning, stacklevel=2)
         return r2_score(truth[good], predicted[good], sample_weight=weight[good])
 
-    # ---- what the public methods share --------------------------------------------------
+    # ---- shared by the public methods ---------------------------------------------------
 
     def _coerce(self, X):
-        """A checked sample with all columns that the estimator requires."""
+        """Convert the input to a checked sample with all required columns."""
         self._check_parameters()
         self._check_request()
         sample = as_sample(X, bands=getattr(self, "bands", None))
@@ -533,7 +531,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
 
     @property
     def _required_redshift(self):
-        """The redshift as a group of one alternative, where it is required."""
+        """The redshift as a group of one alternative, if it is required."""
         return (("redshift",),) if "redshift" in self.requires else ()
 
     def _ready(self, X):
@@ -562,7 +560,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
 
     @property
     def _random_state(self):
-        """The parameter ``random_state``, None where there is none."""
+        """The parameter ``random_state``, None if there is none."""
         return getattr(self, "random_state", None)
 
     def _base_seed(self):
@@ -570,12 +568,12 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         return _as_seed(self._random_state)
 
     def _fingerprint(self, seed):
-        """All that a result depends on besides the data of its row."""
+        """Everything that a result depends on besides the data of its row."""
         record = self._provenance(seed) | {"params": self._described(), "schema": SCHEMA}
         return json.dumps(record | {"class": describe_class(type(self))}, sort_keys=True)
 
     def _described(self, *, strict=True):
-        """Parameters by name, described without loss; where that cannot be, by their class."""
+        """Lossless descriptions of the parameters by name; if impossible, their class."""
         parameters = self.get_params(deep=False)
         parameters.pop("random_state", None)
         found = {}
@@ -589,7 +587,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         return found
 
     def _added_record(self, parameter, value):
-        """The record that a parameter names, where it was added from outside."""
+        """The record that a parameter names, if it was added by a plugin."""
         registry = self.registries.get(parameter)
         if registry is None or not isinstance(value, str) or value not in registry:
             return value
@@ -608,7 +606,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         }
 
     def _model_hash(self):
-        """Digest of what was learned; empty where nothing was."""
+        """Digest of the learned state; empty if there is none."""
         learned = {
             name: value
             for name, value in vars(self).items()
