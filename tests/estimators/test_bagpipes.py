@@ -1,10 +1,6 @@
-import json
 import os
-import subprocess
 import sys
-import textwrap
 import warnings
-from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,9 +9,12 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.table import Column, MaskedColumn, QTable
+from bagpipes_models import lognormal_galaxy
+from fresh_process import call
 from hypothesis import given
 from hypothesis import strategies as st
-from sed_mocks import ask
+from packages import skip_without
+from sed_fits import escalated
 from sklearn.base import clone
 
 from dustest import BagpipesEstimator
@@ -54,39 +53,9 @@ def galaxies(flux, snr=20.0, redshift=7.0):
 @pytest.fixture(scope="module")
 def mock(tmp_path_factory):
     """Noise-free photometry [nJy], a prism-like spectrum and log sSFR by Bagpipes itself."""
-    if not (find_spec("bagpipes") and find_spec("nautilus")):
-        pytest.skip("bagpipes or nautilus is not installed")
+    skip_without("bagpipes", "nautilus")
     folder = tmp_path_factory.mktemp("mock")
-    code = f"""
-        import json, os, sys
-        import numpy as np
-        from sedpy.observate import load_filters
-        answers, sys.stdout = sys.stdout, open(os.devnull, "w")
-        import bagpipes
-        paths = []
-        for band in load_filters(["jwst_" + name.lower() for name in {BANDS}]):
-            paths.append(band.name + ".txt")
-            np.savetxt(paths[-1], np.column_stack([band.wavelength, band.transmission]))
-        history = {{"tmax": 0.6, "fwhm": 0.3, "metallicity": 0.2,
-                    "massformed": {TRUE_LOG_MASS_FORMED}}}
-        wavelength = np.linspace(1.2e4, 4e4, 60)
-        model = bagpipes.model_galaxy(
-            {{"redshift": 7.0, "lognormal": history, "nebular": {{"logU": -2.5}},
-              "dust": {{"type": "Calzetti", "Av": {TRUE_A_V}}}}},
-            filt_list=paths, phot_units="mujy", spec_wavs=wavelength)
-        json.dump({{"flux": (1e3 * model.photometry).tolist(), "log_ssfr": model.sfh.ssfr,
-                    "log_mass": model.sfh.stellar_mass,
-                    "wavelength": wavelength.tolist(),
-                    "spectrum": model.spectrum[:, 1].tolist()}}, answers)
-    """
-    answer = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return json.loads(answer.stdout)
+    return call(lognormal_galaxy, BANDS, TRUE_A_V, TRUE_LOG_MASS_FORMED, cwd=folder)
 
 
 def world():
@@ -622,17 +591,6 @@ class TestBadRows:
         assert same_bytes(result[:1]["A_V", "chi2"], tabulated_fit.result[:1]["A_V", "chi2"])
 
 
-ESCALATED = """
-from dustest.estimators import bagpipes
-bagpipes._MIN_ESS = np.inf
-answer = []
-for engine in ("tabulated", "bagpipes"):
-    sed = bagpipes.BagpipesEstimator(engine=engine, escalate=True, **task["parameters"])
-    sed._start_worker()
-    answer.append(sed._estimate(task["batch"]))
-"""
-
-
 class TestEscalation:
     """Only galaxies with too few effective samples go to the sampler."""
 
@@ -677,14 +635,14 @@ class TestEscalation:
     @pytest.mark.slow
     def test_a_threshold_that_none_reaches(self, mock, tmp_path):
         batch = make_batch(as_sample(galaxies(mock["flux"])))
-        escalated, reference = ask(ESCALATED, tmp_path, batch=batch, parameters=FAST)
-        assert escalated.extra["log_evidence"] == pytest.approx(
+        tables, reference = call(escalated, batch, FAST, cwd=tmp_path)
+        assert tables.extra["log_evidence"] == pytest.approx(
             reference.extra["log_evidence"], abs=1.0
         )
         for name, draws in reference.samples.items():
-            assert escalated.samples[name].tobytes() == draws.tobytes()
+            assert tables.samples[name].tobytes() == draws.tobytes()
         for name, values in reference.extra.items():
-            assert escalated.extra[name].tobytes() == values.tobytes()
+            assert tables.extra[name].tobytes() == values.tobytes()
 
 
 PLAIN_COLUMNS = {

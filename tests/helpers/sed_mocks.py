@@ -1,62 +1,23 @@
-"""Mock galaxies of a prior and what the tabulated engine says of them.
-
-Bagpipes is imported here, so that all of it runs in a process of its own: `ask` starts one, and
-code in it may use everything else of this module.
-"""
-
-import os
-import pickle
-import subprocess
-import sys
-from importlib.util import find_spec
-from pathlib import Path
+"""Mock galaxies of a prior, and what makes their posteriors sound."""
 
 import numpy as np
 import pytest
 
+from dustest.estimators._sed.posterior import Galaxy, Settings
+from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light
+
 BANDS = ("F090W", "F115W", "F150W", "F200W", "F277W", "F335M", "F356W", "F410M", "F444W")
 LOG_10 = {"dust:Av": (1e-4, 3.0)}
 FLAT = LOG_10 | {"dust:Av_prior": "uniform"}
-START = """
-import pickle, sys
-import numpy as np
-from sed_mocks import *
-task = pickle.load(sys.stdin.buffer)
-"""
-END = """
-sys.stdout.buffer.write(pickle.dumps(answer))
-"""
-
-
-def ask(code, folder, **task):
-    """What some code calls ``answer``; it is given ``task`` and this module."""
-    if not find_spec("bagpipes"):
-        pytest.skip("bagpipes is not installed")
-    search = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
-    run = subprocess.run(
-        [sys.executable, "-c", START + code + END],
-        input=pickle.dumps(task),
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": search},
-        capture_output=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr.decode()
-    return pickle.loads(run.stdout)
 
 
 def settings(sfh="lognormal", dust_law="Calzetti", priors=None, **others):
     """What is fitted and how."""
-    from dustest.estimators._sed.posterior import Settings
-
     return Settings(sfh, dust_law, priors, **others)
 
 
 def mocks(setup, n, snr, seed, *, redshift=7.0, redshift_err=np.nan, floor=0.0):
     """Galaxies of the prior with noise of one size and a relative one, and their truth."""
-    from dustest.estimators._sed.posterior import Galaxy
-    from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light
-
     free = redshift_err if setup.free_redshift else None
     maker = ModelMaker(setup, redshift, band_light(setup, BANDS), free)
     if setup.free_redshift:

@@ -1,12 +1,10 @@
-import json
-import subprocess
-import sys
-from importlib.util import find_spec
-
 import numpy as np
 import pytest
+from bagpipes_models import prior_parameters
+from fresh_process import call
 from hypothesis import given
 from hypothesis import strategies as st
+from packages import skip_without
 from scipy import stats
 
 from dustest.data.errors import InputError
@@ -26,36 +24,6 @@ SHAPES = {
     "student_t": {"df": 3.5, "loc": 0.2, "scale": 0.7},
     "exponential": {"scale": 0.5},
 }
-SCRIPT = """
-import json, sys
-from dustest.estimators._sed.bagpipes.loading import load_bagpipes
-load_bagpipes()
-from bagpipes.fitting.fitted_model import fitted_model
-
-class Nothing:
-    photometry_exists, line_labels, index_list = False, None, None
-
-def pairs(value):
-    if isinstance(value, dict) and set(value) == {"limits"}:
-        return tuple(value["limits"])
-    if isinstance(value, dict):
-        return {key: pairs(inner) for key, inner in value.items()}
-    return value
-
-answers = []
-for task in json.load(sys.stdin):
-    model = fitted_model(Nothing(), pairs(task["instructions"]))
-    rows = []
-    for point in task["cube"]:
-        model._update_model_components(model.prior.transform(point))
-        row = {"redshift": model.model_components["redshift"]}
-        for component, own in model.model_components.items():
-            if isinstance(own, dict):
-                row |= {f"{component}:{k}": v for k, v in own.items() if "_prior" not in k}
-        rows.append(row)
-    answers.append({"free": model.params, "rows": rows})
-json.dump(answers, sys.stdout)
-"""
 
 
 def with_shape(shape, parameter="dust:Av"):
@@ -89,13 +57,6 @@ def models():
 MODELS = models()
 
 
-def tagged(value):
-    """Instructions in which a pair of limits survives JSON."""
-    if isinstance(value, dict):
-        return {key: tagged(inner) for key, inner in value.items()}
-    return {"limits": value} if isinstance(value, tuple) else value
-
-
 @pytest.fixture(scope="module")
 def cubes():
     rng = np.random.default_rng(2)
@@ -105,20 +66,9 @@ def cubes():
 @pytest.fixture(scope="module")
 def reference(cubes, tmp_path_factory):
     """What Bagpipes makes of the cubes."""
-    if find_spec("bagpipes") is None:
-        pytest.skip("Bagpipes is not installed")
-    tasks = [
-        {"instructions": tagged(own), "cube": cubes[name].tolist()} for name, own in MODELS.items()
-    ]
-    run = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        input=json.dumps(tasks),
-        cwd=tmp_path_factory.mktemp("bagpipes"),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return dict(zip(MODELS, json.loads(run.stdout), strict=True))
+    skip_without("bagpipes")
+    folder = tmp_path_factory.mktemp("bagpipes")
+    return call(prior_parameters, MODELS, cubes, cwd=folder)
 
 
 @pytest.mark.parametrize("name", MODELS)

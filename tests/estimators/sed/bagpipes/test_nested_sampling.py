@@ -1,35 +1,20 @@
-import json
-import os
-import subprocess
 import sys
 import textwrap
-from importlib.util import find_spec
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from astropy.io import fits
+from bagpipes_models import load_bagpipes_of, points_of_every_history
+from fresh_process import call, call_with_output
+from packages import skip_without
 
 from dustest.data.bands import get_band
 from dustest.data.errors import MissingDependencyError
 from dustest.estimators._sed.bagpipes import loading as igm
 from dustest.estimators._sed.bagpipes import nested_sampling as fit
 from dustest.estimators._sed.posterior import LOG_SSFR_FLOOR
-
-
-def run_python(code, *, cwd, path=(), n_processes=1):
-    """Standard outputs of fresh interpreters that run the same code at once."""
-    search = os.pathsep.join([*map(str, path), *sys.path])
-    environment = os.environ | {"PYTHONPATH": search, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", textwrap.dedent(code)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    processes = [
-        subprocess.Popen(command, cwd=cwd, env=environment, **pipes) for _ in range(n_processes)
-    ]
-    answers = [process.communicate(timeout=300) for process in processes]
-    for process, (_, errors) in zip(processes, answers, strict=True):
-        assert process.returncode == 0, errors
-    return [output for output, _ in answers]
 
 
 class TestCleanSpectrum:
@@ -196,50 +181,22 @@ class TestImport:
                 assert len(fits.open(path)) == 4
             """)
         )
-        code = """
-            from dustest.estimators._sed.bagpipes.loading import load_bagpipes
-            load_bagpipes()
-        """
-        outputs = run_python(code, cwd=tmp_path, path=[tmp_path / "site"], n_processes=3)
-        assert outputs == [""] * 3
+        with ThreadPoolExecutor(3) as pool:
+            runs = [
+                pool.submit(call_with_output, load_bagpipes_of, tmp_path / "site", cwd=tmp_path)
+                for _ in range(3)
+            ]
+        assert [run.result() for run in runs] == [(None, "")] * 3
         assert (package / "models" / "grids" / "log").read_text() == "written "
 
 
 class TestLikelihood:
     def test_every_history_and_law_has_models_all_over_its_prior(self, tmp_path):
         """Every star-formation history and dust law, at random points of the prior, z = 6-9."""
-        if not find_spec("bagpipes"):
-            pytest.skip("bagpipes is not installed")
-        code = """
-            import json
-            import numpy as np
-            from dustest.estimators._sed.bagpipes import nested_sampling as fit
-            from dustest.physics import list_histories
-            from dustest.estimators._sed.posterior import Galaxy, Settings
-
-            rng = np.random.default_rng(1)
-            laws = ["Calzetti", "SMC", "MW", "Salim", "CF00"]
-            result = {}
-            for number, sfh in enumerate(list_histories()):
-                law = laws[number % len(laws)]
-                settings = Settings(sfh, law, resolution=None)
-                galaxy = Galaxy(
-                    float(rng.uniform(6.0, 9.0)), np.nan, ("F150W", "F277W", "F444W"),
-                    np.array([10.0, 12.0, 15.0]), np.ones(3), None, 7,
-                )
-                with fit.quiet():
-                    instructions = fit._instructions(galaxy, settings)
-                    model = fit._fitted_model(galaxy, settings, instructions)
-                    points = [fit._evaluate(model, rng.random(model.ndim), 1e8)
-                              for _ in range(15)]
-                result[sfh] = np.array(points).tolist()
-            print(json.dumps(result))
-        """
-
-        (output,) = run_python(code, cwd=tmp_path)
-        result = json.loads(output)
+        skip_without("bagpipes")
+        result = call(points_of_every_history, cwd=tmp_path)
         assert len(result) == 7
-        for points in map(np.array, result.values()):
+        for points in result.values():
             log_likelihood, log_ssfr, log_mass, log_sfr_10, log_sfr_100, log_age, chi2 = points.T
             assert np.isfinite(points).all()
             assert np.all(log_likelihood > -1e30)

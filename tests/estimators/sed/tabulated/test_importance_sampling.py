@@ -3,7 +3,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from sed_mocks import BANDS, ask, assert_flat, ranks
+from fresh_process import call
+from packages import skip_without
+from sed_fits import (
+    best_models,
+    constant_history,
+    in_any_company,
+    posteriors_and_truth,
+    under_two_priors,
+    with_free_redshifts,
+)
+from sed_mocks import BANDS, assert_flat, ranks
 
 from dustest.data.bands import get_band
 from dustest.estimators._sed.posterior import N_DRAWS
@@ -13,10 +23,11 @@ from dustest.estimators._sed.tabulated.likelihood import Likelihood
 QUANTITIES = ("A_V", "log_sSFR", "log_mass", "log_SFR_10", "log_SFR_100", "log_age")
 N_MOCKS = 100
 NARROW = (8.6, 9.4)
+MASS = {"lognormal:massformed": NARROW}
 # Name: history, dust law, priors; masses are narrow, so that all mocks are of like signal to noise
 CASES = {
-    "lognormal": ("lognormal", "Calzetti", {"lognormal:massformed": NARROW}),
-    "free tilt and bump": ("lognormal", "Salim", {"lognormal:massformed": NARROW}),
+    "lognormal": ("lognormal", "Calzetti", MASS),
+    "free tilt and bump": ("lognormal", "Salim", MASS),
     "two components": (
         "double_delayed",
         "SMC",
@@ -34,114 +45,17 @@ CASES = {
     ),
 }
 SLOW = [name for name in CASES if name != "lognormal"]
-CALIBRATION = """
-from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
-setup = settings(*task["case"])
-galaxies, truth = mocks(setup, task["n"], 10.0, seed=3)
-answer = TabulatedEngine(setup).fit(galaxies), truth
-"""
-BEHAVIOUR = """
-from dataclasses import replace
-from dustest.estimators._sed.tabulated import importance_sampling as sed_fit
-from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
 
 
-def message(fit):
-    try:
-        fit()
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
-
-
-answer = {}
-galaxies, _ = mocks(settings(*task["case"]), 20, 20.0, seed=5)
-engine = TabulatedEngine(settings())
-answer["together"] = engine.fit(galaxies)
-answer["again"] = engine.fit(galaxies[::-1])[::-1]
-answer["alone"] = TabulatedEngine(settings()).fit(galaxies[7:8])
-answer["other seed"] = engine.fit([replace(galaxies[7], seed=1007)])
-
-one = galaxies[0]
-less = replace(one, bands=one.bands[1:], flux=one.flux[1:], flux_err=one.flux_err[1:])
-engine = TabulatedEngine(settings())
-answer["mixed bands"] = engine.fit([one, less, one])
-answer["pools"] = list(engine._pools)
-answer["less"] = TabulatedEngine(settings()).fit([less])
-
-redshifts = [0.001, 6.0, 6.996, 7.004, 7.006, 9.999]
-engine = TabulatedEngine(settings())
-answer["redshifts"] = engine.fit([replace(one, redshift=z) for z in redshifts])
-answer["few pools"] = list(engine._pools)
-
-late = settings(priors={"lognormal:tmax": (0.6, "age_of_universe")})
-dark = replace(one, redshift=9.0, bands=("F435W", "F606W"), flux=one.flux[:2],
-               flux_err=one.flux_err[:2])
-answer["dark"] = engine.fit([dark])[0]
-answer["messages"] = {
-    "no room": message(lambda: TabulatedEngine(late).fit([replace(one, redshift=10.0)])),
-}
-
-sed_fit._FIRST, sed_fit._POOL = 2**9, 2**10
-answer["small pool"] = TabulatedEngine(settings()).fit(galaxies)
-"""
-OTHER_PRIORS = """
-from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
-flat, own = (priors | task["mass"] for priors in (FLAT, LOG_10))
-setup = settings(priors=flat)
-galaxies, truth = mocks(setup, task["n"], 10.0, seed=11, floor=0.05)
-answer = {
-    "truth": truth,
-    "log10": TabulatedEngine(settings(priors=own, under_priors=True)).fit(galaxies),
-    "flat": TabulatedEngine(settings(priors=flat, under_priors=True)).fit(galaxies),
-}
-"""
-FREE_REDSHIFT = """
-from dataclasses import replace
-from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
-flat, log_10 = (priors | task["mass"] for priors in (FLAT, LOG_10))
-free = settings(priors=flat, free_redshift=True)
-galaxies, truth = mocks(free, task["n"], 20.0, seed=21, redshift_err=0.2, floor=0.05)
-own = settings(priors=log_10, free_redshift=True, under_priors=True)
-engine = TabulatedEngine(own)
-posteriors = engine.fit(galaxies)
-unknown = [replace(galaxies[0], redshift_err=value) for value in (np.nan, 0.0)]
-engine = TabulatedEngine(own)
-answer = {
-    "truth": truth,
-    "posteriors": posteriors,
-    "snr": np.array([galaxy.flux[2] / galaxy.flux_err[2] for galaxy in galaxies]),
-    "unknown": engine.fit(unknown),
-    "fixed": TabulatedEngine(settings(priors=log_10, under_priors=True)).fit(unknown[:1]),
-    "pools": list(engine._pools),
-}
-"""
-BEST = """
-from dataclasses import replace
-from dustest.estimators._sed.extra_columns import sed_wavelengths
-from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
-answer = {}
-for name, (law, free) in {"fixed": ("Calzetti", False), "free": ("CF00", True)}.items():
-    setup = settings("delayed", law, {"delayed:massformed": (8.6, 9.4)}, free_redshift=free)
-    galaxies, _ = mocks(setup, 6, 15.0, seed=2, redshift_err=0.1)
-    asked = [replace(each, sed_wavelength=sed_wavelengths(BANDS)) for each in galaxies]
-    engine = TabulatedEngine(setup)
-    answer[name] = galaxies, engine.fit(asked), engine.fit(galaxies)
-answer["wavelength"] = sed_wavelengths(BANDS)
-"""
-CONSTANT = """
-from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
-from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light
-setup = settings("constant", priors={"constant:age_max": 0.3, "constant:metallicity": 0.2})
-maker = ModelMaker(setup, 7.0, band_light(setup, BANDS))
-models = maker.at(maker.points(0, 64, 1))
-galaxies, truth = mocks(setup, 3, 10.0, seed=4)
-answer = models, TabulatedEngine(setup).fit(galaxies)
-"""
+def in_fresh_process(function, folders, **task):
+    """What the function returns there, for its keywords."""
+    skip_without("bagpipes")
+    return call(function, cwd=folders.mktemp("engine"), **task)
 
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory):
-    return ask(BEHAVIOUR, tmp_path_factory.mktemp("engine"), case=CASES["lognormal"])
+    return in_fresh_process(in_any_company, tmp_path_factory, case=CASES["lognormal"])
 
 
 @pytest.fixture(
@@ -150,33 +64,31 @@ def answers(tmp_path_factory):
 )
 def mocks(request, tmp_path_factory):
     """Posteriors and truth of a case."""
-    folder = tmp_path_factory.mktemp("engine")
-    return ask(CALIBRATION, folder, case=CASES[request.param], n=N_MOCKS)
+    case = CASES[request.param]
+    return in_fresh_process(posteriors_and_truth, tmp_path_factory, case=case, n=N_MOCKS)
 
 
 @pytest.fixture(scope="module")
 def other_priors(tmp_path_factory):
     """Mocks of a flat prior of A_V, fitted with it and with a logarithmic one."""
-    folder = tmp_path_factory.mktemp("engine")
-    return ask(OTHER_PRIORS, folder, mass={"lognormal:massformed": NARROW}, n=60)
+    return in_fresh_process(under_two_priors, tmp_path_factory, mass=MASS, n=60)
 
 
 @pytest.fixture(scope="module")
 def free_redshift(tmp_path_factory):
     """Mocks whose redshifts are known to 0.2."""
-    folder = tmp_path_factory.mktemp("engine")
-    return ask(FREE_REDSHIFT, folder, mass={"lognormal:massformed": NARROW}, n=60)
+    return in_fresh_process(with_free_redshifts, tmp_path_factory, mass=MASS, n=60)
 
 
 @pytest.fixture(scope="module")
 def best(tmp_path_factory):
-    return ask(BEST, tmp_path_factory.mktemp("engine"))
+    return in_fresh_process(best_models, tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
 def constant(tmp_path_factory):
     """Models and posteriors of a constant history of 300 Myr."""
-    return ask(CONSTANT, tmp_path_factory.mktemp("engine"))
+    return in_fresh_process(constant_history, tmp_path_factory)
 
 
 def same(first, second):
@@ -448,8 +360,7 @@ class TestHistory:
 
 class TestMessages:
     def test_priors_without_room(self, answers):
-        message = answers["messages"]["no room"]
-        assert message.startswith("RuntimeError: no model at redshift 10: priors")
+        assert answers["no room"].startswith("no model at redshift 10: priors")
 
     def test_no_model_at_all(self):
         galaxy = SimpleNamespace(redshift=9.0, bands=("F435W", "F606W"))

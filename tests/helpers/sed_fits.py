@@ -1,0 +1,125 @@
+"""Fits of mock galaxies with the tabulated engine.
+
+The functions import Bagpipes and change constants of the engine, so that tests call them in a
+process of their own.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from sed_mocks import BANDS, FLAT, LOG_10, mocks, settings
+
+from dustest.estimators import bagpipes
+from dustest.estimators._sed.extra_columns import sed_wavelengths
+from dustest.estimators._sed.tabulated import importance_sampling
+from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
+from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light
+
+
+def posteriors_and_truth(case, n):
+    """Fits of mocks of a history, a law and priors."""
+    setup = settings(*case)
+    galaxies, truth = mocks(setup, n, 10.0, seed=3)
+    return TabulatedEngine(setup).fit(galaxies), truth
+
+
+def in_any_company(case):
+    """Fits of the same galaxies in other orders, bands, redshifts and pools."""
+    galaxies, _ = mocks(settings(*case), 20, 20.0, seed=5)
+    engine = TabulatedEngine(settings())
+    found = {
+        "together": engine.fit(galaxies),
+        "again": engine.fit(galaxies[::-1])[::-1],
+        "alone": TabulatedEngine(settings()).fit(galaxies[7:8]),
+        "other seed": engine.fit([replace(galaxies[7], seed=1007)]),
+    }
+    found |= other_bands(galaxies[0]) | other_redshifts(galaxies[0])
+    importance_sampling._FIRST, importance_sampling._POOL = 2**9, 2**10
+    return found | {"small pool": TabulatedEngine(settings()).fit(galaxies)}
+
+
+def other_bands(one):
+    """Fits of a galaxy without its first band, and in bands that see no star."""
+    less = replace(one, bands=one.bands[1:], flux=one.flux[1:], flux_err=one.flux_err[1:])
+    dark = replace(one, bands=("F435W", "F606W"), flux=one.flux[:2], flux_err=one.flux_err[:2])
+    engine = TabulatedEngine(settings())
+    return {
+        "mixed bands": engine.fit([one, less, one]),
+        "pools": list(engine._pools),
+        "less": TabulatedEngine(settings()).fit([less]),
+        "dark": TabulatedEngine(settings()).fit([replace(dark, redshift=9.0)])[0],
+    }
+
+
+def other_redshifts(one):
+    """Fits of a galaxy at other redshifts, and the error where its priors leave no model."""
+    redshifts = [0.001, 6.0, 6.996, 7.004, 7.006, 9.999]
+    engine = TabulatedEngine(settings())
+    found = {"redshifts": engine.fit([replace(one, redshift=z) for z in redshifts])}
+    late = TabulatedEngine(settings(priors={"lognormal:tmax": (0.6, "age_of_universe")}))
+    try:
+        late.fit([replace(one, redshift=10.0)])
+    except RuntimeError as error:
+        found["no room"] = str(error)
+    return found | {"few pools": list(engine._pools)}
+
+
+def under_two_priors(mass, n):
+    """Fits of mocks of a flat prior of A_V with it and with a logarithmic one."""
+    flat, log_10 = FLAT | mass, LOG_10 | mass
+    galaxies, truth = mocks(settings(priors=flat), n, 10.0, seed=11, floor=0.05)
+    return {
+        "truth": truth,
+        "log10": TabulatedEngine(settings(priors=log_10, under_priors=True)).fit(galaxies),
+        "flat": TabulatedEngine(settings(priors=flat, under_priors=True)).fit(galaxies),
+    }
+
+
+def with_free_redshifts(mass, n):
+    """Fits of mocks whose redshifts are known to 0.2, and of some without that error."""
+    free = settings(priors=FLAT | mass, free_redshift=True)
+    galaxies, truth = mocks(free, n, 20.0, seed=21, redshift_err=0.2, floor=0.05)
+    own = {"priors": LOG_10 | mass, "under_priors": True}
+    unknown = [replace(galaxies[0], redshift_err=value) for value in (np.nan, 0.0)]
+    engine = TabulatedEngine(settings(free_redshift=True, **own))
+    return {
+        "truth": truth,
+        "posteriors": TabulatedEngine(settings(free_redshift=True, **own)).fit(galaxies),
+        "snr": np.array([galaxy.flux[2] / galaxy.flux_err[2] for galaxy in galaxies]),
+        "unknown": engine.fit(unknown),
+        "fixed": TabulatedEngine(settings(**own)).fit(unknown[:1]),
+        "pools": list(engine._pools),
+    }
+
+
+def best_models():
+    """Galaxies and their fits with and without spectra, at fixed and at free redshift."""
+    wavelength = sed_wavelengths(BANDS)
+    found = {"wavelength": wavelength}
+    for name, (law, free) in {"fixed": ("Calzetti", False), "free": ("CF00", True)}.items():
+        priors = {"delayed:massformed": (8.6, 9.4)}
+        setup = settings("delayed", law, priors, free_redshift=free)
+        galaxies, _ = mocks(setup, 6, 15.0, seed=2, redshift_err=0.1)
+        asked = [replace(each, sed_wavelength=wavelength) for each in galaxies]
+        engine = TabulatedEngine(setup)
+        found[name] = galaxies, engine.fit(asked), engine.fit(galaxies)
+    return found
+
+
+def constant_history():
+    """Models and fits of a constant history of 300 Myr."""
+    setup = settings("constant", priors={"constant:age_max": 0.3, "constant:metallicity": 0.2})
+    maker = ModelMaker(setup, 7.0, band_light(setup, BANDS))
+    galaxies, _ = mocks(setup, 3, 10.0, seed=4)
+    return maker.at(maker.points(0, 64, 1)), TabulatedEngine(setup).fit(galaxies)
+
+
+def escalated(batch, parameters):
+    """Estimates of both engines where no number of effective models is enough."""
+    bagpipes._MIN_ESS = np.inf
+    found = []
+    for engine in ("tabulated", "bagpipes"):
+        sed = bagpipes.BagpipesEstimator(engine=engine, escalate=True, **parameters)
+        sed._start_worker()
+        found.append(sed._estimate(batch))
+    return found
