@@ -10,6 +10,7 @@ import warnings
 from collections import Counter
 from contextlib import closing, suppress
 
+import fresh_process
 import numpy as np
 import pytest
 from astropy import units as u
@@ -36,6 +37,7 @@ from toy_backends import (
     Trouble,
     Unready,
     Weighing,
+    estimate_slowly,
 )
 
 from dustest.data import (
@@ -271,14 +273,13 @@ class TestFailures:
             "t = QTable({'flux_F277W': flux, 'flux_err_F277W': flux})\n"
             "print(len(IsolatedLinear(random_state=1).estimate(t, n_jobs=2)))\n"
         )
-        path = os.pathsep.join(entry for entry in sys.path if entry)
         run = subprocess.run(
             [sys.executable, script],
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
-            env={**os.environ, "PYTHONPATH": path},
+            env=fresh_process.environment(),
         )
         assert run.stdout.strip() == "2", run.stderr
 
@@ -787,41 +788,15 @@ class TestOutput:
     def test_kill_loses_no_finished_row(self, tmp_path, kills):
         path, marks = tmp_path / "result.fits", tmp_path / "marks"
         n_rows = 50 * kills
-        script = (
-            "import sys, numpy as np\n"
-            "from astropy import units as u\n"
-            "from astropy.table import QTable\n"
-            "from toy_backends import Slow\n"
-            f"flux = np.arange({n_rows}.0)\n"
-            "error = np.ones(len(flux)) * u.nJy\n"
-            "t = QTable({'flux_F277W': flux * u.nJy, 'flux_err_F277W': error})\n"
-            "print('ready', flush=True)\n"
-            f"slow = Slow({str(marks)!r}, random_state=3)\n"
-            f"slow.estimate(t, output={str(path)!r}, resume=True)\n"
-        )
         for i in range(kills):
-            run = start(script)
-            run.stdout.readline()
-            time.sleep(0.25 + 0.01 * i)
-            run.kill()
-            run.communicate()
-        last = start(script)
-        last.communicate(timeout=120)
-        assert last.returncode == 0
+            with fresh_process.start(estimate_slowly, n_rows, str(marks), str(path)) as run:
+                run.stdout.readline()
+                time.sleep(0.25 + 0.01 * i)
+                run.kill()
+        fresh_process.call(estimate_slowly, n_rows, str(marks), str(path))
         clean = Linear(random_state=3).estimate(galaxies(np.arange(n_rows)))
         np.testing.assert_array_equal(numbers(DustTable.read(path)), numbers(clean))
         repeats = Counter(marks.read_text().split()).values()
         # A kill can fall between the mark and the store: one row each at the most.
         assert sum(repeats) - n_rows <= kills
         assert len(repeats) == n_rows
-
-
-def start(script):
-    """Run a script in a fresh interpreter that finds the toy backends."""
-    path = os.pathsep.join(entry for entry in sys.path if entry)
-    return subprocess.Popen(
-        [sys.executable, "-c", script],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": path},
-    )

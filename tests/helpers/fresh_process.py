@@ -19,7 +19,7 @@ def environment():
     return os.environ | {"PYTHONPATH": os.pathsep.join([HELPERS, *filter(None, sys.path)])}
 
 
-def start(function, *args, cwd=None, answer=os.devnull, **kwargs):
+def start(function, *args, cwd=None, output=subprocess.PIPE, answer=os.devnull, **kwargs):
     """Start a fresh interpreter that calls the function; the answer goes to a file."""
     with tempfile.TemporaryFile() as task:
         pickle.dump((function, args, kwargs), task)
@@ -27,8 +27,8 @@ def start(function, *args, cwd=None, answer=os.devnull, **kwargs):
         return subprocess.Popen(
             [sys.executable, __file__, answer],
             stdin=task,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
             text=True,
             cwd=cwd,
             env=environment(),
@@ -38,16 +38,19 @@ def start(function, *args, cwd=None, answer=os.devnull, **kwargs):
 def call_with_output(function, *args, **kwargs):
     """Answer of the function in a fresh interpreter, and what was printed."""
     with tempfile.TemporaryDirectory() as folder:
-        answer = Path(folder) / "answer.pickle"
-        with start(function, *args, answer=answer, **kwargs) as process:
+        answer, printed = Path(folder) / "answer.pickle", Path(folder) / "printed.txt"
+        # Not a pipe, which processes that outlive the interpreter would hold open.
+        with (
+            printed.open("w") as output,
+            start(function, *args, output=output, answer=answer, **kwargs) as process,
+        ):
             try:
-                output, errors = process.communicate()
-            except BaseException:
+                process.wait()
+            finally:
                 process.kill()
-                raise
         if process.returncode:
-            raise RuntimeError(errors)
-        return pickle.loads(answer.read_bytes()), output + errors
+            raise RuntimeError(printed.read_text())
+        return pickle.loads(answer.read_bytes()), printed.read_text()
 
 
 def call(function, *args, **kwargs):

@@ -2,19 +2,18 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
 import tracemalloc
 from tempfile import TemporaryDirectory
 
+import fresh_process
 import numpy as np
 import pytest
 from astropy.io import fits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from joblib.externals.loky import get_reusable_executor
-from toy_simulation import Toy
+from toy_simulation import Toy, write_with_kills
 
 from dustest.data import DustestError, GalaxySample, InputError, ReadError, RowTable
 from dustest.simulate._chunks import split_rows
@@ -275,12 +274,9 @@ class TestResuming:
     def test_kills(self, tmp_path, log, kills, n_jobs):
         folder, n = tmp_path / "set", 40 * kills
         moments = np.random.default_rng(0).uniform(0.05, 0.45, kills)
-        run_script(
-            "from toy_simulation import Toy, write_with_kills\n"
-            f"make = Toy(log={str(log)!r}, delay=0.01)\n"
-            f"write_with_kills({moments.tolist()}, {n_jobs - 1}, make, {n}, {str(folder)!r}, "
-            f"manifest={MANIFEST}, chunk_rows=2, n_jobs={n_jobs})\n"
-        )
+        make = Toy(log=str(log), delay=0.01)
+        options = {"manifest": MANIFEST, "chunk_rows": 2, "n_jobs": n_jobs}
+        fresh_process.call(write_with_kills, moments, n_jobs - 1, make, n, folder, **options)
         write(tmp_path / "clean", n, chunk_rows=2)
         assert contents(folder) == contents(tmp_path / "clean")
         # A kill costs at most the chunk that was being made; of workers, what they were handed.
@@ -290,20 +286,15 @@ class TestResuming:
     @pytest.mark.slow
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs kill -9")
     def test_workers_leave_with_a_killed_run(self, tmp_path, log):
-        script = (
-            "from toy_simulation import Toy\n"
-            "from dustest.simulate.stream import write_chunks\n"
-            f"make = Toy(log={str(log)!r}, delay=30)\n"
-            f"write_chunks(make, 8, {str(tmp_path / 'set')!r}, manifest={MANIFEST}, "
-            "chunk_rows=2, n_jobs=2)\n"
-        )
-        run = subprocess.Popen([sys.executable, "-c", script], env=environment())
-        unpickled = log / "unpickled"
-        wait_until(lambda: unpickled.exists() and len(unpickled.read_text().split()) == 2)
-        run.kill()
-        run.wait()
-        workers = [int(pid) for pid in unpickled.read_text().split()]
-        wait_until(lambda: not any(map(is_running, workers)))
+        make = Toy(log=str(log), delay=30)
+        options = {"manifest": MANIFEST, "chunk_rows": 2, "n_jobs": 2}
+        with fresh_process.start(write_chunks, make, 8, tmp_path / "set", **options) as run:
+            # In the run itself and in two workers.
+            unpickled = log / "unpickled"
+            wait_until(lambda: unpickled.exists() and len(unpickled.read_text().split()) == 3)
+            run.kill()
+        processes = [int(pid) for pid in unpickled.read_text().split()]
+        wait_until(lambda: not any(map(is_running, processes)))
 
 
 class TestRefusals:
@@ -374,17 +365,6 @@ class TestFailures:
     def test_a_maker_of_too_few_rows(self, tmp_path):
         with pytest.raises(DustestError, match=r"rows 0 to 3 must be 4, got 2"):
             write(tmp_path / "set", make=lambda start, stop: Toy()(start, stop - 2))
-
-
-def environment():
-    """Environment in which a fresh interpreter finds the toy maker."""
-    path = os.pathsep.join(entry for entry in sys.path if entry)
-    return {**os.environ, "PYTHONPATH": path}
-
-
-def run_script(script):
-    """Run a script in a fresh interpreter."""
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=300, env=environment())
 
 
 def wait_until(condition, seconds=120):

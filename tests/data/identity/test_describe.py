@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 import threading
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -12,8 +10,10 @@ import pytest
 from astropy import units as u
 from astropy.cosmology import FlatLambdaCDM, Planck18
 from astropy.table import QTable
+from described_values import describe_values
 from dust_extinction.grain_models import D03
 from dust_extinction.parameter_averages import CCM89, G23
+from fresh_process import call
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression
@@ -173,13 +173,7 @@ class TestDescriptions:
         assert "again" in json.dumps(describe(law))
 
     def test_are_the_same_in_another_process(self):
-        script = (
-            "import json, numpy as np; from dustest.data.identity.describe import describe\n"
-            "from dust_extinction.grain_models import D03\n"
-            "print(json.dumps(describe([D03('MWRV31'), {'a', 'b', 'c'}, lambda x: x + 1.5])))"
-        )
-        runs = [subprocess.check_output([sys.executable, "-c", script]) for _ in "ab"]
-        assert runs[0] == runs[1]
+        assert call(describe_values) == call(describe_values)
 
     @pytest.mark.parametrize("value", [threading.Lock(), (i for i in "a")])
     def test_without_content_are_refused(self, value):

@@ -1,15 +1,13 @@
 """Dust laws against published numbers, Bagpipes and dust_extinction."""
 
-import importlib.util
-import json
-import os
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from astropy import units as u
+from bagpipes_models import dust_curves
+from fresh_process import call
+from packages import skip_without
 
 from dustest.physics import (
     Calzetti00,
@@ -51,28 +49,6 @@ BAGPIPES_CURVES = {
     "CF00 steep": ("CF00", {"n": 1.3}, {"type": "CF00", "n": 1.3}),
 }
 
-# Bagpipes prints, writes and changes settings as it is imported: the one module needed here runs
-# in a process of its own, between stand-ins for its package and its configuration.
-BAGPIPES_SCRIPT = """
-import importlib.util, json, os, sys, types
-import numpy as np
-root = importlib.util.find_spec("bagpipes").submodule_search_locations[0]
-folders = {"bagpipes": root, "bagpipes.models": os.path.join(root, "models")}
-for name in (*folders, "bagpipes.config"):
-    sys.modules[name] = types.ModuleType(name)
-    sys.modules[name].__path__ = [folders.get(name, "")]
-sys.modules["bagpipes"].config = sys.modules["bagpipes.config"]
-sys.modules["bagpipes.config"].line_wavs = np.array([1215.67])
-from bagpipes.models.dust_attenuation_model import dust_attenuation
-task = json.load(open(sys.argv[1]))
-wavelength = np.array(task["wavelength"])
-curves = {
-    name: list(dust_attenuation(wavelength, parameters).A_cont)
-    for name, parameters in task["curves"].items()
-}
-json.dump(curves, open(sys.argv[2], "w"))
-"""
-
 # Bagpipes cuts its Calzetti curve off at 3.1 micron, just before it reaches zero.
 WAVELENGTHS = np.geomspace(950.0, 30_999.0, 300)
 
@@ -80,23 +56,9 @@ WAVELENGTHS = np.geomspace(950.0, 30_999.0, 300)
 @pytest.fixture(scope="module")
 def bagpipes_curves(tmp_path_factory):
     """A_lambda / A_V of Bagpipes at WAVELENGTHS, by the names of BAGPIPES_CURVES."""
-    if importlib.util.find_spec("bagpipes") is None:
-        pytest.skip("Bagpipes is not installed")
-    folder = tmp_path_factory.mktemp("bagpipes")
-    task, answer = folder / "task.json", folder / "answer.json"
-    curves = {name: parameters for name, (_, _, parameters) in BAGPIPES_CURVES.items()}
-    task.write_text(json.dumps({"wavelength": list(WAVELENGTHS), "curves": curves}))
-    run = subprocess.run(
-        [sys.executable, "-c", BAGPIPES_SCRIPT, task, answer],
-        cwd=folder,
-        env={**os.environ, "MPLBACKEND": "agg"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert run.returncode == 0, run.stderr
-    return json.loads(answer.read_text())
+    skip_without("bagpipes")
+    laws = {name: law for name, (_, _, law) in BAGPIPES_CURVES.items()}
+    return call(dust_curves, WAVELENGTHS, laws, cwd=tmp_path_factory.mktemp("bagpipes"))
 
 
 class TestAgainstPublished:
