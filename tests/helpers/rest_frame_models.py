@@ -1,11 +1,9 @@
-"""Rest-frame quantities of models of Bagpipes, from its own spectra; run in a process of its own.
+"""Rest-frame quantities of models, by dustest and by Bagpipes itself.
 
-Prints JSON: for each dust law and model, the values of `dustest` and those of finely sampled
-spectra, line lists and dust emission of Bagpipes itself.
+The latter come from its finely sampled spectra, line lists and dust emission. Bagpipes is
+imported here, so that tests call `values_of_both` in a process of its own.
 """
 
-import json
-import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -50,8 +48,7 @@ def of_dustest(law):
     )
     galaxy = SimpleNamespace(redshift=REDSHIFT, redshift_err=np.nan)
     with quiet():
-        found = RestFrame(settings).quantities(list(REST_FRAME), galaxy, posterior)
-    return {name: column.tolist() for name, column in found.items()}
+        return RestFrame(settings).quantities(list(REST_FRAME), galaxy, posterior)
 
 
 class Spectrum:
@@ -143,8 +140,9 @@ def of_bagpipes(pipes, law, k):
     }
 
 
-if __name__ == "__main__":
-    answers = {law: of_dustest(law) for law in SHAPE}
-    bagpipes = load_bagpipes()
-    direct = {law: [of_bagpipes(bagpipes, law, k) for k in range(3)] for law in SHAPE}
-    json.dump({"dustest": answers, "bagpipes": direct}, sys.stdout)
+def values_of_both():
+    """Values by dustest and by Bagpipes itself, for each dust law."""
+    ours = {law: of_dustest(law) for law in SHAPE}
+    pipes = load_bagpipes()
+    theirs = {law: [of_bagpipes(pipes, law, k) for k in range(3)] for law in SHAPE}
+    return {"dustest": ours, "bagpipes": theirs}

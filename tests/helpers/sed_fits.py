@@ -123,3 +123,18 @@ def escalated(batch, parameters):
         sed._start_worker()
         found.append(sed._estimate(batch))
     return found
+
+
+def posteriors_by_law(laws, priors):
+    """Draws of eight mocks of each law, and their truth."""
+    own = {
+        "lognormal:massformed": (8.6, 9.4),
+        "dust:Av": (0.2, 1.5),
+        "dust:Av_prior": "uniform",
+    }
+    found = {}
+    for name, law in laws.items():
+        setup = settings("lognormal", law, own | priors.get(name, {}))
+        galaxies, truth = mocks(setup, 8, 30.0, seed=3)
+        found[name] = [fit.draws for fit in TabulatedEngine(setup).fit(galaxies)], truth
+    return found

@@ -71,3 +71,50 @@ def message(arguments):
         SEDTable(**with_law(arguments))
     except InputError as error:
         return str(error)
+
+
+def pairs_by_law(laws, redshift, bands):
+    """Fluxes by tables and by Bagpipes with its curve replaced, (8, 2, n_bands) for each law."""
+    rng, light = np.random.default_rng(1), BandLight(bands)
+    return {
+        name: fluxes_of_both(get_dust_law(law), redshift, light, rng) for name, law in laws.items()
+    }
+
+
+def fluxes_of_both(law, redshift, light, rng):
+    """Fluxes of eight random models by a table and by Bagpipes."""
+    table = SEDTable(redshift, light.bands, law, light=light)
+    pairs = []
+    for _ in range(8):
+        metals, log_u, a_v = 10.0 ** rng.uniform(-2, 0.3), rng.uniform(-4, -2), 3.0 * rng.random()
+        model = {
+            "redshift": redshift,
+            "delayed": {"age": 0.3, "tau": 0.1, "massformed": 9.0, "metallicity": metals},
+            "constant": {"age_max": 0.02, "age_min": 0, "massformed": 8.0, "metallicity": metals},
+            "dust": {"type": "Calzetti", "Av": a_v, "eta": 2.0},
+            "nebular": {"logU": log_u},
+        }
+        galaxy = galaxy_behind(law, model, light.bands)
+        weights = sum(galaxy.sfh.component_weights.values())[: table.age_edges.size - 1]
+        ours = table.photometry(weights[np.newaxis], metals, log_u, a_v, 2.0)[0]
+        pairs.append((ours, 1e3 * galaxy.photometry))
+    return np.array(pairs)
+
+
+def galaxy_behind(law, model, bands):
+    """A galaxy of Bagpipes whose curve is replaced after it was set up."""
+    curves = [filter_lines(band) for band in bands]
+    with quiet():
+        galaxy = load_bagpipes().model_galaxy(model, filt_list=curves, phot_units="mujy")
+        galaxy.dust_atten.A_cont = law.extended(galaxy.wavelengths)
+        galaxy.update(model)
+    return galaxy
+
+
+def light_behind(laws, bands):
+    """Fluxes of the youngest and the oldest stars behind each law, last behind the first alone."""
+    light = BandLight(bands)
+    tables = [SEDTable(7.0, bands, law, light=light) for law in laws]
+    weights = np.eye(tables[0].age_edges.size - 1)[[0, -1]]
+    found = [table.photometry(weights, 0.2, -2.5, 0.5, 3.0) for table in tables]
+    return [*found, tables[0].photometry(weights, 0.2, -2.5, 0.5)]
