@@ -299,7 +299,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         return rows, truth
 
     def _apparent(self, truth, sample):
-        """Truth of lensed galaxies without correction for magnification, if the method needs it."""
+        """Truth of lensed galaxies as observed, without correction for magnification."""
         return magnify_truth(truth, self._target_names, sample) if self.magnified else truth
 
     # ---- estimating ---------------------------------------------------------------------
