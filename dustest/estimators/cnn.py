@@ -1,38 +1,27 @@
 """`CNNEstimator`, dust from images, with an error bar."""
 
 import json
-from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from numbers import Integral
-from tempfile import TemporaryDirectory
 from typing import ClassVar
 
-import numpy as np
 from astropy.table import QTable
 from sklearn.utils.validation import check_is_fitted
 
-from dustest.data.checks.pairing import as_weights
 from dustest.data.containers.rows import RowTable
-from dustest.data.errors import InputError, ReadError
+from dustest.data.errors import InputError
 from dustest.data.quantities import QUANTITIES
 from dustest.data.signal_to_noise import SNR_MIN
 from dustest.estimators._cnn.domain import Domain
 from dustest.estimators._cnn.ensemble import MOST_AT_ONCE
-from dustest.estimators._cnn.files.manifest import describe_estimator, rebuild_estimator
-from dustest.estimators._cnn.files.model_file import read_model, write_model
+from dustest.estimators._cnn.files.manifest import load_estimator, save_estimator
 from dustest.estimators._cnn.files.pretrained import PRETRAINED, pretrained_file
 from dustest.estimators._cnn.heads import HEADS
 from dustest.estimators._cnn.network.config import CNNConfig, described_head, get_config
 from dustest.estimators._cnn.network.layers import list_layers
 from dustest.estimators._cnn.settings import TARGETS, make_options, make_task
-from dustest.estimators._cnn.training.datasets import collect
-from dustest.estimators._cnn.training.learning import (
-    calibrated,
-    in_chunks,
-    is_simulation,
-    learn,
-    prepared,
-)
+from dustest.estimators._cnn.training.gathering import gather, sources
+from dustest.estimators._cnn.training.learning import calibrated, learn
 from dustest.estimators._cnn.training.tuning import TuningResult, search
 from dustest.estimators.base import DustEstimator
 from dustest.estimators.run.batch import Estimates, ExtraColumn
@@ -408,7 +397,7 @@ class CNNEstimator(DustEstimator):
         >>> cnn = cnn.set_params(**result.best)
         """
         self._check_findable(folder)
-        with self._gathered(X, y, sample_weight) as (task, data):
+        with gather(self, X, y, sample_weight) as (task, data):
             return search(
                 task,
                 data,
@@ -454,7 +443,7 @@ class CNNEstimator(DustEstimator):
         Kuleshov, Fenner & Ermon 2018, ICML, arXiv:1807.00263.
         """
         check_is_fitted(self)
-        with self._gathered(X, y, None, self.networks_) as (_, data):
+        with gather(self, X, y, None, self.networks_) as (_, data):
             self.networks_ = calibrated(self.networks_, data)
         return self
 
@@ -462,7 +451,7 @@ class CNNEstimator(DustEstimator):
         """Gather a training set, and learn from it."""
         self._check_findable(checkpoint)
         networks, domain = start or (None, Domain())
-        with self._gathered(X, y, sample_weight, networks) as (task, data):
+        with gather(self, X, y, sample_weight, networks) as (task, data):
             learned = learn(
                 task,
                 data,
@@ -479,7 +468,7 @@ class CNNEstimator(DustEstimator):
         self.domain_ = domain | Domain.of(data, task.bands)
         self.history_ = RowTable(rows=learned.history)
         self.n_train_, self.n_validation_ = learned.n_train, learned.n_validation
-        self.card_ = _sources(X)
+        self.card_ = sources(X)
         vars(self).pop("n_features_in_", None)
         if task.n_features:
             self.n_features_in_ = task.n_features
@@ -499,45 +488,6 @@ class CNNEstimator(DustEstimator):
                 f"is found again, got {self.random_state!r}"
             )
             raise InputError(msg)
-
-    @contextmanager
-    def _gathered(self, X, y, sample_weight, networks=None):
-        """Task and training set; images of simulations are on disc meanwhile."""
-        n_features, chunks = self._chunks(X, y, sample_weight)
-        task = make_task(self, n_features)
-        if networks is not None:
-            task = networks.task.asked(task)
-        with TemporaryDirectory() if is_simulation(X) else nullcontext() as folder:
-            yield task, collect((prepared(task, *chunk) for chunk in chunks), folder)
-
-    def _chunks(self, X, y, sample_weight):
-        """Number of plain features, and batches with truth, group and weight, chunk by chunk."""
-        if is_simulation(X):
-            if y is not None or sample_weight is not None:
-                msg = "y and sample_weight must be None for a simulation, which brings its truth"
-                raise InputError(msg)
-            return 0, self._simulated(X)
-        sample = self._coerce(X)
-        weight = as_weights(sample_weight, len(sample))
-        rows, truth = self._with_truth(sample, y)
-        sample, weight = sample[rows], weight[rows]
-        has_images = bool(sample.cutout_bands)
-        n_features = 0 if has_images else sample["features"].shape[1]
-        return n_features, in_chunks(sample, self._apparent(truth, sample), weight)
-
-    def _simulated(self, X):
-        """Chunks of simulations on disc."""
-        for number, simulation in enumerate(X if isinstance(X, list | tuple) else [X]):
-            for chunk, (part, part_truth) in enumerate(simulation):
-                sample = self._coerce(part)
-                rows, truth = self._with_truth(sample, part_truth)
-                sample = sample[rows]
-                chunks = in_chunks(sample, truth, np.ones(len(sample)))
-                for batch, values, group, weight in chunks:
-                    # Galaxies of two simulations may bear the same names, and row numbers, which
-                    # stand for names where there are none, begin anew in every chunk.
-                    place = f"{number}/" if "group" in sample.colnames else f"{number}.{chunk}/"
-                    yield batch, values, np.char.add(place, group.astype(str)), weight
 
     # ---- estimating ---------------------------------------------------------------------
 
@@ -590,8 +540,7 @@ class CNNEstimator(DustEstimator):
         """
         check_is_fitted(self)
         card = self.card_ if card is None else card
-        manifest = describe_estimator(self, card)
-        sha256 = write_model(path, manifest, self.networks_.to_arrays())
+        sha256 = save_estimator(self, path, card)
         self.card_ = card
         return sha256
 
@@ -624,12 +573,7 @@ class CNNEstimator(DustEstimator):
         --------
         >>> cnn = CNNEstimator.load("mine.model")  # doctest: +SKIP
         """
-        manifest, arrays = read_model(path, kind=cls.__name__, sha256=sha256)
-        try:
-            return rebuild_estimator(cls, manifest, arrays)
-        except (InputError, KeyError, TypeError, AttributeError, ValueError) as error:
-            msg = f"{path} is refused as a model file: it does not fit together, {error!s:.300}"
-            raise ReadError(msg) from error
+        return load_estimator(cls, path, sha256)
 
     @classmethod
     def from_pretrained(cls, name):
@@ -660,10 +604,3 @@ class CNNEstimator(DustEstimator):
         """
         path, sha256 = pretrained_file(name)
         return cls.load(path, sha256)
-
-
-def _sources(X):
-    """Manifests of the simulations on disc that a training set is made of."""
-    if not is_simulation(X):
-        return {}
-    return {"simulations": [one.manifest for one in (X if isinstance(X, list | tuple) else [X])]}

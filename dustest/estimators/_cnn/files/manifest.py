@@ -1,16 +1,17 @@
-"""What the file of a `CNNEstimator` says besides its weights."""
+"""Files of trained estimators: their manifest, and how it is read."""
 
 import numpy as np
 
 from dustest.data.containers.rows import RowTable
-from dustest.data.errors import InputError
+from dustest.data.errors import InputError, ReadError
 from dustest.data.files.paths import installed_version
 from dustest.estimators._cnn.domain import Domain
 from dustest.estimators._cnn.ensemble import Ensemble
+from dustest.estimators._cnn.files.model_file import read_model, write_model
 from dustest.estimators._cnn.network.config import CNNConfig
 from dustest.estimators._cnn.settings import make_task
 
-__all__ = ["describe_estimator", "rebuild_estimator"]
+__all__ = ["load_estimator", "save_estimator"]
 
 _PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numpy")
 _HISTORY = ("network", "epoch", "loss", "val_loss", "learning_rate")
@@ -18,21 +19,63 @@ _MOST_FEATURES = 100_000
 _PLAIN = (bool, float, int, list, str, type(None))
 
 
-def describe_estimator(estimator, card):
-    """Manifest of a trained estimator.
+def save_estimator(estimator, path, card):
+    """Write a trained estimator into one file.
 
     Parameters
     ----------
     estimator : CNNEstimator
         Trained.
+    path : path-like
+        File, in a folder that exists.
     card : dict
-        What is to be known of the model.
+        What is to be known of the model, in plain JSON.
 
     Returns
     -------
-    dict
-        As `write_model` takes it.
+    sha256 : str
+        Digest of the file.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written there, or ``card`` is no plain JSON.
     """
+    return write_model(path, _described(estimator, card), estimator.networks_.to_arrays())
+
+
+def load_estimator(kind, path, sha256=None):
+    """Read a trained estimator.
+
+    Parameters
+    ----------
+    kind : type
+        The class.
+    path : path-like
+        The file.
+    sha256 : str, optional
+        Digest that the file must have.
+
+    Returns
+    -------
+    CNNEstimator
+        Ready to estimate.
+
+    Raises
+    ------
+    ReadError
+        If there is no file, or it is refused.
+    """
+    manifest, arrays = read_model(path, kind=kind.__name__, sha256=sha256)
+    try:
+        return _rebuilt(kind, manifest, arrays)
+    except (InputError, KeyError, TypeError, AttributeError, ValueError) as error:
+        msg = f"{path} is refused as a model file: it does not fit together, {error!s:.300}"
+        raise ReadError(msg) from error
+
+
+def _described(estimator, card):
+    """Manifest of a trained estimator."""
     task = estimator.networks_.task
     versions = {name: installed_version(name) for name in _PACKAGES}
     return {
@@ -73,28 +116,8 @@ def _plain(column):
     return [value if np.isfinite(value) else None for value in np.asarray(column).tolist()]
 
 
-def rebuild_estimator(kind, manifest, arrays):
-    """Trained estimator from a manifest and its weights.
-
-    Parameters
-    ----------
-    kind : type
-        The class.
-    manifest : dict
-        From `read_model`.
-    arrays : dict of str to ndarray
-        From `read_model`.
-
-    Returns
-    -------
-    CNNEstimator
-        Ready to estimate.
-
-    Raises
-    ------
-    InputError, KeyError, TypeError, ValueError
-        If something is missing or does not fit.
-    """
+def _rebuilt(kind, manifest, arrays):
+    """Trained estimator from a manifest and its weights."""
     known, created = manifest["parameters"], manifest["created"]
     parameters = dict(known["estimator"])
     for name in ("bands", "targets"):

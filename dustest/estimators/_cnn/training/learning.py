@@ -1,4 +1,4 @@
-"""From galaxies with known truth to trained networks."""
+"""Training and calibration of networks on a training set."""
 
 import hashlib
 import json
@@ -17,82 +17,15 @@ from dustest.estimators._cnn.network.keras_network import (
     weights_to_dict,
 )
 from dustest.estimators._cnn.training.augmentation import balance_weights
-from dustest.estimators._cnn.training.datasets import Scaler, TrainingSet, split_by_group
+from dustest.estimators._cnn.training.datasets import Scaler, split_by_group
 from dustest.estimators._cnn.training.epochs import Checkpoint, Training
-from dustest.estimators.run.batch import make_batch
+from dustest.estimators._cnn.training.gathering import ROWS_AT_ONCE
 
 __all__ = [
     "Learned",
     "calibrated",
-    "in_chunks",
-    "is_simulation",
     "learn",
-    "prepared",
 ]
-
-_ROWS_AT_ONCE = 2048
-
-
-def is_simulation(X):
-    """Whether something brings its truth chunk by chunk, or is a list of such."""
-    many = X if isinstance(X, list | tuple) else [X]
-    return all(callable(getattr(one, "truth", None)) for one in many) and len(many) > 0
-
-
-def in_chunks(sample, truth, weight):
-    """Galaxies of a sample some at a time, so that no second copy of all images is needed.
-
-    Parameters
-    ----------
-    sample : GalaxySample
-        n galaxies.
-    truth : ndarray of shape (n, n_targets)
-        Their truth.
-    weight : ndarray of shape (n,)
-        How much each counts.
-
-    Yields
-    ------
-    batch, truth, group, weight
-        Of some of them, as `prepared` takes them.
-    """
-    group = np.asarray(sample["group"] if "group" in sample.colnames else np.arange(len(sample)))
-    for start in range(0, len(sample), _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
-        yield make_batch(sample, rows), truth[rows], group[rows], weight[rows]
-
-
-def prepared(task, batch, truth, group, weight):
-    """Part of a training set: the galaxies of a batch that are bright enough.
-
-    Parameters
-    ----------
-    task : Task
-        What is to be learned.
-    batch : Batch
-        n galaxies.
-    truth : ndarray of shape (n, n_targets)
-        Their truth.
-    group, weight : ndarray of shape (n,)
-        What must stay on one side of a split, and how much each galaxy counts.
-
-    Returns
-    -------
-    TrainingSet
-        Those that count, and whose signal-to-noise ratio reaches the minimum in a band.
-    """
-    inputs = task.inputs(batch, whole=True)
-    bright = inputs.usable & (inputs.snr.max(axis=1) >= task.snr_min)
-    rows = np.flatnonzero(bright & (weight > 0))
-    return TrainingSet(
-        image=inputs.image[rows],
-        context=inputs.context[rows],
-        labels=task.labels(truth[rows]),
-        weight=weight[rows].astype(np.float32),
-        group=group[rows],
-        pixel_scale=batch.pixel_scale[rows],
-        redshift=batch.redshift[rows],
-    )
 
 
 @dataclass(frozen=True)
@@ -205,7 +138,7 @@ def calibrated(networks, data):
     truth = task.head.truth(data.labels, task.targets)
     bare = Ensemble(task, networks.scaler, networks.weights)
     rows = np.arange(len(data))
-    portions = np.array_split(rows, -(-len(rows) // _ROWS_AT_ONCE))
+    portions = np.array_split(rows, -(-len(rows) // ROWS_AT_ONCE))
     parts = [_drawn(bare, data, portion) for portion in portions]
     draws = {name: np.concatenate([part[name] for part in parts]) for name in task.targets}
     calibration = Calibration.learn(task.targets[0], draws, truth)
