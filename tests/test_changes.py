@@ -1,4 +1,4 @@
-"""The changes that docs/dev shows: applied to a copy of the package, each in the files it names."""
+"""The changes that docs/dev shows: applied to a copy of the package, in the files they name."""
 
 import os
 import shutil
