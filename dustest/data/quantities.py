@@ -12,11 +12,9 @@ from dustest.data.registry import Registry
 
 __all__ = [
     "QUANTITIES",
-    "Asinh",
     "Derivation",
     "DustQuantity",
-    "Identity",
-    "Logarithm",
+    "Latent",
     "check_quantity",
     "core_quantities",
     "percentile_columns",
@@ -29,82 +27,76 @@ _INFINITE = (-np.inf, np.inf)
 
 
 @dataclass(frozen=True)
-class Identity:
-    """The values themselves, as what networks learn.
-
-    Examples
-    --------
-    >>> from dustest.data.quantities import Identity
-    >>> Identity().name("log_sSFR")
-    'log_sSFR'
-    """
-
-    def name(self, quantity):
-        """Name of the latent quantity."""
-        return quantity
-
-    def forward(self, values):
-        """Latent values of values."""
-        return values
-
-    def inverse(self, latent):
-        """Values of latent values."""
-        return latent
-
-
-@dataclass(frozen=True)
-class Asinh(Identity):
-    """The inverse hyperbolic sine: linear below a softening, logarithmic above.
+class Latent:
+    """Transform of a quantity to what networks learn of it; by default the values themselves.
 
     Parameters
     ----------
-    softening : float
+    prefix : str, optional
+        What the name of the latent quantity begins with.
+    forward, inverse : callable, optional
+        Functions of values over the scale, and back.
+    scale : float, optional
         In the unit of the quantity.
 
     Examples
     --------
-    >>> from dustest.data.quantities import Asinh
-    >>> Asinh(0.1).inverse(Asinh(0.1).forward(0.3)).round(12)
-    np.float64(0.3)
+    >>> import numpy as np
+    >>> from dustest.data.quantities import Latent
+    >>> softened = Latent("asinh_", np.arcsinh, np.sinh, scale=0.1)
+    >>> softened.name("A_V"), round(float(softened.values(softened.latent(0.3))), 12)
+    ('asinh_A_V', 0.3)
     """
 
-    softening: float = 1.0
+    prefix: str = ""
+    forward: Callable = np.positive
+    inverse: Callable = np.positive
+    scale: float = 1.0
 
     def name(self, quantity):
-        """Name of the latent quantity."""
-        return f"asinh_{quantity}"
+        """Name the latent quantity.
 
-    def forward(self, values):
-        """Latent values of values."""
-        return np.arcsinh(values / self.softening)
+        Parameters
+        ----------
+        quantity : str
+            Name of the quantity.
 
-    def inverse(self, latent):
-        """Values of latent values."""
-        return self.softening * np.sinh(latent)
+        Returns
+        -------
+        name : str
+            Such as ``"ln_R_V"``.
+        """
+        return f"{self.prefix}{quantity}"
 
+    def latent(self, values):
+        """Transform values.
 
-@dataclass(frozen=True)
-class Logarithm(Identity):
-    """The natural logarithm, for quantities that are positive.
+        Parameters
+        ----------
+        values : ndarray
+            In the unit of the quantity.
 
-    Examples
-    --------
-    >>> from dustest.data.quantities import Logarithm
-    >>> Logarithm().name("R_V")
-    'ln_R_V'
-    """
+        Returns
+        -------
+        latent : ndarray
+            Of the same shape.
+        """
+        return self.forward(values / self.scale)
 
-    def name(self, quantity):
-        """Name of the latent quantity."""
-        return f"ln_{quantity}"
+    def values(self, latent):
+        """Transform back.
 
-    def forward(self, values):
-        """Latent values of values."""
-        return np.log(values)
+        Parameters
+        ----------
+        latent : ndarray
+            Latent values.
 
-    def inverse(self, latent):
-        """Values of latent values."""
-        return np.exp(latent)
+        Returns
+        -------
+        values : ndarray
+            In the unit of the quantity.
+        """
+        return self.scale * self.inverse(latent)
 
 
 @dataclass(frozen=True)
@@ -151,7 +143,7 @@ class DustQuantity:
         Least and greatest value that a galaxy can have; truth outside is refused.
     derivation : Derivation, optional
         How it follows from other quantities, for estimators that give those.
-    latent : Identity, optional
+    latent : Latent, optional
         Transform to what networks learn; None for what they learn through another quantity.
     luminosity_power : float, optional
         Change of the value when the luminosity grows tenfold: 1 for log10 of masses and
@@ -176,7 +168,7 @@ class DustQuantity:
     core: bool = False
     bounds: tuple = _INFINITE
     derivation: Derivation | None = None
-    latent: Identity | None = Identity()
+    latent: Latent | None = Latent()
     luminosity_power: float = 0.0
     imf_powers: tuple = (0.0, 0.0)
     fixed_by_law: bool = False
@@ -223,7 +215,7 @@ QUANTITIES = Registry(
             r"$A_V$ [mag]",
             "attenuation in the V band (0.55 micron)",
             core=True,
-            latent=Asinh(0.1),
+            latent=Latent("asinh_", np.arcsinh, np.sinh, 0.1),
         ),
         DustQuantity(
             "E_BV",
@@ -241,7 +233,7 @@ QUANTITIES = Registry(
             "ratio of total to selective attenuation, A_V / E_BV",
             core=True,
             derivation=Derivation(("A_V", "E_BV"), ratio, of_medians=True),
-            latent=Logarithm(),
+            latent=Latent("ln_", np.log, np.exp),
             fixed_by_law=True,
         ),
         DustQuantity(
@@ -301,7 +293,11 @@ QUANTITIES = Registry(
             "log10 of the stellar metallicity in units of 0.02, the solar one of BC03",
         ),
         DustQuantity(
-            "A_1600", u.mag, r"$A_{1600}$ [mag]", "attenuation at 1600 Angstrom", latent=Asinh(0.1)
+            "A_1600",
+            u.mag,
+            r"$A_{1600}$ [mag]",
+            "attenuation at 1600 Angstrom",
+            latent=Latent("asinh_", np.arcsinh, np.sinh, 0.1),
         ),
         DustQuantity(
             "beta", None, r"$\beta$", "slope of f_lambda in the ultraviolet, 1400 to 2580 Angstrom"
@@ -365,7 +361,7 @@ QUANTITIES = Registry(
             r"$\mathrm{EW}(\mathrm{H}\alpha)$ [$\mathrm{\AA}$]",
             "rest-frame equivalent width of H-alpha in emission",
             digits=0,
-            latent=Asinh(10.0),
+            latent=Latent("asinh_", np.arcsinh, np.sinh, 10.0),
         ),
         DustQuantity(
             "EW_OIII_Hb",
@@ -373,7 +369,7 @@ QUANTITIES = Registry(
             r"$\mathrm{EW}([\mathrm{O\,III}]+\mathrm{H}\beta)$ [$\mathrm{\AA}$]",
             "rest-frame equivalent width of [O III] 4959, 5007 and H-beta together, in emission",
             digits=0,
-            latent=Asinh(10.0),
+            latent=Latent("asinh_", np.arcsinh, np.sinh, 10.0),
         ),
         DustQuantity(
             "log_gas_mass",

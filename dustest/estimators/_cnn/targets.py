@@ -6,7 +6,7 @@ A_V / R_V by construction.
 
 import numpy as np
 
-from dustest.data.quantities import QUANTITIES, Identity
+from dustest.data.quantities import QUANTITIES, Latent
 
 __all__ = ["LATENTS", "from_latent", "latent_names", "learnable", "to_latent"]
 
@@ -72,7 +72,7 @@ def to_latent(truth, names=LATENTS):
     *columns, unknown = np.broadcast_arrays(*known.values(), np.nan)
     known = dict(zip(known, columns, strict=True))
     return np.stack(
-        [QUANTITIES[name].latent.forward(known.get(name, unknown)) for name in names], axis=-1
+        [QUANTITIES[name].latent.latent(known.get(name, unknown)) for name in names], axis=-1
     )
 
 
@@ -103,7 +103,7 @@ def from_latent(latent, names=LATENTS):
     for name, column in zip(names, np.moveaxis(latent, -1, 0), strict=True):
         transform = QUANTITIES[name].latent
         # The values themselves do not overflow.
-        most = np.inf if transform == Identity() else _MOST_LATENT
-        values[name] = transform.inverse(np.clip(column, -most, most))
+        most = np.inf if transform == Latent() else _MOST_LATENT
+        values[name] = transform.values(np.clip(column, -most, most))
     values["A_V"] = np.maximum(values["A_V"], _LEAST_A_V)
     return values | {"E_BV": values["A_V"] / values.pop("R_V")}
