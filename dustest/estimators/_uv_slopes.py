@@ -1,4 +1,4 @@
-"""UV slopes of a batch of galaxies, and how uncertain redshifts spread them."""
+"""UV slopes of a batch of galaxies, and their spread due to uncertain redshifts."""
 
 from dataclasses import dataclass
 
@@ -14,17 +14,17 @@ __all__ = ["LEVELS", "Slopes", "measure_slopes", "slope_draws"]
 
 _LEAST_PROBABILITY = 1e-4
 _LARGEST_CHI2 = 10.0
-"""Chi-squared over the number of bands or pixels from which a power law does not fit. Errors of
+"""Chi-squared over the number of bands or pixels above which a power law does not fit. Errors of
 neighbouring pixels are correlated, so that a spectrum has no probability."""
 
 _GALAXY_SLOPES = (-5.0, 2.0)
-"""Slopes of galaxies, with room to spare: stars without dust have about -3, and 2 needs 8.4 mag at
-1600 Angstrom (Meurer et al. 1999), which leaves no ultraviolet light to measure. What lies beyond,
-by more than its errors explain, is a wrong flux."""
+"""Generous range of the slopes of galaxies: stars without dust have about -3, and 2 needs 8.4 mag
+at 1600 Angstrom (Meurer et al. 1999), which leaves no measurable ultraviolet flux. A slope outside
+by more than its errors indicates a wrong flux."""
 _MAX_DEVIATION = 3.0
 
 # Evenly spaced probabilities, so that the quantiles at 0.16, 0.5, 0.84, 0.025 and 0.975 are
-# draws themselves and thereby exact; the two ends stand in for the tails.
+# draws themselves and therefore exact; the two ends represent the tails.
 LEVELS = np.clip(np.arange(201) / 200.0, 1 / 400, 399 / 400)
 """Probabilities of the draws."""
 _NORMAL_DRAWS = norm.ppf(LEVELS)
@@ -33,7 +33,7 @@ _NORMAL_DRAWS = norm.ppf(LEVELS)
 _REDSHIFT_NODES = norm.ppf((np.arange(31) + 0.5) / 31)
 _SLOPE_NODES = norm.ppf((np.arange(41) + 0.5) / 41)
 _LEAST_REDSHIFT_ERR = 1e-3
-"""Of 1 + z: smaller errors move the windows of a spectrum by less than a pixel."""
+"""Of 1 + z: smaller errors shift the windows of a spectrum by less than a pixel."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Slopes:
     Parameters
     ----------
     beta, error : ndarray of shape (n,)
-        Slopes and standard errors; NaN where there is none.
+        Slopes and standard errors; NaN if there is none.
     flags : ndarray of int of shape (n,)
         Bits of `~dustest.data.FLAGS`.
     spectral : ndarray of bool of shape (n,)
@@ -57,19 +57,19 @@ class Slopes:
 
 
 def measure_slopes(batch, method):
-    """Slopes by a method, the spectrum's where both are there.
+    """Measure slopes; the spectrum is preferred if both kinds of data exist.
 
     Parameters
     ----------
     batch : Batch
         Galaxies.
     method : {"auto", "spectrum", "photometry"}
-        What the slope is measured on.
+        Data for the slope.
 
     Returns
     -------
     slopes : Slopes
-        At the redshifts of the batch.
+        Slopes at the redshifts of the batch.
     """
     if method == "photometry":
         return _photometric_slopes(batch)
@@ -80,22 +80,22 @@ def measure_slopes(batch, method):
 
 
 def slope_draws(batch, slopes, scatter):
-    """Draws of the slopes, equally likely and in order.
+    """Draws of the slopes, equally likely and sorted.
 
     Parameters
     ----------
     batch : Batch
-        Galaxies, with errors of their redshifts or without.
+        Galaxies, with or without errors of their redshifts.
     slopes : Slopes
-        From `measure_slopes`.
+        Result of `measure_slopes`.
     scatter : float
         Standard deviation to add in quadrature to the errors.
 
     Returns
     -------
     draws : ndarray of shape (n, n_levels)
-        Quantiles at `LEVELS`. Where other redshifts within the error have other slopes, those of
-        the mixture over 31 equally likely redshifts, of which those without a slope are left out.
+        Quantiles at `LEVELS`. If the slope changes within the error of the redshift, they are
+        those of the mixture over 31 equally likely redshifts, without those without a slope.
     """
     error = np.hypot(slopes.error, scatter)
     draws = np.multiply.outer(error, _NORMAL_DRAWS)
@@ -110,7 +110,7 @@ def slope_draws(batch, slopes, scatter):
 
 
 def _prefer(first, second):
-    """Slopes of the first kind where there are any, else of the second."""
+    """Slopes of the first kind if they exist, else of the second."""
     use = np.isfinite(first.beta)
     return Slopes(
         np.where(use, first.beta, second.beta),

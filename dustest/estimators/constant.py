@@ -15,9 +15,8 @@ _N_DRAWS = 10_000
 class ConstantEstimator(DustEstimator):
     """Predict the median of the training truth for every galaxy.
 
-    The percentiles are those of the training truth, so that the baseline is calibrated where
-    the sample is drawn as the training set was. A method that does not beat it has extracted no
-    information.
+    The percentiles are those of the training truth, so that the baseline is calibrated for samples
+    drawn like the training set. A method that does not beat it has extracted no information.
 
     Parameters
     ----------
@@ -27,8 +26,8 @@ class ConstantEstimator(DustEstimator):
     Attributes
     ----------
     draws_ : ndarray of shape (n_targets, m)
-        The training truth. With ``sample_weight``, whole weights repeat a galaxy as often as they
-        say; with others, each galaxy has its share of 10,000 draws.
+        The training truth. With ``sample_weight``, integer weights are numbers of repetitions;
+        with other weights, each galaxy has its fraction of 10,000 draws.
 
     Examples
     --------
@@ -56,19 +55,19 @@ class ConstantEstimator(DustEstimator):
         return tags
 
     def _fit(self, batch, y, sample_weight=None):  # noqa: ARG002
-        """Keep the training truth, each galaxy as often as it counts."""
+        """Store the training truth, each galaxy according to its weight."""
         if sample_weight is not None:
             y = np.repeat(y, _repeats(sample_weight), axis=0)
         self.draws_ = y.T.copy()
 
     def _estimate(self, batch):  # noqa: ARG002
-        """The training truth as draws that all galaxies share."""
+        """Return the training truth as draws shared by all galaxies."""
         draws = zip(self._target_names, self.draws_[:, None, :], strict=True)
         return Estimates(dict(draws))
 
 
 def _repeats(weight):
-    """How often each of n galaxies is to be drawn (ndarray of int of shape (n,))."""
+    """Number of draws of each of n galaxies (ndarray of int of shape (n,))."""
     most = max(_N_DRAWS, 10 * len(weight))
     for whole in (weight, weight / weight[weight > 0].min()):
         if np.all(whole == np.round(whole)) and whole.sum() <= most:

@@ -27,32 +27,32 @@ _NEGATIVE = FLAGS["NEGATIVE_ATTENUATION"].value
 class MeurerEstimator(DustEstimator):
     r"""Dust from the UV slope :math:`\beta`, by a relation :math:`A_{1600} = a + b\,\beta`.
 
-    The slope is fitted to the spectrum where it covers the rest-frame ultraviolet, and to the
-    photometry of the bands inside it otherwise. The attenuation at 1600 Angstrom is turned
-    into A_V with a dust law. A slope bluer than that of a galaxy without dust gives a negative
-    attenuation, which is kept and flagged, since cutting it off would bias a mean.
+    The slope is fitted to the spectrum if it covers the rest-frame ultraviolet, otherwise to the
+    photometry of the bands inside it. A dust law converts the attenuation at 1600 Angstrom to A_V.
+    A slope bluer than that of a galaxy without dust gives a negative attenuation, which is kept
+    and flagged, since setting it to zero would bias a mean.
 
     The percentiles include the error of the slope (for photometry with its systematic part, see
-    `~dustest.physics.photometric_beta`), the scatter of the dust-free slope, and, where the sample
+    `~dustest.physics.photometric_beta`), the scatter of the dust-free slope, and, if the sample
     has a column ``redshift_err``, the error of the redshift: bands enter or leave the rest-frame
-    ultraviolet within it. A galaxy whose spectrum or photometry is no power law has the flag
+    ultraviolet within it. A galaxy whose spectrum or photometry is not a power law has the flag
     POOR_FIT: a chi-squared of probability below 1e-4, or above ten times the number of bands (of
-    three or more) or pixels. So has one whose slope lies outside -5 to 2 by more than three of its
-    errors, which no galaxy has: two bands always fit, and one of them may be wrong.
+    three or more) or pixels. A slope outside -5 to 2 by more than three of its errors has this
+    flag too, since no galaxy has such a slope: two bands always fit, even if one is wrong.
 
     Parameters
     ----------
     relation : str or IRXBeta, optional
         The relation, see `~dustest.physics.get_relation`.
     reference : {"A_V", "A_1600"}, optional
-        What the column A_V holds: the attenuation in V, or the relation's own, unconverted.
-        The second reproduces published comparisons that took the one for the other.
+        Content of the column A_V: the attenuation in V, or that of the relation without
+        conversion. The second reproduces published comparisons that did not convert it.
     method : {"auto", "spectrum", "photometry"}, optional
-        What the slope is measured on; ``"auto"`` prefers the spectrum, galaxy by galaxy.
+        Data for the slope; ``"auto"`` prefers the spectrum, galaxy by galaxy.
     dust_law : str, DustLaw or dust_extinction model, optional
         Law for the conversion, see `~dustest.physics.get_dust_law`.
     beta0_scatter : float, optional
-        Standard deviation of the dust-free slope from galaxy to galaxy, propagated into the
+        Standard deviation of the dust-free slope between galaxies, which is included in the
         percentiles together with the error of the slope.
     extra : tuple of str, optional
         Further quantities of the result, with percentiles: ``"beta"``, the slope, and
@@ -145,13 +145,13 @@ class MeurerEstimator(DustEstimator):
         extra = {"beta": slopes.beta, "beta_err": slopes.error, "A_UV": a_uv}
         return Estimates(samples, flags, {name: extra[name] for name in self._extra_columns(())})
 
-    def _extra_columns(self, bands):  # noqa: ARG002 - whatever the bands are
-        """The slope, where it has no percentiles, and the attenuation in the ultraviolet."""
+    def _extra_columns(self, bands):  # noqa: ARG002 - independent of the bands
+        """The slope, if it has no percentiles, and the attenuation in the ultraviolet."""
         names = ("beta", "beta_err", "A_UV")
         return {name: ExtraColumn() for name in names if name not in self._wanted}
 
     def _check_parameters(self):
-        """Refuse parameters that mean nothing."""
+        """Raise an error for invalid parameters."""
         choices = {"reference": _REFERENCES, "method": _METHODS}
         for name, allowed in choices.items():
             value = getattr(self, name)
@@ -162,5 +162,5 @@ class MeurerEstimator(DustEstimator):
         if not (is_plain_number(scatter) and 0 <= scatter < np.inf):
             msg = f"beta0_scatter must be a number from 0, got {scatter!r}"
             raise InputError(msg)
-        # Refuses laws that are not known or do not reach the ultraviolet.
+        # Raises an error for laws that are unknown or do not cover the ultraviolet.
         attenuation_ratio(get_relation(self.relation).wavelength, self.dust_law)

@@ -1,4 +1,4 @@
-"""Estimators by name, built in or from other packages, through one entry-point group."""
+"""Registry of estimators of dustest and of other packages, by one entry-point group."""
 
 import warnings
 from importlib.metadata import entry_points
@@ -14,7 +14,7 @@ GROUP = "dustest.estimators"
 
 
 def list_estimators():
-    """Names of all estimators that are installed.
+    """List the names of all installed estimators.
 
     Returns
     -------
@@ -24,7 +24,7 @@ def list_estimators():
     Warns
     -----
     DustestWarning
-        If a registered estimator cannot be loaded, or is no `DustEstimator`.
+        If a registered estimator cannot be loaded, or is not a `DustEstimator`.
 
     Examples
     --------
@@ -36,7 +36,7 @@ def list_estimators():
 
 
 def registered_names():
-    """Names of all registered estimators, whether they can be loaded or not.
+    """List the names of all registered estimators, including those that cannot be loaded.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def get_estimator(name, **parameters):
     Raises
     ------
     InputError
-        If the name is unknown, cannot be loaded, or does not take the parameters.
+        If the name is unknown, cannot be loaded, or does not have the parameters.
 
     Examples
     --------
@@ -106,10 +106,10 @@ def _entries():
 
 
 def _load(entry):
-    """Class of an entry point; None and a warning where it is broken."""
+    """Class of an entry point; None and a warning if it is broken."""
     try:
         estimator_class = entry.load()
-    except Exception as error:  # noqa: BLE001 - another package must not break ours
+    except Exception as error:  # noqa: BLE001 - an error of another package must not stop dustest
         return _refuse(entry, f"{type(error).__name__}: {error}")
     if not (isinstance(estimator_class, type) and issubclass(estimator_class, DustEstimator)):
         return _refuse(entry, "it is no subclass of DustEstimator")

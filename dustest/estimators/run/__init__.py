@@ -1,1 +1,1 @@
-"""How an estimator runs over a sample: batches, workers, the store, summaries."""
+"""Running of an estimator on a sample: batches, workers, store of finished rows, summaries."""

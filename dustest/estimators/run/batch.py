@@ -1,4 +1,4 @@
-"""What a backend gets (`Batch`) and gives back (`Estimates`): bare arrays of declared units."""
+"""Input (`Batch`) and output (`Estimates`) of a method: plain arrays in declared units."""
 
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
@@ -16,62 +16,61 @@ __all__ = ["Batch", "Estimates", "ExtraColumn", "error_floor", "is_constant", "m
 _ROW_KEY_BYTES = 16
 _SEED_BYTES = 8
 _ALWAYS = ("redshift", "pixel_scale")
-"""Kinds whose arrays every batch has, NaN where unknown: they are part of each seed."""
+"""Kinds whose arrays are in every batch, NaN if unknown: they are part of each seed."""
 _SEED_VALUES = 128
-"""About so many numbers of each column make the seed of a galaxy: enough to tell galaxies apart,
-while a digest of all pixels would take a fair part of the time of a network."""
+"""Approximate number of values per column for the seed of a galaxy. They distinguish galaxies; a
+digest of all pixels would take much of the run time of a network."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some galaxies as bare float arrays; what a sample lacks has an axis of length 0, or is NaN.
+    """Some galaxies as float arrays; missing data have an axis of length 0, or are NaN.
 
-    Arrays are attributes, named as the columns of `~dustest.data.KINDS`, those of plugins too. For
-    each kind, ``has_<kind>`` (ndarray of bool of shape (n,)) are the rows with a usable value.
+    Arrays are attributes with the names of the columns of `~dustest.data.KINDS`, including those
+    of plugins. For each kind, ``has_<kind>`` (ndarray of bool of shape (n,)) marks the rows with
+    a usable value.
 
     Parameters
     ----------
     arrays : dict of str to ndarray of shape (n, ...)
         Arrays by name.
     items : dict of str to tuple of str
-        Bands and lines that the second axes of arrays follow, by name.
+        Bands and lines of the second axes of arrays, by name.
     seed : ndarray of uint64 of shape (n,)
-        One seed a galaxy, made from its data and the run's seed, so that neither the order
-        of the rows nor the number of workers changes a random draw.
+        One seed per galaxy, made from its data and the run's seed, so that random draws depend
+        neither on the order of the rows nor on the number of workers.
     error_floor : float, optional
-        Relative error of the photometry that its errors include already.
+        Relative error of the photometry that is already included in its errors.
 
     Attributes
     ----------
     redshift, redshift_err : ndarray of shape (n,)
-        Redshift and its standard deviation; NaN where unknown.
+        Redshift and its standard deviation; NaN if unknown.
     pixel_scale : ndarray of shape (n,)
-        Side of the pixels of the cutouts in arcsec; NaN where unknown.
+        Side of the pixels of the cutouts in arcsec; NaN if unknown.
     bands : tuple of str
         Bands of the photometry.
     flux, flux_err, flux_limit : ndarray of shape (n, n_bands)
-        Photometry in nJy. Flux and error are NaN where a band is unusable: missing, not finite, or
-        without a positive error. Upper limits are those at one standard deviation.
+        Photometry in nJy. Flux and error are NaN if a band is unusable: missing, not finite, or
+        without a positive error. Upper limits are at one standard deviation.
     cutout_bands : tuple of str
         Bands of the cutouts.
     cutout, cutout_err : ndarray of shape (n, n_cutout_bands, ny, nx)
-        Images in nJy per pixel, in single precision where they came so; errors are NaN where
-        unknown.
+        Images in nJy per pixel, in single precision if the input was; errors are NaN if unknown.
     cutout_mask : ndarray of bool of shape (n, n_cutout_bands, ny, nx)
-        True where a pixel is bad. Errors and masks that no band has take no memory, and cannot be
-        written to.
+        True for bad pixels. Errors and masks that no band has take no memory, and are read-only.
     wavelength : ndarray of shape (n, n_wave)
         Observed wavelength in Angstrom.
     spectrum_flux, spectrum_flux_err : ndarray of shape (n, n_wave)
-        Spectrum in erg/s/cm2/Angstrom; NaN where a pixel is unusable.
+        Spectrum in erg/s/cm2/Angstrom; NaN if a pixel is unusable.
     features : ndarray of shape (n, p)
         Plain features of a 2-D array.
     lines : tuple of str
         Emission lines, names of `~dustest.data.LINES`.
     line, line_err, line_limit : ndarray of shape (n, n_lines)
-        Fluxes of lines in erg/s/cm2, as those of bands.
+        Fluxes of lines in erg/s/cm2, like those of bands.
     magnification, magnification_err : ndarray of shape (n,)
-        Magnification by a lens; NaN where unknown.
+        Magnification by a lens; NaN if unknown.
     redshift_grid, redshift_density : ndarray of shape (n, n_z)
         Redshifts, and the probability density at them.
     ra, dec, foreground_ebv : ndarray of shape (n,)
@@ -88,7 +87,7 @@ class Batch:
         return len(self.seed)
 
     def __getattr__(self, name):
-        # Pickle looks up special names before there is any attribute.
+        # Pickle looks up special names before any attribute exists.
         if not name.startswith("_"):
             for found in (self.arrays, self.items):
                 if name in found:
@@ -97,7 +96,7 @@ class Batch:
         raise AttributeError(name)
 
     def _absent(self, name):
-        """What a batch has of a kind that the sample lacks, and which rows have a kind."""
+        """Arrays of a kind that the sample does not have, and the rows that have a kind."""
         for kind in KINDS.values():
             if name == f"has_{kind.name}":
                 return self._has(kind)
@@ -116,7 +115,7 @@ class Batch:
         return np.any([_has_good(array, *masks) for array in values], axis=0)
 
     def __getitem__(self, rows):
-        """The same for some of the rows (mask, slice or integer array)."""
+        """Select rows (mask, slice or integer array)."""
         seed = self.seed[rows]
         arrays = {
             name: _repeated(value, len(seed)) if is_constant(value) else value[rows]
@@ -125,7 +124,7 @@ class Batch:
         return replace(self, arrays=arrays, seed=seed)
 
     def changed(self, **changes):
-        """The same galaxies with other arrays, or other names of bands or lines.
+        """Replace arrays, or names of bands or lines.
 
         Parameters
         ----------
@@ -142,12 +141,12 @@ class Batch:
         return replace(self, arrays=self.arrays | arrays, items=self.items | items)
 
     def row_keys(self):
-        """Digest each galaxy's data.
+        """Compute a digest of each galaxy's data.
 
         Returns
         -------
         keys : list of bytes
-            16 bytes a galaxy, the same wherever its data are the same.
+            16 bytes per galaxy, equal for equal data.
         """
         return self._digests(b"", _ROW_KEY_BYTES)
 
@@ -169,19 +168,19 @@ class Batch:
         return replace(self, seed=np.frombuffer(b"".join(digests), dtype=np.uint64))
 
     def _digests(self, prefix, n_bytes, most_values=None):
-        """Digest of each galaxy, of its data or of some numbers spread over them."""
+        """Digest of each galaxy, of its data or of some of its values."""
         columns = {
             name: value.reshape(len(self), -1)
             for name, value in self.arrays.items()
             if value.size and not is_constant(value)
         }
         if most_values is not None:
-            # An odd step, so that it does not stay in some columns of the stamps.
+            # An odd step avoids sampling the same columns of the stamps.
             steps = {name: value.shape[1] // most_values | 1 for name, value in columns.items()}
             columns = {name: value[:, :: steps[name]] for name, value in columns.items()}
         shapes = [(name, value.dtype.str, value.shape[1]) for name, value in columns.items()]
         others = [pair for pair in self.items.items() if pair[0] not in ("bands", "cutout_bands")]
-        # Rows with photometry and cutouts alone keep the digests that they have always had.
+        # The digests of rows with only photometry and cutouts are those of earlier versions.
         prefix += repr((self.bands, self.cutout_bands, *others, shapes)).encode()
         if self.error_floor:
             prefix += np.float64(self.error_floor).tobytes()
@@ -194,7 +193,7 @@ class Batch:
 
 
 def _blank(kind, column, n_rows):
-    """Array of a column that a sample lacks."""
+    """Array of a column that a sample does not have."""
     if not kind.per and column.axes == 1:
         return np.full(n_rows, column.blank)
     n_axes = column.axes if kind.per else column.axes - 1
@@ -202,7 +201,7 @@ def _blank(kind, column, n_rows):
 
 
 def is_constant(array):
-    """Tell whether an array repeats one value without the memory for it.
+    """Whether an array repeats one value without using memory for it.
 
     Parameters
     ----------
@@ -212,7 +211,7 @@ def is_constant(array):
     Returns
     -------
     bool
-        Whether it does; never for one axis, nor without values.
+        True if it does; never for one axis, nor without values.
 
     Examples
     --------
@@ -230,7 +229,7 @@ def _repeated(constant, n_rows):
 
 
 def _row_bytes(prefix, columns, n_rows):
-    """Memory of all rows, each with the prefix before its values, and the bytes of one."""
+    """Bytes of all rows, each with the prefix before its values, and the bytes of one."""
     parts = [np.broadcast_to(np.frombuffer(prefix, dtype=np.uint8), (n_rows, len(prefix)))]
     parts += [np.ascontiguousarray(values).view(np.uint8) for values in columns]
     table = np.concatenate(parts, axis=1)
@@ -238,10 +237,10 @@ def _row_bytes(prefix, columns, n_rows):
 
 
 def _has_good(values, mask=False):
-    """Rows with any value that is finite and not masked."""
+    """Rows with at least one value that is finite and not masked."""
     if values.ndim < 4:
         return _any_good(values, mask)
-    # Most stamps have a good pixel in their middle row; few have to be read whole.
+    # Most stamps have a good pixel in their middle row; few must be read in full.
     middle = values.shape[2] // 2
     line = np.s_[:, :, middle : middle + 1]
     found = _any_good(values[line], mask[line])
@@ -251,25 +250,25 @@ def _has_good(values, mask=False):
 
 
 def _any_good(values, mask):
-    """Rows with any value that is finite and not masked, all of them read."""
+    """Rows with at least one value that is finite and not masked, after reading all values."""
     return (np.isfinite(values) & ~np.asarray(mask)).any(axis=tuple(range(1, values.ndim)))
 
 
 @dataclass(frozen=True)
 class Estimates:
-    """What a backend found for a batch.
+    """Result of a method for a batch.
 
     Parameters
     ----------
     samples : dict of str to ndarray of shape (n,), (n, m) or (1, m)
-        By quantity: m equally weighted draws for each galaxy (or once, for all of them), the
-        same draw number meaning the same model in every quantity; or bare point estimates,
-        which have no percentiles. NaN rows have no answer. R_V follows from A_V and E_BV and
-        is left out.
+        By quantity: m equally weighted draws for each galaxy (or once, for all of them), where
+        draws with the same number belong to the same model in every quantity; or point estimates,
+        which have no percentiles. NaN rows have no estimate. R_V follows from A_V and E_BV and is
+        left out.
     flags : ndarray of int of shape (n,), optional
         Bits of `~dustest.data.FLAGS`.
     extra : dict of str to ndarray of shape (n, ...), optional
-        Further columns for the result; not named as those that every result has.
+        Further columns for the result; they may not have the names of columns of every result.
     """
 
     samples: dict
@@ -279,7 +278,7 @@ class Estimates:
 
 @dataclass(frozen=True)
 class ExtraColumn:
-    """A further column that the results of an estimator have, whatever its rows are.
+    """A further column of the results of an estimator.
 
     Parameters
     ----------
@@ -288,7 +287,7 @@ class ExtraColumn:
     shape : tuple of int, optional
         Shape of one row.
     dtype : dtype, optional
-        Type; rows without an answer are NaN, 0, False or empty.
+        Type; rows without an estimate are NaN, 0, False or empty.
 
     Examples
     --------
@@ -302,7 +301,7 @@ class ExtraColumn:
     dtype: object = float
 
     def blank(self, n_rows):
-        """Make a column without answers.
+        """Make a column without estimates.
 
         Parameters
         ----------
@@ -312,7 +311,7 @@ class ExtraColumn:
         Returns
         -------
         column : ndarray of shape (n_rows, ...)
-            NaN, or zero where numbers have no NaN.
+            NaN, or zero for types without NaN.
         """
         dtype = np.dtype(self.dtype)
         fill = np.nan if dtype.kind == "f" else np.zeros((), dtype)
@@ -320,21 +319,21 @@ class ExtraColumn:
 
 
 def make_batch(sample, rows=slice(None), requires=()):
-    """Bare arrays of some rows of a sample.
+    """Convert some rows of a sample to plain arrays.
 
     Parameters
     ----------
     sample : GalaxySample
-        From `~dustest.data.as_sample`.
+        Result of `~dustest.data.as_sample`.
     rows : slice or ndarray of int, optional
-        Rows to take.
+        Rows to convert.
     requires : iterable of str, optional
-        Names of kinds that the backend requires, which adds those that are given on request.
+        Names of kinds that the method requires; adds kinds that are available on request only.
 
     Returns
     -------
     batch : Batch
-        Without seeds.
+        The batch, without seeds.
 
     Raises
     ------
@@ -392,7 +391,7 @@ def _stacks(kind, sample, items):
 
 
 def _stack(kind, column, sample, items, shape):
-    """Array of one column of all bands or lines; a constant without memory where none has it."""
+    """Array of one column of all bands or lines; a constant without memory if none has it."""
     names = [kind.column_name(column, item) for item in items]
     if not set(names) & set(sample.colnames):
         return np.broadcast_to(column.blank, (shape[0], len(names), *shape[1:]))
@@ -406,7 +405,7 @@ def _stack(kind, column, sample, items, shape):
 
 
 def _bare(sample, column, name):
-    """Values of a column without unit; upper limits are those at one standard deviation."""
+    """Values of a column without unit; upper limits are at one standard deviation."""
     if column.bare is not None:
         return column.bare(sample, name)
     found = sample[name]
@@ -416,7 +415,7 @@ def _bare(sample, column, name):
 
 
 def _usable(kind, arrays):
-    """Arrays with NaN for values and errors where either cannot be used, if both are required."""
+    """Arrays with NaN for values and errors if either is unusable and both are required."""
     for error in kind.with_role("error"):
         if error.required:
             value = kind.values[0].attribute
@@ -428,22 +427,22 @@ def _usable(kind, arrays):
 
 
 def error_floor(sample):
-    """Relative error that was added to the photometry of a sample when it was read.
+    """Relative error that was added to the photometry of a sample.
 
     Parameters
     ----------
     sample : GalaxySample
-        Its ``meta`` has ``error_floor``, in whatever case a file format writes it.
+        Its ``meta`` has ``error_floor``, in upper or lower case.
 
     Returns
     -------
     floor : float
-        Zero where none was added.
+        Zero if none was added.
 
     Raises
     ------
     InputError
-        If what ``meta`` has is not a fraction.
+        If ``error_floor`` is not a fraction.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a backend may give: the contract of `~dustest.estimators.Estimates`, checked."""
+"""Checks of the output of a method against the contract of `~dustest.estimators.Estimates`."""
 
 import numpy as np
 
@@ -14,47 +14,47 @@ _KINDS = "biufU"
 
 
 def blank_columns(declared, n_rows):
-    """Make the further columns of a result before any row is known.
+    """Make the further columns of a result without estimates.
 
     Parameters
     ----------
     declared : dict of str to ExtraColumn
-        By name.
+        Declared columns by name.
     n_rows : int
         Number of rows.
 
     Returns
     -------
     columns : dict of str to ndarray of shape (n_rows, ...)
-        Without answers.
+        Columns without estimates.
     """
     return {name: column.blank(n_rows) for name, column in declared.items()}
 
 
 def checked_estimates(estimates, declared, n_rows, name):
-    """Refuse what does not keep the contract, and take units and masks off the rest.
+    """Check the output of a method, and remove units and masks.
 
     Parameters
     ----------
     estimates : Estimates
-        What a backend gave for a batch.
+        Output of a method for a batch.
     declared : dict of str to ExtraColumn
-        Further columns that it declares.
+        Further columns that the method declares.
     n_rows : int
         Rows of the batch.
     name : str
-        The backend, for messages.
+        Name of the method, for messages.
 
     Returns
     -------
     estimates : Estimates
-        In bare arrays.
+        The output as plain arrays.
 
     Raises
     ------
     InputError
-        If a quantity is unknown, a further column has the name of one that every result has or is
-        not as declared, or numbers of rows differ.
+        If a quantity is unknown, a further column has the name of one of every result or differs
+        from its declaration, or numbers of rows differ.
     """
     if not isinstance(estimates, Estimates):
         msg = f"{name}._estimate must return Estimates, got {type(estimates).__name__}"
@@ -86,7 +86,7 @@ def checked_estimates(estimates, declared, n_rows, name):
 
 
 def _sample(key, values, n_rows, name):
-    """Draws or points of a quantity."""
+    """Draws or point estimates of a quantity."""
     if isinstance(values, np.ma.MaskedArray) or getattr(values, "unit", None) is not None:
         values = to_floats(values, f"{key} of {name}", unit=QUANTITIES[key].unit, sentinels=False)
     shape = np.shape(values)
@@ -96,7 +96,7 @@ def _sample(key, values, n_rows, name):
 
 
 def _bits(flags, n_rows, name):
-    """Flags, None where there are none."""
+    """Flags, None if there are none."""
     if flags is None:
         return None
     _check_rows("flags", np.shape(flags), n_rows, name)
@@ -120,13 +120,13 @@ def _extra(key, values, declared, n_rows, name):
 
 
 def _wide_enough(known, values):
-    """Declared type, for text as long as it is."""
+    """Declared type, with text as long as needed."""
     dtype = np.dtype(known.dtype)
     return np.promote_types(dtype, values.dtype) if dtype.kind == "U" else dtype
 
 
 def _check_declared(key, values, known, name):
-    """Refuse a column that is not as the backend declares it."""
+    """Raise an error for a column that differs from its declaration."""
     if known is None:
         msg = f"{name}._estimate gives {key!r}, which {name}._extra_columns must declare too"
         raise InputError(msg)
@@ -141,7 +141,7 @@ def _check_declared(key, values, known, name):
 
 
 def _check_rows(key, shape, n_rows, name):
-    """Refuse another number of rows."""
+    """Raise an error for another number of rows."""
     if len(shape) < 1 or shape[0] != n_rows:
         msg = f"{name}._estimate must give {n_rows} rows for {key!r}, got the shape {shape}"
         raise InputError(msg)

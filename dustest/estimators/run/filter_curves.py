@@ -1,4 +1,4 @@
-"""Bands without a filter curve, which cost a run no more than themselves."""
+"""Bands without a filter curve, which are left out."""
 
 import warnings
 
@@ -25,7 +25,7 @@ def with_curves(sample, name):
     Returns
     -------
     sample : GalaxySample
-        The same without these bands; rows that were measured in one of them have the flag
+        The sample without these bands; rows measured in one of them have the flag
         ``MISSING_BAND``.
 
     Raises

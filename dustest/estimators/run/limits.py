@@ -12,10 +12,10 @@ __all__ = ["warn_of_limits"]
 
 
 def warn_of_limits(sample, kinds, name):
-    """Warn of upper limits in rows that have no value instead.
+    """Warn of upper limits in rows without a value.
 
-    Nothing is misread: such a row has no value in that band or line. Where a row has a measured
-    value too, it is used and its limit adds nothing.
+    Such a row has no value in that band or line. If a row also has a measured value, it is used,
+    and its limit adds no information.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def warn_of_limits(sample, kinds, name):
     Warns
     -----
     DustestWarning
-        If there are any.
+        If there are such rows.
     """
     limits = [pair for kind in kinds for pair in KINDS[kind].names_in(sample, "limit")]
     lost = [limit for limit, value in limits if _has_lost(sample[limit], sample[value])]

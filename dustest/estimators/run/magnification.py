@@ -1,4 +1,4 @@
-"""Magnification of lensed galaxies, which masses, rates and luminosities are divided by."""
+"""Correction of masses, rates and luminosities for the magnification of lensed galaxies."""
 
 from dataclasses import replace
 
@@ -9,29 +9,29 @@ from dustest.data.quantities import QUANTITIES
 __all__ = ["demagnify", "magnify_truth"]
 
 _STREAM = 20_261_129
-"""Beside the seed of a galaxy: these draws are independent of those of a backend."""
+"""Added to the seed of a galaxy, so that these draws are independent of those of a method."""
 
 
 def demagnify(estimates, batch):
-    """Divide what scales with the luminosity by the magnification.
+    """Divide quantities that scale with the luminosity by the magnification.
 
     The magnification is drawn from a log-normal distribution with its relative error as the
-    standard deviation, one draw for each joint draw of the quantities, so that its error is in
-    their percentiles. Attenuation and specific star-formation rates stay as they are.
+    standard deviation, one draw for each joint draw of the quantities. The percentiles therefore
+    include its error. Attenuation and specific star-formation rates are unchanged.
 
     Parameters
     ----------
     estimates : Estimates
-        Of the light as observed.
+        Estimates from the observed flux.
     batch : Batch
         Galaxies.
 
     Returns
     -------
     estimates : Estimates
-        The same where no galaxy has a magnification. Where that of a galaxy is not known, its
-        masses and luminosities are NaN. Further columns that are named after a quantity, such as
-        the median ``log_mass`` of SED fits, are divided too.
+        The same if no galaxy has a magnification. If the magnification of a galaxy is unknown, its
+        masses and luminosities are NaN. Further columns named after a quantity, such as the median
+        ``log_mass`` of SED fits, are divided too.
     """
     powers = _powers(estimates.samples | estimates.extra)
     if "magnification" not in batch.arrays or not powers:
@@ -53,7 +53,7 @@ def demagnify(estimates, batch):
 
 
 def magnify_truth(truth, names, sample):
-    """True values as estimators see them that learn from the light as observed.
+    """True values without correction for magnification, as learned from observed fluxes.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def magnify_truth(truth, names, sample):
     Returns
     -------
     truth : ndarray of shape (n, n_targets)
-        The same where no galaxy has a magnification.
+        The same if no galaxy has a magnification.
     """
     powers = np.array([QUANTITIES[name].luminosity_power for name in names])
     if "magnification" not in sample.colnames or not powers.any():

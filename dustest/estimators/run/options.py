@@ -1,4 +1,4 @@
-"""Options of a run, checked before anything is computed."""
+"""Checks of the options of a run, before anything is computed."""
 
 from numbers import Integral
 
@@ -12,7 +12,7 @@ __all__ = ["check_options"]
 
 
 def check_options(output, resume, n_jobs, progress):
-    """Refuse options that a run could not keep.
+    """Raise an error for invalid options.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def check_options(output, resume, n_jobs, progress):
     Raises
     ------
     InputError
-        If an option is of another type, there is no process, or ``output`` cannot be written.
+        If an option has another type, there is no process, or ``output`` cannot be written.
     MissingDependencyError
         If the package that writes ``output`` is not installed.
     """
@@ -56,7 +56,7 @@ def check_options(output, resume, n_jobs, progress):
 
 
 def _check_switch(name, value):
-    """Refuse what is neither true nor false."""
+    """Raise an error for anything but True or False."""
     if not isinstance(value, bool | np.bool_):
         msg = f"{name} must be True or False, got {value!r}"
         raise InputError(msg)

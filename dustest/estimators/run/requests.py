@@ -1,4 +1,4 @@
-"""Quantities that an estimator is asked for, and those that it can give."""
+"""Quantities that an estimator can estimate, and those that are requested."""
 
 from dustest.data.errors import InputError
 from dustest.data.messages import did_you_mean
@@ -8,17 +8,17 @@ __all__ = ["check_extra", "offered", "requested"]
 
 
 def offered(gives):
-    """Name all quantities that an estimator can give.
+    """List all quantities that an estimator can estimate.
 
     Parameters
     ----------
     gives : tuple of str or None
-        Quantities that it gives itself; None for any.
+        Quantities that it estimates directly; None for any.
 
     Returns
     -------
     names : tuple of str
-        These and what follows from them, in the order of `~dustest.data.QUANTITIES`.
+        These and those derived from them, in the order of `~dustest.data.QUANTITIES`.
 
     Examples
     --------
@@ -35,19 +35,19 @@ def offered(gives):
 
 
 def requested(names, gives):
-    """Name the quantities that a result has.
+    """List the quantities of a result.
 
     Parameters
     ----------
     names : iterable of str
-        Quantities that were asked for.
+        Requested quantities.
     gives : tuple of str or None
-        Quantities that the estimator gives itself; None for any.
+        Quantities that the estimator estimates directly; None for any.
 
     Returns
     -------
     names : tuple of str
-        The core ones, those asked for, and what they are derived from, in the order of
+        The core quantities, the requested ones, and their sources, in the order of
         `~dustest.data.QUANTITIES`.
 
     Examples
@@ -65,23 +65,23 @@ def requested(names, gives):
 
 
 def check_extra(values, groups, gives, estimator):
-    """Refuse what an estimator cannot give.
+    """Raise an error for quantities that an estimator cannot estimate.
 
     Parameters
     ----------
     values : object
-        Its parameter ``extra``.
+        The parameter ``extra``.
     groups : iterable of str
-        Words that stand for groups of columns.
+        Words for groups of columns.
     gives : tuple of str or None
-        Quantities that it gives itself; None for any.
+        Quantities that it estimates directly; None for any.
     estimator : str
-        Its name, for messages.
+        Name of the estimator, for messages.
 
     Raises
     ------
     InputError
-        If it is no sequence of such words and names of quantities.
+        If it is not a sequence of such words and names of quantities.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Running a backend over a sample: batches, workers, failures, flags and progress."""
+"""Running of a method on a sample: batches, workers, failures, flags and progress."""
 
 import warnings
 from dataclasses import dataclass, field
@@ -20,15 +20,15 @@ from dustest.estimators.run.workers import Failure, run_in_workers
 __all__ = ["run"]
 
 _CHUNK = 4096
-"""Galaxies that are put into the order of their redshift together, where it is required."""
+"""Number of galaxies that are sorted by redshift together, if the redshift is required."""
 
 _THREADS = 4
-"""Fewest threads of an estimator that runs in threads: while one waits for the slowest core to
-end a layer of its network, the others have something to do."""
+"""Smallest number of threads of an estimator that runs in threads: while one waits for the slowest
+core to finish a layer of its network, the others continue."""
 
 _BLOCK_BYTES = 2**23
-"""Data that are at hand at once: arrays of more than about 32 MB come fresh from the system, which
-takes longer than to fill them, and smaller ones stay closer to the processor."""
+"""Size of the data in memory at once: arrays of more than about 32 MB are newly allocated by the
+system, which takes longer than filling them, and smaller ones fit better in the cache."""
 
 
 def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=None):
@@ -37,33 +37,33 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
     Parameters
     ----------
     estimator : DustEstimator
-        Ready to estimate.
+        The estimator, fitted.
     sample : GalaxySample
         Checked sample of n galaxies.
     summary : Summary
-        What to keep of the draws.
+        Summaries of the draws to keep.
     seed : int
         Seed of the run.
     n_jobs : int, optional
-        Number of worker processes, counted as joblib does.
+        Number of worker processes, as in joblib.
     progress : bool, optional
-        Whether to show a progress bar; by default where standard error is a terminal.
+        Whether to show a progress bar; by default if standard error is a terminal.
     store : ResultStore, optional
-        Where finished rows are kept and found.
+        Store of finished rows.
 
     Returns
     -------
     rows : Rows
-        Of n galaxies, in the order of the sample, with NaN and a flag where there is no
-        answer.
+        Results of n galaxies, in the order of the sample, with NaN and a flag for rows without an
+        estimate.
     """
     declared = estimator._extra_columns(sample.bands)
     result = _Assembly(len(sample), extra=blank_columns(declared, len(sample)))
-    # Its fingerprint digests all that was learned, which only a store has use for.
+    # Only a store needs the fingerprint, which digests the learned state.
     shelf = None if store is None else _Shelf(store, estimator._fingerprint(seed))
     compute = _Compute(summary, declared, estimator._wanted)
     todo = _plan(estimator, sample, result, shelf)
-    # Rows that are not in the store were looked over when they were searched for.
+    # Rows that are not in the store were checked when they were searched for.
     look = _look_over if shelf is None else _take_all
     tasks = _tasks(estimator, sample, todo, result.flags, seed, look)
     left = sum(map(len, todo))
@@ -80,7 +80,7 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
 
 
 class _Shelf:
-    """Rows in a store by their number in the sample; keys are made where the data are at hand."""
+    """Rows in a store by their number in the sample; keys are made while the data are loaded."""
 
     def __init__(self, store, fingerprint):
         self._store = store
@@ -88,18 +88,18 @@ class _Shelf:
         self._keys = {}
 
     def find(self, index, batch):
-        """Positions in a batch of the rows that are there, and these rows."""
+        """Positions in a batch of the stored rows, and these rows."""
         keys = result_keys(batch.row_keys(), self._fingerprint)
         self._keys |= zip(index.tolist(), keys, strict=True)
         return self._store.find(keys)
 
     def put(self, index, rows):
-        """Keep rows."""
+        """Store rows."""
         self._store.put([self._keys.pop(number) for number in index.tolist()], rows)
 
 
 def _plan(estimator, sample, result, shelf):
-    """Rows that are not kept from before, in chunks; those that are go into the result."""
+    """Rows that are not stored, in chunks; stored rows are put into the result."""
     todo = []
     for start in range(0, len(sample), _CHUNK):
         index = np.arange(start, min(start + _CHUNK, len(sample)))
@@ -114,7 +114,7 @@ def _plan(estimator, sample, result, shelf):
 
 
 def _not_kept(estimator, sample, index, result, shelf):
-    """Rows of a block that are to be computed; what is kept goes into the result."""
+    """Rows of a block to compute; stored rows are put into the result."""
     batch = make_batch(sample, _rows(index), estimator.required_kinds)
     wanted = _look_over(estimator, sample, index, batch, result.flags)
     if len(wanted) == 0:
@@ -126,7 +126,7 @@ def _not_kept(estimator, sample, index, result, shelf):
 
 
 def _look_over(estimator, sample, index, batch, flags):
-    """Positions in a batch of the rows that can be estimated; flags of all are set."""
+    """Positions in a batch of the rows that can be estimated; sets the flags of all rows."""
     in_range = _redshift_in_range(estimator, batch)
     has_data = _has_required(estimator, batch)
     flags[index] = _input_flags(estimator, batch, in_range, has_data)
@@ -136,18 +136,18 @@ def _look_over(estimator, sample, index, batch, flags):
 
 
 def _take_all(estimator, sample, index, batch, flags):  # noqa: ARG001 - as `_look_over`
-    """Positions in a batch of rows that were looked over before."""
+    """Positions in a batch of rows that were checked before."""
     return np.arange(len(index))
 
 
 def _tasks(estimator, sample, todo, flags, seed, look):
-    """Seeded batches of at most ``rows_at_once`` rows, by redshift where it is required."""
+    """Seeded batches of at most ``rows_at_once`` rows, by redshift if it is required."""
     rows_at_once = estimator.rows_at_once
     block_size = max(_block_size(sample) // rows_at_once, 1) * rows_at_once
     for unsorted in todo:
         index = unsorted
         if "redshift" in estimator.requires:
-            # What a backend makes for one redshift then serves all rows that share it.
+            # What a method computes for one redshift is then used for all rows that share it.
             index = index[np.argsort(sample["redshift"][index], kind="stable")]
         for block in _blocks(index, block_size):
             batch = make_batch(sample, _rows(block), estimator.required_kinds)
@@ -167,7 +167,7 @@ def _parts(index, batch, wanted, rows_at_once, seed):
 
 
 def _block_size(sample):
-    """How many galaxies to have at hand at once."""
+    """Number of galaxies to load at once."""
     row_bytes = sum(getattr(column, "nbytes", 0) for column in sample.itercols()) // len(sample)
     return int(np.clip(_BLOCK_BYTES // max(row_bytes, 1), 1, _CHUNK))
 
@@ -178,7 +178,7 @@ def _blocks(index, size):
 
 
 def _rows(index):
-    """Numbers of rows, as a slice where they follow each other: it takes no copy."""
+    """Row numbers, as a slice if they are consecutive: it needs no copy."""
     first, last = int(index[0]), int(index[-1])
     if np.array_equal(index, np.arange(first, last + 1)):
         return slice(first, last + 1)
@@ -186,7 +186,7 @@ def _rows(index):
 
 
 def _has_required(estimator, batch):
-    """Rows that have something of everything the estimator requires."""
+    """Rows with data of every kind that the estimator requires."""
     usable = np.ones(len(batch), dtype=bool)
     for alternatives in estimator.required_data:
         present = [getattr(batch, f"has_{kind}") for kind in alternatives]
@@ -195,7 +195,7 @@ def _has_required(estimator, batch):
 
 
 def _redshift_in_range(estimator, batch):
-    """Rows whose redshift the estimator can work with."""
+    """Rows with a redshift that the estimator can use."""
     if estimator.redshift_range is None:
         return np.ones(len(batch), dtype=bool)
     low, high = estimator.redshift_range
@@ -203,7 +203,7 @@ def _redshift_in_range(estimator, batch):
 
 
 def _input_flags(estimator, batch, in_range, has_data):
-    """Flags that follow from the data of the rows alone."""
+    """Flags that follow from the data of the rows only."""
     flags = np.zeros(len(batch), dtype=np.int32)
     needed = {kind for alternatives in estimator.required_data for kind in alternatives}
     if "flux" in needed:
@@ -214,7 +214,7 @@ def _input_flags(estimator, batch, in_range, has_data):
 
 
 def _execute(estimator, compute, tasks, n_jobs):
-    """Index and outcome of every batch, wherever it is computed."""
+    """Index and outcome of every batch."""
     n_workers = joblib.effective_n_jobs(n_jobs)
     if estimator.isolated:
         yield from _in_workers(estimator, compute, tasks, n_workers)
@@ -230,7 +230,7 @@ def _execute(estimator, compute, tasks, n_jobs):
 
 
 def _in_workers(estimator, compute, tasks, n_workers):
-    """Outcomes of batches in killable processes; one that fails is tried again row by row."""
+    """Outcomes of batches in isolated processes; a batch that fails is repeated row by row."""
     options = {"n_workers": n_workers, "timeout": estimator.timeout}
     again = []
     for index, batch, outcome in run_in_workers(estimator, compute, tasks, **options):
@@ -250,7 +250,7 @@ def _single_rows(index, batch):
 
 @dataclass(frozen=True)
 class _Compute:
-    """One batch through the backend and down to its summary."""
+    """Computes a batch with the method and summarises it."""
 
     summary: Summary
     declared: dict
@@ -266,12 +266,12 @@ class _Compute:
             return summarise(estimates, self.summary, batch.seed, self.wanted)
         except DustestError:
             raise
-        except Exception as error:  # noqa: BLE001 - a failed row is a flag, not the end of all
+        except Exception as error:  # noqa: BLE001 - a failed row is a flag and stops no other row
             return Failure("FAILED", f"{type(error).__name__}: {error}")
 
 
 def _attempt(records, compute, estimator, index, batch):
-    """Indices and outcomes of a batch; one that fails is tried again row by row."""
+    """Indices and outcomes of a batch; a batch that fails is repeated row by row."""
     add_records(records)
     outcome = compute(estimator, batch)
     if isinstance(outcome, Rows) or len(batch) == 1:
@@ -281,7 +281,7 @@ def _attempt(records, compute, estimator, index, batch):
 
 @dataclass
 class _Assembly:
-    """Result columns of n galaxies, filled as rows come in."""
+    """Result columns of n galaxies, filled as rows are finished."""
 
     n_rows: int
     values: dict = field(default_factory=dict)
@@ -305,7 +305,7 @@ class _Assembly:
                 columns[name][index] = part
 
     def warn_of_failures(self, sample):
-        """One warning for all rows that failed."""
+        """Warn once of all rows that failed."""
         if self.failures:
             row, reason = min(self.failures)
             msg = (
@@ -316,7 +316,7 @@ class _Assembly:
 
 
 def _with_room(column, part, n_rows):
-    """A column that can hold a part: longer text and wider numbers need another type."""
+    """A column that can contain a part: longer text and larger numbers need another type."""
     if column is None:
         return ExtraColumn(shape=part.shape[1:], dtype=part.dtype).blank(n_rows)
     if column.dtype == part.dtype:

@@ -1,8 +1,8 @@
-"""Crash-safe results of long runs, one row at a time.
+"""Crash-safe store of the results of long runs, one row at a time.
 
-A row is found again by what it was made from: its data, the estimator with its parameters
-and fitted state, the versions and the seed. A changed input is therefore a new row, never a
-stale answer. SQLite in write-ahead mode keeps every finished row through a kill.
+The key of a row is made from its data, the estimator with its parameters and learned state, the
+versions and the seed. A changed input is therefore a new row. SQLite in write-ahead mode keeps
+every finished row if the run is killed.
 """
 
 import json
@@ -20,8 +20,8 @@ from dustest.estimators.run.summary import Rows
 __all__ = ["SCHEMA", "ResultStore", "open_store", "result_keys", "store_path"]
 
 SCHEMA = 2
-"""Part of every fingerprint: rows of stores with another number are not used again. Version 0.1
-had none."""
+"""Part of every fingerprint: rows of stores with another number are not used. Version 0.1 had
+none."""
 
 _SETUP = """
 PRAGMA journal_mode=WAL;
@@ -35,7 +35,7 @@ _HAS_OTHERS = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name NOT IN 
 
 
 def store_path(output):
-    """Where the rows of a run are kept: beside its output.
+    """Path of the store of a run.
 
     Parameters
     ----------
@@ -58,26 +58,26 @@ def open_store(output, resume):
     Parameters
     ----------
     output : str, path-like or None
-        File of the final table; `None` for a run that is not kept.
+        File of the final table; None for a run without a store.
     resume : bool
-        Whether rows of an earlier run may be used again.
+        Whether rows of an earlier run may be used.
 
     Yields
     ------
     store : ResultStore or None
-        `None` where ``output`` is `None`.
+        None if ``output`` is None.
 
     Raises
     ------
     InputError
-        If there are results already and ``resume`` is false, or ``output`` is a file without a
-        store beside it, which no run can have left and none may replace.
+        If there are results and ``resume`` is false, or ``output`` is a file without a store,
+        which was not written by a run and may not be replaced.
     ReadError
         If the store cannot be opened or is damaged.
 
     Notes
     -----
-    A store without a row is no result, and is removed if an exception leaves the block.
+    An empty store is removed if an exception leaves the block.
     """
     if output is None:
         yield None
@@ -102,7 +102,7 @@ def open_store(output, resume):
 
 
 def _check_kept(output, path, resume):
-    """Refuse to replace results that are not resumed, and files that are no results of ours."""
+    """Raise an error if results or other files would be replaced."""
     if _answers(path, _HAS_OTHERS):
         msg = (
             f"output {str(output)!r} needs the file {path.name}, which is a database of others: "
@@ -129,7 +129,7 @@ def _holds_rows(path):
 
 
 def _answers(path, query):
-    """Whether there is a database that finds a row for a query."""
+    """Whether there is a database that returns a row for a query."""
     if not path.exists() or path.stat().st_size == 0:
         return False
     with closing(sqlite3.connect(path)) as connection:
@@ -137,7 +137,7 @@ def _answers(path, query):
 
 
 def _remove(path):
-    """Remove a store and what SQLite keeps beside it."""
+    """Remove a store and the further files of SQLite."""
     for ending in ("", "-wal", "-shm"):
         path.with_name(path.name + ending).unlink(missing_ok=True)
 
@@ -155,12 +155,12 @@ class ResultStore:
         self._connection = connection
 
     def base_seed(self, fresh):
-        """Seed of the earlier run, or ``fresh``, which is then remembered.
+        """Seed of the earlier run, or ``fresh``, which is then stored.
 
         Parameters
         ----------
         fresh : int
-            Seed to use where there is none yet.
+            Seed for a new run.
 
         Returns
         -------
@@ -175,7 +175,7 @@ class ResultStore:
         return int(row[0])
 
     def find(self, keys):
-        """Rows that are there.
+        """Find stored rows.
 
         Parameters
         ----------
@@ -198,7 +198,7 @@ class ResultStore:
         return found, rows
 
     def put(self, keys, rows):
-        """Keep rows; they are on disc when this returns.
+        """Store rows; they are on disc when this returns.
 
         Parameters
         ----------
@@ -213,14 +213,14 @@ class ResultStore:
 
 
 def result_keys(row_keys, fingerprint):
-    """Keys of rows made by one estimator.
+    """Keys of the rows of one estimator.
 
     Parameters
     ----------
     row_keys : list of bytes
         Digests of the rows' data.
     fingerprint : str
-        All else that the result depends on.
+            Everything else that the result depends on.
 
     Returns
     -------
@@ -232,7 +232,7 @@ def result_keys(row_keys, fingerprint):
 
 
 def _encode(rows, i):
-    """One row as JSON; Python writes floats so that they come back the same."""
+    """Encode one row as JSON; Python writes floats without loss."""
     record = {
         "values": {name: values[i].tolist() for name, values in rows.values.items()},
         "flags": int(rows.flags[i]),
@@ -244,7 +244,7 @@ def _encode(rows, i):
 
 
 def _decode(payload):
-    """One row from JSON."""
+    """Decode one row from JSON."""
     record = json.loads(payload)
     return Rows(
         {name: np.array([values], dtype=float) for name, values in record["values"].items()},

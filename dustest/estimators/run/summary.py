@@ -1,4 +1,4 @@
-"""From a backend's draws to the numbers that a caller asked for."""
+"""Summaries of the draws of a method."""
 
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ __all__ = ["Rows", "Summary", "summarise"]
 
 @dataclass(frozen=True)
 class Summary:
-    """What to keep of the draws of each galaxy.
+    """Summaries to keep of the draws of each galaxy.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ class Summary:
         Whether to append the standard deviation; for ratios such as R_V half the range from 16
         to 84 %.
     n_draws : int
-        How many draws to keep; 0 for none.
+        Number of draws to keep; 0 for none.
     """
 
     quantiles: tuple = ()
@@ -31,12 +31,12 @@ class Summary:
 
 @dataclass(frozen=True)
 class Rows:
-    """Summaries of some galaxies, ready to be stored or put into a table.
+    """Summaries of some galaxies, for the store or a table.
 
     Parameters
     ----------
     values : dict of str to ndarray of shape (n, k)
-        By quantity: quantiles, then the standard deviation, then draws, as asked for; the
+        By quantity: quantiles, then the standard deviation, then draws, as requested; the
         deviation of a ratio such as R_V is half its range from 16 to 84 %.
     flags : ndarray of int of shape (n,)
         Flag bits.
@@ -58,19 +58,18 @@ def summarise(estimates, summary, seeds, wanted):
     Parameters
     ----------
     estimates : Estimates
-        What the backend found.
+        Output of the method.
     summary : Summary
-        What to keep.
+        Summaries to keep.
     seeds : ndarray of uint64 of shape (n,)
-        Seeds of the galaxies, for choosing draws.
+        Seeds of the galaxies, for the selection of draws.
     wanted : sequence of str
-        Quantities that the result has.
+        Quantities of the result.
 
     Returns
     -------
     rows : Rows
-        Those that are wanted, with what is derived from others where these are given, such as
-        R_V.
+        Summaries of these quantities, including those derived from others, such as R_V.
     """
     samples = {name: np.asarray(values, float) for name, values in estimates.samples.items()}
     values = {name: _reduce(name, draws, summary, seeds) for name, draws in samples.items()}
@@ -88,7 +87,7 @@ def summarise(estimates, summary, seeds, wanted):
 
 
 def _reduce(name, draws, summary, seeds):
-    """Quantiles, standard deviation and draws of one quantity, a row for each seed."""
+    """Quantiles, standard deviation and draws of one quantity, one row per seed."""
     parts = [_quantiles(draws, summary.quantiles)]
     if summary.std:
         derivation = QUANTITIES[name].derivation
@@ -101,19 +100,19 @@ def _reduce(name, draws, summary, seeds):
 
 
 def _quantiles(draws, probabilities):
-    """Quantiles of each row, linear between draws; a bare point estimate has only its median."""
+    """Quantiles of each row, linear between draws; a point estimate has only its median."""
     levels = np.asarray(probabilities, dtype=float)
     if draws.ndim == 1:
         return np.where(levels == 0.5, draws[:, None], np.nan)
     if levels.size == 0:
         return np.empty((len(draws), 0))
-    # One sort of each row is many times faster than `numpy.quantile` of many short rows.
+    # Sorting each row is many times faster than `numpy.quantile` for many short rows.
     ordered = np.sort(draws, axis=1)
     place = levels * (draws.shape[1] - 1)
     below = np.floor(place).astype(int)
     low, high = ordered[:, below], ordered[:, np.ceil(place).astype(int)]
     step = np.subtract(high, low, out=np.zeros_like(low), where=high != low)
-    # NaN come last. A row with any of them has no answer.
+    # NaN are last. A row with any NaN has no estimate.
     return np.where(np.isnan(ordered[:, -1:]), np.nan, low + (place - below) * step)
 
 
@@ -138,7 +137,7 @@ def _resample(draws, n_draws, seeds):
 
 
 def _derived(derivation, samples):
-    """Joint draws of a quantity; of bare points, where medians replace it, there are none."""
+    """Joint draws of a quantity; none for point estimates that are derived from medians."""
     sources = [samples[source] for source in derivation.sources]
     if derivation.of_medians and any(values.ndim == 1 for values in sources):
         return np.full(max(map(len, sources)), np.nan)
@@ -146,7 +145,7 @@ def _derived(derivation, samples):
 
 
 def _take_medians(values, name, summary):
-    """Put what follows from the medians of its sources in place of the median, where it shall."""
+    """Replace the median by the value derived from the medians of the sources, if required."""
     derivation = QUANTITIES[name].derivation
     if derivation.of_medians:
         for column, level in enumerate(summary.quantiles):

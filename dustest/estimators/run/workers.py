@@ -1,9 +1,9 @@
-"""Killable worker processes for backends that may hang, crash, print or change globals.
+"""Worker processes that can be killed, for methods that may hang, crash, print or change globals.
 
-A worker is a fresh interpreter that speaks length-prefixed pickles over its standard
-streams. It imports nothing of the caller's script, so a script needs no
-``if __name__ == "__main__"`` guard, and it runs in an empty temporary folder with one thread
-a process, so that the number of workers cannot change a result.
+A worker is a new interpreter that exchanges length-prefixed pickles over its standard streams. It
+imports nothing of the caller's script, so a script needs no ``if __name__ == "__main__"`` guard.
+It runs in an empty temporary folder with one thread per process, so that the number of workers
+cannot change a result.
 """
 
 import os
@@ -32,14 +32,14 @@ _LAST_WORDS = 500
 
 @dataclass(frozen=True)
 class Failure:
-    """Why some rows have no answer.
+    """Reason why some rows have no estimate.
 
     Parameters
     ----------
     flag : str
         Name of the flag to set.
     reason : str
-        One line for the caller.
+        One line for the message.
     """
 
     flag: str
@@ -47,21 +47,21 @@ class Failure:
 
 
 def run_in_workers(estimator, compute, tasks, *, n_workers, timeout):
-    """Compute tasks in worker processes, in whatever order they end.
+    """Compute tasks in worker processes, in any order.
 
     Parameters
     ----------
     estimator : DustEstimator
-        Sent to every worker once. Its ``_start_worker`` is called there before the first
-        task, outside any time limit.
+        Sent to every worker once. Its ``_start_worker`` is called there before the first task,
+        outside any time limit.
     compute : callable
         ``compute(estimator, batch)``, importable in the worker.
     tasks : iterable of (index, batch)
-        Taken one by one, as workers become free.
+        Read one by one, as workers become free.
     n_workers : int
         Number of processes.
     timeout : float or None
-        Seconds that one task may take; then its worker is killed and replaced.
+        Time limit in seconds of one task; then its worker is killed and replaced.
 
     Yields
     ------
@@ -70,12 +70,12 @@ def run_in_workers(estimator, compute, tasks, *, n_workers, timeout):
     batch : object
         As in ``tasks``.
     outcome : object or Failure
-        What ``compute`` returned, or why it did not.
+        Result of ``compute``, or the reason of its failure.
 
     Raises
     ------
     Exception
-        What a worker raised while it started, and errors marked as fatal by ``compute``.
+        Errors of a worker while it starts, and errors marked as fatal by ``compute``.
     """
     outcomes = queue.SimpleQueue()
     source = _Tasks(tasks)
@@ -96,7 +96,7 @@ def run_in_workers(estimator, compute, tasks, *, n_workers, timeout):
 
 
 def try_worker(estimator):
-    """Start one worker and let the estimator load what it needs there.
+    """Start one worker and load the packages of the estimator there.
 
     Parameters
     ----------
@@ -106,18 +106,18 @@ def try_worker(estimator):
     Raises
     ------
     Exception
-        What went wrong in the worker.
+        Any error of the worker.
     """
     for _ in run_in_workers(estimator, _nothing, [(0, None)], n_workers=1, timeout=None):
         pass
 
 
 def _nothing(estimator, batch):
-    """Computation of a worker that only has to start."""
+    """Computation of a worker that is only started."""
 
 
 def _collect(outcomes, n_workers):
-    """Outcomes until every slot has ended; a slot's exception is raised here."""
+    """Outcomes until every slot has finished; an exception of a slot is raised here."""
     running = n_workers
     while running:
         answer = outcomes.get()
@@ -133,7 +133,7 @@ _END = object()
 
 
 class _Tasks:
-    """An iterator that several threads may share."""
+    """An iterator that several threads can share."""
 
     def __init__(self, tasks):
         self._iterator = iter(tasks)
@@ -146,12 +146,12 @@ class _Tasks:
             return next(self._iterator, None) if self._open else None
 
     def close(self):
-        """Hand out nothing more."""
+        """Return no further tasks."""
         self._open = False
 
 
 def _serve(slot, source, outcomes):
-    """Feed one slot until the tasks end (runs in a thread)."""
+    """Run the tasks of one slot (in a thread)."""
     try:
         while (task := source.take()) is not None:
             index, batch = task
@@ -164,7 +164,7 @@ def _serve(slot, source, outcomes):
 
 
 class _Slot:
-    """A place for one worker process, which is replaced when it dies."""
+    """A place for one worker process, which is replaced if it dies."""
 
     def __init__(self, setup, folder, timeout):
         self._setup = setup
@@ -193,7 +193,7 @@ class _Slot:
         return value
 
     def _expire(self):
-        """Kill the worker because its task takes too long (runs in the timer's thread)."""
+        """Kill the worker because its task exceeds the time limit (in the timer's thread)."""
         self._expired = True
         self._process.kill()
 
@@ -226,7 +226,7 @@ class _Slot:
             raise value
 
     def _bury(self):
-        """Remove a dead worker and say what it died of."""
+        """Remove a dead worker and return the reason."""
         code = self._process.wait()
         last_words = self._last_words()
         self.close()
@@ -247,13 +247,13 @@ class _Slot:
             return
         process.kill()
         process.wait()
-        with suppress(OSError):  # what was still unsent has nobody to read it
+        with suppress(OSError):  # unsent data are dropped
             process.stdin.close()
         process.stdout.close()
         self._stderr.close()
 
     def kill(self):
-        """End the worker for good (called from another thread, which must not close streams)."""
+        """Kill the worker (called from another thread, which must not close streams)."""
         self._stopped = True
         process = self._process
         if process is not None:
@@ -287,7 +287,7 @@ def _receive(stream):
 
 
 def _work():
-    """Life of a worker process."""
+    """Main loop of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller decides when to stop
     answers = os.fdopen(os.dup(1), "wb")
     silence = os.open(os.devnull, os.O_WRONLY)
@@ -303,7 +303,7 @@ def _work():
 
 
 def _prepare(state, setup):
-    """Unpack the estimator and let it load what it needs."""
+    """Unpickle the estimator and load its packages."""
     state["estimator"], state["compute"] = unpack(setup)
     state["estimator"]._start_worker()
 
