@@ -32,6 +32,9 @@ _COLUMN_BYTES = 2**19
 
 _LOCK = Lock()
 
+_FEWEST_CHANNELS, _LARGEST_SIDE = 16, 64
+"""Bounds within which convolutions by pairs of rows are faster, and take no more memory."""
+
 _ACTIVATIONS = {
     "elu": lambda x: np.where(x > 0.0, x, np.expm1(np.minimum(x, 0.0))),
     "gelu": lambda x: 0.5 * x * (1.0 + special.erf(x * np.float32(np.sqrt(0.5)))),
@@ -171,6 +174,16 @@ def _crop(layer):
 
 
 def _convolution(layer, kernel, bias):
+    """Convolution and activation."""
+    size, _, channels, _ = kernel.shape
+    used = layer.options["used"]
+    is_paired = size == 3 and used % 2 == 0 and used <= _LARGEST_SIDE
+    if is_paired and channels >= _FEWEST_CHANNELS:
+        return _convolution_by_pairs(layer, kernel, bias)
+    return _plain_convolution(layer, kernel, bias)
+
+
+def _plain_convolution(layer, kernel, bias):
     """Convolution, as a product with columns of all pixels below the kernel, and activation."""
     size, _, channels, filters = kernel.shape
     # The bias is a weight of a last row of ones.
@@ -195,6 +208,55 @@ def _convolution(layer, kernel, bias):
                 pixels[:, dy, dx] = padded[:, :, rows, dx : dx + used]
             part = result[:, :, top : top + height].reshape(_GROUPS, filters, -1)
             np.matmul(matrix, columns, out=part)
+        return activation(result)
+
+    return step
+
+
+def _convolution_by_pairs(layer, kernel, bias):
+    """Convolution with 3 x 3 pixels, two rows at a time, which takes two thirds of the products.
+
+    It is the algorithm F(2, 3) of Winograd along the rows (Lavin & Gray 2016, CVPR, equation 5).
+    """
+    first, second, third = kernel
+    mean = 0.5 * (first + third)
+    kernels = (first, mean + 0.5 * second, mean - 0.5 * second, third)
+    matrices = [part.reshape(-1, len(bias)).T.copy() for part in kernels]
+    bias, activation = bias[:, None, None, None], _ACTIVATIONS[layer.options["activation"]]
+    channels, used, wide = kernel.shape[2], layer.options["used"], layer.side + 2
+
+    def product(memory, number, pair):
+        """Product of one kernel with the sums or differences of rows."""
+        combine, one, two = pair
+        rows = memory(layer.name, "rows", _GROUPS, channels, used // 2, wide, _LANES)
+        columns = memory(layer.name, "columns", _GROUPS, 3, channels, used // 2, used, _LANES)
+        result = memory(layer.name, number, _GROUPS, len(bias), used // 2, used, _LANES)
+        combine(one, two, out=rows)
+        for dx in range(3):
+            columns[:, dx] = rows[..., dx : dx + used, :]
+        flat = result.reshape(_GROUPS, len(bias), -1)
+        np.matmul(matrices[number], columns.reshape(_GROUPS, 3 * channels, -1), out=flat)
+        return result
+
+    def step(memory, maps):
+        padded = memory(layer.name, "padded", _GROUPS, channels, wide, wide, _LANES)
+        padded[:, :, 1:-1, 1:-1] = maps
+        even, odd = padded[:, :, 0 : used + 2 : 2], padded[:, :, 1 : used + 2 : 2]
+        rows = even[:, :, :-1], odd[:, :, :-1], even[:, :, 1:], odd[:, :, 1:]
+        pairs = (
+            (np.subtract, rows[0], rows[2]),
+            (np.add, rows[1], rows[2]),
+            (np.subtract, rows[2], rows[1]),
+            (np.subtract, rows[1], rows[3]),
+        )
+        parts = [product(memory, number, pair) for number, pair in enumerate(pairs)]
+        parts[1] += bias
+        result = memory(layer.name, "result", _GROUPS, len(bias), used, used, _LANES)
+        upper, lower = result[:, :, 0::2], result[:, :, 1::2]
+        np.add(parts[0], parts[1], out=upper)
+        upper += parts[2]
+        np.subtract(parts[1], parts[2], out=lower)
+        lower -= parts[3]
         return activation(result)
 
     return step

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from dustest.data import InputError
+from dustest.estimators._cnn.network import forward
 from dustest.estimators._cnn.network.config import (
     ACTIVATIONS,
     NORMALIZATIONS,
@@ -110,6 +111,36 @@ class TestBlocks:
 
     def test_no_galaxies(self, network, inputs):
         assert network({name: values[:0] for name, values in inputs.items()}).shape == (0, 14)
+
+
+class TestPairsOfRows:
+    @pytest.mark.parametrize("window", [13, 16, 19])
+    @pytest.mark.parametrize("normalization", ["batch", "group"])
+    @pytest.mark.parametrize("activation", ["relu", "gelu"])
+    def test_are_plain_convolutions(self, monkeypatch, window, normalization, activation):
+        config = CNNConfig(
+            window=window,
+            filters=(17, 20, 16),
+            normalization=normalization,
+            activation=activation,
+            dense=(8,),
+            components=1,
+        )
+        layers, weights = made(config, 2, 5)
+        given = inputs_of(11, 2, 5)
+        found = ForwardNetwork(layers, weights)(given)
+        monkeypatch.setattr(forward, "_FEWEST_CHANNELS", 1000)
+        expected = ForwardNetwork(layers, weights)(given)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+        assert not np.array_equal(found, expected)
+
+    def test_neighbours_do_not_matter(self):
+        config = CNNConfig(filters=(16, 24, 16), dense=(8,), components=1)
+        layers, weights = made(config, 2, 5)
+        network, given = ForwardNetwork(layers, weights), inputs_of(70, 2, 5)
+        rows = np.random.default_rng(2).permutation(70)[:51]
+        found = network({name: values[rows] for name, values in given.items()})
+        np.testing.assert_array_equal(found, network(given)[rows])
 
 
 class TestWeights:
