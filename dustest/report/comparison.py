@@ -8,7 +8,7 @@ from dustest.data.errors import InputError
 from dustest.data.files.paths import check_page_file, replacing
 from dustest.data.messages import did_you_mean
 from dustest.data.quantities import QUANTITIES, check_quantity
-from dustest.report.figures.drawing import COLORS
+from dustest.report.figures import COLORS
 from dustest.report.figures.panels import comparison_figure, matched_panel
 from dustest.report.html import render_report
 from dustest.validation.matching import TRUTH, gives

@@ -5,8 +5,8 @@ figures of a user's session.
 """
 
 from dustest.report.figure_files import save_figure
+from dustest.report.figures._drawing import COLORS
 from dustest.report.figures.assumptions import plot_assumption_shifts
-from dustest.report.figures.drawing import COLORS
 from dustest.report.figures.network_layers import plot_network
 from dustest.report.figures.occlusion import plot_occlusion
 from dustest.report.figures.panels import (

@@ -5,7 +5,7 @@ from astropy.table import QTable
 
 from dustest.data.errors import InputError
 from dustest.data.quantities import QUANTITIES
-from dustest.report.figures.drawing import (
+from dustest.report.figures._drawing import (
     AGAINST_COLOR,
     COLORS,
     FONT_SIZE,

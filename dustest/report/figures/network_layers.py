@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from dustest.data.errors import InputError
-from dustest.report.figures.drawing import (
+from dustest.report.figures._drawing import (
     COLORS,
     FONT_SIZE,
     INK,

@@ -7,7 +7,7 @@ import numpy as np
 from dustest.data.checks.values import is_plain_number
 from dustest.data.containers.conversion import as_sample
 from dustest.data.errors import InputError
-from dustest.report.figures.drawing import (
+from dustest.report.figures._drawing import (
     FONT_SIZE,
     INK,
     PAGE_WIDTH,
@@ -16,7 +16,7 @@ from dustest.report.figures.drawing import (
     empty_figure,
     plain_text,
 )
-from dustest.report.figures.stamp_drawing import (
+from dustest.report.figures._stamp_drawing import (
     default_labels,
     draw_galaxy,
     frame_stamp,

@@ -13,7 +13,7 @@ from dustest.data.checks.units import declared_unit
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError
 from dustest.data.quantities import QUANTITIES, percentile_columns
-from dustest.report.figures.drawing import (
+from dustest.report.figures._drawing import (
     AGAINST_COLOR,
     COLORS,
     FONT_SIZE,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dustest.data.errors import InputError
-from dustest.report.figures.drawing import PAGE_WIDTH, ROW_HEIGHT, axis_label, empty_figure
+from dustest.report.figures._drawing import PAGE_WIDTH, ROW_HEIGHT, axis_label, empty_figure
 from dustest.report.figures.panels import histograms
 from dustest.validation.populations import common_columns
 

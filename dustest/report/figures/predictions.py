@@ -4,7 +4,7 @@ from itertools import product
 
 from dustest.data.errors import InputError
 from dustest.data.quantities import QUANTITIES, check_quantity
-from dustest.report.figures.drawing import COLORS, FONT_SIZE, plain_text
+from dustest.report.figures._drawing import COLORS, FONT_SIZE, plain_text
 from dustest.report.figures.panels import comparison_figure, matched_panel
 from dustest.validation.matching import TRUTH, checked_truth, gives, identified
 

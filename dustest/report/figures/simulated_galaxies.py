@@ -7,7 +7,7 @@ from astropy import units as u
 
 from dustest.data.checks.values import is_plain_number
 from dustest.data.errors import InputError
-from dustest.report.figures.drawing import (
+from dustest.report.figures._drawing import (
     COLORS,
     FONT_SIZE,
     INK,

@@ -5,8 +5,8 @@ import numpy as np
 from dustest.data.checks.sample_columns import band_column_name
 from dustest.data.containers.conversion import as_sample
 from dustest.data.errors import InputError
-from dustest.report.figures.drawing import FONT_SIZE, PAGE_WIDTH, empty_figure, plain_text
-from dustest.report.figures.stamp_drawing import (
+from dustest.report.figures._drawing import FONT_SIZE, PAGE_WIDTH, empty_figure, plain_text
+from dustest.report.figures._stamp_drawing import (
     default_labels,
     draw_galaxy,
     label_row,

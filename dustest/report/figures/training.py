@@ -3,7 +3,7 @@
 import numpy as np
 
 from dustest.data.errors import InputError
-from dustest.report.figures.drawing import (
+from dustest.report.figures._drawing import (
     COLORS,
     INK,
     PAGE_WIDTH,

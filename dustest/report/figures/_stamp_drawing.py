@@ -5,7 +5,7 @@ from astropy import units as u
 from astropy.stats import mad_std
 
 from dustest.data.errors import InputError
-from dustest.report.figures.drawing import (
+from dustest.report.figures._drawing import (
     AGAINST_COLOR,
     FONT_SIZE,
     INK,
