@@ -16,6 +16,7 @@ from dustest.data.checks.units import as_unit
 from dustest.data.containers.conversion import as_sample
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS
+from dustest.data.kinds import KINDS
 from dustest.data.messages import did_you_mean
 from dustest.data.signal_to_noise import SNR_DIAMETER, SNR_MIN, check_snr_min, is_faint
 from dustest.io._foreground import (
@@ -309,9 +310,7 @@ def _aperture(image, diameter, size):
 def _store(sample, cut, image, foreground_ebv):
     """Store the cutouts of a band in the sample, in place of existing ones."""
     band = image.band
-    for kind in ("cutout", "cutout_err", "cutout_mask", "cutout_meta", "cutout_wcs"):
-        if f"{kind}_{band}" in sample.colnames:
-            del sample[f"{kind}_{band}"]
+    sample.remove_columns(KINDS["cutout"].columns_of(band, sample))
     sample.meta.pop(f"uncertainty_{band}", None)
     sample[f"cutout_{band}"] = u.Quantity(cut.values, image.unit, copy=False)
     if cut.has_error:
