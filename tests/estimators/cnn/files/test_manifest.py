@@ -1,13 +1,12 @@
 """Files of `CNNEstimator`: what is saved is loaded, and nothing else is."""
 
-import os
-import subprocess
-import sys
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from cnn_backends import predictions_of
 from cnn_galaxies import TINY_PAPER, dusty, tiny
+from fresh_process import call
 
 from dustest import CNNEstimator
 from dustest.data import InputError, ReadError
@@ -17,16 +16,6 @@ pytest.importorskip("keras")
 
 KIND = "CNNEstimator"
 MANY_FLIPS = pytest.param(2000, marks=pytest.mark.slow)
-SCRIPT = """
-import sys
-sys.path.insert(0, sys.argv[3])
-import numpy as np
-from cnn_galaxies import dusty
-from dustest import CNNEstimator
-import keras
-assert keras.backend.backend() == "jax"
-np.save(sys.argv[2], CNNEstimator.load(sys.argv[1]).predict(dusty(40, seed=9)[0]))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -254,10 +243,6 @@ class TestDamage:
 
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
-def test_backends_agree(saved, tmp_path, unseen, trained):
-    helpers = os.path.dirname(sys.modules["cnn_galaxies"].__file__)  # noqa: PTH120
-    command = [sys.executable, "-c", SCRIPT, str(saved), str(tmp_path / "jax.npy"), helpers]
-    subprocess.run(command, env=os.environ | {"KERAS_BACKEND": "jax"}, check=True, timeout=600)
-    np.testing.assert_allclose(
-        np.load(tmp_path / "jax.npy"), trained.predict(unseen), rtol=0, atol=1e-4
-    )
+def test_backends_agree(saved, unseen, trained):
+    found = call(predictions_of, "jax", saved)
+    np.testing.assert_allclose(found, trained.predict(unseen), rtol=0, atol=1e-4)

@@ -1,11 +1,12 @@
 import os
-import subprocess
 import sys
 from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from cnn_backends import outputs_of
+from fresh_process import call
 
 from dustest.data.errors import InputError, MissingDependencyError
 from dustest.estimators._cnn.heads.mixture import Mixture, mixture_loss
@@ -24,17 +25,6 @@ keras = pytest.importorskip("keras")
 N_BANDS, N_CONTEXT = 3, 12
 TINY = CNNConfig(context_dense=(), filters=(4, 6), dense=(16,), components=3, dropout=0.0)
 TINY_PAPER = replace(PAPER, filters=(4, 6), dense=(8, 8))
-SCRIPT = """
-import sys
-import numpy as np
-from dustest.estimators._cnn.network.config import get_config
-from dustest.estimators._cnn.network.keras_network import build, weights_from_dict
-archive = dict(np.load(sys.argv[1]))
-inputs = {name: archive.pop(name) for name in ("image", "context")}
-model = build(get_config("dustest"), 3, 12, 3, seed=int(sys.argv[3]))
-weights_from_dict(model, archive)
-np.save(sys.argv[2], np.array(model.predict_on_batch(inputs)))
-"""
 
 
 def tiny(seed=0, config=TINY):
@@ -350,16 +340,10 @@ class TestChoiceOfBackend:
 @pytest.mark.slow
 class TestBackends:
     @pytest.mark.parametrize("backend", ["jax", "tensorflow", "torch"])
-    def test_prediction_agrees(self, backend, tmp_path):
+    def test_prediction_agrees(self, backend):
         if find_spec(backend) is None:
             pytest.skip(f"{backend} is not installed")
         model = build(DUSTEST, 3, 12, 3, seed=1)
         inputs = inputs_of(16, size=32)
-        np.savez(tmp_path / "model.npz", **weights_to_dict(model), **inputs)
-        subprocess.run(
-            [sys.executable, "-c", SCRIPT, tmp_path / "model.npz", tmp_path / "out.npy", "2"],
-            env=os.environ | {"KERAS_BACKEND": backend},
-            check=True,
-        )
-        expected = model.predict_on_batch(inputs)
-        np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, rtol=0, atol=1e-4)
+        found = call(outputs_of, backend, weights_to_dict(model), inputs)
+        np.testing.assert_allclose(found, model.predict_on_batch(inputs), rtol=0, atol=1e-4)
