@@ -7,8 +7,9 @@ from functools import cached_property, lru_cache
 import numpy as np
 from astropy import units as u
 
+from dustest.data.checks.numbers import check_number
 from dustest.data.checks.units import declared_unit
-from dustest.data.checks.values import is_plain_number, to_floats
+from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError, MissingDependencyError, ReadError
 from dustest.data.instruments import INSTRUMENTS
 from dustest.data.messages import did_you_mean
@@ -155,9 +156,8 @@ class Band:
         >>> round(blue), round(red)
         (17244, 22604)
         """
-        if not (is_plain_number(level) and 0.0 < level <= 1.0):
-            msg = f"level must be a fraction of the peak above 0 and up to 1, got {level!r}"
-            raise InputError(msg)
+        expected = "a fraction of the peak above 0 and up to 1"
+        check_number(level, "level", 0.0, 1.0, above=True, expected=expected)
         inside = self.wavelength[self.transmission >= level * self.transmission.max()]
         return float(inside[0]), float(inside[-1])
 

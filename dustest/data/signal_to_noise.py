@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from dustest.data.checks.values import is_plain_number
-from dustest.data.errors import InputError
+from dustest.data.checks.numbers import check_number
 
 __all__ = ["SNR_DIAMETER", "SNR_MIN", "check_snr_min", "is_faint"]
 
@@ -65,7 +64,4 @@ def check_snr_min(snr_min):
     >>> check_snr_min(5)
     5.0
     """
-    if not is_plain_number(snr_min) or not np.isfinite(snr_min):
-        msg = f"snr_min must be a finite number, got {snr_min!r}"
-        raise InputError(msg)
-    return float(snr_min)
+    return check_number(snr_min, "snr_min")

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from dustest.data.checks.numbers import check_number
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS
 from dustest.estimators._sed.bagpipes.loading import load_bagpipes
@@ -19,12 +20,7 @@ from dustest.estimators._sed.extra_columns import (
 )
 from dustest.estimators._sed.fitted_law import fitted_law
 from dustest.estimators._sed.instructions import fit_instructions, fitted_history
-from dustest.estimators._sed.parameter_checks import (
-    check_choice,
-    check_number,
-    check_switch,
-    years,
-)
+from dustest.estimators._sed.parameter_checks import check_choice, check_switch, years
 from dustest.estimators._sed.posterior import DRAWN, N_DRAWS, Galaxy, Settings
 from dustest.estimators._sed.priors import SEDPrior
 from dustest.estimators._sed.rest_frame import REST_FRAME, RestFrame
@@ -369,12 +365,12 @@ class BagpipesEstimator(DustEstimator):
         """The parameters, checked, for the engine."""
         check_choice("engine", self.engine, tuple(_ENGINES))
         check_choice("redshift", self.redshift, _REDSHIFTS)
-        check_number("error_floor", self.error_floor, 0.0, 1.0)
-        check_number("n_live", self.n_live, _MIN_LIVE, kind=Integral)
-        check_number("n_effective", self.n_effective, 0, kind=Integral)
+        check_number(self.error_floor, "error_floor", 0.0, 1.0)
+        check_number(self.n_live, "n_live", _MIN_LIVE, kind=Integral)
+        check_number(self.n_effective, "n_effective", 0, kind=Integral)
         check_switch("escalate", self.escalate)
         if self.timeout is not None:
-            check_number("timeout", self.timeout, 0.0)
+            check_number(self.timeout, "timeout", 0.0)
         _check_resolution(self.resolution)
         self._check_request()
         engine = "bagpipes" if self.escalate else self.engine
@@ -484,7 +480,7 @@ def _check_resolution(resolution):
     if isinstance(resolution, str):
         check_choice("resolution", resolution, ("prism",))
     elif resolution is not None:
-        check_number("resolution", resolution, 1.0)
+        check_number(resolution, "resolution", 1.0)
 
 
 def _check_priors(sfh, dust_law, priors):

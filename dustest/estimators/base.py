@@ -19,8 +19,9 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from dustest.data.checks.numbers import check_number, is_number
 from dustest.data.checks.pairing import as_weights, pair_truth
-from dustest.data.checks.values import is_plain_number, to_floats
+from dustest.data.checks.values import to_floats
 from dustest.data.containers.conversion import as_sample
 from dustest.data.containers.results import DustTable
 from dustest.data.containers.truth import as_truth
@@ -459,9 +460,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         if self.uncertainty == "none":
             msg = f"{type(self).__name__} gives bare values without a distribution to draw from"
             raise InputError(msg)
-        if not isinstance(n_samples, Integral) or isinstance(n_samples, bool) or n_samples < 1:
-            msg = f"n_samples must be a positive integer, got {n_samples!r}"
-            raise InputError(msg)
+        check_number(n_samples, "n_samples", 1, kind=Integral, expected="a positive integer")
         sample = self._ready(X)
         seed = self._base_seed() if random_state is None else _as_seed(random_state)
         return run(self, sample, Summary(n_draws=int(n_samples)), seed=seed).values
@@ -623,7 +622,7 @@ def _as_seed(random_state):
         return int(random_state.randint(2**31 - 1))
     if random_state is None:
         return int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> 1)
-    if is_plain_number(random_state, Integral) and random_state >= 0:
+    if is_number(random_state, Integral) and random_state >= 0:
         return int(random_state)
     msg = f"random_state must be None, an integer from 0 or a Generator, got {random_state!r}"
     raise InputError(msg)

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from dustest.data.checks.values import is_plain_number
+from dustest.data.checks.numbers import check_number
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
 from dustest.data.messages import not_one_of
@@ -158,9 +158,6 @@ class MeurerEstimator(DustEstimator):
             if value not in allowed:
                 msg = not_one_of(name, value, allowed)
                 raise InputError(msg)
-        scatter = self.beta0_scatter
-        if not (is_plain_number(scatter) and 0 <= scatter < np.inf):
-            msg = f"beta0_scatter must be a number from 0, got {scatter!r}"
-            raise InputError(msg)
+        check_number(self.beta0_scatter, "beta0_scatter", 0.0)
         # Raises an error for laws that are unknown or do not cover the ultraviolet.
         attenuation_ratio(get_relation(self.relation).wavelength, self.dust_law)

@@ -11,9 +11,10 @@ from astropy import units as u
 from astropy.table import Column, Table
 
 from dustest.data.bands import has_curve
+from dustest.data.checks.numbers import check_number
 from dustest.data.checks.tables import as_table, is_table_like
 from dustest.data.checks.units import FLUX_UNIT, SPECTRAL_UNIT, as_unit, is_magnitude, resolve_unit
-from dustest.data.checks.values import bare_values, is_plain_number, to_floats
+from dustest.data.checks.values import bare_values, to_floats
 from dustest.data.containers.conversion import as_sample
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.kinds import KINDS
@@ -151,9 +152,7 @@ def read_catalog(
 
 def _check_floor(floor):
     """Raise where the error floor is not a fraction."""
-    if not is_plain_number(floor) or not 0.0 <= floor <= 1.0:
-        msg = f"error_floor must be a fraction of the flux from 0 to 1, got {floor!r}"
-        raise InputError(msg)
+    check_number(floor, "error_floor", 0, 1, expected="a fraction of the flux from 0 to 1")
 
 
 def _load(path_or_table, request, file_format, hdu):

@@ -3,13 +3,14 @@
 import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
 from dustest.data.bands import canonical_name, list_bands
+from dustest.data.checks.numbers import check_number
 from dustest.data.checks.positions import sky_positions
 from dustest.data.checks.sample_columns import by_band
 from dustest.data.checks.units import as_unit
@@ -178,9 +179,7 @@ def _check_arguments(images, size, snr_min):
     if not isinstance(images, Mapping) or not images:
         msg = f"images must be a dict of band to image, got {type(images).__name__} {images!r:.50}"
         raise InputError(msg)
-    if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
-        msg = f"size must be a whole number of pixels from 1, got {size!r}"
-        raise InputError(msg)
+    check_number(size, "size", 1, kind=Integral, expected="a whole number of pixels from 1")
     check_snr_min(snr_min)
     images = by_band(images, None, "images")
     for band in images:
@@ -217,10 +216,8 @@ def _factors(noise_factor, bands):
     else:
         given = dict.fromkeys(bands, noise_factor)
     for factor in given.values():
-        number = isinstance(factor, Real) and not isinstance(factor, bool)
-        if not number or not 0.0 < factor < np.inf:
-            msg = f"noise_factor must be a positive number, for all bands or each, got {factor!r}"
-            raise InputError(msg)
+        expected = "a positive number, for all bands or each"
+        check_number(factor, "noise_factor", 0.0, above=True, expected=expected)
     return {band: float(given.get(band, 1.0)) for band in bands}
 
 

@@ -1,7 +1,5 @@
 """Arguments of physics functions as bare floats: units, masks and missing values."""
 
-from numbers import Real
-
 import numpy as np
 from astropy import units as u
 
@@ -14,7 +12,6 @@ __all__ = [
     "as_angstrom",
     "as_curves",
     "as_magnitudes",
-    "as_number",
     "as_redshift",
     "as_redshifts",
 ]
@@ -99,33 +96,6 @@ def as_magnitudes(value, name):
         raise InputError(msg)
     values = to_floats(value, name, unit=u.mag)[()]
     return values if unit is None else values << u.mag
-
-
-def as_number(value, name):
-    """One number without a unit, such as a parameter of a dust law.
-
-    Parameters
-    ----------
-    value : float
-        The argument.
-    name : str
-        Name of the argument, for the error.
-
-    Returns
-    -------
-    number : float
-        The same, without the sign of zero, by which equal laws would differ.
-
-    Raises
-    ------
-    InputError
-        If it is not a finite number.
-    """
-    number = value.item() if type(value) is np.ndarray and value.ndim == 0 else value
-    if isinstance(number, bool) or not isinstance(number, Real) or not np.isfinite(number):
-        msg = f"{name} must be a finite number, got {value!r}"
-        raise InputError(msg)
-    return float(number) + 0.0
 
 
 def as_redshifts(redshift, ndim=None):

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from dustest.data.checks.numbers import check_number
 from dustest.data.errors import InputError
 from dustest.data.registry import Registry
-from dustest.physics._values import as_number
 
 __all__ = ["IRX_BETA_RELATIONS", "IRXBeta", "get_relation", "register_relation"]
 
@@ -50,7 +50,7 @@ class IRXBeta:
 
     def __post_init__(self):
         for name in ("a", "b", "wavelength"):
-            object.__setattr__(self, name, as_number(getattr(self, name), name))
+            object.__setattr__(self, name, check_number(getattr(self, name), name))
         if self.b <= 0 or self.wavelength <= 0:
             msg = (
                 f"b and wavelength must be above zero, got b={self.b!r} and "

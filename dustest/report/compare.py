@@ -11,8 +11,8 @@ from os import PathLike
 from pathlib import Path
 
 from dustest.data.checks.identifiers import has_ids
+from dustest.data.checks.numbers import check_number
 from dustest.data.checks.tables import as_table, is_table_like
-from dustest.data.checks.values import is_plain_number
 from dustest.data.containers.conversion import as_sample
 from dustest.data.containers.results import DustTable
 from dustest.data.errors import DustestError, DustestWarning, InputError
@@ -185,9 +185,8 @@ def _checked_limits(limits, estimators):
             guess = did_you_mean(name, estimators)
             msg = f"limits must have names out of {list(estimators)}, got {name!r}: {guess}"
             raise InputError(msg.rstrip(": "))
-        if not is_plain_number(rows, Integral) or rows < 1:
-            msg = f"limits[{name!r}] must be a positive number of galaxies, got {rows!r}"
-            raise InputError(msg)
+        expected = "a positive number of galaxies"
+        check_number(rows, f"limits[{name!r}]", 1, kind=Integral, expected=expected)
     return dict(limits or {})
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dustest.data.checks.values import is_plain_number
+from dustest.data.checks.numbers import check_number, is_number
 from dustest.data.errors import InputError, MissingDependencyError
 from dustest.data.files.paths import installed_version
 from dustest.reproduction.paper_figures import FIGURES
@@ -159,10 +159,8 @@ def reproduce(
 
 def _check_arguments(random_state, catalog, images, n_jobs):
     """Raise an error for an invalid argument, before hours of computation."""
-    if not is_plain_number(random_state, Integral) or random_state < 0:
-        msg = f"random_state must be an integer from 0, got {random_state!r}"
-        raise InputError(msg)
-    if n_jobs is not None and (not is_plain_number(n_jobs, Integral) or n_jobs == 0):
+    check_number(random_state, "random_state", 0, kind=Integral)
+    if n_jobs is not None and (not is_number(n_jobs, Integral) or n_jobs == 0):
         msg = f"n_jobs must be a whole number other than 0, or -1 for all cores, got {n_jobs!r}"
         raise InputError(msg)
     if images and catalog is None:

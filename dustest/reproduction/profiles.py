@@ -1,9 +1,8 @@
 """Sizes of a reproduction."""
 
 from dataclasses import dataclass, fields
-from math import isfinite
-from numbers import Integral, Real
 
+from dustest.data.checks.numbers import check_number, check_whole
 from dustest.data.errors import InputError
 
 __all__ = ["PROFILES", "Profile", "get_profile"]
@@ -55,12 +54,9 @@ class Profile:
 
 def _checked(value, name, kind):
     """A count, or a number of copies, as a plain Python number."""
-    known, words = (Integral, "whole") if kind is int else (Real, "finite")
-    is_number = isinstance(value, known) and not isinstance(value, bool)
-    if not is_number or not isfinite(value) or value < 1:
-        msg = f"{name} must be a {words} number from 1, got {value!r}"
-        raise InputError(msg)
-    return kind(value)
+    if kind is int:
+        return check_whole(value, name)
+    return check_number(value, name, 1.0)
 
 
 PROFILES = {

@@ -8,6 +8,12 @@ import numpy as np
 from astropy.cosmology import FLRW, Planck15
 from threadpoolctl import threadpool_limits
 
+from dustest.data.checks.numbers import (
+    check_not_negative,
+    check_positive,
+    check_range,
+    check_whole,
+)
 from dustest.data.checks.sample_columns import by_band
 from dustest.data.errors import InputError
 from dustest.data.files.paths import installed_version
@@ -16,13 +22,7 @@ from dustest.data.messages import did_you_mean
 from dustest.data.surveys import SURVEYS
 from dustest.physics.dust_laws.lookup import cite_law, get_screen_law
 from dustest.physics.stellar_grids import STELLAR_GRIDS, get_stellar_grid
-from dustest.simulate._arguments import (
-    check_band_names,
-    check_not_negative,
-    check_positive,
-    check_range,
-    check_whole,
-)
+from dustest.simulate._arguments import check_band_names
 from dustest.simulate._pipeline import Pipeline
 from dustest.simulate._sample_rows import as_tables
 from dustest.simulate.galaxies.particle_galaxy import VIEWS, ParticleGalaxy

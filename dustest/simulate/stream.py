@@ -18,10 +18,10 @@ import joblib
 from astropy.table import vstack
 from threadpoolctl import threadpool_limits
 
+from dustest.data.checks.numbers import check_whole
 from dustest.data.errors import DustestError, InputError, ReadError
 from dustest.data.progress import progress_bar
 from dustest.data.registry import pack, unpack
-from dustest.simulate._arguments import check_whole
 from dustest.simulate._chunks import split_rows, write_json
 
 __all__ = ["SimulatedSet", "read_simulation", "write_chunks"]

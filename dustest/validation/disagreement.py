@@ -5,7 +5,7 @@ from numbers import Integral
 import numpy as np
 from astropy.table import Column, QTable
 
-from dustest.data.checks.values import is_plain_number
+from dustest.data.checks.numbers import check_number
 from dustest.data.errors import InputError
 from dustest.data.quantities import check_quantity
 from dustest.validation.comparison import check_tables
@@ -50,9 +50,7 @@ def largest_disagreements(tables, quantity, *, n_rows=10):
     ([3, 1], <Quantity [0.5, 0.1] mag>)
     """
     unit = check_quantity(quantity).unit
-    if not is_plain_number(n_rows, Integral) or n_rows < 0:
-        msg = f"n_rows must be an integer from 0, got {n_rows!r}"
-        raise InputError(msg)
+    check_number(n_rows, "n_rows", 0, kind=Integral)
     if {"id", "spread"} & set(check_tables(tables)):
         msg = f"no estimator may be named 'id' or 'spread', got {tuple(tables)}; rename it"
         raise InputError(msg)

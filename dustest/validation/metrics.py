@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 from itertools import chain
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 from astropy.stats import mad_std
 from scipy import stats
 
+from dustest.data.checks.numbers import is_number
 from dustest.data.checks.units import declared_unit
-from dustest.data.checks.values import is_plain_number, to_floats
+from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError
 from dustest.data.identity.seeds import as_generator
 
@@ -248,7 +249,7 @@ def split_normal_interval(median, p16, p84, level=0.95):
     >>> round(float(low), 3), round(float(high), 3)
     (0.303, 0.894)
     """
-    if not isinstance(level, Real) or not 0 < level < 1:
+    if not is_number(level) or not 0 < level < 1:
         msg = f"level must be between 0 and 1, got {level!r}"
         raise InputError(msg)
     stretch = stats.norm.ppf(0.5 + level / 2) / stats.norm.ppf(0.84)
@@ -298,7 +299,7 @@ def check_resamples(n_bootstrap):
     InputError
         If it is not an integer, negative or 1.
     """
-    if not is_plain_number(n_bootstrap, Integral) or n_bootstrap < 0 or n_bootstrap == 1:
+    if not is_number(n_bootstrap, Integral) or n_bootstrap < 0 or n_bootstrap == 1:
         msg = f"n_bootstrap must be 0 or an integer from 2, got {n_bootstrap!r}"
         raise InputError(msg)
 

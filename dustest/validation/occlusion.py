@@ -6,6 +6,7 @@ from numbers import Integral
 
 import numpy as np
 
+from dustest.data.checks.numbers import check_number
 from dustest.data.checks.sample_columns import band_column_name
 from dustest.data.checks.tables import as_table
 from dustest.data.containers.conversion import as_sample
@@ -202,10 +203,8 @@ def _common_shape(sample, bands):
 
 def _checked_pixels(name, value, highest, what):
     """A number of pixels from 1 to a highest one."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or not 1 <= value <= highest:
-        msg = f"{name} must be an integer from 1 to {what}, {highest}, got {value!r}"
-        raise InputError(msg)
-    return int(value)
+    expected = f"an integer from 1 to {what}, {highest}"
+    return check_number(value, name, 1, highest, kind=Integral, expected=expected)
 
 
 def _predict(estimator, quantity, sample):

@@ -6,6 +6,7 @@ import numpy as np
 from astropy.table import QTable
 from scipy import stats
 
+from dustest.data.checks.numbers import check_number
 from dustest.data.checks.tables import as_table
 from dustest.data.checks.values import bare_values
 from dustest.data.errors import InputError
@@ -149,9 +150,7 @@ def distinguishability(a, b, names, *, n_folds=5, random_state=None):
     >>> distinguishability(real, simulated, ["x"], random_state=1)["auc"]
     1.0
     """
-    if not isinstance(n_folds, Integral) or n_folds < 2:
-        msg = f"n_folds must be an integer from 2, got {n_folds!r}"
-        raise InputError(msg)
+    check_number(n_folds, "n_folds", 2, kind=Integral)
     pairs, _ = common_columns(a, b, names)
     rng = as_generator(random_state)
     parts = []

@@ -9,8 +9,8 @@ from astropy.table import Column
 
 from dustest.data.bands import Band, canonical_name
 from dustest.data.checks.kind_readers import GivenColumn
+from dustest.data.checks.numbers import is_number
 from dustest.data.checks.units import declared_unit, is_flux, is_magnitude
-from dustest.data.checks.values import is_plain_number
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.kinds import find_column
 from dustest.data.messages import did_you_mean, shown
@@ -249,7 +249,7 @@ def limit_sigma(column, name):
     """
     meta = getattr(getattr(column, "info", None), "meta", None) or {}
     sigma = meta.get("sigma")
-    if is_plain_number(sigma) and 0 < sigma < np.inf:
+    if is_number(sigma) and 0 < sigma < np.inf:
         return float(sigma)
     got = "none" if sigma is None else repr(sigma)
     msg = (

@@ -3,8 +3,6 @@
 Every table, column, Quantity, data frame or list whose numbers dustest reads passes `to_floats`.
 """
 
-from numbers import Real
-
 import numpy as np
 from astropy import units as u
 
@@ -17,7 +15,6 @@ __all__ = [
     "MISSING_MAGNITUDES",
     "MISSING_NUMBERS",
     "bare_values",
-    "is_plain_number",
     "to_floats",
     "to_flux_densities",
     "without_sentinels",
@@ -43,30 +40,6 @@ _SHAPES = {None: "numbers", 0: "one number", 1: "numbers, one a row"}
 
 _TOLERANCE = 1e-6
 """Relative error of a sentinel in single precision."""
-
-
-def is_plain_number(value, kind=Real):
-    """Whether an argument is a number; True and False are none.
-
-    Parameters
-    ----------
-    value : object
-        What a user gives.
-    kind : type, optional
-        `numbers.Real` or `numbers.Integral`.
-
-    Returns
-    -------
-    answer : bool
-        Whether it is.
-
-    Examples
-    --------
-    >>> from dustest.data.checks.values import is_plain_number
-    >>> is_plain_number(0.05), is_plain_number(True)
-    (True, False)
-    """
-    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def bare_values(column):

@@ -9,6 +9,7 @@ from numbers import Integral
 
 import numpy as np
 
+from dustest.data.checks.numbers import is_number
 from dustest.data.checks.sample_columns import band_column_name
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
@@ -281,8 +282,7 @@ def _prepared(batch, bands, size, side, snr_min, normalise):
 
 def _check_numbers(size, snr_min):
     """Raise where a number cannot be worked with."""
-    whole = isinstance(size, Integral) and not isinstance(size, bool)
-    if not whole or size < 16 or size % 8:
+    if not is_number(size, Integral) or size < 16 or size % 8:
         msg = f"size must be a multiple of 8 pixels, from 16, got {size!r}"
         raise InputError(msg)
     check_snr_min(snr_min)

@@ -1,7 +1,8 @@
 """Parameters of `CNNEstimator`, checked when they are used, and what they mean for training."""
 
-from numbers import Integral, Real
+from numbers import Integral
 
+from dustest.data.checks.numbers import is_number
 from dustest.data.checks.sample_columns import band_column_name
 from dustest.data.errors import InputError
 from dustest.estimators._cnn.network.config import get_config
@@ -91,15 +92,10 @@ def make_options(estimator, task):
     )
 
 
-def _is_number(value):
-    """Whether a value is a real number and no bool."""
-    return isinstance(value, Real) and not isinstance(value, bool)
-
-
 def _whole(low, high):
     """Rule of an integer."""
     return (
-        lambda value: _is_number(value) and isinstance(value, Integral) and low <= value <= high,
+        lambda value: is_number(value, Integral) and low <= value <= high,
         f"an integer from {low} to {high}",
     )
 
@@ -119,17 +115,17 @@ _RULES = {
     ),
     "n_networks": _whole(1, 32),
     "learning_rate": (
-        lambda value: value is None or (_is_number(value) and 0 < value < 1),
+        lambda value: value is None or (is_number(value) and 0 < value < 1),
         "None or a number between 0 and 1",
     ),
     "batch_size": _whole(1, 65536),
     "epochs": _whole(1, 100_000),
     "patience": _whole(1, 100_000),
     "validation_fraction": (
-        lambda value: _is_number(value) and 0 <= value < 1,
+        lambda value: is_number(value) and 0 <= value < 1,
         "a number from 0 up to, but not including, 1",
     ),
-    "snr_min": (lambda value: _is_number(value) and abs(value) < 1e6, "a finite number"),
+    "snr_min": (lambda value: is_number(value) and abs(value) < 1e6, "a finite number"),
     "augment": (lambda value: isinstance(value, bool), "True or False"),
-    "balance": (lambda value: _is_number(value) and 0 <= value <= 1, "a number from 0 to 1"),
+    "balance": (lambda value: is_number(value) and 0 <= value <= 1, "a number from 0 to 1"),
 }

@@ -13,10 +13,11 @@ exponential time-scales log-uniform, the SFR ratios of the continuity history St
 import numpy as np
 from astropy.cosmology import FlatLambdaCDM
 
+from dustest.data.checks.numbers import is_number
 from dustest.data.errors import InputError
 from dustest.data.messages import did_you_mean
 from dustest.estimators._sed.fitted_law import fitted_law
-from dustest.estimators._sed.parameter_checks import check_choice, is_number
+from dustest.estimators._sed.parameter_checks import check_choice
 from dustest.physics.histories import AGE, HISTORIES, get_history
 
 __all__ = [

@@ -1,14 +1,12 @@
 """Checks of the parameters of an SED fit, with the remedy in the words of the caller."""
 
-from numbers import Integral, Real
-
 import numpy as np
 from astropy import units as u
 
 from dustest.data.errors import InputError
 from dustest.data.messages import did_you_mean
 
-__all__ = ["check_choice", "check_number", "check_switch", "is_number", "years"]
+__all__ = ["check_choice", "check_switch", "years"]
 
 _TIMES = ("yr", "kyr", "Myr", "Gyr", "s")
 _LEAST_TIMESCALE = 1e6  # yr, below which the models hold no star of its own age
@@ -37,32 +35,6 @@ def check_choice(name, value, allowed):
         raise InputError(msg.rstrip(": "))
 
 
-def check_number(name, value, low, high=np.inf, kind=Real):
-    """Refuse what is no finite number of a kind within limits.
-
-    Parameters
-    ----------
-    name : str
-        Name of the parameter, as the caller writes it.
-    value : object
-        Its value.
-    low, high : float
-        Lowest and highest value.
-    kind : type
-        `numbers.Real` or `numbers.Integral`.
-
-    Raises
-    ------
-    InputError
-        If it is none.
-    """
-    if not is_number(value, kind) or not low <= value <= high:
-        word = "an integer" if kind is Integral else "a finite number"
-        limits = f"from {low:g} on" if high == np.inf else f"from {low:g} to {high:g}"
-        msg = f"{name} must be {word} {limits}, got {value!r}"
-        raise InputError(msg)
-
-
 def check_switch(name, value):
     """Refuse what is neither True nor False.
 
@@ -81,11 +53,6 @@ def check_switch(name, value):
     if not isinstance(value, bool | np.bool_):
         msg = f"{name} must be True or False, got {value!r}"
         raise InputError(msg)
-
-
-def is_number(value, kind=Real):
-    """Whether a value is a finite number of a kind; True and False are none."""
-    return isinstance(value, kind) and not isinstance(value, bool) and bool(np.isfinite(value))
 
 
 def years(name, timescale):

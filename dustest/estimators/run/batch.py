@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from numbers import Real
 
 import numpy as np
 
+from dustest.data.checks.numbers import is_number
 from dustest.data.checks.sample_columns import limit_sigma
 from dustest.data.errors import InputError
 from dustest.data.kinds import KINDS
@@ -453,7 +453,7 @@ def error_floor(sample):
     """
     named = [value for key, value in sample.meta.items() if str(key).lower() == "error_floor"]
     floor = named[0] if named and named[0] is not None else 0.0
-    if isinstance(floor, Real) and 0.0 <= floor <= 1.0:
+    if is_number(floor) and 0.0 <= floor <= 1.0:
         return float(floor)
     msg = f"meta['error_floor'] of the sample must be a fraction of the flux, got {floor!r}"
     raise InputError(msg)

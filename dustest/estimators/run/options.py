@@ -4,6 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
+from dustest.data.checks.numbers import is_number
 from dustest.data.errors import InputError
 from dustest.data.files.paths import check_table_file
 from dustest.data.messages import argument
@@ -37,8 +38,7 @@ def check_options(output, resume, n_jobs, progress):
     MissingDependencyError
         If the package that writes ``output`` is not installed.
     """
-    is_count = isinstance(n_jobs, Integral) and not isinstance(n_jobs, bool)
-    if n_jobs is not None and (not is_count or n_jobs == 0):
+    if n_jobs is not None and (not is_number(n_jobs, Integral) or n_jobs == 0):
         msg = (
             "n_jobs must be a number of processes from 1 on, -1 for all cores, or None, got "
             f"{n_jobs!r}"

@@ -9,10 +9,10 @@ from astropy import constants
 from astropy import units as u
 from astropy.io import fits
 
+from dustest.data.checks.numbers import check_number
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError, MissingDependencyError, ReadError
 from dustest.physics._stellar.bilinear import node_weights
-from dustest.physics._values import as_number
 
 __all__ = ["NebularGrid", "SSPGrid", "load_ssp_grid"]
 
@@ -104,7 +104,7 @@ class NebularGrid:
         InputError
             If ``log_u`` lies outside the grid.
         """
-        log_u = as_number(log_u, "log_u")
+        log_u = check_number(log_u, "log_u")
         if not self.log_u[0] <= log_u <= self.log_u[-1]:
             msg = (
                 f"log_u must lie within {self.log_u[0]:g} to {self.log_u[-1]:g}, which the grid "

@@ -10,9 +10,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from dustest.data.checks.numbers import check_number, is_number
 from dustest.data.errors import InputError
 from dustest.data.identity.describe import class_path
-from dustest.physics._values import as_angstrom, as_number
+from dustest.physics._values import as_angstrom
 
 __all__ = [
     "B_WAVELENGTH",
@@ -332,7 +333,7 @@ class SumOfLaws(DustLaw):
     def __post_init__(self):
         for law in self.laws:
             check_law(law)
-        good = [isinstance(weight, Real) and 0.0 <= weight < np.inf for weight in self.weights]
+        good = [is_number(weight) and weight >= 0.0 for weight in self.weights]
         if not (len(self.laws) == len(good) > 0 and all(good) and sum(self.weights) > 0.0):
             msg = (
                 "weights must be a number from 0 for each law, not all of them 0, got "
@@ -424,7 +425,7 @@ def _as_parameter(value, name):
             msg = f"{name} must hold finite numbers, got {value!r}"
             raise InputError(msg)
         return value
-    return as_number(value, name)
+    return check_number(value, name)
 
 
 def _is_plain(value):

@@ -4,7 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
-from dustest.data.checks.values import is_plain_number
+from dustest.data.checks.numbers import is_number
 from dustest.data.containers.conversion import as_sample
 from dustest.data.errors import InputError
 from dustest.report.figures._drawing import (
@@ -117,7 +117,7 @@ def _check_sample(occlusion, sample):
 
 def _checked_row(row, n):
     """Convert a row number, counted from the first."""
-    if not is_plain_number(row, Integral) or not -n <= row < n:
+    if not is_number(row, Integral) or not -n <= row < n:
         msg = f"row must be a row number of a sample of {n} galaxies, got {row!r}"
         raise InputError(msg)
     return int(row) % n

@@ -5,7 +5,7 @@ from itertools import cycle
 import numpy as np
 from astropy import units as u
 
-from dustest.data.checks.values import is_plain_number
+from dustest.data.checks.numbers import check_positive
 from dustest.data.errors import InputError
 from dustest.report.figures._drawing import (
     COLORS,
@@ -145,9 +145,7 @@ def plot_attenuation_ratio(truth, *, ratios=(0.1, 0.9), bin_width=0.1, scale="li
     >>> print(ax.get_legend().get_texts()[0].get_text())
     median, $R_V = 5.50$
     """
-    if not is_plain_number(bin_width) or not bin_width > 0:
-        msg = f"bin_width must be positive, got {bin_width!r}"
-        raise InputError(msg)
+    check_positive(bin_width, "bin_width")
     if scale not in _SCALES:
         msg = f"scale must be one of {_SCALES}, got {scale!r}"
         raise InputError(msg)

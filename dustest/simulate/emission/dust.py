@@ -1,12 +1,14 @@
 """Dust in particle galaxies: columns in front of stars, and the attenuation of their spectra."""
 
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 from astropy import units as u
 
+from dustest.data.checks.numbers import check_fraction, check_number
 from dustest.data.checks.units import declared_unit
-from dustest.data.checks.values import is_plain_number, to_floats
+from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError
 from dustest.physics.dust_laws.law import B_WAVELENGTH, V_WAVELENGTH
 from dustest.physics.dust_laws.lookup import get_screen_law
@@ -97,9 +99,7 @@ def dust_mass(gas, dust_to_metal):
     >>> dust_mass(gas, dust_to_metal=0.3)
     array([6000.])
     """
-    if not (is_plain_number(dust_to_metal) and 0.0 <= dust_to_metal <= 1.0):
-        msg = f"dust_to_metal must be a number from 0 to 1, got {dust_to_metal!r}"
-        raise InputError(msg)
+    check_fraction(dust_to_metal, "dust_to_metal")
     return np.where(gas.dusty, dust_to_metal * gas.metallicity * gas.mass, 0.0)
 
 
@@ -151,9 +151,7 @@ def dust_column(stars, gas, dust_to_metal, *, n_cells=64):
     >>> print((dust_column(stars, gas, dust_to_metal=0.5, n_cells=8) / 5e5).round(1))
     [1. 0.]
     """
-    if not (isinstance(n_cells, int | np.integer) and n_cells >= 2):
-        msg = f"n_cells must be an integer of at least 2, got {n_cells!r}"
-        raise InputError(msg)
+    check_number(n_cells, "n_cells", 2, kind=Integral)
     mass = dust_mass(gas, dust_to_metal)
     column = np.zeros(len(stars))
     level = np.floor(np.log(gas.smoothing / gas.smoothing.min()) / np.log(_LEVEL_STEP))
@@ -205,9 +203,7 @@ def optical_depth(galaxy, dust_to_metal=None, *, opacity=V_OPACITY, n_cells=64):
     >>> optical_depth(ParticleGalaxy(stars, None, redshift=7.0))
     array([0.3])
     """
-    if not (is_plain_number(opacity) and np.isfinite(opacity) and opacity >= 0.0):
-        msg = f"opacity must be a number of cm2 per gram that is not negative, got {opacity!r}"
-        raise InputError(msg)
+    check_number(opacity, "opacity", 0.0, expected="a number of cm2 per gram from 0")
     if dust_to_metal is None:
         return _own_depth(galaxy)
     if galaxy.gas is None:

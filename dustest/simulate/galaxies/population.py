@@ -6,9 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from dustest.data.checks.values import is_plain_number
+from dustest.data.checks.numbers import check_fraction, check_positive, check_whole, is_number
 from dustest.data.errors import InputError
-from dustest.simulate._arguments import check_positive, check_whole
 from dustest.simulate.galaxies.bodies import Bodies
 from dustest.simulate.galaxies.histories import BurstyHistory
 from dustest.simulate.galaxies.particle_galaxy import GasParticles, ParticleGalaxy, StarParticles
@@ -166,7 +165,7 @@ class GalaxyPopulation:
             "region_share",
             "dense_share",
         ):
-            _check_share(getattr(self, name), name)
+            check_fraction(getattr(self, name), name)
 
     def draw(self, redshift, random_state=None, group=""):
         """Draw one galaxy.
@@ -250,7 +249,7 @@ def _centre(stars, gas, redshift, group):
 def _check_range(values, name, limits):
     """Raise an error for anything but an ascending pair within limits."""
     pair = isinstance(values, tuple | list) and len(values) == 2
-    if not (pair and all(is_plain_number(value) for value in values)) or not (
+    if not (pair and all(is_number(value) for value in values)) or not (
         limits[0] <= values[0] <= values[1] <= limits[1]
     ):
         msg = (
@@ -260,17 +259,10 @@ def _check_range(values, name, limits):
         raise InputError(msg)
 
 
-def _check_share(value, name):
-    """Raise an error for anything but a number from 0 to 1."""
-    if not (is_plain_number(value) and 0.0 <= value <= 1.0):
-        msg = f"{name} must be a number from 0 to 1, got {value!r}"
-        raise InputError(msg)
-
-
 def _check_redshift(value):
     """Raise an error for redshifts outside the range of the relations."""
     low, high = _REDSHIFTS
-    if not (is_plain_number(value) and low <= value <= high):
+    if not (is_number(value) and low <= value <= high):
         msg = (
             f"redshift must be a number from {low:g} to {high:g}, the range of the scaling "
             f"relations, got {value!r}"

@@ -9,10 +9,10 @@ from astropy import units as u
 from astropy.cosmology import Planck15
 
 from dustest.data.bands import canonical_name, get_band
+from dustest.data.checks.numbers import check_not_negative, check_positive
 from dustest.data.errors import InputError, ReadError
 from dustest.data.files.parsing import open_fits
 from dustest.physics.photometry import band_flux
-from dustest.simulate._arguments import check_not_negative, check_positive
 
 __all__ = [
     "SimulatedImages",

@@ -10,10 +10,11 @@ from astropy.wcs.utils import proj_plane_pixel_scales
 from scipy import ndimage
 
 from dustest.data.bands import canonical_name, get_band
+from dustest.data.checks.numbers import check_odd, check_whole
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError, ReadError
 from dustest.data.files.parsing import open_fits
-from dustest.simulate._arguments import as_arcsec, check_odd, check_whole
+from dustest.simulate._arguments import as_arcsec
 from dustest.simulate.telescope.jwst_optics import blurred_diffraction
 
 __all__ = ["PSF", "PSF_REFERENCES", "encircled_energy", "make_psf", "read_psf", "resample_psf"]

@@ -11,10 +11,10 @@ from scipy.integrate import cumulative_trapezoid
 from scipy.sparse import csr_array
 from scipy.special import ndtr
 
+from dustest.data.checks.numbers import check_positive
 from dustest.data.checks.values import to_floats, to_flux_densities
 from dustest.data.errors import InputError
 from dustest.physics.igm import igm_transmission
-from dustest.simulate._arguments import check_positive
 
 __all__ = ["PrismSpectrograph"]
 

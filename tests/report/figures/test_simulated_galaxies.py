@@ -190,7 +190,7 @@ class TestAttenuationRatio:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"bin_width": 0}, "bin_width must be positive, got 0"),
+            ({"bin_width": 0}, "bin_width must be a positive finite number, got 0"),
             ({"scale": "cubic"}, "scale must be one of"),
         ],
     )

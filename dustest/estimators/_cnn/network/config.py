@@ -6,6 +6,7 @@ Nothing here knows of Keras: a plan can be read, checked, stored and searched wi
 import re
 from dataclasses import asdict, dataclass, fields
 
+from dustest.data.checks.numbers import is_number
 from dustest.data.errors import InputError
 from dustest.estimators._cnn.heads import HEADS
 
@@ -204,7 +205,7 @@ def _sizes(fewest=1):
 
 def _is_fraction(value):
     """Whether a value is a number from 0 up to 1, 1 left out."""
-    return isinstance(value, int | float) and type(value) is not bool and 0 <= value < 1
+    return is_number(value) and 0 <= value < 1
 
 
 _RULES = {

@@ -6,11 +6,11 @@ the changed galaxies: fluxes, signal-to-noise ratios and the common scale are me
 
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from numbers import Real
 
 import numpy as np
 from scipy import ndimage, special
 
+from dustest.data.checks.numbers import check_number
 from dustest.data.errors import InputError, MissingDependencyError
 from dustest.estimators._cnn.context import ContextLayout, describe
 from dustest.estimators._cnn.inputs import aperture, stretch, unstretch
@@ -77,7 +77,7 @@ class AugmentOptions:
         highest = {"shift": 1.0, "blur": 2.0, "noise": np.inf, "noise_smoothing": 2.0}
         highest |= dict.fromkeys(_PROBABILITIES, 1.0)
         for item in fields(self)[1:]:
-            _check_number(getattr(self, item.name), item.name, 0.0, highest[item.name])
+            check_number(getattr(self, item.name), item.name, 0.0, highest[item.name])
 
     def __call__(self, image, context, rng):
         """Change galaxies, see `augment`."""
@@ -235,7 +235,7 @@ def augment_paper(images, kinds, rng, *, noise=_PAPER_NOISE):
     ----------
     .. [1] Dalal & Triggs 2005, CVPR 1, 886.
     """
-    _check_number(noise, "noise", 0.0, np.inf)
+    check_number(noise, "noise", 0.0, np.inf)
     copies = np.array(images, dtype=np.float32)
     for kind, change in enumerate(PAPER_COPIES.values()):
         rows = np.flatnonzero(kinds == kind)
@@ -282,15 +282,6 @@ def balance_weights(labels, *, power=0.5, bound=5.0, n_bins=20):
     """
     weights = _rarity(labels, power, bound, n_bins)
     return weights / weights.mean()
-
-
-def _check_number(value, name, low, high):
-    """Raise unless a value is a finite number within limits."""
-    number = isinstance(value, Real) and not isinstance(value, bool)
-    if not number or not low <= value <= high or not np.isfinite(value):
-        limits = f"from {low:g} to {high:g}" if np.isfinite(high) else f"from {low:g}"
-        msg = f"{name} must be a finite number {limits}, got {value!r}"
-        raise InputError(msg)
 
 
 def _moved(linear, rng, shift, blur):
@@ -388,9 +379,9 @@ def _rarity(labels, power, bound, n_bins):
     if labels.ndim != 1 or not labels.size or not np.all(np.isfinite(labels)):
         msg = f"labels must be finite numbers along one axis, got the shape {labels.shape}"
         raise InputError(msg)
-    _check_number(power, "power", 0.0, 1.0)
-    _check_number(bound, "bound", 1.0, np.inf)
-    _check_number(n_bins, "n_bins", 1, 10_000)
+    check_number(power, "power", 0.0, 1.0)
+    check_number(bound, "bound", 1.0, np.inf)
+    check_number(n_bins, "n_bins", 1, 10_000)
     edges = np.linspace(labels.min(), labels.max(), int(n_bins) + 1)
     place = np.clip(np.searchsorted(edges, labels, side="right") - 1, 0, int(n_bins) - 1)
     counts = np.bincount(place)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dustest.data.checks.numbers import check_number
 from dustest.data.containers.rows import RowTable
 from dustest.data.errors import DustestError, InputError, ReadError
 from dustest.data.files.paths import installed_version, replacing
@@ -150,7 +151,8 @@ def search(
         If training diverges in all trials.
     """
     preset = _checked_preset(preset)
-    n_trials = preset.n_trials if n_trials is None else _checked_count(n_trials)
+    n_trials = preset.n_trials if n_trials is None else n_trials
+    check_number(n_trials, "n_trials", 1, kind=Integral)
     _check_task(task, data, validation_fraction, seed)
     if preset.epochs is not None:
         options = replace(options, epochs=min(options.epochs, preset.epochs))
@@ -189,14 +191,6 @@ def _checked_preset(preset):
     names = ", ".join(repr(name) for name in PRESETS)
     msg = f"preset must be one of {names} or a TuningPreset, got {preset!r}"
     raise InputError(msg)
-
-
-def _checked_count(n_trials):
-    """A number of trials."""
-    if not isinstance(n_trials, Integral) or isinstance(n_trials, bool) or n_trials < 1:
-        msg = f"n_trials must be an integer from 1 on, got {n_trials!r}"
-        raise InputError(msg)
-    return int(n_trials)
 
 
 def _check_task(task, data, validation_fraction, seed):

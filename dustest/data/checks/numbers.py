@@ -1,0 +1,248 @@
+"""Single numbers among arguments: what is one, and errors that say what it has to be."""
+
+from math import isfinite
+from numbers import Integral, Real
+
+import numpy as np
+
+from dustest.data.checks.values import to_floats
+from dustest.data.errors import InputError
+
+__all__ = [
+    "check_fraction",
+    "check_not_negative",
+    "check_number",
+    "check_odd",
+    "check_positive",
+    "check_range",
+    "check_whole",
+    "is_number",
+]
+
+
+def is_number(value, kind=Real):
+    """Whether an argument is a finite number; True and False are not.
+
+    Parameters
+    ----------
+    value : object
+        What a user gives.
+    kind : type, optional
+        `numbers.Real` or `numbers.Integral`.
+
+    Returns
+    -------
+    answer : bool
+        Whether it is.
+
+    Examples
+    --------
+    >>> from dustest.data.checks.numbers import is_number
+    >>> is_number(0.05), is_number(True), is_number(float("nan"))
+    (True, False, False)
+    """
+    number = isinstance(value, kind) and not isinstance(value, bool)
+    return number and (isinstance(value, Integral) or isfinite(value))
+
+
+def check_number(value, name, low=-np.inf, high=np.inf, *, kind=Real, above=False, expected=None):
+    """Convert to a finite number within limits.
+
+    Parameters
+    ----------
+    value : float or ndarray of shape ()
+        The argument.
+    name : str
+        Name of the argument, for the error.
+    low, high : float, optional
+        Smallest and largest number.
+    kind : type, optional
+        `numbers.Real` or `numbers.Integral`.
+    above : bool, optional
+        Whether the smallest number itself is refused.
+    expected : str, optional
+        What it has to be, for the error; by default that follows from the limits.
+
+    Returns
+    -------
+    number : float or int
+        The same, without the sign of zero.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+
+    Examples
+    --------
+    >>> from dustest.data.checks.numbers import check_number
+    >>> check_number(0.05, "error_floor", 0.0, 1.0)
+    0.05
+    """
+    number = value.item() if type(value) is np.ndarray and value.ndim == 0 else value
+    if not (is_number(number, kind) and low <= number <= high and not (above and number == low)):
+        msg = f"{name} must be {expected or _wanted(low, high, kind, above)}, got {value!r}"
+        raise InputError(msg)
+    return int(number) if kind is Integral else float(number) + 0.0
+
+
+def _wanted(low, high, kind, above):
+    """What a number has to be."""
+    text = "an integer" if kind is Integral else "a finite number"
+    if low > -np.inf:
+        text += f" {'above' if above else 'from'} {low:g}"
+    return text if high == np.inf else f"{text} to {high:g}"
+
+
+def check_positive(value, name):
+    """Convert to a positive finite number.
+
+    Parameters
+    ----------
+    value : float
+        The argument.
+    name : str
+        Name of the argument, for the error.
+
+    Returns
+    -------
+    number : float
+        The same.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+    """
+    return check_number(value, name, 0.0, above=True, expected="a positive finite number")
+
+
+def check_not_negative(value, name):
+    """Convert to a finite number of zero or more.
+
+    Parameters
+    ----------
+    value : float
+        The argument.
+    name : str
+        Name of the argument, for the error.
+
+    Returns
+    -------
+    number : float
+        The same.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+    """
+    return check_number(value, name, 0.0, expected="a finite number that is not negative")
+
+
+def check_fraction(value, name):
+    """Convert to a number from 0 to 1.
+
+    Parameters
+    ----------
+    value : float
+        The argument.
+    name : str
+        Name of the argument, for the error.
+
+    Returns
+    -------
+    number : float
+        The same.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+    """
+    return check_number(value, name, 0.0, 1.0, expected="a number from 0 to 1")
+
+
+def check_whole(value, name, *, minimum=1):
+    """Convert to a whole number from a minimum on.
+
+    Parameters
+    ----------
+    value : int
+        The argument.
+    name : str
+        Name of the argument, for the error.
+    minimum : int, optional
+        Smallest number.
+
+    Returns
+    -------
+    number : int
+        The same.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+    """
+    expected = f"a whole number from {minimum}"
+    return check_number(value, name, minimum, kind=Integral, expected=expected)
+
+
+def check_odd(value, name):
+    """Convert to an odd number of pixels, one of which is central.
+
+    Parameters
+    ----------
+    value : int
+        The argument.
+    name : str
+        Name of the argument, for the error.
+
+    Returns
+    -------
+    number : int
+        The same.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+    """
+    number = check_whole(value, name)
+    if number % 2 == 0:
+        msg = f"{name} must be an odd number of pixels, so that one is central, got {value!r}"
+        raise InputError(msg)
+    return number
+
+
+def check_range(value, name, lowest, highest):
+    """Convert one number, or two limits, to a range.
+
+    Parameters
+    ----------
+    value : float or tuple of float
+        The argument.
+    name : str
+        Name of the argument, for the error.
+    lowest, highest : float
+        Limits of both ends; infinity is not allowed.
+
+    Returns
+    -------
+    low, high : float
+        The ends, equal for one number.
+
+    Raises
+    ------
+    InputError
+        If it is neither, has a unit, or the ends are in the wrong order or outside the limits.
+    """
+    ends = to_floats(value, name)
+    low, high = np.broadcast_to(ends, (2,)) if ends.shape in {(), (1,), (2,)} else (np.nan,) * 2
+    low, high = float(low), float(high)
+    if not (lowest <= low <= high <= highest and high < np.inf):
+        limits = f"from {lowest:g}" + (f" to {highest:g}" if highest < np.inf else "")
+        msg = f"{name} must be a number {limits}, or two such (low, high), got {value!r}"
+        raise InputError(msg)
+    return low, high
