@@ -54,7 +54,7 @@ class Band:
     svo_id : str
         The identifier in the SVO Filter Profile Service, for example ``"JWST/NIRCam.F277W"``.
     wavelength : array_like, Column or `~astropy.units.Quantity` of shape (n,)
-        Wavelengths, ascending; Angstrom where they bear no unit. With a unit, any spectral one
+        Wavelengths, ascending; Angstrom if they have no unit. With a unit, any spectral one
         will do, and the order may be reversed. Kept as an ndarray in Angstrom, ascending.
     transmission : array_like, Column or `~astropy.units.Quantity` of shape (n,)
         Total transmission for photon-counting detectors, on any scale.
@@ -167,7 +167,7 @@ BANDS = Registry("band", Band)
 
 
 def _check_curve(name, wavelength, transmission):
-    """Refuse a curve through which no flux can be computed."""
+    """Raise an error for a curve through which no flux can be computed."""
     ascending = wavelength[0] > 0 and np.all(np.diff(wavelength) > 0)
     if not (ascending and np.all(np.isfinite(transmission))):
         msg = (
@@ -230,7 +230,7 @@ def canonical_name(name):
     Raises
     ------
     InputError
-        If the name is not known; the sentence lists the closest known ones.
+        If the name is unknown; the sentence lists the closest known ones.
 
     Examples
     --------
@@ -268,7 +268,7 @@ def get_band(name):
     Raises
     ------
     InputError
-        If the name is not known.
+        If the name is unknown.
     MissingDependencyError
         If the curve must be fetched and astroquery is not installed.
     ReadError
@@ -335,7 +335,7 @@ def has_curve(name):
     Returns
     -------
     answer : bool
-        False for a name that is not known, and for a curve that can not be fetched.
+        False for a name that is unknown, and for a curve that can not be fetched.
 
     Examples
     --------
@@ -367,7 +367,7 @@ def _check_text(name):
 
 @lru_cache(maxsize=4096)
 def _resolve(name):
-    """Canonical name, SVO identifier, sedpy name (None where it has none), and what to fetch."""
+    """Canonical name, SVO identifier, sedpy name (None if it has none), and what to fetch."""
     found = _find_instrument(name)
     if found is not None:
         instrument, filter_name = found

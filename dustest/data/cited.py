@@ -61,9 +61,9 @@ class Cited:
         what : str
             What is chosen, such as ``"dust law"``.
         name : str or None
-            Its name; None where the result does not say it.
+            Its name; None if the result does not say it.
         references : sequence of str or None
-            Those of the method; None where it is not known.
+            Those of the method; None if it is unknown.
         """
         if name is None:
             self.gaps.append(f"its meta does not tell the {what}")

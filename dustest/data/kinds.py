@@ -349,7 +349,7 @@ def _line_name(name):
 
 
 _ITEMS = {"band": canonical_name, "line": _line_name}
-"""What turns a name of a band or line into the short one, and raises where it is not known."""
+"""What turns a name of a band or line into the short one, and raises where it is unknown."""
 
 
 def is_known_item(kind, item):
@@ -418,7 +418,7 @@ def find_column(name):
     Returns
     -------
     found : FoundColumn or None
-        `None` where it is of no kind.
+        None if it is of no kind.
 
     Examples
     --------

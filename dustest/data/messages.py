@@ -76,7 +76,7 @@ def did_you_mean(text, known):
     Parameters
     ----------
     text : str
-        The word that is not known.
+        The word that is unknown.
     known : iterable of str
         The known ones.
 

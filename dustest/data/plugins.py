@@ -19,7 +19,7 @@ def try_plugins():
     Returns
     -------
     errors : dict of str to Exception or None
-        By the name of the plugin; `None` where it works.
+        By the name of the plugin; None if it works.
 
     Examples
     --------

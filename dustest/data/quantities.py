@@ -138,7 +138,7 @@ class DustQuantity:
         Digits after the point with which reports and documentation write its values; those of
         its errors follow, see `dustest.validation.Metric`.
     core : bool, optional
-        Whether every result has it, NaN where an estimator does not give it.
+        Whether every result has it, NaN if an estimator does not give it.
     bounds : tuple of float, optional
         Least and greatest value that a galaxy can have; truth outside is refused.
     derivation : Derivation, optional
@@ -182,7 +182,7 @@ class DustQuantity:
 
 
 def ratio(numerator, denominator):
-    """Divide, with NaN where the denominator is zero.
+    """Divide, with NaN if the denominator is zero.
 
     Parameters
     ----------

@@ -96,7 +96,7 @@ class Registry(Mapping):
         name : str
             Name or alias, in any case.
         argument : str
-            Name of the user's argument, for the error.
+            Name of the user's argument, for the message.
 
         Returns
         -------

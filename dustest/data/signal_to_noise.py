@@ -19,7 +19,7 @@ def is_faint(snr, snr_min=SNR_MIN, *, axis=0):
     Parameters
     ----------
     snr : ndarray of shape (n_bands, n) or (n, n_bands)
-        Ratios; NaN where unknown.
+        Ratios; NaN if unknown.
     snr_min : float, optional
         Ratio that is enough.
     axis : int, optional
@@ -41,7 +41,7 @@ def is_faint(snr, snr_min=SNR_MIN, *, axis=0):
 
 
 def check_snr_min(snr_min):
-    """Refuse a least signal-to-noise ratio that is no finite number.
+    """Raise an error for a least signal-to-noise ratio that is no finite number.
 
     Parameters
     ----------

@@ -272,7 +272,7 @@ class BagpipesEstimator(DustEstimator):
         return declared_columns(self.extra, bands, self._wanted, free_redshift=free_redshift)
 
     def _check_parameters(self):
-        """Refuse parameters that mean nothing."""
+        """Raise an error for parameters that mean nothing."""
         settings = self._settings()
         names = [name for name in self._wanted if name in REST_FRAME]
         if names:
@@ -476,7 +476,7 @@ def _flags(galaxy, posterior):
 
 
 def _check_resolution(resolution):
-    """Refuse what is no resolving power."""
+    """Raise an error for anything but a resolving power."""
     if isinstance(resolution, str):
         check_choice("resolution", resolution, ("prism",))
     elif resolution is not None:
@@ -484,7 +484,7 @@ def _check_resolution(resolution):
 
 
 def _check_priors(sfh, dust_law, priors):
-    """Refuse names and priors that make no model."""
+    """Raise an error for names and priors that make no model."""
     if priors is not None and not isinstance(priors, Mapping):
         msg = (
             "priors must be a mapping of Bagpipes' parameter names, such as "

@@ -110,7 +110,7 @@ class Layout:
     error : str
         Name of the error column, with ``{band}`` and other groups as the flux column has them.
     unit : Unit or None
-        Unit of columns that declare none; None where the layout has no fixed one.
+        Unit of columns that declare none; None if the layout has no fixed one.
     description : str
         One sentence for the documentation.
     reference : str
@@ -126,7 +126,7 @@ class Layout:
         Aperture to take of columns of shape (n, n_apertures), from 0.
     foreground : str, optional
         How the fluxes were corrected for foreground dust of the Milky Way; empty where they were
-        not, or where that is not known.
+        not, or where that is unknown.
     columns : tuple of LayoutColumn, optional
         Columns of other kinds of input, such as emission lines. A catalogue without photometry has
         an empty ``flux``.
@@ -634,7 +634,7 @@ def find_layout(names, candidates=None):
     Returns
     -------
     layout : Layout or None
-        None where no layout finds a column.
+        None if no layout finds a column.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Arguments of physics functions as bare floats: units, masks and missing values."""
+"""Conversion of arguments of physics functions to floats: units, masks and missing values."""
 
 import numpy as np
 from astropy import units as u
@@ -18,14 +18,14 @@ __all__ = [
 
 
 def as_angstrom(wavelength, name="wavelength"):
-    """Wavelengths in Angstrom.
+    """Convert wavelengths to Angstrom.
 
     Parameters
     ----------
     wavelength : array_like, Column or Quantity
         Positive and finite; in any spectral unit, Angstrom without one.
     name : str, optional
-        Name of the argument, for the error.
+        Name of the argument, for the message.
 
     Returns
     -------
@@ -35,7 +35,7 @@ def as_angstrom(wavelength, name="wavelength"):
     Raises
     ------
     InputError
-        If they are no such numbers, or bear another unit.
+        If they are not such numbers, or have another unit.
     """
     values = to_floats(wavelength, name, unit=u.AA, equivalencies=u.spectral(), sentinels=False)
     # False for NaN too.
@@ -46,7 +46,7 @@ def as_angstrom(wavelength, name="wavelength"):
 
 
 def as_curves(bands):
-    """Bands of a sequence of names.
+    """Look up bands by a sequence of names.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def as_curves(bands):
     Raises
     ------
     InputError
-        If it is one name, or holds one that is not known.
+        If it is one name, or contains an unknown one.
     """
     if isinstance(bands, str | Band):
         msg = f"bands must be a sequence of names such as ['F150W', 'F200W'], got {bands!r}"
@@ -70,24 +70,24 @@ def as_curves(bands):
 
 
 def as_magnitudes(value, name):
-    """Values in mag, with their unit where they have one.
+    """Convert values to mag, with a unit if they have one.
 
     Parameters
     ----------
     value : array_like, Column or Quantity
         In mag without a unit.
     name : str
-        Name of the argument, for the error.
+        Name of the argument, for the message.
 
     Returns
     -------
     values : float, ndarray or Quantity
-        In mag, NaN where missing; a Quantity where ``value`` declares a unit.
+        In mag, NaN if missing; a Quantity where ``value`` declares a unit.
 
     Raises
     ------
     InputError
-        If they are no numbers, or bear a unit other than mag.
+        If they are not numbers, or have a unit other than mag.
     """
     unit = declared_unit(value, name)
     # Decades and decibels convert too, but with the other sign.
@@ -99,7 +99,7 @@ def as_magnitudes(value, name):
 
 
 def as_redshifts(redshift, ndim=None):
-    """Redshifts, which have no unit.
+    """Convert redshifts, which have no unit.
 
     Parameters
     ----------
@@ -111,25 +111,25 @@ def as_redshifts(redshift, ndim=None):
     Returns
     -------
     values : ndarray
-        NaN where missing.
+        NaN if missing.
 
     Raises
     ------
     InputError
-        If they are no numbers, have other axes, or a unit.
+        If they are not numbers, have other axes, or a unit.
     """
     return to_floats(redshift, "redshift", ndim=ndim)
 
 
 def as_redshift(redshift, *, above_zero=False):
-    """One redshift.
+    """Convert one redshift.
 
     Parameters
     ----------
     redshift : float
         Redshift, without a unit.
     above_zero : bool, optional
-        Whether zero is refused too, as it has no distance.
+        Whether zero is an error too, as it has no distance.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Conversions between A_V, E(B-V) and A_lambda, and attenuation through bands, by a dust law."""
+"""Conversions between A_V, E(B-V) and A_lambda, and attenuation in bands, for a dust law."""
 
 import numpy as np
 
@@ -22,7 +22,7 @@ def attenuation_ratio(wavelength, law):
     Parameters
     ----------
     wavelength : float, array_like, Column or `~astropy.units.Quantity`
-        Rest-frame wavelengths; Angstrom where they bear no unit.
+        Rest-frame wavelengths; Angstrom if they have no unit.
     law : str, DustLaw or model of dust_extinction
         The law, see `get_dust_law`.
 
@@ -34,7 +34,7 @@ def attenuation_ratio(wavelength, law):
     Raises
     ------
     InputError
-        If the law is not known, or does not cover a wavelength.
+        If the law is unknown, or does not cover a wavelength.
 
     Examples
     --------
@@ -59,12 +59,12 @@ def a_v_to_e_bv(a_v, law):
     Returns
     -------
     float, ndarray or `~astropy.units.Quantity`
-        E(B-V) in mag, NaN where missing; with a unit where ``a_v`` has one.
+        E(B-V) in mag, NaN if missing; with a unit where ``a_v`` has one.
 
     Raises
     ------
     InputError
-        If the law is not known, or ``a_v`` bears a unit other than mag.
+        If the law is unknown, or ``a_v`` has a unit other than mag.
 
     Examples
     --------
@@ -88,12 +88,12 @@ def e_bv_to_a_v(e_bv, law):
     Returns
     -------
     float, ndarray or `~astropy.units.Quantity`
-        A_V in mag, NaN where missing; with a unit where ``e_bv`` has one.
+        A_V in mag, NaN if missing; with a unit where ``e_bv`` has one.
 
     Raises
     ------
     InputError
-        If the law is not known, or ``e_bv`` bears a unit other than mag.
+        If the law is unknown, or ``e_bv`` has a unit other than mag.
 
     Examples
     --------
@@ -113,19 +113,19 @@ def a_lambda(a_v, wavelength, law):
     a_v : float, array_like, Column or `~astropy.units.Quantity`
         Attenuation in V, in mag; broadcasts with ``wavelength``.
     wavelength : float, array_like, Column or `~astropy.units.Quantity`
-        Rest-frame wavelengths; Angstrom where they bear no unit.
+        Rest-frame wavelengths; Angstrom if they have no unit.
     law : str, DustLaw or model of dust_extinction
         The law, see `get_dust_law`.
 
     Returns
     -------
     float, ndarray or `~astropy.units.Quantity`
-        A_lambda in mag, NaN where missing; with a unit where ``a_v`` has one.
+        A_lambda in mag, NaN if missing; with a unit where ``a_v`` has one.
 
     Raises
     ------
     InputError
-        If the law is not known, does not cover a wavelength, ``a_v`` bears a unit other than mag,
+        If the law is unknown, does not cover a wavelength, ``a_v`` has a unit other than mag,
         or the shapes do not broadcast.
 
     Examples
@@ -146,7 +146,7 @@ def a_lambda(a_v, wavelength, law):
 
 
 def band_attenuation_ratio(band, law, redshift=0.0):
-    """Attenuation through a band over A_V, for a source at a redshift.
+    """Attenuation in a band over A_V, for a source at a redshift.
 
     The mean of A_lambda / A_V over the band, weighted as photon-counting photometry weights a
     spectrum flat in f_nu: the limit of little dust. Transmission below one per cent of the peak
@@ -169,8 +169,8 @@ def band_attenuation_ratio(band, law, redshift=0.0):
     Raises
     ------
     InputError
-        If the band or law is not known, the law does not cover the band, or a redshift is
-        negative or not finite, or bears a unit.
+        If the band or law is unknown, the law does not cover the band, or a redshift is
+        negative or not finite, or has a unit.
 
     Examples
     --------

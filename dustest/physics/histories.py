@@ -117,7 +117,7 @@ class SampledShape:
         return self.rough(low, high, **columns)
 
     def _add_rough(self, grid, columns, pairs, mass, moment):
-        """Add the sums over all ages of segments where nodes do not do; changes its arrays."""
+        """Add the sums over all ages of segments that need more than nodes; changes its arrays."""
         rows, segments = pairs
         own = {key: value[rows] if len(value) > 1 else value for key, value in columns.items()}
         ages = grid.segment_ages[segments]
@@ -244,7 +244,22 @@ class Continuity:
 
     @staticmethod
     def sums(grid, parameters, _age_of_universe):
-        """Sum a history over the ages of segments, see `SampledShape.sums`."""
+        """Sum a history over the ages of segments, see `SampledShape.sums`.
+
+        Parameters
+        ----------
+        grid : AgeGrid
+            Ages and segments.
+        parameters : dict of str to ndarray of shape (n,)
+            Parameters of the component.
+        _age_of_universe : ndarray
+            Not used.
+
+        Returns
+        -------
+        mass, moment, oldest : ndarray
+            As returned by `SampledShape.sums`.
+        """
         edges = 1e6 * parameters["bin_edges"][::-1]
         first = np.zeros_like(parameters["dsfr1"])
         steps = [parameters[f"dsfr{i}"] for i in range(1, edges.size - 1)]
@@ -453,7 +468,7 @@ def get_history(history, argument="history"):
     history : str or StarFormationHistory
         A name in any letter case, or a history, which is returned.
     argument : str, optional
-        Name of the user's argument, for the error.
+        Name of the user's argument, for the message.
 
     Returns
     -------

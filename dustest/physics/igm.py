@@ -1,4 +1,4 @@
-"""Absorption by the hydrogen between a galaxy and us."""
+"""Absorption by the intergalactic hydrogen."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ def igm_transmission(wavelength, redshift):
     Parameters
     ----------
     wavelength : array_like, Column or `~astropy.units.Quantity` of shape (n_wave,)
-        Observed-frame wavelengths; Angstrom where they bear no unit. Below 911.8 Angstrom, beyond
+        Observed-frame wavelengths; Angstrom if they have no unit. Below 911.8 Angstrom, beyond
         the published formulae, the continuum keeps the depth that it has there.
     redshift : float
         Redshift of the source.
@@ -29,13 +29,13 @@ def igm_transmission(wavelength, redshift):
     Returns
     -------
     ndarray of shape (n_wave,)
-        Fraction of the light that arrives, between 0 and 1.
+        Fraction of the light that is transmitted, between 0 and 1.
 
     Raises
     ------
     InputError
-        If a wavelength is not positive and finite or bears no spectral unit, or the redshift is
-        negative or not finite, or bears a unit.
+        If a wavelength is not positive and finite or has no spectral unit, or the redshift is
+        negative or not finite, or has a unit.
 
     References
     ----------

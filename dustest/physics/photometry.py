@@ -28,7 +28,7 @@ def synthetic_photometry(wavelength, flux, bands):
     Returns
     -------
     `~astropy.units.Quantity` of shape (..., n_bands)
-        Mean f_nu through each band in nJy, NaN where a flux inside it is missing;
+        Mean f_nu through each band in nJy, NaN if a flux inside it is missing;
         ``.to(u.ABmag)`` makes AB magnitudes of it.
 
     Raises
@@ -77,21 +77,21 @@ def band_flux(wavelength, f_nu, band):
     Parameters
     ----------
     wavelength : array_like, Column or `~astropy.units.Quantity` of shape (n_wave,)
-        Observed-frame wavelengths, ascending; Angstrom where they bear no unit.
+        Observed-frame wavelengths, ascending; Angstrom if they have no unit.
     f_nu : array_like, Column or `~astropy.units.Quantity` of shape (..., n_wave)
-        Flux density per unit frequency, on any scale where it bears no unit.
+        Flux density per unit frequency, on any scale if it has no unit.
     band : str or Band
         The band.
 
     Returns
     -------
     ndarray or `~astropy.units.Quantity` of shape (...)
-        The mean, in the unit of ``f_nu``; NaN where a flux inside the band is missing.
+        The mean, in the unit of ``f_nu``; NaN if a flux inside the band is missing.
 
     Raises
     ------
     InputError
-        If a shape or unit does not fit, the wavelengths do not ascend, or they do not reach from
+        If a shape or unit does not match, the wavelengths do not ascend, or they do not reach from
         edge to edge of the band (one per cent of its peak).
 
     Examples
@@ -125,7 +125,7 @@ def _mean_flux(wavelength, f_nu, curve):
 
 
 def _check_axes(wavelength, shape):
-    """Refuse fluxes whose last axis is not that of the wavelengths."""
+    """Raise an error for fluxes whose last axis is not that of the wavelengths."""
     if wavelength.ndim != 1 or wavelength.size < 2 or shape[-1:] != wavelength.shape:
         msg = (
             "wavelength must be one-dimensional and as long as the last axis of the flux, got "
@@ -135,7 +135,7 @@ def _check_axes(wavelength, shape):
 
 
 def _check_spectrum(wavelength, curve):
-    """Refuse a spectrum that cannot be observed through a band."""
+    """Raise an error for a spectrum that cannot be observed through a band."""
     if not np.all(np.diff(wavelength) > 0):
         msg = "wavelength must ascend strictly: sort the spectrum and drop repeated points"
         raise InputError(msg)

@@ -1,16 +1,16 @@
 r"""Parametric star-formation histories as masses of stars formed in bins of age.
 
-Light, mass and mean rates of a stellar population are linear in the masses that formed in its
-bins of age, so that these masses are all that a history is. A history is sampled at ages that
-are even in the logarithm (0.0025 dex from 1 Myr on), each of which stands for the stars between
-the middles to its neighbours: Bagpipes (Carnall et al. 2018, MNRAS 480, 4379) does the same, and a
-history narrower than the steps comes out alike. Where a history is smooth within a bin, the sum
-over its ages is a Gauss quadrature for them, exact for polynomials of degree seven; where it is
-not, and where it begins or ends, the sum itself is taken.
+Spectrum, mass and mean rates of a stellar population are linear in the masses that formed in its
+bins of age, so that these masses define a history. A history is sampled at ages that are even in
+the logarithm (0.0025 dex from 1 Myr on). Each age represents the stars up to the middles to its
+neighbours: Bagpipes (Carnall et al. 2018, MNRAS 480, 4379) does the same, and histories narrower
+than the steps agree with it. If a history is smooth within a bin, a Gauss quadrature, exact for
+polynomials of degree seven, replaces the sum over its ages. Otherwise, and where the history
+begins or ends, the sum is computed.
 
 Histories have names, their parameters are ``component:parameter``, see `get_history`; times are
 in Gyr, edges of bins in Myr. In histories of several components ``massformed`` is the log10 of the
-mass that formed in a component, and matters only relative to the others.
+mass that formed in a component; only differences between components matter.
 """
 
 from collections.abc import Mapping
@@ -27,25 +27,24 @@ from dustest.physics.histories import get_history
 
 __all__ = ["AgeGrid", "FormedStars", "history_weights"]
 
-_CHUNK = 1000  # models whose rates at all nodes stay in the cache of a core
+_CHUNK = 1000  # models whose rates at all nodes fit in the cache of a core
 
 
 @dataclass(frozen=True, eq=False)
 class FormedStars:
-    """Stars that formed in models, per solar mass of all that formed.
+    """Stars that formed in models, per solar mass formed.
 
     Parameters
     ----------
     weights : ndarray of shape (n, n_bins)
-        Shares of the mass formed in the bins of age; zero throughout where a history is not
-        possible.
+        Fractions of the mass formed in the bins of age; all zero if a history is not possible.
     rates : ndarray of shape (n, n_timescales)
         Mean star-formation rates over the timescales of the grid, in 1/yr: the specific rate
         relative to the mass formed.
     mean_age : ndarray of shape (n,)
-        Mean age by mass, in yr; NaN where a history is not possible.
+        Mean age by mass, in yr; NaN if a history is not possible.
     possible : ndarray of bool of shape (n,)
-        False where stars would be older than the Universe, or where none form.
+        False if stars would be older than the Universe, or if none form.
     """
 
     weights: np.ndarray
@@ -58,20 +57,19 @@ _EDGES = "bin_edges"
 
 
 def history_weights(name, parameters, age_of_universe, grid=None):
-    """Shares of the mass formed per bin of age, for many models of one history.
+    """Fractions of the mass formed per bin of age, for many models of one history.
 
     Parameters
     ----------
     name : str or StarFormationHistory
         A history, see `~dustest.physics.get_history`.
     parameters : dict of str to array_like, Column or Quantity of shape (n,) or ()
-        Its parameters as ``component:parameter``, in the units of the module's description where
-        they declare none; others are ignored.
-        ``continuity:bin_edges`` of shape (n_edges,) is common to all models. The components of
-        a history of two are mixed in the ratio of their masses 10**massformed, and the weights
-        are per solar mass of all that formed.
+        Its parameters as ``component:parameter``, in the units of the module's description if they
+        have none; others are ignored. ``continuity:bin_edges`` of shape (n_edges,) is common to
+        all models. The components of a history of two are combined in the ratio of their masses
+        10**massformed, and the weights are per solar mass formed.
     age_of_universe : array_like, Column or `~astropy.units.Quantity` of shape (n,) or ()
-        Age of the Universe at the observation; yr where it bears no unit.
+        Age of the Universe at the observation; yr if it has no unit.
     grid : AgeGrid, optional
         Ages, bins and timescales; the bins of Bagpipes, 10 and 100 Myr without it.
 
@@ -83,8 +81,8 @@ def history_weights(name, parameters, age_of_universe, grid=None):
     Raises
     ------
     InputError
-        If the history is not known, a parameter is missing, not finite or, where it has to be,
-        not positive, or shapes or units do not fit.
+        If the history is unknown, a parameter is missing, not finite or, where it has to be,
+        not positive, or shapes or units do not match.
 
     References
     ----------

@@ -1,7 +1,7 @@
-"""Light of star particles: tables through bands, and (by `spectrum_table`) spectra.
+"""Fluxes of star particles in bands, and (by `spectrum_table`) spectra.
 
-Particles are single-age, single-metallicity populations. Between the nodes of a grid their light
-is linear in the logarithm of the age and in the metallicity: a galaxy costs table look-ups.
+Particles are single-age, single-metallicity populations. Between the nodes of a grid, spectra are
+linear in the logarithm of the age and in the metallicity; a galaxy needs table look-ups only.
 """
 
 from functools import cached_property
@@ -24,23 +24,23 @@ from dustest.physics.dust_laws.lookup import get_screen_law
 
 __all__ = ["LightTable", "NebularGrid", "SSPGrid", "SpectrumTable", "StarLight", "load_ssp_grid"]
 
-# Square-root spacing: fine steps where there is light, few where hardly any is left.
+# Square-root spacing: fine steps for little attenuation, few where hardly any light is left.
 _MAX_A_V = 25.0
 _N_STEPS = 100
 _A_V_NODES = _MAX_A_V * np.linspace(0.0, 1.0, _N_STEPS + 1) ** 2
 _A_V_STEPS = np.diff(_A_V_NODES)
 _HALF_WIDTH = 50.0
-"""Angstrom to either side of 4400 and 5500 Angstrom over which light is averaged."""
+"""Angstrom to either side of 4400 and 5500 Angstrom over which spectra are averaged."""
 
 
 class LightTable:
-    """Flux of star particles through bands, per solar mass formed.
+    """Flux of star particles in bands, per solar mass formed.
 
-    Light is interpolated linearly in log age and in metallicity (as Bagpipes does: at low
-    metallicity the lines of metals grow in proportion to them); beyond the grid its last nodes
-    count, and no age above that of the Universe is held. Dust is a screen in front of each
-    particle; between nodes of A_V the logarithm of the flux is linear in A_V, within 1e-3 of
-    the integral over the band.
+    Spectra are interpolated linearly in log age and in metallicity (as in Bagpipes: at low
+    metallicity the lines of metals are proportional to it). Outside the grid its last nodes are
+    used, and ages above that of the Universe are not tabulated. Dust is a screen in front of each
+    particle; between nodes of A_V the logarithm of the flux is linear in A_V, within 1e-3 of the
+    integral over the band.
 
     Parameters
     ----------
@@ -51,17 +51,17 @@ class LightTable:
     redshift : float
         Redshift of the galaxy, above zero.
     law : str, DustLaw or model of dust_extinction, optional
-        Extinction law of the screens, see `get_dust_law`; beyond its range it keeps the value
-        at its end. Without a law the table knows no dust.
+        Extinction law of the screens, see `get_dust_law`; outside its range the value at its end
+        is used. Without a law the table has no dust.
     emission : str, optional
-        ``"total"``, ``"stellar"`` (what the ionised gas leaves of the stars' light) or
-        ``"nebular"``: the parts, for screens of their own.
+        ``"total"``, ``"stellar"`` (starlight that the ionised gas does not absorb) or
+        ``"nebular"``: the components, for separate screens.
     log_u : float, optional
         Logarithm of the ionisation parameter.
     igm : bool, optional
-        Whether the intergalactic medium absorbs, see `igm_transmission`.
+        Whether to include the intergalactic medium, see `igm_transmission`.
     cosmology : `~astropy.cosmology.FLRW`, optional
-        Gives the luminosity distance and the age of the Universe.
+        Sets the luminosity distance and the age of the Universe.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class LightTable:
     Raises
     ------
     InputError
-        If a band or law is not known, the grid does not cover a band at the redshift, or a
+        If a band or law is unknown, the grid does not cover a band at the redshift, or a
         parameter is out of range.
 
     References
@@ -130,7 +130,7 @@ class LightTable:
         centres = np.array([V_WAVELENGTH, B_WAVELENGTH])
         self._v_and_b = np.stack([_mean_continuum(light, centre) for centre in centres], axis=1)
         ratio = a_over_av(self.law, centres)
-        # Some curves miss one at 5500 Angstrom by two per cent; a screen shall give its own A_V.
+        # Some curves are off by two per cent at 5500 Angstrom; a screen must have its own A_V.
         self._v_and_b_ratio = ratio if self.law is None else ratio / ratio[0]
 
     def __repr__(self):
@@ -138,7 +138,7 @@ class LightTable:
         return f"LightTable(bands={self.bands}, redshift={self.redshift:g}, law={law!r})"
 
     def _column(self, light, response):
-        """Flux through one band, of every node behind every screen: (n_nodes, n_screens)."""
+        """Flux in one band, of every node behind every screen: (n_nodes, n_screens)."""
         screens = np.zeros(1) if self.law is None else _A_V_NODES
         wavelength = light.grid.wavelength[response.window]
         behind = response.continuum * screen(screens, a_over_av(self.law, wavelength))
@@ -146,19 +146,19 @@ class LightTable:
         return light.continuum(response.window) @ behind.T + light.lines @ in_lines.T
 
     def at(self, ages, metallicities):
-        """Look stars up once, for their light behind one dust after another.
+        """Interpolate stars once, for several realisations of their dust.
 
         Parameters
         ----------
         ages : array_like, Column or `~astropy.units.Quantity` of shape (n,)
-            Ages; yr where they bear no unit.
+            Ages; yr if they have no unit.
         metallicities : array_like of shape (n,)
             Metallicities in units of that of the Sun.
 
         Returns
         -------
         StarLight
-            Their light: what `flux` and `v_and_b` give, as a function of ``a_v`` alone.
+            The stars; its `flux` and `v_and_b` are functions of ``a_v`` only.
 
         Raises
         ------
@@ -181,7 +181,7 @@ class LightTable:
         Parameters
         ----------
         ages : array_like, Column or `~astropy.units.Quantity` of shape (n,)
-            Ages; yr where they bear no unit.
+            Ages; yr if they have no unit.
         metallicities : array_like of shape (n,)
             Metallicities in units of that of the Sun.
         a_v : array_like, Column or `~astropy.units.Quantity` of shape (n,), optional
@@ -208,7 +208,7 @@ class LightTable:
         return self.at(ages, metallicities).flux(a_v)
 
     def v_and_b(self, ages, metallicities, a_v=None):
-        """Rest-frame light at 5500 and 4400 Angstrom, from which A_V and E(B-V) follow.
+        """Rest-frame luminosity at 5500 and 4400 Angstrom, for A_V and E(B-V).
 
         Continuum without lines, averaged over 100 Angstrom. With L the sum over the particles
         of a galaxy, A_V = -2.5 log10(L_V / L_V without dust), and E(B-V) = A_B - A_V. Behind one
@@ -217,7 +217,7 @@ class LightTable:
         Parameters
         ----------
         ages : array_like, Column or `~astropy.units.Quantity` of shape (n,)
-            Ages; yr where they bear no unit.
+            Ages; yr if they have no unit.
         metallicities : array_like of shape (n,)
             Metallicities in units of that of the Sun.
         a_v : array_like, Column or `~astropy.units.Quantity` of shape (n,), optional
@@ -249,16 +249,16 @@ class LightTable:
 
 
 class StarLight:
-    """Light of certain star particles behind any dust, made by `LightTable.at`.
+    """Interpolated star particles for any dust, made by `LightTable.at`.
 
     Parameters
     ----------
     table : LightTable
-        Where it is looked up.
+        Table of the interpolation.
     nodes : ndarray of shape (n, 4)
-        Places in the table's raveled grid of metallicity and age.
+        Positions in the table's raveled grid of metallicity and age.
     weights : ndarray of shape (n, 4)
-        Their shares.
+        Their weights.
     """
 
     def __init__(self, table, nodes, weights):
@@ -291,17 +291,17 @@ class StarLight:
             return weighted_rows(table, rows, self._weights)
         a_v = checked_a_v(a_v, len(self), self._table.law)
         step = np.minimum((_N_STEPS * np.sqrt(a_v / _MAX_A_V)).astype(int), _N_STEPS - 1)
-        # Rounding may put a value on a node just below it.
+        # Rounding may put a value at a node just below it.
         share = np.maximum((a_v - _A_V_NODES[step]) / _A_V_STEPS[step], 0.0)
         rows += step[:, np.newaxis]
         thin = weighted_rows(table, rows, self._weights)
         thick = weighted_rows(table, rows + 1, self._weights)
-        # Where hydrogen leaves nothing, there is nothing to dim.
+        # If hydrogen absorbs everything, there is nothing to attenuate.
         ratio = np.divide(thick, thin, out=np.zeros_like(thin), where=thin > 0)
         return thin * ratio ** share[:, np.newaxis]
 
     def v_and_b(self, a_v=None):
-        """Rest-frame light at 5500 and 4400 Angstrom, as from `LightTable.v_and_b`.
+        """Rest-frame luminosity at 5500 and 4400 Angstrom, as from `LightTable.v_and_b`.
 
         Parameters
         ----------
@@ -325,7 +325,7 @@ class StarLight:
 
     @cached_property
     def _bare_v_and_b(self):
-        """Light at V and B without dust."""
+        """Luminosity at V and B without dust."""
         return weighted_rows(self._table._v_and_b, self._nodes, self._weights)
 
 

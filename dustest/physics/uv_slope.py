@@ -1,8 +1,8 @@
 """The slope beta of the rest-frame ultraviolet continuum, f_lambda proportional to lambda^beta.
 
-Spectra are fitted in windows free of the Lyman-alpha break and of strong lines, photometry
-through the transmission curves of the bands inside the rest-frame ultraviolet. Both fits work on
-fluxes, not on their logarithms: noise stays symmetric, and negative values count like any other.
+Spectra are fitted in windows free of the Lyman-alpha break and of strong lines, photometry with
+the transmission curves of the bands inside the rest-frame ultraviolet. Both fits use fluxes, not
+their logarithms: noise stays symmetric, and negative values are used like any other.
 """
 
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ UV_RANGE = (1250.0, 3000.0)
 """Rest-frame Angstrom in which the continuum is a power law, redward of Lyman alpha's wing."""
 
 UV_1600 = (1575.0, 1625.0)
-"""Rest-frame Angstrom of the light at 1600 Angstrom, for M_UV and A_1600."""
+"""Rest-frame Angstrom of the window at 1600 Angstrom, for M_UV and A_1600."""
 
 UV_WINDOWS = {
     # Calzetti, Kinney & Storchi-Bergmann 1994, ApJ 429, 582, table 2.
@@ -57,20 +57,20 @@ UV_WINDOWS = {
         *((1562.0, 1583.0), (1677.0, 1740.0), (1760.0, 1833.0), (1866.0, 1890.0)),
         *((1930.0, 1950.0), (2400.0, 2580.0)),
     ),
-    # Wide enough for the NIRSpec prism; beyond the damping wing, without C III] 1909.
+    # Wide enough for the NIRSpec prism; redward of the damping wing, without C III] 1909.
     "broad": ((1400.0, 1860.0), (1955.0, 2580.0)),
 }
 """Windows by name, as pairs of rest-frame Angstrom."""
 
 PHOTOMETRIC_SLOPE_ERR = 0.07
-"""Systematic error of a photometric slope: galaxies are no exact power laws, and each redshift
-has its own part of the continuum inside the bands. Measured by ``benchmarks/bench_uv_slope.py`` on
-galaxies of `dustest.simulate.GalaxySimulator` as the scatter that is left where the statistical
-error is below 0.02, against the slope of the spectrum without noise: 0.05 in the default
-population (16 galaxies), 0.07 in masses of 1e8 to 1e11 Msun (160 galaxies)."""
+"""Systematic error of a photometric slope: galaxies are not exact power laws, and the bands cover
+another part of the continuum at each redshift. Measured by ``benchmarks/bench_uv_slope.py`` on
+galaxies of `dustest.simulate.GalaxySimulator` as the remaining scatter for a statistical error
+below 0.02, against the slope of the spectrum without noise: 0.05 in the default population
+(16 galaxies), 0.07 in masses of 1e8 to 1e11 Msun (160 galaxies)."""
 
 POWER_LAW_ERR = 0.02
-"""Relative error of a power law through a band: with it, 99.9 per cent of the same galaxies have a
+"""Relative error of a power law in a band: with it, 99.9 per cent of the same galaxies have a
 chi-squared of a probability above 1e-4, at any signal-to-noise ratio."""
 
 # N IV], C IV, He II, O III], N III], C III], C II] and [O II].
@@ -81,10 +81,10 @@ _MIN_BANDS = 2
 _MIN_SPAN = 0.5
 _BETA_NODES = np.linspace(-10.0, 8.0, 73)
 _LARGEST_ERROR = 1e6
-"""Over the smallest one: a value of a larger error tells nothing, and numbers of 16 digits cannot
-hold its square beside those of the others."""
+"""Relative to the smallest one: a value with a larger error has no information, and numbers of 16
+digits cannot represent its square together with those of the others."""
 _LEAST_RELATIVE_ERROR = 1e-6
-"""Of the flux: none is calibrated better, so that a smaller error is raised to this one."""
+"""Of the flux: no calibration is better, so that a smaller error is raised to this value."""
 _MAX_STEPS = 60
 _TOLERANCE = 1e-9
 _CHUNK = 65_536
@@ -120,22 +120,22 @@ class PhotometricSlopes:
     Parameters
     ----------
     beta : ndarray of shape (n,)
-        The slopes; NaN where ``ok`` is False.
+        The slopes; NaN if ``ok`` is False.
     beta_err : ndarray of shape (n,)
         Their standard errors: those of the fluxes, and in quadrature the systematic error of
         photometric slopes, 0.07.
     statistical_err : ndarray of shape (n,)
-        The part that follows from the errors of the fluxes alone.
+        The part due to the errors of the fluxes.
     chi2 : ndarray of shape (n,)
         Chi-squared of each fit, with the errors as given; zero with two bands.
     probability : ndarray of shape (n,)
-        Chance of a chi-squared as large as this one, if power laws hold to 2 per cent of the flux
-        in each band; 1 with two bands.
+        Probability of a chi-squared of at least this value, if power laws hold to 2 per cent of
+        the flux in each band; 1 with two bands.
     n_bands : ndarray of int of shape (n,)
         Number of bands inside the rest-frame ultraviolet with usable fluxes.
     ok : ndarray of bool of shape (n,)
-        False where fewer than two bands were usable, the flux is not positive, or the slope
-        lies outside -10 to 8.
+        False if fewer than two bands were usable, the flux is not positive, or the slope is
+        outside -10 to 8.
     """
 
     beta: np.ndarray
@@ -153,17 +153,17 @@ def fit_beta(spectrum, redshift, windows="broad", *, mask_lines=None):
     Parameters
     ----------
     spectrum : object
-        Anything with Quantities or Columns ``wavelength`` (observed frame), ``flux`` and
-        ``flux_err`` of shape (n_wave,), such as `dustest.io.read_spectrum` gives; flux density
-        per unit wavelength or frequency.
+        Any object with Quantities or Columns ``wavelength`` (observed frame), ``flux`` and
+        ``flux_err`` of shape (n_wave,), such as the result of `dustest.io.read_spectrum`; flux
+        density per unit wavelength or frequency.
     redshift : float
         Redshift of the galaxy.
     windows : {"broad", "calzetti"} or array_like of shape (n_windows, 2), optional
-        Rest-frame windows in Angstrom. ``"broad"`` (1400-1860 and 1955-2580) suits the NIRSpec
-        prism; ``"calzetti"`` are the ten windows of Calzetti et al. (1994).
+        Rest-frame windows in Angstrom. ``"broad"`` (1400-1860 and 1955-2580) is suited to the
+        NIRSpec prism; ``"calzetti"`` are the ten windows of Calzetti et al. (1994).
     mask_lines : bool, optional
-        Leave out 20 Angstrom on both sides of the strong emission lines. By default done except
-        for ``"calzetti"``, whose windows were drawn around them.
+        Leave out 20 Angstrom on both sides of the strong emission lines. The default is True
+        except for ``"calzetti"``, whose windows avoid them.
 
     Returns
     -------
@@ -174,7 +174,7 @@ def fit_beta(spectrum, redshift, windows="broad", *, mask_lines=None):
     ------
     InputError
         If the spectrum has no members of fitting units, the redshift is negative or not
-        finite, the windows are not known, the spectrum does not cover the rest-frame
+        finite, the windows are unknown, the spectrum does not cover the rest-frame
         ultraviolet, or it holds no positive flux there.
 
     References
@@ -207,15 +207,15 @@ def spectral_beta(wavelength, flux, flux_err, redshift, windows="broad", *, mask
     """Fit the UV slope of a spectrum given as arrays.
 
     Pixels with a missing flux, or with a missing, infinite or not positive error, are left out,
-    and so is all below 1250 Angstrom, whatever the windows. Errors below 1e-6 of the flux count as
-    that; pixels with one of more than 1e6 times the smallest are left out.
+    and so are all below 1250 Angstrom, for any windows. Errors below 1e-6 of the flux are set to
+    that value; pixels with an error of more than 1e6 times the smallest are left out.
 
     Parameters
     ----------
     wavelength : array_like, Column or `~astropy.units.Quantity` of shape (n_wave,)
-        Observed-frame wavelengths; Angstrom where they bear no unit.
+        Observed-frame wavelengths; Angstrom if they have no unit.
     flux : array_like, Column or `~astropy.units.Quantity` of shape (n_wave,)
-        Flux density, per unit wavelength on any scale where it bears no unit.
+        Flux density, per unit wavelength on any scale if it has no unit.
     flux_err : array_like, Column or `~astropy.units.Quantity` of shape (n_wave,)
         Its standard errors; with a unit where ``flux`` has one.
     redshift : float
@@ -267,12 +267,12 @@ def spectral_beta(wavelength, flux, flux_err, redshift, windows="broad", *, mask
 def photometric_beta(flux, flux_err, bands, redshift):
     """Fit the UV slopes of many galaxies to their photometry.
 
-    A power law is integrated through the transmission curve of each band that lies inside the
-    rest-frame ultraviolet (see `select_uv_bands`), and fitted to the fluxes weighted by their
-    errors. Missing fluxes, and missing, infinite or not positive errors, leave the band out.
-    Errors below 1e-6 of the flux count as that, and one of more than 1e6 times the smallest of its
-    galaxy, which tells nothing, leaves its band out.
-    Galaxies are no exact power laws: the error of every slope includes a systematic part.
+    A power law is integrated over the transmission curve of each band inside the rest-frame
+    ultraviolet (see `select_uv_bands`), and fitted to the fluxes weighted by their errors. A band
+    with a missing flux, or with a missing, infinite or not positive error, is left out. Errors
+    below 1e-6 of the flux are set to that value, and a band whose error is more than 1e6 times the
+    smallest of its galaxy is left out. Galaxies are not exact power laws: the error of every slope
+    includes a systematic part.
 
     Parameters
     ----------
@@ -285,7 +285,7 @@ def photometric_beta(flux, flux_err, bands, redshift):
     bands : sequence of str or Band
         The bands, see `dustest.data.bands.get_band`.
     redshift : array_like of shape (n,)
-        Redshifts; a missing or negative one leaves its galaxy without a slope.
+        Redshifts; a galaxy with a missing or negative one has no slope.
 
     Returns
     -------
@@ -297,7 +297,7 @@ def photometric_beta(flux, flux_err, bands, redshift):
     ------
     InputError
         If the shapes do not fit, a unit is no flux density, only one of ``flux`` and ``flux_err``
-        has a unit, or a band is not known or repeated.
+        has a unit, or a band is unknown or repeated.
 
     Examples
     --------
@@ -336,11 +336,11 @@ def photometric_beta(flux, flux_err, bands, redshift):
 
 
 def select_uv_bands(bands, redshift):
-    """Tell which bands lie inside the rest-frame ultraviolet.
+    """Select the bands inside the rest-frame ultraviolet.
 
-    A band qualifies if its blue edge (one per cent of the peak) lies redward of 1250 Angstrom in
-    the rest frame, so that neither the Lyman-alpha break nor its damping wing enters, and its
-    red edge (half of the peak) blueward of 3000 Angstrom; beyond, in the faint end of a band, the
+    A band is selected if its blue edge (one per cent of the peak) is redward of 1250 Angstrom in
+    the rest frame, so that it contains neither the Lyman-alpha break nor its damping wing, and its
+    red edge (half of the peak) is blueward of 3000 Angstrom. In the faint red end of a band, the
     continuum is still close to the power law.
 
     Parameters
@@ -348,17 +348,17 @@ def select_uv_bands(bands, redshift):
     bands : sequence of str or Band
         The bands, see `dustest.data.bands.get_band`.
     redshift : array_like of shape (n,)
-        Redshifts; none qualifies at a missing or negative one.
+        Redshifts; no band is selected for a missing or negative one.
 
     Returns
     -------
     ndarray of bool of shape (n, n_bands)
-        True where a band qualifies.
+        True if a band is selected.
 
     Raises
     ------
     InputError
-        If a band is not known, or the redshifts are not one-dimensional numbers without a unit.
+        If a band is unknown, or the redshifts are not one-dimensional numbers without a unit.
 
     Examples
     --------
@@ -399,7 +399,7 @@ def _window_ranges(windows):
 
 
 def _in_windows(rest, ranges, *, mask_lines):
-    """Pixels inside the windows, redward of Lyman alpha, and away from lines where asked."""
+    """Pixels inside the windows, redward of Lyman alpha, and away from lines if requested."""
     pixels = rest[:, np.newaxis]
     inside = np.any((pixels >= ranges[:, 0]) & (pixels <= ranges[:, 1]), axis=1)
     inside &= rest >= UV_RANGE[0]
@@ -436,7 +436,7 @@ def _check_coverage(wavelength, rest, ranges, redshift):
 
 
 def _extent(wavelength):
-    """Range of the observed wavelengths as they were understood, for an error."""
+    """Range of the observed wavelengths in Angstrom, for a message."""
     known = wavelength[np.isfinite(wavelength)]
     if known.size == 0:
         return "it has no wavelength"
@@ -549,7 +549,7 @@ def _usable(flux, flux_err):
 
 
 def _limited_errors(flux, flux_err, use):
-    """Errors that can be weighed against each other, and which values of a row have them."""
+    """Errors within the allowed ratio, and the values of a row with such errors."""
     least = _LEAST_RELATIVE_ERROR * np.abs(flux)
     flux_err = np.where(use, np.fmax(flux_err, least), flux_err)
     smallest = np.min(flux_err, axis=-1, keepdims=True, initial=np.inf, where=use)
@@ -558,7 +558,7 @@ def _limited_errors(flux, flux_err, use):
 
 
 def _no_slopes(n):
-    """The result for galaxies without a single band."""
+    """Result for galaxies without any band."""
     nothing = np.full(n, np.nan)
     none = np.zeros(n, dtype=int)
     copies = (nothing.copy() for _ in range(5))
@@ -566,17 +566,17 @@ def _no_slopes(n):
 
 
 def _probability(chi2, n_bands):
-    """Chance of a chi-squared at least as large, of a fit of two parameters."""
+    """Probability of a chi-squared at least as large, for a fit of two parameters."""
     freedom = np.maximum(n_bands - 2, 0)
     chance = chdtrc(np.maximum(freedom, 1), chi2)
     return np.where(np.isfinite(chi2) & (freedom == 0), 1.0, chance)
 
 
 def _band_power_laws(curves):
-    """Log of f_nu through each band, and its derivative, as functions of beta.
+    """Log of f_nu in each band, and its derivative, as functions of beta.
 
-    A power law has no scale of its own, so the redshift moves its amplitude only: one smooth
-    function of beta per band serves galaxies at all redshifts.
+    A power law has no scale, so the redshift changes its amplitude only: one smooth function of
+    beta per band is valid for galaxies at all redshifts.
     """
     middle = np.exp(np.mean([np.log(curve.pivot) for curve in curves]))
     bytes_of = [(curve.wavelength.tobytes(), curve.transmission.tobytes()) for curve in curves]
@@ -588,9 +588,9 @@ def _band_power_laws(curves):
 
 @lru_cache(maxsize=256)
 def _log_band_flux(wavelength, transmission, middle):
-    """Log of the mean f_nu of power laws through one band, at the nodes in beta.
+    """Log of the mean f_nu of power laws in one band, at the nodes in beta.
 
-    The curve comes as bytes: bands of one name may have two curves.
+    The curve is passed as bytes, since bands with one name may have two curves.
     """
     wavelength, transmission = np.frombuffer(wavelength), np.frombuffer(transmission)
     # f_nu = lambda^2 f_lambda / c, and a photon counter weights it by dlambda / lambda.
@@ -623,7 +623,7 @@ def _fit_rows(log_shape, flux, flux_err, use):
 
 
 def _best_nodes(log_shape, flux, weight):
-    """The node in beta of least chi-squared with a positive amplitude; False where none is."""
+    """Node in beta of smallest chi-squared with a positive amplitude; False if there is none."""
     model = np.exp(log_shape(_BETA_NODES)[0])
     overlap = (weight * flux) @ model.T
     norm = weight @ (model**2).T
@@ -636,9 +636,9 @@ def _best_nodes(log_shape, flux, weight):
 
 
 def _refine(log_shape, flux, weight, best):
-    """Gauss-Newton in beta between the neighbours of the best node, the amplitude eliminated."""
+    """Gauss-Newton in beta between the neighbours of the best node, with eliminated amplitude."""
     beta, low, high = (_BETA_NODES[best + shift] for shift in (0, -1, 1))
-    # A row rests once it has converged, so that its result does not depend on its neighbours.
+    # A converged row is not changed, so that its result does not depend on other rows.
     moving = np.arange(beta.size)
     for _ in range(_MAX_STEPS):
         at = beta[moving]

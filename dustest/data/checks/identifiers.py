@@ -31,7 +31,7 @@ def id_column(table):
     Returns
     -------
     name : str or None
-        As the table spells it; `None` where it has none.
+        As the table spells it; None if it has none.
 
     Examples
     --------

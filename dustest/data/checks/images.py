@@ -30,7 +30,7 @@ def to_deviation(values, kind):
     Returns
     -------
     deviation : ndarray of float
-        NaN where a variance is below zero or an inverse variance not above it. Deviations below
+        NaN if a variance is below zero or an inverse variance not above it. Deviations below
         zero, which mark bad pixels, stay below zero.
 
     Examples
@@ -62,7 +62,7 @@ def standard_deviation(image, band):
     Returns
     -------
     deviation : ndarray of the shape of the image
-        NaN where there is no uncertainty. An uncertainty without a unit has that of the data; a
+        NaN if there is no uncertainty. An uncertainty without a unit has that of the data; a
         single number holds for every pixel.
         Deviations below zero, which mark bad pixels, stay below zero.
 

@@ -120,7 +120,7 @@ def read_numbers(given, equivalencies=()):
 
 
 def _check_unit(given):
-    """Refuse a column without a unit that must have one."""
+    """Raise an error for a column without a unit that must have one."""
     if given.record.needs_unit and given.unit is None:
         msg = (
             f"{given.label} must have a unit such as {given.record.unit}, got none; set "

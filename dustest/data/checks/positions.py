@@ -56,7 +56,7 @@ def position_columns(table):
     Returns
     -------
     ra, dec : str or None
-        As the table spells them; `None` where it has none.
+        As the table spells them; None if it has none.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def sky_positions(table, name="table"):
     Returns
     -------
     ra, dec : ndarray of float of shape (n,)
-        Degrees, right ascensions from 0 to 360; both are NaN where one is missing or is not on
+        Degrees, right ascensions from 0 to 360; both are NaN if one is missing or is not on
         the sky.
 
     Raises
@@ -131,7 +131,7 @@ def to_degrees(column, name, axis):
     Returns
     -------
     degrees : ndarray of float of shape (n,)
-        NaN where missing, and where text is no angle.
+        NaN if missing, and where text is no angle.
 
     Raises
     ------
@@ -154,7 +154,7 @@ def to_degrees(column, name, axis):
 
 
 def _of_text(values, unit, axis):
-    """Degrees of text, NaN where it holds no angle."""
+    """Degrees of text, NaN if it holds no angle."""
     in_hours = "h" in unit or (axis == "ra" and "d" not in unit)
     sexagesimal, decimal = _HOUR if in_hours else 1.0, _HOUR if "h" in unit else 1.0
     texts = (item.decode() if isinstance(item, bytes) else str(item) for item in values)
@@ -199,7 +199,7 @@ def on_the_sky(ra, dec):
     Returns
     -------
     ra, dec : ndarray of float of shape (n,)
-        Right ascensions from 0 to 360; both angles are NaN where one is missing.
+        Right ascensions from 0 to 360; both angles are NaN if one is missing.
 
     Examples
     --------

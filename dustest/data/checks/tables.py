@@ -84,7 +84,7 @@ def as_table(given, name="table"):
 
 
 def _length(values):
-    """Number of rows of a column, None where it has none."""
+    """Number of rows of a column, None if it has none."""
     return len(values) if hasattr(values, "__len__") and not isinstance(values, str) else None
 
 

@@ -74,7 +74,7 @@ def parse_unit(declared):
     Returns
     -------
     unit : `~astropy.units.UnitBase`, `~astropy.units.FunctionUnitBase` or None
-        `None` where nothing is declared, or a plain number; an
+        None if nothing is declared, or a plain number; an
         `~astropy.units.UnrecognizedUnit` where it is not understood.
 
     Examples
@@ -125,7 +125,7 @@ def as_unit(given, name="unit"):
     given : Unit, scalar Quantity, str or None
         The argument.
     name : str, optional
-        Name of the argument, for the error.
+        Name of the argument, for the message.
 
     Returns
     -------
@@ -167,7 +167,7 @@ def declared_unit(values, name):
     Returns
     -------
     unit : Unit or None
-        `None` where nothing is declared, or a plain number.
+        None if nothing is declared, or a plain number.
 
     Raises
     ------
@@ -220,7 +220,7 @@ def resolve_unit(declared, given, fits, *, what, expected, remedy, explicit=Fals
     Returns
     -------
     unit : Unit or None
-        `None` where it is neither declared nor given.
+        None if it is neither declared nor given.
 
     Raises
     ------
@@ -314,7 +314,7 @@ def evident_unit(text):
     Returns
     -------
     unit : `~astropy.units.UnitBase` or None
-        `None` where it may mean several.
+        None if it may mean several.
 
     Examples
     --------

@@ -55,7 +55,7 @@ def bare_values(column):
     values : ndarray
         Without mask or unit.
     missing : ndarray of bool or None
-        Where the column is masked or null; `None` where it masks nothing.
+        Where the column is masked or null; None if it masks nothing.
 
     Examples
     --------
@@ -131,7 +131,7 @@ def to_floats(
     name : str
         What they are called in an error, such as ``"column redshift"``.
     unit : Unit, optional
-        Unit to convert to; `None` for plain numbers, which may bear no other unit.
+        Unit to convert to; `None` for plain numbers, which may have no other unit.
     equivalencies : list, optional
         Of `astropy.units`, for the conversion.
     ndim : int, optional

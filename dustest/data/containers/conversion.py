@@ -301,7 +301,7 @@ def _named_columns(table):
 
 
 def _check_companions(sample, named):
-    """Refuse columns without those that they need, or of another shape."""
+    """Raise an error for columns without those that they need, or of another shape."""
     for name in sample.colnames:
         found = find_column(name)
         if found is None or found.column.role == "note" or not is_sample_column(name, named):

@@ -19,7 +19,7 @@ class DustTable(RowTable):
 
     Columns: ``id``; for each quantity Q the median ``Q`` and the percentiles ``Q_p16`` and
     ``Q_p84``; ``flags``, bits of `~dustest.data.FLAGS`. The core quantities ``A_V``, ``E_BV``,
-    ``R_V`` and ``log_sSFR`` are always there, NaN where an estimator does not give them, others
+    ``R_V`` and ``log_sSFR`` are always there, NaN if an estimator does not give them, others
     of `~dustest.data.QUANTITIES` on request. Further columns may follow. ``meta`` is a flat
     dictionary that records how the table was made.
 
@@ -103,7 +103,7 @@ def _check_names(columns, extra, contract):
 
 
 def _values(name, given, unit, n_rows):
-    """One number a row in the unit of a column, NaN where missing."""
+    """One number a row in the unit of a column, NaN if missing."""
     values = to_floats(given, f"column {name}", unit=unit)
     if values.shape not in ((), (n_rows,)):
         msg = f"column {name} must have one value for each of {n_rows} ids, got {values.shape}"

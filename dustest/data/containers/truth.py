@@ -31,7 +31,7 @@ def as_truth(y, targets):
     ------
     InputError
         If a target is missing, values are not finite numbers or outside the bounds of their
-        quantity, a unit does not convert, or the shape does not fit. Sentinels such as -99 count
+        quantity, a unit does not convert, or the shape does not match. Sentinels such as -99 count
         as missing, and so as not finite.
 
     Examples

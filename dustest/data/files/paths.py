@@ -79,7 +79,7 @@ def installed_version(distribution):
 
 
 def check_writable(path, name="output"):
-    """Refuse a file that cannot be written, before what goes into it is computed.
+    """Raise an error for a file that cannot be written, before what goes into it is computed.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ _PAGE_ENDINGS = (".html", ".htm")
 
 
 def check_page_file(path, name="output"):
-    """Refuse a file that a page cannot be written to, before the page is made.
+    """Raise an error for a file that a page cannot be written to, before the page is made.
 
     Other endings are refused, so that no catalogue or result is replaced by a page.
 
@@ -214,7 +214,7 @@ _NEEDED = {"parquet": "pyarrow", "hdf5": "h5py"}
 
 
 def check_table_file(path, name="output"):
-    """Refuse a file that no table can be written to, before the table is computed.
+    """Raise an error for a file that no table can be written to, before the table is computed.
 
     Parameters
     ----------

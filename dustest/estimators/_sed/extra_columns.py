@@ -42,12 +42,12 @@ def sed_wavelengths(bands):
 
 
 def extra_columns(rows, wanted, bands, quantities, *, free_redshift):
-    """Columns beside those of every estimator.
+    """Columns besides those of every estimator.
 
     Parameters
     ----------
     rows : sequence of (Galaxy, Posterior) or None
-        What was fitted and found, None where there is no answer.
+        What was fitted and found, None if there is no answer.
     wanted : sequence of str
         Members of `EXTRAS`.
     bands : tuple of str
@@ -60,7 +60,7 @@ def extra_columns(rows, wanted, bands, quantities, *, free_redshift):
     Returns
     -------
     dict of str to ndarray of shape (n,) or (n, 500)
-        By name; NaN where there is no answer.
+        By name; NaN if there is no answer.
     """
     under = _quantile_columns(wanted, free_redshift=free_redshift)
     declared = declared_columns(wanted, bands, quantities, free_redshift=free_redshift)

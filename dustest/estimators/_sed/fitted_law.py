@@ -46,7 +46,7 @@ class FittedLaw:
     law : DustLaw
         The law.
     bagpipes : str or None
-        Its type in Bagpipes, None where Bagpipes has no such law.
+        Its type in Bagpipes, None if Bagpipes has no such law.
     priors : dict
         Flat mapping of the parameters of its shape.
     """
@@ -128,7 +128,7 @@ def fitted_law(dust_law, engine="tabulated"):
 
 
 def _check_range(law):
-    """Refuse a law that covers too little of the light of galaxies."""
+    """Raise an error for a law that covers too little of the light of galaxies."""
     low, high = law.wavelength_range
     if low > _COVERED[0] or high < _COVERED[1]:
         msg = (

@@ -273,7 +273,7 @@ def _check_values(flat):
 
 
 def _check_hyper(key, value):
-    """Refuse a number of a shape that is none, or not positive where it is a width."""
+    """Raise an error for a number of a shape that is none, or not positive where it is a width."""
     if not is_number(value) or (key.rpartition("_")[-1] in _POSITIVE_HYPER and value <= 0):
         word = "positive" if key.rpartition("_")[-1] in _POSITIVE_HYPER else "finite"
         msg = f"priors[{key!r}] must be a {word} number, got {value!r}"
@@ -290,7 +290,7 @@ def _check_type(key, value, flat):
 
 
 def _check_companions(flat):
-    """Refuse noise and calibration without their type, which would be ignored."""
+    """Raise an error for noise and calibration without their type, which would be ignored."""
     for key, (kind, _) in _TYPES.items():
         component = key.partition(":")[0] + ":"
         if key not in flat and any(name.startswith(component) for name in flat):
@@ -299,7 +299,7 @@ def _check_companions(flat):
 
 
 def _check_edges(key, value, flat):
-    """Refuse edges of bins that do not increase from zero on, or of too many bins."""
+    """Raise an error for edges of bins that do not increase from zero on, or of too many bins."""
     edges = list(value) if isinstance(value, list | tuple) else []
     most = 2 + sum(name.startswith("continuity:dsfr") and "_prior" not in name for name in flat)
     numbers = 2 < len(edges) <= most and all(map(is_number, edges)) and edges[0] == 0
@@ -312,7 +312,7 @@ def _check_edges(key, value, flat):
 
 
 def _check_shape(key, value, flat):
-    """Refuse an unknown shape of prior, or one without its numbers."""
+    """Raise an error for an unknown shape of prior, or one without its numbers."""
     check_choice(f"priors[{key!r}]", value, tuple(_PDFS))
     missing = [f"{key}_{hyper}" for hyper in _PDFS[value] if f"{key}_{hyper}" not in flat]
     if missing:
@@ -344,7 +344,7 @@ def _limits_hint(limits):
 
 
 def _check_mirror(key, value, flat):
-    """Refuse a name that is no parameter."""
+    """Raise an error for a name that is no parameter."""
     parameters = [name for name in flat if "_prior" not in name]
     if value not in parameters:
         hint = _meant([value], parameters)
@@ -353,7 +353,7 @@ def _check_mirror(key, value, flat):
 
 
 def _check_freedom(flat):
-    """Refuse a model with fewer free parameters than the sampler can work with."""
+    """Raise an error for a model with fewer free parameters than the sampler can work with."""
     free = [key for key, value in flat.items() if isinstance(value, tuple)]
     if len(free) < 2:
         msg = f"priors must leave at least two parameters free, got {free or 'none'}"

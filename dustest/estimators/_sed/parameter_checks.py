@@ -13,7 +13,7 @@ _LEAST_TIMESCALE = 1e6  # yr, below which the models hold no star of its own age
 
 
 def check_choice(name, value, allowed):
-    """Refuse a value outside a list.
+    """Raise an error for a value outside a list.
 
     Parameters
     ----------

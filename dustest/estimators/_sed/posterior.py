@@ -155,7 +155,7 @@ class Posterior:
     log_evidence : float
         Natural logarithm of the evidence.
     information : float
-        Bits that the data add to the prior of A_V; NaN where A_V is not free.
+        Bits that the data add to the prior of A_V; NaN if A_V is not free.
     edge : float
         Posterior probability of the outermost 2 % of the prior of A_V, of the fuller side.
     best : BestFit or None
@@ -277,7 +277,7 @@ def prior_diagnostics(parameters, cube, weight, ess):
     Returns
     -------
     information : float
-        Bits that the data add; NaN where A_V is not free.
+        Bits that the data add; NaN if A_V is not free.
     edge : float
         Posterior probability at the fuller edge of the prior.
     """

@@ -1,1 +1,1 @@
-"""Stellar populations and star-formation histories behind the public functions."""
+"""Stellar populations and star-formation histories: private parts of the public modules."""

@@ -20,16 +20,16 @@ _FINE, _COARSE = 0.0025, 0.1  # dex
 
 
 class AgeGrid:
-    """Ages at which histories are sampled, and bins in which their stars are counted.
+    """Ages at which histories are sampled, and bins of age in which stars are counted.
 
     Parameters
     ----------
     edges : array_like, Column or `~astropy.units.Quantity` of shape (n_bins + 1,), optional
-        Edges of the bins of age, increasing; yr where they bear no unit. The default is 0.1 dex
+        Edges of the bins of age, increasing; yr if they have no unit. The default is 0.1 dex
         wide about ages from 1 Myr on, with the first edge at zero and the last at the age of the
         Universe today: the bins of Bagpipes.
     timescales : sequence of float or `~astropy.units.Quantity`, optional
-        Times before the observation over which rates are averaged; yr where they bear no unit.
+        Times before the observation over which rates are averaged; yr if they have no unit.
 
     Attributes
     ----------
@@ -38,19 +38,19 @@ class AgeGrid:
     timescales : tuple of float
         Times over which rates are averaged.
     ages, widths : ndarray of shape (n_ages,)
-        Sampled ages and the spans of age that they stand for, in yr.
+        Sampled ages and the spans of age that they represent, in yr.
     n_segments : int
-        Number of segments: runs of sampled ages that no bin or timescale ends within.
+        Number of segments: runs of sampled ages without an edge of a bin or timescale inside.
     low, high : ndarray of shape (n_segments,)
         First and last age of the segments.
     segment_ages, segment_widths : ndarray of shape (n_segments, n_longest)
-        Ages and spans of the segments; the short ones end with ages of no span.
+        Ages and spans of the segments; short ones are padded with ages of zero span.
     nodes : ndarray of shape (n_segments * N_NODES,)
         Ages at which a smooth history is evaluated.
     node_sums : ndarray of shape (n_segments * N_NODES, n_segments)
-        What rates at the nodes are multiplied with for the masses formed in the segments.
+        Factors that convert rates at the nodes to the masses formed in the segments.
     node_moments : ndarray of shape (n_segments * N_NODES,)
-        What they are multiplied with for the sum of mass times age.
+        Factors that convert them to the sum of mass times age.
 
     Raises
     ------
@@ -71,7 +71,7 @@ class AgeGrid:
         self.edges = _default_edges() if edges is None else to_floats(edges, "edges", unit=u.yr)
         self.timescales = tuple(to_floats(timescales, "timescales", unit=u.yr, ndim=1).tolist())
         self._check()
-        # Segments end where bins and timescales do, and are short enough for few nodes.
+        # Segments end at edges of bins and timescales, and are short enough for few nodes.
         inner = [*self.edges[:-1], *self.timescales, *_default_edges()]
         last = np.searchsorted(self.ages, self.edges[-1], side="right")
         self._bounds = np.unique([*np.searchsorted(self.ages, inner), last, self.ages.size])
@@ -80,7 +80,7 @@ class AgeGrid:
         self._set_counts()
 
     def _check(self):
-        """Refuse edges and timescales without sense."""
+        """Raise an error for invalid edges and timescales."""
         if self.edges.ndim != 1 or self.edges.size < 2 or not np.all(np.diff(self.edges) > 0):
             msg = f"edges must be two or more increasing ages in yr, got {self.edges!r}"
             raise InputError(msg)
@@ -111,7 +111,7 @@ class AgeGrid:
         self.node_moments = widths.ravel() * self.nodes
 
     def _set_counts(self):
-        """Products that turn masses of segments into masses of bins and into mean rates."""
+        """Matrices that convert masses of segments to masses of bins and to mean rates."""
         first = self._bounds[:-1, np.newaxis]
         starts = np.searchsorted(self.ages, self.edges[:-1])
         stops = np.append(starts[1:], np.searchsorted(self.ages, self.edges[-1], side="right"))
@@ -190,7 +190,7 @@ def _edges(log_ages, last):
 
 @cache
 def default_grid():
-    """Make the grid that stands in where none is given.
+    """Make the grid that is used where none is given.
 
     Returns
     -------

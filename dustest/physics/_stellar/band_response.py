@@ -1,4 +1,4 @@
-"""What a spectrum in the rest frame contributes to the flux through a band."""
+"""Contribution of a rest-frame spectrum to the flux in a band."""
 
 from dataclasses import dataclass
 
@@ -15,12 +15,12 @@ __all__ = ["BandResponse", "band_response"]
 
 @dataclass(frozen=True, eq=False)
 class BandResponse:
-    """Weights that turn rest-frame light into the mean f_nu through a band.
+    """Weights that convert a rest-frame spectrum to the mean f_nu in a band.
 
     Parameters
     ----------
     window : slice
-        The wavelengths of the spectrum that the band sees.
+        Wavelengths of the spectrum that the band covers.
     continuum : ndarray of shape (n_window,)
         nJy per Lsun/Angstrom at each of them.
     lines : ndarray of shape (n_lines,)
@@ -51,7 +51,7 @@ def band_response(band, wavelength, line_wavelength, redshift, distance, igm):
     distance : `~astropy.units.Quantity`
         Its luminosity distance.
     igm : bool
-        Whether the intergalactic medium absorbs.
+        Whether to include the intergalactic medium.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def band_response(band, wavelength, line_wavelength, redshift, distance, igm):
     at_line = np.interp(line, curve.wavelength, curve.transmission, left=0.0, right=0.0)
     if igm:
         response = response * igm_transmission(grid, redshift)
-        # A line of the series lies on the absorbed side of its own step.
+        # A line of the series is on the absorbed side of its own step.
         at_line = at_line * igm_transmission(line * (1.0 - 1e-6), redshift)
     unit = _light_to_flux(distance) / total
     weights = _onto_points(response * grid * step, grid, points)
@@ -87,7 +87,7 @@ def band_response(band, wavelength, line_wavelength, redshift, distance, igm):
 
 
 def _check_coverage(curve, observed, redshift):
-    """Refuse a band beyond the ends of the spectrum."""
+    """Raise an error for a band beyond the ends of the spectrum."""
     blue, red = curve.edges(0.01)
     if observed[0] > blue or observed[-1] < red:
         msg = (
@@ -99,7 +99,7 @@ def _check_coverage(curve, observed, redshift):
 
 
 def _window(observed, curve):
-    """The points of a spectrum that a band sees, with one more at either end."""
+    """Points of a spectrum that a band covers, with one more at either end."""
     first = np.searchsorted(observed, curve.wavelength[0], side="right") - 1
     last = np.searchsorted(observed, curve.wavelength[-1])
     return slice(max(first, 0), min(last + 1, observed.size))
@@ -112,7 +112,7 @@ def _light_to_flux(distance):
 
 
 def _onto_points(weights, grid, points):
-    """Weights of a fine grid handed on to the two points around each of its wavelengths."""
+    """Distribute weights of a fine grid to the two points around each of its wavelengths."""
     right = np.clip(np.searchsorted(points, grid), 1, points.size - 1)
     share = (grid - points[right - 1]) / (points[right] - points[right - 1])
     total = np.bincount(right, weights * share, points.size)

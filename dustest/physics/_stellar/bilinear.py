@@ -1,4 +1,4 @@
-"""Where star particles lie between the nodes of a grid of age and metallicity."""
+"""Interpolation of star particles between the nodes of a grid of age and metallicity."""
 
 import numpy as np
 from astropy import units as u
@@ -10,7 +10,7 @@ __all__ = ["axis_weights", "node_weights", "particle_values"]
 
 
 def node_weights(age_axis, metallicity_axis, ages, metallicities):
-    """The four nodes around each star, and their shares: linear in log age and metallicity.
+    """Four nodes around each star, and their weights: linear in log age and metallicity.
 
     Parameters
     ----------
@@ -19,16 +19,16 @@ def node_weights(age_axis, metallicity_axis, ages, metallicities):
     metallicity_axis : ndarray of shape (n_metallicity,)
         Metallicities, ascending.
     ages : array_like or `~astropy.units.Quantity` of shape (n,)
-        Ages of the stars; yr where they bear no unit. Beyond the axis its end counts.
+        Ages of the stars; yr if they have no unit. Beyond the axis its end counts.
     metallicities : array_like of shape (n,)
-        Metallicities of the stars, likewise.
+        Metallicities of the stars; outside the axis its end is used.
 
     Returns
     -------
     nodes : ndarray of shape (n, 4)
-        Places in the raveled grid of shape (n_metallicity, n_age).
+        Positions in the raveled grid of shape (n_metallicity, n_age).
     weights : ndarray of shape (n, 4)
-        Their shares, which add up to one.
+        Their weights, which add up to one.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def node_weights(age_axis, metallicity_axis, ages, metallicities):
             f"{ages.size} and {metallicities.size}"
         )
         raise InputError(msg)
-    # Held within the axis, so that the logarithm exists at zero.
+    # Limited to the axis, so that the logarithm exists at zero.
     log_ages = np.log(np.clip(ages, age_axis[0], age_axis[-1]))
     young, age_share = axis_weights(np.log(age_axis), log_ages)
     within = np.clip(metallicities, metallicity_axis[0], metallicity_axis[-1])
@@ -58,19 +58,19 @@ def node_weights(age_axis, metallicity_axis, ages, metallicities):
 
 
 def axis_weights(axis, values):
-    """The node below each value on one axis, and the share of the node above it.
+    """Node below each value on one axis, and weight of the node above it.
 
     Parameters
     ----------
     axis : ndarray of shape (n_axis,)
         The nodes, ascending.
     values : ndarray of shape (n,)
-        Beyond the axis, its outermost step goes on.
+        Outside the axis, its outermost step is extrapolated.
 
     Returns
     -------
     below : ndarray of shape (n,)
-        Places on the axis, from 0 to n_axis - 2.
+        Positions on the axis, from 0 to n_axis - 2.
     share : ndarray of shape (n,)
         From 0 to 1 within the axis.
     """
@@ -79,12 +79,12 @@ def axis_weights(axis, values):
 
 
 def particle_values(values, name, unit):
-    """Check a property of particles, which is neither negative nor missing.
+    """Check a property of particles, which must not be negative or missing.
 
     Parameters
     ----------
     values : array_like, Column or `~astropy.units.Quantity` of shape (n,)
-        The values; in ``unit`` where they bear none.
+        The values; in ``unit`` if they have none.
     name : str
         Name of the property, for messages.
     unit : `~astropy.units.UnitBase` or None
@@ -100,7 +100,7 @@ def particle_values(values, name, unit):
     InputError
         If they are no such array.
     """
-    # Sentinels are negative, and refused as such.
+    # Sentinels are negative, and therefore raise an error.
     values = to_floats(values, name, unit=unit, sentinels=False)
     if values.ndim != 1 or not np.all(values >= 0):
         msg = f"{name} must be one-dimensional, finite and not negative, without missing values"

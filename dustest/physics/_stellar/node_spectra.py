@@ -9,11 +9,11 @@ __all__ = ["NodeLight"]
 
 EMISSIONS = ("total", "stellar", "nebular")
 _IONISING = 912.0
-"""Angstrom; light bluewards of it ends in the gas of young stars."""
+"""Angstrom; light blueward of it ends in the gas of young stars."""
 
 
 class NodeLight:
-    """What the nodes of a grid emit per solar mass formed.
+    """Emission of the nodes of a grid per solar mass formed.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class NodeLight:
     Raises
     ------
     InputError
-        If ``emission`` is not known, or ``log_u`` lies outside the grid.
+        If ``emission`` is unknown, or ``log_u`` lies outside the grid.
     """
 
     def __init__(self, grid, emission, log_u, oldest=np.inf):
@@ -64,7 +64,7 @@ class NodeLight:
         return spectra.reshape(self.n_nodes, -1)
 
     def _stars(self, window):
-        """Light of the stars that their gas does not absorb."""
+        """Starlight that is not absorbed by the gas."""
         stars = self.grid.luminosity[:, : self.age.size, window].copy()
         if self.emission == "nebular":
             stars[:] = 0.0
@@ -72,7 +72,7 @@ class NodeLight:
         return stars
 
     def _spread(self):
-        """Shares of the ages of the gas in those of the young stars, linear in log age."""
+        """Weights of the ages of the gas for those of the young stars, linear in log age."""
         places, nodes = np.log(self.age[: self._n_young]), np.log(self.grid.nebular.age)
         unit = np.eye(nodes.size)
         spread = np.stack([np.interp(places, nodes, row) for row in unit], axis=1)

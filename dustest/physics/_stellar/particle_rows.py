@@ -1,4 +1,4 @@
-"""What every table of star particles does: weighted rows, screens of dust, checks."""
+"""Shared by all tables of star particles: weighted rows, screens of dust, checks."""
 
 import numpy as np
 from astropy import units as u
@@ -14,13 +14,13 @@ def weighted_rows(table, rows, weights):
     """Sum over each particle's nodes of a row of the table times its weight."""
     n, n_rows = rows.shape
     starts = np.arange(0, n * n_rows + 1, n_rows)
-    # In the table's own precision, lest scipy copy the table.
+    # In the table's own precision, so that scipy does not copy the table.
     weights = weights.astype(table.dtype, copy=False).ravel()
     return csr_array((weights, rows.ravel(), starts), shape=(n, len(table))) @ table
 
 
 def a_over_av(law, wavelength):
-    """A_lambda / A_V; beyond the range of a law its value at the end, and zero without a law."""
+    """A_lambda / A_V; outside the range of a law its value at the end, and zero without a law."""
     if law is None:
         return np.zeros_like(wavelength)
     return law.a_over_av(np.clip(wavelength, *law.wavelength_range))
@@ -32,7 +32,7 @@ def screen(a_v, ratio):
 
 
 def checked_a_v(a_v, n, law):
-    """Attenuations of n particles in mag, as a bare array."""
+    """Attenuations of n particles in mag, as an array."""
     if law is None:
         msg = "a_v needs a dust law: build the table with law=..."
         raise InputError(msg)
@@ -40,7 +40,7 @@ def checked_a_v(a_v, n, law):
 
 
 def checked_particles(values, name, unit, n):
-    """A property of n particles, as a bare array."""
+    """A property of n particles, as an array."""
     values = particle_values(values, name, unit)
     if values.size != n:
         msg = f"{name} must have a value for each of the {n} particles, got {values.size}"

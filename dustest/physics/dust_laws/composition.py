@@ -19,7 +19,7 @@ _BUMP_CENTRE, _BUMP_WIDTH = 2175.0, 350.0
 
 
 class ComposedLaw(DustLaw):
-    """A law that is another one in all but its name: a class defines ``law``.
+    """A law that is defined by another one: a class defines ``law``.
 
     Attributes
     ----------
@@ -239,10 +239,10 @@ class Bump(DustLaw):
 class TwoComponents(DustLaw):
     """Diffuse dust in front of all stars, and birth clouds around the young ones.
 
-    Older stars shine through A_V of diffuse dust, young ones through ``(eta - 1)`` A_V of birth
-    clouds besides. A_V, R_V and the curve of the law are those of the diffuse dust. Only fits of
-    SEDs know the ages of stars: what puts one screen in front of each star, such as the
-    simulator, refuses such a law.
+    Older stars are behind A_V of diffuse dust, young ones additionally behind ``(eta - 1)`` A_V of
+    birth clouds. A_V, R_V and the curve of the law are those of the diffuse dust. Only SED fits
+    separate young from old stars: the simulator, which puts one screen in front of each star,
+    raises an error for such a law.
 
     Parameters
     ----------

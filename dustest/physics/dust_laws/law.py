@@ -164,7 +164,7 @@ class DustLaw(ABC):
         Parameters
         ----------
         wavelength : float, array_like, Column or `~astropy.units.Quantity`
-            Rest-frame wavelengths; Angstrom where they bear no unit.
+            Rest-frame wavelengths; Angstrom if they have no unit.
 
         Returns
         -------
@@ -229,7 +229,7 @@ class DustLaw(ABC):
         Parameters
         ----------
         wavelength : float, array_like, Column or `~astropy.units.Quantity`
-            Rest-frame wavelengths; Angstrom where they bear no unit.
+            Rest-frame wavelengths; Angstrom if they have no unit.
 
         Returns
         -------
@@ -256,7 +256,7 @@ class DustLaw(ABC):
         -------
         description : dict
             ``name``, ``class`` and ``parameters`` as plain numbers, text and descriptions of the
-            laws that it is composed of. A law whose parameters are not known has a digest of its
+            laws that it is composed of. A law whose parameters are unknown has a digest of its
             ``curve`` instead.
 
         Examples
@@ -288,7 +288,7 @@ class DustLaw(ABC):
         return ((self, 1.0),)
 
     def _digest(self):
-        """What tells two curves apart whose parameters are not known."""
+        """Digest of a curve, which distinguishes laws with unknown parameters."""
         low, high = self.wavelength_range
         wavelength = np.geomspace(max(low, LYMAN_LIMIT), min(high, _REDDEST), _DIGEST_POINTS)
         numbers = [low, high, self.r_v, *self.a_over_av(wavelength)]
@@ -374,7 +374,7 @@ class SumOfLaws(DustLaw):
 
 
 def check_law(law):
-    """Refuse what is no law.
+    """Raise an error for anything but a law.
 
     Parameters
     ----------

@@ -80,7 +80,7 @@ def get_dust_law(law, **parameters):
     Raises
     ------
     InputError
-        If the law or a parameter is not known, or out of range.
+        If the law or a parameter is unknown, or out of range.
 
     References
     ----------
@@ -188,7 +188,7 @@ def law_references(law):
     Returns
     -------
     references : tuple of str or None
-        Those of the law and of its parts; None where the law is not known.
+        Those of the law and of its parts; None if the law is unknown.
 
     Examples
     --------

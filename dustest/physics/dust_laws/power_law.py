@@ -62,8 +62,8 @@ class PowerLaw(DustLaw):
 class CharlotFall00(ComposedLaw):
     """Two components of one power law: diffuse dust, and birth clouds around young stars.
 
-    The curve, A_V and R_V are those of the diffuse dust. What puts one screen in front of each
-    star, such as the simulator, refuses the law: take `PowerLaw` there.
+    The curve, A_V and R_V are those of the diffuse dust. The simulator, which puts one screen in
+    front of each star, raises an error for this law: use `PowerLaw` there.
 
     Parameters
     ----------

@@ -239,7 +239,7 @@ def _batched(items, size):
 
 
 def _refuse_impossible(galaxy, likelihood):
-    """Refuse a galaxy that no model of the pool could be."""
+    """Raise an error for a galaxy that no model of the pool could be."""
     if not np.any(np.isfinite(likelihood.log_weight)):
         msg = (
             f"no model of the prior has light at redshift {galaxy.redshift:g} in the bands "

@@ -351,7 +351,7 @@ def birth_cloud_age(settings):
 
 
 def check_tabulated(settings):
-    """Refuse priors that tables cannot do.
+    """Raise an error for priors that tables cannot do.
 
     Parameters
     ----------
@@ -373,14 +373,14 @@ def check_tabulated(settings):
 
 
 def check_parameters(settings, what="engine='tabulated'", remedy="take engine='bagpipes'"):
-    """Refuse parameters that tables do not have.
+    """Raise an error for parameters that tables do not have.
 
     Parameters
     ----------
     settings : Settings
         What is fitted and how.
     what, remedy : str, optional
-        What needs the tables, and what to do without them, for the error.
+        What needs the tables, and what to do without them, for the message.
 
     Returns
     -------

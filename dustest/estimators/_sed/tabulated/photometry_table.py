@@ -190,7 +190,7 @@ class SEDTable:
         Returns
         -------
         fraction : ndarray of shape (n,)
-            NaN where no mass is formed.
+            NaN if no mass is formed.
 
         Raises
         ------
