@@ -17,7 +17,7 @@ from dustest import CNNEstimator
 from dustest.estimators import make_batch
 from dustest.estimators._cnn.network.keras_network import build, weights_from_dict
 
-N_STAMPS, N_COMPARED, N_TURNS, AT_ONCE = 10_000, 1_000, 5, 512
+N_STAMPS, N_COMPARED, N_TURNS, AT_ONCE = 10_000, 1_000, 7, 2048
 KERAS = ("keras", "tensorflow", "tensorflow-cpu", "tensorboard", "grpcio", "ml_dtypes", "h5py")
 OURS = ("safetensors",)
 START = """
