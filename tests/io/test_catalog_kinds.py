@@ -123,6 +123,17 @@ class TestOwnColumns:
         assert sample["magnification"].tolist() == [2.0]
         assert sample["magnification_err"].tolist() == [0.1]
 
+    def test_limits_and_lines_by_name(self):
+        table = QTable({"f": [1.0, np.nan] * u.nJy, "e": [0.1, np.nan] * u.nJy})
+        table["ul"] = [np.nan, 3.0] * u.nJy
+        table["ul"].info.meta = {"sigma": 3}
+        table["ha"] = table["e_ha"] = [1.0, 2.0] * LINE_UNIT
+        names = {"flux_f277w": "f", "Flux_err_F277W": "e", "flux_limit_JWST/NIRCam.F277W": "ul"}
+        sample = read_catalog(table, columns=names | {"Line_Halpha": "ha", "line_err_ha": "e_ha"})
+        assert (sample.bands, sample.lines) == (("F277W",), ("Ha",))
+        assert sample["flux_limit_F277W"].value[1] == 3.0
+        assert sample["flux_limit_F277W"].info.meta == {"sigma": 3.0}
+
 
 class TestForeground:
     def test_lines_where_they_are_observed(self):

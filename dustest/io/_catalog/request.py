@@ -6,9 +6,9 @@ from difflib import SequenceMatcher
 from dustest.data.bands import canonical_name, list_bands
 from dustest.data.checks.identifiers import ID_COLUMNS
 from dustest.data.checks.positions import DEC_COLUMNS, RA_COLUMNS
-from dustest.data.checks.sample_columns import column_name
 from dustest.data.errors import InputError
 from dustest.data.kinds import KINDS
+from dustest.data.kinds import find_column as find_kind_column
 from dustest.data.messages import argument, did_you_mean
 from dustest.io._catalog.lookup import find_column
 from dustest.io._catalog.redshifts import redshift_columns
@@ -200,13 +200,16 @@ def _sample_name(name):
     if lower in ("id", *plain):
         return lower
     near = [known for known in plain if _is_typing_error(lower, known)]
-    prefix = next((prefix for prefix in (_ERROR, _FLUX) if lower.startswith(prefix)), "")
-    if prefix:
-        return prefix + _band(name[len(prefix) :], name)
+    found = find_kind_column(lower)
+    if found is not None and found.kind.name == "flux":
+        band = name[len(found.column.name) + 1 :]
+        return found.kind.column_name(found.column, _band(band, name))
+    if found is not None:
+        return found.name if found.is_known else name
     if near:
         msg = f"columns has the key {name!r}: did you mean {near[0]!r}?"
         raise InputError(msg)
-    return column_name(name)
+    return name
 
 
 def _is_typing_error(name, known):
