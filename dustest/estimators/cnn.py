@@ -1,4 +1,4 @@
-"""`CNNEstimator`, dust from images, with an error bar."""
+"""`CNNEstimator`: dust from images, with uncertainties."""
 
 import json
 from dataclasses import replace
@@ -36,11 +36,13 @@ _GENTLER = 0.1
 class CNNEstimator(DustEstimator):
     r"""Dust and star formation from images, by convolutional networks.
 
-    The ``"dustest"`` networks see all bands of a galaxy on one scale, so that its colours
-    survive, next to its signal-to-noise ratios, redshift and pixel scale, and predict a joint
+    The ``"dustest"`` networks read all bands of a galaxy on one scale, so that its colours are
+    kept, with its signal-to-noise ratios, redshift and pixel scale. They predict a joint
     distribution of all targets: a mixture of Gaussians [1]_ in :math:`\operatorname{asinh}(A_V /
     0.1)`, :math:`\ln R_V` and log sSFR. The ``"paper"`` networks are those of Fu et al. [2]_: one
-    for each target, which sees each band normalised on its own, and predicts a number.
+    for each target, which reads each band normalised on its own, and predicts a number.
+
+    Training and tuning need Keras; trained networks predict with NumPy alone.
 
     Parameters
     ----------
@@ -68,12 +70,13 @@ class CNNEstimator(DustEstimator):
     validation_fraction : float, optional
         Share of the groups of the training set that decides when to stop; 0 for none.
     snr_min : float, optional
-        Signal-to-noise ratio, within 0.32 arcsec at 0.03 arcsec a pixel, that galaxies to learn
-        from must have in a band. To be estimated they need none, but are flagged below.
+        Least signal-to-noise ratio, within 0.32 arcsec at 0.03 arcsec a pixel, that galaxies of
+        the training set have in a band. Fainter galaxies are estimated and flagged.
     augment : bool, optional
-        Whether to change images at random in training. For ``"dustest"``: turns and flips, shifts
-        below a pixel, wider point-spread functions, more noise, bands and redshifts taken away;
-        for ``"paper"``: turns, flips, noise, or the image of its oriented gradients.
+        Whether to change images at random in training. For ``"dustest"``: rotations and flips,
+        shifts below a pixel, wider point-spread functions, more noise, missing bands and
+        redshifts; for ``"paper"``: rotations, flips, noise, or the image of its oriented
+        gradients.
     balance : float, optional
         From 0 to 1: how far galaxies count by the rarity of their first target. Intervals then no
         longer cover as they should, see the notes.
@@ -92,30 +95,34 @@ class CNNEstimator(DustEstimator):
         Limits of the training set: ``redshift``, ``pixel_scale`` (arcsec) and ``log_scale``
         (brightness, log10 nJy).
     n_train_, n_validation_ : int
-        Galaxies that were learned from, and that decided when to stop.
+        Galaxies of the training set, and galaxies that decided when to stop.
     card_ : dict
-        What `save` was told about the model; before, under ``"simulations"``, the manifests of
-        simulations on disc that it was trained on.
+        Description of the model as given to `save`; before, under ``"simulations"``, the manifests
+        of simulations on disc that it was trained on.
 
     See Also
     --------
-    dustest.validation.occlusion_map : What in an image a prediction rests on.
+    dustest.validation.occlusion_map : Parts of an image that a prediction depends on.
 
     Notes
     -----
-    A predicted distribution is a posterior whose prior is the training set: it covers as it says
-    where galaxies are as common as there. Posteriors of dust are skewed: their medians, which have
-    the least absolute error, lie below the truth on average. Their means do not, and stand in the
-    further columns ``A_V_mean``, ``E_BV_mean`` and ``log_sSFR_mean``.
+    A predicted distribution is a posterior whose prior is the training set. Its intervals have
+    their nominal coverage for galaxies distributed as in the training set. Posteriors of dust are
+    skewed: their medians, which have the least absolute error, lie below the truth on average.
+    Their means do not, and are in the further columns ``A_V_mean``, ``E_BV_mean`` and
+    ``log_sSFR_mean``.
 
-    Flags: ``LOW_SNR`` below a signal-to-noise ratio of ``snr_min`` in all bands, ``MISSING_BAND``,
-    ``EDGE``, ``BAD_PIXELS`` and ``NO_DATA`` as they say; ``REDSHIFT_OUT_OF_RANGE`` where the
+    A prediction depends on the images in ``bands``, their errors and masks, the redshift and the
+    pixel scale. Other columns do not change it.
+
+    Flags: ``LOW_SNR`` below a signal-to-noise ratio of ``snr_min`` in all bands; ``MISSING_BAND``,
+    ``EDGE``, ``BAD_PIXELS`` and ``NO_DATA``; ``REDSHIFT_OUT_OF_RANGE`` where the
     redshift is unknown, or not within that of the training set; ``OUT_OF_DOMAIN`` where the pixel
     scale is more than 3 % outside that of the training set, or the brightness more than 0.1 dex.
-    All but ``NO_DATA`` come with an answer.
+    Only galaxies with ``NO_DATA`` have no prediction.
 
-    Groups, which no split separates, are those of the column ``group``; without it each row is a
-    group.
+    Galaxies of one group, by the column ``group``, are on the same side of a split; without that
+    column each row is a group.
 
     References
     ----------
@@ -497,12 +504,12 @@ class CNNEstimator(DustEstimator):
         return self.networks_.task.read(sample)
 
     def _estimate(self, batch):
-        """Distributions of the targets, and flags of what is out of place."""
+        """Distributions of the targets, and flags."""
         task = self.networks_.task
         inputs = task.inputs(batch)
         flags = inputs.flags | self.domain_.flags(batch, inputs.context, task.bands)
         samples = self.networks_.samples(inputs.image, inputs.context, inputs.usable, batch.seed)
-        if self.uncertainty == "none":
+        if task.head.uncertainty == "none":
             return Estimates(samples, flags)
         means = {_MEAN.format(name): draws.mean(axis=1) for name, draws in samples.items()}
         return Estimates(samples, flags, means)
@@ -548,14 +555,15 @@ class CNNEstimator(DustEstimator):
     def load(cls, path, sha256=None):
         """Read networks that `save` wrote.
 
-        No code runs from the file: the networks are rebuilt from their plan, and get numbers.
+        The file contains no code: the networks are rebuilt from their configuration. Files of
+        version 0.1 can be read too.
 
         Parameters
         ----------
         path : str or path-like
             The file.
         sha256 : str, optional
-            Digest that the file must have. Only this tells who made it.
+            Digest that the file must have. Only this identifies who made the file.
 
         Returns
         -------
@@ -566,8 +574,6 @@ class CNNEstimator(DustEstimator):
         ------
         ReadError
             If there is no file, or it was damaged, changed, or made by something else.
-        MissingDependencyError
-            If Keras or safetensors is not installed.
 
         Examples
         --------
