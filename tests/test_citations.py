@@ -329,14 +329,12 @@ class TestNetworks:
 
     @pytest.mark.parametrize("name", PRETRAINED)
     def test_model_files_that_come_with_dustest(self, name):
-        pytest.importorskip("safetensors")
         path = pretrained_file(name)[0]
         assert {"Bishop1994", "Eisenstein2023", "Bagley2023", "Gordon2003"} <= keys_of(path)
         assert comments(cite(path))[1].startswith(f"% {name}.model: ")
         assert len(comments(cite(path))) == 2
 
     def test_tables_by_networks_that_come_with_dustest(self, galaxies):
-        pytest.importorskip("keras")
         cnn = CNNEstimator.from_pretrained("nircam-1band")
         table = DustTable.from_quantities([1], {}, meta=cnn._provenance(1))
         assert keys_of(table) == keys_of(pretrained_file("nircam-1band")[0])

@@ -36,7 +36,6 @@ from dustest.simulate.stream import write_chunks
 from dustest.simulate.telescope.psf import PSF
 
 pytest.importorskip("keras")
-pytest.importorskip("safetensors")
 
 TARGETS = ("A_V", "E_BV", "log_sSFR")
 

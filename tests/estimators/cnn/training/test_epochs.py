@@ -19,7 +19,6 @@ from dustest.estimators._cnn.training.epochs import Checkpoint, Training, Traini
 from dustest.estimators._cnn.training.learning import _key, learn
 
 pytest.importorskip("keras")
-pytest.importorskip("safetensors")
 
 # Without images all is the same, and takes a fraction of the time.
 TASK = Task(replace(TINY, dropout=0.3), (), ("A_V", "E_BV", "log_sSFR"), 16, 5.0, n_features=3)
