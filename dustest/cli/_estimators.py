@@ -122,10 +122,12 @@ def make_estimator(name, parameters, seed):
         raise InputError(msg)
     _set_seed(estimator, seed)
     if estimator.__sklearn_tags__().requires_fit:
+        from dustest.data.quantities import QUANTITIES, core_quantities
         from dustest.io import load_demo
 
         sample, truth = load_demo()
-        names = [name for name in ("A_V", "E_BV", "log_sSFR") if name in truth.colnames]
+        core = [name for name in core_quantities() if QUANTITIES[name].derivation is None]
+        names = [name for name in core if name in truth.colnames]
         if "targets" in estimator.get_params(deep=False):
             estimator.set_params(targets=tuple(names))
         estimator.fit(sample, truth)

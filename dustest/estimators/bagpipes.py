@@ -276,8 +276,8 @@ class BagpipesEstimator(DustEstimator):
         settings = self._settings()
         names = [name for name in self._wanted if name in REST_FRAME]
         if names:
-            what = f"the computation of {', '.join(names)} from tables"
-            check_parameters(settings, what, "ask for less in extra and targets")
+            what = f"engine={self.engine!r} computes {', '.join(names)} from tables, which"
+            check_parameters(settings, what, "leave these out of extra and targets")
 
     def _warn_of_sample(self, sample):
         """Warn of what is fitted otherwise than asked for."""

@@ -792,6 +792,15 @@ class TestExtras:
 
 
 class TestParameters:
+    def test_rest_frame_quantities_need_models_that_the_tables_have(self):
+        outside = {"engine": "bagpipes", "priors": {"nebular:fesc": 0.2}}
+        BagpipesEstimator(extra=("log_mass", "log_age"), **outside)._check_parameters()
+        for asked in ({"extra": ("A_1600", "M_UV")}, {"targets": ("M_UV", "A_1600")}):
+            with pytest.raises(
+                InputError, match=r"computes A_1600, M_UV from tables.*nebular:fesc"
+            ):
+                BagpipesEstimator(**asked, **outside)._check_parameters()
+
     def test_defaults_are_sound(self):
         settings = BagpipesEstimator()._settings()
         assert settings.sfr_timescale == pytest.approx(1e8)

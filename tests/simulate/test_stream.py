@@ -15,8 +15,16 @@ from hypothesis import strategies as st
 from joblib.externals.loky import get_reusable_executor
 from toy_simulation import Toy, write_with_kills
 
-from dustest.data import DustestError, GalaxySample, InputError, ReadError, RowTable
-from dustest.simulate._chunks import split_rows
+from dustest.data import (
+    DustestError,
+    GalaxySample,
+    InputError,
+    ReadError,
+    RowTable,
+    as_sample,
+    as_truth,
+)
+from dustest.simulate._chunks import Chunk, split_rows
 from dustest.simulate.stream import read_simulation, write_chunks
 
 MANIFEST = {"seed": 1, "parameters": {"bands": ["F277W"], "redshift": [6, 9]}}
@@ -382,3 +390,13 @@ def is_running(pid):
     except ProcessLookupError:
         return False
     return True
+
+
+def test_truth_of_earlier_files_has_the_names_of_today(tmp_path):
+    chunk = Chunk(tmp_path, 0, 0, 2)
+    sample = as_sample(RowTable({"redshift": [7.0, 8.0]}))
+    chunk.write(sample, RowTable({"id": sample["id"], "log_SFR": [0.5, 1.0]}))
+    truth = chunk.read("truth")
+    assert truth.colnames == ["id", "log_SFR_100"]
+    assert as_truth({"log_SFR": [0.5, 1.0]}, ["log_SFR_100"])[:, 0].tolist() == [0.5, 1.0]
+    assert truth["log_SFR_100"].tolist() == [0.5, 1.0]

@@ -25,7 +25,7 @@ def plot_predictions(tables, truth, quantity, *, figure=None):
         Results by name, such as those of networks for one and for three bands.
     truth : Table, data frame or dict of columns
         A column of the quantity, and identifiers, by which rows are paired.
-    quantity : {"A_V", "E_BV", "R_V", "log_sSFR"}
+    quantity : str
         Predicted quantity.
     figure : `~matplotlib.figure.Figure` or `~matplotlib.figure.SubFigure`, optional
         Figure to draw on; by default a new figure as wide as a journal page.
@@ -84,7 +84,7 @@ def plot_against_sed(tables, fits, quantity, *, figure=None):
     fits : dict of str to DustTable, Table or data frame
         Results of SED fits by name. `~dustest.validation.ssfr_over` computes their star-formation
         rates over other durations.
-    quantity : {"A_V", "E_BV", "R_V", "log_sSFR"}
+    quantity : str
         Quantity to compare.
     figure : `~matplotlib.figure.Figure` or `~matplotlib.figure.SubFigure`, optional
         Figure to draw on; by default a new figure as wide as a journal page.
