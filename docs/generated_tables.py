@@ -177,8 +177,7 @@ def _number(value, metric, quantity):
 
 def _cards():
     """What the model files say of themselves, by the name of the model."""
-    from dustest.estimators._cnn.files.model_file import read_model
-    from dustest.estimators._cnn.files.pretrained import PRETRAINED, pretrained_file
+    from dustest.estimators.network_tools import PRETRAINED, pretrained_file, read_model
 
     cards = {}
     for name in sorted(PRETRAINED, reverse=True):

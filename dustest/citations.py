@@ -18,7 +18,7 @@ from dustest.data.cited import Cited
 from dustest.data.files.parsing import check_file, refuse_damaged, require
 from dustest.data.surveys import SURVEYS
 from dustest.estimators import get_estimator, list_estimators
-from dustest.estimators._cnn.files.model_file import read_model
+from dustest.estimators.network_tools import read_model
 from dustest.report.comparison import Comparison
 from dustest.simulate import GalaxySimulator, SimulatedSet, read_simulation
 from dustest.validation.provenance import parameters_of

@@ -28,8 +28,8 @@ from dustest.data import DustTable, InputError, ReadError, RowTable
 from dustest.data.identity.describe import describe
 from dustest.data.surveys import SURVEYS
 from dustest.estimators import registry
-from dustest.estimators._cnn.files.pretrained import PRETRAINED, pretrained_file
 from dustest.estimators._cnn.network.config import CONFIGS, CNNConfig
+from dustest.estimators.network_tools import PRETRAINED, pretrained_file
 from dustest.io import load_demo
 from dustest.physics import (
     IRX_BETA_RELATIONS,

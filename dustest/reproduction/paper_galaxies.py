@@ -12,7 +12,7 @@ from dustest.data.containers.rows import RowTable
 from dustest.data.containers.sample import GalaxySample
 from dustest.data.errors import InputError
 from dustest.data.signal_to_noise import SNR_MIN
-from dustest.estimators._cnn.training.augmentation import (
+from dustest.estimators.network_tools import (
     PAPER_COPIES,
     augment_paper,
     balance_weights,

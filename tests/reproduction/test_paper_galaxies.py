@@ -18,7 +18,7 @@ from dustest.data import (
     as_sample,
     decode_flags,
 )
-from dustest.estimators._cnn.training.augmentation import PAPER_COPIES
+from dustest.estimators.network_tools import PAPER_COPIES
 from dustest.reproduction.paper_galaxies import (
     BANDS,
     bright,
