@@ -1,4 +1,4 @@
-"""The ground: names, units and containers that all of dustest shares."""
+"""Names, units, records and containers shared by all of dustest."""
 
 from dustest.data.bands import (
     Band,

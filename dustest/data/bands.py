@@ -27,7 +27,7 @@ __all__ = [
 
 _SVO_PATTERN = re.compile(r"[\w-]+/[\w-]+\.[\w+-]+")
 _SUFFIXES = {"u": "uvis", "n": "niriss"}
-"""How grizli and the DAWN archive mark two instruments at the end of the name of a filter."""
+"""Suffixes by which grizli and the DAWN archive mark two instruments in the name of a filter."""
 _OPEN_PUPILS = frozenset({"clear", "clearp"})
 _BLOCKED_BY = {
     "f162m": "f150w2",
@@ -38,9 +38,9 @@ _BLOCKED_BY = {
     "f470n": "f444w",
 }
 """NIRCam filters of the pupil wheel, and the wide filter that each is used with, which archives
-name beside it (``f444w-f470n``)."""
+add to its name (``f444w-f470n``)."""
 _SVO_TIMEOUT = 15.0
-"""Seconds to wait for the SVO: without a network every estimate would wait for its default."""
+"""Timeout in seconds for the SVO: without network access, estimates would wait for its default."""
 
 
 @dataclass(frozen=True)
@@ -50,22 +50,22 @@ class Band:
     Parameters
     ----------
     name : str
-        The canonical name, which column names carry (see `canonical_name`).
+        The canonical name, used in column names (see `canonical_name`).
     svo_id : str
         The identifier in the SVO Filter Profile Service, for example ``"JWST/NIRCam.F277W"``.
     wavelength : array_like, Column or `~astropy.units.Quantity` of shape (n,)
-        Wavelengths, ascending; Angstrom if they have no unit. With a unit, any spectral one
-        will do, and the order may be reversed. Kept as an ndarray in Angstrom, ascending.
+        Wavelengths, ascending; Angstrom if they have no unit. With a unit, any spectral one is
+        allowed, and the order may be reversed. Stored as an ndarray in Angstrom, ascending.
     transmission : array_like, Column or `~astropy.units.Quantity` of shape (n,)
         Total transmission for photon-counting detectors, on any scale.
     aliases : tuple of str, optional
-        Other names, for bands that are registered.
+        Other names, for registered bands.
 
     Raises
     ------
     InputError
-        If the two are no curve: of other shapes, not ascending, with a missing value, a unit
-        that does not fit, or no light.
+        If the two are not a curve: of different shapes, not ascending, with a missing value, a
+        unit that does not match, or zero transmission.
 
     Examples
     --------
@@ -163,7 +163,7 @@ class Band:
 
 
 BANDS = Registry("band", Band)
-"""Bands that were registered, by name; those of instruments are made as they are needed."""
+"""Registered bands, by name; those of instruments are made when needed."""
 
 
 def _check_curve(name, wavelength, transmission):
@@ -181,7 +181,7 @@ def _check_curve(name, wavelength, transmission):
 
 
 def list_bands():
-    """Name the bands whose curves come with the package's dependencies.
+    """List the bands whose curves come with the package's dependencies.
 
     Returns
     -------
@@ -205,15 +205,15 @@ def list_bands():
 
 
 def canonical_name(name):
-    """Translate any usual spelling of a band into the one name that columns carry.
+    """Convert any usual spelling of a band to its canonical name, used in column names.
 
-    Letter case, the order and kind of separators, the observatory and the instrument may be
-    written or left out, and so may the wide filter that NIRCam uses a narrow one with
-    (``"f444w-f470n"``). The two chips of WFC3/UVIS count as one. A bare filter name belongs to
-    the first instrument that has it, in the order NIRCam, ACS/WFC, WFC3/IR, WFC3/UVIS, NIRISS,
-    MIRI, ACS/HRC, ACS/SBC. Of that instrument the canonical name is the bare filter
-    (``"F277W"``); of any other, instrument and filter (``"NIRISS_F277W"``). An SVO identifier
-    beyond these instruments keeps its spelling, with two underscores for the slash and the point
+    Letter case, the order and kind of separators do not matter. The observatory and the instrument
+    may be omitted, and so may the wide filter that NIRCam uses with a narrow one
+    (``"f444w-f470n"``). The two chips of WFC3/UVIS count as one. A filter name without instrument
+    is that of the first instrument that has it, in the order NIRCam, ACS/WFC, WFC3/IR, WFC3/UVIS,
+    NIRISS, MIRI, ACS/HRC, ACS/SBC. For this instrument the canonical name is the filter
+    (``"F277W"``); for any other, instrument and filter (``"NIRISS_F277W"``). An SVO identifier of
+    other instruments keeps its spelling, with two underscores for the slash and the point
     (``"Paranal__VISTA__Ks"``).
 
     Parameters
@@ -230,7 +230,7 @@ def canonical_name(name):
     Raises
     ------
     InputError
-        If the name is unknown; the sentence lists the closest known ones.
+        If the name is unknown; the message lists the closest known ones.
 
     Examples
     --------
@@ -250,15 +250,15 @@ def get_band(name):
     """Look up a band by any name that `canonical_name` knows.
 
     The curves of NIRCam (mean of both modules), MIRI, NIRISS, ACS/WFC and WFC3 come from
-    astro-sedpy, without network (`list_bands`). The narrow filters and any other band come by SVO
-    identifier from the SVO Filter Profile Service through astroquery; their curves are taken to
-    be those of photon-counting detectors. The service is asked once for each band, and once in
-    all where it cannot be reached.
+    astro-sedpy, without network access (`list_bands`). Those of narrow filters and of any other
+    band are fetched by SVO identifier from the SVO Filter Profile Service through astroquery, and
+    are taken to be those of photon-counting detectors. The service is queried once for each band,
+    and only once in total if it cannot be reached.
 
     Parameters
     ----------
     name : str or Band
-        The name; a `Band` is handed back as it is.
+        The name; a `Band` is returned unchanged.
 
     Returns
     -------
@@ -291,17 +291,17 @@ def get_band(name):
 
 
 def register_band(band):
-    """Add a band, whose fluxes and cutouts then are columns of samples.
+    """Add a band, whose fluxes and cutouts are then columns of samples.
 
     Parameters
     ----------
     band : Band
-        With a name that no band has. Its SVO identifier and its aliases name it too.
+        A band with a new name. Its SVO identifier and its aliases are names too.
 
     Returns
     -------
     band : Band
-        The same.
+        The same band.
 
     Raises
     ------
@@ -325,7 +325,7 @@ def register_band(band):
 
 
 def has_curve(name):
-    """Tell whether a band has a transmission curve, here or at the SVO.
+    """Whether a band has a transmission curve, installed or at the SVO.
 
     Parameters
     ----------
@@ -335,7 +335,7 @@ def has_curve(name):
     Returns
     -------
     answer : bool
-        False for a name that is unknown, and for a curve that can not be fetched.
+        False for a name that is unknown, and for a curve that cannot be fetched.
 
     Examples
     --------
@@ -352,7 +352,7 @@ def has_curve(name):
 
 @lru_cache(maxsize=1024)
 def _load_band(name, svo_id, sedpy_name, online_id):
-    """Band of resolved names, from sedpy where it has the curve, else from the SVO."""
+    """Band of resolved names, from sedpy if it has the curve, else from the SVO."""
     curve = _sedpy_curve(sedpy_name) if sedpy_name else _svo_curve(online_id)
     return Band(name, svo_id, *curve)
 
@@ -367,7 +367,7 @@ def _check_text(name):
 
 @lru_cache(maxsize=4096)
 def _resolve(name):
-    """Canonical name, SVO identifier, sedpy name (None if it has none), and what to fetch."""
+    """Canonical name, SVO identifier, sedpy name (None if there is none), and name to fetch."""
     found = _find_instrument(name)
     if found is not None:
         instrument, filter_name = found
@@ -401,14 +401,14 @@ def _find_instrument(name):
 
 
 def _column_name(instrument, filter_name):
-    """The bare filter for the first instrument that has it, else instrument and filter."""
+    """The filter for the first instrument that has it, else instrument and filter."""
     first = next(candidate for candidate in INSTRUMENTS.values() if filter_name in candidate)
     return filter_name if first is instrument else f"{instrument.name}_{filter_name}"
 
 
 @lru_cache(maxsize=4096)
 def _unknown_message(name):
-    """The sentence that tells of an unknown band and names its nearest neighbours."""
+    """Message for an unknown band with its most similar names."""
     known = [_column_name(each, f) for each in INSTRUMENTS.values() for f in each.filters]
     known += BANDS
     filter_name = re.split(r"[/._\-\s]+", name.strip())[-1]
@@ -420,7 +420,7 @@ def _unknown_message(name):
 
 
 def _sedpy_curve(sedpy_name):
-    """Wavelength in Angstrom and transmission of a curve that comes with sedpy."""
+    """Wavelength in Angstrom and transmission of a curve of sedpy."""
     from sedpy.observate import Filter
 
     curve = Filter(sedpy_name)
@@ -428,12 +428,12 @@ def _sedpy_curve(sedpy_name):
 
 
 _FAILURES = {}
-"""Why curves could not be fetched, by SVO identifier; under None, why the service could not be
-reached at all. Remembered in the process, since asking again may take long each time."""
+"""Reasons why curves could not be fetched, by SVO identifier; under None, why the service could
+not be reached. They are stored in the process, since another query may take long."""
 
 
 def _svo_curve(svo_id):
-    """Wavelength in Angstrom and transmission of a curve of the SVO, asked for once."""
+    """Wavelength in Angstrom and transmission of a curve of the SVO, queried once."""
     problem = _FAILURES.get(svo_id) or _FAILURES.get(None)
     if problem is None:
         try:
@@ -456,16 +456,16 @@ def _ask_svo(svo_id):
 
 
 def _remember(svo_id, error):
-    """Keep why a curve could not be fetched, and whether to ask for any other."""
+    """Store why a curve could not be fetched, and whether to query others."""
     if not isinstance(error, ImportError):
         _FAILURES[svo_id] = error
-    # An answer with a status, such as "not found", came over a network that works.
+    # An answer with a status, such as "not found", shows that the network works.
     if isinstance(error, OSError) and getattr(error, "response", None) is None:
         _FAILURES[None] = error
 
 
 def _explained(svo_id, problem):
-    """The error for a curve that cannot be fetched."""
+    """Error for a curve that cannot be fetched."""
     if isinstance(problem, ImportError):
         return MissingDependencyError(
             f"the curve of band {svo_id!r} is fetched through astroquery, which is not "

@@ -1,4 +1,4 @@
-"""What a result used, gathered as references: keys of dustest's own, or BibTeX entries."""
+"""References of what a result used: keys of dustest, or BibTeX entries."""
 
 import re
 
@@ -8,12 +8,12 @@ _KEY = re.compile(r"@\w+\s*\{\s*([^\s,]+)\s*,")
 
 
 class Cited:
-    """References of one result, and what of it has none.
+    """References of one result, and its parts without references.
 
     Parameters
     ----------
     label : str
-        What to call the result.
+        Label of the result.
 
     Attributes
     ----------
@@ -22,7 +22,7 @@ class Cited:
     entries : dict of str to str
         BibTeX entries of plugins by their key.
     gaps : list of str
-        Sentences on what has no reference.
+        Sentences on parts without a reference.
 
     Examples
     --------
@@ -59,7 +59,7 @@ class Cited:
         Parameters
         ----------
         what : str
-            What is chosen, such as ``"dust law"``.
+            Kind of the method, such as ``"dust law"``.
         name : str or None
             Its name; None if the result does not say it.
         references : sequence of str or None
@@ -77,18 +77,18 @@ class Cited:
         Parameters
         ----------
         what : str
-            What it is.
+            Kind of the record.
         described : str, dict or None
             Its name, or a description that has a ``name``.
         registry : Registry
-            Where it is registered.
+            Registry of the record.
         """
         name = described.get("name") if isinstance(described, dict) else described
         known = registry.get(name) if isinstance(name, str) else None
         self.choose(what, name, None if known is None else known.references)
 
     def lines(self):
-        """Write comments, without what BibTeX would take for the end of one, or for an entry.
+        """Write comments, escaped so that BibTeX takes nothing in them for an entry.
 
         Returns
         -------

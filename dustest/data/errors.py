@@ -1,4 +1,4 @@
-"""The errors and warnings that dustest raises."""
+"""Errors and warnings of dustest."""
 
 __all__ = [
     "DustestError",
@@ -11,23 +11,23 @@ __all__ = [
 
 
 class DustestError(Exception):
-    """Base of all errors that dustest raises on purpose."""
+    """Base class of all errors that dustest raises on purpose."""
 
 
 class InputError(DustestError, ValueError):
-    """An argument is not what the function can work with."""
+    """An argument is invalid."""
 
 
 class ReadError(DustestError, OSError):
-    """A file is missing, unreadable or not of a known layout."""
+    """A file is missing, unreadable or of unknown layout."""
 
 
 class InputTypeError(InputError, TypeError):
-    """An argument is of a type that the function cannot work with."""
+    """An argument has an invalid type."""
 
 
 class MissingDependencyError(DustestError, ImportError):
-    """An optional package that the call needs is not installed."""
+    """A required optional package is not installed."""
 
 
 class DustestWarning(UserWarning):

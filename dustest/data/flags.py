@@ -1,4 +1,4 @@
-"""Row flags: what limits or spoils a result, as bits of one integer."""
+"""Row flags: limitations of a result, as bits of one integer."""
 
 from dataclasses import dataclass
 
@@ -56,14 +56,14 @@ FLAGS = {
 
 
 def as_flags(flags, name="flags"):
-    """Read bits of flags.
+    """Convert bits of flags.
 
     Parameters
     ----------
     flags : int or array_like of int of shape (n,)
         Value or column of flags; masked entries have none.
     name : str, optional
-        What they are called in an error.
+        Name for messages.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def as_flags(flags, name="flags"):
 
 
 def _odd(values, known):
-    """The first value that is no flag."""
+    """First value that is not a flag."""
     odd = [one for one in values.flat if values.dtype.kind not in "iu" or int(one) & ~known]
     return odd[0] if odd else "none"
 

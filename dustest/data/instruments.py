@@ -1,4 +1,4 @@
-"""Instruments: the names of their filters, and where the transmission curves are."""
+"""Instruments: names of their filters, and sources of their transmission curves."""
 
 from dataclasses import dataclass
 
@@ -14,19 +14,19 @@ class Instrument:
     Parameters
     ----------
     name : str
-        Name, which begins those of its bands that an instrument before it has too.
+        Name, used as prefix of bands that an earlier instrument has too.
     svo_prefix : str
-        Beginning of the identifiers in the SVO Filter Profile Service.
+        Prefix of the identifiers in the SVO Filter Profile Service.
     sedpy_prefix : str
-        Beginning of the names in astro-sedpy.
+        Prefix of the names in astro-sedpy.
     words : frozenset of str
-        Words in lower case that catalogues call it by, the observatory included.
+        Words in lower case that catalogues use for it, including the observatory.
     offline : tuple of str
         Filters, in upper case, whose curves are in astro-sedpy.
     online : tuple of str, optional
         Filters whose curves are fetched from the SVO.
     online_prefix : str, optional
-        Beginning of the identifiers to fetch; ``svo_prefix`` by default.
+        Prefix of the identifiers to fetch; ``svo_prefix`` by default.
 
     Examples
     --------
@@ -120,7 +120,7 @@ _OWN = (
         ),
         online=("F1065C", "F1140C", "F1550C", "F2300C"),
     ),
-    # Of these cameras only the filters that ACS/WFC does not have.
+    # Only filters of these cameras that ACS/WFC does not have.
     Instrument(
         name="ACS_HRC",
         svo_prefix="HST/ACS_HRC.",
@@ -143,21 +143,21 @@ INSTRUMENTS = Registry("instrument", Instrument, _OWN)
 """Instruments by name, in the order in which a short name of a filter is looked up."""
 
 CAMERA_WORDS = frozenset().union(*(instrument.words for instrument in _OWN), {"wfpc2"})
-"""Words for the instruments of dustest itself, and for one whose bands it does not have."""
+"""Words for the instruments of dustest, and for one without bands in dustest."""
 
 
 def register_instrument(instrument):
-    """Add an instrument, whose filters then are bands.
+    """Add an instrument, whose filters are then bands.
 
     Parameters
     ----------
     instrument : Instrument
-        The instrument. Filters that an earlier instrument has too go by its name and theirs.
+        The instrument. Filters that an earlier instrument has too get its name as prefix.
 
     Returns
     -------
     instrument : Instrument
-        The same.
+        The same instrument.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""Kinds of input: which columns hold fluxes, images, lines, ..., and how they are read.
+"""Kinds of input: columns of fluxes, images, lines, ..., and their readers.
 
-A kind is one record. Conversion and checks of input, readers of catalogues, what a backend gets
-and what an estimator may require all look it up here.
+A kind is one record. Conversion and checks of input, readers of catalogues, batches and the
+requirements of estimators use it.
 """
 
 from collections.abc import Callable
@@ -43,7 +43,7 @@ ROLES = {
     "axis": "where along its further axes a value is",
     "note": "kept with the sample; estimators do not get it",
 }
-"""What a column can be for its kind."""
+"""Roles of a column of a kind."""
 
 
 @dataclass(frozen=True)
@@ -53,26 +53,26 @@ class KindColumn:
     Parameters
     ----------
     name : str
-        Name in samples; for kinds by band or line the part before it, such as ``"flux_err"`` in
+        Name in samples; for kinds by band or line the prefix, such as ``"flux_err"`` in
         ``flux_err_F277W``.
     description : str
-        What it holds, for the documentation.
+        Content, for the documentation.
     unit : Unit or str, optional
-        Unit inside dustest; `None` for plain numbers.
+        Canonical unit; None for plain numbers.
     role : str, optional
         One of ``ROLES``.
     axes : int, optional
-        Number of axes, that of the rows included.
+        Number of axes, including that of the rows.
     required : bool, optional
-        Whether the values of the kind mean nothing without it. Where an error is required, values
+        Whether the values of the kind are useless without it. If an error is required, values
         without a positive one are missing.
     valid : tuple of float, optional
         Range of valid numbers in ``unit``; others are missing, with a warning.
     needs_unit : bool, optional
-        Whether the column must declare a unit. Data frames and dictionaries of arrays, which
-        cannot, are taken to be in ``unit``, with a warning.
+        Whether the column must have a unit. Data frames and dictionaries of arrays, which cannot
+        have one, are taken to be in ``unit``, with a warning.
     sentinels : bool, optional
-        Whether numbers such as -99 mean "missing".
+        Whether numbers such as -99 are missing values.
     attribute : str, optional
         Name in `~dustest.estimators.Batch`; ``name`` by default.
     read : callable, optional
@@ -104,7 +104,7 @@ class KindColumn:
 
     @property
     def blank(self):
-        """What stands for a missing value in a batch (numpy scalar)."""
+        """Missing value in a batch (numpy scalar)."""
         if self.role == "mask":
             return np.False_
         return np.float32(np.nan) if self.axes > 2 else np.float64(np.nan)
@@ -117,18 +117,18 @@ class Kind:
     Parameters
     ----------
     name : str
-        Name, for ``requires`` of estimators; ``batch.has_<name>`` are the rows that have it.
+        Name, for ``requires`` of estimators; ``batch.has_<name>`` marks the rows that have it.
     description : str
-        What it is, for the documentation.
+        Content, for the documentation.
     columns : tuple of KindColumn
-        Its columns; those of the role ``"value"`` are what the kind is about.
+        Its columns; those with the role ``"value"`` contain the values of the kind.
     per : {"", "band", "line"}, optional
-        Whether there is a column for each galaxy, or one for each band or emission line.
+        Whether there is one column, or one for each band or emission line.
     items : str, optional
         Name in `~dustest.estimators.Batch` of the tuple of bands or lines.
     on_request : bool, optional
-        Whether only estimators that require the kind get it. Data that an estimator gets are part
-        of the identity of a row, so that they decide its seed.
+        Whether only estimators that require the kind receive it. Data that an estimator receives
+        are part of the identity of a row and therefore of its seed.
 
     Raises
     ------
@@ -177,12 +177,12 @@ class Kind:
 
     @property
     def required(self):
-        """Columns without which the kind is not there (tuple of KindColumn)."""
+        """Columns that a sample must have for this kind (tuple of KindColumn)."""
         return tuple(one for one in self.columns if one.role == "value" or one.required)
 
     @property
     def arrays(self):
-        """Columns that a backend gets (tuple of KindColumn)."""
+        """Columns that a method receives (tuple of KindColumn)."""
         return tuple(one for one in self.columns if one.role != "note")
 
     def with_role(self, role):
@@ -269,8 +269,7 @@ class Kind:
         Returns
         -------
         items : tuple of str
-            In the order of the columns; those of which a required column is missing are not
-            among them.
+            In the order of the columns, without those of which a required column is missing.
         """
         first, names = f"{self.values[0].name}_", sample.colnames
         others = tuple(f"{one.name}_" for one in self.columns if one.name.startswith(first))
@@ -304,7 +303,7 @@ class Kind:
 
 
 def _is_inside(column, name, sample):
-    """Whether a checked sample has a column, in the form that it has inside dustest."""
+    """Whether a checked sample has a column, in its canonical form."""
     if name not in sample.colnames:
         return False
     found = sample[name]
@@ -315,7 +314,7 @@ def _is_inside(column, name, sample):
 
 @dataclass(frozen=True)
 class FoundColumn:
-    """A name of a column that belongs to a kind.
+    """Name of a column that belongs to a kind.
 
     Parameters
     ----------
@@ -324,7 +323,7 @@ class FoundColumn:
     column : KindColumn
         The column.
     item : str
-        Band or line, as the name has it; empty where there is none.
+        Band or line as in the name; empty if there is none.
     """
 
     kind: Kind
@@ -349,7 +348,7 @@ def _line_name(name):
 
 
 _ITEMS = {"band": canonical_name, "line": _line_name}
-"""What turns a name of a band or line into the short one, and raises where it is unknown."""
+"""Functions that return the short name of a band or line, or raise an error if it is unknown."""
 
 
 def is_known_item(kind, item):
@@ -381,7 +380,7 @@ def is_known_item(kind, item):
 
 
 def canonical_item(kind, item):
-    """Short name of a band or line; unknown ones stay as they are.
+    """Short name of a band or line; unknown names are unchanged.
 
     Parameters
     ----------
@@ -408,7 +407,7 @@ def canonical_item(kind, item):
 
 
 def find_column(name):
-    """Find the kind that a column belongs to by its name.
+    """Find the kind of a column by its name.
 
     Parameters
     ----------
@@ -445,7 +444,7 @@ def _position(axis, description):
 
 
 def _note(name, description, **options):
-    """A column that is kept with the sample."""
+    """A column that is stored with the sample."""
     return KindColumn(name, description, role="note", read=READERS["anything"], **options)
 
 
@@ -612,17 +611,17 @@ KINDS = Registry(
 
 
 def register_kind(kind):
-    """Add a kind of input, whose columns samples then have and estimators may require.
+    """Add a kind of input, whose columns samples may then have and estimators may require.
 
     Parameters
     ----------
     kind : Kind
-        With columns that no other kind has.
+        A kind with new column names.
 
     Returns
     -------
     kind : Kind
-        The same.
+        The same kind.
 
     Raises
     ------

@@ -83,7 +83,7 @@ LINES = Registry(
 
 
 def register_line(line):
-    """Add an emission line, whose fluxes then are columns of samples.
+    """Add an emission line, whose fluxes are then columns of samples.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def register_line(line):
     Returns
     -------
     line : Line
-        The same.
+        The same line.
 
     Raises
     ------

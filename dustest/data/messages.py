@@ -1,4 +1,4 @@
-"""What error messages share: arguments as the caller writes them, near misses, short lists."""
+"""Shared parts of error messages: arguments in the caller's terms, similar names, short lists."""
 
 import json
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ _WRITER = ContextVar("writes arguments", default=_in_python)
 
 
 def argument(name, value, key=None):
-    """Write an argument as the caller of the running function would.
+    """Format an argument in the terms of the caller.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def argument(name, value, key=None):
     value : object
         Its value.
     key : str, optional
-        Key of the value, where the argument is a dictionary.
+        Key of the value, if the argument is a dictionary.
 
     Returns
     -------
@@ -49,12 +49,12 @@ def argument(name, value, key=None):
 
 @contextmanager
 def write_arguments_with(writer):
-    """Let another function write arguments, inside a ``with`` block.
+    """Format arguments with another function, in a ``with`` block.
 
     Parameters
     ----------
     writer : callable
-        ``writer(name, value, key)`` gives the text, see `argument`.
+        ``writer(name, value, key)`` returns the text, see `argument`.
 
     Examples
     --------
@@ -71,19 +71,19 @@ def write_arguments_with(writer):
 
 
 def did_you_mean(text, known):
-    """Name the known words that a word may have been meant for.
+    """Suggest known words that are similar to an unknown one.
 
     Parameters
     ----------
     text : str
         The word that is unknown.
     known : iterable of str
-        The known ones.
+        The known words.
 
     Returns
     -------
     question : str
-        Such as ``"did you mean 'uJy'? "``, with a blank at its end; empty without a near miss.
+        Such as ``"did you mean 'uJy'? "``, with a trailing blank; empty without a similar word.
 
     Examples
     --------
@@ -98,21 +98,21 @@ def did_you_mean(text, known):
 
 
 def not_one_of(name, value, known):
-    """Sentence for an argument that is none of the known words.
+    """Message for an argument that is none of the known words.
 
     Parameters
     ----------
     name : str
         Name of the argument.
     value : object
-        What came.
+        The given value.
     known : iterable of str
-        What it can be.
+        Allowed words.
 
     Returns
     -------
     text : str
-        With the words that it may have been meant for.
+        Text with similar words.
 
     Examples
     --------
@@ -125,7 +125,7 @@ def not_one_of(name, value, known):
 
 
 def shown(names):
-    """First names of a list, for a sentence.
+    """Format the first names of a list.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def shown(names):
     Returns
     -------
     text : str
-        Up to 20 of them, and how many more there are.
+        Up to 20 of them, and the number of the others.
 
     Examples
     --------

@@ -14,7 +14,7 @@ _LOADED = set()
 
 
 def try_plugins():
-    """Import every installed plugin, and say what goes wrong.
+    """Import every installed plugin, and return the errors.
 
     Returns
     -------
@@ -31,16 +31,16 @@ def try_plugins():
 
 
 def _error_of(entry):
-    """What goes wrong when a plugin is imported."""
+    """Error of the import of a plugin."""
     try:
         entry.load()
-    except Exception as error:  # noqa: BLE001 - another package must not break ours
+    except Exception as error:  # noqa: BLE001 - an error of another package must not stop dustest
         return error
     return None
 
 
 def load_plugins():
-    """Import every installed plugin, once in a process.
+    """Import every installed plugin, once per process.
 
     Warns
     -----
@@ -54,7 +54,7 @@ def load_plugins():
     """
     if PLUGIN_GROUP in _LOADED:
         return
-    # Marked before, since a plugin looks up records while it is imported.
+    # Set before the imports, since a plugin looks up records while it is imported.
     _LOADED.add(PLUGIN_GROUP)
     for name, error in try_plugins().items():
         if error is not None:

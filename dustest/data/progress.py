@@ -1,4 +1,4 @@
-"""Progress of what takes longer than two seconds."""
+"""Progress bars of tasks that take longer than two seconds."""
 
 import sys
 
@@ -15,11 +15,11 @@ def progress_bar(items=None, progress=None, **options):
     Parameters
     ----------
     items : sequence, optional
-        What to iterate over; without it, ``total`` is given and the bar updated by hand.
+        Items to iterate over; without them, ``total`` is given and the bar is updated manually.
     progress : bool or None
-        Whether to show the bar; by default where standard error is a terminal.
+        Whether to show the bar; by default if standard error is a terminal.
     **options : dict
-        Passed on to `tqdm.tqdm`, such as ``desc``, ``unit`` and ``total``.
+        Passed to `tqdm.tqdm`, such as ``desc``, ``unit`` and ``total``.
 
     Returns
     -------

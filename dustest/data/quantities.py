@@ -1,4 +1,4 @@
-"""Quantities of galaxies: what results and truth tables hold, as frozen records."""
+"""Quantities of galaxies in results and truth tables, as frozen records."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,14 +28,14 @@ _INFINITE = (-np.inf, np.inf)
 
 @dataclass(frozen=True)
 class Latent:
-    """Transform of a quantity to what networks learn of it; by default the values themselves.
+    """Transform of a quantity for networks; by default the identity.
 
     Parameters
     ----------
     prefix : str, optional
-        What the name of the latent quantity begins with.
+        Prefix of the name of the latent quantity.
     forward, inverse : callable, optional
-        Functions of values over the scale, and back.
+        Functions of values over the scale, and their inverse.
     scale : float, optional
         In the unit of the quantity.
 
@@ -101,7 +101,7 @@ class Latent:
 
 @dataclass(frozen=True)
 class Derivation:
-    """How a quantity follows from others.
+    """Derivation of a quantity from others.
 
     Parameters
     ----------
@@ -110,9 +110,9 @@ class Derivation:
     function : callable
         Function of their values, in this order, on arrays.
     of_medians : bool, optional
-        Whether the median is the function of the medians. Percentiles always come from the joint
-        draws. For ratios, whose draws have no finite variance; half the range from 16 to 84 %
-        then replaces the standard deviation.
+        Whether the median is the function of the medians. Percentiles are always those of the
+        joint draws. For ratios, whose draws have no finite variance; half the range from 16 to
+        84 % then replaces the standard deviation.
     """
 
     sources: tuple
@@ -129,28 +129,28 @@ class DustQuantity:
     name : str
         Column name: letters, digits and underscores.
     unit : `~astropy.units.UnitBase` or None
-        Unit of the column; `None` for a plain number.
+        Unit of the column; None for a plain number.
     label : str
         Axis label in matplotlib's mathtext, a symbol and, in brackets, its unit.
     description : str
         One sentence for documentation and reports.
     digits : int, optional
-        Digits after the point with which reports and documentation write its values; those of
-        its errors follow, see `dustest.validation.Metric`.
+        Decimals of its values in reports and documentation; those of its errors follow, see
+        `dustest.validation.Metric`.
     core : bool, optional
         Whether every result has it, NaN if an estimator does not give it.
     bounds : tuple of float, optional
-        Least and greatest value that a galaxy can have; truth outside is refused.
+        Smallest and largest possible value; truth outside is an error.
     derivation : Derivation, optional
-        How it follows from other quantities, for estimators that give those.
+        Derivation from other quantities, for estimators that estimate those.
     latent : Latent, optional
-        Transform to what networks learn; None for what they learn through another quantity.
+        Transform for networks; None for quantities that are learned through another one.
     luminosity_power : float, optional
-        Change of the value when the luminosity grows tenfold: 1 for log10 of masses and
-        luminosities, -2.5 for magnitudes, 0 for what does not depend on it. The magnification of
-        a lensed galaxy is taken off accordingly.
+        Change of the value for a tenfold luminosity: 1 for log10 of masses and luminosities, -2.5
+        for magnitudes, 0 for quantities that do not depend on it. It is used to correct for the
+        magnification of lensed galaxies.
     imf_powers : tuple of float, optional
-        Powers of the stellar mass and of the star-formation rate that the value is the log10 of,
+        The value is the log10 of these powers of the stellar mass and of the star-formation rate,
         for conversions between initial mass functions.
     fixed_by_law : bool, optional
         Whether it may be a constant of the dust law, the same for all galaxies.
@@ -405,13 +405,13 @@ def register_quantity(quantity):
     Parameters
     ----------
     quantity : DustQuantity
-        Its record. Estimators that give samples of this name then have a column with
-        percentiles for it, and comparisons and reports show it.
+        Its record. Estimators with samples of this name then have a column with percentiles for
+        it, and comparisons and reports include it.
 
     Returns
     -------
     quantity : DustQuantity
-        The same.
+        The same record.
 
     Raises
     ------
@@ -437,7 +437,7 @@ def register_quantity(quantity):
 
 
 def core_quantities():
-    """Name the quantities that every result has.
+    """List the quantities of every result.
 
     Returns
     -------
@@ -454,7 +454,7 @@ def core_quantities():
 
 
 def percentile_columns(name):
-    """Names of the 16th and 84th percentile columns of a quantity.
+    """Names of the columns of the 16th and 84th percentile of a quantity.
 
     Parameters
     ----------
@@ -488,7 +488,7 @@ def quantity_column(name, columns):
     Returns
     -------
     column : str or None
-        The name where it is there, else an alias of it that is; None without either.
+        The name if it exists, else an existing alias of it; None without either.
 
     Examples
     --------
@@ -502,14 +502,14 @@ def quantity_column(name, columns):
 
 
 def check_quantity(name, argument="quantity"):
-    """Look up a quantity that a user names.
+    """Look up a quantity named by a user.
 
     Parameters
     ----------
     name : str
-        What the user gives.
+        The argument.
     argument : str, optional
-        What it is called in an error.
+        Name of the argument, for messages.
 
     Returns
     -------

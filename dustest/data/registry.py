@@ -1,4 +1,4 @@
-"""Registries: records of one kind by name, those of dustest and those that plugins add."""
+"""Registries: records of one kind by name, of dustest and of plugins."""
 
 import pickle
 from collections.abc import Mapping
@@ -18,13 +18,13 @@ _REGISTRIES = {}
 class Registry(Mapping):
     """Records by name, in the order in which they were registered.
 
-    A registry is a mapping: ``registry[name]`` takes names and aliases in any case. The first
-    look-up loads the installed plugins, see `~dustest.data.plugins.load_plugins`.
+    A registry is a mapping: ``registry[name]`` takes names and aliases in any letter case. The
+    first look-up loads the installed plugins, see `~dustest.data.plugins.load_plugins`.
 
     Parameters
     ----------
     kind : str
-        What the records are, for messages, such as ``"dust law"``.
+        Kind of the records, for messages, such as ``"dust law"``.
     record_class : type
         Class of the records. They have a ``name`` and may have ``aliases``.
     records : iterable of record_class, optional
@@ -57,18 +57,18 @@ class Registry(Mapping):
         Parameters
         ----------
         record : record_class
-            With a name and aliases that no other record has. A record that is registered
-            already, equal in all fields, changes nothing.
+            A record with a new name and new aliases. A registered record that is equal in all
+            fields changes nothing.
 
         Returns
         -------
         record : record_class
-            The same.
+            The same record.
 
         Raises
         ------
         InputError
-            If it is no such record, or its name or an alias is taken.
+            If it is not such a record, or its name or an alias is taken.
         """
         if not isinstance(record, self._record_class):
             msg = (
@@ -89,7 +89,7 @@ class Registry(Mapping):
         return self._add(record)
 
     def find(self, name, argument):
-        """Look up a record by a name that a user gave.
+        """Look up a record by a name given by a user.
 
         Parameters
         ----------
@@ -135,7 +135,7 @@ class Registry(Mapping):
         return tuple(self._records.values())[self._n_own :]
 
     def _add(self, record):
-        """Add a record whose names are free."""
+        """Add a record without checks."""
         self._records[record.name] = record
         self._by_key |= {_key(name): record.name for name in _names(record)}
         return record
@@ -170,7 +170,7 @@ def _key(name):
 
 @contextmanager
 def temporary_records():
-    """Forget what is registered inside a ``with`` block at its end, as tests do.
+    """Remove records that are registered in a ``with`` block at its end, for tests.
 
     Yields
     ------
@@ -196,12 +196,12 @@ def temporary_records():
 
 
 def added_records():
-    """Collect the records that this process has and dustest itself has not.
+    """Collect the records of this process that are not dustest's own.
 
     Returns
     -------
     records : dict of str to tuple
-        By kind of record; what `add_records` takes in a worker process.
+        By kind of record; argument of `add_records` in a worker process.
 
     Examples
     --------
@@ -219,7 +219,7 @@ def add_records(records):
     Parameters
     ----------
     records : dict of str to tuple
-        From `added_records`. Those whose names are known are left as they are.
+        Result of `added_records`. Records with known names are not changed.
 
     Examples
     --------
@@ -233,17 +233,17 @@ def add_records(records):
 
 
 def pack(payload):
-    """Pickle an object for a worker process, with all records that it may look up there.
+    """Pickle an object for a worker process, with all added records.
 
     Parameters
     ----------
     payload : object
-        Anything that cloudpickle takes.
+        Any object that cloudpickle supports.
 
     Returns
     -------
     packed : bytes
-        What `unpack` takes.
+        Argument of `unpack`.
 
     Examples
     --------
@@ -255,12 +255,12 @@ def pack(payload):
 
 
 def unpack(packed):
-    """Register the records that came with an object, and unpickle the object.
+    """Register the records of a pickle, and unpickle its object.
 
     Parameters
     ----------
     packed : bytes
-        From `pack` in the process that started this one, never from a file.
+        Result of `pack` in the process that started this one, never from a file.
 
     Returns
     -------

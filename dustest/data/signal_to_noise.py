@@ -14,21 +14,21 @@ SNR_MIN = 5.0
 
 
 def is_faint(snr, snr_min=SNR_MIN, *, axis=0):
-    """Find galaxies whose signal-to-noise ratio is known, and too low in every band.
+    """Find galaxies whose signal-to-noise ratio is known and too low in every band.
 
     Parameters
     ----------
     snr : ndarray of shape (n_bands, n) or (n, n_bands)
         Ratios; NaN if unknown.
     snr_min : float, optional
-        Ratio that is enough.
+        Sufficient ratio.
     axis : int, optional
         Axis of the bands.
 
     Returns
     -------
     faint : ndarray of bool of shape (n,)
-        False where no ratio is known.
+        False if no ratio is known.
 
     Examples
     --------
@@ -46,17 +46,17 @@ def check_snr_min(snr_min):
     Parameters
     ----------
     snr_min : float
-        What the user gives.
+        The argument.
 
     Returns
     -------
     snr_min : float
-        The same.
+        The number.
 
     Raises
     ------
     InputError
-        If it is none.
+        If it is not a finite number.
 
     Examples
     --------

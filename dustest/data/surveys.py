@@ -1,4 +1,4 @@
-"""Surveys: pixel scales, and what was measured or published of the noise of their mosaics."""
+"""Surveys: pixel scales, and measured or published noise of their mosaics."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ __all__ = ["SURVEYS", "Mosaic", "Survey", "register_survey"]
 
 @dataclass(frozen=True)
 class Mosaic:
-    """What is known of the noise of the mosaic of one band.
+    """Known noise of the mosaic of one band.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class Mosaic:
     light : float or None
         Fraction of the light of a point source within that aperture.
     rms : float or None
-        Standard deviation of pixels in nJy, where it was measured.
+        Standard deviation of pixels in nJy, if it was measured.
     """
 
     autocorrelation: tuple | str
@@ -49,8 +49,8 @@ class Survey:
     mosaics : dict of str to Mosaic
         By the short name of the band, from blue to red.
     one_source : bool, optional
-        Whether depths and autocorrelations come from the same mosaics, so that one noise can
-        have both.
+        Whether depths and autocorrelations are of the same mosaics, so that one noise model can
+        match both.
     references : tuple of str, optional
         BibTeX keys of dustest's own references, or BibTeX entries.
 
@@ -70,7 +70,7 @@ class Survey:
 
     @property
     def bands(self):
-        """Bands in which both the noise and the light within its aperture are known."""
+        """Bands with known noise and known fraction of light within its aperture."""
         return tuple(band for band, mosaic in self.mosaics.items() if mosaic.light is not None)
 
     def mosaic(self, band):
@@ -84,7 +84,7 @@ class Survey:
         Returns
         -------
         Mosaic
-            What is known of it.
+            Its known noise.
 
         Raises
         ------
@@ -96,9 +96,8 @@ class Survey:
     def flux_error(self, band):
         """The standard error of the total flux of a point source in a band.
 
-        The noise in the aperture of the survey, divided by the fraction of the light that falls
-        into it. Galaxies that are larger than the point-spread function, or bright, have larger
-        errors.
+        The noise in the aperture of the survey, divided by the fraction of the light within it.
+        Galaxies that are larger than the point-spread function, or bright, have larger errors.
 
         Parameters
         ----------
@@ -193,17 +192,17 @@ SURVEYS = Registry(
 
 
 def register_survey(survey):
-    """Add a survey, whose noise the simulator can then take.
+    """Add a survey, whose noise the simulator can then use.
 
     Parameters
     ----------
     survey : Survey
-        Under a name that no other has.
+        A survey with a new name.
 
     Returns
     -------
     survey : Survey
-        The same.
+        The same survey.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Identifiers: which column holds them, and which rows of two tables they pair."""
+"""Identifiers: their column, and pairing of the rows of two tables."""
 
 import warnings
 
@@ -15,13 +15,13 @@ ID_COLUMNS = (
     *("id", "id_", "jades_id", "source_id", "sourceid", "object_id", "objectid", "obj_id"),
     *("objid", "galaxy_id", "galaxyid", "gal_id", "cat_id", "catalog_id", "number", "label"),
 )
-"""Names of identifiers, whatever their letter case, the preferred one first."""
+"""Names of identifiers in any letter case, the preferred one first."""
 
 _GENERATED = "row numbers"
 
 
 def id_column(table):
-    """Name the column of identifiers.
+    """Find the column of identifiers.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def id_column(table):
     Returns
     -------
     name : str or None
-        As the table spells it; None if it has none.
+        Name in the table; None if there is none.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def id_column(table):
 
 
 def row_numbers(n_rows):
-    """Make identifiers for rows that have none.
+    """Make identifiers for rows without any.
 
     Parameters
     ----------
@@ -54,13 +54,13 @@ def row_numbers(n_rows):
     Returns
     -------
     ids : `~astropy.table.Column` of int of shape (n_rows,)
-        Numbers from zero, marked so that `has_ids` does not take them for identifiers.
+        Numbers from zero, marked so that `has_ids` does not count them as identifiers.
     """
     return Column(np.arange(n_rows), meta={"origin": _GENERATED})
 
 
 def has_ids(table):
-    """Whether a table has identifiers of its own, and not the row numbers of `row_numbers`.
+    """Whether a table has its own identifiers, rather than those of `row_numbers`.
 
     Parameters
     ----------
@@ -87,25 +87,25 @@ def has_ids(table):
 
 
 def as_ids(column, name="column id"):
-    """Read identifiers, unchanged.
+    """Convert identifiers without changing them.
 
     Parameters
     ----------
     column : Column, series or array_like of int or str of shape (n,)
         Identifiers.
     name : str, optional
-        What they are called in an error.
+        Name of the column, for messages.
 
     Returns
     -------
     ids : ndarray of int or str of shape (n,)
-        Bytes are decoded. Whole numbers that are kept as floats become integers. Where some are
-        missing, all are text, and the missing ones are empty.
+        Bytes are decoded. Integers stored as floats become integers. If some are missing, all are
+        text, and the missing ones are empty.
 
     Raises
     ------
     InputError
-        If they are not one integer or text a row, or are floats too large to be exact (from
+        If they are not one integer or text per row, or are floats too large to be exact (from
         2**53 on, from 2**24 in single precision).
 
     Warns
@@ -138,12 +138,12 @@ def as_ids(column, name="column id"):
 
 
 def _rows(count):
-    """A number of rows, in words."""
+    """A number of rows, as text."""
     return f"{count} row" + ("s" if count != 1 else "")
 
 
 def _whole_numbers(values, missing, name):
-    """Integers that a data frame with nulls keeps as floats; others are left as they are."""
+    """Convert floats of a data frame with nulls to integers if they are; keep others."""
     known = np.isfinite(values) if missing is None else np.isfinite(values) & ~missing
     if np.all(values[known] == np.round(values[known])):
         _check_exact(values[known], name)
@@ -152,7 +152,7 @@ def _whole_numbers(values, missing, name):
 
 
 def _check_exact(values, name):
-    """Refuse whole floats so large that another identifier may have been rounded to them."""
+    """Raise an error for floats so large that another identifier may have been rounded to them."""
     limit = 2 ** min(np.finfo(values.dtype).nmant + 1, 63)
     rounded = values[np.abs(values) >= limit]
     if rounded.size:
@@ -164,7 +164,7 @@ def _check_exact(values, name):
 
 
 def _of_objects(values):
-    """Objects as integers where all are, else as text."""
+    """Objects as integers if all are, else as text."""
     if all(isinstance(item, int | np.integer) for item in values):
         numbers = np.array(list(values))
         if numbers.dtype.kind in "iu":  # and not beyond 64 bits
@@ -178,7 +178,7 @@ def _text(item):
 
 
 def match_ids(ids, other_ids):
-    """Pair rows by identifier; numbers and their text are the same.
+    """Pair rows by identifier; a number and its text are equal.
 
     Parameters
     ----------
@@ -189,7 +189,7 @@ def match_ids(ids, other_ids):
     -------
     rows, other_rows : ndarray of int of shape (k,)
         Row numbers in the two tables, in the order of the first. Identifiers that occur more than
-        once on a side pair nothing, unless both sides are the same.
+        once in a table are not paired, unless both tables are the same.
 
     Examples
     --------
@@ -211,7 +211,7 @@ def match_ids(ids, other_ids):
 
 
 def _comparable(ids, other_ids):
-    """Both as arrays of one kind: integers of one sign, else text."""
+    """Convert both to one type: integers of one sign, else text."""
     kinds = {ids.dtype.kind, other_ids.dtype.kind}
     if kinds in ({"i"}, {"u"}):
         return ids, other_ids

@@ -1,4 +1,4 @@
-"""What images say of the errors and the quality of their pixels."""
+"""Errors and masks of the pixels of images."""
 
 from fractions import Fraction
 
@@ -11,21 +11,20 @@ from dustest.data.errors import InputError
 __all__ = ["ERROR_POWERS", "full_mask", "standard_deviation", "to_deviation"]
 
 ERROR_POWERS = {"std": 1, "var": 2, "ivar": -2}
-"""Power of the standard deviation that each kind of error is, by the name that astropy.nddata
-gives the kind."""
+"""Power of the standard deviation for each kind of error, by its name in astropy.nddata."""
 
 _KINDS = (StdDevUncertainty, VarianceUncertainty, InverseVariance)
 
 
 def to_deviation(values, kind):
-    """Standard deviations of errors of some kind.
+    """Convert errors of some kind to standard deviations.
 
     Parameters
     ----------
     values : ndarray
         Standard deviations, variances or inverse variances.
     kind : {"std", "var", "ivar"}
-        Which of them.
+        Kind of the errors.
 
     Returns
     -------
@@ -57,13 +56,13 @@ def standard_deviation(image, band):
     image : `~astropy.nddata.NDData`
         The image.
     band : str
-        Its band, for an error.
+        Name of its band, for messages.
 
     Returns
     -------
     deviation : ndarray of the shape of the image
         NaN if there is no uncertainty. An uncertainty without a unit has that of the data; a
-        single number holds for every pixel.
+        single number applies to every pixel.
         Deviations below zero, which mark bad pixels, stay below zero.
 
     Raises
@@ -104,7 +103,7 @@ def standard_deviation(image, band):
 
 
 def _scale(declared, power, unit, band):
-    """What turns standard deviations into the unit of the data."""
+    """Factor that converts standard deviations to the unit of the data."""
     if declared is None or unit is None:
         return 1.0
     try:
@@ -126,7 +125,7 @@ def full_mask(image, band):
         The image, with a mask of its shape, one for all pixels (as a masked array without masked
         pixels has), or none.
     band : str
-        Its band, for an error.
+        Name of its band, for messages.
 
     Returns
     -------

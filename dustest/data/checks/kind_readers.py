@@ -1,6 +1,6 @@
-"""Readers of the columns of kinds that need more than a unit and a number of axes.
+"""Readers of columns of kinds that need more than a unit and a number of axes.
 
-Each takes a `GivenColumn` and returns the values inside dustest.
+Each takes a `GivenColumn` and returns the values in canonical units.
 """
 
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ __all__ = ["READERS", "GivenColumn", "bare_stamps", "read_numbers"]
 
 @dataclass(frozen=True)
 class GivenColumn:
-    """A column of a kind as the user has it.
+    """A column of a kind as given by the user.
 
     Parameters
     ----------
@@ -39,11 +39,11 @@ class GivenColumn:
     name : str
         Canonical name.
     values : Column, Quantity or ndarray of shape (n, ...)
-        Values as the user has them.
+        Values as given.
     table : dict of str to column
         All columns by canonical name.
     item : str
-        Band or line that the name ends in; empty where there is none.
+        Band or line at the end of the name; empty if there is none.
     """
 
     record: object
@@ -54,7 +54,7 @@ class GivenColumn:
 
     @property
     def label(self):
-        """What the column is called in errors (str)."""
+        """Name of the column in messages (str)."""
         return f"column {self.name}"
 
     @property
@@ -63,7 +63,7 @@ class GivenColumn:
         return declared_unit(self.values, self.label)
 
     def partner(self, name):
-        """Another column of the table, which this one needs.
+        """Get another column of the table that this one needs.
 
         Parameters
         ----------
@@ -92,7 +92,7 @@ def read_numbers(given, equivalencies=()):
     Parameters
     ----------
     given : GivenColumn
-        Column as the user has it.
+        Column as given by the user.
     equivalencies : list, optional
         Of `astropy.units`, for the conversion.
 
@@ -104,7 +104,7 @@ def read_numbers(given, equivalencies=()):
     Raises
     ------
     InputError
-        If they are no such numbers, or have no unit and must have one.
+        If they are not such numbers, or have no unit and must have one.
     """
     record = given.record
     _check_unit(given)
@@ -130,7 +130,7 @@ def _check_unit(given):
 
 
 def _read_anything(given):
-    """Keep a column as it is."""
+    """Keep a column unchanged."""
     return given.values
 
 
@@ -159,7 +159,7 @@ def _read_flux(given):
 
 
 def _read_flux_error(given):
-    """Read a flux error in nJy; an error in magnitudes is turned with the flux."""
+    """Read a flux error in nJy; an error in magnitudes is converted with the flux."""
     flux = given.partner(f"flux_{given.item}")
     if not is_magnitude(given.unit):
         return read_numbers(given, _at_pivot(given))
@@ -175,7 +175,7 @@ def _read_flux_error(given):
 
 
 def _in_magnitudes(column):
-    """The same values in plain magnitudes, whatever zero point their unit has."""
+    """The same values in plain magnitudes, for any zero point of their unit."""
     values, missing = bare_values(column)
     return np.ma.array(values, mask=False if missing is None else missing)
 
@@ -188,7 +188,7 @@ def _at_pivot(given):
 
 
 def _read_stamps(given):
-    """Read cutouts as they came: in a flux per pixel or a surface brightness, or without unit."""
+    """Read cutouts in their unit: a flux per pixel, a surface brightness, or none."""
     values, missing = bare_values(given.values)
     is_cube = values.ndim == given.record.axes and 0 not in values.shape
     if not is_cube or values.dtype.kind not in "iuf":
@@ -210,7 +210,7 @@ def _read_stamps(given):
 
 
 def bare_stamps(sample, name):
-    """Images of one band in nJy per pixel, in single precision where they came so.
+    """Convert images of one band to nJy per pixel, in single precision if they were.
 
     Parameters
     ----------
@@ -299,7 +299,7 @@ def _read_density(given):
 
 
 def _refuse_rows(wrong, given, what):
-    """Raise where a row of a two-dimensional column is wrong."""
+    """Raise an error if a row of a two-dimensional column is invalid."""
     if np.any(wrong):
         row = int(np.flatnonzero(wrong)[0])
         msg = f"{given.label} must {what} in every row, got row {row}: correct it or mask it whole"

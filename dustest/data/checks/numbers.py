@@ -1,4 +1,4 @@
-"""Single numbers among arguments: what is one, and errors that say what it has to be."""
+"""Checks of single numbers in arguments, and their messages."""
 
 from math import isfinite
 from numbers import Integral, Real
@@ -26,7 +26,7 @@ def is_number(value, kind=Real):
     Parameters
     ----------
     value : object
-        What a user gives.
+        Argument of a user.
     kind : type, optional
         `numbers.Real` or `numbers.Integral`.
 
@@ -59,19 +59,19 @@ def check_number(value, name, low=-np.inf, high=np.inf, *, kind=Real, above=Fals
     kind : type, optional
         `numbers.Real` or `numbers.Integral`.
     above : bool, optional
-        Whether the smallest number itself is refused.
+        Whether the smallest number itself is not allowed.
     expected : str, optional
-        What it has to be, for the error; by default that follows from the limits.
+        Expectation, for the message; by default it follows from the limits.
 
     Returns
     -------
     number : float or int
-        The same, without the sign of zero.
+        The number, without the sign of zero.
 
     Raises
     ------
     InputError
-        If it is not.
+        If it is not such a number.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def check_number(value, name, low=-np.inf, high=np.inf, *, kind=Real, above=Fals
 
 
 def _wanted(low, high, kind, above):
-    """What a number has to be."""
+    """Expectation for a number, as text."""
     text = "an integer" if kind is Integral else "a finite number"
     if low > -np.inf:
         text += f" {'above' if above else 'from'} {low:g}"
@@ -107,12 +107,12 @@ def check_positive(value, name):
     Returns
     -------
     number : float
-        The same.
+        The number.
 
     Raises
     ------
     InputError
-        If it is not.
+        If it is not such a number.
     """
     return check_number(value, name, 0.0, above=True, expected="a positive finite number")
 
@@ -130,12 +130,12 @@ def check_not_negative(value, name):
     Returns
     -------
     number : float
-        The same.
+        The number.
 
     Raises
     ------
     InputError
-        If it is not.
+        If it is not such a number.
     """
     return check_number(value, name, 0.0, expected="a finite number that is not negative")
 
@@ -153,12 +153,12 @@ def check_fraction(value, name):
     Returns
     -------
     number : float
-        The same.
+        The number.
 
     Raises
     ------
     InputError
-        If it is not.
+        If it is not such a number.
     """
     return check_number(value, name, 0.0, 1.0, expected="a number from 0 to 1")
 
@@ -178,12 +178,12 @@ def check_whole(value, name, *, minimum=1):
     Returns
     -------
     number : int
-        The same.
+        The number.
 
     Raises
     ------
     InputError
-        If it is not.
+        If it is not such a number.
     """
     expected = f"a whole number from {minimum}"
     return check_number(value, name, minimum, kind=Integral, expected=expected)
@@ -202,12 +202,12 @@ def check_odd(value, name):
     Returns
     -------
     number : int
-        The same.
+        The number.
 
     Raises
     ------
     InputError
-        If it is not.
+        If it is not odd.
     """
     number = check_whole(value, name)
     if number % 2 == 0:

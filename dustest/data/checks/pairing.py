@@ -1,4 +1,4 @@
-"""Galaxies and their truth brought to the same rows, and the weights of galaxies."""
+"""Pairing of galaxies with their truth, and weights of galaxies."""
 
 import warnings
 
@@ -20,14 +20,14 @@ def pair_truth(sample, y):
     sample : GalaxySample
         n galaxies.
     y : Table, data frame, dict of columns or array_like
-        Truth. Where it is a table with identifiers, in any of
+        Truth. If it is a table with identifiers, in any of
         `~dustest.data.checks.identifiers.ID_COLUMNS`, and the galaxies have some too, rows are
         paired by them; else row by row.
 
     Returns
     -------
     rows : slice or ndarray of int of shape (k,)
-        Rows of the sample that have a truth.
+        Rows of the sample with a truth.
     truth : Table or array_like of k rows
         Their truth, in the same order.
 
@@ -39,8 +39,8 @@ def pair_truth(sample, y):
     Warns
     -----
     DustestWarning
-        If galaxies or rows of the truth are left out for want of a partner, or a truth with
-        identifiers is taken row by row because the galaxies have none.
+        If galaxies or rows of the truth without a partner are left out, or a truth with
+        identifiers is used row by row because the galaxies have none.
 
     Examples
     --------
@@ -77,12 +77,12 @@ def pair_truth(sample, y):
 
 
 def _first(ids):
-    """The first identifier, for a sentence."""
+    """First identifier, for a message."""
     return repr(np.asarray(ids)[:1].tolist()[0]) if len(ids) else "none"
 
 
 def _warn_of_the_unpaired(n_alone, n, n_truth_alone, n_truth):
-    """Count what is left out."""
+    """Warn of galaxies and truth that are left out, with their numbers."""
     if n_alone or n_truth_alone:
         msg = (
             f"{n_alone} of {n} galaxies of X have no truth, and {n_truth_alone} of {n_truth} rows "
@@ -97,7 +97,7 @@ def as_weights(sample_weight, n):
     Parameters
     ----------
     sample_weight : array_like of shape (n,) or None
-        How much each galaxy counts.
+        Weight of each galaxy.
     n : int
         Number of galaxies.
 
@@ -109,7 +109,7 @@ def as_weights(sample_weight, n):
     Raises
     ------
     InputError
-        If there is not one finite number from 0 on for each galaxy, or all are 0.
+        If there is not one finite, non-negative number for each galaxy, or all are 0.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Positions on the sky: which columns hold them, in any spelling and unit."""
+"""Positions on the sky: their columns, in any spelling and unit."""
 
 import re
 
@@ -26,17 +26,17 @@ RA_COLUMNS = (
     *("ra", "alpha_j2000", "raj2000", "_raj2000", "ra_j2000", "alphawin_j2000", "ra_icrs"),
     *("radeg", "ra_deg", "ra_degrees", "right_ascension", "ra_targ", "targ_ra", "srcra"),
 )
-"""Names of right ascensions, whatever their letter case, the preferred one first."""
+"""Names of right ascensions in any letter case, the preferred one first."""
 
 DEC_COLUMNS = (
     *("dec", "delta_j2000", "dej2000", "_dej2000", "decj2000", "dec_j2000", "deltawin_j2000"),
     *("de_icrs", "dec_icrs", "dedeg", "decdeg", "dec_deg", "dec_degrees", "declination", "decl"),
     *("de", "dec_targ", "targ_dec", "srcdec"),
 )
-"""Names of declinations, whatever their letter case, the preferred one first."""
+"""Names of declinations in any letter case, the preferred one first."""
 
 POSITION_RANGES = {"ra": (-180.0, 360.0), "dec": (-90.0, 90.0)}
-"""Degrees that a position on the sky can have."""
+"""Valid degrees of a position on the sky."""
 
 _HOUR = 15.0
 _SEXAGESIMAL = re.compile(
@@ -46,7 +46,7 @@ _SEXAGESIMAL = re.compile(
 
 
 def position_columns(table):
-    """Name the columns of right ascension and declination.
+    """Find the columns of right ascension and declination.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def position_columns(table):
     Returns
     -------
     ra, dec : str or None
-        As the table spells them; None if it has none.
+        Names in the table; None if there are none.
 
     Examples
     --------
@@ -77,9 +77,9 @@ def sky_positions(table, name="table"):
         With columns such as ``ra`` and ``dec`` or ``RAJ2000`` and ``DEJ2000``, as numbers in any
         unit of angle or as text such as ``"03:32:30.1"``; or with a column of
         `~astropy.coordinates.SkyCoord`. Numbers without a unit are degrees; right ascensions in
-        text are hours where they have minutes.
+        text are hours if they have minutes.
     name : str, optional
-        What the table is called in an error.
+        Name of the table, for messages.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def sky_positions(table, name="table"):
     Raises
     ------
     InputError
-        If there are no such columns, or they do not hold angles.
+        If there are no such columns, or they are not angles.
 
     Examples
     --------
@@ -116,22 +116,22 @@ def sky_positions(table, name="table"):
 
 
 def to_degrees(column, name, axis):
-    """Read one of the two angles of positions.
+    """Convert one of the two angles of positions to degrees.
 
     Parameters
     ----------
     column : array_like, Column, Quantity, or series of a data frame of shape (n,)
-        Numbers, in degrees where they declare no unit, or text, decimal or sexagesimal.
+        Numbers, in degrees if they have no unit, or text, decimal or sexagesimal.
     name : str
-        What they are called in an error, such as ``"column RAJ2000"``.
+        Name for messages, such as ``"column RAJ2000"``.
     axis : {"ra", "dec"}
-        Sexagesimal text of right ascensions is in hours, unless its unit or its marks say
+        Sexagesimal text of right ascensions is in hours, unless its unit or its symbols state
         degrees.
 
     Returns
     -------
     degrees : ndarray of float of shape (n,)
-        NaN if missing, and where text is no angle.
+        Degrees; NaN if missing, or if text is not an angle.
 
     Raises
     ------
@@ -154,7 +154,7 @@ def to_degrees(column, name, axis):
 
 
 def _of_text(values, unit, axis):
-    """Degrees of text, NaN if it holds no angle."""
+    """Degrees of text, NaN if it is not an angle."""
     in_hours = "h" in unit or (axis == "ra" and "d" not in unit)
     sexagesimal, decimal = _HOUR if in_hours else 1.0, _HOUR if "h" in unit else 1.0
     texts = (item.decode() if isinstance(item, bytes) else str(item) for item in values)
@@ -189,7 +189,7 @@ def _of_coordinates(column):
 
 
 def on_the_sky(ra, dec):
-    """Leave out positions of which one angle is missing or beyond its range.
+    """Replace positions with a missing or invalid angle by NaN.
 
     Parameters
     ----------

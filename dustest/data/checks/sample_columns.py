@@ -1,4 +1,4 @@
-"""Single columns of a sample: the kind that they belong to, their type, shape and unit."""
+"""Single columns of a sample: their kind, type, shape and unit."""
 
 import warnings
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ def column_name(name):
     Parameters
     ----------
     name : str
-        Column name as the user has it.
+        Column name as given by the user.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def column_name(name):
 
 
 def band_column_name(band):
-    """Short name of a band; names of unknown cameras stay as they are.
+    """Short name of a band; names of unknown cameras are unchanged.
 
     Parameters
     ----------
@@ -62,16 +62,16 @@ def band_column_name(band):
 
 
 def by_band(given, bands, name):
-    """Entries of an argument that is a dictionary by band, by the short names of the bands.
+    """Replace the keys of a dictionary by band by the short names of the bands.
 
     Parameters
     ----------
     given : dict of str to object
         The argument; its keys are bands in any spelling, or `~dustest.data.bands.Band`.
     bands : sequence of str or None
-        Short names of the bands that the keys may name; `None` for any.
+        Short names of the allowed bands; None for any.
     name : str
-        Name of the argument, for an error.
+        Name of the argument, for messages.
 
     Returns
     -------
@@ -81,8 +81,8 @@ def by_band(given, bands, name):
     Raises
     ------
     InputError
-        If it is no dictionary, or a key is no band, names none of the bands, or one that another
-        key names too.
+        If it is not a dictionary, a key is not a band or not one of the allowed bands, or two
+        keys name the same band.
 
     Examples
     --------
@@ -119,7 +119,7 @@ def _band_of_key(key, name):
 
 
 def is_sample_column(name, table):
-    """Whether a column with the name of one of a sample is one, and not the user's own.
+    """Whether a column belongs to a sample, and is not one of the user's own.
 
     Parameters
     ----------
@@ -131,10 +131,10 @@ def is_sample_column(name, table):
     Returns
     -------
     answer : bool
-        True for all columns of known bands and lines. Those of others (a camera of the user's)
-        need all that their kind requires, in the shape and unit of the kind: a flux and its error
-        in units of flux, or images of shape (n, ny, nx). ``flux_radius`` and ``cutout_size`` are
-        the user's. True for names of no kind.
+        True for all columns of known bands and lines. Those of unknown bands (a camera of the
+        user's) need everything that their kind requires, in the shape and unit of the kind: a flux
+        and its error in units of flux, or images of shape (n, ny, nx). ``flux_radius`` and
+        ``cutout_size`` are the user's own columns. True for names of no kind.
 
     Examples
     --------
@@ -164,14 +164,14 @@ def _fits(record, column, name):
 
 
 def canonical_column(name, column, table):
-    """One column checked, in the unit of the inside, with NaN for missing.
+    """Check one column and convert it to its canonical unit, with NaN for missing values.
 
     Parameters
     ----------
     name : str
         Canonical name.
     column : Column, Quantity or ndarray of shape (n, ...)
-        Values as the user has them.
+        Values as given by the user.
     table : dict of str to column
         All columns by canonical name: magnitudes need their partner, spectra their
         wavelength.
@@ -179,7 +179,7 @@ def canonical_column(name, column, table):
     Returns
     -------
     values : ndarray or Quantity of shape (n, ...)
-        Values inside dustest; columns that dustest does not know come back as they are.
+        Values in canonical units; columns of no kind are unchanged.
 
     Raises
     ------
@@ -189,7 +189,7 @@ def canonical_column(name, column, table):
     Warns
     -----
     DustestWarning
-        If numbers are outside the range of what they are, such as positions on the sky.
+        If numbers are outside their range, such as positions on the sky.
     """
     found = find_column(name)
     if found is None or not is_sample_column(name, table):
@@ -205,7 +205,7 @@ def canonical_column(name, column, table):
 
 
 def _in_range(name, values, valid):
-    """Numbers, NaN with a warning where they are outside a range."""
+    """Numbers, NaN with a warning if they are outside a range."""
     low, high = valid
     bare = u.Quantity(values, copy=False).value
     outside = (bare < low) | (bare > high)
@@ -228,7 +228,7 @@ def limit_sigma(column, name):
     column : Column or Quantity
         Upper limits; their meta has ``sigma``.
     name : str
-        What the column is called in an error.
+        Name of the column, for messages.
 
     Returns
     -------
@@ -238,7 +238,7 @@ def limit_sigma(column, name):
     Raises
     ------
     InputError
-        If the meta has none, or it is no positive number.
+        If the meta has none, or it is not a positive number.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Tables out of whatever holds columns: astropy tables, data frames, dictionaries."""
+"""Conversion to tables: from astropy tables, data frames and dictionaries."""
 
 from collections.abc import Mapping
 
@@ -12,12 +12,12 @@ __all__ = ["as_table", "first_named", "is_table_like"]
 
 
 def is_table_like(given):
-    """Whether something has columns with names.
+    """Whether an object has columns with names.
 
     Parameters
     ----------
     given : object
-        Anything.
+        Any object.
 
     Returns
     -------
@@ -34,24 +34,24 @@ def is_table_like(given):
 
 
 def _is_frame(given):
-    """Whether something is a data frame of pandas or polars."""
+    """Whether an object is a data frame of pandas or polars."""
     return hasattr(given, "columns") and hasattr(given, "to_numpy") and hasattr(given, "dtypes")
 
 
 def as_table(given, name="table"):
-    """Turn anything that has columns with names into a table.
+    """Convert any object with named columns to a table.
 
     Parameters
     ----------
     given : Table, data frame of pandas or polars, or dict of str to array_like
         Columns by name.
     name : str, optional
-        What it is called in an error.
+        Name for messages.
 
     Returns
     -------
     table : `~astropy.table.Table`
-        An astropy table is handed back as it is. Null entries of a data frame are masked.
+        An astropy table is returned unchanged. Null entries of a data frame are masked.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def _length(values):
 
 
 def _column(values):
-    """Column of a table; Quantities and columns stay as they are."""
+    """Column of a table; Quantities and columns are unchanged."""
     if hasattr(values, "unit"):
         return values
     bare, missing = bare_values(values)
@@ -99,7 +99,7 @@ def _column(values):
 
 
 def first_named(names, candidates):
-    """Find the first candidate among column names, whatever the letter case.
+    """Find the first candidate among column names, in any letter case.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def first_named(names, candidates):
     Returns
     -------
     name : str or None
-        As the table spells it.
+        Name in the table.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Units as tables, files and users declare them.
+"""Units declared by tables, files and users.
 
-A unit that is declared is used, whatever declares it: a Quantity, a Column, a header, a keyword.
-One that is not understood, or that does not fit, is an error and never "no unit".
+A declared unit is always used: that of a Quantity, a Column, a header or a keyword. A unit that is
+not understood, or that does not match, is an error; it is never ignored.
 """
 
 import warnings
@@ -59,23 +59,23 @@ _SPELLINGS = {
     "angstroms": u.AA,
     "aa": u.AA,
 }
-"""What unknown spellings evidently mean, in lower case. ``MJY`` is not among them: it may be milli
-or mega."""
+"""Meanings of unknown spellings, in lower case. ``MJY`` is not among them: it may be milli or
+mega."""
 
 
 def parse_unit(declared):
-    """Read a unit as files, tables and users write it.
+    """Parse a unit as written by files, tables and users.
 
     Parameters
     ----------
     declared : Unit, str or None
-        What is declared.
+        The declaration.
 
     Returns
     -------
     unit : `~astropy.units.UnitBase`, `~astropy.units.FunctionUnitBase` or None
-        None if nothing is declared, or a plain number; an
-        `~astropy.units.UnrecognizedUnit` where it is not understood.
+        None if nothing is declared, or for a plain number; an
+        `~astropy.units.UnrecognizedUnit` if it is not understood.
 
     Examples
     --------
@@ -87,19 +87,19 @@ def parse_unit(declared):
     """
     try:
         return _parsed(declared)
-    except TypeError:  # what has no hash is no unit, and read by its text
+    except TypeError:  # an object without hash is not a unit; its text is parsed
         return _parsed(str(declared))
 
 
 @lru_cache(maxsize=1024)
 def _parsed(declared):
-    """Unit that is declared; every column of a table asks for it."""
+    """Cached parsing of a declared unit, called for every column of a table."""
     text = "" if declared is None else str(declared).strip()
     if text.lower() in _NO_UNIT:
         return None
     if text.lower() in _AB_SPELLINGS:
         return u.ABmag
-    if text.lower() == "redshift":  # astropy writes this unit, and does not read it
+    if text.lower() == "redshift":  # astropy writes this unit, but cannot read it
         from astropy.cosmology.units import redshift  # takes half a second
 
         return redshift
@@ -108,7 +108,7 @@ def _parsed(declared):
     if isinstance(declared, u.UnitBase) and not isinstance(declared, u.UnrecognizedUnit):
         return None if declared == u.dimensionless_unscaled else declared
     with warnings.catch_warnings():
-        # "erg/s/cm2/AA" is discouraged by the FITS standard, but says clearly what it means.
+        # "erg/s/cm2/AA" is discouraged by the FITS standard, but is unambiguous.
         warnings.simplefilter("ignore", u.UnitsWarning)
         for unit_format in _FORMATS:
             parsed = u.Unit(text, format=unit_format, parse_strict="silent")
@@ -118,7 +118,7 @@ def _parsed(declared):
 
 
 def as_unit(given, name="unit"):
-    """Read a unit that a user gives as an argument.
+    """Parse a unit given by a user as an argument.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def as_unit(given, name="unit"):
     Returns
     -------
     unit : `~astropy.units.UnitBase`, `~astropy.units.FunctionUnitBase` or None
-        `None` for `None`.
+        None for None.
 
     Raises
     ------
@@ -155,19 +155,19 @@ def as_unit(given, name="unit"):
 
 
 def declared_unit(values, name):
-    """Unit that a Quantity, a Column or anything else with a ``unit`` declares.
+    """Unit of a Quantity, a Column or any other object with a ``unit``.
 
     Parameters
     ----------
     values : object
         A column, a Quantity, a list of Quantities, an image, or bare numbers.
     name : str
-        What it is called in an error, such as ``"column flux_F277W"``.
+        Name for messages, such as ``"column flux_F277W"``.
 
     Returns
     -------
     unit : Unit or None
-        None if nothing is declared, or a plain number.
+        None if nothing is declared, or for a plain number.
 
     Raises
     ------
@@ -182,10 +182,10 @@ def declared_unit(values, name):
     (Unit("uJy"), None)
     """
     if isinstance(values, list | tuple):
-        # Of a list of Quantities, that of the first; each is converted by its own.
+        # Of a list of Quantities, that of the first; each is converted from its own unit.
         values = next((item for item in values if getattr(item, "unit", None) is not None), None)
     unit = getattr(values, "unit", None)
-    # In files and tables AB means magnitudes; a Quantity has the flux that astropy calls AB.
+    # In files and tables AB means magnitudes; a Quantity may have astropy's flux unit AB.
     unit = u.AB if isinstance(values, u.Quantity) and unit == u.AB else parse_unit(unit)
     if isinstance(unit, u.UnrecognizedUnit):
         msg = (
@@ -197,25 +197,25 @@ def declared_unit(values, name):
 
 
 def resolve_unit(declared, given, fits, *, what, expected, remedy, explicit=False):
-    """Decide which unit values have: the declared one, or the one that the user gives.
+    """Determine the unit of values: the declared one, or the one given by the user.
 
     Parameters
     ----------
     declared : Unit, str or None
-        What the file or the table declares.
+        Declaration of the file or the table.
     given : Unit or None
-        What the user gives, from `as_unit`.
+        Unit given by the user, from `as_unit`.
     fits : callable
-        Whether a unit is one that the values can have.
+        Function that checks whether a unit is valid for the values.
     what : str
-        What has the unit, for the error, such as ``"column F277W"``.
+        Name of the values, for the message, such as ``"column F277W"``.
     expected : str
-        What the unit must be, for the error, such as ``"a flux density"``.
+        Expected unit, for the message, such as ``"a flux density"``.
     remedy : str
-        What the user can pass, for the error, such as ``'unit={"F277W": "nJy"}'``.
+        Remedy, for the message, such as ``'unit={"F277W": "nJy"}'``.
     explicit : bool, optional
-        Whether the user gives the unit of just these values. It then stands in for a declared
-        one that is not understood or does not fit.
+        Whether the user gives the unit for these values only. It then replaces a declared unit
+        that is not understood or does not match.
 
     Returns
     -------
@@ -225,7 +225,7 @@ def resolve_unit(declared, given, fits, *, what, expected, remedy, explicit=Fals
     Raises
     ------
     InputError
-        If the declared unit is not understood or does not fit, or contradicts the given one.
+        If the declared unit is not understood or does not match, or contradicts the given one.
 
     Examples
     --------
@@ -259,12 +259,12 @@ def resolve_unit(declared, given, fits, *, what, expected, remedy, explicit=Fals
             "correct the declaration"
         )
         raise InputError(msg)
-    # Magnitudes without a system are those of the given one.
+    # Magnitudes without a system get that of the given unit.
     return given if parsed == u.mag else parsed
 
 
 def explain_unit(unit):
-    """Say what a unit that does not serve may have been meant for.
+    """Guess the intended unit, for a message about an invalid one.
 
     Parameters
     ----------
@@ -274,7 +274,7 @@ def explain_unit(unit):
     Returns
     -------
     hint : str
-        With a blank at its end; empty where there is no guess.
+        With a trailing blank; empty if there is no guess.
 
     Examples
     --------
@@ -298,13 +298,13 @@ def explain_unit(unit):
 
 
 def _is_other_system(text):
-    """Whether a text tells of ST or Vega magnitudes."""
+    """Whether a text names ST or Vega magnitudes."""
     words = text.lower().replace("mag", " ").replace("(", " ").replace(")", " ").split()
     return "mag" in text.lower() and bool({"st", "vega"} & set(words))
 
 
 def evident_unit(text):
-    """Unit that an unknown spelling can only mean.
+    """Unit with an unknown but unambiguous spelling.
 
     Parameters
     ----------
@@ -314,7 +314,7 @@ def evident_unit(text):
     Returns
     -------
     unit : `~astropy.units.UnitBase` or None
-        None if it may mean several.
+        None if it has several possible meanings.
 
     Examples
     --------
@@ -326,7 +326,7 @@ def evident_unit(text):
 
 
 def is_magnitude(unit):
-    """Whether a unit is AB magnitudes, or magnitudes of a system that is not named.
+    """Whether a unit is AB magnitudes, or magnitudes without a named system.
 
     Parameters
     ----------
@@ -376,8 +376,8 @@ def is_flux(unit):
 def is_spectral_flux(unit):
     """Whether a unit is a flux per unit wavelength or frequency, linear or in magnitudes.
 
-    `~astropy.units.spectral_density` converts more: it takes a plain flux for lambda F_lambda and
-    a luminosity for a flux, so that a forgotten ``/Angstrom`` would bend a spectrum.
+    `~astropy.units.spectral_density` converts more: it takes a plain flux as lambda F_lambda and a
+    luminosity as a flux, so that a missing ``/Angstrom`` would change the slope of a spectrum.
 
     Parameters
     ----------
@@ -401,7 +401,7 @@ def is_spectral_flux(unit):
 
 
 def agree(own, given):
-    """Whether two units are the same; a magnitude without a system is the one that is given.
+    """Whether two units are equal; a magnitude without a system equals the given one.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""Numbers out of whatever holds them: their unit, their mask, and what counts as missing.
+"""Conversion of columns to numbers: unit, mask and missing values.
 
-Every table, column, Quantity, data frame or list whose numbers dustest reads passes `to_floats`.
+`to_floats` converts every table, column, Quantity, data frame or list whose numbers dustest reads.
 """
 
 import numpy as np
@@ -21,20 +21,19 @@ __all__ = [
 ]
 
 MISSING_NUMBERS = (-99.0, -99.9, -99.99, -999.0, -999.9, -9999.0, -99999.0)
-"""Numbers that stand for a missing value in any column."""
+"""Numbers that mean a missing value in any column."""
 
 MISSING_MAGNITUDES = (99.0, 99.9, 99.99, 999.0, 9999.0)
-"""Numbers that stand for a missing value in columns of magnitudes, beside `MISSING_NUMBERS`."""
+"""Numbers that mean a missing value in columns of magnitudes, besides `MISSING_NUMBERS`."""
 
 MISSING_CELLS = (
     *("", "-", "--", "---", "...", "nan", "na", "n/a", "null", "none", "masked", "indef"),
     *("\\n", '""', "inf", "-inf"),
 )
-"""Words that stand for a missing value in text, in lower case."""
+"""Words that mean a missing value in text, in lower case."""
 
 FAINTEST_MAGNITUDE = 90.0
-"""AB magnitudes from here on are missing values, however they are written; so are those of a flux
-that would be as bright."""
+"""AB magnitudes from this value on are missing values, and so are fluxes as bright."""
 
 _SHAPES = {None: "numbers", 0: "one number", 1: "numbers, one a row"}
 
@@ -43,7 +42,7 @@ _TOLERANCE = 1e-6
 
 
 def bare_values(column):
-    """Take an array out of a column, and the entries that it masks.
+    """Split a column into an array and the mask of its entries.
 
     Parameters
     ----------
@@ -55,7 +54,7 @@ def bare_values(column):
     values : ndarray
         Without mask or unit.
     missing : ndarray of bool or None
-        Where the column is masked or null; None if it masks nothing.
+        Masked or null entries; None if there are none.
 
     Examples
     --------
@@ -81,7 +80,7 @@ def bare_values(column):
 
 
 def _null_entries(column):
-    """Null entries of a series of pandas or polars, None for anything else."""
+    """Null entries of a series of pandas or polars, None for any other object."""
     for method in ("isna", "is_null"):
         if hasattr(column, method) and hasattr(column, "to_numpy"):
             return np.asarray(getattr(column, method)(), dtype=bool)
@@ -108,7 +107,7 @@ def _series_values(series, null):
 
 
 def _filled(known, null, blank):
-    """An array with the known values, and something else where they are null."""
+    """An array with the known values, and arbitrary ones for nulls."""
     values = np.full(null.shape, blank, dtype=known.dtype)
     values[~null] = known
     return values
@@ -122,24 +121,24 @@ def _is_text(values):
 def to_floats(
     column, name, *, unit=None, equivalencies=(), ndim=None, assumed=None, sentinels=True
 ):
-    """Read a column as floats in a unit, with NaN for what is missing.
+    """Convert a column to floats in a unit, with NaN for missing values.
 
     Parameters
     ----------
     column : array_like, Column, Quantity, or series of a data frame
-        Values as the user has them.
+        Values as given by the user.
     name : str
-        What they are called in an error, such as ``"column redshift"``.
+        Name for messages, such as ``"column redshift"``.
     unit : Unit, optional
-        Unit to convert to; `None` for plain numbers, which may have no other unit.
+        Unit to convert to; None for plain numbers, which may have no other unit.
     equivalencies : list, optional
         Of `astropy.units`, for the conversion.
     ndim : int, optional
-        Number of axes that they must have.
+        Required number of axes.
     assumed : Unit, optional
-        Unit of values that declare none; ``unit`` by default.
+        Unit of values without a declared unit; ``unit`` by default.
     sentinels : bool, optional
-        Whether numbers such as -99 mean "missing".
+        Whether numbers such as -99 are missing values.
 
     Returns
     -------
@@ -177,30 +176,30 @@ def to_floats(
 
 
 def to_flux_densities(column, name, wavelength, *, unit, ndim=None):
-    """Read spectral flux densities as floats in a unit, with NaN for what is missing.
+    """Convert spectral flux densities to floats in a unit, with NaN for missing values.
 
     Parameters
     ----------
     column : array_like, Column or Quantity of shape (..., n_wave)
-        Values as the user has them.
+        Values as given by the user.
     name : str
-        What they are called in an error.
+        Name for messages.
     wavelength : Quantity of shape (..., n_wave)
-        Where they are, to turn those per unit wavelength and per unit frequency into each other.
+        Their wavelengths, to convert between per unit wavelength and per unit frequency.
     unit : Unit
-        Unit to convert to, and unit of values that declare none.
+        Unit to convert to, and unit of values without a declared unit.
     ndim : int, optional
-        Number of axes that they must have.
+        Required number of axes.
 
     Returns
     -------
     values : ndarray of float
-        As those of `to_floats`.
+        As returned by `to_floats`.
 
     Raises
     ------
     InputError
-        If they are no such numbers, or their unit is not one per unit wavelength or frequency.
+        If they are not such numbers, or their unit is not one per unit wavelength or frequency.
 
     Examples
     --------
@@ -238,7 +237,7 @@ def _stacked(rows, name):
 
 
 def _bare_numbers(column, name):
-    """An array out of a column, and the entries that it masks."""
+    """Split a column into an array and the mask of its entries."""
     try:
         return bare_values(column)
     except (AttributeError, TypeError, ValueError) as error:
@@ -258,7 +257,7 @@ def _as_floats(values, missing, name, ndim):
 
 
 def _numbers_of_objects(values, missing):
-    """Floats of an array of objects where all are numbers, else the array."""
+    """Floats of an array of objects if all are numbers, else the array."""
     try:
         filled = values if missing is None else np.where(missing, np.nan, values)
         if any(isinstance(item, str) for item in filled.flat):
@@ -269,7 +268,7 @@ def _numbers_of_objects(values, missing):
 
 
 def _got(values):
-    """What came instead of numbers, for an error."""
+    """Description of values that are not numbers, for a message."""
     if values.dtype.kind in "USO" and values.size:
         text = next((item for item in values.flat if not _is_number(item)), values.flat[0])
         return f"text such as {str(text)!r}" if isinstance(text, str | bytes) else repr(text)
@@ -286,19 +285,19 @@ def _is_number(text):
 
 
 def without_sentinels(values, *, magnitudes=False):
-    """Replace numbers that stand for a missing value by NaN.
+    """Replace numbers that mean a missing value by NaN.
 
     Parameters
     ----------
     values : ndarray of float
         Values.
     magnitudes : bool, optional
-        Whether they are in magnitudes, where 99 means missing too.
+        Whether they are in magnitudes, for which 99 is a missing value too.
 
     Returns
     -------
     values : ndarray of float
-        The same array where nothing is missing, else a new one.
+        The same array if nothing is missing, else a new one.
 
     Examples
     --------
@@ -323,7 +322,7 @@ def without_sentinels(values, *, magnitudes=False):
 
 
 def _converted(values, own, unit, equivalencies, name):
-    """Floats turned from their unit into another."""
+    """Convert floats from their unit to another."""
     if own is None or own == unit:
         return values
     target = u.dimensionless_unscaled if unit is None else unit

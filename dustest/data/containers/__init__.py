@@ -1,1 +1,1 @@
-"""The tables that go in and come out: samples, truth, results."""
+"""Tables of input and output: samples, truth, results."""

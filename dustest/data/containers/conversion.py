@@ -1,7 +1,7 @@
-"""Whatever a user has becomes a checked `GalaxySample`, once.
+"""Conversion of any input to a checked `GalaxySample`.
 
-Units, shapes and ranges are checked here and nowhere else; behind it columns have the units
-that `GalaxySample` lists, and what is missing is NaN.
+Units, shapes and ranges are checked here and nowhere else; afterwards, columns have the units that
+`GalaxySample` lists, and missing values are NaN.
 """
 
 import warnings
@@ -32,7 +32,7 @@ __all__ = ["as_sample"]
 
 
 def as_sample(X, *, bands=None):
-    """Turn any supported input into a checked sample.
+    """Convert any supported input to a checked sample.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def as_sample(X, *, bands=None):
         masked, infinite or sentinel values (-99, -999, -9999; magnitudes of 90 and beyond) are
         NaN. ``id`` is taken from the first column named as in
         `~dustest.data.checks.identifiers.ID_COLUMNS`, else rows are numbered. Duplicated ids are
-        kept: rows are told apart by their position.
+        kept: rows are distinguished by their position.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def as_sample(X, *, bands=None):
 
 
 def _as_table(X, bands):
-    """The input as a table whose columns are not checked yet."""
+    """The input as an unchecked table."""
     if isinstance(X, Table):
         return X
     if hasattr(X, "toarray"):
@@ -115,7 +115,7 @@ def _as_table(X, bands):
 
 
 def _holds_images(X):
-    """Whether a dictionary holds lists of images by band."""
+    """Whether a dictionary contains lists of images by band."""
     return any(
         isinstance(item, NDData)
         for values in X.values()
@@ -134,13 +134,13 @@ def _from_columns(table, X):
 
 
 def _is_contract(name, columns):
-    """Whether a column is one that makes a table a sample."""
+    """Whether a column identifies a table as a sample."""
     found = find_column(name)
     return found is not None and found.column.role == "value" and is_sample_column(name, columns)
 
 
 def _with_assumed_units(columns):
-    """Columns with a unit: that of their kind where data frames and dicts declare none."""
+    """Columns with a unit: that of their kind if data frames and dicts declare none."""
     bare = {name: unit for name in columns if (unit := _assumed_unit(name, columns)) is not None}
     if not bare:
         return columns
@@ -244,7 +244,7 @@ def _from_nddata(images):
 
 
 def _add_images(table, band, cutouts):
-    """Columns for data, uncertainty, mask, meta and wcs of one band."""
+    """Columns of data, uncertainty, mask, meta and wcs of one band."""
     shapes = {cutout.data.shape for cutout in cutouts}
     units = {cutout.unit for cutout in cutouts}
     if len(shapes) > 1 or len(units) > 1:
@@ -268,14 +268,14 @@ def _add_images(table, band, cutouts):
 
 
 def _objects(values):
-    """Object array of arbitrary things, one a row."""
+    """Object array of arbitrary objects, one per row."""
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array
 
 
 def _with_unit(values, unit):
-    """Values as a Quantity, or bare where there is no unit."""
+    """Values as a Quantity, or plain if there is no unit."""
     return values if unit is None else u.Quantity(values, unit, copy=False, dtype=values.dtype)
 
 
@@ -316,7 +316,7 @@ def _check_companions(sample, named):
 
 
 def _need(sample, name, partner):
-    """Raise where a column's partner is missing."""
+    """Raise an error if a column's partner is missing."""
     if partner not in sample.colnames:
         msg = f"column {name} needs column {partner}, which is missing"
         raise InputError(msg)

@@ -23,7 +23,7 @@ class DustTable(RowTable):
     of `~dustest.data.QUANTITIES` on request. Further columns may follow. ``meta`` is a flat
     dictionary that records how the table was made.
 
-    The table survives FITS, ECSV, Parquet and HDF5 with units, flags and meta.
+    The table is unchanged, with units, flags and meta, in FITS, ECSV, Parquet and HDF5.
 
     Examples
     --------
@@ -46,9 +46,9 @@ class DustTable(RowTable):
         ids : array_like of shape (n,)
             Galaxy identifiers.
         columns : dict of str to array_like of shape (n,)
-            Medians and percentiles by column name; what declares no unit is in that of
-            `~dustest.data.QUANTITIES`, and what is left out, masked or -99 becomes NaN. A
-            quantity that is not a core one has columns where any of its three is given.
+            Medians and percentiles by column name. Values without a unit are in that of
+            `~dustest.data.QUANTITIES`; omitted, masked or -99 values become NaN. A quantity that
+            is not a core one has columns if any of its three is given.
         flags : array_like of int of shape (n,), optional
             Flag bits; zero by default.
         extra : dict of str to array_like of shape (n, ...), optional
@@ -64,7 +64,7 @@ class DustTable(RowTable):
         Raises
         ------
         InputError
-            If ``ids`` are not one integer or text a row, a column is unknown, has another length
+            If ``ids`` are not one integer or text per row, a column is unknown, has another length
             than ``ids`` or a unit that does not convert, ``extra`` names a column of the
             contract, or ``flags`` are not those of `~dustest.data.FLAGS`.
         """
@@ -83,12 +83,12 @@ class DustTable(RowTable):
 
     @property
     def flag_names(self):
-        """Names of the flags that are set, one tuple a row."""
+        """Names of the flags that are set, one tuple per row."""
         return decode_flags(np.asarray(self["flags"]))
 
 
 def _check_names(columns, extra, contract):
-    """Refuse columns that the contract lacks, and further ones that would replace its own."""
+    """Raise an error for unknown columns, and for further ones with a name of the contract."""
     unknown = sorted(set(columns) - set(contract))
     if unknown:
         msg = (
@@ -103,7 +103,7 @@ def _check_names(columns, extra, contract):
 
 
 def _values(name, given, unit, n_rows):
-    """One number a row in the unit of a column, NaN if missing."""
+    """One number per row in the unit of a column, NaN if missing."""
     values = to_floats(given, f"column {name}", unit=unit)
     if values.shape not in ((), (n_rows,)):
         msg = f"column {name} must have one value for each of {n_rows} ids, got {values.shape}"

@@ -1,4 +1,4 @@
-"""Tables whose rows scikit-learn can split, and which keep their meta in every file."""
+"""Tables that scikit-learn can split, and that keep their meta in every file."""
 
 import json
 
@@ -12,7 +12,7 @@ from dustest.data.files.portable import for_ecsv, for_fits, from_fits, with_text
 __all__ = ["FITS_META", "RowTable"]
 
 FITS_META = "DUSTMETA"
-"""Card of FITS headers that holds the meta of a table as JSON."""
+"""Card of FITS headers with the meta of a table as JSON."""
 
 _FITS_COLUMNS = "DUSTCOLS"
 _HDF5_PATH = "dust"
@@ -21,8 +21,8 @@ _HDF5_PATH = "dust"
 class RowTable(QTable):
     """A `~astropy.table.QTable` that scikit-learn treats like an array of rows.
 
-    Unlike its parent it survives FITS, ECSV, Parquet and HDF5 with its meta, whatever the keys,
-    and with its text and numbers unchanged.
+    Unlike its parent class, it keeps its meta, with any keys, and its text and numbers unchanged
+    in FITS, ECSV, Parquet and HDF5.
 
     Examples
     --------
@@ -39,12 +39,12 @@ class RowTable(QTable):
         return (len(self),)
 
     def take(self, indices, axis=0):
-        """Rows by number or mask, as scikit-learn's splitters ask for them.
+        """Select rows by number or mask, as scikit-learn's splitters do.
 
         Parameters
         ----------
         indices : array_like of int or bool of shape (m,)
-            Rows to take.
+            Rows to select.
         axis : int, optional
             Must be 0.
 
@@ -94,7 +94,7 @@ def _read_fits(*args, **kwargs):
 
 
 def _to_json(meta):
-    """Meta as JSON; what JSON does not have becomes its text."""
+    """Meta as JSON; other values become text."""
     return json.dumps(meta, default=_of_numpy)
 
 
@@ -104,7 +104,7 @@ def _of_numpy(value):
 
 
 def _write_hdf5(table, output, **kwargs):
-    """Write to HDF5 with units and meta, which astropy leaves out unless asked."""
+    """Write to HDF5 with units and meta, which astropy omits by default."""
     defaults = {"path": _HDF5_PATH, "serialize_meta": True}
     registry.write(_plain(table, objects=False), output, format="hdf5", **(defaults | kwargs))
 
@@ -120,7 +120,7 @@ def _write_parquet(table, output, **kwargs):
 
 
 def _write_ecsv(table, output, **kwargs):
-    """Write to ECSV, with text in a form that readers do not change."""
+    """Write to ECSV, with text that readers do not change."""
     plain = _plain(table)
     for_ecsv(plain)
     registry.write(plain, output, format="ascii.ecsv", **kwargs)
@@ -132,7 +132,7 @@ def _read_ecsv(*args, **kwargs):
 
 
 def _native(plain):
-    """Undo what a file format does to types: big-endian numbers, bytes and objects."""
+    """Undo changes of types by a file format: big-endian numbers, bytes and objects."""
     with_text(plain)
     for name in plain.colnames:
         column = plain[name]

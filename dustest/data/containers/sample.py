@@ -1,4 +1,4 @@
-"""`GalaxySample`, the table of galaxies that every estimator reads."""
+"""`GalaxySample`, the table of galaxies that every estimator takes."""
 
 import numpy as np
 from astropy.nddata import InverseVariance, NDData, StdDevUncertainty, VarianceUncertainty
@@ -16,21 +16,21 @@ UNCERTAINTY_KINDS = {
     "var": VarianceUncertainty,
     "ivar": InverseVariance,
 }
-"""Class of uncertainty by the name that astropy.nddata gives it."""
+"""Class of uncertainty by its name in astropy.nddata."""
 
 
 class GalaxySample(RowTable):
-    """Galaxies, one a row, with photometry, cutouts and spectra side by side.
+    """Galaxies, one per row, with photometry, cutouts and spectra.
 
     Columns are those of `~dustest.data.KINDS`, which the user guide lists (:ref:`columns`), and
     any others of the user's own. ``id`` is a text or an integer.
 
-    Missing is NaN. Cutouts keep the unit that they came with: a flux density per pixel, or a
-    surface brightness (then ``pixel_scale`` tells the size of a pixel); without a unit they
-    count as nJy per pixel. Truth is never inside a sample.
+    Missing values are NaN. Cutouts keep their unit: a flux density per pixel, or a surface
+    brightness (``pixel_scale`` is then the size of a pixel); without a unit they are in nJy per
+    pixel. A sample never contains the truth.
 
-    Make one with `dustest.data.as_sample` or a reader of `dustest.io`. ``shape`` and `take`
-    let the splitters and searches of scikit-learn treat a sample like an array of rows.
+    `dustest.data.as_sample` and the readers of `dustest.io` make samples. With ``shape`` and
+    `take`, splitters and searches of scikit-learn treat a sample like an array of rows.
 
     Examples
     --------
@@ -72,8 +72,7 @@ class GalaxySample(RowTable):
         Returns
         -------
         images : list of `~astropy.nddata.NDData`
-            One a galaxy, with uncertainty, mask, unit, meta and wcs where the sample has
-            them.
+            One per galaxy, with uncertainty, mask, unit, meta and wcs if the sample has them.
 
         Raises
         ------
@@ -102,7 +101,7 @@ class GalaxySample(RowTable):
         )
 
     def _uncertainty(self, row, band):
-        """Uncertainty of one cutout, of the kind that it came with, or None."""
+        """Uncertainty of one cutout, of its original kind, or None."""
         error = self._optional("cutout_err", row, band)
         if error is None:
             return None

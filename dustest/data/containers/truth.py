@@ -1,4 +1,4 @@
-"""Truth values that estimators learn from and are judged by."""
+"""Truth values for training and testing of estimators."""
 
 import numpy as np
 
@@ -12,13 +12,13 @@ __all__ = ["as_truth"]
 
 
 def as_truth(y, targets):
-    """Turn truth values into an array, one column a target.
+    """Convert truth values to an array, one column per target.
 
     Parameters
     ----------
     y : Table, data frame, dict, Column, Quantity or array_like of shape (n,) or (n, n_targets)
-        A truth table with a column for each target, found by name or alias; or values in the order
-        of ``targets``. What declares no unit is in the units of `~dustest.data.QUANTITIES`.
+        A truth table with a column for each target, identified by name or alias; or values in the
+        order of ``targets``. Values without a unit are in those of `~dustest.data.QUANTITIES`.
     targets : sequence of str
         Names of quantities.
 
@@ -95,7 +95,7 @@ def _column_of(column, name, targets):
 
 
 def _check_bounds(values, name, targets):
-    """Refuse what no galaxy can have, such as a mass in place of its logarithm."""
+    """Raise an error for impossible values, such as a mass in place of its logarithm."""
     columns = values.T if values.ndim == 2 and values.shape[1] == len(targets) else [values]
     for target, column in zip(targets, columns, strict=False):
         quantity = QUANTITIES.get(target)

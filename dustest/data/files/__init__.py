@@ -1,1 +1,1 @@
-"""Files: where they may be written, and how tables travel through them."""
+"""Files: checks of paths, and tables in file formats."""

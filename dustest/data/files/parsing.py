@@ -91,7 +91,7 @@ def reason(error):
 
 @contextmanager
 def refuse_damaged(what):
-    """Turn what a parser raises on a damaged file into a `ReadError`, inside a ``with`` block.
+    """Convert errors of a parser for a damaged file to a `ReadError`, in a ``with`` block.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def refuse_damaged(what):
     Raises
     ------
     ReadError
-        With what the parser says.
+        With the message of the parser.
 
     Examples
     --------

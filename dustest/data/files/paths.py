@@ -1,4 +1,4 @@
-"""Writing files that are whole or not there, and naming what wrote them."""
+"""Atomic writing of files, and versions of packages."""
 
 import os
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ __all__ = [
 
 @contextmanager
 def replacing(path):
-    """Write beside a file and move into place, so that a kill leaves no half file.
+    """Write to a temporary file and rename it, so that an interruption leaves no partial file.
 
     Parameters
     ----------
@@ -30,8 +30,8 @@ def replacing(path):
     Yields
     ------
     partial : `~pathlib.Path`
-        Where to write, with the same suffix; it takes the place of ``path`` at the end, and
-        is removed if an exception leaves the block.
+        Path to write to, with the same suffix; it replaces ``path`` at the end, and is removed if
+        an exception leaves the block.
 
     Examples
     --------
@@ -59,12 +59,12 @@ def installed_version(distribution):
     Parameters
     ----------
     distribution : str
-        Name that pip knows.
+        Name of the distribution for pip.
 
     Returns
     -------
     version : str
-        Empty where it is not installed.
+        Empty if it is not installed.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def check_writable(path, name="output"):
     path : str or path-like
         File to write.
     name : str, optional
-        What it is called in an error.
+        Name for messages.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def check_writable(path, name="output"):
     Raises
     ------
     InputError
-        If it is no path, its folder does not exist or cannot be written to, or it is a folder.
+        If it is not a path, its folder does not exist or cannot be written to, or it is a folder.
 
     Examples
     --------
@@ -125,7 +125,7 @@ def writable_folder(path, name="output"):
     path : str or path-like
         Folder.
     name : str, optional
-        What it is called in an error.
+        Name for messages.
 
     Returns
     -------
@@ -135,7 +135,7 @@ def writable_folder(path, name="output"):
     Raises
     ------
     InputError
-        If it is no path, is a file, or cannot be made or written to.
+        If it is not a path, is a file, or cannot be made or written to.
 
     Examples
     --------
@@ -159,7 +159,7 @@ def writable_folder(path, name="output"):
 
 
 def _as_path(path, name, kind):
-    """A path out of what a user gives."""
+    """Convert an argument to a path."""
     valid = isinstance(path, str | os.PathLike) and os.fspath(path)
     if not valid or "\0" in str(path):
         msg = f"{name} must be the path of a {kind}, got {path!r}"
@@ -173,14 +173,14 @@ _PAGE_ENDINGS = (".html", ".htm")
 def check_page_file(path, name="output"):
     """Raise an error for a file that a page cannot be written to, before the page is made.
 
-    Other endings are refused, so that no catalogue or result is replaced by a page.
+    Other suffixes are errors, so that no catalogue or result is replaced by a page.
 
     Parameters
     ----------
     path : str or path-like
         File to write: ``.html`` or ``.htm``.
     name : str, optional
-        What it is called in an error.
+        Name for messages.
 
     Returns
     -------
@@ -190,7 +190,7 @@ def check_page_file(path, name="output"):
     Raises
     ------
     InputError
-        If the ending is another one, or `check_writable` refuses the file.
+        If the suffix is another one, or `check_writable` raises an error.
 
     Examples
     --------
@@ -221,7 +221,7 @@ def check_table_file(path, name="output"):
     path : str or path-like
         File to write: ``.fits``, ``.ecsv``, ``.parquet``, ``.h5`` or ``.hdf5``.
     name : str, optional
-        What it is called in an error.
+        Name for messages.
 
     Returns
     -------
@@ -231,7 +231,7 @@ def check_table_file(path, name="output"):
     Raises
     ------
     InputError
-        If the ending is unknown, or `check_writable` refuses the file.
+        If the suffix is unknown, or `check_writable` raises an error.
     MissingDependencyError
         If the package that writes such files is not installed.
 

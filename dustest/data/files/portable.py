@@ -1,4 +1,4 @@
-"""Columns that a file format would change, in a form that it keeps, and back."""
+"""Conversion of columns that a file format would change, and back."""
 
 import re
 from itertools import groupby
@@ -12,26 +12,26 @@ from dustest.data.errors import InputError
 __all__ = ["for_ecsv", "for_fits", "from_fits", "with_text"]
 
 _SAFE_IN_ECSV = re.compile(r"[!$-~](?:[ -~]*[!-~])?").fullmatch
-"""Printable ASCII that neither begins nor ends with a blank, nor begins with # or a quote."""
+"""Printable ASCII that does not begin or end with a blank, or begin with # or a quote."""
 
 _WIDER = {"int8": np.int16, "float16": np.float32}
-"""Types that FITS does not have, and what holds their values."""
+"""Types that FITS does not have, and types that represent their values."""
 
 
 def with_text(table, *, objects=True):
-    """Turn columns of bytes and of text objects into columns of text.
+    """Convert columns of bytes and of text objects to columns of text.
 
     Parameters
     ----------
     table : Table
         Changed in place.
     objects : bool, optional
-        Whether columns of other Python objects may stay.
+        Whether columns of other Python objects are allowed.
 
     Raises
     ------
     InputError
-        If there are others, and they may not.
+        If there are such columns, and they are not allowed.
     """
     for name in _named(table, "S"):
         _put(table, name, np.char.decode(_filled(table[name], b""), "utf-8", "replace"))
@@ -47,10 +47,10 @@ def with_text(table, *, objects=True):
 
 
 def for_ecsv(table):
-    """Turn columns of text that ECSV would change into objects, which it writes as JSON.
+    """Convert columns of text that ECSV would change to objects, which it writes as JSON.
 
-    Readers of ECSV drop lines that begin with #, and blanks at both ends, and take empty text for
-    a missing value; the encoding of other letters depends on the machine.
+    Readers of ECSV drop lines that begin with #, and blanks at both ends, and read empty text as a
+    missing value; the encoding of other letters depends on the machine.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def for_ecsv(table):
 
 
 def for_fits(table):
-    """Turn columns that FITS does not have into others.
+    """Convert columns of types that FITS does not have.
 
     Text becomes UTF-8, and numbers of 8 or 16 bits become wider ones.
 
@@ -75,8 +75,8 @@ def for_fits(table):
     Returns
     -------
     record : dict
-        What `from_fits` needs to undo it, as JSON can write it: types, the meta of columns, and
-        blanks at the end of text, which writers of FITS remove.
+        Record for `from_fits`, in JSON types: types, the meta of columns, and blanks at the end of
+        text, which writers of FITS remove.
     """
     columns = {name: table[name] for name in table.colnames if hasattr(table[name], "dtype")}
     record = {
@@ -93,14 +93,14 @@ def for_fits(table):
 
 
 def from_fits(table, record):
-    """Undo `for_fits`, as far as rows are still those that were written.
+    """Undo `for_fits` for rows that are unchanged since writing.
 
     Parameters
     ----------
     table : Table
         With columns of text; changed in place.
     record : dict
-        From `for_fits`.
+        Record of `for_fits`.
     """
     for name, dtype in _of(table, record, "dtype"):
         if np.array_equal(table[name].astype(dtype), table[name], equal_nan=dtype != "int8"):
@@ -116,7 +116,7 @@ def from_fits(table, record):
 
 
 def _of(table, record, kind):
-    """Entries of a record about columns that a table has."""
+    """Entries of a record for columns of a table."""
     return [
         (name, found) for name, found in record.get(kind, {}).items() if name in table.colnames
     ]
@@ -139,7 +139,7 @@ def _crc(text):
 
 
 def _named(table, kinds):
-    """Names of the columns whose dtype is of some kinds."""
+    """Names of columns with dtypes of some kinds."""
     return [
         name
         for name in table.colnames
@@ -148,18 +148,18 @@ def _named(table, kinds):
 
 
 def _filled(column, missing):
-    """Values of a column as an array, with something where they are masked."""
+    """Values of a column as an array, with arbitrary values for masked entries."""
     return np.asarray(column.filled(missing) if isinstance(column, MaskedColumn) else column)
 
 
 def _known(column):
-    """Values of a column that are not masked, one after the other."""
+    """Values of a column that are not masked, one by one."""
     values = column.compressed() if isinstance(column, MaskedColumn) else column
     return np.asarray(values).ravel().tolist()
 
 
 def _put(table, name, values):
-    """Give a column other values; what else is known of it stays."""
+    """Replace the values of a column; its other properties are unchanged."""
     column = table[name]
     options = {"name": name, "description": column.description, "meta": column.meta}
     if isinstance(column, MaskedColumn):

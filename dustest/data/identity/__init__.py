@@ -1,1 +1,1 @@
-"""What identifies a result: descriptions without loss, and seeds."""
+"""Identity of results: lossless descriptions, and seeds."""

@@ -1,7 +1,7 @@
-"""Descriptions without loss: what tells two values apart that may change a result.
+"""Lossless descriptions: they distinguish values that may change a result.
 
-Whatever decides whether stored work may be used again is described here, and never by a `repr` or
-a name alone.
+These descriptions, and never a `repr` or a name alone, decide whether stored results may be used
+again.
 """
 
 import json
@@ -22,17 +22,17 @@ from dustest.data.errors import InputError
 __all__ = ["class_path", "describe", "describe_class"]
 
 _MOST_LISTED = 32
-"""Longest array that is listed; of longer ones a digest is kept."""
+"""Length up to which arrays are listed; longer ones are described by a digest."""
 
 _VERSIONED = (
     *("abc", "builtins", "collections", "copyreg", "typing"),
     *("astropy", "dust_extinction", "dustest", "numpy", "scipy", "sklearn"),
 )
-"""Packages whose code does not change without a version, as far as results depend on it."""
+"""Packages whose code does not change without a new version, as far as results depend on it."""
 
 
 def describe(value, name="value"):
-    """Describe a value in plain JSON, so that equal descriptions mean equal results.
+    """Describe a value in JSON types; equal descriptions mean equal results.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def describe(value, name="value"):
         Numbers, text, lists, dicts, arrays, Quantities, tables, estimators, cosmologies, models
         of astropy, dataclasses, functions, what has ``to_dict``, and what can be pickled.
     name : str, optional
-        What it is called in an error.
+        Name for messages.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def class_path(cls):
 
 
 def describe_class(cls):
-    """Describe a class by its name, and by the code of those of its bases that have no version.
+    """Describe a class by its name, and by the code of its bases that have no version.
 
     Parameters
     ----------
@@ -104,8 +104,8 @@ def describe_class(cls):
     Returns
     -------
     description : dict
-        ``class``; and ``code``, functions and plain values by class and name, if a class comes
-        neither with dustest nor with a package that it builds on.
+        ``class``; and ``code``, functions and plain values by class and name, if a class is
+        neither from dustest nor from a package that it uses.
 
     Examples
     --------
@@ -118,7 +118,7 @@ def describe_class(cls):
 
 
 def _class(cls, of):
-    """A class by its name and the code without a version."""
+    """A class by its name and the code without version."""
     foreign = [base for base in cls.__mro__ if base.__module__.split(".")[0] not in _VERSIONED]
     code = {class_path(base): _members(base, of) for base in foreign}
     return {"class": class_path(cls)} | ({"code": code} if code else {})
@@ -135,7 +135,7 @@ def _members(cls, of):
 
 
 def _describe(value, inside):
-    """Description of a value that lies inside others, whose ids are known."""
+    """Description of a value inside others, whose ids are known."""
     if value is None or type(value) in (bool, int, str):
         return value
     if id(value) in inside:
@@ -145,7 +145,7 @@ def _describe(value, inside):
 
 
 def _named(value, of, **entries):
-    """The class of a value with what is known of it."""
+    """The class of a value with its properties."""
     return _class(type(value), of) | entries
 
 
@@ -162,7 +162,7 @@ def _has(*names):
 
 
 def _float(value, of):  # noqa: ARG001
-    """A number; JSON has no infinite ones."""
+    """A number; JSON has no infinite numbers."""
     return float(value) if np.isfinite(value) else {"number": str(float(value))}
 
 
@@ -173,7 +173,7 @@ def _scalar(value, of):
 
 
 def _mapping(value, of):
-    """Entries by key, whatever the order."""
+    """Entries by key, in any order."""
     if all(type(key) is str for key in value):
         return {key: of(item) for key, item in value.items()}
     pairs = [[of(key), of(item)] for key, item in value.items()]
@@ -191,7 +191,7 @@ def _sequence(value, of):
 
 
 def _set(value, of):
-    """Items in an order of their own."""
+    """Items in a sorted order."""
     return {"set": sorted(map(of, value), key=_sortable)}
 
 
@@ -201,7 +201,7 @@ def _quantity(value, of):
 
 
 def _unit(value, of):
-    """A unit by its name, and by what it is made of where that is a name of the user's."""
+    """A unit by its name, and by its definition if it is a user's unit."""
     name = value.to_string()
     try:
         known = u.Unit(name) == value
@@ -211,7 +211,7 @@ def _unit(value, of):
 
 
 def _array(value, of):
-    """An array by its numbers, many of them by their digest."""
+    """An array by its numbers, or by a digest if there are many."""
     if isinstance(value, np.ma.MaskedArray):
         return {"masked": of(np.ma.getmaskarray(value)), "values": of(value.filled())}
     array = np.asarray(value)
@@ -240,7 +240,7 @@ def _table(value, of):
 
 
 def _estimator(value, of):
-    """Parameters and what was learned."""
+    """Parameters and learned attributes."""
     learned = {
         name: item
         for name, item in vars(value).items()
@@ -250,7 +250,7 @@ def _estimator(value, of):
 
 
 def _with_to_dict(value, of):
-    """What describes itself."""
+    """An object with its own description."""
     return _named(value, of) | of(dict(value.to_dict()))
 
 
@@ -260,7 +260,7 @@ def _cosmology(value, of):
 
 
 def _model(value, of):
-    """Parameters of a model of astropy, and the tables that it holds; parts of a sum."""
+    """Parameters of a model of astropy, and its tables; parts of a sum."""
     if hasattr(value, "op"):
         return _named(value, of, op=of(value.op), parts=[of(value.left), of(value.right)])
     parameters = {name: of(getattr(value, name).quantity) for name in value.param_names}
@@ -287,7 +287,7 @@ def _generator(value, of):
 
 
 def _function(value, of):
-    """Code of a function, and all that it takes from elsewhere."""
+    """Code of a function, and everything that it uses from its module."""
     return {
         "function": class_path(value),
         "code": _digest(json.dumps(_code(value.__code__, of)).encode()),
@@ -306,7 +306,7 @@ def _code(code, of):
 
 
 def _globals(function, of):
-    """Plain values and functions of its own module that a function uses."""
+    """Plain values and functions of its module that a function uses."""
     names = _names(function.__code__)
     found = {name: function.__globals__[name] for name in names if name in function.__globals__}
     return {
@@ -353,7 +353,7 @@ def _state(value, of):
 
 
 def _without_caches(cls, state):
-    """Attributes that do not follow from others."""
+    """Attributes that are not derived from others."""
     if not isinstance(state, dict):
         return state
     return {
@@ -392,4 +392,4 @@ _RULES = (
     (lambda value: is_dataclass(value) and not isinstance(value, type), _record),
     (lambda value: True, _state),  # noqa: ARG005
 )
-"""How to describe a value: the first rule that fits."""
+"""Rules for descriptions; the first that matches is used."""

@@ -1,4 +1,4 @@
-"""Random numbers out of what users give as ``random_state``."""
+"""Random numbers from the argument ``random_state``."""
 
 from contextlib import suppress
 
@@ -15,12 +15,12 @@ def as_generator(random_state):
     Parameters
     ----------
     random_state : None, int, `~numpy.random.Generator` or `~numpy.random.RandomState`
-        What the user gives.
+        The argument.
 
     Returns
     -------
     rng : `~numpy.random.Generator`
-        The generator itself where one is given.
+        The generator itself if one is given.
 
     Raises
     ------
