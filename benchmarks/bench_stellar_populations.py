@@ -15,8 +15,8 @@ from dustest.physics import (
     igm_transmission,
     load_ssp_grid,
 )
-from dustest.physics._stellar.bilinear import node_weights
-from dustest.physics._stellar.particle_rows import screen, weighted_rows
+from dustest.physics.stellar.bilinear import node_weights
+from dustest.physics.stellar.particle_rows import screen, weighted_rows
 
 BANDS = ["F277W", "F356W", "F444W"]
 ALL_BANDS = ["F090W", "F115W", "F150W", "F200W", *BANDS, "F335M", "F410M"]

@@ -8,7 +8,7 @@ import numpy as np
 from astropy import units as u
 
 from dustest.data.registry import Registry
-from dustest.physics._stellar.age_grid import N_NODES
+from dustest.physics.stellar.age_grid import N_NODES
 
 __all__ = [
     "AGE",

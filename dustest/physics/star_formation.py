@@ -22,8 +22,8 @@ from astropy import units as u
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError
 from dustest.data.messages import did_you_mean
-from dustest.physics._stellar.age_grid import AgeGrid, default_grid
 from dustest.physics.histories import get_history
+from dustest.physics.stellar.age_grid import AgeGrid, default_grid
 
 __all__ = ["AgeGrid", "FormedStars", "history_weights"]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from dustest.data.errors import InputError
 from dustest.data.registry import Registry
-from dustest.physics._stellar.ssp_grids import SSPGrid, load_ssp_grid
+from dustest.physics.stellar.ssp_grids import SSPGrid, load_ssp_grid
 
 __all__ = [
     "STELLAR_GRIDS",

@@ -12,15 +12,15 @@ from astropy.cosmology import Planck15
 from scipy.interpolate import make_interp_spline
 
 from dustest.data.errors import InputError
-from dustest.physics._stellar.band_response import band_response
-from dustest.physics._stellar.bilinear import node_weights
-from dustest.physics._stellar.node_spectra import NodeLight
-from dustest.physics._stellar.particle_rows import a_over_av, checked_a_v, screen, weighted_rows
-from dustest.physics._stellar.spectrum_table import SpectrumTable
-from dustest.physics._stellar.ssp_grids import NebularGrid, SSPGrid, load_ssp_grid
 from dustest.physics._values import as_curves, as_redshift
 from dustest.physics.dust_laws.law import B_WAVELENGTH, V_WAVELENGTH
 from dustest.physics.dust_laws.lookup import get_screen_law
+from dustest.physics.stellar.band_response import band_response
+from dustest.physics.stellar.bilinear import node_weights
+from dustest.physics.stellar.node_spectra import NodeLight
+from dustest.physics.stellar.particle_rows import a_over_av, checked_a_v, screen, weighted_rows
+from dustest.physics.stellar.spectrum_table import SpectrumTable
+from dustest.physics.stellar.ssp_grids import NebularGrid, SSPGrid, load_ssp_grid
 
 __all__ = ["LightTable", "NebularGrid", "SSPGrid", "SpectrumTable", "StarLight", "load_ssp_grid"]
 

@@ -28,7 +28,7 @@ from dustest.physics import (
     load_ssp_grid,
     synthetic_photometry,
 )
-from dustest.physics._stellar import ssp_grids
+from dustest.physics.stellar import ssp_grids
 
 BANDS = ("F090W", "F115W", "F150W", "F200W", "F277W", "F335M", "F356W", "F410M", "F444W")
 HISTORIES = (

@@ -6,8 +6,8 @@ import numpy as np
 from astropy import units as u
 
 from dustest.data.bands import Band
-from dustest.physics._stellar.spectrum_table import SpectrumTable
 from dustest.physics.dust_laws.lookup import get_screen_law
+from dustest.physics.stellar.spectrum_table import SpectrumTable
 from dustest.physics.stellar_populations import LightTable, StarLight
 from dustest.physics.uv_slope import UV_1600, UV_WINDOWS
 

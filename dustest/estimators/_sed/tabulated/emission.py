@@ -7,7 +7,7 @@ from dustest.data.errors import InputError
 from dustest.estimators._sed.bagpipes.loading import load_bagpipes
 from dustest.estimators._sed.bagpipes.nested_sampling import filter_lines, quiet
 from dustest.estimators._sed.instructions import MAX_REDSHIFT
-from dustest.physics._stellar.bilinear import axis_weights
+from dustest.physics.stellar.bilinear import axis_weights
 
 __all__ = ["BandLight"]
 

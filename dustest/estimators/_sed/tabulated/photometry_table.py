@@ -10,7 +10,7 @@ import numpy as np
 from dustest.data.bands import get_band
 from dustest.data.errors import InputError
 from dustest.estimators._sed.tabulated.emission import BandLight
-from dustest.physics._stellar.bilinear import axis_weights
+from dustest.physics.stellar.bilinear import axis_weights
 
 __all__ = ["SEDTable"]
 

@@ -12,7 +12,7 @@ from astropy.io import fits
 from dustest.data.checks.numbers import check_number
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError, MissingDependencyError, ReadError
-from dustest.physics._stellar.bilinear import node_weights
+from dustest.physics.stellar.bilinear import node_weights
 
 __all__ = ["NebularGrid", "SSPGrid", "load_ssp_grid"]
 

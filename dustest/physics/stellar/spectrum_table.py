@@ -6,15 +6,15 @@ from scipy.sparse import csr_array
 
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError
-from dustest.physics._stellar.bilinear import node_weights
-from dustest.physics._stellar.node_spectra import NodeLight
-from dustest.physics._stellar.particle_rows import (
+from dustest.physics.dust_laws.lookup import get_screen_law
+from dustest.physics.stellar.bilinear import node_weights
+from dustest.physics.stellar.node_spectra import NodeLight
+from dustest.physics.stellar.particle_rows import (
     a_over_av,
     checked_a_v,
     checked_particles,
     screen,
 )
-from dustest.physics.dust_laws.lookup import get_screen_law
 
 __all__ = ["SpectrumTable"]
 

@@ -5,7 +5,7 @@ from astropy import units as u
 from scipy.sparse import csr_array
 
 from dustest.data.errors import InputError
-from dustest.physics._stellar.bilinear import particle_values
+from dustest.physics.stellar.bilinear import particle_values
 
 __all__ = ["a_over_av", "checked_a_v", "checked_particles", "screen", "weighted_rows"]
 
