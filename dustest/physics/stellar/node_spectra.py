@@ -57,7 +57,18 @@ class NodeLight:
         return self.metallicity.size, self.age.size
 
     def continuum(self, window=slice(None)):
-        """Continuum at some of the wavelengths, as an array of shape (n_nodes, n_window)."""
+        """Compute the continuum at some of the wavelengths.
+
+        Parameters
+        ----------
+        window : slice, optional
+            Wavelengths of the grid.
+
+        Returns
+        -------
+        spectra : ndarray of shape (n_nodes, n_window)
+            Of stars and gas.
+        """
         spectra = self._stars(window)
         if self._gas is not None:
             spectra[:, : self._n_young] += self._spread() @ self._gas[0][..., window]
