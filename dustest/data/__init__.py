@@ -29,6 +29,7 @@ from dustest.data.quantities import (
     QUANTITIES,
     Derivation,
     DustQuantity,
+    Latent,
     percentile_columns,
     register_quantity,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "Instrument",
     "Kind",
     "KindColumn",
+    "Latent",
     "Line",
     "MissingDependencyError",
     "Mosaic",
