@@ -82,19 +82,20 @@ class ForwardNetwork:
         """
         raw = np.empty((len(inputs["context"]), self._n_outputs), dtype=np.float32)
         starts = range(0, len(raw), _BLOCK)
-        parts = np.array_split(starts, max(min(len(starts), cpu_count()), 1))
-        run = partial(self._fill, raw, inputs)
+        n_threads = max(min(len(starts), cpu_count()), 1)
+        # Threads take one block after the other, so that none waits long for the last.
+        run, queue = partial(self._fill, raw, inputs), iter(starts)
         # Only one thread may set the number of threads of BLAS, and holds it until it is done.
         with _LOCK, _controller().limit(limits=1, user_api="blas"):
-            if len(parts) == 1:
-                run(parts[0])
+            if n_threads == 1:
+                run(queue)
             else:
-                with ThreadPoolExecutor(len(parts)) as threads:
-                    list(threads.map(run, parts))
+                with ThreadPoolExecutor(n_threads) as threads:
+                    list(threads.map(run, [queue] * n_threads))
         return raw
 
     def _fill(self, raw, inputs, starts):
-        """Write the outputs of the blocks that begin at some rows."""
+        """Write the outputs of blocks, as long as there are some to begin with."""
         memory = _Memory()
         with _controller().limit(limits=1, user_api="blas"):
             for start in starts:
