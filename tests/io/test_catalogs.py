@@ -23,7 +23,6 @@ from dustest.data import (
     MissingDependencyError,
     ReadError,
 )
-from dustest.data.registry import Registry
 from dustest.io import layouts, read_catalog
 
 FORMATS = ["fits", "ecsv", "csv", "parquet", "hdf5", "vot"]
@@ -904,12 +903,11 @@ class TestForegroundDust:
         sample = read_catalog(make_table(ebv=np.full(4, 100.0) * u.mmag), foreground_ebv="ebv")
         np.testing.assert_allclose(sample["foreground_ebv"].to_value(u.mag), 0.1)
 
-    def test_a_layout_that_is_corrected(self, monkeypatch):
-        corrected = replace(layouts.get_layout("dustest"), foreground="in the release")
-        only = Registry("toy layout", layouts.Layout, [corrected])
-        monkeypatch.setattr(layouts, "LAYOUTS", only)
-        with pytest.raises(InputError, match="layout dustest is already corrected"):
-            read_catalog(make_table(), layout="dustest", foreground_ebv=0.02)
+    def test_a_layout_that_is_corrected(self):
+        own = layouts.get_layout("dustest")
+        layouts.register_layout(replace(own, name="toy-corrected", foreground="in the release"))
+        with pytest.raises(InputError, match="layout toy-corrected is already corrected"):
+            read_catalog(make_table(), layout="toy-corrected", foreground_ebv=0.02)
 
     def test_missing_values_and_bands_without_curve(self):
         table = make_table(ebv=[0.01, np.nan, -99.0, 0.02])
