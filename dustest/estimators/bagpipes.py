@@ -38,7 +38,7 @@ _ENGINES = {"tabulated": ("Cappe2004",), "bagpipes": ("Lange2023",)}
 """References by engine."""
 _REDSHIFTS = ("fixed", "free")
 _TRIAL_REDSHIFT = 0.01
-"""Where priors are tried: the Universe is old enough for any that fits a galaxy."""
+"""Redshift at which priors are tested: the Universe is old enough for any that fits a galaxy."""
 _TABULATED_BATCH = 64
 _ESCALATED_BATCH = 8
 _MIN_BANDS = 2
@@ -48,10 +48,10 @@ _MIN_INFORMATION = 1.0
 _MAX_EDGE = 0.1
 _MIN_PROBABILITY = 1e-4
 _MAX_CHI2 = 10.0
-"""Chi-squared of the best model per data point."""
+"""Largest chi-squared of the best model per data point."""
 _EVIDENCE_ERRORS = 2.0
 _PLACES = (0.01, 0.5, 0.99)
-"""Quantiles at which a prior is tried."""
+"""Quantiles at which a prior is tested."""
 _NO_DATA = FLAGS["NO_DATA"].value
 _NO_DRAWS = np.full(N_DRAWS, np.nan)
 
@@ -61,8 +61,8 @@ class BagpipesEstimator(DustEstimator):
 
     Stellar populations (BC03, Kroupa initial mass function) with nebular emission, attenuation
     and the intergalactic medium of Bagpipes are fitted to the photometry, the spectrum or both.
-    The same seed gives the same bytes with any number of workers, and no file, print or setting
-    of the caller is touched.
+    The same seed gives the same bytes with any number of workers. A fit writes no files, prints
+    nothing and changes no settings of the caller.
 
     Parameters
     ----------
@@ -71,30 +71,31 @@ class BagpipesEstimator(DustEstimator):
         ``"exponential"``, ``"double_delayed"``, ``"delayed_burst"``, ``"continuity"`` or another
         one, see `~dustest.physics.register_history`.
     engine : {"tabulated", "bagpipes"}, optional
-        What computes the posterior: importance sampling with tables of the photometry of
-        Bagpipes, or Bagpipes itself under a nested sampler, some ten thousand times slower; see
-        the notes. Only the latter fits spectra: the tables leave them out, with a warning.
+        Engine of the posterior: ``"tabulated"`` is importance sampling with tables of the
+        photometry of Bagpipes; ``"bagpipes"`` is Bagpipes itself with a nested sampler, some ten
+        thousand times slower, see the notes. Only the latter fits spectra: the tables leave them
+        out, with a warning.
     dust_law : str, DustLaw or model of dust_extinction, optional
-        The law, see `~dustest.physics.get_dust_law`. Names leave the shape of ``"Salim"`` (tilt
-        and bump) and of ``"CF00"`` (slope and birth clouds) free; a law object has the shape
-        that it has. See the notes.
+        The law, see `~dustest.physics.get_dust_law`. For the names ``"Salim"`` (tilt and bump) and
+        ``"CF00"`` (slope and birth clouds) the shape is free; a law object has a fixed shape. See
+        the notes.
     sfr_timescale : `~astropy.units.Quantity`, str or float, optional
-        Time over which the star-formation rate is averaged, such as ``100 * u.Myr`` or
+        Duration over which the star-formation rate is averaged, such as ``100 * u.Myr`` or
         ``"100 Myr"``; a number is in Myr.
     priors : dict, optional
-        Priors that replace or add to the defaults, flat, in Bagpipes' own names: ``(low,
+        Priors that replace or add to the defaults, as a flat mapping with Bagpipes' names: ``(low,
         high)`` frees a parameter, a number fixes it, the name of another parameter mirrors it,
-        and ``"<parameter>_prior"`` names the shape. The word ``"age_of_universe"`` may stand
-        for an upper limit in Gyr.
+        and ``"<parameter>_prior"`` sets the shape. An upper limit in Gyr may be the word
+        ``"age_of_universe"``.
     redshift : {"fixed", "free"}, optional
         Whether the redshift is that of the sample, or has a Gaussian prior of the width of its
-        ``redshift_err``, cut at three standard deviations. Galaxies without an error keep
-        theirs fixed, with a warning.
+        ``redshift_err``, cut at three standard deviations. Galaxies without an error keep a fixed
+        redshift, with a warning.
     error_floor : float, optional
         Error of the photometry, as a fraction of the flux from 0 to 1, that is added in
-        quadrature: the models and zero points are no better. Where the catalogue was read with
-        an ``error_floor`` of its own, only what is missing is added, so that the larger of the
-        two holds; ``meta["error_floor"]`` of the result has it. Spectra have none.
+        quadrature, for the accuracy of models and zero points. If the catalogue was read with an
+        ``error_floor``, only the difference is added, so that the larger of the two applies;
+        ``meta["error_floor"]`` of the result records it. Spectra have no floor.
     resolution : {"prism"}, float or None, optional
         Resolving power of the spectra: that of NIRSpec's prism, a constant, or infinite.
     n_live : int, optional
@@ -103,17 +104,17 @@ class BagpipesEstimator(DustEstimator):
         some galaxies; see the notes.
     n_effective : int, optional
         Effective number of posterior samples that either engine aims at: the nested sampler stops
-        there, the tables go on below half of it.
+        there, the tables draw further models below half of it.
     timeout : float or None, optional
-        Seconds after which a batch of galaxies is given up; what is in it is then tried one by
-        one, and a galaxy that takes longer is flagged ``TIMED_OUT``.
+        Seconds after which a batch of galaxies is stopped; its galaxies are then tried one by one,
+        and a galaxy that takes longer has the flag ``TIMED_OUT``.
     escalate : bool, optional
-        Whether galaxies that the tables leave with less than 400 effective samples are fitted
-        again by Bagpipes itself. The answer of the tables stays where that of the sampler has
-        less evidence, by more than twice the error of the difference: it missed a part of the
-        posterior.
+        Whether Bagpipes itself fits galaxies again for which the tables have less than 400
+        effective samples. The result of the tables is kept if that of the sampler has less
+        evidence, by more than twice the error of the difference, since the sampler then missed a
+        part of the posterior.
     extra : tuple of str, optional
-        Names of further quantities of `~dustest.data.QUANTITIES`, which get columns with
+        Names of further quantities of `~dustest.data.QUANTITIES`, which have columns with
         percentiles, and groups of columns: ``"priors"``, ``"history"`` and ``"sed"``, see the
         notes.
     targets : str or tuple of str, optional
@@ -133,25 +134,25 @@ class BagpipesEstimator(DustEstimator):
     others even in log lookback time, and Student-t priors on the ratios of adjacent rates.
 
     The parameters of a law are parameters of the fit, ``"dust:<parameter>"``, which ``priors``
-    may free: ``{"dust:delta": (-0.5, 0.5)}`` with ``Tilted(law, 0.0)``. Beyond the range of a law,
-    which has to cover 1500 to 10000 Angstrom, it keeps the value at its end, unless its formula
-    continues. ``engine="bagpipes"`` knows the laws of Bagpipes only: Calzetti, SMC, CCM89 with
-    R_V = 3.1, Salim, CF00 and power laws. Both engines take the curves of SMC and CCM89 as
+    may free: ``{"dust:delta": (-0.5, 0.5)}`` with ``Tilted(law, 0.0)``. Outside the range of a
+    law, which must cover 1500 to 10000 Angstrom, the value at its end is used, unless its formula
+    continues. ``engine="bagpipes"`` has the laws of Bagpipes only: Calzetti, SMC, CCM89 with
+    R_V = 3.1, Salim, CF00 and power laws. Both engines use the curves of SMC and CCM89 as
     Bagpipes computes them, which differ from those of dust_extinction by up to 0.04 of A_V
     between 0.27 and 0.7 micron, and 0.07 at 3 micron.
 
     A_V is the attenuation of the stars outside birth clouds. E_BV is A_V over the R_V of the
-    law, which varies from draw to draw where the shape does. log_sSFR is the rate
-    over the living stellar mass; models that formed no star within ``sfr_timescale`` have -14.
+    law, which varies between draws if the shape does. log_sSFR is the rate over the surviving
+    stellar mass; models that formed no star within ``sfr_timescale`` have -14.
 
-    Below A_V of about 0.3 photometry says little more than that there is not much dust, and
-    the median follows the prior. Flags say so: ``PRIOR_DOMINATED`` where the data add less
-    than 1 bit to the prior of A_V, so that the posterior still fills more than half of it;
-    ``AT_PRIOR_EDGE`` where more than a tenth of the posterior of A_V lies in the outermost 2 %
-    of its prior; ``LOW_ESS`` below 400 effective samples; ``NO_DATA`` for fewer than two usable
-    bands and no spectrum. ``POOR_FIT`` marks data that are improbable under every model: the
-    posterior predictive probability of the chi-squared is below 1e-4, or the chi-squared of the
-    best model is more than ten times the number of data.
+    Below A_V of about 0.3, photometry only shows that there is not much dust, and the median
+    follows the prior. The flags are ``PRIOR_DOMINATED`` if the data add less than 1 bit to the
+    prior of A_V, so that the posterior still covers more than half of it; ``AT_PRIOR_EDGE`` if
+    more than a tenth of the posterior of A_V is in the outermost 2 % of its prior; ``LOW_ESS``
+    below 400 effective samples; ``NO_DATA`` for fewer than two usable bands and no spectrum.
+    ``POOR_FIT`` marks data that are improbable under every model: the posterior predictive
+    probability of the chi-squared is below 1e-4, or the chi-squared of the best model is more than
+    ten times the number of data.
 
     Further columns of the result: ``log_mass`` (log10 of the living stellar mass in solar
     masses, median), ``chi2`` of the best model, ``fit_probability`` (the posterior predictive
@@ -169,13 +170,13 @@ class BagpipesEstimator(DustEstimator):
 
     Percentiles have the endings ``_p16`` and ``_p84``.
 
-    With the redshift fixed, photometry is linear in the masses of stars that formed in bins of
-    age, so that tables of the light at the wavelengths of the bands replace the models of
-    Bagpipes, at redshifts in steps of 0.01. All galaxies of a redshift in the same bands weigh
-    one pool of models of the prior, with the mass integrated analytically, and models are drawn
-    anew around those that fit where too few count. A free redshift takes a pool for each galaxy.
-    The masses need priors that are free and flat in the logarithm; ``n_live`` and ``resolution``
-    mean nothing to the tables.
+    At a fixed redshift, photometry is linear in the masses of stars that formed in bins of age.
+    Tables of the spectra at the wavelengths of the bands therefore replace the models of Bagpipes,
+    at redshifts in steps of 0.01. The likelihood of one pool of models of the prior is computed
+    for all galaxies at a redshift in the same bands, with the mass integrated analytically.
+    Further models are drawn around those that fit if the effective number is too small. A free
+    redshift needs a pool for each galaxy. The masses need priors that are free and flat in the
+    logarithm; the tables do not use ``n_live`` and ``resolution``.
 
     The time of a fit of Bagpipes is about proportional to ``n_live``. A galaxy of the JADES
     Origins Field in 19 bands took 78, 209 and 385 seconds of one core at 400, 1,000 and 2,000
@@ -183,7 +184,7 @@ class BagpipesEstimator(DustEstimator):
     878.1 and 878.7, where the tables have 0.018 and 878.8. For a mock of A_V = 0.5 in nine bands,
     with errors of 1/15 of the brightest flux and default priors, 100 live points gave medians of
     0.02 to 0.09 under different seeds, 200 gave 0.05 to 0.07, 400 gave 0.22 to 0.28 and 1,000 gave
-    0.31. Lower ``n_live`` only where priors are narrow or parameters fixed. A spectrum makes a fit
+    0.31. Lower ``n_live`` only if priors are narrow or parameters fixed. A spectrum makes a fit
     several times longer.
 
     References
@@ -261,18 +262,18 @@ class BagpipesEstimator(DustEstimator):
 
     @property
     def rows_at_once(self):
-        """Galaxies that share a time limit: one, or as many as share tables."""
+        """Number of galaxies with a common time limit: one, or as many as share tables."""
         if self.engine != "tabulated":
             return 1
         return _ESCALATED_BATCH if self.escalate else _TABULATED_BATCH
 
     def _extra_columns(self, bands):
-        """Further columns, whatever rows are refused."""
+        """Further columns, for any rows."""
         free_redshift = self.redshift == "free"
         return declared_columns(self.extra, bands, self._wanted, free_redshift=free_redshift)
 
     def _check_parameters(self):
-        """Raise an error for parameters that mean nothing."""
+        """Raise an error for invalid parameters."""
         settings = self._settings()
         names = [name for name in self._wanted if name in REST_FRAME]
         if names:
@@ -280,13 +281,13 @@ class BagpipesEstimator(DustEstimator):
             check_parameters(settings, what, "leave these out of extra and targets")
 
     def _warn_of_sample(self, sample):
-        """Warn of what is fitted otherwise than asked for."""
+        """Warn of galaxies that are not fitted as requested."""
         if self.redshift == "free":
             _warn_of_fixed_redshifts(sample)
         self._warn_of_spectra(sample)
 
     def _warn_of_spectra(self, sample):
-        """Warn of spectra that the tables leave out, and refuse a sample that has nothing else."""
+        """Warn of spectra that the tables leave out; raise an error if there is nothing else."""
         if self.engine != "tabulated" or "spectrum_flux" not in sample.colnames:
             return
         if not sample.bands:
@@ -302,11 +303,11 @@ class BagpipesEstimator(DustEstimator):
         warnings.warn(msg, DustestWarning, stacklevel=5)
 
     def _sample_provenance(self, sample):
-        """Relative error of the photometry as it is fitted, that of the catalogue included."""
+        """Relative error of the photometry in the fit, including that of the catalogue."""
         return {"error_floor": max(float(self.error_floor), error_floor(sample))}
 
     def _start_worker(self):
-        """Import Bagpipes, and make room for tables."""
+        """Import Bagpipes, and allocate tables."""
         settings = self._settings()
         load_bagpipes()
         if self.engine == "tabulated":
@@ -334,7 +335,7 @@ class BagpipesEstimator(DustEstimator):
         )
 
     def _samples(self, rows):
-        """Draws of the quantities that are wanted; NaN for galaxies without a posterior."""
+        """Draws of the requested quantities; NaN for galaxies without a posterior."""
         wanted = self._wanted
         drawn = [name for name in wanted if name in DRAWN]
         computed = [name for name in wanted if name in REST_FRAME]

@@ -1,4 +1,4 @@
-"""What `BagpipesEstimator` is made of: models, tables of them, posteriors, and Bagpipes itself.
+"""Private parts of `BagpipesEstimator`: models, tables, posteriors, and the engine of Bagpipes.
 
-Nothing here is public. Modules are imported one by one, since some of them need Bagpipes.
+Modules are imported one by one, since some of them need Bagpipes.
 """

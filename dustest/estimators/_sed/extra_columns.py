@@ -16,7 +16,7 @@ EXTRAS = {
     "history": ("log_mass", "log_SFR_10", "log_SFR_100", "log_age"),
     "sed": (),
 }
-"""Groups of columns that come on request, and the quantities among them."""
+"""Groups of columns on request, and their quantities."""
 _ALWAYS = ("log_mass", "chi2", "fit_probability", "ess", "log_evidence", "A_V_information")
 _SEDS = ("SED", "SED_dust_free")
 _N_WAVELENGTHS = 500
@@ -42,12 +42,12 @@ def sed_wavelengths(bands):
 
 
 def extra_columns(rows, wanted, bands, quantities, *, free_redshift):
-    """Columns besides those of every estimator.
+    """Further columns of a result.
 
     Parameters
     ----------
     rows : sequence of (Galaxy, Posterior) or None
-        What was fitted and found, None if there is no answer.
+        Data and posterior, None without a posterior.
     wanted : sequence of str
         Members of `EXTRAS`.
     bands : tuple of str
@@ -76,7 +76,7 @@ def extra_columns(rows, wanted, bands, quantities, *, free_redshift):
 
 
 def declared_columns(wanted, bands, quantities, *, free_redshift):
-    """Columns that every result has, whatever its rows are.
+    """Further columns of every result.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The dust law of a fit: priors on its shape, and what Bagpipes calls it."""
+"""The dust law of a fit: priors on its shape, and its type in Bagpipes."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ _BAGPIPES = {
     "CF00": "CF00",
     "power law": "CF00",
 }
-"""Laws that Bagpipes has, and their types there."""
+"""Laws of Bagpipes, and their types there."""
 _BAGPIPES_NAMES = {"bump": "B"}
 """Parameters that have another name in Bagpipes."""
 _PRIORS = {
@@ -90,15 +90,15 @@ class FittedLaw:
 def fitted_law(dust_law, engine="tabulated"):
     """Prepare a dust law for a fit.
 
-    A name leaves the shape of the law free within default priors; a law object has the shape
-    that it has, unless priors free it.
+    For a name, the shape of the law is free within default priors; a law object has a fixed shape,
+    unless priors free it.
 
     Parameters
     ----------
     dust_law : str, DustLaw or model of dust_extinction
         The law, see `~dustest.physics.get_dust_law`.
     engine : {"tabulated", "bagpipes"}, optional
-        What has to know the law.
+        Engine that must know the law, for the message.
 
     Returns
     -------
@@ -108,8 +108,8 @@ def fitted_law(dust_law, engine="tabulated"):
     Raises
     ------
     InputError
-        If there is no such law, it does not cover the light of galaxies, or Bagpipes has to know
-        it and does not.
+        If there is no such law, it does not cover the light of galaxies, or Bagpipes must know it
+        and does not.
     """
     try:
         law = get_dust_law(dust_law)

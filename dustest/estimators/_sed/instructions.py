@@ -4,8 +4,8 @@ Everything is a flat mapping in Bagpipes' own parameter names (``"dust:Av"``,
 ``"dust:Av_prior"``): a pair of limits is a free parameter, a number a fixed one, the name of
 another parameter a mirror of it.
 
-The limits of mass, metallicity, attenuation and ionisation are those of Fu et al.  The paper
-leaves open the shape of the priors on times and time-scales: here epochs and ages are uniform,
+The limits of mass, metallicity, attenuation and ionisation are those of Fu et al.  The paper does
+not state the shape of the priors on times and time-scales: here epochs and ages are uniform,
 exponential time-scales log-uniform, the SFR ratios of the continuity history Student-t
 (Leja et al. 2019, ApJ 876, 3, section 2.2).
 """
@@ -49,7 +49,7 @@ _TYPES = {
     "noise:type": ("white_scaled", "noise:scaling"),
     "calib:type": ("polynomial_bayesian", "calib:0"),
 }
-"""What Bagpipes does with the noise and the calibration of a spectrum, and what that needs."""
+"""Options of Bagpipes for the noise and the calibration of a spectrum, and their parameters."""
 _OPTIONAL = (
     "t_bc",
     "veldisp",
@@ -85,7 +85,7 @@ def fitted_history(sfh, engine="tabulated"):
     sfh : str or StarFormationHistory
         The history, see `~dustest.physics.get_history`.
     engine : {"tabulated", "bagpipes"}, optional
-        What has to know it.
+        Engine that must know it, for the message.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def fitted_history(sfh, engine="tabulated"):
     Raises
     ------
     InputError
-        If there is none of that name, or Bagpipes has to know it and does not.
+        If there is none of that name, or Bagpipes must know it and does not.
     """
     history = get_history(sfh, "sfh")
     if engine == "bagpipes" and not history.in_bagpipes:
@@ -128,12 +128,12 @@ def fit_instructions(sfh, dust_law, redshift, redshift_err=None, priors=None):
     Returns
     -------
     instructions : dict
-        Nested as Bagpipes wants it.
+        Nested mapping in the form of Bagpipes.
 
     Raises
     ------
     InputError
-        If a name is unknown or a prior makes no sense.
+        If a name is unknown or a prior is invalid.
     """
     history, law = fitted_history(sfh), fitted_law(dust_law)
     low, high = _redshift_limits(redshift, redshift_err)
@@ -193,7 +193,7 @@ def _redshift_prior(redshift, redshift_err):
 
 
 def _checked_names(priors, defaults):
-    """The user's priors with lists made pairs, after a check of every name."""
+    """The user's priors with lists converted to pairs, after a check of every name."""
     parameters = {key for key in defaults if "_prior" not in key} | set(_OPTIONAL)
     unknown = [key for key in priors if not _is_known(key, parameters)]
     if unknown:
@@ -211,12 +211,12 @@ def _checked_names(priors, defaults):
 
 
 def _is_sequence(key):
-    """Whether a parameter is a sequence of numbers itself."""
+    """Whether a parameter is itself a sequence of numbers."""
     return key.endswith(":bin_edges")
 
 
 def _meant(unknown, parameters):
-    """Questions after the parameters that unknown names may have been meant for."""
+    """Suggestions of known parameters for unknown names."""
     hints = []
     for name in unknown:
         shape = "_prior" in str(name)
@@ -226,7 +226,7 @@ def _meant(unknown, parameters):
 
 
 def _same_word(name, parameters):
-    """Question after parameters that have the same letters behind their component."""
+    """Suggestion of parameters with the same letters after their component."""
     word = _letters(str(name).rpartition(":")[-1])
     same = sorted(key for key in parameters if _letters(key.rpartition(":")[-1]) == word)
     return f"did you mean {' or '.join(map(repr, same))}? " if same else ""
@@ -238,21 +238,21 @@ def _letters(word):
 
 
 def _is_known(key, parameters):
-    """Whether a name is a parameter, its shape or one of the numbers of its shape."""
+    """Whether a name is a parameter, its shape or a number of its shape."""
     parameter, separator, hyper = str(key).partition("_prior")
     hyper_is_known = hyper == "" or hyper.removeprefix("_") in _HYPER
     return parameter in parameters and (not separator or hyper_is_known)
 
 
 def _at_age(value, age):
-    """A value with the age of the Universe [Gyr] in place of its name."""
+    """A value with the age of the Universe [Gyr] in place of the word."""
     if isinstance(value, tuple):
         return tuple(age if limit == AGE else limit for limit in value)
     return value
 
 
 def _check_values(flat):
-    """Refuse limits and shapes that Bagpipes would take without complaint or die of."""
+    """Raise an error for limits and shapes that Bagpipes would accept silently or crash on."""
     for key, value in flat.items():
         if key.endswith("_prior"):
             _check_shape(key, value, flat)
@@ -273,7 +273,7 @@ def _check_values(flat):
 
 
 def _check_hyper(key, value):
-    """Raise an error for a number of a shape that is none, or not positive where it is a width."""
+    """Raise an error for an invalid number of a shape, or a width that is not positive."""
     if not is_number(value) or (key.rpartition("_")[-1] in _POSITIVE_HYPER and value <= 0):
         word = "positive" if key.rpartition("_")[-1] in _POSITIVE_HYPER else "finite"
         msg = f"priors[{key!r}] must be a {word} number, got {value!r}"
@@ -281,7 +281,7 @@ def _check_hyper(key, value):
 
 
 def _check_type(key, value, flat):
-    """Refuse a type of noise or calibration that is unknown, or lacks its parameter."""
+    """Raise an error for a type of noise or calibration that is unknown or has no parameter."""
     kind, needed = _TYPES[key]
     check_choice(f"priors[{key!r}]", value, (kind,))
     if needed not in flat:
@@ -321,7 +321,7 @@ def _check_shape(key, value, flat):
 
 
 def _check_limits(key, limits, shape):
-    """Refuse limits that are not two increasing numbers, positive where the shape wants it."""
+    """Raise an error for limits that do not increase, or are not positive as the shape needs."""
     if len(limits) != 2 or not all(map(is_number, limits)) or not limits[0] < limits[1]:
         hint = _limits_hint(limits)
         msg = f"priors[{key!r}] must be two increasing finite numbers, got {limits!r}: {hint}"
@@ -335,7 +335,7 @@ def _check_limits(key, limits, shape):
 
 
 def _limits_hint(limits):
-    """What limits that cannot be used may have been meant for."""
+    """Hint for limits that cannot be used."""
     words = [did_you_mean(limit, (AGE,)) for limit in limits if isinstance(limit, str)]
     if words:
         return words[0]

@@ -1,4 +1,4 @@
-"""Checks of the parameters of an SED fit, with the remedy in the words of the caller."""
+"""Checks of the parameters of an SED fit, with the remedy in the caller's terms."""
 
 import numpy as np
 from astropy import units as u
@@ -9,7 +9,7 @@ from dustest.data.messages import did_you_mean
 __all__ = ["check_choice", "check_switch", "years"]
 
 _TIMES = ("yr", "kyr", "Myr", "Gyr", "s")
-_LEAST_TIMESCALE = 1e6  # yr, below which the models hold no star of its own age
+_LEAST_TIMESCALE = 1e6  # yr, the youngest age of stars in the models
 
 
 def check_choice(name, value, allowed):
@@ -22,7 +22,7 @@ def check_choice(name, value, allowed):
     value : object
         Its value.
     allowed : iterable of str
-        What it may be.
+        Allowed values.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def check_choice(name, value, allowed):
 
 
 def check_switch(name, value):
-    """Refuse what is neither True nor False.
+    """Raise an error for anything but True or False.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def check_switch(name, value):
 
 
 def years(name, timescale):
-    """A time in years.
+    """Convert a time to years.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def years(name, timescale):
 
 
 def _quantity(timescale):
-    """A time as a quantity, whatever declares its unit."""
+    """A time as a quantity, from any object with a unit."""
     if isinstance(timescale, bool) or np.ma.is_masked(timescale):
         raise TypeError
     if isinstance(timescale, str):
@@ -106,7 +106,7 @@ def _quantity(timescale):
 
 
 def _unit_hint(timescale):
-    """What the unit of a time may have been meant for; empty where it is one."""
+    """Suggestion for the unit of a time; empty if it is one."""
     declared = getattr(timescale, "unit", None)
     if isinstance(timescale, str):
         declared = timescale.lstrip("0123456789.eE+- ").rstrip()

@@ -1,4 +1,4 @@
-"""What an SED fit is asked and what it answers, whichever engine fits."""
+"""Input and output of an SED fit, for both engines."""
 
 from dataclasses import dataclass
 
@@ -30,19 +30,19 @@ DRAWN = (
 """Quantities that follow from the parameters of a model without its spectrum."""
 LOG_SSFR_FLOOR = -14.0
 PRIORS = {"flat": "uniform", "log10": "log_10"}
-"""Priors of A_V under which every posterior can be looked at, and their names in Bagpipes."""
+"""Priors of A_V for which posteriors are available, and their names in Bagpipes."""
 A_V = "dust:Av"
 _N_INFORMATION_BINS = 32
 _NEGLIGIBLE = 1e-6
-"""Weight of all the samples that are never drawn."""
+"""Total weight of the samples that are never drawn."""
 _EDGE = 0.02
 IGNORED_ERROR = 1e99
-"""Error of a pixel of a spectrum that has no value."""
+"""Error of a pixel of a spectrum without a value."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is fitted and how, the same for every galaxy.
+    """Settings of a fit, the same for every galaxy.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class Settings:
     n_effective : int
         Effective posterior samples that either engine aims at.
     under_priors : bool
-        Whether the posterior is wanted under other priors of A_V too.
+        Whether the posterior is also computed under other priors of A_V.
     """
 
     sfh: object
@@ -94,7 +94,7 @@ class Galaxy:
     seed : int
         Seed of this galaxy.
     sed_wavelength : ndarray or None
-        Observed wavelengths [Angstrom] at which its best model is wanted.
+        Observed wavelengths [Angstrom] of the spectrum of its best model.
     """
 
     redshift: float
@@ -108,7 +108,7 @@ class Galaxy:
 
     @property
     def n_data(self):
-        """Numbers that are fitted: the bands, and the pixels of the spectrum that count."""
+        """Number of data: the bands, and the usable pixels of the spectrum."""
         if self.spectrum is None:
             return len(self.bands)
         return len(self.bands) + int(np.sum(self.spectrum[:, 2] < IGNORED_ERROR))
@@ -121,9 +121,9 @@ class BestFit:
     Parameters
     ----------
     flux, bare_flux : ndarray of shape (n_bands,)
-        Its photometry, and what it would be without dust.
+        Its photometry, with and without dust.
     sed, bare_sed : ndarray of shape (n_wave,)
-        Its flux densities at the wavelengths asked for, and what they would be without dust.
+        Its flux densities at the requested wavelengths, with and without dust.
     """
 
     flux: np.ndarray
@@ -145,7 +145,7 @@ class Posterior:
     cube : ndarray of shape (N_DRAWS, n_parameters)
         Points of the draws in the unit cube, in which the prior is flat.
     a_v_under : dict of str to ndarray of shape (N_DRAWS,)
-        Draws of A_V under the priors of `PRIORS`; empty if they were not wanted.
+        Draws of A_V under the priors of `PRIORS`; empty if not requested.
     chi2 : float
         Chi-squared of the most likely model.
     fit_probability : float
@@ -159,7 +159,7 @@ class Posterior:
     edge : float
         Posterior probability of the outermost 2 % of the prior of A_V, of the fuller side.
     best : BestFit or None
-        The most likely model, where it was wanted.
+        The most likely model, if requested.
     """
 
     draws: dict
@@ -178,9 +178,9 @@ class Posterior:
 def fit_probability(chi2, n_data):
     """Posterior predictive probability of a chi-squared at least as large.
 
-    Data that are drawn anew from a model have a chi-squared distribution of ``n_data`` degrees of
-    freedom around it, so that its upper tail, averaged over the posterior, is the probability
-    that they fit no better than the data do (Gelman, Meng & Stern 1996, Statistica Sinica 6, 733).
+    New data drawn from a model have a chi-squared distribution of ``n_data`` degrees of freedom
+    around it. Its upper tail, averaged over the posterior, is the probability that they fit no
+    better than the data (Gelman, Meng & Stern 1996, Statistica Sinica 6, 733).
 
     Parameters
     ----------
@@ -205,7 +205,7 @@ def fit_probability(chi2, n_data):
 
 
 def systematic_draw(weight, n, rng, along):
-    """Draw with replacement, in random order, with the least possible noise.
+    """Draw with replacement, in random order, with minimal noise.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ def systematic_draw(weight, n, rng, along):
     rng : numpy.random.Generator
         Source of random numbers.
     along : ndarray of shape (m,)
-        A quantity whose quantiles the draws keep to 1 / n.
+        A quantity whose quantiles the draws preserve to 1 / n.
 
     Returns
     -------
@@ -248,7 +248,7 @@ def draws_under_priors(prior, cube, weight, rng):
     Returns
     -------
     dict of str to ndarray of shape (N_DRAWS,)
-        A draw for each prior of `PRIORS`; empty where A_V is not free.
+        A draw for each prior of `PRIORS`; empty if A_V is not free.
     """
     if A_V not in prior.free:
         return {}
@@ -261,7 +261,7 @@ def draws_under_priors(prior, cube, weight, rng):
 
 
 def prior_diagnostics(parameters, cube, weight, ess):
-    """Say how far the data went beyond the prior of A_V.
+    """Measure the information of the data on A_V.
 
     Parameters
     ----------
@@ -292,8 +292,8 @@ def prior_diagnostics(parameters, cube, weight, ess):
 def _information(coordinate, weight, ess):
     """Kullback-Leibler divergence of posterior from prior [bits].
 
-    In the coordinate of the unit cube the prior is flat, so that the divergence is the entropy
-    that a histogram lacks; the bias of a small sample is taken off (Miller 1955).
+    In the coordinate of the unit cube the prior is flat, so that the divergence is minus the
+    entropy of a histogram; the bias of a small sample is subtracted (Miller 1955).
     """
     places = np.minimum((coordinate * _N_INFORMATION_BINS).astype(int), _N_INFORMATION_BINS - 1)
     probability = np.bincount(places, weight, minlength=_N_INFORMATION_BINS)

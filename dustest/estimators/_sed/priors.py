@@ -16,7 +16,7 @@ _SLOPE_STEP = 1e-4
 _LEAST_LOGARITHMIC = 1e-4
 _ROUNDING = 1e-12
 _CLOSEST, _N_STEPS = 1e-9, 4000
-"""Distance to the ends of the unit cube from which on a quantile function is sampled."""
+"""Distance to the ends of the unit cube at which sampling of a quantile function begins."""
 
 
 class SEDPrior:
@@ -38,12 +38,12 @@ class SEDPrior:
     mirrors : dict of str to str
         Parameters that follow another one.
     settings : dict of str to str
-        What is no number, such as the type of the dust law.
+        Values that are not numbers, such as the type of the dust law.
     masses : tuple of str
         Names of the log10 masses formed, free or not, one per component of the history.
     mass_is_scale : bool
         Whether the prior is flat in the logarithm of a mass scale common to all components, so
-        that models differ by it alone.
+        that models differ by this scale only.
 
     Raises
     ------
@@ -89,13 +89,13 @@ class SEDPrior:
         Returns
         -------
         parameters : dict of str to ndarray
-            Every parameter, of shape (n,): free, fixed and mirrors. What is itself a sequence,
-            as ``continuity:bin_edges``, is common to all points and has its own shape.
+            Every parameter, of shape (n,): free, fixed and mirrors. A parameter that is itself a
+            sequence, as ``continuity:bin_edges``, is common to all points and has its own shape.
 
         Raises
         ------
         InputError
-            If the shape of the cube does not fit.
+            If the shape of the cube does not match.
         """
         cube = np.asarray(cube, dtype=float)
         if cube.ndim != 2 or cube.shape[1] != len(self.free):
@@ -134,8 +134,8 @@ class SEDPrior:
         Parameters
         ----------
         shape : {"uniform", "log_10"}
-            Shape of the other prior, between the same limits; that in the logarithm has none
-            below 1e-4.
+            Shape of the other prior, between the same limits; that in the logarithm is zero below
+            1e-4.
         name : str
             The parameter.
         cube : ndarray of shape (n, n_free)
@@ -144,7 +144,7 @@ class SEDPrior:
         Returns
         -------
         ndarray of shape (n,)
-            The logarithm; minus infinity where the other prior has no room.
+            The logarithm; minus infinity where the other prior is zero.
         """
         coordinate = cube[:, self.free.index(name)]
         value = self._value(name, coordinate)
@@ -199,7 +199,7 @@ class SEDPrior:
         Parameters
         ----------
         parameters : dict of str to ndarray of shape (n,)
-            What `transform` returned.
+            Result of `transform`.
 
         Returns
         -------
@@ -209,19 +209,19 @@ class SEDPrior:
         return np.log10(np.sum([10.0 ** parameters[key] for key in self.masses], axis=0))
 
     def log_mass_limits(self, parameters):
-        """Lowest and highest log10 of the mass formed that the prior allows models.
+        """Lowest and highest log10 of the mass formed that the prior allows.
 
         Parameters
         ----------
         parameters : dict of str to ndarray of shape (n,)
-            What `transform` returned.
+            Result of `transform`.
 
         Returns
         -------
         low, high : ndarray of shape (n,)
-            Limits of the log10 of the mass formed in all components, in solar masses, with the
-            ratios of their masses and all else as they are. The prior is flat between them.
-            Where it is not (see `mass_is_scale`), both are the mass that was drawn.
+            Limits of the log10 of the mass formed in all components, in solar masses, at fixed
+            ratios of their masses and all other parameters. The prior is flat between them. If it
+            is not (see `mass_is_scale`), both are the mass that was drawn.
         """
         log_mass = np.stack([parameters[key] for key in self.masses])
         total = self.log_mass_formed(parameters)
@@ -275,7 +275,7 @@ def _power(exponent):
 
 
 def _log_uniform(u, low, high, **_):
-    """Uniform in the logarithm, of whichever base."""
+    """Uniform in the logarithm of any base."""
     return low * (high / low) ** u
 
 
@@ -298,7 +298,7 @@ def _student_t(u, low, high, df=2.0, loc=0.0, scale=0.3, **_):
 
 
 def _exponential(u, _low, _high, scale, **_):
-    """Exponential from zero on: Bagpipes leaves the limits out of account."""
+    """Exponential from zero on; Bagpipes ignores the limits."""
     return -scale * np.log1p(-u)
 
 

@@ -1,8 +1,8 @@
 """Rest-frame quantities of SED models: magnitudes, slopes, luminosities, colours and line widths.
 
-Each quantity is one function here, which takes the luminosities of models behind their dust and
-without it. These come from the same tables as the photometry of a fit, with rest-frame windows,
-lines and photon rates in place of the bands, so that they hold for the draws of either engine.
+Each quantity is one function here, which takes the luminosities of models with and without dust.
+These come from the same tables as the photometry of a fit, with rest-frame windows, lines and
+photon rates in place of the bands, so that they are valid for the draws of either engine.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ _RESOLUTION = 400.0
 """Of the wavelengths; at that of Bagpipes, 100, colours with strong breaks are off by 0.02 mag."""
 _LYMAN_LIMIT = 912.0
 _INFRARED = 3e4
-"""Angstrom, from which on dust emits and hardly absorbs."""
+"""Angstrom from which on dust emits and hardly absorbs."""
 _LIGHT_SPEED = 2.99792458e18  # Angstrom / s
 _SOLAR_LUMINOSITY = 3.826e33  # erg / s, that of Bagpipes
 _PLANCK = 6.62607015e-27  # erg s
@@ -51,13 +51,13 @@ _NEAREST = 10.0
 
 @dataclass(frozen=True)
 class Luminosities:
-    """Luminosities of n models, and the parameters that they have.
+    """Luminosities of n models, and their parameters.
 
     Parameters
     ----------
     seen, dust_free : dict of str to ndarray of shape (n,)
-        By feature, behind dust and without it, per solar mass formed: means over windows and
-        passbands in solar luminosities per Angstrom, ``infrared`` and lines in solar luminosities,
+        By feature, with and without dust, per solar mass formed: means over windows and passbands
+        in solar luminosities per Angstrom, ``infrared`` and lines in solar luminosities,
         ``photons`` in ionising photons / s / 1e46.
     parameters : dict of str to ndarray of shape (n,)
         In Bagpipes' names.
@@ -84,7 +84,7 @@ def _gives(name):
 
 @_gives("log_Z")
 def _metallicity(models):
-    """Of the stars of the first component, which others share."""
+    """Metallicity of the stars of the first component, which others share."""
     values = models.parameters
     return np.log10(values[next(key for key in values if key.endswith(":metallicity"))])
 
@@ -159,20 +159,20 @@ def _per_frequency(light, wavelength):
 
 
 def _absolute_magnitude(light):
-    """Absolute AB magnitude of light at 1600 Angstrom."""
+    """Absolute AB magnitude at 1600 Angstrom."""
     at_ten_parsec = _per_frequency(light, np.mean(UV_1600)) / (4.0 * np.pi * _TEN_PARSEC**2)
     return -2.5 * np.log10(at_ten_parsec) + _AB_ZERO
 
 
 def _window_slope(light):
     """Slope of f_lambda between the two broad windows."""
-    # The centre at which a mean over a window is the value of a power law near beta = -2.
+    # At this centre, the mean over a window equals the value of a power law near beta = -2.
     first, last = (np.sqrt(low * high) for low, high in UV_WINDOWS["broad"])
     return np.log(light["red"] / light["blue"]) / np.log(last / first)
 
 
 def _absorbed(models):
-    """Luminosity that dust absorbs and emits: what it adds in the infrared."""
+    """Luminosity that dust absorbs and emits: its contribution in the infrared."""
     return models.seen["infrared"] - models.dust_free["infrared"]
 
 
@@ -195,10 +195,10 @@ def _at_lines(lines, blue, red):
 
 
 class RestLight(BandLight):
-    """Light of stars and gas with rest-frame features in place of bands.
+    """Emission of stars and gas with rest-frame features in place of bands.
 
-    Lines and the ionising photons of the stars follow the wavelengths of the spectra, as if they
-    were wavelengths of their own.
+    Lines and the ionising photons of the stars are appended to the wavelengths of the spectra, as
+    if they were further wavelengths.
 
     Parameters
     ----------
@@ -228,7 +228,7 @@ class RestLight(BandLight):
         low, high = self.age_edges[self.n_young - 1 : self.n_young + 1]
         share = (high - t_bc) / (high - low)
         lines = np.stack(lines, axis=-1)
-        # The bin in which birth clouds disperse is shared out between young and old.
+        # The bin in which birth clouds disperse is divided between young and old.
         lines[-1] *= 1.0 - share
         bright = np.broadcast_to(photons[: self.n_young], (*young.shape[:3], 1)).copy()
         bright[-1] *= 1.0 - share
@@ -276,7 +276,7 @@ class RestLight(BandLight):
         return self._weights
 
     def dust_emission(self, qpah, umin, gamma):
-        """Spectrum of warm dust, with nothing in lines and photons."""
+        """Spectrum of warm dust, with zeros for lines and photons."""
         emission = super().dust_emission(qpah, umin, gamma)
         return np.pad(emission, (0, self.wavelength.size - emission.size))
 
@@ -299,18 +299,18 @@ def _mean(wavelength, low, high):
 
 
 def _photon_mean(wavelength, name):
-    """Weights of the AB flux density in a passband: that of photons, as detectors count them."""
+    """Weights of the AB flux density in a passband for photon-counting detectors."""
     from sedpy.observate import Filter
 
     curve = Filter(_PASSBANDS[name])
-    # Steps far below those of the spectra, so that lines count as what they contain.
+    # Steps far below those of the spectra, so that lines are integrated correctly.
     fine = np.arange(curve.wavelength[0], curve.wavelength[-1])
     weight = np.interp(fine, curve.wavelength, curve.transmission)
     return _spread(wavelength, fine, weight * fine / np.sum(weight / fine))
 
 
 def _spread(wavelength, points, weight):
-    """Weights at points as weights at wavelengths, linear in between."""
+    """Convert weights at points to weights at wavelengths, linear in between."""
     place = np.interp(points, wavelength, np.arange(wavelength.size))
     below = np.minimum(place.astype(int), wavelength.size - 2)
     share = place - below
@@ -324,7 +324,7 @@ class RestFrame:
     Parameters
     ----------
     settings : Settings
-        What is fitted and how.
+        Settings of the fit.
     """
 
     def __init__(self, settings):
@@ -339,9 +339,9 @@ class RestFrame:
         names : sequence of str
             Keys of `REST_FRAME`.
         galaxy : Galaxy
-            What was fitted.
+            Data of the galaxy.
         posterior : Posterior
-            What was found.
+            Its posterior.
 
         Returns
         -------
@@ -364,12 +364,12 @@ class RestFrame:
 
     @cached_property
     def _light(self):
-        """Light of stars and gas, which all galaxies share."""
+        """Emission of stars and gas, shared by all galaxies."""
         with quiet():
             return RestLight(birth_cloud_age(self._settings))
 
     def _maker(self, galaxy):
-        """Maker of the models of a galaxy's redshift, one of the last few."""
+        """Maker of the models at a galaxy's redshift, of which the last few are kept."""
         free = self._settings.free_redshift and 0 < galaxy.redshift_err < np.inf
         redshift = galaxy.redshift if free else float(tabulated_redshift(galaxy.redshift))
         key = redshift, galaxy.redshift_err if free else None

@@ -220,7 +220,7 @@ def result_keys(row_keys, fingerprint):
     row_keys : list of bytes
         Digests of the rows' data.
     fingerprint : str
-            Everything else that the result depends on.
+        Everything else that the result depends on.
 
     Returns
     -------

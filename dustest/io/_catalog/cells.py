@@ -20,8 +20,8 @@ def parse_numbers(cells, name):
     ----------
     cells : ndarray of str of shape (n,)
         Cells of a column.
+    name : str
         Name of the column, for messages.
-        Its name, for messages.
 
     Returns
     -------

@@ -85,8 +85,8 @@ def read_columns(path, hdu, source_id):
 
     Parameters
     ----------
+    path : pathlib.Path
         The file, which exists.
-        File that is there.
     hdu : int, str, tuple or None
         Extension of a FITS file.
     source_id : object

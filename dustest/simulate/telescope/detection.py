@@ -44,8 +44,8 @@ class Telescope:
     ----------
     imager : Imager
         Makes the images.
+    noises : tuple
         Noise of the images, one per band of the imager: any object with a ``draw`` method.
-        Noise of the images, one for each band of the imager: whatever has a ``draw``.
     photometry_bands : tuple of str
         Bands with total fluxes.
     flux_errors : ndarray of shape (n_photometry,)

@@ -1,1 +1,1 @@
-"""The reference engine: Bagpipes under a seeded nested sampler."""
+"""The reference engine: Bagpipes with a seeded nested sampler."""

@@ -1,8 +1,8 @@
-"""Import of Bagpipes, safe when several processes do it for the first time at once.
+"""Import of Bagpipes, safe for several processes that import it for the first time at once.
 
 The first import writes a table of the intergalactic medium into the package's own folder.  Two
-processes that do so together read each other's half-written file, and a killed one leaves it
-cut off for ever, so one process at a time looks after the table.
+processes that do so together read each other's partial file, and an interrupted one leaves it
+truncated, so only one process at a time handles the table.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ _TABLE_HDUS = 4
 
 
 def load_bagpipes():
-    """Import Bagpipes without a word on standard output.
+    """Import Bagpipes without output.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def load_bagpipes():
 
 
 def _import_quietly():
-    """The package, its greetings and warnings dropped."""
+    """The package, with its output and warnings suppressed."""
     with warnings.catch_warnings(), open(os.devnull, "w") as null, redirect_stdout(null):
         warnings.simplefilter("ignore")
         return importlib.import_module("bagpipes")
@@ -61,7 +61,7 @@ def _import_quietly():
 
 @contextmanager
 def _locked(folder):
-    """Hold the lock of one installation; the system frees it when its holder dies."""
+    """Hold the lock of one installation; the system releases it when its holder ends."""
     try:
         import fcntl
     except ModuleNotFoundError:  # no such lock on Windows
@@ -73,17 +73,17 @@ def _locked(folder):
 
 
 def _lock_path(folder):
-    """Path of the lock, of its own for each installation and user."""
+    """Path of the lock, one for each installation and user."""
     name = hashlib.sha256(f"{os.getuid()}:{folder}".encode()).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"dustest-bagpipes-{name}.lock"
 
 
 def _is_complete(path):
-    """Whether the table is there to its last byte."""
+    """Whether the table exists and is complete."""
     if not path.exists():
         return False
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # astropy warns of the truncation that is asked about
+        warnings.simplefilter("ignore")  # astropy warns of the truncation that is tested
         try:
             with fits.open(path) as hdus:
                 last = hdus[-1].fileinfo()

@@ -1,7 +1,7 @@
-"""The reference engine: the likelihood of Bagpipes under a seeded nested sampler.
+"""The reference engine: the likelihood of Bagpipes with a seeded nested sampler.
 
-It runs inside the worker process.  Bagpipes' own ``fit`` is not used: it keeps results in the
-working directory and takes them for answers later, evaluates file content and draws unseeded.
+It runs inside the worker process.  Bagpipes' own ``fit`` is not used: it stores results in the
+working directory and reuses them later, evaluates file content and draws unseeded.
 """
 
 import os
@@ -87,7 +87,7 @@ def fit_galaxy(galaxy, settings):
 
 @contextmanager
 def quiet():
-    """Drop what Bagpipes prints and warns about; points it cannot model are rejected anyway.
+    """Suppress output and warnings of Bagpipes; points that it cannot model are rejected anyway.
 
     Yields
     ------
@@ -124,7 +124,7 @@ def _fitted_model(galaxy, settings, instructions):
 
 
 def _bagpipes_galaxy(pipes, galaxy):
-    """Bagpipes' container of the data, whose name is a number and never a path of the user's."""
+    """Bagpipes' container of the data, whose name is a number and never a path of the user."""
     tables = []
     if galaxy.spectrum is not None:
         tables.append(galaxy.spectrum.copy())
@@ -143,8 +143,8 @@ def _bagpipes_galaxy(pipes, galaxy):
 def filter_lines(name):
     """Curve of a band as the lines of a file, which numpy's reader takes in place of a path.
 
-    Bagpipes reads its curves from files and keys them by their names; a tuple of lines can be
-    both, and nothing is left on disk when the process is killed.
+    Bagpipes reads its curves from files and identifies them by their names; a tuple of lines can
+    be both, and no file is left on disc if the process is killed.
 
     Parameters
     ----------
@@ -169,10 +169,10 @@ def _resolution_curve(resolution, wavelength):
 
 
 def clean_spectrum(wavelength, flux, error):
-    """Spectrum as Bagpipes can take it.
+    """Spectrum in the form of Bagpipes.
 
-    Pixels without a value stay, with an error that takes their weight away: Bagpipes derives
-    the widths of the pixels from their neighbours, so that a gap would widen them.
+    Pixels without a value are kept, with an error that removes their weight: Bagpipes derives the
+    widths of the pixels from their neighbours, so that a gap would widen them.
 
     Parameters
     ----------
@@ -227,7 +227,7 @@ def _sample(fitted, settings, seed):
 
 
 def _unit_cube(cube):
-    """The cube itself: Bagpipes' transform is part of the likelihood, so that the cube stays."""
+    """The cube itself: Bagpipes' transform is part of the likelihood."""
     return cube
 
 
@@ -243,7 +243,7 @@ def _evaluate(fitted, cube, timescale):
 
 
 def _log_ssfr(sfh, timescale):
-    """Log10 of star formation over the last ``timescale`` years by living mass, with a floor."""
+    """Log10 of star formation over the last ``timescale`` years by surviving mass, with a floor."""
     overlap = np.clip(timescale - sfh.age_lhs[:-1], 0.0, sfh.age_widths)
     rate = np.sum(sfh.sfh * overlap) / timescale
     return max(float(np.log10(rate) - sfh.stellar_mass), LOG_SSFR_FLOOR)
@@ -251,7 +251,7 @@ def _log_ssfr(sfh, timescale):
 
 def _summarise(galaxy, settings, prior, fitted, chain):
     """Equally weighted draws and diagnostics of a chain."""
-    rng = np.random.default_rng([int(galaxy.seed), 1])  # apart from the stream of the sampler
+    rng = np.random.default_rng([int(galaxy.seed), 1])  # independent of the stream of the sampler
     a_v = prior.transform(chain.cube)["dust:Av"]
     drawn = systematic_draw(chain.weight, N_DRAWS, rng, a_v)
     values = prior.transform(chain.cube[drawn])
@@ -281,7 +281,7 @@ def _summarise(galaxy, settings, prior, fitted, chain):
 
 
 def _best_fit(galaxy, fitted, cube):
-    """The model at a point of the unit cube with and without dust, None if not wanted."""
+    """The model at a point of the unit cube with and without dust, None if not requested."""
     if galaxy.sed_wavelength is None:
         return None
     fitted.lnlike(fitted.prior.transform(cube.copy()))
@@ -293,7 +293,7 @@ def _best_fit(galaxy, fitted, cube):
 
 
 def _fluxes(model, galaxy):
-    """Photometry, and flux densities at the wavelengths that were asked for [nJy]."""
+    """Photometry, and flux densities at the requested wavelengths [nJy]."""
     wavelength = galaxy.sed_wavelength
     stretched = model.wavelengths * (1.0 + model.model_comp["redshift"])
     sed = _nanojansky(np.interp(wavelength, stretched, model.spectrum_full), wavelength)

@@ -1,4 +1,4 @@
-"""Chains of models with weights, and the densities that they were drawn from."""
+"""Weighted models, and the densities from which they were drawn."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,15 +10,15 @@ from dustest.estimators._sed.posterior import A_V
 __all__ = ["N_NEW", "Chain", "Drawn", "effective_number"]
 
 N_NEW = 4096
-"""Models drawn from every density beside the prior."""
+"""Models drawn from every density besides the prior."""
 _NEGLIGIBLE = 25.0
-"""Difference in log likelihood at which a model does not count."""
+"""Difference in log likelihood above which a model is negligible."""
 _LEAST_KEPT = 1000
 
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """Models that were drawn from the prior and, fewer, from others of A_V.
+    """Models drawn from the prior and, fewer, from others of A_V.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class Drawn:
     n_own : int
         Models drawn from it.
     others : tuple of str
-        Shapes of the other priors of A_V that `N_NEW` models each were drawn from.
+        Shapes of the other priors of A_V, from each of which `N_NEW` models were drawn.
     """
 
     models: object
@@ -39,7 +39,7 @@ class Drawn:
 
     @property
     def n_drawn(self):
-        """Models drawn in all."""
+        """Number of models drawn in total."""
         return self.n_own + N_NEW * len(self.others)
 
     @cached_property
@@ -55,27 +55,27 @@ class Drawn:
         return np.log(density)
 
     def chain(self, likelihood):
-        """The models with what a galaxy says of them."""
+        """The models with their likelihoods for a galaxy."""
         return Chain(self.models, likelihood, self._log_density, (), self)
 
 
 @dataclass(frozen=True, eq=False)
 class Chain:
-    """Models, what one galaxy says of them, and where they were drawn from.
+    """Models, their likelihoods for one galaxy, and the densities from which they were drawn.
 
     Parameters
     ----------
     models : Models
         The models.
     likelihood : Likelihood
-        Of each of them.
+        Likelihood of each of them.
     log_density : ndarray of shape (n,)
         Logarithm of the number of models drawn over the density of the prior: the sum over
         the pool and all proposals.
     proposals : tuple of Proposal
-        What models were drawn from beside the pool, `N_NEW` from each.
+        Densities besides the pool, from each of which `N_NEW` models were drawn.
     pool : Drawn
-        The pool, with the models that do not count.
+        The pool, including negligible models.
     """
 
     models: object
@@ -91,7 +91,7 @@ class Chain:
 
     @property
     def n_drawn(self):
-        """Models drawn in all."""
+        """Number of models drawn in total."""
         return self.pool.n_drawn + N_NEW * len(self.proposals)
 
     @cached_property
@@ -106,7 +106,7 @@ class Chain:
         return effective_number(self.log_importance)
 
     def active(self):
-        """The models that count at all."""
+        """The models that are not negligible."""
         keep = np.flatnonzero(self.log_importance > self.log_importance.max() - _NEGLIGIBLE)
         if len(keep) < _LEAST_KEPT:
             keep = np.argsort(self.log_importance)[-_LEAST_KEPT:]
@@ -118,7 +118,7 @@ class Chain:
         )
 
     def with_drawn(self, models, likelihood, proposal):
-        """These models and others that were drawn from a proposal."""
+        """Add models that were drawn from a proposal."""
         log_density = _mixed(self.log_density, proposal, self.models.cube)
         fresh = self.pool.log_density(models.cube)
         for each in (*self.proposals, proposal):
@@ -133,7 +133,7 @@ class Chain:
 
 
 def _mixed(log_density, proposal, cube):
-    """Logarithm of a density of models with that of those drawn from a proposal."""
+    """Logarithm of a density of models including those drawn from a proposal."""
     return np.logaddexp(log_density, proposal.log_ratio(cube) + np.log(N_NEW))
 
 

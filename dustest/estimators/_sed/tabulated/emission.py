@@ -1,4 +1,4 @@
-"""What the stars and the gas of Bagpipes send into a set of bands, before any dust."""
+"""Emission of the stars and the gas of Bagpipes at the wavelengths of some bands, before dust."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from dustest.physics.stellar.bilinear import axis_weights
 
 __all__ = ["BandLight"]
 
-_IONISING = 912.0  # Angstrom; bluewards of it the light of young stars ends in their gas
+_IONISING = 912.0  # Angstrom; the gas absorbs the light of young stars blueward of it
 _SOLAR_LUMINOSITY = 3.826e33  # erg / s, that of Bagpipes
 _MPC = 3.086e24  # cm, that of Bagpipes
 _LIGHT_SPEED = 2.9979e18  # Angstrom / s, that of Bagpipes
@@ -20,18 +20,18 @@ _YR_PER_GYR = 1e9
 
 
 class BandLight:
-    """Spectra of one solar mass formed, on the wavelengths that Bagpipes takes for some bands.
+    """Spectra of one solar mass formed, at the wavelengths that Bagpipes uses for some bands.
 
-    Bagpipes lays its wavelengths out by the bluest and the reddest band of a set, and its
-    photometry in one band depends on them by up to two per cent: the bands here are those of
-    the set that is compared, in any order.
+    Bagpipes chooses its wavelengths by the bluest and the reddest band of a set. Its photometry
+    in one band depends on them by up to two per cent: the bands here are those of the set that is
+    compared, in any order.
 
     Parameters
     ----------
     bands : sequence of str
         Names of the bands.
     t_bc : float, optional
-        Age in Gyr at which stars leave their birth clouds and stop to light up gas.
+        Age in Gyr at which stars leave their birth clouds and no longer ionise gas.
 
     Attributes
     ----------
@@ -48,19 +48,19 @@ class BandLight:
     log_u : ndarray of shape (n_log_u,)
         Ionisation parameters.
     n_young : int
-        Age bins that reach below ``t_bc``; the last of them is split there, so that it is also
-        the first of the old.
+        Age bins below ``t_bc``; the last of them is split there, so that it is also the first of
+        the old ones.
     young : ndarray of shape (n_young, n_metallicity, n_log_u, n_wave)
-        Light of birth clouds, stars and gas, in solar luminosities per Angstrom.
+        Spectra of birth clouds, stars and gas, in solar luminosities per Angstrom.
     old : ndarray of shape (n_age - n_young + 1, n_metallicity, n_wave)
-        Light of older stars.
+        Spectra of older stars.
     living : ndarray of shape (n_metallicity, n_age)
-        Share of the mass formed that still lives.
+        Fraction of the mass formed that survives.
 
     Raises
     ------
     InputError
-        If a band is unknown or ``t_bc`` lies outside the ages of the nebular grid.
+        If a band is unknown or ``t_bc`` is outside the ages of the nebular grid.
     MissingDependencyError
         If Bagpipes is not installed.
     """
@@ -87,7 +87,7 @@ class BandLight:
         self.young, self.old = self._split(t_bc * _YR_PER_GYR)
 
     def _count_young(self, t_bc, n_nebular):
-        """Number of age bins that reach below an age [yr]."""
+        """Number of age bins that extend below an age [yr]."""
         n_young = int(np.searchsorted(self.age_edges, t_bc))
         if not 1 <= n_young <= n_nebular:
             limit = self.age_edges[n_nebular] / _YR_PER_GYR
@@ -96,7 +96,7 @@ class BandLight:
         return n_young
 
     def _split(self, t_bc):
-        """Spectra of birth clouds and of older stars, the bin of the age [yr] shared out."""
+        """Spectra of birth clouds and of older stars, with the bin of the age [yr] divided."""
         stars = np.moveaxis(self._model.stellar.grid, -1, 0).swapaxes(1, 2)
         gas = np.moveaxis(self._model.nebular.combined_grid, [-1, 0], [0, -1])
         n_young = self.n_young
@@ -127,7 +127,7 @@ class BandLight:
         return int(np.searchsorted(self.age_edges[:-1], age))
 
     def response(self, redshift, wavelength=None):
-        """Flux density in a band for light at a wavelength, through the intergalactic medium.
+        """Flux density in a band per luminosity at a wavelength, including the IGM.
 
         Parameters
         ----------
@@ -159,7 +159,7 @@ class BandLight:
         return shares * per_frequency * transmission * self._dilution(redshift)
 
     def _band_shares(self, stretched):
-        """Shares (n_wave, n_bands) of wavelengths in the bands, and wavelengths of these."""
+        """Weights (n_wave, n_bands) of wavelengths in the bands, and wavelengths of these."""
         filters = self._model.filter_set
         curves = np.stack(
             [
@@ -194,7 +194,7 @@ class BandLight:
 
 
 def _shares_of_points(stretched, points):
-    """Shares (n_wave, n_points) of wavelengths in values that lie between them."""
+    """Weights (n_wave, n_points) of wavelengths in values between them."""
     below, share = axis_weights(stretched, points)
     shares = np.zeros((stretched.size, points.size))
     column = np.arange(points.size)
@@ -210,7 +210,7 @@ def _trapezoid(wavelength):
 
 
 def _any_model():
-    """Components that make Bagpipes set all of its grids up; it writes into them."""
+    """Components that make Bagpipes initialise all of its grids; it modifies them."""
     stars = {"age_max": 0.1, "age_min": 0.0, "massformed": 0.0, "metallicity": 1.0}
     return {
         "redshift": 1.0,

@@ -1,8 +1,8 @@
 """The tabulated engine: posteriors by importance sampling from pools of prior models.
 
-All galaxies of a redshift weigh one pool of models that is drawn from the prior. Where that leaves
-too few effective samples, models are drawn anew around those that fit, and every model counts by
-the likelihood over the mixture of all densities that models were drawn from.
+The likelihood of one pool of models drawn from the prior is computed for all galaxies at a
+redshift. If there are too few effective samples, further models are drawn around those that fit.
+Every model is weighted by the likelihood over the mixture of all densities used for drawing.
 """
 
 from functools import cache, cached_property, lru_cache
@@ -37,23 +37,23 @@ from dustest.estimators._sed.tabulated.refinement import propose
 __all__ = ["TabulatedEngine"]
 
 _FIRST, _POOL = 2**14, 2**15
-"""Models of the prior that all galaxies weigh, and those where they leave too few."""
+"""Number of models of the prior for all galaxies, and for those with too few effective samples."""
 _POOL_SEED = 1
-"""Pools do not depend on the seed of a run: a galaxy gets the same one in any batch."""
+"""Seed of the pools, independent of that of a run: a galaxy has the same pool in any batch."""
 _MAX_POOLS, _MAX_LIGHTS = 4, 8
 _CHUNK = 16
 _LEAST_SHARE = 0.5
-"""Share of the effective number asked for below which models are drawn anew."""
+"""Fraction of the requested effective number below which further models are drawn."""
 _MAX_ROUNDS = 12
 
 
 class TabulatedEngine:
-    """Fits galaxies with pools of models, of which it keeps the last few.
+    """Fits galaxies with pools of models, of which the last few are kept.
 
     Parameters
     ----------
     settings : Settings
-        What is fitted and how.
+        Settings of the fit.
     """
 
     def __init__(self, settings):
@@ -62,12 +62,12 @@ class TabulatedEngine:
         self._integral = MassIntegral()
 
     def fit(self, galaxies):
-        """Posteriors of galaxies.
+        """Compute posteriors of galaxies.
 
         Parameters
         ----------
         galaxies : sequence of Galaxy
-            Those of like redshifts best follow each other.
+            Galaxies, preferably sorted by redshift.
 
         Returns
         -------
@@ -77,7 +77,7 @@ class TabulatedEngine:
         Raises
         ------
         RuntimeError
-            If the priors leave no model that could be one of the galaxies.
+            If no model of the priors is possible for one of the galaxies.
         """
         posteriors = []
         with quiet(), threadpool_limits(1):
@@ -98,7 +98,7 @@ class TabulatedEngine:
         ]
 
     def _fit_one(self, galaxy, pool, likelihood, data):
-        """Posterior of one galaxy that has weighed the first models of its pool."""
+        """Posterior of one galaxy from the likelihoods of the first models of its pool."""
         rng = np.random.default_rng([galaxy.seed, 1])
         chain = pool.first.chain(likelihood)
         if chain.ess < self._settings.n_effective:
@@ -110,7 +110,7 @@ class TabulatedEngine:
         return self._summarise(galaxy, chain, pool.maker, rng)
 
     def _refined(self, chain, maker, data, rng, shape):
-        """Chain with more models where they fit, until enough of them count under a prior."""
+        """Add models where they fit, until the effective number is sufficient for a prior."""
         for _ in range(_MAX_ROUNDS):
             n_effective = effective_number(_tilted(chain, maker.prior, shape))
             if n_effective >= _LEAST_SHARE * self._settings.n_effective:
@@ -123,17 +123,17 @@ class TabulatedEngine:
         return chain
 
     def _kind(self, galaxy):
-        """Redshift, bands and error of the redshift of the pool that serves a galaxy.
+        """Redshift, bands and error of the redshift of the pool for a galaxy.
 
-        Bagpipes lays out its wavelengths by the bands, so that only tables of the very bands of
-        a galaxy give its photometry exactly.
+        Bagpipes chooses its wavelengths by the bands, so that only tables of exactly the bands of
+        a galaxy reproduce its photometry.
         """
         if self._settings.free_redshift and 0 < galaxy.redshift_err < np.inf:
             return galaxy.redshift, galaxy.bands, galaxy.redshift_err
         return float(tabulated_redshift(galaxy.redshift)), galaxy.bands, None
 
     def _pool(self, redshift, bands, redshift_err):
-        """Models of the prior, made when they are first needed."""
+        """Models of the prior, made when first needed."""
         key = (redshift, bands, redshift_err)
         if key not in self._pools:
             _make_room(self._pools, _MAX_POOLS)
@@ -146,14 +146,14 @@ class TabulatedEngine:
         return self._pools[key]
 
     def _bands(self, bands):
-        """Light in a set of bands, computed when it is first needed."""
+        """Emission in a set of bands, computed when first needed."""
         if bands not in self._light:
             _make_room(self._light, _MAX_LIGHTS)
             self._light[bands] = band_light(self._settings, bands)
         return self._light[bands]
 
     def _other_priors(self, prior):
-        """Shapes of priors of A_V, beside its own, under which enough models have to count."""
+        """Shapes of further priors of A_V that need enough effective models."""
         if not self._settings.under_priors or A_V not in prior.free:
             return ()
         return tuple(shape for shape in PRIORS.values() if shape != prior.shape(A_V))
@@ -182,15 +182,15 @@ class TabulatedEngine:
 
 
 class _Pool:
-    """Models of one prior: some that every galaxy weighs, and more for those in need.
+    """Models of one prior: some for every galaxy, and more for galaxies with too few.
 
     Parameters
     ----------
     maker : ModelMaker
         Makes them.
     others : tuple of str
-        Shapes of other priors of A_V, from which `N_NEW` models each are drawn as well: what is
-        likely under them may be rare under the own prior.
+        Shapes of other priors of A_V, from which `N_NEW` models each are drawn as well: likely
+        models under them may be rare under the prior of the fit.
     """
 
     def __init__(self, maker, others):
@@ -198,7 +198,7 @@ class _Pool:
 
     @cached_property
     def first(self):
-        """The first models of a sequence that fills the prior evenly."""
+        """The first models of a low-discrepancy sequence over the prior."""
         points, prior = self.maker.points, self.maker.prior
         cubes = [points(0, _FIRST, _POOL_SEED)]
         for k, shape in enumerate(self.others):
@@ -209,12 +209,12 @@ class _Pool:
 
     @cached_property
     def rest(self):
-        """The models of the sequence that follow."""
+        """The next models of the sequence."""
         return self.maker.at(self.maker.points(_FIRST, _POOL, _POOL_SEED))
 
     @cached_property
     def whole(self):
-        """All of them."""
+        """All models."""
         models = self.first.models.joined(self.rest)
         return Drawn(models, self.maker.prior, _POOL, self.others)
 
@@ -227,7 +227,7 @@ def _tilted(chain, prior, shape):
 
 
 def _make_room(kept, most):
-    """Drop what was kept first, so that one more is at most so many."""
+    """Remove the oldest items, so that one more does not exceed the limit."""
     while len(kept) >= most:
         kept.pop(next(iter(kept)))
 
@@ -239,7 +239,7 @@ def _batched(items, size):
 
 
 def _refuse_impossible(galaxy, likelihood):
-    """Raise an error for a galaxy that no model of the pool could be."""
+    """Raise an error for a galaxy for which no model of the pool is possible."""
     if not np.any(np.isfinite(likelihood.log_weight)):
         msg = (
             f"no model of the prior has light at redshift {galaxy.redshift:g} in the bands "
@@ -249,9 +249,9 @@ def _refuse_impossible(galaxy, likelihood):
 
 
 def _log_norm(error, bands):
-    """Logarithm of the factor of the likelihood that depends on the errors alone.
+    """Logarithm of the factor of the likelihood that depends on the errors only.
 
-    Bagpipes counts likelihoods in flux densities per unit wavelength.
+    Likelihoods of Bagpipes are in flux densities per unit wavelength.
     """
     log_error = np.log(error) + _log_per_wavelength(bands)
     return -float(np.sum(log_error)) - 0.5 * len(error) * np.log(2.0 * np.pi)
@@ -283,12 +283,12 @@ def _draws(galaxy, chain, rng):
 
 @cache
 def _has_mass(name):
-    """Whether a quantity of models of one solar mass grows with their mass."""
+    """Whether a quantity of models of one solar mass scales with their mass."""
     return name in QUANTITIES and QUANTITIES[name].luminosity_power == 1.0
 
 
 def _best_fit(galaxy, chain, best, maker):
-    """The most likely model with and without dust, None if not wanted."""
+    """The most likely model with and without dust, None if not requested."""
     if galaxy.sed_wavelength is None:
         return None
     models, cube = chain.models, chain.models.cube[[best]]

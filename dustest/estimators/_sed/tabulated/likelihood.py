@@ -12,36 +12,36 @@ from scipy.integrate import quad
 __all__ = ["Likelihood", "MassIntegral", "draw_masses", "weigh"]
 
 _LARGE = 6.0
-"""Signal over noise of the scale from which on the integral is its asymptotic series."""
+"""Signal-to-noise of the scale above which the asymptotic series of the integral is used."""
 _SMALL = 1e-3
 _LOWEST = -30.0
 _N_NODES = 721
 _REACH = 6.0
 _FEW = 0.01
-"""Lower limits beyond this share of where the integrand begins to fall matter to its shape."""
+"""Lower limits above this fraction of where the integrand begins to fall change its shape."""
 _DEPTH = 50.0
 """Twice the exponent below its maximum at which the integrand ends."""
 _QUADRATURE = np.polynomial.legendre.leggauss(48)
 _N_MASSES = 64
 _FAR = 100.0
-"""Difference in chi-squared from which on a bound on the weight of a model is enough."""
+"""Difference in chi-squared above which a bound on the weight of a model is sufficient."""
 
 
 @dataclass(frozen=True, eq=False)
 class Likelihood:
-    """What the data of galaxies say of models: arrays of shape (n_galaxies, n_models).
+    """Likelihoods of models for galaxies: arrays of shape (n_galaxies, n_models).
 
-    An index takes one galaxy, or some of the models of one.
+    An index selects one galaxy, or some of the models of one.
 
     Parameters
     ----------
     log_weight : ndarray of shape (n_galaxies, n_models)
         Logarithm of the likelihood, integrated over the prior of the mass, without the factor
-        that depends on the errors alone; an upper bound where it is negligible.
+        that depends on the errors only; an upper bound if it is negligible.
     chi2 : ndarray of shape (n_galaxies, n_models)
         Chi-squared at the best mass that the prior allows.
     best, error : ndarray of shape (n_galaxies, n_models)
-        Best mass formed in solar masses, whatever the prior, and its standard error.
+        Best mass formed in solar masses, ignoring the prior, and its standard error.
     """
 
     log_weight: np.ndarray
@@ -67,9 +67,9 @@ class MassIntegral:
 
     .. math:: J(t, x_0, x_1) = \int_{x_0}^{x_1} e^{-(x - t)^2 / 2} dx / x
 
-    for a positive scale x in units of its error, whose best value is t. Where no limit is near,
-    it is the asymptotic series above t = 6; below, a table with the lower limit :math:`10^{-3}`
-    and, beyond that, the logarithm with which the integral grows there. Elsewhere it is a Gauss
+    for a positive scale x in units of its error, whose best value is t. If no limit is near, it is
+    the asymptotic series above t = 6; below, a table with the lower limit :math:`10^{-3}` and,
+    below that, the logarithm by which the integral grows there. Otherwise it is a Gauss
     quadrature.
     """
 
@@ -101,7 +101,7 @@ class MassIntegral:
         return result
 
     def _unlimited(self, t, lowest):
-        """Logarithm of the integral where the limits are far."""
+        """Logarithm of the integral if the limits are far."""
         large = np.maximum(t, _LARGE)
         inverse = 1.0 / large**2
         series = 1.0 + inverse * (1.0 + 3.0 * inverse * (1.0 + 5.0 * inverse))
@@ -110,7 +110,7 @@ class MassIntegral:
         if low.size:
             held = np.clip(np.ravel(t)[low], _LOWEST, _LARGE)
             table = np.interp(held, self._t, self._log)
-            # What lies between the table's lower limit and that of the prior.
+            # Contribution between the table's lower limit and that of the prior.
             limit = np.broadcast_to(lowest, np.shape(t)).ravel()[low]
             beyond = np.log(_SMALL / np.maximum(limit, 1e-30))
             share = np.exp(np.minimum(-0.5 * held**2 - table, 50.0)) * beyond
@@ -120,7 +120,7 @@ class MassIntegral:
     @staticmethod
     def _numerical(t):
         """Logarithm of the integral from the table's lower limit on."""
-        # In the logarithm of x the integrand is smooth.
+        # The integrand is smooth in the logarithm of x.
         peak = 0.5 * (t + np.sqrt(t * t + 4.0))
 
         def integrand(log_x):
@@ -134,21 +134,21 @@ class MassIntegral:
 
 
 def weigh(models, flux, flux_err, integral):
-    """Weigh models by the data of galaxies.
+    """Compute the likelihood of models for the data of galaxies.
 
     Parameters
     ----------
     models : Models
         The models.
     flux, flux_err : ndarray of shape (n_galaxies, n_bands)
-        Fluxes in nJy and their standard errors, infinite where there is no measurement.
+        Fluxes in nJy and their standard errors, infinite without a measurement.
     integral : MassIntegral
         The integral over the mass.
 
     Returns
     -------
     Likelihood
-        Of each model for each galaxy; models that are not possible have none.
+        Of each model for each galaxy; zero for models that are not possible.
     """
     weight = 1.0 / flux_err**2
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -168,12 +168,12 @@ def weigh(models, flux, flux_err, integral):
 
 
 def _sum_over_bands(ours, theirs):
-    """Sums (n_galaxies, n_models) of products; a matrix product depends on who else is there."""
+    """Sums (n_galaxies, n_models) of products; a matrix product would depend on other rows."""
     return np.einsum("gb,mb->gm", ours, theirs)
 
 
 def _span(t, lowest, highest):
-    """First and last scale that count, within the limits."""
+    """First and last scale that are not negligible, within the limits."""
 
     def reach(distance):
         distance = np.maximum(distance, 0.0)

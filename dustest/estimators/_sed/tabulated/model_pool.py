@@ -32,10 +32,10 @@ _UNSUPPORTED = ("nebular:fesc", "nebular:metallicity", "nebular:velshift", "dla:
 _BIRTH_CLOUD = 0.01
 _METALS = ":metallicity"
 _ANY_REDSHIFT = 0.01
-"""Where priors are tried: the Universe is old enough for any that fits a galaxy."""
+"""Redshift at which priors are tested: the Universe is old enough for any that fits a galaxy."""
 _REDSHIFT_STEP = 0.01
 _MAX_NODES = 60
-"""Redshifts at which the models of one galaxy are tabulated; wide priors get wider steps."""
+"""Number of tabulated redshifts of the models of one galaxy; wide priors have wider steps."""
 _SFR_TIMES = {"log_SFR_10": 1e7, "log_SFR_100": 1e8}
 
 
@@ -48,11 +48,11 @@ class Models:
     cube : ndarray of shape (n, n_parameters)
         Points of the unit cube, in which the prior is flat.
     flux : ndarray of shape (n, n_bands)
-        Fluxes in nJy per solar mass formed; zero where a model is not possible.
+        Fluxes in nJy per solar mass formed; zero if a model is not possible.
     low, high : ndarray of shape (n,)
         Limits of the log10 of the mass formed, between which the prior is flat.
     quantities : dict of str to ndarray of shape (n,)
-        What follows from the parameters, masses and rates per solar mass formed: A_V, E_BV,
+        Quantities derived from the parameters, masses and rates per solar mass formed: A_V, E_BV,
         log_sSFR, log_mass, log_SFR_10, log_SFR_100, log_age and redshift.
     """
 
@@ -66,15 +66,15 @@ class Models:
         return len(self.cube)
 
     def take(self, index):
-        """Some of the models."""
+        """Select models."""
         return self._each(lambda values: values[index])
 
     def joined(self, *others):
-        """These models and others."""
+        """Concatenate these models and others."""
         return self._each(lambda *values: np.concatenate(values), *others)
 
     def _each(self, function, *others):
-        """Models whose arrays are made of the arrays of these and of others."""
+        """Apply a function to the arrays of these models and of others."""
         every = (self, *others)
         arrays = ([getattr(part, name) for part in every] for name in _ARRAYS)
         return Models(
@@ -90,18 +90,18 @@ _ARRAYS = ("cube", "flux", "low", "high")
 
 
 class ModelMaker:
-    """Makes models of one galaxy's redshift, or prior of it, in one set of bands.
+    """Makes models at one galaxy's redshift, or prior of it, in one set of bands.
 
     Parameters
     ----------
     settings : Settings
-        What is fitted and how.
+        Settings of the fit.
     redshift : float
         The redshift.
     light : BandLight
         Spectra of stars and gas for the bands, see `band_light`.
     redshift_err : float, optional
-        Standard deviation of a Gaussian prior on the redshift, fixed without it.
+        Standard deviation of a Gaussian prior on the redshift; without it, the redshift is fixed.
 
     Attributes
     ----------
@@ -111,7 +111,7 @@ class ModelMaker:
     Raises
     ------
     InputError
-        If the tables cannot do what the priors ask for.
+        If the tables do not support the priors.
     """
 
     def __init__(self, settings, redshift, light, redshift_err=None):
@@ -129,7 +129,7 @@ class ModelMaker:
         self._tables = {}
 
     def points(self, start, stop, seed):
-        """Points that fill the unit cube evenly.
+        """Points of a low-discrepancy sequence in the unit cube.
 
         Parameters
         ----------
@@ -182,7 +182,7 @@ class ModelMaker:
         wavelength : ndarray of shape (n_wave,), optional
             Observed wavelengths in Angstrom in place of the bands.
         dust : bool, optional
-            Whether light passes through dust.
+            Whether to include dust.
 
         Returns
         -------
@@ -211,14 +211,14 @@ class ModelMaker:
         return self._flux_and_living_mass(values, *self._stars(values), wavelength)[0]
 
     def _stars(self, values):
-        """Stars that formed, the tabulated redshifts of the models, and which one is whose."""
+        """Stars that formed, the tabulated redshifts of the models, and the redshift of each."""
         nodes, place = _redshift_nodes(values["redshift"], self._step)
         ages = np.array([1e9 * age_of_universe(node) for node in nodes])
         age = ages[place] if len(nodes) > 1 else ages
         return history_weights(self._sfh, values, age, self._grid), nodes, place
 
     def _flux_and_living_mass(self, values, stars, nodes, place, wavelength=None):
-        """Fluxes (n, n_bands), and shares of the mass formed that still live, (n,)."""
+        """Fluxes (n, n_bands), and fractions of the mass formed that survive, (n,)."""
         metallicity = values[next(key for key in values if key.endswith(_METALS))]
         columns = metallicity, values["nebular:logU"], values["dust:Av"], values.get("dust:eta")
         shape = self._law.shape({key: values[key] for key in values.keys() - self.prior.fixed})
@@ -237,14 +237,14 @@ class ModelMaker:
 
     @cached_property
     def _curve(self):
-        """The law with the parameters of its shape that are the same in all models."""
+        """The law with the parameters of its shape that are fixed."""
         if self._law.bagpipes in BAGPIPES_CURVES:
             return BagpipesCurve(self._law.bagpipes)
         shape = self._law.shape(self.prior.fixed)
         return self._law.law.with_shape(**{name: float(value) for name, value in shape.items()})
 
     def _table(self, redshift, wavelength=None):
-        """Table of one redshift; that of the bands is made when it is first needed."""
+        """Table of one redshift; that of the bands is made when first needed."""
         if wavelength is None and redshift in self._tables:
             return self._tables[redshift]
         table = SEDTable(
@@ -262,12 +262,12 @@ class ModelMaker:
 
 
 def _split(order, place):
-    """Rows in order, in a list for each place."""
+    """Row numbers in order, in a list for each redshift."""
     return np.split(order, np.flatnonzero(np.diff(place[order])) + 1)
 
 
 def _history_quantities(stars, living):
-    """Logarithms of specific rates [1/yr] by living mass, and of the mean age [yr]."""
+    """Logarithms of specific rates [1/yr] by surviving mass, and of the mean age [yr]."""
     with np.errstate(divide="ignore", invalid="ignore"):
         specific = np.log10(stars.rates / living[:, np.newaxis])
         age = np.log10(stars.mean_age)
@@ -293,12 +293,12 @@ def _redshift_step(prior):
 
 
 def _redshift_nodes(redshift, step):
-    """Tabulated redshifts nearest to those of models, and which one is whose."""
+    """Tabulated redshifts nearest to those of models, and the redshift of each model."""
     return np.unique(tabulated_redshift(redshift, step), return_inverse=True)
 
 
 def tabulated_redshift(redshift, step=_REDSHIFT_STEP):
-    """Redshift that is tabulated nearest to one, or to each of an array.
+    """Tabulated redshift nearest to one, or to each of an array.
 
     Parameters
     ----------
@@ -317,12 +317,12 @@ def tabulated_redshift(redshift, step=_REDSHIFT_STEP):
 
 
 def band_light(settings, bands):
-    """Spectra that the models of all redshifts share.
+    """Spectra shared by the models of all redshifts.
 
     Parameters
     ----------
     settings : Settings
-        What is fitted and how.
+        Settings of the fit.
     bands : tuple of str
         The bands.
 
@@ -340,7 +340,7 @@ def birth_cloud_age(settings):
     Parameters
     ----------
     settings : Settings
-        What is fitted and how.
+        Settings of the fit.
 
     Returns
     -------
@@ -351,17 +351,17 @@ def birth_cloud_age(settings):
 
 
 def check_tabulated(settings):
-    """Raise an error for priors that tables cannot do.
+    """Raise an error for priors that tables do not support.
 
     Parameters
     ----------
     settings : Settings
-        What is fitted and how.
+        Settings of the fit.
 
     Raises
     ------
     InputError
-        If there is one.
+        If there is such a prior.
     """
     prior = check_parameters(settings)
     if not prior.mass_is_scale:
@@ -373,12 +373,12 @@ def check_tabulated(settings):
 
 
 def check_parameters(settings, what="engine='tabulated'", remedy="take engine='bagpipes'"):
-    """Raise an error for parameters that tables do not have.
+    """Raise an error for parameters that tables do not support.
 
     Parameters
     ----------
     settings : Settings
-        What is fitted and how.
+        Settings of the fit.
     what, remedy : str, optional
         What needs the tables, and what to do without them, for the message.
 
@@ -390,7 +390,7 @@ def check_parameters(settings, what="engine='tabulated'", remedy="take engine='b
     Raises
     ------
     InputError
-        If there is one.
+        If there is such a parameter.
     """
     return _prior(settings, _ANY_REDSHIFT, what=what, remedy=remedy)
 
@@ -406,7 +406,7 @@ def _prior(settings, redshift, redshift_err=None, what="engine='tabulated'", rem
     followers = (*prior.free, *prior.mirrors)
     refused = [key for key in followers if key in (*_EMISSION, "t_bc")]
     refused += [key for key in (*names, *prior.mirrors) if key.startswith(_UNSUPPORTED)]
-    # One metallicity serves all stars; that of a second component has to mirror the first.
+    # All stars have one metallicity; that of a second component must mirror the first.
     refused += [key for key in names if key.endswith(_METALS) and key not in refused][1:]
     if refused:
         msg = f"{what} cannot fit {', '.join(refused)}: leave them out of priors, or {remedy}"

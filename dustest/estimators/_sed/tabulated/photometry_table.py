@@ -1,8 +1,8 @@
-"""Photometry of Bagpipes from tables: matrix products in place of a spectrum a model.
+"""Photometry of Bagpipes from tables: matrix products instead of one spectrum per model.
 
-With the redshift fixed, the light of stars and gas is linear in the mass formed in each age bin.
-It is kept at the wavelengths that the bands see, of birth clouds and of older stars apart, so that
-they may lie behind different columns of dust of any shape.
+At a fixed redshift, the emission of stars and gas is linear in the mass formed in each age bin.
+Tables contain it at the wavelengths of the bands, separately for birth clouds and for older stars,
+so that each can have its own dust of any shape.
 """
 
 import numpy as np
@@ -16,15 +16,15 @@ __all__ = ["SEDTable"]
 
 _EMISSION = {"qpah": 2.0, "umin": 1.0, "gamma": 0.01}  # those of Bagpipes
 _DEPTH = np.float32(0.4 * np.log(10.0))  # optical depth of a magnitude
-_OPAQUE = np.float32(50.0)  # optical depth at which nothing is left; float32 stays normal
-_MIN_LIGHT = 1e-15  # of the brightest; fainter light is none, for the same reason
-_CHUNK = 1024  # models whose spectra stay in the cache of a core
+_OPAQUE = np.float32(50.0)  # optical depth of zero transmission; float32 stays normal
+_MIN_LIGHT = 1e-15  # of the brightest; fainter values are set to zero, for the same reason
+_CHUNK = 1024  # models whose spectra fit in the cache of a core
 
 
 class SEDTable:
     """Photometry of one redshift and one dust law.
 
-    Nothing but arrays is kept.
+    It contains arrays only.
 
     Parameters
     ----------
@@ -33,17 +33,16 @@ class SEDTable:
     bands : sequence of str
         Names of the bands.
     law : DustLaw
-        The law of the dust in front of all stars, and of the birth clouds where it has none for
-        them. Beyond its range it is extended, see `~dustest.physics.DustLaw`.
+        The law of the dust in front of all stars, and of the birth clouds if it has no law for
+        them. Outside its range it is extended, see `~dustest.physics.DustLaw`.
     emission : dict, optional
         Parameters of the warm dust (``qpah``, ``umin`` and ``gamma``).
     t_bc : float, optional
         Age in Gyr at which stars leave their birth clouds.
     light : BandLight, optional
-        Spectra for these bands and this ``t_bc``, to be shared by several tables.
+        Spectra for these bands and this ``t_bc``, which several tables can share.
     wavelength : ndarray of shape (n_bands,), optional
-        Observed wavelengths in Angstrom, in ascending order, that are to be seen in place of
-        the bands.
+        Observed wavelengths in Angstrom, in ascending order, in place of the bands.
 
     Attributes
     ----------
@@ -55,7 +54,7 @@ class SEDTable:
     Raises
     ------
     InputError
-        If an argument makes no sense.
+        If an argument is invalid.
     MissingDependencyError
         If Bagpipes is not installed.
     """
@@ -83,7 +82,7 @@ class SEDTable:
         self._living = light.living[:, :n_age].copy()
         response = light.response(redshift, wavelength)
         self._glow = light.dust_emission(**emission) @ response
-        # What warm dust sends out is what dust absorbs at any wavelength.
+        # Warm dust emits the energy that dust absorbs at any wavelength.
         seen = np.ones(len(response), dtype=bool) if self._glows else response.any(axis=1)
         self._integral = light.steps[seen].astype(np.float32)
         laws = (law,) if law.birth_clouds is None else (law, law.birth_clouds)
@@ -93,11 +92,11 @@ class SEDTable:
 
     @property
     def _glows(self):
-        """Whether a band sees warm dust."""
+        """Whether a band covers emission of warm dust."""
         return bool(np.any(self._glow))
 
     def _set_light(self, light, n_age, seen):
-        """Light of birth clouds and of older stars, metallicity (and ionisation) first."""
+        """Spectra of birth clouds and of older stars, metallicity (and ionisation) first."""
         young = np.moveaxis(light.young[..., seen], 0, 2)
         old = np.moveaxis(light.old[: n_age - light.n_young + 1, :, seen], 0, 1)
         self._unit = max(young.max(initial=0.0), old.max(initial=0.0)) or 1.0
@@ -110,14 +109,14 @@ class SEDTable:
         self._response = _single(response / self._band_unit)
 
     def photometry(self, weights, metallicity, log_u, a_v, eta=None, shape=None):
-        """Flux densities of models.
+        """Compute flux densities of models.
 
         Parameters
         ----------
         weights : array_like of shape (n, n_age)
             Mass formed in each age bin.
         metallicity : float or array_like of shape (n,)
-            Metallicity in solar units; that of the grid's ends beyond them.
+            Metallicity in solar units; outside the grid, the value at its end is used.
         log_u : float or array_like of shape (n,)
             Ionisation parameter, within the nodes.
         a_v : float or array_like of shape (n,)
@@ -125,7 +124,7 @@ class SEDTable:
         eta : float or array_like of shape (n,), optional
             Attenuation of the birth clouds relative to it; 1 if not given.
         shape : dict of str to float or array_like of shape (n,), optional
-            Parameters of the shape of the dust law; those that are left out are as in the law.
+            Parameters of the shape of the dust law; by default those of the law.
 
         Returns
         -------
@@ -135,7 +134,7 @@ class SEDTable:
         Raises
         ------
         InputError
-            If an argument has a wrong shape or lies out of range.
+            If an argument has a wrong shape or is out of range.
         """
         weights = self._checked_weights(weights)
         n = len(weights)
@@ -158,7 +157,7 @@ class SEDTable:
         return flux
 
     def _spectra(self, weights, metals, gas):
-        """Light (n, n_wave) of birth clouds and older stars of models within the same nodes."""
+        """Spectra (n, n_wave) of birth clouds and older stars of models within the same nodes."""
         (poor, metal_share), (thin, gas_share) = metals, gas
         weights = weights.astype(np.float32)
         n_wave = len(self._response)
@@ -170,7 +169,7 @@ class SEDTable:
         )
 
     def _seen(self, spectra, depth):
-        """Fluxes of spectra behind dust of an optical depth, with what that dust emits."""
+        """Fluxes of spectra behind dust of an optical depth, and the emission of that dust."""
         flux = ((spectra * np.exp(-depth)) @ self._response) * (self._unit * self._band_unit)
         if not self._glows:
             return flux
@@ -178,14 +177,14 @@ class SEDTable:
         return flux + self._unit * absorbed[:, np.newaxis] * self._glow
 
     def surviving_fraction(self, weights, metallicity):
-        """Living mass per mass formed.
+        """Surviving mass per mass formed.
 
         Parameters
         ----------
         weights : array_like of shape (n, n_age)
             Mass formed in each age bin.
         metallicity : float or array_like of shape (n,)
-            Metallicity in solar units; that of the grid's ends beyond them.
+            Metallicity in solar units; outside the grid, the value at its end is used.
 
         Returns
         -------
@@ -217,7 +216,7 @@ class SEDTable:
         return weights
 
     def _held_metallicity(self, values, n):
-        """Metallicities held within the nodes."""
+        """Metallicities limited to the nodes."""
         values = _within("metallicity", values, n, (0.0, np.inf))
         return np.clip(values, self.metallicity[0], self.metallicity[-1])
 
@@ -239,7 +238,7 @@ class SEDTable:
 class _Curve:
     """A / A_V of a law at some wavelengths, in single precision.
 
-    A law without parameters is kept as numbers alone.
+    A law without parameters is stored as numbers.
     """
 
     def __init__(self, law, wavelength):
@@ -263,7 +262,7 @@ def _depth(column, curve):
 
 
 def _cloud_depth(column, clouds, curves):
-    """Optical depth in front of young stars, of which the diffuse dust is one column."""
+    """Optical depth in front of young stars, including one column of diffuse dust."""
     if len(curves) == 1:
         return _depth(np.float32(clouds), curves[0])
     both = (
@@ -273,7 +272,7 @@ def _cloud_depth(column, clouds, curves):
 
 
 def _single(values):
-    """Positive values in single precision, none where they are negligible."""
+    """Positive values in single precision, zero if they are negligible."""
     return np.where(values < _MIN_LIGHT, 0.0, values).astype(np.float32, order="C")
 
 
@@ -286,18 +285,18 @@ def _alike(cell):
 
 
 def _taken(places, rows):
-    """The node that all of some rows lie above, and their shares of the next."""
+    """The node below some rows, and their weights of the next node."""
     below, share = places
     return int(below[rows[0]]), share[rows].astype(np.float32)
 
 
 def _rows_of(values, rows):
-    """Values of some rows; one value for all stays."""
+    """Values of some rows; a single value is returned unchanged."""
     return values[rows] if len(values) > 1 else values
 
 
 def _at_corners(weights, shares):
-    """Weights (n, n_corners * n_age) spread over the corners of cells, linear in each share."""
+    """Weights (n, n_corners * n_age) distributed to corners of cells, linear in each weight."""
     corners = np.ones((len(weights), 1), dtype=np.float32)
     for share in shares:
         ends = np.stack([1.0 - share, share], axis=1)
@@ -317,7 +316,7 @@ def _checked_emission(parameters):
 
 
 def _checked_light(light, bands, t_bc):
-    """Spectra that belong to the bands and to the age of birth clouds."""
+    """Spectra for the bands and the age of birth clouds."""
     asked = tuple(get_band(name).name for name in bands)
     if light.bands != asked or light.t_bc != t_bc:
         msg = (
@@ -329,7 +328,7 @@ def _checked_light(light, bands, t_bc):
 
 
 def _within(name, values, n, nodes):
-    """Values (n,) after a check that they lie within the nodes."""
+    """Values (n,) after a check that they are within the nodes."""
     values = np.asarray(values, dtype=float)
     if values.shape not in ((), (n,)):
         msg = f"{name} must be one value or a value for each of {n} models, got {values.shape}"

@@ -1,8 +1,8 @@
-"""Importance sampling that goes where a galaxy's models fit.
+"""Adaptive importance sampling around the models that fit a galaxy.
 
-Points are drawn from Student-t kernels around the models that fit best so far, in coordinates in
-which the prior is a standard normal distribution and has no edge. All points, those of the prior
-included, count by the mixture of all densities that they were drawn from (Veach & Guibas 1995;
+Points are drawn from Student-t kernels around the best models so far, in coordinates in which the
+prior is a standard normal distribution and has no edge. All points, including those of the prior,
+are weighted by the mixture of all densities from which they were drawn (Veach & Guibas 1995;
 Cappe et al. 2004, J. Comput. Graph. Stat. 13, 907).
 """
 
@@ -46,7 +46,7 @@ class Proposal:
         """Logarithm of the density of points over that of the prior, (n,)."""
         place = _normal(cube)
         d = place.shape[1]
-        # Single precision is enough for distances once the origin lies among the kernels.
+        # Single precision is sufficient for distances with an origin among the kernels.
         middle = self.centres.mean(axis=0)
         whitened = _whiten(self.root, place - middle).astype(np.float32)
         centres = _whiten(self.root, self.centres - middle).astype(np.float32)
@@ -63,15 +63,15 @@ class Proposal:
 
 
 def _whiten(root, place):
-    """Coordinates in which a scale matrix with this Cholesky factor is one."""
+    """Coordinates in which a scale matrix with this Cholesky factor is the identity."""
     return solve_triangular(root, place.T, lower=True).T
 
 
 def propose(cube, log_weight, rng):
     """Kernels around the models that fit best.
 
-    Where few models carry all the weight, weights are levelled (raised to a power below one)
-    until as many as there are kernels count.
+    If few models have all the weight, weights are raised to a power below one until the effective
+    number is that of the kernels.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def _normal(cube):
 
 
 def _levelled(log_weight, least):
-    """Weights that sum to one, levelled to an effective number of at least so many."""
+    """Weights that sum to one, raised to a power that gives a minimum effective number."""
     log_weight = log_weight - log_weight.max()
     power = 1.0
     while True:
