@@ -15,7 +15,7 @@ from dustest.io import LAYOUTS, Layout, LayoutColumn, layouts, read_catalog, reg
 
 POLARIMETER = register_layout(
     Layout(
-        name="polarimeter",
+        name="toy-polarimeter",
         flux="",
         error="",
         unit=None,
@@ -42,7 +42,7 @@ class TestLayoutOfAPlugin:
         assert sample.colnames == ["id", "polarisation", "polarisation_err", "redshift"]
         np.testing.assert_allclose(sample["polarisation"], [0.02, np.nan, np.nan])
         np.testing.assert_allclose(sample["redshift"], [1.0, 2.0, np.nan])
-        assert sample.meta["layout"] == "polarimeter"
+        assert sample.meta["layout"] == "toy-polarimeter"
         assert sample.meta["redshift_column"] == "Z_POL"
 
     def test_fits_with_an_estimator(self, tmp_path):
