@@ -243,7 +243,7 @@ def _evaluate(fitted, cube, timescale):
 
 
 def _log_ssfr(sfh, timescale):
-    """Log10 of star formation over the last ``timescale`` years by surviving mass, with a floor."""
+    """Log10 of star formation over the last ``timescale`` years by surviving mass; has a floor."""
     overlap = np.clip(timescale - sfh.age_lhs[:-1], 0.0, sfh.age_widths)
     rate = np.sum(sfh.sfh * overlap) / timescale
     return max(float(np.log10(rate) - sfh.stellar_mass), LOG_SSFR_FLOOR)
