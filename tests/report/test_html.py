@@ -127,7 +127,7 @@ class TestContent:
     def test_nothing_to_compare(self):
         html = compare({"beta": make_table(1)}).to_html()
         assert "there is nothing to compare" in html
-        assert "No galaxy carries a flag." in Page(html).texts
+        assert "No galaxy has a flag." in Page(html).texts
 
 
 def make_fit(sfh, value, *, priors=True):
