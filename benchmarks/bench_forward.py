@@ -1,7 +1,7 @@
 """The forward pass of networks in NumPy beside Keras: equality, speed, start and size.
 
 Run with ``python benchmarks/bench_forward.py [NAME] [N]``: the name of a pretrained model, and the
-number of stamps. Both get the same inputs, ready-made, 512 stamps at a time, and use all cores.
+number of stamps. Both get the same inputs, ready-made, 2,048 stamps at a time, and use all cores.
 Start-up times are those of fresh processes, sizes those of installed packages.
 """
 
