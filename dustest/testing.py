@@ -32,6 +32,7 @@ from dustest.data import (
 from dustest.data.kinds import find_column
 from dustest.data.quantities import core_quantities
 from dustest.estimators import DustEstimator
+from dustest.physics.dust_laws.calzetti import Calzetti00
 
 __all__ = ["CHECKS", "ContractError", "check_estimator", "make_check_sample", "missing_kinds"]
 
@@ -85,7 +86,7 @@ def make_check_sample(kinds=()):
     columns |= _check_spectra(beta)
     for name in kinds:
         columns = _check_kind(KINDS.find(name, "kinds"), a_v) | columns
-    e_bv = a_v / 4.05
+    e_bv = a_v / Calzetti00.r_v
     truth = RowTable({"id": columns["id"], "A_V": a_v * u.mag, "E_BV": e_bv * u.mag})
     truth["log_sSFR"] = -8.0 - 0.5 * a_v
     return as_sample(QTable(columns)), truth

@@ -390,7 +390,7 @@ class TestTrain:
         ("words", "reason"),
         [
             (["--bands", "F999W"], "F999W"),
-            (["--targets", "beta"], "targets must be"),
+            (["--targets", "A_K"], "targets must be"),
             (["--architecture", "vit"], "architecture must be"),
             (["--epochs", "0"], "epochs of CNNEstimator must be"),
             (["--set", "batch_size"], "NAME=VALUE"),

@@ -17,14 +17,17 @@ from packages import skip_without
 STORED = json.loads((Path(__file__).parent / "golden" / "results-0.1.json").read_text("ascii"))
 NEEDS = {"sed": "bagpipes", "bagpipes": "bagpipes"}
 # Tilted curves are computed in another order: a draw in a thousand may be another one.
-TOLERANCE = {"bagpipes": 1e-8, "networks": 1e-5, "sed": 1e-3, "simulator": 1e-5}
+TOLERANCE = {"bagpipes": 1e-8, "networks": 1e-5, "sed": 1e-5, "simulator": 1e-5}
+# The Salim law is composed of parts now, which rounds otherwise: samplers part at the last digit.
+CHANGED = {"Salim": 1e-3}
 
 
 def agree(found, stored, tolerance):
     """Compare what was stored; what is new beside it does not matter."""
     if isinstance(stored, dict):
         for name, values in stored.items():
-            agree(found[name], values, tolerance)
+            own = [limit for law, limit in CHANGED.items() if law in name]
+            agree(found[name], values, max(own, default=tolerance))
         return
     found, stored = (np.array(values, dtype=float) for values in (found, stored))
     np.testing.assert_allclose(found, stored, rtol=tolerance, atol=tolerance)

@@ -19,10 +19,10 @@ from dustest.estimators._sed.extra_columns import (
     sed_wavelengths,
 )
 from dustest.estimators._sed.fitted_law import fitted_law
-from dustest.estimators._sed.instructions import fit_instructions, fitted_history
 from dustest.estimators._sed.parameter_checks import check_choice, check_switch, years
 from dustest.estimators._sed.posterior import DRAWN, N_DRAWS, Galaxy, Settings
-from dustest.estimators._sed.priors import SEDPrior
+from dustest.estimators._sed.prior_transform import SEDPrior
+from dustest.estimators._sed.priors import fit_instructions, fitted_history
 from dustest.estimators._sed.rest_frame import REST_FRAME, RestFrame
 from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
 from dustest.estimators._sed.tabulated.model_pool import check_parameters, check_tabulated

@@ -13,6 +13,7 @@ from astropy import units as u
 from scipy.interpolate import CubicSpline
 from scipy.special import chdtrc
 
+from dustest.data.checks.missing_values import FAINTEST_MAGNITUDE
 from dustest.data.checks.tables import as_table, is_table_like
 from dustest.data.checks.units import (
     FLUX_UNIT,
@@ -21,12 +22,7 @@ from dustest.data.checks.units import (
     is_flux,
     is_magnitude,
 )
-from dustest.data.checks.values import (
-    FAINTEST_MAGNITUDE,
-    bare_values,
-    to_floats,
-    to_flux_densities,
-)
+from dustest.data.checks.values import bare_values, to_floats, to_flux_densities
 from dustest.data.errors import InputError
 from dustest.data.messages import did_you_mean
 from dustest.physics._values import as_curves, as_redshift, as_redshifts

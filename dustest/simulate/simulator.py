@@ -33,15 +33,13 @@ from dustest.simulate.surveys import get_survey
 from dustest.simulate.telescope.detection import Telescope
 from dustest.simulate.telescope.imaging import Imager
 from dustest.simulate.telescope.noise_presets import noise_preset
-from dustest.simulate.telescope.psf import PSF_REFERENCES, make_psf
+from dustest.simulate.telescope.psf import PSF_FIELD, PSF_REFERENCES, make_psf
 from dustest.simulate.telescope.spectrograph import PrismSpectrograph
 
 __all__ = ["GalaxySimulator"]
 
 _MOST_SNAPSHOTS = 31
 _SNAPSHOT_STEP = 0.1
-_PSF_FIELD = 6.0
-"""Arcsec: contains all the light of a point source except a per cent or two."""
 
 
 _OBSERVED = ("Bradley2016", "Camps2016", "Dehnen2012", "Draine2003", "Hockney1981", "Inoue2014")
@@ -345,7 +343,7 @@ class GalaxySimulator:
     def _telescope(self):
         """Instruments, made on first access since point-spread functions take seconds."""
         scale = self._survey.pixel_scale
-        field = int(_PSF_FIELD / scale) | 1
+        field = int(PSF_FIELD / scale) | 1
         psfs = self._psfs or {
             band: make_psf(band, pixel_scale=scale, size=field) for band in self.bands
         }

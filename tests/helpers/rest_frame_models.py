@@ -11,9 +11,9 @@ from sedpy.observate import Filter
 
 from dustest.estimators._sed.bagpipes.loading import load_bagpipes
 from dustest.estimators._sed.bagpipes.nested_sampling import quiet
-from dustest.estimators._sed.instructions import fit_instructions
 from dustest.estimators._sed.posterior import Settings
-from dustest.estimators._sed.priors import SEDPrior
+from dustest.estimators._sed.prior_transform import SEDPrior
+from dustest.estimators._sed.priors import fit_instructions
 from dustest.estimators._sed.rest_frame import REST_FRAME, RestFrame
 
 REDSHIFT = 7.0

@@ -9,7 +9,7 @@ from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
 from dustest.data import InputError
-from dustest.data.checks.values import without_sentinels
+from dustest.data.checks.missing_values import without_sentinels
 from dustest.validation import METRICS, compute_metrics, split_normal_interval
 
 NAMES = tuple(METRICS)

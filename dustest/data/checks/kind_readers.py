@@ -9,6 +9,7 @@ import numpy as np
 from astropy import units as u
 
 from dustest.data.bands import get_band
+from dustest.data.checks.missing_values import FAINTEST_MAGNITUDE
 from dustest.data.checks.positions import to_degrees
 from dustest.data.checks.units import (
     FLUX_UNIT,
@@ -16,12 +17,7 @@ from dustest.data.checks.units import (
     declared_unit,
     is_magnitude,
 )
-from dustest.data.checks.values import (
-    FAINTEST_MAGNITUDE,
-    bare_values,
-    to_floats,
-    to_flux_densities,
-)
+from dustest.data.checks.values import bare_values, to_floats, to_flux_densities
 from dustest.data.errors import InputError
 from dustest.data.flags import as_flags
 

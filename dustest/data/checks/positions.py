@@ -6,9 +6,10 @@ import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
+from dustest.data.checks.missing_values import without_sentinels
 from dustest.data.checks.tables import first_named
 from dustest.data.checks.units import declared_unit
-from dustest.data.checks.values import bare_values, to_floats, without_sentinels
+from dustest.data.checks.values import bare_values, to_floats
 from dustest.data.errors import InputError
 from dustest.data.messages import shown
 

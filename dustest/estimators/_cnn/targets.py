@@ -7,6 +7,7 @@ A_V / R_V by construction.
 import numpy as np
 
 from dustest.data.quantities import QUANTITIES, Latent
+from dustest.physics.dust_laws.calzetti import Calzetti00
 
 __all__ = ["LATENTS", "from_latent", "latent_names", "learnable", "to_latent"]
 
@@ -14,7 +15,7 @@ LATENTS = ("A_V", "R_V", "log_sSFR")
 """Quantities whose transforms all networks learn, unknown or not; files of older networks, which
 do not record theirs, have these."""
 
-_TYPICAL_R_V = 4.05
+_TYPICAL_R_V = Calzetti00.r_v
 # A_V that stands for none, in mag: at zero itself A_V / E(B-V) would not be R_V any more.
 _LEAST_A_V = 1e-6
 # Beyond any dust, yet far from what overflows.
@@ -55,7 +56,7 @@ def to_latent(truth, names=LATENTS):
     ----------
     truth : dict of str to array_like of shape (n,)
         Truth by quantity in the units of `~dustest.data.QUANTITIES`; at least one. Where E(B-V)
-        comes without A_V, R_V is taken to be 4.05.
+        comes without A_V, R_V is taken to be that of Calzetti et al. (2000), 4.05.
     names : sequence of str, optional
         Quantities whose transforms are wanted, from `latent_names`.
 

@@ -1,315 +1,372 @@
-"""Priors of SED models: from points of the unit cube to parameters, many models at once.
+"""Priors of SED models as fit instructions, for both engines.
 
-The cube is that of Bagpipes: its axes are the free parameters in alphabetical order of their
-names ``component:parameter``, and the shapes of the priors are its own.
+Everything is a flat mapping in Bagpipes' own parameter names (``"dust:Av"``,
+``"dust:Av_prior"``): a pair of limits is a free parameter, a number a fixed one, the name of
+another parameter a mirror of it.
+
+The limits of mass, metallicity, attenuation and ionisation are those of Fu et al.  The paper does
+not state the shape of the priors on times and time-scales: here epochs and ages are uniform,
+exponential time-scales log-uniform, the SFR ratios of the continuity history Student-t
+(Leja et al. 2019, ApJ 876, 3, section 2.2).
 """
 
 import numpy as np
-from scipy.special import erf, erfinv, stdtr, stdtrit
+from astropy.cosmology import FlatLambdaCDM
 
+from dustest.data.checks.numbers import is_number
 from dustest.data.errors import InputError
+from dustest.data.messages import did_you_mean
+from dustest.estimators._sed.fitted_law import fitted_law
+from dustest.estimators._sed.parameter_checks import check_choice
+from dustest.physics.histories import AGE, HISTORIES, get_history
 
-__all__ = ["SEDPrior"]
+__all__ = [
+    "MAX_REDSHIFT",
+    "age_of_universe",
+    "fit_instructions",
+    "fitted_history",
+]
 
-_MASS = ":massformed"
-_SLOPE_STEP = 1e-4
-_LEAST_LOGARITHMIC = 1e-4
-_ROUNDING = 1e-12
-_CLOSEST, _N_STEPS = 1e-9, 4000
-"""Distance to the ends of the unit cube at which sampling of a quantile function begins."""
+_FREE_REDSHIFT_SIGMAS = 3.0
+MAX_REDSHIFT = 10.0  # the last redshift of the IGM table of Bagpipes
+_COSMOLOGY = FlatLambdaCDM(H0=70.0, Om0=0.3)  # that of Bagpipes, so that no star predates it
+
+_PDFS = {
+    "uniform": (),
+    "log_10": (),
+    "log_e": (),
+    "pow_10": (),
+    "recip": (),
+    "recipsq": (),
+    "Gaussian": ("mu", "sigma"),
+    "student_t": (),
+    "exponential": ("scale",),
+}
+_POSITIVE_PDFS = ("log_10", "log_e", "recip", "recipsq")
+_HYPER = ("mu", "sigma", "df", "loc", "scale")
+_POSITIVE_HYPER = ("sigma", "df", "scale")
+_TYPES = {
+    "noise:type": ("white_scaled", "noise:scaling"),
+    "calib:type": ("polynomial_bayesian", "calib:0"),
+}
+"""Options of Bagpipes for the noise and the calibration of a spectrum, and their parameters."""
+_OPTIONAL = (
+    "t_bc",
+    "veldisp",
+    "dust:eta",
+    "dust:qpah",
+    "dust:umin",
+    "dust:gamma",
+    "nebular:fesc",
+    "nebular:metallicity",
+    "nebular:velshift",
+    "dla:logN_HI",
+    "dla:T",
+    "dla:b_turb",
+    "noise:type",
+    "noise:scaling",
+    "calib:type",
+    "calib:0",
+    "calib:1",
+    "calib:2",
+)
+_COMMON = {
+    "dust:Av": (1e-4, 10.0),
+    "dust:Av_prior": "log_10",
+    "nebular:logU": (-4.0, -2.0),
+}
 
 
-class SEDPrior:
-    """The prior of one SED model.
+def fitted_history(sfh, engine="tabulated"):
+    """Look up the star-formation history of a fit.
 
     Parameters
     ----------
-    instructions : dict
-        Fit instructions as `dustest.estimators._sed.instructions.fit_instructions` makes them: a
-        pair of limits is a free parameter, a number a fixed one, the name of another parameter
-        a mirror of it.
+    sfh : str or StarFormationHistory
+        The history, see `~dustest.physics.get_history`.
+    engine : {"tabulated", "bagpipes"}, optional
+        Engine that must know it, for the message.
 
-    Attributes
-    ----------
-    free : tuple of str
-        Names of the free parameters, in the order of the cube's axes.
-    fixed : dict of str to float or ndarray
-        Parameters that are the same in all models.
-    mirrors : dict of str to str
-        Parameters that follow another one.
-    settings : dict of str to str
-        Values that are not numbers, such as the type of the dust law.
-    masses : tuple of str
-        Names of the log10 masses formed, free or not, one per component of the history.
-    mass_is_scale : bool
-        Whether the prior is flat in the logarithm of a mass scale common to all components, so
-        that models differ by this scale only.
+    Returns
+    -------
+    StarFormationHistory
+        The history.
 
     Raises
     ------
     InputError
-        If mirrors follow each other in a circle.
-
-    Examples
-    --------
-    >>> from dustest.estimators._sed.instructions import fit_instructions
-    >>> from dustest.estimators._sed.priors import SEDPrior
-    >>> prior = SEDPrior(fit_instructions("lognormal", "Calzetti", 7.0))
-    >>> prior.free[:4]
-    ('dust:Av', 'lognormal:fwhm', 'lognormal:massformed', 'lognormal:metallicity')
-    >>> parameters = prior.transform([[0.5] * len(prior.free)])
-    >>> parameters["lognormal:massformed"], parameters["redshift"]
-    (array([8.5]), array([7.]))
+        If there is none of that name, or Bagpipes must know it and does not.
     """
-
-    def __init__(self, instructions):
-        flat = _flatten(instructions)
-        values = {key: value for key, value in flat.items() if not _is_of_shape(key)}
-        self.free = tuple(sorted(key for key, value in values.items() if isinstance(value, tuple)))
-        names = {key: value for key, value in values.items() if isinstance(value, str)}
-        self.settings = {key: value for key, value in names.items() if value not in values}
-        self.mirrors = {key: _source(key, names) for key in names if key not in self.settings}
-        rest = values.keys() - self.free - names.keys()
-        self.fixed = {key: np.asarray(values[key], dtype=float) for key in values if key in rest}
-        self._shapes = {key: flat.get(f"{key}_prior", "uniform") for key in self.free}
-        self._limits = {key: values[key] for key in self.free}
-        self._hyper = {key: _hyper_of(key, flat) for key in self.free}
-        self.masses = tuple(sorted(key for key in values if key.endswith(_MASS)))
-        sources = {self.mirrors.get(key, key) for key in self.masses}
-        self.mass_is_scale = all(self._shapes.get(key) == "uniform" for key in sources)
-
-    def transform(self, cube):
-        """Parameters at points of the unit cube.
-
-        Parameters
-        ----------
-        cube : array_like of shape (n, n_free)
-            Points, each coordinate from 0 to 1.
-
-        Returns
-        -------
-        parameters : dict of str to ndarray
-            Every parameter, of shape (n,): free, fixed and mirrors. A parameter that is itself a
-            sequence, as ``continuity:bin_edges``, is common to all points and has its own shape.
-
-        Raises
-        ------
-        InputError
-            If the shape of the cube does not match.
-        """
-        cube = np.asarray(cube, dtype=float)
-        if cube.ndim != 2 or cube.shape[1] != len(self.free):
-            msg = f"cube must be of shape (n, {len(self.free)}), got {cube.shape}"
-            raise InputError(msg)
-        parameters = {
-            key: value if value.ndim else np.full(len(cube), value)
-            for key, value in self.fixed.items()
-        }
-        for key, u in zip(self.free, cube.T, strict=True):
-            parameters[key] = self._value(key, u)
-        return parameters | {key: parameters[source] for key, source in self.mirrors.items()}
-
-    def limits(self, name):
-        """Limits of a free parameter.
-
-        Parameters
-        ----------
-        name : str
-            The parameter.
-
-        Returns
-        -------
-        tuple of float
-            Lowest and highest value.
-        """
-        return self._limits[name]
-
-    def shape(self, name):
-        """Shape of the prior of a free parameter, by its name in Bagpipes."""
-        return self._shapes[name]
-
-    def log_ratio_to(self, shape, name, cube):
-        """Logarithm of another prior of a free parameter over its own.
-
-        Parameters
-        ----------
-        shape : {"uniform", "log_10"}
-            Shape of the other prior, between the same limits; that in the logarithm is zero below
-            1e-4.
-        name : str
-            The parameter.
-        cube : ndarray of shape (n, n_free)
-            Points of the unit cube.
-
-        Returns
-        -------
-        ndarray of shape (n,)
-            The logarithm; minus infinity where the other prior is zero.
-        """
-        coordinate = cube[:, self.free.index(name)]
-        value = self._value(name, coordinate)
-        low, high = self._other_limits(shape, name)
-        # Quantiles may be infinite at the very ends, as those of the exponential are.
-        u = np.clip(coordinate, 2.0 * _SLOPE_STEP, 1.0 - 2.0 * _SLOPE_STEP)
-        ends = [self._value(name, u + step) for step in (-_SLOPE_STEP, _SLOPE_STEP)]
-        log_ratio = np.log((ends[1] - ends[0]) / (2.0 * _SLOPE_STEP))
-        if shape == "uniform":
-            log_ratio -= np.log(high - low)
-        else:
-            log_ratio -= np.log(np.maximum(value, low) * np.log(high / low))
-        inside = (value >= low - _ROUNDING * high) & (value <= high + _ROUNDING * high)
-        return np.where(inside, log_ratio, -np.inf)
-
-    def moved_to(self, shape, name, cube):
-        """Points at which a parameter follows another prior, as others do their own.
-
-        Parameters
-        ----------
-        shape, name
-            As in `log_ratio_to`.
-        cube : ndarray of shape (n, n_free)
-            Points that fill the unit cube evenly.
-
-        Returns
-        -------
-        ndarray of shape (n, n_free)
-            The points, with another coordinate of the parameter.
-        """
-        axis = self.free.index(name)
-        value = _QUANTILES[shape](cube[:, axis], *self._other_limits(shape, name))
-        ends = np.geomspace(_CLOSEST, 0.5, _N_STEPS)
-        u = np.concatenate([[0.0], ends, 1.0 - ends[-2::-1]])
-        moved = cube.copy()
-        moved[:, axis] = np.interp(value, self._value(name, u), u)
-        return moved
-
-    def _other_limits(self, shape, name):
-        """Limits of a prior of another shape."""
-        low, high = self._limits[name]
-        return (low if shape == "uniform" else max(low, _LEAST_LOGARITHMIC)), high
-
-    def _value(self, name, u):
-        """Values of a free parameter at coordinates of the unit cube."""
-        quantile = _QUANTILES[self._shapes[name]]
-        return quantile(u, *self._limits[name], **self._hyper[name])
-
-    def log_mass_formed(self, parameters):
-        """Log10 of the mass formed in all components.
-
-        Parameters
-        ----------
-        parameters : dict of str to ndarray of shape (n,)
-            Result of `transform`.
-
-        Returns
-        -------
-        ndarray of shape (n,)
-            In solar masses.
-        """
-        return np.log10(np.sum([10.0 ** parameters[key] for key in self.masses], axis=0))
-
-    def log_mass_limits(self, parameters):
-        """Lowest and highest log10 of the mass formed that the prior allows.
-
-        Parameters
-        ----------
-        parameters : dict of str to ndarray of shape (n,)
-            Result of `transform`.
-
-        Returns
-        -------
-        low, high : ndarray of shape (n,)
-            Limits of the log10 of the mass formed in all components, in solar masses, at fixed
-            ratios of their masses and all other parameters. The prior is flat between them. If it
-            is not (see `mass_is_scale`), both are the mass that was drawn.
-        """
-        log_mass = np.stack([parameters[key] for key in self.masses])
-        total = self.log_mass_formed(parameters)
-        if not self.mass_is_scale:
-            return total, total.copy()
-        limits = np.array([self._limits[self.mirrors.get(key, key)] for key in self.masses])
-        low, high = limits.T[:, :, np.newaxis] - log_mass
-        return total + low.max(axis=0), total + high.min(axis=0)
-
-
-def _flatten(instructions):
-    """Flat mapping ``component:parameter`` -> value."""
-    flat = {}
-    for key, value in instructions.items():
-        if isinstance(value, dict):
-            flat |= {f"{key}:{name}": inner for name, inner in value.items()}
-        else:
-            flat[key] = value
-    return flat
-
-
-def _is_of_shape(key):
-    """Whether a key is the shape of a prior, or one of the numbers of a shape."""
-    return "_prior" in key
-
-
-def _source(key, names):
-    """The parameter at the end of a chain of mirrors."""
-    seen = [key]
-    while names.get(seen[-1], seen[-1]) not in seen:
-        seen.append(names[seen[-1]])
-    if seen[-1] in names:
-        msg = f"priors mirror each other in a circle: {' -> '.join(seen)}"
+    history = get_history(sfh, "sfh")
+    if engine == "bagpipes" and not history.in_bagpipes:
+        known = ", ".join(name for name, one in HISTORIES.items() if one.in_bagpipes)
+        msg = (
+            f"Bagpipes has no star-formation history {history.name!r}, it has {known}: take "
+            "engine='tabulated' without escalate, or one of these"
+        )
         raise InputError(msg)
-    return seen[-1]
+    return history
 
 
-def _hyper_of(key, flat):
-    """The numbers of the shape of a parameter's prior."""
-    start = f"{key}_prior_"
-    return {name.removeprefix(start): flat[name] for name in flat if name.startswith(start)}
+def fit_instructions(sfh, dust_law, redshift, redshift_err=None, priors=None):
+    """Fit instructions for one galaxy.
+
+    Parameters
+    ----------
+    sfh : str or StarFormationHistory
+        The history, see `fitted_history`.
+    dust_law : str, DustLaw or model of dust_extinction
+        The law, see `fitted_law`.
+    redshift : float
+        Redshift, above 0 and at most 10.
+    redshift_err : float, optional
+        Standard deviation of a Gaussian prior on the redshift, cut at three of them and at the
+        range that Bagpipes covers.  The redshift is fixed without it.
+    priors : dict, optional
+        Flat mapping in Bagpipes' parameter names that replaces or adds to the defaults.
+
+    Returns
+    -------
+    instructions : dict
+        Nested mapping in the form of Bagpipes.
+
+    Raises
+    ------
+    InputError
+        If a name is unknown or a prior is invalid.
+    """
+    history, law = fitted_history(sfh), fitted_law(dust_law)
+    low, high = _redshift_limits(redshift, redshift_err)
+    flat = _COMMON | law.priors | _history_priors(history, age_of_universe(high))
+    flat |= _checked_names(priors or {}, flat)
+    flat = {key: _at_age(value, age_of_universe(low)) for key, value in flat.items()}
+    _check_values(flat)
+    flat |= _redshift_prior(redshift, redshift_err)
+    _check_freedom(flat)
+    return _nest(flat | {"dust:type": law.bagpipes or law.law.name})
 
 
-def _power(exponent):
-    """Quantiles of a prior uniform in a power of the parameter."""
-
-    def quantile(u, low, high, **_):
-        return (low**exponent + (high**exponent - low**exponent) * u) ** (1.0 / exponent)
-
-    return quantile
-
-
-def _log_uniform(u, low, high, **_):
-    """Uniform in the logarithm of any base."""
-    return low * (high / low) ** u
+def _history_priors(history, age):
+    """Flat mapping of the components: their shapes, masses and one metallicity."""
+    shapes, flat, first = history.priors_at(age), {}, next(iter(history.components))
+    for name in history.components:
+        flat |= {key: value for key, value in shapes.items() if key.startswith(f"{name}:")}
+        flat[f"{name}:massformed"] = (5.0, 12.0)
+        flat[f"{name}:metallicity"] = (1e-6, 10.0) if name == first else f"{first}:metallicity"
+    return flat | {f"{first}:metallicity_prior": "log_10"}
 
 
-def _pow_10(u, low, high, **_):
-    """Uniform in 10**x; scaled by the upper limit, so that none overflows."""
-    floor = 10.0 ** (low - high)
-    return high + np.log10(floor + (1.0 - floor) * u)
+def age_of_universe(redshift):
+    """Age of the Universe in the cosmology of Bagpipes.
+
+    Parameters
+    ----------
+    redshift : float
+        Redshift.
+
+    Returns
+    -------
+    float
+        Age in Gyr.
+    """
+    return float(_COSMOLOGY.age(redshift).value)
 
 
-def _gaussian(u, low, high, mu, sigma, **_):
-    """Gaussian between the limits."""
-    first, last = (erf((limit - mu) / (np.sqrt(2.0) * sigma)) for limit in (low, high))
-    return mu + np.sqrt(2.0) * sigma * erfinv(first + (last - first) * u)
+def _redshift_limits(redshift, redshift_err):
+    """Lowest and highest redshift of the fit."""
+    if redshift_err is None:
+        return redshift, redshift
+    reach = _FREE_REDSHIFT_SIGMAS * redshift_err
+    return max(redshift - reach, 1e-3), min(redshift + reach, MAX_REDSHIFT)
 
 
-def _student_t(u, low, high, df=2.0, loc=0.0, scale=0.3, **_):
-    """Student's t between the limits; the defaults are those of Bagpipes."""
-    first, last = (stdtr(df, (limit - loc) / scale) for limit in (low, high))
-    return loc + scale * stdtrit(df, first + (last - first) * u)
+def _redshift_prior(redshift, redshift_err):
+    """Flat mapping of the redshift, fixed or Gaussian."""
+    if redshift_err is None:
+        return {"redshift": redshift}
+    return {
+        "redshift": _redshift_limits(redshift, redshift_err),
+        "redshift_prior": "Gaussian",
+        "redshift_prior_mu": redshift,
+        "redshift_prior_sigma": redshift_err,
+    }
 
 
-def _exponential(u, _low, _high, scale, **_):
-    """Exponential from zero on; Bagpipes ignores the limits."""
-    return -scale * np.log1p(-u)
+def _checked_names(priors, defaults):
+    """The user's priors with lists converted to pairs, after a check of every name."""
+    parameters = {key for key in defaults if "_prior" not in key} | set(_OPTIONAL)
+    unknown = [key for key in priors if not _is_known(key, parameters)]
+    if unknown:
+        msg = (
+            f"priors has names that this model does not know: {', '.join(map(repr, unknown))}: "
+            f"{_meant(unknown, parameters)}known are {', '.join(sorted(parameters))}, each also "
+            f"with _prior (the shape) and _prior_ plus one of {', '.join(_HYPER)}; the redshift "
+            "and the dust law are arguments of their own"
+        )
+        raise InputError(msg)
+    return {
+        key: tuple(value) if isinstance(value, list) and not _is_sequence(key) else value
+        for key, value in priors.items()
+    }
 
 
-_QUANTILES = {
-    "uniform": _power(1.0),
-    "log_10": _log_uniform,
-    "log_e": _log_uniform,
-    "pow_10": _pow_10,
-    "recip": _power(-1.0),
-    "recipsq": _power(-2.0),
-    "Gaussian": _gaussian,
-    "student_t": _student_t,
-    "exponential": _exponential,
-}
+def _is_sequence(key):
+    """Whether a parameter is itself a sequence of numbers."""
+    return key.endswith(":bin_edges")
+
+
+def _meant(unknown, parameters):
+    """Suggestions of known parameters for unknown names."""
+    hints = []
+    for name in unknown:
+        shape = "_prior" in str(name)
+        known = [f"{key}_prior" for key in parameters] if shape else parameters
+        hints.append(_same_word(name, parameters) or did_you_mean(name, known))
+    return "".join(hints)
+
+
+def _same_word(name, parameters):
+    """Suggestion of parameters with the same letters after their component."""
+    word = _letters(str(name).rpartition(":")[-1])
+    same = sorted(key for key in parameters if _letters(key.rpartition(":")[-1]) == word)
+    return f"did you mean {' or '.join(map(repr, same))}? " if same else ""
+
+
+def _letters(word):
+    """Letters and digits of a word, in lower case."""
+    return "".join(filter(str.isalnum, word)).lower()
+
+
+def _is_known(key, parameters):
+    """Whether a name is a parameter, its shape or a number of its shape."""
+    parameter, separator, hyper = str(key).partition("_prior")
+    hyper_is_known = hyper == "" or hyper.removeprefix("_") in _HYPER
+    return parameter in parameters and (not separator or hyper_is_known)
+
+
+def _at_age(value, age):
+    """A value with the age of the Universe [Gyr] in place of the word."""
+    if isinstance(value, tuple):
+        return tuple(age if limit == AGE else limit for limit in value)
+    return value
+
+
+def _check_values(flat):
+    """Raise an error for limits and shapes that Bagpipes would accept silently or crash on."""
+    for key, value in flat.items():
+        if key.endswith("_prior"):
+            _check_shape(key, value, flat)
+        elif "_prior_" in key:
+            _check_hyper(key, value)
+        elif key.endswith(":type"):
+            _check_type(key, value, flat)
+        elif _is_sequence(key):
+            _check_edges(key, value, flat)
+        elif isinstance(value, tuple):
+            _check_limits(key, value, flat.get(f"{key}_prior", "uniform"))
+        elif isinstance(value, str):
+            _check_mirror(key, value, flat)
+        elif not is_number(value):
+            msg = f"priors[{key!r}] must be (low, high), a finite number or a name, got {value!r}"
+            raise InputError(msg)
+    _check_companions(flat)
+
+
+def _check_hyper(key, value):
+    """Raise an error for an invalid number of a shape, or a width that is not positive."""
+    if not is_number(value) or (key.rpartition("_")[-1] in _POSITIVE_HYPER and value <= 0):
+        word = "positive" if key.rpartition("_")[-1] in _POSITIVE_HYPER else "finite"
+        msg = f"priors[{key!r}] must be a {word} number, got {value!r}"
+        raise InputError(msg)
+
+
+def _check_type(key, value, flat):
+    """Raise an error for a type of noise or calibration that is unknown or has no parameter."""
+    kind, needed = _TYPES[key]
+    check_choice(f"priors[{key!r}]", value, (kind,))
+    if needed not in flat:
+        msg = f"priors[{key!r}] needs {needed} in priors as well"
+        raise InputError(msg)
+
+
+def _check_companions(flat):
+    """Raise an error for noise and calibration without their type, which would be ignored."""
+    for key, (kind, _) in _TYPES.items():
+        component = key.partition(":")[0] + ":"
+        if key not in flat and any(name.startswith(component) for name in flat):
+            msg = f"priors with {component}... need {key!r} as well: add {{{key!r}: {kind!r}}}"
+            raise InputError(msg)
+
+
+def _check_edges(key, value, flat):
+    """Raise an error for edges of bins that do not increase from zero on, or of too many bins."""
+    edges = list(value) if isinstance(value, list | tuple) else []
+    most = 2 + sum(name.startswith("continuity:dsfr") and "_prior" not in name for name in flat)
+    numbers = 2 < len(edges) <= most and all(map(is_number, edges)) and edges[0] == 0
+    if not numbers or not np.all(np.diff(edges) > 0):
+        msg = (
+            f"priors[{key!r}] must be 3 to {most} increasing lookback times in Myr, the first of "
+            f"them 0, got {value!r}"
+        )
+        raise InputError(msg)
+
+
+def _check_shape(key, value, flat):
+    """Raise an error for an unknown shape of prior, or one without its numbers."""
+    check_choice(f"priors[{key!r}]", value, tuple(_PDFS))
+    missing = [f"{key}_{hyper}" for hyper in _PDFS[value] if f"{key}_{hyper}" not in flat]
+    if missing:
+        msg = f"a {value} prior needs {' and '.join(missing)} in priors as well"
+        raise InputError(msg)
+
+
+def _check_limits(key, limits, shape):
+    """Raise an error for limits that do not increase, or are not positive as the shape needs."""
+    if len(limits) != 2 or not all(map(is_number, limits)) or not limits[0] < limits[1]:
+        hint = _limits_hint(limits)
+        msg = f"priors[{key!r}] must be two increasing finite numbers, got {limits!r}: {hint}"
+        raise InputError(msg.rstrip(": "))
+    if shape in _POSITIVE_PDFS and limits[0] <= 0:
+        msg = (
+            f"priors[{key!r}] must have positive limits because its prior is {shape}, got "
+            f"{limits!r}; set priors['{key}_prior'] to 'uniform' for limits that reach zero"
+        )
+        raise InputError(msg)
+
+
+def _limits_hint(limits):
+    """Hint for limits that cannot be used."""
+    words = [did_you_mean(limit, (AGE,)) for limit in limits if isinstance(limit, str)]
+    if words:
+        return words[0]
+    inverted = len(limits) == 2 and all(map(is_number, limits)) and limits[0] > limits[1]
+    return "the lower one comes first" if inverted else ""
+
+
+def _check_mirror(key, value, flat):
+    """Raise an error for a name that is no parameter."""
+    parameters = [name for name in flat if "_prior" not in name]
+    if value not in parameters:
+        hint = _meant([value], parameters)
+        msg = f"priors[{key!r}] names no parameter of this model: {value!r}: {hint}"
+        raise InputError(msg.rstrip(": "))
+
+
+def _check_freedom(flat):
+    """Raise an error for a model with fewer free parameters than the sampler can work with."""
+    free = [key for key, value in flat.items() if isinstance(value, tuple)]
+    if len(free) < 2:
+        msg = f"priors must leave at least two parameters free, got {free or 'none'}"
+        raise InputError(msg)
+
+
+def _nest(flat):
+    """Nested mapping component -> parameter -> value."""
+    nested = {}
+    for key, value in flat.items():
+        component, separator, parameter = key.partition(":")
+        if separator:
+            nested.setdefault(component, {})[parameter] = value
+        else:
+            nested[component] = value
+    return nested

@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 from astropy import units as u
 
+from dustest.data.checks.missing_values import MISSING_CELLS
 from dustest.data.checks.units import is_flux, is_magnitude, parse_unit
-from dustest.data.checks.values import MISSING_CELLS
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.messages import argument
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from dustest.data.bands import get_band, list_bands
+from dustest.data.checks.missing_values import FAINTEST_MAGNITUDE
 from dustest.data.checks.units import FLUX_UNIT
 from dustest.data.errors import DustestWarning
 from dustest.data.messages import argument, shown
@@ -51,8 +52,7 @@ def looks_like_magnitudes(values, errors):
     """
     low, high = _RANGE_OF_MAGNITUDES
     errors = errors[np.isfinite(errors) & (errors > 0)]
-    # Missing magnitudes are 99 or -99.
-    values = values[np.isfinite(values) & (np.abs(values) < 90)]
+    values = values[np.isfinite(values) & (np.abs(values) < FAINTEST_MAGNITUDE)]
     if values.size == 0 or errors.size == 0:
         return False
     inside = low < values.min() and values.max() < high

@@ -10,9 +10,9 @@ from astropy.io import ascii as astropy_ascii
 from astropy.table import Column, MaskedColumn, Table
 
 from dustest.data.checks.identifiers import ID_COLUMNS
+from dustest.data.checks.missing_values import MISSING_CELLS
 from dustest.data.checks.tables import first_named
 from dustest.data.checks.units import parse_unit
-from dustest.data.checks.values import MISSING_CELLS
 from dustest.data.errors import ReadError
 from dustest.data.messages import shown
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dustest.physics.dust_laws.law import LYMAN_LIMIT, DustLaw
+from dustest.physics.dust_laws.law import BLUEST_WAVELENGTH, DustLaw
 
 __all__ = ["LAWS", "Calzetti00"]
 
@@ -32,7 +32,7 @@ class Calzetti00(DustLaw):
     aliases = ("Calzetti00",)
     references = ("Calzetti2000",)
     r_v = 4.05
-    wavelength_range = (LYMAN_LIMIT, np.inf)
+    wavelength_range = (BLUEST_WAVELENGTH, np.inf)
     _holds_everywhere = True
 
     def _curve(self, wavelength):

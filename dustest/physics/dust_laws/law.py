@@ -16,8 +16,8 @@ from dustest.data.identity.describe import class_path
 from dustest.physics._values import as_angstrom
 
 __all__ = [
+    "BLUEST_WAVELENGTH",
     "B_WAVELENGTH",
-    "LYMAN_LIMIT",
     "V_WAVELENGTH",
     "DustLaw",
     "SumOfLaws",
@@ -25,7 +25,7 @@ __all__ = [
     "common_range",
 ]
 
-LYMAN_LIMIT = 912.0
+BLUEST_WAVELENGTH = 912.0
 """Angstrom; blueward of it hydrogen, not dust, absorbs."""
 B_WAVELENGTH = 4400.0
 V_WAVELENGTH = 5500.0
@@ -290,7 +290,7 @@ class DustLaw(ABC):
     def _digest(self):
         """Digest of a curve, which distinguishes laws with unknown parameters."""
         low, high = self.wavelength_range
-        wavelength = np.geomspace(max(low, LYMAN_LIMIT), min(high, _REDDEST), _DIGEST_POINTS)
+        wavelength = np.geomspace(max(low, BLUEST_WAVELENGTH), min(high, _REDDEST), _DIGEST_POINTS)
         numbers = [low, high, self.r_v, *self.a_over_av(wavelength)]
         # Nine digits are the same on every machine.
         return hashlib.sha256(" ".join(f"{x:.8e}" for x in numbers).encode()).hexdigest()[:16]

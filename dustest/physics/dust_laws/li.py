@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dustest.physics.dust_laws.law import B_WAVELENGTH, LYMAN_LIMIT, V_WAVELENGTH, DustLaw
+from dustest.physics.dust_laws.law import B_WAVELENGTH, BLUEST_WAVELENGTH, V_WAVELENGTH, DustLaw
 
 __all__ = ["LAWS", "Li08"]
 
@@ -61,7 +61,7 @@ class Li08(DustLaw):
     c4: float
     name: str = "Li08"
     references = ("Li2008",)
-    wavelength_range = (LYMAN_LIMIT, np.inf)
+    wavelength_range = (BLUEST_WAVELENGTH, np.inf)
     _holds_everywhere = True
 
     @property

@@ -6,7 +6,7 @@ import numpy as np
 
 from dustest.data.errors import InputError
 from dustest.physics.dust_laws.composition import ComposedLaw, TwoComponents, power_of_wavelength
-from dustest.physics.dust_laws.law import B_WAVELENGTH, LYMAN_LIMIT, V_WAVELENGTH, DustLaw
+from dustest.physics.dust_laws.law import B_WAVELENGTH, BLUEST_WAVELENGTH, V_WAVELENGTH, DustLaw
 
 __all__ = ["LAWS", "CharlotFall00", "PowerLaw"]
 
@@ -40,7 +40,7 @@ class PowerLaw(DustLaw):
     name = "power law"
     aliases = ("PowerLaw",)
     references = ("Charlot2000",)
-    wavelength_range = (LYMAN_LIMIT, np.inf)
+    wavelength_range = (BLUEST_WAVELENGTH, np.inf)
     _holds_everywhere = True
 
     def __post_init__(self):

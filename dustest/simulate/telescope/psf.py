@@ -17,11 +17,20 @@ from dustest.data.files.parsing import open_fits
 from dustest.simulate._arguments import as_arcsec
 from dustest.simulate.telescope.jwst_optics import blurred_diffraction
 
-__all__ = ["PSF", "PSF_REFERENCES", "encircled_energy", "make_psf", "read_psf", "resample_psf"]
+__all__ = [
+    "PSF",
+    "PSF_FIELD",
+    "PSF_REFERENCES",
+    "encircled_energy",
+    "make_psf",
+    "read_psf",
+    "resample_psf",
+]
 
 PSF_REFERENCES = ("Goodman1985", "Perrin2012")
 """Of the point-spread functions that `make_psf` computes."""
-_FIELD = 6.0
+PSF_FIELD = 6.0
+"""Arcsec: contains all the light of a point source except a per cent or two."""
 _FINEST = 0.0101
 _MOST_POINTS = 4096
 _CENTROID_RADIUS = 0.4
@@ -164,7 +173,7 @@ def make_psf(band, *, pixel_scale=0.03, size=101, oversampling=None):
         oversampling = int(np.ceil(scale / _FINEST))
     oversampling = check_whole(oversampling, "oversampling")
     # Wide enough that light that leaves the image does not reappear at its other side.
-    n_pixels = max(size, int(_FIELD / scale) | 1)
+    n_pixels = max(size, int(PSF_FIELD / scale) | 1)
     if n_pixels * oversampling > _MOST_POINTS:
         msg = (
             f"size, pixel_scale and oversampling make {n_pixels * oversampling} points along a "

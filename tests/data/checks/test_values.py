@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from dustest.data.checks.values import bare_values, to_floats, without_sentinels
+from dustest.data.checks.missing_values import without_sentinels
+from dustest.data.checks.values import bare_values, to_floats
 from dustest.data.errors import InputError
 from dustest.io import read_catalog
 

@@ -8,7 +8,7 @@ from dust_extinction.parameter_averages import CCM89
 from dustest import BagpipesEstimator
 from dustest.data.errors import InputError
 from dustest.estimators._sed.fitted_law import fitted_law
-from dustest.estimators._sed.instructions import fit_instructions
+from dustest.estimators._sed.priors import fit_instructions
 from dustest.physics import (
     CharlotFall00,
     DustLaw,

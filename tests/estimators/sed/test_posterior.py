@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dustest.estimators._sed.instructions import fit_instructions
 from dustest.estimators._sed.posterior import (
     IGNORED_ERROR,
     N_DRAWS,
@@ -13,7 +12,8 @@ from dustest.estimators._sed.posterior import (
     prior_diagnostics,
     systematic_draw,
 )
-from dustest.estimators._sed.priors import SEDPrior
+from dustest.estimators._sed.prior_transform import SEDPrior
+from dustest.estimators._sed.priors import fit_instructions
 
 
 class TestDiagnostics:

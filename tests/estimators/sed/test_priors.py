@@ -1,289 +1,239 @@
 import numpy as np
 import pytest
-from bagpipes_models import prior_parameters
-from fresh_process import call
+from astropy.cosmology import FlatLambdaCDM
 from hypothesis import given
 from hypothesis import strategies as st
-from packages import skip_without
-from scipy import stats
 
 from dustest.data.errors import InputError
-from dustest.estimators._sed.instructions import fit_instructions
-from dustest.estimators._sed.priors import SEDPrior
-from dustest.physics import list_histories
+from dustest.estimators._sed.fitted_law import fitted_law
+from dustest.estimators._sed.priors import fit_instructions
+from dustest.physics import PowerLaw, Salim18, list_dust_laws, list_histories
 
-N_POINTS = 100
-SHAPES = {
-    "uniform": {},
-    "log_10": {},
-    "log_e": {},
-    "pow_10": {},
-    "recip": {},
-    "recipsq": {},
-    "Gaussian": {"mu": 1.0, "sigma": 0.8},
-    "student_t": {"df": 3.5, "loc": 0.2, "scale": 0.7},
-    "exponential": {"scale": 0.5},
-}
+AGE_AT_7 = FlatLambdaCDM(H0=70.0, Om0=0.3).age(7.0).value
+NAMES = (
+    "lognormal",
+    "delayed",
+    "constant",
+    "exponential",
+    "double_delayed",
+    "delayed_burst",
+    "continuity",
+)
 
 
-def with_shape(shape, parameter="dust:Av"):
-    """Priors with a parameter of a shape."""
-    numbers = {f"{parameter}_prior_{key}": value for key, value in SHAPES[shape].items()}
-    return {f"{parameter}_prior": shape} | numbers
+def free(instructions):
+    """Flat names and limits of the free parameters."""
+    pairs = {}
+    for component, parameters in instructions.items():
+        if isinstance(parameters, dict):
+            pairs |= {f"{component}:{k}": v for k, v in parameters.items() if type(v) is tuple}
+        elif isinstance(parameters, tuple):
+            pairs[component] = parameters
+    return pairs
 
 
-def models():
-    """Fit instructions of every history, law and shape."""
-    free_redshift = {sfh: fit_instructions(sfh, "CF00", 7.0, 0.2) for sfh in list_histories()}
-    laws = {
-        law: fit_instructions("lognormal", law, 6.0)
-        for law in ("Calzetti", "SMC", "CCM89", "Salim", "CF00")
-    }
-    shapes = {
-        shape: fit_instructions("delayed", "Calzetti", 8.0, priors=with_shape(shape))
-        for shape in SHAPES
-    }
-    linked = {
-        "linked": fit_instructions(
-            "delayed_burst",
-            "SMC",
-            8.0,
-            priors={"burst:massformed": "delayed:massformed", "dust:Av": 0.4},
-        )
-    }
-    return free_redshift | laws | shapes | linked
+GAUSSIAN = {"dust:Av_prior": "Gaussian", "dust:Av_prior_mu": 1.0, "dust:Av_prior_sigma": 1.0}
 
 
-MODELS = models()
-
-
-@pytest.fixture(scope="module")
-def cubes():
-    rng = np.random.default_rng(2)
-    return {name: rng.random((N_POINTS, len(SEDPrior(own).free))) for name, own in MODELS.items()}
-
-
-@pytest.fixture(scope="module")
-def reference(cubes, tmp_path_factory):
-    """What Bagpipes makes of the cubes."""
-    skip_without("bagpipes")
-    folder = tmp_path_factory.mktemp("bagpipes")
-    return call(prior_parameters, MODELS, cubes, cwd=folder)
-
-
-@pytest.mark.parametrize("name", MODELS)
-class TestAgainstBagpipes:
-    def test_axes_of_the_cube(self, name, reference):
-        assert list(SEDPrior(MODELS[name]).free) == reference[name]["free"]
-
-    def test_every_parameter(self, name, cubes, reference):
-        parameters = SEDPrior(MODELS[name]).transform(cubes[name])
-        rows = reference[name]["rows"]
-        assert parameters.keys() == {key for key in rows[0] if not key.endswith(":type")}
-        for key, ours in parameters.items():
-            theirs = rows[0][key] if key.endswith("edges") else [row[key] for row in rows]
-            np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12, err_msg=key)
-
-
-class TestShapes:
-    """Quantiles against distributions of scipy, and limits that are met."""
-
-    def quantiles(self, shape, points, limits=(0.1, 3.0)):
-        priors = {"dust:Av": limits} | with_shape(shape)
-        prior = SEDPrior(fit_instructions("constant", "SMC", 7.0, priors=priors))
-        cube = np.full((len(points), len(prior.free)), 0.5)
-        cube[:, prior.free.index("dust:Av")] = points
-        return prior.transform(cube)["dust:Av"]
-
-    @pytest.mark.parametrize("shape", [name for name in SHAPES if name != "exponential"])
-    def test_ends_of_the_cube_are_the_limits(self, shape):
-        np.testing.assert_allclose(self.quantiles(shape, [0.0, 1.0]), [0.1, 3.0], rtol=1e-9)
+class TestDefaults:
+    def test_the_seven_histories_of_the_paper(self):
+        assert tuple(list_histories()) == NAMES
 
     @pytest.mark.parametrize(
-        ("shape", "law"),
+        ("sfh", "n_free"), list(zip(NAMES, (6, 6, 5, 6, 9, 8, 9), strict=True))
+    )
+    def test_free_parameters(self, sfh, n_free):
+        assert len(free(fit_instructions(sfh, "Calzetti", 7.0))) == n_free
+
+    @pytest.mark.parametrize("sfh", NAMES)
+    def test_priors_of_the_paper(self, sfh):
+        instructions = fit_instructions(sfh, "Calzetti", 7.0)
+        dust = instructions["dust"]
+        assert dust == {"type": "Calzetti", "Av": (1e-4, 10.0), "Av_prior": "log_10"}
+        assert instructions["nebular"] == {"logU": (-4.0, -2.0)}
+        components = [v for v in instructions.values() if type(v) is dict and "massformed" in v]
+        assert all(component["massformed"] == (5.0, 12.0) for component in components)
+        assert components[0]["metallicity"] == (1e-6, 10.0)
+        assert components[0]["metallicity_prior"] == "log_10"
+
+    @pytest.mark.parametrize("sfh", NAMES)
+    @pytest.mark.parametrize("redshift", [0.01, 6.0, 9.0, 10.0])
+    def test_no_star_forms_before_the_big_bang(self, sfh, redshift):
+        age = FlatLambdaCDM(H0=70.0, Om0=0.3).age(redshift).value
+        limits = free(fit_instructions(sfh, "Calzetti", redshift))
+        for name in limits:
+            if name.split(":")[-1] in ("age", "age_max", "tmax"):
+                assert limits[name] == (1e-3, pytest.approx(age, rel=1e-12))
+
+    def test_components_share_one_metallicity(self):
+        double = fit_instructions("double_delayed", "Calzetti", 7.0)
+        burst = fit_instructions("delayed_burst", "Calzetti", 7.0)
+        assert double["delayed2"]["metallicity"] == "delayed1:metallicity"
+        assert burst["burst"]["metallicity"] == "delayed:metallicity"
+
+    def test_continuity_bins_fill_the_age_of_the_universe(self):
+        component = fit_instructions("continuity", "Calzetti", 7.0)["continuity"]
+        edges = np.array(component["bin_edges"])
+        assert edges[:2].tolist() == [0.0, 10.0]
+        assert edges[-1] == pytest.approx(1e3 * (AGE_AT_7 - 1e-3))
+        np.testing.assert_allclose(np.diff(np.log(edges[1:]), 2), 0.0, atol=1e-12)
+        ratios = [name for name in component if name.startswith("dsfr") and "_" not in name]
+        assert len(ratios) == len(edges) - 2
+        assert component["dsfr1_prior"] == "student_t"
+
+
+class TestRedshift:
+    def test_fixed(self):
+        assert fit_instructions("constant", "Calzetti", 7.0)["redshift"] == 7.0
+
+    def test_free(self):
+        instructions = fit_instructions("constant", "Calzetti", 7.0, 0.1)
+        assert instructions["redshift"] == pytest.approx((6.7, 7.3))
+        assert instructions["redshift_prior"] == "Gaussian"
+        assert instructions["redshift_prior_mu"] == 7.0
+        assert instructions["redshift_prior_sigma"] == 0.1
+
+    def test_free_stays_where_bagpipes_has_models(self):
+        low, high = fit_instructions("constant", "Calzetti", 9.8, 5.0)["redshift"]
+        assert 0.0 < low < high == 10.0
+
+    def test_ages_reach_back_at_the_lowest_redshift_and_bins_at_the_highest(self):
+        cosmology = FlatLambdaCDM(H0=70.0, Om0=0.3)
+        ages = fit_instructions("constant", "Calzetti", 7.0, 0.1)["constant"]["age_max"]
+        bins = fit_instructions("continuity", "Calzetti", 7.0, 0.1)["continuity"]["bin_edges"]
+        assert ages[1] == pytest.approx(cosmology.age(6.7).value)
+        assert bins[-1] < 1e3 * cosmology.age(7.3).value
+
+
+class TestOverrides:
+    def test_a_pair_a_shape_and_a_number(self):
+        priors = {
+            "dust:Av": [0.0, 3.0],
+            "dust:Av_prior": "uniform",
+            "lognormal:metallicity": 0.2,
+            "dust:eta": 2,
+            "veldisp": (1.0, 300.0),
+        }
+        instructions = fit_instructions("lognormal", "Calzetti", 7.0, priors=priors)
+        assert instructions["dust"]["Av"] == (0.0, 3.0)
+        assert instructions["dust"]["Av_prior"] == "uniform"
+        assert instructions["dust"]["eta"] == 2
+        assert instructions["lognormal"]["metallicity"] == 0.2
+        assert instructions["veldisp"] == (1.0, 300.0)
+
+    def test_the_age_of_the_universe_by_name(self):
+        priors = {"delayed:tau": (0.1, "age_of_universe")}
+        instructions = fit_instructions("delayed", "Calzetti", 7.0, priors=priors)
+        assert instructions["delayed"]["tau"] == (0.1, pytest.approx(AGE_AT_7))
+
+    def test_defaults_are_not_changed(self):
+        before = fit_instructions("delayed", "CF00", 7.0)
+        fit_instructions("delayed", "CF00", 7.0, priors={"dust:n": 0.7, "dust:Av": 1.0})
+        assert fit_instructions("delayed", "CF00", 7.0) == before
+
+    @pytest.mark.parametrize(
+        "key",
+        ["dust:AV", "delayed:age", "redshift", "dust:type", "dust:Av_prior_sugar", "Av", 3],
+    )
+    def test_unknown_names_are_named(self, key):
+        with pytest.raises(InputError, match=f"does not know: .*{key}"):
+            fit_instructions("lognormal", "Calzetti", 7.0, priors={key: (0.0, 1.0)})
+
+    @pytest.mark.parametrize(
+        ("priors", "word"),
         [
-            ("uniform", stats.uniform(0.1, 2.9)),
-            ("log_10", stats.loguniform(0.1, 3.0)),
-            ("log_e", stats.loguniform(0.1, 3.0)),
-            ("Gaussian", stats.truncnorm(-0.9 / 0.8, 2.0 / 0.8, 1.0, 0.8)),
-            ("exponential", stats.expon(scale=0.5)),
+            ({"dust:Av": (0.0, 3.0)}, "positive limits"),
+            ({"dust:Av": (3.0, 1.0)}, "increasing"),
+            ({"dust:Av": (1.0, np.inf)}, "increasing"),
+            ({"dust:Av": (1.0, 2.0, 3.0)}, "increasing"),
+            ({"dust:Av": np.nan}, "finite number"),
+            ({"dust:Av": None}, "finite number"),
+            ({"dust:Av": "dust:Bv"}, "names no parameter"),
+            ({"dust:Av_prior": "flat"}, "must be one of uniform"),
+            ({"dust:Av_prior": "Gaussian"}, "needs dust:Av_prior_mu and dust:Av_prior_sigma"),
+            ({"dust:Av_prior": ["log_10"]}, "must be one of uniform"),
+            ({"dust:Av": (3.0, 1.0)}, "the lower one comes first"),
+            ({"dust:Av": "lognormal:tmx"}, "did you mean 'lognormal:tmax'"),
+            (GAUSSIAN | {"dust:Av_prior_sigma": 0.0}, "must be a positive number, got 0"),
+            (GAUSSIAN | {"dust:Av_prior_mu": (1.0, 2.0)}, "must be a finite number"),
+            ({"noise:scaling": (1.0, 10.0)}, "need 'noise:type' as well"),
+            ({"noise:type": "white_scaled"}, "needs noise:scaling"),
+            ({"noise:type": "white"}, "must be one of white_scaled"),
+            ({"calib:0": (0.5, 1.5)}, "need 'calib:type' as well"),
         ],
     )
-    def test_distribution(self, shape, law):
-        points = np.linspace(0.01, 0.99, 9)
-        np.testing.assert_allclose(self.quantiles(shape, points), law.ppf(points), rtol=1e-9)
+    def test_what_makes_no_prior(self, priors, word):
+        with pytest.raises(InputError, match=word):
+            fit_instructions("lognormal", "Calzetti", 7.0, priors=priors)
 
-    @pytest.mark.parametrize(("shape", "power"), [("recip", -1), ("recipsq", -2)])
-    def test_powers_are_uniform(self, shape, power):
-        points = np.linspace(0.0, 1.0, 9)
-        expected = 0.1**power + (3.0**power - 0.1**power) * points
-        np.testing.assert_allclose(self.quantiles(shape, points) ** power, expected, rtol=1e-9)
+    def test_edges_of_bins(self):
+        name = "continuity:bin_edges"
+        edges = [0.0, 10.0, 100.0, 400.0]
+        taken = fit_instructions("continuity", "Calzetti", 7.0, priors={name: edges})
+        assert taken["continuity"]["bin_edges"] == edges
+        for wrong in ([10.0, 100.0, 400.0], [0.0, 100.0, 10.0], [0.0, 10.0], list(range(9)), 3.0):
+            with pytest.raises(InputError, match="3 to 7 increasing lookback times"):
+                fit_instructions("continuity", "Calzetti", 7.0, priors={name: wrong})
+
+    def test_noise_of_spectra(self):
+        priors = {"noise:type": "white_scaled", "noise:scaling": (1.0, 10.0)}
+        noise = fit_instructions("lognormal", "Calzetti", 7.0, priors=priors)["noise"]
+        assert noise == {"type": "white_scaled", "scaling": (1.0, 10.0)}
+
+    def test_too_little_freedom(self):
+        priors = {"constant:age_max": 0.1, "constant:metallicity": 0.2, "nebular:logU": -3.0}
+        priors |= {"constant:massformed": 9.0}
+        with pytest.raises(InputError, match="at least two parameters free"):
+            fit_instructions("constant", "Calzetti", 7.0, priors=priors)
 
     @given(
-        st.sampled_from([name for name in SHAPES if name != "exponential"]),
-        st.floats(0.1, 1.0),
-        st.floats(0.01, 2.0),
-        st.lists(st.floats(0.0, 1.0), min_size=2, max_size=5),
+        st.floats(allow_nan=True, allow_infinity=True),
+        st.floats(allow_nan=True, allow_infinity=True),
     )
-    def test_quantiles_rise_within_the_limits(self, shape, low, width, points):
-        drawn = self.quantiles(shape, np.sort(points), (low, low + width))
-        assert np.all(np.diff(drawn) >= -1e-9)
-        assert np.all((drawn >= low - 1e-9) & (drawn <= low + width + 1e-9))
+    def test_any_pair_of_limits_is_taken_or_refused(self, low, high):
+        priors = {"dust:Av": (low, high), "dust:Av_prior": "uniform"}
+        try:
+            taken = fit_instructions("constant", "SMC", 7.0, priors=priors)["dust"]["Av"]
+        except InputError:
+            assert not (np.isfinite([low, high]).all() and low < high)
+        else:
+            assert taken == (low, high)
 
 
-LAWS = {
-    "uniform": lambda low, high: stats.uniform(low, high - low),
-    "log_10": stats.loguniform,
-    "Gaussian": lambda low, high: stats.truncnorm((low - 1.0) / 0.8, (high - 1.0) / 0.8, 1.0, 0.8),
-}
-
-
-class TestLogRatio:
-    """Other priors of A_V over its own, against densities of scipy."""
-
-    @staticmethod
-    def ratio(own, limits, other, points):
-        """What the prior says at points of the cube, and the A_V there."""
-        priors = {"dust:Av": limits} | with_shape(own)
-        prior = SEDPrior(fit_instructions("constant", "SMC", 7.0, priors=priors))
-        cube = np.full((len(points), len(prior.free)), 0.5)
-        cube[:, prior.free.index("dust:Av")] = points
-        a_v = prior.transform(cube)["dust:Av"]
-        return prior.log_ratio_to(other, "dust:Av", cube), a_v
-
-    @pytest.mark.parametrize("other", ["uniform", "log_10"])
-    @pytest.mark.parametrize("own", LAWS)
-    @pytest.mark.parametrize("limits", [(1e-4, 10.0), (0.1, 3.0)])
-    def test_against_densities(self, own, other, limits):
-        found, a_v = self.ratio(own, limits, other, np.linspace(0.002, 0.998, 201))
-        other_law, own_law = LAWS[other](*limits), LAWS[own](*limits)
-        expected = other_law.logpdf(a_v) - own_law.logpdf(a_v)
-        np.testing.assert_allclose(found, expected, atol=2e-3)
-
-    def test_limits_from_zero(self):
-        points = np.array([0.0, 1e-5, 0.01, 0.5, 1.0])
-        flat, _ = self.ratio("uniform", (0.0, 3.0), "uniform", points)
-        np.testing.assert_allclose(flat, 0.0, atol=1e-9)
-        logarithmic, a_v = self.ratio("uniform", (0.0, 3.0), "log_10", points)
-        np.testing.assert_allclose(
-            logarithmic[2:] + np.log(a_v[2:]), logarithmic[3] + np.log(a_v[3]), atol=1e-3
-        )
-
-    @pytest.mark.parametrize("own", ["uniform", "Gaussian"])
-    def test_the_logarithmic_prior_ends_above_zero(self, own):
-        found, a_v = self.ratio(own, (0.0, 0.3), "log_10", np.linspace(0.0, 1.0, 20_001))
-        below = a_v < 1e-4
-        assert below.any()
-        assert (found[below] == -np.inf).all()
-        assert np.isfinite(found[~below]).all()
-
-    @pytest.mark.parametrize("own", SHAPES)
-    def test_finite_within_the_limits_alone(self, own):
-        for other in ("uniform", "log_10"):
-            found, a_v = self.ratio(own, (0.1, 3.0), other, np.array([1e-9, 0.5, 1.0 - 1e-9]))
-            inside = (a_v > 0.0999) & (a_v < 3.0001)
-            np.testing.assert_array_equal(np.isfinite(found), inside)
-            assert not np.isnan(found).any()
-
-    @pytest.mark.parametrize("other", ["uniform", "log_10"])
-    @pytest.mark.parametrize("own", SHAPES)
-    def test_points_moved_to_another_prior(self, own, other):
-        priors = {"dust:Av": (0.1, 3.0)} | with_shape(own)
-        prior = SEDPrior(fit_instructions("constant", "SMC", 7.0, priors=priors))
-        cube = np.random.default_rng(1).random((20_000, len(prior.free)))
-        moved = prior.moved_to(other, "dust:Av", cube)
-        law = LAWS[other](0.1, 3.0)
-        assert stats.kstest(prior.transform(moved)["dust:Av"], law.cdf).pvalue > 1e-3
-        axis = prior.free.index("dust:Av")
-        np.testing.assert_array_equal(
-            np.delete(moved, axis, axis=1), np.delete(cube, axis, axis=1)
-        )
-
-    def test_limits(self):
-        prior = SEDPrior(fit_instructions("constant", "SMC", 7.0, 0.1))
-        assert prior.limits("dust:Av") == (1e-4, 10.0)
-        assert prior.limits("redshift") == pytest.approx((6.7, 7.3))
-
-
-class TestParameters:
-    def prior(self, sfh="delayed_burst", **priors):
-        names = {key.replace("__", ":"): value for key, value in priors.items()}
-        return SEDPrior(fit_instructions(sfh, "Calzetti", 7.0, priors=names))
-
-    def test_fixed_parameters_are_repeated(self):
-        parameters = self.prior(dust__Av=0.3).transform(np.full((4, 7), 0.5))
-        np.testing.assert_array_equal(parameters["dust:Av"], np.full(4, 0.3))
-        np.testing.assert_array_equal(parameters["redshift"], np.full(4, 7.0))
-
-    def test_mirrors_follow_each_other(self):
-        prior = self.prior(
-            burst__metallicity="delayed:metallicity", nebular__metallicity="burst:metallicity"
-        )
-        parameters = prior.transform(np.random.default_rng(1).random((5, len(prior.free))))
-        for key in ("burst:metallicity", "nebular:metallicity"):
-            np.testing.assert_array_equal(parameters[key], parameters["delayed:metallicity"])
-
-    def test_circles_are_refused(self):
-        with pytest.raises(InputError, match=r"in a circle: .*burst:age"):
-            self.prior(burst__age="delayed:age", delayed__age="burst:age")
-
-    def test_names_of_laws_are_settings(self):
-        assert self.prior().settings == {"dust:type": "Calzetti"}
-
-    @pytest.mark.parametrize("shape", [(8,), (3, 7), (2, 3, 8)])
-    def test_cube_must_fit(self, shape):
-        with pytest.raises(InputError, match=r"cube must be of shape \(n, 8\), got"):
-            self.prior().transform(np.zeros(shape))
-
-
-class TestMass:
-    prior = TestParameters.prior
-
-    def draw(self, prior, n=500):
-        return prior.transform(np.random.default_rng(4).random((n, len(prior.free))))
-
-    def test_one_mass(self):
-        prior = self.prior("lognormal", lognormal__massformed=(6.0, 11.0))
-        low, high = prior.log_mass_limits(self.draw(prior))
-        assert prior.mass_is_scale
-        assert prior.masses == ("lognormal:massformed",)
-        np.testing.assert_allclose([low, high], [np.full(500, 6.0), np.full(500, 11.0)])
-
-    def test_two_masses_keep_their_ratio_within_both_limits(self):
-        prior = self.prior(burst__massformed=(4.0, 9.0))
-        parameters = self.draw(prior)
-        masses = np.stack([parameters[key] for key in prior.masses])
-        total = np.log10(np.sum(10.0**masses, axis=0))
-        lowest, highest = (masses + limit - total for limit in prior.log_mass_limits(parameters))
-        floor, roof = np.array([[4.0, 9.0], [5.0, 12.0]]).T[:, :, np.newaxis]
-        np.testing.assert_allclose((lowest - floor).min(axis=0), 0.0, atol=1e-9)
-        np.testing.assert_allclose((roof - highest).min(axis=0), 0.0, atol=1e-9)
-
-    def test_prior_of_the_scale_is_flat_between_its_limits(self):
-        prior = self.prior()
-        parameters = self.draw(prior, 4000)
-        low, high = prior.log_mass_limits(parameters)
-        total = np.log10(sum(10.0 ** parameters[key] for key in prior.masses))
-        assert stats.kstest((total - low) / (high - low), "uniform").pvalue > 0.01
-
+class TestDustLaws:
     @pytest.mark.parametrize(
-        "priors",
+        ("name", "kind", "r_v"),
         [
-            {"burst__massformed": 7.0},
-            {"delayed__massformed_prior": "pow_10"},
+            ("Calzetti", "Calzetti", 4.05),
+            ("SMC", "SMC", 2.74),
+            ("MW", "Cardelli", 3.1),
+            ("CCM89", "Cardelli", 3.1),
         ],
     )
-    def test_masses_that_are_no_scale_stay_as_drawn(self, priors):
-        prior = self.prior(**priors)
-        parameters = self.draw(prior)
-        low, high = prior.log_mass_limits(parameters)
-        total = np.log10(sum(10.0 ** parameters[key] for key in prior.masses))
-        assert not prior.mass_is_scale
-        np.testing.assert_allclose(low, total)
-        np.testing.assert_array_equal(high, low)
+    def test_laws_of_one_shape(self, name, kind, r_v):
+        assert fit_instructions("constant", name, 7.0)["dust"]["type"] == kind
+        assert fitted_law(name).r_v({}) == r_v
 
-    def test_mirrored_masses_are_one_scale(self):
-        prior = self.prior(burst__massformed="delayed:massformed")
-        low, high = prior.log_mass_limits(self.draw(prior))
-        np.testing.assert_allclose(low, 5.0 + np.log10(2.0))
-        np.testing.assert_allclose(high, 12.0 + np.log10(2.0))
+    def test_salim_without_tilt_is_calzetti(self):
+        assert fitted_law("Salim").r_v({"dust:delta": 0.0}) == pytest.approx(4.05)
+
+    def test_laws_of_variable_shape_against_the_attenuation_module(self):
+        for tilt in (-1.2, -0.4, 0.4):
+            expected = Salim18(delta=tilt).r_v
+            assert fitted_law("Salim").r_v({"dust:delta": tilt}) == pytest.approx(expected)
+        for slope in (0.3, 0.7, 2.5):
+            expected = PowerLaw(n=slope).r_v
+            assert fitted_law("CF00").r_v({"dust:n": slope}) == pytest.approx(expected)
+
+    def test_draws_of_variable_shape(self):
+        draws = {"dust:delta": np.array([0.0, -0.4]), "dust:n": np.array([0.7, 1.3])}
+        assert fitted_law("Salim").r_v(draws).shape == (2,)
+        assert fitted_law("CF00").r_v(draws).shape == (2,)
+
+    @pytest.mark.parametrize(
+        ("argument", "names"), [("sfh", NAMES), ("dust_law", list_dust_laws())]
+    )
+    def test_unknown_names(self, argument, names):
+        arguments = {"sfh": "constant", "dust_law": "SMC", argument: "parametric"}
+        with pytest.raises(InputError, match=f"{argument} must be one of {', '.join(names)}"):
+            fit_instructions(**arguments, redshift=7.0)

@@ -6,7 +6,7 @@ from dustest.data.bands import get_band
 from dustest.data.errors import InputError
 from dustest.estimators._sed.bagpipes.loading import load_bagpipes
 from dustest.estimators._sed.bagpipes.nested_sampling import filter_lines, quiet
-from dustest.estimators._sed.instructions import MAX_REDSHIFT
+from dustest.estimators._sed.priors import MAX_REDSHIFT
 from dustest.physics.stellar.bilinear import axis_weights
 
 __all__ = ["BandLight"]

@@ -9,9 +9,9 @@ from scipy.stats import qmc
 from dustest.data.errors import InputError
 from dustest.estimators._sed.bagpipes.dust_curve import BAGPIPES_CURVES, BagpipesCurve
 from dustest.estimators._sed.fitted_law import fitted_law
-from dustest.estimators._sed.instructions import MAX_REDSHIFT, age_of_universe, fit_instructions
 from dustest.estimators._sed.posterior import LOG_SSFR_FLOOR
-from dustest.estimators._sed.priors import SEDPrior
+from dustest.estimators._sed.prior_transform import SEDPrior
+from dustest.estimators._sed.priors import MAX_REDSHIFT, age_of_universe, fit_instructions
 from dustest.estimators._sed.tabulated.emission import BandLight
 from dustest.estimators._sed.tabulated.photometry_table import SEDTable
 from dustest.physics.star_formation import AgeGrid, history_weights

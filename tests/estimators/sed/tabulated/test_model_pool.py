@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from dustest.estimators._sed.instructions import fit_instructions
-from dustest.estimators._sed.priors import SEDPrior
+from dustest.estimators._sed.prior_transform import SEDPrior
+from dustest.estimators._sed.priors import fit_instructions
 from dustest.estimators._sed.tabulated.model_pool import _redshift_nodes, _redshift_step
 
 
