@@ -266,7 +266,7 @@ def _assumptions(comparison):
         ],
         figure={
             "source": _data_uri(plot_assumption_shifts(shifts, quantity=_ASSUMED)[0].figure),
-            "alternative": " ".join(_moved(rows[0]) for rows in by_name),
+            "alternative": " ".join(_describe_shift(rows[0]) for rows in by_name),
         },
     )
 
@@ -290,7 +290,7 @@ def _shift_cells(row):
     ]
 
 
-def _moved(row):
+def _describe_shift(row):
     """Alternative text of a panel of the figure."""
     return (
         f"The {_ASSUMPTIONS[row['assumption']][0]} moves {_ASSUMED} of {row['n_exceeds']} of "

@@ -1,9 +1,9 @@
-"""Correction of predictive distributions by where the truth fell, on galaxies held back.
+"""Correction of predictive distributions by ranks of the truth, for a calibration set.
 
-What a mixture of Gaussians cannot follow, such as an edge that no galaxy lies beyond, shows as
-ranks of the truth among the draws that are not even. Counting them tells which quantile to read
-instead of which [1]_. Where there is much dust they are not uneven in the same way as where there
-is little, so that galaxies are counted, and corrected, by how much was predicted.
+A mixture of Gaussians cannot follow every distribution, such as an upper limit. The ranks of the
+truth among the draws are then not uniform. Their distribution determines which quantile replaces
+which [1]_. It differs between galaxies with much and with little dust, so that galaxies are
+counted, and corrected, in bins of the prediction.
 
 References
 ----------
@@ -21,22 +21,22 @@ __all__ = ["Calibration"]
 _N_LEVELS = 33
 _MOST_BINS = 8
 _FEWEST = 500
-"""Galaxies of a bin; below, counts say too little."""
+"""Smallest number of galaxies of a bin for significant counts."""
 _CENTRES = "centres"
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Which quantiles to read instead of which.
+    """Mapping between quantiles.
 
     Parameters
     ----------
     by : str
-        Target whose mean says how much was predicted.
+        Target whose mean defines the bins.
     centres : ndarray of shape (n_bins,)
-        Ascending means that the levels belong to; between them they are interpolated.
+        Ascending means of the bins of the levels; levels are interpolated between them.
     levels : dict of str to ndarray of shape (n_bins, n_levels)
-        By target, probabilities to read in place of evenly spaced ones, from 0 to 1.
+        By target, probabilities that replace evenly spaced ones, from 0 to 1.
 
     Examples
     --------
@@ -58,26 +58,26 @@ class Calibration:
 
     @classmethod
     def learn(cls, by, draws, truth):
-        """Count where the truth fell.
+        """Measure the ranks of the truth.
 
         Parameters
         ----------
         by : str
-            Target whose mean says how much was predicted.
+            Target whose mean defines the bins.
         draws : dict of str to ndarray of shape (n, n_draws)
-            By target, of galaxies that were not learned from; NaN where there is no answer.
+            By target, for galaxies that were not used in training; NaN without an estimate.
         truth : dict of str to ndarray of shape (n,)
-            By target, what is true of them; NaN where unknown.
+            By target, true values; NaN if unknown.
 
         Returns
         -------
         Calibration
-            With a bin for every 500 galaxies, up to 8, each of as many as any other.
+            With one bin for every 500 galaxies, up to 8, all of the same size.
 
         Raises
         ------
         InputError
-            If there are fewer than 500 galaxies of which all is known.
+            If there are fewer than 500 galaxies with known values.
         """
         known = np.all(
             [np.isfinite(truth[name]) & np.isfinite(draws[name]).all(axis=1) for name in draws],
@@ -98,7 +98,7 @@ class Calibration:
         return cls(by, np.array([np.median(predicted[rows]) for rows in bins]), levels)
 
     def corrected(self, samples):
-        """Move draws to where the truth is found as often as they say.
+        """Correct draws, so that quantiles have their nominal coverage.
 
         Parameters
         ----------
@@ -108,34 +108,34 @@ class Calibration:
         Returns
         -------
         dict of str to ndarray of shape (n, n_draws)
-            Draws in the same order of size, galaxy by galaxy, so that they stay joint.
+            Draws in the same order of size, galaxy by galaxy, so that they remain joint draws.
         """
         predicted = np.nan_to_num(samples[self.by].mean(axis=1))
         last = len(self.centres) - 1
         place = np.interp(predicted, self.centres, np.arange(last + 1))
         low = place.astype(int)
         near = low, np.minimum(low + 1, last), (place - low)[:, None].astype(np.float32)
-        return {name: _moved(draws, self.levels[name], near) for name, draws in samples.items()}
+        return {name: _correct(draws, self.levels[name], near) for name, draws in samples.items()}
 
     def to_arrays(self):
-        """All numbers by name, for a file (dict of str to ndarray)."""
+        """All arrays by name, for a file (dict of str to ndarray)."""
         return {_CENTRES: self.centres, **self.levels}
 
     @classmethod
     def from_arrays(cls, targets, arrays):
-        """Read what `to_arrays` gave.
+        """Read the result of `to_arrays`.
 
         Parameters
         ----------
         targets : tuple of str
-            Targets, of which the first says how much was predicted.
+            Targets; the mean of the first defines the bins.
         arrays : dict of str to ndarray
-            All numbers by name.
+            All arrays by name.
 
         Returns
         -------
         Calibration
-            Of these targets.
+            Calibration of these targets.
 
         Raises
         ------
@@ -176,22 +176,22 @@ def _levels(draws, truth):
     return levels
 
 
-def _moved(draws, levels, near):
-    """Draws of one target, by the two bins near to each galaxy and the share of the second."""
+def _correct(draws, levels, near):
+    """Correct draws of one target, with the two nearest bins and the weight of the second."""
     n, n_draws = draws.shape
     low, high, share = near
-    # Read as `numpy.quantile` does, the draws stand for probabilities from 0 to 1.
+    # As in `numpy.quantile`, the draws represent probabilities from 0 to 1.
     probability = np.linspace(0.0, 1.0, n_draws)
     even = np.linspace(0.0, 1.0, levels.shape[1])
     wanted = np.array([np.interp(probability, even, row) for row in levels]) * n_draws - 0.5
-    # In single precision, which errs by 1e-5 of the way to the next draw, it is many times faster.
+    # Single precision, with an error of 1e-5 of the step to the next draw, is many times faster.
     wanted = np.clip(wanted, 0.0, n_draws - 1.0).astype(np.float32)
     place = share * (wanted[high] - wanted[low])
     place += wanted[low]
     step = min(n_draws - 1, 1)
     below = np.minimum(place.astype(np.intp), n_draws - 1 - step)
     place -= below
-    # Flat places, within bounds by construction: not to check that is several times faster.
+    # Flat indices within bounds by construction: skipping the check is several times faster.
     start = n_draws * np.arange(n)[:, None]
     order = np.argsort(draws, axis=1)
     order += start

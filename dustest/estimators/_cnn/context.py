@@ -1,4 +1,4 @@
-"""The context of a network, which is the numbers beside the images, and its columns by name."""
+"""The context of a network, the numerical inputs besides the images, and its columns by name."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ _OF_A_BAND = ("present", "log_snr", "log_flux")
 _OF_A_GALAXY = ("log_scale", "log_pixel_scale", "pixel_scale_known", "redshift", "redshift_known")
 
 _FAINTEST = 0.1
-"""Flux in units of its noise below which the logarithms stay constant."""
+"""Flux in units of its noise below which the logarithms are constant."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class ContextLayout:
         return self._n_of_bands + len(_OF_A_GALAXY)
 
     def __getitem__(self, name):
-        """Column of a number of the galaxy (int), or columns of one of each band (slice)."""
+        """Column of a value per galaxy (int), or columns of a value per band (slice)."""
         if name in _OF_A_BAND:
             return slice(_OF_A_BAND.index(name), self._n_of_bands, len(_OF_A_BAND))
         return self._n_of_bands + _OF_A_GALAXY.index(name)
@@ -74,10 +74,10 @@ def context_names(bands):
     -------
     names : tuple of str
         For each band: whether it is present (0 or 1), the logarithm of its signal-to-noise ratio,
-        and that of its flux over the common scale, all in the aperture (0 where it is missing);
+        and that of its flux over the common scale, all in the aperture (0 if it is missing);
         then the logarithm of the common scale in nJy, that of the side of a pixel over 0.03 arcsec
-        (0 where unknown, and between -1 and 1) and whether it is known (0 or 1), a tenth of the
-        redshift (0 where unknown), and whether the redshift is known (0 or 1). Logarithms are to
+        (0 if unknown, and between -1 and 1) and whether it is known (0 or 1), a tenth of the
+        redshift (0 if unknown), and whether the redshift is known (0 or 1). Logarithms are to
         base 10.
 
     Examples
@@ -107,14 +107,14 @@ def describe(flux, noise, present):
     scale : ndarray of shape (n,)
         In the unit of ``flux``; 1 without any band.
     columns : dict of str to ndarray of shape (n, n_bands)
-        Columns of the context that belong to bands, see `context_names`.
+        Columns of the context for bands, see `context_names`.
 
     Notes
     -----
-    The scale is the mean flux over the bands that are present, negative ones counted as 0, or the
-    noise of that mean where it is larger: a mean and not a sum, so that neither the number of
-    bands nor a missing one changes the level of the image. Fluxes count as a tenth of their noise
-    at least, in both logarithms, so that their difference is always that of noise and scale.
+    The scale is the mean flux over the bands that are present, with negative ones as 0, or the
+    noise of that mean if it is larger. It is a mean and not a sum, so that neither the number of
+    bands nor a missing one changes the level of the image. Fluxes are at least a tenth of their
+    noise in both logarithms, so that their difference is always that of noise and scale.
     """
     noise = np.where(present, noise, 1.0)
     flux = np.where(present, flux, 0.0)

@@ -1,4 +1,4 @@
-"""The domain of networks: what their training set covers."""
+"""The domain of networks: the range of their training set."""
 
 from dataclasses import dataclass
 
@@ -12,18 +12,18 @@ __all__ = ["Domain"]
 
 _SCALE_MARGIN = 1.03
 _BRIGHTNESS_MARGIN = 0.1
-"""Dex beyond the brightest and the faintest galaxy of the training set."""
+"""Tolerance in dex beyond the brightest and the faintest galaxy of the training set."""
 
 
 @dataclass(frozen=True)
 class Domain:
-    """What the training set covers.
+    """Range of the training set.
 
     Parameters
     ----------
     redshift, pixel_scale, log_scale : tuple of float or None
-        Least and greatest redshift, pixel scale in arcsec, and log10 of the common scale of the
-        images in nJy; None where not known of any galaxy.
+        Smallest and largest redshift, pixel scale in arcsec, and log10 of the common scale of the
+        images in nJy; None if unknown for all galaxies.
     """
 
     redshift: tuple | None = None
@@ -39,12 +39,12 @@ class Domain:
         data : TrainingSet
             Galaxies.
         bands : tuple of str
-            Bands of the images; without any nothing is covered.
+            Bands of the images; without any, nothing is limited.
 
         Returns
         -------
         Domain
-            What they cover.
+            Their range.
         """
         if not bands:
             return cls()
@@ -52,18 +52,18 @@ class Domain:
         return cls(_ends(data.redshift), _ends(data.pixel_scale), _ends(brightness))
 
     def __or__(self, other):
-        """What either of two training sets covers."""
+        """Union of two domains."""
         pairs = zip(self.to_dict().items(), other.to_dict().values(), strict=True)
         return Domain(**{name: _ends([*(one or ()), *(two or ())]) for (name, one), two in pairs})
 
     def to_dict(self):
-        """Limits by name, as JSON knows them (dict of str to list or None)."""
+        """Limits by name in JSON types (dict of str to list or None)."""
         limits = vars(self).items()
         return {name: None if ends is None else list(ends) for name, ends in limits}
 
     @classmethod
     def from_dict(cls, limits):
-        """Read what `to_dict` gave.
+        """Read the result of `to_dict`.
 
         Parameters
         ----------
@@ -78,7 +78,7 @@ class Domain:
         Raises
         ------
         InputError
-            If a limit is not of this kind.
+            If a limit is invalid.
         """
         for name, ends in limits.items():
             if ends is not None and not (len(ends) == 2 and ends[0] <= ends[1]):
@@ -87,23 +87,23 @@ class Domain:
         return cls(**{name: ends and tuple(map(float, ends)) for name, ends in limits.items()})
 
     def flags(self, batch, context, bands):
-        """Flags of what lies outside.
+        """Flags of galaxies outside the domain.
 
         Parameters
         ----------
         batch : Batch
             n galaxies.
         context : ndarray of shape (n, n_context)
-            From `Task.inputs`.
+            Result of `Task.inputs`.
         bands : tuple of str
             Bands of the images.
 
         Returns
         -------
         ndarray of int32 of shape (n,)
-            ``REDSHIFT_OUT_OF_RANGE`` where the redshift is unknown or outside;
-            ``OUT_OF_DOMAIN`` where the pixel scale is known and more than 3 % outside, or the
-            common scale more than 0.1 dex.
+            ``REDSHIFT_OUT_OF_RANGE`` if the redshift is unknown or outside; ``OUT_OF_DOMAIN`` if
+            the pixel scale is known and more than 3 % outside, or the common scale more than
+            0.1 dex.
         """
         flags = np.zeros(len(batch), dtype=np.int32)
         if self.redshift is not None:
@@ -126,12 +126,12 @@ class Domain:
 
 
 def _brightness(context, bands):
-    """Column of the context that has the logarithm of the common scale."""
+    """Column of the logarithm of the common scale in the context."""
     return context[:, ContextLayout(len(bands))["log_scale"]]
 
 
 def _ends(values):
-    """Least and greatest of the finite values, or None."""
+    """Smallest and largest finite value, or None."""
     values = np.asarray(values, dtype=float)
     values = values[np.isfinite(values)]
     return (float(values.min()), float(values.max())) if values.size else None

@@ -1,4 +1,4 @@
-"""Trained networks together: what they predict, and how they travel."""
+"""Ensembles of trained networks: predictions and arrays."""
 
 import numpy as np
 
@@ -11,27 +11,27 @@ from dustest.estimators._cnn.training.datasets import Scaler
 __all__ = ["MOST_AT_ONCE", "Ensemble"]
 
 MOST_AT_ONCE = 512
-"""Most galaxies of one call of the networks, so that threads share the work."""
+"""Largest number of galaxies of one call of the networks, so that threads share the work."""
 
 _CALIBRATION = "calibration"
 
 
 class Ensemble:
-    """Networks of one plan that were trained on the same galaxies.
+    """Networks of one architecture that were trained on the same galaxies.
 
-    The networks are set up when they first predict, so that an ensemble travels to other
-    processes as numbers.
+    The networks are built when they first predict, so that an ensemble is sent to other processes
+    as arrays.
 
     Parameters
     ----------
     task : Task
-        What they were asked.
+        Task of the networks.
     scaler : Scaler
-        For the context.
+        Scaler of the context.
     weights : list of dict of str to ndarray
-        Of each network.
+        Weights of each network.
     calibration : Calibration, optional
-        How draws are corrected.
+        Correction of draws.
     """
 
     def __init__(self, task, scaler, weights, calibration=None):
@@ -46,7 +46,7 @@ class Ensemble:
 
     @property
     def n_members(self):
-        """Networks of the ensemble, those of all targets counted as one."""
+        """Number of networks of the ensemble; those of all targets count as one."""
         return len(self) // len(self.task.head.columns(self.task.targets))
 
     def __getstate__(self):
@@ -57,12 +57,12 @@ class Ensemble:
         self._networks = None
 
     def networks(self):
-        """The networks (list of ForwardNetwork), set up once.
+        """The networks (list of ForwardNetwork), built once.
 
         Raises
         ------
         InputError
-            If the weights are not those of the plan.
+            If the weights do not match the architecture.
         """
         if self._networks is None:
             layers = list_layers(self.task.config, **self.task.seen_shape)
@@ -75,9 +75,9 @@ class Ensemble:
         Parameters
         ----------
         image : ndarray of float32 of shape (n, side, side, n_bands)
-            What the networks see of the images, from `Task.inputs`.
+            Images from `Task.inputs`.
         context : ndarray of float32 of shape (n, n_context)
-            Numbers that go with them.
+            Context of the images.
 
         Returns
         -------
@@ -93,9 +93,9 @@ class Ensemble:
         Parameters
         ----------
         image, context : ndarray of float32
-            As `predict` takes them.
+            Outputs of `predict`.
         usable : ndarray of bool of shape (n,)
-            Which galaxies have an answer.
+            Galaxies with an estimate.
         seeds : ndarray of uint64 of shape (n,)
             Seeds of the draws.
 
@@ -108,7 +108,7 @@ class Ensemble:
         return samples if self.calibration is None else self.calibration.corrected(samples)
 
     def to_arrays(self):
-        """All numbers by name, for a file (dict of str to ndarray)."""
+        """All arrays by name, for a file (dict of str to ndarray)."""
         arrays = {"context/mean": self.scaler.mean, "context/std": self.scaler.std}
         known = {} if self.calibration is None else self.calibration.to_arrays()
         arrays |= {f"{_CALIBRATION}/{name}": value for name, value in known.items()}
@@ -118,24 +118,24 @@ class Ensemble:
 
     @classmethod
     def from_arrays(cls, task, arrays):
-        """Read what `to_arrays` gave.
+        """Read the result of `to_arrays`.
 
         Parameters
         ----------
         task : Task
-            What the networks were asked.
+            Task of the networks.
         arrays : dict of str to ndarray
-            All numbers by name.
+            All arrays by name.
 
         Returns
         -------
         Ensemble
-            With weights that have been held against the plan.
+            With weights that match the architecture.
 
         Raises
         ------
         InputError
-            If the arrays are not those of such networks.
+            If the arrays do not match such networks.
         """
         members = {}
         for name, value in arrays.items():
@@ -147,7 +147,7 @@ class Ensemble:
         if set(numbers) != set(members) or not numbers:
             msg = f"arrays must be those of networks 0, 1, ..., got {sorted(members)}"
             raise InputError(msg)
-        # Before they are built, since a plan can ask for more than there is memory.
+        # Before the networks are built, since a configuration may need more than the memory.
         n_weights = count_weights(task.config, **task.shape)
         for number in numbers:
             found = sum(value.size for value in members[number].values())

@@ -1,6 +1,6 @@
-"""What a network sees of a galaxy: images on one scale, and the numbers that go with them.
+"""Inputs of a network: images on one scale, and the context.
 
-Every row is made from its own galaxy alone, so that neither batches nor their order matter.
+Every row depends on its own galaxy only, so that neither batches nor their order matter.
 """
 
 from dataclasses import dataclass
@@ -28,18 +28,18 @@ __all__ = [
 ]
 
 _CHUNK = 256
-"""Galaxies at once: their stamps of one band fit into the cache of a core."""
+"""Number of galaxies at once: their stamps of one band fit in the cache of a core."""
 
 _GAIN, _KNEE, _BRIGHTEST = 100.0, 3.0, 1e6
-"""The brightest pixel of a galaxy has 1 to 7 hundredths of its flux, so that a gain of 100 brings
+"""The brightest pixel of a galaxy has 1 to 7 hundredths of its flux, so that a gain of 100 scales
 it to 1 to 7, and all its pixels below 1 stay linear within 2 %; a neighbour a thousand times
 brighter stays below 30."""
 
 _CLEAREST = 1e4
-"""Signal-to-noise ratio above which more of it has no effect."""
+"""Signal-to-noise ratio above which the value is constant."""
 
 _TINY, _HUGE = 1e-20, 1e30
-"""Brightness in nJy below and above which numbers are no measurements."""
+"""Brightness in nJy outside which numbers are not measurements."""
 
 _BAD_SHARE = 0.02
 _USABLE_SHARE = 0.5
@@ -49,22 +49,22 @@ _USUAL_PIXEL = 0.03
 
 _MAD_TO_SIGMA = 1.4826
 _GROWTH = 1.3
-"""Octaves beyond blocks of 2 pixels over which correlated noise goes on growing: up to 5 pixels,
-which brings the noise in the aperture of JADES-deep and CEERS presets to within 12 %."""
+"""Octaves beyond blocks of 2 pixels over which correlated noise increases: up to 5 pixels, for
+which the noise in the aperture of JADES-deep and CEERS presets is correct within 12 %."""
 
 
 @dataclass(frozen=True, eq=False)
 class CNNInputs:
-    """Galaxies as the networks take them; no value is NaN or infinite.
+    """Galaxies as inputs of networks; no value is NaN or infinite.
 
     Parameters
     ----------
     image : ndarray of float32 of shape (n, window, window, n_bands)
-        Central part of the images; 0 where a pixel is bad or a band is missing.
+        Central part of the images; 0 if a pixel is bad or a band is missing.
     context : ndarray of float32 of shape (n, n_context)
-        Numbers that go with the images, see `~.context.context_names`.
+        Context of the images, see `~.context.context_names`.
     snr : ndarray of float32 of shape (n, n_bands)
-        Signal-to-noise ratio in the aperture; 0 where a band is missing.
+        Signal-to-noise ratio in the aperture; 0 if a band is missing.
     usable : ndarray of bool of shape (n,)
         Whether any band is there.
     flags : ndarray of int32 of shape (n,)
@@ -82,14 +82,14 @@ class CNNInputs:
 
 
 def stretch(linear, out=None):
-    r"""Compress images: linear for the galaxy, logarithmic for what is much brighter.
+    r"""Compress images: linear for the galaxy, logarithmic for much brighter pixels.
 
     Parameters
     ----------
     linear : ndarray of float32 of any shape
         Pixels x in units of the common scale.
     out : ndarray of the same shape, optional
-        Where to put the image; may be ``linear``. A new array by default.
+        Array for the result; may be ``linear``. A new array by default.
 
     Returns
     -------
@@ -137,7 +137,7 @@ def unstretch(image):
 
 @lru_cache
 def aperture(size):
-    """Share of every pixel of a stamp in the central aperture.
+    """Fraction of every pixel of a stamp in the central aperture.
 
     Parameters
     ----------
@@ -147,14 +147,14 @@ def aperture(size):
     Returns
     -------
     weights : ndarray of float32 of shape (size, size)
-        Between 0 and 1; not to be written to.
+        Between 0 and 1; read-only.
 
     Notes
     -----
     The radius is a sixth of the side: 5.33 of 32 pixels, which at 0.03 arcsec is 0.16 arcsec,
     the aperture in which `~dustest.io.add_cutouts` and the simulator measure signal-to-noise
-    ratios. It holds 0.7 to 0.8 of the light of a point source in the long bands of NIRCam, and
-    depths of surveys are quoted for it.
+    ratios. It contains 0.7 to 0.8 of the light of a point source in the long bands of NIRCam, and
+    survey depths refer to it.
     """
     fine = 20
     offset = (np.arange(size * fine) + 0.5) / fine - 0.5 * size
@@ -165,7 +165,7 @@ def aperture(size):
 
 
 def prepare(batch, bands, *, size=32, window=None, snr_min=SNR_MIN):
-    """Make the inputs of a network, with the colours of the galaxies kept.
+    """Make the inputs of a network, with the colours of the galaxies preserved.
 
     Parameters
     ----------
@@ -174,9 +174,9 @@ def prepare(batch, bands, *, size=32, window=None, snr_min=SNR_MIN):
     bands : sequence of str
         Bands of the network, in its order.
     size : int, optional
-        Side of the images in pixels, a multiple of 8. Larger stamps lose their border.
+        Side of the images in pixels, a multiple of 8. Larger stamps are cropped.
     window : int, optional
-        Side of the central part to give back; all by default. Numbers are those of all.
+        Side of the central part to return; all by default. The context is that of all pixels.
     snr_min : float, optional
         Signal-to-noise ratio below which galaxies get the flag LOW_SNR.
 
@@ -194,17 +194,18 @@ def prepare(batch, bands, *, size=32, window=None, snr_min=SNR_MIN):
 
     Notes
     -----
-    The noise in the aperture is that of uncorrelated pixels times what correlation adds. The
-    first comes from the errors of the pixels where there are some, else from the median absolute
+    The noise in the aperture is that of uncorrelated pixels times the effect of correlation. The
+    first follows from the errors of the pixels if there are any, else from the median absolute
     deviation within the outermost 4 pixels; the second is measured there. Drizzled mosaics need
     it: their noise in the aperture is 2 (CEERS) to 4 times (JADES-deep) that of as many
-    uncorrelated pixels, and error maps do not tell. The noise of both comes out within 12 %, that
-    which a Gaussian correlates up to 40 % too high, and what shines in the border counts as noise.
+    uncorrelated pixels, and error maps do not include it. The noise of both is correct within
+    12 %, noise correlated by a Gaussian up to 40 % too high, and sources in the border count as
+    noise.
 
-    A band is missing where less than half of the aperture is good, or all is 0. Flags: NO_DATA
-    where all bands are missing, MISSING_BAND where some are; LOW_SNR where the signal-to-noise
-    ratio reaches ``snr_min`` in none; EDGE where whole rows or columns at a side of the stamp are
-    bad; BAD_PIXELS where more than 2 % of the other pixels, or of the aperture, are.
+    A band is missing if less than half of the aperture is good, or all is 0. Flags: NO_DATA if all
+    bands are missing, MISSING_BAND if some are; LOW_SNR if the signal-to-noise ratio reaches
+    ``snr_min`` in none; EDGE if whole rows or columns at a side of the stamp are bad; BAD_PIXELS
+    if more than 2 % of the other pixels, or of the aperture, are.
 
     Examples
     --------
@@ -221,7 +222,7 @@ def prepare(batch, bands, *, size=32, window=None, snr_min=SNR_MIN):
 
 
 def prepare_paper(batch, bands, *, size=32, window=None, snr_min=SNR_MIN):
-    """Make the inputs of the network of the paper: each image runs from 0 to 1 on its own.
+    """Make the inputs of the network of the paper, with each image scaled to 0 to 1.
 
     Parameters
     ----------
@@ -230,16 +231,16 @@ def prepare_paper(batch, bands, *, size=32, window=None, snr_min=SNR_MIN):
     bands : sequence of str
         Bands of the network, in its order.
     size : int, optional
-        Side of the images in pixels, a multiple of 8. Larger stamps lose their border.
+        Side of the images in pixels, a multiple of 8. Larger stamps are cropped.
     window : int, optional
-        Side of the central part to give back; all by default. Numbers are those of all.
+        Side of the central part to return; all by default. The context is that of all pixels.
     snr_min : float, optional
         Signal-to-noise ratio below which galaxies get the flag LOW_SNR.
 
     Returns
     -------
     inputs : CNNInputs
-        As from `prepare`, but for the images: the faintest good pixel is 0, the brightest 1.
+        As from `prepare`, except that the faintest good pixel is 0 and the brightest 1.
 
     Raises
     ------
@@ -251,7 +252,7 @@ def prepare_paper(batch, bands, *, size=32, window=None, snr_min=SNR_MIN):
 
 
 def _prepared(batch, bands, size, side, snr_min, normalise):
-    """Inputs of a network with one way or another to normalise its images."""
+    """Inputs of a network with a given normalisation of its images."""
     _check_numbers(size, snr_min)
     columns = _band_columns(batch, bands)
     stamp = _central(batch.cutout.shape[2:], size)
@@ -281,7 +282,7 @@ def _prepared(batch, bands, size, side, snr_min, normalise):
 
 
 def _check_numbers(size, snr_min):
-    """Raise where a number cannot be worked with."""
+    """Raise an error for an invalid number."""
     if not is_number(size, Integral) or size < 16 or size % 8:
         msg = f"size must be a multiple of 8 pixels, from 16, got {size!r}"
         raise InputError(msg)
@@ -289,7 +290,7 @@ def _check_numbers(size, snr_min):
 
 
 def _band_columns(batch, bands):
-    """Place of each band of the network among those of the cutouts, or None."""
+    """Position of each band of the network among those of the cutouts, or None."""
     if isinstance(bands, str) or not all(isinstance(band, str) for band in bands):
         msg = f"bands must be a sequence of names such as ['F277W'], got {bands!r}"
         raise InputError(msg)
@@ -303,12 +304,12 @@ def _band_columns(batch, bands):
 
 
 def check_bands(bands, cutout_bands):
-    """Refuse galaxies without images.
+    """Raise an error for galaxies without images.
 
     Parameters
     ----------
     bands : sequence of str
-        Bands of the network, as columns name them.
+        Bands of the network, with names as in columns.
     cutout_bands : sequence of str
         Bands of the cutouts.
 
@@ -338,7 +339,7 @@ def _central(shape, size):
 
 
 def _pixel_scale_columns(pixel_scale):
-    """Logarithm of the side of a pixel, and whether it is known."""
+    """Logarithm of the pixel scale, and whether it is known."""
     known = np.isfinite(pixel_scale) & (pixel_scale > 0.0)
     relative = np.where(known, pixel_scale, _USUAL_PIXEL) / _USUAL_PIXEL
     log_scale = np.clip(np.log10(relative), -1.0, 1.0)
@@ -359,13 +360,13 @@ class _Seen:
     Parameters
     ----------
     pixels : ndarray of float32 of shape (m, size, size)
-        Brightness in nJy, 0 where bad.
+        Brightness in nJy, 0 if bad.
     bad : ndarray of bool of shape (m, size, size) or None
-        Bad pixels; None where there is none in any stamp.
+        Bad pixels; None if there are none in any stamp.
     flux, noise : ndarray of shape (m,)
         Flux in the aperture and its standard deviation in nJy.
     present : ndarray of bool of shape (m,)
-        Whether there is enough to be seen.
+        Whether enough of the aperture is good.
     """
 
     pixels: np.ndarray
@@ -397,9 +398,9 @@ def _see(batch, rows, column, stamp):
 
 
 def _bad(pixels, mask):
-    """Pixels that are masked or no numbers; None where there are none in any stamp."""
+    """Pixels that are masked or not finite; None if there are none in any stamp."""
     bad = None if is_constant(mask) else mask
-    # Both extremes are NaN if any pixel is, and to look for them takes no memory.
+    # Both extremes are NaN if any pixel is, and computing them takes no memory.
     if not (pixels.min() > -_HUGE and pixels.max() < _HUGE):
         wrong = ~(np.abs(pixels) < _HUGE)
         bad = wrong if bad is None else bad | wrong
@@ -407,12 +408,12 @@ def _bad(pixels, mask):
 
 
 def _without(pixels, bad, value):
-    """Pixels with a value in place of the bad ones."""
+    """Pixels with a value in place of bad ones."""
     return pixels if bad is None else np.where(bad, np.float32(value), pixels)
 
 
 def _nothing(m, stamp):
-    """A band that the sample does not have."""
+    """A missing band of the sample."""
     sides = [side.stop - side.start for side in stamp]
     pixels = np.broadcast_to(np.float32(0.0), (m, *sides))
     return _Seen(pixels, None, np.zeros(m), np.ones(m), np.zeros(m, dtype=bool))
@@ -425,7 +426,7 @@ def _at(stamps, pixels):
 
 @lru_cache
 def _aperture_pixels(size):
-    """Pixels that the aperture touches, and how much of them it covers."""
+    """Pixels that the aperture overlaps, and their fractions inside."""
     weights = aperture(size).ravel()
     inside = np.flatnonzero(weights)
     return inside, weights[inside].astype(float)
@@ -441,7 +442,7 @@ def _border_pixels(size):
 
 
 def _border_noise(pixels):
-    """Noise of a pixel in the border, and what correlation makes of it in the aperture."""
+    """Noise of a pixel in the border, and the effect of correlation in the aperture."""
     m, size, _ = pixels.shape
     border = np.take(pixels.reshape(m, -1), _border_pixels(size), axis=1, mode="clip")
     single = _scatter(border.reshape(m, -1))
@@ -455,7 +456,7 @@ def _border_noise(pixels):
 
 def _scatter(values):
     """Scaled median absolute deviation along the last axis; NaN without values."""
-    # Rows so short are sorted faster than they are partitioned.
+    # Sorting is faster than partitioning for rows this short.
     numbers = np.sort(values, axis=1)
     scatter = _half_width(numbers)
     spoiled = np.isnan(numbers[:, -1])
@@ -468,8 +469,8 @@ def _scatter(values):
 def _half_width(numbers):
     """Median absolute deviation of ascending numbers along the last axis.
 
-    As many of them as make a half are in a row, and lie within their farther end of the median:
-    the least such distance is the median one.
+    Half of the values are consecutive, within their larger distance from the median: the smallest
+    such distance is the median one.
     """
     n_half = (numbers.shape[1] + 1) // 2
     median = numbers[:, n_half - 1, None]
@@ -485,7 +486,7 @@ def _median(numbers):
 
 
 def _pixel_noise(errors, weights, single):
-    """Noise in the aperture if pixels were uncorrelated, from their errors or the border."""
+    """Noise in the aperture for uncorrelated pixels, from their errors or the border."""
     good = (errors > 0.0) & (errors < _HUGE)
     if not good.any():
         return single * np.sqrt(np.sum(weights**2))
@@ -497,7 +498,7 @@ def _pixel_noise(errors, weights, single):
 
 
 def _bad_share(bad):
-    """How much of the aperture is bad."""
+    """Fraction of the aperture that is bad."""
     inside, weights = _aperture_pixels(bad.shape[1])
     return np.sum(_at(bad, inside) * weights, axis=1) / np.sum(weights)
 
@@ -541,7 +542,7 @@ def _pixel_flags(bad):
 
 
 def _on_common_scale(seen, scale, window, out):
-    """Compressed images of all bands in units of the common scale, 0 where one is missing."""
+    """Compressed images of all bands in units of the common scale, 0 if one is missing."""
     with np.errstate(over="ignore"):
         for i, band in enumerate(seen):
             factor = np.where(band.present, 1.0 / scale, 0.0).astype(np.float32)
@@ -550,7 +551,7 @@ def _on_common_scale(seen, scale, window, out):
 
 
 def _by_own_extremes(seen, scale, window, out):  # noqa: ARG001 - the other way needs the scale
-    """Images of all bands from 0 to 1, 0 where one is missing."""
+    """Images of all bands from 0 to 1, 0 if one is missing."""
     for i, band in enumerate(seen):
         good = True if band.bad is None else ~band.bad
         extremes = {"axis": (1, 2), "keepdims": True, "where": good}

@@ -1,4 +1,4 @@
-"""Parameters of `CNNEstimator`, checked when they are used, and what they mean for training."""
+"""Parameters of `CNNEstimator`, checked when used, and the resulting training options."""
 
 from numbers import Integral
 
@@ -16,11 +16,11 @@ TARGETS = ("A_V", "E_BV", "log_sSFR")
 """Quantities that networks learn by default; R_V follows from the first two."""
 
 _MOST_BANDS = 64
-"""More than there are; a file could name so many that nothing else would ever happen."""
+"""More than there are; a file could otherwise name so many that reading never ends."""
 
 
 def make_task(estimator, n_features=0):
-    """What an estimator asks of its networks.
+    """Make the task of the networks of an estimator.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def make_task(estimator, n_features=0):
 
 
 def _check(estimator):
-    """Raise where a parameter is not of its type, or out of range."""
+    """Raise an error for a parameter that has a wrong type or is out of range."""
     for name, (is_good, expected) in _RULES.items():
         value = getattr(estimator, name)
         if not is_good(value):
@@ -59,7 +59,7 @@ def _check(estimator):
 
 
 def make_options(estimator, task):
-    """How the networks of an estimator are trained.
+    """Make the training options of the networks of an estimator.
 
     Parameters
     ----------

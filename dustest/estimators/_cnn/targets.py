@@ -1,4 +1,4 @@
-"""Latent targets: what the networks learn of a galaxy, and the quantities that follow from it.
+"""Latent targets: quantities in the form that networks learn.
 
 They are transforms of quantities, such as asinh(A_V / 0.1), ln R_V and log sSFR, so that E(B-V) =
 A_V / R_V by construction.
@@ -12,18 +12,18 @@ from dustest.physics.dust_laws.calzetti import Calzetti00
 __all__ = ["LATENTS", "from_latent", "latent_names", "learnable", "to_latent"]
 
 LATENTS = ("A_V", "R_V", "log_sSFR")
-"""Quantities whose transforms all networks learn, unknown or not; files of older networks, which
-do not record theirs, have these."""
+"""Quantities whose transforms all networks learn, known or not; files of older networks, which do
+not record theirs, have these."""
 
 _TYPICAL_R_V = Calzetti00.r_v
-# A_V that stands for none, in mag: at zero itself A_V / E(B-V) would not be R_V any more.
+# A_V of galaxies without dust, in mag: at zero itself, A_V / E(B-V) would not be R_V.
 _LEAST_A_V = 1e-6
-# Beyond any dust, yet far from what overflows.
+# More than any dust, yet far below overflow.
 _MOST_LATENT = 50.0
 
 
 def learnable():
-    """Name the quantities that networks can learn.
+    """List the quantities that networks can learn.
 
     Returns
     -------
@@ -34,17 +34,17 @@ def learnable():
 
 
 def latent_names(targets):
-    """Name the quantities whose transforms a network learns.
+    """List the quantities whose transforms a network learns.
 
     Parameters
     ----------
     targets : sequence of str
-        Quantities that it is asked for.
+        Requested quantities.
 
     Returns
     -------
     names : tuple of str
-        `LATENTS`, and what else is asked for.
+        `LATENTS`, and further requested ones.
     """
     return (*LATENTS, *(name for name in targets if name not in (*LATENTS, "E_BV")))
 
@@ -55,16 +55,16 @@ def to_latent(truth, names=LATENTS):
     Parameters
     ----------
     truth : dict of str to array_like of shape (n,)
-        Truth by quantity in the units of `~dustest.data.QUANTITIES`; at least one. Where E(B-V)
-        comes without A_V, R_V is taken to be that of Calzetti et al. (2000), 4.05.
+        Truth by quantity in the units of `~dustest.data.QUANTITIES`; at least one. If E(B-V) is
+        given without A_V, R_V is taken to be that of Calzetti et al. (2000), 4.05.
     names : sequence of str, optional
-        Quantities whose transforms are wanted, from `latent_names`.
+        Requested quantities, from `latent_names`.
 
     Returns
     -------
     latent : ndarray of shape (n, n_names)
-        NaN, which the loss leaves out, where a quantity is not given or not defined: R_V is not
-        where there is no dust.
+        NaN, which the loss leaves out, if a quantity is not given or undefined, as R_V without
+        dust.
     """
     known = {name: np.asarray(values, dtype=float) for name, values in truth.items()}
     if "E_BV" in known:
@@ -78,7 +78,7 @@ def to_latent(truth, names=LATENTS):
 
 
 def _ratio(total, excess):
-    """R_V where there is dust."""
+    """R_V if there is dust."""
     has_ratio = (total >= _LEAST_A_V) & (excess > 0)
     ratio = np.full(np.broadcast_shapes(total.shape, excess.shape), np.nan)
     return np.divide(total, excess, out=ratio, where=has_ratio)
@@ -103,7 +103,7 @@ def from_latent(latent, names=LATENTS):
     values = {}
     for name, column in zip(names, np.moveaxis(latent, -1, 0), strict=True):
         transform = QUANTITIES[name].latent
-        # The values themselves do not overflow.
+        # Values without transform do not overflow.
         most = np.inf if transform == Latent() else _MOST_LATENT
         values[name] = transform.values(np.clip(column, -most, most))
     values["A_V"] = np.maximum(values["A_V"], _LEAST_A_V)

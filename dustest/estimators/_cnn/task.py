@@ -18,12 +18,12 @@ __all__ = ["Task"]
 
 @dataclass(frozen=True)
 class Task:
-    """What networks of one plan are asked.
+    """Inputs, labels and predictions of networks of one architecture.
 
     Parameters
     ----------
     config : CNNConfig
-        Plan of the networks.
+        Configuration of the networks.
     bands : tuple of str
         Bands of the images; empty for plain features.
     targets : tuple of str
@@ -31,7 +31,7 @@ class Task:
     size : int
         Side of the images in pixels.
     snr_min : float
-        Signal-to-noise ratio that a galaxy must have in a band.
+        Signal-to-noise ratio that a galaxy must have in at least one band.
     n_features : int
         Number of plain features; 0 for images.
     """
@@ -45,7 +45,7 @@ class Task:
 
     @property
     def head(self):
-        """What the networks predict (`Head`)."""
+        """Predictions of the networks (`Head`)."""
         return self.config.head
 
     @property
@@ -59,26 +59,26 @@ class Task:
         }
 
     def with_config(self, config):
-        """The same task for networks of another plan."""
+        """The same task for networks of another configuration."""
         return replace(self, config=config)
 
     def asked(self, other):
-        """Ask networks another task, if it is the one that they were trained for.
+        """Use trained networks for another task, if it matches their own.
 
         Parameters
         ----------
         other : Task
-            The other task, of which the plan does not count.
+            The other task; its configuration is ignored.
 
         Returns
         -------
         Task
-            Their own, with the least signal-to-noise ratio of the other.
+            Their own task, with the smallest signal-to-noise ratio of the other.
 
         Raises
         ------
         InputError
-            If they differ in what goes in or comes out.
+            If they differ in inputs or outputs.
         """
         for name in ("n_features", "bands", "targets", "size"):
             known, wanted = getattr(self, name), getattr(other, name)
@@ -89,13 +89,13 @@ class Task:
 
     @property
     def seen_shape(self):
-        """The shape for networks that only predict: these get no more than they look at."""
+        """Task of networks that only predict: their input is cropped to the used part."""
         return self.shape | {"size": seen(self.config, self.size)}
 
     def read(self, sample):
-        """Leave out what the networks do not read, so that it changes no prediction.
+        """Remove data that the networks do not use, so that they change no prediction.
 
-        Random draws follow from the data of a galaxy, hence from all columns of its sample.
+        Random draws depend on the data of a galaxy, hence on all columns of its sample.
 
         Parameters
         ----------
@@ -105,7 +105,7 @@ class Task:
         Returns
         -------
         GalaxySample
-            The columns that the networks read, in the order of their bands, without a copy.
+            The columns that the networks use, in the order of their bands, without a copy.
 
         Raises
         ------
@@ -119,7 +119,7 @@ class Task:
         return type(sample)({name: sample[name] for name in names}, copy=False)
 
     def _columns(self):
-        """Columns that networks of images, and the conversion of what they predict, read."""
+        """Columns that networks for images, and the conversion of their predictions, use."""
         columns = ["redshift", "pixel_scale"]
         if any(QUANTITIES[name].luminosity_power for name in self.targets):
             columns += ["magnification", "magnification_err"]
@@ -134,8 +134,8 @@ class Task:
         batch : Batch
             n galaxies.
         whole : bool, optional
-            Whether images are to have the border that networks do not look at, from which
-            augmentation takes what it shifts and turns in.
+            Whether images include the border that networks do not use, from which augmentation
+            takes pixels for shifts and rotations.
 
         Returns
         -------
@@ -159,7 +159,7 @@ class Task:
         Returns
         -------
         ndarray of float32 of shape (n, n_labels)
-            As the head of the networks defines them.
+            As defined by the head of the networks.
         """
         return self.head.labels(self.targets, truth).astype(np.float32)
 
@@ -169,9 +169,9 @@ class Task:
         Parameters
         ----------
         raw : ndarray of shape (n_networks, n, n_outputs)
-            Outputs, as the head of the networks takes them.
+            Outputs, as for the head of the networks.
         usable : ndarray of bool of shape (n,)
-            Which galaxies have an answer.
+            Galaxies with an estimate.
         seeds : ndarray of uint64 of shape (n,)
             Seeds of the draws.
 

@@ -1,1 +1,1 @@
-"""Files of networks: what is written and read, and the models that come with dustest."""
+"""Files of networks: reading, writing, and the models that come with dustest."""

@@ -14,7 +14,7 @@ PRETRAINED = {
 
 
 def pretrained_file(name):
-    """Where a model is, and the digest that its file must have.
+    """Path of a model, and the digest that its file must have.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Arrays as bytes of safetensors, checked before any memory is taken."""
+"""Arrays in safetensors format, checked before memory is allocated."""
 
 import json
 import math
@@ -21,36 +21,36 @@ __all__ = [
 ]
 
 LARGEST = 2**28
-"""Bytes of a file; models have a few MB."""
+"""Largest size of a file in bytes; models have a few MB."""
 
 LARGEST_HEADER = 2**22
-"""Bytes of a header, with the manifest of a model."""
+"""Largest size of a header in bytes, including the manifest of a model."""
 
 DTYPES = {
     **{f"I{bits}": np.dtype(f"int{bits}") for bits in (8, 16, 32, 64)},
     **{f"U{bits}": np.dtype(f"uint{bits}") for bits in (8, 16, 32, 64)},
     **{f"F{bits}": np.dtype(f"float{bits}") for bits in (16, 32, 64)},
 }
-"""Types of numbers by the name that safetensors gives them."""
+"""Types of numbers by their name in safetensors."""
 
 _METADATA = "__metadata__"
 _MOST_AXES = 64
 
 
 def pack_arrays(arrays, metadata=None):
-    """Put arrays into bytes.
+    """Convert arrays to bytes.
 
     Parameters
     ----------
     arrays : dict of str to ndarray
         Finite arrays of any shape, of integers or floats of up to 64 bits.
     metadata : dict of str to str, optional
-        Text that goes with them.
+        Text to store with the arrays.
 
     Returns
     -------
     bytes
-        The same for the same arrays and metadata.
+        Equal for equal arrays and metadata.
 
     Raises
     ------
@@ -95,19 +95,19 @@ def parse_header(encoded):
     Parameters
     ----------
     encoded : bytes
-        The header, in the one way in which it is written.
+        The header, in its canonical form.
 
     Returns
     -------
     records : dict
         Description of each array by name.
     metadata : object
-        What goes with them; None without.
+        Metadata; None without any.
 
     Raises
     ------
     ReadError
-        If it is none, or describes an array that cannot be.
+        If it is not a header, or describes an impossible array.
     """
     try:
         header = json.loads(encoded)
@@ -138,17 +138,17 @@ def _is_record(record):
 
 
 def n_bytes(records):
-    """Count the bytes of all arrays.
+    """Number of bytes of all arrays.
 
     Parameters
     ----------
     records : dict
-        From `parse_header`.
+        Result of `parse_header`.
 
     Returns
     -------
     int
-        Bytes behind the header.
+        Bytes after the header.
     """
     return sum(math.prod(r["shape"]) * DTYPES[r["dtype"]].itemsize for r in records.values())
 
@@ -159,7 +159,7 @@ def load_arrays(content):
     Parameters
     ----------
     content : bytes
-        From `pack_arrays`; its header has been accepted by `parse_header`.
+        Result of `pack_arrays`, whose header was accepted by `parse_header`.
 
     Returns
     -------

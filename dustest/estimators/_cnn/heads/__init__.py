@@ -1,4 +1,4 @@
-"""Heads of networks: what a network predicts, and how it learns to. Each head is one file."""
+"""Heads of networks: predictions and training. Each head is one file."""
 
 from importlib import import_module
 from pkgutil import iter_modules

@@ -11,22 +11,22 @@ __all__ = ["Head"]
 
 @dataclass(frozen=True)
 class Head(ABC):
-    """What a network predicts, how it learns to, and what goes with it by default.
+    """Predictions and training of a network, and their defaults.
 
     Attributes
     ----------
     name : str
-        Name, the ``kind`` of a plan.
+        Name, the ``kind`` of a configuration.
     uncertainty : {"posterior", "none"}
-        What the percentiles are.
+        Kind of the percentiles.
     is_separate : bool
-        Whether each target has networks of its own.
+        Whether each target has its own networks.
     reads_context : bool
-        Whether networks of images read the context too.
+        Whether networks for images also have the context as input.
     learning_rate : float
         Highest learning rate of Adam.
     has_schedule : bool
-        Whether the learning rate rises and falls; otherwise it stays.
+        Whether the learning rate rises and falls; otherwise it is constant.
     momentum : float
         Of the statistics of batch normalisations.
     losses : dict
@@ -51,7 +51,7 @@ class Head(ABC):
     # ---- the network ------------------------------------------------------------------------
 
     def check(self, config):
-        """Refuse a plan that does not go with the head.
+        """Raise an error for a configuration that does not match the head.
 
         Parameters
         ----------
@@ -71,12 +71,12 @@ class Head(ABC):
             raise InputError(msg)
 
     def n_outputs(self, config, n_targets):  # noqa: ARG002 - heads with components need it
-        """Count the numbers that a network gives.
+        """Number of outputs of a network.
 
         Parameters
         ----------
         config : CNNConfig
-            Its plan.
+            Its configuration.
         n_targets : int
             Number of labels that one network learns.
 
@@ -88,18 +88,18 @@ class Head(ABC):
         return n_targets
 
     def describe(self, config):  # noqa: ARG002 - heads with components need it
-        """Describe the last layer in a few words, for tables of layers (str)."""
+        """Description of the last layer, for tables of layers (str)."""
         return ""
 
     @abstractmethod
     def inputs(self, batch, bands, *, size, window, snr_min):
-        """Make the images and context that networks read, as `~.inputs.prepare` does."""
+        """Make the images and context of networks, as `~.inputs.prepare` does."""
 
     # ---- training -----------------------------------------------------------------------------
 
     @abstractmethod
     def labels(self, targets, truth):
-        """Labels that networks learn.
+        """Labels of networks.
 
         Parameters
         ----------
@@ -111,15 +111,15 @@ class Head(ABC):
         Returns
         -------
         ndarray of shape (n, n_labels)
-            Labels; NaN where unknown.
+            Labels; NaN if unknown.
         """
 
     def latents(self, targets):
-        """Names of the quantities that labels stand for, in their order (tuple of str)."""
+        """Names of the quantities of the labels, in their order (tuple of str)."""
         return tuple(targets)
 
     def get_loss(self, name=None):
-        """Find the loss of a network.
+        """Look up the loss of a network.
 
         Parameters
         ----------
@@ -144,12 +144,12 @@ class Head(ABC):
 
     @abstractmethod
     def prior_output(self, config, labels):
-        """Find the output that describes labels whatever a network sees.
+        """Output that describes the distribution of labels, independent of the input.
 
         Parameters
         ----------
         config : CNNConfig
-            Plan of the network.
+            Configuration of the network.
         labels : ndarray of shape (n, n_targets)
             Labels, all of them finite.
 
@@ -160,7 +160,7 @@ class Head(ABC):
         """
 
     def augmentation(self, task):  # noqa: ARG002 - for heads
-        """How training changes images: a callable of image, context and generator, or None."""
+        """Augmentation: a callable of image, context and generator, or None."""
         return
 
     # ---- predictions --------------------------------------------------------------------------
@@ -172,8 +172,8 @@ class Head(ABC):
         Parameters
         ----------
         raw : ndarray of shape (n_networks, n, n_outputs)
-            Outputs; where each target has networks of its own, all targets of one network after
-            the other.
+            Outputs; if each target has its own networks, all targets of one network after the
+            other.
         targets : tuple of str
             Quantities.
         seeds : ndarray of uint64 of shape (n,)
@@ -186,12 +186,12 @@ class Head(ABC):
         """
 
     def truth(self, labels, targets):  # noqa: ARG002 - for heads
-        """Quantities of labels, of heads that give distributions.
+        """Quantities of labels, for heads with distributions.
 
         Parameters
         ----------
         labels : ndarray of shape (n, n_labels)
-            From `labels`.
+            Result of `labels`.
         targets : tuple of str
             Quantities.
 
@@ -203,7 +203,7 @@ class Head(ABC):
         Raises
         ------
         InputError
-            If the head gives no distributions.
+            If the head has no distributions.
         """
         msg = f"networks of the kind {self.name!r} give no distribution to be calibrated"
         raise InputError(msg)

@@ -1,7 +1,7 @@
 """The head of mixtures of Gaussians over latent targets, and the mixtures as distributions.
 
-The output has the parameters of a mixture side by side in one row: logits of the weights, means,
-and logarithms of the standard deviations before they are bounded.
+The output is the parameters of a mixture in one row: logits of the weights, means, and logarithms
+of the standard deviations before they are bounded.
 """
 
 from dataclasses import dataclass
@@ -21,26 +21,26 @@ __all__ = ["HEAD", "Mixture", "MixtureHead", "mixture_loss"]
 
 # Bounds of ln sigma: 0.02 to 7.4. Below, a component could collapse onto single labels.
 _MIDDLE, _REACH = -1.0, 3.0
-# Means end where their squares would begin to overflow in single precision.
+# Limit of the means, whose squares would otherwise overflow in single precision.
 _FARTHEST = 1e6
 _LOG_ROOT_2PI = 0.5 * np.log(2.0 * np.pi)
 
 _DRAWS = 128
-"""Draws of each network of an ensemble: the more Gaussians, the more draws it takes to find
-percentiles within a twentieth of the error bar."""
+"""Draws of each network of an ensemble: more Gaussians need more draws for percentiles within a
+twentieth of the uncertainty."""
 
 _BLUR, _NOISE = 0.3, 0.3
-"""Most by which training blurs (pixels) and adds noise (in units of the noise)."""
+"""Largest blur (pixels) and noise (in units of the noise) of the augmentation."""
 
 _MISSING = 0.05
 """Probability with which training removes a band, or the redshift, of a galaxy, so that networks
 learn to predict without them."""
 
 _HALVINGS = 60
-# Draws are told apart by so many probabilities, of which uint16 wraps around at the last: to look
-# a Gaussian up takes a tenth of the time of working it out.
+# Number of probabilities of a draw, where uint16 wraps around: looking up a Gaussian takes a tenth
+# of the time of computing it.
 _CELLS = 2**16
-# Steps of evenly spread draws: no multiples of one of them come near those of another.
+# Steps of evenly spread draws: multiples of one are never close to those of another.
 _STEPS = np.sqrt([2.0, 3.0, 5.0, 7.0, 11.0, 13.0]) % 1.0
 
 
@@ -53,8 +53,8 @@ def mixture_loss(labels, raw):
     Parameters
     ----------
     labels : tensor of shape (n, n_targets)
-        Latent targets. Those that are NaN are integrated over: a component, being diagonal, then
-        simply has one dimension less.
+        Latent targets. NaN targets are integrated over: a diagonal component then has one
+        dimension less.
     raw : tensor of shape (n, n_components * (1 + 2 * n_targets))
         Output of the network.
 
@@ -72,7 +72,7 @@ def mixture_loss(labels, raw):
     )
     log_sigmas = _MIDDLE + _REACH * ops.tanh(log_sigmas / _REACH)
     known = ops.logical_not(ops.isnan(labels))
-    # NaN must go before the arithmetic: behind a later `where` its gradient would still be NaN.
+    # NaN must be replaced before the arithmetic: after a later `where` the gradient would be NaN.
     values = ops.where(known, labels, 0.0)[:, None, :]
     distance = (values - ops.clip(means, -_FARTHEST, _FARTHEST)) * ops.exp(-log_sigmas)
     terms = -0.5 * ops.square(distance) - log_sigmas - _LOG_ROOT_2PI
@@ -99,7 +99,7 @@ class MixtureHead(Head):
     augmentation_references: ClassVar[tuple] = ("Lindeberg1990",)
 
     def check(self, config):
-        """Refuse a plan without components."""
+        """Raise an error for a configuration without components."""
         if config.components == 0:
             msg = f"components of CNNConfig must be at least 1 for the kind {self.name!r}, got 0"
             raise InputError(msg)
@@ -109,11 +109,11 @@ class MixtureHead(Head):
         return config.components * (1 + 2 * n_targets)
 
     def describe(self, config):
-        """Number of components in words."""
+        """Number of components as text."""
         return f"mixture of {config.components} Gaussians"
 
     def inputs(self, batch, bands, **options):
-        """Images of all bands on one scale, so that colours are kept."""
+        """Images of all bands on one scale, so that colours are preserved."""
         return prepare(batch, bands, **options)
 
     def latents(self, targets):
@@ -127,12 +127,12 @@ class MixtureHead(Head):
     def truth(self, labels, targets):
         """Quantities of latent targets."""
         latent = labels.astype(float)
-        # Without dust R_V is undefined; E(B-V) is then as small as A_V, whatever R_V is.
+        # Without dust R_V is undefined; E(B-V) is then as small as A_V, for any R_V.
         latent[:, 1] = np.nan_to_num(latent[:, 1])
         return from_latent(latent, latent_names(targets))
 
     def prior_output(self, config, labels):
-        """Find components that describe equal shares of the labels, in order of the first."""
+        """Components that describe equal fractions of the labels, in order of the first."""
         k = config.components
         order = np.argsort(labels[:, 0], kind="stable")
         first = np.arange(k) * len(labels) // k
@@ -146,14 +146,14 @@ class MixtureHead(Head):
         return np.concatenate([weights, means.ravel(), raw.ravel()])
 
     def augmentation(self, task):
-        """Turns, flips, shifts, wider point-spread functions, noise, and missing data."""
+        """Rotations, flips, shifts, wider point-spread functions, noise, and missing data."""
         missing_band = _MISSING if len(task.bands) > 1 else 0.0
         return AugmentOptions(
             blur=_BLUR, noise=_NOISE, missing_band=missing_band, missing_redshift=_MISSING
         )
 
     def samples(self, raw, targets, seeds):
-        """Draws of the pooled mixtures of all networks."""
+        """Draws of the combined mixtures of all networks."""
         names = latent_names(targets)
         mixture = Mixture.pooled([Mixture.from_raw(part, len(names)) for part in raw])
         quantities = from_latent(mixture.draw(_DRAWS * len(raw), seeds), names)
@@ -168,7 +168,7 @@ HEAD = MixtureHead()
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """Mixtures of Gaussians with diagonal covariances, one mixture a galaxy.
+    """Mixtures of Gaussians with diagonal covariances, one mixture per galaxy.
 
     Parameters
     ----------
@@ -219,7 +219,7 @@ class Mixture:
 
     @classmethod
     def pooled(cls, mixtures):
-        """Mixtures of several networks as one, each network with the same weight.
+        """Combine mixtures of several networks, each with the same weight.
 
         Parameters
         ----------
@@ -260,7 +260,7 @@ class Mixture:
         Parameters
         ----------
         values : ndarray of shape (n, n_targets)
-            Latent targets; those that are NaN are integrated over.
+            Latent targets; NaN targets are integrated over.
 
         Returns
         -------
@@ -273,7 +273,7 @@ class Mixture:
         return logsumexp(self.log_weights + log_density, axis=1)
 
     def cdf(self, values):
-        """Probability below a value, of each target by itself.
+        """Probability below a value, for each target separately.
 
         Parameters
         ----------
@@ -289,7 +289,7 @@ class Mixture:
         return np.einsum("nk,nkt->nt", self.weights, below)
 
     def quantile(self, probabilities):
-        """Quantiles of each target by itself.
+        """Quantiles of each target separately.
 
         Parameters
         ----------
@@ -304,7 +304,7 @@ class Mixture:
         return np.stack([self._quantile(level) for level in probabilities], axis=-1)
 
     def _quantile(self, level):
-        """One quantile by bisection: it lies between those of the components."""
+        """One quantile by bisection; it is between those of the components."""
         ends = self.means + self.sigmas * ndtri(level)
         low, high = ends.min(axis=1), ends.max(axis=1)
         for _ in range(_HALVINGS):
@@ -316,16 +316,16 @@ class Mixture:
     def draw(self, n_draws, random_state):
         """Draw from the mixtures, all targets jointly.
 
-        The draws of one galaxy are points that fill the unit cube evenly, moved by a random
-        shift [1]_: each of them is distributed as the mixture, while their quantiles lie much
-        closer to its own than those of independent draws would (64 of these are as good as 600).
+        The draws of one galaxy are points of a low-discrepancy sequence, moved by a random
+        shift [1]_. Each draw is distributed as the mixture, and the quantiles of the draws are
+        much closer to its own than for independent draws (64 of these are as good as 600).
 
         Parameters
         ----------
         n_draws : int
-            Number of draws of each galaxy.
+            Number of draws per galaxy.
         random_state : Generator or ndarray of uint64 of shape (n,)
-            A generator; or a seed for each galaxy, so that its draws depend on nothing else.
+            A generator; or a seed for each galaxy, so that its draws do not depend on other rows.
 
         Returns
         -------
@@ -345,7 +345,7 @@ class Mixture:
         means, sigmas = (
             np.moveaxis(part, -1, 0).astype(np.float32) for part in (self.means, self.sigmas)
         )
-        # One target after the other: what fits into the cache is several times faster.
+        # One target after the other: arrays that fit in the cache are several times faster.
         draws = np.empty((n_targets, n, n_draws), dtype=np.float32)
         for target in range(n_targets):
             cells = shifts[:, target + 1, None] + _cells(steps * _STEPS[target] % 1.0)
@@ -354,7 +354,7 @@ class Mixture:
         return np.moveaxis(draws, 0, -1)
 
     def _component(self, cells):
-        """Number of the component that a cell falls into, shape as that of ``cells``."""
+        """Number of the component of a cell, in the shape of ``cells``."""
         edges = np.rint(_CELLS * np.cumsum(self.weights, axis=1)).astype(np.int32)
         cells = cells.astype(np.int32)
         component = np.zeros(cells.shape, dtype=np.uint16)
@@ -364,7 +364,7 @@ class Mixture:
 
 
 def _at(values, places):
-    """Values at places that are within bounds: not to check them saves a copy."""
+    """Values at indices within bounds: skipping the check avoids a copy."""
     return np.take(values, places, mode="clip")
 
 
@@ -383,8 +383,8 @@ def _shifts(random_state, n, n_axes):
     """Random points of the unit cube, shape (n, n_axes)."""
     if isinstance(random_state, np.random.Generator):
         return random_state.random((n, n_axes))
-    # SplitMix64 (Steele, Lea & Flood 2014) on all seeds at once: a generator for each galaxy
-    # would take longer than its network.
+    # SplitMix64 (Steele, Lea & Flood 2014) on all seeds at once: a generator for each galaxy would
+    # take longer than its network.
     seeds = np.asarray(random_state, dtype=np.uint64)[:, None]
     z = seeds + np.arange(1, n_axes + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -1,4 +1,4 @@
-"""The head of Fu et al.: a network for each target, which gives one number."""
+"""The head of Fu et al.: a network for each target, with one output."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -17,10 +17,10 @@ _LEAST_FOR_GRADIENTS = 24
 
 @dataclass(frozen=True)
 class PaperHead(Head):
-    """Numbers without a distribution, each from networks of its own.
+    """Values without a distribution; each target has its own networks.
 
-    Learning rates are lower than those of other heads: without a warm-up networks may end up
-    predicting the same for all galaxies.
+    Learning rates are lower than those of other heads: without a warm-up, networks may end up
+    predicting the same value for all galaxies.
     """
 
     name: ClassVar[str] = "paper"
@@ -29,9 +29,9 @@ class PaperHead(Head):
     reads_context: ClassVar[bool] = False
     learning_rate: ClassVar[float] = 1e-3
     has_schedule: ClassVar[bool] = False
-    # That of Keras, with which the networks of the paper were trained.
+    # The default of Keras, with which the networks of the paper were trained.
     momentum: ClassVar[float] = 0.99
-    # The percentage diverges where the truth is zero.
+    # The percentage diverges if the truth is zero.
     losses: ClassVar[dict] = {
         None: "mean_absolute_error",
         "absolute": "mean_absolute_error",
@@ -41,19 +41,19 @@ class PaperHead(Head):
     augmentation_references: ClassVar[tuple] = ("Dalal2005", "vanderWalt2014")
 
     def inputs(self, batch, bands, **options):
-        """Images that run from 0 to 1, each on its own."""
+        """Images that are scaled to 0 to 1 separately."""
         return prepare_paper(batch, bands, **options)
 
     def labels(self, targets, truth):  # noqa: ARG002 - they are in their order
-        """Take the truth as it is."""
+        """Use the truth unchanged."""
         return truth
 
     def prior_output(self, config, labels):  # noqa: ARG002
-        """Find the median."""
+        """Median."""
         return np.median(labels, axis=0)
 
     def augmentation(self, task):
-        """One of the copies of the paper."""
+        """One of the augmentations of the paper."""
         if task.size < _LEAST_FOR_GRADIENTS:
             msg = (
                 f"size must be at least {_LEAST_FOR_GRADIENTS} pixels where paper networks learn "

@@ -1,6 +1,6 @@
-"""`CNNConfig`, the plan of a network as a small record of plain values, and the named plans.
+"""`CNNConfig`, the architecture of a network as a record of plain values, and named ones.
 
-Nothing here knows of Keras: a plan can be read, checked, stored and searched without it.
+It does not need Keras: a configuration can be read, checked, stored and searched without it.
 """
 
 import re
@@ -18,7 +18,7 @@ ACTIVATIONS = ("elu", "gelu", "relu", "silu")
 NORMALIZATIONS = ("batch", "group", "layer", "none")
 POOLINGS = ("average", "max")
 
-# A plan may come out of a file, and decides how much memory a network takes.
+# A configuration may be read from a file, and determines the memory of a network.
 _MOST_LAYERS = 8
 _MOST_UNITS = 1024
 _MOST_COMPONENTS = 64
@@ -27,30 +27,30 @@ _LARGEST_KERNEL = 15
 
 @dataclass(frozen=True)
 class CNNConfig:
-    """Plan of a convolutional network.
+    """Architecture of a convolutional network.
 
     Parameters
     ----------
     kind : {"mixture", "paper"}
-        Head of the network, which says what it reads and predicts: images and their context, and
-        a mixture of Gaussians over all targets; or images alone, and one number.
+        Head of the network, which defines its inputs and predictions: images and their context,
+        and a mixture of Gaussians over all targets; or images only, and one value.
     window : int
-        Side in pixels of the central part of the image that is looked at; 0 for all of it.
+        Side in pixels of the central part of the image that is used; 0 for all of it.
     filters : tuple of int
         Filters of each convolutional block; every block halves the image.
     kernel_size : int
         Side of the convolutions in pixels.
     activation : {"elu", "gelu", "relu", "silu"}
-        What follows each convolution and each dense layer.
+        Activation of each convolution and each dense layer.
     normalization : {"batch", "group", "layer", "none"}
-        What normalises the maps of a block, after the activation.
+        Normalisation of the maps of a block, after the activation.
     pooling : {"average", "max"}
-        How a block halves the image.
+        Pooling that halves the image.
     branches : bool
-        Whether each band has blocks of its own, concatenated before the dense layers. Otherwise
-        the first block sees all bands at once.
+        Whether each band has its own blocks, concatenated before the dense layers. Otherwise the
+        input of the first block is all bands.
     context_dense : tuple of int
-        Units of dense layers on the context alone, whose output joins it; none if empty.
+        Units of dense layers for the context only, whose output is concatenated; none if empty.
     dense : tuple of int
         Units of each dense layer.
     dropout : float
@@ -94,11 +94,11 @@ class CNNConfig:
 
     @property
     def head(self):
-        """What the network predicts, and how it learns to (`Head`)."""
+        """Predictions and training of the network (`Head`)."""
         return HEADS[self.kind]
 
     def to_dict(self):
-        """Put the plan into values that JSON knows.
+        """Convert the configuration to JSON types.
 
         Returns
         -------
@@ -110,12 +110,12 @@ class CNNConfig:
 
     @classmethod
     def from_dict(cls, values):
-        """Read a plan that `to_dict` has written.
+        """Read the result of `to_dict`.
 
         Parameters
         ----------
         values : dict
-            Value by field, with no field missing and none besides.
+            Value by field, with all fields and no others.
 
         Returns
         -------
@@ -125,8 +125,8 @@ class CNNConfig:
         Raises
         ------
         InputError
-            If the fields are not exactly those of a plan, or a value is not of its type or out
-            of its range.
+            If the fields are not exactly those of a configuration, or a value has a wrong type or
+            is out of range.
         """
         names = {item.name for item in fields(cls)}
         given = set(values) if isinstance(values, dict) else None
@@ -139,7 +139,7 @@ class CNNConfig:
 
 
 def get_config(architecture):
-    """Find the plan of a network.
+    """Look up the architecture of a network.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def get_config(architecture):
 
 
 def _difference(given, names):
-    """Words for the fields that are too many or too few."""
+    """Text on missing and unknown fields."""
     unknown = ", ".join(sorted(repr(name) for name in given - names))
     missing = ", ".join(sorted(repr(name) for name in names - given))
     parts = ((unknown, "unknown"), (missing, "missing"))
@@ -186,7 +186,7 @@ def _one_of(options):
 
 
 def _whole(low, high):
-    """Rule of an integer; a bool is none."""
+    """Rule of an integer; a bool is not one."""
     return lambda value: type(value) is int and low <= value <= high, (
         f"an integer from {low} to {high}"
     )
@@ -223,7 +223,7 @@ _RULES = {
     "components": _whole(0, _MOST_COMPONENTS),
 }
 
-# Fu et al.: three blocks a band, four dense layers, dropout 0.5, 36 filters in the first
+# Fu et al.: three blocks per band, four dense layers, dropout 0.5, 36 filters in the first
 # convolution, a dense layer of 64. The sizes of the other layers are not published; these are
 # ours, within the ranges of their Table 1 (4-64 filters, 8-64 neurons).
 PAPER = CNNConfig(
@@ -241,11 +241,11 @@ PAPER = CNNConfig(
     components=0,
 )
 
-# All bands in the first convolution, so that it sees colours. The central 24 of 32 pixels say as
-# much as all of them, in little more than half of the time. Average pooling, because it keeps the
-# sum of the light, while the maximum of noisy pixels is biased by the noise. Batch normalisation,
-# although images come on one scale already and training takes a tenth longer: without it networks
-# that have seen 6,000 galaxies hardly read shapes (A_V from one band: 0.92 of the control's error
+# All bands are in the first convolution, so that it uses colours. The central 24 of 32 pixels have
+# as much information as all of them, in little more than half of the time. Average pooling
+# preserves the flux, while the maximum of noisy pixels is biased by the noise. Batch normalisation
+# is used although images are on one scale and training takes a tenth longer: without it, networks
+# trained on 6,000 galaxies hardly use shapes (A_V from one band: 0.92 of the baseline's error
 # instead of 0.81).
 DUSTEST = CNNConfig()
 
@@ -263,7 +263,7 @@ def described_head(architecture):
     Returns
     -------
     head : str
-        Name of the head; what was given where it is none of these.
+        Name of the head; the argument itself if it is none of these.
 
     Examples
     --------

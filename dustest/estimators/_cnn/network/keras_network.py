@@ -1,6 +1,6 @@
-"""Networks: built from their plan, with their first output and their weights.
+"""Networks in Keras: built from their configuration, with first output and weights.
 
-Keras is imported inside functions, and only what runs alike on all its backends is used.
+Keras is imported inside functions; only operations that agree on all its backends are used.
 """
 
 import os
@@ -15,14 +15,14 @@ from dustest.estimators._cnn.network.layers import EPSILON, OUTPUT, check_weight
 __all__ = ["build", "import_keras", "set_prior", "weights_from_dict", "weights_to_dict"]
 
 _BACKENDS = ("tensorflow", "jax", "torch")
-"""Backends of Keras in the order in which one that is installed is taken."""
+"""Backends of Keras, in order of preference."""
 
 
 # ---- networks -------------------------------------------------------------------------------
 
 
 def build(config, n_bands, n_context, n_targets, *, size=32, seed=0):
-    """Build the network of a plan.
+    """Build the network of a configuration.
 
     Parameters
     ----------
@@ -77,11 +77,11 @@ def import_keras():
 
 
 def _choose_backend():
-    """Set the backend for the first import of Keras, where the user has not chosen one."""
+    """Set the backend for the first import of Keras, unless the user has chosen one."""
     if "keras" in sys.modules or "KERAS_BACKEND" in os.environ:
         return
     installed = [name for name in _BACKENDS if find_spec(name) is not None]
-    # With TensorFlow, the default of Keras, its own configuration file has the say.
+    # For TensorFlow, the default of Keras, its own configuration file applies.
     if installed and "tensorflow" not in installed:
         os.environ["KERAS_BACKEND"] = installed[0]
 
@@ -89,8 +89,8 @@ def _choose_backend():
 class _Maker:
     """Makes tensors of Keras, by a method for each kind of layer.
 
-    Each layer has a name, and a seed where it needs one. Layout and precision are always given,
-    since Keras lets users change both defaults.
+    Each layer has a name, and a seed if it needs one. Layout and precision are always given, since
+    Keras lets users change both defaults.
     """
 
     def __init__(self, keras, rng):
@@ -176,18 +176,18 @@ def _maps(layer):
 
 
 def set_prior(model, config, labels):
-    """Let an untrained network predict about the distribution of the labels, whatever it sees.
+    """Set the output of an untrained network to the distribution of the labels for any input.
 
-    Training then begins at the constant control instead of far away: log sSFR is near -8.
+    Training then begins at the constant baseline instead of far away: log sSFR is near -8.
 
     Parameters
     ----------
     model : keras.Model
-        From `build`; its output layer is overwritten.
+        Result of `build`; its output layer is overwritten.
     config : CNNConfig
-        Its plan.
+        Its configuration.
     labels : ndarray of shape (n, n_targets)
-        Labels of the training set, as the loss gets them; NaN where unknown.
+        Labels of the training set, as in the loss; NaN if unknown.
     """
     layer = model.get_layer(OUTPUT)
     kernel = np.zeros(layer.kernel.shape, dtype=np.float32)
@@ -223,7 +223,7 @@ def weights_to_dict(model):
 
 
 def weights_from_dict(model, weights):
-    """Give a network its weights; nothing is changed unless all of them fit.
+    """Set the weights of a network; nothing is changed unless all of them match.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Layers of a network as plain records, worked out from its plan.
+"""Layers of a network as plain records, derived from its configuration.
 
-They are the one description of a network: `keras_network` builds them for training,
-`forward` computes them for prediction, and ``CNNEstimator.layers`` lists them.
+They are the only description of a network: `keras_network` builds them for training, `forward`
+computes them for prediction, and ``CNNEstimator.layers`` lists them.
 """
 
 import math
@@ -27,7 +27,7 @@ OUTPUT = "output"
 """Name of the last layer."""
 
 EPSILON = 1e-3
-"""What normalisations add to variances."""
+"""Constant that normalisations add to variances."""
 
 _STATISTICS = {
     "batch": ("gamma", "beta", "moving_mean", "moving_variance"),
@@ -42,7 +42,7 @@ _MOST_GROUPS = 8
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer: its inputs, what it computes, and the shapes of its output and weights.
+    """One layer: its inputs, its operation, and the shapes of its output and weights.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class Layer:
     name : str
         Name, that of the layer of Keras.
     kind : str
-        What it does.
+        Its operation.
     side : int
         Side of its maps in pixels; 0 for plain numbers.
     units : int
@@ -59,11 +59,11 @@ class Layer:
     inputs : tuple of str
         Names of the layers whose outputs it takes.
     setting : str
-        What else defines it, in words.
+        Further settings, as text.
     options : dict
-        What else defines it, by name, such as ``"activation"``.
+        Further settings, by name, such as ``"activation"``.
     shapes : dict of str to tuple of int
-        Shapes of its weights, with the statistics of a normalisation, by name.
+        Shapes of its weights, including the statistics of a normalisation, by name.
     """
 
     branch: str
@@ -88,7 +88,7 @@ class Layer:
 
 
 def seen(config, size):
-    """Side of the central part of images that is looked at.
+    """Side of the central part of images that is used.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def seen(config, size):
 
 
 def check_sizes(config, n_bands, n_context, n_targets, size):
-    """Refuse what a plan has no room for.
+    """Raise an error for sizes that a configuration does not support.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def check_sizes(config, n_bands, n_context, n_targets, size):
 
 
 def list_layers(config, n_bands, n_context, n_targets, *, size=32, bands=None):
-    """List the layers of the network of a plan.
+    """List the layers of the network of a configuration.
 
     Activations are options of other layers.
 
@@ -154,12 +154,12 @@ def list_layers(config, n_bands, n_context, n_targets, *, size=32, bands=None):
     size : int, optional
         Side of the images in pixels.
     bands : sequence of str, optional
-        What the bands are called.
+        Names of the bands.
 
     Returns
     -------
     list of Layer
-        Branch by branch, each after those that it takes.
+        Branch by branch, each layer after its inputs.
 
     Raises
     ------
@@ -191,7 +191,7 @@ def list_layers(config, n_bands, n_context, n_targets, *, size=32, bands=None):
 
 
 def count_weights(config, n_bands, n_context, n_targets, *, size=32):
-    """Count the weights of the network of a plan, without building it.
+    """Count the weights of the network of a configuration, without building it.
 
     Parameters
     ----------
@@ -201,7 +201,7 @@ def count_weights(config, n_bands, n_context, n_targets, *, size=32):
     Returns
     -------
     int
-        Number of all weights, with the statistics of normalisations.
+        Number of all weights, including the statistics of normalisations.
 
     Examples
     --------
@@ -232,7 +232,7 @@ def weight_shapes(layers):
 
 
 def check_weights(shapes, weights):
-    """Refuse weights that are not those of a network.
+    """Raise an error for weights that do not match a network.
 
     Parameters
     ----------
@@ -261,7 +261,7 @@ def check_weights(shapes, weights):
 
 
 def _trunks(config, bands, size):
-    """Layers on images: of each band on its own, or of all at once."""
+    """Layers for images: of each band separately, or of all together."""
     if not config.branches:
         name = bands[0] if len(bands) == 1 else "all bands"
         columns = (0, len(bands))
@@ -273,7 +273,7 @@ def _trunks(config, bands, size):
 
 
 def _trunk(config, branch, prefix, columns, shape):
-    """Layers of one branch, from some channels of the image to their features."""
+    """Layers of one branch, from channels of the image to features."""
     size, n_bands = shape
     side, channels = seen(config, size), columns[1] - columns[0]
     options = {"shape": (size, size, n_bands), "columns": columns}
@@ -291,13 +291,13 @@ def _trunk(config, branch, prefix, columns, shape):
 
 
 def _block(config, branch, names, side, channels):
-    """Layers of one block, from so many channels to so many."""
+    """Layers of one block, with numbers of input and output channels."""
     (last, name), (before, after) = names, channels
     kernel = config.kernel_size
     yield Layer(
         *(branch, f"{name}_conv", "convolution", side, after, (last,)),
         setting=f"{kernel} x {kernel}, {config.activation}",
-        # Pooling drops an odd last row and column, which statistics of whole maps do count.
+        # Pooling drops an odd last row and column, which statistics of whole maps include.
         options={
             "activation": config.activation,
             "used": side if config.normalization == "group" else side // 2 * 2,
@@ -325,7 +325,7 @@ def _block(config, branch, names, side, channels):
 
 
 def _context(config, n_context):
-    """Layers on the context, from its input."""
+    """Layers for the context, from its input."""
     last = Layer("context", "context", "input", 0, n_context, options={"shape": (n_context,)})
     yield last
     for i, units in enumerate(config.context_dense):
@@ -351,7 +351,7 @@ def _head(config, features, n_outputs):
 
 
 def _dense(branch, name, last, units, activation):
-    """One dense layer behind another layer."""
+    """One dense layer after another layer."""
     options, shapes = {"activation": activation}, _dense_shapes(last.units, units)
     return Layer(branch, name, "dense", 0, units, (last.name,), activation, options, shapes)
 

@@ -1,7 +1,7 @@
-"""Training galaxies seen otherwise: turned, shifted, blurred, fainter, with bands missing.
+"""Augmentation: rotations, shifts, blur, noise, and missing bands.
 
-`augment` works on the inputs that `prepare` made, and gives what `prepare` would have made of
-the changed galaxies: fluxes, signal-to-noise ratios and the common scale are measured again.
+`augment` works on the inputs of `prepare`, and returns what `prepare` would have returned for the
+changed galaxies: fluxes, signal-to-noise ratios and the common scale are measured again.
 """
 
 from dataclasses import dataclass, fields
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 _N_SHIFTS, _N_BLURS = 33, 9
-"""Steps in which shifts and blurs are drawn: fine enough, and a table of 1.2 MB holds them all."""
+"""Steps of shifts and blurs: fine enough, and a table of 1.2 MB contains them all."""
 
 _PAPER_NOISE = 0.05
 _PROBABILITIES = ("missing_band", "missing_redshift")
@@ -34,12 +34,12 @@ _PROBABILITIES = ("missing_band", "missing_redshift")
 
 @dataclass(frozen=True)
 class AugmentOptions:
-    """How `augment` may change a galaxy; 0 and False switch a change off.
+    """Options of `augment`; 0 and False switch a change off.
 
     Parameters
     ----------
     symmetries : bool, optional
-        Whether to turn and flip, by one of the eight symmetries of the square.
+        Whether to rotate and flip, by one of the eight symmetries of the square.
     shift : float, optional
         Largest shift along each axis in pixels, up to 1.
     blur : float, optional
@@ -52,9 +52,9 @@ class AugmentOptions:
         Standard deviation in pixels, up to 2, of the Gaussian that correlates the added noise,
         as drizzling does.
     missing_band : float, optional
-        Probability with which each band is taken away; one always stays.
+        Probability with which each band is removed; at least one is kept.
     missing_redshift : float, optional
-        Probability with which the redshift is taken away.
+        Probability with which the redshift is removed.
 
     Raises
     ------
@@ -86,7 +86,7 @@ class AugmentOptions:
 
 @dataclass(frozen=True)
 class PaperCopies:
-    """Changes galaxies as the paper does: each becomes one of its copies at random."""
+    """Augmentation of the paper: each galaxy becomes one of its copies at random."""
 
     def __call__(self, image, context, rng):
         """Change galaxies, see `augment_paper`."""
@@ -104,16 +104,16 @@ def augment(image, context, rng, options=None):
     context : ndarray of float32 of shape (n, n_context)
         From `prepare`.
     rng : numpy.random.Generator
-        Where the randomness comes from.
+        Source of random numbers.
     options : AugmentOptions, optional
-        What to change and how far; ``AugmentOptions()`` by default.
+        Kinds and sizes of changes; ``AugmentOptions()`` by default.
 
     Returns
     -------
     image : ndarray of float32 of shape (n, size, size, n_bands)
         Changed images.
     context : ndarray of float32 of shape (n, n_context)
-        What goes with them.
+        Their context.
 
     Notes
     -----
@@ -143,13 +143,13 @@ def augment(image, context, rng, options=None):
     n, layout = len(image), ContextLayout(image.shape[-1])
     present = context[:, layout["present"]] > 0.0
     log_snr, log_flux = (context[:, layout[name]] for name in ("log_snr", "log_flux"))
-    # Whatever bounds both logarithms have, their difference is that of noise and scale.
+    # For any limits of both logarithms, their difference is that of noise and scale.
     noise = 10.0 ** (log_flux.astype(float) - log_snr.astype(float))
     if options.symmetries:
         image = apply_symmetry(image, rng.integers(8, size=n))
     linear = unstretch(np.ascontiguousarray(np.moveaxis(image, -1, 1)))
     if options.shift or options.blur:
-        linear = _moved(linear, rng, options.shift, options.blur)
+        linear = _shift_and_blur(linear, rng, options.shift, options.blur)
     if options.noise:
         added = noise * rng.uniform(0.0, options.noise, size=noise.shape)
         linear += _noise(rng, linear.shape, added, options.noise_smoothing)
@@ -165,7 +165,7 @@ def augment(image, context, rng, options=None):
 
 
 def apply_symmetry(image, element):
-    """Turn and flip images by symmetries of the square.
+    """Rotate and flip images by symmetries of the square.
 
     Parameters
     ----------
@@ -207,12 +207,12 @@ def augment_paper(images, kinds, rng, *, noise=_PAPER_NOISE):
     images : ndarray of shape (n, size, size, n_bands)
         From `prepare_paper`.
     kinds : ndarray of int of shape (n,)
-        Which copy to make of each, by its number in ``PAPER_COPIES``.
+        Kind of copy for each image, by its number in ``PAPER_COPIES``.
     rng : numpy.random.Generator
-        Where the randomness comes from.
+        Source of random numbers.
     noise : float, optional
-        Standard deviation of the Gaussian noise, where images run from 0 to 1. The paper does
-        not tell its own.
+        Standard deviation of the Gaussian noise, for images from 0 to 1. The paper does not state
+        its value.
 
     Returns
     -------
@@ -252,7 +252,7 @@ def balance_weights(labels, *, power=0.5, bound=5.0, n_bins=20):
     labels : array_like of shape (n,)
         True values of one quantity.
     power : float, optional
-        How even: 0 leaves the distribution as it is, 1 makes it flat within ``bound``.
+        0 leaves the distribution unchanged, 1 makes it flat within ``bound``.
     bound : float, optional
         Largest weight over the smallest, from 1.
     n_bins : int, optional
@@ -261,7 +261,7 @@ def balance_weights(labels, *, power=0.5, bound=5.0, n_bins=20):
     Returns
     -------
     weights : ndarray of shape (n,)
-        Of mean 1.
+        Weights with mean 1.
 
     Raises
     ------
@@ -270,9 +270,9 @@ def balance_weights(labels, *, power=0.5, bound=5.0, n_bins=20):
 
     Notes
     -----
-    A network that learns under these weights learns a distribution with them as its prior: its
-    point estimates are less drawn to the commonest value, and its intervals no longer cover as
-    they should where galaxies are as common as in the training set.
+    A network trained with these weights learns a distribution with them as its prior: its point
+    estimates are less biased to the commonest value, and its intervals no longer have their
+    nominal coverage for galaxies distributed as in the training set.
 
     Examples
     --------
@@ -284,7 +284,7 @@ def balance_weights(labels, *, power=0.5, bound=5.0, n_bins=20):
     return weights / weights.mean()
 
 
-def _moved(linear, rng, shift, blur):
+def _shift_and_blur(linear, rng, shift, blur):
     """Images of shape (n, n_bands, size, size) shifted, and blurred band by band."""
     n, n_bands, size, _ = linear.shape
     table = _operators(size, float(shift), float(blur))
@@ -315,7 +315,7 @@ def _smoother(size, width):
 def _noise(rng, shape, level, smoothing):
     """Correlated noise of a level in the aperture, given for each band of each galaxy."""
     smoother = _smoother(shape[-1], float(smoothing))
-    # Smoothing noise and summing it in the aperture is summing it in a smoothed aperture.
+    # Summing smoothed noise in the aperture equals summing noise in a smoothed aperture.
     smoothed = smoother.T @ aperture(shape[-1]) @ smoother
     rms = (level / np.sqrt(np.sum(smoothed**2))).astype(np.float32)
     noise = rng.standard_normal(shape, dtype=np.float32)
@@ -325,10 +325,10 @@ def _noise(rng, shape, level, smoothing):
 
 
 def _kept(present, rng, probability):
-    """Bands that stay when some are taken away, at least one."""
+    """Bands that are kept if some are removed, at least one."""
     drawn = rng.random(present.shape)
     kept = present & (drawn >= probability)
-    # Of galaxies that would lose all, the band with the highest number stays.
+    # Of galaxies that would lose all bands, the one with the highest number is kept.
     spared = np.argmax(np.where(present, drawn, -1.0), axis=1)
     rows = np.flatnonzero(~kept.any(axis=1))
     kept[rows, spared[rows]] = present[rows, spared[rows]]
@@ -349,7 +349,7 @@ def _measured_again(linear, noise, present, context):
 
 
 def _turned(quarters):
-    """Copy that turns images by quarters of a circle."""
+    """Copy that rotates images by quarters of a circle."""
     return lambda images, rng, noise: np.rot90(images, quarters, axes=(1, 2))  # noqa: ARG005
 
 
@@ -374,7 +374,7 @@ def _gradients(images, rng=None, noise=None):  # noqa: ARG001
 
 
 def _rarity(labels, power, bound, n_bins):
-    """How much rarer each label is than the commonest, from 1 up to a bound."""
+    """Rarity of each label relative to the commonest, from 1 up to a bound."""
     labels = np.asarray(labels, dtype=float)
     if labels.ndim != 1 or not labels.size or not np.all(np.isfinite(labels)):
         msg = f"labels must be finite numbers along one axis, got the shape {labels.shape}"
@@ -398,4 +398,4 @@ PAPER_COPIES = {
     "noise": _noisy,
     "hog": _gradients,
 }
-"""What `augment_paper` can make of a galaxy: from images, a generator and the noise."""
+"""Copies of `augment_paper`: functions of images, a generator and the noise."""

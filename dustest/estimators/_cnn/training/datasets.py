@@ -1,4 +1,4 @@
-"""What networks learn from: prepared galaxies with their labels, in memory or on disc."""
+"""Training sets: prepared galaxies with their labels, in memory or on disc."""
 
 import hashlib
 from dataclasses import dataclass, fields, replace
@@ -13,8 +13,8 @@ from dustest.data.errors import InputError
 __all__ = ["Scaler", "TrainingSet", "collect", "split_by_group"]
 
 _FARTHEST = 8.0
-"""Standard deviations from the mean beyond which a number of the context goes no further: what no
-training has seen must not carry a network away."""
+"""Standard deviations from the mean at which values of the context are clipped: values outside the
+training set must not dominate a network."""
 
 _FILE = "images.f4"
 _CHUNK = 4096
@@ -22,24 +22,24 @@ _CHUNK = 4096
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """Galaxies as networks take them, with what is known of them.
+    """Galaxies as inputs of networks, with labels and weights.
 
     Parameters
     ----------
     image : ndarray of float32 of shape (n, size, size, n_bands)
         Images, or a memory map of them.
     context : ndarray of float32 of shape (n, n_context)
-        Numbers that go with the images.
+        Context of the images.
     labels : ndarray of float32 of shape (n, n_labels)
-        What the networks are to predict; NaN where unknown.
+        Labels; NaN if unknown.
     weight : ndarray of float32 of shape (n,)
-        How much each galaxy counts.
+        Weight of each galaxy.
     group : ndarray of shape (n,)
-        What must not be on both sides of a split.
+        Groups, which must not be on both sides of a split.
     pixel_scale : ndarray of shape (n,)
-        In arcsec; NaN where unknown.
+        In arcsec; NaN if unknown.
     redshift : ndarray of shape (n,)
-        NaN where unknown.
+        NaN if unknown.
     """
 
     image: np.ndarray
@@ -54,7 +54,7 @@ class TrainingSet:
         return len(self.context)
 
     def __getitem__(self, rows):
-        """The same for some of the rows."""
+        """Select rows."""
         return replace(
             self, **{item.name: getattr(self, item.name)[rows] for item in fields(self)}
         )
@@ -68,7 +68,7 @@ class TrainingSet:
         return replace(self, weight=self.weight * factors.astype(np.float32))
 
     def digest(self):
-        """Digest of all that is learned from (str)."""
+        """Digest of the whole training set (str)."""
         digest = hashlib.blake2b(digest_size=16)
         for start in range(0, len(self), _CHUNK):
             rows = slice(start, start + _CHUNK)
@@ -79,24 +79,24 @@ class TrainingSet:
 
 
 def collect(parts, folder=None):
-    """Join parts of a training set.
+    """Concatenate parts of a training set.
 
     Parameters
     ----------
     parts : iterable of TrainingSet
         Parts, used one after the other.
     folder : path-like, optional
-        Where the images are kept, so that memory need not hold them. By default it does.
+        File for the images, if they should not be in memory.
 
     Returns
     -------
     TrainingSet
-        All of them.
+        The whole training set.
 
     Raises
     ------
     InputError
-        If no galaxy is left to learn from.
+        If no galaxy is left.
     """
     path = None if folder is None else Path(folder) / _FILE
     kept = [part if path is None else _on_disc(part, path) for part in parts if len(part)]
@@ -111,7 +111,7 @@ def collect(parts, folder=None):
 
 
 def _on_disc(part, path):
-    """A part without its images, which go to the end of a file."""
+    """A part without its images, which are appended to a file."""
     with open(path, "ab") as file:
         file.write(np.ascontiguousarray(part.image, dtype="<f4"))
     return replace(part, image=part.image[:0])
@@ -125,22 +125,22 @@ def _images(parts, path, n):
 
 
 def split_by_group(group, fraction, seed):
-    """Split rows into those to learn from and those to validate with.
+    """Split rows into a training and a validation set.
 
     Parameters
     ----------
     group : ndarray of shape (n,)
-        What must not be on both sides: views and copies of one galaxy share it.
+        Groups, which are never on both sides: views and copies of one galaxy share a group.
     fraction : float
-        Share of the groups to validate with; 0 for none.
+        Fraction of the groups for validation; 0 for none.
     seed : int
-        Decides which.
+        Source of random numbers.
 
     Returns
     -------
     train, validation : ndarray of int
-        Row numbers; no row to validate with if there is only one group, and always one group to
-        learn from.
+        Row numbers; the validation set is empty if there is only one group, and the training set
+        always has at least one.
 
     Examples
     --------
@@ -161,19 +161,19 @@ def split_by_group(group, fraction, seed):
 
 
 def _numbered(group):
-    """Groups by number in the order in which they come, so that their names decide nothing."""
+    """Groups numbered in order of appearance, so that their names do not matter."""
     _, first, number = np.unique(group, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[number]
 
 
 @dataclass(frozen=True, eq=False)
 class Scaler:
-    """Brings the context to zero mean and unit variance in the training set.
+    """Scales the context to zero mean and unit variance in the training set.
 
     Parameters
     ----------
     mean, std : ndarray of float32 of shape (n_context,)
-        Of the training set; a column that does not vary has a ``std`` of 1.
+        Of the training set; a constant column has a ``std`` of 1.
     """
 
     mean: np.ndarray
@@ -181,7 +181,7 @@ class Scaler:
 
     @classmethod
     def of(cls, context):
-        """Measure a training set.
+        """Measure the statistics of a training set.
 
         Parameters
         ----------
@@ -191,7 +191,7 @@ class Scaler:
         Returns
         -------
         Scaler
-            For this set, and all that is to be predicted.
+            For this set, and for all predictions.
         """
         mean, std = context.mean(axis=0, dtype=float), context.std(axis=0, dtype=float)
         constant = std <= 1e-6 * np.maximum(np.abs(mean), 1.0)

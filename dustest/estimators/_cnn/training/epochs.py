@@ -1,4 +1,4 @@
-"""Training of one network: batches on the fly, early stopping, and going on after a kill."""
+"""Training of one network: batches on the fly, early stopping, and resuming."""
 
 import hashlib
 from contextlib import contextmanager
@@ -22,26 +22,26 @@ __all__ = ["Checkpoint", "Training", "TrainingOptions"]
 _KIND = "CNNCheckpoint"
 _MOST_AT_ONCE = 512
 _WARM_UP, _FIRST_RATE = 0.05, 0.05
-"""Share of the steps over which the learning rate rises to its highest, and where it begins: at
-once, high rates throw networks into predicting the same for all galaxies."""
+"""Fraction of the steps over which the learning rate rises to its maximum, and where it begins:
+high rates at the start make networks predict the same value for all galaxies."""
 _LONGEST_GRADIENT = 1.0
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How a network is trained.
+    """Options of the training of a network.
 
     Parameters
     ----------
     epochs : int
-        Most epochs.
+        Largest number of epochs.
     batch_size : int
         Galaxies of one step.
     learning_rate : float
         Highest learning rate of Adam.
     decay : bool
         Whether the learning rate rises over the first twentieth of all steps, and then falls to 0
-        along a cosine [1]_, with gradients cut at a norm of 1. Otherwise it stays.
+        along a cosine [1]_, with gradients clipped at a norm of 1. Otherwise it is constant.
     patience : int
         Epochs without gain in the validation loss after which training ends.
     loss : {"absolute", "percentage"} or None
@@ -65,25 +65,25 @@ class TrainingOptions:
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """One network, what it learns from, and how.
+    """Training of one network.
 
     Parameters
     ----------
     model : keras.Model
-        From `build`.
+        Result of `build`.
     loss : str or callable
-        From `Head.get_loss`.
+        Result of `Head.get_loss`.
     scaler : Scaler
-        For the context.
+        Scaler of the context.
     data : TrainingSet
         Galaxies.
     rows, validation_rows : ndarray of int
-        Which of them to learn from, and which to validate with. Without the latter the last
-        epoch counts as the best.
+        Rows of the training and of the validation set. Without the latter, the last epoch counts
+        as the best.
     options : TrainingOptions
-        How to train.
+        Options of the training.
     seed : int
-        Decides about order, augmentation and dropout, in every epoch anew.
+        Seed of order, augmentation and dropout, different in every epoch.
     """
 
     model: object
@@ -101,9 +101,9 @@ class Training:
         Parameters
         ----------
         checkpoint : Checkpoint
-            Where every epoch is kept.
+            Store of every epoch.
         progress : bool, optional
-            Whether to show a bar; by default on terminals.
+            Whether to show a progress bar; by default on terminals.
 
         Returns
         -------
@@ -137,12 +137,12 @@ class Training:
         return min(self.options.batch_size, len(self.rows))
 
     def _compile(self):
-        """Make the network ready to learn."""
+        """Compile the network."""
         keras = import_keras()
         self.model.compile(
             _optimizer(keras, self.options, len(self.rows) // self._batch_size),
             self.loss,
-            # XLA takes longer to compile than it saves on processors; JAX knows nothing else.
+            # Compiling by XLA takes longer than it saves on processors; JAX always needs it.
             jit_compile="auto" if keras.backend.backend() == "jax" else False,
         )
         self.model.optimizer.build(self.model.trainable_variables)
@@ -154,7 +154,7 @@ class Training:
         size = self._batch_size
 
         def make(index):
-            # In their order in the file, which reads faster.
+            # In their order in the file, for faster reading.
             rows = np.sort(order[index * size : (index + 1) * size])
             return self._batch(rows, np.random.default_rng([self.seed, epoch, index]))
 
@@ -172,7 +172,7 @@ class Training:
         return record | {"learning_rate": float(self.model.optimizer.learning_rate)}
 
     def _validation_loss(self):
-        """Loss of the rows that are not learnt from, as they are."""
+        """Loss of the validation rows, without augmentation."""
         rows = self.validation_rows
         if len(rows) == 0:
             return np.nan
@@ -185,7 +185,7 @@ class Training:
             return float(self.model.evaluate(batches, verbose=0))
 
     def _batch(self, rows, rng=None):
-        """Inputs, labels and weights of some rows; changed at random with a generator."""
+        """Inputs, labels and weights of some rows; augmented with a generator."""
         image, context = np.asarray(self.data.image[rows]), self.data.context[rows]
         if rng is not None and self.options.augmentation is not None:
             image, context = self.options.augmentation(image, context, rng)
@@ -196,7 +196,7 @@ class Training:
 
 @dataclass
 class _State:
-    """How far a training has come, and the best weights so far."""
+    """State of a training, and the best weights so far."""
 
     best: dict
     history: list = field(default_factory=list)
@@ -204,9 +204,9 @@ class _State:
     n_stale: int = 0
 
     def add(self, record, model):
-        """Take note of an epoch."""
+        """Record an epoch."""
         self.history.append(record)
-        # Without validation (NaN) each epoch is better than the one before.
+        # Without validation (NaN) each epoch is better than the previous one.
         if not record["val_loss"] >= self.best_loss:
             self.best_loss = np.nan_to_num(record["val_loss"], nan=np.inf)
             self.best, self.n_stale = weights_to_dict(model), 0
@@ -215,14 +215,14 @@ class _State:
 
 
 class Checkpoint:
-    """Keeps a training after every epoch, so that it goes on where it was killed.
+    """Stores a training after every epoch, so that it can be resumed.
 
     Parameters
     ----------
     folder : path-like or None
-        Where; with None nothing is kept.
+        Folder; None for no store.
     key : str
-        What tells this training from others: each has a file of its own in the folder.
+        Identity of this training: each has its own file in the folder.
 
     Raises
     ------
@@ -241,7 +241,7 @@ class Checkpoint:
         self.path = Path(folder) / f"cnn-{digest}.checkpoint"
 
     def keep(self, model, state):
-        """Write the state after an epoch; a kill leaves this file or the one before."""
+        """Write the state after an epoch; an interruption leaves this file or the previous one."""
         if self.path is None:
             return
         arrays = {f"best/{name}": value for name, value in state.best.items()}
@@ -254,12 +254,12 @@ class Checkpoint:
         write_model(self.path, {"kind": _KIND, "parameters": known, "created": {}}, arrays)
 
     def restore(self, model):
-        """Bring a network to where it was.
+        """Restore the state of a network.
 
         Returns
         -------
         state : _State or None
-            None if nothing was kept.
+            None if nothing was stored.
         """
         if self.path is None or not self.path.exists():
             return None
@@ -299,9 +299,9 @@ def _without_nan(record):
 
 @contextmanager
 def _batches(make, n_batches):
-    """Batches that a thread makes while the network learns.
+    """Batches that a thread prepares while the network is trained.
 
-    Keras on TensorFlow never forgets what it has read from, which must not hold on to images.
+    Keras on TensorFlow keeps a reference to its input, which must not keep images in memory.
     """
 
     class Batches(import_keras().utils.PyDataset):
@@ -320,7 +320,7 @@ def _batches(make, n_batches):
 
 
 def _seed_dropout(model, entropy):
-    """Set the random states of dropout, which no file of weights keeps."""
+    """Set the random states of dropout, which no file of weights contains."""
     rng = np.random.default_rng([*entropy, 1])
     for layer in model.layers:
         generator = getattr(layer, "seed_generator", None)

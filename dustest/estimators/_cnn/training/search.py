@@ -1,7 +1,7 @@
-"""Which settings of a network to try next: the space of settings, and Bayesian optimisation in it.
+"""Selection of the next settings of a network: the search space, and Bayesian optimisation in it.
 
-Nothing is remembered between two proposals: each depends on the seed and on the trials so far
-alone, so that a search that was stopped goes on as if it had not been.
+There is no state between two proposals: each depends only on the seed and on the trials so far, so
+that a search that was interrupted resumes identically.
 """
 
 import warnings
@@ -16,12 +16,12 @@ from dustest.data.errors import MissingDependencyError
 __all__ = ["SearchSpace", "next_settings", "own_settings"]
 
 _MOST_DRAWS = 2000
-"""Draws that find nothing new after which a space counts as exhausted."""
+"""Number of draws without new settings after which a space counts as exhausted."""
 
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """Settings among which a search chooses.
+    """Settings of a search.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class SearchSpace:
 
 
 def own_settings(config, options, has_images=True):
-    """Settings of a plan as it stands.
+    """Settings of a configuration.
 
     Parameters
     ----------
@@ -98,25 +98,25 @@ def own_settings(config, options, has_images=True):
 
 
 def next_settings(space, trials, *, first, n_initial, seed):
-    """Settings of the next trial.
+    """Select the settings of the next trial.
 
     Parameters
     ----------
     space : SearchSpace
-        What there is.
+        Search space.
     trials : list of tuple
         Settings (dict) and loss (float, None of a trial that failed) of each trial so far.
     first : dict
-        Settings to begin with, where they lie in the space.
+        Settings to begin with, if they are in the space.
     n_initial : int
-        Trials with a loss that are drawn at random, before a Gaussian process learns from them.
+        Number of random trials with a loss before a Gaussian process is used.
     seed : int
-        Decides about all that is random.
+        Seed of all random numbers.
 
     Returns
     -------
     dict or None
-        Settings that no trial had; None if there are none left.
+        New settings; None if there are none left.
     """
     known = {_key(settings) for settings, _ in trials}
     hyperparameters = space.hyperparameters()
@@ -125,7 +125,7 @@ def next_settings(space, trials, *, first, n_initial, seed):
     rng = np.random.default_rng([seed, len(trials)])
     scored = [(settings, loss) for settings, loss in trials if loss is not None]
     if len(scored) >= n_initial:
-        # keras-tuner takes 0 for no seed, and does not see to it that a proposal is new.
+        # keras-tuner uses 0 for no seed, and does not ensure that a proposal is new.
         proposal = _modelled(hyperparameters, scored, seed=int(rng.integers(1, 2**31)))
         if _key(proposal) not in known:
             return proposal
@@ -161,7 +161,7 @@ def _add_layers(space, count, counts, name, sizes):
 
 
 def _key(settings):
-    """What tells settings from others."""
+    """Key that identifies settings."""
     return tuple(sorted(settings.items()))
 
 
@@ -181,7 +181,7 @@ def _drawn(hyperparameters, rng):
 
 
 def _holds(hyperparameters, settings):
-    """Whether settings lie in the space."""
+    """Whether settings are in the space."""
     values = _active(hyperparameters, lambda one: settings.get(one.name, one.default))
     by_name = {one.name: tuple(one.values) for one in hyperparameters.space}
     return values == settings and all(values[name] in by_name[name] for name in values)
@@ -204,6 +204,6 @@ def _modelled(hyperparameters, scored, seed):
         oracle.trials[trial.trial_id] = trial
     # Matrices this small take longer on several threads, which wait for each other.
     with threadpool_limits(1), warnings.catch_warnings():
-        # A length scale at its bound is the usual sign of a setting that does not matter.
+        # A length scale at its bound usually belongs to a setting without effect.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return oracle.populate_space(str(len(scored)))["values"]

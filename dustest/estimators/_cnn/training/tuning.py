@@ -1,4 +1,4 @@
-"""Search for the layers and the training of a network that validate best."""
+"""Search for the layers and the training of a network with the smallest validation loss."""
 
 import gc
 import hashlib
@@ -26,18 +26,18 @@ __all__ = ["PRESETS", "TuningPreset", "TuningResult", "search"]
 
 @dataclass(frozen=True)
 class TuningPreset:
-    """How a search goes.
+    """Options of a search.
 
     Parameters
     ----------
     space : SearchSpace
-        What is searched.
+        Search space.
     n_trials : int
-        Trials, unless told otherwise.
+        Default number of trials.
     n_initial : int
-        Trials at random, before a Gaussian process learns from them.
+        Random trials, before a Gaussian process is used.
     epochs : int or None
-        Most epochs of a trial; None for those of the estimator, which are never exceeded.
+        Largest number of epochs of a trial; None for that of the estimator, which is a limit too.
     """
 
     space: SearchSpace
@@ -62,7 +62,7 @@ _PAPER = TuningPreset(
     n_initial=36,
 )
 
-# Around the default plan, which it holds, and in large batches, which train faster.
+# Around the default architecture, which it includes, and in large batches, which train faster.
 _QUICK = TuningPreset(
     SearchSpace(
         n_convolutions=(3, 4),
@@ -82,7 +82,7 @@ PRESETS = {"paper": _PAPER, "quick": _QUICK}
 
 @dataclass(frozen=True, eq=False)
 class TuningResult:
-    """What came out of a search by ``CNNEstimator.tune``.
+    """Result of a search by ``CNNEstimator.tune``.
 
     Parameters
     ----------
@@ -113,30 +113,30 @@ def search(
     folder=None,
     progress=None,
 ):
-    """Search for the layers and the training of a network that validate best.
+    """Search for the layers and the training of a network with the smallest validation loss.
 
     Parameters
     ----------
     task : Task
-        What is to be learned, with the plan to begin with.
+        Task of the networks, with the first architecture.
     data : TrainingSet
         Galaxies.
     options : TrainingOptions
-        How to train, as far as it is not searched.
+        Training options that are not searched.
     preset : str or TuningPreset
         One of `PRESETS`, or a plan of a search.
     n_trials : int, optional
         Trials, earlier ones included; those of the preset by default.
     validation_fraction : float, optional
-        Share of the groups that the validation loss is measured on, the same in all trials.
+        Fraction of the groups for the validation loss, the same in all trials.
     balance : float, optional
         How far galaxies count by the rarity of their first label.
     seed : int, optional
-        Decides about all that is random; the same for all trials.
+        Seed of all random numbers; the same for all trials.
     folder : path-like, optional
-        Where trials are kept, so that the same search goes on after a kill.
+        Store of trials, so that the same search can be resumed.
     progress : bool, optional
-        Whether to show a bar; by default on terminals.
+        Whether to show a progress bar; by default on terminals.
 
     Returns
     -------
@@ -146,7 +146,7 @@ def search(
     Raises
     ------
     InputError
-        If an argument cannot be used.
+        If an argument is invalid.
     DustestError
         If training diverges in all trials.
     """
@@ -194,7 +194,7 @@ def _checked_preset(preset):
 
 
 def _check_task(task, data, validation_fraction, seed):
-    """Refuse what has no one loss to compare."""
+    """Raise an error for options without a single loss to compare."""
     if task.head.is_separate and len(task.targets) > 1:
         msg = (
             f"targets must be one quantity where architecture is of the kind {task.head.name!r}, "
@@ -211,7 +211,7 @@ def _check_task(task, data, validation_fraction, seed):
 
 
 def _digest(task, data, options, space, n_initial, split):
-    """What tells one search from another: all that its trials depend on, the code included."""
+    """Identity of a search: everything that its trials depend on, including the code."""
     plain = replace(options, learning_rate=0.0, batch_size=0)
     first = own_settings(task.config, options, bool(task.bands))
     record = {"task": describe(task), "options": describe(plain), "data": data.digest()} | split
@@ -222,7 +222,7 @@ def _digest(task, data, options, space, n_initial, split):
 
 
 class _Journal:
-    """Keeps trials in a file that a kill leaves whole."""
+    """Stores trials atomically in a file."""
 
     def __init__(self, folder, digest):
         self.path = None
@@ -244,7 +244,7 @@ class _Journal:
             raise ReadError(msg) from error
 
     def write(self, trials):
-        """Keep trials."""
+        """Store trials."""
         if self.path is None:
             return
         with replacing(self.path) as partial_path:
@@ -269,14 +269,14 @@ def _run(task, data, options, settings, split):
         )
     except InputError:
         raise
-    except DustestError:  # it diverged, which says something about the settings
+    except DustestError:  # training diverged, which is information on the settings
         record |= {"status": "failed", "val_loss": None, "epochs": 0, "n_weights": 0}
     else:
         weights = learned.networks.weights[0].values()
         losses = [epoch["val_loss"] for epoch in learned.history]
         record |= {"val_loss": float(np.nanmin(losses)), "epochs": len(losses)}
         record["n_weights"] = sum(int(np.size(values)) for values in weights)
-    # Networks hold themselves in circles: without this, memory grows from trial to trial.
+    # Networks have circular references: without this, memory grows from trial to trial.
     gc.collect()
     return record | {"seconds": time.perf_counter() - began}
 
@@ -289,13 +289,13 @@ def _config(config, settings):
 
 
 def _lowest(trials):
-    """Lowest validation loss in words."""
+    """Lowest validation loss as text."""
     losses = [trial["val_loss"] for trial in trials if trial["val_loss"] is not None]
     return f"{min(losses):.4g}" if losses else "none"
 
 
 def _table(trials, space):
-    """Trials, one a row."""
+    """Trials, one per row."""
     loss = [np.nan if trial["val_loss"] is None else trial["val_loss"] for trial in trials]
     columns = {"trial": np.arange(len(trials)), "status": [trial["status"] for trial in trials]}
     columns |= {"val_loss": loss}
