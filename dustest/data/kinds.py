@@ -77,7 +77,7 @@ class KindColumn:
         Name in `~dustest.estimators.Batch`; ``name`` by default.
     read : callable, optional
         ``read(given)`` returns the values inside dustest of a
-        `~dustest.data.checks.kind_readers.GivenColumn`; by default they are numbers in ``unit``.
+        ``GivenColumn`` of ``data/checks/kind_readers.py``; by default they are numbers in ``unit``.
     bare : callable, optional
         ``bare(sample, name)`` returns the array that a backend gets; by default the numbers in
         ``unit``.

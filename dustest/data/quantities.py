@@ -35,7 +35,7 @@ class Latent:
     prefix : str, optional
         Prefix of the name of the latent quantity.
     forward, inverse : callable, optional
-        Functions of values over the scale, and their inverse.
+        Function of values over the scale, and its inverse; by default there is none.
     scale : float, optional
         In the unit of the quantity.
 
@@ -49,8 +49,8 @@ class Latent:
     """
 
     prefix: str = ""
-    forward: Callable = np.positive
-    inverse: Callable = np.positive
+    forward: Callable | None = None
+    inverse: Callable | None = None
     scale: float = 1.0
 
     def name(self, quantity):
@@ -81,7 +81,8 @@ class Latent:
         latent : ndarray
             Of the same shape.
         """
-        return self.forward(values / self.scale)
+        scaled = values / self.scale
+        return scaled if self.forward is None else self.forward(scaled)
 
     def values(self, latent):
         """Transform back.
@@ -96,7 +97,7 @@ class Latent:
         values : ndarray
             In the unit of the quantity.
         """
-        return self.scale * self.inverse(latent)
+        return self.scale * (latent if self.inverse is None else self.inverse(latent))
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def convert_quantity(values, quantity, *, imf=None, cosmology=None, redshift=Non
     quantity : str
         A key of `~dustest.data.QUANTITIES`.
     imf : tuple of str, optional
-        Initial mass functions to convert from and to, names of `IMFS`. Fits of
+        Initial mass functions to convert from and to, names of ``IMFS``. Fits of
         `~dustest.BagpipesEstimator` have that of Kroupa.
     cosmology : tuple of `~astropy.cosmology.FLRW`, optional
         Cosmologies to convert from and to. Fits of `~dustest.BagpipesEstimator` have

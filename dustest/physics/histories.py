@@ -285,7 +285,7 @@ class StarFormationHistory:
     priors : dict or Callable
         Default priors of fits, as flat mapping ``component:parameter``: (low, high) for a free
         parameter, a number for a fixed one, and ``..._prior`` for the shape of the prior; the word
-        `AGE` is the age of the Universe [Gyr]. Or a function of that age which returns them.
+        ``AGE`` is the age of the Universe [Gyr]. Or a function of that age which returns them.
         Masses and metallicities have the same priors in all histories.
     formula : str, optional
         Its rate, for the documentation.

@@ -45,7 +45,7 @@ class Task:
 
     @property
     def head(self):
-        """Predictions of the networks (`Head`)."""
+        """Predictions of the networks (``Head``)."""
         return self.config.head
 
     @property

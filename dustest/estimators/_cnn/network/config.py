@@ -94,7 +94,7 @@ class CNNConfig:
 
     @property
     def head(self):
-        """Predictions and training of the network (`Head`)."""
+        """Predictions and training of the network (``Head``)."""
         return HEADS[self.kind]
 
     def to_dict(self):
