@@ -38,7 +38,16 @@ _HOMES = {
     "reproduce": "dustest.reproduction.pipeline",
 }
 
-_WINGS = ("data", "estimators", "io", "physics", "report", "simulate", "testing", "validation")
+_SUBPACKAGES = (
+    "data",
+    "estimators",
+    "io",
+    "physics",
+    "report",
+    "simulate",
+    "testing",
+    "validation",
+)
 
 try:
     __version__ = version("dustest")
@@ -49,11 +58,11 @@ except PackageNotFoundError:  # run from a folder without installation
 def __getattr__(name):
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
-    if name in _WINGS:
+    if name in _SUBPACKAGES:
         return import_module(f"dustest.{name}")
     msg = f"module 'dustest' has no attribute {name!r}"
     raise AttributeError(msg)
 
 
 def __dir__():
-    return sorted({*globals(), *__all__, *_WINGS})
+    return sorted({*globals(), *__all__, *_SUBPACKAGES})

@@ -1,4 +1,4 @@
-"""Catalogues of photometry, read into a checked sample."""
+"""Reading of catalogues of photometry into a checked sample."""
 
 import warnings
 from dataclasses import replace
@@ -50,49 +50,47 @@ def read_catalog(
     redshift=None,
     foreground_ebv=None,
     layout=None,
-    format=None,  # noqa: A002 (the name that astropy's readers give it)
+    format=None,  # noqa: A002 (the name in astropy's readers)
     hdu=None,
 ):
     """Read a catalogue of photometry.
 
-    The names of the columns tell the layout (`~dustest.io.layouts.LAYOUTS`): the one that finds
-    most bands is taken, on a tie the earlier one. What was taken stands in ``meta`` of the
-    sample: ``layout``, ``flux_columns``, ``redshift_column``. Columns that are not part of a
-    `~dustest.data.GalaxySample` are left out, unless ``columns`` asks for them.
+    The layout is recognised by the names of the columns (`~dustest.io.layouts.LAYOUTS`): the one
+    with most bands is used, for equal numbers the first. ``meta`` of the sample records which
+    columns were used: ``layout``, ``flux_columns``, ``redshift_column``. Columns that are not part
+    of a `~dustest.data.GalaxySample` are left out, unless ``columns`` names them.
 
     Parameters
     ----------
     path_or_table : str, path-like, Table, data frame or dict of str to array_like
         FITS, ECSV, CSV, Parquet, HDF5 or VOTable file, columns of text, or a table: of astropy,
-        pandas, polars, or a dict of columns. Where a file holds several tables, the one with most
-        bands is read. Positions and redshifts that only other tables of a FITS file have are
-        joined by identifier.
+        pandas, polars, or a dict of columns. If a file has several tables, the one with most bands
+        is read. Positions and redshifts in other tables of a FITS file are joined by identifier.
     columns : dict of str to str, optional
         Columns of the catalogue by their name in the sample, such as
         ``{"redshift": "z_eazy", "flux_F277W": "f3", "flux_err_F277W": "e3"}``, in any letter case
         and spelling of the band. Where it names fluxes, only these are read. Other names are kept
         as they are.
     unit : `~astropy.units.Unit`, str or dict of str to unit, optional
-        Unit of fluxes that declare none, in place of what the layout assumes;
-        ``astropy.units.ABmag`` for magnitudes, their errors then being in magnitudes. It may not
-        contradict a unit that a column declares. A dict gives units by column of the catalogue, or
-        by band, and ``"*"`` for all others; these also stand in for a declared unit that is not
-        understood.
+        Unit of fluxes without a declared unit, in place of that of the layout;
+        ``astropy.units.ABmag`` for magnitudes, whose errors are then in magnitudes. It may not
+        contradict a declared unit. A dict gives units by column of the catalogue, or by band, and
+        ``"*"`` for all others; these also replace a declared unit that is not understood.
     error_floor : float, optional
-        Fraction of the flux that is added to its error in quadrature, from 0 to 1. A sample that
-        has a floor already gets what is missing.
+        Fraction of the flux that is added to its error in quadrature, from 0 to 1. If a sample
+        already has a floor, only the difference is added.
     redshift : str or sequence of str, optional
-        Column of redshifts; of several, the first one with a positive value counts in each
-        row. By default the known column with most positive values, spectroscopic before
-        photometric on a tie. An empty list reads no redshifts.
+        Column of redshifts; of several, each row has the first positive value. By default the
+        known column with most positive values; for equal numbers, spectroscopic before
+        photometric. An empty list reads no redshifts.
     foreground_ebv : str or float, optional
         Column of E(B-V) of the Milky Way, or its value in mag for all galaxies: fluxes and errors
         are corrected with the law G23, ``meta["foreground_dust"]`` records it, and the column
         ``foreground_ebv`` of the sample keeps the values.
     layout : str, optional
-        Name of a layout, where the names alone would lead to another.
+        Name of a layout, if the names of the columns would select another.
     format : str, optional
-        Format as `astropy.table.Table.read` calls it; by default the ending of the name tells.
+        Format as in `astropy.table.Table.read`; by default given by the suffix of the name.
     hdu : int or str, optional
         Extension of a FITS file, or path inside an HDF5 file.
 
@@ -100,15 +98,15 @@ def read_catalog(
     -------
     sample : GalaxySample
         Fluxes in nJy. ``redshift_err`` is the error of the redshift column, or half the distance
-        between its 16th and 84th percentile. What is masked, infinite, a sentinel such as -99 (or
-        99 for magnitudes) or has a negative error is NaN.
+        between its 16th and 84th percentile. Masked and infinite values, sentinels such as -99 (or
+        99 for magnitudes) and values with a negative error are NaN.
 
     Raises
     ------
     InputError
-        If no layout fits, a column is missing, has no unit, one that is not understood or one
+        If no layout matches, a column is missing, has no unit, one that is not understood or one
         that contradicts ``unit``, the redshift column has no positive value, the table is empty,
-        fluxes are corrected for foreground dust already, or an argument is out of range.
+        fluxes are already corrected for foreground dust, or an argument is out of range.
     ReadError
         If the file is missing or cannot be read.
     MissingDependencyError
@@ -117,7 +115,7 @@ def read_catalog(
     Warns
     -----
     DustestWarning
-        If the unit is an assumption, cells of fluxes are no numbers, fluxes without errors, of
+        If the unit is an assumption, cells of fluxes are not numbers, fluxes without errors, of
         unknown bands or rows without an identifier are left out, or fluxes look like magnitudes,
         errors or colours are improbable.
 
@@ -151,12 +149,12 @@ def read_catalog(
 
 
 def _check_floor(floor):
-    """Raise where the error floor is not a fraction."""
+    """Raise an error if the error floor is not a fraction."""
     check_number(floor, "error_floor", 0, 1, expected="a fraction of the flux from 0 to 1")
 
 
 def _load(path_or_table, request, file_format, hdu):
-    """The table, read where it is not one already."""
+    """The table, which is read from a file if necessary."""
     if is_table_like(path_or_table):
         return as_table(path_or_table, "path_or_table")
     if not isinstance(path_or_table, str | PathLike):
@@ -179,14 +177,14 @@ def _load(path_or_table, request, file_format, hdu):
 
 
 def _refuse_units(table, plan):
-    """Raise where a row holds the units of fluxes, before it is left out for having no id."""
+    """Raise an error for a row of units, before it is left out for its missing identifier."""
     for name in (name for pair in plan.pairs.values() for name in pair):
         if table[name].dtype.kind in "US":
             refuse_units(plain_column(table[name], name).value, name)
 
 
 def _with_identified_rows(table, plan):
-    """Rows whose identifier is there; text may be empty, numbers may not."""
+    """Rows with an identifier; text may be empty, numbers may not."""
     name = plan.others.get("id")
     missing = None if name is None else _missing_ids(table[name])
     if missing is None or not missing.any():
@@ -204,14 +202,14 @@ def _with_identified_rows(table, plan):
 
 
 def _check_rows(table):
-    """Raise where there is no galaxy."""
+    """Raise an error if there is no galaxy."""
     if len(table) == 0:
         msg = "the catalogue must have at least one galaxy, got 0 rows"
         raise InputError(msg)
 
 
 def _missing_ids(column):
-    """Where numbers that identify rows are missing, or None."""
+    """Rows with missing numerical identifiers, or None."""
     values, missing = bare_values(column)
     missing = np.zeros(len(values), dtype=bool) if missing is None else missing.copy()
     if values.dtype.kind == "f" and values.ndim == 1:
@@ -241,14 +239,14 @@ def _collect(table, plan, request, given):
 
 
 def _add_others(output, table, plan, given):
-    """Add identifiers, positions and what else was asked for."""
+    """Add identifiers, positions and other requested columns."""
     known = {} if plan.layout is None else plan.layout.others(table.colnames)
     for key, name in plan.others.items():
         if key == "redshift":
             continue
         column = plain_column(table[name], name)
         column.meta |= getattr(table[name].info, "meta", None) or {}
-        # Positions as text say themselves what they are in.
+        # Positions as text state their own units.
         if key != "id" and not (key in _POSITIONS and column.dtype.kind in "UO"):
             column.unit = _other_unit(column, key, name, given)
         if key in known and known[key][0] == name:
@@ -257,14 +255,14 @@ def _add_others(output, table, plan, given):
 
 
 def _declare(column, record):
-    """Give a column the unit and the sigma that its layout knows, where it has none."""
+    """Give a column the unit and the sigma of its layout if it has none."""
     column.unit = column.unit or as_unit(record.unit)
     if record.sigma is not None:
         column.meta.setdefault("sigma", record.sigma)
 
 
 def _other_unit(column, key, name, given):
-    """Unit of a column that is no flux."""
+    """Unit of a column that is not a flux."""
     is_angle = key in _POSITIONS
     return resolve_unit(
         column.unit,
@@ -283,7 +281,7 @@ def _is_angle(unit):
 
 
 def _is_anything(unit):  # noqa: ARG001 - columns of the user's have any unit
-    """Whether a unit fits a column that nobody knows."""
+    """Whether a unit is valid for an unknown column."""
     return True
 
 
@@ -298,13 +296,13 @@ def _add_fluxes(output, table, plan, units):
             numbers[flux] = tuple(column.value for column in columns)
         for kind, column, name in zip(("flux", "flux_err"), columns, (flux, error), strict=True):
             column.unit = units[name]
-            # The sample is made of copies.
+            # The sample contains copies.
             output.add_column(column, name=f"{kind}_{band}", copy=False)
     warn_of_magnitudes(numbers)
 
 
 def _is_convertible(band, *units):
-    """Whether the fluxes of a band can be turned into nJy, with a warning where not."""
+    """Whether the fluxes of a band can be converted to nJy; warns if not."""
     per_wavelength = any(
         not is_magnitude(unit) and unit.is_equivalent(SPECTRAL_UNIT) for unit in set(units)
     )
@@ -319,8 +317,8 @@ def _is_convertible(band, *units):
 
 
 def _numbers(column, name, element):
-    """One number a row."""
-    # The sample is made of floats in native order: converting once is enough.
+    """One number per row."""
+    # The sample contains floats in native order: converting once is sufficient.
     plain = plain_column(column, name, element, native=False)
     if plain.dtype.kind == "U" and plain.ndim == 1:
         plain = Column(parse_numbers(plain.value, name), unit=plain.unit)
@@ -353,7 +351,7 @@ def _add_redshifts(output, table, plan, request):
 
 
 def _drop_negative_errors(sample):
-    """Turn what has a negative error into missing: catalogues scale their -99."""
+    """Replace values with a negative error by NaN: catalogues scale their -99."""
     for kind in KINDS.values():
         for error in kind.with_role("error"):
             if error.axes == 1:
@@ -365,7 +363,7 @@ def _drop_negative_errors(sample):
 
 
 def _correct_foreground(sample, ebv, table, layout):
-    """Take foreground dust off all fluxes, once; bands without a filter curve are left out."""
+    """Correct all fluxes for foreground dust, once; bands without a filter curve are left out."""
     if ebv is None:
         return
     refuse_corrected(
@@ -402,7 +400,7 @@ def _multiply(sample, names, factor):
 
 
 def _warn_of_missing(ebv):
-    """Tell of galaxies without a colour excess."""
+    """Warn of galaxies without a colour excess."""
     count = np.count_nonzero(np.isnan(ebv))
     if count:
         msg = (
@@ -412,7 +410,7 @@ def _warn_of_missing(ebv):
 
 
 def _add_floor(sample, floor):
-    """Add what is missing to a fraction of the flux to its error, in quadrature."""
+    """Add the rest of a fraction of the flux to its error, in quadrature."""
     already = float(sample.meta.get("error_floor", 0.0))
     if floor <= already:
         return

@@ -1,4 +1,4 @@
-"""Layouts of public catalogues, told apart by the names of their columns."""
+"""Layouts of public catalogues, recognised by the names of their columns."""
 
 import re
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ UNIT_SOURCES = {
     "survey": "the names belong to one survey, whose unit is documented",
     "assumed": "several groups use the names, with different units: reading warns",
 }
-"""How a layout knows the unit of columns that declare none."""
+"""Sources of the unit of columns without a declared unit."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ class LayoutColumn:
     name : str
         Column of the sample, with ``{band}``, ``{line}`` and other groups of ``source``.
     source : str
-        Regular expression of the column in the catalogue, whatever its letter case.
+        Regular expression of the column in the catalogue, in any letter case.
     unit : Unit or str, optional
-        Unit of columns that declare none.
+        Unit of columns without a declared unit.
     sigma : float, optional
         Significance of upper limits.
 
@@ -72,7 +72,7 @@ class LayoutColumn:
     sigma: float | None = None
 
     def find(self, names):
-        """Columns of a sample that the columns of a catalogue become.
+        """Columns of a sample from the columns of a catalogue.
 
         Parameters
         ----------
@@ -82,8 +82,7 @@ class LayoutColumn:
         Returns
         -------
         columns : dict of str to str
-            Name in the catalogue by that in the sample; those of unknown bands and lines are left
-            out.
+            Name in the catalogue by that in the sample, without those of unknown bands and lines.
         """
         columns = {}
         for name in names:
@@ -99,34 +98,34 @@ class LayoutColumn:
 
 @dataclass(frozen=True)
 class Layout:
-    """How one family of catalogues names its fluxes.
+    """Names of fluxes in one family of catalogues.
 
     Parameters
     ----------
     name : str
         Name, for ``read_catalog(layout=...)``.
     flux : str
-        Regular expression of a flux column, whatever its letter case, with a group ``band``.
+        Regular expression of a flux column, in any letter case, with a group ``band``.
     error : str
-        Name of the error column, with ``{band}`` and other groups as the flux column has them.
+        Name of the error column, with ``{band}`` and other groups of the flux column.
     unit : Unit or None
         Unit of columns that declare none; None if the layout has no fixed one.
     description : str
         One sentence for the documentation.
     reference : str
-        Where the layout is described.
+        Publication that describes the layout.
     hdus : tuple of str, optional
-        Extensions of a FITS file that hold it, the preferred one first.
+        Extensions of a FITS file that contain it, the preferred one first.
     unit_source : str, optional
-        How the unit is known, one of ``UNIT_SOURCES``.
+        Source of the unit, one of ``UNIT_SOURCES``.
     marker : str, optional
-        Regular expression of a column that the catalogue must also have, where the names of the
-        fluxes alone are shared with others.
+        Regular expression of a column that the catalogue must also have, if other layouts use the
+        same names of fluxes.
     element : int, optional
-        Aperture to take of columns of shape (n, n_apertures), from 0.
+        Aperture to use of columns of shape (n, n_apertures), from 0.
     foreground : str, optional
-        How the fluxes were corrected for foreground dust of the Milky Way; empty where they were
-        not, or where that is unknown.
+        Correction of the fluxes for foreground dust of the Milky Way; empty if there is none, or
+        if it is unknown.
     columns : tuple of LayoutColumn, optional
         Columns of other kinds of input, such as emission lines. A catalogue without photometry has
         an empty ``flux``.
@@ -187,7 +186,7 @@ class Layout:
         ]
 
     def strangers(self, names):
-        """Flux columns with errors whose band is no filter of HST or JWST.
+        """Flux columns with errors whose band is not a filter of HST or JWST.
 
         Parameters
         ----------
@@ -221,18 +220,18 @@ class Layout:
         return {key: (name, one) for one in self.columns for key, name in one.find(names).items()}
 
     def _has_marker(self, names):
-        """Whether a catalogue has the column that tells the layout from others."""
+        """Whether a catalogue has the column that distinguishes the layout from others."""
         return not self.marker or any(
             re.fullmatch(self.marker, name, re.IGNORECASE) for name in names
         )
 
     @property
     def is_bare(self):
-        """Whether the columns have the names of bands and nothing else."""
+        """Whether the names of the columns are those of bands only."""
         return self.flux == _BAND
 
     def doubles(self, names):
-        """Columns of flux and error that claim the same band.
+        """Columns of flux and error with the same band.
 
         Parameters
         ----------
@@ -242,7 +241,7 @@ class Layout:
         Returns
         -------
         doubles : dict of str to list of tuple of str
-            Names of flux and error column by the short name of the band, where there are several.
+            Names of flux and error column by the short name of the band, if there are several.
         """
         found = self._found(names)
         whole = {band: [pair for pair in pairs if pair[1]] for band, pairs in found.items()}
@@ -275,7 +274,7 @@ class Layout:
 
 @lru_cache(maxsize=512)
 def _find_matches(flux, error, names):
-    """Flux columns with error column, or None, by the band as the name has it."""
+    """Flux columns with error column, or None, by the band as in the name."""
     by_lower_case = {name.lower(): name for name in reversed(names)}
     matches = {}
     for name in names:
@@ -289,12 +288,12 @@ def _find_matches(flux, error, names):
 
 @dataclass(frozen=True)
 class RedshiftColumn:
-    """A column of redshifts and those that tell its error.
+    """A column of redshifts and those of its error.
 
     Parameters
     ----------
     name : str
-        Column of redshifts, whatever its letter case.
+        Column of redshifts, in any letter case.
     low, high : str, optional
         Columns of the 16th and 84th percentile.
     error : str, optional
@@ -308,7 +307,7 @@ class RedshiftColumn:
 
 
 def _band_name(text):
-    """Short name of a band; CEERS writes digits, and F410M is the one medium band there."""
+    """Short name of a band; CEERS uses digits, and F410M is its only medium band."""
     if text.isdigit():
         return f"F{text}{'M' if text == '410' else 'W'}"
     is_filter = re.fullmatch(_FILTER, text, re.IGNORECASE)
@@ -316,7 +315,7 @@ def _band_name(text):
 
 
 def _is_known(band):
-    """Whether a band is one of a known camera, whether or not its curve is known."""
+    """Whether a band is one of a known camera, with or without a known curve."""
     if band in BANDS or re.fullmatch(_BAND, band, re.IGNORECASE):
         return True
     try:
@@ -360,7 +359,7 @@ def _cosmos(kind, description, element=None):
         flux=rf"flux_{kind}_{_BAND}",
         error=f"flux_err_{kind}_{{band}}",
         unit=u.uJy,
-        # "auto", "model" and "aper" are words of SExtractor, and used by everybody.
+        # "auto", "model" and "aper" are words of SExtractor that many catalogues use.
         unit_source="assumed",
         description=f"COSMOS2025, {description} (flux_{kind}_f150w, flux_err_{kind}_f150w)",
         reference="COSMOS2025 catalogue, Shuntov et al. 2025",
@@ -532,7 +531,7 @@ _OWN = (
 )
 
 LAYOUTS = Registry("catalogue layout", Layout, _OWN)
-"""Known layouts by name; where two name equally many columns, the earlier one is taken."""
+"""Known layouts by name; if two match equally many columns, the first is used."""
 
 REDSHIFT_COLUMNS = (
     RedshiftColumn("redshift", error="redshift_err"),
@@ -558,7 +557,7 @@ REDSHIFT_COLUMNS = (
     RedshiftColumn("z500", low="z160", high="z840"),
     RedshiftColumn("z"),
 )
-"""Columns of redshifts; where two are filled for equally many rows, the earlier one is taken."""
+"""Columns of redshifts; if two have equally many values, the first is used."""
 
 
 def register_layout(layout):
@@ -567,12 +566,12 @@ def register_layout(layout):
     Parameters
     ----------
     layout : Layout
-        The layout. Where it names no more columns than another one, that one is taken.
+        The layout. If it matches as many columns as another one, that one is used.
 
     Returns
     -------
     layout : Layout
-        The same.
+        The same layout.
 
     Raises
     ------
@@ -595,7 +594,7 @@ def register_layout(layout):
 
 
 def get_layout(name):
-    """Layout by name.
+    """Look up a layout.
 
     Parameters
     ----------
@@ -622,7 +621,7 @@ def get_layout(name):
 
 
 def find_layout(names, candidates=None):
-    """Layout that names most bands of a catalogue, then most other columns.
+    """Find the layout with most bands in a catalogue, then with most other columns.
 
     Parameters
     ----------
@@ -648,7 +647,7 @@ def find_layout(names, candidates=None):
 
 
 def rank(layout, names):
-    """How well a layout fits a catalogue.
+    """Measure how well a layout matches a catalogue.
 
     Parameters
     ----------
@@ -669,6 +668,6 @@ def rank(layout, names):
     (1, 2, 0)
     """
     pairs = layout.pairs(names)
-    # A number and a redshift alone do not make a catalogue of lines.
+    # A number and a redshift alone are not a catalogue of lines.
     others = [key for key in layout.others(names) if key not in ("id", "redshift")]
     return sum(map(_is_known, pairs)), len(pairs), len(others)
