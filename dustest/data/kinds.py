@@ -76,8 +76,8 @@ class KindColumn:
     attribute : str, optional
         Name in `~dustest.estimators.Batch`; ``name`` by default.
     read : callable, optional
-        ``read(given)`` returns the values inside dustest of a
-        ``GivenColumn`` of ``data/checks/kind_readers.py``; by default they are numbers in ``unit``.
+        ``read(given)`` returns the values inside dustest of a ``GivenColumn`` of
+        ``data/checks/kind_readers.py``; by default they are numbers in ``unit``.
     bare : callable, optional
         ``bare(sample, name)`` returns the array that a backend gets; by default the numbers in
         ``unit``.
