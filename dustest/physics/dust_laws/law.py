@@ -280,7 +280,7 @@ class DustLaw(ABC):
         return SumOfLaws(*zip(*weights, strict=True))
 
     def __rmul__(self, weight):
-        """Weigh the law in a sum, see `SumOfLaws`."""
+        """Multiply the law by its weight in a sum, see `SumOfLaws`."""
         return SumOfLaws(*zip(*((law, weight * w) for law, w in self._weights()), strict=True))
 
     def _weights(self):

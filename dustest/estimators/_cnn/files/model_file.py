@@ -5,10 +5,10 @@ class, its parameters, how it was made, and the SHA-256 of the whole file with z
 that digest. A reader accepts only what `write_model` would write. What is read is plain JSON and
 numbers; no code runs.
 
-All this is integrity, not authenticity: it finds files that were damaged, cut short, changed or
-made by something else, and keeps them from doing harm. Whoever can write files can also write a
-model of their own that is whole. Where a model must be the very one that somebody published,
-compare the SHA-256 of the file with one from elsewhere.
+These checks are for integrity, not authenticity: they find files that were damaged, truncated,
+changed or made by another program, and prevent harm. Anybody who can write files can also write a
+valid model. To be certain that a model is the published one, compare the SHA-256 of the file with
+one from another source.
 """
 
 import hashlib
@@ -42,16 +42,16 @@ _LARGEST_MANIFEST = 2**20
 def write_model(path, manifest, weights):
     """Write a model into one file.
 
-    The same model gives the same bytes: no clock is read, and nothing depends on the machine.
+    The same model gives the same bytes, at any time and on any machine.
 
     Parameters
     ----------
     path : str or path-like
-        File to write or replace; it is whole or not there.
+        File to write or replace, atomically.
     manifest : dict
-        Exactly ``"kind"``, the name of the class; ``"parameters"``, a dict of all that it is
-        rebuilt from; and ``"created"``, a dict of what is to be known of its making. Plain JSON:
-        dicts with text as keys, lists, text, finite numbers, true, false and null.
+        Exactly ``"kind"``, the name of the class; ``"parameters"``, a dict from which it is
+        rebuilt; and ``"created"``, a dict of its provenance. Plain JSON: dicts with text as keys,
+        lists, text, finite numbers, true, false and null.
     weights : dict of str to ndarray
         Finite arrays of any shape, of integers or floats of up to 64 bits.
 
@@ -63,8 +63,8 @@ def write_model(path, manifest, weights):
     Raises
     ------
     InputError
-        If the folder does not exist, the manifest or the weights are not as said, or they make
-        more than 256 MiB.
+        If the folder does not exist, the manifest or the weights are invalid, or they are larger
+        than 256 MiB.
 
     Examples
     --------
@@ -101,24 +101,24 @@ def write_model(path, manifest, weights):
 def read_model(path, *, kind, sha256=None):
     """Read a model that `write_model` wrote, or that version 0.1 wrote.
 
-    A file that was damaged, cut short, changed, packed anew or made by something else is
-    refused. That finds accidents, not forgers: see ``sha256``.
+    A file that was damaged, truncated, changed, repacked or made by another program raises an
+    error. This finds accidents, not forgeries: see ``sha256``.
 
     Parameters
     ----------
     path : str or path-like
         The file.
     kind : str or sequence of str
-        Names of the classes that are welcome.
+        Names of the accepted classes.
     sha256 : str, optional
-        Digest that the file must have. Only this, kept where nobody who can change the file can
-        change it too, makes sure of where a model comes from.
+        Digest that the file must have. Only a digest from a trusted source ensures the origin of a
+        model.
 
     Returns
     -------
     manifest : dict
-        What was handed to `write_model`, and ``"schema"``, an integer; ``"dustest"``, the
-        version that wrote it; ``"sha256"``, the digest.
+        Argument of `write_model`, and ``"schema"``, an integer; ``"dustest"``, the version that
+        wrote it; ``"sha256"``, the digest.
     weights : dict of str to ndarray
         The arrays, by name in alphabetical order.
 
@@ -127,7 +127,7 @@ def read_model(path, *, kind, sha256=None):
     InputError
         If ``kind`` names no class.
     ReadError
-        If there is no file, or it is refused.
+        If there is no file, or it is invalid.
     """
     kinds = (kind,) if isinstance(kind, str) or not isinstance(kind, Collection) else tuple(kind)
     if not kinds or not all(name and isinstance(name, str) for name in kinds):
@@ -160,7 +160,7 @@ def _digest_entry(digest):
 
 
 def _encoded(manifest):
-    """The one way in which a manifest is written."""
+    """Canonical form of a manifest."""
     return json.dumps(manifest, allow_nan=False, separators=(",", ":"), sort_keys=True)
 
 
@@ -196,7 +196,7 @@ def _has_entries(manifest, entries):
 
 
 def _opened(path):
-    """A file to read; what is no plain file could keep its reader waiting."""
+    """A file to read; other objects could block the reader."""
     if not Path(path).is_file():
         msg = "it does not exist or is no file"
         raise ReadError(msg)
@@ -239,7 +239,7 @@ def _read(file, size, kinds):
 
 
 def _parsed(metadata):
-    """Manifest from the metadata, which must be as it would be written."""
+    """Manifest from the metadata, which must be in canonical form."""
     if not isinstance(metadata, dict) or set(metadata) != {_KEY}:
         msg = "it is no model of dustest, which is a file of safetensors with a manifest"
         raise ReadError(msg)
@@ -255,7 +255,7 @@ def _parsed(metadata):
 
 
 def _check_manifest(manifest, kinds):
-    """Refuse what this version does not know."""
+    """Raise an error for an unknown schema."""
     schema = manifest.get("schema") if isinstance(manifest, dict) else None
     if type(schema) is int and schema != _SCHEMA:
         msg = (
@@ -270,7 +270,7 @@ def _check_manifest(manifest, kinds):
 
 
 def _check_kind(kind, kinds):
-    """Refuse a class that was not asked for."""
+    """Raise an error for a class that was not requested."""
     if kind not in kinds:
         msg = f"it holds a {kind!r:.60}, and {' or '.join(kinds)} was asked for"
         raise ReadError(msg)

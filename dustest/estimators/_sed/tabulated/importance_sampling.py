@@ -30,7 +30,11 @@ from dustest.estimators._sed.posterior import (
     systematic_draw,
 )
 from dustest.estimators._sed.tabulated.chain import N_NEW, Drawn, effective_number
-from dustest.estimators._sed.tabulated.likelihood import MassIntegral, draw_masses, weigh
+from dustest.estimators._sed.tabulated.likelihood import (
+    MassIntegral,
+    compute_likelihood,
+    draw_masses,
+)
 from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light, tabulated_redshift
 from dustest.estimators._sed.tabulated.refinement import propose
 
@@ -91,7 +95,7 @@ class TabulatedEngine:
         """Posteriors of galaxies of one redshift in the same bands."""
         flux = np.stack([galaxy.flux for galaxy in galaxies])
         error = np.stack([galaxy.flux_err for galaxy in galaxies])
-        likelihood = weigh(pool.first.models, flux, error, self._integral)
+        likelihood = compute_likelihood(pool.first.models, flux, error, self._integral)
         return [
             self._fit_one(galaxy, pool, likelihood[i], (flux[[i]], error[[i]]))
             for i, galaxy in enumerate(galaxies)
@@ -102,7 +106,7 @@ class TabulatedEngine:
         rng = np.random.default_rng([galaxy.seed, 1])
         chain = pool.first.chain(likelihood)
         if chain.ess < self._settings.n_effective:
-            rest = weigh(pool.rest, *data, self._integral)[0]
+            rest = compute_likelihood(pool.rest, *data, self._integral)[0]
             chain = pool.whole.chain(likelihood.joined(rest))
         _refuse_impossible(galaxy, chain.likelihood)
         for shape in (None, *pool.others):
@@ -118,7 +122,7 @@ class TabulatedEngine:
             chain = chain.active()
             proposal = propose(chain.models.cube, _tilted(chain, maker.prior, shape), rng)
             models = maker.at(proposal.draw(N_NEW, rng))
-            likelihood = weigh(models, *data, self._integral)[0]
+            likelihood = compute_likelihood(models, *data, self._integral)[0]
             chain = chain.with_drawn(models, likelihood, proposal)
         return chain
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from scipy.integrate import quad
 
-__all__ = ["Likelihood", "MassIntegral", "draw_masses", "weigh"]
+__all__ = ["Likelihood", "MassIntegral", "compute_likelihood", "draw_masses"]
 
 _LARGE = 6.0
 """Signal-to-noise of the scale above which the asymptotic series of the integral is used."""
@@ -133,7 +133,7 @@ class MassIntegral:
         return np.log(value) - 0.5 * min(t, 0.0) ** 2
 
 
-def weigh(models, flux, flux_err, integral):
+def compute_likelihood(models, flux, flux_err, integral):
     """Compute the likelihood of models for the data of galaxies.
 
     Parameters

@@ -7,8 +7,8 @@ from scipy.integrate import quad, trapezoid
 from dustest.estimators._sed.tabulated.likelihood import (
     Likelihood,
     MassIntegral,
+    compute_likelihood,
     draw_masses,
-    weigh,
 )
 
 BEST = (-20.0, -5.0, -1.0, 0.0, 0.5, 2.0, 4.0, 5.9, 6.1, 8.0, 15.0, 40.0, 100.0)
@@ -107,7 +107,7 @@ class TestWeigh:
         flux = truth + error * rng.standard_normal(N_BANDS)
         for i in range(6):
             one = SimpleNamespace(flux=pool.flux[[i]], low=pool.low[[i]], high=pool.high[[i]])
-            found = weigh(one, flux, error, integral)
+            found = compute_likelihood(one, flux, error, integral)
             log_weight, chi2 = brute_force(one.flux[0], flux[0], error[0], *limits)
             assert found.log_weight[0, 0] == pytest.approx(log_weight, abs=1e-2)
             assert found.chi2[0, 0] == pytest.approx(chi2, rel=1e-4, abs=1e-4)
@@ -116,7 +116,7 @@ class TestWeigh:
         pool, rng = models(400), np.random.default_rng(5)
         flux = 10.0**9 * pool.flux[:1] * rng.normal(1.0, 0.02, (1, N_BANDS))
         error = 0.02 * flux
-        found = weigh(pool, flux, error, integral)
+        found = compute_likelihood(pool, flux, error, integral)
         exact = [brute_force(one, flux[0], error[0], 5.0, 12.0)[0] for one in pool.flux]
         near = found.log_weight[0] > found.log_weight[0].max() - 40.0
         assert 1 <= near.sum() < 200
@@ -126,7 +126,7 @@ class TestWeigh:
     def test_negative_fluxes(self, integral):
         pool, error = models(4), np.ones((1, N_BANDS))
         flux = np.array([[-30.0, -25.0, 1.0, -10.0, -20.0]])
-        found = weigh(pool, flux, error, integral)
+        found = compute_likelihood(pool, flux, error, integral)
         for i in range(4):
             log_weight, chi2 = brute_force(pool.flux[i], flux[0], error[0], 5.0, 12.0)
             assert found.log_weight[0, i] == pytest.approx(log_weight, abs=2e-2)
@@ -141,16 +141,20 @@ class TestWeigh:
         without = SimpleNamespace(
             flux=np.delete(pool.flux, 2, axis=1), low=pool.low, high=pool.high
         )
-        few = weigh(without, np.delete(flux, 2, axis=1), np.delete(error, 2, axis=1), integral)
+        few = compute_likelihood(
+            without, np.delete(flux, 2, axis=1), np.delete(error, 2, axis=1), integral
+        )
         for data in (flux, other):
             np.testing.assert_allclose(
-                weigh(pool, data, error, integral).log_weight, few.log_weight, rtol=1e-12
+                compute_likelihood(pool, data, error, integral).log_weight,
+                few.log_weight,
+                rtol=1e-12,
             )
 
     def test_best_mass_and_its_error(self, integral):
         pool = models(3)
         error = 0.1 * 10.0**9 * pool.flux[:1]
-        found = weigh(pool, 10.0**9 * pool.flux[:1], error, integral)
+        found = compute_likelihood(pool, 10.0**9 * pool.flux[:1], error, integral)
         assert found.best[0, 0] == pytest.approx(1e9)
         assert found.error[0, 0] == pytest.approx(1e8 / np.sqrt(N_BANDS))
         assert found.chi2[0, 0] == pytest.approx(0.0, abs=1e-9)
@@ -158,7 +162,9 @@ class TestWeigh:
     def test_models_without_light_have_no_weight(self, integral):
         pool = models(4)
         pool.flux[2] = 0.0
-        found = weigh(pool, np.full((2, N_BANDS), 3.0), np.ones((2, N_BANDS)), integral)
+        found = compute_likelihood(
+            pool, np.full((2, N_BANDS), 3.0), np.ones((2, N_BANDS)), integral
+        )
         np.testing.assert_array_equal(
             np.isfinite(found.log_weight), [[True, True, False, True]] * 2
         )
@@ -167,9 +173,9 @@ class TestWeigh:
     def test_company_does_not_matter(self, integral):
         pool, rng = models(1000), np.random.default_rng(3)
         flux, error = rng.normal(5.0, 2.0, (16, N_BANDS)), rng.uniform(0.5, 2.0, (16, N_BANDS))
-        together = weigh(pool, flux, error, integral)
+        together = compute_likelihood(pool, flux, error, integral)
         for size in (1, 2, 5):
-            few = weigh(pool, flux[3 : 3 + size], error[3 : 3 + size], integral)
+            few = compute_likelihood(pool, flux[3 : 3 + size], error[3 : 3 + size], integral)
             for name in ("log_weight", "chi2", "best", "error"):
                 ours = np.ascontiguousarray(getattr(together, name)[3 : 3 + size])
                 assert getattr(few, name).tobytes() == ours.tobytes()
