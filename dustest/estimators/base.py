@@ -272,7 +272,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         known = [one.name for one in parameters][2:]
         unknown = sorted(set(given) - set(known))
         if unknown:
-            can = "cannot weigh galaxies and " if "sample_weight" in unknown else ""
+            can = "supports no weights and " if "sample_weight" in unknown else ""
             msg = (
                 f"{type(self).__name__}.fit {can}takes no further arguments"
                 f"{' but ' + ', '.join(known) if known else ''}, got {', '.join(unknown)}: "

@@ -450,7 +450,7 @@ class TestWeights:
 
     @pytest.mark.parametrize("backend", [Linear(), Learning()])
     def test_are_refused_where_they_would_be_ignored(self, backend):
-        match = f"{type(backend).__name__}.fit cannot weigh galaxies"
+        match = f"{type(backend).__name__}.fit supports no weights"
         with pytest.raises(InputError, match=match):
             backend.fit(self.table, [0.0, 0.1, 0.2, 0.3], sample_weight=np.ones(4))
 
