@@ -91,7 +91,7 @@ class Survey:
         InputError
             If the survey does not have the band.
         """
-        return self.mosaics[self._checked(band, self.mosaics)]
+        return self.mosaics[self._check_band(band, self.mosaics)]
 
     def flux_error(self, band):
         """The standard error of the total flux of a point source in a band.
@@ -120,10 +120,10 @@ class Survey:
         >>> round(SURVEYS["JADES-deep"].flux_error("F277W"), 2)
         0.62
         """
-        mosaic = self.mosaics[self._checked(band, self.bands)]
+        mosaic = self.mosaics[self._check_band(band, self.bands)]
         return float((mosaic.depth * u.ABmag).to_value(u.nJy) / 5.0 / mosaic.light)
 
-    def _checked(self, band, known):
+    def _check_band(self, band, known):
         """Canonical name of one of the known bands."""
         name = canonical_name(band)
         if name not in known:

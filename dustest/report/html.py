@@ -197,7 +197,7 @@ def _figure(comparison, quantity, against):
     return {
         "source": _data_uri(comparison.plot(quantity, against=against)),
         "caption": f"{quantity} of {names} against {against}",
-        "alternative": " ".join(_described(panel, quantity) for panel in panels),
+        "alternative": " ".join(_describe_panel(panel, quantity) for panel in panels),
     }
 
 
@@ -208,7 +208,7 @@ def _data_uri(figure):
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def _described(panel, quantity):
+def _describe_panel(panel, quantity):
     """Alternative text of a row of a figure."""
     difference = residual(panel.y, panel.x)
     difference = difference[np.isfinite(difference)]

@@ -106,7 +106,7 @@ def _rates_against_fits(findings):
     """Networks against SED fits with rates over two durations."""
     fit = findings.sky.results[FIDUCIAL]
     fits = {f"Bagpipes, {time} Myr": ssfr_over(fit, time) for time in (10, 100)}
-    tables = _seen(findings.sky, "log_sSFR")
+    tables = _select_networks(findings.sky, "log_sSFR")
     if _is_partial(findings.sky, tables, "log_sSFR"):
         short, _ = fits
         tables |= {short: fits.pop(short)}
@@ -116,7 +116,7 @@ def _rates_against_fits(findings):
 def _attenuation_against_fits(findings):
     """Networks against SED fits."""
     results = findings.sky.results
-    tables = _seen(findings.sky, "A_V")
+    tables = _select_networks(findings.sky, "A_V")
     if _is_partial(findings.sky, tables, "A_V"):
         tables |= {f"Bagpipes, {_OTHER}": results[_OTHER]}
     return _against_fits(tables, {f"Bagpipes, {FIDUCIAL}": results[FIDUCIAL]}, "A_V")
@@ -146,7 +146,7 @@ def _answers(table, quantity):
     return gives(table, quantity) & np.isfinite(values_of(table, quantity))
 
 
-def _seen(sky, quantity):
+def _select_networks(sky, quantity):
     """Results of the networks of the paper for galaxies with images."""
     names = {bands_in_words(n): full_name(_PAPER_NETWORK.name, n) for n in N_BANDS}
     return {

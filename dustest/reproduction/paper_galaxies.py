@@ -148,7 +148,7 @@ def paper_split(sample, truth, copies, seed):
     Split
         The training set has 85 % of the images; each image is its own group.
     """
-    images, rows = _enlarged(sample, truth, copies, seed)
+    images, rows = _augment(sample, truth, copies, seed)
     images["group"] = np.arange(len(images))
     truth_of = truth[rows]
     train, test = train_test_split(
@@ -178,7 +178,7 @@ def honest_split(sample, truth, copies, seed):
     """
     splitter = GroupShuffleSplit(1, test_size=_TEST_SHARE, random_state=seed)
     train, test = next(splitter.split(sample, groups=np.asarray(sample["group"])))
-    images, rows = _enlarged(sample[train], truth[train], copies, seed)
+    images, rows = _augment(sample[train], truth[train], copies, seed)
     return Split(
         images,
         truth[train][rows],
@@ -189,7 +189,7 @@ def honest_split(sample, truth, copies, seed):
     )
 
 
-def _enlarged(sample, truth, copies, seed):
+def _augment(sample, truth, copies, seed):
     """Images of galaxies and copies of them, with more copies for rarer A_V.
 
     Returns a sample, and the row of the galaxy for each of its rows. Copies are made of images
@@ -208,12 +208,12 @@ def _enlarged(sample, truth, copies, seed):
     ]
     for band in BANDS:
         images = sample[f"cutout_{band}"]
-        copied = _copied(images.value, rows, kinds, rng)
+        copied = _copy(images.value, rows, kinds, rng)
         enlarged[f"cutout_{band}"] = copied << images.unit
     return as_sample(enlarged), rows
 
 
-def _copied(images, rows, kinds, rng):
+def _copy(images, rows, kinds, rng):
     """Copies of images of one band."""
     low = images.min(axis=(1, 2), keepdims=True)
     spread = np.maximum(images.max(axis=(1, 2), keepdims=True) - low, np.finfo(float).tiny)

@@ -48,11 +48,11 @@ class Profile:
     def __post_init__(self):
         for item in fields(self):
             if item.name != "name":
-                value = _checked(getattr(self, item.name), item.name, item.type)
+                value = _check(getattr(self, item.name), item.name, item.type)
                 object.__setattr__(self, item.name, value)
 
 
-def _checked(value, name, kind):
+def _check(value, name, kind):
     """A count, or a number of copies, as a plain Python number."""
     if kind is int:
         return check_whole(value, name)

@@ -81,8 +81,8 @@ def _bands_are_similar(number):
     here = ratios(_MEASURED)
     return (
         "One band and three give similar errors",
-        "MAE of 1 band over 3: " + _listed(quantities, ratios(PRINTED)),
-        "MAE of 1 band over 3: " + _listed(quantities, here),
+        "MAE of 1 band over 3: " + _join(quantities, ratios(PRINTED)),
+        "MAE of 1 band over 3: " + _join(quantities, here),
         _answer(max(*here, 1.0 / min(here)) <= _SIMILAR, known=np.all(np.isfinite(here))),
     )
 
@@ -95,7 +95,7 @@ def _ratio_is_worst(number):
         network: ", ".join(f"{q} {_error(number(network, q, 3), q)}" for q in quantities)
         for network in (PRINTED, _MEASURED)
     }
-    words = f"MAE of 3 bands: {errors[_MEASURED]}; over the control's: {_listed(quantities, here)}"
+    words = f"MAE of 3 bands: {errors[_MEASURED]}; over the control's: {_join(quantities, here)}"
     return (
         "R_V has a larger error than A_V and E(B-V)",
         f"MAE of 3 bands: {errors[PRINTED]}",
@@ -111,7 +111,7 @@ def _rate_is_harder(number):
     return (
         "sSFR is harder to predict than dust",
         "no control is printed",
-        "MAE of 3 bands over the control's: " + _listed(quantities, here),
+        "MAE of 3 bands over the control's: " + _join(quantities, here),
         _answer(here[2] > max(here[:2]), known=np.all(np.isfinite(here))),
     )
 
@@ -196,6 +196,6 @@ def _error(value, quantity):
     return f"{value:.{METRICS['mae'].digits_of(QUANTITIES[quantity])}f}"
 
 
-def _listed(names, values):
+def _join(names, values):
     """Format names and ratios."""
     return ", ".join(f"{name} {value:.2f}" for name, value in zip(names, values, strict=True))

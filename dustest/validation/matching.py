@@ -161,11 +161,11 @@ def identified(tables):
     if nameless:
         _check_lengths(tables)
         if len(tables) > 1:
-            msg = f"{_listed(tables)} have no identifiers, so their rows are paired by position"
+            msg = f"{_join(tables)} have no identifiers, so their rows are paired by position"
             warnings.warn(msg, DustestWarning, stacklevel=3)
     lent = next((table for name, table in tables.items() if name not in nameless), None)
     return {
-        name: _numbered(table, lent) if name in nameless else _named(table)
+        name: _number_rows(table, lent) if name in nameless else _add_ids(table)
         for name, table in tables.items()
     }
 
@@ -192,27 +192,27 @@ def _check_lengths(tables):
     lengths = {name: len(table) for name, table in tables.items()}
     if len(set(lengths.values())) > 1:
         msg = (
-            f"{_listed(tables)} must have as many rows as each other where they have no "
+            f"{_join(tables)} must have as many rows as each other where they have no "
             f"identifiers, got {lengths}; add a column id to each"
         )
         raise InputError(msg)
 
 
-def _listed(names):
+def _join(names):
     """Names as text."""
     return " and ".join(names)
 
 
-def _numbered(table, lent):
+def _number_rows(table, lent):
     """A table without identifiers, with those of another or with row numbers."""
-    numbered = QTable({"id": row_numbers(len(table)) if lent is None else _named(lent)["id"]})
+    numbered = QTable({"id": row_numbers(len(table)) if lent is None else _add_ids(lent)["id"]})
     for name in table.colnames:
         numbered[name] = table[name]
     numbered.meta.update(table.meta)
     return numbered
 
 
-def _named(table):
+def _add_ids(table):
     """A table with identifiers in the column id, as integers or text."""
     name = id_column(table)
     values, missing = bare_values(table[name])

@@ -33,9 +33,9 @@ def with_text(table, *, objects=True):
     InputError
         If there are such columns, and they are not allowed.
     """
-    for name in _named(table, "S"):
+    for name in _find_columns(table, "S"):
         _put(table, name, np.char.decode(_filled(table[name], b""), "utf-8", "replace"))
-    for name in _named(table, "OMm"):
+    for name in _find_columns(table, "OMm"):
         if table[name].dtype.kind == "O" and all(isinstance(x, str) for x in _known(table[name])):
             _put(table, name, _filled(table[name], "").astype(str))
         elif not objects:
@@ -57,7 +57,7 @@ def for_ecsv(table):
     table : Table
         Changed in place.
     """
-    for name in _named(table, "U"):
+    for name in _find_columns(table, "U"):
         if not all(map(_SAFE_IN_ECSV, _known(table[name]))):
             _put(table, name, _filled(table[name], "").astype(object))
 
@@ -82,12 +82,12 @@ def for_fits(table):
     record = {
         "dtype": {name: c.dtype.name for name, c in columns.items() if c.dtype.name in _WIDER},
         "meta": {name: dict(c.info.meta) for name, c in columns.items() if c.info.meta},
-        "blanks": {name: _blanks(table[name]) for name in _named(table, "U")},
+        "blanks": {name: _blanks(table[name]) for name in _find_columns(table, "U")},
     }
     record["blanks"] = {name: found for name, found in record["blanks"].items() if found}
     for name, dtype in record["dtype"].items():
         table[name] = table[name].astype(_WIDER[dtype])
-    for name in _named(table, "U"):
+    for name in _find_columns(table, "U"):
         _put(table, name, np.char.encode(_filled(table[name], ""), "utf-8"))
     return {kind: found for kind, found in record.items() if found}
 
@@ -138,7 +138,7 @@ def _crc(text):
     return crc32("\n".join(text.flat).encode())
 
 
-def _named(table, kinds):
+def _find_columns(table, kinds):
     """Names of columns with dtypes of some kinds."""
     return [
         name

@@ -270,7 +270,7 @@ class DustLaw(ABC):
         values = {item.name: getattr(self, item.name) for item in _fields(self)}
         known = {name: value for name, value in values.items() if name not in _LABELS}
         if is_dataclass(self) and all(map(_is_plain, known.values())):
-            return description | {"parameters": {k: _described(v) for k, v in known.items()}}
+            return description | {"parameters": {k: _describe(v) for k, v in known.items()}}
         return description | {"curve": self._digest()}
 
     def __add__(self, other):
@@ -435,10 +435,10 @@ def _is_plain(value):
     return value is None or isinstance(value, str | Real | DustLaw | np.ndarray)
 
 
-def _described(value):
+def _describe(value):
     """A value of a field in plain Python."""
     if isinstance(value, tuple):
-        return [_described(item) for item in value]
+        return [_describe(item) for item in value]
     if isinstance(value, DustLaw):
         return value.to_dict()
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else value

@@ -97,7 +97,7 @@ def get_dust_law(law, **parameters):
     """
     if isinstance(law, str):
         found = DUST_LAWS.find(law, "law")
-        return replace(found, **_checked(found, parameters)) if parameters else found
+        return replace(found, **_check(found, parameters)) if parameters else found
     if parameters:
         msg = f"parameters ({', '.join(parameters)}) go with the name of a law, not an instance"
         raise InputError(msg)
@@ -238,7 +238,7 @@ def _described_parts(law):
     return [item for item in every if isinstance(item, dict)]
 
 
-def _checked(law, parameters):
+def _check(law, parameters):
     """Parameters of a named law, after a check of their names."""
     takes = list(law.keywords)
     unknown = [key for key in parameters if key not in takes]

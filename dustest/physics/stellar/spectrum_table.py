@@ -100,7 +100,7 @@ class SpectrumTable:
         light = NodeLight(grid, emission, log_u)
         self.wavelength, continuum = grid.wavelength[window], light.continuum(window)
         if step is not None:
-            self.wavelength, continuum = _averaged(self.wavelength, continuum, step)
+            self.wavelength, continuum = _average(self.wavelength, continuum, step)
         self.law = None if law is None else get_screen_law(law)
         self._age, self._metallicity = light.age, light.metallicity
         profiles = _line_profiles(self.wavelength, light.line_wavelength)
@@ -197,7 +197,7 @@ def _screens(ratio):
     return unit * np.sinh(np.linspace(0.0, np.arcsinh(thickest / unit), _N_SCREENS))
 
 
-def _averaged(wavelength, spectra, step):
+def _average(wavelength, spectra, step):
     """Spectra on evenly spaced wavelengths, with triangular weights of two steps' width."""
     finest, extent = np.diff(wavelength).max(), np.ptp(wavelength)
     step = to_floats(step, "step", unit=u.AA, ndim=0)

@@ -137,7 +137,7 @@ def plot_network(layers, *, ax=None):
         ax = empty_figure(height + _LEGEND_HEIGHT + _LABEL_HEIGHT).add_subplot()
     ax.set(xlim=(0, PAGE_WIDTH), ylim=(0, height), aspect="equal")
     ax.set_axis_off()
-    boxes = _placed(lanes, branches, height)
+    boxes = _place(lanes, branches, height)
     for lane in boxes.values():
         for box in lane:
             _draw_box(ax, box)
@@ -179,7 +179,7 @@ def _lanes(rows):
     return {name: lane for name, lane in lanes.items() if lane}
 
 
-def _placed(lanes, branches, height):
+def _place(lanes, branches, height):
     """Boxes of each branch, from top to bottom, and of the head after them."""
     head = lanes.get(_HEAD, [])
     steps = {name: _steps(lanes[name]) for name in lanes}
@@ -244,7 +244,7 @@ def _draw_box(ax, box):
         side = [(right, low), (right, high), corner, (right + back, low + back)]
         faces += [(top, 0.85), (side, 0.65)]
     for corners, shade in faces:
-        ax.add_patch(Polygon(corners, facecolor=_shaded(fill, shade), **style))
+        ax.add_patch(Polygon(corners, facecolor=_shade(fill, shade), **style))
         style["gid"] = None
     if box.layer["kind"] != "pooling":
         ax.text(
@@ -257,7 +257,7 @@ def _draw_box(ax, box):
         )
 
 
-def _shaded(color, factor):
+def _shade(color, factor):
     """A darker colour."""
     from matplotlib.colors import to_rgb
 

@@ -363,8 +363,8 @@ def _comparison_row(panel, axes, label, limits):
         color=panel.color,
         limits=limits,
     )
-    axes[0].set_xlabel(_joined(f"{label},", against), fontsize=FONT_SIZE)
-    axes[0].set_ylabel(_joined(f"{label},", name), fontsize=FONT_SIZE)
+    axes[0].set_xlabel(_join(f"{label},", against), fontsize=FONT_SIZE)
+    axes[0].set_ylabel(_join(f"{label},", name), fontsize=FONT_SIZE)
     histograms(
         {panel.against: panel.x[used], panel.name: panel.y[used]},
         ax=axes[1],
@@ -378,10 +378,10 @@ def _comparison_row(panel, axes, label, limits):
     differences(panel.x, panel.y, ax=axes[2], color=panel.color, digits=panel.digits)
     separator = "\n" if len(name) + len(against) > _MAX_PAIR else " "
     difference = f"{name}{separator}− {against}"
-    axes[2].set_xlabel(_joined(f"{label}:", difference), fontsize=FONT_SIZE)
+    axes[2].set_xlabel(_join(f"{label}:", difference), fontsize=FONT_SIZE)
 
 
-def _joined(label, names):
+def _join(label, names):
     """Join label and names, in two lines if they are too long for one."""
     return label + (" " if len(names) <= _MAX_NAMES else "\n") + names
 

@@ -56,7 +56,7 @@ def plot_predictions(tables, truth, quantity, *, figure=None):
     >>> figure.axes[2].get_xlabel()
     '$A_V$ [mag]: 1 band − truth'
     """
-    label = _checked(quantity, tables=tables).label
+    label = _check(quantity, tables=tables).label
     sides = identified({TRUTH: checked_truth(truth), **tables})
     truth = sides.pop(TRUTH)
     silent = _silent({TRUTH: truth, **sides}, quantity)
@@ -110,7 +110,7 @@ def plot_against_sed(tables, fits, quantity, *, figure=None):
     >>> figure.axes[1].get_title()
     '1 of 2 galaxies'
     """
-    label = _checked(quantity, tables=tables, fits=fits).label
+    label = _check(quantity, tables=tables, fits=fits).label
     tables, fits = _with_ids(tables, fits)
     panels = {
         names: matched_panel(
@@ -142,7 +142,7 @@ def plot_against_sed(tables, fits, quantity, *, figure=None):
     return figure
 
 
-def _checked(quantity, **sides):
+def _check(quantity, **sides):
     """Check the quantity, and that there are tables on all sides."""
     check_quantity(quantity)
     for argument, tables in sides.items():

@@ -41,7 +41,7 @@ def save_estimator(estimator, path, card):
     InputError
         If the file cannot be written there, or ``card`` is no plain JSON.
     """
-    return write_model(path, _described(estimator, card), estimator.networks_.to_arrays())
+    return write_model(path, _describe(estimator, card), estimator.networks_.to_arrays())
 
 
 def load_estimator(kind, path, sha256=None):
@@ -74,7 +74,7 @@ def load_estimator(kind, path, sha256=None):
         raise ReadError(msg) from error
 
 
-def _described(estimator, card):
+def _describe(estimator, card):
     """Manifest of a trained estimator."""
     task = estimator.networks_.task
     versions = {name: installed_version(name) for name in _PACKAGES}

@@ -64,11 +64,11 @@ def pack_arrays(arrays, metadata=None):
         if not isinstance(name, str) or not name.isprintable() or name in ("", _METADATA):
             msg = f"the names of weights must be printable text, got {name!r}"
             raise InputError(msg)
-    checked = {name: _checked(name, array) for name, array in arrays.items()}
+    checked = {name: _check(name, array) for name, array in arrays.items()}
     return safetensors.numpy.save(checked, metadata)
 
 
-def _checked(name, array):
+def _check(name, array):
     """One array of a known type, without gaps in memory."""
     known = isinstance(array, np.ndarray | np.generic) and array.dtype.newbyteorder("=")
     if known not in DTYPES.values():

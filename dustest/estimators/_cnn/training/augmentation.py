@@ -348,7 +348,7 @@ def _measured_again(linear, noise, present, context):
     return np.ascontiguousarray(np.moveaxis(image, 1, -1)), context
 
 
-def _turned(quarters):
+def _rotate(quarters):
     """Copy that rotates images by quarters of a circle."""
     return lambda images, rng, noise: np.rot90(images, quarters, axes=(1, 2))  # noqa: ARG005
 
@@ -389,10 +389,10 @@ def _rarity(labels, power, bound, n_bins):
 
 
 PAPER_COPIES = {
-    "original": _turned(0),
-    "rot90": _turned(1),
-    "rot180": _turned(2),
-    "rot270": _turned(3),
+    "original": _rotate(0),
+    "rot90": _rotate(1),
+    "rot180": _rotate(2),
+    "rot270": _rotate(3),
     "flip_x": lambda images, rng, noise: images[:, :, ::-1],  # noqa: ARG005
     "flip_y": lambda images, rng, noise: images[:, ::-1],  # noqa: ARG005
     "noise": _noisy,

@@ -74,7 +74,7 @@ class TrainingSet:
             rows = slice(start, start + _CHUNK)
             for values in (self.image, self.context, self.labels, self.weight):
                 digest.update(np.ascontiguousarray(values[rows]))
-        digest.update(_numbered(self.group).tobytes())
+        digest.update(_number_groups(self.group).tobytes())
         return digest.hexdigest()
 
 
@@ -151,7 +151,7 @@ def split_by_group(group, fraction, seed):
     [[0, 1], [2, 3]]
     """
     rows = np.arange(len(group))
-    number = _numbered(group)
+    number = _number_groups(group)
     n_groups = number.max() + 1
     n_validation = min(ceil(fraction * n_groups), n_groups - 1)
     if n_validation == 0:
@@ -160,7 +160,7 @@ def split_by_group(group, fraction, seed):
     return next(splitter.split(rows, groups=number))
 
 
-def _numbered(group):
+def _number_groups(group):
     """Groups numbered in order of appearance, so that their names do not matter."""
     _, first, number = np.unique(group, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[number]

@@ -150,10 +150,12 @@ class SEDTable:
             curves = [curve.at(here) for curve in self._curves]
             depth = _depth(column[rows], curves[0])
             if clouds is None:
-                flux[rows] = self._seen(young + old, depth)
+                flux[rows] = self._project(young + old, depth)
             else:
-                flux[rows] = self._seen(old, depth)
-                flux[rows] += self._seen(young, _cloud_depth(column[rows], clouds[rows], curves))
+                flux[rows] = self._project(old, depth)
+                flux[rows] += self._project(
+                    young, _cloud_depth(column[rows], clouds[rows], curves)
+                )
         return flux
 
     def _spectra(self, weights, metals, gas):
@@ -168,7 +170,7 @@ class SEDTable:
             _at_corners(weights[:, self._n_young - 1 :], [metal_share]) @ old,
         )
 
-    def _seen(self, spectra, depth):
+    def _project(self, spectra, depth):
         """Fluxes of spectra behind dust of an optical depth, and the emission of that dust."""
         flux = ((spectra * np.exp(-depth)) @ self._response) * (self._unit * self._band_unit)
         if not self._glows:
