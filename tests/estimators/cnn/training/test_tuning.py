@@ -341,7 +341,7 @@ class TestFailures:
         [
             ({"preset": "slow"}, "preset must be one of 'paper', 'quick'"),
             ({"preset": None}, "preset must be one of"),
-            ({"n_trials": 0}, "n_trials must be an integer from 1 on"),
+            ({"n_trials": 0}, "n_trials must be an integer from 1, got"),
             ({"n_trials": True}, "n_trials must be an integer"),
             ({"n_trials": 2.5}, "n_trials must be an integer"),
         ],
