@@ -42,11 +42,14 @@ NOT_COPIED = (".*", "__pycache__", "build", "_build", "gallery", "*.egg-info")
 
 # Tests besides the mirrors, where a file is used.
 TESTS = {
-    "dustest/data/containers/conversion.py": ("tests/data/test_sample.py",),
-    "dustest/data/checks/sample_columns.py": ("tests/data/test_coerce.py",),
-    "dustest/data/checks/images.py": ("tests/data/test_sample.py",),
+    "dustest/data/containers/conversion.py": ("tests/data/containers/test_sample.py",),
+    "dustest/data/checks/sample_columns.py": ("tests/data/containers/test_conversion.py",),
+    "dustest/data/checks/images.py": ("tests/data/containers/test_sample.py",),
     "dustest/data/checks/pairing.py": ("tests/validation/test_matching.py",),
-    "dustest/data/containers/rows.py": ("tests/data/test_sample.py", "tests/data/test_results.py"),
+    "dustest/data/containers/rows.py": (
+        "tests/data/containers/test_sample.py",
+        "tests/data/containers/test_results.py",
+    ),
     "dustest/io/_catalog/flux_units.py": ("tests/io/test_tables.py",),
     "dustest/io/_formats/containers.py": ("tests/io/test_tables.py",),
     "dustest/io/_formats/readers.py": ("tests/io/test_tables.py",),
