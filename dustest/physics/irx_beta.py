@@ -121,7 +121,7 @@ def get_relation(relation):
     Parameters
     ----------
     relation : str or IRXBeta
-        A name of `IRX_BETA_RELATIONS` in any letter case, or a relation, which is returned.
+        A name of ``IRX_BETA_RELATIONS`` in any letter case, or a relation, which is returned.
 
     Returns
     -------
