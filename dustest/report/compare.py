@@ -140,8 +140,7 @@ def compare(
     # Comparing nothing checks the options now, not after hours of fitting.
     compare_pairs({}, [], **metric_options | {"random_state": None})
     sample = None if sample is None else as_sample(sample)
-    ready = {name: _ready_table(name, made, sample) for name, made in estimators.items()}
-    ready, truth, found = _paired(ready, truth, sample)
+    ready, truth, found = _pair(estimators, truth, sample)
     samples = {name: sample[: limits.get(name)] for name, made in ready.items() if made is None}
     pairs = partial(comparison_pairs, with_truth=truth is not None)
     check_overlap(ready | samples | {TRUTH: truth}, pairs(estimators, reference=reference))
@@ -151,16 +150,17 @@ def compare(
     _check_any(tables, failures)
     reference = None if reference in failures else reference
     known = tables if truth is None else tables | {TRUTH: truth}
+    metrics = compare_pairs(known, pairs(tables, reference=reference), **metric_options)
     return Comparison(
-        tables=tables,
-        metrics=compare_pairs(known, pairs(tables, reference=reference), **metric_options),
-        flags=flag_counts(tables),
-        truth=truth,
-        reference=reference,
-        failures=failures,
-        notes=(*found, *((notes,) if isinstance(notes, str) else notes)),
+        *(tables, metrics, flag_counts(tables), truth, reference, failures),
+        notes=(*found, *_as_tuple(notes)),
         meta=_provenance(),
     )
+
+
+def _as_tuple(notes):
+    """Notes as a tuple, where they may be one text."""
+    return (notes,) if isinstance(notes, str) else tuple(notes)
 
 
 def _check_names(estimators, reference, truth):
@@ -221,8 +221,9 @@ def _ready_table(name, made, sample):
     return None
 
 
-def _paired(ready, truth, sample):
+def _pair(estimators, truth, sample):
     """Existing results, cut to the sample, and the truth, all with ids; and notes on them."""
+    ready = {name: _ready_table(name, made, sample) for name, made in estimators.items()}
     given = {name: table for name, table in ready.items() if table is not None}
     if truth is not None:
         given[TRUTH] = checked_truth(truth)
