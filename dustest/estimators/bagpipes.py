@@ -22,7 +22,7 @@ from dustest.estimators._sed.fitted_law import fitted_law
 from dustest.estimators._sed.parameter_checks import check_choice, check_switch, years
 from dustest.estimators._sed.posterior import DRAWN, N_DRAWS, Galaxy, Settings
 from dustest.estimators._sed.prior_transform import SEDPrior
-from dustest.estimators._sed.priors import fit_instructions, fitted_history
+from dustest.estimators._sed.priors import fit_instructions, fitted_cosmology, fitted_history
 from dustest.estimators._sed.rest_frame import REST_FRAME, RestFrame
 from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
 from dustest.estimators._sed.tabulated.model_pool import check_parameters, check_tabulated
@@ -91,6 +91,10 @@ class BagpipesEstimator(DustEstimator):
         Whether the redshift is that of the sample, or has a Gaussian prior of the width of its
         ``redshift_err``, cut at three standard deviations. Galaxies without an error keep a fixed
         redshift, with a warning.
+    cosmology : `~astropy.cosmology.FLRW`, optional
+        Cosmology of the distances and of the ages of the Universe, by default that of Bagpipes,
+        ``FlatLambdaCDM(H0=70, Om0=0.3)``. Only the tables take another one; their stars are at
+        most 13.47 Gyr old in any.
     error_floor : float, optional
         Error of the photometry, as a fraction of the flux from 0 to 1, that is added in
         quadrature, for the accuracy of models and zero points. If the catalogue was read with an
@@ -234,6 +238,7 @@ class BagpipesEstimator(DustEstimator):
         sfr_timescale=100.0,
         priors=None,
         redshift="fixed",
+        cosmology=None,
         error_floor=0.05,
         resolution="prism",
         n_live=2000,
@@ -250,6 +255,7 @@ class BagpipesEstimator(DustEstimator):
         self.sfr_timescale = sfr_timescale
         self.priors = priors
         self.redshift = redshift
+        self.cosmology = cosmology
         self.error_floor = error_floor
         self.resolution = resolution
         self.n_live = n_live
@@ -377,11 +383,13 @@ class BagpipesEstimator(DustEstimator):
         engine = "bagpipes" if self.escalate else self.engine
         fitted_history(self.sfh, engine)
         fitted_law(self.dust_law, engine)
-        _check_priors(self.sfh, self.dust_law, self.priors)
+        cosmology = fitted_cosmology(self.cosmology, engine)
+        _check_priors(self.sfh, self.dust_law, self.priors, cosmology)
         settings = Settings(
             sfh=self.sfh,
             dust_law=self.dust_law,
             priors=self.priors,
+            cosmology=cosmology,
             free_redshift=self.redshift == "free",
             sfr_timescale=years("sfr_timescale", self.sfr_timescale),
             resolution=self.resolution,
@@ -484,7 +492,7 @@ def _check_resolution(resolution):
         check_number(resolution, "resolution", 1.0)
 
 
-def _check_priors(sfh, dust_law, priors):
+def _check_priors(sfh, dust_law, priors, cosmology):
     """Raise an error for names and priors that make no model."""
     if priors is not None and not isinstance(priors, Mapping):
         msg = (
@@ -492,7 +500,7 @@ def _check_priors(sfh, dust_law, priors):
             f'{{"dust:Av": (0.01, 3.0)}}, got {priors!r}'
         )
         raise InputError(msg)
-    prior = SEDPrior(fit_instructions(sfh, dust_law, _TRIAL_REDSHIFT, priors=priors))
+    prior = SEDPrior(fit_instructions(sfh, dust_law, _TRIAL_REDSHIFT, None, priors, cosmology))
     with np.errstate(all="ignore"):
         values = prior.transform(np.tile(_PLACES, (len(prior.free), 1)).T)
     for name in prior.free:

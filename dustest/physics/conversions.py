@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from astropy.cosmology import FLRW
 
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError
 from dustest.data.messages import not_one_of
 from dustest.data.quantities import check_quantity
+from dustest.physics.cosmology import check_cosmology
 
 __all__ = ["IMFS", "InitialMassFunction", "convert_quantity"]
 
@@ -63,7 +63,7 @@ def convert_quantity(values, quantity, *, imf=None, cosmology=None, redshift=Non
         `~dustest.BagpipesEstimator` have that of Kroupa.
     cosmology : tuple of `~astropy.cosmology.FLRW`, optional
         Cosmologies to convert from and to. Fits of `~dustest.BagpipesEstimator` have
-        ``FlatLambdaCDM(H0=70, Om0=0.3)``.
+        ``FlatLambdaCDM(H0=70, Om0=0.3)`` by default.
     redshift : array_like of shape (n,), optional
         Redshifts, for cosmologies.
 
@@ -124,8 +124,6 @@ def _distances(cosmologies, redshift):
     if redshift is None:
         msg = "redshift must be given to convert between cosmologies, got None"
         raise InputError(msg)
-    if not all(isinstance(each, FLRW) for each in cosmologies):
-        msg = f"cosmology must be a pair of cosmologies of astropy, got {cosmologies!r:.80}"
-        raise InputError(msg)
+    pair = [check_cosmology(each) for each in cosmologies]
     redshift = to_floats(redshift, "redshift")
-    return [each.luminosity_distance(redshift).to_value("Mpc") for each in cosmologies]
+    return [each.luminosity_distance(redshift).to_value("Mpc") for each in pair]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from astropy.cosmology import FLRW, Planck15
+from astropy.cosmology import Planck15
 from threadpoolctl import threadpool_limits
 
 from dustest.data.checks.numbers import (
@@ -20,6 +20,7 @@ from dustest.data.files.paths import installed_version
 from dustest.data.identity.describe import describe
 from dustest.data.messages import did_you_mean
 from dustest.data.surveys import SURVEYS
+from dustest.physics.cosmology import check_cosmology
 from dustest.physics.dust_laws.lookup import cite_law, get_screen_law
 from dustest.physics.stellar_grids import STELLAR_GRIDS, get_stellar_grid
 from dustest.simulate._arguments import check_band_names
@@ -185,7 +186,7 @@ class GalaxySimulator:
         self.electrons_per_njy = electrons_per_njy
         self._grid = None if grid is None else get_stellar_grid(grid)
         self._grid_name = grid if isinstance(grid, str) else None
-        self.cosmology = _check_cosmology(cosmology)
+        self.cosmology = check_cosmology(cosmology)
 
     def __repr__(self):
         low, high = self.redshifts[[0, -1]]
@@ -442,17 +443,6 @@ def _list_snapshots(low, high):
         raise InputError(msg)
     n_steps = min(int(np.ceil((high - low) / _SNAPSHOT_STEP - 1e-9)), _MOST_SNAPSHOTS - 1)
     return np.round(np.linspace(low, high, n_steps + 1), 6)
-
-
-def _check_cosmology(cosmology):
-    """Raise an error for anything that is not an astropy cosmology."""
-    if not isinstance(cosmology, FLRW):
-        msg = (
-            "cosmology must be one of astropy such as astropy.cosmology.Planck18, got "
-            f"{type(cosmology).__name__} {cosmology!r:.50}"
-        )
-        raise InputError(msg)
-    return cosmology
 
 
 def _check_views(views):

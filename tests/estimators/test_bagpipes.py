@@ -3,11 +3,13 @@ import sys
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
+from typing import ClassVar
 
 import matplotlib as mpl
 import numpy as np
 import pytest
 from astropy import units as u
+from astropy.cosmology import FlatLambdaCDM, Planck18
 from astropy.table import Column, MaskedColumn, QTable
 from bagpipes_models import lognormal_galaxy
 from fresh_process import call
@@ -404,6 +406,69 @@ class TestTabulated:
         assert ours["log_evidence"] == pytest.approx(theirs["log_evidence"], abs=0.5)
         assert ours["chi2"] == pytest.approx(theirs["chi2"], abs=0.1)
         assert ours["A_V_information"] == pytest.approx(theirs["A_V_information"], abs=0.2)
+
+
+class TestCosmology:
+    slow = FlatLambdaCDM(H0=50.0, Om0=0.3)
+    """Distances and ages 1.4 times those of the default."""
+    constant: ClassVar[dict] = {
+        "constant:age_max": (0.01, 0.3),
+        "constant:metallicity": 0.2,
+        "nebular:logU": -2.5,
+    }
+
+    def test_mass_follows_the_distance_and_attenuation_stays(self, mock, tmp_path):
+        table, path = galaxies(mock["flux"]), tmp_path / "a.fits"
+        usual, other = (
+            tabulated(
+                sfh="constant", priors=self.constant, cosmology=cosmology, extra=("M_UV", "beta")
+            ).estimate(table, output=path, resume=cosmology is not None)[0]
+            for cosmology in (None, self.slow)
+        )
+        # The stored rows of the first fit are of another cosmology, and not taken.
+        assert usual.table.meta["params"] != other.table.meta["params"]
+        shift = 2.0 * np.log10(1.4)
+        assert other["log_mass"] - usual["log_mass"] == pytest.approx(shift, abs=1e-3)
+        assert (other["M_UV"] - usual["M_UV"]).value == pytest.approx(-2.5 * shift, abs=2e-3)
+        for name, tolerance in (("A_V", 1e-3), ("beta", 1e-3), ("log_sSFR", 1e-3)):
+            ours, theirs = (u.Quantity(row[name]).value for row in (other, usual))
+            assert ours == pytest.approx(theirs, abs=tolerance)
+        assert other["chi2"] == pytest.approx(usual["chi2"], rel=1e-3)
+
+    def test_stars_are_as_old_as_the_universe_allows(self, mock):
+        """At redshift 7 it is 0.75 Gyr old with the default and 1.05 with the other."""
+        priors = self.constant | {"constant:age_max": 0.9}
+        sed = tabulated(sfh="constant", priors=priors, extra=("log_age",))
+        with pytest.warns(DustestWarning, match="no model of the prior has light"):
+            usual = sed.estimate(galaxies(mock["flux"]))
+        assert decode_flags(usual["flags"][0]) == ("FAILED",)
+        other = clone(sed).set_params(cosmology=self.slow).estimate(galaxies(mock["flux"]))
+        assert other["log_age"][0] == pytest.approx(np.log10(4.5e8), abs=0.01)
+
+    def test_that_of_bagpipes_by_any_name_is_the_default(self, mock):
+        same = FlatLambdaCDM(H0=70.0, Om0=0.3, name="usual")
+        assert estimator(cosmology=same)._settings() == estimator()._settings()
+        table = galaxies(mock["flux"])
+        usual, named = (tabulated(cosmology=each).estimate(table) for each in (None, same))
+        assert same_bytes(usual, named)
+
+    @pytest.mark.parametrize(
+        "parameters", [{"engine": "bagpipes"}, {"engine": "tabulated", "escalate": True}]
+    )
+    def test_bagpipes_has_its_own(self, parameters):
+        sed = BagpipesEstimator(cosmology=Planck18, **parameters)
+        with pytest.raises(InputError, match=r"cosmology=.*Planck18.*: take engine='tabulated'"):
+            sed.estimate(galaxies([1.0] * 5))
+
+    @pytest.mark.parametrize("value", ["Planck18", 70.0])
+    def test_what_is_none_is_refused(self, value):
+        with pytest.raises(InputError, match=r"cosmology must be one of astropy .* got"):
+            BagpipesEstimator(cosmology=value).estimate(galaxies([1.0] * 5))
+
+    def test_clone(self):
+        copy = clone(BagpipesEstimator(cosmology=Planck18))
+        assert copy.get_params()["cosmology"] == Planck18
+        assert copy._settings().cosmology == Planck18
 
 
 class TestFlags:

@@ -118,3 +118,21 @@ def light_behind(laws, bands):
     weights = np.eye(tables[0].age_edges.size - 1)[[0, -1]]
     found = [table.photometry(weights, 0.2, -2.5, 0.5, 3.0) for table in tables]
     return [*found, tables[0].photometry(weights, 0.2, -2.5, 0.5)]
+
+
+def in_another_cosmology(cosmology):
+    """Fluxes of old stars by a table, and by Bagpipes with its distances and ages replaced."""
+    law, light = get_dust_law("Calzetti"), BandLight(("F200W", "F444W"), cosmology=cosmology)
+    table = SEDTable(7.0, light.bands, law, light=light)
+    utils = load_bagpipes().utils
+    utils.age_at_z = cosmology.age(utils.z_array).to_value("Gyr")
+    utils.ldist_at_z = cosmology.luminosity_distance(utils.z_array).to_value("Mpc")
+    model = {
+        "redshift": 7.0,
+        "constant": {"age_max": 1.0, "age_min": 0.8, "massformed": 9.0, "metallicity": 0.5},
+        "dust": {"type": "Calzetti", "Av": 0.4},
+        "nebular": {"logU": -2.5},
+    }
+    galaxy = galaxy_behind(law, model, light.bands)
+    weights = galaxy.sfh.component_weights["constant"][: table.age_edges.size - 1]
+    return table.photometry(weights[np.newaxis], 0.5, -2.5, 0.4)[0], 1e3 * galaxy.photometry

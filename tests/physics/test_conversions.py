@@ -53,7 +53,7 @@ class TestCosmologies:
         ({"imf": ("Kroupa", "Salpater")}, "did you mean 'Salpeter'"),
         ({"imf": "Kroupa"}, "imf must be a pair"),
         ({"cosmology": (OLD, Planck18)}, "redshift must be given"),
-        ({"cosmology": (OLD, "Planck18"), "redshift": [7.0]}, "cosmologies of astropy"),
+        ({"cosmology": (OLD, "Planck18"), "redshift": [7.0]}, "cosmology must be one of astropy"),
     ],
 )
 def test_what_cannot_be_converted(arguments, message):

@@ -1,9 +1,12 @@
 """Input and output of an SED fit, for both engines."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+from astropy.cosmology import FLRW
 from scipy.special import chdtrc
+
+from dustest.physics.cosmology import BAGPIPES_COSMOLOGY
 
 __all__ = [
     "A_V",
@@ -52,6 +55,8 @@ class Settings:
         The law, see `~dustest.physics.get_dust_law`.
     priors : dict or None
         Flat mapping of priors that replace the defaults.
+    cosmology : `~astropy.cosmology.FLRW`
+        Cosmology of the distances and of the ages of the Universe.
     free_redshift : bool
         Whether the redshift is fitted where it has an error.
     sfr_timescale : float
@@ -69,6 +74,7 @@ class Settings:
     sfh: object
     dust_law: object
     priors: dict | None = None
+    cosmology: FLRW = field(default_factory=lambda: BAGPIPES_COSMOLOGY)
     free_redshift: bool = False
     sfr_timescale: float = 1e8
     resolution: str | float | None = "prism"

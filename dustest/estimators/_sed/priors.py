@@ -11,25 +11,26 @@ exponential time-scales log-uniform, the SFR ratios of the continuity history St
 """
 
 import numpy as np
-from astropy.cosmology import FlatLambdaCDM
 
 from dustest.data.checks.numbers import is_number
 from dustest.data.errors import InputError
+from dustest.data.identity.describe import describe
 from dustest.data.messages import did_you_mean
 from dustest.estimators._sed.fitted_law import fitted_law
 from dustest.estimators._sed.parameter_checks import check_choice
+from dustest.physics.cosmology import BAGPIPES_COSMOLOGY, check_cosmology
 from dustest.physics.histories import AGE, HISTORIES, get_history
 
 __all__ = [
     "MAX_REDSHIFT",
     "age_of_universe",
     "fit_instructions",
+    "fitted_cosmology",
     "fitted_history",
 ]
 
 _FREE_REDSHIFT_SIGMAS = 3.0
 MAX_REDSHIFT = 10.0  # the last redshift of the IGM table of Bagpipes
-_COSMOLOGY = FlatLambdaCDM(H0=70.0, Om0=0.3)  # that of Bagpipes, so that no star predates it
 
 _PDFS = {
     "uniform": (),
@@ -108,7 +109,51 @@ def fitted_history(sfh, engine="tabulated"):
     return history
 
 
-def fit_instructions(sfh, dust_law, redshift, redshift_err=None, priors=None):
+def fitted_cosmology(cosmology, engine="tabulated"):
+    """Look up the cosmology of a fit.
+
+    Parameters
+    ----------
+    cosmology : `~astropy.cosmology.FLRW` or None
+        The cosmology, None for that of Bagpipes.
+    engine : {"tabulated", "bagpipes"}, optional
+        Engine that must have it, for the message.
+
+    Returns
+    -------
+    `~astropy.cosmology.FLRW`
+        The cosmology; `BAGPIPES_COSMOLOGY` for an equal one of any name.
+
+    Raises
+    ------
+    InputError
+        If it is none of astropy, or Bagpipes must have it and has another.
+    """
+    if cosmology is None or _is_of_bagpipes(check_cosmology(cosmology)):
+        return BAGPIPES_COSMOLOGY
+    if engine == "bagpipes":
+        msg = (
+            "Bagpipes has the cosmology FlatLambdaCDM(H0=70, Om0=0.3) alone, got cosmology="
+            f"{cosmology!r:.80}: take engine='tabulated' without escalate, or convert the results "
+            "by dustest.physics.convert_quantity"
+        )
+        raise InputError(msg)
+    return cosmology
+
+
+def _is_of_bagpipes(cosmology):
+    """Whether a cosmology is that of Bagpipes, apart from its name."""
+    return describe(cosmology) == describe(BAGPIPES_COSMOLOGY)
+
+
+def fit_instructions(
+    sfh,
+    dust_law,
+    redshift,
+    redshift_err=None,
+    priors=None,
+    cosmology=BAGPIPES_COSMOLOGY,
+):
     """Fit instructions for one galaxy.
 
     Parameters
@@ -124,6 +169,8 @@ def fit_instructions(sfh, dust_law, redshift, redshift_err=None, priors=None):
         range that Bagpipes covers.  The redshift is fixed without it.
     priors : dict, optional
         Flat mapping in Bagpipes' parameter names that replaces or adds to the defaults.
+    cosmology : `~astropy.cosmology.FLRW`, optional
+        Cosmology of the ages of the Universe.
 
     Returns
     -------
@@ -137,9 +184,10 @@ def fit_instructions(sfh, dust_law, redshift, redshift_err=None, priors=None):
     """
     history, law = fitted_history(sfh), fitted_law(dust_law)
     low, high = _redshift_limits(redshift, redshift_err)
-    flat = _COMMON | law.priors | _history_priors(history, age_of_universe(high))
+    first, last = (age_of_universe(each, cosmology) for each in (high, low))
+    flat = _COMMON | law.priors | _history_priors(history, first)
     flat |= _checked_names(priors or {}, flat)
-    flat = {key: _at_age(value, age_of_universe(low)) for key, value in flat.items()}
+    flat = {key: _at_age(value, last) for key, value in flat.items()}
     _check_values(flat)
     flat |= _redshift_prior(redshift, redshift_err)
     _check_freedom(flat)
@@ -156,20 +204,23 @@ def _history_priors(history, age):
     return flat | {f"{first}:metallicity_prior": "log_10"}
 
 
-def age_of_universe(redshift):
-    """Age of the Universe in the cosmology of Bagpipes.
+def age_of_universe(redshift, cosmology):
+    """Age of the Universe, at most that of the oldest stars of the models.
 
     Parameters
     ----------
     redshift : float
         Redshift.
+    cosmology : `~astropy.cosmology.FLRW`
+        The cosmology.
 
     Returns
     -------
     float
-        Age in Gyr.
+        Age in Gyr; at most 13.47, the age today in the cosmology of Bagpipes.
     """
-    return float(_COSMOLOGY.age(redshift).value)
+    age = float(cosmology.age(redshift).to_value("Gyr"))
+    return min(age, float(BAGPIPES_COSMOLOGY.age(0.0).value))
 
 
 def _redshift_limits(redshift, redshift_err):

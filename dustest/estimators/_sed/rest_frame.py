@@ -20,6 +20,7 @@ from dustest.estimators._sed.tabulated.model_pool import (
     birth_cloud_age,
     tabulated_redshift,
 )
+from dustest.physics.cosmology import BAGPIPES_COSMOLOGY
 from dustest.physics.uv_slope import UV_1600, UV_WINDOWS
 
 __all__ = ["REST_FRAME", "RestFrame", "RestLight"]
@@ -204,6 +205,8 @@ class RestLight(BandLight):
     ----------
     t_bc : float, optional
         Age in Gyr at which stars leave their birth clouds.
+    cosmology : `~astropy.cosmology.FLRW`, optional
+        Cosmology of the ages of the Universe; luminosities depend on no distance.
 
     Attributes
     ----------
@@ -211,12 +214,12 @@ class RestLight(BandLight):
         Names of the features.
     """
 
-    def __init__(self, t_bc=0.01):
+    def __init__(self, t_bc=0.01, cosmology=BAGPIPES_COSMOLOGY):
         config = load_bagpipes().config
         usual = config.R_phot
         config.R_phot = _RESOLUTION
         try:
-            super().__init__(_BANDS, t_bc)
+            super().__init__(_BANDS, t_bc, cosmology)
         finally:
             config.R_phot = usual
 
@@ -366,7 +369,7 @@ class RestFrame:
     def _light(self):
         """Emission of stars and gas, shared by all galaxies."""
         with quiet():
-            return RestLight(birth_cloud_age(self._settings))
+            return RestLight(birth_cloud_age(self._settings), self._settings.cosmology)
 
     def _maker(self, galaxy):
         """Maker of the models at a galaxy's redshift, of which the last few are kept."""

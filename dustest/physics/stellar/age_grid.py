@@ -4,17 +4,16 @@ from functools import cache
 
 import numpy as np
 from astropy import units as u
-from astropy.cosmology import FlatLambdaCDM
 from scipy.linalg import eigh_tridiagonal
 
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError
+from dustest.physics.cosmology import BAGPIPES_COSMOLOGY
 
 __all__ = ["N_NODES", "AgeGrid", "default_grid"]
 
 N_NODES = 4
 """Ages per segment at which a smooth history is evaluated."""
-_COSMOLOGY = FlatLambdaCDM(H0=70.0, Om0=0.3)  # that of Bagpipes, for the oldest age
 _FIRST = 6.0  # log10 yr
 _FINE, _COARSE = 0.0025, 0.1  # dex
 
@@ -171,7 +170,7 @@ class AgeGrid:
 @cache
 def _sampled_ages():
     """Sampled ages and their spans [yr]."""
-    today = 1e9 * float(_COSMOLOGY.age(0.0).value)
+    today = 1e9 * float(BAGPIPES_COSMOLOGY.age(0.0).value)
     log_ages = np.arange(_FIRST, np.log10(today) + 2.0 * _FINE, _FINE)
     return 10.0**log_ages, np.diff(_edges(log_ages, today))
 
@@ -179,7 +178,7 @@ def _sampled_ages():
 @cache
 def _default_edges():
     """Edges of the bins of Bagpipes [yr]."""
-    today = 1e9 * float(_COSMOLOGY.age(0.0).value)
+    today = 1e9 * float(BAGPIPES_COSMOLOGY.age(0.0).value)
     return _edges(np.arange(_FIRST, np.log10(today), _COARSE), today)
 
 

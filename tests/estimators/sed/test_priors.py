@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from astropy.cosmology import FlatLambdaCDM
+from astropy.cosmology import FlatLambdaCDM, Planck18
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -103,6 +103,15 @@ class TestRedshift:
         bins = fit_instructions("continuity", "Calzetti", 7.0, 0.1)["continuity"]["bin_edges"]
         assert ages[1] == pytest.approx(cosmology.age(6.7).value)
         assert bins[-1] < 1e3 * cosmology.age(7.3).value
+
+    def test_ages_are_those_of_the_cosmology(self):
+        found = fit_instructions("constant", "SMC", 7.0, cosmology=Planck18)["constant"]
+        assert found["age_max"][1] == pytest.approx(Planck18.age(7.0).value)
+
+    def test_no_star_is_older_than_the_grid_of_the_models(self):
+        old = FlatLambdaCDM(H0=50.0, Om0=0.3)
+        found = fit_instructions("constant", "SMC", 0.01, cosmology=old)["constant"]
+        assert found["age_max"][1] == pytest.approx(13.467, abs=1e-3)
 
 
 class TestOverrides:

@@ -6,7 +6,8 @@ from dustest.data.bands import get_band
 from dustest.data.errors import InputError
 from dustest.estimators._sed.bagpipes.loading import load_bagpipes
 from dustest.estimators._sed.bagpipes.nested_sampling import filter_lines, quiet
-from dustest.estimators._sed.priors import MAX_REDSHIFT
+from dustest.estimators._sed.priors import MAX_REDSHIFT, age_of_universe
+from dustest.physics.cosmology import BAGPIPES_COSMOLOGY
 from dustest.physics.stellar.bilinear import axis_weights
 
 __all__ = ["BandLight"]
@@ -32,6 +33,8 @@ class BandLight:
         Names of the bands.
     t_bc : float, optional
         Age in Gyr at which stars leave their birth clouds and no longer ionise gas.
+    cosmology : `~astropy.cosmology.FLRW`, optional
+        Cosmology of the distances and of the ages of the Universe.
 
     Attributes
     ----------
@@ -65,7 +68,7 @@ class BandLight:
         If Bagpipes is not installed.
     """
 
-    def __init__(self, bands, t_bc=0.01):
+    def __init__(self, bands, t_bc=0.01, cosmology=BAGPIPES_COSMOLOGY):
         self.bands = tuple(get_band(name).name for name in bands)
         if not self.bands:
             msg = "bands must name at least one band, got none"
@@ -83,6 +86,7 @@ class BandLight:
         self.log_u = config.logU
         self.living = self._model.sfh.live_frac_grid
         self.t_bc = t_bc
+        self._cosmology = cosmology
         self.n_young = self._count_young(t_bc * _YR_PER_GYR, config.neb_ages.size)
         self.young, self.old = self._split(t_bc * _YR_PER_GYR)
 
@@ -122,8 +126,7 @@ class BandLight:
         n_age : int
             Number of bins.
         """
-        utils = self._pipes.utils
-        age = np.interp(redshift, utils.z_array, utils.age_at_z) * _YR_PER_GYR
+        age = age_of_universe(redshift, self._cosmology) * _YR_PER_GYR
         return int(np.searchsorted(self.age_edges[:-1], age))
 
     def response(self, redshift, wavelength=None):
@@ -175,6 +178,11 @@ class BandLight:
         """Flux density [erg / (s cm2 Angstrom)] of one solar luminosity per Angstrom."""
         utils = self._pipes.utils
         distance = _MPC * np.interp(redshift, utils.z_array, utils.ldist_at_z)
+        # A ratio, so that distances in the cosmology of Bagpipes are those of its own table.
+        ours, theirs = (
+            each.luminosity_distance(redshift) for each in (self._cosmology, BAGPIPES_COSMOLOGY)
+        )
+        distance *= float(ours / theirs)
         return _SOLAR_LUMINOSITY / (4.0 * np.pi * distance**2 * (1.0 + redshift))
 
     def dust_emission(self, qpah, umin, gamma):

@@ -117,6 +117,7 @@ class ModelMaker:
     def __init__(self, settings, redshift, light, redshift_err=None):
         self.prior = _prior(settings, redshift, redshift_err)
         self._sfh, self._law = settings.sfh, fitted_law(settings.dust_law)
+        self._cosmology = settings.cosmology
         self._light = light
         self._t_bc = _birth_cloud(self.prior)
         self._emission = {
@@ -213,7 +214,7 @@ class ModelMaker:
     def _stars(self, values):
         """Stars that formed, the tabulated redshifts of the models, and the redshift of each."""
         nodes, place = _redshift_nodes(values["redshift"], self._step)
-        ages = np.array([1e9 * age_of_universe(node) for node in nodes])
+        ages = np.array([1e9 * age_of_universe(node, self._cosmology) for node in nodes])
         age = ages[place] if len(nodes) > 1 else ages
         return history_weights(self._sfh, values, age, self._grid), nodes, place
 
@@ -331,7 +332,7 @@ def band_light(settings, bands):
     BandLight
         For these bands.
     """
-    return BandLight(bands, birth_cloud_age(settings))
+    return BandLight(bands, birth_cloud_age(settings), settings.cosmology)
 
 
 def birth_cloud_age(settings):
@@ -399,7 +400,12 @@ def _prior(settings, redshift, redshift_err=None, what="engine='tabulated'", rem
     """The prior, after a check that tables have its parameters."""
     prior = SEDPrior(
         fit_instructions(
-            settings.sfh, settings.dust_law, redshift, redshift_err, priors=settings.priors
+            settings.sfh,
+            settings.dust_law,
+            redshift,
+            redshift_err,
+            settings.priors,
+            settings.cosmology,
         )
     )
     names = (*prior.free, *prior.fixed, *prior.settings)

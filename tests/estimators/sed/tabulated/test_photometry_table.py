@@ -2,9 +2,10 @@ import pickle
 
 import numpy as np
 import pytest
-from fresh_process import call_with_output
+from astropy.cosmology import FlatLambdaCDM
+from fresh_process import call, call_with_output
 from packages import skip_without
-from sed_tables import tables_and_references
+from sed_tables import in_another_cosmology, tables_and_references
 
 from dustest.data.errors import InputError
 
@@ -195,6 +196,13 @@ class TestAgainstBagpipes:
         name = "long-lived clouds"
         alone = {name: (answers[0][1], *pairs[name][1:])}
         np.testing.assert_array_equal(photometry(alone, name), photometry(pairs, name))
+
+    def test_another_cosmology(self, tmp_path):
+        """Stars of 0.8 to 1 Gyr, older than the Universe of the default is at redshift 7."""
+        skip_without("bagpipes")
+        ours, theirs = call(in_another_cosmology, FlatLambdaCDM(H0=50.0, Om0=0.3), cwd=tmp_path)
+        assert np.all(theirs > 0.0)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5)
 
 
 class TestShape:
