@@ -1,12 +1,13 @@
 """Registries: records of one kind by name, of dustest and of plugins."""
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from contextlib import contextmanager
 
 import cloudpickle
 
-from dustest.data.errors import InputError
+from dustest.data.errors import DustestWarning, InputError
 from dustest.data.messages import not_one_of
 from dustest.data.plugins import load_plugins
 
@@ -196,12 +197,17 @@ def temporary_records():
 
 
 def added_records():
-    """Collect the records of this process that are not dustest's own.
+    """Collect the records of this process that are not dustest's own, for worker processes.
 
     Returns
     -------
     records : dict of str to tuple
         By kind of record; argument of `add_records` in a worker process.
+
+    Warns
+    -----
+    DustestWarning
+        If a record cannot be pickled; it is left out.
 
     Examples
     --------
@@ -209,8 +215,25 @@ def added_records():
     >>> isinstance(added_records(), dict)
     True
     """
-    found = {kind: registry.added() for kind, registry in _REGISTRIES.items()}
+    found = {
+        kind: tuple(record for record in registry.added() if _is_portable(kind, record))
+        for kind, registry in _REGISTRIES.items()
+    }
     return {kind: records for kind, records in found.items() if records}
+
+
+def _is_portable(kind, record):
+    """Whether a record can be pickled; a warning if not."""
+    try:
+        cloudpickle.dumps(record)
+    except Exception as error:  # noqa: BLE001 - a stranger's record may fail in any way
+        msg = (
+            f"{kind} {record.name!r} cannot be sent to worker processes, which do without it: "
+            f"{type(error).__name__}: {error}"
+        )
+        warnings.warn(msg, DustestWarning, stacklevel=4)
+        return False
+    return True
 
 
 def add_records(records):

@@ -19,6 +19,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from dustest.data.bands import BANDS
 from dustest.data.checks.numbers import check_number, is_number
 from dustest.data.checks.pairing import as_weights, pair_truth
 from dustest.data.checks.values import to_floats
@@ -30,7 +31,7 @@ from dustest.data.files.paths import installed_version, replacing
 from dustest.data.identity.describe import class_path, describe, describe_class
 from dustest.data.kinds import KINDS
 from dustest.data.messages import did_you_mean, shown
-from dustest.data.quantities import percentile_columns
+from dustest.data.quantities import QUANTITIES, percentile_columns
 from dustest.estimators.run.batch import make_batch
 from dustest.estimators.run.filter_curves import with_curves
 from dustest.estimators.run.limits import warn_of_limits
@@ -169,7 +170,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     @property
     def required_kinds(self):
         """Names of all kinds that the estimator may use (frozenset of str)."""
-        groups = (*self.required_data, *self._required_redshift)
+        groups = (*self.required_data, *self.required_redshift)
         return frozenset(name for group in groups for name in group)
 
     @property
@@ -209,7 +210,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         tags.target_tags.multi_output = not isinstance(self.targets, str)
         tags.input_tags.allow_nan = True
         groups = self.required_data
-        bare = not self._required_redshift
+        bare = not self.required_redshift
         tags.input_tags.two_d_array = bare and all("features" in group for group in groups)
         tags.input_tags.three_d_array = not self.requires or any(
             "cutout" in group for group in groups
@@ -517,7 +518,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         sample = as_sample(X, bands=getattr(self, "bands", None))
         if self.needs_curves:
             sample = with_curves(sample, type(self).__name__)
-        for alternatives in (*self.required_data, *self._required_redshift):
+        for alternatives in (*self.required_data, *self.required_redshift):
             if not any(KINDS[kind].is_in(sample) for kind in alternatives):
                 msg = (
                     f"{type(self).__name__} needs {' or '.join(alternatives)} columns in the "
@@ -529,7 +530,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         return sample
 
     @property
-    def _required_redshift(self):
+    def required_redshift(self):
         """The redshift as a group of one alternative, if it is required."""
         return (("redshift",),) if "redshift" in self.requires else ()
 
@@ -569,7 +570,15 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     def _fingerprint(self, seed):
         """Everything that a result depends on besides the data of its row."""
         record = self._provenance(seed) | {"params": self._described(), "schema": SCHEMA}
+        if registered := self._registered():
+            record["registered"] = describe(registered, "registered records")
         return json.dumps(record | {"class": describe_class(type(self))}, sort_keys=True)
+
+    def _registered(self):
+        """Registered bands, and functions of registered quantities, that a result may use."""
+        wanted = (QUANTITIES[name] for name in self._wanted)
+        added = [one for one in wanted if one in QUANTITIES.added()]
+        return [BANDS[name] for name in BANDS] + added
 
     def _described(self, *, strict=True):
         """Lossless descriptions of the parameters by name; if impossible, their class."""

@@ -196,9 +196,9 @@ def _has_required(estimator, batch):
 
 def _redshift_in_range(estimator, batch):
     """Rows with a redshift that the estimator can use."""
-    if estimator.redshift_range is None:
+    if estimator.redshift_range is None and not estimator.required_redshift:
         return np.ones(len(batch), dtype=bool)
-    low, high = estimator.redshift_range
+    low, high = estimator.redshift_range or (0.0, np.inf)
     return (batch.redshift >= low) & (batch.redshift <= high)
 
 
@@ -223,8 +223,8 @@ def _execute(estimator, compute, tasks, n_jobs):
     if estimator.threaded:
         options |= {"n_jobs": max(n_workers, _THREADS), "prefer": "threads"}
     parallel = joblib.Parallel(**options)
-    attempt = joblib.delayed(_attempt)
-    calls = (attempt(added_records(), compute, estimator, *task) for task in tasks)
+    attempt, records = joblib.delayed(_attempt), {} if n_workers == 1 else added_records()
+    calls = (attempt(records, compute, estimator, *task) for task in tasks)
     for outcomes in parallel(calls):
         yield from outcomes
 
