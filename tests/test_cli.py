@@ -637,7 +637,10 @@ class TestWords:
         assert read_value("0.3") == 0.3
         assert read_value("[0, 3]") == (0, 3)
         assert read_value('{"dust:Av": [0, 3]}') == {"dust:Av": (0, 3)}
+        assert read_value("('log_mass', 'M_UV')") == ("log_mass", "M_UV")
+        assert read_value("{'dust:Av': (0, 3)}") == {"dust:Av": (0, 3)}
         assert read_value("SMC") == "SMC"
+        assert read_value("__import__('os')") == "__import__('os')"
         assert read_value("null") is None
 
 

@@ -1,7 +1,9 @@
 """Parsing of words of the command line, and output."""
 
+import ast
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 __all__ = [
@@ -55,11 +57,11 @@ def split_pairs(words, option):
 
 
 def read_value(text):
-    """Parse a number, truth value or list as in JSON; else keep the text."""
-    try:
-        return _with_tuples(json.loads(text))
-    except json.JSONDecodeError:
-        return text
+    """Parse a number, truth value, list or dict as in JSON or in Python; else keep the text."""
+    for parse in (json.loads, ast.literal_eval):
+        with suppress(ValueError, SyntaxError):
+            return _with_tuples(parse(text))
+    return text
 
 
 def _with_tuples(value):
