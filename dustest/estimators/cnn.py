@@ -25,6 +25,7 @@ from dustest.estimators._cnn.training.learning import calibrated, learn
 from dustest.estimators._cnn.training.tuning import TuningResult, search
 from dustest.estimators.base import DustEstimator
 from dustest.estimators.run.batch import Estimates, ExtraColumn
+from dustest.estimators.run.requests import offered
 
 __all__ = ["CNNConfig", "CNNEstimator", "TuningResult"]
 
@@ -501,7 +502,15 @@ class CNNEstimator(DustEstimator):
     def _ready(self, X):
         """A sample to estimate, with the columns that the networks read."""
         sample = super()._ready(X)
-        return self.networks_.task.read(sample)
+        task = self.networks_.task
+        trained = offered(task.targets)
+        if not set(self._target_names) <= set(trained):
+            msg = (
+                f"targets must be quantities that the networks were trained on "
+                f"({', '.join(trained)}), got {self.targets!r}: train networks on them"
+            )
+            raise InputError(msg)
+        return task.read(sample)
 
     def _estimate(self, batch):
         """Distributions of the targets, and flags."""
@@ -516,7 +525,7 @@ class CNNEstimator(DustEstimator):
 
     def _extra_columns(self, bands):  # noqa: ARG002
         """Means of the targets, in the units of their quantities."""
-        names = () if self.uncertainty == "none" else self._target_names
+        names = () if self.uncertainty == "none" else self.networks_.task.targets
         return {_MEAN.format(name): ExtraColumn(QUANTITIES[name].unit) for name in names}
 
     # ---- files --------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from without_keras import attenuations
 from dustest import CNNEstimator, ConstantEstimator
 from dustest.data import DustTable, InputError, decode_flags
 from dustest.estimators._cnn.files.pretrained import PRETRAINED, pretrained_file
-from dustest.io import add_cutouts
+from dustest.io import add_cutouts, load_demo
 from dustest.simulate import GalaxyPopulation, GalaxySimulator, MassFunction
 
 BANDS = ("F277W", "F356W", "F444W")
@@ -166,3 +166,16 @@ def _centre(hdu):
     """Position of the central pixel."""
     ny, nx = hdu.data.shape
     return WCS(hdu.header).pixel_to_world((nx - 1) / 2, (ny - 1) / 2)
+
+
+class TestTargets:
+    def test_some_of_those_that_were_learned(self):
+        cnn = CNNEstimator.from_pretrained("nircam-3band").set_params(targets=("A_V", "log_sSFR"))
+        galaxies = load_demo()[0][:2]
+        assert cnn.predict(galaxies).shape == (2, 2)
+        assert "E_BV_mean" in cnn.estimate(galaxies).colnames
+
+    def test_others_are_refused(self):
+        cnn = CNNEstimator.from_pretrained("nircam-3band").set_params(targets="log_mass")
+        with pytest.raises(InputError, match="targets must be quantities that the netw"):
+            cnn.estimate(load_demo()[0][:2])
