@@ -10,6 +10,7 @@ from dustest.physics.dust_laws.law import (
     V_WAVELENGTH,
     DustLaw,
     check_law,
+    check_part,
     common_range,
 )
 
@@ -70,6 +71,11 @@ class ComposedLaw(DustLaw):
         """Law of the birth clouds, where it is not that of the diffuse dust."""
         return self.law.birth_clouds
 
+    @property
+    def has_birth_clouds(self):
+        """Whether the law, or one that it is composed of, has two components (bool)."""
+        return self.eta is not None or self.law.has_birth_clouds
+
     def _curve(self, wavelength):
         return self.law.extended(wavelength)
 
@@ -118,7 +124,7 @@ class Tilted(DustLaw):
     Raises
     ------
     InputError
-        If the law is none, or the tilt is so flat that no reddening is left.
+        If the law is none or has birth clouds, or the tilt is so flat that no reddening is left.
 
     References
     ----------
@@ -139,7 +145,7 @@ class Tilted(DustLaw):
     _holds_everywhere = True
 
     def __post_init__(self):
-        check_law(self.law)
+        check_part(self.law)
         super().__post_init__()
         if not np.all(self._reddening() > 0.0):
             limit = np.log1p(1.0 / self.law.r_v) / np.log(V_WAVELENGTH / B_WAVELENGTH)
@@ -188,7 +194,7 @@ class Bump(DustLaw):
     Raises
     ------
     InputError
-        If the law is none, or the strength not a number.
+        If the law is none or has birth clouds, or the strength is not a number.
 
     References
     ----------
@@ -209,7 +215,7 @@ class Bump(DustLaw):
     _holds_everywhere = True
 
     def __post_init__(self):
-        check_law(self.law)
+        check_part(self.law)
         super().__post_init__()
 
     @property
@@ -258,7 +264,7 @@ class TwoComponents(DustLaw):
     Raises
     ------
     InputError
-        If a law is none, or a number out of range.
+        If a law is none or has birth clouds itself, or a number is out of range.
 
     References
     ----------
@@ -282,7 +288,7 @@ class TwoComponents(DustLaw):
 
     def __post_init__(self):
         for law in (self.diffuse, self.birth_clouds or self.diffuse):
-            check_law(law)
+            check_part(law)
         super().__post_init__()
         if not (np.all(self.eta >= 1.0) and self.age > 0.0):
             msg = (

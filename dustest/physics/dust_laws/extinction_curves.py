@@ -9,7 +9,7 @@ from astropy import units as u
 
 from dustest.data.errors import InputError
 from dustest.data.identity.describe import class_path
-from dustest.physics.dust_laws.law import V_WAVELENGTH, DustLaw
+from dustest.physics.dust_laws.law import DustLaw, check_law
 
 __all__ = ["LAWS", "ExtinctionCurve", "ExtinctionFamily"]
 
@@ -56,20 +56,15 @@ class ExtinctionCurve(DustLaw):
         super().__post_init__()
         if isinstance(self.model, str):
             return
-        if not (callable(self.model) and hasattr(self.model, "Rv")):
+        if isinstance(self.model, type) or not (
+            callable(self.model) and hasattr(self.model, "Rv")
+        ):
             msg = (
-                f"law {self.name!r} must be a dust_extinction model with an Rv, which gives "
-                "A_lambda / A_V"
+                "law must be the name of a law such as 'SMC', an instance of a DustLaw such as "
+                f"PowerLaw(n=0.7), or a model of dust_extinction with an Rv, got {self.model!r}"
             )
             raise InputError(msg)
-        low, high = self.wavelength_range
-        covers_v = low <= V_WAVELENGTH <= high
-        if not covers_v or abs(self._curve(np.array(V_WAVELENGTH)) - 1.0) > 0.1:
-            msg = (
-                f"law {self.name!r} must give A_lambda / A_V over a range that holds the V band "
-                f"(5500 Angstrom); its range is {low:.0f} to {high:.0f} Angstrom"
-            )
-            raise InputError(msg)
+        check_law(self)
 
     @property
     def _model(self):

@@ -22,6 +22,7 @@ __all__ = [
     "DustLaw",
     "SumOfLaws",
     "check_law",
+    "check_part",
     "common_range",
 ]
 
@@ -32,17 +33,35 @@ V_WAVELENGTH = 5500.0
 
 _LABELS = ("name", "aliases", "references")
 _DIGEST_POINTS = 400
+_CHECK_POINTS = 200
+_V_TOLERANCE = 0.1
 _REDDEST = 1e6
-"""Angstrom; end of the digest of a curve without an end."""
+"""Angstrom; end of the digest and of the check of a curve without an end."""
+
+
+class _CurveRV:
+    """R_V = A_V / (A_B - A_V) of a curve, of classes that define none."""
+
+    def __get__(self, law, kind):
+        if law is None:
+            # Classes have no R_V, so that it can be a field without a default.
+            raise AttributeError
+        ratio = law.extended(np.array([B_WAVELENGTH, V_WAVELENGTH]))
+        with np.errstate(divide="ignore"):
+            r_v = 1.0 / (ratio[..., :1] / ratio[..., 1:] - 1.0)
+        return r_v if ratio.ndim > 1 else float(r_v[0])
 
 
 class DustLaw(ABC):
     """The shape of an attenuation or extinction curve, A_lambda / A_V.
 
-    A law is a frozen dataclass with a ``name``, ``r_v`` = A_V / E(B-V) and a ``wavelength_range``
-    in Angstrom. It defines ``_curve``, which returns A_lambda / A_V at wavelengths in Angstrom
-    within that range. Its fields of type float are its parameters. They are numbers, or arrays
-    that broadcast with wavelengths: ``delta`` of shape (n, 1) makes a law of n shapes.
+    A law is a frozen dataclass with a ``name`` and a ``wavelength_range`` in Angstrom. It defines
+    ``_curve``, which returns A_lambda / A_V at wavelengths in Angstrom within that range. ``r_v``
+    = A_V / E(B-V) follows from the curve at 4400 and 5500 Angstrom, unless the class has its own.
+    The curve is checked once, when the law is used: about 1 at 5500 Angstrom, nowhere negative,
+    and of the shape of the wavelengths. Its fields of type float are its parameters. They are
+    numbers, or arrays that broadcast with wavelengths: ``delta`` of shape (n, 1) makes a law of n
+    shapes.
 
     Laws are composed of others: ``Tilted(law, delta)``, ``Bump(law, strength)``, and weighted sums
     such as ``0.7 * law + 0.3 * other``. Two laws are equal where their descriptions are, see
@@ -68,17 +87,16 @@ class DustLaw(ABC):
     ... class Grey(DustLaw):
     ...     grey: float = 0.5
     ...     name = "grey"
-    ...     r_v = 8.0
     ...     wavelength_range = (1000.0, 30_000.0)
     ...
     ...     def _curve(self, wavelength):
     ...         return self.grey + (1.0 - self.grey) * 5500.0 / wavelength
-    >>> float(Grey(grey=0.2).a_over_av(2750.0))
-    1.8
+    >>> float(Grey(grey=0.2).a_over_av(2750.0)), round(Grey(grey=0.2).r_v, 3)
+    (1.8, 5.0)
     """
 
     name: str
-    r_v: float
+    r_v = _CurveRV()
     wavelength_range: tuple
     aliases = ()
     references = ()
@@ -149,6 +167,11 @@ class DustLaw(ABC):
                 value = shape.get(item.name, value)
             object.__setattr__(changed, item.name, value)
         return changed
+
+    @property
+    def has_birth_clouds(self):
+        """Whether the law, or one that it is composed of, has two components (bool)."""
+        return self.eta is not None or any(part.has_birth_clouds for part in self._parts())
 
     def _parts(self):
         """Laws that the law is composed of."""
@@ -275,7 +298,7 @@ class DustLaw(ABC):
 
     def __add__(self, other):
         """Add dust of another law, one behind the other, see `SumOfLaws`."""
-        check_law(other)
+        check_part(other)
         weights = self._weights() + other._weights()
         return SumOfLaws(*zip(*weights, strict=True))
 
@@ -311,12 +334,13 @@ class SumOfLaws(DustLaw):
     laws : tuple of DustLaw
         The laws.
     weights : tuple of float
-        Shares of the dust in A_V, not negative, on any scale.
+        Shares of the dust in A_V, not negative. They are scaled to add to 1, since the curve is 1
+        at V: ``2 * law`` is ``law``.
 
     Raises
     ------
     InputError
-        If there is no law, or a weight is negative or not a number.
+        If there is no law, one has birth clouds, or a weight is negative or not a number.
 
     Examples
     --------
@@ -332,7 +356,7 @@ class SumOfLaws(DustLaw):
 
     def __post_init__(self):
         for law in self.laws:
-            check_law(law)
+            check_part(law)
         good = [is_number(weight) and weight >= 0.0 for weight in self.weights]
         if not (len(self.laws) == len(good) > 0 and all(good) and sum(self.weights) > 0.0):
             msg = (
@@ -374,7 +398,29 @@ class SumOfLaws(DustLaw):
 
 
 def check_law(law):
-    """Raise an error for anything but a law.
+    """Raise an error for anything but a law with a valid curve.
+
+    Parameters
+    ----------
+    law : object
+        A law, or a part of one. Its curve is evaluated once.
+
+    Raises
+    ------
+    InputError
+        If it is no `DustLaw`; or its curve fails, is not A_lambda / A_V over a range that holds
+        5500 Angstrom, or is negative or not finite.
+    """
+    if not isinstance(law, DustLaw):
+        msg = f"law must be a DustLaw, got {law!r}: get_dust_law(...) makes one of a name"
+        raise InputError(msg)
+    if "_is_checked" not in vars(law):
+        _check_curve(law)
+        object.__setattr__(law, "_is_checked", True)
+
+
+def check_part(law):
+    """Raise an error for anything but a law of one component.
 
     Parameters
     ----------
@@ -384,10 +430,56 @@ def check_law(law):
     Raises
     ------
     InputError
-        If it is no `DustLaw`.
+        As of `check_law`; and if the law has birth clouds, which its use as a part would drop.
     """
-    if not isinstance(law, DustLaw):
-        msg = f"law must be a DustLaw, got {law!r}: get_dust_law(...) makes one of a name"
+    check_law(law)
+    if law.has_birth_clouds:
+        msg = (
+            f"law {law.name!r} has birth clouds, which a law composed of it would drop: compose "
+            "the diffuse dust and the birth clouds each, for TwoComponents(diffuse, birth_clouds)"
+        )
+        raise InputError(msg)
+
+
+def _check_curve(law):
+    """Raise an error if the curve of a law is not A_lambda / A_V."""
+    label = f"law {getattr(law, 'name', type(law).__name__)!r}"
+    try:
+        low, high = law.wavelength_range
+        # Not at the ends: ranges in inverse microns are rounded.
+        ends = max(low, BLUEST_WAVELENGTH) * (1 + 1e-6), min(high, _REDDEST) * (1 - 1e-6)
+        wavelength = np.geomspace(*ends, _CHECK_POINTS)
+        covers_v = low <= V_WAVELENGTH <= high
+        wavelength = np.append(wavelength, V_WAVELENGTH) if covers_v else wavelength
+        ratio = law._curve(wavelength)
+    except InputError:
+        raise
+    except Exception as error:
+        msg = (
+            f"{label} must have a _curve that returns A_lambda / A_V at an array of wavelengths "
+            f"in Angstrom within its wavelength_range, got {type(error).__name__}: {error}"
+        )
+        raise InputError(msg) from error
+    if np.shape(ratio)[-1:] != wavelength.shape:
+        msg = (
+            f"{label} must return A_lambda / A_V in the shape of the wavelengths, got "
+            f"{np.shape(ratio)} for {wavelength.shape}"
+        )
+        raise InputError(msg)
+    if not covers_v or not np.all(np.abs(ratio[..., -1] - 1.0) <= _V_TOLERANCE):
+        msg = (
+            f"{label} must give A_lambda / A_V, which is 1 at V, over a range that holds the V "
+            f"band (5500 Angstrom); its range is {low:.0f} to {high:.0f} Angstrom"
+            + (f", and its value at V {np.ravel(ratio[..., -1])[0]:.3g}" if covers_v else "")
+        )
+        raise InputError(msg)
+    bad = ~(np.isfinite(ratio) & (ratio >= 0.0))
+    if np.any(bad):
+        worst = np.unravel_index(np.argmax(bad), bad.shape)
+        msg = (
+            f"{label} must give finite numbers from 0 within its wavelength_range, got "
+            f"{ratio[worst]:.3g} at {wavelength[worst[-1]]:.0f} Angstrom"
+        )
         raise InputError(msg)
 
 

@@ -11,7 +11,7 @@ from dustest.data.messages import did_you_mean
 from dustest.data.registry import Registry
 from dustest.physics.dust_laws.composition import NamedLaw
 from dustest.physics.dust_laws.extinction_curves import ExtinctionCurve
-from dustest.physics.dust_laws.law import DustLaw
+from dustest.physics.dust_laws.law import DustLaw, check_law
 
 __all__ = [
     "DUST_LAWS",
@@ -80,7 +80,8 @@ def get_dust_law(law, **parameters):
     Raises
     ------
     InputError
-        If the law or a parameter is unknown, or out of range.
+        If the law or a parameter is unknown, or out of range; or the curve of a `DustLaw` is not
+        about 1 at V, or negative or not finite within its range.
 
     References
     ----------
@@ -97,11 +98,16 @@ def get_dust_law(law, **parameters):
     """
     if isinstance(law, str):
         found = DUST_LAWS.find(law, "law")
-        return replace(found, **_check(found, parameters)) if parameters else found
+        if not parameters:
+            return found
+        law, parameters = replace(found, **_check(found, parameters)), {}
     if parameters:
         msg = f"parameters ({', '.join(parameters)}) go with the name of a law, not an instance"
         raise InputError(msg)
-    return law if isinstance(law, DustLaw) else ExtinctionCurve(type(law).__name__, law)
+    if not isinstance(law, DustLaw):
+        return ExtinctionCurve(type(law).__name__, law)
+    check_law(law)
+    return law
 
 
 def get_screen_law(law):
@@ -120,7 +126,7 @@ def get_screen_law(law):
     Raises
     ------
     InputError
-        As of `get_dust_law`; and if the law has two components.
+        As of `get_dust_law`; and if the law, or a part of it, has two components.
 
     Examples
     --------
@@ -129,7 +135,7 @@ def get_screen_law(law):
     'SMC'
     """
     found = get_dust_law(law)
-    if found.eta is not None:
+    if found.has_birth_clouds:
         msg = (
             f"dust_law {found.name!r} has two components, diffuse dust and birth clouds, but the "
             "dust in front of each star is computed here: take a law of one component, such as "
@@ -162,7 +168,7 @@ def register_dust_law(law, *, name=None, aliases=(), references=()):
     Raises
     ------
     InputError
-        If it is no law, or another one has the name or an alias.
+        If it is no law, its curve is invalid, or another one has the name or an alias.
 
     Examples
     --------

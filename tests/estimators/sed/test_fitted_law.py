@@ -98,5 +98,5 @@ class TestRange:
             fitted_law(InfraredLaw())
 
     def test_nothing_is_no_law(self):
-        with pytest.raises(InputError, match="dust_law 'NoneType' must be a dust_extinction"):
+        with pytest.raises(InputError, match=r"dust_law must be the name of a law .*, got None"):
             fitted_law(None)
