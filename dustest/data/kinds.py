@@ -568,7 +568,11 @@ KINDS = Registry(
             "magnification by a gravitational lens",
             (
                 KindColumn("magnification", "magnification; 1 = not lensed", valid=(1e-3, np.inf)),
-                KindColumn("magnification_err", "its standard deviation", role="error"),
+                KindColumn(
+                    *("magnification_err", "its standard deviation"),
+                    role="error",
+                    valid=(0.0, np.inf),
+                ),
             ),
         ),
         Kind(

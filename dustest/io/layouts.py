@@ -10,8 +10,9 @@ from dustest.data.bands import BANDS, canonical_name
 from dustest.data.checks.sample_columns import band_column_name
 from dustest.data.errors import InputError
 from dustest.data.instruments import CAMERA_WORDS
-from dustest.data.kinds import LINE_UNIT
+from dustest.data.kinds import KINDS, LINE_UNIT
 from dustest.data.kinds import find_column as find_kind_column
+from dustest.data.messages import did_you_mean
 from dustest.data.registry import Registry
 
 __all__ = [
@@ -120,7 +121,7 @@ class Layout:
         Source of the unit, one of ``UNIT_SOURCES``.
     marker : str, optional
         Regular expression of a column that the catalogue must also have, if other layouts use the
-        same names of fluxes.
+        same names of fluxes. The layout then comes before all without such a column.
     element : int, optional
         Aperture to use of columns of shape (n, n_apertures), from 0.
     foreground : str, optional
@@ -218,6 +219,21 @@ class Layout:
         if not self._has_marker(names):
             return {}
         return {key: (name, one) for one in self.columns for key, name in one.find(names).items()}
+
+    def is_marked(self, names):
+        """Whether a catalogue has the marker of the layout.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Column names of a catalogue.
+
+        Returns
+        -------
+        answer : bool
+            False if the layout has no marker.
+        """
+        return bool(self.marker) and self._has_marker(names)
 
     def _has_marker(self, names):
         """Whether a catalogue has the column that distinguishes the layout from others."""
@@ -531,7 +547,7 @@ _OWN = (
 )
 
 LAYOUTS = Registry("catalogue layout", Layout, _OWN)
-"""Known layouts by name; if two match equally many columns, the first is used."""
+"""Known layouts by name, see `find_layout`; of equal ones the first is used."""
 
 REDSHIFT_COLUMNS = (
     RedshiftColumn("redshift", error="redshift_err"),
@@ -566,7 +582,8 @@ def register_layout(layout):
     Parameters
     ----------
     layout : Layout
-        The layout. If it matches as many columns as another one, that one is used.
+        The layout. If it matches as many columns as another one, that one is used, unless this
+        one has a ``marker``.
 
     Returns
     -------
@@ -576,7 +593,7 @@ def register_layout(layout):
     Raises
     ------
     InputError
-        If its name is taken.
+        If its name is taken, or one of its columns is of no kind of input.
 
     Examples
     --------
@@ -590,7 +607,23 @@ def register_layout(layout):
     >>> read_catalog(Table({"F_HALPHA": [2e-17], "E_HALPHA": [1e-18]})).lines
     ('Ha',)
     """
+    for column in getattr(layout, "columns", ()):
+        _check_kind(column, layout.name)
     return LAYOUTS.register(layout)
+
+
+def _check_kind(column, layout):
+    """Raise an error if a column of a layout is of no kind of input."""
+    known = ["id", *(one.name for kind in KINDS.values() for one in kind.columns)]
+    start, group, _ = column.name.partition("{")
+    is_known = column.name in known or find_kind_column(column.name) is not None
+    if is_known or (group and any(name.startswith(start) for name in known)):
+        return
+    msg = (
+        f"name of a LayoutColumn of the layout {layout!r} must be a column of a kind of input, "
+        f"got {column.name!r}: {did_you_mean(start.rstrip('_'), known)}register_kind adds kinds"
+    )
+    raise InputError(msg)
 
 
 def get_layout(name):
@@ -623,6 +656,8 @@ def get_layout(name):
 def find_layout(names, candidates=None):
     """Find the layout with most bands in a catalogue, then with most other columns.
 
+    Layouts whose marker is in the catalogue come first.
+
     Parameters
     ----------
     names : sequence of str
@@ -642,8 +677,16 @@ def find_layout(names, candidates=None):
     'jades-circ1'
     """
     candidates = LAYOUTS.values() if candidates is None else candidates
-    best = max(candidates, key=lambda layout: rank(layout, names))
+    best = max(candidates, key=lambda layout: _order(layout, names))
     return best if any(rank(best, names)) else None
+
+
+def _order(layout, names):
+    """Number that is larger for the layout to prefer: with marker, then with most columns."""
+    bands, pairs, others = rank(layout, names)
+    is_marked = layout.is_marked(names)
+    # A marker of lines or other kinds is no reason to leave out photometry.
+    return is_marked and bands > 0, bands, pairs, is_marked and others > 0, others
 
 
 def rank(layout, names):

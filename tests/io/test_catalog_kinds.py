@@ -117,6 +117,33 @@ class TestOwnColumns:
         assert sample["magnification"].tolist() == [2.0]
         assert sample["magnification_err"].tolist() == [0.1]
 
+    def test_among_those_of_another_layout(self):
+        table = QTable({"F277W_KRON": [9.0] * u.nJy, "F277W_KRON_e": [1.0] * u.nJy})
+        table["z_spec"], table["redshift_err"] = [2.0], [0.1]
+        table["magnification"], table["magnification_err"] = [2.0], [0.3]
+        table["line_Halpha"] = [2e-17] * LINE_UNIT
+        table["line_err_Halpha"] = [1e-18] * LINE_UNIT
+        table["foreground_ebv"] = [0.02] * u.mag
+        # Others' columns: without a unit, of another shape, of an unknown line, notes.
+        table["line_Hb"], table["features"], table["line_number"] = [1.0], [1.0], [3.0]
+        table["flags"], table["group"] = [1], ["a"]
+        sample = read_catalog(table)
+        assert sample.meta["layout"] == "jades-kron"
+        assert sample.lines == ("Ha",)
+        row = {"magnification": 2.0, "magnification_err": 0.3, "redshift_err": 0.1}
+        assert {name: float(sample[name][0]) for name in row} == row
+        assert sample["line_err_Ha"][0] == 1e-18 * LINE_UNIT
+        assert sample["foreground_ebv"][0] == 0.02 * u.mag
+        others = {"line_Hb", "features", "line_number", "flags", "group"}
+        assert not others & set(sample.colnames)
+
+    def test_the_error_of_another_column_of_redshifts(self):
+        table = Table({"F277W_KRON": [9.0], "F277W_KRON_e": [1.0], "redshift": [np.nan]})
+        table["z_spec"], table["redshift_err"] = [2.0], [0.1]
+        sample = read_catalog(table)
+        assert sample["redshift"].tolist() == [2.0]
+        assert "redshift_err" not in sample.colnames
+
     def test_limits_and_lines_by_name(self):
         table = QTable({"f": [1.0, np.nan] * u.nJy, "e": [0.1, np.nan] * u.nJy})
         table["ul"] = [np.nan, 3.0] * u.nJy

@@ -1,12 +1,15 @@
 """Layouts of public catalogues."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from astropy import units as u
 from astropy.table import Table
 
-from dustest.data import InputError
-from dustest.io import read_catalog
+from dustest.data import DustestWarning, InputError
+from dustest.data.registry import temporary_records
+from dustest.io import Layout, LayoutColumn, read_catalog, register_layout
 from dustest.io.layouts import LAYOUTS, UNIT_SOURCES, find_layout, get_layout
 
 # Column names as the releases have them, with columns around them that must not be mistaken
@@ -82,6 +85,73 @@ class TestRecognition:
     def test_unknown_bands_do_not_decide(self):
         columns = ["flux_a", "flux_err_a", "flux_b", "flux_err_b", "F277W", "F277W_err"]
         assert find_layout(columns).name == "band"
+
+
+class TestMarkers:
+    """A plugin's layout with a marker, whose names of fluxes are also those of UNCOVER."""
+
+    def register(self):
+        return register_layout(
+            Layout(
+                name="micro",
+                flux=r"f_(?P<band>f\d+w)",
+                error="e_{band}",
+                unit=u.uJy,
+                description="",
+                reference="",
+                unit_source="survey",
+                marker="micro_version",
+            )
+        )
+
+    def test_comes_first(self):
+        # UNCOVER has more bands here, and another unit: 10 nJy.
+        table = Table({"f_f277w": [2.0], "e_f277w": [0.1], "f_f410m": [2.0], "e_f410m": [0.1]})
+        table["micro_version"] = [1]
+        with temporary_records():
+            self.register()
+            sample = read_catalog(table)
+            table.remove_column("micro_version")
+            with pytest.warns(DustestWarning, match="unit"):
+                without = read_catalog(table)
+        assert sample.meta["layout"] == "micro"
+        assert sample["flux_F277W"].value == pytest.approx(2000.0)
+        assert without.meta["layout"] == "uncover"
+        assert without["flux_F277W"].value == pytest.approx(20.0)
+
+    def test_a_marker_alone_is_no_layout(self):
+        with temporary_records():
+            self.register()
+            names = ["F277W_KRON", "F277W_KRON_e", "micro_version"]
+            assert find_layout(names).name == "jades-kron"
+
+
+class TestRegistration:
+    @pytest.mark.parametrize(
+        ("name", "message"),
+        [
+            ("magnificaton", "got 'magnificaton': did you mean 'magnification'"),
+            ("lin_{line}", "got 'lin_{line}': did you mean 'line'"),
+            ("surprise", "must be a column of a kind of input, got 'surprise'"),
+        ],
+    )
+    def test_columns_of_no_kind(self, name, message):
+        with pytest.raises(InputError, match=message):
+            register_layout(
+                Layout("typo", "", "", None, "", "", columns=(LayoutColumn(name, "x"),))
+            )
+        assert "typo" not in LAYOUTS
+
+    @pytest.mark.parametrize("name", ["id", "magnification", "line_err_{line}", "line{e}_{line}"])
+    def test_columns_of_kinds(self, name):
+        with temporary_records():
+            layout = Layout("fine", "", "", None, "", "", columns=(LayoutColumn(name, "x"),))
+            assert register_layout(layout) is layout
+
+    def test_those_of_dustest_are_of_kinds(self):
+        for layout in LAYOUTS.own():
+            with temporary_records():
+                register_layout(replace(layout, name="other"))
 
 
 class TestRecords:

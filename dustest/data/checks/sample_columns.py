@@ -20,6 +20,7 @@ __all__ = [
     "by_band",
     "canonical_column",
     "column_name",
+    "fits_record",
     "is_sample_column",
     "limit_sigma",
 ]
@@ -149,11 +150,26 @@ def is_sample_column(name, table):
         return True
     kind = found.kind
     pairs = ((one, table.get(kind.column_name(one, found.item))) for one in kind.required)
-    return all(column is not None and _fits(one, column, name) for one, column in pairs)
+    return all(column is not None and fits_record(one, column, name) for one, column in pairs)
 
 
-def _fits(record, column, name):
-    """Whether a column has the axes and a unit of a record."""
+def fits_record(record, column, name):
+    """Whether a column has the axes and a unit of a record.
+
+    Parameters
+    ----------
+    record : KindColumn
+        The record.
+    column : Column, Quantity or ndarray of shape (n, ...)
+        Values as given by the user.
+    name : str
+        Name of the column, for messages.
+
+    Returns
+    -------
+    answer : bool
+        Whether it does.
+    """
     if np.ndim(column) != record.axes:
         return False
     unit = declared_unit(column, f"column {name}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dustest.data.checks.identifiers import ID_COLUMNS
 from dustest.data.checks.positions import DEC_COLUMNS, RA_COLUMNS
-from dustest.data.checks.sample_columns import column_name, is_sample_column
+from dustest.data.checks.sample_columns import column_name, fits_record, is_sample_column
 from dustest.data.checks.tables import first_named
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.kinds import find_column
@@ -180,11 +180,12 @@ def kind_columns(table, layout):
     Returns
     -------
     names : dict of str to str
-        Column of the catalogue by that of the sample: those that the layout names, or in a table
-        that dustest wrote, all that a sample can have.
+        Column of the catalogue by that of the sample: those that the layout names and data under
+        dustest's own names, or in a table that dustest wrote, all that a sample can have.
     """
     if layout is not None and layout.name != "dustest":
-        return {key: name for key, (name, _) in layout.others(table.colnames).items()}
+        others = layout.others(table.colnames)
+        return _own_data(table) | {key: name for key, (name, _) in others.items()}
     columns = _by_canonical_name(table)
     found = {name: find_column(name) for name in columns if is_sample_column(name, columns)}
     found = {name: one for name, one in found.items() if one is not None and _is_own(one)}
@@ -192,6 +193,30 @@ def kind_columns(table, layout):
         return {}
     names = {column_name(name): name for name in table.colnames}
     return {name: names[name] for name in found}
+
+
+def _own_data(table):
+    """Columns of data under dustest's own names, by canonical name, in a table of others."""
+    found = ((name, find_column(name)) for name in table.colnames)
+    columns = {
+        one.name: name
+        for name, one in found
+        if one is not None and _is_datum(one, table[name], name)
+    }
+    # The error of a column of redshifts is read with it.
+    if "redshift" in table.colnames:
+        columns.pop("redshift_err", None)
+    return columns
+
+
+def _is_datum(found, column, name):
+    """Whether a column is data of a known kind, in its shape and with all that it needs."""
+    record = found.column
+    is_read = _is_own(found) or record.name == "redshift_err"
+    if record.role == "note" or not (is_read and found.is_known):
+        return False
+    meta = getattr(getattr(column, "info", None), "meta", None) or {}
+    return fits_record(record, column, name) and (record.role != "limit" or "sigma" in meta)
 
 
 def _is_own(found):
