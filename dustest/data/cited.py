@@ -1,10 +1,54 @@
 """References of what a result used: keys of dustest, or BibTeX entries."""
 
 import re
+from functools import cache
+from importlib.resources import files
 
-__all__ = ["Cited"]
+__all__ = ["Cited", "is_reference", "own_references"]
 
 _KEY = re.compile(r"@\w+\s*\{\s*([^\s,]+)\s*,")
+_ENTRY = re.compile(r"^@\w+\{(\S+),\n.*?^\}$", re.MULTILINE | re.DOTALL)
+
+
+@cache
+def own_references():
+    """Read the references of dustest.
+
+    Returns
+    -------
+    entries : dict of str to str
+        BibTeX entries by their key.
+
+    Examples
+    --------
+    >>> from dustest.data.cited import own_references
+    >>> print(own_references()["Meurer1999"].splitlines()[0])
+    @article{Meurer1999,
+    """
+    text = (files("dustest") / "resources" / "references.bib").read_text(encoding="ascii")
+    return {match[1]: match[0] for match in _ENTRY.finditer(text)}
+
+
+def is_reference(text):
+    """Whether a text is a key of dustest's references or a BibTeX entry.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    answer : bool
+        Whether it is.
+
+    Examples
+    --------
+    >>> from dustest.data.cited import is_reference
+    >>> is_reference("Meurer1999"), is_reference("Meurer et al. 1999")
+    (True, False)
+    """
+    return text in own_references() or _KEY.search(text) is not None
 
 
 class Cited:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from dustest.data.checks.records import check_texts, expect, is_text
 from dustest.data.registry import Registry
 
 __all__ = ["CAMERA_WORDS", "INSTRUMENTS", "Instrument", "register_instrument"]
@@ -19,7 +20,7 @@ class Instrument:
         Prefix of the identifiers in the SVO Filter Profile Service.
     sedpy_prefix : str
         Prefix of the names in astro-sedpy.
-    words : frozenset of str
+    words : set of str
         Words in lower case that catalogues use for it, including the observatory.
     offline : tuple of str
         Filters, in upper case, whose curves are in astro-sedpy.
@@ -27,6 +28,11 @@ class Instrument:
         Filters whose curves are fetched from the SVO.
     online_prefix : str, optional
         Prefix of the identifiers to fetch; ``svo_prefix`` by default.
+
+    Raises
+    ------
+    InputError
+        If ``words`` is no set of str, or filters are no tuple of str.
 
     Examples
     --------
@@ -42,6 +48,14 @@ class Instrument:
     offline: tuple
     online: tuple = ()
     online_prefix: str = ""
+
+    def __post_init__(self):
+        what = f"of instrument {self.name!r}"
+        fits = isinstance(self.words, set | frozenset) and all(map(is_text, self.words))
+        expect(fits, f"words {what}", "a set of str in lower case, such as {'nircam'}", self.words)
+        object.__setattr__(self, "words", frozenset(word.lower() for word in self.words))
+        check_texts(self.offline, f"offline {what}")
+        check_texts(self.online, f"online {what}")
 
     @property
     def filters(self):

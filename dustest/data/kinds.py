@@ -13,13 +13,16 @@ from astropy import units as u
 from dustest.data.bands import canonical_name
 from dustest.data.checks.kind_readers import READERS, bare_stamps, read_numbers
 from dustest.data.checks.positions import POSITION_RANGES
-from dustest.data.checks.units import FLUX_UNIT, SPECTRAL_UNIT, as_unit
+from dustest.data.checks.records import check_ascending, expect, is_text, unit_of
+from dustest.data.checks.units import FLUX_UNIT, SPECTRAL_UNIT
 from dustest.data.errors import InputError
 from dustest.data.lines import LINES
 from dustest.data.messages import not_one_of
+from dustest.data.quantities import QUANTITIES, result_columns
 from dustest.data.registry import Registry
 
 __all__ = [
+    "BATCH_NAMES",
     "KINDS",
     "LINE_UNIT",
     "ROLES",
@@ -44,6 +47,12 @@ ROLES = {
     "note": "kept with the sample; estimators do not get it",
 }
 """Roles of a column of a kind."""
+
+
+BATCH_NAMES = frozenset(
+    {"arrays", "changed", "error_floor", "items", "row_keys", "seed", "seeded"}
+)
+"""Attributes of a batch that are no input."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,11 @@ class KindColumn:
     bare : callable, optional
         ``bare(sample, name)`` returns the array that a backend gets; by default the numbers in
         ``unit``.
+
+    Raises
+    ------
+    InputError
+        If its name or role is not allowed, ``unit`` is no unit, or ``valid`` does not ascend.
     """
 
     name: str
@@ -97,9 +111,12 @@ class KindColumn:
     bare: Callable | None = None
 
     def __post_init__(self):
+        expect(is_text(self.name), "name of a column", "a str that is not empty", self.name)
+        what = f"of column {self.name!r}"
         if self.role not in ROLES:
-            raise InputError(not_one_of(f"role of column {self.name!r}", self.role, ROLES))
-        object.__setattr__(self, "unit", as_unit(self.unit))
+            raise InputError(not_one_of(f"role {what}", self.role, ROLES))
+        check_ascending(self.valid, f"valid {what}")
+        object.__setattr__(self, "unit", unit_of(self.unit, f"unit {what}"))
         object.__setattr__(self, "attribute", self.attribute or self.name)
 
     @property
@@ -133,7 +150,8 @@ class Kind:
     Raises
     ------
     InputError
-        If it has no columns, a role or ``per`` is unknown, or ``items`` is missing.
+        If ``columns`` is no tuple of `KindColumn` or is empty, ``per`` is unknown, or ``items``
+        is missing.
 
     Examples
     --------
@@ -158,9 +176,10 @@ class Kind:
     on_request: bool = False
 
     def __post_init__(self):
-        if not self.columns:
-            msg = f"columns of the kind {self.name!r} must have at least one KindColumn, got none"
-            raise InputError(msg)
+        fits = isinstance(self.columns, tuple) and self.columns
+        fits = fits and all(isinstance(one, KindColumn) for one in self.columns)
+        expected = "a tuple with at least one KindColumn and nothing else"
+        expect(fits, f"columns of the kind {self.name!r}", expected, self.columns)
         if self.per and self.per not in _ITEMS:
             raise InputError(not_one_of(f"per of the kind {self.name!r}", self.per, _ITEMS))
         if bool(self.per) != bool(self.items):
@@ -630,7 +649,8 @@ def register_kind(kind):
     Raises
     ------
     InputError
-        If its name, or the name of one of its columns or arrays, is taken.
+        If its name, or the name of one of its columns or arrays, is taken, by another kind, a
+        result or a batch.
 
     Examples
     --------
@@ -648,7 +668,15 @@ def register_kind(kind):
                 f"{', '.join(twice)}, which another kind has: rename them"
             )
             raise InputError(msg)
+        reserved = sorted(name for name in _names(kind) if _is_reserved(name))
+        expected = "free in results and in batches, and not begin with '_' or 'has_'"
+        expect(not reserved, f"names of columns of the kind {kind.name!r}", expected, reserved)
     return KINDS.register(kind)
+
+
+def _is_reserved(name):
+    """Whether a column of a result or an attribute of a batch has a name."""
+    return name.startswith(("_", "has_")) or name in BATCH_NAMES | result_columns(QUANTITIES)
 
 
 def _names(kind):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from dustest.data.checks.numbers import check_positive
 from dustest.data.registry import Registry
 
 __all__ = ["LINES", "Line", "register_line"]
@@ -22,6 +23,11 @@ class Line:
     aliases : tuple of str, optional
         Other names; catalogues name a line by its ion and wavelength, such as ``"HA6565"``.
 
+    Raises
+    ------
+    InputError
+        If ``wavelength`` is not a positive number.
+
     Examples
     --------
     >>> from dustest.data import LINES
@@ -33,6 +39,10 @@ class Line:
     wavelength: float
     label: str
     aliases: tuple = ()
+
+    def __post_init__(self):
+        what = f"wavelength of emission line {self.name!r}"
+        object.__setattr__(self, "wavelength", check_positive(self.wavelength, what))
 
 
 _GREEK = {"a": "alpha", "b": "beta", "g": "gamma", "d": "delta"}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from astropy import units as u
 
+from dustest.data.checks.records import check_ascending, check_texts, expect, unit_of
 from dustest.data.errors import InputError
 from dustest.data.messages import did_you_mean
 from dustest.data.registry import Registry
@@ -21,6 +22,7 @@ __all__ = [
     "quantity_column",
     "ratio",
     "register_quantity",
+    "result_columns",
 ]
 
 _INFINITE = (-np.inf, np.inf)
@@ -114,11 +116,21 @@ class Derivation:
         Whether the median is the function of the medians. Percentiles are always those of the
         joint draws. For ratios, whose draws have no finite variance; half the range from 16 to
         84 % then replaces the standard deviation.
+
+    Raises
+    ------
+    InputError
+        If ``sources`` is no tuple of str, or ``function`` cannot be called.
     """
 
     sources: tuple
     function: Callable
     of_medians: bool = False
+
+    def __post_init__(self):
+        check_texts(self.sources, "sources of a derivation")
+        expect(self.sources, "sources of a derivation", "at least one quantity", self.sources)
+        expect(callable(self.function), "function of a derivation", "a function", self.function)
 
 
 @dataclass(frozen=True)
@@ -129,7 +141,7 @@ class DustQuantity:
     ----------
     name : str
         Column name: letters, digits and underscores.
-    unit : `~astropy.units.UnitBase` or None
+    unit : `~astropy.units.UnitBase`, str or None
         Unit of the column; None for a plain number.
     label : str
         Axis label in matplotlib's mathtext, a symbol and, in brackets, its unit.
@@ -159,10 +171,16 @@ class DustQuantity:
         Other names of its column in tables that are read.
     references : tuple of str, optional
         BibTeX keys or entries of its definition.
+
+    Raises
+    ------
+    InputError
+        If ``unit`` is no unit, ``bounds`` do not ascend, or ``derivation`` or ``latent`` are not
+        of their class.
     """
 
     name: str
-    unit: u.UnitBase | None
+    unit: u.UnitBase | str | None
     label: str
     description: str
     digits: int = 2
@@ -175,6 +193,15 @@ class DustQuantity:
     fixed_by_law: bool = False
     aliases: tuple = ()
     references: tuple = ()
+
+    def __post_init__(self):
+        what = f"of quantity {self.name!r}"
+        object.__setattr__(self, "unit", unit_of(self.unit, f"unit {what}"))
+        check_ascending(self.bounds, f"bounds {what}")
+        for field, kind in (("derivation", Derivation), ("latent", Latent)):
+            value = getattr(self, field)
+            fits = value is None or isinstance(value, kind)
+            expect(fits, f"{field} {what}", f"a {kind.__name__} or None", value)
 
     @property
     def symbol(self):
@@ -418,7 +445,7 @@ def register_quantity(quantity):
     ------
     InputError
         If it is no `DustQuantity`, its name is no name of a column, it is ``core``, which every
-        stored result would have to hold, or its name is taken.
+        stored result would have to hold, or its name, or that of one of its columns, is taken.
 
     Examples
     --------
@@ -434,6 +461,10 @@ def register_quantity(quantity):
             f"and core=False, got {name!r} with core={quantity.core}"
         )
         raise InputError(msg)
+    if isinstance(quantity, DustQuantity) and QUANTITIES.get(name) != quantity:
+        columns, others = {name, *percentile_columns(name)}, set(QUANTITIES) - {name}
+        taken = sorted(columns & (result_columns(others) | {"redshift"}))
+        expect(not taken, f"columns of quantity {name!r}", "new ones in results", taken)
     return QUANTITIES.register(quantity)
 
 
@@ -452,6 +483,29 @@ def core_quantities():
     ('A_V', 'E_BV', 'R_V', 'log_sSFR')
     """
     return tuple(name for name, quantity in QUANTITIES.items() if quantity.core)
+
+
+def result_columns(names):
+    """Names of the columns that results have of any quantities.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names of quantities.
+
+    Returns
+    -------
+    columns : set of str
+        With ``"id"`` and ``"flags"``.
+
+    Examples
+    --------
+    >>> from dustest.data.quantities import result_columns
+    >>> sorted(result_columns(["A_V"]))
+    ['A_V', 'A_V_p16', 'A_V_p84', 'flags', 'id']
+    """
+    families = ((name, *percentile_columns(name)) for name in names)
+    return {"id", "flags"}.union(*families)
 
 
 def percentile_columns(name):

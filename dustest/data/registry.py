@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import cloudpickle
 
+from dustest.data.checks.records import check_texts, expect, is_text
+from dustest.data.cited import is_reference
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.messages import not_one_of
 from dustest.data.plugins import load_plugins
@@ -27,7 +29,7 @@ class Registry(Mapping):
     kind : str
         Kind of the records, for messages, such as ``"dust law"``.
     record_class : type
-        Class of the records. They have a ``name`` and may have ``aliases``.
+        Class of the records. They have a ``name``, and may have ``aliases`` and ``references``.
     records : iterable of record_class, optional
         The records of dustest itself.
 
@@ -69,22 +71,21 @@ class Registry(Mapping):
         Raises
         ------
         InputError
-            If it is not such a record, or its name or an alias is taken.
+            If it is not such a record, its name, aliases or references are not of the right type,
+            a reference is neither a key of dustest's own nor a BibTeX entry, or its name or an
+            alias is taken.
         """
-        if not isinstance(record, self._record_class):
-            msg = (
-                f"a {self.kind} must be a {self._record_class.__name__}, "
-                f"got {type(record).__name__} {record!r:.80}"
-            )
-            raise InputError(msg)
+        self._check(record)
         load_plugins()
         if self._records.get(record.name) == record:
             return record
         for name in _names(record):
             if _key(name) in self._by_key:
                 owner = self._by_key[_key(name)]
+                known = "" if name == owner else f", as {owner!r}"
                 msg = (
-                    f"{self.kind} {name!r} is registered already, as {owner!r}: take another name"
+                    f"{self.kind} {name!r} is registered already{known}: take another name, or "
+                    "start a new Python session for a changed record"
                 )
                 raise InputError(msg)
         return self._add(record)
@@ -135,6 +136,22 @@ class Registry(Mapping):
         load_plugins()
         return tuple(self._records.values())[self._n_own :]
 
+    def _check(self, record):
+        """Raise an error if the fields that all records share are not of the right type."""
+        noun = _with_article(self.kind)
+        if not isinstance(record, self._record_class):
+            expected = _with_article(self._record_class.__name__)
+            msg = f"{noun} must be {expected}, got {type(record).__name__} {record!r:.80}"
+            raise InputError(msg)
+        expect(is_text(record.name), f"name of {noun}", "a str that is not empty", record.name)
+        what = f"of {self.kind} {record.name!r}"
+        check_texts(getattr(record, "aliases", ()), f"aliases {what}")
+        references = getattr(record, "references", ())
+        check_texts(references, f"references {what}")
+        for one in references:
+            expected = "keys of references that dustest has, or BibTeX entries"
+            expect(is_reference(one), f"references {what}", expected, one)
+
     def _add(self, record):
         """Add a record without checks."""
         self._records[record.name] = record
@@ -162,6 +179,11 @@ class Registry(Mapping):
 def _names(record):
     """Name and aliases of a record."""
     return (record.name, *getattr(record, "aliases", ()))
+
+
+def _with_article(noun):
+    """A noun with its article."""
+    return f"{'an' if noun[0] in 'aeiouAEIOU' else 'a'} {noun}"
 
 
 def _key(name):

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from astropy import units as u
 
 from dustest.data.bands import canonical_name
+from dustest.data.checks.numbers import check_positive
+from dustest.data.checks.records import expect
 from dustest.data.errors import InputError
 from dustest.data.registry import Registry
 
@@ -54,6 +56,11 @@ class Survey:
     references : tuple of str, optional
         BibTeX keys of dustest's own references, or BibTeX entries.
 
+    Raises
+    ------
+    InputError
+        If ``pixel_scale`` or ``diameter`` is not positive, or ``mosaics`` are not by band.
+
     Examples
     --------
     >>> from dustest.data.surveys import SURVEYS
@@ -67,6 +74,17 @@ class Survey:
     mosaics: dict
     one_source: bool = True
     references: tuple = ()
+
+    def __post_init__(self):
+        what = f"of survey {self.name!r}"
+        for field in ("pixel_scale", "diameter"):
+            object.__setattr__(
+                self, field, check_positive(getattr(self, field), f"{field} {what}")
+            )
+        found = self.mosaics if isinstance(self.mosaics, dict) else {}
+        fits = found and all(isinstance(mosaic, Mosaic) for mosaic in found.values())
+        expected = "a dict of Mosaic by the short name of the band"
+        expect(fits, f"mosaics {what}", expected, self.mosaics)
 
     @property
     def bands(self):
@@ -207,7 +225,8 @@ def register_survey(survey):
     Raises
     ------
     InputError
-        If it is no `Survey`, or its name is taken.
+        If it is no `Survey`, its bands are unknown or not in their short form, or its name is
+        taken.
 
     Examples
     --------
@@ -216,4 +235,9 @@ def register_survey(survey):
     >>> register_survey(SURVEYS["CEERS"]).name
     'CEERS'
     """
+    # Not when a survey is made: names of bands load the plugins.
+    for band in survey.mosaics if isinstance(survey, Survey) else ():
+        name = canonical_name(band)
+        what = f"mosaics of survey {survey.name!r}"
+        expect(band == name, what, f"by short names, such as {name!r}", band)
     return SURVEYS.register(survey)

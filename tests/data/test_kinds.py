@@ -1,5 +1,7 @@
 """Kinds of input: their records, columns by name, and a kind that nobody planned."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -18,8 +20,8 @@ from dustest.data import (
     register_kind,
 )
 from dustest.data.containers.sample import GalaxySample
-from dustest.data.kinds import LINE_UNIT, canonical_item, find_column
-from dustest.estimators import make_batch
+from dustest.data.kinds import BATCH_NAMES, LINE_UNIT, canonical_item, find_column
+from dustest.estimators import Batch, make_batch
 
 VALUE = KindColumn("toy", "a number")
 LINES_OF_ONE = {"line_Halpha": [2.0, 3.0], "line_err_H-alpha": [0.1, 0.1]}
@@ -45,8 +47,13 @@ class TestRecords:
         ("make", "problem"),
         [
             (lambda: KindColumn("toy", "", role="number"), "role of column 'toy' must be one of"),
-            (lambda: KindColumn("toy", "", unit="furlong"), "unit must be a unit"),
-            (lambda: Kind("toy", "", ()), "must have at least one KindColumn"),
+            (lambda: KindColumn("toy", "", unit="furlong"), "unit of column 'toy' must be a unit"),
+            (lambda: Kind("toy", "", ()), "must be a tuple with at least one KindColumn"),
+            (lambda: Kind("toy", "", VALUE), "'toy' must be a tuple .*, got KindColumn"),
+            (lambda: Kind("toy", "", "toy"), "'toy' must be a tuple .*, got 'toy'"),
+            (lambda: Kind("toy", "", (1, 2)), r"'toy' must be a tuple .*, got \(1, 2\)"),
+            (lambda: KindColumn("", ""), "name of a column must be a str that is not empty"),
+            (lambda: KindColumn("toy", "", valid=(1, 0)), "valid of column 'toy' must be two asc"),
             (lambda: Kind("toy", "", (VALUE,), per="bands"), "did you mean 'band'"),
             (lambda: Kind("toy", "", (VALUE,), per="band"), "must name its bands in a batch"),
             (lambda: Kind("toy", "", (VALUE,), items="bands"), "must name its items"),
@@ -68,6 +75,19 @@ class TestRecords:
     def test_names_are_taken_once(self, kind):
         with pytest.raises(InputError, match="which another kind has"):
             register_kind(kind)
+
+    @pytest.mark.parametrize(
+        "name", ["id", "A_V", "A_V_p16", "seed", "__len__", "_absent", "row_keys", "has_flux"]
+    )
+    def test_names_of_results_and_batches_are_taken(self, name):
+        columns = (KindColumn(name, ""), KindColumn("toy", "", attribute=name))
+        for column in columns:
+            with pytest.raises(InputError, match=rf"free in results and .*, got \['{name}'\]"):
+                register_kind(Kind("toy", "", (column,)))
+
+    def test_names_of_batches(self):
+        names = {name for name in dir(Batch) if not name.startswith("_")}
+        assert names | {one.name for one in fields(Batch)} == BATCH_NAMES
 
     def test_registering_again_changes_nothing(self):
         assert register_kind(POLARISATION) is POLARISATION

@@ -38,3 +38,9 @@ def test_spellings(spelling, name):
 def test_names_are_taken_once():
     with pytest.raises(InputError, match="is registered already"):
         register_line(Line("halpha", 6563.0, "H"))
+
+
+@pytest.mark.parametrize("wavelength", [0.0, -5007.0, "5007", float("nan")])
+def test_wavelengths_are_positive(wavelength):
+    with pytest.raises(InputError, match="wavelength of emission line 'X' must be a positive fin"):
+        Line("X", wavelength, "X")

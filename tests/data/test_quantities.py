@@ -4,6 +4,7 @@ from astropy import units as u
 
 from dustest.data import (
     QUANTITIES,
+    Derivation,
     DustQuantity,
     InputError,
     percentile_columns,
@@ -63,6 +64,44 @@ class TestQuantities:
         with pytest.raises(InputError, match=r"must have a name|registered already|must be a D"):
             register_quantity(record)
         assert "log_X" not in QUANTITIES
+
+    @pytest.mark.parametrize("name", ["id", "flags", "redshift", "A_V_p16", "R_V_p84"])
+    def test_columns_of_results_are_taken(self, name):
+        with pytest.raises(
+            InputError, match=f"'{name}' must be new ones in results, got .*{name}"
+        ):
+            register_quantity(DustQuantity(name, None, "$x$", "a column of results"))
+        assert name not in QUANTITIES
+
+    @pytest.mark.parametrize(
+        ("fields", "problem"),
+        [
+            ({"unit": "nonsense"}, "unit of quantity 'log_X' must be a unit"),
+            ({"bounds": (1.0, 0.0)}, "bounds of quantity 'log_X' must be two ascending numbers"),
+            ({"bounds": 3.0}, "bounds of quantity 'log_X' must be two ascending numbers"),
+            ({"bounds": ("0", "1")}, "bounds of quantity 'log_X' must be two ascending numbers"),
+            (
+                {"derivation": np.exp},
+                "derivation of quantity 'log_X' must be a Derivation or None",
+            ),
+            ({"latent": "ln_"}, "latent of quantity 'log_X' must be a Latent or None, got 'ln_'"),
+        ],
+    )
+    def test_fields_have_a_type(self, fields, problem):
+        with pytest.raises(InputError, match=problem):
+            DustQuantity(**{"name": "log_X", "unit": None} | fields, label="$x$", description="")
+
+    def test_derivations_have_a_type(self):
+        with pytest.raises(InputError, match="sources of a derivation must be a tuple of str"):
+            Derivation("A_V", np.exp)
+        with pytest.raises(InputError, match="sources of a derivation must be at least one"):
+            Derivation((), np.exp)
+        with pytest.raises(InputError, match="function of a derivation must be a function"):
+            Derivation(("A_V",), 3.0)
+
+    def test_units_may_be_text(self):
+        assert DustQuantity("log_X", "mag", "$x$", "").unit is u.mag
+        assert DustQuantity("log_X", u.dimensionless_unscaled, "$x$", "").unit is None
 
     @pytest.mark.parametrize("name", ["A_v", 3, ["A_V"], None])
     def test_others_are_refused(self, name):

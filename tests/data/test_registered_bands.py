@@ -49,6 +49,23 @@ class TestRegistered:
         with pytest.raises(InputError, match=r"names of its own|is registered already"):
             register_band(replace(TOY_BAND, name=name, svo_id="", aliases=()))
 
+    def test_another_curve_is_another_band(self):
+        same = replace(TOY_BAND, transmission=TOY_BAND.transmission.copy())
+        assert same == TOY_BAND
+        assert hash(same) == hash(TOY_BAND)
+        assert register_band(same) is same
+        assert get_band("toy_j") is TOY_BAND
+        for curve in (
+            {"transmission": [0.0, 0.9, 0.8, 0.0]},
+            {"wavelength": [1e4, 2e4, 3e4, 4e4]},
+        ):
+            with pytest.raises(InputError, match="'TOYCAM_J' is registered already: take"):
+                register_band(replace(TOY_BAND, **curve))
+
+    def test_aliases_are_a_tuple(self):
+        with pytest.raises(InputError, match="aliases of band 'TOYCAM_J' must be a tuple of str"):
+            replace(TOY_BAND, aliases="toy_j")
+
     def test_what_is_no_band_is_refused(self):
         with pytest.raises(InputError, match="must be a Band"):
             register_band("F277W")
@@ -78,3 +95,18 @@ class TestInstruments:
         assert canonical_name("toycam-r062") == "R062"
         assert canonical_name("toycam_f277w") == "TOYCAM_F277W"
         assert canonical_name("f277w") == "F277W"
+
+    @pytest.mark.parametrize(
+        ("fields", "problem"),
+        [
+            ({"words": "toycam"}, "words of instrument 'TOY' must be a set of str .*'toycam'"),
+            ({"words": {3}}, "words of instrument 'TOY' must be a set of str"),
+            ({"online": "F277W"}, "online of instrument 'TOY' must be a tuple of str"),
+        ],
+    )
+    def test_fields_have_a_type(self, fields, problem):
+        with pytest.raises(InputError, match=problem):
+            Instrument("TOY", "", "", **{"words": {"toy"}, "offline": ()} | fields)
+
+    def test_words_are_in_lower_case(self):
+        assert Instrument("TOY", "", "", {"ToyCam"}, ()).words == frozenset({"toycam"})

@@ -5,9 +5,16 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from dustest.data import plugins
+from dustest.data import INSTRUMENTS, KINDS, LINES, QUANTITIES, plugins, registry
+from dustest.data.cited import own_references
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.registry import Registry, added_records, pack, unpack
+from dustest.data.surveys import SURVEYS
+from dustest.io.layouts import LAYOUTS
+from dustest.physics.dust_laws.lookup import DUST_LAWS
+from dustest.physics.histories import HISTORIES
+from dustest.physics.irx_beta import IRX_BETA_RELATIONS
+from dustest.physics.stellar_grids import STELLAR_GRIDS
 
 
 @dataclass(frozen=True)
@@ -15,10 +22,13 @@ class Metal:
     name: str
     aliases: tuple = ()
     mass: float = field(default=0.0)
+    references: tuple = ()
 
 
 @pytest.fixture
-def metals():
+def metals(monkeypatch):
+    # Without the registries of tests, which worker processes of other tests do not have.
+    monkeypatch.setattr(registry, "_REGISTRIES", dict(registry._REGISTRIES))
     return Registry("metal", Metal, [Metal("iron", ("Fe",), 55.8), Metal("gold", ("Au",), 197.0)])
 
 
@@ -46,11 +56,45 @@ class TestRegistry:
 
     @pytest.mark.parametrize("name", ["iron", "FE"])
     def test_names_are_taken_once(self, metals, name):
-        with pytest.raises(InputError, match="is registered already"):
+        known = "" if name == "iron" else ", as 'iron'"
+        with pytest.raises(InputError, match=f"metal '{name}' is registered already{known}: take"):
             metals.register(Metal(name, mass=1.0))
 
+    @pytest.mark.parametrize(
+        ("fields", "problem"),
+        [
+            ({"name": ""}, "name of a metal must be a str that is not empty, got ''"),
+            ({"name": 3}, "name of a metal must be a str that is not empty, got 3"),
+            ({"aliases": "Zn"}, "aliases of metal 'zinc' must be a tuple of str .*, got 'Zn'"),
+            ({"aliases": ["Zn"]}, "aliases of metal 'zinc' must be a tuple of str"),
+            ({"aliases": (30,)}, "aliases of metal 'zinc' must be a tuple of str"),
+            ({"references": "Meurer1999"}, "references of metal 'zinc' must be a tuple of str"),
+            ({"references": ("Zinc et al.",)}, "references of metal 'zinc' must be keys of refer"),
+        ],
+    )
+    def test_refuses_fields_of_the_wrong_type(self, metals, fields, problem):
+        with pytest.raises(InputError, match=problem):
+            metals.register(Metal(**{"name": "zinc"} | fields))
+        assert list(metals) == ["iron", "gold"]
+
+    def test_takes_keys_and_entries_as_references(self, metals):
+        references = ("Meurer1999", "@misc{Zinc2026,\n  title = {Zinc},\n}")
+        assert metals.register(Metal("zinc", references=references)).references == references
+        assert "Meurer1999" in own_references()
+
+    def test_own_records_pass(self):
+        registries = (DUST_LAWS, HISTORIES, IRX_BETA_RELATIONS, INSTRUMENTS, KINDS, LAYOUTS, LINES)
+        for known in (*registries, QUANTITIES, STELLAR_GRIDS, SURVEYS):
+            for record in known.own():
+                known._check(record)
+
+    @pytest.mark.usefixtures("metals")
+    def test_messages_have_articles(self):
+        with pytest.raises(InputError, match="an ore must be an int, got str 'tin'"):
+            Registry("ore", int).register("tin")
+
     def test_refuses_what_is_no_record(self, metals):
-        with pytest.raises(InputError, match="must be a Metal, got str"):
+        with pytest.raises(InputError, match="a metal must be a Metal, got str"):
             metals.register("zinc")
 
     def test_records_travel_with_what_looks_them_up(self, metals):

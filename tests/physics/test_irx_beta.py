@@ -47,7 +47,7 @@ def test_provenance_tells_relations_of_one_name_apart():
 def test_what_is_no_relation(wrong, message):
     with pytest.raises(InputError, match=message):
         IRXBeta(**{"name": "Mine", "a": 4.0, "b": 2.0} | wrong)
-    with pytest.raises(InputError, match="must be a IRXBeta"):
+    with pytest.raises(InputError, match="must be an IRXBeta"):
         register_relation("Meurer99")
     with pytest.raises(InputError, match="'reddy15' is registered already"):
         register_relation(IRXBeta("reddy15", 4.0, 2.0))

@@ -179,7 +179,7 @@ def register_dust_law(law, *, name=None, aliases=(), references=()):
     """
     law = get_dust_law(law) if not isinstance(law, str) else law
     if name is not None or aliases or references:
-        law = NamedLaw(law, name or law.name, tuple(aliases), tuple(references or law.references))
+        law = NamedLaw(law, name or law.name, aliases, references or law.references)
     return DUST_LAWS.register(law)
 
 
