@@ -90,8 +90,8 @@ class TestRegistry:
 
     @pytest.mark.usefixtures("metals")
     def test_messages_have_articles(self):
-        with pytest.raises(InputError, match="an ore must be an int, got str 'tin'"):
-            Registry("ore", int).register("tin")
+        with pytest.raises(InputError, match="an iron mine must be an int, got str 'tin'"):
+            Registry("iron mine", int).register("tin")
 
     def test_refuses_what_is_no_record(self, metals):
         with pytest.raises(InputError, match="a metal must be a Metal, got str"):
