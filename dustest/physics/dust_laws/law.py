@@ -39,19 +39,6 @@ _REDDEST = 1e6
 """Angstrom; end of the digest and of the check of a curve without an end."""
 
 
-class _CurveRV:
-    """R_V = A_V / (A_B - A_V) of a curve, of classes that define none."""
-
-    def __get__(self, law, kind):
-        if law is None:
-            # Classes have no R_V, so that it can be a field without a default.
-            raise AttributeError
-        ratio = law.extended(np.array([B_WAVELENGTH, V_WAVELENGTH]))
-        with np.errstate(divide="ignore"):
-            r_v = 1.0 / (ratio[..., :1] / ratio[..., 1:] - 1.0)
-        return r_v if ratio.ndim > 1 else float(r_v[0])
-
-
 class DustLaw(ABC):
     """The shape of an attenuation or extinction curve, A_lambda / A_V.
 
@@ -96,7 +83,7 @@ class DustLaw(ABC):
     """
 
     name: str
-    r_v = _CurveRV()
+    r_v: float
     wavelength_range: tuple
     aliases = ()
     references = ()
@@ -105,6 +92,16 @@ class DustLaw(ABC):
     birth_clouds = None
     _holds_everywhere: ClassVar[bool] = False
     """Whether ``_curve`` may also be evaluated beyond the range."""
+
+    def __getattr__(self, name):
+        # Not a property: a field of a subclass could not replace it.
+        if name != "r_v":
+            msg = f"{type(self).__name__!r} object has no attribute {name!r}"
+            raise AttributeError(msg)
+        ratio = self.extended(np.array([B_WAVELENGTH, V_WAVELENGTH]))
+        with np.errstate(divide="ignore"):
+            r_v = 1.0 / (ratio[..., :1] / ratio[..., 1:] - 1.0)
+        return r_v if ratio.ndim > 1 else float(r_v[0])
 
     def __post_init__(self):
         for name in self.keywords:
