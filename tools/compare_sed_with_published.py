@@ -15,8 +15,8 @@ writes into the folder
 The published fits assume something else. Those of Bagpipes have a prior that is flat in A_V, a
 free redshift and the fluxes of segments of the image in place of total ones; those of BEAGLE have
 another dust law and other stars. Masses and rates are converted to the initial mass function of
-Kroupa. ``--assumptions published`` takes over what is known of the priors. Even then distributions
-can be compared, single galaxies hardly.
+Kroupa. ``--assumptions published`` uses the published priors, as far as they are known. Even then,
+compare distributions rather than single galaxies.
 """
 
 import argparse

@@ -403,13 +403,13 @@ def _find_instrument(name):
     tokens = [token for token in tokens if token not in blocking]
     if not tokens:
         return None
-    last, words = tokens[-1], set(tokens[:-1])
-    candidates = [(last.upper(), words)]
+    last, cameras = tokens[-1], set(tokens[:-1])
+    candidates = [(last.upper(), cameras)]
     if last[-1] in _SUFFIXES:
-        candidates.append((last[:-1].upper(), words | {_SUFFIXES[last[-1]]}))
-    for filter_name, told in candidates:
+        candidates.append((last[:-1].upper(), cameras | {_SUFFIXES[last[-1]]}))
+    for filter_name, words in candidates:
         for instrument in INSTRUMENTS.values():
-            if filter_name in instrument and told <= instrument.words:
+            if filter_name in instrument and words <= instrument.words:
                 return instrument, filter_name
     return None
 

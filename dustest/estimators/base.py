@@ -170,7 +170,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     @property
     def required_kinds(self):
         """Names of all kinds that the estimator may use (frozenset of str)."""
-        groups = (*self.required_data, *self.required_redshift)
+        groups = (*self.required_data, *self._required_redshift)
         return frozenset(name for group in groups for name in group)
 
     @property
@@ -210,7 +210,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         tags.target_tags.multi_output = not isinstance(self.targets, str)
         tags.input_tags.allow_nan = True
         groups = self.required_data
-        bare = not self.required_redshift
+        bare = not self._required_redshift
         tags.input_tags.two_d_array = bare and all("features" in group for group in groups)
         tags.input_tags.three_d_array = not self.requires or any(
             "cutout" in group for group in groups
@@ -518,7 +518,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         sample = as_sample(X, bands=getattr(self, "bands", None))
         if self.needs_curves:
             sample = with_curves(sample, type(self).__name__)
-        for alternatives in (*self.required_data, *self.required_redshift):
+        for alternatives in (*self.required_data, *self._required_redshift):
             if not any(KINDS[kind].is_in(sample) for kind in alternatives):
                 msg = (
                     f"{type(self).__name__} needs {' or '.join(alternatives)} columns in the "
@@ -530,7 +530,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         return sample
 
     @property
-    def required_redshift(self):
+    def _required_redshift(self):
         """The redshift as a group of one alternative, if it is required."""
         return (("redshift",),) if "redshift" in self.requires else ()
 

@@ -143,7 +143,7 @@ def line_correction(ebv, line, redshift):
     line : str
         Name of the line.
     redshift : ndarray of shape (n,)
-        Redshifts, which tell where the line is observed.
+        Redshifts, for the observed wavelength of the line.
 
     Returns
     -------

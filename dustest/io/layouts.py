@@ -216,7 +216,7 @@ class Layout:
         others : dict of str to tuple of str and LayoutColumn
             Name in the catalogue, and its record, by the name in the sample.
         """
-        if not self._has_marker(names):
+        if not self._is_possible(names):
             return {}
         return {key: (name, one) for one in self.columns for key, name in one.find(names).items()}
 
@@ -233,13 +233,13 @@ class Layout:
         answer : bool
             False if the layout has no marker.
         """
-        return bool(self.marker) and self._has_marker(names)
-
-    def _has_marker(self, names):
-        """Whether a catalogue has the column that distinguishes the layout from others."""
-        return not self.marker or any(
+        return bool(self.marker) and any(
             re.fullmatch(self.marker, name, re.IGNORECASE) for name in names
         )
+
+    def _is_possible(self, names):
+        """Whether a catalogue does not lack the marker of the layout."""
+        return not self.marker or self.is_marked(names)
 
     @property
     def is_bare(self):
@@ -272,7 +272,7 @@ class Layout:
 
     def _found(self, names, pattern=None):
         """All flux columns with error column, or None, by band."""
-        if not self._has_marker(names):
+        if not self._is_possible(names):
             return {}
         found = {}
         for text, pairs in _find_matches(pattern or self.flux, self.error, tuple(names)).items():

@@ -1,4 +1,4 @@
-"""Kinds of input: their records, columns by name, and a kind that nobody planned."""
+"""Kinds of input: their records, columns by name, and a kind from outside dustest."""
 
 from dataclasses import fields
 

@@ -396,7 +396,7 @@ class TestTwoNamesForOneThing:
     @pytest.mark.parametrize("ending", ["", "fits"])
     def test_two_columns_for_one_band(self, tmp_path, flux, error, ending):
         if ending and flux == "f150w":
-            pytest.skip("FITS does not tell names apart by letter case")
+            pytest.skip("FITS ignores the letter case of names")
         table = Table({**BARE, flux: [9.0], error: [1.0]})
         if ending:
             table.write(tmp_path / "t.fits")

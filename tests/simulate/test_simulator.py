@@ -39,7 +39,7 @@ PSFS = {band: gaussian_psf(fwhm) for band, fwhm in zip(BANDS, (0.12, 0.14, 0.16)
 
 
 def simulator(bands=BANDS, **options):
-    """Simulator of images alone, unless told otherwise, in small galaxies."""
+    """Simulator of small galaxies, by default of images alone."""
     defaults = {
         "redshift": REDSHIFT,
         "psfs": {band: PSFS[band] for band in bands},

@@ -196,7 +196,7 @@ def _has_required(estimator, batch):
 
 def _redshift_in_range(estimator, batch):
     """Rows with a redshift that the estimator can use."""
-    if estimator.redshift_range is None and not estimator.required_redshift:
+    if estimator.redshift_range is None and "redshift" not in estimator.requires:
         return np.ones(len(batch), dtype=bool)
     low, high = estimator.redshift_range or (0.0, np.inf)
     return (batch.redshift >= low) & (batch.redshift <= high)

@@ -80,7 +80,7 @@ def forge(arrays=None, encoded=None, **changes):
 
 
 def safetensors_bytes(header, data=b"", metadata=True):
-    """A safetensors file with any header, and a good manifest unless told otherwise."""
+    """A safetensors file with any header, by default with a valid manifest."""
     if not isinstance(header, bytes):
         known = {"__metadata__": {"dustest": canonical(whole_manifest())}} if metadata else {}
         header = json.dumps(known | header, ensure_ascii=False, separators=(",", ":")).encode()
