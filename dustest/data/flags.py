@@ -51,6 +51,7 @@ FLAGS = {
         Flag("TIMED_OUT", 11, "the computation was stopped at its time limit"),
         Flag("FAILED", 12, "the computation failed for this row"),
         Flag("POOR_FIT", 13, "the data are improbable under every model of the estimator"),
+        Flag("NOT_A_GALAXY", 14, "the source is probably a star, an AGN or an artefact"),
     )
 }
 

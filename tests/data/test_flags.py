@@ -30,6 +30,7 @@ class TestFlags:
             "TIMED_OUT",
             "FAILED",
             "POOR_FIT",
+            "NOT_A_GALAXY",
         ]
 
     @pytest.mark.parametrize("flag", FLAGS.values(), ids=lambda flag: flag.name)

@@ -1,0 +1,173 @@
+"""Operations on linear stamps: resampling, blur, correlated noise and point sources."""
+
+import numpy as np
+
+__all__ = ["blur", "correlated_noise", "flux_within", "point_source", "resample"]
+
+_BORDER = 8
+"""Pixels by which stamps are mirrored at their border before a Fourier transform."""
+
+
+def resample(stamps, factor=1.0, shift=(0.0, 0.0)):
+    """Resample stamps by Keys' cubic convolution.
+
+    Parameters
+    ----------
+    stamps : ndarray of shape (n, n_bands, size, size)
+        Stamps in nJy per pixel.
+    factor : float or ndarray of shape (n, 1) or (n, n_bands), optional
+        Side of the new pixels in old ones. The total flux stays.
+    shift : tuple of float or ndarray, optional
+        Shifts of the content along rows and columns in old pixels, of the same shape.
+
+    Returns
+    -------
+    stamps : ndarray of the same shape
+        New stamps; pixels beyond the border mirror those inside.
+
+    References
+    ----------
+    Keys 1981, IEEE Trans. Acoust. Speech Signal Process. 29, 1153 (equation 4, a = -1/2).
+    """
+    shape = stamps.shape[:2]
+    factor, *shift = (np.broadcast_to(value, shape) for value in (factor, *shift))
+    rows, columns = (_matrix(stamps.shape[-1], factor, value) for value in shift)
+    area = (factor**2)[..., None, None]
+    return area * (rows @ stamps @ np.swapaxes(columns, -1, -2))
+
+
+def _matrix(size, factor, shift):
+    """Weights of the old pixels in the new ones along an axis, (n, n_bands, size, size)."""
+    middle = 0.5 * (size - 1)
+    place = factor[..., None] * (np.arange(size) - middle) + middle - shift[..., None]
+    first = np.floor(place).astype(int)
+    weights = np.zeros((*place.shape, size))
+    for step in (-1, 0, 1, 2):
+        old = first + step
+        mirrored = np.abs((old + size - 1) % (2 * size - 2) - (size - 1))
+        mirrored = np.where((old >= 0) & (old < size), old, mirrored)
+        here = np.take_along_axis(weights, mirrored[..., None], axis=-1)
+        new = here + _keys(place - old)[..., None]
+        np.put_along_axis(weights, mirrored[..., None], new, axis=-1)
+    return weights
+
+
+def _keys(distance):
+    """Kernel of cubic convolution."""
+    x = np.abs(distance)
+    near = 1.0 + x**2 * (1.5 * x - 2.5)
+    far = 2.0 + x * (-4.0 + x * (2.5 - 0.5 * x))
+    return np.where(x < 1.0, near, np.where(x < 2.0, far, 0.0))
+
+
+def correlated_noise(shape, rms, smoothing, rng, transfer=1.0):
+    """Draw noise that is correlated as if white noise was smoothed by a Gaussian.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape (n, n_bands, size, size).
+    rms : float or ndarray of shape (n, n_bands)
+        Standard deviation of a pixel, before the transfer function.
+    smoothing : float
+        Standard deviation of the Gaussian in pixels.
+    rng : numpy.random.Generator
+        Source of random numbers.
+    transfer : float or ndarray, optional
+        Transfer function by which the noise is filtered in addition.
+
+    Returns
+    -------
+    noise : ndarray of the given shape
+        Periodic noise.
+    """
+    size = shape[-1]
+    gaussian = np.exp(-0.5 * smoothing**2 * _squared_frequency(size))
+    spectrum = np.fft.rfft2(rng.standard_normal(shape, dtype=np.float32)) * gaussian * transfer
+    power = np.mean(np.exp(-(smoothing**2) * _squared_frequency(size, full=True)))
+    return np.fft.irfft2(spectrum, s=shape[-2:]) * _per_stamp(rms) / np.sqrt(power)
+
+
+def blur(stamps, sigma, rms, rng, smoothing=0.8):
+    """Widen the point-spread function of stamps without a change of their noise.
+
+    Parameters
+    ----------
+    stamps : ndarray of shape (n, n_bands, size, size)
+        Stamps.
+    sigma : float or ndarray of shape (n, 1) or (n, n_bands)
+        Standard deviation in pixels of the Gaussian with which they are convolved.
+    rms : ndarray of shape (n, n_bands)
+        Standard deviation of the noise of a pixel.
+    rng : numpy.random.Generator
+        Source of the noise that replaces what the convolution removes.
+    smoothing : float, optional
+        Correlation of that noise, see `correlated_noise`.
+
+    Returns
+    -------
+    stamps : ndarray of the same shape
+        Blurred stamps.
+    """
+    pad = ((0, 0), (0, 0), (_BORDER, _BORDER), (_BORDER, _BORDER))
+    wide = np.pad(stamps, pad, mode="symmetric")
+    squared = _per_stamp(np.square(sigma)) * _squared_frequency(wide.shape[-1])
+    transfer = np.exp(-0.5 * squared)
+    smooth = np.fft.irfft2(np.fft.rfft2(wide) * transfer, s=wide.shape[-2:])
+    lost = np.sqrt(1.0 - transfer**2)
+    smooth += correlated_noise(wide.shape, rms, smoothing, rng, lost)
+    return smooth[..., _BORDER:-_BORDER, _BORDER:-_BORDER]
+
+
+def _squared_frequency(size, *, full=False):
+    """Squared angular frequency of each Fourier mode, in 1 / pixel."""
+    rows = 2.0 * np.pi * np.fft.fftfreq(size)
+    columns = rows if full else 2.0 * np.pi * np.fft.rfftfreq(size)
+    return rows[:, None] ** 2 + columns**2
+
+
+def _per_stamp(values):
+    """Values of stamps with axes of pixels."""
+    values = np.asarray(values)
+    return values[..., None, None] if values.ndim else values
+
+
+def flux_within(stamps, radius):
+    """Measure fluxes within a circle about the centre.
+
+    Parameters
+    ----------
+    stamps : ndarray of shape (n, n_bands, size, size)
+        Stamps in nJy per pixel.
+    radius : float
+        Radius in pixels.
+
+    Returns
+    -------
+    flux : ndarray of shape (n, n_bands)
+        Sums of the pixels whose centre is inside.
+    """
+    offset = np.arange(stamps.shape[-1]) - 0.5 * (stamps.shape[-1] - 1)
+    inside = np.hypot(offset[:, None], offset) < radius
+    return np.sum(stamps, axis=(2, 3), where=inside)
+
+
+def point_source(size, sigma):
+    """Make Gaussian point sources of flux 1 in the centre of stamps.
+
+    Parameters
+    ----------
+    size : int
+        Side of the stamps in pixels.
+    sigma : ndarray of shape (n, n_bands)
+        Standard deviations in pixels.
+
+    Returns
+    -------
+    stamps : ndarray of shape (n, n_bands, size, size)
+        Stamps whose sum is 1.
+    """
+    offset = np.arange(size) - 0.5 * (size - 1)
+    line = np.exp(-0.5 * (offset / np.asarray(sigma)[..., None]) ** 2)
+    line /= line.sum(axis=-1, keepdims=True)
+    return line[..., :, None] * line[..., None, :]

@@ -1,0 +1,240 @@
+"""The corruptions as records of one registry: name, reason, range of strengths and function."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from dustest.data.registry import Registry
+from dustest.estimators._cnn.corruptions.pixels import (
+    blur,
+    correlated_noise,
+    flux_within,
+    point_source,
+    resample,
+)
+
+__all__ = ["CORRUPTIONS", "Corruption"]
+
+_RADIUS = 6.0
+"""Radius in pixels in which fluxes of galaxies are measured."""
+_SMOOTHING = 0.8
+"""Standard deviation in pixels of the Gaussian that correlates added noise, as drizzling does."""
+_SHARPEST, _WIDEST = 1.3, 2.0
+"""Standard deviations in pixels of the point-spread functions of F277W and F444W at 0.03"."""
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """One change of galaxies.
+
+    Parameters
+    ----------
+    name : str
+        Name.
+    reason : str
+        Reason that the detector gives.
+    strength : tuple of float
+        Range of the strength outside the trained range, drawn evenly.
+    change : callable
+        Function of stamps, errors, redshift, strength of shape (n, 1) and a generator, which
+        returns stamps, errors and redshift.
+    inside : tuple of float or None
+        Range of the strength that networks are trained on; None if there is none.
+    """
+
+    name: str
+    reason: str
+    strength: tuple
+    change: Callable
+    inside: tuple | None = None
+
+    def apply(self, stamps, errors, redshift, rng, strength=None):
+        """Change galaxies.
+
+        Parameters
+        ----------
+        stamps : ndarray of shape (n, n_bands, size, size)
+            Linear stamps in nJy per pixel.
+        errors : ndarray of shape (n, n_bands)
+            Standard deviation of the noise of a pixel in nJy.
+        redshift : ndarray of shape (n,)
+            Redshifts.
+        rng : numpy.random.Generator
+            Source of random numbers.
+        strength : tuple of float, optional
+            Range from which the strength of each galaxy is drawn; ``self.strength`` by default.
+
+        Returns
+        -------
+        stamps, errors, redshift : ndarray
+            New arrays of the same shapes.
+        """
+        low, high = self.strength if strength is None else strength
+        drawn = rng.uniform(low, high, (len(stamps), 1))
+        return self.change(stamps, errors, redshift, drawn, rng)
+
+
+def _wide(stamps, errors, redshift, strength, rng):
+    """Wider point-spread function: strength is the added sigma in pixels."""
+    return blur(stamps, strength, errors, rng, _SMOOTHING), errors, redshift
+
+
+def _noisy(stamps, errors, redshift, strength, rng):
+    """More noise than stated: strength is the noise over the stated one."""
+    added = errors * np.sqrt(strength**2 - 1.0)
+    return stamps + correlated_noise(stamps.shape, added, _SMOOTHING, rng), errors, redshift
+
+
+def _scaled_pixels(stamps, errors, redshift, strength, rng):
+    """Wrong pixel scale: strength is the side of a pixel over the stated one, or its inverse."""
+    factor = np.where(rng.random(strength.shape) < 0.5, strength, 1.0 / strength)
+    return resample(stamps, factor), errors, redshift
+
+
+def _unit(stamps, errors, redshift, strength, rng):
+    """Wrong unit: the whole stamp times 10 ** (+-strength)."""
+    factor = 10.0 ** (rng.choice([-1.0, 1.0], strength.shape) * strength)
+    return stamps * factor[..., None, None], errors * factor, redshift
+
+
+def _swapped(stamps, errors, redshift, strength, rng):  # noqa: ARG001
+    """First and last band exchanged."""
+    return stamps[:, ::-1].copy(), errors[:, ::-1].copy(), redshift
+
+
+def _zero_point(stamps, errors, redshift, strength, rng):
+    """Zero point of one band: its flux times 1 +- strength."""
+    factor = 1.0 + _of_one_band(errors.shape, rng) * rng.choice([-1, 1], strength.shape) * strength
+    return stamps * factor[..., None, None], errors * factor, redshift
+
+
+def _misaligned(stamps, errors, redshift, strength, rng):
+    """One band shifted by strength pixels."""
+    one = _of_one_band(errors.shape, rng)
+    return resample(stamps, 1.0, _steps(one * strength, rng)), errors, redshift
+
+
+def _off_centre(stamps, errors, redshift, strength, rng):
+    """All bands shifted by strength pixels."""
+    return resample(stamps, 1.0, _steps(strength, rng)), errors, redshift
+
+
+def _background(stamps, errors, redshift, strength, rng):
+    """Background of +-strength times the noise of a pixel."""
+    level = rng.choice([-1.0, 1.0], errors.shape) * strength * errors
+    return stamps + level[..., None, None], errors, redshift
+
+
+def _neighbour(stamps, errors, redshift, strength, rng):
+    """Another galaxy of the batch: strength is the log10 of its flux over that of the target."""
+    other = resample(
+        np.roll(stamps, 1, axis=0), 1.0, _steps(rng.uniform(7.0, 11.0, strength.shape), rng)
+    )
+    fluxes = [
+        np.maximum(flux_within(one, _RADIUS), errors).mean(axis=1, keepdims=True)
+        for one in (stamps, np.roll(stamps, 1, axis=0))
+    ]
+    factor = 10.0**strength * fluxes[0] / fluxes[1]
+    return stamps + factor[..., None, None] * other, errors, redshift
+
+
+def _agn(stamps, errors, redshift, strength, rng):
+    """Point source with a share strength of all light, and a power law across the bands."""
+    source = _source(stamps, _power_law(errors.shape, rng, -0.1, 0.5))
+    light = (1.0 - strength)[..., None, None] * stamps + strength[..., None, None] * source
+    lost = errors * np.sqrt(1.0 - (1.0 - strength) ** 2)
+    return light + correlated_noise(stamps.shape, lost, _SMOOTHING, rng), errors, redshift
+
+
+def _red_dot(stamps, errors, redshift, strength, rng):
+    """Little red dot: compact and V-shaped; strength is log10 of the last band over the first."""
+    place = np.linspace(0.0, 1.0, errors.shape[1])
+    return _replaced(stamps, errors, redshift, 10.0 ** (strength * place**2), rng)
+
+
+def _star(stamps, errors, redshift, strength, rng):
+    """Star with a blue slope: strength is log10 of the first band over the last."""
+    place = np.linspace(0.0, 1.0, errors.shape[1])
+    return _replaced(stamps, errors, redshift, 10.0 ** (-strength * place), rng)
+
+
+def _zeroed(stamps, errors, redshift, strength, rng):
+    """Centre set to 0: strength is the radius in pixels."""
+    return _with_centre(stamps, 0.0, strength, rng), errors, redshift
+
+
+def _saturated(stamps, errors, redshift, strength, rng):  # noqa: ARG001
+    """Centre cut at a fraction of the brightest pixel."""
+    top = stamps.max(axis=(2, 3), keepdims=True) * (1.0 - strength[..., None, None])
+    return np.minimum(stamps, top), errors, redshift
+
+
+def _low_redshift(stamps, errors, redshift, strength, rng):
+    """Larger and redder galaxy: strength is log10 of the change of the last band."""
+    colour = 10.0 ** (strength * np.linspace(0.0, 1.0, errors.shape[1]))
+    wide = blur(stamps, rng.uniform(1.5, 3.0, strength.shape), errors, rng, _SMOOTHING)
+    return wide * colour[..., None, None], errors * colour, redshift
+
+
+def _of_one_band(shape, rng):
+    """1 for one random band of each galaxy, else 0."""
+    return (np.arange(shape[1]) == rng.integers(shape[1], size=(shape[0], 1))).astype(float)
+
+
+def _steps(distance, rng):
+    """Shifts along rows and columns, in a random direction."""
+    angle = rng.uniform(0.0, 2.0 * np.pi, (len(distance), 1))
+    return distance * np.sin(angle), distance * np.cos(angle)
+
+
+def _power_law(shape, rng, low, high):
+    """Fluxes of a power law across the bands, relative to the first."""
+    place = np.linspace(0.0, 1.0, shape[1])
+    return 10.0 ** (rng.uniform(low, high, (shape[0], 1)) * place)
+
+
+def _source(stamps, colours):
+    """Point source with the mean flux of each stamp and given colours."""
+    flux = np.maximum(flux_within(stamps, _RADIUS).mean(axis=1, keepdims=True), 0.0)
+    fluxes = flux * colours / colours.mean(axis=1, keepdims=True)
+    sigma = np.broadcast_to(np.linspace(_SHARPEST, _WIDEST, stamps.shape[1]), fluxes.shape)
+    return fluxes[..., None, None] * point_source(stamps.shape[-1], sigma)
+
+
+def _replaced(stamps, errors, redshift, colours, rng):
+    """A point source in place of the galaxy, with noise of the same depth."""
+    noise = correlated_noise(stamps.shape, errors, _SMOOTHING, rng)
+    return _source(stamps, colours) + noise, errors, redshift
+
+
+def _with_centre(stamps, value, radius, rng):  # noqa: ARG001
+    """Stamps with a value within a radius of the centre."""
+    offset = np.arange(stamps.shape[-1]) - 0.5 * (stamps.shape[-1] - 1)
+    inside = np.hypot(offset[:, None], offset) < radius[..., None, None]
+    return np.where(inside, value, stamps)
+
+
+CORRUPTIONS = Registry(
+    "corruption",
+    Corruption,
+    [
+        Corruption("wide PSF", "PSF", (1.2, 2.4), _wide, inside=(0.0, 0.6)),
+        Corruption("noise", "noise", (1.7, 2.5), _noisy, inside=(1.0, 1.2)),
+        Corruption("pixel scale", "pixel scale", (1.3, 1.6), _scaled_pixels),
+        Corruption("unit", "units", (1.0, 1.0), _unit),
+        Corruption("swapped bands", "colour", (1.0, 1.0), _swapped),
+        Corruption("zero point", "colour", (0.3, 0.5), _zero_point, inside=(0.0, 0.05)),
+        Corruption("shifted band", "misaligned bands", (1.8, 3.0), _misaligned, inside=(0, 1)),
+        Corruption("offset", "centre", (4.5, 8.0), _off_centre, inside=(0.0, 3.0)),
+        Corruption("background", "background", (1.8, 3.0), _background, inside=(0.0, 1.0)),
+        Corruption("neighbour", "neighbour", (0.1, 1.0), _neighbour, inside=(-1.5, -0.1)),
+        Corruption("AGN", "point source", (0.5, 1.0), _agn, inside=(0.0, 0.3)),
+        Corruption("little red dot", "point source", (0.4, 1.2), _red_dot),
+        Corruption("star", "point source", (0.2, 0.6), _star),
+        Corruption("zeroed centre", "saturation", (1.5, 4.0), _zeroed),
+        Corruption("saturated centre", "saturation", (0.4, 0.8), _saturated),
+        Corruption("low redshift", "redshift", (0.1, 0.3), _low_redshift),
+    ],
+)
+"""Corruptions by name."""
