@@ -1,0 +1,172 @@
+"""Conditions of dust and ionised gas: what differs between galaxies, and how it is distributed."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dustest.data.checks.numbers import check_fraction, check_positive
+from dustest.data.errors import InputError
+
+__all__ = ["Conditions", "DustConditions", "NebularConditions"]
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Dust and ionised gas of one galaxy.
+
+    The defaults are those of version 0.1: a screen of SMC grains in front of each star.
+
+    Parameters
+    ----------
+    grains : str, optional
+        Name of the extinction law, see `~dustest.physics.get_dust_law`.
+    birth_depth : float, optional
+        Optical depth at V of the birth clouds of young stars over that of the interstellar dust
+        in front of them.
+    clump_depth : float, optional
+        Optical depth at V of one clump; zero for smooth dust.
+    log_u : float, optional
+        log10 of the ionisation parameter of the nebulae.
+
+    Examples
+    --------
+    >>> from dustest.simulate.emission.conditions import Conditions
+    >>> Conditions(birth_depth=1.0).grains
+    'SMC'
+    """
+
+    grains: str = "SMC"
+    birth_depth: float = 0.0
+    clump_depth: float = 0.0
+    log_u: float = -2.0
+
+
+@dataclass(frozen=True)
+class DustConditions:
+    """Distribution of the dust's properties over galaxies.
+
+    Parameters
+    ----------
+    grains : tuple of (str, float), optional
+        Names of extinction laws and their relative weights.
+    birth_depth, birth_scatter : float, optional
+        Median of the optical depth of birth clouds over that of the interstellar dust, and its
+        scatter between galaxies in dex.
+    clump_depth, clump_scatter : float, optional
+        Median optical depth at V of one clump, and its scatter between galaxies in dex.
+    dust_to_metal : tuple of float, optional
+        Range of the fraction of the metals of the dense gas that is in dust.
+
+    Raises
+    ------
+    InputError
+        If a parameter is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.simulate.emission.conditions import DustConditions
+    >>> dust = DustConditions(grains=(("LMC", 1.0),), clump_depth=0.5)
+    >>> dust.draw(np.random.default_rng(1))
+    {'grains': 'LMC', 'birth_depth': 0.0, 'clump_depth': 0.5}
+    """
+
+    grains: tuple = (("SMC", 1.0),)
+    birth_depth: float = 0.0
+    birth_scatter: float = 0.0
+    clump_depth: float = 0.0
+    clump_scatter: float = 0.0
+    dust_to_metal: tuple = (0.0, 1.0)
+
+    def __post_init__(self):
+        weights = [weight for _, weight in self.grains]
+        if not weights or min(weights) < 0.0 or not 0.0 < sum(weights) < np.inf:
+            msg = f"grains must be pairs of a law and a weight above zero, got {self.grains!r}"
+            raise InputError(msg)
+        for name in ("birth_depth", "birth_scatter", "clump_depth", "clump_scatter"):
+            if getattr(self, name) != 0.0:
+                check_positive(getattr(self, name), name)
+        for value in self.dust_to_metal:
+            check_fraction(value, "dust_to_metal")
+
+    def draw(self, rng):
+        """Draw the dust of one galaxy: fields of `Conditions`.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Source of random numbers; untouched if nothing varies.
+
+        Returns
+        -------
+        dict
+            ``grains``, ``birth_depth`` and ``clump_depth``.
+        """
+        names, weights = zip(*self.grains, strict=True)
+        chosen = 0
+        if len(names) > 1:
+            chosen = rng.choice(len(names), p=np.divide(weights, sum(weights)))
+        return {
+            "grains": names[chosen],
+            "birth_depth": _scattered(self.birth_depth, self.birth_scatter, rng),
+            "clump_depth": _scattered(self.clump_depth, self.clump_scatter, rng),
+        }
+
+
+@dataclass(frozen=True)
+class NebularConditions:
+    """Distribution of the properties of ionised gas over galaxies.
+
+    Parameters
+    ----------
+    log_u, log_u_scatter : float, optional
+        Mean of log10 of the ionisation parameter, and its scatter between galaxies in dex.
+    step : float, optional
+        Values are rounded to multiples of this many dex, so that galaxies share tables.
+    escape_fraction : float, optional
+        Fraction of the ionising photons that escapes; dims nebular light by as much.
+
+    Raises
+    ------
+    InputError
+        If a parameter is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.simulate.emission.conditions import NebularConditions
+    >>> NebularConditions(log_u=-2.3).draw(np.random.default_rng(1))
+    {'log_u': -2.5}
+    """
+
+    log_u: float = -2.0
+    log_u_scatter: float = 0.0
+    step: float = 0.5
+    escape_fraction: float = 0.0
+
+    def __post_init__(self):
+        check_positive(self.step, "step")
+        check_fraction(self.escape_fraction, "escape_fraction")
+
+    def draw(self, rng):
+        """Draw the ionised gas of one galaxy: fields of `Conditions`.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Source of random numbers; untouched if nothing varies.
+
+        Returns
+        -------
+        dict
+            ``log_u``, from -4 to -1.
+        """
+        value = self.log_u
+        if self.log_u_scatter:
+            value += self.log_u_scatter * rng.standard_normal()
+        return {"log_u": float(np.clip(self.step * np.round(value / self.step), -4.0, -1.0))}
+
+
+def _scattered(median, scatter, rng):
+    """Log-normal draw about a median; no random number if nothing varies."""
+    return median * 10.0 ** (scatter * rng.standard_normal()) if median and scatter else median
