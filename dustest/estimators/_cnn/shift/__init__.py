@@ -1,0 +1,1 @@
+"""Parts of the detector of galaxies outside the training set."""
