@@ -29,7 +29,7 @@ _BLUEST = 1200.0
 _SPECTRUM_STEP = 5.0
 """Angstrom: blue end (the intergalactic medium absorbs the rest); a tenth of a prism element."""
 
-_HUNDRED_MYR = 1e8
+_TEN_MYR, _HUNDRED_MYR = 1e7, 1e8
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,11 +150,14 @@ class Snapshot:
         uv = _total(stars.mass, light.flux())[self._n_bands]
         v, b = _total(stars.mass, light.v_and_b())
         mass = stars.mass @ self._grid.surviving_fraction(stars.age, metallicity)
-        rate = stars.mass[stars.age <= _HUNDRED_MYR].sum() / _HUNDRED_MYR
+        recent, rate = (
+            stars.mass[stars.age <= span].sum() / span for span in (_TEN_MYR, _HUNDRED_MYR)
+        )
         gas = 0.0 if galaxy.gas is None else galaxy.gas.mass.sum()
         quantities = {
             "log_sSFR": _log10(rate / mass),
             "log_mass": _log10(mass),
+            "log_SFR_10": _log10(recent),
             "log_SFR_100": _log10(rate),
             "log_gas_mass": _log10(gas),
         }
