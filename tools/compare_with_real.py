@@ -7,7 +7,8 @@ data are ``catalogs/jof_bagpipes.ecsv`` (JADES Origins Field),
 `dustest.validation.compare_distributions`, and a figure for each catalogue.
 
 The simulated galaxies get errors and noise like those of the catalogue (those of its galaxies of
-similar magnitude), are selected by the same cuts and thinned out to the same redshifts.
+similar magnitude), are selected by the same cuts and thinned out to the same redshifts. The real
+photometry is the half that `fit_population.py` does not use.
 """
 
 import argparse
@@ -25,6 +26,8 @@ from dustest.simulate import GalaxySimulator
 from dustest.validation import compare_distributions
 
 SEED = 1
+SPLIT_SEED = 170200
+"""Splits the real galaxies into those that `fit_population.py` uses and the others."""
 N_GALAXIES = 12000
 REDSHIFT = (6.0, 9.0)
 REDSHIFT_STEP = 0.5
@@ -69,12 +72,13 @@ CATALOGS = (
 )
 
 
-def simulated_galaxies(n, seed):
+def simulated_galaxies(n, seed, population):
     """Photometry of simulated galaxies side by side with their truth."""
     simulator = GalaxySimulator(
         [DETECTION],
         preset="JADES-deep",
         redshift=REDSHIFT,
+        population=population,
         views=["xy"],
         photometry_bands=BANDS,
         spectrograph=None,
@@ -91,6 +95,13 @@ def real_galaxies(catalog, folder):
     redshift = np.asarray(sample["redshift"])
     inside = (redshift >= REDSHIFT[0]) & (redshift <= REDSHIFT[1])
     return QTable(sample[inside & is_selected(sample)])
+
+
+def fitting_half(real, name):
+    """The galaxies of a catalogue that the fit of the population uses, and the others."""
+    order = np.random.default_rng((SPLIT_SEED, *name.encode())).permutation(len(real))
+    half = len(real) // 2
+    return real[np.sort(order[:half])], real[np.sort(order[half:])]
 
 
 def magnitude(table, band):
@@ -180,7 +191,7 @@ def compare_by_redshift(real, simulated, label, seed):
 
 def compare_catalog(catalog, simulated, folder, output, seed):
     """All comparisons with one catalogue."""
-    real = real_galaxies(catalog, folder)
+    real = fitting_half(real_galaxies(catalog, folder), catalog.name)[1]
     matched = as_in_catalog(simulated, real, np.random.default_rng(seed))
     real, matched = (observables(table, catalog.fitted) for table in (real, matched))
     photometric = [name for name in real.colnames if name not in catalog.fitted]
@@ -218,6 +229,7 @@ def parsed_arguments():
     parser.add_argument("--output", type=Path, required=True, help="folder to write to")
     parser.add_argument("--n", type=int, default=N_GALAXIES, help="number of simulated galaxies")
     parser.add_argument("--seed", type=int, default=SEED, help="seed of the galaxies")
+    parser.add_argument("--population", default="0.1", help="name of the population")
     return parser.parse_args()
 
 
@@ -226,7 +238,7 @@ def main():
     arguments = parsed_arguments()
     data, output, seed = arguments.data, arguments.output, arguments.seed
     output.mkdir(parents=True, exist_ok=True)
-    simulated = simulated_galaxies(arguments.n, seed)
+    simulated = simulated_galaxies(arguments.n, seed, arguments.population)
     tables = []
     for catalog in CATALOGS:
         tables += compare_catalog(catalog, simulated, data, output, seed)

@@ -11,6 +11,7 @@ from dustest.simulate.emission.dust import (
     optical_depth,
 )
 from dustest.simulate.galaxies.histories import BurstyHistory
+from dustest.simulate.galaxies.named_populations import get_population
 from dustest.simulate.galaxies.particle_galaxy import (
     VIEWS,
     GasParticles,
@@ -83,6 +84,7 @@ __all__ = [
     "effective_attenuation",
     "effective_dust",
     "encircled_energy",
+    "get_population",
     "get_survey",
     "list_galaxies",
     "list_noise_presets",

@@ -26,6 +26,7 @@ from dustest.physics.stellar_grids import STELLAR_GRIDS, get_stellar_grid
 from dustest.simulate._arguments import check_band_names
 from dustest.simulate._pipeline import Pipeline
 from dustest.simulate._sample_rows import as_tables
+from dustest.simulate.galaxies.named_populations import get_population
 from dustest.simulate.galaxies.particle_galaxy import VIEWS, ParticleGalaxy
 from dustest.simulate.galaxies.population import GalaxyPopulation
 from dustest.simulate.readers.skirt import SimulatedImages
@@ -70,8 +71,9 @@ class GalaxySimulator:
         row draws a value.
     size : int, optional
         Side of the images in pixels.
-    population : GalaxyPopulation, optional
-        Source of the galaxies: any object with the same ``draw`` method.
+    population : str or GalaxyPopulation, optional
+        Source of the galaxies: a name, see `get_population`, or any object with the same ``draw``
+        method; ``"0.1"`` by default.
     views : sequence of str, optional
         Views of each galaxy, see `view`. They are in consecutive rows.
     dust_law : str or DustLaw, optional
@@ -150,7 +152,7 @@ class GalaxySimulator:
         dust_to_metal=(0.0, 1.0),
         *,
         size=32,
-        population=None,
+        population="0.1",
         views=tuple(VIEWS),
         dust_law="SMC",
         photometry_bands=None,
@@ -169,7 +171,7 @@ class GalaxySimulator:
         self.redshifts = _list_snapshots(*check_range(redshift, "redshift", 0.0, np.inf))
         self.dust_to_metal = check_range(dust_to_metal, "dust_to_metal", 0.0, 1.0)
         self.size = check_whole(size, "size", minimum=2)
-        self.population = GalaxyPopulation() if population is None else population
+        self.population = get_population(population) if isinstance(population, str) else population
         self.views = _check_views(views)
         self.dust_law = get_screen_law(dust_law)
         if photometry_bands is None:

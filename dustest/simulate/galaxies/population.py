@@ -23,8 +23,8 @@ from dustest.simulate.galaxies.scaling_relations import (
 
 __all__ = ["GalaxyPopulation"]
 
-_REDSHIFTS = (4.0, 12.0)
-"""Redshifts of the relations, some of them extrapolated by one or two units."""
+_REDSHIFTS = (4.0, 14.0)
+"""Redshifts of the relations, some of them extrapolated by up to six units."""
 _YOUNG = 3e7
 """Age in yr below which stars are still at their birthplace."""
 _DENSE_PARTICLES = 0.8
@@ -41,7 +41,7 @@ _BURSTS = {"scatter": 0.8}
 
 @dataclass(frozen=True)
 class GalaxyPopulation:
-    """Population of star-forming galaxies at redshifts 4 to 12.
+    """Population of star-forming galaxies at redshifts 4 to 14.
 
     A galaxy is drawn in this order: mass, star-formation rate, history, size, metallicity, gas.
     Stars and gas are then placed in a disc, a spheroid, star-forming regions and clumps, in one
@@ -173,7 +173,7 @@ class GalaxyPopulation:
         Parameters
         ----------
         redshift : float
-            Redshift of the galaxy, 4 to 12.
+            Redshift of the galaxy, 4 to 14.
         random_state : None, int or numpy.random.Generator, optional
             Source of random numbers; the same integer gives the same galaxy.
         group : str, optional

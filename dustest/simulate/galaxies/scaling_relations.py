@@ -1,4 +1,4 @@
-"""Scaling relations of galaxies at redshifts 4 to 12, with reference and scatter."""
+"""Scaling relations of galaxies at redshifts 4 to 14, with reference and scatter."""
 
 from dataclasses import dataclass
 

@@ -342,7 +342,7 @@ class TestDraw:
         with pytest.raises(InputError, match=sentence):
             GalaxyPopulation(**parameters)
 
-    @pytest.mark.parametrize("redshift", [3.9, 12.1, np.nan, "7"])
+    @pytest.mark.parametrize("redshift", [3.9, 14.1, np.nan, "7"])
     def test_redshifts_without_relations_are_refused(self, redshift):
-        with pytest.raises(InputError, match="redshift must be a number from 4 to 12"):
+        with pytest.raises(InputError, match="redshift must be a number from 4 to 14"):
             GalaxyPopulation().draw(redshift, 1)
