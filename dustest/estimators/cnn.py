@@ -73,9 +73,11 @@ class CNNEstimator(DustEstimator):
     snr_min : float, optional
         Least signal-to-noise ratio, within 0.32 arcsec at 0.03 arcsec a pixel, that galaxies of
         the training set have in a band. Fainter galaxies are estimated and flagged.
-    augment : bool, optional
+    augment : bool or "wide", optional
         Whether to change images at random in training. For ``"dustest"``: rotations and flips,
         shifts below a pixel, wider point-spread functions, more noise, missing bands and
+        redshifts, and with ``"wide"`` also shifts up to 3 pixels and of single bands, backgrounds,
+        zero points, fainter neighbours, point sources in the centre, bad pixels and errors of
         redshifts; for ``"paper"``: rotations, flips, noise, or the image of its oriented
         gradients.
     balance : float, optional

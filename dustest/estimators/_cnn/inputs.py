@@ -20,6 +20,7 @@ from dustest.estimators.run.batch import is_constant
 __all__ = [
     "CNNInputs",
     "aperture",
+    "border_noise",
     "check_bands",
     "prepare",
     "prepare_paper",
@@ -384,7 +385,7 @@ def _see(batch, rows, column, stamp):
     with np.errstate(over="ignore"):
         pixels = batch.cutout[place].astype(np.float32, copy=False)
     bad = _bad(pixels, batch.cutout_mask[place])
-    pixel_noise, correlation = _border_noise(_without(pixels, bad, np.nan))
+    pixel_noise, correlation = border_noise(_without(pixels, bad, np.nan))
     pixels = _without(pixels, bad, 0.0)
     inside, weights = _aperture_pixels(pixels.shape[1])
     flux = np.sum(_at(pixels, inside) * weights, axis=1)
@@ -441,8 +442,21 @@ def _border_pixels(size):
     return number.transpose(1, 3, 0, 2)[:, :, outer].reshape(4, -1)
 
 
-def _border_noise(pixels):
-    """Noise of a pixel in the border, and the effect of correlation in the aperture."""
+def border_noise(pixels):
+    """Measure the noise of stamps in their outermost 4 pixels.
+
+    Parameters
+    ----------
+    pixels : ndarray of shape (m, size, size)
+        Stamps; bad pixels are NaN.
+
+    Returns
+    -------
+    single : ndarray of shape (m,)
+        Standard deviation of a pixel in the unit of the stamps.
+    growth : ndarray of shape (m,)
+        Noise in the aperture over that of as many uncorrelated pixels, from 1.
+    """
     m, size, _ = pixels.shape
     border = np.take(pixels.reshape(m, -1), _border_pixels(size), axis=1, mode="clip")
     single = _scatter(border.reshape(m, -1))

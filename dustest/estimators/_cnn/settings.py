@@ -88,7 +88,9 @@ def make_options(estimator, task):
         decay=head.has_schedule,
         patience=int(estimator.patience),
         loss=estimator.loss,
-        augmentation=head.augmentation(task) if has_changes else None,
+        augmentation=head.augmentation(task, wide=estimator.augment == "wide")
+        if has_changes
+        else None,
     )
 
 
@@ -126,6 +128,9 @@ _RULES = {
         "a number from 0 up to, but not including, 1",
     ),
     "snr_min": (lambda value: is_number(value) and abs(value) < 1e6, "a finite number"),
-    "augment": (lambda value: isinstance(value, bool), "True or False"),
+    "augment": (
+        lambda value: isinstance(value, bool) or (isinstance(value, str) and value == "wide"),
+        'True, False or "wide"',
+    ),
     "balance": (lambda value: is_number(value) and 0 <= value <= 1, "a number from 0 to 1"),
 }

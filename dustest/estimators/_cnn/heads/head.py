@@ -159,7 +159,7 @@ class Head(ABC):
             One row of output.
         """
 
-    def augmentation(self, task):  # noqa: ARG002 - for heads
+    def augmentation(self, task, *, wide=False):  # noqa: ARG002 - for heads
         """Augmentation: a callable of image, context and generator, or None."""
         return
 

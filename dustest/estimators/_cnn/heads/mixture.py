@@ -145,12 +145,11 @@ class MixtureHead(Head):
         weights = np.log([len(group) for group in groups])
         return np.concatenate([weights, means.ravel(), raw.ravel()])
 
-    def augmentation(self, task):
+    def augmentation(self, task, *, wide=False):
         """Rotations, flips, shifts, wider point-spread functions, noise, and missing data."""
         missing_band = _MISSING if len(task.bands) > 1 else 0.0
-        return AugmentOptions(
-            blur=_BLUR, noise=_NOISE, missing_band=missing_band, missing_redshift=_MISSING
-        )
+        options = {"noise": _NOISE, "missing_band": missing_band, "missing_redshift": _MISSING}
+        return AugmentOptions.wide(**options) if wide else AugmentOptions(blur=_BLUR, **options)
 
     def samples(self, raw, targets, seeds):
         """Draws of the combined mixtures of all networks."""

@@ -52,8 +52,11 @@ class PaperHead(Head):
         """Median."""
         return np.median(labels, axis=0)
 
-    def augmentation(self, task):
+    def augmentation(self, task, *, wide=False):
         """One of the augmentations of the paper."""
+        if wide:
+            msg = f"augment must be True or False for the kind {self.name!r}, got 'wide'"
+            raise InputError(msg)
         if task.size < _LEAST_FOR_GRADIENTS:
             msg = (
                 f"size must be at least {_LEAST_FOR_GRADIENTS} pixels where paper networks learn "

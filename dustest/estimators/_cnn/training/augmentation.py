@@ -1,4 +1,4 @@
-"""Augmentation: rotations, shifts, blur, noise, and missing bands.
+"""Augmentation: rotations, shifts, blur, noise, other sources, calibration, and missing data.
 
 `augment` works on the inputs of `prepare`, and returns what `prepare` would have returned for the
 changed galaxies: fluxes, signal-to-noise ratios and the common scale are measured again.
@@ -13,7 +13,8 @@ from scipy import ndimage, special
 from dustest.data.checks.numbers import check_number
 from dustest.data.errors import InputError, MissingDependencyError
 from dustest.estimators._cnn.context import ContextLayout, describe
-from dustest.estimators._cnn.inputs import aperture, stretch, unstretch
+from dustest.estimators._cnn.corruptions import CORRUPTIONS
+from dustest.estimators._cnn.inputs import aperture, border_noise, stretch, unstretch
 
 __all__ = [
     "PAPER_COPIES",
@@ -26,10 +27,34 @@ __all__ = [
 ]
 
 _N_SHIFTS, _N_BLURS = 33, 9
-"""Steps of shifts and blurs: fine enough, and a table of 1.2 MB contains them all."""
+"""Least number of steps of shifts, and steps of blurs: fine enough, and a table of 1.2 MB contains
+them all."""
+
+_STEPS_PER_PIXEL = 8
+"""Least number of steps of shifts in a pixel; with shifts of 4 pixels the table has 2.4 MB."""
+
+_LARGEST_PATCH = 3
+"""Largest side of a patch of bad pixels, as cosmic rays and hot pixels leave."""
+
+_REDSHIFT_UNIT, _HIGHEST_REDSHIFT = 0.1, 2.0
+"""A redshift of 1, and the highest, in the unit of the context."""
+
+_TINY = 1e-20
+"""Noise of stamps without any."""
 
 _PAPER_NOISE = 0.05
-_PROBABILITIES = ("missing_band", "missing_redshift")
+_PROBABILITIES = ("missing_band", "missing_redshift", "neighbours", "agn", "bad_pixels")
+_HIGHEST = {
+    "shift": 3.0,
+    "blur": 2.0,
+    "noise": np.inf,
+    "noise_smoothing": 2.0,
+    "misalignment": 1.0,
+    "background": np.inf,
+    "zero_point": 0.5,
+    "redshift_error": 0.5,
+}
+_HIGHEST |= dict.fromkeys(_PROBABILITIES, 1.0)
 
 
 @dataclass(frozen=True)
@@ -41,7 +66,7 @@ class AugmentOptions:
     symmetries : bool, optional
         Whether to rotate and flip, by one of the eight symmetries of the square.
     shift : float, optional
-        Largest shift along each axis in pixels, up to 1.
+        Largest shift along each axis in pixels, up to 3.
     blur : float, optional
         Largest standard deviation in pixels, up to 2, of the Gaussian that widens the
         point-spread function, drawn for each band. The long bands of NIRCam have 1.4 to 2
@@ -55,6 +80,23 @@ class AugmentOptions:
         Probability with which each band is removed; at least one is kept.
     missing_redshift : float, optional
         Probability with which the redshift is removed.
+    misalignment : float, optional
+        Largest further shift of each band along each axis in pixels, up to 1; two bands differ by
+        up to twice as much.
+    background : float, optional
+        Largest background that is added or subtracted, in units of the noise of a pixel, drawn
+        for each band.
+    zero_point : float, optional
+        Largest relative change of the flux, up to 0.5, drawn for each band.
+    neighbours : float, optional
+        Probability of a fainter neighbour: another galaxy of the batch.
+    agn : float, optional
+        Probability of a point source in the centre, with up to 30 % of the light.
+    bad_pixels : float, optional
+        Probability with which each band has a patch of up to 3 x 3 bad pixels, which become 0 as
+        in `prepare`.
+    redshift_error : float, optional
+        Standard deviation of the error of redshifts z, in units of 1 + z.
 
     Raises
     ------
@@ -69,15 +111,43 @@ class AugmentOptions:
     noise_smoothing: float = 0.8
     missing_band: float = 0.0
     missing_redshift: float = 0.0
+    misalignment: float = 0.0
+    background: float = 0.0
+    zero_point: float = 0.0
+    neighbours: float = 0.0
+    agn: float = 0.0
+    bad_pixels: float = 0.0
+    redshift_error: float = 0.0
 
     def __post_init__(self):
         if not isinstance(self.symmetries, bool):
             msg = f"symmetries must be True or False, got {self.symmetries!r}"
             raise InputError(msg)
-        highest = {"shift": 1.0, "blur": 2.0, "noise": np.inf, "noise_smoothing": 2.0}
-        highest |= dict.fromkeys(_PROBABILITIES, 1.0)
         for item in fields(self)[1:]:
-            check_number(getattr(self, item.name), item.name, 0.0, highest[item.name])
+            check_number(getattr(self, item.name), item.name, 0.0, _HIGHEST[item.name])
+
+    @classmethod
+    def wide(cls, **changes):
+        """Options for everything that mosaics and catalogues do to galaxies.
+
+        Parameters
+        ----------
+        **changes : dict
+            Options with other values.
+
+        Returns
+        -------
+        AugmentOptions
+            Options with the limits of `CORRUPTIONS` inside the range that networks learn.
+
+        Examples
+        --------
+        >>> from dustest.estimators._cnn.training.augmentation import AugmentOptions
+        >>> options = AugmentOptions.wide(agn=0.0)
+        >>> options.shift, options.background, options.agn
+        (3.0, 1.0, 0.0)
+        """
+        return cls(**_WIDE | changes)
 
     def __call__(self, image, context, rng):
         """Change galaxies, see `augment`."""
@@ -120,7 +190,8 @@ def augment(image, context, rng, options=None):
     Symmetry and shift are the same for all bands of a galaxy. Shifts interpolate by splines
     of fifth order and blurs are discrete Gaussians [1]_, both with the stamp mirrored at its
     border; neither changes the noise in the aperture by much, so it is taken to stay. Added noise
-    raises it.
+    raises it, and zero points scale it. A neighbour has the signal-to-noise ratio of the galaxy
+    or a higher one, so that its noise stays below that of the galaxy.
 
     References
     ----------
@@ -148,19 +219,29 @@ def augment(image, context, rng, options=None):
     if options.symmetries:
         image = apply_symmetry(image, rng.integers(8, size=n))
     linear = unstretch(np.ascontiguousarray(np.moveaxis(image, -1, 1)))
-    if options.shift or options.blur:
-        linear = _shift_and_blur(linear, rng, options.shift, options.blur)
+    rms = _pixel_rms(linear) if options.neighbours or options.agn or options.background else None
+    for name, probability in (("neighbour", options.neighbours), ("AGN", options.agn)):
+        if probability:
+            _add_source(CORRUPTIONS[name], linear, rms, rng, probability)
+    if options.shift or options.blur or options.misalignment:
+        linear = _shift_and_blur(linear, rng, options.shift, options.blur, options.misalignment)
     if options.noise:
         added = noise * rng.uniform(0.0, options.noise, size=noise.shape)
         linear += _noise(rng, linear.shape, added, options.noise_smoothing)
         noise = np.hypot(noise, added)
+    if options.background:
+        level = rms * rng.uniform(-options.background, options.background, size=rms.shape)
+        linear += level[..., None, None].astype(np.float32)
+    if options.zero_point:
+        gain = rng.uniform(1.0 - options.zero_point, 1.0 + options.zero_point, size=noise.shape)
+        linear *= gain[..., None, None].astype(np.float32)
+        noise = noise * gain
+    if options.bad_pixels:
+        linear[_patches(linear.shape, rng, options.bad_pixels)] = 0.0
     if options.missing_band:
         present = _kept(present, rng, options.missing_band)
     image, context = _measured_again(linear, noise, present, context)
-    if options.missing_redshift:
-        known = rng.random(n) >= options.missing_redshift
-        for name in ("redshift", "redshift_known"):
-            context[:, layout[name]] *= known
+    _change_redshifts(context, layout, rng, options)
     return image, context
 
 
@@ -284,12 +365,63 @@ def balance_weights(labels, *, power=0.5, bound=5.0, n_bins=20):
     return weights / weights.mean()
 
 
-def _shift_and_blur(linear, rng, shift, blur):
+def _pixel_rms(linear):
+    """Noise of a pixel of each stamp of (n, n_bands, size, size), (n, n_bands)."""
+    shape = linear.shape
+    return border_noise(linear.reshape(-1, *shape[2:]))[0].reshape(shape[:2])
+
+
+def _add_source(corruption, linear, rms, rng, probability):
+    """Apply a corruption, inside the range that networks learn, to some galaxies in place."""
+    rows = np.flatnonzero(rng.random(len(linear)) < probability)
+    if not rows.size:
+        return
+    # A neighbour is the galaxy before: clearest first, none adds more noise than the galaxy has.
+    # Only the very first has the faintest of all before it, and stays as it is.
+    flux = np.tensordot(linear[rows], aperture(linear.shape[-1]), axes=2).mean(axis=1)
+    clearness = flux / np.maximum(rms[rows].mean(axis=1), _TINY)
+    rows = rows[np.argsort(-clearness)]
+    errors = np.maximum(rms[rows], _TINY)
+    light, _, _ = corruption.apply(linear[rows], errors, None, rng, corruption.inside)
+    linear[rows[1:]] = light[1:]
+
+
+def _patches(shape, rng, probability):
+    """Bad pixels: a patch at a random place in some stamps, as an array of bool."""
+    size = shape[-1]
+    place = np.arange(size)
+    first = rng.integers(size, size=(2, *shape[:2], 1))
+    side = rng.integers(1, _LARGEST_PATCH + 1, size=(2, *shape[:2], 1))
+    rows, columns = (place >= first) & (place < first + side)
+    spoiled = rng.random(shape[:2]) < probability
+    return rows[..., :, None] & columns[..., None, :] & spoiled[..., None, None]
+
+
+def _change_redshifts(context, layout, rng, options):
+    """Add errors to redshifts, and remove some, in place."""
+    column, known = layout["redshift"], layout["redshift_known"]
+    if options.redshift_error:
+        redshift = context[:, column]
+        error = options.redshift_error * (_REDSHIFT_UNIT + redshift)
+        error *= rng.standard_normal(len(context))
+        changed = np.clip(redshift + error, 0.0, _HIGHEST_REDSHIFT)
+        context[:, column] = np.where(context[:, known] > 0.0, changed, redshift)
+    if options.missing_redshift:
+        kept = rng.random(len(context)) >= options.missing_redshift
+        for one in (column, known):
+            context[:, one] *= kept
+
+
+def _shift_and_blur(linear, rng, shift, blur, misalignment=0.0):
     """Images of shape (n, n_bands, size, size) shifted, and blurred band by band."""
     n, n_bands, size, _ = linear.shape
-    table = _operators(size, float(shift), float(blur))
-    steps = rng.integers(table.shape[1], size=(2, n, 1))
+    table = _operators(size, float(shift + misalignment), float(blur))
+    middle = table.shape[1] // 2
+    most = round(middle * shift / (shift + misalignment)) if middle else 0
+    steps = rng.integers(middle - most, middle + most + 1, size=(2, n, 1))
     widths = rng.integers(table.shape[0], size=(n, n_bands))
+    if misalignment:
+        steps = steps + rng.integers(most - middle, middle - most + 1, size=(2, n, n_bands))
     down, along = table[widths, steps[0]], table[widths, steps[1]]
     return down @ linear @ along.swapaxes(2, 3)
 
@@ -298,7 +430,8 @@ def _shift_and_blur(linear, rng, shift, blur):
 def _operators(size, shift, blur):
     """Blur and shift along one axis as matrices, (n_blurs, n_shifts, size, size)."""
     blurs = np.linspace(0.0, blur, _N_BLURS if blur else 1)
-    shifts = np.linspace(-shift, shift, _N_SHIFTS if shift else 1)
+    n_shifts = max(_N_SHIFTS, 2 * int(np.ceil(_STEPS_PER_PIXEL * shift)) + 1)
+    shifts = np.linspace(-shift, shift, n_shifts if shift else 1)
     unit = np.eye(size)
     moved = [ndimage.shift(unit, (step, 0.0), order=5, mode="mirror") for step in shifts]
     return np.array([[_smoother(size, width) @ one for one in moved] for width in blurs], "f4")
@@ -387,6 +520,20 @@ def _rarity(labels, power, bound, n_bins):
     counts = np.bincount(place)
     return np.minimum((counts.max() / counts[place]) ** power, bound)
 
+
+_WIDE = {
+    "shift": CORRUPTIONS["offset"].inside[1],
+    "misalignment": CORRUPTIONS["shifted band"].inside[1],
+    # The spread of point-spread functions between mosaics.
+    "blur": 1.0,
+    "background": CORRUPTIONS["background"].inside[1],
+    "zero_point": CORRUPTIONS["zero point"].inside[1],
+    "neighbours": 0.2,
+    "agn": 0.2,
+    "bad_pixels": 0.05,
+    "redshift_error": 0.02,
+}
+"""Options that `AugmentOptions.wide` changes."""
 
 PAPER_COPIES = {
     "original": _rotate(0),

@@ -1,4 +1,5 @@
 import sys
+from dataclasses import fields
 from itertools import product
 
 import numpy as np
@@ -294,13 +295,115 @@ class TestSeeds:
             assert one[k].tobytes() != other[k].tobytes()
 
 
+class TestWide:
+    def test_misalignment(self):
+        given = inputs(60, rms=1e-4)
+        image, context = changed(given, misalignment=1.0)
+        light = brightness(image, context)
+        rows = np.array([moments(light[..., band])[1] for band in range(3)])
+        assert np.abs(rows).max() == pytest.approx(1.0, abs=0.02)
+        # Differences of two uniform shifts: a standard deviation of sqrt(2 / 3) pixels.
+        assert np.std(rows[0] - rows[1]) == pytest.approx(np.sqrt(2.0 / 3.0), rel=0.2)
+
+    def test_shift_of_3_pixels_with_bands_together(self):
+        given = inputs(60, rms=1e-4, width=1.5)
+        light = brightness(*changed(given, shift=3.0))
+        rows = np.array([moments(light[..., band])[1] for band in range(3)])
+        assert np.abs(rows).max() == pytest.approx(3.0, abs=0.15)
+        np.testing.assert_allclose(rows[0], rows[1], atol=0.01)
+
+    def test_background(self):
+        given = inputs(200, rms=0.05)
+        image, context = changed(given, background=1.0)
+        added = brightness(image, context) - brightness(given.image, given.context)
+        np.testing.assert_allclose(np.ptp(added, axis=(1, 2)), 0.0, atol=1e-4)
+        level = added.mean(axis=(1, 2)) / 0.05
+        assert np.abs(level).max() < 1.25
+        assert np.std(level) == pytest.approx(1.0 / np.sqrt(3.0), rel=0.1)
+        assert abs(np.corrcoef(level[:, 0], level[:, 1])[0, 1]) < 0.2
+
+    def test_zero_point(self):
+        given = inputs(200)
+        image, context = changed(given, zero_point=0.05)
+        gain = in_aperture(brightness(image, context)) / in_aperture(
+            brightness(given.image, given.context)
+        )
+        assert 0.95 - 1e-3 < gain.min() < 0.953
+        assert 1.047 < gain.max() < 1.05 + 1e-3
+        np.testing.assert_allclose(noise_of(context), gain * noise_of(given.context), rtol=1e-3)
+
+    def test_neighbours_are_beside_the_galaxy_and_fainter(self):
+        given = inputs(50, rms=1e-3)
+        before, after = (
+            brightness(*one)
+            for one in ((given.image, given.context), changed(given, neighbours=1.0))
+        )
+        added = after - before
+        np.testing.assert_allclose(in_aperture(added) / in_aperture(before), 0.0, atol=0.15)
+        total = added.sum(axis=(1, 2, 3)) / before.sum(axis=(1, 2, 3))
+        assert np.sum(total > 0.02) == len(given) - 1
+        assert total.max() < 10.0**-0.1 + 0.1
+
+    def test_neighbours_are_not_noisier_than_the_galaxy(self):
+        rms = np.geomspace(1e-3, 1.0, 40)[::-1]
+        stamps = np.concatenate([galaxies(1, rms=one, seed=i) for i, one in enumerate(rms)])
+        given = prepare(cutout_batch(stamps), BANDS)
+        light = brightness(*changed(given, neighbours=1.0))
+        np.testing.assert_array_less(light[:, :6, :6, 0].std(axis=(1, 2)) / rms, 1.8)
+
+    def test_point_source_keeps_the_flux_and_narrows_the_galaxy(self):
+        given = inputs(50, rms=1e-3, width=3.0)
+        before, after = (
+            brightness(*one) for one in ((given.image, given.context), changed(given, agn=1.0))
+        )
+        within = slice(8, 24), slice(8, 24)
+        totals = [one[:, *within].sum(axis=(1, 2, 3)) for one in (before, after)]
+        np.testing.assert_allclose(totals[1] / totals[0], 1.0, atol=0.06)
+        peaks = [one.max(axis=(1, 2)).mean(axis=1) for one in (before, after)]
+        assert np.sum(peaks[1] > 1.01 * peaks[0]) > 40
+
+    def test_bad_pixels_are_0_and_few(self):
+        given = inputs(200)
+        image, _ = changed(given, bad_pixels=0.5)
+        bad = (image == 0.0).sum(axis=(1, 2))
+        assert bad[bad > 0].min() >= 1
+        assert bad.max() == 9
+        assert np.mean(bad > 0) == pytest.approx(0.5, abs=0.06)
+
+    def test_redshift_error(self):
+        given = inputs(1000)
+        _, context = changed(given, redshift_error=0.02)
+        error = 10.0 * (context[:, -2] - given.context[:, -2])
+        assert np.std(error) == pytest.approx(0.02 * 8.0, rel=0.05)
+        unknown = np.array(given.context)
+        unknown[:, -2:] = 0.0
+        _, context = augment(
+            given.image,
+            unknown,
+            np.random.default_rng(1),
+            AugmentOptions(**OFF, redshift_error=0.1),
+        )
+        assert not context[:, -2:].any()
+
+    def test_everything(self):
+        options = AugmentOptions.wide(noise=0.3)
+        off = [item.name for item in fields(options) if not getattr(options, item.name)]
+        assert off == ["missing_band", "missing_redshift"]
+        given = inputs(64)
+        image, context = augment(given.image, given.context, np.random.default_rng(0), options)
+        assert np.isfinite(image).all()
+        assert np.isfinite(context).all()
+
+
 class TestOptions:
     @pytest.mark.parametrize(
         "wrong",
         [
-            *({"shift": bad} for bad in (-0.1, 1.5, np.nan, "1", None, True)),
+            *({"shift": bad} for bad in (-0.1, 3.5, np.nan, "1", None, True)),
             *({"blur": -1.0}, {"blur": 3.0}, {"noise": np.inf}, {"noise_smoothing": 9.0}),
             *({"missing_band": 1.1}, {"missing_redshift": -0.1}, {"symmetries": 1}),
+            *({"misalignment": 1.1}, {"background": -1.0}, {"zero_point": 0.6}, {"agn": 1.1}),
+            *({"neighbours": -0.1}, {"bad_pixels": 2.0}, {"redshift_error": 1.0}),
         ],
     )
     def test_out_of_range(self, wrong):
@@ -323,7 +426,9 @@ class TestJunk:
         stamps = scale * rng.normal(size=(n, n_bands, size, size)) ** rng.integers(1, 9)
         stamps[rng.random(stamps.shape[:2]) < 0.3] = np.nan
         given = prepare(cutout_batch(stamps, bands), bands, size=size)
-        options = AugmentOptions(noise=5.0, blur=2.0, shift=1.0, missing_band=0.5)
+        options = AugmentOptions.wide(
+            noise=5.0, blur=2.0, missing_band=0.5, agn=0.5, neighbours=0.5
+        )
         image, context = augment(given.image, given.context, rng, options)
         assert (image.shape, context.shape) == (given.image.shape, given.context.shape)
         assert np.isfinite(image).all()
