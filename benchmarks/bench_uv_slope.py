@@ -41,7 +41,7 @@ REDSHIFTS = (6.0, 6.5, 7.0, 7.5, 8.0, 8.5, 9.0)
 SIGNAL_TO_NOISE = (3.0, 5.0, 10.0, 30.0, np.inf)
 N_MOCKS = 4000
 N_GALAXIES = 5000
-POPULATIONS = {"default": (None, 11), "heavy": (GalaxyPopulation(log_mass=(8.0, 11.0)), 12)}
+POPULATIONS = {"default": ("0.1", 11), "heavy": (GalaxyPopulation(log_mass=(8.0, 11.0)), 12)}
 """Populations and the seeds of their galaxies."""
 POOR_FIT_BANDS = {"wide": ["F115W", "F150W", "F200W"], "medium": FILTER_SETS["medium"]}
 ERROR_BINS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.5, 2.0)

@@ -58,6 +58,8 @@ class LightTable:
         ``"nebular"``: the components, for separate screens.
     log_u : float, optional
         Logarithm of the ionisation parameter.
+    escape_fraction : float, optional
+        Fraction of the ionising photons that escapes; nebular light is dimmer by as much.
     igm : bool, optional
         Whether to include the intergalactic medium, see `igm_transmission`.
     cosmology : `~astropy.cosmology.FLRW`, optional
@@ -105,6 +107,7 @@ class LightTable:
         law=None,
         emission="total",
         log_u=-2.5,
+        escape_fraction=0.0,
         igm=True,
         cosmology=Planck15,
     ):
@@ -116,7 +119,8 @@ class LightTable:
         self.bands = tuple(curve.name for curve in curves)
         self.redshift = redshift
         self.law = None if law is None else get_screen_law(law)
-        light = NodeLight(grid, emission, log_u, cosmology.age(redshift).to_value(u.yr))
+        oldest = cosmology.age(redshift).to_value(u.yr)
+        light = NodeLight(grid, emission, log_u, escape_fraction=escape_fraction, oldest=oldest)
         self._age, self._metallicity = light.age, light.metallicity
         distance = cosmology.luminosity_distance(redshift)
         columns = []

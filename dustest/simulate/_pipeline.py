@@ -36,8 +36,8 @@ class Pipeline:
         Range of dust-to-metal ratios.
     views : tuple of str
         Views of every galaxy.
-    dust_law : str or DustLaw
-        Extinction law of the dust.
+    dust_law : DustLaw or None
+        Extinction law of the dust; None for those of the galaxies.
     neighbours : float
         Mean number of other galaxies on a stamp.
     offset : float
@@ -154,6 +154,7 @@ class Pipeline:
             self.telescope,
             dust_to_metal=None if galaxy.gas is None else rng.uniform(*self.dust_to_metal),
             offset=self.offset * self.telescope.imager.pixel_scale * rng.standard_normal(2),
+            rng=rng,
         )
         others = []
         for _ in range(rng.poisson(self.neighbours)):
@@ -166,6 +167,7 @@ class Pipeline:
                     self.telescope,
                     dust_to_metal=rng.uniform(*self.dust_to_metal),
                     offset=self._place(rng),
+                    rng=rng,
                 )
             )
         return add_neighbours(scene, others)

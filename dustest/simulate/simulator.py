@@ -26,6 +26,7 @@ from dustest.physics.stellar_grids import STELLAR_GRIDS, get_stellar_grid
 from dustest.simulate._arguments import check_band_names
 from dustest.simulate._pipeline import Pipeline
 from dustest.simulate._sample_rows import as_tables
+from dustest.simulate.emission.conditions import DustConditions
 from dustest.simulate.galaxies.named_populations import get_population
 from dustest.simulate.galaxies.particle_galaxy import VIEWS, ParticleGalaxy
 from dustest.simulate.galaxies.population import GalaxyPopulation
@@ -68,7 +69,7 @@ class GalaxySimulator:
         apart or more, like the snapshots of a simulation.
     dust_to_metal : float or tuple of float, optional
         Fraction of the metals of the dense gas that is in dust, or its range, from which every
-        row draws a value.
+        row draws a value; that of the population by default.
     size : int, optional
         Side of the images in pixels.
     population : str or GalaxyPopulation, optional
@@ -77,7 +78,8 @@ class GalaxySimulator:
     views : sequence of str, optional
         Views of each galaxy, see `view`. They are in consecutive rows.
     dust_law : str or DustLaw, optional
-        Extinction law of the dust in front of each star, see `dustest.physics.get_dust_law`.
+        Extinction law of the dust in front of each star, see `dustest.physics.get_dust_law`; by
+        default the population draws one for each galaxy, of SMC grains in version 0.1.
     photometry_bands : sequence of str, optional
         Bands of the total fluxes; by default all bands of the survey. May be empty.
     spectrograph : PrismSpectrograph or None, optional
@@ -149,12 +151,12 @@ class GalaxySimulator:
         bands=("F277W", "F356W", "F444W"),
         preset="JADES-deep",
         redshift=(6.0, 9.0),
-        dust_to_metal=(0.0, 1.0),
+        dust_to_metal=None,
         *,
         size=32,
         population="0.1",
         views=tuple(VIEWS),
-        dust_law="SMC",
+        dust_law=None,
         photometry_bands=None,
         spectrograph=PrismSpectrograph(),  # noqa: B008 a frozen record
         psfs=None,
@@ -169,11 +171,14 @@ class GalaxySimulator:
         self.preset = preset
         self._survey = get_survey(preset)
         self.redshifts = _list_snapshots(*check_range(redshift, "redshift", 0.0, np.inf))
-        self.dust_to_metal = check_range(dust_to_metal, "dust_to_metal", 0.0, 1.0)
         self.size = check_whole(size, "size", minimum=2)
-        self.population = get_population(population) if isinstance(population, str) else population
+        self.population = _find_population(population)
+        self._dust = getattr(self.population, "dust", DustConditions())
+        if dust_to_metal is None:
+            dust_to_metal = self._dust.dust_to_metal
+        self.dust_to_metal = check_range(dust_to_metal, "dust_to_metal", 0.0, 1.0)
         self.views = _check_views(views)
-        self.dust_law = get_screen_law(dust_law)
+        self.dust_law = None if dust_law is None else get_screen_law(dust_law)
         if photometry_bands is None:
             photometry_bands = self._survey.bands
         self.photometry_bands = check_band_names(photometry_bands, "photometry_bands")
@@ -201,7 +206,9 @@ class GalaxySimulator:
     def _cite(cls, cited, parameters):
         """Add the references of galaxies, dust, telescope and survey of a simulation."""
         cited.use(*GalaxyPopulation.references, *_OBSERVED)
-        cite_law(cited, parameters.get("dust_law"))
+        laws = parameters.get("dust_law")
+        for law in laws if isinstance(laws, list) else [laws]:
+            cite_law(cited, law)
         cited.record("survey", parameters.get("preset"), SURVEYS)
         cited.record("grid of stellar populations", parameters.get("grid"), STELLAR_GRIDS)
         if parameters.get("psfs") == "make_psf":
@@ -228,8 +235,7 @@ class GalaxySimulator:
         truth : RowTable
             True values, row by row: ``A_V``, ``E_BV``, ``R_V`` (NaN without dust), ``A_1600``,
             ``dust_to_metal``, ``log_mass`` (surviving), ``log_SFR_10``, ``log_SFR_100`` and
-            ``log_sSFR`` (over 100
-            Myr), ``log_gas_mass``, ``log_dust_mass``, ``M_UV`` and ``beta`` (with dust, at 1600
+            ``log_sSFR`` (over 100 Myr), ``log_gas_mass``, ``log_dust_mass``, ``M_UV`` and ``beta`` (with dust, at 1600
             Angstrom and over the broad windows), ``half_light_radius`` (with dust, in the last
             band, without the point-spread function), ``view`` and ``redshift``.
 
@@ -377,6 +383,13 @@ class GalaxySimulator:
             self.cosmology,
         )
 
+    def _described_laws(self):
+        """The law of the dust in full; a list of the laws if galaxies differ."""
+        if self.dust_law is not None:
+            return describe(self.dust_law)
+        laws = [describe(get_screen_law(name)) for name, _ in self._dust.grains]
+        return laws[0] if len(laws) == 1 else laws
+
     def _described_grid(self):
         """The stellar populations in full, and their name if they have one."""
         name = {} if self._grid_name is None else {"name": self._grid_name}
@@ -392,7 +405,7 @@ class GalaxySimulator:
             "size": self.size,
             "population": describe(self.population),
             "views": self.views,
-            "dust_law": describe(self.dust_law),
+            "dust_law": self._described_laws(),
             "photometry_bands": self.photometry_bands,
             "spectrograph": describe(self.spectrograph),
             "psfs": describe(self._psfs) if self._psfs else "make_psf",
@@ -437,6 +450,19 @@ def _make_seed(random_state):
         f"{type(random_state).__name__}"
     )
     raise InputError(msg)
+
+
+def _find_population(population):
+    """A population, which may be given by name."""
+    if isinstance(population, str):
+        return get_population(population)
+    if not callable(getattr(population, "draw", None)):
+        msg = (
+            "population must be a GalaxyPopulation, the name of one, or an object with its method "
+            f"draw, got {population!r}"
+        )
+        raise InputError(msg)
+    return population
 
 
 def _list_snapshots(low, high):

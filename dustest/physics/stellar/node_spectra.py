@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from dustest.data.checks.numbers import check_fraction
 from dustest.data.errors import InputError
 from dustest.data.messages import not_one_of
 
@@ -23,16 +24,19 @@ class NodeLight:
         One of ``"total"``, ``"stellar"`` and ``"nebular"``.
     log_u : float
         Ionisation parameter of the gas.
+    escape_fraction : float, optional
+        Fraction of the ionising photons that escapes and makes no gas shine.
     oldest : float, optional
         Nodes beyond the first of at least this age in yr are left out.
 
     Raises
     ------
     InputError
-        If ``emission`` is unknown, or ``log_u`` lies outside the grid.
+        If ``emission`` is unknown, ``log_u`` lies outside the grid, or ``escape_fraction`` is not
+        within 0 to 1.
     """
 
-    def __init__(self, grid, emission, log_u, oldest=np.inf):
+    def __init__(self, grid, emission, log_u, *, escape_fraction=0.0, oldest=np.inf):
         if emission not in EMISSIONS:
             msg = not_one_of("emission", emission, EMISSIONS)
             raise InputError(msg)
@@ -43,7 +47,9 @@ class NodeLight:
         self.n_nodes = self.age.size * self.metallicity.size
         gas = grid.nebular
         has_gas = gas is not None and emission != "stellar"
-        self._gas = gas.at(log_u) if has_gas else None
+        self._escaping = check_fraction(escape_fraction, "escape_fraction")
+        kept = np.float32(1.0 - self._escaping)
+        self._gas = [kept * light for light in gas.at(log_u)] if has_gas else None
         self._n_young = np.searchsorted(self.age, gas.max_age, side="right") if gas else 0
         self.line_wavelength = gas.line_wavelength if has_gas else np.empty(0)
         self.lines = np.zeros((*self._shape, self.line_wavelength.size))
@@ -79,7 +85,7 @@ class NodeLight:
         stars = self.grid.luminosity[:, : self.age.size, window].copy()
         if self.emission == "nebular":
             stars[:] = 0.0
-        stars[:, : self._n_young, self.grid.wavelength[window] < _IONISING] = 0.0
+        stars[:, : self._n_young, self.grid.wavelength[window] < _IONISING] *= self._escaping
         return stars
 
     def _spread(self):

@@ -49,6 +49,8 @@ class SpectrumTable:
         ``"total"``, ``"stellar"`` or ``"nebular"``, as in `LightTable`.
     log_u : float, optional
         Logarithm of the ionisation parameter.
+    escape_fraction : float, optional
+        Fraction of the ionising photons that escapes; nebular light is dimmer by as much.
     step : float or `~astropy.units.Quantity`, optional
         Spacing (Angstrom if it has no unit) onto which the spectra are averaged, with their
         luminosity preserved; by default they keep the wavelengths of the grid. A spectrograph of
@@ -93,11 +95,12 @@ class SpectrumTable:
         law=None,
         emission="total",
         log_u=-2.5,
+        escape_fraction=0.0,
         step=None,
         lyman_alpha=True,
     ):
         window = _range_window(grid.wavelength, wavelength_range)
-        light = NodeLight(grid, emission, log_u)
+        light = NodeLight(grid, emission, log_u, escape_fraction=escape_fraction)
         self.wavelength, continuum = grid.wavelength[window], light.continuum(window)
         if step is not None:
             self.wavelength, continuum = _average(self.wavelength, continuum, step)

@@ -9,6 +9,9 @@ from dustest.data.errors import InputError
 
 __all__ = ["Conditions", "DustConditions", "NebularConditions"]
 
+_BIRTH_AGE = 1e7
+"""Age in yr at which stars leave their birth clouds."""
+
 
 @dataclass(frozen=True)
 class Conditions:
@@ -21,12 +24,14 @@ class Conditions:
     grains : str, optional
         Name of the extinction law, see `~dustest.physics.get_dust_law`.
     birth_depth : float, optional
-        Optical depth at V of the birth clouds of young stars over that of the interstellar dust
-        in front of them.
+        Optical depth at V of the birth clouds of stars younger than 10 Myr, over the mean of the
+        interstellar dust in front of those stars.
     clump_depth : float, optional
         Optical depth at V of one clump; zero for smooth dust.
     log_u : float, optional
         log10 of the ionisation parameter of the nebulae.
+    escape_fraction : float, optional
+        Fraction of the ionising photons that escapes from them.
 
     Examples
     --------
@@ -39,6 +44,51 @@ class Conditions:
     birth_depth: float = 0.0
     clump_depth: float = 0.0
     log_u: float = -2.0
+    escape_fraction: float = 0.0
+
+    def add_depth(self, tau_v, age, rng):
+        """Add birth clouds to optical depths, and gather the dust in clumps.
+
+        Young stars lie in clouds of their own, beyond the interstellar dust [1]_. The number of
+        clumps in front of a star is drawn from a Poisson distribution, whose mean keeps the mean
+        optical depth. Light leaks between few thick clumps, so that attenuation is weaker and
+        flatter over wavelength than that of smooth dust of the same mass [2]_.
+
+        Parameters
+        ----------
+        tau_v : ndarray of shape (n_stars,)
+            Optical depths at V of smooth interstellar dust.
+        age : ndarray of shape (n_stars,)
+            Ages of the stars in yr.
+        rng : numpy.random.Generator
+            Source of random numbers; untouched if the dust is smooth.
+
+        Returns
+        -------
+        ndarray of shape (n_stars,)
+            Optical depths at V.
+
+        References
+        ----------
+        .. [1] Charlot & Fall 2000, ApJ 539, 718 (in their model, clouds that live for 10 Myr have
+           about twice the optical depth of the interstellar medium).
+        .. [2] Natta & Panagia 1984, ApJ 287, 228, equation 12 (the mean over the Poisson
+           distribution).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from dustest.simulate.emission.conditions import Conditions
+        >>> depth, age = np.array([0.2, 0.4, 0.1]), np.array([1e6, 5e6, 1e8])
+        >>> Conditions(birth_depth=2.0).add_depth(depth, age, np.random.default_rng(1)).round(2)
+        array([0.8, 1. , 0.1])
+        """
+        young = age < _BIRTH_AGE
+        if self.birth_depth and young.any():
+            tau_v = np.where(young, tau_v + self.birth_depth * tau_v[young].mean(), tau_v)
+        if self.clump_depth:
+            tau_v = self.clump_depth * rng.poisson(tau_v / self.clump_depth)
+        return tau_v
 
 
 @dataclass(frozen=True)
@@ -136,7 +186,7 @@ class NebularConditions:
     >>> import numpy as np
     >>> from dustest.simulate.emission.conditions import NebularConditions
     >>> NebularConditions(log_u=-2.3).draw(np.random.default_rng(1))
-    {'log_u': -2.5}
+    {'log_u': -2.5, 'escape_fraction': 0.0}
     """
 
     log_u: float = -2.0
@@ -159,12 +209,13 @@ class NebularConditions:
         Returns
         -------
         dict
-            ``log_u``, from -4 to -1.
+            ``log_u``, from -4 to -1, and ``escape_fraction``.
         """
         value = self.log_u
         if self.log_u_scatter:
             value += self.log_u_scatter * rng.standard_normal()
-        return {"log_u": float(np.clip(self.step * np.round(value / self.step), -4.0, -1.0))}
+        log_u = float(np.clip(self.step * np.round(value / self.step), -4.0, -1.0))
+        return {"log_u": log_u, "escape_fraction": self.escape_fraction}
 
 
 def _scattered(median, scatter, rng):

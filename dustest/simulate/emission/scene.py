@@ -35,7 +35,7 @@ class Scene:
     truth: dict
 
 
-def make_scene(galaxy, free, snapshot, telescope, *, dust_to_metal, offset):
+def make_scene(galaxy, free, snapshot, telescope, *, dust_to_metal, offset, rng):
     """Scene of a galaxy of particles, with its centroid near the centre of the stamp.
 
     Parameters
@@ -52,6 +52,8 @@ def make_scene(galaxy, free, snapshot, telescope, *, dust_to_metal, offset):
         Fraction of the metals in dust; None if the stars have their own ``tau_v``.
     offset : array_like of shape (2,)
         Position of the centroid on the stamp, in arcsec.
+    rng : numpy.random.Generator
+        Draws the clumps of the dust.
 
     Returns
     -------
@@ -59,6 +61,8 @@ def make_scene(galaxy, free, snapshot, telescope, *, dust_to_metal, offset):
         The scene.
     """
     tau_v = optical_depth(galaxy, dust_to_metal)
+    if galaxy.gas is not None:
+        tau_v = galaxy.conditions.add_depth(tau_v, galaxy.stars.age, rng)
     light = snapshot.light(galaxy, free, tau_v)
     imager, stars, scale = telescope.imager, galaxy.stars, snapshot.arcsec_per_kpc
     in_images = light.flux[:, : len(imager.bands)]

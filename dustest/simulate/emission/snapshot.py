@@ -22,9 +22,6 @@ MAG_PER_TAU = 2.5 / np.log(10.0)
 _WINDOWS = (UV_1600, *UV_WINDOWS["broad"])
 """Rest-frame Angstrom: flux at 1600, and the two broad windows of the slope beta."""
 
-_LOG_U = -2.0
-"""Ionisation parameter of the gas around young stars."""
-
 _BLUEST = 1200.0
 _SPECTRUM_STEP = 5.0
 """Angstrom: blue end (the intergalactic medium absorbs the rest); a tenth of a prism element."""
@@ -42,6 +39,8 @@ class DustFree:
         Metallicities of the stars in units of the tables.
     stars : StarLight
         Interpolated spectra of the stars, for any dust.
+    spectra : SpectrumTable or None
+        Makes the spectrum, if any.
     uv, v, b : float
         Dust-free flux of the galaxy at 1600 Angstrom in nJy, and V and B in Lsun/Angstrom.
     quantities : dict of str to float
@@ -50,6 +49,7 @@ class DustFree:
 
     metallicity: np.ndarray
     stars: StarLight
+    spectra: SpectrumTable | None
     uv: float
     v: float
     b: float
@@ -79,7 +79,7 @@ class Light:
 
 
 class Snapshot:
-    """Tables of spectra at one redshift.
+    """Tables of spectra at one redshift, made for each kind of dust and gas when first needed.
 
     Parameters
     ----------
@@ -89,8 +89,8 @@ class Snapshot:
         Spectra of stellar populations.
     bands : sequence of str
         Bands of the fluxes.
-    law : str or DustLaw
-        Extinction law of the dust.
+    law : DustLaw or None
+        Extinction law of the dust; None for those of the galaxies.
     spectrograph : PrismSpectrograph or None
         Makes the spectra, if any.
     cosmology : `~astropy.cosmology.FLRW`
@@ -106,30 +106,45 @@ class Snapshot:
 
     def __init__(self, redshift, grid, bands, law, spectrograph, cosmology):
         self.redshift = redshift
-        self._grid, self._law = grid, get_screen_law(law)
-        windows = [_window(*limits, redshift) for limits in _WINDOWS]
+        self._grid, self._law = grid, law
+        self._bands = [*bands, *(_window(*limits, redshift) for limits in _WINDOWS)]
         self._n_bands = len(bands)
-        self._table = LightTable(
-            grid, [*bands, *windows], redshift, law=self._law, log_u=_LOG_U, cosmology=cosmology
-        )
+        self._spectrograph, self._cosmology = spectrograph, cosmology
+        self._tables, self._response = {}, None
         self.arcsec_per_kpc = cosmology.arcsec_per_kpc_proper(redshift).to_value(u.arcsec / u.kpc)
         self._nanojansky = (1.0 * u.nJy).to_value(u.ABmag) - cosmology.distmod(redshift).value
         self._nanojansky += 2.5 * np.log10(1.0 + redshift)
-        self._spectra = None
-        if spectrograph is not None:
-            low, high = spectrograph.rest_range(redshift)
-            limits = (max(0.99 * low, _BLUEST), 1.01 * high)
-            self._spectra = SpectrumTable(
-                grid,
-                limits,
-                law=self._law,
-                log_u=_LOG_U,
-                step=_spectrum_step(grid.wavelength, *limits),
-                lyman_alpha=False,
+
+    def _tables_of(self, conditions):
+        """Tables of light and of spectra for the dust and gas of a galaxy."""
+        law = self._law or get_screen_law(conditions.grains)
+        gas = {"log_u": conditions.log_u, "escape_fraction": conditions.escape_fraction}
+        key = (law.name, *gas.values())
+        if key not in self._tables:
+            light = LightTable(
+                self._grid,
+                self._bands,
+                self.redshift,
+                law=law,
+                cosmology=self._cosmology,
+                **gas,
             )
-            self._response = spectrograph.response(
-                self._spectra.wavelength, redshift, cosmology=cosmology
+            self._tables[key] = light, self._make_spectra(law, gas)
+        return self._tables[key]
+
+    def _make_spectra(self, law, gas):
+        """Table of spectra, if there is a spectrograph."""
+        if self._spectrograph is None:
+            return None
+        low, high = self._spectrograph.rest_range(self.redshift)
+        limits = (max(0.99 * low, _BLUEST), 1.01 * high)
+        step = _spectrum_step(self._grid.wavelength, *limits)
+        spectra = SpectrumTable(self._grid, limits, law=law, step=step, lyman_alpha=False, **gas)
+        if self._response is None:
+            self._response = self._spectrograph.response(
+                spectra.wavelength, self.redshift, cosmology=self._cosmology
             )
+        return spectra
 
     def dust_free(self, galaxy):
         """Fluxes and masses of a galaxy without dust.
@@ -146,7 +161,8 @@ class Snapshot:
         """
         stars = galaxy.stars
         metallicity = stars.metallicity / SOLAR_METALLICITY
-        light = self._table.at(stars.age, metallicity)
+        table, spectra = self._tables_of(galaxy.conditions)
+        light = table.at(stars.age, metallicity)
         uv = _total(stars.mass, light.flux())[self._n_bands]
         v, b = _total(stars.mass, light.v_and_b())
         mass = stars.mass @ self._grid.surviving_fraction(stars.age, metallicity)
@@ -161,7 +177,7 @@ class Snapshot:
             "log_SFR_100": _log10(rate),
             "log_gas_mass": _log10(gas),
         }
-        return DustFree(metallicity, light, uv, v, b, quantities)
+        return DustFree(metallicity, light, spectra, uv, v, b, quantities)
 
     def light(self, galaxy, free, tau_v):
         """Fluxes and spectrum of a galaxy with dust.
@@ -202,9 +218,9 @@ class Snapshot:
 
     def _spectrum(self, stars, free, a_v):
         """Observed spectrum."""
-        if self._spectra is None:
+        if free.spectra is None:
             return None
-        light = self._spectra.spectrum(stars.age, free.metallicity, stars.mass, a_v)
+        light = free.spectra.spectrum(stars.age, free.metallicity, stars.mass, a_v)
         return self._response @ light
 
 

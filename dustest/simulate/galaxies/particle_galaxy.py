@@ -1,6 +1,6 @@
 """Galaxies of star particles, and of gas particles that contain the dust."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -11,6 +11,7 @@ from astropy.cosmology import Planck15
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError
 from dustest.data.messages import not_one_of
+from dustest.simulate.emission.conditions import Conditions
 
 __all__ = ["VIEWS", "GasParticles", "ParticleGalaxy", "StarParticles", "cosmic_age", "view"]
 
@@ -165,6 +166,8 @@ class ParticleGalaxy:
         Redshift of the galaxy.
     group : str, optional
         Name of the galaxy, shared by all its views and dust realisations.
+    conditions : Conditions, optional
+        Its dust and ionised gas.
 
     Raises
     ------
@@ -189,6 +192,7 @@ class ParticleGalaxy:
     gas: GasParticles | None
     redshift: float
     group: str = ""
+    conditions: Conditions = field(default_factory=Conditions)
 
     def __post_init__(self):
         if not isinstance(self.stars, StarParticles):

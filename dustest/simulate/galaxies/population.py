@@ -8,6 +8,7 @@ import numpy as np
 
 from dustest.data.checks.numbers import check_fraction, check_positive, check_whole, is_number
 from dustest.data.errors import InputError
+from dustest.simulate.emission.conditions import Conditions, DustConditions, NebularConditions
 from dustest.simulate.galaxies.bodies import Bodies
 from dustest.simulate.galaxies.histories import BurstyHistory
 from dustest.simulate.galaxies.particle_galaxy import GasParticles, ParticleGalaxy, StarParticles
@@ -96,6 +97,10 @@ class GalaxyPopulation:
         Half-mass radius of the dense gas over that of the stars.
     gas_extent : float, optional
         Half-mass radius of the diffuse gas over that of the stars [3]_.
+    dust : DustConditions, optional
+        Grains, birth clouds and clumps of the dust, and the fraction of metals in it.
+    nebulae : NebularConditions, optional
+        Ionisation parameter, and fraction of ionising photons that escapes.
     enrichment : float, optional
         Difference between the metallicities of the gas and of the oldest stars, in dex.
 
@@ -135,6 +140,8 @@ class GalaxyPopulation:
     mass_metallicity: MassMetallicity = field(default_factory=MassMetallicity)
     gas_content: GasContent = field(default_factory=GasContent)
     history: BurstyHistory = field(default_factory=partial(BurstyHistory, **_BURSTS))
+    dust: DustConditions = field(default_factory=DustConditions)
+    nebulae: NebularConditions = field(default_factory=NebularConditions)
     merger_fraction: float = 0.12
     merger_ratio: tuple = (0.25, 1.0)
     merger_separation: tuple = (1.0, 6.0)
@@ -201,7 +208,8 @@ class GalaxyPopulation:
         bodies = Bodies.draw(self, log_mass, redshift, rng)
         stars = self._stars(bodies, history, metals, rng)
         gas = self._gas(bodies, 10.0**log_gas, metals, rng)
-        return _centre(stars, gas, redshift, group)
+        conditions = Conditions(**self.dust.draw(rng), **self.nebulae.draw(rng))
+        return _centre(stars, gas, redshift, group, conditions)
 
     def _stars(self, bodies, history, metals, rng):
         """Columns of the stars."""
@@ -238,12 +246,12 @@ class GalaxyPopulation:
         }
 
 
-def _centre(stars, gas, redshift, group):
+def _centre(stars, gas, redshift, group, conditions):
     """Galaxy with the centre of mass of its stars at the origin."""
     centre = stars["mass"] @ stars["position"] / stars["mass"].sum()
     stars["position"] -= centre
     gas["position"] -= centre
-    return ParticleGalaxy(StarParticles(**stars), GasParticles(**gas), redshift, group)
+    return ParticleGalaxy(StarParticles(**stars), GasParticles(**gas), redshift, group, conditions)
 
 
 def _check_range(values, name, limits):
