@@ -57,7 +57,8 @@ WIDTH = 0.15
 """Standard deviation of a trial around the best over the range of the parameter."""
 BOUNDS = {"slope of M_UV": (-0.25, -0.09), "log_dust_to_stars": (-3.0, -2.0)}
 """d beta / d M_UV: -0.17 +- 0.05 (Cullen et al. 2023), within 1.6 standard errors. Dust over
-stellar mass above 1e9 Msun: that of the galaxies of REBELS, about 0.3 %, and half a dex."""
+stellar mass above 1e9 Msun: 1.1 to 1.5 dex above that of the population of version 0.1, where
+galaxies of equal mass seen by ALMA lie, with a margin."""
 
 
 def nested(settings):

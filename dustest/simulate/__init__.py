@@ -1,5 +1,6 @@
 """Simulated galaxies: particles, their dust and spectra, and mock observations."""
 
+from dustest.simulate.emission.conditions import Conditions, DustConditions, NebularConditions
 from dustest.simulate.emission.dust import (
     V_OPACITY,
     EffectiveDust,
@@ -57,7 +58,9 @@ __all__ = [
     "V_OPACITY",
     "BlankSkyNoise",
     "BurstyHistory",
+    "Conditions",
     "CorrelatedNoise",
+    "DustConditions",
     "EffectiveDust",
     "GalaxyPopulation",
     "GalaxySimulator",
@@ -67,6 +70,7 @@ __all__ = [
     "MainSequence",
     "MassFunction",
     "MassMetallicity",
+    "NebularConditions",
     "ParticleGalaxy",
     "PrismSpectrograph",
     "SimulatedImages",

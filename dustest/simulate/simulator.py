@@ -235,9 +235,10 @@ class GalaxySimulator:
         truth : RowTable
             True values, row by row: ``A_V``, ``E_BV``, ``R_V`` (NaN without dust), ``A_1600``,
             ``dust_to_metal``, ``log_mass`` (surviving), ``log_SFR_10``, ``log_SFR_100`` and
-            ``log_sSFR`` (over 100 Myr), ``log_gas_mass``, ``log_dust_mass``, ``M_UV`` and ``beta`` (with dust, at 1600
-            Angstrom and over the broad windows), ``half_light_radius`` (with dust, in the last
-            band, without the point-spread function), ``view`` and ``redshift``.
+            ``log_sSFR`` (over 100 Myr), ``log_gas_mass``, ``log_dust_mass``, ``M_UV`` and
+            ``beta`` (with dust, at 1600 Angstrom and over the broad windows),
+            ``half_light_radius`` (with dust, in the last band, without the point-spread
+            function), ``view`` and ``redshift``.
 
         Raises
         ------

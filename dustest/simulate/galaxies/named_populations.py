@@ -1,7 +1,9 @@
 """Populations of galaxies by name."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import partial
 from importlib.resources import files
 
 from dustest.data.registry import Registry
@@ -19,12 +21,12 @@ class NamedPopulation:
     ----------
     name : str
         Its name.
-    population : GalaxyPopulation
-        The population.
+    make : callable
+        Makes the `GalaxyPopulation`.
     """
 
     name: str
-    population: GalaxyPopulation
+    make: Callable
 
 
 def change_settings(population, settings):
@@ -64,9 +66,10 @@ def change_settings(population, settings):
     return replace(population, **changed)
 
 
-def _read_fitted(name):
+def _read_fitted():
     """A population that differs from that of version 0.1 by the settings in a file."""
-    text = (files("dustest") / "resources" / name).read_text(encoding="utf-8")
+    path = files("dustest") / "resources" / "population_0.2.json"
+    text = path.read_text(encoding="utf-8")
     return change_settings(GalaxyPopulation(), json.loads(text)["settings"])
 
 
@@ -74,13 +77,13 @@ POPULATIONS = Registry(
     "population",
     NamedPopulation,
     [
-        NamedPopulation("0.2", _read_fitted("population_0.2.json")),
-        NamedPopulation("0.1", GalaxyPopulation()),
+        NamedPopulation("0.2", _read_fitted),
+        NamedPopulation("0.1", GalaxyPopulation),
         NamedPopulation(
             "0.1-heavy",
-            GalaxyPopulation(log_mass=(8.0, 11.0), mass_function=MassFunction(tilt=0.5)),
+            partial(GalaxyPopulation, log_mass=(8.0, 11.0), mass_function=MassFunction(tilt=0.5)),
         ),
-        NamedPopulation("paper", GalaxyPopulation(log_mass=(8.0, 11.0))),
+        NamedPopulation("paper", partial(GalaxyPopulation, log_mass=(8.0, 11.0))),
     ],
 )
 """The populations by name."""
@@ -117,4 +120,4 @@ def get_population(name):
     >>> get_population("0.2").log_mass
     (6.5, 11.0)
     """
-    return POPULATIONS.find(name, "name").population
+    return POPULATIONS.find(name, "name").make()

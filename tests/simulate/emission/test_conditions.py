@@ -1,9 +1,12 @@
 """Tests of the conditions of dust and ionised gas."""
 
+import json
+
 import numpy as np
 import pytest
 
 from dustest.data.errors import InputError
+from dustest.simulate import GalaxyPopulation, GalaxySimulator
 from dustest.simulate.emission.conditions import Conditions, DustConditions, NebularConditions
 
 
@@ -38,3 +41,72 @@ def test_ionisation_lies_on_nodes():
 def test_errors(wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):
         DustConditions(**wrong)
+
+
+class TestDepth:
+    TAU = np.array([0.2, 0.4, 0.1])
+    AGE = np.array([1e6, 5e6, 1e8])
+
+    def test_defaults_change_nothing(self):
+        rng = np.random.default_rng(170103)
+        assert Conditions().add_depth(self.TAU, self.AGE, rng) is self.TAU
+        assert rng.random() == np.random.default_rng(170103).random()
+
+    def test_birth_clouds_surround_young_stars_only(self):
+        rng = np.random.default_rng(170104)
+        depth = Conditions(birth_depth=2.0).add_depth(self.TAU, self.AGE, rng)
+        np.testing.assert_allclose(depth, [0.8, 1.0, 0.1])
+
+    @pytest.mark.parametrize("clump", [0.1, 1.0, 3.0])
+    def test_clumps_transmit_what_natta_and_panagia_say(self, clump):
+        rng = np.random.default_rng(170105)
+        smooth = np.full(200_000, 1.2)
+        depth = Conditions(clump_depth=clump).add_depth(smooth, np.full(smooth.size, 1e8), rng)
+        assert depth.mean() == pytest.approx(1.2, rel=0.02)
+        # Equation 12 of Natta & Panagia 1984, at V and at twice the extinction of V.
+        for ratio in (1.0, 2.0):
+            expected = 1.2 / clump * (1.0 - np.exp(-ratio * clump))
+            assert -np.log(np.mean(np.exp(-ratio * depth))) == pytest.approx(expected, rel=0.02)
+
+
+class TestSimulator:
+    MAKE = staticmethod(
+        lambda **records: GalaxySimulator(
+            ["F444W"],
+            redshift=7.0,
+            views=["xy"],
+            photometry_bands=["F115W", "F277W", "F410M"],
+            spectrograph=None,
+            population=GalaxyPopulation(n_stars=200, n_gas=200, **records),
+        ).draw(6, random_state=170106)
+    )
+
+    def test_escaping_photons_make_no_lines(self):
+        shining, _ = self.MAKE()
+        dark, _ = self.MAKE(nebulae=NebularConditions(escape_fraction=1.0))
+        half, _ = self.MAKE(nebulae=NebularConditions(escape_fraction=0.5))
+        for band in ("F277W", "F410M"):
+            total, stars, between = (
+                np.asarray(table[f"flux_{band}"]) for table in (shining, dark, half)
+            )
+            assert np.all(total > stars)
+            # Noise is the same, and nebular light scales with the photons that are absorbed.
+            np.testing.assert_allclose(between, 0.5 * (total + stars), rtol=2e-3)
+
+    def test_grains_differ_between_galaxies(self):
+        dust = DustConditions(grains=(("SMC", 1.0), ("Calzetti", 1.0)), dust_to_metal=(0.4, 0.4))
+        sample, truth = self.MAKE(dust=dust)
+        smc = self.MAKE(dust=DustConditions(dust_to_metal=(0.4, 0.4)))[1]
+        same = np.isclose(truth["A_1600"] / truth["A_V"], smc["A_1600"] / smc["A_V"], rtol=1e-6)
+        assert 0 < np.count_nonzero(same) < len(same)
+        assert np.all(truth["dust_to_metal"] == 0.4)
+        laws = json.loads(sample.meta["params"])["dust_law"]
+        assert [law["name"] for law in laws] == ["SMC", "Calzetti"]
+
+    def test_clumps_flatten_the_attenuation(self):
+        steep, flat = (
+            self.MAKE(dust=DustConditions(clump_depth=depth, dust_to_metal=(1.0, 1.0)))[1]
+            for depth in (0.0, 2.0)
+        )
+        assert np.median(flat["A_V"] / steep["A_V"]) < 0.9
+        assert np.median(flat["R_V"] / steep["R_V"]) > 1.1
