@@ -6,6 +6,7 @@ from astropy.table import QTable
 
 from dustest import CNNEstimator
 from dustest.data import as_sample
+from dustest.data.errors import ReadError
 from dustest.estimators._cnn.corruptions import CORRUPTIONS
 from dustest.estimators._cnn.corruptions.pixels import correlated_noise, point_source
 from dustest.estimators.shift_detector import ShiftDetector
@@ -43,7 +44,9 @@ class TestReport:
         assert np.mean(report["out_of_domain"]) < 0.12
         assert np.all((report["reason"] == "") == ~report["out_of_domain"])
 
-    @pytest.mark.parametrize("name", ["noise", "background", "offset", "zeroed centre"])
+    @pytest.mark.parametrize(
+        "name", ["noise", "background", "offset", "zeroed centre", "shifted band"]
+    )
     def test_corrupted_galaxies_are_reported_with_their_reason(self, detector, name):
         rng = np.random.default_rng(170433)
         one = CORRUPTIONS[name]
@@ -58,3 +61,22 @@ class TestReport:
         sample = make_sample(make_stamps(20, np.random.default_rng(170434)))
         first, second = (detector.report(sample)["score"] for _ in range(2))
         assert np.array_equal(first, second)
+
+
+class TestSave:
+    def test_loaded_detector_reports_the_same(self, detector, tmp_path):
+        sha256 = detector.save(tmp_path / "detector.model")
+        loaded = ShiftDetector.load(tmp_path / "detector.model", sha256=sha256)
+        sample = make_sample(make_stamps(20, np.random.default_rng(170435)))
+        first, second = (one.report(sample) for one in (detector, loaded))
+        assert all(np.array_equal(first[name], second[name]) for name in first.colnames)
+        assert loaded.get_params() == detector.get_params()
+
+    def test_damaged_file_is_refused(self, detector, tmp_path):
+        path = tmp_path / "detector.model"
+        detector.save(path)
+        content = bytearray(path.read_bytes())
+        content[-1] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(ReadError, match="SHA-256"):
+            ShiftDetector.load(path)

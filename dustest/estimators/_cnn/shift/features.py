@@ -4,6 +4,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from dustest.estimators._cnn.shift.windows import measure_windows
+
 __all__ = ["border_noise", "measure"]
 
 _RADII = (1.5, 2.5, 4.0, 6.0, 9.0, 12.0)
@@ -47,7 +49,7 @@ def measure(stamps, redshift, pixel_scale):
     -------
     features : ndarray of shape (n, n_features)
         Finite numbers: profiles, moments, colours, noise and its correlation, background,
-        centroids and extreme pixels.
+        centroids, extreme pixels and those of `measure_windows`.
     """
     rms = border_noise(stamps)
     size = stamps.shape[-1]
@@ -78,6 +80,7 @@ def measure(stamps, redshift, pixel_scale):
         _plateau(stamps, distance),
         np.diff(np.log10(reference), axis=1),
         *(np.diff(value, axis=1) for value in (*centre, width, np.log10(rms))),
+        *measure_windows(stamps - np.median(border, axis=-1)[..., None, None], rms),
         _known(redshift, 7.0),
         _known(np.log10(pixel_scale), np.log10(0.03)),
     ]
