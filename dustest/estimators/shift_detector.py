@@ -70,7 +70,7 @@ class ShiftDetector(BaseEstimator):
         """
         rng = np.random.default_rng(self.random_state)
         self.bands_, self.size_ = tuple(cnn.bands), cnn.size
-        self.reasons_ = (_CLEAN, *sorted({one.reason for one in CORRUPTIONS.values()}))
+        self.reasons_ = (_CLEAN, *sorted({one.reason for one in self._corruptions()}))
         stamps, redshift, scale = self._read(X)
         held_out = np.arange(len(stamps)) % _HELD_OUT == 0
         learned = stamps[~held_out], redshift[~held_out], scale[~held_out]
@@ -196,12 +196,16 @@ class ShiftDetector(BaseEstimator):
         stamps = np.where(batch.cutout_mask, 0.0, np.nan_to_num(batch.cutout))[:, place]
         return stamps, batch.redshift, batch.pixel_scale
 
+    def _corruptions(self):
+        """Corruptions that stamps in these bands show."""
+        return [one for one in CORRUPTIONS.values() if one.least_bands <= len(self.bands_)]
+
     def _corrupted(self, stamps, redshift, scale, rng):
         """Features and reasons of clean galaxies and all their corruptions."""
         rms = border_noise(self._centre(stamps))
         features = self._clean(stamps, redshift, scale, rng)
         labels = [np.zeros(len(one), int) for one in features]
-        for one in CORRUPTIONS.values():
+        for one in self._corruptions():
             changed, _, stated = one.apply(stamps, rms, redshift, rng)
             features.append(self._features(changed, stated, scale))
             labels.append(np.full(len(stamps), self.reasons_.index(one.reason)))
@@ -211,7 +215,7 @@ class ShiftDetector(BaseEstimator):
         """Features of clean galaxies, then of each change inside the trained range."""
         rms = border_noise(self._centre(stamps))
         features = [self._features(stamps, redshift, scale)]
-        for one in CORRUPTIONS.values():
+        for one in self._corruptions():
             if one.inside is not None:
                 changed, _, stated = one.apply(stamps, rms, redshift, rng, one.inside)
                 features.append(self._features(changed, stated, scale))

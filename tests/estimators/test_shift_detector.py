@@ -63,6 +63,13 @@ class TestReport:
         assert np.array_equal(first, second)
 
 
+def test_one_band_has_no_reason_that_compares_bands():
+    sample = make_sample(make_stamps(40, np.random.default_rng(170437)))
+    one = ShiftDetector(random_state=170438).fit(CNNEstimator(BANDS[:1], size=32), sample)
+    assert "misaligned bands" not in one.reasons_
+    assert np.isfinite(one.report(sample)["score"]).all()
+
+
 class TestSave:
     def test_loaded_detector_reports_the_same(self, detector, tmp_path):
         sha256 = detector.save(tmp_path / "detector.model")

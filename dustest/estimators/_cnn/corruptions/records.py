@@ -41,6 +41,8 @@ class Corruption:
         returns stamps, errors and redshift.
     inside : tuple of float or None
         Range of the strength that networks are trained on; None if there is none.
+    least_bands : int
+        Number of bands below which stamps do not show the change.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Corruption:
     strength: tuple
     change: Callable
     inside: tuple | None = None
+    least_bands: int = 1
 
     def apply(self, stamps, errors, redshift, rng, strength=None):
         """Change galaxies.
@@ -223,9 +226,11 @@ CORRUPTIONS = Registry(
         Corruption("noise", "noise", (1.7, 2.5), _noisy, inside=(1.0, 1.2)),
         Corruption("pixel scale", "pixel scale", (1.3, 1.6), _scaled_pixels),
         Corruption("unit", "units", (1.0, 1.0), _unit),
-        Corruption("swapped bands", "colour", (1.0, 1.0), _swapped),
+        Corruption("swapped bands", "colour", (1.0, 1.0), _swapped, least_bands=2),
         Corruption("zero point", "colour", (0.3, 0.5), _zero_point, inside=(0.0, 0.05)),
-        Corruption("shifted band", "misaligned bands", (1.8, 3.0), _misaligned, inside=(0, 1)),
+        Corruption(
+            "shifted band", "misaligned bands", (1.8, 3.0), _misaligned, (0.0, 1.0), least_bands=2
+        ),
         Corruption("offset", "centre", (4.5, 8.0), _off_centre, inside=(0.0, 3.0)),
         Corruption("background", "background", (1.8, 3.0), _background, inside=(0.0, 1.0)),
         Corruption("neighbour", "neighbour", (0.1, 1.0), _neighbour, inside=(-1.5, -0.1)),
