@@ -12,7 +12,10 @@ Run with ``python tools/train_pretrained.py --folder FOLDER``. In the folder it
 A run that was stopped goes on where it was. ``--install`` copies the models into the package and
 prints the digests that belong into ``dustest/estimators/_cnn/files/pretrained.py``. With
 ``--architectures paper`` networks of the paper learn from the same galaxies; ``--share`` trains
-all on a part of the galaxies, which makes a learning curve.
+all on a part of the galaxies, which makes a learning curve. ``--population`` names another one,
+``--augment wide`` changes images as mosaics and catalogues do, and ``--rows`` draws fewer or more
+galaxies to learn from, with test and calibration in proportion; use another folder for each
+population and number of rows.
 """
 
 import argparse
@@ -28,28 +31,28 @@ import numpy as np
 from astropy.table import Table, vstack
 
 from dustest import CNNEstimator, ConstantEstimator
-from dustest.simulate import GalaxyPopulation, GalaxySimulator, MassFunction
+from dustest.simulate import GalaxySimulator
+from dustest.simulate.galaxies.named_populations import POPULATIONS
 
 BANDS = ("F277W", "F356W", "F444W")
 MODELS = {"nircam-1band": BANDS[:1], "nircam-3band": BANDS}
-TRAINING_ROWS = {"JADES-deep": 60_000, "CEERS": 72_000}
-TEST_ROWS = {"JADES-deep": 12_000, "CEERS": 15_000}
+ROWS = {
+    "training": {"JADES-deep": 60_000, "CEERS": 72_000},
+    "test": {"JADES-deep": 12_000, "CEERS": 15_000},
+    "calibration": {"JADES-deep": 9_000, "CEERS": 11_000},
+}
 EPOCHS = 24
-CALIBRATION_ROWS = {"JADES-deep": 9_000, "CEERS": 11_000}
-TRAINING_SEED, TEST_SEED, NETWORK_SEED, CALIBRATION_SEED = 1, 2, 3, 4
+SEEDS = {"training": 1, "test": 2, "calibration": 4}
+NETWORK_SEED = 3
+AUGMENTS = {"off": False, "default": True, "wide": "wide"}
 CHUNK = 256
+FEWEST = 512  # galaxies of a set; calibration needs 500 that are bright enough in both surveys
 SNR_MIN = 5.0
 TARGETS = ("A_V", "E_BV", "log_sSFR")
 THIRDS = (0.0, 1.0 / 3.0, 2.0 / 3.0, 1.0)
 LEVELS = (0.05, 0.16, 0.5, 0.84, 0.95)
 N_GROUPS = 10
 ABOUT = {
-    "population": "GalaxyPopulation(log_mass=(8, 11), mass_function=MassFunction(tilt=0.5))",
-    "simulator": (
-        "GalaxySimulator(redshift=(6, 9), dust_to_metal=(0, 1), neighbours=0.1, offset=0.5), "
-        f"rows: {TRAINING_ROWS}, seed {TRAINING_SEED}; calibration, one view each: "
-        f"{CALIBRATION_ROWS}, seed {CALIBRATION_SEED}; test: {TEST_ROWS}, seed {TEST_SEED}"
-    ),
     "residuals": "estimate minus truth",
     "limits": (
         "Trained on simulations alone: galaxies of particles at redshifts 6 to 9, SMC dust with a "
@@ -66,25 +69,24 @@ def main(arguments=None):
     parser.add_argument("--architectures", nargs="+", default=["dustest"])
     parser.add_argument("--networks", type=int, default=1, help="of an ensemble")
     parser.add_argument("--share", type=float, default=1.0, help="of the galaxies to learn from")
+    parser.add_argument("--population", choices=list(POPULATIONS), default="0.1-heavy")
+    parser.add_argument("--augment", choices=AUGMENTS, default="default")
+    parser.add_argument("--rows", type=int, help="to learn from, in all; test and calibration too")
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--install", action="store_true")
     parser.add_argument("--n-jobs", type=int, default=-1)
     options = parser.parse_args(arguments)
     for name in ("checkpoints", "models"):
         (options.folder / name).mkdir(parents=True, exist_ok=True)
-    training = simulate(options.folder / "training", TRAINING_ROWS, TRAINING_SEED, options.n_jobs)
-    test = simulate(options.folder / "test", TEST_ROWS, TEST_SEED, options.n_jobs)
-    calibration = simulate(
-        options.folder / "calibration",
-        CALIBRATION_ROWS,
-        CALIBRATION_SEED,
-        options.n_jobs,
-        views=("xy",),
-    )
+    training = simulate("training", options)
+    test = simulate("test", options)
+    calibration = simulate("calibration", options, views=("xy",))
     training = [shortened(simulation, options.share) for simulation in training]
     records = []
     for model in options.models:
         records += train_and_measure(model, training, calibration, test, options)
-    name = "-".join((*options.models, *options.architectures, f"{options.share:g}"))
+    settings = (f"{options.share:g}", options.population, options.augment)
+    name = "-".join((*options.models, *options.architectures, *settings))
     metrics = Table(rows=records)
     metrics.write(options.folder / f"metrics-{name}.ecsv", overwrite=True)
     metrics.pprint_all()
@@ -92,21 +94,29 @@ def main(arguments=None):
         install(options.folder / "models", options.models)
 
 
-def simulate(folder, rows, seed, n_jobs, **views):
+def drawn_rows(kind, options):
+    """Number of galaxies of a kind of set by survey."""
+    total = sum(ROWS["training"].values())
+    part = 1.0 if options.rows is None else options.rows / total
+    return {survey: max(round(part * n), FEWEST) for survey, n in ROWS[kind].items()}
+
+
+def simulate(kind, options, **views):
     """Simulated sets on disc, one for each survey."""
     sets = []
-    for survey, n in rows.items():
-        population = GalaxyPopulation(log_mass=(8.0, 11.0), mass_function=MassFunction(tilt=0.5))
+    for survey, n in drawn_rows(kind, options).items():
         simulator = GalaxySimulator(
             BANDS,
             survey,
             spectrograph=None,
             offset=0.5,
             neighbours=0.1,
-            population=population,
+            population=options.population,
             **views,
         )
-        sets.append(simulator.stream(n, folder / survey, random_state=seed, n_jobs=n_jobs))
+        folder = options.folder / kind / survey
+        stream = simulator.stream(n, folder, random_state=SEEDS[kind], n_jobs=options.n_jobs)
+        sets.append(stream)
     return sets
 
 
@@ -129,12 +139,24 @@ def train_and_measure(model, training, calibration, test, options):
             cnn.calibrate(calibration)
         found = measure(cnn, control, sample, truth)
         common = {"model": model, "architecture": architecture, "share": options.share}
+        common |= {"population": options.population, "augment": options.augment}
         common |= {"n_train": cnn.n_train_, "n_test": len(sample)}
         records += [common | one for one in found]
         if architecture == "dustest" and options.share == 1.0:
-            card = json.loads(json.dumps(ABOUT | {"metrics": found} | common))
+            card = json.loads(json.dumps(about(options) | {"metrics": found} | common))
             cnn.save(options.folder / "models" / f"{model}.model", card)
     return records
+
+
+def about(options):
+    """Text of a card: what the networks learned from."""
+    training, test, calibration = (drawn_rows(kind, options) for kind in ROWS)
+    simulator = (
+        "GalaxySimulator(redshift=(6, 9), dust_to_metal=(0, 1), neighbours=0.1, offset=0.5), "
+        f"rows: {training}, seed {SEEDS['training']}; calibration, one view each: "
+        f"{calibration}, seed {SEEDS['calibration']}; test: {test}, seed {SEEDS['test']}"
+    )
+    return ABOUT | {"simulator": simulator}
 
 
 def bright(simulations, bands, *, images=True):
@@ -158,7 +180,8 @@ def train(bands, architecture, training, options):
         bands,
         architecture=architecture,
         n_networks=options.networks,
-        epochs=EPOCHS,
+        epochs=options.epochs,
+        augment=AUGMENTS[options.augment],
         random_state=NETWORK_SEED,
     )
     return cnn.fit(training, checkpoint=options.folder / "checkpoints")
@@ -183,7 +206,7 @@ def measure(cnn, control, sample, truth):
             one["bias_of_mean"] = np.mean(mean - true)
             one |= coverage(true, levels[:, column], predicted, np.asarray(table["A_V"], float))
             if quantity == "A_V":
-                drawn = cnn.sample_posterior(sample, 1, random_state=TEST_SEED)[quantity][:, 0]
+                drawn = cnn.sample_posterior(sample, 1, random_state=SEEDS["test"])[quantity][:, 0]
                 one |= biases(true, predicted, "median") | biases(true, mean, "mean")
                 one |= biases(drawn, mean, "mean_of_draws")
         found.append({name: rounded(value) for name, value in one.items()})
