@@ -296,7 +296,7 @@ class TestSimulate:
         assert tuple(options.bands) == parameters["bands"].default
         assert options.preset == parameters["preset"].default
         assert tuple(options.redshift) == parameters["redshift"].default
-        assert tuple(options.dust_to_metal) == parameters["dust_to_metal"].default
+        assert options.dust_to_metal is parameters["dust_to_metal"].default
 
     @pytest.mark.parametrize(
         ("words", "reason"),

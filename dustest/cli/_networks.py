@@ -45,8 +45,7 @@ def _add_simulate(commands):
         "--dust-to-metal",
         nargs="+",
         type=float,
-        default=[0.0, 1.0],
-        help="fraction of the metals that is in dust, or its range",
+        help="fraction of the metals that is in dust, or its range; None: that of the population",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of random numbers")
     parser.add_argument("--n-jobs", type=int, default=1, help="processes (-1: all cores)")
