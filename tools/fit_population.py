@@ -4,7 +4,7 @@ Run with ``python tools/fit_population.py --data ../shared/data --output FILE``.
 ``catalogs/jof_bagpipes.ecsv`` and ``catalogs/jades_z6to9_beagle.fits``, fits to half of each (the
 other half is left for `tools/compare_with_real.py`), and writes the settings that differ from
 those of version 0.1 as JSON, with the loss and the seed. The trials are kept in a second file
-(``.trials.json``): a run that was stopped goes on where it was.
+(``.trials.json``), so that an interrupted run resumes.
 
 The loss is the energy distance between real and simulated galaxies in redshift, magnitudes and
 colours, in units of the real scatter, plus penalties outside of the published bounds. Trials are
@@ -33,7 +33,7 @@ from compare_with_real import (
 from scipy.spatial.distance import cdist, pdist
 
 from dustest.physics import load_ssp_grid
-from dustest.simulate import GalaxyPopulation, optical_depth
+from dustest.simulate import GalaxyPopulation, dust_mass, optical_depth
 from dustest.simulate.emission.snapshot import Snapshot
 from dustest.simulate.galaxies.named_populations import change_settings
 
@@ -57,7 +57,7 @@ WIDTH = 0.15
 """Standard deviation of a trial around the best over the range of the parameter."""
 BOUNDS = {"slope of M_UV": (-0.25, -0.09), "log_dust_to_stars": (-3.0, -2.0)}
 """d beta / d M_UV: -0.17 +- 0.05 (Cullen et al. 2023), within 1.6 standard errors. Dust over
-stellar mass above 1e9 Msun: 1.1 to 1.5 dex above that of the population of version 0.1, where
+stellar mass above 10**8.5 Msun: 1.1 to 1.5 dex above that of the population of version 0.1, where
 galaxies of equal mass seen by ALMA lie, with a margin."""
 
 
@@ -82,8 +82,10 @@ def photometry(population, n, seed, snapshots):
         galaxy = population.draw(snapshot.redshift, rng)
         dust_to_metal = rng.random()
         free = snapshot.dust_free(galaxy)
-        light = snapshot.light(galaxy, free, optical_depth(galaxy, dust_to_metal))
-        dust = dust_to_metal * (galaxy.gas.metallicity * galaxy.gas.mass)[galaxy.gas.dusty].sum()
+        tau_v = optical_depth(galaxy, dust_to_metal)
+        tau_v = galaxy.conditions.add_depth(tau_v, galaxy.stars.age, rng)
+        light = snapshot.light(galaxy, free, tau_v)
+        dust = dust_mass(galaxy.gas, dust_to_metal).sum()
         row = {"redshift": snapshot.redshift, "log_dust_mass": np.log10(dust)}
         row |= free.quantities | light.quantities
         rows.append(row | {f"flux_{band}": f for band, f in zip(BANDS, light.total, strict=True)})
@@ -166,7 +168,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=40.0)
     options = parser.parse_args()
     grid = load_ssp_grid()
-    snapshots = [Snapshot(z, grid, BANDS, "SMC", None, Planck15) for z in REDSHIFTS]
+    snapshots = [Snapshot(z, grid, BANDS, None, None, Planck15) for z in REDSHIFTS]
     catalogs = {c.name: fitting_half(real_galaxies(c, options.data), c.name)[0] for c in CATALOGS}
     start = replace(GalaxyPopulation(), n_stars=N_PARTICLES, n_gas=N_PARTICLES)
     kept, begun = options.output.with_suffix(".trials.json"), time.monotonic()

@@ -25,8 +25,8 @@ _HELD_OUT = 4
 class ShiftDetector(BaseEstimator):
     """Detector of galaxies outside the training set of a network, with a reason for each.
 
-    A classifier of stamps [1]_ learns to tell clean galaxies, and changes inside the trained
-    range, from galaxies that were corrupted in known ways.
+    A classifier [1]_ is trained to separate two kinds of stamps: clean galaxies, with or without
+    changes inside the trained range, and galaxies that were corrupted in known ways.
 
     Parameters
     ----------

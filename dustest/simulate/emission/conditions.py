@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dustest.data.checks.numbers import check_fraction, check_positive
+from dustest.data.checks.numbers import check_fraction, check_not_negative, check_positive
 from dustest.data.errors import InputError
 
 __all__ = ["Conditions", "DustConditions", "NebularConditions"]
@@ -134,8 +134,7 @@ class DustConditions:
             msg = f"grains must be pairs of a law and a weight above zero, got {self.grains!r}"
             raise InputError(msg)
         for name in ("birth_depth", "birth_scatter", "clump_depth", "clump_scatter"):
-            if getattr(self, name) != 0.0:
-                check_positive(getattr(self, name), name)
+            check_not_negative(getattr(self, name), name)
         for value in self.dust_to_metal:
             check_fraction(value, "dust_to_metal")
 

@@ -1,8 +1,17 @@
 """Operations on linear stamps: resampling, blur, correlated noise and point sources."""
 
+from functools import lru_cache
+
 import numpy as np
 
-__all__ = ["blur", "correlated_noise", "flux_within", "point_source", "resample"]
+__all__ = [
+    "blur",
+    "correlated_noise",
+    "distance_from_centre",
+    "flux_within",
+    "point_source",
+    "resample",
+]
 
 _BORDER = 8
 """Pixels by which stamps are mirrored at their border before a Fourier transform."""
@@ -132,6 +141,26 @@ def _per_stamp(values):
     return values[..., None, None] if values.ndim else values
 
 
+@lru_cache
+def distance_from_centre(size):
+    """Compute the distance of each pixel from the centre of stamps.
+
+    Parameters
+    ----------
+    size : int
+        Side of the stamps in pixels.
+
+    Returns
+    -------
+    distance : ndarray of shape (size, size)
+        Distances in pixels.
+    """
+    offset = np.arange(size) - 0.5 * (size - 1)
+    distance = np.hypot(offset[:, None], offset)
+    distance.setflags(write=False)
+    return distance
+
+
 def flux_within(stamps, radius):
     """Measure fluxes within a circle about the centre.
 
@@ -147,8 +176,7 @@ def flux_within(stamps, radius):
     flux : ndarray of shape (n, n_bands)
         Sums of the pixels whose centre is inside.
     """
-    offset = np.arange(stamps.shape[-1]) - 0.5 * (stamps.shape[-1] - 1)
-    inside = np.hypot(offset[:, None], offset) < radius
+    inside = distance_from_centre(stamps.shape[-1]) < radius
     return np.sum(stamps, axis=(2, 3), where=inside)
 
 

@@ -9,6 +9,7 @@ from dustest.data.registry import Registry
 from dustest.estimators._cnn.corruptions.pixels import (
     blur,
     correlated_noise,
+    distance_from_centre,
     flux_within,
     point_source,
     resample,
@@ -131,15 +132,14 @@ def _background(stamps, errors, redshift, strength, rng):
 
 def _neighbour(stamps, errors, redshift, strength, rng):
     """Another galaxy of the batch: strength is the log10 of its flux over that of the target."""
-    other = resample(
-        np.roll(stamps, 1, axis=0), 1.0, _steps(rng.uniform(7.0, 11.0, strength.shape), rng)
-    )
+    others = np.roll(stamps, 1, axis=0)
+    beside = resample(others, 1.0, _steps(rng.uniform(7.0, 11.0, strength.shape), rng))
     fluxes = [
         np.maximum(flux_within(one, _RADIUS), errors).mean(axis=1, keepdims=True)
-        for one in (stamps, np.roll(stamps, 1, axis=0))
+        for one in (stamps, others)
     ]
     factor = 10.0**strength * fluxes[0] / fluxes[1]
-    return stamps + factor[..., None, None] * other, errors, redshift
+    return stamps + factor[..., None, None] * beside, errors, redshift
 
 
 def _agn(stamps, errors, redshift, strength, rng):
@@ -162,9 +162,10 @@ def _star(stamps, errors, redshift, strength, rng):
     return _replaced(stamps, errors, redshift, 10.0 ** (-strength * place), rng)
 
 
-def _zeroed(stamps, errors, redshift, strength, rng):
+def _zeroed(stamps, errors, redshift, strength, rng):  # noqa: ARG001
     """Centre set to 0: strength is the radius in pixels."""
-    return _with_centre(stamps, 0.0, strength, rng), errors, redshift
+    inside = distance_from_centre(stamps.shape[-1]) < strength[..., None, None]
+    return np.where(inside, 0.0, stamps), errors, redshift
 
 
 def _saturated(stamps, errors, redshift, strength, rng):  # noqa: ARG001
@@ -209,13 +210,6 @@ def _replaced(stamps, errors, redshift, colours, rng):
     """A point source in place of the galaxy, with noise of the same depth."""
     noise = correlated_noise(stamps.shape, errors, _SMOOTHING, rng)
     return _source(stamps, colours) + noise, errors, redshift
-
-
-def _with_centre(stamps, value, radius, rng):  # noqa: ARG001
-    """Stamps with a value within a radius of the centre."""
-    offset = np.arange(stamps.shape[-1]) - 0.5 * (stamps.shape[-1] - 1)
-    inside = np.hypot(offset[:, None], offset) < radius[..., None, None]
-    return np.where(inside, value, stamps)
 
 
 CORRUPTIONS = Registry(

@@ -1,9 +1,8 @@
 """Features of stamps that show how they differ from those of the training set."""
 
-from functools import lru_cache
-
 import numpy as np
 
+from dustest.estimators._cnn.corruptions.pixels import distance_from_centre
 from dustest.estimators._cnn.shift.windows import measure_windows
 
 __all__ = ["border_noise", "measure"]
@@ -27,7 +26,7 @@ def border_noise(stamps):
     rms : ndarray of shape (n, n_bands)
         Scaled median absolute deviation beyond 14 pixels from the centre; at least 1e-12.
     """
-    border = stamps[..., _distance(stamps.shape[-1]) > _BORDER]
+    border = stamps[..., distance_from_centre(stamps.shape[-1]) > _BORDER]
     middle = np.median(border, axis=-1, keepdims=True)
     rms = _MAD_TO_SIGMA * np.median(np.abs(border - middle), axis=-1)
     return np.maximum(rms, 1e-12)
@@ -53,7 +52,7 @@ def measure(stamps, redshift, pixel_scale):
     """
     rms = border_noise(stamps)
     size = stamps.shape[-1]
-    distance = _distance(size)
+    distance = distance_from_centre(size)
     border = stamps[..., distance > _BORDER]
     total = [stamps[..., distance < radius].sum(axis=-1) for radius in _RADII]
     reference = np.maximum(total[3], 3.0 * rms)
@@ -87,16 +86,9 @@ def measure(stamps, redshift, pixel_scale):
     return np.concatenate([np.reshape(c, (len(stamps), -1)) for c in columns], axis=1)
 
 
-@lru_cache
-def _distance(size):
-    """Distance of each pixel from the centre."""
-    offset = np.arange(size) - 0.5 * (size - 1)
-    return np.hypot(offset[:, None], offset)
-
-
 def _pairs(size, lag):
     """Pairs of pixels in the border that are a lag apart."""
-    outer = _distance(size) > _BORDER
+    outer = distance_from_centre(size) > _BORDER
     return outer[:, :-lag] & outer[:, lag:]
 
 
