@@ -61,7 +61,8 @@ def get_dust_law(law, **parameters):
     """Look up a dust law.
 
     ``"SMC"`` is the bar of Gordon et al. 2003, ``"SMC_G24"`` the average of Gordon et al. 2024,
-    ``"LMC"`` the average of Gordon et al. 2003; ``"MW"`` is ``"CCM89"``.
+    ``"LMC"`` the average of Gordon et al. 2003; ``"MW"`` is ``"CCM89"``; ``"MW_no_bump"`` is
+    ``"F99"`` without the bump at 2175 Angstrom, and ``"SN"`` the dust of a supernova.
 
     Parameters
     ----------
