@@ -47,4 +47,4 @@ class TestSupernovaDust:
     def test_is_greyer_than_other_dust(self, name):
         blue, red = get_dust_law("SN").a_over_av([1600.0, 10_000.0])
         other_blue, other_red = get_dust_law(name).a_over_av([1600.0, 10_000.0])
-        assert blue / red < 0.6 * other_blue / other_red
+        assert blue / red < 0.7 * other_blue / other_red
