@@ -3,6 +3,7 @@
 from dustest.validation.binned import binned_statistics
 from dustest.validation.comparison import compare_tables, flag_counts
 from dustest.validation.disagreement import largest_disagreements
+from dustest.validation.interval_coverage import coverage
 from dustest.validation.matching import match_rows
 from dustest.validation.metrics import METRICS, Metric, compute_metrics, split_normal_interval
 from dustest.validation.occlusion import OcclusionMap, occlusion_map
@@ -20,6 +21,7 @@ __all__ = [
     "compare_distributions",
     "compare_tables",
     "compute_metrics",
+    "coverage",
     "distinguishability",
     "flag_counts",
     "largest_disagreements",

@@ -20,6 +20,7 @@ __all__ = [
     "check_resamples",
     "checked_limit",
     "compute_metrics",
+    "is_inside",
     "residual",
     "split_normal_interval",
 ]
@@ -257,6 +258,30 @@ def split_normal_interval(median, p16, p84, level=0.95):
     return middle - stretch * (middle - p16), middle + stretch * (p84 - middle)
 
 
+def is_inside(value, low, high):
+    """Mark values within their intervals.
+
+    Parameters
+    ----------
+    value, low, high : ndarray of float of shape (n,)
+        Values, and bounds of the intervals, which are within.
+
+    Returns
+    -------
+    inside : ndarray of float of shape (n,)
+        1 if a value is in its interval, 0 if not, NaN without an interval.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.validation.metrics import is_inside
+    >>> is_inside(np.array([0.2, 0.5]), np.array([0.1, 0.1]), np.array([0.3, np.nan]))
+    array([ 1., nan])
+    """
+    known = np.isfinite(low) & np.isfinite(high)
+    return np.where(known, (low <= value) & (value <= high), np.nan)
+
+
 def checked_limit(limit, unit=None):
     """Convert an outlier limit to a plain number.
 
@@ -333,15 +358,9 @@ def _columns(prediction, truth, p16, p84, unit):
     return {
         "prediction": median,
         "truth": value,
-        "inside_68": _inside(value, low, high),
-        "inside_95": _inside(value, *wide),
+        "inside_68": is_inside(value, low, high),
+        "inside_95": is_inside(value, *wide),
     }
-
-
-def _inside(value, low, high):
-    """1 if a value is in its interval, 0 if not, NaN without an interval."""
-    known = np.isfinite(low) & np.isfinite(high)
-    return np.where(known, (low <= value) & (value <= high), np.nan)
 
 
 def _names_with_errors():
