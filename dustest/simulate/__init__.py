@@ -28,6 +28,7 @@ from dustest.simulate.galaxies.scaling_relations import (
     MassMetallicity,
     SizeMass,
 )
+from dustest.simulate.galaxies.smoothing import smooth_stars
 from dustest.simulate.readers.particles import list_galaxies, read_particles
 from dustest.simulate.readers.skirt import (
     SimulatedImages,
@@ -104,5 +105,6 @@ __all__ = [
     "read_skirt_cube",
     "read_skirt_images",
     "resample_psf",
+    "smooth_stars",
     "view",
 ]
