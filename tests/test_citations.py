@@ -36,6 +36,7 @@ from dustest.physics import (
     Bump,
     Li08,
     PowerLaw,
+    Scattered,
     Tilted,
     TwoComponents,
     get_dust_law,
@@ -196,6 +197,7 @@ class TestReferences:
             table_of("CNNEstimator", n_networks=3),
             QTable(meta={"plan": json.dumps(CNNConfig().to_dict())}),
             QTable(meta=GalaxySimulator(["F277W"])._meta(1)),
+            table_of("MeurerEstimator", dust_law=describe(Scattered(get_dust_law("SMC")))),
         ]
         paths = [pretrained_file(name)[0] for name in PRETRAINED]
         empty = Comparison(tables={}, metrics=QTable(), flags=QTable())

@@ -22,6 +22,7 @@ from dustest.physics.dust_laws.lookup import get_dust_law, list_dust_laws, regis
 from dustest.physics.dust_laws.power_law import CharlotFall00, PowerLaw
 from dustest.physics.dust_laws.reddy import Reddy15
 from dustest.physics.dust_laws.salim import Salim18
+from dustest.physics.dust_laws.scattering import GrainOptics, Scattered
 from dustest.physics.histories import (
     SampledShape,
     StarFormationHistory,
@@ -72,6 +73,7 @@ __all__ = [
     "DustLaw",
     "ExtinctionCurve",
     "ExtinctionFamily",
+    "GrainOptics",
     "IRXBeta",
     "InitialMassFunction",
     "Li08",
@@ -83,6 +85,7 @@ __all__ = [
     "SSPGrid",
     "Salim18",
     "SampledShape",
+    "Scattered",
     "SpectrumTable",
     "StarFormationHistory",
     "StarLight",

@@ -22,6 +22,7 @@ from dustest.data.messages import did_you_mean
 from dustest.data.surveys import SURVEYS
 from dustest.physics.cosmology import check_cosmology
 from dustest.physics.dust_laws.lookup import cite_law, get_screen_law
+from dustest.physics.dust_laws.scattering import Scattered
 from dustest.physics.stellar_grids import STELLAR_GRIDS, get_stellar_grid
 from dustest.simulate._arguments import check_band_names
 from dustest.simulate._pipeline import Pipeline
@@ -386,10 +387,11 @@ class GalaxySimulator:
 
     def _described_laws(self):
         """The law of the dust in full; a list of the laws if galaxies differ."""
-        if self.dust_law is not None:
-            return describe(self.dust_law)
-        laws = [describe(get_screen_law(name)) for name, _ in self._dust.grains]
-        return laws[0] if len(laws) == 1 else laws
+        laws = [self.dust_law]
+        if self.dust_law is None:
+            laws = [get_screen_law(name) for name, _ in self._dust.grains]
+        described = [describe(Scattered(law) if self._dust.scattering else law) for law in laws]
+        return described[0] if len(described) == 1 else described
 
     def _described_grid(self):
         """The stellar populations in full, and their name if they have one."""

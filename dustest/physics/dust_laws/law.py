@@ -65,6 +65,8 @@ class DustLaw(ABC):
         up to which they are young.
     birth_clouds : DustLaw or None
         Law of the birth clouds around young stars, where it is not that of the diffuse dust.
+    optics : GrainOptics or None
+        Albedo and asymmetry of the grains, for `Scattered`, where the law brings them.
 
     Examples
     --------
@@ -90,6 +92,7 @@ class DustLaw(ABC):
     eta = None
     age = None
     birth_clouds = None
+    optics = None
     _holds_everywhere: ClassVar[bool] = False
     """Whether ``_curve`` may also be evaluated beyond the range."""
 

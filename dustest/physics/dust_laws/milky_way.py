@@ -7,6 +7,7 @@ from scipy.interpolate import CubicSpline
 
 from dustest.physics.dust_laws.extinction_curves import LAWS as CURVES
 from dustest.physics.dust_laws.law import DustLaw
+from dustest.physics.dust_laws.scattering import MILKY_WAY, GrainOptics
 
 __all__ = ["LAWS", "BumplessMilkyWay"]
 
@@ -27,7 +28,7 @@ class BumplessMilkyWay(DustLaw):
     [1]_; here the strength of the bump, :math:`c_3`, is zero. Redward of 2700 Angstrom it is a
     cubic spline through its ultraviolet end and measured points in the visible and infrared [2]_,
     which changes between 2700 and 4110 Angstrom accordingly. Galaxies with few small carbon grains
-    have such curves.
+    have such curves. The bump is absorption, so that the grains scatter as much as with it.
 
     References
     ----------
@@ -50,6 +51,13 @@ class BumplessMilkyWay(DustLaw):
     def wavelength_range(self):
         """The range of the law in Angstrom."""
         return _F99.wavelength_range
+
+    @property
+    def optics(self):
+        """Albedo and asymmetry of the grains: their scattering over less extinction."""
+        nodes = np.clip(MILKY_WAY.wavelength, *self.wavelength_range)
+        albedo = MILKY_WAY.albedo * _F99.a_over_av(nodes) / self.a_over_av(nodes)
+        return GrainOptics(MILKY_WAY.wavelength, tuple(albedo), MILKY_WAY.asymmetry)
 
     def _curve(self, wavelength):
         x = 1e4 / wavelength

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 from dustest.physics.dust_laws.law import BLUEST_WAVELENGTH, DustLaw
+from dustest.physics.dust_laws.scattering import GrainOptics
 
 __all__ = ["LAWS", "SupernovaDust"]
 
@@ -22,6 +23,18 @@ _RATIO = np.array(
      1.117, 1.006, 0.902, 0.812, 0.735, 0.661, 0.595, 0.534, 0.478, 0.426, 0.379, 0.336, 0.299,
      0.263, 0.240]
 )
+_ALBEDO = (
+    0.269, 0.279, 0.291, 0.303, 0.313, 0.326, 0.340, 0.354, 0.369, 0.378, 0.378, 0.369, 0.353,
+    0.355, 0.363, 0.382, 0.404, 0.424, 0.435, 0.441, 0.450, 0.467, 0.485, 0.488, 0.487, 0.488,
+    0.488, 0.488, 0.495, 0.494, 0.489, 0.494, 0.494, 0.496, 0.499, 0.506, 0.511, 0.511, 0.511,
+    0.517, 0.525,
+)
+_ASYMMETRY = (
+    0.602, 0.600, 0.601, 0.605, 0.609, 0.611, 0.616, 0.624, 0.634, 0.647, 0.658, 0.666, 0.670,
+    0.643, 0.637, 0.631, 0.628, 0.631, 0.633, 0.634, 0.632, 0.629, 0.628, 0.632, 0.633, 0.634,
+    0.631, 0.627, 0.620, 0.616, 0.610, 0.601, 0.593, 0.583, 0.573, 0.562, 0.551, 0.542, 0.529,
+    0.514, 0.504,
+)
 # fmt: on
 
 
@@ -29,10 +42,10 @@ _RATIO = np.array(
 class SupernovaDust(DustLaw):
     """The extinction curve of large carbon grains, as formed in the ejecta of supernova 2010jl.
 
-    The sizes of its grains follow a power law of index -3.6 from 0.001 to 4.2 micron [1]_. The
-    curve is Mie theory [2]_ for spheres of amorphous carbon ("AC1") [3]_ of these sizes; its R_V
-    is 6.8, that measured in the supernova 6.4 [1]_. It is interpolated in a table, within 0.2 per
-    cent.
+    The sizes of its grains follow a power law of index -3.6 from 0.001 to 4.2 micron [1]_. Curve
+    and optics are Mie theory [2]_ for spheres of amorphous carbon ("AC1") [3]_ of these sizes. R_V
+    is 6.8, that measured in the supernova 6.4 [1]_. The curve is interpolated in a table, within
+    0.2 per cent.
 
     References
     ----------
@@ -51,6 +64,7 @@ class SupernovaDust(DustLaw):
     name = "SN"
     aliases = ("Gall14",)
     references = ("Gall2014", "Rouleau1991")
+    optics = GrainOptics(tuple(_WAVELENGTH), _ALBEDO, _ASYMMETRY)
     wavelength_range = (BLUEST_WAVELENGTH, float(_WAVELENGTH[-1]))
 
     @cached_property

@@ -32,6 +32,9 @@ class Conditions:
         log10 of the ionisation parameter of the nebulae.
     escape_fraction : float, optional
         Fraction of the ionising photons that escapes from them.
+    scattering : bool, optional
+        Whether light that the dust scatters is seen, see
+        `~dustest.physics.Scattered`; without it all extinction dims.
 
     Examples
     --------
@@ -45,6 +48,7 @@ class Conditions:
     clump_depth: float = 0.0
     log_u: float = -2.0
     escape_fraction: float = 0.0
+    scattering: bool = False
 
     def add_depth(self, tau_v, age, rng):
         """Add birth clouds to optical depths, and gather the dust in clumps.
@@ -106,6 +110,9 @@ class DustConditions:
         Median optical depth at V of one clump, and its scatter between galaxies in dex.
     dust_to_metal : tuple of float, optional
         Range of the fraction of the metals of the dense gas that is in dust.
+    scattering : bool, optional
+        Whether light that the dust scatters is seen, for laws whose grains have a known albedo,
+        see `~dustest.physics.Scattered`.
 
     Raises
     ------
@@ -118,7 +125,7 @@ class DustConditions:
     >>> from dustest.simulate.emission.conditions import DustConditions
     >>> dust = DustConditions(grains=(("LMC", 1.0),), clump_depth=0.5)
     >>> dust.draw(np.random.default_rng(1))
-    {'grains': 'LMC', 'birth_depth': 0.0, 'clump_depth': 0.5}
+    {'grains': 'LMC', 'birth_depth': 0.0, 'clump_depth': 0.5, 'scattering': False}
     """
 
     grains: tuple = (("SMC", 1.0),)
@@ -127,6 +134,7 @@ class DustConditions:
     clump_depth: float = 0.0
     clump_scatter: float = 0.0
     dust_to_metal: tuple = (0.0, 1.0)
+    scattering: bool = False
 
     def __post_init__(self):
         weights = [weight for _, weight in self.grains]
@@ -149,7 +157,7 @@ class DustConditions:
         Returns
         -------
         dict
-            ``grains``, ``birth_depth`` and ``clump_depth``.
+            ``grains``, ``birth_depth``, ``clump_depth`` and ``scattering``.
         """
         names, weights = zip(*self.grains, strict=True)
         chosen = 0
@@ -159,6 +167,7 @@ class DustConditions:
             "grains": names[chosen],
             "birth_depth": _scattered(self.birth_depth, self.birth_scatter, rng),
             "clump_depth": _scattered(self.clump_depth, self.clump_scatter, rng),
+            "scattering": self.scattering,
         }
 
 

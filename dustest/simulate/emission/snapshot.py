@@ -7,6 +7,7 @@ from astropy import units as u
 
 from dustest.data.bands import Band
 from dustest.physics.dust_laws.lookup import get_screen_law
+from dustest.physics.dust_laws.scattering import Scattered
 from dustest.physics.stellar.spectrum_table import SpectrumTable
 from dustest.physics.stellar_populations import LightTable, StarLight
 from dustest.physics.uv_slope import UV_1600, UV_WINDOWS
@@ -41,6 +42,8 @@ class DustFree:
         Interpolated spectra of the stars, for any dust.
     spectra : SpectrumTable or None
         Makes the spectrum, if any.
+    depth_share : float
+        Effective optical depth of the dust at V over that of its extinction.
     uv, v, b : float
         Dust-free flux of the galaxy at 1600 Angstrom in nJy, and V and B in Lsun/Angstrom.
     quantities : dict of str to float
@@ -50,6 +53,7 @@ class DustFree:
     metallicity: np.ndarray
     stars: StarLight
     spectra: SpectrumTable | None
+    depth_share: float
     uv: float
     v: float
     b: float
@@ -116,8 +120,11 @@ class Snapshot:
         self._nanojansky += 2.5 * np.log10(1.0 + redshift)
 
     def _tables_of(self, conditions):
-        """Tables of light and of spectra for the dust and gas of a galaxy."""
-        law = self._law or get_screen_law(conditions.grains)
+        """Tables of light and of spectra for the dust and gas of a galaxy; share of the depth."""
+        law, share = self._law or get_screen_law(conditions.grains), 1.0
+        if conditions.scattering:
+            law = Scattered(law)
+            share = law.share_at_v
         gas = {"log_u": conditions.log_u, "escape_fraction": conditions.escape_fraction}
         key = (law.name, *gas.values())
         if key not in self._tables:
@@ -129,7 +136,7 @@ class Snapshot:
                 cosmology=self._cosmology,
                 **gas,
             )
-            self._tables[key] = light, self._make_spectra(law, gas)
+            self._tables[key] = light, self._make_spectra(law, gas), share
         return self._tables[key]
 
     def _make_spectra(self, law, gas):
@@ -161,7 +168,7 @@ class Snapshot:
         """
         stars = galaxy.stars
         metallicity = stars.metallicity / SOLAR_METALLICITY
-        table, spectra = self._tables_of(galaxy.conditions)
+        table, spectra, share = self._tables_of(galaxy.conditions)
         light = table.at(stars.age, metallicity)
         uv = _total(stars.mass, light.flux())[self._n_bands]
         v, b = _total(stars.mass, light.v_and_b())
@@ -177,7 +184,7 @@ class Snapshot:
             "log_SFR_100": _log10(rate),
             "log_gas_mass": _log10(gas),
         }
-        return DustFree(metallicity, light, spectra, uv, v, b, quantities)
+        return DustFree(metallicity, light, spectra, share, uv, v, b, quantities)
 
     def light(self, galaxy, free, tau_v):
         """Fluxes and spectrum of a galaxy with dust.
@@ -189,14 +196,14 @@ class Snapshot:
         free : DustFree
             Result of `dust_free` for the galaxy.
         tau_v : ndarray of shape (n_stars,)
-            Optical depths at V in front of the stars.
+            Optical depths of extinction at V in front of the stars.
 
         Returns
         -------
         Light
             Its fluxes, spectrum and attenuation.
         """
-        stars, a_v = galaxy.stars, MAG_PER_TAU * tau_v
+        stars, a_v = galaxy.stars, free.depth_share * MAG_PER_TAU * tau_v
         flux = free.stars.flux(a_v)
         total, windows = np.split(_total(stars.mass, flux), [self._n_bands])
         flux = flux[:, : self._n_bands] * stars.mass[:, np.newaxis]
