@@ -2,27 +2,27 @@
 
 Run with ``python tools/train_pretrained.py --folder FOLDER``. In the folder it
 
-* simulates galaxies of the JADES-deep and CEERS presets to learn from and, with another seed, to
-  be tested with (``training/`` and ``test/``);
-* trains ``nircam-1band`` and ``nircam-3band``, with a checkpoint after every epoch
-  (``checkpoints/``), and calibrates them on further galaxies, one view each (``calibration/``);
-* measures them beside the constant control (``metrics.ecsv``);
+* simulates galaxies to learn from (``training/``): those of a population, and a share of heavy
+  ones of it, in mosaics of JADES-deep and CEERS, and in the same mosaics with other pixels;
+* simulates galaxies to calibrate with and to be tested with, of the population alone, one view
+  each, in both surveys (``calibration/``, ``test/``);
+* trains ``nircam-1band``, ``nircam-3band`` and ``nircam-wide``, with a checkpoint after every
+  epoch (``checkpoints/``), and calibrates them;
+* measures them beside the constant control (``metrics-MODELS.ecsv``);
 * writes them, with their cards (``models/``).
 
-A run that was stopped goes on where it was. ``--install`` copies the models into the package and
-prints the digests that belong into ``dustest/estimators/_cnn/files/pretrained.py``. With
+A run that was stopped goes on where it was, and more ``--rows`` add to those that are there.
+Galaxies are read from the disc chunk by chunk. ``--install`` copies the models into the package
+and prints the digests that belong into ``dustest/estimators/_cnn/files/pretrained.py``. With
 ``--architectures paper`` networks of the paper learn from the same galaxies; ``--share`` trains
-all on a part of the galaxies, which makes a learning curve. ``--population`` names another one,
-``--augment wide`` changes images as mosaics and catalogues do, and ``--rows`` draws fewer or more
-galaxies to learn from, with test and calibration in proportion; use another folder for each
-population and number of rows.
+on a part of the galaxies, which makes a learning curve. Use another folder for each population.
 """
 
 import argparse
 import json
 import shutil
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
@@ -31,93 +31,134 @@ import numpy as np
 from astropy.table import Table, vstack
 
 from dustest import CNNEstimator, ConstantEstimator
-from dustest.simulate import GalaxySimulator
+from dustest.data import register_survey
+from dustest.data.identity.describe import describe
+from dustest.estimators._cnn.settings import make_options
+from dustest.simulate import GalaxySimulator, get_population
 from dustest.simulate.galaxies.named_populations import POPULATIONS
+from dustest.simulate.surveys import get_survey, with_pixel_scale
 
-BANDS = ("F277W", "F356W", "F444W")
-MODELS = {"nircam-1band": BANDS[:1], "nircam-3band": BANDS}
-ROWS = {
-    "training": {"JADES-deep": 60_000, "CEERS": 72_000},
-    "test": {"JADES-deep": 12_000, "CEERS": 15_000},
-    "calibration": {"JADES-deep": 9_000, "CEERS": 11_000},
+BANDS = ("F090W", "F115W", "F150W", "F200W", "F277W", "F356W", "F444W")
+MODELS = {
+    "nircam-1band": {"bands": BANDS[4:5]},
+    "nircam-3band": {"bands": BANDS[4:]},
+    "nircam-wide": {"bands": BANDS, "any_bands": True},
 }
-EPOCHS = 24
-SEEDS = {"training": 1, "test": 2, "calibration": 4}
-NETWORK_SEED = 3
+HEAVY = (8.0, 11.0), 0.5
+"""Range of log M and tilt of the mass function of heavy galaxies: those that have much dust."""
+REDSHIFT = (4.0, 14.0)
+VIEWS = ("xy", "xz", "yz", "octant")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a set of galaxies, and its share of all rows."""
+
+    survey: str
+    share: float
+    pixel_scale: float | None = None
+    is_heavy: bool = False
+
+    @property
+    def name(self):
+        """Name of its folder."""
+        scale = f"-{1e3 * self.pixel_scale:.0f}mas" if self.pixel_scale else ""
+        return self.survey + scale + "-heavy" * self.is_heavy
+
+
+OF_BOTH = (Part("JADES-deep", 0.4), Part("CEERS", 0.6))
+PARTS = {
+    "training": (
+        *(Part("JADES-deep", 0.21), Part("CEERS", 0.27)),
+        *(Part("JADES-deep", 0.14, 0.02), Part("CEERS", 0.08, 0.05), Part("CEERS", 0.08, 0.06)),
+        *(Part("JADES-deep", 0.11, is_heavy=True), Part("CEERS", 0.11, is_heavy=True)),
+    ),
+    "calibration": OF_BOTH,
+    "test": OF_BOTH,
+}
+ROWS = {"training": 60_000, "calibration": 14_000, "test": 14_000}
+EPOCHS = 16
+SEEDS = {"training": 170310, "calibration": 170320, "test": 170330}
+"""Seed of the first part of a set; the others follow."""
+NETWORK_SEED = 170340
 AUGMENTS = {"off": False, "default": True, "wide": "wide"}
 CHUNK = 256
-FEWEST = 512  # galaxies of a set; calibration needs 500 that are bright enough in both surveys
-SNR_MIN = 5.0
+FEWEST = {"training": 64, "calibration": 1024, "test": 64}
+"""Rows of a part; calibration needs 500 galaxies that are bright enough."""
+SNR_MIN_TRAINING, SNR_MIN = 2.0, 5.0
 TARGETS = ("A_V", "E_BV", "log_sSFR")
 THIRDS = (0.0, 1.0 / 3.0, 2.0 / 3.0, 1.0)
 LEVELS = (0.05, 0.16, 0.5, 0.84, 0.95)
 N_GROUPS = 10
-ABOUT = {
-    "residuals": "estimate minus truth",
-    "limits": (
-        "Trained on simulations alone: galaxies of particles at redshifts 6 to 9, SMC dust with a "
-        "dust-to-metal ratio drawn evenly from 0 to 1, in two surveys. Real galaxies differ."
-    ),
-}
 
 
 def main(arguments=None):
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--models", nargs="*", choices=MODELS, default=list(MODELS))
     parser.add_argument("--architectures", nargs="+", default=["dustest"])
     parser.add_argument("--networks", type=int, default=1, help="of an ensemble")
     parser.add_argument("--share", type=float, default=1.0, help="of the galaxies to learn from")
-    parser.add_argument("--population", choices=list(POPULATIONS), default="0.1-heavy")
-    parser.add_argument("--augment", choices=AUGMENTS, default="default")
-    parser.add_argument("--rows", type=int, help="to learn from, in all; test and calibration too")
+    parser.add_argument("--population", choices=list(POPULATIONS), default="0.2")
+    parser.add_argument("--augment", choices=AUGMENTS, default="wide")
+    parser.add_argument("--rows", type=int, default=ROWS["training"], help="to learn from, in all")
+    parser.add_argument("--judged", type=int, help="rows to calibrate, and as many to test with")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--install", action="store_true")
     parser.add_argument("--n-jobs", type=int, default=-1)
     options = parser.parse_args(arguments)
     for name in ("checkpoints", "models"):
         (options.folder / name).mkdir(parents=True, exist_ok=True)
-    training = simulate("training", options)
-    test = simulate("test", options)
-    calibration = simulate("calibration", options, views=("xy",))
+    training, calibration, test = (simulate(kind, options) for kind in PARTS)
     training = [shortened(simulation, options.share) for simulation in training]
     records = []
     for model in options.models:
         records += train_and_measure(model, training, calibration, test, options)
-    settings = (f"{options.share:g}", options.population, options.augment)
-    name = "-".join((*options.models, *options.architectures, *settings))
-    metrics = Table(rows=records)
-    metrics.write(options.folder / f"metrics-{name}.ecsv", overwrite=True)
-    metrics.pprint_all()
+        metrics = Table(rows=records)
+        metrics.write(options.folder / f"metrics-{'-'.join(options.models)}.ecsv", overwrite=True)
+    if records:
+        metrics.pprint_all()
     if options.install:
         install(options.folder / "models", options.models)
 
 
 def drawn_rows(kind, options):
-    """Number of galaxies of a kind of set by survey."""
-    total = sum(ROWS["training"].values())
-    part = 1.0 if options.rows is None else options.rows / total
-    return {survey: max(round(part * n), FEWEST) for survey, n in ROWS[kind].items()}
+    """Rows of each part of a kind of set."""
+    total = options.rows if kind == "training" else options.judged or ROWS[kind]
+    return {part: max(round(part.share * total), FEWEST[kind]) for part in PARTS[kind]}
 
 
-def simulate(kind, options, **views):
-    """Simulated sets on disc, one for each survey."""
+def simulate(kind, options):
+    """Simulated sets on disc, one for each part."""
     sets = []
-    for survey, n in drawn_rows(kind, options).items():
+    for number, (part, n) in enumerate(drawn_rows(kind, options).items()):
+        survey = get_survey(part.survey)
+        if part.pixel_scale:
+            survey = register_survey(with_pixel_scale(survey, part.pixel_scale))
         simulator = GalaxySimulator(
-            BANDS,
-            survey,
+            [band for band in BANDS if band in survey.bands],
+            survey.name,
+            REDSHIFT,
             spectrograph=None,
+            photometry_bands=(),
             offset=0.5,
             neighbours=0.1,
-            population=options.population,
-            **views,
+            population=population(options.population, part),
+            views=VIEWS if kind == "training" else VIEWS[:1],
         )
-        folder = options.folder / kind / survey
-        stream = simulator.stream(n, folder, random_state=SEEDS[kind], n_jobs=options.n_jobs)
-        sets.append(stream)
+        folder, seed = options.folder / kind / part.name, SEEDS[kind] + number
+        sets.append(simulator.stream(n, folder, random_state=seed, n_jobs=options.n_jobs))
     return sets
+
+
+def population(name, part):
+    """A population, or the heavy galaxies of it."""
+    found = get_population(name)
+    if not part.is_heavy:
+        return found
+    log_mass, tilt = HEAVY
+    return replace(found, log_mass=log_mass, mass_function=replace(found.mass_function, tilt=tilt))
 
 
 def shortened(simulation, share):
@@ -129,12 +170,12 @@ def shortened(simulation, share):
 
 def train_and_measure(model, training, calibration, test, options):
     """Records of one model of each architecture, beside the control."""
-    bands = MODELS[model]
+    bands = MODELS[model]["bands"]
     sample, truth = bright(test, bands)
     control = ConstantEstimator(TARGETS).fit(*bright(training, bands, images=False))
     records = []
     for architecture in options.architectures:
-        cnn = train(bands, architecture, training, options)
+        cnn = train(model, architecture, training, options)
         if cnn.uncertainty != "none":
             cnn.calibrate(calibration)
         found = measure(cnn, control, sample, truth)
@@ -143,20 +184,38 @@ def train_and_measure(model, training, calibration, test, options):
         common |= {"n_train": cnn.n_train_, "n_test": len(sample)}
         records += [common | one for one in found]
         if architecture == "dustest" and options.share == 1.0:
-            card = json.loads(json.dumps(about(options) | {"metrics": found} | common))
-            cnn.save(options.folder / "models" / f"{model}.model", card)
+            card = about(cnn, options) | {"metrics": found} | common
+            cnn.save(options.folder / "models" / f"{model}.model", json.loads(json.dumps(card)))
     return records
 
 
-def about(options):
+def about(cnn, options):
     """Text of a card: what the networks learned from."""
-    training, test, calibration = (drawn_rows(kind, options) for kind in ROWS)
-    simulator = (
-        "GalaxySimulator(redshift=(6, 9), dust_to_metal=(0, 1), neighbours=0.1, offset=0.5), "
-        f"rows: {training}, seed {SEEDS['training']}; calibration, one view each: "
-        f"{calibration}, seed {SEEDS['calibration']}; test: {test}, seed {SEEDS['test']}"
-    )
-    return ABOUT | {"simulator": simulator}
+    rows = {
+        kind: {
+            part.name: {"rows": n, "seed": SEEDS[kind] + number}
+            for number, (part, n) in enumerate(drawn_rows(kind, options).items())
+        }
+        for kind in PARTS
+    }
+    return {
+        "residuals": "estimate minus truth",
+        "limits": (
+            f"Trained on simulations alone: galaxies of the population {options.population!r} at "
+            f"redshifts {REDSHIFT[0]:g} to {REDSHIFT[1]:g}, with heavy ones of log M {HEAVY[0]} "
+            "in the parts of that name, in mosaics like those of two surveys. Real ones differ."
+        ),
+        "simulator": (
+            f"GalaxySimulator(population={options.population!r}, redshift={REDSHIFT}, "
+            "neighbours=0.1, offset=0.5)"
+        ),
+        "population": describe(get_population(options.population)),
+        "augment": options.augment,
+        "augmentation": describe(make_options(cnn, cnn.networks_.task).augmentation),
+        "snr_min": SNR_MIN_TRAINING,
+        "network_seed": NETWORK_SEED,
+        "sets": rows,
+    }
 
 
 def bright(simulations, bands, *, images=True):
@@ -164,7 +223,8 @@ def bright(simulations, bands, *, images=True):
     samples, truths = [], []
     for simulation in simulations:
         for sample, truth in simulation:
-            snr = np.max([sample[f"snr_{band}"] for band in bands], axis=0)
+            there = [f"snr_{band}" for band in bands if f"snr_{band}" in sample.colnames]
+            snr = np.max([sample[name] for name in there], axis=0)
             columns = sample.colnames if images else ["id"]
             samples.append(sample[columns][snr >= SNR_MIN])
             truths.append(truth[snr >= SNR_MIN])
@@ -174,11 +234,12 @@ def bright(simulations, bands, *, images=True):
     )
 
 
-def train(bands, architecture, training, options):
+def train(model, architecture, training, options):
     """A trained estimator."""
     cnn = CNNEstimator(
-        bands,
+        **MODELS[model],
         architecture=architecture,
+        snr_min=SNR_MIN_TRAINING,
         n_networks=options.networks,
         epochs=options.epochs,
         augment=AUGMENTS[options.augment],
@@ -235,7 +296,8 @@ def biases(true, predicted, kind):
     for name, by in {"true": true, "predicted": predicted}.items():
         ends = pairwise((*THIRDS, np.inf))
         parts = [(predicted - true)[(by >= least) & (by < most)] for least, most in ends]
-        found[f"bias_of_{kind}_by_{name}"] = [rounded(part.mean()) for part in parts]
+        means = [rounded(part.mean()) if part.size else None for part in parts]
+        found[f"bias_of_{kind}_by_{name}"] = means
     return found
 
 

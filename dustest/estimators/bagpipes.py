@@ -28,6 +28,7 @@ from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngin
 from dustest.estimators._sed.tabulated.model_pool import check_parameters, check_tabulated
 from dustest.estimators.base import DustEstimator
 from dustest.estimators.run.batch import Estimates, error_floor
+from dustest.estimators.run.information import LEAST_INFORMATION
 from dustest.physics.dust_laws.lookup import DUST_LAWS, cite_law
 from dustest.physics.histories import HISTORIES
 from dustest.physics.stellar_grids import STELLAR_GRIDS
@@ -44,7 +45,6 @@ _ESCALATED_BATCH = 8
 _MIN_BANDS = 2
 _MIN_LIVE = 50
 _MIN_ESS = 400.0
-_MIN_INFORMATION = 1.0
 _MAX_EDGE = 0.1
 _MIN_PROBABILITY = 1e-4
 _MAX_CHI2 = 10.0
@@ -478,7 +478,7 @@ def _flags(galaxy, posterior):
         "POOR_FIT": posterior.fit_probability < _MIN_PROBABILITY
         or posterior.chi2 > _MAX_CHI2 * galaxy.n_data,
         "LOW_ESS": posterior.ess < _MIN_ESS,
-        "PRIOR_DOMINATED": posterior.information < _MIN_INFORMATION,
+        "PRIOR_DOMINATED": posterior.information < LEAST_INFORMATION,
         "AT_PRIOR_EDGE": posterior.edge > _MAX_EDGE,
     }
     return sum(FLAGS[name].value for name, is_raised in raised.items() if is_raised)

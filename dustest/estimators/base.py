@@ -463,7 +463,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             raise InputError(msg)
         check_number(n_samples, "n_samples", 1, kind=Integral, expected="a positive integer")
         sample = self._ready(X)
-        seed = self._base_seed() if random_state is None else _as_seed(random_state)
+        seed = self._base_seed(random_state)
         return run(self, sample, Summary(n_draws=int(n_samples)), seed=seed).values
 
     def score(self, X, y, sample_weight=None):
@@ -563,9 +563,9 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         """The parameter ``random_state``, None if there is none."""
         return getattr(self, "random_state", None)
 
-    def _base_seed(self):
-        """Seed of one run."""
-        return _as_seed(self._random_state)
+    def _base_seed(self, random_state=None):
+        """Seed of one run, by default from the estimator's own random state."""
+        return _as_seed(self._random_state if random_state is None else random_state)
 
     def _fingerprint(self, seed):
         """Everything that a result depends on besides the data of its row."""

@@ -5,11 +5,14 @@ from dataclasses import replace
 from numbers import Integral
 from typing import ClassVar
 
+import numpy as np
 from astropy.table import QTable
 from sklearn.utils.validation import check_is_fitted
 
+from dustest.data.checks.numbers import check_number
 from dustest.data.containers.rows import RowTable
 from dustest.data.errors import InputError
+from dustest.data.flags import FLAGS
 from dustest.data.quantities import QUANTITIES
 from dustest.data.signal_to_noise import SNR_MIN
 from dustest.estimators._cnn.domain import Domain
@@ -24,7 +27,8 @@ from dustest.estimators._cnn.training.gathering import gather, sources
 from dustest.estimators._cnn.training.learning import calibrated, learn
 from dustest.estimators._cnn.training.tuning import TuningResult, search
 from dustest.estimators.base import DustEstimator
-from dustest.estimators.run.batch import Estimates, ExtraColumn
+from dustest.estimators.run.batch import Estimates, ExtraColumn, make_batch
+from dustest.estimators.run.information import LEAST_INFORMATION
 from dustest.estimators.run.requests import offered
 
 __all__ = ["CNNConfig", "CNNEstimator", "TuningResult"]
@@ -80,6 +84,10 @@ class CNNEstimator(DustEstimator):
         zero points, fainter neighbours, point sources in the centre, bad pixels and errors of
         redshifts; for ``"paper"``: rotations, flips, noise, or the image of its oriented
         gradients.
+    any_bands : bool, optional
+        Whether ``"dustest"`` networks learn all subsets of their bands: training removes bands at
+        random, and at least one is left. Without it one of several bands is removed from 5 % of
+        the galaxies.
     balance : float, optional
         From 0 to 1: how far galaxies count by the rarity of their first target. Intervals then no
         longer cover as they should, see the notes.
@@ -122,7 +130,10 @@ class CNNEstimator(DustEstimator):
     ``EDGE``, ``BAD_PIXELS`` and ``NO_DATA``; ``REDSHIFT_OUT_OF_RANGE`` where the
     redshift is unknown, or not within that of the training set; ``OUT_OF_DOMAIN`` where the pixel
     scale is more than 3 % outside that of the training set, or the brightness more than 0.1 dex.
-    Only galaxies with ``NO_DATA`` have no prediction.
+    ``PRIOR_DOMINATED`` where the posterior of the first target differs from the mean posterior
+    over the training population at that redshift and signal-to-noise ratio, see `sample_prior`, by
+    less than 1 bit: the Kullback-Leibler divergence, in 32 bins of equal prior probability. Only
+    galaxies with ``NO_DATA`` have no prediction.
 
     Galaxies of one group, by the column ``group``, are on the same side of a split; without that
     column each row is a group.
@@ -184,6 +195,7 @@ class CNNEstimator(DustEstimator):
         validation_fraction=0.1,
         snr_min=SNR_MIN,
         augment=True,
+        any_bands=False,
         balance=0.0,
         loss=None,
         random_state=None,
@@ -200,6 +212,7 @@ class CNNEstimator(DustEstimator):
         self.validation_fraction = validation_fraction
         self.snr_min = snr_min
         self.augment = augment
+        self.any_bands = any_bands
         self.balance = balance
         self.loss = loss
         self.random_state = random_state
@@ -520,6 +533,13 @@ class CNNEstimator(DustEstimator):
         inputs = task.inputs(batch)
         flags = inputs.flags | self.domain_.flags(batch, inputs.context, task.bands)
         samples = self.networks_.samples(inputs.image, inputs.context, inputs.usable, batch.seed)
+        if self.networks_.mean_posterior is not None:
+            draws = samples[task.targets[0]]
+            bits = self.networks_.mean_posterior.information(
+                draws, inputs.context, len(task.bands)
+            )
+            ignorant = inputs.usable & (bits < LEAST_INFORMATION)
+            flags[ignorant] |= FLAGS["PRIOR_DOMINATED"].value
         if task.head.uncertainty == "none":
             return Estimates(samples, flags)
         means = {_MEAN.format(name): draws.mean(axis=1) for name, draws in samples.items()}
@@ -529,6 +549,59 @@ class CNNEstimator(DustEstimator):
         """Means of the targets, in the units of their quantities."""
         names = () if self.uncertainty == "none" else self.networks_.task.targets
         return {_MEAN.format(name): ExtraColumn(QUANTITIES[name].unit) for name in names}
+
+    def sample_prior(self, X, n_samples, random_state=None, *, truth=False):
+        """Draw from the prior of galaxies: the mean posterior over the training population.
+
+        It depends on the redshift and on the highest signal-to-noise ratio of the bands. The
+        population is that of `calibrate`, or else of `fit`.
+
+        Parameters
+        ----------
+        X : GalaxySample or anything that `~dustest.data.as_sample` takes
+            n galaxies.
+        n_samples : int
+            Number of draws per galaxy.
+        random_state : int, Generator or None, optional
+            Seed of the draws; the estimator's own by default.
+        truth : bool, optional
+            Whether to draw true values of the population instead.
+
+        Returns
+        -------
+        draws : dict of str to ndarray of shape (n, n_samples)
+            By target of the networks, in the units of `~dustest.data.QUANTITIES`. Draws with the
+            same number belong together.
+
+        Raises
+        ------
+        InputError
+            If the input is invalid, ``n_samples`` is not a positive integer, or the networks have
+            no record of their prior, as those of version 0.1.
+
+        Examples
+        --------
+        >>> from dustest import CNNEstimator
+        >>> from dustest.testing import make_check_sample
+        >>> sample, truth = make_check_sample()
+        >>> cnn = CNNEstimator(["F277W", "F444W"], epochs=2, random_state=1).fit(sample, truth)
+        >>> cnn.sample_prior(sample, 5)["A_V"].shape
+        (4, 5)
+        """
+        check_number(n_samples, "n_samples", 1, kind=Integral, expected="a positive integer")
+        sample = self._ready(X)
+        task, prior = self.networks_.task, self.networks_.mean_posterior
+        if prior is None:
+            msg = "the networks have no record of their prior: calibrate or train them again"
+            raise InputError(msg)
+        seed = self._base_seed(random_state)
+        parts = []
+        for start in range(0, len(sample), self.rows_at_once):
+            rows = slice(start, start + self.rows_at_once)
+            batch = make_batch(sample, rows).seeded(seed)
+            context, seeds = task.inputs(batch).context, batch.seed
+            parts.append(prior.sample(context, len(task.bands), n_samples, seeds, truth=truth))
+        return {name: np.concatenate([part[name] for part in parts]) for name in task.targets}
 
     # ---- files --------------------------------------------------------------------------
 

@@ -1,8 +1,14 @@
 """Surveys by name: noise of their images and errors of their fluxes."""
 
-from dustest.data.surveys import SURVEYS, Survey
+from dataclasses import replace
 
-__all__ = ["Survey", "get_survey", "list_surveys"]
+import numpy as np
+
+from dustest.data.checks.numbers import check_positive
+from dustest.data.surveys import SURVEYS, Mosaic, Survey
+from dustest.simulate.telescope.noise import CorrelatedNoise
+
+__all__ = ["Survey", "get_survey", "list_surveys", "with_pixel_scale"]
 
 
 def list_surveys():
@@ -58,3 +64,51 @@ def get_survey(name):
     0.115
     """
     return SURVEYS.find(name, "name")
+
+
+def with_pixel_scale(survey, pixel_scale):
+    """A survey whose mosaics were drizzled to pixels of another size.
+
+    Depths within apertures stay, and so does the correlation of the noise over the same distance,
+    between the lags by interpolation.
+
+    Parameters
+    ----------
+    survey : Survey
+        A survey.
+    pixel_scale : float
+        Side of the pixels in arcsec.
+
+    Returns
+    -------
+    Survey
+        With the pixel scale added to its name; `~dustest.data.register_survey` makes it known to
+        the simulator.
+
+    Raises
+    ------
+    InputError
+        If ``pixel_scale`` is not positive.
+
+    Examples
+    --------
+    >>> from dustest.simulate.surveys import get_survey, with_pixel_scale
+    >>> survey = with_pixel_scale(get_survey("CEERS"), 0.06)
+    >>> survey.name, survey.mosaic("F277W").autocorrelation
+    ('CEERS-60mas', (0.195, 0.04, 0.0))
+    """
+    scale = check_positive(pixel_scale, "pixel_scale")
+    step = scale / survey.pixel_scale
+
+    def drizzled(mosaic):
+        if isinstance(mosaic.autocorrelation, str):
+            return mosaic
+        lags = (1.0, *mosaic.autocorrelation, 0.0)
+        known = np.interp(step * np.arange(1, 4), np.arange(len(lags)), lags).round(3)
+        noise = CorrelatedNoise(1.0, known.tolist(), scale)
+        rms = noise.at_depth(mosaic.depth, survey.diameter).rms
+        return Mosaic(tuple(known.tolist()), mosaic.depth, mosaic.light, rms)
+
+    mosaics = {band: drizzled(mosaic) for band, mosaic in survey.mosaics.items()}
+    name = f"{survey.name}-{1e3 * scale:.0f}mas"
+    return replace(survey, name=name, pixel_scale=scale, mosaics=mosaics, one_source=False)

@@ -394,9 +394,70 @@ class TestEstimating:
         assert meta["model_hash"]
 
 
+class TestPrior:
+    @pytest.mark.parametrize("truth", [False, True])
+    def test_it_is_as_wide_as_the_training_set(self, learned, unseen, truth):
+        draws = learned.sample_prior(unseen[0], 300, random_state=1, truth=truth)
+        true = unseen[1]["A_V"].value
+        assert list(draws) == list(TARGETS)
+        assert draws["A_V"].shape == (48, 300)
+        assert draws["A_V"].mean() == pytest.approx(true.mean(), abs=0.3 * true.std())
+        assert draws["A_V"].std() == pytest.approx(true.std(), rel=0.35)
+
+    def test_seeds(self, learned, unseen):
+        first, again, other = (
+            learned.sample_prior(unseen[0], 5, random_state=seed)["A_V"] for seed in (1, 1, 2)
+        )
+        assert np.array_equal(first, again)
+        assert not np.array_equal(first, other)
+
+    def test_a_file_has_it(self, learned, unseen, tmp_path):
+        learned.save(tmp_path / "it.model")
+        again = CNNEstimator.load(tmp_path / "it.model")
+        both = [cnn.sample_prior(unseen[0], 5, 1)["E_BV"] for cnn in (learned, again)]
+        assert np.array_equal(*both)
+
+    def test_refusals(self, quick, paper, unseen):
+        with pytest.raises(InputError, match="n_samples must be a positive integer, got 0"):
+            quick.sample_prior(unseen[0], 0)
+        with pytest.raises(InputError, match="no record of their prior"):
+            paper.sample_prior(unseen[0], 1)
+
+
+class TestAnyBands:
+    def test_one_band_of_several(self):
+        sample, truth = dusty(256)
+        cnn = tiny(any_bands=True, epochs=25, learning_rate=1e-2).fit(sample, truth)
+        some, expected = dusty(48, seed=9)
+        some.remove_columns([f"cutout_{BANDS[0]}", f"cutout_err_{BANDS[0]}"])
+        error = np.abs(cnn.predict(some)[:, 0] - expected["A_V"].value).mean()
+        control = ConstantEstimator("A_V").fit(sample, truth["A_V"])
+        assert error < 0.8 * np.abs(control.predict(some) - expected["A_V"].value).mean()
+
+    def test_files_keep_it(self, tmp_path):
+        cnn = tiny(any_bands=True, epochs=1).fit(*dusty(16))
+        cnn.save(tmp_path / "it.model")
+        assert CNNEstimator.load(tmp_path / "it.model").networks_.task.any_bands
+
+
 class TestFlags:
     def test_good_galaxies_have_none(self, quick):
-        assert not quick.estimate(dusty(32)[0])["flags"].any()
+        sample, _ = dusty(32)
+        bits = quick.networks_.mean_posterior.information(
+            quick.sample_posterior(sample, 1000)["A_V"],
+            quick.networks_.task.inputs(make_batch(sample)).context,
+            len(BANDS),
+        )
+        table = quick.estimate(sample)
+        unsure = has(table, "PRIOR_DOMINATED")
+        assert np.mean(unsure == (bits < 1.0)) > 0.9
+        assert not (table["flags"] & ~FLAGS["PRIOR_DOMINATED"].value).any()
+
+    def test_unsure_posteriors_are_those_of_the_prior(self, learned, quick, unseen):
+        shares = [
+            np.mean(has(cnn.estimate(unseen[0]), "PRIOR_DOMINATED")) for cnn in (learned, quick)
+        ]
+        assert shares[0] < 0.2 < shares[1]
 
     def test_no_data(self, quick, unseen):
         sample, expected = unseen[0].copy(), quick.estimate(unseen[0])

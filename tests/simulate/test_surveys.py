@@ -9,13 +9,15 @@ from astropy.table import Table
 
 from dustest.data import InputError
 from dustest.simulate import (
+    CorrelatedNoise,
+    aperture_depth,
     aperture_rms,
     encircled_energy,
     make_psf,
     noise_preset,
     read_psf,
 )
-from dustest.simulate.surveys import get_survey, list_surveys
+from dustest.simulate.surveys import get_survey, list_surveys, with_pixel_scale
 
 # Bagley et al. 2023: 5 sigma, aperture of 0.2 arcsec, corrected to total light.
 CEERS_DEPTHS = {
@@ -121,3 +123,24 @@ class TestFluxError:
         errors = 1e3 * np.asarray(table[f"{band}_err_uJy"], dtype=float)
         smallest, median = np.nanpercentile(errors, [10, 50])
         assert smallest < get_survey("JADES-deep").flux_error(band) < median
+
+
+class TestWithPixelScale:
+    @pytest.mark.parametrize(("name", "scale"), [("JADES-deep", 0.02), ("CEERS", 0.06)])
+    def test_depths_stay(self, name, scale):
+        given = get_survey(name)
+        survey = with_pixel_scale(given, scale)
+        mosaic = survey.mosaic("F277W")
+        noise = CorrelatedNoise(mosaic.rms, mosaic.autocorrelation, scale)
+        depth = aperture_depth(noise, survey.diameter)
+        assert depth == pytest.approx(given.mosaic("F277W").depth, abs=0.01)
+        assert survey.flux_error("F444W") == given.flux_error("F444W")
+
+    def test_correlation_over_the_same_distance(self):
+        survey = with_pixel_scale(get_survey("JADES-deep"), 0.06)
+        assert survey.mosaic("F277W").autocorrelation == pytest.approx((0.35, 0.0, 0.0))
+        assert survey.mosaic("F300M").autocorrelation == "F277W"
+
+    def test_refusal(self):
+        with pytest.raises(InputError, match="pixel_scale must be"):
+            with_pixel_scale(get_survey("CEERS"), 0.0)

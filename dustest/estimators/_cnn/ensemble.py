@@ -4,6 +4,7 @@ import numpy as np
 
 from dustest.data.errors import InputError
 from dustest.estimators._cnn.calibration import Calibration
+from dustest.estimators._cnn.mean_posterior import MeanPosterior
 from dustest.estimators._cnn.network.forward import ForwardNetwork
 from dustest.estimators._cnn.network.layers import count_weights, list_layers
 from dustest.estimators._cnn.training.datasets import Scaler
@@ -13,7 +14,7 @@ __all__ = ["MOST_AT_ONCE", "Ensemble"]
 MOST_AT_ONCE = 512
 """Largest number of galaxies of one call of the networks, so that threads share the work."""
 
-_CALIBRATION = "calibration"
+_CALIBRATION, _MEAN_POSTERIOR = "calibration", "mean_posterior"
 
 
 class Ensemble:
@@ -32,13 +33,16 @@ class Ensemble:
         Weights of each network.
     calibration : Calibration, optional
         Correction of draws.
+    mean_posterior : MeanPosterior, optional
+        Prior of the predictions.
     """
 
-    def __init__(self, task, scaler, weights, calibration=None):
+    def __init__(self, task, scaler, weights, calibration=None, mean_posterior=None):
         self.task = task
         self.scaler = scaler
         self.weights = weights
         self.calibration = calibration
+        self.mean_posterior = mean_posterior
         self.__setstate__({})
 
     def __len__(self):
@@ -110,8 +114,10 @@ class Ensemble:
     def to_arrays(self):
         """All arrays by name, for a file (dict of str to ndarray)."""
         arrays = {"context/mean": self.scaler.mean, "context/std": self.scaler.std}
-        known = {} if self.calibration is None else self.calibration.to_arrays()
-        arrays |= {f"{_CALIBRATION}/{name}": value for name, value in known.items()}
+        records = {_CALIBRATION: self.calibration, _MEAN_POSTERIOR: self.mean_posterior}
+        for kind, record in records.items():
+            known = {} if record is None else record.to_arrays()
+            arrays |= {f"{kind}/{name}": value for name, value in known.items()}
         for number, weights in enumerate(self.weights):
             arrays |= {f"{number}/{name}": value for name, value in weights.items()}
         return arrays
@@ -142,7 +148,8 @@ class Ensemble:
             member, _, rest = name.partition("/")
             members.setdefault(member, {})[rest] = value
         scaler = _scaler(members.pop("context", {}), task.shape["n_context"])
-        calibration = _calibration(members.pop(_CALIBRATION, None), task)
+        calibration = _record(Calibration, members.pop(_CALIBRATION, None), task)
+        mean_posterior = _record(MeanPosterior, members.pop(_MEAN_POSTERIOR, None), task)
         numbers = [str(number) for number in range(len(members))]
         if set(numbers) != set(members) or not numbers:
             msg = f"arrays must be those of networks 0, 1, ..., got {sorted(members)}"
@@ -154,7 +161,8 @@ class Ensemble:
             if found != n_weights:
                 msg = f"network {number} must have {n_weights} weights by its plan, got {found}"
                 raise InputError(msg)
-        ensemble = cls(task, scaler, [members[number] for number in numbers], calibration)
+        weights = [members[number] for number in numbers]
+        ensemble = cls(task, scaler, weights, calibration, mean_posterior)
         ensemble.networks()
         return ensemble
 
@@ -168,11 +176,11 @@ def _scaler(arrays, n_context):
     return Scaler(arrays["mean"], arrays["std"])
 
 
-def _calibration(arrays, task):
-    """Calibration from its arrays, if there are any."""
+def _record(kind, arrays, task):
+    """Record of distributions from its arrays, if there are any."""
     if arrays is None:
         return None
     if task.head.uncertainty == "none":
         msg = f"networks of the kind {task.head.name!r} have no distribution, and no calibration"
         raise InputError(msg)
-    return Calibration.from_arrays(task.targets, arrays)
+    return kind.from_arrays(task.targets, arrays)

@@ -8,6 +8,7 @@ from dustest.data.errors import InputError
 from dustest.estimators._cnn.network.config import get_config
 from dustest.estimators._cnn.targets import learnable
 from dustest.estimators._cnn.task import Task
+from dustest.estimators._cnn.training.augmentation import ANY_BANDS
 from dustest.estimators._cnn.training.epochs import TrainingOptions
 
 __all__ = ["TARGETS", "make_options", "make_task"]
@@ -46,7 +47,8 @@ def make_task(estimator, n_features=0):
         raise InputError(msg)
     config = get_config(estimator.architecture)
     bands = () if n_features else tuple(map(band_column_name, estimator.bands))
-    return Task(config, bands, targets, int(estimator.size), float(estimator.snr_min), n_features)
+    size, snr_min = int(estimator.size), float(estimator.snr_min)
+    return Task(config, bands, targets, size, snr_min, n_features, bool(estimator.any_bands))
 
 
 def _check(estimator):
@@ -91,6 +93,7 @@ def make_options(estimator, task):
         augmentation=head.augmentation(task, wide=estimator.augment == "wide")
         if has_changes
         else None,
+        validation=ANY_BANDS if task.any_bands and not task.n_features else None,
     )
 
 
@@ -132,5 +135,6 @@ _RULES = {
         lambda value: isinstance(value, bool) or (isinstance(value, str) and value == "wide"),
         'True, False or "wide"',
     ),
+    "any_bands": (lambda value: isinstance(value, bool), "True or False"),
     "balance": (lambda value: is_number(value) and 0 <= value <= 1, "a number from 0 to 1"),
 }

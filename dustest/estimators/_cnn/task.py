@@ -34,6 +34,8 @@ class Task:
         Signal-to-noise ratio that a galaxy must have in at least one band.
     n_features : int
         Number of plain features; 0 for images.
+    any_bands : bool
+        Whether the networks learn all subsets of their bands.
     """
 
     config: CNNConfig
@@ -42,6 +44,7 @@ class Task:
     size: int
     snr_min: float
     n_features: int = 0
+    any_bands: bool = False
 
     @property
     def head(self):

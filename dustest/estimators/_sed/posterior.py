@@ -6,6 +6,7 @@ import numpy as np
 from astropy.cosmology import FLRW
 from scipy.special import chdtrc
 
+from dustest.estimators.run.information import gained_bits
 from dustest.physics.cosmology import BAGPIPES_COSMOLOGY
 
 __all__ = [
@@ -35,7 +36,6 @@ LOG_SSFR_FLOOR = -14.0
 PRIORS = {"flat": "uniform", "log10": "log_10"}
 """Priors of A_V for which posteriors are available, and their names in Bagpipes."""
 A_V = "dust:Av"
-_N_INFORMATION_BINS = 32
 _NEGLIGIBLE = 1e-6
 """Total weight of the samples that are never drawn."""
 _EDGE = 0.02
@@ -292,18 +292,5 @@ def prior_diagnostics(parameters, cube, weight, ess):
     coordinate = cube[:, list(parameters).index(A_V)]
     low = weight[coordinate < _EDGE].sum()
     high = weight[coordinate > 1.0 - _EDGE].sum()
-    return _information(coordinate, weight, ess), float(max(low, high))
-
-
-def _information(coordinate, weight, ess):
-    """Kullback-Leibler divergence of posterior from prior [bits].
-
-    In the coordinate of the unit cube the prior is flat, so that the divergence is minus the
-    entropy of a histogram; the bias of a small sample is subtracted (Miller 1955).
-    """
-    places = np.minimum((coordinate * _N_INFORMATION_BINS).astype(int), _N_INFORMATION_BINS - 1)
-    probability = np.bincount(places, weight, minlength=_N_INFORMATION_BINS)
-    filled = probability[probability > 0]
-    bits = np.sum(filled * np.log2(filled * _N_INFORMATION_BINS))
-    bias = (len(filled) - 1) / (2.0 * ess * np.log(2.0))
-    return float(max(bits - bias, 0.0))
+    bits = gained_bits(coordinate[None], weight[None], ess)[0]
+    return float(bits), float(max(low, high))

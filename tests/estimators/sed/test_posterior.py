@@ -6,7 +6,6 @@ from dustest.estimators._sed.posterior import (
     IGNORED_ERROR,
     N_DRAWS,
     Galaxy,
-    _information,
     draws_under_priors,
     fit_probability,
     prior_diagnostics,
@@ -17,29 +16,6 @@ from dustest.estimators._sed.priors import fit_instructions
 
 
 class TestDiagnostics:
-    def test_the_prior_alone_has_no_information(self):
-        rng = np.random.default_rng(1)
-        values = [_information(rng.random(2000), np.full(2000, 1 / 2000), 2000.0)]
-        assert max(values) < 0.01
-
-    @pytest.mark.parametrize("bits", [1, 2, 3])
-    def test_a_posterior_that_fills_a_part_of_the_prior(self, bits):
-        coordinate = np.random.default_rng(bits).random(20_000) / 2**bits
-        weight = np.full(20_000, 1 / 20_000)
-        assert _information(coordinate, weight, 20_000.0) == pytest.approx(bits, abs=0.02)
-
-    def test_weights_count_as_much_as_points(self):
-        rng = np.random.default_rng(2)
-        coordinate = rng.random(20_000)
-        weight = np.where(coordinate < 0.46875, 1.0, 0.0)
-        value = _information(coordinate, weight / weight.sum(), weight.sum())
-        assert value == pytest.approx(np.log2(1 / 0.46875), abs=0.01)
-
-    def test_small_samples_are_not_taken_for_information(self):
-        rng = np.random.default_rng(3)
-        values = [_information(rng.random(300), np.full(300, 1 / 300), 300.0) for _ in range(50)]
-        assert np.mean(values) < 0.03
-
     @pytest.mark.parametrize("side", [0.0, 1.0])
     def test_pile_up_at_either_edge(self, side):
         coordinate = np.array([0.5, abs(side - 0.001)])

@@ -216,7 +216,8 @@ CORRUPTIONS = Registry(
     "corruption",
     Corruption,
     [
-        Corruption("wide PSF", "PSF", (1.2, 2.4), _wide, inside=(0.0, 0.6)),
+        # Mosaics of CEERS, GLASS and SMACS differ from the optics by 0 to 0.8 pixels.
+        Corruption("wide PSF", "PSF", (1.2, 2.4), _wide, inside=(0.0, 0.8)),
         Corruption("noise", "noise", (1.7, 2.5), _noisy, inside=(1.0, 1.2)),
         Corruption("pixel scale", "pixel scale", (1.3, 1.6), _scaled_pixels),
         Corruption("unit", "units", (1.0, 1.0), _unit),

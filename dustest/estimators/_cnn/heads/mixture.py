@@ -149,6 +149,7 @@ class MixtureHead(Head):
         """Rotations, flips, shifts, wider point-spread functions, noise, and missing data."""
         missing_band = _MISSING if len(task.bands) > 1 else 0.0
         options = {"noise": _NOISE, "missing_band": missing_band, "missing_redshift": _MISSING}
+        options["any_bands"] = task.any_bands
         return AugmentOptions.wide(**options) if wide else AugmentOptions(blur=_BLUR, **options)
 
     def samples(self, raw, targets, seeds):

@@ -4,7 +4,7 @@
 changed galaxies: fluxes, signal-to-noise ratios and the common scale are measured again.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -17,6 +17,7 @@ from dustest.estimators._cnn.corruptions import CORRUPTIONS
 from dustest.estimators._cnn.inputs import aperture, border_noise, stretch, unstretch
 
 __all__ = [
+    "ANY_BANDS",
     "PAPER_COPIES",
     "AugmentOptions",
     "PaperCopies",
@@ -78,6 +79,9 @@ class AugmentOptions:
         as drizzling does.
     missing_band : float, optional
         Probability with which each band is removed; at least one is kept.
+    any_bands : bool, optional
+        Whether each galaxy draws that probability evenly from 0 to 1, so that subsets of all sizes
+        are equally frequent.
     missing_redshift : float, optional
         Probability with which the redshift is removed.
     misalignment : float, optional
@@ -105,6 +109,7 @@ class AugmentOptions:
     """
 
     symmetries: bool = True
+    any_bands: bool = False
     shift: float = 0.5
     blur: float = 0.4
     noise: float = 0.5
@@ -120,11 +125,12 @@ class AugmentOptions:
     redshift_error: float = 0.0
 
     def __post_init__(self):
-        if not isinstance(self.symmetries, bool):
-            msg = f"symmetries must be True or False, got {self.symmetries!r}"
-            raise InputError(msg)
-        for item in fields(self)[1:]:
-            check_number(getattr(self, item.name), item.name, 0.0, _HIGHEST[item.name])
+        for name in ("symmetries", "any_bands"):
+            if not isinstance(getattr(self, name), bool):
+                msg = f"{name} must be True or False, got {getattr(self, name)!r}"
+                raise InputError(msg)
+        for name, highest in _HIGHEST.items():
+            check_number(getattr(self, name), name, 0.0, highest)
 
     @classmethod
     def wide(cls, **changes):
@@ -238,8 +244,9 @@ def augment(image, context, rng, options=None):
         noise = noise * gain
     if options.bad_pixels:
         linear[_patches(linear.shape, rng, options.bad_pixels)] = 0.0
-    if options.missing_band:
-        present = _kept(present, rng, options.missing_band)
+    if options.any_bands or options.missing_band:
+        share = rng.random((n, 1)) if options.any_bands else options.missing_band
+        present = _kept(present, rng, share)
     image, context = _measured_again(linear, noise, present, context)
     _change_redshifts(context, layout, rng, options)
     return image, context
@@ -524,8 +531,7 @@ def _rarity(labels, power, bound, n_bins):
 _WIDE = {
     "shift": CORRUPTIONS["offset"].inside[1],
     "misalignment": CORRUPTIONS["shifted band"].inside[1],
-    # The spread of point-spread functions between mosaics.
-    "blur": 1.0,
+    "blur": CORRUPTIONS["wide PSF"].inside[1],
     "background": CORRUPTIONS["background"].inside[1],
     "zero_point": CORRUPTIONS["zero point"].inside[1],
     "neighbours": 0.2,
@@ -534,6 +540,9 @@ _WIDE = {
     "redshift_error": 0.02,
 }
 """Options that `AugmentOptions.wide` changes."""
+
+ANY_BANDS = AugmentOptions(symmetries=False, any_bands=True, shift=0.0, blur=0.0, noise=0.0)
+"""Options that change nothing but the bands that are there."""
 
 PAPER_COPIES = {
     "original": _rotate(0),

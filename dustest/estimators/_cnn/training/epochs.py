@@ -48,6 +48,8 @@ class TrainingOptions:
         Loss, see `Head.losses`.
     augmentation : callable or None
         Changes images and context at random with a generator, such as `AugmentOptions`.
+    validation : callable or None
+        The same for the galaxies that decide when to stop, in the same way in every epoch.
 
     References
     ----------
@@ -61,6 +63,7 @@ class TrainingOptions:
     patience: int
     loss: str | None = None
     augmentation: object = None
+    validation: object = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,23 +175,25 @@ class Training:
         return record | {"learning_rate": float(self.model.optimizer.learning_rate)}
 
     def _validation_loss(self):
-        """Loss of the validation rows, without augmentation."""
+        """Loss of the validation rows."""
         rows = self.validation_rows
         if len(rows) == 0:
             return np.nan
         starts = range(0, len(rows), _MOST_AT_ONCE)
 
         def make(index):
-            return self._batch(rows[starts[index] : starts[index] + _MOST_AT_ONCE])
+            part = rows[starts[index] : starts[index] + _MOST_AT_ONCE]
+            return self._batch(part, np.random.default_rng([self.seed, index]), "validation")
 
         with _batches(make, len(starts)) as batches:
             return float(self.model.evaluate(batches, verbose=0))
 
-    def _batch(self, rows, rng=None):
-        """Inputs, labels and weights of some rows; augmented with a generator."""
+    def _batch(self, rows, rng, change="augmentation"):
+        """Inputs, labels and weights of some rows, changed as one of the options says."""
         image, context = np.asarray(self.data.image[rows]), self.data.context[rows]
-        if rng is not None and self.options.augmentation is not None:
-            image, context = self.options.augmentation(image, context, rng)
+        change = getattr(self.options, change)
+        if change is not None:
+            image, context = change(image, context, rng)
         inputs = {"image": image, "context": self.scaler(context)}
         inputs = {name: inputs[name] for name in self.model.input}
         return inputs, self.data.labels[rows], self.data.weight[rows]

@@ -10,13 +10,14 @@ from dustest.data.files.paths import installed_version
 from dustest.data.identity.describe import describe
 from dustest.estimators._cnn.calibration import Calibration
 from dustest.estimators._cnn.ensemble import Ensemble
+from dustest.estimators._cnn.mean_posterior import MeanPosterior
 from dustest.estimators._cnn.network.keras_network import (
     build,
     set_prior,
     weights_from_dict,
     weights_to_dict,
 )
-from dustest.estimators._cnn.training.augmentation import balance_weights
+from dustest.estimators._cnn.training.augmentation import ANY_BANDS, balance_weights
 from dustest.estimators._cnn.training.datasets import Scaler, split_by_group
 from dustest.estimators._cnn.training.epochs import Checkpoint, Training
 from dustest.estimators._cnn.training.gathering import ROWS_AT_ONCE
@@ -26,6 +27,9 @@ __all__ = [
     "calibrated",
     "learn",
 ]
+
+_MOST_PREDICTED = 20_000
+"""Galaxies of the training set from which the mean posterior is made."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,9 @@ def learn(
         history += [{"network": number, **record} for record in records]
         weights.append(weights_to_dict(model))
     networks = Ensemble(task, scaler, weights, None if start is None else start.calibration)
+    if task.head.uncertainty != "none":
+        draws, truth, context = _predicted(networks, data, _some(rows))
+        networks.mean_posterior = MeanPosterior.of(context, len(task.bands), draws, truth)
     return Learned(networks, history, len(rows), len(validation))
 
 
@@ -127,7 +134,7 @@ def calibrated(networks, data):
     Returns
     -------
     Ensemble
-        The same networks, whose draws are corrected.
+        The same networks, whose draws are corrected, and whose prior is that of these galaxies.
 
     Raises
     ------
@@ -135,24 +142,40 @@ def calibrated(networks, data):
         If the networks give no distributions, or there are fewer than 500 galaxies.
     """
     task = networks.task
-    truth = task.head.truth(data.labels, task.targets)
     bare = Ensemble(task, networks.scaler, networks.weights)
-    rows = np.arange(len(data))
-    portions = np.array_split(rows, -(-len(rows) // ROWS_AT_ONCE))
-    parts = [_drawn(bare, data, portion) for portion in portions]
-    draws = {name: np.concatenate([part[name] for part in parts]) for name in task.targets}
+    draws, truth, context = _predicted(bare, data, np.arange(len(data)))
     calibration = Calibration.learn(task.targets[0], draws, truth)
-    return Ensemble(task, networks.scaler, networks.weights, calibration)
+    draws = calibration.corrected(draws)
+    mean_posterior = MeanPosterior.of(context, len(task.bands), draws, truth)
+    return Ensemble(task, networks.scaler, networks.weights, calibration, mean_posterior)
+
+
+def _some(rows):
+    """At most as many rows as the mean posterior needs, evenly chosen."""
+    return rows[:: -(-len(rows) // _MOST_PREDICTED)]
+
+
+def _predicted(networks, data, rows):
+    """Draws and truth by target of some galaxies, and their context."""
+    task = networks.task
+    portions = np.array_split(rows, -(-len(rows) // ROWS_AT_ONCE))
+    drawn, contexts = zip(*(_drawn(networks, data, part) for part in portions), strict=True)
+    draws = {name: np.concatenate([part[name] for part in drawn]) for name in task.targets}
+    truth = task.head.truth(data.labels[rows], task.targets)
+    truth = {name: truth[name] for name in task.targets}
+    return draws, truth, np.concatenate(contexts)
 
 
 def _drawn(networks, data, rows):
-    """Draws of the targets of some galaxies."""
-    image = data.image[rows]
+    """Draws of the targets of some galaxies, and their context."""
+    image, context = data.image[rows], data.context[rows]
+    if networks.task.any_bands and networks.task.bands:
+        image, context = ANY_BANDS(image, context, np.random.default_rng(rows[0]))
     border = (image.shape[1] - networks.task.seen_shape["size"]) // 2 if image.ndim > 2 else 0
     if border:
         image = image[:, border:-border, border:-border]
     usable = np.ones(len(rows), dtype=bool)
-    return networks.samples(image, data.context[rows], usable, rows.astype(np.uint64))
+    return networks.samples(image, context, usable, rows.astype(np.uint64)), context
 
 
 def _rarity(labels, power):

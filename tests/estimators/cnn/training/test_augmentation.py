@@ -261,6 +261,13 @@ class TestMissing:
         ratio = scale_of(context) / mean
         assert ratio == pytest.approx(np.median(ratio), rel=0.05)
 
+    def test_subsets_of_all_sizes_are_equally_frequent(self):
+        image, context = changed(inputs(4000), any_bands=True)
+        present = context[:, :9:3] > 0.0
+        share = np.bincount(present.sum(axis=1), minlength=4) / 4000
+        assert share == pytest.approx([0.0, 0.5, 0.25, 0.25], abs=0.03)
+        assert not image[~present[:, 0], ..., 0].any()
+
     def test_what_is_missing_stays_missing(self):
         stamps = galaxies()
         stamps[:3, 1] = np.nan
@@ -388,7 +395,7 @@ class TestWide:
     def test_everything(self):
         options = AugmentOptions.wide(noise=0.3)
         off = [item.name for item in fields(options) if not getattr(options, item.name)]
-        assert off == ["missing_band", "missing_redshift"]
+        assert off == ["any_bands", "missing_band", "missing_redshift"]
         given = inputs(64)
         image, context = augment(given.image, given.context, np.random.default_rng(0), options)
         assert np.isfinite(image).all()

@@ -134,9 +134,9 @@ class TestEpochs:
     def test_each_row_once_in_another_order(self, monkeypatch):
         seen = []
 
-        def batch(self, rows, rng=None):
-            seen.append((np.array(rows), rng is None))
-            return kept(self, rows, rng)
+        def batch(self, rows, rng, change="augmentation"):
+            seen.append((np.array(rows), change == "validation"))
+            return kept(self, rows, rng, change)
 
         kept = Training._batch
         monkeypatch.setattr(Training, "_batch", batch)

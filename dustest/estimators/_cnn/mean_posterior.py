@@ -1,0 +1,222 @@
+"""The prior of networks: their mean posterior over a population, by redshift and S/N."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from dustest.data.errors import InputError
+from dustest.estimators._cnn.context import ContextLayout
+from dustest.estimators.run.information import gained_bits
+
+__all__ = ["MeanPosterior"]
+
+_MOST_CELLS = 8
+"""Largest number of slices in redshift, and of cells in each."""
+_MOST_DRAWS = 256
+_ARRAYS = ("redshift", "log_snr", "draws", "truth")
+
+
+@dataclass(frozen=True, eq=False)
+class MeanPosterior:
+    """Draws from the mean posterior over a population, and the truth of the same galaxies.
+
+    A posterior is that of a prior: the mean over all galaxies, where posteriors are right. The
+    signal-to-noise ratio of a galaxy is the highest of its bands.
+
+    Parameters
+    ----------
+    targets : tuple of str
+        Quantities.
+    redshift : ndarray of shape (n_slices - 1,)
+        Ascending redshifts between slices.
+    log_snr : ndarray of shape (n_slices + 1, n_cells - 1)
+        Ascending log10 of the signal-to-noise ratio between the cells of each slice. The last
+        slice is that of galaxies of unknown redshift, and has all galaxies.
+    draws, truth : ndarray of shape (n_slices + 1, n_cells, n_draws, n_targets)
+        One draw from the posterior of each of ``n_draws`` galaxies, and what is true of them.
+    """
+
+    targets: tuple
+    redshift: np.ndarray
+    log_snr: np.ndarray
+    draws: np.ndarray
+    truth: np.ndarray
+
+    @classmethod
+    def of(cls, context, n_bands, draws, truth):
+        """Collect the mean posterior of a population.
+
+        Parameters
+        ----------
+        context : ndarray of shape (n, n_context)
+            Context of the galaxies.
+        n_bands : int
+            Number of bands; the context of networks without images is not used.
+        draws : dict of str to ndarray of shape (n, n_draws)
+            Draws from their posteriors by target.
+        truth : dict of str to ndarray of shape (n,)
+            What is true of them; NaN if unknown.
+
+        Returns
+        -------
+        MeanPosterior or None
+            With up to 8 slices in redshift of up to 8 cells, each with 256 galaxies or more as
+            far as there are as many; None without a galaxy of known truth.
+        """
+        true = np.stack(list(truth.values()), axis=-1)
+        one = np.stack([_diagonal(drawn) for drawn in draws.values()], axis=-1)
+        known = np.flatnonzero(np.isfinite(true).all(axis=1) & np.isfinite(one).all(axis=1))
+        if not known.size:
+            return None
+        redshift, log_snr = (part[known] for part in _conditions(context, n_bands))
+        n_cells = int(np.clip(np.sqrt(len(known) / _MOST_DRAWS), 1, _MOST_CELLS))
+        edges = _edges(redshift[np.isfinite(redshift)], n_cells)
+        slices = [np.flatnonzero(_place(redshift, edges) == i) for i in range(n_cells)]
+        members = [part if part.size else np.arange(len(known)) for part in slices]
+        members.append(np.arange(len(known)))
+        snr_edges = np.array([_edges(log_snr[part], n_cells) for part in members])
+        cells = [
+            _spread(part[np.argsort(log_snr[part], kind="stable")], n_cells) for part in members
+        ]
+        rows = known[np.array(cells)]
+        values = (np.asarray(part[rows], dtype=np.float32) for part in (one, true))
+        return cls(tuple(truth), edges, snr_edges, *values)
+
+    def cells(self, context, n_bands):
+        """Slice and cell of galaxies (two ndarray of int of shape (n,)) by their context."""
+        redshift, log_snr = _conditions(context, n_bands)
+        known, unknown = _place(redshift, self.redshift), len(self.draws) - 1
+        place = np.where(np.isfinite(redshift), known, unknown)
+        return place, np.sum(log_snr[:, None] >= self.log_snr[place], axis=1)
+
+    def sample(self, context, n_bands, n_samples, seeds, *, truth=False):
+        """Draw from the mean posterior, or from the true values, for galaxies like given ones.
+
+        Parameters
+        ----------
+        context : ndarray of shape (n, n_context)
+            Context of the galaxies.
+        n_bands : int
+            Number of bands.
+        n_samples : int
+            Number of draws.
+        seeds : ndarray of uint64 of shape (n,)
+            Seed of each galaxy.
+        truth : bool, optional
+            Whether to draw true values.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (n, n_samples)
+            By target; draws with the same number belong together.
+        """
+        of_cell = (self.truth if truth else self.draws)[self.cells(context, n_bands)]
+        n_draws = of_cell.shape[1]
+        chosen = [np.random.default_rng(seed).integers(n_draws, size=n_samples) for seed in seeds]
+        drawn = np.take_along_axis(of_cell, np.array(chosen)[..., None], axis=1)
+        return {name: drawn[..., i] for i, name in enumerate(self.targets)}
+
+    def information(self, draws, context, n_bands):
+        """Bits that posteriors add to the mean posterior, in the first target.
+
+        Parameters
+        ----------
+        draws : ndarray of shape (n, n_draws)
+            Draws of the first target.
+        context : ndarray of shape (n, n_context)
+            Context of the galaxies.
+        n_bands : int
+            Number of bands.
+
+        Returns
+        -------
+        bits : ndarray of shape (n,)
+            See `gained_bits`; 0 for galaxies without draws.
+        """
+        place, cell = self.cells(context, n_bands)
+        number = place * self.draws.shape[1] + cell
+        bits = np.zeros(len(draws))
+        known = np.isfinite(draws).all(axis=1)
+        of_cell = np.sort(self.draws[..., 0].reshape(-1, self.draws.shape[2]), axis=1)
+        for one in np.unique(number[known]):
+            rows = np.flatnonzero((number == one) & known)
+            below = np.searchsorted(of_cell[one], draws[rows])
+            bits[rows] = gained_bits(below / (self.draws.shape[2] + 1.0))
+        return bits
+
+    def to_arrays(self):
+        """All arrays by name, for a file (dict of str to ndarray)."""
+        return {name: getattr(self, name) for name in _ARRAYS}
+
+    @classmethod
+    def from_arrays(cls, targets, arrays):
+        """Read the result of `to_arrays`.
+
+        Parameters
+        ----------
+        targets : tuple of str
+            Targets.
+        arrays : dict of str to ndarray
+            All arrays by name.
+
+        Returns
+        -------
+        MeanPosterior
+            Mean posterior of these targets.
+
+        Raises
+        ------
+        InputError
+            If the arrays are not those of such a record.
+        """
+        shape = arrays["draws"].shape if set(arrays) == set(_ARRAYS) else ()
+        expected = {}
+        if len(shape) == 4 and min(shape) > 0:
+            expected = {"redshift": (shape[0] - 2,), "log_snr": (shape[0], shape[1] - 1)}
+            expected |= {name: (*shape[:3], len(targets)) for name in ("draws", "truth")}
+        if not expected or {name: arrays[name].shape for name in _ARRAYS} != expected:
+            msg = (
+                f"a mean posterior must have the arrays {', '.join(_ARRAYS)} of "
+                f"{len(targets)} targets, got {', '.join(arrays)} of shapes that do not match"
+            )
+            raise InputError(msg)
+        return cls(targets, **arrays)
+
+
+def _conditions(context, n_bands):
+    """Redshift, NaN if unknown, and log10 of the highest S/N of galaxies."""
+    if not n_bands:
+        return np.full(len(context), np.nan), np.zeros(len(context))
+    layout = ContextLayout(n_bands)
+    known = context[:, layout["redshift_known"]] > 0.0
+    present = context[:, layout["present"]] > 0.0
+    log_snr = np.where(present, context[:, layout["log_snr"]], -np.inf).max(axis=1)
+    redshift = np.where(known, context[:, layout["redshift"]], np.nan)
+    return redshift, np.maximum(log_snr, -1.0)
+
+
+def _edges(values, n):
+    """Values between n parts of equal size."""
+    if not values.size:
+        return np.zeros(n - 1)
+    return np.quantile(values, np.arange(1, n) / n)
+
+
+def _place(values, edges):
+    """Number of the part of each value."""
+    return np.searchsorted(edges, values, side="right")
+
+
+def _spread(rows, n):
+    """Rows in order as n cells of as many galaxies, evenly chosen, with repetitions if needed."""
+    n_draws = min(_MOST_DRAWS, len(rows))
+    ends = np.linspace(0, len(rows), n + 1)
+    share = (np.arange(n_draws) + 0.5) / n_draws
+    return [rows[(low + share * (high - low)).astype(int)] for low, high in pairwise(ends)]
+
+
+def _diagonal(draws):
+    """One draw of each galaxy, with another number for the next."""
+    rows = np.arange(len(draws))
+    return draws[rows, rows % draws.shape[1]]
