@@ -28,11 +28,11 @@ class MeanPosterior:
     ----------
     targets : tuple of str
         Quantities.
-    redshift : ndarray of shape (n_slices - 1,)
-        Ascending redshifts between slices.
-    log_snr : ndarray of shape (n_slices + 1, n_cells - 1)
-        Ascending log10 of the signal-to-noise ratio between the cells of each slice. The last
-        slice is that of galaxies of unknown redshift, and has all galaxies.
+    redshift : ndarray of shape (n_slices,)
+        Ascending redshifts at which slices begin.
+    log_snr : ndarray of shape (n_slices + 1, n_cells)
+        Ascending log10 of the signal-to-noise ratio at which the cells of each slice begin. The
+        last slice is that of galaxies of unknown redshift, and has all galaxies.
     draws, truth : ndarray of shape (n_slices + 1, n_cells, n_draws, n_targets)
         One draw from the posterior of each of ``n_draws`` galaxies, and what is true of them.
     """
@@ -80,7 +80,7 @@ class MeanPosterior:
             _spread(part[np.argsort(log_snr[part], kind="stable")], n_cells) for part in members
         ]
         rows = known[np.array(cells)]
-        values = (np.asarray(part[rows], dtype=np.float32) for part in (one, true))
+        values = (np.ascontiguousarray(part[rows], dtype=np.float32) for part in (one, true))
         return cls(tuple(truth), edges, snr_edges, *values)
 
     def cells(self, context, n_bands):
@@ -88,7 +88,7 @@ class MeanPosterior:
         redshift, log_snr = _conditions(context, n_bands)
         known, unknown = _place(redshift, self.redshift), len(self.draws) - 1
         place = np.where(np.isfinite(redshift), known, unknown)
-        return place, np.sum(log_snr[:, None] >= self.log_snr[place], axis=1)
+        return place, np.sum(log_snr[:, None] >= self.log_snr[place, 1:], axis=1)
 
     def sample(self, context, n_bands, n_samples, seeds, *, truth=False):
         """Draw from the mean posterior, or from the true values, for galaxies like given ones.
@@ -173,7 +173,7 @@ class MeanPosterior:
         shape = arrays["draws"].shape if set(arrays) == set(_ARRAYS) else ()
         expected = {}
         if len(shape) == 4 and min(shape) > 0:
-            expected = {"redshift": (shape[0] - 2,), "log_snr": (shape[0], shape[1] - 1)}
+            expected = {"redshift": (shape[0] - 1,), "log_snr": shape[:2]}
             expected |= {name: (*shape[:3], len(targets)) for name in ("draws", "truth")}
         if not expected or {name: arrays[name].shape for name in _ARRAYS} != expected:
             msg = (
@@ -197,15 +197,15 @@ def _conditions(context, n_bands):
 
 
 def _edges(values, n):
-    """Values between n parts of equal size."""
+    """Values at which n parts of equal size begin."""
     if not values.size:
-        return np.zeros(n - 1)
-    return np.quantile(values, np.arange(1, n) / n)
+        return np.zeros(n)
+    return np.quantile(values, np.arange(n) / n)
 
 
 def _place(values, edges):
     """Number of the part of each value."""
-    return np.searchsorted(edges, values, side="right")
+    return np.searchsorted(edges[1:], values, side="right")
 
 
 def _spread(rows, n):
