@@ -197,6 +197,7 @@ class TestReferences:
             table_of("CNNEstimator", n_networks=3),
             QTable(meta={"plan": json.dumps(CNNConfig().to_dict())}),
             QTable(meta=GalaxySimulator(["F277W"])._meta(1)),
+            QTable(meta=GalaxySimulator(["F277W"], "JADES-MIRI")._meta(1)),
             table_of("MeurerEstimator", dust_law=describe(Scattered(get_dust_law("SMC")))),
         ]
         paths = [pretrained_file(name)[0] for name in PRETRAINED]

@@ -180,6 +180,11 @@ _JADES_DEEP = {
     "F444W": Mosaic((0.66, 0.21, 0.06), 30.28, 0.70, rms=0.0197),
 }
 
+# F770W of JADES, 71 hours deep: a point source has an error of 2.8 nJy (Wu et al. 2025). The light
+# within the aperture is that of make_psf; the autocorrelation of F356W is that of detector pixels
+# of 0.11 arcsec that are drizzled to 0.03 arcsec (1 - lag / 3.7).
+_JADES_MIRI = _JADES_DEEP | {"F770W": Mosaic("F356W", 29.35, 0.47)}
+
 # CEERS: background rms of four stamps in MJy/sr, at 0.04 arcsec, and the autocorrelation of the
 # three bands pooled, used for all other bands. The depths of NIRCam are those of Bagley et
 # al. (2023), corrected to total light: 29.1, 29.0, 29.2, 29.2, 29.2, 28.4 and 28.6 from F115W to
@@ -204,6 +209,7 @@ SURVEYS = Registry(
     [
         Survey("JADES-deep", 0.03, 0.32, _JADES_DEEP, references=("Eisenstein2023",)),
         Survey("CEERS", 0.04, 0.2, _CEERS, one_source=False, references=("Bagley2023",)),
+        Survey("JADES-MIRI", 0.03, 0.32, _JADES_MIRI, references=("Eisenstein2023", "Wu2025")),
     ],
 )
 """The surveys by name."""

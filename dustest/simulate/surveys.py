@@ -23,7 +23,7 @@ def list_surveys():
     --------
     >>> from dustest.simulate.surveys import list_surveys
     >>> list_surveys()
-    ('JADES-deep', 'CEERS')
+    ('JADES-deep', 'CEERS', 'JADES-MIRI')
     """
     return tuple(SURVEYS)
 
@@ -31,7 +31,8 @@ def list_surveys():
 def get_survey(name):
     """Look up a survey.
 
-    ``"JADES-deep"`` is the JADES Origins Field [1]_, ``"CEERS"`` the field of that survey [2]_.
+    ``"JADES-deep"`` is the JADES Origins Field [1]_, ``"JADES-MIRI"`` the same with the deepest
+    image in F770W [3]_, and ``"CEERS"`` the field of that survey [2]_.
     The bands are those with known noise and known fraction of light within the aperture.
 
     Parameters
@@ -53,6 +54,7 @@ def get_survey(name):
     ----------
     .. [1] Eisenstein et al. 2023, arXiv:2310.12340.
     .. [2] Bagley et al. 2023, ApJL 946, L12.
+    .. [3] Wu et al. 2025, arXiv:2507.22858.
 
     Examples
     --------

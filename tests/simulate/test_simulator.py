@@ -177,6 +177,19 @@ class TestImages:
         place = image.sum(axis=1) @ x / image.sum(axis=(1, 2))
         assert np.std(place) == pytest.approx(3.0, rel=0.2)
 
+    def test_miri(self):
+        """A compact galaxy in F770W: its flux, and the share of it within the stamp."""
+        stars = StarParticles([[0, 0, 0]], [2e10], [5e7], [0.004], [0.01], tau_v=[0.4])
+        one = GalaxySimulator(["F444W", "F770W"], "JADES-MIRI", size=64, spectrograph=None)
+        sample, _ = one.observe([ParticleGalaxy(stars, None, REDSHIFT)], random_state=170109)
+        table = LightTable(load_ssp_grid(), ["F770W"], REDSHIFT, law="SMC", log_u=-2.0)
+        expected = 2e10 * table.flux([5e7], [0.2], a_v=[0.4 * 2.5 / np.log(10.0)]).item()
+        flux, error = (sample[f"flux{part}_F770W"][0].value for part in ("", "_err"))
+        assert error == pytest.approx(2.8, rel=0.02)
+        assert flux == pytest.approx(expected, abs=4.0 * error)
+        # Between the light within 0.65 arcsec (0.89) and all of it.
+        assert 0.87 < sample["cutout_F770W"][0].value.sum() / expected < 1.0
+
     def test_neighbours_add_light_to_images_only(self):
         options = {"photometry_bands": ["F444W"], "noise": dict.fromkeys(BANDS, NoNoise())}
         alone, truth = simulator(**options).draw(12, random_state=4)

@@ -37,6 +37,7 @@ PAPER_BANDS = {
         *("F277W", "F335M", "F356W", "F410M", "F444W"),
     },
 }
+PAPER_BANDS["JADES-MIRI"] = PAPER_BANDS["JADES-deep"] | {"F770W"}
 PSF_FILES = {
     "F606W": "f606w",
     "F814W": "f814w",
@@ -85,11 +86,17 @@ class TestSurvey:
             getattr(get_survey("JADES-deep"), method)(band)
 
     def test_unknown_survey(self):
-        with pytest.raises(InputError, match="name must be one of JADES-deep, CEERS, got 'SDSS'"):
+        with pytest.raises(InputError, match="must be one of JADES-deep, CEERS, JADES-MIRI, got"):
             get_survey("SDSS")
 
 
 class TestFluxError:
+    def test_published_error_of_a_point_source(self):
+        """JADES-GS-z14-1 in F770W, Wu et al. (2025): 7.9 +- 2.8 nJy."""
+        assert get_survey("JADES-MIRI").flux_error("F770W") == pytest.approx(2.8, rel=0.01)
+        depth = get_survey("JADES-deep").flux_error("F444W")
+        assert get_survey("JADES-MIRI").flux_error("F444W") == depth
+
     @pytest.mark.parametrize("band", CEERS_DEPTHS)
     def test_published_depths(self, band):
         depth = (5.0 * get_survey("CEERS").flux_error(band) * u.nJy).to_value(u.ABmag)
@@ -108,8 +115,8 @@ class TestFluxError:
     @pytest.mark.parametrize(("name", "band"), every_band())
     def test_light_within_the_aperture(self, name, band, shared_data):
         field = get_survey(name)
-        if band == "F335M":
-            psf = make_psf(band)
+        if band in {"F335M", "F770W"}:
+            psf = make_psf(band, size=int(4.0 / field.pixel_scale) | 1)
         else:
             path = shared_data / "psf" / f"psf-ceers-{PSF_FILES[band]}.fits"
             psf = read_psf(path, file_pixel_scale=0.04)

@@ -29,6 +29,8 @@ def noise_preset(survey, band):
     ``"JADES-deep"`` is the JADES Origins Field at 0.03 arcsec: F150W, F200W, F277W, F356W and
     F444W with measured rms, autocorrelation and aperture depth; 14 other bands of NIRCam and ACS
     with measured aperture depth and the autocorrelation of the nearest of these five.
+    ``"JADES-MIRI"`` adds F770W with the published error of point sources [3]_ and the
+    autocorrelation of F356W, about that of MIRI's pixels in a mosaic of 0.03 arcsec.
     ``"CEERS"`` has F277W, F356W and F444W at 0.04 arcsec with measured rms and autocorrelation;
     the noise in apertures that follows from three lags alone is a lower limit, 0.1 to 0.2 mag
     deeper than the published depths. Four other bands of NIRCam have the published depth [2]_ and
@@ -59,6 +61,7 @@ def noise_preset(survey, band):
     ----------
     .. [1] Eisenstein et al. 2023, arXiv:2310.12340 (JADES Origins Field).
     .. [2] Bagley et al. 2023, ApJL 946, L12 (CEERS).
+    .. [3] Wu et al. 2025, arXiv:2507.22858 (F770W).
 
     Examples
     --------

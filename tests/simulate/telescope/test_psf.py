@@ -191,6 +191,14 @@ class TestMakePSF:
         widths = [make_psf(band, size=61).fwhm for band in ("F115W", "F444W", "F1500W")]
         assert np.all(np.diff([widths[0], f277w.fwhm, *widths[1:]]) > 0)
 
+    @pytest.mark.parametrize(
+        ("band", "width"),
+        [("F560W", 0.207), ("F770W", 0.269), ("F1000W", 0.328), ("F1500W", 0.488)],
+    )
+    def test_width_of_miri(self, band, width):
+        """FWHM of the JWST user documentation, MIRI point spread functions; ours is drizzled."""
+        assert make_psf(band, pixel_scale=0.06).fwhm == pytest.approx(width, rel=0.1)
+
     def test_niriss_is_near_nircam(self):
         assert make_psf("NIRISS_F277W").fwhm == pytest.approx(make_psf("F277W").fwhm, rel=0.05)
 
