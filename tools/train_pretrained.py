@@ -14,8 +14,10 @@ Run with ``python tools/train_pretrained.py --folder FOLDER``. In the folder it
 A run that was stopped goes on where it was, and more ``--rows`` add to those that are there.
 Galaxies are read from the disc chunk by chunk. ``--install`` copies the models into the package
 and prints the digests that belong into ``dustest/estimators/_cnn/files/pretrained.py``. With
-``--architectures paper`` networks of the paper learn from the same galaxies; ``--share`` trains
-on a part of the galaxies, which makes a learning curve. Use another folder for each population.
+``--start`` training begins with the models of a folder, where there are any, and with those of
+three bands for all bands. With ``--architectures paper`` networks of the paper learn from the
+same galaxies; ``--share`` trains on a part of the galaxies, which makes a learning curve. Use
+another folder for each population.
 """
 
 import argparse
@@ -33,7 +35,9 @@ from astropy.table import Table, vstack
 from dustest import CNNEstimator, ConstantEstimator
 from dustest.data import register_survey
 from dustest.data.identity.describe import describe
-from dustest.estimators._cnn.settings import make_options
+from dustest.estimators._cnn.ensemble import Ensemble
+from dustest.estimators._cnn.network.layers import list_layers
+from dustest.estimators._cnn.settings import make_options, make_task
 from dustest.simulate import GalaxySimulator, get_population
 from dustest.simulate.galaxies.named_populations import POPULATIONS
 from dustest.simulate.surveys import get_survey, with_pixel_scale
@@ -78,6 +82,8 @@ PARTS = {
 }
 ROWS = {"training": 60_000, "calibration": 14_000, "test": 14_000}
 EPOCHS = 16
+START_RATE = 0.001
+"""Highest learning rate of networks that begin with those of a file."""
 SEEDS = {"training": 170310, "calibration": 170320, "test": 170330}
 """Seed of the first part of a set; the others follow."""
 NETWORK_SEED = 170340
@@ -105,6 +111,7 @@ def main(arguments=None):
     parser.add_argument("--rows", type=int, default=ROWS["training"], help="to learn from, in all")
     parser.add_argument("--judged", type=int, help="rows to calibrate, and as many to test with")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--start", type=Path, help="folder with models to begin with")
     parser.add_argument("--install", action="store_true")
     parser.add_argument("--n-jobs", type=int, default=-1)
     options = parser.parse_args(arguments)
@@ -214,6 +221,7 @@ def about(cnn, options):
         "augmentation": describe(make_options(cnn, cnn.networks_.task).augmentation),
         "snr_min": SNR_MIN_TRAINING,
         "network_seed": NETWORK_SEED,
+        "start": str(options.start.name) if options.start else "",
         "sets": rows,
     }
 
@@ -236,16 +244,61 @@ def bright(simulations, bands, *, images=True):
 
 def train(model, architecture, training, options):
     """A trained estimator."""
-    cnn = CNNEstimator(
-        **MODELS[model],
-        architecture=architecture,
-        snr_min=SNR_MIN_TRAINING,
-        n_networks=options.networks,
-        epochs=options.epochs,
-        augment=AUGMENTS[options.augment],
-        random_state=NETWORK_SEED,
+    settings = {"snr_min": SNR_MIN_TRAINING, "augment": AUGMENTS[options.augment]}
+    settings |= {"epochs": options.epochs, "random_state": NETWORK_SEED}
+    checkpoint = options.folder / "checkpoints"
+    start = first_networks(model, options) if architecture == "dustest" else None
+    if start is not None:
+        rate = {"learning_rate": START_RATE}
+        return start.set_params(**settings).finetune(training, **rate, checkpoint=checkpoint)
+    settings |= {"architecture": architecture, "n_networks": options.networks}
+    return CNNEstimator(**MODELS[model], **settings).fit(training, checkpoint=checkpoint)
+
+
+def first_networks(model, options):
+    """Networks to begin with: those of a file, or of three bands with more of them; or None."""
+    for name in (model, "nircam-3band") if options.start else ():
+        path = options.start / f"{name}.model"
+        if path.exists() and (name == model or model == "nircam-wide"):
+            found = CNNEstimator.load(path)
+            return found if name == model else widened(found, CNNEstimator(**MODELS[model]))
+    return None
+
+
+def widened(some, more):
+    """Networks of more bands that predict what networks of some of them do.
+
+    Weights of further bands are 0, and their columns of the context are scaled as those of the
+    first band of the others.
+    """
+    task = make_task(more).with_config(some.networks_.task.config)
+    layers = {layer.name: layer for layer in list_layers(task.config, **task.shape)}
+    places = np.array([more.bands.index(band) for band in some.bands])
+    columns = np.concatenate(
+        [(3 * places[:, None] + np.arange(3)).ravel(), 3 * len(more.bands) + np.arange(5)]
     )
-    return cnn.fit(training, checkpoint=options.folder / "checkpoints")
+    weights = dict(some.networks_.weights[0])
+    n_features, n_context = layers["features"].units, layers["context"].units
+    dense = np.r_[
+        0:n_features, n_features + columns, n_features + n_context : layers["with_context"].units
+    ]
+    for name, axis, rows in (
+        ("block0_conv/kernel", 2, places),
+        ("context_dense0/kernel", 0, columns),
+        ("dense0/kernel", 0, dense),
+    ):
+        layer, _, part = name.partition("/")
+        kernel = np.zeros(layers[layer].shapes[part], dtype=np.float32)
+        np.moveaxis(kernel, axis, 0)[rows] = np.moveaxis(weights[name], axis, 0)
+        weights[name] = kernel
+    scaler = some.networks_.scaler
+    mean, std = (
+        np.r_[np.tile(part[:3], len(more.bands)), part[-5:]] for part in (scaler.mean, scaler.std)
+    )
+    mean[columns], std[columns] = scaler.mean, scaler.std
+    more.networks_ = Ensemble(task, type(scaler)(mean, std), [weights])
+    more.domain_ = some.domain_
+    return more
 
 
 def measure(cnn, control, sample, truth):
