@@ -137,6 +137,11 @@ class LightTable:
         # Some curves are off by two per cent at 5500 Angstrom; a screen must have its own A_V.
         self._v_and_b_ratio = ratio if self.law is None else ratio / ratio[0]
 
+    @property
+    def nbytes(self):
+        """Size of the table in bytes."""
+        return self._table.nbytes + self._v_and_b.nbytes
+
     def __repr__(self):
         law = None if self.law is None else self.law.name
         return f"LightTable(bands={self.bands}, redshift={self.redshift:g}, law={law!r})"

@@ -7,6 +7,7 @@ import numpy as np
 
 from dustest.physics.stellar_grids import get_stellar_grid
 from dustest.simulate._sample_rows import Row
+from dustest.simulate.emission.recent_tables import RecentTables
 from dustest.simulate.emission.scene import Scene, add_neighbours, make_scene
 from dustest.simulate.emission.snapshot import Snapshot
 from dustest.simulate.galaxies.particle_galaxy import view
@@ -59,10 +60,12 @@ class Pipeline:
     grid: object
     cosmology: object
     _snapshots: dict = field(default_factory=dict, init=False, repr=False)
+    _recent: RecentTables = field(default_factory=RecentTables, init=False, repr=False)
     _loaded_grid: object = field(default=None, init=False, repr=False)
 
     def __getstate__(self):
-        return self.__dict__ | {"_snapshots": {}, "_loaded_grid": None}
+        empty = {"_snapshots": {}, "_recent": RecentTables(), "_loaded_grid": None}
+        return self.__dict__ | empty
 
     def draw(self, seed, start, stop):
         """Rows of drawn galaxies.
@@ -190,5 +193,6 @@ class Pipeline:
                 self.dust_law,
                 self.telescope.spectrograph,
                 self.cosmology,
+                self._recent,
             )
         return self._snapshots[redshift]

@@ -115,6 +115,11 @@ class SpectrumTable:
         self._screens = np.zeros(1) if self.law is None else _screens(ratio)
         self._transmission = screen(self._screens, ratio).astype(np.float32)
 
+    @property
+    def nbytes(self):
+        """Size of the table in bytes."""
+        return self._spectra.nbytes + self._transmission.nbytes
+
     def __repr__(self):
         first, last = self.wavelength[[0, -1]]
         law = None if self.law is None else self.law.name

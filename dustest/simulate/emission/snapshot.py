@@ -11,6 +11,7 @@ from dustest.physics.dust_laws.scattering import Scattered
 from dustest.physics.stellar.spectrum_table import SpectrumTable
 from dustest.physics.stellar_populations import LightTable, StarLight
 from dustest.physics.uv_slope import UV_1600, UV_WINDOWS
+from dustest.simulate.emission.recent_tables import RecentTables
 
 __all__ = ["MAG_PER_TAU", "SOLAR_METALLICITY", "DustFree", "Light", "Snapshot"]
 
@@ -31,6 +32,30 @@ _TEN_MYR, _HUNDRED_MYR = 1e7, 1e8
 
 
 @dataclass(frozen=True, eq=False)
+class Tables:
+    """Tables for one kind of dust and gas at one redshift.
+
+    Parameters
+    ----------
+    light : LightTable
+        Fluxes in the bands.
+    spectra : SpectrumTable or None
+        Makes the spectrum, if any.
+    depth_share : float
+        Effective optical depth of the dust at V over that of its extinction.
+    """
+
+    light: LightTable
+    spectra: SpectrumTable | None
+    depth_share: float
+
+    @property
+    def nbytes(self):
+        """Size of the tables in bytes."""
+        return self.light.nbytes + (0 if self.spectra is None else self.spectra.nbytes)
+
+
+@dataclass(frozen=True, eq=False)
 class DustFree:
     """Properties of a galaxy that do not depend on view and dust.
 
@@ -40,10 +65,8 @@ class DustFree:
         Metallicities of the stars in units of the tables.
     stars : StarLight
         Interpolated spectra of the stars, for any dust.
-    spectra : SpectrumTable or None
-        Makes the spectrum, if any.
-    depth_share : float
-        Effective optical depth of the dust at V over that of its extinction.
+    tables : Tables
+        Tables for the dust and gas of the galaxy.
     uv, v, b : float
         Dust-free flux of the galaxy at 1600 Angstrom in nJy, and V and B in Lsun/Angstrom.
     quantities : dict of str to float
@@ -52,8 +75,7 @@ class DustFree:
 
     metallicity: np.ndarray
     stars: StarLight
-    spectra: SpectrumTable | None
-    depth_share: float
+    tables: Tables
     uv: float
     v: float
     b: float
@@ -99,6 +121,8 @@ class Snapshot:
         Makes the spectra, if any.
     cosmology : `~astropy.cosmology.FLRW`
         Sets distances and angles.
+    recent : RecentTables, optional
+        Keeps the tables; snapshots may share it.
 
     Attributes
     ----------
@@ -108,36 +132,33 @@ class Snapshot:
         Angle of one kpc.
     """
 
-    def __init__(self, redshift, grid, bands, law, spectrograph, cosmology):
+    def __init__(self, redshift, grid, bands, law, spectrograph, cosmology, recent=None):
         self.redshift = redshift
         self._grid, self._law = grid, law
         self._bands = [*bands, *(_window(*limits, redshift) for limits in _WINDOWS)]
         self._n_bands = len(bands)
         self._spectrograph, self._cosmology = spectrograph, cosmology
-        self._tables, self._response = {}, None
+        self._recent, self._response = recent or RecentTables(), None
         self.arcsec_per_kpc = cosmology.arcsec_per_kpc_proper(redshift).to_value(u.arcsec / u.kpc)
         self._nanojansky = (1.0 * u.nJy).to_value(u.ABmag) - cosmology.distmod(redshift).value
         self._nanojansky += 2.5 * np.log10(1.0 + redshift)
 
     def _tables_of(self, conditions):
-        """Tables of light and of spectra for the dust and gas of a galaxy; share of the depth."""
+        """Tables for the dust and gas of a galaxy."""
         law, share = self._law or get_screen_law(conditions.grains), 1.0
         if conditions.scattering:
             law = Scattered(law)
             share = law.share_at_v
         gas = {"log_u": conditions.log_u, "escape_fraction": conditions.escape_fraction}
-        key = (law.name, *gas.values())
-        if key not in self._tables:
-            light = LightTable(
-                self._grid,
-                self._bands,
-                self.redshift,
-                law=law,
-                cosmology=self._cosmology,
-                **gas,
-            )
-            self._tables[key] = light, self._make_spectra(law, gas), share
-        return self._tables[key]
+        key = (self.redshift, law.name, *gas.values())
+        return self._recent.get(key, lambda: self._make_tables(law, share, gas))
+
+    def _make_tables(self, law, share, gas):
+        """Tables of light and of spectra behind a law."""
+        light = LightTable(
+            self._grid, self._bands, self.redshift, law=law, cosmology=self._cosmology, **gas
+        )
+        return Tables(light, self._make_spectra(law, gas), share)
 
     def _make_spectra(self, law, gas):
         """Table of spectra, if there is a spectrograph."""
@@ -168,8 +189,8 @@ class Snapshot:
         """
         stars = galaxy.stars
         metallicity = stars.metallicity / SOLAR_METALLICITY
-        table, spectra, share = self._tables_of(galaxy.conditions)
-        light = table.at(stars.age, metallicity)
+        tables = self._tables_of(galaxy.conditions)
+        light = tables.light.at(stars.age, metallicity)
         uv = _total(stars.mass, light.flux())[self._n_bands]
         v, b = _total(stars.mass, light.v_and_b())
         mass = stars.mass @ self._grid.surviving_fraction(stars.age, metallicity)
@@ -184,7 +205,7 @@ class Snapshot:
             "log_SFR_100": _log10(rate),
             "log_gas_mass": _log10(gas),
         }
-        return DustFree(metallicity, light, spectra, share, uv, v, b, quantities)
+        return DustFree(metallicity, light, tables, uv, v, b, quantities)
 
     def light(self, galaxy, free, tau_v):
         """Fluxes and spectrum of a galaxy with dust.
@@ -203,7 +224,7 @@ class Snapshot:
         Light
             Its fluxes, spectrum and attenuation.
         """
-        stars, a_v = galaxy.stars, free.depth_share * MAG_PER_TAU * tau_v
+        stars, a_v = galaxy.stars, free.tables.depth_share * MAG_PER_TAU * tau_v
         flux = free.stars.flux(a_v)
         total, windows = np.split(_total(stars.mass, flux), [self._n_bands])
         flux = flux[:, : self._n_bands] * stars.mass[:, np.newaxis]
@@ -225,9 +246,9 @@ class Snapshot:
 
     def _spectrum(self, stars, free, a_v):
         """Observed spectrum."""
-        if free.spectra is None:
+        if free.tables.spectra is None:
             return None
-        light = free.spectra.spectrum(stars.age, free.metallicity, stars.mass, a_v)
+        light = free.tables.spectra.spectrum(stars.age, free.metallicity, stars.mass, a_v)
         return self._response @ light
 
 
