@@ -34,6 +34,7 @@ from dustest.estimators.run.requests import offered
 __all__ = ["CNNConfig", "CNNEstimator", "TuningResult"]
 
 _MEAN = "{}_mean"
+_REASON = "domain_reason"
 _GENTLER = 0.1
 """Learning rate of `CNNEstimator.finetune` over that of `CNNEstimator.fit`."""
 
@@ -107,12 +108,15 @@ class CNNEstimator(DustEstimator):
         (brightness, log10 nJy).
     n_train_, n_validation_ : int
         Galaxies of the training set, and galaxies that decided when to stop.
+    detector_ : Detection or None
+        Detector of galaxies outside the training set, see `use_detector`.
     card_ : dict
         Description of the model as given to `save`; before, under ``"simulations"``, the manifests
         of simulations on disc that it was trained on.
 
     See Also
     --------
+    ShiftDetector : Detector of galaxies outside the training set.
     dustest.validation.occlusion_map : Parts of an image that a prediction depends on.
 
     Notes
@@ -130,10 +134,12 @@ class CNNEstimator(DustEstimator):
     ``EDGE``, ``BAD_PIXELS`` and ``NO_DATA``; ``REDSHIFT_OUT_OF_RANGE`` where the
     redshift is unknown, or not within that of the training set; ``OUT_OF_DOMAIN`` where the pixel
     scale is more than 3 % outside that of the training set, or the brightness more than 0.1 dex.
-    ``PRIOR_DOMINATED`` where the posterior of the first target differs from the mean posterior
-    over the training population at that redshift and signal-to-noise ratio, see `sample_prior`, by
-    less than 1 bit: the Kullback-Leibler divergence, in 32 bins of equal prior probability. Only
-    galaxies with ``NO_DATA`` have no prediction.
+    With a detector, also where stamps differ from those of the training set, and ``NOT_A_GALAXY``
+    where they look like a point source or an artefact; the column ``domain_reason`` then has the
+    reason. ``PRIOR_DOMINATED`` where the posterior of the first target differs from the mean
+    posterior over the training population at that redshift and signal-to-noise ratio, see
+    `sample_prior`, by less than 1 bit: the Kullback-Leibler divergence, in 32 bins of equal prior
+    probability. Only galaxies with ``NO_DATA`` have no prediction.
 
     Galaxies of one group, by the column ``group``, are on the same side of a split; without that
     column each row is a group.
@@ -470,6 +476,38 @@ class CNNEstimator(DustEstimator):
             self.networks_ = calibrated(self.networks_, data)
         return self
 
+    def use_detector(self, detector):
+        """Flag galaxies outside the training set whenever these networks estimate.
+
+        The detector is saved with the networks. Training removes it.
+
+        Parameters
+        ----------
+        detector : ShiftDetector
+            Fitted detector of stamps in the bands and size of the networks.
+
+        Returns
+        -------
+        self : CNNEstimator
+            The estimator itself.
+
+        Raises
+        ------
+        InputError
+            If the detector has other bands, or another size.
+        """
+        check_is_fitted(self)
+        check_is_fitted(detector)
+        task, found = self.networks_.task, detector.detection_
+        if (found.kind, found.bands, found.size) != ("cutout", task.bands, task.size):
+            msg = (
+                f"detector must be one of stamps in {', '.join(task.bands)} of {task.size} pixels "
+                f"a side, got one of {found.kind}s in {', '.join(found.bands)} of {found.size}"
+            )
+            raise InputError(msg)
+        self.detector_ = found
+        return self
+
     def _train(self, X, y, sample_weight, checkpoint, progress, make_options, start=None):
         """Gather a training set, and learn from it."""
         self._check_findable(checkpoint)
@@ -491,6 +529,7 @@ class CNNEstimator(DustEstimator):
         self.domain_ = domain | Domain.of(data, task.bands)
         self.history_ = RowTable(rows=learned.history)
         self.n_train_, self.n_validation_ = learned.n_train, learned.n_validation
+        self.detector_ = None
         self.card_ = sources(X)
         vars(self).pop("n_features_in_", None)
         if task.n_features:
@@ -540,15 +579,21 @@ class CNNEstimator(DustEstimator):
             )
             ignorant = inputs.usable & (bits < LEAST_INFORMATION)
             flags[ignorant] |= FLAGS["PRIOR_DOMINATED"].value
-        if task.head.uncertainty == "none":
-            return Estimates(samples, flags)
-        means = {_MEAN.format(name): draws.mean(axis=1) for name, draws in samples.items()}
-        return Estimates(samples, flags, means)
+        extra = {}
+        if task.head.uncertainty != "none":
+            extra = {_MEAN.format(name): draws.mean(axis=1) for name, draws in samples.items()}
+        if self.detector_ is not None:
+            verdict = self.detector_.judge(batch, inputs)
+            flags |= verdict.flags
+            extra[_REASON] = verdict.reason
+        return Estimates(samples, flags, extra)
 
     def _extra_columns(self, bands):  # noqa: ARG002
-        """Means of the targets, in the units of their quantities."""
+        """Means of the targets, in the units of their quantities, and the reason of a flag."""
         names = () if self.uncertainty == "none" else self.networks_.task.targets
-        return {_MEAN.format(name): ExtraColumn(QUANTITIES[name].unit) for name in names}
+        columns = {_MEAN.format(name): ExtraColumn(QUANTITIES[name].unit) for name in names}
+        reason = {} if self.detector_ is None else {_REASON: ExtraColumn(dtype="U20")}
+        return columns | reason
 
     def sample_prior(self, X, n_samples, random_state=None, *, truth=False):
         """Draw from the prior of galaxies: the mean posterior over the training population.

@@ -1,100 +1,125 @@
 """`ShiftDetector`: galaxies that differ from those that a network was trained on."""
 
+from numbers import Integral
+
 import numpy as np
 from astropy.table import QTable
 from sklearn.base import BaseEstimator
-from sklearn.neural_network import MLPClassifier
 from sklearn.utils.validation import check_is_fitted
 
 from dustest.data import as_sample
-from dustest.estimators._cnn.corruptions import CORRUPTIONS
+from dustest.data.checks.numbers import check_number, is_number
+from dustest.data.checks.sample_columns import band_column_name
+from dustest.data.errors import InputError, ReadError
+from dustest.estimators._cnn.files.manifest import DETECTOR, detector_of
 from dustest.estimators._cnn.files.model_file import read_model, write_model
-from dustest.estimators._cnn.shift.features import border_noise, measure
+from dustest.estimators._cnn.files.pretrained import pretrained_file
+from dustest.estimators._cnn.inputs import border_noise
+from dustest.estimators._cnn.shift.learning import Galaxies, learn_detection
+from dustest.estimators._cnn.shift.sample_test import compare_with_training
 from dustest.estimators.run.batch import make_batch
 
 __all__ = ["ShiftDetector"]
 
-_CLEAN = ""
-_HIDDEN, _EPOCHS = 64, 12
-_ARRAYS = ("hidden", "hidden_bias", "output", "output_bias", "mean", "std", "scales", "thresholds")
-"""Names of the arrays in a file."""
-_HELD_OUT = 4
-"""One galaxy in four sets the thresholds and does not train the classifier."""
+_KINDS = ("cutout", "flux")
+_CHUNK = 4096
+"""Galaxies that are converted at once."""
 
 
 class ShiftDetector(BaseEstimator):
     """Detector of galaxies outside the training set of a network, with a reason for each.
 
-    A classifier [1]_ is trained to separate two kinds of stamps: clean galaxies, with or without
-    changes inside the trained range, and galaxies that were corrupted in known ways.
+    A classifier [1]_ separates clean galaxies, with or without changes inside the range that
+    networks are trained on, from galaxies that were corrupted in known ways. What no known
+    corruption makes is found by its distance from the training set [2]_ in features of the
+    stamps, and zeros, saturated pixels and wrong units by plain checks.
 
     Parameters
     ----------
+    bands : sequence of str, optional
+        Bands; all of the training set by default.
+    size : int, optional
+        Side of the stamps in pixels. Larger stamps lose their border.
+    kind : {"cutout", "flux"}, optional
+        Data to judge: stamps, or photometry alone.
     false_alarms : float, optional
-        Largest share that is reported of clean galaxies, and of those changed inside the trained
-        range, for each pixel scale of the training set.
+        Share that is reported of the clean galaxies of each survey.
     random_state : int, optional
         Seed of the corruptions and of the classifier.
 
     Attributes
     ----------
     reasons_ : tuple of str
-        Reasons that can be reported; the first, an empty text, means that there is none.
-    thresholds_ : dict of float to float
-        Score above which a galaxy is reported, by pixel scale in arcsec.
+        Reasons that can be reported, besides ``"unusual"`` for unknown ones.
+
+    See Also
+    --------
+    CNNEstimator.use_detector : Let a detector flag galaxies whenever a network estimates.
+
+    Notes
+    -----
+    Galaxies with a signal-to-noise ratio below 2 in all bands are not judged. Other grains or
+    another relation of star formation and mass change stamps no more than galaxies differ, and
+    cannot be seen.
 
     References
     ----------
     .. [1] Hendrycks & Gimpel 2017, ICLR, arXiv:1610.02136 (scores of classifiers as detectors).
+    .. [2] Lee et al. 2018, Advances in Neural Information Processing Systems 31,
+       arXiv:1807.03888 (Mahalanobis distance of features).
     """
 
-    def __init__(self, false_alarms=0.04, random_state=0):
+    def __init__(self, bands=None, *, size=32, kind="cutout", false_alarms=0.03, random_state=0):
+        self.bands = bands
+        self.size = size
+        self.kind = kind
         self.false_alarms = false_alarms
         self.random_state = random_state
 
-    def fit(self, cnn, X):
-        """Train the classifier on corrupted copies of clean galaxies.
+    def fit(self, X, survey=None, *, examples=None):
+        """Train the detector on corrupted copies of clean galaxies.
 
         Parameters
         ----------
-        cnn : CNNEstimator
-            Trained networks, whose bands and size of stamps are used.
         X : GalaxySample
-            Clean galaxies with cutouts in these bands. Stamps larger than those of the networks
-            let corruptions bring in real pixels from beyond the border.
+            Clean galaxies. Stamps larger than ``size`` let corruptions bring in real pixels from
+            beyond the border. Views of one galaxy share a ``group``.
+        survey : array_like of shape (n,), optional
+            Name or number of the survey of each galaxy; each survey has limits of its own. All
+            are of one by default.
+        examples : dict of str to GalaxySample, optional
+            Galaxies outside the training set by their reason, in addition to the corruptions.
 
         Returns
         -------
         self : ShiftDetector
             The detector itself.
+
+        Raises
+        ------
+        InputError
+            If a parameter is invalid, or bands are missing.
         """
-        rng = np.random.default_rng(self.random_state)
-        self.bands_, self.size_ = tuple(cnn.bands), cnn.size
-        self.reasons_ = (_CLEAN, *sorted({one.reason for one in self._corruptions()}))
-        stamps, redshift, scale = self._read(X)
-        held_out = np.arange(len(stamps)) % _HELD_OUT == 0
-        learned = stamps[~held_out], redshift[~held_out], scale[~held_out]
-        features, labels = self._corrupted(*learned, rng)
-        self.mean_, self.std_ = features.mean(axis=0), features.std(axis=0) + 1e-6
-        network = MLPClassifier(
-            (_HIDDEN,),
-            batch_size=min(256, len(features)),
-            learning_rate_init=3e-3,
-            random_state=self.random_state,
-        )
-        # Single passes: MLPClassifier.fit warns wherever it stops before its own criterion.
-        scaled, classes = (features - self.mean_) / self.std_, np.arange(len(self.reasons_))
-        for _ in range(_EPOCHS):
-            order = rng.permutation(len(scaled))
-            network.partial_fit(scaled[order], labels[order], classes=classes)
-        self.weights_ = list(zip(network.coefs_, network.intercepts_, strict=True))
-        self.thresholds_ = {
-            float(value): self._threshold(
-                *(array[held_out & (scale == value)] for array in (stamps, redshift, scale)), rng
-            )
-            for value in np.unique(scale[held_out])
+        self._check()
+        sample = as_sample(X)
+        has = sample.cutout_bands if self.kind == "cutout" else sample.flux_bands
+        bands = has if self.bands is None else tuple(map(band_column_name, self.bands))
+        survey = np.zeros(len(sample), int) if survey is None else np.asarray(survey)
+        number = np.unique(survey, return_inverse=True)[1]
+        galaxies = self._galaxies(sample, bands, number)
+        others = {
+            reason: self._galaxies(as_sample(one), bands)
+            for reason, one in (examples or {}).items()
         }
+        self.detection_ = learn_detection(
+            galaxies, others, bands, self.size, self.kind, self.false_alarms, self.random_state
+        )
         return self
+
+    @property
+    def reasons_(self):
+        """Reasons that can be reported."""
+        return self.detection_.reasons[1:]
 
     def report(self, sample):
         """Report which galaxies are outside the training set, and why.
@@ -102,30 +127,51 @@ class ShiftDetector(BaseEstimator):
         Parameters
         ----------
         sample : GalaxySample
-            n galaxies with cutouts in all bands of the detector.
+            n galaxies with data in some of the bands of the detector.
 
         Returns
         -------
         report : QTable
-            n rows: ``id``, ``score`` (probability of any reason, from 0 to 1), ``out_of_domain``
-            and ``reason`` (empty if there is none).
+            n rows: ``id``, ``score`` (from 0 to 1), ``out_of_domain`` (whether it exceeds 0.5),
+            ``reason`` (empty if there is none) and ``not_a_galaxy``.
         """
-        check_is_fitted(self, "weights_")
-        stamps, redshift, scale = self._read(sample)
-        probability = self._probabilities(self._features(stamps, redshift, scale))
-        score = 1.0 - probability[:, 0]
-        known = np.array(list(self.thresholds_))
-        nearest = np.abs(np.nan_to_num(scale, nan=known[0])[:, None] - known).argmin(axis=1)
-        outside = score > np.array(list(self.thresholds_.values()))[nearest]
-        reason = np.array(self.reasons_)[1 + probability[:, 1:].argmax(axis=1)]
-        return QTable(
-            {
-                "id": as_sample(sample)["id"],
-                "score": score,
-                "out_of_domain": outside,
-                "reason": np.where(outside, reason, _CLEAN),
-            }
+        check_is_fitted(self, "detection_")
+        sample = as_sample(sample)
+        verdicts = [self.detection_.judge(batch) for batch in _batches(sample)]
+        score, reason, is_galaxy = (
+            np.concatenate([getattr(one, name) for one in verdicts])
+            for name in ("score", "reason", "is_galaxy")
         )
+        columns = {"id": sample["id"], "score": score, "out_of_domain": reason != ""}
+        return QTable(columns | {"reason": reason, "not_a_galaxy": ~is_galaxy})
+
+    def test_sample(self, sample):
+        """Test which property of a whole sample differs from the training set, and by how much.
+
+        Parameters
+        ----------
+        sample : GalaxySample
+            Galaxies, 100 or more, with stamps in some of the bands.
+
+        Returns
+        -------
+        result : QTable
+            A row for each property: ``property``, ``quantity``, ``usual`` (value of the training
+            set), ``value`` with its ``error``, ``significance`` and ``differs``. Two samples
+            whose galaxies differ in size, colour or brightness differ in these, too.
+
+        Raises
+        ------
+        InputError
+            If the detector is one of photometry.
+        """
+        check_is_fitted(self, "detection_")
+        if self.kind == "flux":
+            msg = "test_sample needs a detector of stamps, got one of photometry"
+            raise InputError(msg)
+        found = [self.detection_.features(batch) for batch in _batches(as_sample(sample))]
+        table = np.concatenate([table[bright] for table, bright in found])
+        return QTable(rows=compare_with_training(table, self.detection_))
 
     def save(self, path):
         """Write the detector into one file of safetensors with a manifest in JSON.
@@ -145,21 +191,14 @@ class ShiftDetector(BaseEstimator):
         InputError
             If the folder does not exist.
         """
-        check_is_fitted(self, "weights_")
-        fitted = {"bands": list(self.bands_), "size": self.size_, "reasons": list(self.reasons_)}
-        manifest = {
-            "kind": type(self).__name__,
-            "parameters": {"constructor": self.get_params(), "fitted": fitted},
-            "created": {},
-        }
-        (hidden, first), (output, second) = self.weights_
-        arrays = hidden, first, output, second, self.mean_, self.std_
-        arrays += tuple(np.array(list(one)) for one in zip(*self.thresholds_.items(), strict=True))
-        return write_model(path, manifest, dict(zip(_ARRAYS, arrays, strict=True)))
+        check_is_fitted(self, "detection_")
+        names, arrays = self.detection_.to_file()
+        manifest = {"kind": type(self).__name__, "parameters": {DETECTOR: names}, "created": {}}
+        return write_model(path, manifest, {f"{DETECTOR}/{k}": v for k, v in arrays.items()})
 
     @classmethod
     def load(cls, path, *, sha256=None):
-        """Read a detector that `save` wrote.
+        """Read a detector that `save` wrote, or that of a network.
 
         Parameters
         ----------
@@ -176,72 +215,80 @@ class ShiftDetector(BaseEstimator):
         Raises
         ------
         ReadError
-            If there is no such file, it is damaged, or it is no detector.
+            If there is no such file, it is damaged, or it has no detector.
         """
-        manifest, arrays = read_model(path, kind=cls.__name__, sha256=sha256)
-        detector = cls(**manifest["parameters"]["constructor"])
-        fitted = manifest["parameters"]["fitted"]
-        detector.bands_, detector.size_ = tuple(fitted["bands"]), fitted["size"]
-        detector.reasons_ = tuple(fitted["reasons"])
-        hidden, first, output, second, mean, std, scales, limits = (arrays[k] for k in _ARRAYS)
-        detector.weights_ = [(hidden, first), (output, second)]
-        detector.mean_, detector.std_ = mean, std
-        detector.thresholds_ = dict(zip(scales.tolist(), limits.tolist(), strict=True))
+        kinds = (cls.__name__, "CNNEstimator")
+        manifest, arrays = read_model(path, kind=kinds, sha256=sha256)
+        try:
+            detection, _ = detector_of(manifest, arrays)
+        except (InputError, KeyError, TypeError) as error:
+            msg = f"{path} is refused as a detector: {error!s:.300}"
+            raise ReadError(msg) from error
+        if detection is None:
+            msg = f"{path} has networks without a detector: fit one, see ShiftDetector.fit"
+            raise ReadError(msg)
+        detector = cls(detection.bands, size=detection.size, kind=detection.kind)
+        detector.detection_ = detection
         return detector
 
-    def _read(self, sample):
-        """Stamps in the bands of the detector, redshifts and pixel scales."""
-        batch = make_batch(as_sample(sample))
-        place = [batch.cutout_bands.index(band) for band in self.bands_]
-        stamps = np.where(batch.cutout_mask, 0.0, np.nan_to_num(batch.cutout))[:, place]
-        return stamps, batch.redshift, batch.pixel_scale
+    @classmethod
+    def from_pretrained(cls, name):
+        """Get the detector of networks that come with dustest.
 
-    def _corruptions(self):
-        """Corruptions that stamps in these bands show."""
-        return [one for one in CORRUPTIONS.values() if one.least_bands <= len(self.bands_)]
+        Parameters
+        ----------
+        name : str
+            Name of the networks, see `CNNEstimator.from_pretrained`.
 
-    def _corrupted(self, stamps, redshift, scale, rng):
-        """Features and reasons of clean galaxies and all their corruptions."""
-        rms = border_noise(self._centre(stamps))
-        features = self._clean(stamps, redshift, scale, rng)
-        labels = [np.zeros(len(one), int) for one in features]
-        for one in self._corruptions():
-            changed, _, stated = one.apply(stamps, rms, redshift, rng)
-            features.append(self._features(changed, stated, scale))
-            labels.append(np.full(len(stamps), self.reasons_.index(one.reason)))
-        return np.concatenate(features), np.concatenate(labels)
+        Returns
+        -------
+        detector : ShiftDetector
+            Fitted detector.
 
-    def _clean(self, stamps, redshift, scale, rng):
-        """Features of clean galaxies, then of each change inside the trained range."""
-        rms = border_noise(self._centre(stamps))
-        features = [self._features(stamps, redshift, scale)]
-        for one in self._corruptions():
-            if one.inside is not None:
-                changed, _, stated = one.apply(stamps, rms, redshift, rng, one.inside)
-                features.append(self._features(changed, stated, scale))
-        return features
+        Raises
+        ------
+        InputError
+            If there is no such model.
+        ReadError
+            If it has no detector.
+        """
+        path, sha256 = pretrained_file(name)
+        return cls.load(path, sha256=sha256)
 
-    def _threshold(self, stamps, redshift, scale, rng):
-        """Score that few clean galaxies exceed, and few of those changed inside the range."""
-        features = self._clean(stamps, redshift, scale, rng)
-        groups = features[0], np.concatenate(features[1:])
-        scores = (1.0 - self._probabilities(group)[:, 0] for group in groups)
-        return max(float(np.quantile(score, 1.0 - self.false_alarms)) for score in scores)
+    def _check(self):
+        """Raise an error for an invalid parameter."""
+        if self.kind not in _KINDS:
+            msg = f"kind must be one of {', '.join(_KINDS)}, got {self.kind!r}"
+            raise InputError(msg)
+        if not is_number(self.size, Integral) or self.size < 32:
+            msg = f"size must be an integer of pixels from 32, got {self.size!r}"
+            raise InputError(msg)
+        check_number(self.false_alarms, "false_alarms", 0.0, 1.0)
 
-    def _features(self, stamps, redshift, scale):
-        """Features of the central parts of stamps."""
-        return measure(self._centre(stamps), redshift, scale)
+    def _galaxies(self, sample, bands, survey=None):
+        """Arrays of the galaxies of a training set."""
+        batch = make_batch(sample)
+        n = len(sample)
+        known = batch.cutout_bands if self.kind == "cutout" else batch.bands
+        missing = sorted(set(bands) - set(known))
+        if missing:
+            msg = f"bands must be among {', '.join(known)}, got also {', '.join(missing)}"
+            raise InputError(msg)
+        place = [known.index(band) for band in bands]
+        if self.kind == "cutout":
+            stamps = np.nan_to_num(np.where(batch.cutout_mask, 0.0, batch.cutout)[:, place])
+            side = stamps.shape[-1]
+            stamps = stamps.astype(np.float32)
+            errors = border_noise(stamps.reshape(-1, side, side))[0].astype(np.float32)
+            errors = np.maximum(errors.reshape(n, -1), 1e-12)
+        else:
+            stamps, errors = batch.flux[:, place, None, None], batch.flux_err[:, place]
+        group = np.asarray(sample["group"]) if "group" in sample.colnames else np.arange(n)
+        survey = np.zeros(n, int) if survey is None else survey
+        return Galaxies(stamps, errors, batch.redshift, batch.pixel_scale, survey, group)
 
-    def _centre(self, stamps):
-        """Central parts of the size of the networks."""
-        first = (stamps.shape[-1] - self.size_) // 2
-        inside = slice(first, first + self.size_)
-        return stamps[..., inside, inside]
 
-    def _probabilities(self, features):
-        """Probability of each reason, (n, n_reasons)."""
-        values = (features - self.mean_) / self.std_
-        (hidden, first), (output, second) = self.weights_
-        logits = np.maximum(values @ hidden + first, 0.0) @ output + second
-        logits = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return logits / logits.sum(axis=1, keepdims=True)
+def _batches(sample):
+    """Parts of a sample as arrays."""
+    for start in range(0, len(sample), _CHUNK):
+        yield make_batch(sample, slice(start, start + _CHUNK))

@@ -70,6 +70,8 @@ class CNNInputs:
         Whether any band is there.
     flags : ndarray of int32 of shape (n,)
         Bits of `~dustest.data.FLAGS`.
+    pixel_noise, growth : ndarray of float32 of shape (n, n_bands), optional
+        Results of `border_noise` for each band.
     """
 
     image: np.ndarray
@@ -77,6 +79,8 @@ class CNNInputs:
     snr: np.ndarray
     usable: np.ndarray
     flags: np.ndarray
+    pixel_noise: np.ndarray | None = None
+    growth: np.ndarray | None = None
 
     def __len__(self):
         return len(self.image)
@@ -264,14 +268,15 @@ def _prepared(batch, bands, size, side, snr_min, normalise):
     context = np.zeros((n, len(layout)), dtype=np.float32)
     snr = np.zeros((n, n_bands), dtype=np.float32)
     flags = np.zeros(n, dtype=np.int32)
+    pixel_noise, growth = np.zeros_like(snr), np.ones_like(snr)
     layout.fill(context, _pixel_scale_columns(batch.pixel_scale))
     layout.fill(context, _redshift_columns(batch.redshift))
     for start in range(0, n, _CHUNK):
         rows = slice(start, start + _CHUNK)
         seen = [_see(batch, rows, column, stamp) for column in columns]
-        flux, noise, present = (
+        flux, noise, present, pixel_noise[rows], growth[rows] = (
             np.stack([getattr(band, name) for band in seen], axis=1)
-            for name in ("flux", "noise", "present")
+            for name in ("flux", "noise", "present", "pixel_noise", "growth")
         )
         scale, described = describe(flux, noise, present)
         layout.fill(context[rows], described | {"log_scale": np.log10(scale)})
@@ -279,7 +284,7 @@ def _prepared(batch, bands, size, side, snr_min, normalise):
         flags[rows] = _flags(seen, present, snr[rows], snr_min)
         normalise(seen, scale, window, out=image[rows])
     usable = context[:, layout["present"]].any(axis=1)
-    return CNNInputs(image, context, snr, usable, flags)
+    return CNNInputs(image, context, snr, usable, flags, pixel_noise, growth)
 
 
 def _check_numbers(size, snr_min):
@@ -368,6 +373,8 @@ class _Seen:
         Flux in the aperture and its standard deviation in nJy.
     present : ndarray of bool of shape (m,)
         Whether enough of the aperture is good.
+    pixel_noise, growth : ndarray of shape (m,)
+        From `border_noise`.
     """
 
     pixels: np.ndarray
@@ -375,6 +382,8 @@ class _Seen:
     flux: np.ndarray
     noise: np.ndarray
     present: np.ndarray
+    pixel_noise: np.ndarray
+    growth: np.ndarray
 
 
 def _see(batch, rows, column, stamp):
@@ -395,7 +404,7 @@ def _see(batch, rows, column, stamp):
     share = np.ones(len(flux)) if bad is None else 1.0 - _bad_share(bad)
     present = (share >= _USABLE_SHARE) & (np.maximum(np.abs(flux), noise) > _TINY)
     noise = np.maximum(noise, np.maximum(np.abs(flux) / _CLEAREST, _TINY))
-    return _Seen(pixels, bad, flux, noise, present)
+    return _Seen(pixels, bad, flux, noise, present, pixel_noise, correlation)
 
 
 def _bad(pixels, mask):
@@ -417,7 +426,8 @@ def _nothing(m, stamp):
     """A missing band of the sample."""
     sides = [side.stop - side.start for side in stamp]
     pixels = np.broadcast_to(np.float32(0.0), (m, *sides))
-    return _Seen(pixels, None, np.zeros(m), np.ones(m), np.zeros(m, dtype=bool))
+    nothing = np.zeros(m)
+    return _Seen(pixels, None, nothing, np.ones(m), np.zeros(m, dtype=bool), nothing, np.ones(m))
 
 
 def _at(stamps, pixels):

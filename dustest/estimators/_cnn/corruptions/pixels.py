@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 import numpy as np
+from scipy import fft
 
 __all__ = [
     "blur",
@@ -40,9 +41,11 @@ def resample(stamps, factor=1.0, shift=(0.0, 0.0)):
     """
     shape = stamps.shape[:2]
     factor, *shift = (np.broadcast_to(value, shape) for value in (factor, *shift))
-    rows, columns = (_matrix(stamps.shape[-1], factor, value) for value in shift)
-    area = (factor**2)[..., None, None]
-    return area * (rows @ stamps @ np.swapaxes(columns, -1, -2))
+    rows, columns = (
+        _matrix(stamps.shape[-1], factor, value).astype(stamps.dtype) for value in shift
+    )
+    rows *= (factor**2)[..., None, None]
+    return rows @ stamps @ np.swapaxes(columns, -1, -2)
 
 
 def _matrix(size, factor, shift):
@@ -92,9 +95,13 @@ def correlated_noise(shape, rms, smoothing, rng, transfer=1.0):
     """
     size = shape[-1]
     gaussian = np.exp(-0.5 * smoothing**2 * _squared_frequency(size))
-    spectrum = np.fft.rfft2(rng.standard_normal(shape, dtype=np.float32)) * gaussian * transfer
+    spectrum = fft.rfft2(rng.standard_normal(shape, dtype=np.float32))
+    spectrum *= gaussian
+    spectrum *= transfer
     power = np.mean(np.exp(-(smoothing**2) * _squared_frequency(size, full=True)))
-    return np.fft.irfft2(spectrum, s=shape[-2:]) * _per_stamp(rms) / np.sqrt(power)
+    noise = fft.irfft2(spectrum, s=shape[-2:], overwrite_x=True)
+    noise *= _per_stamp(rms) / np.sqrt(power)
+    return noise
 
 
 def blur(stamps, sigma, rms, rng, smoothing=0.8):
@@ -120,9 +127,9 @@ def blur(stamps, sigma, rms, rng, smoothing=0.8):
     """
     pad = ((0, 0), (0, 0), (_BORDER, _BORDER), (_BORDER, _BORDER))
     wide = np.pad(stamps, pad, mode="symmetric")
-    squared = _per_stamp(np.square(sigma)) * _squared_frequency(wide.shape[-1])
+    squared = _per_stamp(np.float32(np.square(sigma))) * _squared_frequency(wide.shape[-1])
     transfer = np.exp(-0.5 * squared)
-    smooth = np.fft.irfft2(np.fft.rfft2(wide) * transfer, s=wide.shape[-2:])
+    smooth = fft.irfft2(fft.rfft2(wide) * transfer, s=wide.shape[-2:])
     lost = np.sqrt(1.0 - transfer**2)
     smooth += correlated_noise(wide.shape, rms, smoothing, rng, lost)
     return smooth[..., _BORDER:-_BORDER, _BORDER:-_BORDER]
@@ -132,7 +139,7 @@ def _squared_frequency(size, *, full=False):
     """Squared angular frequency of each Fourier mode, in 1 / pixel."""
     rows = 2.0 * np.pi * np.fft.fftfreq(size)
     columns = rows if full else 2.0 * np.pi * np.fft.rfftfreq(size)
-    return rows[:, None] ** 2 + columns**2
+    return np.float32(rows[:, None] ** 2 + columns**2)
 
 
 def _per_stamp(values):

@@ -43,7 +43,11 @@ class Corruption:
     inside : tuple of float or None
         Range of the strength that networks are trained on; None if there is none.
     least_bands : int
-        Number of bands below which stamps do not show the change.
+        Number of bands below which the data do not show the change.
+    is_photometric : bool
+        Whether fluxes without stamps show the change. Fluxes are stamps of one pixel.
+    is_galaxy : bool
+        Whether a changed galaxy is still one.
     """
 
     name: str
@@ -52,6 +56,8 @@ class Corruption:
     change: Callable
     inside: tuple | None = None
     least_bands: int = 1
+    is_photometric: bool = False
+    is_galaxy: bool = True
 
     def apply(self, stamps, errors, redshift, rng, strength=None):
         """Change galaxies.
@@ -75,7 +81,7 @@ class Corruption:
             New arrays of the same shapes.
         """
         low, high = self.strength if strength is None else strength
-        drawn = rng.uniform(low, high, (len(stamps), 1))
+        drawn = rng.uniform(low, high, (len(stamps), 1)).astype(stamps.dtype)
         return self.change(stamps, errors, redshift, drawn, rng)
 
 
@@ -162,6 +168,16 @@ def _star(stamps, errors, redshift, strength, rng):
     return _replaced(stamps, errors, redshift, 10.0 ** (-strength * place), rng)
 
 
+def _hot_pixels(stamps, errors, redshift, strength, rng):
+    """Peak sharper than any point source in one band, or all, and no galaxy: sigma in pixels."""
+    bands = _of_one_band(errors.shape, rng) + (rng.random((len(stamps), 1)) < 0.5)
+    flux = np.maximum(flux_within(stamps, _RADIUS), 30.0 * errors) * np.minimum(bands, 1.0)
+    peak = point_source(stamps.shape[-1], np.broadcast_to(strength, errors.shape))
+    peak = resample(peak, 1.0, rng.uniform(-1.0, 1.0, (2, len(stamps), 1)))
+    noise = correlated_noise(stamps.shape, errors, _SMOOTHING, rng)
+    return flux[..., None, None] * peak + noise, errors, redshift
+
+
 def _zeroed(stamps, errors, redshift, strength, rng):  # noqa: ARG001
     """Centre set to 0: strength is the radius in pixels."""
     inside = distance_from_centre(stamps.shape[-1]) < strength[..., None, None]
@@ -212,6 +228,10 @@ def _replaced(stamps, errors, redshift, colours, rng):
     return _source(stamps, colours) + noise, errors, redshift
 
 
+_OF_FLUXES = {"is_photometric": True}
+_OF_COLOURS = {"least_bands": 2, "is_photometric": True}
+_NO_GALAXY = {"is_photometric": True, "is_galaxy": False}
+
 CORRUPTIONS = Registry(
     "corruption",
     Corruption,
@@ -220,21 +240,22 @@ CORRUPTIONS = Registry(
         Corruption("wide PSF", "PSF", (1.2, 2.4), _wide, inside=(0.0, 0.8)),
         Corruption("noise", "noise", (1.7, 2.5), _noisy, inside=(1.0, 1.2)),
         Corruption("pixel scale", "pixel scale", (1.3, 1.6), _scaled_pixels),
-        Corruption("unit", "units", (1.0, 1.0), _unit),
-        Corruption("swapped bands", "colour", (1.0, 1.0), _swapped, least_bands=2),
-        Corruption("zero point", "colour", (0.3, 0.5), _zero_point, inside=(0.0, 0.05)),
+        Corruption("unit", "units", (1.0, 1.0), _unit, **_OF_FLUXES),
+        Corruption("swapped bands", "colour", (1.0, 1.0), _swapped, **_OF_COLOURS),
+        Corruption("zero point", "colour", (0.3, 0.5), _zero_point, (0.0, 0.05), **_OF_FLUXES),
         Corruption(
             "shifted band", "misaligned bands", (1.8, 3.0), _misaligned, (0.0, 1.0), least_bands=2
         ),
         Corruption("offset", "centre", (4.5, 8.0), _off_centre, inside=(0.0, 3.0)),
         Corruption("background", "background", (1.8, 3.0), _background, inside=(0.0, 1.0)),
-        Corruption("neighbour", "neighbour", (0.1, 1.0), _neighbour, inside=(-1.5, -0.1)),
-        Corruption("AGN", "point source", (0.5, 1.0), _agn, inside=(0.0, 0.3)),
-        Corruption("little red dot", "point source", (0.4, 1.2), _red_dot),
-        Corruption("star", "point source", (0.2, 0.6), _star),
+        Corruption("neighbour", "neighbour", (0.1, 1.0), _neighbour, inside=(-1.5, -0.2)),
+        Corruption("AGN", "point source", (0.5, 1.0), _agn, inside=(0.0, 0.3), is_galaxy=False),
+        Corruption("little red dot", "point source", (0.4, 1.2), _red_dot, **_NO_GALAXY),
+        Corruption("star", "point source", (0.2, 0.6), _star, **_NO_GALAXY),
+        Corruption("hot pixels", "artefact", (0.3, 0.8), _hot_pixels, is_galaxy=False),
         Corruption("zeroed centre", "saturation", (1.5, 4.0), _zeroed),
         Corruption("saturated centre", "saturation", (0.4, 0.8), _saturated),
-        Corruption("low redshift", "redshift", (0.1, 0.3), _low_redshift),
+        Corruption("low redshift", "redshift", (0.1, 0.3), _low_redshift, **_OF_FLUXES),
     ],
 )
 """Corruptions by name."""

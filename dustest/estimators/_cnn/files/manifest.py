@@ -10,8 +10,12 @@ from dustest.estimators._cnn.ensemble import Ensemble
 from dustest.estimators._cnn.files.model_file import read_model, write_model
 from dustest.estimators._cnn.network.config import CNNConfig
 from dustest.estimators._cnn.settings import make_task
+from dustest.estimators._cnn.shift.detection import Detection
 
-__all__ = ["load_estimator", "save_estimator"]
+__all__ = ["DETECTOR", "detector_of", "load_estimator", "save_estimator"]
+
+DETECTOR = "detector"
+"""Name of a detector of shifts in manifests, and of the group of its arrays."""
 
 _PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numpy")
 _HISTORY = ("network", "epoch", "loss", "val_loss", "learning_rate")
@@ -41,7 +45,41 @@ def save_estimator(estimator, path, card):
     InputError
         If the file cannot be written there, or ``card`` is no plain JSON.
     """
-    return write_model(path, _describe(estimator, card), estimator.networks_.to_arrays())
+    manifest, arrays = _describe(estimator, card), estimator.networks_.to_arrays()
+    if estimator.detector_ is not None:
+        names, found = estimator.detector_.to_file()
+        manifest["parameters"][DETECTOR] = names
+        arrays |= {f"{DETECTOR}/{name}": value for name, value in found.items()}
+    return write_model(path, manifest, arrays)
+
+
+def detector_of(manifest, arrays):
+    """Read the detector of a file.
+
+    Parameters
+    ----------
+    manifest : dict
+        Manifest.
+    arrays : dict of str to ndarray
+        All arrays.
+
+    Returns
+    -------
+    detection : Detection or None
+        The detector; None if there is none.
+    others : dict of str to ndarray
+        The other arrays.
+
+    Raises
+    ------
+    InputError
+        If its parts do not fit together.
+    """
+    names = manifest["parameters"].get(DETECTOR)
+    prefix = f"{DETECTOR}/"
+    own = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+    others = {name: value for name, value in arrays.items() if not name.startswith(prefix)}
+    return None if names is None else Detection.from_file(names, own), others
 
 
 def load_estimator(kind, path, sha256=None):
@@ -131,6 +169,7 @@ def _rebuilt(kind, manifest, arrays):
         raise InputError(msg)
     task = make_task(estimator, n_features).with_config(config)
     _check_latents(task, manifest)
+    estimator.detector_, arrays = detector_of(manifest, arrays)
     estimator.networks_ = Ensemble.from_arrays(task, arrays)
     estimator.domain_ = Domain.from_dict(known["domain"])
     columns = {name: _numbers(created["history"][name]) for name in _HISTORY}

@@ -1,0 +1,293 @@
+"""What a fitted detector knows, and how it judges galaxies."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from dustest.data.errors import InputError
+from dustest.data.flags import FLAGS
+from dustest.estimators._cnn.context import ContextLayout
+from dustest.estimators._cnn.corruptions import CORRUPTIONS
+from dustest.estimators._cnn.inputs import prepare
+from dustest.estimators._cnn.shift.features import N_PLAIN, measure
+from dustest.estimators._cnn.shift.photometry import measure_fluxes
+from dustest.estimators.run.batch import is_constant
+
+__all__ = ["CLEAN", "MOST", "UNUSUAL", "Detection", "Verdict"]
+
+CLEAN, UNUSUAL = "", "unusual"
+"""Reasons of galaxies inside, and of those that no known corruption makes."""
+_BAD = np.float32(1e-30)
+"""Value of bad pixels, which are not zero as pixels that were never observed."""
+_NEARLY = np.float32(0.999)
+"""Factor of pixels that replace bad ones, so that no two are equal as in saturated stamps."""
+_FARTHEST, MOST = 8.0, 4.0
+"""Largest distance of a feature from its mean in standard deviations, for the classifier and for
+the distance of a galaxy."""
+_SCALE_STEP, _NOISE_STEP = 0.03, 0.3
+"""Differences in dex of pixel scale and noise that count alike in the choice of a survey."""
+_ZEROS, _PLATEAU = 3, 4
+"""Least number of zeros, and of equally bright pixels, in the centre that are no chance."""
+_UNIT = 0.8
+"""Least distance in dex of the noise of all bands from that of a survey of this pixel scale."""
+_FAINT = 2.0
+"""Signal-to-noise ratio below which galaxies are not judged."""
+_MOST_UNUSUAL = 1.0
+"""Largest excess of a galaxy for its distance alone, so that known corruptions weigh more."""
+_CERTAIN = 1e3
+"""Excess of a galaxy that fails a plain check."""
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """Result of a detector for n galaxies.
+
+    Parameters
+    ----------
+    score : ndarray of shape (n,)
+        From 0 to 1; above 0.5 a galaxy is outside.
+    reason : ndarray of str of shape (n,)
+        Reason; empty if there is none.
+    is_galaxy : ndarray of bool of shape (n,)
+        False where the reason is that the source is no galaxy.
+    """
+
+    score: np.ndarray
+    reason: np.ndarray
+    is_galaxy: np.ndarray
+
+    @property
+    def flags(self):
+        """Bits of `~dustest.data.FLAGS` (ndarray of int32 of shape (n,))."""
+        outside = np.where(self.reason == CLEAN, 0, FLAGS["OUT_OF_DOMAIN"].value)
+        other = np.where(self.is_galaxy, 0, FLAGS["NOT_A_GALAXY"].value)
+        return (outside | other).astype(np.int32)
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """A fitted detector: names and arrays.
+
+    Parameters
+    ----------
+    kind : {"cutout", "flux"}
+        Data that it judges.
+    bands : tuple of str
+        Bands of the data.
+    size : int
+        Side of the stamps in pixels.
+    reasons : tuple of str
+        Reasons; the first is `CLEAN`.
+    mean, std : ndarray of shape (p,)
+        Of the features of clean galaxies.
+    hidden, hidden_bias, output, output_bias : ndarray
+        Weights of the classifier.
+    whitening : ndarray of shape (p, p)
+        Matrix that makes features of clean galaxies uncorrelated.
+    surveys : ndarray of shape (n_surveys, 2)
+        Median log10 of the pixel scale in arcsec, and of the noise in nJy.
+    limits : ndarray of shape (n_surveys, n_reasons)
+        Log-ratio of the probability of each reason to that of `CLEAN` above which a galaxy is
+        reported; first the largest squared distance from the mean.
+    effects, levels, scatter : ndarray
+        Responses of features to properties of a sample, see `~.sample_test`.
+    """
+
+    kind: str
+    bands: tuple
+    size: int
+    reasons: tuple
+    mean: np.ndarray
+    std: np.ndarray
+    hidden: np.ndarray
+    hidden_bias: np.ndarray
+    output: np.ndarray
+    output_bias: np.ndarray
+    whitening: np.ndarray
+    surveys: np.ndarray
+    limits: np.ndarray
+    effects: np.ndarray
+    levels: np.ndarray
+    scatter: np.ndarray
+
+    def judge(self, batch, inputs=None):
+        """Judge galaxies.
+
+        Parameters
+        ----------
+        batch : Batch
+            n galaxies.
+        inputs : CNNInputs, optional
+            Result of `prepare` for them; made here by default.
+
+        Returns
+        -------
+        Verdict
+            Scores and reasons.
+        """
+        table, bright = self.features(batch, inputs)
+        return self.verdict(table, bright)
+
+    def features(self, batch, inputs=None):
+        """Features of galaxies, and whether they are bright enough to be judged."""
+        if self.kind == "flux":
+            return measure_fluxes(batch, self.bands)
+        if inputs is None:
+            inputs = prepare(batch, self.bands, size=self.size)
+        present = inputs.context[:, ContextLayout(len(self.bands))["present"]] > 0.0
+        pixels = self._pixels(batch)
+        noise = inputs.pixel_noise, inputs.growth
+        table = measure(pixels, *noise, present, batch.redshift, batch.pixel_scale)
+        return table, (inputs.snr >= _FAINT).any(axis=1)
+
+    def _pixels(self, batch):
+        """Central parts of stamps in all bands; bad pixels are those opposite to them."""
+        corner = [(side - self.size) // 2 for side in batch.cutout.shape[2:]]
+        rows, columns = (slice(first, first + self.size) for first in corner)
+        pixels = np.zeros((len(batch), len(self.bands), self.size, self.size), np.float32)
+        for column, band in enumerate(self.bands):
+            if band in batch.cutout_bands:
+                place = (slice(None), batch.cutout_bands.index(band), rows, columns)
+                pixels[:, column] = batch.cutout[place]
+                if not is_constant(batch.cutout_mask):
+                    pixels[:, column][batch.cutout_mask[place]] = np.nan
+        # A sum is finite if all pixels are, and needs no memory.
+        if not np.isfinite(pixels.sum()):
+            spoiled = ~np.isfinite(pixels).all(axis=(1, 2, 3))
+            pixels[spoiled] = _mended(pixels[spoiled])
+        return pixels
+
+    def verdict(self, table, bright):
+        """Judge galaxies by their features.
+
+        Parameters
+        ----------
+        table : ndarray of shape (n, p)
+            Features.
+        bright : ndarray of bool of shape (n,)
+            Whether galaxies are judged.
+
+        Returns
+        -------
+        Verdict
+            Scores and reasons.
+        """
+        ratios = self.ratios(table)
+        excess = ratios - self.limits[self.survey_of(table)]
+        np.clip(0.5 * excess[:, 0], None, _MOST_UNUSUAL, out=excess[:, 0])
+        if self.kind == "cutout":
+            self._check_plainly(table, excess)
+        best = 1 + excess[:, 1:].argmax(axis=1)
+        rows = np.arange(len(best))
+        likely = (excess[rows, best] > 0.0) | (ratios[rows, best] > 0.0)
+        largest = excess.max(axis=1)
+        score = np.where(bright, 1.0 / (1.0 + np.exp(-np.clip(largest, -30.0, 30.0))), 0.0)
+        reason = np.where(likely, np.array(self.reasons)[best], UNUSUAL)
+        reason = np.where(bright & (largest > 0.0), reason, CLEAN)
+        return Verdict(score, reason, ~np.isin(reason, _no_galaxies()))
+
+    def _check_plainly(self, table, excess):
+        """Raise the excess of galaxies whose fault is plain to see, in place."""
+        n_bands = len(self.bands)
+        plain = table[:, : N_PLAIN * n_bands].reshape(-1, n_bands, N_PLAIN)
+        broken = (plain[..., 2] >= _ZEROS) | (plain[..., 3] >= _PLATEAU)
+        nearest = np.abs(self._distances(table)[0]).argmin(axis=1)
+        change = plain[..., 0] - self.surveys[nearest, 1, None]
+        wrong = np.all((np.abs(change) > _UNIT) | np.isnan(change), axis=1)
+        excess[wrong, self.reasons.index("units")] = _CERTAIN
+        excess[broken.any(axis=1), self.reasons.index("saturation")] = 2.0 * _CERTAIN
+
+    def values(self, table):
+        """Features in standard deviations from their means, 0 if unknown."""
+        values = (table - self.mean) / self.std
+        np.nan_to_num(values, copy=False)
+        return np.clip(values, -_FARTHEST, _FARTHEST, out=values)
+
+    def activations(self, values):
+        """Hidden units of the classifier, (n, n_hidden)."""
+        return np.maximum(values @ self.hidden + self.hidden_bias, 0.0)
+
+    def ratios(self, table):
+        """Squared distance from the mean, then log-ratios of all reasons to clean."""
+        values = self.values(table)
+        logits = self.activations(values) @ self.output + self.output_bias
+        ratios = logits - logits[:, :1]
+        ratios[:, 0] = np.square(np.clip(values, -MOST, MOST) @ self.whitening).sum(axis=1)
+        return ratios
+
+    def survey_of(self, table):
+        """Number of the survey that is most similar in pixel scale and noise."""
+        scale, noise = self._distances(table)
+        distance = np.nan_to_num(np.abs(scale) / _SCALE_STEP + np.abs(noise) / _NOISE_STEP)
+        return distance.argmin(axis=1)
+
+    def _distances(self, table):
+        """Differences in dex from all surveys, of pixel scale and noise."""
+        if self.kind == "flux":
+            return np.zeros((2, len(table), 1))
+        noise = table[:, : N_PLAIN * len(self.bands) : N_PLAIN]
+        known = np.isfinite(noise)
+        mean = np.where(known, noise, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+        scale = table[:, -2, None] - self.surveys[:, 0]
+        return np.nan_to_num(scale), mean[:, None] - self.surveys[:, 1]
+
+    def to_file(self):
+        """Names for a manifest, and arrays by name.
+
+        Returns
+        -------
+        names : dict
+            Plain JSON.
+        arrays : dict of str to ndarray
+            All arrays.
+        """
+        content = {item.name: getattr(self, item.name) for item in fields(self)}
+        arrays = {name: v for name, v in content.items() if isinstance(v, np.ndarray)}
+        names = {name: v for name, v in content.items() if name not in arrays}
+        plain = {name: list(v) if isinstance(v, tuple) else v for name, v in names.items()}
+        return plain, arrays
+
+    @classmethod
+    def from_file(cls, names, arrays):
+        """Read the result of `to_file`.
+
+        Parameters
+        ----------
+        names : dict
+            Plain JSON.
+        arrays : dict of str to ndarray
+            All arrays.
+
+        Returns
+        -------
+        Detection
+            The detector.
+
+        Raises
+        ------
+        InputError
+            If they do not fit together.
+        """
+        plain = {name: tuple(v) if isinstance(v, list) else v for name, v in names.items()}
+        try:
+            found = cls(**plain, **arrays)
+            shapes = found.ratios(np.zeros((1, len(found.mean)))).shape, found.limits.shape[1:]
+        except (TypeError, ValueError) as error:
+            msg = f"the detector must have all its arrays, {error}"
+            raise InputError(msg) from error
+        if shapes != ((1, len(found.reasons)), (len(found.reasons),)):
+            msg = f"the detector must have a limit for each reason, got {shapes}"
+            raise InputError(msg)
+        return found
+
+
+def _mended(stamps):
+    """Stamps whose bad pixels have the value opposite to them, or nearly none."""
+    opposite = stamps[..., ::-1, ::-1]
+    stamps = np.where(np.isfinite(stamps), stamps, _NEARLY * opposite)
+    return np.where(np.isfinite(stamps), stamps, _BAD)
+
+
+def _no_galaxies():
+    """Reasons of sources that are no galaxies."""
+    return sorted({one.reason for one in CORRUPTIONS.values() if not one.is_galaxy})

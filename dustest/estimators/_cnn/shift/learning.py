@@ -1,0 +1,275 @@
+"""How a detector learns: corrupted galaxies, a classifier, and limits for each survey."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.neural_network import MLPClassifier
+
+from dustest.estimators._cnn.corruptions import CORRUPTIONS
+from dustest.estimators._cnn.inputs import border_noise
+from dustest.estimators._cnn.shift.detection import CLEAN, MOST, Detection
+from dustest.estimators._cnn.shift.features import N_PLAIN, measure
+from dustest.estimators._cnn.shift.photometry import flux_table
+from dustest.estimators._cnn.shift.sample_test import PROPERTIES, responses
+
+__all__ = ["Galaxies", "learn_detection"]
+
+_HIDDEN, _RATE, _DECAY = 96, 2e-3, 1e-3
+_BATCHES = (*[1] * 9, *[4] * 5)
+"""Size of batches in each epoch; larger ones average, as smaller learning rates do."""
+_LEAST, _MOST, _STEPS = 32, 256, 400
+"""Smallest and largest of the smaller batches, and steps of an epoch between these limits."""
+_HELD_OUT = 4
+"""One group of galaxies in four sets the limits, and is not learned."""
+_INSIDE = 0.045
+"""Largest share that is reported of galaxies of one survey with one change inside the range."""
+_UNUSUAL = 0.005
+"""Share of clean galaxies beyond the largest distance from the mean."""
+_LOST_REDSHIFTS, _LOST_SCALES, _SPARSE, _LOST_BANDS = 0.1, 0.1, 0.25, 0.4
+"""Shares of galaxies without redshift, without pixel scale, and that lose bands; share of bands
+that these lose."""
+_SHRINKAGE = 0.05
+"""Share of the unit matrix in the covariance of features."""
+_MOST_TESTED = 1500
+_CHUNK = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Galaxies:
+    """Galaxies of a training set; fluxes are stamps of one pixel.
+
+    Parameters
+    ----------
+    stamps : ndarray of shape (n, n_bands, side, side)
+        Stamps in nJy per pixel, at least as large as those of the networks.
+    errors : ndarray of shape (n, n_bands)
+        Standard deviation of a pixel.
+    redshift, pixel_scale : ndarray of shape (n,)
+        Redshift, and side of a pixel in arcsec.
+    survey, group : ndarray of shape (n,)
+        Number of the survey, and name or number of the galaxy that views share.
+    """
+
+    stamps: np.ndarray
+    errors: np.ndarray
+    redshift: np.ndarray
+    pixel_scale: np.ndarray
+    survey: np.ndarray
+    group: np.ndarray
+
+    def __len__(self):
+        return len(self.redshift)
+
+    def __getitem__(self, rows):
+        """Select rows."""
+        return Galaxies(**{name: value[rows] for name, value in vars(self).items()})
+
+    def changed(self, corruption, rng, *, inside=False):
+        """Corrupted galaxies."""
+        strength = corruption.inside if inside else None
+        found = corruption.apply(self.stamps, self.errors, self.redshift, rng, strength)
+        stamps, errors, redshift = found
+        return replace(self, stamps=stamps, errors=errors, redshift=redshift)
+
+    def parts(self):
+        """Some galaxies at a time, so that arrays stay small."""
+        return (self[start : start + _CHUNK] for start in range(0, len(self), _CHUNK))
+
+
+def learn_detection(galaxies, examples, bands, size, kind, false_alarms, seed):
+    """Fit a detector.
+
+    Parameters
+    ----------
+    galaxies : Galaxies
+        Clean galaxies.
+    examples : dict of str to Galaxies
+        Further galaxies outside the trained range, by their reason.
+    bands : tuple of str
+        Bands.
+    size : int
+        Side of the stamps in pixels.
+    kind : {"cutout", "flux"}
+        Kind of the data.
+    false_alarms : float
+        Share of clean galaxies that is reported.
+    seed : int
+        Seed of corruptions and classifier.
+
+    Returns
+    -------
+    Detection
+        The detector.
+    """
+    rng = np.random.default_rng(seed)
+    known = [
+        one
+        for one in CORRUPTIONS.values()
+        if one.least_bands <= len(bands) and (kind == "cutout" or one.is_photometric)
+    ]
+    reasons = (CLEAN, *sorted({one.reason for one in known} | set(examples)))
+    held_out = np.unique(galaxies.group, return_inverse=True)[1] % _HELD_OUT == 0
+    learned = _Maker(galaxies[~held_out], size, kind, rng)
+    clean = [learned.table()]
+    clean += [learned.table(one, inside=True) for one in known if one.inside]
+    outside = [(one.reason, learned.table(one)) for one in known]
+    outside += [(name, _Maker(one, size, kind, rng).table()) for name, one in examples.items()]
+    detection = _untrained(clean, learned.galaxies, bands, size, kind, reasons)
+    labels = [np.zeros(sum(map(len, clean)), int)]
+    labels += [np.full(len(table), reasons.index(reason)) for reason, table in outside]
+    tables = np.concatenate([*clean, *(table for _, table in outside)])
+    detection = _classified(detection, tables, np.concatenate(labels), seed, rng)
+    aside = galaxies[held_out]
+    detection = _limited(detection, aside, known, false_alarms, rng)
+    if kind == "flux":
+        return detection
+    return _tested(detection, aside, rng)
+
+
+@dataclass(frozen=True, eq=False)
+class _Maker:
+    """Makes features of changed galaxies."""
+
+    galaxies: Galaxies
+    size: int
+    kind: str
+    rng: np.random.Generator
+
+    def table(self, corruption=None, *, inside=False, sparse=True):
+        """Features of all galaxies after a corruption."""
+        tables = []
+        for part in self.galaxies.parts():
+            one = part if corruption is None else part.changed(corruption, self.rng, inside=inside)
+            tables.append(self.features(one, sparse=sparse))
+        return np.concatenate(tables)
+
+    def features(self, galaxies, *, sparse):
+        """Features of galaxies, of which some have no redshift, pixel scale or band if sparse."""
+        if sparse:
+            return _sparse(galaxies, self.size, self.kind, self.rng)
+        present = np.ones(galaxies.errors.shape, bool)
+        return _features(galaxies, self.size, self.kind, present)
+
+
+def _sparse(galaxies, size, kind, rng):
+    """Features of galaxies, some of which have no redshift, pixel scale or band."""
+    n, n_bands = galaxies.errors.shape
+    lost = (rng.random((n, n_bands)) < _LOST_BANDS) & (rng.random((n, 1)) < _SPARSE)
+    lost[np.arange(n), rng.integers(n_bands, size=n)] = False
+    redshift = np.where(rng.random(n) < _LOST_REDSHIFTS, np.nan, galaxies.redshift)
+    scale = np.where(rng.random(n) < _LOST_SCALES, np.nan, galaxies.pixel_scale)
+    return _features(replace(galaxies, redshift=redshift, pixel_scale=scale), size, kind, ~lost)
+
+
+def _features(galaxies, size, kind, present):
+    """Features of galaxies with some of their bands."""
+    if kind == "flux":
+        flux = np.where(present, galaxies.stamps[..., 0, 0], np.nan)
+        return flux_table(flux, galaxies.errors, galaxies.redshift)
+    first = (galaxies.stamps.shape[-1] - size) // 2
+    inside = slice(first, first + size)
+    pixels = np.ascontiguousarray(galaxies.stamps[..., inside, inside], np.float32)
+    noise, growth = border_noise(pixels.reshape(-1, size, size))
+    noise, growth = (one.reshape(present.shape) for one in (noise, growth))
+    pixels[~present] = 0.0
+    return measure(pixels, noise, growth, present, galaxies.redshift, galaxies.pixel_scale)
+
+
+def _untrained(clean, learned, bands, size, kind, reasons):
+    """Detector with the statistics of clean galaxies and those inside the trained range."""
+    tables = np.concatenate(clean)
+    mean, std = np.nanmean(tables, axis=0), np.nanstd(tables, axis=0) + 1e-4
+    surveys = np.zeros((1, 2))
+    if kind == "cutout":
+        noise = np.nanmean(clean[0][:, : N_PLAIN * len(bands) : N_PLAIN], axis=1)
+        known = np.stack([np.log10(learned.pixel_scale), noise], axis=1)
+        number = range(learned.survey.max() + 1)
+        surveys = np.array([np.nanmedian(known[learned.survey == one], axis=0) for one in number])
+    empty = np.zeros((len(mean), 1), np.float32)
+    return Detection(
+        kind,
+        bands,
+        size,
+        reasons,
+        mean.astype(np.float32),
+        std.astype(np.float32),
+        *(empty, empty[0], np.zeros((1, len(reasons)), np.float32), np.zeros(len(reasons))),
+        _whitening((tables - mean) / std),
+        surveys.astype(np.float32),
+        np.zeros((len(surveys), len(reasons)), np.float32),
+        *(np.zeros((0, 0), np.float32) for _ in range(3)),
+    )
+
+
+def _whitening(values):
+    """Matrix that makes features uncorrelated."""
+    values = np.clip(np.nan_to_num(values), -MOST, MOST)
+    covariance = values.T @ values / len(values)
+    covariance = (1.0 - _SHRINKAGE) * covariance + _SHRINKAGE * np.eye(len(covariance))
+    return np.linalg.inv(np.linalg.cholesky(covariance)).T.astype(np.float32)
+
+
+def _classified(detection, tables, labels, seed, rng):
+    """The detector with a trained classifier."""
+    network = MLPClassifier(
+        (_HIDDEN,),
+        alpha=_DECAY,
+        learning_rate_init=_RATE,
+        random_state=seed,
+    )
+    values, classes = detection.values(tables), np.arange(len(detection.reasons))
+    # Single passes: MLPClassifier.fit warns wherever it stops before its own criterion.
+    size = int(np.clip(len(values) // _STEPS, _LEAST, _MOST))
+    for factor in _BATCHES:
+        network.set_params(batch_size=min(factor * size, len(values)))
+        order = rng.permutation(len(values))
+        network.partial_fit(values[order], labels[order], classes=classes)
+    (hidden, output), (first, second) = network.coefs_, network.intercepts_
+    arrays = {"hidden": hidden, "output": output, "hidden_bias": first, "output_bias": second}
+    return replace(detection, **{name: v.astype(np.float32) for name, v in arrays.items()})
+
+
+def _limited(detection, galaxies, known, false_alarms, rng):
+    """The detector with limits for each survey, from galaxies that it did not learn."""
+    kind = detection.kind
+    aside = _Maker(galaxies, detection.size, kind, rng)
+    groups = [aside.table(sparse=False)]
+    groups += [aside.table(one, inside=True, sparse=False) for one in known if one.inside]
+    ratios = [detection.ratios(group) for group in groups]
+    survey = galaxies.survey if kind == "cutout" else np.zeros(len(galaxies), int)
+    limits = [
+        _limits([one[survey == number] for one in ratios], false_alarms)
+        for number in range(len(detection.surveys))
+    ]
+    return replace(detection, limits=np.array(limits, np.float32))
+
+
+def _limits(groups, false_alarms):
+    """Limits that few clean galaxies exceed, and few of those changed inside the range."""
+    distance = np.quantile(np.concatenate(groups)[:, 0], 1.0 - _UNUSUAL)
+    common = np.quantile(groups[0][:, 1:].max(axis=1), 1.0 - false_alarms)
+    limits = np.array([distance, *np.full(groups[0].shape[1] - 1, common)])
+    for group in groups:
+        for _ in limits:
+            excess = group - limits
+            excess[:, 0] = np.where(excess[:, 0] > 0.0, 1e-6, -1e6)
+            reported, reason = excess.max(axis=1) > 0.0, excess.argmax(axis=1)
+            n_more = int(np.ceil(reported.sum() - _INSIDE * len(group)))
+            if n_more <= 0:
+                break
+            most = np.bincount(reason[reported], minlength=len(limits))[1:].argmax() + 1
+            own = np.sort(excess[reported & (reason == most), most])
+            if not own.size:
+                break
+            limits[most] += own[min(n_more, own.size) - 1] + 1e-6
+    return limits
+
+
+def _tested(detection, galaxies, rng):
+    """The detector with the responses of features to properties of a sample."""
+    galaxies = galaxies[rng.permutation(len(galaxies))[:_MOST_TESTED]]
+    aside = _Maker(galaxies, detection.size, "cutout", rng)
+    tables = [[aside.table(one.corruption(level)) for level in one.levels] for one in PROPERTIES]
+    effects, levels, scatter = responses(tables, detection)
+    arrays = {"effects": effects, "levels": levels, "scatter": scatter}
+    return replace(detection, **{name: v.astype(np.float32) for name, v in arrays.items()})
