@@ -281,11 +281,14 @@ class ShiftDetector(BaseEstimator):
             stamps = stamps.astype(np.float32)
             errors = border_noise(stamps.reshape(-1, side, side))[0].astype(np.float32)
             errors = np.maximum(errors.reshape(n, -1), 1e-12)
+            present = np.any(stamps != 0.0, axis=(2, 3))
         else:
             stamps, errors = batch.flux[:, place, None, None], batch.flux_err[:, place]
+            present = np.isfinite(errors)
         group = np.asarray(sample["group"]) if "group" in sample.colnames else np.arange(n)
         survey = np.zeros(n, int) if survey is None else survey
-        return Galaxies(stamps, errors, batch.redshift, batch.pixel_scale, survey, group)
+        known = batch.redshift, batch.pixel_scale, present
+        return Galaxies(stamps, errors, *known, survey, group)
 
 
 def _batches(sample):

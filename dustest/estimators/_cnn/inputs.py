@@ -70,7 +70,7 @@ class CNNInputs:
         Whether any band is there.
     flags : ndarray of int32 of shape (n,)
         Bits of `~dustest.data.FLAGS`.
-    pixel_noise, growth : ndarray of float32 of shape (n, n_bands), optional
+    pixel_noise, growth : ndarray of shape (n, n_bands), optional
         Results of `border_noise` for each band.
     """
 
@@ -268,7 +268,7 @@ def _prepared(batch, bands, size, side, snr_min, normalise):
     context = np.zeros((n, len(layout)), dtype=np.float32)
     snr = np.zeros((n, n_bands), dtype=np.float32)
     flags = np.zeros(n, dtype=np.int32)
-    pixel_noise, growth = np.zeros_like(snr), np.ones_like(snr)
+    pixel_noise, growth = np.zeros((n, n_bands)), np.ones((n, n_bands))
     layout.fill(context, _pixel_scale_columns(batch.pixel_scale))
     layout.fill(context, _redshift_columns(batch.redshift))
     for start in range(0, n, _CHUNK):

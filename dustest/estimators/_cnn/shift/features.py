@@ -20,6 +20,10 @@ N_PLAIN = 4
 
 _CHUNK = 256
 """Number of galaxies at once: their stamps fit in the cache of a core."""
+_FAINTEST, _BRIGHTEST = 1e-20, 1e20
+"""Noise in nJy outside which numbers are not measurements."""
+_HIGHEST = 1e6
+"""Largest signal-to-noise ratio of a pixel."""
 _RADII = (1.5, 2.5, 4.0, 6.0, 9.0, 12.0)
 _REFERENCE = _RADII.index(6.0)
 _EDGE = 4
@@ -112,8 +116,11 @@ def measure(pixels, noise, growth, present, redshift, pixel_scale):
     parts = []
     for start in range(0, len(pixels), _CHUNK):
         rows = slice(start, start + _CHUNK)
-        rms = np.where(present[rows] & (noise[rows] > 0.0), noise[rows], 1.0).astype(np.float32)
-        stamps = pixels[rows] / rms[..., None, None]
+        rms = np.where(present[rows] & (noise[rows] > 0.0), noise[rows], 1.0)
+        rms = np.clip(rms, _FAINTEST, _BRIGHTEST).astype(np.float32)
+        with np.errstate(over="ignore"):
+            stamps = pixels[rows] / rms[..., None, None]
+        np.clip(stamps, -_HIGHEST, _HIGHEST, out=stamps)
         known = np.stack([np.log10(pixel_scale[rows]), redshift[rows]], axis=1)
         described = np.stack([np.log10(rms), np.log10(growth[rows])], axis=-1)
         parts.append(_measured(stamps, described, known, present[rows]).table())

@@ -46,6 +46,8 @@ class Galaxies:
         Standard deviation of a pixel.
     redshift, pixel_scale : ndarray of shape (n,)
         Redshift, and side of a pixel in arcsec.
+    present : ndarray of bool of shape (n, n_bands)
+        Whether a band is present.
     survey, group : ndarray of shape (n,)
         Number of the survey, and name or number of the galaxy that views share.
     """
@@ -54,6 +56,7 @@ class Galaxies:
     errors: np.ndarray
     redshift: np.ndarray
     pixel_scale: np.ndarray
+    present: np.ndarray
     survey: np.ndarray
     group: np.ndarray
 
@@ -147,18 +150,19 @@ class _Maker:
         """Features of galaxies, of which some have no redshift, pixel scale or band if sparse."""
         if sparse:
             return _sparse(galaxies, self.size, self.kind, self.rng)
-        present = np.ones(galaxies.errors.shape, bool)
-        return _features(galaxies, self.size, self.kind, present)
+        return _features(galaxies, self.size, self.kind, galaxies.present)
 
 
 def _sparse(galaxies, size, kind, rng):
     """Features of galaxies, some of which have no redshift, pixel scale or band."""
     n, n_bands = galaxies.errors.shape
     lost = (rng.random((n, n_bands)) < _LOST_BANDS) & (rng.random((n, 1)) < _SPARSE)
-    lost[np.arange(n), rng.integers(n_bands, size=n)] = False
+    spared = np.argmax(galaxies.present * rng.random((n, n_bands)), axis=1)
+    lost[np.arange(n), spared] = False
     redshift = np.where(rng.random(n) < _LOST_REDSHIFTS, np.nan, galaxies.redshift)
     scale = np.where(rng.random(n) < _LOST_SCALES, np.nan, galaxies.pixel_scale)
-    return _features(replace(galaxies, redshift=redshift, pixel_scale=scale), size, kind, ~lost)
+    galaxies = replace(galaxies, redshift=redshift, pixel_scale=scale)
+    return _features(galaxies, size, kind, galaxies.present & ~lost)
 
 
 def _features(galaxies, size, kind, present):
