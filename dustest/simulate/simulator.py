@@ -15,10 +15,11 @@ from dustest.data.checks.numbers import (
     check_whole,
 )
 from dustest.data.checks.sample_columns import by_band
+from dustest.data.containers.conversion import as_sample
 from dustest.data.errors import InputError
 from dustest.data.files.paths import installed_version
 from dustest.data.identity.describe import describe
-from dustest.data.messages import did_you_mean
+from dustest.data.messages import did_you_mean, not_one_of
 from dustest.data.surveys import SURVEYS
 from dustest.physics.cosmology import check_cosmology
 from dustest.physics.dust_laws.lookup import cite_law, get_screen_law
@@ -31,6 +32,7 @@ from dustest.simulate.emission.conditions import DustConditions
 from dustest.simulate.galaxies.named_populations import get_population
 from dustest.simulate.galaxies.particle_galaxy import VIEWS, ParticleGalaxy
 from dustest.simulate.galaxies.population import GalaxyPopulation
+from dustest.simulate.matching import match_settings
 from dustest.simulate.readers.skirt import SimulatedImages
 from dustest.simulate.stream import write_chunks
 from dustest.simulate.surveys import get_survey
@@ -63,11 +65,12 @@ class GalaxySimulator:
     ----------
     bands : sequence of str, optional
         Bands of the images.
-    preset : str, optional
+    preset : str or Survey, optional
         The survey that sets pixel scale, noise and flux errors, see `get_survey`.
-    redshift : float or tuple of float, optional
-        Redshift, or its range. Galaxies in a range are at up to 31 equally likely redshifts, 0.1
-        apart or more, like the snapshots of a simulation.
+    redshift : float, tuple of float or ndarray of shape (n_snapshots,), optional
+        Redshift, or its range, or an array of three or more equally likely redshifts. Galaxies in
+        a range are at up to 31 equally likely redshifts, 0.1 apart or more, like the snapshots of
+        a simulation.
     dust_to_metal : float or tuple of float, optional
         Fraction of the metals of the dense gas that is in dust, or its range, from which every
         row draws a value; that of the population by default.
@@ -111,6 +114,10 @@ class GalaxySimulator:
         Canonical names of the bands of the images.
     redshifts : ndarray of shape (n_snapshots,)
         Redshifts of the galaxies.
+    survey : Survey
+        The survey.
+    measured : QTable or None
+        What `match` measured in each band.
 
     Raises
     ------
@@ -170,20 +177,22 @@ class GalaxySimulator:
     ):
         self.bands = check_band_names(bands, "bands")
         self.preset = preset
-        self._survey = get_survey(preset)
-        self.redshifts = _list_snapshots(*check_range(redshift, "redshift", 0.0, np.inf))
+        self.survey = get_survey(preset)
+        self.redshifts = _list_snapshots(redshift)
         self.size = check_whole(size, "size", minimum=2)
         self.population = _find_population(population)
         self._dust = getattr(self.population, "dust", DustConditions())
+        self._given_ratio = dust_to_metal
         if dust_to_metal is None:
             dust_to_metal = self._dust.dust_to_metal
         self.dust_to_metal = check_range(dust_to_metal, "dust_to_metal", 0.0, 1.0)
         self.views = _check_views(views)
         self.dust_law = None if dust_law is None else get_screen_law(dust_law)
+        self._given_bands = photometry_bands
         if photometry_bands is None:
-            photometry_bands = self._survey.bands
+            photometry_bands = self.survey.bands
         self.photometry_bands = check_band_names(photometry_bands, "photometry_bands")
-        self._flux_errors = np.array([self._survey.flux_error(b) for b in self.photometry_bands])
+        self._flux_errors = np.array([self.survey.flux_error(b) for b in self.photometry_bands])
         self.spectrograph = spectrograph
         self._psfs = _order_by_band(psfs, "psfs", self.bands)
         self._noises = _order_by_band(noise, "noise", self.bands)
@@ -195,11 +204,12 @@ class GalaxySimulator:
         self._grid = None if grid is None else get_stellar_grid(grid)
         self._grid_name = grid if isinstance(grid, str) else None
         self.cosmology = check_cosmology(cosmology)
+        self.measured = None
 
     def __repr__(self):
         low, high = self.redshifts[[0, -1]]
         return (
-            f"GalaxySimulator(bands={self.bands}, preset={self.preset!r}, "
+            f"GalaxySimulator(bands={self.bands}, preset={self.survey.name!r}, "
             f"redshift=({low:g}, {high:g}), dust_to_metal={self.dust_to_metal})"
         )
 
@@ -351,17 +361,130 @@ class GalaxySimulator:
         views = self.views if galaxy.stars.tau_v is None else ("xy",)
         return self._pipeline.observe(galaxy, seed, list(enumerate(views, start=number)))
 
+    def changed(self, **parameters):
+        """Make a simulator with other parameters.
+
+        Parameters
+        ----------
+        **parameters
+            Arguments of the class that differ from those of this simulator.
+
+        Returns
+        -------
+        GalaxySimulator
+            The other simulator.
+
+        Raises
+        ------
+        InputError
+            If an argument is unknown, out of range or contradicts another.
+
+        Examples
+        --------
+        >>> from dustest.simulate import GalaxySimulator
+        >>> simulator = GalaxySimulator(["F277W"]).changed(preset="CEERS", redshift=7.0)
+        >>> simulator.survey.name, simulator.redshifts
+        ('CEERS', array([7.]))
+        """
+        own = {
+            "bands": self.bands,
+            "preset": self.preset,
+            "redshift": self.redshifts,
+            "dust_to_metal": self._given_ratio,
+            "size": self.size,
+            "population": self.population,
+            "views": self.views,
+            "dust_law": self.dust_law,
+            "photometry_bands": self._given_bands,
+            "spectrograph": self.spectrograph,
+            "psfs": self._psfs,
+            "noise": self._noises,
+            "neighbours": self.neighbours,
+            "offset": self.offset,
+            "electrons_per_njy": self.electrons_per_njy,
+            "grid": self._grid_name or self._grid,
+            "cosmology": self.cosmology,
+        }
+        unknown = [name for name in parameters if name not in own]
+        if unknown:
+            raise InputError(not_one_of("parameters", unknown[0], own))
+        return GalaxySimulator(**own | parameters)
+
+    def match(self, sample, *, psfs=None, random_state=None):
+        """Make a simulator whose images are like those of a sample.
+
+        Measured on the cutouts are: standard deviation and autocorrelation of the noise and the
+        background, in the borders; and the width of the point-spread functions, by which the mean
+        image of bright galaxies is more extended than that of simulated ones. The redshifts of
+        the sample are copied, as are pixel scale and median flux errors. The mass function is
+        changed so that galaxies are as bright.
+
+        Parameters
+        ----------
+        sample : GalaxySample or anything that `~dustest.data.as_sample` takes
+            Galaxies with cutouts in all bands of the simulator, ``pixel_scale`` and ``redshift``;
+            at least 20 with a signal-to-noise ratio of 5 in a band, better some hundred.
+        psfs : mapping of str to PSF, optional
+            Point-spread functions of the mosaics, if they are known. They need not be measured
+            then.
+        random_state : None, int or numpy.random.Generator, optional
+            Source of random numbers of 1,000 galaxies that are compared with the sample.
+
+        Returns
+        -------
+        GalaxySimulator
+            The other simulator. Its ``measured`` is a table with a row for each band: ``rms`` of
+            a pixel, mean ``background`` and its standard deviation ``background_scatter`` per
+            pixel, and the full width at half maximum ``psf_fwhm`` of the point-spread function,
+            with that before, ``psf_fwhm_before``.
+
+        Raises
+        ------
+        InputError
+            If columns are missing, or there are too few bright galaxies.
+
+        See Also
+        --------
+        dustest.CNNEstimator.finetune : Adapt networks to the images.
+
+        Notes
+        -----
+        A wider point-spread function, larger galaxies and errors of their positions look alike in
+        the mean image. All are matched by the point-spread function, which is made wider by a
+        Gaussian and never narrower. Galaxies that are measured must not be a selection by size.
+        Populations other than `GalaxyPopulation` are not changed.
+
+        Examples
+        --------
+        >>> from dustest.simulate import GalaxySimulator
+        >>> simulator = GalaxySimulator(["F277W"], redshift=8.0, population="0.1-heavy")
+        >>> ceers = simulator.changed(preset="CEERS", redshift=7.0, spectrograph=None)
+        >>> sample, _ = ceers.draw(100, random_state=1)
+        >>> matched = simulator.match(sample, random_state=2)
+        >>> matched.redshifts, matched.survey.pixel_scale, matched.measured["rms"].round(2)
+        (array([7.]), 0.04, <Quantity [0.12] nJy>)
+        """
+        sample = as_sample(sample, bands=self.bands)
+        settings, measured = match_settings(self, sample, psfs, _make_seed(random_state))
+        matched = self.changed(**settings)
+        matched.measured = measured
+        return matched
+
     @cached_property
-    def _telescope(self):
-        """Instruments, made on first access since point-spread functions take seconds."""
-        scale = self._survey.pixel_scale
+    def psfs(self):
+        """Point-spread functions by band; those of `make_psf` take seconds."""
+        scale = self.survey.pixel_scale
         field = int(PSF_FIELD / scale) | 1
-        psfs = self._psfs or {
+        return self._psfs or {
             band: make_psf(band, pixel_scale=scale, size=field) for band in self.bands
         }
+
+    @cached_property
+    def _telescope(self):
+        """Instruments, made on first access."""
         noises = self._noises or {band: noise_preset(self.preset, band) for band in self.bands}
         return Telescope(
-            Imager(psfs, scale, self.size),
+            Imager(self.psfs, self.survey.pixel_scale, self.size),
             tuple(noises.values()),
             self.photometry_bands,
             self._flux_errors,
@@ -402,7 +525,7 @@ class GalaxySimulator:
         """Meta of the tables, sufficient to make them again."""
         parameters = {
             "bands": self.bands,
-            "preset": self.preset,
+            "preset": self.preset if isinstance(self.preset, str) else describe(self.preset),
             "redshifts": self.redshifts.tolist(),
             "dust_to_metal": self.dust_to_metal,
             "size": self.size,
@@ -468,8 +591,11 @@ def _find_population(population):
     return population
 
 
-def _list_snapshots(low, high):
+def _list_snapshots(redshift):
     """Redshifts of the galaxies."""
+    if isinstance(redshift, np.ndarray) and redshift.ndim == 1 and redshift.size != 2:
+        return np.array([check_positive(value, "redshift") for value in redshift.tolist()])
+    low, high = check_range(redshift, "redshift", 0.0, np.inf)
     if low <= 0.0:
         msg = f"redshift must be above zero, got {low:g}"
         raise InputError(msg)

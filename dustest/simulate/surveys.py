@@ -37,8 +37,8 @@ def get_survey(name):
 
     Parameters
     ----------
-    name : str
-        One of `list_surveys`.
+    name : str or Survey
+        One of `list_surveys`, or a survey, which is returned as it is.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def get_survey(name):
     >>> survey.mosaic("F277W").rms
     0.115
     """
-    return SURVEYS.find(name, "name")
+    return name if isinstance(name, Survey) else SURVEYS.find(name, "name")
 
 
 def with_pixel_scale(survey, pixel_scale):

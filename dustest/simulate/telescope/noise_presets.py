@@ -1,6 +1,6 @@
 """Measured noise of surveys."""
 
-from dustest.data.surveys import SURVEYS
+from dustest.data.surveys import SURVEYS, Survey
 from dustest.simulate.telescope.noise import CorrelatedNoise
 
 __all__ = ["list_noise_presets", "noise_preset"]
@@ -38,8 +38,8 @@ def noise_preset(survey, band):
 
     Parameters
     ----------
-    survey : str
-        One of `list_noise_presets`.
+    survey : str or Survey
+        One of `list_noise_presets`, or a survey.
     band : str
         Name of the band, see `dustest.data.canonical_name`.
 
@@ -70,7 +70,7 @@ def noise_preset(survey, band):
     >>> noise.rms, round(aperture_depth(noise, 0.32), 1)
     (0.0144, 30.4)
     """
-    field = SURVEYS.find(survey, "survey")
+    field = survey if isinstance(survey, Survey) else SURVEYS.find(survey, "survey")
     mosaic = field.mosaic(band)
     if isinstance(mosaic.autocorrelation, str):
         similar = noise_preset(survey, mosaic.autocorrelation)
