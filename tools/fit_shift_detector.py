@@ -4,7 +4,7 @@ Run with ``python tools/fit_shift_detector.py MODEL``, where MODEL is a file tha
 ``tools/train_pretrained.py`` wrote, or any of `CNNEstimator.save`. It draws galaxies like those
 that trained the networks, of the same parts, and simulations of what lies outside: wider
 point-spread functions, more noise, pixels of the other survey, and galaxies at redshifts 0.5 to
-3.5 with redshifts of the training set. The file is replaced unless ``--output`` names another, and
+3 with redshifts of the training set. The file is replaced unless ``--output`` names another, and
 its SHA-256 is printed, with the share of false alarms on galaxies of another seed.
 """
 
@@ -32,7 +32,7 @@ SEED = 170445
 FAINTEST = 2.0
 SIZE = 48
 WIDER, NOISIER = (1.35, 1.5, 1.8), (1.7, 2.0, 2.3)
-LOW_REDSHIFT = (0.5, 3.5)
+LOW_REDSHIFTS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 SHARE = 0.12  # of the rows in each simulation of what is outside, for each of both surveys
 KINDS = ("clean", "PSF", "noise", "redshift")
 PSF_FIELD = 6.0
@@ -99,22 +99,29 @@ class Draws:
 
     def draw(self, kind, survey, n, *, key=0, **options):
         """Galaxies such as those that trained the networks, with larger stamps."""
-        bands = [band for band in self.bands if band in get_survey(survey).bands]
-        simulator = GalaxySimulator(
-            bands,
+        key = self.seed, KINDS.index(kind), key, list(SURVEYS).index(survey)
+        simulator = self.simulator(survey, **options)
+        return self.bright(*simulator.draw(n, random_state=np.random.default_rng(key)))
+
+    def simulator(self, survey, **options):
+        """Simulator of the mosaics of a survey."""
+        common = {"redshift": self.redshift, "population": self.population, "views": self.views}
+        common |= {"neighbours": 0.1}
+        return GalaxySimulator(
+            [band for band in self.bands if band in get_survey(survey).bands],
             survey,
             spectrograph=None,
             photometry_bands=(),
             offset=0.5,
-            neighbours=0.1,
             size=SIZE,
-            views=self.views,
-            **{"redshift": self.redshift, "population": self.population} | options,
+            **common | options,
         )
-        key = self.seed, KINDS.index(kind), key, list(SURVEYS).index(survey)
-        sample, truth = simulator.draw(n, random_state=np.random.default_rng(key))
-        snr = np.max([sample[f"snr_{band}"] for band in bands], axis=0)
-        return sample[snr >= self.faintest], truth[snr >= self.faintest]
+
+    def bright(self, sample, truth):
+        """Galaxies that are bright enough in a band."""
+        ratios = [sample[f"snr_{band}"] for band in sample.cutout_bands]
+        kept = np.max(ratios, axis=0) >= self.faintest
+        return sample[kept], truth[kept]
 
     def wide(self, survey, n, factor):
         """Galaxies seen with a wider point-spread function."""
@@ -137,10 +144,19 @@ class Draws:
         noise = {band: louder(one, factor) for band, one in noise.items()}
         return self.draw("noise", survey, n, noise=noise, key=round(100 * factor))
 
-    def near(self, survey, n, redshift=LOW_REDSHIFT):
-        """Galaxies of low redshift that are taken for those of the training set."""
-        sample, truth = self.draw("redshift", survey, n, redshift=redshift)
-        rng = np.random.default_rng((self.seed, KINDS.index("redshift")))
+    def near(self, survey, n, redshifts=LOW_REDSHIFTS):
+        """Galaxies of low redshift that are taken for those of the training set.
+
+        They are heavy galaxies of redshift 4, the lowest of the populations, seen from nearer.
+        """
+        rng = np.random.default_rng((self.seed, KINDS.index("redshift"), PRESETS.index(survey)))
+        heavy = population(self.population, Part(survey, 1.0, is_heavy=True))
+        galaxies = [
+            replace(heavy.draw(4.0, rng, group=str(number)), redshift=rng.choice(redshifts))
+            for number in range(n)
+        ]
+        simulator = self.simulator(survey, views=("xy",), neighbours=0.0)
+        sample, truth = self.bright(*simulator.observe(galaxies, random_state=rng))
         sample["redshift"] = rng.uniform(*self.redshift, len(sample))
         return sample, truth
 

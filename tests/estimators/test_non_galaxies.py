@@ -1,0 +1,89 @@
+"""Little red dots and brown dwarfs, against simple spectra computed here."""
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.modeling.physical_models import BlackBody
+from astropy.table import QTable
+
+from dustest.data.errors import InputError
+from dustest.estimators.non_galaxies import _aperture_flux, find_non_galaxies
+from dustest.physics import synthetic_photometry
+from dustest.simulate import make_psf
+
+BANDS = ("F115W", "F150W", "F200W", "F277W", "F356W", "F444W")
+MICRONS = np.linspace(0.8, 5.5, 3000)
+
+
+def photometry(f_nu, brightest=200.0):
+    """Sample of one source with errors of 1 nJy."""
+    flux = synthetic_photometry(MICRONS * 1e4 * u.AA, f_nu * u.nJy, BANDS).to_value(u.nJy)
+    flux = brightest * np.ravel(flux) / np.max(flux)
+    columns = {f"flux_{band}": [value] * u.nJy for band, value in zip(BANDS, flux, strict=True)}
+    columns |= {f"flux_err_{band}": [1.0] * u.nJy for band in BANDS}
+    return QTable(columns | {"redshift": [6.0]})
+
+
+def power_laws(redshift, blue, red):
+    """f_nu of a blue power law, and a red one beyond the Balmer limit; slopes of f_lambda."""
+    rest = MICRONS / (1.0 + redshift) / 0.3645
+    return np.where(rest < 1.0, rest**blue, rest**red) * rest**2
+
+
+def dwarf(temperature):
+    """f_nu whose brightness temperature falls in bands of water and methane."""
+    depth = sum(
+        np.exp(-0.5 * ((MICRONS - centre) / width) ** 2)
+        for centre, width in ((1.4, 0.07), (1.85, 0.1), (2.3, 0.12), (2.75, 0.2), (3.4, 0.3))
+    )
+    windows = sum(np.exp(-0.5 * ((MICRONS - c) / 0.08) ** 2) for c in (1.05, 1.27, 1.6))
+    brightness = temperature * (1.0 + 0.6 * windows - 0.35 * np.minimum(depth, 1.0))
+    return BlackBody(brightness * u.K)(MICRONS * u.um).value
+
+
+@pytest.mark.parametrize("redshift", [4.5, 5.5, 6.5, 7.0])
+def test_v_shaped_spectra_are_little_red_dots(redshift):
+    found = find_non_galaxies(photometry(power_laws(redshift, -2.0, 1.0)))
+    assert found["kind"][0] == "little red dot"
+
+
+@pytest.mark.parametrize("slope", [-2.5, -2.0, -1.0])
+def test_power_laws_are_galaxies(slope):
+    assert not find_non_galaxies(photometry(power_laws(6.0, slope, slope)))["not_a_galaxy"][0]
+
+
+@pytest.mark.parametrize("temperature", [700.0, 900.0, 1100.0])
+def test_cool_dwarfs(temperature):
+    assert find_non_galaxies(photometry(dwarf(temperature)))["kind"][0] == "brown dwarf"
+
+
+def test_faint_sources_are_not_judged():
+    sample = photometry(power_laws(7.0, -2.0, 1.0), brightest=3.0)
+    assert find_non_galaxies(sample)["kind"][0] == ""
+
+
+def with_stamp(image):
+    sample = photometry(power_laws(7.0, -2.0, 1.0))
+    sample["cutout_F444W"] = image[None] * u.nJy
+    sample["pixel_scale"] = [0.03] * u.arcsec
+    return sample
+
+
+def test_point_source_is_compact_and_a_disc_is_not():
+    psf = make_psf("F444W", pixel_scale=0.03, size=41).image
+    assert find_non_galaxies(with_stamp(psf))["not_a_galaxy"][0]
+    disc = np.hypot(*np.mgrid[-20:21, -20:21]) < 8.0
+    assert not find_non_galaxies(with_stamp(disc.astype(float)))["not_a_galaxy"][0]
+
+
+def test_apertures_have_the_area_of_circles():
+    radius = np.array([3.0, 6.67, 10.0])
+    flux = _aperture_flux(np.ones((3, 41, 41)), radius)
+    assert np.allclose(flux, np.pi * radius**2, rtol=0.03)
+
+
+def test_bands_are_needed():
+    sample = photometry(power_laws(7.0, -2.0, 1.0))
+    sample.remove_columns(["flux_F200W", "flux_err_F200W"])
+    with pytest.raises(InputError, match="F200W"):
+        find_non_galaxies(sample)
