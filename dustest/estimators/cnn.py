@@ -23,6 +23,11 @@ from dustest.estimators._cnn.heads import HEADS
 from dustest.estimators._cnn.network.config import CNNConfig, described_head, get_config
 from dustest.estimators._cnn.network.layers import list_layers
 from dustest.estimators._cnn.settings import TARGETS, make_options, make_task
+from dustest.estimators._cnn.training.adaptation import (
+    Outcome,
+    check_held_out,
+    compare_outcomes,
+)
 from dustest.estimators._cnn.training.gathering import gather, sources
 from dustest.estimators._cnn.training.learning import calibrated, learn
 from dustest.estimators._cnn.training.tuning import TuningResult, search
@@ -110,6 +115,12 @@ class CNNEstimator(DustEstimator):
         Galaxies of the training set, and galaxies that decided when to stop.
     detector_ : Detection or None
         Detector of galaxies outside the training set, see `use_detector`.
+    adaptation_ : QTable
+        After `finetune` with held-out galaxies, a row for each ``set`` and ``quantity``: number
+        ``n`` of galaxies; mean absolute errors ``mae_before`` and ``mae_after``; relative
+        ``change``, negative for a gain, with its error ``change_err`` from a paired bootstrap
+        over galaxies; and fractions ``coverage_before`` and ``coverage_after`` of truths within
+        the 16 to 84 % interval.
     card_ : dict
         Description of the model as given to `save`; before, under ``"simulations"``, the manifests
         of simulations on disc that it was trained on.
@@ -310,10 +321,15 @@ class CNNEstimator(DustEstimator):
         sample_weight=None,
         learning_rate=None,
         epochs=None,
+        held_out=None,
         checkpoint=None,
         progress=None,
     ):
         """Train the networks further, on other galaxies.
+
+        A few epochs on some thousand simulated galaxies that are like yours, see
+        `dustest.simulate.GalaxySimulator.match`, adapt networks in minutes. With ``held_out``, the
+        attribute ``adaptation_`` is a table that shows what was gained and lost.
 
         Parameters
         ----------
@@ -327,6 +343,10 @@ class CNNEstimator(DustEstimator):
             First learning rate; a tenth of the parameter by default.
         epochs : int, optional
             Most epochs; the parameter by default.
+        held_out : dict of str to (GalaxySample, Table), optional
+            Sets of other galaxies with their truth, by name, such as simulations that are like
+            your galaxies and others like the original training set. They are predicted before
+            and after.
         checkpoint : path-like, optional
             Folder in which every epoch is kept, as in `fit`.
         progress : bool, optional
@@ -343,6 +363,8 @@ class CNNEstimator(DustEstimator):
             If the input cannot be used, or no galaxy is bright enough.
         """
         check_is_fitted(self)
+        sets = check_held_out(held_out)
+        before = self._outcomes(sets)
 
         def options(estimator, task):
             given = {"learning_rate": learning_rate, "epochs": epochs}
@@ -353,7 +375,19 @@ class CNNEstimator(DustEstimator):
             return replace(options, learning_rate=factor * options.learning_rate)
 
         start = self.networks_, self.domain_
-        return self._train(X, y, sample_weight, checkpoint, progress, options, start)
+        self._train(X, y, sample_weight, checkpoint, progress, options, start)
+        if sets:
+            targets, seed = self._target_names, self._base_seed()
+            self.adaptation_ = compare_outcomes(before, self._outcomes(sets), targets, seed)
+        return self
+
+    def _outcomes(self, held_out):
+        """Predictions for held-out galaxies."""
+        outcomes = {}
+        for name, (sample, truth) in held_out.items():
+            rows, values = self._with_truth(sample, truth)
+            outcomes[name] = Outcome.of(self, sample[rows], values)
+        return outcomes
 
     def tune(
         self,

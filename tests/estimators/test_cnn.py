@@ -34,6 +34,7 @@ from dustest.simulate.galaxies.population import GalaxyPopulation
 from dustest.simulate.simulator import GalaxySimulator
 from dustest.simulate.stream import write_chunks
 from dustest.simulate.telescope.psf import PSF
+from dustest.validation import compute_metrics
 
 pytest.importorskip("keras")
 
@@ -572,6 +573,44 @@ class TestFinetune:
         assert cnn.domain_.redshift[0] == learned.domain_.redshift[0]
         assert cnn.domain_.redshift[1] == sample["redshift"].max()
         assert len(cnn.history_) <= 5
+
+    def test_reports_what_was_gained_and_lost(self, learned, unseen):
+        cnn = pickle.loads(pickle.dumps(learned))
+        sets = {}
+        for seed, name in ((4, "mine"), (5, "old")):
+            sample, truth = dusty(64, seed=seed)
+            for quantity in ("A_V", "E_BV") if name == "mine" else ():
+                truth[quantity] = truth[quantity] * 2.0 + 1.0 * u.mag
+            sets[name] = sample, truth
+        before = {name: cnn.predict(sample) for name, (sample, _) in sets.items()}
+        cnn.finetune(*sets["mine"], epochs=5, learning_rate=3e-3, held_out=sets)
+        table = cnn.adaptation_
+        assert table["set"].tolist() == ["mine"] * 3 + ["old"] * 3
+        assert table["quantity"].tolist() == list(cnn.targets) * 2
+        mine, old = table[0], table[3]
+        assert mine["change"] < -0.02 < 0.0 < old["change"]
+        for row, name in ((mine, "mine"), (old, "old")):
+            sample, truth = sets[name]
+            errors = [
+                np.abs(values[:, 0] - truth["A_V"].value).mean()
+                for values in (before[name], cnn.predict(sample))
+            ]
+            assert [row["mae_before"], row["mae_after"]] == pytest.approx(errors)
+            assert row["change"] == pytest.approx(errors[1] / errors[0] - 1.0)
+            assert 0.0 < row["change_err"] < 0.5
+            covered = compute_metrics(
+                cnn.estimate(sample)["A_V"],
+                truth["A_V"],
+                p16=cnn.estimate(sample)["A_V_p16"],
+                p84=cnn.estimate(sample)["A_V_p84"],
+                n_bootstrap=0,
+            )
+            assert row["coverage_after"] == pytest.approx(covered["coverage_68"])
+
+    def test_held_out_sets_are_checked(self, quick):
+        for held_out in ([1], {"mine": dusty(8)[0]}):
+            with pytest.raises(InputError, match="held_out must be a dict of name to"):
+                quick.finetune(*dusty(8), held_out=held_out)
 
     def test_is_gentler_by_default(self, monkeypatch, quick):
         rates = []

@@ -128,7 +128,7 @@ class TestChanged:
 
     def test_redshifts_are_positive(self, simulator):
         with pytest.raises(InputError, match="redshift must be a positive finite number"):
-            simulator.changed(redshift=np.array([6.0, np.nan]))
+            simulator.changed(redshift=np.array([6.0, 7.0, np.nan]))
 
 
 class TestSky:
