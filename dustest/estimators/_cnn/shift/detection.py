@@ -144,18 +144,24 @@ class Detection:
         """Central parts of stamps in all bands; bad pixels are those opposite to them."""
         corner = [(side - self.size) // 2 for side in batch.cutout.shape[2:]]
         rows, columns = (slice(first, first + self.size) for first in corner)
-        pixels = np.zeros((len(batch), len(self.bands), self.size, self.size), np.float32)
-        for column, band in enumerate(self.bands):
-            if band in batch.cutout_bands:
-                place = (slice(None), batch.cutout_bands.index(band), rows, columns)
-                pixels[:, column] = batch.cutout[place]
-                if not is_constant(batch.cutout_mask):
-                    pixels[:, column][batch.cutout_mask[place]] = np.nan
+        cutout, masked = (one[..., rows, columns] for one in (batch.cutout, batch.cutout_mask))
+        if batch.cutout_bands != self.bands:
+            cutout, masked = (self._ordered(one, batch.cutout_bands) for one in (cutout, masked))
+        pixels = cutout.astype(np.float32, copy=False)
+        if not is_constant(masked):
+            pixels = np.where(masked, np.float32(np.nan), pixels)
         # A sum is finite if all pixels are, and needs no memory.
         if not np.isfinite(pixels.sum()):
-            spoiled = ~np.isfinite(pixels).all(axis=(1, 2, 3))
-            pixels[spoiled] = _mended(pixels[spoiled])
+            pixels = _mended(pixels)
         return pixels
+
+    def _ordered(self, stamps, bands):
+        """Stamps in the bands of the detector; 0 in missing ones."""
+        found = np.zeros((len(stamps), len(self.bands), self.size, self.size), stamps.dtype)
+        for column, band in enumerate(self.bands):
+            if band in bands:
+                found[:, column] = stamps[:, bands.index(band)]
+        return found
 
     def verdict(self, table, bright):
         """Judge galaxies by their features.
