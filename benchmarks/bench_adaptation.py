@@ -12,6 +12,8 @@ import argparse
 import time
 from pathlib import Path
 
+import numpy as np
+
 from dustest import CNNEstimator
 from dustest.data.signal_to_noise import is_faint
 from dustest.simulate import PSF, GalaxySimulator
@@ -83,7 +85,7 @@ def bright(simulator, n, seed):
     total = n
     while True:
         sample, truth = simulator.draw(total, random_state=seed)
-        snr = [sample[f"snr_{band}"] for band in simulator.bands]
+        snr = np.array([sample[f"snr_{band}"] for band in simulator.bands])
         kept = ~is_faint(snr, axis=0)
         if kept.sum() >= n:
             return sample[kept][:n], truth[kept][:n]

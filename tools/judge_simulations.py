@@ -12,6 +12,8 @@ JADES-deep preset, as they are and smoothed to 2,500 particles, and estimated by
 All get the true redshift. The table ``judge_simulations.csv`` has a row for each method, for all
 galaxies, each redshift, and those without a flag of little information: bias of A_V (estimate
 minus truth) with its bootstrap error over galaxies, coverage of the 68 % interval, and the flags.
+``independent_simulations.csv`` has the rows of the documentation, without those of one redshift:
+copy it to ``docs/user_guide``.
 """
 
 import argparse
@@ -58,6 +60,8 @@ def main(arguments=None):
     result.round(DIGITS)
     options.output.mkdir(parents=True, exist_ok=True)
     result.write(options.output / "judge_simulations.csv", overwrite=True)
+    by_redshift = np.char.startswith(result["galaxies"], "z =")
+    result[~by_redshift].write(options.output / "independent_simulations.csv", overwrite=True)
     result.pprint_all()
 
 
