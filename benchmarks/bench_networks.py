@@ -3,8 +3,8 @@
 Run with ``python benchmarks/bench_networks.py --folder FOLDER --networks old=FILE new=NAME``, with
 files of models or names of those that come with dustest, after ``=`` or alone. The galaxies are
 
-* ``--population``, drawn into the folder: half in each survey, one view each, S/N of at least 5 in
-  one of three bands (``--n`` of them in all, seeds 170350 and 170351);
+* with ``--test``, those of the folder ``test`` that ``tools/train_pretrained.py`` has drawn, with
+  S/N of at least 5 in one of three bands, one view each;
 * with ``--reference``, the reference sets of version 0.1 from ``tools/draw_reference_sets.py``.
 
 For every network, set and quantity the table ``networks.ecsv`` has the mean absolute error over
@@ -34,11 +34,10 @@ from dustest.estimators import make_batch
 from dustest.estimators._cnn.context import ContextLayout
 from dustest.estimators._cnn.inputs import border_noise
 from dustest.io import add_cutouts
-from dustest.simulate import GalaxySimulator
+from dustest.simulate import read_simulation
 
 BANDS = ("F277W", "F356W", "F444W")
-WIDE = ("F090W", "F115W", "F150W", "F200W", *BANDS)
-SURVEYS = {"JADES-deep": 170350, "CEERS": 170351}
+SURVEYS = ("JADES-deep", "CEERS")
 BOOTSTRAP_SEED, N_BOOTSTRAP = 170352, 400
 QUANTITIES = ("A_V", "E_BV", "log_sSFR")
 LEVELS = (0.05, 0.16, 0.5, 0.84, 0.95)
@@ -46,7 +45,6 @@ INTERVALS = {68: (1, 3), 90: (0, 4)}
 SNR_MIN = 5.0
 BELOW_CEILING = 0.1
 LITTLE = FLAGS["PRIOR_DOMINATED"].value | FLAGS["LOW_SNR"].value
-FIRST_ROWS = 2048
 CUT, SIZE = 40, 32
 
 
@@ -55,11 +53,9 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--networks", nargs="+", required=True)
-    parser.add_argument("--population", default="0.2")
-    parser.add_argument("--n", type=int, default=20_000, help="galaxies in all; 0 for none")
+    parser.add_argument("--test", type=Path)
     parser.add_argument("--reference", type=Path)
     parser.add_argument("--data", type=Path, help="real data")
-    parser.add_argument("--n-jobs", type=int, default=1)
     options = parser.parse_args(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
     networks = dict(load(text) for text in options.networks)
@@ -90,9 +86,8 @@ def galaxy_sets(options):
     if options.reference:
         for population in ("default", "heavy"):
             yield f"0.1 {population}", [read(options.reference / population, s) for s in SURVEYS]
-    if options.n:
-        drawn = [draw(options, survey) for survey in SURVEYS]
-        yield f"population {options.population}", drawn
+    if options.test:
+        yield "test", [drawn(folder) for folder in sorted(options.test.iterdir())]
 
 
 def read(folder, survey):
@@ -101,28 +96,11 @@ def read(folder, survey):
     return as_sample(sample), truth
 
 
-def draw(options, survey):
-    """Sample and truth of the first galaxies of the population that are bright enough."""
-    simulator = GalaxySimulator(
-        [band for band in WIDE if survey != "CEERS" or band != "F090W"],
-        survey,
-        (4.0, 14.0),
-        spectrograph=None,
-        photometry_bands=(),
-        offset=0.5,
-        neighbours=0.1,
-        population=options.population,
-        views=("xy",),
-    )
-    folder, wanted = options.folder / options.population / survey, options.n // len(SURVEYS)
-    rows, count = FIRST_ROWS, 0
-    while count < wanted:
-        stream = simulator.stream(rows, folder, SURVEYS[survey], n_jobs=options.n_jobs)
-        kept = [bright(*part) for part in stream]
-        count = sum(len(sample) for sample, _ in kept)
-        rows = max(rows + FIRST_ROWS, int(1.02 * rows * wanted / max(count, 1)))
-    sample, truth = (vstack(p, metadata_conflicts="silent") for p in zip(*kept, strict=True))
-    return sample[:wanted], truth[:wanted]
+def drawn(folder):
+    """Sample and truth of the galaxies of a part that are bright enough."""
+    parts = [bright(*part) for path in sorted(folder.iterdir()) for part in read_simulation(path)]
+    sample, truth = (vstack(p, metadata_conflicts="silent") for p in zip(*parts, strict=True))
+    return sample, truth
 
 
 def bright(sample, truth):

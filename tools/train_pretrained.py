@@ -51,6 +51,8 @@ MODELS = {
 HEAVY = (8.0, 11.0), 0.5
 """Range of log M and tilt of the mass function of heavy galaxies: those that have much dust."""
 REDSHIFT = (4.0, 14.0)
+N_REDSHIFTS = 8
+"""Redshifts of each part of a set; parts have different ones."""
 VIEWS = ("xy", "xz", "yz", "octant")
 
 
@@ -85,12 +87,12 @@ EPOCHS = 16
 START_RATE = 0.001
 """Highest learning rate of networks that begin with those of a file."""
 SEEDS = {"training": 170310, "calibration": 170320, "test": 170330}
-"""Seed of the first part of a set; the others follow."""
+N_SEEDS = 100
+"""Seeds of a part: that of its number, which follows that of the first part, for each redshift."""
 NETWORK_SEED = 170340
 AUGMENTS = {"off": False, "default": True, "wide": "wide"}
-CHUNK = 256
-FEWEST = {"training": 64, "calibration": 1024, "test": 64}
-"""Rows of a part; calibration needs 500 galaxies that are bright enough."""
+FEWEST = {"training": 8, "calibration": 128, "test": 8}
+"""Rows of a part at a redshift; calibration needs 500 galaxies that are bright enough."""
 SNR_MIN_TRAINING, SNR_MIN = 2.0, 5.0
 TARGETS = ("A_V", "E_BV", "log_sSFR")
 THIRDS = (0.0, 1.0 / 3.0, 2.0 / 3.0, 1.0)
@@ -105,7 +107,9 @@ def main(arguments=None):
     parser.add_argument("--models", nargs="*", choices=MODELS, default=list(MODELS))
     parser.add_argument("--architectures", nargs="+", default=["dustest"])
     parser.add_argument("--networks", type=int, default=1, help="of an ensemble")
-    parser.add_argument("--share", type=float, default=1.0, help="of the galaxies to learn from")
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="1, 1/2, 1/3, ... of the redshifts"
+    )
     parser.add_argument("--population", choices=list(POPULATIONS), default="0.2")
     parser.add_argument("--augment", choices=AUGMENTS, default="wide")
     parser.add_argument("--rows", type=int, default=ROWS["training"], help="to learn from, in all")
@@ -118,12 +122,12 @@ def main(arguments=None):
     for name in ("checkpoints", "models"):
         (options.folder / name).mkdir(parents=True, exist_ok=True)
     training, calibration, test = (simulate(kind, options) for kind in PARTS)
-    training = [shortened(simulation, options.share) for simulation in training]
-    records = []
+    training = training[:: round(1.0 / options.share)]
+    records, name = [], "-".join((*options.models, f"{options.share:.2g}"))
     for model in options.models:
         records += train_and_measure(model, training, calibration, test, options)
         metrics = Table(rows=records)
-        metrics.write(options.folder / f"metrics-{'-'.join(options.models)}.ecsv", overwrite=True)
+        metrics.write(options.folder / f"metrics-{name}.ecsv", overwrite=True)
     if records:
         metrics.pprint_all()
     if options.install:
@@ -131,32 +135,44 @@ def main(arguments=None):
 
 
 def drawn_rows(kind, options):
-    """Rows of each part of a kind of set."""
+    """Rows of each part of a kind of set at each of its redshifts."""
     total = options.rows if kind == "training" else options.judged or ROWS[kind]
-    return {part: max(round(part.share * total), FEWEST[kind]) for part in PARTS[kind]}
+    return {
+        part: max(round(part.share * total / N_REDSHIFTS), FEWEST[kind]) for part in PARTS[kind]
+    }
 
 
 def simulate(kind, options):
-    """Simulated sets on disc, one for each part."""
+    """Simulated sets on disc, one for each part and redshift."""
     sets = []
     for number, (part, n) in enumerate(drawn_rows(kind, options).items()):
         survey = get_survey(part.survey)
         if part.pixel_scale:
             survey = register_survey(with_pixel_scale(survey, part.pixel_scale))
-        simulator = GalaxySimulator(
-            [band for band in BANDS if band in survey.bands],
-            survey.name,
-            REDSHIFT,
-            spectrograph=None,
-            photometry_bands=(),
-            offset=0.5,
-            neighbours=0.1,
-            population=population(options.population, part),
-            views=VIEWS if kind == "training" else VIEWS[:1],
-        )
-        folder, seed = options.folder / kind / part.name, SEEDS[kind] + number
-        sets.append(simulator.stream(n, folder, random_state=seed, n_jobs=options.n_jobs))
+        # Galaxies of one redshift share tables of light, which take longer than the images.
+        for step, redshift in enumerate(redshifts(number, len(PARTS[kind]))):
+            simulator = GalaxySimulator(
+                [band for band in BANDS if band in survey.bands],
+                survey.name,
+                redshift,
+                spectrograph=None,
+                photometry_bands=(),
+                offset=0.5,
+                neighbours=0.1,
+                population=population(options.population, part),
+                views=VIEWS if kind == "training" else VIEWS[:1],
+            )
+            folder = options.folder / kind / part.name / f"z{redshift:.2f}"
+            seed = N_SEEDS * (SEEDS[kind] + number) + step
+            sets.append(simulator.stream(n, folder, random_state=seed, n_jobs=options.n_jobs))
     return sets
+
+
+def redshifts(number, n_parts):
+    """Redshifts of a part, evenly spread, and between those of the others."""
+    low, high = REDSHIFT
+    places = (np.arange(N_REDSHIFTS) + (number + 0.5) / n_parts) / N_REDSHIFTS
+    return (low + (high - low) * places).round(2).tolist()
 
 
 def population(name, part):
@@ -166,13 +182,6 @@ def population(name, part):
         return found
     log_mass, tilt = HEAVY
     return replace(found, log_mass=log_mass, mass_function=replace(found.mass_function, tilt=tilt))
-
-
-def shortened(simulation, share):
-    """The first chunks of a simulation."""
-    if share == 1.0:
-        return simulation
-    return replace(simulation, n_rows=CHUNK * max(round(share * len(simulation) / CHUNK), 1))
 
 
 def train_and_measure(model, training, calibration, test, options):
@@ -200,7 +209,11 @@ def about(cnn, options):
     """Text of a card: what the networks learned from."""
     rows = {
         kind: {
-            part.name: {"rows": n, "seed": SEEDS[kind] + number}
+            part.name: {
+                "rows": n * N_REDSHIFTS,
+                "redshifts": redshifts(number, len(PARTS[kind])),
+                "first_seed": N_SEEDS * (SEEDS[kind] + number),
+            }
             for number, (part, n) in enumerate(drawn_rows(kind, options).items())
         }
         for kind in PARTS

@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from astropy import units as u
@@ -180,10 +181,17 @@ def make_psf(band, *, pixel_scale=0.03, size=101, oversampling=None):
             f"side, more than {_MOST_POINTS}; make size or oversampling smaller"
         )
         raise InputError(msg)
+    return PSF(_crop(_drizzled(band.name, scale, n_pixels, oversampling), size), scale, band.name)
+
+
+@lru_cache(maxsize=64)
+def _drizzled(band, scale, n_pixels, oversampling):
+    """Pattern of a band by name, which takes a second, of shape (n_pixels, n_pixels)."""
     shape = (n_pixels, oversampling, n_pixels, oversampling)
-    image = blurred_diffraction(band, scale / oversampling, n_pixels * oversampling)
+    image = blurred_diffraction(get_band(band), scale / oversampling, n_pixels * oversampling)
     image = image.reshape(shape).sum(axis=(1, 3))
-    return PSF(_crop(image, size), scale, band.name)
+    image.setflags(write=False)
+    return image
 
 
 def read_psf(path, pixel_scale=None, band=None, *, size=None, file_pixel_scale=None):

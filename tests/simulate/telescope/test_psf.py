@@ -224,7 +224,7 @@ class TestMakePSF:
     def test_without_poppy(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "poppy", None)
         with pytest.raises(MissingDependencyError, match=r"dustest\[simulate\]"):
-            make_psf("F277W")
+            make_psf("F277W", pixel_scale=0.0301)
 
 
 class TestResample:
