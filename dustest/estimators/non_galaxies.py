@@ -9,9 +9,10 @@ from dustest.data import as_sample
 from dustest.data.errors import InputError
 from dustest.estimators.run.batch import make_batch
 
-__all__ = ["find_non_galaxies"]
+__all__ = ["COLOUR_BANDS", "find_non_galaxies"]
 
-_BANDS = ("F115W", "F150W", "F200W", "F277W", "F356W", "F444W")
+COLOUR_BANDS = ("F115W", "F150W", "F200W", "F277W", "F356W", "F444W")
+"""Bands of the colours."""
 _DIAMETERS = (0.2, 0.4)
 """Arcsec; the flux in the larger aperture over that in the smaller one shows compact sources."""
 _MOST_EXTENDED = 1.7
@@ -100,13 +101,13 @@ def find_non_galaxies(sample):
     """
     sample = as_sample(sample)
     batch = make_batch(sample)
-    missing = [band for band in _BANDS if band not in batch.bands]
+    missing = [band for band in COLOUR_BANDS if band not in batch.bands]
     if missing:
-        msg = f"the sample must have fluxes in {', '.join(_BANDS)}, got none in {missing}"
+        msg = f"the sample must have fluxes in {', '.join(COLOUR_BANDS)}, got none in {missing}"
         raise InputError(msg)
-    place = [batch.bands.index(band) for band in _BANDS]
+    place = [batch.bands.index(band) for band in COLOUR_BANDS]
     flux, error = batch.flux[:, place], batch.flux_err[:, place]
-    magnitudes = dict(zip(_BANDS, -2.5 * np.log10(np.maximum(flux, error)).T, strict=True))
+    magnitudes = dict(zip(COLOUR_BANDS, -2.5 * np.log10(np.maximum(flux, error)).T, strict=True))
     red = np.any([np.all([cut(magnitudes) for cut in cuts], axis=0) for cuts in _RED], axis=0)
     red &= flux[:, -1] >= _LEAST_SNR * error[:, -1]
     dwarf = red & (magnitudes["F115W"] - magnitudes["F200W"] < _DWARF)
@@ -117,10 +118,10 @@ def find_non_galaxies(sample):
 
 def _is_extended(batch):
     """Galaxies that are larger than a point source in F444W; none without stamps."""
-    if _BANDS[-1] not in batch.cutout_bands:
+    if COLOUR_BANDS[-1] not in batch.cutout_bands:
         return np.zeros(len(batch), bool)
-    stamps = batch.cutout[:, batch.cutout_bands.index(_BANDS[-1])]
-    masked = batch.cutout_mask[:, batch.cutout_bands.index(_BANDS[-1])]
+    stamps = batch.cutout[:, batch.cutout_bands.index(COLOUR_BANDS[-1])]
+    masked = batch.cutout_mask[:, batch.cutout_bands.index(COLOUR_BANDS[-1])]
     stamps = np.nan_to_num(np.where(masked, 0.0, stamps))
     small, large = (_aperture_flux(stamps, 0.5 * d / batch.pixel_scale) for d in _DIAMETERS)
     return large > _MOST_EXTENDED * small

@@ -17,6 +17,7 @@ from dustest.estimators._cnn.files.pretrained import pretrained_file
 from dustest.estimators._cnn.inputs import border_noise
 from dustest.estimators._cnn.shift.learning import Galaxies, learn_detection
 from dustest.estimators._cnn.shift.sample_test import compare_with_training
+from dustest.estimators.non_galaxies import COLOUR_BANDS, find_non_galaxies
 from dustest.estimators.run.batch import make_batch
 
 __all__ = ["ShiftDetector"]
@@ -67,6 +68,22 @@ class ShiftDetector(BaseEstimator):
     .. [1] Hendrycks & Gimpel 2017, ICLR, arXiv:1610.02136 (scores of classifiers as detectors).
     .. [2] Lee et al. 2018, Advances in Neural Information Processing Systems 31,
        arXiv:1807.03888 (Mahalanobis distance of features).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest import GalaxySample, ShiftDetector
+    >>> from astropy import units as u
+    >>> rng = np.random.default_rng(1)
+    >>> stamps = rng.normal(0.0, 0.1, (60, 40, 40))
+    >>> stamps += 5.0 * np.exp(-0.1 * np.sum((np.mgrid[:40, :40] - 19.5) ** 2, axis=0))
+    >>> columns = {"id": np.arange(60), "redshift": rng.uniform(6.0, 9.0, 60)}
+    >>> columns |= {"cutout_F277W": stamps * u.nJy, "pixel_scale": np.full(60, 0.03) * u.arcsec}
+    >>> detector = ShiftDetector().fit(GalaxySample(columns))
+    >>> stamps[0, 18:22, 18:22] = 0.0
+    >>> report = detector.report(GalaxySample(columns | {"cutout_F277W": stamps * u.nJy}))
+    >>> report["reason"][0]
+    np.str_('saturation')
     """
 
     def __init__(self, bands=None, *, size=32, kind="cutout", false_alarms=0.03, random_state=0):
@@ -102,7 +119,7 @@ class ShiftDetector(BaseEstimator):
         """
         self._check()
         sample = as_sample(X)
-        has = sample.cutout_bands if self.kind == "cutout" else sample.flux_bands
+        has = sample.cutout_bands if self.kind == "cutout" else sample.bands
         bands = has if self.bands is None else tuple(map(band_column_name, self.bands))
         survey = np.zeros(len(sample), int) if survey is None else np.asarray(survey)
         number = np.unique(survey, return_inverse=True)[1]
@@ -133,7 +150,8 @@ class ShiftDetector(BaseEstimator):
         -------
         report : QTable
             n rows: ``id``, ``score`` (from 0 to 1), ``out_of_domain`` (whether it exceeds 0.5),
-            ``reason`` (empty if there is none) and ``not_a_galaxy``.
+            ``reason`` (empty if there is none) and ``not_a_galaxy``: for point sources and
+            artefacts, and by `find_non_galaxies` where the sample has photometry for it.
         """
         check_is_fitted(self, "detection_")
         sample = as_sample(sample)
@@ -142,8 +160,11 @@ class ShiftDetector(BaseEstimator):
             np.concatenate([getattr(one, name) for one in verdicts])
             for name in ("score", "reason", "is_galaxy")
         )
+        other = ~is_galaxy
+        if set(COLOUR_BANDS) <= set(sample.bands):
+            other |= find_non_galaxies(sample)["not_a_galaxy"]
         columns = {"id": sample["id"], "score": score, "out_of_domain": reason != ""}
-        return QTable(columns | {"reason": reason, "not_a_galaxy": ~is_galaxy})
+        return QTable(columns | {"reason": reason, "not_a_galaxy": other})
 
     def test_sample(self, sample):
         """Test which property of a whole sample differs from the training set, and by how much.

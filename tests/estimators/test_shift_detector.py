@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from astropy import units as u
 from astropy.table import QTable
 
 from dustest import CNNEstimator
@@ -204,3 +205,50 @@ class TestInNetworks:
     def test_detector_of_other_bands_is_refused(self, cnn):
         with pytest.raises(InputError, match="F277W"):
             cnn.use_detector(fitted(1, 60))
+
+
+WIDE = ("F115W", "F150W", "F200W", "F277W", "F356W", "F444W")
+
+
+def make_photometry(n, rng, *, slope=None, unit=1.0):
+    """Power laws with scatter about a slope in f_nu that depends on redshift, errors of 1 nJy."""
+    redshift = rng.uniform(5.0, 9.0, n)
+    if slope is None:
+        slope = rng.normal(0.1 * (redshift - 7.0), 0.1)
+    colour = np.linspace(0.0, 1.0, len(WIDE))
+    flux = 10.0 ** (rng.uniform(1.3, 2.3, (n, 1)) + np.reshape(slope, (-1, 1)) * colour)
+    flux = unit * (flux + rng.normal(size=flux.shape))
+    columns = {f"flux_{band}": flux[:, i] * u.nJy for i, band in enumerate(WIDE)}
+    columns |= {f"flux_err_{band}": np.full(n, unit) * u.nJy for band in WIDE}
+    return as_sample(QTable(columns | {"redshift": redshift}))
+
+
+@pytest.fixture(scope="module")
+def photometric():
+    sample = make_photometry(800, np.random.default_rng(170465))
+    return ShiftDetector(kind="flux", random_state=1).fit(sample)
+
+
+class TestPhotometry:
+    def test_few_clean_galaxies_are_reported(self, photometric):
+        sample = make_photometry(300, np.random.default_rng(170466))
+        assert np.mean(photometric.report(sample)["out_of_domain"]) < 0.12
+
+    def test_wrong_unit(self, photometric):
+        sample = make_photometry(100, np.random.default_rng(170467), unit=10.0)
+        report = photometric.report(sample)
+        assert np.mean(report["reason"] == "units") > 0.9
+
+    def test_colours_of_no_galaxy(self, photometric):
+        sample = make_photometry(100, np.random.default_rng(170468), slope=1.2)
+        assert np.mean(photometric.report(sample)["out_of_domain"]) > 0.6
+
+    def test_saved_detector_reports_the_same(self, photometric, tmp_path):
+        photometric.save(tmp_path / "flux.model")
+        sample = make_photometry(30, np.random.default_rng(170469))
+        loaded = ShiftDetector.load(tmp_path / "flux.model")
+        assert np.array_equal(loaded.report(sample)["score"], photometric.report(sample)["score"])
+
+    def test_there_is_no_test_of_samples(self, photometric):
+        with pytest.raises(InputError, match="stamps"):
+            photometric.test_sample(make_photometry(10, np.random.default_rng(1)))
