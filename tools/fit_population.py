@@ -1,6 +1,7 @@
 """Fit the population of galaxies to the colours and magnitudes of JADES at redshifts 6 to 9.
 
-Run with ``python tools/fit_population.py --data ../shared/data --output FILE``. It reads
+The population "0.2" was fitted with ``python tools/fit_population.py --data ../shared/data
+--output FILE --trials 200 --random 40`` (24 minutes on one of two busy cores). It reads
 ``catalogs/jof_bagpipes.ecsv`` and ``catalogs/jades_z6to9_beagle.fits``, fits to half of each (the
 other half is left for `tools/compare_with_real.py`), and writes the settings that differ from
 those of version 0.1 as JSON, with the loss and the seed. The trials are kept in a second file
@@ -57,6 +58,16 @@ PARAMETERS = {
     "nebulae.log_u": (-3.0, -1.25),
     "nebulae.log_u_scatter": (0.1, 0.7),
 }
+ASSUMED = {
+    "log_mass": LOG_MASS,
+    "dust": {
+        "grains": (("SMC", 0.4), ("LMC", 0.1), ("F99", 0.1), ("MW_no_bump", 0.2), ("SN", 0.2)),
+        "scattering": True,
+    },
+    "nebulae": {"step": 0.75},
+}
+"""What is written beside the fitted settings. Most of the galaxies have so little dust that their
+colours do not tell the grains; the fit takes SMC grains, for whose tables there is memory."""
 LEAST_WIDTH = 0.04
 """Smallest standard deviation of new trials over the range of a parameter."""
 BOUNDS = {
@@ -83,6 +94,12 @@ def nested(settings):
             name, setting = name.removeprefix("log_"), 10.0**value
         (changes.setdefault(relation, {}) if relation else changes)[name] = float(f"{setting:.6g}")
     return changes
+
+
+def merged(settings, more):
+    """Settings of two dicts, relation by relation."""
+    both = settings.keys() & more.keys()
+    return settings | more | {key: settings[key] | more[key] for key in both}
 
 
 def energy_distance(real, simulated, weights):
@@ -240,7 +257,7 @@ def main():
         trials.append({"settings": settings, "loss": value, "parts": parts})
         kept.write_text(json.dumps(trials))
     best = repeated(trials, population_of, loss)
-    record = best | {"settings": {"log_mass": LOG_MASS} | nested(best["settings"])}
+    record = best | {"settings": merged(ASSUMED, nested(best["settings"]))}
     record |= {"seed": SEED, "trials": len(trials), "random": options.random}
     record |= {"loss_of_0.1": [loss(start, SEED + i)[0] for i in range(1 + N_SEEDS)]}
     record |= {"minutes": round((time.monotonic() - begun) / 60.0)}

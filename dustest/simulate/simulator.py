@@ -23,7 +23,7 @@ from dustest.data.messages import did_you_mean, not_one_of
 from dustest.data.surveys import SURVEYS
 from dustest.physics.cosmology import check_cosmology
 from dustest.physics.dust_laws.lookup import cite_law, get_screen_law
-from dustest.physics.dust_laws.scattering import Scattered
+from dustest.physics.dust_laws.scattering import add_scattered_light
 from dustest.physics.stellar_grids import STELLAR_GRIDS, get_stellar_grid
 from dustest.simulate._arguments import check_band_names
 from dustest.simulate._pipeline import Pipeline
@@ -78,7 +78,7 @@ class GalaxySimulator:
         Side of the images in pixels.
     population : str or GalaxyPopulation, optional
         Source of the galaxies: a name, see `get_population`, or any object with the same ``draw``
-        method; ``"0.1"`` by default.
+        method; ``"0.2"`` by default.
     views : sequence of str, optional
         Views of each galaxy, see `view`. They are in consecutive rows.
     dust_law : str or DustLaw, optional
@@ -162,7 +162,7 @@ class GalaxySimulator:
         dust_to_metal=None,
         *,
         size=32,
-        population="0.1",
+        population="0.2",
         views=tuple(VIEWS),
         dust_law=None,
         photometry_bands=None,
@@ -513,7 +513,9 @@ class GalaxySimulator:
         laws = [self.dust_law]
         if self.dust_law is None:
             laws = [get_screen_law(name) for name, _ in self._dust.grains]
-        described = [describe(Scattered(law) if self._dust.scattering else law) for law in laws]
+        if self._dust.scattering:
+            laws = [add_scattered_light(law)[0] for law in laws]
+        described = [describe(law) for law in laws]
         return described[0] if len(described) == 1 else described
 
     def _described_grid(self):

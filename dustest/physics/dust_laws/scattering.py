@@ -7,7 +7,7 @@ import numpy as np
 from dustest.data.errors import InputError
 from dustest.physics.dust_laws.law import V_WAVELENGTH, DustLaw, check_part
 
-__all__ = ["MILKY_WAY", "GrainOptics", "Scattered"]
+__all__ = ["MILKY_WAY", "GrainOptics", "Scattered", "add_scattered_light"]
 
 
 @dataclass(frozen=True)
@@ -173,3 +173,32 @@ _LMC = GrainOptics(
 
 _OPTICS = {"SMC": _SMC, "SMC_G24": _SMC, "LMC": _LMC}
 _OPTICS |= dict.fromkeys(("CCM89", "F99", "G23"), MILKY_WAY)
+
+
+def add_scattered_light(law):
+    """Let scattered light be seen, for grains of known optics.
+
+    Parameters
+    ----------
+    law : DustLaw
+        The law of the extinction.
+
+    Returns
+    -------
+    law : DustLaw
+        `Scattered`, or the law itself if the optics of its grains are unknown.
+    share_at_v : float
+        Effective optical depth at V over that of extinction.
+
+    Examples
+    --------
+    >>> from dustest.physics import get_dust_law
+    >>> from dustest.physics.dust_laws.scattering import add_scattered_light
+    >>> law, share_at_v = add_scattered_light(get_dust_law("Calzetti"))
+    >>> law.name, share_at_v
+    ('Calzetti', 1.0)
+    """
+    if not (law.optics or law.name in _OPTICS):
+        return law, 1.0
+    law = Scattered(law)
+    return law, law.share_at_v

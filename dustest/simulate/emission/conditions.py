@@ -33,8 +33,8 @@ class Conditions:
     escape_fraction : float, optional
         Fraction of the ionising photons that escapes from them.
     scattering : bool, optional
-        Whether light that the dust scatters is seen, see
-        `~dustest.physics.Scattered`; without it all extinction dims.
+        Whether light that the dust scatters is seen, see `~dustest.physics.Scattered`, where the
+        optics of the grains are known; without it all extinction dims.
 
     Examples
     --------
@@ -111,8 +111,8 @@ class DustConditions:
     dust_to_metal : tuple of float, optional
         Range of the fraction of the metals of the dense gas that is in dust.
     scattering : bool, optional
-        Whether light that the dust scatters is seen, for laws whose grains have a known albedo,
-        see `~dustest.physics.Scattered`.
+        Whether light that the dust scatters is seen, see `~dustest.physics.Scattered`, where the
+        optics of the grains are known.
 
     Raises
     ------

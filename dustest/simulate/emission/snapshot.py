@@ -7,7 +7,7 @@ from astropy import units as u
 
 from dustest.data.bands import Band
 from dustest.physics.dust_laws.lookup import get_screen_law
-from dustest.physics.dust_laws.scattering import Scattered
+from dustest.physics.dust_laws.scattering import add_scattered_light
 from dustest.physics.stellar.spectrum_table import SpectrumTable
 from dustest.physics.stellar_populations import LightTable, StarLight
 from dustest.physics.uv_slope import UV_1600, UV_WINDOWS
@@ -147,8 +147,7 @@ class Snapshot:
         """Tables for the dust and gas of a galaxy."""
         law, share = self._law or get_screen_law(conditions.grains), 1.0
         if conditions.scattering:
-            law = Scattered(law)
-            share = law.share_at_v
+            law, share = add_scattered_light(law)
         gas = {"log_u": conditions.log_u, "escape_fraction": conditions.escape_fraction}
         key = (self.redshift, law.name, *gas.values())
         return self._recent.get(key, lambda: self._make_tables(law, share, gas))

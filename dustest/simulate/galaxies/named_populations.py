@@ -58,12 +58,19 @@ def change_settings(population, settings):
     >>> population.log_mass, population.main_sequence.rate, population.main_sequence.scatter
     ((8.0, 9.0), 0.3, 0.4)
     """
-    changed = {name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()}
+    changed = {name: _frozen(value) for name, value in settings.items()}
     for field in fields(population):
         relation = getattr(population, field.name)
         if is_dataclass(relation) and field.name in changed:
             changed[field.name] = replace(relation, **changed[field.name])
     return replace(population, **changed)
+
+
+def _frozen(value):
+    """Tuples in place of the lists of a JSON file, at any depth."""
+    if isinstance(value, dict):
+        return {name: _frozen(part) for name, part in value.items()}
+    return tuple(_frozen(part) for part in value) if isinstance(value, list) else value
 
 
 def _read_fitted():

@@ -11,9 +11,9 @@ from dustest.simulate import GalaxyPopulation, GalaxySimulator, MassFunction, ge
 from dustest.simulate.galaxies.named_populations import POPULATIONS, change_settings
 
 
-def test_version_0_1_is_the_default_population():
+def test_simulators_draw_version_0_2_and_records_begin_with_version_0_1():
     assert get_population("0.1") == GalaxyPopulation()
-    assert GalaxySimulator(["F444W"]).population == GalaxyPopulation()
+    assert GalaxySimulator(["F444W"]).population == get_population("0.2")
 
 
 def test_the_heavy_population_is_that_of_the_networks_of_version_0_1():
