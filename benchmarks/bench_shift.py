@@ -1,9 +1,10 @@
 """Detector of galaxies outside the training set: what it finds, and what it costs.
 
-Run with ``python benchmarks/bench_shift.py MODEL``, where MODEL is a file of networks with a
-detector, see ``tools/fit_shift_detector.py``. For each preset it draws clean galaxies, and unseen
-ones with each corruption: those of point-spread function, noise, pixel scale and redshift by the
-simulator, all others on its stamps, which are larger than those of the networks. It prints
+Run with ``python benchmarks/bench_shift.py MODEL TEST``, where MODEL is a file of networks with a
+detector, and TEST a folder of simulations that neither has seen, with a folder for each of the
+presets JADES-deep and CEERS; see ``tools/fit_shift_detector.py`` for both. Galaxies with other
+point-spread functions and noise, and of redshift 2, are drawn by the simulator from
+``--population``; all other corruptions are those of stamps of TEST. It prints
 
 * the share of false alarms, with all reasons together, and by reason;
 * for each corruption the area under the ROC curve, the share that is reported, the share of these
@@ -23,6 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from astropy import units as u
 from astropy.table import QTable
 from bench_networks import real_stamps
 from sklearn.metrics import roc_auc_score
@@ -31,10 +33,11 @@ from dustest import CNNEstimator
 from dustest.data import as_sample, decode_flags
 from dustest.estimators._cnn.corruptions import CORRUPTIONS
 from dustest.estimators.shift_detector import ShiftDetector
+from dustest.simulate.surveys import get_survey
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 
-from fit_shift_detector import PRESETS, Draws
+from fit_shift_detector import PRESETS, Draws, read_parts
 
 SEED = 170470
 EXACT = {
@@ -52,8 +55,8 @@ def main(arguments=None):
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
+    parser.add_argument("test", type=Path)
     parser.add_argument("--population", default="0.2")
-    parser.add_argument("--redshift", type=float, nargs=2, default=(4.0, 14.0))
     parser.add_argument("--clean", type=int, default=5000, help="galaxies of each preset")
     parser.add_argument("--corrupted", type=int, default=1000, help="of each preset")
     parser.add_argument("--seed", type=int, default=SEED)
@@ -61,13 +64,12 @@ def main(arguments=None):
     parser.add_argument("--output", type=Path, help="table of the results")
     options = parser.parse_args(arguments)
     cnn, detector = CNNEstimator.load(options.model), ShiftDetector.load(options.model)
-    draws = Draws(
-        *(tuple(cnn.bands), options.population, tuple(options.redshift), options.seed),
-        faintest=LEAST_SNR,
-        views=("xy",),
-    )
+    n_rows = len(PRESETS) * options.clean
+    clean = read_parts(options.test, tuple(cnn.bands), n_rows, LEAST_SNR)
+    redshift = np.concatenate([sample["redshift"] for sample, _ in clean.values()])
+    ends = redshift.min(), redshift.max()
+    draws = Draws(tuple(cnn.bands), options.population, ends, options.seed, LEAST_SNR)
     judge = Judge(cnn, detector)
-    clean = {preset: draw(draws, preset, options.clean) for preset in PRESETS}
     tables = {preset: judge(*one) for preset, one in clean.items()}
     for preset, table in tables.items():
         print(preset, len(table), "clean galaxies, false alarms", shares(table))
@@ -85,16 +87,6 @@ def main(arguments=None):
     report_time(cnn, clean)
     if options.data:
         report_real(cnn, options.data)
-
-
-def draw(draws, preset, n, **options):
-    """Exactly n bright galaxies of a preset, and their truth."""
-    n_rows = n
-    while True:
-        sample, truth = draws.draw("clean", preset, n_rows, key=70, **options)
-        if len(sample) >= n:
-            return sample[:n], truth[:n]
-        n_rows = int(1.05 * n_rows * n / max(len(sample), 1)) + 50
 
 
 class Judge:
@@ -158,16 +150,16 @@ def shares(table):
 def corrupted(draws, preset, clean, bands):
     """Corrupted galaxies: name, reason, whether inside the range, galaxies, and if they pair."""
     n = len(clean[0])
-    other = replace(draws, seed=draws.seed + 1)
     for name, reason, change in (
-        ("PSF x 1.5", "PSF", lambda rows: other.wide(preset, rows, 1.5)),
-        ("noise x 2", "noise", lambda rows: other.noisy(preset, rows, 2.0)),
-        ("pixel scale of the other", "pixel scale", lambda rows: other.misjudged(preset, rows)),
-        ("z = 2", "redshift", lambda rows: other.near(preset, rows, (1.8, 2.0, 2.2))),
+        ("PSF x 1.5", "PSF", lambda rows: draws.wide(preset, rows, 1.5)),
+        ("noise x 2", "noise", lambda rows: draws.noisy(preset, rows, 2.0)),
+        ("z = 2", "redshift", lambda rows: draws.near(preset, rows, (1.8, 2.0, 2.2))),
     ):
-        sample, truth = change(n)
-        sample, truth = change(round(1.1 * n * n / max(len(sample), 1)))
-        yield name, reason, False, (sample[:n], truth[:n]), False
+        yield name, reason, False, change(n), False
+    sample = clean[0].copy()
+    (other,) = (one for one in PRESETS if one != preset)
+    sample["pixel_scale"] = get_survey(other).pixel_scale * u.arcsec
+    yield "pixel scale of the other", "pixel scale", False, (sample, clean[1]), True
     rng = np.random.default_rng((draws.seed, 2))
     for one in CORRUPTIONS.values():
         if one.least_bands > len(bands):
@@ -195,7 +187,7 @@ def changed(sample, corruption, bands, rng, strength):
 
 def report_samples(detector, clean, draws):
     """Print the test of samples with wider point-spread functions."""
-    other = replace(draws, seed=draws.seed + 3)
+    other = replace(draws, seed=draws.seed + 1)
     for preset, (sample, _) in clean.items():
         for factor in (1.0, 1.2, 1.5):
             part = sample if factor == 1.0 else other.wide(preset, 400, factor)[0]

@@ -1,11 +1,13 @@
 """Fit the detector of galaxies outside the training set, and write it into a file of networks.
 
-Run with ``python tools/fit_shift_detector.py MODEL``, where MODEL is a file that
-``tools/train_pretrained.py`` wrote, or any of `CNNEstimator.save`. It draws galaxies like those
-that trained the networks, of the same parts, and simulations of what lies outside: wider
-point-spread functions, more noise, pixels of the other survey, and galaxies at redshifts 0.5 to
-3 with redshifts of the training set. The file is replaced unless ``--output`` names another, and
-its SHA-256 is printed, with the share of false alarms on galaxies of another seed.
+Run with ``python tools/fit_shift_detector.py MODEL TRAINING``, where MODEL is a file that
+``tools/train_pretrained.py`` wrote, or any of `CNNEstimator.save`, and TRAINING the folder of the
+simulations that trained it: each folder in it is one part, and those whose names differ only by
+``-heavy`` at the end are of the same mosaics. Examples of wrong pixel scales are galaxies with the
+pixel scale of other mosaics; galaxies at redshifts 0.5 to 3 with redshifts of the training set are
+drawn with ``--population``. The file is replaced unless ``--output`` names another, and its
+SHA-256 is printed, with the share of false alarms on galaxies of ``--test``, a folder like
+TRAINING.
 """
 
 import argparse
@@ -17,111 +19,124 @@ from pathlib import Path
 import numpy as np
 from astropy import units as u
 from astropy.table import vstack
-from train_pretrained import PARTS, Part, population
+from train_pretrained import Part, population
 
-from dustest import CNNEstimator
-from dustest.data import register_survey
-from dustest.data.surveys import SURVEYS
-from dustest.estimators.shift_detector import ShiftDetector
-from dustest.simulate import PSF, GalaxySimulator, make_psf, noise_preset
+from dustest import CNNEstimator, ShiftDetector
+from dustest.simulate import PSF, GalaxySimulator, make_psf, noise_preset, read_simulation
 from dustest.simulate.galaxies.named_populations import POPULATIONS
-from dustest.simulate.surveys import get_survey, with_pixel_scale
+from dustest.simulate.surveys import get_survey
 
 PRESETS = ("JADES-deep", "CEERS")
 SEED = 170445
-FAINTEST = 2.0
+FAINTEST, BRIGHT = 2.0, 5.0
 SIZE = 48
-WIDER, NOISIER = (1.35, 1.5, 1.8), (1.7, 2.0, 2.3)
-LOW_REDSHIFTS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
-SHARE = 0.12  # of the rows in each simulation of what is outside, for each of both surveys
-KINDS = ("clean", "PSF", "noise", "redshift")
+LOW_REDSHIFTS = (0.5, 1.0, 2.0, 3.0)
+KINDS = ("PSF", "noise", "redshift")
 PSF_FIELD = 6.0
+OTHER_SCALE = 4
+"""One galaxy in four is also shown with the pixel scale of other mosaics."""
 
 
 def main(arguments=None):
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
+    parser.add_argument("training", type=Path)
     parser.add_argument("--population", choices=list(POPULATIONS), default="0.2")
-    parser.add_argument("--redshift", type=float, nargs=2, default=(4.0, 14.0))
-    parser.add_argument("--plain", action="store_true", help="only both surveys as they are")
-    parser.add_argument("--rows", type=int, default=14_000)
-    parser.add_argument("--judged", type=int, default=2_000, help="of each survey")
+    parser.add_argument("--rows", type=int, default=10_000, help="of the training set")
+    parser.add_argument("--near", type=int, default=600, help="of low redshift, of each survey")
     parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--test", type=Path)
     parser.add_argument("--output", type=Path)
     options = parser.parse_args(arguments)
-    start = time.perf_counter()
+    start = time.perf_counter(), time.process_time()
     cnn = CNNEstimator.load(options.model)
-    draws = Draws(tuple(cnn.bands), options.population, tuple(options.redshift), options.seed)
-    detector = ShiftDetector(cnn.bands, size=cnn.size, random_state=options.seed)
-    fit(detector, draws, options.rows, plain=options.plain)
+    bands = tuple(cnn.bands)
+    parts = read_parts(options.training, bands, options.rows, FAINTEST)
+    galaxies = {name: sample for name, (sample, _) in parts.items()}
+    redshift = np.concatenate([np.asarray(one["redshift"]) for one in galaxies.values()])
+    draws = Draws(bands, options.population, (redshift.min(), redshift.max()), options.seed)
+    examples = {"pixel scale": stacked(misjudged(galaxies))}
+    if options.near:
+        near = [draws.near(preset, options.near)[0] for preset in PRESETS]
+        examples["redshift"] = stacked(near)
+    labels = np.repeat(list(galaxies), [len(one) for one in galaxies.values()])
+    detector = ShiftDetector(bands, size=cnn.size, random_state=options.seed)
+    detector.fit(stacked(galaxies.values()), labels, examples=examples)
     sha256 = cnn.use_detector(detector).save(options.output or options.model)
-    sys.stdout.write(f"fitted in {time.perf_counter() - start:.0f} s\n{sha256}\n")
-    other = replace(draws, seed=options.seed + 1, faintest=5.0, views=("xy",))
-    for preset in PRESETS:
-        found = detector.report(other.draw("clean", preset, options.judged)[0])
-        share = np.mean(found["out_of_domain"])
-        sys.stdout.write(f"{preset}: false alarms {share:.3f} of {len(found)}\n")
+    wall, cpu = time.perf_counter() - start[0], time.process_time() - start[1]
+    sys.stdout.write(f"fitted on {len(labels)} galaxies: {wall:.0f} s, {cpu:.0f} s of one core\n")
+    sys.stdout.write(f"{sha256}\n")
+    if options.test:
+        for name, (sample, _) in read_parts(options.test, bands, options.rows, BRIGHT).items():
+            share = np.mean(detector.report(sample)["out_of_domain"])
+            sys.stdout.write(f"{name}: false alarms {share:.3f} of {len(sample)}\n")
 
 
-def fit(detector, draws, rows, *, plain=False):
-    """Fit a detector on simulations."""
-    parts = [Part(preset, 0.5) for preset in PRESETS] if plain else PARTS["training"]
-    clean = {part: draws.part(part, round(part.share * rows)) for part in parts}
-    labels = np.repeat([place(part) for part in clean], [len(one) for one in clean.values()])
-    detector.fit(stacked(clean.values()), labels, examples=draws.examples(round(SHARE * rows)))
+def read_parts(folder, bands, n, faintest):
+    """About n galaxies and their truth by the mosaics, those bright enough in a band."""
+    parts = [path.parent for path in sorted(folder.rglob("simulation.json"))]
+    found = {}
+    for path in parts:
+        name = path.relative_to(folder).parts[0].removesuffix("-heavy")
+        found.setdefault(name, []).append(some_of(path, bands, n // len(parts), faintest))
+    return {name: tuple(map(stacked, zip(*pairs, strict=True))) for name, pairs in found.items()}
 
 
-def place(part):
-    """Name of the mosaics of a part."""
-    return replace(part, is_heavy=False).name
+def some_of(path, bands, n, faintest):
+    """The first galaxies of a simulation, and their truth."""
+    samples, truths, count = [], [], 0
+    for sample, truth in read_simulation(path):
+        present = [band for band in bands if band in sample.cutout_bands]
+        snr = np.max([sample[f"snr_{band}"] for band in present], axis=0)
+        columns = ["id", "group", "redshift", "pixel_scale", *(f"cutout_{b}" for b in present)]
+        samples.append(sample[columns][snr >= faintest])
+        truths.append(truth[snr >= faintest])
+        count += len(samples[-1])
+        if count >= n:
+            break
+    return stacked(samples)[:n], stacked(truths)[:n]
+
+
+def misjudged(galaxies):
+    """Galaxies with the pixel scale of other mosaics."""
+    scales = {name: s["pixel_scale"][0].to_value(u.arcsec) for name, s in galaxies.items()}
+    for name, sample in galaxies.items():
+        others = [one for one in scales.values() if not np.isclose(one, scales[name])]
+        part = sample[::OTHER_SCALE].copy()
+        if others:
+            part["pixel_scale"] = np.resize(others, len(part)) * u.arcsec
+            yield part
 
 
 @dataclass(frozen=True)
 class Draws:
-    """Simulations inside and outside the training set of networks."""
+    """Simulations outside the training set of networks."""
 
     bands: tuple
     population: str
     redshift: tuple
     seed: int
     faintest: float = FAINTEST
-    views: tuple = ("xy", "octant")
 
-    def part(self, part, n):
-        """Galaxies of a part of the training set."""
-        survey = get_survey(part.survey)
-        if part.pixel_scale:
-            survey = register_survey(with_pixel_scale(survey, part.pixel_scale))
-        found = population(self.population, part)
-        key = list(PARTS["training"]).index(part) if part in PARTS["training"] else 99
-        return self.draw("clean", survey.name, n, population=found, key=key)[0]
+    def near(self, survey, n, redshifts=LOW_REDSHIFTS):
+        """Galaxies of low redshift that are taken for those of the training set.
 
-    def draw(self, kind, survey, n, *, key=0, **options):
-        """Galaxies such as those that trained the networks, with larger stamps."""
-        key = self.seed, KINDS.index(kind), key, list(SURVEYS).index(survey)
-        simulator = self.simulator(survey, **options)
-        return self.bright(*simulator.draw(n, random_state=np.random.default_rng(key)))
-
-    def simulator(self, survey, **options):
-        """Simulator of the mosaics of a survey."""
-        common = {"redshift": self.redshift, "population": self.population, "views": self.views}
-        common |= {"neighbours": 0.1}
-        return GalaxySimulator(
-            [band for band in self.bands if band in get_survey(survey).bands],
-            survey,
-            spectrograph=None,
-            photometry_bands=(),
-            offset=0.5,
-            size=SIZE,
-            **common | options,
-        )
-
-    def bright(self, sample, truth):
-        """Galaxies that are bright enough in a band."""
-        ratios = [sample[f"snr_{band}"] for band in sample.cutout_bands]
-        kept = np.max(ratios, axis=0) >= self.faintest
-        return sample[kept], truth[kept]
+        They are heavy galaxies of redshift 4, the lowest of the populations, seen from nearer.
+        """
+        rng = self._rng("redshift", survey)
+        heavy = population(self.population, Part(survey, 1.0, is_heavy=True))
+        galaxies = [
+            replace(
+                heavy.draw(4.0, rng, group=str(number)),
+                redshift=redshifts[number % len(redshifts)],
+            )
+            for number in range(n)
+        ]
+        simulator = self._simulator(survey, neighbours=0.0)
+        sample, truth = self._bright(*simulator.observe(galaxies, random_state=rng))
+        sample["redshift"] = rng.uniform(*self.redshift, len(sample))
+        return sample, truth
 
     def wide(self, survey, n, factor):
         """Galaxies seen with a wider point-spread function."""
@@ -129,54 +144,48 @@ class Draws:
         size = int(PSF_FIELD / scale) | 1
         psfs = {
             band: PSF(make_psf(band, pixel_scale=scale, size=size).image, factor * scale, band)
-            for band in self.bands
-            if band in get_survey(survey).bands
+            for band in self._bands(survey)
         }
-        return self.draw("PSF", survey, n, psfs=psfs, key=round(100 * factor))
+        return self.draw("PSF", survey, n, psfs=psfs)
 
     def noisy(self, survey, n, factor):
         """Galaxies with more noise."""
-        noise = {
-            band: noise_preset(survey, band)
-            for band in self.bands
-            if band in get_survey(survey).bands
-        }
+        noise = {band: noise_preset(survey, band) for band in self._bands(survey)}
         noise = {band: louder(one, factor) for band, one in noise.items()}
-        return self.draw("noise", survey, n, noise=noise, key=round(100 * factor))
+        return self.draw("noise", survey, n, noise=noise)
 
-    def near(self, survey, n, redshifts=LOW_REDSHIFTS):
-        """Galaxies of low redshift that are taken for those of the training set.
+    def draw(self, kind, survey, n, **options):
+        """Galaxies of the population in changed mosaics, with larger stamps."""
+        simulator = self._simulator(survey, **options)
+        return self._bright(*simulator.draw(n, random_state=self._rng(kind, survey)))
 
-        They are heavy galaxies of redshift 4, the lowest of the populations, seen from nearer.
-        """
-        rng = np.random.default_rng((self.seed, KINDS.index("redshift"), PRESETS.index(survey)))
-        heavy = population(self.population, Part(survey, 1.0, is_heavy=True))
-        galaxies = [
-            replace(heavy.draw(4.0, rng, group=str(number)), redshift=rng.choice(redshifts))
-            for number in range(n)
-        ]
-        simulator = self.simulator(survey, views=("xy",), neighbours=0.0)
-        sample, truth = self.bright(*simulator.observe(galaxies, random_state=rng))
-        sample["redshift"] = rng.uniform(*self.redshift, len(sample))
-        return sample, truth
+    def _rng(self, kind, survey):
+        """Random numbers of one draw."""
+        return np.random.default_rng((self.seed, KINDS.index(kind), PRESETS.index(survey)))
 
-    def examples(self, n):
-        """Galaxies outside the training set, by the reason of the detector."""
-        part = n // len(WIDER)
-        found = {
-            "PSF": [self.wide(one, part, factor) for one in PRESETS for factor in WIDER],
-            "noise": [self.noisy(one, part, factor) for one in PRESETS for factor in NOISIER],
-            "redshift": [self.near(one, n) for one in PRESETS],
-            "pixel scale": [self.misjudged(one, n) for one in PRESETS],
-        }
-        return {reason: stacked(s for s, _ in parts) for reason, parts in found.items()}
+    def _bands(self, survey):
+        """Bands that a survey has."""
+        return [band for band in self.bands if band in get_survey(survey).bands]
 
-    def misjudged(self, survey, n):
-        """Galaxies with the pixel scale of the other survey."""
-        sample, truth = self.draw("clean", survey, n, key=50)
-        other = PRESETS[1 - PRESETS.index(survey)]
-        sample["pixel_scale"] = get_survey(other).pixel_scale * u.arcsec
-        return sample, truth
+    def _simulator(self, survey, **options):
+        """Simulator of the mosaics of a survey."""
+        common = {"redshift": self.redshift, "population": self.population, "neighbours": 0.1}
+        return GalaxySimulator(
+            self._bands(survey),
+            survey,
+            spectrograph=None,
+            photometry_bands=(),
+            offset=0.5,
+            size=SIZE,
+            views=("xy",),
+            **common | options,
+        )
+
+    def _bright(self, sample, truth):
+        """Galaxies that are bright enough in a band."""
+        ratios = [sample[f"snr_{band}"] for band in sample.cutout_bands]
+        kept = np.max(ratios, axis=0) >= self.faintest
+        return sample[kept], truth[kept]
 
 
 def louder(noise, factor):
