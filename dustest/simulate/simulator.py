@@ -28,7 +28,7 @@ from dustest.physics.stellar_grids import STELLAR_GRIDS, get_stellar_grid
 from dustest.simulate._arguments import check_band_names
 from dustest.simulate._pipeline import Pipeline
 from dustest.simulate._sample_rows import as_tables
-from dustest.simulate.emission.conditions import DustConditions
+from dustest.simulate.emission.conditions import DustConditions, NebularConditions
 from dustest.simulate.galaxies.named_populations import get_population
 from dustest.simulate.galaxies.particle_galaxy import VIEWS, ParticleGalaxy
 from dustest.simulate.galaxies.population import GalaxyPopulation
@@ -506,7 +506,15 @@ class GalaxySimulator:
             self.offset,
             self._grid,
             self.cosmology,
+            self._has_many_kinds,
         )
+
+    @property
+    def _has_many_kinds(self):
+        """Whether the galaxies differ in their grains or their gas."""
+        nebulae = getattr(self.population, "nebulae", NebularConditions())
+        many_laws = self.dust_law is None and len(self._dust.grains) > 1
+        return many_laws or nebulae.log_u_scatter > 0.0
 
     def _described_laws(self):
         """The law of the dust in full; a list of the laws if galaxies differ."""

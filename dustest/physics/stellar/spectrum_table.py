@@ -1,5 +1,7 @@
 """Spectra of whole galaxies of star particles, in the rest frame."""
 
+import copy
+
 import numpy as np
 from astropy import units as u
 from scipy.sparse import csr_array
@@ -104,16 +106,43 @@ class SpectrumTable:
         self.wavelength, continuum = grid.wavelength[window], light.continuum(window)
         if step is not None:
             self.wavelength, continuum = _average(self.wavelength, continuum, step)
-        self.law = None if law is None else get_screen_law(law)
         self._age, self._metallicity = light.age, light.metallicity
         profiles = _line_profiles(self.wavelength, light.line_wavelength)
         if not lyman_alpha:
             profiles[np.abs(light.line_wavelength - _LYMAN_ALPHA) < 1.0] = 0.0
         self._spectra = continuum + light.lines.astype(np.float32) @ profiles
-        ratio = a_over_av(self.law, self.wavelength)
+        self._set_law(None if law is None else get_screen_law(law))
+
+    def _set_law(self, law):
+        """Make the screens of a law."""
+        self.law = law
+        ratio = a_over_av(law, self.wavelength)
         self._middle = 0.5 * (ratio.min() + ratio.max())
-        self._screens = np.zeros(1) if self.law is None else _screens(ratio)
+        self._screens = np.zeros(1) if law is None else _screens(ratio)
         self._transmission = screen(self._screens, ratio).astype(np.float32)
+
+    def behind(self, law):
+        """Put screens of another law in front of the same stars.
+
+        Parameters
+        ----------
+        law : str, DustLaw or model of dust_extinction
+            Extinction law of the screens.
+
+        Returns
+        -------
+        SpectrumTable
+            A table that shares the spectra with this one.
+
+        Examples
+        --------
+        >>> from dustest.physics import SpectrumTable, load_ssp_grid
+        >>> SpectrumTable(load_ssp_grid(), (1500.0, 6000.0)).behind("SMC").law.name
+        'SMC'
+        """
+        found = copy.copy(self)
+        found._set_law(get_screen_law(law))
+        return found
 
     @property
     def nbytes(self):

@@ -3,7 +3,7 @@
 __all__ = ["RecentTables"]
 
 _MOST_BYTES = 2e9
-"""Tables of 31 redshifts with one kind of dust and gas take 0.4 GB at most."""
+"""Those of 31 redshifts and one kind of gas take 0.1 (for any law) to 0.4 GB (for one law)."""
 
 
 class RecentTables:

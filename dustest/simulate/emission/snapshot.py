@@ -8,6 +8,7 @@ from astropy import units as u
 from dustest.data.bands import Band
 from dustest.physics.dust_laws.lookup import get_screen_law
 from dustest.physics.dust_laws.scattering import add_scattered_light
+from dustest.physics.stellar.law_free_table import LawFreeTable
 from dustest.physics.stellar.spectrum_table import SpectrumTable
 from dustest.physics.stellar_populations import LightTable, StarLight
 from dustest.physics.uv_slope import UV_1600, UV_WINDOWS
@@ -33,21 +34,34 @@ _TEN_MYR, _HUNDRED_MYR = 1e7, 1e8
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """Tables for one kind of dust and gas at one redshift.
+    """Tables for one kind of gas at one redshift, with a law of the dust or for any law.
 
     Parameters
     ----------
-    light : LightTable
+    light : LightTable or LawFreeTable
         Fluxes in the bands.
     spectra : SpectrumTable or None
         Makes the spectrum, if any.
-    depth_share : float
-        Effective optical depth of the dust at V over that of its extinction.
     """
 
     light: LightTable
     spectra: SpectrumTable | None
-    depth_share: float
+
+    def behind(self, law):
+        """Put screens of a law in front of the stars, where the tables are for any law.
+
+        Parameters
+        ----------
+        law : DustLaw
+            Extinction law of the screens.
+
+        Returns
+        -------
+        Tables
+            The same tables with the law.
+        """
+        spectra = None if self.spectra is None else self.spectra.behind(law)
+        return Tables(self.light.behind(law), spectra)
 
     @property
     def nbytes(self):
@@ -67,6 +81,8 @@ class DustFree:
         Interpolated spectra of the stars, for any dust.
     tables : Tables
         Tables for the dust and gas of the galaxy.
+    depth_share : float
+        Effective optical depth of the dust at V over that of its extinction.
     uv, v, b : float
         Dust-free flux of the galaxy at 1600 Angstrom in nJy, and V and B in Lsun/Angstrom.
     quantities : dict of str to float
@@ -76,6 +92,7 @@ class DustFree:
     metallicity: np.ndarray
     stars: StarLight
     tables: Tables
+    depth_share: float
     uv: float
     v: float
     b: float
@@ -105,7 +122,7 @@ class Light:
 
 
 class Snapshot:
-    """Tables of spectra at one redshift, made for each kind of dust and gas when first needed.
+    """Tables of spectra at one redshift, made for each kind of gas when first needed.
 
     Parameters
     ----------
@@ -121,6 +138,9 @@ class Snapshot:
         Makes the spectra, if any.
     cosmology : `~astropy.cosmology.FLRW`
         Sets distances and angles.
+    many_kinds : bool, optional
+        Whether galaxies differ in dust or gas, so that all laws share a table. Else every law has
+        its own, which is faster.
     recent : RecentTables, optional
         Keeps the tables; snapshots may share it.
 
@@ -132,9 +152,11 @@ class Snapshot:
         Angle of one kpc.
     """
 
-    def __init__(self, redshift, grid, bands, law, spectrograph, cosmology, recent=None):
+    def __init__(
+        self, redshift, grid, bands, law, spectrograph, cosmology, *, many_kinds=False, recent=None
+    ):
         self.redshift = redshift
-        self._grid, self._law = grid, law
+        self._grid, self._law, self._many_kinds = grid, law, many_kinds
         self._bands = [*bands, *(_window(*limits, redshift) for limits in _WINDOWS)]
         self._n_bands = len(bands)
         self._spectrograph, self._cosmology = spectrograph, cosmology
@@ -144,20 +166,25 @@ class Snapshot:
         self._nanojansky += 2.5 * np.log10(1.0 + redshift)
 
     def _tables_of(self, conditions):
-        """Tables for the dust and gas of a galaxy."""
+        """Tables for the dust and gas of a galaxy, and the effective share of its depth."""
         law, share = self._law or get_screen_law(conditions.grains), 1.0
         if conditions.scattering:
             law, share = add_scattered_light(law)
         gas = {"log_u": conditions.log_u, "escape_fraction": conditions.escape_fraction}
+        if self._many_kinds:
+            tables = self._recent.get(
+                (self.redshift, *gas.values()), lambda: self._make_tables(LawFreeTable, None, gas)
+            )
+            return tables.behind(law), share
         key = (self.redshift, law.name, *gas.values())
-        return self._recent.get(key, lambda: self._make_tables(law, share, gas))
+        return self._recent.get(key, lambda: self._make_tables(LightTable, law, gas)), share
 
-    def _make_tables(self, law, share, gas):
+    def _make_tables(self, kind, law, gas):
         """Tables of light and of spectra behind a law."""
-        light = LightTable(
+        light = kind(
             self._grid, self._bands, self.redshift, law=law, cosmology=self._cosmology, **gas
         )
-        return Tables(light, self._make_spectra(law, gas), share)
+        return Tables(light, self._make_spectra(law, gas))
 
     def _make_spectra(self, law, gas):
         """Table of spectra, if there is a spectrograph."""
@@ -188,7 +215,7 @@ class Snapshot:
         """
         stars = galaxy.stars
         metallicity = stars.metallicity / SOLAR_METALLICITY
-        tables = self._tables_of(galaxy.conditions)
+        tables, share = self._tables_of(galaxy.conditions)
         light = tables.light.at(stars.age, metallicity)
         uv = _total(stars.mass, light.flux())[self._n_bands]
         v, b = _total(stars.mass, light.v_and_b())
@@ -204,7 +231,7 @@ class Snapshot:
             "log_SFR_100": _log10(rate),
             "log_gas_mass": _log10(gas),
         }
-        return DustFree(metallicity, light, tables, uv, v, b, quantities)
+        return DustFree(metallicity, light, tables, share, uv, v, b, quantities)
 
     def light(self, galaxy, free, tau_v):
         """Fluxes and spectrum of a galaxy with dust.
@@ -223,7 +250,7 @@ class Snapshot:
         Light
             Its fluxes, spectrum and attenuation.
         """
-        stars, a_v = galaxy.stars, free.tables.depth_share * MAG_PER_TAU * tau_v
+        stars, a_v = galaxy.stars, free.depth_share * MAG_PER_TAU * tau_v
         flux = free.stars.flux(a_v)
         total, windows = np.split(_total(stars.mass, flux), [self._n_bands])
         flux = flux[:, : self._n_bands] * stars.mass[:, np.newaxis]

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from astropy import units as u
 
 from dustest.data.errors import InputError
 from dustest.simulate import GalaxyPopulation, GalaxySimulator
@@ -110,3 +111,27 @@ class TestSimulator:
         )
         assert np.median(flat["A_V"] / steep["A_V"]) < 0.9
         assert np.median(flat["R_V"] / steep["R_V"]) > 1.1
+
+    def test_many_kinds_share_tables(self):
+        """Tables for any law give what tables of one law give."""
+        dust = DustConditions(grains=(("LMC", 1.0),), dust_to_metal=(1.0, 1.0), scattering=True)
+        simulator = GalaxySimulator(
+            ["F444W"],
+            redshift=7.0,
+            views=["xy"],
+            population=GalaxyPopulation(n_stars=200, n_gas=200, dust=dust),
+        )
+        assert not simulator._pipeline.many_kinds
+        one, truth = simulator.draw(6, random_state=170119)
+        simulator._pipeline.many_kinds = True
+        simulator._pipeline._snapshots.clear()
+        many, same = simulator.draw(6, random_state=170119)
+        for name in ("A_V", "E_BV", "dust_to_metal"):
+            np.testing.assert_array_equal(truth[name], same[name])
+        np.testing.assert_allclose(truth["A_1600"], same["A_1600"], atol=2e-3 * u.mag)
+        np.testing.assert_allclose(truth["beta"], same["beta"], atol=0.01)
+        np.testing.assert_allclose(many["spectrum_flux"], one["spectrum_flux"], rtol=1e-6)
+        for band in ("F115W", "F444W"):
+            change = (many[f"flux_{band}"] - one[f"flux_{band}"]) / one[f"flux_err_{band}"]
+            light = np.abs(one[f"flux_{band}"] / one[f"flux_err_{band}"])
+            assert np.all(np.abs(change) < 2e-3 * (light + 3.0))
