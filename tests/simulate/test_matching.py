@@ -20,7 +20,12 @@ def small_trial():
 @pytest.fixture(scope="module")
 def simulator():
     return GalaxySimulator(
-        [BAND], redshift=7.0, views=["xy"], spectrograph=None, photometry_bands=[BAND]
+        [BAND],
+        redshift=7.0,
+        population="0.1",
+        views=["xy"],
+        spectrograph=None,
+        photometry_bands=[BAND],
     )
 
 
