@@ -10,9 +10,9 @@ files of models or names of those that come with dustest, after ``=`` or alone. 
 For every network, set and quantity the table ``networks.ecsv`` has the mean absolute error over
 that of the median of the truth, with its error from a bootstrap over galaxies, the difference to
 the first network with the same, coverage of the 68 and 90 % intervals, the share of the cells of
-prediction, S/N, brightness and redshift (ten each) beyond 2 binomial errors, and the farthest. ``kind``
-says which galaxies count: all, those that the network says it knows something about (neither
-PRIOR_DOMINATED nor LOW_SNR), or those more than 0.1 dex below the ceiling of log sSFR.
+prediction, S/N, brightness and redshift (ten each) beyond 2 binomial errors, and the farthest.
+``kind`` says which galaxies count: all, those that the network says it knows something about
+(neither PRIOR_DOMINATED nor LOW_SNR), or those more than 0.1 dex below the ceiling of log sSFR.
 """
 
 import argparse
