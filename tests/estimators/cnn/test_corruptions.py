@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose
 
 from dustest.estimators._cnn.corruptions import CORRUPTIONS
 from dustest.estimators._cnn.corruptions.pixels import (
+    NoiseSource,
     blur,
     correlated_noise,
     flux_within,
@@ -49,14 +50,14 @@ class TestPixels:
 
     def test_blur_adds_its_variance_to_the_light(self):
         stamps = noiseless()[0]
-        wide = blur(stamps, 1.5, np.zeros((6, 3)), np.random.default_rng(170411))
+        wide = blur(stamps, 1.5, np.zeros((6, 3)), NoiseSource(np.random.default_rng(170411)))
         assert_allclose(second_moment(wide[0, 0]), 2.0**2 + 1.5**2, rtol=0.01)
 
     def test_blur_keeps_the_noise(self):
         rng = np.random.default_rng(170412)
         noise = correlated_noise((200, 3, 48, 48), 2.0, 0.8, rng)
         assert_allclose(noise.std(), 2.0, rtol=0.02)
-        wide = blur(noise, 2.0, np.full((200, 3), 2.0), rng)
+        wide = blur(noise, 2.0, np.full((200, 3), 2.0), NoiseSource(rng))
         assert_allclose(wide.std(), 2.0, rtol=0.03)
 
 

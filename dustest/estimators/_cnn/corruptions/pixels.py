@@ -6,6 +6,7 @@ import numpy as np
 from scipy import fft
 
 __all__ = [
+    "NoiseSource",
     "blur",
     "correlated_noise",
     "distance_from_centre",
@@ -14,6 +15,10 @@ __all__ = [
     "resample",
 ]
 
+_SMOOTHING = 0.8
+"""Standard deviation in pixels of the Gaussian that correlates noise, as drizzling does."""
+_LEAST_POWER = 1e-3
+"""Least power of noise at a frequency, relative to white noise."""
 _BORDER = 8
 """Pixels by which stamps are mirrored at their border before a Fourier transform."""
 
@@ -104,7 +109,61 @@ def correlated_noise(shape, rms, smoothing, rng, transfer=1.0):
     return noise
 
 
-def blur(stamps, sigma, rms, rng, smoothing=0.8):
+class NoiseSource:
+    """Source of random numbers, and of noise with a known correlation.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of random numbers.
+    autocorrelation : ndarray of shape (n_bands, n_lags, n_lags), optional
+        Correlation of pixels by their distance along rows and columns, 1 in the middle; that of
+        white noise smoothed by a Gaussian of 0.8 pixels by default.
+    """
+
+    def __init__(self, rng, autocorrelation=None):
+        self.rng = rng
+        self.autocorrelation = autocorrelation
+
+    def draw(self, shape, rms, transfer=1.0):
+        """Draw noise.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape (n, n_bands, size, size).
+        rms : float or ndarray of shape (n, n_bands)
+            Standard deviation of a pixel, before the transfer function.
+        transfer : float or ndarray, optional
+            Transfer function by which the noise is filtered in addition.
+
+        Returns
+        -------
+        noise : ndarray of the given shape
+            Periodic noise.
+        """
+        if self.autocorrelation is None or shape[-1] < self.autocorrelation.shape[-1]:
+            return correlated_noise(shape, rms, _SMOOTHING, self.rng, transfer)
+        spectrum = fft.rfft2(self.rng.standard_normal(shape, dtype=np.float32))
+        spectrum *= _amplitude(self.autocorrelation, shape[-1])
+        spectrum *= transfer
+        noise = fft.irfft2(spectrum, s=shape[-2:], overwrite_x=True)
+        noise *= _per_stamp(rms)
+        return noise
+
+
+def _amplitude(autocorrelation, size):
+    """Square root of the power of noise of variance 1, on periodic stamps."""
+    n_lags = autocorrelation.shape[-1]
+    wide = np.zeros((*autocorrelation.shape[:-2], size, size), np.float32)
+    wide[..., :n_lags, :n_lags] = autocorrelation
+    wide = np.roll(wide, (-(n_lags // 2), -(n_lags // 2)), axis=(-2, -1))
+    power = np.maximum(fft.fft2(wide).real, _LEAST_POWER)
+    power /= power.mean(axis=(-2, -1), keepdims=True)
+    return np.float32(np.sqrt(power[..., : size // 2 + 1]))
+
+
+def blur(stamps, sigma, rms, source):
     """Widen the point-spread function of stamps without a change of their noise.
 
     Parameters
@@ -115,10 +174,8 @@ def blur(stamps, sigma, rms, rng, smoothing=0.8):
         Standard deviation in pixels of the Gaussian with which they are convolved.
     rms : ndarray of shape (n, n_bands)
         Standard deviation of the noise of a pixel.
-    rng : numpy.random.Generator
+    source : NoiseSource
         Source of the noise that replaces what the convolution removes.
-    smoothing : float, optional
-        Correlation of that noise, see `correlated_noise`.
 
     Returns
     -------
@@ -131,7 +188,7 @@ def blur(stamps, sigma, rms, rng, smoothing=0.8):
     transfer = np.exp(-0.5 * squared)
     smooth = fft.irfft2(fft.rfft2(wide) * transfer, s=wide.shape[-2:])
     lost = np.sqrt(1.0 - transfer**2)
-    smooth += correlated_noise(wide.shape, rms, smoothing, rng, lost)
+    smooth += source.draw(wide.shape, rms, lost)
     return smooth[..., _BORDER:-_BORDER, _BORDER:-_BORDER]
 
 

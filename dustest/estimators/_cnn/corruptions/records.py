@@ -7,8 +7,8 @@ import numpy as np
 
 from dustest.data.registry import Registry
 from dustest.estimators._cnn.corruptions.pixels import (
+    NoiseSource,
     blur,
-    correlated_noise,
     distance_from_centre,
     flux_within,
     point_source,
@@ -19,8 +19,6 @@ __all__ = ["CORRUPTIONS", "Corruption"]
 
 _RADIUS = 6.0
 """Radius in pixels in which fluxes of galaxies are measured."""
-_SMOOTHING = 0.8
-"""Standard deviation in pixels of the Gaussian that correlates added noise, as drizzling does."""
 _SHARPEST, _WIDEST = 1.3, 2.0
 """Standard deviations in pixels of the point-spread functions of F277W and F444W at 0.03"."""
 
@@ -38,7 +36,7 @@ class Corruption:
     strength : tuple of float
         Range of the strength outside the trained range, drawn evenly.
     change : callable
-        Function of stamps, errors, redshift, strength of shape (n, 1) and a generator, which
+        Function of stamps, errors, redshift, strength of shape (n, 1) and a `NoiseSource`, which
         returns stamps, errors and redshift.
     inside : tuple of float or None
         Range of the strength that networks are trained on; None if there is none.
@@ -59,7 +57,7 @@ class Corruption:
     is_photometric: bool = False
     is_galaxy: bool = True
 
-    def apply(self, stamps, errors, redshift, rng, strength=None):
+    def apply(self, stamps, errors, redshift, rng, strength=None, autocorrelation=None):
         """Change galaxies.
 
         Parameters
@@ -74,6 +72,8 @@ class Corruption:
             Source of random numbers.
         strength : tuple of float, optional
             Range from which the strength of each galaxy is drawn; ``self.strength`` by default.
+        autocorrelation : ndarray, optional
+            Correlation of the noise, see `NoiseSource`.
 
         Returns
         -------
@@ -82,64 +82,72 @@ class Corruption:
         """
         low, high = self.strength if strength is None else strength
         drawn = rng.uniform(low, high, (len(stamps), 1)).astype(stamps.dtype)
-        return self.change(stamps, errors, redshift, drawn, rng)
+        source = NoiseSource(rng, autocorrelation)
+        return self.change(stamps, errors, redshift, drawn, source)
 
 
-def _wide(stamps, errors, redshift, strength, rng):
+def _wide(stamps, errors, redshift, strength, source):
     """Wider point-spread function: strength is the added sigma in pixels."""
-    return blur(stamps, strength, errors, rng, _SMOOTHING), errors, redshift
+    return blur(stamps, strength, errors, source), errors, redshift
 
 
-def _noisy(stamps, errors, redshift, strength, rng):
+def _noisy(stamps, errors, redshift, strength, source):
     """More noise than stated: strength is the noise over the stated one."""
     added = errors * np.sqrt(strength**2 - 1.0)
-    return stamps + correlated_noise(stamps.shape, added, _SMOOTHING, rng), errors, redshift
+    return stamps + source.draw(stamps.shape, added), errors, redshift
 
 
-def _scaled_pixels(stamps, errors, redshift, strength, rng):
+def _scaled_pixels(stamps, errors, redshift, strength, source):
     """Wrong pixel scale: strength is the side of a pixel over the stated one, or its inverse."""
-    factor = np.where(rng.random(strength.shape) < 0.5, strength, 1.0 / strength)
+    factor = np.where(source.rng.random(strength.shape) < 0.5, strength, 1.0 / strength)
     return resample(stamps, factor), errors, redshift
 
 
-def _unit(stamps, errors, redshift, strength, rng):
+def _unit(stamps, errors, redshift, strength, source):
     """Wrong unit: the whole stamp times 10 ** (+-strength)."""
-    factor = 10.0 ** (rng.choice([-1.0, 1.0], strength.shape) * strength)
+    factor = 10.0 ** (source.rng.choice([-1.0, 1.0], strength.shape) * strength)
     return stamps * factor[..., None, None], errors * factor, redshift
 
 
-def _swapped(stamps, errors, redshift, strength, rng):  # noqa: ARG001
+def _swapped(stamps, errors, redshift, strength, source):  # noqa: ARG001
     """First and last band exchanged."""
     return stamps[:, ::-1].copy(), errors[:, ::-1].copy(), redshift
 
 
-def _zero_point(stamps, errors, redshift, strength, rng):
+def _zero_point(stamps, errors, redshift, strength, source):
     """Zero point of one band: its flux times 1 +- strength."""
-    factor = 1.0 + _of_one_band(errors.shape, rng) * rng.choice([-1, 1], strength.shape) * strength
+    factor = (
+        1.0
+        + _of_one_band(errors.shape, source.rng)
+        * source.rng.choice([-1, 1], strength.shape)
+        * strength
+    )
     return stamps * factor[..., None, None], errors * factor, redshift
 
 
-def _misaligned(stamps, errors, redshift, strength, rng):
+def _misaligned(stamps, errors, redshift, strength, source):
     """One band shifted by strength pixels."""
-    one = _of_one_band(errors.shape, rng)
-    return resample(stamps, 1.0, _steps(one * strength, rng)), errors, redshift
+    one = _of_one_band(errors.shape, source.rng)
+    return resample(stamps, 1.0, _steps(one * strength, source.rng)), errors, redshift
 
 
-def _off_centre(stamps, errors, redshift, strength, rng):
+def _off_centre(stamps, errors, redshift, strength, source):
     """All bands shifted by strength pixels."""
-    return resample(stamps, 1.0, _steps(strength, rng)), errors, redshift
+    return resample(stamps, 1.0, _steps(strength, source.rng)), errors, redshift
 
 
-def _background(stamps, errors, redshift, strength, rng):
+def _background(stamps, errors, redshift, strength, source):
     """Background of +-strength times the noise of a pixel."""
-    level = rng.choice([-1.0, 1.0], errors.shape) * strength * errors
+    level = source.rng.choice([-1.0, 1.0], errors.shape) * strength * errors
     return stamps + level[..., None, None], errors, redshift
 
 
-def _neighbour(stamps, errors, redshift, strength, rng):
+def _neighbour(stamps, errors, redshift, strength, source):
     """Another galaxy of the batch: strength is the log10 of its flux over that of the target."""
     others = np.roll(stamps, 1, axis=0)
-    beside = resample(others, 1.0, _steps(rng.uniform(7.0, 11.0, strength.shape), rng))
+    beside = resample(
+        others, 1.0, _steps(source.rng.uniform(7.0, 11.0, strength.shape), source.rng)
+    )
     fluxes = [
         np.maximum(flux_within(one, _RADIUS), errors).mean(axis=1, keepdims=True)
         for one in (stamps, others)
@@ -148,52 +156,52 @@ def _neighbour(stamps, errors, redshift, strength, rng):
     return stamps + factor[..., None, None] * beside, errors, redshift
 
 
-def _agn(stamps, errors, redshift, strength, rng):
+def _agn(stamps, errors, redshift, strength, source):
     """Point source with a share strength of all light, and a power law across the bands."""
-    source = _source(stamps, _power_law(errors.shape, rng, -0.1, 0.5))
-    light = (1.0 - strength)[..., None, None] * stamps + strength[..., None, None] * source
+    point = _source(stamps, _power_law(errors.shape, source.rng, -0.1, 0.5))
+    light = (1.0 - strength)[..., None, None] * stamps + strength[..., None, None] * point
     lost = errors * np.sqrt(1.0 - (1.0 - strength) ** 2)
-    return light + correlated_noise(stamps.shape, lost, _SMOOTHING, rng), errors, redshift
+    return light + source.draw(stamps.shape, lost), errors, redshift
 
 
-def _red_dot(stamps, errors, redshift, strength, rng):
+def _red_dot(stamps, errors, redshift, strength, source):
     """Little red dot: compact and V-shaped; strength is log10 of the last band over the first."""
     place = np.linspace(0.0, 1.0, errors.shape[1])
-    return _replaced(stamps, errors, redshift, 10.0 ** (strength * place**2), rng)
+    return _replaced(stamps, errors, redshift, 10.0 ** (strength * place**2), source)
 
 
-def _star(stamps, errors, redshift, strength, rng):
+def _star(stamps, errors, redshift, strength, source):
     """Star with a blue slope: strength is log10 of the first band over the last."""
     place = np.linspace(0.0, 1.0, errors.shape[1])
-    return _replaced(stamps, errors, redshift, 10.0 ** (-strength * place), rng)
+    return _replaced(stamps, errors, redshift, 10.0 ** (-strength * place), source)
 
 
-def _hot_pixels(stamps, errors, redshift, strength, rng):
+def _hot_pixels(stamps, errors, redshift, strength, source):
     """Peak sharper than any point source in one band, or all, and no galaxy: sigma in pixels."""
-    bands = _of_one_band(errors.shape, rng) + (rng.random((len(stamps), 1)) < 0.5)
+    bands = _of_one_band(errors.shape, source.rng) + (source.rng.random((len(stamps), 1)) < 0.5)
     flux = np.maximum(flux_within(stamps, _RADIUS), 30.0 * errors) * np.minimum(bands, 1.0)
     peak = point_source(stamps.shape[-1], np.broadcast_to(strength, errors.shape))
-    peak = resample(peak, 1.0, rng.uniform(-1.0, 1.0, (2, len(stamps), 1)))
-    noise = correlated_noise(stamps.shape, errors, _SMOOTHING, rng)
+    peak = resample(peak, 1.0, source.rng.uniform(-1.0, 1.0, (2, len(stamps), 1)))
+    noise = source.draw(stamps.shape, errors)
     return flux[..., None, None] * peak + noise, errors, redshift
 
 
-def _zeroed(stamps, errors, redshift, strength, rng):  # noqa: ARG001
+def _zeroed(stamps, errors, redshift, strength, source):  # noqa: ARG001
     """Centre set to 0: strength is the radius in pixels."""
     inside = distance_from_centre(stamps.shape[-1]) < strength[..., None, None]
     return np.where(inside, 0.0, stamps), errors, redshift
 
 
-def _saturated(stamps, errors, redshift, strength, rng):  # noqa: ARG001
+def _saturated(stamps, errors, redshift, strength, source):  # noqa: ARG001
     """Centre cut at a fraction of the brightest pixel."""
     top = stamps.max(axis=(2, 3), keepdims=True) * (1.0 - strength[..., None, None])
     return np.minimum(stamps, top), errors, redshift
 
 
-def _low_redshift(stamps, errors, redshift, strength, rng):
+def _low_redshift(stamps, errors, redshift, strength, source):
     """Larger and redder galaxy: strength is log10 of the change of the last band."""
     colour = 10.0 ** (strength * np.linspace(0.0, 1.0, errors.shape[1]))
-    wide = blur(stamps, rng.uniform(1.5, 3.0, strength.shape), errors, rng, _SMOOTHING)
+    wide = blur(stamps, source.rng.uniform(1.5, 3.0, strength.shape), errors, source)
     return wide * colour[..., None, None], errors * colour, redshift
 
 
@@ -222,9 +230,9 @@ def _source(stamps, colours):
     return fluxes[..., None, None] * point_source(stamps.shape[-1], sigma)
 
 
-def _replaced(stamps, errors, redshift, colours, rng):
+def _replaced(stamps, errors, redshift, colours, source):
     """A point source in place of the galaxy, with noise of the same depth."""
-    noise = correlated_noise(stamps.shape, errors, _SMOOTHING, rng)
+    noise = source.draw(stamps.shape, errors)
     return _source(stamps, colours) + noise, errors, redshift
 
 

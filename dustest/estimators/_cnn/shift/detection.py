@@ -182,7 +182,7 @@ class Detection:
         excess = ratios - self.limits[self.survey_of(table)]
         np.clip(0.5 * excess[:, 0], None, _MOST_UNUSUAL, out=excess[:, 0])
         if self.kind == "cutout":
-            self._check_plainly(table, excess)
+            bright = bright | self._check_plainly(table, excess)
         best = 1 + excess[:, 1:].argmax(axis=1)
         rows = np.arange(len(best))
         likely = (excess[rows, best] > 0.0) | (ratios[rows, best] > 0.0)
@@ -193,7 +193,7 @@ class Detection:
         return Verdict(score, reason, ~np.isin(reason, _no_galaxies()))
 
     def _check_plainly(self, table, excess):
-        """Raise the excess of galaxies whose fault is plain to see, in place."""
+        """Raise the excess of galaxies whose fault is plain to see, in place; mark zeros."""
         n_bands = len(self.bands)
         plain = table[:, : N_PLAIN * n_bands].reshape(-1, n_bands, N_PLAIN)
         broken = (plain[..., 2] >= _ZEROS) | (plain[..., 3] >= _PLATEAU)
@@ -201,7 +201,9 @@ class Detection:
         change = plain[..., 0] - self.surveys[nearest, 1, None]
         wrong = np.all((np.abs(change) > _UNIT) | np.isnan(change), axis=1)
         excess[wrong, self.reasons.index("units")] = _CERTAIN
-        excess[broken.any(axis=1), self.reasons.index("saturation")] = 2.0 * _CERTAIN
+        broken = broken.any(axis=1)
+        excess[broken, self.reasons.index("saturation")] = 2.0 * _CERTAIN
+        return broken
 
     def values(self, table):
         """Features in standard deviations from their means, 0 if unknown."""

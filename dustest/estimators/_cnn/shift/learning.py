@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.neural_network import MLPClassifier
 
 from dustest.estimators._cnn.corruptions import CORRUPTIONS
+from dustest.estimators._cnn.corruptions.pixels import distance_from_centre
 from dustest.estimators._cnn.inputs import border_noise
 from dustest.estimators._cnn.shift.detection import CLEAN, MOST, Detection
 from dustest.estimators._cnn.shift.features import N_PLAIN, measure
@@ -31,6 +32,9 @@ that these lose."""
 _SHRINKAGE = 0.05
 """Share of the unit matrix in the covariance of features."""
 _MOST_TESTED = 1500
+_N_NOISE, _BORDER, _LAGS, _MOST_NOISE = 300, 0.42, 7, 4.0
+"""Stamps that show the correlation of noise, least distance from their centre over their side,
+largest distance of pixels, and largest noise in standard deviations."""
 _CHUNK = 256
 
 
@@ -67,16 +71,56 @@ class Galaxies:
         """Select rows."""
         return Galaxies(**{name: value[rows] for name, value in vars(self).items()})
 
-    def changed(self, corruption, rng, *, inside=False):
+    def changed(self, corruption, rng, *, inside=False, autocorrelation=None):
         """Corrupted galaxies."""
         strength = corruption.inside if inside else None
-        found = corruption.apply(self.stamps, self.errors, self.redshift, rng, strength)
+        known = self.stamps, self.errors, self.redshift
+        found = corruption.apply(*known, rng, strength, autocorrelation)
         stamps, errors, redshift = found
         return replace(self, stamps=stamps, errors=errors, redshift=redshift)
 
     def parts(self):
-        """Some galaxies at a time, so that arrays stay small."""
-        return (self[start : start + _CHUNK] for start in range(0, len(self), _CHUNK))
+        """Some galaxies of one survey at a time, in order, so that arrays stay small."""
+        for number in np.unique(self.survey):
+            rows = np.flatnonzero(self.survey == number)
+            for start in range(0, len(rows), _CHUNK):
+                yield number, self[rows[start : start + _CHUNK]]
+
+    def by_survey(self):
+        """The same galaxies, in the order of surveys."""
+        return self[np.argsort(self.survey, kind="stable")]
+
+
+def noise_correlation(galaxies):
+    """Measure the autocorrelation of the noise in the border of the faintest stamps.
+
+    Parameters
+    ----------
+    galaxies : Galaxies
+        Galaxies of one survey.
+
+    Returns
+    -------
+    autocorrelation : ndarray of shape (n_bands, n_lags, n_lags)
+        Correlation by distance along rows and columns, 1 in the middle.
+    """
+    peak = (galaxies.stamps.max(axis=(2, 3)) / galaxies.errors).max(axis=1)
+    faint = galaxies[np.argsort(peak)[:_N_NOISE]]
+    side = faint.stamps.shape[-1]
+    outer = (distance_from_centre(side) > _BORDER * side).astype(np.float32)
+    level = np.sum(faint.stamps * outer, axis=(2, 3)) / outer.sum()
+    noise = (faint.stamps - level[..., None, None]) / faint.errors[..., None, None]
+    noise = np.clip(noise, -_MOST_NOISE, _MOST_NOISE) * outer
+    wide = 2 * side
+    power = np.square(np.abs(np.fft.rfft2(noise, s=(wide, wide)))).mean(axis=0)
+    pairs = np.fft.irfft2(np.square(np.abs(np.fft.rfft2(outer, s=(wide, wide)))))
+    products = np.fft.irfft2(power) / np.maximum(pairs, 1.0)
+    place = np.arange(-_LAGS, _LAGS + 1)
+    products = products[:, place[:, None], place]
+    variance = np.maximum(products[:, _LAGS, _LAGS], 1e-6)
+    distance = np.hypot(place[:, None], place)
+    taper = np.cos(0.5 * np.pi * np.minimum(distance / (_LAGS + 1), 1.0)) ** 2
+    return np.float32(products / variance[:, None, None] * taper)
 
 
 def learn_detection(galaxies, examples, bands, size, kind, false_alarms, seed):
@@ -105,6 +149,7 @@ def learn_detection(galaxies, examples, bands, size, kind, false_alarms, seed):
         The detector.
     """
     rng = np.random.default_rng(seed)
+    galaxies = galaxies.by_survey()
     known = [
         one
         for one in CORRUPTIONS.values()
@@ -112,21 +157,27 @@ def learn_detection(galaxies, examples, bands, size, kind, false_alarms, seed):
     ]
     reasons = (CLEAN, *sorted({one.reason for one in known} | set(examples)))
     held_out = np.unique(galaxies.group, return_inverse=True)[1] % _HELD_OUT == 0
-    learned = _Maker(galaxies[~held_out], size, kind, rng)
+    surveys = range(galaxies.survey.max() + 1)
+    noise = [None for _ in surveys]
+    if kind == "cutout":
+        noise = [noise_correlation(galaxies[galaxies.survey == number]) for number in surveys]
+    learned = _Maker(galaxies[~held_out], size, kind, rng, noise)
     clean = [learned.table()]
     clean += [learned.table(one, inside=True) for one in known if one.inside]
     outside = [(one.reason, learned.table(one)) for one in known]
-    outside += [(name, _Maker(one, size, kind, rng).table()) for name, one in examples.items()]
+    outside += [
+        (name, _Maker(one, size, kind, rng, noise).table()) for name, one in examples.items()
+    ]
     detection = _untrained(clean, learned.galaxies, bands, size, kind, reasons)
     labels = [np.zeros(sum(map(len, clean)), int)]
     labels += [np.full(len(table), reasons.index(reason)) for reason, table in outside]
     tables = np.concatenate([*clean, *(table for _, table in outside)])
     detection = _classified(detection, tables, np.concatenate(labels), seed, rng)
-    aside = galaxies[held_out]
-    detection = _limited(detection, aside, known, false_alarms, rng)
+    aside = replace(learned, galaxies=galaxies[held_out])
+    detection = _limited(detection, aside, known, false_alarms)
     if kind == "flux":
         return detection
-    return _tested(detection, aside, rng)
+    return _tested(detection, aside)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,12 +188,14 @@ class _Maker:
     size: int
     kind: str
     rng: np.random.Generator
+    correlations: list
 
     def table(self, corruption=None, *, inside=False, sparse=True):
         """Features of all galaxies after a corruption."""
         tables = []
-        for part in self.galaxies.parts():
-            one = part if corruption is None else part.changed(corruption, self.rng, inside=inside)
+        for survey, part in self.galaxies.parts():
+            known = {"inside": inside, "autocorrelation": self.correlations[survey]}
+            one = part if corruption is None else part.changed(corruption, self.rng, **known)
             tables.append(self.features(one, sparse=sparse))
         return np.concatenate(tables)
 
@@ -233,14 +286,14 @@ def _classified(detection, tables, labels, seed, rng):
     return replace(detection, **{name: v.astype(np.float32) for name, v in arrays.items()})
 
 
-def _limited(detection, galaxies, known, false_alarms, rng):
+def _limited(detection, aside, known, false_alarms):
     """The detector with limits for each survey, from galaxies that it did not learn."""
-    kind = detection.kind
-    aside = _Maker(galaxies, detection.size, kind, rng)
     groups = [aside.table(sparse=False)]
     groups += [aside.table(one, inside=True, sparse=False) for one in known if one.inside]
     ratios = [detection.ratios(group) for group in groups]
-    survey = galaxies.survey if kind == "cutout" else np.zeros(len(galaxies), int)
+    survey = aside.galaxies.survey
+    if detection.kind == "flux":
+        survey = np.zeros_like(survey)
     limits = [
         _limits([one[survey == number] for one in ratios], false_alarms)
         for number in range(len(detection.surveys))
@@ -269,10 +322,11 @@ def _limits(groups, false_alarms):
     return limits
 
 
-def _tested(detection, galaxies, rng):
+def _tested(detection, aside):
     """The detector with the responses of features to properties of a sample."""
-    galaxies = galaxies[rng.permutation(len(galaxies))[:_MOST_TESTED]]
-    aside = _Maker(galaxies, detection.size, "cutout", rng)
+    galaxies = aside.galaxies
+    some = galaxies[aside.rng.permutation(len(galaxies))[:_MOST_TESTED]]
+    aside = replace(aside, galaxies=some.by_survey())
     tables = [[aside.table(one.corruption(level)) for level in one.levels] for one in PROPERTIES]
     effects, levels, scatter = responses(tables, detection)
     arrays = {"effects": effects, "levels": levels, "scatter": scatter}

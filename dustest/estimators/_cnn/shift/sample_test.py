@@ -33,8 +33,8 @@ class Property:
     usual : float
         Value of the training set, one of the levels.
     change : callable
-        Function of stamps, errors, redshift, a level and a generator, like that of a
-        `Corruption`.
+        Function of stamps, errors, redshift, a level and a source of noise, like
+        that of a `Corruption`.
     """
 
     name: str
@@ -48,22 +48,22 @@ class Property:
         return Corruption(self.name, self.name, (level, level), self.change)
 
 
-def _widened(stamps, errors, redshift, level, rng):
+def _widened(stamps, errors, redshift, level, source):
     """Galaxies with a wider point-spread function."""
-    return blur(stamps, level, errors, rng), errors, redshift
+    return blur(stamps, level, errors, source), errors, redshift
 
 
-def _scaled(stamps, errors, redshift, level, rng):  # noqa: ARG001
+def _scaled(stamps, errors, redshift, level, source):  # noqa: ARG001
     """Galaxies with pixels of another size."""
     return resample(stamps, level), errors, redshift
 
 
-def _raised(stamps, errors, redshift, level, rng):  # noqa: ARG001
+def _raised(stamps, errors, redshift, level, source):  # noqa: ARG001
     """Galaxies on a background."""
     return stamps + (level * errors)[..., None, None], errors, redshift
 
 
-def _coloured(stamps, errors, redshift, level, rng):  # noqa: ARG001
+def _coloured(stamps, errors, redshift, level, source):  # noqa: ARG001
     """Galaxies whose last band is fainter against the first by some magnitudes."""
     factor = 10.0 ** (-0.4 * level * np.linspace(0.0, 1.0, errors.shape[1]))
     return stamps * factor[..., None, None].astype(stamps.dtype), errors * factor, redshift

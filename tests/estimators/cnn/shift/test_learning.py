@@ -1,0 +1,46 @@
+"""How the detector learns: the noise of its training set, and limits."""
+
+import numpy as np
+
+from dustest.estimators._cnn.corruptions.pixels import NoiseSource, correlated_noise, point_source
+from dustest.estimators._cnn.shift.learning import Galaxies, _limits, noise_correlation
+
+
+def lag(stamps, rows, columns):
+    """Correlation of pixels some rows and columns apart."""
+    moved = np.roll(stamps, (rows, columns), axis=(2, 3))
+    return np.mean(stamps * moved) / np.mean(stamps**2)
+
+
+def test_noise_is_drawn_as_it_was_measured():
+    """Noise smoothed by 1.3 pixels under galaxies; pixels 1 and 2 apart, along a row and across."""
+    rng = np.random.default_rng(170472)
+    shape = (300, 2, 48, 48)
+    noise = correlated_noise(shape, 0.5, 1.3, rng)
+    stamps = np.float32(noise + 20.0 * point_source(48, np.full(shape[:2], 3.0)))
+    n = len(stamps)
+    galaxies = Galaxies(
+        stamps,
+        np.full((n, 2), np.float32(0.5)),
+        *np.full((2, n), 0.03),
+        np.ones((n, 2), bool),
+        *np.zeros((2, n), int),
+    )
+    found = NoiseSource(rng, noise_correlation(galaxies)).draw((400, 2, 64, 64), 0.5)
+    assert abs(found.std() / 0.5 - 1.0) < 0.01
+    for place in ((0, 1), (1, 1), (2, 0)):
+        assert abs(lag(found, *place) - lag(noise, *place)) < 0.06
+
+
+def test_limits_keep_galaxies_inside_the_range():
+    """Three reasons; a change inside the range looks like the second to one galaxy in five."""
+    rng = np.random.default_rng(170473)
+    clean = rng.normal(-3.0, 1.0, (4000, 4))
+    changed = rng.normal(-3.0, 1.0, (4000, 4))
+    changed[:800, 2] += 4.0
+    limits = _limits([clean, changed], 0.03)
+    shares = [np.mean(np.any(one > limits, axis=1)) for one in (clean, changed)]
+    assert shares[0] <= 0.036
+    assert shares[1] <= 0.051
+    assert limits[2] > limits[1] + 1.0
+    assert limits[3] == limits[1]
