@@ -7,6 +7,7 @@ strong line in a band decides both its colours and its redshift.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from astropy import units as u
@@ -135,11 +136,14 @@ class MockCatalogs:
         self._snapshots = [
             Snapshot(z, grid, [*BANDS, *_beside(z)], None, None, Planck15) for z in TRUE_REDSHIFTS
         ]
+
+    @cached_property
+    def _library(self):
+        """Redshifts and fluxes of the galaxies that serve to estimate redshifts, by redshift."""
         population = change_settings(get_population("0.1"), COARSE | TEMPLATES)
         templates = self.photometry(population, N_TEMPLATES, TEMPLATE_SEED)
         order = np.argsort(templates["true_redshift"], kind="stable")
-        self._template_redshift = np.asarray(templates["true_redshift"])[order]
-        self._templates = _fluxes(templates)[order]
+        return np.asarray(templates["true_redshift"])[order], _fluxes(templates)[order]
 
     def photometry(self, population, n, seed):
         """Noiseless fluxes of galaxies, their truth, and weights that undo the tilt of masses."""
@@ -188,10 +192,10 @@ class MockCatalogs:
 
     def estimated_redshift(self, table):
         """Median redshift of the templates, weighted by their likelihoods."""
-        flux = _fluxes(table)
+        flux, (redshift, templates) = _fluxes(table), self._library
         error = np.column_stack([table[f"flux_err_{band}"].to_value(u.nJy) for band in BANDS])
         weight = 1.0 / (error**2 + (LEAST_ERROR * flux) ** 2)
-        across, own = (weight * flux) @ self._templates.T, weight @ (self._templates**2).T
+        across, own = (weight * flux) @ templates.T, weight @ (templates**2).T
         # The best amplitude of each template is inserted into chi2.
         log_likelihood = 0.5 * np.maximum(across, 0.0) ** 2 / own
         share = np.exp(log_likelihood - log_likelihood.max(axis=1, keepdims=True))
@@ -199,16 +203,16 @@ class MockCatalogs:
         below /= below[:, -1:]
         place = np.argmax(below >= 0.5, axis=1)
         step = TRUE_REDSHIFTS[1] - TRUE_REDSHIFTS[0]
-        return self._template_redshift[place] + step * (self._place_in_step(below, place) - 0.5)
+        return redshift[place] + step * (_place_in_step(redshift, below, place) - 0.5)
 
-    def _place_in_step(self, below, place):
-        """Where the median lies between the templates of its redshift."""
-        z = self._template_redshift
-        first, last = (np.searchsorted(z, z[place], side) for side in ("left", "right"))
-        rows = np.arange(len(place))
-        low = np.where(first > 0, below[rows, np.maximum(first, 1) - 1], 0.0)
-        high = below[rows, last - 1]
-        return (0.5 - low) / (high - low)
+
+def _place_in_step(redshift, below, place):
+    """Where the median lies between the templates of its redshift."""
+    first, last = (np.searchsorted(redshift, redshift[place], side) for side in ("left", "right"))
+    rows = np.arange(len(place))
+    low = np.where(first > 0, below[rows, np.maximum(first, 1) - 1], 0.0)
+    high = below[rows, last - 1]
+    return (0.5 - low) / (high - low)
 
 
 def thinned(table, weights, rng):

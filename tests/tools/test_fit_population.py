@@ -96,7 +96,7 @@ def test_redshifts_are_estimated_from_the_break(mocks):
     redshift = np.repeat(mocks.TRUE_REDSHIFTS, 2)
     break_at = 0.1216 * (1.0 + redshift)[:, np.newaxis]
     templates = 100.0 * np.clip((blue_ends + 0.25 - break_at) / 0.25, 0.0, 1.0)
-    catalogs._template_redshift, catalogs._templates = redshift, templates
+    catalogs._library = redshift, templates
     table = QTable({f"flux_{b}": f * u.nJy for b, f in zip(mocks.BANDS, templates.T, strict=True)})
     for band in mocks.BANDS:
         table[f"flux_err_{band}"] = np.full(len(table), 1.0) * u.nJy
