@@ -8,7 +8,7 @@ Run with ``python tools/train_pretrained.py --folder FOLDER``. In the folder it
   each, in both surveys (``calibration/``, ``test/``);
 * trains ``nircam-1band``, ``nircam-3band`` and ``nircam-wide``, with a checkpoint after every
   epoch (``checkpoints/``), and calibrates them;
-* measures them beside the constant control (``metrics-MODELS.ecsv``);
+* measures them beside the median of the test's truth (``metrics-MODELS.ecsv``);
 * writes them, with their cards (``models/``).
 
 A run that was stopped goes on where it was, and more ``--rows`` add to those that are there.
@@ -188,12 +188,12 @@ def train_and_measure(model, training, calibration, test, options):
     """Records of one model of each architecture, beside the control."""
     bands = MODELS[model]["bands"]
     sample, truth = bright(test, bands)
-    control = ConstantEstimator(TARGETS).fit(*bright(training, bands, images=False))
+    control = ConstantEstimator(TARGETS).fit(np.zeros((len(truth), 1)), truth)
     records = []
     for architecture in options.architectures:
         cnn = train(model, architecture, training, options)
         if cnn.uncertainty != "none":
-            cnn.calibrate(calibration)
+            calibrate(cnn, calibration)
         found = measure(cnn, control, sample, truth)
         common = {"model": model, "architecture": architecture, "share": options.share}
         common |= {"population": options.population, "augment": options.augment}
@@ -203,6 +203,13 @@ def train_and_measure(model, training, calibration, test, options):
             card = about(cnn, options) | {"metrics": found} | common
             cnn.save(options.folder / "models" / f"{model}.model", json.loads(json.dumps(card)))
     return records
+
+
+def calibrate(cnn, calibration):
+    """Calibrate by galaxies as bright as those of the test; the prior is that of all of them."""
+    prior = cnn.calibrate(calibration).networks_.mean_posterior
+    cnn.set_params(snr_min=SNR_MIN).calibrate(calibration).set_params(snr_min=SNR_MIN_TRAINING)
+    cnn.networks_.mean_posterior = prior
 
 
 def about(cnn, options):
@@ -239,20 +246,16 @@ def about(cnn, options):
     }
 
 
-def bright(simulations, bands, *, images=True):
-    """Galaxies bright enough in a band, with or without their images, and their truth."""
+def bright(simulations, bands):
+    """Galaxies bright enough in a band, and their truth."""
     samples, truths = [], []
     for simulation in simulations:
         for sample, truth in simulation:
             there = [f"snr_{band}" for band in bands if f"snr_{band}" in sample.colnames]
             snr = np.max([sample[name] for name in there], axis=0)
-            columns = sample.colnames if images else ["id"]
-            samples.append(sample[columns][snr >= SNR_MIN])
+            samples.append(sample[snr >= SNR_MIN])
             truths.append(truth[snr >= SNR_MIN])
-    sample = vstack(samples, metadata_conflicts="silent")
-    return sample if images else np.zeros((len(sample), 1)), vstack(
-        truths, metadata_conflicts="silent"
-    )
+    return tuple(vstack(part, metadata_conflicts="silent") for part in (samples, truths))
 
 
 def train(model, architecture, training, options):
