@@ -4,16 +4,19 @@ Run with ``python tools/fit_shift_detector.py MODEL TRAINING``, where MODEL is a
 ``tools/train_pretrained.py`` wrote, or any of `CNNEstimator.save`, and TRAINING the folder of the
 simulations that trained it: each folder in it is one part, and those whose names differ only by
 ``-heavy`` at the end are of the same mosaics. Examples of wrong pixel scales are galaxies with the
-pixel scale of other mosaics; galaxies at redshifts 0.5 to 3 with redshifts of the training set are
-drawn with ``--population``. The file is replaced unless ``--output`` names another, and its
-SHA-256 is printed, with the share of false alarms on galaxies of ``--test``, a folder like
-TRAINING.
+pixel scale of other mosaics. Galaxies at redshifts 0.5 to 3 with redshifts of the training set,
+and galaxies with wider point-spread functions and more noise at two redshifts of the training set,
+are drawn with ``--population``, ``--examples`` of each for each survey.
+
+The file is replaced unless ``--output`` names another, and its SHA-256 is printed, with the share
+of false alarms on galaxies of ``--test``, a folder like TRAINING.
 """
 
 import argparse
 import sys
 import time
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +33,10 @@ PRESETS = ("JADES-deep", "CEERS")
 SEED = 170445
 FAINTEST, BRIGHT = 2.0, 5.0
 SIZE = 48
+WIDER, NOISIER = (1.4, 1.6), (1.8, 2.2)
+REDSHIFT_RANKS = (0.25, 0.75)
+REPEATS = 3
+"""How often drawn examples are shown, each time with other bands missing."""
 LOW_REDSHIFTS = (0.5, 1.0, 2.0, 3.0)
 KINDS = ("PSF", "noise", "redshift")
 PSF_FIELD = 6.0
@@ -44,7 +51,7 @@ def main(arguments=None):
     parser.add_argument("training", type=Path)
     parser.add_argument("--population", choices=list(POPULATIONS), default="0.2")
     parser.add_argument("--rows", type=int, default=10_000, help="of the training set")
-    parser.add_argument("--near", type=int, default=600, help="of low redshift, of each survey")
+    parser.add_argument("--examples", type=int, default=400, help="of each kind and survey")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--test", type=Path)
     parser.add_argument("--output", type=Path)
@@ -57,9 +64,10 @@ def main(arguments=None):
     redshift = np.concatenate([np.asarray(one["redshift"]) for one in galaxies.values()])
     draws = Draws(bands, options.population, (redshift.min(), redshift.max()), options.seed)
     examples = {"pixel scale": stacked(misjudged(galaxies))}
-    if options.near:
-        near = [draws.near(preset, options.near)[0] for preset in PRESETS]
-        examples["redshift"] = stacked(near)
+    if options.examples:
+        # Galaxies of few redshifts share tables of light, which take longer than the images.
+        some = np.quantile(redshift, REDSHIFT_RANKS, method="nearest").tolist()
+        examples |= draws.examples(options.examples, some)
     labels = np.repeat(list(galaxies), [len(one) for one in galaxies.values()])
     detector = ShiftDetector(bands, size=cnn.size, random_state=options.seed)
     detector.fit(stacked(galaxies.values()), labels, examples=examples)
@@ -119,6 +127,22 @@ class Draws:
     seed: int
     faintest: float = FAINTEST
 
+    def examples(self, n, redshifts):
+        """Galaxies outside the training set, by the reason of the detector."""
+        found = {
+            "PSF": [
+                self.wide(one, n // 4, f, z) for one, f, z in product(PRESETS, WIDER, redshifts)
+            ],
+            "noise": [
+                self.noisy(one, n // 4, f, z) for one, f, z in product(PRESETS, NOISIER, redshifts)
+            ],
+            "redshift": [self.near(one, n) for one in PRESETS],
+        }
+        return {
+            reason: stacked(REPEATS * [sample for sample, _ in parts])
+            for reason, parts in found.items()
+        }
+
     def near(self, survey, n, redshifts=LOW_REDSHIFTS):
         """Galaxies of low redshift that are taken for those of the training set.
 
@@ -138,7 +162,7 @@ class Draws:
         sample["redshift"] = rng.uniform(*self.redshift, len(sample))
         return sample, truth
 
-    def wide(self, survey, n, factor):
+    def wide(self, survey, n, factor, redshift=None):
         """Galaxies seen with a wider point-spread function."""
         scale = get_survey(survey).pixel_scale
         size = int(PSF_FIELD / scale) | 1
@@ -146,22 +170,24 @@ class Draws:
             band: PSF(make_psf(band, pixel_scale=scale, size=size).image, factor * scale, band)
             for band in self._bands(survey)
         }
-        return self.draw("PSF", survey, n, psfs=psfs)
+        return self.draw("PSF", survey, n, factor, redshift, psfs=psfs)
 
-    def noisy(self, survey, n, factor):
+    def noisy(self, survey, n, factor, redshift=None):
         """Galaxies with more noise."""
         noise = {band: noise_preset(survey, band) for band in self._bands(survey)}
         noise = {band: louder(one, factor) for band, one in noise.items()}
-        return self.draw("noise", survey, n, noise=noise)
+        return self.draw("noise", survey, n, factor, redshift, noise=noise)
 
-    def draw(self, kind, survey, n, **options):
+    def draw(self, kind, survey, n, factor, redshift, **options):
         """Galaxies of the population in changed mosaics, with larger stamps."""
-        simulator = self._simulator(survey, **options)
-        return self._bright(*simulator.draw(n, random_state=self._rng(kind, survey)))
+        redshift = self.redshift if redshift is None else redshift
+        simulator = self._simulator(survey, redshift=redshift, **options)
+        rng = self._rng(kind, survey, round(100 * factor), round(100 * np.min(redshift)))
+        return self._bright(*simulator.draw(n, random_state=rng))
 
-    def _rng(self, kind, survey):
+    def _rng(self, kind, survey, *more):
         """Random numbers of one draw."""
-        return np.random.default_rng((self.seed, KINDS.index(kind), PRESETS.index(survey)))
+        return np.random.default_rng((self.seed, KINDS.index(kind), PRESETS.index(survey), *more))
 
     def _bands(self, survey):
         """Bands that a survey has."""

@@ -13,7 +13,7 @@ def lag(stamps, rows, columns):
 
 
 def test_noise_is_drawn_as_it_was_measured():
-    """Noise smoothed by 1.3 pixels under galaxies; pixels 1 and 2 apart, along a row and across."""
+    """Noise smoothed by 1.3 pixels under galaxies; pixels 1 and 2 apart."""
     rng = np.random.default_rng(170472)
     shape = (300, 2, 48, 48)
     noise = correlated_noise(shape, 0.5, 1.3, rng)
