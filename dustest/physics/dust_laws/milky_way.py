@@ -1,6 +1,7 @@
 """The extinction curve of the Milky Way without its bump at 2175 Angstrom."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -52,7 +53,7 @@ class BumplessMilkyWay(DustLaw):
         """The range of the law in Angstrom."""
         return _F99.wavelength_range
 
-    @property
+    @cached_property
     def optics(self):
         """Albedo and asymmetry of the grains: their scattering over less extinction."""
         nodes = np.clip(MILKY_WAY.wavelength, *self.wavelength_range)

@@ -1,12 +1,14 @@
 """Spectra and fluxes of particle galaxies at one redshift; tables are computed once."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from astropy import units as u
 
 from dustest.data.bands import Band
 from dustest.physics.dust_laws.lookup import get_screen_law
+from dustest.physics.dust_laws.sampled import SampledLaw
 from dustest.physics.dust_laws.scattering import add_scattered_light
 from dustest.physics.stellar.law_free_table import LawFreeTable
 from dustest.physics.stellar.spectrum_table import SpectrumTable
@@ -167,9 +169,8 @@ class Snapshot:
 
     def _tables_of(self, conditions):
         """Tables for the dust and gas of a galaxy, and the effective share of its depth."""
-        law, share = self._law or get_screen_law(conditions.grains), 1.0
-        if conditions.scattering:
-            law, share = add_scattered_light(law)
+        law = self._law or get_screen_law(conditions.grains)
+        law, share = _prepare(law, conditions.scattering, self._many_kinds)
         gas = {"log_u": conditions.log_u, "escape_fraction": conditions.escape_fraction}
         if self._many_kinds:
             tables = self._recent.get(
@@ -276,6 +277,13 @@ class Snapshot:
             return None
         light = free.tables.spectra.spectrum(stars.age, free.metallicity, stars.mass, a_v)
         return self._response @ light
+
+
+@lru_cache(maxsize=64)
+def _prepare(law, scattering, is_sampled):
+    """Law of screens, and the effective share of the optical depth at V."""
+    law, share = add_scattered_light(law) if scattering else (law, 1.0)
+    return SampledLaw(law) if is_sampled else law, share
 
 
 def _spectrum_step(wavelength, low, high):
