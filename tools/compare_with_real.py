@@ -103,7 +103,7 @@ def parsed_arguments():
     parser.add_argument("--output", type=Path, required=True, help="folder to write to")
     parser.add_argument("--n", type=int, default=N_GALAXIES, help="number of simulated galaxies")
     parser.add_argument("--seed", type=int, default=SEED, help="seed of the galaxies")
-    parser.add_argument("--population", default="0.1", help="name of the population")
+    parser.add_argument("--population", default="0.2", help="name of the population")
     return parser.parse_args()
 
 
