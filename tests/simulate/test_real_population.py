@@ -1,4 +1,4 @@
-"""The population of version 0.1 beside galaxies of JADES (Endsley et al. 2024, MNRAS 533, 1111)."""
+"""The population 0.1 beside galaxies of JADES (Endsley et al. 2024, MNRAS 533, 1111)."""
 
 import numpy as np
 import pytest
