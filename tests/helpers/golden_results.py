@@ -107,7 +107,8 @@ def network_results():
 
 def simulator_results():
     """Four simulated galaxies: sums of their images, their fluxes and their truth."""
-    sample, truth = GalaxySimulator(list(BANDS), preset="JADES-deep").draw(4, random_state=1)
+    simulator = GalaxySimulator(list(BANDS), preset="JADES-deep", population="0.1")
+    sample, truth = simulator.draw(4, random_state=1)
     images = {
         name: np.nansum(sample[name].value, axis=(1, 2)).astype(float).tolist()
         for name in sample.colnames
