@@ -26,12 +26,13 @@ from pathlib import Path
 import numpy as np
 from astropy import units as u
 from astropy.table import QTable
-from bench_networks import real_stamps
+from bench_robust import CEERS, JOF, read_ceers, read_jof
 from sklearn.metrics import roc_auc_score
 
 from dustest import CNNEstimator
 from dustest.data import as_sample, decode_flags
 from dustest.estimators._cnn.corruptions import CORRUPTIONS
+from dustest.estimators._cnn.shift.learning import noise_correlation
 from dustest.estimators.shift_detector import ShiftDetector
 from dustest.simulate.surveys import get_survey
 
@@ -150,9 +151,11 @@ def shares(table):
 def corrupted(draws, preset, clean, bands):
     """Corrupted galaxies: name, reason, whether inside the range, galaxies, and if they pair."""
     n = len(clean[0])
+    # Galaxies of one redshift share tables of light, which take longer than the images.
+    some = float(np.quantile(clean[0]["redshift"], 0.5, method="nearest"))
     for name, reason, change in (
-        ("PSF x 1.5", "PSF", lambda rows: draws.wide(preset, rows, 1.5)),
-        ("noise x 2", "noise", lambda rows: draws.noisy(preset, rows, 2.0)),
+        ("PSF x 1.5", "PSF", lambda rows: draws.wide(preset, rows, 1.5, some)),
+        ("noise x 2", "noise", lambda rows: draws.noisy(preset, rows, 2.0, some)),
         ("z = 2", "redshift", lambda rows: draws.near(preset, rows, (1.8, 2.0, 2.2))),
     ):
         yield name, reason, False, change(n), False
@@ -175,9 +178,8 @@ def changed(sample, corruption, bands, rng, strength):
     """A corrupted sample."""
     present = [band for band in bands if f"cutout_{band}" in sample.colnames]
     galaxies = ShiftDetector(present)._galaxies(as_sample(sample), tuple(present))
-    stamps, _, redshift = corruption.apply(
-        galaxies.stamps, galaxies.errors, galaxies.redshift, rng, strength
-    )
+    known = galaxies.stamps, galaxies.errors, galaxies.redshift
+    stamps, _, redshift = corruption.apply(*known, rng, strength, noise_correlation(galaxies))
     found = sample.copy()
     for number, band in enumerate(present):
         found[f"cutout_{band}"] = stamps[:, number] * sample[f"cutout_{band}"].unit
@@ -189,8 +191,9 @@ def report_samples(detector, clean, draws):
     """Print the test of samples with wider point-spread functions."""
     other = replace(draws, seed=draws.seed + 1)
     for preset, (sample, _) in clean.items():
+        redshift = float(np.quantile(sample["redshift"], 0.5, method="nearest"))
         for factor in (1.0, 1.2, 1.5):
-            part = sample if factor == 1.0 else other.wide(preset, 400, factor)[0]
+            part = sample if factor == 1.0 else other.wide(preset, 400, factor, redshift)[0]
             result = detector.test_sample(part[:200])
             found = [
                 f"{row['property']} {row['value']:.2f} +- {row['error']:.2f}"
@@ -222,7 +225,9 @@ def report_time(cnn, clean):
 
 def report_real(cnn, folder):
     """Print the flags and reasons of real stamps."""
-    for name, sample in real_stamps(folder / "cutouts"):
+    samples = {name: read_jof(folder, name) for name in JOF}
+    samples |= {name: read_ceers(folder, name) for name in CEERS}
+    for name, sample in samples.items():
         table = cnn.estimate(sample, progress=False)
         (row,) = table["A_V", "A_V_p16", "A_V_p84", "flags", "domain_reason"]
         flags = ", ".join(decode_flags(int(row["flags"])))
