@@ -59,7 +59,8 @@ class ShiftDetector(BaseEstimator):
 
     Notes
     -----
-    Galaxies with a signal-to-noise ratio below 2 in all bands are not judged. Other grains or
+    Galaxies with a signal-to-noise ratio below 2 in all bands, which are fainter than those that
+    were learned, are reported only if they exceed the limits by far. Other grains or
     another relation of star formation and mass change stamps no more than galaxies differ, and
     cannot be seen.
 

@@ -31,7 +31,10 @@ _ZEROS, _PLATEAU = 3, 4
 _UNIT = 0.8
 """Least distance in dex of the noise of all bands from that of a survey of this pixel scale."""
 _FAINT = 2.0
-"""Signal-to-noise ratio below which galaxies are not judged."""
+"""Signal-to-noise ratio that galaxies of the training set have in a band. Faults such as offsets
+lower it."""
+_FAINT_MARGIN = 3.0
+"""Log-ratio by which fainter galaxies must exceed the limits, since none of them was learned."""
 _MOST_UNUSUAL = 1.0
 """Largest excess of a galaxy for its distance alone, so that known corruptions weigh more."""
 _CERTAIN = 1e3
@@ -129,7 +132,7 @@ class Detection:
         return self.verdict(table, bright)
 
     def features(self, batch, inputs=None):
-        """Features of galaxies, and whether they are bright enough to be judged."""
+        """Features of galaxies, and whether they are as bright as the training set."""
         if self.kind == "flux":
             return measure_fluxes(batch, self.bands)
         if inputs is None:
@@ -171,7 +174,7 @@ class Detection:
         table : ndarray of shape (n, p)
             Features.
         bright : ndarray of bool of shape (n,)
-            Whether galaxies are judged.
+            Whether galaxies are as bright as those of the training set.
 
         Returns
         -------
@@ -182,18 +185,19 @@ class Detection:
         excess = ratios - self.limits[self.survey_of(table)]
         np.clip(0.5 * excess[:, 0], None, _MOST_UNUSUAL, out=excess[:, 0])
         if self.kind == "cutout":
-            bright = bright | self._check_plainly(table, excess)
+            self._check_plainly(table, excess)
+        excess -= np.where(bright, 0.0, _FAINT_MARGIN)[:, None]
         best = 1 + excess[:, 1:].argmax(axis=1)
         rows = np.arange(len(best))
         likely = (excess[rows, best] > 0.0) | (ratios[rows, best] > 0.0)
         largest = excess.max(axis=1)
-        score = np.where(bright, 1.0 / (1.0 + np.exp(-np.clip(largest, -30.0, 30.0))), 0.0)
+        score = 1.0 / (1.0 + np.exp(-np.clip(largest, -30.0, 30.0)))
         reason = np.where(likely, np.array(self.reasons)[best], UNUSUAL)
-        reason = np.where(bright & (largest > 0.0), reason, CLEAN)
+        reason = np.where(largest > 0.0, reason, CLEAN)
         return Verdict(score, reason, ~np.isin(reason, _no_galaxies()))
 
     def _check_plainly(self, table, excess):
-        """Raise the excess of galaxies whose fault is plain to see, in place; mark zeros."""
+        """Raise the excess of galaxies whose fault is plain to see, in place."""
         n_bands = len(self.bands)
         plain = table[:, : N_PLAIN * n_bands].reshape(-1, n_bands, N_PLAIN)
         broken = (plain[..., 2] >= _ZEROS) | (plain[..., 3] >= _PLATEAU)
@@ -203,7 +207,6 @@ class Detection:
         excess[wrong, self.reasons.index("units")] = _CERTAIN
         broken = broken.any(axis=1)
         excess[broken, self.reasons.index("saturation")] = 2.0 * _CERTAIN
-        return broken
 
     def values(self, table):
         """Features in standard deviations from their means, 0 if unknown."""

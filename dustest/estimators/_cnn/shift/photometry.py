@@ -8,7 +8,7 @@ __all__ = ["measure_fluxes"]
 
 _KNEE = 3.0
 _FAINT = 2.0
-"""Signal-to-noise ratio below which galaxies are not judged."""
+"""Signal-to-noise ratio that galaxies of the training set have in a band."""
 
 
 def measure_fluxes(batch, bands):

@@ -29,7 +29,7 @@ def test_noise_is_drawn_as_it_was_measured():
     found = NoiseSource(rng, noise_correlation(galaxies)).draw((400, 2, 64, 64), 0.5)
     assert abs(found.std() / 0.5 - 1.0) < 0.01
     for place in ((0, 1), (1, 1), (2, 0)):
-        assert abs(lag(found, *place) - lag(noise, *place)) < 0.06
+        assert abs(lag(found, *place) - lag(noise, *place)) < 0.09
 
 
 def test_limits_keep_galaxies_inside_the_range():
