@@ -13,7 +13,6 @@ from dustest.data.checks.sample_columns import band_column_name
 from dustest.data.errors import InputError, ReadError
 from dustest.estimators._cnn.files.manifest import DETECTOR, detector_of
 from dustest.estimators._cnn.files.model_file import read_model, write_model
-from dustest.estimators._cnn.files.pretrained import pretrained_file
 from dustest.estimators._cnn.inputs import border_noise
 from dustest.estimators._cnn.shift.learning import Galaxies, learn_detection
 from dustest.estimators._cnn.shift.sample_test import compare_with_training
@@ -252,30 +251,6 @@ class ShiftDetector(BaseEstimator):
         detector = cls(detection.bands, size=detection.size, kind=detection.kind)
         detector.detection_ = detection
         return detector
-
-    @classmethod
-    def from_pretrained(cls, name):
-        """Get the detector of networks that come with dustest.
-
-        Parameters
-        ----------
-        name : str
-            Name of the networks, see `CNNEstimator.from_pretrained`.
-
-        Returns
-        -------
-        detector : ShiftDetector
-            Fitted detector.
-
-        Raises
-        ------
-        InputError
-            If there is no such model.
-        ReadError
-            If it has no detector.
-        """
-        path, sha256 = pretrained_file(name)
-        return cls.load(path, sha256=sha256)
 
     def _check(self):
         """Raise an error for an invalid parameter."""
