@@ -4,13 +4,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dustest.data.checks.numbers import check_fraction, check_not_negative, check_positive
-from dustest.data.errors import InputError
+from dustest.data.checks.numbers import (
+    check_fraction,
+    check_not_negative,
+    check_number,
+    check_positive,
+    check_range,
+    is_number,
+)
+from dustest.data.checks.records import expect
+from dustest.physics.dust_laws.lookup import DUST_LAWS
 
 __all__ = ["Conditions", "DustConditions", "NebularConditions"]
 
 _BIRTH_AGE = 1e7
 """Age in yr at which stars leave their birth clouds."""
+_LOG_U = (-4.0, -1.0)
+"""Range of log10 of the ionisation parameter."""
+_MOST_SCATTER = 3.0
+"""Largest scatter between galaxies, in dex."""
 
 
 @dataclass(frozen=True)
@@ -137,14 +149,16 @@ class DustConditions:
     scattering: bool = False
 
     def __post_init__(self):
-        weights = [weight for _, weight in self.grains]
-        if not weights or min(weights) < 0.0 or not 0.0 < sum(weights) < np.inf:
-            msg = f"grains must be pairs of a law and a weight above zero, got {self.grains!r}"
-            raise InputError(msg)
-        for name in ("birth_depth", "birth_scatter", "clump_depth", "clump_scatter"):
+        wanted = 'pairs of a dust law and its weight, such as (("SMC", 2.0), ("LMC", 1.0))'
+        expect(_are_weighted_names(self.grains), "grains", wanted, self.grains)
+        for law, _ in self.grains:
+            DUST_LAWS.find(law, "grains")
+        for name in ("birth_depth", "clump_depth"):
             check_not_negative(getattr(self, name), name)
-        for value in self.dust_to_metal:
-            check_fraction(value, "dust_to_metal")
+        for name in ("birth_scatter", "clump_scatter"):
+            check_number(getattr(self, name), name, 0.0, _MOST_SCATTER)
+        check_range(self.dust_to_metal, "dust_to_metal", 0.0, 1.0)
+        expect(isinstance(self.scattering, bool), "scattering", "True or False", self.scattering)
 
     def draw(self, rng):
         """Draw the dust of one galaxy: fields of `Conditions`.
@@ -178,7 +192,8 @@ class NebularConditions:
     Parameters
     ----------
     log_u, log_u_scatter : float, optional
-        Mean of log10 of the ionisation parameter, and its scatter between galaxies in dex.
+        Mean of log10 of the ionisation parameter, from -4 to -1, and its scatter between galaxies
+        in dex.
     step : float, optional
         Values are rounded to multiples of this many dex, so that galaxies share tables.
     escape_fraction : float, optional
@@ -203,6 +218,8 @@ class NebularConditions:
     escape_fraction: float = 0.0
 
     def __post_init__(self):
+        check_number(self.log_u, "log_u", *_LOG_U)
+        check_number(self.log_u_scatter, "log_u_scatter", 0.0, _MOST_SCATTER)
         check_positive(self.step, "step")
         check_fraction(self.escape_fraction, "escape_fraction")
 
@@ -222,8 +239,19 @@ class NebularConditions:
         value = self.log_u
         if self.log_u_scatter:
             value += self.log_u_scatter * rng.standard_normal()
-        log_u = float(np.clip(self.step * np.round(value / self.step), -4.0, -1.0))
+        log_u = float(np.clip(self.step * np.round(value / self.step), *_LOG_U))
         return {"log_u": log_u, "escape_fraction": self.escape_fraction}
+
+
+def _are_weighted_names(grains):
+    """Whether grains are pairs of a text and a weight, not all of which are zero."""
+    if not isinstance(grains, tuple | list) or not grains:
+        return False
+    if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in grains):
+        return False
+    names, weights = zip(*grains, strict=True)
+    valid = all(is_number(weight) and weight >= 0.0 for weight in weights)
+    return valid and sum(weights) > 0.0 and all(isinstance(name, str) for name in names)
 
 
 def _scattered(median, scatter, rng):

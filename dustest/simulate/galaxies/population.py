@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from dustest.data.checks.numbers import check_fraction, check_positive, check_whole, is_number
+from dustest.data.checks.records import expect
 from dustest.data.errors import InputError
 from dustest.simulate.emission.conditions import Conditions, DustConditions, NebularConditions
 from dustest.simulate.galaxies.bodies import Bodies
@@ -173,6 +174,9 @@ class GalaxyPopulation:
             "dense_share",
         ):
             check_fraction(getattr(self, name), name)
+        for name, kind in (("dust", DustConditions), ("nebulae", NebularConditions)):
+            value = getattr(self, name)
+            expect(isinstance(value, kind), name, f"a {kind.__name__}", value)
 
     def draw(self, redshift, random_state=None, group=""):
         """Draw one galaxy.

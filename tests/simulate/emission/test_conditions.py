@@ -37,11 +37,33 @@ def test_ionisation_lies_on_nodes():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"grains": ()}, {"birth_depth": -1.0}, {"dust_to_metal": (0, 2)}]
+    "wrong",
+    [
+        *({"grains": value} for value in ((), None, "SMC", ("SMC",), {"SMC": 1.0})),
+        *({"grains": (pair,)} for pair in (("SMC", "a"), ("SMC", 0.0), (3, 1.0), ("dust", 1.0))),
+        {"birth_depth": -1.0},
+        {"clump_scatter": 1e6},
+        *({"dust_to_metal": value} for value in ((0, 2), (1, 0), None)),
+        {"scattering": "no"},
+    ],
 )
 def test_errors(wrong):
-    with pytest.raises(InputError, match=next(iter(wrong))):
+    with pytest.raises(InputError, match=f"^{next(iter(wrong))} must be"):
         DustConditions(**wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"log_u": 0.01}, {"log_u": "a"}, {"log_u_scatter": -0.1}, {"step": 0.0}]
+)
+def test_errors_of_gas(wrong):
+    with pytest.raises(InputError, match=f"^{next(iter(wrong))} must be"):
+        NebularConditions(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"dust": "SMC"}, {"nebulae": DustConditions()}])
+def test_populations_take_conditions_only(wrong):
+    with pytest.raises(InputError, match=f"^{next(iter(wrong))} must be a "):
+        GalaxyPopulation(**wrong)
 
 
 class TestDepth:
