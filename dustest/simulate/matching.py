@@ -13,6 +13,7 @@ from dustest.data.checks.kind_readers import bare_stamps
 from dustest.data.errors import InputError
 from dustest.data.messages import shown
 from dustest.simulate.galaxies.population import GalaxyPopulation
+from dustest.simulate.telescope.autocorrelation import closest_lags
 from dustest.simulate.telescope.noise import CorrelatedNoise, aperture_rms
 from dustest.simulate.telescope.psf import PSF
 
@@ -33,6 +34,10 @@ _TILTS = np.arange(-0.75, 2.01, 0.25)
 _LOWEST = np.arange(0.0, 3.01, 0.25)
 _APERTURE = 0.16
 """Radius in arcsec in which brightness is compared."""
+_SMALLEST = 8
+"""Pixels along the side of a stamp, for the correlation in its border."""
+_SAME_SCALE = 0.01
+"""Largest relative difference of pixel scales."""
 _CORE = 0.1
 _WHOLE = 0.3
 _WIDEST = 0.3
@@ -139,9 +144,9 @@ class SkyStatistics:
         Returns
         -------
         CorrelatedNoise
-            The noise.
+            The noise; the closest possible one, if no noise has these correlations.
         """
-        return CorrelatedNoise(self.rms, self.autocorrelation, pixel_scale)
+        return CorrelatedNoise(self.rms, closest_lags(self.autocorrelation), pixel_scale)
 
     def correct(self, noise, trial):
         """Noise with the background, corrected by what was measured on simulated stamps.
@@ -192,8 +197,40 @@ def _stamps(sample, bands, size):
             f"{', '.join(lacking)}; it has {shown(sample.colnames)}"
         )
         raise InputError(msg)
-    scale = float(np.nanmedian(sample["pixel_scale"].to_value(u.arcsec)))
-    return {band: _crop(_read_stamps(sample, band), size) for band in bands}, scale
+    stamps = {band: _crop(_read_stamps(sample, band), size) for band in bands}
+    for band, images in stamps.items():
+        _check_border(images, band)
+    return stamps, _read_scale(sample)
+
+
+def _check_border(stamps, band):
+    """Raise an error if there is no noise to measure in the border of stamps."""
+    if min(stamps.shape[1:]) < _SMALLEST:
+        msg = f"cutout_{band} must have at least {_SMALLEST} pixels a side, got {stamps.shape[1:]}"
+        raise InputError(msg)
+    sky = stamps[:, _border(stamps.shape[1:])]
+    sky = sky[np.isfinite(sky)]
+    if not sky.size or np.ptp(sky) == 0.0:
+        got = f"only {sky[0]:g}" if sky.size else "none"
+        msg = (
+            f"cutout_{band} must have good pixels with noise in the borders of the stamps, got "
+            f"{got}; leave out the band with changed(bands=...)"
+        )
+        raise InputError(msg)
+
+
+def _read_scale(sample):
+    """The pixel scale of all stamps, in arcsec."""
+    scales = sample["pixel_scale"].to_value(u.arcsec)
+    known = scales[np.isfinite(scales) & (scales > 0.0)]
+    if not known.size or np.ptp(known) > _SAME_SCALE * known[0]:
+        got = f"{known.min():g} to {known.max():g}" if known.size else "none that is positive"
+        msg = (
+            f"pixel_scale of the sample must be the same for all galaxies, in arcsec, got {got}; "
+            "match the galaxies of each mosaic alone"
+        )
+        raise InputError(msg)
+    return float(np.median(known))
 
 
 def _crop(stamps, size):
@@ -340,14 +377,16 @@ def _broadened(psf, width):
 
 
 def _match_survey(survey, sample, pixel_scale):
-    """The survey with the pixel scale and the flux errors of a sample."""
+    """The survey with the pixel scale and the known flux errors of a sample."""
     mosaics = dict(survey.mosaics)
     for band in survey.bands:
         if f"flux_err_{band}" in sample.colnames:
-            error = np.nanmedian(sample[f"flux_err_{band}"].to_value(u.nJy))
-            depth = (5.0 * error * mosaics[band].light * u.nJy).to_value(u.ABmag)
-            mosaics[band] = replace(mosaics[band], depth=float(depth))
-    return replace(survey, pixel_scale=pixel_scale, mosaics=mosaics)
+            errors = sample[f"flux_err_{band}"].to_value(u.nJy)
+            known = errors[np.isfinite(errors) & (errors > 0.0)]
+            if known.size:
+                limit = 5.0 * np.median(known) * mosaics[band].light * u.nJy
+                mosaics[band] = replace(mosaics[band], depth=float(limit.to_value(u.ABmag)))
+    return replace(survey, pixel_scale=pixel_scale, mosaics=mosaics, one_source=False)
 
 
 @dataclass(frozen=True)
@@ -397,7 +436,8 @@ def match_settings(simulator, sample, psfs, seed):
     Raises
     ------
     InputError
-        If columns are missing, or fewer than 20 galaxies are bright enough in all bands.
+        If columns are missing, stamps have different pixel scales or no noise in their borders,
+        or fewer than 20 galaxies are bright enough in all bands.
     """
     stamps, scale = _stamps(sample, simulator.bands, simulator.size)
     sky = _measure_sky(stamps)

@@ -115,6 +115,43 @@ class TestMatch:
             simulator.match(unknown)
 
 
+class TestPoorSamples:
+    def test_unknown_errors_leave_the_depth(self, simulator, shifted):
+        sample = shifted[1].copy()
+        sample[f"flux_err_{BAND}"] = np.resize([np.nan, -1.0, 0.0], len(sample)) * u.nJy
+        matched = simulator.match(sample, random_state=1)
+        assert matched.survey.flux_error(BAND) == simulator.survey.flux_error(BAND)
+
+    def test_the_noise_of_the_survey_can_be_taken(self, simulator, shifted):
+        sample = shifted[1].copy()
+        sample[f"flux_err_{BAND}"] *= 3.0
+        plain = simulator.match(sample, random_state=1).changed(noise=None)
+        assert len(plain.draw(1, random_state=1)[0]) == 1
+
+    def test_two_pixel_scales(self, simulator, shifted):
+        sample = shifted[1].copy()
+        sample["pixel_scale"] = np.resize([0.03, 0.06], len(sample)) * u.arcsec
+        with pytest.raises(InputError, match=r"for all galaxies, in arcsec, got 0.03 to 0.06"):
+            simulator.match(sample)
+
+    @pytest.mark.parametrize(("value", "got"), [(np.nan, "got none"), (0.0, "got only 0")])
+    def test_borders_without_noise(self, simulator, shifted, value, got):
+        sample = shifted[1].copy()
+        sample[f"cutout_{BAND}"] = np.full(sample[f"cutout_{BAND}"].shape, value) * u.nJy
+        with pytest.raises(InputError, match=f"cutout_{BAND} must have good pixels .* {got}"):
+            simulator.match(sample)
+
+    def test_small_stamps(self, simulator, shifted):
+        sample = shifted[1].copy()
+        sample[f"cutout_{BAND}"] = sample[f"cutout_{BAND}"][:, :4, :4]
+        with pytest.raises(InputError, match="at least 8 pixels a side"):
+            simulator.match(sample)
+
+    def test_correlations_that_no_noise_has(self):
+        noise = SkyStatistics(0.02, (0.8, 0.4, 0.0), np.zeros(3)).noise(0.03)
+        assert noise.autocorrelation == pytest.approx((0.8, 0.4, 0.0), abs=0.15)
+
+
 class TestChanged:
     def test_other_parameters(self, simulator):
         other = simulator.changed(size=16, redshift=np.array([6.0, 7.0, 7.0]))

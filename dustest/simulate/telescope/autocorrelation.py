@@ -5,7 +5,7 @@ from scipy.optimize import nnls
 
 from dustest.data.errors import InputError
 
-__all__ = ["block_correlations", "fit_lags", "fit_lags_and_aperture"]
+__all__ = ["block_correlations", "closest_lags", "fit_lags", "fit_lags_and_aperture"]
 
 # By scale in pixels: Gaussians, and pyramids (the autocorrelation of a square). White noise is
 # the pyramid of one pixel.
@@ -74,6 +74,24 @@ def fit_lags(lags):
         f"{target[1:].tolist()}; the closest such noise has {found[1:].round(3).tolist()}"
     )
     raise InputError(msg)
+
+
+def closest_lags(lags):
+    """Find the correlations of possible noise that are closest to measured ones.
+
+    Parameters
+    ----------
+    lags : sequence of float
+        Measured correlations at lag 1, 2, ... along an axis.
+
+    Returns
+    -------
+    tuple of float
+        Those that were measured, if `fit_lags` finds weights for them.
+    """
+    rows, target, scatter = _equations(lags)
+    found = rows @ _non_negative_weights(rows, target, scatter, np.inf)
+    return tuple(lags) if _all_close(found, target) else tuple(found[1:].tolist())
 
 
 def fit_lags_and_aperture(lags, variances):
