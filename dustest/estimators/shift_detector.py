@@ -13,7 +13,7 @@ from dustest.data.checks.sample_columns import band_column_name
 from dustest.data.errors import InputError, ReadError
 from dustest.estimators._cnn.files.manifest import DETECTOR, detector_of
 from dustest.estimators._cnn.files.model_file import read_model, write_model
-from dustest.estimators._cnn.inputs import border_noise
+from dustest.estimators._cnn.inputs import border_noise, central_pixels, check_bands
 from dustest.estimators._cnn.shift.learning import Galaxies, learn_detection
 from dustest.estimators._cnn.shift.sample_test import compare_with_training
 from dustest.estimators.non_galaxies import COLOUR_BANDS, find_non_galaxies
@@ -21,7 +21,8 @@ from dustest.estimators.run.batch import make_batch
 
 __all__ = ["ShiftDetector"]
 
-_KINDS = ("cutout", "flux")
+_DATA = {"cutout": "cutouts", "flux": "fluxes"}
+"""Words for the data of each kind."""
 _CHUNK = 4096
 """Galaxies that are converted at once."""
 
@@ -115,19 +116,17 @@ class ShiftDetector(BaseEstimator):
         Raises
         ------
         InputError
-            If a parameter is invalid, or bands are missing.
+            If an argument is invalid, bands are missing, stamps are smaller than ``size``, or a
+            survey has too few galaxies.
         """
         self._check()
         sample = as_sample(X)
-        has = sample.cutout_bands if self.kind == "cutout" else sample.bands
-        bands = has if self.bands is None else tuple(map(band_column_name, self.bands))
-        survey = np.zeros(len(sample), int) if survey is None else np.asarray(survey)
-        number = np.unique(survey, return_inverse=True)[1]
-        galaxies = self._galaxies(sample, bands, number)
+        bands = self._bands_of(sample)
         others = {
             reason: self._galaxies(as_sample(one), bands)
-            for reason, one in (examples or {}).items()
+            for reason, one in _check_examples(examples).items()
         }
+        galaxies = self._galaxies(sample, bands, _survey_numbers(survey, len(sample)))
         self.detection_ = learn_detection(
             galaxies, others, bands, self.size, self.kind, self.false_alarms, self.random_state
         )
@@ -151,10 +150,18 @@ class ShiftDetector(BaseEstimator):
         report : QTable
             n rows: ``id``, ``score`` (from 0 to 1), ``out_of_domain`` (whether it exceeds 0.5),
             ``reason`` (empty if there is none) and ``not_a_galaxy``: for point sources and
-            artefacts, and by `find_non_galaxies` where the sample has photometry for it.
+            artefacts, and by `find_non_galaxies` where the sample has photometry for it. The
+            score of galaxies without data is NaN.
+
+        Raises
+        ------
+        InputError
+            If the sample has no data in the bands of the detector, or stamps that are too small.
         """
         check_is_fitted(self, "detection_")
         sample = as_sample(sample)
+        found = self.detection_
+        check_bands(found.bands, _bands_with(found.kind, sample), _DATA[found.kind])
         verdicts = [self.detection_.judge(batch) for batch in _batches(sample)]
         score, reason, is_galaxy = (
             np.concatenate([getattr(one, name) for one in verdicts])
@@ -254,13 +261,39 @@ class ShiftDetector(BaseEstimator):
 
     def _check(self):
         """Raise an error for an invalid parameter."""
-        if self.kind not in _KINDS:
-            msg = f"kind must be one of {', '.join(_KINDS)}, got {self.kind!r}"
+        if self.kind not in _DATA:
+            msg = f"kind must be one of {', '.join(_DATA)}, got {self.kind!r}"
             raise InputError(msg)
-        if not is_number(self.size, Integral) or self.size < 32:
-            msg = f"size must be an integer of pixels from 32, got {self.size!r}"
+        if not is_number(self.size, Integral) or self.size < 32 or self.size % 8:
+            msg = f"size must be a multiple of 8 pixels, from 32, got {self.size!r}"
             raise InputError(msg)
         check_number(self.false_alarms, "false_alarms", 0.0, 1.0)
+        check_number(
+            self.random_state,
+            "random_state",
+            0,
+            2**32 - 1,
+            kind=Integral,
+            expected="an integer from 0 to 4294967295",
+        )
+
+    def _bands_of(self, sample):
+        """Bands to learn: those of the parameter, or all of the sample."""
+        found = _bands_with(self.kind, sample)
+        if not found:
+            msg = f"X must have {_DATA[self.kind]} for kind={self.kind!r}, got none"
+            raise InputError(msg)
+        if self.bands is None:
+            return found
+        one = isinstance(self.bands, str) or not np.iterable(self.bands)
+        if one or not len(self.bands) or not all(isinstance(band, str) for band in self.bands):
+            msg = f"bands must be a sequence of names such as ['F277W'], got {self.bands!r}"
+            raise InputError(msg)
+        names = tuple(map(band_column_name, self.bands))
+        if len(set(names)) < len(names):
+            msg = f"bands must name each band once, got {', '.join(names)}"
+            raise InputError(msg)
+        return names
 
     def _galaxies(self, sample, bands, survey=None):
         """Arrays of the galaxies of a training set."""
@@ -273,9 +306,8 @@ class ShiftDetector(BaseEstimator):
             raise InputError(msg)
         place = [known.index(band) for band in bands]
         if self.kind == "cutout":
-            stamps = np.nan_to_num(np.where(batch.cutout_mask, 0.0, batch.cutout)[:, place])
+            stamps = self._squares(batch)[:, place]
             side = stamps.shape[-1]
-            stamps = stamps.astype(np.float32)
             errors = border_noise(stamps.reshape(-1, side, side))[0].astype(np.float32)
             errors = np.maximum(errors.reshape(n, -1), 1e-12)
             present = np.any(stamps != 0.0, axis=(2, 3))
@@ -285,7 +317,45 @@ class ShiftDetector(BaseEstimator):
         group = np.asarray(sample["group"]) if "group" in sample.colnames else np.arange(n)
         survey = np.zeros(n, int) if survey is None else survey
         known = batch.redshift, batch.pixel_scale, present
-        return Galaxies(stamps, errors, *known, survey, group)
+        usable = present.any(axis=1)
+        if not usable.any():
+            msg = f"the sample must have galaxies with data in {', '.join(bands)}, got none"
+            raise InputError(msg)
+        return Galaxies(stamps, errors, *known, survey, group)[usable]
+
+    def _squares(self, batch):
+        """Central squares of stamps with an even side, as large as possible; bad pixels are 0."""
+        shape = batch.cutout.shape[2:]
+        central_pixels(shape, self.size)
+        rows, columns = central_pixels(shape, min(shape) // 2 * 2)
+        stamps, masked = (one[..., rows, columns] for one in (batch.cutout, batch.cutout_mask))
+        stamps = np.where(masked | ~np.isfinite(stamps), 0.0, stamps)
+        return stamps.astype(np.float32)
+
+
+def _bands_with(kind, sample):
+    """Bands in which a sample has data of a kind."""
+    return sample.cutout_bands if kind == "cutout" else sample.bands
+
+
+def _survey_numbers(survey, n):
+    """Number of the survey of each galaxy."""
+    if survey is None:
+        return np.zeros(n, int)
+    names = np.asarray(survey)
+    if names.shape != (n,):
+        msg = f"survey must have one name or number for each of {n} galaxies, got {names.shape}"
+        raise InputError(msg)
+    return np.unique(names if names.dtype != object else names.astype(str), return_inverse=True)[1]
+
+
+def _check_examples(examples):
+    """Samples by reason; none by default."""
+    examples = {} if examples is None else examples
+    if not isinstance(examples, dict) or not all(isinstance(k, str) and k for k in examples):
+        msg = f"examples must be a dict of reason to sample, got {examples!r:.100}"
+        raise InputError(msg)
+    return examples
 
 
 def _batches(sample):

@@ -96,6 +96,15 @@ class TestReport:
             sample[f"cutout_mask_{band}"] = mask
         assert not np.any(detector.report(sample)["reason"] == "saturation")
 
+    def test_a_galaxy_without_data_is_not_judged(self, detector):
+        stamps = make_stamps(6, np.random.default_rng(170505))
+        expected = detector.report(make_sample(stamps))["score"][2:]
+        stamps[0], stamps[1] = np.nan, 0.0
+        report = detector.report(make_sample(stamps))
+        assert np.isnan(report["score"][:2]).all()
+        assert not np.any(report["out_of_domain"][:2] | report["not_a_galaxy"][:2])
+        assert np.array_equal(report["score"][2:], expected)
+
     def test_missing_band(self, detector):
         sample = make_sample(make_stamps(100, np.random.default_rng(170449)))
         sample.remove_column("cutout_F356W")
@@ -129,7 +138,63 @@ class TestFit:
         with pytest.raises(InputError, match="F200W"):
             ShiftDetector(["F200W"]).fit(sample)
 
-    @pytest.mark.parametrize("wrong", [{"kind": "spectrum"}, {"size": 8}, {"false_alarms": 2.0}])
+    def test_surveys_may_alternate(self):
+        """Each survey has galaxies to learn from and others for its limits, in any order."""
+        sample = make_sample(make_stamps(60, np.random.default_rng(170501)))
+        detector = ShiftDetector(random_state=1).fit(sample, np.tile(["a", "b"], 30))
+        assert len(detector.detection_.limits) == 2
+
+    def test_stamps_may_have_an_odd_side_and_be_oblong(self):
+        stamps = make_stamps(60, np.random.default_rng(170502))[..., :41, :43]
+        sample = make_sample(stamps)
+        report = ShiftDetector(random_state=1).fit(sample).report(sample)
+        assert np.isfinite(report["score"]).all()
+
+    def test_bad_rows_and_unknown_columns(self):
+        """Rows without data are not learned; a redshift that is never known is no feature."""
+        stamps = make_stamps(60, np.random.default_rng(170503))
+        stamps[0] = np.nan
+        stamps[1, 0, 3] = np.inf
+        sample = make_sample(stamps)
+        sample.remove_columns(["redshift", "pixel_scale"])
+        detector = ShiftDetector(random_state=1).fit(sample)
+        sample = make_sample(stamps)
+        assert np.mean(detector.report(sample)["out_of_domain"]) < 0.3
+
+    @pytest.mark.parametrize(
+        ("parameters", "arguments", "message"),
+        [
+            ({"bands": "F277W"}, {}, "bands must be a sequence of names"),
+            ({"bands": []}, {}, "bands must be a sequence of names"),
+            ({"bands": 5}, {}, "bands must be a sequence of names"),
+            ({"bands": ["F277W"] * 2}, {}, "bands must name each band once"),
+            ({"size": 56}, {}, "cutouts must measure size=56 pixels or more"),
+            ({"kind": "flux"}, {}, "X must have fluxes for kind='flux'"),
+            ({}, {"survey": ["a"] * 3}, r"survey must have one name or number for each of 12"),
+            ({}, {"survey": ["a"] * 10 + ["b"] * 2}, "4 or more different galaxies"),
+            ({}, {"examples": [1]}, "examples must be a dict of reason to sample"),
+        ],
+    )
+    def test_invalid_arguments_are_refused(self, parameters, arguments, message):
+        sample = make_sample(make_stamps(12, np.random.default_rng(170504)))
+        with pytest.raises(InputError, match=message):
+            ShiftDetector(**parameters).fit(sample, **arguments)
+
+    def test_galaxies_without_data_are_refused(self):
+        with pytest.raises(InputError, match="must have galaxies with data"):
+            ShiftDetector().fit(make_sample(np.full((12, 3, 48, 48), np.nan)))
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"kind": "spectrum"},
+            {"size": 8},
+            {"size": 33},
+            {"false_alarms": 2.0},
+            {"random_state": "a"},
+            {"random_state": -1},
+        ],
+    )
     def test_invalid_parameters_are_refused(self, wrong):
         sample = make_sample(make_stamps(4, np.random.default_rng(170453)))
         with pytest.raises(InputError, match=next(iter(wrong))):
@@ -232,6 +297,11 @@ def make_photometry(n, rng, *, slope=None, unit=1.0):
 def photometric():
     sample = make_photometry(800, np.random.default_rng(170465))
     return ShiftDetector(kind="flux", random_state=1).fit(sample)
+
+
+def test_stamps_without_photometry_are_refused(photometric):
+    with pytest.raises(InputError, match="the sample must have fluxes in at least one of"):
+        photometric.report(make_sample(make_stamps(2, np.random.default_rng(170506))))
 
 
 class TestPhotometry:

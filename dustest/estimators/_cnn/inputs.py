@@ -21,6 +21,7 @@ __all__ = [
     "CNNInputs",
     "aperture",
     "border_noise",
+    "central_pixels",
     "check_bands",
     "prepare",
     "prepare_paper",
@@ -260,8 +261,8 @@ def _prepared(batch, bands, size, side, snr_min, normalise):
     """Inputs of a network with a given normalisation of its images."""
     _check_numbers(size, snr_min)
     columns = _band_columns(batch, bands)
-    stamp = _central(batch.cutout.shape[2:], size)
-    window = _central((size, size), side)
+    stamp = central_pixels(batch.cutout.shape[2:], size)
+    window = central_pixels((size, size), side)
     n, n_bands = len(batch), len(columns)
     image = np.zeros((n, side, side, n_bands), dtype=np.float32)
     layout = ContextLayout(n_bands)
@@ -309,31 +310,51 @@ def _band_columns(batch, bands):
     return [known.get(name) for name in names]
 
 
-def check_bands(bands, cutout_bands):
-    """Raise an error for galaxies without images.
+def check_bands(bands, found, data="cutouts"):
+    """Raise an error for galaxies without data in any band of a network.
 
     Parameters
     ----------
     bands : sequence of str
         Bands of the network, with names as in columns.
-    cutout_bands : sequence of str
-        Bands of the cutouts.
+    found : sequence of str
+        Bands of the sample.
+    data : str, optional
+        Name of the data.
 
     Raises
     ------
     InputError
-        If there is no cutout in any of the bands.
+        If no band is in both.
     """
-    if not set(bands) & set(cutout_bands):
+    if not set(bands) & set(found):
         msg = (
-            f"the sample must have cutouts in at least one of the bands {', '.join(bands)}, got "
-            f"cutouts in {', '.join(cutout_bands) or 'no band'}"
+            f"the sample must have {data} in at least one of the bands {', '.join(bands)}, got "
+            f"{data} in {', '.join(found) or 'no band'}"
         )
         raise InputError(msg)
 
 
-def _central(shape, size):
-    """Central square of stamps."""
+def central_pixels(shape, size):
+    """Find the central square of stamps.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns of the stamps.
+    size : int
+        Side of the square in pixels.
+
+    Returns
+    -------
+    rows, columns : slice
+        The square.
+
+    Raises
+    ------
+    InputError
+        If the stamps are smaller.
+    """
     if min(shape) < size:
         msg = (
             f"cutouts must measure size={size} pixels or more on each side, got "

@@ -179,7 +179,7 @@ class Detection:
         Returns
         -------
         Verdict
-            Scores and reasons.
+            Scores and reasons; galaxies without data have the score NaN and no reason.
         """
         ratios = self.ratios(table)
         excess = ratios - self.limits[self.survey_of(table)]
@@ -191,10 +191,20 @@ class Detection:
         rows = np.arange(len(best))
         likely = (excess[rows, best] > 0.0) | (ratios[rows, best] > 0.0)
         largest = excess.max(axis=1)
+        largest = np.where(self._is_blank(table), np.nan, largest)
         score = 1.0 / (1.0 + np.exp(-np.clip(largest, -30.0, 30.0)))
         reason = np.where(likely, np.array(self.reasons)[best], UNUSUAL)
         reason = np.where(largest > 0.0, reason, CLEAN)
         return Verdict(score, reason, ~np.isin(reason, _no_galaxies()))
+
+    def _is_blank(self, table):
+        """Galaxies without data in any band."""
+        n_bands = len(self.bands)
+        if self.kind == "cutout":
+            measured = table[:, : N_PLAIN * n_bands : N_PLAIN]
+        else:
+            measured = table[:, n_bands : 2 * n_bands]
+        return ~np.isfinite(measured).any(axis=1)
 
     def _check_plainly(self, table, excess):
         """Raise the excess of galaxies whose fault is plain to see, in place."""

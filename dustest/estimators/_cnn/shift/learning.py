@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sklearn.neural_network import MLPClassifier
 
+from dustest.data.errors import InputError
 from dustest.estimators._cnn.corruptions import CORRUPTIONS
 from dustest.estimators._cnn.corruptions.pixels import distance_from_centre
 from dustest.estimators._cnn.inputs import border_noise
@@ -156,7 +157,7 @@ def learn_detection(galaxies, examples, bands, size, kind, false_alarms, seed):
         if one.least_bands <= len(bands) and (kind == "cutout" or one.is_photometric)
     ]
     reasons = (CLEAN, *sorted({one.reason for one in known} | set(examples)))
-    held_out = np.unique(galaxies.group, return_inverse=True)[1] % _HELD_OUT == 0
+    held_out = _held_out(galaxies)
     surveys = range(galaxies.survey.max() + 1)
     noise = [None for _ in surveys]
     if kind == "cutout":
@@ -178,6 +179,23 @@ def learn_detection(galaxies, examples, bands, size, kind, false_alarms, seed):
     if kind == "flux":
         return detection
     return _tested(detection, aside)
+
+
+def _held_out(galaxies):
+    """Galaxies that set the limits: every fourth group of those that each survey adds."""
+    _, first, group = np.unique(galaxies.group, return_index=True, return_inverse=True)
+    place = np.argsort(np.argsort(galaxies.survey[first], kind="stable"))
+    held_out = place[group] % _HELD_OUT == 0
+    for number in range(galaxies.survey.max() + 1):
+        share = held_out[galaxies.survey == number]
+        if share.all() or not share.any():
+            msg = (
+                f"X must have {_HELD_OUT} or more different galaxies with data in each survey, "
+                f"and thousands to judge well, got {len(share)} rows in survey {number}; views "
+                "of one group are one galaxy"
+            )
+            raise InputError(msg)
+    return held_out
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,13 +253,14 @@ def _features(galaxies, size, kind, present):
 def _untrained(clean, learned, bands, size, kind, reasons):
     """Detector with the statistics of clean galaxies and those inside the trained range."""
     tables = np.concatenate(clean)
-    mean, std = np.nanmean(tables, axis=0), np.nanstd(tables, axis=0) + 1e-4
+    mean, std = _known_statistics(tables)
     surveys = np.zeros((1, 2))
     if kind == "cutout":
         noise = np.nanmean(clean[0][:, : N_PLAIN * len(bands) : N_PLAIN], axis=1)
-        known = np.stack([np.log10(learned.pixel_scale), noise], axis=1)
+        known = np.ma.masked_invalid(np.stack([np.log10(learned.pixel_scale), noise], axis=1))
         number = range(learned.survey.max() + 1)
-        surveys = np.array([np.nanmedian(known[learned.survey == one], axis=0) for one in number])
+        medians = [np.ma.median(known[learned.survey == one], axis=0) for one in number]
+        surveys = np.array([one.filled(np.nan) for one in medians])
     empty = np.zeros((len(mean), 1), np.float32)
     return Detection(
         kind,
@@ -256,6 +275,15 @@ def _untrained(clean, learned, bands, size, kind, reasons):
         np.zeros((len(surveys), len(reasons)), np.float32),
         *(np.zeros((0, 0), np.float32) for _ in range(3)),
     )
+
+
+def _known_statistics(tables):
+    """Mean and standard deviation of features; the mean of one that is never known is NaN."""
+    known = ~np.isnan(tables).all(axis=0)
+    mean, std = np.full((2, tables.shape[1]), np.nan, tables.dtype)
+    mean[known] = np.nanmean(tables[:, known], axis=0)
+    std[known] = np.nanstd(tables[:, known], axis=0)
+    return mean, np.nan_to_num(std) + 1e-4
 
 
 def _whitening(values):
