@@ -14,7 +14,9 @@ from dustest.data.checks.numbers import (
     check_range,
     check_whole,
 )
+from dustest.data.checks.records import expect
 from dustest.data.checks.sample_columns import by_band
+from dustest.data.checks.values import to_floats
 from dustest.data.containers.conversion import as_sample
 from dustest.data.errors import InputError
 from dustest.data.files.paths import installed_version
@@ -39,7 +41,7 @@ from dustest.simulate.surveys import get_survey
 from dustest.simulate.telescope.detection import Telescope
 from dustest.simulate.telescope.imaging import Imager
 from dustest.simulate.telescope.noise_presets import noise_preset
-from dustest.simulate.telescope.psf import PSF_FIELD, PSF_REFERENCES, make_psf
+from dustest.simulate.telescope.psf import PSF, PSF_FIELD, PSF_REFERENCES, make_psf
 from dustest.simulate.telescope.spectrograph import PrismSpectrograph
 
 __all__ = ["GalaxySimulator"]
@@ -196,6 +198,7 @@ class GalaxySimulator:
         self.spectrograph = spectrograph
         self._psfs = _order_by_band(psfs, "psfs", self.bands)
         self._noises = _order_by_band(noise, "noise", self.bands)
+        _check_instruments(self._psfs or {}, self._noises or {})
         self.neighbours = check_not_negative(neighbours, "neighbours")
         self.offset = check_not_negative(offset, "offset")
         if electrons_per_njy is not None:
@@ -367,7 +370,8 @@ class GalaxySimulator:
         Parameters
         ----------
         **parameters
-            Arguments of the class that differ from those of this simulator.
+            Arguments of the class that differ from those of this simulator. Other ``bands`` keep
+            the point-spread functions and the noise that were given for them.
 
         Returns
         -------
@@ -408,6 +412,9 @@ class GalaxySimulator:
         unknown = [name for name in parameters if name not in own]
         if unknown:
             raise InputError(not_one_of("parameters", unknown[0], own))
+        if "bands" in parameters:
+            bands = check_band_names(parameters["bands"], "bands")
+            own |= {name: _of_bands(own[name], bands) for name in ("psfs", "noise")}
         return GalaxySimulator(**own | parameters)
 
     def match(self, sample, *, psfs=None, random_state=None):
@@ -589,11 +596,16 @@ def _make_seed(random_state):
     raise InputError(msg)
 
 
+def _can_draw(source):
+    """Whether an object, not a class, has the method draw."""
+    return callable(getattr(source, "draw", None)) and not isinstance(source, type)
+
+
 def _find_population(population):
     """A population, which may be given by name."""
     if isinstance(population, str):
         return get_population(population)
-    if not callable(getattr(population, "draw", None)):
+    if not _can_draw(population):
         msg = (
             "population must be a GalaxyPopulation, the name of one, or an object with its method "
             f"draw, got {population!r}"
@@ -604,8 +616,9 @@ def _find_population(population):
 
 def _list_snapshots(redshift):
     """Redshifts of the galaxies."""
-    if isinstance(redshift, np.ndarray) and redshift.ndim == 1 and redshift.size != 2:
-        return np.array([check_positive(value, "redshift") for value in redshift.tolist()])
+    if isinstance(redshift, np.ndarray) and redshift.ndim == 1 and redshift.size > 2:
+        values = to_floats(redshift, "redshift")
+        return np.array([check_positive(value, "redshift") for value in values.tolist()])
     low, high = check_range(redshift, "redshift", 0.0, np.inf)
     if low <= 0.0:
         msg = f"redshift must be above zero, got {low:g}"
@@ -625,6 +638,11 @@ def _check_views(views):
     return views
 
 
+def _of_bands(values, bands):
+    """The values by band of some bands; None if there are none."""
+    return values and {band: value for band, value in values.items() if band in bands}
+
+
 def _order_by_band(values, name, bands):
     """Values by band in the order of the bands; None if there are none."""
     if values is None:
@@ -635,6 +653,15 @@ def _order_by_band(values, name, bands):
         msg = f"{name} must have an entry for every band, missing: {', '.join(missing)}"
         raise InputError(msg)
     return {band: given[band] for band in bands}
+
+
+def _check_instruments(psfs, noises):
+    """Raise an error unless every band has a point-spread function and noise."""
+    for psf in psfs.values():
+        expect(isinstance(psf, PSF), "psfs", "a dict of PSF by band", psf)
+    for noise in noises.values():
+        wanted = "a dict of CorrelatedNoise or BlankSkyNoise by band"
+        expect(_can_draw(noise), "noise", wanted, noise)
 
 
 def _check_galaxies(galaxies, bands):

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from dustest.data.checks.numbers import check_positive
 from dustest.data.surveys import SURVEYS, Mosaic, Survey
+from dustest.simulate._arguments import as_arcsec
 from dustest.simulate.telescope.noise import CorrelatedNoise
 
 __all__ = ["Survey", "get_survey", "list_surveys", "with_pixel_scale"]
@@ -76,30 +76,30 @@ def with_pixel_scale(survey, pixel_scale):
 
     Parameters
     ----------
-    survey : Survey
-        A survey.
-    pixel_scale : float
+    survey : str or Survey
+        One of `list_surveys`, or a survey.
+    pixel_scale : float or `~astropy.units.Quantity`
         Side of the pixels in arcsec.
 
     Returns
     -------
     Survey
-        With the pixel scale added to its name; `~dustest.data.register_survey` makes it known to
-        the simulator.
+        With the pixel scale added to its name; ``preset`` of
+        `~dustest.simulate.GalaxySimulator` takes it.
 
     Raises
     ------
     InputError
-        If ``pixel_scale`` is not positive.
+        If ``pixel_scale`` is not positive, or the survey is unknown.
 
     Examples
     --------
-    >>> from dustest.simulate.surveys import get_survey, with_pixel_scale
-    >>> survey = with_pixel_scale(get_survey("CEERS"), 0.06)
+    >>> from dustest.simulate.surveys import with_pixel_scale
+    >>> survey = with_pixel_scale("CEERS", 0.06)
     >>> survey.name, survey.mosaic("F277W").autocorrelation
     ('CEERS-60mas', (0.195, 0.04, 0.0))
     """
-    scale = check_positive(pixel_scale, "pixel_scale")
+    survey, scale = get_survey(survey), as_arcsec(pixel_scale, "pixel_scale")
     step = scale / survey.pixel_scale
 
     def drizzled(mosaic):

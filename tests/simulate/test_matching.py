@@ -164,6 +164,18 @@ class TestChanged:
         assert (ours[f"cutout_{BAND}"] == theirs[f"cutout_{BAND}"]).all()
         assert ours.meta["params"] == theirs.meta["params"]
 
+    def test_fewer_bands_keep_their_instruments(self, simulator):
+        given = simulator.psfs[BAND]
+        noise = CorrelatedNoise(0.02, (0.5, 0.1, 0.0))
+        both = simulator.changed(
+            bands=[BAND, "F444W"],
+            psfs=dict.fromkeys([BAND, "F444W"], given),
+            noise=dict.fromkeys([BAND, "F444W"], noise),
+        )
+        assert both.changed(bands=[BAND]).psfs == {BAND: given}
+        with pytest.raises(InputError, match="psfs must have an entry for every band"):
+            both.changed(bands=["F150W"])
+
     def test_unknown_names(self, simulator):
         with pytest.raises(InputError, match="did you mean 'redshift'"):
             simulator.changed(redshifts=7.0)

@@ -441,6 +441,12 @@ class TestBadInput:
             ({"photometry_bands": ["F070W"]}, "F070W"),
             ({"psfs": {"F277W": PSFS["F277W"]}}, "psfs must have an entry for every band"),
             ({"dust_law": "Calzeti"}, "Calzeti"),
+            ({"redshift": np.array([])}, "redshift must be a number from 0"),
+            ({"redshift": [6.0, 7.0, 8.0] * u.um}, "redshift must be plain numbers, got um"),
+            ({"redshift": np.array(["6", "7", "8"])}, "redshift must hold numbers"),
+            ({"population": GalaxyPopulation}, "population must be a GalaxyPopulation"),
+            ({"psfs": dict.fromkeys(BANDS, "wide")}, "psfs must be a dict of PSF by band"),
+            ({"noise": dict.fromkeys(BANDS, 0.1)}, "noise must be a dict of CorrelatedNoise"),
         ],
     )
     def test_arguments(self, options, message):

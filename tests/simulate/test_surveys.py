@@ -151,3 +151,10 @@ class TestWithPixelScale:
     def test_refusal(self):
         with pytest.raises(InputError, match="pixel_scale must be"):
             with_pixel_scale(get_survey("CEERS"), 0.0)
+        with pytest.raises(InputError, match="JADES-deep, CEERS"):
+            with_pixel_scale("COSMOS", 0.06)
+
+    def test_names_and_units(self):
+        assert with_pixel_scale("CEERS", 60.0 * u.mas) == with_pixel_scale(
+            get_survey("CEERS"), 0.06
+        )
