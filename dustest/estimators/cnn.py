@@ -23,6 +23,7 @@ from dustest.estimators._cnn.heads import HEADS
 from dustest.estimators._cnn.network.config import CNNConfig, described_head, get_config
 from dustest.estimators._cnn.network.layers import list_layers
 from dustest.estimators._cnn.settings import TARGETS, make_options, make_task
+from dustest.estimators._cnn.shift.detection import Detection
 from dustest.estimators._cnn.training.adaptation import (
     Outcome,
     check_held_out,
@@ -385,7 +386,11 @@ class CNNEstimator(DustEstimator):
         """Predictions for held-out galaxies."""
         outcomes = {}
         for name, (sample, truth) in held_out.items():
-            rows, values = self._with_truth(sample, truth)
+            try:
+                rows, values = self._with_truth(sample, truth)
+            except InputError as error:
+                msg = f"held_out[{name!r}] must be galaxies and their truth: {error}"
+                raise InputError(msg) from error
             outcomes[name] = Outcome.of(self, sample[rows], values)
         return outcomes
 
@@ -528,15 +533,18 @@ class CNNEstimator(DustEstimator):
         Raises
         ------
         InputError
-            If the detector has other bands, or another size.
+            If it is no detector, or has other bands or another size.
         """
         check_is_fitted(self)
-        check_is_fitted(detector)
-        task, found = self.networks_.task, detector.detection_
+        task, found = self.networks_.task, getattr(detector, "detection_", None)
+        if not isinstance(found, Detection):
+            msg = f"detector must be a ShiftDetector after fit, got {detector!r:.100}"
+            raise InputError(msg)
         if (found.kind, found.bands, found.size) != ("cutout", task.bands, task.size):
             msg = (
-                f"detector must be one of stamps in {', '.join(task.bands)} of {task.size} pixels "
-                f"a side, got one of {found.kind}s in {', '.join(found.bands)} of {found.size}"
+                f"detector must have kind='cutout', bands {', '.join(task.bands)} and "
+                f"size={task.size} as the networks, got kind={found.kind!r}, bands "
+                f"{', '.join(found.bands)} and size={found.size}"
             )
             raise InputError(msg)
         self.detector_ = found
@@ -565,7 +573,8 @@ class CNNEstimator(DustEstimator):
         self.n_train_, self.n_validation_ = learned.n_train, learned.n_validation
         self.detector_ = None
         self.card_ = sources(X)
-        vars(self).pop("n_features_in_", None)
+        for name in ("n_features_in_", "adaptation_"):
+            vars(self).pop(name, None)
         if task.n_features:
             self.n_features_in_ = task.n_features
         return self

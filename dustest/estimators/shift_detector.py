@@ -179,7 +179,8 @@ class ShiftDetector(BaseEstimator):
         Parameters
         ----------
         sample : GalaxySample
-            Galaxies, 100 or more, with stamps in some of the bands.
+            Galaxies, 100 or more. Those that lack one of the bands, or have a signal-to-noise
+            ratio below 2 in all, are left out.
 
         Returns
         -------
@@ -191,14 +192,23 @@ class ShiftDetector(BaseEstimator):
         Raises
         ------
         InputError
-            If the detector is one of photometry.
+            If the detector is one of photometry, or fewer than two galaxies are left.
         """
         check_is_fitted(self, "detection_")
         if self.kind == "flux":
             msg = "test_sample needs a detector of stamps, got one of photometry"
             raise InputError(msg)
         found = [self.detection_.features(batch) for batch in _batches(as_sample(sample))]
-        table = np.concatenate([table[bright] for table, bright in found])
+        table, bright = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        table = table[bright & self.detection_.has_band(table).all(axis=1)]
+        if len(table) < 2:
+            bands = ", ".join(self.detection_.bands)
+            msg = (
+                "the sample must have 2 galaxies or more, and better 100, with a signal-to-noise "
+                f"ratio of 2 and stamps in all of {bands}, got {len(table)}; a detector of fewer "
+                "bands needs no others, see ShiftDetector(bands=...)"
+            )
+            raise InputError(msg)
         return QTable(rows=compare_with_training(table, self.detection_))
 
     def save(self, path):

@@ -7,7 +7,7 @@ import numpy as np
 from astropy.table import QTable
 
 from dustest.data.checks.numbers import check_number
-from dustest.data.errors import InputError
+from dustest.data.errors import InputError, InputTypeError
 from dustest.data.messages import shown
 from dustest.data.quantities import QUANTITIES, check_quantity, percentile_columns
 from dustest.validation.columns import numeric_columns
@@ -106,7 +106,7 @@ def coverage(truth, posterior, quantity=None, *, levels=(0.68, 0.9), by=None, n_
     check_number(n_cells, "n_cells", 1, kind=Integral, expected="a positive integer")
     truth, posterior = _paired(truth, posterior)
     names = _find_quantities(quantity, truth, posterior)
-    columns = numeric_columns(posterior, _listed(by), argument=_POSTERIOR)
+    columns = numeric_columns(posterior, _listed(by, "by"), argument=_POSTERIOR)
     cells = [(_ALL, -np.inf, np.inf, np.ones(len(posterior), dtype=bool))]
     for name, values in columns.items():
         cells += _split(name, values, n_cells)
@@ -128,9 +128,15 @@ def _check_level(level):
     return number
 
 
-def _listed(names):
+def _listed(names, argument):
     """Names that may be one name or None, as a list."""
-    return [] if names is None else [names] if isinstance(names, str) else list(names)
+    if names is None:
+        return []
+    listed = [names] if isinstance(names, str) or not np.iterable(names) else list(names)
+    if not all(isinstance(name, str) for name in listed):
+        msg = f"{argument} must be one name or a list of names, got {names!r}"
+        raise InputTypeError(msg)
+    return listed
 
 
 def _paired(truth, posterior):
@@ -142,7 +148,7 @@ def _paired(truth, posterior):
 
 def _find_quantities(quantity, truth, posterior):
     """The quantities asked for, or all that have a truth and percentiles."""
-    names = _listed(quantity)
+    names = _listed(quantity, "quantity")
     for name in names:
         check_quantity(name)
     known = [
@@ -156,7 +162,8 @@ def _find_quantities(quantity, truth, posterior):
         columns = ", ".join((name, *percentile_columns(name)))
         msg = (
             f"coverage of {name} needs the column {name} in truth and {columns} in posterior, got "
-            f"{shown(truth.colnames)} in truth and {shown(posterior.colnames)} in posterior"
+            f"{shown(truth.colnames)} in truth and {shown(posterior.colnames)} in posterior; "
+            "columns without a number do not count"
         )
         raise InputError(msg)
     return known

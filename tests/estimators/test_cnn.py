@@ -607,10 +607,24 @@ class TestFinetune:
             )
             assert row["coverage_after"] == pytest.approx(covered["coverage_68"])
 
+    def test_held_out_galaxies_without_data_have_no_errors(self, learned):
+        """A set that cannot be predicted does not cost the training; further training forgets."""
+        cnn = pickle.loads(pickle.dumps(learned))
+        sample, truth = dusty(8, seed=6)
+        for band in BANDS:
+            sample[f"cutout_{band}"] = np.nan * sample[f"cutout_{band}"]
+        cnn.finetune(*dusty(16), epochs=1, held_out={"blank": (sample, truth)})
+        assert cnn.adaptation_["n"].tolist() == [0, 0, 0]
+        assert np.isnan(cnn.adaptation_["change"]).all()
+        cnn.finetune(*dusty(16), epochs=1)
+        assert not hasattr(cnn, "adaptation_")
+
     def test_held_out_sets_are_checked(self, quick):
         for held_out in ([1], {"mine": dusty(8)[0]}):
             with pytest.raises(InputError, match="held_out must be a dict of name to"):
                 quick.finetune(*dusty(8), held_out=held_out)
+        with pytest.raises(InputError, match=r"held_out\['mine'\] must be galaxies and"):
+            quick.finetune(*dusty(8), held_out={"mine": (dusty(8)[0], None)})
 
     def test_is_gentler_by_default(self, monkeypatch, quick):
         rates = []

@@ -206,6 +206,21 @@ class TestSample:
         result = detector.test_sample(make_sample(make_stamps(200, np.random.default_rng(170454))))
         assert not np.any(result["differs"])
 
+    def test_galaxies_that_lack_a_band_are_left_out(self, detector):
+        """Galaxies in one band of three would look smaller than those of the training set."""
+        stamps = make_stamps(100, np.random.default_rng(170507))
+        expected = detector.test_sample(make_sample(stamps[:40]))
+        stamps[40:, :2] = np.nan
+        found = detector.test_sample(make_sample(stamps))
+        assert np.allclose(found["value"], expected["value"], rtol=1e-4, atol=1e-4)
+
+    @pytest.mark.parametrize("n", [1, 3])
+    def test_too_few_galaxies_are_refused(self, detector, n):
+        stamps = make_stamps(3, np.random.default_rng(170508))
+        stamps[1:] = np.nan
+        with pytest.raises(InputError, match=r"must have 2 galaxies or more.*got 1"):
+            detector.test_sample(make_sample(stamps[:n]))
+
     def test_wider_psf_is_measured(self, detector):
         """Gaussians of 1.6 to 3.6 pixels are blurred by 1 pixel."""
         rng = np.random.default_rng(170455)
@@ -275,6 +290,9 @@ class TestInNetworks:
     def test_detector_of_other_bands_is_refused(self, cnn):
         with pytest.raises(InputError, match="F277W"):
             cnn.use_detector(fitted(1, 60))
+        for wrong in (None, "mine.model", ShiftDetector, ShiftDetector(BANDS)):
+            with pytest.raises(InputError, match="detector must be a ShiftDetector after fit"):
+                cnn.use_detector(wrong)
 
 
 WIDE = ("F115W", "F150W", "F200W", "F277W", "F356W", "F444W")

@@ -140,5 +140,8 @@ class TestArguments:
     def test_by_and_cells(self, tables):
         with pytest.raises(InputError, match="posterior must have the columns mag"):
             coverage(*tables, by="mag")
+        for wrong in (5, [None], b"snr"):
+            with pytest.raises(InputError, match="by must be one name or a list of names, got"):
+                coverage(*tables, by=wrong)
         with pytest.raises(InputError, match="n_cells must be a positive integer, got 0"):
             coverage(*tables, by="snr", n_cells=0)

@@ -199,12 +199,14 @@ class Detection:
 
     def _is_blank(self, table):
         """Galaxies without data in any band."""
+        return ~self.has_band(table).any(axis=1)
+
+    def has_band(self, table):
+        """Bands that galaxies have, by their features (ndarray of bool of shape (n, n_bands))."""
         n_bands = len(self.bands)
         if self.kind == "cutout":
-            measured = table[:, : N_PLAIN * n_bands : N_PLAIN]
-        else:
-            measured = table[:, n_bands : 2 * n_bands]
-        return ~np.isfinite(measured).any(axis=1)
+            return np.isfinite(table[:, : N_PLAIN * n_bands : N_PLAIN])
+        return np.isfinite(table[:, n_bands : 2 * n_bands])
 
     def _check_plainly(self, table, excess):
         """Raise the excess of galaxies whose fault is plain to see, in place."""

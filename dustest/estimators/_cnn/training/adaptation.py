@@ -126,10 +126,10 @@ def _compare(before, after, target, rng):
     errors = np.array([before.error(target), after.error(target)])
     errors = errors[:, np.isfinite(errors).all(axis=0)]
     n = errors.shape[1]
-    means = np.array(
-        [errors[:, rng.integers(n, size=n)].mean(axis=1) for _ in range(_N_BOOTSTRAP)]
-    )
-    mae = errors.mean(axis=1)
+    mae, means = np.full(2, np.nan), np.full((_N_BOOTSTRAP, 2), np.nan)
+    if n:
+        mae = errors.mean(axis=1)
+        means = np.array([errors[:, rng.integers(n, size=n)].mean(axis=1) for _ in means])
     return {
         "n": n,
         "mae_before": mae[0],
