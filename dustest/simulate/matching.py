@@ -11,6 +11,7 @@ from scipy.optimize import brentq
 
 from dustest.data.checks.kind_readers import bare_stamps
 from dustest.data.errors import InputError
+from dustest.data.identity.seeds import as_generator
 from dustest.data.messages import shown
 from dustest.simulate.galaxies.population import GalaxyPopulation
 from dustest.simulate.telescope.autocorrelation import closest_lags
@@ -87,7 +88,7 @@ class SkyNoise:
         ndarray of shape (n, ny, nx)
             Noise in nJy.
         """
-        rng = np.random.default_rng(random_state)
+        rng = as_generator(random_state)
         levels = self.level + self.scatter * rng.standard_normal((n, 1, 1))
         return levels + self.noise.draw(n, shape, rng)
 

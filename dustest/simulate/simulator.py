@@ -1,6 +1,7 @@
 """Samples of simulated dusty galaxies with known truth."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -195,7 +196,7 @@ class GalaxySimulator:
             photometry_bands = self.survey.bands
         self.photometry_bands = check_band_names(photometry_bands, "photometry_bands")
         self._flux_errors = np.array([self.survey.flux_error(b) for b in self.photometry_bands])
-        self.spectrograph = spectrograph
+        self.spectrograph = _check_spectrograph(spectrograph)
         self._psfs = _order_by_band(psfs, "psfs", self.bands)
         self._noises = _order_by_band(noise, "noise", self.bands)
         _check_instruments(self._psfs or {}, self._noises or {})
@@ -629,7 +630,9 @@ def _list_snapshots(redshift):
 
 def _check_views(views):
     """Names of known views, at least one."""
-    views = (views,) if isinstance(views, str) else tuple(views)
+    views = (views,) if isinstance(views, str) else views
+    expect(isinstance(views, Iterable), "views", f"some of {', '.join(VIEWS)}", views)
+    views = tuple(views)
     unknown = [name for name in views if name not in tuple(VIEWS)]
     if unknown or not views:
         meant = did_you_mean(unknown[0], VIEWS) if unknown else ""
@@ -662,6 +665,13 @@ def _check_instruments(psfs, noises):
     for noise in noises.values():
         wanted = "a dict of CorrelatedNoise or BlankSkyNoise by band"
         expect(_can_draw(noise), "noise", wanted, noise)
+
+
+def _check_spectrograph(spectrograph):
+    """The instrument that makes spectra, or None."""
+    fits = spectrograph is None or isinstance(spectrograph, PrismSpectrograph)
+    expect(fits, "spectrograph", "a PrismSpectrograph, or None for no spectra", spectrograph)
+    return spectrograph
 
 
 def _check_galaxies(galaxies, bands):

@@ -441,6 +441,8 @@ class TestBadInput:
             ({"photometry_bands": ["F070W"]}, "F070W"),
             ({"psfs": {"F277W": PSFS["F277W"]}}, "psfs must have an entry for every band"),
             ({"dust_law": "Calzeti"}, "Calzeti"),
+            ({"views": None}, "views must be some of xy, xz"),
+            ({"spectrograph": "prism"}, "spectrograph must be a PrismSpectrograph"),
             ({"redshift": np.array([])}, "redshift must be a number from 0"),
             ({"redshift": [6.0, 7.0, 8.0] * u.um}, "redshift must be plain numbers, got um"),
             ({"redshift": np.array(["6", "7", "8"])}, "redshift must hold numbers"),

@@ -4,10 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dustest.data.checks.records import expect
+from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError
 from dustest.physics.dust_laws.law import V_WAVELENGTH, DustLaw, check_part
 
 __all__ = ["MILKY_WAY", "GrainOptics", "Scattered", "add_scattered_light"]
+
+_LIMITS = {"wavelength": (0.0, np.inf), "albedo": (0.0, 1.0), "asymmetry": (-1.0, 1.0)}
 
 
 @dataclass(frozen=True)
@@ -19,9 +23,15 @@ class GrainOptics:
     wavelength : tuple of float
         Wavelengths in Angstrom, ascending; beyond them the values at the ends are used.
     albedo : tuple of float
-        Share of the extinction that is scattering.
+        Share of the extinction that is scattering, from 0 to 1.
     asymmetry : tuple of float
-        Mean cosine of the angle by which light is scattered: 1 if all of it goes forward.
+        Mean cosine of the angle by which light is scattered, from -1 to 1: 1 if all of it goes
+        forward.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range, or the tuples have different lengths.
 
     Examples
     --------
@@ -35,6 +45,18 @@ class GrainOptics:
     wavelength: tuple
     albedo: tuple
     asymmetry: tuple
+
+    def __post_init__(self):
+        columns = [to_floats(getattr(self, name), name) for name in _LIMITS]
+        for column, (name, limits) in zip(columns, _LIMITS.items(), strict=True):
+            low, high = limits
+            fits = column.ndim == 1 and column.size and np.all((low <= column) & (column <= high))
+            expect(fits, name, f"a tuple of numbers from {low:g} to {high:g}", column)
+        wavelength = columns[0]
+        ascending = np.all(np.diff(wavelength) > 0.0) and np.all(wavelength > 0.0)
+        expect(ascending, "wavelength", "positive and ascending", self.wavelength)
+        lengths = [len(column) for column in columns]
+        expect(len(set(lengths)) == 1, "albedo and asymmetry", "as long as wavelength", lengths)
 
     def effective_share(self, wavelength):
         r"""Compute the effective optical depth over that of extinction.
@@ -186,7 +208,7 @@ def add_scattered_light(law):
     Returns
     -------
     law : DustLaw
-        `Scattered`, or the law itself if the optics of its grains are unknown.
+        `Scattered`; the law itself if it is one, or if the optics of its grains are unknown.
     share_at_v : float
         Effective optical depth at V over that of extinction.
 
@@ -198,6 +220,8 @@ def add_scattered_light(law):
     >>> law.name, share_at_v
     ('Calzetti', 1.0)
     """
+    if isinstance(law, Scattered):
+        return law, law.share_at_v
     if not (law.optics or law.name in _OPTICS):
         return law, 1.0
     law = Scattered(law)

@@ -9,7 +9,7 @@ from astropy import units as u
 from dustest.data.bands import Band
 from dustest.physics.dust_laws.lookup import get_screen_law
 from dustest.physics.dust_laws.sampled import SampledLaw
-from dustest.physics.dust_laws.scattering import add_scattered_light
+from dustest.physics.dust_laws.scattering import Scattered, add_scattered_light
 from dustest.physics.stellar.law_free_table import LawFreeTable
 from dustest.physics.stellar.spectrum_table import SpectrumTable
 from dustest.physics.stellar_populations import LightTable, StarLight
@@ -282,7 +282,8 @@ class Snapshot:
 @lru_cache(maxsize=64)
 def _prepare(law, scattering, is_sampled):
     """Law of screens, and the effective share of the optical depth at V."""
-    law, share = add_scattered_light(law) if scattering else (law, 1.0)
+    shows_scattering = scattering or isinstance(law, Scattered)
+    law, share = add_scattered_light(law) if shows_scattering else (law, 1.0)
     return SampledLaw(law) if is_sampled else law, share
 
 

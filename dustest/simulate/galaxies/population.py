@@ -9,6 +9,7 @@ import numpy as np
 from dustest.data.checks.numbers import check_fraction, check_positive, check_whole, is_number
 from dustest.data.checks.records import expect
 from dustest.data.errors import InputError
+from dustest.data.identity.seeds import as_generator
 from dustest.simulate.emission.conditions import Conditions, DustConditions, NebularConditions
 from dustest.simulate.galaxies.bodies import Bodies
 from dustest.simulate.galaxies.histories import BurstyHistory
@@ -39,6 +40,11 @@ _SEQUENCE = {"rate": 0.5, "scatter": 0.4}
 _BURSTS = {"scatter": 0.8}
 """Chosen to match the colours of galaxies of JADES between redshifts 6 and 9: rates are higher by
 0.22 dex than those of the references, and scatter more."""
+
+_METHODS = {"mass_function": "draw", "history": "draw"}
+_METHODS |= dict.fromkeys(("main_sequence", "size_mass", "mass_metallicity"), "median")
+_METHODS |= {"gas_content": "median"}
+"""Method of each relation."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +180,10 @@ class GalaxyPopulation:
             "dense_share",
         ):
             check_fraction(getattr(self, name), name)
+        for name, method in _METHODS.items():
+            value = getattr(self, name)
+            wanted = f"a record with the method {method}"
+            expect(callable(getattr(value, method, None)), name, wanted, value)
         for name, kind in (("dust", DustConditions), ("nebulae", NebularConditions)):
             value = getattr(self, name)
             expect(isinstance(value, kind), name, f"a {kind.__name__}", value)
@@ -199,10 +209,10 @@ class GalaxyPopulation:
         Raises
         ------
         InputError
-            If the redshift is out of range.
+            If the redshift is out of range, or ``random_state`` is none.
         """
         _check_redshift(redshift)
-        rng = np.random.default_rng(random_state)
+        rng = as_generator(random_state)
         log_mass = self.mass_function.draw(redshift, self.log_mass, rng)
         above_sequence = self.main_sequence.scatter * rng.standard_normal()
         log_sfr = self.main_sequence.median(log_mass, redshift) + above_sequence

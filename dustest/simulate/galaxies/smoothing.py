@@ -7,6 +7,7 @@ from scipy.spatial import KDTree
 
 from dustest.data.checks.numbers import check_whole
 from dustest.data.errors import InputError
+from dustest.data.identity.seeds import as_generator
 from dustest.simulate.galaxies.particle_galaxy import ParticleGalaxy, StarParticles
 
 __all__ = ["smooth_stars"]
@@ -63,12 +64,12 @@ def smooth_stars(galaxy, n=2500, *, n_neighbours=4, random_state=None):
         raise InputError(msg)
     check_whole(n, "n")
     check_whole(n_neighbours, "n_neighbours")
+    rng = as_generator(random_state)
     stars = galaxy.stars
     share = -(-n // len(stars))
     if share == 1:
         return galaxy
     radius = _neighbour_distances(stars, n_neighbours)
-    rng = np.random.default_rng(random_state)
     scatter = rng.normal(size=(share, len(stars), 3)) * (_SIGMA_PER_RADIUS * radius[:, None])
     columns = {
         "position": (stars.position + scatter).reshape(-1, 3),

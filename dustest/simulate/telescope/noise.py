@@ -11,6 +11,7 @@ from scipy.signal import fftconvolve
 from dustest.data.checks.numbers import check_positive, check_whole
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError
+from dustest.data.identity.seeds import as_generator
 from dustest.simulate._arguments import as_arcsec
 from dustest.simulate.telescope.autocorrelation import (
     block_correlations,
@@ -123,7 +124,7 @@ class CorrelatedNoise:
         """
         n, (ny, nx) = check_whole(n, "n", minimum=0), _as_shape(shape)
         amplitude, sides = _amplitude(self, ny, nx)
-        rng = np.random.default_rng(random_state)
+        rng = as_generator(random_state)
         stamps = np.empty((n, ny, nx))
         for start in range(0, n, _CHUNK):
             rows = stamps[start : start + _CHUNK]
@@ -234,7 +235,7 @@ class BlankSkyNoise:
                 f"{(ny, nx)}; give larger stamps"
             )
             raise InputError(msg)
-        rng = np.random.default_rng(random_state)
+        rng = as_generator(random_state)
         chosen = rng.integers(len(self.stamps), size=n)
         corner = rng.integers(spare + 1, size=(n, 2))
         flip = rng.random((n, 2)) < 0.5
@@ -388,7 +389,7 @@ def poisson_noise(images, electrons_per_njy, random_state=None):
         msg = "images must be finite; fill missing pixels before noise is drawn"
         raise InputError(msg)
     expected = np.maximum(images, 0.0) * electrons
-    return (np.random.default_rng(random_state).poisson(expected) - expected) / electrons
+    return (as_generator(random_state).poisson(expected) - expected) / electrons
 
 
 @lru_cache(maxsize=64)

@@ -83,6 +83,22 @@ class TestOptics:
         share = optics.effective_share(np.array([500.0, 2000.0, 3000.0, 9000.0]))
         np.testing.assert_allclose(share, [1.0, 0.4, np.sqrt(0.4), np.sqrt(0.4)])
 
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"albedo": (0.5, 1.2)},
+            {"albedo": (0.5, np.nan)},
+            {"albedo": (0.5,)},
+            {"asymmetry": (0.5, -2.0)},
+            {"wavelength": (2000.0, 1000.0)},
+            {"wavelength": (0.0, 1000.0)},
+        ],
+    )
+    def test_refusals(self, wrong):
+        right = {"wavelength": (1e3, 1e4), "albedo": (0.5, 0.5), "asymmetry": (0.5, 0.5)}
+        with pytest.raises(InputError, match=f"^{next(iter(wrong))}"):
+            GrainOptics(**right | wrong)
+
     @pytest.mark.parametrize(("micron", "m"), [(0.15576, 1.86922 + 0.47921j)])
     def test_supernova_dust_is_mie_theory(self, micron, m):
         _, albedo, cosine = size_distribution(micron, m, 0.001, 4.2, 3.6)

@@ -7,6 +7,7 @@ import pytest
 from astropy import units as u
 
 from dustest.data.errors import InputError
+from dustest.physics import Scattered, get_dust_law
 from dustest.simulate import GalaxyPopulation, GalaxySimulator
 from dustest.simulate.emission.conditions import Conditions, DustConditions, NebularConditions
 
@@ -60,8 +61,16 @@ def test_errors_of_gas(wrong):
         NebularConditions(**wrong)
 
 
-@pytest.mark.parametrize("wrong", [{"dust": "SMC"}, {"nebulae": DustConditions()}])
-def test_populations_take_conditions_only(wrong):
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"dust": "SMC"},
+        {"nebulae": DustConditions()},
+        {"history": "bursty"},
+        {"main_sequence": None},
+    ],
+)
+def test_populations_take_records_only(wrong):
     with pytest.raises(InputError, match=f"^{next(iter(wrong))} must be a "):
         GalaxyPopulation(**wrong)
 
@@ -158,3 +167,22 @@ class TestSimulator:
             change = (many[f"flux_{band}"] - one[f"flux_{band}"]) / one[f"flux_err_{band}"]
             light = np.abs(one[f"flux_{band}"] / one[f"flux_err_{band}"])
             assert np.all(np.abs(change) < 2e-3 * (light + 3.0))
+
+
+def test_a_law_with_scattering_dims_as_scattering_grains():
+    """The depth in front of a star is that of extinction, whoever says that light scatters."""
+    scattered = Scattered(get_dust_law("SMC"))
+    given = [("SMC", True), (scattered, True), (scattered, False)]
+    drawn = []
+    for law, scattering in given:
+        population = GalaxyPopulation(dust=DustConditions(scattering=scattering))
+        simulator = GalaxySimulator(
+            ["F444W"],
+            redshift=7.0,
+            population=population,
+            dust_law=law,
+            photometry_bands=[],
+            spectrograph=None,
+        )
+        drawn.append(simulator.draw(4, random_state=170109)[1]["A_V"].value)
+    np.testing.assert_allclose(drawn[1:], [drawn[0]] * 2)

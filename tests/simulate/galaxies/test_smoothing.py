@@ -68,6 +68,11 @@ class TestSmoothStars:
         assert smooth.tau_v is None
         assert smooth.position.std(axis=0) == pytest.approx(np.full(3, 0.2 / 3.0), rel=0.05)
 
+    @pytest.mark.parametrize("n", [12, 50])
+    def test_wrong_seeds(self, n):
+        with pytest.raises(InputError, match="random_state must be"):
+            smooth_stars(make_galaxy(), n, random_state="one")
+
     def test_arguments(self):
         with pytest.raises(InputError, match="galaxy must be a ParticleGalaxy, got StarParticles"):
             smooth_stars(make_galaxy().stars)
