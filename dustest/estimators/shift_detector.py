@@ -55,7 +55,7 @@ class ShiftDetector(BaseEstimator):
 
     See Also
     --------
-    CNNEstimator.use_detector : Let a detector flag galaxies whenever a network estimates.
+    dustest.CNNEstimator.use_detector : Let a detector flag galaxies whenever a network estimates.
 
     Notes
     -----

@@ -56,6 +56,7 @@ def test_masses_are_scaled(tool):
     assert galaxy.stars.mass[2] / galaxy.stars.mass[0] == pytest.approx(3.0)
 
 
+@pytest.mark.slow
 def test_galaxies_of_the_file(tool, shared_data):
     galaxies = tool.read_galaxies(shared_data)
     assert {kind: len(listed) for kind, listed in galaxies.items()} == {
