@@ -18,8 +18,9 @@ import joblib
 from astropy.table import vstack
 from threadpoolctl import threadpool_limits
 
-from dustest.data.checks.numbers import check_whole
+from dustest.data.checks.numbers import check_n_jobs, check_whole
 from dustest.data.errors import DustestError, InputError, ReadError
+from dustest.data.files.paths import as_path
 from dustest.data.progress import progress_bar
 from dustest.data.registry import pack, unpack
 from dustest.simulate._chunks import split_rows, write_json
@@ -30,6 +31,8 @@ _HEADER = "simulation.json"
 _LAYOUT = 1
 _PARTIAL = ".*.partial.*"
 _NAMED_DIFFERENCES = 3
+_LONGEST_VALUE = 60
+"""Characters of a value in a message."""
 _LOOK_SECONDS = 0.5
 
 
@@ -147,7 +150,7 @@ def read_simulation(path):
     >>> for sample, truth in read_simulation("training-set"):  # doctest: +SKIP
     ...     model.partial_fit(sample, truth["A_V"])
     """
-    folder = Path(path)
+    folder = as_path(path, "path", "folder")
     header = _read_header(folder)
     if header is None:
         msg = f"path must be a folder with a simulation, got {str(path)!r}, without {_HEADER}"
@@ -220,7 +223,8 @@ def write_chunks(make, n, path, *, manifest, chunk_rows=256, n_jobs=None, progre
     >>> truth["A_V"].round(1).tolist()
     [0.2, 0.3, 0.4]
     """
-    folder = Path(path)
+    folder = as_path(path, "path", "folder")
+    check_n_jobs(n_jobs)
     n = check_whole(n, "n")
     chunk_rows = check_whole(chunk_rows, "chunk_rows")
     _claim(folder, {"manifest": _as_json(manifest), "n": n, "chunk_rows": chunk_rows})
@@ -313,7 +317,10 @@ def _as_dict(value):
 
 def _format_value(values, name):
     """Format a value for a message."""
-    return json.dumps(values[name]) if name in values else "absent"
+    if name not in values:
+        return "absent"
+    text = json.dumps(values[name])
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
 
 
 def _as_json(manifest):

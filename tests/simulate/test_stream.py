@@ -320,6 +320,12 @@ class TestRefusals:
             ({"manifest": {"seed": np.random.default_rng}}, "what JSON can write"),
             ({"manifest": {"redshift": np.nan}}, "what JSON can write"),
             ({"manifest": None}, "manifest must be a dict"),
+            (
+                {"manifest": MANIFEST | {"seed": ["law"] * 99}},
+                r'1 instead of \["law", .*\.\.\.; ch',
+            ),
+            ({"n_jobs": 0}, "n_jobs must be a number of processes"),
+            ({"n_jobs": "two"}, "n_jobs must be a number of processes"),
         ],
     )
     def test_another_simulation(self, clean, change, reason):
@@ -327,6 +333,12 @@ class TestRefusals:
         with pytest.raises(InputError, match=reason):
             write(clean, **change)
         assert contents(clean) == before
+
+    @pytest.mark.parametrize("path", [None, 3, ""])
+    def test_no_path(self, path):
+        for use in (write, read_simulation):
+            with pytest.raises(InputError, match="path must be the path of a folder"):
+                use(path)
 
     def test_tuples_are_lists(self, clean):
         parameters = {"bands": ("F277W",), "redshift": (6, 9)}

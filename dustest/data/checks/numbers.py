@@ -10,6 +10,7 @@ from dustest.data.errors import InputError
 
 __all__ = [
     "check_fraction",
+    "check_n_jobs",
     "check_not_negative",
     "check_number",
     "check_odd",
@@ -187,6 +188,27 @@ def check_whole(value, name, *, minimum=1):
     """
     expected = f"a whole number from {minimum}"
     return check_number(value, name, minimum, kind=Integral, expected=expected)
+
+
+def check_n_jobs(value):
+    """Raise an error for anything but a number of processes.
+
+    Parameters
+    ----------
+    value : int or None
+        The argument ``n_jobs``.
+
+    Raises
+    ------
+    InputError
+        If it is neither None nor a whole number other than zero.
+    """
+    if value is not None and (not is_number(value, Integral) or value == 0):
+        msg = (
+            "n_jobs must be a number of processes from 1 on, -1 for all cores, or None, got "
+            f"{value!r}"
+        )
+        raise InputError(msg)
 
 
 def check_odd(value, name):

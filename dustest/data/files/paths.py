@@ -10,6 +10,7 @@ from dustest.data.errors import InputError, MissingDependencyError
 from dustest.data.messages import did_you_mean
 
 __all__ = [
+    "as_path",
     "check_table_file",
     "check_writable",
     "installed_version",
@@ -104,7 +105,7 @@ def check_writable(path, name="output"):
     >>> check_writable("report.html").suffix
     '.html'
     """
-    path = _as_path(path, name, "file")
+    path = as_path(path, name, "file")
     if not path.parent.is_dir():
         msg = f"{name} must be in a folder that exists, got {str(path)!r}: make {path.parent}"
         raise InputError(msg)
@@ -146,7 +147,7 @@ def writable_folder(path, name="output"):
     ...     writable_folder(Path(folder) / "new" / "run").is_dir()
     True
     """
-    path = _as_path(path, name, "folder")
+    path = as_path(path, name, "folder")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -158,8 +159,28 @@ def writable_folder(path, name="output"):
     return path
 
 
-def _as_path(path, name, kind):
-    """Convert an argument to a path."""
+def as_path(path, name, kind):
+    """Convert an argument to a path.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The argument.
+    name : str
+        Its name, for the message.
+    kind : str
+        ``"file"`` or ``"folder"``.
+
+    Returns
+    -------
+    path : `~pathlib.Path`
+        The path.
+
+    Raises
+    ------
+    InputError
+        If it is empty or not a path.
+    """
     valid = isinstance(path, str | os.PathLike) and os.fspath(path)
     if not valid or "\0" in str(path):
         msg = f"{name} must be the path of a {kind}, got {path!r}"

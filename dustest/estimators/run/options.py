@@ -1,10 +1,8 @@
 """Checks of the options of a run, before anything is computed."""
 
-from numbers import Integral
-
 import numpy as np
 
-from dustest.data.checks.numbers import is_number
+from dustest.data.checks.numbers import check_n_jobs
 from dustest.data.errors import InputError
 from dustest.data.files.paths import check_table_file
 from dustest.data.messages import argument
@@ -38,12 +36,7 @@ def check_options(output, resume, n_jobs, progress):
     MissingDependencyError
         If the package that writes ``output`` is not installed.
     """
-    if n_jobs is not None and (not is_number(n_jobs, Integral) or n_jobs == 0):
-        msg = (
-            "n_jobs must be a number of processes from 1 on, -1 for all cores, or None, got "
-            f"{n_jobs!r}"
-        )
-        raise InputError(msg)
+    check_n_jobs(n_jobs)
     _check_switch("resume", resume)
     if progress is not None:
         _check_switch("progress", progress)
