@@ -23,7 +23,7 @@ from dustest.estimators._cnn.heads import HEADS
 from dustest.estimators._cnn.network.config import CNNConfig, described_head, get_config
 from dustest.estimators._cnn.network.layers import list_layers
 from dustest.estimators._cnn.settings import TARGETS, make_options, make_task
-from dustest.estimators._cnn.shift.detection import Detection
+from dustest.estimators._cnn.shift.detection import UNUSUAL, Detection
 from dustest.estimators._cnn.training.adaptation import (
     Outcome,
     check_held_out,
@@ -635,8 +635,10 @@ class CNNEstimator(DustEstimator):
         """Means of the targets, in the units of their quantities, and the reason of a flag."""
         names = () if self.uncertainty == "none" else self.networks_.task.targets
         columns = {_MEAN.format(name): ExtraColumn(QUANTITIES[name].unit) for name in names}
-        reason = {} if self.detector_ is None else {_REASON: ExtraColumn(dtype="U20")}
-        return columns | reason
+        if self.detector_ is None:
+            return columns
+        width = max(map(len, (UNUSUAL, *self.detector_.reasons)))
+        return columns | {_REASON: ExtraColumn(dtype=f"U{width}")}
 
     def sample_prior(self, X, n_samples, random_state=None, *, truth=False):
         """Draw from the prior of galaxies: the mean posterior over the training population.

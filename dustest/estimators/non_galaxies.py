@@ -123,7 +123,8 @@ def _is_extended(batch):
     stamps = batch.cutout[:, batch.cutout_bands.index(COLOUR_BANDS[-1])]
     masked = batch.cutout_mask[:, batch.cutout_bands.index(COLOUR_BANDS[-1])]
     stamps = np.nan_to_num(np.where(masked, 0.0, stamps))
-    small, large = (_aperture_flux(stamps, 0.5 * d / batch.pixel_scale) for d in _DIAMETERS)
+    scale = np.where(batch.pixel_scale > 0.0, batch.pixel_scale, np.nan)
+    small, large = (_aperture_flux(stamps, 0.5 * d / scale) for d in _DIAMETERS)
     return large > _MOST_EXTENDED * small
 
 

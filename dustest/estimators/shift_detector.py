@@ -123,7 +123,7 @@ class ShiftDetector(BaseEstimator):
         sample = as_sample(X)
         bands = self._bands_of(sample)
         others = {
-            reason: self._galaxies(as_sample(one), bands)
+            reason: self._galaxies(as_sample(one), bands, name=f"examples[{reason!r}]")
             for reason, one in _check_examples(examples).items()
         }
         galaxies = self._galaxies(sample, bands, _survey_numbers(survey, len(sample)))
@@ -305,14 +305,17 @@ class ShiftDetector(BaseEstimator):
             raise InputError(msg)
         return names
 
-    def _galaxies(self, sample, bands, survey=None):
+    def _galaxies(self, sample, bands, survey=None, name="X"):
         """Arrays of the galaxies of a training set."""
         batch = make_batch(sample)
         n = len(sample)
         known = batch.cutout_bands if self.kind == "cutout" else batch.bands
         missing = sorted(set(bands) - set(known))
         if missing:
-            msg = f"bands must be among {', '.join(known)}, got also {', '.join(missing)}"
+            msg = (
+                f"{name} must have {_DATA[self.kind]} in all of {', '.join(bands)}, got none in "
+                f"{', '.join(missing)}"
+            )
             raise InputError(msg)
         place = [known.index(band) for band in bands]
         if self.kind == "cutout":
@@ -329,7 +332,7 @@ class ShiftDetector(BaseEstimator):
         known = batch.redshift, batch.pixel_scale, present
         usable = present.any(axis=1)
         if not usable.any():
-            msg = f"the sample must have galaxies with data in {', '.join(bands)}, got none"
+            msg = f"{name} must have galaxies with data in {', '.join(bands)}, got none"
             raise InputError(msg)
         return Galaxies(stamps, errors, *known, survey, group)[usable]
 

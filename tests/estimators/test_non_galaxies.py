@@ -57,6 +57,14 @@ def test_cool_dwarfs(temperature):
     assert find_non_galaxies(photometry(dwarf(temperature)))["kind"][0] == "brown dwarf"
 
 
+@pytest.mark.parametrize("scale", [0.0, -1.0, np.nan])
+def test_without_a_pixel_scale_colours_decide(scale):
+    sample = photometry(power_laws(6.0, -2.0, 1.0))
+    sample["cutout_F444W"] = np.ones((1, 32, 32)) * u.nJy
+    sample["pixel_scale"] = [scale] * u.arcsec
+    assert find_non_galaxies(sample)["kind"][0] == "little red dot"
+
+
 def test_faint_sources_are_not_judged():
     sample = photometry(power_laws(7.0, -2.0, 1.0), brightest=3.0)
     assert find_non_galaxies(sample)["kind"][0] == ""

@@ -159,6 +159,7 @@ class TestFit:
         sample.remove_columns(["redshift", "pixel_scale"])
         detector = ShiftDetector(random_state=1).fit(sample)
         sample = make_sample(stamps)
+        sample["pixel_scale"][:2] = [0.0, -1.0] * u.arcsec
         assert np.mean(detector.report(sample)["out_of_domain"]) < 0.3
 
     @pytest.mark.parametrize(
@@ -179,6 +180,12 @@ class TestFit:
         sample = make_sample(make_stamps(12, np.random.default_rng(170504)))
         with pytest.raises(InputError, match=message):
             ShiftDetector(**parameters).fit(sample, **arguments)
+
+    def test_examples_need_all_bands(self):
+        sample = make_sample(make_stamps(12, np.random.default_rng(170510)))
+        odd = sample["cutout_F277W",]
+        with pytest.raises(InputError, match=r"examples\['odd'\] must have cutouts in all of"):
+            ShiftDetector().fit(sample, examples={"odd": odd})
 
     def test_galaxies_without_data_are_refused(self):
         with pytest.raises(InputError, match="must have galaxies with data"):
@@ -266,6 +273,15 @@ class TestInNetworks:
         assert np.all(outside[:10])
         assert set(table["domain_reason"][:10]) == {"saturation"}
         assert np.all(outside[10:] >= (np.asarray(table["domain_reason"][10:]) != ""))
+
+    def test_long_reasons_are_not_cut(self, cnn):
+        rng = np.random.default_rng(170509)
+        clean = make_stamps(60, rng)
+        inside = np.abs(np.arange(48) - 24) < 9
+        odd = make_sample(clean + 3.0 * inside[:, None] * (inside & (np.arange(48) % 6 == 0)))
+        name = "three columns of pixels are bright"
+        detector = ShiftDetector(random_state=1).fit(make_sample(clean), examples={name: odd})
+        assert name in cnn.use_detector(detector).estimate(odd)["domain_reason"]
 
     def test_file_holds_the_detector(self, cnn, tmp_path):
         cnn.save(tmp_path / "cnn.model")

@@ -13,7 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from dustest.estimators._cnn.corruptions.pixels import distance_from_centre
 
-__all__ = ["N_PLAIN", "Features", "measure", "pairs_of"]
+__all__ = ["N_PLAIN", "Features", "log_pixel_scale", "measure", "pairs_of"]
 
 N_PLAIN = 4
 """Number of features of each band that come first, see `measure`."""
@@ -89,6 +89,22 @@ def _known(values, present):
     return known.reshape(len(known), -1)
 
 
+def log_pixel_scale(pixel_scale):
+    """Convert pixel scales to log10.
+
+    Parameters
+    ----------
+    pixel_scale : ndarray of shape (n,)
+        Side of a pixel in arcsec.
+
+    Returns
+    -------
+    log_pixel_scale : ndarray of shape (n,)
+        NaN where the side is not positive.
+    """
+    return np.log10(np.where(pixel_scale > 0.0, pixel_scale, np.nan))
+
+
 def measure(pixels, noise, growth, present, redshift, pixel_scale):
     """Measure the features of stamps.
 
@@ -121,7 +137,7 @@ def measure(pixels, noise, growth, present, redshift, pixel_scale):
         with np.errstate(over="ignore"):
             stamps = pixels[rows] / rms[..., None, None]
         np.clip(stamps, -_HIGHEST, _HIGHEST, out=stamps)
-        known = np.float32(np.stack([np.log10(pixel_scale[rows]), redshift[rows]], axis=1))
+        known = np.float32(np.stack([log_pixel_scale(pixel_scale[rows]), redshift[rows]], axis=1))
         described = np.stack([np.log10(rms), np.float32(np.log10(growth[rows]))], axis=-1)
         parts.append(_measured(stamps, described, known, present[rows]).table())
     return np.concatenate(parts)

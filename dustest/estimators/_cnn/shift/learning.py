@@ -10,7 +10,7 @@ from dustest.estimators._cnn.corruptions import CORRUPTIONS
 from dustest.estimators._cnn.corruptions.pixels import distance_from_centre
 from dustest.estimators._cnn.inputs import border_noise
 from dustest.estimators._cnn.shift.detection import CLEAN, MOST, Detection
-from dustest.estimators._cnn.shift.features import N_PLAIN, measure
+from dustest.estimators._cnn.shift.features import N_PLAIN, log_pixel_scale, measure
 from dustest.estimators._cnn.shift.photometry import flux_table
 from dustest.estimators._cnn.shift.sample_test import PROPERTIES, responses
 
@@ -257,7 +257,9 @@ def _untrained(clean, learned, bands, size, kind, reasons):
     surveys = np.zeros((1, 2))
     if kind == "cutout":
         noise = np.nanmean(clean[0][:, : N_PLAIN * len(bands) : N_PLAIN], axis=1)
-        known = np.ma.masked_invalid(np.stack([np.log10(learned.pixel_scale), noise], axis=1))
+        known = np.ma.masked_invalid(
+            np.stack([log_pixel_scale(learned.pixel_scale), noise], axis=1)
+        )
         number = range(learned.survey.max() + 1)
         medians = [np.ma.median(known[learned.survey == one], axis=0) for one in number]
         surveys = np.array([one.filled(np.nan) for one in medians])
