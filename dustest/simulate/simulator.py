@@ -23,7 +23,7 @@ from dustest.data.errors import InputError
 from dustest.data.files.paths import installed_version
 from dustest.data.identity.describe import describe
 from dustest.data.messages import did_you_mean, not_one_of
-from dustest.data.surveys import SURVEYS
+from dustest.data.surveys import SURVEYS, Survey
 from dustest.physics.cosmology import check_cosmology
 from dustest.physics.dust_laws.lookup import cite_law, get_screen_law
 from dustest.physics.dust_laws.scattering import add_scattered_light
@@ -32,13 +32,12 @@ from dustest.simulate._arguments import check_band_names
 from dustest.simulate._pipeline import Pipeline
 from dustest.simulate._sample_rows import as_tables
 from dustest.simulate.emission.conditions import DustConditions, NebularConditions
-from dustest.simulate.galaxies.named_populations import get_population
+from dustest.simulate.galaxies.named_populations import POPULATIONS
 from dustest.simulate.galaxies.particle_galaxy import VIEWS, ParticleGalaxy
 from dustest.simulate.galaxies.population import GalaxyPopulation
 from dustest.simulate.matching import match_settings
 from dustest.simulate.readers.skirt import SimulatedImages
 from dustest.simulate.stream import write_chunks
-from dustest.simulate.surveys import get_survey
 from dustest.simulate.telescope.detection import Telescope
 from dustest.simulate.telescope.imaging import Imager
 from dustest.simulate.telescope.noise_presets import noise_preset
@@ -180,7 +179,7 @@ class GalaxySimulator:
     ):
         self.bands = check_band_names(bands, "bands")
         self.preset = preset
-        self.survey = get_survey(preset)
+        self.survey = preset if isinstance(preset, Survey) else SURVEYS.find(preset, "preset")
         self.redshifts = _list_snapshots(redshift)
         self.size = check_whole(size, "size", minimum=2)
         self.population = _find_population(population)
@@ -605,7 +604,7 @@ def _can_draw(source):
 def _find_population(population):
     """A population, which may be given by name."""
     if isinstance(population, str):
-        return get_population(population)
+        return POPULATIONS.find(population, "population").make()
     if not _can_draw(population):
         msg = (
             "population must be a GalaxyPopulation, the name of one, or an object with its method "

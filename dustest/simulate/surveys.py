@@ -99,7 +99,8 @@ def with_pixel_scale(survey, pixel_scale):
     >>> survey.name, survey.mosaic("F277W").autocorrelation
     ('CEERS-60mas', (0.195, 0.04, 0.0))
     """
-    survey, scale = get_survey(survey), as_arcsec(pixel_scale, "pixel_scale")
+    scale = as_arcsec(pixel_scale, "pixel_scale")
+    survey = survey if isinstance(survey, Survey) else SURVEYS.find(survey, "survey")
     step = scale / survey.pixel_scale
 
     def drizzled(mosaic):

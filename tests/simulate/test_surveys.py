@@ -151,7 +151,7 @@ class TestWithPixelScale:
     def test_refusal(self):
         with pytest.raises(InputError, match="pixel_scale must be"):
             with_pixel_scale(get_survey("CEERS"), 0.0)
-        with pytest.raises(InputError, match="JADES-deep, CEERS"):
+        with pytest.raises(InputError, match="survey must be one of JADES-deep, CEERS"):
             with_pixel_scale("COSMOS", 0.06)
 
     def test_names_and_units(self):

@@ -287,6 +287,6 @@ def _check_redshift(value):
     if not (is_number(value) and low <= value <= high):
         msg = (
             f"redshift must be a number from {low:g} to {high:g}, the range of the scaling "
-            f"relations, got {value!r}"
+            f"relations, got {value if is_number(value) else repr(value)}"
         )
         raise InputError(msg)
