@@ -15,10 +15,9 @@ import hashlib
 import json
 import os
 from collections.abc import Collection, Mapping
-from pathlib import Path
 
 from dustest.data.errors import InputError, ReadError
-from dustest.data.files.paths import installed_version, replacing
+from dustest.data.files.paths import as_path, check_writable, installed_version, replacing
 from dustest.estimators._cnn.files.tensors import (
     LARGEST,
     LARGEST_HEADER,
@@ -80,10 +79,7 @@ def write_model(path, manifest, weights):
     >>> manifest["parameters"], manifest["schema"], weights["bias"]
     ({'bands': ['F277W']}, 2, array([0., 1., 2.]))
     """
-    path = Path(path)
-    if not path.parent.is_dir():
-        msg = f"path must be in a folder that exists, got {str(path)!r}"
-        raise InputError(msg)
+    path = check_writable(path, "path")
     content = pack_arrays(weights, {_KEY: _encoded_manifest(manifest)})
     header = int.from_bytes(content[:8], "little")
     if len(content) > LARGEST or header > LARGEST_HEADER:
@@ -125,7 +121,7 @@ def read_model(path, *, kind, sha256=None):
     Raises
     ------
     InputError
-        If ``kind`` names no class.
+        If ``path`` is no path, or ``kind`` names no class.
     ReadError
         If there is no file, or it is invalid.
     """
@@ -133,6 +129,7 @@ def read_model(path, *, kind, sha256=None):
     if not kinds or not all(name and isinstance(name, str) for name in kinds):
         msg = f"kind must be the name of a class or several of them, got {kind!r}"
         raise InputError(msg)
+    path = as_path(path, "path", "file")
     try:
         with _opened(path) as file:
             size = _checked_size(file, sha256)
@@ -197,7 +194,7 @@ def _has_entries(manifest, entries):
 
 def _opened(path):
     """A file to read; other objects could block the reader."""
-    if not Path(path).is_file():
+    if not path.is_file():
         msg = "it does not exist or is no file"
         raise ReadError(msg)
     return open(path, "rb")

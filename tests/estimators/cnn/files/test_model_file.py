@@ -229,6 +229,15 @@ class TestWriting:
         assert path.read_bytes() == old
         assert list(path.parent.iterdir()) == [path]
 
+    @pytest.mark.parametrize("path", [None, 5, ""])
+    def test_paths_are_checked(self, path, tmp_path):
+        with pytest.raises(InputError, match="path must be the path of a file"):
+            write_model(path, small_manifest(), {})
+        with pytest.raises(InputError, match="path must be the path of a file"):
+            read_model(path, kind="CNNEstimator")
+        with pytest.raises(InputError, match="path must be a file, got the folder"):
+            write_model(tmp_path, small_manifest(), {})
+
     def test_folder_must_exist(self, tmp_path):
         with pytest.raises(InputError, match="path must be in a folder that exists"):
             write_model(tmp_path / "no" / "model", small_manifest(), {})
