@@ -102,7 +102,7 @@ def coverage(truth, posterior, quantity=None, *, levels=(0.68, 0.9), by=None, n_
     A_V   0.9 2000   0.9115
     A_V   0.9 2000    0.906
     """
-    levels = [_check_level(level) for level in np.atleast_1d(levels).tolist()]
+    levels = [_check_level(level) for level in np.atleast_1d(levels).tolist() or [levels]]
     check_number(n_cells, "n_cells", 1, kind=Integral, expected="a positive integer")
     truth, posterior = _paired(truth, posterior)
     names = _find_quantities(quantity, truth, posterior)

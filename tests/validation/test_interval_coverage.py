@@ -121,7 +121,7 @@ class TestCells:
 
 
 class TestArguments:
-    @pytest.mark.parametrize("levels", [0.0, 1.0, (0.68, 90), "0.9", None])
+    @pytest.mark.parametrize("levels", [0.0, 1.0, (0.68, 90), "0.9", None, ()])
     def test_levels_are_probabilities(self, tables, levels):
         with pytest.raises(InputError, match="levels must be numbers between 0 and 1"):
             coverage(*tables, levels=levels)
