@@ -243,8 +243,10 @@ def _crop(stamps, size):
 def _read_stamps(sample, band):
     """Stamps of one band, with NaN in place of bad pixels."""
     stamps = bare_stamps(sample, f"cutout_{band}").astype(float)
-    mask = f"cutout_mask_{band}"
-    return np.where(sample[mask], np.nan, stamps) if mask in sample.colnames else stamps
+    bad, mask = ~np.isfinite(stamps), f"cutout_mask_{band}"
+    if mask in sample.colnames:
+        bad |= np.asarray(sample[mask], dtype=bool)
+    return np.where(bad, np.nan, stamps)
 
 
 def match_redshifts(redshift):
@@ -497,6 +499,13 @@ def _match_population(population, given, made, log_mass):
     if not isinstance(population, GalaxyPopulation):
         return population, np.ones(len(log_mass))
     bright = made.bright[band]
+    if not bright.any():
+        msg = (
+            "sample must have noise in which galaxies of the population are seen, but of "
+            f"{len(log_mass)} none has a signal-to-noise ratio of {_SNR:g} in {band}: check the "
+            "unit of the cutouts, or give the simulator a brighter population"
+        )
+        raise InputError(msg)
     chosen = _match_masses(
         population, given.flux[band][given.bright[band]], made.flux[band][bright], log_mass[bright]
     )

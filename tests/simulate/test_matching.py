@@ -141,6 +141,17 @@ class TestPoorSamples:
         with pytest.raises(InputError, match=f"cutout_{BAND} must have good pixels .* {got}"):
             simulator.match(sample)
 
+    def test_infinite_pixels_are_bad_ones(self, simulator, shifted):
+        sample = shifted[1].copy()
+        sample[f"cutout_{BAND}"][:, 3, 3] = np.inf * u.nJy
+        assert np.isfinite(simulator.match(sample, random_state=1).measured["rms"]).all()
+
+    def test_galaxies_that_the_population_does_not_have(self, simulator, shifted):
+        sample = shifted[1].copy()
+        sample[f"cutout_{BAND}"] *= 1e6
+        with pytest.raises(InputError, match="check the unit of the cutouts"):
+            simulator.match(sample, random_state=1)
+
     def test_small_stamps(self, simulator, shifted):
         sample = shifted[1].copy()
         sample[f"cutout_{BAND}"] = sample[f"cutout_{BAND}"][:, :4, :4]
