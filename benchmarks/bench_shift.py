@@ -30,7 +30,7 @@ from bench_robust import CEERS, JOF, read_ceers, read_jof
 from sklearn.metrics import roc_auc_score
 
 from dustest import CNNEstimator
-from dustest.data import as_sample, decode_flags
+from dustest.data import FLAGS, as_sample, decode_flags
 from dustest.estimators._cnn.corruptions import CORRUPTIONS
 from dustest.estimators._cnn.shift.learning import noise_correlation
 from dustest.estimators.shift_detector import ShiftDetector
@@ -104,7 +104,9 @@ class Judge:
             table[name] = np.asarray(found[name], float)
         table["truth"] = np.asarray(truth["A_V"], float)
         flags = np.asarray(found["flags"])
-        table["flagged"] = (flags & (1 << 6)) > 0  # with the limits of pixel scale and brightness
+        table["flagged"] = (
+            flags & FLAGS["OUT_OF_DOMAIN"].value
+        ) > 0  # with the limits of pixel scale and brightness
         return table
 
     def compare(self, galaxies, clean, reason, paired):

@@ -83,6 +83,6 @@ for axis, (name, fault) in zip(axes.flat, faults.items(), strict=True):
 # %%
 # Test a whole sample
 # -------------------
-# The sample tells more than a galaxy: which property has moved, and by how much.
+# A whole sample shows which property has moved, and by how much.
 result = detector.test_sample(changed(*faults["background"]))
 print(result["property", "usual", "value", "error", "differs"])

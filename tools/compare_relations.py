@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
-import mock_catalogs
 import numpy as np
 from astropy.table import QTable, vstack
 from fit_population import weighted_quantiles
@@ -68,9 +67,9 @@ RELATIONS = (
 
 def drawn(name, n, seed):
     """Galaxies of a population at one redshift, with the columns of the relations."""
-    mock_catalogs.TRUE_REDSHIFTS = np.array([REDSHIFT])
     changes = {"n_stars": 300, "n_gas": 300, "mass_function": {"tilt": TILT}}
-    table = MockCatalogs().photometry(change_settings(get_population(name), changes), n, seed)
+    population = change_settings(get_population(name), changes)
+    table = MockCatalogs([REDSHIFT]).photometry(population, n, seed)
     table["log_dust_to_stars"] = table["log_dust_mass"] - table["log_mass"]
     table["log_sSFR_10"] = np.maximum(table["log_SFR_10"] - table["log_mass"], -11.0)
     table["A_1600/A_V"] = table["A_1600"] / table["A_V"]

@@ -67,7 +67,8 @@ ASSUMED = {
     "nebulae": {"step": 0.75},
 }
 """What is written beside the fitted settings. Most of the galaxies have so little dust that their
-colours do not tell the grains; the fit takes SMC grains, for whose tables there is memory."""
+colours hardly depend on the grains. The fit takes SMC grains: tables of all kinds took too much
+memory."""
 LEAST_WIDTH = 0.04
 """Smallest standard deviation of new trials over the range of a parameter."""
 BOUNDS = {

@@ -129,12 +129,12 @@ def observables(table, quantities=()):
 
 
 class MockCatalogs:
-    """Simulated galaxies as catalogues of real ones would hold them."""
+    """Simulated galaxies as catalogues of real ones would hold them, at some true redshifts."""
 
-    def __init__(self):
+    def __init__(self, redshifts=TRUE_REDSHIFTS):
         grid = load_ssp_grid()
         self._snapshots = [
-            Snapshot(z, grid, [*BANDS, *_beside(z)], None, None, Planck15) for z in TRUE_REDSHIFTS
+            Snapshot(z, grid, [*BANDS, *_beside(z)], None, None, Planck15) for z in redshifts
         ]
 
     @cached_property

@@ -11,7 +11,7 @@ Run with ``python tools/train_pretrained.py --folder FOLDER``. In the folder it
 * measures them beside the median of the test's truth (``metrics-MODELS.ecsv``);
 * writes them, with their cards (``models/``).
 
-A run that was stopped goes on where it was, and more ``--rows`` add to those that are there.
+An interrupted run resumes, and a larger ``--rows`` adds rows to those on disc.
 Galaxies are read from the disc chunk by chunk. ``--install`` copies the models into the package
 and prints the digests that belong into ``dustest/estimators/_cnn/files/pretrained.py``. With
 ``--start`` training begins with the models of a folder, where there are any, and with those of

@@ -191,7 +191,11 @@ class LightTable:
         >>> [round(1e9 * stars.flux([a_v]).item()) for a_v in (0.0, 0.5, 1.0)]
         [38, 22, 13]
         """
-        return StarLight(self, *node_weights(self._age, self._metallicity, ages, metallicities))
+        return self._stars(*node_weights(self._age, self._metallicity, ages, metallicities))
+
+    def _stars(self, nodes, weights):
+        """Interpolated stars."""
+        return StarLight(self, nodes, weights)
 
     def flux(self, ages, metallicities, a_v=None):
         """Observed flux of star particles.

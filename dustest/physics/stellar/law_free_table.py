@@ -7,7 +7,6 @@ import numpy as np
 from scipy.interpolate import make_interp_spline
 
 from dustest.physics.dust_laws.lookup import get_screen_law
-from dustest.physics.stellar.bilinear import node_weights
 from dustest.physics.stellar.particle_rows import a_over_av, checked_a_v, screen, weighted_rows
 from dustest.physics.stellar_populations import LightTable, StarLight
 
@@ -99,23 +98,9 @@ class LawFreeTable(LightTable):
         found._v_and_b_ratio = self._v_and_b_ratios(found.law)
         return found
 
-    def at(self, ages, metallicities):
-        """Interpolate stars once, as `LightTable.at`.
-
-        Parameters
-        ----------
-        ages : array_like, Column or `~astropy.units.Quantity` of shape (n,)
-            Ages; yr if they have no unit.
-        metallicities : array_like of shape (n,)
-            Metallicities in units of that of the Sun.
-
-        Returns
-        -------
-        LawFreeLight
-            The stars.
-        """
-        nodes = node_weights(self._age, self._metallicity, ages, metallicities)
-        return LawFreeLight(self, *nodes)
+    def _stars(self, nodes, weights):
+        """Interpolated stars."""
+        return LawFreeLight(self, nodes, weights)
 
 
 class LawFreeLight(StarLight):

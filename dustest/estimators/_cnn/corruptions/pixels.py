@@ -100,13 +100,18 @@ def correlated_noise(shape, rms, smoothing, rng, transfer=1.0):
     """
     size = shape[-1]
     gaussian = np.exp(-0.5 * smoothing**2 * _squared_frequency(size))
-    spectrum = fft.rfft2(rng.standard_normal(shape, dtype=np.float32))
-    spectrum *= gaussian
-    spectrum *= transfer
     power = np.mean(np.exp(-(smoothing**2) * _squared_frequency(size, full=True)))
-    noise = fft.irfft2(spectrum, s=shape[-2:], overwrite_x=True)
+    noise = _filtered_noise(shape, rng, gaussian, transfer)
     noise *= _per_stamp(rms) / np.sqrt(power)
     return noise
+
+
+def _filtered_noise(shape, rng, *transfers):
+    """White noise of variance 1, filtered by transfer functions."""
+    spectrum = fft.rfft2(rng.standard_normal(shape, dtype=np.float32))
+    for transfer in transfers:
+        spectrum *= transfer
+    return fft.irfft2(spectrum, s=shape[-2:], overwrite_x=True)
 
 
 class NoiseSource:
@@ -144,10 +149,8 @@ class NoiseSource:
         """
         if self.autocorrelation is None or shape[-1] < self.autocorrelation.shape[-1]:
             return correlated_noise(shape, rms, _SMOOTHING, self.rng, transfer)
-        spectrum = fft.rfft2(self.rng.standard_normal(shape, dtype=np.float32))
-        spectrum *= _amplitude(self.autocorrelation, shape[-1])
-        spectrum *= transfer
-        noise = fft.irfft2(spectrum, s=shape[-2:], overwrite_x=True)
+        amplitude = _amplitude(self.autocorrelation, shape[-1])
+        noise = _filtered_noise(shape, self.rng, amplitude, transfer)
         noise *= _per_stamp(rms)
         return noise
 

@@ -8,9 +8,9 @@ from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
 from dustest.estimators._cnn.context import ContextLayout
 from dustest.estimators._cnn.corruptions import CORRUPTIONS
-from dustest.estimators._cnn.inputs import prepare
+from dustest.estimators._cnn.inputs import central_pixels, prepare
 from dustest.estimators._cnn.shift.features import N_PLAIN, measure
-from dustest.estimators._cnn.shift.photometry import measure_fluxes
+from dustest.estimators._cnn.shift.photometry import FAINT, measure_fluxes
 from dustest.estimators.run.batch import is_constant
 
 __all__ = ["CLEAN", "MOST", "UNUSUAL", "Detection", "Verdict"]
@@ -30,13 +30,10 @@ _ZEROS, _PLATEAU = 3, 4
 """Least number of zeros, and of equally bright pixels, in the centre that are no chance."""
 _UNIT = 0.8
 """Least distance in dex of the noise of all bands from that of a survey of this pixel scale."""
-_FAINT = 2.0
-"""Signal-to-noise ratio that galaxies of the training set have in a band. Faults such as offsets
-lower it."""
 _FAINT_MARGIN = 3.0
 """Log-ratio by which fainter galaxies must exceed the limits, since none of them was learned."""
 _MOST_UNUSUAL = 1.0
-"""Largest excess of a galaxy for its distance alone, so that known corruptions weigh more."""
+"""Largest excess that the distance alone gives a galaxy. Known corruptions can exceed it."""
 _CERTAIN = 1e3
 """Excess of a galaxy that fails a plain check."""
 
@@ -141,12 +138,11 @@ class Detection:
         pixels = self._pixels(batch)
         noise = inputs.pixel_noise, inputs.growth
         table = measure(pixels, *noise, present, batch.redshift, batch.pixel_scale)
-        return table, (inputs.snr >= _FAINT).any(axis=1)
+        return table, (inputs.snr >= FAINT).any(axis=1)
 
     def _pixels(self, batch):
         """Central parts of stamps in all bands; bad pixels are those opposite to them."""
-        corner = [(side - self.size) // 2 for side in batch.cutout.shape[2:]]
-        rows, columns = (slice(first, first + self.size) for first in corner)
+        rows, columns = central_pixels(batch.cutout.shape[2:], self.size)
         cutout, masked = (one[..., rows, columns] for one in (batch.cutout, batch.cutout_mask))
         if batch.cutout_bands != self.bands:
             cutout, masked = (self._ordered(one, batch.cutout_bands) for one in (cutout, masked))

@@ -4,11 +4,12 @@ import numpy as np
 
 from dustest.estimators._cnn.shift.features import pairs_of
 
-__all__ = ["measure_fluxes"]
+__all__ = ["FAINT", "flux_table", "measure_fluxes"]
 
 _KNEE = 3.0
-_FAINT = 2.0
-"""Signal-to-noise ratio that galaxies of the training set have in a band."""
+FAINT = 2.0
+"""Signal-to-noise ratio that galaxies of the training set have in a band. Faults such as offsets
+lower it."""
 
 
 def measure_fluxes(batch, bands):
@@ -34,7 +35,7 @@ def measure_fluxes(batch, bands):
         np.stack([np.full(len(batch), np.nan) if p is None else all_[:, p] for p in place], axis=1)
         for all_ in (batch.flux, batch.flux_err)
     )
-    return flux_table(flux, error, batch.redshift), (flux >= _FAINT * error).any(axis=1)
+    return flux_table(flux, error, batch.redshift), (flux >= FAINT * error).any(axis=1)
 
 
 def flux_table(flux, error, redshift):
