@@ -1,4 +1,4 @@
-"""Sources that are no galaxies by published criteria: little red dots and brown dwarfs."""
+"""Sources that are no galaxies by published limits: little red dots and brown dwarfs."""
 
 from dataclasses import dataclass
 
@@ -16,9 +16,8 @@ COLOUR_BANDS = ("F115W", "F150W", "F200W", "F277W", "F356W", "F444W")
 _DIAMETERS = (0.2, 0.4)
 """Arcsec; the flux in the larger aperture over that in the smaller one shows compact sources."""
 _MOST_EXTENDED = 1.7
-_LEAST_SNR = 5.0
-_DWARF = -0.5
-"""F115W - F200W below which a red source is a brown dwarf."""
+_LEAST_SNR, _DETECTED, _UPPER_LIMIT = 14.0, 3.0, 2.0
+"""Signal-to-noise ratios: least in F444W, of a detection, and of the flux of all other sources."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +29,18 @@ class _Cut:
     limit: float
     is_least: bool = True
 
-    def __call__(self, magnitudes):
-        """Galaxies that pass."""
-        colour = magnitudes[self.first] - magnitudes[self.second]
-        return colour > self.limit if self.is_least else colour < self.limit
+    def __call__(self, flux, error):
+        """Galaxies that pass; none whose brighter band is no detection."""
+        place = [COLOUR_BANDS.index(band) for band in (self.first, self.second)]
+        flux, error = flux[:, place], error[:, place]
+        is_detected = flux > _DETECTED * error
+        flux = np.where(is_detected, flux, _UPPER_LIMIT * error)
+        colour = -2.5 * np.log10(flux[:, 0] / flux[:, 1])
+        passes = colour > self.limit if self.is_least else colour < self.limit
+        return passes & np.where(colour < 0.0, is_detected[:, 0], is_detected[:, 1])
+
+
+_DWARF = _Cut("F115W", "F200W", -0.5, is_least=False)
 
 
 _RED = (
@@ -75,18 +82,24 @@ def find_non_galaxies(sample):
     -----
     Little red dots are blue at rest in the ultraviolet and red in the optical: either F115W -
     F150W < 0.8, F200W - F277W > 0.7 and F200W - F356W > 1.0, or F150W - F200W < 0.8, F277W -
-    F356W > 0.6 and F277W - F444W > 0.7 [1]_. Their flux in F444W within 0.4 arcsec is less than
-    1.7 times that within 0.2 arcsec (diameters) [2]_. Sources with these colours and F115W -
-    F200W < -0.5 are brown dwarfs [2]_. Fluxes below their error are taken as large as it, and
-    galaxies with a signal-to-noise ratio below 5 in F444W are not judged.
+    F356W > 0.6 and F277W - F444W > 0.7 [1]_, where the last two limits are 0.7 and 1.0 in [2]_.
+    Their flux in F444W within 0.4 arcsec is less than 1.7 times that within 0.2 arcsec (diameters
+    [3]_). Sources with these colours and F115W - F200W < -0.5 are brown dwarfs [1]_, [3]_. The
+    signal-to-noise ratio in F444W is 14 or more. The brighter band of each colour has one of 3 or
+    more; a fainter band below it gets its 2-sigma limit [1]_. Sources fainter than 27.7 mag, which
+    [1]_ leaves out, are judged too. Brown dwarfs need not be compact.
 
-    Strong emission lines make galaxies red in single bands, so that some galaxies pass.
+    Photometry made of the published slopes and magnitudes of 341 little red dots [4]_, with
+    errors of 1 nJy, passes for 93 per cent at redshifts below 8 and for 22 per cent above. Of the
+    114 galaxies of two catalogues of JADES that are bright enough, at redshifts 4.5 to 9.6, four
+    pass, since strong emission lines make galaxies red in single bands.
 
     References
     ----------
-    .. [1] Labbe et al. 2025, ApJ 978, 92, arXiv:2306.07320 (equations 1 and 2), with the limits
-       of [2]_.
-    .. [2] Kokorev et al. 2024, ApJ 968, 38, arXiv:2401.09981 (section 3).
+    .. [1] Kokorev et al. 2024, ApJ 968, 38, arXiv:2401.09981 (section 3.1).
+    .. [2] Labbe et al. 2025, ApJ 978, 92, arXiv:2306.07320 (section 2.2).
+    .. [3] Greene et al. 2024, ApJ 964, 39, arXiv:2309.05714 (sections 3.1 and 5.1).
+    .. [4] Kocevski et al. 2025, ApJ 986, 126, arXiv:2404.03576 (table 3).
 
     Examples
     --------
@@ -107,10 +120,9 @@ def find_non_galaxies(sample):
         raise InputError(msg)
     place = [batch.bands.index(band) for band in COLOUR_BANDS]
     flux, error = batch.flux[:, place], batch.flux_err[:, place]
-    magnitudes = dict(zip(COLOUR_BANDS, -2.5 * np.log10(np.maximum(flux, error)).T, strict=True))
-    red = np.any([np.all([cut(magnitudes) for cut in cuts], axis=0) for cuts in _RED], axis=0)
-    red &= flux[:, -1] >= _LEAST_SNR * error[:, -1]
-    dwarf = red & (magnitudes["F115W"] - magnitudes["F200W"] < _DWARF)
+    red = np.any([np.all([cut(flux, error) for cut in cuts], axis=0) for cuts in _RED], axis=0)
+    red &= flux[:, -1] > _LEAST_SNR * error[:, -1]
+    dwarf = red & _DWARF(flux, error)
     dot = red & ~dwarf & ~_is_extended(batch)
     kind = np.select([dwarf, dot], ["brown dwarf", "little red dot"], "")
     return QTable({"id": sample["id"], "not_a_galaxy": kind != "", "kind": kind})

@@ -8,6 +8,7 @@ from astropy.table import QTable
 
 from dustest.data.errors import InputError
 from dustest.estimators.non_galaxies import _aperture_flux, find_non_galaxies
+from dustest.io import read_catalog
 from dustest.physics import synthetic_photometry
 from dustest.simulate import make_psf
 
@@ -65,8 +66,50 @@ def test_without_a_pixel_scale_colours_decide(scale):
     assert find_non_galaxies(sample)["kind"][0] == "little red dot"
 
 
-def test_faint_sources_are_not_judged():
-    sample = photometry(power_laws(7.0, -2.0, 1.0), brightest=3.0)
+@pytest.mark.parametrize(("brightest", "kind"), [(13.9, ""), (14.1, "little red dot")])
+def test_faint_sources_are_not_judged(brightest, kind):
+    sample = photometry(power_laws(7.0, -2.0, 1.0), brightest)
+    assert find_non_galaxies(sample)["kind"][0] == kind
+
+
+# Section 3.1 of Kokorev et al. (2024).
+LIMITS = [
+    ({"F115W": 0.79, "F277W": -0.71, "F356W": -1.01, "F444W": -1.4}, "little red dot"),
+    ({"F115W": 0.81, "F277W": -0.71, "F356W": -1.01, "F444W": -1.4}, ""),
+    ({"F115W": 0.79, "F277W": -0.69, "F356W": -1.01, "F444W": -1.3}, ""),
+    ({"F115W": 0.79, "F277W": -0.71, "F356W": -0.99, "F444W": -1.4}, ""),
+    ({"F150W": 0.79, "F277W": 0.0, "F356W": -0.61, "F444W": -0.71}, "little red dot"),
+    ({"F150W": 0.81, "F277W": 0.0, "F356W": -0.61, "F444W": -0.71}, ""),
+    ({"F150W": 0.79, "F277W": 0.0, "F356W": -0.59, "F444W": -0.71}, ""),
+    ({"F150W": 0.79, "F277W": 0.0, "F356W": -0.61, "F444W": -0.69}, ""),
+    ({"F115W": -0.49, "F277W": 0.0, "F356W": -0.61, "F444W": -0.71}, "little red dot"),
+    ({"F115W": -0.51, "F277W": 0.0, "F356W": -0.61, "F444W": -0.71}, "brown dwarf"),
+]
+
+
+@pytest.mark.parametrize(("magnitudes", "kind"), LIMITS)
+def test_published_limits(magnitudes, kind):
+    assert find_non_galaxies(sample_of(magnitudes))["kind"][0] == kind
+
+
+def sample_of(magnitudes, error=1.0):
+    """Sample of one source by magnitudes relative to 1000 nJy."""
+    flux = {band: 1000.0 * 10.0 ** (-0.4 * magnitudes.get(band, 0.0)) for band in BANDS}
+    columns = {f"flux_{band}": [value] * u.nJy for band, value in flux.items()}
+    columns |= {f"flux_err_{band}": [error] * u.nJy for band in BANDS}
+    return QTable(columns | {"redshift": [6.0]})
+
+
+def test_upper_limits_need_a_brighter_detection():
+    sample = sample_of({"F277W": -0.75, "F356W": -1.01, "F444W": -4.0}, error=450.0)
+    sample["flux_err_F444W"] = [1.0] * u.nJy
+    # Nothing is detected at 3 sigma but F277W, F356W and F444W.
+    assert find_non_galaxies(sample)["kind"][0] == ""
+    for band in ("F115W", "F150W"):
+        sample[f"flux_err_{band}"] = [100.0] * u.nJy
+    # The limit of F200W is 900 nJy, 0.87 mag below F277W, and 1.12 mag below F356W.
+    assert find_non_galaxies(sample)["kind"][0] == "little red dot"
+    sample["flux_err_F200W"] = [600.0] * u.nJy
     assert find_non_galaxies(sample)["kind"][0] == ""
 
 
@@ -95,3 +138,36 @@ def test_bands_are_needed():
     sample.remove_columns(["flux_F200W", "flux_err_F200W"])
     with pytest.raises(InputError, match="F200W"):
         find_non_galaxies(sample)
+
+
+@pytest.fixture(scope="module")
+def little_red_dots(shared_data):
+    """Redshifts and photometry of published slopes and magnitudes (Kocevski et al. 2025)."""
+    lines = (shared_data / "layouts" / "Kocevski24.Table3.dat").read_text().splitlines()
+    rows = [line.split()[4:] for line in lines if not line.startswith("#")]
+    redshift, _, uv_slope, _, slope, _, m_444, m_1450, _ = np.array(rows, float).T
+    rest = MICRONS / (1.0 + redshift[:, None])
+    blue = 10.0 ** (-0.4 * m_1450)[:, None] * (rest / 0.145) ** (uv_slope[:, None] + 2.0)
+    red = 10.0 ** (-0.4 * m_444)[:, None] * (MICRONS / 4.4) ** (slope[:, None] + 2.0)
+    spectra = np.where(rest < 0.1216, 0.0, np.where(rest < 0.3645, blue, red)) * 10.0**12.56
+    flux = synthetic_photometry(MICRONS * 1e4 * u.AA, spectra * u.nJy, BANDS)
+    columns = {f"flux_{band}": flux[:, place] for place, band in enumerate(BANDS)}
+    columns |= {f"flux_err_{band}": np.ones(len(redshift)) * u.nJy for band in BANDS}
+    return QTable(columns | {"redshift": redshift})
+
+
+def test_published_little_red_dots(little_red_dots):
+    found = find_non_galaxies(little_red_dots)["kind"] == "little red dot"
+    near = little_red_dots["redshift"] < 8.0
+    assert found[near].mean() > 0.9
+    # F115W has no light, and F444W ends at rest in the visible.
+    assert 0.1 < found[~near].mean() < 0.4
+
+
+@pytest.mark.parametrize(
+    ("file", "most"), [("jof_bagpipes.ecsv", 1), ("jades_z6to9_beagle.fits", 3)]
+)
+def test_few_galaxies_pass(shared_data, file, most):
+    sample = read_catalog(shared_data / "catalogs" / file)
+    assert len(sample) > 90
+    assert find_non_galaxies(sample)["not_a_galaxy"].sum() <= most

@@ -42,16 +42,18 @@ _ASYMMETRY = (
 class SupernovaDust(DustLaw):
     """The extinction curve of large carbon grains, as formed in the ejecta of supernova 2010jl.
 
-    The sizes of its grains follow a power law of index -3.6 from 0.001 to 4.2 micron [1]_. Curve
-    and optics are Mie theory [2]_ for spheres of amorphous carbon ("AC1") [3]_ of these sizes. R_V
-    is 6.8, that measured in the supernova 6.4 [1]_. The curve is interpolated in a table, within
-    0.2 per cent.
+    Curve and optics are Mie theory [2]_ for spheres of amorphous carbon ("AC1") [3]_ whose sizes
+    follow a power law of index -3.6 from 0.001 to 4.2 micron. These sizes are meant as the best
+    fit of [1]_, which finds grains larger than a micron; index and largest size have not been
+    checked against its text. R_V is 6.8. Other grains with R_V of 2.8 to 3.1 fit the same
+    supernova too [4]_. The curve is interpolated in a table, within 0.2 per cent.
 
     References
     ----------
     .. [1] Gall et al. 2014, Nature 511, 326.
     .. [2] Bohren & Huffman 1983, Absorption and Scattering of Light by Small Particles, chapter 4.
     .. [3] Rouleau & Martin 1991, ApJ 377, 526.
+    .. [4] Li et al. 2022, arXiv:2201.09298.
 
     Examples
     --------

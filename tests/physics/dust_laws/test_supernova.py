@@ -1,4 +1,4 @@
-"""The curve of supernova dust against Mie theory and the published R_V."""
+"""The curve of supernova dust against Mie theory and R_V of Gall et al. (2014)."""
 
 import pytest
 from mie_theory import size_distribution, sphere
@@ -40,7 +40,7 @@ class TestSupernovaDust:
         expected = extinction / at_v * law.a_over_av(5443.5)
         assert law.a_over_av(1e4 * micron) == pytest.approx(expected, rel=0.003)
 
-    def test_published_r_v(self):
+    def test_r_v_of_gall(self):
         assert get_dust_law("SN").r_v == pytest.approx(6.4, rel=0.08)
 
     @pytest.mark.parametrize("name", ["SMC", "LMC", "MW", "MW_no_bump", "Calzetti"])

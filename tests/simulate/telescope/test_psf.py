@@ -196,7 +196,7 @@ class TestMakePSF:
         [("F560W", 0.207), ("F770W", 0.269), ("F1000W", 0.328), ("F1500W", 0.488)],
     )
     def test_width_of_miri(self, band, width):
-        """FWHM of the JWST user documentation, MIRI point spread functions; ours is drizzled."""
+        """Table 1 of MIRI Point Spread Functions, JWST User Documentation; ours is drizzled."""
         assert make_psf(band, pixel_scale=0.06).fwhm == pytest.approx(width, rel=0.1)
 
     def test_niriss_is_near_nircam(self):
