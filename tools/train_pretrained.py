@@ -11,13 +11,16 @@ Run with ``python tools/train_pretrained.py --folder FOLDER``. In the folder it
 * measures them beside the median of the test's truth (``metrics-MODELS.ecsv``);
 * writes them, with their cards (``models/``).
 
+With ``--mix NAME`` the networks also learn from ``--mix-rows`` rows of a second population
+(``mixed-training/``), and the card has their errors on galaxies of it, too (``mixed-test/``).
+Calibration and test remain those of the first population.
+
 An interrupted run resumes, and a larger ``--rows`` adds rows to those on disc.
 Galaxies are read from the disc chunk by chunk. ``--install`` copies the models into the package
 and prints the digests that belong into ``dustest/estimators/_cnn/files/pretrained.py``. With
 ``--start`` training begins with the models of a folder, where there are any, and with those of
-three bands for all bands. With ``--architectures paper`` networks of the paper learn from the
-same galaxies; ``--share`` trains on a part of the galaxies, which makes a learning curve. Use
-another folder for each population.
+three bands for all bands. Use another folder for each population. ``compare_training.py``
+compares sizes of the training set, and architectures, on the same galaxies.
 """
 
 import argparse
@@ -53,7 +56,6 @@ HEAVY = (8.0, 11.0), 0.5
 REDSHIFT = (4.0, 14.0)
 N_REDSHIFTS = 8
 """Redshifts of each part of a set; parts have different ones."""
-VIEWS = ("xy", "xz", "yz", "octant")
 
 
 @dataclass(frozen=True)
@@ -72,27 +74,51 @@ class Part:
         return self.survey + scale + "-heavy" * self.is_heavy
 
 
+@dataclass(frozen=True)
+class Kind:
+    """A kind of set: its parts, rows in all by default, seed of the first part, and views.
+
+    Its parts have ``fewest`` rows at a redshift. ``mixed`` sets are of the second population.
+    """
+
+    parts: tuple
+    rows: int
+    seed: int
+    views: tuple = ("xy",)
+    fewest: int = 8
+    mixed: bool = False
+
+
+VIEWS = ("xy", "xz", "yz", "octant")
 OF_BOTH = (Part("JADES-deep", 0.4), Part("CEERS", 0.6))
-PARTS = {
-    "training": (
-        *(Part("JADES-deep", 0.21), Part("CEERS", 0.27)),
-        *(Part("JADES-deep", 0.14, 0.02), Part("CEERS", 0.08, 0.05), Part("CEERS", 0.08, 0.06)),
-        *(Part("JADES-deep", 0.11, is_heavy=True), Part("CEERS", 0.11, is_heavy=True)),
+OTHER_PIXELS = (
+    Part("JADES-deep", 0.14, 0.02),
+    Part("CEERS", 0.08, 0.05),
+    Part("CEERS", 0.08, 0.06),
+)
+OF_HEAVY = (Part("JADES-deep", 0.11, is_heavy=True), Part("CEERS", 0.11, is_heavy=True))
+KINDS = {
+    "training": Kind(
+        (Part("JADES-deep", 0.21), Part("CEERS", 0.27), *OTHER_PIXELS, *OF_HEAVY),
+        *(60_000, 170310, VIEWS),
     ),
-    "calibration": OF_BOTH,
-    "test": OF_BOTH,
+    # Calibration needs 500 galaxies that are bright enough.
+    "calibration": Kind(OF_BOTH, 14_000, 170320, fewest=128),
+    "test": Kind(OF_BOTH, 14_000, 170330),
+    "mixed-training": Kind(
+        (Part("JADES-deep", 0.32), Part("CEERS", 0.38), *OTHER_PIXELS),
+        *(40_000, 170360, VIEWS),
+        mixed=True,
+    ),
+    "mixed-test": Kind(OF_BOTH, 4_000, 170370, mixed=True),
 }
-ROWS = {"training": 60_000, "calibration": 14_000, "test": 14_000}
 EPOCHS = 16
 START_RATE = 0.001
 """Highest learning rate of networks that begin with those of a file."""
-SEEDS = {"training": 170310, "calibration": 170320, "test": 170330}
 N_SEEDS = 100
 """Seeds of a part: that of its number, which follows that of the first part, for each redshift."""
 NETWORK_SEED = 170340
 AUGMENTS = {"off": False, "default": True, "wide": "wide"}
-FEWEST = {"training": 8, "calibration": 128, "test": 8}
-"""Rows of a part at a redshift; calibration needs 500 galaxies that are bright enough."""
 SNR_MIN_TRAINING, SNR_MIN = 2.0, 5.0
 TARGETS = ("A_V", "E_BV", "log_sSFR")
 THIRDS = (0.0, 1.0 / 3.0, 2.0 / 3.0, 1.0)
@@ -105,14 +131,14 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--models", nargs="*", choices=MODELS, default=list(MODELS))
-    parser.add_argument("--architectures", nargs="+", default=["dustest"])
     parser.add_argument("--networks", type=int, default=1, help="of an ensemble")
-    parser.add_argument(
-        "--share", type=float, default=1.0, help="1, 1/2, 1/3, ... of the redshifts"
-    )
     parser.add_argument("--population", choices=list(POPULATIONS), default="0.2")
     parser.add_argument("--augment", choices=AUGMENTS, default="wide")
-    parser.add_argument("--rows", type=int, default=ROWS["training"], help="to learn from, in all")
+    parser.add_argument(
+        "--mix", choices=list(POPULATIONS), help="a second population to learn from"
+    )
+    parser.add_argument("--rows", type=int, help="to learn from, in all")
+    parser.add_argument("--mix-rows", type=int, help="to learn from of the second population")
     parser.add_argument("--judged", type=int, help="rows to calibrate, and as many to test with")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--start", type=Path, help="folder with models to begin with")
@@ -121,11 +147,10 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     for name in ("checkpoints", "models"):
         (options.folder / name).mkdir(parents=True, exist_ok=True)
-    training, calibration, test = (simulate(kind, options) for kind in PARTS)
-    training = training[:: round(1.0 / options.share)]
-    records, name = [], "-".join((*options.models, f"{options.share:.2g}"))
+    sets = {name: simulate(name, options) for name in kinds(options)}
+    records, name = [], "-".join(options.models)
     for model in options.models:
-        records += train_and_measure(model, training, calibration, test, options)
+        records += train_and_measure(model, sets, options)
         metrics = Table(rows=records)
         metrics.write(options.folder / f"metrics-{name}.ecsv", overwrite=True)
     if records:
@@ -134,23 +159,31 @@ def main(arguments=None):
         install(options.folder / "models", options.models)
 
 
-def drawn_rows(kind, options):
+def kinds(options):
+    """Kinds of sets by name; those of a second population only where there is one."""
+    return {name: kind for name, kind in KINDS.items() if options.mix or not kind.mixed}
+
+
+def drawn_rows(name, options):
     """Rows of each part of a kind of set at each of its redshifts."""
-    total = options.rows if kind == "training" else options.judged or ROWS[kind]
-    return {
-        part: max(round(part.share * total / N_REDSHIFTS), FEWEST[kind]) for part in PARTS[kind]
-    }
+    kind = KINDS[name]
+    asked = {"training": options.rows, "mixed-training": options.mix_rows}
+    asked |= dict.fromkeys(("calibration", "test"), options.judged)
+    total = asked.get(name) or kind.rows
+    return {part: max(round(part.share * total / N_REDSHIFTS), kind.fewest) for part in kind.parts}
 
 
-def simulate(kind, options):
+def simulate(name, options):
     """Simulated sets on disc, one for each part and redshift."""
+    kind = KINDS[name]
+    drawn_from = options.mix if kind.mixed else options.population
     sets = []
-    for number, (part, n) in enumerate(drawn_rows(kind, options).items()):
+    for number, (part, n) in enumerate(drawn_rows(name, options).items()):
         survey = get_survey(part.survey)
         if part.pixel_scale:
             survey = register_survey(with_pixel_scale(survey, part.pixel_scale))
         # Galaxies of one redshift share tables of light, which take longer than the images.
-        for step, redshift in enumerate(redshifts(number, len(PARTS[kind]))):
+        for step, redshift in enumerate(redshifts(number, len(kind.parts))):
             simulator = GalaxySimulator(
                 [band for band in BANDS if band in survey.bands],
                 survey.name,
@@ -159,11 +192,11 @@ def simulate(kind, options):
                 photometry_bands=(),
                 offset=0.5,
                 neighbours=0.1,
-                population=population(options.population, part),
-                views=VIEWS if kind == "training" else VIEWS[:1],
+                population=population(drawn_from, part),
+                views=kind.views,
             )
-            folder = options.folder / kind / part.name / f"z{redshift:.2f}"
-            seed = N_SEEDS * (SEEDS[kind] + number) + step
+            folder = options.folder / name / part.name / f"z{redshift:.2f}"
+            seed = N_SEEDS * (kind.seed + number) + step
             sets.append(simulator.stream(n, folder, random_state=seed, n_jobs=options.n_jobs))
     return sets
 
@@ -184,25 +217,30 @@ def population(name, part):
     return replace(found, log_mass=log_mass, mass_function=replace(found.mass_function, tilt=tilt))
 
 
-def train_and_measure(model, training, calibration, test, options):
-    """Records of one model of each architecture, beside the control."""
-    bands = MODELS[model]["bands"]
-    sample, truth = bright(test, bands)
-    control = ConstantEstimator(TARGETS).fit(np.zeros((len(truth), 1)), truth)
-    records = []
-    for architecture in options.architectures:
-        cnn = train(model, architecture, training, options)
-        if cnn.uncertainty != "none":
-            calibrate(cnn, calibration)
-        found = measure(cnn, control, sample, truth)
-        common = {"model": model, "architecture": architecture, "share": options.share}
-        common |= {"population": options.population, "augment": options.augment}
-        common |= {"n_train": cnn.n_train_, "n_test": len(sample)}
-        records += [common | one for one in found]
-        if architecture == "dustest" and options.share == 1.0:
-            card = about(cnn, options) | {"metrics": found} | common
-            cnn.save(options.folder / "models" / f"{model}.model", json.loads(json.dumps(card)))
-    return records
+def train_and_measure(model, sets, options):
+    """Records of one model on each population, beside the control."""
+    cnn = train(model, [*sets["training"], *sets.get("mixed-training", ())], options)
+    calibrate(cnn, sets["calibration"])
+    common = {"model": model, "augment": options.augment, "n_train": cnn.n_train_}
+    tests = about_tests(cnn, sets, options)
+    card = about(cnn, options) | common | tests[0] | {"other_tests": tests[1:]}
+    cnn.save(options.folder / "models" / f"{model}.model", json.loads(json.dumps(card)))
+    return [
+        common | {name: test[name] for name in ("population", "n_test")} | row
+        for test in tests
+        for row in test["metrics"]
+    ]
+
+
+def about_tests(cnn, sets, options):
+    """Texts of a card: errors on galaxies of each population."""
+    texts = []
+    for name, drawn_from in {"test": options.population, "mixed-test": options.mix}.items():
+        if name in sets:
+            sample, truth = bright(sets[name], cnn.bands)
+            text = {"population": drawn_from, "n_test": len(sample)}
+            texts.append(text | {"metrics": measure(cnn, sample, truth)})
+    return texts
 
 
 def calibrate(cnn, calibration):
@@ -215,20 +253,21 @@ def calibrate(cnn, calibration):
 def about(cnn, options):
     """Text of a card: what the networks learned from."""
     rows = {
-        kind: {
+        name: {
             part.name: {
                 "rows": n * N_REDSHIFTS,
-                "redshifts": redshifts(number, len(PARTS[kind])),
-                "first_seed": N_SEEDS * (SEEDS[kind] + number),
+                "redshifts": redshifts(number, len(kind.parts)),
+                "first_seed": N_SEEDS * (kind.seed + number),
             }
-            for number, (part, n) in enumerate(drawn_rows(kind, options).items())
+            for number, (part, n) in enumerate(drawn_rows(name, options).items())
         }
-        for kind in PARTS
+        for name, kind in kinds(options).items()
     }
+    populations = [name for name in (options.population, options.mix) if name]
     return {
         "residuals": "estimate minus truth",
         "limits": (
-            f"Trained on simulations alone: galaxies of the population {options.population!r} at "
+            f"Trained on simulations alone: galaxies of {' and '.join(map(repr, populations))} at "
             f"redshifts {REDSHIFT[0]:g} to {REDSHIFT[1]:g}, with heavy ones of log M {HEAVY[0]} "
             "in the parts of that name, in mosaics like those of two surveys. Real ones differ."
         ),
@@ -236,8 +275,7 @@ def about(cnn, options):
             f"GalaxySimulator(population={options.population!r}, redshift={REDSHIFT}, "
             "neighbours=0.1, offset=0.5)"
         ),
-        "population": describe(get_population(options.population)),
-        "augment": options.augment,
+        "populations": {name: describe(get_population(name)) for name in populations},
         "augmentation": describe(make_options(cnn, cnn.networks_.task).augmentation),
         "snr_min": SNR_MIN_TRAINING,
         "network_seed": NETWORK_SEED,
@@ -258,23 +296,23 @@ def bright(simulations, bands):
     return tuple(vstack(part, metadata_conflicts="silent") for part in (samples, truths))
 
 
-def train(model, architecture, training, options):
+def train(model, training, options):
     """A trained estimator."""
     settings = {"snr_min": SNR_MIN_TRAINING, "augment": AUGMENTS[options.augment]}
     settings |= {"epochs": options.epochs, "random_state": NETWORK_SEED}
     checkpoint = options.folder / "checkpoints"
-    start = first_networks(model, options) if architecture == "dustest" else None
+    start = first_networks(model, options.start)
     if start is not None:
         rate = {"learning_rate": START_RATE}
         return start.set_params(**settings).finetune(training, **rate, checkpoint=checkpoint)
-    settings |= {"architecture": architecture, "n_networks": options.networks}
-    return CNNEstimator(**MODELS[model], **settings).fit(training, checkpoint=checkpoint)
+    cnn = CNNEstimator(**MODELS[model], **settings, n_networks=options.networks)
+    return cnn.fit(training, checkpoint=checkpoint)
 
 
-def first_networks(model, options):
+def first_networks(model, folder):
     """Networks to begin with: those of a file, or of three bands with more of them; or None."""
-    for name in (model, "nircam-3band") if options.start else ():
-        path = options.start / f"{name}.model"
+    for name in (model, "nircam-3band") if folder else ():
+        path = folder / f"{name}.model"
         if path.exists() and (name == model or model == "nircam-wide"):
             found = CNNEstimator.load(path)
             return found if name == model else widened(found, CNNEstimator(**MODELS[model]))
@@ -317,8 +355,9 @@ def widened(some, more):
     return more
 
 
-def measure(cnn, control, sample, truth):
-    """Errors, biases and coverage of all quantities."""
+def measure(cnn, sample, truth):
+    """Errors, biases and coverage of all quantities, beside the median of the truth."""
+    control = ConstantEstimator(TARGETS).fit(np.zeros((len(truth), 1)), truth)
     table = cnn.estimate(sample)
     levels = cnn.predict_quantiles(sample, LEVELS)
     constant = control.estimate(np.zeros((1, 1)))
@@ -331,12 +370,14 @@ def measure(cnn, control, sample, truth):
         mae, control_mae = (np.mean(error[known]) for error in errors)
         one = {"quantity": quantity, "mae": mae, "control_mae": control_mae}
         one |= {"ratio": mae / control_mae, "bias": np.mean((predicted - true)[known])}
-        if cnn.uncertainty != "none" and quantity in TARGETS:
+        if quantity in TARGETS:
             mean = np.asarray(table[f"{quantity}_mean"], float)
             one["bias_of_mean"] = np.mean(mean - true)
             one |= coverage(true, levels[:, column], predicted, np.asarray(table["A_V"], float))
             if quantity == "A_V":
-                drawn = cnn.sample_posterior(sample, 1, random_state=SEEDS["test"])[quantity][:, 0]
+                drawn = cnn.sample_posterior(sample, 1, random_state=KINDS["test"].seed)[quantity][
+                    :, 0
+                ]
                 one |= biases(true, predicted, "median") | biases(true, mean, "mean")
                 one |= biases(drawn, mean, "mean_of_draws")
         found.append({name: rounded(value) for name, value in one.items()})
