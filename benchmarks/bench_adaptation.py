@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 import numpy as np
+from networks import load_network
 
-from dustest import CNNEstimator
 from dustest.data.signal_to_noise import is_faint
 from dustest.simulate import PSF, GalaxySimulator
 
@@ -35,7 +35,7 @@ def main(arguments=None):
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--output", type=Path, help="file for the table")
     options = parser.parse_args(arguments)
-    cnn = load(options.network)
+    _, cnn = load_network(options.network, SEEDS["match"])
     usual = GalaxySimulator(
         cnn.bands, population=options.population, views=["xy"], spectrograph=None, offset=0.5
     )
@@ -69,15 +69,6 @@ def main(arguments=None):
     print({name: round(seconds) for name, seconds in clock.items()})
     if options.output is not None:
         cnn.adaptation_.write(options.output, overwrite=True)
-
-
-def load(network):
-    """Networks by name or file, with a seed."""
-    if network in CNNEstimator.pretrained:
-        cnn = CNNEstimator.from_pretrained(network)
-    else:
-        cnn = CNNEstimator.load(network)
-    return cnn.set_params(random_state=SEEDS["match"])
 
 
 def bright(simulator, n, seed):

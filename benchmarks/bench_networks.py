@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 from astropy.table import Table, vstack
+from networks import load_network
 
-from dustest import CNNEstimator
 from dustest.data import FLAGS, as_sample
 from dustest.estimators import make_batch
 from dustest.estimators._cnn.context import ContextLayout
@@ -47,22 +47,12 @@ def main(arguments=None):
     parser.add_argument("--reference", type=Path)
     options = parser.parse_args(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
-    networks = dict(load(text) for text in options.networks)
+    networks = dict(load_network(text, BOOTSTRAP_SEED) for text in options.networks)
     rows = []
     for name, samples in galaxy_sets(options):
         rows += compare(name, samples, networks)
         Table(rows=rows).write(options.folder / "networks.ecsv", overwrite=True)
     Table(rows=rows).pprint_all()
-
-
-def load(text):
-    """Name and network, from a name of those that come with dustest, or a file."""
-    name, _, path = text.rpartition("=")
-    if path in CNNEstimator.pretrained:
-        network = CNNEstimator.from_pretrained(path)
-    else:
-        network = CNNEstimator.load(path)
-    return name or Path(path).stem, network.set_params(random_state=BOOTSTRAP_SEED)
 
 
 def galaxy_sets(options):

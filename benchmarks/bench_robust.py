@@ -20,8 +20,8 @@ from astropy.io import fits
 from astropy.stats import mad_std
 from astropy.table import QTable, vstack
 from astropy.wcs import WCS
+from networks import load_network
 
-from dustest import CNNEstimator
 from dustest.data import decode_flags
 from dustest.io import add_cutouts
 
@@ -44,18 +44,9 @@ def main(arguments=None):
         warnings.simplefilter("ignore")
         samples = {name: read_jof(options.data, name) for name in JOF}
         samples |= {name: read_ceers(options.data, name) for name in CEERS}
-    rows = [row for text in options.networks for row in judge(*load(text), samples)]
+    networks = dict(load_network(text, SEED) for text in options.networks)
+    rows = [row for name, cnn in networks.items() for row in judge(name, cnn, samples)]
     QTable(rows=rows).pprint_all()
-
-
-def load(text):
-    """Name and networks, from the name of those that come with dustest, or from a file."""
-    name, _, path = text.rpartition("=")
-    if text in CNNEstimator.pretrained:
-        cnn = CNNEstimator.from_pretrained(text)
-    else:
-        cnn = CNNEstimator.load(path)
-    return name or text, cnn.set_params(random_state=SEED)
 
 
 def read_jof(data, name):

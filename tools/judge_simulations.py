@@ -17,16 +17,21 @@ copy it to ``docs/user_guide``.
 """
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from astropy.table import QTable
 
-from dustest import BagpipesEstimator, CNNEstimator, MeurerEstimator
+from dustest import BagpipesEstimator, MeurerEstimator
 from dustest.data import FLAGS
 from dustest.simulate import GalaxySimulator, list_galaxies, read_particles, smooth_stars
 from dustest.validation import compute_metrics, coverage, flag_counts
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+
+from networks import load_network
 
 SEEDS = {"noise": 170510, "smoothing": 170511, "estimators": 170512, "bootstrap": 170513}
 FEWEST_PARTICLES = 10
@@ -46,7 +51,7 @@ def main(arguments=None):
     parser.add_argument("--only-networks", action="store_true", help="no SED fits, no slope")
     parser.add_argument("--n-jobs", type=int, default=1)
     options = parser.parse_args(arguments)
-    estimators = dict(load_network(text) for text in options.networks)
+    estimators = dict(load_network(text, SEEDS["estimators"]) for text in options.networks)
     if not options.only_networks:
         estimators |= other_estimators()
     rows = []
@@ -81,16 +86,6 @@ def scaled(galaxy):
     """A galaxy with all masses changed by one factor."""
     mass = galaxy.stars.mass
     return replace(galaxy, stars=replace(galaxy.stars, mass=mass * 10**LOG_MASS / mass.sum()))
-
-
-def load_network(text):
-    """Name and networks, from the name of those that come with dustest, or from a file."""
-    name, _, path = text.rpartition("=")
-    if text in CNNEstimator.pretrained:
-        network = CNNEstimator.from_pretrained(text)
-    else:
-        network = CNNEstimator.load(path)
-    return name or Path(path).stem, network.set_params(random_state=SEEDS["estimators"])
 
 
 def other_estimators():
