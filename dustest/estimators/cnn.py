@@ -148,10 +148,10 @@ class CNNEstimator(DustEstimator):
     scale is more than 3 % outside that of the training set, or the brightness more than 0.1 dex.
     With a detector, also where stamps differ from those of the training set, and ``NOT_A_GALAXY``
     where they look like a point source or an artefact; the column ``domain_reason`` then has the
-    reason. ``PRIOR_DOMINATED`` where the posterior of the first target differs from the mean
+    reason. ``PRIOR_DOMINATED`` where the joint posterior of all targets differs from the mean
     posterior over the training population at that redshift and signal-to-noise ratio, see
-    `sample_prior`, by less than 1 bit: the Kullback-Leibler divergence, in 32 bins of equal prior
-    probability. Only galaxies with ``NO_DATA`` have no prediction.
+    `sample_prior`, by less than 1 bit: the Kullback-Leibler divergence of Gaussians in the normal
+    scores of the draws. Only galaxies with ``NO_DATA`` have no prediction.
 
     Galaxies of one group, by the column ``group``, are on the same side of a split; without that
     column each row is a group.
@@ -616,9 +616,8 @@ class CNNEstimator(DustEstimator):
         flags = inputs.flags | self.domain_.flags(batch, inputs.context, task.bands)
         samples = self.networks_.samples(inputs.image, inputs.context, inputs.usable, batch.seed)
         if self.networks_.mean_posterior is not None:
-            draws = samples[task.targets[0]]
             bits = self.networks_.mean_posterior.information(
-                draws, inputs.context, len(task.bands)
+                samples, inputs.context, len(task.bands)
             )
             ignorant = inputs.usable & (bits < LEAST_INFORMATION)
             flags[ignorant] |= FLAGS["PRIOR_DOMINATED"].value

@@ -445,7 +445,7 @@ class TestFlags:
     def test_good_galaxies_have_none(self, quick):
         sample, _ = dusty(32)
         bits = quick.networks_.mean_posterior.information(
-            quick.sample_posterior(sample, 1000)["A_V"],
+            quick.sample_posterior(sample, 1000),
             quick.networks_.task.inputs(make_batch(sample)).context,
             len(BANDS),
         )

@@ -7,7 +7,7 @@ import numpy as np
 
 from dustest.data.errors import InputError
 from dustest.estimators._cnn.context import ContextLayout
-from dustest.estimators.run.information import gained_bits
+from dustest.estimators.run.information import jointly_gained_bits
 
 __all__ = ["MeanPosterior"]
 
@@ -118,12 +118,12 @@ class MeanPosterior:
         return {name: drawn[..., i] for i, name in enumerate(self.targets)}
 
     def information(self, draws, context, n_bands):
-        """Bits that posteriors add to the mean posterior, in the first target.
+        """Bits that posteriors add to the mean posterior, in all targets together.
 
         Parameters
         ----------
-        draws : ndarray of shape (n, n_draws)
-            Draws of the first target.
+        draws : dict of str to ndarray of shape (n, n_draws)
+            Draws from the posteriors by target.
         context : ndarray of shape (n, n_context)
             Context of the galaxies.
         n_bands : int
@@ -132,17 +132,17 @@ class MeanPosterior:
         Returns
         -------
         bits : ndarray of shape (n,)
-            See `gained_bits`; 0 for galaxies without draws.
+            See `jointly_gained_bits`; 0 for galaxies without draws.
         """
+        joint = np.stack([draws[name] for name in self.targets], axis=-1)
         place, cell = self.cells(context, n_bands)
         number = place * self.draws.shape[1] + cell
-        bits = np.zeros(len(draws))
-        known = np.isfinite(draws).all(axis=1)
-        of_cell = np.sort(self.draws[..., 0].reshape(-1, self.draws.shape[2]), axis=1)
+        bits = np.zeros(len(joint))
+        known = np.isfinite(joint).all(axis=(1, 2))
         for one in np.unique(number[known]):
             rows = np.flatnonzero((number == one) & known)
-            below = np.searchsorted(of_cell[one], draws[rows])
-            bits[rows] = gained_bits(below / (self.draws.shape[2] + 1.0))
+            of_cell = self.draws.reshape(-1, *self.draws.shape[2:])[one]
+            bits[rows] = jointly_gained_bits(joint[rows], of_cell)
         return bits
 
     def to_arrays(self):

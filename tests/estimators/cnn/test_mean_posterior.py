@@ -68,15 +68,27 @@ class TestSample:
 class TestInformation:
     def test_posteriors_of_faint_galaxies_are_the_prior(self, prior):
         context, draws, _ = population(170303, 2000)
-        bits = prior.information(draws["A_V"], context, 2)
+        bits = prior.information(draws, context, 2)
         is_clear = context[:, LAYOUT["log_snr"]].max(axis=1) > 1.05
         is_faint = context[:, LAYOUT["log_snr"]].max(axis=1) < 0.95
         assert np.quantile(bits[is_faint], 0.9) < 1.0 < np.quantile(bits[is_clear], 0.1)
 
+    def test_other_targets_count(self):
+        context, draws, truth = population()
+        is_clear = context[:, LAYOUT["log_snr"]].max(axis=1) > 1.0
+        shuffled = np.random.default_rng(170304).permuted(draws["A_V"], axis=0)
+        context, draws = (
+            context[is_clear],
+            {"A_V": shuffled[is_clear], "log_sSFR": draws["A_V"][is_clear]},
+        )
+        truth = dict.fromkeys(draws, truth["A_V"][is_clear])
+        both = MeanPosterior.of(context, 2, draws, truth)
+        assert np.median(both.information(draws, context, 2)) > 1.0
+
     def test_no_draws_give_none(self, prior):
         context, draws, _ = population(170303, 3)
         draws["A_V"][1] = np.nan
-        assert prior.information(draws["A_V"], context, 2)[1] == 0.0
+        assert prior.information(draws, context, 2)[1] == 0.0
 
 
 class TestRecord:
@@ -92,7 +104,7 @@ class TestRecord:
     def test_a_file_has_it_again(self, prior):
         context, draws, _ = population(170303, 100)
         again = MeanPosterior.from_arrays(("A_V",), prior.to_arrays())
-        bits = [one.information(draws["A_V"], context, 2) for one in (prior, again)]
+        bits = [one.information(draws, context, 2) for one in (prior, again)]
         assert np.array_equal(*bits)
 
     @pytest.mark.parametrize("name", ["redshift", "log_snr", "draws", "truth"])
