@@ -22,7 +22,7 @@ from mock_catalogs import CATALOGS, MockCatalogs, real_galaxies
 from dustest.simulate import get_population
 from dustest.simulate.galaxies.named_populations import change_settings
 
-REDSHIFT, TILT, SHARES = 7.0, 0.7, (0.16, 0.5, 0.84)
+REDSHIFT, SHARES = 7.0, (0.16, 0.5, 0.84)
 CEILING = -8.0
 """A galaxy that formed all its mass within 100 Myr has -7.93."""
 FEWEST = 10
@@ -67,8 +67,7 @@ RELATIONS = (
 
 def drawn(name, n, seed):
     """Galaxies of a population at one redshift, with the columns of the relations."""
-    changes = {"n_stars": 300, "n_gas": 300, "mass_function": {"tilt": TILT}}
-    population = change_settings(get_population(name), changes)
+    population = change_settings(get_population(name), {"n_stars": 300, "n_gas": 300})
     table = MockCatalogs([REDSHIFT]).photometry(population, n, seed)
     table["log_dust_to_stars"] = table["log_dust_mass"] - table["log_mass"]
     table["log_sSFR_10"] = np.maximum(table["log_SFR_10"] - table["log_mass"], -11.0)

@@ -31,14 +31,11 @@ MIN_SNR = 5.0
 N_NEIGHBOURS = 10
 LEAST_ERROR = 0.05
 """Error of the models in an estimate of a redshift, over the flux."""
-COARSE = {
-    "log_mass": (7.0, 11.0),
-    "n_stars": 200,
-    "n_gas": 200,
-    "mass_function": {"tilt": 0.5},
-}
-"""Changes to a population that make many galaxies quickly, massive ones more often than they are:
-most of the others are too faint for the catalogues."""
+COARSE = {"log_mass": (7.0, 11.0), "n_stars": 200, "n_gas": 200}
+"""Changes to a population that make many galaxies quickly; lighter ones are too faint for the
+catalogues."""
+TILT = 0.5
+"""Power of the mass by which massive galaxies are drawn more often than they are."""
 TEMPLATES = {"nebulae": {"log_u": -1.75, "log_u_scatter": 0.5}}
 """Changes to the population of version 0.1 for the galaxies that serve to estimate redshifts."""
 N_TEMPLATES, TEMPLATE_SEED = 3000, 170209
@@ -134,7 +131,8 @@ class MockCatalogs:
     def __init__(self, redshifts=TRUE_REDSHIFTS):
         grid = load_ssp_grid()
         self._snapshots = [
-            Snapshot(z, grid, [*BANDS, *_beside(z)], None, None, Planck15) for z in redshifts
+            Snapshot(z, grid, [*BANDS, *_beside(z)], None, None, Planck15, many_kinds=True)
+            for z in redshifts
         ]
 
     @cached_property
@@ -147,18 +145,22 @@ class MockCatalogs:
 
     def photometry(self, population, n, seed):
         """Noiseless fluxes of galaxies, their truth, and weights that undo the tilt of masses."""
-        rows = [self._row(population, np.random.default_rng((seed, i))) for i in range(n)]
+        tilt = population.mass_function.tilt + TILT
+        tilted = change_settings(population, {"mass_function": {"tilt": tilt}})
+        rows = [self._row(tilted, np.random.default_rng((seed, i))) for i in range(n)]
         table = QTable(rows)
         for band in BANDS:
             table[f"flux_{band}"] *= u.nJy
-        table["weight"] = 10.0 ** (population.mass_function.tilt * (8.0 - table["log_mass"]))
+        table["weight"] = 10.0 ** (TILT * (8.0 - table["log_mass"]))
         return table
 
     def _row(self, population, rng):
         """Fluxes and truth of one galaxy."""
         snapshot = self._snapshots[rng.integers(len(self._snapshots))]
         galaxy = population.draw(snapshot.redshift, rng)
-        dust_to_metal = rng.uniform(*population.dust.dust_to_metal)
+        dust_to_metal = galaxy.conditions.dust_to_metal(
+            rng.uniform(*population.dust.dust_to_metal), galaxy.gas
+        )
         free = snapshot.dust_free(galaxy)
         tau_v = optical_depth(galaxy, dust_to_metal)
         tau_v = galaxy.conditions.add_depth(tau_v, galaxy.stars.age, rng)

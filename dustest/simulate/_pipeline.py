@@ -158,7 +158,7 @@ class Pipeline:
             free,
             snapshot,
             self.telescope,
-            dust_to_metal=None if galaxy.gas is None else rng.uniform(*self.dust_to_metal),
+            dust_to_metal=self._dust_to_metal(galaxy, rng),
             offset=self.offset * self.telescope.imager.pixel_scale * rng.standard_normal(2),
             rng=rng,
         )
@@ -171,12 +171,18 @@ class Pipeline:
                     snapshot.dust_free(other),
                     snapshot,
                     self.telescope,
-                    dust_to_metal=rng.uniform(*self.dust_to_metal),
+                    dust_to_metal=self._dust_to_metal(other, rng),
                     offset=self._place(rng),
                     rng=rng,
                 )
             )
         return add_neighbours(scene, others)
+
+    def _dust_to_metal(self, galaxy, rng):
+        """Draw the dust-to-metal ratio of a galaxy; None without gas."""
+        if galaxy.gas is None:
+            return None
+        return galaxy.conditions.dust_to_metal(rng.uniform(*self.dust_to_metal), galaxy.gas)
 
     def _place(self, rng):
         """Position of a neighbour on the stamp, in arcsec, away from the centre."""

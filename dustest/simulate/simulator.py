@@ -522,7 +522,7 @@ class GalaxySimulator:
         """Whether the galaxies differ in their grains or their gas."""
         nebulae = getattr(self.population, "nebulae", NebularConditions())
         many_laws = self.dust_law is None and len(self._dust.grains) > 1
-        return many_laws or nebulae.log_u_scatter > 0.0
+        return many_laws or nebulae.differ
 
     def _described_laws(self):
         """The law of the dust in full; a list of the laws if galaxies differ."""

@@ -39,7 +39,7 @@ def normal(rng, n, shift=0.0):
 def test_the_shipped_population_lies_within_the_ranges_of_the_fit(fit):
     text = (files("dustest") / "resources" / "population_0.2.json").read_text(encoding="utf-8")
     settings = json.loads(text)["settings"]
-    for key, (low, high) in fit.PARAMETERS.items():
+    for key, (low, high, _) in fit.PARAMETERS.items():
         name = key.replace(".log_correlation", ".correlation").replace("log_dense", "dense")
         relation, _, field = name.rpartition(".")
         value = (settings[relation] if relation else settings)[field]
@@ -48,7 +48,7 @@ def test_the_shipped_population_lies_within_the_ranges_of_the_fit(fit):
 
 
 def test_settings_of_a_trial_change_the_population(fit):
-    settings = fit.nested(fit.trial_settings(3, 10, []))
+    settings = fit.nested(fit.trial_settings(3, []))
     population = change_settings(get_population("0.1"), fit.merged(fit.ASSUMED, settings))
     assert population.history.correlation_time == settings["history"]["correlation_time"]
     assert 1e6 < population.history.correlation_time < 1e8
@@ -57,11 +57,33 @@ def test_settings_of_a_trial_change_the_population(fit):
 
 
 def test_later_trials_follow_the_best_ones(fit):
-    centre = {key: np.mean(limits) for key, limits in fit.PARAMETERS.items()}
+    centre = {key: (low + high) / 2 for key, (low, high, _) in fit.PARAMETERS.items()}
     trials = [{"settings": centre, "loss": 0.1}] * fit.N_BEST
-    for key, value in fit.trial_settings(50, 10, trials).items():
-        low, high = fit.PARAMETERS[key]
+    for key, value in fit.trial_settings(fit.N_FIRST, trials).items():
+        low, high, _ = fit.PARAMETERS[key]
         assert abs(value - centre[key]) < 4.0 * fit.LEAST_WIDTH * (high - low)
+
+
+def test_first_trials_stay_within_the_ranges(fit):
+    start = {key: limits[2] for key, limits in fit.PARAMETERS.items()}
+    assert fit.trial_settings(0, []) == pytest.approx(start)
+    for number in range(1, fit.N_FIRST):
+        for key, value in fit.trial_settings(number, []).items():
+            low, high, _ = fit.PARAMETERS[key]
+            assert low <= value <= high
+
+
+def test_slope_of_medians_counts_every_luminosity_alike(fit):
+    rng = np.random.default_rng(170602)
+    x = np.concatenate([rng.uniform(-22.0, -20.0, 200), rng.uniform(-19.0, -17.5, 4000)])
+    y = np.where(x < -19.5, -0.2 * (x + 20.0), 0.0) + 0.01 * rng.standard_normal(len(x))
+    # Bins at -21.75 to -20.25 with 0.35 to 0.05, and three of zero from -18.75 to -17.75.
+    expected = np.polyfit(
+        [-21.75, -21.25, -20.75, -20.25, -18.75, -18.25, -17.75],
+        [0.35, 0.25, 0.15, 0.05, 0, 0, 0],
+        1,
+    )[0]
+    assert fit.slope_of_medians(x, y, np.ones(len(x))) == pytest.approx(expected, abs=0.01)
 
 
 def test_energy_distance_is_zero_for_one_population_and_grows_with_a_shift(fit):

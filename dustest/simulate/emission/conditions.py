@@ -15,10 +15,12 @@ from dustest.data.checks.numbers import (
 from dustest.data.checks.records import expect
 from dustest.physics.dust_laws.lookup import DUST_LAWS
 
-__all__ = ["Conditions", "DustConditions", "NebularConditions"]
+__all__ = ["SOLAR_METALS", "Conditions", "DustConditions", "NebularConditions"]
 
 _BIRTH_AGE = 1e7
 """Age in yr at which stars leave their birth clouds."""
+SOLAR_METALS = 0.014
+"""Mass fraction of metals of the Sun (Asplund et al. 2009, ARA&A 47, 481)."""
 _LOG_U = (-4.0, -1.0)
 """Range of log10 of the ionisation parameter."""
 _MOST_SCATTER = 3.0
@@ -47,6 +49,9 @@ class Conditions:
     scattering : bool, optional
         Whether light that the dust scatters is seen, see `~dustest.physics.Scattered`, where the
         optics of the grains are known; without it all extinction dims.
+    metallicity_power : float, optional
+        Power of the metallicity of the gas by which the dust-to-metal ratio rises; see
+        `dust_to_metal`.
 
     Examples
     --------
@@ -61,6 +66,43 @@ class Conditions:
     log_u: float = -2.0
     escape_fraction: float = 0.0
     scattering: bool = False
+    metallicity_power: float = 0.0
+
+    def dust_to_metal(self, ratio, gas):
+        """Lower a dust-to-metal ratio where the gas is poor in metals.
+
+        Dust grows in gas that is rich in metals: the ratio falls with the metallicity below that
+        of the Sun [1]_.
+
+        Parameters
+        ----------
+        ratio : float
+            Fraction of the metals that is in dust at solar metallicity, 0 to 1.
+        gas : GasParticles
+            The gas.
+
+        Returns
+        -------
+        float
+            The fraction at the metallicity of the dusty gas.
+
+        References
+        ----------
+        .. [1] Remy-Ruyer et al. 2014, A&A 563, A31 (the mass of gas over that of dust rises
+           faster than the metallicity falls below 12 + log(O/H) = 8).
+
+        Examples
+        --------
+        >>> from dustest.simulate import GasParticles
+        >>> from dustest.simulate.emission.conditions import Conditions
+        >>> gas = GasParticles([[0.0, 0.0, 0.0]], [1e7], [0.0035], [0.2])
+        >>> Conditions(metallicity_power=1.0).dust_to_metal(0.4, gas)
+        0.1
+        """
+        if not (self.metallicity_power and gas.dusty.any()):
+            return ratio
+        metals = np.average(gas.metallicity[gas.dusty], weights=gas.mass[gas.dusty])
+        return float(ratio * min(metals / SOLAR_METALS, 1.0) ** self.metallicity_power)
 
     def add_depth(self, tau_v, age, rng):
         """Add birth clouds to optical depths, and gather the dust in clumps.
@@ -125,6 +167,9 @@ class DustConditions:
     scattering : bool, optional
         Whether light that the dust scatters is seen, see `~dustest.physics.Scattered`, where the
         optics of the grains are known.
+    metallicity_power : float, optional
+        Power of the metallicity, below that of the Sun, by which the fraction of the metals in
+        dust rises; zero if it does not depend on it.
 
     Raises
     ------
@@ -136,8 +181,9 @@ class DustConditions:
     >>> import numpy as np
     >>> from dustest.simulate.emission.conditions import DustConditions
     >>> dust = DustConditions(grains=(("LMC", 1.0),), clump_depth=0.5)
-    >>> dust.draw(np.random.default_rng(1))
-    {'grains': 'LMC', 'birth_depth': 0.0, 'clump_depth': 0.5, 'scattering': False}
+    >>> drawn = dust.draw(np.random.default_rng(1))
+    >>> drawn["grains"], drawn["clump_depth"]
+    ('LMC', 0.5)
     """
 
     grains: tuple = (("SMC", 1.0),)
@@ -147,13 +193,14 @@ class DustConditions:
     clump_scatter: float = 0.0
     dust_to_metal: tuple = (0.0, 1.0)
     scattering: bool = False
+    metallicity_power: float = 0.0
 
     def __post_init__(self):
         wanted = 'pairs of a dust law and its weight, such as (("SMC", 2.0), ("LMC", 1.0))'
         expect(_are_weighted_names(self.grains), "grains", wanted, self.grains)
         for law, _ in self.grains:
             DUST_LAWS.find(law, "grains")
-        for name in ("birth_depth", "clump_depth"):
+        for name in ("birth_depth", "clump_depth", "metallicity_power"):
             check_not_negative(getattr(self, name), name)
         for name in ("birth_scatter", "clump_scatter"):
             check_number(getattr(self, name), name, 0.0, _MOST_SCATTER)
@@ -171,7 +218,8 @@ class DustConditions:
         Returns
         -------
         dict
-            ``grains``, ``birth_depth``, ``clump_depth`` and ``scattering``.
+            ``grains``, ``birth_depth``, ``clump_depth``, ``scattering`` and
+            ``metallicity_power``.
         """
         names, weights = zip(*self.grains, strict=True)
         chosen = 0
@@ -182,6 +230,7 @@ class DustConditions:
             "birth_depth": _scattered(self.birth_depth, self.birth_scatter, rng),
             "clump_depth": _scattered(self.clump_depth, self.clump_scatter, rng),
             "scattering": self.scattering,
+            "metallicity_power": self.metallicity_power,
         }
 
 
@@ -198,6 +247,8 @@ class NebularConditions:
         Values are rounded to multiples of this many dex, so that galaxies share tables.
     escape_fraction : float, optional
         Fraction of the ionising photons that escapes; dims nebular light by as much.
+    leaking_share : float, optional
+        Share of the galaxies from which they escape; in the others all ionise gas.
 
     Raises
     ------
@@ -216,12 +267,20 @@ class NebularConditions:
     log_u_scatter: float = 0.0
     step: float = 0.5
     escape_fraction: float = 0.0
+    leaking_share: float = 1.0
 
     def __post_init__(self):
         check_number(self.log_u, "log_u", *_LOG_U)
         check_number(self.log_u_scatter, "log_u_scatter", 0.0, _MOST_SCATTER)
         check_positive(self.step, "step")
         check_fraction(self.escape_fraction, "escape_fraction")
+        check_fraction(self.leaking_share, "leaking_share")
+
+    @property
+    def differ(self):
+        """Whether the gas differs between galaxies."""
+        some_leak = self.escape_fraction > 0.0 and 0.0 < self.leaking_share < 1.0
+        return self.log_u_scatter > 0.0 or some_leak
 
     def draw(self, rng):
         """Draw the ionised gas of one galaxy: fields of `Conditions`.
@@ -240,7 +299,10 @@ class NebularConditions:
         if self.log_u_scatter:
             value += self.log_u_scatter * rng.standard_normal()
         log_u = float(np.clip(self.step * np.round(value / self.step), *_LOG_U))
-        return {"log_u": log_u, "escape_fraction": self.escape_fraction}
+        escaping = self.escape_fraction
+        if self.leaking_share < 1.0 and rng.random() >= self.leaking_share:
+            escaping = 0.0
+        return {"log_u": log_u, "escape_fraction": escaping}
 
 
 def _are_weighted_names(grains):

@@ -30,6 +30,8 @@ _REDSHIFTS = (4.0, 14.0)
 """Redshifts of the relations, some of them extrapolated by up to six units."""
 _YOUNG = 3e7
 """Age in yr below which stars are still at their birthplace."""
+_MOST_METALS = 0.05
+"""Largest mass fraction of metals, that of the richest stars of the spectra."""
 _DENSE_PARTICLES = 0.8
 """Fraction of the gas particles in the dense gas, where the dust needs resolution."""
 _STAR_KERNEL, _YOUNG_KERNEL, _GAS_KERNEL, _DENSE_KERNEL = 0.25, 0.12, 0.4, 0.15
@@ -218,6 +220,7 @@ class GalaxyPopulation:
         log_sfr = self.main_sequence.median(log_mass, redshift) + above_sequence
         log_gas = draw_scattered(self.gas_content, rng, log_sfr, above_sequence)
         metals = metal_fraction(draw_scattered(self.mass_metallicity, rng, log_mass))
+        metals = min(metals, _MOST_METALS)
         history = self.history.draw(10.0**log_mass, 10.0**log_sfr, redshift, rng)
         bodies = Bodies.draw(self, log_mass, redshift, rng)
         stars = self._stars(bodies, history, metals, rng)

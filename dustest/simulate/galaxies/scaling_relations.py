@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dustest.simulate.emission.conditions import SOLAR_METALS
+
 __all__ = [
     "GasContent",
     "MainSequence",
@@ -15,7 +17,6 @@ __all__ = [
 ]
 
 _SOLAR_OXYGEN = 8.69
-_SOLAR_METALS = 0.014
 _N_NODES = 256
 
 
@@ -43,7 +44,7 @@ def metal_fraction(log_oxygen):
     >>> print(round(metal_fraction(7.69), 4))
     0.0014
     """
-    return _SOLAR_METALS * 10.0 ** (np.asarray(log_oxygen, dtype=float)[()] - _SOLAR_OXYGEN)
+    return SOLAR_METALS * 10.0 ** (np.asarray(log_oxygen, dtype=float)[()] - _SOLAR_OXYGEN)
 
 
 def draw_scattered(relation, rng, *arguments):

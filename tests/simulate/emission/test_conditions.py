@@ -8,7 +8,7 @@ from astropy import units as u
 
 from dustest.data.errors import InputError
 from dustest.physics import Scattered, get_dust_law
-from dustest.simulate import GalaxyPopulation, GalaxySimulator
+from dustest.simulate import GalaxyPopulation, GalaxySimulator, GasParticles
 from dustest.simulate.emission.conditions import Conditions, DustConditions, NebularConditions
 
 
@@ -37,6 +37,25 @@ def test_ionisation_lies_on_nodes():
     assert drawn.std() == pytest.approx(np.hypot(0.3, 0.25 / np.sqrt(12)), abs=0.02)
 
 
+def test_photons_leak_from_a_share_of_the_galaxies():
+    rng = np.random.default_rng(170601)
+    nebulae = NebularConditions(escape_fraction=0.9, leaking_share=0.3)
+    drawn = np.array([nebulae.draw(rng)["escape_fraction"] for _ in range(4000)])
+    assert set(drawn) == {0.0, 0.9}
+    assert np.mean(drawn > 0) == pytest.approx(0.3, abs=0.03)
+
+
+def test_gas_poor_in_metals_has_less_dust():
+    # A tenth of the solar metallicity in the dusty gas; the other gas does not count.
+    place, metals = np.zeros((3, 3)), [0.0007, 0.0021, 0.05]
+    gas = GasParticles(place, [1e6] * 3, metals, [0.2] * 3, dusty=[True, True, False])
+    assert Conditions().dust_to_metal(0.4, gas) == 0.4
+    assert Conditions(metallicity_power=1.0).dust_to_metal(0.4, gas) == pytest.approx(0.04)
+    assert Conditions(metallicity_power=0.5).dust_to_metal(0.4, gas) == pytest.approx(0.1265, 1e-3)
+    rich = GasParticles(place, [1e6] * 3, [0.03] * 3, [0.2] * 3)
+    assert Conditions(metallicity_power=2.0).dust_to_metal(0.4, rich) == 0.4
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -46,6 +65,7 @@ def test_ionisation_lies_on_nodes():
         {"clump_scatter": 1e6},
         *({"dust_to_metal": value} for value in ((0, 2), (1, 0), None)),
         {"scattering": "no"},
+        {"metallicity_power": -0.5},
     ],
 )
 def test_errors(wrong):
@@ -54,7 +74,14 @@ def test_errors(wrong):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"log_u": 0.01}, {"log_u": "a"}, {"log_u_scatter": -0.1}, {"step": 0.0}]
+    "wrong",
+    [
+        {"log_u": 0.01},
+        {"log_u": "a"},
+        {"log_u_scatter": -0.1},
+        {"step": 0.0},
+        {"leaking_share": 1.1},
+    ],
 )
 def test_errors_of_gas(wrong):
     with pytest.raises(InputError, match=f"^{next(iter(wrong))} must be"):
@@ -134,6 +161,16 @@ class TestSimulator:
         assert np.all(truth["dust_to_metal"] == 0.4)
         laws = json.loads(sample.meta["params"])["dust_law"]
         assert [law["name"] for law in laws] == ["SMC", "Calzetti"]
+
+    def test_the_truth_has_the_ratio_at_the_metallicity_of_the_galaxy(self):
+        even, falling = (
+            self.MAKE(dust=DustConditions(dust_to_metal=(0.4, 0.4), metallicity_power=power))[1]
+            for power in (0.0, 1.0)
+        )
+        assert np.all(even["dust_to_metal"] == 0.4)
+        lower = np.log10(falling["dust_to_metal"] / 0.4)
+        assert np.all(lower < 0)
+        np.testing.assert_allclose(falling["log_dust_mass"] - even["log_dust_mass"], lower)
 
     def test_clumps_flatten_the_attenuation(self):
         steep, flat = (
