@@ -54,7 +54,7 @@ MODELS = {
 HEAVY = (8.0, 11.0), 0.5
 """Range of log M and tilt of the mass function of heavy galaxies: those that have much dust."""
 REDSHIFT = (4.0, 14.0)
-N_REDSHIFTS = 8
+N_REDSHIFTS = 24
 """Redshifts of each part of a set; parts have different ones."""
 
 
