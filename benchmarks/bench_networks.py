@@ -12,7 +12,11 @@ that of the median of the truth, with its error from a bootstrap over galaxies, 
 the first network with the same, coverage of the 68 and 90 % intervals, the share of the cells of
 prediction, S/N, brightness and redshift (ten each) beyond 2 binomial errors, and the farthest.
 ``kind`` says which galaxies count: all, those that the network says it knows something about
-(neither PRIOR_DOMINATED nor LOW_SNR), or those more than 0.1 dex below the ceiling of log sSFR.
+(neither PRIOR_DOMINATED nor LOW_SNR), those more than 0.1 dex below the ceiling of log sSFR, or
+the others; of these ``recognised`` is the share whose median is within 0.1 dex of the ceiling,
+too. Bounds of log sSFR are for the galaxies below the ceiling. Networks with the targets
+``log_SFR_10`` and ``log_mass`` also have the difference of both. ``median_bits`` is the median of
+the information by which PRIOR_DOMINATED is set: with this limit half the galaxies have the flag.
 """
 
 import argparse
@@ -35,6 +39,8 @@ LEVELS = (0.05, 0.16, 0.5, 0.84, 0.95)
 INTERVALS = {68: (1, 3), 90: (0, 4)}
 SNR_MIN = 5.0
 BELOW_CEILING = 0.1
+N_DRAWS = 128
+RECENT = "log_SFR_10/M"
 LITTLE = FLAGS["PRIOR_DOMINATED"].value | FLAGS["LOW_SNR"].value
 
 
@@ -85,41 +91,86 @@ def bright(sample, truth):
 
 def compare(name, samples, networks):
     """Rows of all networks on one set."""
-    truth = {q: np.concatenate([np.asarray(t[q], float) for _, t in samples]) for q in QUANTITIES}
+    truth = true_values([truth for _, truth in samples])
+    ceiling = np.quantile(truth["log_sSFR"], 0.999)
     rows, first = [], {}
     for network, cnn in networks.items():
         found = [predict(cnn, sample) for sample, _ in samples]
-        levels, flags, cells = (np.concatenate(part, axis=-1) for part in zip(*found, strict=True))
-        knows = (flags & LITTLE) == 0
-        for number, quantity in enumerate(QUANTITIES):
-            true, ceiling = truth[quantity], np.quantile(truth["log_sSFR"], 0.999)
-            kinds = {"all": np.ones(len(true), bool), "knows": knows}
-            if quantity == "log_sSFR":
-                kinds["below ceiling"] = true < ceiling - BELOW_CEILING
-            for kind, members in kinds.items():
-                part = true[members], levels[number][:, members], cells[:, members]
+        levels, flags, bits, cells = (join(part) for part in zip(*found, strict=True))
+        for quantity in (q for q in levels if q in truth):
+            true = truth[quantity]
+            for kind, members in kinds(quantity, true, flags, ceiling).items():
+                part = true[members], levels[quantity][:, members], cells[:, members]
                 other = first.setdefault((quantity, kind), part) if kind != "knows" else None
                 head = {"set": name, "network": network, "quantity": quantity, "kind": kind}
-                rows.append(head | {"share": round(members.mean(), 3)} | judge(*part, other))
+                head["share"] = round(members.mean(), 3)
+                head["median_bits"] = round(float(np.median(bits[members])), 3)
+                at_ceiling = kind == "at ceiling"
+                head["recognised"] = recognised(part[1], ceiling) if at_ceiling else np.nan
+                rows.append(head | judge(*part, other))
     return rows
 
 
+def true_values(truths):
+    """True values of all galaxies by quantity, as far as they are known."""
+    tables = [Table(truth) for truth in truths]
+    for table in tables:
+        if "log_SFR_10" in table.colnames:
+            table[RECENT] = np.asarray(table["log_SFR_10"]) - np.asarray(table["log_mass"])
+    known = [q for q in (*QUANTITIES, RECENT) if all(q in table.colnames for table in tables)]
+    return {q: np.concatenate([np.asarray(table[q], float) for table in tables]) for q in known}
+
+
+def kinds(quantity, true, flags, ceiling):
+    """Which galaxies count, by kind; only those whose true value is finite."""
+    is_known = np.isfinite(true)
+    found = {"all": is_known, "knows": is_known & ((flags & LITTLE) == 0)}
+    if quantity == "log_sSFR":
+        is_below = true < ceiling - BELOW_CEILING
+        found |= {"below ceiling": is_known & is_below, "at ceiling": is_known & ~is_below}
+    return {kind: members for kind, members in found.items() if members.any()}
+
+
+def recognised(levels, ceiling):
+    """Share of galaxies whose median is within 0.1 dex of the ceiling."""
+    return round(float(np.mean(levels[2] >= ceiling - BELOW_CEILING)), 4)
+
+
+def join(parts):
+    """Arrays, or dictionaries of arrays, along the last axis."""
+    if isinstance(parts[0], dict):
+        return {name: join([part[name] for part in parts]) for name in parts[0]}
+    return np.concatenate(parts, axis=-1)
+
+
 def predict(cnn, sample):
-    """Quantiles (n_quantities, n_levels, n), flags (n,), and columns of cells (3, n)."""
+    """Quantiles by quantity (n_levels, n), flags and bits (n,), and columns of cells (3, n)."""
     columns = ("id", "redshift", "pixel_scale", "cutout_")
     sample = sample[[name for name in sample.colnames if name.startswith(columns)]]
-    levels = np.moveaxis(cnn.predict_quantiles(sample, LEVELS), 0, -1)
+    draws = cnn.sample_posterior(sample, N_DRAWS)
+    quantiles = np.moveaxis(cnn.predict_quantiles(sample, LEVELS), 0, -1)
+    levels = dict(zip(cnn.targets, quantiles, strict=True))
+    if {"log_SFR_10", "log_mass"} <= draws.keys():
+        levels[RECENT] = np.quantile(draws["log_SFR_10"] - draws["log_mass"], LEVELS, axis=1)
     flags = np.asarray(cnn.estimate(sample)["flags"])
-    context = np.concatenate(
-        [
-            cnn.networks_.task.inputs(make_batch(sample, slice(start, start + 512))).context
-            for start in range(0, len(sample), 512)
-        ]
-    )
+    bits, context = (np.concatenate(part) for part in zip(*information(cnn, sample), strict=True))
     layout = ContextLayout(len(cnn.bands))
     log_snr = context[:, layout["log_snr"]].max(axis=1)
     cells = [log_snr, context[:, layout["log_scale"]], context[:, layout["redshift"]]]
-    return levels, flags, np.array(cells)
+    return levels, flags, bits, np.array(cells)
+
+
+def information(cnn, sample):
+    """Bits that a network's flags depend on, NaN without a prior, and context of its galaxies."""
+    networks, prior = cnn.networks_, cnn.networks_.mean_posterior
+    for start in range(0, len(sample), 512):
+        batch = make_batch(sample, slice(start, start + 512)).seeded(BOOTSTRAP_SEED)
+        inputs = networks.task.inputs(batch)
+        bits = np.full(len(inputs.context), np.nan)
+        if prior is not None:
+            draws = networks.samples(inputs.image, inputs.context, inputs.usable, batch.seed)
+            bits = prior.information(draws, inputs.context, len(cnn.bands))
+        yield bits, inputs.context
 
 
 def judge(true, levels, cells, other):
