@@ -223,7 +223,7 @@ def train_and_measure(model, sets, options):
     calibrate(cnn, sets["calibration"])
     common = {"model": model, "augment": options.augment, "n_train": cnn.n_train_}
     tests = about_tests(cnn, sets, options)
-    card = about(cnn, options) | common | tests[0] | {"other_tests": tests[1:]}
+    card = about(cnn, model, options) | common | tests[0] | {"other_tests": tests[1:]}
     cnn.save(options.folder / "models" / f"{model}.model", json.loads(json.dumps(card)))
     return [
         common | {name: test[name] for name in ("population", "n_test")} | row
@@ -250,7 +250,7 @@ def calibrate(cnn, calibration):
     cnn.networks_.mean_posterior = prior
 
 
-def about(cnn, options):
+def about(cnn, model, options):
     """Text of a card: what the networks learned from."""
     rows = {
         name: {
@@ -264,6 +264,7 @@ def about(cnn, options):
         for name, kind in kinds(options).items()
     }
     populations = [name for name in (options.population, options.mix) if name]
+    start = first_networks(model, options.start)
     return {
         "residuals": "estimate minus truth",
         "limits": (
@@ -279,7 +280,7 @@ def about(cnn, options):
         "augmentation": describe(make_options(cnn, cnn.networks_.task).augmentation),
         "snr_min": SNR_MIN_TRAINING,
         "network_seed": NETWORK_SEED,
-        "start": str(options.start.name) if options.start else "",
+        "start": "" if start is None else start.card_["simulator"],
         "sets": rows,
     }
 
@@ -351,7 +352,7 @@ def widened(some, more):
     )
     mean[columns], std[columns] = scaler.mean, scaler.std
     more.networks_ = Ensemble(task, type(scaler)(mean, std), [weights])
-    more.domain_ = some.domain_
+    more.domain_, more.card_ = some.domain_, some.card_
     return more
 
 
