@@ -1,10 +1,10 @@
-"""Networks of the benchmarks, by name or file."""
+"""Networks and detectors of the benchmarks, by name or file."""
 
 from pathlib import Path
 
-from dustest import CNNEstimator
+from dustest import CNNEstimator, ShiftDetector
 
-__all__ = ["load_network"]
+__all__ = ["load_detector", "load_network"]
 
 
 def load_network(text, random_state):
@@ -25,6 +25,27 @@ def load_network(text, random_state):
         The networks.
     """
     name, _, word = text.rpartition("=")
-    is_shipped = word in CNNEstimator.pretrained
-    cnn = CNNEstimator.from_pretrained(word) if is_shipped else CNNEstimator.load(word)
+    cnn = _load(CNNEstimator, word)
     return name or Path(word).stem, cnn.set_params(random_state=random_state)
+
+
+def load_detector(text):
+    """Load the detector of networks.
+
+    Parameters
+    ----------
+    text : str
+        As of `load_network`.
+
+    Returns
+    -------
+    detector : ShiftDetector
+        Their detector.
+    """
+    return _load(ShiftDetector, text.rpartition("=")[2])
+
+
+def _load(kind, word):
+    """Estimator or detector of a file, or of networks that come with dustest."""
+    is_shipped = word in CNNEstimator.pretrained
+    return kind.from_pretrained(word) if is_shipped else kind.load(word)

@@ -164,18 +164,12 @@ class Draws:
 
     def wide(self, survey, n, factor, redshift=None):
         """Galaxies seen with a wider point-spread function."""
-        scale = get_survey(survey).pixel_scale
-        size = int(PSF_FIELD / scale) | 1
-        psfs = {
-            band: PSF(make_psf(band, pixel_scale=scale, size=size).image, factor * scale, band)
-            for band in self._bands(survey)
-        }
+        psfs = widened(survey, self._bands(survey), factor)
         return self.draw("PSF", survey, n, factor, redshift, psfs=psfs)
 
     def noisy(self, survey, n, factor, redshift=None):
         """Galaxies with more noise."""
-        noise = {band: noise_preset(survey, band) for band in self._bands(survey)}
-        noise = {band: louder(one, factor) for band, one in noise.items()}
+        noise = louder(survey, self._bands(survey), factor)
         return self.draw("noise", survey, n, factor, redshift, noise=noise)
 
     def draw(self, kind, survey, n, factor, redshift, **options):
@@ -214,10 +208,22 @@ class Draws:
         return sample[kept], truth[kept]
 
 
-def louder(noise, factor):
-    """Noise of a higher level, with the same correlation."""
-    depth = None if noise.depth is None else noise.depth - 2.5 * np.log10(factor)
-    return replace(noise, rms=factor * noise.rms, depth=depth)
+def widened(survey, bands, factor):
+    """Point-spread functions of a survey that are wider by a factor, by band."""
+    scale = get_survey(survey).pixel_scale
+    size = int(PSF_FIELD / scale) | 1
+    images = {band: make_psf(band, pixel_scale=scale, size=size).image for band in bands}
+    return {band: PSF(image, factor * scale, band) for band, image in images.items()}
+
+
+def louder(survey, bands, factor):
+    """Noise of a survey at another level, with the same correlation, by band."""
+    found = {}
+    for band in bands:
+        noise = noise_preset(survey, band)
+        depth = None if noise.depth is None else noise.depth - 2.5 * np.log10(factor)
+        found[band] = replace(noise, rms=factor * noise.rms, depth=depth)
+    return found
 
 
 def stacked(samples):

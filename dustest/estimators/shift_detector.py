@@ -13,6 +13,7 @@ from dustest.data.checks.sample_columns import band_column_name
 from dustest.data.errors import InputError, ReadError
 from dustest.estimators._cnn.files.manifest import DETECTOR, detector_of
 from dustest.estimators._cnn.files.model_file import read_model, write_model
+from dustest.estimators._cnn.files.pretrained import pretrained_file
 from dustest.estimators._cnn.inputs import border_noise, central_pixels, check_bands
 from dustest.estimators._cnn.shift.learning import Galaxies, learn_detection
 from dustest.estimators._cnn.shift.sample_test import compare_with_training
@@ -265,9 +266,34 @@ class ShiftDetector(BaseEstimator):
         if detection is None:
             msg = f"{path} has networks without a detector: fit one, see ShiftDetector.fit"
             raise ReadError(msg)
-        detector = cls(detection.bands, size=detection.size, kind=detection.kind)
+        names = ("bands", "size", "kind", "false_alarms")
+        detector = cls(**{name: getattr(detection, name) for name in names})
         detector.detection_ = detection
         return detector
+
+    @classmethod
+    def from_pretrained(cls, name):
+        """Get the detector of networks that come with dustest.
+
+        Parameters
+        ----------
+        name : str
+            Name of the networks, see `dustest.CNNEstimator.from_pretrained`.
+
+        Returns
+        -------
+        detector : ShiftDetector
+            Detector that flags galaxies when these networks estimate.
+
+        Raises
+        ------
+        InputError
+            If there are no such networks.
+        ReadError
+            If their file is not the one that dustest came with, or has no detector.
+        """
+        path, sha256 = pretrained_file(name)
+        return cls.load(path, sha256=sha256)
 
     def _check(self):
         """Raise an error for an invalid parameter."""

@@ -246,6 +246,13 @@ class TestSave:
         first, second = (one.report(sample) for one in (detector, loaded))
         assert all(np.array_equal(first[name], second[name]) for name in first.colnames)
 
+    def test_loaded_detector_has_its_parameters(self, tmp_path):
+        sample = make_sample(make_stamps(20, np.random.default_rng(170482)))
+        detector = ShiftDetector(["F356W"], size=40, false_alarms=0.05).fit(sample)
+        detector.save(tmp_path / "detector.model")
+        expected = detector.get_params() | {"bands": ("F356W",)}
+        assert ShiftDetector.load(tmp_path / "detector.model").get_params() == expected
+
     def test_damaged_file_is_refused(self, detector, tmp_path):
         path = tmp_path / "detector.model"
         detector.save(path)
@@ -291,6 +298,18 @@ class TestInNetworks:
         assert np.array_equal(
             loaded.estimate(sample)["domain_reason"], again.report(sample)["reason"]
         )
+
+    def test_detector_of_networks_that_come_with_dustest(self, cnn, tmp_path, monkeypatch):
+        sha256 = cnn.save(tmp_path / "cnn.model")
+        monkeypatch.setattr(
+            "dustest.estimators.shift_detector.pretrained_file",
+            lambda name: (tmp_path / f"{name}.model", sha256),
+        )
+        assert ShiftDetector.from_pretrained("cnn").reasons_ == cnn.detector_.reasons[1:]
+
+    def test_unknown_networks_are_refused(self):
+        with pytest.raises(InputError, match="nircam-3band"):
+            ShiftDetector.from_pretrained("nircam")
 
     def test_networks_without_a_detector_have_no_reason(self, cnn, tmp_path):
         cnn.detector_ = None

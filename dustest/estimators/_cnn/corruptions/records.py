@@ -46,6 +46,8 @@ class Corruption:
         Whether fluxes without stamps show the change. Fluxes are stamps of one pixel.
     is_galaxy : bool
         Whether a changed galaxy is still one.
+    repeats : int
+        How often detectors learn it: more often if it is hard to see.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Corruption:
     least_bands: int = 1
     is_photometric: bool = False
     is_galaxy: bool = True
+    repeats: int = 1
 
     def apply(self, stamps, errors, redshift, rng, strength=None, autocorrelation=None):
         """Change galaxies.
@@ -245,14 +248,16 @@ CORRUPTIONS = Registry(
     Corruption,
     [
         # Mosaics of CEERS, GLASS and SMACS differ from the optics by 0 to 0.8 pixels.
-        Corruption("wide PSF", "PSF", (1.2, 2.4), _wide, inside=(0.0, 0.8)),
+        Corruption("wide PSF", "PSF", (1.2, 2.4), _wide, inside=(0.0, 0.8), repeats=2),
         Corruption("noise", "noise", (1.7, 2.5), _noisy, inside=(1.0, 1.2)),
         Corruption("pixel scale", "pixel scale", (1.3, 1.6), _scaled_pixels),
         Corruption("unit", "units", (1.0, 1.0), _unit, **_OF_FLUXES),
         Corruption("swapped bands", "colour", (1.0, 1.0), _swapped, **_OF_COLOURS),
         Corruption("zero point", "colour", (0.3, 0.5), _zero_point, (0.0, 0.05), **_OF_FLUXES),
         Corruption(
-            "shifted band", "misaligned bands", (1.8, 3.0), _misaligned, (0.0, 1.0), least_bands=2
+            *("shifted band", "misaligned bands", (1.8, 3.0), _misaligned, (0.0, 1.0)),
+            least_bands=2,
+            repeats=2,
         ),
         Corruption("offset", "centre", (4.5, 8.0), _off_centre, inside=(0.0, 3.0)),
         Corruption("background", "background", (1.8, 3.0), _background, inside=(0.0, 1.0)),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 
 import numpy as np
+from scipy.special import logsumexp
 
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
@@ -31,7 +32,7 @@ _ZEROS, _PLATEAU = 3, 4
 _UNIT = 0.8
 """Least distance in dex of the noise of all bands from that of a survey of this pixel scale."""
 _FAINT_MARGIN = 3.0
-"""Log-ratio by which fainter galaxies must exceed the limits, since none of them was learned."""
+"""Log-ratio by which fainter galaxies must exceed the limit, since none of them was learned."""
 _MOST_UNUSUAL = 1.0
 """Largest excess that the distance alone gives a galaxy. Known corruptions can exceed it."""
 _CERTAIN = 1e3
@@ -78,17 +79,19 @@ class Detection:
         Side of the stamps in pixels.
     reasons : tuple of str
         Reasons; the first is `CLEAN`.
+    false_alarms : float
+        Share of clean galaxies that was to be reported.
     mean, std : ndarray of shape (p,)
         Of the features of clean galaxies.
-    hidden, hidden_bias, output, output_bias : ndarray
-        Weights of the classifier.
+    first, first_bias, second, second_bias, output, output_bias : ndarray
+        Weights of the classifier: two hidden layers, and the logits of the reasons.
     whitening : ndarray of shape (p, p)
         Matrix that makes features of clean galaxies uncorrelated.
     surveys : ndarray of shape (n_surveys, 2)
         Median log10 of the pixel scale in arcsec, and of the noise in nJy.
-    limits : ndarray of shape (n_surveys, n_reasons)
-        Log-ratio of the probability of each reason to that of `CLEAN` above which a galaxy is
-        reported; first the largest squared distance from the mean.
+    limits : ndarray of shape (n_surveys, 2)
+        Largest squared distance from the mean, and log-ratio of the probability of all reasons to
+        that of `CLEAN` above which a galaxy is reported.
     effects, levels, scatter : ndarray
         Responses of features to properties of a sample, see `~.sample_test`.
     """
@@ -97,10 +100,13 @@ class Detection:
     bands: tuple
     size: int
     reasons: tuple
+    false_alarms: float
     mean: np.ndarray
     std: np.ndarray
-    hidden: np.ndarray
-    hidden_bias: np.ndarray
+    first: np.ndarray
+    first_bias: np.ndarray
+    second: np.ndarray
+    second_bias: np.ndarray
     output: np.ndarray
     output_bias: np.ndarray
     whitening: np.ndarray
@@ -178,20 +184,25 @@ class Detection:
             Scores and reasons; galaxies without data have the score NaN and no reason.
         """
         ratios = self.ratios(table)
-        excess = ratios - self.limits[self.survey_of(table)]
-        np.clip(0.5 * excess[:, 0], None, _MOST_UNUSUAL, out=excess[:, 0])
+        best = ratios.argmax(axis=1)
+        distance, known = self.excess(table, ratios).T
         if self.kind == "cutout":
-            self._check_plainly(table, excess)
-        excess -= np.where(bright, 0.0, _FAINT_MARGIN)[:, None]
-        best = 1 + excess[:, 1:].argmax(axis=1)
-        rows = np.arange(len(best))
-        likely = (excess[rows, best] > 0.0) | (ratios[rows, best] > 0.0)
-        largest = excess.max(axis=1)
+            self._check_plainly(table, known, best)
+        margin = np.where(bright, 0.0, _FAINT_MARGIN)
+        largest = np.maximum(np.minimum(distance, _MOST_UNUSUAL), known) - margin
         largest = np.where(self._is_blank(table), np.nan, largest)
         score = 1.0 / (1.0 + np.exp(-np.clip(largest, -30.0, 30.0)))
-        reason = np.where(likely, np.array(self.reasons)[best], UNUSUAL)
+        likely = (known > margin) | (ratios.max(axis=1) > 0.0)
+        reason = np.where(likely, np.array(self.reasons[1:])[best], UNUSUAL)
         reason = np.where(largest > 0.0, reason, CLEAN)
         return Verdict(score, reason, ~np.isin(reason, _no_galaxies()))
+
+    def excess(self, table, ratios):
+        """Half the squared distance, and log-ratio of all reasons, above their limits, (n, 2)."""
+        values = np.clip(self.values(table), -MOST, MOST) @ self.whitening
+        found = [np.square(values).sum(axis=1), logsumexp(ratios, axis=1)]
+        excess = np.stack(found, axis=1) - self.limits[self.survey_of(table)]
+        return excess * [0.5, 1.0]
 
     def _is_blank(self, table):
         """Galaxies without data in any band."""
@@ -204,17 +215,17 @@ class Detection:
             return np.isfinite(table[:, : N_PLAIN * n_bands : N_PLAIN])
         return np.isfinite(table[:, n_bands : 2 * n_bands])
 
-    def _check_plainly(self, table, excess):
-        """Raise the excess of galaxies whose fault is plain to see, in place."""
+    def _check_plainly(self, table, excess, best):
+        """Change excess and reason of galaxies whose fault is plain to see, in place."""
         n_bands = len(self.bands)
         plain = table[:, : N_PLAIN * n_bands].reshape(-1, n_bands, N_PLAIN)
         broken = (plain[..., 2] >= _ZEROS) | (plain[..., 3] >= _PLATEAU)
         nearest = np.abs(self._distances(table)[0]).argmin(axis=1)
         change = plain[..., 0] - self.surveys[nearest, 1, None]
         wrong = np.all((np.abs(change) > _UNIT) | np.isnan(change), axis=1)
-        excess[wrong, self.reasons.index("units")] = _CERTAIN
         broken = broken.any(axis=1)
-        excess[broken, self.reasons.index("saturation")] = 2.0 * _CERTAIN
+        excess[wrong | broken] = _CERTAIN
+        best[broken] = self.reasons.index("saturation") - 1
 
     def values(self, table):
         """Features in standard deviations from their means, 0 if unknown."""
@@ -223,16 +234,14 @@ class Detection:
         return np.clip(values, -_FARTHEST, _FARTHEST, out=values)
 
     def activations(self, values):
-        """Hidden units of the classifier, (n, n_hidden)."""
-        return np.maximum(values @ self.hidden + self.hidden_bias, 0.0)
+        """Last hidden units of the classifier, (n, n_hidden)."""
+        first = np.maximum(values @ self.first + self.first_bias, 0.0)
+        return np.maximum(first @ self.second + self.second_bias, 0.0)
 
     def ratios(self, table):
-        """Squared distance from the mean, then log-ratios of all reasons to clean."""
-        values = self.values(table)
-        logits = self.activations(values) @ self.output + self.output_bias
-        ratios = logits - logits[:, :1]
-        ratios[:, 0] = np.square(np.clip(values, -MOST, MOST) @ self.whitening).sum(axis=1)
-        return ratios
+        """Log-ratios of all reasons to clean, (n, n_reasons - 1)."""
+        logits = self.activations(self.values(table)) @ self.output + self.output_bias
+        return logits[:, 1:] - logits[:, :1]
 
     def survey_of(self, table):
         """Number of the survey that is most similar in pixel scale and noise."""
@@ -290,12 +299,14 @@ class Detection:
         plain = {name: tuple(v) if isinstance(v, list) else v for name, v in names.items()}
         try:
             found = cls(**plain, **arrays)
-            shapes = found.ratios(np.zeros((1, len(found.mean)))).shape, found.limits.shape[1:]
+            table = np.zeros((1, len(found.mean)))
+            found.excess(table, found.ratios(table))
+            shapes = found.output_bias.shape, found.limits.shape[1:]
         except (TypeError, ValueError) as error:
             msg = f"the detector must have all its arrays, {error}"
             raise InputError(msg) from error
-        if shapes != ((1, len(found.reasons)), (len(found.reasons),)):
-            msg = f"the detector must have a limit for each reason, got {shapes}"
+        if shapes != ((len(found.reasons),), (2,)):
+            msg = f"the detector must have a logit for each reason and two limits, got {shapes}"
             raise InputError(msg)
         return found
 

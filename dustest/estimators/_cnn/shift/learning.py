@@ -1,6 +1,6 @@
 """How a detector learns: corrupted galaxies, a classifier, and limits for each survey."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from sklearn.neural_network import MLPClassifier
@@ -16,8 +16,8 @@ from dustest.estimators._cnn.shift.sample_test import PROPERTIES, responses
 
 __all__ = ["Galaxies", "learn_detection"]
 
-_HIDDEN, _RATE, _DECAY = 96, 2e-3, 1e-3
-_BATCHES = (*[1] * 9, *[4] * 5)
+_HIDDEN, _RATE, _DECAY = (128, 64), 2e-3, 1e-3
+_BATCHES = (*[1] * 9, *[4] * 6)
 """Size of batches in each epoch; larger ones average, as smaller learning rates do."""
 _LEAST, _MOST, _STEPS = 32, 256, 400
 """Smallest and largest of the smaller batches, and steps of an epoch between these limits."""
@@ -165,17 +165,18 @@ def learn_detection(galaxies, examples, bands, size, kind, false_alarms, seed):
     learned = _Maker(galaxies[~held_out], size, kind, rng, noise)
     clean = [learned.table()]
     clean += [learned.table(one, inside=True) for one in known if one.inside]
-    outside = [(one.reason, learned.table(one)) for one in known]
+    outside = [(one.reason, learned.table(one)) for one in known for _ in range(one.repeats)]
     outside += [
         (name, _Maker(one, size, kind, rng, noise).table()) for name, one in examples.items()
     ]
-    detection = _untrained(clean, learned.galaxies, bands, size, kind, reasons)
+    names = {"kind": kind, "bands": bands, "size": size, "reasons": reasons}
+    detection = _untrained(clean, learned.galaxies, names | {"false_alarms": false_alarms})
     labels = [np.zeros(sum(map(len, clean)), int)]
     labels += [np.full(len(table), reasons.index(reason)) for reason, table in outside]
     tables = np.concatenate([*clean, *(table for _, table in outside)])
     detection = _classified(detection, tables, np.concatenate(labels), seed, rng)
     aside = replace(learned, galaxies=galaxies[held_out])
-    detection = _limited(detection, aside, known, false_alarms)
+    detection = _limited(detection, aside, known)
     if kind == "flux":
         return detection
     return _tested(detection, aside)
@@ -250,33 +251,28 @@ def _features(galaxies, size, kind, present):
     return measure(pixels, noise, growth, present, galaxies.redshift, galaxies.pixel_scale)
 
 
-def _untrained(clean, learned, bands, size, kind, reasons):
+def _untrained(clean, learned, names):
     """Detector with the statistics of clean galaxies and those inside the trained range."""
     tables = np.concatenate(clean)
     mean, std = _known_statistics(tables)
     surveys = np.zeros((1, 2))
-    if kind == "cutout":
-        noise = np.nanmean(clean[0][:, : N_PLAIN * len(bands) : N_PLAIN], axis=1)
+    if names["kind"] == "cutout":
+        noise = np.nanmean(clean[0][:, : N_PLAIN * len(names["bands"]) : N_PLAIN], axis=1)
         known = np.ma.masked_invalid(
             np.stack([log_pixel_scale(learned.pixel_scale), noise], axis=1)
         )
         number = range(learned.survey.max() + 1)
         medians = [np.ma.median(known[learned.survey == one], axis=0) for one in number]
         surveys = np.array([one.filled(np.nan) for one in medians])
-    empty = np.zeros((len(mean), 1), np.float32)
-    return Detection(
-        kind,
-        bands,
-        size,
-        reasons,
-        mean.astype(np.float32),
-        std.astype(np.float32),
-        *(empty, empty[0], np.zeros((1, len(reasons)), np.float32), np.zeros(len(reasons))),
-        _whitening((tables - mean) / std),
-        surveys.astype(np.float32),
-        np.zeros((len(surveys), len(reasons)), np.float32),
-        *(np.zeros((0, 0), np.float32) for _ in range(3)),
-    )
+    arrays = {item.name: np.zeros(0) for item in fields(Detection) if item.name not in names}
+    arrays |= {"mean": mean, "std": std, "whitening": _whitening((tables - mean) / std)}
+    arrays |= {"surveys": surveys, "limits": np.zeros((len(surveys), 2))}
+    return Detection(**names, **_single(arrays))
+
+
+def _single(arrays):
+    """Arrays in single precision."""
+    return {name: value.astype(np.float32) for name, value in arrays.items()}
 
 
 def _known_statistics(tables):
@@ -299,7 +295,7 @@ def _whitening(values):
 def _classified(detection, tables, labels, seed, rng):
     """The detector with a trained classifier."""
     network = MLPClassifier(
-        (_HIDDEN,),
+        _HIDDEN,
         alpha=_DECAY,
         learning_rate_init=_RATE,
         random_state=seed,
@@ -311,21 +307,22 @@ def _classified(detection, tables, labels, seed, rng):
         network.set_params(batch_size=min(factor * size, len(values)))
         order = rng.permutation(len(values))
         network.partial_fit(values[order], labels[order], classes=classes)
-    (hidden, output), (first, second) = network.coefs_, network.intercepts_
-    arrays = {"hidden": hidden, "output": output, "hidden_bias": first, "output_bias": second}
-    return replace(detection, **{name: v.astype(np.float32) for name, v in arrays.items()})
+    layers = ("first", "second", "output")
+    arrays = dict(zip(layers, network.coefs_, strict=True))
+    biases = zip(layers, network.intercepts_, strict=True)
+    return replace(detection, **_single(arrays | {f"{name}_bias": v for name, v in biases}))
 
 
-def _limited(detection, aside, known, false_alarms):
+def _limited(detection, aside, known):
     """The detector with limits for each survey, from galaxies that it did not learn."""
     groups = [aside.table(sparse=False)]
     groups += [aside.table(one, inside=True, sparse=False) for one in known if one.inside]
-    ratios = [detection.ratios(group) for group in groups]
+    excess = [detection.excess(group, detection.ratios(group)) for group in groups]
     survey = aside.galaxies.survey
     if detection.kind == "flux":
         survey = np.zeros_like(survey)
     limits = [
-        _limits([one[survey == number] for one in ratios], false_alarms)
+        _limits([one[survey == number] for one in excess], detection.false_alarms)
         for number in range(len(detection.surveys))
     ]
     return replace(detection, limits=np.array(limits, np.float32))
@@ -333,23 +330,10 @@ def _limited(detection, aside, known, false_alarms):
 
 def _limits(groups, false_alarms):
     """Limits that few clean galaxies exceed, and few of those changed inside the range."""
-    distance = np.quantile(np.concatenate(groups)[:, 0], 1.0 - _UNUSUAL)
-    common = np.quantile(groups[0][:, 1:].max(axis=1), 1.0 - false_alarms)
-    limits = np.array([distance, *np.full(groups[0].shape[1] - 1, common)])
-    for group in groups:
-        for _ in limits:
-            excess = group - limits
-            excess[:, 0] = np.where(excess[:, 0] > 0.0, 1e-6, -1e6)
-            reported, reason = excess.max(axis=1) > 0.0, excess.argmax(axis=1)
-            n_more = int(np.ceil(reported.sum() - _INSIDE * len(group)))
-            if n_more <= 0:
-                break
-            most = np.bincount(reason[reported], minlength=len(limits))[1:].argmax() + 1
-            own = np.sort(excess[reported & (reason == most), most])
-            if not own.size:
-                break
-            limits[most] += own[min(n_more, own.size) - 1] + 1e-6
-    return limits
+    distance = 2.0 * np.quantile(np.concatenate(groups)[:, 0], 1.0 - _UNUSUAL)
+    shares = [false_alarms, *[_INSIDE] * (len(groups) - 1)]
+    pairs = zip(groups, shares, strict=True)
+    return distance, max(np.quantile(group[:, 1], 1.0 - share) for group, share in pairs)
 
 
 def _tested(detection, aside):
@@ -360,4 +344,4 @@ def _tested(detection, aside):
     tables = [[aside.table(one.corruption(level)) for level in one.levels] for one in PROPERTIES]
     effects, levels, scatter = responses(tables, detection)
     arrays = {"effects": effects, "levels": levels, "scatter": scatter}
-    return replace(detection, **{name: v.astype(np.float32) for name, v in arrays.items()})
+    return replace(detection, **_single(arrays))
