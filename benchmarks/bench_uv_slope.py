@@ -27,8 +27,8 @@ from dustest.physics import (
     synthetic_photometry,
 )
 from dustest.physics.uv_slope import PHOTOMETRIC_SLOPE_ERR
-from dustest.simulate import GalaxySimulator
-from dustest.simulate.galaxies.population import GalaxyPopulation
+from dustest.simulate import GalaxySimulator, get_population
+from dustest.simulate.galaxies.named_populations import change_settings
 from dustest.simulate.telescope.spectrograph import PrismSpectrograph
 
 FILTER_SETS = {
@@ -41,8 +41,8 @@ REDSHIFTS = (6.0, 6.5, 7.0, 7.5, 8.0, 8.5, 9.0)
 SIGNAL_TO_NOISE = (3.0, 5.0, 10.0, 30.0, np.inf)
 N_MOCKS = 4000
 N_GALAXIES = 5000
-POPULATIONS = {"default": ("0.1", 11), "heavy": (GalaxyPopulation(log_mass=(8.0, 11.0)), 12)}
-"""Populations and the seeds of their galaxies."""
+POPULATIONS = {"all": ({}, 170609), "heavy": ({"log_mass": (8.0, 11.0)}, 170610)}
+"""Changes to the population "0.2", and the seeds of the galaxies."""
 POOR_FIT_BANDS = {"wide": ["F115W", "F150W", "F200W"], "medium": FILTER_SETS["medium"]}
 ERROR_BINS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.5, 2.0)
 
@@ -128,7 +128,8 @@ def simulated(population, seed):
 def report_systematic_error():
     """Print pulls by error of the slope, before and after the systematic error."""
     bands = ["F090W", "F115W", "F150W", "F200W", "F277W"]
-    for label, (population, seed) in POPULATIONS.items():
+    for label, (settings, seed) in POPULATIONS.items():
+        population = change_settings(get_population("0.2"), settings)
         sample, truth = simulated(population, seed)
         flux, error = (
             np.stack([sample[f"{kind}_{band}"].value for band in bands], axis=1)

@@ -61,6 +61,12 @@ else:
 html_title = f"{project} {version}"
 htmlhelp_basename = f"{project}doc"
 
+# -- Figures of pages ------------------------------------------------------------------------
+
+plot_formats = [("png", 120)]
+plot_html_show_formats = False
+plot_html_show_source_link = False
+
 # -- Gallery: every example is executed ------------------------------------------------------
 
 sphinx_gallery_conf = {

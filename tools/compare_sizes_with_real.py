@@ -16,9 +16,11 @@ from astropy.io import fits
 from astropy.table import QTable
 from photutils.aperture import CircularAperture
 
-from dustest.simulate import GalaxyPopulation, GalaxySimulator, make_psf
+from dustest.simulate import GalaxySimulator, get_population, make_psf
+from dustest.simulate.galaxies.named_populations import change_settings
 
-SEED = 1
+SEED = 170607
+POPULATION = "0.2"
 BANDS = ("F277W", "F444W")
 PIXEL_SCALE = 0.03
 SIZE = 65
@@ -85,7 +87,7 @@ def simulated_sizes(target, seed):
         BANDS,
         preset="JADES-deep",
         redshift=target.redshift,
-        population=GalaxyPopulation(log_mass=target.log_mass),
+        population=change_settings(get_population(POPULATION), {"log_mass": target.log_mass}),
         size=SIZE,
         views=["xy"],
         photometry_bands=[],

@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from astropy.table import QTable, vstack
+from astropy.table import vstack
 from mock_catalogs import (
     CATALOGS,
     LINE_COLOURS,
@@ -23,6 +23,7 @@ from mock_catalogs import (
     MockCatalogs,
     fitting_half,
     observables,
+    published_slopes,
     real_galaxies,
     thinned,
     weights_of,
@@ -80,12 +81,8 @@ def compare_catalog(catalog, mocks, simulated, folder, output, seed):
 
 def compare_slopes(simulated, folder, output, seed):
     """Published slopes against true ones of galaxies of the same luminosities."""
-    real = QTable.read(folder / "catalogs" / "published_uv_slopes.csv").filled(np.nan)
-    real.rename_column("z", "redshift")
-    inside = (real["redshift"] > REDSHIFT[0]) & (real["redshift"] < REDSHIFT[1])
-    for side, limit in zip((1, -1), SLOPES_M_UV, strict=True):
-        inside &= side * real["M_UV"] > side * limit
-    real, rng = real[inside], np.random.default_rng(seed)
+    real, rng = published_slopes(folder), np.random.default_rng(seed)
+    real = real[(real["M_UV"] > SLOPES_M_UV[0]) & (real["M_UV"] < SLOPES_M_UV[1])]
     simulated = simulated["true_redshift", "M_UV", "beta", "weight"].copy()
     simulated.rename_column("true_redshift", "redshift")
     edges = np.arange(SLOPES_M_UV[0], SLOPES_M_UV[1] + M_UV_STEP / 2, M_UV_STEP)

@@ -14,10 +14,12 @@ import numpy as np
 from astropy.table import vstack
 
 from dustest.report.figures import plot_attenuation_ratio
-from dustest.simulate import GalaxyPopulation, GalaxySimulator
+from dustest.simulate import GalaxySimulator, get_population
+from dustest.simulate.galaxies.named_populations import change_settings
 from dustest.validation import binned_statistics
 
-SEED = 1
+SEED = 170608
+POPULATION = "0.2"
 REDSHIFT = (6.0, 8.0)
 # The ratios of the paper are 0, 0.1, ..., 1; each bin is centred on one of them.
 EDGES = np.round(np.arange(0.05, 1.0, 0.1), 2)
@@ -26,19 +28,19 @@ EVERYTHING = np.array([0.0, 1.0])
 
 @dataclass(frozen=True)
 class Setting:
-    """Which galaxies are measured, and behind which dust."""
+    """Which galaxies are measured, and behind which dust: a law, or that of the population."""
 
     name: str
     log_mass: tuple
-    dust_law: str
+    dust_law: str | None
     n: int
 
 
 SETTINGS = (
-    Setting("all", (7.0, 11.0), "SMC", 12000),
-    Setting("above_1e8", (8.0, 11.0), "SMC", 10000),
+    Setting("all", (7.0, 11.0), None, 12000),
+    Setting("above_1e8", (8.0, 11.0), None, 10000),
+    Setting("above_1e9.5", (9.5, 11.0), None, 4000),
     Setting("above_1e9.5_smc", (9.5, 11.0), "SMC", 4000),
-    Setting("above_1e9.5_mw", (9.5, 11.0), "MW", 4000),
 )
 
 
@@ -47,7 +49,7 @@ def detected_truth(setting, seed):
     simulator = GalaxySimulator(
         preset="CEERS",
         redshift=REDSHIFT,
-        population=GalaxyPopulation(log_mass=setting.log_mass),
+        population=change_settings(get_population(POPULATION), {"log_mass": setting.log_mass}),
         dust_law=setting.dust_law,
         photometry_bands=[],
         spectrograph=None,
@@ -66,7 +68,7 @@ def ratio_table(truth, setting):
         edges = (EVERYTHING, EDGES)
         rows = [binned_statistics(truth, name, by="dust_to_metal", edges=e) for e in edges]
         table[f"median_{name}"] = np.concatenate([np.asarray(row["median"]) for row in rows])
-    table.add_column(setting.dust_law, name="dust_law", index=0)
+    table.add_column(setting.dust_law or "population", name="dust_law", index=0)
     table.add_column(setting.name, name="set", index=0)
     return table
 

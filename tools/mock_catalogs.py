@@ -1,9 +1,9 @@
 """Real galaxies of JADES at redshifts 6 to 9, and simulated ones as catalogues would hold them.
 
-Used by ``fit_population.py`` and ``compare_with_real.py``. The simulated galaxies get errors and
-noise like those of real galaxies of similar magnitude, are selected by the same cuts, and their
-redshifts are estimated from the noisy photometry, since the real redshifts are photometric too: a
-strong line in a band decides both its colours and its redshift.
+Used by ``fit_population.py``, ``compare_with_real.py`` and ``compare_relations.py``. The simulated
+galaxies get errors and noise like those of real galaxies of similar magnitude, are selected by the
+same cuts, and their redshifts are estimated from the noisy photometry, since the real redshifts
+are photometric too: a strong line in a band decides both its colours and its redshift.
 """
 
 from dataclasses import dataclass
@@ -96,6 +96,13 @@ def real_galaxies(catalog, folder):
     return QTable(sample[inside & is_selected(sample, catalog)])
 
 
+def published_slopes(folder):
+    """Slopes of galaxies in several articles, within the redshifts of the comparison."""
+    slopes = QTable.read(folder / "catalogs" / "published_uv_slopes.csv").filled(np.nan)
+    slopes.rename_column("z", "redshift")
+    return slopes[(slopes["redshift"] > REDSHIFT[0]) & (slopes["redshift"] < REDSHIFT[1])]
+
+
 def fitting_half(real, name):
     """The galaxies of a catalogue that the fit of the population uses, and the others."""
     order = np.random.default_rng((SPLIT_SEED, *name.encode())).permutation(len(real))
@@ -170,6 +177,9 @@ class MockCatalogs:
             "true_redshift": snapshot.redshift,
             "log_dust_mass": np.log10(dust_mass(galaxy.gas, dust_to_metal).sum()),
             "EW": (line / continuum - 1.0) * (_LINES[1] - _LINES[0]),
+            "half_light_radius": _half_light_radius(
+                galaxy.stars.position, light.flux[:, BANDS.index(MAGNITUDES[-1])]
+            ),
         }
         row |= free.quantities | light.quantities
         return row | {
@@ -227,6 +237,15 @@ def _beside(redshift):
     for name, (low, high) in (("lines", _LINES), ("beside", _BESIDE_LINES)):
         edges = np.array([low, low + 1e-3, high - 1e-3, high]) * (1.0 + redshift)
         yield Band(name, name, edges, np.array([0.0, 1.0, 1.0, 0.0]))
+
+
+def _half_light_radius(position, flux):
+    """Radius in kpc about the centroid in which half of the light is."""
+    place = position[:, :2] - flux @ position[:, :2] / flux.sum()
+    radius = np.hypot(*place.T)
+    order = np.argsort(radius)
+    below = np.cumsum(flux[order])
+    return np.interp(0.5 * below[-1], below, radius[order])
 
 
 def _fluxes(table):

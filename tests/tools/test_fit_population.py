@@ -125,3 +125,11 @@ def test_redshifts_are_estimated_from_the_break(mocks):
     estimated = catalogs.estimated_redshift(table)
     inside = (redshift > 6.0) & (redshift < 7.0)
     assert np.abs(estimated - redshift)[inside].max() < 0.15
+
+
+def test_half_of_the_light_of_a_gaussian_is_within_1_18_of_its_width(mocks):
+    """Off the origin, where mass per star varies; the radius is sqrt(2 ln 2) sigma."""
+    rng = np.random.default_rng(4)
+    position = rng.normal([3.0, -1.0, 0.0], 0.5, (20000, 3))
+    radius = mocks._half_light_radius(position, rng.uniform(0.5, 1.5, len(position)))
+    assert radius == pytest.approx(0.5 * np.sqrt(2.0 * np.log(2.0)), rel=0.02)
