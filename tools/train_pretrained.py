@@ -41,6 +41,8 @@ from dustest.data.identity.describe import describe
 from dustest.estimators._cnn.ensemble import Ensemble
 from dustest.estimators._cnn.network.layers import list_layers
 from dustest.estimators._cnn.settings import make_options, make_task
+from dustest.estimators._cnn.training.gathering import gather
+from dustest.estimators._cnn.training.learning import mean_posterior_of
 from dustest.simulate import GalaxySimulator, get_population
 from dustest.simulate.galaxies.named_populations import POPULATIONS
 from dustest.simulate.surveys import get_survey, with_pixel_scale
@@ -245,9 +247,10 @@ def about_tests(cnn, sets, options):
 
 def calibrate(cnn, calibration):
     """Calibrate by galaxies as bright as those of the test; the prior is that of all of them."""
-    prior = cnn.calibrate(calibration).networks_.mean_posterior
     cnn.set_params(snr_min=SNR_MIN).calibrate(calibration).set_params(snr_min=SNR_MIN_TRAINING)
-    cnn.networks_.mean_posterior = prior
+    networks = cnn.networks_
+    with gather(cnn, calibration, None, None, networks) as (_, data):
+        networks.mean_posterior = mean_posterior_of(networks, data, np.arange(len(data)))
 
 
 def about(cnn, model, options):

@@ -26,6 +26,7 @@ __all__ = [
     "Learned",
     "calibrated",
     "learn",
+    "mean_posterior_of",
 ]
 
 _MOST_PREDICTED = 20_000
@@ -116,8 +117,7 @@ def learn(
         weights.append(weights_to_dict(model))
     networks = Ensemble(task, scaler, weights, None if start is None else start.calibration)
     if task.head.uncertainty != "none":
-        draws, truth, context = _predicted(networks, data, _some(rows))
-        networks.mean_posterior = MeanPosterior.of(context, len(task.bands), draws, truth)
+        networks.mean_posterior = mean_posterior_of(networks, data, _some(rows))
     return Learned(networks, history, len(rows), len(validation))
 
 
@@ -148,6 +148,27 @@ def calibrated(networks, data):
     draws = calibration.corrected(draws)
     mean_posterior = MeanPosterior.of(context, len(task.bands), draws, truth)
     return Ensemble(task, networks.scaler, networks.weights, calibration, mean_posterior)
+
+
+def mean_posterior_of(networks, data, rows):
+    """Make the prior of networks from their predictions.
+
+    Parameters
+    ----------
+    networks : Ensemble
+        Whose head gives distributions.
+    data : TrainingSet
+        Galaxies, and what is true of them.
+    rows : ndarray of int
+        Rows of the galaxies that count.
+
+    Returns
+    -------
+    MeanPosterior or None
+        Mean posterior over these galaxies; None without a galaxy of known truth.
+    """
+    draws, truth, context = _predicted(networks, data, rows)
+    return MeanPosterior.of(context, len(networks.task.bands), draws, truth)
 
 
 def _some(rows):
