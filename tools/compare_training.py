@@ -11,7 +11,8 @@ are trained
 
 The table ``training.ecsv`` in the folder has, for each network and quantity, the mean absolute
 error over that of the median of the test's truth, with its error from a bootstrap over galaxies.
-Networks that are in the table are not trained again, and an interrupted training resumes.
+Networks that are in the table are not trained again. An interrupted training on a part of the rows
+resumes; one for some time begins again.
 """
 
 import argparse
@@ -140,8 +141,7 @@ def train_for_seconds(training, name, options):
         CNNEstimator(**settings, epochs=epochs).fit(part)
         seconds.append(time.process_time() - begun)
     epochs = max(round(options.seconds * TIMED_SHARE / (seconds[1] - seconds[0])), 1)
-    checkpoint = options.folder / "checkpoints"
-    return CNNEstimator(**settings, epochs=epochs).fit(training, checkpoint=checkpoint)
+    return CNNEstimator(**settings, epochs=epochs).fit(training)
 
 
 def judge(cnn, sample, truth):
