@@ -26,7 +26,9 @@ detector = ShiftDetector(["F277W", "F444W"], random_state=1).fit(clean)
 # %%
 # Make faults
 # -----------
-# Bright galaxies of another seed are changed in one way each.
+# Bright galaxies of another seed are changed in one way each. Smoothing makes the noise of
+# neighbouring pixels alike as a mosaic of smaller pixels does; a wider point-spread function would
+# leave the noise as it is.
 sample, _ = simulator.draw(400, random_state=12)
 sample = sample[sample["snr_F444W"] > 15.0][:60]
 
@@ -54,7 +56,7 @@ def hole(stamps):
 BOTH, RED = ("F277W", "F444W"), ("F444W",)
 faults = {
     "none": (BOTH, lambda stamps: stamps),
-    "smoothed by 2 pixels": (BOTH, lambda stamps: gaussian_filter(stamps, (0.0, 2.0, 2.0))),
+    "smoothed, noise included": (BOTH, lambda stamps: gaussian_filter(stamps, (0.0, 2.0, 2.0))),
     "shifted by 7 pixels": (BOTH, lambda stamps: np.roll(stamps, 7, axis=2)),
     "background": (BOTH, raised),
     "F444W shifted": (RED, lambda stamps: np.roll(stamps, 3, axis=1)),

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from inspect import signature
 
 import numpy as np
 from astropy.cosmology import Planck15
@@ -180,32 +181,33 @@ class GalaxySimulator:
         self.bands = check_band_names(bands, "bands")
         self.preset = preset
         self.survey = preset if isinstance(preset, Survey) else SURVEYS.find(preset, "preset")
+        self._given_redshift = redshift
         self.redshifts = _list_snapshots(redshift)
         self.size = check_whole(size, "size", minimum=2)
         self.population = _find_population(population)
         self._dust = getattr(self.population, "dust", DustConditions())
-        self._given_ratio = dust_to_metal
+        self._given_dust_to_metal = dust_to_metal
         if dust_to_metal is None:
             dust_to_metal = self._dust.dust_to_metal
         self.dust_to_metal = check_range(dust_to_metal, "dust_to_metal", 0.0, 1.0)
         self.views = _check_views(views)
         self.dust_law = None if dust_law is None else get_screen_law(dust_law)
-        self._given_bands = photometry_bands
+        self._given_photometry_bands = photometry_bands
         if photometry_bands is None:
             photometry_bands = self.survey.bands
         self.photometry_bands = check_band_names(photometry_bands, "photometry_bands")
         self._flux_errors = np.array([self.survey.flux_error(b) for b in self.photometry_bands])
         self.spectrograph = _check_spectrograph(spectrograph)
-        self._psfs = _order_by_band(psfs, "psfs", self.bands)
-        self._noises = _order_by_band(noise, "noise", self.bands)
-        _check_instruments(self._psfs or {}, self._noises or {})
+        self._given_psfs = _order_by_band(psfs, "psfs", self.bands)
+        self._given_noise = _order_by_band(noise, "noise", self.bands)
+        _check_instruments(self._given_psfs or {}, self._given_noise or {})
         self.neighbours = check_not_negative(neighbours, "neighbours")
         self.offset = check_not_negative(offset, "offset")
         if electrons_per_njy is not None:
             check_positive(electrons_per_njy, "electrons_per_njy")
         self.electrons_per_njy = electrons_per_njy
         self._grid = None if grid is None else get_stellar_grid(grid)
-        self._grid_name = grid if isinstance(grid, str) else None
+        self._given_grid = grid
         self.cosmology = check_cosmology(cosmology)
         self.measured = None
 
@@ -390,25 +392,7 @@ class GalaxySimulator:
         >>> simulator.survey.name, simulator.redshifts
         ('CEERS', array([7.]))
         """
-        own = {
-            "bands": self.bands,
-            "preset": self.preset,
-            "redshift": self.redshifts,
-            "dust_to_metal": self._given_ratio,
-            "size": self.size,
-            "population": self.population,
-            "views": self.views,
-            "dust_law": self.dust_law,
-            "photometry_bands": self._given_bands,
-            "spectrograph": self.spectrograph,
-            "psfs": self._psfs,
-            "noise": self._noises,
-            "neighbours": self.neighbours,
-            "offset": self.offset,
-            "electrons_per_njy": self.electrons_per_njy,
-            "grid": self._grid_name or self._grid,
-            "cosmology": self.cosmology,
-        }
+        own = {name: self._argument(name) for name in signature(GalaxySimulator).parameters}
         unknown = [name for name in parameters if name not in own]
         if unknown:
             raise InputError(not_one_of("parameters", unknown[0], own))
@@ -416,6 +400,11 @@ class GalaxySimulator:
             bands = check_band_names(parameters["bands"], "bands")
             own |= {name: _of_bands(own[name], bands) for name in ("psfs", "noise")}
         return GalaxySimulator(**own | parameters)
+
+    def _argument(self, name):
+        """An argument of the class: as it was given, or as the attribute of its name."""
+        own = vars(self)
+        return own.get(f"_given_{name}", own.get(name))
 
     def match(self, sample, *, psfs=None, random_state=None):
         """Make a simulator whose images are like those of a sample.
@@ -464,8 +453,9 @@ class GalaxySimulator:
 
         Examples
         --------
-        >>> from dustest.simulate import GalaxySimulator
-        >>> simulator = GalaxySimulator(["F277W"], redshift=8.0, population="0.1-heavy")
+        >>> from dustest.simulate import GalaxyPopulation, GalaxySimulator
+        >>> heavy = GalaxyPopulation(log_mass=(8.5, 11.0), n_stars=200, n_gas=200)
+        >>> simulator = GalaxySimulator(["F277W"], redshift=8.0, population=heavy)
         >>> ceers = simulator.changed(preset="CEERS", redshift=7.0, spectrograph=None)
         >>> sample, _ = ceers.draw(100, random_state=1)
         >>> matched = simulator.match(sample, random_state=2)
@@ -483,14 +473,16 @@ class GalaxySimulator:
         """Point-spread functions by band; those of `make_psf` take seconds."""
         scale = self.survey.pixel_scale
         field = int(PSF_FIELD / scale) | 1
-        return self._psfs or {
+        return self._given_psfs or {
             band: make_psf(band, pixel_scale=scale, size=field) for band in self.bands
         }
 
     @cached_property
     def _telescope(self):
         """Instruments, made on first access."""
-        noises = self._noises or {band: noise_preset(self.preset, band) for band in self.bands}
+        noises = self._given_noise or {
+            band: noise_preset(self.preset, band) for band in self.bands
+        }
         return Telescope(
             Imager(self.psfs, self.survey.pixel_scale, self.size),
             tuple(noises.values()),
@@ -536,7 +528,7 @@ class GalaxySimulator:
 
     def _described_grid(self):
         """The stellar populations in full, and their name if they have one."""
-        name = {} if self._grid_name is None else {"name": self._grid_name}
+        name = {"name": self._given_grid} if isinstance(self._given_grid, str) else {}
         return describe(self._grid) | name
 
     def _meta(self, seed):
@@ -552,8 +544,8 @@ class GalaxySimulator:
             "dust_law": self._described_laws(),
             "photometry_bands": self.photometry_bands,
             "spectrograph": describe(self.spectrograph),
-            "psfs": describe(self._psfs) if self._psfs else "make_psf",
-            "noise": describe(self._noises) if self._noises else "preset",
+            "psfs": describe(self._given_psfs) if self._given_psfs else "make_psf",
+            "noise": describe(self._given_noise) if self._given_noise else "preset",
             "neighbours": self.neighbours,
             "offset": self.offset,
             "electrons_per_njy": self.electrons_per_njy,

@@ -163,14 +163,14 @@ class Snapshot:
         self._n_bands = len(bands)
         self._spectrograph, self._cosmology = spectrograph, cosmology
         self._recent, self._response = recent or RecentTables(), None
+        self._prepared = {}
         self.arcsec_per_kpc = cosmology.arcsec_per_kpc_proper(redshift).to_value(u.arcsec / u.kpc)
         self._nanojansky = (1.0 * u.nJy).to_value(u.ABmag) - cosmology.distmod(redshift).value
         self._nanojansky += 2.5 * np.log10(1.0 + redshift)
 
     def _tables_of(self, conditions):
         """Tables for the dust and gas of a galaxy, and the effective share of its depth."""
-        law = self._law or get_screen_law(conditions.grains)
-        law, share = _prepare(law, conditions.scattering, self._many_kinds)
+        law, share = self._screens(conditions.grains, conditions.scattering)
         gas = {"log_u": conditions.log_u, "escape_fraction": conditions.escape_fraction}
         if self._many_kinds:
             tables = self._recent.get(
@@ -179,6 +179,14 @@ class Snapshot:
             return tables.behind(law), share
         key = (self.redshift, law.name, *gas.values())
         return self._recent.get(key, lambda: self._make_tables(LightTable, law, gas)), share
+
+    def _screens(self, grains, scattering):
+        """Law of the screens, and the effective share of their depth."""
+        # Names are compared in no time, while laws compare whole curves.
+        if (grains, scattering) not in self._prepared:
+            law = self._law or get_screen_law(grains)
+            self._prepared[grains, scattering] = _prepare(law, scattering, self._many_kinds)
+        return self._prepared[grains, scattering]
 
     def _make_tables(self, kind, law, gas):
         """Tables of light and of spectra behind a law."""
