@@ -271,7 +271,7 @@ class GalaxySimulator:
         True
         """
         seed = _make_seed(random_state)
-        return _Chunk(self._pipeline, seed, self._meta(seed))(0, check_whole(n, "n"))
+        return _Chunk(self, seed, self._meta(seed))(0, check_whole(n, "n"))
 
     def stream(self, n, path, random_state=None, *, n_jobs=None, progress=None):
         """Draw galaxies and write them to disc in chunks.
@@ -316,7 +316,7 @@ class GalaxySimulator:
         """
         seed = _make_seed(random_state)
         meta = self._meta(seed)
-        make = _Chunk(self._pipeline, seed, meta)
+        make = _Chunk(self, seed, meta)
         return write_chunks(make, n, path, manifest=meta, n_jobs=n_jobs, progress=progress)
 
     def observe(self, galaxies, random_state=None):
@@ -564,9 +564,18 @@ class GalaxySimulator:
 class _Chunk:
     """Makes the tables of some rows; is sent to worker processes."""
 
-    pipeline: Pipeline
+    simulator: GalaxySimulator
     seed: int
     meta: dict
+
+    def __getstate__(self):
+        # The pipeline takes seconds: workers receive it, and nobody makes it for a finished set.
+        return {"pipeline": self.pipeline} | {name: vars(self)[name] for name in ("seed", "meta")}
+
+    @cached_property
+    def pipeline(self):
+        """Pipeline of the simulator, made on first access."""
+        return self.simulator._pipeline
 
     def __call__(self, start, stop):
         """Sample and truth of the rows from start to stop - 1."""

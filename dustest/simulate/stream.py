@@ -232,7 +232,7 @@ def write_chunks(make, n, path, *, manifest, chunk_rows=256, n_jobs=None, progre
     todo = [chunk for chunk in chunks if not chunk.is_whole()]
     done = n - sum(map(len, todo))
     with progress_bar(None, progress, total=n, initial=done, unit="galaxy") as bar:
-        for n_rows in _execute(make, todo, joblib.effective_n_jobs(n_jobs)):
+        for n_rows in _execute(make, todo, joblib.effective_n_jobs(n_jobs)) if todo else ():
             bar.update(n_rows)
     return read_simulation(folder)
 

@@ -414,6 +414,12 @@ class TestStream:
         assert (streamed["cutout_F356W"] == sample["cutout_F356W"]).all()
         assert (streamed_truth["A_V"] == truth["A_V"]).all()
 
+    def test_a_finished_set_needs_no_instruments(self, tmp_path):
+        simulator().stream(2, tmp_path / "set", random_state=3)
+        again = simulator()
+        assert len(again.stream(2, tmp_path / "set", random_state=3)) == 2
+        assert "_telescope" not in vars(again)
+
 
 class TestBadInput:
     @pytest.mark.parametrize(
