@@ -1,8 +1,8 @@
 """Make the simulated galaxies that dustest ships for its demo: stamps, photometry and truth.
 
 Run with ``python tools/make_demo_galaxies.py``; it writes ``dustest/resources/demo_*``. The
-galaxies are those of `dustest.simulate.GalaxySimulator` as the JADES-deep preset sees them, at
-redshifts 6 to 9, one view of each: the first 200 with S/N of at least 10 in the F444W stamp.
+galaxies are those of the population "0.2" as the JADES-deep preset sees them, at redshifts 6 to 9,
+one view of each: the first 200 with S/N of at least 10 in the F444W stamp.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from dustest.simulate import GalaxySimulator, noise_preset
 SEED = 20261129
 N_GALAXIES = 200
 N_DRAWN = 6000
-PRESET = "JADES-deep"
+POPULATION, PRESET = "0.2", "JADES-deep"
 BANDS = ("F277W", "F356W", "F444W")
 MIN_SNR = 10.0
 STEPS = 16
@@ -45,7 +45,9 @@ def round_values(sample):
 
 def main():
     """Write the galaxies and their truth."""
-    simulator = GalaxySimulator(list(BANDS), preset=PRESET, redshift=(6.0, 9.0))
+    simulator = GalaxySimulator(
+        list(BANDS), preset=PRESET, redshift=(6.0, 9.0), population=POPULATION
+    )
     sample, truth = simulator.draw(N_DRAWN, random_state=SEED)
     rows = choose(sample)
     if len(rows) < N_GALAXIES:

@@ -10,9 +10,9 @@ __all__ = ["load_demo"]
 def load_demo():
     """Load 200 simulated galaxies at 6 < z < 9, as observed in the JADES Origins Field.
 
-    Stamps, fluxes and truth come from one draw of `~dustest.simulate.GalaxySimulator`: stars, gas
-    and dust as particles, SMC dust in the gas, one view of each galaxy, S/N of at least 10 in
-    F444W. ``tools/make_demo_galaxies.py`` makes them again.
+    Stamps, fluxes and truth come from one draw of `~dustest.simulate.GalaxySimulator` from the
+    population "0.2": stars, gas and dust as particles, one view of each galaxy, S/N of at least 10
+    in F444W. ``tools/make_demo_galaxies.py`` makes them again.
 
     Returns
     -------
