@@ -13,7 +13,7 @@ from dustest.simulate import GalaxySimulator, noise_preset
 
 SEED = 20261129
 N_GALAXIES = 200
-N_DRAWN = 6000
+N_DRAWN = 9600
 POPULATION, PRESET = "0.2", "JADES-deep"
 BANDS = ("F277W", "F356W", "F444W")
 MIN_SNR = 10.0

@@ -168,7 +168,7 @@ class TestPhotometricAccuracy:
             assert slopes.beta[row] == pytest.approx(best[1], abs=1e-4)
             expected = covariance[1, 1] ** 0.5
             assert slopes.statistical_err[row] == pytest.approx(expected, rel=1e-3)
-            assert slopes.beta_err[row] == pytest.approx(np.hypot(expected, 0.07), rel=1e-3)
+            assert slopes.beta_err[row] == pytest.approx(np.hypot(expected, 0.11), rel=1e-3)
             model = best[0] * power_law_fluxes(MEDIUM_BANDS, best[1])
             chi2 = np.sum(((flux[row] - model) / error[row]) ** 2)
             assert slopes.chi2[row] == pytest.approx(chi2, rel=1e-4)
@@ -185,7 +185,7 @@ class TestPhotometricAccuracy:
         flux = power_law_fluxes(MEDIUM_BANDS, -2.0)[np.newaxis]
         slopes = photometric_beta(flux, 1e-5 * flux, MEDIUM_BANDS, [6.8])
         assert slopes.statistical_err[0] < 1e-3
-        assert slopes.beta_err[0] == pytest.approx(0.07, rel=1e-3)
+        assert slopes.beta_err[0] == pytest.approx(0.11, rel=1e-3)
 
     def test_probability_of_power_laws(self):
         rng = np.random.default_rng(9)
