@@ -38,7 +38,7 @@ from sklearn.metrics import roc_auc_score
 from dustest import ShiftDetector
 from dustest.data import FLAGS, as_sample, decode_flags
 from dustest.estimators._cnn.corruptions import CORRUPTIONS
-from dustest.estimators._cnn.shift.learning import noise_correlation
+from dustest.estimators._cnn.shift.learning import mosaic_source
 from dustest.simulate.surveys import get_survey
 
 SEED = 170480
@@ -92,8 +92,9 @@ def main(arguments=None):
         judge.compare_all(clean, galaxies, found, path).pprint_all()
         for factor in (1.0, 1.2, 1.5):
             report_sample(judge.detector, draws, galaxies, factor)
-    if not options.draw:
-        report_time(judge, clean)
+    if options.draw:
+        return
+    report_time(judge, clean)
     if options.data:
         report_real(judge, options.data)
 
@@ -185,7 +186,7 @@ def list_faults(draws, galaxies, near):
     """Galaxies with each fault."""
     n = len(galaxies.faults["star"])
     redshift, A_V = galaxies.redshift[:n], galaxies.A_V[:n]
-    for name in galaxies.faults.keys() & SIMULATED.keys():
+    for name in [name for name in SIMULATED if name in galaxies.faults]:
         sample = make_sample(draws, galaxies.faults[name], redshift)
         yield Fault(name, SIMULATED[name], False, sample, A_V)
     clean = make_sample(draws, galaxies.clean[:n], redshift)
@@ -210,7 +211,8 @@ def corrupted(sample, corruption, rng, strength):
     bands = sample.cutout_bands
     galaxies = ShiftDetector(bands)._galaxies(as_sample(sample), bands)
     known = galaxies.stamps, galaxies.errors, galaxies.redshift
-    stamps, _, redshift = corruption.apply(*known, rng, strength, noise_correlation(galaxies))
+    source = mosaic_source(galaxies, bands, rng)
+    stamps, _, redshift = corruption.apply(*known, source, strength)
     found = sample.copy()
     for number, band in enumerate(bands):
         found[f"cutout_{band}"] = stamps[:, number] * sample[f"cutout_{band}"].unit

@@ -30,8 +30,8 @@ __all__ = ["OTHER_SCALES", "BlockDraws", "Galaxies", "make_sample"]
 LEAST_SNR = 5.0
 REDSHIFTS = np.linspace(4.2, 13.8, 16).round(2)
 LOW_REDSHIFTS = (1.8, 2.0, 2.2)
-TRIES = {"JADES-deep": 1400, "CEERS": 4200}
-"""Galaxies that are drawn at a redshift; all redshifts together have some 5,000 bright ones."""
+TRIES = {"JADES-deep": 350, "CEERS": 1050}
+"""Galaxies that are drawn for a block; a round of all redshifts has some 1,300 bright ones."""
 LEAST_FLUX = 3.0
 """Flux without dust over its error below which no galaxy of 300 reached S/N 5."""
 QUIET = 1e-4

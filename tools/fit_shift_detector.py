@@ -1,12 +1,12 @@
 """Fit the detector of galaxies outside the training set, and write it into a file of networks.
 
 Run with ``python tools/fit_shift_detector.py MODEL TRAINING``, where MODEL is a file that
-``tools/train_pretrained.py`` wrote, or any of `CNNEstimator.save`, and TRAINING the folder of the
-simulations that trained it: each folder in it is one part, and those whose names differ only by
-``-heavy`` at the end are of the same mosaics. Examples of wrong pixel scales are galaxies with the
-pixel scale of other mosaics. Galaxies at redshifts 0.5 to 3 with redshifts of the training set,
-and galaxies with wider point-spread functions and more noise at two redshifts of the training set,
-are drawn with ``--population``, ``--examples`` of each for each survey.
+``tools/train_pretrained.py`` wrote, or any of `CNNEstimator.save`, and TRAINING one or more
+folders of simulations that trained it: each folder in them is one part, and those whose names
+differ only by ``-heavy`` at the end are of the same mosaics. Examples of wrong pixel scales are
+the galaxies with the pixel scale of other mosaics. Galaxies at redshifts 0.5 to 3 with redshifts
+of the training set, and galaxies with wider point-spread functions and more noise at two redshifts
+of the training set, are drawn with ``--population``, ``--examples`` of each for each survey.
 
 The file is replaced unless ``--output`` names another, and its SHA-256 is printed, with the share
 of false alarms on galaxies of ``--test``, a folder like TRAINING.
@@ -40,15 +40,13 @@ REPEATS = 3
 LOW_REDSHIFTS = (0.5, 1.0, 2.0, 3.0)
 KINDS = ("PSF", "noise", "redshift")
 PSF_FIELD = 6.0
-OTHER_SCALE = 4
-"""One galaxy in four is also shown with the pixel scale of other mosaics."""
 
 
 def main(arguments=None):
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
-    parser.add_argument("training", type=Path)
+    parser.add_argument("training", type=Path, nargs="+")
     parser.add_argument("--population", choices=list(POPULATIONS), default="0.2")
     parser.add_argument("--rows", type=int, default=10_000, help="of the training set")
     parser.add_argument("--examples", type=int, default=400, help="of each kind and survey")
@@ -76,17 +74,20 @@ def main(arguments=None):
     sys.stdout.write(f"fitted on {len(labels)} galaxies: {wall:.0f} s, {cpu:.0f} s of one core\n")
     sys.stdout.write(f"{sha256}\n")
     if options.test:
-        for name, (sample, _) in read_parts(options.test, bands, options.rows, BRIGHT).items():
+        for name, (sample, _) in read_parts([options.test], bands, options.rows, BRIGHT).items():
             share = np.mean(detector.report(sample)["out_of_domain"])
             sys.stdout.write(f"{name}: false alarms {share:.3f} of {len(sample)}\n")
 
 
-def read_parts(folder, bands, n, faintest):
+def read_parts(folders, bands, n, faintest):
     """About n galaxies and their truth by the mosaics, those bright enough in a band."""
-    parts = [path.parent for path in sorted(folder.rglob("simulation.json"))]
+    parts = [
+        (path.parent, path.relative_to(folder).parts[0].removesuffix("-heavy"))
+        for folder in folders
+        for path in sorted(folder.rglob("simulation.json"))
+    ]
     found = {}
-    for path in parts:
-        name = path.relative_to(folder).parts[0].removesuffix("-heavy")
+    for path, name in parts:
         found.setdefault(name, []).append(some_of(path, bands, n // len(parts), faintest))
     return {name: tuple(map(stacked, zip(*pairs, strict=True))) for name, pairs in found.items()}
 
@@ -111,7 +112,7 @@ def misjudged(galaxies):
     scales = {name: s["pixel_scale"][0].to_value(u.arcsec) for name, s in galaxies.items()}
     for name, sample in galaxies.items():
         others = [one for one in scales.values() if not np.isclose(one, scales[name])]
-        part = sample[::OTHER_SCALE].copy()
+        part = sample.copy()
         if others:
             part["pixel_scale"] = np.resize(others, len(part)) * u.arcsec
             yield part

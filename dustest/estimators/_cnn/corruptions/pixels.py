@@ -12,6 +12,7 @@ __all__ = [
     "distance_from_centre",
     "flux_within",
     "point_source",
+    "psf_widths",
     "resample",
 ]
 
@@ -21,6 +22,18 @@ _LEAST_POWER = 1e-3
 """Least power of noise at a frequency, relative to white noise."""
 _BORDER = 8
 """Pixels by which stamps are mirrored at their border before a Fourier transform."""
+_WIDTHS, _SHARES = np.array([0.35, 1.4, 6.6]), np.array([0.7, 0.21, 0.09])
+"""Standard deviations over wavelength / diameter, and shares, of the Gaussians of a point source.
+With the blur they were fitted to the drizzled point-spread functions of the simulator from F090W
+to F444W at 0.03 to 0.06 arcsec. From F277W on, energies within 1.5 to 9 pixels agree to 0.05."""
+_DIAMETER, _BLUR = 31.5, 0.65
+"""Diameter of JWST, 6.5 m, in micron per arcsec, and blur in detector pixels."""
+_DETECTOR, _SHORT_DETECTOR, _LONGEST = 0.063, 0.031, 2.4
+"""Sides of detector pixels in arcsec, and the longest wavelength in micron of the finer ones."""
+_USUAL = (2.78, 4.42), 0.03
+"""Wavelengths of the first and last band in micron, and pixel scale in arcsec, if unknown."""
+_OFFSET = 0.5
+"""Standard deviation in pixels of the offsets of point sources, along each axis."""
 
 
 def resample(stamps, factor=1.0, shift=(0.0, 0.0)):
@@ -115,7 +128,7 @@ def _filtered_noise(shape, rng, *transfers):
 
 
 class NoiseSource:
-    """Source of random numbers, and of noise with a known correlation.
+    """Source of random numbers, of noise with a known correlation, and of point sources.
 
     Parameters
     ----------
@@ -124,11 +137,38 @@ class NoiseSource:
     autocorrelation : ndarray of shape (n_bands, n_lags, n_lags), optional
         Correlation of pixels by their distance along rows and columns, 1 in the middle; that of
         white noise smoothed by a Gaussian of 0.8 pixels by default.
+    widths : ndarray of shape (n_bands, 3), optional
+        Result of `psf_widths` for the bands; by default those of bands from F277W to F444W with
+        pixels of 0.03 arcsec.
     """
 
-    def __init__(self, rng, autocorrelation=None):
+    def __init__(self, rng, autocorrelation=None, widths=None):
         self.rng = rng
         self.autocorrelation = autocorrelation
+        self.widths = widths
+
+    def points(self, n, n_bands, size):
+        """Draw point sources of flux 1 near the centre.
+
+        Parameters
+        ----------
+        n, n_bands, size : int
+            Shape (n, n_bands, size, size).
+
+        Returns
+        -------
+        stamps : ndarray of float32 of the given shape
+            Stamps.
+        """
+        widths = self.widths
+        if widths is None:
+            wavelength, scale = _USUAL
+            widths = psf_widths(np.linspace(*wavelength, n_bands), scale)
+        image = np.tensordot(_SHARES, point_source(size, widths), axes=(0, 1))
+        stamps = np.broadcast_to(np.float32(image), (n, *image.shape))
+        return (
+            resample(stamps, 1.0, self.rng.normal(0.0, _OFFSET, (2, n, 1))) if size > 1 else stamps
+        )
 
     def draw(self, shape, rms, transfer=1.0):
         """Draw noise.
@@ -266,3 +306,23 @@ def point_source(size, sigma):
     line = np.exp(-0.5 * (offset / np.asarray(sigma)[..., None]) ** 2)
     line /= line.sum(axis=-1, keepdims=True)
     return line[..., :, None] * line[..., None, :]
+
+
+def psf_widths(wavelength, pixel_scale):
+    """Compute widths of the Gaussians that make up point sources of JWST.
+
+    Parameters
+    ----------
+    wavelength : ndarray of shape (n_bands,)
+        Wavelengths in micron.
+    pixel_scale : float
+        Side of the pixels of the mosaic in arcsec.
+
+    Returns
+    -------
+    widths : ndarray of shape (n_bands, 3)
+        Standard deviations in pixels.
+    """
+    wavelength = np.asarray(wavelength, float)[:, None]
+    blur = _BLUR * np.where(wavelength < _LONGEST, _SHORT_DETECTOR, _DETECTOR)
+    return np.hypot(_WIDTHS * wavelength / _DIAMETER, blur) / pixel_scale

@@ -19,8 +19,6 @@ __all__ = ["CORRUPTIONS", "Corruption"]
 
 _RADIUS = 6.0
 """Radius in pixels in which fluxes of galaxies are measured."""
-_SHARPEST, _WIDEST = 1.3, 2.0
-"""Standard deviations in pixels of the point-spread functions of F277W and F444W at 0.03"."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ class Corruption:
     is_galaxy: bool = True
     repeats: int = 1
 
-    def apply(self, stamps, errors, redshift, rng, strength=None, autocorrelation=None):
+    def apply(self, stamps, errors, redshift, source, strength=None):
         """Change galaxies.
 
         Parameters
@@ -71,21 +69,19 @@ class Corruption:
             Standard deviation of the noise of a pixel in nJy.
         redshift : ndarray of shape (n,)
             Redshifts.
-        rng : numpy.random.Generator
-            Source of random numbers.
+        source : NoiseSource or numpy.random.Generator
+            Source of random numbers, and of noise and point sources.
         strength : tuple of float, optional
             Range from which the strength of each galaxy is drawn; ``self.strength`` by default.
-        autocorrelation : ndarray, optional
-            Correlation of the noise, see `NoiseSource`.
 
         Returns
         -------
         stamps, errors, redshift : ndarray
             New arrays of the same shapes.
         """
+        source = source if isinstance(source, NoiseSource) else NoiseSource(source)
         low, high = self.strength if strength is None else strength
-        drawn = rng.uniform(low, high, (len(stamps), 1)).astype(stamps.dtype)
-        source = NoiseSource(rng, autocorrelation)
+        drawn = source.rng.uniform(low, high, (len(stamps), 1)).astype(stamps.dtype)
         return self.change(stamps, errors, redshift, drawn, source)
 
 
@@ -161,7 +157,7 @@ def _neighbour(stamps, errors, redshift, strength, source):
 
 def _agn(stamps, errors, redshift, strength, source):
     """Point source with a share strength of all light, and a power law across the bands."""
-    point = _source(stamps, _power_law(errors.shape, source.rng, -0.1, 0.5))
+    point = _source(stamps, _power_law(errors.shape, source.rng, -0.1, 0.5), source)
     light = (1.0 - strength)[..., None, None] * stamps + strength[..., None, None] * point
     lost = errors * np.sqrt(1.0 - (1.0 - strength) ** 2)
     return light + source.draw(stamps.shape, lost), errors, redshift
@@ -225,18 +221,17 @@ def _power_law(shape, rng, low, high):
     return 10.0 ** (rng.uniform(low, high, (shape[0], 1)) * place)
 
 
-def _source(stamps, colours):
+def _source(stamps, colours, source):
     """Point source with the mean flux of each stamp and given colours."""
     flux = np.maximum(flux_within(stamps, _RADIUS).mean(axis=1, keepdims=True), 0.0)
     fluxes = flux * colours / colours.mean(axis=1, keepdims=True)
-    sigma = np.broadcast_to(np.linspace(_SHARPEST, _WIDEST, stamps.shape[1]), fluxes.shape)
-    return fluxes[..., None, None] * point_source(stamps.shape[-1], sigma)
+    return fluxes[..., None, None] * source.points(*stamps.shape[:3])
 
 
 def _replaced(stamps, errors, redshift, colours, source):
     """A point source in place of the galaxy, with noise of the same depth."""
     noise = source.draw(stamps.shape, errors)
-    return _source(stamps, colours) + noise, errors, redshift
+    return _source(stamps, colours, source) + noise, errors, redshift
 
 
 _OF_FLUXES = {"is_photometric": True}
@@ -263,7 +258,7 @@ CORRUPTIONS = Registry(
         Corruption("background", "background", (1.8, 3.0), _background, inside=(0.0, 1.0)),
         Corruption("neighbour", "neighbour", (0.1, 1.0), _neighbour, inside=(-1.5, -0.2)),
         Corruption("AGN", "point source", (0.5, 1.0), _agn, inside=(0.0, 0.3), is_galaxy=False),
-        Corruption("little red dot", "point source", (0.4, 1.2), _red_dot, **_NO_GALAXY),
+        Corruption("little red dot", "point source", (0.2, 1.2), _red_dot, **_NO_GALAXY),
         Corruption("star", "point source", (0.2, 0.6), _star, **_NO_GALAXY),
         Corruption("hot pixels", "artefact", (0.3, 0.8), _hot_pixels, is_galaxy=False),
         Corruption("zeroed centre", "saturation", (1.5, 4.0), _zeroed),

@@ -5,16 +5,21 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from sklearn.neural_network import MLPClassifier
 
+from dustest.data.bands import get_band
 from dustest.data.errors import InputError
 from dustest.estimators._cnn.corruptions import CORRUPTIONS
-from dustest.estimators._cnn.corruptions.pixels import distance_from_centre
+from dustest.estimators._cnn.corruptions.pixels import (
+    NoiseSource,
+    distance_from_centre,
+    psf_widths,
+)
 from dustest.estimators._cnn.inputs import border_noise
 from dustest.estimators._cnn.shift.detection import CLEAN, MOST, Detection
 from dustest.estimators._cnn.shift.features import N_PLAIN, log_pixel_scale, measure
 from dustest.estimators._cnn.shift.photometry import flux_table
 from dustest.estimators._cnn.shift.sample_test import PROPERTIES, responses
 
-__all__ = ["Galaxies", "learn_detection"]
+__all__ = ["Galaxies", "learn_detection", "mosaic_source"]
 
 _HIDDEN, _RATE, _DECAY = (128, 64), 2e-3, 1e-3
 _BATCHES = (*[1] * 9, *[4] * 6)
@@ -72,11 +77,11 @@ class Galaxies:
         """Select rows."""
         return Galaxies(**{name: value[rows] for name, value in vars(self).items()})
 
-    def changed(self, corruption, rng, *, inside=False, autocorrelation=None):
+    def changed(self, corruption, source, *, inside=False):
         """Corrupted galaxies."""
         strength = corruption.inside if inside else None
         known = self.stamps, self.errors, self.redshift
-        found = corruption.apply(*known, rng, strength, autocorrelation)
+        found = corruption.apply(*known, source, strength)
         stamps, errors, redshift = found
         return replace(self, stamps=stamps, errors=errors, redshift=redshift)
 
@@ -124,6 +129,30 @@ def noise_correlation(galaxies):
     return np.float32(products / variance[:, None, None] * taper)
 
 
+def mosaic_source(galaxies, bands, rng):
+    """Make the source of noise and point sources like those of the mosaics of some galaxies.
+
+    Parameters
+    ----------
+    galaxies : Galaxies
+        Galaxies of one survey.
+    bands : sequence of str
+        Their bands.
+    rng : numpy.random.Generator
+        Source of random numbers.
+
+    Returns
+    -------
+    NoiseSource
+        The source.
+    """
+    scale = np.ma.median(np.ma.masked_invalid(galaxies.pixel_scale))
+    widths = None
+    if scale is not np.ma.masked and scale > 0.0:
+        widths = psf_widths([1e-4 * get_band(band).pivot for band in bands], float(scale))
+    return NoiseSource(rng, noise_correlation(galaxies), widths)
+
+
 def learn_detection(galaxies, examples, bands, size, kind, false_alarms, seed):
     """Fit a detector.
 
@@ -159,15 +188,15 @@ def learn_detection(galaxies, examples, bands, size, kind, false_alarms, seed):
     reasons = (CLEAN, *sorted({one.reason for one in known} | set(examples)))
     held_out = _held_out(galaxies)
     surveys = range(galaxies.survey.max() + 1)
-    noise = [None for _ in surveys]
+    sources = [NoiseSource(rng) for _ in surveys]
     if kind == "cutout":
-        noise = [noise_correlation(galaxies[galaxies.survey == number]) for number in surveys]
-    learned = _Maker(galaxies[~held_out], size, kind, rng, noise)
+        sources = [mosaic_source(galaxies[galaxies.survey == one], bands, rng) for one in surveys]
+    learned = _Maker(galaxies[~held_out], size, kind, rng, sources)
     clean = [learned.table()]
     clean += [learned.table(one, inside=True) for one in known if one.inside]
     outside = [(one.reason, learned.table(one)) for one in known for _ in range(one.repeats)]
     outside += [
-        (name, _Maker(one, size, kind, rng, noise).table()) for name, one in examples.items()
+        (name, _Maker(one, size, kind, rng, sources).table()) for name, one in examples.items()
     ]
     names = {"kind": kind, "bands": bands, "size": size, "reasons": reasons}
     detection = _untrained(clean, learned.galaxies, names | {"false_alarms": false_alarms})
@@ -207,14 +236,14 @@ class _Maker:
     size: int
     kind: str
     rng: np.random.Generator
-    correlations: list
+    sources: list
 
     def table(self, corruption=None, *, inside=False, sparse=True):
         """Features of all galaxies after a corruption."""
         tables = []
         for survey, part in self.galaxies.parts():
-            known = {"inside": inside, "autocorrelation": self.correlations[survey]}
-            one = part if corruption is None else part.changed(corruption, self.rng, **known)
+            source = self.sources[survey]
+            one = part if corruption is None else part.changed(corruption, source, inside=inside)
             tables.append(self.features(one, sparse=sparse))
         return np.concatenate(tables)
 
