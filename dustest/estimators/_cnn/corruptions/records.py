@@ -19,6 +19,8 @@ __all__ = ["CORRUPTIONS", "Corruption"]
 
 _RADIUS = 6.0
 """Radius in pixels in which fluxes of galaxies are measured."""
+_APART, _FEWEST = (7.0, 11.0), 3
+"""Distances of neighbours in pixels, and least number of galaxies among which they are chosen."""
 
 
 @dataclass(frozen=True)
@@ -143,16 +145,14 @@ def _background(stamps, errors, redshift, strength, source):
 
 def _neighbour(stamps, errors, redshift, strength, source):
     """Another galaxy of the batch: strength is the log10 of its flux over that of the target."""
-    others = np.roll(stamps, 1, axis=0)
-    beside = resample(
-        others, 1.0, _steps(source.rng.uniform(7.0, 11.0, strength.shape), source.rng)
-    )
-    fluxes = [
-        np.maximum(flux_within(one, _RADIUS), errors).mean(axis=1, keepdims=True)
-        for one in (stamps, others)
-    ]
-    factor = 10.0**strength * fluxes[0] / fluxes[1]
-    return stamps + factor[..., None, None] * beside, errors, redshift
+    flux = np.maximum(flux_within(stamps, _RADIUS), errors).mean(axis=1)
+    wanted = 10.0 ** strength[:, 0] * flux
+    noise = errors.mean(axis=1)
+    others = _clearer(flux / noise, wanted / noise, source.rng)
+    distance = source.rng.uniform(*_APART, strength.shape)
+    beside = resample(stamps[others], 1.0, _steps(distance, source.rng))
+    factor = (wanted / flux[others]).astype(stamps.dtype)
+    return stamps + factor[:, None, None, None] * beside, errors, redshift
 
 
 def _agn(stamps, errors, redshift, strength, source):
@@ -207,6 +207,15 @@ def _low_redshift(stamps, errors, redshift, strength, source):
 def _of_one_band(shape, rng):
     """1 for one random band of each galaxy, else 0."""
     return (np.arange(shape[1]) == rng.integers(shape[1], size=(shape[0], 1))).astype(float)
+
+
+def _clearer(snr, wanted, rng):
+    """Another galaxy for each, with twice the wanted S/N if there is one, to add little noise."""
+    order = np.argsort(snr)
+    first = np.minimum(np.searchsorted(snr[order], 2.0 * wanted), max(len(snr) - _FEWEST, 0))
+    others = order[rng.integers(first, len(snr))]
+    instead = np.where(others == order[-1], order[-2:][0], order[-1])
+    return np.where(others == np.arange(len(snr)), instead, others)
 
 
 def _steps(distance, rng):

@@ -383,14 +383,8 @@ def _add_source(corruption, linear, rms, rng, probability):
     rows = np.flatnonzero(rng.random(len(linear)) < probability)
     if not rows.size:
         return
-    # A neighbour is the galaxy before: clearest first, none adds more noise than the galaxy has.
-    # Only the very first has the faintest of all before it, and stays as it is.
-    flux = np.tensordot(linear[rows], aperture(linear.shape[-1]), axes=2).mean(axis=1)
-    clearness = flux / np.maximum(rms[rows].mean(axis=1), _TINY)
-    rows = rows[np.argsort(-clearness)]
     errors = np.maximum(rms[rows], _TINY)
-    light, _, _ = corruption.apply(linear[rows], errors, None, rng, corruption.inside)
-    linear[rows[1:]] = light[1:]
+    linear[rows], _, _ = corruption.apply(linear[rows], errors, None, rng, corruption.inside)
 
 
 def _patches(shape, rng, probability):

@@ -348,7 +348,7 @@ class TestWide:
         added = after - before
         np.testing.assert_allclose(in_aperture(added) / in_aperture(before), 0.0, atol=0.15)
         total = added.sum(axis=(1, 2, 3)) / before.sum(axis=(1, 2, 3))
-        assert np.sum(total > 0.02) == len(given) - 1
+        assert np.all(total > 0.02)
         assert total.max() < 10.0**-0.1 + 0.1
 
     def test_neighbours_are_not_noisier_than_the_galaxy(self):
@@ -356,7 +356,10 @@ class TestWide:
         stamps = np.concatenate([galaxies(1, rms=one, seed=i) for i, one in enumerate(rms)])
         given = prepare(cutout_batch(stamps), BANDS)
         light = brightness(*changed(given, neighbours=1.0))
-        np.testing.assert_array_less(light[:, :6, :6, 0].std(axis=(1, 2)) / rms, 1.8)
+        corners = light[:, :6, :6, 0], light[:, -6:, -6:, 0]
+        # A neighbour shines into one corner at most.
+        noise = np.min([one.std(axis=(1, 2)) for one in corners], axis=0)
+        np.testing.assert_array_less(noise / rms, 1.8)
 
     def test_point_source_keeps_the_flux_and_narrows_the_galaxy(self):
         given = inputs(50, rms=1e-3, width=3.0)
@@ -365,7 +368,7 @@ class TestWide:
         )
         within = slice(8, 24), slice(8, 24)
         totals = [one[:, *within].sum(axis=(1, 2, 3)) for one in (before, after)]
-        np.testing.assert_allclose(totals[1] / totals[0], 1.0, atol=0.06)
+        np.testing.assert_allclose(totals[1] / totals[0], 1.0, atol=0.08)
         peaks = [one.max(axis=(1, 2)).mean(axis=1) for one in (before, after)]
         assert np.sum(peaks[1] > 1.01 * peaks[0]) > 40
 
