@@ -66,9 +66,9 @@ against the slope of the spectrum without noise: 0.11 in masses of 1e8 to 1e11 M
 0.08 in the whole population (7 galaxies). Without dust of several kinds it was 0.07."""
 
 POWER_LAW_ERR = 0.02
-"""Relative error of a power law in a band. With it, at the depth of JADES-deep 99.6 per cent of the
-galaxies of the population "0.2", and 94 per cent of those above 1e8 Msun, have a chi-squared of a
-probability above 1e-4; with the dust of the SMC only it was 99.9 per cent."""
+"""Relative error of a power law in a band. With it, at the depth of JADES-deep 99.6 per cent of
+the galaxies of the population "0.2", and 94 per cent of those above 1e8 Msun, have a chi-squared
+of a probability above 1e-4; with dust of the SMC only it was 99.9 per cent."""
 
 # N IV], C IV, He II, O III], N III], C III], C II] and [O II].
 _LINES = np.array([1486.0, 1549.5, 1640.4, 1663.5, 1750.0, 1908.0, 2326.0, 2471.0])
