@@ -19,7 +19,6 @@ from dustest.simulate.galaxies.named_populations import change_settings
 from dustest.validation import binned_statistics
 
 SEED = 170608
-POPULATION = "0.2"
 REDSHIFT = (6.0, 8.0)
 # The ratios of the paper are 0, 0.1, ..., 1; each bin is centred on one of them.
 EDGES = np.round(np.arange(0.05, 1.0, 0.1), 2)
@@ -40,16 +39,16 @@ SETTINGS = (
     Setting("all", (7.0, 11.0), None, 12000),
     Setting("above_1e8", (8.0, 11.0), None, 10000),
     Setting("above_1e9.5", (9.5, 11.0), None, 4000),
-    Setting("above_1e9.5_smc", (9.5, 11.0), "SMC", 4000),
+    Setting("above_1e9.5_mw", (9.5, 11.0), "MW", 4000),
 )
 
 
-def detected_truth(setting, seed):
+def detected_truth(setting, population, seed):
     """Truth of the galaxies that CEERS would see."""
     simulator = GalaxySimulator(
         preset="CEERS",
         redshift=REDSHIFT,
-        population=change_settings(get_population(POPULATION), {"log_mass": setting.log_mass}),
+        population=change_settings(get_population(population), {"log_mass": setting.log_mass}),
         dust_law=setting.dust_law,
         photometry_bands=[],
         spectrograph=None,
@@ -78,6 +77,7 @@ def parsed_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--output", type=Path, required=True, help="folder to write to")
     parser.add_argument("--seed", type=int, default=SEED, help="seed of the galaxies")
+    parser.add_argument("--population", default="0.2", help="name of the population")
     return parser.parse_args()
 
 
@@ -87,7 +87,7 @@ def main():
     arguments.output.mkdir(parents=True, exist_ok=True)
     tables = []
     for setting in SETTINGS:
-        truth = detected_truth(setting, arguments.seed)
+        truth = detected_truth(setting, arguments.population, arguments.seed)
         tables.append(ratio_table(truth, setting))
         figure = plot_attenuation_ratio(truth).figure
         figure.savefig(arguments.output / f"{setting.name}.png", dpi=200)
