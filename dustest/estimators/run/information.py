@@ -79,9 +79,9 @@ def jointly_gained_bits(draws, prior):
     Each quantity is replaced by its normal score: the Gaussian deviate of its rank among the
     draws from the prior. The divergence is that of two Gaussians with the means and covariances
     of the scores. It is exact where posterior and prior are Gaussian in any monotonic function of
-    each quantity, and mostly too small for other shapes of the posterior. Independent draws raise it by
-    about ``k (k + 3) / (4 ln 2) (1 / n_draws + 1 / n_prior)`` bits for k quantities: 0.08 for
-    three, 128 draws and 256 of the prior.
+    each quantity, and mostly too small for other shapes of the posterior. Independent draws raise
+    it by about ``k (k + 3) / (4 ln 2) (1 / n_draws + 1 / n_prior)`` bits for k quantities: 0.08
+    for three, 128 draws and 256 of the prior.
 
     Examples
     --------
