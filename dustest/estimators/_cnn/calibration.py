@@ -183,7 +183,8 @@ def _correct(draws, levels, near):
     # As in `numpy.quantile`, the draws represent probabilities from 0 to 1.
     probability = np.linspace(0.0, 1.0, n_draws)
     even = np.linspace(0.0, 1.0, levels.shape[1])
-    wanted = np.array([np.interp(probability, even, row) for row in levels]) * n_draws - 0.5
+    # A further value lies below draw k, counted from 0, with a probability of (k + 1) / (n + 1).
+    wanted = np.array([np.interp(probability, even, row) for row in levels]) * (n_draws + 1) - 1.0
     # Single precision, with an error of 1e-5 of the step to the next draw, is many times faster.
     wanted = np.clip(wanted, 0.0, n_draws - 1.0).astype(np.float32)
     place = share * (wanted[high] - wanted[low])

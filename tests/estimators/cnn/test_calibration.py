@@ -56,6 +56,13 @@ class TestLearn:
         wanted = norm.cdf(2.0 * norm.ppf(EVEN))
         assert calibration.levels["A_V"].mean(axis=0) == pytest.approx(wanted, abs=0.02)
 
+    def test_few_draws_cover_as_many_do(self, rng):
+        # An interval of quantiles of 20 draws holds the truth in 62 %, and not 68 %.
+        draws, truth = rng.normal(size=(40_000, 20)), rng.normal(size=40_000)
+        assert coverage(draws, truth, 0.68) == pytest.approx(0.68 * 19 / 21, abs=0.01)
+        found = coverage(corrected(learn(draws, truth), draws), truth, 0.68)
+        assert found == pytest.approx(0.68, abs=0.01)
+
     @pytest.mark.parametrize(("n", "n_bins"), [(500, 1), (999, 1), (1000, 2), (5000, 8)])
     def test_bins_have_galaxies_enough(self, rng, n, n_bins):
         calibration = learn(rng.normal(size=(n, 8)), rng.normal(size=n))

@@ -166,9 +166,9 @@ class NoiseSource:
             widths = psf_widths(np.linspace(*wavelength, n_bands), scale)
         image = np.tensordot(_SHARES, point_source(size, widths), axes=(0, 1))
         stamps = np.broadcast_to(np.float32(image), (n, *image.shape))
-        return (
-            resample(stamps, 1.0, self.rng.normal(0.0, _OFFSET, (2, n, 1))) if size > 1 else stamps
-        )
+        if size == 1:
+            return stamps
+        return resample(stamps, 1.0, self.rng.normal(0.0, _OFFSET, (2, n, 1)))
 
     def draw(self, shape, rms, transfer=1.0):
         """Draw noise.

@@ -7,8 +7,9 @@ from dustest.data.errors import InputError
 __all__ = ["PRETRAINED", "pretrained_file"]
 
 PRETRAINED = {
-    "nircam-1band": "be9d0df1dca31cfc3fa2762bbded86cfaa4daf1e445cf0ddb0b8f3fd0b8d7118",
-    "nircam-3band": "167510d0c2afd774adcab4c2ff122297eda2beb303c4c07ab5ca7ab0f0b229f7",
+    "nircam-1band": "c809e509699540d46b58bc6b801155485a7fced78782599553d2530442f572d3",
+    "nircam-3band": "a0c37001a5c618f10ab06e24f9b30934e7fa413232ce8b1afdd3f623ea04fc61",
+    "nircam-wide": "d3dc70e34dc3d58e3a0935c85a330878b61490e88bdfc76a97859f94f02c6491",
 }
 """SHA-256 of each file, by the name of the model."""
 

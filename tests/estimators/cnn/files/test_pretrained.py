@@ -1,6 +1,7 @@
 """The networks that come with dustest, on simulated and on real galaxies."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,10 +13,10 @@ from fresh_process import call
 from without_keras import attenuations
 
 from dustest import CNNEstimator, ConstantEstimator
-from dustest.data import DustTable, InputError, decode_flags
+from dustest.data import FLAGS, DustTable, InputError, decode_flags
 from dustest.estimators._cnn.files.pretrained import PRETRAINED, pretrained_file
 from dustest.io import add_cutouts, load_demo
-from dustest.simulate import GalaxyPopulation, GalaxySimulator, MassFunction
+from dustest.simulate import GalaxySimulator, get_population
 
 BANDS = ("F277W", "F356W", "F444W")
 JOF = {"jof_478_zphot5.84": 5.84, "jof_36_zphot4.13": 4.13}
@@ -31,11 +32,15 @@ def cnn():
 @pytest.fixture(scope="module")
 def unseen():
     """Bright galaxies as in training, of another seed."""
-    population = GalaxyPopulation(log_mass=(8.0, 11.0), mass_function=MassFunction(tilt=0.5))
     simulator = GalaxySimulator(
-        BANDS, spectrograph=None, photometry_bands=(), population=population, views=("xy",)
+        BANDS,
+        redshift=7.0,
+        spectrograph=None,
+        photometry_bands=(),
+        population=replace(get_population("0.2"), log_mass=(7.5, 11.0)),
+        views=("xy",),
     )
-    sample, truth = simulator.draw(300, random_state=77)
+    sample, truth = simulator.draw(1000, random_state=77)
     bright = sample["snr_F277W"] > 5.0
     return sample[bright], truth[bright]
 
@@ -53,7 +58,7 @@ class TestFiles:
     def test_card(self, name):
         cnn = CNNEstimator.from_pretrained(name)
         by_name = {one["quantity"]: one for one in cnn.card_["metrics"]}
-        assert by_name["A_V"]["ratio"] < {1: 0.88, 3: 0.60}[len(cnn.bands)]
+        assert by_name["A_V"]["ratio"] < {1: 0.86, 3: 0.75, 7: 0.67}[len(cnn.bands)]
         assert {"population", "simulator", "limits"} <= set(cnn.card_)
 
     @pytest.mark.parametrize("name", PRETRAINED)
@@ -102,19 +107,18 @@ class TestSimulated:
         table = cnn.estimate(unseen[0][:20])
         np.testing.assert_allclose(table["R_V"], (table["A_V"] / table["E_BV"]).value)
 
-    def test_no_flags_within_the_domain(self, cnn, unseen):
-        flags = cnn.estimate(unseen[0])["flags"]
-        assert np.mean(flags == 0) > 0.98
+    def test_few_flags_within_the_domain(self, cnn, unseen):
+        flags = cnn.estimate(unseen[0])["flags"] & ~FLAGS["PRIOR_DOMINATED"].value
+        assert np.mean(flags == 0) > 0.94
 
-    def test_missing_band_widens(self, cnn, unseen):
-        sample = unseen[0]
+    def test_missing_bands_cost_accuracy(self, cnn, unseen):
+        sample, truth = unseen
         less = sample.copy()
-        less["cutout_F444W"] = np.full(less["cutout_F444W"].shape, np.nan) * u.nJy
-        widths = [
-            np.median(table["A_V_p84"] - table["A_V_p16"])
-            for table in (cnn.estimate(sample), cnn.estimate(less))
-        ]
-        assert widths[1] > widths[0]
+        for band in ("F356W", "F444W"):
+            less[f"cutout_{band}"] = np.full(less[f"cutout_{band}"].shape, np.nan) * u.nJy
+        tables = cnn.estimate(sample), cnn.estimate(less)
+        errors = [np.abs(table["A_V"] - truth["A_V"]).mean() for table in tables]
+        assert errors[1] > 1.1 * errors[0]
 
 
 @pytest.mark.filterwarnings("ignore:.*made the change:astropy.wcs.FITSFixedWarning")
@@ -131,7 +135,7 @@ class TestRealStamps:
         table = cnn.estimate(sample)
         assert isinstance(table, DustTable)
         assert 0.0 <= table["A_V_p16"][0] <= table["A_V"][0] <= table["A_V_p84"][0] < 10 * u.mag
-        assert "REDSHIFT_OUT_OF_RANGE" in decode_flags(table["flags"])[0]
+        assert "REDSHIFT_OUT_OF_RANGE" not in decode_flags(table["flags"])[0]
 
     @pytest.mark.filterwarnings("ignore:the rotation .* is not one:dustest.data.DustestWarning")
     @pytest.mark.parametrize(("name", "redshift"), CEERS.items())
