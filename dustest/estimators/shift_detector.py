@@ -278,7 +278,8 @@ class ShiftDetector(BaseEstimator):
         Parameters
         ----------
         name : str
-            Name of the networks, see `dustest.CNNEstimator.from_pretrained`.
+            Name of the networks, see
+            `~dustest.estimators.cnn.CNNEstimator.from_pretrained`.
 
         Returns
         -------

@@ -197,7 +197,9 @@ def _read_stamps(given):
     filled = values if missing is None else np.where(missing, np.nan, values)
     if unit is None:
         return filled
-    if not (unit.is_equivalent(FLUX_UNIT) or unit.is_equivalent(FLUX_UNIT / u.sr)):
+    # Magnitudes convert to fluxes, but are no unit of an image.
+    is_linear = isinstance(unit, u.UnitBase)
+    if not (is_linear and any(map(unit.is_equivalent, (FLUX_UNIT, FLUX_UNIT / u.sr)))):
         msg = (
             f"{given.label} must be in a flux density per pixel or surface brightness, got {unit}"
         )

@@ -253,9 +253,11 @@ class TestImages:
         with pytest.raises(InputError, match="must have 1 images"):
             as_sample({"F277W": images, "F356W": images * 2})
 
-    def test_images_in_a_wrong_unit_are_refused(self):
+    @pytest.mark.parametrize("unit", ["m", "mag(AB)"])
+    def test_images_in_a_wrong_unit_are_refused(self, unit):
+        table = Table({"cutout_F277W": Column(np.ones((1, 4, 4)), unit=unit)})
         with pytest.raises(InputError, match="flux density per pixel or surface brightness"):
-            as_sample([NDData(np.ones((4, 4)), unit="m")])
+            as_sample(table)
 
     def test_masks_must_fit_their_image(self):
         table = Table(
