@@ -627,7 +627,9 @@ class CNNEstimator(DustEstimator):
         if self.detector_ is not None:
             verdict = self.detector_.judge(batch, inputs)
             flags |= verdict.flags
-            extra[_REASON] = verdict.reason
+            is_outside = flags & FLAGS["OUT_OF_DOMAIN"].value != 0
+            unexplained = is_outside & (verdict.reason == "")
+            extra[_REASON] = np.where(unexplained, UNUSUAL, verdict.reason)
         return Estimates(samples, flags, extra)
 
     def _extra_columns(self, bands):  # noqa: ARG002

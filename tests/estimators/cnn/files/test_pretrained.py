@@ -111,6 +111,14 @@ class TestSimulated:
         flags = cnn.estimate(unseen[0])["flags"] & ~FLAGS["PRIOR_DOMINATED"].value
         assert np.mean(flags == 0) > 0.94
 
+    @pytest.mark.parametrize("name", PRETRAINED)
+    def test_every_galaxy_out_of_the_domain_has_a_reason(self, name, unseen):
+        sample = unseen[0][:20].copy()
+        sample["pixel_scale"] = np.full(20, 0.2) * u.arcsec
+        table = CNNEstimator.from_pretrained(name).estimate(sample)
+        assert np.all(table["flags"] & FLAGS["OUT_OF_DOMAIN"].value)
+        assert np.all(table["domain_reason"] != "")
+
     def test_missing_bands_cost_accuracy(self, cnn, unseen):
         sample, truth = unseen
         less = sample.copy()
