@@ -24,6 +24,7 @@ from dustest.simulate.surveys import get_survey, with_pixel_scale
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 
 from fit_shift_detector import SIZE, Draws, louder, widened
+from train_pretrained import highest_snr
 
 __all__ = ["OTHER_SCALES", "BlockDraws", "Galaxies", "make_sample"]
 
@@ -163,8 +164,7 @@ class BlockDraws:
             "noise x 2": clean.changed(noise=noise[2.0]),
         }
         for factor in (1.2, 1.5):
-            psfs = widened(self.survey, self.own_bands, factor)
-            found[f"PSF x {factor}"] = clean.changed(psfs=psfs)
+            found[f"PSF x {factor}"] = clean.changed(psfs=widened(clean.psfs, factor))
         for scale in OTHER_SCALES[self.survey]:
             survey = with_pixel_scale(self.survey, scale)
             found[f"pixels of {scale} arcsec"] = clean.changed(preset=survey)
@@ -196,8 +196,7 @@ class BlockDraws:
     def _stamps(self, sample):
         """Stamps and highest S/N of a sample."""
         stamps = [sample[f"cutout_{band}"].to_value(u.nJy) for band in self.own_bands]
-        snr = np.max([sample[f"snr_{band}"] for band in self.own_bands], axis=0)
-        return np.stack(stamps, axis=1).astype(np.float32), snr
+        return np.stack(stamps, axis=1).astype(np.float32), highest_snr(sample, self.own_bands)
 
     def _added(self, clean, alone, redshift, rng):
         """Galaxies beside brighter ones, with an AGN, and point sources in their place."""

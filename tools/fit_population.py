@@ -91,7 +91,8 @@ margin. Attenuation at 1600 Angstrom over that at V where A_V is 0.3 to 1.5: bet
 Calzetti et al. (2000), 2.46, with a margin, and a flatter curve (Shivaei et al. 2025 find curves
 flatter than Calzetti's at redshifts 7 to 9)."""
 LOGARITHMIC = ("correlation_time", "dense_share")
-SLOPE_M_UV = np.arange(-22.0, -17.5, 0.5)
+SLOPE_M_UV = np.arange(-22.0, -17.0, 0.5)
+"""Edges of the bins of M_UV in which the slope is measured."""
 UV_BINS = (-22.0, -20.0, -19.0, -18.0, -16.0)
 
 
@@ -179,13 +180,13 @@ def width_penalty(real, simulated, weights):
 
 
 def slope_of_medians(x, y, weights):
-    """Slope of a line through the medians of y in bins of M_UV, each as good as the others."""
+    """Slope of a line through the medians of y in bins of M_UV, which all weigh the same."""
     medians = []
-    for low in SLOPE_M_UV:
-        inside = (x >= low) & (x < low + 0.5)
+    for low, high in pairwise(SLOPE_M_UV):
+        inside = (x >= low) & (x < high)
         if np.count_nonzero(inside) >= 10:
             median = weighted_quantiles(y[inside], weights[inside], [0.5])[0]
-            medians.append((low + 0.25, median))
+            medians.append(((low + high) / 2.0, median))
     return np.polyfit(*np.transpose(medians), 1)[0] if len(medians) > 2 else 0.0
 
 

@@ -22,10 +22,10 @@ from pathlib import Path
 import numpy as np
 from astropy import units as u
 from astropy.table import vstack
-from train_pretrained import Part, population
+from train_pretrained import Part, highest_snr, population
 
 from dustest import CNNEstimator, ShiftDetector
-from dustest.simulate import PSF, GalaxySimulator, make_psf, noise_preset, read_simulation
+from dustest.simulate import PSF, GalaxySimulator, noise_preset, read_simulation
 from dustest.simulate.galaxies.named_populations import POPULATIONS
 from dustest.simulate.surveys import get_survey
 
@@ -39,7 +39,6 @@ REPEATS = 3
 """How often drawn examples are shown, each time with other bands missing."""
 LOW_REDSHIFTS = (0.5, 1.0, 2.0, 3.0)
 KINDS = ("PSF", "noise", "redshift")
-PSF_FIELD = 6.0
 
 
 def main(arguments=None):
@@ -97,10 +96,10 @@ def some_of(path, bands, n, faintest):
     samples, truths, count = [], [], 0
     for sample, truth in read_simulation(path):
         present = [band for band in bands if band in sample.cutout_bands]
-        snr = np.max([sample[f"snr_{band}"] for band in present], axis=0)
+        kept = highest_snr(sample, present) >= faintest
         columns = ["id", "group", "redshift", "pixel_scale", *(f"cutout_{b}" for b in present)]
-        samples.append(sample[columns][snr >= faintest])
-        truths.append(truth[snr >= faintest])
+        samples.append(sample[columns][kept])
+        truths.append(truth[kept])
         count += len(samples[-1])
         if count >= n:
             break
@@ -165,7 +164,7 @@ class Draws:
 
     def wide(self, survey, n, factor, redshift=None):
         """Galaxies seen with a wider point-spread function."""
-        psfs = widened(survey, self._bands(survey), factor)
+        psfs = widened(self._simulator(survey).psfs, factor)
         return self.draw("PSF", survey, n, factor, redshift, psfs=psfs)
 
     def noisy(self, survey, n, factor, redshift=None):
@@ -204,17 +203,13 @@ class Draws:
 
     def _bright(self, sample, truth):
         """Galaxies that are bright enough in a band."""
-        ratios = [sample[f"snr_{band}"] for band in sample.cutout_bands]
-        kept = np.max(ratios, axis=0) >= self.faintest
+        kept = highest_snr(sample, sample.cutout_bands) >= self.faintest
         return sample[kept], truth[kept]
 
 
-def widened(survey, bands, factor):
-    """Point-spread functions of a survey that are wider by a factor, by band."""
-    scale = get_survey(survey).pixel_scale
-    size = int(PSF_FIELD / scale) | 1
-    images = {band: make_psf(band, pixel_scale=scale, size=size).image for band in bands}
-    return {band: PSF(image, factor * scale, band) for band, image in images.items()}
+def widened(psfs, factor):
+    """Point-spread functions that are wider by a factor, by band."""
+    return {band: PSF(psf.image, factor * psf.pixel_scale, band) for band, psf in psfs.items()}
 
 
 def louder(survey, bands, factor):

@@ -304,11 +304,16 @@ def bright(simulations, bands):
     samples, truths = [], []
     for simulation in simulations:
         for sample, truth in simulation:
-            there = [f"snr_{band}" for band in bands if f"snr_{band}" in sample.colnames]
-            snr = np.max([sample[name] for name in there], axis=0)
-            samples.append(sample[snr >= SNR_MIN])
-            truths.append(truth[snr >= SNR_MIN])
+            kept = highest_snr(sample, bands) >= SNR_MIN
+            samples.append(sample[kept])
+            truths.append(truth[kept])
     return tuple(vstack(part, metadata_conflicts="silent") for part in (samples, truths))
+
+
+def highest_snr(sample, bands):
+    """Highest signal-to-noise ratio of galaxies in those of some bands that the sample has."""
+    names = [f"snr_{band}" for band in bands]
+    return np.max([sample[name] for name in names if name in sample.colnames], axis=0)
 
 
 def train(model, training, options):

@@ -569,7 +569,8 @@ class _Chunk:
     meta: dict
 
     def __getstate__(self):
-        # The pipeline takes seconds: workers receive it, and nobody makes it for a finished set.
+        # A pipeline takes seconds to make. It is made once, before it is sent to the workers, and
+        # not at all where all chunks are on disc.
         return {"pipeline": self.pipeline} | {name: vars(self)[name] for name in ("seed", "meta")}
 
     @cached_property

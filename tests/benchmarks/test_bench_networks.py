@@ -1,25 +1,14 @@
 """The benchmark of networks: which galaxies count, and the truth of star formation."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 from astropy.table import Table
-
-FOLDER = Path(__file__).parents[2] / "benchmarks"
+from scripts import import_script
 
 
 @pytest.fixture(scope="module")
 def bench():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(FOLDER))
-        spec = importlib.util.spec_from_file_location(
-            "bench_networks", FOLDER / "bench_networks.py"
-        )
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        yield module
+    return import_script("benchmarks/bench_networks.py")
 
 
 def truth_of(n):

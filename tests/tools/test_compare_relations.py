@@ -1,12 +1,11 @@
 """Pieces of tools/compare_relations.py, and the table that the documentation plots."""
 
-import importlib
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy.table import Table
+from scripts import import_script
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOWN = ROOT / "docs" / "user_guide" / "relations.csv"
@@ -14,12 +13,7 @@ SHOWN = ROOT / "docs" / "user_guide" / "relations.csv"
 
 @pytest.fixture(scope="module")
 def compare():
-    """The tool as a module."""
-    sys.path.insert(0, str(ROOT / "tools"))
-    try:
-        yield importlib.import_module("compare_relations")
-    finally:
-        sys.path.remove(str(ROOT / "tools"))
+    return import_script("tools/compare_relations.py")
 
 
 def test_bins_have_weighted_quantiles_and_skip_few_galaxies(compare):

@@ -1,28 +1,17 @@
 """The tool that compares trainings: parts of a set, and its table."""
 
-import importlib.util
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from astropy.table import Table
-
-TOOLS = Path(__file__).parents[2] / "tools"
+from scripts import import_script
 
 
 @pytest.fixture(scope="module")
 def tool():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(TOOLS))
-        spec = importlib.util.spec_from_file_location(
-            "compare_training", TOOLS / "compare_training.py"
-        )
-        module = importlib.util.module_from_spec(spec)
-        patch.setitem(sys.modules, "compare_training", module)
-        spec.loader.exec_module(module)
-        yield module
+    return import_script("tools/compare_training.py")
 
 
 class Chunks(list):

@@ -1,30 +1,22 @@
 """Pieces of tools/fit_population.py and tools/mock_catalogs.py."""
 
-import importlib
 import json
 import sys
 from importlib.resources import files
-from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy import units as u
 from astropy.table import QTable
+from scripts import import_script
 
 from dustest.simulate import get_population
 from dustest.simulate.galaxies.named_populations import change_settings
 
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
-
 
 @pytest.fixture(scope="module")
 def fit():
-    """The tool as a module."""
-    sys.path.insert(0, str(TOOLS))
-    try:
-        yield importlib.import_module("fit_population")
-    finally:
-        sys.path.remove(str(TOOLS))
+    return import_script("tools/fit_population.py")
 
 
 @pytest.fixture(scope="module")

@@ -1,24 +1,17 @@
 """Tests of the tool that judges estimators on an independent simulation."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 from astropy import units as u
+from scripts import import_script
 
 from dustest.data import FLAGS, DustTable
 from dustest.simulate import ParticleGalaxy, StarParticles
 
-PATH = Path(__file__).parents[2] / "tools" / "judge_simulations.py"
-
 
 @pytest.fixture(scope="module")
 def tool():
-    spec = importlib.util.spec_from_file_location("judge_simulations", PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return import_script("tools/judge_simulations.py")
 
 
 @pytest.fixture

@@ -1,25 +1,19 @@
 """The tool that trains the networks: networks of more bands, and where its galaxies are."""
 
-import importlib.util
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scripts import import_script
 
 from dustest import CNNEstimator
 from dustest.estimators import make_batch
 from dustest.io import load_demo
 
-PATH = Path(__file__).parents[2] / "tools" / "train_pretrained.py"
-
 
 @pytest.fixture(scope="module")
 def tool():
-    spec = importlib.util.spec_from_file_location("train_pretrained", PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return import_script("tools/train_pretrained.py")
 
 
 def test_networks_of_more_bands_begin_as_those_of_some(tool):
