@@ -18,6 +18,7 @@ from dustest.estimators._cnn.corruptions.pixels import (
     correlated_noise,
     point_source,
 )
+from dustest.estimators._cnn.shift.detection import UNUSUAL
 from dustest.estimators.shift_detector import ShiftDetector
 
 BANDS = ("F277W", "F356W", "F444W")
@@ -292,12 +293,15 @@ class TestInNetworks:
 
     def test_file_holds_the_detector(self, cnn, tmp_path):
         cnn.save(tmp_path / "cnn.model")
-        sample = make_sample(make_stamps(10, np.random.default_rng(170458)))
-        loaded = CNNEstimator.load(tmp_path / "cnn.model")
-        again = ShiftDetector.load(tmp_path / "cnn.model")
-        assert np.array_equal(
-            loaded.estimate(sample)["domain_reason"], again.report(sample)["reason"]
-        )
+        stamps = make_stamps(10, np.random.default_rng(170458))
+        stamps[:4, :, 22:26, 22:26] = 0.0
+        sample = make_sample(stamps)
+        reason = CNNEstimator.load(tmp_path / "cnn.model").estimate(sample)["domain_reason"]
+        assert np.array_equal(reason, cnn.estimate(sample)["domain_reason"])
+        explained = reason != UNUSUAL
+        assert set(reason[:4]) == {"saturation"}
+        again = ShiftDetector.load(tmp_path / "cnn.model").report(sample)["reason"]
+        assert np.array_equal(again[explained], reason[explained])
 
     def test_detector_of_networks_that_come_with_dustest(self, cnn, tmp_path, monkeypatch):
         sha256 = cnn.save(tmp_path / "cnn.model")
