@@ -44,7 +44,10 @@ _TINY = 1e-20
 """Noise of stamps without any."""
 
 _PAPER_NOISE = 0.05
-_PROBABILITIES = ("missing_band", "missing_redshift", "neighbours", "agn", "bad_pixels")
+_PROBABILITIES = (
+    *("missing_band", "missing_redshift", "missing_pixel_scale"),
+    *("neighbours", "agn", "bad_pixels"),
+)
 _HIGHEST = {
     "shift": 3.0,
     "blur": 2.0,
@@ -82,8 +85,8 @@ class AugmentOptions:
     any_bands : bool, optional
         Whether each galaxy draws that probability evenly from 0 to 1, so that subsets of all sizes
         are equally frequent.
-    missing_redshift : float, optional
-        Probability with which the redshift is removed.
+    missing_redshift, missing_pixel_scale : float, optional
+        Probabilities with which the redshift and the pixel scale are removed.
     misalignment : float, optional
         Largest further shift of each band along each axis in pixels, up to 1; two bands differ by
         up to twice as much.
@@ -116,6 +119,7 @@ class AugmentOptions:
     noise_smoothing: float = 0.8
     missing_band: float = 0.0
     missing_redshift: float = 0.0
+    missing_pixel_scale: float = 0.0
     misalignment: float = 0.0
     background: float = 0.0
     zero_point: float = 0.0
@@ -248,7 +252,10 @@ def augment(image, context, rng, options=None):
         share = rng.random((n, 1)) if options.any_bands else options.missing_band
         present = _kept(present, rng, share)
     image, context = _measured_again(linear, noise, present, context)
-    _change_redshifts(context, layout, rng, options)
+    if options.redshift_error:
+        _change_redshifts(context, layout, rng, options.redshift_error)
+    _forget(context, layout, rng, "redshift", options.missing_redshift)
+    _forget(context, layout, rng, "log_pixel_scale", options.missing_pixel_scale)
     return image, context
 
 
@@ -398,19 +405,21 @@ def _patches(shape, rng, probability):
     return rows[..., :, None] & columns[..., None, :] & spoiled[..., None, None]
 
 
-def _change_redshifts(context, layout, rng, options):
-    """Add errors to redshifts, and remove some, in place."""
-    column, known = layout["redshift"], layout["redshift_known"]
-    if options.redshift_error:
-        redshift = context[:, column]
-        error = options.redshift_error * (_REDSHIFT_UNIT + redshift)
-        error *= rng.standard_normal(len(context))
-        changed = np.clip(redshift + error, 0.0, _HIGHEST_REDSHIFT)
-        context[:, column] = np.where(context[:, known] > 0.0, changed, redshift)
-    if options.missing_redshift:
-        kept = rng.random(len(context)) >= options.missing_redshift
-        for one in (column, known):
-            context[:, one] *= kept
+def _change_redshifts(context, layout, rng, relative_error):
+    """Add errors to redshifts in place."""
+    redshift = context[:, layout["redshift"]]
+    error = relative_error * (_REDSHIFT_UNIT + redshift) * rng.standard_normal(len(context))
+    changed = np.clip(redshift + error, 0.0, _HIGHEST_REDSHIFT)
+    known = context[:, layout["redshift_known"]] > 0.0
+    context[:, layout["redshift"]] = np.where(known, changed, redshift)
+
+
+def _forget(context, layout, rng, name, probability):
+    """Make a quantity of some galaxies unknown in place."""
+    if probability:
+        kept = rng.random(len(context)) >= probability
+        for column in (name, f"{name.removeprefix('log_')}_known"):
+            context[:, layout[column]] *= kept
 
 
 def _shift_and_blur(linear, rng, shift, blur, misalignment=0.0):
@@ -532,6 +541,7 @@ _WIDE = {
     "agn": 0.2,
     "bad_pixels": 0.05,
     "redshift_error": 0.02,
+    "missing_pixel_scale": 0.05,
 }
 """Options that `AugmentOptions.wide` changes."""
 

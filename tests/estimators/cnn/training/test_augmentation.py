@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.special import ive
 
 from dustest.data import InputError, MissingDependencyError
+from dustest.estimators._cnn.context import ContextLayout
 from dustest.estimators._cnn.inputs import aperture, prepare, prepare_paper, unstretch
 from dustest.estimators._cnn.training.augmentation import (
     PAPER_COPIES,
@@ -281,13 +282,25 @@ class TestMissing:
             assert not context[0, :10].any()
             assert not image[0].any()
 
-    def test_redshift(self):
-        given = inputs(400)
-        _, context = changed(given, missing_redshift=0.3)
-        gone = context[:, -1] == 0.0
+    @pytest.mark.parametrize(
+        ("name", "columns"),
+        [
+            ("missing_redshift", ("redshift", "redshift_known")),
+            ("missing_pixel_scale", ("log_pixel_scale", "pixel_scale_known")),
+        ],
+    )
+    def test_quantities(self, name, columns):
+        """Only they are removed."""
+        given, layout = inputs(400), ContextLayout(len(BANDS))
+        removed = [layout[column] for column in columns]
+        given.context[:, removed] = 0.1, 1.0
+        _, context = changed(given, **{name: 0.3})
+        gone = context[:, removed[1]] == 0.0
         assert gone.mean() == pytest.approx(0.3, abs=0.07)
-        assert not context[gone, -2].any()
-        assert np.array_equal(context[~gone, -2:], given.context[~gone, -2:])
+        assert not context[gone][:, removed].any()
+        assert np.all(context[~gone][:, removed] == np.float32([0.1, 1.0]))
+        others = np.delete(np.arange(len(layout)), removed)
+        assert np.array_equal(context[:, others], changed(given)[1][:, others])
 
 
 class TestSeeds:
