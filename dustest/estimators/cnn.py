@@ -89,8 +89,8 @@ class CNNEstimator(DustEstimator):
         shifts below a pixel, wider point-spread functions, more noise, missing bands and
         redshifts, and with ``"wide"`` also shifts up to 3 pixels and of single bands, backgrounds,
         zero points, fainter neighbours, point sources in the centre, bad pixels, errors of
-        redshifts and missing pixel scales; for ``"paper"``: rotations, flips, noise, or the image of its oriented
-        gradients.
+        redshifts and missing pixel scales; for ``"paper"``: rotations, flips, noise, or the image
+        of its oriented gradients.
     any_bands : bool, optional
         Whether ``"dustest"`` networks learn all subsets of their bands: training removes bands at
         random, and at least one is left. Without it one of several bands is removed from 5 % of

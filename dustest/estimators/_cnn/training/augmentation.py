@@ -252,8 +252,7 @@ def augment(image, context, rng, options=None):
         share = rng.random((n, 1)) if options.any_bands else options.missing_band
         present = _kept(present, rng, share)
     image, context = _measured_again(linear, noise, present, context)
-    if options.redshift_error:
-        _change_redshifts(context, layout, rng, options.redshift_error)
+    _change_redshifts(context, layout, rng, options.redshift_error)
     _forget(context, layout, rng, "redshift", options.missing_redshift)
     _forget(context, layout, rng, "log_pixel_scale", options.missing_pixel_scale)
     return image, context
@@ -407,6 +406,8 @@ def _patches(shape, rng, probability):
 
 def _change_redshifts(context, layout, rng, relative_error):
     """Add errors to redshifts in place."""
+    if not relative_error:
+        return
     redshift = context[:, layout["redshift"]]
     error = relative_error * (_REDSHIFT_UNIT + redshift) * rng.standard_normal(len(context))
     changed = np.clip(redshift + error, 0.0, _HIGHEST_REDSHIFT)
