@@ -78,6 +78,14 @@ def test_slope_of_medians_counts_every_luminosity_alike(fit):
     assert fit.slope_of_medians(x, y, np.ones(len(x))) == pytest.approx(expected, abs=0.01)
 
 
+def test_median_between_counts_weights_and_only_what_is_inside(fit):
+    table = QTable({"mass": [8.4, 8.6, 9.0, 9.4, 9.6], "A_V": [9.0, 0.1, 0.5, 0.9, 9.0]})
+    table["weight"] = [50.0, 1.0, 8.0, 1.0, 50.0]
+    assert fit.median_between(table, "A_V", "mass", 8.5, 9.5) == pytest.approx(0.5, abs=0.05)
+    table["weight"][3] = 40.0
+    assert fit.median_between(table, "A_V", "mass", 8.5, 9.5) == pytest.approx(0.9, abs=0.1)
+
+
 def test_energy_distance_is_zero_for_one_population_and_grows_with_a_shift(fit):
     rng = np.random.default_rng(170242)
     real, own = normal(rng, 400), normal(rng, 400)
