@@ -92,9 +92,10 @@ population of version 0.1, where galaxies of equal mass seen by ALMA lie, with a
 dex of the rate over 10 Myr around the main sequence: 0.4 to 0.5 (Simmonds et al. 2025), with a
 margin. Attenuation at 1600 Angstrom over that at V where A_V is 0.3 to 1.5: between that of
 Calzetti et al. (2000), 2.46, with a margin, and a flatter curve (Shivaei et al. 2025 find curves
-flatter than Calzetti's at redshifts 7 to 9). Published A_V depend on the priors of their fits, so
-only medians half a time above 0.2 to 0.4 mag below 1e9 Msun (Song et al. 2026) and above a
-magnitude near 1e10 count. Median beta of M_UV -21 to -19: -2.0 in published lists, with a margin."""
+flatter than Calzetti's at redshifts 7 to 9). Published A_V depend on the priors of their fits:
+only medians above 0.6 mag at 1e9 Msun, half as much again as Song et al. (2026) have, and above
+1.2 mag at 1e10 cost anything. Median beta at M_UV -21 to -19: -2.0 in published lists, with a
+margin."""
 LOGARITHMIC = ("correlation_time", "dense_share")
 SLOPE_M_UV = np.arange(-22.0, -17.0, 0.5)
 """Edges of the bins of M_UV in which the slope is measured."""
