@@ -19,7 +19,7 @@ from photutils.aperture import CircularAperture
 from dustest.simulate import GalaxySimulator, get_population, make_psf
 from dustest.simulate.galaxies.named_populations import change_settings
 
-SEED = 170607
+SEED = 170627
 POPULATION = "0.2"
 BANDS = ("F277W", "F444W")
 PIXEL_SCALE = 0.03
