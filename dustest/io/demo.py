@@ -28,7 +28,7 @@ def load_demo():
     >>> from dustest.io import load_demo
     >>> sample, truth = load_demo()
     >>> sample.shape, sample["cutout_F277W"].shape, float(truth["A_V"].mean().value.round(2))
-    ((200,), (200, 32, 32), 0.34)
+    ((200,), (200, 32, 32), 0.29)
     """
     return as_sample(_read("demo_galaxies.fits.gz")), _read("demo_truth.ecsv")
 
