@@ -239,7 +239,7 @@ class TestCompare:
         output = tmp_path / "report.html"
         assert main(["compare", catalog, *words, "--output", str(output)]) == 0
         error = np.abs(np.median(load_demo()[1]["A_V"].value) - truth["A_V"].value).mean()
-        assert f"{error:.2f}" in output.read_text()
+        assert f"{error:.3f} ±" in output.read_text()
 
     @pytest.mark.parametrize("name", ["missing/report.html", "."])
     def test_a_report_that_cannot_be_written(self, catalog, tmp_path, capsys, monkeypatch, name):
