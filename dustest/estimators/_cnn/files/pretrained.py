@@ -7,9 +7,9 @@ from dustest.data.errors import InputError
 __all__ = ["PRETRAINED", "pretrained_file"]
 
 PRETRAINED = {
-    "nircam-1band": "c809e509699540d46b58bc6b801155485a7fced78782599553d2530442f572d3",
-    "nircam-3band": "a0c37001a5c618f10ab06e24f9b30934e7fa413232ce8b1afdd3f623ea04fc61",
-    "nircam-wide": "d3dc70e34dc3d58e3a0935c85a330878b61490e88bdfc76a97859f94f02c6491",
+    "nircam-1band": "2ea39f164bdc73aa1364f2c4327ff1a6192a6bc8e46990d79735b6cf742f6248",
+    "nircam-3band": "f151ada58b2665365ff5ae0be86696b78d73ec5f985e4cb945b1105c53ee470b",
+    "nircam-wide": "9ec9aedd9821cfbfba7cad911d794e7be00eef60f0c7862e9c7c49f80df683c7",
 }
 """SHA-256 of each file, by the name of the model."""
 
