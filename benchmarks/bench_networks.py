@@ -5,7 +5,8 @@ files of models or names of those that come with dustest, after ``=`` or alone. 
 
 * with ``--test``, those of the folder ``test`` that ``tools/train_pretrained.py`` has drawn, with
   S/N of at least 5 in one of three bands, one view each;
-* with ``--reference``, the reference sets of version 0.1 from ``tools/draw_reference_sets.py``.
+* with ``--reference``, the reference sets of version 0.1 from ``tools/draw_reference_sets.py``;
+* with ``--bands F200W+F444W F277W``, all of these again, with the stamps of these bands alone.
 
 For every network, set and quantity the table ``networks.ecsv`` has the mean absolute error over
 that of the median of the truth, with its error from a bootstrap over galaxies, the difference to
@@ -51,6 +52,7 @@ def main(arguments=None):
     parser.add_argument("--networks", nargs="+", required=True)
     parser.add_argument("--test", type=Path)
     parser.add_argument("--reference", type=Path)
+    parser.add_argument("--bands", nargs="*", default=(), help="such as F200W+F444W F277W")
     options = parser.parse_args(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
     networks = dict(load_network(text, BOOTSTRAP_SEED) for text in options.networks)
@@ -63,11 +65,26 @@ def main(arguments=None):
 
 def galaxy_sets(options):
     """Name of each set, and its pairs of sample and truth, one for each survey."""
+    for name, samples in whole_sets(options):
+        yield name, samples
+        for bands in options.bands:
+            alone = [(with_bands(sample, bands.split("+")), truth) for sample, truth in samples]
+            yield f"{name}, {bands}", alone
+
+
+def whole_sets(options):
+    """Name of each set, and its pairs of sample and truth with all bands."""
     if options.reference:
         for population in ("default", "heavy"):
             yield f"0.1 {population}", [read(options.reference / population, s) for s in SURVEYS]
     if options.test:
         yield "test", [drawn(folder) for folder in sorted(options.test.iterdir())]
+
+
+def with_bands(sample, bands):
+    """A sample with the stamps of some bands alone."""
+    others = [f"cutout_{band}" for band in sample.cutout_bands if band not in bands]
+    return sample[[name for name in sample.colnames if not name.startswith(tuple(others))]]
 
 
 def read(folder, survey):
