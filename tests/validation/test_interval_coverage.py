@@ -48,6 +48,13 @@ class TestOverall:
         assert row["coverage"] == pytest.approx(expected, abs=0.02)
         assert row["deviation"] < -10
 
+    def test_exchanged_percentiles_are_refused(self, tables):
+        truth, posterior = tables
+        posterior.rename_columns(["A_V_p16", "A_V_p84"], ["A_V_p84", "A_V_p16"])
+        message = "A_V_p16 must not be above A_V_p84, but is in 4000 of 4000 rows: exchange them"
+        with pytest.raises(InputError, match=message):
+            coverage(truth, posterior)
+
 
 class TestPairing:
     def test_rows_are_paired_by_identifier(self, tables):
