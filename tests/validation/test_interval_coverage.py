@@ -50,7 +50,8 @@ class TestOverall:
 
     def test_exchanged_percentiles_are_refused(self, tables):
         truth, posterior = tables
-        posterior.rename_columns(["A_V_p16", "A_V_p84"], ["A_V_p84", "A_V_p16"])
+        low = posterior["A_V_p16"].copy()
+        posterior["A_V_p16"], posterior["A_V_p84"] = posterior["A_V_p84"], low
         message = "A_V_p16 must not be above A_V_p84, but is in 4000 of 4000 rows: exchange them"
         with pytest.raises(InputError, match=message):
             coverage(truth, posterior)
