@@ -330,7 +330,8 @@ class CNNEstimator(DustEstimator):
 
         A few epochs on some thousand simulated galaxies that are like yours, see
         `dustest.simulate.GalaxySimulator.match`, adapt networks in minutes. With ``held_out``, the
-        attribute ``adaptation_`` is a table that shows what was gained and lost.
+        attribute ``adaptation_`` is a table that shows what was gained and lost. The detector of
+        the old training set is removed, see `use_detector`.
 
         Parameters
         ----------
