@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 from astropy.table import Table, vstack
-from networks import load_network
+from networks import load_network, ratio_of_means
 
 from dustest.data import FLAGS, as_sample
 from dustest.estimators import make_batch
@@ -34,7 +34,7 @@ from dustest.simulate import read_simulation
 
 BANDS = ("F277W", "F356W", "F444W")
 SURVEYS = ("JADES-deep", "CEERS")
-BOOTSTRAP_SEED, N_BOOTSTRAP = 170352, 400
+BOOTSTRAP_SEED = 170352
 QUANTITIES = ("A_V", "E_BV", "log_sSFR")
 LEVELS = (0.05, 0.16, 0.5, 0.84, 0.95)
 INTERVALS = {68: (1, 3), 90: (0, 4)}
@@ -194,17 +194,11 @@ def judge(true, levels, cells, other):
     """Figures of one quantity of one network."""
     n, error = len(true), np.abs(levels[2] - true)
     base = np.abs(true - np.median(true))
-    rng = np.random.default_rng(BOOTSTRAP_SEED)
-    again = [rng.integers(n, size=n) for _ in range(N_BOOTSTRAP)]
-    ratios = [error[rows].mean() / base[rows].mean() for rows in again]
-    found = {"n": n, "mae": error.mean(), "ratio": error.mean() / base.mean()}
-    found |= {"ratio_err": np.std(ratios), "bias": np.mean(levels[2] - true)}
-    if other is not None:
-        before = np.abs(other[1][2] - true)
-        change = [error[rows].mean() / before[rows].mean() - 1.0 for rows in again]
-        found |= {"change": error.mean() / before.mean() - 1.0, "change_err": np.std(change)}
-    else:
-        found |= {"change": np.nan, "change_err": np.nan}
+    ratio, ratio_err = ratio_of_means(error, base, BOOTSTRAP_SEED)
+    before = np.full(n, np.nan) if other is None else np.abs(other[1][2] - true)
+    change, change_err = ratio_of_means(error, before, BOOTSTRAP_SEED)
+    found = {"n": n, "mae": error.mean(), "ratio": ratio, "ratio_err": ratio_err}
+    found |= {"bias": np.mean(levels[2] - true), "change": change - 1.0, "change_err": change_err}
     for level, (low, high) in INTERVALS.items():
         inside = (true >= levels[low]) & (true <= levels[high])
         far = np.concatenate([deviations(inside, by, level) for by in (levels[2], *cells)])

@@ -1,10 +1,14 @@
-"""Networks and detectors of the benchmarks, by name or file."""
+"""Networks and detectors of the benchmarks, by name or file, and the errors of their figures."""
 
 from pathlib import Path
 
+import numpy as np
+
 from dustest import CNNEstimator, ShiftDetector
 
-__all__ = ["load_detector", "load_network"]
+__all__ = ["load_detector", "load_network", "ratio_of_means"]
+
+N_BOOTSTRAP = 400
 
 
 def load_network(text, random_state):
@@ -43,6 +47,27 @@ def load_detector(text):
         Their detector.
     """
     return _load(ShiftDetector, text.rpartition("=")[2])
+
+
+def ratio_of_means(errors, others, seed):
+    """Compute the ratio of the mean errors of two estimates of the same galaxies.
+
+    Parameters
+    ----------
+    errors, others : ndarray of shape (n,)
+        Absolute errors of both.
+    seed : int
+        Seed of the bootstrap over galaxies.
+
+    Returns
+    -------
+    ratio, error : float
+        The ratio, and its standard deviation.
+    """
+    rng, n = np.random.default_rng(seed), len(errors)
+    drawn = (rng.integers(n, size=n) for _ in range(N_BOOTSTRAP))
+    ratios = [errors[rows].mean() / others[rows].mean() for rows in drawn]
+    return errors.mean() / others.mean(), np.std(ratios)
 
 
 def _load(kind, word):

@@ -17,6 +17,7 @@ from astropy.table import QTable
 
 from dustest.data import as_sample
 from dustest.estimators._cnn.corruptions.pixels import flux_within, resample
+from dustest.estimators._cnn.corruptions.records import FLUX_RADIUS, NEIGHBOUR_DISTANCES
 from dustest.physics import synthetic_photometry
 from dustest.simulate import GalaxySimulator, get_population, make_psf
 from dustest.simulate.surveys import get_survey, with_pixel_scale
@@ -42,8 +43,6 @@ ULTRAVIOLET, VISIBLE, QUASAR = (-2.5, -1.5), (0.0, 2.0), (-2.2, 0.0)
 """Slopes beta of little red dots on both sides of the Balmer limit, and of AGN."""
 LYMAN_ALPHA, BALMER_LIMIT = 0.1216, 0.3646
 TEMPERATURES = (2500.0, 7000.0)
-DISTANCES = (7.0, 11.0)
-RADIUS = 6.0
 MICRONS = np.linspace(0.6, 5.6, 2000)
 
 
@@ -201,10 +200,13 @@ class BlockDraws:
     def _added(self, clean, alone, redshift, rng):
         """Galaxies beside brighter ones, with an AGN, and point sources in their place."""
         n, noise = len(clean), clean - alone
-        flux = np.maximum(flux_within(alone, RADIUS).mean(axis=1), 1e-9)
+        flux = np.maximum(flux_within(alone, FLUX_RADIUS).mean(axis=1), 1e-9)
         beside = np.roll(alone, 1, axis=0)
         ratio = 10.0 ** rng.uniform(0.0, 1.0, n) * flux / np.roll(flux, 1)
-        angle, distance = rng.uniform(0.0, 2.0 * np.pi, (n, 1)), rng.uniform(*DISTANCES, (n, 1))
+        angle, distance = (
+            rng.uniform(0.0, 2.0 * np.pi, (n, 1)),
+            rng.uniform(*NEIGHBOUR_DISTANCES, (n, 1)),
+        )
         beside = resample(beside, 1.0, (distance * np.sin(angle), distance * np.cos(angle)))
         sources = {
             "AGN": power_laws(n, redshift, rng, QUASAR, QUASAR),

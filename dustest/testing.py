@@ -405,12 +405,12 @@ def _check_bad_rows(case):
 
 
 def _spoiled(sample, rows):
-    """A copy of a sample whose rows have no value of any kind, and a redshift below zero."""
+    """A copy of a sample whose rows have no value of any kind."""
     spoiled = sample.copy()
     for name in spoiled.colnames:
         found = find_column(name)
         if found is not None and found.column.role in ("value", "error"):
-            spoiled[name][rows] = -1.0 if name == "redshift" else np.nan
+            spoiled[name][rows] = np.nan
     return spoiled
 
 

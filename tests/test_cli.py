@@ -1,6 +1,7 @@
 import inspect
 import json
 import re
+import runpy
 import warnings
 from contextlib import redirect_stdout
 from io import StringIO
@@ -624,6 +625,14 @@ class TestDoctor:
 
 
 class TestWords:
+    def test_python_runs_the_package(self, monkeypatch, capsys):
+        monkeypatch.setattr(
+            "sys.argv", ["dustest", "estimate", "absent.fits", "--output", "o.ecsv"]
+        )
+        with pytest.raises(SystemExit, match="1"):
+            runpy.run_module("dustest", run_name="__main__")
+        assert "absent.fits" in capsys.readouterr().err
+
     def test_help(self, capsys):
         with pytest.raises(SystemExit, match="0"):
             main(["--help"])

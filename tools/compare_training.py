@@ -16,6 +16,7 @@ resumes; one for some time begins again.
 """
 
 import argparse
+import sys
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +29,10 @@ from train_pretrained import MODELS, SNR_MIN_TRAINING, START_RATE, TARGETS, brig
 from dustest import CNNEstimator
 from dustest.estimators.cnn import CNNConfig
 from dustest.simulate import SimulatedSet, read_simulation
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+
+from networks import ratio_of_means
 
 MODEL = "nircam-3band"
 ARCHITECTURES = {
@@ -42,7 +47,6 @@ SEED = 170380
 SETTINGS = {**MODELS[MODEL], "snr_min": SNR_MIN_TRAINING, "augment": "wide"}
 # All networks of a comparison learn for as long: none stops early.
 SETTINGS |= {"patience": 1000, "random_state": SEED}
-N_BOOTSTRAP = 400
 
 
 @dataclass(frozen=True)
@@ -150,11 +154,8 @@ def judge(cnn, sample, truth):
     for quantity in TARGETS:
         true, median = (np.asarray(table[quantity], float) for table in (truth, predicted))
         errors = np.abs(median - true), np.abs(np.median(true) - true)
-        rng = np.random.default_rng(SEED)
-        again = [rng.integers(len(true), size=len(true)) for _ in range(N_BOOTSTRAP)]
-        mae, base = (error.mean() for error in errors)
-        ratios = [np.divide(*(error[rows].mean() for error in errors)) for rows in again]
-        found = {"mae": mae, "ratio": mae / base, "ratio_err": np.std(ratios)}
+        ratio, ratio_err = ratio_of_means(*errors, SEED)
+        found = {"mae": errors[0].mean(), "ratio": ratio, "ratio_err": ratio_err}
         numbers = {name: round(float(value), 4) for name, value in found.items()}
         yield {"quantity": quantity, "n_test": len(true)} | numbers
 

@@ -475,14 +475,19 @@ KINDS = Registry(
             "redshift",
             "redshift",
             (
-                KindColumn("redshift", "redshift"),
-                KindColumn("redshift_err", "its standard deviation", role="error"),
+                KindColumn("redshift", "redshift", valid=(0.0, np.inf)),
+                KindColumn(
+                    *("redshift_err", "its standard deviation"),
+                    role="error",
+                    valid=(0.0, np.inf),
+                ),
             ),
         ),
         Kind(
             "pixel_scale",
             "size of the pixels of cutouts",
-            (KindColumn("pixel_scale", "side of a pixel", u.arcsec),),
+            # Sides in degrees, taken to be in arcsec, are shorter.
+            (KindColumn("pixel_scale", "side of a pixel", u.arcsec, valid=(1e-4, np.inf)),),
         ),
         Kind(
             "flux",

@@ -23,7 +23,7 @@ from dustest.estimators._cnn.heads import HEADS
 from dustest.estimators._cnn.network.config import CNNConfig, described_head, get_config
 from dustest.estimators._cnn.network.layers import list_layers
 from dustest.estimators._cnn.settings import TARGETS, make_options, make_task
-from dustest.estimators._cnn.shift.detection import UNUSUAL, Detection
+from dustest.estimators._cnn.shift.detection import OTHER_PIXELS, UNUSUAL, Detection
 from dustest.estimators._cnn.training.adaptation import (
     Outcome,
     check_held_out,
@@ -330,7 +330,8 @@ class CNNEstimator(DustEstimator):
 
         A few epochs on some thousand simulated galaxies that are like yours, see
         `dustest.simulate.GalaxySimulator.match`, adapt networks in minutes. With ``held_out``, the
-        attribute ``adaptation_`` is a table that shows what was gained and lost.
+        attribute ``adaptation_`` is a table that shows what was gained and lost. The detector of
+        the old training set is removed, see `use_detector`.
 
         Parameters
         ----------
@@ -629,7 +630,9 @@ class CNNEstimator(DustEstimator):
             flags |= verdict.flags
             is_outside = flags & FLAGS["OUT_OF_DOMAIN"].value != 0
             unexplained = is_outside & (verdict.reason == "")
-            extra[_REASON] = np.where(unexplained, UNUSUAL, verdict.reason)
+            reason = np.where(unexplained, UNUSUAL, verdict.reason)
+            # The stated pixel scale is certain; the detector judges its consequences.
+            extra[_REASON] = np.where(self.domain_.has_other_pixels(batch), OTHER_PIXELS, reason)
         return Estimates(samples, flags, extra)
 
     def _extra_columns(self, bands):  # noqa: ARG002
@@ -638,7 +641,7 @@ class CNNEstimator(DustEstimator):
         columns = {_MEAN.format(name): ExtraColumn(QUANTITIES[name].unit) for name in names}
         if self.detector_ is None:
             return columns
-        width = max(map(len, (UNUSUAL, *self.detector_.reasons)))
+        width = max(map(len, (UNUSUAL, OTHER_PIXELS, *self.detector_.reasons)))
         return columns | {_REASON: ExtraColumn(dtype=f"U{width}")}
 
     def sample_prior(self, X, n_samples, random_state=None, *, truth=False):

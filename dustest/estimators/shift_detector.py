@@ -15,6 +15,7 @@ from dustest.estimators._cnn.files.manifest import DETECTOR, detector_of
 from dustest.estimators._cnn.files.model_file import read_model, write_model
 from dustest.estimators._cnn.files.pretrained import pretrained_file
 from dustest.estimators._cnn.inputs import border_noise, central_pixels, check_bands
+from dustest.estimators._cnn.shift.bad_pixels import mend
 from dustest.estimators._cnn.shift.learning import Galaxies, learn_detection
 from dustest.estimators._cnn.shift.sample_test import compare_with_training
 from dustest.estimators.non_galaxies import COLOUR_BANDS, find_non_galaxies
@@ -61,7 +62,8 @@ class ShiftDetector(BaseEstimator):
     Notes
     -----
     Galaxies with a signal-to-noise ratio below 2 in all bands, which are fainter than those that
-    were learned, are reported only if they exceed the limits by far. Other grains or
+    were learned, are reported only if they exceed the limits by far, and never as point sources
+    or artefacts. Other grains or
     another relation of star formation and mass change stamps no more than galaxies differ, and
     cannot be seen.
 
@@ -370,13 +372,12 @@ class ShiftDetector(BaseEstimator):
         return Galaxies(stamps, errors, *known, survey, group)[usable]
 
     def _squares(self, batch):
-        """Central squares of stamps with an even side, as large as possible; bad pixels are 0."""
+        """Central squares of stamps with an even side, as large as possible."""
         shape = batch.cutout.shape[2:]
         central_pixels(shape, self.size)
         rows, columns = central_pixels(shape, min(shape) // 2 * 2)
         stamps, masked = (one[..., rows, columns] for one in (batch.cutout, batch.cutout_mask))
-        stamps = np.where(masked | ~np.isfinite(stamps), 0.0, stamps)
-        return stamps.astype(np.float32)
+        return mend(np.where(masked, np.nan, stamps).astype(np.float32))
 
 
 def _bands_with(kind, sample):

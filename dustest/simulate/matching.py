@@ -13,7 +13,7 @@ from dustest.data.checks.kind_readers import bare_stamps
 from dustest.data.errors import InputError
 from dustest.data.identity.seeds import as_generator
 from dustest.data.messages import shown
-from dustest.simulate.galaxies.population import GalaxyPopulation
+from dustest.simulate.galaxies.population import REDSHIFTS, GalaxyPopulation
 from dustest.simulate.telescope.autocorrelation import closest_lags
 from dustest.simulate.telescope.noise import CorrelatedNoise, aperture_rms
 from dustest.simulate.telescope.psf import PSF
@@ -282,6 +282,22 @@ def match_redshifts(redshift):
     return np.round(np.quantile(known, (np.arange(n) + 0.5) / n), 3)
 
 
+def _redshifts_of(sample, population):
+    """Redshifts that are distributed as those of a sample, at which there are galaxies."""
+    given = np.asarray(sample["redshift"], dtype=float)
+    found = match_redshifts(given)
+    low, high = REDSHIFTS
+    if isinstance(population, GalaxyPopulation) and np.any((found < low) | (found > high)):
+        outside = given[(given < low) | (given > high)]
+        msg = (
+            f"sample must have redshifts from {low:g} to {high:g}, at which the population of the "
+            f"simulator has galaxies, but {len(outside)} of {len(given)} are outside, the first "
+            f"at {outside[0]:g}: leave them out"
+        )
+        raise InputError(msg)
+    return found
+
+
 def _with_masses(population, lowest, tilt):
     """A `GalaxyPopulation` with another smallest log M and tilt of its mass function."""
     function = replace(population.mass_function, tilt=tilt)
@@ -439,15 +455,16 @@ def match_settings(simulator, sample, psfs, seed):
     Raises
     ------
     InputError
-        If columns are missing, stamps have different pixel scales or no noise in their borders,
-        or fewer than 20 galaxies are bright enough in all bands.
+        If columns are missing, redshifts are outside the population, stamps have different pixel
+        scales or no noise in their borders, or fewer than 20 galaxies are bright enough in all
+        bands.
     """
     stamps, scale = _stamps(sample, simulator.bands, simulator.size)
     sky = _measure_sky(stamps)
     noise = {band: one.noise(scale) for band, one in sky.items()}
     settings = {
         "preset": _match_survey(simulator.survey, sample, scale),
-        "redshift": match_redshifts(np.asarray(sample["redshift"], dtype=float)),
+        "redshift": _redshifts_of(sample, simulator.population),
         "noise": noise,
         "psfs": psfs,
     }

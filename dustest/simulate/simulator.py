@@ -437,8 +437,8 @@ class GalaxySimulator:
         Raises
         ------
         InputError
-            If columns are missing, stamps have different pixel scales or no noise in their
-            borders, or there are too few bright galaxies.
+            If columns are missing, redshifts are outside the population, stamps have different
+            pixel scales or no noise in their borders, or there are too few bright galaxies.
 
         See Also
         --------

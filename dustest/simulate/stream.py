@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from concurrent.futures import BrokenExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -172,7 +173,7 @@ def write_chunks(make, n, path, *, manifest, chunk_rows=256, n_jobs=None, progre
     Every file is written completely or not at all. Called again with the same folder, it makes
     missing and damaged chunks; with a larger ``n``, it adds rows. The files are identical, byte by
     byte, for any number of workers and any number of interruptions. Only one process at a time may
-    write to a folder.
+    write to a folder; on systems with file locks others raise an error.
 
     Parameters
     ----------
@@ -202,7 +203,8 @@ def write_chunks(make, n, path, *, manifest, chunk_rows=256, n_jobs=None, progre
     Raises
     ------
     InputError
-        If the folder contains other files, another simulation or more rows.
+        If the folder contains other files, another simulation or more rows, or another process
+        writes to it.
     DustestError
         If rows cannot be simulated; finished chunks are kept.
 
@@ -227,17 +229,58 @@ def write_chunks(make, n, path, *, manifest, chunk_rows=256, n_jobs=None, progre
     check_n_jobs(n_jobs)
     n = check_whole(n, "n")
     chunk_rows = check_whole(chunk_rows, "chunk_rows")
-    _claim(folder, {"manifest": _as_json(manifest), "n": n, "chunk_rows": chunk_rows})
-    chunks = split_rows(folder, n, chunk_rows)
-    todo = [chunk for chunk in chunks if not chunk.is_whole()]
-    done = n - sum(map(len, todo))
-    with progress_bar(None, progress, total=n, initial=done, unit="galaxy") as bar:
-        for n_rows in _execute(make, todo, joblib.effective_n_jobs(n_jobs)) if todo else ():
-            bar.update(n_rows)
+    header = {"manifest": _as_json(manifest), "n": n, "chunk_rows": chunk_rows}
+    with _claim(folder):
+        _prepare(folder, header)
+        chunks = split_rows(folder, n, chunk_rows)
+        todo = [chunk for chunk in chunks if not chunk.is_whole()]
+        done = n - sum(map(len, todo))
+        with progress_bar(None, progress, total=n, initial=done, unit="galaxy") as bar:
+            for n_rows in _execute(make, todo, joblib.effective_n_jobs(n_jobs)) if todo else ():
+                bar.update(n_rows)
     return read_simulation(folder)
 
 
-def _claim(folder, header):
+@contextmanager
+def _claim(folder):
+    """Make the folder if it does not exist, and keep other processes from writing to it.
+
+    The system releases the lock when this process ends, even if it is killed.
+    """
+    try:
+        import fcntl
+    except ModuleNotFoundError:  # no such lock on Windows
+        fcntl = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = fcntl and os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise InputError(_unwritable(folder, error)) from error
+    if fcntl is None:
+        yield
+        return
+    try:
+        _lock(fcntl, descriptor, folder)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(fcntl, descriptor, folder):
+    """Lock an open folder, or raise an error if another process has locked it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        msg = (
+            f"path must be a folder that nobody else writes to, but another process simulates "
+            f"galaxies into {str(folder)!r}: wait until it ends, or choose another folder"
+        )
+        raise InputError(msg) from error
+    except OSError:  # a file system without locks
+        return
+
+
+def _prepare(folder, header):
     """Use the folder for this simulation, or raise an error."""
     stored = _read_header(folder)
     if stored is None:
@@ -245,13 +288,16 @@ def _claim(folder, header):
     else:
         _check_same(folder, stored, header)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for litter in folder.glob(_PARTIAL):  # of a run that was killed
             litter.unlink(missing_ok=True)
         write_json(header | {"layout": _LAYOUT}, folder / _HEADER)
     except OSError as error:
-        msg = f"path must be a folder that can be written to, got {str(folder)!r}: {error}"
-        raise InputError(msg) from error
+        raise InputError(_unwritable(folder, error)) from error
+
+
+def _unwritable(folder, error):
+    """Message for a folder that cannot be written to."""
+    return f"path must be a folder that can be written to, got {str(folder)!r}: {error}"
 
 
 def _check_empty(folder):

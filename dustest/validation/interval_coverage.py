@@ -19,7 +19,7 @@ from dustest.validation.matching import (
     match_rows,
     values_of,
 )
-from dustest.validation.metrics import is_inside, split_normal_interval
+from dustest.validation.metrics import check_order, is_inside, split_normal_interval
 
 __all__ = ["coverage"]
 
@@ -67,7 +67,8 @@ def coverage(truth, posterior, quantity=None, *, levels=(0.68, 0.9), by=None, n_
     Raises
     ------
     InputError
-        If an argument is invalid, a column is missing, or no galaxy is in both tables.
+        If an argument is invalid, a column is missing, a 16th percentile is above the 84th, or
+        no galaxy is in both tables.
 
     Warns
     -----
@@ -106,6 +107,8 @@ def coverage(truth, posterior, quantity=None, *, levels=(0.68, 0.9), by=None, n_
     check_number(n_cells, "n_cells", 1, kind=Integral, expected="a positive integer")
     truth, posterior = _paired(truth, posterior)
     names = _find_quantities(quantity, truth, posterior)
+    for name in names:
+        check_order(*_percentiles(posterior, name)[1:], percentile_columns(name))
     columns = numeric_columns(posterior, _listed(by, "by"), argument=_POSTERIOR)
     cells = [(_ALL, -np.inf, np.inf, np.ones(len(posterior), dtype=bool))]
     for name, values in columns.items():

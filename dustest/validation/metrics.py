@@ -17,6 +17,7 @@ from dustest.data.identity.seeds import as_generator
 __all__ = [
     "METRICS",
     "Metric",
+    "check_order",
     "check_resamples",
     "checked_limit",
     "compute_metrics",
@@ -163,7 +164,8 @@ def compute_metrics(
     Raises
     ------
     InputError
-        If the inputs differ in length or unit, or ``n_bootstrap`` or ``outlier_limit`` is invalid.
+        If the inputs differ in length or unit, a ``p16`` is above its ``p84``, or ``n_bootstrap``
+        or ``outlier_limit`` is invalid.
 
     See Also
     --------
@@ -329,6 +331,30 @@ def check_resamples(n_bootstrap):
         raise InputError(msg)
 
 
+def check_order(low, high, names):
+    """Raise an error for lower percentiles above upper ones, which contain no truth.
+
+    Parameters
+    ----------
+    low, high : ndarray of shape (n,)
+        Percentiles; NaN if unknown.
+    names : sequence of str
+        Their names.
+
+    Raises
+    ------
+    InputError
+        If a lower percentile is above the upper one.
+    """
+    n_wrong = np.count_nonzero(low > high)
+    if n_wrong:
+        msg = (
+            f"{names[0]} must not be above {names[1]}, but is in {n_wrong} of {len(low)} rows: "
+            "exchange them, or correct these rows"
+        )
+        raise InputError(msg)
+
+
 @dataclass(frozen=True)
 class _Pairs:
     """Finite predictions and truths, and whether the intervals contain them (NaN = unknown)."""
@@ -354,6 +380,7 @@ def _columns(prediction, truth, p16, p84, unit):
         msg = f"prediction, truth and percentiles must be of shape (n,) with one n, got {shapes}"
         raise InputError(msg)
     median, value, low, high = arrays.values()
+    check_order(low, high, ("p16", "p84"))
     wide = split_normal_interval(median, low, high)
     return {
         "prediction": median,

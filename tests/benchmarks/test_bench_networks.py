@@ -18,6 +18,25 @@ def truth_of(n):
     return Table(columns | {"log_SFR_10": np.linspace(-1.0, 1.0, n)})
 
 
+class TestRatio:
+    def test_error_is_that_of_the_mean(self):
+        """Beside constant errors, the ratio scatters as the mean of the others."""
+        networks = import_script("benchmarks/networks.py")
+        errors = np.random.default_rng(170701).normal(3.0, 1.0, 500)
+        ratio, error = networks.ratio_of_means(errors, np.full(500, 2.0), 170702)
+        assert ratio == pytest.approx(errors.mean() / 2.0)
+        assert error == pytest.approx(0.5 / np.sqrt(500), rel=0.15)
+
+    def test_figures_without_a_first_network(self, bench):
+        true, rng = np.linspace(0.0, 1.0, 50), np.random.default_rng(170703)
+        levels = true + 0.1 * rng.normal(size=50) + np.linspace(-0.1, 0.1, 5)[:, None]
+        alone = bench.judge(true, levels, np.zeros((3, 50)), None)
+        beside = bench.judge(true, levels, np.zeros((3, 50)), (true, levels + 0.0, None))
+        assert np.isnan([alone["change"], alone["change_err"]]).all()
+        assert (beside["change"], beside["change_err"]) == (0.0, 0.0)
+        assert alone["ratio"] == beside["ratio"] == pytest.approx(alone["mae"] / 0.2551, abs=4e-4)
+
+
 class TestTruth:
     def test_recent_star_formation(self, bench):
         known = bench.true_values([truth_of(3), truth_of(2)])

@@ -9,7 +9,7 @@ from astropy.table import QTable
 
 from dustest import CNNEstimator
 from dustest.data import as_sample
-from dustest.data.errors import InputError, ReadError
+from dustest.data.errors import DustestWarning, InputError, ReadError
 from dustest.data.flags import FLAGS
 from dustest.estimators._cnn.corruptions import CORRUPTIONS
 from dustest.estimators._cnn.corruptions.pixels import (
@@ -19,6 +19,7 @@ from dustest.estimators._cnn.corruptions.pixels import (
     point_source,
 )
 from dustest.estimators._cnn.shift.detection import UNUSUAL
+from dustest.estimators.run.batch import make_batch
 from dustest.estimators.shift_detector import ShiftDetector
 
 BANDS = ("F277W", "F356W", "F444W")
@@ -97,6 +98,37 @@ class TestReport:
             sample[f"cutout_mask_{band}"] = mask
         assert not np.any(detector.report(sample)["reason"] == "saturation")
 
+    def test_rounded_pixels_are_not_saturated(self, detector):
+        """Of pixels rounded to a fifth of the noise, 3 of the 112 in a centre are 0."""
+        stamps = make_stamps(300, np.random.default_rng(170710))
+        report = detector.report(make_sample(np.round(stamps / 0.02) * 0.02))
+        assert np.mean(report["out_of_domain"]) < 0.12
+        assert np.mean(report["reason"] == "saturation") < 0.05
+
+    @pytest.mark.parametrize(("side", "saturated"), [(2, 0.0), (3, 0.0), (4, 1.0), (6, 1.0)])
+    def test_masked_centres(self, detector, side, saturated):
+        """Networks learn patches of 3 x 3 bad pixels; larger ones are no wrong unit."""
+        sample = make_sample(make_stamps(60, np.random.default_rng(170711)))
+        inside = slice(24 - side // 2, 24 - side // 2 + side)
+        for band in BANDS:
+            sample[f"cutout_{band}"][:, inside, inside] = np.nan
+        report = detector.report(sample)
+        assert np.mean(report["reason"] == "saturation") == saturated
+        assert not np.any(report["reason"] == "units")
+
+    def test_faint_sources_may_be_galaxies(self, detector):
+        """Below the signal-to-noise ratio of the training set noise can look like a point."""
+        rng, one = np.random.default_rng(170712), CORRUPTIONS["hot pixels"]
+        stamps, _, _ = one.apply(
+            make_stamps(60, rng), np.full((60, 3), 0.1), np.full(60, 7.0), rng
+        )
+        detection = detector.detection_
+        table, _ = detection.features(make_batch(make_sample(stamps)))
+        bright, faint = (detection.verdict(table, np.full(60, is_so)) for is_so in (True, False))
+        assert np.mean(bright.is_galaxy) < 0.5
+        assert faint.is_galaxy.all()
+        assert not set(faint.reason) & {"artefact", "point source"}
+
     def test_a_galaxy_without_data_is_not_judged(self, detector):
         stamps = make_stamps(6, np.random.default_rng(170505))
         expected = detector.report(make_sample(stamps))["score"][2:]
@@ -134,6 +166,19 @@ class TestFit:
         detector = ShiftDetector(random_state=1).fit(sample, np.repeat(["a", "b"], 60))
         assert len(detector.detection_.limits) == 2
 
+    def test_units_of_a_survey_of_unknown_pixels(self):
+        """The noise of galaxies without a pixel scale may be that of any survey."""
+        rng = np.random.default_rng(170713)
+        stamps = make_stamps(240, rng)
+        stamps[120:] *= 10.0
+        sample = make_sample(stamps)
+        sample["pixel_scale"] = np.repeat([0.03, 0.06], 120) * u.arcsec
+        detector = ShiftDetector(random_state=1).fit(sample, np.repeat(["a", "b"], 120))
+        for factor, share in ((1.0, 0.0), (10.0, 0.0), (1e3, 1.0), (1e-2, 1.0)):
+            others = make_sample(factor * make_stamps(40, rng))
+            others.remove_column("pixel_scale")
+            assert np.mean(detector.report(others)["score"] > 1.0 - 1e-9) == share
+
     def test_bands_that_the_sample_lacks_are_refused(self):
         sample = make_sample(make_stamps(4, np.random.default_rng(170452)))
         with pytest.raises(InputError, match="F200W"):
@@ -161,7 +206,9 @@ class TestFit:
         detector = ShiftDetector(random_state=1).fit(sample)
         sample = make_sample(stamps)
         sample["pixel_scale"][:2] = [0.0, -1.0] * u.arcsec
-        assert np.mean(detector.report(sample)["out_of_domain"]) < 0.3
+        with pytest.warns(DustestWarning, match="pixel_scale of 2 of 60 rows lies below 0.0001"):
+            report = detector.report(sample)
+        assert np.mean(report["out_of_domain"]) < 0.3
 
     @pytest.mark.parametrize(
         ("parameters", "arguments", "message"),
@@ -281,6 +328,14 @@ class TestInNetworks:
         assert np.all(outside[:10])
         assert set(table["domain_reason"][:10]) == {"saturation"}
         assert np.all(outside[10:] >= (np.asarray(table["domain_reason"][10:]) != ""))
+
+    def test_stated_pixels_beyond_the_training_set(self, cnn):
+        sample = make_sample(make_stamps(6, np.random.default_rng(170714)))
+        sample["pixel_scale"] = [0.0301, 0.03, 0.05, 3.0, 0.001, np.nan] * u.arcsec
+        table = cnn.estimate(sample)
+        is_other = np.array([False, False, True, True, True, False])
+        assert np.array_equal(table["domain_reason"] == "pixel scale", is_other)
+        assert np.all(table["flags"][is_other] & FLAGS["OUT_OF_DOMAIN"].value)
 
     def test_long_reasons_are_not_cut(self, cnn):
         rng = np.random.default_rng(170509)

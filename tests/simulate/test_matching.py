@@ -114,6 +114,13 @@ class TestMatch:
         with pytest.raises(InputError, match="must have known redshifts"):
             simulator.match(unknown)
 
+    def test_redshifts_without_galaxies(self, simulator, shifted):
+        sample = shifted[1].copy()
+        sample["redshift"][50:] = 2.1
+        message = "sample must have redshifts from 4 to 14.* but 250 of 300 are outside.* at 2.1"
+        with pytest.raises(InputError, match=message):
+            simulator.match(sample, random_state=1)
+
 
 class TestPoorSamples:
     def test_unknown_errors_leave_the_depth(self, simulator, shifted):

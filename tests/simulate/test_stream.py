@@ -263,6 +263,21 @@ class TestResuming:
         write(clean)
         assert contents(clean) == before
 
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs locks of files")
+    def test_one_of_runs_that_begin_at_once_writes(self, tmp_path, clean):
+        """The others are refused, and do not delete or replace what it writes."""
+        folder = tmp_path / "set"
+
+        class Another(Toy):
+            def __call__(self, start, stop):
+                with pytest.raises(InputError, match="another process simulates galaxies into"):
+                    write(folder)
+                return super().__call__(start, stop)
+
+        write(folder, make=Another())
+        assert contents(folder) == contents(clean)
+        write(folder)
+
     def test_a_run_that_was_killed_before_its_first_file(self, clean, tmp_path):
         folder = tmp_path / "set"
         folder.mkdir()

@@ -48,6 +48,14 @@ class TestOverall:
         assert row["coverage"] == pytest.approx(expected, abs=0.02)
         assert row["deviation"] < -10
 
+    def test_exchanged_percentiles_are_refused(self, tables):
+        truth, posterior = tables
+        low = posterior["A_V_p16"].copy()
+        posterior["A_V_p16"], posterior["A_V_p84"] = posterior["A_V_p84"], low
+        message = "A_V_p16 must not be above A_V_p84, but is in 4000 of 4000 rows: exchange them"
+        with pytest.raises(InputError, match=message):
+            coverage(truth, posterior)
+
 
 class TestPairing:
     def test_rows_are_paired_by_identifier(self, tables):

@@ -168,6 +168,11 @@ class TestCoverage:
         assert result["n"] == 4
         assert result["coverage_68"] == pytest.approx(2 / 3)
 
+    def test_exchanged_percentiles_are_refused(self):
+        low, high = [0.2, 0.5, np.nan, 0.1], [0.3, 0.4, 0.5, 0.1]
+        with pytest.raises(InputError, match="p16 must not be above p84, but is in 1 of 4 rows"):
+            compute_metrics([0.25] * 4, [0.3] * 4, p16=low, p84=high)
+
     def test_median_outside_its_percentiles(self):
         low, high = split_normal_interval(np.array([0.1]), np.array([0.2]), np.array([0.4]))
         assert low[0] == pytest.approx(0.2)

@@ -226,10 +226,13 @@ def _in_range(name, values, valid):
     bare = u.Quantity(values, copy=False).value
     outside = (bare < low) | (bare > high)
     if np.any(outside):
-        unit = f" {values.unit}" if hasattr(values, "unit") else ""
+        limits = f"below {low:g}" if high == np.inf else f"outside {low:g} to {high:g}"
+        unit, check = (
+            (f" {values.unit}", ", and check the unit") if hasattr(values, "unit") else ("", "")
+        )
         msg = (
-            f"{name} of {np.count_nonzero(outside)} of {len(values)} rows lies outside {low:g} to "
-            f"{high:g}{unit} and counts as missing"
+            f"{name} of {np.count_nonzero(outside)} of {len(values)} rows lies {limits}{unit} and "
+            f"counts as missing: correct or mask these rows{check}"
         )
         warnings.warn(msg, DustestWarning, stacklevel=4)
         values[outside] = np.nan

@@ -110,12 +110,7 @@ class Domain:
             low, high = self.redshift
             inside = (batch.redshift >= low) & (batch.redshift <= high)
             flags[~inside] |= FLAGS["REDSHIFT_OUT_OF_RANGE"].value
-        outside = np.zeros(len(batch), dtype=bool)
-        if self.pixel_scale is not None:
-            low, high = self.pixel_scale
-            outside |= (batch.pixel_scale < low / _SCALE_MARGIN) | (
-                batch.pixel_scale > high * _SCALE_MARGIN
-            )
+        outside = self.has_other_pixels(batch)
         if self.log_scale is not None:
             brightness = _brightness(context, bands)
             low, high = self.log_scale
@@ -123,6 +118,25 @@ class Domain:
             outside |= brightness > high + _BRIGHTNESS_MARGIN
         flags[outside] |= FLAGS["OUT_OF_DOMAIN"].value
         return flags
+
+    def has_other_pixels(self, batch):
+        """Galaxies whose pixel scale is known and outside the domain.
+
+        Parameters
+        ----------
+        batch : Batch
+            n galaxies.
+
+        Returns
+        -------
+        ndarray of bool of shape (n,)
+            Whether it is more than 3 % outside.
+        """
+        if self.pixel_scale is None:
+            return np.zeros(len(batch), dtype=bool)
+        low, high = self.pixel_scale
+        scale = batch.pixel_scale
+        return (scale < low / _SCALE_MARGIN) | (scale > high * _SCALE_MARGIN)
 
 
 def _brightness(context, bands):

@@ -24,9 +24,9 @@ from dustest.simulate.galaxies.scaling_relations import (
     metal_fraction,
 )
 
-__all__ = ["GalaxyPopulation"]
+__all__ = ["REDSHIFTS", "GalaxyPopulation"]
 
-_REDSHIFTS = (4.0, 14.0)
+REDSHIFTS = (4.0, 14.0)
 """Redshifts of the relations, some of them extrapolated by up to six units."""
 _YOUNG = 3e7
 """Age in yr below which stars are still at their birthplace."""
@@ -286,7 +286,7 @@ def _check_range(values, name, limits):
 
 def _check_redshift(value):
     """Raise an error for redshifts outside the range of the relations."""
-    low, high = _REDSHIFTS
+    low, high = REDSHIFTS
     if not (is_number(value) and low <= value <= high):
         msg = (
             f"redshift must be a number from {low:g} to {high:g}, the range of the scaling "

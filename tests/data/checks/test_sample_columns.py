@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -116,6 +118,31 @@ class TestPlain:
         with pytest.warns(DustestWarning, match=f"{name} of 2 of 2 rows lies outside"):
             found = canonical_column(name, outside, {})
         assert np.isnan(found.value).all()
+
+    @pytest.mark.parametrize(
+        ("column", "expected"),
+        [
+            ([0.03, 0.0, -0.03, np.nan] * u.arcsec, [0.03, np.nan, np.nan, np.nan]),
+            ([30.0, 0.0, -99.0, -1.0] * u.mas, [0.03, np.nan, np.nan, np.nan]),
+            # Degrees that are said to be arcsec.
+            ([0.04, 8.3e-6, 1.1e-5] * u.arcsec, [0.04, np.nan, np.nan]),
+        ],
+    )
+    def test_pixels_have_a_size(self, column, expected):
+        message = (
+            f"pixel_scale of 2 of {len(column)} rows lies below 0.0001 arcsec and counts as "
+            "missing: correct or mask these rows, and check the unit"
+        )
+        with pytest.warns(DustestWarning, match=re.escape(message)):
+            found = canonical_column("pixel_scale", column, {})
+        np.testing.assert_allclose(found.to_value(u.arcsec), expected)
+
+    @pytest.mark.parametrize("name", ["redshift", "redshift_err"])
+    def test_redshifts_are_not_negative(self, name):
+        message = f"{name} of 2 of 5 rows lies below 0 and counts as missing: correct or mask"
+        with pytest.warns(DustestWarning, match=message):
+            found = canonical_column(name, [7.0, -1.0, 0.0, -0.2, np.inf], {})
+        np.testing.assert_array_equal(found, [7.0, np.nan, 0.0, np.nan, np.nan])
 
     def test_flags_are_integers(self):
         assert canonical_column("flags", np.array([1, 8], dtype="u1"), {}).dtype == np.int32

@@ -15,12 +15,14 @@ from dustest.estimators._cnn.corruptions.pixels import (
     resample,
 )
 
-__all__ = ["CORRUPTIONS", "Corruption"]
+__all__ = ["CORRUPTIONS", "FLUX_RADIUS", "NEIGHBOUR_DISTANCES", "Corruption"]
 
-_RADIUS = 6.0
+FLUX_RADIUS = 6.0
 """Radius in pixels in which fluxes of galaxies are measured."""
-_APART, _FEWEST = (7.0, 11.0), 3
-"""Distances of neighbours in pixels, and least number of galaxies among which they are chosen."""
+NEIGHBOUR_DISTANCES = (7.0, 11.0)
+"""Distances of neighbours in pixels."""
+_FEWEST = 3
+"""Least number of galaxies among which neighbours are chosen."""
 
 
 @dataclass(frozen=True)
@@ -145,11 +147,11 @@ def _background(stamps, errors, redshift, strength, source):
 
 def _neighbour(stamps, errors, redshift, strength, source):
     """Another galaxy of the batch: strength is the log10 of its flux over that of the target."""
-    flux = np.maximum(flux_within(stamps, _RADIUS), errors).mean(axis=1)
+    flux = np.maximum(flux_within(stamps, FLUX_RADIUS), errors).mean(axis=1)
     wanted = 10.0 ** strength[:, 0] * flux
     noise = errors.mean(axis=1)
     others = _clearer(flux / noise, wanted / noise, source.rng)
-    distance = source.rng.uniform(*_APART, strength.shape)
+    distance = source.rng.uniform(*NEIGHBOUR_DISTANCES, strength.shape)
     beside = resample(stamps[others], 1.0, _steps(distance, source.rng))
     factor = (wanted / flux[others]).astype(stamps.dtype)
     return stamps + factor[:, None, None, None] * beside, errors, redshift
@@ -178,7 +180,7 @@ def _star(stamps, errors, redshift, strength, source):
 def _hot_pixels(stamps, errors, redshift, strength, source):
     """Peak sharper than any point source in one band, or all, and no galaxy: sigma in pixels."""
     bands = _of_one_band(errors.shape, source.rng) + (source.rng.random((len(stamps), 1)) < 0.5)
-    flux = np.maximum(flux_within(stamps, _RADIUS), 30.0 * errors) * np.minimum(bands, 1.0)
+    flux = np.maximum(flux_within(stamps, FLUX_RADIUS), 30.0 * errors) * np.minimum(bands, 1.0)
     peak = point_source(stamps.shape[-1], np.broadcast_to(strength, errors.shape))
     peak = resample(peak, 1.0, source.rng.uniform(-1.0, 1.0, (2, len(stamps), 1)))
     noise = source.draw(stamps.shape, errors)
@@ -232,7 +234,7 @@ def _power_law(shape, rng, low, high):
 
 def _source(stamps, colours, source):
     """Point source with the mean flux of each stamp and given colours."""
-    flux = np.maximum(flux_within(stamps, _RADIUS).mean(axis=1, keepdims=True), 0.0)
+    flux = np.maximum(flux_within(stamps, FLUX_RADIUS).mean(axis=1, keepdims=True), 0.0)
     fluxes = flux * colours / colours.mean(axis=1, keepdims=True)
     return fluxes[..., None, None] * source.points(*stamps.shape[:3])
 

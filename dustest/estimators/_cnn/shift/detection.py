@@ -10,27 +10,25 @@ from dustest.data.flags import FLAGS
 from dustest.estimators._cnn.context import ContextLayout
 from dustest.estimators._cnn.corruptions import CORRUPTIONS
 from dustest.estimators._cnn.inputs import central_pixels, prepare
-from dustest.estimators._cnn.shift.features import N_PLAIN, measure
+from dustest.estimators._cnn.shift.bad_pixels import mend
+from dustest.estimators._cnn.shift.features import N_PLAIN, REPEATED, measure
 from dustest.estimators._cnn.shift.photometry import FAINT, measure_fluxes
 from dustest.estimators.run.batch import is_constant
 
-__all__ = ["CLEAN", "MOST", "UNUSUAL", "Detection", "Verdict"]
+__all__ = ["CLEAN", "MOST", "OTHER_PIXELS", "UNUSUAL", "Detection", "Verdict"]
 
 CLEAN, UNUSUAL = "", "unusual"
 """Reasons of galaxies inside, and of those that no known corruption makes."""
-_BAD = np.float32(1e-30)
-"""Value of bad pixels, which are not zero as pixels that were never observed."""
-_NEARLY = np.float32(0.999)
-"""Factor of pixels that replace bad ones, so that no two are equal as in saturated stamps."""
+OTHER_PIXELS = CORRUPTIONS["pixel scale"].reason
+"""Reason of galaxies with a pixel scale outside the training set, stated or not."""
 _FARTHEST, MOST = 8.0, 4.0
 """Largest distance of a feature from its mean in standard deviations, for the classifier and for
 the distance of a galaxy."""
 _SCALE_STEP, _NOISE_STEP = 0.03, 0.3
 """Differences in dex of pixel scale and noise that count alike in the choice of a survey."""
-_ZEROS, _PLATEAU = 3, 4
-"""Least number of zeros, and of equally bright pixels, in the centre that are no chance."""
-_UNIT = 0.8
-"""Least distance in dex of the noise of all bands from that of a survey of this pixel scale."""
+_UNIT, _UNIT_OF_ANY, _SIMILAR = 0.8, 0.4, 0.15
+"""Least distances in dex of the noise of all bands from that of the surveys of this pixel scale,
+and from that of all surveys if it is unknown, and largest distance in dex of pixel scales."""
 _FAINT_MARGIN = 3.0
 """Log-ratio by which fainter galaxies must exceed the limit, since none of them was learned."""
 _MOST_UNUSUAL = 1.0
@@ -147,7 +145,7 @@ class Detection:
         return table, (inputs.snr >= FAINT).any(axis=1)
 
     def _pixels(self, batch):
-        """Central parts of stamps in all bands; bad pixels are those opposite to them."""
+        """Central parts of stamps in all bands, without bad pixels."""
         rows, columns = central_pixels(batch.cutout.shape[2:], self.size)
         cutout, masked = (one[..., rows, columns] for one in (batch.cutout, batch.cutout_mask))
         if batch.cutout_bands != self.bands:
@@ -156,9 +154,7 @@ class Detection:
         if not is_constant(masked):
             pixels = np.where(masked, np.float32(np.nan), pixels)
         # A sum is finite if all pixels are, and needs no memory.
-        if not np.isfinite(pixels.sum()):
-            pixels = _mended(pixels)
-        return pixels
+        return pixels if np.isfinite(pixels.sum()) else mend(pixels)
 
     def _ordered(self, stamps, bands):
         """Stamps in the bands of the detector; 0 in missing ones."""
@@ -184,6 +180,8 @@ class Detection:
             Scores and reasons; galaxies without data have the score NaN and no reason.
         """
         ratios = self.ratios(table)
+        # Noise can be as compact as point sources and artefacts.
+        ratios[np.ix_(~bright, np.isin(self.reasons[1:], _no_galaxies()))] = -np.inf
         best = ratios.argmax(axis=1)
         distance, known = self.excess(table, ratios).T
         if self.kind == "cutout":
@@ -219,13 +217,17 @@ class Detection:
         """Change excess and reason of galaxies whose fault is plain to see, in place."""
         n_bands = len(self.bands)
         plain = table[:, : N_PLAIN * n_bands].reshape(-1, n_bands, N_PLAIN)
-        broken = (plain[..., 2] >= _ZEROS) | (plain[..., 3] >= _PLATEAU)
-        nearest = np.abs(self._distances(table)[0]).argmin(axis=1)
-        change = plain[..., 0] - self.surveys[nearest, 1, None]
-        wrong = np.all((np.abs(change) > _UNIT) | np.isnan(change), axis=1)
-        broken = broken.any(axis=1)
-        excess[wrong | broken] = _CERTAIN
-        best[broken] = self.reasons.index("saturation") - 1
+        broken = np.any(plain[..., 2:] >= REPEATED, axis=2)
+        scale = np.abs(self._distances(table)[0])
+        # Where the pixel scale is unknown, its distance from all surveys is 0.
+        near = scale <= np.minimum(scale.min(axis=1, keepdims=True), _SIMILAR)
+        change = np.abs(plain[:, None, :, 0] - self.surveys[:, 1, None])
+        limit = np.where(np.isnan(table[:, -2]), _UNIT_OF_ANY, _UNIT)
+        same = np.any(change <= limit[:, None, None], axis=2)
+        wrong = near.any(axis=1) & ~np.any(near & same, axis=1)
+        for rows, reason in ((wrong, "units"), (broken.any(axis=1), "saturation")):
+            excess[rows] = _CERTAIN
+            best[rows] = self.reasons.index(reason) - 1
 
     def values(self, table):
         """Features in standard deviations from their means, 0 if unknown."""
@@ -309,13 +311,6 @@ class Detection:
             msg = f"the detector must have a logit for each reason and two limits, got {shapes}"
             raise InputError(msg)
         return found
-
-
-def _mended(stamps):
-    """Stamps whose bad pixels have the value opposite to them, or nearly none."""
-    opposite = stamps[..., ::-1, ::-1]
-    stamps = np.where(np.isfinite(stamps), stamps, _NEARLY * opposite)
-    return np.where(np.isfinite(stamps), stamps, _BAD)
 
 
 def _no_galaxies():

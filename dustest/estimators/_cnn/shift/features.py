@@ -13,10 +13,12 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from dustest.estimators._cnn.corruptions.pixels import distance_from_centre
 
-__all__ = ["N_PLAIN", "Features", "log_pixel_scale", "measure", "pairs_of"]
+__all__ = ["N_PLAIN", "REPEATED", "Features", "log_pixel_scale", "measure", "pairs_of"]
 
 N_PLAIN = 4
 """Number of features of each band that come first, see `measure`."""
+REPEATED = 4
+"""Least number of zeros, or of pixels as bright as the brightest, that is no chance."""
 
 _CHUNK = 256
 """Number of galaxies at once: their stamps fit in the cache of a core."""
@@ -125,9 +127,10 @@ def measure(pixels, noise, growth, present, redshift, pixel_scale):
     -------
     table : ndarray of float32 of shape (n, n_features)
         First log10 of the noise in the second quietest corner, log10 of its growth, number of
-        zeros and of pixels as bright as the brightest in the centre, for each band. Then profiles,
-        moments, colours, background, centroids, extreme pixels, and power and coherence of bands
-        by spatial frequency; last log10 of the pixel scale and the redshift. NaN if unknown.
+        zeros in the centre, where some form a square, and of pixels as bright as the brightest
+        there, 1 if there are fewer than four, for each band. Then profiles, moments, colours,
+        background, centroids, extreme pixels, and power and coherence of bands by spatial
+        frequency; last log10 of the pixel scale and the redshift. NaN if unknown.
     """
     parts = []
     for start in range(0, len(pixels), _CHUNK):
@@ -289,22 +292,35 @@ def _products(one, two):
 
 
 @lru_cache
-def _central_pixels(size):
-    """Pixels of the centres of stamps."""
-    return np.flatnonzero(distance_from_centre(size).ravel() < _RADII[_REFERENCE])
+def _central_circle(size):
+    """Side of the smallest square about the centre of stamps, and its pixels in the circle."""
+    radius = _RADII[_REFERENCE]
+    square = slice(size // 2 - int(radius), size // 2 + int(radius))
+    return square, distance_from_centre(size)[square, square] < radius
+
+
+def _repeated(pixels):
+    """Number of true pixels where four of them form a square, else 0.
+
+    Values that are rounded to 0 do not form squares by chance.
+    """
+    squares = pixels[..., :-1, :] & pixels[..., 1:, :]
+    squares = np.any(squares[..., :-1] & squares[..., 1:], axis=(2, 3))
+    return np.float32(np.where(squares, np.count_nonzero(pixels, axis=(2, 3)), 0))
 
 
 def _extremes(stamps):
-    """Shares of zeros and of the brightest pixels in the centre; brightest pixel, and beyond."""
-    n, n_bands, size, _ = stamps.shape
-    centre = np.take(stamps.reshape(n, n_bands, -1), _central_pixels(size), axis=2)
-    brightest = centre.max(axis=-1)
-    zeros = np.count_nonzero(centre == 0.0, axis=-1)
-    plateau = np.count_nonzero(centre == brightest[..., None], axis=-1)
+    """Numbers of zeros and of brightest pixels in the centre; brightest pixel, and beyond."""
+    square, inside = _central_circle(stamps.shape[-1])
+    centre = stamps[..., square, square]
+    brightest = centre.max(axis=(2, 3), where=inside, initial=-_HIGHEST)
+    zeros = _repeated((centre == 0.0) & inside)
+    plateau = np.count_nonzero((centre == brightest[..., None, None]) & inside, axis=(2, 3))
+    plateau = np.where(plateau < REPEATED, 1, plateau)
     sides = (slice(0, 9), slice(None)), (slice(-9, None), slice(None)), (slice(9, -9), slice(0, 9))
     sides += ((slice(9, -9), slice(-9, None)),)
     beyond = np.max([stamps[:, :, *side].max(axis=(2, 3)) for side in sides], axis=0)
-    return np.float32(zeros), np.float32(plateau), brightest, beyond
+    return zeros, np.float32(plateau), brightest, beyond
 
 
 @lru_cache

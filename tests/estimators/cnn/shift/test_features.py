@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from dustest.estimators._cnn.corruptions.pixels import correlated_noise, point_source, resample
-from dustest.estimators._cnn.shift.features import N_PLAIN, _centred, _finest, _peaks, measure
+from dustest.estimators._cnn.shift.features import (
+    N_PLAIN,
+    _centred,
+    _finest,
+    _peaks,
+    _repeated,
+    measure,
+)
 
 
 def parts_of(stamps):
@@ -57,6 +64,15 @@ def test_plain_features_come_first():
     assert np.all(plain[:, 0, 2] == 0.0)
     assert np.all(plain[:, 1, 2] == 4.0)
     assert np.allclose(table[:, -2:], [np.log10(0.03), 7.0])
+
+
+def test_equal_pixels_count_where_they_form_a_square():
+    pixels = np.zeros((2, 3, 6, 6), bool)
+    pixels[0, 1, 1:4, 1:4] = True
+    pixels[0, 1, 5, 5] = True
+    pixels[1, 0, ::2] = True
+    pixels[1, 2, 4:, 4:] = True
+    assert _repeated(pixels).tolist() == [[0.0, 10.0, 0.0], [0.0, 0.0, 4.0]]
 
 
 @pytest.mark.parametrize("scale", [0.0, 1e-38, 1e-3, 1e30])

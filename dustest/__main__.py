@@ -1,4 +1,4 @@
-"""``python -m dustest.cli``."""
+"""Command line as ``python -m dustest``."""
 
 from dustest.cli import main
 
