@@ -116,7 +116,10 @@ def find_non_galaxies(sample):
     batch = make_batch(sample)
     missing = [band for band in COLOUR_BANDS if band not in batch.bands]
     if missing:
-        msg = f"the sample must have fluxes in {', '.join(COLOUR_BANDS)}, got none in {missing}"
+        msg = (
+            f"the sample must have fluxes in {', '.join(COLOUR_BANDS)}, got none in "
+            f"{', '.join(missing)}"
+        )
         raise InputError(msg)
     place = [batch.bands.index(band) for band in COLOUR_BANDS]
     flux, error = batch.flux[:, place], batch.flux_err[:, place]

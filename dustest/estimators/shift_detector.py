@@ -400,7 +400,8 @@ def _check_examples(examples):
     """Samples by reason; none by default."""
     examples = {} if examples is None else examples
     if not isinstance(examples, dict) or not all(isinstance(k, str) and k for k in examples):
-        msg = f"examples must be a dict of reason to sample, got {examples!r:.100}"
+        got = list(examples) if isinstance(examples, dict) else examples
+        msg = f"examples must be a dict of reason to sample, got {got!r:.100}"
         raise InputError(msg)
     return examples
 

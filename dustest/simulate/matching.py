@@ -10,6 +10,8 @@ from scipy import ndimage
 from scipy.optimize import brentq
 
 from dustest.data.checks.kind_readers import bare_stamps
+from dustest.data.checks.numbers import check_not_negative, check_number
+from dustest.data.checks.records import expect
 from dustest.data.errors import InputError
 from dustest.data.identity.seeds import as_generator
 from dustest.data.messages import shown
@@ -58,6 +60,11 @@ class SkyNoise:
     scatter : float
         Its standard deviation.
 
+    Raises
+    ------
+    InputError
+        If the noise cannot be drawn, a number is not finite, or the scatter is negative.
+
     Examples
     --------
     >>> from dustest.simulate import CorrelatedNoise
@@ -70,6 +77,12 @@ class SkyNoise:
     noise: object
     level: float
     scatter: float
+
+    def __post_init__(self):
+        is_noise = callable(getattr(self.noise, "draw", None))
+        expect(is_noise, "noise", "a CorrelatedNoise or BlankSkyNoise", self.noise)
+        check_number(self.level, "level")
+        check_not_negative(self.scatter, "scatter")
 
     def draw(self, n, shape, random_state=None):
         """Draw stamps of noise.

@@ -677,6 +677,8 @@ def _check_spectrograph(spectrograph):
 
 def _check_galaxies(galaxies, bands):
     """Galaxies that can be observed, at least one."""
+    wanted = "a list of ParticleGalaxy or SimulatedImages"
+    expect(isinstance(galaxies, Iterable), "galaxies", wanted, galaxies)
     galaxies = list(galaxies)
     for galaxy in galaxies:
         if isinstance(galaxy, SimulatedImages):

@@ -230,6 +230,8 @@ def write_chunks(make, n, path, *, manifest, chunk_rows=256, n_jobs=None, progre
     n = check_whole(n, "n")
     chunk_rows = check_whole(chunk_rows, "chunk_rows")
     header = {"manifest": _as_json(manifest), "n": n, "chunk_rows": chunk_rows}
+    if _is_complete(folder, header):
+        return read_simulation(folder)
     with _claim(folder):
         _prepare(folder, header)
         chunks = split_rows(folder, n, chunk_rows)
@@ -239,6 +241,16 @@ def write_chunks(make, n, path, *, manifest, chunk_rows=256, n_jobs=None, progre
             for n_rows in _execute(make, todo, joblib.effective_n_jobs(n_jobs)) if todo else ():
                 bar.update(n_rows)
     return read_simulation(folder)
+
+
+def _is_complete(folder, header):
+    """Whether the folder has this simulation and no more, so that nothing is written."""
+    stored = _read_header(folder)
+    if stored is None or _list_differences(stored, header) or stored["n"] != header["n"]:
+        return False
+    return not any(folder.glob(_PARTIAL)) and all(
+        chunk.is_whole() for chunk in split_rows(folder, stored["n"], stored["chunk_rows"])
+    )
 
 
 @contextmanager

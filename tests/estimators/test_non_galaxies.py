@@ -58,6 +58,7 @@ def test_cool_dwarfs(temperature):
     assert find_non_galaxies(photometry(dwarf(temperature)))["kind"][0] == "brown dwarf"
 
 
+@pytest.mark.filterwarnings("ignore:pixel_scale of 1 of 1 rows lies below 0.0001 arcsec")
 @pytest.mark.parametrize("scale", [0.0, -1.0, np.nan])
 def test_without_a_pixel_scale_colours_decide(scale):
     sample = photometry(power_laws(6.0, -2.0, 1.0))

@@ -21,6 +21,7 @@ from dustest.estimators._cnn.corruptions.pixels import (
 from dustest.estimators._cnn.shift.detection import UNUSUAL
 from dustest.estimators.run.batch import make_batch
 from dustest.estimators.shift_detector import ShiftDetector
+from dustest.io import load_demo
 
 BANDS = ("F277W", "F356W", "F444W")
 
@@ -222,6 +223,7 @@ class TestFit:
             ({}, {"survey": ["a"] * 3}, r"survey must have one name or number for each of 12"),
             ({}, {"survey": ["a"] * 10 + ["b"] * 2}, "4 or more different galaxies"),
             ({}, {"examples": [1]}, "examples must be a dict of reason to sample"),
+            ({}, {"examples": {"": 1}}, r"examples must be a dict .* got \[''\]"),
         ],
     )
     def test_invalid_arguments_are_refused(self, parameters, arguments, message):
@@ -365,6 +367,12 @@ class TestInNetworks:
             lambda name: (tmp_path / f"{name}.model", sha256),
         )
         assert ShiftDetector.from_pretrained("cnn").reasons_ == cnn.detector_.reasons[1:]
+
+    def test_few_galaxies_of_the_demo_are_flagged(self):
+        """Their pixels are rounded to a sixteenth of the noise, so that files are small."""
+        sample, _ = load_demo()
+        report = ShiftDetector.from_pretrained("nircam-3band").report(sample)
+        assert np.mean(report["out_of_domain"]) < 0.1
 
     def test_unknown_networks_are_refused(self):
         with pytest.raises(InputError, match="nircam-3band"):

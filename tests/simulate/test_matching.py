@@ -215,6 +215,22 @@ class TestSky:
         assert sky.autocorrelation == pytest.approx(lags, abs=0.08)
         assert np.median(sky.levels) == pytest.approx(0.3, abs=0.003)
 
+    @pytest.mark.parametrize(
+        ("level", "scatter", "name"),
+        [
+            (np.nan, 0.0, "level"),
+            ("a", 0.0, "level"),
+            (0.0, -0.1, "scatter"),
+            (0.0, None, "scatter"),
+        ],
+    )
+    def test_numbers_that_cannot_be(self, level, scatter, name):
+        noise = CorrelatedNoise(0.02, (0.66, 0.21, 0.06))
+        with pytest.raises(InputError, match=f"{name} must be a finite number"):
+            SkyNoise(noise, level, scatter)
+        with pytest.raises(InputError, match="noise must be a CorrelatedNoise or BlankSkyNoise"):
+            SkyNoise(0.02, 0.0, 0.0)
+
     def test_correction_finds_the_noise(self):
         noise = CorrelatedNoise(0.03, (0.66, 0.21, 0.06))
         sky = SkyStatistics.measure(SkyNoise(noise, 0.1, 0.05).draw(2000, 32, 170534))

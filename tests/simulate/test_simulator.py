@@ -466,6 +466,12 @@ class TestBadInput:
     def test_range_of_redshift_in_any_container(self, kind):
         assert simulator(redshift=kind([6.0, 6.2])).redshifts.tolist() == [6.0, 6.1, 6.2]
 
+    @pytest.mark.parametrize("galaxies", [None, 3])
+    def test_galaxies_are_a_list(self, galaxies):
+        message = "galaxies must be a list of ParticleGalaxy or SimulatedImages, got"
+        with pytest.raises(InputError, match=message):
+            simulator().observe(galaxies)
+
     def test_one_band_needs_brackets(self):
         with pytest.raises(InputError, match="sequence of names"):
             GalaxySimulator("F277W")

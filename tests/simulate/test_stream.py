@@ -25,7 +25,7 @@ from dustest.data import (
     as_truth,
 )
 from dustest.simulate._chunks import Chunk, split_rows
-from dustest.simulate.stream import read_simulation, write_chunks
+from dustest.simulate.stream import _claim, read_simulation, write_chunks
 
 MANIFEST = {"seed": 1, "parameters": {"bands": ["F277W"], "redshift": [6, 9]}}
 
@@ -276,7 +276,11 @@ class TestResuming:
 
         write(folder, make=Another())
         assert contents(folder) == contents(clean)
-        write(folder)
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs locks of files")
+    def test_complete_sets_are_read_by_many_at_once(self, clean):
+        with _claim(clean):
+            assert len(write(clean)) == 10
 
     def test_a_run_that_was_killed_before_its_first_file(self, clean, tmp_path):
         folder = tmp_path / "set"

@@ -80,9 +80,10 @@ def check_number(value, name, low=-np.inf, high=np.inf, *, kind=Real, above=Fals
     >>> check_number(0.05, "error_floor", 0.0, 1.0)
     0.05
     """
-    number = value.item() if type(value) is np.ndarray and value.ndim == 0 else value
+    is_numpy = isinstance(value, np.generic) or (type(value) is np.ndarray and value.ndim == 0)
+    number = value.item() if is_numpy else value
     if not (is_number(number, kind) and low <= number <= high and not (above and number == low)):
-        msg = f"{name} must be {expected or _wanted(low, high, kind, above)}, got {value!r}"
+        msg = f"{name} must be {expected or _wanted(low, high, kind, above)}, got {number!r}"
         raise InputError(msg)
     return int(number) if kind is Integral else float(number) + 0.0
 

@@ -5,7 +5,6 @@ import warnings
 import zlib
 from contextlib import contextmanager
 from importlib import import_module
-from pathlib import Path
 
 from astropy.io import fits
 
@@ -16,6 +15,7 @@ from astropy.io.registry import IORegistryError
 from astropy.utils.exceptions import AstropyUserWarning
 
 from dustest.data.errors import DustestError, MissingDependencyError, ReadError
+from dustest.data.files.paths import as_path
 
 __all__ = [
     "PARSER_ERRORS",
@@ -61,10 +61,12 @@ def check_file(path):
 
     Raises
     ------
+    InputError
+        If it is no path.
     ReadError
         If there is no such file, or it is a directory.
     """
-    path = Path(path)
+    path = as_path(path, "path", "file")
     if path.is_file():
         return path
     problem = "is a directory, not a file" if path.is_dir() else "does not exist"

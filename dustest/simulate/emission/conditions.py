@@ -53,6 +53,11 @@ class Conditions:
         Power of the metallicity of the gas by which the dust-to-metal ratio rises; see
         `dust_to_metal`.
 
+    Raises
+    ------
+    InputError
+        If a parameter is out of range.
+
     Examples
     --------
     >>> from dustest.simulate.emission.conditions import Conditions
@@ -67,6 +72,12 @@ class Conditions:
     escape_fraction: float = 0.0
     scattering: bool = False
     metallicity_power: float = 0.0
+
+    def __post_init__(self):
+        DUST_LAWS.find(self.grains, "grains")
+        _check_dust(self)
+        check_number(self.log_u, "log_u", *_LOG_U)
+        check_fraction(self.escape_fraction, "escape_fraction")
 
     def dust_to_metal(self, ratio, gas):
         """Lower a dust-to-metal ratio where the gas is poor in metals.
@@ -200,12 +211,10 @@ class DustConditions:
         expect(_are_weighted_names(self.grains), "grains", wanted, self.grains)
         for law, _ in self.grains:
             DUST_LAWS.find(law, "grains")
-        for name in ("birth_depth", "clump_depth", "metallicity_power"):
-            check_not_negative(getattr(self, name), name)
+        _check_dust(self)
         for name in ("birth_scatter", "clump_scatter"):
             check_number(getattr(self, name), name, 0.0, _MOST_SCATTER)
         check_range(self.dust_to_metal, "dust_to_metal", 0.0, 1.0)
-        expect(isinstance(self.scattering, bool), "scattering", "True or False", self.scattering)
 
     def draw(self, rng):
         """Draw the dust of one galaxy: fields of `Conditions`.
@@ -303,6 +312,14 @@ class NebularConditions:
         if self.leaking_share < 1.0 and rng.random() >= self.leaking_share:
             escaping = 0.0
         return {"log_u": log_u, "escape_fraction": escaping}
+
+
+def _check_dust(conditions):
+    """Raise an error for parameters of the dust that are out of range."""
+    for name in ("birth_depth", "clump_depth", "metallicity_power"):
+        check_not_negative(getattr(conditions, name), name)
+    scattering = conditions.scattering
+    expect(isinstance(scattering, bool), "scattering", "True or False", scattering)
 
 
 def _are_weighted_names(grains):

@@ -8,6 +8,7 @@ import numpy as np
 from astropy import units as u
 from astropy.cosmology import Planck15
 
+from dustest.data.checks.records import expect
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError
 from dustest.data.messages import not_one_of
@@ -201,6 +202,8 @@ class ParticleGalaxy:
         if not (self.gas is None or isinstance(self.gas, GasParticles)):
             msg = f"gas must be GasParticles or None, got {type(self.gas).__name__}"
             raise InputError(msg)
+        wanted = "Conditions, as of dustest.simulate.emission.conditions"
+        expect(isinstance(self.conditions, Conditions), "conditions", wanted, self.conditions)
         object.__setattr__(self, "redshift", _check_redshift(self.redshift))
         _check_ages(self.stars.age, self.redshift)
 

@@ -6,7 +6,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from dustest.data.checks.numbers import check_fraction, check_positive, check_whole, is_number
+from dustest.data.checks.numbers import (
+    check_fraction,
+    check_number,
+    check_positive,
+    check_whole,
+    is_number,
+)
 from dustest.data.checks.records import expect
 from dustest.data.errors import InputError
 from dustest.data.identity.seeds import as_generator
@@ -172,6 +178,7 @@ class GalaxyPopulation:
         _check_range(self.merger_ratio, "merger_ratio", (0.0, 1.0))
         _check_range(self.merger_separation, "merger_separation", (0.0, np.inf))
         _check_range(self.spheroid_share, "spheroid_share", (0.0, 1.0))
+        check_number(self.enrichment, "enrichment")
         for name in ("thickness", "young_thickness", "dense_extent", "gas_extent"):
             check_positive(getattr(self, name), name)
         for name in (

@@ -3,7 +3,6 @@
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from astropy import constants
@@ -12,6 +11,7 @@ from astropy.cosmology import FlatLambdaCDM
 
 from dustest.data.errors import InputError, ReadError
 from dustest.data.files.parsing import check_file, refuse_damaged, require
+from dustest.data.files.paths import as_path
 from dustest.simulate.galaxies.particle_galaxy import GasParticles, ParticleGalaxy, StarParticles
 
 __all__ = ["list_galaxies", "read_particles"]
@@ -184,7 +184,8 @@ def read_particles(
         "box_size": box_size,
     }
     if group is None:
-        group = Path(path).stem if galaxy is None else f"{Path(path).stem}/{galaxy}"
+        stem = as_path(path, "path", "file").stem
+        group = stem if galaxy is None else f"{stem}/{galaxy}"
     with _open(path) as file:
         if not _is_snapshot(file):
             return _read_tagged(file, path, galaxy, group, scale_factor)

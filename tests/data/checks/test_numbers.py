@@ -57,6 +57,11 @@ class TestChecks:
         assert check(value, "width") == float(value)
         assert type(check(value, "width")) is float
 
+    @pytest.mark.parametrize("value", [np.float64(-1.5), np.float32(-1.5), np.array(-1.5)])
+    def test_numbers_of_numpy_are_shown_as_numbers(self, value):
+        with pytest.raises(InputError, match=r"^width must be .*, got -1.5$"):
+            check_positive(value, "width")
+
     def test_integers(self):
         assert type(check_whole(np.int32(3), "n")) is int
         assert check_odd(np.int64(5), "n") == 5

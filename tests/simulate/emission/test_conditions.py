@@ -76,6 +76,23 @@ def test_errors(wrong):
 @pytest.mark.parametrize(
     "wrong",
     [
+        *({"grains": value} for value in (None, 3, "dust")),
+        *({"birth_depth": value} for value in (-1.0, np.nan, "a")),
+        {"clump_depth": np.inf},
+        {"log_u": -4.5},
+        {"escape_fraction": 1.1},
+        {"scattering": 1},
+        {"metallicity_power": None},
+    ],
+)
+def test_errors_of_one_galaxy(wrong):
+    with pytest.raises(InputError, match=f"^{next(iter(wrong))} must be"):
+        Conditions(**wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
         {"log_u": 0.01},
         {"log_u": "a"},
         {"log_u_scatter": -0.1},

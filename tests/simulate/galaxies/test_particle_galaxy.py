@@ -104,6 +104,8 @@ class TestGalaxy:
             ParticleGalaxy(make_gas(), None, redshift=6.0)
         with pytest.raises(InputError, match="gas must be GasParticles or None, got list"):
             ParticleGalaxy(make_stars(), [], redshift=6.0)
+        with pytest.raises(InputError, match="conditions must be Conditions, as of"):
+            ParticleGalaxy(make_stars(), None, redshift=6.0, conditions={"grains": "SMC"})
 
 
 class TestViews:

@@ -336,6 +336,7 @@ class TestDraw:
             ({"clump_share": None}, "clump_share must be a number from 0 to 1"),
             ({"thickness": 0.0}, "thickness must be a positive finite number"),
             ({"gas_extent": -1.0}, "gas_extent must be a positive finite number"),
+            ({"enrichment": np.nan}, "enrichment must be a finite number, got nan"),
         ],
     )
     def test_bad_parameters_are_refused_in_a_sentence(self, parameters, sentence):

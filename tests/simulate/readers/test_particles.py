@@ -158,6 +158,12 @@ class TestCatalog:
         with pytest.raises(InputError, match="go together for a snapshot, got galaxy=None"):
             read_particles(path, catalog=catalog)
 
+    @pytest.mark.parametrize("path", [None, 3, ""])
+    def test_no_path(self, path):
+        for use in (list_galaxies, read_particles):
+            with pytest.raises(InputError, match="path must be the path of a file, got"):
+                use(path)
+
     def test_a_catalogue_of_other_particles_is_refused(self, tmp_path):
         path = write(tmp_path / "snap.hdf5", HEADER, *snapshot_columns())
         catalog = write_catalog(tmp_path / "halos.hdf5", stars=[1, 0, 2], gas=[4, 0, 0])
