@@ -7,8 +7,8 @@ from dustest.data.errors import InputError
 __all__ = ["PRETRAINED", "pretrained_file"]
 
 PRETRAINED = {
-    "nircam-1band": "2ea39f164bdc73aa1364f2c4327ff1a6192a6bc8e46990d79735b6cf742f6248",
-    "nircam-3band": "f151ada58b2665365ff5ae0be86696b78d73ec5f985e4cb945b1105c53ee470b",
+    "nircam-1band": "b40a3525bc1b78574bed9899bf29af11e312e849e4bccc70373941f81c3691e6",
+    "nircam-3band": "554d9c688fc800e2bfafb9f2f316068374f785ec6318e3161e466e29790725d7",
     "nircam-wide": "9ec9aedd9821cfbfba7cad911d794e7be00eef60f0c7862e9c7c49f80df683c7",
 }
 """SHA-256 of each file, by the name of the model."""
