@@ -9,7 +9,7 @@ __all__ = ["PRETRAINED", "pretrained_file"]
 PRETRAINED = {
     "nircam-1band": "b40a3525bc1b78574bed9899bf29af11e312e849e4bccc70373941f81c3691e6",
     "nircam-3band": "554d9c688fc800e2bfafb9f2f316068374f785ec6318e3161e466e29790725d7",
-    "nircam-wide": "9ec9aedd9821cfbfba7cad911d794e7be00eef60f0c7862e9c7c49f80df683c7",
+    "nircam-wide": "96877b4fd5e0abf242b05e2bb07d016ad2079e1cb5f79f96be29ee9497d27b01",
 }
 """SHA-256 of each file, by the name of the model."""
 
