@@ -8,6 +8,10 @@ the galaxies with the pixel scale of other mosaics. Galaxies at redshifts 0.5 to
 of the training set, and galaxies with wider point-spread functions and more noise at two redshifts
 of the training set, are drawn with ``--population``, ``--examples`` of each for each survey.
 
+Those that come with dustest were fitted with ``--rows 75000 --examples 2000`` (three bands, 6
+minutes), ``--rows 60000 --examples 1600`` (one band) and ``--rows 12000 --examples 800`` (seven
+bands, which take the most memory: 7 GB).
+
 The file is replaced unless ``--output`` names another, and its SHA-256 is printed, with the share
 of false alarms on galaxies of ``--test``, a folder like TRAINING.
 """
