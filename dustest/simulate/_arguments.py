@@ -1,9 +1,12 @@
 """Checks of arguments, shared by the modules of the simulator."""
 
+from collections.abc import Iterable
+
 from astropy import units as u
 
 from dustest.data.bands import canonical_name
 from dustest.data.checks.numbers import check_positive
+from dustest.data.checks.records import expect
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError
 
@@ -56,11 +59,13 @@ def check_band_names(bands, name):
     Raises
     ------
     InputError
-        If it is one string, a name is unknown, or two names mean one band.
+        If it is no sequence or one string, a name is unknown, or two names mean one band.
     """
     if isinstance(bands, str):
         msg = f"{name} must be a sequence of names such as [{bands!r}], got one string"
         raise InputError(msg)
+    expected = "a sequence of names of bands such as ['F277W']"
+    expect(isinstance(bands, Iterable), name, expected, bands)
     names = tuple(canonical_name(band) for band in bands)
     if len(set(names)) < len(names):
         msg = f"{name} must name each band once, got {', '.join(names)}"

@@ -179,6 +179,7 @@ class GalaxySimulator:
         cosmology=Planck15,
     ):
         self.bands = check_band_names(bands, "bands")
+        expect(self.bands, "bands", "the name of at least one band", bands)
         self.preset = preset
         self.survey = preset if isinstance(preset, Survey) else SURVEYS.find(preset, "preset")
         self._given_redshift = redshift
@@ -621,6 +622,9 @@ def _list_snapshots(redshift):
     if isinstance(redshift, np.ndarray) and redshift.ndim == 1 and redshift.size > 2:
         values = to_floats(redshift, "redshift")
         return np.array([check_positive(value, "redshift") for value in values.tolist()])
+    if isinstance(redshift, list | tuple) and len(redshift) > 2:
+        expected = "a number from 0, two such (low, high), or a numpy array of all redshifts"
+        expect(met=False, what="redshift", expected=expected, value=redshift)
     low, high = check_range(redshift, "redshift", 0.0, np.inf)
     if low <= 0.0:
         msg = f"redshift must be above zero, got {low:g}"
@@ -639,6 +643,7 @@ def _check_views(views):
         meant = did_you_mean(unknown[0], VIEWS) if unknown else ""
         msg = f"views must be one or more of {', '.join(VIEWS)}, got {views!r}: {meant}"
         raise InputError(msg.rstrip(": "))
+    expect(len(set(views)) == len(views), "views", "different, since rows have their names", views)
     return views
 
 

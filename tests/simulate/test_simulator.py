@@ -431,7 +431,9 @@ class TestBadInput:
             ({"redshift": 0.0}, "redshift must be above zero"),
             ({"redshift": (6.0, 9.0) * u.mag}, "redshift must be plain numbers, got mag"),
             ({"redshift": 7.0 * u.km / u.s}, "redshift must be plain numbers, got km"),
-            ({"redshift": (6.0, 7.0, 8.0)}, "redshift must be a number from 0"),
+            ({"redshift": (6.0, 7.0, 8.0)}, "or a numpy array of all redshifts, got"),
+            ({"photometry_bands": 3}, "photometry_bands must be a sequence of names of bands"),
+            ({"views": ["xy", "xz", "xy"]}, "views must be different, since rows have their"),
             ({"redshift": "seven"}, "redshift must hold numbers"),
             ({"dust_to_metal": 30 * u.mag}, "dust_to_metal must be plain numbers"),
             ({"electrons_per_njy": 2.0 / u.nJy}, "electrons_per_njy must be a positive"),
@@ -461,6 +463,17 @@ class TestBadInput:
     def test_arguments(self, options, message):
         with pytest.raises(InputError, match=message):
             simulator(**options)
+
+    @pytest.mark.parametrize(
+        ("bands", "message"),
+        [
+            (None, "bands must be a sequence of names of bands such as .*, got None"),
+            ([], "bands must be the name of at least one band, got"),
+        ],
+    )
+    def test_bands(self, bands, message):
+        with pytest.raises(InputError, match=message):
+            GalaxySimulator(bands)
 
     @pytest.mark.parametrize("kind", [tuple, list, np.array, Column, u.Quantity])
     def test_range_of_redshift_in_any_container(self, kind):

@@ -1,9 +1,11 @@
 """Scaling relations of galaxies at redshifts 4 to 14, with reference and scatter."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
+from dustest.data.checks.numbers import check_not_negative, check_number, check_positive, is_number
+from dustest.data.checks.records import expect
 from dustest.simulate.emission.conditions import SOLAR_METALS
 
 __all__ = [
@@ -109,6 +111,16 @@ class MassFunction:
     log_knee: tuple = (10.48, 10.45, 10.33, 10.68, 10.70)
     tilt: float = 0.0
 
+    def __post_init__(self):
+        nodes = self.redshift
+        wanted = "a tuple of finite numbers in ascending order"
+        expect(_are_numbers(nodes) and (np.diff(nodes) > 0.0).all(), "redshift", wanted, nodes)
+        for name in ("slope", "log_knee"):
+            values = getattr(self, name)
+            wanted = f"a tuple of {len(nodes)} finite numbers, one for each redshift"
+            expect(_are_numbers(values) and len(values) == len(nodes), name, wanted, values)
+        check_number(self.tilt, "tilt")
+
     def density(self, log_mass, redshift):
         """Galaxies per dex of mass, on an arbitrary scale.
 
@@ -186,6 +198,9 @@ class MainSequence:
     evolution: float = 1.06
     scatter: float = 0.2
 
+    def __post_init__(self):
+        _check_fields(self, positive=("rate",))
+
     def median(self, log_mass, redshift):
         """Median star-formation rate.
 
@@ -238,6 +253,9 @@ class SizeMass:
     evolution: float = -0.79
     scatter: float = 0.2
 
+    def __post_init__(self):
+        _check_fields(self, positive=("radius",))
+
     def median(self, log_mass, redshift):
         """Median size.
 
@@ -286,6 +304,9 @@ class MassMetallicity:
     slope: float = 0.17
     scatter: float = 0.2
 
+    def __post_init__(self):
+        _check_fields(self)
+
     def median(self, log_mass):
         """Median abundance; it changes little between redshifts 3 and 10.
 
@@ -331,6 +352,9 @@ class GasContent:
     slope: float = -0.44
     scatter: float = 0.2
 
+    def __post_init__(self):
+        _check_fields(self, positive=("depletion_time",))
+
     def median(self, log_sfr, above_sequence):
         """Median mass of gas.
 
@@ -347,3 +371,17 @@ class GasContent:
             log10 of the mass in solar masses.
         """
         return log_sfr + np.log10(self.depletion_time) + self.slope * above_sequence
+
+
+def _are_numbers(values):
+    """Whether values are a list or tuple of finite numbers, at least one."""
+    listed = isinstance(values, tuple | list) and len(values) > 0
+    return listed and all(is_number(value) for value in values)
+
+
+def _check_fields(relation, positive=()):
+    """Raise an error unless all fields of a relation are finite numbers in their range."""
+    for field in fields(relation):
+        check = check_positive if field.name in positive else check_number
+        check = check_not_negative if field.name == "scatter" else check
+        check(getattr(relation, field.name), field.name)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from dustest.data.errors import InputError
 from dustest.simulate.galaxies.scaling_relations import (
     GasContent,
     MainSequence,
@@ -133,3 +134,24 @@ class TestScattered:
         values = [draw_scattered(relation, rng, *arguments) for _ in range(2000)]
         median = relation.median(*arguments)
         assert stats.kstest(values, "norm", args=(median, 0.3)).pvalue > 0.01
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("relation", "fields", "message"),
+        [
+            (MassFunction, {"tilt": np.nan}, "tilt must be a finite number, got nan"),
+            (MassFunction, {"tilt": "heavy"}, "tilt must be a finite number, got 'heavy'"),
+            (MassFunction, {"redshift": (6.0, 5.0)}, "redshift must be a tuple of finite numbers"),
+            (MassFunction, {"slope": (-1.6, -1.7)}, "slope must be a tuple of 5 finite numbers"),
+            (MassFunction, {"log_knee": 10.5}, "log_knee must be a tuple of 5 finite numbers"),
+            (MainSequence, {"rate": -0.3}, "rate must be a positive finite number, got -0.3"),
+            (MainSequence, {"scatter": -0.1}, "scatter must be a finite number that is not neg"),
+            (SizeMass, {"radius": 0.0}, "radius must be a positive finite number, got 0.0"),
+            (MassMetallicity, {"abundance": None}, "abundance must be a finite number, got None"),
+            (GasContent, {"depletion_time": np.inf}, "depletion_time must be a positive finite"),
+        ],
+    )
+    def test_fields(self, relation, fields, message):
+        with pytest.raises(InputError, match=message):
+            relation(**fields)
