@@ -10,6 +10,7 @@ from astropy.table import QTable
 from sklearn.utils.validation import check_is_fitted
 
 from dustest.data.checks.numbers import check_number
+from dustest.data.checks.records import expect
 from dustest.data.containers.rows import RowTable
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
@@ -683,6 +684,7 @@ class CNNEstimator(DustEstimator):
         (4, 5)
         """
         check_number(n_samples, "n_samples", 1, kind=Integral, expected="a positive integer")
+        expect(isinstance(truth, bool | np.bool_), "truth", "True or False", truth)
         sample = self._ready(X)
         task, prior = self.networks_.task, self.networks_.mean_posterior
         if prior is None:

@@ -145,6 +145,10 @@ def _listed(names, argument):
 def _paired(truth, posterior):
     """Truth and results of the same galaxies, row by row."""
     tables = identified({TRUTH: checked_truth(truth), _POSTERIOR: posterior})
+    for name, table in tables.items():
+        if len(table) == 0:
+            msg = f"{name} must have at least one row, got none"
+            raise InputError(msg)
     rows = match_rows(*(table["id"] for table in tables.values()), names=tuple(tables))
     return [table[index] for table, index in zip(tables.values(), rows, strict=True)]
 

@@ -421,6 +421,8 @@ class TestPrior:
     def test_refusals(self, quick, paper, unseen):
         with pytest.raises(InputError, match="n_samples must be a positive integer, got 0"):
             quick.sample_prior(unseen[0], 0)
+        with pytest.raises(InputError, match="truth must be True or False, got"):
+            quick.sample_prior(unseen[0], 1, truth=unseen[1])
         with pytest.raises(InputError, match="no record of their prior"):
             paper.sample_prior(unseen[0], 1)
 

@@ -129,6 +129,14 @@ class TestCells:
 
 
 class TestArguments:
+    def test_tables_without_rows(self, tables):
+        truth, posterior = tables
+        none = {name: values[:0] for name, values in truth.items()}
+        with pytest.raises(InputError, match="truth must have at least one row, got none"):
+            coverage(none, posterior)
+        with pytest.raises(InputError, match="posterior must have at least one row, got none"):
+            coverage(truth, posterior[:0])
+
     @pytest.mark.parametrize("levels", [0.0, 1.0, (0.68, 90), "0.9", None, ()])
     def test_levels_are_probabilities(self, tables, levels):
         with pytest.raises(InputError, match="levels must be numbers between 0 and 1"):
