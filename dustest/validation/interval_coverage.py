@@ -19,7 +19,7 @@ from dustest.validation.matching import (
     match_rows,
     values_of,
 )
-from dustest.validation.metrics import check_order, is_inside, split_normal_interval
+from dustest.validation.metrics import is_inside, ordered, split_normal_interval
 
 __all__ = ["coverage"]
 
@@ -67,13 +67,14 @@ def coverage(truth, posterior, quantity=None, *, levels=(0.68, 0.9), by=None, n_
     Raises
     ------
     InputError
-        If an argument is invalid, a column is missing, a 16th percentile is above the 84th, or
-        no galaxy is in both tables.
+        If an argument is invalid, a column is missing, most 16th percentiles are above the 84th,
+        or no galaxy is in both tables.
 
     Warns
     -----
     DustestWarning
-        If rows are paired by position, or not paired because identifiers occur more than once.
+        If rows are paired by position, or not paired because identifiers occur more than once, or
+        if percentiles of some rows are exchanged; these do not count.
 
     See Also
     --------
@@ -107,14 +108,15 @@ def coverage(truth, posterior, quantity=None, *, levels=(0.68, 0.9), by=None, n_
     check_number(n_cells, "n_cells", 1, kind=Integral, expected="a positive integer")
     truth, posterior = _paired(truth, posterior)
     names = _find_quantities(quantity, truth, posterior)
-    for name in names:
-        check_order(*_percentiles(posterior, name)[1:], percentile_columns(name))
+    percentiles = {name: _percentiles(posterior, name) for name in names}
+    for name, found in percentiles.items():
+        found[1:] = ordered(*found[1:], percentile_columns(name))
     columns = numeric_columns(posterior, _listed(by, "by"), argument=_POSTERIOR)
     cells = [(_ALL, -np.inf, np.inf, np.ones(len(posterior), dtype=bool))]
     for name, values in columns.items():
         cells += _split(name, values, n_cells)
     rows = [
-        (name, *_statistics(_hits(truth, posterior, name, level), cell, level))
+        (name, *_statistics(_hits(values_of(truth, name), percentiles[name], level), cell, level))
         for name in names
         for level in levels
         for cell in cells
@@ -181,10 +183,9 @@ def _percentiles(posterior, name):
     return np.array([values_of(posterior, c) for c in (name, *percentile_columns(name))])
 
 
-def _hits(truth, posterior, name, level):
+def _hits(value, percentiles, level):
     """1 if the truth is in the interval, 0 if not, NaN if either is unknown."""
-    median, low, high = _percentiles(posterior, name)
-    value = values_of(truth, name)
+    median, low, high = percentiles
     if level != _BETWEEN_PERCENTILES:
         low, high = split_normal_interval(median, low, high, level)
     return np.where(np.isfinite(value), is_inside(value, low, high), np.nan)

@@ -1,5 +1,6 @@
 """Metrics of estimates against truth or against other estimates, with their errors."""
 
+import warnings
 from dataclasses import dataclass
 from itertools import chain
 from numbers import Integral
@@ -11,17 +12,17 @@ from scipy import stats
 from dustest.data.checks.numbers import is_number
 from dustest.data.checks.units import declared_unit
 from dustest.data.checks.values import to_floats
-from dustest.data.errors import InputError
+from dustest.data.errors import DustestWarning, InputError
 from dustest.data.identity.seeds import as_generator
 
 __all__ = [
     "METRICS",
     "Metric",
-    "check_order",
     "check_resamples",
     "checked_limit",
     "compute_metrics",
     "is_inside",
+    "ordered",
     "residual",
     "split_normal_interval",
 ]
@@ -164,8 +165,8 @@ def compute_metrics(
     Raises
     ------
     InputError
-        If the inputs differ in length or unit, a ``p16`` is above its ``p84``, or ``n_bootstrap``
-        or ``outlier_limit`` is invalid.
+        If the inputs differ in length or unit, most ``p16`` are above their ``p84``, or
+        ``n_bootstrap`` or ``outlier_limit`` is invalid.
 
     See Also
     --------
@@ -331,8 +332,8 @@ def check_resamples(n_bootstrap):
         raise InputError(msg)
 
 
-def check_order(low, high, names):
-    """Raise an error for lower percentiles above upper ones, which contain no truth.
+def ordered(low, high, names):
+    """Return lower and upper percentiles, unknown in rows where they are exchanged.
 
     Parameters
     ----------
@@ -341,18 +342,32 @@ def check_order(low, high, names):
     names : sequence of str
         Their names.
 
+    Returns
+    -------
+    low, high : ndarray of shape (n,)
+        NaN where the lower percentile is above the upper one.
+
     Raises
     ------
     InputError
-        If a lower percentile is above the upper one.
+        If that is so in most rows.
+
+    Warns
+    -----
+    DustestWarning
+        If it is so in others.
     """
-    n_wrong = np.count_nonzero(low > high)
-    if n_wrong:
-        msg = (
-            f"{names[0]} must not be above {names[1]}, but is in {n_wrong} of {len(low)} rows: "
-            "exchange them, or correct these rows"
-        )
+    wrong = low > high
+    n_wrong, n = np.count_nonzero(wrong), len(low)
+    if not n_wrong:
+        return low, high
+    problem = f"{names[0]} must not be above {names[1]}, but is in {n_wrong} of {n} rows"
+    if 2 * n_wrong > n:
+        msg = f"{problem}: exchange them"
         raise InputError(msg)
+    msg = f"{problem}, whose intervals do not count: correct these rows"
+    warnings.warn(msg, DustestWarning, stacklevel=3)
+    return tuple(np.where(wrong, np.nan, one) for one in (low, high))
 
 
 @dataclass(frozen=True)
@@ -380,7 +395,7 @@ def _columns(prediction, truth, p16, p84, unit):
         msg = f"prediction, truth and percentiles must be of shape (n,) with one n, got {shapes}"
         raise InputError(msg)
     median, value, low, high = arrays.values()
-    check_order(low, high, ("p16", "p84"))
+    low, high = ordered(low, high, ("p16", "p84"))
     wide = split_normal_interval(median, low, high)
     return {
         "prediction": median,

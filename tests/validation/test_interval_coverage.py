@@ -56,6 +56,17 @@ class TestOverall:
         with pytest.raises(InputError, match=message):
             coverage(truth, posterior)
 
+    def test_rows_with_exchanged_percentiles_do_not_count(self, tables):
+        truth, posterior = tables
+        low = posterior["A_V_p16"].copy()
+        posterior["A_V_p16"][:10] = posterior["A_V_p84"][:10] + 0.1 * u.mag
+        with pytest.warns(DustestWarning, match=r"A_V_p16 .* is in 10 of 4000 rows"):
+            found = coverage(truth, posterior)
+        posterior["A_V_p16"] = low
+        expected = coverage(truth, posterior[10:])
+        assert (found == expected).all()
+        assert found["n"][0] == N - 10
+
 
 class TestPairing:
     def test_rows_are_paired_by_identifier(self, tables):

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as npst
 from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
-from dustest.data import InputError
+from dustest.data import DustestWarning, InputError
 from dustest.data.checks.missing_values import without_sentinels
 from dustest.validation import METRICS, compute_metrics, split_normal_interval
 
@@ -169,9 +169,16 @@ class TestCoverage:
         assert result["coverage_68"] == pytest.approx(2 / 3)
 
     def test_exchanged_percentiles_are_refused(self):
-        low, high = [0.2, 0.5, np.nan, 0.1], [0.3, 0.4, 0.5, 0.1]
-        with pytest.raises(InputError, match="p16 must not be above p84, but is in 1 of 4 rows"):
+        low, high = [0.5, 0.5, 0.5, 0.1], [0.3, 0.4, 0.4, 0.1]
+        with pytest.raises(InputError, match="p16 must not be above p84, but is in 3 of 4 rows"):
             compute_metrics([0.25] * 4, [0.3] * 4, p16=low, p84=high)
+
+    def test_rows_with_exchanged_percentiles_have_no_interval(self):
+        low, high = [0.2, 0.5, np.nan, 0.1], [0.3, 0.2, 0.5, 0.2]
+        with pytest.warns(DustestWarning, match="p16 must not be above p84, but is in 1 of 4 row"):
+            result = compute_metrics([0.25] * 4, [0.3] * 4, p16=low, p84=high, n_bootstrap=0)
+        assert result["n"] == 4
+        assert result["coverage_68"] == 0.5
 
     def test_median_outside_its_percentiles(self):
         low, high = split_normal_interval(np.array([0.1]), np.array([0.2]), np.array([0.4]))
