@@ -186,7 +186,7 @@ def width_penalty(real, simulated, weights):
 
 
 def slope_of_medians(x, y, weights):
-    """Slope of a line through the medians of y in bins of M_UV, which all weigh the same."""
+    """Slope of a line through the medians of y in bins of M_UV; all bins have the same weight."""
     medians = []
     for low, high in pairwise(SLOPE_M_UV):
         inside = (x >= low) & (x < high)

@@ -248,9 +248,11 @@ def _is_complete(folder, header):
     stored = _read_header(folder)
     if stored is None or _list_differences(stored, header) or stored["n"] != header["n"]:
         return False
-    return not any(folder.glob(_PARTIAL)) and all(
-        chunk.is_whole() for chunk in split_rows(folder, stored["n"], stored["chunk_rows"])
-    )
+    if any(folder.glob(_PARTIAL)):
+        return False
+    chunks = split_rows(folder, header["n"], header["chunk_rows"])
+    # Markers first: they are read at once, and tables of a set that resumes are read only later.
+    return all(chunk.is_marked() for chunk in chunks) and all(chunk.is_whole() for chunk in chunks)
 
 
 @contextmanager
@@ -284,7 +286,7 @@ def _lock(fcntl, descriptor, folder):
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         msg = (
-            f"path must be a folder that nobody else writes to, but another process simulates "
+            f"path must be a folder that no other process uses, but another process simulates "
             f"galaxies into {str(folder)!r}: wait until it ends, or choose another folder"
         )
         raise InputError(msg) from error

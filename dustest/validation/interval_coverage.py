@@ -19,7 +19,7 @@ from dustest.validation.matching import (
     match_rows,
     values_of,
 )
-from dustest.validation.metrics import is_inside, ordered, split_normal_interval
+from dustest.validation.metrics import is_inside, mask_exchanged, split_normal_interval
 
 __all__ = ["coverage"]
 
@@ -110,7 +110,7 @@ def coverage(truth, posterior, quantity=None, *, levels=(0.68, 0.9), by=None, n_
     names = _find_quantities(quantity, truth, posterior)
     percentiles = {name: _percentiles(posterior, name) for name in names}
     for name, found in percentiles.items():
-        found[1:] = ordered(*found[1:], percentile_columns(name))
+        found[1:] = mask_exchanged(*found[1:], percentile_columns(name))
     columns = numeric_columns(posterior, _listed(by, "by"), argument=_POSTERIOR)
     cells = [(_ALL, -np.inf, np.inf, np.ones(len(posterior), dtype=bool))]
     for name, values in columns.items():

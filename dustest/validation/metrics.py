@@ -22,7 +22,7 @@ __all__ = [
     "checked_limit",
     "compute_metrics",
     "is_inside",
-    "ordered",
+    "mask_exchanged",
     "residual",
     "split_normal_interval",
 ]
@@ -332,7 +332,7 @@ def check_resamples(n_bootstrap):
         raise InputError(msg)
 
 
-def ordered(low, high, names):
+def mask_exchanged(low, high, names):
     """Return lower and upper percentiles, unknown in rows where they are exchanged.
 
     Parameters
@@ -395,7 +395,7 @@ def _columns(prediction, truth, p16, p84, unit):
         msg = f"prediction, truth and percentiles must be of shape (n,) with one n, got {shapes}"
         raise InputError(msg)
     median, value, low, high = arrays.values()
-    low, high = ordered(low, high, ("p16", "p84"))
+    low, high = mask_exchanged(low, high, ("p16", "p84"))
     wide = split_normal_interval(median, low, high)
     return {
         "prediction": median,

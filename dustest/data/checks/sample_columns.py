@@ -227,9 +227,8 @@ def _in_range(name, values, valid):
     outside = (bare < low) | (bare > high)
     if np.any(outside):
         limits = f"below {low:g}" if high == np.inf else f"outside {low:g} to {high:g}"
-        unit, check = (
-            (f" {values.unit}", ", and check the unit") if hasattr(values, "unit") else ("", "")
-        )
+        unit = f" {values.unit}" if hasattr(values, "unit") else ""
+        check = ", and check the unit" if unit else ""
         msg = (
             f"{name} of {np.count_nonzero(outside)} of {len(values)} rows lies {limits}{unit} and "
             f"counts as missing: correct or mask these rows{check}"

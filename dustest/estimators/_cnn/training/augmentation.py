@@ -253,8 +253,10 @@ def augment(image, context, rng, options=None):
         present = _kept(present, rng, share)
     image, context = _measured_again(linear, noise, present, context)
     _change_redshifts(context, layout, rng, options.redshift_error)
-    _forget(context, layout, rng, "redshift", options.missing_redshift)
-    _forget(context, layout, rng, "log_pixel_scale", options.missing_pixel_scale)
+    redshift = [layout["redshift"], layout["redshift_known"]]
+    scale = [layout["log_pixel_scale"], layout["pixel_scale_known"]]
+    _forget(context, redshift, rng, options.missing_redshift)
+    _forget(context, scale, rng, options.missing_pixel_scale)
     return image, context
 
 
@@ -415,12 +417,10 @@ def _change_redshifts(context, layout, rng, relative_error):
     context[:, layout["redshift"]] = np.where(known, changed, redshift)
 
 
-def _forget(context, layout, rng, name, probability):
-    """Make a quantity of some galaxies unknown in place."""
+def _forget(context, columns, rng, probability):
+    """Set columns of some galaxies to 0 in place: what they describe is then unknown."""
     if probability:
-        kept = rng.random(len(context)) >= probability
-        for column in (name, f"{name.removeprefix('log_')}_known"):
-            context[:, layout[column]] *= kept
+        context[:, columns] *= rng.random((len(context), 1)) >= probability
 
 
 def _shift_and_blur(linear, rng, shift, blur, misalignment=0.0):
