@@ -428,14 +428,19 @@ def notice(mutant, limit):
     path, start = Path(mutant.file), time.monotonic()
     original = path.read_bytes()
     path.write_bytes(mutant.apply(original))
+    _delete_bytecode(path)
     try:
         noticed = fails(mutant.tests, limit)
     finally:
         path.write_bytes(original)
-        # Python tells old bytecode by the size and the second of the source only.
-        for bytecode in path.parent.glob(f"__pycache__/{path.stem}.*"):
-            bytecode.unlink()
+        _delete_bytecode(path)
     return noticed, time.monotonic() - start
+
+
+def _delete_bytecode(path):
+    """Delete the bytecode of a file, of which Python checks only size and second of the source."""
+    for bytecode in path.parent.glob(f"__pycache__/{path.stem}.*"):
+        bytecode.unlink()
 
 
 def fails(tests, limit):

@@ -1,6 +1,8 @@
 import importlib.util
+import py_compile
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,17 @@ class TestTool:
         (checkout / "tests" / "test_rates.py").write_text("def test(): assert False")
         with pytest.raises(AssertionError, match="tests fail without a mutant"):
             run(checkout)
+
+    def test_bytecode_of_the_same_second_is_not_used(self, tool, checkout, monkeypatch):
+        """Bytecode that Python does not check stands for bytecode that it cannot tell from new."""
+        monkeypatch.chdir(checkout)
+        monkeypatch.syspath_prepend(checkout)
+        (mutant,) = (
+            one for one in tool.find_mutants(checkout, ["toy"], 99, 1) if one.change == "0 -> 1"
+        )
+        unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+        py_compile.compile("toy/rates.py", invalidation_mode=unchecked)
+        assert tool.notice(replace(mutant, tests=("tests/test_rates.py",)), 60.0)[0]
 
     def test_a_mutant_that_does_not_end_is_noticed(self, checkout):
         code = "def count(n):\n    while n:\n        n -= n\n    return n\n"
