@@ -3,10 +3,10 @@ r"""Parametric star-formation histories as masses of stars formed in bins of age
 Spectrum, mass and mean rates of a stellar population are linear in the masses that formed in its
 bins of age, so that these masses define a history. A history is sampled at ages that are even in
 the logarithm (0.0025 dex from 1 Myr on). Each age represents the stars up to the middles to its
-neighbours: Bagpipes (Carnall et al. 2018, MNRAS 480, 4379) does the same, and histories narrower
-than the steps agree with it. If a history is smooth within a bin, a Gauss quadrature, exact for
-polynomials of degree seven, replaces the sum over its ages. Otherwise, and where the history
-begins or ends, the sum is computed.
+neighbours, as in Bagpipes (Carnall et al. 2018, MNRAS 480, 4379). The masses formed between the
+ends of these spans are integrals in closed form. Bagpipes sums over the sampled ages instead: the
+two differ where a history changes within a step, by up to 0.6 per cent in age. A registered
+history without a closed form is summed as well.
 
 Histories have names, their parameters are ``component:parameter``, see `get_history`; times are
 in Gyr, edges of bins in Myr. In histories of several components ``massformed`` is the log10 of the
@@ -185,18 +185,18 @@ def _take(columns, age, rows):
 
 def _form_stars(shapes, columns, age, grid):
     """Weights, rates, mean ages and possibility of models."""
-    mass, moment, possible = 0.0, 0.0, True
+    formed, moment, possible = 0.0, 0.0, True
     for component, share in _shares(shapes, columns).items():
         shape = shapes[component]
         own = {key: columns[component, key] for name, key in columns if name == component}
         own.pop("massformed", None)
-        formed, first, oldest = shape.sums(grid, own, age)
-        total = formed.sum(axis=1)
+        below, first, oldest = shape.sums(grid, own, age)
+        total = below[:, -1] - below[:, 0]
         possible = possible & (total > 0) & (oldest <= grid.first_beyond(age))
         scale = np.divide(share, total, out=np.zeros_like(total), where=total > 0)
-        mass = mass + formed * scale[:, np.newaxis]
+        formed = formed + below * scale[:, np.newaxis]
         moment = moment + first * scale
-    weights, rates = grid.count(mass * possible[:, np.newaxis])
+    weights, rates = grid.count(formed * possible[:, np.newaxis])
     return weights, rates, np.where(possible, moment, np.nan), possible
 
 

@@ -17,7 +17,7 @@ from dustest.physics import get_dust_law
 
 
 def tables_and_references(cases, refused):
-    """Tables with the fluxes, weights and living shares of Bagpipes by case, and messages.
+    """Exact tables, results of Bagpipes (fluxes, weights, living shares), fast tables; messages.
 
     A case with wavelengths is compared in flux densities there, in nJy. The last case is also
     built without shared spectra, and the last message is that of spectra of other bands.
@@ -27,11 +27,12 @@ def tables_and_references(cases, refused):
         bands = case["bands"]
         light = shared_light(bands, case["table"].get("t_bc", 0.01))
         arguments = with_law(case["table"]) | {"redshift": case["redshift"], "bands": bands}
-        table = SEDTable(**arguments, light=light, wavelength=case["wavelength"])
-        pairs[name] = (table, *reference(case))
+        table = SEDTable(**arguments, light=light, wavelength=case["wavelength"], exact=True)
+        fast = SEDTable(**arguments, light=light, wavelength=case["wavelength"])
+        pairs[name] = (table, *reference(case), fast)
     other_light = {"redshift": 7.0, "bands": bands[:1], "law": "SMC", "light": light}
     messages = [message(wrong) for wrong in (*refused, other_light)]
-    return pairs, SEDTable(**arguments), messages
+    return pairs, SEDTable(**arguments, exact=True), messages
 
 
 def reference(case):
@@ -83,7 +84,7 @@ def pairs_by_law(laws, redshift, bands):
 
 def fluxes_of_both(law, redshift, light, rng):
     """Fluxes of eight random models by a table and by Bagpipes."""
-    table = SEDTable(redshift, light.bands, law, light=light)
+    table = SEDTable(redshift, light.bands, law, light=light, exact=True)
     pairs = []
     for _ in range(8):
         metals, log_u, a_v = 10.0 ** rng.uniform(-2, 0.3), rng.uniform(-4, -2), 3.0 * rng.random()
@@ -123,7 +124,7 @@ def light_behind(laws, bands):
 def in_another_cosmology(cosmology):
     """Fluxes of old stars by a table, and by Bagpipes with its distances and ages replaced."""
     law, light = get_dust_law("Calzetti"), BandLight(("F200W", "F444W"), cosmology=cosmology)
-    table = SEDTable(7.0, light.bands, law, light=light)
+    table = SEDTable(7.0, light.bands, law, light=light, exact=True)
     utils = load_bagpipes().utils
     utils.age_at_z = cosmology.age(utils.z_array).to_value("Gyr")
     utils.ldist_at_z = cosmology.luminosity_distance(utils.z_array).to_value("Mpc")

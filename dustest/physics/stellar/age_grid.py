@@ -4,16 +4,13 @@ from functools import cache
 
 import numpy as np
 from astropy import units as u
-from scipy.linalg import eigh_tridiagonal
 
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError
 from dustest.physics.cosmology import BAGPIPES_COSMOLOGY
 
-__all__ = ["N_NODES", "AgeGrid", "default_grid"]
+__all__ = ["AgeGrid", "default_grid"]
 
-N_NODES = 4
-"""Ages per segment at which a smooth history is evaluated."""
 _FIRST = 6.0  # log10 yr
 _FINE, _COARSE = 0.0025, 0.1  # dex
 
@@ -38,18 +35,10 @@ class AgeGrid:
         Times over which rates are averaged.
     ages, widths : ndarray of shape (n_ages,)
         Sampled ages and the spans of age that they represent, in yr.
-    n_segments : int
-        Number of segments: runs of sampled ages without an edge of a bin or timescale inside.
-    low, high : ndarray of shape (n_segments,)
-        First and last age of the segments.
-    segment_ages, segment_widths : ndarray of shape (n_segments, n_longest)
-        Ages and spans of the segments; short ones are padded with ages of zero span.
-    nodes : ndarray of shape (n_segments * N_NODES,)
-        Ages at which a smooth history is evaluated.
-    node_sums : ndarray of shape (n_segments * N_NODES, n_segments)
-        Factors that convert rates at the nodes to the masses formed in the segments.
-    node_moments : ndarray of shape (n_segments * N_NODES,)
-        Factors that convert them to the sum of mass times age.
+    bounds : ndarray of shape (n_bounds,)
+        Ages between which stars are counted: ends of spans, near the edges and timescales.
+    places : ndarray of int of shape (n_bounds,)
+        Number of sampled ages below each of them.
 
     Raises
     ------
@@ -70,13 +59,14 @@ class AgeGrid:
         self.edges = _default_edges() if edges is None else to_floats(edges, "edges", unit=u.yr)
         self.timescales = tuple(to_floats(timescales, "timescales", unit=u.yr, ndim=1).tolist())
         self._check()
-        # Segments end at edges of bins and timescales, and are short enough for few nodes.
-        inner = [*self.edges[:-1], *self.timescales, *_default_edges()]
+        inner = np.searchsorted(self.ages, [*self.edges[:-1], *self.timescales])
         last = np.searchsorted(self.ages, self.edges[-1], side="right")
-        self._bounds = np.unique([*np.searchsorted(self.ages, inner), last, self.ages.size])
-        self.n_segments = self._bounds.size - 1
-        self._set_segments()
-        self._set_counts()
+        self.places = np.unique([0, *inner, last, self.ages.size])
+        spans = np.append(0.0, np.cumsum(self.widths))
+        self.bounds = spans[self.places]
+        self._bins = np.searchsorted(self.places, [*inner[: self.edges.size - 1], last])
+        recent = inner[self.edges.size - 1 :]
+        self._recent, self._spans = np.searchsorted(self.places, recent), spans[recent]
 
     def _check(self):
         """Raise an error for invalid edges and timescales."""
@@ -87,44 +77,32 @@ class AgeGrid:
             msg = f"timescales must be above 1e6 yr, got {self.timescales!r}"
             raise InputError(msg)
 
-    def _set_segments(self):
-        """Ages, nodes and places of the segments, each padded with empty ages to one length."""
-        longest = np.diff(self._bounds).max()
-        members = self._bounds[:-1, np.newaxis] + np.arange(longest)
-        inside = members < self._bounds[1:, np.newaxis]
-        members = np.where(inside, members, self._bounds[:-1, np.newaxis])
-        self.segment_ages = self.ages[members]
-        self.segment_widths = np.where(inside, self.widths[members], 0.0)
-        self.low = self.segment_ages.min(axis=1)
-        self.high = self.segment_ages.max(axis=1)
-        pairs = [
-            _gauss_nodes(self.ages[start:stop], self.widths[start:stop])
-            for start, stop in zip(self._bounds[:-1], self._bounds[1:], strict=True)
-        ]
-        nodes, widths = (np.array(column) for column in zip(*pairs, strict=True))
-        self.nodes = nodes.ravel()
-        # Sums of rates at all nodes over segments, and of their first moments, as products.
-        self.node_sums = np.zeros((*nodes.shape, self.n_segments))
-        self.node_sums[np.arange(self.n_segments), :, np.arange(self.n_segments)] = widths
-        self.node_sums = self.node_sums.reshape(nodes.size, self.n_segments)
-        self.node_moments = widths.ravel() * self.nodes
-
-    def _set_counts(self):
-        """Matrices that convert masses of segments to masses of bins and to mean rates."""
-        first = self._bounds[:-1, np.newaxis]
-        starts = np.searchsorted(self.ages, self.edges[:-1])
-        stops = np.append(starts[1:], np.searchsorted(self.ages, self.edges[-1], side="right"))
-        self._of_bin = ((first >= starts) & (first < stops)).astype(float)
-        ends = np.searchsorted(self.ages, self.timescales)
-        self._recent = (first < ends) / np.cumsum(self.widths)[ends - 1]
-
-    def count(self, mass):
-        """Sum over segments within bins, and mean rates.
+    def until(self, age_of_universe):
+        """Bounds below which stars may be, with the last of all bounds in place of others.
 
         Parameters
         ----------
-        mass : ndarray of shape (n, n_segments)
-            Mass formed in the segments.
+        age_of_universe : float
+            In yr.
+
+        Returns
+        -------
+        bounds : ndarray of shape (n,)
+            Ages in yr.
+        places : ndarray of int of shape (n,)
+            Number of sampled ages below each of them.
+        """
+        first = np.append(self.ages, np.inf)[self.places[:-1]]
+        use = np.append(np.flatnonzero(first < age_of_universe), self.places.size - 1)
+        return self.bounds[use], self.places[use]
+
+    def count(self, formed):
+        """Masses in bins, and mean rates.
+
+        Parameters
+        ----------
+        formed : ndarray of shape (n, n)
+            Mass in stars younger than the first bounds; no star is older than the last of them.
 
         Returns
         -------
@@ -133,7 +111,15 @@ class AgeGrid:
         rates : ndarray of shape (n, n_timescales)
             Mean rates over the timescales.
         """
-        return mass @ self._of_bin, mass @ self._recent
+        last = formed.shape[1] - 1
+        used = np.count_nonzero(self._bins < last)
+        weights = np.zeros((len(formed), self._bins.size - 1))
+        ends = np.take(formed, np.minimum(self._bins[: used + 1], last), axis=1)
+        here = weights[:, : ends.shape[1] - 1]
+        np.subtract(ends[:, 1:], ends[:, :-1], out=here)
+        np.maximum(here, 0.0, out=here)
+        recent = np.take(formed, np.minimum(self._recent, last), axis=1) - formed[:, :1]
+        return weights, recent / self._spans
 
     def first_beyond(self, age):
         """Find the youngest sampled ages above ages.
@@ -197,26 +183,3 @@ def default_grid():
         The bins of Bagpipes, and timescales of 10 and 100 Myr; made once.
     """
     return AgeGrid()
-
-
-def _gauss_nodes(ages, widths):
-    """Nodes and their spans whose sums of polynomials of degree 7 are those of all the ages.
-
-    Golub & Welsch (1969, Math. Comp. 23, 221): the nodes are the eigenvalues of the recurrence
-    of the polynomials that are orthogonal under the sum.
-    """
-    n = N_NODES
-    if ages.size <= n:
-        padding = (0, n - ages.size)
-        return np.pad(ages, padding, mode="edge"), np.pad(widths, padding)
-    middle, half = 0.5 * (ages[-1] + ages[0]), 0.5 * (ages[-1] - ages[0])
-    x = (ages - middle) / half
-    before, polynomial = np.zeros_like(x), np.full_like(x, widths.sum() ** -0.5)
-    diagonal, beside = np.zeros(n), np.zeros(n)
-    for k in range(n):
-        diagonal[k] = np.sum(widths * x * polynomial**2)
-        following = (x - diagonal[k]) * polynomial - beside[k - 1] * before
-        beside[k] = np.sqrt(np.sum(widths * following**2))
-        before, polynomial = polynomial, following / beside[k]
-    places, vectors = eigh_tridiagonal(diagonal, beside[:-1])
-    return middle + half * places, widths.sum() * vectors[0] ** 2

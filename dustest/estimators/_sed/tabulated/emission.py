@@ -1,5 +1,7 @@
 """Emission of the stars and the gas of Bagpipes at the wavelengths of some bands, before dust."""
 
+from functools import cached_property
+
 import numpy as np
 
 from dustest.data.bands import get_band
@@ -18,6 +20,7 @@ _MPC = 3.086e24  # cm, that of Bagpipes
 _LIGHT_SPEED = 2.9979e18  # Angstrom / s, that of Bagpipes
 _NANOJANSKY = 1e-32  # erg / (s cm2 Hz)
 _YR_PER_GYR = 1e9
+_MIN_LIGHT = 1e-15  # of the brightest; fainter values are zero, so that float32 stays normal
 
 
 class BandLight:
@@ -113,6 +116,25 @@ class BandLight:
         old[0] *= share
         return young, old
 
+    @cached_property
+    def unit(self):
+        """Largest value of the spectra."""
+        return max(self.young.max(), self.old.max())
+
+    @cached_property
+    def single(self):
+        """Spectra over `unit` in single precision.
+
+        Returns
+        -------
+        young : ndarray of shape (n_metallicity, n_log_u, n_young, n_wave)
+            Those of birth clouds.
+        old : ndarray of shape (n_metallicity, n_age - n_young + 1, n_wave)
+            Those of older stars.
+        """
+        young, old = np.moveaxis(self.young, 0, 2), np.moveaxis(self.old, 0, 1)
+        return _single(young / self.unit), _single(old / self.unit)
+
     def n_age_at(self, redshift):
         """Number of age bins that begin after the Big Bang.
 
@@ -199,6 +221,11 @@ class BandLight:
             In solar luminosities per Angstrom.
         """
         return self._model.dust_emission.spectrum(qpah, umin, gamma)
+
+
+def _single(values):
+    """Positive values in single precision, zero if they are negligible."""
+    return np.where(values < _MIN_LIGHT, 0.0, values).astype(np.float32, order="C")
 
 
 def _shares_of_points(stretched, points):

@@ -1,8 +1,9 @@
 """Photometry of Bagpipes from tables: matrix products instead of one spectrum per model.
 
 At a fixed redshift, the emission of stars and gas is linear in the mass formed in each age bin.
-Tables contain it at the wavelengths of the bands, separately for birth clouds and for older stars,
-so that each can have its own dust of any shape.
+Tables contain it separately for birth clouds and for older stars, so that each can have its own
+dust of any shape. In each band, the transmission of dust is a polynomial in the logarithm of the
+wavelength through a few nodes, so that the emission need only be known as its share in each node.
 """
 
 import numpy as np
@@ -17,8 +18,10 @@ __all__ = ["SEDTable"]
 _EMISSION = {"qpah": 2.0, "umin": 1.0, "gamma": 0.01}  # those of Bagpipes
 _DEPTH = np.float32(0.4 * np.log(10.0))  # optical depth of a magnitude
 _OPAQUE = np.float32(50.0)  # optical depth of zero transmission; float32 stays normal
-_MIN_LIGHT = 1e-15  # of the brightest; fainter values are set to zero, for the same reason
-_CHUNK = 1024  # models whose spectra fit in the cache of a core
+_MIN_LIGHT = 1e-15  # of the brightest; fainter values are zero, for the same reason
+_CHUNK = 1024  # models whose light at all nodes fits in the cache of a core
+_STEP, _PANEL = 0.05, 0.3
+"""Mean distance of nodes, and greatest width of one polynomial, in ln wavelength."""
 
 
 class SEDTable:
@@ -43,6 +46,9 @@ class SEDTable:
         Spectra for these bands and this ``t_bc``, which several tables can share.
     wavelength : ndarray of shape (n_bands,), optional
         Observed wavelengths in Angstrom, in ascending order, in place of the bands.
+    exact : bool, optional
+        Whether all wavelengths are nodes. Fluxes are then those of Bagpipes to 1e-5, otherwise to
+        1e-3 for A_V up to 5.
 
     Attributes
     ----------
@@ -69,6 +75,7 @@ class SEDTable:
         t_bc=0.01,
         light=None,
         wavelength=None,
+        exact=False,
     ):
         emission = _checked_emission(emission or {})
         light = BandLight(bands, t_bc) if light is None else _checked_light(light, bands, t_bc)
@@ -82,31 +89,25 @@ class SEDTable:
         self._living = light.living[:, :n_age].copy()
         response = light.response(redshift, wavelength)
         self._glow = light.dust_emission(**emission) @ response
-        # Warm dust emits the energy that dust absorbs at any wavelength.
-        seen = np.ones(len(response), dtype=bool) if self._glows else response.any(axis=1)
-        self._integral = light.steps[seen].astype(np.float32)
+        columns = [*response.T]
+        if np.any(self._glow):
+            # Warm dust emits the energy that dust absorbs at any wavelength.
+            columns.append(light.steps)
+        parts = [_Nodes(light.wavelength, column, exact=exact) for column in columns]
+        self._set_light(light, n_age, parts)
+        nodes = np.concatenate([part.wavelength for part in parts])
         laws = (law,) if law.birth_clouds is None else (law, law.birth_clouds)
-        self._curves = [_Curve(each, light.wavelength[seen]) for each in laws]
-        self._set_light(light, n_age, seen)
-        self._set_response(response[seen])
+        self._curves = [_Curve(each, nodes) for each in laws]
+        self._sums = _block_sums([part.wavelength.size for part in parts])
 
-    @property
-    def _glows(self):
-        """Whether a band covers emission of warm dust."""
-        return bool(np.any(self._glow))
-
-    def _set_light(self, light, n_age, seen):
-        """Spectra of birth clouds and of older stars, metallicity (and ionisation) first."""
-        young = np.moveaxis(light.young[..., seen], 0, 2)
-        old = np.moveaxis(light.old[: n_age - light.n_young + 1, :, seen], 0, 1)
-        self._unit = max(young.max(initial=0.0), old.max(initial=0.0)) or 1.0
-        self._young, self._old = (_single(part / self._unit) for part in (young, old))
-
-    def _set_response(self, response):
-        """Response (n_wave, n_bands), and the unit of each band."""
-        self._band_unit = response.max(axis=0, initial=0.0)
-        self._band_unit[self._band_unit == 0.0] = 1.0
-        self._response = _single(response / self._band_unit)
+    def _set_light(self, light, n_age, parts):
+        """Shares of birth clouds and of older stars in the nodes, metallicity first."""
+        n_old = n_age - light.n_young + 1
+        self._unit = np.array([part.unit for part in parts]) * light.unit
+        self._young = np.concatenate([part.share(light.single[0]) for part in parts], axis=-1)
+        self._old = np.concatenate(
+            [part.share(light.single[1][:, :n_old]) for part in parts], axis=-1
+        )
 
     def photometry(self, weights, metallicity, log_u, a_v, eta=None, shape=None):
         """Compute flux densities of models.
@@ -138,45 +139,88 @@ class SEDTable:
         """
         weights = self._checked_weights(weights)
         n = len(weights)
-        metals = axis_weights(self.metallicity, self._held_metallicity(metallicity, n))
-        gas = axis_weights(self.log_u, _within("log_u", log_u, n, self.log_u))
+        metals = self._held_metallicity(metallicity, n)
+        gas = _within("log_u", log_u, n, self.log_u)
         column = _within("a_v", a_v, n, (0.0, np.inf)).astype(np.float32)
         clouds = None if eta is None else column * _within("eta", eta, n, (0.0, np.inf))
         shape = self._checked_shape(shape or {}, n)
-        flux = np.empty((n, self._band_unit.size))
-        for rows in _alike(metals[0] * self.log_u.size + gas[0]):
-            young, old = self._spectra(weights[rows], _taken(metals, rows), _taken(gas, rows))
+        light = self.light(weights, metals, gas)
+        flux = np.empty((n, self._glow.size))
+        for rows in (slice(start, start + _CHUNK) for start in range(0, n, _CHUNK)):
             here = {key: _rows_of(values, rows) for key, values in shape.items()}
-            curves = [curve.at(here) for curve in self._curves]
-            depth = _depth(column[rows], curves[0])
-            if clouds is None:
-                flux[rows] = self._project(young + old, depth)
-            else:
-                flux[rows] = self._project(old, depth)
-                flux[rows] += self._project(
-                    young, _cloud_depth(column[rows], clouds[rows], curves)
-                )
+            flux[rows] = self.behind_dust(
+                [part[rows] for part in light],
+                column[rows],
+                None if clouds is None else np.float32(clouds[rows]),
+                here,
+            )
         return flux
 
-    def _spectra(self, weights, metals, gas):
-        """Spectra (n, n_wave) of birth clouds and older stars of models within the same nodes."""
-        (poor, metal_share), (thin, gas_share) = metals, gas
-        weights = weights.astype(np.float32)
-        n_wave = len(self._response)
-        young = self._young[poor : poor + 2, thin : thin + 2].reshape(-1, n_wave)
-        old = self._old[poor : poor + 2].reshape(-1, n_wave)
-        return (
-            _at_corners(weights[:, : self._n_young], [metal_share, gas_share]) @ young,
-            _at_corners(weights[:, self._n_young - 1 :], [metal_share]) @ old,
+    def light(self, weights, metallicity, log_u):
+        """Light of models in the nodes, before dust.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (n, n_age)
+            Mass formed in each age bin.
+        metallicity, log_u : ndarray of shape (n,)
+            Metallicity in solar units and ionisation parameter, within the nodes.
+
+        Returns
+        -------
+        young, old : ndarray of shape (n, n_nodes)
+            That of birth clouds and of older stars, in single precision.
+        """
+        metals = axis_weights(self.metallicity, metallicity)
+        gas = axis_weights(self.log_u, log_u)
+        weights = _single(weights)
+        young, old = np.empty((2, len(weights), self._old.shape[-1]), dtype=np.float32)
+        for rows in _alike(metals[0] * self.log_u.size + gas[0]):
+            (poor, metal_share), (thin, gas_share) = _taken(metals, rows), _taken(gas, rows)
+            here = weights[rows]
+            young[rows] = _at_corners(here[:, : self._n_young], [metal_share, gas_share]) @ (
+                self._young[poor : poor + 2, thin : thin + 2].reshape(-1, young.shape[1])
+            )
+            old[rows] = _at_corners(here[:, self._n_young - 1 :], [metal_share]) @ (
+                self._old[poor : poor + 2].reshape(-1, young.shape[1])
+            )
+        return young, old
+
+    def behind_dust(self, light, column, clouds, shape):
+        """Fluxes of models behind dust.
+
+        Parameters
+        ----------
+        light : sequence of ndarray of shape (n, n_nodes)
+            Result of `light`.
+        column, clouds : ndarray of shape (n,)
+            Attenuation of older stars and of birth clouds in mag, in single precision; None for
+            clouds without dust of their own.
+        shape : dict of str to ndarray of shape (n,) or (1,)
+            Parameters of the shape of the law.
+
+        Returns
+        -------
+        flux : ndarray of shape (n, n_bands)
+            In nJy for weights in solar masses.
+        """
+        young, old = light
+        curves = [curve.at(shape) for curve in self._curves]
+        depth = _depth(column, curves[0])
+        if clouds is None:
+            return self._project(young + old, depth)
+        return self._project(old, depth) + self._project(
+            young, _cloud_depth(column, clouds, curves)
         )
 
-    def _project(self, spectra, depth):
-        """Fluxes of spectra behind dust of an optical depth, and the emission of that dust."""
-        flux = ((spectra * np.exp(-depth)) @ self._response) * (self._unit * self._band_unit)
-        if not self._glows:
+    def _project(self, light, depth):
+        """Fluxes of light behind dust of an optical depth, and the emission of that dust."""
+        n_bands = self._glow.size
+        flux = ((light * np.exp(-depth)) @ self._sums[:, :n_bands]) * self._unit[:n_bands]
+        if n_bands == self._unit.size:
             return flux
-        absorbed = (spectra * -np.expm1(-depth)) @ self._integral
-        return flux + self._unit * absorbed[:, np.newaxis] * self._glow
+        absorbed = (light * -np.expm1(-depth)) @ self._sums[:, n_bands]
+        return flux + self._unit[n_bands] * absorbed[:, np.newaxis] * self._glow
 
     def surviving_fraction(self, weights, metallicity):
         """Surviving mass per mass formed.
@@ -237,6 +281,54 @@ class SEDTable:
         }
 
 
+class _Nodes:
+    """Nodes of the transmission of dust in one band, and shares of its wavelengths in them."""
+
+    def __init__(self, wavelength, response, *, exact):
+        self._seen = np.flatnonzero(response)
+        self.unit = response.max(initial=0.0) or 1.0
+        weight = (response[self._seen] / self.unit)[:, np.newaxis]
+        if exact or self._seen.size == 0:
+            self.wavelength, shares = wavelength[self._seen], np.eye(self._seen.size)
+        else:
+            nodes, shares = _interpolation(np.log(wavelength[self._seen]))
+            self.wavelength = np.exp(nodes)
+        self._weight = (weight * shares).astype(np.float32)
+
+    def share(self, spectra):
+        """Integrals (..., n_nodes) of spectra (..., n_wave) by node."""
+        return _single(spectra[..., self._seen] @ self._weight)
+
+
+def _interpolation(x):
+    """Nodes for functions of some places, and values there as sums of those at the nodes."""
+    low, high = x.min(), x.max()
+    n_panels = max(int(np.ceil((high - low) / _PANEL)), 1)
+    width = (high - low) / n_panels
+    panel = np.minimum(((x - low) / max(width, 1e-12)).astype(int), n_panels - 1)
+    n = min(int(np.ceil(width / _STEP)) + 2, np.bincount(panel).max())
+    chebyshev = np.cos(np.pi * (np.arange(n) + 0.5) / n)
+    nodes, shares = np.empty((n_panels, n)), np.zeros((x.size, n_panels, n))
+    for k in range(n_panels):
+        nodes[k] = low + width * (k + 0.5 + 0.5 * chebyshev)
+        here = panel == k
+        shares[here, k] = _lagrange(nodes[k], x[here])
+    return nodes.ravel(), shares.reshape(x.size, -1)
+
+
+def _lagrange(nodes, x):
+    """Polynomials (n_x, n_nodes), each one at its own node and zero at the others."""
+    own = np.eye(nodes.size, dtype=bool)
+    between = np.where(own, 1.0, nodes[:, np.newaxis] - nodes)
+    steps = np.where(own, 1.0, x[:, np.newaxis, np.newaxis] - nodes)
+    return np.prod(steps / between, axis=2)
+
+
+def _block_sums(sizes):
+    """Matrix (sum of sizes, n_blocks) that adds up blocks."""
+    return np.repeat(np.eye(len(sizes), dtype=np.float32), sizes, axis=0)
+
+
 class _Curve:
     """A / A_V of a law at some wavelengths, in single precision.
 
@@ -266,16 +358,15 @@ def _depth(column, curve):
 def _cloud_depth(column, clouds, curves):
     """Optical depth in front of young stars, including one column of diffuse dust."""
     if len(curves) == 1:
-        return _depth(np.float32(clouds), curves[0])
-    both = (
-        column[:, np.newaxis] * curves[0] + np.float32(clouds - column)[:, np.newaxis] * curves[1]
-    )
+        return _depth(clouds, curves[0])
+    both = column[:, np.newaxis] * curves[0] + (clouds - column)[:, np.newaxis] * curves[1]
     return np.clip(_DEPTH * both, 0.0, _OPAQUE)
 
 
 def _single(values):
-    """Positive values in single precision, zero if they are negligible."""
-    return np.where(values < _MIN_LIGHT, 0.0, values).astype(np.float32, order="C")
+    """Values in single precision, zero where they are negligible: float32 stays normal."""
+    negligible = np.abs(values) < _MIN_LIGHT * np.abs(values).max(initial=0.0)
+    return np.where(negligible, 0.0, values).astype(np.float32)
 
 
 def _alike(cell):
