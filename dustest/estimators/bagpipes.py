@@ -329,7 +329,7 @@ class BagpipesEstimator(DustEstimator):
         batch = _with_floor(batch, self.error_floor)
         galaxies = [_usable_data(batch, row, wavelength) for row in range(len(batch))]
         usable = [galaxy for galaxy in galaxies if galaxy is not None]
-        fitted = iter(self._posteriors(usable, settings))
+        fitted = iter(self._posteriors(usable, settings, batch.bands))
         rows = [None if galaxy is None else (galaxy, next(fitted)) for galaxy in galaxies]
         free_redshift = settings.free_redshift
         return Estimates(
@@ -354,11 +354,11 @@ class BagpipesEstimator(DustEstimator):
                 draws.append({name: row[1].draws[name] for name in drawn} | found)
         return {name: np.array([one[name] for one in draws]) for name in (*drawn, *computed)}
 
-    def _posteriors(self, galaxies, settings):
+    def _posteriors(self, galaxies, settings, bands):
         """Posteriors of galaxies by the engine."""
         if self.engine == "bagpipes":
             return _sampled(galaxies, settings)
-        posteriors = self._tables.fit(galaxies)
+        posteriors = self._tables.fit(galaxies, bands)
         if not self.escalate:
             return posteriors
         return [

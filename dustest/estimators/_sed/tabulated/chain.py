@@ -1,62 +1,18 @@
 """Weighted models, and the densities from which they were drawn."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.special import ndtr
 
-from dustest.estimators._sed.posterior import A_V
+from dustest.estimators._sed.tabulated.refinement import normal, propose
 
-__all__ = ["N_NEW", "Chain", "Drawn", "effective_number"]
+__all__ = ["Chain"]
 
-N_NEW = 4096
-"""Models drawn from every density besides the prior."""
 _NEGLIGIBLE = 25.0
-"""Difference in log likelihood above which a model is negligible."""
+"""Difference in log weight above which a model is negligible."""
 _LEAST_KEPT = 1000
-
-
-@dataclass(frozen=True, eq=False)
-class Drawn:
-    """Models drawn from the prior and, fewer, from others of A_V.
-
-    Parameters
-    ----------
-    models : Models
-        The models.
-    prior : SEDPrior
-        The prior.
-    n_own : int
-        Models drawn from it.
-    others : tuple of str
-        Shapes of the other priors of A_V, from each of which `N_NEW` models were drawn.
-    """
-
-    models: object
-    prior: object
-    n_own: int
-    others: tuple
-
-    @property
-    def n_drawn(self):
-        """Number of models drawn in total."""
-        return self.n_own + N_NEW * len(self.others)
-
-    @cached_property
-    def _log_density(self):
-        """That of the models themselves."""
-        return self.log_density(self.models.cube)
-
-    def log_density(self, cube):
-        """Logarithm of the number of models drawn at points over the density of the prior."""
-        density = np.full(len(cube), float(self.n_own))
-        for shape in self.others:
-            density += N_NEW * np.exp(self.prior.log_ratio_to(shape, A_V, cube))
-        return np.log(density)
-
-    def chain(self, likelihood):
-        """The models with their likelihoods for a galaxy."""
-        return Chain(self.models, likelihood, self._log_density, (), self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,33 +22,62 @@ class Chain:
     Parameters
     ----------
     models : Models
-        The models.
+        The models that are not negligible.
     likelihood : Likelihood
         Likelihood of each of them.
+    place : ndarray of shape (n, n_parameters)
+        Their coordinates, in which the prior is standard normal.
     log_density : ndarray of shape (n,)
         Logarithm of the number of models drawn over the density of the prior: the sum over
         the pool and all proposals.
-    proposals : tuple of Proposal
-        Densities besides the pool, from each of which `N_NEW` models were drawn.
-    pool : Drawn
+    unit : ndarray of int of shape (n,)
+        Number of the stars of each model. Models of the same stars behind different dust are no
+        independent draws.
+    pool : Pool
         The pool, including negligible models.
+    proposals : tuple of Proposal, optional
+        Densities besides the pool.
     """
 
     models: object
     likelihood: object
+    place: np.ndarray
     log_density: np.ndarray
-    proposals: tuple
-    pool: Drawn
+    unit: np.ndarray
+    pool: object
+    proposals: tuple = ()
+
+    @classmethod
+    def of_pool(cls, pool, likelihood):
+        """Begin with the models of a pool.
+
+        Parameters
+        ----------
+        pool : Pool
+            The pool.
+        likelihood : Likelihood
+            Likelihood of each of its models.
+
+        Returns
+        -------
+        Chain
+            Without the negligible ones.
+        """
+        keep = _relevant(likelihood.log_weight - pool.log_density)
+        models = pool.take(keep)
+        return cls(
+            models,
+            likelihood[keep],
+            normal(models.cube),
+            pool.log_density[keep],
+            keep // pool.n_columns,
+            pool,
+        )
 
     @cached_property
     def log_importance(self):
         """Logarithm of the likelihood over the density that models were drawn from."""
-        return self.likelihood.log_weight - self.log_density + np.log(self.n_drawn)
-
-    @property
-    def n_drawn(self):
-        """Number of models drawn in total."""
-        return self.pool.n_drawn + N_NEW * len(self.proposals)
+        return self.likelihood.log_weight - self.log_density
 
     @cached_property
     def weight(self):
@@ -102,45 +87,72 @@ class Chain:
 
     @cached_property
     def ess(self):
-        """Effective number of models."""
-        return effective_number(self.log_importance)
+        """Effective number of independent models."""
+        return self.effective_number(self.log_importance)
 
-    def active(self):
-        """The models that are not negligible."""
-        keep = np.flatnonzero(self.log_importance > self.log_importance.max() - _NEGLIGIBLE)
-        if len(keep) < _LEAST_KEPT:
-            keep = np.argsort(self.log_importance)[-_LEAST_KEPT:]
-        return replace(
-            self,
-            models=self.models.take(keep),
-            likelihood=self.likelihood[keep],
-            log_density=self.log_density[keep],
-        )
+    def effective_number(self, log_weight):
+        """Effective number of weights of independent models (Kish 1965).
 
-    def with_drawn(self, models, likelihood, proposal):
-        """Add models that were drawn from a proposal."""
-        log_density = _mixed(self.log_density, proposal, self.models.cube)
-        fresh = self.pool.log_density(models.cube)
+        Parameters
+        ----------
+        log_weight : ndarray of shape (n,)
+            Logarithms of weights of the models.
+
+        Returns
+        -------
+        float
+            The number.
+        """
+        highest = log_weight.max()
+        if highest == -np.inf:
+            return 0.0
+        weight = np.bincount(self.unit, np.exp(log_weight - highest))
+        return float(weight.sum() ** 2 / np.sum(weight**2))
+
+    def extended(self, log_weight, n, draw, rng):
+        """Add models around those that fit.
+
+        Parameters
+        ----------
+        log_weight : ndarray of shape (n_models,)
+            Logarithms of the weights to be followed.
+        n : int
+            Number of models to draw.
+        draw : Callable
+            Function of points of the unit cube that returns models and their likelihoods.
+        rng : numpy.random.Generator
+            Source of random numbers.
+
+        Returns
+        -------
+        Chain
+            Without negligible models.
+        """
+        proposal = propose(self.place, log_weight, self.pool.axes, n, rng)
+        place = proposal.draw(self.place.shape[1], rng)
+        models, likelihood = draw(ndtr(place))
+        fresh = self.pool.log_density_at(models.cube)
         for each in (*self.proposals, proposal):
-            fresh = _mixed(fresh, each, models.cube)
+            fresh = np.logaddexp(fresh, each.log_density(place))
+        known = np.logaddexp(self.log_density, proposal.log_density(self.place))
+        log_density = np.concatenate([known, fresh])
+        likelihood = self.likelihood.joined(likelihood)
+        keep = _relevant(likelihood.log_weight - log_density)
+        unit = np.concatenate([self.unit, self.unit.max() + 1 + np.arange(n)])
         return Chain(
-            self.models.joined(models),
-            self.likelihood.joined(likelihood),
-            np.concatenate([log_density, fresh]),
-            (*self.proposals, proposal),
+            self.models.joined(models).take(keep),
+            likelihood[keep],
+            np.concatenate([self.place, place])[keep],
+            log_density[keep],
+            unit[keep],
             self.pool,
+            (*self.proposals, proposal),
         )
 
 
-def _mixed(log_density, proposal, cube):
-    """Logarithm of a density of models including those drawn from a proposal."""
-    return np.logaddexp(log_density, proposal.log_ratio(cube) + np.log(N_NEW))
-
-
-def effective_number(log_weight):
-    """Effective number of weights (Kish 1965)."""
-    highest = log_weight.max()
-    if highest == -np.inf:
-        return 0.0
-    weight = np.exp(log_weight - highest)
-    return float(weight.sum() ** 2 / np.sum(weight**2))
+def _relevant(log_weight):
+    """Positions of the weights that are not negligible."""
+    keep = np.flatnonzero(log_weight > log_weight.max() - _NEGLIGIBLE)
+    if len(keep) < _LEAST_KEPT:
+        keep = np.sort(np.argsort(log_weight)[-_LEAST_KEPT:])
+    return keep

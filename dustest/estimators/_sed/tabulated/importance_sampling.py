@@ -1,12 +1,12 @@
 """The tabulated engine: posteriors by importance sampling from pools of prior models.
 
 The likelihood of one pool of models drawn from the prior is computed for all galaxies at a
-redshift. If there are too few effective samples, further models are drawn around those that fit.
-Every model is weighted by the likelihood over the mixture of all densities used for drawing.
+redshift. If there are too few effective samples, further models are drawn around those that fit:
+few at first, until they are found, then many. Every model is weighted by the likelihood over the
+mixture of all densities used for drawing.
 """
 
-from functools import cache, cached_property, lru_cache
-from itertools import groupby
+from functools import cache, lru_cache
 
 import numpy as np
 from astropy import units as u
@@ -29,26 +29,25 @@ from dustest.estimators._sed.posterior import (
     prior_diagnostics,
     systematic_draw,
 )
-from dustest.estimators._sed.tabulated.chain import N_NEW, Drawn, effective_number
+from dustest.estimators._sed.tabulated.chain import Chain
 from dustest.estimators._sed.tabulated.likelihood import (
     MassIntegral,
     compute_likelihood,
     draw_masses,
 )
 from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light, tabulated_redshift
-from dustest.estimators._sed.tabulated.refinement import propose
+from dustest.estimators._sed.tabulated.pool import Pool
 
 __all__ = ["TabulatedEngine"]
 
-_FIRST, _POOL = 2**14, 2**15
-"""Number of models of the prior for all galaxies, and for those with too few effective samples."""
-_POOL_SEED = 1
-"""Seed of the pools, independent of that of a run: a galaxy has the same pool in any batch."""
 _MAX_POOLS, _MAX_LIGHTS = 4, 8
-_CHUNK = 16
+_FEW, _MANY = 512, 2048
+"""Models drawn in a round until those that fit are found, and then."""
+_FOUND = 40.0
+"""Effective number of models from which on they are found."""
 _LEAST_SHARE = 0.5
 """Fraction of the requested effective number below which further models are drawn."""
-_MAX_ROUNDS = 12
+_MAX_ROUNDS = 16
 
 
 class TabulatedEngine:
@@ -65,13 +64,16 @@ class TabulatedEngine:
         self._pools, self._light = {}, {}
         self._integral = MassIntegral()
 
-    def fit(self, galaxies):
+    def fit(self, galaxies, bands=None):
         """Compute posteriors of galaxies.
 
         Parameters
         ----------
         galaxies : sequence of Galaxy
             Galaxies, preferably sorted by redshift.
+        bands : tuple of str, optional
+            Bands of the tables, among them all bands of the galaxies; by default, galaxies in
+            different bands have tables of their own.
 
         Returns
         -------
@@ -83,58 +85,44 @@ class TabulatedEngine:
         RuntimeError
             If no model of the priors is possible for one of the galaxies.
         """
-        posteriors = []
         with quiet(), threadpool_limits(1):
-            for kind, alike in groupby(galaxies, self._kind):
-                pool = self._pool(*kind)
-                for part in _batched(alike, _CHUNK):
-                    posteriors += self._fit_alike(part, pool)
-        return posteriors
+            return [
+                self._fit_one(galaxy, self._pool(*self._kind(galaxy, bands)))
+                for galaxy in galaxies
+            ]
 
-    def _fit_alike(self, galaxies, pool):
-        """Posteriors of galaxies of one redshift in the same bands."""
-        flux = np.stack([galaxy.flux for galaxy in galaxies])
-        error = np.stack([galaxy.flux_err for galaxy in galaxies])
-        likelihood = compute_likelihood(pool.first.models, flux, error, self._integral)
-        return [
-            self._fit_one(galaxy, pool, likelihood[i], (flux[[i]], error[[i]]))
-            for i, galaxy in enumerate(galaxies)
-        ]
-
-    def _fit_one(self, galaxy, pool, likelihood, data):
-        """Posterior of one galaxy from the likelihoods of the first models of its pool."""
+    def _fit_one(self, galaxy, pool):
+        """Posterior of one galaxy."""
         rng = np.random.default_rng([galaxy.seed, 1])
-        chain = pool.first.chain(likelihood)
-        if chain.ess < self._settings.n_effective:
-            rest = compute_likelihood(pool.rest, *data, self._integral)[0]
-            chain = pool.whole.chain(likelihood.joined(rest))
-        _refuse_impossible(galaxy, chain.likelihood)
-        for shape in (None, *pool.others):
-            chain = self._refined(chain, pool.maker, data, rng, shape)
-        return self._summarise(galaxy, chain, pool.maker, rng)
+        flux, error = _in_bands(galaxy, pool.maker.bands)
+        likelihood = compute_likelihood(pool, flux, error, self._integral)
+        _refuse_impossible(galaxy, likelihood)
+        chain = Chain.of_pool(pool, likelihood)
 
-    def _refined(self, chain, maker, data, rng, shape):
+        def draw(cube):
+            models = pool.maker.at(cube)
+            return models, compute_likelihood(models, flux, error, self._integral)
+
+        for shape in (None, *self._other_priors(pool.prior)):
+            chain = self._refined(chain, draw, rng, shape)
+        return self._summarise(galaxy, (flux, error), chain, rng)
+
+    def _refined(self, chain, draw, rng, shape):
         """Add models where they fit, until the effective number is sufficient for a prior."""
         for _ in range(_MAX_ROUNDS):
-            n_effective = effective_number(_tilted(chain, maker.prior, shape))
+            tilted = _tilted(chain, shape)
+            n_effective = chain.effective_number(tilted)
             if n_effective >= _LEAST_SHARE * self._settings.n_effective:
                 break
-            chain = chain.active()
-            proposal = propose(chain.models.cube, _tilted(chain, maker.prior, shape), rng)
-            models = maker.at(proposal.draw(N_NEW, rng))
-            likelihood = compute_likelihood(models, *data, self._integral)[0]
-            chain = chain.with_drawn(models, likelihood, proposal)
+            chain = chain.extended(tilted, _FEW if n_effective < _FOUND else _MANY, draw, rng)
         return chain
 
-    def _kind(self, galaxy):
-        """Redshift, bands and error of the redshift of the pool for a galaxy.
-
-        Bagpipes chooses its wavelengths by the bands, so that only tables of exactly the bands of
-        a galaxy reproduce its photometry.
-        """
+    def _kind(self, galaxy, bands):
+        """Redshift, bands and error of the redshift of the pool for a galaxy."""
+        bands = galaxy.bands if bands is None else bands
         if self._settings.free_redshift and 0 < galaxy.redshift_err < np.inf:
-            return galaxy.redshift, galaxy.bands, galaxy.redshift_err
-        return float(tabulated_redshift(galaxy.redshift)), galaxy.bands, None
+            return galaxy.redshift, bands, galaxy.redshift_err
+        return float(tabulated_redshift(galaxy.redshift)), bands, None
 
     def _pool(self, redshift, bands, redshift_err):
         """Models of the prior, made when first needed."""
@@ -146,7 +134,7 @@ class TabulatedEngine:
             except InputError as error:
                 msg = f"no model at redshift {redshift:g}: {error}"
                 raise RuntimeError(msg) from error
-            self._pools[key] = _Pool(maker, self._other_priors(maker.prior))
+            self._pools[key] = Pool(maker, self._other_priors(maker.prior))
         return self._pools[key]
 
     def _bands(self, bands):
@@ -162,84 +150,51 @@ class TabulatedEngine:
             return ()
         return tuple(shape for shape in PRIORS.values() if shape != prior.shape(A_V))
 
-    def _summarise(self, galaxy, chain, maker, rng):
+    def _summarise(self, galaxy, data, chain, rng):
         """Equally weighted draws and diagnostics."""
         weight, models, likelihood = chain.weight, chain.models, chain.likelihood
-        information, edge = prior_diagnostics(maker.prior.free, models.cube, weight, chain.ess)
+        prior, maker = chain.pool.prior, chain.pool.maker
+        information, edge = prior_diagnostics(prior.free, models.cube, weight, chain.ess)
         best = int(np.argmax(likelihood.log_weight))
         under = self._settings.under_priors
         norm = _log_norm(galaxy.flux_err, galaxy.bands)
-        draws, drawn, drawn_chi2 = _draws(galaxy, chain, rng)
+        draws, drawn, drawn_chi2 = _draws(data, chain, rng)
         return Posterior(
             draws=draws,
-            prior=maker.prior,
+            prior=prior,
             cube=models.cube[drawn],
-            a_v_under=draws_under_priors(maker.prior, models.cube, weight, rng) if under else {},
+            a_v_under=draws_under_priors(prior, models.cube, weight, rng) if under else {},
             chi2=float(likelihood.chi2[best]),
             fit_probability=fit_probability(drawn_chi2, galaxy.n_data),
             ess=chain.ess,
-            log_evidence=float(logsumexp(chain.log_importance) - np.log(chain.n_drawn) + norm),
+            log_evidence=float(logsumexp(chain.log_importance) + norm),
             information=information,
             edge=edge,
             best=_best_fit(galaxy, chain, best, maker),
         )
 
 
-class _Pool:
-    """Models of one prior: some for every galaxy, and more for galaxies with too few.
-
-    Parameters
-    ----------
-    maker : ModelMaker
-        Makes them.
-    others : tuple of str
-        Shapes of other priors of A_V, from which `N_NEW` models each are drawn as well: likely
-        models under them may be rare under the prior of the fit.
-    """
-
-    def __init__(self, maker, others):
-        self.maker, self.others = maker, others
-
-    @cached_property
-    def first(self):
-        """The first models of a low-discrepancy sequence over the prior."""
-        points, prior = self.maker.points, self.maker.prior
-        cubes = [points(0, _FIRST, _POOL_SEED)]
-        for k, shape in enumerate(self.others):
-            start = _POOL + k * N_NEW
-            even = points(start, start + N_NEW, _POOL_SEED)
-            cubes.append(prior.moved_to(shape, A_V, even))
-        return Drawn(self.maker.at(np.concatenate(cubes)), prior, _FIRST, self.others)
-
-    @cached_property
-    def rest(self):
-        """The next models of the sequence."""
-        return self.maker.at(self.maker.points(_FIRST, _POOL, _POOL_SEED))
-
-    @cached_property
-    def whole(self):
-        """All models."""
-        models = self.first.models.joined(self.rest)
-        return Drawn(models, self.maker.prior, _POOL, self.others)
-
-
-def _tilted(chain, prior, shape):
+def _tilted(chain, shape):
     """Logarithms of weights under the own prior of A_V, or one of another shape."""
     if shape is None:
         return chain.log_importance
-    return chain.log_importance + prior.log_ratio_to(shape, A_V, chain.models.cube)
+    return chain.log_importance + chain.pool.prior.log_ratio_to(shape, A_V, chain.models.cube)
+
+
+def _in_bands(galaxy, bands):
+    """Fluxes and errors of a galaxy in some bands, with infinite errors where it has none."""
+    if galaxy.bands == bands:
+        return galaxy.flux, galaxy.flux_err
+    flux, error = np.zeros(len(bands)), np.full(len(bands), np.inf)
+    own = [bands.index(band) for band in galaxy.bands]
+    flux[own], error[own] = galaxy.flux, galaxy.flux_err
+    return flux, error
 
 
 def _make_room(kept, most):
     """Remove the oldest items, so that one more does not exceed the limit."""
     while len(kept) >= most:
         kept.pop(next(iter(kept)))
-
-
-def _batched(items, size):
-    """Lists of at most so many items."""
-    items = list(items)
-    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def _refuse_impossible(galaxy, likelihood):
@@ -269,7 +224,7 @@ def _log_per_wavelength(bands):
     return np.log(unit.to_value(SPECTRAL_UNIT, u.spectral_density(pivots)))
 
 
-def _draws(galaxy, chain, rng):
+def _draws(data, chain, rng):
     """Equally weighted draws of all quantities, which models they are, and their chi-squared."""
     models, likelihood = chain.models, chain.likelihood
     drawn = systematic_draw(chain.weight, N_DRAWS, rng, models.quantities["A_V"])
@@ -280,8 +235,9 @@ def _draws(galaxy, chain, rng):
         name: values[drawn] + log_formed if _has_mass(name) else values[drawn]
         for name, values in models.quantities.items()
     }
-    pull = models.flux[drawn] * 10.0 ** log_formed[:, np.newaxis] - galaxy.flux
-    chi2 = np.sum(np.square(pull / galaxy.flux_err), axis=1)
+    flux, error = data
+    pull = models.flux[drawn] * 10.0 ** log_formed[:, np.newaxis] - flux
+    chi2 = np.sum(np.square(pull / error), axis=1)
     return draws | {"log_mass_formed": log_formed}, drawn, chi2
 
 
@@ -303,4 +259,5 @@ def _best_fit(galaxy, chain, best, maker):
         for wavelength in (None, galaxy.sed_wavelength)
         for dust in (True, False)
     ]
-    return BestFit(*lights)
+    own = [maker.bands.index(band) for band in galaxy.bands]
+    return BestFit(*(light[own] for light in lights[:2]), *lights[2:])

@@ -29,18 +29,16 @@ _FAR = 100.0
 
 @dataclass(frozen=True, eq=False)
 class Likelihood:
-    """Likelihoods of models for galaxies: arrays of shape (n_galaxies, n_models).
-
-    An index selects one galaxy, or some of the models of one.
+    """Likelihoods of models for one galaxy; an index selects some of the models.
 
     Parameters
     ----------
-    log_weight : ndarray of shape (n_galaxies, n_models)
+    log_weight : ndarray of shape (n_models,)
         Logarithm of the likelihood, integrated over the prior of the mass, without the factor
         that depends on the errors only; an upper bound if it is negligible.
-    chi2 : ndarray of shape (n_galaxies, n_models)
+    chi2 : ndarray of shape (n_models,)
         Chi-squared at the best mass that the prior allows.
-    best, error : ndarray of shape (n_galaxies, n_models)
+    best, error : ndarray of shape (n_models,)
         Best mass formed in solar masses, ignoring the prior, and its standard error.
     """
 
@@ -53,7 +51,7 @@ class Likelihood:
         return Likelihood(*(getattr(self, item.name)[index] for item in fields(self)))
 
     def joined(self, other):
-        """These models of one galaxy and others."""
+        """These models and others."""
         return Likelihood(
             *(
                 np.concatenate([getattr(part, item.name) for part in (self, other)])
@@ -134,13 +132,13 @@ class MassIntegral:
 
 
 def compute_likelihood(models, flux, flux_err, integral):
-    """Compute the likelihood of models for the data of galaxies.
+    """Compute the likelihood of models for the data of a galaxy.
 
     Parameters
     ----------
-    models : Models
+    models : Models or Pool
         The models.
-    flux, flux_err : ndarray of shape (n_galaxies, n_bands)
+    flux, flux_err : ndarray of shape (n_bands,)
         Fluxes in nJy and their standard errors, infinite without a measurement.
     integral : MassIntegral
         The integral over the mass.
@@ -148,28 +146,21 @@ def compute_likelihood(models, flux, flux_err, integral):
     Returns
     -------
     Likelihood
-        Of each model for each galaxy; zero for models that are not possible.
+        Of each model; zero for models that are not possible.
     """
     weight = 1.0 / flux_err**2
     with np.errstate(divide="ignore", invalid="ignore"):
-        error = 1.0 / np.sqrt(_sum_over_bands(weight, np.square(models.flux)))
-        t = _sum_over_bands(flux * weight, models.flux) * error
+        error = 1.0 / np.sqrt(np.einsum("mb,mb,b->m", models.flux, models.flux, weight))
+        t = (models.flux @ (flux * weight)) * error
         lowest, highest = 10.0**models.low / error, 10.0**models.high / error
-        chi2 = np.sum(flux**2 * weight, axis=1)[:, np.newaxis] - t**2
         shift = np.square(np.clip(t, lowest, highest) - t)
-        chi2 += shift
+        chi2 = np.sum(flux**2 * weight) - t**2 + shift
         chi2[np.isnan(chi2)] = np.inf
     log_weight = -0.5 * chi2
-    near = chi2 < chi2.min(axis=1, keepdims=True) + _FAR
-    log_range = np.log((models.high - models.low) * np.log(10.0))
+    near = np.flatnonzero(chi2 < chi2.min() + _FAR)
     log_weight[near] += integral.log(t[near], lowest[near], highest[near]) + 0.5 * shift[near]
-    log_weight[near] -= np.broadcast_to(log_range, near.shape)[near]
+    log_weight[near] -= np.log((models.high - models.low)[near] * np.log(10.0))
     return Likelihood(log_weight, chi2, t * error, error)
-
-
-def _sum_over_bands(ours, theirs):
-    """Sums (n_galaxies, n_models) of products; a matrix product would depend on other rows."""
-    return np.einsum("gb,mb->gm", ours, theirs)
 
 
 def _span(t, lowest, highest):

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
-from scipy.stats import qmc
 
 from dustest.data.errors import InputError
 from dustest.estimators._sed.bagpipes.dust_curve import BAGPIPES_CURVES, BagpipesCurve
@@ -17,8 +16,11 @@ from dustest.estimators._sed.tabulated.photometry_table import SEDTable
 from dustest.physics.star_formation import AgeGrid, history_weights
 
 __all__ = [
+    "DUST",
+    "Dust",
     "ModelMaker",
     "Models",
+    "Stars",
     "band_light",
     "birth_cloud_age",
     "check_parameters",
@@ -26,7 +28,8 @@ __all__ = [
     "tabulated_redshift",
 ]
 
-_DUST = "dust:"
+DUST = "dust:"
+"""Beginning of the names of the parameters of dust."""
 _EMISSION = ("dust:qpah", "dust:umin", "dust:gamma")
 _UNSUPPORTED = ("nebular:fesc", "nebular:metallicity", "nebular:velshift", "dla:", "noise:")
 _BIRTH_CLOUD = 0.01
@@ -36,6 +39,7 @@ _ANY_REDSHIFT = 0.01
 _REDSHIFT_STEP = 0.01
 _MAX_NODES = 60
 """Number of tabulated redshifts of the models of one galaxy; wide priors have wider steps."""
+_CHUNK = 1024  # models whose light in all nodes fits in the cache of a core
 _SFR_TIMES = {"log_SFR_10": 1e7, "log_SFR_100": 1e8}
 
 
@@ -89,6 +93,67 @@ class Models:
 _ARRAYS = ("cube", "flux", "low", "high")
 
 
+@dataclass(frozen=True, eq=False)
+class Dust:
+    """Dusts of models.
+
+    Parameters
+    ----------
+    column, clouds : ndarray of shape (n,)
+        Attenuation of older stars and of birth clouds in mag, in single precision; None for
+        clouds without dust of their own.
+    shape : dict of str to ndarray of shape (n,)
+        Parameters of the shape of the law that are free.
+    quantities : dict of str to ndarray of shape (n,)
+        A_V and E_BV.
+    """
+
+    column: np.ndarray
+    clouds: np.ndarray | None
+    shape: dict
+    quantities: dict
+
+    def of_rows(self, rows):
+        """What `SEDTable.behind_dust` takes for some models."""
+        clouds = None if self.clouds is None else self.clouds[rows]
+        return self.column[rows], clouds, {key: v[rows] for key, v in self.shape.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Stars:
+    """Stars of models, before dust.
+
+    Parameters
+    ----------
+    groups : list of (SEDTable, ndarray of int, tuple of ndarray)
+        Tables of the redshifts, rows of the models at each, and their light in the nodes.
+    low, high : ndarray of shape (n,)
+        Limits of the log10 of the mass formed, between which the prior is flat.
+    quantities : dict of str to ndarray of shape (n,)
+        Quantities that do not depend on dust, per solar mass formed.
+    """
+
+    groups: list
+    low: np.ndarray
+    high: np.ndarray
+    quantities: dict
+
+    def behind(self, dust):
+        """Fluxes (n, n_bands) of the models, each behind its own dust."""
+        flux = np.empty((len(self.low), self.groups[0][0].n_bands))
+        for table, rows, light in self.groups:
+            for part in (slice(start, start + _CHUNK) for start in range(0, len(rows), _CHUNK)):
+                here = [each[part] for each in light]
+                flux[rows[part]] = table.behind_dust(here, *dust.of_rows(rows[part]))
+        return flux
+
+    def behind_columns(self, dust, n_groups):
+        """Fluxes (n_groups, n, n_columns, n_bands) of groups, each behind all of its dusts."""
+        ((table, _, light),) = self.groups
+        light = [each.reshape(n_groups, -1, each.shape[-1]) for each in light]
+        return table.behind_columns(light, *dust.of_rows(slice(None)))
+
+
 class ModelMaker:
     """Makes models at one galaxy's redshift, or prior of it, in one set of bands.
 
@@ -121,7 +186,7 @@ class ModelMaker:
         self._light = light
         self._t_bc = _birth_cloud(self.prior)
         self._emission = {
-            key.removeprefix(_DUST): float(self.prior.fixed[key])
+            key.removeprefix(DUST): float(self.prior.fixed[key])
             for key in _EMISSION
             if key in self.prior.fixed
         }
@@ -129,23 +194,19 @@ class ModelMaker:
         self._step = _redshift_step(self.prior)
         self._tables = {}
 
-    def points(self, start, stop, seed):
-        """Points of a low-discrepancy sequence in the unit cube.
+    @property
+    def bands(self):
+        """Names of the bands."""
+        return self._light.bands
 
-        Parameters
-        ----------
-        start, stop : int
-            Which of a sequence; it is even up to every power of two.
-        seed : int
-            Seed of the scrambling.
-
-        Returns
-        -------
-        ndarray of shape (stop - start, n_parameters)
-            Points of a Sobol sequence.
-        """
-        sequence = qmc.Sobol(len(self.prior.free), rng=np.random.default_rng(seed))
-        return sequence.random(stop)[start:]
+    @property
+    def dust_is_separate(self):
+        """Whether all models have one redshift, and no parameter belongs to stars and dust."""
+        crossing = (
+            key.startswith(DUST) != source.startswith(DUST)
+            for key, source in self.prior.mirrors.items()
+        )
+        return "redshift" in self.prior.fixed and not any(crossing)
 
     def at(self, cube):
         """Models at points of the unit cube.
@@ -161,17 +222,63 @@ class ModelMaker:
             One for each.
         """
         values = self.prior.transform(cube)
-        stars, nodes, place = self._stars(values)
-        flux, living = self._flux_and_living_mass(values, stars, nodes, place)
-        low, high = self.prior.log_mass_limits(values)
+        stars, dust = self.stars(values), self.dust(values)
+        quantities = dust.quantities | stars.quantities
+        return Models(cube, stars.behind(dust), stars.low, stars.high, quantities)
+
+    def stars(self, values, wavelength=None):
+        """Stars of parameters, in the bands or at single wavelengths.
+
+        Parameters
+        ----------
+        values : dict of str to ndarray of shape (n,)
+            Parameters, as `SEDPrior.transform` makes them.
+        wavelength : ndarray of shape (n_wave,), optional
+            Observed wavelengths in Angstrom in place of the bands.
+
+        Returns
+        -------
+        Stars
+            Without light if they are not possible.
+        """
+        nodes, place = _redshift_nodes(values["redshift"], self._step)
+        ages = np.array([1e9 * age_of_universe(node, self._cosmology) for node in nodes])
+        age = ages[place] if len(nodes) > 1 else ages
+        formed = history_weights(self._sfh, values, age, self._grid)
+        metallicity = values[next(key for key in values if key.endswith(_METALS))]
+        groups, living = [], np.empty(len(place))
+        order = np.argsort(place, kind="stable")
+        for node, rows in zip(nodes, _split(order, place), strict=True):
+            table = self._table(node, wavelength)
+            mass = formed.weights[rows, : table.age_edges.size - 1]
+            metals = table.held_metallicity(metallicity[rows])
+            groups.append((table, rows, table.light(mass, metals, values["nebular:logU"][rows])))
+            living[rows] = table.living_fraction(mass, metals)
         quantities = {
-            "A_V": values["dust:Av"],
-            "E_BV": values["dust:Av"] / self._law.r_v(values),
             "log_mass": np.log10(living),
             "redshift": nodes[place],
-            **_history_quantities(stars, living),
+            **_history_quantities(formed, living),
         }
-        return Models(cube, flux, low, high, quantities)
+        return Stars(groups, *self.prior.log_mass_limits(values), quantities)
+
+    def dust(self, values):
+        """Dusts of parameters.
+
+        Parameters
+        ----------
+        values : dict of str to ndarray of shape (n,)
+            Parameters, as `SEDPrior.transform` makes them.
+
+        Returns
+        -------
+        Dust
+            One for each.
+        """
+        a_v, eta = values["dust:Av"], values.get("dust:eta")
+        clouds = None if eta is None else np.float32(a_v * eta)
+        shape = self._law.shape({key: values[key] for key in values.keys() - self.prior.fixed})
+        quantities = {"A_V": a_v, "E_BV": a_v / self._law.r_v(values)}
+        return Dust(np.float32(a_v), clouds, shape, quantities)
 
     def flux(self, cube, wavelength=None, *, dust=True):
         """Fluxes at points of the unit cube, in the bands or at single wavelengths.
@@ -209,32 +316,7 @@ class ModelMaker:
         """
         if not dust:
             values = values | {"dust:Av": np.zeros_like(values["dust:Av"])}
-        return self._flux_and_living_mass(values, *self._stars(values), wavelength)[0]
-
-    def _stars(self, values):
-        """Stars that formed, the tabulated redshifts of the models, and the redshift of each."""
-        nodes, place = _redshift_nodes(values["redshift"], self._step)
-        ages = np.array([1e9 * age_of_universe(node, self._cosmology) for node in nodes])
-        age = ages[place] if len(nodes) > 1 else ages
-        return history_weights(self._sfh, values, age, self._grid), nodes, place
-
-    def _flux_and_living_mass(self, values, stars, nodes, place, wavelength=None):
-        """Fluxes (n, n_bands), and fractions of the mass formed that survive, (n,)."""
-        metallicity = values[next(key for key in values if key.endswith(_METALS))]
-        columns = metallicity, values["nebular:logU"], values["dust:Av"], values.get("dust:eta")
-        shape = self._law.shape({key: values[key] for key in values.keys() - self.prior.fixed})
-        fluxes, living = [], np.empty(len(place))
-        order = np.argsort(place, kind="stable")
-        for node, rows in zip(nodes, _split(order, place), strict=True):
-            table = self._table(node, wavelength)
-            mass = stars.weights[rows, : table.age_edges.size - 1]
-            inputs = (None if column is None else column[rows] for column in columns)
-            here = {key: column[rows] for key, column in shape.items()}
-            fluxes.append(table.photometry(mass, *inputs, here))
-            living[rows] = table.surviving_fraction(mass, metallicity[rows])
-        flux = np.concatenate(fluxes)[np.argsort(order)]
-        flux[~stars.possible] = 0.0
-        return flux, living
+        return self.stars(values, wavelength).behind(self.dust(values))
 
     @cached_property
     def _curve(self):

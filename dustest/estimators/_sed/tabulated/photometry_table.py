@@ -98,7 +98,11 @@ class SEDTable:
         nodes = np.concatenate([part.wavelength for part in parts])
         laws = (law,) if law.birth_clouds is None else (law, law.birth_clouds)
         self._curves = [_Curve(each, nodes) for each in laws]
-        self._sums = _block_sums([part.wavelength.size for part in parts])
+        ends = np.cumsum([part.wavelength.size for part in parts])
+        self._blocks = [*zip([0, *ends[:-1]], ends, strict=True)]
+        self._sums = np.zeros((ends[-1], len(parts)), dtype=np.float32)
+        for k, (start, stop) in enumerate(self._blocks):
+            self._sums[start:stop, k] = 1.0
 
     def _set_light(self, light, n_age, parts):
         """Shares of birth clouds and of older stars in the nodes, metallicity first."""
@@ -139,7 +143,7 @@ class SEDTable:
         """
         weights = self._checked_weights(weights)
         n = len(weights)
-        metals = self._held_metallicity(metallicity, n)
+        metals = self.held_metallicity(_within("metallicity", metallicity, n, (0.0, np.inf)))
         gas = _within("log_u", log_u, n, self.log_u)
         column = _within("a_v", a_v, n, (0.0, np.inf)).astype(np.float32)
         clouds = None if eta is None else column * _within("eta", eta, n, (0.0, np.inf))
@@ -204,23 +208,59 @@ class SEDTable:
         flux : ndarray of shape (n, n_bands)
             In nJy for weights in solar masses.
         """
+        parts = zip(*self._parts(light, column, clouds, shape), strict=True)
+        n_bands = self._glow.size
+        seen, absorbed = 0.0, 0.0
+        for part, depth in parts:
+            seen = seen + (part * np.exp(-depth)) @ self._sums[:, :n_bands]
+            if n_bands < self._unit.size:
+                absorbed = absorbed + (part * -np.expm1(-depth)) @ self._sums[:, n_bands]
+        return self._flux(seen, absorbed)
+
+    def behind_columns(self, light, column, clouds, shape):
+        """Fluxes of groups of models, each behind all dust of its group.
+
+        Parameters
+        ----------
+        light : sequence of ndarray of shape (n_groups, n, n_nodes)
+            Result of `light`, by group.
+        column, clouds : ndarray of shape (n_groups * n_columns,)
+            Attenuation as in `behind_dust`, one group after the other.
+        shape : dict of str to ndarray of shape (n_groups * n_columns,)
+            Parameters of the shape of the law.
+
+        Returns
+        -------
+        flux : ndarray of shape (n_groups, n, n_columns, n_bands)
+            In nJy for weights in solar masses.
+        """
+        n_groups, n, _ = light[0].shape
+        seen = np.zeros((n_groups, n, column.size // n_groups, self._unit.size), np.float32)
+        for part, depth in zip(*self._parts(light, column, clouds, shape), strict=True):
+            depth = depth.reshape(n_groups, -1, depth.shape[-1])
+            for k, (start, stop) in enumerate(self._blocks):
+                through = depth[..., start:stop].swapaxes(1, 2)
+                glows = k >= self._glow.size
+                dust = -np.expm1(-through) if glows else np.exp(-through)
+                seen[..., k] += part[..., start:stop] @ dust
+        return self._flux(seen[..., : self._glow.size], seen[..., -1])
+
+    def _parts(self, light, column, clouds, shape):
+        """Light of stars behind the same dust, and its optical depths."""
         young, old = light
         curves = [curve.at(shape) for curve in self._curves]
         depth = _depth(column, curves[0])
         if clouds is None:
-            return self._project(young + old, depth)
-        return self._project(old, depth) + self._project(
-            young, _cloud_depth(column, clouds, curves)
-        )
+            return [young + old], [depth]
+        return [old, young], [depth, _cloud_depth(column, clouds, curves)]
 
-    def _project(self, light, depth):
-        """Fluxes of light behind dust of an optical depth, and the emission of that dust."""
+    def _flux(self, seen, absorbed):
+        """Fluxes in nJy from sums over the nodes, with the emission of warm dust."""
         n_bands = self._glow.size
-        flux = ((light * np.exp(-depth)) @ self._sums[:, :n_bands]) * self._unit[:n_bands]
-        if n_bands == self._unit.size:
-            return flux
-        absorbed = (light * -np.expm1(-depth)) @ self._sums[:, n_bands]
-        return flux + self._unit[n_bands] * absorbed[:, np.newaxis] * self._glow
+        flux = seen * self._unit[:n_bands]
+        if n_bands < self._unit.size:
+            flux += (self._unit[n_bands] * absorbed)[..., np.newaxis] * self._glow
+        return flux
 
     def surviving_fraction(self, weights, metallicity):
         """Surviving mass per mass formed.
@@ -243,12 +283,34 @@ class SEDTable:
             If an argument has a wrong shape.
         """
         weights = self._checked_weights(weights)
-        values = self._held_metallicity(metallicity, len(weights))
-        below, share = axis_weights(self.metallicity, values)
+        values = _within("metallicity", metallicity, len(weights), (0.0, np.inf))
+        return self.living_fraction(weights, self.held_metallicity(values))
+
+    def living_fraction(self, weights, metallicity):
+        """Surviving mass per mass formed, as `surviving_fraction`, of metallicities of the nodes.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (n, n_age)
+            Mass formed in each age bin.
+        metallicity : ndarray of shape (n,)
+            Result of `held_metallicity`.
+
+        Returns
+        -------
+        fraction : ndarray of shape (n,)
+            NaN if no mass is formed.
+        """
+        below, share = axis_weights(self.metallicity, metallicity)
         living, rows = weights @ self._living.T, np.arange(len(weights))
         mass = (1.0 - share) * living[rows, below] + share * living[rows, below + 1]
         formed = weights.sum(axis=1)
         return np.divide(mass, formed, out=np.full(len(mass), np.nan), where=formed > 0)
+
+    @property
+    def n_bands(self):
+        """Number of bands or wavelengths."""
+        return self._glow.size
 
     def _checked_weights(self, weights):
         """Weights as an array of two axes."""
@@ -261,9 +323,19 @@ class SEDTable:
             raise InputError(msg)
         return weights
 
-    def _held_metallicity(self, values, n):
-        """Metallicities limited to the nodes."""
-        values = _within("metallicity", values, n, (0.0, np.inf))
+    def held_metallicity(self, values):
+        """Metallicities limited to the nodes.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n,)
+            In solar units.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            In solar units.
+        """
         return np.clip(values, self.metallicity[0], self.metallicity[-1])
 
     def _checked_shape(self, shape, n):
@@ -286,6 +358,8 @@ class _Nodes:
 
     def __init__(self, wavelength, response, *, exact):
         self._seen = np.flatnonzero(response)
+        gapless = self._seen.size == np.ptp(self._seen) + 1 if self._seen.size else False
+        self._taken = slice(self._seen[0], self._seen[-1] + 1) if gapless else self._seen
         self.unit = response.max(initial=0.0) or 1.0
         weight = (response[self._seen] / self.unit)[:, np.newaxis]
         if exact or self._seen.size == 0:
@@ -297,7 +371,8 @@ class _Nodes:
 
     def share(self, spectra):
         """Integrals (..., n_nodes) of spectra (..., n_wave) by node."""
-        return _single(spectra[..., self._seen] @ self._weight)
+        flat = spectra.reshape(-1, spectra.shape[-1])[:, self._taken]
+        return _single(flat @ self._weight).reshape(*spectra.shape[:-1], -1)
 
 
 def _interpolation(x):
@@ -322,11 +397,6 @@ def _lagrange(nodes, x):
     between = np.where(own, 1.0, nodes[:, np.newaxis] - nodes)
     steps = np.where(own, 1.0, x[:, np.newaxis, np.newaxis] - nodes)
     return np.prod(steps / between, axis=2)
-
-
-def _block_sums(sizes):
-    """Matrix (sum of sizes, n_blocks) that adds up blocks."""
-    return np.repeat(np.eye(len(sizes), dtype=np.float32), sizes, axis=0)
 
 
 class _Curve:

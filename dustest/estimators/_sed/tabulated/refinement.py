@@ -1,107 +1,164 @@
-"""Adaptive importance sampling around the models that fit a galaxy.
+"""Proposals around the models that fit a galaxy, for adaptive importance sampling.
 
-Points are drawn from Student-t kernels around the best models so far, in coordinates in which the
-prior is a standard normal distribution and has no edge. All points, including those of the prior,
-are weighted by the mixture of all densities from which they were drawn (Veach & Guibas 1995;
-Cappe et al. 2004, J. Comput. Graph. Stat. 13, 907).
+A mixture of Student-t distributions is learned from weighted models by expectation maximisation,
+in coordinates in which the prior is a standard normal distribution and has no edge. All points,
+including those of the prior, are weighted by the mixture of all densities from which they were
+drawn (Veach & Guibas 1995; Cappe et al. 2004, J. Comput. Graph. Stat. 13, 907).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve_triangular
-from scipy.special import gammaln, ndtr, ndtri
+from scipy.special import gammaln, ndtri
 
-__all__ = ["Proposal", "propose"]
+__all__ = ["Proposal", "normal", "propose"]
 
-_N_KERNELS = 100
+_N_PARTS = 8
+_N_POINTS = 400
+_N_STEPS = 6
+_LEAST = 60.0
+"""Effective number of the weights from which a mixture is learned."""
 _DEGREES = 5.0
 _LEAST_SPREAD = 1e-3
+_SHARE = 1e-3
+"""Least share of a part of a mixture."""
 _EDGE = 1e-12
+
+
+def normal(cube):
+    """Coordinates in which the prior is standard normal.
+
+    Parameters
+    ----------
+    cube : ndarray
+        Coordinates of the unit cube.
+
+    Returns
+    -------
+    ndarray
+        The same shape.
+    """
+    return ndtri(np.clip(cube, _EDGE, 1.0 - _EDGE))
 
 
 @dataclass(frozen=True, eq=False)
 class Proposal:
-    """A mixture of equal Student-t kernels.
+    """A mixture of Student-t distributions along some axes, and the prior along the others.
 
     Parameters
     ----------
-    centres : ndarray of shape (n_kernels, n_parameters)
-        Centres, in coordinates in which the prior is standard normal.
-    root : ndarray of shape (n_parameters, n_parameters)
-        Lower Cholesky factor of the common scale matrix.
+    axes : ndarray of int of shape (n_axes,)
+        The axes of the mixture.
+    share : ndarray of shape (n_parts,)
+        Shares of the parts, which add up to one.
+    centre : ndarray of shape (n_parts, n_axes)
+        Their centres, in coordinates in which the prior is standard normal.
+    root : ndarray of shape (n_parts, n_axes, n_axes)
+        Lower Cholesky factors of their scale matrices.
+    n : int
+        Number of points drawn.
     """
 
-    centres: np.ndarray
+    axes: np.ndarray
+    share: np.ndarray
+    centre: np.ndarray
     root: np.ndarray
+    n: int
 
-    def draw(self, n, rng):
-        """Points of the unit cube, (n, n_parameters)."""
-        centre = self.centres[rng.integers(len(self.centres), size=n)]
-        kick = rng.standard_normal(centre.shape) @ self.root.T
-        stretch = np.sqrt(_DEGREES / rng.chisquare(_DEGREES, n))
-        return ndtr(centre + kick * stretch[:, np.newaxis])
+    def draw(self, n_axes, rng):
+        """Points (n, n_axes) in coordinates in which the prior is standard normal."""
+        place = rng.standard_normal((self.n, n_axes))
+        part = _even_draw(self.share, self.n, rng)
+        kick = np.einsum("nij,nj->ni", self.root[part], place[:, self.axes])
+        stretch = np.sqrt(_DEGREES / rng.chisquare(_DEGREES, self.n))
+        place[:, self.axes] = self.centre[part] + kick * stretch[:, np.newaxis]
+        return place
 
-    def log_ratio(self, cube):
-        """Logarithm of the density of points over that of the prior, (n,)."""
-        place = _normal(cube)
+    def log_density(self, place):
+        """Logarithm of the number of points drawn over the density of the prior, (n,)."""
+        place = place[:, self.axes]
         d = place.shape[1]
-        # Single precision is sufficient for distances with an origin among the kernels.
-        middle = self.centres.mean(axis=0)
-        whitened = _whiten(self.root, place - middle).astype(np.float32)
-        centres = _whiten(self.root, self.centres - middle).astype(np.float32)
-        distance = whitened @ (-2.0 * centres.T)
-        distance += np.sum(whitened**2, axis=1)[:, np.newaxis]
-        distance += np.sum(centres**2, axis=1)
-        kernel = np.log1p(np.maximum(distance, 0.0, out=distance) / _DEGREES, out=distance)
-        kernel *= -0.5 * (_DEGREES + d)
-        mixture = np.log(np.mean(np.exp(kernel, out=kernel), axis=1, dtype=float))
-        norm = gammaln(0.5 * (_DEGREES + d)) - gammaln(0.5 * _DEGREES)
-        norm -= 0.5 * d * np.log(0.5 * _DEGREES) + np.sum(np.log(np.diag(self.root)))
+        log_kernel = np.log1p(_distance(place, self.centre, self.root) / _DEGREES)
+        log_kernel *= -0.5 * (_DEGREES + d)
         # The prior is standard normal; factors of 2 pi are in both.
-        return mixture + norm + 0.5 * np.sum(place**2, axis=1)
+        norm = gammaln(0.5 * (_DEGREES + d)) - gammaln(0.5 * _DEGREES)
+        norm -= 0.5 * d * np.log(0.5 * _DEGREES)
+        log_kernel += norm + np.log(self.n * self.share) - _log_volume(self.root)
+        return np.logaddexp.reduce(log_kernel, axis=1) + 0.5 * np.sum(place**2, axis=1)
 
 
-def _whiten(root, place):
-    """Coordinates in which a scale matrix with this Cholesky factor is the identity."""
-    return solve_triangular(root, place.T, lower=True).T
+def _distance(place, centre, root):
+    """Squared distances (n, n_parts) in units of the scale matrices."""
+    inverse = np.linalg.inv(root)
+    whitened = place @ inverse.reshape(-1, place.shape[1]).T
+    whitened -= np.einsum("kij,kj->ki", inverse, centre).ravel()
+    np.square(whitened, out=whitened)
+    return whitened.reshape(len(place), len(centre), -1).sum(axis=2)
 
 
-def propose(cube, log_weight, rng):
-    """Kernels around the models that fit best.
+def _log_volume(root):
+    """Logarithms of the determinants of Cholesky factors, (n_parts,)."""
+    return np.sum(np.log(np.diagonal(root, axis1=1, axis2=2)), axis=1)
+
+
+def propose(place, log_weight, axes, n, rng):
+    """Learn a mixture from models and their weights.
 
     If few models have all the weight, weights are raised to a power below one until the effective
-    number is that of the kernels.
+    number is sufficient.
 
     Parameters
     ----------
-    cube : ndarray of shape (n, n_parameters)
-        Points of the unit cube.
-    log_weight : ndarray of shape (n,)
+    place : ndarray of shape (m, n_parameters)
+        Points in coordinates in which the prior is standard normal.
+    log_weight : ndarray of shape (m,)
         Logarithms of their weights.
+    axes : ndarray of int of shape (n_axes,)
+        Parameters of the mixture; the others keep their prior.
+    n : int
+        Number of points to draw from it.
     rng : numpy.random.Generator
         Source of random numbers.
 
     Returns
     -------
     Proposal
-        The kernels.
+        The mixture.
     """
-    weight = _levelled(log_weight, min(_N_KERNELS, 0.1 * len(log_weight)))
-    place = _normal(cube)
-    mean = weight @ place
-    spread = (place - mean).T @ ((place - mean) * weight[:, np.newaxis])
-    d = place.shape[1]
-    # The rule of Silverman for kernels that together are as wide as the posterior.
-    width = (4.0 / (d + 2.0) / _N_KERNELS) ** (1.0 / (d + 4.0))
-    scale = width**2 * spread + _LEAST_SPREAD**2 * np.eye(d)
-    centres = rng.choice(len(place), _N_KERNELS, p=weight)
-    return Proposal(place[centres], np.linalg.cholesky(scale))
+    weight = _levelled(log_weight, min(_LEAST, 0.1 * len(log_weight)))
+    points = place[_even_draw(weight, _N_POINTS, rng)][:, axes]
+    d = len(axes)
+    # The rule of Silverman for parts that together are as wide as the posterior.
+    width = (4.0 / (d + 2.0) / _N_PARTS) ** (1.0 / (d + 4.0))
+    common = width**2 * np.cov(points, rowvar=False) + _LEAST_SPREAD**2 * np.eye(d)
+    centre = points[rng.choice(_N_POINTS, _N_PARTS, replace=False)]
+    share, scale = np.full(_N_PARTS, 1.0 / _N_PARTS), np.repeat(common[None], _N_PARTS, axis=0)
+    for _ in range(_N_STEPS):
+        share, centre, scale = _improved(points, share, centre, scale, common)
+    keep = share > _SHARE
+    root = np.linalg.cholesky(scale[keep])
+    return Proposal(axes, share[keep] / share[keep].sum(), centre[keep], root, n)
 
 
-def _normal(cube):
-    """Coordinates in which the prior is standard normal."""
-    return ndtri(np.clip(cube, _EDGE, 1.0 - _EDGE))
+def _improved(points, share, centre, scale, common):
+    """One step of expectation maximisation; parts with few points keep the common scale matrix."""
+    root, d = np.linalg.cholesky(scale), points.shape[1]
+    log_part = np.log(share) - _log_volume(root) - 0.5 * _distance(points, centre, root)
+    part = np.exp(log_part - log_part.max(axis=1, keepdims=True))
+    part /= part.sum(axis=1, keepdims=True)
+    number = part.sum(axis=0) + 1e-9
+    centre = part.T @ points / number[:, np.newaxis]
+    squares = (points[:, :, np.newaxis] * points[:, np.newaxis]).reshape(len(points), -1)
+    own = (part.T @ squares / number[:, np.newaxis]).reshape(-1, d, d)
+    own -= centre[:, :, np.newaxis] * centre[:, np.newaxis]
+    few = ((d + 2.0) / (number + d + 2.0))[:, np.newaxis, np.newaxis]
+    return number / number.sum(), centre, (1.0 - few) * own + few * common
+
+
+def _even_draw(weight, n, rng):
+    """Indices drawn in proportion to weights that sum to one, with minimal noise."""
+    places = (rng.random() + np.arange(n)) / n
+    return np.searchsorted(np.cumsum(weight), places).clip(max=len(weight) - 1)
 
 
 def _levelled(log_weight, least):
