@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from astropy import units as u
@@ -108,8 +108,12 @@ class SampledShape:
 
     def _in_years(self, _grid, parameters, _age_of_universe):
         """Parameters of shape (n, 1), times in yr."""
-        scale = {name: unit.to(u.yr) if unit else 1.0 for name, unit in self.needs.items()}
-        return {key: scale[key] * value[:, np.newaxis] for key, value in parameters.items()}
+        return {key: self._scale[key] * value[:, np.newaxis] for key, value in parameters.items()}
+
+    @cached_property
+    def _scale(self):
+        """Units of the parameters, in yr."""
+        return {name: unit.to(u.yr) if unit else 1.0 for name, unit in self.needs.items()}
 
 
 def _lognormal_columns(_grid, parameters, age_of_universe):

@@ -25,7 +25,7 @@ from dustest.data.messages import did_you_mean
 from dustest.physics.histories import get_history
 from dustest.physics.stellar.age_grid import AgeGrid, default_grid
 
-__all__ = ["AgeGrid", "FormedStars", "history_weights"]
+__all__ = ["AgeGrid", "FormedStars", "form_stars", "history_parameters", "history_weights"]
 
 _CHUNK = 1000  # models whose rates at all nodes fit in the cache of a core
 
@@ -105,26 +105,69 @@ def history_weights(name, parameters, age_of_universe, grid=None):
     shapes = get_history(name, "name").components
     grid = default_grid() if grid is None else grid
     columns = {
-        (component, key): _column(parameters, component, key, shape)
-        for component, shape in shapes.items()
-        for key in _names(component, shape, parameters, mixed=len(shapes) > 1)
+        (component, key): _column(parameters, component, key, shapes[component])
+        for component, key in history_parameters(name, parameters)
     }
     columns, age = _broadcast(columns, age_of_universe)
+    return form_stars(name, columns, age, grid)
+
+
+def form_stars(name, columns, age, grid):
+    """Compute what `history_weights` does, without its checks.
+
+    Parameters
+    ----------
+    name : str or StarFormationHistory
+        A history.
+    columns : dict of (str, str) to ndarray of shape (n,)
+        Parameters by component and name, in the units of the module's description; edges of the
+        continuity history are common to all models.
+    age : ndarray of shape (n,) or (1,)
+        Age of the Universe at the observation in yr.
+    grid : AgeGrid
+        Ages, bins and timescales.
+
+    Returns
+    -------
+    FormedStars
+        Weights, mean rates, mean ages, and which models are possible.
+    """
+    shapes = get_history(name, "name").components
     n = max(len(column) for key, column in columns.items() if key[1] != _EDGES)
     parts = [
         _form_stars(shapes, *_take(columns, age, slice(start, start + _CHUNK)), grid)
         for start in range(0, n, _CHUNK)
     ]
+    if len(parts) == 1:
+        return FormedStars(*parts[0])
     return FormedStars(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _names(component, shape, parameters, *, mixed):
-    """Names of the parameters of a component."""
-    names = [*shape.needs, "massformed"] if mixed else [*shape.needs]
-    if _EDGES in names:
-        n_edges = np.size(_column(parameters, component, _EDGES, shape))
-        names += [f"dsfr{i}" for i in range(1, n_edges - 1)]
-    return names
+def history_parameters(name, parameters):
+    """Name the parameters of a history.
+
+    Parameters
+    ----------
+    name : str or StarFormationHistory
+        A history.
+    parameters : dict
+        As in `history_weights`; edges of bins say how many rates there are.
+
+    Returns
+    -------
+    list of (str, str)
+        Components and names.
+    """
+    shapes = get_history(name, "name").components
+    mass = ["massformed"] if len(shapes) > 1 else []
+    found = []
+    for component, shape in shapes.items():
+        names = [*shape.needs, *mass]
+        if _EDGES in names:
+            n_edges = np.size(_column(parameters, component, _EDGES, shape))
+            names += [f"dsfr{i}" for i in range(1, n_edges - 1)]
+        found += [(component, key) for key in names]
+    return found
 
 
 def _column(parameters, component, key, shape):

@@ -184,7 +184,8 @@ def fit_instructions(
     """
     history, law = fitted_history(sfh), fitted_law(dust_law)
     low, high = _redshift_limits(redshift, redshift_err)
-    first, last = (age_of_universe(each, cosmology) for each in (high, low))
+    first = age_of_universe(high, cosmology)
+    last = first if low == high else age_of_universe(low, cosmology)
     flat = _COMMON | law.priors | _history_priors(history, first)
     flat |= _checked_names(priors or {}, flat)
     flat = {key: _at_age(value, last) for key, value in flat.items()}

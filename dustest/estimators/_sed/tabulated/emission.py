@@ -88,6 +88,7 @@ class BandLight:
         self.metallicity = config.metallicities
         self.log_u = config.logU
         self.living = self._model.sfh.live_frac_grid
+        self._dust_spectra = {}
         self.t_bc = t_bc
         self._cosmology = cosmology
         self.n_young = self._count_young(t_bc * _YR_PER_GYR, config.neb_ages.size)
@@ -200,11 +201,13 @@ class BandLight:
         """Flux density [erg / (s cm2 Angstrom)] of one solar luminosity per Angstrom."""
         utils = self._pipes.utils
         distance = _MPC * np.interp(redshift, utils.z_array, utils.ldist_at_z)
-        # A ratio, so that distances in the cosmology of Bagpipes are those of its own table.
-        ours, theirs = (
-            each.luminosity_distance(redshift) for each in (self._cosmology, BAGPIPES_COSMOLOGY)
-        )
-        distance *= float(ours / theirs)
+        if self._cosmology is not BAGPIPES_COSMOLOGY:
+            # A ratio, so that distances in the cosmology of Bagpipes are those of its own table.
+            ours, theirs = (
+                each.luminosity_distance(redshift)
+                for each in (self._cosmology, BAGPIPES_COSMOLOGY)
+            )
+            distance *= float(ours / theirs)
         return _SOLAR_LUMINOSITY / (4.0 * np.pi * distance**2 * (1.0 + redshift))
 
     def dust_emission(self, qpah, umin, gamma):
@@ -220,7 +223,10 @@ class BandLight:
         spectrum : ndarray of shape (n_wave,)
             In solar luminosities per Angstrom.
         """
-        return self._model.dust_emission.spectrum(qpah, umin, gamma)
+        key = qpah, umin, gamma
+        if key not in self._dust_spectra:
+            self._dust_spectra[key] = self._model.dust_emission.spectrum(*key)
+        return self._dust_spectra[key]
 
 
 def _single(values):

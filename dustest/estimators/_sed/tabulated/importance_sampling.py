@@ -41,10 +41,10 @@ from dustest.estimators._sed.tabulated.pool import Pool
 __all__ = ["TabulatedEngine"]
 
 _MAX_POOLS, _MAX_LIGHTS = 4, 8
-_FEW, _MANY = 512, 2048
-"""Models drawn in a round until those that fit are found, and then."""
-_FOUND = 40.0
-"""Effective number of models from which on they are found."""
+_FEW, _MANY, _STEP = 768, 2048, 256
+"""Least and greatest number of models of a round, and its step."""
+_FOUND, _MARGIN = 40.0, 1.3
+"""Effective number from which on models are found that fit, and excess over what is lacking."""
 _LEAST_SHARE = 0.5
 """Fraction of the requested effective number below which further models are drawn."""
 _MAX_ROUNDS = 16
@@ -109,12 +109,13 @@ class TabulatedEngine:
 
     def _refined(self, chain, draw, rng, shape):
         """Add models where they fit, until the effective number is sufficient for a prior."""
+        wanted = _LEAST_SHARE * self._settings.n_effective
         for _ in range(_MAX_ROUNDS):
             tilted = _tilted(chain, shape)
-            n_effective = chain.effective_number(tilted)
-            if n_effective >= _LEAST_SHARE * self._settings.n_effective:
+            number = chain.effective_number(tilted)
+            if number >= wanted:
                 break
-            chain = chain.extended(tilted, _FEW if n_effective < _FOUND else _MANY, draw, rng)
+            chain = chain.extended(tilted, _next_number(chain, number, wanted), draw, rng)
         return chain
 
     def _kind(self, galaxy, bands):
@@ -172,6 +173,14 @@ class TabulatedEngine:
             edge=edge,
             best=_best_fit(galaxy, chain, best, maker),
         )
+
+
+def _next_number(chain, number, wanted):
+    """How many models to draw, from how many the last ones made effective."""
+    if number < _FOUND or not chain.proposals:
+        return _FEW
+    lacking = (wanted - number) / number * chain.proposals[-1].n
+    return int(np.clip(_STEP * np.ceil(_MARGIN * lacking / _STEP), _FEW, _MANY))
 
 
 def _tilted(chain, shape):

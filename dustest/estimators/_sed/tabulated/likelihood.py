@@ -152,7 +152,7 @@ def compute_likelihood(models, flux, flux_err, integral):
     with np.errstate(divide="ignore", invalid="ignore"):
         error = 1.0 / np.sqrt(np.einsum("mb,mb,b->m", models.flux, models.flux, weight))
         t = (models.flux @ (flux * weight)) * error
-        lowest, highest = 10.0**models.low / error, 10.0**models.high / error
+        lowest, highest = (limit / error for limit in models.masses)
         shift = np.square(np.clip(t, lowest, highest) - t)
         chi2 = np.sum(flux**2 * weight) - t**2 + shift
         chi2[np.isnan(chi2)] = np.inf

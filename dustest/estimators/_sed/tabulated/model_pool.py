@@ -13,7 +13,7 @@ from dustest.estimators._sed.prior_transform import SEDPrior
 from dustest.estimators._sed.priors import MAX_REDSHIFT, age_of_universe, fit_instructions
 from dustest.estimators._sed.tabulated.emission import BandLight
 from dustest.estimators._sed.tabulated.photometry_table import SEDTable
-from dustest.physics.star_formation import AgeGrid, history_weights
+from dustest.physics.star_formation import AgeGrid, form_stars, history_parameters
 
 __all__ = [
     "DUST",
@@ -68,6 +68,11 @@ class Models:
 
     def __len__(self):
         return len(self.cube)
+
+    @property
+    def masses(self):
+        """Limits of the mass formed, in solar masses."""
+        return 10.0**self.low, 10.0**self.high
 
     def take(self, index):
         """Select models."""
@@ -182,6 +187,8 @@ class ModelMaker:
     def __init__(self, settings, redshift, light, redshift_err=None):
         self.prior = _prior(settings, redshift, redshift_err)
         self._sfh, self._law = settings.sfh, fitted_law(settings.dust_law)
+        any_values = self.prior.transform(np.full((1, len(self.prior.free)), 0.5))
+        self._history = history_parameters(settings.sfh, any_values)
         self._cosmology = settings.cosmology
         self._light = light
         self._t_bc = _birth_cloud(self.prior)
@@ -192,7 +199,7 @@ class ModelMaker:
         }
         self._grid = _age_grid((settings.sfr_timescale, *_SFR_TIMES.values()))
         self._step = _redshift_step(self.prior)
-        self._tables = {}
+        self._tables, self._ages = {}, {}
 
     @property
     def bands(self):
@@ -242,9 +249,12 @@ class ModelMaker:
             Without light if they are not possible.
         """
         nodes, place = _redshift_nodes(values["redshift"], self._step)
-        ages = np.array([1e9 * age_of_universe(node, self._cosmology) for node in nodes])
+        ages = np.array([self._age(node) for node in nodes.tolist()])
         age = ages[place] if len(nodes) > 1 else ages
-        formed = history_weights(self._sfh, values, age, self._grid)
+        columns = {
+            (component, key): values[f"{component}:{key}"] for component, key in self._history
+        }
+        formed = form_stars(self._sfh, columns, age, self._grid)
         metallicity = values[next(key for key in values if key.endswith(_METALS))]
         groups, living = [], np.empty(len(place))
         order = np.argsort(place, kind="stable")
@@ -317,6 +327,12 @@ class ModelMaker:
         if not dust:
             values = values | {"dust:Av": np.zeros_like(values["dust:Av"])}
         return self.stars(values, wavelength).behind(self.dust(values))
+
+    def _age(self, redshift):
+        """Age of the Universe in yr, computed once per redshift."""
+        if redshift not in self._ages:
+            self._ages[redshift] = 1e9 * age_of_universe(redshift, self._cosmology)
+        return self._ages[redshift]
 
     @cached_property
     def _curve(self):

@@ -6,6 +6,8 @@ dust of any shape. In each band, the transmission of dust is a polynomial in the
 wavelength through a few nodes, so that the emission need only be known as its share in each node.
 """
 
+import itertools
+
 import numpy as np
 
 from dustest.data.bands import get_band
@@ -22,6 +24,9 @@ _MIN_LIGHT = 1e-15  # of the brightest; fainter values are zero, for the same re
 _CHUNK = 1024  # models whose light at all nodes fits in the cache of a core
 _STEP, _PANEL = 0.05, 0.3
 """Mean distance of nodes, and greatest width of one polynomial, in ln wavelength."""
+_SIGNS, _ROUNDING = np.resize([1.0, -1.0], 64), 1e-18
+_TAIL = 3e-4
+"""Share of a band at either end without nodes of its own."""
 
 
 class SEDTable:
@@ -108,9 +113,9 @@ class SEDTable:
         """Shares of birth clouds and of older stars in the nodes, metallicity first."""
         n_old = n_age - light.n_young + 1
         self._unit = np.array([part.unit for part in parts]) * light.unit
-        self._young = np.concatenate([part.share(light.single[0]) for part in parts], axis=-1)
-        self._old = np.concatenate(
-            [part.share(light.single[1][:, :n_old]) for part in parts], axis=-1
+        self._young, self._old = (
+            _single(np.concatenate([part.share(spectra) for part in parts], axis=-1))
+            for spectra in (light.single[0], light.single[1][:, :n_old])
         )
 
     def photometry(self, weights, metallicity, log_u, a_v, eta=None, shape=None):
@@ -175,19 +180,23 @@ class SEDTable:
         young, old : ndarray of shape (n, n_nodes)
             That of birth clouds and of older stars, in single precision.
         """
-        metals = axis_weights(self.metallicity, metallicity)
-        gas = axis_weights(self.log_u, log_u)
-        weights = _single(weights)
-        young, old = np.empty((2, len(weights), self._old.shape[-1]), dtype=np.float32)
-        for rows in _alike(metals[0] * self.log_u.size + gas[0]):
-            (poor, metal_share), (thin, gas_share) = _taken(metals, rows), _taken(gas, rows)
-            here = weights[rows]
-            young[rows] = _at_corners(here[:, : self._n_young], [metal_share, gas_share]) @ (
-                self._young[poor : poor + 2, thin : thin + 2].reshape(-1, young.shape[1])
-            )
-            old[rows] = _at_corners(here[:, self._n_young - 1 :], [metal_share]) @ (
-                self._old[poor : poor + 2].reshape(-1, young.shape[1])
-            )
+        poor, metal_share = axis_weights(self.metallicity, metallicity)
+        thin, gas_share = axis_weights(self.log_u, log_u)
+        order = np.argsort(poor * self.log_u.size + thin, kind="stable")
+        poor, thin = poor[order], thin[order]
+        metal_share, gas_share = np.float32(metal_share[order]), np.float32(gas_share[order])
+        weights = _single(weights[order])
+        spread = _at_corners(weights[:, : self._n_young], [metal_share, gas_share])
+        n_nodes = self._old.shape[-1]
+        young, old = np.empty((2, len(weights), n_nodes), dtype=np.float32)
+        for start, stop in _runs(poor, thin):
+            z, u = poor[start], thin[start]
+            corners = self._young[z : z + 2, u : u + 2].reshape(-1, n_nodes)
+            young[order[start:stop]] = spread[start:stop] @ corners
+        spread = _at_corners(weights[:, self._n_young - 1 :], [metal_share])
+        for start, stop in _runs(poor):
+            corners = self._old[poor[start] : poor[start] + 2].reshape(-1, n_nodes)
+            old[order[start:stop]] = spread[start:stop] @ corners
         return young, old
 
     def behind_dust(self, light, column, clouds, shape):
@@ -365,38 +374,39 @@ class _Nodes:
         if exact or self._seen.size == 0:
             self.wavelength, shares = wavelength[self._seen], np.eye(self._seen.size)
         else:
-            nodes, shares = _interpolation(np.log(wavelength[self._seen]))
+            nodes, shares = _interpolation(np.log(wavelength[self._seen]), weight[:, 0])
             self.wavelength = np.exp(nodes)
         self._weight = (weight * shares).astype(np.float32)
 
     def share(self, spectra):
         """Integrals (..., n_nodes) of spectra (..., n_wave) by node."""
         flat = spectra.reshape(-1, spectra.shape[-1])[:, self._taken]
-        return _single(flat @ self._weight).reshape(*spectra.shape[:-1], -1)
+        return (flat @ self._weight).reshape(*spectra.shape[:-1], -1)
 
 
-def _interpolation(x):
-    """Nodes for functions of some places, and values there as sums of those at the nodes."""
-    low, high = x.min(), x.max()
+def _interpolation(x, weight):
+    """Nodes for functions of some places, and values there as sums of those at the nodes.
+
+    Places beyond all but little of the weight have the values of the last ones within.
+    """
+    order = np.argsort(x)
+    share = np.cumsum(weight[order]) / weight.sum()
+    low, high = x[order[np.searchsorted(share, (_TAIL, 1.0 - _TAIL)).clip(max=x.size - 1)]]
+    x = np.clip(x, low, high)
     n_panels = max(int(np.ceil((high - low) / _PANEL)), 1)
     width = (high - low) / n_panels
     panel = np.minimum(((x - low) / max(width, 1e-12)).astype(int), n_panels - 1)
     n = min(int(np.ceil(width / _STEP)) + 2, np.bincount(panel).max())
-    chebyshev = np.cos(np.pi * (np.arange(n) + 0.5) / n)
+    angle = np.pi * (np.arange(n) + 0.5) / n
     nodes, shares = np.empty((n_panels, n)), np.zeros((x.size, n_panels, n))
     for k in range(n_panels):
-        nodes[k] = low + width * (k + 0.5 + 0.5 * chebyshev)
-        here = panel == k
-        shares[here, k] = _lagrange(nodes[k], x[here])
+        nodes[k] = low + width * (k + 0.5 + 0.5 * np.cos(angle))
+        here = np.flatnonzero(panel == k)
+        # The barycentric form of the polynomial through Chebyshev nodes.
+        step = x[here, np.newaxis] - nodes[k]
+        term = (np.sin(angle) * _SIGNS[:n]) / np.where(step == 0.0, _ROUNDING, step)
+        shares[here, k] = term / term.sum(axis=1, keepdims=True)
     return nodes.ravel(), shares.reshape(x.size, -1)
-
-
-def _lagrange(nodes, x):
-    """Polynomials (n_x, n_nodes), each one at its own node and zero at the others."""
-    own = np.eye(nodes.size, dtype=bool)
-    between = np.where(own, 1.0, nodes[:, np.newaxis] - nodes)
-    steps = np.where(own, 1.0, x[:, np.newaxis, np.newaxis] - nodes)
-    return np.prod(steps / between, axis=2)
 
 
 class _Curve:
@@ -439,18 +449,13 @@ def _single(values):
     return np.where(negligible, 0.0, values).astype(np.float32)
 
 
-def _alike(cell):
-    """Rows of models in the same cell, in portions."""
-    order = np.argsort(cell, kind="stable")
-    ends = np.flatnonzero(np.diff(cell[order])) + 1
-    for rows in np.split(order, ends):
-        yield from (rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK))
-
-
-def _taken(places, rows):
-    """The node below some rows, and their weights of the next node."""
-    below, share = places
-    return int(below[rows[0]]), share[rows].astype(np.float32)
+def _runs(*sorted_columns):
+    """First and last row of runs of equal values, in portions that fit in the cache."""
+    changes = np.any([np.diff(column) for column in sorted_columns], axis=0)
+    ends = np.flatnonzero(changes) + 1
+    n = len(sorted_columns[0])
+    limits = np.unique(np.concatenate([ends, np.arange(0, n, _CHUNK), [n]]))
+    return itertools.pairwise(limits.tolist())
 
 
 def _rows_of(values, rows):
@@ -460,13 +465,11 @@ def _rows_of(values, rows):
 
 def _at_corners(weights, shares):
     """Weights (n, n_corners * n_age) distributed to corners of cells, linear in each weight."""
-    corners = np.ones((len(weights), 1), dtype=np.float32)
+    spread = weights[:, np.newaxis]
     for share in shares:
-        ends = np.stack([1.0 - share, share], axis=1)
-        corners = (corners[:, :, np.newaxis] * ends[:, np.newaxis]).reshape(len(weights), -1)
-    spread = np.empty((len(weights), corners.shape[1], weights.shape[1]), dtype=np.float32)
-    for k, corner in enumerate(corners.T):
-        np.multiply(weights, corner[:, np.newaxis], out=spread[:, k])
+        above = spread * share[:, np.newaxis, np.newaxis]
+        spread = np.stack([spread - above, above], axis=2)
+        spread = spread.reshape(len(weights), -1, weights.shape[1])
     return spread.reshape(len(weights), -1)
 
 

@@ -10,8 +10,8 @@ from dustest.estimators._sed.tabulated.model_pool import DUST, Models
 
 __all__ = ["Pool", "even_points"]
 
-N_STARS, N_GROUPS = 2**12, 64
-N_COLUMNS, N_OTHER = 4, 4
+N_STARS, N_GROUPS = 2**11, 64
+N_COLUMNS, N_OTHER = 8, 4
 """Values of A_V per star, from its own prior and from each other one."""
 _SEED = 1
 """Seed of the pools, independent of that of a run: a galaxy has the same pool in any batch."""
@@ -126,6 +126,11 @@ class Pool:
         if not self._in_columns:
             return self._whole.high
         return np.repeat(self._stars.high, self.n_columns)
+
+    @cached_property
+    def masses(self):
+        """Limits of the mass formed of each model, in solar masses."""
+        return 10.0**self.low, 10.0**self.high
 
     @cached_property
     def log_density(self):

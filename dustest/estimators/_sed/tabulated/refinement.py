@@ -13,12 +13,12 @@ from scipy.special import gammaln, ndtri
 
 __all__ = ["Proposal", "normal", "propose"]
 
-_N_PARTS = 8
-_N_POINTS = 400
-_N_STEPS = 6
+_N_PARTS = 6
+_N_POINTS = 256
+_N_STEPS = 4
 _LEAST = 60.0
 """Effective number of the weights from which a mixture is learned."""
-_DEGREES = 5.0
+_DEGREES = 5
 _LEAST_SPREAD = 1e-3
 _SHARE = 1e-3
 """Least share of a part of a mixture."""
@@ -65,12 +65,17 @@ class Proposal:
     root: np.ndarray
     n: int
 
+    @property
+    def _degrees(self):
+        """Degrees of freedom, 5 or 6, so that densities are powers with a whole exponent."""
+        return _DEGREES + (_DEGREES + len(self.axes)) % 2
+
     def draw(self, n_axes, rng):
         """Points (n, n_axes) in coordinates in which the prior is standard normal."""
         place = rng.standard_normal((self.n, n_axes))
         part = _even_draw(self.share, self.n, rng)
         kick = np.einsum("nij,nj->ni", self.root[part], place[:, self.axes])
-        stretch = np.sqrt(_DEGREES / rng.chisquare(_DEGREES, self.n))
+        stretch = np.sqrt(self._degrees / rng.chisquare(self._degrees, self.n))
         place[:, self.axes] = self.centre[part] + kick * stretch[:, np.newaxis]
         return place
 
@@ -78,13 +83,16 @@ class Proposal:
         """Logarithm of the number of points drawn over the density of the prior, (n,)."""
         place = place[:, self.axes]
         d = place.shape[1]
-        log_kernel = np.log1p(_distance(place, self.centre, self.root) / _DEGREES)
-        log_kernel *= -0.5 * (_DEGREES + d)
+        degrees = self._degrees
+        power = (degrees + d) // 2
+        inverse = 1.0 / (1.0 + _distance(place, self.centre, self.root) / degrees)
+        kernel = inverse.copy()
+        for _ in range(power - 1):
+            kernel *= inverse
         # The prior is standard normal; factors of 2 pi are in both.
-        norm = gammaln(0.5 * (_DEGREES + d)) - gammaln(0.5 * _DEGREES)
-        norm -= 0.5 * d * np.log(0.5 * _DEGREES)
-        log_kernel += norm + np.log(self.n * self.share) - _log_volume(self.root)
-        return np.logaddexp.reduce(log_kernel, axis=1) + 0.5 * np.sum(place**2, axis=1)
+        norm = gammaln(power) - gammaln(0.5 * degrees) - 0.5 * d * np.log(0.5 * degrees)
+        share = np.exp(norm + np.log(self.n * self.share) - _log_volume(self.root))
+        return np.log(kernel @ share) + 0.5 * np.einsum("ni,ni->n", place, place)
 
 
 def _distance(place, centre, root):
@@ -92,8 +100,8 @@ def _distance(place, centre, root):
     inverse = np.linalg.inv(root)
     whitened = place @ inverse.reshape(-1, place.shape[1]).T
     whitened -= np.einsum("kij,kj->ki", inverse, centre).ravel()
-    np.square(whitened, out=whitened)
-    return whitened.reshape(len(place), len(centre), -1).sum(axis=2)
+    whitened = whitened.reshape(len(place), len(centre), -1)
+    return np.einsum("nki,nki->nk", whitened, whitened)
 
 
 def _log_volume(root):
