@@ -11,7 +11,7 @@ from sed_mocks import BANDS, FLAT, LOG_10, mocks, settings
 
 from dustest.estimators import bagpipes
 from dustest.estimators._sed.extra_columns import sed_wavelengths
-from dustest.estimators._sed.tabulated import importance_sampling
+from dustest.estimators._sed.tabulated import pool
 from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
 from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light
 
@@ -34,7 +34,7 @@ def in_any_company(case):
         "other seed": engine.fit([replace(galaxies[7], seed=1007)]),
     }
     found |= other_bands(galaxies[0]) | other_redshifts(galaxies[0])
-    importance_sampling._FIRST, importance_sampling._POOL = 2**9, 2**10
+    pool.N_STARS = 2**8
     return found | {"small pool": TabulatedEngine(settings()).fit(galaxies)}
 
 
@@ -47,6 +47,7 @@ def other_bands(one):
         "mixed bands": engine.fit([one, less, one]),
         "pools": list(engine._pools),
         "less": TabulatedEngine(settings()).fit([less]),
+        "gap": engine.fit([less], one.bands),
         "dark": TabulatedEngine(settings()).fit([replace(dark, redshift=9.0)])[0],
     }
 
@@ -111,7 +112,7 @@ def constant_history():
     setup = settings("constant", priors={"constant:age_max": 0.3, "constant:metallicity": 0.2})
     maker = ModelMaker(setup, 7.0, band_light(setup, BANDS))
     galaxies, _ = mocks(setup, 3, 10.0, seed=4)
-    return maker.at(maker.points(0, 64, 1)), TabulatedEngine(setup).fit(galaxies)
+    return maker.at(np.random.default_rng(1).random((64, len(maker.prior.free)))), TabulatedEngine(setup).fit(galaxies)
 
 
 def escalated(batch, parameters):
@@ -137,4 +138,25 @@ def posteriors_by_law(laws, priors):
         setup = settings("lognormal", law, own | priors.get(name, {}))
         galaxies, truth = mocks(setup, 8, 30.0, seed=3)
         found[name] = [fit.draws for fit in TabulatedEngine(setup).fit(galaxies)], truth
+    return found
+
+
+def pools(cases):
+    """Models of pools, some of them also made one by one."""
+    found = {}
+    for name, (sfh, law, priors, others) in cases.items():
+        setup = settings(sfh, law, priors, **others)
+        error = 0.05 if setup.free_redshift else None
+        maker = ModelMaker(setup, 7.0, band_light(setup, BANDS), error)
+        engine = TabulatedEngine(setup)
+        one = pool.Pool(maker, engine._other_priors(maker.prior))
+        index = np.random.default_rng(1).permutation(len(one.flux))[:500]
+        taken = one.take(index)
+        found[name] = {
+            "taken": taken,
+            "again": maker.at(taken.cube),
+            "flux": one.flux[index],
+            "cube": one.take(np.arange(len(one.flux))).cube,
+            "log_density": one.log_density,
+        }
     return found

@@ -181,6 +181,19 @@ class TestBytes:
         assert same(less, answers["less"][0])
 
 
+class TestGaps:
+    """A galaxy in the tables of more bands than it has."""
+
+    def test_it_has_the_answer_of_its_own_bands(self, answers):
+        (gap,), (less,) = answers["gap"], answers["less"]
+        for name in ("A_V", "log_sSFR", "log_mass"):
+            ours, theirs = gap.draws[name], less.draws[name]
+            assert ours.mean() == pytest.approx(theirs.mean(), abs=0.3 * theirs.std() + 1e-3)
+        # Wavelengths of the models are those of more bands.
+        assert gap.log_evidence == pytest.approx(less.log_evidence, abs=0.5)
+        assert gap.chi2 == pytest.approx(less.chi2, abs=0.5)
+
+
 class TestPools:
     def test_each_set_of_bands_has_its_own(self, answers):
         assert [len(bands) for _, bands, _ in answers["pools"]] == [9, 8]

@@ -39,7 +39,12 @@ def models(n, seed=0, low=5.0, high=12.0):
     """Models of random fluxes per solar mass."""
     rng = np.random.default_rng(seed)
     flux = 1e-8 * rng.lognormal(0.0, 0.5, (n, N_BANDS))
-    return SimpleNamespace(flux=flux, low=np.full(n, low), high=np.full(n, high))
+    return with_limits(flux, np.full(n, low), np.full(n, high))
+
+
+def with_limits(flux, low, high):
+    """What the likelihood needs to know of models."""
+    return SimpleNamespace(flux=flux, low=low, high=high, masses=(10.0**low, 10.0**high))
 
 
 def brute_force(one, flux, error, low, high):
@@ -102,47 +107,45 @@ class TestWeigh:
     def test_brute_force(self, integral, limits, snr):
         rng = np.random.default_rng(int(10 * snr))
         pool = models(6, 1, *limits)
-        truth = 10.0**8.5 * models(1, 2).flux
+        truth = 10.0**8.5 * models(1, 2).flux[0]
         error = truth / snr * rng.uniform(0.7, 1.5, N_BANDS)
         flux = truth + error * rng.standard_normal(N_BANDS)
         for i in range(6):
-            one = SimpleNamespace(flux=pool.flux[[i]], low=pool.low[[i]], high=pool.high[[i]])
+            one = with_limits(pool.flux[[i]], pool.low[[i]], pool.high[[i]])
             found = compute_likelihood(one, flux, error, integral)
-            log_weight, chi2 = brute_force(one.flux[0], flux[0], error[0], *limits)
-            assert found.log_weight[0, 0] == pytest.approx(log_weight, abs=1e-2)
-            assert found.chi2[0, 0] == pytest.approx(chi2, rel=1e-4, abs=1e-4)
+            log_weight, chi2 = brute_force(one.flux[0], flux, error, *limits)
+            assert found.log_weight[0] == pytest.approx(log_weight, abs=1e-2)
+            assert found.chi2[0] == pytest.approx(chi2, rel=1e-4, abs=1e-4)
 
     def test_what_is_negligible_is_bounded(self, integral):
         pool, rng = models(400), np.random.default_rng(5)
-        flux = 10.0**9 * pool.flux[:1] * rng.normal(1.0, 0.02, (1, N_BANDS))
+        flux = 10.0**9 * pool.flux[0] * rng.normal(1.0, 0.02, N_BANDS)
         error = 0.02 * flux
         found = compute_likelihood(pool, flux, error, integral)
-        exact = [brute_force(one, flux[0], error[0], 5.0, 12.0)[0] for one in pool.flux]
-        near = found.log_weight[0] > found.log_weight[0].max() - 40.0
+        exact = [brute_force(one, flux, error, 5.0, 12.0)[0] for one in pool.flux]
+        near = found.log_weight > found.log_weight.max() - 40.0
         assert 1 <= near.sum() < 200
-        np.testing.assert_allclose(found.log_weight[0, near], np.array(exact)[near], atol=1e-2)
-        assert (found.log_weight[0] > np.array(exact) - 1e-2).all()
+        np.testing.assert_allclose(found.log_weight[near], np.array(exact)[near], atol=1e-2)
+        assert (found.log_weight > np.array(exact) - 1e-2).all()
 
     def test_negative_fluxes(self, integral):
-        pool, error = models(4), np.ones((1, N_BANDS))
-        flux = np.array([[-30.0, -25.0, 1.0, -10.0, -20.0]])
+        pool, error = models(4), np.ones(N_BANDS)
+        flux = np.array([-30.0, -25.0, 1.0, -10.0, -20.0])
         found = compute_likelihood(pool, flux, error, integral)
         for i in range(4):
-            log_weight, chi2 = brute_force(pool.flux[i], flux[0], error[0], 5.0, 12.0)
-            assert found.log_weight[0, i] == pytest.approx(log_weight, abs=2e-2)
-            assert found.chi2[0, i] == pytest.approx(chi2, rel=1e-4)
+            log_weight, chi2 = brute_force(pool.flux[i], flux, error, 5.0, 12.0)
+            assert found.log_weight[i] == pytest.approx(log_weight, abs=2e-2)
+            assert found.chi2[i] == pytest.approx(chi2, rel=1e-4)
 
     def test_a_band_without_measurement_has_no_say(self, integral):
         pool = models(50)
-        flux, error = np.full((1, N_BANDS), 3.0), np.full((1, N_BANDS), 0.5)
-        error[0, 2] = np.inf
+        flux, error = np.full(N_BANDS, 3.0), np.full(N_BANDS, 0.5)
+        error[2] = np.inf
         other = flux.copy()
-        other[0, 2] = -80.0
-        without = SimpleNamespace(
-            flux=np.delete(pool.flux, 2, axis=1), low=pool.low, high=pool.high
-        )
+        other[2] = -80.0
+        without = with_limits(np.delete(pool.flux, 2, axis=1), pool.low, pool.high)
         few = compute_likelihood(
-            without, np.delete(flux, 2, axis=1), np.delete(error, 2, axis=1), integral
+            without, np.delete(flux, 2), np.delete(error, 2), integral
         )
         for data in (flux, other):
             np.testing.assert_allclose(
@@ -153,40 +156,25 @@ class TestWeigh:
 
     def test_best_mass_and_its_error(self, integral):
         pool = models(3)
-        error = 0.1 * 10.0**9 * pool.flux[:1]
-        found = compute_likelihood(pool, 10.0**9 * pool.flux[:1], error, integral)
-        assert found.best[0, 0] == pytest.approx(1e9)
-        assert found.error[0, 0] == pytest.approx(1e8 / np.sqrt(N_BANDS))
-        assert found.chi2[0, 0] == pytest.approx(0.0, abs=1e-9)
+        error = 0.1 * 10.0**9 * pool.flux[0]
+        found = compute_likelihood(pool, 10.0**9 * pool.flux[0], error, integral)
+        assert found.best[0] == pytest.approx(1e9)
+        assert found.error[0] == pytest.approx(1e8 / np.sqrt(N_BANDS))
+        assert found.chi2[0] == pytest.approx(0.0, abs=1e-9)
 
     def test_models_without_light_have_no_weight(self, integral):
         pool = models(4)
         pool.flux[2] = 0.0
-        found = compute_likelihood(
-            pool, np.full((2, N_BANDS), 3.0), np.ones((2, N_BANDS)), integral
-        )
-        np.testing.assert_array_equal(
-            np.isfinite(found.log_weight), [[True, True, False, True]] * 2
-        )
-        assert (found.log_weight[:, 2] == -np.inf).all()
-
-    def test_company_does_not_matter(self, integral):
-        pool, rng = models(1000), np.random.default_rng(3)
-        flux, error = rng.normal(5.0, 2.0, (16, N_BANDS)), rng.uniform(0.5, 2.0, (16, N_BANDS))
-        together = compute_likelihood(pool, flux, error, integral)
-        for size in (1, 2, 5):
-            few = compute_likelihood(pool, flux[3 : 3 + size], error[3 : 3 + size], integral)
-            for name in ("log_weight", "chi2", "best", "error"):
-                ours = np.ascontiguousarray(getattr(together, name)[3 : 3 + size])
-                assert getattr(few, name).tobytes() == ours.tobytes()
+        found = compute_likelihood(pool, np.full(N_BANDS, 3.0), np.ones(N_BANDS), integral)
+        np.testing.assert_array_equal(np.isfinite(found.log_weight), [True, True, False, True])
+        assert found.log_weight[2] == -np.inf
 
 
 class TestLikelihood:
-    def test_an_index_takes_a_galaxy_and_then_models(self):
-        values = np.arange(6.0).reshape(2, 3)
-        one = Likelihood(values, 10.0 * values, 20.0 * values, 30.0 * values)[1]
-        np.testing.assert_array_equal(one.chi2, [30.0, 40.0, 50.0])
-        np.testing.assert_array_equal(one[[2, 0]].error, [150.0, 90.0])
+    def test_an_index_takes_models(self):
+        values = np.arange(3.0)
+        one = Likelihood(values, 10.0 * values, 20.0 * values, 30.0 * values)
+        np.testing.assert_array_equal(one[[2, 0]].error, [60.0, 0.0])
 
     def test_joined(self):
         part = Likelihood(*(np.array([1.0, 2.0]) * factor for factor in (1, 2, 3, 4)))
