@@ -1,8 +1,13 @@
 """Speed, effective sample size, calibration and memory of the tabulated engine.
 
-Run ``python benchmarks/bench_sed_engine.py``; ``--only`` picks parts. Galaxies are mocks of the
-default prior (lognormal history, Calzetti dust) in nine bands:
+Run ``python benchmarks/bench_sed_engine.py``; ``--only`` picks parts. All but those of the first
+part are mocks of the default prior (lognormal history, Calzetti dust) in nine bands:
 
+users
+    The 200 galaxies of the demo of version 0.1, galaxies of the simulator with individual
+    redshifts, with and without gaps, prior mocks, and catalogues given by ``--catalogs``. Each
+    set of galaxies is fitted by this version and by another one, whose folder ``--old`` gives, in
+    turn; with it, medians of A_V are compared.
 speed
     Galaxies of one redshift at signal to noise of 5 to 50, and their effective samples.
 plausible
@@ -20,8 +25,14 @@ Times are processor seconds of one core.
 """
 
 import argparse
+import os
+import pickle
 import resource
+import subprocess
+import sys
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 from astropy import units as u
@@ -29,12 +40,15 @@ from scipy.stats import kstest
 from threadpoolctl import threadpool_limits
 
 from dustest import BagpipesEstimator
-from dustest.data import decode_flags
+from dustest.data import as_sample, decode_flags
 from dustest.data.containers.sample import GalaxySample
 from dustest.estimators._sed.bagpipes.nested_sampling import fit_galaxy
 from dustest.estimators._sed.posterior import Galaxy, Settings
 from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
 from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light
+from dustest.estimators.run.batch import make_batch
+from dustest.io import read_catalog
+from dustest.simulate import GalaxySimulator
 
 BANDS = ("F090W", "F115W", "F150W", "F200W", "F277W", "F335M", "F356W", "F410M", "F444W")
 SETTINGS = Settings(sfh="lognormal", dust_law="Calzetti")
@@ -43,6 +57,10 @@ BRIGHTEST = 30.0  # nJy
 ERROR_FLOOR = 0.05
 MASSES = (8.6, 9.4)  # log10 of the masses formed of mocks for the calibration
 REDSHIFTS = (6.0, 9.0)
+DEMO = Path(__file__).parent / "data" / "demo-0.1.ecsv"
+HST = ("F606W", "F814W")
+GAPS = 0.05  # share of fluxes that are left out
+SEED = 180100
 
 
 def draw_mocks(n, redshift, snr, seed):
@@ -101,6 +119,85 @@ def fit(engine, galaxies):
     start = time.process_time()
     posteriors = engine.fit(galaxies)
     return posteriors, (time.process_time() - start) / len(galaxies)
+
+
+def user_samples(arguments):
+    """Samples by name: the demo, the simulator's galaxies, mocks and catalogues."""
+    n = arguments.users
+    bands = [*HST, *BANDS]
+    simulator = GalaxySimulator(bands, preset="JADES-deep", population="0.1", redshift=REDSHIFTS)
+    simulated, _ = simulator.draw(n, random_state=SEED)
+    columns = ["id", "redshift", *(name for name in simulated.colnames if _is_flux(name))]
+    simulated = simulated[columns]
+    gaps = simulated.copy()
+    rng = np.random.default_rng(SEED + 1)
+    for band in bands:
+        gaps[f"flux_{band}"][rng.random(n) < GAPS] = np.nan
+    mocks = draw_mocks(n, 7.0, 35.0, seed=SEED + 2)
+    return {
+        "demo": read_catalog(DEMO)[:n],
+        "simulator": simulated,
+        "simulator with gaps": gaps,
+        "prior mocks": _sample(mocks, np.full(n, 7.0)),
+        **{Path(path).stem: read_catalog(path)[:n] for path in arguments.catalogs},
+    }
+
+
+def _is_flux(name):
+    """Whether a column is a flux of a band or its error."""
+    return name.startswith("flux_") and "limit" not in name
+
+
+def measure(sample):
+    """Galaxies per second, effective samples and percentiles of A_V, in this process.
+
+    The first galaxy is fitted before, with the tables that a worker makes once.
+    """
+    sample = sample[np.argsort(np.array(sample["redshift"]))]
+    sed = BagpipesEstimator(random_state=1, targets=("A_V",))
+    sed._start_worker()
+    batch = make_batch(as_sample(sample))
+    sed._estimate(batch[:1])
+    start, found = time.process_time(), []
+    for first in range(0, len(batch), sed.rows_at_once):
+        found.append(sed._estimate(batch[first : first + sed.rows_at_once]))
+    seconds = time.process_time() - start
+    ess = np.concatenate([part.extra["ess"] for part in found])
+    a_v = np.concatenate([part.samples["A_V"] for part in found])
+    return len(batch) / seconds, ess, np.nanpercentile(a_v, [16, 50, 84], axis=1)
+
+
+def show_users(arguments):
+    """Speed on the data of users, of this version and of another one."""
+    trees = {"this": None} | ({"old": arguments.old} if arguments.old else {})
+    with tempfile.TemporaryDirectory() as folder:
+        task = Path(folder) / "samples.pickle"
+        task.write_bytes(pickle.dumps(user_samples(arguments)))
+        for name in pickle.loads(task.read_bytes()):
+            found = {tree: _measured(task, name, path) for tree, path in trees.items()}
+            rate, ess, a_v = found["this"]
+            print(f"{name}: {len(ess)} galaxies, {rate:.1f}/s, {np.mean(ess >= 400):.1%} have 400")
+            if "old" in found:
+                theirs, their_ess, their_a_v = found["old"]
+                apart = np.abs(a_v[1] - their_a_v[1]) / (their_a_v[2] - their_a_v[0])
+                print(
+                    f"    old: {theirs:.1f}/s, {np.mean(their_ess >= 400):.1%} have 400; "
+                    f"{rate / theirs:.1f} times faster; medians of A_V within a tenth of the "
+                    f"interval: {np.mean(apart < 0.1):.1%}"
+                )
+
+
+def _measured(task, name, tree):
+    """Result of `measure` in a fresh process that imports dustest from a folder."""
+    path = [tree] if tree else []
+    path += filter(None, [os.environ.get("PYTHONPATH")])
+    done = subprocess.run(
+        [sys.executable, __file__, "--measure", str(task), name],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(path)},
+        check=True,
+        capture_output=True,
+    )
+    return pickle.loads(done.stdout)
 
 
 def show_speed(arguments):
@@ -186,6 +283,7 @@ def show_reference(arguments):
 
 
 PARTS = {
+    "users": show_users,
     "speed": show_speed,
     "plausible": show_plausible,
     "calibration": show_calibration,
@@ -201,8 +299,17 @@ def main():
     parser.add_argument("--mocks", type=int, default=2000)
     parser.add_argument("--catalogue", type=int, default=10_000)
     parser.add_argument("--reference", type=int, default=1, help="galaxies to fit with Bagpipes")
+    parser.add_argument("--users", type=int, default=200, help="galaxies of each set of users")
+    parser.add_argument("--catalogs", nargs="*", default=[], help="catalogues of the first part")
+    parser.add_argument("--old", help="folder of another version")
+    parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     with threadpool_limits(1):
+        if arguments.measure:
+            samples = pickle.loads(Path(arguments.measure[0]).read_bytes())
+            found = measure(samples[arguments.measure[1]])
+            sys.stdout.buffer.write(pickle.dumps(found))
+            return
         for name in arguments.only:
             PARTS[name](arguments)
 

@@ -112,7 +112,9 @@ def constant_history():
     setup = settings("constant", priors={"constant:age_max": 0.3, "constant:metallicity": 0.2})
     maker = ModelMaker(setup, 7.0, band_light(setup, BANDS))
     galaxies, _ = mocks(setup, 3, 10.0, seed=4)
-    return maker.at(np.random.default_rng(1).random((64, len(maker.prior.free)))), TabulatedEngine(setup).fit(galaxies)
+    return maker.at(np.random.default_rng(1).random((64, len(maker.prior.free)))), TabulatedEngine(
+        setup
+    ).fit(galaxies)
 
 
 def escalated(batch, parameters):

@@ -9,6 +9,7 @@ wavelength through a few nodes, so that the emission need only be known as its s
 import itertools
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from dustest.data.bands import get_band
 from dustest.data.errors import InputError
@@ -98,21 +99,22 @@ class SEDTable:
         if np.any(self._glow):
             # Warm dust emits the energy that dust absorbs at any wavelength.
             columns.append(light.steps)
-        parts = [_Nodes(light.wavelength, column, exact=exact) for column in columns]
+        if exact or wavelength is not None:
+            parts = [_AllNodes(light.wavelength, np.array(columns))]
+        else:
+            parts = [_Nodes(light.wavelength, column) for column in columns]
         self._set_light(light, n_age, parts)
         nodes = np.concatenate([part.wavelength for part in parts])
         laws = (law,) if law.birth_clouds is None else (law, law.birth_clouds)
         self._curves = [_Curve(each, nodes) for each in laws]
         ends = np.cumsum([part.wavelength.size for part in parts])
         self._blocks = [*zip([0, *ends[:-1]], ends, strict=True)]
-        self._sums = np.zeros((ends[-1], len(parts)), dtype=np.float32)
-        for k, (start, stop) in enumerate(self._blocks):
-            self._sums[start:stop, k] = 1.0
+        self._sums = block_diag(*(part.sums for part in parts)).astype(np.float32)
 
     def _set_light(self, light, n_age, parts):
         """Shares of birth clouds and of older stars in the nodes, metallicity first."""
         n_old = n_age - light.n_young + 1
-        self._unit = np.array([part.unit for part in parts]) * light.unit
+        self._unit = np.concatenate([part.unit for part in parts]) * light.unit
         self._young, self._old = (
             _single(np.concatenate([part.share(spectra) for part in parts], axis=-1))
             for spectra in (light.single[0], light.single[1][:, :n_old])
@@ -363,25 +365,39 @@ class SEDTable:
 
 
 class _Nodes:
-    """Nodes of the transmission of dust in one band, and shares of its wavelengths in them."""
+    """Few nodes of the transmission of dust in one band, and shares of its wavelengths in them."""
 
-    def __init__(self, wavelength, response, *, exact):
-        self._seen = np.flatnonzero(response)
-        gapless = self._seen.size == np.ptp(self._seen) + 1 if self._seen.size else False
-        self._taken = slice(self._seen[0], self._seen[-1] + 1) if gapless else self._seen
-        self.unit = response.max(initial=0.0) or 1.0
-        weight = (response[self._seen] / self.unit)[:, np.newaxis]
-        if exact or self._seen.size == 0:
-            self.wavelength, shares = wavelength[self._seen], np.eye(self._seen.size)
-        else:
-            nodes, shares = _interpolation(np.log(wavelength[self._seen]), weight[:, 0])
-            self.wavelength = np.exp(nodes)
-        self._weight = (weight * shares).astype(np.float32)
+    def __init__(self, wavelength, response):
+        seen = np.flatnonzero(response)
+        self.unit = np.array([response.max(initial=0.0) or 1.0])
+        weight = response[seen] / self.unit
+        nodes, shares = np.empty(0), np.empty((0, 0))
+        if seen.size:
+            nodes, shares = _interpolation(np.log(wavelength[seen]), weight)
+        self.wavelength, self.sums = np.exp(nodes), np.ones((nodes.size, 1))
+        self._weight = (weight[:, np.newaxis] * shares).astype(np.float32)
+        gapless = seen.size and seen.size == np.ptp(seen) + 1
+        self._seen = slice(seen[0], seen[-1] + 1) if gapless else seen
 
     def share(self, spectra):
         """Integrals (..., n_nodes) of spectra (..., n_wave) by node."""
-        flat = spectra.reshape(-1, spectra.shape[-1])[:, self._taken]
+        flat = spectra.reshape(-1, spectra.shape[-1])[:, self._seen]
         return (flat @ self._weight).reshape(*spectra.shape[:-1], -1)
+
+
+class _AllNodes:
+    """All wavelengths as nodes, shared by all bands."""
+
+    def __init__(self, wavelength, responses):
+        self._seen = np.flatnonzero(responses.any(axis=0))
+        self.wavelength = wavelength[self._seen]
+        self.unit = responses.max(axis=1)
+        self.unit[self.unit == 0.0] = 1.0
+        self.sums = (responses[:, self._seen] / self.unit[:, np.newaxis]).T
+
+    def share(self, spectra):
+        """Spectra (..., n_nodes) at the nodes."""
+        return spectra[..., self._seen]
 
 
 def _interpolation(x, weight):

@@ -144,9 +144,7 @@ class TestWeigh:
         other = flux.copy()
         other[2] = -80.0
         without = with_limits(np.delete(pool.flux, 2, axis=1), pool.low, pool.high)
-        few = compute_likelihood(
-            without, np.delete(flux, 2), np.delete(error, 2), integral
-        )
+        few = compute_likelihood(without, np.delete(flux, 2), np.delete(error, 2), integral)
         for data in (flux, other):
             np.testing.assert_allclose(
                 compute_likelihood(pool, data, error, integral).log_weight,
