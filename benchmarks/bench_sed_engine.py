@@ -158,9 +158,8 @@ def measure(sample):
     sed._start_worker()
     batch = make_batch(as_sample(sample))
     sed._estimate(batch[:1])
-    start, found = time.process_time(), []
-    for first in range(0, len(batch), sed.rows_at_once):
-        found.append(sed._estimate(batch[first : first + sed.rows_at_once]))
+    start, step = time.process_time(), sed.rows_at_once
+    found = [sed._estimate(batch[k : k + step]) for k in range(0, len(batch), step)]
     seconds = time.process_time() - start
     ess = np.concatenate([part.extra["ess"] for part in found])
     a_v = np.concatenate([part.samples["A_V"] for part in found])

@@ -2,9 +2,10 @@
 
 ``tests/golden/results-0.1.json`` was stored by ``tests/helpers/golden_results.py`` with the code
 of commit 0e4dc3e, but for those of the networks, which were stored with the networks of the
-population 0.2. On the machine that stored them all are equal to the last bit, but fits with the
-Salim law, which is composed of parts now. Other processors and versions of
-libraries add up in another order, so that samplers part: hence the tolerances.
+population 0.2. On the machine that stored them all are equal to the last bit, but the fits with
+tables. Other processors and versions of libraries add up in another order, so that samplers part:
+hence the tolerances. Fits draw other models than those of version 0.1, some 500 effective ones:
+their percentiles have errors of several per cent of the interval.
 """
 
 import json
@@ -22,7 +23,8 @@ STORED = json.loads((Path(__file__).parent / "golden" / "results-0.1.json").read
 NEEDS = {"sed": "bagpipes", "bagpipes": "bagpipes"}
 SLOPE_ERR = 0.07
 """Systematic error of photometric slopes in version 0.1."""
-TOLERANCE = {"bagpipes": 1e-8, "networks": 1e-5, "sed": 1e-2, "simulator": 1e-5}
+TOLERANCE = {"bagpipes": 1e-8, "networks": 1e-5, "simulator": 1e-5}
+QUANTITIES = ("A_V", "E_BV", "log_sSFR")
 
 
 def agree(found, stored, tolerance):
@@ -35,12 +37,24 @@ def agree(found, stored, tolerance):
     np.testing.assert_allclose(found, stored, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("name", [name for name in STORED if name != "bagpipes"])
+@pytest.mark.parametrize("name", [name for name in STORED if name not in NEEDS])
 def test_results_are_those_of_before(name, monkeypatch):
-    if name in NEEDS:
-        skip_without(NEEDS[name])
     monkeypatch.setattr(uv_slope, "PHOTOMETRIC_SLOPE_ERR", SLOPE_ERR)
     agree(RESULTS[name](), STORED[name], TOLERANCE.get(name, 1e-9))
+
+
+def test_fits_are_those_of_before_within_their_noise():
+    skip_without("bagpipes")
+    found, share = RESULTS["sed"](), []
+    for settings, stored in STORED["sed"].items():
+        ours = found[settings]
+        np.testing.assert_allclose(ours["chi2"], stored["chi2"], atol=0.5)
+        for name in QUANTITIES:
+            low, high = (np.array(stored[f"{name}_{end}"]) for end in ("p16", "p84"))
+            apart = np.abs(np.array(ours[name]) - stored[name]) / (high - low)
+            assert apart.max() < 0.25
+            share += (apart < 0.1).tolist()
+    assert np.mean(share) > 0.9
 
 
 def test_likelihoods_of_bagpipes_are_those_of_before(tmp_path):

@@ -247,10 +247,10 @@ class SEDTable:
         """
         n_groups, n, _ = light[0].shape
         seen = np.zeros((n_groups, n, column.size // n_groups, self._unit.size), np.float32)
-        for part, depth in zip(*self._parts(light, column, clouds, shape), strict=True):
-            depth = depth.reshape(n_groups, -1, depth.shape[-1])
+        for part, flat in zip(*self._parts(light, column, clouds, shape), strict=True):
+            depth = flat.reshape(n_groups, -1, flat.shape[-1]).swapaxes(1, 2)
             for k, (start, stop) in enumerate(self._blocks):
-                through = depth[..., start:stop].swapaxes(1, 2)
+                through = depth[:, start:stop]
                 glows = k >= self._glow.size
                 dust = -np.expm1(-through) if glows else np.exp(-through)
                 seen[..., k] += part[..., start:stop] @ dust
