@@ -113,7 +113,32 @@ def constant_history():
     maker = ModelMaker(setup, 7.0, band_light(setup, BANDS))
     galaxies, _ = mocks(setup, 3, 10.0, seed=4)
     points = np.random.default_rng(1).random((64, len(maker.prior.free)))
-    return maker.at(points), TabulatedEngine(setup).fit(galaxies)], truth
+    return maker.at(points), TabulatedEngine(setup).fit(galaxies)
+
+
+def escalated(batch, parameters):
+    """Estimates of both engines where no number of effective models is enough."""
+    bagpipes._MIN_ESS = np.inf
+    found = []
+    for engine in ("tabulated", "bagpipes"):
+        sed = bagpipes.BagpipesEstimator(engine=engine, escalate=True, **parameters)
+        sed._start_worker()
+        found.append(sed._estimate(batch))
+    return found
+
+
+def posteriors_by_law(laws, priors):
+    """Draws of eight mocks of each law, and their truth."""
+    own = {
+        "lognormal:massformed": (8.6, 9.4),
+        "dust:Av": (0.2, 1.5),
+        "dust:Av_prior": "uniform",
+    }
+    found = {}
+    for name, law in laws.items():
+        setup = settings("lognormal", law, own | priors.get(name, {}))
+        galaxies, truth = mocks(setup, 8, 30.0, seed=3)
+        found[name] = [fit.draws for fit in TabulatedEngine(setup).fit(galaxies)], truth
     return found
 
 
