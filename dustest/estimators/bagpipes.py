@@ -175,12 +175,12 @@ class BagpipesEstimator(DustEstimator):
     Percentiles have the endings ``_p16`` and ``_p84``.
 
     At a fixed redshift, photometry is linear in the masses of stars that formed in bins of age.
-    Tables of the spectra at the wavelengths of the bands therefore replace the models of Bagpipes,
-    at redshifts in steps of 0.01. The likelihood of one pool of models of the prior is computed
-    for all galaxies at a redshift in the same bands, with the mass integrated analytically.
-    Further models are drawn around those that fit if the effective number is too small. A free
-    redshift needs a pool for each galaxy. The masses need priors that are free and flat in the
-    logarithm; the tables do not use ``n_live`` and ``resolution``.
+    Tables of the light in the bands therefore replace the models of Bagpipes, at redshifts in
+    steps of 0.01. The likelihood of one pool of models of the prior is computed for all galaxies
+    at a redshift, with the mass integrated analytically. Further models are drawn around those
+    that fit if the effective number is too small. A free redshift needs a pool for each galaxy.
+    The masses need priors that are free and flat in the logarithm; the tables do not use
+    ``n_live`` and ``resolution``.
 
     The time of a fit of Bagpipes is about proportional to ``n_live``. A galaxy of the JADES
     Origins Field in 19 bands took 78, 209 and 385 seconds of one core at 400, 1,000 and 2,000
