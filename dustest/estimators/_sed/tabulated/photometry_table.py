@@ -26,7 +26,7 @@ _CHUNK = 1024  # models whose light at all nodes fits in the cache of a core
 _STEP, _PANEL = 0.05, 0.3
 """Mean distance of nodes, and greatest width of one polynomial, in ln wavelength."""
 _SIGNS, _ROUNDING = np.resize([1.0, -1.0], 64), 1e-18
-_TAIL = 3e-4
+_TAIL = 1e-5
 """Share of a band at either end without nodes of its own."""
 
 
@@ -54,7 +54,7 @@ class SEDTable:
         Observed wavelengths in Angstrom, in ascending order, in place of the bands.
     exact : bool, optional
         Whether all wavelengths are nodes. Fluxes are then those of Bagpipes to 1e-5, otherwise to
-        1e-3 for A_V up to 5.
+        1e-3 for A_V up to 2.
 
     Attributes
     ----------
