@@ -48,7 +48,8 @@ def test_fits_are_those_of_before_within_their_noise():
     found, share = RESULTS["sed"](), []
     for settings, stored in STORED["sed"].items():
         ours = found[settings]
-        np.testing.assert_allclose(ours["chi2"], stored["chi2"], atol=0.5)
+        # The best of some thousand models is not the best of all.
+        np.testing.assert_allclose(ours["chi2"], stored["chi2"], rtol=0.15, atol=1.0)
         for name in QUANTITIES:
             low, high = (np.array(stored[f"{name}_{end}"]) for end in ("p16", "p84"))
             apart = np.abs(np.array(ours[name]) - stored[name]) / (high - low)

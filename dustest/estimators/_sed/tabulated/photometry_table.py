@@ -102,7 +102,12 @@ class SEDTable:
         if exact or wavelength is not None:
             parts = [_AllNodes(light.wavelength, np.array(columns))]
         else:
-            parts = [_Nodes(light.wavelength, column) for column in columns]
+            # In the integral over all wavelengths, the bluest have the least share and most light.
+            tails = np.where(np.arange(len(columns)) < self._glow.size, _TAIL, 0.0)
+            parts = [
+                _Nodes(light.wavelength, column, tail)
+                for column, tail in zip(columns, tails, strict=True)
+            ]
         self._set_light(light, n_age, parts)
         nodes = np.concatenate([part.wavelength for part in parts])
         laws = (law,) if law.birth_clouds is None else (law, law.birth_clouds)
@@ -367,13 +372,13 @@ class SEDTable:
 class _Nodes:
     """Few nodes of the transmission of dust in one band, and shares of its wavelengths in them."""
 
-    def __init__(self, wavelength, response):
+    def __init__(self, wavelength, response, tail):
         seen = np.flatnonzero(response)
         self.unit = np.array([response.max(initial=0.0) or 1.0])
         weight = response[seen] / self.unit
         nodes, shares = np.empty(0), np.empty((0, 0))
         if seen.size:
-            nodes, shares = _interpolation(np.log(wavelength[seen]), weight)
+            nodes, shares = _interpolation(np.log(wavelength[seen]), weight, tail)
         self.wavelength, self.sums = np.exp(nodes), np.ones((nodes.size, 1))
         self._weight = (weight[:, np.newaxis] * shares).astype(np.float32)
         gapless = seen.size and seen.size == np.ptp(seen) + 1
@@ -400,14 +405,14 @@ class _AllNodes:
         return spectra[..., self._seen]
 
 
-def _interpolation(x, weight):
+def _interpolation(x, weight, tail):
     """Nodes for functions of some places, and values there as sums of those at the nodes.
 
-    Places beyond all but little of the weight have the values of the last ones within.
+    Places in either tail of the weight have the value of the last place outside it.
     """
     order = np.argsort(x)
     share = np.cumsum(weight[order]) / weight.sum()
-    low, high = x[order[np.searchsorted(share, (_TAIL, 1.0 - _TAIL)).clip(max=x.size - 1)]]
+    low, high = x[order[np.searchsorted(share, (tail, 1.0 - tail)).clip(max=x.size - 1)]]
     x = np.clip(x, low, high)
     n_panels = max(int(np.ceil((high - low) / _PANEL)), 1)
     width = (high - low) / n_panels
@@ -481,12 +486,12 @@ def _rows_of(values, rows):
 
 def _at_corners(weights, shares):
     """Weights (n, n_corners * n_age) distributed to corners of cells, linear in each weight."""
-    spread = weights[:, np.newaxis]
+    (n, n_age), spread = weights.shape, weights[:, np.newaxis]
     for share in shares:
         above = spread * share[:, np.newaxis, np.newaxis]
         spread = np.stack([spread - above, above], axis=2)
-        spread = spread.reshape(len(weights), -1, weights.shape[1])
-    return spread.reshape(len(weights), -1)
+        spread = spread.reshape(n, 2 * spread.shape[1], n_age)
+    return spread.reshape(n, spread.shape[1] * n_age)
 
 
 def _checked_emission(parameters):
