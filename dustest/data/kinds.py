@@ -612,6 +612,11 @@ KINDS = Registry(
             ),
         ),
         Kind(
+            "redshift_samples",
+            "draws from the probability density of the redshift",
+            (KindColumn("redshift_samples", "redshifts; NaN are left out", axes=2),),
+        ),
+        Kind(
             "position",
             "position on the sky",
             (_position("ra", "right ascension"), _position("dec", "declination")),

@@ -22,7 +22,15 @@ from dustest.estimators._sed.fitted_law import fitted_law
 from dustest.estimators._sed.parameter_checks import check_choice, check_switch, years
 from dustest.estimators._sed.posterior import DRAWN, N_DRAWS, Galaxy, Settings
 from dustest.estimators._sed.prior_transform import SEDPrior
-from dustest.estimators._sed.priors import fit_instructions, fitted_cosmology, fitted_history
+from dustest.estimators._sed.priors import (
+    BAGPIPES_REDSHIFT,
+    MAX_REDSHIFT,
+    MIN_REDSHIFT,
+    fit_instructions,
+    fitted_cosmology,
+    fitted_history,
+)
+from dustest.estimators._sed.redshift_density import RedshiftDensity
 from dustest.estimators._sed.rest_frame import REST_FRAME, RestFrame
 from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
 from dustest.estimators._sed.tabulated.model_pool import check_parameters, check_tabulated
@@ -38,6 +46,8 @@ __all__ = ["BagpipesEstimator"]
 _ENGINES = {"tabulated": ("Cappe2004",), "bagpipes": ("Lange2023",)}
 """References by engine."""
 _REDSHIFTS = ("fixed", "free")
+_DENSITIES = ("redshift_density", "redshift_samples")
+"""Columns with a probability density of the redshift, in order of preference."""
 _TRIAL_REDSHIFT = 0.01
 """Redshift at which priors are tested: the Universe is old enough for any that fits a galaxy."""
 _TABULATED_BATCH = 64
@@ -88,9 +98,10 @@ class BagpipesEstimator(DustEstimator):
         and ``"<parameter>_prior"`` sets the shape. An upper limit in Gyr may be the word
         ``"age_of_universe"``.
     redshift : {"fixed", "free"}, optional
-        Whether the redshift is that of the sample, or has a Gaussian prior of the width of its
-        ``redshift_err``, cut at three standard deviations. Galaxies without an error keep a fixed
-        redshift, with a warning.
+        Whether the redshift is that of the sample, or has a prior: the ``redshift_density`` of the
+        sample, otherwise that of its ``redshift_samples``, otherwise a Gaussian of the width
+        ``redshift_err``, cut at three standard deviations. Galaxies without any of these keep a
+        fixed redshift, with a warning. Only the tables take densities.
     cosmology : `~astropy.cosmology.FLRW`, optional
         Cosmology of the distances and of the ages of the Universe, by default that of Bagpipes,
         ``FlatLambdaCDM(H0=70, Om0=0.3)``. Only the tables take another one; their stars are at
@@ -165,6 +176,8 @@ class BagpipesEstimator(DustEstimator):
     ``extra``, come the quantities of ``BagpipesEstimator.gives``, from the draws of the posterior,
     and the groups
 
+    - ``"redshift"``: ``redshift_samples``, 200 draws of the redshift if it is free, which show
+      all peaks of its posterior;
     - ``"priors"``: ``A_V_flat`` and ``A_V_log10``, A_V under a prior flat in A_V and one flat in
       its logarithm (from 1e-4 mag on), both between the limits of its own, from the same models;
     - ``"history"``: the quantities ``log_mass``, ``log_SFR_10``, ``log_SFR_100`` and ``log_age``;
@@ -176,11 +189,16 @@ class BagpipesEstimator(DustEstimator):
 
     At a fixed redshift, photometry is linear in the masses of stars that formed in bins of age.
     Tables of the light in the bands therefore replace the models of Bagpipes, at redshifts in
-    steps of 0.01. The likelihood of one pool of models of the prior is computed for all galaxies
-    at a redshift, with the mass integrated analytically. Further models are drawn around those
-    that fit if the effective number is too small. A free redshift needs a pool for each galaxy.
-    The masses need priors that are free and flat in the logarithm; the tables do not use
-    ``n_live`` and ``resolution``.
+    steps of 0.01, or of three significant digits below 1. Beyond redshift 10, where Bagpipes
+    ends, they have the intergalactic medium of `~dustest.physics.igm_transmission`, without the
+    damping wing of neutral gas. The likelihood of one pool of models of the prior is computed for
+    all galaxies at a redshift, with the mass integrated analytically. Further models are drawn
+    around those that fit if the effective number is too small. The masses need priors that are
+    free and flat in the logarithm; the tables do not use ``n_live`` and ``resolution``.
+
+    A free redshift needs a pool for each galaxy, at about 60 redshifts or in steps of 0.05. In
+    the tables, a prior that ends at the age of the Universe then does so at the redshift of each
+    model; in Bagpipes, at the lowest redshift.
 
     The time of a fit of Bagpipes is about proportional to ``n_live``. A galaxy of the JADES
     Origins Field in 19 bands took 78, 209 and 385 seconds of one core at 400, 1,000 and 2,000
@@ -209,7 +227,6 @@ class BagpipesEstimator(DustEstimator):
 
     requires: ClassVar[tuple] = (("flux", "spectrum"), "redshift")
     uncertainty: ClassVar[str] = "posterior"
-    redshift_range: ClassVar[tuple] = (1e-3, 10.0)
     isolated: ClassVar[bool] = True
     needs_curves: ClassVar[bool] = True
     gives: ClassVar[tuple] = (*DRAWN, *REST_FRAME)
@@ -267,6 +284,12 @@ class BagpipesEstimator(DustEstimator):
         self.random_state = random_state
 
     @property
+    def redshift_range(self):
+        """Redshifts that the engine can fit."""
+        tables_alone = self.engine == "tabulated" and not self.escalate
+        return MIN_REDSHIFT, MAX_REDSHIFT if tables_alone else BAGPIPES_REDSHIFT
+
+    @property
     def rows_at_once(self):
         """Number of galaxies with a common time limit: one, or as many as share tables."""
         if self.engine != "tabulated":
@@ -289,6 +312,8 @@ class BagpipesEstimator(DustEstimator):
     def _warn_of_sample(self, sample):
         """Warn of galaxies that are not fitted as requested."""
         if self.redshift == "free":
+            if self.redshift_range[1] < MAX_REDSHIFT:
+                _refuse_densities(sample)
             _warn_of_fixed_redshifts(sample)
         self._warn_of_spectra(sample)
 
@@ -426,14 +451,30 @@ def _better(tabulated, sampled):
 def _warn_of_fixed_redshifts(sample):
     """Warn of galaxies whose redshift has no error, and therefore no prior."""
     errors = sample["redshift_err"] if "redshift_err" in sample.colnames else np.nan
-    known = np.isfinite(sample["redshift"])
-    n_fixed = np.count_nonzero(known & ~((errors > 0) & np.isfinite(errors)))
+    free = (errors > 0) & np.isfinite(errors)
+    for name in _DENSITIES:
+        if name in sample.colnames:
+            free |= np.any(np.isfinite(sample[name]), axis=1)
+    n_fixed = np.count_nonzero(np.isfinite(sample["redshift"]) & ~free)
     if n_fixed:
         msg = (
-            f"redshift='free' needs the column redshift_err: {n_fixed} of {len(sample)} galaxies "
-            "have none above 0, and their redshift is kept fixed"
+            f"redshift='free' needs the column redshift_err, or {' or '.join(_DENSITIES)}: "
+            f"{n_fixed} of {len(sample)} galaxies have no error above 0 and no density, and their "
+            "redshift is kept fixed"
         )
         warnings.warn(msg, DustestWarning, stacklevel=5)
+
+
+def _refuse_densities(sample):
+    """Raise an error for densities of the redshift, which Bagpipes does not take as priors."""
+    names = [name for name in _DENSITIES if name in sample.colnames]
+    if names:
+        msg = (
+            f"Bagpipes has no prior like the column {' and '.join(names)}: take "
+            "engine='tabulated' without escalate, or remove it from the sample, so that the "
+            "prior is a Gaussian of redshift_err"
+        )
+        raise InputError(msg)
 
 
 def _without_spectra(batch):
@@ -469,7 +510,17 @@ def _usable_data(batch, row, sed_wavelength):
         spectrum=spectrum,
         seed=int(batch.seed[row]),
         sed_wavelength=sed_wavelength,
+        redshift_density=_density(batch, row),
     )
+
+
+def _density(batch, row):
+    """Probability density of the redshift of one galaxy, None if it has none."""
+    if batch.redshift_density.size:
+        found = RedshiftDensity.of_grid(batch.redshift_grid[row], batch.redshift_density[row])
+        if found is not None:
+            return found
+    return RedshiftDensity.of_samples(batch.redshift_samples[row])
 
 
 def _flags(galaxy, posterior):

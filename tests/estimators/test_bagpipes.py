@@ -74,7 +74,7 @@ def world():
 @pytest.fixture(scope="module")
 def fitted(mock, tmp_path_factory):
     """A catalogue with every kind of bad row through two workers, and what it left behind."""
-    table = galaxies(mock["flux"], redshift=[7.0, 7.0, 7.0, 7.0, np.nan, -1.0, 15.0])
+    table = galaxies(mock["flux"], redshift=[7.0, 7.0, 7.0, 7.0, np.nan, -1.0, 25.0])
     table["flux_F115W"][1] = np.nan * u.nJy
     table["flux_F200W"][1] *= -1e-3
     table["flux_err_F200W"][1] *= 10.0
@@ -310,7 +310,25 @@ class TestTabulated:
                 BagpipesEstimator(redshift=redshift)._ready(table)
         said = [str(one.message) for one in caught if "redshift_err" in str(one.message)]
         assert len(said) == (n_fixed > 0)
-        assert all(f"{n_fixed} of 3 galaxies have none above 0" in text for text in said)
+        assert all(f"{n_fixed} of 3 galaxies have no error above 0" in text for text in said)
+
+    def test_densities_of_redshift_are_counted(self):
+        table = galaxies([50.0] * 5, redshift=[7.0, 8.0, 7.0])
+        table["redshift_samples"] = np.array([[7.0, 7.1], [7.9, 8.1], [np.nan, np.nan]])
+        with pytest.warns(DustestWarning, match="1 of 3 galaxies have no error above 0 and no de"):
+            BagpipesEstimator(redshift="free")._ready(table)
+
+    @pytest.mark.parametrize("parameters", [{"engine": "bagpipes"}, {"escalate": True}])
+    def test_densities_of_redshift_need_the_tables(self, parameters):
+        table = galaxies([50.0] * 5)
+        table["redshift_samples"] = np.array([[7.0, 7.1]])
+        with pytest.raises(InputError, match="no prior like the column redshift_samples: take"):
+            BagpipesEstimator(redshift="free", **parameters)._ready(table)
+
+    def test_only_the_tables_go_beyond_redshift_10(self):
+        assert BagpipesEstimator().redshift_range == (1e-3, 20.0)
+        for parameters in ({"engine": "bagpipes"}, {"escalate": True}):
+            assert BagpipesEstimator(**parameters).redshift_range == (1e-3, 10.0)
 
     def test_a_redshift_that_stays_fixed_is_no_silent_answer(self, mock):
         table = galaxies(mock["flux"])
@@ -634,8 +652,8 @@ class TestBadRows:
             "beyond numbers": (flux * 1e250, error, 7.0, {"FAILED"}),
             "faint": (flux * 1e-30, error, 7.0, set()),
             "next to us": (flux, error, 1e-3, set()),
-            "at the end": (flux, error, 10.0, set()),
-            "beyond": (flux, error, np.nextafter(10.0, 11.0), {"REDSHIFT_OUT_OF_RANGE"}),
+            "at the end": (flux, error, 20.0, set()),
+            "beyond": (flux, error, np.nextafter(20.0, 21.0), {"REDSHIFT_OUT_OF_RANGE"}),
         }
         fluxes, errors, redshift, flags = zip(*faults.values(), strict=True)
         table = QTable({"id": list(faults), "redshift": np.array(redshift)})
@@ -733,9 +751,8 @@ def expected_columns(*, free_redshift):
     names = plain + [f"{name}_{level}" for name in spread for level in ("p16", "p84")]
     units = {name: u.mag if name.startswith("A_V") else None for name in names}
     fluxes = [f"{kind}_{band}" for kind in ("model", "dust_free") for band in BANDS]
-    return (
-        units | dict.fromkeys([*fluxes, "SED", "SED_dust_free"], u.nJy) | {"SED_wavelength": u.AA}
-    )
+    seds = dict.fromkeys([*fluxes, "SED", "SED_dust_free"], u.nJy)
+    return units | seds | {"SED_wavelength": u.AA, "redshift_samples": None}
 
 
 def with_extras(mock, engine, **parameters):
@@ -745,7 +762,7 @@ def with_extras(mock, engine, **parameters):
     for band in BANDS:
         table[f"flux_{band}"][1] = np.nan * u.nJy
     table["flux_F115W"][0] = np.nan * u.nJy
-    extra = ("priors", "history", "sed")
+    extra = ("redshift", "priors", "history", "sed")
     return estimator(engine=engine, extra=extra, **parameters).estimate(table), table
 
 

@@ -11,6 +11,7 @@ from sed_mocks import BANDS, FLAT, LOG_10, mocks, settings
 
 from dustest.estimators import bagpipes
 from dustest.estimators._sed.extra_columns import sed_wavelengths
+from dustest.estimators._sed.redshift_density import RedshiftDensity
 from dustest.estimators._sed.tabulated import pool
 from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
 from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light
@@ -90,6 +91,29 @@ def with_free_redshifts(mass, n):
         "unknown": engine.fit(unknown),
         "fixed": TabulatedEngine(settings(**own)).fit(unknown[:1]),
         "pools": list(engine._pools),
+    }
+
+
+def densities_of_redshift(n):
+    """Fits of mocks whose redshift is in one of two peaks, and shares of the upper one.
+
+    Returns the truth, the posteriors, and two priors: of a galaxy without information, and of
+    the ages of models by redshift.
+    """
+    grid = np.linspace(1.0, 12.0, 1101)
+    peaks = [np.exp(-0.5 * ((grid - at) / width) ** 2) for at, width in ((2.5, 0.1), (9.0, 0.2))]
+    density = RedshiftDensity.of_grid(grid, 0.6 * peaks[0] + 0.2 * peaks[1])
+    priors = FLAT | {"delayed:massformed": (8.6, 9.4)}
+    setup = settings("delayed", priors=priors, free_redshift=True)
+    galaxies, truth = mocks(setup, n, 20.0, seed=180201, density=density, floor=0.05)
+    blind = replace(galaxies[0], flux_err=np.full(len(BANDS), 1e9))
+    maker = ModelMaker(setup, 7.0, band_light(setup, BANDS), density)
+    points = np.random.default_rng(1).random((4000, len(maker.prior.free)))
+    return {
+        "truth": truth,
+        "posteriors": TabulatedEngine(setup).fit(galaxies, BANDS),
+        "blind": TabulatedEngine(setup).fit([blind], BANDS)[0],
+        "values": maker.prior.transform(points),
     }
 
 

@@ -16,9 +16,9 @@ def settings(sfh="lognormal", dust_law="Calzetti", priors=None, **others):
     return Settings(sfh, dust_law, priors, **others)
 
 
-def mocks(setup, n, snr, seed, *, redshift=7.0, redshift_err=np.nan, floor=0.0):
+def mocks(setup, n, snr, seed, *, redshift=7.0, redshift_err=np.nan, density=None, floor=0.0):
     """Galaxies of the prior with noise of one size and a relative one, and their truth."""
-    free = redshift_err if setup.free_redshift else None
+    free = (redshift_err if density is None else density) if setup.free_redshift else None
     maker = ModelMaker(setup, redshift, band_light(setup, BANDS), free)
     if setup.free_redshift:
         maker._step = 0.002  # finer than what is to be tested
@@ -30,7 +30,8 @@ def mocks(setup, n, snr, seed, *, redshift=7.0, redshift_err=np.nan, floor=0.0):
     error = np.hypot(np.median(flux.max(axis=1)) / snr, floor * flux)
     flux += error * rng.standard_normal(flux.shape)
     galaxies = [
-        Galaxy(redshift, redshift_err, BANDS, flux[i], error[i], None, seed=i) for i in range(n)
+        Galaxy(redshift, redshift_err, BANDS, flux[i], error[i], None, i, None, density)
+        for i in range(n)
     ]
     values = maker.prior.transform(models.cube)
     truth = models.quantities | {"A_V": values["dust:Av"], "redshift": values["redshift"]}

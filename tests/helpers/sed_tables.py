@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 
+from dustest.data.bands import get_band
 from dustest.data.errors import InputError
 from dustest.estimators._sed.bagpipes.dust_curve import BAGPIPES_CURVES, BagpipesCurve
 from dustest.estimators._sed.bagpipes.loading import load_bagpipes
@@ -119,6 +120,36 @@ def light_behind(laws, bands):
     weights = np.eye(tables[0].age_edges.size - 1)[[0, -1]]
     found = [table.photometry(weights, 0.2, -2.5, 0.5, 3.0) for table in tables]
     return [*found, tables[0].photometry(weights, 0.2, -2.5, 0.5)]
+
+
+def beyond_bagpipes(bands):
+    """Fluxes where Bagpipes ends, ours and its own, and beyond, with means of the spectrum."""
+    light = BandLight(bands)
+    found = {"end": [_fluxes(light, 10.0 + step)[0] for step in (1e-9, 0.0)]}
+    return found | {redshift: _fluxes(light, redshift) for redshift in (12.0, 15.0, 18.0, 20.0)}
+
+
+def _fluxes(light, redshift):
+    """Fluxes of young stars in bands, and means of their spectrum over the photons of these."""
+    law, means = get_dust_law("Calzetti"), []
+    curves = [get_band(name) for name in light.bands]
+    table = SEDTable(redshift, light.bands, law, light=light)
+    weights = np.zeros((1, table.age_edges.size - 1))
+    weights[0, 10:14] = 1.0
+    arguments = weights, 0.2, -2.5, 0.3
+    for curve in curves:
+        wavelength = np.linspace(curve.wavelength[0], curve.wavelength[-1], 4000)
+        # Models begin at the bluest band of redshift 10; there is no light at shorter waves.
+        inside = wavelength > light.wavelength[0] * (1.0 + redshift)
+        flux = np.zeros(wavelength.size)
+        if inside.any():
+            points = SEDTable(
+                redshift, light.bands, law, light=light, wavelength=wavelength[inside]
+            )
+            flux[inside] = points.photometry(*arguments)[0]
+        response = np.interp(wavelength, curve.wavelength, curve.transmission) / wavelength
+        means.append(np.sum(flux * response) / np.sum(response))
+    return table.photometry(*arguments)[0], np.array(means)
 
 
 def in_another_cosmology(cosmology):

@@ -12,6 +12,7 @@ from dustest.estimators.run.batch import ExtraColumn
 __all__ = ["EXTRAS", "declared_columns", "extra_columns", "sed_wavelengths"]
 
 EXTRAS = {
+    "redshift": (),
     "priors": (),
     "history": ("log_mass", "log_SFR_10", "log_SFR_100", "log_age"),
     "sed": (),
@@ -20,6 +21,7 @@ EXTRAS = {
 _ALWAYS = ("log_mass", "chi2", "fit_probability", "ess", "log_evidence", "A_V_information")
 _SEDS = ("SED", "SED_dust_free")
 _N_WAVELENGTHS = 500
+_N_REDSHIFTS = 200
 _LEVELS = (0.5, 0.16, 0.84)
 
 
@@ -98,6 +100,8 @@ def declared_columns(wanted, bands, quantities, *, free_redshift):
     for quantity, names in _quantile_columns(wanted, free_redshift=free_redshift).items():
         unit = u.mag if quantity in _under_priors() else None
         columns |= {name: ExtraColumn(unit) for name in names}
+    if "redshift" in wanted:
+        columns["redshift_samples"] = ExtraColumn(shape=(_N_REDSHIFTS,))
     if "sed" in wanted and bands:
         fluxes = [f"{kind}_{band}" for kind in ("model", "dust_free") for band in bands]
         columns |= {name: ExtraColumn(FLUX_UNIT) for name in fluxes}
@@ -129,6 +133,7 @@ def _values(galaxy, posterior, quantiles):
         "ess": posterior.ess,
         "log_evidence": posterior.log_evidence,
         "A_V_information": posterior.information,
+        "redshift_samples": posterior.draws["redshift"][:_N_REDSHIFTS],
     }
     draws = posterior.draws | {f"A_V_{k}": v for k, v in posterior.a_v_under.items()}
     for quantity, names in quantiles.items():

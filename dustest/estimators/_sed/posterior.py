@@ -6,6 +6,7 @@ import numpy as np
 from astropy.cosmology import FLRW
 from scipy.special import chdtrc
 
+from dustest.estimators._sed.redshift_density import RedshiftDensity
 from dustest.estimators.run.information import gained_bits
 from dustest.physics.cosmology import BAGPIPES_COSMOLOGY
 
@@ -101,6 +102,8 @@ class Galaxy:
         Seed of this galaxy.
     sed_wavelength : ndarray or None
         Observed wavelengths [Angstrom] of the spectrum of its best model.
+    redshift_density : RedshiftDensity, optional
+        Prior of the redshift where it is free, in place of a Gaussian.
     """
 
     redshift: float
@@ -111,6 +114,14 @@ class Galaxy:
     spectrum: np.ndarray | None
     seed: int
     sed_wavelength: np.ndarray | None = None
+    redshift_density: RedshiftDensity | None = None
+
+    @property
+    def redshift_spread(self):
+        """Prior of a free redshift: a density, a standard deviation, or None for neither."""
+        if self.redshift_density is not None:
+            return self.redshift_density
+        return self.redshift_err if 0 < self.redshift_err < np.inf else None
 
     @property
     def n_data(self):

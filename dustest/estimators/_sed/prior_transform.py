@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import erf, erfinv, stdtr, stdtrit
 
 from dustest.data.errors import InputError
+from dustest.physics.histories import AGE
 
 __all__ = ["SEDPrior"]
 
@@ -28,6 +29,8 @@ class SEDPrior:
         Fit instructions as `dustest.estimators._sed.priors.fit_instructions` makes them: a
         pair of limits is a free parameter, a number a fixed one, the name of another parameter
         a mirror of it.
+    age_at : Callable, optional
+        Age of the Universe in Gyr by redshift, for limits at the age of the Universe.
 
     Attributes
     ----------
@@ -62,7 +65,7 @@ class SEDPrior:
     (array([8.5]), array([7.]))
     """
 
-    def __init__(self, instructions):
+    def __init__(self, instructions, age_at=None):
         flat = _flatten(instructions)
         values = {key: value for key, value in flat.items() if not _is_of_shape(key)}
         self.free = tuple(sorted(key for key, value in values.items() if isinstance(value, tuple)))
@@ -73,6 +76,7 @@ class SEDPrior:
         self.fixed = {key: np.asarray(values[key], dtype=float) for key in values if key in rest}
         self._shapes = {key: flat.get(f"{key}_prior", "uniform") for key in self.free}
         self._limits = {key: values[key] for key in self.free}
+        self._age_at = age_at
         self._hyper = {key: _hyper_of(key, flat) for key in self.free}
         self.masses = tuple(sorted(key for key in values if key.endswith(_MASS)))
         sources = {self.mirrors.get(key, key) for key in self.masses}
@@ -105,8 +109,14 @@ class SEDPrior:
             key: value if value.ndim else np.full(len(cube), value)
             for key, value in self.fixed.items()
         }
-        for key, u in zip(self.free, cube.T, strict=True):
-            parameters[key] = self._value(key, u)
+        coordinates = dict(zip(self.free, cube.T, strict=True))
+        aged = [key for key in self.free if AGE in self._limits[key]]
+        for key in coordinates.keys() - aged:
+            parameters[key] = self._value(key, coordinates[key])
+        if aged:
+            age = self._age_at(parameters["redshift"])
+            for key in aged:
+                parameters[key] = self._value(key, coordinates[key], age)
         return parameters | {key: parameters[source] for key, source in self.mirrors.items()}
 
     def limits(self, name):
@@ -127,6 +137,10 @@ class SEDPrior:
     def shape(self, name):
         """Shape of the prior of a free parameter, by its name in Bagpipes."""
         return self._shapes[name]
+
+    def quantile(self, name, u):
+        """Values of a free parameter at probabilities, of the shape of these."""
+        return self._value(name, u)
 
     def log_ratio_to(self, shape, name, cube):
         """Logarithm of another prior of a free parameter over its own.
@@ -188,10 +202,12 @@ class SEDPrior:
         low, high = self._limits[name]
         return (low if shape == "uniform" else max(low, _LEAST_LOGARITHMIC)), high
 
-    def _value(self, name, u):
-        """Values of a free parameter at coordinates of the unit cube."""
-        quantile = _QUANTILES[self._shapes[name]]
-        return quantile(u, *self._limits[name], **self._hyper[name])
+    def _value(self, name, u, age=None):
+        """Values of a free parameter at coordinates of the unit cube, for ages of the Universe."""
+        low, high = self._limits[name]
+        if high == AGE:
+            high = np.maximum(age, low)
+        return _QUANTILES[self._shapes[name]](u, low, high, **self._hyper[name])
 
     def log_mass_formed(self, parameters):
         """Log10 of the mass formed in all components.
@@ -302,6 +318,11 @@ def _exponential(u, _low, _high, scale, **_):
     return -scale * np.log1p(-u)
 
 
+def _density(u, _low, _high, places, below):
+    """Any density, by its cumulative probability."""
+    return np.interp(u, below, places)
+
+
 _QUANTILES = {
     "uniform": _power(1.0),
     "log_10": _log_uniform,
@@ -312,4 +333,5 @@ _QUANTILES = {
     "Gaussian": _gaussian,
     "student_t": _student_t,
     "exponential": _exponential,
+    "density": _density,
 }

@@ -18,11 +18,14 @@ from dustest.data.identity.describe import describe
 from dustest.data.messages import did_you_mean
 from dustest.estimators._sed.fitted_law import fitted_law
 from dustest.estimators._sed.parameter_checks import check_choice
+from dustest.estimators._sed.redshift_density import RedshiftDensity
 from dustest.physics.cosmology import BAGPIPES_COSMOLOGY, check_cosmology
 from dustest.physics.histories import AGE, HISTORIES, get_history
 
 __all__ = [
+    "BAGPIPES_REDSHIFT",
     "MAX_REDSHIFT",
+    "MIN_REDSHIFT",
     "age_of_universe",
     "fit_instructions",
     "fitted_cosmology",
@@ -30,7 +33,9 @@ __all__ = [
 ]
 
 _FREE_REDSHIFT_SIGMAS = 3.0
-MAX_REDSHIFT = 10.0  # the last redshift of the IGM table of Bagpipes
+MIN_REDSHIFT, MAX_REDSHIFT = 1e-3, 20.0
+BAGPIPES_REDSHIFT = 10.0
+"""The last redshift of the table of Bagpipes of the intergalactic medium."""
 
 _PDFS = {
     "uniform": (),
@@ -150,9 +155,11 @@ def fit_instructions(
     sfh,
     dust_law,
     redshift,
-    redshift_err=None,
+    redshift_spread=None,
     priors=None,
     cosmology=BAGPIPES_COSMOLOGY,
+    highest=MAX_REDSHIFT,
+    own_age=False,
 ):
     """Fit instructions for one galaxy.
 
@@ -163,14 +170,19 @@ def fit_instructions(
     dust_law : str, DustLaw or model of dust_extinction
         The law, see `fitted_law`.
     redshift : float
-        Redshift, above 0 and at most 10.
-    redshift_err : float, optional
-        Standard deviation of a Gaussian prior on the redshift, cut at three of them and at the
-        range that Bagpipes covers.  The redshift is fixed without it.
+        Redshift, above 0 and at most ``highest``.
+    redshift_spread : float or RedshiftDensity, optional
+        Standard deviation of a Gaussian prior on the redshift, cut at three of them, or the prior
+        itself. The redshift is fixed without it.
     priors : dict, optional
         Flat mapping in Bagpipes' parameter names that replaces or adds to the defaults.
     cosmology : `~astropy.cosmology.FLRW`, optional
         Cosmology of the ages of the Universe.
+    highest : float, optional
+        Redshift at which priors are cut, as they are at 0.001.
+    own_age : bool, optional
+        Whether limits at the age of the Universe remain a word if the redshift is free, for
+        `SEDPrior`; otherwise they are the age at the lowest redshift.
 
     Returns
     -------
@@ -183,14 +195,15 @@ def fit_instructions(
         If a name is unknown or a prior is invalid.
     """
     history, law = fitted_history(sfh), fitted_law(dust_law)
-    low, high = _redshift_limits(redshift, redshift_err)
+    redshifts = _redshift_prior(redshift, redshift_spread, highest)
+    low, high = np.broadcast_to(redshifts["redshift"], 2).tolist()
     first = age_of_universe(high, cosmology)
     last = first if low == high else age_of_universe(low, cosmology)
     flat = _COMMON | law.priors | _history_priors(history, first)
     flat |= _checked_names(priors or {}, flat)
-    flat = {key: _at_age(value, last) for key, value in flat.items()}
-    _check_values(flat)
-    flat |= _redshift_prior(redshift, redshift_err)
+    numbers = {key: _at_age(value, last) for key, value in flat.items()}
+    _check_values(numbers)
+    flat = (flat if own_age and low < high else numbers) | redshifts
     _check_freedom(flat)
     return _nest(flat | {"dust:type": law.bagpipes or law.law.name})
 
@@ -224,23 +237,35 @@ def age_of_universe(redshift, cosmology):
     return min(age, float(BAGPIPES_COSMOLOGY.age(0.0).value))
 
 
-def _redshift_limits(redshift, redshift_err):
-    """Lowest and highest redshift of the fit."""
-    if redshift_err is None:
-        return redshift, redshift
-    reach = _FREE_REDSHIFT_SIGMAS * redshift_err
-    return max(redshift - reach, 1e-3), min(redshift + reach, MAX_REDSHIFT)
-
-
-def _redshift_prior(redshift, redshift_err):
-    """Flat mapping of the redshift, fixed or Gaussian."""
-    if redshift_err is None:
+def _redshift_prior(redshift, spread, highest):
+    """Flat mapping of the redshift: fixed, Gaussian, or of any density."""
+    if spread is None:
         return {"redshift": redshift}
+    if isinstance(spread, RedshiftDensity):
+        return _density_prior(spread, highest)
+    reach = _FREE_REDSHIFT_SIGMAS * spread
     return {
-        "redshift": _redshift_limits(redshift, redshift_err),
+        "redshift": (max(redshift - reach, MIN_REDSHIFT), min(redshift + reach, highest)),
         "redshift_prior": "Gaussian",
         "redshift_prior_mu": redshift,
-        "redshift_prior_sigma": redshift_err,
+        "redshift_prior_sigma": spread,
+    }
+
+
+def _density_prior(density, highest):
+    """Flat mapping of a redshift whose prior is a density."""
+    inside = density.within(MIN_REDSHIFT, highest)
+    if inside is None:
+        msg = (
+            f"the density of the redshift must lie from {MIN_REDSHIFT:g} to {highest:g}, got "
+            f"redshifts from {density.limits[0]:.4g} to {density.limits[1]:.4g}"
+        )
+        raise InputError(msg)
+    return {
+        "redshift": inside.limits,
+        "redshift_prior": "density",
+        "redshift_prior_places": inside.redshift,
+        "redshift_prior_below": inside.below,
     }
 
 

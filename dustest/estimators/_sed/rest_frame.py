@@ -373,9 +373,10 @@ class RestFrame:
 
     def _maker(self, galaxy):
         """Maker of the models at a galaxy's redshift, of which the last few are kept."""
-        free = self._settings.free_redshift and 0 < galaxy.redshift_err < np.inf
+        spread = galaxy.redshift_spread if self._settings.free_redshift else None
+        free = spread is not None
         redshift = galaxy.redshift if free else float(tabulated_redshift(galaxy.redshift))
-        key = redshift, galaxy.redshift_err if free else None
+        key = redshift, spread
         if key not in self._makers:
             if len(self._makers) >= _MAX_MAKERS:
                 self._makers.pop(next(iter(self._makers)))

@@ -73,6 +73,8 @@ class Batch:
         Magnification by a lens; NaN if unknown.
     redshift_grid, redshift_density : ndarray of shape (n, n_z)
         Redshifts, and the probability density at them.
+    redshift_samples : ndarray of shape (n, n_samples)
+        Draws from the probability density of the redshift.
     ra, dec, foreground_ebv : ndarray of shape (n,)
         Position in deg and colour excess of the Milky Way in mag, for estimators that require
         ``"position"`` or ``"foreground"``.

@@ -13,6 +13,7 @@ from dustest.estimators._sed.posterior import N_DRAWS, BestFit, Galaxy, Posterio
 BANDS = ("F115W", "F200W", "F444W")
 ALWAYS = {"log_mass", "chi2", "fit_probability", "ess", "log_evidence", "A_V_information"}
 GROUPS = {
+    "redshift": {"redshift_samples"},
     "priors": {
         f"A_V_{prior}{level}" for prior in ("flat", "log10") for level in ("", "_p16", "_p84")
     },
@@ -65,6 +66,12 @@ class TestColumns:
         assert found.keys() == ALWAYS - {"log_mass"}
         assert declared_columns((), BANDS, asked, free_redshift=False).keys() == found.keys()
 
+    def test_draws_of_the_redshift(self):
+        found = extra_columns([row(), None], ("redshift",), BANDS, (), free_redshift=True)
+        samples = found["redshift_samples"]
+        np.testing.assert_array_equal(samples[0], row()[1].draws["redshift"][:200])
+        assert np.isnan(samples[1]).all()
+
     def test_numbers(self):
         found = extra_columns([row(best=None)], (), BANDS, QUANTITIES, free_redshift=False)
         names = ("chi2", "fit_probability", "ess", "log_evidence", "A_V_information")
@@ -91,8 +98,9 @@ class TestRowsWithoutAnswer:
     def test_nothing_but_the_wavelengths(self, free):
         found = extra_columns([None, row(), None], EXTRAS, BANDS, QUANTITIES, free_redshift=free)
         for name, values in found.items():
-            wide = name.startswith("SED")
-            assert values.shape == ((3, 500) if wide else (3,)), name
+            wide = {"SED": (500,), "redshift_samples": (200,)}
+            further = wide.get("SED" if name.startswith("SED") else name, ())
+            assert values.shape == (3, *further), name
             assert np.isfinite(values[1]).all(), name
             if name != "SED_wavelength":
                 assert np.isnan(values[[0, 2]]).all(), name

@@ -10,6 +10,7 @@ from scipy import stats
 from dustest.data.errors import InputError
 from dustest.estimators._sed.prior_transform import SEDPrior
 from dustest.estimators._sed.priors import fit_instructions
+from dustest.estimators._sed.redshift_density import RedshiftDensity
 from dustest.physics import list_histories
 
 N_POINTS = 100
@@ -198,6 +199,29 @@ class TestLogRatio:
         np.testing.assert_array_equal(
             np.delete(moved, axis, axis=1), np.delete(cube, axis, axis=1)
         )
+
+    def test_a_density_of_redshift(self):
+        density = RedshiftDensity.of_samples([2.0, 3.0, 9.0])
+        prior = SEDPrior(fit_instructions("constant", "SMC", 9.0, density))
+        quantiles = prior.quantile("redshift", np.array([0.0, 0.25, 0.5, 0.75, 1.0]))
+        np.testing.assert_allclose(quantiles, [2.0, 2.5, 3.0, 6.0, 9.0], atol=1e-4)
+        cube = np.full((5, len(prior.free)), 0.5)
+        cube[:, prior.free.index("redshift")] = [0.0, 0.25, 0.5, 0.75, 1.0]
+        np.testing.assert_array_equal(prior.transform(cube)["redshift"], quantiles)
+
+    @pytest.mark.parametrize("shape", ["uniform", "log_10"])
+    def test_limits_at_the_age_of_each_redshift(self, shape):
+        priors = {"constant:age_max_prior": shape}
+        instructions = fit_instructions("constant", "SMC", 5.0, 1.0, priors, own_age=True)
+        prior = SEDPrior(instructions, lambda redshift: 6.0 / redshift)
+        cube = np.random.default_rng(1).random((200, len(prior.free)))
+        cube[:, prior.free.index("constant:age_max")] = np.tile([0.0, 0.5, 1.0, 0.3], 50)
+        values = prior.transform(cube)
+        age, limit = values["constant:age_max"], 6.0 / values["redshift"]
+        middle = {"uniform": 0.5 * (1e-3 + limit), "log_10": np.sqrt(1e-3 * limit)}[shape]
+        np.testing.assert_allclose(age[::4], 1e-3)
+        np.testing.assert_allclose(age[1::4], middle[1::4])
+        np.testing.assert_allclose(age[2::4], limit[2::4])
 
     def test_limits(self):
         prior = SEDPrior(fit_instructions("constant", "SMC", 7.0, 0.1))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from dustest.data.errors import InputError
 from dustest.estimators._sed.fitted_law import fitted_law
 from dustest.estimators._sed.priors import fit_instructions
+from dustest.estimators._sed.redshift_density import RedshiftDensity
 from dustest.physics import PowerLaw, Salim18, list_dust_laws, list_histories
 
 AGE_AT_7 = FlatLambdaCDM(H0=70.0, Om0=0.3).age(7.0).value
@@ -93,9 +94,28 @@ class TestRedshift:
         assert instructions["redshift_prior_mu"] == 7.0
         assert instructions["redshift_prior_sigma"] == 0.1
 
-    def test_free_stays_where_bagpipes_has_models(self):
-        low, high = fit_instructions("constant", "Calzetti", 9.8, 5.0)["redshift"]
-        assert 0.0 < low < high == 10.0
+    @pytest.mark.parametrize("highest", [10.0, 20.0])
+    def test_free_stays_where_there_are_models(self, highest):
+        arguments = {"redshift": 9.8, "redshift_spread": 5.0, "highest": highest}
+        low, high = fit_instructions("constant", "Calzetti", **arguments)["redshift"]
+        assert 0.0 < low < high == highest
+
+    def test_a_density_is_cut_where_models_end(self):
+        density = RedshiftDensity.of_samples([9.0, 10.0, 21.0, 22.0])
+        found = fit_instructions("constant", "Calzetti", 9.5, density)
+        assert found["redshift"] == pytest.approx((9.0, 20.0), abs=1e-3)
+        assert found["redshift_prior"] == "density"
+
+    def test_a_density_beyond_the_models_is_refused(self):
+        density = RedshiftDensity.of_samples([21.0, 22.0])
+        with pytest.raises(InputError, match=r"must lie from 0.001 to 20, got redshifts from 21"):
+            fit_instructions("constant", "Calzetti", 9.5, density)
+
+    def test_limits_at_the_age_of_the_universe_stay_words_on_request(self):
+        free = fit_instructions("constant", "Calzetti", 7.0, 0.1, own_age=True)["constant"]
+        fixed = fit_instructions("constant", "Calzetti", 7.0, own_age=True)["constant"]
+        assert free["age_max"] == (1e-3, "age_of_universe")
+        assert fixed["age_max"][1] == pytest.approx(0.7503, abs=1e-3)
 
     def test_ages_reach_back_at_the_lowest_redshift_and_bins_at_the_highest(self):
         cosmology = FlatLambdaCDM(H0=70.0, Om0=0.3)

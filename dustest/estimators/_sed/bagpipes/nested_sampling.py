@@ -30,7 +30,7 @@ from dustest.estimators._sed.posterior import (
     systematic_draw,
 )
 from dustest.estimators._sed.prior_transform import SEDPrior
-from dustest.estimators._sed.priors import fit_instructions
+from dustest.estimators._sed.priors import BAGPIPES_REDSHIFT, fit_instructions
 
 __all__ = ["clean_spectrum", "filter_lines", "fit_galaxy", "quiet"]
 
@@ -103,13 +103,13 @@ def quiet():
 
 def _instructions(galaxy, settings):
     """Fit instructions for one galaxy."""
-    free = settings.free_redshift and 0 < galaxy.redshift_err < np.inf
     return fit_instructions(
         settings.sfh,
         settings.dust_law,
         galaxy.redshift,
-        galaxy.redshift_err if free else None,
+        galaxy.redshift_spread if settings.free_redshift else None,
         settings.priors,
+        highest=BAGPIPES_REDSHIFT,
     )
 
 

@@ -8,8 +8,9 @@ from dustest.data.bands import get_band
 from dustest.data.errors import InputError
 from dustest.estimators._sed.bagpipes.loading import load_bagpipes
 from dustest.estimators._sed.bagpipes.nested_sampling import filter_lines, quiet
-from dustest.estimators._sed.priors import MAX_REDSHIFT, age_of_universe
+from dustest.estimators._sed.priors import BAGPIPES_REDSHIFT, MAX_REDSHIFT, age_of_universe
 from dustest.physics.cosmology import BAGPIPES_COSMOLOGY
+from dustest.physics.igm import igm_transmission
 from dustest.physics.stellar.bilinear import axis_weights
 
 __all__ = ["BandLight"]
@@ -17,6 +18,9 @@ __all__ = ["BandLight"]
 _IONISING = 912.0  # Angstrom; the gas absorbs the light of young stars blueward of it
 _SOLAR_LUMINOSITY = 3.826e33  # erg / s, that of Bagpipes
 _MPC = 3.086e24  # cm, that of Bagpipes
+_LYMAN_ALPHA = 1215.67  # Angstrom
+_OPAQUE = 1e-30
+"""Transmission below which a band sees no light."""
 _LIGHT_SPEED = 2.9979e18  # Angstrom / s, that of Bagpipes
 _NANOJANSKY = 1e-32  # erg / (s cm2 Hz)
 _YR_PER_GYR = 1e9
@@ -158,7 +162,7 @@ class BandLight:
         Parameters
         ----------
         redshift : float
-            Redshift, above 0 and at most 10.
+            Redshift, above 0 and at most 20.
         wavelength : ndarray of shape (n_bands,), optional
             Observed wavelengths in Angstrom, ascending, in place of the bands.
 
@@ -181,8 +185,18 @@ class BandLight:
         else:
             shares = _shares_of_points(stretched, wavelength)
         per_frequency = wavelength**2 / (_LIGHT_SPEED * _NANOJANSKY)
-        transmission = self._model.igm.trans(redshift)[:, np.newaxis]
+        transmission = self._transmission(redshift)[:, np.newaxis]
         return shares * per_frequency * transmission * self._dilution(redshift)
+
+    def _transmission(self, redshift):
+        """Transmission (n_wave,) of the intergalactic medium, also beyond Bagpipes' table."""
+        if redshift <= BAGPIPES_REDSHIFT:
+            return self._model.igm.trans(redshift)
+        transmission = igm_transmission(self.wavelength * (1.0 + redshift), redshift)
+        # As in Bagpipes, the wavelength nearest to the line itself is absorbed.
+        nearest = np.argmin(np.abs(self.wavelength - _LYMAN_ALPHA))
+        transmission[nearest] = min(transmission[nearest - 1 : nearest + 1])
+        return np.where(transmission > _OPAQUE, transmission, 0.0)
 
     def _band_shares(self, stretched):
         """Weights (n_wave, n_bands) of wavelengths in the bands, and wavelengths of these."""
@@ -194,8 +208,15 @@ class BandLight:
             ],
             axis=1,
         )
-        curves *= (filters.widths * self.wavelength)[:, np.newaxis]
-        return curves / curves.sum(axis=0), filters.eff_wavs
+        area = (filters.widths * self.wavelength)[:, np.newaxis]
+        curves *= area
+        # Beyond redshift 10, blue ends of bands lie below all wavelengths, and see no light.
+        stretch = stretched[0] / self.wavelength[0]
+        dark = filters.filt_array * (area / stretch**2) * (self.wavelength < stretched[0])[:, None]
+        norm = curves.sum(axis=0) + (
+            dark.sum(axis=0) if stretch > 1.0 + BAGPIPES_REDSHIFT else 0.0
+        )
+        return curves / norm, filters.eff_wavs
 
     def _dilution(self, redshift):
         """Flux density [erg / (s cm2 Angstrom)] of one solar luminosity per Angstrom."""

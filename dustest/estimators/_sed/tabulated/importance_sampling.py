@@ -40,7 +40,7 @@ from dustest.estimators._sed.tabulated.pool import Pool
 
 __all__ = ["TabulatedEngine"]
 
-_MAX_POOLS, _MAX_LIGHTS = 4, 8
+_MAX_POOLS, _MAX_LIGHTS, _MAX_TABLES = 4, 8, 400
 _FEW, _MANY, _STEP = 768, 2048, 256
 """Least and greatest number of models of a round, and its step."""
 _FOUND, _MARGIN = 40.0, 1.3
@@ -119,19 +119,21 @@ class TabulatedEngine:
         return chain
 
     def _kind(self, galaxy, bands):
-        """Redshift, bands and error of the redshift of the pool for a galaxy."""
+        """Redshift, bands and prior of the redshift of the pool for a galaxy."""
         bands = galaxy.bands if bands is None else bands
-        if self._settings.free_redshift and 0 < galaxy.redshift_err < np.inf:
-            return galaxy.redshift, bands, galaxy.redshift_err
+        spread = galaxy.redshift_spread if self._settings.free_redshift else None
+        if spread is not None:
+            return galaxy.redshift, bands, spread
         return float(tabulated_redshift(galaxy.redshift)), bands, None
 
-    def _pool(self, redshift, bands, redshift_err):
+    def _pool(self, redshift, bands, spread):
         """Models of the prior, made when first needed."""
-        key = (redshift, bands, redshift_err)
+        key = (redshift, bands, spread)
         if key not in self._pools:
             _make_room(self._pools, _MAX_POOLS)
+            light, tables = self._bands(bands)
             try:
-                maker = ModelMaker(self._settings, redshift, self._bands(bands), redshift_err)
+                maker = ModelMaker(self._settings, redshift, light, spread, tables)
             except InputError as error:
                 msg = f"no model at redshift {redshift:g}: {error}"
                 raise RuntimeError(msg) from error
@@ -139,11 +141,13 @@ class TabulatedEngine:
         return self._pools[key]
 
     def _bands(self, bands):
-        """Emission in a set of bands, computed when first needed."""
+        """Emission in a set of bands, computed when first needed, and the tables made of it."""
         if bands not in self._light:
             _make_room(self._light, _MAX_LIGHTS)
-            self._light[bands] = band_light(self._settings, bands)
-        return self._light[bands]
+            self._light[bands] = band_light(self._settings, bands), {}
+        light, tables = self._light[bands]
+        _make_room(tables, _MAX_TABLES)
+        return light, tables
 
     def _other_priors(self, prior):
         """Shapes of further priors of A_V that need enough effective models."""

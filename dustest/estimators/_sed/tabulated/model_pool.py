@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 
 from dustest.data.errors import InputError
 from dustest.estimators._sed.bagpipes.dust_curve import BAGPIPES_CURVES, BagpipesCurve
@@ -37,8 +38,11 @@ _METALS = ":metallicity"
 _ANY_REDSHIFT = 0.01
 """Redshift at which priors are tested: the Universe is old enough for any that fits a galaxy."""
 _REDSHIFT_STEP = 0.01
-_MAX_NODES = 60
-"""Number of tabulated redshifts of the models of one galaxy; wide priors have wider steps."""
+_MAX_NODES, _MAX_STEP = 60, 0.05
+"""Approximate number of tabulated redshifts of the models of one galaxy, for which the steps of
+wide priors are wider, and the widest step."""
+_N_AGES = 48
+_QUANTILES = np.linspace(0.0, 1.0, 2001)
 _CHUNK = 1024  # models whose light in all nodes fits in the cache of a core
 _SFR_TIMES = {"log_SFR_10": 1e7, "log_SFR_100": 1e8}
 
@@ -170,8 +174,12 @@ class ModelMaker:
         The redshift.
     light : BandLight
         Spectra of stars and gas for the bands, see `band_light`.
-    redshift_err : float, optional
-        Standard deviation of a Gaussian prior on the redshift; without it, the redshift is fixed.
+    redshift_spread : float or RedshiftDensity, optional
+        Standard deviation of a Gaussian prior on the redshift, or the prior itself; without it,
+        the redshift is fixed.
+    tables : dict of float to SEDTable, optional
+        Tables by redshift, to which new ones are added; those of other priors of the redshift
+        and of the same settings and bands.
 
     Attributes
     ----------
@@ -184,8 +192,8 @@ class ModelMaker:
         If the tables do not support the priors.
     """
 
-    def __init__(self, settings, redshift, light, redshift_err=None):
-        self.prior = _prior(settings, redshift, redshift_err)
+    def __init__(self, settings, redshift, light, redshift_spread=None, tables=None):
+        self.prior = _prior(settings, redshift, redshift_spread)
         self._sfh, self._law = settings.sfh, fitted_law(settings.dust_law)
         any_values = self.prior.transform(np.full((1, len(self.prior.free)), 0.5))
         self._history = history_parameters(settings.sfh, any_values)
@@ -199,7 +207,7 @@ class ModelMaker:
         }
         self._grid = _age_grid((settings.sfr_timescale, *_SFR_TIMES.values()))
         self._step = _redshift_step(self.prior)
-        self._tables, self._ages = {}, {}
+        self._tables, self._ages = {} if tables is None else tables, {}
 
     @property
     def bands(self):
@@ -360,6 +368,22 @@ class ModelMaker:
         return table
 
 
+class _Ages:
+    """Ages of the Universe in Gyr at redshifts, to 1e-5, interpolated in their logarithms."""
+
+    def __init__(self, cosmology):
+        self._cosmology = cosmology
+
+    def __call__(self, redshift):
+        return np.exp(self._spline(np.log1p(redshift)))
+
+    @cached_property
+    def _spline(self):
+        log_stretch = np.linspace(0.0, np.log1p(MAX_REDSHIFT), _N_AGES)
+        ages = [age_of_universe(redshift, self._cosmology) for redshift in np.expm1(log_stretch)]
+        return CubicSpline(log_stretch, np.log(ages))
+
+
 def _split(order, place):
     """Row numbers in order, in a list for each redshift."""
     return np.split(order, np.flatnonzero(np.diff(place[order])) + 1)
@@ -384,11 +408,17 @@ def _age_grid(timescales):
 
 
 def _redshift_step(prior):
-    """Distance between tabulated redshifts."""
+    """Distance between tabulated redshifts, by how many of them the prior needs."""
     if "redshift" in prior.fixed:
-        return _REDSHIFT_STEP
-    low, high = prior.limits("redshift")
-    return _REDSHIFT_STEP * max(np.ceil((high - low) / _REDSHIFT_STEP / _MAX_NODES), 1.0)
+        return _fixed_step(prior.fixed["redshift"])
+    step = float(_fixed_step(prior.limits("redshift")[1]))
+    n_nodes = len(np.unique(np.rint(prior.quantile("redshift", _QUANTILES) / step)))
+    return min(step * np.ceil(n_nodes / _MAX_NODES), max(_MAX_STEP, step))
+
+
+def _fixed_step(redshift):
+    """Distance between tabulated redshifts about one: three significant digits below 1."""
+    return np.minimum(10.0 ** (np.floor(np.log10(redshift) + 1e-9) - 2.0), _REDSHIFT_STEP)
 
 
 def _redshift_nodes(redshift, step):
@@ -396,7 +426,7 @@ def _redshift_nodes(redshift, step):
     return np.unique(tabulated_redshift(redshift, step), return_inverse=True)
 
 
-def tabulated_redshift(redshift, step=_REDSHIFT_STEP):
+def tabulated_redshift(redshift, step=None):
     """Tabulated redshift nearest to one, or to each of an array.
 
     Parameters
@@ -404,15 +434,16 @@ def tabulated_redshift(redshift, step=_REDSHIFT_STEP):
     redshift : float or ndarray
         Redshifts.
     step : float, optional
-        Distance between tabulated ones.
+        Distance between tabulated ones; by default 0.01, less below 1.
 
     Returns
     -------
     float or ndarray
         Within the tables.
     """
-    nearest = np.clip(np.rint(redshift / step) * step, _REDSHIFT_STEP, MAX_REDSHIFT)
-    return np.round(nearest, 6)
+    step = _fixed_step(redshift) if step is None else step
+    nearest = np.rint(redshift / step) * step
+    return np.round(np.clip(nearest, 0.5 * step, MAX_REDSHIFT), 6)
 
 
 def band_light(settings, bands):
@@ -494,17 +525,19 @@ def check_parameters(settings, what="engine='tabulated'", remedy="take engine='b
     return _prior(settings, _ANY_REDSHIFT, what=what, remedy=remedy)
 
 
-def _prior(settings, redshift, redshift_err=None, what="engine='tabulated'", remedy=""):
+def _prior(settings, redshift, redshift_spread=None, what="engine='tabulated'", remedy=""):
     """The prior, after a check that tables have its parameters."""
     prior = SEDPrior(
         fit_instructions(
             settings.sfh,
             settings.dust_law,
             redshift,
-            redshift_err,
+            redshift_spread,
             settings.priors,
             settings.cosmology,
-        )
+            own_age=True,
+        ),
+        _Ages(settings.cosmology),
     )
     names = (*prior.free, *prior.fixed, *prior.settings)
     followers = (*prior.free, *prior.mirrors)

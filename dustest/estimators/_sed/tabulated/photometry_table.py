@@ -198,11 +198,11 @@ class SEDTable:
         young, old = np.empty((2, len(weights), n_nodes), dtype=np.float32)
         for start, stop in _runs(poor, thin):
             z, u = poor[start], thin[start]
-            corners = self._young[z : z + 2, u : u + 2].reshape(-1, n_nodes)
+            corners = _flat(self._young[z : z + 2, u : u + 2])
             young[order[start:stop]] = spread[start:stop] @ corners
         spread = _at_corners(weights[:, self._n_young - 1 :], [metal_share])
         for start, stop in _runs(poor):
-            corners = self._old[poor[start] : poor[start] + 2].reshape(-1, n_nodes)
+            corners = _flat(self._old[poor[start] : poor[start] + 2])
             old[order[start:stop]] = spread[start:stop] @ corners
         return young, old
 
@@ -482,6 +482,11 @@ def _runs(*sorted_columns):
 def _rows_of(values, rows):
     """Values of some rows; a single value is returned unchanged."""
     return values[rows] if len(values) > 1 else values
+
+
+def _flat(corners):
+    """Light of all ages at the corners of a cell, (n_corners * n_age, n_nodes), also of none."""
+    return corners.reshape(np.prod(corners.shape[:-1]), corners.shape[-1])
 
 
 def _at_corners(weights, shares):

@@ -3,7 +3,12 @@ import pytest
 
 from dustest.estimators._sed.prior_transform import SEDPrior
 from dustest.estimators._sed.priors import fit_instructions
-from dustest.estimators._sed.tabulated.model_pool import _redshift_nodes, _redshift_step
+from dustest.estimators._sed.redshift_density import RedshiftDensity
+from dustest.estimators._sed.tabulated.model_pool import (
+    _redshift_nodes,
+    _redshift_step,
+    tabulated_redshift,
+)
 
 
 class TestRedshifts:
@@ -14,10 +19,24 @@ class TestRedshifts:
         cube = np.random.default_rng(1).random((5000, len(prior.free)))
         drawn, step = prior.transform(cube)["redshift"], _redshift_step(prior)
         nodes, place = _redshift_nodes(drawn, step)
-        assert nodes.min() >= 0.01
-        assert nodes.max() <= 10.0
-        assert len(nodes) <= 62
-        assert np.abs(nodes[place] - drawn).max() <= max(0.5 * step, 0.01) + 1e-6
+        assert nodes.min() > 0.0
+        assert nodes.max() <= 20.0
+        assert len(nodes) <= 80 or step == 0.05
+        assert np.abs(nodes[place] - drawn).max() <= 0.5 * step + 1e-6
+
+    def test_two_peaks_need_no_nodes_between(self):
+        grid = np.linspace(1.0, 12.0, 1101)
+        peaks = sum(np.exp(-0.5 * ((grid - peak) / 0.05) ** 2) for peak in (2.5, 9.0))
+        density = RedshiftDensity.of_grid(grid, peaks)
+        prior = SEDPrior(fit_instructions("constant", "SMC", 9.0, density))
+        assert _redshift_step(prior) == pytest.approx(0.02)
+
+    @pytest.mark.parametrize(
+        ("redshift", "node"),
+        [(0.001234, 0.00123), (0.03456, 0.0346), (0.4321, 0.432), (6.996, 7.0), (12.344, 12.34)],
+    )
+    def test_fixed_redshifts_have_three_digits_below_one(self, redshift, node):
+        assert tabulated_redshift(redshift) == pytest.approx(node, rel=1e-9)
 
     def test_a_fixed_redshift_is_one_node(self):
         nodes, place = _redshift_nodes(np.full(3, 6.996), 0.01)

@@ -5,8 +5,9 @@ import pytest
 from astropy.cosmology import FlatLambdaCDM
 from fresh_process import call, call_with_output
 from packages import skip_without
-from sed_tables import in_another_cosmology, tables_and_references
+from sed_tables import beyond_bagpipes, in_another_cosmology, tables_and_references
 
+from dustest.data.bands import get_band
 from dustest.data.errors import InputError
 
 NIRCAM = ("F606W", "F814W", "F115W", "F150W", "F200W", "F277W", "F356W", "F410M", "F444W")
@@ -42,7 +43,7 @@ WAVELENGTHS = {
 
 GOOD = {"metallicity": 1.0, "log_u": -2.0, "a_v": 1.0, "eta": 1.0}
 REFUSED = {
-    "redshift must lie above 0 and at most at 10, got 11.0": {"redshift": 11.0},
+    "redshift must lie above 0 and at most at 20, got 21.0": {"redshift": 21.0},
     "bands must name at least one band": {"bands": []},
     "t_bc must lie above 0": {"t_bc": 0.0},
     "at most at 0.02818 Gyr, got 0.03": {"t_bc": 0.03},
@@ -153,6 +154,13 @@ def table(pairs):
 
 
 @pytest.fixture(scope="module")
+def beyond(tmp_path_factory):
+    """Fluxes at redshift 10, by both media, and beyond it, beside means of spectra."""
+    skip_without("bagpipes")
+    return call(beyond_bagpipes, cwd=tmp_path_factory.mktemp("beyond"), bands=NIRCAM)
+
+
+@pytest.fixture(scope="module")
 def many(table):
     """Arguments of more models than one chunk holds."""
     rng = np.random.default_rng(0)
@@ -216,6 +224,30 @@ class TestAgainstBagpipes:
         ours, theirs = call(in_another_cosmology, FlatLambdaCDM(H0=50.0, Om0=0.3), cwd=tmp_path)
         assert np.all(theirs > 0.0)
         np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+
+
+class TestHighRedshift:
+    """Beyond redshift 10, where Bagpipes has no intergalactic medium."""
+
+    def test_the_medium_is_that_of_bagpipes_where_it_ends(self, beyond):
+        ours, theirs = beyond["end"]
+        seen = theirs > FAINT * theirs.max()
+        np.testing.assert_allclose(ours[seen], theirs[seen], rtol=2e-3)
+        assert ours[~seen].max() <= FAINT * theirs.max()
+
+    @pytest.mark.parametrize("redshift", [12.0, 15.0, 18.0, 20.0])
+    def test_bands_are_means_of_the_spectrum(self, beyond, redshift):
+        """Whole bands, also those whose blue part is at wavelengths without models."""
+        flux, expected = beyond[redshift]
+        np.testing.assert_allclose(flux, expected, rtol=2e-3, atol=FAINT * flux.max())
+
+    @pytest.mark.parametrize("redshift", [12.0, 15.0, 18.0, 20.0])
+    def test_no_light_blueward_of_lyman_alpha(self, beyond, redshift):
+        flux, _ = beyond[redshift]
+        red_ends = np.array([get_band(band).wavelength[-1] for band in NIRCAM])
+        blue_ends = np.array([get_band(band).wavelength[0] for band in NIRCAM])
+        assert (flux[red_ends < 1200.0 * (1.0 + redshift)] < 1e-20 * flux.max()).all()
+        assert (flux[blue_ends > 1240.0 * (1.0 + redshift)] > 0.0).all()
 
 
 class TestShape:
