@@ -691,7 +691,7 @@ class TestEscalation:
         monkeypatch.setattr(bagpipes, "fit_galaxy", sample)
         sed = tabulated(n_live=70, **parameters)
         tables = [TestFlags.posterior(ess=ess, chi2=1.0) for ess in self.ESS]
-        sed._tables = SimpleNamespace(fit=lambda _: list(tables))
+        sed._tables = SimpleNamespace(fit=lambda *_: list(tables))
         batch = make_batch(as_sample(galaxies([1.0] * 5, redshift=[7.0] * 4)))
         batch.seed[:] = [11, 12, 13, 14]
         estimates = sed._estimate(batch)

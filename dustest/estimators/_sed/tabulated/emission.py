@@ -3,6 +3,7 @@
 from functools import cached_property
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 
 from dustest.data.bands import get_band
 from dustest.data.errors import InputError
@@ -24,6 +25,7 @@ _OPAQUE = 1e-30
 _LIGHT_SPEED = 2.9979e18  # Angstrom / s, that of Bagpipes
 _NANOJANSKY = 1e-32  # erg / (s cm2 Hz)
 _YR_PER_GYR = 1e9
+_N_AGES = 48
 _MIN_LIGHT = 1e-15  # of the brightest; fainter values are zero, so that float32 stays normal
 
 
@@ -92,7 +94,7 @@ class BandLight:
         self.metallicity = config.metallicities
         self.log_u = config.logU
         self.living = self._model.sfh.live_frac_grid
-        self._dust_spectra = {}
+        self._dust_spectra, self._ages = {}, {}
         self.t_bc = t_bc
         self._cosmology = cosmology
         self.n_young = self._count_young(t_bc * _YR_PER_GYR, config.neb_ages.size)
@@ -153,8 +155,35 @@ class BandLight:
         n_age : int
             Number of bins.
         """
-        age = age_of_universe(redshift, self._cosmology) * _YR_PER_GYR
-        return int(np.searchsorted(self.age_edges[:-1], age))
+        return int(np.searchsorted(self.age_edges[:-1], self.age(redshift) * _YR_PER_GYR))
+
+    def age(self, redshift):
+        """Age of the Universe at a redshift in Gyr, computed once."""
+        if redshift not in self._ages:
+            self._ages[redshift] = age_of_universe(redshift, self._cosmology)
+        return self._ages[redshift]
+
+    def ages_at(self, redshift):
+        """Ages of the Universe at many redshifts in Gyr, to 1e-5.
+
+        Parameters
+        ----------
+        redshift : ndarray of shape (n,)
+            Redshifts, up to 20.
+
+        Returns
+        -------
+        ages : ndarray of shape (n,)
+            Interpolated in their logarithms.
+        """
+        return np.exp(self._log_age(np.log1p(redshift)))
+
+    @cached_property
+    def _log_age(self):
+        """Logarithm of the age of the Universe in Gyr by that of 1 + z."""
+        log_stretch = np.linspace(0.0, np.log1p(MAX_REDSHIFT), _N_AGES)
+        ages = [self.age(redshift) for redshift in np.expm1(log_stretch).tolist()]
+        return CubicSpline(log_stretch, np.log(ages))
 
     def response(self, redshift, wavelength=None):
         """Flux density in a band per luminosity at a wavelength, including the IGM.

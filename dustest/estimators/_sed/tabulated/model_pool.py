@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
 from dustest.data.errors import InputError
 from dustest.estimators._sed.bagpipes.dust_curve import BAGPIPES_CURVES, BagpipesCurve
 from dustest.estimators._sed.fitted_law import fitted_law
 from dustest.estimators._sed.posterior import LOG_SSFR_FLOOR
 from dustest.estimators._sed.prior_transform import SEDPrior
-from dustest.estimators._sed.priors import MAX_REDSHIFT, age_of_universe, fit_instructions
+from dustest.estimators._sed.priors import MAX_REDSHIFT, fit_instructions
 from dustest.estimators._sed.tabulated.emission import BandLight
 from dustest.estimators._sed.tabulated.photometry_table import SEDTable
 from dustest.physics.star_formation import AgeGrid, form_stars, history_parameters
@@ -41,7 +40,6 @@ _REDSHIFT_STEP = 0.01
 _MAX_NODES, _MAX_STEP = 60, 0.05
 """Approximate number of tabulated redshifts of the models of one galaxy, for which the steps of
 wide priors are wider, and the widest step."""
-_N_AGES = 48
 _QUANTILES = np.linspace(0.0, 1.0, 2001)
 _CHUNK = 1024  # models whose light in all nodes fits in the cache of a core
 _SFR_TIMES = {"log_SFR_10": 1e7, "log_SFR_100": 1e8}
@@ -193,11 +191,10 @@ class ModelMaker:
     """
 
     def __init__(self, settings, redshift, light, redshift_spread=None, tables=None):
-        self.prior = _prior(settings, redshift, redshift_spread)
+        self.prior = _prior(settings, redshift, redshift_spread, light.ages_at)
         self._sfh, self._law = settings.sfh, fitted_law(settings.dust_law)
         any_values = self.prior.transform(np.full((1, len(self.prior.free)), 0.5))
         self._history = history_parameters(settings.sfh, any_values)
-        self._cosmology = settings.cosmology
         self._light = light
         self._t_bc = _birth_cloud(self.prior)
         self._emission = {
@@ -207,7 +204,7 @@ class ModelMaker:
         }
         self._grid = _age_grid((settings.sfr_timescale, *_SFR_TIMES.values()))
         self._step = _redshift_step(self.prior)
-        self._tables, self._ages = {} if tables is None else tables, {}
+        self._tables = {} if tables is None else tables
 
     @property
     def bands(self):
@@ -257,21 +254,21 @@ class ModelMaker:
             Without light if they are not possible.
         """
         nodes, place = _redshift_nodes(values["redshift"], self._step)
-        ages = np.array([self._age(node) for node in nodes.tolist()])
+        tables = [self._table(node, wavelength) for node in nodes]
+        ages = 1e9 * np.array([self._light.age(node) for node in nodes.tolist()])
         age = ages[place] if len(nodes) > 1 else ages
         columns = {
             (component, key): values[f"{component}:{key}"] for component, key in self._history
         }
         formed = form_stars(self._sfh, columns, age, self._grid)
         metallicity = values[next(key for key in values if key.endswith(_METALS))]
-        groups, living = [], np.empty(len(place))
-        order = np.argsort(place, kind="stable")
-        for node, rows in zip(nodes, _split(order, place), strict=True):
-            table = self._table(node, wavelength)
-            mass = formed.weights[rows, : table.age_edges.size - 1]
-            metals = table.held_metallicity(metallicity[rows])
-            groups.append((table, rows, table.light(mass, metals, values["nebular:logU"][rows])))
-            living[rows] = table.living_fraction(mass, metals)
+        cells = tables[0].cells(metallicity, values["nebular:logU"])
+        # The table of the lowest redshift has the oldest stars.
+        living = tables[0].living_fraction(formed.weights[:, : tables[0].n_age], cells)
+        groups, order = [], np.argsort(place, kind="stable")
+        for table, rows in zip(tables, _split(order, place), strict=True):
+            mass = formed.weights[rows, : table.n_age]
+            groups.append((table, rows, table.light(mass, [each[rows] for each in cells])))
         quantities = {
             "log_mass": np.log10(living),
             "redshift": nodes[place],
@@ -336,12 +333,6 @@ class ModelMaker:
             values = values | {"dust:Av": np.zeros_like(values["dust:Av"])}
         return self.stars(values, wavelength).behind(self.dust(values))
 
-    def _age(self, redshift):
-        """Age of the Universe in yr, computed once per redshift."""
-        if redshift not in self._ages:
-            self._ages[redshift] = 1e9 * age_of_universe(redshift, self._cosmology)
-        return self._ages[redshift]
-
     @cached_property
     def _curve(self):
         """The law with the parameters of its shape that are fixed."""
@@ -366,22 +357,6 @@ class ModelMaker:
         if wavelength is None:
             self._tables[redshift] = table
         return table
-
-
-class _Ages:
-    """Ages of the Universe in Gyr at redshifts, to 1e-5, interpolated in their logarithms."""
-
-    def __init__(self, cosmology):
-        self._cosmology = cosmology
-
-    def __call__(self, redshift):
-        return np.exp(self._spline(np.log1p(redshift)))
-
-    @cached_property
-    def _spline(self):
-        log_stretch = np.linspace(0.0, np.log1p(MAX_REDSHIFT), _N_AGES)
-        ages = [age_of_universe(redshift, self._cosmology) for redshift in np.expm1(log_stretch)]
-        return CubicSpline(log_stretch, np.log(ages))
 
 
 def _split(order, place):
@@ -525,7 +500,15 @@ def check_parameters(settings, what="engine='tabulated'", remedy="take engine='b
     return _prior(settings, _ANY_REDSHIFT, what=what, remedy=remedy)
 
 
-def _prior(settings, redshift, redshift_spread=None, what="engine='tabulated'", remedy=""):
+def _prior(
+    settings,
+    redshift,
+    redshift_spread=None,
+    ages_at=None,
+    *,
+    what="engine='tabulated'",
+    remedy="",
+):
     """The prior, after a check that tables have its parameters."""
     prior = SEDPrior(
         fit_instructions(
@@ -537,7 +520,7 @@ def _prior(settings, redshift, redshift_spread=None, what="engine='tabulated'", 
             settings.cosmology,
             own_age=True,
         ),
-        _Ages(settings.cosmology),
+        ages_at,
     )
     names = (*prior.free, *prior.fixed, *prior.settings)
     followers = (*prior.free, *prior.mirrors)

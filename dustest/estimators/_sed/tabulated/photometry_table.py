@@ -155,12 +155,12 @@ class SEDTable:
         """
         weights = self._checked_weights(weights)
         n = len(weights)
-        metals = self.held_metallicity(_within("metallicity", metallicity, n, (0.0, np.inf)))
-        gas = _within("log_u", log_u, n, self.log_u)
+        metals = _within("metallicity", metallicity, n, (0.0, np.inf))
+        cells = self.cells(metals, _within("log_u", log_u, n, self.log_u))
         column = _within("a_v", a_v, n, (0.0, np.inf)).astype(np.float32)
         clouds = None if eta is None else column * _within("eta", eta, n, (0.0, np.inf))
         shape = self._checked_shape(shape or {}, n)
-        light = self.light(weights, metals, gas)
+        light = self.light(weights, cells)
         flux = np.empty((n, self._glow.size))
         for rows in (slice(start, start + _CHUNK) for start in range(0, n, _CHUNK)):
             here = {key: _rows_of(values, rows) for key, values in shape.items()}
@@ -172,23 +172,41 @@ class SEDTable:
             )
         return flux
 
-    def light(self, weights, metallicity, log_u):
+    def cells(self, metallicity, log_u):
+        """Cells of models between the nodes of metallicity and ionisation parameter.
+
+        Parameters
+        ----------
+        metallicity : ndarray of shape (n,)
+            In solar units; outside the grid, the value at its end is used.
+        log_u : ndarray of shape (n,)
+            Within the nodes.
+
+        Returns
+        -------
+        poor, metal_share, thin, gas_share : ndarray of shape (n,)
+            Nodes below the values, and weights of those above: the same in all tables of a band
+            set.
+        """
+        metals = np.clip(metallicity, self.metallicity[0], self.metallicity[-1])
+        return *axis_weights(self.metallicity, metals), *axis_weights(self.log_u, log_u)
+
+    def light(self, weights, cells):
         """Light of models in the nodes, before dust.
 
         Parameters
         ----------
         weights : ndarray of shape (n, n_age)
             Mass formed in each age bin.
-        metallicity, log_u : ndarray of shape (n,)
-            Metallicity in solar units and ionisation parameter, within the nodes.
+        cells : sequence of ndarray of shape (n,)
+            Result of `cells`.
 
         Returns
         -------
         young, old : ndarray of shape (n, n_nodes)
             That of birth clouds and of older stars, in single precision.
         """
-        poor, metal_share = axis_weights(self.metallicity, metallicity)
-        thin, gas_share = axis_weights(self.log_u, log_u)
+        poor, metal_share, thin, gas_share = cells
         order = np.argsort(poor * self.log_u.size + thin, kind="stable")
         poor, thin = poor[order], thin[order]
         metal_share, gas_share = np.float32(metal_share[order]), np.float32(gas_share[order])
@@ -300,28 +318,33 @@ class SEDTable:
         """
         weights = self._checked_weights(weights)
         values = _within("metallicity", metallicity, len(weights), (0.0, np.inf))
-        return self.living_fraction(weights, self.held_metallicity(values))
+        return self.living_fraction(weights, self.cells(values, self.log_u[:1]))
 
-    def living_fraction(self, weights, metallicity):
-        """Surviving mass per mass formed, as `surviving_fraction`, of metallicities of the nodes.
+    def living_fraction(self, weights, cells):
+        """Surviving mass per mass formed, as `surviving_fraction`, of models in cells.
 
         Parameters
         ----------
         weights : ndarray of shape (n, n_age)
             Mass formed in each age bin.
-        metallicity : ndarray of shape (n,)
-            Result of `held_metallicity`.
+        cells : sequence of ndarray of shape (n,)
+            Result of `cells`.
 
         Returns
         -------
         fraction : ndarray of shape (n,)
             NaN if no mass is formed.
         """
-        below, share = axis_weights(self.metallicity, metallicity)
+        below, share = cells[:2]
         living, rows = weights @ self._living.T, np.arange(len(weights))
         mass = (1.0 - share) * living[rows, below] + share * living[rows, below + 1]
         formed = weights.sum(axis=1)
         return np.divide(mass, formed, out=np.full(len(mass), np.nan), where=formed > 0)
+
+    @property
+    def n_age(self):
+        """Number of age bins."""
+        return self.age_edges.size - 1
 
     @property
     def n_bands(self):
@@ -338,21 +361,6 @@ class SEDTable:
             )
             raise InputError(msg)
         return weights
-
-    def held_metallicity(self, values):
-        """Metallicities limited to the nodes.
-
-        Parameters
-        ----------
-        values : ndarray of shape (n,)
-            In solar units.
-
-        Returns
-        -------
-        ndarray of shape (n,)
-            In solar units.
-        """
-        return np.clip(values, self.metallicity[0], self.metallicity[-1])
 
     def _checked_shape(self, shape, n):
         """Parameters of the shape of the law, arrays of one or n values, after a check."""
