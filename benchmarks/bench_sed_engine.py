@@ -125,14 +125,16 @@ def user_samples(arguments):
     """Samples by name: the demo, the simulator's galaxies, mocks and catalogues."""
     n = arguments.users
     bands = [*HST, *BANDS]
-    simulator = GalaxySimulator(bands, preset="JADES-deep", population="0.1", redshift=REDSHIFTS)
-    simulated, _ = simulator.draw(n, random_state=SEED)
+    simulator = GalaxySimulator(
+        ["F277W"], "JADES-deep", REDSHIFTS, population="0.1", photometry_bands=bands
+    )
+    simulated, _ = simulator.draw(arguments.simulated, random_state=SEED)
     columns = ["id", "redshift", *(name for name in simulated.colnames if _is_flux(name))]
     simulated = simulated[columns]
     gaps = simulated.copy()
     rng = np.random.default_rng(SEED + 1)
     for band in bands:
-        gaps[f"flux_{band}"][rng.random(n) < GAPS] = np.nan
+        gaps[f"flux_{band}"][rng.random(len(gaps)) < GAPS] = np.nan
     mocks = draw_mocks(n, 7.0, 35.0, seed=SEED + 2)
     return {
         "demo": read_catalog(DEMO)[:n],
@@ -299,6 +301,7 @@ def main():
     parser.add_argument("--catalogue", type=int, default=10_000)
     parser.add_argument("--reference", type=int, default=1, help="galaxies to fit with Bagpipes")
     parser.add_argument("--users", type=int, default=200, help="galaxies of each set of users")
+    parser.add_argument("--simulated", type=int, default=10_000, help="galaxies of the simulator")
     parser.add_argument("--catalogs", nargs="*", default=[], help="catalogues of the first part")
     parser.add_argument("--old", help="folder of another version")
     parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
