@@ -133,12 +133,13 @@ def _values(galaxy, posterior, quantiles):
         "ess": posterior.ess,
         "log_evidence": posterior.log_evidence,
         "A_V_information": posterior.information,
-        "redshift_samples": posterior.draws["redshift"][:_N_REDSHIFTS],
     }
     draws = posterior.draws | {f"A_V_{k}": v for k, v in posterior.a_v_under.items()}
     for quantity, names in quantiles.items():
         if quantity in draws:
             values |= dict(zip(names, np.quantile(draws[quantity], _LEVELS), strict=True))
+    if "redshift" in draws:
+        values["redshift_samples"] = draws["redshift"][:_N_REDSHIFTS]
     return values | _best_values(galaxy, posterior.best)
 
 
