@@ -1,5 +1,6 @@
 """Emission of the stars and the gas of Bagpipes at the wavelengths of some bands, before dust."""
 
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -163,27 +164,12 @@ class BandLight:
             self._ages[redshift] = age_of_universe(redshift, self._cosmology)
         return self._ages[redshift]
 
-    def ages_at(self, redshift):
-        """Ages of the Universe at many redshifts in Gyr, to 1e-5.
-
-        Parameters
-        ----------
-        redshift : ndarray of shape (n,)
-            Redshifts, up to 20.
-
-        Returns
-        -------
-        ages : ndarray of shape (n,)
-            Interpolated in their logarithms.
-        """
-        return np.exp(self._log_age(np.log1p(redshift)))
-
     @cached_property
-    def _log_age(self):
-        """Logarithm of the age of the Universe in Gyr by that of 1 + z."""
+    def ages_at(self):
+        """Ages of the Universe in Gyr by redshifts up to 20, a function."""
         log_stretch = np.linspace(0.0, np.log1p(MAX_REDSHIFT), _N_AGES)
         ages = [self.age(redshift) for redshift in np.expm1(log_stretch).tolist()]
-        return CubicSpline(log_stretch, np.log(ages))
+        return _Ages(CubicSpline(log_stretch, np.log(ages)))
 
     def response(self, redshift, wavelength=None):
         """Flux density in a band per luminosity at a wavelength, including the IGM.
@@ -277,6 +263,17 @@ class BandLight:
         if key not in self._dust_spectra:
             self._dust_spectra[key] = self._model.dust_emission.spectrum(*key)
         return self._dust_spectra[key]
+
+
+@dataclass(frozen=True, eq=False)
+class _Ages:
+    """Ages of the Universe in Gyr, to 1e-5; without spectra, so that priors can be pickled."""
+
+    log_age: CubicSpline
+
+    def __call__(self, redshift):
+        """Interpolate at redshifts."""
+        return np.exp(self.log_age(np.log1p(redshift)))
 
 
 def _single(values):
