@@ -228,7 +228,7 @@ def _take(columns, age, rows):
 
 def _form_stars(shapes, columns, age, grid):
     """Weights, rates, mean ages and possibility of models."""
-    formed, moment, possible = 0.0, 0.0, True
+    formed, moment, possible = None, 0.0, True
     for component, share in _shares(shapes, columns).items():
         shape = shapes[component]
         own = {key: columns[component, key] for name, key in columns if name == component}
@@ -237,9 +237,11 @@ def _form_stars(shapes, columns, age, grid):
         total = below[:, -1] - below[:, 0]
         possible = possible & (total > 0) & (oldest <= grid.first_beyond(age))
         scale = np.divide(share, total, out=np.zeros_like(total), where=total > 0)
-        formed = formed + below * scale[:, np.newaxis]
+        mass = below * scale[:, np.newaxis]
+        formed = mass if formed is None else formed + mass
         moment = moment + first * scale
-    weights, rates = grid.count(formed * possible[:, np.newaxis])
+    formed[~possible] = 0.0
+    weights, rates = grid.count(formed)
     return weights, rates, np.where(possible, moment, np.nan), possible
 
 

@@ -109,8 +109,8 @@ class Chain:
         weight = np.bincount(self.unit, np.exp(log_weight - highest))
         return float(weight.sum() ** 2 / np.sum(weight**2))
 
-    def extended(self, log_weight, n, draw, rng):
-        """Add models around those that fit.
+    def proposal(self, log_weight, n, rng):
+        """Learn where models fit.
 
         Parameters
         ----------
@@ -118,6 +118,23 @@ class Chain:
             Logarithms of the weights to be followed.
         n : int
             Number of models to draw.
+        rng : numpy.random.Generator
+            Source of random numbers.
+
+        Returns
+        -------
+        Proposal
+            A density around the models of these weights.
+        """
+        return propose(self.place, log_weight, self.pool.axes, n, rng)
+
+    def extended(self, proposal, draw, rng):
+        """Add models drawn from a proposal.
+
+        Parameters
+        ----------
+        proposal : Proposal
+            The density.
         draw : Callable
             Function of points of the unit cube that returns models and their likelihoods.
         rng : numpy.random.Generator
@@ -128,7 +145,6 @@ class Chain:
         Chain
             Without negligible models.
         """
-        proposal = propose(self.place, log_weight, self.pool.axes, n, rng)
         place = proposal.draw(self.place.shape[1], rng)
         models, likelihood = draw(ndtr(place))
         fresh = self.pool.log_density_at(models.cube)
@@ -138,7 +154,7 @@ class Chain:
         log_density = np.concatenate([known, fresh])
         likelihood = self.likelihood.joined(likelihood)
         keep = _relevant(likelihood.log_weight - log_density)
-        unit = np.concatenate([self.unit, self.unit.max() + 1 + np.arange(n)])
+        unit = np.concatenate([self.unit, self.unit.max() + 1 + np.arange(proposal.n)])
         return Chain(
             self.models.joined(models).take(keep),
             likelihood[keep],
@@ -154,5 +170,7 @@ def _relevant(log_weight):
     """Positions of the weights that are not negligible."""
     keep = np.flatnonzero(log_weight > log_weight.max() - _NEGLIGIBLE)
     if len(keep) < _LEAST_KEPT:
-        keep = np.sort(np.argsort(log_weight)[-_LEAST_KEPT:])
+        if len(log_weight) <= _LEAST_KEPT:
+            return np.arange(len(log_weight))
+        keep = np.sort(np.argpartition(log_weight, -_LEAST_KEPT)[-_LEAST_KEPT:])
     return keep

@@ -47,7 +47,8 @@ _FOUND, _MARGIN = 40.0, 1.3
 """Effective number from which on models are found that fit, and excess over what is lacking."""
 _LEAST_SHARE = 0.5
 """Fraction of the requested effective number below which further models are drawn."""
-_MAX_ROUNDS = 16
+_MAX_SEARCHES, _MAX_ROUNDS = 4, 16
+"""Greatest number of rounds that only serve to find models that fit, and of all."""
 
 
 class TabulatedEngine:
@@ -108,14 +109,20 @@ class TabulatedEngine:
         return self._summarise(galaxy, (flux, error), chain, rng)
 
     def _refined(self, chain, draw, rng, shape):
-        """Add models where they fit, until the effective number is sufficient for a prior."""
+        """Add models where they fit, until the effective number is sufficient for a prior.
+
+        Models drawn before any that fit were found only serve to find these, and are left out.
+        """
+        first = chain
         wanted = _LEAST_SHARE * self._settings.n_effective
-        for _ in range(_MAX_ROUNDS):
+        for n_rounds in range(_MAX_ROUNDS):
             tilted = _tilted(chain, shape)
             number = chain.effective_number(tilted)
             if number >= wanted:
                 break
-            chain = chain.extended(tilted, _next_number(chain, number, wanted), draw, rng)
+            proposal = chain.proposal(tilted, _next_number(chain, number, wanted), rng)
+            known = chain if number >= _FOUND or n_rounds >= _MAX_SEARCHES else first
+            chain = known.extended(proposal, draw, rng)
         return chain
 
     def _kind(self, galaxy, bands):

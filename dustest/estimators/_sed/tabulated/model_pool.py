@@ -398,6 +398,8 @@ def _fixed_step(redshift):
 
 def _redshift_nodes(redshift, step):
     """Tabulated redshifts nearest to those of models, and the redshift of each model."""
+    if np.ptp(redshift) == 0.0:
+        return tabulated_redshift(redshift[:1], step), np.zeros(len(redshift), dtype=int)
     return np.unique(tabulated_redshift(redshift, step), return_inverse=True)
 
 

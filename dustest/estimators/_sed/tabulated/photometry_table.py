@@ -7,6 +7,7 @@ wavelength through a few nodes, so that the emission need only be known as its s
 """
 
 import itertools
+import math
 
 import numpy as np
 from scipy.linalg import block_diag
@@ -494,7 +495,7 @@ def _rows_of(values, rows):
 
 def _flat(corners):
     """Light of all ages at the corners of a cell, (n_corners * n_age, n_nodes), also of none."""
-    return corners.reshape(np.prod(corners.shape[:-1]), corners.shape[-1])
+    return corners.reshape(math.prod(corners.shape[:-1]), corners.shape[-1])
 
 
 def _at_corners(weights, shares):

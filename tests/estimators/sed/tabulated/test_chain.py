@@ -52,15 +52,15 @@ class TestChain:
         """Chain of models that were drawn from the prior alone."""
         return Chain.of_pool(PriorPool(models), likelihood)
 
-    def refined(self, d, width, seed, n_rounds=6):
-        """Chain after some rounds, and what it should have found."""
+    def refined(self, d, width, seed, n_rounds=6, n_searches=0):
+        """Chain after some rounds, the first of which may be left out, and what it should find."""
         mean, spread, *expected = self.truth(d, width)
         rng = np.random.default_rng(seed)
-        chain = self.of_prior(*self.made(rng.random((self.N_PRIOR, d)), mean, spread))
-        for _ in range(n_rounds):
-            chain = chain.extended(
-                chain.log_importance, 2048, lambda cube: self.made(cube, mean, spread), rng
-            )
+        first = chain = self.of_prior(*self.made(rng.random((self.N_PRIOR, d)), mean, spread))
+        for k in range(n_rounds):
+            proposal = chain.proposal(chain.log_importance, 2048, rng)
+            known = chain if k > n_searches else first
+            chain = known.extended(proposal, lambda cube: self.made(cube, mean, spread), rng)
         return chain, expected
 
     @pytest.mark.parametrize(("d", "width"), [(2, 0.01), (4, 0.05), (6, 0.1)])
@@ -76,10 +76,11 @@ class TestChain:
         log_z = logsumexp(chain.log_importance)
         assert log_z == pytest.approx(evidence, abs=5.0 / np.sqrt(chain.ess))
 
-    def test_evidence_has_no_bias(self):
+    @pytest.mark.parametrize(("n_rounds", "n_searches"), [(2, 0), (4, 3)])
+    def test_evidence_has_no_bias(self, n_rounds, n_searches):
         found, expected = [], None
         for seed in range(20):
-            chain, (*_, expected) = self.refined(3, 0.1, seed, n_rounds=2)
+            chain, (*_, expected) = self.refined(3, 0.1, seed, n_rounds, n_searches)
             found.append(logsumexp(chain.log_importance))
         error = np.std(found) / np.sqrt(len(found))
         assert np.mean(found) == pytest.approx(expected, abs=5.0 * error)
