@@ -10,7 +10,6 @@ import itertools
 import math
 
 import numpy as np
-from scipy.linalg import block_diag
 
 from dustest.data.bands import get_band
 from dustest.data.errors import InputError
@@ -115,7 +114,7 @@ class SEDTable:
         self._curves = [_Curve(each, nodes) for each in laws]
         ends = np.cumsum([part.wavelength.size for part in parts])
         self._blocks = [*zip([0, *ends[:-1]], ends, strict=True)]
-        self._sums = block_diag(*(part.sums for part in parts)).astype(np.float32)
+        self._sums = _diagonal([part.sums for part in parts])
 
     def _set_light(self, light, n_age, parts):
         """Shares of birth clouds and of older stars in the nodes, metallicity first."""
@@ -414,6 +413,15 @@ class _AllNodes:
         return spectra[..., self._seen]
 
 
+def _diagonal(blocks):
+    """Matrix of blocks along its diagonal, in single precision."""
+    rows, columns = np.cumsum([(0, 0), *(block.shape for block in blocks)], axis=0).T
+    matrix = np.zeros((rows[-1], columns[-1]), dtype=np.float32)
+    for k, block in enumerate(blocks):
+        matrix[rows[k] : rows[k + 1], columns[k] : columns[k + 1]] = block
+    return matrix
+
+
 def _interpolation(x, weight, tail):
     """Nodes for functions of some places, and values there as sums of those at the nodes.
 
@@ -518,7 +526,9 @@ def _checked_emission(parameters):
 
 def _checked_light(light, bands, t_bc):
     """Spectra for the bands and the age of birth clouds."""
-    asked = tuple(get_band(name).name for name in bands)
+    asked = tuple(bands)
+    if light.bands != asked:
+        asked = tuple(get_band(name).name for name in bands)
     if light.bands != asked or light.t_bc != t_bc:
         msg = (
             f"light must be of the bands and the t_bc asked for, {asked} and {t_bc!r}, "
