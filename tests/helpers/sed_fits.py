@@ -172,10 +172,10 @@ def pools(cases):
     for name, (sfh, law, priors, others) in cases.items():
         setup = settings(sfh, law, priors, **others)
         error = 0.05 if setup.free_redshift else None
-        maker = ModelMaker(setup, 7.0, band_light(setup, BANDS), error)
         engine = TabulatedEngine(setup)
-        one = pool.Pool(maker, engine._other_priors(maker.prior))
-        index = np.random.default_rng(1).permutation(len(one.flux))[:500]
+        maker = engine._maker(7.0, BANDS, error)
+        one = engine._pool_of(maker)
+        index = np.sort(np.random.default_rng(1).permutation(len(one.flux))[:500])
         taken = one.take(index)
         found[name] = {
             "taken": taken,

@@ -19,9 +19,11 @@ def settings(sfh="lognormal", dust_law="Calzetti", priors=None, **others):
 def mocks(setup, n, snr, seed, *, redshift=7.0, redshift_err=np.nan, density=None, floor=0.0):
     """Galaxies of the prior with noise of one size and a relative one, and their truth."""
     free = (redshift_err if density is None else density) if setup.free_redshift else None
-    maker = ModelMaker(setup, redshift, band_light(setup, BANDS), free)
+    light = band_light(setup, BANDS)
+    maker = ModelMaker(setup, redshift, light, free)
     if setup.free_redshift:
-        maker._step = 0.002  # finer than what is to be tested
+        # Finer than what is to be tested.
+        maker.redshift_step, maker.prior.age_at = 0.002, light.ages_at
     rng = np.random.default_rng(seed)
     models = maker.at(rng.random((4 * n, len(maker.prior.free))))
     models = models.take(np.flatnonzero(models.flux.any(axis=1))[:n])

@@ -34,6 +34,8 @@ class SEDPrior:
 
     Attributes
     ----------
+    age_at : Callable
+        The age, which may be replaced.
     free : tuple of str
         Names of the free parameters, in the order of the cube's axes.
     fixed : dict of str to float or ndarray
@@ -76,7 +78,7 @@ class SEDPrior:
         self.fixed = {key: np.asarray(values[key], dtype=float) for key in values if key in rest}
         self._shapes = {key: flat.get(f"{key}_prior", "uniform") for key in self.free}
         self._limits = {key: values[key] for key in self.free}
-        self._age_at = age_at
+        self.age_at = age_at
         self._hyper = {key: _hyper_of(key, flat) for key in self.free}
         self.masses = tuple(sorted(key for key in values if key.endswith(_MASS)))
         sources = {self.mirrors.get(key, key) for key in self.masses}
@@ -114,7 +116,7 @@ class SEDPrior:
         for key in coordinates.keys() - aged:
             parameters[key] = self._value(key, coordinates[key])
         if aged:
-            age = self._age_at(parameters["redshift"])
+            age = self.age_at(parameters["redshift"])
             for key in aged:
                 parameters[key] = self._value(key, coordinates[key], age)
         return parameters | {key: parameters[source] for key, source in self.mirrors.items()}

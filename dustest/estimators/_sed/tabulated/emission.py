@@ -11,6 +11,7 @@ from dustest.data.errors import InputError
 from dustest.estimators._sed.bagpipes.loading import load_bagpipes
 from dustest.estimators._sed.bagpipes.nested_sampling import filter_lines, quiet
 from dustest.estimators._sed.priors import BAGPIPES_REDSHIFT, MAX_REDSHIFT, age_of_universe
+from dustest.estimators._sed.tabulated.band_nodes import BandNodes
 from dustest.physics.cosmology import BAGPIPES_COSMOLOGY
 from dustest.physics.igm import igm_transmission
 from dustest.physics.stellar.bilinear import axis_weights
@@ -27,6 +28,8 @@ _LIGHT_SPEED = 2.9979e18  # Angstrom / s, that of Bagpipes
 _NANOJANSKY = 1e-32  # erg / (s cm2 Hz)
 _YR_PER_GYR = 1e9
 _N_AGES = 48
+_TAIL = 1e-5
+"""Share of a band at either end without nodes of its own."""
 _MIN_LIGHT = 1e-15  # of the brightest; fainter values are zero, so that float32 stays normal
 
 
@@ -135,13 +138,12 @@ class BandLight:
 
         Returns
         -------
-        young : ndarray of shape (n_metallicity, n_log_u, n_young, n_wave)
+        young : ndarray of shape (n_young, n_metallicity, n_log_u, n_wave)
             Those of birth clouds.
-        old : ndarray of shape (n_metallicity, n_age - n_young + 1, n_wave)
+        old : ndarray of shape (n_age - n_young + 1, n_metallicity, n_wave)
             Those of older stars.
         """
-        young, old = np.moveaxis(self.young, 0, 2), np.moveaxis(self.old, 0, 1)
-        return _single(young / self.unit), _single(old / self.unit)
+        return _single(self.young / self.unit), _single(self.old / self.unit)
 
     def n_age_at(self, redshift):
         """Number of age bins that begin after the Big Bang.
@@ -216,13 +218,12 @@ class BandLight:
     def _band_shares(self, stretched):
         """Weights (n_wave, n_bands) of wavelengths in the bands, and wavelengths of these."""
         filters = self._model.filter_set
-        curves = np.stack(
-            [
-                np.interp(stretched, self.wavelength, curve, left=0.0, right=0.0)
-                for curve in filters.filt_array.T
-            ],
-            axis=1,
-        )
+        curves = np.zeros((stretched.size, len(self.bands)))
+        ends = np.searchsorted(stretched, self._band_ends)
+        for k, (first, last) in enumerate(ends.tolist()):
+            curves[first:last, k] = np.interp(
+                stretched[first:last], self.wavelength, filters.filt_array[:, k]
+            )
         area = (filters.widths * self.wavelength)[:, np.newaxis]
         curves *= area
         # Beyond redshift 10, blue ends of bands lie below all wavelengths, and see no light.
@@ -232,6 +233,25 @@ class BandLight:
             dark.sum(axis=0) if stretch > 1.0 + BAGPIPES_REDSHIFT else 0.0
         )
         return curves / norm, filters.eff_wavs
+
+    @cached_property
+    def _band_ends(self):
+        """Observed wavelengths between which there is light in each band."""
+        seen = [np.flatnonzero(curve) for curve in self._model.filter_set.filt_array.T]
+        places = [(s[0] - 1, s[-1] + 1) for s in seen]
+        return self.wavelength[np.clip(places, 0, self.wavelength.size - 1)]
+
+    @cached_property
+    def nodes(self):
+        """Nodes of the transmission of dust in the bands, at observed wavelengths."""
+        filters = self._model.filter_set
+        area = (filters.widths * self.wavelength)[:, np.newaxis]
+        return BandNodes(self.wavelength, filters.filt_array * area, _TAIL)
+
+    @cached_property
+    def energy_nodes(self):
+        """Nodes of the light that dust absorbs at any wavelength, in the rest frame."""
+        return BandNodes(self.wavelength, self.steps[:, np.newaxis], 0.0)
 
     def _dilution(self, redshift):
         """Flux density [erg / (s cm2 Angstrom)] of one solar luminosity per Angstrom."""

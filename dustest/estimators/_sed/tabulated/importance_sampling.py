@@ -6,6 +6,7 @@ few at first, until they are found, then many. Every model is weighted by the li
 mixture of all densities used for drawing.
 """
 
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 
 import numpy as np
@@ -29,14 +30,16 @@ from dustest.estimators._sed.posterior import (
     prior_diagnostics,
     systematic_draw,
 )
+from dustest.estimators._sed.priors import fitted_history
 from dustest.estimators._sed.tabulated.chain import Chain
+from dustest.estimators._sed.tabulated.emission import BandLight
 from dustest.estimators._sed.tabulated.likelihood import (
     MassIntegral,
     compute_likelihood,
     draw_masses,
 )
 from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light, tabulated_redshift
-from dustest.estimators._sed.tabulated.pool import Pool
+from dustest.estimators._sed.tabulated.pool import N_PARTS, Pool, RedshiftPool
 
 __all__ = ["TabulatedEngine"]
 
@@ -62,7 +65,7 @@ class TabulatedEngine:
 
     def __init__(self, settings):
         self._settings = settings
-        self._pools, self._light = {}, {}
+        self._pools, self._kept = {}, {}
         self._integral = MassIntegral()
 
     def fit(self, galaxies, bands=None):
@@ -138,23 +141,41 @@ class TabulatedEngine:
         key = (redshift, bands, spread)
         if key not in self._pools:
             _make_room(self._pools, _MAX_POOLS)
-            light, tables = self._bands(bands)
             try:
-                maker = ModelMaker(self._settings, redshift, light, spread, tables)
+                maker = self._maker(redshift, bands, spread)
             except InputError as error:
                 msg = f"no model at redshift {redshift:g}: {error}"
                 raise RuntimeError(msg) from error
-            self._pools[key] = Pool(maker, self._other_priors(maker.prior))
+            self._pools[key] = self._pool_of(maker)
         return self._pools[key]
 
-    def _bands(self, bands):
-        """Emission in a set of bands, computed when first needed, and the tables made of it."""
-        if bands not in self._light:
-            _make_room(self._light, _MAX_LIGHTS)
-            self._light[bands] = band_light(self._settings, bands), {}
-        light, tables = self._light[bands]
-        _make_room(tables, _MAX_TABLES)
-        return light, tables
+    def _pool_of(self, maker):
+        """Pool of a prior, of parts that priors of other redshifts share if they may."""
+        others = self._other_priors(maker.prior)
+        if "redshift" in maker.prior.fixed or callable(fitted_history(self._settings.sfh).priors):
+            return Pool(maker, others)
+        nodes, *ends = maker.redshift_bins
+        pools = [self._part(node, maker, others) for node in nodes.tolist()]
+        return RedshiftPool(maker, ends, pools)
+
+    def _part(self, redshift, maker, others):
+        """Part of the models at a tabulated redshift, made when first needed."""
+        parts = self._kept[maker.bands].parts
+        number = round(redshift / maker.redshift_step)
+        key = (redshift, number % N_PARTS)
+        if key not in parts:
+            _make_room(parts, _MAX_TABLES)
+            parts[key] = Pool(self._maker(redshift, maker.bands), others, number)
+        return parts[key]
+
+    def _maker(self, redshift, bands, spread=None):
+        """Maker of models in some bands, with spectra and tables that others share."""
+        if bands not in self._kept:
+            _make_room(self._kept, _MAX_LIGHTS)
+            self._kept[bands] = _Kept(band_light(self._settings, bands))
+        kept = self._kept[bands]
+        _make_room(kept.tables, _MAX_TABLES)
+        return ModelMaker(self._settings, redshift, kept.light, spread, kept.tables)
 
     def _other_priors(self, prior):
         """Shapes of further priors of A_V that need enough effective models."""
@@ -184,6 +205,15 @@ class TabulatedEngine:
             edge=edge,
             best=_best_fit(galaxy, chain, best, maker),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """Spectra of a set of bands, tables made of them, and parts of pools of a free redshift."""
+
+    light: BandLight
+    tables: dict = field(default_factory=dict)
+    parts: dict = field(default_factory=dict)
 
 
 def _next_number(chain, number, wanted):

@@ -1,5 +1,6 @@
 """Models at points of the prior, with their photometry from tables."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -12,7 +13,7 @@ from dustest.estimators._sed.posterior import LOG_SSFR_FLOOR
 from dustest.estimators._sed.prior_transform import SEDPrior
 from dustest.estimators._sed.priors import MAX_REDSHIFT, fit_instructions
 from dustest.estimators._sed.tabulated.emission import BandLight
-from dustest.estimators._sed.tabulated.photometry_table import SEDTable
+from dustest.estimators._sed.tabulated.photometry_table import SEDTable, light_at
 from dustest.physics.star_formation import AgeGrid, form_stars, history_parameters
 
 __all__ = [
@@ -40,6 +41,9 @@ _REDSHIFT_STEP = 0.01
 _MAX_NODES, _MAX_STEP = 60, 0.05
 """Approximate number of tabulated redshifts of the models of one galaxy, for which the steps of
 wide priors are wider, and the widest step."""
+_CLOSEST, _N_ENDS = 1e-9, 2000
+_IMPROBABLE = 1e-6
+"""Probability of a tabulated redshift below which no model is drawn there."""
 _QUANTILES = np.linspace(0.0, 1.0, 2001)
 _CHUNK = 1024  # models whose light in all nodes fits in the cache of a core
 _SFR_TIMES = {"log_SFR_10": 1e7, "log_SFR_100": 1e8}
@@ -132,32 +136,39 @@ class Stars:
 
     Parameters
     ----------
-    groups : list of (SEDTable, ndarray of int, tuple of ndarray)
-        Tables of the redshifts, rows of the models at each, and their light in the nodes.
+    tables : list of SEDTable
+        Tables of the redshifts.
+    place : ndarray of int of shape (n,)
+        Table of each model.
+    light : tuple of ndarray of shape (n, n_nodes)
+        Their light in the nodes, of birth clouds and of older stars.
     low, high : ndarray of shape (n,)
         Limits of the log10 of the mass formed, between which the prior is flat.
     quantities : dict of str to ndarray of shape (n,)
         Quantities that do not depend on dust, per solar mass formed.
     """
 
-    groups: list
+    tables: list
+    place: np.ndarray
+    light: tuple
     low: np.ndarray
     high: np.ndarray
     quantities: dict
 
     def behind(self, dust):
         """Fluxes (n, n_bands) of the models, each behind its own dust."""
-        flux = np.empty((len(self.low), self.groups[0][0].n_bands))
-        for table, rows, light in self.groups:
-            for part in (slice(start, start + _CHUNK) for start in range(0, len(rows), _CHUNK)):
-                here = [each[part] for each in light]
-                flux[rows[part]] = table.behind_dust(here, *dust.of_rows(rows[part]))
+        flux = np.empty((len(self.low), self.tables[0].n_bands))
+        order = np.argsort(self.place, kind="stable")
+        for table, rows in zip(self.tables, _split(order, self.place), strict=True):
+            for part in (rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)):
+                here = [each[part][:, : table.n_nodes] for each in self.light]
+                flux[part] = table.behind_dust(here, *dust.of_rows(part))
         return flux
 
     def behind_columns(self, dust, n_groups):
         """Fluxes (n_groups, n, n_columns, n_bands) of groups, each behind all of its dusts."""
-        ((table, _, light),) = self.groups
-        light = [each.reshape(n_groups, -1, each.shape[-1]) for each in light]
+        (table,) = self.tables
+        light = [each.reshape(n_groups, -1, each.shape[-1]) for each in self.light]
         return table.behind_columns(light, *dust.of_rows(slice(None)))
 
 
@@ -183,6 +194,8 @@ class ModelMaker:
     ----------
     prior : SEDPrior
         The prior of the models.
+    redshift_step : float
+        Distance between tabulated redshifts.
 
     Raises
     ------
@@ -203,7 +216,9 @@ class ModelMaker:
             if key in self.prior.fixed
         }
         self._grid = _age_grid((settings.sfr_timescale, *_SFR_TIMES.values()))
-        self._step = _redshift_step(self.prior)
+        self.redshift_step = _redshift_step(self.prior)
+        if "redshift" in self.prior.free:
+            self.prior.age_at = _AgesOfTables(light.ages_at, self.redshift_step)
         self._tables = {} if tables is None else tables
 
     @property
@@ -219,6 +234,26 @@ class ModelMaker:
             for key, source in self.prior.mirrors.items()
         )
         return "redshift" in self.prior.fixed and not any(crossing)
+
+    @property
+    def redshift_bins(self):
+        """Tabulated redshifts within a free redshift's prior, and probabilities.
+
+        Returns
+        -------
+        redshift : ndarray of shape (n,)
+            Those that are not improbable.
+        low, high : ndarray of shape (n,)
+            Coordinates of the unit cube between which a redshift is next to each of them.
+        """
+        ends = np.geomspace(_CLOSEST, 0.5, _N_ENDS)
+        u = np.concatenate([[0.0], ends, 1.0 - ends[-2::-1], [1.0]])
+        redshift = self.prior.quantile("redshift", u)
+        nodes = np.unique(tabulated_redshift(redshift, self.redshift_step))
+        middles = np.interp(0.5 * (nodes[1:] + nodes[:-1]), redshift, u)
+        low, high = np.append(0.0, middles), np.append(middles, 1.0)
+        use = high - low > _IMPROBABLE
+        return nodes[use], low[use], high[use]
 
     def at(self, cube):
         """Models at points of the unit cube.
@@ -253,7 +288,7 @@ class ModelMaker:
         Stars
             Without light if they are not possible.
         """
-        nodes, place = _redshift_nodes(values["redshift"], self._step)
+        nodes, place = _redshift_nodes(values["redshift"], self.redshift_step)
         tables = [self._table(node, wavelength) for node in nodes]
         ages = 1e9 * np.array([self._light.age(node) for node in nodes.tolist()])
         age = ages[place] if len(nodes) > 1 else ages
@@ -265,16 +300,13 @@ class ModelMaker:
         cells = tables[0].cells(metallicity, values["nebular:logU"])
         # The table of the lowest redshift has the oldest stars.
         living = tables[0].living_fraction(formed.weights[:, : tables[0].n_age], cells)
-        groups, order = [], np.argsort(place, kind="stable")
-        for table, rows in zip(tables, _split(order, place), strict=True):
-            mass = formed.weights[rows, : table.n_age]
-            groups.append((table, rows, table.light(mass, [each[rows] for each in cells])))
+        light = light_at(tables, place, formed.weights[:, : tables[0].n_age], cells)
         quantities = {
             "log_mass": np.log10(living),
             "redshift": nodes[place],
             **_history_quantities(formed, living),
         }
-        return Stars(groups, *self.prior.log_mass_limits(values), quantities)
+        return Stars(tables, place, light, *self.prior.log_mass_limits(values), quantities)
 
     def dust(self, values):
         """Dusts of parameters.
@@ -357,6 +389,18 @@ class ModelMaker:
         if wavelength is None:
             self._tables[redshift] = table
         return table
+
+
+@dataclass(frozen=True)
+class _AgesOfTables:
+    """Ages of the Universe in Gyr at the tabulated redshifts nearest to redshifts."""
+
+    ages: Callable
+    step: float
+
+    def __call__(self, redshift):
+        """Compute ages."""
+        return self.ages(tabulated_redshift(redshift, self.step))
 
 
 def _split(order, place):

@@ -7,7 +7,6 @@ wavelength through a few nodes, so that the emission need only be known as its s
 """
 
 import itertools
-import math
 
 import numpy as np
 
@@ -16,18 +15,13 @@ from dustest.data.errors import InputError
 from dustest.estimators._sed.tabulated.emission import BandLight
 from dustest.physics.stellar.bilinear import axis_weights
 
-__all__ = ["SEDTable"]
+__all__ = ["SEDTable", "light_at"]
 
 _EMISSION = {"qpah": 2.0, "umin": 1.0, "gamma": 0.01}  # those of Bagpipes
 _DEPTH = np.float32(0.4 * np.log(10.0))  # optical depth of a magnitude
 _OPAQUE = np.float32(50.0)  # optical depth of zero transmission; float32 stays normal
 _MIN_LIGHT = 1e-15  # of the brightest; fainter values are zero, for the same reason
 _CHUNK = 1024  # models whose light at all nodes fits in the cache of a core
-_STEP, _PANEL = 0.05, 0.3
-"""Mean distance of nodes, and greatest width of one polynomial, in ln wavelength."""
-_SIGNS, _ROUNDING = np.resize([1.0, -1.0], 64), 1e-18
-_TAIL = 1e-5
-"""Share of a band at either end without nodes of its own."""
 
 
 class SEDTable:
@@ -62,6 +56,10 @@ class SEDTable:
         Edges in yr of the age bins that begin after the Big Bang.
     metallicity, log_u : ndarray
         Nodes: solar units, dex.
+    young : ndarray of shape (n_metallicity, n_log_u, n_young, n_nodes)
+        Light of birth clouds in the nodes of the transmission of dust.
+    old : ndarray of shape (n_metallicity, n_age - n_young + 1, n_nodes)
+        That of older stars.
 
     Raises
     ------
@@ -91,39 +89,39 @@ class SEDTable:
         self.age_edges = light.age_edges[: n_age + 1].copy()
         self.metallicity = light.metallicity.copy()
         self.log_u = light.log_u.copy()
-        self._n_young = light.n_young
         self._living = light.living[:, :n_age].copy()
         response = light.response(redshift, wavelength)
         self._glow = light.dust_emission(**emission) @ response
-        columns = [*response.T]
-        if np.any(self._glow):
-            # Warm dust emits the energy that dust absorbs at any wavelength.
-            columns.append(light.steps)
+        stretch = 1.0 + self.redshift
+        # Warm dust emits the energy that dust absorbs at any wavelength.
+        energy = light.steps[:, np.newaxis][:, : 1 if np.any(self._glow) else 0]
         if exact or wavelength is not None:
-            parts = [_AllNodes(light.wavelength, np.array(columns))]
+            parts = [_AllNodes(light.wavelength, np.hstack([response, energy]))]
         else:
-            # In the integral over all wavelengths, the bluest have the least share and most light.
-            tails = np.where(np.arange(len(columns)) < self._glow.size, _TAIL, 0.0)
-            parts = [
-                _Nodes(light.wavelength, column, tail)
-                for column, tail in zip(columns, tails, strict=True)
-            ]
+            parts = [_FewNodes(light.nodes, light.wavelength, response, stretch)]
+            if energy.size:
+                parts.append(_FewNodes(light.energy_nodes, light.wavelength, energy))
         self._set_light(light, n_age, parts)
         nodes = np.concatenate([part.wavelength for part in parts])
         laws = (law,) if law.birth_clouds is None else (law, law.birth_clouds)
         self._curves = [_Curve(each, nodes) for each in laws]
-        ends = np.cumsum([part.wavelength.size for part in parts])
-        self._blocks = [*zip([0, *ends[:-1]], ends, strict=True)]
         self._sums = _diagonal([part.sums for part in parts])
 
     def _set_light(self, light, n_age, parts):
-        """Shares of birth clouds and of older stars in the nodes, metallicity first."""
-        n_old = n_age - light.n_young + 1
+        """Shares of birth clouds and of older stars in the nodes."""
+        young, old = light.single
         self._unit = np.concatenate([part.unit for part in parts]) * light.unit
-        self._young, self._old = (
-            _single(np.concatenate([part.share(spectra) for part in parts], axis=-1))
-            for spectra in (light.single[0], light.single[1][:, :n_old])
+        young, old = (
+            np.moveaxis(np.concatenate([part.share(spectra) for part in parts], axis=-1), 0, -2)
+            for spectra in (young, old[: n_age - light.n_young + 1])
         )
+        self.young, self.old = _single(young), _single(old)
+
+    @property
+    def _blocks(self):
+        """First and last node of each column of sums, if none is in two of them."""
+        ends = np.cumsum(np.count_nonzero(self._sums, axis=0)).tolist()
+        return itertools.pairwise([0, *ends])
 
     def photometry(self, weights, metallicity, log_u, a_v, eta=None, shape=None):
         """Compute flux densities of models.
@@ -206,23 +204,7 @@ class SEDTable:
         young, old : ndarray of shape (n, n_nodes)
             That of birth clouds and of older stars, in single precision.
         """
-        poor, metal_share, thin, gas_share = cells
-        order = np.argsort(poor * self.log_u.size + thin, kind="stable")
-        poor, thin = poor[order], thin[order]
-        metal_share, gas_share = np.float32(metal_share[order]), np.float32(gas_share[order])
-        weights = _single(weights[order])
-        spread = _at_corners(weights[:, : self._n_young], [metal_share, gas_share])
-        n_nodes = self._old.shape[-1]
-        young, old = np.empty((2, len(weights), n_nodes), dtype=np.float32)
-        for start, stop in _runs(poor, thin):
-            z, u = poor[start], thin[start]
-            corners = _flat(self._young[z : z + 2, u : u + 2])
-            young[order[start:stop]] = spread[start:stop] @ corners
-        spread = _at_corners(weights[:, self._n_young - 1 :], [metal_share])
-        for start, stop in _runs(poor):
-            corners = _flat(self._old[poor[start] : poor[start] + 2])
-            old[order[start:stop]] = spread[start:stop] @ corners
-        return young, old
+        return light_at([self], np.zeros(len(weights), dtype=int), weights, cells)
 
     def behind_dust(self, light, column, clouds, shape):
         """Fluxes of models behind dust.
@@ -347,6 +329,11 @@ class SEDTable:
         return self.age_edges.size - 1
 
     @property
+    def n_nodes(self):
+        """Number of nodes of the transmission of dust."""
+        return self.old.shape[-1]
+
+    @property
     def n_bands(self):
         """Number of bands or wavelengths."""
         return self._glow.size
@@ -377,36 +364,34 @@ class SEDTable:
         }
 
 
-class _Nodes:
-    """Few nodes of the transmission of dust in one band, and shares of its wavelengths in them."""
+class _FewNodes:
+    """Few nodes of the transmission of dust in each band, and shares of the light in them."""
 
-    def __init__(self, wavelength, response, tail):
-        seen = np.flatnonzero(response)
-        self.unit = np.array([response.max(initial=0.0) or 1.0])
-        weight = response[seen] / self.unit
-        nodes, shares = np.empty(0), np.empty((0, 0))
-        if seen.size:
-            nodes, shares = _interpolation(np.log(wavelength[seen]), weight, tail)
-        self.wavelength, self.sums = np.exp(nodes), np.ones((nodes.size, 1))
-        self._weight = (weight[:, np.newaxis] * shares).astype(np.float32)
-        gapless = seen.size and seen.size == np.ptp(seen) + 1
-        self._seen = slice(seen[0], seen[-1] + 1) if gapless else seen
+    def __init__(self, nodes, wavelength, response, stretch=1.0):
+        self.wavelength = nodes.wavelength / stretch
+        self.unit = response.max(axis=0)
+        self.unit[self.unit == 0.0] = 1.0
+        self.sums = (nodes.band[:, np.newaxis] == np.arange(self.unit.size)).astype(np.float32)
+        self._shares = nodes.shares(wavelength * stretch, response / self.unit)
 
     def share(self, spectra):
         """Integrals (..., n_nodes) of spectra (..., n_wave) by node."""
-        flat = spectra.reshape(-1, spectra.shape[-1])[:, self._seen]
-        return (flat @ self._weight).reshape(*spectra.shape[:-1], -1)
+        flat = spectra.reshape(-1, spectra.shape[-1])
+        result = np.empty((len(flat), self.wavelength.size), np.float32)
+        for seen, nodes, matrix in self._shares:
+            np.matmul(flat[:, seen], matrix, out=result[:, nodes])
+        return result.reshape(*spectra.shape[:-1], -1)
 
 
 class _AllNodes:
     """All wavelengths as nodes, shared by all bands."""
 
     def __init__(self, wavelength, responses):
-        self._seen = np.flatnonzero(responses.any(axis=0))
+        self._seen = np.flatnonzero(responses.any(axis=1))
         self.wavelength = wavelength[self._seen]
-        self.unit = responses.max(axis=1)
+        self.unit = responses.max(axis=0)
         self.unit[self.unit == 0.0] = 1.0
-        self.sums = (responses[:, self._seen] / self.unit[:, np.newaxis]).T
+        self.sums = responses[self._seen] / self.unit
 
     def share(self, spectra):
         """Spectra (..., n_nodes) at the nodes."""
@@ -420,31 +405,6 @@ def _diagonal(blocks):
     for k, block in enumerate(blocks):
         matrix[rows[k] : rows[k + 1], columns[k] : columns[k + 1]] = block
     return matrix
-
-
-def _interpolation(x, weight, tail):
-    """Nodes for functions of some places, and values there as sums of those at the nodes.
-
-    Places in either tail of the weight have the value of the last place outside it.
-    """
-    order = np.argsort(x)
-    share = np.cumsum(weight[order]) / weight.sum()
-    low, high = x[order[np.searchsorted(share, (tail, 1.0 - tail)).clip(max=x.size - 1)]]
-    x = np.clip(x, low, high)
-    n_panels = max(int(np.ceil((high - low) / _PANEL)), 1)
-    width = (high - low) / n_panels
-    panel = np.minimum(((x - low) / max(width, 1e-12)).astype(int), n_panels - 1)
-    n = min(int(np.ceil(width / _STEP)) + 2, np.bincount(panel).max())
-    angle = np.pi * (np.arange(n) + 0.5) / n
-    nodes, shares = np.empty((n_panels, n)), np.zeros((x.size, n_panels, n))
-    for k in range(n_panels):
-        nodes[k] = low + width * (k + 0.5 + 0.5 * np.cos(angle))
-        here = np.flatnonzero(panel == k)
-        # The barycentric form of the polynomial through Chebyshev nodes.
-        step = x[here, np.newaxis] - nodes[k]
-        term = (np.sin(angle) * _SIGNS[:n]) / np.where(step == 0.0, _ROUNDING, step)
-        shares[here, k] = term / term.sum(axis=1, keepdims=True)
-    return nodes.ravel(), shares.reshape(x.size, -1)
 
 
 class _Curve:
@@ -481,6 +441,47 @@ def _cloud_depth(column, clouds, curves):
     return np.clip(_DEPTH * both, 0.0, _OPAQUE)
 
 
+def light_at(tables, place, weights, cells):
+    """Light of models at several redshifts in the nodes, before dust.
+
+    Parameters
+    ----------
+    tables : sequence of SEDTable
+        Tables by falling number of age bins.
+    place : ndarray of int of shape (n,)
+        Table of each model.
+    weights : ndarray of shape (n, n_age)
+        Mass formed in each age bin of the first table.
+    cells : sequence of ndarray of shape (n,)
+        Result of `SEDTable.cells`.
+
+    Returns
+    -------
+    young, old : ndarray of shape (n, n_nodes)
+        That of birth clouds and of older stars, in single precision; tables may have fewer nodes.
+    """
+    poor, metal_share, thin, gas_share = cells
+    n_young, n_gas = tables[0].young.shape[2], tables[0].log_u.size
+    order = np.argsort((place * tables[0].metallicity.size + poor) * n_gas + thin, kind="stable")
+    place, poor, thin = place[order], poor[order], thin[order]
+    shares = np.float32(metal_share[order]), np.float32(gas_share[order])
+    weights = _single(weights[order])
+    n_nodes = [table.n_nodes for table in tables]
+    young, old = np.zeros((2, len(weights), max(n_nodes)), dtype=np.float32)
+    spread = _at_corners(weights[:, :n_young], shares)
+    for start, stop in _runs(place, poor, thin):
+        k, z, u = place[start], poor[start], thin[start]
+        corners = tables[k].young[z : z + 2, u : u + 2]
+        young[start:stop, : n_nodes[k]] = _product(spread[start:stop], corners)
+    spread = _at_corners(weights[:, n_young - 1 :], shares[:1])
+    for start, stop in _runs(place, poor):
+        k, z = place[start], poor[start]
+        corners = tables[k].old[z : z + 2]
+        old[start:stop, : n_nodes[k]] = _product(spread[start:stop], corners)
+    back = np.argsort(order)
+    return young[back], old[back]
+
+
 def _single(values):
     """Values in single precision, zero where they are negligible: float32 stays normal."""
     negligible = np.abs(values) < _MIN_LIGHT * np.abs(values).max(initial=0.0)
@@ -501,19 +502,22 @@ def _rows_of(values, rows):
     return values[rows] if len(values) > 1 else values
 
 
-def _flat(corners):
-    """Light of all ages at the corners of a cell, (n_corners * n_age, n_nodes), also of none."""
-    return corners.reshape(math.prod(corners.shape[:-1]), corners.shape[-1])
+def _product(spread, corners):
+    """Light (n, n_nodes) from weights of all ages at corners, also of none."""
+    n_age, n_nodes = corners.shape[-2:]
+    n_corners = spread.shape[1]
+    flat = spread[..., :n_age].reshape(len(spread), n_corners * n_age)
+    return flat @ corners.reshape(n_corners * n_age, n_nodes)
 
 
 def _at_corners(weights, shares):
-    """Weights (n, n_corners * n_age) distributed to corners of cells, linear in each weight."""
-    (n, n_age), spread = weights.shape, weights[:, np.newaxis]
+    """Weights (n, n_corners, n_age) distributed to corners of cells, linear in each weight."""
+    spread = weights[:, np.newaxis]
     for share in shares:
         above = spread * share[:, np.newaxis, np.newaxis]
-        spread = np.stack([spread - above, above], axis=2)
-        spread = spread.reshape(n, 2 * spread.shape[1], n_age)
-    return spread.reshape(n, spread.shape[1] * n_age)
+        both = np.stack([spread - above, above], axis=2)
+        spread = both.reshape(len(weights), 2 * spread.shape[1], weights.shape[1])
+    return spread
 
 
 def _checked_emission(parameters):

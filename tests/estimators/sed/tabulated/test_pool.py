@@ -13,6 +13,13 @@ CASES = {
     "clouds": ("delayed_burst", "CF00", None, {}),
     "fixed A_V": ("lognormal", "Calzetti", {"dust:Av": 0.3}, {}),
     "free redshift": ("constant", "Calzetti", None, {"free_redshift": True}),
+    "free redshift, other priors": (
+        "lognormal",
+        "Salim",
+        None,
+        {"free_redshift": True, "under_priors": True},
+    ),
+    "free redshift, bins of age": ("continuity", "Calzetti", None, {"free_redshift": True}),
 }
 
 
