@@ -595,8 +595,10 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         return found
 
     def _added_record(self, parameter, value):
-        """The record that a parameter names, if it was added by a plugin."""
+        """The record that a parameter names, if it was added by a plugin, or several of them."""
         registry = self.registries.get(parameter)
+        if registry is not None and isinstance(value, tuple | list):
+            return tuple(self._added_record(parameter, one) for one in value)
         if registry is None or not isinstance(value, str) or value not in registry:
             return value
         return registry[value] if registry[value] in registry.added() else value

@@ -43,7 +43,7 @@ def sed_wavelengths(bands):
     return np.geomspace(low, high, _N_WAVELENGTHS)
 
 
-def extra_columns(rows, wanted, bands, quantities, *, free_redshift):
+def extra_columns(rows, wanted, bands, quantities, *, free_redshift, models=()):
     """Further columns of a result.
 
     Parameters
@@ -58,6 +58,8 @@ def extra_columns(rows, wanted, bands, quantities, *, free_redshift):
         Quantities of the result, which have columns of their own.
     free_redshift : bool
         Whether redshifts are fitted.
+    models : sequence of str, optional
+        Columns of several histories and dust laws.
 
     Returns
     -------
@@ -65,7 +67,9 @@ def extra_columns(rows, wanted, bands, quantities, *, free_redshift):
         By name; NaN if there is no answer.
     """
     under = _quantile_columns(wanted, free_redshift=free_redshift)
-    declared = declared_columns(wanted, bands, quantities, free_redshift=free_redshift)
+    declared = declared_columns(
+        wanted, bands, quantities, free_redshift=free_redshift, models=models
+    )
     columns = {name: column.blank(len(rows)) for name, column in declared.items()}
     if "SED_wavelength" in columns:
         columns["SED_wavelength"][:] = sed_wavelengths(bands)
@@ -77,7 +81,7 @@ def extra_columns(rows, wanted, bands, quantities, *, free_redshift):
     return columns
 
 
-def declared_columns(wanted, bands, quantities, *, free_redshift):
+def declared_columns(wanted, bands, quantities, *, free_redshift, models=()):
     """Further columns of every result.
 
     Parameters
@@ -90,13 +94,17 @@ def declared_columns(wanted, bands, quantities, *, free_redshift):
         Quantities of the result, which have columns of their own.
     free_redshift : bool
         Whether redshifts are fitted.
+    models : sequence of str, optional
+        Columns of several histories and dust laws.
+    models : sequence of str, optional
+        Columns of several histories and dust laws.
 
     Returns
     -------
     dict of str to ExtraColumn
         By name.
     """
-    columns = {name: ExtraColumn() for name in _ALWAYS if name not in quantities}
+    columns = {name: ExtraColumn() for name in (*_ALWAYS, *models) if name not in quantities}
     for quantity, names in _quantile_columns(wanted, free_redshift=free_redshift).items():
         unit = u.mag if quantity in _under_priors() else None
         columns |= {name: ExtraColumn(unit) for name in names}
@@ -140,6 +148,8 @@ def _values(galaxy, posterior, quantiles):
             values |= dict(zip(names, np.quantile(draws[quantity], _LEVELS), strict=True))
     if "redshift" in draws:
         values["redshift_samples"] = draws["redshift"][:_N_REDSHIFTS]
+    if posterior.mixture is not None:
+        values |= posterior.mixture.columns
     return values | _best_values(galaxy, posterior.best)
 
 

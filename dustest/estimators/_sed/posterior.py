@@ -177,6 +177,8 @@ class Posterior:
         Posterior probability of the outermost 2 % of the prior of A_V, of the fuller side.
     best : BestFit or None
         The most likely model, if requested.
+    mixture : Mixture, optional
+        Of which posteriors it is made, if it is an average over several models.
     """
 
     draws: dict
@@ -190,6 +192,7 @@ class Posterior:
     information: float
     edge: float
     best: BestFit | None
+    mixture: object = None
 
 
 def fit_probability(chi2, n_data):
