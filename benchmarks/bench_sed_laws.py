@@ -12,6 +12,7 @@ takes them as given.
 """
 
 import argparse
+import sys
 import time
 from dataclasses import replace
 
@@ -33,6 +34,7 @@ PRIORS = {"dust:Av": (LEAST_A_V, 10.0), "lognormal:massformed": (8.6, 9.4)}
 SNR = 20.0
 SEED = 180650
 N_BINS = 5
+LEAST_ESS = 400
 INTERVALS = {"68 %": (0.16, 0.84), "90 %": (0.05, 0.95)}
 
 
@@ -69,19 +71,24 @@ def all_settings():
 
 
 def fit(galaxies):
-    """Averaged posteriors."""
-    every = [TabulatedEngine(settings).fit(galaxies, BANDS) for settings in all_settings()]
+    """Probabilities (n, n_laws), draws of A_V (n, n_draws), and effective numbers."""
+    engines = [TabulatedEngine(settings) for settings in all_settings()]
     models = Alternatives(SFH, LAWS)
-    return [
-        average(each, models, galaxy.seed) for galaxy, *each in zip(galaxies, *every, strict=True)
-    ]
+    probability, draws, ess = [], [], []
+    for number, galaxy in enumerate(galaxies):
+        found = average(
+            [engine.fit([galaxy], BANDS)[0] for engine in engines], models, galaxy.seed
+        )
+        probability.append([found.mixture.columns[f"probability_{name}"] for name in LAWS])
+        draws.append(found.draws["A_V"])
+        ess.append(found.ess)
+        if number % 100 == 99:
+            print(f"{number + 1} of {len(galaxies)}", file=sys.stderr, flush=True)
+    return np.array(probability), np.array(draws), np.array(ess)
 
 
-def report_laws(posteriors, law):
+def report_laws(probability, law):
     """Print the share of right laws by their probability."""
-    probability = np.array(
-        [[one.mixture.columns[f"probability_{name}"] for name in LAWS] for one in posteriors]
-    )
     preferred, highest = probability.argmax(axis=1), probability.max(axis=1)
     right = preferred == law
     for number, name in enumerate(LAWS):
@@ -94,9 +101,8 @@ def report_laws(posteriors, law):
     print(f"all {highest.mean():7.3f} {right.mean():7.3f}")
 
 
-def report_coverage(posteriors, a_v):
+def report_coverage(draws, a_v):
     """Print how often intervals of A_V hold the truth."""
-    draws = np.array([one.draws["A_V"] for one in posteriors])
     for name, levels in INTERVALS.items():
         low, high = np.quantile(draws, levels, axis=1)
         held = np.mean((low < a_v) & (a_v < high))
@@ -110,16 +116,22 @@ def main():
     parser.add_argument("--n", type=int, default=2000, help="number of galaxies")
     parser.add_argument("--redshift", type=float, default=3.0)
     parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--output", help="file for the results of all galaxies (.npz)")
     arguments = parser.parse_args()
     galaxies, law, a_v = draw_galaxies(arguments.n, arguments.redshift, arguments.seed)
     start = time.process_time()
-    posteriors = fit(galaxies)
+    probability, draws, ess = fit(galaxies)
     seconds = (time.process_time() - start) / len(galaxies)
     print(f"{len(galaxies)} galaxies at redshift {arguments.redshift}, seed {arguments.seed}")
-    few = np.mean([one.ess < 400 for one in posteriors])
-    print(f"{1e3 * seconds:.0f} ms each for {len(LAWS)} laws, {100 * few:.1f} % below ESS 400")
-    report_laws(posteriors, law)
-    report_coverage(posteriors, a_v)
+    few = ess < LEAST_ESS
+    print(f"{1e3 * seconds:.0f} ms each for {len(LAWS)} laws, {few.sum()} below ESS {LEAST_ESS}")
+    for name, rows in {"all": slice(None), "without these": ~few}.items():
+        print(f"-- {name}")
+        report_laws(probability[rows], law[rows])
+        report_coverage(draws[rows], a_v[rows])
+    if arguments.output:
+        found = {"probability": probability, "draws": draws, "ess": ess}
+        np.savez_compressed(arguments.output, **found, law=law, a_v=a_v)
 
 
 if __name__ == "__main__":

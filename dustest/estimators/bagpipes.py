@@ -13,6 +13,12 @@ from dustest.data.flags import FLAGS
 from dustest.estimators._sed.averaging import Alternatives, average, several
 from dustest.estimators._sed.bagpipes.loading import load_bagpipes
 from dustest.estimators._sed.bagpipes.nested_sampling import clean_spectrum, fit_galaxy
+from dustest.estimators._sed.drawn_parameters import (
+    data_columns,
+    fitted_data,
+    parameter_columns,
+    parameter_draws,
+)
 from dustest.estimators._sed.extra_columns import (
     EXTRAS,
     declared_columns,
@@ -196,9 +202,20 @@ class BagpipesEstimator(DustEstimator):
     - ``"history"``: the quantities ``log_mass``, ``log_SFR_10``, ``log_SFR_100`` and ``log_age``;
     - ``"sed"``: ``model_<BAND>`` and ``dust_free_<BAND>``, photometry of the best model with and
       without its dust, and ``SED_wavelength``, ``SED`` and ``SED_dust_free``, its spectrum in
-      500 points over the bands of the sample.
+      500 points over the bands of the sample;
+    - ``"star_formation_history"``: ``SFH``, the mean star-formation rate in bins of lookback time
+      of 0.1 dex, from ``SFH_lookback_low`` to ``SFH_lookback_high``, with percentiles of each bin.
 
     Percentiles have the endings ``_p16`` and ``_p84``.
+
+    ``estimate(..., draws=n)`` keeps n joint draws of the quantities of the result, of masses,
+    rates and the mean age, and of each free parameter, in columns ``<name>_draws`` with the names
+    of Bagpipes: times in Gyr, metallicities in units of 0.02, and log10 of the mass formed in each
+    of several components in solar masses. ``redshift`` is among them if it is free, and ``sfh``
+    and ``dust_law``, numbers in the tuples, if they are several. Parameters that the model of a
+    draw does not have are NaN. The photometry of the fit, with its error floor, is in
+    ``fitted_flux_<BAND>`` and ``fitted_flux_err_<BAND>``. ``sample_posterior`` returns the same
+    draws.
 
     At a fixed redshift, photometry is linear in the masses of stars that formed in bins of age.
     Tables of the light in the bands therefore replace the models of Bagpipes, at redshifts in
@@ -322,6 +339,15 @@ class BagpipesEstimator(DustEstimator):
             models=self._alternatives.column_names,
         )
 
+    def _data_columns(self, bands):
+        """Columns of the photometry that was fitted."""
+        return data_columns(bands)
+
+    @property
+    def _parameters(self):
+        """Parameters of the fit whose draws are kept."""
+        return parameter_columns(self._settings(), self._wanted, self._alternatives.axes)
+
     def _check_parameters(self):
         """Raise an error for invalid parameters."""
         every = self._settings()
@@ -386,8 +412,18 @@ class BagpipesEstimator(DustEstimator):
                 self._wanted,
                 free_redshift=self.redshift == "free",
                 models=self._alternatives.column_names,
+                settings=self._settings(),
             ),
+            self._parameter_draws(rows),
+            fitted_data(batch),
         )
+
+    def _parameter_draws(self, rows):
+        """Draws of parameters; NaN for galaxies without a posterior."""
+        names, numbers = tuple(self._parameters), self._alternatives.numbers
+        blank = dict.fromkeys(names, _NO_DRAWS)
+        draws = [blank if row is None else parameter_draws(names, row[1], numbers) for row in rows]
+        return {name: np.array([one[name] for one in draws]) for name in names}
 
     def _samples(self, rows):
         """Draws of the requested quantities; NaN for galaxies without a posterior."""

@@ -72,7 +72,18 @@ class Alternatives:
     @property
     def are_several(self):
         """Whether a history or a law was given as a sequence, so that posteriors are averaged."""
-        return any(map(_is_several, (self.sfh, self.dust_law)))
+        return bool(self.axes)
+
+    @property
+    def axes(self):
+        """Parameters that are sequences, ``"sfh"`` and ``"dust_law"`` (tuple of str)."""
+        return tuple(axis for axis in self._axes if _is_several(getattr(self, axis)))
+
+    @property
+    def numbers(self):
+        """Numbers of the history and the law of each model by axis (list of dict)."""
+        numbers = product(*(range(len(names)) for names in self._axes.values()))
+        return [dict(zip(self._axes, pair, strict=True)) for pair in numbers]
 
     @cached_property
     def _names(self):
@@ -111,7 +122,7 @@ class Alternatives:
         dict of str to float
             By column; without names of a parameter that is a single one. Empty if both are.
         """
-        shown = [name for name in self._axes if _is_several(getattr(self, name))]
+        shown = self.axes
         if not shown:
             return {}
         names = product(*self._axes.values())
