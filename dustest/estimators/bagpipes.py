@@ -26,6 +26,7 @@ from dustest.estimators._sed.extra_columns import (
     sed_wavelengths,
 )
 from dustest.estimators._sed.fitted_law import fitted_law
+from dustest.estimators._sed.joint_priors import check_joint_priors, joint_priors_of
 from dustest.estimators._sed.parameter_checks import check_choice, check_switch, years
 from dustest.estimators._sed.posterior import DRAWN, N_DRAWS, Galaxy, Settings
 from dustest.estimators._sed.prior_transform import SEDPrior
@@ -47,6 +48,7 @@ from dustest.estimators.run.batch import Estimates, error_floor
 from dustest.estimators.run.information import LEAST_INFORMATION
 from dustest.physics.dust_laws.lookup import DUST_LAWS, cite_law
 from dustest.physics.histories import HISTORIES
+from dustest.physics.joint_priors import JOINT_PRIORS
 from dustest.physics.stellar_grids import STELLAR_GRIDS
 
 __all__ = ["BagpipesEstimator"]
@@ -106,6 +108,10 @@ class BagpipesEstimator(DustEstimator):
         high)`` frees a parameter, a number fixes it, the name of another parameter mirrors it,
         and ``"<parameter>_prior"`` sets the shape. An upper limit in Gyr may be the word
         ``"age_of_universe"``.
+    joint_priors : tuple of str or JointPrior, optional
+        Priors of quantities given others: ``"slope_of_A_V"``, ``"A_V_of_mass"``,
+        ``"main_sequence"``, others of `~dustest.physics.JOINT_PRIORS`, or records of
+        `~dustest.physics.JointPrior`. Only the tables take them; see the notes.
     redshift : {"fixed", "free"}, optional
         Whether the redshift is that of the sample, or has a prior: the ``redshift_density`` of the
         sample, otherwise that of its ``redshift_samples``, otherwise a Gaussian of the width
@@ -156,6 +162,14 @@ class BagpipesEstimator(DustEstimator):
     are uniform from 0.001 Gyr to the age of the Universe; exponential time-scales are
     log-uniform in 0.01 to 10 Gyr; ``"continuity"`` has six bins, the first of 10 Myr and the
     others even in log lookback time, and Student-t priors on the ratios of adjacent rates.
+
+    A joint prior is a Gaussian of one quantity given others. That of a free parameter, such as
+    A_V given the mass, replaces the prior of this parameter between its limits, and leaves those
+    of all others as they are. That of another quantity, such as log sSFR given mass and age of the
+    Universe, multiplies the density of the models, whose own distribution of this quantity stays.
+    Models are weighted by the ratio of the priors, averaged over their masses. Masses are those
+    of the observed flux, without magnification. ``A_V_information`` and ``AT_PRIOR_EDGE`` refer to
+    ``priors`` alone.
 
     The parameters of a law are parameters of the fit, ``"dust:<parameter>"``, which ``priors``
     may free: ``{"dust:delta": (-0.5, 0.5)}`` with ``Tilted(law, 0.0)``. Outside the range of a
@@ -264,7 +278,11 @@ class BagpipesEstimator(DustEstimator):
     extra_groups: ClassVar[dict] = EXTRAS
     packages: ClassVar[tuple] = ("bagpipes", "nautilus-sampler")
     references: ClassVar[tuple] = ("Draine2007", "Inoue2014")
-    registries: ClassVar[dict] = {"sfh": HISTORIES, "dust_law": DUST_LAWS}
+    registries: ClassVar[dict] = {
+        "sfh": HISTORIES,
+        "dust_law": DUST_LAWS,
+        "joint_priors": JOINT_PRIORS,
+    }
 
     @classmethod
     def _cite(cls, cited, parameters):
@@ -275,6 +293,8 @@ class BagpipesEstimator(DustEstimator):
             cited.record("star-formation history", sfh, HISTORIES)
         for law in several(parameters.get("dust_law")):
             cite_law(cited, law)
+        for prior in parameters.get("joint_priors") or ():
+            cited.record("joint prior", prior, JOINT_PRIORS)
         engine = parameters.get("engine")
         cited.choose("engine", engine, _ENGINES.get(str(engine)))
         if parameters.get("escalate"):
@@ -287,6 +307,7 @@ class BagpipesEstimator(DustEstimator):
         dust_law="Calzetti",
         sfr_timescale=100.0,
         priors=None,
+        joint_priors=(),
         redshift="fixed",
         cosmology=None,
         error_floor=0.05,
@@ -304,6 +325,7 @@ class BagpipesEstimator(DustEstimator):
         self.dust_law = dust_law
         self.sfr_timescale = sfr_timescale
         self.priors = priors
+        self.joint_priors = joint_priors
         self.redshift = redshift
         self.cosmology = cosmology
         self.error_floor = error_floor
@@ -500,7 +522,24 @@ class BagpipesEstimator(DustEstimator):
         self._check_request()
         members = self._alternatives.members
         priors = own_priors(members, self.priors)
-        return [self._member(*pair, own) for pair, own in zip(members, priors, strict=True)]
+        every = [self._member(*pair, own) for pair, own in zip(members, priors, strict=True)]
+        if self.joint_priors:
+            self._check_joint_priors(every)
+        return every
+
+    def _check_joint_priors(self, every):
+        """Raise an error for joint priors that the engine, or no model, has."""
+        if self.engine == "bagpipes" or self.escalate:
+            msg = "joint_priors need engine='tabulated' without escalate, or leave them out"
+            raise InputError(msg)
+        joint = every[0].joint_priors
+        check_joint_priors(joint, every)
+        if "priors" in self.extra and any(one.quantity == "A_V" for one in joint):
+            msg = (
+                "extra=('priors',) replaces the prior of A_V, as joint_priors do: leave out one "
+                "of them"
+            )
+            raise InputError(msg)
 
     def _member(self, sfh, dust_law, priors):
         """The parameters for one history and dust law, checked."""
@@ -520,6 +559,7 @@ class BagpipesEstimator(DustEstimator):
             n_live=int(self.n_live),
             n_effective=int(self.n_effective),
             under_priors="priors" in self.extra,
+            joint_priors=joint_priors_of(self.joint_priors),
         )
         if self.engine == "tabulated":
             check_tabulated(settings)

@@ -70,6 +70,8 @@ class Settings:
         Effective posterior samples that either engine aims at.
     under_priors : bool
         Whether the posterior is also computed under other priors of A_V.
+    joint_priors : tuple of JointPrior
+        Priors of quantities given others.
     """
 
     sfh: object
@@ -82,6 +84,7 @@ class Settings:
     n_live: int = 2000
     n_effective: int = 1000
     under_priors: bool = False
+    joint_priors: tuple = ()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ few at first, until they are found, then many. Every model is weighted by the li
 mixture of all densities used for drawing.
 """
 
+from dataclasses import replace
 from functools import cache, lru_cache
 
 import numpy as np
@@ -33,7 +34,6 @@ from dustest.estimators._sed.tabulated.chain import Chain
 from dustest.estimators._sed.tabulated.likelihood import (
     MassIntegral,
     compute_likelihood,
-    draw_masses,
 )
 from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light, tabulated_redshift
 from dustest.estimators._sed.tabulated.pool import Pool
@@ -98,11 +98,13 @@ class TabulatedEngine:
         flux, error = _in_bands(galaxy, pool.maker.bands)
         likelihood = compute_likelihood(pool, flux, error, self._integral)
         _refuse_impossible(galaxy, likelihood)
-        chain = Chain.of_pool(pool, likelihood)
+        chain, joint = Chain.of_pool(pool, likelihood), pool.joint
+        chain = replace(chain, likelihood=joint.weigh(chain.models, chain.likelihood))
 
         def draw(cube):
             models = pool.maker.at(cube)
-            return models, compute_likelihood(models, flux, error, self._integral)
+            likelihood = compute_likelihood(models, flux, error, self._integral)
+            return models, joint.weigh(models, likelihood)
 
         for shape in (None, *self._other_priors(pool.prior)):
             chain = self._refined(chain, draw, rng, shape)
@@ -144,7 +146,9 @@ class TabulatedEngine:
             except InputError as error:
                 msg = f"no model at redshift {redshift:g}: {error}"
                 raise RuntimeError(msg) from error
-            self._pools[key] = Pool(maker, self._other_priors(maker.prior))
+            self._pools[key] = Pool(
+                maker, self._other_priors(maker.prior), self._settings.joint_priors
+            )
         return self._pools[key]
 
     def _bands(self, bands):
@@ -179,7 +183,7 @@ class TabulatedEngine:
             chi2=float(likelihood.chi2[best]),
             fit_probability=fit_probability(drawn_chi2, galaxy.n_data),
             ess=chain.ess,
-            log_evidence=float(logsumexp(chain.log_importance) + norm),
+            log_evidence=float(logsumexp(chain.log_importance) + norm - chain.pool.joint.log_norm),
             information=information,
             edge=edge,
             best=_best_fit(galaxy, chain, best, maker),
@@ -248,9 +252,7 @@ def _draws(data, chain, rng):
     """Equally weighted draws of all quantities, which models they are, and their chi-squared."""
     models, likelihood = chain.models, chain.likelihood
     drawn = systematic_draw(chain.weight, N_DRAWS, rng, models.quantities["A_V"])
-    log_formed = draw_masses(
-        likelihood.best[drawn], likelihood.error[drawn], models.low[drawn], models.high[drawn], rng
-    )
+    log_formed = chain.pool.joint.draw_masses(models.take(drawn), likelihood[drawn], rng)
     draws = {
         name: values[drawn] + log_formed if _has_mass(name) else values[drawn]
         for name, values in models.quantities.items()
