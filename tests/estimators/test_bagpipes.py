@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packages import skip_without
 from sed_fits import escalated
+from sed_posteriors import posterior_of
 from sklearn.base import clone
 
 from dustest import BagpipesEstimator
@@ -27,9 +28,7 @@ from dustest.data.cited import Cited
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS, decode_flags
 from dustest.estimators import bagpipes
-from dustest.estimators._sed.posterior import N_DRAWS, Posterior
-from dustest.estimators._sed.prior_transform import SEDPrior
-from dustest.estimators._sed.priors import fit_instructions
+from dustest.estimators._sed.posterior import Settings
 from dustest.estimators.run.batch import make_batch
 from dustest.io import read_catalog
 from dustest.physics import get_dust_law
@@ -502,9 +501,7 @@ class TestFlags:
         """A posterior without complaints."""
         numbers = {"chi2": 1.0, "ess": 1e3, "log_evidence": 0.0, "information": 2.0, "edge": 0.02}
         numbers["fit_probability"] = 0.4
-        draws = {name: np.full(N_DRAWS, 0.3) for name in ("A_V", "E_BV", "log_sSFR", "log_mass")}
-        drawn = {"draws": draws, "prior": None, "cube": None, "a_v_under": {}, "best": None}
-        return Posterior(**(drawn | numbers | values))
+        return posterior_of(Settings("lognormal", "Calzetti", FIXED), **(numbers | values))
 
     @pytest.mark.parametrize(
         ("values", "expected"),
@@ -781,9 +778,7 @@ class TestAverages:
 
         def sample(galaxy, settings):
             fitted.append((settings.sfh, settings.dust_law, settings.priors))
-            prior = SEDPrior(fit_instructions(settings.sfh, settings.dust_law, 7.0))
-            cube = np.full((N_DRAWS, len(prior.free)), 0.5)
-            return TestFlags.posterior(cube=cube, prior=prior)
+            return posterior_of(settings)
 
         monkeypatch.setattr(bagpipes, "fit_galaxy", sample)
         priors = {"delayed:tau": 0.1, "dust:Av": (0.1, 1.0)}
@@ -993,7 +988,8 @@ class TestParameters:
             ("sfr_timescale", "long"),
             ("sfr_timescale", MaskedColumn([100.0], mask=[True], unit="Myr")),
             ("sfr_timescale", True),
-            ("sfh", ["delayed"]),
+            ("sfh", []),
+            ("sfh", ["delayed", "delayed"]),
             ("dust_law", None),
             ("resolution", np.array([100.0, 200.0])),
             ("escalate", "no"),
