@@ -14,6 +14,7 @@ from scipy.stats import kstest
 
 from dustest.estimators._sed.posterior import Galaxy, Settings, systematic_draw
 from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
+from dustest.estimators._sed.tabulated.joint_weights import JointWeights
 from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light
 from dustest.estimators._sed.tabulated.pool import Pool
 from dustest.physics import JOINT_PRIORS, get_joint_prior
@@ -31,7 +32,7 @@ def draw_mocks(settings, n, rng):
     models = maker.at(rng.random((N_MODELS, len(maker.prior.free))))
     models = models.take(np.flatnonzero(np.any(models.flux > 0.0, axis=1)))
     log_formed = rng.uniform(models.low, models.high)
-    joint = Pool(maker, (), settings.joint_priors).joint
+    joint = JointWeights(settings.joint_priors, Pool(maker, ()))
     weight = np.exp(joint.log_ratio(models, log_formed))
     drawn = systematic_draw(weight / weight.sum(), n, rng, log_formed)
     models, log_formed = models.take(drawn), log_formed[drawn]

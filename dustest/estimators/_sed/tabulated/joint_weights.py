@@ -14,12 +14,11 @@ from scipy.special import logsumexp
 from dustest.data.quantities import QUANTITIES
 from dustest.estimators._sed.joint_priors import AGE_OF_UNIVERSE, fit_name
 from dustest.estimators._sed.posterior import DRAWN
-from dustest.estimators._sed.tabulated.likelihood import draw_masses, mass_quantiles
 
 __all__ = ["JointWeights"]
 
 _MASS = "log_mass_formed"
-_N_NODES, _N_CANDIDATES = 8, 16
+_N_MEAN, _N_CANDIDATES = 8, 16
 """Masses of a model over which weights are averaged, and from which one is drawn."""
 _N_NORM = 4
 """Masses of the prior for each model of the pool, for the normalisation."""
@@ -47,7 +46,7 @@ class JointWeights:
         sources = {name for one in self._priors for name in (one.quantity, *one.given)}
         self._needs_mass = any(map(_scales, sources))
 
-    def weigh(self, models, likelihood):
+    def weigh(self, models, likelihood, draw, rng):
         """Apply the priors to the likelihood of models.
 
         Parameters
@@ -56,33 +55,34 @@ class JointWeights:
             The models.
         likelihood : Likelihood
             Their likelihood.
+        draw : Callable
+            Function of models, their likelihood and a generator that draws log10 of their masses
+            formed without joint priors.
+        rng : numpy.random.Generator
+            Source of random numbers.
 
         Returns
         -------
         Likelihood
-            With the logarithm of the weights added, averaged over the mass.
+            With the logarithm of the weights added, averaged over masses.
         """
         if not self._priors:
             return likelihood
-        if not self._needs_mass:
-            log_ratio = self.log_ratio(models, models.low)
-        else:
-            u = (np.arange(_N_NODES) + 0.5) / _N_NODES
-            masses = _masses(models, likelihood, np.broadcast_to(u, (len(models), _N_NODES)))
-            log_ratio = logsumexp(self._log_ratios(models, masses), axis=1) - np.log(_N_NODES)
-        return replace(likelihood, log_weight=likelihood.log_weight + log_ratio)
+        n = _N_MEAN if self._needs_mass else 1
+        rows = np.repeat(np.arange(len(models)), n)
+        models = models.take(rows)
+        mass = draw(models, likelihood[rows], rng) if self._needs_mass else models.low
+        log_ratio = self.log_ratio(models, mass).reshape(-1, n)
+        log_mean = logsumexp(log_ratio, axis=1) - np.log(n)
+        return replace(likelihood, log_weight=likelihood.log_weight + log_mean)
 
-    def draw_masses(self, models, likelihood, rng):
+    def choose(self, models, likelihood, draw, rng):
         """Draw masses of models from their posterior.
 
         Parameters
         ----------
-        models : Models
-            The models.
-        likelihood : Likelihood
-            Their likelihood.
-        rng : numpy.random.Generator
-            Source of random numbers.
+        models, likelihood, draw, rng
+            As in `weigh`.
 
         Returns
         -------
@@ -90,15 +90,15 @@ class JointWeights:
             log10 of the mass formed.
         """
         if not self._needs_mass:
-            limits = models.low, models.high
-            return draw_masses(likelihood.best, likelihood.error, *limits, rng)
+            return draw(models, likelihood, rng)
         n = len(models)
-        u = (np.arange(_N_CANDIDATES) + rng.random((n, 1))) / _N_CANDIDATES
-        masses = _masses(models, likelihood, u)
-        weight = np.exp(_relative(self._log_ratios(models, masses)))
-        below = np.cumsum(weight, axis=1)
+        rows = np.repeat(np.arange(n), _N_CANDIDATES)
+        models = models.take(rows)
+        mass = draw(models, likelihood[rows], rng)
+        log_ratio = self.log_ratio(models, mass).reshape(n, -1)
+        below = np.cumsum(np.exp(log_ratio - log_ratio.max(axis=1, keepdims=True)), axis=1)
         chosen = np.sum(below[:, :-1] < rng.random((n, 1)) * below[:, -1:], axis=1)
-        return masses[np.arange(n), chosen]
+        return mass.reshape(n, -1)[np.arange(n), chosen]
 
     def log_ratio(self, models, log_formed):
         """Compute the joint priors over the own ones.
@@ -132,18 +132,11 @@ class JointWeights:
         if all(fit_name(one.quantity) in self._prior.free for one in self._priors):
             return 0.0
         pool, rng = self._pool, np.random.default_rng(_SEED)
-        models = pool.take(np.arange(len(pool.flux)))
-        possible = np.flatnonzero(np.any(models.flux > 0.0, axis=1))
-        density = pool.log_density[possible]
-        models = models.take(possible)
-        share = (np.arange(_N_NORM) + rng.random((len(models), 1))) / _N_NORM
-        masses = models.low[:, np.newaxis] + share * (models.high - models.low)[:, np.newaxis]
-        log_ratio = logsumexp(self._log_ratios(models, masses), axis=1) - np.log(_N_NORM)
-        return float(logsumexp(log_ratio - density) - logsumexp(-density))
-
-    def _log_ratios(self, models, masses):
-        """Logarithms (n, k) of the weights for k masses of each model."""
-        return np.stack([self.log_ratio(models, each) for each in masses.T], axis=1)
+        possible = np.flatnonzero(np.any(pool.flux > 0.0, axis=1))
+        density = np.repeat(pool.log_density[possible], _N_NORM)
+        models = pool.take(np.repeat(possible, _N_NORM))
+        mass = rng.uniform(models.low, models.high)
+        return float(logsumexp(self.log_ratio(models, mass) - density) - logsumexp(-density))
 
     def _log_density(self, one, value, given, cube):
         """Logarithm of a prior over that of its quantity."""
@@ -163,14 +156,3 @@ class JointWeights:
 def _scales(name):
     """Whether a quantity is proportional to the mass of a model."""
     return name == _MASS or (name in QUANTITIES and QUANTITIES[name].luminosity_power == 1.0)
-
-
-def _relative(log_weight):
-    """Logarithms of weights (n, k) over the highest of each model."""
-    highest = log_weight.max(axis=1, keepdims=True)
-    return log_weight - np.where(np.isfinite(highest), highest, 0.0)
-
-
-def _masses(models, likelihood, u):
-    """Quantiles (n, k) of the log10 of the mass of models, without joint priors."""
-    return mass_quantiles(likelihood.best, likelihood.error, models.low, models.high, u)

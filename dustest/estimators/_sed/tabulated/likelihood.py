@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from scipy.integrate import quad
 
-__all__ = ["Likelihood", "MassIntegral", "compute_likelihood", "draw_masses", "mass_quantiles"]
+__all__ = ["Likelihood", "MassIntegral", "compute_likelihood", "draw_masses"]
 
 _LARGE = 6.0
 """Signal-to-noise of the scale above which the asymptotic series of the integral is used."""
@@ -192,34 +192,16 @@ def draw_masses(best, error, low, high, rng):
 
     Parameters
     ----------
-    best, error, low, high
-        As in `mass_quantiles`.
+    best, error : ndarray of shape (n,)
+        Best mass of each, and its standard error.
+    low, high : ndarray of shape (n,)
+        Limits of the log10 of the mass.
     rng : numpy.random.Generator
         Source of random numbers.
 
     Returns
     -------
     ndarray of shape (n,)
-        log10 of the masses.
-    """
-    return mass_quantiles(best, error, low, high, rng.random((len(best), 1)))[:, 0]
-
-
-def mass_quantiles(best, error, low, high, u):
-    """Quantiles of the masses of models in their posterior.
-
-    Parameters
-    ----------
-    best, error : ndarray of shape (n,)
-        Best mass of each, and its standard error.
-    low, high : ndarray of shape (n,)
-        Limits of the log10 of the mass.
-    u : ndarray of shape (n, k)
-        Probabilities of each model.
-
-    Returns
-    -------
-    ndarray of shape (n, k)
         log10 of the masses.
     """
     t, lowest, highest = best / error, 10.0**low / error, 10.0**high / error
@@ -230,14 +212,8 @@ def mass_quantiles(best, error, low, high, u):
     density = np.exp(exponent - exponent.max(axis=0))
     below = np.zeros_like(density)
     np.cumsum(density[1:] + density[:-1], axis=0, out=below[1:])
-    places = np.stack([_place(below, each * below[-1]) for each in u.T], axis=1)
-    log_scale = first[:, np.newaxis] + places * step[:, np.newaxis]
-    log_mass = log_scale / np.log(10.0) + np.log10(error)[:, np.newaxis]
-    return np.clip(log_mass, low[:, np.newaxis], high[:, np.newaxis])
-
-
-def _place(below, target):
-    """Place of values among ascending columns, linear between rows."""
+    target = rng.random(len(t)) * below[-1]
     cell = np.sum(below[1:-1] <= target, axis=0)
-    start, end = (below[cell + i, np.arange(len(target))] for i in (0, 1))
-    return cell + (target - start) / (end - start)
+    start, end = (below[cell + i, np.arange(len(t))] for i in (0, 1))
+    log_scale = first + (cell + (target - start) / (end - start)) * step
+    return np.clip(log_scale / np.log(10.0) + np.log10(error), low, high)

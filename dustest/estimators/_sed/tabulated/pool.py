@@ -6,7 +6,6 @@ import numpy as np
 from scipy.stats import qmc
 
 from dustest.estimators._sed.posterior import A_V
-from dustest.estimators._sed.tabulated.joint_weights import JointWeights
 from dustest.estimators._sed.tabulated.model_pool import DUST, Models
 
 __all__ = ["Pool", "even_points"]
@@ -53,20 +52,16 @@ class Pool:
     others : tuple of str
         Shapes of other priors of A_V, from which further columns are drawn: likely models under
         them may be rare under the prior of the fit.
-    joint_priors : tuple of JointPrior, optional
-        Priors of quantities given others.
 
     Attributes
     ----------
-    joint : JointWeights
-        Weights by the joint priors.
     n_columns : int
         Number of dusts of each star.
     axes : ndarray of int
         Free parameters on which the likelihood depends: all but a single mass.
     """
 
-    def __init__(self, maker, others, joint_priors=()):
+    def __init__(self, maker, others):
         self.maker, self.prior = maker, maker.prior
         free = self.prior.free
         single = self.prior.masses if len(self.prior.masses) == 1 else ()
@@ -77,7 +72,6 @@ class Pool:
         self.n_columns = N_COLUMNS + N_OTHER * len(self._others) if self._in_columns else 1
         n_stars = N_STARS if self._in_columns else N_STARS * N_COLUMNS
         self._points = even_points(n_stars, len(free))
-        self.joint = JointWeights(joint_priors, self)
 
     @cached_property
     def _columns(self):
