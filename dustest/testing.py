@@ -461,7 +461,8 @@ def _check_posterior(case):
     one = case.sample[:1]
     draws = case.fitted.sample_posterior(one, 5, random_state=3)
     again = case.fitted.sample_posterior(one, 5, random_state=3)
-    _require(set(draws) <= set(QUANTITIES) and draws, "draws must be a dict by quantity")
+    known = {*QUANTITIES, *case.fitted._parameters}
+    _require(set(draws) <= known and draws, "draws must be a dict by quantity and parameter")
     for name, values in draws.items():
         _require(values.shape == (1, 5), f"draws of {name} must have shape (1, 5)")
         _require(

@@ -33,6 +33,7 @@ from dustest.estimators.network_tools import PRETRAINED, pretrained_file
 from dustest.io import load_demo
 from dustest.physics import (
     IRX_BETA_RELATIONS,
+    JOINT_PRIORS,
     Bump,
     Li08,
     PowerLaw,
@@ -193,6 +194,7 @@ class TestReferences:
             table_of("MeurerEstimator", dust_law=describe(Tilted(get_dust_law("SMC"), -0.1))),
             *(table_of("BagpipesEstimator", sfh=name) for name in list_histories()),
             *(table_of("BagpipesEstimator", engine=name) for name in ("tabulated", "bagpipes")),
+            table_of("BagpipesEstimator", joint_priors=list(JOINT_PRIORS)),
             *(table_of("CNNEstimator", architecture=name, augment=True) for name in CONFIGS),
             table_of("CNNEstimator", n_networks=3),
             QTable(meta={"plan": json.dumps(CNNConfig().to_dict())}),

@@ -10,8 +10,15 @@ import numpy as np
 from dustest.data.checks.numbers import check_number
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS
+from dustest.estimators._sed.averaging import Alternatives, average, several
 from dustest.estimators._sed.bagpipes.loading import load_bagpipes
 from dustest.estimators._sed.bagpipes.nested_sampling import clean_spectrum, fit_galaxy
+from dustest.estimators._sed.drawn_parameters import (
+    data_columns,
+    fitted_data,
+    parameter_columns,
+    parameter_draws,
+)
 from dustest.estimators._sed.extra_columns import (
     EXTRAS,
     declared_columns,
@@ -19,6 +26,7 @@ from dustest.estimators._sed.extra_columns import (
     sed_wavelengths,
 )
 from dustest.estimators._sed.fitted_law import fitted_law
+from dustest.estimators._sed.joint_priors import check_joint_priors, joint_priors_of
 from dustest.estimators._sed.parameter_checks import check_choice, check_switch, years
 from dustest.estimators._sed.posterior import DRAWN, N_DRAWS, Galaxy, Settings
 from dustest.estimators._sed.prior_transform import SEDPrior
@@ -29,6 +37,7 @@ from dustest.estimators._sed.priors import (
     fit_instructions,
     fitted_cosmology,
     fitted_history,
+    own_priors,
 )
 from dustest.estimators._sed.redshift_density import RedshiftDensity
 from dustest.estimators._sed.rest_frame import REST_FRAME, RestFrame
@@ -39,6 +48,7 @@ from dustest.estimators.run.batch import Estimates, error_floor
 from dustest.estimators.run.information import LEAST_INFORMATION
 from dustest.physics.dust_laws.lookup import DUST_LAWS, cite_law
 from dustest.physics.histories import HISTORIES
+from dustest.physics.joint_priors import JOINT_PRIORS
 from dustest.physics.stellar_grids import STELLAR_GRIDS
 
 __all__ = ["BagpipesEstimator"]
@@ -76,19 +86,20 @@ class BagpipesEstimator(DustEstimator):
 
     Parameters
     ----------
-    sfh : str or StarFormationHistory, optional
+    sfh : str, StarFormationHistory or tuple of them, optional
         Star-formation history: ``"lognormal"``, ``"delayed"``, ``"constant"``,
         ``"exponential"``, ``"double_delayed"``, ``"delayed_burst"``, ``"continuity"`` or another
-        one, see `~dustest.physics.register_history`.
+        one, see `~dustest.physics.register_history`. Posteriors of several are averaged, see the
+        notes.
     engine : {"tabulated", "bagpipes"}, optional
         Engine of the posterior: ``"tabulated"`` is importance sampling with tables of the
         photometry of Bagpipes; ``"bagpipes"`` is Bagpipes itself with a nested sampler, some ten
         thousand times slower, see the notes. Only the latter fits spectra: the tables leave them
         out, with a warning.
-    dust_law : str, DustLaw or model of dust_extinction, optional
+    dust_law : str, DustLaw, model of dust_extinction or tuple of them, optional
         The law, see `~dustest.physics.get_dust_law`. For the names ``"Salim"`` (tilt and bump) and
-        ``"CF00"`` (slope and birth clouds) the shape is free; a law object has a fixed shape. See
-        the notes.
+        ``"CF00"`` (slope and birth clouds) the shape is free; a law object has a fixed shape.
+        Posteriors of several are averaged. See the notes.
     sfr_timescale : `~astropy.units.Quantity`, str or float, optional
         Duration over which the star-formation rate is averaged, such as ``100 * u.Myr`` or
         ``"100 Myr"``; a number is in Myr.
@@ -97,6 +108,10 @@ class BagpipesEstimator(DustEstimator):
         high)`` frees a parameter, a number fixes it, the name of another parameter mirrors it,
         and ``"<parameter>_prior"`` sets the shape. An upper limit in Gyr may be the word
         ``"age_of_universe"``.
+    joint_priors : tuple of str or JointPrior, optional
+        Priors of quantities given others: ``"slope_of_A_V"``, ``"A_V_of_mass"``,
+        ``"main_sequence"``, others of `~dustest.physics.JOINT_PRIORS`, or records of
+        `~dustest.physics.JointPrior`. Only the tables take them; see the notes.
     redshift : {"fixed", "free"}, optional
         Whether the redshift is that of the sample, or has a prior: the ``redshift_density`` of the
         sample, otherwise that of its ``redshift_samples``, otherwise a Gaussian of the width
@@ -148,6 +163,14 @@ class BagpipesEstimator(DustEstimator):
     log-uniform in 0.01 to 10 Gyr; ``"continuity"`` has six bins, the first of 10 Myr and the
     others even in log lookback time, and Student-t priors on the ratios of adjacent rates.
 
+    A joint prior is a Gaussian of one quantity given others. That of a free parameter, such as
+    A_V given the mass, replaces the prior of this parameter between its limits, and leaves those
+    of all others as they are. That of another quantity, such as log sSFR given mass and age of the
+    Universe, multiplies the density of the models, whose own distribution of this quantity stays.
+    Models are weighted by the ratio of the priors, averaged over their masses. Masses are those
+    of the observed flux, without magnification. ``A_V_information`` and ``AT_PRIOR_EDGE`` refer to
+    ``priors`` alone.
+
     The parameters of a law are parameters of the fit, ``"dust:<parameter>"``, which ``priors``
     may free: ``{"dust:delta": (-0.5, 0.5)}`` with ``Tilted(law, 0.0)``. Outside the range of a
     law, which must cover 1500 to 10000 Angstrom, the value at its end is used, unless its formula
@@ -155,6 +178,16 @@ class BagpipesEstimator(DustEstimator):
     R_V = 3.1, Salim, CF00 and power laws. Both engines use the curves of SMC and CCM89 as
     Bagpipes computes them, which differ from those of dust_extinction by up to 0.04 of A_V
     between 0.27 and 0.7 micron, and 0.07 at 3 micron.
+
+    With several histories or laws, such as ``dust_law=("Calzetti", "SMC", "Salim")``, each pair of
+    history and law is fitted, with equal prior probability, and draws come from each in
+    proportion to its evidence (Bayesian model averaging). Further columns are
+    ``log_evidence_<name>`` for each pair, of the history, the law, or both names joined by an
+    underscore, and ``probability_<name>``, the posterior probability of each history and law that
+    is one of several. ``priors`` of parameters that only some of the models have apply to these.
+    ``chi2`` and ``"sed"`` are of the best model of all. The time is the sum over the pairs. The
+    evidence depends on the priors of the parameters of a law: a law with a free shape is
+    penalised for shapes that do not fit.
 
     A_V is the attenuation of the stars outside birth clouds. E_BV is A_V over the R_V of the
     law, which varies between draws if the shape does. log_sSFR is the rate over the surviving
@@ -183,9 +216,20 @@ class BagpipesEstimator(DustEstimator):
     - ``"history"``: the quantities ``log_mass``, ``log_SFR_10``, ``log_SFR_100`` and ``log_age``;
     - ``"sed"``: ``model_<BAND>`` and ``dust_free_<BAND>``, photometry of the best model with and
       without its dust, and ``SED_wavelength``, ``SED`` and ``SED_dust_free``, its spectrum in
-      500 points over the bands of the sample.
+      500 points over the bands of the sample;
+    - ``"star_formation_history"``: ``SFH``, the mean star-formation rate in bins of lookback time
+      of 0.1 dex, from ``SFH_lookback_low`` to ``SFH_lookback_high``, with percentiles of each bin.
 
     Percentiles have the endings ``_p16`` and ``_p84``.
+
+    ``estimate(..., draws=n)`` keeps n joint draws of the quantities of the result, of masses,
+    rates and the mean age, and of each free parameter, in columns ``<name>_draws`` with the names
+    of Bagpipes: times in Gyr, metallicities in units of 0.02, and log10 of the mass formed in each
+    of several components in solar masses. ``redshift`` is among them if it is free, and ``sfh``
+    and ``dust_law``, numbers in the tuples, if they are several. Parameters that the model of a
+    draw does not have are NaN. The photometry of the fit, with its error floor, is in
+    ``fitted_flux_<BAND>`` and ``fitted_flux_err_<BAND>``. ``sample_posterior`` returns the same
+    draws.
 
     At a fixed redshift, photometry is linear in the masses of stars that formed in bins of age.
     Tables of the light in the bands therefore replace the models of Bagpipes, at redshifts in
@@ -215,7 +259,8 @@ class BagpipesEstimator(DustEstimator):
     Leja et al. 2019, ApJ 876, 3 (continuity); Salim, Boquien & Lee 2018, ApJ 859, 11, and
     Charlot & Fall 2000, ApJ 539, 718 (dust laws); Cappe et al. 2004, J. Comput. Graph. Stat. 13,
     907 (adaptive importance sampling); Gelman, Meng & Stern 1996, Statistica Sinica 6, 733
-    (posterior predictive probabilities).
+    (posterior predictive probabilities); Hoeting et al. 1999, Statistical Science 14, 382
+    (Bayesian model averaging).
 
     Examples
     --------
@@ -233,15 +278,23 @@ class BagpipesEstimator(DustEstimator):
     extra_groups: ClassVar[dict] = EXTRAS
     packages: ClassVar[tuple] = ("bagpipes", "nautilus-sampler")
     references: ClassVar[tuple] = ("Draine2007", "Inoue2014")
-    registries: ClassVar[dict] = {"sfh": HISTORIES, "dust_law": DUST_LAWS}
+    registries: ClassVar[dict] = {
+        "sfh": HISTORIES,
+        "dust_law": DUST_LAWS,
+        "joint_priors": JOINT_PRIORS,
+    }
 
     @classmethod
     def _cite(cls, cited, parameters):
         """Add the references of the models, the history, the law and the engine."""
         super()._cite(cited, parameters)
         cited.record("grid of stellar populations", "BC03", STELLAR_GRIDS)
-        cited.record("star-formation history", parameters.get("sfh"), HISTORIES)
-        cite_law(cited, parameters.get("dust_law"))
+        for sfh in several(parameters.get("sfh")):
+            cited.record("star-formation history", sfh, HISTORIES)
+        for law in several(parameters.get("dust_law")):
+            cite_law(cited, law)
+        for prior in parameters.get("joint_priors") or ():
+            cited.record("joint prior", prior, JOINT_PRIORS)
         engine = parameters.get("engine")
         cited.choose("engine", engine, _ENGINES.get(str(engine)))
         if parameters.get("escalate"):
@@ -254,6 +307,7 @@ class BagpipesEstimator(DustEstimator):
         dust_law="Calzetti",
         sfr_timescale=100.0,
         priors=None,
+        joint_priors=(),
         redshift="fixed",
         cosmology=None,
         error_floor=0.05,
@@ -271,6 +325,7 @@ class BagpipesEstimator(DustEstimator):
         self.dust_law = dust_law
         self.sfr_timescale = sfr_timescale
         self.priors = priors
+        self.joint_priors = joint_priors
         self.redshift = redshift
         self.cosmology = cosmology
         self.error_floor = error_floor
@@ -298,14 +353,28 @@ class BagpipesEstimator(DustEstimator):
 
     def _extra_columns(self, bands):
         """Further columns, for any rows."""
-        free_redshift = self.redshift == "free"
-        return declared_columns(self.extra, bands, self._wanted, free_redshift=free_redshift)
+        return declared_columns(
+            self.extra,
+            bands,
+            self._wanted,
+            free_redshift=self.redshift == "free",
+            models=self._alternatives.column_names,
+        )
+
+    def _data_columns(self, bands):
+        """Columns of the photometry that was fitted."""
+        return data_columns(bands)
+
+    @property
+    def _parameters(self):
+        """Parameters of the fit whose draws are kept."""
+        return parameter_columns(self._settings(), self._wanted, self._alternatives.axes)
 
     def _check_parameters(self):
         """Raise an error for invalid parameters."""
-        settings = self._settings()
+        every = self._settings()
         names = [name for name in self._wanted if name in REST_FRAME]
-        if names:
+        for settings in every if names else ():
             what = f"engine={self.engine!r} computes {', '.join(names)} from tables, which"
             check_parameters(settings, what, "leave these out of extra and targets")
 
@@ -339,31 +408,44 @@ class BagpipesEstimator(DustEstimator):
 
     def _start_worker(self):
         """Import Bagpipes, and allocate tables."""
-        settings = self._settings()
+        every = self._settings()
         load_bagpipes()
         if self.engine == "tabulated":
-            self._tables = TabulatedEngine(settings)
-        self._rest_frame = RestFrame(settings)
+            self._tables = [TabulatedEngine(settings) for settings in every]
+        self._rest_frames = [RestFrame(settings) for settings in every]
 
     def _estimate(self, batch):
         """Fit the galaxies, one by one or all of a redshift together."""
-        settings = self._settings()
         wavelength = sed_wavelengths(batch.bands) if "sed" in self.extra and batch.bands else None
         if self.engine == "tabulated":
             batch = _without_spectra(batch)
         batch = _with_floor(batch, self.error_floor)
         galaxies = [_usable_data(batch, row, wavelength) for row in range(len(batch))]
         usable = [galaxy for galaxy in galaxies if galaxy is not None]
-        fitted = iter(self._posteriors(usable, settings, batch.bands))
+        fitted = iter(self._posteriors(usable, batch.bands))
         rows = [None if galaxy is None else (galaxy, next(fitted)) for galaxy in galaxies]
-        free_redshift = settings.free_redshift
         return Estimates(
             self._samples(rows),
             np.array([_NO_DATA if row is None else _flags(*row) for row in rows], np.int32),
             extra_columns(
-                rows, self.extra, batch.bands, self._wanted, free_redshift=free_redshift
+                rows,
+                self.extra,
+                batch.bands,
+                self._wanted,
+                free_redshift=self.redshift == "free",
+                models=self._alternatives.column_names,
+                settings=self._settings(),
             ),
+            self._parameter_draws(rows),
+            fitted_data(batch),
         )
+
+    def _parameter_draws(self, rows):
+        """Draws of parameters; NaN for galaxies without a posterior."""
+        names, numbers = tuple(self._parameters), self._alternatives.numbers
+        blank = dict.fromkeys(names, _NO_DRAWS)
+        draws = [blank if row is None else parameter_draws(names, row[1], numbers) for row in rows]
+        return {name: np.array([one[name] for one in draws]) for name in names}
 
     def _samples(self, rows):
         """Draws of the requested quantities; NaN for galaxies without a posterior."""
@@ -375,15 +457,37 @@ class BagpipesEstimator(DustEstimator):
             if row is None:
                 draws.append(dict.fromkeys((*drawn, *computed), _NO_DRAWS))
             else:
-                found = self._rest_frame.quantities(computed, *row) if computed else {}
+                found = self._rest_frame(computed, *row) if computed else {}
                 draws.append({name: row[1].draws[name] for name in drawn} | found)
         return {name: np.array([one[name] for one in draws]) for name in (*drawn, *computed)}
 
-    def _posteriors(self, galaxies, settings, bands):
-        """Posteriors of galaxies by the engine."""
+    def _rest_frame(self, names, galaxy, posterior):
+        """Draws of quantities of the rest frame, by the models that they are of."""
+        mixture = posterior.mixture
+        if mixture is None:
+            return self._rest_frames[0].quantities(names, galaxy, posterior)
+        parts = [self._rest_frames[k].quantities(names, galaxy, one) for k, one in mixture.parts]
+        return {name: mixture.joined([one[name] for one in parts]) for name in names}
+
+    def _posteriors(self, galaxies, bands):
+        """Posteriors of galaxies, averaged over histories and dust laws."""
+        alternatives = self._alternatives
+        every = [
+            self._posteriors_of(number, settings, galaxies, bands)
+            for number, settings in enumerate(self._settings())
+        ]
+        if not alternatives.are_several:
+            return every[0]
+        return [
+            average(posteriors, alternatives, galaxy.seed)
+            for galaxy, *posteriors in zip(galaxies, *every, strict=True)
+        ]
+
+    def _posteriors_of(self, number, settings, galaxies, bands):
+        """Posteriors of galaxies for one history and dust law."""
         if self.engine == "bagpipes":
             return _sampled(galaxies, settings)
-        posteriors = self._tables.fit(galaxies, bands)
+        posteriors = self._tables[number].fit(galaxies, bands)
         if not self.escalate:
             return posteriors
         return [
@@ -393,8 +497,13 @@ class BagpipesEstimator(DustEstimator):
             for galaxy, posterior in zip(galaxies, posteriors, strict=True)
         ]
 
+    @property
+    def _alternatives(self):
+        """Histories and dust laws of the fit."""
+        return Alternatives(self.sfh, self.dust_law)
+
     def _settings(self):
-        """The parameters, checked, for the engine."""
+        """The parameters, checked, for the engine: one record for each model."""
         check_choice("engine", self.engine, tuple(_ENGINES))
         check_choice("redshift", self.redshift, _REDSHIFTS)
         check_number(self.error_floor, "error_floor", 0.0, 1.0)
@@ -404,16 +513,45 @@ class BagpipesEstimator(DustEstimator):
         if self.timeout is not None:
             check_number(self.timeout, "timeout", 0.0)
         _check_resolution(self.resolution)
+        if self.priors is not None and not isinstance(self.priors, Mapping):
+            msg = (
+                "priors must be a mapping of Bagpipes' parameter names, such as "
+                f'{{"dust:Av": (0.01, 3.0)}}, got {self.priors!r}'
+            )
+            raise InputError(msg)
         self._check_request()
+        members = self._alternatives.members
+        priors = own_priors(members, self.priors)
+        every = [self._member(*pair, own) for pair, own in zip(members, priors, strict=True)]
+        if self.joint_priors:
+            self._check_joint_priors(every)
+        return every
+
+    def _check_joint_priors(self, every):
+        """Raise an error for joint priors that the engine, or no model, has."""
+        if self.engine == "bagpipes" or self.escalate:
+            msg = "joint_priors need engine='tabulated' without escalate, or leave them out"
+            raise InputError(msg)
+        joint = every[0].joint_priors
+        check_joint_priors(joint, every)
+        if "priors" in self.extra and any(one.quantity == "A_V" for one in joint):
+            msg = (
+                "extra=('priors',) replaces the prior of A_V, as joint_priors do: leave out one "
+                "of them"
+            )
+            raise InputError(msg)
+
+    def _member(self, sfh, dust_law, priors):
+        """The parameters for one history and dust law, checked."""
         engine = "bagpipes" if self.escalate else self.engine
-        fitted_history(self.sfh, engine)
-        fitted_law(self.dust_law, engine)
+        fitted_history(sfh, engine)
+        fitted_law(dust_law, engine)
         cosmology = fitted_cosmology(self.cosmology, engine)
-        _check_priors(self.sfh, self.dust_law, self.priors, cosmology)
+        _check_priors(sfh, dust_law, priors, cosmology)
         settings = Settings(
-            sfh=self.sfh,
-            dust_law=self.dust_law,
-            priors=self.priors,
+            sfh=sfh,
+            dust_law=dust_law,
+            priors=priors,
             cosmology=cosmology,
             free_redshift=self.redshift == "free",
             sfr_timescale=years("sfr_timescale", self.sfr_timescale),
@@ -421,6 +559,7 @@ class BagpipesEstimator(DustEstimator):
             n_live=int(self.n_live),
             n_effective=int(self.n_effective),
             under_priors="priors" in self.extra,
+            joint_priors=joint_priors_of(self.joint_priors),
         )
         if self.engine == "tabulated":
             check_tabulated(settings)
@@ -545,12 +684,6 @@ def _check_resolution(resolution):
 
 def _check_priors(sfh, dust_law, priors, cosmology):
     """Raise an error for names and priors that make no model."""
-    if priors is not None and not isinstance(priors, Mapping):
-        msg = (
-            "priors must be a mapping of Bagpipes' parameter names, such as "
-            f'{{"dust:Av": (0.01, 3.0)}}, got {priors!r}'
-        )
-        raise InputError(msg)
     prior = SEDPrior(fit_instructions(sfh, dust_law, _TRIAL_REDSHIFT, None, priors, cosmology))
     with np.errstate(all="ignore"):
         values = prior.transform(np.tile(_PLACES, (len(prior.free), 1)).T)

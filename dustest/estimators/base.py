@@ -38,7 +38,7 @@ from dustest.estimators.run.limits import warn_of_limits
 from dustest.estimators.run.magnification import magnify_truth
 from dustest.estimators.run.options import check_options
 from dustest.estimators.run.requests import check_extra, offered, requested
-from dustest.estimators.run.runner import run
+from dustest.estimators.run.runner import declared_columns, run
 from dustest.estimators.run.store import SCHEMA, open_store
 from dustest.estimators.run.summary import Summary
 
@@ -157,6 +157,18 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
 
         ``bands`` are those of the photometry. With these columns, results have the same columns
         even if rows are invalid or fail.
+        """
+        return {}
+
+    def _data_columns(self, bands):  # noqa: ARG002 - for backends
+        """Columns of the data that are fitted, which results with draws have, as above."""
+        return {}
+
+    @property
+    def _parameters(self):
+        """Parameters of the model whose draws are kept: `~dustest.estimators.ExtraColumn` by name.
+
+        They are in `Estimates.parameters`, and may be quantities that a result does not have.
         """
         return {}
 
@@ -306,7 +318,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
 
     # ---- estimating ---------------------------------------------------------------------
 
-    def estimate(self, X, *, output=None, resume=False, n_jobs=None, progress=None):
+    def estimate(self, X, *, output=None, resume=False, n_jobs=None, progress=None, draws=0):
         """Estimate all quantities of the result, with percentiles, flags and provenance.
 
         Parameters
@@ -325,6 +337,10 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         progress : bool, optional
             Whether to show progress on standard error; by default on a terminal, for runs of more
             than two seconds.
+        draws : int, optional
+            Number of joint draws of the posterior to keep for each galaxy, in columns
+            ``<name>_draws`` of shape (n, draws): those of `sample_posterior`, in the units of the
+            quantities. With them, estimators of SEDs also keep the data that were fitted.
 
         Returns
         -------
@@ -337,7 +353,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         ------
         InputError
             If the input, a parameter or ``output`` is invalid, or ``output`` exists and ``resume``
-            is not set, or it was not written by a run. Nothing is computed or written then.
+            is not set, or it was not written by a run, or there are no draws to keep. Nothing is
+            computed or written then.
         MissingDependencyError
             If the package that writes ``output`` is not installed.
         ReadError
@@ -349,6 +366,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             If galaxies failed or exceeded the time limit.
         """
         file_format = check_options(output, resume, n_jobs, progress)
+        self._check_draws("draws", draws, least=0)
         sample = self._ready(X)
         if output is not None:
             self._described()
@@ -357,27 +375,56 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             if store is not None and self._random_state is None:
                 seed = store.base_seed(seed)
             options = {"n_jobs": n_jobs, "progress": progress, "store": store}
-            rows = run(self, sample, Summary(_PERCENTILES), seed=seed, **options)
-        table = self._table(sample, rows, seed)
+            summary = Summary(_PERCENTILES, n_draws=int(draws))
+            rows = run(self, sample, summary, seed=seed, **options)
+        table = self._table(sample, rows, seed, summary.n_draws)
         if output is not None:
             with replacing(output) as partial:
                 table.write(partial, format=file_format)
         return table
 
-    def _table(self, sample, rows, seed):
+    def _table(self, sample, rows, seed, n_draws):
         """Result of a run."""
-        units = {name: c.unit for name, c in self._extra_columns(sample.bands).items()}
+        units = {
+            name: column.unit
+            for name, column in declared_columns(self, sample.bands, n_draws).items()
+        }
         blank = {column: np.nan for name in self._wanted for column in percentile_columns(name)}
+        extra = {
+            name: values if units.get(name) is None else values << units[name]
+            for name, values in rows.extra.items()
+        }
         return DustTable.from_quantities(
             sample["id"],
-            blank | _percentile_values(rows.values),
+            blank | _percentile_values(rows.values, self._wanted),
             flags=rows.flags,
-            extra={
-                name: values if units.get(name) is None else values << units[name]
-                for name, values in rows.extra.items()
-            },
+            extra=extra | self._drawn(rows, n_draws),
             meta=self._provenance(seed) | self._sample_provenance(sample),
         )
+
+    def _drawn(self, rows, n_draws):
+        """Columns of draws of all quantities and parameters, NaN for those without any."""
+        if not n_draws:
+            return {}
+        units = {name: QUANTITIES[name].unit for name in self._wanted}
+        units |= {name: column.unit for name, column in self._parameters.items()}
+        blank = np.full((len(rows), n_draws), np.nan)
+        drawn = {name: rows.values.get(name, blank)[:, -n_draws:].copy() for name in units}
+        return {
+            f"{name}_draws": values if units[name] is None else values << units[name]
+            for name, values in drawn.items()
+        }
+
+    def _check_draws(self, name, number, least):
+        """Raise an error for anything but a number of draws that the method can give."""
+        kind = "a positive integer" if least else "an integer from 0"
+        check_number(number, name, least, kind=Integral, expected=kind)
+        if number and self.uncertainty == "none":
+            msg = (
+                f"{type(self).__name__} gives bare values without a distribution to draw from, "
+                f"got {name}={number}"
+            )
+            raise InputError(msg)
 
     def predict(self, X, return_std=False):
         """Predict the targets.
@@ -449,8 +496,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         Returns
         -------
         draws : dict of str to ndarray of shape (n, n_samples)
-            By quantity, in the units of `~dustest.data.QUANTITIES`. Draws with the same number
-            belong to the same model in every quantity.
+            By quantity, in the units of `~dustest.data.QUANTITIES`, and by parameter of the model,
+            if the estimator has such. Draws with the same number belong to the same model.
 
         Raises
         ------
@@ -458,10 +505,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             If the input is invalid, the estimator has no distribution, or ``n_samples`` is not a
             positive integer.
         """
-        if self.uncertainty == "none":
-            msg = f"{type(self).__name__} gives bare values without a distribution to draw from"
-            raise InputError(msg)
-        check_number(n_samples, "n_samples", 1, kind=Integral, expected="a positive integer")
+        self._check_draws("n_samples", n_samples, least=1)
         sample = self._ready(X)
         seed = self._base_seed(random_state)
         return run(self, sample, Summary(n_draws=int(n_samples)), seed=seed).values
@@ -595,8 +639,10 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         return found
 
     def _added_record(self, parameter, value):
-        """The record that a parameter names, if it was added by a plugin."""
+        """The record that a parameter names, if it was added by a plugin, or several of them."""
         registry = self.registries.get(parameter)
+        if registry is not None and isinstance(value, tuple | list):
+            return tuple(self._added_record(parameter, one) for one in value)
         if registry is None or not isinstance(value, str) or value not in registry:
             return value
         return registry[value] if registry[value] in registry.added() else value
@@ -637,10 +683,11 @@ def _as_seed(random_state):
     raise InputError(msg)
 
 
-def _percentile_values(values):
-    """Columns of a `DustTable` from summaries of the three percentiles."""
+def _percentile_values(values, wanted):
+    """Columns of a `DustTable` from summaries that begin with the three percentiles."""
     columns = {}
-    for name, (low, median, high) in ((name, part.T) for name, part in values.items()):
+    found = {name: values[name][:, : len(_PERCENTILES)] for name in wanted if name in values}
+    for name, (low, median, high) in ((name, part.T) for name, part in found.items()):
         columns[name] = median
         columns |= dict(zip(percentile_columns(name), (low, high), strict=True))
     return columns

@@ -37,6 +37,12 @@ from dustest.physics.irx_beta import (
     get_relation,
     register_relation,
 )
+from dustest.physics.joint_priors import (
+    JOINT_PRIORS,
+    JointPrior,
+    get_joint_prior,
+    register_joint_prior,
+)
 from dustest.physics.photometry import band_flux, synthetic_photometry
 from dustest.physics.stellar_grids import (
     StellarGrid,
@@ -65,6 +71,7 @@ from dustest.physics.uv_slope import (
 __all__ = [
     "IMFS",
     "IRX_BETA_RELATIONS",
+    "JOINT_PRIORS",
     "UV_WINDOWS",
     "Bump",
     "Calzetti00",
@@ -76,6 +83,7 @@ __all__ = [
     "GrainOptics",
     "IRXBeta",
     "InitialMassFunction",
+    "JointPrior",
     "Li08",
     "LightTable",
     "NebularGrid",
@@ -104,6 +112,7 @@ __all__ = [
     "fit_beta",
     "get_dust_law",
     "get_history",
+    "get_joint_prior",
     "get_relation",
     "get_stellar_grid",
     "igm_transmission",
@@ -114,6 +123,7 @@ __all__ = [
     "photometric_beta",
     "register_dust_law",
     "register_history",
+    "register_joint_prior",
     "register_relation",
     "register_stellar_grid",
     "select_uv_bands",

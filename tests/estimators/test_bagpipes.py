@@ -1,6 +1,8 @@
+import json
 import os
 import sys
 import warnings
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import ClassVar
@@ -17,16 +19,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packages import skip_without
 from sed_fits import escalated
+from sed_posteriors import posterior_of
 from sklearn.base import clone
 
 from dustest import BagpipesEstimator
 from dustest.data import as_sample
+from dustest.data.cited import Cited
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS, decode_flags
 from dustest.estimators import bagpipes
-from dustest.estimators._sed.posterior import N_DRAWS, Posterior
+from dustest.estimators._sed.posterior import Settings
 from dustest.estimators.run.batch import make_batch
 from dustest.io import read_catalog
+from dustest.physics import get_dust_law
 from dustest.testing import check_estimator, make_check_sample
 
 BANDS = ("F115W", "F200W", "F277W", "F356W", "F444W")
@@ -487,7 +492,7 @@ class TestCosmology:
     def test_clone(self):
         copy = clone(BagpipesEstimator(cosmology=Planck18))
         assert copy.get_params()["cosmology"] == Planck18
-        assert copy._settings().cosmology == Planck18
+        assert copy._settings()[0].cosmology == Planck18
 
 
 class TestFlags:
@@ -496,9 +501,7 @@ class TestFlags:
         """A posterior without complaints."""
         numbers = {"chi2": 1.0, "ess": 1e3, "log_evidence": 0.0, "information": 2.0, "edge": 0.02}
         numbers["fit_probability"] = 0.4
-        draws = {name: np.full(N_DRAWS, 0.3) for name in ("A_V", "E_BV", "log_sSFR", "log_mass")}
-        drawn = {"draws": draws, "prior": None, "cube": None, "a_v_under": {}, "best": None}
-        return Posterior(**(drawn | numbers | values))
+        return posterior_of(Settings("lognormal", "Calzetti", FIXED), **(numbers | values))
 
     @pytest.mark.parametrize(
         ("values", "expected"),
@@ -691,7 +694,7 @@ class TestEscalation:
         monkeypatch.setattr(bagpipes, "fit_galaxy", sample)
         sed = tabulated(n_live=70, **parameters)
         tables = [TestFlags.posterior(ess=ess, chi2=1.0) for ess in self.ESS]
-        sed._tables = SimpleNamespace(fit=lambda *_: list(tables))
+        sed._tables = [SimpleNamespace(fit=lambda *_: list(tables))]
         batch = make_batch(as_sample(galaxies([1.0] * 5, redshift=[7.0] * 4)))
         batch.seed[:] = [11, 12, 13, 14]
         estimates = sed._estimate(batch)
@@ -727,6 +730,79 @@ class TestEscalation:
             assert tables.samples[name].tobytes() == draws.tobytes()
         for name, values in reference.extra.items():
             assert tables.extra[name].tobytes() == values.tobytes()
+
+
+LAWS = ("Calzetti", "SMC")
+
+
+@pytest.fixture(scope="module")
+def averages(mock):
+    """Fits with each law, with both, and the draws of both."""
+    table = galaxies(mock["flux"], redshift=[7.0, 8.0])
+    extra = ("M_UV", "log_mass")
+    fits = {law: tabulated(dust_law=law, extra=extra) for law in (*LAWS, LAWS)}
+    found = {law: fit.estimate(table) for law, fit in fits.items()}
+    return found, fits[LAWS].sample_posterior(table, 400)
+
+
+class TestAverages:
+    """Several laws or histories in one fit."""
+
+    def test_evidence_is_that_of_each_law(self, averages):
+        both = averages[0][LAWS]
+        for law in LAWS:
+            single = averages[0][law]["log_evidence"]
+            np.testing.assert_allclose(both[f"log_evidence_{law}"], single, atol=1e-9)
+        odds = np.exp(both["log_evidence_SMC"] - both["log_evidence_Calzetti"])
+        np.testing.assert_allclose(both["probability_SMC"], odds / (1.0 + odds))
+
+    def test_the_mean_is_weighted_by_probability(self, averages):
+        """Percentiles of the mixture have as much of either posterior as the probability."""
+        found, draws = averages
+        both = found[LAWS]
+        assert np.all(both["A_V_p16"] >= min(found[law]["A_V_p16"].min() for law in LAWS))
+        for name in ("M_UV", "log_mass"):
+            low, high = (np.asarray(both[name + end])[:, None] for end in ("_p16", "_p84"))
+            held = (low < draws[name]) & (draws[name] < high)
+            assert held.mean() == pytest.approx(0.68, abs=0.06)
+
+    def test_draws_of_the_rest_frame_belong_to_the_same_models(self, averages):
+        """A model with more dust is as bright with more mass."""
+        draws = averages[1]
+        assert np.corrcoef(draws["M_UV"][0], draws["log_mass"][0])[0, 1] < 0.5
+        ratio = draws["A_V"][0] / draws["E_BV"][0]
+        assert len(np.unique(ratio.round(6))) == 2
+
+    def test_either_engine_fits_every_model(self, monkeypatch):
+        fitted = []
+
+        def sample(galaxy, settings):
+            fitted.append((settings.sfh, settings.dust_law, settings.priors))
+            return posterior_of(settings)
+
+        monkeypatch.setattr(bagpipes, "fit_galaxy", sample)
+        priors = {"delayed:tau": 0.1, "dust:Av": (0.1, 1.0)}
+        sed = estimator(sfh=("delayed", "constant"), dust_law=LAWS, priors=priors)
+        batch = make_batch(as_sample(galaxies([1.0] * 5)))
+        estimates = sed._estimate(batch)
+        assert [pair[:2] for pair in fitted] == list(product(sed.sfh, sed.dust_law))
+        assert [len(own) for *_, own in fitted] == [2, 2, 1, 1]
+        assert estimates.extra["probability_delayed"] == pytest.approx(0.5)
+
+    def test_bagpipes_must_know_every_law(self):
+        with pytest.raises(InputError, match="Bagpipes has no dust law 'Reddy15'"):
+            estimator(dust_law=("Calzetti", "Reddy15"))._check_parameters()
+
+    def test_references_of_all(self):
+        sed = BagpipesEstimator(sfh=("delayed", "continuity"), dust_law=("Calzetti", "Salim"))
+        cited = Cited("sed")
+        sed._cite(cited, json.loads(sed._provenance(1)["params"]))
+        assert {"Calzetti2000", "Salim2018", "Leja2019"} <= {*cited.keys}
+
+    def test_estimator_is_cloned_and_described(self):
+        sed = tabulated(dust_law=[get_dust_law("SMC"), "Calzetti"])
+        other = tabulated(dust_law=[get_dust_law("Calzetti"), "SMC"])
+        assert clone(sed)._described() == sed._described() != other._described()
 
 
 PLAIN_COLUMNS = {
@@ -885,7 +961,7 @@ class TestParameters:
                 BagpipesEstimator(**asked, **outside)._check_parameters()
 
     def test_defaults_are_sound(self):
-        settings = BagpipesEstimator()._settings()
+        (settings,) = BagpipesEstimator()._settings()
         assert settings.sfr_timescale == pytest.approx(1e8)
         assert (settings.sfh, settings.n_live) == ("lognormal", 2000)
 
@@ -895,7 +971,7 @@ class TestParameters:
         ids=str,
     )
     def test_timescale(self, timescale):
-        settings = BagpipesEstimator(sfr_timescale=timescale)._settings()
+        (settings,) = BagpipesEstimator(sfr_timescale=timescale)._settings()
         assert settings.sfr_timescale == pytest.approx(1e7)
 
     @pytest.mark.parametrize(
@@ -912,7 +988,8 @@ class TestParameters:
             ("sfr_timescale", "long"),
             ("sfr_timescale", MaskedColumn([100.0], mask=[True], unit="Myr")),
             ("sfr_timescale", True),
-            ("sfh", ["delayed"]),
+            ("sfh", []),
+            ("sfh", ["delayed", "delayed"]),
             ("dust_law", None),
             ("resolution", np.array([100.0, 200.0])),
             ("escalate", "no"),
@@ -979,7 +1056,7 @@ class TestParameters:
 
     def test_the_same_time_is_the_same_fit(self):
         times = [100.0, 100 * u.Myr, 0.1 * u.Gyr, "100 Myr"]
-        found = {BagpipesEstimator(sfr_timescale=t)._settings().sfr_timescale for t in times}
+        found = {BagpipesEstimator(sfr_timescale=t)._settings()[0].sfr_timescale for t in times}
         assert found == {1e8}
 
     def test_clone_and_representation(self):

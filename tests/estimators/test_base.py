@@ -26,11 +26,13 @@ from toy_backends import (
     Curved,
     Declared,
     Described,
+    Forgetful,
     Fragile,
     IsolatedLinear,
     Learning,
     Linear,
     Malformed,
+    Modelled,
     Point,
     Slow,
     Stranger,
@@ -288,6 +290,82 @@ class TestFailures:
             env=fresh_process.environment(),
         )
         assert run.stdout.strip() == "2", run.stderr
+
+
+class TestDraws:
+    """Draws of the posterior in the result."""
+
+    def test_are_those_of_the_posterior(self):
+        backend = Modelled(random_state=4)
+        table = backend.estimate(galaxies([10, 20]), draws=30)
+        draws = backend.sample_posterior(galaxies([10, 20]), 30)
+        assert {*draws} == {"A_V", "E_BV", "R_V", "slope", "component:mass", "log_mass"}
+        for name, values in draws.items():
+            np.testing.assert_array_equal(numbers(table, f"{name}_draws"), values)
+        np.testing.assert_allclose(draws["slope"], 3 * draws["A_V"])
+        assert table["A_V_draws"].unit == u.mag
+        assert table["slope_draws"].unit == 1 / u.mag
+
+    def test_nothing_else_changes(self):
+        bare, table = (Modelled(random_state=4).estimate(galaxies([10]), draws=n) for n in (0, 5))
+        for name in bare.colnames:
+            np.testing.assert_array_equal(numbers(bare, name), numbers(table, name))
+        assert not [name for name in bare.colnames if "draws" in name or "used" in name]
+
+    def test_data_are_kept_with_them(self):
+        table = Modelled(random_state=4).estimate(galaxies([10, 20]), draws=5)
+        np.testing.assert_array_equal(table["used_F277W"], [10, 20] * u.nJy)
+
+    def test_rows_without_an_answer_have_blank_draws(self):
+        table = Modelled().estimate(galaxies([np.nan, np.nan]), draws=5)
+        for name in ("A_V", "log_sSFR", "slope"):
+            assert table[f"{name}_draws"].shape == (2, 5)
+            assert np.isnan(numbers(table, f"{name}_draws")).all()
+
+    @pytest.mark.parametrize("suffix", ["fits", "ecsv", "parquet", "h5"])
+    def test_they_survive_files(self, suffix, tmp_path):
+        path = tmp_path / f"a.{suffix}"
+        table = Modelled(random_state=1).estimate(galaxies([10, 20]), draws=4, output=path)
+        kept = DustTable.read(path)
+        assert kept.colnames == table.colnames
+        for name in table.colnames:
+            np.testing.assert_array_equal(numbers(kept, name), numbers(table, name))
+            assert getattr(kept[name], "unit", None) == getattr(table[name], "unit", None)
+
+    def test_a_resumed_run_needs_as_many(self, tmp_path):
+        path = tmp_path / "a.fits"
+        first = Modelled(random_state=1).estimate(galaxies([10]), output=path, draws=4)
+        for n in (4, 6, 0):
+            again = Modelled(random_state=1).estimate(
+                galaxies([10]), output=path, draws=n, resume=True
+            )
+            assert ("A_V_draws" in again.colnames) == (n > 0)
+            if n:
+                assert again["A_V_draws"].shape == (1, n)
+        np.testing.assert_array_equal(again["A_V"], first["A_V"])
+
+    def test_lensed_galaxies(self):
+        """Masses and rates are divided by the magnification, whichever column they are in."""
+        table = Modelled().estimate(galaxies([10], magnification=[100.0]), draws=4)
+        a_v = numbers(table, "A_V_draws")
+        np.testing.assert_allclose(numbers(table, "component:mass_draws"), a_v - 2.0)
+        np.testing.assert_allclose(numbers(table, "log_mass_draws"), 2.0 * a_v - 2.0)
+        np.testing.assert_allclose(numbers(table, "slope_draws"), 3.0 * a_v)
+        np.testing.assert_allclose(numbers(table, "rates"), 0.08)
+
+    def test_bare_points_have_none(self):
+        with pytest.raises(InputError, match="without a distribution to draw from, got draws=3"):
+            Point().estimate(QTable({"redshift": [7.0]}), draws=3)
+        assert len(Point().estimate(QTable({"redshift": [7.0]}))) == 1
+
+    @pytest.mark.parametrize("number", [-1, 1.5, "ten"])
+    def test_number(self, number):
+        with pytest.raises(InputError, match="draws must be an integer from 0"):
+            Linear().estimate(galaxies([1]), draws=number)
+
+    def test_parameters_are_declared(self):
+        with pytest.raises(InputError, match=r"parameters that Forgetful\._parameters declares"):
+            Forgetful().sample_posterior(galaxies([1]), 3)
 
 
 class TestOtherMethods:

@@ -52,6 +52,36 @@ class Declared(Linear):
         return Estimates(found.samples, extra=extra | {"word": words})
 
 
+class Modelled(Linear):
+    """Has parameters of a model, and the data that it used."""
+
+    _parameters: ClassVar[dict] = {
+        "slope": ExtraColumn(1 / u.mag),
+        "component:mass": ExtraColumn(magnified="log10"),
+        "log_mass": ExtraColumn(),
+    }
+
+    def _data_columns(self, bands):
+        return {f"used_{band}": ExtraColumn(u.nJy) for band in bands}
+
+    def _extra_columns(self, bands):
+        return {"seed": ExtraColumn(), "rates": ExtraColumn(shape=(2,), magnified="linear")}
+
+    def _estimate(self, batch):
+        found = super()._estimate(batch)
+        draws = found.samples["A_V"]
+        data = {f"used_{band}": batch.flux[:, i] for i, band in enumerate(batch.bands)}
+        parameters = {"slope": 3 * draws, "component:mass": draws, "log_mass": 2 * draws}
+        extra = found.extra | {"rates": np.full((len(batch), 2), 8.0)}
+        return Estimates(found.samples, None, extra, parameters, data)
+
+
+class Forgetful(Modelled):
+    """Does not declare one of its parameters."""
+
+    _parameters: ClassVar[dict] = {"slope": ExtraColumn()}
+
+
 class Stranger(DustEstimator):
     """Gives one further column of any name and values, undeclared."""
 

@@ -7,6 +7,7 @@ from dustest.data.bands import get_band
 from dustest.data.checks.units import FLUX_UNIT
 from dustest.data.quantities import percentile_columns
 from dustest.estimators._sed.posterior import PRIORS
+from dustest.estimators._sed.star_formation_histories import history_columns, history_values
 from dustest.estimators.run.batch import ExtraColumn
 
 __all__ = ["EXTRAS", "declared_columns", "extra_columns", "sed_wavelengths"]
@@ -16,6 +17,7 @@ EXTRAS = {
     "priors": (),
     "history": ("log_mass", "log_SFR_10", "log_SFR_100", "log_age"),
     "sed": (),
+    "star_formation_history": (),
 }
 """Groups of columns on request, and their quantities."""
 _ALWAYS = ("log_mass", "chi2", "fit_probability", "ess", "log_evidence", "A_V_information")
@@ -43,7 +45,7 @@ def sed_wavelengths(bands):
     return np.geomspace(low, high, _N_WAVELENGTHS)
 
 
-def extra_columns(rows, wanted, bands, quantities, *, free_redshift):
+def extra_columns(rows, wanted, bands, quantities, *, free_redshift, models=(), settings=()):
     """Further columns of a result.
 
     Parameters
@@ -58,26 +60,34 @@ def extra_columns(rows, wanted, bands, quantities, *, free_redshift):
         Quantities of the result, which have columns of their own.
     free_redshift : bool
         Whether redshifts are fitted.
+    models : sequence of str, optional
+        Columns of several histories and dust laws.
+    settings : sequence of Settings, optional
+        Settings of the models, for their histories.
 
     Returns
     -------
-    dict of str to ndarray of shape (n,) or (n, 500)
+    dict of str to ndarray of shape (n,) or (n, k)
         By name; NaN if there is no answer.
     """
     under = _quantile_columns(wanted, free_redshift=free_redshift)
-    declared = declared_columns(wanted, bands, quantities, free_redshift=free_redshift)
+    declared = declared_columns(
+        wanted, bands, quantities, free_redshift=free_redshift, models=models
+    )
     columns = {name: column.blank(len(rows)) for name, column in declared.items()}
     if "SED_wavelength" in columns:
         columns["SED_wavelength"][:] = sed_wavelengths(bands)
     for i, row in enumerate(rows):
         if row is not None:
             values = _values(*row, under)
+            if "star_formation_history" in wanted:
+                values |= history_values(row[1], settings)
             for name in columns.keys() & values.keys():
                 columns[name][i] = values[name]
     return columns
 
 
-def declared_columns(wanted, bands, quantities, *, free_redshift):
+def declared_columns(wanted, bands, quantities, *, free_redshift, models=()):
     """Further columns of every result.
 
     Parameters
@@ -90,13 +100,17 @@ def declared_columns(wanted, bands, quantities, *, free_redshift):
         Quantities of the result, which have columns of their own.
     free_redshift : bool
         Whether redshifts are fitted.
+    models : sequence of str, optional
+        Columns of several histories and dust laws.
+    models : sequence of str, optional
+        Columns of several histories and dust laws.
 
     Returns
     -------
     dict of str to ExtraColumn
         By name.
     """
-    columns = {name: ExtraColumn() for name in _ALWAYS if name not in quantities}
+    columns = {name: ExtraColumn() for name in (*_ALWAYS, *models) if name not in quantities}
     for quantity, names in _quantile_columns(wanted, free_redshift=free_redshift).items():
         unit = u.mag if quantity in _under_priors() else None
         columns |= {name: ExtraColumn(unit) for name in names}
@@ -107,6 +121,8 @@ def declared_columns(wanted, bands, quantities, *, free_redshift):
         columns |= {name: ExtraColumn(FLUX_UNIT) for name in fluxes}
         columns["SED_wavelength"] = ExtraColumn(u.AA, (_N_WAVELENGTHS,))
         columns |= {name: ExtraColumn(FLUX_UNIT, (_N_WAVELENGTHS,)) for name in _SEDS}
+    if "star_formation_history" in wanted:
+        columns |= history_columns()
     return columns
 
 
@@ -140,6 +156,8 @@ def _values(galaxy, posterior, quantiles):
             values |= dict(zip(names, np.quantile(draws[quantity], _LEVELS), strict=True))
     if "redshift" in draws:
         values["redshift_samples"] = draws["redshift"][:_N_REDSHIFTS]
+    if posterior.mixture is not None:
+        values |= posterior.mixture.columns
     return values | _best_values(galaxy, posterior.best)
 
 

@@ -70,6 +70,8 @@ class Settings:
         Effective posterior samples that either engine aims at.
     under_priors : bool
         Whether the posterior is also computed under other priors of A_V.
+    joint_priors : tuple of JointPrior
+        Priors of quantities given others.
     """
 
     sfh: object
@@ -82,6 +84,7 @@ class Settings:
     n_live: int = 2000
     n_effective: int = 1000
     under_priors: bool = False
+    joint_priors: tuple = ()
 
 
 @dataclass(frozen=True)
@@ -177,6 +180,8 @@ class Posterior:
         Posterior probability of the outermost 2 % of the prior of A_V, of the fuller side.
     best : BestFit or None
         The most likely model, if requested.
+    mixture : Mixture, optional
+        Of which posteriors it is made, if it is an average over several models.
     """
 
     draws: dict
@@ -190,6 +195,7 @@ class Posterior:
     information: float
     edge: float
     best: BestFit | None
+    mixture: object = None
 
 
 def fit_probability(chi2, n_data):

@@ -30,6 +30,7 @@ __all__ = [
     "fit_instructions",
     "fitted_cosmology",
     "fitted_history",
+    "own_priors",
 ]
 
 _FREE_REDSHIFT_SIGMAS = 3.0
@@ -49,6 +50,8 @@ _PDFS = {
     "exponential": ("scale",),
 }
 _POSITIVE_PDFS = ("log_10", "log_e", "recip", "recipsq")
+_ANY_AGE = 1.0
+"""Age of the Universe in Gyr at which histories have the same parameters as at any other."""
 _HYPER = ("mu", "sigma", "df", "loc", "scale")
 _POSITIVE_HYPER = ("sigma", "df", "scale")
 _TYPES = {
@@ -206,6 +209,45 @@ def fit_instructions(
     flat = (flat if own_age and low < high else numbers) | redshifts
     _check_freedom(flat)
     return _nest(flat | {"dust:type": law.bagpipes or law.law.name})
+
+
+def own_priors(members, priors):
+    """Assign priors to models by the names of their parameters.
+
+    Parameters
+    ----------
+    members : sequence of (sfh, dust_law)
+        Histories and dust laws of the models, as `fit_instructions` takes them.
+    priors : dict or None
+        Flat mapping in Bagpipes' parameter names.
+
+    Returns
+    -------
+    list of dict
+        For each model the priors of its parameters, and those that no model knows, for which
+        `fit_instructions` raises an error.
+
+    Examples
+    --------
+    >>> from dustest.estimators._sed.priors import own_priors
+    >>> own_priors([("delayed", "SMC"), ("delayed", "Salim")], {"dust:B": 1.0})
+    [{}, {'dust:B': 1.0}]
+    """
+    known = [
+        {key for key in priors or {} if _is_known(key, _parameters(*pair))} for pair in members
+    ]
+    foreign = set().union(*known)
+    return [
+        {key: value for key, value in (priors or {}).items() if key in own or key not in foreign}
+        for own in known
+    ]
+
+
+def _parameters(sfh, dust_law):
+    """Names of the parameters that priors of a model may have."""
+    history = _history_priors(fitted_history(sfh), _ANY_AGE)
+    flat = _COMMON | fitted_law(dust_law).priors | history
+    return {key for key in flat if "_prior" not in key} | set(_OPTIONAL)
 
 
 def _history_priors(history, age):

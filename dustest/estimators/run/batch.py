@@ -271,11 +271,18 @@ class Estimates:
         Bits of `~dustest.data.FLAGS`.
     extra : dict of str to ndarray of shape (n, ...), optional
         Further columns for the result; they may not have the names of columns of every result.
+    parameters : dict of str to ndarray of shape (n, m), optional
+        Draws of parameters of the model, joint with those of ``samples``, and of quantities that
+        the result does not have. They are kept if draws are requested.
+    data : dict of str to ndarray of shape (n, ...), optional
+        Columns of the data that were fitted, which are kept with draws.
     """
 
     samples: dict
     flags: np.ndarray | None = None
     extra: dict = field(default_factory=dict)
+    parameters: dict = field(default_factory=dict)
+    data: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -290,6 +297,9 @@ class ExtraColumn:
         Shape of one row.
     dtype : dtype, optional
         Type; rows without an estimate are NaN, 0, False or empty.
+    magnified : {"linear", "log10"}, optional
+        Whether the numbers, or 10 to their power, are proportional to the flux, so that they are
+        corrected for the magnification of lensed galaxies.
 
     Examples
     --------
@@ -301,6 +311,7 @@ class ExtraColumn:
     unit: object = None
     shape: tuple = ()
     dtype: object = float
+    magnified: str | None = None
 
     def blank(self, n_rows):
         """Make a column without estimates.

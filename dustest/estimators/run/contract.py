@@ -1,5 +1,7 @@
 """Checks of the output of a method against the contract of `~dustest.estimators.Estimates`."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from dustest.data.checks.values import to_floats
@@ -31,7 +33,7 @@ def blank_columns(declared, n_rows):
     return {name: column.blank(n_rows) for name, column in declared.items()}
 
 
-def checked_estimates(estimates, declared, n_rows, name):
+def checked_estimates(estimates, declared, n_rows, name, parameters=None):
     """Check the output of a method, and remove units and masks.
 
     Parameters
@@ -44,6 +46,8 @@ def checked_estimates(estimates, declared, n_rows, name):
         Rows of the batch.
     name : str
         Name of the method, for messages.
+    parameters : dict of str to ExtraColumn, optional
+        Parameters of the model that the method declares; without them, no draws are kept.
 
     Returns
     -------
@@ -54,7 +58,7 @@ def checked_estimates(estimates, declared, n_rows, name):
     ------
     InputError
         If a quantity is unknown, a further column has the name of one of every result or differs
-        from its declaration, or numbers of rows differ.
+        from its declaration, a parameter is not declared, or numbers of rows differ.
     """
     if not isinstance(estimates, Estimates):
         msg = f"{name}._estimate must return Estimates, got {type(estimates).__name__}"
@@ -75,14 +79,32 @@ def checked_estimates(estimates, declared, n_rows, name):
             "them"
         )
         raise InputError(msg)
+    if parameters is None:
+        estimates = replace(estimates, parameters={}, data={})
+    _check_parameters(estimates.parameters, parameters or {}, n_rows, name)
+    extra, data = (
+        {key: _extra(key, values, declared, n_rows, name) for key, values in columns.items()}
+        for columns in (estimates.extra, estimates.data)
+    )
     return Estimates(
         {key: _sample(key, values, n_rows, name) for key, values in estimates.samples.items()},
         _bits(estimates.flags, n_rows, name),
-        {
-            key: _extra(key, values, declared, n_rows, name)
-            for key, values in estimates.extra.items()
-        },
+        extra,
+        estimates.parameters,
+        data,
     )
+
+
+def _check_parameters(found, declared, n_rows, name):
+    """Raise an error for draws of parameters that differ from their declaration."""
+    if {*found} != {*declared}:
+        msg = (
+            f"{name}._estimate must give the parameters that {name}._parameters declares, "
+            f"{sorted(declared)}, got {sorted(found)}"
+        )
+        raise InputError(msg)
+    for key, values in found.items():
+        _check_rows(key, np.shape(values), n_rows, name)
 
 
 def _sample(key, values, n_rows, name):

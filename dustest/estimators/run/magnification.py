@@ -12,7 +12,7 @@ _STREAM = 20_261_129
 """Added to the seed of a galaxy, so that these draws are independent of those of a method."""
 
 
-def demagnify(estimates, batch):
+def demagnify(estimates, batch, declared):
     """Divide quantities that scale with the luminosity by the magnification.
 
     The magnification is drawn from a log-normal distribution with its relative error as the
@@ -25,6 +25,8 @@ def demagnify(estimates, batch):
         Estimates from the observed flux.
     batch : Batch
         Galaxies.
+    declared : dict of str to ExtraColumn
+        Further columns and parameters by name; their ``magnified`` says which are divided.
 
     Returns
     -------
@@ -33,23 +35,29 @@ def demagnify(estimates, batch):
         masses and luminosities are NaN. Further columns named after a quantity, such as the median
         ``log_mass`` of SED fits, are divided too.
     """
-    powers = _powers(estimates.samples | estimates.extra)
-    if "magnification" not in batch.arrays or not powers:
+    powers = _powers(estimates.samples | estimates.extra | estimates.parameters)
+    powers |= {name: 1.0 for name, one in declared.items() if one.magnified == "log10"}
+    linear = [name for name, one in declared.items() if one.magnified == "linear"]
+    if "magnification" not in batch.arrays or not (powers or linear):
         return estimates
     median = np.log10(batch.magnification)
     n_draws = max(np.size(values[:1]) for values in estimates.samples.values())
     draws = _log_draws(batch, median, n_draws)
-    samples = {
-        name: values - powers[name] * (median if np.ndim(values) == 1 else draws)
-        if name in powers
-        else values
-        for name, values in estimates.samples.items()
-    }
+    samples, parameters = (
+        {
+            name: values - powers[name] * (median if np.ndim(values) == 1 else draws)
+            if name in powers
+            else values
+            for name, values in columns.items()
+        }
+        for columns in (estimates.samples, estimates.parameters)
+    )
     extra = {
         name: values - powers[name] * median if name in powers else values
         for name, values in estimates.extra.items()
     }
-    return replace(estimates, samples=samples, extra=extra)
+    extra |= {name: (extra[name].T / batch.magnification).T for name in linear if name in extra}
+    return replace(estimates, samples=samples, parameters=parameters, extra=extra)
 
 
 def magnify_truth(truth, names, sample):

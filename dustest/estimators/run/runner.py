@@ -17,7 +17,7 @@ from dustest.estimators.run.store import result_keys
 from dustest.estimators.run.summary import Rows, Summary, summarise
 from dustest.estimators.run.workers import Failure, run_in_workers
 
-__all__ = ["run"]
+__all__ = ["declared_columns", "run"]
 
 _CHUNK = 4096
 """Number of galaxies that are sorted by redshift together, if the redshift is required."""
@@ -57,11 +57,12 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
         Results of n galaxies, in the order of the sample, with NaN and a flag for rows without an
         estimate.
     """
-    declared = estimator._extra_columns(sample.bands)
+    declared = declared_columns(estimator, sample.bands, summary.n_draws)
     result = _Assembly(len(sample), extra=blank_columns(declared, len(sample)))
     # Only a store needs the fingerprint, which digests the learned state.
-    shelf = None if store is None else _Shelf(store, estimator._fingerprint(seed))
-    compute = _Compute(summary, declared, estimator._wanted)
+    shelf = None if store is None else _Shelf(store, _fingerprint(estimator, summary, seed))
+    parameters = estimator._parameters if summary.n_draws else None
+    compute = _Compute(summary, declared, estimator._wanted, parameters)
     todo = _plan(estimator, sample, result, shelf)
     # Rows that are not in the store were checked when they were searched for.
     look = _look_over if shelf is None else _take_all
@@ -77,6 +78,33 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
         bar.update(left)
     result.warn_of_failures(sample)
     return Rows(result.values, result.flags, result.extra)
+
+
+def declared_columns(estimator, bands, n_draws):
+    """Further columns of the result of a run.
+
+    Parameters
+    ----------
+    estimator : DustEstimator
+        The estimator.
+    bands : tuple of str
+        Bands of the photometry.
+    n_draws : int
+        Number of draws that are kept; the fitted data are kept with them.
+
+    Returns
+    -------
+    dict of str to ExtraColumn
+        By name.
+    """
+    columns = estimator._extra_columns(bands)
+    return columns | estimator._data_columns(bands) if n_draws else columns
+
+
+def _fingerprint(estimator, summary, seed):
+    """Everything that rows depend on besides their data, for the store."""
+    fingerprint = estimator._fingerprint(seed)
+    return f"{fingerprint} draws={summary.n_draws}" if summary.n_draws else fingerprint
 
 
 class _Shelf:
@@ -255,14 +283,17 @@ class _Compute:
     summary: Summary
     declared: dict
     wanted: tuple
+    parameters: dict | None
 
     def __call__(self, estimator, batch):
         try:
             estimates = estimator._estimate(batch)
             name = type(estimator).__name__
-            estimates = checked_estimates(estimates, self.declared, len(batch), name)
+            estimates = checked_estimates(
+                estimates, self.declared, len(batch), name, self.parameters
+            )
             if estimator.magnified:
-                estimates = demagnify(estimates, batch)
+                estimates = demagnify(estimates, batch, self.declared | (self.parameters or {}))
             return summarise(estimates, self.summary, batch.seed, self.wanted)
         except DustestError:
             raise

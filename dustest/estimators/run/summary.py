@@ -37,7 +37,8 @@ class Rows:
     ----------
     values : dict of str to ndarray of shape (n, k)
         By quantity: quantiles, then the standard deviation, then draws, as requested; the
-        deviation of a ratio such as R_V is half its range from 16 to 84 %.
+        deviation of a ratio such as R_V is half its range from 16 to 84 %. By parameter of the
+        model: draws alone.
     flags : ndarray of int of shape (n,)
         Flag bits.
     extra : dict of str to ndarray of shape (n, ...)
@@ -83,6 +84,12 @@ def summarise(estimates, summary, seeds, wanted):
     flags = estimates.flags
     flags = np.zeros(len(seeds), np.int32) if flags is None else np.asarray(flags, np.int32)
     extra = {name: np.asarray(value) for name, value in estimates.extra.items()}
+    if summary.n_draws:
+        values |= {
+            name: _resample(draws, summary.n_draws, seeds)
+            for name, draws in estimates.parameters.items()
+        }
+        extra |= estimates.data
     return Rows(values, flags, extra)
 
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from astropy import units as u
+from sed_posteriors import posterior_of
 
 from dustest.estimators._sed.extra_columns import (
     EXTRAS,
@@ -8,9 +9,11 @@ from dustest.estimators._sed.extra_columns import (
     extra_columns,
     sed_wavelengths,
 )
-from dustest.estimators._sed.posterior import N_DRAWS, BestFit, Galaxy, Posterior
+from dustest.estimators._sed.posterior import N_DRAWS, BestFit, Galaxy, Settings
+from dustest.estimators._sed.star_formation_histories import history_columns
 
 BANDS = ("F115W", "F200W", "F444W")
+HISTORY = history_columns()
 ALWAYS = {"log_mass", "chi2", "fit_probability", "ess", "log_evidence", "A_V_information"}
 GROUPS = {
     "redshift": {"redshift_samples"},
@@ -20,8 +23,10 @@ GROUPS = {
     "history": set(),
     "sed": {f"{kind}_{band}" for kind in ("model", "dust_free") for band in BANDS}
     | {"SED", "SED_dust_free", "SED_wavelength"},
+    "star_formation_history": set(HISTORY),
 }
 QUANTITIES = ("A_V", "E_BV", "R_V", "log_sSFR")
+SETTINGS = [Settings(sfh="delayed", dust_law="SMC")]
 REDSHIFT = {"redshift", "redshift_p16", "redshift_p84"}
 
 
@@ -32,14 +37,14 @@ def row(bands=BANDS, **values):
     galaxy = Galaxy(7.0, 0.1, bands, np.ones(n), np.ones(n), None, 1, wavelength)
     names = ("A_V", "E_BV", "log_sSFR", "log_mass", "log_SFR_10", "log_SFR_100", "log_age")
     draws = {name: k + np.linspace(0.0, 1.0, N_DRAWS) for k, name in enumerate(names)}
+    draws["log_mass_formed"] = draws["log_mass"] + 0.1
     draws["redshift"] = np.linspace(6.9, 7.1, N_DRAWS)
     under = {"flat": draws["A_V"] + 0.5, "log10": draws["A_V"] - 0.5}
     best = BestFit(np.arange(n) + 1.0, np.arange(n) + 10.0, wavelength, 2.0 * wavelength)
     numbers = {"chi2": 3.0, "ess": 900.0, "log_evidence": -7.0, "information": 1.5, "edge": 0.0}
     numbers["fit_probability"] = 0.4
-    drawn = {"draws": draws, "prior": None, "cube": None, "a_v_under": under}
-    posterior = drawn | {"best": best} | numbers | values
-    return galaxy, Posterior(**posterior)
+    drawn = {"draws": draws, "a_v_under": under}
+    return galaxy, posterior_of(*SETTINGS, **drawn | {"best": best} | numbers | values)
 
 
 class TestColumns:
@@ -47,12 +52,16 @@ class TestColumns:
     @pytest.mark.parametrize("wanted", [(), ("priors",), ("history",), ("sed",), tuple(EXTRAS)])
     def test_names(self, wanted, free):
         rows = [row() if wanted == tuple(EXTRAS) else row(best=None)]
-        found = extra_columns(rows, wanted, BANDS, QUANTITIES, free_redshift=free)
+        found = extra_columns(
+            rows, wanted, BANDS, QUANTITIES, free_redshift=free, settings=SETTINGS
+        )
         expected = ALWAYS.union(*(GROUPS[name] for name in wanted))
         assert found.keys() == (expected | REDSHIFT if free else expected)
 
     def test_percentiles(self):
-        found = extra_columns([row()], EXTRAS, BANDS, QUANTITIES, free_redshift=True)
+        found = extra_columns(
+            [row()], EXTRAS, BANDS, QUANTITIES, free_redshift=True, settings=SETTINGS
+        )
         levels = {"": 0.5, "_p16": 0.16, "_p84": 0.84}
         starts = {"A_V_flat": 0.5, "A_V_log10": -0.5}
         for level, share in levels.items():
@@ -96,10 +105,15 @@ class TestColumns:
 class TestRowsWithoutAnswer:
     @pytest.mark.parametrize("free", [True, False])
     def test_nothing_but_the_wavelengths(self, free):
-        found = extra_columns([None, row(), None], EXTRAS, BANDS, QUANTITIES, free_redshift=free)
+        rows = [None, row(), None]
+        found = extra_columns(
+            rows, EXTRAS, BANDS, QUANTITIES, free_redshift=free, settings=SETTINGS
+        )
         for name, values in found.items():
             wide = {"SED": (500,), "redshift_samples": (200,)}
             further = wide.get("SED" if name.startswith("SED") else name, ())
+            if name in HISTORY:
+                further = HISTORY[name].shape
             assert values.shape == (3, *further), name
             assert np.isfinite(values[1]).all(), name
             if name != "SED_wavelength":
@@ -128,7 +142,9 @@ class TestUnits:
             GROUPS["sed"] - {"SED_wavelength"}
         )
         assert units["SED_wavelength"] == u.AA
-        assert units.keys() == GROUPS["priors"] | GROUPS["sed"]
+        assert units["SFH_p16"] == u.Msun / u.yr
+        assert units["SFH_lookback_low"] == u.Gyr
+        assert units.keys() == GROUPS["priors"] | GROUPS["sed"] | HISTORY.keys()
 
     @pytest.mark.parametrize("wanted", [(), ("priors",), ("sed",), tuple(EXTRAS)])
     @pytest.mark.parametrize("bands", [(), BANDS])

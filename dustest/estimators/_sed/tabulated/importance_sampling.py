@@ -6,7 +6,7 @@ few at first, until they are found, then many. Every model is weighted by the li
 mixture of all densities used for drawing.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 
 import numpy as np
@@ -33,6 +33,7 @@ from dustest.estimators._sed.posterior import (
 from dustest.estimators._sed.priors import fitted_history
 from dustest.estimators._sed.tabulated.chain import Chain
 from dustest.estimators._sed.tabulated.emission import BandLight
+from dustest.estimators._sed.tabulated.joint_weights import JointWeights
 from dustest.estimators._sed.tabulated.likelihood import (
     MassIntegral,
     compute_likelihood,
@@ -91,25 +92,28 @@ class TabulatedEngine:
         """
         with quiet(), threadpool_limits(1):
             return [
-                self._fit_one(galaxy, self._pool(*self._kind(galaxy, bands)))
+                self._fit_one(galaxy, *self._pool(*self._kind(galaxy, bands)))
                 for galaxy in galaxies
             ]
 
-    def _fit_one(self, galaxy, pool):
+    def _fit_one(self, galaxy, pool, joint):
         """Posterior of one galaxy."""
         rng = np.random.default_rng([galaxy.seed, 1])
         flux, error = _in_bands(galaxy, pool.maker.bands)
         likelihood = compute_likelihood(pool, flux, error, self._integral)
         _refuse_impossible(galaxy, likelihood)
         chain = Chain.of_pool(pool, likelihood)
+        likelihood = joint.weigh(chain.models, chain.likelihood, _draw_masses, rng)
+        chain = replace(chain, likelihood=likelihood)
 
         def draw(cube):
             models = pool.maker.at(cube)
-            return models, compute_likelihood(models, flux, error, self._integral)
+            likelihood = compute_likelihood(models, flux, error, self._integral)
+            return models, joint.weigh(models, likelihood, _draw_masses, rng)
 
         for shape in (None, *self._other_priors(pool.prior)):
             chain = self._refined(chain, draw, rng, shape)
-        return self._summarise(galaxy, (flux, error), chain, rng)
+        return self._summarise(galaxy, (flux, error), chain, joint, rng)
 
     def _refined(self, chain, draw, rng, shape):
         """Add models where they fit, until the effective number is sufficient for a prior.
@@ -137,7 +141,7 @@ class TabulatedEngine:
         return float(tabulated_redshift(galaxy.redshift)), bands, None
 
     def _pool(self, redshift, bands, spread):
-        """Models of the prior, made when first needed."""
+        """Models of the prior and their weights by joint priors, made when first needed."""
         key = (redshift, bands, spread)
         if key not in self._pools:
             _make_room(self._pools, _MAX_POOLS)
@@ -146,7 +150,8 @@ class TabulatedEngine:
             except InputError as error:
                 msg = f"no model at redshift {redshift:g}: {error}"
                 raise RuntimeError(msg) from error
-            self._pools[key] = self._pool_of(maker)
+            pool = self._pool_of(maker)
+            self._pools[key] = pool, JointWeights(self._settings.joint_priors, pool)
         return self._pools[key]
 
     def _pool_of(self, maker):
@@ -183,7 +188,7 @@ class TabulatedEngine:
             return ()
         return tuple(shape for shape in PRIORS.values() if shape != prior.shape(A_V))
 
-    def _summarise(self, galaxy, data, chain, rng):
+    def _summarise(self, galaxy, data, chain, joint, rng):
         """Equally weighted draws and diagnostics."""
         weight, models, likelihood = chain.weight, chain.models, chain.likelihood
         prior, maker = chain.pool.prior, chain.pool.maker
@@ -191,7 +196,7 @@ class TabulatedEngine:
         best = int(np.argmax(likelihood.log_weight))
         under = self._settings.under_priors
         norm = _log_norm(galaxy.flux_err, galaxy.bands)
-        draws, drawn, drawn_chi2 = _draws(data, chain, rng)
+        draws, drawn, drawn_chi2 = _draws(data, chain, joint, rng)
         return Posterior(
             draws=draws,
             prior=prior,
@@ -200,7 +205,7 @@ class TabulatedEngine:
             chi2=float(likelihood.chi2[best]),
             fit_probability=fit_probability(drawn_chi2, galaxy.n_data),
             ess=chain.ess,
-            log_evidence=float(logsumexp(chain.log_importance) + norm),
+            log_evidence=float(logsumexp(chain.log_importance) + norm - joint.log_norm),
             information=information,
             edge=edge,
             best=_best_fit(galaxy, chain, best, maker),
@@ -274,13 +279,16 @@ def _log_per_wavelength(bands):
     return np.log(unit.to_value(SPECTRAL_UNIT, u.spectral_density(pivots)))
 
 
-def _draws(data, chain, rng):
+def _draw_masses(models, likelihood, rng):
+    """Draw log10 of the masses formed from their posterior, without joint priors."""
+    return draw_masses(likelihood.best, likelihood.error, models.low, models.high, rng)
+
+
+def _draws(data, chain, joint, rng):
     """Equally weighted draws of all quantities, which models they are, and their chi-squared."""
     models, likelihood = chain.models, chain.likelihood
     drawn = systematic_draw(chain.weight, N_DRAWS, rng, models.quantities["A_V"])
-    log_formed = draw_masses(
-        likelihood.best[drawn], likelihood.error[drawn], models.low[drawn], models.high[drawn], rng
-    )
+    log_formed = joint.choose(models.take(drawn), likelihood[drawn], _draw_masses, rng)
     draws = {
         name: values[drawn] + log_formed if _has_mass(name) else values[drawn]
         for name, values in models.quantities.items()

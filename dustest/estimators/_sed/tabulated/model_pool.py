@@ -226,6 +226,10 @@ class ModelMaker:
         """Names of the bands."""
         return self._light.bands
 
+    def age(self, redshift):
+        """Age of the Universe at a redshift, in Gyr."""
+        return self._light.age(redshift)
+
     @property
     def dust_is_separate(self):
         """Whether all models have one redshift, and no parameter belongs to stars and dust."""

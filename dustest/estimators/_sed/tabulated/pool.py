@@ -272,7 +272,8 @@ class RedshiftPool:
         place = np.searchsorted(self._low, u, side="right") - 1
         here = self._pools[0].log_density_at(np.delete(cube, self._axis, axis=1))
         here -= np.log(self._high - self._low)[place]
-        return np.where(u < self._high[place], here, -np.inf)
+        inside = (u >= self._low[place]) & (u < self._high[place])
+        return np.where(inside, here, -np.inf)
 
     def take(self, index):
         """Select models.
