@@ -40,7 +40,7 @@ def effective_attenuation(attenuation, frac_clear):
     >>> import numpy as np
     >>> from dustest.estimators._sed.clear_light import effective_attenuation
     >>> effective_attenuation(np.array([0.5, 1.0, 5.0]), 0.1).round(3)
-    array([0.433, 0.838, 2.408])
+    array([0.438, 0.847, 2.406])
     """
     return -2.5 * np.log10(frac_clear + (1.0 - frac_clear) * 10.0 ** (-0.4 * attenuation))
 

@@ -91,7 +91,7 @@ class BandNodes:
 
 def _slice(index):
     """A slice in place of consecutive numbers, which needs no copy."""
-    if index.size and index[-1] - index[0] == index.size - 1 and np.all(np.diff(index) == 1):
+    if index.size and np.array_equal(index, np.arange(index[0], index[0] + index.size)):
         return slice(index[0], index[-1] + 1)
     return index
 
