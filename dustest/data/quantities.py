@@ -321,6 +321,27 @@ QUANTITIES = Registry(
             "log10 of the stellar metallicity in units of 0.02, the solar one of BC03",
         ),
         DustQuantity(
+            "A_V_screen",
+            u.mag,
+            r"$A_{V,\,\mathrm{screen}}$ [mag]",
+            "attenuation in V of the part of the light that dust covers",
+            latent=Latent("asinh_", np.arcsinh, np.sinh, 0.1),
+        ),
+        DustQuantity(
+            "frac_clear",
+            None,
+            r"$f_\mathrm{clear}$",
+            "share of the light of stars and gas that no dust covers",
+            bounds=(0.0, 1.0),
+        ),
+        DustQuantity(
+            "escape_fraction",
+            None,
+            r"$f_\mathrm{esc}$",
+            "share of the ionising photons that makes no gas shine",
+            bounds=(0.0, 1.0),
+        ),
+        DustQuantity(
             "A_1600",
             u.mag,
             r"$A_{1600}$ [mag]",

@@ -18,6 +18,7 @@ from dustest.data.quantities import QUANTITIES
 from dustest.estimators._sed.averaging import Alternatives, average, several
 from dustest.estimators._sed.bagpipes.loading import load_bagpipes
 from dustest.estimators._sed.bagpipes.nested_sampling import clean_spectrum, fit_galaxy
+from dustest.estimators._sed.clear_light import check_for_bagpipes
 from dustest.estimators._sed.drawn_parameters import (
     data_columns,
     fitted_data,
@@ -622,6 +623,8 @@ class BagpipesEstimator(DustEstimator):
         fitted_law(dust_law, engine)
         cosmology = fitted_cosmology(self.cosmology, engine)
         _check_priors(sfh, dust_law, priors, cosmology)
+        if engine == "bagpipes":
+            check_for_bagpipes(priors)
         settings = Settings(
             sfh=sfh,
             dust_law=dust_law,

@@ -386,10 +386,23 @@ class TestTabulated:
             {"sfh": "delayed_burst"},
             {"sfh": "continuity"},
             {"priors": {"t_bc": 0.02, "dust:eta": (1.0, 2.0)}},
+            {"priors": {"dust:frac_clear": (0.0, 0.5), "nebular:escape_fraction": 0.1}},
         ],
     )
     def test_what_tables_can_do_is_not(self, parameters):
         BagpipesEstimator(engine="tabulated", **parameters)._settings()
+
+    @pytest.mark.parametrize("parameters", [{"engine": "bagpipes"}, {"escalate": True}])
+    @pytest.mark.parametrize("name", ["dust:frac_clear", "nebular:escape_fraction"])
+    def test_bagpipes_has_no_light_without_dust(self, name, parameters):
+        sed = BagpipesEstimator(priors={name: (0.0, 0.5)}, **parameters)
+        with pytest.raises(InputError, match=f"Bagpipes has no {name}: leave .*='tabulated'"):
+            sed._settings()
+
+    @pytest.mark.parametrize("value", [(0.0, 1.1), -0.1, 2.0])
+    def test_shares_that_are_none(self, value):
+        with pytest.raises(InputError, match=r"frac_clear'\] must lie from 0 to 1, as it is a sh"):
+            BagpipesEstimator(priors={"dust:frac_clear": value})._settings()
 
     def test_batches(self):
         assert BagpipesEstimator(engine="bagpipes").rows_at_once == 1

@@ -124,6 +124,9 @@ def of_bagpipes(pipes, law, k):
     at_1600 = bare.mean(1575.0, 1625.0) * 1600.0**2 / SPEED
     infrared = 10.0**log_dust * SOLAR_LUMINOSITY
     return {
+        "A_V_screen": value["dust:Av"],
+        "frac_clear": 0.0,
+        "escape_fraction": 0.0,
         "log_Z": np.log10(value["lognormal:metallicity"]),
         "M_UV": seen.magnitude(),
         "M_UV_dust_free": bare.magnitude(),

@@ -36,7 +36,7 @@ def mocks(setup, n, snr, seed, *, redshift=7.0, redshift_err=np.nan, density=Non
         for i in range(n)
     ]
     values = maker.prior.transform(models.cube)
-    truth = models.quantities | {"A_V": values["dust:Av"], "redshift": values["redshift"]}
+    truth = models.quantities | {"redshift": values["redshift"], "parameters": values}
     for name in ("log_mass", "log_SFR_10", "log_SFR_100"):
         truth[name] = truth[name] + log_mass
     return galaxies, truth

@@ -4,6 +4,7 @@ import numpy as np
 
 from dustest.data.checks.units import FLUX_UNIT
 from dustest.data.quantities import QUANTITIES
+from dustest.estimators._sed.clear_light import FRAC_CLEAR
 from dustest.estimators._sed.posterior import A_V, DRAWN
 from dustest.estimators._sed.prior_transform import SEDPrior
 from dustest.estimators._sed.priors import fit_instructions
@@ -46,7 +47,8 @@ def parameter_columns(models, quantities, axes):
         prior = SEDPrior(fit_instructions(*arguments))
         for name in prior.free:
             is_mass = name.endswith(_MASS)
-            if name != A_V and not (is_mass and len(prior.masses) == 1):
+            known = name == A_V and not prior.has(FRAC_CLEAR)
+            if not (known or (is_mass and len(prior.masses) == 1)):
                 columns[name] = ExtraColumn(magnified="log10" if is_mass else None)
     return columns | {axis: ExtraColumn() for axis in axes}
 

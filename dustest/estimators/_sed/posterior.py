@@ -6,6 +6,7 @@ import numpy as np
 from astropy.cosmology import FLRW
 from scipy.special import chdtrc
 
+from dustest.estimators._sed.clear_light import FRAC_CLEAR, effective_attenuation
 from dustest.estimators._sed.redshift_density import RedshiftDensity
 from dustest.estimators.run.information import gained_bits
 from dustest.physics.cosmology import BAGPIPES_COSMOLOGY
@@ -275,7 +276,8 @@ def draws_under_priors(prior, cube, weight, rng):
     """
     if A_V not in prior.free:
         return {}
-    a_v = prior.transform(cube)[A_V]
+    values = prior.transform(cube)
+    a_v = effective_attenuation(values[A_V], values.get(FRAC_CLEAR, 0.0))
     drawn = {}
     for name, shape in PRIORS.items():
         tilted = weight * np.exp(prior.log_ratio_to(shape, A_V, cube))

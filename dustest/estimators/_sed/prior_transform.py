@@ -121,6 +121,12 @@ class SEDPrior:
                 parameters[key] = self._value(key, coordinates[key], age)
         return parameters | {key: parameters[source] for key, source in self.mirrors.items()}
 
+    def has(self, name):
+        """Whether a parameter is free, follows another, or is fixed at another value than zero."""
+        if name in self.fixed:
+            return bool(np.any(self.fixed[name] != 0.0))
+        return name in self.free or name in self.mirrors
+
     def limits(self, name):
         """Limits of a free parameter.
 

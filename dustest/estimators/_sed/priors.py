@@ -16,6 +16,7 @@ from dustest.data.checks.numbers import is_number
 from dustest.data.errors import InputError
 from dustest.data.identity.describe import describe
 from dustest.data.messages import did_you_mean
+from dustest.estimators._sed.clear_light import ESCAPE_FRACTION, FRAC_CLEAR
 from dustest.estimators._sed.fitted_law import fitted_law
 from dustest.estimators._sed.parameter_checks import check_choice
 from dustest.estimators._sed.redshift_density import RedshiftDensity
@@ -63,10 +64,12 @@ _OPTIONAL = (
     "t_bc",
     "veldisp",
     "dust:eta",
+    FRAC_CLEAR,
     "dust:qpah",
     "dust:umin",
     "dust:gamma",
     "nebular:fesc",
+    ESCAPE_FRACTION,
     "nebular:metallicity",
     "nebular:velshift",
     "dla:logN_HI",
@@ -389,6 +392,15 @@ def _check_values(flat):
             msg = f"priors[{key!r}] must be (low, high), a finite number or a name, got {value!r}"
             raise InputError(msg)
     _check_companions(flat)
+    for key in (FRAC_CLEAR, ESCAPE_FRACTION):
+        _check_fraction(key, flat.get(key, 0.0))
+
+
+def _check_fraction(key, value):
+    """Raise an error for a share, or limits of it, outside 0 to 1."""
+    if not isinstance(value, str) and not (0.0 <= np.min(value) <= np.max(value) <= 1.0):
+        msg = f"priors[{key!r}] must lie from 0 to 1, as it is a share, got {value!r}"
+        raise InputError(msg)
 
 
 def _check_hyper(key, value):

@@ -24,9 +24,9 @@ class RedshiftDensity:
     Examples
     --------
     >>> from dustest.estimators._sed.redshift_density import RedshiftDensity
-    >>> two_peaks = RedshiftDensity.of_samples([2.0, 2.1, 9.0, 9.1])
-    >>> two_peaks.within(1.0, 8.0).limits
-    (2.0, 2.1)
+    >>> density = RedshiftDensity.of_samples([2.0, 2.1, 2.3])
+    >>> density.within(2.05, 8.0).limits
+    (2.05, 2.3)
     """
 
     redshift: np.ndarray

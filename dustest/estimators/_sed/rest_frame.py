@@ -14,6 +14,8 @@ import numpy as np
 from dustest.data.quantities import QUANTITIES
 from dustest.estimators._sed.bagpipes.loading import load_bagpipes
 from dustest.estimators._sed.bagpipes.nested_sampling import quiet
+from dustest.estimators._sed.clear_light import ESCAPE_FRACTION, FRAC_CLEAR
+from dustest.estimators._sed.posterior import A_V
 from dustest.estimators._sed.tabulated.emission import BandLight
 from dustest.estimators._sed.tabulated.model_pool import (
     ModelMaker,
@@ -88,6 +90,29 @@ def _metallicity(models):
     """Metallicity of the stars of the first component, which others share."""
     values = models.parameters
     return np.log10(values[next(key for key in values if key.endswith(":metallicity"))])
+
+
+@_gives("A_V_screen")
+def _screen(models):
+    """Attenuation of the part of the light that dust covers."""
+    return models.parameters[A_V]
+
+
+@_gives("frac_clear")
+def _clear_share(models):
+    """Share of the light that no dust covers."""
+    return _parameter(models, FRAC_CLEAR)
+
+
+@_gives("escape_fraction")
+def _escape_fraction(models):
+    """Share of the ionising photons that escapes."""
+    return _parameter(models, ESCAPE_FRACTION)
+
+
+def _parameter(models, key):
+    """A parameter of models, zero by default."""
+    return models.parameters.get(key, np.zeros_like(models.parameters[A_V]))
 
 
 @_gives("M_UV")
@@ -225,7 +250,7 @@ class RestLight(BandLight):
 
     def _split(self, t_bc):
         """Spectra of birth clouds and of older stars, with lines and photons at their ends."""
-        young, old = super()._split(t_bc)
+        young, old, bare = super()._split(t_bc)
         lines = [self._line_grid(wavelength) for group in _LINES.values() for wavelength in group]
         photons = self._photon_grid()
         low, high = self.age_edges[self.n_young - 1 : self.n_young + 1]
@@ -240,8 +265,11 @@ class RestLight(BandLight):
         faint[0] *= share
         none = np.zeros((*old.shape[:2], lines.shape[-1]))
         old = np.concatenate([old, none, faint], axis=-1)
+        # Photons are those that stars emit, wherever they go.
+        none = np.zeros((*bare.shape[:2], lines.shape[-1]))
+        bare = np.concatenate([bare, none, bright[:, :, 0]], axis=-1)
         self._set_features()
-        return young, old
+        return young, old, bare
 
     def _line_grid(self, wavelength):
         """Luminosity of a line by age, metallicity and ionisation, in solar luminosities."""
@@ -276,6 +304,15 @@ class RestLight(BandLight):
 
     def response(self, redshift, wavelength=None):  # noqa: ARG002 - luminosities have none
         """Weights of the features, shape (n_wave, n_features), at any redshift."""
+        return self._weights
+
+    def stretch(self, redshift):  # noqa: ARG002 - features are in the rest frame
+        """Wavelength of the nodes over that of the spectra, one at any redshift."""
+        return 1.0
+
+    @property
+    def _curves(self):
+        """Weights of the wavelengths in the features."""
         return self._weights
 
     def dust_emission(self, qpah, umin, gamma):

@@ -22,7 +22,7 @@ class BandNodes:
     Parameters
     ----------
     wavelength : ndarray of shape (n_wave,)
-        Wavelengths in Angstrom, ascending.
+        Wavelengths in Angstrom, in any order.
     curves : ndarray of shape (n_wave, n_bands)
         Weights of the wavelengths in each band, not negative.
     tail : float
@@ -38,14 +38,15 @@ class BandNodes:
     """
 
     def __init__(self, wavelength, curves, tail):
+        order = np.argsort(wavelength, kind="stable")
         panels = [
             (band, *panel)
-            for band, curve in enumerate(curves.T)
-            for panel in _panels(np.log(wavelength), curve, tail)
+            for band, curve in enumerate(curves[order].T)
+            for panel in _panels(np.log(wavelength[order]), curve, tail)
         ]
         self._panel_band, self._ends, self._limits, places = zip(*panels, strict=True)
         self.wavelength = np.exp(np.concatenate(places))
-        sizes = [len(each) for each in places]
+        self._sizes = sizes = [len(each) for each in places]
         self.band = np.repeat(self._panel_band, sizes)
         self._rows = [*itertools.pairwise(np.cumsum([0, *sizes]).tolist())]
         self._places, self._weights = np.zeros((2, len(panels), max(sizes)))
@@ -61,30 +62,38 @@ class BandNodes:
         Parameters
         ----------
         wavelength : ndarray of shape (n_wave,)
-            Wavelengths in Angstrom, ascending.
+            Wavelengths in Angstrom, in any order.
         response : ndarray of shape (n_wave, n_bands)
             Weights of the wavelengths in the bands.
 
         Returns
         -------
-        list of (slice, slice, ndarray)
+        list of (slice or ndarray of int, slice, ndarray)
             Wavelengths, nodes and matrix (n_wavelengths, n_nodes) of each panel.
         """
-        x = np.log(wavelength)
+        order = np.argsort(wavelength, kind="stable")
+        x = np.log(wavelength[order])
         bounds = np.searchsorted(x, self._ends)
         sizes = bounds[:, 1] - bounds[:, 0]
-        panel = np.repeat(np.arange(len(sizes)), sizes)
         ends = np.cumsum(sizes)
+        panel = np.repeat(np.arange(len(sizes)), sizes)
         index = np.arange(len(panel)) - np.repeat(ends - sizes - bounds[:, 0], sizes)
         place = np.clip(x[index], *np.transpose(self._limits)[:, panel])
         step = place[:, np.newaxis] - self._places[panel]
         term = self._weights[panel] / np.where(step == 0.0, _ROUNDING, step)
-        term *= (response[index, np.array(self._panel_band)[panel]] / term.sum(axis=1))[:, None]
-        term = term.astype(np.float32)
+        weight = response[order[index], np.array(self._panel_band)[panel]] / term.sum(axis=1)
+        term = (term * weight[:, np.newaxis]).astype(np.float32)
         return [
-            (slice(*bounds[k]), slice(*rows), term[end - size : end, : rows[1] - rows[0]])
-            for k, (rows, end, size) in enumerate(zip(self._rows, ends, sizes, strict=True))
+            (_slice(order[index[end - size : end]]), slice(*rows), term[end - size : end, :n])
+            for rows, n, end, size in zip(self._rows, self._sizes, ends, sizes, strict=True)
         ]
+
+
+def _slice(index):
+    """A slice in place of consecutive numbers, which needs no copy."""
+    if index.size and np.array_equal(index, np.arange(index[0], index[0] + index.size)):
+        return slice(index[0], index[-1] + 1)
+    return index
 
 
 def _panels(x, curve, tail):
@@ -92,8 +101,8 @@ def _panels(x, curve, tail):
     seen = np.flatnonzero(curve)
     if not seen.size:
         return []
-    share = np.cumsum(curve) / curve.sum()
-    limits = x[np.searchsorted(share, (tail, 1.0 - tail)).clip(max=seen[-1])]
+    share = np.cumsum(curve[seen]) / curve.sum()
+    limits = x[seen[np.searchsorted(share, (tail, 1.0 - tail)).clip(max=seen.size - 1)]]
     low, high = limits
     n_panels = max(int(np.ceil((high - low) / _PANEL)), 1)
     width = (high - low) / n_panels

@@ -70,6 +70,8 @@ class BandLight:
         Spectra of birth clouds, stars and gas, in solar luminosities per Angstrom.
     old : ndarray of shape (n_age - n_young + 1, n_metallicity, n_wave)
         Spectra of older stars.
+    bare : ndarray of shape (n_young, n_metallicity, n_wave)
+        Spectra of the stars of birth clouds without gas, from which all photons escape.
     living : ndarray of shape (n_metallicity, n_age)
         Fraction of the mass formed that survives.
 
@@ -102,7 +104,7 @@ class BandLight:
         self.t_bc = t_bc
         self._cosmology = cosmology
         self.n_young = self._count_young(t_bc * _YR_PER_GYR, config.neb_ages.size)
-        self.young, self.old = self._split(t_bc * _YR_PER_GYR)
+        self.young, self.old, self.bare = self._split(t_bc * _YR_PER_GYR)
 
     def _count_young(self, t_bc, n_nebular):
         """Number of age bins that extend below an age [yr]."""
@@ -120,12 +122,13 @@ class BandLight:
         n_young = self.n_young
         shielded = np.where(self.wavelength < _IONISING, 0.0, stars[:n_young])
         young = gas[:n_young] + shielded[:, :, np.newaxis]
-        old = stars[n_young - 1 :].copy()
+        bare, old = stars[:n_young].copy(), stars[n_young - 1 :].copy()
         low, high = self.age_edges[n_young - 1 : n_young + 1]
         share = (high - t_bc) / (high - low)
         young[-1] *= 1.0 - share
+        bare[-1] *= 1.0 - share
         old[0] *= share
-        return young, old
+        return young, old, bare
 
     @cached_property
     def unit(self):
@@ -142,8 +145,10 @@ class BandLight:
             Those of birth clouds.
         old : ndarray of shape (n_age - n_young + 1, n_metallicity, n_wave)
             Those of older stars.
+        bare : ndarray of shape (n_young, n_metallicity, n_wave)
+            Those of the stars of birth clouds without gas.
         """
-        return _single(self.young / self.unit), _single(self.old / self.unit)
+        return tuple(_single(part / self.unit) for part in (self.young, self.old, self.bare))
 
     def n_age_at(self, redshift):
         """Number of age bins that begin after the Big Bang.
@@ -205,6 +210,10 @@ class BandLight:
         transmission = self._transmission(redshift)[:, np.newaxis]
         return shares * per_frequency * transmission * self._dilution(redshift)
 
+    def stretch(self, redshift):
+        """Wavelength of the nodes over that of the spectra, at a redshift."""
+        return 1.0 + redshift
+
     def _transmission(self, redshift):
         """Transmission (n_wave,) of the intergalactic medium, also beyond Bagpipes' table."""
         if redshift <= BAGPIPES_REDSHIFT:
@@ -244,9 +253,13 @@ class BandLight:
     @cached_property
     def nodes(self):
         """Nodes of the transmission of dust in the bands, at observed wavelengths."""
+        return BandNodes(self.wavelength, self._curves, _TAIL)
+
+    @property
+    def _curves(self):
+        """Weights (n_wave, n_bands) of observed wavelengths in the bands."""
         filters = self._model.filter_set
-        area = (filters.widths * self.wavelength)[:, np.newaxis]
-        return BandNodes(self.wavelength, filters.filt_array * area, _TAIL)
+        return filters.filt_array * (filters.widths * self.wavelength)[:, np.newaxis]
 
     @cached_property
     def energy_nodes(self):

@@ -8,6 +8,11 @@ import numpy as np
 
 from dustest.data.errors import InputError
 from dustest.estimators._sed.bagpipes.dust_curve import BAGPIPES_CURVES, BagpipesCurve
+from dustest.estimators._sed.clear_light import (
+    ESCAPE_FRACTION,
+    FRAC_CLEAR,
+    effective_attenuation,
+)
 from dustest.estimators._sed.fitted_law import fitted_law
 from dustest.estimators._sed.posterior import LOG_SSFR_FLOOR
 from dustest.estimators._sed.prior_transform import SEDPrior
@@ -115,6 +120,8 @@ class Dust:
         clouds without dust of their own.
     shape : dict of str to ndarray of shape (n,)
         Parameters of the shape of the law that are free.
+    clear : ndarray of shape (n,)
+        Share of the light that no dust covers; None if dust covers all.
     quantities : dict of str to ndarray of shape (n,)
         A_V and E_BV.
     """
@@ -122,12 +129,15 @@ class Dust:
     column: np.ndarray
     clouds: np.ndarray | None
     shape: dict
+    clear: np.ndarray | None
     quantities: dict
 
     def of_rows(self, rows):
         """What `SEDTable.behind_dust` takes for some models."""
-        clouds = None if self.clouds is None else self.clouds[rows]
-        return self.column[rows], clouds, {key: v[rows] for key, v in self.shape.items()}
+        clouds, clear = (
+            None if each is None else each[rows] for each in (self.clouds, self.clear)
+        )
+        return self.column[rows], clouds, {key: v[rows] for key, v in self.shape.items()}, clear
 
 
 @dataclass(frozen=True, eq=False)
@@ -304,7 +314,8 @@ class ModelMaker:
         cells = tables[0].cells(metallicity, values["nebular:logU"])
         # The table of the lowest redshift has the oldest stars.
         living = tables[0].living_fraction(formed.weights[:, : tables[0].n_age], cells)
-        light = light_at(tables, place, formed.weights[:, : tables[0].n_age], cells)
+        weights = formed.weights[:, : tables[0].n_age]
+        light = light_at(tables, place, weights, cells, self._share(ESCAPE_FRACTION, values))
         quantities = {
             "log_mass": np.log10(living),
             "redshift": nodes[place],
@@ -328,8 +339,17 @@ class ModelMaker:
         a_v, eta = values["dust:Av"], values.get("dust:eta")
         clouds = None if eta is None else np.float32(a_v * eta)
         shape = self._law.shape({key: values[key] for key in values.keys() - self.prior.fixed})
-        quantities = {"A_V": a_v, "E_BV": a_v / self._law.r_v(values)}
-        return Dust(np.float32(a_v), clouds, shape, quantities)
+        clear, r_v = self._share(FRAC_CLEAR, values), self._law.r_v(values)
+        quantities = {"A_V": a_v, "E_BV": a_v / r_v}
+        if clear is not None:
+            blue = effective_attenuation(a_v + a_v / r_v, clear)
+            effective = effective_attenuation(a_v, clear)
+            quantities = {"A_V": effective, "E_BV": blue - effective}
+        return Dust(np.float32(a_v), clouds, shape, clear, quantities)
+
+    def _share(self, name, values):
+        """Values of a share in single precision, None if it is zero in all models."""
+        return np.float32(values[name]) if self.prior.has(name) else None
 
     def flux(self, cube, wavelength=None, *, dust=True):
         """Fluxes at points of the unit cube, in the bands or at single wavelengths.
@@ -389,6 +409,7 @@ class ModelMaker:
             t_bc=self._t_bc,
             light=self._light,
             wavelength=wavelength,
+            escaping=self.prior.has(ESCAPE_FRACTION),
         )
         if wavelength is None:
             self._tables[redshift] = table

@@ -49,6 +49,8 @@ class SEDTable:
     exact : bool, optional
         Whether all wavelengths are nodes. Fluxes are then those of Bagpipes to 1e-5, otherwise to
         1e-3 for A_V up to 2.
+    escaping : bool, optional
+        Whether ionising photons may escape.
 
     Attributes
     ----------
@@ -60,6 +62,8 @@ class SEDTable:
         Light of birth clouds in the nodes of the transmission of dust.
     old : ndarray of shape (n_metallicity, n_age - n_young + 1, n_nodes)
         That of older stars.
+    bare : ndarray of shape (n_metallicity, n_young, n_nodes)
+        That of the stars of birth clouds without gas; empty if no photons may escape.
 
     Raises
     ------
@@ -80,25 +84,25 @@ class SEDTable:
         light=None,
         wavelength=None,
         exact=False,
+        escaping=False,
     ):
         emission = _checked_emission(emission or {})
         light = BandLight(bands, t_bc) if light is None else _checked_light(light, bands, t_bc)
         n_age = light.n_age_at(redshift)
         self.redshift = float(redshift)
-        self.bands = light.bands
+        self.bands, self.escaping = light.bands, escaping
         self.age_edges = light.age_edges[: n_age + 1].copy()
         self.metallicity = light.metallicity.copy()
         self.log_u = light.log_u.copy()
         self._living = light.living[:, :n_age].copy()
         response = light.response(redshift, wavelength)
         self._glow = light.dust_emission(**emission) @ response
-        stretch = 1.0 + self.redshift
         # Warm dust emits the energy that dust absorbs at any wavelength.
         energy = light.steps[:, np.newaxis][:, : 1 if np.any(self._glow) else 0]
         if exact or wavelength is not None:
             parts = [_AllNodes(light.wavelength, np.hstack([response, energy]))]
         else:
-            parts = [_FewNodes(light.nodes, light.wavelength, response, stretch)]
+            parts = [_FewNodes(light.nodes, light.wavelength, response, light.stretch(redshift))]
             if energy.size:
                 parts.append(_FewNodes(light.energy_nodes, light.wavelength, energy))
         self._set_light(light, n_age, parts)
@@ -109,13 +113,13 @@ class SEDTable:
 
     def _set_light(self, light, n_age, parts):
         """Shares of birth clouds and of older stars in the nodes."""
-        young, old = light.single
+        young, old, bare = light.single
         self._unit = np.concatenate([part.unit for part in parts]) * light.unit
-        young, old = (
-            np.moveaxis(np.concatenate([part.share(spectra) for part in parts], axis=-1), 0, -2)
-            for spectra in (young, old[: n_age - light.n_young + 1])
+        spectra = young, old[: n_age - light.n_young + 1], bare if self.escaping else bare[:, :0]
+        self.young, self.old, self.bare = (
+            _single(np.moveaxis(np.concatenate(light, axis=-1), 0, -2))
+            for light in ([part.share(each) for part in parts] for each in spectra)
         )
-        self.young, self.old = _single(young), _single(old)
 
     @property
     def _blocks(self):
@@ -123,7 +127,7 @@ class SEDTable:
         ends = np.cumsum(np.count_nonzero(self._sums, axis=0)).tolist()
         return itertools.pairwise([0, *ends])
 
-    def photometry(self, weights, metallicity, log_u, a_v, eta=None, shape=None):
+    def photometry(self, weights, metallicity, log_u, a_v, eta=None, shape=None, **shares):
         """Compute flux densities of models.
 
         Parameters
@@ -140,6 +144,9 @@ class SEDTable:
             Attenuation of the birth clouds relative to it; 1 if not given.
         shape : dict of str to float or array_like of shape (n,), optional
             Parameters of the shape of the dust law; by default those of the law.
+        **shares : float or array_like of shape (n,)
+            ``clear``, the share of the light that no dust covers, and ``escape``, that of the
+            ionising photons of birth clouds that escape; 0 if not given.
 
         Returns
         -------
@@ -158,7 +165,11 @@ class SEDTable:
         column = _within("a_v", a_v, n, (0.0, np.inf)).astype(np.float32)
         clouds = None if eta is None else column * _within("eta", eta, n, (0.0, np.inf))
         shape = self._checked_shape(shape or {}, n)
-        light = self.light(weights, cells)
+        clear, escape = (
+            np.float32(_within(name, shares[name], n, (0.0, 1.0))) if name in shares else None
+            for name in ("clear", "escape")
+        )
+        light = light_at([self], np.zeros(n, dtype=int), weights, cells, escape)
         flux = np.empty((n, self._glow.size))
         for rows in (slice(start, start + _CHUNK) for start in range(0, n, _CHUNK)):
             here = {key: _rows_of(values, rows) for key, values in shape.items()}
@@ -167,6 +178,7 @@ class SEDTable:
                 column[rows],
                 None if clouds is None else np.float32(clouds[rows]),
                 here,
+                None if clear is None else clear[rows],
             )
         return flux
 
@@ -189,24 +201,7 @@ class SEDTable:
         metals = np.clip(metallicity, self.metallicity[0], self.metallicity[-1])
         return *axis_weights(self.metallicity, metals), *axis_weights(self.log_u, log_u)
 
-    def light(self, weights, cells):
-        """Light of models in the nodes, before dust.
-
-        Parameters
-        ----------
-        weights : ndarray of shape (n, n_age)
-            Mass formed in each age bin.
-        cells : sequence of ndarray of shape (n,)
-            Result of `cells`.
-
-        Returns
-        -------
-        young, old : ndarray of shape (n, n_nodes)
-            That of birth clouds and of older stars, in single precision.
-        """
-        return light_at([self], np.zeros(len(weights), dtype=int), weights, cells)
-
-    def behind_dust(self, light, column, clouds, shape):
+    def behind_dust(self, light, column, clouds, shape, clear=None):
         """Fluxes of models behind dust.
 
         Parameters
@@ -218,6 +213,8 @@ class SEDTable:
             clouds without dust of their own.
         shape : dict of str to ndarray of shape (n,) or (1,)
             Parameters of the shape of the law.
+        clear : ndarray of shape (n,), optional
+            Share of the light that no dust covers, in single precision.
 
         Returns
         -------
@@ -226,14 +223,15 @@ class SEDTable:
         """
         parts = zip(*self._parts(light, column, clouds, shape), strict=True)
         n_bands = self._glow.size
+        share = None if clear is None else clear[:, np.newaxis]
         seen, absorbed = 0.0, 0.0
         for part, depth in parts:
-            seen = seen + (part * np.exp(-depth)) @ self._sums[:, :n_bands]
+            seen = seen + (part * _transmission(depth, share)) @ self._sums[:, :n_bands]
             if n_bands < self._unit.size:
-                absorbed = absorbed + (part * -np.expm1(-depth)) @ self._sums[:, n_bands]
+                absorbed = absorbed + (part * _absorption(depth, share)) @ self._sums[:, n_bands]
         return self._flux(seen, absorbed)
 
-    def behind_columns(self, light, column, clouds, shape):
+    def behind_columns(self, light, column, clouds, shape, clear=None):
         """Fluxes of groups of models, each behind all dust of its group.
 
         Parameters
@@ -244,6 +242,8 @@ class SEDTable:
             Attenuation as in `behind_dust`, one group after the other.
         shape : dict of str to ndarray of shape (n_groups * n_columns,)
             Parameters of the shape of the law.
+        clear : ndarray of shape (n_groups * n_columns,), optional
+            Share of the light that no dust covers, in single precision.
 
         Returns
         -------
@@ -254,10 +254,11 @@ class SEDTable:
         seen = np.zeros((n_groups, n, column.size // n_groups, self._unit.size), np.float32)
         for part, flat in zip(*self._parts(light, column, clouds, shape), strict=True):
             depth = flat.reshape(n_groups, -1, flat.shape[-1]).swapaxes(1, 2)
+            share = None if clear is None else clear.reshape(n_groups, 1, -1)
             for k, (start, stop) in enumerate(self._blocks):
-                through = depth[:, start:stop]
-                glows = k >= self._glow.size
-                dust = -np.expm1(-through) if glows else np.exp(-through)
+                dust = (_transmission if k < self._glow.size else _absorption)(
+                    depth[:, start:stop], share
+                )
                 seen[..., k] += part[..., start:stop] @ dust
         return self._flux(seen[..., : self._glow.size], seen[..., -1])
 
@@ -380,7 +381,7 @@ class _FewNodes:
         result = np.empty((len(flat), self.wavelength.size), np.float32)
         for seen, nodes, matrix in self._shares:
             np.matmul(flat[:, seen], matrix, out=result[:, nodes])
-        return result.reshape(*spectra.shape[:-1], -1)
+        return result.reshape(*spectra.shape[:-1], self.wavelength.size)
 
 
 class _AllNodes:
@@ -441,7 +442,7 @@ def _cloud_depth(column, clouds, curves):
     return np.clip(_DEPTH * both, 0.0, _OPAQUE)
 
 
-def light_at(tables, place, weights, cells):
+def light_at(tables, place, weights, cells, escape=None):
     """Light of models at several redshifts in the nodes, before dust.
 
     Parameters
@@ -454,6 +455,8 @@ def light_at(tables, place, weights, cells):
         Mass formed in each age bin of the first table.
     cells : sequence of ndarray of shape (n,)
         Result of `SEDTable.cells`.
+    escape : ndarray of shape (n,), optional
+        Share of the ionising photons of birth clouds that escapes and makes no gas shine.
 
     Returns
     -------
@@ -464,22 +467,49 @@ def light_at(tables, place, weights, cells):
     n_young, n_gas = tables[0].young.shape[2], tables[0].log_u.size
     order = np.argsort((place * tables[0].metallicity.size + poor) * n_gas + thin, kind="stable")
     place, poor, thin = place[order], poor[order], thin[order]
-    shares = np.float32(metal_share[order]), np.float32(gas_share[order])
+    metal_share, gas_share = np.float32(metal_share[order]), np.float32(gas_share[order])
     weights = _single(weights[order])
-    n_nodes = [table.n_nodes for table in tables]
-    young, old = np.zeros((2, len(weights), max(n_nodes)), dtype=np.float32)
-    spread = _at_corners(weights[:, :n_young], shares)
-    for start, stop in _runs(place, poor, thin):
-        k, z, u = place[start], poor[start], thin[start]
-        corners = tables[k].young[z : z + 2, u : u + 2]
-        young[start:stop, : n_nodes[k]] = _product(spread[start:stop], corners)
-    spread = _at_corners(weights[:, n_young - 1 :], shares[:1])
-    for start, stop in _runs(place, poor):
-        k, z = place[start], poor[start]
-        corners = tables[k].old[z : z + 2]
-        old[start:stop, : n_nodes[k]] = _product(spread[start:stop], corners)
+    new, aged = weights[:, :n_young], weights[:, n_young - 1 :]
+    shape = len(weights), max(table.n_nodes for table in tables)
+    young, old = np.zeros((2, *shape), dtype=np.float32)
+    if escape is not None:
+        leaking = new * escape[order, np.newaxis]
+        new = new - leaking
+        bare = [table.bare for table in tables]
+        _add_light(young, _at_corners(leaking, metal_share), bare, (place, poor))
+    spread = _at_corners(new, metal_share, gas_share)
+    _add_light(young, spread, [table.young for table in tables], (place, poor, thin))
+    spread = _at_corners(aged, metal_share)
+    _add_light(old, spread, [table.old for table in tables], (place, poor))
     back = np.argsort(order)
     return young[back], old[back]
+
+
+def _add_light(light, spread, sources, cells):
+    """Add the light (n, n_nodes) of weights (n, n_corners, n_age) at the corners of their cells.
+
+    Models are sorted by their cells: their source, and the nodes below them.
+    """
+    for start, stop in _runs(*cells):
+        source, *below = (column[start] for column in cells)
+        corners = sources[source][tuple(slice(k, k + 2) for k in below)]
+        n_age, n_nodes = corners.shape[-2:]
+        n_terms = spread.shape[1] * n_age
+        # Also for tables without nodes or ages.
+        masses = spread[start:stop, :, :n_age].reshape(stop - start, n_terms)
+        light[start:stop, :n_nodes] += masses @ corners.reshape(n_terms, n_nodes)
+
+
+def _transmission(depth, clear):
+    """Share of the light that dust of some optical depth transmits or does not cover."""
+    through = np.exp(-depth)
+    return through if clear is None else clear + (1.0 - clear) * through
+
+
+def _absorption(depth, clear):
+    """Share of the light that dust of some optical depth absorbs."""
+    absorbed = -np.expm1(-depth)
+    return absorbed if clear is None else (1.0 - clear) * absorbed
 
 
 def _single(values):
@@ -502,15 +532,7 @@ def _rows_of(values, rows):
     return values[rows] if len(values) > 1 else values
 
 
-def _product(spread, corners):
-    """Light (n, n_nodes) from weights of all ages at corners, also of none."""
-    n_age, n_nodes = corners.shape[-2:]
-    n_corners = spread.shape[1]
-    flat = spread[..., :n_age].reshape(len(spread), n_corners * n_age)
-    return flat @ corners.reshape(n_corners * n_age, n_nodes)
-
-
-def _at_corners(weights, shares):
+def _at_corners(weights, *shares):
     """Weights (n, n_corners, n_age) distributed to corners of cells, linear in each weight."""
     spread = weights[:, np.newaxis]
     for share in shares:
