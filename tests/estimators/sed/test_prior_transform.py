@@ -311,3 +311,20 @@ class TestMass:
         low, high = prior.log_mass_limits(self.draw(prior))
         np.testing.assert_allclose(low, 5.0 + np.log10(2.0))
         np.testing.assert_allclose(high, 12.0 + np.log10(2.0))
+
+
+class TestHas:
+    @pytest.mark.parametrize(
+        ("priors", "expected"),
+        [
+            ({}, False),
+            ({"dust:frac_clear": 0.0}, False),
+            ({"dust:frac_clear": 0.2}, True),
+            ({"dust:frac_clear": (0.0, 0.5)}, True),
+            ({"dust:frac_clear": "nebular:escape_fraction"}, True),
+        ],
+    )
+    def test_parameters_that_are_not_zero(self, priors, expected):
+        priors = {"nebular:escape_fraction": (0.0, 1.0)} | priors
+        prior = SEDPrior(fit_instructions("lognormal", "Calzetti", 7.0, priors=priors))
+        assert prior.has("dust:frac_clear") is expected

@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 
 from dustest.data.quantities import QUANTITIES
 from dustest.estimators._sed.joint_priors import AGE_OF_UNIVERSE, fit_name
-from dustest.estimators._sed.posterior import DRAWN
+from dustest.estimators._sed.posterior import A_V, DRAWN
 
 __all__ = ["JointWeights"]
 
@@ -116,7 +116,9 @@ class JointWeights:
             Natural logarithm of the weight of each model.
         """
         values = self._prior.transform(models.cube) | {_MASS: np.zeros(len(models))}
-        values |= models.quantities | {AGE_OF_UNIVERSE: self._ages(models.quantities["redshift"])}
+        # A_V is that of the screen, whose prior the joint one replaces.
+        values |= models.quantities | {"A_V": values[A_V]}
+        values[AGE_OF_UNIVERSE] = self._ages(models.quantities["redshift"])
         total = np.zeros(len(models))
         for one in self._priors:
             value, *given = (
