@@ -152,6 +152,13 @@ class TestWeigh:
                 rtol=1e-12,
             )
 
+    @pytest.mark.filterwarnings("ignore:divide by zero")
+    def test_limits_of_the_mass_beyond_double_precision(self, integral):
+        """All masses are far too large, by as many errors as numbers have digits."""
+        heavy = with_limits(np.full((3, N_BANDS), 1.0), np.full(3, 12.0), np.full(3, 13.0))
+        found = compute_likelihood(heavy, np.ones(N_BANDS), np.full(N_BANDS, 0.05), integral)
+        assert not np.isnan(found.log_weight).any()
+
     def test_best_mass_and_its_error(self, integral):
         pool = models(3)
         error = 0.1 * 10.0**9 * pool.flux[0]
