@@ -6,6 +6,7 @@ from numbers import Integral
 from typing import ClassVar
 
 import numpy as np
+from sklearn.base import clone
 
 from dustest.data.bands import get_band
 from dustest.data.checks.numbers import check_number, check_whole
@@ -68,6 +69,10 @@ _DENSITIES = ("redshift_density", "redshift_samples")
 """Columns with a probability density of the redshift, in order of preference."""
 _TRIAL_REDSHIFT = 0.01
 """Redshift at which priors are tested: the Universe is old enough for any that fits a galaxy."""
+_OF_PRIOR = ("id", "redshift", "magnification")
+"""Beginnings of the columns on which the prior of a galaxy depends."""
+_NO_INFORMATION = 1e15
+"""Error of the fluxes in nJy of a galaxy without data."""
 _TABULATED_BATCH = 64
 _ESCALATED_BATCH = 8
 _MIN_BANDS = 2
@@ -401,6 +406,43 @@ class BagpipesEstimator(DustEstimator):
             models[name] = values if unit is None else values << unit
         return models
 
+    def sample_prior(self, X, n_samples, random_state=None):
+        """Draw from the prior of galaxies: the posterior without their photometry.
+
+        It depends on the redshift and its density, since ages end at the age of the Universe.
+        Joint priors are included, and models that are not possible at the redshift left out. Both
+        engines have the prior of the tables.
+
+        Parameters
+        ----------
+        X : GalaxySample or anything that `~dustest.data.as_sample` takes
+            n galaxies with photometry.
+        n_samples : int
+            Number of draws per galaxy.
+        random_state : int, Generator or None, optional
+            Seed of the draws; the estimator's own by default.
+
+        Returns
+        -------
+        draws : dict of str to ndarray of shape (n, n_samples)
+            As those of `sample_posterior`.
+
+        Raises
+        ------
+        InputError
+            If the input is invalid, ``n_samples`` is not a positive integer, or the tables do not
+            support the priors.
+
+        Examples
+        --------
+        >>> from dustest import BagpipesEstimator
+        >>> sed = BagpipesEstimator(random_state=1)
+        >>> sed.sample_prior(sample, 100)["A_V"].shape  # doctest: +SKIP
+        (10, 100)
+        """
+        tables = clone(self).set_params(engine="tabulated", escalate=False)
+        return tables.sample_posterior(_without_data(self._ready(X)), n_samples, random_state)
+
     @property
     def redshift_range(self):
         """Redshifts that the engine can fit."""
@@ -660,6 +702,18 @@ def _checked_redshifts(redshift, limits):
         msg = f"redshift must be numbers from {low:g} to {high:g}, got {redshift!r}"
         raise InputError(msg)
     return tuple(redshifts.tolist())
+
+
+def _without_data(sample):
+    """Galaxies whose photometry has no information."""
+    if not sample.bands:
+        msg = "sample_prior needs photometry: add columns flux_<BAND> and flux_err_<BAND>"
+        raise InputError(msg)
+    blind = sample[[name for name in sample.colnames if name.startswith(_OF_PRIOR)]]
+    for band in sample.bands:
+        blind[f"flux_{band}"] = np.zeros(len(sample)) << FLUX_UNIT
+        blind[f"flux_err_{band}"] = np.full(len(sample), _NO_INFORMATION) << FLUX_UNIT
+    return blind
 
 
 def _sampled(galaxies, settings):

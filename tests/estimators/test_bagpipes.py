@@ -818,6 +818,45 @@ class TestAverages:
         assert clone(sed)._described() == sed._described() != other._described()
 
 
+class TestPrior:
+    """Draws of the prior are those of galaxies without photometry."""
+
+    def draws(self, **parameters):
+        table = galaxies([1.0, 5.0, 3.0, 2.0, 1.0], redshift=[7.0, 4.0])
+        sed = BagpipesEstimator(random_state=1, **parameters)
+        return sed.sample_prior(table, 800, random_state=2)
+
+    def test_shapes_and_limits(self):
+        skip_without("bagpipes")
+        draws = self.draws(priors={"dust:Av": (0.01, 1.0), "lognormal:massformed": (7.0, 10.0)})
+        assert draws["A_V"].shape == draws["nebular:logU"].shape == (2, 800)
+        for name, low, high in (("log_mass_formed", 7.0, 10.0), ("nebular:logU", -4.0, -2.0)):
+            place = (draws[name] - low) / (high - low)
+            assert np.quantile(place, (0.25, 0.5, 0.75)) == pytest.approx(
+                (0.25, 0.5, 0.75), abs=0.05
+            )
+        assert np.median(np.log10(draws["A_V"])) == pytest.approx(-1.0, abs=0.05)
+        # The Universe is older at the lower redshift.
+        assert np.max(draws["log_age"][0]) < np.max(draws["log_age"][1])
+
+    def test_joint_priors_and_laws(self):
+        skip_without("bagpipes")
+        joint = ("slope_of_A_V", "A_V_of_mass")
+        draws = self.draws(dust_law=("SMC", "Salim"), joint_priors=joint)
+        assert np.mean(draws["dust_law"]) == pytest.approx(0.5, abs=0.06)
+        slope, a_v = draws["dust:delta"].ravel(), draws["A_V"].ravel()
+        steep, flat = (np.nanmedian(slope[one]) for one in (a_v < 0.1, a_v > 0.8))
+        assert steep < -0.4 < -0.2 < flat
+        massive = draws["log_mass"] > 11.0
+        assert np.median(draws["A_V"][massive]) == pytest.approx(1.0, abs=0.15)
+
+    def test_spectra_alone_have_no_prior_of_the_tables(self, mock):
+        table = with_spectra(galaxies(mock["flux"]), mock)
+        table.remove_columns([name for name in table.colnames if name.startswith("flux")])
+        with pytest.raises(InputError, match="needs photometry"):
+            BagpipesEstimator(engine="bagpipes").sample_prior(table, 3)
+
+
 PLAIN_COLUMNS = {
     name + level for name in ("A_V", "E_BV", "R_V", "log_sSFR") for level in ("", "_p16", "_p84")
 } | {

@@ -102,8 +102,6 @@ def declared_columns(wanted, bands, quantities, *, free_redshift, models=()):
         Whether redshifts are fitted.
     models : sequence of str, optional
         Columns of several histories and dust laws.
-    models : sequence of str, optional
-        Columns of several histories and dust laws.
 
     Returns
     -------

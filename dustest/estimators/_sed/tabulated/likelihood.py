@@ -160,6 +160,8 @@ def compute_likelihood(models, flux, flux_err, integral):
     near = np.flatnonzero(chi2 < chi2.min() + _FAR)
     log_weight[near] += integral.log(t[near], lowest[near], highest[near]) + 0.5 * shift[near]
     log_weight[near] -= np.log((models.high - models.low)[near] * np.log(10.0))
+    # Limits at 1e8 times the error are beyond double precision; such models are no answer.
+    log_weight[np.isnan(log_weight)] = -np.inf
     return Likelihood(log_weight, chi2, t * error, error)
 
 

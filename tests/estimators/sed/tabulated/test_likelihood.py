@@ -152,6 +152,13 @@ class TestWeigh:
                 rtol=1e-12,
             )
 
+    @pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value", "ignore:overflow")
+    def test_limits_of_the_mass_beyond_double_precision(self, integral):
+        """All masses are too large by a billion errors, which is as many as numbers resolve."""
+        heavy = with_limits(np.ones((200, N_BANDS)), np.linspace(8.6, 8.9, 200), np.full(200, 9.5))
+        found = compute_likelihood(heavy, np.ones(N_BANDS), np.ones(N_BANDS), integral)
+        assert not np.isnan(found.log_weight).any()
+
     def test_best_mass_and_its_error(self, integral):
         pool = models(3)
         error = 0.1 * 10.0**9 * pool.flux[0]
