@@ -47,6 +47,7 @@ _SUBPACKAGES = (
     "physics",
     "report",
     "simulate",
+    "studies",
     "testing",
     "validation",
 )

@@ -7,9 +7,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from dustest.data.checks.numbers import check_number
+from dustest.data.bands import get_band
+from dustest.data.checks.numbers import check_number, check_whole
+from dustest.data.checks.units import FLUX_UNIT
+from dustest.data.checks.values import to_floats
+from dustest.data.containers.rows import RowTable
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS
+from dustest.data.quantities import QUANTITIES
 from dustest.estimators._sed.averaging import Alternatives, average, several
 from dustest.estimators._sed.bagpipes.loading import load_bagpipes
 from dustest.estimators._sed.bagpipes.nested_sampling import clean_spectrum, fit_galaxy
@@ -43,9 +48,11 @@ from dustest.estimators._sed.redshift_density import RedshiftDensity
 from dustest.estimators._sed.rest_frame import REST_FRAME, RestFrame
 from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
 from dustest.estimators._sed.tabulated.model_pool import check_parameters, check_tabulated
+from dustest.estimators._sed.tabulated.prior_models import draw_prior_models
 from dustest.estimators.base import DustEstimator
 from dustest.estimators.run.batch import Estimates, error_floor
 from dustest.estimators.run.information import LEAST_INFORMATION
+from dustest.estimators.run.workers import run_in_workers
 from dustest.physics.dust_laws.lookup import DUST_LAWS, cite_law
 from dustest.physics.histories import HISTORIES
 from dustest.physics.joint_priors import JOINT_PRIORS
@@ -338,6 +345,61 @@ class BagpipesEstimator(DustEstimator):
         self.targets = targets
         self.random_state = random_state
 
+    def draw_models(self, n, bands, redshift, random_state=None):
+        """Draw galaxies from the prior of the fit, with their photometry without noise.
+
+        Parameters
+        ----------
+        n : int
+            Number of models at each redshift, of which those without stars are left out. Powers of
+            two cover the prior most evenly.
+        bands : sequence of str
+            Names of bands, see `dustest.data.canonical_name`.
+        redshift : float or sequence of float
+            One redshift or several; the nearest ones of the tables are used.
+        random_state : int, Generator or None, optional
+            Seed of the draws; the estimator's own by default.
+
+        Returns
+        -------
+        models : RowTable
+            Columns ``redshift``, ``flux_<BAND>`` and the quantities that follow from the
+            parameters of a model, such as ``A_V``, ``log_sSFR`` and ``log_mass``.
+
+        Raises
+        ------
+        InputError
+            If an argument is invalid, a band is unknown, or the tables do not support the priors.
+        MissingDependencyError
+            If Bagpipes is not installed.
+
+        Notes
+        -----
+        Models are points of a low-discrepancy sequence in the unit cube in which the prior is
+        flat. Averages over them have a smaller error than those over random draws.
+
+        Examples
+        --------
+        >>> from dustest import BagpipesEstimator
+        >>> sed = BagpipesEstimator(random_state=1)
+        >>> models = sed.draw_models(1024, ["F200W", "F444W"], 7.0)  # doctest: +SKIP
+        """
+        n = check_whole(n, "n")
+        bands = tuple(get_band(name).name for name in bands)
+        redshifts = _checked_redshifts(redshift, self.redshift_range)
+        check_parameters(self._settings(), "draw_models")
+        request = (n, bands, redshifts, self._base_seed(random_state))
+        tasks = [(0, request)]
+        ((_, _, found),) = run_in_workers(self, _draw_models, tasks, n_workers=1, timeout=None)
+        flux = found.pop("flux")
+        models = RowTable({"redshift": found.pop("redshift")})
+        for name, column in zip(bands, flux.T, strict=True):
+            models[f"flux_{name}"] = column << FLUX_UNIT
+        for name, values in found.items():
+            unit = QUANTITIES[name].unit
+            models[name] = values if unit is None else values << unit
+        return models
+
     @property
     def redshift_range(self):
         """Redshifts that the engine can fit."""
@@ -564,6 +626,25 @@ class BagpipesEstimator(DustEstimator):
         if self.engine == "tabulated":
             check_tabulated(settings)
         return settings
+
+
+def _draw_models(estimator, request):
+    """Models of the prior, in a worker."""
+    return draw_prior_models(estimator._settings(), *request)
+
+
+def _checked_redshifts(redshift, limits):
+    """Redshifts as floats, within those of the models."""
+    redshifts = np.atleast_1d(to_floats(redshift, "redshift"))
+    low, high = limits
+    if (
+        redshifts.ndim != 1
+        or not redshifts.size
+        or not np.all((redshifts >= low) & (redshifts <= high))
+    ):
+        msg = f"redshift must be numbers from {low:g} to {high:g}, got {redshift!r}"
+        raise InputError(msg)
+    return tuple(redshifts.tolist())
 
 
 def _sampled(galaxies, settings):
