@@ -1,15 +1,18 @@
 """Commands that make networks: ``simulate``, ``train`` and ``tune``."""
 
 import argparse
-from importlib.util import find_spec
 from pathlib import Path
 
+from dustest.cli._outputs import (
+    check_figure,
+    check_new,
+    check_table,
+    save_figure,
+    write_table,
+)
 from dustest.cli._words import read_value, say, split_pair
 
 __all__ = ["add_commands"]
-
-_TABLES = {".ecsv": None, ".fits": None, ".parquet": "pyarrow", ".h5": "h5py", ".hdf5": "h5py"}
-"""Suffixes of tables, and the package that writes them."""
 
 
 def add_commands(commands):
@@ -118,8 +121,8 @@ def _simulate(options):
 
 def _train(options):
     """Train networks on simulations."""
-    _check_figure(options.figure)
-    _check_new(options.output)
+    check_figure(options.figure)
+    check_new(options.output)
     simulations = _read_simulations(options)
     cnn = _network(options, simulations, n_networks=options.n_networks)
     cnn.fit(simulations, checkpoint=_made_folder(options.checkpoint))
@@ -127,17 +130,17 @@ def _train(options):
     if options.figure:
         from dustest.report.figures import plot_training_history
 
-        _save_figure(plot_training_history(cnn.history_), options.figure)
+        save_figure(plot_training_history(cnn.history_), options.figure)
     return 0
 
 
 def _tune(options):
     """Search for the best layers of a network."""
-    _check_figure(options.figure)
-    _check_table(options.output)
-    _check_new(options.output)
+    check_figure(options.figure)
+    check_table(options.output)
+    check_new(options.output)
     if options.model:
-        _check_new(options.model)
+        check_new(options.model)
     simulations = _read_simulations(options)
     cnn = _network(options, simulations)
     result = cnn.tune(
@@ -146,50 +149,17 @@ def _tune(options):
         n_trials=options.trials,
         folder=_made_folder(options.folder),
     )
-    _write_table(result.trials, options.output)
+    write_table(result.trials, options.output)
     say(f"{len(result.trials)} trials: {options.output}")
     say("best: " + ", ".join(f"{name}={value}" for name, value in result.best.items()))
     if options.figure:
         from dustest.report.figures import plot_tuning
 
-        _save_figure(plot_tuning(result.trials)[0], options.figure)
+        save_figure(plot_tuning(result.trials)[0], options.figure)
     if options.model:
         cnn.set_params(**result.best).fit(simulations)
         _save_network(cnn, simulations, options.model)
     return 0
-
-
-def _check_new(path):
-    """Raise an error for an existing file or missing folder, before hours of computation."""
-    from dustest.data import InputError
-
-    path = Path(path)
-    if path.exists() or not path.parent.is_dir():
-        problem = "is there already" if path.exists() else "is in a folder that does not exist"
-        msg = f"{str(path)!r} must be a new file in a folder that exists, and it {problem}"
-        raise InputError(msg)
-
-
-def _check_figure(path):
-    """Raise an error for a figure that cannot be written, before hours of computation."""
-    from dustest.data.files.paths import check_writable
-
-    if path is not None:
-        check_writable(path, "figure")
-
-
-def _check_table(path):
-    """Raise an error for a table that cannot be written, before hours of computation."""
-    from dustest.data import InputError, MissingDependencyError
-
-    ending = Path(path).suffix.lower()
-    if ending not in _TABLES:
-        msg = f"--output must end in {', '.join(_TABLES)}, got {path!r}"
-        raise InputError(msg)
-    package = _TABLES[ending]
-    if package is not None and find_spec(package) is None:
-        msg = f"writing {path} needs the package {package}: pip install 'dustest[scale]'"
-        raise MissingDependencyError(msg)
 
 
 def _made_folder(path):
@@ -231,24 +201,3 @@ def _save_network(cnn, simulations, path):
     sha256 = cnn.save(path, {"simulations": [one.manifest for one in simulations]})
     say(f"networks trained on {cnn.n_train_} and chosen on {cnn.n_validation_} galaxies: {path}")
     say(f"sha256 {sha256}")
-
-
-def _write_table(table, path):
-    """Write a table in the format of its suffix."""
-    from astropy.io.registry import IORegistryError
-
-    from dustest.data import InputError
-
-    try:
-        table.write(path)
-    except (OSError, ValueError, TypeError, IORegistryError) as error:
-        msg = f"--output must end in .ecsv, .fits, .parquet or .h5, got {path!r}: {error}"
-        raise InputError(msg) from error
-
-
-def _save_figure(axes, path):
-    """Write the figure of some axes."""
-    from dustest.report.figures import save_figure
-
-    for written in save_figure(axes, path):
-        say(f"figure: {written}")

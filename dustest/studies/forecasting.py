@@ -11,7 +11,7 @@ from dustest.data.checks.units import FLUX_UNIT
 from dustest.data.containers.sample import GalaxySample
 from dustest.data.errors import InputError
 from dustest.data.identity.seeds import as_generator
-from dustest.data.messages import shown
+from dustest.data.messages import not_one_of, shown
 from dustest.data.quantities import QUANTITIES, percentile_columns
 from dustest.estimators.bagpipes import BagpipesEstimator
 from dustest.estimators.run.information import gained_bits
@@ -74,7 +74,8 @@ def forecast(
         mocks are spread as in the prior (evenly, if the prior is flat in the logarithm of the
         mass). By default the three magnitudes above its depth.
     magnitude_band : str, optional
-        Band of the magnitudes; by default the deepest of those in all sets.
+        Band of the magnitudes; by default the deepest of those in all sets, and the reddest of
+        equally deep ones.
     estimator : BagpipesEstimator, optional
         The fit, with its priors, history, dust law and error floor; by default that of
         ``BagpipesEstimator()``. Its engine must be ``"tabulated"``.
@@ -127,7 +128,8 @@ def forecast(
     limits = _magnitude_limits(magnitude, errors[every.index(reference)])
     models = fit.draw_models(_N_MODELS, every, redshift, random_state=rng)
     _check_targets(fit.targets, models.colnames)
-    models["magnitude"] = models[f"flux_{reference}"].to(u.ABmag).value << u.mag
+    with np.errstate(divide="ignore"):  # no light blueward of the Lyman limit
+        models["magnitude"] = models[f"flux_{reference}"].to_value(u.ABmag) << u.mag
     chosen = models[_choose(models, limits, reference, n_mocks)]
     sample = _observe(chosen, sets, errors, fit.error_floor, rng)
     quantiles = fit.predict_quantiles(sample, _LEVELS + _EVEN)
@@ -155,14 +157,10 @@ def _prepared(estimator, targets, rng):
 
 def _check_targets(targets, columns):
     """Raise an error for quantities that models do not have."""
-    unknown = [name for name in targets if name not in columns]
-    if unknown:
-        known = [name for name in columns if name in QUANTITIES]
-        msg = (
-            f"targets must be among {', '.join(known)}, which follow from the parameters of a "
-            f"model, got {unknown[0]!r}"
-        )
-        raise InputError(msg)
+    known = [name for name in columns if name in QUANTITIES]
+    for name in targets:
+        if name not in known:
+            raise InputError(not_one_of("targets", name, known))
 
 
 def _reference_band(band, sets, errors):
@@ -175,7 +173,7 @@ def _reference_band(band, sets, errors):
             raise InputError(msg)
         return name
     shared = [name for name in every if all(name in bands for bands in sets.values())] or every
-    return min(shared, key=lambda name: errors[every.index(name)])
+    return min(shared, key=lambda name: (errors[every.index(name)], -get_band(name).pivot))
 
 
 def _magnitude_limits(magnitude, error):

@@ -1,0 +1,133 @@
+"""Commands of studies: ``forecast``."""
+
+from dustest.cli._estimators import given_parameters
+from dustest.cli._outputs import check_figure, check_new, check_table, save_figure, write_table
+from dustest.cli._words import say, split_pairs
+
+__all__ = ["add_commands"]
+
+_ESTIMATOR = "bagpipes"
+
+
+def add_commands(commands):
+    """Add the commands to a parser."""
+    parser = commands.add_parser(
+        "forecast",
+        help="forecast how well sets of bands measure dust",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--bands",
+        nargs="+",
+        action="append",
+        required=True,
+        metavar="BAND",
+        help="set of bands; may be repeated to compare several",
+    )
+    parser.add_argument(
+        "--depths",
+        nargs="+",
+        required=True,
+        metavar="DEPTH|BAND=DEPTH|SURVEY",
+        help="5-sigma AB magnitudes, or standard errors such as 2nJy: one for all bands, or one "
+        "for each; or the name of a survey",
+    )
+    parser.add_argument("--redshift", nargs="+", type=float, required=True, help="redshifts")
+    parser.add_argument(
+        "--candidates",
+        nargs="+",
+        default=[],
+        metavar="BAND",
+        help="bands that are added to the set one by one",
+    )
+    parser.add_argument("--targets", nargs="+", default=["A_V"], help="quantities (default: A_V)")
+    parser.add_argument(
+        "--magnitude",
+        nargs=2,
+        type=float,
+        metavar=("BRIGHTEST", "FAINTEST"),
+        help="true AB magnitudes of the galaxies (default: the three above the depth)",
+    )
+    parser.add_argument(
+        "--magnitude-band", metavar="BAND", help="band of the magnitudes (default: the deepest)"
+    )
+    parser.add_argument(
+        "--by", help="magnitude, redshift or a quantity: a row for each cell of it"
+    )
+    parser.add_argument(
+        "--n-mocks", type=int, default=256, help="number of galaxies (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        metavar="bagpipes.PARAMETER=VALUE",
+        help="parameter of the fit, such as bagpipes.sfh=delayed; may be repeated",
+    )
+    parser.add_argument("--output", metavar="FILE", help="table of all galaxies: .ecsv or .fits")
+    parser.add_argument("--figure", metavar="FILE", help="figure of the first target")
+    parser.add_argument("--seed", type=int, default=0, help="seed of random numbers (default: 0)")
+    parser.set_defaults(run=_forecast)
+
+
+def _forecast(options):
+    """Forecast how well sets of bands measure dust."""
+    from dustest.estimators import get_estimator
+    from dustest.studies import forecast
+
+    check_figure(options.figure)
+    if options.output:
+        check_table(options.output)
+        check_new(options.output)
+    parameters = given_parameters(options, [_ESTIMATOR])
+    result = forecast(
+        options.bands if len(options.bands) > 1 else options.bands[0],
+        _depths(options.depths),
+        options.redshift,
+        candidates=options.candidates,
+        targets=tuple(options.targets),
+        magnitude=options.magnitude,
+        magnitude_band=options.magnitude_band,
+        estimator=get_estimator(_ESTIMATOR, **parameters.get(_ESTIMATOR, {})),
+        n_mocks=options.n_mocks,
+        random_state=options.seed,
+    )
+    for name, bands in result.sets.items():
+        say(f"{name}: {' '.join(bands)}")
+    for name in result.quantities:
+        _show(name, result.table(name, by=options.by))
+        if len(result.sets) > 1:
+            _show(f"{name}, against {next(iter(result.sets))}", result.gains(name))
+    if options.output:
+        write_table(result.mocks, options.output)
+        say(f"{len(result.mocks)} fits: {options.output}")
+    if options.figure:
+        save_figure(result.plot(result.quantities[0], by=options.by)[0], options.figure)
+    return 0
+
+
+def _show(title, table):
+    """Write a table in full."""
+    say(f"{title}:")
+    for line in table.pformat(max_lines=-1, max_width=-1):
+        say(line.rstrip())
+
+
+def _depths(words):
+    """Depths as `forecast` takes them."""
+    if any("=" in word for word in words):
+        pairs = split_pairs(words, "--depths")
+        return {band: _depth(text) for band, text in pairs.items()}
+    depths = [_depth(word) for word in words]
+    return depths[0] if len(depths) == 1 else depths
+
+
+def _depth(word):
+    """A magnitude, an error with its unit, or the name of a survey."""
+    from astropy import units as u
+
+    for parse in (float, u.Quantity):
+        try:
+            return parse(word)
+        except (TypeError, ValueError):
+            continue
+    return word
