@@ -14,18 +14,15 @@ from dustest.data.identity.seeds import as_generator
 from dustest.data.messages import not_one_of, shown
 from dustest.data.quantities import QUANTITIES, percentile_columns
 from dustest.estimators.bagpipes import BagpipesEstimator
-from dustest.estimators.run.information import gained_bits
 from dustest.studies.band_sets import check_band_sets, flux_errors, union
 from dustest.studies.forecast_record import INFORMATION, TRUE, Forecast
+from dustest.studies.quantile_information import LEVELS, quantile_bits
 
 __all__ = ["forecast"]
 
 _N_MODELS = 2**15
 """Models of the prior at each redshift, of which the mocks are those of the right magnitude."""
 _LEVELS = (0.16, 0.5, 0.84)
-_EVEN = tuple(((np.arange(64) + 0.5) / 64.0).tolist())
-"""Evenly spread quantiles in place of draws, for the information."""
-_GOLDEN = 0.618033988749895
 _BRIGHTER = 3.0
 """Magnitudes from the depth of the reference band to the brightest mock, by default."""
 _MAGNITUDES = (0.0, 50.0)
@@ -102,7 +99,7 @@ def forecast(
     The errors of the mocks include the ``error_floor`` of the fit, as a fraction of their true
     flux. The information is the Kullback-Leibler divergence from the prior to the posterior. Its
     mean over mocks of the prior is the mutual information of data and quantity, which further
-    bands cannot lower. It is computed in 32 bins of the prior and at most 5 bits.
+    bands cannot lower, except by the noise of the mocks.
 
     A forecast is conditional on its models: galaxies whose dust, histories or redshifts differ
     from them have larger errors.
@@ -132,7 +129,7 @@ def forecast(
         models["magnitude"] = models[f"flux_{reference}"].to_value(u.ABmag) << u.mag
     chosen = models[_choose(models, limits, reference, n_mocks)]
     sample = _observe(chosen, sets, errors, fit.error_floor, rng)
-    quantiles = fit.predict_quantiles(sample, _LEVELS + _EVEN)
+    quantiles = fit.predict_quantiles(sample, _LEVELS + LEVELS)
     parts = np.split(quantiles, len(sets))
     mocks = [_fitted(chosen, fit.targets, part, models) for part in parts]
     for name, part in zip(sets, mocks, strict=True):
@@ -243,15 +240,10 @@ def _fitted(mocks, targets, quantiles, models):
     return table
 
 
-def _information(mocks, models, name, draws):
+def _information(mocks, models, name, quantiles):
     """Bits that the data add to the prior of a quantity at the redshift of each mock."""
     bits = np.full(len(mocks), np.nan)
     for redshift in np.unique(mocks["redshift"]):
-        prior = np.sort(np.asarray(models[name][models["redshift"] == redshift]))
-        rows = np.flatnonzero((mocks["redshift"] == redshift) & np.isfinite(draws).all(axis=1))
-        left = np.searchsorted(prior, draws[rows])
-        right = np.searchsorted(prior, draws[rows], "right")
-        # Where models share a value, such as the smallest rate, draws are spread over their ranks.
-        spread = (_GOLDEN * np.arange(draws.shape[1])) % 1.0
-        bits[rows] = gained_bits((left + spread * (right - left)) / len(prior))
+        rows, at_redshift = (table["redshift"] == redshift for table in (mocks, models))
+        bits[rows] = quantile_bits(quantiles[rows], np.asarray(models[name][at_redshift]))
     return bits
