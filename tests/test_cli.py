@@ -16,6 +16,7 @@ from astropy.table import QTable, Table
 from astropy.wcs import WCS, FITSFixedWarning
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from toy_forecast import toy_forecast
 
 import dustest.cli
 from dustest import CNNEstimator, MeurerEstimator
@@ -601,6 +602,86 @@ class TestReproduce:
         with pytest.raises(SystemExit, match="2"):
             main(["reproduce", *words])
         assert asked == []
+
+
+class TestForecast:
+    WORDS = ("forecast", "--bands", "F115W", "F200W", "--redshift", "6", "8")
+
+    @pytest.fixture
+    def asked(self, monkeypatch):
+        """What the function is called with."""
+        calls = []
+
+        def forecast(*arguments, **options):
+            calls.append((arguments, options))
+            return toy_forecast(400)
+
+        monkeypatch.setattr("dustest.studies.forecast", forecast)
+        return calls
+
+    def test_tables_and_files_are_written(self, asked, tmp_path, capsys):
+        output, figure = tmp_path / "mocks.ecsv", tmp_path / "forecast.png"
+        words = ["--depths", "29.5", "--output", str(output), "--figure", str(figure)]
+        assert main([*self.WORDS, *words, "--by", "magnitude"]) == 0
+        said = capsys.readouterr().out
+        assert "wide + F410M: F115W F200W F410M" in said
+        assert "A_V, against wide:" in said
+        assert said.count("mae_over_prior") == 1
+        assert len(QTable.read(output)) == 800
+        assert figure.read_bytes()[:4] == b"\x89PNG"
+        (arguments, options), *_ = asked
+        assert arguments == (["F115W", "F200W"], 29.5, [6.0, 8.0])
+        assert options["targets"] == ("A_V",)
+        assert options["random_state"] == 0
+
+    @pytest.mark.parametrize(
+        ("words", "depths"),
+        [
+            (["CEERS"], "CEERS"),
+            (["29", "28.5"], [29.0, 28.5]),
+            (["F115W=29", "F200W=2nJy"], {"F115W": 29.0, "F200W": 2 * u.nJy}),
+        ],
+    )
+    def test_depths(self, asked, words, depths):
+        assert main([*self.WORDS, "--depths", *words]) == 0
+        assert asked[0][0][1] == depths
+
+    def test_everything_is_passed_on(self, asked):
+        words = ["--bands", "F115W", "F444W", "--depths", "29", "--candidates", "F770W"]
+        words += ["--magnitude", "26", "28", "--magnitude-band", "F444W", "--n-mocks", "64"]
+        words += ["--targets", "A_V", "log_mass", "--seed", "3"]
+        assert main([*self.WORDS, *words, "--set", "bagpipes.sfh=delayed"]) == 0
+        (bands, _, _), options = asked[0]
+        assert bands == [["F115W", "F200W"], ["F115W", "F444W"]]
+        assert options.pop("estimator").sfh == "delayed"
+        assert options == {
+            "candidates": ["F770W"],
+            "targets": ("A_V", "log_mass"),
+            "magnitude": [26.0, 28.0],
+            "magnitude_band": "F444W",
+            "n_mocks": 64,
+            "random_state": 3,
+        }
+
+    @pytest.mark.parametrize(
+        ("words", "reason"),
+        [
+            (["--depths", "3"], "--depths"),
+            (["--depths", "JADES-dep"], "did you mean 'JADES-deep'"),
+            (["--depths", "F115W"], "--depths must be one of"),
+            (["--depths", "29", "--candidates", "F1W"], "F1W"),
+            (["--depths", "29", "--magnitude", "29", "27"], "--magnitude must be"),
+            (["--depths", "29", "--n-mocks", "0"], "--n-mocks must be"),
+            (["--depths", "29", "--set", "bagpipes.sf=delayed"], "did you mean 'sfh'"),
+            (["--depths", "29", "--set", "meurer.relation=Meurer99"], "--set must name"),
+            (["--depths", "29", "--output", "mocks.txt"], "--output must end in"),
+        ],
+    )
+    def test_mistakes_are_one_sentence(self, capsys, words, reason):
+        assert main([*self.WORDS, *words]) == 1
+        error = capsys.readouterr().err
+        assert reason in error
+        assert "Traceback" not in error
 
 
 class TestDoctor:

@@ -99,16 +99,16 @@ class TestForecast:
         assert result.flux_err["F444W"] == pytest.approx(1.15, rel=0.01)
 
     def test_the_seed_decides(self, result):
-        again, other = (run({"fewer": FEWER, "more": MORE}, 256, seed) for seed in (180603, 1))
-        assert (again.mocks["A_V"] == result.mocks["A_V"]).all()
-        assert (other.mocks["true_A_V"] != result.mocks["true_A_V"]).any()
+        mocks, again = (run(FEWER, 16, 1).mocks for _ in range(2))
+        assert (mocks["A_V"] == again["A_V"]).all()
+        assert (mocks["true_A_V"] != result.mocks["true_A_V"][:16]).all()
 
 
 def test_deep_images_give_the_truth():
     skip_without("bagpipes", "nautilus")
     deep = forecast(
         [FEWER, (*FEWER, "F770W")],
-        {band: 33.0 for band in (*FEWER, "F770W")},
+        dict.fromkeys((*FEWER, "F770W"), 33.0),
         [4.0, 5.0],
         estimator=fit(),
         magnitude=(25.0, 26.0),
