@@ -143,7 +143,11 @@ class Forecast:
 
         Parameters
         ----------
-        quantity, by, n_cells
+        quantity : str, optional
+            As in `table`.
+        by : str, optional
+            As in `table`.
+        n_cells : int, optional
             As in `table`.
         axes : sequence of `~matplotlib.axes.Axes`, optional
             Two axes to draw on; by default those of a new figure that is not registered with

@@ -1065,3 +1065,38 @@ class TestParameters:
         assert copy.get_params() == original.get_params()
         assert "sfr_timescale" in repr(original)
         assert "BagpipesEstimator" in original._repr_html_()
+
+
+class TestDrawModels:
+    def test_models_of_the_prior(self):
+        skip_without("bagpipes", "nautilus")
+        sed = BagpipesEstimator(priors={"dust:Av": (0.1, 10.0)}, random_state=1)
+        models = sed.draw_models(512, ["f200w", "F444W"], [4.0, 7.0])
+        assert models.colnames[:3] == ["redshift", "flux_F200W", "flux_F444W"]
+        assert models["flux_F444W"].unit == u.nJy
+        assert models["A_V"].unit == u.mag
+        assert np.unique(models["redshift"]).tolist() == [4.0, 7.0]
+        # Flat in the logarithm, from 0.1 to 10 mag; the mass formed from 1e5 to 1e12.
+        place = 0.5 * (np.log10(models["A_V"].value) + 1.0)
+        assert np.quantile(place, [0.25, 0.5, 0.75]) == pytest.approx([0.25, 0.5, 0.75], abs=0.02)
+        assert np.median(models["log_mass_formed"]) == pytest.approx(8.5, abs=0.1)
+        assert (models["log_mass"] < models["log_mass_formed"]).all()
+        forming = models["log_sSFR"] > -14.0
+        rate = models["log_SFR_100"] - models["log_mass"]
+        assert np.asarray(rate[forming]) == pytest.approx(np.asarray(models["log_sSFR"][forming]))
+        # Calzetti dust of the same shape and mass makes galaxies red.
+        red = models["flux_F444W"] / models["flux_F200W"]
+        assert np.median(red[place > 0.8]) > 2.0 * np.median(red[place < 0.2])
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ((0, ["F200W"], 7.0), "n must be a whole number from 1"),
+            ((8, ["F20W"], 7.0), "F200W"),
+            ((8, ["F200W"], "high"), "redshift must hold numbers"),
+            ((8, ["F200W"], -1.0), "redshift must be numbers from 0.001"),
+        ],
+    )
+    def test_mistakes(self, arguments, message):
+        with pytest.raises(InputError, match=message):
+            BagpipesEstimator().draw_models(*arguments)

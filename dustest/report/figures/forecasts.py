@@ -132,7 +132,8 @@ def _draw_curves(axes, columns, bands, sets):
     ]
     for ax in axes:
         ax.set_xticks(number, words)
-        ax.set_ylim(0.0, ax.get_ylim()[1] * (1.0 + _LEGEND_ROOM * len(sets)))
+        ax.set_ylim(bottom=0.0)
+    axes[0].set_ylim(top=axes[0].get_ylim()[1] * (1.0 + _LEGEND_ROOM * len(sets)))
     axes[0].legend(loc="upper left", frameon=False, fontsize=SMALL_FONT_SIZE)
 
 
