@@ -1,6 +1,7 @@
 """Model galaxies of the prior, with their photometry and without noise."""
 
 import numpy as np
+from scipy.stats import qmc
 from threadpoolctl import threadpool_limits
 
 from dustest.data.quantities import QUANTITIES
@@ -41,10 +42,11 @@ def draw_prior_models(settings, n, bands, redshifts, seed):
 def _models_at(settings, n, light, redshift, seed):
     """Columns of the models at one redshift."""
     maker = ModelMaker(settings, redshift, light)
-    models = maker.at(maker.points(0, n, seed))
+    sequence = qmc.Sobol(len(maker.prior.free), rng=np.random.default_rng(seed))
+    models = maker.at(sequence.random(n))
     log_mass = maker.prior.log_mass_formed(maker.prior.transform(models.cube))
-    columns = {"redshift": np.full(n, redshift), "flux": models.flux.T * 10.0**log_mass}
-    columns["flux"] = columns["flux"].T
+    flux = models.flux * 10.0 ** log_mass[:, np.newaxis]
+    columns = {"redshift": np.full(n, redshift), "flux": flux}
     for name, values in models.quantities.items():
         if name in QUANTITIES:
             columns[name] = values + QUANTITIES[name].luminosity_power * log_mass
