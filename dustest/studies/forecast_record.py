@@ -12,10 +12,12 @@ from dustest.data.quantities import QUANTITIES, percentile_columns
 from dustest.estimators.run.information import LEAST_INFORMATION
 from dustest.validation.metrics import compute_metrics
 
-__all__ = ["INFORMATION", "TRUE", "Forecast"]
+__all__ = ["EXPECTED", "INFORMATION", "TRUE", "Forecast"]
 
 TRUE = "true_"
 """Prefix of the columns of true quantities."""
+EXPECTED = "_expected_error"
+"""Suffix of the columns of absolute errors that are expected from a posterior."""
 INFORMATION = "_information"
 """Suffix of the columns of information."""
 _CENTRAL = (16.0, 50.0, 84.0)
@@ -79,11 +81,12 @@ class Forecast:
             A row for each set of bands and cell. ``low`` and ``high`` are the smallest and
             largest value in the cell, if there are cells; ``n`` is the number of mocks with an
             estimate. ``error`` is the median of half the 68 % intervals, ``error_p16`` and
-            ``error_p84`` their spread; ``mae`` is the mean absolute error, ``mae_over_prior``
-            the same over that of the median of all mocks; ``bias`` is the mean of estimate minus
-            truth; ``coverage`` is the fraction of truths inside the 68 % interval;
-            ``information`` is the mean in bits; ``prior_dominated`` is the fraction of mocks
-            with less than 1 bit. Columns that end in ``_err`` are standard errors.
+            ``error_p84`` their spread; ``mae`` is the mean absolute error that the posteriors
+            expect, ``mae_over_prior`` the same over that of the median of all mocks; ``bias`` is
+            the mean of estimate minus truth; ``coverage`` is the fraction of truths inside the
+            68 % interval; ``information`` is the mean in bits; ``prior_dominated`` is the
+            fraction of mocks with less than 1 bit. Columns that end in ``_err`` are standard
+            errors.
 
         Raises
         ------
@@ -208,15 +211,20 @@ def _check_known(argument, name, known):
 
 
 def _columns(mocks, quantity):
-    """Truth, estimate, half width of the interval and information; NaN without an estimate."""
-    names = (TRUE + quantity, quantity, *percentile_columns(quantity), quantity + INFORMATION)
-    truth, estimate, low, high, bits = (np.asarray(mocks[name], dtype=float) for name in names)
-    return np.where(np.isfinite(estimate), [truth, estimate, 0.5 * (high - low), bits], np.nan)
+    """Truth, estimate, expected error, half width of the interval and information of mocks.
+
+    All are NaN without an estimate.
+    """
+    names = (TRUE + quantity, quantity, quantity + EXPECTED, *percentile_columns(quantity))
+    truth, estimate, expected, low, high = (np.asarray(mocks[name], float) for name in names)
+    bits = np.asarray(mocks[quantity + INFORMATION], dtype=float)
+    columns = [truth, estimate, expected, 0.5 * (high - low), bits]
+    return np.where(np.isfinite(estimate), columns, np.nan)
 
 
 def _statistics(mocks, quantity, members):
     """Statistics of some mocks with one set of bands."""
-    truth, estimate, width, bits = _columns(mocks, quantity)
+    truth, estimate, expected, width, bits = _columns(mocks, quantity)
     low, high = (np.asarray(mocks[name])[members] for name in percentile_columns(quantity))
     options = {"n_bootstrap": _N_BOOTSTRAP, "random_state": _BOOTSTRAP_SEED}
     metrics = compute_metrics(estimate[members], truth[members], p16=low, p84=high, **options)
@@ -228,14 +236,15 @@ def _statistics(mocks, quantity, members):
     prior_mae = np.mean(np.abs(truth[known] - np.nanmedian(truth)))
     spread = np.percentile(width[known], _CENTRAL)
     sizes = dict(zip(("error_p16", "error", "error_p84"), spread, strict=True))
-    sizes |= {name: metrics[name] for name in ("mae", "mae_err", "bias", "bias_err")}
+    sizes |= {"mae": np.mean(expected[known]), "mae_err": np.std(expected[known]) / np.sqrt(n)}
+    sizes |= {name: metrics[name] for name in ("bias", "bias_err")}
     unit = QUANTITIES[quantity].unit
     units = {name: value if unit is None else value * unit for name, value in sizes.items()}
     return (
         {"n": n}
         | {name: units[name] for name in _SIZES}
         | {
-            "mae_over_prior": metrics["mae"] / prior_mae,
+            "mae_over_prior": sizes["mae"] / prior_mae,
             "coverage": metrics["coverage_68"],
             "coverage_err": metrics["coverage_68_err"],
             "information": np.mean(bits[known]),
@@ -262,10 +271,9 @@ def _gain(first, other, quantity):
 
 def _gains_of(pairs):
     """The gains of the second of two sets of columns."""
-    truth, estimate, width, bits = pairs.swapaxes(0, 1)
-    mae = np.abs(estimate - truth).mean(axis=1)
+    _, _, expected, width, bits = pairs.swapaxes(0, 1)
     return (
         np.mean(bits[1] - bits[0]),
         np.exp(np.mean(np.log(width[1] / width[0]))),
-        mae[1] / mae[0],
+        expected[1].mean() / expected[0].mean(),
     )

@@ -15,7 +15,7 @@ from dustest.data.messages import not_one_of, shown
 from dustest.data.quantities import QUANTITIES, percentile_columns
 from dustest.estimators.bagpipes import BagpipesEstimator
 from dustest.studies.band_sets import check_band_sets, flux_errors, union
-from dustest.studies.forecast_record import INFORMATION, TRUE, Forecast
+from dustest.studies.forecast_record import EXPECTED, INFORMATION, TRUE, Forecast
 from dustest.studies.quantile_information import LEVELS, quantile_bits
 
 __all__ = ["forecast"]
@@ -40,7 +40,7 @@ def forecast(
     magnitude=None,
     magnitude_band=None,
     estimator=None,
-    n_mocks=256,
+    n_mocks=512,
     random_state=None,
 ):
     """Forecast how well photometry in some bands measures dust and star formation.
@@ -236,7 +236,10 @@ def _fitted(mocks, targets, quantiles, models):
         columns = zip((name, *percentile_columns(name)), (median, low, high), strict=True)
         for column, values in columns:
             table[column] = values if unit is None else values << unit
-        table[name + INFORMATION] = _information(mocks, models, name, quantiles[:, number, 3:])
+        posterior = quantiles[:, number, len(_LEVELS) :]
+        expected = np.mean(np.abs(posterior - median[:, np.newaxis]), axis=1)
+        table[name + EXPECTED] = expected if unit is None else expected << unit
+        table[name + INFORMATION] = _information(mocks, models, name, posterior)
     return table
 
 

@@ -1,11 +1,12 @@
 """Information that data add to a prior, from quantiles of posteriors and draws of the prior."""
 
 import numpy as np
+from scipy.stats import differential_entropy
 
 __all__ = ["LEVELS", "quantile_bits"]
 
-LEVELS = tuple((np.arange(33) / 32.0).tolist())
-"""Probabilities of the quantiles, evenly spaced from 0 to 1."""
+LEVELS = tuple(((np.arange(200) + 0.5) / 200.0).tolist())
+"""Probabilities of the quantiles, which divide a posterior into equal parts."""
 
 
 def quantile_bits(quantiles, prior):
@@ -14,8 +15,7 @@ def quantile_bits(quantiles, prior):
     Parameters
     ----------
     quantiles : ndarray of shape (n, n_levels)
-        Quantiles of posteriors at evenly spaced probabilities, from the smallest to the largest
-        draw.
+        Quantiles of posteriors at the probabilities of `LEVELS`.
     prior : ndarray of shape (n_prior,)
         Draws from the prior.
 
@@ -26,15 +26,14 @@ def quantile_bits(quantiles, prior):
 
     Notes
     -----
-    Between two quantiles lies a known part of the posterior. The divergence is that of a
-    histogram with these quantiles as edges, whose prior probabilities are those of the draws of
-    the prior [1]_. Narrow posteriors have narrow bins: the largest value is log2 of the number of
-    draws of the prior per bin. Values that many draws share, such as the smallest rate, are
-    points of finite probability in both.
+    The prior is flat in the prior probability of smaller values, so that the divergence is minus
+    the entropy of the posterior there, which is estimated from spacings of quantiles [1]_. The
+    largest value is log2 of the number of draws of the prior. Values that many draws of the prior
+    share, such as the smallest rate, are spread over their range of probabilities.
 
     References
     ----------
-    .. [1] Vasicek 1976, J. R. Statist. Soc. B 38, 54.
+    .. [1] Ebrahimi et al. 1994, Statist. Probab. Lett. 20, 225.
 
     Examples
     --------
@@ -47,11 +46,10 @@ def quantile_bits(quantiles, prior):
     """
     known = np.isfinite(quantiles).all(axis=1)
     bits = np.full(len(quantiles), np.nan)
-    ordered = np.sort(prior)
-    widths = np.diff(_places(quantiles[known], ordered), axis=1)
-    least = 1.0 / len(prior)
-    n_bins = widths.shape[1]
-    bits[known] = np.maximum(-np.mean(np.log2(n_bins * np.maximum(widths, least)), axis=1), 0.0)
+    if known.any():
+        places = _places(quantiles[known], np.sort(prior))
+        entropy = differential_entropy(places, base=2, axis=1, method="ebrahimi")
+        bits[known] = np.clip(-entropy, 0.0, np.log2(len(prior)))
     return bits
 
 

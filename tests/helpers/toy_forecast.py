@@ -21,6 +21,7 @@ def toy_forecast(n=4000, seed=180602):
         part["true_A_V"] = truth * u.mag
         part["A_V"] = (truth + error * noise) * u.mag
         part["A_V_p16"], part["A_V_p84"] = (part["A_V"] + s * error * u.mag for s in (-1.0, 1.0))
+        part["A_V_expected_error"] = np.full(n, error * np.sqrt(2.0 / np.pi)) * u.mag
         part["A_V_information"] = bits - 0.5 + 0.1 * noise**2
         parts.append(part)
     parts[1]["A_V"][-1] = np.nan

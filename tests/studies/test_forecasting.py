@@ -92,7 +92,8 @@ class TestForecast:
 
     def test_columns_and_units(self, result):
         columns = ["bands", "redshift", "magnitude", "true_A_V", "A_V", "A_V_p16", "A_V_p84"]
-        assert result.mocks.colnames == [*columns, "A_V_information"]
+        columns += ["A_V_expected_error", "A_V_information"]
+        assert result.mocks.colnames == columns
         assert result.mocks["A_V"].unit == result.table()["error"].unit == u.mag
         assert result.quantities == ("A_V",)
         assert result.magnitude_band == "F277W"
