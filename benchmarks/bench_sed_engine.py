@@ -1,4 +1,4 @@
-"""Speed, effective sample size, calibration and memory of the tabulated engine.
+"""Speed, effective sample size and memory of the tabulated engine.
 
 Run ``python benchmarks/bench_sed_engine.py``; ``--only`` picks parts. All but those of the first
 part are mocks of the default prior (lognormal history, Calzetti dust) in nine bands:
@@ -12,16 +12,13 @@ speed
     Galaxies of one redshift at signal to noise of 5 to 50, and their effective samples.
 plausible
     How many mocks of the prior, signal to noise of 3 to 50, carry ``POOR_FIT``.
-calibration
-    Mocks with masses of the prior and noise of one size: whether the truth lies at all percentiles
-    alike.
 catalogue
     A catalogue with redshifts from 6 to 9, from a sample to its table, imports and tables
     included, with the largest memory of the process that fits.
 reference
     The same galaxies by Bagpipes under its sampler, some 100 processor seconds each.
 
-Times are processor seconds of one core.
+Times are processor seconds of one core. ``bench_sed_calibration.py`` measures calibration.
 """
 
 import argparse
@@ -36,7 +33,6 @@ from pathlib import Path
 
 import numpy as np
 from astropy import units as u
-from scipy.stats import kstest
 from threadpoolctl import threadpool_limits
 
 from dustest import BagpipesEstimator
@@ -52,10 +48,9 @@ from dustest.simulate import GalaxySimulator
 
 BANDS = ("F090W", "F115W", "F150W", "F200W", "F277W", "F335M", "F356W", "F410M", "F444W")
 SETTINGS = Settings(sfh="lognormal", dust_law="Calzetti")
-CALIBRATED = ("A_V", "log_sSFR", "log_mass")
+COMPARED = ("A_V", "log_sSFR", "log_mass")
 BRIGHTEST = 30.0  # nJy
 ERROR_FLOOR = 0.05
-MASSES = (8.6, 9.4)  # log10 of the masses formed of mocks for the calibration
 REDSHIFTS = (6.0, 9.0)
 DEMO = Path(__file__).parent / "data" / "demo-0.1.ecsv"
 HST = ("F606W", "F814W")
@@ -74,25 +69,9 @@ def draw_mocks(n, redshift, snr, seed):
     return _galaxies(redshift, flux, error)
 
 
-def draw_calibrated(n, redshift, snr, seed):
-    """Settings, galaxies of their prior, with masses of it and noise of one size, and truth."""
-    priors = {"lognormal:massformed": MASSES}
-    settings = Settings(sfh="lognormal", dust_law="Calzetti", priors=priors)
-    maker = ModelMaker(settings, redshift, band_light(settings, BANDS))
-    rng = np.random.default_rng(seed)
-    models = maker.at(rng.random((n, len(maker.prior.free))))
-    log_mass = rng.uniform(*MASSES, n)
-    flux = models.flux * 10.0 ** log_mass[:, np.newaxis]
-    error = np.full(flux.shape, np.median(flux.max(axis=1)) / snr)
-    truth = {name: models.quantities[name] for name in CALIBRATED}
-    truth["log_mass"] = truth["log_mass"] + log_mass
-    noisy = flux + error * rng.standard_normal(flux.shape)
-    return settings, _galaxies(redshift, noisy, error, floor=0.0), truth
-
-
-def _galaxies(redshift, flux, error, floor=ERROR_FLOOR):
+def _galaxies(redshift, flux, error):
     """Records of galaxies of one redshift."""
-    error = np.hypot(error, floor * flux)
+    error = np.hypot(error, ERROR_FLOOR * flux)
     return [
         Galaxy(redshift, np.nan, BANDS, flux[i], error[i], None, seed=i) for i in range(len(flux))
     ]
@@ -232,23 +211,6 @@ def show_plausible(arguments):
     )
 
 
-def show_calibration(arguments):
-    """Probability integral transforms, and coverage of 68 % and 95 %."""
-    for snr in (5.0, 20.0):
-        settings, galaxies, truth = draw_calibrated(arguments.mocks, 7.0, snr, seed=1)
-        posteriors, _ = fit(TabulatedEngine(settings), galaxies)
-        for name, values in truth.items():
-            draws = np.stack([posterior.draws[name] for posterior in posteriors])
-            rank = np.mean(draws < values[:, np.newaxis], axis=1)
-            rank += 0.5 * np.mean(draws == values[:, np.newaxis], axis=1)
-            inside = [np.mean(np.abs(rank - 0.5) < 0.5 * level) for level in (0.68, 0.95)]
-            p_value = kstest(rank, "uniform").pvalue
-            print(
-                f"{arguments.mocks} mocks, S/N {snr:g}, {name}: p = {p_value:.2f}, coverage of "
-                f"68 %: {inside[0]:.1%}, of 95 %: {inside[1]:.1%}"
-            )
-
-
 def show_catalogue(arguments):
     """Speed and memory of a whole catalogue."""
     sample = catalogue(arguments.catalogue, 10.0, seed=1)
@@ -278,7 +240,7 @@ def show_reference(arguments):
             f"Bagpipes: {seconds:.0f} s, {slow.ess:.0f} effective samples; tables: {each:.4f} s, "
             f"{fast.ess:.0f}; {seconds / each:.0f} times faster"
         )
-        for name in CALIBRATED:
+        for name in COMPARED:
             both = [np.percentile(p.draws[name], [16, 50, 84]).round(3) for p in (slow, fast)]
             print(f"    {name}: {both[0]} against {both[1]}")
 
@@ -287,7 +249,6 @@ PARTS = {
     "users": show_users,
     "speed": show_speed,
     "plausible": show_plausible,
-    "calibration": show_calibration,
     "catalogue": show_catalogue,
     "reference": show_reference,
 }
