@@ -23,7 +23,7 @@ from sed_posteriors import posterior_of
 from sklearn.base import clone
 
 from dustest import BagpipesEstimator
-from dustest.data import as_sample
+from dustest.data import GalaxySample, as_sample
 from dustest.data.cited import Cited
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS, decode_flags
@@ -1087,6 +1087,21 @@ class TestDrawModels:
         # Calzetti dust of the same shape and mass makes galaxies red.
         red = models["flux_F444W"] / models["flux_F200W"]
         assert np.median(red[place > 0.8]) > 2.0 * np.median(red[place < 0.2])
+
+    def test_are_fitted_at_redshift_12_in_bands_of_miri(self):
+        skip_without("bagpipes", "nautilus")
+        bands = ("F200W", "F277W", "F356W", "F444W", "F560W", "F770W", "F1000W")
+        sed = BagpipesEstimator(priors={"dust:Av": (0.5, 2.0)}, random_state=1)
+        models = sed.draw_models(64, bands, 12.0)[:12]
+        sample = GalaxySample({"id": np.arange(12), "redshift": models["redshift"]})
+        for band in bands:
+            sample[f"flux_{band}"] = models[f"flux_{band}"]
+            sample[f"flux_err_{band}"] = 0.02 * models[f"flux_{band}"]
+        table = sed.estimate(sample)
+        assert (table["fit_probability"] > 0.5).all()
+        assert np.abs(table["log_mass"] - models["log_mass"]).max() < 0.5
+        inside = (table["A_V_p16"] <= models["A_V"]) & (models["A_V"] <= table["A_V_p84"])
+        assert np.count_nonzero(inside) >= 6
 
     @pytest.mark.parametrize(
         ("arguments", "message"),
