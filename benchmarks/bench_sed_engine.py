@@ -5,9 +5,10 @@ part are mocks of the default prior (lognormal history, Calzetti dust) in nine b
 
 users
     The 200 galaxies of the demo of version 0.1, galaxies of the simulator with individual
-    redshifts, with and without gaps, prior mocks, and catalogues given by ``--catalogs``. Each
-    set of galaxies is fitted by this version and by another one, whose folder ``--old`` gives, in
-    turn; with it, medians of A_V are compared.
+    redshifts, with and without gaps, some of them with redshifts known to 0.3, prior mocks, and
+    catalogues given by ``--catalogs``. Each set of galaxies is fitted by this version and by
+    another one, whose folder ``--old`` gives, in turn; with it, medians of A_V are compared. The
+    other version fits at most ``--old-galaxies`` of a set, of neighbouring redshifts.
 speed
     Galaxies of one redshift at signal to noise of 5 to 50, and their effective samples.
 plausible
@@ -54,6 +55,7 @@ ERROR_FLOOR = 0.05
 REDSHIFTS = (6.0, 9.0)
 DEMO = Path(__file__).parent / "data" / "demo-0.1.ecsv"
 HST = ("F606W", "F814W")
+SPREAD = 0.3  # of uncertain redshifts
 GAPS = 0.05  # share of fluxes that are left out
 SEED = 180100
 
@@ -114,14 +116,18 @@ def user_samples(arguments):
     rng = np.random.default_rng(SEED + 1)
     for band in bands:
         gaps[f"flux_{band}"][rng.random(len(gaps)) < GAPS] = np.nan
+    uncertain = simulated[:n].copy()
+    uncertain["redshift_err"] = SPREAD
     mocks = draw_mocks(n, 7.0, 35.0, seed=SEED + 2)
-    return {
+    samples = {
         "demo": read_catalog(DEMO)[:n],
+        **{Path(path).stem: read_catalog(path)[:n] for path in arguments.catalogs},
+        "prior mocks": _sample(mocks, np.full(n, 7.0)),
+        f"simulator, redshifts known to {SPREAD:g}": uncertain,
         "simulator": simulated,
         "simulator with gaps": gaps,
-        "prior mocks": _sample(mocks, np.full(n, 7.0)),
-        **{Path(path).stem: read_catalog(path)[:n] for path in arguments.catalogs},
     }
+    return {name: sample[np.argsort(sample["redshift"])] for name, sample in samples.items()}
 
 
 def _is_flux(name):
@@ -129,13 +135,12 @@ def _is_flux(name):
     return name.startswith("flux_") and "limit" not in name
 
 
-def measure(sample):
-    """Galaxies per second, effective samples and percentiles of A_V, in this process.
+def measure(sample, redshift):
+    """Galaxies per second, effective samples, percentiles of A_V and MB, of this process.
 
     The first galaxy is fitted before, with the tables that a worker makes once.
     """
-    sample = sample[np.argsort(np.array(sample["redshift"]))]
-    sed = BagpipesEstimator(random_state=1, targets=("A_V",))
+    sed = BagpipesEstimator(random_state=1, targets=("A_V",), redshift=redshift)
     sed._start_worker()
     batch = make_batch(as_sample(sample))
     sed._estimate(batch[:1])
@@ -144,39 +149,51 @@ def measure(sample):
     seconds = time.process_time() - start
     ess = np.concatenate([part.extra["ess"] for part in found])
     a_v = np.concatenate([part.samples["A_V"] for part in found])
-    return len(batch) / seconds, ess, np.nanpercentile(a_v, [16, 50, 84], axis=1)
+    return len(batch) / seconds, ess, np.nanpercentile(a_v, [16, 50, 84], axis=1), _peak_memory()
+
+
+def _peak_memory():
+    """Largest memory of this process in MB; ``getrusage`` includes that of its parent."""
+    status = Path("/proc/self/status").read_text().split("VmHWM:")[1]
+    return int(status.split()[0]) / 1024
 
 
 def show_users(arguments):
     """Speed on the data of users, of this version and of another one."""
-    trees = {"this": None} | ({"old": arguments.old} if arguments.old else {})
-    with tempfile.TemporaryDirectory() as folder:
-        task = Path(folder) / "samples.pickle"
-        task.write_bytes(pickle.dumps(user_samples(arguments)))
-        for name in pickle.loads(task.read_bytes()):
-            found = {tree: _measured(task, name, path) for tree, path in trees.items()}
-            rate, ess, a_v = found["this"]
-            print(f"{name}: {len(ess)} galaxies, {rate:.1f}/s, {np.mean(ess >= 400):.1%} have 400")
-            if "old" in found:
-                theirs, their_ess, their_a_v = found["old"]
-                apart = np.abs(a_v[1] - their_a_v[1]) / (their_a_v[2] - their_a_v[0])
-                print(
-                    f"    old: {theirs:.1f}/s, {np.mean(their_ess >= 400):.1%} have 400; "
-                    f"{rate / theirs:.1f} times faster; medians of A_V within a tenth of the "
-                    f"interval: {np.mean(apart < 0.1):.1%}"
-                )
+    for name, sample in user_samples(arguments).items():
+        first = max((len(sample) - arguments.old_galaxies) // 2, 0)
+        some = slice(first, first + arguments.old_galaxies)
+        rate, ess, a_v, memory = _measured(sample, name, None)
+        print(
+            f"{name}: {len(ess)} galaxies, {rate:.1f}/s, {np.mean(ess >= 400):.1%} have 400 "
+            f"effective samples, at most {memory:.0f} MB",
+            flush=True,
+        )
+        if arguments.old:
+            theirs, their_ess, their_a_v, _ = _measured(sample[some], name, arguments.old)
+            apart = np.abs(a_v[1, some] - their_a_v[1]) / (their_a_v[2] - their_a_v[0])
+            print(
+                f"    old: {len(their_ess)} galaxies, {theirs:.1f}/s, "
+                f"{np.mean(their_ess >= 400):.1%} have 400; {rate / theirs:.1f} times faster; "
+                f"medians of A_V within a tenth of the interval: {np.mean(apart < 0.1):.1%}",
+                flush=True,
+            )
 
 
-def _measured(task, name, tree):
+def _measured(sample, name, tree):
     """Result of `measure` in a fresh process that imports dustest from a folder."""
     path = [tree] if tree else []
     path += filter(None, [os.environ.get("PYTHONPATH")])
-    done = subprocess.run(
-        [sys.executable, __file__, "--measure", str(task), name],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(path)},
-        check=True,
-        capture_output=True,
-    )
+    redshift = "free" if "known to" in name else "fixed"
+    with tempfile.TemporaryDirectory() as folder:
+        task = Path(folder) / "sample.pickle"
+        task.write_bytes(pickle.dumps(sample))
+        done = subprocess.run(
+            [sys.executable, __file__, "--measure", str(task), redshift],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(path)},
+            check=True,
+            stdout=subprocess.PIPE,
+        )
     return pickle.loads(done.stdout)
 
 
@@ -265,12 +282,13 @@ def main():
     parser.add_argument("--simulated", type=int, default=10_000, help="galaxies of the simulator")
     parser.add_argument("--catalogs", nargs="*", default=[], help="catalogues of the first part")
     parser.add_argument("--old", help="folder of another version")
+    parser.add_argument("--old-galaxies", type=int, default=500, help="most that it fits of a set")
     parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     with threadpool_limits(1):
         if arguments.measure:
-            samples = pickle.loads(Path(arguments.measure[0]).read_bytes())
-            found = measure(samples[arguments.measure[1]])
+            path, redshift = arguments.measure
+            found = measure(pickle.loads(Path(path).read_bytes()), redshift)
             sys.stdout.buffer.write(pickle.dumps(found))
             return
         for name in arguments.only:
