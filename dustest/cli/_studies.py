@@ -55,7 +55,7 @@ def add_commands(commands):
         "--by", help="magnitude, redshift or a quantity: a row for each cell of it"
     )
     parser.add_argument(
-        "--n-mocks", type=int, default=512, help="number of galaxies (default: %(default)s)"
+        "--n-mocks", type=int, default=384, help="number of galaxies (default: %(default)s)"
     )
     parser.add_argument(
         "--set",

@@ -40,7 +40,7 @@ def forecast(
     magnitude=None,
     magnitude_band=None,
     estimator=None,
-    n_mocks=512,
+    n_mocks=384,
     random_state=None,
 ):
     """Forecast how well photometry in some bands measures dust and star formation.
