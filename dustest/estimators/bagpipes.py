@@ -369,7 +369,8 @@ class BagpipesEstimator(DustEstimator):
         Raises
         ------
         InputError
-            If an argument is invalid, a band is unknown, or the tables do not support the priors.
+            If an argument is invalid, a band is unknown, the tables do not support the priors, or
+            the fit has several histories or laws, or joint priors.
         MissingDependencyError
             If Bagpipes is not installed.
 
@@ -387,7 +388,14 @@ class BagpipesEstimator(DustEstimator):
         n = check_whole(n, "n")
         bands = tuple(get_band(name).name for name in bands)
         redshifts = _checked_redshifts(redshift, self.redshift_range)
-        check_parameters(self._settings(), "draw_models")
+        settings, *others = self._settings()
+        if others or self.joint_priors:
+            msg = (
+                "draw_models needs one history and one dust law without joint_priors, got "
+                f"{self!r}: draw models of each pair of history and law"
+            )
+            raise InputError(msg)
+        check_parameters(settings, "draw_models")
         request = (n, bands, redshifts, self._base_seed(random_state))
         tasks = [(0, request)]
         ((_, _, found),) = run_in_workers(self, _draw_models, tasks, n_workers=1, timeout=None)
@@ -630,7 +638,8 @@ class BagpipesEstimator(DustEstimator):
 
 def _draw_models(estimator, request):
     """Models of the prior, in a worker."""
-    return draw_prior_models(estimator._settings(), *request)
+    (settings,) = estimator._settings()
+    return draw_prior_models(settings, *request)
 
 
 def _checked_redshifts(redshift, limits):

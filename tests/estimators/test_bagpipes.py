@@ -1115,3 +1115,8 @@ class TestDrawModels:
     def test_mistakes(self, arguments, message):
         with pytest.raises(InputError, match=message):
             BagpipesEstimator().draw_models(*arguments)
+
+    def test_need_one_model(self):
+        sed = BagpipesEstimator(dust_law=("Calzetti", "SMC"))
+        with pytest.raises(InputError, match="draw_models needs one history and one dust law"):
+            sed.draw_models(8, ["F200W", "F444W"], 7.0)
