@@ -375,7 +375,8 @@ class BagpipesEstimator(DustEstimator):
         Raises
         ------
         InputError
-            If an argument is invalid, a band is unknown, or the tables do not support the priors.
+            If an argument is invalid, a band is unknown, the tables do not support the priors, or
+            the fit has several histories or laws, or joint priors.
         MissingDependencyError
             If Bagpipes is not installed.
 

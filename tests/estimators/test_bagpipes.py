@@ -1170,7 +1170,7 @@ class TestDrawModels:
 
     @pytest.mark.parametrize(
         "parameters",
-        [{"dust_law": ("Calzetti", "SMC")}, {"joint_priors": ("Nagaraj22",)}],
+        [{"dust_law": ("Calzetti", "SMC")}, {"joint_priors": ("main_sequence",)}],
     )
     def test_needs_one_model(self, parameters):
         with pytest.raises(InputError, match=r"draw_models needs one sfh .*without joint_priors"):
