@@ -33,7 +33,7 @@ def draw_mocks(settings, n, rng):
     models = models.take(np.flatnonzero(np.any(models.flux > 0.0, axis=1)))
     log_formed = rng.uniform(models.low, models.high)
     joint = JointWeights(settings.joint_priors, Pool(maker, ()))
-    weight = np.exp(joint.log_ratio(models, log_formed))
+    weight = np.exp(joint.log_ratio(models, log_formed[:, np.newaxis])[:, 0])
     drawn = systematic_draw(weight / weight.sum(), n, rng, log_formed)
     models, log_formed = models.take(drawn), log_formed[drawn]
     flux = models.flux * 10.0 ** log_formed[:, np.newaxis]

@@ -455,7 +455,7 @@ def _refuses(estimator, sample, what):
 
 
 def _check_posterior(case):
-    """``sample_posterior`` draws the requested number, reproducibly for the same seed."""
+    """``sample_posterior`` and ``estimate`` draw the requested number, reproducibly."""
     if case.fitted.uncertainty == "none":
         return
     one = case.sample[:1]
@@ -468,6 +468,10 @@ def _check_posterior(case):
         _require(
             np.array_equal(values, again[name], equal_nan=True), "the seed must fix the draws"
         )
+    table = case.fitted.estimate(one, draws=5)
+    for name in draws:
+        kept = f"{name}_draws" in table.colnames and table[f"{name}_draws"].shape == (1, 5)
+        _require(kept, f"estimate must keep draws of {name}, of shape (1, 5)")
 
 
 def _check_innocence(case):

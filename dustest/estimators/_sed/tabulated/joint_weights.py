@@ -18,7 +18,7 @@ from dustest.estimators._sed.posterior import A_V, DRAWN
 __all__ = ["JointWeights"]
 
 _MASS = "log_mass_formed"
-_N_MEAN, _N_CANDIDATES = 8, 16
+_N_MEAN, _N_CANDIDATES = 2, 8
 """Masses of a model over which weights are averaged, and from which one is drawn."""
 _N_NORM = 4
 """Masses of the prior for each model of the pool, for the normalisation."""
@@ -68,12 +68,8 @@ class JointWeights:
         """
         if not self._priors:
             return likelihood
-        n = _N_MEAN if self._needs_mass else 1
-        rows = np.repeat(np.arange(len(models)), n)
-        models = models.take(rows)
-        mass = draw(models, likelihood[rows], rng) if self._needs_mass else models.low
-        log_ratio = self.log_ratio(models, mass).reshape(-1, n)
-        log_mean = logsumexp(log_ratio, axis=1) - np.log(n)
+        masses = self._masses(models, likelihood, draw, _N_MEAN, rng)
+        log_mean = logsumexp(self.log_ratio(models, masses), axis=1) - np.log(masses.shape[1])
         return replace(likelihood, log_weight=likelihood.log_weight + log_mean)
 
     def choose(self, models, likelihood, draw, rng):
@@ -91,14 +87,19 @@ class JointWeights:
         """
         if not self._needs_mass:
             return draw(models, likelihood, rng)
-        n = len(models)
-        rows = np.repeat(np.arange(n), _N_CANDIDATES)
-        models = models.take(rows)
-        mass = draw(models, likelihood[rows], rng)
-        log_ratio = self.log_ratio(models, mass).reshape(n, -1)
+        masses = self._masses(models, likelihood, draw, _N_CANDIDATES, rng)
+        log_ratio = self.log_ratio(models, masses)
         below = np.cumsum(np.exp(log_ratio - log_ratio.max(axis=1, keepdims=True)), axis=1)
+        n = len(models)
         chosen = np.sum(below[:, :-1] < rng.random((n, 1)) * below[:, -1:], axis=1)
-        return mass.reshape(n, -1)[np.arange(n), chosen]
+        return masses[np.arange(n), chosen]
+
+    def _masses(self, models, likelihood, draw, number, rng):
+        """Masses (n, number) of models, or one each if no prior depends on them."""
+        if not self._needs_mass:
+            return models.low[:, np.newaxis]
+        rows = np.repeat(np.arange(len(models)), number)
+        return draw(models.take(rows), likelihood[rows], rng).reshape(-1, number)
 
     def log_ratio(self, models, log_formed):
         """Compute the joint priors over the own ones.
@@ -107,25 +108,27 @@ class JointWeights:
         ----------
         models : Models
             The models.
-        log_formed : ndarray of shape (n,)
-            log10 of their masses formed, in solar masses.
+        log_formed : ndarray of shape (n, k)
+            log10 of masses formed of each model, in solar masses.
 
         Returns
         -------
-        ndarray of shape (n,)
-            Natural logarithm of the weight of each model.
+        ndarray of shape (n, k)
+            Natural logarithm of the weight of each model for these masses.
         """
         values = self._prior.transform(models.cube) | {_MASS: np.zeros(len(models))}
         # A_V is that of the screen, whose prior the joint one replaces.
         values |= models.quantities | {"A_V": values[A_V]}
         values[AGE_OF_UNIVERSE] = self._ages(models.quantities["redshift"])
-        total = np.zeros(len(models))
+        total = np.zeros(log_formed.shape)
         for one in self._priors:
             value, *given = (
-                values[name] + log_formed if _scales(name) else values[name]
+                (values[name][:, np.newaxis] + log_formed).ravel()
+                if _scales(name)
+                else np.repeat(values[name], log_formed.shape[1])
                 for name in (one.quantity, *one.given)
             )
-            total += self._log_density(one, value, given, models.cube)
+            total += self._log_density(one, value, given, models.cube).reshape(total.shape)
         return total
 
     @cached_property
@@ -135,19 +138,19 @@ class JointWeights:
             return 0.0
         pool, rng = self._pool, np.random.default_rng(_SEED)
         possible = np.flatnonzero(np.any(pool.flux > 0.0, axis=1))
-        density = np.repeat(pool.log_density[possible], _N_NORM)
-        models = pool.take(np.repeat(possible, _N_NORM))
-        mass = rng.uniform(models.low, models.high)
-        return float(logsumexp(self.log_ratio(models, mass) - density) - logsumexp(-density))
+        models, log_density = pool.take(possible), pool.log_density[possible]
+        masses = rng.uniform(models.low, models.high, (_N_NORM, len(possible))).T
+        log_mean = logsumexp(self.log_ratio(models, masses), axis=1) - np.log(_N_NORM)
+        return float(logsumexp(log_mean - log_density) - logsumexp(-log_density))
 
     def _log_density(self, one, value, given, cube):
-        """Logarithm of a prior over that of its quantity."""
+        """Logarithm (n * k,) of a prior over that of its quantity, for k values of each model."""
         name = fit_name(one.quantity)
         if name not in self._prior.free:
             return one.log_density(value, given)
         low, high = self._prior.limits(name)
         own = self._prior.log_ratio_to("uniform", name, cube) + np.log(high - low)
-        return one.log_density(value, given, (low, high)) + own
+        return one.log_density(value, given, (low, high)) + np.repeat(own, len(value) // len(own))
 
     def _ages(self, redshift):
         """Ages of the Universe in Gyr."""
