@@ -1,5 +1,6 @@
 """`BagpipesEstimator`: dust from fits of stellar populations to photometry and spectra."""
 
+import json
 import warnings
 from collections.abc import Mapping
 from numbers import Integral
@@ -19,6 +20,12 @@ from dustest.estimators._sed.averaging import Alternatives, average, several
 from dustest.estimators._sed.bagpipes.loading import load_bagpipes
 from dustest.estimators._sed.bagpipes.nested_sampling import clean_spectrum, fit_galaxy
 from dustest.estimators._sed.clear_light import check_for_bagpipes
+from dustest.estimators._sed.data_corrections import (
+    check_template_error,
+    correct,
+    floors_by_band,
+    zero_point_factors,
+)
 from dustest.estimators._sed.drawn_parameters import (
     data_columns,
     fitted_data,
@@ -34,7 +41,7 @@ from dustest.estimators._sed.extra_columns import (
 from dustest.estimators._sed.fitted_law import fitted_law
 from dustest.estimators._sed.joint_priors import check_joint_priors, joint_priors_of
 from dustest.estimators._sed.parameter_checks import check_choice, check_switch, years
-from dustest.estimators._sed.posterior import DRAWN, N_DRAWS, Galaxy, Settings
+from dustest.estimators._sed.posterior import DRAWN, N_DRAWS, Galaxy, Limits, Settings
 from dustest.estimators._sed.prior_transform import SEDPrior
 from dustest.estimators._sed.priors import (
     BAGPIPES_REDSHIFT,
@@ -50,6 +57,7 @@ from dustest.estimators._sed.rest_frame import REST_FRAME, RestFrame
 from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
 from dustest.estimators._sed.tabulated.model_pool import check_parameters, check_tabulated
 from dustest.estimators._sed.tabulated.prior_models import draw_prior_models
+from dustest.estimators._sed.zero_points import find_zero_points
 from dustest.estimators.base import DustEstimator
 from dustest.estimators.run.batch import Estimates, error_floor
 from dustest.estimators.run.information import LEAST_INFORMATION
@@ -64,6 +72,7 @@ __all__ = ["BagpipesEstimator"]
 _ENGINES = {"tabulated": ("Cappe2004",), "bagpipes": ("Lange2023",)}
 """References by engine."""
 _REDSHIFTS = ("fixed", "free")
+_LIKELIHOODS = ("gaussian", "robust")
 _DENSITIES = ("redshift_density", "redshift_samples")
 """Columns with a probability density of the redshift, in order of preference."""
 _TRIAL_REDSHIFT = 0.01
@@ -85,10 +94,11 @@ _NO_DRAWS = np.full(N_DRAWS, np.nan)
 
 
 class BagpipesEstimator(DustEstimator):
-    """Dust, star formation and mass from a Bayesian fit with the models of Bagpipes.
+    r"""Dust, star formation and mass from a Bayesian fit with the models of Bagpipes.
 
     Stellar populations (BC03, Kroupa initial mass function) with nebular emission, attenuation
     and the intergalactic medium of Bagpipes are fitted to the photometry, the spectrum or both.
+    Upper limits of fluxes, ``flux_limit_<BAND>``, are part of the likelihood of the tables.
     The same seed gives the same bytes with any number of workers. A fit writes no files, prints
     nothing and changes no settings of the caller.
 
@@ -129,11 +139,24 @@ class BagpipesEstimator(DustEstimator):
         Cosmology of the distances and of the ages of the Universe, by default that of Bagpipes,
         ``FlatLambdaCDM(H0=70, Om0=0.3)``. Only the tables take another one; their stars are at
         most 13.47 Gyr old in any.
-    error_floor : float, optional
+    error_floor : float or mapping of str to float, optional
         Error of the photometry, as a fraction of the flux from 0 to 1, that is added in
-        quadrature, for the accuracy of models and zero points. If the catalogue was read with an
+        quadrature, for the accuracy of models and zero points; of all bands, or by band, where
+        bands that are not named have 0.05. If the catalogue was read with an
         ``error_floor``, only the difference is added, so that the larger of the two applies;
         ``meta["error_floor"]`` of the result records it. Spectra have no floor.
+    likelihood : {"gaussian", "robust"}, optional
+        Distribution of the errors of the photometry. With ``"robust"``, any band may be an
+        outlier, see the notes; only the tables have it.
+    zero_points : mapping of str to float or `~astropy.units.Quantity`, Table or None, optional
+        Corrections of zero points by band: factors by which fluxes, their errors and limits are
+        multiplied, or offsets in mag that are added to magnitudes. Also the table that
+        `fit_zero_points` returns. Bands that are not named are not corrected.
+    template_error : callable, Table, array_like of shape (n, 2) or None, optional
+        Relative error of the models by rest wavelength in Angstrom, which is added in quadrature
+        at the pivot wavelength of each band, as in EAZY: a function, or ascending
+        wavelengths and errors from 0 to 1, which are interpolated linearly and constant beyond
+        the ends. With a free redshift, it is that at the redshift of the sample.
     resolution : {"prism"}, float or None, optional
         Resolving power of the spectra: that of NIRSpec's prism, a constant, or infinite.
     n_live : int, optional
@@ -205,10 +228,22 @@ class BagpipesEstimator(DustEstimator):
     follows the prior. The flags are ``PRIOR_DOMINATED`` if the data add less than 1 bit to the
     prior of A_V, so that the posterior still covers more than half of it; ``AT_PRIOR_EDGE`` if
     more than a tenth of the posterior of A_V is in the outermost 2 % of its prior; ``LOW_ESS``
-    below 400 effective samples; ``NO_DATA`` for fewer than two usable bands and no spectrum.
+    below 400 effective samples; ``NO_DATA`` for fewer than two usable bands, one of them
+    measured, and no spectrum.
     ``POOR_FIT`` marks data that are improbable under every model: the posterior predictive
     probability of the chi-squared is below 1e-4, or the chi-squared of the best model is more than
     ten times the number of data.
+
+    A band with an upper limit alone adds the probability that its flux is measured below the
+    limit. ``chi2`` and ``fit_probability`` are those of measured fluxes. ``engine="bagpipes"``
+    does not use limits, with a warning, and ``escalate`` leaves out galaxies that have some.
+
+    With ``likelihood="robust"``, the error of each band has the distribution
+    :math:`(1 - p) N(0, \sigma) + p C(0, 6 \sigma)`, where C is a Cauchy distribution. The
+    share of outliers p has the prior Beta(1, 19), with a mean of 5 per cent, for each galaxy, and
+    is integrated over (Hogg, Bovy & Lang 2010). The columns ``outlier_<BAND>`` are the posterior
+    probabilities that bands are outliers, and ``chi2`` and ``fit_probability`` count those
+    little. A fit takes some five times as long.
 
     Further columns of the result: ``log_mass`` (log10 of the living stellar mass in solar
     masses, median), ``chi2`` of the best model, ``fit_probability`` (the posterior predictive
@@ -226,7 +261,10 @@ class BagpipesEstimator(DustEstimator):
       without its dust, and ``SED_wavelength``, ``SED`` and ``SED_dust_free``, its spectrum in
       500 points over the bands of the sample;
     - ``"star_formation_history"``: ``SFH``, the mean star-formation rate in bins of lookback time
-      of 0.1 dex, from ``SFH_lookback_low`` to ``SFH_lookback_high``, with percentiles of each bin.
+      of 0.1 dex, from ``SFH_lookback_low`` to ``SFH_lookback_high``, with percentiles of each bin;
+    - ``"photometry"``: ``predicted_<BAND>`` and ``predicted_err_<BAND>``, mean and standard
+      deviation of the photometry of the models over the posterior, from the tables, and
+      ``predicted_covariance``, between all bands.
 
     Percentiles have the endings ``_p16`` and ``_p84``.
 
@@ -268,7 +306,9 @@ class BagpipesEstimator(DustEstimator):
     Charlot & Fall 2000, ApJ 539, 718 (dust laws); Cappe et al. 2004, J. Comput. Graph. Stat. 13,
     907 (adaptive importance sampling); Gelman, Meng & Stern 1996, Statistica Sinica 6, 733
     (posterior predictive probabilities); Hoeting et al. 1999, Statistical Science 14, 382
-    (Bayesian model averaging).
+    (Bayesian model averaging); Hogg, Bovy & Lang 2010, arXiv:1008.4686, section 3, and
+    Johnson et al. 2021, ApJS 254, 22, section 2.4 (outliers); Brammer, van Dokkum & Coppi 2008,
+    ApJ 686, 1503, sections 2.5 and 2.6 (template error, zero points).
 
     Examples
     --------
@@ -319,6 +359,9 @@ class BagpipesEstimator(DustEstimator):
         redshift="fixed",
         cosmology=None,
         error_floor=0.05,
+        likelihood="gaussian",
+        zero_points=None,
+        template_error=None,
         resolution="prism",
         n_live=2000,
         n_effective=1000,
@@ -337,6 +380,9 @@ class BagpipesEstimator(DustEstimator):
         self.redshift = redshift
         self.cosmology = cosmology
         self.error_floor = error_floor
+        self.likelihood = likelihood
+        self.zero_points = zero_points
+        self.template_error = template_error
         self.resolution = resolution
         self.n_live = n_live
         self.n_effective = n_effective
@@ -401,11 +447,70 @@ class BagpipesEstimator(DustEstimator):
             models[name] = values if unit is None else values << unit
         return models
 
+    def fit_zero_points(self, X, *, reference=None, n_iterations=6, n_jobs=None, progress=None):
+        """Estimate zero points of bands from galaxies with known redshifts.
+
+        Zero points are factors of the flux by band, as in EAZY, for the parameter ``zero_points``.
+        They maximise the product of the evidences of all galaxies: in each iteration the sample is
+        fitted, and residuals of the fluxes from the photometry of the posterior, and the freedom
+        of the models to follow the fluxes, give a Newton step. A factor common to all bands is
+        that of the masses, so that the median of the factors is one unless a band is the
+        reference. Their logarithms have a Gaussian prior of 0.2.
+
+        Parameters
+        ----------
+        X : GalaxySample or anything that `~dustest.data.as_sample` takes
+            Galaxies with known redshifts, at least 30 in each band; several hundred, at different
+            redshifts, tell a wrong zero point from the colours of the models.
+        reference : str, optional
+            Band whose zero point is not changed.
+        n_iterations : int, optional
+            Greatest number of fits of the sample.
+        n_jobs : int, optional
+            Number of processes, as in ``estimate``.
+        progress : bool, optional
+            Whether to show progress, as in ``estimate``.
+
+        Returns
+        -------
+        zero_points : `~astropy.table.QTable`
+            A row for each band with ``band``, ``zero_point``, its standard error
+            ``zero_point_err`` and the number of galaxies ``n_galaxies``; ``meta["converged"]``
+            says whether the last step was small.
+
+        Raises
+        ------
+        InputError
+            If a band has fewer than 30 galaxies, ``reference`` is not a band of the sample, or
+            the engine is not that of the tables.
+
+        Warns
+        -----
+        DustestWarning
+            If the factors still change after the last iteration.
+
+        Examples
+        --------
+        >>> zero_points = sed.fit_zero_points(known, n_jobs=2)  # doctest: +SKIP
+        >>> sed.set_params(zero_points=zero_points).estimate(sample)  # doctest: +SKIP
+        """
+        if self.engine != "tabulated":
+            msg = f"fit_zero_points needs engine='tabulated', got engine={self.engine!r}"
+            raise InputError(msg)
+        check_number(n_iterations, "n_iterations", 1, kind=Integral)
+        options = {"reference": reference, "n_jobs": n_jobs, "progress": progress}
+        return find_zero_points(self, X, n_iterations=int(n_iterations), **options)
+
     @property
     def redshift_range(self):
         """Redshifts that the engine can fit."""
         tables_alone = self.engine == "tabulated" and not self.escalate
         return MIN_REDSHIFT, MAX_REDSHIFT if tables_alone else BAGPIPES_REDSHIFT
+
+    @property
+    def uses_limits(self):
+        """Whether upper limits of fluxes are used: the tables do."""
+        return self.engine == "tabulated"
 
     @property
     def rows_at_once(self):
@@ -416,13 +521,16 @@ class BagpipesEstimator(DustEstimator):
 
     def _extra_columns(self, bands):
         """Further columns, for any rows."""
-        return declared_columns(
-            self.extra,
-            bands,
-            self._wanted,
-            free_redshift=self.redshift == "free",
-            models=self._alternatives.column_names,
-        )
+        return declared_columns(self.extra, bands, self._wanted, **self._options)
+
+    @property
+    def _options(self):
+        """Parameters of the fit that add columns."""
+        return {
+            "free_redshift": self.redshift == "free",
+            "robust": self.likelihood == "robust",
+            "models": self._alternatives.column_names,
+        }
 
     def _data_columns(self, bands):
         """Columns of the photometry that was fitted."""
@@ -467,7 +575,10 @@ class BagpipesEstimator(DustEstimator):
 
     def _sample_provenance(self, sample):
         """Relative error of the photometry in the fit, including that of the catalogue."""
-        return {"error_floor": max(float(self.error_floor), error_floor(sample))}
+        floors = np.maximum(floors_by_band(self.error_floor, sample.bands), error_floor(sample))
+        if not isinstance(self.error_floor, Mapping):
+            return {"error_floor": max(float(self.error_floor), error_floor(sample))}
+        return {"error_floor": json.dumps(dict(zip(sample.bands, floors.tolist(), strict=True)))}
 
     def _start_worker(self):
         """Import Bagpipes, and allocate tables."""
@@ -480,9 +591,8 @@ class BagpipesEstimator(DustEstimator):
     def _estimate(self, batch):
         """Fit the galaxies, one by one or all of a redshift together."""
         wavelength = sed_wavelengths(batch.bands) if "sed" in self.extra and batch.bands else None
-        if self.engine == "tabulated":
-            batch = _without_spectra(batch)
-        batch = _with_floor(batch, self.error_floor)
+        batch = _without_spectra(batch) if self.engine == "tabulated" else _without_limits(batch)
+        batch = correct(batch, self.zero_points, self.error_floor, self.template_error)
         galaxies = [_usable_data(batch, row, wavelength) for row in range(len(batch))]
         usable = [galaxy for galaxy in galaxies if galaxy is not None]
         fitted = iter(self._posteriors(usable, batch.bands))
@@ -495,9 +605,8 @@ class BagpipesEstimator(DustEstimator):
                 self.extra,
                 batch.bands,
                 self._wanted,
-                free_redshift=self.redshift == "free",
-                models=self._alternatives.column_names,
                 settings=self._settings(),
+                **self._options,
             ),
             self._parameter_draws(rows),
             fitted_data(batch),
@@ -555,7 +664,7 @@ class BagpipesEstimator(DustEstimator):
             return posteriors
         return [
             _better(posterior, _sampled([galaxy], settings)[0])
-            if posterior.ess < _MIN_ESS
+            if posterior.ess < _MIN_ESS and not galaxy.limits.bands
             else posterior
             for galaxy, posterior in zip(galaxies, posteriors, strict=True)
         ]
@@ -569,7 +678,10 @@ class BagpipesEstimator(DustEstimator):
         """The parameters, checked, for the engine: one record for each model."""
         check_choice("engine", self.engine, tuple(_ENGINES))
         check_choice("redshift", self.redshift, _REDSHIFTS)
-        check_number(self.error_floor, "error_floor", 0.0, 1.0)
+        check_choice("likelihood", self.likelihood, _LIKELIHOODS)
+        floors_by_band(self.error_floor, ())
+        zero_point_factors(self.zero_points)
+        check_template_error(self.template_error)
         check_number(self.n_live, "n_live", _MIN_LIVE, kind=Integral)
         check_number(self.n_effective, "n_effective", 0, kind=Integral)
         check_switch("escalate", self.escalate)
@@ -619,6 +731,12 @@ class BagpipesEstimator(DustEstimator):
     def _member(self, sfh, dust_law, priors):
         """The parameters for one history and dust law, checked."""
         engine = "bagpipes" if self.escalate else self.engine
+        if engine == "bagpipes" and self.likelihood != "gaussian":
+            msg = (
+                f"likelihood={self.likelihood!r} needs engine='tabulated' without escalate: "
+                "Bagpipes itself has Gaussian errors alone"
+            )
+            raise InputError(msg)
         fitted_history(sfh, engine)
         fitted_law(dust_law, engine)
         cosmology = fitted_cosmology(self.cosmology, engine)
@@ -637,6 +755,7 @@ class BagpipesEstimator(DustEstimator):
             n_effective=int(self.n_effective),
             under_priors="priors" in self.extra,
             joint_priors=joint_priors_of(self.joint_priors),
+            robust=self.likelihood == "robust",
         )
         if self.engine == "tabulated":
             check_tabulated(settings)
@@ -718,10 +837,9 @@ def _without_spectra(batch):
     return batch.changed(**{name: getattr(batch, name)[:, :0] for name in names})
 
 
-def _with_floor(batch, floor):
-    """The batch with what its errors of the photometry lack of an error floor."""
-    lacking = np.sqrt(max(floor**2 - batch.error_floor**2, 0.0))
-    return batch.changed(flux_err=np.hypot(batch.flux_err, lacking * batch.flux))
+def _without_limits(batch):
+    """The batch without upper limits, which Bagpipes does not take."""
+    return batch.changed(flux_limit=np.full(batch.flux.shape, np.nan))
 
 
 def _usable_data(batch, row, sed_wavelength):
@@ -734,7 +852,8 @@ def _usable_data(batch, row, sed_wavelength):
     spectrum = clean_spectrum(
         batch.wavelength[row], batch.spectrum_flux[row], batch.spectrum_flux_err[row]
     )
-    if spectrum is None and good.sum() < _MIN_BANDS:
+    limits = _usable_limits(batch, row, good)
+    if spectrum is None and (not good.any() or good.sum() + len(limits.bands) < _MIN_BANDS):
         return None
     return Galaxy(
         redshift=float(batch.redshift[row]),
@@ -746,7 +865,18 @@ def _usable_data(batch, row, sed_wavelength):
         seed=int(batch.seed[row]),
         sed_wavelength=sed_wavelength,
         redshift_density=_density(batch, row),
+        limits=limits,
     )
+
+
+def _usable_limits(batch, row, measured):
+    """Upper limits of one galaxy in the bands without a measurement."""
+    error = batch.flux_limit[row]
+    use = np.isfinite(error) & (error > 0) & ~measured
+    if not use.any():
+        return Limits()
+    bands = tuple(band for band, used in zip(batch.bands, use, strict=True) if used)
+    return Limits(bands, (error * batch.flux_limit_sigma[row])[use], error[use])
 
 
 def _density(batch, row):

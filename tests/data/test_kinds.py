@@ -151,8 +151,9 @@ class TestLimits:
     def test_magnitudes(self):
         table = with_limits("flux_limit_F277W", 2, (31.4, np.nan), u.ABmag)
         table["flux_F277W"] = table["flux_err_F277W"] = [np.nan, 5.0] * u.nJy
-        limit = make_batch(as_sample(table)).flux_limit
-        np.testing.assert_allclose(limit, [[0.5], [np.nan]], rtol=1e-3)
+        batch = make_batch(as_sample(table))
+        np.testing.assert_allclose(batch.flux_limit, [[0.5], [np.nan]], rtol=1e-3)
+        np.testing.assert_array_equal(batch.flux_limit_sigma, [[2.0], [2.0]])
 
     @pytest.mark.parametrize("sigma", [None, 0, -3, "three", True, np.inf])
     def test_sigma_must_be_given(self, sigma):
@@ -174,12 +175,12 @@ class TestLimits:
     def test_are_part_of_the_identity_of_a_row(self):
         keys = {
             key
-            for sigma, value in ((3, 3.0), (2, 3.0), (3, 4.0))
+            for sigma, value in ((3, 3.0), (2, 3.0), (3, 4.0), (6, 6.0))
             for key in make_batch(
                 as_sample(with_limits("line_limit_Ha", sigma, [value, np.nan]))
             ).row_keys()[:1]
         }
-        assert len({*keys, *make_batch(as_sample(lines())).row_keys()[:1]}) == 4
+        assert len({*keys, *make_batch(as_sample(lines())).row_keys()[:1]}) == 5
 
 
 class TestMagnification:

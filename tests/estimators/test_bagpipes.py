@@ -28,6 +28,7 @@ from dustest.data.cited import Cited
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS, decode_flags
 from dustest.estimators import bagpipes
+from dustest.estimators._sed.data_corrections import correct
 from dustest.estimators._sed.posterior import Settings
 from dustest.estimators.run.batch import make_batch
 from dustest.io import read_catalog
@@ -600,6 +601,139 @@ class TestPoorFit:
         assert "POOR_FIT" in decode_flags(sed.estimate(table)["flags"][0])
 
 
+class TestLimits:
+    """Upper limits are part of the fit."""
+
+    @staticmethod
+    def table(flux, limit, sigmas=3.0):
+        """Galaxies whose bluest band has an upper limit alone, at some number of errors."""
+        table = galaxies(flux)
+        table["flux_F115W"] = table["flux_err_F115W"] = np.nan * u.nJy
+        table["flux_limit_F115W"] = [limit] * u.nJy
+        table["flux_limit_F115W"].info.meta = {"sigma": sigmas}
+        return table
+
+    def test_what_is_fitted(self):
+        batch = make_batch(as_sample(self.table([1.0, 2.0, 3.0, 4.0, 5.0], 6.0)))
+        data = bagpipes._usable_data(batch, 0, None)
+        assert data.bands == BANDS[1:]
+        assert (data.limits.bands, data.n_data) == (BANDS[:1], 4)
+        np.testing.assert_allclose([*data.limits.flux, *data.limits.error], [6.0, 2.0])
+
+    def test_a_measured_flux_counts_instead(self):
+        table = self.table([1.0, 2.0, 3.0, 4.0, 5.0], 6.0)
+        table["flux_F115W"], table["flux_err_F115W"] = 1.0 * u.nJy, 1.0 * u.nJy
+        data = bagpipes._usable_data(make_batch(as_sample(table)), 0, None)
+        assert (data.bands, data.limits.bands) == (BANDS, ())
+
+    @pytest.mark.parametrize(("n_measured", "is_fitted"), [(0, False), (1, True)])
+    def test_one_band_must_be_measured(self, n_measured, is_fitted):
+        table = self.table([3.0] * 5, 6.0)
+        for band in BANDS[1 : 5 - n_measured]:
+            table[f"flux_{band}"] = np.nan * u.nJy
+        data = bagpipes._usable_data(make_batch(as_sample(table)), 0, None)
+        assert (data is not None) == is_fitted
+
+    def test_a_low_limit_means_more_dust(self, mock):
+        flux = mock["flux"][0]
+        low, high = (
+            tabulated().estimate(self.table(mock["flux"], share * flux, 10.0))
+            for share in (0.7, 100.0)
+        )
+        assert low["A_V"][0] > high["A_V_p84"][0]
+        assert decode_flags(high["flags"][0]) == ()
+
+    def test_a_high_limit_has_no_say(self, mock):
+        table = self.table(mock["flux"], 1e6)
+        with_limit = tabulated().estimate(table)
+        table.remove_column("flux_limit_F115W")
+        without = tabulated().estimate(table)
+        assert with_limit["A_V"][0].value == pytest.approx(without["A_V"][0].value, abs=0.03)
+        assert with_limit["log_evidence"][0] == pytest.approx(without["log_evidence"][0], abs=0.1)
+
+    def test_bagpipes_itself_leaves_them_out(self):
+        table = self.table([1.0, 2.0, 3.0, 4.0, 5.0], 6.0)
+        with pytest.warns(DustestWarning, match="does not use upper limits"):
+            estimator()._coerce(table)
+        tabulated()._coerce(table)
+
+
+@pytest.fixture(scope="module")
+def robust_fits(mock):
+    """Fits of a galaxy, with a band that is right, wrong and missing, by likelihood."""
+    table = galaxies(mock["flux"], snr=30.0, redshift=[7.0, 7.0, 7.0])
+    table["flux_F277W"][1] *= 3.0
+    table["flux_F277W"][2] = np.nan * u.nJy
+    return {
+        name: tabulated(likelihood=name, error_floor=0.0).estimate(table)
+        for name in ("gaussian", "robust")
+    }
+
+
+class TestRobust:
+    """One wrong band does not decide the fit."""
+
+    def test_the_wrong_band_is_found(self, robust_fits):
+        found = robust_fits["robust"]
+        assert found["outlier_F277W"][1] > 0.95
+        assert max(found[f"outlier_{band}"][1] for band in BANDS if band != "F277W") < 0.1
+        assert max(found[f"outlier_{band}"][0] for band in BANDS) < 0.1
+        assert np.isnan(found["outlier_F277W"][2])
+        assert not [
+            name for name in robust_fits["gaussian"].colnames if name.startswith("outlier")
+        ]
+
+    def test_it_counts_as_if_it_were_missing(self, robust_fits):
+        rows = robust_fits["robust"]
+        assert rows["A_V"][1].value == pytest.approx(rows["A_V"][2].value, abs=0.1)
+        assert "POOR_FIT" not in decode_flags(rows["flags"][1])
+        assert "POOR_FIT" in decode_flags(robust_fits["gaussian"]["flags"][1])
+
+    def test_good_bands_give_the_same(self, robust_fits):
+        gaussian, robust = (robust_fits[name][0] for name in ("gaussian", "robust"))
+        for name in ("A_V", "A_V_p16", "A_V_p84"):
+            assert robust[name].value == pytest.approx(gaussian[name].value, abs=0.06)
+
+    @pytest.mark.parametrize("parameters", [{"engine": "bagpipes"}, {"escalate": True}])
+    def test_only_the_tables_have_it(self, parameters):
+        with pytest.raises(InputError, match="likelihood='robust' needs engine='tabulated'"):
+            BagpipesEstimator(likelihood="robust", **parameters)._settings()
+
+
+class TestCorrections:
+    """Zero points and relative errors of the fit."""
+
+    def test_zero_points_undo_what_was_wrong(self, mock):
+        table = galaxies(mock["flux"])
+        right = tabulated().estimate(table)
+        table["flux_F277W"] *= 1.2
+        table["flux_err_F277W"] *= 1.2
+        mended = tabulated(zero_points={"F277W": 1.0 / 1.2}).estimate(table)
+        assert mended["chi2"][0] == pytest.approx(right["chi2"][0], abs=1e-3)
+        assert mended["A_V"][0].value == pytest.approx(right["A_V"][0].value, abs=0.05)
+
+    def test_the_result_has_floors_by_band(self, mock):
+        sample = as_sample(galaxies(mock["flux"]))
+        sample.meta["error_floor"] = 0.07
+        sed = tabulated(error_floor={"F115W": 0.1}, template_error=[(1000.0, 0.3)])
+        result = sed.estimate(sample)
+        floors = dict.fromkeys(BANDS, 0.07) | {"F115W": 0.1}
+        assert json.loads(result.meta["error_floor"]) == floors
+        assert result["A_V_information"][0] < tabulated().estimate(sample)["A_V_information"][0]
+
+    def test_they_are_part_of_the_identity(self):
+        given = [
+            {},
+            {"zero_points": {"F277W": 1.1}},
+            {"error_floor": {"F277W": 0.1}},
+            {"template_error": [(1000.0, 0.3)]},
+            {"template_error": lambda wavelength: 0.1 + 0.0 * wavelength},
+            {"likelihood": "robust"},
+        ]
+        found = {tabulated(**parameters)._fingerprint(1) for parameters in given}
+        assert len(found) == len(given)
+
+
 class TestErrorFloor:
     """Floors of the catalogue and of the fit do not add up."""
 
@@ -610,7 +744,7 @@ class TestErrorFloor:
         for band in BANDS:
             table[f"flux_err_{band}"] = 0.01 * table[f"flux_{band}"]
         sample = read_catalog(table, error_floor=catalogue)
-        batch = bagpipes._with_floor(make_batch(sample), fit)
+        batch = correct(make_batch(sample), None, fit, None)
         return batch.flux_err[0] / batch.flux[0]
 
     @pytest.mark.parametrize(
@@ -1011,6 +1145,10 @@ class TestParameters:
             ("priors", [("dust:Av", 1.0)]),
             ("error_floor", -0.1),
             ("error_floor", None),
+            ("error_floor", {"F277W": 5}),
+            ("likelihood", "student"),
+            ("zero_points", {"F277W": -1.0}),
+            ("template_error", "eazy"),
             ("n_live", 10),
             ("n_live", 100.0),
             ("n_effective", -1),

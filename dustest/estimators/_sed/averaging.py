@@ -14,6 +14,7 @@ from dustest.estimators._sed.posterior import (
     A_V,
     N_DRAWS,
     PRIORS,
+    Prediction,
     prior_diagnostics,
     systematic_draw,
 )
@@ -233,7 +234,18 @@ def average(posteriors, alternatives, seed):
         information=information,
         edge=edge,
         mixture=mixture,
+        **_by_band(posteriors, probability),
     )
+
+
+def _by_band(posteriors, probability):
+    """Photometry and probabilities of outliers, averaged over models that all have them."""
+    found = {}
+    if all(one.predicted is not None for one in posteriors):
+        found["predicted"] = Prediction.average([one.predicted for one in posteriors], probability)
+    if all(one.outlier is not None for one in posteriors):
+        found["outlier"] = probability @ np.stack([one.outlier for one in posteriors])
+    return found
 
 
 def _counts(probability, rng):

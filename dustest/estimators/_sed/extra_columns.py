@@ -18,9 +18,11 @@ EXTRAS = {
     "history": ("log_mass", "log_SFR_10", "log_SFR_100", "log_age"),
     "sed": (),
     "star_formation_history": (),
+    "photometry": (),
 }
 """Groups of columns on request, and their quantities."""
 _ALWAYS = ("log_mass", "chi2", "fit_probability", "ess", "log_evidence", "A_V_information")
+_PREDICTED = ("predicted", "predicted_err")
 _SEDS = ("SED", "SED_dust_free")
 _N_WAVELENGTHS = 500
 _N_REDSHIFTS = 200
@@ -45,7 +47,17 @@ def sed_wavelengths(bands):
     return np.geomspace(low, high, _N_WAVELENGTHS)
 
 
-def extra_columns(rows, wanted, bands, quantities, *, free_redshift, models=(), settings=()):
+def extra_columns(
+    rows,
+    wanted,
+    bands,
+    quantities,
+    *,
+    free_redshift,
+    robust=False,
+    models=(),
+    settings=(),
+):
     """Further columns of a result.
 
     Parameters
@@ -60,6 +72,8 @@ def extra_columns(rows, wanted, bands, quantities, *, free_redshift, models=(), 
         Quantities of the result, which have columns of their own.
     free_redshift : bool
         Whether redshifts are fitted.
+    robust : bool, optional
+        Whether bands may be outliers.
     models : sequence of str, optional
         Columns of several histories and dust laws.
     settings : sequence of Settings, optional
@@ -72,14 +86,14 @@ def extra_columns(rows, wanted, bands, quantities, *, free_redshift, models=(), 
     """
     under = _quantile_columns(wanted, free_redshift=free_redshift)
     declared = declared_columns(
-        wanted, bands, quantities, free_redshift=free_redshift, models=models
+        wanted, bands, quantities, free_redshift=free_redshift, robust=robust, models=models
     )
     columns = {name: column.blank(len(rows)) for name, column in declared.items()}
     if "SED_wavelength" in columns:
         columns["SED_wavelength"][:] = sed_wavelengths(bands)
     for i, row in enumerate(rows):
         if row is not None:
-            values = _values(*row, under)
+            values = _values(*row, bands, under)
             if "star_formation_history" in wanted:
                 values |= history_values(row[1], settings)
             for name in columns.keys() & values.keys():
@@ -87,7 +101,7 @@ def extra_columns(rows, wanted, bands, quantities, *, free_redshift, models=(), 
     return columns
 
 
-def declared_columns(wanted, bands, quantities, *, free_redshift, models=()):
+def declared_columns(wanted, bands, quantities, *, free_redshift, robust=False, models=()):
     """Further columns of every result.
 
     Parameters
@@ -100,8 +114,8 @@ def declared_columns(wanted, bands, quantities, *, free_redshift, models=()):
         Quantities of the result, which have columns of their own.
     free_redshift : bool
         Whether redshifts are fitted.
-    models : sequence of str, optional
-        Columns of several histories and dust laws.
+    robust : bool, optional
+        Whether bands may be outliers.
     models : sequence of str, optional
         Columns of several histories and dust laws.
 
@@ -116,6 +130,14 @@ def declared_columns(wanted, bands, quantities, *, free_redshift, models=()):
         columns |= {name: ExtraColumn(unit) for name in names}
     if "redshift" in wanted:
         columns["redshift_samples"] = ExtraColumn(shape=(_N_REDSHIFTS,))
+    if robust:
+        columns |= {f"outlier_{band}": ExtraColumn() for band in bands}
+    if "photometry" in wanted and bands:
+        columns |= {
+            f"{kind}_{band}": ExtraColumn(FLUX_UNIT) for kind in _PREDICTED for band in bands
+        }
+        shape = (len(bands), len(bands))
+        columns["predicted_covariance"] = ExtraColumn(FLUX_UNIT**2, shape)
     if "sed" in wanted and bands:
         fluxes = [f"{kind}_{band}" for kind in ("model", "dust_free") for band in bands]
         columns |= {name: ExtraColumn(FLUX_UNIT) for name in fluxes}
@@ -140,7 +162,7 @@ def _quantile_columns(wanted, *, free_redshift):
     return {quantity: (quantity, *percentile_columns(quantity)) for quantity in quantities}
 
 
-def _values(galaxy, posterior, quantiles):
+def _values(galaxy, posterior, bands, quantiles):
     """Values of one row."""
     values = {
         "log_mass": np.median(posterior.draws["log_mass"]),
@@ -158,17 +180,31 @@ def _values(galaxy, posterior, quantiles):
         values["redshift_samples"] = draws["redshift"][:_N_REDSHIFTS]
     if posterior.mixture is not None:
         values |= posterior.mixture.columns
-    return values | _best_values(galaxy, posterior.best)
-
-
-def _best_values(galaxy, best):
-    """Fluxes of the best model of one row."""
-    if best is None:
-        return {}
-    fluxes = {"model": best.flux, "dust_free": best.bare_flux}
-    values = {
+    by_band = _best_fluxes(posterior.best)
+    if posterior.predicted is not None:
+        predicted = posterior.predicted
+        by_band |= {"predicted": predicted.flux, "predicted_err": predicted.error}
+        values["predicted_covariance"] = _in_bands(predicted.covariance, galaxy, bands)
+    if posterior.outlier is not None:
+        by_band["outlier"] = posterior.outlier
+    values |= {
         f"{kind}_{band}": value
-        for kind, flux in fluxes.items()
-        for band, value in zip(galaxy.bands, flux, strict=True)
+        for kind, each in by_band.items()
+        for band, value in zip(galaxy.used_bands, each, strict=True)
     }
-    return values | {"SED": best.sed, "SED_dust_free": best.bare_sed}
+    if posterior.best is not None:
+        values |= {"SED": posterior.best.sed, "SED_dust_free": posterior.best.bare_sed}
+    return values
+
+
+def _best_fluxes(best):
+    """Photometry of the best model, if there is one."""
+    return {} if best is None else {"model": best.flux, "dust_free": best.bare_flux}
+
+
+def _in_bands(covariance, galaxy, bands):
+    """A covariance between the bands of a galaxy, in those of the sample; NaN elsewhere."""
+    result = np.full((len(bands), len(bands)), np.nan)
+    own = [bands.index(band) for band in galaxy.used_bands]
+    result[np.ix_(own, own)] = covariance
+    return result

@@ -20,7 +20,9 @@ __all__ = [
     "PRIORS",
     "BestFit",
     "Galaxy",
+    "Limits",
     "Posterior",
+    "Prediction",
     "Settings",
     "draws_under_priors",
     "fit_probability",
@@ -73,6 +75,8 @@ class Settings:
         Whether the posterior is also computed under other priors of A_V.
     joint_priors : tuple of JointPrior
         Priors of quantities given others.
+    robust : bool
+        Whether any band may be an outlier.
     """
 
     sfh: object
@@ -86,6 +90,24 @@ class Settings:
     n_effective: int = 1000
     under_priors: bool = False
     joint_priors: tuple = ()
+    robust: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Limits:
+    """Upper limits of fluxes in bands without a measurement.
+
+    Parameters
+    ----------
+    bands : tuple of str
+        Names of the bands.
+    flux, error : ndarray of shape (n_limits,)
+        Limits and the standard errors of the fluxes [nJy], finite and positive.
+    """
+
+    bands: tuple = ()
+    flux: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    error: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
 
 @dataclass(frozen=True)
@@ -108,6 +130,8 @@ class Galaxy:
         Observed wavelengths [Angstrom] of the spectrum of its best model.
     redshift_density : RedshiftDensity, optional
         Prior of the redshift where it is free, in place of a Gaussian.
+    limits : Limits, optional
+        Upper limits in other bands.
     """
 
     redshift: float
@@ -119,6 +143,12 @@ class Galaxy:
     seed: int
     sed_wavelength: np.ndarray | None = None
     redshift_density: RedshiftDensity | None = None
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def used_bands(self):
+        """Names of the bands with a measurement, and of those with a limit."""
+        return self.bands + self.limits.bands
 
     @property
     def redshift_spread(self):
@@ -129,7 +159,7 @@ class Galaxy:
 
     @property
     def n_data(self):
-        """Number of data: the bands, and the usable pixels of the spectrum."""
+        """Number of measured data: the bands, and the usable pixels of the spectrum."""
         if self.spectrum is None:
             return len(self.bands)
         return len(self.bands) + int(np.sum(self.spectrum[:, 2] < IGNORED_ERROR))
@@ -142,7 +172,7 @@ class BestFit:
     Parameters
     ----------
     flux, bare_flux : ndarray of shape (n_bands,)
-        Its photometry, with and without dust.
+        Its photometry in `Galaxy.used_bands`, with and without dust.
     sed, bare_sed : ndarray of shape (n_wave,)
         Its flux densities at the requested wavelengths, with and without dust.
     """
@@ -151,6 +181,42 @@ class BestFit:
     bare_flux: np.ndarray
     sed: np.ndarray
     bare_sed: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Photometry of models over the posterior of a galaxy.
+
+    Parameters
+    ----------
+    flux : ndarray of shape (n_bands,)
+        Means [nJy].
+    covariance : ndarray of shape (n_bands, n_bands)
+        Covariance [nJy^2].
+    """
+
+    flux: np.ndarray
+    covariance: np.ndarray
+
+    @classmethod
+    def of(cls, flux):
+        """Moments of equally weighted draws (n_draws, n_bands)."""
+        return cls(flux.mean(axis=0), np.cov(flux, rowvar=False).reshape(2 * flux.shape[1:]))
+
+    @classmethod
+    def average(cls, predictions, weight):
+        """Moments of several models, of weights that sum to one."""
+        flux = np.stack([one.flux for one in predictions])
+        mean = weight @ flux
+        away = flux - mean
+        spread = np.einsum("k,kb,kc->bc", weight, away, away)
+        inside = np.einsum("k,kbc->bc", weight, np.stack([one.covariance for one in predictions]))
+        return cls(mean, inside + spread)
+
+    @property
+    def error(self):
+        """Standard deviations (n_bands,) [nJy]."""
+        return np.sqrt(np.diagonal(self.covariance))
 
 
 @dataclass(frozen=True)
@@ -183,6 +249,10 @@ class Posterior:
         The most likely model, if requested.
     mixture : Mixture, optional
         Of which posteriors it is made, if it is an average over several models.
+    outlier : ndarray of shape (n_bands,), optional
+        Probabilities of the bands of `Galaxy.used_bands` to be outliers, if they may be.
+    predicted : Prediction, optional
+        Photometry of the draws in these bands.
     """
 
     draws: dict
@@ -197,6 +267,8 @@ class Posterior:
     edge: float
     best: BestFit | None
     mixture: object = None
+    outlier: np.ndarray | None = None
+    predicted: Prediction | None = None
 
 
 def fit_probability(chi2, n_data):

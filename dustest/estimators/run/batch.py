@@ -53,6 +53,8 @@ class Batch:
     flux, flux_err, flux_limit : ndarray of shape (n, n_bands)
         Photometry in nJy. Flux and error are NaN if a band is unusable: missing, not finite, or
         without a positive error. Upper limits are at one standard deviation.
+    flux_limit_sigma : ndarray of shape (n, n_bands)
+        Number of standard deviations at which the limits were given; NaN in bands without.
     cutout_bands : tuple of str
         Bands of the cutouts.
     cutout, cutout_err : ndarray of shape (n, n_cutout_bands, ny, nx)
@@ -67,7 +69,7 @@ class Batch:
         Plain features of a 2-D array.
     lines : tuple of str
         Emission lines, names of `~dustest.data.LINES`.
-    line, line_err, line_limit : ndarray of shape (n, n_lines)
+    line, line_err, line_limit, line_limit_sigma : ndarray of shape (n, n_lines)
         Fluxes of lines in erg/s/cm2, like those of bands.
     magnification, magnification_err : ndarray of shape (n,)
         Magnification by a lens; NaN if unknown.
@@ -400,7 +402,20 @@ def _stacks(kind, sample, items):
         msg = f"{kind.name}s of all {kind.per}s must have the same shape, got {found}"
         raise InputError(msg)
     shape = shapes.pop()
-    return {one.attribute: _stack(kind, one, sample, items, shape) for one in kind.arrays}
+    arrays = {one.attribute: _stack(kind, one, sample, items, shape) for one in kind.arrays}
+    for one in kind.with_role("limit"):
+        arrays[f"{one.attribute}_sigma"] = _limit_sigmas(kind, one, sample, items)
+    return arrays
+
+
+def _limit_sigmas(kind, column, sample, items):
+    """Numbers of standard deviations of limits, (n, n_items); NaN where none is given."""
+    names = [kind.column_name(column, item) for item in items]
+    sigmas = [limit_sigma(sample[n], n) if n in sample.colnames else np.nan for n in names]
+    shape = (len(sample), len(names))
+    if np.all(np.isnan(sigmas)):
+        return np.broadcast_to(np.nan, shape)
+    return np.broadcast_to(sigmas, shape).copy()
 
 
 def _stack(kind, column, sample, items, shape):

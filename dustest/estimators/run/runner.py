@@ -235,7 +235,10 @@ def _input_flags(estimator, batch, in_range, has_data):
     flags = np.zeros(len(batch), dtype=np.int32)
     needed = {kind for alternatives in estimator.required_data for kind in alternatives}
     if "flux" in needed:
-        flags[~np.isfinite(batch.flux).all(axis=1)] |= FLAGS["MISSING_BAND"].value
+        known = np.isfinite(batch.flux)
+        if estimator.uses_limits:
+            known |= np.isfinite(batch.flux_limit)
+        flags[~known.all(axis=1)] |= FLAGS["MISSING_BAND"].value
     flags[~in_range] |= FLAGS["REDSHIFT_OUT_OF_RANGE"].value
     flags[in_range & ~has_data] |= FLAGS["NO_DATA"].value
     return flags

@@ -9,7 +9,7 @@ from dustest.estimators._sed.extra_columns import (
     extra_columns,
     sed_wavelengths,
 )
-from dustest.estimators._sed.posterior import N_DRAWS, BestFit, Galaxy, Settings
+from dustest.estimators._sed.posterior import N_DRAWS, BestFit, Galaxy, Prediction, Settings
 from dustest.estimators._sed.star_formation_histories import history_columns
 
 BANDS = ("F115W", "F200W", "F444W")
@@ -24,6 +24,8 @@ GROUPS = {
     "sed": {f"{kind}_{band}" for kind in ("model", "dust_free") for band in BANDS}
     | {"SED", "SED_dust_free", "SED_wavelength"},
     "star_formation_history": set(HISTORY),
+    "photometry": {f"{kind}_{band}" for kind in ("predicted", "predicted_err") for band in BANDS}
+    | {"predicted_covariance"},
 }
 QUANTITIES = ("A_V", "E_BV", "R_V", "log_sSFR")
 SETTINGS = [Settings(sfh="delayed", dust_law="SMC")]
@@ -44,6 +46,7 @@ def row(bands=BANDS, **values):
     numbers = {"chi2": 3.0, "ess": 900.0, "log_evidence": -7.0, "information": 1.5, "edge": 0.0}
     numbers["fit_probability"] = 0.4
     drawn = {"draws": draws, "a_v_under": under}
+    drawn["predicted"] = Prediction(np.arange(n) + 5.0, np.diag(np.arange(n) + 4.0) ** 2)
     return galaxy, posterior_of(*SETTINGS, **drawn | {"best": best} | numbers | values)
 
 
@@ -102,6 +105,24 @@ class TestColumns:
         assert found["model_F200W"][0] == 1.0
 
 
+class TestPhotometry:
+    def test_prediction(self):
+        few = row(bands=("F444W", "F115W"))
+        found = extra_columns([few], ("photometry",), BANDS, (), free_redshift=False)
+        assert [found[f"predicted_{band}"][0] for band in BANDS[::2]] == [6.0, 5.0]
+        assert [found[f"predicted_err_{band}"][0] for band in BANDS[::2]] == [5.0, 4.0]
+        assert np.isnan(found["predicted_F200W"][0])
+        np.testing.assert_array_equal(
+            found["predicted_covariance"][0],
+            [[25.0, np.nan, 0.0], [np.nan] * 3, [0.0, np.nan, 16.0]],
+        )
+
+    def test_outliers(self):
+        rows = [row(outlier=np.array([0.1, 0.9, 0.2])), row(), None]
+        found = extra_columns(rows, (), BANDS, (), free_redshift=False, robust=True)
+        np.testing.assert_array_equal(found["outlier_F200W"], [0.9, np.nan, np.nan])
+
+
 class TestRowsWithoutAnswer:
     @pytest.mark.parametrize("free", [True, False])
     def test_nothing_but_the_wavelengths(self, free):
@@ -110,7 +131,7 @@ class TestRowsWithoutAnswer:
             rows, EXTRAS, BANDS, QUANTITIES, free_redshift=free, settings=SETTINGS
         )
         for name, values in found.items():
-            wide = {"SED": (500,), "redshift_samples": (200,)}
+            wide = {"SED": (500,), "redshift_samples": (200,), "predicted_covariance": (3, 3)}
             further = wide.get("SED" if name.startswith("SED") else name, ())
             if name in HISTORY:
                 further = HISTORY[name].shape
@@ -139,12 +160,14 @@ class TestUnits:
         units = {name: one.unit for name, one in declared.items() if one.unit is not None}
         assert {name for name, unit in units.items() if unit == u.mag} == GROUPS["priors"]
         assert {name for name, unit in units.items() if unit == u.nJy} == (
-            GROUPS["sed"] - {"SED_wavelength"}
+            (GROUPS["sed"] | GROUPS["photometry"]) - {"SED_wavelength", "predicted_covariance"}
         )
         assert units["SED_wavelength"] == u.AA
         assert units["SFH_p16"] == u.Msun / u.yr
         assert units["SFH_lookback_low"] == u.Gyr
-        assert units.keys() == GROUPS["priors"] | GROUPS["sed"] | HISTORY.keys()
+        assert units["predicted_covariance"] == u.nJy**2
+        on_request = GROUPS["priors"] | GROUPS["sed"] | GROUPS["photometry"]
+        assert units.keys() == on_request | HISTORY.keys()
 
     @pytest.mark.parametrize("wanted", [(), ("priors",), ("sed",), tuple(EXTRAS)])
     @pytest.mark.parametrize("bands", [(), BANDS])

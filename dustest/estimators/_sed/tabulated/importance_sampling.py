@@ -25,6 +25,7 @@ from dustest.estimators._sed.posterior import (
     PRIORS,
     BestFit,
     Posterior,
+    Prediction,
     draws_under_priors,
     fit_probability,
     prior_diagnostics,
@@ -32,13 +33,11 @@ from dustest.estimators._sed.posterior import (
 )
 from dustest.estimators._sed.priors import fitted_history
 from dustest.estimators._sed.tabulated.chain import Chain
+from dustest.estimators._sed.tabulated.choice import make_likelihood
+from dustest.estimators._sed.tabulated.data_likelihood import Photometry
 from dustest.estimators._sed.tabulated.emission import BandLight
 from dustest.estimators._sed.tabulated.joint_weights import JointWeights
-from dustest.estimators._sed.tabulated.likelihood import (
-    MassIntegral,
-    compute_likelihood,
-    draw_masses,
-)
+from dustest.estimators._sed.tabulated.likelihood import MassIntegral
 from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light, tabulated_redshift
 from dustest.estimators._sed.tabulated.pool import N_PARTS, Pool, RedshiftPool
 
@@ -99,21 +98,22 @@ class TabulatedEngine:
     def _fit_one(self, galaxy, pool, joint):
         """Posterior of one galaxy."""
         rng = np.random.default_rng([galaxy.seed, 1])
-        flux, error = _in_bands(galaxy, pool.maker.bands)
-        likelihood = compute_likelihood(pool, flux, error, self._integral)
+        data = make_likelihood(
+            Photometry.of(galaxy, pool.maker.bands), self._integral, robust=self._settings.robust
+        )
+        likelihood = data.of(pool)
         _refuse_impossible(galaxy, likelihood)
         chain = Chain.of_pool(pool, likelihood)
-        likelihood = joint.weigh(chain.models, chain.likelihood, _draw_masses, rng)
+        likelihood = joint.weigh(chain.models, chain.likelihood, data.draw_masses, rng)
         chain = replace(chain, likelihood=likelihood)
 
         def draw(cube):
             models = pool.maker.at(cube)
-            likelihood = compute_likelihood(models, flux, error, self._integral)
-            return models, joint.weigh(models, likelihood, _draw_masses, rng)
+            return models, joint.weigh(models, data.of(models), data.draw_masses, rng)
 
         for shape in (None, *self._other_priors(pool.prior)):
             chain = self._refined(chain, draw, rng, shape)
-        return self._summarise(galaxy, (flux, error), chain, joint, rng)
+        return self._summarise(galaxy, data, chain, joint, rng)
 
     def _refined(self, chain, draw, rng, shape):
         """Add models where they fit, until the effective number is sufficient for a prior.
@@ -134,7 +134,7 @@ class TabulatedEngine:
 
     def _kind(self, galaxy, bands):
         """Redshift, bands and prior of the redshift of the pool for a galaxy."""
-        bands = galaxy.bands if bands is None else bands
+        bands = galaxy.used_bands if bands is None else bands
         spread = galaxy.redshift_spread if self._settings.free_redshift else None
         if spread is not None:
             return galaxy.redshift, bands, spread
@@ -196,19 +196,23 @@ class TabulatedEngine:
         best = int(np.argmax(likelihood.log_weight))
         under = self._settings.under_priors
         norm = _log_norm(galaxy.flux_err, galaxy.bands)
-        draws, drawn, drawn_chi2 = _draws(data, chain, joint, rng)
+        draws, drawn, residuals = _draws(data, chain, joint, rng)
+        own = _numbers(galaxy, maker)
+        flux = models.flux[drawn][:, own] * 10.0 ** draws["log_mass_formed"][:, np.newaxis]
         return Posterior(
             draws=draws,
             prior=prior,
             cube=models.cube[drawn],
             a_v_under=draws_under_priors(prior, models.cube, weight, rng) if under else {},
             chi2=float(likelihood.chi2[best]),
-            fit_probability=fit_probability(drawn_chi2, galaxy.n_data),
+            fit_probability=fit_probability(residuals.chi2, galaxy.n_data),
             ess=chain.ess,
             log_evidence=float(logsumexp(chain.log_importance) + norm - joint.log_norm),
             information=information,
             edge=edge,
             best=_best_fit(galaxy, chain, best, maker),
+            outlier=None if residuals.outlier is None else residuals.outlier[own],
+            predicted=Prediction.of(flux),
         )
 
 
@@ -234,16 +238,6 @@ def _tilted(chain, shape):
     if shape is None:
         return chain.log_importance
     return chain.log_importance + chain.pool.prior.log_ratio_to(shape, A_V, chain.models.cube)
-
-
-def _in_bands(galaxy, bands):
-    """Fluxes and errors of a galaxy in some bands, with infinite errors where it has none."""
-    if galaxy.bands == bands:
-        return galaxy.flux, galaxy.flux_err
-    flux, error = np.zeros(len(bands)), np.full(len(bands), np.inf)
-    own = [bands.index(band) for band in galaxy.bands]
-    flux[own], error[own] = galaxy.flux, galaxy.flux_err
-    return flux, error
 
 
 def _make_room(kept, most):
@@ -279,30 +273,28 @@ def _log_per_wavelength(bands):
     return np.log(unit.to_value(SPECTRAL_UNIT, u.spectral_density(pivots)))
 
 
-def _draw_masses(models, likelihood, rng):
-    """Draw log10 of the masses formed from their posterior, without joint priors."""
-    return draw_masses(likelihood.best, likelihood.error, models.low, models.high, rng)
-
-
 def _draws(data, chain, joint, rng):
-    """Equally weighted draws of all quantities, which models they are, and their chi-squared."""
+    """Equally weighted draws of all quantities, which models they are, and their residuals."""
     models, likelihood = chain.models, chain.likelihood
     drawn = systematic_draw(chain.weight, N_DRAWS, rng, models.quantities["A_V"])
-    log_formed = joint.choose(models.take(drawn), likelihood[drawn], _draw_masses, rng)
+    masses = joint.choose(models.take(drawn), likelihood[drawn], data.draw_masses, rng)
     draws = {
-        name: values[drawn] + log_formed if _has_mass(name) else values[drawn]
+        name: values[drawn] + masses if _has_mass(name) else values[drawn]
         for name, values in models.quantities.items()
     }
-    flux, error = data
-    pull = models.flux[drawn] * 10.0 ** log_formed[:, np.newaxis] - flux
-    chi2 = np.sum(np.square(pull / error), axis=1)
-    return draws | {"log_mass_formed": log_formed}, drawn, chi2
+    residuals = data.residuals(models.take(drawn), masses)
+    return draws | {"log_mass_formed": masses}, drawn, residuals
 
 
 @cache
 def _has_mass(name):
     """Whether a quantity of models of one solar mass scales with their mass."""
     return name in QUANTITIES and QUANTITIES[name].luminosity_power == 1.0
+
+
+def _numbers(galaxy, maker):
+    """Numbers of the bands of a galaxy among those of the models."""
+    return [maker.bands.index(band) for band in galaxy.used_bands]
 
 
 def _best_fit(galaxy, chain, best, maker):
@@ -317,5 +309,5 @@ def _best_fit(galaxy, chain, best, maker):
         for wavelength in (None, galaxy.sed_wavelength)
         for dust in (True, False)
     ]
-    own = [maker.bands.index(band) for band in galaxy.bands]
+    own = _numbers(galaxy, maker)
     return BestFit(*(light[own] for light in lights[:2]), *lights[2:])

@@ -9,7 +9,14 @@ from dataclasses import dataclass, fields
 import numpy as np
 from scipy.integrate import quad
 
-__all__ = ["Likelihood", "MassIntegral", "compute_likelihood", "draw_masses"]
+__all__ = [
+    "Likelihood",
+    "MassIntegral",
+    "compute_likelihood",
+    "draw_masses",
+    "draw_on_grid",
+    "span",
+]
 
 _LARGE = 6.0
 """Signal-to-noise of the scale above which the asymptotic series of the integral is used."""
@@ -47,17 +54,18 @@ class Likelihood:
     best: np.ndarray
     error: np.ndarray
 
+    @property
+    def parts(self):
+        """All arrays, in order."""
+        return tuple(getattr(self, item.name) for item in fields(self))
+
     def __getitem__(self, index):
-        return Likelihood(*(getattr(self, item.name)[index] for item in fields(self)))
+        return Likelihood(*(part[index] for part in self.parts))
 
     def joined(self, other):
         """These models and others."""
-        return Likelihood(
-            *(
-                np.concatenate([getattr(part, item.name) for part in (self, other)])
-                for item in fields(self)
-            )
-        )
+        pairs = zip(self.parts, other.parts, strict=True)
+        return Likelihood(*(np.concatenate(pair) for pair in pairs))
 
 
 class MassIntegral:
@@ -163,8 +171,21 @@ def compute_likelihood(models, flux, flux_err, integral):
     return Likelihood(log_weight, chi2, t * error, error)
 
 
-def _span(t, lowest, highest):
-    """First and last scale that are not negligible, within the limits."""
+def span(t, lowest, highest):
+    """Scales of a Gaussian that are not negligible, within the limits.
+
+    Parameters
+    ----------
+    t : ndarray of shape (n,)
+        Best value over its error.
+    lowest, highest : ndarray of shape (n,)
+        Limits, in the same unit.
+
+    Returns
+    -------
+    first, last : ndarray of shape (n,)
+        The ends.
+    """
 
     def reach(distance):
         distance = np.maximum(distance, 0.0)
@@ -177,7 +198,7 @@ def _span(t, lowest, highest):
 
 def _log_between(t, lowest, highest):
     """Logarithm of the integral by quadrature in the logarithm of the scale."""
-    first, last = np.log(_span(t, lowest, highest))
+    first, last = np.log(span(t, lowest, highest))
     half = 0.5 * (last - first)
     peak = -0.5 * (np.clip(t, lowest, highest) - t) ** 2
     total = np.zeros_like(t)
@@ -205,15 +226,36 @@ def draw_masses(best, error, low, high, rng):
         log10 of the masses.
     """
     t, lowest, highest = best / error, 10.0**low / error, 10.0**high / error
-    first, last = np.log(_span(t, lowest, highest))
-    step = (last - first) / (_N_MASSES - 1)
-    exponent = -0.5 * (np.exp(first + np.arange(_N_MASSES)[:, np.newaxis] * step) - t) ** 2
+    first, last = np.log(span(t, lowest, highest))
+    grid = np.linspace(first, last, _N_MASSES)
     # Flat in the logarithm: the density there is the Gaussian itself.
-    density = np.exp(exponent - exponent.max(axis=0))
+    log_scale = draw_on_grid(grid, -0.5 * (np.exp(grid) - t) ** 2, rng)
+    return np.clip(log_scale / np.log(10.0) + np.log10(error), low, high)
+
+
+def draw_on_grid(grid, log_density, rng):
+    """Draw from densities on even grids, one each.
+
+    Parameters
+    ----------
+    grid : ndarray of shape (n_grid, n)
+        Places, even along the first axis.
+    log_density : ndarray of shape (n_grid, n)
+        Logarithms of the densities, with any norm.
+    rng : numpy.random.Generator
+        Source of random numbers.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        A draw of each.
+    """
+    density = np.exp(log_density - log_density.max(axis=0))
     below = np.zeros_like(density)
     np.cumsum(density[1:] + density[:-1], axis=0, out=below[1:])
-    target = rng.random(len(t)) * below[-1]
+    every = np.arange(grid.shape[1])
+    target = rng.random(grid.shape[1]) * below[-1]
     cell = np.sum(below[1:-1] <= target, axis=0)
-    start, end = (below[cell + i, np.arange(len(t))] for i in (0, 1))
-    log_scale = first + (cell + (target - start) / (end - start)) * step
-    return np.clip(log_scale / np.log(10.0) + np.log10(error), low, high)
+    start, end = (below[cell + i, every] for i in (0, 1))
+    step = grid[1] - grid[0]
+    return grid[cell, every] + (target - start) / (end - start) * step
