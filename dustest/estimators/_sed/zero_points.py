@@ -70,12 +70,12 @@ def find_zero_points(estimator, X, *, reference=None, n_iterations=6, n_jobs=Non
         data = correct(batch, factors, fit.error_floor, fit.template_error)
         step, error = _step(data, table, log_factor, fixed)
         log_factor = _anchored(log_factor + step, fixed)
-        converged = bool(np.all(np.abs(step - np.median(step)) <= _ENOUGH * error))
+        converged = bool(np.all(np.abs(_anchored(step, fixed)) <= _ENOUGH * error))
         if converged:
             break
     else:
         msg = (
-            f"fit_zero_points still changes factors by up to {np.abs(step).max():.3f} after "
+            f"fit_zero_points still changes factors by up to {np.abs(_anchored(step, fixed)).max():.3f} after "
             f"{n_iterations} iterations: increase n_iterations"
         )
         warnings.warn(msg, DustestWarning, stacklevel=3)
@@ -129,10 +129,13 @@ def _step(data, table, log_factor, fixed):
     spread = np.minimum(np.diagonal(shared, axis1=1, axis2=2), 1.0)
     gradient = np.sum(pull * model + spread, axis=0) - log_factor / _SPREAD**2
     curvature = np.einsum("ib,ibc,ic->bc", model, _free(shared), model)
+    # Where posteriors of few effective samples have all of the gradient, steps are short.
+    noise = np.nansum(model**2 * spread / np.asarray(table["ess"])[:, np.newaxis], axis=0)
     own = [k for k in range(len(data.bands)) if k != fixed]
-    inverse = np.linalg.inv(curvature[np.ix_(own, own)] + np.eye(len(own)) / _SPREAD**2)
+    curvature = curvature[np.ix_(own, own)] + np.eye(len(own)) / _SPREAD**2
+    inverse = np.linalg.inv(curvature)
     step, variance = np.zeros((2, len(data.bands)))
-    step[own] = inverse @ gradient[own]
+    step[own] = np.linalg.solve(curvature + np.diag(noise[own]), gradient[own])
     variance[own] = np.diagonal(_without_common(inverse) if fixed is None else inverse)
     return step, np.sqrt(variance)
 
