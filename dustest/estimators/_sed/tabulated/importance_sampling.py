@@ -293,6 +293,11 @@ def _draws(data, chain, joint, rng):
         name: values[drawn] + log_formed if _has_mass(name) else values[drawn]
         for name, values in models.quantities.items()
     }
+    prior = chain.pool.prior
+    if "redshift" in prior.free:
+        # Parameters are even between tabulated redshifts, at which quantities are.
+        place = models.cube[drawn, prior.free.index("redshift")]
+        draws["redshift"] = prior.quantile("redshift", place)
     flux, error = data
     pull = models.flux[drawn] * 10.0 ** log_formed[:, np.newaxis] - flux
     chi2 = np.sum(np.square(pull / error), axis=1)
