@@ -74,8 +74,9 @@ def find_zero_points(estimator, X, *, reference=None, n_iterations=6, n_jobs=Non
         if converged:
             break
     else:
+        change = np.abs(_anchored(step, fixed)).max()
         msg = (
-            f"fit_zero_points still changes factors by up to {np.abs(_anchored(step, fixed)).max():.3f} after "
+            f"fit_zero_points still changes factors by up to {change:.3f} after "
             f"{n_iterations} iterations: increase n_iterations"
         )
         warnings.warn(msg, DustestWarning, stacklevel=3)

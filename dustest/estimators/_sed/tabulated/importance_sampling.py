@@ -282,6 +282,11 @@ def _draws(data, chain, joint, rng):
         name: values[drawn] + masses if _has_mass(name) else values[drawn]
         for name, values in models.quantities.items()
     }
+    prior = chain.pool.prior
+    if "redshift" in prior.free:
+        # Parameters are even between tabulated redshifts, at which quantities are.
+        place = models.cube[drawn, prior.free.index("redshift")]
+        draws["redshift"] = prior.quantile("redshift", place)
     residuals = data.residuals(models.take(drawn), masses)
     return draws | {"log_mass_formed": masses}, drawn, residuals
 
