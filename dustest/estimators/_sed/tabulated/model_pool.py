@@ -150,8 +150,8 @@ class Stars:
         Tables of the redshifts.
     place : ndarray of int of shape (n,)
         Table of each model.
-    light : tuple of ndarray of shape (n, n_nodes)
-        Their light in the nodes, of birth clouds and of older stars.
+    light : list of ndarray of shape (n, n_nodes)
+        Their light in the nodes, of birth clouds and of older stars if these have other dust.
     low, high : ndarray of shape (n,)
         Limits of the log10 of the mass formed, between which the prior is flat.
     quantities : dict of str to ndarray of shape (n,)
@@ -160,7 +160,7 @@ class Stars:
 
     tables: list
     place: np.ndarray
-    light: tuple
+    light: list
     low: np.ndarray
     high: np.ndarray
     quantities: dict
@@ -315,7 +315,8 @@ class ModelMaker:
         # The table of the lowest redshift has the oldest stars.
         living = tables[0].living_fraction(formed.weights[:, : tables[0].n_age], cells)
         weights = formed.weights[:, : tables[0].n_age]
-        light = light_at(tables, place, weights, cells, self._share(ESCAPE_FRACTION, values))
+        escape, apart = self._share(ESCAPE_FRACTION, values), "dust:eta" in values
+        light = light_at(tables, place, weights, cells, escape, apart=apart)
         quantities = {
             "log_mass": np.log10(living),
             "redshift": nodes[place],

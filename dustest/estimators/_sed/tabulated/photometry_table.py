@@ -169,7 +169,8 @@ class SEDTable:
             np.float32(_within(name, shares[name], n, (0.0, 1.0))) if name in shares else None
             for name in ("clear", "escape")
         )
-        light = light_at([self], np.zeros(n, dtype=int), weights, cells, escape)
+        place, apart = np.zeros(n, dtype=int), clouds is not None
+        light = light_at([self], place, weights, cells, escape, apart=apart)
         flux = np.empty((n, self._glow.size))
         for rows in (slice(start, start + _CHUNK) for start in range(0, n, _CHUNK)):
             here = {key: _rows_of(values, rows) for key, values in shape.items()}
@@ -207,7 +208,7 @@ class SEDTable:
         Parameters
         ----------
         light : sequence of ndarray of shape (n, n_nodes)
-            Result of `light`.
+            Result of `light_at`, apart if clouds have dust of their own.
         column, clouds : ndarray of shape (n,)
             Attenuation of older stars and of birth clouds in mag, in single precision; None for
             clouds without dust of their own.
@@ -237,7 +238,7 @@ class SEDTable:
         Parameters
         ----------
         light : sequence of ndarray of shape (n_groups, n, n_nodes)
-            Result of `light`, by group.
+            Result of `light_at`, by group.
         column, clouds : ndarray of shape (n_groups * n_columns,)
             Attenuation as in `behind_dust`, one group after the other.
         shape : dict of str to ndarray of shape (n_groups * n_columns,)
@@ -264,12 +265,11 @@ class SEDTable:
 
     def _parts(self, light, column, clouds, shape):
         """Light of stars behind the same dust, and its optical depths."""
-        young, old = light
         curves = [curve.at(shape) for curve in self._curves]
         depth = _depth(column, curves[0])
         if clouds is None:
-            return [young + old], [depth]
-        return [old, young], [depth, _cloud_depth(column, clouds, curves)]
+            return light, [depth]
+        return light, [_cloud_depth(column, clouds, curves), depth]
 
     def _flux(self, seen, absorbed):
         """Fluxes in nJy from sums over the nodes, with the emission of warm dust."""
@@ -442,7 +442,7 @@ def _cloud_depth(column, clouds, curves):
     return np.clip(_DEPTH * both, 0.0, _OPAQUE)
 
 
-def light_at(tables, place, weights, cells, escape=None):
+def light_at(tables, place, weights, cells, escape=None, *, apart=True):
     """Light of models at several redshifts in the nodes, before dust.
 
     Parameters
@@ -457,11 +457,14 @@ def light_at(tables, place, weights, cells, escape=None):
         Result of `SEDTable.cells`.
     escape : ndarray of shape (n,), optional
         Share of the ionising photons of birth clouds that escapes and makes no gas shine.
+    apart : bool, optional
+        Whether birth clouds have dust of their own.
 
     Returns
     -------
-    young, old : ndarray of shape (n, n_nodes)
-        That of birth clouds and of older stars, in single precision; tables may have fewer nodes.
+    list of ndarray of shape (n, n_nodes)
+        That of birth clouds and of older stars, or of both together, in single precision; tables
+        may have fewer nodes.
     """
     poor, metal_share, thin, gas_share = cells
     n_young, n_gas = tables[0].young.shape[2], tables[0].log_u.size
@@ -471,7 +474,8 @@ def light_at(tables, place, weights, cells, escape=None):
     weights = _single(weights[order])
     new, aged = weights[:, :n_young], weights[:, n_young - 1 :]
     shape = len(weights), max(table.n_nodes for table in tables)
-    young, old = np.zeros((2, *shape), dtype=np.float32)
+    light = np.zeros((2 if apart else 1, *shape), dtype=np.float32)
+    young, old = light[0], light[-1]
     if escape is not None:
         leaking = new * escape[order, np.newaxis]
         new = new - leaking
@@ -482,7 +486,7 @@ def light_at(tables, place, weights, cells, escape=None):
     spread = _at_corners(aged, metal_share)
     _add_light(old, spread, [table.old for table in tables], (place, poor))
     back = np.argsort(order)
-    return young[back], old[back]
+    return [part[back] for part in light]
 
 
 def _add_light(light, spread, sources, cells):
