@@ -494,14 +494,20 @@ def _add_light(light, spread, sources, cells):
 
     Models are sorted by their cells: their source, and the nodes below them.
     """
-    for start, stop in _runs(*cells):
-        source, *below = (column[start] for column in cells)
-        corners = sources[source][tuple(slice(k, k + 2) for k in below)]
-        n_age, n_nodes = corners.shape[-2:]
-        n_terms = spread.shape[1] * n_age
+    place, *below = cells
+    starts, stops = _runs(*cells)
+    corners = zip(*([slice(k, k + 2) for k in one[starts].tolist()] for one in below), strict=True)
+    flat = {
+        n_age: spread[..., :n_age].reshape(len(spread), spread.shape[1] * n_age)
+        for n_age in {source.shape[-2] for source in sources}
+    }
+    runs = zip(starts.tolist(), stops.tolist(), place[starts].tolist(), corners, strict=True)
+    for start, stop, k, corner in runs:
+        n_age, n_nodes = sources[k].shape[-2:]
+        masses = flat[n_age][start:stop]
         # Also for tables without nodes or ages.
-        masses = spread[start:stop, :, :n_age].reshape(stop - start, n_terms)
-        light[start:stop, :n_nodes] += masses @ corners.reshape(n_terms, n_nodes)
+        shape = masses.shape[1], n_nodes
+        light[start:stop, :n_nodes] += masses @ sources[k][corner].reshape(shape)
 
 
 def _transmission(depth, clear):
@@ -523,12 +529,11 @@ def _single(values):
 
 
 def _runs(*sorted_columns):
-    """First and last row of runs of equal values, in portions that fit in the cache."""
+    """First rows of runs of equal values, in portions that fit in the cache, and their ends."""
     changes = np.any([np.diff(column) for column in sorted_columns], axis=0)
-    ends = np.flatnonzero(changes) + 1
     n = len(sorted_columns[0])
-    limits = np.unique(np.concatenate([ends, np.arange(0, n, _CHUNK), [n]]))
-    return itertools.pairwise(limits.tolist())
+    starts = np.union1d(np.arange(0, n, _CHUNK), np.flatnonzero(changes) + 1)
+    return starts, np.append(starts[1:], n)[: starts.size]
 
 
 def _rows_of(values, rows):
