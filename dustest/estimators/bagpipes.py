@@ -319,8 +319,8 @@ class BagpipesEstimator(DustEstimator):
     907 (adaptive importance sampling); Gelman, Meng & Stern 1996, Statistica Sinica 6, 733
     (posterior predictive probabilities); Hoeting et al. 1999, Statistical Science 14, 382
     (Bayesian model averaging); Hogg, Bovy & Lang 2010, arXiv:1008.4686, section 3, and
-    Johnson et al. 2021, ApJS 254, 22, section 2.4 (outliers); Brammer, van Dokkum & Coppi 2008,
-    ApJ 686, 1503, sections 2.5 and 2.6 (template error, zero points).
+    Johnson et al. 2021, ApJS 254, 22 (outliers); Brammer, van Dokkum & Coppi 2008, ApJ 686, 1503
+    (template error).
 
     Examples
     --------
@@ -359,6 +359,10 @@ class BagpipesEstimator(DustEstimator):
         cited.choose("engine", engine, _ENGINES.get(str(engine)))
         if parameters.get("escalate"):
             cited.use(*_ENGINES["bagpipes"])
+        if parameters.get("likelihood") == "robust":
+            cited.use("Hogg2010")
+        if parameters.get("template_error") is not None:
+            cited.use("Brammer2008")
 
     def __init__(
         self,
