@@ -698,6 +698,8 @@ class TestRobust:
     def test_only_the_tables_have_it(self, parameters):
         with pytest.raises(InputError, match="likelihood='robust' needs engine='tabulated'"):
             BagpipesEstimator(likelihood="robust", **parameters)._settings()
+        with pytest.raises(InputError, match=r"fractional_error=\(0, 0.1\) needs engine='tabul"):
+            BagpipesEstimator(fractional_error=(0, 0.1), **parameters)._settings()
 
 
 class TestCorrections:
@@ -721,6 +723,16 @@ class TestCorrections:
         assert json.loads(result.meta["error_floor"]) == floors
         assert result["A_V_information"][0] < tabulated().estimate(sample)["A_V_information"][0]
 
+    def test_a_free_error_follows_the_scatter(self, mock):
+        scatter = np.array([0.8, 1.25, 0.85, 1.2, 0.9])
+        table = galaxies(mock["flux"], snr=50.0)
+        loud = galaxies(mock["flux"] * scatter, snr=50.0)
+        sed = tabulated(fractional_error=(0.0, 0.4), error_floor=0.0)
+        quiet, noisy = (sed.estimate(one) for one in (table, loud))
+        assert quiet["fractional_error_NIRCam"][0] < 0.06
+        assert noisy["fractional_error_NIRCam"][0] > 0.1
+        assert "POOR_FIT" not in decode_flags(noisy["flags"][0])
+
     def test_they_are_part_of_the_identity(self):
         given = [
             {},
@@ -729,6 +741,7 @@ class TestCorrections:
             {"template_error": [(1000.0, 0.3)]},
             {"template_error": lambda wavelength: 0.1 + 0.0 * wavelength},
             {"likelihood": "robust"},
+            {"fractional_error": (0.0, 0.2)},
         ]
         found = {tabulated(**parameters)._fingerprint(1) for parameters in given}
         assert len(found) == len(given)
@@ -1186,6 +1199,9 @@ class TestParameters:
             ("error_floor", None),
             ("error_floor", {"F277W": 5}),
             ("likelihood", "student"),
+            ("fractional_error", 0.1),
+            ("fractional_error", (0.2, 0.1)),
+            ("fractional_error", (0.0, 2.0)),
             ("zero_points", {"F277W": -1.0}),
             ("template_error", "eazy"),
             ("n_live", 10),

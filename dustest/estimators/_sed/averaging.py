@@ -239,12 +239,17 @@ def average(posteriors, alternatives, seed):
 
 
 def _by_band(posteriors, probability):
-    """Photometry and probabilities of outliers, averaged over models that all have them."""
+    """Photometry and what errors there are, averaged over models that all have them."""
     found = {}
     if all(one.predicted is not None for one in posteriors):
         found["predicted"] = Prediction.average([one.predicted for one in posteriors], probability)
     if all(one.outlier is not None for one in posteriors):
         found["outlier"] = probability @ np.stack([one.outlier for one in posteriors])
+    if all(one.fractional_error is not None for one in posteriors):
+        found["fractional_error"] = {
+            name: float(probability @ [one.fractional_error[name] for one in posteriors])
+            for name in posteriors[0].fractional_error
+        }
     return found
 
 

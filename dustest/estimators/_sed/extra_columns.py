@@ -8,6 +8,7 @@ from dustest.data.checks.units import FLUX_UNIT
 from dustest.data.quantities import percentile_columns
 from dustest.estimators._sed.posterior import PRIORS
 from dustest.estimators._sed.star_formation_histories import history_columns, history_values
+from dustest.estimators._sed.tabulated.free_errors import instruments_of
 from dustest.estimators.run.batch import ExtraColumn
 
 __all__ = ["EXTRAS", "declared_columns", "extra_columns", "sed_wavelengths"]
@@ -55,6 +56,7 @@ def extra_columns(
     *,
     free_redshift,
     robust=False,
+    free_errors=False,
     models=(),
     settings=(),
 ):
@@ -74,6 +76,8 @@ def extra_columns(
         Whether redshifts are fitted.
     robust : bool, optional
         Whether bands may be outliers.
+    free_errors : bool, optional
+        Whether instruments have a fractional error that is free.
     models : sequence of str, optional
         Columns of several histories and dust laws.
     settings : sequence of Settings, optional
@@ -86,7 +90,13 @@ def extra_columns(
     """
     under = _quantile_columns(wanted, free_redshift=free_redshift)
     declared = declared_columns(
-        wanted, bands, quantities, free_redshift=free_redshift, robust=robust, models=models
+        wanted,
+        bands,
+        quantities,
+        free_redshift=free_redshift,
+        robust=robust,
+        free_errors=free_errors,
+        models=models,
     )
     columns = {name: column.blank(len(rows)) for name, column in declared.items()}
     if "SED_wavelength" in columns:
@@ -101,7 +111,9 @@ def extra_columns(
     return columns
 
 
-def declared_columns(wanted, bands, quantities, *, free_redshift, robust=False, models=()):
+def declared_columns(
+    wanted, bands, quantities, *, free_redshift, robust=False, free_errors=False, models=()
+):
     """Further columns of every result.
 
     Parameters
@@ -116,6 +128,8 @@ def declared_columns(wanted, bands, quantities, *, free_redshift, robust=False, 
         Whether redshifts are fitted.
     robust : bool, optional
         Whether bands may be outliers.
+    free_errors : bool, optional
+        Whether instruments have a fractional error that is free.
     models : sequence of str, optional
         Columns of several histories and dust laws.
 
@@ -130,6 +144,8 @@ def declared_columns(wanted, bands, quantities, *, free_redshift, robust=False, 
         columns |= {name: ExtraColumn(unit) for name in names}
     if "redshift" in wanted:
         columns["redshift_samples"] = ExtraColumn(shape=(_N_REDSHIFTS,))
+    if free_errors:
+        columns |= {f"fractional_error_{name}": ExtraColumn() for name in instruments_of(bands)}
     if robust:
         columns |= {f"outlier_{band}": ExtraColumn() for band in bands}
     if "photometry" in wanted and bands:
@@ -185,6 +201,8 @@ def _values(galaxy, posterior, bands, quantiles):
         predicted = posterior.predicted
         by_band |= {"predicted": predicted.flux, "predicted_err": predicted.error}
         values["predicted_covariance"] = _in_bands(predicted.covariance, galaxy, bands)
+    for name, value in (posterior.fractional_error or {}).items():
+        values[f"fractional_error_{name}"] = value
     if posterior.outlier is not None:
         by_band["outlier"] = posterior.outlier
     values |= {

@@ -77,6 +77,8 @@ class Settings:
         Priors of quantities given others.
     robust : bool
         Whether any band may be an outlier.
+    fractional_error : tuple of float or None
+        Limits of the prior of a fractional error of each instrument, if it is free.
     """
 
     sfh: object
@@ -91,6 +93,7 @@ class Settings:
     under_priors: bool = False
     joint_priors: tuple = ()
     robust: bool = False
+    fractional_error: tuple | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,6 +256,8 @@ class Posterior:
         Probabilities of the bands of `Galaxy.used_bands` to be outliers, if they may be.
     predicted : Prediction, optional
         Photometry of the draws in these bands.
+    fractional_error : dict of str to float, optional
+        Mean fractional error of each instrument, if it is free.
     """
 
     draws: dict
@@ -269,6 +274,7 @@ class Posterior:
     mixture: object = None
     outlier: np.ndarray | None = None
     predicted: Prediction | None = None
+    fractional_error: dict | None = None
 
 
 def fit_probability(chi2, n_data):

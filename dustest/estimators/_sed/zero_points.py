@@ -70,13 +70,13 @@ def find_zero_points(estimator, X, *, reference=None, n_iterations=6, n_jobs=Non
         data = correct(batch, factors, fit.error_floor, fit.template_error)
         step, error = _step(data, table, log_factor, fixed)
         log_factor = _anchored(log_factor + step, fixed)
-        converged = bool(np.all(np.abs(_anchored(step, fixed)) <= _ENOUGH * error))
+        change = np.abs(_anchored(step, fixed))
+        converged = bool(np.all(change <= _ENOUGH * error))
         if converged:
             break
     else:
-        change = np.abs(_anchored(step, fixed)).max()
         msg = (
-            f"fit_zero_points still changes factors by up to {change:.3f} after "
+            f"fit_zero_points still changes factors by up to {change.max():.3f} after "
             f"{n_iterations} iterations: increase n_iterations"
         )
         warnings.warn(msg, DustestWarning, stacklevel=3)

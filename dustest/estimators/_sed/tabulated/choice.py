@@ -1,28 +1,38 @@
 """Choice of the likelihood of a galaxy."""
 
-from dustest.estimators._sed.tabulated.data_likelihood import ClosedForm, WithLimits
+from dustest.estimators._sed.tabulated.data_likelihood import ClosedForm, Photometry, WithLimits
+from dustest.estimators._sed.tabulated.free_errors import FreeErrors
 from dustest.estimators._sed.tabulated.outliers import Robust
 
 __all__ = ["make_likelihood"]
 
 
-def make_likelihood(data, integral, *, robust=False):
+def make_likelihood(galaxy, bands, integral, settings):
     """Choose the likelihood of a galaxy.
 
     Parameters
     ----------
-    data : Photometry
-        Its photometry.
+    galaxy : Galaxy
+        The galaxy.
+    bands : tuple of str
+        Bands of the models.
     integral : MassIntegral
         The integral over the mass of measured fluxes.
-    robust : bool, optional
-        Whether any band may be an outlier.
+    settings : Settings
+        Settings of the fit.
 
     Returns
     -------
-    ClosedForm, WithLimits or Robust
+    ClosedForm, WithLimits, Robust or FreeErrors
         The likelihood.
     """
-    if robust:
-        return Robust(data)
-    return (WithLimits if data.limited.size else ClosedForm)(data, integral)
+
+    def make(data):
+        if settings.robust:
+            return Robust(data)
+        return (WithLimits if data.limited.size else ClosedForm)(data, integral)
+
+    data = Photometry.of(galaxy, bands)
+    if settings.fractional_error is None:
+        return make(data)
+    return FreeErrors(data, bands, settings.fractional_error, make)

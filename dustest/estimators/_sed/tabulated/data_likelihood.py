@@ -90,10 +90,13 @@ class Residuals:
         Chi-squared of the measured fluxes.
     outlier : ndarray of shape (n_bands,), optional
         Mean probability of each band to be an outlier; NaN without data.
+    fractional_error : dict of str to float, optional
+        Mean fractional error of each instrument, if it is free.
     """
 
     chi2: np.ndarray
     outlier: np.ndarray | None = None
+    fractional_error: dict | None = None
 
 
 class ClosedForm:

@@ -34,7 +34,6 @@ from dustest.estimators._sed.posterior import (
 from dustest.estimators._sed.priors import fitted_history
 from dustest.estimators._sed.tabulated.chain import Chain
 from dustest.estimators._sed.tabulated.choice import make_likelihood
-from dustest.estimators._sed.tabulated.data_likelihood import Photometry
 from dustest.estimators._sed.tabulated.emission import BandLight
 from dustest.estimators._sed.tabulated.joint_weights import JointWeights
 from dustest.estimators._sed.tabulated.likelihood import MassIntegral
@@ -98,9 +97,7 @@ class TabulatedEngine:
     def _fit_one(self, galaxy, pool, joint):
         """Posterior of one galaxy."""
         rng = np.random.default_rng([galaxy.seed, 1])
-        data = make_likelihood(
-            Photometry.of(galaxy, pool.maker.bands), self._integral, robust=self._settings.robust
-        )
+        data = make_likelihood(galaxy, pool.maker.bands, self._integral, self._settings)
         likelihood = data.of(pool)
         _refuse_impossible(galaxy, likelihood)
         chain = Chain.of_pool(pool, likelihood)
@@ -213,6 +210,7 @@ class TabulatedEngine:
             best=_best_fit(galaxy, chain, best, maker),
             outlier=None if residuals.outlier is None else residuals.outlier[own],
             predicted=Prediction.of(flux),
+            fractional_error=residuals.fractional_error,
         )
 
 

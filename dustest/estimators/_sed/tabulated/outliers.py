@@ -50,7 +50,7 @@ class Robust:
     References
     ----------
     .. [1] Hogg, Bovy & Lang 2010, arXiv:1008.4686, section 3
-    .. [2] Johnson et al. 2021, ApJS 254, 22, section 2.4
+    .. [2] Johnson et al. 2021, ApJS 254, 22
     """
 
     def __init__(self, data):

@@ -6,8 +6,7 @@ from scipy.integrate import trapezoid
 from scipy.stats import kstest, norm
 
 from dustest.estimators._sed.posterior import Galaxy, Limits
-from dustest.estimators._sed.tabulated.choice import make_likelihood
-from dustest.estimators._sed.tabulated.data_likelihood import Photometry
+from dustest.estimators._sed.tabulated.data_likelihood import ClosedForm, Photometry, WithLimits
 from dustest.estimators._sed.tabulated.likelihood import MassIntegral
 
 BANDS = ("F090W", "F115W", "F150W", "F200W", "F277W")
@@ -54,6 +53,11 @@ def brute_force(one, data, low, high):
         mean = trapezoid(np.exp(value - value.max()), log_mass) / (high - low)
         log_mass = np.linspace(*ends, 40_001)
     return np.log(mean) + value.max()
+
+
+def make_likelihood(data, integral):
+    """The likelihood with limits, if there are some."""
+    return (WithLimits if data.limited.size else ClosedForm)(data, integral)
 
 
 class TestPhotometry:
