@@ -14,6 +14,12 @@ redshift
     The same, redshifts known to 0.3, with a Gaussian prior.
 peaks
     Two peaks of p(z), below redshift 3 and above 4; also the probability of the higher one.
+limits
+    As the first, fluxes below three standard errors are upper limits there; galaxies have at
+    least one flux above.
+robust
+    As the first, any band may be an outlier: the share of outliers of a galaxy and their errors
+    have the distributions of the robust likelihood.
 
 ``--keep FOLDER`` keeps parts of 250 mocks, with which a run that was stopped goes on.
 """
@@ -28,10 +34,11 @@ import numpy as np
 from scipy.stats import chi2, kstest, truncnorm
 from threadpoolctl import threadpool_limits
 
-from dustest.estimators._sed.posterior import Galaxy, Settings
+from dustest.estimators._sed.posterior import Galaxy, Limits, Settings
 from dustest.estimators._sed.redshift_density import RedshiftDensity
 from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
 from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light
+from dustest.estimators._sed.tabulated.outliers import RARITY, WIDTH
 
 BANDS = ("F090W", "F115W", "F150W", "F200W", "F277W", "F335M", "F356W", "F410M", "F444W")
 QUANTITIES = ("A_V", "log_sSFR", "log_mass")
@@ -41,9 +48,10 @@ FREE = replace(SETTINGS, free_redshift=True)
 REDSHIFTS = (6.0, 9.0)
 ERROR, BRIGHT_ERROR = 1.5, 10.0  # nJy; the second for galaxies of lower redshifts
 GAPS = 0.3
+N_SIGMA = 3.0
 SPREAD, REACH = 0.3, 3.0  # of redshifts, and where their prior is cut in units of it
 PEAKS, PEAK_WIDTH = ((1.0, 3.0), (4.0, 8.0)), 0.1
-BETWEEN = 3.5
+BETWEEN, N_SHARED = 3.5, 10
 N_CELLS = 5
 COVERAGES = (0.68, 0.9)
 LEAST_P = 0.01
@@ -65,6 +73,11 @@ class Case:
 
     seed: int
     draw: Callable
+
+
+def draw_redshifts(n, rng):
+    """Redshifts in ascending order, in steps by which galaxies share pools of models."""
+    return np.sort(np.round(rng.uniform(*REDSHIFTS, n), 1))
 
 
 def draw_models(redshift, rng):
@@ -104,7 +117,7 @@ def make_galaxies(redshift, flux, rng, redshift_err=np.nan, densities=None, erro
 
 def draw_plain(n, rng):
     """Galaxies with known redshifts and all bands."""
-    redshift = np.sort(rng.uniform(*REDSHIFTS, n))
+    redshift = draw_redshifts(n, rng)
     flux, truth = draw_models(redshift, rng)
     return Mocks(SETTINGS, make_galaxies(redshift, flux, rng), truth)
 
@@ -124,28 +137,66 @@ def draw_gaps(n, rng):
 
 def draw_redshift(n, rng):
     """Galaxies with errors of their redshifts."""
-    known = rng.uniform(*REDSHIFTS, n)
+    known = draw_redshifts(n, rng)
     redshift = truncnorm.rvs(-REACH, REACH, known, SPREAD, random_state=rng)
     flux, truth = draw_models(redshift, rng)
     return Mocks(FREE, make_galaxies(known, flux, rng, SPREAD), truth)
 
 
 def draw_peaks(n, rng):
-    """Galaxies with two peaks of p(z)."""
+    """Galaxies with two peaks of p(z), of which some share one."""
     grid = np.arange(0.5, 9.0, 0.01)
     densities = []
-    for _ in range(n):
+    for _ in range(-(-n // N_SHARED)):
         centres = [rng.uniform(*limits) for limits in PEAKS]
         peaks = [np.exp(-0.5 * ((grid - centre) / PEAK_WIDTH) ** 2) for centre in centres]
         share = rng.uniform(0.2, 0.8)
         densities.append(
             RedshiftDensity.of_grid(grid, share * peaks[0] + (1.0 - share) * peaks[1])
         )
-    redshift = np.array([np.interp(rng.random(), d.below, d.redshift) for d in densities])
+    densities = np.repeat(densities, N_SHARED)[:n].tolist()
+    redshift = np.array([np.interp(rng.random(), each.below, each.redshift) for each in densities])
     flux, truth = draw_models(redshift, rng)
-    middle = np.array([np.interp(0.5, d.below, d.redshift) for d in densities])
+    middle = [np.interp(0.5, each.below, each.redshift) for each in densities]
     galaxies = make_galaxies(middle, flux, rng, densities=densities, error=BRIGHT_ERROR)
     return Mocks(FREE, galaxies, truth)
+
+
+def draw_limits(n, rng):
+    """Galaxies with upper limits where they are not detected."""
+    mocks = draw_plain(4 * n, rng)
+    fluxes = np.array([galaxy.flux for galaxy in mocks.galaxies])
+    found = fluxes > N_SIGMA * ERROR
+    rows = np.sort(rng.choice(np.flatnonzero(found.any(axis=1)), n, replace=False))
+    galaxies = [_with_limits(mocks.galaxies[row], found[row]) for row in rows]
+    return Mocks(SETTINGS, galaxies, {name: each[rows] for name, each in mocks.truth.items()})
+
+
+def draw_robust(n, rng):
+    """Galaxies with outliers."""
+    redshift = draw_redshifts(n, rng)
+    flux, truth = draw_models(redshift, rng)
+    outlier = rng.random(flux.shape) < rng.beta(1.0, RARITY, (n, 1))
+    galaxies = make_galaxies(redshift, flux, rng)
+    wide = flux + ERROR * WIDTH * rng.standard_cauchy(flux.shape)
+    galaxies = [
+        replace(galaxy, flux=np.where(bad, values, galaxy.flux))
+        for galaxy, bad, values in zip(galaxies, outlier, wide, strict=True)
+    ]
+    return Mocks(replace(SETTINGS, robust=True), galaxies, truth)
+
+
+def _with_limits(galaxy, found):
+    """The galaxy with limits in the bands without a detection."""
+    bands = np.array(galaxy.bands)
+    error = galaxy.flux_err[~found]
+    return replace(
+        galaxy,
+        bands=tuple(bands[found].tolist()),
+        flux=galaxy.flux[found],
+        flux_err=galaxy.flux_err[found],
+        limits=Limits(tuple(bands[~found].tolist()), N_SIGMA * error, error),
+    )
 
 
 CASES = {
@@ -153,6 +204,8 @@ CASES = {
     "gaps": Case(180701, draw_gaps),
     "redshift": Case(180702, draw_redshift),
     "peaks": Case(180703, draw_peaks),
+    "limits": Case(180704, draw_limits),
+    "robust": Case(180705, draw_robust),
 }
 
 

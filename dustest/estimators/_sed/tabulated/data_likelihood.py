@@ -262,7 +262,8 @@ class _Scale:
         self._lowest, self._highest = (limit / bound.error for limit in masses)
         held = np.clip(self._t, self._lowest, self._highest)
         self._chi2 = bound.chi2 - np.square(held - self._t)
-        best = self._t.copy()
+        # Beyond the limits, masses may be so large that the limits' logarithms overflow.
+        best = held.copy()
         for _ in range(_N_STEPS):
             _, slope, curvature = self._exponent(best)
             best -= slope / curvature

@@ -124,6 +124,15 @@ class TestWithLimits:
         pull = (10.0 ** drawn[0] * one.flux[0] - data.flux) / data.error
         assert likelihood.residuals(many, drawn).chi2[0] == pytest.approx(np.sum(pull**2))
 
+    def test_hardly_any_light_in_the_measured_bands(self, integral):
+        # As blueward of a break: the mass that fits best is far beyond the prior.
+        pool = models(20, 1, 8.0, 9.6)
+        pool.flux[10:, :3] *= 1e-10
+        data = photometry(np.full(N_BANDS, 5.0), np.full(N_BANDS, 1.5), 4.5)
+        found = make_likelihood(data, integral).of(pool).log_weight
+        exact = np.array([brute_force(one, data, 8.0, 9.6) for one in pool.flux])
+        np.testing.assert_allclose(found, exact, atol=1e-2)
+
     def test_models_without_light_have_no_weight(self, integral):
         pool = models(4)
         pool.flux[2, :3] = 0.0
