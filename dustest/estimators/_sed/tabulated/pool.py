@@ -245,7 +245,8 @@ class RedshiftPool:
     @cached_property
     def masses(self):
         """Limits of the mass formed of each model, in solar masses."""
-        return 10.0**self.low, 10.0**self.high
+        limits = zip(*(pool.masses for pool in self._pools), strict=True)
+        return tuple(np.concatenate(parts) for parts in limits)
 
     @cached_property
     def log_density(self):
