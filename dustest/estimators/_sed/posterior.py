@@ -204,7 +204,9 @@ class Prediction:
     @classmethod
     def of(cls, flux):
         """Moments of equally weighted draws (n_draws, n_bands)."""
-        return cls(flux.mean(axis=0), np.cov(flux, rowvar=False).reshape(2 * flux.shape[1:]))
+        mean = flux.mean(axis=0)
+        away = flux - mean
+        return cls(mean, away.T @ away / len(flux))
 
     @classmethod
     def average(cls, predictions, weight):

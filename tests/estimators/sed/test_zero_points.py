@@ -112,8 +112,9 @@ class TestZeroPoints:
         skip_without("bagpipes")
         sed = BagpipesEstimator(random_state=1, n_effective=400, error_floor=0.0)
         redshifts = np.linspace(1.0, 6.0, 60).round(2)
-        models = sed.draw_models(2, BANDS, redshifts.tolist(), random_state=180531)
+        models = sed.draw_models(64, BANDS, redshifts.tolist(), random_state=180531)
         rng = np.random.default_rng(180531)
+        models = models[rng.choice(len(models), 120, replace=False)]
         table = QTable({"id": np.arange(len(models)), "redshift": models["redshift"]})
         brightest = np.max([models[f"flux_{band}"].value for band in BANDS], axis=0)
         for band in BANDS:

@@ -275,17 +275,18 @@ def _draws(data, chain, joint, rng):
     """Equally weighted draws of all quantities, which models they are, and their residuals."""
     models, likelihood = chain.models, chain.likelihood
     drawn = systematic_draw(chain.weight, N_DRAWS, rng, models.quantities["A_V"])
-    masses = joint.choose(models.take(drawn), likelihood[drawn], data.draw_masses, rng)
+    taken = models.take(drawn)
+    masses = joint.choose(taken, likelihood[drawn], data.draw_masses, rng)
     draws = {
-        name: values[drawn] + masses if _has_mass(name) else values[drawn]
-        for name, values in models.quantities.items()
+        name: values + masses if _has_mass(name) else values
+        for name, values in taken.quantities.items()
     }
     prior = chain.pool.prior
     if "redshift" in prior.free:
         # Parameters are even between tabulated redshifts, at which quantities are.
-        place = models.cube[drawn, prior.free.index("redshift")]
+        place = taken.cube[:, prior.free.index("redshift")]
         draws["redshift"] = prior.quantile("redshift", place)
-    residuals = data.residuals(models.take(drawn), masses)
+    residuals = data.residuals(taken, masses)
     return draws | {"log_mass_formed": masses}, drawn, residuals
 
 
