@@ -26,6 +26,7 @@ from dustest.estimators._sed.data_corrections import (
     check_template_error,
     correct,
     floors_by_band,
+    relative_errors,
     zero_point_factors,
 )
 from dustest.estimators._sed.drawn_parameters import (
@@ -502,6 +503,31 @@ class BagpipesEstimator(DustEstimator):
         """
         tables = clone(self).set_params(engine="tabulated", escalate=False)
         return tables.sample_posterior(_without_data(self._ready(X)), n_samples, random_state)
+
+    def relative_errors(self, bands, redshift):
+        """Relative errors that the fit adds to photometry: its floor and its template error.
+
+        Parameters
+        ----------
+        bands : sequence of str
+            Names of bands.
+        redshift : ndarray of shape (n,)
+            Redshifts of galaxies.
+
+        Returns
+        -------
+        ndarray of shape (n, n_bands)
+            The errors, as fractions of the flux.
+
+        Examples
+        --------
+        >>> from dustest import BagpipesEstimator
+        >>> sed = BagpipesEstimator(error_floor={"F606W": 0.1})
+        >>> sed.relative_errors(["F606W", "F277W"], [7.0])
+        array([[0.1 , 0.05]])
+        """
+        redshift = np.asarray(redshift, dtype=float)
+        return relative_errors(bands, redshift, self.error_floor, self.template_error)
 
     def fit_zero_points(self, X, *, reference=None, n_iterations=6, n_jobs=None, progress=None):
         """Estimate zero points of bands from galaxies with known redshifts.

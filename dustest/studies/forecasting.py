@@ -96,10 +96,10 @@ def forecast(
 
     Notes
     -----
-    The errors of the mocks include the ``error_floor`` of the fit, as a fraction of their true
-    flux. The information is the Kullback-Leibler divergence from the prior to the posterior. Its
-    mean over mocks of the prior is the mutual information of data and quantity, which further
-    bands cannot lower, except by the noise of the mocks.
+    The errors of the mocks include the ``error_floor`` and the ``template_error`` of the fit, as
+    fractions of their true flux. The information is the Kullback-Leibler divergence from the prior
+    to the posterior. Its mean over mocks of the prior is the mutual information of data and
+    quantity, which further bands cannot lower, except by the noise of the mocks.
 
     A forecast is conditional on its models: galaxies whose dust, histories or redshifts differ
     from them have larger errors.
@@ -128,7 +128,8 @@ def forecast(
     with np.errstate(divide="ignore"):  # no light blueward of the Lyman limit
         models["magnitude"] = models[f"flux_{reference}"].to_value(u.ABmag) << u.mag
     chosen = models[_choose(models, limits, reference, n_mocks)]
-    sample = _observe(chosen, sets, errors, fit.error_floor, rng)
+    relative = fit.relative_errors(every, chosen["redshift"])
+    sample = _observe(chosen, sets, errors, relative, rng)
     quantiles = fit.predict_quantiles(sample, _LEVELS + LEVELS)
     parts = np.split(quantiles, len(sets))
     mocks = [_fitted(chosen, fit.targets, part, models) for part in parts]
@@ -149,7 +150,8 @@ def _prepared(estimator, targets, rng):
         raise InputError(msg)
     names = (targets,) if isinstance(targets, str) else tuple(targets)
     seed = int(rng.integers(_LARGEST_SEED))
-    return clone(fit).set_params(targets=names, extra=(), escalate=False, random_state=seed)
+    changes = {"targets": names, "extra": (), "escalate": False, "zero_points": None}
+    return clone(fit).set_params(**changes, random_state=seed)
 
 
 def _check_targets(targets, columns):
@@ -207,11 +209,11 @@ def _choose(models, limits, reference, n_mocks):
     return np.concatenate(chosen)
 
 
-def _observe(models, sets, errors, floor, rng):
+def _observe(models, sets, errors, relative, rng):
     """Noisy photometry of the mocks, once for each set of bands, NaN in bands of other sets."""
     every, n = union(sets), len(models)
     flux = np.stack([models[f"flux_{band}"].to_value(FLUX_UNIT) for band in every], axis=1)
-    flux = flux + np.hypot(errors, floor * flux) * rng.standard_normal(flux.shape)
+    flux = flux + np.hypot(errors, relative * flux) * rng.standard_normal(flux.shape)
     sample = GalaxySample(
         {
             "id": np.arange(n * len(sets)),

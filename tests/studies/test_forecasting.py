@@ -25,7 +25,7 @@ def fit(**parameters):
 def run(bands, n_mocks, seed, **options):
     """A forecast of these fits."""
     options = {"magnitude": (26.0, 29.0), "magnitude_band": "F277W", "targets": "A_V"} | options
-    options |= {"estimator": fit(), "n_mocks": n_mocks, "random_state": seed}
+    options = {"estimator": fit(), "n_mocks": n_mocks, "random_state": seed} | options
     return forecast(bands, DEPTH, REDSHIFT, **options)
 
 
@@ -98,6 +98,17 @@ class TestForecast:
         assert result.quantities == ("A_V",)
         assert result.magnitude_band == "F277W"
         assert result.flux_err["F444W"] == pytest.approx(1.15, rel=0.01)
+
+    def test_corrections_of_the_fit(self, result):
+        mapping = fit(zero_points={"F200W": 1.2}).set_params(error_floor=dict.fromkeys(MORE, 0.0))
+        mocks, same = (run(FEWER, 16, 1, estimator=one).mocks for one in (fit(), mapping))
+        assert (mocks["A_V"] == same["A_V"]).all()
+        rough = run(
+            FEWER, 16, 1, estimator=fit(template_error=[(1000.0, 0.2), (20000.0, 0.2)])
+        ).mocks
+        assert np.median(rough["A_V_p84"] - rough["A_V_p16"]) > 2.0 * np.median(
+            mocks["A_V_p84"] - mocks["A_V_p16"]
+        )
 
     def test_the_seed_decides(self, result):
         mocks, again = (run(FEWER, 16, 1).mocks for _ in range(2))

@@ -15,6 +15,7 @@ __all__ = [
     "check_template_error",
     "correct",
     "floors_by_band",
+    "relative_errors",
     "zero_point_factors",
 ]
 
@@ -233,6 +234,35 @@ def _checked_errors(errors, shape, function):
     return errors
 
 
+def relative_errors(bands, redshift, error_floor, template_error, has_floor=0.0):
+    """Relative errors that fits add to photometry.
+
+    Parameters
+    ----------
+    bands : sequence of str
+        Names of bands.
+    redshift : ndarray of shape (n,)
+        Redshifts.
+    error_floor, template_error
+        As in `floors_by_band` and `check_template_error`.
+    has_floor : float, optional
+        Floor that the errors have already.
+
+    Returns
+    -------
+    ndarray of shape (n, n_bands)
+        The errors.
+    """
+    lacking = np.maximum(floors_by_band(error_floor, bands) ** 2 - has_floor**2, 0.0)
+    extra = np.tile(lacking, (len(redshift), 1))
+    template = check_template_error(template_error)
+    if template is not None and len(bands):
+        pivot = np.array([get_band(band).pivot for band in bands])
+        known = np.nan_to_num(redshift, nan=0.0)
+        extra += template(pivot / (1.0 + known[:, np.newaxis])) ** 2
+    return np.sqrt(extra)
+
+
 def correct(batch, zero_points, error_floor, template_error):
     """Apply zero points, and add relative errors in quadrature.
 
@@ -252,12 +282,8 @@ def correct(batch, zero_points, error_floor, template_error):
     given = zero_point_factors(zero_points)
     factor = np.array([given.get(band, 1.0) for band in batch.bands])
     flux = batch.flux * factor
-    floor = floors_by_band(error_floor, batch.bands)
-    extra = np.maximum(floor**2 - batch.error_floor**2, 0.0)
-    template = check_template_error(template_error)
-    if template is not None and batch.bands:
-        pivot = np.array([get_band(band).pivot for band in batch.bands])
-        known = np.nan_to_num(batch.redshift, nan=0.0)
-        extra = extra + template(pivot / (1.0 + known[:, np.newaxis])) ** 2
-    error = np.hypot(batch.flux_err * factor, np.sqrt(extra) * flux)
+    extra = relative_errors(
+        batch.bands, batch.redshift, error_floor, template_error, batch.error_floor
+    )
+    error = np.hypot(batch.flux_err * factor, extra * flux)
     return batch.changed(flux=flux, flux_err=error, flux_limit=batch.flux_limit * factor)
