@@ -144,12 +144,15 @@ def measure(sample, redshift):
     sed._start_worker()
     batch = make_batch(as_sample(sample))
     sed._estimate(batch[:1])
-    start, step = time.process_time(), sed.rows_at_once
-    found = [sed._estimate(batch[k : k + step]) for k in range(0, len(batch), step)]
-    seconds = time.process_time() - start
-    ess = np.concatenate([part.extra["ess"] for part in found])
-    a_v = np.concatenate([part.samples["A_V"] for part in found])
-    return len(batch) / seconds, ess, np.nanpercentile(a_v, [16, 50, 84], axis=1), _peak_memory()
+    seconds, ess, a_v = 0.0, [], []
+    for first in range(0, len(batch), sed.rows_at_once):
+        start = time.process_time()
+        found = sed._estimate(batch[first : first + sed.rows_at_once])
+        seconds += time.process_time() - start
+        ess.append(found.extra["ess"])
+        a_v.append(np.nanpercentile(found.samples["A_V"], [16, 50, 84], axis=1))
+    rate = len(batch) / seconds
+    return rate, np.concatenate(ess), np.concatenate(a_v, axis=1), _peak_memory()
 
 
 def _peak_memory():
