@@ -35,10 +35,10 @@ from scipy.stats import chi2, kstest, truncnorm
 from threadpoolctl import threadpool_limits
 
 from dustest.estimators._sed.posterior import Galaxy, Limits, Settings
-from dustest.estimators._sed.redshift_density import RedshiftDensity
+from dustest.estimators._sed.priors.redshift_density import RedshiftDensity
 from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
+from dustest.estimators._sed.tabulated.likelihoods.outliers import RARITY, WIDTH
 from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light
-from dustest.estimators._sed.tabulated.outliers import RARITY, WIDTH
 
 BANDS = ("F090W", "F115W", "F150W", "F200W", "F277W", "F335M", "F356W", "F410M", "F444W")
 QUANTITIES = ("A_V", "log_sSFR", "log_mass")

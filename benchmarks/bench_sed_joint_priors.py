@@ -14,7 +14,7 @@ from scipy.stats import kstest
 
 from dustest.estimators._sed.posterior import Galaxy, Settings, systematic_draw
 from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
-from dustest.estimators._sed.tabulated.joint_weights import JointWeights
+from dustest.estimators._sed.tabulated.likelihoods.joint_weights import JointWeights
 from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light
 from dustest.estimators._sed.tabulated.pool import Pool
 from dustest.physics import JOINT_PRIORS, get_joint_prior

@@ -11,8 +11,8 @@ import numpy as np
 
 from dustest.estimators._sed.bagpipes.loading import load_bagpipes
 from dustest.estimators._sed.bagpipes.nested_sampling import filter_lines, quiet
-from dustest.estimators._sed.fitted_law import fitted_law
 from dustest.estimators._sed.posterior import Settings
+from dustest.estimators._sed.priors.fitted_law import fitted_law
 from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light
 from dustest.physics import list_histories
 

@@ -24,8 +24,8 @@ from threadpoolctl import threadpool_limits
 
 from dustest.estimators._sed.posterior import Galaxy, Settings
 from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
+from dustest.estimators._sed.tabulated.likelihoods.outliers import RARITY, WIDTH
 from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light
-from dustest.estimators._sed.tabulated.outliers import RARITY, WIDTH
 
 BANDS = ("F115W", "F150W", "F182M", "F200W", "F210M", "F277W")
 BANDS += ("F335M", "F356W", "F410M", "F430M", "F444W")

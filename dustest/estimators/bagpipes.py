@@ -19,8 +19,21 @@ from dustest.data.flags import FLAGS
 from dustest.data.quantities import QUANTITIES
 from dustest.estimators._sed.averaging import Alternatives, average, several
 from dustest.estimators._sed.bagpipes.loading import load_bagpipes
-from dustest.estimators._sed.bagpipes.nested_sampling import clean_spectrum, fit_galaxy
+from dustest.estimators._sed.bagpipes.nested_sampling import fit_galaxy
 from dustest.estimators._sed.clear_light import check_for_bagpipes
+from dustest.estimators._sed.columns.drawn_parameters import (
+    data_columns,
+    fitted_data,
+    parameter_columns,
+    parameter_draws,
+)
+from dustest.estimators._sed.columns.extra_columns import (
+    EXTRAS,
+    declared_columns,
+    extra_columns,
+    sed_wavelengths,
+)
+from dustest.estimators._sed.columns.rest_frame import REST_FRAME, RestFrame
 from dustest.estimators._sed.data_corrections import (
     check_fractions,
     check_template_error,
@@ -29,24 +42,10 @@ from dustest.estimators._sed.data_corrections import (
     relative_errors,
     zero_point_factors,
 )
-from dustest.estimators._sed.drawn_parameters import (
-    data_columns,
-    fitted_data,
-    parameter_columns,
-    parameter_draws,
-)
-from dustest.estimators._sed.extra_columns import (
-    EXTRAS,
-    declared_columns,
-    extra_columns,
-    sed_wavelengths,
-)
-from dustest.estimators._sed.fitted_law import fitted_law
-from dustest.estimators._sed.joint_priors import check_joint_priors, joint_priors_of
+from dustest.estimators._sed.galaxies import usable_data, without_limits, without_spectra
 from dustest.estimators._sed.parameter_checks import check_choice, check_switch, years
-from dustest.estimators._sed.posterior import DRAWN, N_DRAWS, Galaxy, Limits, Settings
-from dustest.estimators._sed.prior_transform import SEDPrior
-from dustest.estimators._sed.priors import (
+from dustest.estimators._sed.posterior import DRAWN, N_DRAWS, Settings
+from dustest.estimators._sed.priors.defaults import (
     BAGPIPES_REDSHIFT,
     MAX_REDSHIFT,
     MIN_REDSHIFT,
@@ -55,8 +54,9 @@ from dustest.estimators._sed.priors import (
     fitted_history,
     own_priors,
 )
-from dustest.estimators._sed.redshift_density import RedshiftDensity
-from dustest.estimators._sed.rest_frame import REST_FRAME, RestFrame
+from dustest.estimators._sed.priors.fitted_law import fitted_law
+from dustest.estimators._sed.priors.joint_priors import check_joint_priors, joint_priors_of
+from dustest.estimators._sed.priors.prior_transform import SEDPrior
 from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
 from dustest.estimators._sed.tabulated.model_pool import check_parameters, check_tabulated
 from dustest.estimators._sed.tabulated.prior_models import draw_prior_models
@@ -86,7 +86,6 @@ _NO_INFORMATION = 1e15
 """Error of the fluxes in nJy of a galaxy without data."""
 _TABULATED_BATCH = 64
 _ESCALATED_BATCH = 8
-_MIN_BANDS = 2
 _MIN_LIVE = 50
 _MIN_ESS = 400.0
 _MAX_EDGE = 0.1
@@ -674,9 +673,9 @@ class BagpipesEstimator(DustEstimator):
     def _estimate(self, batch):
         """Fit the galaxies, one by one or all of a redshift together."""
         wavelength = sed_wavelengths(batch.bands) if "sed" in self.extra and batch.bands else None
-        batch = _without_spectra(batch) if self.engine == "tabulated" else _without_limits(batch)
+        batch = without_spectra(batch) if self.engine == "tabulated" else without_limits(batch)
         batch = correct(batch, self.zero_points, self.error_floor, self.template_error)
-        galaxies = [_usable_data(batch, row, wavelength) for row in range(len(batch))]
+        galaxies = [usable_data(batch, row, wavelength) for row in range(len(batch))]
         usable = [galaxy for galaxy in galaxies if galaxy is not None]
         fitted = iter(self._posteriors(usable, batch.bands))
         rows = [None if galaxy is None else (galaxy, next(fitted)) for galaxy in galaxies]
@@ -927,63 +926,6 @@ def _refuse_densities(sample):
             "prior is a Gaussian of redshift_err"
         )
         raise InputError(msg)
-
-
-def _without_spectra(batch):
-    """The batch with its photometry alone."""
-    names = ("wavelength", "spectrum_flux", "spectrum_flux_err")
-    return batch.changed(**{name: getattr(batch, name)[:, :0] for name in names})
-
-
-def _without_limits(batch):
-    """The batch without upper limits, which Bagpipes does not take."""
-    return batch.changed(flux_limit=np.full(batch.flux.shape, np.nan))
-
-
-def _usable_data(batch, row, sed_wavelength):
-    """What the fit can use of one galaxy, None if that is too little.
-
-    Bagpipes never returns from values that are not finite or errors that are not positive.
-    """
-    flux, error = batch.flux[row], batch.flux_err[row]
-    good = np.isfinite(flux) & np.isfinite(error) & (error > 0)
-    spectrum = clean_spectrum(
-        batch.wavelength[row], batch.spectrum_flux[row], batch.spectrum_flux_err[row]
-    )
-    limits = _usable_limits(batch, row, good)
-    if spectrum is None and (not good.any() or good.sum() + len(limits.bands) < _MIN_BANDS):
-        return None
-    return Galaxy(
-        redshift=float(batch.redshift[row]),
-        redshift_err=float(batch.redshift_err[row]),
-        bands=tuple(band for band, use in zip(batch.bands, good, strict=True) if use),
-        flux=flux[good],
-        flux_err=error[good],
-        spectrum=spectrum,
-        seed=int(batch.seed[row]),
-        sed_wavelength=sed_wavelength,
-        redshift_density=_density(batch, row),
-        limits=limits,
-    )
-
-
-def _usable_limits(batch, row, measured):
-    """Upper limits of one galaxy in the bands without a measurement."""
-    error = batch.flux_limit[row]
-    use = np.isfinite(error) & (error > 0) & ~measured
-    if not use.any():
-        return Limits()
-    bands = tuple(band for band, used in zip(batch.bands, use, strict=True) if used)
-    return Limits(bands, (error * batch.flux_limit_sigma[row])[use], error[use])
-
-
-def _density(batch, row):
-    """Probability density of the redshift of one galaxy, None if it has none."""
-    if batch.redshift_density.size:
-        found = RedshiftDensity.of_grid(batch.redshift_grid[row], batch.redshift_density[row])
-        if found is not None:
-            return found
-    return RedshiftDensity.of_samples(batch.redshift_samples[row])
 
 
 def _flags(galaxy, posterior):

@@ -29,6 +29,7 @@ from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS, decode_flags
 from dustest.estimators import bagpipes
 from dustest.estimators._sed.data_corrections import correct
+from dustest.estimators._sed.galaxies import usable_data
 from dustest.estimators._sed.posterior import Settings
 from dustest.estimators.run.batch import make_batch
 from dustest.io import read_catalog
@@ -545,7 +546,7 @@ class TestFlags:
     @pytest.mark.parametrize("n_bands", [0, 1, 2, 5])
     def test_two_bands_are_the_least(self, n_bands):
         flux = np.where(np.arange(5) < n_bands, 3.0, np.nan)
-        data = bagpipes._usable_data(make_batch(as_sample(galaxies(flux))), 0, None)
+        data = usable_data(make_batch(as_sample(galaxies(flux))), 0, None)
         assert (data is None) == (n_bands < 2)
         if data is not None:
             assert data.bands == BANDS[:n_bands]
@@ -564,7 +565,7 @@ class TestFlags:
     def test_only_sound_numbers_reach_the_engine(self, flux, error):
         batch = make_batch(as_sample(galaxies([1.0] * 5)))
         batch.flux[0], batch.flux_err[0] = flux, error
-        data = bagpipes._usable_data(batch, 0, None)
+        data = usable_data(batch, 0, None)
         if data is not None:
             assert np.isfinite(data.flux).all()
             assert np.isfinite(data.flux_err).all()
@@ -615,7 +616,7 @@ class TestLimits:
 
     def test_what_is_fitted(self):
         batch = make_batch(as_sample(self.table([1.0, 2.0, 3.0, 4.0, 5.0], 6.0)))
-        data = bagpipes._usable_data(batch, 0, None)
+        data = usable_data(batch, 0, None)
         assert data.bands == BANDS[1:]
         assert (data.limits.bands, data.n_data) == (BANDS[:1], 4)
         np.testing.assert_allclose([*data.limits.flux, *data.limits.error], [6.0, 2.0])
@@ -623,7 +624,7 @@ class TestLimits:
     def test_a_measured_flux_counts_instead(self):
         table = self.table([1.0, 2.0, 3.0, 4.0, 5.0], 6.0)
         table["flux_F115W"], table["flux_err_F115W"] = 1.0 * u.nJy, 1.0 * u.nJy
-        data = bagpipes._usable_data(make_batch(as_sample(table)), 0, None)
+        data = usable_data(make_batch(as_sample(table)), 0, None)
         assert (data.bands, data.limits.bands) == (BANDS, ())
 
     @pytest.mark.parametrize(("n_measured", "is_fitted"), [(0, False), (1, True)])
@@ -631,7 +632,7 @@ class TestLimits:
         table = self.table([3.0] * 5, 6.0)
         for band in BANDS[1 : 5 - n_measured]:
             table[f"flux_{band}"] = np.nan * u.nJy
-        data = bagpipes._usable_data(make_batch(as_sample(table)), 0, None)
+        data = usable_data(make_batch(as_sample(table)), 0, None)
         assert (data is not None) == is_fitted
 
     def test_a_low_limit_means_more_dust(self, mock):

@@ -11,10 +11,10 @@ from sedpy.observate import Filter
 
 from dustest.estimators._sed.bagpipes.loading import load_bagpipes
 from dustest.estimators._sed.bagpipes.nested_sampling import quiet
+from dustest.estimators._sed.columns.rest_frame import REST_FRAME, RestFrame
 from dustest.estimators._sed.posterior import Settings
-from dustest.estimators._sed.prior_transform import SEDPrior
-from dustest.estimators._sed.priors import fit_instructions
-from dustest.estimators._sed.rest_frame import REST_FRAME, RestFrame
+from dustest.estimators._sed.priors.defaults import fit_instructions
+from dustest.estimators._sed.priors.prior_transform import SEDPrior
 
 REDSHIFT = 7.0
 SOLAR_LUMINOSITY = 3.826e33

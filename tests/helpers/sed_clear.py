@@ -8,12 +8,12 @@ from sed_mocks import FLAT, mocks, settings
 
 from dustest.estimators._sed.bagpipes.loading import load_bagpipes
 from dustest.estimators._sed.bagpipes.nested_sampling import filter_lines, quiet
+from dustest.estimators._sed.columns.rest_frame import RestFrame
 from dustest.estimators._sed.posterior import Galaxy
-from dustest.estimators._sed.rest_frame import RestFrame
-from dustest.estimators._sed.tabulated.emission import BandLight
 from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
+from dustest.estimators._sed.tabulated.light.emission import BandLight
+from dustest.estimators._sed.tabulated.light.photometry_table import SEDTable
 from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light
-from dustest.estimators._sed.tabulated.photometry_table import SEDTable
 from dustest.physics import get_dust_law
 
 BANDS = {

@@ -10,8 +10,8 @@ import numpy as np
 from sed_mocks import BANDS, FLAT, LOG_10, mocks, settings
 
 from dustest.estimators import bagpipes
-from dustest.estimators._sed.extra_columns import sed_wavelengths
-from dustest.estimators._sed.redshift_density import RedshiftDensity
+from dustest.estimators._sed.columns.extra_columns import sed_wavelengths
+from dustest.estimators._sed.priors.redshift_density import RedshiftDensity
 from dustest.estimators._sed.tabulated import pool
 from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
 from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light

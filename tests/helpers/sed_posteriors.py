@@ -3,8 +3,8 @@
 import numpy as np
 
 from dustest.estimators._sed.posterior import DRAWN, N_DRAWS, Posterior
-from dustest.estimators._sed.prior_transform import SEDPrior
-from dustest.estimators._sed.priors import fit_instructions
+from dustest.estimators._sed.priors.defaults import fit_instructions
+from dustest.estimators._sed.priors.prior_transform import SEDPrior
 
 
 def posterior_of(settings, redshift=7.0, seed=1, **values):

@@ -12,8 +12,8 @@ from dustest.data.errors import InputError
 from dustest.estimators._sed.bagpipes.dust_curve import BAGPIPES_CURVES, BagpipesCurve
 from dustest.estimators._sed.bagpipes.loading import load_bagpipes
 from dustest.estimators._sed.bagpipes.nested_sampling import filter_lines, quiet
-from dustest.estimators._sed.tabulated.emission import BandLight
-from dustest.estimators._sed.tabulated.photometry_table import SEDTable
+from dustest.estimators._sed.tabulated.light.emission import BandLight
+from dustest.estimators._sed.tabulated.light.photometry_table import SEDTable
 from dustest.physics import get_dust_law
 
 

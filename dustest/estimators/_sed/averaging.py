@@ -9,7 +9,6 @@ import numpy as np
 from scipy.special import logsumexp, softmax
 
 from dustest.data.errors import InputError
-from dustest.estimators._sed.fitted_law import fitted_law
 from dustest.estimators._sed.posterior import (
     A_V,
     N_DRAWS,
@@ -18,7 +17,8 @@ from dustest.estimators._sed.posterior import (
     prior_diagnostics,
     systematic_draw,
 )
-from dustest.estimators._sed.priors import fitted_history
+from dustest.estimators._sed.priors.defaults import fitted_history
+from dustest.estimators._sed.priors.fitted_law import fitted_law
 
 __all__ = ["Alternatives", "Mixture", "average", "several"]
 

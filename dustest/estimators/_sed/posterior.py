@@ -7,7 +7,7 @@ from astropy.cosmology import FLRW
 from scipy.special import chdtrc
 
 from dustest.estimators._sed.clear_light import FRAC_CLEAR, effective_attenuation
-from dustest.estimators._sed.redshift_density import RedshiftDensity
+from dustest.estimators._sed.priors.redshift_density import RedshiftDensity
 from dustest.estimators.run.information import gained_bits
 from dustest.physics.cosmology import BAGPIPES_COSMOLOGY
 

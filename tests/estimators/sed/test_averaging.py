@@ -6,7 +6,7 @@ import pytest
 from dustest.data.errors import InputError
 from dustest.estimators._sed.averaging import Alternatives, average
 from dustest.estimators._sed.posterior import N_DRAWS, Posterior
-from dustest.estimators._sed.priors import own_priors
+from dustest.estimators._sed.priors.defaults import own_priors
 from dustest.physics import Tilted, get_dust_law
 
 LAWS = Alternatives("lognormal", ("Calzetti", "SMC"))

@@ -11,8 +11,8 @@ from dustest.estimators._sed.posterior import (
     prior_diagnostics,
     systematic_draw,
 )
-from dustest.estimators._sed.prior_transform import SEDPrior
-from dustest.estimators._sed.priors import fit_instructions
+from dustest.estimators._sed.priors.defaults import fit_instructions
+from dustest.estimators._sed.priors.prior_transform import SEDPrior
 
 
 class TestDiagnostics:

@@ -17,7 +17,6 @@ from dustest.data.bands import get_band
 from dustest.data.checks.units import FLUX_UNIT, SPECTRAL_UNIT
 from dustest.data.errors import MissingDependencyError
 from dustest.estimators._sed.bagpipes.loading import load_bagpipes
-from dustest.estimators._sed.fitted_law import fitted_law
 from dustest.estimators._sed.posterior import (
     IGNORED_ERROR,
     LOG_SSFR_FLOOR,
@@ -29,8 +28,9 @@ from dustest.estimators._sed.posterior import (
     prior_diagnostics,
     systematic_draw,
 )
-from dustest.estimators._sed.prior_transform import SEDPrior
-from dustest.estimators._sed.priors import BAGPIPES_REDSHIFT, fit_instructions
+from dustest.estimators._sed.priors.defaults import BAGPIPES_REDSHIFT, fit_instructions
+from dustest.estimators._sed.priors.fitted_law import fitted_law
+from dustest.estimators._sed.priors.prior_transform import SEDPrior
 
 __all__ = ["clean_spectrum", "filter_lines", "fit_galaxy", "quiet"]
 

@@ -31,12 +31,12 @@ from dustest.estimators._sed.posterior import (
     prior_diagnostics,
     systematic_draw,
 )
-from dustest.estimators._sed.priors import fitted_history
+from dustest.estimators._sed.priors.defaults import fitted_history
 from dustest.estimators._sed.tabulated.chain import Chain
-from dustest.estimators._sed.tabulated.choice import make_likelihood
-from dustest.estimators._sed.tabulated.emission import BandLight
-from dustest.estimators._sed.tabulated.joint_weights import JointWeights
-from dustest.estimators._sed.tabulated.likelihood import MassIntegral
+from dustest.estimators._sed.tabulated.light.emission import BandLight
+from dustest.estimators._sed.tabulated.likelihoods.choice import make_likelihood
+from dustest.estimators._sed.tabulated.likelihoods.gaussian import MassIntegral
+from dustest.estimators._sed.tabulated.likelihoods.joint_weights import JointWeights
 from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light, tabulated_redshift
 from dustest.estimators._sed.tabulated.pool import N_PARTS, Pool, RedshiftPool
 

@@ -13,12 +13,12 @@ from dustest.estimators._sed.clear_light import (
     FRAC_CLEAR,
     effective_attenuation,
 )
-from dustest.estimators._sed.fitted_law import fitted_law
 from dustest.estimators._sed.posterior import LOG_SSFR_FLOOR
-from dustest.estimators._sed.prior_transform import SEDPrior
-from dustest.estimators._sed.priors import MAX_REDSHIFT, fit_instructions
-from dustest.estimators._sed.tabulated.emission import BandLight
-from dustest.estimators._sed.tabulated.photometry_table import SEDTable, light_at
+from dustest.estimators._sed.priors.defaults import MAX_REDSHIFT, fit_instructions
+from dustest.estimators._sed.priors.fitted_law import fitted_law
+from dustest.estimators._sed.priors.prior_transform import SEDPrior
+from dustest.estimators._sed.tabulated.light.emission import BandLight
+from dustest.estimators._sed.tabulated.light.photometry_table import SEDTable, light_at
 from dustest.physics.star_formation import AgeGrid, form_stars, history_parameters
 
 __all__ = [

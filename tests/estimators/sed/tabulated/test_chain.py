@@ -6,7 +6,7 @@ from scipy.special import logsumexp, ndtr
 from scipy.stats import multivariate_normal, norm
 
 from dustest.estimators._sed.tabulated.chain import Chain
-from dustest.estimators._sed.tabulated.likelihood import Likelihood
+from dustest.estimators._sed.tabulated.likelihoods.gaussian import Likelihood
 from dustest.estimators._sed.tabulated.model_pool import Models
 
 

@@ -19,7 +19,7 @@ from sed_mocks import BANDS, assert_flat, ranks
 from dustest.data.bands import get_band
 from dustest.estimators._sed.posterior import N_DRAWS
 from dustest.estimators._sed.tabulated.importance_sampling import _refuse_impossible
-from dustest.estimators._sed.tabulated.likelihood import Likelihood
+from dustest.estimators._sed.tabulated.likelihoods.gaussian import Likelihood
 
 QUANTITIES = ("A_V", "log_sSFR", "log_mass", "log_SFR_10", "log_SFR_100", "log_age")
 N_MOCKS = 100

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from dustest.estimators._sed.prior_transform import SEDPrior
-from dustest.estimators._sed.priors import fit_instructions
-from dustest.estimators._sed.redshift_density import RedshiftDensity
+from dustest.estimators._sed.priors.defaults import fit_instructions
+from dustest.estimators._sed.priors.prior_transform import SEDPrior
+from dustest.estimators._sed.priors.redshift_density import RedshiftDensity
 from dustest.estimators._sed.tabulated.model_pool import (
     _redshift_nodes,
     _redshift_step,

@@ -1,0 +1,1 @@
+"""Columns and draws of the results of SED fits."""

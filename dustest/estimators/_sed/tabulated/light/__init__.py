@@ -1,0 +1,1 @@
+"""Light of stars and gas in bands, tabulated."""

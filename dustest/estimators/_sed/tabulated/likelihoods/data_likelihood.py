@@ -1,0 +1,334 @@
+"""Likelihoods of the photometry of one galaxy: measured fluxes and upper limits.
+
+Without limits, the integral over the mass has a closed form. Otherwise it is a quadrature over the
+logarithm of the mass, for the models that may matter: the closed form without limits is an upper
+bound.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import log_ndtr
+
+from dustest.estimators._sed.tabulated.likelihoods.gaussian import (
+    Likelihood,
+    compute_likelihood,
+    draw_masses,
+    draw_on_grid,
+)
+
+__all__ = ["ClosedForm", "Photometry", "Residuals", "WithLimits", "counting_ends"]
+
+_NODES, _SHARES = np.polynomial.legendre.leggauss(32)
+_N_MASSES = 64
+_N_STEPS = 8
+"""Steps of Newton's method to the best mass."""
+_DEPTH = 25.0
+"""Exponent below its maximum at which the integrand ends."""
+_RARE = 10.0
+"""Exponent below its maximum at which masses are never drawn."""
+_FIRST = 64
+_NEGLIGIBLE = 30.0
+"""Difference in log weight above which a bound on it is sufficient."""
+_HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
+
+
+@dataclass(frozen=True, eq=False)
+class Photometry:
+    """Photometry of one galaxy in the bands of the models.
+
+    Parameters
+    ----------
+    flux, error : ndarray of shape (n_bands,)
+        Fluxes in nJy and their standard errors, 0 and infinite without a measurement.
+    limit, limit_error : ndarray of shape (n_bands,)
+        Upper limits in nJy and the standard errors of the fluxes that they stand for, infinite
+        without a limit.
+    """
+
+    flux: np.ndarray
+    error: np.ndarray
+    limit: np.ndarray
+    limit_error: np.ndarray
+
+    @classmethod
+    def of(cls, galaxy, bands):
+        """Photometry of a galaxy in some bands.
+
+        Parameters
+        ----------
+        galaxy : Galaxy
+            The galaxy.
+        bands : tuple of str
+            Bands, among them all of the galaxy.
+
+        Returns
+        -------
+        Photometry
+            In these bands.
+        """
+        flux, (error, limit, limit_error) = np.zeros(len(bands)), np.full((3, len(bands)), np.inf)
+        own = [bands.index(band) for band in galaxy.bands]
+        flux[own], error[own] = galaxy.flux, galaxy.flux_err
+        own = [bands.index(band) for band in galaxy.limits.bands]
+        limit[own], limit_error[own] = galaxy.limits.flux, galaxy.limits.error
+        return cls(flux, error, limit, limit_error)
+
+    @property
+    def limited(self):
+        """Numbers of the bands with an upper limit."""
+        return np.flatnonzero(np.isfinite(self.limit))
+
+
+@dataclass(frozen=True, eq=False)
+class Residuals:
+    """How models of some masses differ from the photometry.
+
+    Parameters
+    ----------
+    chi2 : ndarray of shape (n,)
+        Chi-squared of the measured fluxes.
+    outlier : ndarray of shape (n_bands,), optional
+        Mean probability of each band to be an outlier; NaN without data.
+    fractional_error : dict of str to float, optional
+        Mean fractional error of each instrument, if it is free.
+    """
+
+    chi2: np.ndarray
+    outlier: np.ndarray | None = None
+    fractional_error: dict | None = None
+
+
+class ClosedForm:
+    """Likelihood of measured fluxes with Gaussian errors.
+
+    Parameters
+    ----------
+    data : Photometry
+        The photometry.
+    integral : MassIntegral
+        The integral over the mass.
+    """
+
+    def __init__(self, data, integral):
+        self._data, self._integral = data, integral
+
+    def of(self, models):
+        """Compute the likelihood of models.
+
+        Parameters
+        ----------
+        models : Models or Pool
+            The models.
+
+        Returns
+        -------
+        Likelihood
+            Of each.
+        """
+        return compute_likelihood(models, self._data.flux, self._data.error, self._integral)
+
+    def draw_masses(self, models, likelihood, rng):
+        """Draw masses of models from their posterior.
+
+        Parameters
+        ----------
+        models : Models
+            The models.
+        likelihood : Likelihood
+            Their likelihood.
+        rng : numpy.random.Generator
+            Source of random numbers.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            log10 of the masses formed.
+        """
+        return draw_masses(likelihood.best, likelihood.error, models.low, models.high, rng)
+
+    def residuals(self, models, log_mass):
+        """Compare models with the photometry.
+
+        Parameters
+        ----------
+        models : Models
+            The models.
+        log_mass : ndarray of shape (n,)
+            log10 of their masses formed.
+
+        Returns
+        -------
+        Residuals
+            Of the measured fluxes.
+        """
+        pull = models.flux * 10.0 ** log_mass[:, np.newaxis] - self._data.flux
+        return Residuals(np.sum(np.square(pull / self._data.error), axis=1))
+
+
+class WithLimits(ClosedForm):
+    r"""Likelihood of measured fluxes, and of fluxes known to be below a limit.
+
+    A band with a limit :math:`l`, at some number of its standard errors :math:`\sigma`, has the
+    probability of a flux below it, :math:`\Phi((l - f) / \sigma)` for a model of flux
+    :math:`f`.
+
+    Parameters
+    ----------
+    data : Photometry
+        The photometry.
+    integral : MassIntegral
+        The integral over the mass of measured fluxes alone.
+    """
+
+    def __init__(self, data, integral):
+        super().__init__(data, integral)
+        self._bands = data.limited
+        self._error = data.limit_error[self._bands]
+        self._number = data.limit[self._bands] / self._error
+
+    def of(self, models):
+        """Compute the likelihood of models; see `ClosedForm.of`."""
+        bound = super().of(models)
+        found = Likelihood(*(each.copy() for each in bound.parts))
+        first = np.argsort(bound.log_weight)[-_FIRST:]
+        first = first[np.isfinite(bound.log_weight[first])]
+        if len(first):
+            self._limit(models, found, first)
+            near = bound.log_weight > found.log_weight[first].max() - _NEGLIGIBLE
+            near[first] = False
+            self._limit(models, found, np.flatnonzero(near))
+        return found
+
+    def _limit(self, models, found, index):
+        """Replace the likelihoods of some models, which are those without limits."""
+        masses = (limit[index] for limit in models.masses)
+        scale = _Scale(models.flux[index], found[index], masses, self)
+        found.log_weight[index] = scale.log_integral()
+        found.log_weight[index] -= np.log((models.high - models.low)[index] * np.log(10.0))
+        found.chi2[index] = scale.chi2
+        found.best[index] = scale.best * found.error[index]
+
+    def draw_masses(self, models, likelihood, rng):  # noqa: ARG002 - of the measured fluxes
+        """Draw masses of models from their posterior; see `ClosedForm.draw_masses`."""
+        bound = super().of(models)
+        scale = _Scale(models.flux, bound, models.masses, self)
+        log_scale, exponent = scale.on_grid(_N_MASSES)
+        log_mass = (draw_on_grid(log_scale, exponent, rng) + np.log(bound.error)) / np.log(10.0)
+        return np.clip(log_mass, models.low, models.high)
+
+    def exponent(self, scale, rate):
+        """Logarithm of the probability of the limits, its slope and its curvature.
+
+        Parameters
+        ----------
+        scale : ndarray of shape (n, ...)
+            Masses in units of their error from the measured fluxes.
+        rate : ndarray of shape (n, n_limits)
+            Numbers of standard errors by which the flux in a band rises with the scale.
+
+        Returns
+        -------
+        value, slope, curvature : ndarray of shape (n, ...)
+            All three by scale.
+        """
+        value, slope, curvature = np.zeros((3, *scale.shape))
+        rates = np.expand_dims(rate.T, tuple(range(2, scale.ndim + 1)))
+        for number, each in zip(self._number, rates, strict=True):
+            free = number - scale * each
+            log_share = log_ndtr(free)
+            # The inverse of Mills' ratio: the slope of the logarithm.
+            mills = np.exp(-0.5 * free**2 - _HALF_LOG_2PI - log_share)
+            value += log_share
+            slope -= each * mills
+            curvature -= each**2 * np.clip(mills * (mills + free), 0.0, 1.0)
+        return value, slope, curvature
+
+    def rate(self, flux, error):
+        """Numbers (n, n_limits) of standard errors by which fluxes rise with the scale."""
+        return flux[:, self._bands] * error[:, np.newaxis] / self._error
+
+
+class _Scale:
+    """Masses of models in units of their error, under measured fluxes and limits.
+
+    The logarithm of the likelihood is concave in the mass. Its slope is concave too, so that
+    Newton's method from the best mass without limits approaches the maximum from above.
+    """
+
+    def __init__(self, flux, bound, masses, limits):
+        self._limits, self._rate = limits, limits.rate(flux, bound.error)
+        self._t = bound.best / bound.error
+        self._lowest, self._highest = (limit / bound.error for limit in masses)
+        held = np.clip(self._t, self._lowest, self._highest)
+        self._chi2 = bound.chi2 - np.square(held - self._t)
+        # Beyond the limits, masses may be so large that the limits' logarithms overflow.
+        best = held.copy()
+        for _ in range(_N_STEPS):
+            _, slope, curvature = self._exponent(best)
+            best -= slope / curvature
+        self.best = np.clip(best, self._lowest, self._highest)
+
+    def _exponent(self, scale):
+        """Logarithm of the likelihood, except for a constant, with its slope and curvature."""
+        value, slope, curvature = self._limits.exponent(scale, self._rate)
+        away = scale - (self._t if scale.ndim == 1 else self._t[:, np.newaxis])
+        return value - 0.5 * away**2, slope - away, curvature - 1.0
+
+    @property
+    def chi2(self):
+        """Chi-squared (n,) of the measured fluxes at the best masses."""
+        return self._chi2 + np.square(self.best - self._t)
+
+    def _ends(self):
+        """Logarithms of the first and last scale that are not negligible."""
+        _, slope, curvature = self._exponent(self.best)
+        # The curvature is at least one below the best scale, and increases above it.
+        last = self.best + _reach(np.maximum(-slope, 0.0), -curvature)
+        first = self.best - _reach(np.maximum(slope, 0.0), 1.0)
+        return np.log(np.maximum(first, self._lowest)), np.log(np.minimum(last, self._highest))
+
+    def log_integral(self):
+        """Logarithm of the likelihood, integrated over the logarithm of the mass, (n,)."""
+        first, last = self._ends()
+        half = 0.5 * (last - first)[:, np.newaxis]
+        value, _, _ = self._exponent(np.exp(first[:, np.newaxis] + (1.0 + _NODES) * half))
+        highest = value.max(axis=1)
+        total = np.exp(value - highest[:, np.newaxis]) @ _SHARES * half[:, 0]
+        return np.log(total) + highest - 0.5 * self._chi2
+
+    def on_grid(self, n):
+        """Logarithms of scales (n, n_models) and of their likelihoods."""
+
+        def values(log_scale):
+            return self._exponent(np.exp(log_scale).T)[0].T
+
+        coarse = np.linspace(*self._ends(), n)
+        fine = np.linspace(*counting_ends(coarse, values(coarse)), n)
+        return fine, values(fine)
+
+
+def counting_ends(grid, exponent):
+    """Ends of the parts of grids that hold all that is not negligible.
+
+    Parameters
+    ----------
+    grid : ndarray of shape (n_grid, n)
+        Places, in order along the first axis.
+    exponent : ndarray of shape (n_grid, n)
+        Logarithms of a density there.
+
+    Returns
+    -------
+    first, last : ndarray of shape (n,)
+        Places.
+    """
+    counts = exponent > exponent.max(axis=0) - _RARE
+    first, last = counts.argmax(axis=0), len(grid) - 1 - counts[::-1].argmax(axis=0)
+    every = np.arange(grid.shape[1])
+    return grid[np.maximum(first - 1, 0), every], grid[np.minimum(last + 1, len(grid) - 1), every]
+
+
+def _reach(slope, curvature):
+    """Distance at which an exponent that falls with this slope and curvature is negligible."""
+    return 2.0 * _DEPTH / (slope + np.sqrt(slope**2 + 2.0 * _DEPTH * curvature))

@@ -1,0 +1,192 @@
+import numpy as np
+import pytest
+from astropy import units as u
+from sed_posteriors import posterior_of
+
+from dustest.estimators._sed.columns.extra_columns import (
+    EXTRAS,
+    declared_columns,
+    extra_columns,
+    sed_wavelengths,
+)
+from dustest.estimators._sed.columns.star_formation_histories import history_columns
+from dustest.estimators._sed.posterior import N_DRAWS, BestFit, Galaxy, Prediction, Settings
+
+BANDS = ("F115W", "F200W", "F444W")
+HISTORY = history_columns()
+ALWAYS = {"log_mass", "chi2", "fit_probability", "ess", "log_evidence", "A_V_information"}
+GROUPS = {
+    "redshift": {"redshift_samples"},
+    "priors": {
+        f"A_V_{prior}{level}" for prior in ("flat", "log10") for level in ("", "_p16", "_p84")
+    },
+    "history": set(),
+    "sed": {f"{kind}_{band}" for kind in ("model", "dust_free") for band in BANDS}
+    | {"SED", "SED_dust_free", "SED_wavelength"},
+    "star_formation_history": set(HISTORY),
+    "photometry": {f"{kind}_{band}" for kind in ("predicted", "predicted_err") for band in BANDS}
+    | {"predicted_covariance"},
+}
+QUANTITIES = ("A_V", "E_BV", "R_V", "log_sSFR")
+SETTINGS = [Settings(sfh="delayed", dust_law="SMC")]
+REDSHIFT = {"redshift", "redshift_p16", "redshift_p84"}
+
+
+def row(bands=BANDS, **values):
+    """A galaxy and a posterior of even draws."""
+    n = len(bands)
+    wavelength = sed_wavelengths(BANDS)
+    galaxy = Galaxy(7.0, 0.1, bands, np.ones(n), np.ones(n), None, 1, wavelength)
+    names = ("A_V", "E_BV", "log_sSFR", "log_mass", "log_SFR_10", "log_SFR_100", "log_age")
+    draws = {name: k + np.linspace(0.0, 1.0, N_DRAWS) for k, name in enumerate(names)}
+    draws["log_mass_formed"] = draws["log_mass"] + 0.1
+    draws["redshift"] = np.linspace(6.9, 7.1, N_DRAWS)
+    under = {"flat": draws["A_V"] + 0.5, "log10": draws["A_V"] - 0.5}
+    best = BestFit(np.arange(n) + 1.0, np.arange(n) + 10.0, wavelength, 2.0 * wavelength)
+    numbers = {"chi2": 3.0, "ess": 900.0, "log_evidence": -7.0, "information": 1.5, "edge": 0.0}
+    numbers["fit_probability"] = 0.4
+    drawn = {"draws": draws, "a_v_under": under}
+    drawn["predicted"] = Prediction(np.arange(n) + 5.0, np.diag(np.arange(n) + 4.0) ** 2)
+    return galaxy, posterior_of(*SETTINGS, **drawn | {"best": best} | numbers | values)
+
+
+class TestColumns:
+    @pytest.mark.parametrize("free", [True, False])
+    @pytest.mark.parametrize("wanted", [(), ("priors",), ("history",), ("sed",), tuple(EXTRAS)])
+    def test_names(self, wanted, free):
+        rows = [row() if wanted == tuple(EXTRAS) else row(best=None)]
+        found = extra_columns(
+            rows, wanted, BANDS, QUANTITIES, free_redshift=free, settings=SETTINGS
+        )
+        expected = ALWAYS.union(*(GROUPS[name] for name in wanted))
+        assert found.keys() == (expected | REDSHIFT if free else expected)
+
+    def test_percentiles(self):
+        found = extra_columns(
+            [row()], EXTRAS, BANDS, QUANTITIES, free_redshift=True, settings=SETTINGS
+        )
+        levels = {"": 0.5, "_p16": 0.16, "_p84": 0.84}
+        starts = {"A_V_flat": 0.5, "A_V_log10": -0.5}
+        for level, share in levels.items():
+            for name, start in starts.items():
+                assert found[name + level] == pytest.approx(start + share), name
+            assert found["redshift" + level] == pytest.approx(6.9 + 0.2 * share)
+
+    def test_a_quantity_that_was_asked_for_has_columns_of_its_own(self):
+        asked = (*QUANTITIES, "log_mass")
+        found = extra_columns([row()], (), BANDS, asked, free_redshift=False)
+        assert found.keys() == ALWAYS - {"log_mass"}
+        assert declared_columns((), BANDS, asked, free_redshift=False).keys() == found.keys()
+
+    def test_draws_of_the_redshift(self):
+        found = extra_columns([row(), None], ("redshift",), BANDS, (), free_redshift=True)
+        samples = found["redshift_samples"]
+        np.testing.assert_array_equal(samples[0], row()[1].draws["redshift"][:200])
+        assert np.isnan(samples[1]).all()
+
+    def test_numbers(self):
+        found = extra_columns([row(best=None)], (), BANDS, QUANTITIES, free_redshift=False)
+        names = ("chi2", "fit_probability", "ess", "log_evidence", "A_V_information")
+        assert [found[name][0] for name in names] == [3.0, 0.4, 900.0, -7.0, 1.5]
+        assert found["log_mass"][0] == pytest.approx(3.5)
+
+    def test_best_model(self):
+        found = extra_columns([row()], ("sed",), BANDS, QUANTITIES, free_redshift=False)
+        assert [found[f"model_{band}"][0] for band in BANDS] == [1.0, 2.0, 3.0]
+        assert [found[f"dust_free_{band}"][0] for band in BANDS] == [10.0, 11.0, 12.0]
+        np.testing.assert_array_equal(found["SED"], found["SED_wavelength"])
+        np.testing.assert_array_equal(found["SED_dust_free"], 2.0 * found["SED_wavelength"])
+
+    def test_bands_that_a_galaxy_lacks(self):
+        found = extra_columns(
+            [row(bands=BANDS[1:])], ("sed",), BANDS, QUANTITIES, free_redshift=False
+        )
+        assert np.isnan(found["model_F115W"][0])
+        assert found["model_F200W"][0] == 1.0
+
+
+class TestPhotometry:
+    def test_prediction(self):
+        few = row(bands=("F444W", "F115W"))
+        found = extra_columns([few], ("photometry",), BANDS, (), free_redshift=False)
+        assert [found[f"predicted_{band}"][0] for band in BANDS[::2]] == [6.0, 5.0]
+        assert [found[f"predicted_err_{band}"][0] for band in BANDS[::2]] == [5.0, 4.0]
+        assert np.isnan(found["predicted_F200W"][0])
+        np.testing.assert_array_equal(
+            found["predicted_covariance"][0],
+            [[25.0, np.nan, 0.0], [np.nan] * 3, [0.0, np.nan, 16.0]],
+        )
+
+    def test_outliers(self):
+        rows = [row(outlier=np.array([0.1, 0.9, 0.2])), row(), None]
+        found = extra_columns(rows, (), BANDS, (), free_redshift=False, robust=True)
+        np.testing.assert_array_equal(found["outlier_F200W"], [0.9, np.nan, np.nan])
+
+
+class TestRowsWithoutAnswer:
+    @pytest.mark.parametrize("free", [True, False])
+    def test_nothing_but_the_wavelengths(self, free):
+        rows = [None, row(), None]
+        found = extra_columns(
+            rows, EXTRAS, BANDS, QUANTITIES, free_redshift=free, settings=SETTINGS
+        )
+        for name, values in found.items():
+            wide = {"SED": (500,), "redshift_samples": (200,), "predicted_covariance": (3, 3)}
+            further = wide.get("SED" if name.startswith("SED") else name, ())
+            if name in HISTORY:
+                further = HISTORY[name].shape
+            assert values.shape == (3, *further), name
+            assert np.isfinite(values[1]).all(), name
+            if name != "SED_wavelength":
+                assert np.isnan(values[[0, 2]]).all(), name
+
+    def test_all_of_them(self):
+        found = extra_columns([None, None], EXTRAS, BANDS, QUANTITIES, free_redshift=True)
+        assert found["SED"].shape == (2, 500)
+        assert all(
+            np.isnan(values).all() for name, values in found.items() if name != "SED_wavelength"
+        )
+
+    def test_fixed_attenuation_has_no_other_prior(self):
+        found = extra_columns(
+            [row(a_v_under={}, best=None)], ("priors",), BANDS, QUANTITIES, free_redshift=False
+        )
+        assert all(np.isnan(found[name][0]) for name in GROUPS["priors"])
+
+
+class TestUnits:
+    def test_of_every_column(self):
+        declared = declared_columns(EXTRAS, BANDS, QUANTITIES, free_redshift=True)
+        units = {name: one.unit for name, one in declared.items() if one.unit is not None}
+        assert {name for name, unit in units.items() if unit == u.mag} == GROUPS["priors"]
+        assert {name for name, unit in units.items() if unit == u.nJy} == (
+            (GROUPS["sed"] | GROUPS["photometry"]) - {"SED_wavelength", "predicted_covariance"}
+        )
+        assert units["SED_wavelength"] == u.AA
+        assert units["SFH_p16"] == u.Msun / u.yr
+        assert units["SFH_lookback_low"] == u.Gyr
+        assert units["predicted_covariance"] == u.nJy**2
+        on_request = GROUPS["priors"] | GROUPS["sed"] | GROUPS["photometry"]
+        assert units.keys() == on_request | HISTORY.keys()
+
+    @pytest.mark.parametrize("wanted", [(), ("priors",), ("sed",), tuple(EXTRAS)])
+    @pytest.mark.parametrize("bands", [(), BANDS])
+    def test_declared_are_those_that_are_given(self, wanted, bands):
+        found = extra_columns([None], wanted, bands, QUANTITIES, free_redshift=True)
+        declared = declared_columns(wanted, bands, QUANTITIES, free_redshift=True)
+        assert {name: values.shape[1:] for name, values in found.items()} == {
+            name: one.shape for name, one in declared.items()
+        }
+
+
+class TestWavelengths:
+    def test_they_span_the_bands(self):
+        wavelength = sed_wavelengths(BANDS)
+        assert wavelength.shape == (500,)
+        assert wavelength[0] < 1.02e4
+        assert wavelength[-1] > 4.9e4
+        steps = np.diff(np.log(wavelength))
+        np.testing.assert_allclose(steps, steps.mean())
+
+    def test_order_does_not_matter(self):
+        np.testing.assert_array_equal(sed_wavelengths(BANDS), sed_wavelengths(BANDS[::-1]))
