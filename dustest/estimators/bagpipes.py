@@ -134,7 +134,7 @@ class BagpipesEstimator(DustEstimator):
         ``"age_of_universe"``.
     joint_priors : tuple of str or JointPrior, optional
         Priors of quantities given others: ``"slope_of_A_V"``, ``"A_V_of_mass"``,
-        ``"main_sequence"``, others of `~dustest.physics.JOINT_PRIORS`, or records of
+        ``"main_sequence"``, others of ``dustest.physics.JOINT_PRIORS``, or records of
         `~dustest.physics.JointPrior`. Only the tables take them; see the notes.
     redshift : {"fixed", "free"}, optional
         Whether the redshift is that of the sample, or has a prior: the ``redshift_density`` of the

@@ -171,7 +171,7 @@ def get_joint_prior(prior):
     Parameters
     ----------
     prior : str or JointPrior
-        Name in `JOINT_PRIORS`, or a prior itself.
+        Name in ``JOINT_PRIORS``, or a prior itself.
 
     Returns
     -------
