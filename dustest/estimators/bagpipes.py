@@ -903,9 +903,11 @@ def _warn_of_fixed_redshifts(sample):
     """Warn of galaxies whose redshift has no error, and therefore no prior."""
     errors = sample["redshift_err"] if "redshift_err" in sample.colnames else np.nan
     free = (errors > 0) & np.isfinite(errors)
-    for name in _DENSITIES:
-        if name in sample.colnames:
-            free |= np.any(np.isfinite(sample[name]), axis=1)
+    if "redshift_density" in sample.colnames:
+        density = np.asarray(sample["redshift_density"])
+        free |= np.all(np.isfinite(density), axis=1) & np.any(density > 0, axis=1)
+    if "redshift_samples" in sample.colnames:
+        free |= np.any(np.isfinite(sample["redshift_samples"]), axis=1)
     n_fixed = np.count_nonzero(np.isfinite(sample["redshift"]) & ~free)
     if n_fixed:
         msg = (

@@ -61,7 +61,7 @@ class Alternatives:
             if len(set(found)) < len(found) or not found:
                 msg = (
                     f"{name} must be one or several with different names, got "
-                    f"{getattr(self, name)!r}: leave out all but one of each name"
+                    f"{getattr(self, name)!r}: name each once, and at least one"
                 )
                 raise InputError(msg)
 

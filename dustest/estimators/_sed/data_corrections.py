@@ -203,16 +203,18 @@ def _columns(table):
                 wavelength = wavelength.to(u.AA)
             columns = np.array([wavelength.value, error.to_value(u.one)])
         else:
-            columns = np.asarray(table, dtype=float).T
+            columns = u.Quantity(table, dtype=float).to_value(u.one).T
         wavelength, error = columns
     except (TypeError, ValueError, u.UnitConversionError):
         columns = np.zeros((2, 0))
         wavelength, error = columns
     good = columns.ndim == 2 and len(wavelength) > 0 and np.all(np.diff(wavelength) > 0)
-    if not (good and np.all((error >= 0) & (error <= 1)) and wavelength[0] > 0):
+    # No band has a rest wavelength below 100 Angstrom: such a table is in micron.
+    good = good and wavelength[0] > 0 and (len(wavelength) == 1 or wavelength[-1] >= 100)
+    if not (good and np.all((error >= 0) & (error <= 1))):
         msg = (
             "template_error must be a function of the rest wavelength in Angstrom, or pairs of "
-            "ascending wavelengths and relative errors from 0 to 1, such as "
+            "ascending wavelengths in Angstrom and relative errors from 0 to 1, such as "
             f"[(1000, 0.1), (3000, 0.02)], got {table!r}"
         )
         raise InputError(msg)

@@ -121,6 +121,8 @@ class TestTemplateError:
             [(3000.0, 0.1), (1000.0, 0.2)],
             [(1000.0, 1.5)],
             [1000.0, 0.1],
+            [(0.1, 0.1), (0.3, 0.02)],
+            [(1000.0, 0.1), (3000.0, 0.02)] * u.um,
             lambda wavelength: 2.0,
             lambda wavelength: "much",
             QTable({"wavelength": [1.0] * u.s, "error": [0.1]}),
