@@ -148,6 +148,12 @@ def _prepared(estimator, targets, rng):
             f"of the mocks and fits hundreds of them in seconds, got {fit!r}"
         )
         raise InputError(msg)
+    if fit.redshift == "free":
+        msg = (
+            "estimator must have redshift='fixed', since mocks have known redshifts, got "
+            "redshift='free': give several values of redshift for a range"
+        )
+        raise InputError(msg)
     names = (targets,) if isinstance(targets, str) else tuple(targets)
     seed = int(rng.integers(_LARGEST_SEED))
     changes = {"targets": names, "extra": (), "escalate": False, "zero_points": None}

@@ -151,6 +151,7 @@ class TestMistakes:
             ({"n_mocks": 1}, "n_mocks must be a whole number from 3"),
             ({"estimator": MeurerEstimator()}, "estimator must be a BagpipesEstimator with"),
             ({"estimator": BagpipesEstimator(engine="bagpipes")}, "engine='tabulated'"),
+            ({"estimator": BagpipesEstimator(redshift="free")}, "must have redshift='fixed'"),
             ({"random_state": -1}, "random_state must be"),
         ],
     )

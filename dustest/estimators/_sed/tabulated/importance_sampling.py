@@ -249,7 +249,7 @@ def _refuse_impossible(galaxy, likelihood):
     if not np.any(np.isfinite(likelihood.log_weight)):
         msg = (
             f"no model of the prior has light at redshift {galaxy.redshift:g} in the bands "
-            f"{', '.join(galaxy.bands)}"
+            f"{', '.join(galaxy.used_bands)} that is near their fluxes and limits"
         )
         raise RuntimeError(msg)
 

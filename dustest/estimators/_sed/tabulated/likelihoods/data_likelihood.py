@@ -8,7 +8,7 @@ bound.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import log_ndtr
+from scipy.special import erfcx, log_ndtr
 
 from dustest.estimators._sed.tabulated.likelihoods.gaussian import (
     Likelihood,
@@ -17,7 +17,14 @@ from dustest.estimators._sed.tabulated.likelihoods.gaussian import (
     draw_on_grid,
 )
 
-__all__ = ["ClosedForm", "Photometry", "Residuals", "WithLimits", "counting_ends"]
+__all__ = [
+    "ClosedForm",
+    "Photometry",
+    "Residuals",
+    "WithLimits",
+    "counting_ends",
+    "inverse_mills",
+]
 
 _NODES, _SHARES = np.polynomial.legendre.leggauss(32)
 _N_MASSES = 64
@@ -30,7 +37,7 @@ _RARE = 10.0
 _FIRST = 64
 _NEGLIGIBLE = 30.0
 """Difference in log weight above which a bound on it is sufficient."""
-_HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
+_MILLS = np.sqrt(2.0 / np.pi)
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,10 +243,8 @@ class WithLimits(ClosedForm):
         rates = np.expand_dims(rate.T, tuple(range(2, scale.ndim + 1)))
         for number, each in zip(self._number, rates, strict=True):
             free = number - scale * each
-            log_share = log_ndtr(free)
-            # The inverse of Mills' ratio: the slope of the logarithm.
-            mills = np.exp(-0.5 * free**2 - _HALF_LOG_2PI - log_share)
-            value += log_share
+            mills = inverse_mills(free)
+            value += log_ndtr(free)
             slope -= each * mills
             curvature -= each**2 * np.clip(mills * (mills + free), 0.0, 1.0)
         return value, slope, curvature
@@ -295,7 +300,8 @@ class _Scale:
         value, _, _ = self._exponent(np.exp(first[:, np.newaxis] + (1.0 + _NODES) * half))
         highest = value.max(axis=1)
         total = np.exp(value - highest[:, np.newaxis]) @ _SHARES * half[:, 0]
-        return np.log(total) + highest - 0.5 * self._chi2
+        with np.errstate(divide="ignore"):  # fluxes may be beyond a limit by 1e9 errors and more
+            return np.log(total) + highest - 0.5 * self._chi2
 
     def on_grid(self, n):
         """Logarithms of scales (n, n_models) and of their likelihoods."""
@@ -306,6 +312,22 @@ class _Scale:
         coarse = np.linspace(*self._ends(), n)
         fine = np.linspace(*counting_ends(coarse, values(coarse)), n)
         return fine, values(fine)
+
+
+def inverse_mills(x):
+    """Slope of the logarithm of the normal distribution function, without cancellation.
+
+    Parameters
+    ----------
+    x : ndarray
+        Places in standard errors.
+
+    Returns
+    -------
+    ndarray
+        The density over the distribution function.
+    """
+    return _MILLS / erfcx(-np.sqrt(0.5) * x)
 
 
 def counting_ends(grid, exponent):

@@ -8,7 +8,11 @@ over: as the likelihood is a polynomial in it, a Gauss quadrature is exact for u
 import numpy as np
 from scipy.special import log_ndtr, roots_jacobi
 
-from dustest.estimators._sed.tabulated.likelihoods.data_likelihood import Residuals, counting_ends
+from dustest.estimators._sed.tabulated.likelihoods.data_likelihood import (
+    Residuals,
+    counting_ends,
+    inverse_mills,
+)
 from dustest.estimators._sed.tabulated.likelihoods.gaussian import Likelihood, draw_on_grid, span
 
 __all__ = ["Robust"]
@@ -193,7 +197,7 @@ class Robust:
         if k < self._n_measured:
             tightness = _tightness(share, pull)
             return -tightness * pull, tightness
-        mills = np.exp(-0.5 * pull**2 - _HALF_LOG_2PI - log_ndtr(-pull))
+        mills = inverse_mills(-pull)
         return -(1.0 - share) * mills, (1.0 - share) * np.clip(mills * (mills - pull), 0.0, 1.0)
 
     def _parts(self, k, pull):

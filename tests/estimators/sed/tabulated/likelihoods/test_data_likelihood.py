@@ -137,6 +137,11 @@ class TestWithLimits:
         exact = np.array([brute_force(one, data, 8.0, 9.6) for one in pool.flux])
         np.testing.assert_allclose(found, exact, atol=1e-2)
 
+    def test_limits_far_below_all_models(self, integral):
+        pool = models(20, 2)
+        data = photometry(np.full(N_BANDS, 5.0), np.full(N_BANDS, 0.5), 1e-12)
+        assert not np.any(np.isnan(make_likelihood(data, integral).of(pool).log_weight))
+
     def test_models_without_light_have_no_weight(self, integral):
         pool = models(4)
         pool.flux[2, :3] = 0.0
