@@ -419,7 +419,7 @@ class TestMessages:
         assert answers["no room"].startswith("no model at redshift 10: priors")
 
     def test_no_model_at_all(self):
-        galaxy = SimpleNamespace(redshift=9.0, bands=("F435W", "F606W"))
+        galaxy = SimpleNamespace(redshift=9.0, used_bands=("F435W", "F606W"))
         nothing = Likelihood(np.full(3, -np.inf), *[np.full(3, np.nan)] * 3)
         with pytest.raises(RuntimeError, match="has light at redshift 9 in the bands F435W, F6"):
             _refuse_impossible(galaxy, nothing)
