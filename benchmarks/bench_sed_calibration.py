@@ -21,7 +21,7 @@ robust
     As the first, any band may be an outlier: the share of outliers of a galaxy and their errors
     have the distributions of the robust likelihood.
 
-``--keep FOLDER`` keeps parts of 250 mocks, with which a run that was stopped goes on.
+``--keep FOLDER`` saves results in parts of 250 mocks; a stopped run resumes from them.
 """
 
 import argparse

@@ -124,7 +124,7 @@ def show_calibration(n, snr, seed):
     """Percentiles of the truth for mocks of the robust likelihood itself."""
     rng = np.random.default_rng(seed)
     flux, truth = draw_truth(n, rng)
-    # Errors that follow the flux of each galaxy would tell the truth.
+    # Errors in proportion to the true flux would give it away to the fit.
     error = np.broadcast_to(np.median(flux, axis=0) / snr, flux.shape)
     noise = rng.standard_normal(flux.shape)
     off = rng.random(flux.shape) < rng.beta(1.0, RARITY, (n, 1))

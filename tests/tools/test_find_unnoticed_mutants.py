@@ -97,7 +97,7 @@ class TestTool:
             run(checkout)
 
     def test_bytecode_of_the_same_second_is_not_used(self, tool, checkout, monkeypatch):
-        """Bytecode that Python does not check stands for bytecode that it cannot tell from new."""
+        """Unchecked bytecode acts like bytecode of the same size and second as the new source."""
         monkeypatch.chdir(checkout)
         monkeypatch.syspath_prepend(checkout)
         (mutant,) = (

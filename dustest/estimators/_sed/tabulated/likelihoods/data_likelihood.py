@@ -24,6 +24,7 @@ __all__ = [
     "WithLimits",
     "counting_ends",
     "inverse_mills",
+    "refine_near",
 ]
 
 _NODES, _SHARES = np.polynomial.legendre.leggauss(32)
@@ -198,13 +199,7 @@ class WithLimits(ClosedForm):
         """Compute the likelihood of models; see `ClosedForm.of`."""
         bound = super().of(models)
         found = Likelihood(*(each.copy() for each in bound.parts))
-        first = np.argsort(bound.log_weight)[-_FIRST:]
-        first = first[np.isfinite(bound.log_weight[first])]
-        if len(first):
-            self._limit(models, found, first)
-            near = bound.log_weight > found.log_weight[first].max() - _NEGLIGIBLE
-            near[first] = False
-            self._limit(models, found, np.flatnonzero(near))
+        refine_near(found.log_weight, lambda index: self._limit(models, found, index))
         return found
 
     def _limit(self, models, found, index):
@@ -312,6 +307,25 @@ class _Scale:
         coarse = np.linspace(*self._ends(), n)
         fine = np.linspace(*counting_ends(coarse, values(coarse)), n)
         return fine, values(fine)
+
+
+def refine_near(log_weight, integrate):
+    """Replace approximate weights by integrals, for the models that may matter.
+
+    Parameters
+    ----------
+    log_weight : ndarray of shape (n,)
+        Logarithms of approximate weights, which are changed.
+    integrate : Callable
+        Function of positions that replaces the weights there.
+    """
+    first = np.argsort(log_weight)[-_FIRST:]
+    first = first[np.isfinite(log_weight[first])]
+    if len(first):
+        integrate(first)
+        near = log_weight > log_weight[first].max() - _NEGLIGIBLE
+        near[first] = False
+        integrate(np.flatnonzero(near))
 
 
 def inverse_mills(x):

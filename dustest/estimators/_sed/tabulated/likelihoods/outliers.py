@@ -12,6 +12,7 @@ from dustest.estimators._sed.tabulated.likelihoods.data_likelihood import (
     Residuals,
     counting_ends,
     inverse_mills,
+    refine_near,
 )
 from dustest.estimators._sed.tabulated.likelihoods.gaussian import Likelihood, draw_on_grid, span
 
@@ -28,7 +29,6 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)
 _N_MASSES = 64
 _N_STEPS = 6
 _CHUNK = 256  # models whose values at all nodes fit in the cache of a core
-_FIRST, _NEGLIGIBLE = 64, 30.0
 _FAR = 60.0
 """Difference in log likelihood at good masses above which models are negligible."""
 _SPREAD = 1.5
@@ -91,13 +91,7 @@ class Robust:
             found = self._integral(rate[:, index], best[index], error[index], *inside)
             log_weight[index] = found - np.log(span_of_prior[index])
 
-        first = np.argsort(log_weight)[-_FIRST:]
-        first = first[np.isfinite(log_weight[first])]
-        if len(first):
-            integrate(first)
-            near = log_weight > log_weight[first].max() - _NEGLIGIBLE
-            near[first] = False
-            integrate(np.flatnonzero(near))
+        refine_near(log_weight, integrate)
         return Likelihood(log_weight, chi2, best, error)
 
     def draw_masses(self, models, likelihood, rng):
@@ -201,7 +195,7 @@ class Robust:
         return -(1.0 - share) * mills, (1.0 - share) * np.clip(mills * (mills - pull), 0.0, 1.0)
 
     def _parts(self, k, pull):
-        """Larger log likelihood of the two Gaussians of a band, and both relative to it."""
+        """Larger log likelihood of the two distributions of a band, and both relative to it."""
         if k < self._n_measured:
             narrow, wide = -0.5 * pull**2, _LOG_HEIGHT - np.log1p((pull / WIDTH) ** 2)
         else:
@@ -263,7 +257,7 @@ def _ends(best, error, low, high):
 
 
 def _weighted_median(number, rate):
-    """Masses (n,) that most bands agree on; bands weigh by their signal-to-noise ratio."""
+    """Medians (n,) of the best masses of the bands, weighted by their signal-to-noise ratio."""
     with np.errstate(divide="ignore", invalid="ignore"):
         mass = number[:, np.newaxis] / rate
     mass[rate <= 0.0] = np.inf
