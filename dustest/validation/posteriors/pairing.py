@@ -14,9 +14,15 @@ from dustest.data.quantities import (
     QUANTITIES,
     check_quantity,
     percentile_columns,
-    quantity_column,
 )
-from dustest.validation.matching import TRUTH, checked_truth, gives, identified, match_rows
+from dustest.validation.matching import (
+    TRUTH,
+    checked_truth,
+    draws_of,
+    gives,
+    identified,
+    match_rows,
+)
 from dustest.validation.matching import values_of as quantity_values
 from dustest.validation.metrics import mask_exchanged
 from dustest.validation.posteriors.distributions import Draws, Quantiles
@@ -286,7 +292,8 @@ def _find_quantities(quantity, truth, posterior):
 
 def _has_posterior(table, name):
     """Whether a table has draws of a quantity, or its median and percentiles."""
-    return _draws_column(table, name) is not None or _has_percentiles(table, name)
+    drawn = draws_of(table, name)
+    return drawn is not None or _has_percentiles(table, name)
 
 
 def _has_percentiles(table, name):
@@ -295,20 +302,11 @@ def _has_percentiles(table, name):
     return all(np.isfinite(quantity_values(table, column)).any() for column in needed)
 
 
-def _draws_column(table, name):
-    """Name of the column with draws of a quantity."""
-    return quantity_column(f"{name}_draws", table.colnames)
-
-
 def _judged(name, truth, posterior):
     """One quantity of two tables of the same rows."""
     percentiles = _percentiles(posterior, name)
-    column = _draws_column(posterior, name)
-    drawn = None
-    if column is not None:
-        unit = QUANTITIES[name].unit
-        drawn = Draws(to_floats(posterior[column], f"column {column}", unit=unit, ndim=2))
-    known = percentiles if drawn is None else drawn
+    drawn = draws_of(posterior, name)
+    known = percentiles if drawn is None else Draws(drawn)
     median = quantity_values(posterior, name)
     median = np.where(np.isfinite(median), median, known.median)
     return JudgedQuantity(name, quantity_values(truth, name), median, known, percentiles)
