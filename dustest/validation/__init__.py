@@ -14,6 +14,7 @@ from dustest.validation.posteriors.ranks import pit_values, rank_statistics
 from dustest.validation.posteriors.scores import crps, posterior_scores
 from dustest.validation.sensitivity import assumption_shifts, shift_statistics
 from dustest.validation.sky import match
+from dustest.validation.split_audit.audit import audit_split
 from dustest.validation.timescales import ssfr_over
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Metric",
     "OcclusionMap",
     "assumption_shifts",
+    "audit_split",
     "binned_statistics",
     "compare_distributions",
     "compare_scores",
