@@ -10,7 +10,7 @@ from dustest.validation.populations import compare_distributions, distinguishabi
 from dustest.validation.posteriors.interval_coverage import coverage
 from dustest.validation.posteriors.paired_differences import compare_scores, paired_bootstrap
 from dustest.validation.posteriors.random_points import tarp
-from dustest.validation.posteriors.ranks import pit_values, rank_statistics
+from dustest.validation.posteriors.ranks import pit_histogram, pit_values, rank_statistics
 from dustest.validation.posteriors.scores import crps, posterior_scores
 from dustest.validation.sensitivity import assumption_shifts, shift_statistics
 from dustest.validation.sky import match
@@ -37,6 +37,7 @@ __all__ = [
     "match_rows",
     "occlusion_map",
     "paired_bootstrap",
+    "pit_histogram",
     "pit_values",
     "posterior_scores",
     "rank_statistics",

@@ -102,7 +102,8 @@ def compare_scores(
     reference : str, optional
         Name of the results that the others are compared with; by default all pairs are compared.
     quantity : str or sequence of str, optional
-        Keys of `~dustest.data.QUANTITIES`; by default all that both of a pair have.
+        Keys of `~dustest.data.QUANTITIES`; by default all that both of a pair have. The CRPS needs
+        percentiles or draws.
     n_bootstrap : int, optional
         Number of resamples; with 0 the errors are NaN.
     random_state : None, int or `~numpy.random.Generator`, optional
@@ -170,15 +171,12 @@ class _Losses:
 
 def _losses(truth, posterior, quantity):
     """Losses of one table."""
-    judged = judge(truth, posterior, quantity)
-    by_score = {
-        (name, score): loss
-        for name, one in judged.quantities.items()
-        for score, loss in (
-            ("mae", np.abs(residual(one.median, one.truth))),
-            ("crps", one.distribution.crps(one.truth)),
-        )
-    }
+    judged = judge(truth, posterior, quantity, points=True)
+    by_score = {}
+    for name, one in judged.quantities.items():
+        by_score[name, "mae"] = np.abs(residual(one.median, one.truth))
+        if one.distribution is not None:
+            by_score[name, "crps"] = one.distribution.crps(one.truth)
     ids = np.asarray(judged.truth["id"])
     named = "group" in judged.truth.colnames
     groups = bare_values(judged.truth["group"])[0] if named else ids

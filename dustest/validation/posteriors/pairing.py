@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from astropy.table import QTable, Table
 
+from dustest.data.checks.identifiers import match_ids
 from dustest.data.checks.tables import as_table, is_table_like
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError, InputTypeError
@@ -27,7 +28,7 @@ from dustest.validation.matching import values_of as quantity_values
 from dustest.validation.metrics import mask_exchanged
 from dustest.validation.posteriors.distributions import Draws, Quantiles
 
-__all__ = ["Judged", "JudgedQuantity", "judge", "judge_one", "listed"]
+__all__ = ["Judged", "JudgedQuantity", "gives_posterior", "judge", "judge_one", "listed"]
 
 _POSTERIOR = "posterior"
 _BARE = "value"
@@ -46,8 +47,8 @@ class JudgedQuantity:
         True values, NaN if unknown.
     median : ndarray of shape (n,)
         Point estimates, NaN if unknown.
-    distribution : Draws or Quantiles
-        The posterior: its draws, if there are any.
+    distribution : Draws, Quantiles or None
+        The posterior: its draws, if there are any; None for point estimates.
     percentiles : Quantiles or None
         The percentile columns, if there are any.
     """
@@ -55,7 +56,7 @@ class JudgedQuantity:
     name: str
     truth: np.ndarray
     median: np.ndarray
-    distribution: Draws | Quantiles
+    distribution: Draws | Quantiles | None
     percentiles: Quantiles | None = None
 
     @property
@@ -124,7 +125,7 @@ class Judged:
         return len(next(iter(self.quantities.values())).truth)
 
 
-def judge(truth, posterior, quantity=None, quantiles=None):
+def judge(truth, posterior, quantity=None, quantiles=None, *, points=False):
     """Put posteriors beside the truth.
 
     Parameters
@@ -137,6 +138,9 @@ def judge(truth, posterior, quantity=None, quantiles=None):
         Quantities; all that both tables have by default. The name of bare arrays.
     quantiles : array_like of shape (m,), optional
         Probabilities of bare quantiles.
+    points : bool, optional
+        Whether quantities of tables that have no posterior, only point estimates, are kept; those
+        that are neither are then left out without an error.
 
     Returns
     -------
@@ -163,7 +167,7 @@ def judge(truth, posterior, quantity=None, quantiles=None):
         if quantiles is not None:
             msg = f"quantiles must be None for tables, whose columns name them, got {quantiles!r}"
             raise InputError(msg)
-        return _judge_tables(truth, posterior, quantity)
+        return _judge_tables(truth, posterior, quantity, points)
     return _judge_arrays(truth, posterior, quantity, quantiles)
 
 
@@ -191,6 +195,27 @@ def judge_one(truth, posterior, quantity, quantiles=None):
         msg = f"quantity must be one name, got {quantity!r}"
         raise InputError(msg)
     return judge(truth, posterior, quantity, quantiles).quantities[quantity]
+
+
+def gives_posterior(truth, posterior, quantity):
+    """Whether two tables have the truth and the posterior of a quantity.
+
+    Parameters
+    ----------
+    truth, posterior : Table
+        With identifiers.
+    quantity : str
+        A key of `~dustest.data.QUANTITIES`.
+
+    Returns
+    -------
+    answer : bool
+        True if at least one galaxy in both has the truth, and percentiles or draws.
+    """
+    if not (gives(truth, quantity) and _has_posterior(posterior, quantity)):
+        return False
+    rows, others = match_ids(truth["id"], posterior["id"])
+    return len(rows) > 0 and bool(_judged(quantity, truth[rows], posterior[others]).known.any())
 
 
 def listed(names, argument):
@@ -248,10 +273,10 @@ def _quantiles(values, levels):
     return Quantiles(levels, _rising(values, names))
 
 
-def _judge_tables(truth, posterior, quantity):
+def _judge_tables(truth, posterior, quantity, points):
     """Tables beside each other, row by row."""
     truth, posterior = _paired(truth, posterior)
-    names = _find_quantities(quantity, truth, posterior)
+    names = _find_quantities(quantity, truth, posterior, points)
     return Judged({name: _judged(name, truth, posterior) for name in names}, truth, posterior)
 
 
@@ -267,7 +292,7 @@ def _paired(truth, posterior):
     return tables[TRUTH][rows[order]], tables[_POSTERIOR][others[order]]
 
 
-def _find_quantities(quantity, truth, posterior):
+def _find_quantities(quantity, truth, posterior, points):
     """The quantities asked for, or all that have a truth and a posterior."""
     names = listed(quantity, "quantity")
     for name in names:
@@ -275,8 +300,11 @@ def _find_quantities(quantity, truth, posterior):
     known = [
         name
         for name in names or QUANTITIES
-        if gives(truth, name) and _has_posterior(posterior, name)
+        if gives(truth, name)
+        and (_has_posterior(posterior, name) or (points and gives(posterior, name)))
     ]
+    if points:
+        return known
     lacking = [name for name in names if name not in known]
     if lacking or not known:
         name = lacking[0] if lacking else "A_V"
@@ -308,7 +336,8 @@ def _judged(name, truth, posterior):
     drawn = draws_of(posterior, name)
     known = percentiles if drawn is None else Draws(drawn)
     median = quantity_values(posterior, name)
-    median = np.where(np.isfinite(median), median, known.median)
+    if known is not None:
+        median = np.where(np.isfinite(median), median, known.median)
     return JudgedQuantity(name, quantity_values(truth, name), median, known, percentiles)
 
 

@@ -1,13 +1,18 @@
 """Ranks of the truth in posteriors, and its probability integral transform."""
 
-import numpy as np
+from itertools import pairwise
+from numbers import Integral
 
+import numpy as np
+from astropy.table import QTable
+
+from dustest.data.checks.numbers import check_number
 from dustest.data.errors import InputError
 from dustest.data.identity.seeds import as_generator
-from dustest.validation.posteriors.distributions import Draws
+from dustest.validation.posteriors.distributions import Draws, overlap
 from dustest.validation.posteriors.pairing import judge_one
 
-__all__ = ["pit_values", "rank_statistics"]
+__all__ = ["pit_histogram", "pit_values", "rank_statistics"]
 
 
 def pit_values(truth, posterior, quantity="A_V", *, quantiles=None, random_state=None):
@@ -68,6 +73,68 @@ def pit_values(truth, posterior, quantity="A_V", *, quantiles=None, random_state
     one = judge_one(truth, posterior, quantity, quantiles)
     low, high = one.distribution.pit_bounds(one.truth)
     return low + as_generator(random_state).uniform(size=low.shape) * (high - low)
+
+
+def pit_histogram(truth, posterior, quantity="A_V", *, n_bins=20, quantiles=None):
+    """Count the probability integral transform (PIT) of the truth in bins, without random numbers.
+
+    Parameters
+    ----------
+    truth : Table, data frame or dict of columns, or array_like of shape (n,)
+        See `coverage`.
+    posterior : DustTable, Table, data frame or dict of columns, or array_like of shape (n, m)
+        See `coverage`. The draws of a table are used if it has any, else its percentiles.
+    quantity : str, optional
+        Key of `~dustest.data.QUANTITIES`, for tables.
+    n_bins : int, optional
+        Number of bins of equal width from 0 to 1.
+    quantiles : array_like of shape (m,), optional
+        Probabilities of which ``posterior`` contains the quantiles, if it is an array.
+
+    Returns
+    -------
+    histogram : QTable
+        One row per bin: its edges ``low`` and ``high``; ``density``, the fraction of the galaxies
+        over the width, 1 for a calibrated posterior; and ``density_err``, the binomial standard
+        error of a calibrated one. A galaxy whose value is spread over several bins, since it is
+        the rank among few draws or the truth is at an atom, is counted in each by its share. The
+        meta has the ``quantity`` and ``n``, the number of galaxies.
+
+    Raises
+    ------
+    InputError
+        If an argument is invalid, a column is missing, or no galaxy is in both tables.
+
+    See Also
+    --------
+    pit_values : The values, with ties broken at random.
+
+    Examples
+    --------
+    >>> from dustest.validation import pit_histogram
+    >>> table = pit_histogram([0.25], [[0.1, 0.2, 0.3]], n_bins=4)
+    >>> table["density"].tolist()
+    [0.0, 0.0, 4.0, 0.0]
+    """
+    check_number(n_bins, "n_bins", 1, kind=Integral, expected="a positive integer")
+    one = judge_one(truth, posterior, quantity, quantiles)
+    low, high = one.distribution.pit_bounds(one.truth)
+    known = np.isfinite(low)
+    n, edges = int(known.sum()), np.linspace(0.0, 1.0, n_bins + 1)
+    density = np.histogram(low[known & (low == high)], edges)[0].astype(float)
+    spread = low[known & (low < high)], high[known & (low < high)]
+    density += [overlap(spread, *ends).sum() for ends in pairwise(edges)]
+    error = np.sqrt(n / n_bins * (1 - 1 / n_bins))
+    scale = n_bins / n if n else np.nan
+    return QTable(
+        {
+            "low": edges[:-1],
+            "high": edges[1:],
+            "density": density * scale,
+            "density_err": np.full(n_bins, error * scale),
+        },
+        meta={"quantity": quantity, "n": n},
+    )
 
 
 def rank_statistics(truth, posterior, quantity="A_V", *, random_state=None):
