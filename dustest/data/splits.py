@@ -1,6 +1,7 @@
 """Splits of galaxies by group, so that views of one galaxy stay together."""
 
 from math import ceil
+from numbers import Integral
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def group_numbers(groups, n=None):
 
     Examples
     --------
-    >>> from dustest.data.splits import group_numbers
+    >>> from dustest.data import group_numbers
     >>> group_numbers(["b", "a", "b"])
     array([0, 1, 0])
     """
@@ -88,7 +89,7 @@ def group_split(groups, fraction, random_state=None):
 
     Examples
     --------
-    >>> from dustest.data.splits import group_split
+    >>> from dustest.data import group_split
     >>> rows, held_out = group_split(["a", "a", "b", "b"], 0.5, random_state=0)
     >>> sorted([rows.tolist(), held_out.tolist()])
     [[0, 1], [2, 3]]
@@ -130,7 +131,7 @@ def group_folds(groups, n_folds, random_state=None):
 
     Examples
     --------
-    >>> from dustest.data.splits import group_folds
+    >>> from dustest.data import group_folds
     >>> folds = group_folds(["a", "a", "b", "c"], 3, random_state=1)
     >>> bool(folds[0] == folds[1]), sorted(set(folds.tolist()))
     (True, [0, 1, 2])
@@ -146,6 +147,6 @@ def group_folds(groups, n_folds, random_state=None):
 
 def _seed(random_state):
     """Seed for scikit-learn."""
-    if is_number(random_state, int) and random_state >= 0:
-        return random_state % _SEED_LIMIT
+    if is_number(random_state, Integral) and random_state >= 0:
+        return int(random_state % _SEED_LIMIT)
     return int(as_generator(random_state).integers(_SEED_LIMIT))
