@@ -27,7 +27,7 @@ __all__ = [
     "draws_under_priors",
     "fit_probability",
     "prior_diagnostics",
-    "systematic_draw",
+    "stratified_draw",
 ]
 
 N_DRAWS = 1000
@@ -308,8 +308,11 @@ def fit_probability(chi2, n_data):
     return float(np.mean(chdtrc(n_data, chi2)))
 
 
-def systematic_draw(weight, n, rng, along):
-    """Draw with replacement, in random order, with minimal noise.
+def stratified_draw(weight, n, rng, along):
+    """Draw with replacement, in random order, one from each of n equal parts of a quantity.
+
+    Many models of a pool have the same dust: those of equal values are in random order, so that
+    draws at even distances do not always take the same stars.
 
     Parameters
     ----------
@@ -328,9 +331,10 @@ def systematic_draw(weight, n, rng, along):
         Indices.
     """
     counting = np.flatnonzero(weight > _NEGLIGIBLE / len(weight))
+    counting = rng.permutation(counting)
     counting = counting[np.argsort(along[counting], kind="stable")]
     cumulative = np.cumsum(weight[counting])
-    positions = (rng.random() + np.arange(n)) / n * cumulative[-1]
+    positions = (rng.random(n) + np.arange(n)) / n * cumulative[-1]
     indices = np.searchsorted(cumulative, positions).clip(max=len(counting) - 1)
     return counting[rng.permutation(indices)]
 
@@ -361,7 +365,7 @@ def draws_under_priors(prior, cube, weight, rng):
     drawn = {}
     for name, shape in PRIORS.items():
         tilted = weight * np.exp(prior.log_ratio_to(shape, A_V, cube))
-        drawn[name] = a_v[systematic_draw(tilted / tilted.sum(), N_DRAWS, rng, a_v)]
+        drawn[name] = a_v[stratified_draw(tilted / tilted.sum(), N_DRAWS, rng, a_v)]
     return drawn
 
 

@@ -29,7 +29,7 @@ from dustest.estimators._sed.posterior import (
     draws_under_priors,
     fit_probability,
     prior_diagnostics,
-    systematic_draw,
+    stratified_draw,
 )
 from dustest.estimators._sed.priors.defaults import fitted_history
 from dustest.estimators._sed.tabulated.chain import Chain
@@ -281,7 +281,7 @@ def _log_per_wavelength(bands):
 def _draws(data, chain, joint, rng):
     """Equally weighted draws of all quantities, which models they are, and their residuals."""
     models, likelihood = chain.models, chain.likelihood
-    drawn = systematic_draw(chain.weight, N_DRAWS, rng, models.quantities["A_V"])
+    drawn = stratified_draw(chain.weight, N_DRAWS, rng, models.quantities["A_V"])
     taken = models.take(drawn)
     masses = joint.choose(taken, likelihood[drawn], data.draw_masses, rng)
     draws = {
