@@ -29,8 +29,7 @@ from dustest.estimators._sed.columns.drawn_parameters import (
 )
 from dustest.estimators._sed.columns.extra_columns import (
     EXTRAS,
-    declared_columns,
-    extra_columns,
+    ExtraColumns,
     sed_wavelengths,
 )
 from dustest.estimators._sed.columns.rest_frame import REST_FRAME, RestFrame
@@ -602,17 +601,19 @@ class BagpipesEstimator(DustEstimator):
 
     def _extra_columns(self, bands):
         """Further columns, for any rows."""
-        return declared_columns(self.extra, bands, self._wanted, **self._options)
+        return self._columns(bands).declared
 
-    @property
-    def _options(self):
-        """Parameters of the fit that add columns."""
-        return {
-            "free_redshift": self.redshift == "free",
-            "robust": self.likelihood == "robust",
-            "free_errors": self.fractional_error is not None,
-            "models": self._alternatives.column_names,
-        }
+    def _columns(self, bands):
+        """Further columns of the result."""
+        return ExtraColumns(
+            tuple(self.extra),
+            tuple(bands),
+            tuple(self._wanted),
+            free_redshift=self.redshift == "free",
+            robust=self.likelihood == "robust",
+            free_errors=self.fractional_error is not None,
+            models=self._alternatives.column_names,
+        )
 
     def _data_columns(self, bands):
         """Columns of the photometry that was fitted."""
@@ -682,14 +683,7 @@ class BagpipesEstimator(DustEstimator):
         return Estimates(
             self._samples(rows),
             np.array([_NO_DATA if row is None else _flags(*row) for row in rows], np.int32),
-            extra_columns(
-                rows,
-                self.extra,
-                batch.bands,
-                self._wanted,
-                settings=self._settings(),
-                **self._options,
-            ),
+            self._columns(batch.bands).values(rows, self._settings()),
             self._parameter_draws(rows),
             fitted_data(batch),
         )
