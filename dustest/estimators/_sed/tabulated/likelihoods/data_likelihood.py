@@ -15,6 +15,7 @@ from dustest.estimators._sed.tabulated.likelihoods.gaussian import (
     compute_likelihood,
     draw_masses,
     draw_on_grid,
+    log_integral,
 )
 
 __all__ = [
@@ -27,7 +28,6 @@ __all__ = [
     "refine_near",
 ]
 
-_NODES, _SHARES = np.polynomial.legendre.leggauss(32)
 _N_MASSES = 64
 _N_STEPS = 8
 """Steps of Newton's method to the best mass."""
@@ -290,13 +290,8 @@ class _Scale:
 
     def log_integral(self):
         """Logarithm of the likelihood, integrated over the logarithm of the mass, (n,)."""
-        first, last = self._ends()
-        half = 0.5 * (last - first)[:, np.newaxis]
-        value, _, _ = self._exponent(np.exp(first[:, np.newaxis] + (1.0 + _NODES) * half))
-        highest = value.max(axis=1)
-        total = np.exp(value - highest[:, np.newaxis]) @ _SHARES * half[:, 0]
-        with np.errstate(divide="ignore"):  # fluxes may be beyond a limit by 1e9 errors and more
-            return np.log(total) + highest - 0.5 * self._chi2
+        value = log_integral(lambda scale: self._exponent(scale)[0], *self._ends())
+        return value - 0.5 * self._chi2
 
     def on_grid(self, n):
         """Logarithms of scales (n, n_models) and of their likelihoods."""

@@ -15,6 +15,7 @@ __all__ = [
     "compute_likelihood",
     "draw_masses",
     "draw_on_grid",
+    "log_integral",
     "span",
 ]
 
@@ -29,6 +30,7 @@ _FEW = 0.01
 _DEPTH = 50.0
 """Twice the exponent below its maximum at which the integrand ends."""
 _QUADRATURE = np.polynomial.legendre.leggauss(48)
+_NODES, _SHARES = np.polynomial.legendre.leggauss(32)
 _N_MASSES = 64
 _FAR = 100.0
 """Difference in chi-squared above which a bound on the weight of a model is sufficient."""
@@ -208,6 +210,36 @@ def _log_between(t, lowest, highest):
         x = np.exp(first + (1.0 + place) * half)
         total += share * np.exp(-0.5 * (x - t) ** 2 - peak)
     return np.log(total * half) + peak
+
+
+def log_integral(log_density, first, last):
+    """Logarithm of integrals over the logarithm of a mass, by Gauss quadratures.
+
+    Parameters
+    ----------
+    log_density : Callable
+        Function of masses (n, n_nodes) that returns logarithms of densities, of the same shape.
+    first, last : ndarray of shape (n,)
+        Logarithms of the masses between which a density is not negligible.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Minus infinity for densities of zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.estimators._sed.tabulated.likelihoods.gaussian import log_integral
+    >>> log_integral(lambda mass: 2.0 * np.log(mass), np.zeros(1), np.ones(1)).round(4)
+    array([1.1614])
+    """
+    half = 0.5 * (last - first)[:, np.newaxis]
+    value = log_density(np.exp(first[:, np.newaxis] + (1.0 + _NODES) * half))
+    highest = value.max(axis=1)
+    total = np.exp(value - highest[:, np.newaxis]) @ _SHARES * half[:, 0]
+    with np.errstate(divide="ignore"):  # fluxes may be beyond a limit by 1e9 errors and more
+        return np.log(total) + highest
 
 
 def draw_masses(best, error, low, high, rng):

@@ -14,7 +14,12 @@ from dustest.estimators._sed.tabulated.likelihoods.data_likelihood import (
     inverse_mills,
     refine_near,
 )
-from dustest.estimators._sed.tabulated.likelihoods.gaussian import Likelihood, draw_on_grid, span
+from dustest.estimators._sed.tabulated.likelihoods.gaussian import (
+    Likelihood,
+    draw_on_grid,
+    log_integral,
+    span,
+)
 
 __all__ = ["Robust"]
 
@@ -25,7 +30,6 @@ RARITY = 19.0
 _PLACES, _SHARES = roots_jacobi(6, RARITY - 1.0, 0.0)
 _PLACES, _SHARES = 0.5 * (1.0 + _PLACES), _SHARES / _SHARES.sum()
 _MEAN = 1.0 / (1.0 + RARITY)
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)
 _N_MASSES = 64
 _N_STEPS = 6
 _CHUNK = 256  # models whose values at all nodes fit in the cache of a core
@@ -237,11 +241,8 @@ class Robust:
 
     def _integral(self, rate, best, error, low, high):
         """Logarithm of the likelihood, integrated over the logarithm of the mass, (n,)."""
-        first, last = _ends(best, error, low, high)
-        half = 0.5 * (last - first)[:, np.newaxis]
-        value = self._log_likelihood(rate, np.exp(first[:, np.newaxis] + (1.0 + _NODES) * half))
-        highest = value.max(axis=1)
-        return np.log(np.exp(value - highest[:, np.newaxis]) @ _WEIGHTS * half[:, 0]) + highest
+        ends = _ends(best, error, low, high)
+        return log_integral(lambda mass: self._log_likelihood(rate, mass), *ends)
 
 
 def _tightness(share, pull):

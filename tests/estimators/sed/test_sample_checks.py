@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from dustest.data import DustestWarning, as_sample
-from dustest.estimators.bagpipes import _warn_of_fixed_redshifts
+from dustest.estimators._sed.sample_checks import warn_of_fixed_redshifts
 
 
 @pytest.mark.parametrize("density", [[0.0, 0.0, 0.0], [0.1, np.nan, 0.1]])
@@ -15,4 +15,4 @@ def test_densities_that_are_not_used_are_counted(density):
         }
     )
     with pytest.warns(DustestWarning, match="1 of 2 galaxies"):
-        _warn_of_fixed_redshifts(sample)
+        warn_of_fixed_redshifts(sample)
