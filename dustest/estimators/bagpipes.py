@@ -35,6 +35,7 @@ from dustest.estimators._sed.data_corrections import (
     correct,
     floors_by_band,
     relative_errors,
+    zero_point_factors,
 )
 from dustest.estimators._sed.fit_settings import ENGINES, settings_of, single_model
 from dustest.estimators._sed.galaxies import usable_data, without_limits, without_spectra
@@ -46,8 +47,10 @@ from dustest.estimators._sed.priors.defaults import (
 )
 from dustest.estimators._sed.sample_checks import (
     refuse_densities,
+    warn_of_draws,
     warn_of_fixed_redshifts,
     warn_of_spectra,
+    warn_of_unknown_bands,
     without_data,
 )
 from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
@@ -480,7 +483,7 @@ class BagpipesEstimator(DustEstimator):
         (10, 100)
         """
         tables = clone(self).set_params(engine="tabulated", escalate=False)
-        return tables.sample_posterior(without_data(self._ready(X)), n_samples, random_state)
+        return tables.sample_posterior(without_data(self._coerce(X)), n_samples, random_state)
 
     def relative_errors(self, bands, redshift):
         """Relative errors that the fit adds to photometry: its floor and its template error.
@@ -618,6 +621,9 @@ class BagpipesEstimator(DustEstimator):
             if self.redshift_range[1] < MAX_REDSHIFT:
                 refuse_densities(sample)
             warn_of_fixed_redshifts(sample)
+            warn_of_draws(sample)
+        floors, factors = self.error_floor, zero_point_factors(self.zero_points)
+        warn_of_unknown_bands(sample, error_floor=floors, zero_points=factors)
         if self.engine == "tabulated":
             warn_of_spectra(sample)
 

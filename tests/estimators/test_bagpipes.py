@@ -571,6 +571,16 @@ class TestFlags:
             assert np.isfinite(data.flux_err).all()
             assert (data.flux_err > 0).all()
 
+    @pytest.mark.parametrize(("flux", "error"), [(1e300, 1.0), (-1e300, 1.0), (1.0, 1e-300)])
+    def test_numbers_beyond_double_precision_fail_with_their_band(self, flux, error):
+        batch = make_batch(as_sample(galaxies([1.0] * 5)))
+        batch.flux[0, 2], batch.flux_err[0, 2] = flux, error
+        match = rf"flux in {BANDS[2]} must be that of a galaxy, got {flux:.3g} \+- ".replace(
+            "+3", r"\+3"
+        )
+        with pytest.raises(RuntimeError, match=match):
+            usable_data(batch, 0, None)
+
 
 class TestPoorFit:
     """Galaxies that no model fits are flagged, and those of the models are not."""

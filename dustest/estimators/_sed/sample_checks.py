@@ -1,16 +1,23 @@
 """Checks of a sample before SED fits: warnings of what is not fitted as requested."""
 
 import warnings
+from collections.abc import Mapping
 
 import numpy as np
 
 from dustest.data.checks.units import FLUX_UNIT
 from dustest.data.errors import DustestWarning, InputError
+from dustest.data.messages import shown
+from dustest.estimators._sed.data_corrections import values_by_band
+from dustest.estimators._sed.priors.defaults import MAX_REDSHIFT
+from dustest.estimators._sed.priors.redshift_density import usable_draws
 
 __all__ = [
     "refuse_densities",
+    "warn_of_draws",
     "warn_of_fixed_redshifts",
     "warn_of_spectra",
+    "warn_of_unknown_bands",
     "without_data",
 ]
 
@@ -48,14 +55,65 @@ def warn_of_fixed_redshifts(sample):
         density = np.asarray(sample["redshift_density"])
         free |= np.all(np.isfinite(density), axis=1) & np.any(density > 0, axis=1)
     if "redshift_samples" in sample.colnames:
-        free |= np.any(np.isfinite(sample["redshift_samples"]), axis=1)
+        draws = usable_draws(sample["redshift_samples"])
+        free |= np.fmax.reduce(draws, axis=1) > np.fmin.reduce(draws, axis=1)
     n_fixed = np.count_nonzero(np.isfinite(sample["redshift"]) & ~free)
     if n_fixed:
         _warn(
             f"redshift='free' needs the column redshift_err, or {' or '.join(_DENSITIES)}: "
-            f"{n_fixed} of {len(sample)} galaxies have no error above 0 and no density, and their "
-            "redshift is kept fixed"
+            f"{n_fixed} of {len(sample)} galaxies have no error above 0, no density and no two "
+            "different draws above 0, and their redshift is kept fixed"
         )
+
+
+def warn_of_draws(sample):
+    """Warn of draws of the redshift that no model has.
+
+    Parameters
+    ----------
+    sample : GalaxySample
+        The sample.
+
+    Warns
+    -----
+    DustestWarning
+        If some are not above 0, or beyond the highest redshift of the models.
+    """
+    if "redshift_samples" not in sample.colnames:
+        return
+    draws = np.ma.filled(np.ma.asarray(sample["redshift_samples"]), np.nan)
+    beyond = np.any((draws <= 0.0) | (draws > MAX_REDSHIFT), axis=1)
+    if beyond.any():
+        _warn(
+            f"redshift_samples must be above 0 and at most {MAX_REDSHIFT:g}, got others for "
+            f"{np.count_nonzero(beyond)} of {len(sample)} galaxies: the priors of their redshifts "
+            "end there"
+        )
+
+
+def warn_of_unknown_bands(sample, **by_band):
+    """Warn of parameters that name bands which the sample lacks.
+
+    Parameters
+    ----------
+    sample : GalaxySample
+        The sample.
+    **by_band : object
+        Parameters by name; those that are no mapping of bands are left out.
+
+    Warns
+    -----
+    DustestWarning
+        If one names such bands.
+    """
+    for name, values in by_band.items():
+        given = values_by_band(name, values) if isinstance(values, Mapping) else ()
+        lacking = [band for band in given if band not in sample.bands]
+        if lacking:
+            _warn(
+                f"{name} has no effect on {shown(lacking)}, which the sample does not have: its "
+                f"bands are {shown(sample.bands) or 'none'}"
+            )
 
 
 def refuse_densities(sample):
