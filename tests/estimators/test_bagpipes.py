@@ -322,7 +322,7 @@ class TestTabulated:
     def test_densities_of_redshift_are_counted(self):
         table = galaxies([50.0] * 5, redshift=[7.0, 8.0, 7.0])
         table["redshift_samples"] = np.array([[7.0, 7.1], [7.9, 8.1], [np.nan, np.nan]])
-        with pytest.warns(DustestWarning, match="1 of 3 galaxies have no error above 0 and no de"):
+        with pytest.warns(DustestWarning, match="1 of 3 galaxies have no error above 0, no dens"):
             BagpipesEstimator(redshift="free")._ready(table)
 
     @pytest.mark.parametrize("parameters", [{"engine": "bagpipes"}, {"escalate": True}])

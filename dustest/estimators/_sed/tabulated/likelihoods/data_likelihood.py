@@ -47,8 +47,11 @@ class Photometry:
 
     Parameters
     ----------
-    flux, error : ndarray of shape (n_bands,)
-        Fluxes in nJy and their standard errors, 0 and infinite without a measurement.
+    flux : ndarray of shape (n_bands,)
+        Fluxes in nJy, 0 without a measurement.
+    error : ndarray of shape (n_bands,) or (n_models, n_bands)
+        Their standard errors, infinite without a measurement. They may differ between models,
+        which are then those that a likelihood is computed of.
     limit, limit_error : ndarray of shape (n_bands,)
         Upper limits in nJy and the standard errors of the fluxes that they stand for, infinite
         without a limit.
@@ -81,6 +84,11 @@ class Photometry:
         own = [bands.index(band) for band in galaxy.limits.bands]
         limit[own], limit_error[own] = galaxy.limits.flux, galaxy.limits.error
         return cls(flux, error, limit, limit_error)
+
+    @property
+    def measured(self):
+        """Numbers of the bands with a measurement."""
+        return np.flatnonzero(np.isfinite(np.atleast_2d(self.error)[0]))
 
     @property
     def limited(self):

@@ -148,8 +148,10 @@ def compute_likelihood(models, flux, flux_err, integral):
     ----------
     models : Models or Pool
         The models.
-    flux, flux_err : ndarray of shape (n_bands,)
-        Fluxes in nJy and their standard errors, infinite without a measurement.
+    flux : ndarray of shape (n_bands,)
+        Fluxes in nJy.
+    flux_err : ndarray of shape (n_bands,) or (n_models, n_bands)
+        Their standard errors, infinite without a measurement, which may differ between models.
     integral : MassIntegral
         The integral over the mass.
 
@@ -159,12 +161,13 @@ def compute_likelihood(models, flux, flux_err, integral):
         Of each model; zero for models that are not possible.
     """
     weight = 1.0 / flux_err**2
+    axes = "b" if weight.ndim == 1 else "mb"
     with np.errstate(divide="ignore", invalid="ignore"):
-        error = 1.0 / np.sqrt(np.einsum("mb,mb,b->m", models.flux, models.flux, weight))
-        t = (models.flux @ (flux * weight)) * error
+        error = 1.0 / np.sqrt(np.einsum(f"mb,mb,{axes}->m", models.flux, models.flux, weight))
+        t = _products(models.flux, flux * weight) * error
         lowest, highest = (limit / error for limit in models.masses)
         shift = np.square(np.clip(t, lowest, highest) - t)
-        chi2 = np.sum(flux**2 * weight) - t**2 + shift
+        chi2 = np.sum(flux**2 * weight, axis=-1) - t**2 + shift
         chi2[np.isnan(chi2)] = np.inf
     log_weight = -0.5 * chi2
     near = np.flatnonzero(chi2 < chi2.min() + _FAR)
@@ -173,6 +176,11 @@ def compute_likelihood(models, flux, flux_err, integral):
     # Limits at 1e8 times the error are beyond double precision; such models are no answer.
     log_weight[np.isnan(log_weight)] = -np.inf
     return Likelihood(log_weight, chi2, t * error, error)
+
+
+def _products(flux, weight):
+    """Sums over the bands of fluxes (n, n_bands) by weights, the same for all models or not."""
+    return flux @ weight if weight.ndim == 1 else np.einsum("mb,mb->m", flux, weight)
 
 
 def span(t, lowest, highest):
