@@ -1,6 +1,7 @@
 """Input and output of an SED fit, for both engines."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from astropy.cosmology import FLRW
@@ -188,35 +189,40 @@ class BestFit:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Photometry of models over the posterior of a galaxy.
+    """Photometry of models over the posterior of a galaxy; moments are computed when first used.
 
     Parameters
     ----------
-    flux : ndarray of shape (n_bands,)
-        Means [nJy].
-    covariance : ndarray of shape (n_bands, n_bands)
-        Covariance [nJy^2].
+    draws : ndarray of shape (n_draws, n_bands)
+        Photometry of draws [nJy].
+    weight : ndarray of shape (n_draws,)
+        Weights of the draws, which sum to one.
     """
 
-    flux: np.ndarray
-    covariance: np.ndarray
+    draws: np.ndarray
+    weight: np.ndarray
 
     @classmethod
-    def of(cls, flux):
-        """Moments of equally weighted draws (n_draws, n_bands)."""
-        mean = flux.mean(axis=0)
-        away = flux - mean
-        return cls(mean, away.T @ away / len(flux))
+    def of(cls, draws):
+        """Photometry (n_draws, n_bands) of equally weighted draws."""
+        return cls(draws, np.full(len(draws), 1.0 / len(draws)))
 
     @classmethod
     def average(cls, predictions, weight):
-        """Moments of several models, of weights that sum to one."""
-        flux = np.stack([one.flux for one in predictions])
-        mean = weight @ flux
-        away = flux - mean
-        spread = np.einsum("k,kb,kc->bc", weight, away, away)
-        inside = np.einsum("k,kbc->bc", weight, np.stack([one.covariance for one in predictions]))
-        return cls(mean, inside + spread)
+        """Photometry of several models, of weights that sum to one."""
+        parts = [share * one.weight for share, one in zip(weight, predictions, strict=True)]
+        return cls(np.concatenate([one.draws for one in predictions]), np.concatenate(parts))
+
+    @cached_property
+    def flux(self):
+        """Means (n_bands,) [nJy]."""
+        return self.weight @ self.draws
+
+    @cached_property
+    def covariance(self):
+        """Covariance (n_bands, n_bands) [nJy^2]."""
+        away = self.draws - self.flux
+        return (self.weight * away.T) @ away
 
     @property
     def error(self):
