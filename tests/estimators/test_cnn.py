@@ -154,8 +154,8 @@ class TestLearning:
             sides.append([set(group[part]) for part in rows])
             return rows
 
-        kept = cnn_fit.split_by_group
-        monkeypatch.setattr(cnn_fit, "split_by_group", split)
+        kept = cnn_fit.group_split
+        monkeypatch.setattr(cnn_fit, "group_split", split)
         tiny(epochs=1, validation_fraction=fraction).fit(*dusty(24))
         ((train, validation),) = sides
         assert not train & validation
@@ -930,8 +930,8 @@ class TestSimulations:
             groups.append(set(group))
             return kept(group, *args)
 
-        kept = cnn_fit.split_by_group
-        monkeypatch.setattr(cnn_fit, "split_by_group", split)
+        kept = cnn_fit.group_split
+        monkeypatch.setattr(cnn_fit, "group_split", split)
         cnn = tiny(epochs=1).fit([simulated, simulated])
         assert len(groups[0]) == 40
         assert cnn.n_train_ + cnn.n_validation_ == 80

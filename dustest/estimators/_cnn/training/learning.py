@@ -8,6 +8,7 @@ import numpy as np
 
 from dustest.data.files.paths import installed_version
 from dustest.data.identity.describe import describe
+from dustest.data.splits import group_split
 from dustest.estimators._cnn.calibration import Calibration
 from dustest.estimators._cnn.ensemble import Ensemble
 from dustest.estimators._cnn.mean_posterior import MeanPosterior
@@ -18,7 +19,7 @@ from dustest.estimators._cnn.network.keras_network import (
     weights_to_dict,
 )
 from dustest.estimators._cnn.training.augmentation import ANY_BANDS, balance_weights
-from dustest.estimators._cnn.training.datasets import Scaler, split_by_group
+from dustest.estimators._cnn.training.datasets import Scaler
 from dustest.estimators._cnn.training.epochs import Checkpoint, Training
 from dustest.estimators._cnn.training.gathering import ROWS_AT_ONCE
 
@@ -97,7 +98,7 @@ def learn(
     Learned
         Networks and their history.
     """
-    rows, validation = split_by_group(data.group, validation_fraction, seed)
+    rows, validation = group_split(data.group, validation_fraction, seed)
     if balance:
         data = data.weighted(_rarity(data.labels, balance))
     scaler = Scaler.of(data.context[rows]) if start is None else start.scaler
