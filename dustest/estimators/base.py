@@ -32,6 +32,7 @@ from dustest.data.identity.describe import class_path, describe, describe_class
 from dustest.data.kinds import KINDS
 from dustest.data.messages import did_you_mean, shown
 from dustest.data.quantities import QUANTITIES, percentile_columns
+from dustest.estimators._calibration.conditions import Conditions
 from dustest.estimators.run.batch import make_batch
 from dustest.estimators.run.filter_curves import with_curves
 from dustest.estimators.run.limits import warn_of_limits
@@ -102,6 +103,11 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         Names of trained models that the ``from_pretrained`` of the class loads.
     packages : tuple of str
         Distributions whose versions are part of the provenance.
+    without_effect : tuple of str
+        Parameters that do not change the distributions of a galaxy, so that a calibration is
+        valid with any value of them.
+    fewest_galaxies : int
+        Smallest number of galaxies from which the estimator learns.
     references : tuple of str
         References of the method for `dustest.cite`: keys of those of dustest, or BibTeX entries.
         Those that depend on parameters are added by ``_cite``.
@@ -123,6 +129,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     registries: ClassVar[dict] = {}
     pretrained: ClassVar[tuple] = ()
     packages: ClassVar[tuple] = ()
+    without_effect: ClassVar[tuple] = ()
+    fewest_galaxies: ClassVar[int] = 1
     references: ClassVar[tuple] = ()
 
     @abstractmethod
@@ -171,6 +179,24 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         They are in `Estimates.parameters`, and may be quantities that a result does not have.
         """
         return {}
+
+    @property
+    def _drawn_quantities(self):
+        """Names of the quantities that `_estimate` may draw, without those derived from others."""
+        names = {*self._wanted, *self._parameters}.intersection(offered(self.gives))
+        return tuple(
+            name for name, one in QUANTITIES.items() if name in names and one.derivation is None
+        )
+
+    def _conditions(self, batch):
+        """Data of a `Batch` on which the accuracy of the estimates depends: `Conditions`."""
+        return Conditions.of_photometry(batch)
+
+    def _calibrated_parameters(self):
+        """Parameters on which a calibration of the estimator depends, by name."""
+        ignored = {"targets", "extra", "random_state", *self.without_effect}
+        parameters = self.get_params(deep=False)
+        return {name: value for name, value in parameters.items() if name not in ignored}
 
     @property
     def required_data(self):
@@ -509,6 +535,38 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         sample = self._ready(X)
         seed = self._base_seed(random_state)
         return run(self, sample, Summary(n_draws=int(n_samples)), seed=seed).values
+
+    def sample_prior(self, X, n_samples, random_state=None):
+        """Draw from the prior behind the posteriors, galaxy by galaxy.
+
+        Parameters
+        ----------
+        X : GalaxySample or anything that `~dustest.data.as_sample` takes
+            n galaxies.
+        n_samples : int
+            Number of draws per galaxy.
+        random_state : int, Generator or None, optional
+            Seed of the draws; the estimator's own by default.
+
+        Returns
+        -------
+        draws : dict of str to ndarray of shape (n, n_samples)
+            By quantity. Draws with the same number belong together.
+
+        Raises
+        ------
+        InputError
+            If the input is invalid, ``n_samples`` is not a positive integer, or the estimator has
+            no posterior or no prior that can be drawn from.
+        """
+        check_number(n_samples, "n_samples", 1, kind=Integral, expected="a positive integer")
+        msg = f"{type(self).__name__} states no prior: {self._reason_without_prior}"
+        raise InputError(msg)
+
+    @property
+    def _reason_without_prior(self):
+        """Why there is no prior to draw from, for messages."""
+        return "its percentiles are no posterior of a model with a prior"
 
     def score(self, X, y, sample_weight=None):
         """Coefficient of determination of the prediction.

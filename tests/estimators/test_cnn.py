@@ -448,8 +448,7 @@ class TestFlags:
         sample, _ = dusty(32)
         bits = quick.networks_.mean_posterior.information(
             quick.sample_posterior(sample, 1000),
-            quick.networks_.task.inputs(make_batch(sample)).context,
-            len(BANDS),
+            *conditions(quick.networks_.task.inputs(make_batch(sample)).context, len(BANDS)),
         )
         table = quick.estimate(sample)
         unsure = has(table, "PRIOR_DOMINATED")

@@ -6,7 +6,7 @@ import numpy as np
 
 from dustest.data.quantities import QUANTITIES
 
-__all__ = ["Rows", "Summary", "summarise"]
+__all__ = ["Rows", "Summary", "quantiles_of", "summarise"]
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def summarise(estimates, summary, seeds, wanted):
 
 def _reduce(name, draws, summary, seeds):
     """Quantiles, standard deviation and draws of one quantity, one row per seed."""
-    parts = [_quantiles(draws, summary.quantiles)]
+    parts = [quantiles_of(draws, summary.quantiles)]
     if summary.std:
         derivation = QUANTITIES[name].derivation
         spread = _half_range if derivation is not None and derivation.of_medians else _deviation
@@ -106,8 +106,21 @@ def _reduce(name, draws, summary, seeds):
     return np.concatenate(parts, axis=1)
 
 
-def _quantiles(draws, probabilities):
-    """Quantiles of each row, linear between draws; a point estimate has only its median."""
+def quantiles_of(draws, probabilities):
+    """Quantiles of each row, linear between draws.
+
+    Parameters
+    ----------
+    draws : ndarray of shape (n,) or (n, n_draws)
+        Point estimates, which have only a median, or draws.
+    probabilities : sequence of float
+        Levels of the quantiles.
+
+    Returns
+    -------
+    quantiles : ndarray of shape (n, n_levels)
+        NaN for rows with any NaN.
+    """
     levels = np.asarray(probabilities, dtype=float)
     if draws.ndim == 1:
         return np.where(levels == 0.5, draws[:, None], np.nan)
@@ -130,7 +143,7 @@ def _deviation(draws):
 
 def _half_range(draws):
     """Half the range from 16 to 84 %: a ratio of draws has no finite variance."""
-    return np.diff(_quantiles(draws, (0.16, 0.84)), axis=1)[:, 0] / 2
+    return np.diff(quantiles_of(draws, (0.16, 0.84)), axis=1)[:, 0] / 2
 
 
 def _resample(draws, n_draws, seeds):

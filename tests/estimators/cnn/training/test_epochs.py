@@ -9,7 +9,7 @@ import pytest
 from cnn_galaxies import TINY, TINY_PAPER, dusty, tiny
 
 from dustest.data import DustestError, InputError, ReadError, group_split
-from dustest.estimators._cnn.files.model_file import write_model
+from dustest.estimators.run.files.model_file import write_model
 from dustest.estimators._cnn.heads.mixture import Mixture
 from dustest.estimators._cnn.network.keras_network import weights_to_dict
 from dustest.estimators._cnn.task import Task
