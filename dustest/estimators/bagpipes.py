@@ -56,6 +56,7 @@ from dustest.estimators._sed.priors.defaults import (
 )
 from dustest.estimators._sed.priors.fitted_law import fitted_law
 from dustest.estimators._sed.priors.joint_priors import check_joint_priors, joint_priors_of
+from dustest.estimators._sed.priors.prior_density import PriorDensities, has_closed_form
 from dustest.estimators._sed.priors.prior_transform import SEDPrior
 from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
 from dustest.estimators._sed.tabulated.model_pool import check_parameters, check_tabulated
@@ -693,6 +694,32 @@ class BagpipesEstimator(DustEstimator):
             self._parameter_draws(rows),
             fitted_data(batch),
         )
+
+    @property
+    def _prior_statement(self):
+        """How the priors of the quantities are known."""
+        if self.engine != "tabulated":
+            return {}
+        known = "density of 2000 draws: models of the prior at the redshift"
+        statement = {name: known for name in DRAWN if name in {*self._wanted, "log_mass"}}
+        if has_closed_form(self._settings()):
+            statement["A_V"] = "closed form"
+        return statement
+
+    def _log_prior(self, batch, estimates):
+        """Densities of the prior at the draws of each galaxy."""
+        found = estimates.parameters | estimates.samples
+        names = tuple(self._prior_statement)
+        if not hasattr(self, "_prior_densities"):
+            exact = has_closed_form(self._settings())
+            self._prior_densities = PriorDensities(self._posteriors, batch.bands, exact=exact)
+        rows = [
+            self._prior_densities.at(z, {name: found[name][row] for name in names})
+            if np.isfinite(found["A_V"][row, 0])
+            else dict.fromkeys(names, _NO_DRAWS)
+            for row, z in enumerate(batch.redshift)
+        ]
+        return {name: np.array([row[name] for row in rows]) for name in names}
 
     def _parameter_draws(self, rows):
         """Draws of parameters; NaN for galaxies without a posterior."""

@@ -25,6 +25,7 @@ from dustest.data.checks.pairing import as_weights, pair_truth
 from dustest.data.checks.values import to_floats
 from dustest.data.containers.conversion import as_sample
 from dustest.data.containers.results import DustTable
+from dustest.data.containers.reweighting import DRAWS, LOG_PRIOR
 from dustest.data.containers.truth import as_truth
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.files.paths import installed_version, replacing
@@ -187,6 +188,15 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         return tuple(
             name for name, one in QUANTITIES.items() if name in names and one.derivation is None
         )
+
+    @property
+    def _prior_statement(self):
+        """How the prior densities of `_log_prior` are known, by quantity (dict of str to str)."""
+        return {}
+
+    def _log_prior(self, batch, estimates):  # noqa: ARG002 - for backends
+        """Logarithms of prior densities at the draws of `Estimates`, by quantity (n, m)."""
+        return {}
 
     def _conditions(self, batch):
         """Data of a `Batch` on which the accuracy of the estimates depends: `Conditions`."""
@@ -366,7 +376,9 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         draws : int, optional
             Number of joint draws of the posterior to keep for each galaxy, in columns
             ``<name>_draws`` of shape (n, draws): those of `sample_posterior`, in the units of the
-            quantities. With them, estimators of SEDs also keep the data that were fitted.
+            quantities. With them, the densities of the prior at the draws are in columns
+            ``<name>_log_prior``, for `DustTable.under`, where the estimator states its prior, and
+            estimators of SEDs also keep the data that were fitted.
 
         Returns
         -------
@@ -401,7 +413,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             if store is not None and self._random_state is None:
                 seed = store.base_seed(seed)
             options = {"n_jobs": n_jobs, "progress": progress, "store": store}
-            summary = Summary(_PERCENTILES, n_draws=int(draws))
+            keeps_prior = bool(draws and self._prior_statement)
+            summary = Summary(_PERCENTILES, n_draws=int(draws), prior=keeps_prior)
             rows = run(self, sample, summary, seed=seed, **options)
         table = self._table(sample, rows, seed, summary.n_draws)
         if output is not None:
@@ -425,7 +438,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             blank | _percentile_values(rows.values, self._wanted),
             flags=rows.flags,
             extra=extra | self._drawn(rows, n_draws),
-            meta=self._provenance(seed) | self._sample_provenance(sample),
+            meta=self._provenance(seed) | self._sample_provenance(sample) | self._prior_meta(n_draws),
         )
 
     def _drawn(self, rows, n_draws):
@@ -436,10 +449,17 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         units |= {name: column.unit for name, column in self._parameters.items()}
         blank = np.full((len(rows), n_draws), np.nan)
         drawn = {name: rows.values.get(name, blank)[:, -n_draws:].copy() for name in units}
-        return {
-            f"{name}_draws": values if units[name] is None else values << units[name]
+        columns = {
+            DRAWS.format(name): values if units[name] is None else values << units[name]
             for name, values in drawn.items()
         }
+        densities = [LOG_PRIOR.format(name) for name in self._prior_statement]
+        return columns | {name: rows.values.get(name, blank) for name in densities}
+
+    def _prior_meta(self, n_draws):
+        """How the densities of the prior are known that a result with draws has."""
+        known = self._prior_statement if n_draws else {}
+        return {"prior": json.dumps(known)} if known else {}
 
     def _check_draws(self, name, number, least):
         """Raise an error for anything but a number of draws that the method can give."""

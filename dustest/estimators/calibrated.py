@@ -17,6 +17,7 @@ from dustest.data.checks.tables import as_table, is_table_like
 from dustest.data.checks.values import to_floats
 from dustest.data.containers.truth import as_truth
 from dustest.data.errors import InputError
+from dustest.data.flags import FLAGS
 from dustest.data.identity.describe import class_path
 from dustest.data.quantities import QUANTITIES, quantity_column
 from dustest.estimators._calibration.application import calibrate_estimates
@@ -288,6 +289,22 @@ class CalibratedEstimator(DustEstimator):
     def _conditions(self, batch):
         """Those of the method."""
         return self._inner._conditions(batch)
+
+    @property
+    def _prior_statement(self):
+        """The prior is the mean corrected posterior."""
+        known = "density of 256 draws: the mean corrected posterior over the calibration galaxies"
+        return dict.fromkeys(self.calibration_.quantities, known)
+
+    def _log_prior(self, batch, estimates):
+        """Densities of the mean corrected posterior; NaN for galaxies that are not corrected."""
+        known = self._inner._conditions(batch)
+        found = estimates.parameters | estimates.samples
+        draws = {name: found[name] for name in self.calibration_.quantities}
+        redshift, log_snr = known.redshift, known.log_snr
+        densities = self.calibration_.prior.log_density(draws, redshift, log_snr)
+        outside = estimates.flags & FLAGS["OUT_OF_DOMAIN"].value != 0
+        return {k: np.where(outside[:, None], np.nan, one) for k, one in densities.items()}
 
     def _start_worker(self):
         """Load what the method needs."""

@@ -145,6 +145,21 @@ class MeurerEstimator(DustEstimator):
         extra = {"beta": slopes.beta, "beta_err": slopes.error, "A_UV": a_uv}
         return Estimates(samples, flags, {name: extra[name] for name in self._extra_columns(())})
 
+    @property
+    def _prior_statement(self):
+        """A slope has a flat, improper prior, and so has all that is linear in it."""
+        return dict.fromkeys(self._drawn_quantities, "flat (improper)")
+
+    def _log_prior(self, batch, estimates):  # noqa: ARG002
+        """Zero: only ratios of an improper density matter."""
+        draws = {name: estimates.samples[name] for name in self._drawn_quantities}
+        return {name: np.where(np.isnan(one), np.nan, 0.0) for name, one in draws.items()}
+
+    @property
+    def _reason_without_prior(self):
+        """Why there is no prior to draw from."""
+        return "the prior of a slope is flat without limits, which has no draws"
+
     def _extra_columns(self, bands):  # noqa: ARG002 - independent of the bands
         """The slope, if it has no percentiles, and the attenuation in the ultraviolet."""
         names = ("beta", "beta_err", "A_UV")
