@@ -187,6 +187,10 @@ class BagpipesEstimator(DustEstimator):
         effective samples. The result of the tables is kept if that of the sampler has less
         evidence, by more than twice the error of the difference, since the sampler then missed a
         part of the posterior.
+    calibration : str, path-like or None, optional
+        Correction of bias and intervals by simulated galaxies: that of a survey, ``"JADES-deep"``
+        or ``"CEERS"``, or a file of `dustest.CalibratedEstimator.save`; of the same law, history,
+        priors and floor, or an error is raised. See `dustest.CalibratedEstimator`.
     extra : tuple of str, optional
         Names of further quantities of `~dustest.data.QUANTITIES`, which have columns with
         percentiles, and groups of columns: ``"priors"``, ``"history"`` and ``"sed"``, see the
@@ -338,6 +342,7 @@ class BagpipesEstimator(DustEstimator):
     gives: ClassVar[tuple] = (*DRAWN, *REST_FRAME)
     extra_groups: ClassVar[dict] = EXTRAS
     packages: ClassVar[tuple] = ("bagpipes", "nautilus-sampler")
+    without_effect: ClassVar[tuple] = ("n_live", "resolution", "timeout", "zero_points")
     references: ClassVar[tuple] = ("Draine2007", "Inoue2014")
     registries: ClassVar[dict] = {
         "sfh": HISTORIES,
@@ -385,6 +390,7 @@ class BagpipesEstimator(DustEstimator):
         n_effective=1000,
         timeout=7200.0,
         escalate=False,
+        calibration=None,
         extra=(),
         targets="A_V",
         random_state=None,
@@ -407,6 +413,7 @@ class BagpipesEstimator(DustEstimator):
         self.n_effective = n_effective
         self.timeout = timeout
         self.escalate = escalate
+        self.calibration = calibration
         self.extra = extra
         self.targets = targets
         self.random_state = random_state
@@ -501,6 +508,8 @@ class BagpipesEstimator(DustEstimator):
         >>> sed.sample_prior(sample, 100)["A_V"].shape  # doctest: +SKIP
         (10, 100)
         """
+        if self._recalibration is not None:
+            return self._sample_calibrated_prior(X, n_samples, random_state)
         tables = clone(self).set_params(engine="tabulated", escalate=False)
         return tables.sample_posterior(_without_data(self._ready(X)), n_samples, random_state)
 
@@ -720,6 +729,12 @@ class BagpipesEstimator(DustEstimator):
             for row, z in enumerate(batch.redshift)
         ]
         return {name: np.array([row[name] for row in rows]) for name in names}
+
+    def _calibrated_parameters(self):
+        """Parameters on which a calibration depends, as the fit understands them."""
+        found = super()._calibrated_parameters()
+        timescale = years("sfr_timescale", self.sfr_timescale)
+        return found | {"sfr_timescale": timescale, "priors": dict(self.priors or {})}
 
     def _parameter_draws(self, rows):
         """Draws of parameters; NaN for galaxies without a posterior."""

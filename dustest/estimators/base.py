@@ -33,7 +33,12 @@ from dustest.data.identity.describe import class_path, describe, describe_class
 from dustest.data.kinds import KINDS
 from dustest.data.messages import did_you_mean, shown
 from dustest.data.quantities import QUANTITIES, percentile_columns
+from dustest.estimators._calibration.application import (
+    calibrate_estimates,
+    calibrated_log_prior,
+)
 from dustest.estimators._calibration.conditions import Conditions
+from dustest.estimators._calibration.shipped import find_calibration
 from dustest.estimators.run.batch import make_batch
 from dustest.estimators.run.filter_curves import with_curves
 from dustest.estimators.run.limits import warn_of_limits
@@ -47,6 +52,8 @@ from dustest.estimators.run.summary import Summary
 __all__ = ["DustEstimator"]
 
 _PERCENTILES = (0.16, 0.5, 0.84)
+_ROWS_AT_ONCE = 4096
+"""Galaxies of which prior draws are made at once."""
 
 
 class DustEstimator(RegressorMixin, BaseEstimator, ABC):
@@ -190,6 +197,43 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         )
 
     @property
+    def _recalibration(self):
+        """Correction of the draws of `_estimate`: that of a parameter ``calibration``, or None."""
+        calibration = getattr(self, "calibration", None)
+        return None if calibration is None else find_calibration(self, calibration)
+
+    def _estimates(self, batch):
+        """Estimates of a `Batch`, corrected by a calibration if there is one."""
+        estimates, correction = self._estimate(batch), self._recalibration
+        if correction is None:
+            return estimates
+        return calibrate_estimates(correction, estimates, self._conditions(batch), batch.seed)
+
+    @property
+    def _known_priors(self):
+        """How the prior densities of `_log_priors` are known, by quantity."""
+        correction = self._recalibration
+        return self._prior_statement if correction is None else correction.prior_statement
+
+    def _log_priors(self, batch, estimates):
+        """Logarithms of the densities of the prior of `_estimates`, by quantity (n, m)."""
+        correction = self._recalibration
+        if correction is None:
+            return self._log_prior(batch, estimates)
+        return calibrated_log_prior(correction, estimates, self._conditions(batch))
+
+    def _sample_calibrated_prior(self, X, n_samples, random_state):
+        """Draws from the prior of corrected posteriors, by quantity (n, n_samples)."""
+        sample, prior, parts = self._ready(X), self._recalibration.prior, []
+        seed = self._base_seed(random_state)
+        for start in range(0, len(sample), _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            batch = make_batch(sample, rows, self.required_kinds).seeded(seed)
+            known = self._conditions(batch)
+            parts.append(prior.sample(known.redshift, known.log_snr, n_samples, batch.seed))
+        return {name: np.concatenate([one[name] for one in parts]) for name in parts[0]}
+
+    @property
     def _prior_statement(self):
         """How the prior densities of `_log_prior` are known, by quantity (dict of str to str)."""
         return {}
@@ -204,7 +248,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
 
     def _calibrated_parameters(self):
         """Parameters on which a calibration of the estimator depends, by name."""
-        ignored = {"targets", "extra", "random_state", *self.without_effect}
+        ignored = {"targets", "extra", "random_state", "calibration", *self.without_effect}
         parameters = self.get_params(deep=False)
         return {name: value for name, value in parameters.items() if name not in ignored}
 
@@ -413,7 +457,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             if store is not None and self._random_state is None:
                 seed = store.base_seed(seed)
             options = {"n_jobs": n_jobs, "progress": progress, "store": store}
-            keeps_prior = bool(draws and self._prior_statement)
+            keeps_prior = bool(draws and self._known_priors)
             summary = Summary(_PERCENTILES, n_draws=int(draws), prior=keeps_prior)
             rows = run(self, sample, summary, seed=seed, **options)
         table = self._table(sample, rows, seed, summary.n_draws)
@@ -438,7 +482,9 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             blank | _percentile_values(rows.values, self._wanted),
             flags=rows.flags,
             extra=extra | self._drawn(rows, n_draws),
-            meta=self._provenance(seed) | self._sample_provenance(sample) | self._prior_meta(n_draws),
+            meta=self._provenance(seed)
+            | self._sample_provenance(sample)
+            | self._prior_meta(n_draws),
         )
 
     def _drawn(self, rows, n_draws):
@@ -453,12 +499,12 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             DRAWS.format(name): values if units[name] is None else values << units[name]
             for name, values in drawn.items()
         }
-        densities = [LOG_PRIOR.format(name) for name in self._prior_statement]
+        densities = [LOG_PRIOR.format(name) for name in self._known_priors]
         return columns | {name: rows.values.get(name, blank) for name in densities}
 
     def _prior_meta(self, n_draws):
         """How the densities of the prior are known that a result with draws has."""
-        known = self._prior_statement if n_draws else {}
+        known = self._known_priors if n_draws else {}
         return {"prior": json.dumps(known)} if known else {}
 
     def _check_draws(self, name, number, least):
@@ -580,6 +626,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             no posterior or no prior that can be drawn from.
         """
         check_number(n_samples, "n_samples", 1, kind=Integral, expected="a positive integer")
+        if self._recalibration is not None:
+            return self._sample_calibrated_prior(X, n_samples, random_state)
         msg = f"{type(self).__name__} states no prior: {self._reason_without_prior}"
         raise InputError(msg)
 
@@ -637,6 +685,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         """Convert the input to a checked sample with all required columns."""
         self._check_parameters()
         self._check_request()
+        # Raises an error for a calibration that is unknown, or of other settings.
+        _ = self._recalibration
         sample = as_sample(X, bands=getattr(self, "bands", None))
         if self.needs_curves:
             sample = with_curves(sample, type(self).__name__)
@@ -727,14 +777,16 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
 
     def _provenance(self, seed):
         """Flat record of how a table was made."""
+        correction = self._recalibration
         return {
             "estimator": type(self).__name__,
             "version": installed_version("dustest"),
             "params": json.dumps(self._described(strict=False), sort_keys=True),
-            "uncertainty": self.uncertainty,
+            "uncertainty": self.uncertainty if correction is None else "conformal",
             "random_seed": seed if hasattr(self, "random_state") else None,
             "model_hash": self._model_hash(),
             "packages": ", ".join(f"{name} {installed_version(name)}" for name in self.packages),
+            **({} if correction is None else correction.provenance),
         }
 
     def _model_hash(self):

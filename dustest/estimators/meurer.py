@@ -54,6 +54,10 @@ class MeurerEstimator(DustEstimator):
     beta0_scatter : float, optional
         Standard deviation of the dust-free slope between galaxies, which is included in the
         percentiles together with the error of the slope.
+    calibration : str, path-like or None, optional
+        Correction of bias and intervals by simulated galaxies: that of a survey, ``"JADES-deep"``
+        or ``"CEERS"``, or a file of `dustest.CalibratedEstimator.save`; of the same relation,
+        reference, law and scatter, or an error is raised. See `dustest.CalibratedEstimator`.
     extra : tuple of str, optional
         Further quantities of the result, with percentiles: ``"beta"``, the slope, and
         ``"A_1600"``.
@@ -100,6 +104,7 @@ class MeurerEstimator(DustEstimator):
         method="auto",
         dust_law="Calzetti",
         beta0_scatter=0.3,
+        calibration=None,
         extra=(),
         targets="A_V",
     ):
@@ -108,6 +113,7 @@ class MeurerEstimator(DustEstimator):
         self.method = method
         self.dust_law = dust_law
         self.beta0_scatter = beta0_scatter
+        self.calibration = calibration
         self.extra = extra
         self.targets = targets
 

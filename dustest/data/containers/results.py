@@ -101,9 +101,9 @@ class DustTable(RowTable):
         -------
         table : DustTable
             A copy whose draws, medians, percentiles and means are those under the new prior.
-            ``under_ess`` is the effective number of draws; galaxies with less than 50 have the flag
-            ``LOW_ESS``: keep more draws, or fit with the new prior. Other columns and flags are
-            those of the old prior.
+            ``under_ess`` is the effective number of draws; galaxies with less than 50
+            have the flag ``LOW_ESS``: keep more draws, or fit with the new prior. Other columns
+            and flags are those of the old prior.
 
         Raises
         ------

@@ -54,7 +54,9 @@ def reweigh(table, prior):
     known = ~np.isnan(log_weight).any(axis=1)
     _warn_of_impossible(np.count_nonzero(known & ~some), len(table))
     highest = np.where(some, np.max(np.where(known[:, None], log_weight, -np.inf), axis=1), 0.0)
-    weight = np.exp(np.where(some[:, None] & known[:, None], log_weight, -np.inf) - highest[:, None])
+    weight = np.exp(
+        np.where(some[:, None] & known[:, None], log_weight, -np.inf) - highest[:, None]
+    )
     table = table.copy()
     effective = _effective_number(weight, log_weight)
     table[ESS] = np.where(known, effective, np.nan)

@@ -133,9 +133,9 @@ class MeanPosterior:
         for one in np.unique(number):
             rows = number == one
             of_cell = self.draws.reshape(-1, *self.draws.shape[2:])[one]
-            for name in found:
+            for name, densities in found.items():
                 column = of_cell[:, self.targets.index(name)]
-                found[name][rows] = log_density(column, draws[name][rows])
+                densities[rows] = log_density(column, draws[name][rows])
         return found
 
     def information(self, draws, redshift, log_snr):

@@ -292,12 +292,12 @@ class _Compute:
 
     def __call__(self, estimator, batch):
         try:
-            estimates = estimator._estimate(batch)
+            estimates = estimator._estimates(batch)
             name = type(estimator).__name__
             estimates = checked_estimates(
                 estimates, self.declared, len(batch), name, self.parameters
             )
-            log_prior = estimator._log_prior(batch, estimates) if self.summary.prior else {}
+            log_prior = estimator._log_priors(batch, estimates) if self.summary.prior else {}
             if estimator.magnified:
                 estimates = demagnify(estimates, batch, self.declared | (self.parameters or {}))
             return summarise(estimates, self.summary, batch.seed, self.wanted, log_prior)
