@@ -39,12 +39,14 @@ from dustest.estimators._sed.data_corrections import (
 )
 from dustest.estimators._sed.fit_settings import ENGINES, settings_of, single_model
 from dustest.estimators._sed.galaxies import usable_data, without_limits, without_spectra
+from dustest.estimators._sed.parameter_checks import years
 from dustest.estimators._sed.posterior import DRAWN, N_DRAWS
 from dustest.estimators._sed.priors.defaults import (
     BAGPIPES_REDSHIFT,
     MAX_REDSHIFT,
     MIN_REDSHIFT,
 )
+from dustest.estimators._sed.priors.prior_density import PriorDensities, has_closed_form
 from dustest.estimators._sed.sample_checks import (
     refuse_densities,
     warn_of_draws,
@@ -167,6 +169,10 @@ class BagpipesEstimator(DustEstimator):
         effective samples. The result of the tables is kept if that of the sampler has less
         evidence, by more than twice the error of the difference, since the sampler then missed a
         part of the posterior.
+    calibration : str, path-like or None, optional
+        Correction of bias and intervals by simulated galaxies: that of a survey, ``"JADES-deep"``
+        or ``"CEERS"``, or a file of `dustest.CalibratedEstimator.save`; of the same law, history,
+        priors and floor, or an error is raised. See `dustest.CalibratedEstimator`.
     extra : tuple of str, optional
         Names of further quantities of `~dustest.data.QUANTITIES`, which have columns with
         percentiles, and groups of columns: ``"priors"``, ``"history"`` and ``"sed"``, see the
@@ -318,6 +324,7 @@ class BagpipesEstimator(DustEstimator):
     gives: ClassVar[tuple] = (*DRAWN, *REST_FRAME)
     extra_groups: ClassVar[dict] = EXTRAS
     packages: ClassVar[tuple] = ("bagpipes", "nautilus-sampler")
+    without_effect: ClassVar[tuple] = ("n_live", "resolution", "timeout", "zero_points")
     references: ClassVar[tuple] = ("Draine2007", "Inoue2014")
     registries: ClassVar[dict] = {
         "sfh": HISTORIES,
@@ -365,6 +372,7 @@ class BagpipesEstimator(DustEstimator):
         n_effective=1000,
         timeout=7200.0,
         escalate=False,
+        calibration=None,
         extra=(),
         targets="A_V",
         random_state=None,
@@ -387,6 +395,7 @@ class BagpipesEstimator(DustEstimator):
         self.n_effective = n_effective
         self.timeout = timeout
         self.escalate = escalate
+        self.calibration = calibration
         self.extra = extra
         self.targets = targets
         self.random_state = random_state
@@ -482,6 +491,8 @@ class BagpipesEstimator(DustEstimator):
         >>> sed.sample_prior(sample, 100)["A_V"].shape  # doctest: +SKIP
         (10, 100)
         """
+        if self._recalibration is not None:
+            return self._sample_calibrated_prior(X, n_samples, random_state)
         tables = clone(self).set_params(engine="tabulated", escalate=False)
         return tables.sample_posterior(without_data(self._coerce(X)), n_samples, random_state)
 
@@ -658,6 +669,38 @@ class BagpipesEstimator(DustEstimator):
             self._parameter_draws(rows),
             fitted_data(batch),
         )
+
+    @property
+    def _prior_statement(self):
+        """How the priors of the quantities are known."""
+        if self.engine != "tabulated":
+            return {}
+        known = "density of 2000 draws: models of the prior at the redshift"
+        statement = {name: known for name in DRAWN if name in {*self._wanted, "log_mass"}}
+        if has_closed_form(self._settings()):
+            statement["A_V"] = "closed form"
+        return statement
+
+    def _log_prior(self, batch, estimates):
+        """Densities of the prior at the draws of each galaxy."""
+        found = estimates.parameters | estimates.samples
+        names = tuple(self._prior_statement)
+        if not hasattr(self, "_prior_densities"):
+            exact = has_closed_form(self._settings())
+            self._prior_densities = PriorDensities(self._posteriors, batch.bands, exact=exact)
+        rows = [
+            self._prior_densities.at(z, {name: found[name][row] for name in names})
+            if np.isfinite(found["A_V"][row, 0])
+            else dict.fromkeys(names, _NO_DRAWS)
+            for row, z in enumerate(batch.redshift)
+        ]
+        return {name: np.array([row[name] for row in rows]) for name in names}
+
+    def _calibrated_parameters(self):
+        """Parameters on which a calibration depends, as the fit understands them."""
+        found = super()._calibrated_parameters()
+        timescale = years("sfr_timescale", self.sfr_timescale)
+        return found | {"sfr_timescale": timescale, "priors": dict(self.priors or {})}
 
     def _parameter_draws(self, rows):
         """Draws of parameters; NaN for galaxies without a posterior."""

@@ -19,9 +19,7 @@ from dustest.data.containers.truth import as_truth
 from dustest.data.errors import InputError
 from dustest.data.identity.describe import class_path
 from dustest.data.quantities import QUANTITIES, quantity_column
-from dustest.estimators._calibration.application import calibrate_estimates
 from dustest.estimators._calibration.calibration_file import (
-    digest_of,
     read_calibration,
     write_calibration,
 )
@@ -280,10 +278,13 @@ class CalibratedEstimator(DustEstimator):
         return self._inner._ready(X)
 
     def _estimate(self, batch):
-        """Corrected draws of the method."""
-        inner = self._inner
-        estimates, conditions = inner._estimate(batch), inner._conditions(batch)
-        return calibrate_estimates(self.calibration_, estimates, conditions, batch.seed)
+        """Estimates of the method, which the base class corrects."""
+        return self._inner._estimates(batch)
+
+    @property
+    def _recalibration(self):
+        """The learned correction."""
+        return getattr(self, "calibration_", None)
 
     def _conditions(self, batch):
         """Those of the method."""
@@ -312,14 +313,9 @@ class CalibratedEstimator(DustEstimator):
             return self._inner._random_state
         return self.random_state
 
-    def _provenance(self, seed):
-        """The record of every estimator, and the quantities that are corrected."""
-        names = ", ".join(self.calibration_.quantities)
-        return super()._provenance(seed) | {"calibrated": names}
-
     def _model_hash(self):
-        """Digest of the calibration and of what the method has learned."""
-        return f"{digest_of(self.calibration_)}{self._inner._model_hash()}"
+        """Digest of what the method has learned; that of the calibration is beside it."""
+        return self._inner._model_hash()
 
     def sample_prior(self, X, n_samples, random_state=None):
         """Draw from the prior of galaxies: the mean corrected posterior of the calibration.
@@ -347,13 +343,7 @@ class CalibratedEstimator(DustEstimator):
             If the input is invalid, or ``n_samples`` is not a positive integer.
         """
         check_number(n_samples, "n_samples", 1, kind=Integral, expected="a positive integer")
-        sample = self._ready(X)
-        seed, parts = self._base_seed(random_state), []
-        for batch in _batches(self._inner, sample):
-            known, seeds = self._inner._conditions(batch), batch.seeded(seed).seed
-            redshift, log_snr = known.redshift, known.log_snr
-            parts.append(self.calibration_.prior.sample(redshift, log_snr, n_samples, seeds))
-        return {name: np.concatenate([one[name] for one in parts]) for name in parts[0]}
+        return self._sample_calibrated_prior(X, n_samples, random_state)
 
     # ---- files --------------------------------------------------------------------------
 

@@ -638,6 +638,21 @@ class CNNEstimator(DustEstimator):
         return Estimates(samples, flags, extra)
 
     @property
+    def _prior_statement(self):
+        """The prior is the mean posterior over the training population."""
+        if self.networks_.mean_posterior is None:
+            return {}
+        known = "density of 256 draws: the mean posterior over the population of the training"
+        return {name: known for name in self._target_names if name in self._drawn_quantities}
+
+    def _log_prior(self, batch, estimates):
+        """Densities of the mean posterior."""
+        task = self.networks_.task
+        known = conditions(task.inputs(batch).context, len(task.bands))
+        draws = {name: estimates.samples[name] for name in self._prior_statement}
+        return self.networks_.mean_posterior.log_density(draws, *known)
+
+    @property
     def _drawn_quantities(self):
         """Targets of the networks."""
         return self.networks_.task.targets if hasattr(self, "networks_") else self._target_names

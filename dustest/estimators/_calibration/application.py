@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 
 from dustest.data.flags import FLAGS
+from dustest.estimators._calibration.summaries import summarise_draws
 
-__all__ = ["calibrate_estimates"]
+__all__ = ["calibrate_estimates", "calibrated_log_prior"]
 
+_FEWEST_DRAWS = 128
 _OUTSIDE = FLAGS["OUT_OF_DOMAIN"].value
 _NEGATIVE = FLAGS["NEGATIVE_ATTENUATION"].value
 
@@ -34,8 +36,10 @@ def calibrate_estimates(recalibration, estimates, conditions, seeds):
         quantity are its median. Galaxies outside the range of the calibration are unchanged and
         have the flag ``OUT_OF_DOMAIN``.
     """
+    quantiles = summarise_draws(_draws_of(estimates, recalibration.inputs, len(seeds)))
+    estimates = _with_many_draws(estimates)
     draws = _draws_of(estimates, recalibration.inputs, len(seeds))
-    corrected, inside = recalibration.corrected(draws, conditions, seeds)
+    corrected, inside = recalibration.corrected(quantiles, draws, conditions, seeds)
     estimated = np.isfinite(_medians(draws)).all(axis=1)
     changed = {name: _chosen(inside, new, draws[name]) for name, new in corrected.items()}
     for new in changed.values():
@@ -53,6 +57,29 @@ def calibrate_estimates(recalibration, estimates, conditions, seeds):
         extra={k: _median(changed[k]) if k in changed else v for k, v in estimates.extra.items()},
         flags=flags,
     )
+
+
+def calibrated_log_prior(recalibration, estimates, conditions):
+    """Densities of the prior of corrected posteriors at their draws.
+
+    Parameters
+    ----------
+    recalibration : Recalibration
+        The learned correction.
+    estimates : Estimates
+        Result of `calibrate_estimates`.
+    conditions : Conditions
+        Conditions of the galaxies.
+
+    Returns
+    -------
+    log_prior : dict of str to ndarray of shape (n, m)
+        Natural logarithms by quantity; NaN for galaxies that are not corrected.
+    """
+    draws = _draws_of(estimates, recalibration.quantities, len(conditions.redshift))
+    found = recalibration.prior.log_density(draws, conditions.redshift, conditions.log_snr)
+    outside = estimates.flags & _OUTSIDE != 0
+    return {name: np.where(outside[:, None], np.nan, one) for name, one in found.items()}
 
 
 def _draws_of(estimates, names, n):
@@ -96,3 +123,15 @@ def _colour_excess(changed, draws, estimates):
 def _median(draws):
     """Medians of draws."""
     return np.median(draws, axis=1)
+
+
+def _with_many_draws(estimates):
+    """Estimates with each draw repeated, if there are too few for percentiles."""
+    numbers = [np.shape(one)[1] for one in estimates.samples.values() if np.ndim(one) == 2]
+    if not numbers or min(numbers) >= _FEWEST_DRAWS:
+        return estimates
+    samples, parameters = (
+        {k: v if np.ndim(v) == 1 else np.repeat(v, _FEWEST_DRAWS, axis=1) for k, v in one.items()}
+        for one in (estimates.samples, estimates.parameters)
+    )
+    return replace(estimates, samples=samples, parameters=parameters)

@@ -1,7 +1,5 @@
 """Files of calibrations: arrays and a manifest, without code."""
 
-from hashlib import blake2b
-
 import numpy as np
 
 from dustest.data.errors import InputError, ReadError
@@ -12,10 +10,9 @@ from dustest.estimators._calibration.quantile_network import QuantileNetwork
 from dustest.estimators._calibration.recalibration import Recalibration
 from dustest.estimators.run.files.model_file import read_model, write_model
 
-__all__ = ["digest_of", "read_calibration", "write_calibration"]
+__all__ = ["read_calibration", "write_calibration"]
 
 _KIND = "Calibration"
-_GROUPS = {"levels": Calibration, "prior": MeanPosterior}
 
 
 def write_calibration(path, recalibration, settings, card):
@@ -51,7 +48,7 @@ def write_calibration(path, recalibration, settings, card):
         "largest": [recalibration.input_scores.largest, recalibration.truth_scores.largest],
     }
     manifest = {"kind": _KIND, "parameters": parameters, "created": {"card": card}}
-    return write_model(path, manifest, _to_arrays(recalibration))
+    return write_model(path, manifest, recalibration.to_arrays())
 
 
 def read_calibration(path, sha256=None):
@@ -86,43 +83,6 @@ def read_calibration(path, sha256=None):
         raise ReadError(msg) from error
 
 
-def digest_of(recalibration):
-    """Digest of a calibration.
-
-    Parameters
-    ----------
-    recalibration : Recalibration
-        The correction.
-
-    Returns
-    -------
-    digest : str
-        Hexadecimal; equal for equal calibrations.
-    """
-    names = (recalibration.quantities, recalibration.inputs, recalibration.bands)
-    digest = blake2b(repr(names).encode(), digest_size=16)
-    for name, value in sorted(_to_arrays(recalibration).items()):
-        digest.update(name.encode() + np.ascontiguousarray(value).tobytes())
-    return digest.hexdigest()
-
-
-def _to_arrays(recalibration):
-    """All arrays of a calibration by name, in the group of each part."""
-    arrays = {
-        "inputs/knots": recalibration.input_scores.knots,
-        "truth/knots": recalibration.truth_scores.knots,
-    }
-    for name in _GROUPS:
-        found = getattr(recalibration, name).to_arrays()
-        arrays |= {f"{name}/{key}": value for key, value in found.items()}
-    for number, network in enumerate(recalibration.networks):
-        arrays |= {f"network/{number}/{i}": one for i, one in enumerate(network.weights)}
-    return {
-        name: np.asarray(value, np.float32 if name.startswith("prior") else None)
-        for name, value in arrays.items()
-    }
-
-
 def _rebuilt(parameters, arrays):
     """A calibration from its parameters and arrays."""
     quantities, inputs = tuple(parameters["quantities"]), tuple(parameters["inputs"])
@@ -134,9 +94,11 @@ def _rebuilt(parameters, arrays):
         _network(_group(arrays, f"network/{number}/"), scores, quantities)
         for number in range(parameters["n_networks"])
     )
-    levels, prior = (
-        kind.from_arrays(quantities, _group(arrays, f"{name}/")) for name, kind in _GROUPS.items()
-    )
+    levels = {
+        name: Calibration.from_arrays((name,), _group(arrays, f"levels/{name}/"))
+        for name in quantities
+    }
+    prior = MeanPosterior.from_arrays(quantities, _group(arrays, "prior/"))
     bands = tuple(parameters["bands"])
     return Recalibration(quantities, inputs, bands, *scores, networks, levels, prior)
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from dustest.data.errors import InputError
 from dustest.estimators.run.information import jointly_gained_bits
+from dustest.estimators.run.prior_density import log_density
 
 __all__ = ["MeanPosterior"]
 
@@ -110,6 +111,32 @@ class MeanPosterior:
         chosen = [np.random.default_rng(seed).integers(n_draws, size=n_samples) for seed in seeds]
         drawn = np.take_along_axis(of_cell, np.array(chosen)[..., None], axis=1)
         return {name: drawn[..., i] for i, name in enumerate(self.targets)}
+
+    def log_density(self, draws, redshift, log_snr):
+        """Logarithms of the densities of the mean posterior, quantity by quantity.
+
+        Parameters
+        ----------
+        draws : dict of str to ndarray of shape (n, n_draws)
+            Where the densities are wanted, by quantity.
+        redshift, log_snr : ndarray of shape (n,)
+            As of the population.
+
+        Returns
+        -------
+        log_density : dict of str to ndarray of shape (n, n_draws)
+            See `~dustest.estimators.run.prior_density.log_density`.
+        """
+        place, cell = self.cells(redshift, log_snr)
+        number = place * self.draws.shape[1] + cell
+        found = {name: np.full(np.shape(values), np.nan) for name, values in draws.items()}
+        for one in np.unique(number):
+            rows = number == one
+            of_cell = self.draws.reshape(-1, *self.draws.shape[2:])[one]
+            for name, densities in found.items():
+                column = of_cell[:, self.targets.index(name)]
+                densities[rows] = log_density(column, draws[name][rows])
+        return found
 
     def information(self, draws, redshift, log_snr):
         """Bits that posteriors add to the mean posterior, in all targets together.

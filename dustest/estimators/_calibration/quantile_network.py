@@ -1,6 +1,7 @@
 """A small network of conditional quantiles, trained and evaluated with NumPy."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.special import ndtr
@@ -159,7 +160,7 @@ def _first_weights(n_inputs, n_labels, rng):
     """Weights at the start (He et al. 2015), and quantiles of a standard normal distribution."""
     sizes = (n_inputs, *_HIDDEN, n_labels * DEVIATES.size)
     weights = []
-    for before, after in zip(sizes[:-1], sizes[1:], strict=True):
+    for before, after in pairwise(sizes):
         weights += [rng.normal(size=(before, after)) * np.sqrt(2.0 / before), np.zeros(after)]
     weights[-2] *= 0.1
     weights[-1] = np.tile(DEVIATES, n_labels)
@@ -169,9 +170,9 @@ def _first_weights(n_inputs, n_labels, rng):
 def _adam(weights, gradients, moments, step, rate):
     """Weights after one step."""
     moved = []
-    for weight, gradient, first, second in zip(weights, gradients, *moments, strict=True):
-        first += (1.0 - _DECAYS[0]) * (gradient - first)
-        second += (1.0 - _DECAYS[1]) * (gradient**2 - second)
-        mean, power = (m / (1.0 - d**step) for m, d in zip((first, second), _DECAYS, strict=True))
+    for weight, gradient, *both in zip(weights, gradients, *moments, strict=True):
+        both[0][...] = _DECAYS[0] * both[0] + (1.0 - _DECAYS[0]) * gradient
+        both[1][...] = _DECAYS[1] * both[1] + (1.0 - _DECAYS[1]) * gradient**2
+        mean, power = (m / (1.0 - d**step) for m, d in zip(both, _DECAYS, strict=True))
         moved.append(weight - rate * (mean / (np.sqrt(power) + 1e-8) + _WEIGHT_DECAY * weight))
     return tuple(one.astype(np.float32) for one in moved)

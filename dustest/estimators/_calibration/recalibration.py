@@ -7,6 +7,8 @@ quantile is read in place of which, as for trained networks.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
 
 import numpy as np
 from scipy.special import ndtri
@@ -17,7 +19,7 @@ from dustest.estimators._calibration.levels import Calibration
 from dustest.estimators._calibration.mean_posterior import MeanPosterior
 from dustest.estimators._calibration.normal_scores import NormalScores
 from dustest.estimators._calibration.quantile_network import DEVIATES, QuantileNetwork
-from dustest.estimators._calibration.summaries import PROBABILITIES, summaries_of, summarise_draws
+from dustest.estimators._calibration.summaries import PROBABILITIES, summaries_of
 
 __all__ = ["FEWEST_GALAXIES", "Recalibration"]
 
@@ -47,8 +49,8 @@ class Recalibration:
         Scales of the inputs of the networks, and of the truth.
     networks : tuple of QuantileNetwork
         Networks whose quantiles are averaged.
-    levels : Calibration
-        Correction of the quantiles.
+    levels : dict of str to Calibration
+        Correction of the quantiles of each quantity.
     prior : MeanPosterior
         Mean of the corrected posteriors over the galaxies that were learned from.
     """
@@ -59,8 +61,37 @@ class Recalibration:
     input_scores: NormalScores
     truth_scores: NormalScores
     networks: tuple
-    levels: Calibration
+    levels: dict
     prior: MeanPosterior
+
+    @property
+    def prior_statement(self):
+        """How the prior of the corrected posteriors is known, by quantity."""
+        known = "density of 256 draws: the mean corrected posterior of the calibration galaxies"
+        return dict.fromkeys(self.quantities, known)
+
+    @property
+    def provenance(self):
+        """The corrected quantities, and the digest of the correction, for meta."""
+        return {"calibrated": ", ".join(self.quantities), "calibration": self.digest}
+
+    @cached_property
+    def digest(self):
+        """Digest of the correction in hexadecimal; equal for equal corrections."""
+        digest = blake2b(repr((self.quantities, self.inputs, self.bands)).encode(), digest_size=16)
+        for name, value in sorted(self.to_arrays().items()):
+            digest.update(name.encode() + np.ascontiguousarray(value).tobytes())
+        return digest.hexdigest()
+
+    def to_arrays(self):
+        """All arrays by name, in the group of each part (dict of str to ndarray)."""
+        arrays = {"inputs/knots": self.input_scores.knots, "truth/knots": self.truth_scores.knots}
+        parts = {f"levels/{name}": one for name, one in self.levels.items()}
+        for group, part in (parts | {"prior": self.prior}).items():
+            arrays |= {f"{group}/{name}": value for name, value in part.to_arrays().items()}
+        for number, network in enumerate(self.networks):
+            arrays |= {f"network/{number}/{i}": one for i, one in enumerate(network.weights)}
+        return arrays
 
     @classmethod
     def learn(cls, quantiles, draws, truth, conditions, group, seed):
@@ -107,19 +138,24 @@ class Recalibration:
         orders = {name: np.argsort(draws[name][rows], axis=1, kind="stable") for name in names}
         drawn = _drawn(names, scores[1], held_out, orders)
         true = dict(zip(names, labels.T, strict=True))
-        levels = Calibration.learn(names[0], drawn, true)
-        drawn = levels.corrected(drawn)
+        levels = {
+            name: Calibration.learn(name, {name: one}, {name: true[name]})
+            for name, one in drawn.items()
+        }
+        drawn = _levelled(levels, drawn)
         redshift, log_snr = conditions.redshift[rows], conditions.log_snr[rows]
         prior = MeanPosterior.of(redshift, log_snr, drawn, true)
         return cls(names, tuple(quantiles), conditions.bands, *scores, networks, levels, prior)
 
-    def corrected(self, draws, conditions, seeds, n_draws=_N_DRAWS):
+    def corrected(self, quantiles, draws, conditions, seeds, n_draws=_N_DRAWS):
         """Correct posteriors.
 
         Parameters
         ----------
+        quantiles : dict of str to ndarray of shape (n, n_levels)
+            What the estimator says, by quantity: result of `summarise_draws`.
         draws : dict of str to ndarray of shape (n,) or (n, m)
-            What the estimator says, by quantity.
+            Draws of the quantities, or point estimates.
         conditions : Conditions
             Conditions of the galaxies.
         seeds : ndarray of uint64 of shape (n,)
@@ -134,18 +170,17 @@ class Recalibration:
         inside : ndarray of bool of shape (n,)
             Galaxies like those that were learned from; others are not corrected.
         """
-        missing = [name for name in self.inputs if name not in draws]
+        missing = [name for name in self.inputs if name not in quantiles]
         if missing:
             msg = f"the calibration needs draws of {', '.join(missing)}, which there are none of"
             raise InputError(msg)
-        quantiles = summarise_draws({name: draws[name] for name in self.inputs})
-        columns = _inputs(quantiles, conditions)
+        columns = _inputs({name: quantiles[name] for name in self.inputs}, conditions)
         inside = self._contains(columns, conditions)
         scaled = self.input_scores.forward(columns)
-        quantiles = np.mean([network(scaled) for network in self.networks], axis=0)
+        found = np.mean([network(scaled) for network in self.networks], axis=0)
         orders = {name: _order(draws[name], seeds, n_draws) for name in self.quantities}
-        values = _drawn(self.quantities, self.truth_scores, quantiles, orders)
-        return self.levels.corrected(values), inside
+        values = _drawn(self.quantities, self.truth_scores, found, orders)
+        return _levelled(self.levels, values), inside
 
     def _contains(self, columns, conditions):
         """Galaxies within the range of those that were learned from."""
@@ -200,6 +235,11 @@ def _drawn(names, scores, quantiles, orders):
         values[name] = np.empty_like(ascending)
         np.put_along_axis(values[name], order, ascending, axis=1)
     return values
+
+
+def _levelled(levels, draws):
+    """Draws after the correction of the levels of their quantiles."""
+    return {name: levels[name].corrected({name: one})[name] for name, one in draws.items()}
 
 
 def _interpolation(n_draws):

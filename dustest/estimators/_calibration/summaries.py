@@ -42,8 +42,8 @@ def summaries_of(quantiles):
         point estimates.
     """
     columns = []
-    for name, values in quantiles.items():
+    for name, given in quantiles.items():
         latent = QUANTITIES[name].latent
-        values = values if latent is None else latent.latent(values)
+        values = given if latent is None else latent.latent(given)
         columns += [values[:, [PROBABILITIES.index(0.5)]], np.diff(values, axis=1)]
     return np.concatenate(columns, axis=1)

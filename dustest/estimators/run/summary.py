@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from dustest.data.containers.reweighting import LOG_PRIOR
 from dustest.data.quantities import QUANTITIES
 
 __all__ = ["Rows", "Summary", "quantiles_of", "summarise"]
@@ -22,11 +23,14 @@ class Summary:
         to 84 %.
     n_draws : int
         Number of draws to keep; 0 for none.
+    prior : bool
+        Whether to keep the densities of the prior at the draws.
     """
 
     quantiles: tuple = ()
     std: bool = False
     n_draws: int = 0
+    prior: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class Rows:
         return len(self.flags)
 
 
-def summarise(estimates, summary, seeds, wanted):
+def summarise(estimates, summary, seeds, wanted, log_prior=None):
     """Reduce the draws of a batch.
 
     Parameters
@@ -66,6 +70,8 @@ def summarise(estimates, summary, seeds, wanted):
         Seeds of the galaxies, for the selection of draws.
     wanted : sequence of str
         Quantities of the result.
+    log_prior : dict of str to ndarray of shape (n, m), optional
+        Logarithms of the prior densities of quantities at their draws.
 
     Returns
     -------
@@ -88,6 +94,10 @@ def summarise(estimates, summary, seeds, wanted):
         values |= {
             name: _resample(draws, summary.n_draws, seeds)
             for name, draws in estimates.parameters.items()
+        }
+        values |= {
+            LOG_PRIOR.format(name): _resample(densities, summary.n_draws, seeds)
+            for name, densities in (log_prior or {}).items()
         }
         extra |= estimates.data
     return Rows(values, flags, extra)
