@@ -27,6 +27,7 @@ from dustest.data import (
 )
 from dustest.estimators import cnn as module
 from dustest.estimators import make_batch
+from dustest.estimators._cnn.context import conditions
 from dustest.estimators._cnn.domain import Domain
 from dustest.estimators._cnn.network.config import PAPER
 from dustest.estimators._cnn.training import learning as cnn_fit
@@ -448,8 +449,7 @@ class TestFlags:
         sample, _ = dusty(32)
         bits = quick.networks_.mean_posterior.information(
             quick.sample_posterior(sample, 1000),
-            quick.networks_.task.inputs(make_batch(sample)).context,
-            len(BANDS),
+            *conditions(quick.networks_.task.inputs(make_batch(sample)).context, len(BANDS)),
         )
         table = quick.estimate(sample)
         unsure = has(table, "PRIOR_DOMINATED")

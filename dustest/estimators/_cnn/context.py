@@ -6,7 +6,7 @@ import numpy as np
 
 from dustest.data.checks.sample_columns import band_column_name
 
-__all__ = ["ContextLayout", "context_names", "describe"]
+__all__ = ["ContextLayout", "conditions", "context_names", "describe"]
 
 _OF_A_BAND = ("present", "log_snr", "log_flux")
 _OF_A_GALAXY = ("log_scale", "log_pixel_scale", "pixel_scale_known", "redshift", "redshift_known")
@@ -128,3 +128,29 @@ def describe(flux, noise, present):
         "log_snr": np.where(present, np.log10(bounded / noise), 0.0),
         "log_flux": np.where(present, np.log10(bounded / scale[:, None]), 0.0),
     }
+
+
+def conditions(context, n_bands):
+    """Quantities by which the mean posterior of networks is divided.
+
+    Parameters
+    ----------
+    context : ndarray of shape (n, n_context)
+        Context of galaxies.
+    n_bands : int
+        Number of bands; the context of networks without images is not used.
+
+    Returns
+    -------
+    redshift, log_snr : ndarray of shape (n,)
+        Redshift in the unit of the context, NaN if unknown, and log10 of the highest
+        signal-to-noise ratio of the bands, -1 or more.
+    """
+    if not n_bands:
+        return np.full(len(context), np.nan), np.zeros(len(context))
+    layout = ContextLayout(n_bands)
+    known = context[:, layout["redshift_known"]] > 0.0
+    present = context[:, layout["present"]] > 0.0
+    log_snr = np.where(present, context[:, layout["log_snr"]], -np.inf).max(axis=1)
+    redshift = np.where(known, context[:, layout["redshift"]], np.nan)
+    return redshift, np.maximum(log_snr, -1.0)

@@ -9,9 +9,10 @@ import numpy as np
 from dustest.data.files.paths import installed_version
 from dustest.data.identity.describe import describe
 from dustest.data.splits import group_split
-from dustest.estimators._cnn.calibration import Calibration
+from dustest.estimators._calibration.levels import Calibration
+from dustest.estimators._calibration.mean_posterior import MeanPosterior
+from dustest.estimators._cnn.context import conditions
 from dustest.estimators._cnn.ensemble import Ensemble
-from dustest.estimators._cnn.mean_posterior import MeanPosterior
 from dustest.estimators._cnn.network.keras_network import (
     build,
     set_prior,
@@ -147,7 +148,7 @@ def calibrated(networks, data):
     draws, truth, context = _predicted(bare, data, np.arange(len(data)))
     calibration = Calibration.learn(task.targets[0], draws, truth)
     draws = calibration.corrected(draws)
-    mean_posterior = MeanPosterior.of(context, len(task.bands), draws, truth)
+    mean_posterior = MeanPosterior.of(*conditions(context, len(task.bands)), draws, truth)
     return Ensemble(task, networks.scaler, networks.weights, calibration, mean_posterior)
 
 
@@ -169,7 +170,7 @@ def mean_posterior_of(networks, data, rows):
         Mean posterior over these galaxies; None without a galaxy of known truth.
     """
     draws, truth, context = _predicted(networks, data, rows)
-    return MeanPosterior.of(context, len(networks.task.bands), draws, truth)
+    return MeanPosterior.of(*conditions(context, len(networks.task.bands)), draws, truth)
 
 
 def _some(rows):
