@@ -119,9 +119,9 @@ class BagpipesEstimator(DustEstimator):
         `~dustest.physics.JointPrior`. Only the tables take them; see the notes.
     redshift : {"fixed", "free"}, optional
         Whether the redshift is that of the sample, or has a prior: the ``redshift_density`` of the
-        sample, otherwise that of its ``redshift_samples`` above 0, otherwise a Gaussian of the width
-        ``redshift_err``, cut at three standard deviations. Galaxies without any of these keep a
-        fixed redshift, with a warning. Only the tables take densities.
+        sample, otherwise that of its ``redshift_samples`` above 0, otherwise a Gaussian of the
+        width ``redshift_err``, cut at three standard deviations. Galaxies without any of these
+        keep a fixed redshift, with a warning. Only the tables take densities.
     cosmology : `~astropy.cosmology.FLRW`, optional
         Cosmology of the distances and of the ages of the Universe, by default that of Bagpipes,
         ``FlatLambdaCDM(H0=70, Om0=0.3)``. Only the tables take another one; their stars are at
@@ -138,9 +138,9 @@ class BagpipesEstimator(DustEstimator):
     fractional_error : tuple of float or None, optional
         Limits ``(low, high)``, from 0 to 1, of the uniform prior of an error of the photometry as
         a fraction of the flux of the model, one for each instrument, that is integrated over; by
-        default there is none. The columns ``fractional_error_<INSTRUMENT>`` are its posterior mean. It is added
-        to the ``error_floor``, and multiplies the time of a fit by six for one instrument, by 16
-        for two; only the tables have it.
+        default there is none. The columns ``fractional_error_<INSTRUMENT>`` are its posterior
+        mean. It is added to the ``error_floor``, and multiplies the time of a fit by six for one
+        instrument, by 16 for two; only the tables have it.
     zero_points : mapping of str to float or `~astropy.units.Quantity`, Table or None, optional
         Corrections of zero points by band: factors by which fluxes, their errors and limits are
         multiplied, or offsets in mag that are added to magnitudes. Also the table that
