@@ -6,8 +6,8 @@ from scipy.special import logsumexp
 __all__ = ["log_density"]
 
 _N_PLACES = 257
-_POWER = 0.6
-"""Power of the number of draws that a kernel reaches over, on either side."""
+_FEWEST_IN_REACH = 25
+"""Smallest number of draws that a kernel reaches over, on either side."""
 _WIDTH = 0.4
 """Standard deviation of a kernel over the range of these draws."""
 _LEAST = 1e-6
@@ -48,10 +48,10 @@ def log_density(sample, values):
     span = draws[-1] - draws[0]
     if span == 0.0:
         return np.where(np.isnan(values), np.nan, np.where(values == draws[0], 0.0, -np.inf))
-    reach = max(int(len(draws) ** _POWER), 2)
+    reach = max(int(np.sqrt(len(draws))), _FEWEST_IN_REACH)
     number = np.arange(len(draws))
-    far = draws[np.minimum(number + reach, len(draws) - 1)]
-    width = _WIDTH * (far - draws[np.maximum(number - reach, 0)])
+    first, last = np.maximum(number - reach, 0), np.minimum(number + reach, len(draws) - 1)
+    width = _WIDTH * (draws[last] - draws[first]) * (2 * reach / (last - first))
     width = np.maximum(width, _LEAST * span)
     places = np.unique(np.quantile(draws, np.linspace(0.0, 1.0, _N_PLACES)))
     terms = [
