@@ -2,8 +2,8 @@
 
 Run with ``python tools/fit_calibrations.py SETS --surveys JADES-deep CEERS --estimators bagpipes
 meurer``, where SETS are folders of sets that ``tools/draw_fusion_sets.py`` drew, of population
-0.2. Galaxies of the kind ``default`` are used. In half of them, up to half of the bands are dropped
-at random, but four are left. ``--galaxies`` limits the number from each set.
+0.2. Galaxies of the kind ``default`` are used. In half of them, up to half of the bands are
+dropped at random, but four are left. ``--galaxies`` limits the number from each set.
 
 Estimates are kept in ``--work``, 512 galaxies a file, so that an interrupted run resumes.
 Calibrations are written into ``dustest/resources``, with their SHA-256 in ``calibrations.json``.

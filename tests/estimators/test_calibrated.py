@@ -116,7 +116,9 @@ class TestCalibration:
 
     def test_colour_excess_follows_the_attenuation(self, fitted):
         table = fitted.estimate(galaxies(50, seed=192404)[0])
-        assert np.allclose(table["R_V"][table["A_V"].value > 1e-6], 4.05)
+        ratio = table["R_V"][np.isfinite(table["R_V"])]
+        assert len(ratio) > 25
+        assert np.allclose(ratio, 4.05)
 
     def test_meta_says_what_is_corrected(self, fitted):
         table = fitted.estimate(galaxies(5)[0])

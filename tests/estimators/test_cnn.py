@@ -27,6 +27,7 @@ from dustest.data import (
 )
 from dustest.estimators import cnn as module
 from dustest.estimators import make_batch
+from dustest.estimators._cnn.context import conditions
 from dustest.estimators._cnn.domain import Domain
 from dustest.estimators._cnn.network.config import PAPER
 from dustest.estimators._cnn.training import learning as cnn_fit

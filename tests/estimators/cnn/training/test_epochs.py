@@ -9,7 +9,6 @@ import pytest
 from cnn_galaxies import TINY, TINY_PAPER, dusty, tiny
 
 from dustest.data import DustestError, InputError, ReadError
-from dustest.estimators.run.files.model_file import write_model
 from dustest.estimators._cnn.heads.mixture import Mixture
 from dustest.estimators._cnn.network.keras_network import weights_to_dict
 from dustest.estimators._cnn.task import Task
@@ -17,6 +16,7 @@ from dustest.estimators._cnn.training.augmentation import PaperCopies
 from dustest.estimators._cnn.training.datasets import Scaler, TrainingSet, split_by_group
 from dustest.estimators._cnn.training.epochs import Checkpoint, Training, TrainingOptions
 from dustest.estimators._cnn.training.learning import _key, learn
+from dustest.estimators.run.files.model_file import write_model
 
 pytest.importorskip("keras")
 
