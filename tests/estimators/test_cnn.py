@@ -449,7 +449,7 @@ class TestFlags:
         bits = quick.networks_.mean_posterior.information(
             quick.sample_posterior(sample, 1000),
             quick.networks_.task.inputs(make_batch(sample)).context,
-            len(BANDS),
+            quick.networks_.task.layout,
         )
         table = quick.estimate(sample)
         unsure = has(table, "PRIOR_DOMINATED")

@@ -6,7 +6,6 @@ from itertools import pairwise
 import numpy as np
 
 from dustest.data.errors import InputError
-from dustest.estimators._cnn.context import ContextLayout
 from dustest.estimators.run.information import jointly_gained_bits
 
 __all__ = ["MeanPosterior"]
@@ -44,15 +43,15 @@ class MeanPosterior:
     truth: np.ndarray
 
     @classmethod
-    def of(cls, context, n_bands, draws, truth):
+    def of(cls, context, layout, draws, truth):
         """Collect the mean posterior of a population.
 
         Parameters
         ----------
         context : ndarray of shape (n, n_context)
             Context of the galaxies.
-        n_bands : int
-            Number of bands; the context of networks without images is not used.
+        layout : ContextLayout
+            Columns of the context; that of networks of plain features is not used.
         draws : dict of str to ndarray of shape (n, n_draws)
             Draws from their posteriors by target.
         truth : dict of str to ndarray of shape (n,)
@@ -69,7 +68,7 @@ class MeanPosterior:
         known = np.flatnonzero(np.isfinite(true).all(axis=1) & np.isfinite(one).all(axis=1))
         if not known.size:
             return None
-        redshift, log_snr = (part[known] for part in _conditions(context, n_bands))
+        redshift, log_snr = (part[known] for part in _conditions(context, layout))
         n_cells = int(np.clip(np.sqrt(len(known) / _MOST_DRAWS), 1, _MOST_CELLS))
         edges = _edges(redshift[np.isfinite(redshift)], n_cells)
         slices = [np.flatnonzero(_place(redshift, edges) == i) for i in range(n_cells)]
@@ -83,22 +82,22 @@ class MeanPosterior:
         values = (np.ascontiguousarray(part[rows], dtype=np.float32) for part in (one, true))
         return cls(tuple(truth), edges, snr_edges, *values)
 
-    def cells(self, context, n_bands):
+    def cells(self, context, layout):
         """Slice and cell of galaxies (two ndarray of int of shape (n,)) by their context."""
-        redshift, log_snr = _conditions(context, n_bands)
+        redshift, log_snr = _conditions(context, layout)
         known, unknown = _place(redshift, self.redshift), len(self.draws) - 1
         place = np.where(np.isfinite(redshift), known, unknown)
         return place, np.sum(log_snr[:, None] >= self.log_snr[place, 1:], axis=1)
 
-    def sample(self, context, n_bands, n_samples, seeds, *, truth=False):
+    def sample(self, context, layout, n_samples, seeds, *, truth=False):
         """Draw from the mean posterior, or from the true values, for galaxies like given ones.
 
         Parameters
         ----------
         context : ndarray of shape (n, n_context)
             Context of the galaxies.
-        n_bands : int
-            Number of bands.
+        layout : ContextLayout
+            Columns of the context.
         n_samples : int
             Number of draws.
         seeds : ndarray of uint64 of shape (n,)
@@ -111,13 +110,13 @@ class MeanPosterior:
         dict of str to ndarray of shape (n, n_samples)
             By target; draws with the same number belong together.
         """
-        of_cell = (self.truth if truth else self.draws)[self.cells(context, n_bands)]
+        of_cell = (self.truth if truth else self.draws)[self.cells(context, layout)]
         n_draws = of_cell.shape[1]
         chosen = [np.random.default_rng(seed).integers(n_draws, size=n_samples) for seed in seeds]
         drawn = np.take_along_axis(of_cell, np.array(chosen)[..., None], axis=1)
         return {name: drawn[..., i] for i, name in enumerate(self.targets)}
 
-    def information(self, draws, context, n_bands):
+    def information(self, draws, context, layout):
         """Bits that posteriors add to the mean posterior, in all targets together.
 
         Parameters
@@ -126,8 +125,8 @@ class MeanPosterior:
             Draws from the posteriors by target.
         context : ndarray of shape (n, n_context)
             Context of the galaxies.
-        n_bands : int
-            Number of bands.
+        layout : ContextLayout
+            Columns of the context.
 
         Returns
         -------
@@ -135,7 +134,7 @@ class MeanPosterior:
             See `jointly_gained_bits`; 0 for galaxies without draws.
         """
         joint = np.stack([draws[name] for name in self.targets], axis=-1)
-        place, cell = self.cells(context, n_bands)
+        place, cell = self.cells(context, layout)
         number = place * self.draws.shape[1] + cell
         bits = np.zeros(len(joint))
         known = np.isfinite(joint).all(axis=(1, 2))
@@ -184,15 +183,15 @@ class MeanPosterior:
         return cls(targets, **arrays)
 
 
-def _conditions(context, n_bands):
+def _conditions(context, layout):
     """Redshift, NaN if unknown, and log10 of the highest S/N of galaxies."""
-    if not n_bands:
+    if not layout.n_bands and not layout.n_fluxes:
         return np.full(len(context), np.nan), np.zeros(len(context))
-    layout = ContextLayout(n_bands)
     known = context[:, layout["redshift_known"]] > 0.0
-    present = context[:, layout["present"]] > 0.0
-    log_snr = np.where(present, context[:, layout["log_snr"]], -np.inf).max(axis=1)
     redshift = np.where(known, context[:, layout["redshift"]], np.nan)
+    kind = ("present", "log_snr") if layout.n_bands else ("flux_has", "flux_snr")
+    present, log_snr = (context[:, layout[name]] for name in kind)
+    log_snr = np.where(present > 0.0, log_snr, -np.inf).max(axis=1)
     return redshift, np.maximum(log_snr, -1.0)
 
 
