@@ -13,10 +13,27 @@ from dustest.data.errors import InputError
 from dustest.data.messages import shown
 from dustest.estimators.run.batch import make_batch
 
-__all__ = ["BAND_COLUMNS", "Photometry", "flux_columns", "fluxes_of", "order_bands"]
+__all__ = [
+    "BAND_COLUMNS",
+    "Photometry",
+    "change_fluxes",
+    "flux_columns",
+    "fluxes_from",
+    "fluxes_of",
+    "order_bands",
+]
 
 BAND_COLUMNS = ("has", "snr", "flux", "error")
 """Columns of a band: whether it is there, asinh S/N, and flux and error over the reference."""
+
+_ZERO_POINT = 0.02
+"""Standard deviation of the relative error of the zero point of a band in training."""
+
+_NOISE = 0.3
+"""Largest noise that training adds to fluxes, in units of their errors."""
+
+_DROPPED = 0.3
+"""Share of galaxies that lose some of their fluxes in training."""
 
 _LN_10 = np.log(10.0)
 _CLEAREST = 1e4
@@ -165,6 +182,60 @@ class Photometry(TransformerMixin, BaseEstimator):
         names = [f"{column}_{band}" for band in self.bands_ for column in BAND_COLUMNS]
         return np.array([*names, *_OF_A_GALAXY], dtype=object)
 
+    def has_data(self, features):
+        """Find galaxies with any flux.
+
+        Parameters
+        ----------
+        features : ndarray of shape (n, n_features)
+            Result of `transform`.
+
+        Returns
+        -------
+        has_data : ndarray of bool of shape (n,)
+            Whether there is a flux in any band.
+        """
+        check_is_fitted(self)
+        return self._of_bands(features)[..., 0].any(axis=1)
+
+    def augment(self, features, random_state=None):
+        """Change galaxies at random, so that a method learns to do with fewer or noisier fluxes.
+
+        Zero points of bands change by 2 %, noise of up to 0.3 of the errors is added, and 30 % of
+        the galaxies lose bands, but not all of them.
+
+        Parameters
+        ----------
+        features : ndarray of shape (n, n_features)
+            Result of `transform`.
+        random_state : None, int or numpy.random.Generator, optional
+            Source of random numbers.
+
+        Returns
+        -------
+        changed : ndarray of shape (n, n_features)
+            Features of the changed galaxies.
+        """
+        check_is_fitted(self)
+        of_bands = self._of_bands(features)
+        columns = dict(zip(BAND_COLUMNS, np.moveaxis(of_bands, -1, 0), strict=True))
+        first = of_bands[0].size
+        reference = features[:, first + _OF_A_GALAXY.index("log_reference")]
+        flux, error = fluxes_from(columns, reference)
+        rng = np.random.default_rng(random_state)
+        columns, reference = flux_columns(*change_fluxes(flux, error, rng))
+        changed = np.array(features, dtype=float)
+        stacked = np.stack([columns[name] for name in BAND_COLUMNS], axis=-1)
+        changed[:, :first] = stacked.reshape(len(changed), -1)
+        changed[:, first + _OF_A_GALAXY.index("log_reference")] = reference
+        return changed
+
+    def _of_bands(self, features):
+        """Features by band, of shape (n, n_bands, n_columns)."""
+        n_bands = len(self.bands_)
+        part = np.asarray(features)[:, : len(BAND_COLUMNS) * n_bands]
+        return part.reshape(len(part), n_bands, len(BAND_COLUMNS))
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
@@ -261,6 +332,66 @@ def flux_columns(flux, error):
     snr = np.arcsinh(0.5 * np.clip(flux / error, -_CLEAREST, _CLEAREST)) / _LN_10
     columns = {"has": has, "snr": snr, "flux": snr + log_error, "error": log_error}
     return {name: np.where(has, values, 0.0) for name, values in columns.items()}, log_reference
+
+
+def fluxes_from(columns, log_reference):
+    """Undo `flux_columns`.
+
+    Parameters
+    ----------
+    columns : dict of str to ndarray of shape (n, n_bands)
+        ``has``, ``snr`` and ``flux`` from `flux_columns`.
+    log_reference : ndarray of shape (n,)
+        Logarithm of the reference flux.
+
+    Returns
+    -------
+    flux, error : ndarray of shape (n, n_bands)
+        NaN if a band is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.estimators.photometry import flux_columns, fluxes_from
+    >>> fluxes_from(*flux_columns(np.array([[-1.0, 30.0]]), np.array([[2.0, 3.0]])))
+    (array([[-1., 30.]]), array([[2., 3.]]))
+    """
+    has, snr, flux = (columns[name].astype(float) for name in ("has", "snr", "flux"))
+    scale = 10.0 ** log_reference.astype(float)[:, None]
+    error = np.where(has > 0.0, scale * 10.0 ** (flux - snr), np.nan)
+    return error * 2.0 * np.sinh(_LN_10 * snr), error
+
+
+def change_fluxes(flux, error, rng, *, loses_all=None):
+    """Change fluxes at random: noise, zero points and missing bands.
+
+    Parameters
+    ----------
+    flux, error : ndarray of shape (n, n_bands)
+        Fluxes and their standard deviations; NaN if missing.
+    rng : numpy.random.Generator
+        Source of random numbers.
+    loses_all : ndarray of bool of shape (n,), optional
+        Galaxies that lose all their fluxes; others keep at least one.
+
+    Returns
+    -------
+    flux, error : ndarray of shape (n, n_bands)
+        Changed fluxes.
+    """
+    n = len(flux)
+    added = error * rng.uniform(0.0, _NOISE, (n, 1))
+    gain = 1.0 + _ZERO_POINT * rng.standard_normal(flux.shape)
+    flux = gain * (flux + added * rng.standard_normal(flux.shape))
+    error = gain * np.hypot(error, added)
+    share = np.where(rng.random(n) < _DROPPED, rng.random(n), 0.0)
+    drawn = rng.random(flux.shape)
+    gone = drawn < share[:, None]
+    spared = np.argmax(np.where(np.isfinite(flux), drawn, -1.0), axis=1)
+    gone[np.arange(n), spared] = False
+    if loses_all is not None:
+        gone |= loses_all[:, None]
+    return np.where(gone, np.nan, flux), np.where(gone, np.nan, error)
 
 
 def _check_bands(bands):

@@ -7,18 +7,17 @@ import numpy as np
 from dustest.data.flags import FLAGS
 from dustest.data.signal_to_noise import is_faint
 from dustest.estimators._cnn.context import FLUX_COLUMNS, ContextLayout
-from dustest.estimators.photometry import flux_columns, fluxes_of
+from dustest.estimators.photometry import (
+    change_fluxes,
+    flux_columns,
+    fluxes_from,
+    fluxes_of,
+)
 
 __all__ = ["FluxChanges", "add_fluxes"]
 
-_ZERO_POINT = 0.02
-"""Standard deviation of the relative error of the zero point of a band in training."""
-
-_NOISE = 0.3
-"""Largest noise that training adds to fluxes, in units of their errors."""
-
-_DROPPED, _NO_FLUX, _NO_IMAGE = 0.3, 0.05, 0.1
-"""Shares of galaxies that lose some fluxes in training, all fluxes, or all images."""
+_NO_FLUX, _NO_IMAGE = 0.05, 0.1
+"""Shares of galaxies that lose all fluxes, or all images, in training."""
 
 
 def add_fluxes(inputs, batch, bands, snr_min):
@@ -103,23 +102,12 @@ class FluxChanges:
         """
         image, context = self.images(image, context, rng)
         context, layout = np.array(context), ContextLayout(self.n_bands, self.n_fluxes)
-        flux, error = _fluxes(context, layout)
-        added = error * rng.uniform(0.0, _NOISE, (len(flux), 1))
-        flux = flux + added * rng.standard_normal(flux.shape)
-        error = np.hypot(error, added)
-        gain = 1.0 + _ZERO_POINT * rng.standard_normal(flux.shape)
-        flux, error = gain * flux, gain * error
-        share = np.where(rng.random(len(flux)) < _DROPPED, rng.random(len(flux)), 0.0)
+        columns = {name: context[:, layout[f"flux_{name}"]] for name in FLUX_COLUMNS}
+        flux, error = fluxes_from(columns, context[:, layout["log_flux_scale"]])
+        which = rng.random(len(context))
         has_image = (context[:, layout["present"]] > 0.0).any(axis=1)
-        which = rng.random(len(flux))
-        share = np.where(has_image & (which < _NO_FLUX), 1.0, share)
-        dropped = rng.random(flux.shape)
-        gone = dropped < share[:, None]
-        # A galaxy without images keeps a band.
-        spared = np.argmax(np.where(np.isfinite(flux), dropped, -1.0), axis=1)
-        alone = np.flatnonzero(~has_image)
-        gone[alone, spared[alone]] = False
-        flux[gone] = np.nan
+        without = has_image & (which < _NO_FLUX)
+        flux, error = change_fluxes(flux, error, rng, loses_all=without)
         _fill(context, layout, flux, error)
         if self.n_bands:
             blind = (which > 1.0 - _NO_IMAGE) & np.isfinite(flux).any(axis=1)
@@ -134,11 +122,3 @@ def _fill(context, layout, flux, error):
     columns, log_scale = flux_columns(flux, error)
     layout.fill(context, {f"flux_{name}": columns[name] for name in FLUX_COLUMNS})
     layout.fill(context, {"log_flux_scale": log_scale})
-
-
-def _fluxes(context, layout):
-    """Fluxes and errors in nJy from their columns, NaN where a band is missing."""
-    has, snr, flux = (context[:, layout[f"flux_{name}"]].astype(float) for name in FLUX_COLUMNS)
-    scale = 10.0 ** context[:, layout["log_flux_scale"]].astype(float)[:, None]
-    error = np.where(has > 0.0, scale * 10.0 ** (flux - snr), np.nan)
-    return error * 2.0 * np.sinh(np.log(10.0) * snr), error
