@@ -37,7 +37,7 @@ _DROPPED = 0.3
 
 _LN_10 = np.log(10.0)
 _CLEAREST = 1e4
-"""Signal-to-noise ratio above which the value is constant."""
+"""Highest signal-to-noise ratio; smaller errors are raised."""
 _LARGEST = 6.0
 """Dex within which errors are of the reference flux."""
 
@@ -323,13 +323,14 @@ def flux_columns(flux, error):
     """
     has = np.isfinite(flux) & np.isfinite(error) & (error > 0)
     flux, error = np.where(has, flux, 0.0), np.where(has, error, 1.0)
+    error = np.maximum(error, np.abs(flux) / _CLEAREST)
     n_bands = np.maximum(has.sum(axis=1), 1)
     mean = np.sum(np.maximum(flux, 0.0), axis=1, where=has) / n_bands
     noise = np.sqrt(np.sum(np.square(error), axis=1, where=has)) / n_bands
     reference = np.where(has.any(axis=1), np.maximum(mean, noise), 1.0)
     log_reference = np.log10(reference)
     log_error = np.clip(np.log10(error) - log_reference[:, None], -_LARGEST, _LARGEST)
-    snr = np.arcsinh(0.5 * np.clip(flux / error, -_CLEAREST, _CLEAREST)) / _LN_10
+    snr = np.arcsinh(0.5 * flux / error) / _LN_10
     columns = {"has": has, "snr": snr, "flux": snr + log_error, "error": log_error}
     return {name: np.where(has, values, 0.0) for name, values in columns.items()}, log_reference
 

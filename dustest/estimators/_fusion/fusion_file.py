@@ -84,7 +84,8 @@ def write_fusion(fused, path):
         "parameters": {
             "targets": targets if isinstance(targets, str) else list(targets),
             "settings": {name: getattr(fused, name) for name in _SETTINGS},
-            "members": {name: _record(one) for name, one in fused._current.items()},
+            # Files sort the keys of dicts, and the order of the members is that of their columns.
+            "members": [[name, _record(one)] for name, one in fused._current.items()],
             "views": {name: view.to_dict() for name, view in fused.views_.items()},
         },
         "created": {
