@@ -1,4 +1,4 @@
-"""Draw galaxies with images and photometry to fit, calibrate and test combinations of methods with.
+"""Draw galaxies with images and photometry, to train and test combinations of methods.
 
 Run with ``python tools/draw_fusion_sets.py --folder FOLDER --sets calibration test-1 train-1``.
 Every part of a set, galaxies of one survey, redshift and kind (``default`` or ``heavy``), is a
@@ -111,7 +111,8 @@ def draw_set(name, folder):
     for step in spread(kind.n_redshifts):
         for number, (survey, share) in enumerate(SURVEYS.items()):
             low, high = REDSHIFTS
-            redshift = round(low + (high - low) * (step + (number + 0.5) / 2) / kind.n_redshifts, 2)
+            place = (step + (number + 0.5) / len(SURVEYS)) / kind.n_redshifts
+            redshift = round(low + (high - low) * place, 2)
             n = {
                 part: round(share * count / kind.n_redshifts)
                 for part, count in {"default": kind.default, "heavy": kind.heavy}.items()

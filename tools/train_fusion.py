@@ -121,9 +121,15 @@ def train_joint(sample, truth, checkpoint):
 
 def train_fusion(sample, truth, checkpoint):
     """Train a fusion of the starting network and photometry."""
-    members = {"images": CNNEstimator.from_pretrained(STARTING_NETWORK), "photometry": Photometry()}
+    images = CNNEstimator.from_pretrained(STARTING_NETWORK)
+    members = {"images": images, "photometry": Photometry()}
     fused = FusionEstimator(
-        members, n_networks=1, epochs=25, patience=8, batch_size=256, learning_rate=1.5e-3,
+        members,
+        n_networks=1,
+        epochs=25,
+        patience=8,
+        batch_size=256,
+        learning_rate=1.5e-3,
         random_state=SEED,
     )
     return fused.fit(sample, truth, checkpoint=checkpoint)

@@ -643,9 +643,7 @@ class CNNEstimator(DustEstimator):
         flags = inputs.flags | self.domain_.flags(batch, inputs.context, task.layout)
         samples = self.networks_.samples(inputs.image, inputs.context, inputs.usable, batch.seed)
         if self.networks_.mean_posterior is not None:
-            bits = self.networks_.mean_posterior.information(
-                samples, inputs.context, task.layout
-            )
+            bits = self.networks_.mean_posterior.information(samples, inputs.context, task.layout)
             ignorant = inputs.usable & (bits < LEAST_INFORMATION)
             flags[ignorant] |= FLAGS["PRIOR_DOMINATED"].value
         extra = {}

@@ -18,6 +18,7 @@ from dustest.data.checks.numbers import check_number
 from dustest.data.containers.rows import RowTable
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS
+from dustest.data.quantities import QUANTITIES
 from dustest.estimators._cnn.settings import TARGETS
 from dustest.estimators._fusion.density import Density, general_columns
 from dustest.estimators._fusion.fusion_file import (
@@ -26,6 +27,7 @@ from dustest.estimators._fusion.fusion_file import (
     read_fusion,
     write_fusion,
 )
+from dustest.estimators._fusion.product import PosteriorView, Product, prior_columns
 from dustest.estimators._fusion.views import MethodView, TransformerView, is_transformer
 from dustest.estimators.base import DustEstimator
 from dustest.estimators.run.batch import Estimates, ExtraColumn
@@ -35,6 +37,7 @@ __all__ = ["FusionEstimator"]
 
 _N_FOLDS = 5
 _FEATURES = "features"
+_PRODUCT = "product"
 _MEMBER_SEED = 0
 """Seed of the draws of members, of which only quantiles are kept."""
 _MOST_MEMBERS = 8
@@ -44,11 +47,15 @@ _MOST_MEMBERS = 8
 class FusionEstimator(DustEstimator):
     r"""One posterior from several methods, such as networks, SED fits, slopes and photometry.
 
-    A network learns the joint distribution of the targets given what it sees of each member: of an
-    estimator the quantiles of its posteriors, of a transformer such as `Photometry` its features.
-    The prior enters once, as that of the training set, and it does not matter how well members
-    are calibrated or how far their errors are correlated, since this is learned. Training removes
-    members at random, so that a galaxy may lack any of them.
+    By default, a network learns the joint distribution of the targets given what it sees of each
+    member: of an estimator the quantiles of its posteriors, of a transformer such as `Photometry`
+    its features. The prior enters once, as that of the training set, and it does not matter how
+    well members are calibrated or how far their errors are correlated, since this is learned.
+    Training removes members at random, so that a galaxy may lack any of them.
+
+    With ``method="product"`` nothing is trained but a correlation: the likelihoods of the members,
+    which are their posteriors over their priors, are multiplied with one prior. All members must
+    then be calibrated and state their priors, see `CalibratedEstimator`.
 
     Parameters
     ----------
@@ -58,6 +65,9 @@ class FusionEstimator(DustEstimator):
         into features.
     targets : str or tuple of str, optional
         Quantities to learn.
+    method : {"learned", "product"}, optional
+        Whether to learn the density, or to multiply likelihoods. A product gives those of the
+        targets that have a latent transform: not E(B-V), which is NaN.
     n_networks : int, optional
         Networks whose densities are averaged.
     epochs : int, optional
@@ -103,12 +113,18 @@ class FusionEstimator(DustEstimator):
     alone give the posterior a higher density. Where the sum is below 1 bit, the flag
     PRIOR_DOMINATED is set.
 
-    Flags of members are kept, except those of a missing or failed member while others have an
-    estimate: ``MISSING_BAND`` is then set.
+    ``MISSING_BAND`` is set where a member has no estimate, and ``NO_DATA`` where none has.
+
+    A product describes each likelihood as a Gaussian in normal scores of the prior, the Gaussian
+    deviates of ranks among draws from it. Members that use the same photometry err in the same
+    direction: the correlation of their errors is measured on the galaxies of ``fit``, and the
+    likelihoods are combined by generalised least squares [2]_. The prior is that of the first
+    member. With 500 galaxies or more, intervals are then corrected as by `calibrate`.
 
     References
     ----------
     .. [1] Shapley 1953, in Contributions to the Theory of Games II, 307.
+    .. [2] Lyons, Gibaut & Clifford 1988, Nucl. Instrum. Methods A 270, 110.
 
     Examples
     --------
@@ -134,6 +150,7 @@ class FusionEstimator(DustEstimator):
         members=None,
         targets=TARGETS,
         *,
+        method="learned",
         n_networks=2,
         epochs=40,
         learning_rate=1e-3,
@@ -143,6 +160,7 @@ class FusionEstimator(DustEstimator):
     ):
         self.members = members
         self.targets = targets
+        self.method = method
         self.n_networks = n_networks
         self.epochs = epochs
         self.learning_rate = learning_rate
@@ -209,6 +227,9 @@ class FusionEstimator(DustEstimator):
                     f"{one!r:.100}"
                 )
                 raise InputError(msg)
+        if self.method not in ("learned", _PRODUCT):
+            msg = f"method must be 'learned' or {_PRODUCT!r}, got {self.method!r}"
+            raise InputError(msg)
         for name in ("n_networks", "epochs", "batch_size", "patience"):
             value = getattr(self, name)
             check_number(value, name, 1, kind=Integral, expected="a positive integer")
@@ -256,6 +277,18 @@ class FusionEstimator(DustEstimator):
         sample = self._coerce(X)
         rows, truth = self._with_truth(sample, y)
         sample, truth = sample[rows], np.asarray(truth, dtype=float)
+        known = np.isfinite(truth).any(axis=1)
+        learn = self._multiply if self.method == _PRODUCT else self._learn
+        self.density_, members, views = learn(
+            sample[known], truth[known], n_jobs, {"checkpoint": checkpoint, "progress": progress}
+        )
+        self.members_, self.views_ = members, views
+        self.history_ = RowTable(rows=self.density_.history) if self.density_.history else None
+        self.n_train_, self.card_ = int(known.sum()), {}
+        return self
+
+    def _learn(self, sample, truth, n_jobs, files):
+        """Density that networks learn, members and their views."""
         group = np.asarray(sample["group" if "group" in sample.colnames else "id"])
         seed = self._base_seed()
         members, views, parts = {}, {}, []
@@ -265,25 +298,37 @@ class FusionEstimator(DustEstimator):
             )
             members[name], views[name], columns = found
             parts.append(columns)
-        columns = np.concatenate([general_columns(_redshift(sample)), *parts], axis=1)
-        known = np.isfinite(truth).any(axis=1)
-        if not any(view.has_estimate(part)[known].any() for view, part in _pairs(views, parts)):
+        pairs = zip(views.values(), parts, strict=True)
+        if not any(view.has_estimate(part).any() for view, part in pairs):
             msg = "no member has an estimate for any galaxy of X with a truth: nothing to combine"
             raise InputError(msg)
-        options = {
-            name: getattr(self, name)
-            for name in ("epochs", "batch_size", "learning_rate", "patience", "n_networks")
-        }
-        self.density_ = Density.learn(
-            *(self._target_names, columns[known], truth[known], group[known]),
+        names = ("epochs", "batch_size", "learning_rate", "patience", "n_networks")
+        density = Density.learn(
+            self._target_names,
+            np.concatenate([general_columns(_redshift(sample)), *parts], axis=1),
+            truth,
+            group,
             [(views[name], members[name]) for name in members],
-            options | {"checkpoint": checkpoint, "progress": progress},
+            {name: getattr(self, name) for name in names} | files,
             seed,
         )
-        self.members_, self.views_ = members, views
-        self.history_ = RowTable(rows=self.density_.history)
-        self.n_train_, self.card_ = int(known.sum()), {}
-        return self
+        return density, members, views
+
+    def _multiply(self, sample, truth, n_jobs, files):  # noqa: ARG002 - as `_learn`
+        """Product of likelihoods, members and their views."""
+        members = self._methods
+        unready = [name for name, one in self._current.items() if not _is_ready(one)]
+        if unready or len(members) < len(self._current):
+            msg = (
+                "members of a product must be fitted estimators, calibrated on the same "
+                f"population, got {', '.join(unready) or 'transformers'}: fit them first"
+            )
+            raise InputError(msg)
+        names = tuple(name for name in self._target_names if QUANTITIES[name].latent)
+        views = {name: PosteriorView(names) for name in members}
+        columns = self._columns(sample, members, views, n_jobs)
+        product = Product.learn(self._target_names, views.values(), columns, truth)
+        return product, members, views
 
     def calibrate(self, X, y=None):
         """Correct the draws by galaxies that were not learned from, see `CNNEstimator.calibrate`.
@@ -308,7 +353,7 @@ class FusionEstimator(DustEstimator):
         check_is_fitted(self, "density_")
         sample = self._coerce(X)
         rows, truth = self._with_truth(sample, y)
-        columns = self._columns(sample[rows])
+        columns = self._columns(sample[rows], self._current, self.views_)
         by_target = dict(zip(self._target_names, np.asarray(truth, float).T, strict=True))
         density = deepcopy(self.density_)
         density.calibrate(columns, by_target)
@@ -341,20 +386,21 @@ class FusionEstimator(DustEstimator):
         """A sample with columns of all members as features, and flags."""
         check_is_fitted(self, "density_")
         sample = self._coerce(X)
-        columns = self._columns(sample)
+        n_jobs = getattr(self, "_n_jobs", None)
+        columns = self._columns(sample, self._current, self.views_, n_jobs)
         ready = type(sample)({"id": sample["id"], _FEATURES: columns}, copy=False)
         if "flags" in sample.colnames:
             ready["flags"] = sample["flags"]
         return ready
 
-    def _columns(self, sample):
-        """General columns and those of all members."""
-        n_jobs = getattr(self, "_n_jobs", None)
-        parts = [
-            _seen(name, self.views_[name], member, sample, n_jobs)
-            for name, member in self._current.items()
-        ]
-        return np.concatenate([general_columns(_redshift(sample)), *parts], axis=1)
+    def _columns(self, sample, members, views, n_jobs=None):
+        """General columns, those of the prior of a product, and those of all members."""
+        parts = [general_columns(_redshift(sample))]
+        if self.method == _PRODUCT:
+            first = next(iter(members))
+            parts.append(prior_columns(members[first], sample, views[first].names, _MEMBER_SEED))
+        parts += [_seen(name, views[name], one, sample, n_jobs) for name, one in members.items()]
+        return np.concatenate(parts, axis=1)
 
     def _estimate(self, batch):
         """Draws from the density, and the shares of members."""
@@ -368,9 +414,7 @@ class FusionEstimator(DustEstimator):
             ]
         )
         some = has.any(axis=0)
-        mixture = self.density_.mixture(columns)
-        draws = self.density_.draws(mixture, batch.seed)
-        shares = self.density_.shares(columns, mixture, draws)
+        draws, shares = self.density_.estimate(columns, batch.seed)
         flags = np.where(some, 0, FLAGS["NO_DATA"].value)
         flags |= np.where(some & ~has.all(axis=0), FLAGS["MISSING_BAND"].value, 0)
         unsure = some & (shares.sum(axis=1) < LEAST_INFORMATION)
@@ -413,7 +457,12 @@ class FusionEstimator(DustEstimator):
         check_is_fitted(self, "density_")
         sample = self._coerce(X)
         rng = np.random.default_rng(self._base_seed(random_state))
-        return self.density_.prior(general_columns(_redshift(sample)), int(n_samples), rng)
+        columns = general_columns(_redshift(sample))
+        if self.method == _PRODUCT:
+            first, view = next(iter(self.views_.items()))
+            prior = prior_columns(self._current[first], sample, view.names, _MEMBER_SEED)
+            columns = np.concatenate([columns, prior], axis=1)
+        return self.density_.prior(columns, int(n_samples), rng)
 
     # ---- files --------------------------------------------------------------------------
 
@@ -442,6 +491,9 @@ class FusionEstimator(DustEstimator):
         >>> fused.save("mine.fusion")  # doctest: +SKIP
         """
         check_is_fitted(self, "density_")
+        if self.method == _PRODUCT:
+            msg = "method must be 'learned' for a file; a product is fitted in seconds: pickle it"
+            raise InputError(msg)
         self.card_ = self.card_ if card is None else json.loads(json.dumps(card))
         return write_fusion(self, path)
 
@@ -506,11 +558,6 @@ class FusionEstimator(DustEstimator):
         """
         path, sha256 = pretrained_file(name)
         return cls.load(path, sha256=sha256)
-
-
-def _pairs(views, parts):
-    """Views and columns of members."""
-    return zip(views.values(), parts, strict=True)
 
 
 def _redshift(sample):

@@ -1,4 +1,4 @@
-"""Tests of `FusionEstimator`: members that any may be missing of, shares, files, and the contract."""
+"""Tests of `FusionEstimator`: missing members, shares, files, and the contract."""
 
 import pickle
 from typing import ClassVar
@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from astropy import units as u
+from scipy.special import ndtr, ndtri
 from sklearn.base import clone
 
 from dustest import (
@@ -250,3 +251,80 @@ class TestContract:
     def test_unknown_models_are_refused(self):
         with pytest.raises(InputError, match="name must be one of the pretrained models"):
             FusionEstimator.from_pretrained("other")
+
+
+class Posterior(Gauge):
+    """A calibrated estimator: the posterior of a Gaussian error under a flat prior."""
+
+    def _estimate(self, batch):
+        """Draws of the truncated Gaussian."""
+        flux = batch.flux[:, [batch.bands.index(self.band)]]
+        low, high = (ndtr((end - flux) / NOISE[self.band]) for end in (0.5, 2.5))
+        levels = low + (high - low) * (np.arange(128) + 0.5) / 128
+        return Estimates({"A_V": flux + NOISE[self.band] * ndtri(levels)})
+
+    def sample_prior(self, X, n_samples, random_state=None):
+        """Draws of the flat prior."""
+        rng = np.random.default_rng(random_state)
+        return {"A_V": rng.uniform(0.5, 2.5, (len(X), n_samples))}
+
+
+def multiply(*bands, n=1200):
+    """A product of some members, without a correction of its intervals below 500 galaxies."""
+    members = {f"m{number}": Posterior(band) for number, band in enumerate(bands)}
+    fused = FusionEstimator(members, "A_V", method="product", random_state=193230)
+    return fused.fit(*galaxies(n, seed=193231))
+
+
+class TestProduct:
+    def test_it_is_as_good_as_the_best_weighted_mean(self, unseen):
+        sample, truth = unseen
+        weights = {band: noise**-2 for band, noise in NOISE.items()}
+        mean = sum(weights[band] * sample[f"flux_{band}"].value for band in NOISE)
+        mean = np.clip(mean / sum(weights.values()), 0.5, 2.5)
+        best = np.abs(mean - truth["A_V"].value).mean()
+        assert error(multiply("F277W", "F444W"), sample, truth) < 1.08 * best
+
+    def test_intervals_cover(self, unseen):
+        sample, truth = unseen
+        low, high = multiply("F277W", "F444W").predict_quantiles(sample, (0.16, 0.84)).T
+        inside = (truth["A_V"].value > low) & (truth["A_V"].value < high)
+        assert inside.mean() == pytest.approx(0.68, abs=0.07)
+
+    def test_a_member_counts_once(self, unseen):
+        sample, _ = unseen
+        one, twice = multiply("F277W", n=300), multiply("F277W", "F277W", n=300)
+        widths = [np.diff(fused.predict_quantiles(sample, (0.16, 0.84))) for fused in (one, twice)]
+        assert np.median(widths[1] / widths[0]) == pytest.approx(1.0, abs=0.05)
+        assert twice.density_.correlation.matrix[0, 1, 0, 0] > 0.95
+        table = twice.estimate(sample)
+        assert np.allclose(table["share_m0"], table["share_m1"], atol=0.05)
+
+    def test_a_missing_member_is_done_without(self, unseen):
+        sample = unseen[0].copy()
+        sample["flux_F277W"][:] = np.nan
+        fused = multiply("F277W", "F444W", n=300)
+        alone = multiply("F444W", n=300)
+        table = fused.estimate(sample)
+        assert np.allclose(table["A_V"], alone.estimate(sample)["A_V"], atol=0.1 * u.mag)
+        assert (table["flags"] & FLAGS["MISSING_BAND"].value).all()
+        assert np.median(np.abs(table["share_m0"])) < 0.02 * u.bit
+
+    def test_its_prior_is_that_of_a_member(self, unseen):
+        draws = multiply("F277W", n=300).sample_prior(unseen[0][:20], 100, random_state=1)["A_V"]
+        assert draws.shape == (20, 100)
+        assert np.quantile(draws, [0.1, 0.9]) == pytest.approx([0.7, 2.3], abs=0.1)
+
+    def test_members_without_a_prior_are_refused(self):
+        members = {"photometry": Photometry(), "clear": Posterior()}
+        fused = FusionEstimator(members, "A_V", method="product")
+        with pytest.raises(InputError, match="members of a product must be fitted estimators"):
+            fused.fit(*galaxies(200))
+
+    def test_there_are_no_files(self, tmp_path):
+        with pytest.raises(InputError, match="method must be 'learned' for a file"):
+            multiply("F277W", n=300).save(tmp_path / "it.fusion")
+
+    def test_other_methods_are_refused(self):
+        with pytest.raises(InputError, match="method must be 'learned' or 'product'"):
+            make(method="mean").fit(*galaxies(4))

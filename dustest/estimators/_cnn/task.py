@@ -141,9 +141,7 @@ class Task:
         roles = KINDS["cutout"].arrays
         columns += [KINDS["cutout"].column_name(c, b) for b in self.bands for c in roles]
         roles = [c for c in KINDS["flux"].arrays if c.role in ("value", "error")]
-        return columns + [
-            KINDS["flux"].column_name(c, b) for b in self.flux_bands for c in roles
-        ]
+        return columns + [KINDS["flux"].column_name(c, b) for b in self.flux_bands for c in roles]
 
     def inputs(self, batch, *, whole=False):
         """Inputs of the networks.

@@ -1,4 +1,4 @@
-"""The density of the truth given what is seen of methods, by a network that any may be missing for.
+"""The density of the truth given what is seen of methods, any of which may be missing.
 
 The input is the redshift and the columns of each member. Training removes members at random, so
 that every subset of them is known; with none of them the density is the prior of the training
@@ -7,7 +7,6 @@ population at that redshift.
 
 from dataclasses import dataclass
 from itertools import combinations
-from math import factorial
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from dustest.estimators._cnn.task import Task
 from dustest.estimators._cnn.training.datasets import TrainingSet
 from dustest.estimators._cnn.training.epochs import TrainingOptions
 from dustest.estimators._cnn.training.learning import learn
+from dustest.estimators._fusion.shares import shapley_values
 
 __all__ = ["DENSE", "Density", "general_columns"]
 
@@ -226,6 +226,27 @@ class Density:
         values = from_latent(draws, latent_names(targets))
         return {name: values[name] for name in targets}
 
+    def estimate(self, columns, seeds):
+        """Draw from the posteriors, and share what they gain among the members.
+
+        Parameters
+        ----------
+        columns : ndarray of shape (n, n_columns)
+            Columns of n galaxies.
+        seeds : ndarray of uint64 of shape (n,)
+            Seeds of the draws.
+
+        Returns
+        -------
+        draws : dict of str to ndarray of shape (n, n_draws)
+            Joint draws by target.
+        shares : ndarray of shape (n, n_members)
+            Shapley values in bits.
+        """
+        mixture = self.mixture(columns)
+        draws = self.draws(mixture, seeds)
+        return draws, self.shares(columns, mixture, draws)
+
     def draws(self, mixture, seeds):
         """Joint draws by target (dict of str to ndarray of shape (n, n_draws)).
 
@@ -296,45 +317,6 @@ class Density:
 def _without_prior(networks):
     """Networks without a mean posterior, which that of no member replaces."""
     return Ensemble(networks.task, networks.scaler, networks.weights, networks.calibration)
-
-
-def shapley_values(gains, n_members):
-    """Shapley values of members from the gains of all subsets.
-
-    Parameters
-    ----------
-    gains : dict of tuple of int to ndarray of shape (n,)
-        Gain by the ascending numbers of the members of a subset; all subsets.
-    n_members : int
-        Number of members.
-
-    Returns
-    -------
-    values : ndarray of shape (n, n_members)
-        Their sum is the gain of all members minus that of none.
-
-    References
-    ----------
-    Shapley 1953, in Contributions to the Theory of Games II, 307.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from dustest.estimators._fusion.density import shapley_values
-    >>> gains = {(): 0.0, (0,): 1.0, (1,): 2.0, (0, 1): 2.0}
-    >>> shapley_values({one: np.array([gain]) for one, gain in gains.items()}, 2)
-    array([[0.5, 1.5]])
-    """
-    values = np.zeros((len(gains[()]), n_members))
-    for subset, gain in gains.items():
-        for member in range(n_members):
-            if member in subset:
-                continue
-            more = tuple(sorted((*subset, member)))
-            n_before, n_after = len(subset), n_members - len(subset) - 1
-            weight = factorial(n_before) * factorial(n_after) / factorial(n_members)
-            values[:, member] += weight * (gains[more] - gain)
-    return values
 
 
 def _places(views):

@@ -90,7 +90,9 @@ def write_fusion(fused, path):
         },
         "created": {
             "card": fused.card_,
-            "history": {name: [_finite(value) for value in part] for name, part in history.items()},
+            "history": {
+                name: [_finite(value) for value in part] for name, part in history.items()
+            },
             "n_train": fused.n_train_,
             "packages": {name: found for name, found in versions.items() if found},
         },
@@ -145,7 +147,7 @@ def read_fusion(kind, path, members, sha256=None):
 
 
 def _record(member):
-    """What identifies a member: a name of dustest, its bands, or a digest of all it consists of."""
+    """What identifies a member: a name of dustest, its bands, or a digest of its content."""
     if type(member) is Photometry:
         return {"bands": list(member.bands_)}
     if type(member) is CNNEstimator:

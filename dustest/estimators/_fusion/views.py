@@ -9,7 +9,7 @@ from dustest.estimators.base import DustEstimator
 from dustest.estimators.run.runner import run
 from dustest.estimators.run.summary import Summary
 
-__all__ = ["LEVELS", "MethodView", "TransformerView", "seen_quantities", "is_transformer"]
+__all__ = ["LEVELS", "MethodView", "TransformerView", "is_transformer", "seen_quantities"]
 
 LEVELS = (0.05, 0.16, 0.35, 0.5, 0.65, 0.84, 0.95)
 """Levels of the quantiles of a method that are seen."""
