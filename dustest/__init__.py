@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 __all__ = [
     "BagpipesEstimator",
     "CNNEstimator",
+    "CalibratedEstimator",
     "Comparison",
     "ConstantEstimator",
     "DustEstimator",
@@ -28,6 +29,7 @@ __all__ = [
 _HOMES = {
     "BagpipesEstimator": "dustest.estimators.bagpipes",
     "CNNEstimator": "dustest.estimators.cnn",
+    "CalibratedEstimator": "dustest.estimators.calibrated",
     "Comparison": "dustest.report.comparison",
     "ConstantEstimator": "dustest.estimators.constant",
     "DustEstimator": "dustest.estimators.base",

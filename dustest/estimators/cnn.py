@@ -16,6 +16,8 @@ from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
 from dustest.data.quantities import QUANTITIES
 from dustest.data.signal_to_noise import SNR_MIN
+from dustest.estimators._calibration.conditions import Conditions
+from dustest.estimators._cnn.context import conditions
 from dustest.estimators._cnn.domain import Domain
 from dustest.estimators._cnn.ensemble import MOST_AT_ONCE
 from dustest.estimators._cnn.files.manifest import load_estimator, save_estimator
@@ -643,7 +645,8 @@ class CNNEstimator(DustEstimator):
         flags = inputs.flags | self.domain_.flags(batch, inputs.context, task.layout)
         samples = self.networks_.samples(inputs.image, inputs.context, inputs.usable, batch.seed)
         if self.networks_.mean_posterior is not None:
-            bits = self.networks_.mean_posterior.information(samples, inputs.context, task.layout)
+            known = conditions(inputs.context, task.layout)
+            bits = self.networks_.mean_posterior.information(samples, *known)
             ignorant = inputs.usable & (bits < LEAST_INFORMATION)
             flags[ignorant] |= FLAGS["PRIOR_DOMINATED"].value
         extra = {}
@@ -658,6 +661,33 @@ class CNNEstimator(DustEstimator):
             # The stated pixel scale is certain; the detector judges its consequences.
             extra[_REASON] = np.where(self.domain_.has_other_pixels(batch), OTHER_PIXELS, reason)
         return Estimates(samples, flags, extra)
+
+    @property
+    def _prior_statement(self):
+        """The prior is the mean posterior over the training population."""
+        if self.networks_.mean_posterior is None:
+            return {}
+        known = "density of 256 draws: the mean posterior over the population of the training"
+        return {name: known for name in self._target_names if name in self._drawn_quantities}
+
+    def _log_prior(self, batch, estimates):
+        """Densities of the mean posterior."""
+        task = self.networks_.task
+        known = conditions(task.inputs(batch).context, task.layout)
+        draws = {name: estimates.samples[name] for name in self._prior_statement}
+        return self.networks_.mean_posterior.log_density(draws, *known)
+
+    @property
+    def _drawn_quantities(self):
+        """Targets of the networks."""
+        return self.networks_.task.targets if hasattr(self, "networks_") else self._target_names
+
+    def _conditions(self, batch):
+        """Redshift, and signal-to-noise ratios of the images, or of fluxes without images."""
+        task = self.networks_.task
+        inputs, bands = task.inputs(batch), task.bands or task.flux_bands
+        snr = np.where(np.isfinite(inputs.snr) & (inputs.snr != 0.0), inputs.snr, np.nan)
+        return Conditions(batch.redshift, bands, snr[:, : len(bands)])
 
     def _extra_columns(self, bands):  # noqa: ARG002
         """Means of the targets, in the units of their quantities, and the reason of a flag."""
@@ -718,8 +748,8 @@ class CNNEstimator(DustEstimator):
         for start in range(0, len(sample), self.rows_at_once):
             rows = slice(start, start + self.rows_at_once)
             batch = make_batch(sample, rows).seeded(seed)
-            context, seeds = task.inputs(batch).context, batch.seed
-            parts.append(prior.sample(context, task.layout, n_samples, seeds, truth=truth))
+            known = conditions(task.inputs(batch).context, task.layout)
+            parts.append(prior.sample(*known, n_samples, batch.seed, truth=truth))
         return {name: np.concatenate([part[name] for part in parts]) for name in task.targets}
 
     # ---- files --------------------------------------------------------------------------

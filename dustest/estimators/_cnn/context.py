@@ -6,7 +6,7 @@ import numpy as np
 
 from dustest.data.checks.sample_columns import band_column_name
 
-__all__ = ["FLUX_COLUMNS", "ContextLayout", "context_names", "describe"]
+__all__ = ["FLUX_COLUMNS", "ContextLayout", "conditions", "context_names", "describe"]
 
 _OF_A_BAND = ("present", "log_snr", "log_flux")
 _OF_A_GALAXY = ("log_scale", "log_pixel_scale", "pixel_scale_known", "redshift", "redshift_known")
@@ -153,3 +153,30 @@ def describe(flux, noise, present):
         "log_snr": np.where(present, np.log10(bounded / noise), 0.0),
         "log_flux": np.where(present, np.log10(bounded / scale[:, None]), 0.0),
     }
+
+
+def conditions(context, layout):
+    """Quantities by which the mean posterior of networks is divided.
+
+    Parameters
+    ----------
+    context : ndarray of shape (n, n_context)
+        Context of galaxies.
+    layout : ContextLayout
+        Columns of the context; that of networks of plain features is not used.
+
+    Returns
+    -------
+    redshift, log_snr : ndarray of shape (n,)
+        Redshift in the unit of the context, NaN if unknown, and log10 of the highest
+        signal-to-noise ratio of the bands of the images, or of the fluxes of networks without
+        images; -1 or more.
+    """
+    if not layout.n_bands and not layout.n_fluxes:
+        return np.full(len(context), np.nan), np.zeros(len(context))
+    known = context[:, layout["redshift_known"]] > 0.0
+    redshift = np.where(known, context[:, layout["redshift"]], np.nan)
+    kind = ("present", "log_snr") if layout.n_bands else ("flux_has", "flux_snr")
+    present, log_snr = (context[:, layout[name]] for name in kind)
+    log_snr = np.where(present > 0.0, log_snr, -np.inf).max(axis=1)
+    return redshift, np.maximum(log_snr, -1.0)

@@ -10,7 +10,7 @@ from itertools import combinations
 
 import numpy as np
 
-from dustest.estimators._cnn.calibration import Calibration
+from dustest.estimators._calibration.levels import Calibration
 from dustest.estimators._cnn.ensemble import Ensemble
 from dustest.estimators._cnn.heads.mixture import Mixture
 from dustest.estimators._cnn.network.config import CNNConfig

@@ -10,7 +10,7 @@ from dustest.data.containers.rows import RowTable
 from dustest.data.errors import InputError, ReadError
 from dustest.data.files.paths import installed_version
 from dustest.data.identity.describe import class_path, describe
-from dustest.estimators._cnn.files.model_file import read_model, write_model
+from dustest.estimators.run.files.model_file import read_model, write_model
 from dustest.estimators._cnn.files.pretrained import PRETRAINED as NETWORKS
 from dustest.estimators._fusion.density import Density
 from dustest.estimators._fusion.views import MethodView, TransformerView

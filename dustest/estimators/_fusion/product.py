@@ -14,7 +14,8 @@ from scipy.special import ndtr, ndtri
 
 from dustest.data.errors import InputError
 from dustest.data.quantities import QUANTITIES
-from dustest.estimators._cnn.calibration import Calibration
+from dustest.estimators._calibration.levels import Calibration
+from dustest.estimators._cnn.heads.mixture import Mixture
 from dustest.estimators._fusion.shares import shapley_values
 from dustest.estimators.run.runner import run
 from dustest.estimators.run.summary import Summary
@@ -494,12 +495,9 @@ class Product:
         }
         found[()] = np.zeros((len(columns), len(self.names))), before
         mean, covariance = found[everyone]
-        normal = np.stack(
-            [
-                np.random.default_rng(seed).standard_normal((_N_DRAWS, len(self.names)))
-                for seed in seeds
-            ]
-        )
+        n, k = mean.shape
+        unit = Mixture(np.zeros((n, 1)), np.zeros((n, 1, k)), np.ones((n, 1, k)))
+        normal = unit.draw(_N_DRAWS, seeds).astype(float)
         scores = mean[:, None] + normal @ np.linalg.cholesky(covariance).swapaxes(1, 2)
         gains = {kept: _mean_log_normal(scores, *one) / np.log(2.0) for kept, one in found.items()}
         draws = {

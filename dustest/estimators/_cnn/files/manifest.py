@@ -7,11 +7,11 @@ from dustest.data.errors import InputError, ReadError
 from dustest.data.files.paths import installed_version
 from dustest.estimators._cnn.domain import Domain
 from dustest.estimators._cnn.ensemble import Ensemble
-from dustest.estimators._cnn.files.model_file import read_model, write_model
 from dustest.estimators._cnn.network.config import CNNConfig
 from dustest.estimators._cnn.settings import make_task
 from dustest.estimators._cnn.shift.detection import Detection
 from dustest.estimators.photometry import order_bands
+from dustest.estimators.run.files.model_file import read_model, write_model
 
 __all__ = ["DETECTOR", "detector_of", "load_estimator", "save_estimator"]
 
