@@ -51,8 +51,8 @@ def main(arguments=None):
                 rows.append({"set": kind, "quantity": quantity, "method": name})
                 rows[-1] |= figures(one, true, *errors[name])
             changes += compare(errors, {"set": kind, "quantity": quantity})
-    for name, table in {"metrics": rows, "changes": changes}.items():
-        table = QTable(rows=table)
+    for name, records in {"metrics": rows, "changes": changes}.items():
+        table = QTable(rows=records)
         table.write(options.folder / f"fusion-{name}.ecsv", overwrite=True)
         table.pprint_all()
 
@@ -126,7 +126,7 @@ def compare(errors, about):
     rows = []
     for number, figure in enumerate(("mae", "crps")):
         alone = {name: one[number] for name, one in errors.items() if name not in FUSIONS}
-        best = min(alone, key=lambda name: alone[name].mean())  # noqa: B023 used at once
+        best = min(alone, key=lambda name: alone[name].mean())
         for name in FUSIONS:
             if name not in errors:
                 continue

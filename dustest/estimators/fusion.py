@@ -27,7 +27,12 @@ from dustest.estimators._fusion.fusion_file import (
     read_fusion,
     write_fusion,
 )
-from dustest.estimators._fusion.product import PosteriorView, Product, prior_columns
+from dustest.estimators._fusion.product import (
+    FEWEST_PAIRS,
+    PosteriorView,
+    Product,
+    prior_columns,
+)
 from dustest.estimators._fusion.views import MethodView, TransformerView, is_transformer
 from dustest.estimators.base import DustEstimator
 from dustest.estimators.run.batch import Estimates, ExtraColumn
@@ -201,9 +206,10 @@ class FusionEstimator(DustEstimator):
         return (tuple(dict.fromkeys((*known, _FEATURES))),) if known else ()
 
     @property
-    def needs_curves(self):
-        """Whether a member needs filter curves."""
-        return any(one.needs_curves for one in self._methods.values())
+    def fewest_galaxies(self):
+        """Smallest number of galaxies from which `fit` learns."""
+        needed = [one.fewest_galaxies for one in self._methods.values() if not _is_ready(one)]
+        return max([FEWEST_PAIRS if self.method == _PRODUCT else 1, *needed])
 
     @property
     def uses_limits(self):

@@ -10,16 +10,18 @@ from dustest.data.containers.rows import RowTable
 from dustest.data.errors import InputError, ReadError
 from dustest.data.files.paths import installed_version
 from dustest.data.identity.describe import class_path, describe
-from dustest.estimators.run.files.model_file import read_model, write_model
 from dustest.estimators._cnn.files.pretrained import PRETRAINED as NETWORKS
 from dustest.estimators._fusion.density import Density
 from dustest.estimators._fusion.views import MethodView, TransformerView
 from dustest.estimators.cnn import CNNEstimator
 from dustest.estimators.photometry import Photometry
+from dustest.estimators.run.files.model_file import read_model, write_model
 
 __all__ = ["PRETRAINED", "pretrained_file", "read_fusion", "write_fusion"]
 
-PRETRAINED = {}
+PRETRAINED = {
+    "nircam-3band+photometry": "06c50da980acfa7060e9a09d30035f72b340d053e3433b58b834f48836a82243",
+}
 """SHA-256 of each file, by the name of the model."""
 
 _KIND = "FusionEstimator"

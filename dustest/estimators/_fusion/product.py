@@ -21,6 +21,8 @@ from dustest.estimators.run.runner import run
 from dustest.estimators.run.summary import Summary
 
 __all__ = [
+    "FEWEST_GALAXIES",
+    "FEWEST_PAIRS",
     "Correlation",
     "Likelihood",
     "PosteriorView",
@@ -37,7 +39,7 @@ FEWEST_GALAXIES = 500
 _LEAST_PRECISION = 1e-3
 """Least precision of a likelihood in units of that of the prior: what a method does not know."""
 
-_FEWEST = 100
+FEWEST_PAIRS = 100
 """Galaxies from which a correlation is measured."""
 
 _LARGEST = 0.98
@@ -209,9 +211,9 @@ class Correlation:
             matrix[i, i] = np.eye(k)
             for j in range(i):
                 both = np.isfinite(errors[i]).all(axis=1) & np.isfinite(errors[j]).all(axis=1)
-                if both.sum() < _FEWEST:
+                if both.sum() < FEWEST_PAIRS:
                     msg = (
-                        f"X must have {_FEWEST} galaxies or more with estimates of every two "
+                        f"X must have {FEWEST_PAIRS} galaxies or more with estimates of every two "
                         f"members, got {both.sum()}"
                     )
                     raise InputError(msg)

@@ -48,7 +48,8 @@ class TestSample:
     def test_unknown_redshifts_have_the_whole_population(self, prior):
         context = population(170302, 400)[0]
         context[:, [LAYOUT["redshift"], LAYOUT["redshift_known"]]] = 0.0
-        values = prior.sample(*conditions(context, LAYOUT), 500, np.arange(400, dtype=np.uint64))["A_V"]
+        seeds = np.arange(400, dtype=np.uint64)
+        values = prior.sample(*conditions(context, LAYOUT), 500, seeds)["A_V"]
         assert values.std() == pytest.approx(np.hypot(0.3, 1.0 / np.sqrt(12.0)), abs=0.02)
 
     def test_a_galaxy_has_its_own_draws(self, prior):
