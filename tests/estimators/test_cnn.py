@@ -449,7 +449,10 @@ class TestFlags:
         sample, _ = dusty(32)
         bits = quick.networks_.mean_posterior.information(
             quick.sample_posterior(sample, 1000),
-            *conditions(quick.networks_.task.inputs(make_batch(sample)).context, len(BANDS)),
+            *conditions(
+                quick.networks_.task.inputs(make_batch(sample)).context,
+                quick.networks_.task.layout,
+            ),
         )
         table = quick.estimate(sample)
         unsure = has(table, "PRIOR_DOMINATED")
