@@ -19,6 +19,7 @@ __all__ = [
     "cite",
     "compare",
     "get_estimator",
+    "infer_population",
     "list_estimators",
     "reproduce",
 ]
@@ -36,6 +37,7 @@ _HOMES = {
     "cite": "dustest.citations",
     "compare": "dustest.report.compare",
     "get_estimator": "dustest.estimators.registry",
+    "infer_population": "dustest.studies.populations.inference",
     "list_estimators": "dustest.estimators.registry",
     "reproduce": "dustest.reproduction.pipeline",
 }
