@@ -178,12 +178,14 @@ def _infer(estimator, sample, names, prior, rng, options):
     priors = {name: found.prior[name][used] for name in names}
     bins = make_bins(draws, priors)
     fractions = prior_fractions_of(bins, priors)
-    likelihood = galaxy_likelihoods(bins, draws, fractions)
-    fit = _Fit(bins, likelihood, {name: values[used] for name, values in covariates.items()})
-    sampled = fit.sample(priors, rng)
+    fit = _Fit(bins, *galaxy_likelihoods(bins, draws, fractions), {name: values[used] for name, values in covariates.items()})
+    sampled = fit.sample(rng)
     detected = fit.averaged(sampled)
     assigned = fit.assigned(sampled)
-    weight = np.divide(assigned, fractions, out=np.zeros_like(assigned), where=fractions > 0.0)
+    of_posterior = fit.likelihood * fractions.mean(axis=0)
+    weight = np.divide(
+        assigned, of_posterior, out=np.zeros_like(assigned), where=of_posterior > 0.0
+    )
     posteriors, ess = _posteriors(found, used, bins, weight, rng)
     probability = detected
     of_bins = None
@@ -263,6 +265,7 @@ class _Fit:
 
     bins: object
     likelihood: np.ndarray
+    relative_prior: np.ndarray
     covariates: dict
 
     @property
@@ -284,11 +287,12 @@ class _Fit:
         columns = [(one - one.mean()) / max(one.std(), 1e-12) for one in columns]
         return np.stack(columns, axis=1) if columns else np.empty((len(self.likelihood), 0))
 
-    def sample(self, priors, rng):
+    def sample(self, rng):
         """Draws of densities."""
         atom = len(self.bins.names) == 1 and self.bins.begins_at_zero(self.bins.names[0])
         return sample_densities(
             self.likelihood,
+            self.relative_prior,
             SmoothPrior(self.bins.shape),
             _N_DENSITIES,
             rng,
@@ -305,10 +309,11 @@ class _Fit:
     def averaged(self, sampled):
         """Densities averaged over the galaxies, shape (n_draws, n_cells)."""
         if not self.pairs:
-            return sampled.probability
+            total = self.relative_prior @ sampled.probability.T
+            return sampled.probability * ((1.0 / total).T @ self.relative_prior) / len(total)
         averages = []
         for probability, trend in zip(sampled.probability, sampled.trend, strict=True):
-            of_each = self._factors(trend) * probability
+            of_each = self.relative_prior * self._factors(trend) * probability
             averages.append(np.mean(of_each / of_each.sum(axis=1, keepdims=True), axis=0))
         return np.array(averages)
 

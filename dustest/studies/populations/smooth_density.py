@@ -146,6 +146,7 @@ class _Target:
     prior: SmoothPrior
     amplitude: float
     likelihood: np.ndarray
+    relative_prior: np.ndarray
     with_atom: bool
     tilt: np.ndarray
     covariate: np.ndarray
@@ -189,9 +190,10 @@ class _Target:
     def _likelihood(self, probability, trend):
         """Log likelihood, and its derivatives by probabilities and trends."""
         if not len(trend):
-            marginal = self.likelihood @ probability
-            of_probability = self.likelihood.T @ (1.0 / marginal) - len(marginal)
-            return np.sum(np.log(marginal), axis=0), of_probability, trend
+            marginal, prior = self.likelihood @ probability, self.relative_prior @ probability
+            of_probability = self.likelihood.T @ (1.0 / marginal)
+            of_probability -= self.relative_prior.T @ (1.0 / prior)
+            return np.sum(np.log(marginal) - np.log(prior), axis=0), of_probability, trend
         parts = [self._tilted(*column) for column in zip(probability.T, trend.T, strict=True)]
         return tuple(np.stack(part, axis=-1) for part in zip(*parts, strict=True))
 
@@ -199,22 +201,26 @@ class _Target:
         """The same for one chain with trends."""
         exponent = (self.covariate * trend) @ self.tilt.T
         factor = np.exp(exponent - exponent.max(axis=1, keepdims=True))
-        prior = factor @ probability
-        posterior = factor * self.likelihood
-        marginal = posterior @ probability
-        excess = posterior / marginal[:, None] - factor / prior[:, None]
+        posterior, before = factor * self.likelihood, factor * self.relative_prior
+        marginal, prior = posterior @ probability, before @ probability
+        excess = posterior / marginal[:, None] - before / prior[:, None]
         of_trend = np.sum(self.covariate * (excess @ (probability[:, None] * self.tilt)), axis=0)
         value = np.sum(np.log(marginal) - np.log(prior))
         return value, excess.sum(axis=0), of_trend
 
 
-def sample_densities(likelihood, prior, n_draws, rng, *, atom=False, tilt=None, covariate=None):
+def sample_densities(
+    likelihood, relative_prior, prior, n_draws, rng, *, atom=False, tilt=None, covariate=None
+):
     """Sample densities given the likelihoods of all galaxies.
 
     Parameters
     ----------
     likelihood : ndarray of shape (n, n_cells)
         Likelihood of each galaxy in each bin, of any scale.
+    relative_prior : ndarray of shape (n, n_cells)
+        Prior of each galaxy over the mean prior: the density of a galaxy is proportional to the
+        product of this and the density that is sampled.
     prior : SmoothPrior
         Prior of the log density.
     n_draws : int
@@ -243,7 +249,7 @@ def sample_densities(likelihood, prior, n_draws, rng, *, atom=False, tilt=None, 
     tilt = np.empty((likelihood.shape[1], 0)) if tilt is None else tilt
     covariate = np.empty((len(likelihood), 0)) if covariate is None else covariate
     targets = [
-        _Target(prior, amplitude, likelihood, with_atom, tilt, covariate)
+        _Target(prior, amplitude, likelihood, relative_prior, with_atom, tilt, covariate)
         for with_atom in ((False, True) if atom else (False,))
         for amplitude in _AMPLITUDES
     ]

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations_with_replacement
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import gammaln
+from scipy.special import softmax
 
 from dustest.data.errors import InputError
 from dustest.data.quantities import QUANTITIES
@@ -20,10 +20,10 @@ _BEYOND = 0.002
 """Fraction of all posterior draws beyond the same edges, at most."""
 _PRIOR_SHARE = 1e-3
 """Share of the prior that is added to each posterior."""
-_CONCENTRATIONS = (0.0, 14.0)
-"""Natural logarithms of the smallest and largest concentration of priors around their mean."""
-_MOST_ROWS = 1000
-"""Galaxies that determine the concentration."""
+_TILT = 1.0
+"""Standard deviation of the coefficients by which priors of galaxies differ from their mean."""
+_N_NEWTON = 12
+_LONGEST_STEP = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +78,26 @@ class ValueBins:
         """
         meshes = np.meshgrid(*self.centers.values(), indexing="ij")
         return meshes[self.names.index(name)].ravel()
+
+    def powers(self):
+        """Powers of latent values up to the third, or up to the second for several quantities.
+
+        Returns
+        -------
+        powers : ndarray of shape (n_cells, n_powers)
+            With products of the quantities.
+        """
+        columns = [self.latent_of_each(name) for name in self.names]
+        columns = [(one - one.mean()) / one.std() for one in columns]
+        degree = 3 if len(columns) == 1 else 2
+        return np.stack(
+            [
+                np.prod(chosen, axis=0)
+                for number in range(1, degree + 1)
+                for chosen in combinations_with_replacement(columns, number)
+            ],
+            axis=1,
+        )
 
     def marginal(self, probability, name):
         """Sum probabilities over all quantities but one.
@@ -186,10 +206,11 @@ def _edges(name, draws, prior, n_bins):
 
 
 def prior_fractions_of(bins, prior):
-    """Prior probabilities of bins, shrunk towards the mean of all galaxies.
+    """Prior probabilities of bins: the mean of all galaxies, tilted for each of them.
 
-    Priors of galaxies differ, but not much. Each is Dirichlet distributed around their mean, with
-    the concentration of greatest likelihood, so that few draws for each galaxy suffice.
+    The logarithm of the prior of a galaxy over the mean prior is a cubic polynomial of the latent
+    values (a quadratic one of several quantities) of greatest likelihood, so that few draws for
+    each galaxy suffice.
 
     Parameters
     ----------
@@ -206,28 +227,38 @@ def prior_fractions_of(bins, prior):
     counts = bins.count(prior)
     distinct = np.array([len(np.unique(row)) for row in prior[bins.names[0]]], dtype=float)
     mean = counts.sum(axis=0) / counts.sum()
-    scaled = counts * (distinct / counts.sum(axis=1))[:, None]
-    strength = _concentration(scaled, mean)
-    return (scaled + strength * mean) / (scaled.sum(axis=1) + strength)[:, None]
+    shares, group = np.unique(counts, axis=0, return_inverse=True)
+    shares = shares / shares.sum(axis=1, keepdims=True)
+    n_draws = np.zeros(len(shares))
+    n_draws[group] = distinct
+    return _tilted(shares, n_draws, mean, bins.powers())[group]
 
 
-def _concentration(counts, mean):
-    """Concentration of a Dirichlet distribution of greatest likelihood, given its mean."""
-    used = mean > 0.0
-    step = -(-len(counts) // _MOST_ROWS)
-    counts, mean = counts[::step][:, used], mean[used]
+def _tilted(shares, n_draws, mean, powers):
+    """Mean probabilities times exponentials of polynomials, fitted by Newton steps.
 
-    def cost(log_concentration):
-        strength = np.exp(log_concentration) * mean
-        total = strength.sum()
-        gained = gammaln(counts + strength).sum() - len(counts) * gammaln(strength).sum()
-        return -gained - np.sum(gammaln(total) - gammaln(total + counts.sum(axis=1)))
-
-    return np.exp(minimize_scalar(cost, bounds=_CONCENTRATIONS, method="bounded").x)
+    Coefficients have a normal prior of `_TILT` for standardised powers.
+    """
+    powers = powers - mean @ powers
+    powers = powers / np.sqrt(np.maximum(mean @ powers**2, 1e-12))
+    with np.errstate(divide="ignore"):
+        log_mean = np.log(mean)
+    coefficients = np.zeros((len(shares), powers.shape[1]))
+    weight = n_draws[:, None]
+    for _ in range(_N_NEWTON):
+        fitted = softmax(log_mean + coefficients @ powers.T, axis=1)
+        gradient = weight * ((shares - fitted) @ powers) - coefficients / _TILT**2
+        first = fitted @ powers
+        second = np.einsum("nb,bi,bj->nij", fitted, powers, powers, optimize=True)
+        curvature = weight[..., None] * (second - first[:, :, None] * first[:, None, :])
+        curvature += np.eye(powers.shape[1]) / _TILT**2
+        step = np.linalg.solve(curvature, gradient[..., None])[..., 0]
+        coefficients += np.clip(step, -_LONGEST_STEP, _LONGEST_STEP)
+    return softmax(log_mean + coefficients @ powers.T, axis=1)
 
 
 def galaxy_likelihoods(bins, draws, fractions):
-    """Likelihood of each galaxy, averaged over each bin: posterior over prior probability.
+    """Likelihood of each galaxy in each bin, and its prior, both over the mean prior.
 
     Parameters
     ----------
@@ -240,13 +271,17 @@ def galaxy_likelihoods(bins, draws, fractions):
 
     Returns
     -------
-    likelihood : ndarray of shape (n, n_cells)
-        One where the data add nothing to the prior; zero in bins without prior. Since draws do
-        not exclude what is rare, posteriors are taken to include 0.1 % of their prior.
+    likelihood, relative_prior : ndarray of shape (n, n_cells)
+        Zero in bins without prior. Since draws do not exclude what is rare, posteriors are taken
+        to include 0.1 % of their prior.
     """
+    mean = fractions.mean(axis=0)
     posterior = bins.count(draws) / draws[bins.names[0]].shape[1]
-    ratio = np.divide(posterior, fractions, out=np.zeros_like(posterior), where=fractions > 0.0)
-    return np.where(fractions > 0.0, _PRIOR_SHARE + (1.0 - _PRIOR_SHARE) * ratio, 0.0)
+    posterior = _PRIOR_SHARE * fractions + (1.0 - _PRIOR_SHARE) * posterior
+    return tuple(
+        np.divide(part, mean, out=np.zeros_like(part), where=mean > 0.0)
+        for part in (posterior, fractions)
+    )
 
 
 def _latent(name, values):
