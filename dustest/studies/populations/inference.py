@@ -178,7 +178,9 @@ def _infer(estimator, sample, names, prior, rng, options):
     priors = {name: found.prior[name][used] for name in names}
     bins = make_bins(draws, priors)
     fractions = prior_fractions_of(bins, priors)
-    fit = _Fit(bins, *galaxy_likelihoods(bins, draws, fractions), {name: values[used] for name, values in covariates.items()})
+    smooth = SmoothPrior(bins.shape)
+    likelihoods = galaxy_likelihoods(bins, draws, fractions, smooth.low_modes())
+    fit = _Fit(bins, smooth, *likelihoods, {name: values[used] for name, values in covariates.items()})
     sampled = fit.sample(rng)
     detected = fit.averaged(sampled)
     assigned = fit.assigned(sampled)
@@ -186,7 +188,8 @@ def _infer(estimator, sample, names, prior, rng, options):
     weight = np.divide(
         assigned, of_posterior, out=np.zeros_like(assigned), where=of_posterior > 0.0
     )
-    posteriors, ess = _posteriors(found, used, bins, weight, rng)
+    percentiles = {name: _percentiles(bins, assigned, name) for name in names}
+    posteriors, ess = _posteriors(found, used, bins, weight, percentiles, rng)
     probability = detected
     of_bins = None
     if options["selection"] is not None:
@@ -264,6 +267,7 @@ class _Fit:
     """Likelihoods of galaxies in bins, with their covariates."""
 
     bins: object
+    prior: SmoothPrior
     likelihood: np.ndarray
     relative_prior: np.ndarray
     covariates: dict
@@ -293,7 +297,7 @@ class _Fit:
         return sample_densities(
             self.likelihood,
             self.relative_prior,
-            SmoothPrior(self.bins.shape),
+            self.prior,
             _N_DENSITIES,
             rng,
             atom=atom,
@@ -349,10 +353,20 @@ class _Fit:
         return QTable(rows) if rows else QTable(names=names, dtype=(str, str, float, float))
 
 
-def _posteriors(found, used, bins, weight, rng):
+def _percentiles(bins, assigned, name):
+    """Percentiles of one quantity by galaxy, shape (3, n), from probabilities of bins."""
+    cumulative = np.cumsum(bins.marginal(assigned, name), axis=1)
+    cumulative = np.pad(cumulative / cumulative[:, -1:], ((0, 0), (1, 0)))
+    levels = np.array(_PERCENTILES) / 100.0
+    edges = bins.edges[name]
+    return np.array([np.interp(levels, one, edges) for one in cumulative]).T
+
+
+def _posteriors(found, used, bins, weight, percentiles, rng):
     """Table of galaxies under the population, and their effective numbers of draws.
 
-    ``weight`` is that of a draw in each bin, shape (n, n_cells).
+    ``weight`` is that of a draw in each bin, shape (n, n_cells). ``percentiles`` are those of the
+    quantities of the population, which do not depend on the number of draws.
     """
     rows = np.flatnonzero(used)
     place = bins.place({name: found.draws[name][rows] for name in bins.names})
@@ -371,10 +385,14 @@ def _posteriors(found, used, bins, weight, rng):
     for name, values in found.draws.items():
         drawn = np.full((len(used), n_draws), np.nan)
         drawn[rows] = np.take_along_axis(values[rows], chosen, axis=1)
-        percentiles = np.full((3, len(used)), np.nan)
-        percentiles[:, rows] = np.percentile(drawn[rows], _PERCENTILES, axis=1)
+        summary = np.full((3, len(used)), np.nan)
+        summary[:, rows] = (
+            percentiles[name]
+            if name in percentiles
+            else np.percentile(drawn[rows], _PERCENTILES, axis=1)
+        )
         low, high = percentile_columns(name)
-        columns |= dict(zip((low, name, high), percentiles, strict=True))
+        columns |= dict(zip((low, name, high), summary, strict=True))
         unit = QUANTITIES[name].unit
         extra[f"{name}_draws"] = drawn if unit is None else drawn << unit
     flags = np.full(len(used), FLAGS["NO_DATA"].value, dtype=np.int32)

@@ -14,6 +14,8 @@ _ORDER = 3
 """Order of the differences of the log density that are penalised."""
 _MOST_MODES = {1: 26, 2: 60, 3: 90}
 """Modes of the deviations from the smoothest density, by number of quantities."""
+_LOW_MODES = 6
+"""Modes of log likelihoods for two smoothest ones."""
 _FREE_SCALE = 12.0
 """Standard deviation of the coefficients of the smoothest densities."""
 _AMPLITUDES = np.geomspace(0.08, 5.0, 7)
@@ -90,22 +92,9 @@ class SmoothPrior:
         self.n_free = len(free)
         self.basis = np.concatenate([_FREE_SCALE * polynomials, modes], axis=1)
 
-    def log_density(self, parameters, amplitude):
-        """Log densities, without their normalisation.
-
-        Parameters
-        ----------
-        parameters : ndarray of shape (n_modes, n_chains)
-            Coefficients with a standard normal prior.
-        amplitude : float
-            Standard deviation of the log density around the smoothest one.
-
-        Returns
-        -------
-        ndarray of shape (n_cells, n_chains)
-            Log densities.
-        """
-        return self.scaled_basis(amplitude) @ parameters
+    def low_modes(self):
+        """The smoothest modes (ndarray of shape (n_cells, n_modes)), for log likelihoods."""
+        return self.basis[:, : self.n_free + _LOW_MODES * self.n_free // 2]
 
     def scaled_basis(self, amplitude):
         """Basis of the log density at an amplitude (ndarray of shape (n_cells, n_modes))."""

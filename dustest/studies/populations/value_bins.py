@@ -5,12 +5,12 @@ from functools import cached_property
 from itertools import combinations_with_replacement
 
 import numpy as np
-from scipy.special import softmax
+from scipy.special import logsumexp
 
 from dustest.data.errors import InputError
 from dustest.data.quantities import QUANTITIES
 
-__all__ = ["ValueBins", "galaxy_likelihoods", "make_bins", "prior_fractions_of"]
+__all__ = ["ValueBins", "galaxy_likelihoods", "make_bins", "prior_fractions_of", "tilted"]
 
 _N_BINS = {1: 48, 2: 20, 3: 12}
 """Bins of each quantity by the number of quantities."""
@@ -22,8 +22,10 @@ _PRIOR_SHARE = 1e-3
 """Share of the prior that is added to each posterior."""
 _TILT = 1.0
 """Standard deviation of the coefficients by which priors of galaxies differ from their mean."""
-_N_NEWTON = 12
-_LONGEST_STEP = 0.5
+_N_NEWTON = 40
+_DAMPING = (1e-6, 1e12)
+_CONVERGED = 0.01
+"""Gain of the log posterior density of a step, below which a fit has converged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,40 +227,23 @@ def prior_fractions_of(bins, prior):
         They sum to one for each galaxy.
     """
     counts = bins.count(prior)
-    distinct = np.array([len(np.unique(row)) for row in prior[bins.names[0]]], dtype=float)
     mean = counts.sum(axis=0) / counts.sum()
     shares, group = np.unique(counts, axis=0, return_inverse=True)
-    shares = shares / shares.sum(axis=1, keepdims=True)
     n_draws = np.zeros(len(shares))
-    n_draws[group] = distinct
-    return _tilted(shares, n_draws, mean, bins.powers())[group]
-
-
-def _tilted(shares, n_draws, mean, powers):
-    """Mean probabilities times exponentials of polynomials, fitted by Newton steps.
-
-    Coefficients have a normal prior of `_TILT` for standardised powers.
-    """
+    n_draws[group] = _distinct(prior[bins.names[0]])
+    shares = shares / shares.sum(axis=1, keepdims=True)
+    powers = bins.powers()
     powers = powers - mean @ powers
-    powers = powers / np.sqrt(np.maximum(mean @ powers**2, 1e-12))
-    with np.errstate(divide="ignore"):
-        log_mean = np.log(mean)
-    coefficients = np.zeros((len(shares), powers.shape[1]))
-    weight = n_draws[:, None]
-    for _ in range(_N_NEWTON):
-        fitted = softmax(log_mean + coefficients @ powers.T, axis=1)
-        gradient = weight * ((shares - fitted) @ powers) - coefficients / _TILT**2
-        first = fitted @ powers
-        second = np.einsum("nb,bi,bj->nij", fitted, powers, powers, optimize=True)
-        curvature = weight[..., None] * (second - first[:, :, None] * first[:, None, :])
-        curvature += np.eye(powers.shape[1]) / _TILT**2
-        step = np.linalg.solve(curvature, gradient[..., None])[..., 0]
-        coefficients += np.clip(step, -_LONGEST_STEP, _LONGEST_STEP)
-    return softmax(log_mean + coefficients @ powers.T, axis=1)
+    powers = _TILT * powers / np.sqrt(np.maximum(mean @ powers**2, 1e-12))
+    return tilted(shares, n_draws, np.broadcast_to(mean, shares.shape), powers)[group]
 
 
-def galaxy_likelihoods(bins, draws, fractions):
+def galaxy_likelihoods(bins, draws, fractions, basis):
     """Likelihood of each galaxy in each bin, and its prior, both over the mean prior.
+
+    The logarithm of the likelihood is smooth: a combination of the columns of ``basis`` of
+    greatest posterior density. Counts of draws alone are too noisy where the prior is low, and
+    noise would make the population wider (Essick & Farr 2022).
 
     Parameters
     ----------
@@ -268,6 +253,8 @@ def galaxy_likelihoods(bins, draws, fractions):
         Draws of posteriors by quantity.
     fractions : ndarray of shape (n, n_cells)
         Prior probabilities of the bins.
+    basis : ndarray of shape (n_cells, n_modes)
+        Modes of log likelihoods, whose coefficients have a standard normal prior.
 
     Returns
     -------
@@ -276,12 +263,75 @@ def galaxy_likelihoods(bins, draws, fractions):
         to include 0.1 % of their prior.
     """
     mean = fractions.mean(axis=0)
-    posterior = bins.count(draws) / draws[bins.names[0]].shape[1]
+    shares = bins.count(draws) * (mean > 0.0)
+    shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1.0)
+    posterior = tilted(shares, _distinct(draws[bins.names[0]]), fractions, basis)
     posterior = _PRIOR_SHARE * fractions + (1.0 - _PRIOR_SHARE) * posterior
     return tuple(
         np.divide(part, mean, out=np.zeros_like(part), where=mean > 0.0)
         for part in (posterior, fractions)
     )
+
+
+def tilted(shares, n_draws, start, modes):
+    """Probabilities times exponentials of smooth functions, fitted to shares of draws.
+
+    Parameters
+    ----------
+    shares : ndarray of shape (n, n_cells)
+        Fractions of draws in each bin.
+    n_draws : ndarray of shape (n,)
+        Numbers of draws.
+    start : ndarray of shape (n, n_cells)
+        Probabilities without tilt.
+    modes : ndarray of shape (n_cells, n_modes)
+        Functions whose coefficients have a standard normal prior.
+
+    Returns
+    -------
+    fitted : ndarray of shape (n, n_cells)
+        Probabilities at the coefficients of greatest posterior density.
+    """
+    with np.errstate(divide="ignore"):
+        log_start = np.log(start)
+    n_modes = modes.shape[1]
+    products = (modes[:, :, None] * modes[:, None, :]).reshape(len(modes), -1)
+    best = np.zeros((len(shares), n_modes))
+    fitted, value = _tilt(best, log_start, shares, n_draws, modes)
+    damping = np.ones(len(shares))
+    for _ in range(_N_NEWTON):
+        first = fitted @ modes
+        second = (fitted @ products).reshape(-1, n_modes, n_modes)
+        curvature = n_draws[:, None, None] * (second - first[:, :, None] * first[:, None, :])
+        curvature += (1.0 + damping[:, None, None]) * np.eye(n_modes)
+        gradient = n_draws[:, None] * (shares @ modes - first) - best
+        proposed = best + np.linalg.solve(curvature, gradient[..., None])[..., 0]
+        new, new_value = _tilt(proposed, log_start, shares, n_draws, modes)
+        gain = new_value - value
+        better = gain >= 0.0
+        best, fitted = (
+            np.where(better[:, None], *pair) for pair in ((proposed, best), (new, fitted))
+        )
+        value = np.where(better, new_value, value)
+        damping = np.clip(np.where(better, 0.2, 8.0) * damping, *_DAMPING)
+        if np.all(better & (gain < _CONVERGED)):
+            break
+    return fitted
+
+
+def _tilt(coefficients, log_start, shares, n_draws, modes):
+    """Tilted probabilities, and the log posterior density of the coefficients."""
+    log_density = log_start + coefficients @ modes.T
+    log_density -= logsumexp(log_density, axis=1, keepdims=True)
+    known = np.where(shares > 0.0, log_density, 0.0)
+    value = n_draws * np.sum(shares * known, axis=1) - 0.5 * np.sum(coefficients**2, axis=1)
+    return np.exp(log_density), value
+
+
+def _distinct(draws):
+    """Numbers of different draws of galaxies (ndarray of float of shape (n,))."""
+    ordered = np.sort(draws, axis=1)
+    return 1.0 + np.count_nonzero(np.diff(ordered, axis=1), axis=1)
 
 
 def _latent(name, values):
