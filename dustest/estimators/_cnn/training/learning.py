@@ -148,7 +148,7 @@ def calibrated(networks, data):
     draws, truth, context = _predicted(bare, data, np.arange(len(data)))
     calibration = Calibration.learn(task.targets[0], draws, truth)
     draws = calibration.corrected(draws)
-    mean_posterior = MeanPosterior.of(*conditions(context, len(task.bands)), draws, truth)
+    mean_posterior = MeanPosterior.of(*conditions(context, task.layout), draws, truth)
     return Ensemble(task, networks.scaler, networks.weights, calibration, mean_posterior)
 
 
@@ -170,7 +170,7 @@ def mean_posterior_of(networks, data, rows):
         Mean posterior over these galaxies; None without a galaxy of known truth.
     """
     draws, truth, context = _predicted(networks, data, rows)
-    return MeanPosterior.of(*conditions(context, len(networks.task.bands)), draws, truth)
+    return MeanPosterior.of(*conditions(context, networks.task.layout), draws, truth)
 
 
 def _some(rows):
