@@ -40,7 +40,7 @@ def read_galaxies(folder, n, n_jobs):
         stamps.append(np.stack(columns, axis=1))
         ratios = [np.asarray(sample[f"snr_{band}"]) for band in BANDS]
         snr.append(np.max(ratios, axis=0))
-    return np.concatenate(stamps), np.concatenate(snr)
+    return np.concatenate(stamps)[:n], np.concatenate(snr)[:n]
 
 
 def add_twins(train, test, share, most_noise, rng):

@@ -22,6 +22,7 @@ __all__ = [
     "cite",
     "compare",
     "get_estimator",
+    "infer_population",
     "list_estimators",
     "reproduce",
 ]
@@ -42,6 +43,7 @@ _HOMES = {
     "cite": "dustest.citations",
     "compare": "dustest.report.compare",
     "get_estimator": "dustest.estimators.registry",
+    "infer_population": "dustest.studies.populations.inference",
     "list_estimators": "dustest.estimators.registry",
     "reproduce": "dustest.reproduction.pipeline",
 }

@@ -121,9 +121,9 @@ class BagpipesEstimator(DustEstimator):
         `~dustest.physics.JointPrior`. Only the tables take them; see the notes.
     redshift : {"fixed", "free"}, optional
         Whether the redshift is that of the sample, or has a prior: the ``redshift_density`` of the
-        sample, otherwise that of its ``redshift_samples``, otherwise a Gaussian of the width
-        ``redshift_err``, cut at three standard deviations. Galaxies without any of these keep a
-        fixed redshift, with a warning. Only the tables take densities.
+        sample, otherwise that of its ``redshift_samples`` above 0, otherwise a Gaussian of the
+        width ``redshift_err``, cut at three standard deviations. Galaxies without any of these
+        keep a fixed redshift, with a warning. Only the tables take densities.
     cosmology : `~astropy.cosmology.FLRW`, optional
         Cosmology of the distances and of the ages of the Universe, by default that of Bagpipes,
         ``FlatLambdaCDM(H0=70, Om0=0.3)``. Only the tables take another one; their stars are at
@@ -139,14 +139,15 @@ class BagpipesEstimator(DustEstimator):
         outlier, see the notes; only the tables have it.
     fractional_error : tuple of float or None, optional
         Limits ``(low, high)``, from 0 to 1, of the uniform prior of an error of the photometry as
-        a fraction of the flux, one for each instrument, that is integrated over; by default there
-        is none. The columns ``fractional_error_<INSTRUMENT>`` are its posterior mean. It is added
-        to the ``error_floor``, and multiplies the time of a fit by six for one instrument, by 16
-        for two; only the tables have it.
+        a fraction of the flux of the model, one for each instrument, that is integrated over; by
+        default there is none. The columns ``fractional_error_<INSTRUMENT>`` are its posterior
+        mean. It is added to the ``error_floor``, and multiplies the time of a fit by six for one
+        instrument, by 16 for two; only the tables have it.
     zero_points : mapping of str to float or `~astropy.units.Quantity`, Table or None, optional
         Corrections of zero points by band: factors by which fluxes, their errors and limits are
         multiplied, or offsets in mag that are added to magnitudes. Also the table that
-        `fit_zero_points` returns. Bands that are not named are not corrected.
+        `fit_zero_points` returns. Bands that are not named are not corrected; those that the
+        sample lacks give a warning.
     template_error : callable, Table, array_like of shape (n, 2) or None, optional
         Relative error of the models by rest wavelength in Angstrom, which is added in quadrature
         at the pivot wavelength of each band, as in EAZY: a function, or ascending
@@ -197,7 +198,8 @@ class BagpipesEstimator(DustEstimator):
     A_V given the mass, replaces the prior of this parameter between its limits, and leaves those
     of all others as they are. That of another quantity, such as log sSFR given mass and age of the
     Universe, multiplies the density of the models, whose own distribution of this quantity stays.
-    Models are weighted by the ratio of the priors, averaged over their masses. Masses are those
+    Models are weighted by the ratio of the priors, averaged over their masses. A_V in joint priors
+    is that of the screen if ``dust:frac_clear`` lets light through. Masses are those
     of the observed flux, without magnification. ``A_V_information`` and ``AT_PRIOR_EDGE`` refer to
     ``priors`` alone.
 

@@ -114,6 +114,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     without_effect : tuple of str
         Parameters that do not change the distributions of a galaxy, so that a calibration is
         valid with any value of them.
+    needs_estimators : bool
+        Whether the estimator is made from others, so that it has no use without parameters.
     fewest_galaxies : int
         Smallest number of galaxies from which the estimator learns.
     references : tuple of str
@@ -138,6 +140,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     pretrained: ClassVar[tuple] = ()
     packages: ClassVar[tuple] = ()
     without_effect: ClassVar[tuple] = ()
+    needs_estimators: ClassVar[bool] = False
     fewest_galaxies: ClassVar[int] = 1
     references: ClassVar[tuple] = ()
 
@@ -192,6 +195,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     def _drawn_quantities(self):
         """Names of the quantities that `_estimate` may draw, without those derived from others."""
         names = {*self._wanted, *self._parameters}.intersection(offered(self.gives))
+        if self._learns:
+            names.intersection_update(self._target_names)
         return tuple(
             name for name, one in QUANTITIES.items() if name in names and one.derivation is None
         )

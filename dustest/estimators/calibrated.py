@@ -107,6 +107,7 @@ class CalibratedEstimator(DustEstimator):
     """
 
     uncertainty: ClassVar[str] = "conformal"
+    needs_estimators: ClassVar[bool] = True
     references: ClassVar[tuple] = ("Kuleshov2018", "Romano2019")
 
     def __init__(self, estimator=None, random_state=None):

@@ -602,7 +602,8 @@ class TestFinetune:
             ]
             assert [row["mae_before"], row["mae_after"]] == pytest.approx(errors)
             assert row["change"] == pytest.approx(errors[1] / errors[0] - 1.0)
-            assert 0.0 < row["change_err"] < 0.5
+            # Of the ratio of errors, which is large for galaxies that the network has unlearned.
+            assert 0.0 < row["change_err"] < 0.4 * (1.0 + row["change"])
             covered = compute_metrics(
                 cnn.estimate(sample)["A_V"],
                 truth["A_V"],

@@ -58,7 +58,7 @@ def reweigh(table, prior):
         np.where(some[:, None] & known[:, None], log_weight, -np.inf) - highest[:, None]
     )
     table = table.copy()
-    effective = _effective_number(weight, log_weight)
+    effective = _effective_number(weight, next(iter(draws.values())))
     table[ESS] = np.where(known, effective, np.nan)
     low = known & (effective < _LEAST_ESS)
     table["flags"] = np.where(low, table["flags"] | FLAGS["LOW_ESS"].value, table["flags"])
@@ -147,10 +147,10 @@ def _warn_of_impossible(n, n_rows):
         warnings.warn(msg, DustestWarning, stacklevel=4)
 
 
-def _effective_number(weight, identity):
-    """Effective number of different draws (Kish 1965); equal draws have equal weights."""
-    order = np.argsort(identity, axis=1, kind="stable")
-    ordered = np.take_along_axis(np.nan_to_num(identity, neginf=-1e300), order, axis=1)
+def _effective_number(weight, values):
+    """Effective number of different draws (Kish 1965), which may be there several times."""
+    order = np.argsort(values, axis=1, kind="stable")
+    ordered = np.take_along_axis(np.nan_to_num(values), order, axis=1)
     is_new = np.diff(ordered, axis=1, prepend=-np.inf) != 0
     n, m = weight.shape
     run = np.cumsum(is_new, axis=1) - 1 + m * np.arange(n)[:, None]

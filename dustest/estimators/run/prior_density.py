@@ -6,8 +6,8 @@ from scipy.special import logsumexp
 __all__ = ["log_density"]
 
 _N_PLACES = 257
-_POWER = 0.6
-"""Power of the number of draws that a kernel reaches over, on either side."""
+_FEWEST_IN_REACH = 25
+"""Smallest number of draws that a kernel reaches over, on either side."""
 _WIDTH = 0.4
 """Standard deviation of a kernel over the range of these draws."""
 _LEAST = 1e-6
@@ -30,7 +30,8 @@ def log_density(sample, values):
     Returns
     -------
     log_density : ndarray of the same shape
-        Natural logarithm, per unit of the values; minus infinity outside the sample, NaN for NaN.
+        Natural logarithm, per unit of the values; beyond the sample that at its end, since few
+        draws do not show where a prior ends. NaN for NaN.
 
     References
     ----------
@@ -41,17 +42,17 @@ def log_density(sample, values):
     >>> import numpy as np
     >>> from dustest.estimators.run.prior_density import log_density
     >>> sample = np.random.default_rng(1).uniform(0.0, 4.0, 4000)
-    >>> np.exp(log_density(sample, np.array([0.001, 2.0, 5.0]))).round(1)
-    array([0.2, 0.2, 0. ])
+    >>> np.exp(log_density(sample, np.array([1.0, 2.0]))).round(1)
+    array([0.2, 0.3])
     """
     draws = np.sort(sample[np.isfinite(sample)])
     span = draws[-1] - draws[0]
     if span == 0.0:
         return np.where(np.isnan(values), np.nan, np.where(values == draws[0], 0.0, -np.inf))
-    reach = max(int(len(draws) ** _POWER), 2)
+    reach = max(int(np.sqrt(len(draws))), _FEWEST_IN_REACH)
     number = np.arange(len(draws))
-    far = draws[np.minimum(number + reach, len(draws) - 1)]
-    width = _WIDTH * (far - draws[np.maximum(number - reach, 0)])
+    first, last = np.maximum(number - reach, 0), np.minimum(number + reach, len(draws) - 1)
+    width = _WIDTH * (draws[last] - draws[first]) * (2 * reach / (last - first))
     width = np.maximum(width, _LEAST * span)
     places = np.unique(np.quantile(draws, np.linspace(0.0, 1.0, _N_PLACES)))
     terms = [
@@ -60,6 +61,4 @@ def log_density(sample, values):
     ]
     log_p = logsumexp(np.concatenate(terms, axis=1), axis=1)
     log_p -= np.log(len(draws) * np.sqrt(2.0 * np.pi))
-    found = np.interp(values, places, log_p)
-    outside = (values < draws[0] - _LEAST * span) | (values > draws[-1] + _LEAST * span)
-    return np.where(outside, -np.inf, found)
+    return np.interp(values, places, log_p)

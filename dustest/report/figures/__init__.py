@@ -13,6 +13,7 @@ from dustest.report.figures.calibration import (
     plot_pit,
     plot_ranks,
 )
+from dustest.report.figures.densities import plot_density
 from dustest.report.figures.forecasts import plot_forecast
 from dustest.report.figures.network_layers import plot_network
 from dustest.report.figures.occlusion import plot_occlusion
@@ -48,6 +49,7 @@ __all__ = [
     "plot_attenuation_ratio",
     "plot_coverage",
     "plot_coverage_cells",
+    "plot_density",
     "plot_forecast",
     "plot_main_sequence",
     "plot_network",

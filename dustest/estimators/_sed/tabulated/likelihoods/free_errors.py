@@ -1,13 +1,16 @@
 """Likelihoods with a fractional error of each instrument that is integrated over."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 from scipy.special import logsumexp, softmax
 
 from dustest.data.bands import get_band
-from dustest.estimators._sed.tabulated.likelihoods.data_likelihood import Residuals
+from dustest.estimators._sed.tabulated.likelihoods.data_likelihood import (
+    Residuals,
+    refine_near,
+)
 from dustest.estimators._sed.tabulated.likelihoods.gaussian import Likelihood
 
 __all__ = ["FreeErrors", "instruments_of"]
@@ -84,17 +87,28 @@ class FreeErrors:
 
     def of(self, models):
         """Compute the likelihood of models; see `ClosedForm.of`."""
-        _, found, log_weight = self._each(models)
-        most = np.argmax(log_weight, axis=0)
-        every = np.arange(len(most))
-        rest = (
-            np.stack([getattr(one, name) for one in found]) for name in ("chi2", "best", "error")
-        )
-        return Likelihood(logsumexp(log_weight, axis=0), *(part[most, every] for part in rest))
+        every = _Some(models.flux, models.low, models.high, models.masses)
+        excess = self._excess(every)
+        # The greatest fractions give an upper bound.
+        bound = self._part(self._errors(excess, self._by_band.max(axis=0))).of(every)
+        found = Likelihood(*(part.copy() for part in bound.parts))
+
+        def integrate(index):
+            if not len(index):
+                return
+            _, parts, log_weight = self._each(every.take(index), excess[index])
+            found.log_weight[index] = logsumexp(log_weight, axis=0)
+            most, own = np.argmax(log_weight, axis=0), np.arange(len(index))
+            for name in ("chi2", "best", "error"):
+                values = np.stack([getattr(one, name) for one in parts])
+                getattr(found, name)[index] = values[most, own]
+
+        refine_near(found.log_weight, integrate)
+        return found
 
     def draw_masses(self, models, likelihood, rng):  # noqa: ARG002 - of one fraction
         """Draw masses of models from their posterior; see `ClosedForm.draw_masses`."""
-        errors, found, log_weight = self._each(models)
+        errors, found, log_weight = self._each(models, self._excess(models))
         below = np.cumsum(softmax(log_weight, axis=0), axis=0)
         chosen = np.sum(below[:-1] < rng.random(below.shape[1]), axis=0)
         log_mass = np.empty(len(chosen))
@@ -107,7 +121,7 @@ class FreeErrors:
 
     def residuals(self, models, log_mass):
         """Compare models with the photometry, averaged over the fractions of each model."""
-        errors, _, log_weight = self._each(models)
+        errors, _, log_weight = self._each(models, self._excess(models))
         weight = softmax(log_weight, axis=0)
         found = [self._part(error).residuals(models, log_mass) for error in errors]
         mean = weight.mean(axis=1)
@@ -122,28 +136,50 @@ class FreeErrors:
         """Likelihood with some errors of each model."""
         return self._make(replace(self._data, error=error))
 
-    def _each(self, models):
+    def _errors(self, excess, fractions):
+        """Errors (n, n_bands) of models, with fractions (n_bands,)."""
+        return self._data.error * np.sqrt(1.0 + fractions**2 * excess)
+
+    def _each(self, models, excess):
         """Errors and likelihoods by set of fractions, and their logarithms with the prior."""
-        expected, measured = self._expected(models), self._measured
         errors, found, log_weight = [], [], []
         for by_band, log_prior in zip(self._by_band, self._log_prior, strict=True):
-            error = np.sqrt(self._data.error**2 + np.square(by_band * expected))
+            error = self._errors(excess, by_band)
             one = self._part(error).of(models)
-            widening = np.sum(np.log(error[:, measured] / self._data.error[measured]), axis=1)
+            wider = error[:, self._measured] / self._data.error[self._measured]
             errors.append(error)
             found.append(one)
-            log_weight.append(one.log_weight + log_prior - widening)
+            log_weight.append(one.log_weight + log_prior - np.log(wider).sum(axis=1))
         return errors, found, np.stack(log_weight)
 
-    def _expected(self, models):
-        """Fluxes (n, n_bands) of the models at their best masses, with a middling fraction."""
-        flux, variance = models.flux, self._data.error**2
-        expected = np.zeros(flux.shape)
+    def _excess(self, models):
+        """Squares (n, n_bands) of fluxes of the models in standard errors.
+
+        The fluxes are those at their best masses, with a middling fraction.
+        """
+        rate = models.flux / self._data.error
+        number = self._data.flux / self._data.error
+        excess = np.zeros(rate.shape)
         for _ in range(_N_STEPS):
-            weight = 1.0 / (variance + np.square(self._middle * expected))
+            weight = rate / (1.0 + self._middle**2 * excess)
             with np.errstate(divide="ignore", invalid="ignore"):
-                best = np.einsum("mb,mb,b->m", flux, weight, self._data.flux)
-                best /= np.einsum("mb,mb,mb->m", flux, flux, weight)
-            mass = np.clip(np.nan_to_num(best), *models.masses)
-            expected = flux * mass[:, np.newaxis]
-        return expected
+                best = (weight @ number) / np.einsum("mb,mb->m", weight, rate)
+            best[~np.isfinite(best)] = 0.0  # models without light
+            mass = np.clip(best, *models.masses)
+            excess = np.square(rate * mass[:, np.newaxis])
+        return excess
+
+
+@dataclass(frozen=True, eq=False)
+class _Some:
+    """What a likelihood needs of models: see `Models`."""
+
+    flux: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    masses: tuple
+
+    def take(self, index):
+        """Select models."""
+        masses = tuple(limit[index] for limit in self.masses)
+        return _Some(self.flux[index], self.low[index], self.high[index], masses)
