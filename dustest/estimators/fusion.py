@@ -375,17 +375,37 @@ class FusionEstimator(DustEstimator):
     # ---- estimating ---------------------------------------------------------------------
 
     def estimate(self, X, *, output=None, resume=False, n_jobs=None, progress=None, draws=0):
-        """Estimate all quantities, see `DustEstimator.estimate`; members have ``n_jobs`` workers.
+        """Estimate all quantities of the result, and the share of each member.
 
         Parameters
         ----------
-        X, output, resume, n_jobs, progress, draws
-            As of `DustEstimator.estimate`.
+        X : GalaxySample or anything that `~dustest.data.as_sample` takes
+            n galaxies.
+        output : str or path-like, optional
+            File for the result, and its store of finished rows.
+        resume : bool, optional
+            Whether to use the rows of an earlier run with the same ``output``.
+        n_jobs : int, optional
+            Number of workers of each member, and of the fusion.
+        progress : bool, optional
+            Whether to show progress bars; by default on terminals.
+        draws : int, optional
+            Number of draws to keep.
 
         Returns
         -------
         table : DustTable
             n rows in the order of ``X``, with ``share_<member>`` in bits.
+
+        Raises
+        ------
+        InputError
+            As of `DustEstimator.estimate`.
+
+        Warns
+        -----
+        DustestWarning
+            If a member is left out since the sample has none of the data that it needs.
         """
         options = {"output": output, "resume": resume, "progress": progress, "draws": draws}
         self._n_jobs = n_jobs
