@@ -130,7 +130,9 @@ class FusionEstimator(DustEstimator):
     deviates of ranks among draws from it. Members that use the same photometry err in the same
     direction: the correlation of their errors is measured on the galaxies of ``fit``, and the
     likelihoods are combined by generalised least squares [2]_. The prior is that of the first
-    member. With 500 galaxies or more, intervals are then corrected as by `calibrate`.
+    member. With 500 galaxies or more, intervals are then corrected as by `calibrate`. Posteriors
+    that pile up at zero dust are no Gaussians in any coordinate: measure a product beside its
+    members before you use it.
 
     References
     ----------
@@ -183,6 +185,8 @@ class FusionEstimator(DustEstimator):
     def _cite(cls, cited, parameters):
         """Add the references of the fusion."""
         super()._cite(cited, parameters)
+        if parameters.get("method") == _PRODUCT:
+            cited.use("Lyons1988")
 
     # ---- members ------------------------------------------------------------------------
 
