@@ -323,7 +323,7 @@ class TestTabulated:
     def test_densities_of_redshift_are_counted(self):
         table = galaxies([50.0] * 5, redshift=[7.0, 8.0, 7.0])
         table["redshift_samples"] = np.array([[7.0, 7.1], [7.9, 8.1], [np.nan, np.nan]])
-        with pytest.warns(DustestWarning, match="1 of 3 galaxies have no error above 0 and no de"):
+        with pytest.warns(DustestWarning, match="1 of 3 galaxies have no error above 0, no dens"):
             BagpipesEstimator(redshift="free")._ready(table)
 
     @pytest.mark.parametrize("parameters", [{"engine": "bagpipes"}, {"escalate": True}])
@@ -571,6 +571,16 @@ class TestFlags:
             assert np.isfinite(data.flux).all()
             assert np.isfinite(data.flux_err).all()
             assert (data.flux_err > 0).all()
+
+    @pytest.mark.parametrize(("flux", "error"), [(1e300, 1.0), (-1e300, 1.0), (1.0, 1e-300)])
+    def test_numbers_beyond_double_precision_fail_with_their_band(self, flux, error):
+        batch = make_batch(as_sample(galaxies([1.0] * 5)))
+        batch.flux[0, 2], batch.flux_err[0, 2] = flux, error
+        match = rf"flux in {BANDS[2]} must be that of a galaxy, got {flux:.3g} \+- ".replace(
+            "+3", r"\+3"
+        )
+        with pytest.raises(RuntimeError, match=match):
+            usable_data(batch, 0, None)
 
 
 class TestPoorFit:

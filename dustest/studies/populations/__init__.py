@@ -1,0 +1,1 @@
+"""Distributions of quantities in samples of galaxies, from the posteriors of all galaxies."""

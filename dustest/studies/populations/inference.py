@@ -1,0 +1,472 @@
+"""`infer_population`: distributions of a sample from the posteriors of all its galaxies."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Integral
+
+import numpy as np
+from astropy.table import QTable
+
+from dustest.data.checks.numbers import check_number
+from dustest.data.checks.values import to_floats
+from dustest.data.containers.results import DustTable
+from dustest.data.errors import DustestWarning, InputError
+from dustest.data.files.paths import installed_version
+from dustest.data.flags import FLAGS
+from dustest.data.identity.seeds import as_generator
+from dustest.data.messages import shown
+from dustest.data.quantities import QUANTITIES, check_quantity, percentile_columns
+from dustest.studies.populations.gathering import gather, is_draws
+from dustest.studies.populations.result import InferredPopulation, PopulationSet
+from dustest.studies.populations.selection import detection_probability
+from dustest.studies.populations.smooth_density import SmoothPrior, sample_densities
+from dustest.studies.populations.value_bins import (
+    galaxy_likelihoods,
+    make_bins,
+    prior_fractions_of,
+)
+
+__all__ = ["infer_population"]
+
+_MOST_QUANTITIES = 3
+_LEAST_GALAXIES = 10
+_LEAST_DRAWS = 100
+_N_DENSITIES = 600
+_PERCENTILES = (16.0, 50.0, 84.0)
+_LEAST_ESS = 30.0
+"""Effective draws of a galaxy under the population, below which it is flagged."""
+_BY_PRIOR = 0.01
+"""Fraction of the population in an outer bin from which the range of the prior matters."""
+_OPEN_QUESTION = (0.05, 0.95)
+_FEW_DETECTED = 0.05
+
+
+def infer_population(
+    estimator,
+    sample=None,
+    *,
+    quantities="A_V",
+    trend=(),
+    selection=None,
+    prior=None,
+    n_draws=1000,
+    random_state=None,
+):
+    """Infer the distribution of A_V, or of several quantities, from all posteriors of a sample.
+
+    Medians of single galaxies are pulled towards the prior and scattered by errors, so that their
+    distribution is not that of the sample. Here the posterior of each galaxy is divided by its
+    prior, and a smooth density is fitted to these likelihoods of all galaxies together. The
+    starting prior then matters little.
+
+    Parameters
+    ----------
+    estimator : DustEstimator, dict of str to DustEstimator, DustTable, or dict of str to array
+        A fitted estimator with a posterior and a proper prior, or several by name; a table with
+        draws, from ``estimate(sample, draws=1000)``; or draws of shape (n, n_draws) by quantity.
+    sample : GalaxySample or anything that `~dustest.data.as_sample` takes, optional
+        n galaxies; only needed for covariates if draws are given.
+    quantities : str or tuple of str, optional
+        Up to three quantities, whose joint distribution is inferred.
+    trend : str, sequence of str, or dict of str to array_like of shape (n,), optional
+        Covariates on which the distribution depends: columns of the sample or of the table, or
+        values by name, such as redshift or M_UV. They have no errors.
+    selection : callable or (Table, array_like of bool), optional
+        Probability of detection: a function of arrays of the quantities, in this order; or the
+        true values of simulated galaxies, with all that were too faint, and whether each of them
+        is detected. The result is then the distribution before the selection.
+    prior : frozen distribution of scipy.stats, array_like, or dict of str to these, optional
+        Prior of the posteriors by quantity, as a distribution, or draws of shape (n_draws,) or
+        (n, n_draws). Needed with draws; by default that of ``estimator.sample_prior``.
+    n_draws : int, optional
+        Draws from the posterior of each galaxy, at least 100.
+    random_state : int, Generator or None, optional
+        Seed.
+
+    Returns
+    -------
+    population : InferredPopulation or PopulationSet
+        Density, mean, width and fractions with their errors, and the galaxies under the
+        population in ``posteriors``; or those of several estimators by name.
+
+    Raises
+    ------
+    InputError
+        If the input is invalid, a prior is improper or missing, or there are fewer than ten
+        galaxies with a posterior.
+
+    Warns
+    -----
+    DustestWarning
+        If an estimator is not calibrated, or galaxies without posterior are left out.
+
+    Notes
+    -----
+    The density is a histogram in the latent values of each quantity (asinh(A_V / 0.1 mag),
+    ln R_V), with a Gaussian prior of its logarithm that penalises third differences: without
+    evidence for other shapes, it is normal. How far it may deviate is averaged over, and so is
+    an excess in the first bin, for galaxies without dust, if A_V (or another single quantity that
+    is not negative) is inferred. The posterior is sampled by Hamiltonian Monte Carlo. Bands
+    include the errors of single galaxies and their number, not those of a wrong calibration.
+
+    A trend multiplies the density of each galaxy by an exponential of the standardised latent
+    value times the standardised covariate, so that the mean depends linearly on the
+    covariate where changes are small. The density is that of the sample, averaged over it.
+
+    The likelihood is that of the data given redshift and brightness: priors of networks depend on
+    them, and the free mass of SED fits has the same effect. A selection by brightness therefore
+    does not change likelihoods, and divides the distribution of the detected galaxies. It should
+    come from simulated galaxies of the same brightness distribution.
+
+    References
+    ----------
+    Hogg, Myers & Bovy 2010, ApJ 725, 2166 (importance weights); Silverman 1982, Ann. Statist.
+    10, 795 (third differences); Loredo 2004, AIP Conf. Proc. 735, 195 (selection); Neal 2011,
+    Handbook of Markov Chain Monte Carlo, chapter 5.
+
+    Examples
+    --------
+    Galaxies with A_V of 0.5 mag on average, each measured with an error of 0.3 mag:
+
+    >>> import numpy as np
+    >>> from scipy import stats
+    >>> from dustest import infer_population
+    >>> rng = np.random.default_rng(1)
+    >>> measured = rng.normal(0.5, 0.1, size=300) + rng.normal(0.0, 0.3, size=300)
+    >>> draws = {"A_V": measured[:, None] + rng.normal(0.0, 0.3, size=(300, 500))}
+    >>> flat = stats.uniform(-3.0, 8.0)
+    >>> population = infer_population(draws, prior=flat, random_state=1)
+    >>> mean, width = population.mean(), population.width()
+    >>> abs(mean.value - 0.5) < 3 * mean.err, width.value < 0.25
+    (True, True)
+    """
+    names = _checked_quantities(quantities)
+    check_number(n_draws, "n_draws", _LEAST_DRAWS, kind=Integral)
+    rng = as_generator(random_state)
+    options = {"trend": trend, "selection": selection, "n_draws": int(n_draws)}
+    if isinstance(estimator, Mapping) and not is_draws(estimator):
+        if not estimator:
+            msg = "estimator must have at least one estimator, got an empty dictionary"
+            raise InputError(msg)
+        return PopulationSet(
+            {
+                str(name): _infer(one, sample, names, prior, rng, options)
+                for name, one in estimator.items()
+            }
+        )
+    return _infer(estimator, sample, names, prior, rng, options)
+
+
+def _checked_quantities(quantities):
+    """Names of quantities as a tuple."""
+    names = (quantities,) if isinstance(quantities, str) else tuple(quantities)
+    if not 1 <= len(names) <= _MOST_QUANTITIES or len(set(names)) < len(names):
+        msg = (
+            f"quantities must be one to {_MOST_QUANTITIES} different names, got {quantities!r}"
+        )
+        raise InputError(msg)
+    return tuple(check_quantity(name).name for name in names)
+
+
+def _infer(estimator, sample, names, prior, rng, options):
+    """Population as one estimator sees it."""
+    found = gather(estimator, sample, names, prior, options["n_draws"], rng)
+    covariates = _covariates(options["trend"], found)
+    used = _usable(found, names, covariates)
+    draws = {name: found.draws[name][used] for name in names}
+    priors = {name: found.prior[name][used] for name in names}
+    bins = make_bins(draws, priors)
+    fractions = prior_fractions_of(bins, priors)
+    smooth = SmoothPrior(bins.shape)
+    likelihoods = galaxy_likelihoods(bins, draws, fractions, smooth.low_modes())
+    fit = _Fit(bins, smooth, *likelihoods, {name: values[used] for name, values in covariates.items()})
+    sampled = fit.sample(rng)
+    detected = fit.averaged(sampled)
+    assigned = fit.assigned(sampled)
+    of_posterior = fit.likelihood * fractions.mean(axis=0)
+    weight = np.divide(
+        assigned, of_posterior, out=np.zeros_like(assigned), where=of_posterior > 0.0
+    )
+    percentiles = {name: _percentiles(bins, assigned, name) for name in names}
+    posteriors, ess = _posteriors(found, used, bins, weight, percentiles, rng)
+    probability = detected
+    of_bins = None
+    if options["selection"] is not None:
+        of_bins = detection_probability(options["selection"], bins)
+        probability = detected / of_bins
+        probability /= probability.sum(axis=1, keepdims=True)
+    return InferredPopulation(
+        bins=bins,
+        probability=probability,
+        posteriors=posteriors,
+        atom=sampled.atom,
+        atom_probability=sampled.atom_probability,
+        trends=fit.trends(sampled),
+        unconstrained=_unconstrained(fit, sampled, detected, assigned, of_bins, ess),
+        meta={
+            "method": "infer_population",
+            "version": installed_version("dustest"),
+            "estimator": found.name,
+            "n_galaxies": int(np.count_nonzero(used)),
+            "selection": options["selection"] is not None,
+            "acceptance": sampled.acceptance,
+        },
+    )
+
+
+def _covariates(trend, found):
+    """Covariates by name (dict of ndarray of shape (n,))."""
+    if isinstance(trend, Mapping):
+        columns = dict(trend)
+    else:
+        names = (trend,) if isinstance(trend, str) else tuple(trend)
+        known = [] if found.table is None else found.table.colnames
+        missing = [name for name in names if name not in known]
+        if missing:
+            msg = (
+                f"trend must be columns of the sample, {shown(known)}, or values by name, got "
+                f"{shown(missing)}"
+            )
+            raise InputError(msg)
+        columns = {name: found.table[name] for name in names}
+    n = len(found.ids)
+    values = {name: to_floats(column, f"trend {name}") for name, column in columns.items()}
+    for name, one in values.items():
+        if one.shape != (n,):
+            msg = f"trend {name} must have a value for each of {n} galaxies, got {one.shape}"
+            raise InputError(msg)
+    return values
+
+
+def _usable(found, names, covariates):
+    """Whether galaxies have a posterior, a prior and covariates."""
+    arrays = [found.draws[name] for name in names] + [found.prior[name] for name in names]
+    used = np.logical_and.reduce(
+        [np.isfinite(values).all(axis=1) for values in arrays]
+        + [np.isfinite(values) for values in covariates.values()]
+    )
+    n_used = int(np.count_nonzero(used))
+    if n_used < _LEAST_GALAXIES:
+        msg = (
+            f"a population needs at least {_LEAST_GALAXIES} galaxies with a posterior, got "
+            f"{n_used} of {len(used)}"
+        )
+        raise InputError(msg)
+    if n_used < len(used):
+        msg = (
+            f"{len(used) - n_used} of {len(used)} galaxies have no posterior, prior or covariate "
+            "and are left out of the population"
+        )
+        warnings.warn(msg, DustestWarning, stacklevel=4)
+    return used
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """Likelihoods of galaxies in bins, with their covariates."""
+
+    bins: object
+    prior: SmoothPrior
+    likelihood: np.ndarray
+    relative_prior: np.ndarray
+    covariates: dict
+
+    @property
+    def pairs(self):
+        """Each quantity with each covariate."""
+        return [(name, other) for name in self.bins.names for other in self.covariates]
+
+    @property
+    def tilt(self):
+        """Standardised latent values of bins, for each of the pairs."""
+        columns = [self.bins.latent_of_each(name) for name, _ in self.pairs]
+        columns = [(values - values.mean()) / values.std() for values in columns]
+        return np.stack(columns, axis=1) if columns else np.empty((self.likelihood.shape[1], 0))
+
+    @property
+    def standardised(self):
+        """Standardised covariates of galaxies, for each of the pairs."""
+        columns = [self.covariates[other] for _, other in self.pairs]
+        columns = [(one - one.mean()) / max(one.std(), 1e-12) for one in columns]
+        return np.stack(columns, axis=1) if columns else np.empty((len(self.likelihood), 0))
+
+    def sample(self, rng):
+        """Draws of densities."""
+        atom = len(self.bins.names) == 1 and self.bins.begins_at_zero(self.bins.names[0])
+        return sample_densities(
+            self.likelihood,
+            self.relative_prior,
+            self.prior,
+            _N_DENSITIES,
+            rng,
+            atom=atom,
+            tilt=self.tilt,
+            covariate=self.standardised,
+        )
+
+    def _factors(self, trend):
+        """Change of the density of each galaxy by its covariates."""
+        exponent = (self.standardised * trend) @ self.tilt.T
+        return np.exp(exponent - exponent.max(axis=1, keepdims=True))
+
+    def averaged(self, sampled):
+        """Densities averaged over the galaxies, shape (n_draws, n_cells)."""
+        if not self.pairs:
+            total = self.relative_prior @ sampled.probability.T
+            return sampled.probability * ((1.0 / total).T @ self.relative_prior) / len(total)
+        averages = []
+        for probability, trend in zip(sampled.probability, sampled.trend, strict=True):
+            of_each = self.relative_prior * self._factors(trend) * probability
+            averages.append(np.mean(of_each / of_each.sum(axis=1, keepdims=True), axis=0))
+        return np.array(averages)
+
+    def assigned(self, sampled):
+        """Probability of each bin for each galaxy, shape (n, n_cells), averaged over draws."""
+        if not self.pairs:
+            marginal = self.likelihood @ sampled.probability.T
+            return self.likelihood * ((1.0 / marginal) @ sampled.probability) / len(marginal.T)
+        total = np.zeros_like(self.likelihood)
+        for probability, trend in zip(sampled.probability, sampled.trend, strict=True):
+            of_each = self.likelihood * self._factors(trend) * probability
+            total += of_each / of_each.sum(axis=1, keepdims=True)
+        return total / len(sampled.probability)
+
+    def trends(self, sampled):
+        """Slopes of the means of quantities with covariates."""
+        rows = []
+        for number, (name, other) in enumerate(self.pairs):
+            values, tilt = self.bins.of_each(name), self.tilt[:, number]
+            mean = sampled.probability @ values
+            covariance = sampled.probability @ (values * tilt)
+            covariance -= mean * (sampled.probability @ tilt)
+            slope = sampled.trend[:, number] * covariance / self.covariates[other].std()
+            rows.append(
+                {
+                    "quantity": name,
+                    "covariate": other,
+                    "slope": float(slope.mean()),
+                    "slope_err": float(slope.std()),
+                }
+            )
+        names = ("quantity", "covariate", "slope", "slope_err")
+        return QTable(rows) if rows else QTable(names=names, dtype=(str, str, float, float))
+
+
+def _percentiles(bins, assigned, name):
+    """Percentiles of one quantity by galaxy, shape (3, n), from probabilities of bins."""
+    cumulative = np.cumsum(bins.marginal(assigned, name), axis=1)
+    cumulative = np.pad(cumulative / cumulative[:, -1:], ((0, 0), (1, 0)))
+    levels = np.array(_PERCENTILES) / 100.0
+    edges = bins.edges[name]
+    return np.array([np.interp(levels, one, edges) for one in cumulative]).T
+
+
+def _posteriors(found, used, bins, weight, percentiles, rng):
+    """Table of galaxies under the population, and their effective numbers of draws.
+
+    ``weight`` is that of a draw in each bin, shape (n, n_cells). ``percentiles`` are those of the
+    quantities of the population, which do not depend on the number of draws.
+    """
+    rows = np.flatnonzero(used)
+    place = bins.place({name: found.draws[name][rows] for name in bins.names})
+    of_draws = np.take_along_axis(weight, place, axis=1) + np.finfo(float).tiny
+    of_draws /= of_draws.sum(axis=1, keepdims=True)
+    ess = 1.0 / np.sum(of_draws**2, axis=1)
+    n_draws = of_draws.shape[1]
+    ends = (np.arange(n_draws) + rng.random((len(rows), 1))) / n_draws
+    cumulative = np.cumsum(of_draws, axis=1)
+    cumulative[:, -1] = 1.0
+    chosen = np.array(
+        [np.searchsorted(one, end) for one, end in zip(cumulative, ends, strict=True)]
+    )
+    chosen = rng.permuted(chosen, axis=1)
+    columns, extra = {}, {}
+    for name, values in found.draws.items():
+        drawn = np.full((len(used), n_draws), np.nan)
+        drawn[rows] = np.take_along_axis(values[rows], chosen, axis=1)
+        summary = np.full((3, len(used)), np.nan)
+        summary[:, rows] = (
+            percentiles[name]
+            if name in percentiles
+            else np.percentile(drawn[rows], _PERCENTILES, axis=1)
+        )
+        low, high = percentile_columns(name)
+        columns |= dict(zip((low, name, high), summary, strict=True))
+        unit = QUANTITIES[name].unit
+        extra[f"{name}_draws"] = drawn if unit is None else drawn << unit
+    flags = np.full(len(used), FLAGS["NO_DATA"].value, dtype=np.int32)
+    flags[rows] = np.where(ess < _LEAST_ESS, FLAGS["LOW_ESS"].value, 0)
+    n_effective = np.full(len(used), np.nan)
+    n_effective[rows] = ess
+    table = DustTable.from_quantities(
+        found.ids,
+        columns,
+        flags=flags,
+        extra=extra | {"n_effective": n_effective},
+        meta={"estimator": found.name, "uncertainty": "posterior", "prior": "population"},
+    )
+    return table, ess
+
+
+def _unconstrained(fit, sampled, detected, assigned, of_bins, ess):
+    """Sentences on what the data do not constrain."""
+    found = []
+    for name in fit.bins.names:
+        found += _of_range(fit.bins, detected, name)
+        found.append(_of_resolution(fit.bins, assigned, name))
+    low, high = _OPEN_QUESTION
+    if low < sampled.atom_probability < high:
+        edge = fit.bins.edges[fit.bins.names[0]][1]
+        found.append(
+            f"Whether some galaxies have {fit.bins.names[0]} below {edge:.2g} beyond a smooth "
+            f"distribution is open (probability {sampled.atom_probability:.2f})."
+        )
+    mean = detected.mean(axis=0)
+    bits = np.sum(
+        assigned * np.log2(np.maximum(assigned, 1e-12) / np.maximum(mean, 1e-12)), axis=1
+    )
+    found.append(
+        f"{np.count_nonzero(bits < 1.0)} of {len(bits)} galaxies add less than 1 bit to the "
+        f"population; the mean is {bits.mean():.2f}."
+    )
+    if np.any(ess < _LEAST_ESS):
+        found.append(
+            f"{np.count_nonzero(ess < _LEAST_ESS)} galaxies have fewer than {_LEAST_ESS:.0f} "
+            "effective draws under the population (flag LOW_ESS)."
+        )
+    if of_bins is not None:
+        corrected = mean / of_bins
+        rare = corrected[of_bins < _FEW_DETECTED].sum() / corrected.sum()
+        if rare > _BY_PRIOR:
+            found.append(
+                f"{100 * rare:.0f} % of the population are galaxies that are hardly ever "
+                "detected, inferred from few."
+            )
+    return tuple(found)
+
+
+def _of_range(bins, detected, name):
+    """Sentences on galaxies at the ends of the range of a quantity."""
+    ends = bins.marginal(detected, name).mean(axis=0)[[0, -1]]
+    edges = bins.edges[name][[1, -2]]
+    sentences = []
+    for fraction, edge, word in zip(ends, edges, ("below", "above"), strict=True):
+        first_of_zero = word == "below" and bins.begins_at_zero(name)
+        if fraction > _BY_PRIOR and not first_of_zero:
+            sentences.append(
+                f"{100 * fraction:.0f} % have {name} {word} {edge:.3g}, where the range of the "
+                "prior or of the posteriors ends: how far beyond is open."
+            )
+    return sentences
+
+
+def _of_resolution(bins, assigned, name):
+    """Sentence on the errors of single galaxies."""
+    probability, values = bins.marginal(assigned, name), bins.centers[name]
+    mean = probability @ values
+    error = np.sqrt(np.maximum(probability @ values**2 - mean**2, 0.0))
+    return (
+        f"Features of {name} narrower than the error of a galaxy, {np.median(error):.2g} in the "
+        "median, follow from the smoothness of the density."
+    )
