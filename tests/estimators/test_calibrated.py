@@ -268,7 +268,10 @@ class TestShipped:
             (MeurerEstimator(calibration="HUDF"), "CEERS, JADES-deep"),
             (BagpipesEstimator(dust_law="SMC", calibration="CEERS"), "got dust_law='SMC'"),
             (BagpipesEstimator(error_floor=0.1, calibration="CEERS"), "got error_floor=0.1"),
-            (BagpipesEstimator(priors={"dust:Av": (0, 2)}, calibration="CEERS"), "got priors="),
+            (
+                BagpipesEstimator(priors={"dust:Av": (0.01, 2.0)}, calibration="CEERS"),
+                "got priors=",
+            ),
             (BagpipesEstimator(sfh="delayed", calibration="CEERS"), "got sfh='delayed'"),
         ],
     )
