@@ -283,7 +283,7 @@ class TestShipped:
         sample, truth = make_check_sample(n=500)
         path = tmp_path / "mine.calibration"
         CalibratedEstimator(MeurerEstimator(), random_state=1).fit(sample, truth).save(path)
-        table = MeurerEstimator(calibration=path).estimate(sample[:4])
+        table = MeurerEstimator(calibration=str(path)).estimate(sample[:4])
         assert table.meta["calibrated"] == "A_V, E_BV"
 
 

@@ -97,7 +97,9 @@ class TestNormalPopulation:
     def test_order_of_galaxies_does_not_matter(self, population, measured):
         order = np.random.default_rng(194103).permutation(300)
         draws = {"log_sSFR": normal_draws(measured[order], ERROR)}
-        other = infer_population(draws, quantities="log_sSFR", prior=FLAT, random_state=194101)
+        other = infer_population(
+            draws, quantities="log_sSFR", prior=FLAT, random_state=194101
+        )
         assert abs(other.mean().value - population.mean().value) < 0.3 * other.mean().err
         assert other.posteriors["log_sSFR"] == pytest.approx(
             np.asarray(population.posteriors["log_sSFR"])[order], abs=0.05
@@ -105,7 +107,9 @@ class TestNormalPopulation:
 
     def test_same_seed_same_result(self, population, measured):
         draws = {"log_sSFR": normal_draws(measured, ERROR)}
-        other = infer_population(draws, quantities="log_sSFR", prior=FLAT, random_state=194101)
+        other = infer_population(
+            draws, quantities="log_sSFR", prior=FLAT, random_state=194101
+        )
         assert np.array_equal(other.probability, population.probability)
 
     def test_units_are_converted(self):
@@ -180,7 +184,9 @@ class TestSelection:
     @pytest.mark.parametrize("selection", [0.5, (np.ones(3), np.ones(3))])
     def test_neither_function_nor_galaxies(self, detected, selection):
         with pytest.raises(InputError, match="selection must be a function of the quantities"):
-            infer_population(detected[0], quantities="log_sSFR", prior=FLAT, selection=selection)
+            infer_population(
+                detected[0], quantities="log_sSFR", prior=FLAT, selection=selection
+            )
 
 
 class TestSeveralQuantities:
