@@ -20,7 +20,7 @@ from dustest import (
 from dustest.data import DustestWarning, InputError, ReadError, RowTable
 from dustest.data.flags import FLAGS
 from dustest.estimators import Estimates
-from dustest.testing import check_estimator
+from dustest.testing import check_estimator, make_check_sample
 
 pytest.importorskip("keras")
 
@@ -167,7 +167,7 @@ class TestMembers:
 
     def test_transformers_are_features(self, unseen):
         members = {"photometry": Photometry(), "base": ConstantEstimator()}
-        members["base"].fit(np.zeros((4, 1)), [0.5, 1.0, 1.5, 2.0])
+        members["base"].fit(*galaxies(20))
         fused = FusionEstimator(members, "A_V", epochs=15, learning_rate=5e-3, random_state=1)
         fused.fit(*galaxies())
         table = fused.estimate(unseen[0])
@@ -254,6 +254,18 @@ class TestContract:
         table = fused.estimate(unseen[0][:40], output=path)
         again = fused.estimate(unseen[0][:40], output=path, resume=True)
         assert np.array_equal(table["A_V"], again["A_V"])
+
+    def test_the_one_that_comes_with_dustest(self):
+        sample, _ = make_check_sample()
+        fused = FusionEstimator.from_pretrained("nircam-3band+photometry")
+        fused.random_state = 1
+        table = fused.estimate(sample)
+        assert np.isfinite(table["A_V"]).all()
+        assert list(fused.members_) == ["images", "photometry"]
+        sample["redshift"][0] = 2.0
+        flags = fused.estimate(sample)["flags"]
+        assert flags[0] & FLAGS["REDSHIFT_OUT_OF_RANGE"].value
+        assert not flags[1] & FLAGS["REDSHIFT_OUT_OF_RANGE"].value
 
     def test_unknown_models_are_refused(self):
         with pytest.raises(InputError, match="name must be one of the pretrained models"):

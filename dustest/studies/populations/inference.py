@@ -162,9 +162,7 @@ def _checked_quantities(quantities):
     """Names of quantities as a tuple."""
     names = (quantities,) if isinstance(quantities, str) else tuple(quantities)
     if not 1 <= len(names) <= _MOST_QUANTITIES or len(set(names)) < len(names):
-        msg = (
-            f"quantities must be one to {_MOST_QUANTITIES} different names, got {quantities!r}"
-        )
+        msg = f"quantities must be one to {_MOST_QUANTITIES} different names, got {quantities!r}"
         raise InputError(msg)
     return tuple(check_quantity(name).name for name in names)
 
@@ -180,7 +178,9 @@ def _infer(estimator, sample, names, prior, rng, options):
     fractions = prior_fractions_of(bins, priors)
     smooth = SmoothPrior(bins.shape)
     likelihoods = galaxy_likelihoods(bins, draws, fractions, smooth.low_modes())
-    fit = _Fit(bins, smooth, *likelihoods, {name: values[used] for name, values in covariates.items()})
+    fit = _Fit(
+        bins, smooth, *likelihoods, {name: values[used] for name, values in covariates.items()}
+    )
     sampled = fit.sample(rng)
     detected = fit.averaged(sampled)
     assigned = fit.assigned(sampled)

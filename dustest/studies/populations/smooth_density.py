@@ -264,7 +264,11 @@ def sample_densities(
     probability, atoms, trend = (np.concatenate(part) for part in zip(*parts, strict=True))
     of_atom = float(sum(weight[len(_AMPLITUDES) :]))
     return DensityDraws(
-        probability, atoms, trend.reshape(len(atoms), n_trends), of_atom, sum(acceptances) / n_draws
+        probability,
+        atoms,
+        trend.reshape(len(atoms), n_trends),
+        of_atom,
+        sum(acceptances) / n_draws,
     )
 
 

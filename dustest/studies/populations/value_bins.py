@@ -117,11 +117,7 @@ class ValueBins:
             Probability of each bin of this quantity.
         """
         split = probability.reshape(*probability.shape[:-1], *self.shape)
-        others = [
-            axis - len(self.shape)
-            for axis, other in enumerate(self.names)
-            if other != name
-        ]
+        others = [axis - len(self.shape) for axis, other in enumerate(self.names) if other != name]
         return split.sum(axis=tuple(others))
 
     def place(self, draws):
