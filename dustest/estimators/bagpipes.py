@@ -141,8 +141,8 @@ class BagpipesEstimator(DustEstimator):
         Limits ``(low, high)``, from 0 to 1, of the uniform prior of an error of the photometry as
         a fraction of the flux of the model, one for each instrument, that is integrated over; by
         default there is none. The columns ``fractional_error_<INSTRUMENT>`` are its posterior
-        mean. It is added to the ``error_floor``, and multiplies the time of a fit by six for one
-        instrument, by 16 for two; only the tables have it.
+        mean. It is added to the ``error_floor``, and multiplies the time of a fit by two to three
+        for one instrument, by four for two; only the tables have it.
     zero_points : mapping of str to float or `~astropy.units.Quantity`, Table or None, optional
         Corrections of zero points by band: factors by which fluxes, their errors and limits are
         multiplied, or offsets in mag that are added to magnitudes. Also the table that
