@@ -1340,7 +1340,7 @@ class TestDrawModels:
     )
     def test_needs_one_model(self, parameters):
         with pytest.raises(InputError, match=r"draw_models needs one sfh .*without joint_priors"):
-            BagpipesEstimator(**parameters).draw_models(8, ["F200W"], 7.0)
+            BagpipesEstimator(**parameters).draw_models(8, "F200W", 7.0)
 
 
 @pytest.mark.slow
