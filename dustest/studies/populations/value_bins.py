@@ -16,6 +16,8 @@ _N_BINS = {1: 48, 2: 20, 3: 12}
 """Bins of each quantity by the number of quantities."""
 _LEAST_PRIOR = 32
 """Distinct prior draws that lie beyond the first and last edge but one."""
+_SHARE_BEYOND = 500
+"""At most one of as many distinct prior draws lies beyond an edge."""
 _BEYOND = 0.002
 """Fraction of all posterior draws beyond the same edges, at most."""
 _PRIOR_SHARE = 1e-3
@@ -216,10 +218,10 @@ def _edges(name, draws, prior, n_bins):
         )
         raise InputError(msg)
     inner = np.quantile(draws, [_BEYOND / 2.0, 1.0 - _BEYOND / 2.0])
-    low = max(values[_LEAST_PRIOR], inner[0])
-    high = min(values[-1 - _LEAST_PRIOR], inner[1])
+    n_beyond = min(_LEAST_PRIOR, -(-len(values) // _SHARE_BEYOND))
+    low, high = max(values[n_beyond], inner[0]), min(values[-1 - n_beyond], inner[1])
     if high <= low:
-        low, high = values[_LEAST_PRIOR], values[-1 - _LEAST_PRIOR]
+        low, high = values[n_beyond], values[-1 - n_beyond]
     low, high = _latent(name, np.array([low, high]))
     step = (high - low) / (n_bins - 2)
     low, high = low - step, high + step
