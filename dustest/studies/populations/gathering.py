@@ -107,7 +107,7 @@ def gather(given, sample, quantities, prior, n_draws, rng):
     missing = [name for name in quantities if name not in found.draws]
     if missing:
         msg = (
-            f"quantities must be among those with draws, {shown(found.draws)}, got "
+            f"quantities must be among those with draws, {shown(list(found.draws))}, got "
             f"{shown(missing)}: give estimators them as targets or extra"
         )
         raise InputError(msg)
@@ -234,7 +234,9 @@ def _given_prior(prior, quantities, n, n_prior, rng):
         prior = {quantities[0]: prior}
     missing = [name for name in quantities if name not in prior]
     if missing:
-        msg = f"prior must have {shown(quantities)}, got {shown(prior)}: add {shown(missing)}"
+        msg = (
+            f"prior must have {shown(quantities)}, got {shown(list(prior))}: add {shown(missing)}"
+        )
         raise InputError(msg)
     return {name: _drawn_prior(prior[name], name, n, n_prior, rng) for name in quantities}
 

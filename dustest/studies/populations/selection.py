@@ -10,7 +10,7 @@ from dustest.data.errors import InputError
 __all__ = ["detection_probability"]
 
 _LEAST = 1e-3
-"""Smallest detection probability that is corrected for."""
+"""Smallest detection probability that is corrected for, and smallest of simulated galaxies."""
 _SMOOTHING = 1.0
 """Standard deviation in bins of the kernel that smooths fractions of simulated galaxies."""
 _LEAST_SIMULATED = 3.0
@@ -79,7 +79,7 @@ def _of_galaxies(selection, bins):
     every, found = (
         gaussian_filter(part.astype(float), _SMOOTHING, mode="nearest") for part in parts
     )
-    return _filled(every, found).ravel()
+    return np.clip(_filled(every, found).ravel(), _LEAST, 1.0)
 
 
 def _filled(every, found):

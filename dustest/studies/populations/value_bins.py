@@ -16,6 +16,8 @@ _N_BINS = {1: 48, 2: 20, 3: 12}
 """Bins of each quantity by the number of quantities."""
 _LEAST_PRIOR = 32
 """Distinct prior draws that lie beyond the first and last edge but one."""
+_SHARE_BEYOND = 500
+"""At most one of as many distinct prior draws lies beyond an edge."""
 _BEYOND = 0.002
 """Fraction of all posterior draws beyond the same edges, at most."""
 _PRIOR_SHARE = 1e-3
@@ -23,6 +25,7 @@ _PRIOR_SHARE = 1e-3
 _TILT = 1.0
 """Standard deviation of the coefficients by which priors of galaxies differ from their mean."""
 _N_NEWTON = 40
+_N_RAKING = 5
 _DAMPING = (1e-6, 1e12)
 _CONVERGED = 0.01
 """Gain of the log posterior density of a step, below which a fit has converged."""
@@ -109,19 +112,23 @@ class ValueBins:
         Returns
         -------
         powers : ndarray of shape (n_cells, n_powers)
-            With products of the quantities.
+            With products of the quantities, and whether a bin is the first of a quantity that
+            begins at zero.
         """
         columns = [self.latent_of_each(name) for name in self.names]
         columns = [(one - one.mean()) / one.std() for one in columns]
         degree = 3 if len(columns) == 1 else 2
-        return np.stack(
-            [
-                np.prod(chosen, axis=0)
-                for number in range(1, degree + 1)
-                for chosen in combinations_with_replacement(columns, number)
-            ],
-            axis=1,
-        )
+        powers = [
+            np.prod(chosen, axis=0)
+            for number in range(1, degree + 1)
+            for chosen in combinations_with_replacement(columns, number)
+        ]
+        at_zero = [
+            (self.of_each(name) == self.centers[name][0]).astype(float)
+            for name in self.names
+            if self.begins_at_zero(name)
+        ]
+        return np.stack(powers + at_zero, axis=1)
 
     def marginal(self, probability, name):
         """Sum probabilities over all quantities but one.
@@ -211,10 +218,10 @@ def _edges(name, draws, prior, n_bins):
         )
         raise InputError(msg)
     inner = np.quantile(draws, [_BEYOND / 2.0, 1.0 - _BEYOND / 2.0])
-    low = max(values[_LEAST_PRIOR], inner[0])
-    high = min(values[-1 - _LEAST_PRIOR], inner[1])
+    n_beyond = min(_LEAST_PRIOR, -(-len(values) // _SHARE_BEYOND))
+    low, high = max(values[n_beyond], inner[0]), min(values[-1 - n_beyond], inner[1])
     if high <= low:
-        low, high = values[_LEAST_PRIOR], values[-1 - _LEAST_PRIOR]
+        low, high = values[n_beyond], values[-1 - n_beyond]
     low, high = _latent(name, np.array([low, high]))
     step = (high - low) / (n_bins - 2)
     low, high = low - step, high + step
@@ -230,7 +237,8 @@ def prior_fractions_of(bins, prior):
 
     The logarithm of the prior of a galaxy over the mean prior is a cubic polynomial of the latent
     values (a quadratic one of several quantities) of greatest likelihood, so that few draws for
-    each galaxy suffice.
+    each galaxy suffice. Their mean is that of all draws. The first bin of a quantity that is not
+    negative has a tilt of its own, since many galaxies may be there.
 
     Parameters
     ----------
@@ -253,7 +261,12 @@ def prior_fractions_of(bins, prior):
     powers = bins.powers()
     powers = powers - mean @ powers
     powers = _TILT * powers / np.sqrt(np.maximum(mean @ powers**2, 1e-12))
-    return tilted(shares, n_draws, np.broadcast_to(mean, shares.shape), powers)[group]
+    fitted = tilted(shares, n_draws, np.broadcast_to(mean, shares.shape), powers)[group]
+    for _ in range(_N_RAKING):
+        average = fitted.mean(axis=0)
+        fitted *= np.divide(mean, average, out=np.zeros_like(mean), where=average > 0.0)
+        fitted /= fitted.sum(axis=1, keepdims=True)
+    return fitted
 
 
 def galaxy_likelihoods(bins, draws, fractions, basis):

@@ -261,7 +261,7 @@ class OwnEstimator(DustEstimator):
         self.learns = learns
 
     def _estimate(self, batch):
-        measured = batch["features"].value[:, 0]
+        measured = batch.features[:, 0]
         return Estimates({"A_V": measured[:, None] + 0.2 * LEVELS})
 
     def __sklearn_tags__(self):
