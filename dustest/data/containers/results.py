@@ -114,7 +114,8 @@ class DustTable(RowTable):
         Warns
         -----
         DustestWarning
-            If galaxies have no draw that is possible under the new prior; they become NaN.
+            If galaxies have no draw that is possible under the new prior, or one whose weight is
+            not finite; they become NaN.
 
         Examples
         --------
