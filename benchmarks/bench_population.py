@@ -3,9 +3,9 @@
 Run ``python benchmarks/bench_population.py predict PREDICTIONS SET...`` and then ``... sets
 PREDICTIONS``. The sets are those of ``tools/draw_fusion_sets.py``: galaxies of population 0.2
 with S/N >= 5 in a band that no network has seen. From their predictions by ``nircam-3band``,
-samples are drawn with the distributions of A_V of six families, weighted by true A_V alone, so that
-all else is as in population 0.2. A sample has a flux limit, above which are 70 % of all galaxies;
-the inference corrects for it with the detected fractions of other galaxies (every second one).
+samples are drawn with the distributions of A_V of six families, weighted by true A_V alone, so
+that all else is as in population 0.2. A sample has a flux limit, above which are 70 % of all
+galaxies; the inference corrects for it with the detected fractions of every second galaxy.
 
 Errors are against the weighted distribution of the family before the flux limit. ``ratio`` is the
 mean absolute error of single galaxies under the population over that of the network. ``distinct``

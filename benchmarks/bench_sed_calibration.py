@@ -22,8 +22,8 @@ robust
     have the distributions of the robust likelihood.
 fractional_error
     As the first, with a further error of a fraction of the true flux, which is drawn for each
-    galaxy from the prior of the fit, uniform from 0 to 0.2; also the fraction itself, by whether
-    its posterior mean agrees with the truth.
+    galaxy from the prior of the fit, uniform from 0 to 0.2; also the mean difference between the
+    posterior mean of the fraction and the truth.
 
 ``--keep FOLDER`` saves results in parts of 250 mocks; a stopped run resumes from them.
 """
@@ -302,6 +302,9 @@ def show_case(name, found, n_tests):
             f"coverage of 68 %: {inside[0]:.1%}, of 90 %: {inside[1]:.1%}, mean rank "
             f"{rank.mean():.4f}"
         )
+    if "fraction" in found:
+        apart = found["fraction"] - found["truth_fraction"]
+        print(f"    fraction: {apart.mean():.4f} +- {apart.std() / np.sqrt(n):.4f} too high")
     if "above" in found:
         p, rows = cell_test(found["above"], found["truth_redshift"] > BETWEEN)
         print(

@@ -41,9 +41,11 @@ population = infer_population({"A_V": draws}, prior=prior, random_state=194201)
 
 print("mean   {:.3f} +- {:.3f}, true {:.3f}".format(*population.mean()[:2], truth.mean()))
 print("width  {:.3f} +- {:.3f}, true {:.3f}".format(*population.width()[:2], truth.std()))
-print("A_V > 0.5: {:.3f} +- {:.3f}, true {:.3f}".format(
-    *population.fraction_above(0.5)[:2], np.mean(truth > 0.5)
-))
+print(
+    "A_V > 0.5: {:.3f} +- {:.3f}, true {:.3f}".format(
+        *population.fraction_above(0.5)[:2], np.mean(truth > 0.5)
+    )
+)
 print(*population.unconstrained, sep="\n")
 
 # %%

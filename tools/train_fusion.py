@@ -80,7 +80,11 @@ def about(options, training, calibration):
     return {
         "population": "0.2, and heavy galaxies of it (log M 8 to 11, tilt 0.5)",
         "surveys": ["JADES-deep", "CEERS"],
-        "sets": {name: KINDS[name].seed for name in (*options.train, *CALIBRATION)},
+        "sets": {
+            name: KINDS[name].seed
+            for name in (*options.train, *CALIBRATION)
+            if (options.sets / name).is_dir()
+        },
         "n_galaxies": n,
         "share_heavy": round(heavy, 3),
         "snr_min": SNR_MIN_TRAINING,

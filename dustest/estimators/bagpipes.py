@@ -141,8 +141,8 @@ class BagpipesEstimator(DustEstimator):
         Limits ``(low, high)``, from 0 to 1, of the uniform prior of an error of the photometry as
         a fraction of the flux of the model, one for each instrument, that is integrated over; by
         default there is none. The columns ``fractional_error_<INSTRUMENT>`` are its posterior
-        mean. It is added to the ``error_floor``, and multiplies the time of a fit by six for one
-        instrument, by 16 for two; only the tables have it.
+        mean. It is added to the ``error_floor``, and multiplies the time of a fit by two to three
+        for one instrument, by four for two; only the tables have it.
     zero_points : mapping of str to float or `~astropy.units.Quantity`, Table or None, optional
         Corrections of zero points by band: factors by which fluxes, their errors and limits are
         multiplied, or offsets in mag that are added to magnitudes. Also the table that
@@ -410,7 +410,7 @@ class BagpipesEstimator(DustEstimator):
         n : int
             Number of models at each redshift, of which those without stars are left out. Powers of
             two cover the prior most evenly.
-        bands : sequence of str
+        bands : str or sequence of str
             Names of bands, see `dustest.data.canonical_name`.
         redshift : float or sequence of float
             One redshift or several; the nearest ones of the tables are used.
@@ -443,7 +443,8 @@ class BagpipesEstimator(DustEstimator):
         >>> models = sed.draw_models(1024, ["F200W", "F444W"], 7.0)  # doctest: +SKIP
         """
         n = check_whole(n, "n")
-        bands = tuple(get_band(name).name for name in bands)
+        listed = [bands] if isinstance(bands, str) else bands
+        bands = tuple(get_band(name).name for name in listed)
         redshifts = _checked_redshifts(redshift, self.redshift_range)
         self._check_request()
         check_parameters(single_model(self, "draw_models"), "draw_models")

@@ -43,6 +43,9 @@ __all__ = ["FusionEstimator"]
 _N_FOLDS = 5
 _FEATURES = "features"
 _PRODUCT = "product"
+_KEPT = 0
+for _name in ("OUT_OF_DOMAIN", "NOT_A_GALAXY", "REDSHIFT_OUT_OF_RANGE", "EDGE", "BAD_PIXELS"):
+    _KEPT |= FLAGS[_name].value
 _MEMBER_SEED = 0
 """Seed of the draws of members, of which only quantiles are kept."""
 _MOST_MEMBERS = 8
@@ -118,13 +121,18 @@ class FusionEstimator(DustEstimator):
     alone give the posterior a higher density. Where the sum is below 1 bit, the flag
     PRIOR_DOMINATED is set.
 
-    ``MISSING_BAND`` is set where a member has no estimate, and ``NO_DATA`` where none has.
+    ``MISSING_BAND`` is set where a member has no estimate, ``NO_DATA`` where none has, and
+    ``REDSHIFT_OUT_OF_RANGE`` where the redshift is unknown or not within that of the training set.
+    ``OUT_OF_DOMAIN``, ``NOT_A_GALAXY``, ``REDSHIFT_OUT_OF_RANGE``, ``EDGE`` and ``BAD_PIXELS`` of
+    any member are kept.
 
     A product describes each likelihood as a Gaussian in normal scores of the prior, the Gaussian
     deviates of ranks among draws from it. Members that use the same photometry err in the same
     direction: the correlation of their errors is measured on the galaxies of ``fit``, and the
     likelihoods are combined by generalised least squares [2]_. The prior is that of the first
-    member. With 500 galaxies or more, intervals are then corrected as by `calibrate`.
+    member. With 500 galaxies or more, intervals are then corrected as by `calibrate`. Posteriors
+    that pile up at zero dust are no Gaussians in any coordinate: measure a product beside its
+    members before you use it.
 
     References
     ----------
@@ -177,6 +185,8 @@ class FusionEstimator(DustEstimator):
     def _cite(cls, cited, parameters):
         """Add the references of the fusion."""
         super()._cite(cited, parameters)
+        if parameters.get("method") == _PRODUCT:
+            cited.use("Lyons1988")
 
     # ---- members ------------------------------------------------------------------------
 
@@ -332,7 +342,7 @@ class FusionEstimator(DustEstimator):
             raise InputError(msg)
         names = tuple(name for name in self._target_names if QUANTITIES[name].latent)
         views = {name: PosteriorView(names) for name in members}
-        columns = self._columns(sample, members, views, n_jobs)
+        columns, _ = self._columns(sample, members, views, n_jobs)
         product = Product.learn(self._target_names, views.values(), columns, truth)
         return product, members, views
 
@@ -359,7 +369,7 @@ class FusionEstimator(DustEstimator):
         check_is_fitted(self, "density_")
         sample = self._coerce(X)
         rows, truth = self._with_truth(sample, y)
-        columns = self._columns(sample[rows], self._current, self.views_)
+        columns, _ = self._columns(sample[rows], self._current, self.views_)
         by_target = dict(zip(self._target_names, np.asarray(truth, float).T, strict=True))
         density = deepcopy(self.density_)
         density.calibrate(columns, by_target)
@@ -369,17 +379,37 @@ class FusionEstimator(DustEstimator):
     # ---- estimating ---------------------------------------------------------------------
 
     def estimate(self, X, *, output=None, resume=False, n_jobs=None, progress=None, draws=0):
-        """Estimate all quantities, see `DustEstimator.estimate`; members have ``n_jobs`` workers.
+        """Estimate all quantities of the result, and the share of each member.
 
         Parameters
         ----------
-        X, output, resume, n_jobs, progress, draws
-            As of `DustEstimator.estimate`.
+        X : GalaxySample or anything that `~dustest.data.as_sample` takes
+            n galaxies.
+        output : str or path-like, optional
+            File for the result, and its store of finished rows.
+        resume : bool, optional
+            Whether to use the rows of an earlier run with the same ``output``.
+        n_jobs : int, optional
+            Number of workers of each member, and of the fusion.
+        progress : bool, optional
+            Whether to show progress bars; by default on terminals.
+        draws : int, optional
+            Number of draws to keep.
 
         Returns
         -------
         table : DustTable
             n rows in the order of ``X``, with ``share_<member>`` in bits.
+
+        Raises
+        ------
+        InputError
+            As of `DustEstimator.estimate`.
+
+        Warns
+        -----
+        DustestWarning
+            If a member is left out since the sample has none of the data that it needs.
         """
         options = {"output": output, "resume": resume, "progress": progress, "draws": draws}
         self._n_jobs = n_jobs
@@ -393,20 +423,25 @@ class FusionEstimator(DustEstimator):
         check_is_fitted(self, "density_")
         sample = self._coerce(X)
         n_jobs = getattr(self, "_n_jobs", None)
-        columns = self._columns(sample, self._current, self.views_, n_jobs)
+        columns, flags = self._columns(sample, self._current, self.views_, n_jobs)
         ready = type(sample)({"id": sample["id"], _FEATURES: columns}, copy=False)
         if "flags" in sample.colnames:
-            ready["flags"] = sample["flags"]
+            flags |= np.asarray(sample["flags"], dtype=np.int32)
+        ready["flags"] = flags
         return ready
 
     def _columns(self, sample, members, views, n_jobs=None):
-        """General columns, those of the prior of a product, and those of all members."""
+        """General columns, those of a prior and those of all members; and flags of members."""
         parts = [general_columns(_redshift(sample))]
         if self.method == _PRODUCT:
             first = next(iter(members))
             parts.append(prior_columns(members[first], sample, views[first].names, _MEMBER_SEED))
-        parts += [_seen(name, views[name], one, sample, n_jobs) for name, one in members.items()]
-        return np.concatenate(parts, axis=1)
+        flags = np.zeros(len(sample), dtype=np.int32)
+        for name, member in members.items():
+            columns, bits = _seen(name, views[name], member, sample, n_jobs)
+            parts.append(columns)
+            flags |= bits & _KEPT
+        return np.concatenate(parts, axis=1), flags
 
     def _estimate(self, batch):
         """Draws from the density, and the shares of members."""
@@ -425,6 +460,8 @@ class FusionEstimator(DustEstimator):
         flags |= np.where(some & ~has.all(axis=0), FLAGS["MISSING_BAND"].value, 0)
         unsure = some & (shares.sum(axis=1) < LEAST_INFORMATION)
         flags |= np.where(unsure, FLAGS["PRIOR_DOMINATED"].value, 0)
+        outside = some & ~self.density_.is_near(columns)
+        flags |= np.where(outside, FLAGS["REDSHIFT_OUT_OF_RANGE"].value, 0)
         for values in draws.values():
             values[~some] = np.nan
         shares[~some] = np.nan
@@ -595,7 +632,7 @@ def _learned(name, member, sample, truth, targets, group, seed, n_jobs):
     if not _is_ready(member):
         is_plain = is_transformer(member)
         whole = clone(member).fit(sample) if is_plain else _fitted(member, sample, truth, targets)
-    view, columns = _kind_of_view(member).of(whole, sample, _MEMBER_SEED, n_jobs)
+    view, columns, _ = _kind_of_view(member).of(whole, sample, _MEMBER_SEED, n_jobs)
     if _is_ready(member) or is_transformer(member):
         return whole, view, columns
     n_groups = len(np.unique(group))
@@ -606,7 +643,7 @@ def _learned(name, member, sample, truth, targets, group, seed, n_jobs):
     splitter = GroupKFold(min(_N_FOLDS, n_groups), shuffle=True, random_state=seed % 2**32)
     for others, held in splitter.split(group, groups=group):
         one = _fitted(member, sample[others], truth[others], targets)
-        columns[held] = _seen(name, view, one, sample[held], n_jobs)
+        columns[held], _ = _seen(name, view, one, sample[held], n_jobs)
     return whole, view, columns
 
 
@@ -626,10 +663,10 @@ def _fitted(member, sample, truth, targets):
 
 
 def _seen(name, view, member, sample, n_jobs):
-    """Columns of a member; 0, with a warning, if the sample has none of the data that it needs."""
+    """Columns and flags of a member; 0, with a warning, if the sample has no data for it."""
     try:
         return view(member, sample, _MEMBER_SEED, n_jobs)
     except InputError as error:
         msg = f"member {name!r} is left out of the fusion: {error}"
         warnings.warn(msg, DustestWarning, stacklevel=4)
-        return np.zeros((len(sample), len(view)))
+        return np.zeros((len(sample), len(view))), np.zeros(len(sample), dtype=np.int32)

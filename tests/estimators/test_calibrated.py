@@ -7,11 +7,16 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import dustest
-from dustest import CalibratedEstimator, ConstantEstimator, MeurerEstimator
+from dustest import (
+    BagpipesEstimator,
+    CalibratedEstimator,
+    ConstantEstimator,
+    MeurerEstimator,
+)
 from dustest.data import FLAGS, InputError, ReadError, as_sample
 from dustest.estimators import DustEstimator, Estimates
 from dustest.estimators._calibration import quantile_network
-from dustest.testing import check_estimator
+from dustest.testing import check_estimator, make_check_sample
 
 OUTSIDE = FLAGS["OUT_OF_DOMAIN"].value
 N = 1500
@@ -138,9 +143,8 @@ class TestCalibration:
         safe = CalibratedEstimator(ConstantEstimator(), random_state=1).fit(sample, truth)
         assert safe.estimator_.draws_.shape == (1, 1000)
         assert safe.card_["n_galaxies"] == 500
-        low, _, high = np.quantile(truth["A_V"], [0.16, 0.5, 0.84])
-        found = safe.predict_quantiles(sample[:1])[0]
-        assert found[[0, 2]] == pytest.approx([low, high], abs=0.08)
+        tests, true = galaxies(seed=192402)
+        assert share_inside(safe.estimate(tests), true) == pytest.approx(0.68, abs=0.1)
 
     def test_a_fitted_learner_is_not_trained_again(self):
         sample, truth = galaxies()
@@ -157,11 +161,10 @@ class TestCalibration:
         pipeline = Pipeline(steps).fit(sample, truth["A_V"])
         assert np.isfinite(pipeline.predict(sample[:9])).all()
 
-    def test_slopes(self):
-        sample, truth = galaxies()
-        safe = CalibratedEstimator(MeurerEstimator(), random_state=1)
+    def test_few_galaxies_are_refused(self):
+        sample, truth = galaxies(499)
         with pytest.raises(InputError, match="500 galaxies or more"):
-            safe.fit(sample[:499], {name: values[:499] for name, values in truth.items()})
+            CalibratedEstimator(Overconfident()).fit(sample, truth)
 
 
 class TestDomain:
@@ -231,6 +234,57 @@ class TestFiles:
         path.write_bytes(bytes(content))
         with pytest.raises(ReadError):
             CalibratedEstimator.load(path, Overconfident())
+
+
+class TestShipped:
+    def test_slopes_have_calibrations(self):
+        sample, _ = make_check_sample()
+        raw, table = (
+            MeurerEstimator(calibration=one).estimate(sample, draws=30)
+            for one in (None, "JADES-deep")
+        )
+        assert table.meta["uncertainty"] == "conformal"
+        assert table.meta["calibrated"] == "A_V, E_BV"
+        assert raw.meta["uncertainty"] == "propagated"
+        is_corrected = table["flags"] & OUTSIDE == 0
+        assert is_corrected.any()
+        assert np.all(table["A_V"][is_corrected] != raw["A_V"][is_corrected])
+
+    def test_the_prior_is_that_of_the_calibration(self):
+        sample, _ = make_check_sample()
+        prior = MeurerEstimator(calibration="CEERS").sample_prior(sample, 40, random_state=1)
+        assert prior["A_V"].shape == (4, 40)
+        assert 0.0 <= prior["A_V"].mean() < 1.0
+
+    @pytest.mark.parametrize("name", ["JADES-deep", "CEERS"])
+    def test_sed_fits_have_calibrations(self, name):
+        # Settings are compared without a fit.
+        assert BagpipesEstimator(calibration=name)._recalibration.quantities[0] == "A_V"
+
+    @pytest.mark.parametrize(
+        ("estimator", "message"),
+        [
+            (MeurerEstimator(relation="Reddy15", calibration="CEERS"), "relation='Meurer99'"),
+            (MeurerEstimator(calibration="HUDF"), "CEERS, JADES-deep"),
+            (BagpipesEstimator(dust_law="SMC", calibration="CEERS"), "got dust_law='SMC'"),
+            (BagpipesEstimator(error_floor=0.1, calibration="CEERS"), "got error_floor=0.1"),
+            (
+                BagpipesEstimator(priors={"dust:Av": (0.01, 2.0)}, calibration="CEERS"),
+                "got priors=",
+            ),
+            (BagpipesEstimator(sfh="delayed", calibration="CEERS"), "got sfh='delayed'"),
+        ],
+    )
+    def test_other_settings_are_refused(self, estimator, message):
+        with pytest.raises(InputError, match=message):
+            estimator.estimate(make_check_sample()[0])
+
+    def test_files_are_calibrations_too(self, tmp_path):
+        sample, truth = make_check_sample(n=500)
+        path = tmp_path / "mine.calibration"
+        CalibratedEstimator(MeurerEstimator(), random_state=1).fit(sample, truth).save(path)
+        table = MeurerEstimator(calibration=str(path)).estimate(sample[:4])
+        assert table.meta["calibrated"] == "A_V, E_BV"
 
 
 class TestContract:

@@ -25,7 +25,8 @@ def find_calibration(estimator, calibration):
     estimator : DustEstimator
         The estimator, whose settings must be those of the calibration.
     calibration : str or path-like
-        Name of a survey, such as ``"JADES-deep"``, or a file of `CalibratedEstimator.save`.
+        Name of a survey, such as ``"JADES-deep"``, or a file of `CalibratedEstimator.save`, whose
+        name has an ending.
 
     Returns
     -------
@@ -39,7 +40,8 @@ def find_calibration(estimator, calibration):
     ReadError
         If a file is refused.
     """
-    if isinstance(calibration, os.PathLike):
+    is_name = isinstance(calibration, str) and not Path(calibration).suffix
+    if isinstance(calibration, str | os.PathLike) and not is_name:
         recalibration, settings, _ = read_calibration(calibration)
         check_settings(settings, estimator, f"the calibration in {os.fspath(calibration)}")
         return recalibration

@@ -135,7 +135,7 @@ class Task:
 
     def _columns(self):
         """Columns that networks for images, and the conversion of their predictions, use."""
-        columns = ["redshift", "pixel_scale"]
+        columns = ["redshift", "pixel_scale"] if self.bands else ["redshift"]
         if any(QUANTITIES[name].luminosity_power for name in self.targets):
             columns += ["magnification", "magnification_err"]
         roles = KINDS["cutout"].arrays

@@ -21,7 +21,7 @@ from dustest.estimators._cnn.training.epochs import TrainingOptions
 from dustest.estimators._cnn.training.learning import learn
 from dustest.estimators._fusion.shares import shapley_values
 
-__all__ = ["DENSE", "Density", "general_columns"]
+__all__ = ["DENSE", "Density", "general_columns", "is_within", "redshift_limits"]
 
 DENSE = (192, 192, 96)
 """Units of the layers of a network."""
@@ -29,6 +29,7 @@ DENSE = (192, 192, 96)
 _COMPONENTS = 8
 _DRAWS = 128
 _REDSHIFT_UNIT = 10.0
+_ROUNDING = 1e-6
 _N_GENERAL = 2
 _ALL_MEMBERS, _NO_MEMBER = 0.7, 0.05
 """Shares of galaxies of which training keeps all members, and none; of others it keeps a random
@@ -50,6 +51,45 @@ def general_columns(redshift):
     """
     known = np.isfinite(redshift) & (redshift >= 0.0)
     return np.column_stack([np.where(known, redshift, 0.0) / _REDSHIFT_UNIT, known])
+
+
+def redshift_limits(columns):
+    """Lowest and highest redshift of a training set.
+
+    Parameters
+    ----------
+    columns : ndarray of shape (n, n_columns)
+        General columns, and others.
+
+    Returns
+    -------
+    limits : tuple of float or None
+        None if no redshift is known.
+    """
+    known = columns[columns[:, 1] > 0, 0] * _REDSHIFT_UNIT
+    return (float(known.min()), float(known.max())) if known.size else None
+
+
+def is_within(columns, limits):
+    """Galaxies with a redshift within limits.
+
+    Parameters
+    ----------
+    columns : ndarray of shape (n, n_columns)
+        General columns, and others.
+    limits : tuple of float or None
+        Result of `redshift_limits`.
+
+    Returns
+    -------
+    ndarray of bool of shape (n,)
+        All, if there are no limits.
+    """
+    if limits is None:
+        return np.ones(len(columns), dtype=bool)
+    redshift = columns[:, 0] * _REDSHIFT_UNIT
+    inside = (redshift >= limits[0] - _ROUNDING) & (redshift <= limits[1] + _ROUNDING)
+    return (columns[:, 1] > 0) & inside
 
 
 @dataclass(frozen=True)
@@ -93,6 +133,8 @@ class Density:
         The networks.
     places : tuple of tuple of int
         First column of each member, and the one after its last.
+    redshift : tuple of float, optional
+        Lowest and highest redshift of the training set; None if unknown.
 
     Attributes
     ----------
@@ -100,10 +142,15 @@ class Density:
         A record for each epoch of each network, after `learn`.
     """
 
-    def __init__(self, networks, places):
+    def __init__(self, networks, places, redshift=None):
         self.networks = networks
         self.places = places
+        self.redshift = redshift
         self.history = []
+
+    def is_near(self, columns):
+        """Galaxies within the redshifts of the training set (ndarray of bool of shape (n,))."""
+        return is_within(columns, self.redshift)
 
     @classmethod
     def task(cls, targets, n_columns):
@@ -160,7 +207,7 @@ class Density:
             seed=seed,
             **{name: options[name] for name in ("n_networks", "checkpoint", "progress")},
         )
-        density = cls(learned.networks, places)
+        density = cls(learned.networks, places, redshift_limits(columns))
         density.history = learned.history
         return density
 
@@ -292,7 +339,7 @@ class Density:
         return _without_prior(self.networks).to_arrays()
 
     @classmethod
-    def from_arrays(cls, targets, views, arrays):
+    def from_arrays(cls, targets, views, arrays, redshift=None):
         """Read the result of `to_arrays`.
 
         Parameters
@@ -303,6 +350,8 @@ class Density:
             Views of the members.
         arrays : dict of str to ndarray
             All arrays by name.
+        redshift : tuple of float, optional
+            Limits of the training set.
 
         Returns
         -------
@@ -311,7 +360,7 @@ class Density:
         """
         places = _places(views)
         task = cls.task(targets, places[-1][1] if places else _N_GENERAL)
-        return cls(Ensemble.from_arrays(task, arrays), places)
+        return cls(Ensemble.from_arrays(task, arrays), places, redshift)
 
 
 def _without_prior(networks):

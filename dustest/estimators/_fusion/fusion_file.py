@@ -20,7 +20,7 @@ from dustest.estimators.run.files.model_file import read_model, write_model
 __all__ = ["PRETRAINED", "pretrained_file", "read_fusion", "write_fusion"]
 
 PRETRAINED = {
-    "nircam-3band+photometry": "06c50da980acfa7060e9a09d30035f72b340d053e3433b58b834f48836a82243",
+    "nircam-3band+photometry": "1ba31a0435e3ee44c509031f16c6aa24e2f06158044a40a18e6bbd39ee45a771",
 }
 """SHA-256 of each file, by the name of the model."""
 
@@ -89,6 +89,7 @@ def write_fusion(fused, path):
             # Files sort the keys of dicts, and the order of the members is that of their columns.
             "members": [[name, _record(one)] for name, one in fused._current.items()],
             "views": {name: view.to_dict() for name, view in fused.views_.items()},
+            "redshift": None if fused.density_.redshift is None else [*fused.density_.redshift],
         },
         "created": {
             "card": fused.card_,
@@ -136,7 +137,11 @@ def read_fusion(kind, path, members, sha256=None):
         targets = known["targets"]
         targets = targets if isinstance(targets, str) else tuple(targets)
         fused = kind(None, targets, **{name: known["settings"][name] for name in _SETTINGS})
-        fused.density_ = Density.from_arrays(fused._target_names, views.values(), arrays)
+        limits = known["redshift"]
+        limits = None if limits is None else (float(limits[0]), float(limits[1]))
+        fused.density_ = Density.from_arrays(
+            fused._target_names, [*views.values()], arrays, limits
+        )
         columns = {name: _numbers(created["history"][name]) for name in _HISTORY}
     except (InputError, KeyError, TypeError, AttributeError, ValueError) as error:
         msg = f"{path} is refused as a model file: it does not fit together, {error!s:.300}"

@@ -16,6 +16,7 @@ from dustest.data.errors import InputError
 from dustest.data.quantities import QUANTITIES
 from dustest.estimators._calibration.levels import Calibration
 from dustest.estimators._cnn.heads.mixture import Mixture
+from dustest.estimators._fusion.density import is_within, redshift_limits
 from dustest.estimators._fusion.shares import shapley_values
 from dustest.estimators.run.runner import run
 from dustest.estimators.run.summary import Summary
@@ -318,12 +319,14 @@ class PosteriorView:
         -------
         columns : ndarray of shape (n, n_columns)
             Whether there is an estimate, centre and root of the likelihood.
+        flags : ndarray of int32 of shape (n,)
+            Flags of the method.
         """
         summary, ready = Summary(n_draws=_N_DRAWS), method._ready(sample)
-        found = run(method, ready, summary, seed=seed, n_jobs=n_jobs).values
-        one = Likelihood.of(found, prior_of(method, sample, self.names, seed), self.names)
+        rows = run(method, ready, summary, seed=seed, n_jobs=n_jobs)
+        one = Likelihood.of(rows.values, prior_of(method, sample, self.names, seed), self.names)
         n = len(sample)
-        return np.column_stack([one.known, one.centre, one.root.reshape(n, -1)])
+        return np.column_stack([one.known, one.centre, one.root.reshape(n, -1)]), rows.flags
 
     def has_estimate(self, columns):
         """Whether galaxies have an estimate (ndarray of bool of shape (n,))."""
@@ -398,12 +401,17 @@ class Product:
     """
 
     history = ()
+    redshift = None
 
     def __init__(self, targets, views, correlation, calibration=None):
         self.targets = targets
         self.views = views
         self.correlation = correlation
         self.calibration = calibration
+
+    def is_near(self, columns):
+        """Galaxies within the redshifts of `learn` (ndarray of bool of shape (n,))."""
+        return is_within(columns, self.redshift)
 
     @property
     def names(self):
@@ -439,6 +447,7 @@ class Product:
         """
         views = tuple(views)
         product = cls(targets, views, Correlation(np.zeros((len(views),) * 2)))
+        product.redshift = redshift_limits(columns)
         values = [truth[:, list(targets).index(name)] for name in product.names]
         prior = product._prior(columns)
         scores = np.stack(

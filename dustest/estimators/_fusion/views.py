@@ -99,11 +99,13 @@ class MethodView:
             With quantities that are estimated for at least one galaxy.
         columns : ndarray of shape (n, n_columns)
             Columns of the view.
+        flags : ndarray of int32 of shape (n,)
+            Flags of the method.
         """
-        found = _quantiles(method, sample, seed, n_jobs)
+        found, flags = _quantiles(method, sample, seed, n_jobs)
         names = [name for name in seen_quantities(method) if _is_given(found.get(name))]
         view = cls(tuple(names))
-        return view, view._columns(found, len(sample))
+        return view, view._columns(found, len(sample)), flags
 
     def __call__(self, method, sample, seed, n_jobs=None):
         """Run a method.
@@ -118,8 +120,11 @@ class MethodView:
         columns : ndarray of shape (n, n_columns)
             For each quantity whether the method has an estimate, and quantiles of its latent
             values; 0 without.
+        flags : ndarray of int32 of shape (n,)
+            Flags of the method.
         """
-        return self._columns(_quantiles(method, sample, seed, n_jobs), len(sample))
+        found, flags = _quantiles(method, sample, seed, n_jobs)
+        return self._columns(found, len(sample)), flags
 
     def _columns(self, found, n):
         """Columns from quantiles by quantity."""
@@ -177,10 +182,12 @@ class TransformerView:
             Of as many features.
         columns : ndarray of shape (n, n_columns)
             Columns of the view.
+        flags : ndarray of int32 of shape (n,)
+            None.
         """
         features = _features(transformer, sample)
         view = cls(features.shape[1])
-        return view, view._columns(transformer, features)
+        return view, view._columns(transformer, features), np.zeros(len(sample), np.int32)
 
     def __call__(self, transformer, sample, seed, n_jobs=None):  # noqa: ARG002
         """Make the features of galaxies.
@@ -194,8 +201,11 @@ class TransformerView:
         -------
         columns : ndarray of shape (n, n_columns)
             Whether the galaxy has features, and these; 0 without.
+        flags : ndarray of int32 of shape (n,)
+            None.
         """
-        return self._columns(transformer, _features(transformer, sample))
+        columns = self._columns(transformer, _features(transformer, sample))
+        return columns, np.zeros(len(sample), np.int32)
 
     def _columns(self, transformer, features):
         """Columns from features; NaN are missing."""
@@ -221,9 +231,10 @@ class TransformerView:
 
 
 def _quantiles(method, sample, seed, n_jobs):
-    """Quantiles by quantity of a method; its warnings of single galaxies are its own."""
+    """Quantiles by quantity of a method, and its flags."""
     ready = method._ready(sample)
-    return run(method, ready, Summary(LEVELS), seed=seed, n_jobs=n_jobs).values
+    rows = run(method, ready, Summary(LEVELS), seed=seed, n_jobs=n_jobs)
+    return rows.values, rows.flags
 
 
 def _is_given(values):

@@ -75,8 +75,8 @@ def plot_density(density, *, label=None, color=None, ax=None):
     color = COLORS[number % len(COLORS)] if color is None else color
     edges = np.append(columns["low"], columns["high"][-1])
     for low, high, alpha in _BANDS:
-        heights = (columns[high], columns[low])
-        ax.stairs(heights[0], edges, baseline=heights[1], fill=True, color=color, alpha=alpha, lw=0)
+        style = {"color": color, "alpha": alpha, "lw": 0}
+        ax.stairs(columns[high], edges, baseline=columns[low], fill=True, **style)
     ax.stairs(columns["density"], edges, color=color, lw=1.2, baseline=None, label=_words(label))
     _set_limits(ax, columns, edges, first=not number)
     ax.set(xlabel=axis_label(name), ylabel="density")

@@ -17,6 +17,7 @@ from dustest.data.flags import FLAGS
 from dustest.data.identity.seeds import as_generator
 from dustest.data.messages import shown
 from dustest.data.quantities import QUANTITIES, check_quantity, percentile_columns
+from dustest.studies.populations.constraints import LEAST_ESS, unconstrained
 from dustest.studies.populations.gathering import gather, is_draws
 from dustest.studies.populations.result import InferredPopulation, PopulationSet
 from dustest.studies.populations.selection import detection_probability
@@ -34,12 +35,6 @@ _LEAST_GALAXIES = 10
 _LEAST_DRAWS = 100
 _N_DENSITIES = 600
 _PERCENTILES = (16.0, 50.0, 84.0)
-_LEAST_ESS = 30.0
-"""Effective draws of a galaxy under the population, below which it is flagged."""
-_BY_PRIOR = 0.01
-"""Fraction of the population in an outer bin from which the range of the prior matters."""
-_OPEN_QUESTION = (0.05, 0.95)
-_FEW_DETECTED = 0.05
 
 
 def infer_population(
@@ -162,9 +157,7 @@ def _checked_quantities(quantities):
     """Names of quantities as a tuple."""
     names = (quantities,) if isinstance(quantities, str) else tuple(quantities)
     if not 1 <= len(names) <= _MOST_QUANTITIES or len(set(names)) < len(names):
-        msg = (
-            f"quantities must be one to {_MOST_QUANTITIES} different names, got {quantities!r}"
-        )
+        msg = f"quantities must be one to {_MOST_QUANTITIES} different names, got {quantities!r}"
         raise InputError(msg)
     return tuple(check_quantity(name).name for name in names)
 
@@ -180,7 +173,8 @@ def _infer(estimator, sample, names, prior, rng, options):
     fractions = prior_fractions_of(bins, priors)
     smooth = SmoothPrior(bins.shape)
     likelihoods = galaxy_likelihoods(bins, draws, fractions, smooth.low_modes())
-    fit = _Fit(bins, smooth, *likelihoods, {name: values[used] for name, values in covariates.items()})
+    covariates = {name: values[used] for name, values in covariates.items()}
+    fit = _Fit(bins, smooth, *likelihoods, covariates)
     sampled = fit.sample(rng)
     detected = fit.averaged(sampled)
     assigned = fit.assigned(sampled)
@@ -203,7 +197,7 @@ def _infer(estimator, sample, names, prior, rng, options):
         atom=sampled.atom,
         atom_probability=sampled.atom_probability,
         trends=fit.trends(sampled),
-        unconstrained=_unconstrained(fit, sampled, detected, assigned, of_bins, ess),
+        unconstrained=unconstrained(bins, sampled, detected, assigned, of_bins, ess < LEAST_ESS),
         meta={
             "method": "infer_population",
             "version": installed_version("dustest"),
@@ -396,7 +390,7 @@ def _posteriors(found, used, bins, weight, percentiles, rng):
         unit = QUANTITIES[name].unit
         extra[f"{name}_draws"] = drawn if unit is None else drawn << unit
     flags = np.full(len(used), FLAGS["NO_DATA"].value, dtype=np.int32)
-    flags[rows] = np.where(ess < _LEAST_ESS, FLAGS["LOW_ESS"].value, 0)
+    flags[rows] = np.where(ess < LEAST_ESS, FLAGS["LOW_ESS"].value, 0)
     n_effective = np.full(len(used), np.nan)
     n_effective[rows] = ess
     table = DustTable.from_quantities(
@@ -407,66 +401,3 @@ def _posteriors(found, used, bins, weight, percentiles, rng):
         meta={"estimator": found.name, "uncertainty": "posterior", "prior": "population"},
     )
     return table, ess
-
-
-def _unconstrained(fit, sampled, detected, assigned, of_bins, ess):
-    """Sentences on what the data do not constrain."""
-    found = []
-    for name in fit.bins.names:
-        found += _of_range(fit.bins, detected, name)
-        found.append(_of_resolution(fit.bins, assigned, name))
-    low, high = _OPEN_QUESTION
-    if low < sampled.atom_probability < high:
-        edge = fit.bins.edges[fit.bins.names[0]][1]
-        found.append(
-            f"Whether some galaxies have {fit.bins.names[0]} below {edge:.2g} beyond a smooth "
-            f"distribution is open (probability {sampled.atom_probability:.2f})."
-        )
-    mean = detected.mean(axis=0)
-    bits = np.sum(
-        assigned * np.log2(np.maximum(assigned, 1e-12) / np.maximum(mean, 1e-12)), axis=1
-    )
-    found.append(
-        f"{np.count_nonzero(bits < 1.0)} of {len(bits)} galaxies add less than 1 bit to the "
-        f"population; the mean is {bits.mean():.2f}."
-    )
-    if np.any(ess < _LEAST_ESS):
-        found.append(
-            f"{np.count_nonzero(ess < _LEAST_ESS)} galaxies have fewer than {_LEAST_ESS:.0f} "
-            "effective draws under the population (flag LOW_ESS)."
-        )
-    if of_bins is not None:
-        corrected = mean / of_bins
-        rare = corrected[of_bins < _FEW_DETECTED].sum() / corrected.sum()
-        if rare > _BY_PRIOR:
-            found.append(
-                f"{100 * rare:.0f} % of the population are galaxies that are hardly ever "
-                "detected, inferred from few."
-            )
-    return tuple(found)
-
-
-def _of_range(bins, detected, name):
-    """Sentences on galaxies at the ends of the range of a quantity."""
-    ends = bins.marginal(detected, name).mean(axis=0)[[0, -1]]
-    edges = bins.edges[name][[1, -2]]
-    sentences = []
-    for fraction, edge, word in zip(ends, edges, ("below", "above"), strict=True):
-        first_of_zero = word == "below" and bins.begins_at_zero(name)
-        if fraction > _BY_PRIOR and not first_of_zero:
-            sentences.append(
-                f"{100 * fraction:.0f} % have {name} {word} {edge:.3g}, where the range of the "
-                "prior or of the posteriors ends: how far beyond is open."
-            )
-    return sentences
-
-
-def _of_resolution(bins, assigned, name):
-    """Sentence on the errors of single galaxies."""
-    probability, values = bins.marginal(assigned, name), bins.centers[name]
-    mean = probability @ values
-    error = np.sqrt(np.maximum(probability @ values**2 - mean**2, 0.0))
-    return (
-        f"Features of {name} narrower than the error of a galaxy, {np.median(error):.2g} in the "
-        "median, follow from the smoothness of the density."
-    )

@@ -1,4 +1,4 @@
-"""The result of `dustest.studies.infer_population`: a distribution, its errors and its galaxies."""
+"""Result of `dustest.studies.infer_population`: a distribution, its errors and its galaxies."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple

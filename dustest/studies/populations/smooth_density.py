@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import expit, logsumexp
+from scipy.special import expit, softmax
 
 __all__ = ["DensityDraws", "SmoothPrior", "sample_densities"]
 
@@ -97,7 +97,18 @@ class SmoothPrior:
         return self.basis[:, : self.n_free + _LOW_MODES * self.n_free // 2]
 
     def scaled_basis(self, amplitude):
-        """Basis of the log density at an amplitude (ndarray of shape (n_cells, n_modes))."""
+        """Basis of the log density.
+
+        Parameters
+        ----------
+        amplitude : float
+            Standard deviation of the log density around the smoothest one.
+
+        Returns
+        -------
+        basis : ndarray of shape (n_cells, n_modes)
+            Modes, whose coefficients have a standard normal prior.
+        """
         scale = np.ones(self.basis.shape[1])
         scale[self.n_free :] = amplitude
         return self.basis * scale
@@ -151,7 +162,7 @@ class _Target:
     def unpack(self, parameters):
         """Smooth probability, fraction of the atom, and trends."""
         log_density = self.basis @ parameters[: self.n_modes]
-        smooth = np.exp(log_density - logsumexp(log_density, axis=0))
+        smooth = softmax(log_density, axis=0)
         trend = _TREND_SCALE * parameters[self.n_modes : self.n_modes + self.covariate.shape[1]]
         mean, scale = _ATOM
         atom = expit(mean + scale * parameters[-1]) if self.with_atom else np.zeros(len(smooth.T))
@@ -160,9 +171,7 @@ class _Target:
     def __call__(self, parameters):
         """Log posterior of shape (n_chains,) and gradient of the shape of the parameters."""
         smooth, atom, trend = self.unpack(parameters)
-        probability = (1.0 - atom) * smooth
-        probability[0] += atom
-        value, of_probability, of_trend = self._likelihood(probability, trend)
+        value, of_probability, of_trend = self._likelihood(_with_atom(smooth, atom), trend)
         inner = np.sum(smooth * of_probability, axis=0)
         of_density = (1.0 - atom) * smooth * (of_probability - inner)
         parts = [self.basis.T @ of_density, _TREND_SCALE * of_trend]
@@ -234,38 +243,52 @@ def sample_densities(
     without an atom, are averaged by the Laplace approximation of their evidence. For each of them
     Hamiltonian Monte Carlo starts from this approximation, which also is its metric.
     """
-    n_trends = 0 if covariate is None else covariate.shape[1]
-    tilt = np.empty((likelihood.shape[1], 0)) if tilt is None else tilt
-    covariate = np.empty((len(likelihood), 0)) if covariate is None else covariate
+    n, n_cells = likelihood.shape
+    tilt = np.empty((n_cells, 0)) if tilt is None else tilt
+    covariate = np.empty((n, 0)) if covariate is None else covariate
     targets = [
         _Target(prior, amplitude, likelihood, relative_prior, with_atom, tilt, covariate)
         for with_atom in ((False, True) if atom else (False,))
         for amplitude in _AMPLITUDES
     ]
-    modes, start = [], None
-    for target in targets:
-        modes.append(_mode(target, start))
-        start = modes[-1][0]
-    evidence = np.array([one[2] for one in modes])
-    evidence = evidence - _RATE * np.array([target.amplitude for target in targets])
-    evidence = evidence + np.log([target.amplitude for target in targets])
-    weight = np.exp(evidence - logsumexp(evidence))
+    modes = _modes(targets)
+    weight = _weights(targets, modes)
     kept = np.where(weight >= _LEAST_WEIGHT, weight, 0.0)
     shares = rng.multinomial(n_draws, kept / kept.sum())
-    parts, acceptances = [], []
+    parts, accepted = [], 0.0
     for target, mode, share in zip(targets, modes, shares, strict=True):
         if share:
-            drawn, accepted = _sample(target, mode, share, rng)
+            drawn, acceptance = _sample(target, mode, share, rng)
+            accepted += share * acceptance / n_draws
             smooth, atoms, trend = target.unpack(drawn)
-            probability = (1.0 - atoms) * smooth
-            probability[0] += atoms
-            parts.append((probability.T, atoms, trend.T))
-            acceptances.append(accepted * share)
+            parts.append((_with_atom(smooth, atoms).T, atoms, trend.T))
     probability, atoms, trend = (np.concatenate(part) for part in zip(*parts, strict=True))
     of_atom = float(sum(weight[len(_AMPLITUDES) :]))
-    return DensityDraws(
-        probability, atoms, trend.reshape(len(atoms), n_trends), of_atom, sum(acceptances) / n_draws
-    )
+    return DensityDraws(probability, atoms, trend, of_atom, float(accepted))
+
+
+def _with_atom(smooth, atom):
+    """Add an atom to the first of smooth probabilities of shape (n_cells, n_chains)."""
+    probability = (1.0 - atom) * smooth
+    probability[0] += atom
+    return probability
+
+
+def _modes(targets):
+    """Modes with their curvature and evidence; each search starts at the mode before."""
+    found, start = [], None
+    for target in targets:
+        found.append(_mode(target, start))
+        start = found[-1][0]
+    return found
+
+
+def _weights(targets, modes):
+    """Posterior probabilities of amplitudes, which are evenly spaced in their logarithm."""
+    amplitude = np.array([target.amplitude for target in targets])
+    log_weight = np.array([evidence for _, _, evidence in modes])
+    log_weight += np.log(amplitude) - _RATE * amplitude
+    return softmax(log_weight)
 
 
 def _mode(target, start):

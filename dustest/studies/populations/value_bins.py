@@ -58,11 +58,33 @@ class ValueBins:
         return {name: _values(name, _middle(name, edges)) for name, edges in self.edges.items()}
 
     def begins_at_zero(self, name):
-        """Whether the first bin of a quantity begins at zero, since it is not negative (bool)."""
+        """Whether the first bin of a quantity begins at zero, since it is not negative.
+
+        Parameters
+        ----------
+        name : str
+            The quantity.
+
+        Returns
+        -------
+        bool
+            True for A_V if the prior has no negative values.
+        """
         return self.edges[name][0] == 0.0
 
     def latent_of_each(self, name):
-        """Latent value of one quantity in each bin (ndarray of shape (n_cells,)), flattened."""
+        """Latent value of one quantity in each bin, flattened.
+
+        Parameters
+        ----------
+        name : str
+            The quantity.
+
+        Returns
+        -------
+        values : ndarray of shape (n_cells,)
+            In the order of `place`.
+        """
         return _latent(name, self.of_each(name))
 
     def of_each(self, name):
@@ -117,11 +139,7 @@ class ValueBins:
             Probability of each bin of this quantity.
         """
         split = probability.reshape(*probability.shape[:-1], *self.shape)
-        others = [
-            axis - len(self.shape)
-            for axis, other in enumerate(self.names)
-            if other != name
-        ]
+        others = [axis - len(self.shape) for axis, other in enumerate(self.names) if other != name]
         return split.sum(axis=tuple(others))
 
     def place(self, draws):

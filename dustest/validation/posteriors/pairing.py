@@ -176,10 +176,14 @@ def judge_one(truth, posterior, quantity, quantiles=None):
 
     Parameters
     ----------
-    truth, posterior, quantiles
-        As of `judge`.
+    truth : Table, data frame or dict of columns, or array_like of shape (n,)
+        True values.
+    posterior : Table, data frame or dict of columns, or array_like of shape (n, m)
+        See `judge`.
     quantity : str
         The quantity; any name for arrays.
+    quantiles : array_like of shape (m,), optional
+        Probabilities of bare quantiles.
 
     Returns
     -------

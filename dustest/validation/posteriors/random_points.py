@@ -4,6 +4,7 @@ import numpy as np
 from astropy.table import QTable
 from scipy import stats
 
+from dustest.data.checks.tables import is_table_like
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError
 from dustest.data.identity.seeds import as_generator
@@ -105,7 +106,7 @@ def tarp(truth, posterior, quantities=None, *, levels=_LEVELS, references=None, 
 
 def _joint(truth, posterior, quantities):
     """Names, truths of shape (n, n_quantities) and draws of shape (n, m, n_quantities)."""
-    if not hasattr(posterior, "keys") and not hasattr(posterior, "columns"):
+    if not is_table_like(posterior):
         return _joint_arrays(truth, posterior, quantities)
     judged = judge(truth, posterior, quantities)
     asked = listed(quantities, "quantities")

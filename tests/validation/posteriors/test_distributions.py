@@ -1,5 +1,8 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
 from scipy import integrate, stats
 
 from dustest.data import InputError
@@ -136,3 +139,43 @@ class TestOverlap:
         points = np.array([0.0, 0.1, 0.5, np.nan])
         assert overlap((points, points), 0.1, 0.9).tolist()[:3] == [0.0, 1.0, 1.0]
         assert np.isnan(overlap((points, points), 0.1, 0.9)[3])
+
+
+numbers = st.integers(-4000, 4000).map(lambda i: i / 1000)
+rows = npst.arrays(float, (3, 5), elements=numbers)
+
+
+def both(values):
+    """The same numbers as draws and, in order, as quantiles."""
+    return Draws(values), Quantiles(LEVELS, np.sort(values, axis=1))
+
+
+class TestProperties:
+    @settings(max_examples=30)
+    @given(rows, npst.arrays(float, 3, elements=numbers), st.floats(0.1, 50.0), numbers)
+    def test_scores_scale_with_the_unit(self, values, truth, scale, shift):
+        changed = both(values * scale + shift)
+        for one, other in zip(both(values), changed, strict=True):
+            assert other.crps(truth * scale + shift) == pytest.approx(
+                one.crps(truth) * scale, rel=1e-6, abs=1e-6 * scale
+            )
+
+    @settings(max_examples=30)
+    @given(rows, npst.arrays(float, (2, 3), elements=numbers))
+    def test_pit_rises_with_the_truth(self, values, truths):
+        low_truth, high_truth = np.sort(truths, axis=0)
+        for one in both(values):
+            (low, upto), (other_low, other_upto) = map(one.pit_bounds, (low_truth, high_truth))
+            assert np.all((low >= 0) & (low <= upto) & (upto <= 1))
+            assert np.all(low <= other_low + 1e-12)
+            assert np.all(upto <= other_upto + 1e-12)
+
+    @settings(max_examples=30)
+    @given(rows, npst.arrays(float, 3, elements=numbers))
+    def test_crps_of_quantiles_is_at_most_the_mean_distance(self, values, truth):
+        _, one = both(values)
+        crps = one.crps(truth)
+        assert np.all(crps >= -1e-9)
+        levels = (np.arange(2000) + 0.5) / 2000
+        distance = np.abs(one.quantiles(levels) - truth[:, None]).mean(axis=1)
+        assert np.all(crps <= distance + 0.01)

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+from astropy import units as u
+from astropy.table import QTable
 from scipy import stats
 
 from dustest.data import DustTable, InputError
-from dustest.validation import pit_values, rank_statistics
+from dustest.validation import pit_histogram, pit_values, rank_statistics
 
 N, N_DRAWS = 5000, 60
 # Two-sided tests with fixed seeds: 0.01 over the number of tests in this file.
@@ -124,3 +126,50 @@ class TestRanks:
         table = {"id": [1], "A_V": [0.5], "A_V_p16": [0.4], "A_V_p84": [0.6]}
         with pytest.raises(InputError, match="must have draws of A_V, in the column A_V_draws"):
             rank_statistics({"id": [1], "A_V": [0.5]}, table)
+
+
+class TestHistogram:
+    def test_calibrated_draws_are_flat(self, centre):
+        table = pit_histogram(true_values(centre), drawn(centre, 0.1, 191021), n_bins=10)
+        error = table["density_err"]
+        assert error == pytest.approx(np.full(10, np.sqrt(9 / N)))
+        assert np.abs((table["density"] - 1) / error).max() < 4
+        assert table.meta["n"] == N
+
+    def test_is_the_mean_over_random_values(self, centre):
+        truth, draws = true_values(centre)[:200], drawn(centre, 0.05, 191022, 7)[:200]
+        table = pit_histogram(truth, draws, n_bins=5)
+        seeds = range(191023, 191123)
+        values = [pit_values(truth, draws, random_state=seed) for seed in seeds]
+        counts = np.histogram(values, bins=5, range=(0, 1))[0] / len(values)
+        assert table["density"] == pytest.approx(counts / 200 * 5, abs=0.05)
+
+    def test_points_and_atoms(self):
+        levels = [0.1, 0.5, 0.9]
+        values = [[0.0, 0.0, 1.0], [0.0, 1.0, 2.0]]
+        table = pit_histogram([0.0, 1.0], values, n_bins=4, quantiles=levels)
+        # The first is spread from 0 to 0.5, the second at 0.5.
+        assert table["density"].tolist() == [1.0, 1.0, 2.0, 0.0]
+
+    def test_unknown_galaxies_do_not_count(self, centre):
+        truth = true_values(centre)
+        truth[:10] = np.nan
+        assert pit_histogram(truth, drawn(centre, 0.1, 191024)).meta["n"] == N - 10
+        with pytest.raises(InputError, match="n_bins must be a positive integer, got 0"):
+            pit_histogram(truth, drawn(centre, 0.1, 191024), n_bins=0)
+
+
+class TestInput:
+    @pytest.mark.parametrize("kind", ["QTable", "masked", "mmag"])
+    def test_kinds_of_tables(self, centre, kind):
+        truth, draws = true_values(centre)[:50], drawn(centre, 0.1, 191025)[:50]
+        expected = pit_values(truth, draws, random_state=1)
+        table = QTable({"id": np.arange(50), "A_V_draws": draws * u.mag})
+        values = {"ID": np.arange(50).astype(str), "A_V": truth * u.mag}
+        if kind == "masked":
+            values["A_V"] = np.ma.array(truth, mask=np.arange(50) == 7)
+            expected[7] = np.nan
+        if kind == "mmag":
+            table["A_V_draws"] = table["A_V_draws"].to(u.mmag)
+        found = pit_values(values, table, random_state=1)
+        assert found == pytest.approx(expected, nan_ok=True)

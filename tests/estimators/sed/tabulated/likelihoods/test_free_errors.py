@@ -1,10 +1,14 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from dustest.estimators._sed.tabulated.likelihoods.data_likelihood import ClosedForm, Photometry
+from dustest.estimators._sed.tabulated.likelihoods.data_likelihood import (
+    ClosedForm,
+    Photometry,
+    WithLimits,
+)
 from dustest.estimators._sed.tabulated.likelihoods.free_errors import FreeErrors, instruments_of
 from dustest.estimators._sed.tabulated.likelihoods.gaussian import MassIntegral
 from dustest.estimators._sed.tabulated.likelihoods.outliers import Robust
@@ -118,3 +122,38 @@ class TestFreeErrors:
         assert np.isfinite(free.of(models).log_weight).all()
         found = free.residuals(models, np.full(20, 9.0))
         assert found.fractional_error.keys() == {"NIRCam"}
+
+    @pytest.mark.parametrize("kind", [ClosedForm, WithLimits, Robust])
+    def test_likelihoods_take_errors_of_each_model(self, integral, kind):
+        """The same for all models, and those of one model at a time."""
+        data, models = photometry(0.1, error=0.1)
+        data.error[0], data.flux[0], data.limit_error[0] = np.inf, 0.0, data.flux[1]
+        data.limit[0] = 3.0 * data.limit_error[0]
+
+        def make(error):
+            one = replace(data, error=error)
+            return kind(one) if kind is Robust else kind(one, integral)
+
+        plain, equal = make(data.error), make(np.tile(data.error, (20, 1)))
+        np.testing.assert_allclose(
+            equal.of(models).log_weight, plain.of(models).log_weight, rtol=1e-12
+        )
+        drawn = [
+            each.draw_masses(models, each.of(models), np.random.default_rng(1))
+            for each in (plain, equal)
+        ]
+        np.testing.assert_allclose(drawn[0], drawn[1], rtol=1e-12)
+        errors = data.error * np.random.default_rng(2).uniform(1.0, 2.0, (20, 6))
+        errors[:, 0] = np.inf
+        found = make(errors).of(models)
+        best = int(np.argmax(found.log_weight))
+        alone = make(errors[best]).of(models.take([best]))
+        np.testing.assert_allclose(found.log_weight[best], alone.log_weight[0], rtol=1e-9)
+        chi2 = [
+            each.residuals(some, np.full(len(some.flux), 9.0)).chi2[0]
+            for each, some in (
+                (make(errors[[best]]), models.take([best])),
+                (make(errors[best]), models.take([best])),
+            )
+        ]
+        assert chi2[0] == pytest.approx(chi2[1], rel=1e-12)
