@@ -97,7 +97,8 @@ def _log_weights(table, prior, draws):
         weight = np.asarray(prior(dict(draws)), dtype=float)
         shape = next(iter(draws.values())).shape
         if weight.shape != shape or np.any(weight < 0.0):
-            msg = f"prior must return weights from 0 of shape {shape}, got {weight.shape}"
+            got = "negative ones" if weight.shape == shape else f"shape {weight.shape}"
+            msg = f"prior must return weights from 0 of shape {shape}, got {got}"
             raise InputError(msg)
         with np.errstate(divide="ignore"):
             return np.log(weight), {}

@@ -122,7 +122,7 @@ class TestRefusals:
             ({"log_sSFR": stats.norm()}, "does not state the prior of log_sSFR"),
             ({}, "prior must be a dict"),
             ("flat", "prior must be a dict"),
-            (lambda draws: -draws["A_V"], "weights from 0"),
+            (lambda draws: -np.abs(draws["A_V"]), "weights from 0 .* got negative ones"),
             (lambda draws: 1.0, "weights from 0 of shape"),
         ],
     )
