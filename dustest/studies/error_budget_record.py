@@ -51,7 +51,7 @@ class ErrorBudget:
             68 % interval; for each variation ``shift_<name>``, A_V of the variation minus that
             of the estimator it is compared with, and ``relative_shift_<name>``, the shift over
             half the 68 % interval of the latter; and ``largest``, the assumption with the largest
-            shift, empty where none is known.
+            shift of the reference, empty where none is known.
         """
         reference = self.tables[REFERENCE]
         table = QTable({"id": reference["id"], _QUANTITY: _a_v(reference) << u.mag})
@@ -100,17 +100,20 @@ class ErrorBudget:
         Notes
         -----
         The largest of several shifts grows with the number of variations of an assumption.
+        Assumptions of another method, such as the relation of a UV slope for an SED fit, do not
+        move the reference: ``"all"`` is without them, and their ``largest`` is NaN.
         """
         largest = self._largest_assumption()
         known = np.count_nonzero(largest != "")
         rows = []
         for assumption in self.assumptions:
-            share = np.count_nonzero(largest == assumption) / known if known else np.nan
+            is_counted = known and assumption in self._moving
+            share = np.count_nonzero(largest == assumption) / known if is_counted else np.nan
             sizes = _sizes(*self._largest(assumption))
             rows.append({"assumption": assumption} | sizes | {"largest": share})
         rows.sort(key=lambda row: -row["size"])
-        if rows:
-            every = np.fmax.reduce([self._largest(one) for one in self.assumptions])
+        if self._moving:
+            every = np.fmax.reduce([self._largest(one) for one in self._moving])
             rows.append({"assumption": _ALL} | _sizes(*every) | {"largest": 1.0})
         names = ["assumption", "n", "size", "relative_size", "moved", "moved_err", "largest"]
         return self._as_table(rows, names)
@@ -141,6 +144,19 @@ class ErrorBudget:
 
         return plot_error_budget(self.table(), ax=ax)
 
+    @property
+    def _moving(self):
+        """Assumptions whose variations are all of the reference, not of another method."""
+        others = {one.assumption for one in self.variations.values() if self._is_of_other(one)}
+        return [name for name in self.assumptions if name not in others]
+
+    def _is_of_other(self, variation):
+        """Whether a variation is compared with another estimator than the reference."""
+        if variation.against is None:
+            return False
+        against = self.variations[variation.against]
+        return against.estimator is not None or self._is_of_other(against)
+
     def _shift(self, name):
         """Shifts by a variation in mag, and in units of half the interval."""
         against = self.tables[self.variations[name].against or REFERENCE]
@@ -160,8 +176,8 @@ class ErrorBudget:
 
     def _largest_assumption(self):
         """Assumption with the largest shift of each galaxy in mag, empty if none is known."""
-        names = np.array([*self.assumptions, ""])
-        sizes = [self._largest(name)[0] for name in self.assumptions]
+        names = np.array([*self._moving, ""])
+        sizes = [self._largest(name)[0] for name in self._moving]
         sizes.append(np.full(len(self.tables[REFERENCE]), -1.0))
         return names[np.argmax(np.nan_to_num(sizes, nan=-2.0), axis=0)]
 

@@ -76,6 +76,10 @@ class TestShifts:
         (shift, _) = found.table()["shift"].to_value(u.mag)
         assert shift == pytest.approx(0.2)
         assert found.galaxies()["relative_shift_changed"] == pytest.approx(0.5)
+        totals = found.totals()
+        assert list(totals["assumption"]) == ["method", "relation", "all"]
+        assert totals["largest"] == pytest.approx([1.0, np.nan, 1.0], nan_ok=True)
+        assert totals["size"].to_value(u.mag) == pytest.approx([0.5, 0.2, 0.5])
 
     def test_unknown_values_and_widths(self):
         found = budget({"up": higher([np.nan, 0.1, 0.1])}, Stub(half_width=0.0))
