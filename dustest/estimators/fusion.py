@@ -150,6 +150,7 @@ class FusionEstimator(DustEstimator):
     ['A_V', 'share_slope', 'share_photometry']
     """
 
+    needs_estimators: ClassVar[bool] = True
     uncertainty: ClassVar[str] = "posterior"
     magnified: ClassVar[bool] = False
     threaded: ClassVar[bool] = True
