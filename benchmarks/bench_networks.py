@@ -186,7 +186,7 @@ def information(cnn, sample):
         bits = np.full(len(inputs.context), np.nan)
         if prior is not None:
             draws = networks.samples(inputs.image, inputs.context, inputs.usable, batch.seed)
-            bits = prior.information(draws, inputs.context, len(cnn.bands))
+            bits = prior.information(draws, inputs.context, networks.task.layout)
         yield bits, inputs.context
 
 

@@ -20,6 +20,10 @@ limits
 robust
     As the first, any band may be an outlier: the share of outliers of a galaxy and their errors
     have the distributions of the robust likelihood.
+fractional_error
+    As the first, with a further error of a fraction of the true flux, which is drawn for each
+    galaxy from the prior of the fit, uniform from 0 to 0.2; also the mean difference between the
+    posterior mean of the fraction and the truth.
 
 ``--keep FOLDER`` saves results in parts of 250 mocks; a stopped run resumes from them.
 """
@@ -49,6 +53,7 @@ REDSHIFTS = (6.0, 9.0)
 ERROR, BRIGHT_ERROR = 1.5, 10.0  # nJy; the second for galaxies of lower redshifts
 GAPS = 0.3
 N_SIGMA = 3.0
+FRACTIONS = (0.0, 0.2)
 SPREAD, REACH = 0.3, 3.0  # of redshifts, and where their prior is cut in units of it
 PEAKS, PEAK_WIDTH = ((1.0, 3.0), (4.0, 8.0)), 0.1
 BETWEEN, N_SHARED = 3.5, 10
@@ -186,6 +191,17 @@ def draw_robust(n, rng):
     return Mocks(replace(SETTINGS, robust=True), galaxies, truth)
 
 
+def draw_fractional_error(n, rng):
+    """Galaxies with an unknown error that is a fraction of the flux, one of each galaxy."""
+    redshift = draw_redshifts(n, rng)
+    flux, truth = draw_models(redshift, rng)
+    fraction = rng.uniform(*FRACTIONS, n)
+    scatter = fraction[:, np.newaxis] * flux * rng.standard_normal(flux.shape)
+    galaxies = make_galaxies(redshift, flux + scatter, rng)
+    settings = replace(SETTINGS, fractional_error=FRACTIONS)
+    return Mocks(settings, galaxies, truth | {"fraction": fraction})
+
+
 def _with_limits(galaxy, found):
     """The galaxy with limits in the bands without a detection."""
     bands = np.array(galaxy.bands)
@@ -206,6 +222,7 @@ CASES = {
     "peaks": Case(180703, draw_peaks),
     "limits": Case(180704, draw_limits),
     "robust": Case(180705, draw_robust),
+    "fractional_error": Case(180706, draw_fractional_error),
 }
 
 
@@ -228,6 +245,9 @@ def fit_part(case, n, part):
         ties = rng.random(n) * np.mean(draws == truth, axis=1)
         found[f"rank_{name}"] = np.mean(draws < truth, axis=1) + ties
         found[f"truth_{name}"] = mocks.truth[name]
+    if case is CASES["fractional_error"]:
+        found["fraction"] = np.array([next(iter(p.fractional_error.values())) for p in posteriors])
+        found["truth_fraction"] = mocks.truth["fraction"]
     if case is CASES["peaks"]:
         above = np.stack([posterior.draws["redshift"] > BETWEEN for posterior in posteriors])
         found["above"] = above.mean(axis=1)
@@ -282,6 +302,9 @@ def show_case(name, found, n_tests):
             f"coverage of 68 %: {inside[0]:.1%}, of 90 %: {inside[1]:.1%}, mean rank "
             f"{rank.mean():.4f}"
         )
+    if "fraction" in found:
+        apart = found["fraction"] - found["truth_fraction"]
+        print(f"    fraction: {apart.mean():.4f} +- {apart.std() / np.sqrt(n):.4f} too high")
     if "above" in found:
         p, rows = cell_test(found["above"], found["truth_redshift"] > BETWEEN)
         print(

@@ -12,7 +12,7 @@ import time
 import numpy as np
 from scipy.stats import kstest
 
-from dustest.estimators._sed.posterior import Galaxy, Settings, systematic_draw
+from dustest.estimators._sed.posterior import Galaxy, Settings, stratified_draw
 from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
 from dustest.estimators._sed.tabulated.likelihoods.joint_weights import JointWeights
 from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light
@@ -34,7 +34,7 @@ def draw_mocks(settings, n, rng):
     log_formed = rng.uniform(models.low, models.high)
     joint = JointWeights(settings.joint_priors, Pool(maker, ()))
     weight = np.exp(joint.log_ratio(models, log_formed[:, np.newaxis])[:, 0])
-    drawn = systematic_draw(weight / weight.sum(), n, rng, log_formed)
+    drawn = stratified_draw(weight / weight.sum(), n, rng, log_formed)
     models, log_formed = models.take(drawn), log_formed[drawn]
     flux = models.flux * 10.0 ** log_formed[:, np.newaxis]
     error = np.full(flux.shape, np.median(flux.max(axis=1)) / SNR)

@@ -47,7 +47,7 @@ class ContractError(DustestError, AssertionError):
     """An estimator violates the contract."""
 
 
-def make_check_sample(kinds=()):
+def make_check_sample(kinds=(), n=4):
     """Make galaxies with data of many kinds, and their truth.
 
     Parameters
@@ -55,11 +55,13 @@ def make_check_sample(kinds=()):
     kinds : iterable of str, optional
         Names of further kinds of `~dustest.data.KINDS`, such as those of a plugin. Their columns
         are made from their records: numbers in the valid range with errors of 5 %.
+    n : int, optional
+        Number of galaxies, four or more.
 
     Returns
     -------
     sample : GalaxySample
-        Four galaxies at z = 7.2 to 8 with photometry, cutouts and spectra.
+        Galaxies at z = 7.2 to 8 with photometry, cutouts and spectra.
     truth : RowTable
         A_V, E_BV and log_sSFR of each. The spectrum is a power law with this attenuation, which
         is sufficient for running an estimator but not realistic.
@@ -73,10 +75,11 @@ def make_check_sample(kinds=()):
     >>> sample.lines
     ('Ha', 'Hb', 'Hg', 'Hd', 'Pa', 'Pb')
     """
-    redshift = np.array([7.2, 7.4, 7.7, 8.0])
-    a_v = np.array([0.1, 0.3, 0.5, 0.8])
+    redshift = np.resize([7.2, 7.4, 7.7, 8.0], n)
+    a_v = np.array([0.1, 0.3, 0.5, 0.8]) if n == 4 else np.linspace(0.1, 0.8, n)
     beta = -2.2 + 1.2 * a_v
-    columns = {"id": np.array(["a", "b", "c", "d"]), "redshift": redshift}
+    ids = ["a", "b", "c", "d", *(f"galaxy {number}" for number in range(4, n))]
+    columns = {"id": np.array(ids), "redshift": redshift}
     for band, pivot in _CHECK_BANDS.items():
         flux = 60.0 * (pivot / 2.0) ** (beta + 2.0)
         columns[f"flux_{band}"] = flux * u.nJy
@@ -186,7 +189,8 @@ def check_estimator(estimator, sample=None, truth=None):
     """
     _require(isinstance(estimator, DustEstimator), "the estimator is no DustEstimator")
     if sample is None:
-        sample, truth = make_check_sample(missing_kinds(estimator))
+        n = max(4, estimator.fewest_galaxies)
+        sample, truth = make_check_sample(missing_kinds(estimator), n)
     case = _Case(estimator, sample, truth)
     for check in CHECKS:
         try:

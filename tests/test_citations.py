@@ -198,6 +198,8 @@ class TestReferences:
             table_of("BagpipesEstimator", likelihood="robust", template_error=[(1e3, 0.1)]),
             *(table_of("CNNEstimator", architecture=name, augment=True) for name in CONFIGS),
             table_of("CNNEstimator", n_networks=3),
+            table_of("CalibratedEstimator"),
+            table_of("FusionEstimator", method="product"),
             QTable(meta={"plan": json.dumps(CNNConfig().to_dict())}),
             QTable(meta=GalaxySimulator(["F277W"])._meta(1)),
             QTable(meta=GalaxySimulator(["F277W"], "JADES-MIRI")._meta(1)),

@@ -79,7 +79,12 @@ def ready_made():
     """Names of the estimators that need no training, or are fitted to the demo."""
     from dustest.estimators import get_estimator, list_estimators
 
-    return [name for name in list_estimators() if not _learns_from_images(get_estimator(name))]
+    made = {name: get_estimator(name) for name in list_estimators()}
+    return [
+        name
+        for name, one in made.items()
+        if not one.needs_estimators and not _learns_from_images(one)
+    ]
 
 
 def ready_for(sample, parameters, seed):

@@ -33,6 +33,7 @@ from dustest.data.quantities import (
     percentile_columns,
     register_quantity,
 )
+from dustest.data.splits import group_folds, group_numbers, group_split
 from dustest.data.surveys import Mosaic, Survey, register_survey
 
 __all__ = [
@@ -66,6 +67,9 @@ __all__ = [
     "canonical_name",
     "decode_flags",
     "get_band",
+    "group_folds",
+    "group_numbers",
+    "group_split",
     "has_curve",
     "list_bands",
     "percentile_columns",

@@ -1,7 +1,6 @@
 """`BagpipesEstimator`: dust from fits of stellar populations to photometry and spectra."""
 
 import json
-import warnings
 from collections.abc import Mapping
 from numbers import Integral
 from typing import ClassVar
@@ -14,13 +13,12 @@ from dustest.data.checks.numbers import check_number, check_whole
 from dustest.data.checks.units import FLUX_UNIT
 from dustest.data.checks.values import to_floats
 from dustest.data.containers.rows import RowTable
-from dustest.data.errors import DustestWarning, InputError
+from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
 from dustest.data.quantities import QUANTITIES
 from dustest.estimators._sed.averaging import Alternatives, average, several
 from dustest.estimators._sed.bagpipes.loading import load_bagpipes
 from dustest.estimators._sed.bagpipes.nested_sampling import fit_galaxy
-from dustest.estimators._sed.clear_light import check_for_bagpipes
 from dustest.estimators._sed.columns.drawn_parameters import (
     data_columns,
     fitted_data,
@@ -29,36 +27,36 @@ from dustest.estimators._sed.columns.drawn_parameters import (
 )
 from dustest.estimators._sed.columns.extra_columns import (
     EXTRAS,
-    declared_columns,
-    extra_columns,
+    ExtraColumns,
     sed_wavelengths,
 )
 from dustest.estimators._sed.columns.rest_frame import REST_FRAME, RestFrame
 from dustest.estimators._sed.data_corrections import (
-    check_fractions,
-    check_template_error,
     correct,
     floors_by_band,
     relative_errors,
     zero_point_factors,
 )
+from dustest.estimators._sed.fit_settings import ENGINES, settings_of, single_model
 from dustest.estimators._sed.galaxies import usable_data, without_limits, without_spectra
-from dustest.estimators._sed.parameter_checks import check_choice, check_switch, years
-from dustest.estimators._sed.posterior import DRAWN, N_DRAWS, Settings
+from dustest.estimators._sed.parameter_checks import years
+from dustest.estimators._sed.posterior import DRAWN, N_DRAWS
 from dustest.estimators._sed.priors.defaults import (
     BAGPIPES_REDSHIFT,
     MAX_REDSHIFT,
     MIN_REDSHIFT,
-    fit_instructions,
-    fitted_cosmology,
-    fitted_history,
-    own_priors,
 )
-from dustest.estimators._sed.priors.fitted_law import fitted_law
-from dustest.estimators._sed.priors.joint_priors import check_joint_priors, joint_priors_of
-from dustest.estimators._sed.priors.prior_transform import SEDPrior
+from dustest.estimators._sed.priors.prior_density import PriorDensities, has_closed_form
+from dustest.estimators._sed.sample_checks import (
+    refuse_densities,
+    warn_of_draws,
+    warn_of_fixed_redshifts,
+    warn_of_spectra,
+    warn_of_unknown_bands,
+    without_data,
+)
 from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
-from dustest.estimators._sed.tabulated.model_pool import check_parameters, check_tabulated
+from dustest.estimators._sed.tabulated.model_pool import check_parameters
 from dustest.estimators._sed.tabulated.prior_models import draw_prior_models
 from dustest.estimators._sed.zero_points import find_zero_points
 from dustest.estimators.base import DustEstimator
@@ -72,29 +70,14 @@ from dustest.physics.stellar_grids import STELLAR_GRIDS
 
 __all__ = ["BagpipesEstimator"]
 
-_ENGINES = {"tabulated": ("Cappe2004",), "bagpipes": ("Lange2023",)}
-"""References by engine."""
-_REDSHIFTS = ("fixed", "free")
-_LIKELIHOODS = ("gaussian", "robust")
-_DENSITIES = ("redshift_density", "redshift_samples")
-"""Columns with a probability density of the redshift, in order of preference."""
-_TRIAL_REDSHIFT = 0.01
-"""Redshift at which priors are tested: the Universe is old enough for any that fits a galaxy."""
-_OF_PRIOR = ("id", "redshift", "magnification")
-"""Beginnings of the columns on which the prior of a galaxy depends."""
-_NO_INFORMATION = 1e15
-"""Error of the fluxes in nJy of a galaxy without data."""
 _TABULATED_BATCH = 64
 _ESCALATED_BATCH = 8
-_MIN_LIVE = 50
 _MIN_ESS = 400.0
 _MAX_EDGE = 0.1
 _MIN_PROBABILITY = 1e-4
 _MAX_CHI2 = 10.0
 """Largest chi-squared of the best model per data point."""
 _EVIDENCE_ERRORS = 2.0
-_PLACES = (0.01, 0.5, 0.99)
-"""Quantiles at which a prior is tested."""
 _NO_DATA = FLAGS["NO_DATA"].value
 _NO_DRAWS = np.full(N_DRAWS, np.nan)
 
@@ -138,9 +121,9 @@ class BagpipesEstimator(DustEstimator):
         `~dustest.physics.JointPrior`. Only the tables take them; see the notes.
     redshift : {"fixed", "free"}, optional
         Whether the redshift is that of the sample, or has a prior: the ``redshift_density`` of the
-        sample, otherwise that of its ``redshift_samples``, otherwise a Gaussian of the width
-        ``redshift_err``, cut at three standard deviations. Galaxies without any of these keep a
-        fixed redshift, with a warning. Only the tables take densities.
+        sample, otherwise that of its ``redshift_samples`` above 0, otherwise a Gaussian of the
+        width ``redshift_err``, cut at three standard deviations. Galaxies without any of these
+        keep a fixed redshift, with a warning. Only the tables take densities.
     cosmology : `~astropy.cosmology.FLRW`, optional
         Cosmology of the distances and of the ages of the Universe, by default that of Bagpipes,
         ``FlatLambdaCDM(H0=70, Om0=0.3)``. Only the tables take another one; their stars are at
@@ -156,14 +139,15 @@ class BagpipesEstimator(DustEstimator):
         outlier, see the notes; only the tables have it.
     fractional_error : tuple of float or None, optional
         Limits ``(low, high)``, from 0 to 1, of the uniform prior of an error of the photometry as
-        a fraction of the flux, one for each instrument, that is integrated over; by default there
-        is none. The columns ``fractional_error_<INSTRUMENT>`` are its posterior mean. It is added
-        to the ``error_floor``, and multiplies the time of a fit by six for one instrument, by 16
-        for two; only the tables have it.
+        a fraction of the flux of the model, one for each instrument, that is integrated over; by
+        default there is none. The columns ``fractional_error_<INSTRUMENT>`` are its posterior
+        mean. It is added to the ``error_floor``, and multiplies the time of a fit by two to three
+        for one instrument, by four for two; only the tables have it.
     zero_points : mapping of str to float or `~astropy.units.Quantity`, Table or None, optional
         Corrections of zero points by band: factors by which fluxes, their errors and limits are
         multiplied, or offsets in mag that are added to magnitudes. Also the table that
-        `fit_zero_points` returns. Bands that are not named are not corrected.
+        `fit_zero_points` returns. Bands that are not named are not corrected; those that the
+        sample lacks give a warning.
     template_error : callable, Table, array_like of shape (n, 2) or None, optional
         Relative error of the models by rest wavelength in Angstrom, which is added in quadrature
         at the pivot wavelength of each band, as in EAZY: a function, or ascending
@@ -186,6 +170,10 @@ class BagpipesEstimator(DustEstimator):
         effective samples. The result of the tables is kept if that of the sampler has less
         evidence, by more than twice the error of the difference, since the sampler then missed a
         part of the posterior.
+    calibration : str, path-like or None, optional
+        Correction of bias and intervals by simulated galaxies: that of a survey, ``"JADES-deep"``
+        or ``"CEERS"``, or a file of `dustest.CalibratedEstimator.save`; of the same law, history,
+        priors and floor, or an error is raised. See `dustest.CalibratedEstimator`.
     extra : tuple of str, optional
         Names of further quantities of `~dustest.data.QUANTITIES`, which have columns with
         percentiles, and groups of columns: ``"priors"``, ``"history"`` and ``"sed"``, see the
@@ -210,7 +198,8 @@ class BagpipesEstimator(DustEstimator):
     A_V given the mass, replaces the prior of this parameter between its limits, and leaves those
     of all others as they are. That of another quantity, such as log sSFR given mass and age of the
     Universe, multiplies the density of the models, whose own distribution of this quantity stays.
-    Models are weighted by the ratio of the priors, averaged over their masses. Masses are those
+    Models are weighted by the ratio of the priors, averaged over their masses. A_V in joint priors
+    is that of the screen if ``dust:frac_clear`` lets light through. Masses are those
     of the observed flux, without magnification. ``A_V_information`` and ``AT_PRIOR_EDGE`` refer to
     ``priors`` alone.
 
@@ -337,6 +326,7 @@ class BagpipesEstimator(DustEstimator):
     gives: ClassVar[tuple] = (*DRAWN, *REST_FRAME)
     extra_groups: ClassVar[dict] = EXTRAS
     packages: ClassVar[tuple] = ("bagpipes", "nautilus-sampler")
+    without_effect: ClassVar[tuple] = ("n_live", "resolution", "timeout", "zero_points")
     references: ClassVar[tuple] = ("Draine2007", "Inoue2014")
     registries: ClassVar[dict] = {
         "sfh": HISTORIES,
@@ -356,9 +346,9 @@ class BagpipesEstimator(DustEstimator):
         for prior in parameters.get("joint_priors") or ():
             cited.record("joint prior", prior, JOINT_PRIORS)
         engine = parameters.get("engine")
-        cited.choose("engine", engine, _ENGINES.get(str(engine)))
+        cited.choose("engine", engine, ENGINES.get(str(engine)))
         if parameters.get("escalate"):
-            cited.use(*_ENGINES["bagpipes"])
+            cited.use(*ENGINES["bagpipes"])
         if parameters.get("likelihood") == "robust":
             cited.use("Hogg2010")
         if parameters.get("template_error") is not None:
@@ -384,6 +374,7 @@ class BagpipesEstimator(DustEstimator):
         n_effective=1000,
         timeout=7200.0,
         escalate=False,
+        calibration=None,
         extra=(),
         targets="A_V",
         random_state=None,
@@ -406,6 +397,7 @@ class BagpipesEstimator(DustEstimator):
         self.n_effective = n_effective
         self.timeout = timeout
         self.escalate = escalate
+        self.calibration = calibration
         self.extra = extra
         self.targets = targets
         self.random_state = random_state
@@ -418,7 +410,7 @@ class BagpipesEstimator(DustEstimator):
         n : int
             Number of models at each redshift, of which those without stars are left out. Powers of
             two cover the prior most evenly.
-        bands : sequence of str
+        bands : str or sequence of str
             Names of bands, see `dustest.data.canonical_name`.
         redshift : float or sequence of float
             One redshift or several; the nearest ones of the tables are used.
@@ -451,9 +443,11 @@ class BagpipesEstimator(DustEstimator):
         >>> models = sed.draw_models(1024, ["F200W", "F444W"], 7.0)  # doctest: +SKIP
         """
         n = check_whole(n, "n")
-        bands = tuple(get_band(name).name for name in bands)
+        listed = [bands] if isinstance(bands, str) else bands
+        bands = tuple(get_band(name).name for name in listed)
         redshifts = _checked_redshifts(redshift, self.redshift_range)
-        check_parameters(self._single_model("draw_models"), "draw_models")
+        self._check_request()
+        check_parameters(single_model(self, "draw_models"), "draw_models")
         request = (n, bands, redshifts, self._base_seed(random_state))
         tasks = [(0, request)]
         ((_, _, found),) = run_in_workers(self, _draw_models, tasks, n_workers=1, timeout=None)
@@ -500,8 +494,10 @@ class BagpipesEstimator(DustEstimator):
         >>> sed.sample_prior(sample, 100)["A_V"].shape  # doctest: +SKIP
         (10, 100)
         """
+        if self._recalibration is not None:
+            return self._sample_calibrated_prior(X, n_samples, random_state)
         tables = clone(self).set_params(engine="tabulated", escalate=False)
-        return tables.sample_posterior(_without_data(self._ready(X)), n_samples, random_state)
+        return tables.sample_posterior(without_data(self._coerce(X)), n_samples, random_state)
 
     def relative_errors(self, bands, redshift):
         """Relative errors that the fit adds to photometry: its floor and its template error.
@@ -602,17 +598,19 @@ class BagpipesEstimator(DustEstimator):
 
     def _extra_columns(self, bands):
         """Further columns, for any rows."""
-        return declared_columns(self.extra, bands, self._wanted, **self._options)
+        return self._columns(bands).declared
 
-    @property
-    def _options(self):
-        """Parameters of the fit that add columns."""
-        return {
-            "free_redshift": self.redshift == "free",
-            "robust": self.likelihood == "robust",
-            "free_errors": self.fractional_error is not None,
-            "models": self._alternatives.column_names,
-        }
+    def _columns(self, bands):
+        """Further columns of the result."""
+        return ExtraColumns(
+            tuple(self.extra),
+            tuple(bands),
+            tuple(self._wanted),
+            free_redshift=self.redshift == "free",
+            robust=self.likelihood == "robust",
+            free_errors=self.fractional_error is not None,
+            models=self._alternatives.column_names,
+        )
 
     def _data_columns(self, bands):
         """Columns of the photometry that was fitted."""
@@ -635,25 +633,13 @@ class BagpipesEstimator(DustEstimator):
         """Warn of galaxies that are not fitted as requested."""
         if self.redshift == "free":
             if self.redshift_range[1] < MAX_REDSHIFT:
-                _refuse_densities(sample)
-            _warn_of_fixed_redshifts(sample)
-        self._warn_of_spectra(sample)
-
-    def _warn_of_spectra(self, sample):
-        """Warn of spectra that the tables leave out; raise an error if there is nothing else."""
-        if self.engine != "tabulated" or "spectrum_flux" not in sample.colnames:
-            return
-        if not sample.bands:
-            msg = (
-                "engine='tabulated' fits photometry, but the sample has spectra alone: add "
-                "columns flux_<BAND> and flux_err_<BAND>, or take engine='bagpipes'"
-            )
-            raise InputError(msg)
-        msg = (
-            "engine='tabulated' fits photometry and leaves the spectra of the sample out; "
-            "engine='bagpipes' fits both"
-        )
-        warnings.warn(msg, DustestWarning, stacklevel=5)
+                refuse_densities(sample)
+            warn_of_fixed_redshifts(sample)
+            warn_of_draws(sample)
+        floors, factors = self.error_floor, zero_point_factors(self.zero_points)
+        warn_of_unknown_bands(sample, error_floor=floors, zero_points=factors)
+        if self.engine == "tabulated":
+            warn_of_spectra(sample)
 
     def _sample_provenance(self, sample):
         """Relative error of the photometry in the fit, including that of the catalogue."""
@@ -682,17 +668,42 @@ class BagpipesEstimator(DustEstimator):
         return Estimates(
             self._samples(rows),
             np.array([_NO_DATA if row is None else _flags(*row) for row in rows], np.int32),
-            extra_columns(
-                rows,
-                self.extra,
-                batch.bands,
-                self._wanted,
-                settings=self._settings(),
-                **self._options,
-            ),
+            self._columns(batch.bands).values(rows, self._settings()),
             self._parameter_draws(rows),
             fitted_data(batch),
         )
+
+    @property
+    def _prior_statement(self):
+        """How the priors of the quantities are known."""
+        if self.engine != "tabulated":
+            return {}
+        known = "density of 2000 draws: models of the prior at the redshift"
+        statement = {name: known for name in DRAWN if name in {*self._wanted, "log_mass"}}
+        if has_closed_form(self._settings()):
+            statement["A_V"] = "closed form"
+        return statement
+
+    def _log_prior(self, batch, estimates):
+        """Densities of the prior at the draws of each galaxy."""
+        found = estimates.parameters | estimates.samples
+        names = tuple(self._prior_statement)
+        if not hasattr(self, "_prior_densities"):
+            exact = has_closed_form(self._settings())
+            self._prior_densities = PriorDensities(self._posteriors, batch.bands, exact=exact)
+        rows = [
+            self._prior_densities.at(z, {name: found[name][row] for name in names})
+            if np.isfinite(found["A_V"][row, 0])
+            else dict.fromkeys(names, _NO_DRAWS)
+            for row, z in enumerate(batch.redshift)
+        ]
+        return {name: np.array([row[name] for row in rows]) for name in names}
+
+    def _calibrated_parameters(self):
+        """Parameters on which a calibration depends, as the fit understands them."""
+        found = super()._calibrated_parameters()
+        timescale = years("sfr_timescale", self.sfr_timescale)
+        return found | {"sfr_timescale": timescale, "priors": dict(self.priors or {})}
 
     def _parameter_draws(self, rows):
         """Draws of parameters; NaN for galaxies without a posterior."""
@@ -758,98 +769,13 @@ class BagpipesEstimator(DustEstimator):
 
     def _settings(self):
         """The parameters, checked, for the engine: one record for each model."""
-        check_choice("engine", self.engine, tuple(_ENGINES))
-        check_choice("redshift", self.redshift, _REDSHIFTS)
-        check_choice("likelihood", self.likelihood, _LIKELIHOODS)
-        floors_by_band(self.error_floor, ())
-        zero_point_factors(self.zero_points)
-        check_template_error(self.template_error)
-        check_number(self.n_live, "n_live", _MIN_LIVE, kind=Integral)
-        check_number(self.n_effective, "n_effective", 0, kind=Integral)
-        check_switch("escalate", self.escalate)
-        if self.timeout is not None:
-            check_number(self.timeout, "timeout", 0.0)
-        _check_resolution(self.resolution)
-        if self.priors is not None and not isinstance(self.priors, Mapping):
-            msg = (
-                "priors must be a mapping of Bagpipes' parameter names, such as "
-                f'{{"dust:Av": (0.01, 3.0)}}, got {self.priors!r}'
-            )
-            raise InputError(msg)
         self._check_request()
-        members = self._alternatives.members
-        priors = own_priors(members, self.priors)
-        every = [self._member(*pair, own) for pair, own in zip(members, priors, strict=True)]
-        if self.joint_priors:
-            self._check_joint_priors(every)
-        return every
-
-    def _single_model(self, what):
-        """Settings of the only model, for what cannot be done with several or joint priors."""
-        every = self._settings()
-        if len(every) > 1 or self.joint_priors:
-            msg = (
-                f"{what} needs one sfh and one dust_law without joint_priors, got "
-                f"sfh={self.sfh!r}, dust_law={self.dust_law!r}, joint_priors="
-                f"{self.joint_priors!r}: make an estimator with one of each"
-            )
-            raise InputError(msg)
-        return every[0]
-
-    def _check_joint_priors(self, every):
-        """Raise an error for joint priors that the engine, or no model, has."""
-        if self.engine == "bagpipes" or self.escalate:
-            msg = "joint_priors need engine='tabulated' without escalate, or leave them out"
-            raise InputError(msg)
-        joint = every[0].joint_priors
-        check_joint_priors(joint, every)
-        if "priors" in self.extra and any(one.quantity == "A_V" for one in joint):
-            msg = (
-                "extra=('priors',) replaces the prior of A_V, as joint_priors do: leave out one "
-                "of them"
-            )
-            raise InputError(msg)
-
-    def _member(self, sfh, dust_law, priors):
-        """The parameters for one history and dust law, checked."""
-        engine = "bagpipes" if self.escalate else self.engine
-        for name, default in (("likelihood", "gaussian"), ("fractional_error", None)):
-            value = getattr(self, name)
-            if engine == "bagpipes" and value != default:
-                msg = (
-                    f"{name}={value!r} needs engine='tabulated' without escalate: Bagpipes itself "
-                    "has Gaussian errors of known size"
-                )
-                raise InputError(msg)
-        fitted_history(sfh, engine)
-        fitted_law(dust_law, engine)
-        cosmology = fitted_cosmology(self.cosmology, engine)
-        _check_priors(sfh, dust_law, priors, cosmology)
-        if engine == "bagpipes":
-            check_for_bagpipes(priors)
-        settings = Settings(
-            sfh=sfh,
-            dust_law=dust_law,
-            priors=priors,
-            cosmology=cosmology,
-            free_redshift=self.redshift == "free",
-            sfr_timescale=years("sfr_timescale", self.sfr_timescale),
-            resolution=self.resolution,
-            n_live=int(self.n_live),
-            n_effective=int(self.n_effective),
-            under_priors="priors" in self.extra,
-            joint_priors=joint_priors_of(self.joint_priors),
-            robust=self.likelihood == "robust",
-            fractional_error=check_fractions(self.fractional_error),
-        )
-        if self.engine == "tabulated":
-            check_tabulated(settings)
-        return settings
+        return settings_of(self)
 
 
 def _draw_models(estimator, request):
     """Models of the prior, in a worker."""
-    return draw_prior_models(estimator._single_model("draw_models"), *request)
+    return draw_prior_models(single_model(estimator, "draw_models"), *request)
 
 
 def _checked_redshifts(redshift, limits):
@@ -864,18 +790,6 @@ def _checked_redshifts(redshift, limits):
         msg = f"redshift must be numbers from {low:g} to {high:g}, got {redshift!r}"
         raise InputError(msg)
     return tuple(redshifts.tolist())
-
-
-def _without_data(sample):
-    """Galaxies whose photometry has no information."""
-    if not sample.bands:
-        msg = "sample_prior needs photometry: add columns flux_<BAND> and flux_err_<BAND>"
-        raise InputError(msg)
-    blind = sample[[name for name in sample.colnames if name.startswith(_OF_PRIOR)]]
-    for band in sample.bands:
-        blind[f"flux_{band}"] = np.zeros(len(sample)) << FLUX_UNIT
-        blind[f"flux_err_{band}"] = np.full(len(sample), _NO_INFORMATION) << FLUX_UNIT
-    return blind
 
 
 def _sampled(galaxies, settings):
@@ -899,37 +813,6 @@ def _better(tabulated, sampled):
     return tabulated if missing > _EVIDENCE_ERRORS * error else sampled
 
 
-def _warn_of_fixed_redshifts(sample):
-    """Warn of galaxies whose redshift has no error, and therefore no prior."""
-    errors = sample["redshift_err"] if "redshift_err" in sample.colnames else np.nan
-    free = (errors > 0) & np.isfinite(errors)
-    if "redshift_density" in sample.colnames:
-        density = np.asarray(sample["redshift_density"])
-        free |= np.all(np.isfinite(density), axis=1) & np.any(density > 0, axis=1)
-    if "redshift_samples" in sample.colnames:
-        free |= np.any(np.isfinite(sample["redshift_samples"]), axis=1)
-    n_fixed = np.count_nonzero(np.isfinite(sample["redshift"]) & ~free)
-    if n_fixed:
-        msg = (
-            f"redshift='free' needs the column redshift_err, or {' or '.join(_DENSITIES)}: "
-            f"{n_fixed} of {len(sample)} galaxies have no error above 0 and no density, and their "
-            "redshift is kept fixed"
-        )
-        warnings.warn(msg, DustestWarning, stacklevel=5)
-
-
-def _refuse_densities(sample):
-    """Raise an error for densities of the redshift, which Bagpipes does not take as priors."""
-    names = [name for name in _DENSITIES if name in sample.colnames]
-    if names:
-        msg = (
-            f"Bagpipes has no prior like the column {' and '.join(names)}: take "
-            "engine='tabulated' without escalate, or remove it from the sample, so that the "
-            "prior is a Gaussian of redshift_err"
-        )
-        raise InputError(msg)
-
-
 def _flags(galaxy, posterior):
     """Flag bits that follow from a posterior."""
     raised = {
@@ -940,25 +823,3 @@ def _flags(galaxy, posterior):
         "AT_PRIOR_EDGE": posterior.edge > _MAX_EDGE,
     }
     return sum(FLAGS[name].value for name, is_raised in raised.items() if is_raised)
-
-
-def _check_resolution(resolution):
-    """Raise an error for anything but a resolving power."""
-    if isinstance(resolution, str):
-        check_choice("resolution", resolution, ("prism",))
-    elif resolution is not None:
-        check_number(resolution, "resolution", 1.0)
-
-
-def _check_priors(sfh, dust_law, priors, cosmology):
-    """Raise an error for names and priors that make no model."""
-    prior = SEDPrior(fit_instructions(sfh, dust_law, _TRIAL_REDSHIFT, None, priors, cosmology))
-    with np.errstate(all="ignore"):
-        values = prior.transform(np.tile(_PLACES, (len(prior.free), 1)).T)
-    for name in prior.free:
-        if not np.all(np.isfinite(values[name])):
-            msg = (
-                f"priors[{name!r}] has no room between its limits {prior.limits(name)}: its shape "
-                f"is {prior.shape(name)}, with next to nothing there"
-            )
-            raise InputError(msg)

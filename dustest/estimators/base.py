@@ -25,6 +25,7 @@ from dustest.data.checks.pairing import as_weights, pair_truth
 from dustest.data.checks.values import to_floats
 from dustest.data.containers.conversion import as_sample
 from dustest.data.containers.results import DustTable
+from dustest.data.containers.reweighting import DRAWS, LOG_PRIOR
 from dustest.data.containers.truth import as_truth
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.files.paths import installed_version, replacing
@@ -32,6 +33,12 @@ from dustest.data.identity.describe import class_path, describe, describe_class
 from dustest.data.kinds import KINDS
 from dustest.data.messages import did_you_mean, shown
 from dustest.data.quantities import QUANTITIES, percentile_columns
+from dustest.estimators._calibration.application import (
+    calibrate_estimates,
+    calibrated_log_prior,
+)
+from dustest.estimators._calibration.conditions import Conditions
+from dustest.estimators._calibration.shipped import find_calibration
 from dustest.estimators.run.batch import make_batch
 from dustest.estimators.run.filter_curves import with_curves
 from dustest.estimators.run.limits import warn_of_limits
@@ -45,6 +52,8 @@ from dustest.estimators.run.summary import Summary
 __all__ = ["DustEstimator"]
 
 _PERCENTILES = (0.16, 0.5, 0.84)
+_ROWS_AT_ONCE = 4096
+"""Galaxies of which prior draws are made at once."""
 
 
 class DustEstimator(RegressorMixin, BaseEstimator, ABC):
@@ -102,6 +111,13 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         Names of trained models that the ``from_pretrained`` of the class loads.
     packages : tuple of str
         Distributions whose versions are part of the provenance.
+    without_effect : tuple of str
+        Parameters that do not change the distributions of a galaxy, so that a calibration is
+        valid with any value of them.
+    needs_estimators : bool
+        Whether the estimator is made from others, so that it has no use without parameters.
+    fewest_galaxies : int
+        Smallest number of galaxies from which the estimator learns.
     references : tuple of str
         References of the method for `dustest.cite`: keys of those of dustest, or BibTeX entries.
         Those that depend on parameters are added by ``_cite``.
@@ -123,6 +139,9 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     registries: ClassVar[dict] = {}
     pretrained: ClassVar[tuple] = ()
     packages: ClassVar[tuple] = ()
+    without_effect: ClassVar[tuple] = ()
+    needs_estimators: ClassVar[bool] = False
+    fewest_galaxies: ClassVar[int] = 1
     references: ClassVar[tuple] = ()
 
     @abstractmethod
@@ -171,6 +190,72 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         They are in `Estimates.parameters`, and may be quantities that a result does not have.
         """
         return {}
+
+    @property
+    def _drawn_quantities(self):
+        """Names of the quantities that `_estimate` may draw, without those derived from others."""
+        names = {*self._wanted, *self._parameters}.intersection(offered(self.gives))
+        if self._learns:
+            names.intersection_update(self._target_names)
+        return tuple(
+            name for name, one in QUANTITIES.items() if name in names and one.derivation is None
+        )
+
+    @property
+    def _recalibration(self):
+        """Correction of the draws of `_estimate`: that of a parameter ``calibration``, or None."""
+        calibration = getattr(self, "calibration", None)
+        return None if calibration is None else find_calibration(self, calibration)
+
+    def _estimates(self, batch):
+        """Estimates of a `Batch`, corrected by a calibration if there is one."""
+        estimates, correction = self._estimate(batch), self._recalibration
+        if correction is None:
+            return estimates
+        return calibrate_estimates(correction, estimates, self._conditions(batch), batch.seed)
+
+    @property
+    def _known_priors(self):
+        """How the prior densities of `_log_priors` are known, by quantity."""
+        correction = self._recalibration
+        return self._prior_statement if correction is None else correction.prior_statement
+
+    def _log_priors(self, batch, estimates):
+        """Logarithms of the densities of the prior of `_estimates`, by quantity (n, m)."""
+        correction = self._recalibration
+        if correction is None:
+            return self._log_prior(batch, estimates)
+        return calibrated_log_prior(correction, estimates, self._conditions(batch))
+
+    def _sample_calibrated_prior(self, X, n_samples, random_state):
+        """Draws from the prior of corrected posteriors, by quantity (n, n_samples)."""
+        sample, prior, parts = self._ready(X), self._recalibration.prior, []
+        seed = self._base_seed(random_state)
+        for start in range(0, len(sample), _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            batch = make_batch(sample, rows, self.required_kinds).seeded(seed)
+            known = self._conditions(batch)
+            parts.append(prior.sample(known.redshift, known.log_snr, n_samples, batch.seed))
+        return {name: np.concatenate([one[name] for one in parts]) for name in parts[0]}
+
+    @property
+    def _prior_statement(self):
+        """How the prior densities of `_log_prior` are known, by quantity (dict of str to str)."""
+        return {}
+
+    def _log_prior(self, batch, estimates):  # noqa: ARG002 - for backends
+        """Logarithms of prior densities at the draws of `Estimates`, by quantity (n, m)."""
+        return {}
+
+    def _conditions(self, batch):
+        """Data of a `Batch` on which the accuracy of the estimates depends: `Conditions`."""
+        return Conditions.of_photometry(batch)
+
+    def _calibrated_parameters(self):
+        """Parameters on which a calibration of the estimator depends, by name."""
+        ignored = {"targets", "extra", "random_state", "calibration", *self.without_effect}
+        parameters = self.get_params(deep=False)
+        return {name: value for name, value in parameters.items() if name not in ignored}
 
     @property
     def required_data(self):
@@ -340,7 +425,9 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         draws : int, optional
             Number of joint draws of the posterior to keep for each galaxy, in columns
             ``<name>_draws`` of shape (n, draws): those of `sample_posterior`, in the units of the
-            quantities. With them, estimators of SEDs also keep the data that were fitted.
+            quantities. With them, the densities of the prior at the draws are in columns
+            ``<name>_log_prior``, for `DustTable.under`, where the estimator states its prior, and
+            estimators of SEDs also keep the data that were fitted.
 
         Returns
         -------
@@ -375,7 +462,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             if store is not None and self._random_state is None:
                 seed = store.base_seed(seed)
             options = {"n_jobs": n_jobs, "progress": progress, "store": store}
-            summary = Summary(_PERCENTILES, n_draws=int(draws))
+            keeps_prior = bool(draws and self._known_priors)
+            summary = Summary(_PERCENTILES, n_draws=int(draws), prior=keeps_prior)
             rows = run(self, sample, summary, seed=seed, **options)
         table = self._table(sample, rows, seed, summary.n_draws)
         if output is not None:
@@ -399,7 +487,9 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             blank | _percentile_values(rows.values, self._wanted),
             flags=rows.flags,
             extra=extra | self._drawn(rows, n_draws),
-            meta=self._provenance(seed) | self._sample_provenance(sample),
+            meta=self._provenance(seed)
+            | self._sample_provenance(sample)
+            | self._prior_meta(n_draws),
         )
 
     def _drawn(self, rows, n_draws):
@@ -410,10 +500,17 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         units |= {name: column.unit for name, column in self._parameters.items()}
         blank = np.full((len(rows), n_draws), np.nan)
         drawn = {name: rows.values.get(name, blank)[:, -n_draws:].copy() for name in units}
-        return {
-            f"{name}_draws": values if units[name] is None else values << units[name]
+        columns = {
+            DRAWS.format(name): values if units[name] is None else values << units[name]
             for name, values in drawn.items()
         }
+        densities = [LOG_PRIOR.format(name) for name in self._known_priors]
+        return columns | {name: rows.values.get(name, blank) for name in densities}
+
+    def _prior_meta(self, n_draws):
+        """How the densities of the prior are known that a result with draws has."""
+        known = self._known_priors if n_draws else {}
+        return {"prior": json.dumps(known)} if known else {}
 
     def _check_draws(self, name, number, least):
         """Raise an error for anything but a number of draws that the method can give."""
@@ -510,6 +607,40 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         seed = self._base_seed(random_state)
         return run(self, sample, Summary(n_draws=int(n_samples)), seed=seed).values
 
+    def sample_prior(self, X, n_samples, random_state=None):
+        """Draw from the prior behind the posteriors, galaxy by galaxy.
+
+        Parameters
+        ----------
+        X : GalaxySample or anything that `~dustest.data.as_sample` takes
+            n galaxies.
+        n_samples : int
+            Number of draws per galaxy.
+        random_state : int, Generator or None, optional
+            Seed of the draws; the estimator's own by default.
+
+        Returns
+        -------
+        draws : dict of str to ndarray of shape (n, n_samples)
+            By quantity. Draws with the same number belong together.
+
+        Raises
+        ------
+        InputError
+            If the input is invalid, ``n_samples`` is not a positive integer, or the estimator has
+            no posterior or no prior that can be drawn from.
+        """
+        check_number(n_samples, "n_samples", 1, kind=Integral, expected="a positive integer")
+        if self._recalibration is not None:
+            return self._sample_calibrated_prior(X, n_samples, random_state)
+        msg = f"{type(self).__name__} states no prior: {self._reason_without_prior}"
+        raise InputError(msg)
+
+    @property
+    def _reason_without_prior(self):
+        """Why there is no prior to draw from, for messages."""
+        return "its percentiles are no posterior of a model with a prior"
+
     def score(self, X, y, sample_weight=None):
         """Coefficient of determination of the prediction.
 
@@ -559,6 +690,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         """Convert the input to a checked sample with all required columns."""
         self._check_parameters()
         self._check_request()
+        # Raises an error for a calibration that is unknown, or of other settings.
+        _ = self._recalibration
         sample = as_sample(X, bands=getattr(self, "bands", None))
         if self.needs_curves:
             sample = with_curves(sample, type(self).__name__)
@@ -649,14 +782,16 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
 
     def _provenance(self, seed):
         """Flat record of how a table was made."""
+        correction = self._recalibration
         return {
             "estimator": type(self).__name__,
             "version": installed_version("dustest"),
             "params": json.dumps(self._described(strict=False), sort_keys=True),
-            "uncertainty": self.uncertainty,
+            "uncertainty": self.uncertainty if correction is None else "conformal",
             "random_seed": seed if hasattr(self, "random_state") else None,
             "model_hash": self._model_hash(),
             "packages": ", ".join(f"{name} {installed_version(name)}" for name in self.packages),
+            **({} if correction is None else correction.provenance),
         }
 
     def _model_hash(self):

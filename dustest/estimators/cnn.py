@@ -16,6 +16,8 @@ from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
 from dustest.data.quantities import QUANTITIES
 from dustest.data.signal_to_noise import SNR_MIN
+from dustest.estimators._calibration.conditions import Conditions
+from dustest.estimators._cnn.context import conditions
 from dustest.estimators._cnn.domain import Domain
 from dustest.estimators._cnn.ensemble import MOST_AT_ONCE
 from dustest.estimators._cnn.files.manifest import load_estimator, save_estimator
@@ -23,7 +25,7 @@ from dustest.estimators._cnn.files.pretrained import PRETRAINED, pretrained_file
 from dustest.estimators._cnn.heads import HEADS
 from dustest.estimators._cnn.network.config import CNNConfig, described_head, get_config
 from dustest.estimators._cnn.network.layers import list_layers
-from dustest.estimators._cnn.settings import TARGETS, make_options, make_task
+from dustest.estimators._cnn.settings import FLUX, TARGETS, make_options, make_task
 from dustest.estimators._cnn.shift.detection import OTHER_PIXELS, UNUSUAL, Detection
 from dustest.estimators._cnn.training.adaptation import (
     Outcome,
@@ -60,12 +62,16 @@ class CNNEstimator(DustEstimator):
     Parameters
     ----------
     bands : sequence of str, optional
-        Bands of the images, in any number.
+        Bands of the images, in any number; none for networks that read fluxes alone.
     targets : str or tuple of str, optional
         Quantities to learn: ``"A_V"``, ``"E_BV"``, ``"log_sSFR"``. R_V follows from the first
         two.
     architecture : {"dustest", "paper"} or CNNConfig, optional
         Plan of the networks.
+    context : {"flux"} or None, optional
+        ``"flux"`` for ``"dustest"`` networks that also read the total fluxes of a galaxy and their
+        errors, in all bands that the training set has, see `Photometry`. Galaxies may lack any
+        of the fluxes, or the images: training removes them at random.
     size : int, optional
         Side of the images in pixels, a multiple of 8. Larger stamps lose their border.
     n_networks : int, optional
@@ -113,6 +119,8 @@ class CNNEstimator(DustEstimator):
     domain_ : Domain
         Limits of the training set: ``redshift``, ``pixel_scale`` (arcsec) and ``log_scale``
         (brightness, log10 nJy).
+    flux_bands_ : tuple of str
+        Bands of the total fluxes, by wavelength; empty without ``context="flux"``.
     n_train_, n_validation_ : int
         Galaxies of the training set, and galaxies that decided when to stop.
     detector_ : Detection or None
@@ -141,7 +149,7 @@ class CNNEstimator(DustEstimator):
     ``log_sSFR_mean``.
 
     A prediction depends on the images in ``bands``, their errors and masks, the redshift and the
-    pixel scale. Other columns do not change it.
+    pixel scale, and with ``context="flux"`` on total fluxes. Other columns do not change it.
 
     Flags: ``LOW_SNR`` below a signal-to-noise ratio of ``snr_min`` in all bands; ``MISSING_BAND``,
     ``EDGE``, ``BAD_PIXELS`` and ``NO_DATA``; ``REDSHIFT_OUT_OF_RANGE`` where the
@@ -205,6 +213,7 @@ class CNNEstimator(DustEstimator):
         targets=TARGETS,
         architecture="dustest",
         *,
+        context=None,
         size=32,
         n_networks=1,
         learning_rate=None,
@@ -222,6 +231,7 @@ class CNNEstimator(DustEstimator):
         self.bands = bands
         self.targets = targets
         self.architecture = architecture
+        self.context = context
         self.size = size
         self.n_networks = n_networks
         self.learning_rate = learning_rate
@@ -274,9 +284,26 @@ class CNNEstimator(DustEstimator):
         >>> int(layers["weights"].sum())
         122409
         """
-        task = make_task(self, vars(self).get("n_features_in_", 0))
+        known = vars(self).get("n_features_in_", 0)
+        task = make_task(self, known, getattr(self, "flux_bands_", ()))
+        if self.context is not None and not task.flux_bands:
+            msg = "networks with context='flux' have layers once fit has seen the bands: call fit"
+            raise InputError(msg)
         layers = list_layers(task.config, **task.shape, bands=task.bands)
         return QTable(rows=[layer.to_row() for layer in layers])
+
+    @property
+    def required_data(self):
+        """Required data besides the redshift: a tuple of tuples of alternatives."""
+        if self.context != FLUX:
+            return super().required_data
+        return (("cutout", "flux", "features") if self.bands else ("flux", "features"),)
+
+    @property
+    def flux_bands_(self):
+        """Bands of the total fluxes that trained networks read (tuple of str)."""
+        check_is_fitted(self)
+        return self.networks_.task.flux_bands
 
     # ---- learning -----------------------------------------------------------------------
 
@@ -570,7 +597,7 @@ class CNNEstimator(DustEstimator):
                 progress=progress,
             )
         self.networks_ = learned.networks
-        self.domain_ = domain | Domain.of(data, task.bands)
+        self.domain_ = domain | Domain.of(data, task.layout)
         self.history_ = RowTable(rows=learned.history)
         self.n_train_, self.n_validation_ = learned.n_train, learned.n_validation
         self.detector_ = None
@@ -615,12 +642,11 @@ class CNNEstimator(DustEstimator):
         """Distributions of the targets, and flags."""
         task = self.networks_.task
         inputs = task.inputs(batch)
-        flags = inputs.flags | self.domain_.flags(batch, inputs.context, task.bands)
+        flags = inputs.flags | self.domain_.flags(batch, inputs.context, task.layout)
         samples = self.networks_.samples(inputs.image, inputs.context, inputs.usable, batch.seed)
         if self.networks_.mean_posterior is not None:
-            bits = self.networks_.mean_posterior.information(
-                samples, inputs.context, len(task.bands)
-            )
+            known = conditions(inputs.context, task.layout)
+            bits = self.networks_.mean_posterior.information(samples, *known)
             ignorant = inputs.usable & (bits < LEAST_INFORMATION)
             flags[ignorant] |= FLAGS["PRIOR_DOMINATED"].value
         extra = {}
@@ -635,6 +661,33 @@ class CNNEstimator(DustEstimator):
             # The stated pixel scale is certain; the detector judges its consequences.
             extra[_REASON] = np.where(self.domain_.has_other_pixels(batch), OTHER_PIXELS, reason)
         return Estimates(samples, flags, extra)
+
+    @property
+    def _prior_statement(self):
+        """The prior is the mean posterior over the training population."""
+        if self.networks_.mean_posterior is None:
+            return {}
+        known = "density of 256 draws: the mean posterior over the population of the training"
+        return {name: known for name in self._target_names if name in self._drawn_quantities}
+
+    def _log_prior(self, batch, estimates):
+        """Densities of the mean posterior."""
+        task = self.networks_.task
+        known = conditions(task.inputs(batch).context, task.layout)
+        draws = {name: estimates.samples[name] for name in self._prior_statement}
+        return self.networks_.mean_posterior.log_density(draws, *known)
+
+    @property
+    def _drawn_quantities(self):
+        """Targets of the networks."""
+        return self.networks_.task.targets if hasattr(self, "networks_") else self._target_names
+
+    def _conditions(self, batch):
+        """Redshift, and signal-to-noise ratios of the images, or of fluxes without images."""
+        task = self.networks_.task
+        inputs, bands = task.inputs(batch), task.bands or task.flux_bands
+        snr = np.where(np.isfinite(inputs.snr) & (inputs.snr != 0.0), inputs.snr, np.nan)
+        return Conditions(batch.redshift, bands, snr[:, : len(bands)])
 
     def _extra_columns(self, bands):  # noqa: ARG002
         """Means of the targets, in the units of their quantities, and the reason of a flag."""
@@ -695,8 +748,8 @@ class CNNEstimator(DustEstimator):
         for start in range(0, len(sample), self.rows_at_once):
             rows = slice(start, start + self.rows_at_once)
             batch = make_batch(sample, rows).seeded(seed)
-            context, seeds = task.inputs(batch).context, batch.seed
-            parts.append(prior.sample(context, len(task.bands), n_samples, seeds, truth=truth))
+            known = conditions(task.inputs(batch).context, task.layout)
+            parts.append(prior.sample(*known, n_samples, batch.seed, truth=truth))
         return {name: np.concatenate([part[name] for part in parts]) for name in task.targets}
 
     # ---- files --------------------------------------------------------------------------

@@ -54,6 +54,10 @@ class MeurerEstimator(DustEstimator):
     beta0_scatter : float, optional
         Standard deviation of the dust-free slope between galaxies, which is included in the
         percentiles together with the error of the slope.
+    calibration : str, path-like or None, optional
+        Correction of bias and intervals by simulated galaxies: that of a survey, ``"JADES-deep"``
+        or ``"CEERS"``, or a file of `dustest.CalibratedEstimator.save`; of the same relation,
+        reference, law and scatter, or an error is raised. See `dustest.CalibratedEstimator`.
     extra : tuple of str, optional
         Further quantities of the result, with percentiles: ``"beta"``, the slope, and
         ``"A_1600"``.
@@ -100,6 +104,7 @@ class MeurerEstimator(DustEstimator):
         method="auto",
         dust_law="Calzetti",
         beta0_scatter=0.3,
+        calibration=None,
         extra=(),
         targets="A_V",
     ):
@@ -108,6 +113,7 @@ class MeurerEstimator(DustEstimator):
         self.method = method
         self.dust_law = dust_law
         self.beta0_scatter = beta0_scatter
+        self.calibration = calibration
         self.extra = extra
         self.targets = targets
 
@@ -144,6 +150,21 @@ class MeurerEstimator(DustEstimator):
             samples["A_1600"] = a_v * (from_relation / scale)
         extra = {"beta": slopes.beta, "beta_err": slopes.error, "A_UV": a_uv}
         return Estimates(samples, flags, {name: extra[name] for name in self._extra_columns(())})
+
+    @property
+    def _prior_statement(self):
+        """A slope has a flat, improper prior, and so has all that is linear in it."""
+        return dict.fromkeys(self._drawn_quantities, "flat (improper)")
+
+    def _log_prior(self, batch, estimates):  # noqa: ARG002
+        """Zero: only ratios of an improper density matter."""
+        draws = {name: estimates.samples[name] for name in self._drawn_quantities}
+        return {name: np.where(np.isnan(one), np.nan, 0.0) for name, one in draws.items()}
+
+    @property
+    def _reason_without_prior(self):
+        """Why there is no prior to draw from."""
+        return "the prior of a slope is flat without limits, which has no draws"
 
     def _extra_columns(self, bands):  # noqa: ARG002 - independent of the bands
         """The slope, if it has no percentiles, and the attenuation in the ultraviolet."""

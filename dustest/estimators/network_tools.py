@@ -1,12 +1,12 @@
 """Parts of the networks that other subpackages use: model files, changes of training images."""
 
-from dustest.estimators._cnn.files.model_file import read_model
 from dustest.estimators._cnn.files.pretrained import PRETRAINED, pretrained_file
 from dustest.estimators._cnn.training.augmentation import (
     PAPER_COPIES,
     augment_paper,
     balance_weights,
 )
+from dustest.estimators.run.files.model_file import read_model
 
 __all__ = [
     "PAPER_COPIES",

@@ -12,7 +12,6 @@ from dustest.data.checks.numbers import check_number, is_number
 from dustest.data.checks.sample_columns import band_column_name
 from dustest.data.errors import InputError, ReadError
 from dustest.estimators._cnn.files.manifest import DETECTOR, detector_of
-from dustest.estimators._cnn.files.model_file import read_model, write_model
 from dustest.estimators._cnn.files.pretrained import pretrained_file
 from dustest.estimators._cnn.inputs import border_noise, central_pixels, check_bands
 from dustest.estimators._cnn.shift.bad_pixels import mend
@@ -20,6 +19,7 @@ from dustest.estimators._cnn.shift.learning import Galaxies, learn_detection
 from dustest.estimators._cnn.shift.sample_test import compare_with_training
 from dustest.estimators.non_galaxies import COLOUR_BANDS, find_non_galaxies
 from dustest.estimators.run.batch import make_batch
+from dustest.estimators.run.files.model_file import read_model, write_model
 
 __all__ = ["ShiftDetector"]
 

@@ -29,6 +29,7 @@ from dustest.validation.matching import (
     identified,
     match_rows,
 )
+from dustest.validation.posteriors.paired_differences import compare_scores
 
 __all__ = ["compare"]
 
@@ -155,7 +156,22 @@ def compare(
         *(tables, metrics, flag_counts(tables), truth, reference, failures),
         notes=(*found, *_as_tuple(notes)),
         meta=_provenance(),
+        differences=_differences(tables, truth, reference, metric_options),
     )
+
+
+def _differences(tables, truth, reference, options):
+    """Differences of the scores of pairs of estimators; None without a truth."""
+    if truth is None:
+        return None
+    names = {
+        "quantities": "quantity",
+        "n_bootstrap": "n_bootstrap",
+        "random_state": "random_state",
+    }
+    own = {own: options[name] for name, own in names.items()}
+    some = {name: table for name, table in tables.items() if len(table)}
+    return compare_scores(truth, some, reference=reference if reference in some else None, **own)
 
 
 def _as_tuple(notes):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+import numpy as np
 from astropy.table import QTable
 
 from dustest.data.errors import InputError
@@ -9,12 +10,22 @@ from dustest.data.files.paths import check_page_file, replacing
 from dustest.data.messages import did_you_mean
 from dustest.data.quantities import QUANTITIES, check_quantity
 from dustest.report.figures import COLORS
+from dustest.report.figures.calibration import calibration_figure
 from dustest.report.figures.panels import comparison_figure, matched_panel
 from dustest.report.html import render_report
 from dustest.validation.matching import TRUTH, gives
+from dustest.validation.posteriors.interval_coverage import coverage
+from dustest.validation.posteriors.pairing import gives_posterior
+from dustest.validation.posteriors.ranks import pit_histogram
 from dustest.validation.sensitivity import assumption_shifts
 
 __all__ = ["Comparison"]
+
+_LEVELS = np.linspace(0.05, 0.95, 19)
+_CELL_LEVELS = (0.68, 0.9)
+# Galaxies in a cell, whose coverage then has an error of 3.3 points, and most cells.
+_CELL_SIZE = 200
+_MAX_CELLS = 10
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -40,6 +51,9 @@ class Comparison:
         Notes for the report.
     meta : dict
         Date and versions of the comparison.
+    differences : QTable or None
+        Differences of mean absolute errors and CRPS of pairs of estimators with their errors, if
+        the truth is known; see `~dustest.validation.compare_scores`.
     """
 
     tables: dict
@@ -50,6 +64,7 @@ class Comparison:
     failures: dict = field(default_factory=dict)
     notes: tuple = ()
     meta: dict = field(default_factory=dict)
+    differences: QTable | None = None
 
     def __repr__(self):
         known = "with truth" if self.truth is not None else "without truth"
@@ -143,6 +158,66 @@ class Comparison:
             )
             raise InputError(msg)
         return comparison_figure(panels, label=QUANTITIES[quantity].label, figure=figure)
+
+    def with_posterior(self, quantity):
+        """Names of the tables whose posteriors of a quantity can be compared with the truth.
+
+        Parameters
+        ----------
+        quantity : str
+            A key of `~dustest.data.QUANTITIES`.
+
+        Returns
+        -------
+        names : list of str
+            Tables with percentiles or draws for a galaxy with a truth; none without a truth.
+        """
+        if self.truth is None:
+            return []
+        return [
+            name
+            for name, table in self.tables.items()
+            if gives_posterior(self.truth, table, quantity)
+        ]
+
+    def plot_calibration(self, quantity):
+        """Draw coverage curves, PIT histograms and coverage in cells of the prediction.
+
+        Parameters
+        ----------
+        quantity : str
+            A key of `~dustest.data.QUANTITIES`.
+
+        Returns
+        -------
+        figure : `~matplotlib.figure.Figure`
+            The figure, not registered with pyplot. Cells have about 200 galaxies or more.
+
+        Raises
+        ------
+        InputError
+            If the quantity is unknown, or there is no truth or no posterior of it.
+        """
+        check_quantity(quantity)
+        names = self.with_posterior(quantity)
+        if not names:
+            msg = (
+                f"quantity must have a truth and percentiles or draws, got {quantity!r}: give "
+                "compare a truth with this column"
+            )
+            raise InputError(msg)
+        tables = {name: self.tables[name] for name in names}
+        smallest = min(len(table) for table in tables.values())
+        n_cells = min(max(smallest // _CELL_SIZE, 1), _MAX_CELLS)
+        of_cells = {"levels": _CELL_LEVELS, "by": quantity, "n_cells": n_cells}
+        given = {name: (self.truth, table, quantity) for name, table in tables.items()}
+        return calibration_figure(
+            {name: coverage(*these, levels=_LEVELS) for name, these in given.items()},
+            {name: pit_histogram(*these) for name, these in given.items()},
+            {name: coverage(*these, **of_cells) for name, these in given.items()},
+            quantity=quantity,
+            colors=self.colors,
+        )
 
     def assumption_shifts(self, quantity="A_V"):
         """Shifts of a quantity due to prior and star-formation history, galaxy by galaxy.

@@ -151,6 +151,8 @@ class _Section:
     counts: list
     metrics: list
     figures: list
+    differences: list
+    calibration: dict | None
     disagreements: dict | None
 
 
@@ -168,8 +170,45 @@ def _section(comparison, name):
         figures=[
             _figure(comparison, name, against) for against in _shown_against(comparison, metrics)
         ],
+        differences=_differences(comparison, name),
+        calibration=_calibration(comparison, name),
         disagreements=_disagreements(comparison, name),
     )
+
+
+def _differences(comparison, name):
+    """Names, scores and differences of pairs of estimators, as text."""
+    table = comparison.differences
+    if table is None:
+        return []
+    digits = METRICS["mae"].digits_of(QUANTITIES[name])
+    return [
+        (
+            *(str(row[column]) for column in ("estimator", "against")),
+            METRICS[str(row["score"])].label,
+            int(row["n"]),
+            format_with_error(row["difference"], row["difference_err"], decimals=digits),
+            format_with_error(100 * row["change"], 100 * row["change_err"], decimals=1),
+        )
+        for row in table[table["quantity"] == name]
+    ]
+
+
+def _calibration(comparison, name):
+    """The figure of the calibration with an alternative text; None without posteriors."""
+    names = comparison.with_posterior(name)
+    if not names:
+        return None
+    metrics = comparison.metrics[comparison.metrics["quantity"] == name]
+    shares = [
+        f"{row['estimator']} {format_number(row['coverage_68'], decimals=2)}"
+        for row in metrics[metrics["against"] == TRUTH]
+        if row["estimator"] in names
+    ]
+    return {
+        "source": _data_uri(comparison.plot_calibration(name)),
+        "alternative": f"Fraction of truths in the 68 % intervals of {name}: {', '.join(shares)}.",
+    }
 
 
 def _metric_row(metrics, metric, quantity):

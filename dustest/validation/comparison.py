@@ -24,6 +24,7 @@ from dustest.data.quantities import (
 from dustest.validation.matching import (
     TRUTH,
     checked_truth,
+    draws_of,
     gives,
     identified,
     match_rows,
@@ -364,5 +365,6 @@ def _quantity_metrics(table, other, quantity, options):
         values_of(other, quantity),
         p16=values_of(table, low),
         p84=values_of(table, high),
+        draws=draws_of(table, quantity),
         **options,
     )

@@ -17,6 +17,7 @@ __all__ = [
     "all_ids",
     "check_overlap",
     "checked_truth",
+    "draws_of",
     "gives",
     "identified",
     "match_rows",
@@ -407,6 +408,40 @@ def values_of(table, column):
         return np.full(len(table), np.nan)
     quantity = QUANTITIES[column.removesuffix("_p16").removesuffix("_p84")]
     return to_floats(table[found], f"column {found}", unit=quantity.unit, ndim=1)
+
+
+def draws_of(table, quantity):
+    """Convert the draws of a quantity to plain numbers in its unit.
+
+    Parameters
+    ----------
+    table : Table
+        Results.
+    quantity : str
+        A key of `~dustest.data.QUANTITIES`.
+
+    Returns
+    -------
+    draws : ndarray of shape (n, n_draws) or None
+        Floats, NaN if missing; None if the table has no column of draws.
+
+    Raises
+    ------
+    InputError
+        If the column has a unit that does not convert.
+
+    Examples
+    --------
+    >>> from astropy.table import QTable
+    >>> from dustest.validation.matching import draws_of
+    >>> draws_of(QTable({"id": [1], "A_V_draws": [[0.2, 0.3]]}), "A_V")
+    array([[0.2, 0.3]])
+    """
+    name = f"{quantity}_draws"
+    if name not in table.colnames:
+        return None
+    unit = QUANTITIES[quantity].unit
+    return to_floats(table[name], f"column {name}", unit=unit, ndim=2)
 
 
 def gives(table, quantity):

@@ -1,7 +1,7 @@
 """Metrics of estimates against truth or against other estimates, with their errors."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import chain
 from numbers import Integral
 
@@ -14,6 +14,7 @@ from dustest.data.checks.units import declared_unit
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.identity.seeds import as_generator
+from dustest.validation.posteriors.distributions import Draws, Quantiles
 
 __all__ = [
     "METRICS",
@@ -29,6 +30,7 @@ __all__ = [
 
 _MIN_ROWS = 3
 _OUTLIER_NMAD = 3.0
+_STORED_LEVELS = np.array([0.16, 0.5, 0.84])
 # Relative rounding error of floating-point arithmetic on equal numbers.
 _ROUNDING = 1e-12
 # Resamples are drawn in blocks of about this many numbers, to bound the memory.
@@ -112,11 +114,23 @@ METRICS = {
             "fraction of truths between the 16th and the 84th percentile; 0.68 is calibrated",
         ),
         Metric(
+            "coverage_90",
+            "coverage 90 %",
+            0,
+            "fraction of truths in the 90 % interval of the draws, or without draws of a split "
+            "normal distribution with the same percentiles; 0.90 is calibrated",
+        ),
+        Metric(
             "coverage_95",
             "coverage 95 %",
             0,
-            "fraction of truths in the 95 % interval that a split normal distribution has "
-            "around the same percentiles; 0.95 is calibrated",
+            "fraction of truths in the 95 % interval of the same distribution; 0.95 is calibrated",
+        ),
+        Metric(
+            "crps",
+            "CRPS",
+            1,
+            "mean continuous ranked probability score of the same distribution; smaller is better",
         ),
     )
 }
@@ -128,6 +142,7 @@ def compute_metrics(
     *,
     p16=None,
     p84=None,
+    draws=None,
     outlier_limit=None,
     n_bootstrap=200,
     random_state=None,
@@ -144,8 +159,10 @@ def compute_metrics(
     truth : array_like, Column, Quantity or series of shape (n,)
         True values, in the same or a convertible unit.
     p16, p84 : array_like, Column, Quantity or series of shape (n,), optional
-        Percentiles of the predictions, for the coverage. Pairs without them still enter the
-        other metrics.
+        Percentiles of the predictions, for the coverage and the CRPS. Pairs without them still
+        enter the other metrics.
+    draws : array_like or Quantity of shape (n, n_draws), optional
+        Draws of the posteriors, for wider intervals and the CRPS.
     outlier_limit : float or `~astropy.units.Quantity`, optional
         A pair is an outlier if its residual is larger than this, on either side of zero. By
         default, if it is more than 3 NMAD from the median residual.
@@ -160,7 +177,7 @@ def compute_metrics(
         ``n`` pairs used, ``n_dropped`` pairs left out, then every name in `METRICS` and its
         bootstrap standard error ``<name>_err``, as plain numbers in the unit of
         ``prediction``. All are NaN with fewer than 3 pairs; the correlations are NaN if one side
-        is constant, and the coverage if no percentiles are given.
+        is constant, and the coverage and the CRPS if neither percentiles nor draws are given.
 
     Raises
     ------
@@ -170,7 +187,9 @@ def compute_metrics(
 
     See Also
     --------
-    split_normal_interval : The 95 % interval behind ``coverage_95``.
+    split_normal_interval : The intervals behind ``coverage_90`` and ``coverage_95``.
+    posterior_scores : Scores in cells of a column.
+    compare_scores : Differences of two methods with their errors.
 
     Examples
     --------
@@ -181,10 +200,11 @@ def compute_metrics(
     """
     unit = declared_unit(prediction, "prediction")
     columns = _columns(prediction, truth, p16, p84, unit)
+    columns |= _posterior_columns(columns, draws, unit)
     limit = checked_limit(outlier_limit, unit)
     check_resamples(n_bootstrap)
     used = np.isfinite(columns["prediction"]) & np.isfinite(columns["truth"])
-    pairs = _Pairs(*(column[used] for column in columns.values()))
+    pairs = _Pairs(**{name: columns[name][used] for name in _PAIRED})
     counts = {"n": int(used.sum()), "n_dropped": int((~used).sum())}
     if counts["n"] < _MIN_ROWS:
         return counts | dict.fromkeys(_names_with_errors(), np.nan)
@@ -372,16 +392,21 @@ def mask_exchanged(low, high, names):
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Finite predictions and truths, and whether the intervals contain them (NaN = unknown)."""
+    """Finite predictions and truths, with hits of intervals and scores (NaN = unknown)."""
 
     prediction: np.ndarray
     truth: np.ndarray
     inside_68: np.ndarray
+    inside_90: np.ndarray
     inside_95: np.ndarray
+    crps: np.ndarray
+
+
+_PAIRED = tuple(field.name for field in fields(_Pairs))
 
 
 def _columns(prediction, truth, p16, p84, unit):
-    """The inputs as floats of one unit and length; percentiles become hits."""
+    """The inputs as floats of one unit and length."""
     given = {"prediction": prediction, "truth": truth, "p16": p16, "p84": p84}
     arrays = {
         name: to_floats(column, name, unit=unit)
@@ -394,14 +419,26 @@ def _columns(prediction, truth, p16, p84, unit):
     if arrays["prediction"].ndim != 1 or len(set(shapes.values())) > 1:
         msg = f"prediction, truth and percentiles must be of shape (n,) with one n, got {shapes}"
         raise InputError(msg)
-    median, value, low, high = arrays.values()
-    low, high = mask_exchanged(low, high, ("p16", "p84"))
-    wide = split_normal_interval(median, low, high)
+    low, high = mask_exchanged(arrays["p16"], arrays["p84"], ("p16", "p84"))
+    return arrays | {"p16": low, "p84": high}
+
+
+def _posterior_columns(columns, draws, unit):
+    """Whether the intervals contain the truth, and the score of each posterior."""
+    median, value, low, high = columns.values()
+    distribution = Quantiles(
+        _STORED_LEVELS, np.stack([low, np.clip(median, low, high), high], axis=1)
+    )
+    if draws is not None:
+        distribution = Draws(to_floats(draws, "draws", unit=unit, ndim=2))
+        if len(distribution.values) != len(value):
+            msg = f"draws must be for each of {len(value)} rows, got {len(distribution.values)}"
+            raise InputError(msg)
     return {
-        "prediction": median,
-        "truth": value,
         "inside_68": is_inside(value, low, high),
-        "inside_95": is_inside(value, *wide),
+        "inside_90": distribution.hits(value, 0.9),
+        "inside_95": distribution.hits(value, 0.95),
+        "crps": distribution.crps(value),
     }
 
 
@@ -428,8 +465,10 @@ def _statistics(pairs, index, limit):
         "spearman": _correlation(
             stats.rankdata(prediction, axis=-1), stats.rankdata(truth, axis=-1)
         ),
-        "coverage_68": _known_fraction(pairs.inside_68[index]),
-        "coverage_95": _known_fraction(pairs.inside_95[index]),
+        "coverage_68": _known_mean(pairs.inside_68[index]),
+        "coverage_90": _known_mean(pairs.inside_90[index]),
+        "coverage_95": _known_mean(pairs.inside_95[index]),
+        "crps": _known_mean(pairs.crps[index]),
     }
 
 
@@ -457,12 +496,12 @@ def _is_constant(values):
     return np.ptp(values, axis=-1) <= _ROUNDING * np.abs(values).max(axis=-1)
 
 
-def _known_fraction(inside):
+def _known_mean(values):
     """Mean of the entries that are not NaN; NaN if there are none."""
-    known = np.isfinite(inside)
+    known = np.isfinite(values)
     count = known.sum(axis=-1)
-    hits = np.sum(inside, axis=-1, where=known)
-    return np.where(count > 0, hits / np.maximum(count, 1), np.nan)
+    total = np.sum(values, axis=-1, where=known)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _bootstrap_errors(pairs, limit, n_bootstrap, rng):

@@ -8,9 +8,9 @@ from scipy import stats
 
 from dustest.data.checks.numbers import check_number
 from dustest.data.checks.tables import as_table
-from dustest.data.checks.values import bare_values
 from dustest.data.errors import InputError
 from dustest.data.identity.seeds import as_generator
+from dustest.data.splits import group_folds, group_numbers
 from dustest.validation.columns import numeric_columns, unit_of
 
 __all__ = ["common_columns", "compare_distributions", "distinguishability"]
@@ -156,7 +156,7 @@ def distinguishability(a, b, names, *, n_folds=5, random_state=None):
     parts = []
     for i, table in enumerate((as_table(a, "a"), as_table(b, "b"))):
         features = np.stack([pair[i] for pair in pairs.values()], axis=1)
-        parts.append(_usable_rows(features, _groups(table), rng))
+        parts.append(_usable_rows(features, group_numbers(table), rng))
     counts = {"n_a": len(parts[0][0]), "n_b": len(parts[1][0])}
     n_groups = [_count_groups(groups) for _, groups in parts]
     if min(n_groups) < 2 * n_folds:
@@ -231,13 +231,6 @@ def _column_statistics(a, b):
     }
 
 
-def _groups(table):
-    """Number of the group of each row; by default every row is its own group."""
-    if "group" not in table.colnames:
-        return np.arange(len(table))
-    return np.unique(bare_values(table["group"])[0], return_inverse=True)[1]
-
-
 def _usable_rows(features, groups, rng):
     """Features and groups of the complete rows, a random subset if there are too many."""
     rows = np.flatnonzero(np.isfinite(features).all(axis=1))
@@ -256,7 +249,7 @@ def _cross_validated_auc(parts, n_folds, rng):
     from sklearn.ensemble import GradientBoostingClassifier
     from sklearn.model_selection import PredefinedSplit, cross_val_score
 
-    folds = [rng.permutation(_count_groups(groups))[groups] % n_folds for _, groups in parts]
+    folds = [group_folds(groups, n_folds, rng) for _, groups in parts]
     labels = np.repeat([0, 1], [len(fold) for fold in folds])
     trees = GradientBoostingClassifier(
         n_estimators=_N_TREES,

@@ -18,6 +18,7 @@ from fresh_process import call
 from hypothesis import given
 from hypothesis import strategies as st
 from packages import skip_without
+from scipy import stats
 from sed_fits import escalated
 from sed_posteriors import posterior_of
 from sklearn.base import clone
@@ -322,7 +323,7 @@ class TestTabulated:
     def test_densities_of_redshift_are_counted(self):
         table = galaxies([50.0] * 5, redshift=[7.0, 8.0, 7.0])
         table["redshift_samples"] = np.array([[7.0, 7.1], [7.9, 8.1], [np.nan, np.nan]])
-        with pytest.warns(DustestWarning, match="1 of 3 galaxies have no error above 0 and no de"):
+        with pytest.warns(DustestWarning, match="1 of 3 galaxies have no error above 0, no dens"):
             BagpipesEstimator(redshift="free")._ready(table)
 
     @pytest.mark.parametrize("parameters", [{"engine": "bagpipes"}, {"escalate": True}])
@@ -570,6 +571,16 @@ class TestFlags:
             assert np.isfinite(data.flux).all()
             assert np.isfinite(data.flux_err).all()
             assert (data.flux_err > 0).all()
+
+    @pytest.mark.parametrize(("flux", "error"), [(1e300, 1.0), (-1e300, 1.0), (1.0, 1e-300)])
+    def test_numbers_beyond_double_precision_fail_with_their_band(self, flux, error):
+        batch = make_batch(as_sample(galaxies([1.0] * 5)))
+        batch.flux[0, 2], batch.flux_err[0, 2] = flux, error
+        match = rf"flux in {BANDS[2]} must be that of a galaxy, got {flux:.3g} \+- ".replace(
+            "+3", r"\+3"
+        )
+        with pytest.raises(RuntimeError, match=match):
+            usable_data(batch, 0, None)
 
 
 class TestPoorFit:
@@ -1329,4 +1340,55 @@ class TestDrawModels:
     )
     def test_needs_one_model(self, parameters):
         with pytest.raises(InputError, match=r"draw_models needs one sfh .*without joint_priors"):
-            BagpipesEstimator(**parameters).draw_models(8, ["F200W"], 7.0)
+            BagpipesEstimator(**parameters).draw_models(8, "F200W", 7.0)
+
+
+@pytest.mark.slow
+class TestUnder:
+    """Weights by another prior against fits with this prior."""
+
+    @pytest.fixture(scope="class")
+    def sample(self):
+        models = BagpipesEstimator().draw_models(
+            64, ["F115W", "F150W", "F200W", "F277W", "F356W", "F444W"], 7.0, random_state=192801
+        )
+        rng = np.random.default_rng(192802)
+        chosen = models[np.argsort(models["A_V"])[30::3]]
+        columns = {"id": np.arange(len(chosen)), "redshift": chosen["redshift"]}
+        for name in [one for one in chosen.colnames if one.startswith("flux_")]:
+            flux = 100.0 * chosen[name] / chosen["flux_F444W"]
+            error = np.full(len(flux), 7.0)
+            columns[name] = (flux.value + error * rng.normal(size=len(flux))) * u.nJy
+            columns[name.replace("flux_", "flux_err_")] = error * u.nJy
+        return as_sample(columns)
+
+    def test_a_flat_prior_of_the_attenuation(self, sample):
+        flat = {"dust:Av": (0.0, 10.0), "dust:Av_prior": "uniform"}
+        options = {"extra": ("log_mass",), "random_state": 1}
+        table = BagpipesEstimator(**options).estimate(sample, draws=1000)
+        expected = BagpipesEstimator(priors=flat, **options).estimate(sample)
+        assert '"A_V": "closed form"' in table.meta["prior"]
+        found = table.under({"A_V": stats.uniform(0.0, 10.0)})
+        good = found["under_ess"] > 50
+        assert np.count_nonzero(good) >= 8
+        for name in ("A_V", "log_sSFR", "log_mass"):
+            values = [np.asarray(one[name], float)[good] for one in (found, table, expected)]
+            low, high = (
+                np.asarray(expected[f"{name}_{end}"], float)[good] for end in ("p16", "p84")
+            )
+            moved = np.abs(values[0] - values[2]) / (high - low)
+            before = np.abs(values[1] - values[2]) / (high - low)
+            assert np.median(moved) < 0.08
+            assert np.median(moved) < 0.5 * np.median(before)
+
+    def test_a_narrow_prior_of_the_mass(self, sample):
+        table = BagpipesEstimator(extra=("log_mass",), random_state=1).estimate(sample, draws=1000)
+        # The old prior of the mass is nearly flat, so that a Gaussian multiplies the posterior.
+        centre = float(np.median(table["log_mass"]))
+        found = table.under({"log_mass": stats.norm(centre, 0.2)})
+        draws = np.asarray(table["log_mass_draws"])
+        weight = stats.norm(centre, 0.2).pdf(draws)
+        expected = np.sum(weight * draws, axis=1) / weight.sum(axis=1)
+        good = found["under_ess"] > 50
+        means = np.asarray(found["log_mass_draws"]).mean(axis=1)
+        assert means[good] == pytest.approx(expected[good], abs=0.03)

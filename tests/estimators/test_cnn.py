@@ -27,6 +27,7 @@ from dustest.data import (
 )
 from dustest.estimators import cnn as module
 from dustest.estimators import make_batch
+from dustest.estimators._cnn.context import conditions
 from dustest.estimators._cnn.domain import Domain
 from dustest.estimators._cnn.network.config import PAPER
 from dustest.estimators._cnn.training import learning as cnn_fit
@@ -154,8 +155,8 @@ class TestLearning:
             sides.append([set(group[part]) for part in rows])
             return rows
 
-        kept = cnn_fit.split_by_group
-        monkeypatch.setattr(cnn_fit, "split_by_group", split)
+        kept = cnn_fit.group_split
+        monkeypatch.setattr(cnn_fit, "group_split", split)
         tiny(epochs=1, validation_fraction=fraction).fit(*dusty(24))
         ((train, validation),) = sides
         assert not train & validation
@@ -448,8 +449,10 @@ class TestFlags:
         sample, _ = dusty(32)
         bits = quick.networks_.mean_posterior.information(
             quick.sample_posterior(sample, 1000),
-            quick.networks_.task.inputs(make_batch(sample)).context,
-            len(BANDS),
+            *conditions(
+                quick.networks_.task.inputs(make_batch(sample)).context,
+                quick.networks_.task.layout,
+            ),
         )
         table = quick.estimate(sample)
         unsure = has(table, "PRIOR_DOMINATED")
@@ -599,7 +602,8 @@ class TestFinetune:
             ]
             assert [row["mae_before"], row["mae_after"]] == pytest.approx(errors)
             assert row["change"] == pytest.approx(errors[1] / errors[0] - 1.0)
-            assert 0.0 < row["change_err"] < 0.5
+            # Of the ratio of errors, which is large for galaxies that the network has unlearned.
+            assert 0.0 < row["change_err"] < 0.4 * (1.0 + row["change"])
             covered = compute_metrics(
                 cnn.estimate(sample)["A_V"],
                 truth["A_V"],
@@ -930,8 +934,8 @@ class TestSimulations:
             groups.append(set(group))
             return kept(group, *args)
 
-        kept = cnn_fit.split_by_group
-        monkeypatch.setattr(cnn_fit, "split_by_group", split)
+        kept = cnn_fit.group_split
+        monkeypatch.setattr(cnn_fit, "group_split", split)
         cnn = tiny(epochs=1).fit([simulated, simulated])
         assert len(groups[0]) == 40
         assert cnn.n_train_ + cnn.n_validation_ == 80

@@ -14,14 +14,15 @@ PRIORS = FLAT | {"delayed:massformed": (8.0, 10.0)}
 REDSHIFT = 7.0
 
 
-def with_and_without(cases, n):
+def with_and_without(cases, n, further=None):
     """Posteriors of mocks by case, those without joint priors, and values of the prior itself."""
-    plain = settings("delayed", "Salim", PRIORS, n_effective=4000)
+    priors = PRIORS | (further or {})
+    plain = settings("delayed", "Salim", priors, n_effective=4000)
     galaxies = mocks(plain, n, 10.0, seed=1)[0] + mocks(plain, n, 2.0, seed=2)[0]
     found = {(): TabulatedEngine(plain).fit(galaxies, BANDS)}
     for names in cases:
         joint = tuple(map(get_joint_prior, names))
-        setup = settings("delayed", "Salim", PRIORS, joint_priors=joint, n_effective=4000)
+        setup = settings("delayed", "Salim", priors, joint_priors=joint, n_effective=4000)
         found[names] = TabulatedEngine(setup).fit(galaxies, BANDS)
     return {names: list(map(_values, fits)) for names, fits in found.items()}, _prior(plain)
 

@@ -390,6 +390,35 @@ class TestComparison:
         with pytest.raises(InputError, match=message):
             result.plot(quantity, against=against)
 
+    def test_differences(self, sample, truth):
+        estimators = {"low": Shifted(-0.2), "high": Shifted(0.1)}
+        result = compare(estimators, sample, truth=truth, reference="low", random_state=1)
+        assert result.differences["estimator"].tolist() == ["high", "high"]
+        np.testing.assert_allclose(result.differences["difference"][0], -0.1)
+        np.testing.assert_allclose(result.differences["difference_err"][0], 0, atol=1e-9)
+        assert compare(estimators, sample, random_state=1).differences is None
+
+    def test_points_without_posteriors(self, sample, truth):
+        tables = {name: {"id": sample["id"], "A_V": truth["A_V"] + 0.1} for name in ("a", "b")}
+        result = compare(tables, truth=truth, random_state=1)
+        assert result.differences["score"].tolist() == ["mae"]
+        assert result.with_posterior("A_V") == []
+        with pytest.raises(InputError, match="quantity must have a truth and percentiles"):
+            result.plot_calibration("A_V")
+
+    def test_a_table_without_rows_and_a_truth(self, sample, truth):
+        table = Shifted(0.1).estimate(sample)
+        result = compare({"all": table, "none": table[:0]}, truth=truth, random_state=1)
+        assert len(result.differences) == 0
+        assert "Calibration" in Page(result.to_html()).texts
+
+    def test_calibration(self, sample, truth):
+        result = compare({"one": Shifted(0.1)}, sample, truth=truth, random_state=1)
+        figure = result.plot_calibration("A_V")
+        assert [ax.get_ylabel() for ax in figure.axes] == ["coverage", "density", "coverage"]
+        with pytest.raises(InputError, match="quantity must be one of"):
+            result.plot_calibration("AV")
+
     def test_assumption_shifts(self, sample):
         tables = {}
         for sfh, shift in {"delayed": 0.0, "constant": 0.3}.items():

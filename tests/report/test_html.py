@@ -95,8 +95,21 @@ class TestContent:
         assert all(len(part.split(".")[1]) == 3 for cell in cells for part in cell.split(" ± "))
 
     def test_figures_against_truth_and_reference(self, page):
-        assert len(page.all("img")) == 2
+        assert len(page.all("img")) == 3
         assert all(i["src"].startswith("data:image/svg+xml;base64,") for i in page.all("img"))
+
+    def test_calibration_against_the_truth(self, page):
+        assert "Calibration" in page.texts
+        (figure,) = (i for i in page.all("img") if "68 % intervals of A_V" in i["alt"])
+        assert "beta 0.28, sed 0.28" in figure["alt"]
+        assert "Calibration" not in Page(make_comparison().to_html()).texts
+
+    def test_differences_of_estimators(self, page):
+        start = page.texts.index("Which estimator is better")
+        texts = page.texts[start : start + 40]
+        assert ["beta", "sed", "MAE", str(N)] == texts[texts.index("beta") :][:4]
+        assert sum(" ± " in text for text in texts) == 4
+        assert "Which estimator is better" not in Page(make_comparison().to_html()).texts
 
     def test_every_quantity_has_a_figure(self):
         truth = QTable({"id": make_table(1)["id"], "log_sSFR": np.full(N, -8.0)})

@@ -148,7 +148,30 @@ class TestCoverage:
         prediction, truth, p16, p84 = self.draw(1.0)
         result = compute_metrics(prediction, truth, p16=p16, p84=p84, n_bootstrap=20)
         assert result["coverage_68"] == pytest.approx(0.68, abs=0.01)
+        assert result["coverage_90"] == pytest.approx(0.90, abs=0.007)
         assert result["coverage_95"] == pytest.approx(0.95, abs=0.005)
+
+    def test_crps_of_normal_posteriors(self):
+        prediction, truth, p16, p84 = self.draw(1.0)
+        result = compute_metrics(prediction, truth, p16=p16, p84=p84, n_bootstrap=100)
+        # The mean over calibrated normal posteriors is sigma / sqrt(pi).
+        expected = 0.125 / np.sqrt(np.pi)
+        assert result["crps"] == pytest.approx(expected, abs=4 * result["crps_err"])
+        assert 0 < result["crps_err"] < 0.01
+
+    def test_draws_replace_the_percentiles(self):
+        prediction, truth, p16, p84 = self.draw(1.0)
+        rng = np.random.default_rng(191070)
+        draws = rng.normal(prediction[:, None], ((p84 - p16) / 8)[:, None], (truth.size, 200))
+        narrow = compute_metrics(prediction, truth, p16=p16, p84=p84, draws=draws, n_bootstrap=0)
+        wide = compute_metrics(prediction, truth, p16=p16, p84=p84, n_bootstrap=0)
+        assert narrow["coverage_68"] == wide["coverage_68"]
+        reach = stats.norm.ppf([0.95, 0.975]) * stats.norm.ppf(0.84) / 4
+        found = [narrow["coverage_90"], narrow["coverage_95"]]
+        assert found == pytest.approx(2 * stats.norm.cdf(reach) - 1, abs=0.015)
+        assert narrow["crps"] > wide["crps"]
+        with pytest.raises(InputError, match="draws must be for each of 20000 rows, got 5"):
+            compute_metrics(prediction, truth, draws=draws[:5])
 
     def test_overconfident(self):
         prediction, truth, p16, p84 = self.draw(0.5)

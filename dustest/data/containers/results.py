@@ -5,6 +5,7 @@ from astropy.table import Column
 
 from dustest.data.checks.identifiers import as_ids
 from dustest.data.checks.values import to_floats
+from dustest.data.containers.reweighting import reweigh
 from dustest.data.containers.rows import RowTable
 from dustest.data.errors import InputError
 from dustest.data.flags import as_flags, decode_flags
@@ -80,6 +81,53 @@ class DustTable(RowTable):
             table[name] = _rows_of(name, values, len(table))
         table.meta.update(meta or {})
         return table
+
+    def under(self, prior):
+        """Change the prior of a result, by weights of its draws.
+
+        Draws have the weight of the new prior over the old one. The columns ``<Q>_log_prior``
+        that ``estimate(..., draws=n)`` keeps are the natural logarithm of the old density of a
+        quantity Q at each draw; ``meta["prior"]`` says how it is known.
+
+        Parameters
+        ----------
+        prior : dict of str to distribution, or callable
+            By quantity, frozen distributions of `scipy.stats`, which replace the priors of these
+            quantities and keep those of all others given them; priors of several must be
+            independent in the old prior. Or a function of the draws, a dict of ndarray of shape
+            (n, n_draws) by quantity and parameter, that returns new over old prior.
+
+        Returns
+        -------
+        table : DustTable
+            A copy whose draws, medians, percentiles and means are those under the new prior.
+            ``under_ess`` is the effective number of draws; galaxies with less than 50
+            have the flag ``LOW_ESS``: keep more draws, or fit with the new prior. Other columns
+            and flags are those of the old prior.
+
+        Raises
+        ------
+        InputError
+            If ``prior`` is neither, the table has no draws or no density of a quantity, or the
+            function returns no weights.
+
+        Warns
+        -----
+        DustestWarning
+            If galaxies have no draw that is possible under the new prior; they become NaN.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from scipy import stats
+        >>> from dustest.data import DustTable
+        >>> draws = np.random.default_rng(1).normal(1.0, 0.5, (1, 4000))
+        >>> flat = {"A_V_draws": draws, "A_V_log_prior": np.zeros((1, 4000))}
+        >>> table = DustTable.from_quantities([1], {"A_V": [1.0]}, extra=flat)
+        >>> table.under({"A_V": stats.norm(0.0, 0.5)})["A_V"].round(1)
+        <Quantity [0.5] mag>
+        """
+        return reweigh(self, prior)
 
     @property
     def flag_names(self):

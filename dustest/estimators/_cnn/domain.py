@@ -6,7 +6,6 @@ import numpy as np
 
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
-from dustest.estimators._cnn.context import ContextLayout
 
 __all__ = ["Domain"]
 
@@ -31,25 +30,26 @@ class Domain:
     log_scale: tuple | None = None
 
     @classmethod
-    def of(cls, data, bands):
+    def of(cls, data, layout):
         """Domain of a training set.
 
         Parameters
         ----------
         data : TrainingSet
             Galaxies.
-        bands : tuple of str
-            Bands of the images; without any, nothing is limited.
+        layout : ContextLayout
+            Columns of the context; with neither images nor fluxes, nothing is limited.
 
         Returns
         -------
         Domain
             Their range.
         """
-        if not bands:
+        if not layout.n_bands and not layout.n_fluxes:
             return cls()
-        brightness = _brightness(data.context, bands)
-        return cls(_ends(data.redshift), _ends(data.pixel_scale), _ends(brightness))
+        brightness = _brightness(data.context, layout)
+        pixel_scale = _ends(data.pixel_scale) if layout.n_bands else None
+        return cls(_ends(data.redshift), pixel_scale, _ends(brightness))
 
     def __or__(self, other):
         """Union of two domains."""
@@ -86,7 +86,7 @@ class Domain:
                 raise InputError(msg)
         return cls(**{name: ends and tuple(map(float, ends)) for name, ends in limits.items()})
 
-    def flags(self, batch, context, bands):
+    def flags(self, batch, context, layout):
         """Flags of galaxies outside the domain.
 
         Parameters
@@ -95,8 +95,8 @@ class Domain:
             n galaxies.
         context : ndarray of shape (n, n_context)
             Result of `Task.inputs`.
-        bands : tuple of str
-            Bands of the images.
+        layout : ContextLayout
+            Columns of the context.
 
         Returns
         -------
@@ -112,7 +112,7 @@ class Domain:
             flags[~inside] |= FLAGS["REDSHIFT_OUT_OF_RANGE"].value
         outside = self.has_other_pixels(batch)
         if self.log_scale is not None:
-            brightness = _brightness(context, bands)
+            brightness = _brightness(context, layout)
             low, high = self.log_scale
             outside |= brightness < low - _BRIGHTNESS_MARGIN
             outside |= brightness > high + _BRIGHTNESS_MARGIN
@@ -139,9 +139,14 @@ class Domain:
         return (scale < low / _SCALE_MARGIN) | (scale > high * _SCALE_MARGIN)
 
 
-def _brightness(context, bands):
-    """Column of the logarithm of the common scale in the context."""
-    return context[:, ContextLayout(len(bands))["log_scale"]]
+def _brightness(context, layout):
+    """Logarithm of the common scale of the images, or without any, of the reference of fluxes.
+
+    NaN for galaxies without either.
+    """
+    has, scale = ("present", "log_scale") if layout.n_bands else ("flux_has", "log_flux_scale")
+    known = (context[:, layout[has]] > 0.0).any(axis=1)
+    return np.where(known, context[:, layout[scale]], np.nan)
 
 
 def _ends(values):

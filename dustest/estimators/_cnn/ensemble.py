@@ -3,8 +3,8 @@
 import numpy as np
 
 from dustest.data.errors import InputError
-from dustest.estimators._cnn.calibration import Calibration
-from dustest.estimators._cnn.mean_posterior import MeanPosterior
+from dustest.estimators._calibration.levels import Calibration
+from dustest.estimators._calibration.mean_posterior import MeanPosterior
 from dustest.estimators._cnn.network.forward import ForwardNetwork
 from dustest.estimators._cnn.network.layers import count_weights, list_layers
 from dustest.estimators._cnn.training.datasets import Scaler

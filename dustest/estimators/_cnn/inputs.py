@@ -27,6 +27,7 @@ __all__ = [
     "prepare_paper",
     "stretch",
     "unstretch",
+    "without_images",
 ]
 
 _CHUNK = 256
@@ -255,6 +256,37 @@ def prepare_paper(batch, bands, *, size=32, window=None, snr_min=SNR_MIN):
         argument is out of range.
     """
     return _prepared(batch, bands, size, window or size, snr_min, _by_own_extremes)
+
+
+def without_images(batch, n_bands, side):
+    """Make the inputs of a network that also reads fluxes, for galaxies without images.
+
+    Parameters
+    ----------
+    batch : Batch
+        n galaxies.
+    n_bands : int
+        Number of bands of the network.
+    side : int
+        Side of its images in pixels.
+
+    Returns
+    -------
+    inputs : CNNInputs
+        As of `prepare` with all bands missing; without bands, of shape (n, 0).
+    """
+    n, layout = len(batch), ContextLayout(n_bands)
+    context = np.zeros((n, len(layout)), dtype=np.float32)
+    if n_bands:
+        layout.fill(context, _pixel_scale_columns(batch.pixel_scale))
+    layout.fill(context, _redshift_columns(batch.redshift))
+    return CNNInputs(
+        np.zeros((n, side, side, n_bands) if n_bands else (n, 0), dtype=np.float32),
+        context,
+        np.zeros((n, n_bands), dtype=np.float32),
+        np.zeros(n, dtype=bool),
+        np.full(n, FLAGS["NO_DATA"].value, dtype=np.int32),
+    )
 
 
 def _prepared(batch, bands, size, side, snr_min, normalise):

@@ -5,13 +5,17 @@ from numbers import Integral
 from dustest.data.checks.numbers import is_number
 from dustest.data.checks.sample_columns import band_column_name
 from dustest.data.errors import InputError
+from dustest.estimators._cnn.fluxes import FluxChanges
 from dustest.estimators._cnn.network.config import get_config
 from dustest.estimators._cnn.targets import learnable
 from dustest.estimators._cnn.task import Task
 from dustest.estimators._cnn.training.augmentation import ANY_BANDS
 from dustest.estimators._cnn.training.epochs import TrainingOptions
 
-__all__ = ["TARGETS", "make_options", "make_task"]
+__all__ = ["FLUX", "TARGETS", "make_options", "make_task"]
+
+FLUX = "flux"
+"""Value of the parameter ``context`` for total fluxes."""
 
 TARGETS = ("A_V", "E_BV", "log_sSFR")
 """Quantities that networks learn by default; R_V follows from the first two."""
@@ -20,7 +24,7 @@ _MOST_BANDS = 64
 """More than there are; a file could otherwise name so many that reading never ends."""
 
 
-def make_task(estimator, n_features=0):
+def make_task(estimator, n_features=0, flux_bands=()):
     """Make the task of the networks of an estimator.
 
     Parameters
@@ -29,6 +33,8 @@ def make_task(estimator, n_features=0):
         With its parameters.
     n_features : int, optional
         Number of plain features; 0 for images.
+    flux_bands : sequence of str, optional
+        Bands of total fluxes, for estimators that read them.
 
     Returns
     -------
@@ -48,7 +54,23 @@ def make_task(estimator, n_features=0):
     config = get_config(estimator.architecture)
     bands = () if n_features else tuple(map(band_column_name, estimator.bands))
     size, snr_min = int(estimator.size), float(estimator.snr_min)
-    return Task(config, bands, targets, size, snr_min, n_features, bool(estimator.any_bands))
+    fluxes = tuple(flux_bands) if estimator.context == FLUX and not n_features else ()
+    _check_context(estimator, config, bands, n_features)
+    any_bands = bool(estimator.any_bands)
+    return Task(config, bands, targets, size, snr_min, n_features, any_bands, fluxes)
+
+
+def _check_context(estimator, config, bands, n_features):
+    """Raise an error for networks without input, or that do not read the context."""
+    if not bands and not n_features and estimator.context != FLUX:
+        msg = "bands must name at least one band of images unless context='flux', got none"
+        raise InputError(msg)
+    if estimator.context == FLUX and not config.head.reads_context:
+        msg = (
+            "context must be None for networks that do not read it, such as those of the kind "
+            f"{config.kind!r}, got {FLUX!r}"
+        )
+        raise InputError(msg)
 
 
 def _check(estimator):
@@ -82,7 +104,11 @@ def make_options(estimator, task):
     """
     _check(estimator)
     head = task.config.head
-    has_changes = estimator.augment and not task.n_features
+    augmentation = None
+    if estimator.augment and not task.n_features:
+        augmentation = head.augmentation(task, wide=estimator.augment == "wide")
+        if task.flux_bands:
+            augmentation = FluxChanges(len(task.bands), len(task.flux_bands), augmentation)
     return TrainingOptions(
         epochs=int(estimator.epochs),
         batch_size=int(estimator.batch_size),
@@ -90,10 +116,8 @@ def make_options(estimator, task):
         decay=head.has_schedule,
         patience=int(estimator.patience),
         loss=estimator.loss,
-        augmentation=head.augmentation(task, wide=estimator.augment == "wide")
-        if has_changes
-        else None,
-        validation=ANY_BANDS if task.any_bands and not task.n_features else None,
+        augmentation=augmentation,
+        validation=ANY_BANDS if task.any_bands and task.bands else None,
     )
 
 
@@ -107,13 +131,14 @@ def _whole(low, high):
 
 def _is_band_list(value):
     """Whether a value is a list or tuple of different names, not too many."""
-    if not isinstance(value, list | tuple) or not 1 <= len(value) <= _MOST_BANDS:
+    if not isinstance(value, list | tuple) or len(value) > _MOST_BANDS:
         return False
     return all(isinstance(band, str) for band in value) and len(set(value)) == len(value)
 
 
 _RULES = {
-    "bands": (_is_band_list, f"a list or tuple of 1 to {_MOST_BANDS} different names of bands"),
+    "bands": (_is_band_list, f"a list or tuple of up to {_MOST_BANDS} different names of bands"),
+    "context": (lambda value: value in (None, FLUX), f"None or {FLUX!r}"),
     "size": (
         lambda value: _whole(16, 512)[0](value) and value % 8 == 0,
         "a multiple of 8 pixels from 16 to 512",

@@ -9,7 +9,8 @@ from dustest.data.flags import FLAGS
 from dustest.data.kinds import KINDS
 from dustest.data.quantities import QUANTITIES
 from dustest.estimators._cnn.context import ContextLayout
-from dustest.estimators._cnn.inputs import CNNInputs, check_bands
+from dustest.estimators._cnn.fluxes import add_fluxes
+from dustest.estimators._cnn.inputs import CNNInputs, check_bands, without_images
 from dustest.estimators._cnn.network.config import CNNConfig
 from dustest.estimators._cnn.network.layers import seen
 
@@ -36,6 +37,8 @@ class Task:
         Number of plain features; 0 for images.
     any_bands : bool
         Whether the networks learn all subsets of their bands.
+    flux_bands : tuple of str
+        Bands of total fluxes in the context; empty for none.
     """
 
     config: CNNConfig
@@ -45,6 +48,12 @@ class Task:
     snr_min: float
     n_features: int = 0
     any_bands: bool = False
+    flux_bands: tuple = ()
+
+    @property
+    def layout(self):
+        """Columns of the context by name (``ContextLayout``)."""
+        return ContextLayout(len(self.bands), len(self.flux_bands))
 
     @property
     def head(self):
@@ -56,7 +65,7 @@ class Task:
         """Arguments of `build` (dict of str to int)."""
         return {
             "n_bands": len(self.bands),
-            "n_context": self.n_features or len(ContextLayout(len(self.bands))),
+            "n_context": self.n_features or len(self.layout),
             "n_targets": 1 if self.head.is_separate else len(self.head.latents(self.targets)),
             "size": self.size,
         }
@@ -113,21 +122,26 @@ class Task:
         Raises
         ------
         InputError
-            If there are no cutouts in any of the bands.
+            If there are no cutouts in any of the bands, nor fluxes that the networks read.
         """
-        if not self.n_features:
-            check_bands(self.bands, sample.cutout_bands)
+        if not self.n_features and not set(self.flux_bands) & set(sample.bands):
+            if self.bands:
+                check_bands(self.bands, sample.cutout_bands)
+            else:
+                check_bands(self.flux_bands, sample.bands, "fluxes")
         read = ["features"] if self.n_features else self._columns()
         names = [name for name in ("id", "flags", *read) if name in sample.colnames]
         return type(sample)({name: sample[name] for name in names}, copy=False)
 
     def _columns(self):
         """Columns that networks for images, and the conversion of their predictions, use."""
-        columns = ["redshift", "pixel_scale"]
+        columns = ["redshift", "pixel_scale"] if self.bands else ["redshift"]
         if any(QUANTITIES[name].luminosity_power for name in self.targets):
             columns += ["magnification", "magnification_err"]
         roles = KINDS["cutout"].arrays
-        return columns + [KINDS["cutout"].column_name(c, b) for b in self.bands for c in roles]
+        columns += [KINDS["cutout"].column_name(c, b) for b in self.bands for c in roles]
+        roles = [c for c in KINDS["flux"].arrays if c.role in ("value", "error")]
+        return columns + [KINDS["flux"].column_name(c, b) for b in self.flux_bands for c in roles]
 
     def inputs(self, batch, *, whole=False):
         """Inputs of the networks.
@@ -148,8 +162,14 @@ class Task:
         if self.n_features:
             return _plain_inputs(batch.features)
         window = self.size if whole else self.seen_shape["size"]
-        options = {"size": self.size, "window": window, "snr_min": self.snr_min}
-        return self.head.inputs(batch, self.bands, **options)
+        if set(self.bands) & set(batch.cutout_bands) or not self.flux_bands:
+            options = {"size": self.size, "window": window, "snr_min": self.snr_min}
+            images = self.head.inputs(batch, self.bands, **options)
+        else:
+            images = without_images(batch, len(self.bands), window)
+        if not self.flux_bands:
+            return images
+        return add_fluxes(images, batch, self.flux_bands, self.snr_min)
 
     def labels(self, truth):
         """Labels of all networks.

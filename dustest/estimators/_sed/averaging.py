@@ -15,7 +15,7 @@ from dustest.estimators._sed.posterior import (
     PRIORS,
     Prediction,
     prior_diagnostics,
-    systematic_draw,
+    stratified_draw,
 )
 from dustest.estimators._sed.priors.defaults import fitted_history
 from dustest.estimators._sed.priors.fitted_law import fitted_law
@@ -283,4 +283,4 @@ def _under(posteriors, name, rng):
     ]
     weight = np.repeat(softmax(evidence) / N_DRAWS, N_DRAWS)
     a_v = np.concatenate([one.a_v_under[name] for one in posteriors])
-    return a_v[systematic_draw(weight, N_DRAWS, rng, a_v)]
+    return a_v[stratified_draw(weight, N_DRAWS, rng, a_v)]

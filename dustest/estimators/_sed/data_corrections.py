@@ -16,6 +16,7 @@ __all__ = [
     "correct",
     "floors_by_band",
     "relative_errors",
+    "values_by_band",
     "zero_point_factors",
 ]
 
@@ -51,7 +52,7 @@ def zero_point_factors(zero_points):
     if isinstance(zero_points, Table) and {"band", "zero_point"} <= set(zero_points.colnames):
         columns = (zero_points["band"].tolist(), np.array(zero_points["zero_point"]).tolist())
         zero_points = dict(zip(*columns, strict=True))
-    given = _by_band("zero_points", zero_points, '{"F277W": 1.03}')
+    given = values_by_band("zero_points", zero_points, '{"F277W": 1.03}')
     return {band: _factor(band, value) for band, value in given.items()}
 
 
@@ -97,14 +98,40 @@ def floors_by_band(error_floor, bands):
     if not isinstance(error_floor, Mapping):
         check_number(error_floor, "error_floor", 0.0, 1.0)
         return np.full(len(bands), float(error_floor))
-    given = _by_band("error_floor", error_floor, '{"F606W": 0.1}')
+    given = values_by_band("error_floor", error_floor, '{"F606W": 0.1}')
     for band, value in given.items():
         check_number(value, f"error_floor[{band!r}]", 0.0, 1.0)
     return np.array([float(given.get(band, DEFAULT_FLOOR)) for band in bands])
 
 
-def _by_band(name, values, example):
-    """Values by canonical name of the band."""
+def values_by_band(name, values, example=""):
+    """Values by canonical name of the band.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter, as the caller writes it.
+    values : mapping of str to object, or None
+        Values by any name of the bands.
+    example : str, optional
+        A valid value, for the message.
+
+    Returns
+    -------
+    dict of str to object
+        The values.
+
+    Raises
+    ------
+    InputError
+        If it is no mapping, or a band is unknown or named twice.
+
+    Examples
+    --------
+    >>> from dustest.estimators._sed.data_corrections import values_by_band
+    >>> values_by_band("error_floor", {"JWST/NIRCam.F277W": 0.1})
+    {'F277W': 0.1}
+    """
     if values is None:
         return {}
     if not isinstance(values, Mapping):

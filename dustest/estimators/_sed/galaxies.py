@@ -9,6 +9,8 @@ from dustest.estimators._sed.priors.redshift_density import RedshiftDensity
 __all__ = ["usable_data", "without_limits", "without_spectra"]
 
 _MIN_BANDS = 2
+_LEAST, _MOST = 1e-60, 1e60
+"""Limits in nJy between which squares of fluxes and errors are within double precision."""
 
 
 def without_spectra(batch):
@@ -62,9 +64,15 @@ def usable_data(batch, row, sed_wavelength):
     -------
     Galaxy or None
         None if less than two bands, one of them measured, and no spectrum can be used.
+
+    Raises
+    ------
+    RuntimeError
+        If a flux or an error is beyond what a computer can square.
     """
     flux, error = batch.flux[row], batch.flux_err[row]
     good = np.isfinite(flux) & np.isfinite(error) & (error > 0)
+    _refuse_overflow(batch.bands, flux, error, good)
     spectrum = clean_spectrum(
         batch.wavelength[row], batch.spectrum_flux[row], batch.spectrum_flux_err[row]
     )
@@ -83,6 +91,17 @@ def usable_data(batch, row, sed_wavelength):
         redshift_density=_density(batch, row),
         limits=limits,
     )
+
+
+def _refuse_overflow(bands, flux, error, good):
+    """Raise an error for fluxes and errors that no galaxy has."""
+    too_far = good & ((np.abs(flux) > _MOST) | (error > _MOST) | (error < _LEAST))
+    for number in np.flatnonzero(too_far):
+        msg = (
+            f"the flux in {bands[number]} must be that of a galaxy, got {flux[number]:.3g} +- "
+            f"{error[number]:.3g} nJy: check its unit, or mask it"
+        )
+        raise RuntimeError(msg)
 
 
 def _usable_limits(batch, row, measured):

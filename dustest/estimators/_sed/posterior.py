@@ -1,6 +1,7 @@
 """Input and output of an SED fit, for both engines."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from astropy.cosmology import FLRW
@@ -27,7 +28,7 @@ __all__ = [
     "draws_under_priors",
     "fit_probability",
     "prior_diagnostics",
-    "systematic_draw",
+    "stratified_draw",
 ]
 
 N_DRAWS = 1000
@@ -188,35 +189,40 @@ class BestFit:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Photometry of models over the posterior of a galaxy.
+    """Photometry of models over the posterior of a galaxy; moments are computed when first used.
 
     Parameters
     ----------
-    flux : ndarray of shape (n_bands,)
-        Means [nJy].
-    covariance : ndarray of shape (n_bands, n_bands)
-        Covariance [nJy^2].
+    draws : ndarray of shape (n_draws, n_bands)
+        Photometry of draws [nJy].
+    weight : ndarray of shape (n_draws,)
+        Weights of the draws, which sum to one.
     """
 
-    flux: np.ndarray
-    covariance: np.ndarray
+    draws: np.ndarray
+    weight: np.ndarray
 
     @classmethod
-    def of(cls, flux):
-        """Moments of equally weighted draws (n_draws, n_bands)."""
-        mean = flux.mean(axis=0)
-        away = flux - mean
-        return cls(mean, away.T @ away / len(flux))
+    def of(cls, draws):
+        """Photometry (n_draws, n_bands) of equally weighted draws."""
+        return cls(draws, np.full(len(draws), 1.0 / len(draws)))
 
     @classmethod
     def average(cls, predictions, weight):
-        """Moments of several models, of weights that sum to one."""
-        flux = np.stack([one.flux for one in predictions])
-        mean = weight @ flux
-        away = flux - mean
-        spread = np.einsum("k,kb,kc->bc", weight, away, away)
-        inside = np.einsum("k,kbc->bc", weight, np.stack([one.covariance for one in predictions]))
-        return cls(mean, inside + spread)
+        """Photometry of several models, of weights that sum to one."""
+        parts = [share * one.weight for share, one in zip(weight, predictions, strict=True)]
+        return cls(np.concatenate([one.draws for one in predictions]), np.concatenate(parts))
+
+    @cached_property
+    def flux(self):
+        """Means (n_bands,) [nJy]."""
+        return self.weight @ self.draws
+
+    @cached_property
+    def covariance(self):
+        """Covariance (n_bands, n_bands) [nJy^2]."""
+        away = self.draws - self.flux
+        return (self.weight * away.T) @ away
 
     @property
     def error(self):
@@ -308,8 +314,11 @@ def fit_probability(chi2, n_data):
     return float(np.mean(chdtrc(n_data, chi2)))
 
 
-def systematic_draw(weight, n, rng, along):
-    """Draw with replacement, in random order, with minimal noise.
+def stratified_draw(weight, n, rng, along):
+    """Draw with replacement, in random order, one from each of n equal parts of a quantity.
+
+    Many models of a pool have the same dust: those of equal values are in random order, so that
+    draws at even distances do not always take the same stars.
 
     Parameters
     ----------
@@ -328,9 +337,10 @@ def systematic_draw(weight, n, rng, along):
         Indices.
     """
     counting = np.flatnonzero(weight > _NEGLIGIBLE / len(weight))
+    counting = rng.permutation(counting)
     counting = counting[np.argsort(along[counting], kind="stable")]
     cumulative = np.cumsum(weight[counting])
-    positions = (rng.random() + np.arange(n)) / n * cumulative[-1]
+    positions = (rng.random(n) + np.arange(n)) / n * cumulative[-1]
     indices = np.searchsorted(cumulative, positions).clip(max=len(counting) - 1)
     return counting[rng.permutation(indices)]
 
@@ -361,7 +371,7 @@ def draws_under_priors(prior, cube, weight, rng):
     drawn = {}
     for name, shape in PRIORS.items():
         tilted = weight * np.exp(prior.log_ratio_to(shape, A_V, cube))
-        drawn[name] = a_v[systematic_draw(tilted / tilted.sum(), N_DRAWS, rng, a_v)]
+        drawn[name] = a_v[stratified_draw(tilted / tilted.sum(), N_DRAWS, rng, a_v)]
     return drawn
 
 

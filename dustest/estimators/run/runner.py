@@ -104,7 +104,9 @@ def declared_columns(estimator, bands, n_draws):
 def _fingerprint(estimator, summary, seed):
     """Everything that rows depend on besides their data, for the store."""
     fingerprint = estimator._fingerprint(seed)
-    return f"{fingerprint} draws={summary.n_draws}" if summary.n_draws else fingerprint
+    if not summary.n_draws:
+        return fingerprint
+    return f"{fingerprint} draws={summary.n_draws}{' prior' * summary.prior}"
 
 
 class _Shelf:
@@ -290,14 +292,15 @@ class _Compute:
 
     def __call__(self, estimator, batch):
         try:
-            estimates = estimator._estimate(batch)
+            estimates = estimator._estimates(batch)
             name = type(estimator).__name__
             estimates = checked_estimates(
                 estimates, self.declared, len(batch), name, self.parameters
             )
+            log_prior = estimator._log_priors(batch, estimates) if self.summary.prior else {}
             if estimator.magnified:
                 estimates = demagnify(estimates, batch, self.declared | (self.parameters or {}))
-            return summarise(estimates, self.summary, batch.seed, self.wanted)
+            return summarise(estimates, self.summary, batch.seed, self.wanted, log_prior)
         except DustestError:
             raise
         except Exception as error:  # noqa: BLE001 - a failed row is a flag and stops no other row

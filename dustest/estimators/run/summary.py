@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from dustest.data.containers.reweighting import LOG_PRIOR
 from dustest.data.quantities import QUANTITIES
 
-__all__ = ["Rows", "Summary", "summarise"]
+__all__ = ["Rows", "Summary", "quantiles_of", "summarise"]
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,14 @@ class Summary:
         to 84 %.
     n_draws : int
         Number of draws to keep; 0 for none.
+    prior : bool
+        Whether to keep the densities of the prior at the draws.
     """
 
     quantiles: tuple = ()
     std: bool = False
     n_draws: int = 0
+    prior: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class Rows:
         return len(self.flags)
 
 
-def summarise(estimates, summary, seeds, wanted):
+def summarise(estimates, summary, seeds, wanted, log_prior=None):
     """Reduce the draws of a batch.
 
     Parameters
@@ -66,6 +70,8 @@ def summarise(estimates, summary, seeds, wanted):
         Seeds of the galaxies, for the selection of draws.
     wanted : sequence of str
         Quantities of the result.
+    log_prior : dict of str to ndarray of shape (n, m), optional
+        Logarithms of the prior densities of quantities at their draws.
 
     Returns
     -------
@@ -89,13 +95,17 @@ def summarise(estimates, summary, seeds, wanted):
             name: _resample(draws, summary.n_draws, seeds)
             for name, draws in estimates.parameters.items()
         }
+        values |= {
+            LOG_PRIOR.format(name): _resample(densities, summary.n_draws, seeds)
+            for name, densities in (log_prior or {}).items()
+        }
         extra |= estimates.data
     return Rows(values, flags, extra)
 
 
 def _reduce(name, draws, summary, seeds):
     """Quantiles, standard deviation and draws of one quantity, one row per seed."""
-    parts = [_quantiles(draws, summary.quantiles)]
+    parts = [quantiles_of(draws, summary.quantiles)]
     if summary.std:
         derivation = QUANTITIES[name].derivation
         spread = _half_range if derivation is not None and derivation.of_medians else _deviation
@@ -106,8 +116,21 @@ def _reduce(name, draws, summary, seeds):
     return np.concatenate(parts, axis=1)
 
 
-def _quantiles(draws, probabilities):
-    """Quantiles of each row, linear between draws; a point estimate has only its median."""
+def quantiles_of(draws, probabilities):
+    """Quantiles of each row, linear between draws.
+
+    Parameters
+    ----------
+    draws : ndarray of shape (n,) or (n, n_draws)
+        Point estimates, which have only a median, or draws.
+    probabilities : sequence of float
+        Levels of the quantiles.
+
+    Returns
+    -------
+    quantiles : ndarray of shape (n, n_levels)
+        NaN for rows with any NaN.
+    """
     levels = np.asarray(probabilities, dtype=float)
     if draws.ndim == 1:
         return np.where(levels == 0.5, draws[:, None], np.nan)
@@ -130,7 +153,7 @@ def _deviation(draws):
 
 def _half_range(draws):
     """Half the range from 16 to 84 %: a ratio of draws has no finite variance."""
-    return np.diff(_quantiles(draws, (0.16, 0.84)), axis=1)[:, 0] / 2
+    return np.diff(quantiles_of(draws, (0.16, 0.84)), axis=1)[:, 0] / 2
 
 
 def _resample(draws, n_draws, seeds):

@@ -7,6 +7,12 @@ figures of a user's session.
 from dustest.report.figure_files import save_figure
 from dustest.report.figures._drawing import COLORS
 from dustest.report.figures.assumptions import plot_assumption_shifts
+from dustest.report.figures.calibration import (
+    plot_coverage,
+    plot_coverage_cells,
+    plot_pit,
+    plot_ranks,
+)
 from dustest.report.figures.densities import plot_density
 from dustest.report.figures.forecasts import plot_forecast
 from dustest.report.figures.network_layers import plot_network
@@ -41,13 +47,17 @@ __all__ = [
     "plot_against_sed",
     "plot_assumption_shifts",
     "plot_attenuation_ratio",
+    "plot_coverage",
+    "plot_coverage_cells",
     "plot_density",
     "plot_forecast",
     "plot_main_sequence",
     "plot_network",
     "plot_occlusion",
+    "plot_pit",
     "plot_populations",
     "plot_predictions",
+    "plot_ranks",
     "plot_stamps",
     "plot_training_history",
     "plot_tuning",

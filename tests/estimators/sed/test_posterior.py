@@ -9,7 +9,7 @@ from dustest.estimators._sed.posterior import (
     draws_under_priors,
     fit_probability,
     prior_diagnostics,
-    systematic_draw,
+    stratified_draw,
 )
 from dustest.estimators._sed.priors.defaults import fit_instructions
 from dustest.estimators._sed.priors.prior_transform import SEDPrior
@@ -66,21 +66,21 @@ class TestFitProbability:
 class TestDraws:
     def test_counts_follow_the_weights(self):
         weight = np.array([0.5, 0.25, 0.125, 0.125, 0.0])
-        drawn = systematic_draw(weight, 1000, np.random.default_rng(1), np.arange(len(weight)))
+        drawn = stratified_draw(weight, 1000, np.random.default_rng(1), np.arange(len(weight)))
         counts = np.bincount(drawn, minlength=5)
         assert np.abs(counts - 1000 * weight).max() <= 1
 
     def test_quantiles_of_the_quantity_are_those_of_the_samples(self):
         rng = np.random.default_rng(3)
         values, weight = rng.standard_normal(20_000), rng.dirichlet(np.full(20_000, 0.05))
-        drawn = values[systematic_draw(weight, 1000, rng, values)]
+        drawn = values[stratified_draw(weight, 1000, rng, values)]
         for edge in np.quantile(values, [0.1, 0.5, 0.9]):
             assert np.mean(drawn < edge) == pytest.approx(weight[values < edge].sum(), abs=2e-3)
 
     def test_same_generator_same_draws(self):
         weight = np.random.default_rng(0).dirichlet(np.ones(50))
         first, second = (
-            systematic_draw(weight, 200, np.random.default_rng(4), weight) for _ in range(2)
+            stratified_draw(weight, 200, np.random.default_rng(4), weight) for _ in range(2)
         )
         np.testing.assert_array_equal(first, second)
         assert np.any(np.diff(first) < 0)

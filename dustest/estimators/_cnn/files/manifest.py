@@ -7,10 +7,11 @@ from dustest.data.errors import InputError, ReadError
 from dustest.data.files.paths import installed_version
 from dustest.estimators._cnn.domain import Domain
 from dustest.estimators._cnn.ensemble import Ensemble
-from dustest.estimators._cnn.files.model_file import read_model, write_model
 from dustest.estimators._cnn.network.config import CNNConfig
 from dustest.estimators._cnn.settings import make_task
 from dustest.estimators._cnn.shift.detection import Detection
+from dustest.estimators.photometry import order_bands
+from dustest.estimators.run.files.model_file import read_model, write_model
 
 __all__ = ["DETECTOR", "detector_of", "load_estimator", "save_estimator"]
 
@@ -20,6 +21,7 @@ DETECTOR = "detector"
 _PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numpy")
 _HISTORY = ("network", "epoch", "loss", "val_loss", "learning_rate")
 _MOST_FEATURES = 100_000
+_MOST_FLUX_BANDS = 256
 _PLAIN = (bool, float, int, list, str, type(None))
 
 
@@ -122,6 +124,7 @@ def _describe(estimator, card):
             "estimator": _plain_parameters(estimator),
             "config": task.config.to_dict(),
             "n_features": task.n_features,
+            "flux_bands": list(task.flux_bands),
             "latents": list(task.head.latents(task.targets)),
             "domain": estimator.domain_.to_dict(),
         },
@@ -167,7 +170,7 @@ def _rebuilt(kind, manifest, arrays):
     if type(n_features) is not int or not 0 <= n_features <= _MOST_FEATURES:
         msg = f"n_features must be an integer from 0 to {_MOST_FEATURES}, got {n_features!r}"
         raise InputError(msg)
-    task = make_task(estimator, n_features).with_config(config)
+    task = make_task(estimator, n_features, _flux_bands(known)).with_config(config)
     _check_latents(task, manifest)
     estimator.detector_, arrays = detector_of(manifest, arrays)
     estimator.networks_ = Ensemble.from_arrays(task, arrays)
@@ -179,6 +182,15 @@ def _rebuilt(kind, manifest, arrays):
     if n_features:
         estimator.n_features_in_ = n_features
     return estimator
+
+
+def _flux_bands(known):
+    """Bands of total fluxes; files of networks without them may not name any."""
+    bands = known.get("flux_bands", [])
+    if not isinstance(bands, list) or len(bands) > _MOST_FLUX_BANDS:
+        msg = f"flux_bands must be a list of up to {_MOST_FLUX_BANDS} names, got {bands!r:.100}"
+        raise InputError(msg)
+    return order_bands(bands)
 
 
 def _check_latents(task, manifest):

@@ -180,7 +180,7 @@ def augment(image, context, rng, options=None):
     Parameters
     ----------
     image : ndarray of float32 of shape (n, size, size, n_bands)
-        From `prepare`.
+        From `prepare`; of shape (n, 0) without images, and then only redshifts are changed.
     context : ndarray of float32 of shape (n, n_context)
         From `prepare`.
     rng : numpy.random.Generator
@@ -221,7 +221,22 @@ def augment(image, context, rng, options=None):
     ((2, 32, 32, 1), (2, 8))
     """
     options = AugmentOptions() if options is None else options
-    n, layout = len(image), ContextLayout(image.shape[-1])
+    layout = ContextLayout(image.shape[-1])
+    if layout.n_bands:
+        image, context = _changed_images(image, context, rng, options, layout)
+    context = np.array(context)
+    _change_redshifts(context, layout, rng, options.redshift_error)
+    redshift = [layout["redshift"], layout["redshift_known"]]
+    _forget(context, redshift, rng, options.missing_redshift)
+    if layout.n_bands:
+        scale = [layout["log_pixel_scale"], layout["pixel_scale_known"]]
+        _forget(context, scale, rng, options.missing_pixel_scale)
+    return image, context
+
+
+def _changed_images(image, context, rng, options, layout):
+    """Images changed as options allow, and the context that describes them."""
+    n = len(image)
     present = context[:, layout["present"]] > 0.0
     log_snr, log_flux = (context[:, layout[name]] for name in ("log_snr", "log_flux"))
     # For any limits of both logarithms, their difference is that of noise and scale.
@@ -251,13 +266,7 @@ def augment(image, context, rng, options=None):
     if options.any_bands or options.missing_band:
         share = rng.random((n, 1)) if options.any_bands else options.missing_band
         present = _kept(present, rng, share)
-    image, context = _measured_again(linear, noise, present, context)
-    _change_redshifts(context, layout, rng, options.redshift_error)
-    redshift = [layout["redshift"], layout["redshift_known"]]
-    scale = [layout["log_pixel_scale"], layout["pixel_scale_known"]]
-    _forget(context, redshift, rng, options.missing_redshift)
-    _forget(context, scale, rng, options.missing_pixel_scale)
-    return image, context
+    return _measured_again(linear, noise, present, context)
 
 
 def apply_symmetry(image, element):

@@ -2,15 +2,14 @@
 
 import hashlib
 from dataclasses import dataclass, fields, replace
-from math import ceil
 from pathlib import Path
 
 import numpy as np
-from sklearn.model_selection import GroupShuffleSplit
 
 from dustest.data.errors import InputError
+from dustest.data.splits import group_numbers
 
-__all__ = ["Scaler", "TrainingSet", "collect", "split_by_group"]
+__all__ = ["Scaler", "TrainingSet", "collect"]
 
 _FARTHEST = 8.0
 """Standard deviations from the mean at which values of the context are clipped: values outside the
@@ -74,7 +73,7 @@ class TrainingSet:
             rows = slice(start, start + _CHUNK)
             for values in (self.image, self.context, self.labels, self.weight):
                 digest.update(np.ascontiguousarray(values[rows]))
-        digest.update(_number_groups(self.group).tobytes())
+        digest.update(group_numbers(self.group).tobytes())
         return digest.hexdigest()
 
 
@@ -122,48 +121,6 @@ def _images(parts, path, n):
     if path is None:
         return np.concatenate([part.image for part in parts])
     return np.memmap(path, dtype="<f4", mode="r", shape=(n, *parts[0].image.shape[1:]))
-
-
-def split_by_group(group, fraction, seed):
-    """Split rows into a training and a validation set.
-
-    Parameters
-    ----------
-    group : ndarray of shape (n,)
-        Groups, which are never on both sides: views and copies of one galaxy share a group.
-    fraction : float
-        Fraction of the groups for validation; 0 for none.
-    seed : int
-        Source of random numbers.
-
-    Returns
-    -------
-    train, validation : ndarray of int
-        Row numbers; the validation set is empty if there is only one group, and the training set
-        always has at least one.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from dustest.estimators._cnn.training.datasets import split_by_group
-    >>> train, validation = split_by_group(np.array([1, 1, 2, 2]), 0.5, seed=0)
-    >>> sorted([train.tolist(), validation.tolist()])
-    [[0, 1], [2, 3]]
-    """
-    rows = np.arange(len(group))
-    number = _number_groups(group)
-    n_groups = number.max() + 1
-    n_validation = min(ceil(fraction * n_groups), n_groups - 1)
-    if n_validation == 0:
-        return rows, rows[:0]
-    splitter = GroupShuffleSplit(n_splits=1, test_size=n_validation, random_state=seed % 2**32)
-    return next(splitter.split(rows, groups=number))
-
-
-def _number_groups(group):
-    """Groups numbered in order of appearance, so that their names do not matter."""
-    _, first, number = np.unique(group, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[number]
 
 
 @dataclass(frozen=True, eq=False)

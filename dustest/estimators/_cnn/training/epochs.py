@@ -9,13 +9,13 @@ import numpy as np
 
 from dustest.data.errors import DustestError, InputError
 from dustest.data.progress import progress_bar
-from dustest.estimators._cnn.files.model_file import read_model, write_model
 from dustest.estimators._cnn.network.keras_network import (
     import_keras,
     weights_from_dict,
     weights_to_dict,
 )
 from dustest.estimators._cnn.training.datasets import Scaler, TrainingSet
+from dustest.estimators.run.files.model_file import read_model, write_model
 
 __all__ = ["Checkpoint", "Training", "TrainingOptions"]
 

@@ -6,9 +6,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from dustest.data.checks.pairing import as_weights
+from dustest.data.containers.conversion import as_sample
 from dustest.data.errors import InputError
 from dustest.estimators._cnn.settings import make_task
 from dustest.estimators._cnn.training.datasets import TrainingSet, collect
+from dustest.estimators.photometry import order_bands
 from dustest.estimators.run.batch import make_batch
 
 __all__ = ["ROWS_AT_ONCE", "gather", "sources"]
@@ -43,8 +45,8 @@ def gather(estimator, X, y, sample_weight, networks=None):
         If the input cannot be used, is not what the networks were trained for, or no galaxy is
         bright enough.
     """
-    n_features, chunks = _chunks(estimator, X, y, sample_weight)
-    task = make_task(estimator, n_features)
+    n_features, flux_bands, chunks = _chunks(estimator, X, y, sample_weight)
+    task = make_task(estimator, n_features, order_bands(flux_bands))
     if networks is not None:
         task = networks.task.asked(task)
     with TemporaryDirectory() if _is_simulation(X) else nullcontext() as folder:
@@ -76,19 +78,26 @@ def _is_simulation(X):
 
 
 def _chunks(estimator, X, y, sample_weight):
-    """Number of plain features, and batches with truth, group and weight, chunk by chunk."""
+    """Number of plain features, bands of fluxes, and batches with truth, group and weight."""
     if _is_simulation(X):
         if y is not None or sample_weight is not None:
             msg = "y and sample_weight must be None for a simulation, which brings its truth"
             raise InputError(msg)
-        return 0, _simulated(estimator, X)
+        return 0, _flux_bands(X), _simulated(estimator, X)
     sample = estimator._coerce(X)
     weight = as_weights(sample_weight, len(sample))
     rows, truth = estimator._with_truth(sample, y)
     sample, weight = sample[rows], weight[rows]
-    has_images = bool(sample.cutout_bands)
-    n_features = 0 if has_images else sample["features"].shape[1]
-    return n_features, _in_chunks(sample, estimator._apparent(truth, sample), weight)
+    is_plain = "features" in sample.colnames and not sample.cutout_bands
+    n_features = sample["features"].shape[1] if is_plain else 0
+    chunks = _in_chunks(sample, estimator._apparent(truth, sample), weight)
+    return n_features, sample.bands, chunks
+
+
+def _flux_bands(X):
+    """Bands of the total fluxes of simulations on disc."""
+    many = X if isinstance(X, list | tuple) else [X]
+    return {band for one in many for band in as_sample(next(iter(one))[0]).bands}
 
 
 def _simulated(estimator, X):

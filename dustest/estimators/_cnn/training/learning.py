@@ -8,9 +8,11 @@ import numpy as np
 
 from dustest.data.files.paths import installed_version
 from dustest.data.identity.describe import describe
-from dustest.estimators._cnn.calibration import Calibration
+from dustest.data.splits import group_split
+from dustest.estimators._calibration.levels import Calibration
+from dustest.estimators._calibration.mean_posterior import MeanPosterior
+from dustest.estimators._cnn.context import conditions
 from dustest.estimators._cnn.ensemble import Ensemble
-from dustest.estimators._cnn.mean_posterior import MeanPosterior
 from dustest.estimators._cnn.network.keras_network import (
     build,
     set_prior,
@@ -18,7 +20,7 @@ from dustest.estimators._cnn.network.keras_network import (
     weights_to_dict,
 )
 from dustest.estimators._cnn.training.augmentation import ANY_BANDS, balance_weights
-from dustest.estimators._cnn.training.datasets import Scaler, split_by_group
+from dustest.estimators._cnn.training.datasets import Scaler
 from dustest.estimators._cnn.training.epochs import Checkpoint, Training
 from dustest.estimators._cnn.training.gathering import ROWS_AT_ONCE
 
@@ -97,7 +99,7 @@ def learn(
     Learned
         Networks and their history.
     """
-    rows, validation = split_by_group(data.group, validation_fraction, seed)
+    rows, validation = group_split(data.group, validation_fraction, seed)
     if balance:
         data = data.weighted(_rarity(data.labels, balance))
     scaler = Scaler.of(data.context[rows]) if start is None else start.scaler
@@ -146,7 +148,7 @@ def calibrated(networks, data):
     draws, truth, context = _predicted(bare, data, np.arange(len(data)))
     calibration = Calibration.learn(task.targets[0], draws, truth)
     draws = calibration.corrected(draws)
-    mean_posterior = MeanPosterior.of(context, len(task.bands), draws, truth)
+    mean_posterior = MeanPosterior.of(*conditions(context, task.layout), draws, truth)
     return Ensemble(task, networks.scaler, networks.weights, calibration, mean_posterior)
 
 
@@ -168,7 +170,7 @@ def mean_posterior_of(networks, data, rows):
         Mean posterior over these galaxies; None without a galaxy of known truth.
     """
     draws, truth, context = _predicted(networks, data, rows)
-    return MeanPosterior.of(context, len(networks.task.bands), draws, truth)
+    return MeanPosterior.of(*conditions(context, networks.task.layout), draws, truth)
 
 
 def _some(rows):

@@ -17,7 +17,7 @@ from dustest.data.errors import DustestError, InputError, ReadError
 from dustest.data.files.paths import installed_version, replacing
 from dustest.data.identity.describe import describe
 from dustest.data.progress import progress_bar
-from dustest.estimators._cnn.training.datasets import split_by_group
+from dustest.data.splits import group_split
 from dustest.estimators._cnn.training.learning import learn
 from dustest.estimators._cnn.training.search import SearchSpace, next_settings, own_settings
 
@@ -201,7 +201,7 @@ def _check_task(task, data, validation_fraction, seed):
             f"whose networks are tuned one by one, got {task.targets}"
         )
         raise InputError(msg)
-    if not len(split_by_group(data.group, validation_fraction, seed)[1]):
+    if not len(group_split(data.group, validation_fraction, seed)[1]):
         msg = (
             "validation_fraction must be above 0, and X have at least two groups, for a search "
             f"to have galaxies to validate with, got {validation_fraction} and "

@@ -26,7 +26,7 @@ from dustest.estimators._sed.posterior import (
     draws_under_priors,
     fit_probability,
     prior_diagnostics,
-    systematic_draw,
+    stratified_draw,
 )
 from dustest.estimators._sed.priors.defaults import BAGPIPES_REDSHIFT, fit_instructions
 from dustest.estimators._sed.priors.fitted_law import fitted_law
@@ -253,7 +253,7 @@ def _summarise(galaxy, settings, prior, fitted, chain):
     """Equally weighted draws and diagnostics of a chain."""
     rng = np.random.default_rng([int(galaxy.seed), 1])  # independent of the stream of the sampler
     a_v = prior.transform(chain.cube)["dust:Av"]
-    drawn = systematic_draw(chain.weight, N_DRAWS, rng, a_v)
+    drawn = stratified_draw(chain.weight, N_DRAWS, rng, a_v)
     values = prior.transform(chain.cube[drawn])
     draws = {
         "A_V": values["dust:Av"],

@@ -1,5 +1,8 @@
 """Further columns of the result of an SED fit."""
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 from astropy import units as u
 
@@ -14,7 +17,7 @@ from dustest.estimators._sed.posterior import PRIORS
 from dustest.estimators._sed.tabulated.likelihoods.free_errors import instruments_of
 from dustest.estimators.run.batch import ExtraColumn
 
-__all__ = ["EXTRAS", "declared_columns", "extra_columns", "sed_wavelengths"]
+__all__ = ["EXTRAS", "ExtraColumns", "sed_wavelengths"]
 
 EXTRAS = {
     "redshift": (),
@@ -51,120 +54,123 @@ def sed_wavelengths(bands):
     return np.geomspace(low, high, _N_WAVELENGTHS)
 
 
-def extra_columns(
-    rows,
-    wanted,
-    bands,
-    quantities,
-    *,
-    free_redshift,
-    robust=False,
-    free_errors=False,
-    models=(),
-    settings=(),
-):
-    """Further columns of a result.
+@dataclass(frozen=True)
+class ExtraColumns:
+    """Further columns of the result of a fit.
 
     Parameters
     ----------
-    rows : sequence of (Galaxy, Posterior) or None
-        Data and posterior, None without a posterior.
-    wanted : sequence of str
+    wanted : tuple of str
         Members of `EXTRAS`.
     bands : tuple of str
         Bands of the sample.
-    quantities : sequence of str
+    quantities : tuple of str
         Quantities of the result, which have columns of their own.
-    free_redshift : bool
+    free_redshift : bool, optional
         Whether redshifts are fitted.
     robust : bool, optional
         Whether bands may be outliers.
     free_errors : bool, optional
         Whether instruments have a fractional error that is free.
-    models : sequence of str, optional
-        Columns of several histories and dust laws.
-    settings : sequence of Settings, optional
-        Settings of the models, for their histories.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (n,) or (n, k)
-        By name; NaN if there is no answer.
-    """
-    under = _quantile_columns(wanted, free_redshift=free_redshift)
-    declared = declared_columns(
-        wanted,
-        bands,
-        quantities,
-        free_redshift=free_redshift,
-        robust=robust,
-        free_errors=free_errors,
-        models=models,
-    )
-    columns = {name: column.blank(len(rows)) for name, column in declared.items()}
-    if "SED_wavelength" in columns:
-        columns["SED_wavelength"][:] = sed_wavelengths(bands)
-    for i, row in enumerate(rows):
-        if row is not None:
-            values = _values(*row, bands, under)
-            if "star_formation_history" in wanted:
-                values |= history_values(row[1], settings)
-            for name in columns.keys() & values.keys():
-                columns[name][i] = values[name]
-    return columns
-
-
-def declared_columns(
-    wanted, bands, quantities, *, free_redshift, robust=False, free_errors=False, models=()
-):
-    """Further columns of every result.
-
-    Parameters
-    ----------
-    wanted : sequence of str
-        Members of `EXTRAS`.
-    bands : tuple of str
-        Bands of the sample.
-    quantities : sequence of str
-        Quantities of the result, which have columns of their own.
-    free_redshift : bool
-        Whether redshifts are fitted.
-    robust : bool, optional
-        Whether bands may be outliers.
-    free_errors : bool, optional
-        Whether instruments have a fractional error that is free.
-    models : sequence of str, optional
+    models : tuple of str, optional
         Columns of several histories and dust laws.
 
-    Returns
-    -------
-    dict of str to ExtraColumn
-        By name.
+    Examples
+    --------
+    >>> from dustest.estimators._sed.columns.extra_columns import ExtraColumns
+    >>> list(ExtraColumns((), ("F200W",), ("A_V", "log_mass"), robust=True).declared)
+    ['chi2', 'fit_probability', 'ess', 'log_evidence', 'A_V_information', 'outlier_F200W']
     """
-    columns = {name: ExtraColumn() for name in (*_ALWAYS, *models) if name not in quantities}
-    for quantity, names in _quantile_columns(wanted, free_redshift=free_redshift).items():
-        unit = u.mag if quantity in _under_priors() else None
-        columns |= {name: ExtraColumn(unit) for name in names}
-    if "redshift" in wanted:
-        columns["redshift_samples"] = ExtraColumn(shape=(_N_REDSHIFTS,))
-    if free_errors:
-        columns |= {f"fractional_error_{name}": ExtraColumn() for name in instruments_of(bands)}
-    if robust:
-        columns |= {f"outlier_{band}": ExtraColumn() for band in bands}
-    if "photometry" in wanted and bands:
-        columns |= {
-            f"{kind}_{band}": ExtraColumn(FLUX_UNIT) for kind in _PREDICTED for band in bands
-        }
-        shape = (len(bands), len(bands))
-        columns["predicted_covariance"] = ExtraColumn(FLUX_UNIT**2, shape)
-    if "sed" in wanted and bands:
-        fluxes = [f"{kind}_{band}" for kind in ("model", "dust_free") for band in bands]
-        columns |= {name: ExtraColumn(FLUX_UNIT) for name in fluxes}
-        columns["SED_wavelength"] = ExtraColumn(u.AA, (_N_WAVELENGTHS,))
-        columns |= {name: ExtraColumn(FLUX_UNIT, (_N_WAVELENGTHS,)) for name in _SEDS}
-    if "star_formation_history" in wanted:
-        columns |= history_columns()
-    return columns
+
+    wanted: tuple
+    bands: tuple
+    quantities: tuple
+    free_redshift: bool = False
+    robust: bool = False
+    free_errors: bool = False
+    models: tuple = ()
+
+    @cached_property
+    def declared(self):
+        """The columns (dict of str to ExtraColumn), by name."""
+        wanted, bands = self.wanted, self.bands
+        names = (*_ALWAYS, *self.models)
+        columns = {name: ExtraColumn() for name in names if name not in self.quantities}
+        for quantity, names in self._quantiles.items():
+            unit = u.mag if quantity in _under_priors() else None
+            columns |= {name: ExtraColumn(unit) for name in names}
+        if "redshift" in wanted:
+            columns["redshift_samples"] = ExtraColumn(shape=(_N_REDSHIFTS,))
+        if self.free_errors:
+            instruments = instruments_of(bands)
+            columns |= {f"fractional_error_{name}": ExtraColumn() for name in instruments}
+        if self.robust:
+            columns |= {f"outlier_{band}": ExtraColumn() for band in bands}
+        if "photometry" in wanted and bands:
+            columns |= _photometry_columns(bands)
+        if "sed" in wanted and bands:
+            columns |= _sed_columns(bands)
+        if "star_formation_history" in wanted:
+            columns |= history_columns()
+        return columns
+
+    def values(self, rows, settings=()):
+        """Compute the columns.
+
+        Parameters
+        ----------
+        rows : sequence of (Galaxy, Posterior) or None
+            Data and posterior, None without a posterior.
+        settings : sequence of Settings, optional
+            Settings of the models, for their histories.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (n,) or (n, k)
+            By name; NaN if there is no answer.
+        """
+        columns = {name: column.blank(len(rows)) for name, column in self.declared.items()}
+        if "SED_wavelength" in columns:
+            columns["SED_wavelength"][:] = sed_wavelengths(self.bands)
+        for i, row in enumerate(rows):
+            if row is not None:
+                values = self._of_row(*row, settings)
+                for name in columns.keys() & values.keys():
+                    columns[name][i] = values[name]
+        return columns
+
+    def _of_row(self, galaxy, posterior, settings):
+        """Values of one row."""
+        values = _numbers(posterior) | self._percentiles(posterior)
+        if "photometry" in self.wanted and posterior.predicted is not None:
+            values |= _predicted(galaxy, posterior.predicted, self.bands)
+        if "star_formation_history" in self.wanted:
+            values |= history_values(posterior, settings)
+        if posterior.outlier is not None:
+            values |= _by_band(galaxy, outlier=posterior.outlier)
+        if posterior.best is not None:
+            values |= _best(galaxy, posterior.best)
+        return values
+
+    def _percentiles(self, posterior):
+        """Medians and percentiles, and draws of the redshift, of one row."""
+        draws = posterior.draws | {f"A_V_{k}": v for k, v in posterior.a_v_under.items()}
+        values = {}
+        for quantity, names in self._quantiles.items():
+            if quantity in draws:
+                values |= dict(zip(names, np.quantile(draws[quantity], _LEVELS), strict=True))
+        if "redshift" in draws:
+            values["redshift_samples"] = draws["redshift"][:_N_REDSHIFTS]
+        return values
+
+    @cached_property
+    def _quantiles(self):
+        """Columns of the median and of the percentiles, by quantity."""
+        quantities = [
+            *(_under_priors() if "priors" in self.wanted else ()),
+            *(("redshift",) if self.free_redshift else ()),
+        ]
+        return {quantity: (quantity, *percentile_columns(quantity)) for quantity in quantities}
 
 
 def _under_priors():
@@ -172,17 +178,24 @@ def _under_priors():
     return [f"A_V_{prior}" for prior in PRIORS]
 
 
-def _quantile_columns(wanted, *, free_redshift):
-    """Columns of the median and of the percentiles, by quantity."""
-    quantities = [
-        *(_under_priors() if "priors" in wanted else ()),
-        *(("redshift",) if free_redshift else ()),
-    ]
-    return {quantity: (quantity, *percentile_columns(quantity)) for quantity in quantities}
+def _photometry_columns(bands):
+    """Columns of the photometry of the posterior."""
+    names = [f"{kind}_{band}" for kind in _PREDICTED for band in bands]
+    shape = (len(bands), len(bands))
+    covariance = {"predicted_covariance": ExtraColumn(FLUX_UNIT**2, shape)}
+    return {name: ExtraColumn(FLUX_UNIT) for name in names} | covariance
 
 
-def _values(galaxy, posterior, bands, quantiles):
-    """Values of one row."""
+def _sed_columns(bands):
+    """Columns of the best model."""
+    names = [f"{kind}_{band}" for kind in ("model", "dust_free") for band in bands]
+    columns = {name: ExtraColumn(FLUX_UNIT) for name in names}
+    columns["SED_wavelength"] = ExtraColumn(u.AA, (_N_WAVELENGTHS,))
+    return columns | {name: ExtraColumn(FLUX_UNIT, (_N_WAVELENGTHS,)) for name in _SEDS}
+
+
+def _numbers(posterior):
+    """What every posterior has, and what it has of several models and of free errors."""
     values = {
         "log_mass": np.median(posterior.draws["log_mass"]),
         "chi2": posterior.chi2,
@@ -191,41 +204,32 @@ def _values(galaxy, posterior, bands, quantiles):
         "log_evidence": posterior.log_evidence,
         "A_V_information": posterior.information,
     }
-    draws = posterior.draws | {f"A_V_{k}": v for k, v in posterior.a_v_under.items()}
-    for quantity, names in quantiles.items():
-        if quantity in draws:
-            values |= dict(zip(names, np.quantile(draws[quantity], _LEVELS), strict=True))
-    if "redshift" in draws:
-        values["redshift_samples"] = draws["redshift"][:_N_REDSHIFTS]
     if posterior.mixture is not None:
         values |= posterior.mixture.columns
-    by_band = _best_fluxes(posterior.best)
-    if posterior.predicted is not None:
-        predicted = posterior.predicted
-        by_band |= {"predicted": predicted.flux, "predicted_err": predicted.error}
-        values["predicted_covariance"] = _in_bands(predicted.covariance, galaxy, bands)
     for name, value in (posterior.fractional_error or {}).items():
         values[f"fractional_error_{name}"] = value
-    if posterior.outlier is not None:
-        by_band["outlier"] = posterior.outlier
-    values |= {
-        f"{kind}_{band}": value
-        for kind, each in by_band.items()
-        for band, value in zip(galaxy.used_bands, each, strict=True)
-    }
-    if posterior.best is not None:
-        values |= {"SED": posterior.best.sed, "SED_dust_free": posterior.best.bare_sed}
     return values
 
 
-def _best_fluxes(best):
-    """Photometry of the best model, if there is one."""
-    return {} if best is None else {"model": best.flux, "dust_free": best.bare_flux}
+def _by_band(galaxy, **values):
+    """Values of the bands of a galaxy, by column."""
+    return {
+        f"{kind}_{band}": value
+        for kind, each in values.items()
+        for band, value in zip(galaxy.used_bands, each, strict=True)
+    }
 
 
-def _in_bands(covariance, galaxy, bands):
-    """A covariance between the bands of a galaxy, in those of the sample; NaN elsewhere."""
-    result = np.full((len(bands), len(bands)), np.nan)
+def _predicted(galaxy, predicted, bands):
+    """Photometry of the posterior; the covariance in the bands of the sample, NaN elsewhere."""
+    covariance = np.full((len(bands), len(bands)), np.nan)
     own = [bands.index(band) for band in galaxy.used_bands]
-    result[np.ix_(own, own)] = covariance
-    return result
+    covariance[np.ix_(own, own)] = predicted.covariance
+    values = dict(zip(_PREDICTED, (predicted.flux, predicted.error), strict=True))
+    return _by_band(galaxy, **values) | {"predicted_covariance": covariance}
+
+
+def _best(galaxy, best):
+    """Photometry and spectrum of the best model."""
+    values = _by_band(galaxy, model=best.flux, dust_free=best.bare_flux)
+    return values | dict(zip(_SEDS, (best.sed, best.bare_sed), strict=True))

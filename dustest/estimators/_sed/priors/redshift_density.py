@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-__all__ = ["RedshiftDensity"]
+__all__ = ["RedshiftDensity", "usable_draws"]
 
 _NEGLIGIBLE = 1e-6
 """Probability at either end of a density that is left out."""
@@ -65,15 +65,15 @@ class RedshiftDensity:
         Parameters
         ----------
         samples : array_like of shape (k,)
-            Redshifts; NaN are left out.
+            Redshifts; those that are not above 0, and NaN, are left out.
 
         Returns
         -------
         RedshiftDensity or None
             None for fewer than two different redshifts.
         """
-        samples = np.sort(np.asarray(samples, dtype=float))
-        samples = samples[np.isfinite(samples)]
+        samples = usable_draws(samples)
+        samples = np.sort(samples[np.isfinite(samples)])
         if len(np.unique(samples)) < 2:
             return None
         return cls(samples, np.linspace(0.0, 1.0, len(samples)))
@@ -100,3 +100,26 @@ class RedshiftDensity:
         redshift = np.concatenate([[low], self.redshift[inside], [high]])
         below = np.concatenate([ends[:1], self.below[inside], ends[1:]])
         return RedshiftDensity(redshift, (below - ends[0]) / (ends[1] - ends[0]))
+
+
+def usable_draws(samples):
+    """Remove draws of the redshift that are not above 0.
+
+    Parameters
+    ----------
+    samples : array_like
+        Redshifts.
+
+    Returns
+    -------
+    ndarray
+        NaN in place of those that are not used.
+
+    Examples
+    --------
+    >>> from dustest.estimators._sed.priors.redshift_density import usable_draws
+    >>> usable_draws([7.0, -1.0])
+    array([ 7., nan])
+    """
+    samples = np.ma.filled(np.ma.asarray(samples, dtype=float), np.nan)
+    return np.where(np.isfinite(samples) & (samples > 0.0), samples, np.nan)

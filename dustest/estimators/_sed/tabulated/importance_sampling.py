@@ -29,7 +29,7 @@ from dustest.estimators._sed.posterior import (
     draws_under_priors,
     fit_probability,
     prior_diagnostics,
-    systematic_draw,
+    stratified_draw,
 )
 from dustest.estimators._sed.priors.defaults import fitted_history
 from dustest.estimators._sed.tabulated.chain import Chain
@@ -38,13 +38,18 @@ from dustest.estimators._sed.tabulated.likelihoods.choice import make_likelihood
 from dustest.estimators._sed.tabulated.likelihoods.gaussian import MassIntegral
 from dustest.estimators._sed.tabulated.likelihoods.joint_weights import JointWeights
 from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light, tabulated_redshift
-from dustest.estimators._sed.tabulated.pool import N_PARTS, Pool, RedshiftPool
+from dustest.estimators._sed.tabulated.pool import (
+    N_PARTS,
+    Pool,
+    RedshiftPool,
+    search_effort,
+)
 
 __all__ = ["TabulatedEngine"]
 
 _MAX_POOLS, _MAX_LIGHTS, _MAX_TABLES = 4, 8, 400
 _FEW, _MANY, _STEP = 768, 2048, 256
-"""Least and greatest number of models of a round, and its step."""
+"""Least and greatest number of models of a round with few parameters, and its step."""
 _FOUND, _MARGIN = 40.0, 1.3
 """Effective number from which on models are found that fit, and excess over what is lacking."""
 _LEAST_SHARE = 0.5
@@ -225,10 +230,12 @@ class _Kept:
 
 def _next_number(chain, number, wanted):
     """How many models to draw, from how many the last ones made effective."""
+    effort = search_effort(len(chain.pool.axes))
+    few, many = effort * _FEW, effort * _MANY
     if number < _FOUND or not chain.proposals:
-        return _FEW
+        return few
     lacking = (wanted - number) / number * chain.proposals[-1].n
-    return int(np.clip(_STEP * np.ceil(_MARGIN * lacking / _STEP), _FEW, _MANY))
+    return int(np.clip(_STEP * np.ceil(_MARGIN * lacking / _STEP), few, many))
 
 
 def _tilted(chain, shape):
@@ -274,7 +281,7 @@ def _log_per_wavelength(bands):
 def _draws(data, chain, joint, rng):
     """Equally weighted draws of all quantities, which models they are, and their residuals."""
     models, likelihood = chain.models, chain.likelihood
-    drawn = systematic_draw(chain.weight, N_DRAWS, rng, models.quantities["A_V"])
+    drawn = stratified_draw(chain.weight, N_DRAWS, rng, models.quantities["A_V"])
     taken = models.take(drawn)
     masses = joint.choose(taken, likelihood[drawn], data.draw_masses, rng)
     draws = {

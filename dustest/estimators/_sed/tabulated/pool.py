@@ -10,9 +10,12 @@ from scipy.stats import qmc
 from dustest.estimators._sed.posterior import A_V
 from dustest.estimators._sed.tabulated.model_pool import DUST, Models
 
-__all__ = ["N_PARTS", "Pool", "RedshiftPool", "even_points"]
+__all__ = ["N_PARTS", "Pool", "RedshiftPool", "even_points", "search_effort"]
 
 N_STARS, N_GROUPS = 2**11, 64
+"""Stars and groups of them, for few parameters."""
+_N_EASY, _N_HARD = 5, 7
+"""Numbers of parameters up to which the search is least, and from which on it is greatest."""
 N_PARTS = 32
 """Parts of the sequence that pools of single redshifts take in turn, if the redshift is free."""
 N_COLUMNS, N_OTHER = 8, 4
@@ -40,6 +43,22 @@ def even_points(n, d, seed=_SEED):
     points = qmc.Sobol(d, rng=np.random.default_rng(seed)).random(n)
     points.setflags(write=False)
     return points
+
+
+def search_effort(n_axes):
+    """How many times as many models a search for likely ones draws as with few parameters.
+
+    Parameters
+    ----------
+    n_axes : int
+        Number of parameters on which the likelihood depends.
+
+    Returns
+    -------
+    int
+        A power of two: each further parameter doubles the number of models.
+    """
+    return 2 ** (min(max(n_axes, _N_EASY), _N_HARD) - _N_EASY)
 
 
 class Pool:
@@ -77,9 +96,11 @@ class Pool:
         self._in_columns = A_V in free and maker.dust_is_separate
         self._others = others if self._in_columns else ()
         self.n_columns = N_COLUMNS + N_OTHER * len(self._others) if self._in_columns else 1
-        n_stars = N_STARS if self._in_columns else N_STARS * N_COLUMNS
+        effort = search_effort(len(self.axes) + (part is not None))
+        n_stars = effort * N_STARS * (1 if self._in_columns else N_COLUMNS)
+        n_groups = min(effort**2 * N_GROUPS, n_stars)
         self._points = _part_of(even_points(n_stars, len(free)), part)
-        self._shifts = _part_of(even_points(N_GROUPS, len(self._dust), _SEED + 1), part)
+        self._shifts = _part_of(even_points(n_groups, len(self._dust), _SEED + 1), part)
         self.n_stars, self._n_groups = len(self._points), len(self._shifts)
 
     @cached_property

@@ -10,7 +10,7 @@ from fresh_process import call
 
 from dustest import CNNEstimator
 from dustest.data import InputError, ReadError
-from dustest.estimators._cnn.files.model_file import read_model, write_model
+from dustest.estimators.run.files.model_file import read_model, write_model
 
 pytest.importorskip("keras")
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dustest.data import InputError
-from dustest.estimators._cnn.training.datasets import Scaler, TrainingSet, collect, split_by_group
+from dustest.data import InputError, group_split
+from dustest.estimators._cnn.training.datasets import Scaler, TrainingSet, collect
 
 
 def training_set(n=10, seed=0, size=4):
@@ -110,7 +110,7 @@ class TestSplit:
     @given(GROUPS, st.floats(0, 1, exclude_max=True), st.integers(0, 2**63 - 1))
     def test_no_group_is_on_both_sides(self, group, fraction, seed):
         group = np.array(group)
-        train, validation = split_by_group(group, fraction, seed)
+        train, validation = group_split(group, fraction, seed)
         assert sorted([*train, *validation]) == list(range(len(group)))
         assert not set(group[train]) & set(group[validation])
         n_groups = len(set(group.tolist()))
@@ -123,14 +123,14 @@ class TestSplit:
         names = {name: f"{len(group) - i}" for i, name in enumerate(dict.fromkeys(group))}
         renamed = np.array([names[name] for name in group])
         for one, two in zip(
-            split_by_group(np.array(group), fraction, seed),
-            split_by_group(renamed, fraction, seed),
+            group_split(np.array(group), fraction, seed),
+            group_split(renamed, fraction, seed),
             strict=True,
         ):
             np.testing.assert_array_equal(one, two)
 
     def test_seeds_differ(self):
-        splits = {tuple(split_by_group(np.arange(40), 0.2, seed)[1]) for seed in range(8)}
+        splits = {tuple(group_split(np.arange(40), 0.2, seed)[1]) for seed in range(8)}
         assert len(splits) > 5
 
 

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from cnn_galaxies import TINY, TINY_PAPER, dusty, tiny
 
-from dustest.data import DustestError, InputError, ReadError
-from dustest.estimators._cnn.files.model_file import write_model
+from dustest.data import DustestError, InputError, ReadError, group_split
 from dustest.estimators._cnn.heads.mixture import Mixture
 from dustest.estimators._cnn.network.keras_network import weights_to_dict
 from dustest.estimators._cnn.task import Task
 from dustest.estimators._cnn.training.augmentation import PaperCopies
-from dustest.estimators._cnn.training.datasets import Scaler, TrainingSet, split_by_group
+from dustest.estimators._cnn.training.datasets import Scaler, TrainingSet
 from dustest.estimators._cnn.training.epochs import Checkpoint, Training, TrainingOptions
 from dustest.estimators._cnn.training.learning import _key, learn
+from dustest.estimators.run.files.model_file import write_model
 
 pytest.importorskip("keras")
 
@@ -152,7 +152,7 @@ class TestEpochs:
     def test_validation_loss_is_that_of_the_mixture(self):
         learned = train(replace(OPTIONS, epochs=1))
         data = plain_data()
-        rows = split_by_group(data.group, 0.2, 3)[1]
+        rows = group_split(data.group, 0.2, 3)[1]
         raw = learned.networks.predict(data.image[rows], data.context[rows])[0]
         expected = -Mixture.from_raw(raw).log_prob(data.labels[rows]).mean()
         assert learned.history[0]["val_loss"] == pytest.approx(expected, rel=1e-4)

@@ -5,8 +5,7 @@ from sed_posteriors import posterior_of
 
 from dustest.estimators._sed.columns.extra_columns import (
     EXTRAS,
-    declared_columns,
-    extra_columns,
+    ExtraColumns,
     sed_wavelengths,
 )
 from dustest.estimators._sed.columns.star_formation_histories import history_columns
@@ -32,6 +31,17 @@ SETTINGS = [Settings(sfh="delayed", dust_law="SMC")]
 REDSHIFT = {"redshift", "redshift_p16", "redshift_p84"}
 
 
+def predicted(mean, error):
+    """Photometry with a mean and independent errors: two draws along each axis."""
+    away = np.diag(np.sqrt(len(mean)) * error)
+    return Prediction.of(mean + np.concatenate([away, -away]))
+
+
+def extra_columns(rows, wanted, bands, quantities, settings=(), **options):
+    """Values of the columns of some rows."""
+    return ExtraColumns(tuple(wanted), bands, quantities, **options).values(rows, settings)
+
+
 def row(bands=BANDS, **values):
     """A galaxy and a posterior of even draws."""
     n = len(bands)
@@ -46,7 +56,7 @@ def row(bands=BANDS, **values):
     numbers = {"chi2": 3.0, "ess": 900.0, "log_evidence": -7.0, "information": 1.5, "edge": 0.0}
     numbers["fit_probability"] = 0.4
     drawn = {"draws": draws, "a_v_under": under}
-    drawn["predicted"] = Prediction(np.arange(n) + 5.0, np.diag(np.arange(n) + 4.0) ** 2)
+    drawn["predicted"] = predicted(np.arange(n) + 5.0, np.arange(n) + 4.0)
     return galaxy, posterior_of(*SETTINGS, **drawn | {"best": best} | numbers | values)
 
 
@@ -76,7 +86,7 @@ class TestColumns:
         asked = (*QUANTITIES, "log_mass")
         found = extra_columns([row()], (), BANDS, asked, free_redshift=False)
         assert found.keys() == ALWAYS - {"log_mass"}
-        assert declared_columns((), BANDS, asked, free_redshift=False).keys() == found.keys()
+        assert ExtraColumns((), BANDS, asked).declared.keys() == found.keys()
 
     def test_draws_of_the_redshift(self):
         found = extra_columns([row(), None], ("redshift",), BANDS, (), free_redshift=True)
@@ -109,13 +119,26 @@ class TestPhotometry:
     def test_prediction(self):
         few = row(bands=("F444W", "F115W"))
         found = extra_columns([few], ("photometry",), BANDS, (), free_redshift=False)
-        assert [found[f"predicted_{band}"][0] for band in BANDS[::2]] == [6.0, 5.0]
-        assert [found[f"predicted_err_{band}"][0] for band in BANDS[::2]] == [5.0, 4.0]
+        assert [found[f"predicted_{band}"][0] for band in BANDS[::2]] == pytest.approx([6.0, 5.0])
+        errors = [found[f"predicted_err_{band}"][0] for band in BANDS[::2]]
+        assert errors == pytest.approx([5.0, 4.0])
         assert np.isnan(found["predicted_F200W"][0])
-        np.testing.assert_array_equal(
+        np.testing.assert_allclose(
             found["predicted_covariance"][0],
             [[25.0, np.nan, 0.0], [np.nan] * 3, [0.0, np.nan, 16.0]],
+            atol=1e-12,
         )
+
+    def test_moments_are_computed_only_if_they_are_requested(self):
+        galaxy, posterior = row()
+        extra_columns([(galaxy, posterior)], ("history",), BANDS, ())
+        assert vars(posterior.predicted).keys() == {"draws", "weight"}
+
+    def test_average_has_the_spread_within_models_and_between_them(self):
+        parts = [predicted(np.zeros(2), np.ones(2)), predicted(np.full(2, 4.0), np.ones(2))]
+        found = Prediction.average(parts, np.array([0.75, 0.25]))
+        np.testing.assert_allclose(found.flux, 1.0)
+        np.testing.assert_allclose(found.covariance, [[4.0, 3.0], [3.0, 4.0]])
 
     def test_outliers(self):
         rows = [row(outlier=np.array([0.1, 0.9, 0.2])), row(), None]
@@ -156,7 +179,7 @@ class TestRowsWithoutAnswer:
 
 class TestUnits:
     def test_of_every_column(self):
-        declared = declared_columns(EXTRAS, BANDS, QUANTITIES, free_redshift=True)
+        declared = ExtraColumns(tuple(EXTRAS), BANDS, QUANTITIES, free_redshift=True).declared
         units = {name: one.unit for name, one in declared.items() if one.unit is not None}
         assert {name for name, unit in units.items() if unit == u.mag} == GROUPS["priors"]
         assert {name for name, unit in units.items() if unit == u.nJy} == (
@@ -173,7 +196,7 @@ class TestUnits:
     @pytest.mark.parametrize("bands", [(), BANDS])
     def test_declared_are_those_that_are_given(self, wanted, bands):
         found = extra_columns([None], wanted, bands, QUANTITIES, free_redshift=True)
-        declared = declared_columns(wanted, bands, QUANTITIES, free_redshift=True)
+        declared = ExtraColumns(wanted, bands, QUANTITIES, free_redshift=True).declared
         assert {name: values.shape[1:] for name, values in found.items()} == {
             name: one.shape for name, one in declared.items()
         }

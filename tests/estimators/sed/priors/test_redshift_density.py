@@ -16,7 +16,7 @@ class TestDensity:
 
     def test_draws_have_their_own_quantiles(self):
         samples = np.random.default_rng(1).normal(7.0, 0.3, 4000)
-        found = RedshiftDensity.of_samples([np.nan, *samples])
+        found = RedshiftDensity.of_samples([np.nan, -99.0, *samples])
         shares = np.array([0.16, 0.5, 0.84])
         quantiles = np.interp(shares, found.below, found.redshift)
         np.testing.assert_allclose(quantiles, np.quantile(samples, shares), atol=1e-3)
@@ -49,6 +49,6 @@ class TestDensity:
     def test_no_density(self, grid, density):
         assert RedshiftDensity.of_grid(grid, density) is None
 
-    @pytest.mark.parametrize("samples", [[], [7.0], [7.0, 7.0], [np.nan, 7.0]])
+    @pytest.mark.parametrize("samples", [[], [7.0], [7.0, 7.0], [np.nan, 7.0], [-99.0, 7.0]])
     def test_too_few_samples(self, samples):
         assert RedshiftDensity.of_samples(samples) is None

@@ -15,6 +15,7 @@ from dustest.estimators._sed.tabulated.likelihoods.gaussian import (
     compute_likelihood,
     draw_masses,
     draw_on_grid,
+    log_integral,
 )
 
 __all__ = [
@@ -27,7 +28,6 @@ __all__ = [
     "refine_near",
 ]
 
-_NODES, _SHARES = np.polynomial.legendre.leggauss(32)
 _N_MASSES = 64
 _N_STEPS = 8
 """Steps of Newton's method to the best mass."""
@@ -47,8 +47,11 @@ class Photometry:
 
     Parameters
     ----------
-    flux, error : ndarray of shape (n_bands,)
-        Fluxes in nJy and their standard errors, 0 and infinite without a measurement.
+    flux : ndarray of shape (n_bands,)
+        Fluxes in nJy, 0 without a measurement.
+    error : ndarray of shape (n_bands,) or (n_models, n_bands)
+        Their standard errors, infinite without a measurement. They may differ between models,
+        which are then those that a likelihood is computed of.
     limit, limit_error : ndarray of shape (n_bands,)
         Upper limits in nJy and the standard errors of the fluxes that they stand for, infinite
         without a limit.
@@ -81,6 +84,11 @@ class Photometry:
         own = [bands.index(band) for band in galaxy.limits.bands]
         limit[own], limit_error[own] = galaxy.limits.flux, galaxy.limits.error
         return cls(flux, error, limit, limit_error)
+
+    @property
+    def measured(self):
+        """Numbers of the bands with a measurement."""
+        return np.flatnonzero(np.isfinite(np.atleast_2d(self.error)[0]))
 
     @property
     def limited(self):
@@ -290,13 +298,8 @@ class _Scale:
 
     def log_integral(self):
         """Logarithm of the likelihood, integrated over the logarithm of the mass, (n,)."""
-        first, last = self._ends()
-        half = 0.5 * (last - first)[:, np.newaxis]
-        value, _, _ = self._exponent(np.exp(first[:, np.newaxis] + (1.0 + _NODES) * half))
-        highest = value.max(axis=1)
-        total = np.exp(value - highest[:, np.newaxis]) @ _SHARES * half[:, 0]
-        with np.errstate(divide="ignore"):  # fluxes may be beyond a limit by 1e9 errors and more
-            return np.log(total) + highest - 0.5 * self._chi2
+        value = log_integral(lambda scale: self._exponent(scale)[0], *self._ends())
+        return value - 0.5 * self._chi2
 
     def on_grid(self, n):
         """Logarithms of scales (n, n_models) and of their likelihoods."""

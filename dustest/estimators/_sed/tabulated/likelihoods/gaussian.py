@@ -15,6 +15,7 @@ __all__ = [
     "compute_likelihood",
     "draw_masses",
     "draw_on_grid",
+    "log_integral",
     "span",
 ]
 
@@ -29,6 +30,7 @@ _FEW = 0.01
 _DEPTH = 50.0
 """Twice the exponent below its maximum at which the integrand ends."""
 _QUADRATURE = np.polynomial.legendre.leggauss(48)
+_NODES, _SHARES = np.polynomial.legendre.leggauss(32)
 _N_MASSES = 64
 _FAR = 100.0
 """Difference in chi-squared above which a bound on the weight of a model is sufficient."""
@@ -146,8 +148,10 @@ def compute_likelihood(models, flux, flux_err, integral):
     ----------
     models : Models or Pool
         The models.
-    flux, flux_err : ndarray of shape (n_bands,)
-        Fluxes in nJy and their standard errors, infinite without a measurement.
+    flux : ndarray of shape (n_bands,)
+        Fluxes in nJy.
+    flux_err : ndarray of shape (n_bands,) or (n_models, n_bands)
+        Their standard errors, infinite without a measurement, which may differ between models.
     integral : MassIntegral
         The integral over the mass.
 
@@ -157,12 +161,13 @@ def compute_likelihood(models, flux, flux_err, integral):
         Of each model; zero for models that are not possible.
     """
     weight = 1.0 / flux_err**2
+    axes = "b" if weight.ndim == 1 else "mb"
     with np.errstate(divide="ignore", invalid="ignore"):
-        error = 1.0 / np.sqrt(np.einsum("mb,mb,b->m", models.flux, models.flux, weight))
-        t = (models.flux @ (flux * weight)) * error
+        error = 1.0 / np.sqrt(np.einsum(f"mb,mb,{axes}->m", models.flux, models.flux, weight))
+        t = _products(models.flux, flux * weight) * error
         lowest, highest = (limit / error for limit in models.masses)
         shift = np.square(np.clip(t, lowest, highest) - t)
-        chi2 = np.sum(flux**2 * weight) - t**2 + shift
+        chi2 = np.sum(flux**2 * weight, axis=-1) - t**2 + shift
         chi2[np.isnan(chi2)] = np.inf
     log_weight = -0.5 * chi2
     near = np.flatnonzero(chi2 < chi2.min() + _FAR)
@@ -171,6 +176,11 @@ def compute_likelihood(models, flux, flux_err, integral):
     # Limits at 1e8 times the error are beyond double precision; such models are no answer.
     log_weight[np.isnan(log_weight)] = -np.inf
     return Likelihood(log_weight, chi2, t * error, error)
+
+
+def _products(flux, weight):
+    """Sums over the bands of fluxes (n, n_bands) by weights, the same for all models or not."""
+    return flux @ weight if weight.ndim == 1 else np.einsum("mb,mb->m", flux, weight)
 
 
 def span(t, lowest, highest):
@@ -208,6 +218,36 @@ def _log_between(t, lowest, highest):
         x = np.exp(first + (1.0 + place) * half)
         total += share * np.exp(-0.5 * (x - t) ** 2 - peak)
     return np.log(total * half) + peak
+
+
+def log_integral(log_density, first, last):
+    """Logarithm of integrals over the logarithm of a mass, by Gauss quadratures.
+
+    Parameters
+    ----------
+    log_density : Callable
+        Function of masses (n, n_nodes) that returns logarithms of densities, of the same shape.
+    first, last : ndarray of shape (n,)
+        Logarithms of the masses between which a density is not negligible.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Minus infinity for densities of zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dustest.estimators._sed.tabulated.likelihoods.gaussian import log_integral
+    >>> log_integral(lambda mass: 2.0 * np.log(mass), np.zeros(1), np.ones(1)).round(4)
+    array([1.1614])
+    """
+    half = 0.5 * (last - first)[:, np.newaxis]
+    value = log_density(np.exp(first[:, np.newaxis] + (1.0 + _NODES) * half))
+    highest = value.max(axis=1)
+    total = np.exp(value - highest[:, np.newaxis]) @ _SHARES * half[:, 0]
+    with np.errstate(divide="ignore"):  # fluxes may be beyond a limit by 1e9 errors and more
+        return np.log(total) + highest
 
 
 def draw_masses(best, error, low, high, rng):

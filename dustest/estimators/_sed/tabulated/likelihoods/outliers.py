@@ -5,6 +5,8 @@ latter is common to the bands of a galaxy, has a beta distribution as prior, and
 over: as the likelihood is a polynomial in it, a Gauss quadrature is exact for up to eleven bands.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.special import log_ndtr, roots_jacobi
 
@@ -14,7 +16,12 @@ from dustest.estimators._sed.tabulated.likelihoods.data_likelihood import (
     inverse_mills,
     refine_near,
 )
-from dustest.estimators._sed.tabulated.likelihoods.gaussian import Likelihood, draw_on_grid, span
+from dustest.estimators._sed.tabulated.likelihoods.gaussian import (
+    Likelihood,
+    draw_on_grid,
+    log_integral,
+    span,
+)
 
 __all__ = ["Robust"]
 
@@ -25,7 +32,6 @@ RARITY = 19.0
 _PLACES, _SHARES = roots_jacobi(6, RARITY - 1.0, 0.0)
 _PLACES, _SHARES = 0.5 * (1.0 + _PLACES), _SHARES / _SHARES.sum()
 _MEAN = 1.0 / (1.0 + RARITY)
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)
 _N_MASSES = 64
 _N_STEPS = 6
 _CHUNK = 256  # models whose values at all nodes fit in the cache of a core
@@ -58,11 +64,13 @@ class Robust:
     """
 
     def __init__(self, data):
-        measured, limited = np.flatnonzero(np.isfinite(data.error)), data.limited
+        measured, limited = data.measured, data.limited
         self._bands, self._n_measured = np.append(measured, limited), len(measured)
         self._n_bands = len(data.flux)
-        self._error = np.append(data.error[measured], data.limit_error[limited])
-        self._number = np.append(data.flux[measured], data.limit[limited]) / self._error
+        error = np.atleast_2d(data.error)[:, measured]
+        limit_error = np.tile(data.limit_error[limited], (len(error), 1))
+        self._error = np.concatenate([error, limit_error], axis=1).T
+        self._flux = np.append(data.flux[measured], data.limit[limited])[:, np.newaxis]
 
     def of(self, models):
         """Compute the likelihood of models.
@@ -78,8 +86,8 @@ class Robust:
             Of each, with the best mass and its standard error; chi-squared has the weights of
             bands that are no outliers.
         """
-        rate, (low, high) = self._rates(models.flux), models.masses
-        best, error, value, chi2 = self._best(rate, low, high)
+        pulls, (low, high) = self._pulls(models.flux), models.masses
+        best, error, value, chi2 = self._best(pulls, low, high)
         span_of_prior = (models.high - models.low) * np.log(10.0)
         with np.errstate(divide="ignore", invalid="ignore"):
             width = np.sqrt(2.0 * np.pi) * error / np.clip(best, low, high)
@@ -88,7 +96,7 @@ class Robust:
 
         def integrate(index):
             inside = low[index], high[index]
-            found = self._integral(rate[:, index], best[index], error[index], *inside)
+            found = self._integral(pulls.some(index), best[index], error[index], *inside)
             log_weight[index] = found - np.log(span_of_prior[index])
 
         refine_near(log_weight, integrate)
@@ -111,10 +119,10 @@ class Robust:
         ndarray of shape (n,)
             log10 of the masses formed.
         """
-        rate, (low, high) = self._rates(models.flux), models.masses
+        pulls, (low, high) = self._pulls(models.flux), models.masses
 
         def value(grid):
-            return self._log_likelihood(rate, np.exp(grid).T).T
+            return self._log_likelihood(pulls, np.exp(grid).T).T
 
         coarse = np.linspace(*_ends(likelihood.best, likelihood.error, low, high), _N_MASSES)
         fine = np.linspace(*counting_ends(coarse, value(coarse)), _N_MASSES)
@@ -136,48 +144,50 @@ class Robust:
         Residuals
             Chi-squared has little of outliers.
         """
-        rate, mass = self._rates(models.flux), 10.0**log_mass
-        share = self._outliers(rate, mass)
+        pulls, mass = self._pulls(models.flux), 10.0**log_mass
+        share = self._outliers(pulls, mass)
         outlier = np.full(self._n_bands, np.nan)
         outlier[self._bands] = share.mean(axis=1)
-        return Residuals(self._chi2(rate, mass, share), outlier)
+        return Residuals(self._chi2(pulls, mass, share), outlier)
 
-    def _chi2(self, rate, mass, share):
+    def _chi2(self, pulls, mass, share):
         """Chi-squared (n,) of the measured fluxes, by probabilities to be outliers."""
         own = slice(self._n_measured)
-        pull = rate[own] * mass - self._number[own, np.newaxis]
+        pull = pulls.rate[own] * mass - pulls.number[own]
         return np.sum(_tightness(share[own], pull) * pull**2, axis=0)
 
-    def _rates(self, flux):
-        """Numbers (n_data, n) of standard errors by which fluxes rise with the mass."""
-        return np.ascontiguousarray((flux[:, self._bands] / self._error).T)
+    def _pulls(self, flux):
+        """What pulls of models of some fluxes per mass follow from."""
+        rate = np.ascontiguousarray(flux[:, self._bands].T / self._error)
+        return _Pulls(rate, self._flux / self._error)
 
-    def _best(self, rate, low, high):
+    def _best(self, pulls, low, high):
         """Best masses of models, their errors, log likelihood and chi-squared there."""
-        best = _weighted_median(self._number[: self._n_measured], rate[: self._n_measured])
-        value = self._log_likelihood(rate, np.clip(best, low, high)[:, np.newaxis])[:, 0]
+        rate, own = pulls.rate, slice(self._n_measured)
+        best = _weighted_median(pulls.number[own], rate[own])
+        value = self._log_likelihood(pulls, np.clip(best, low, high)[:, np.newaxis])[:, 0]
         value[~np.isfinite(best)] = -np.inf
         with np.errstate(divide="ignore"):
             error = 1.0 / np.sqrt(np.einsum("bm,bm->m", rate, rate))
         chi2 = np.full(len(best), np.inf)
         near = np.flatnonzero(value > value.max() - _FAR)
         if np.isfinite(value).any():
-            rate, low, high = rate[:, near], low[near], high[near]
-            best[near], error[near] = self._climbed(rate, best[near])
+            some, low, high = pulls.some(near), low[near], high[near]
+            best[near], error[near] = self._climbed(some, best[near])
             held = np.clip(best[near], low, high)
-            value[near] = self._log_likelihood(rate, held[:, np.newaxis])[:, 0]
-            chi2[near] = self._chi2(rate, held, self._outliers(rate, held))
+            value[near] = self._log_likelihood(some, held[:, np.newaxis])[:, 0]
+            chi2[near] = self._chi2(some, held, self._outliers(some, held))
         return best, error, value, chi2
 
-    def _climbed(self, rate, mass):
+    def _climbed(self, pulls, mass):
         """Masses (n,) of the greatest likelihood nearby, and their errors.
 
         Each step weights the bands by their probability to be outliers, at the mean share.
         """
         for _ in range(_N_STEPS):
             slope, curvature = np.zeros((2, len(mass)))
-            for k, each in enumerate(rate):
-                pull = each * mass - self._number[k]
+            for k, each in enumerate(pulls.rate):
+                pull = pulls.at(k, mass)
                 _, good, bad = self._parts(k, pull)
                 share = _MEAN * bad / ((1.0 - _MEAN) * good + _MEAN * bad)
                 force, bend = self._force(k, pull, share)
@@ -205,43 +215,68 @@ class Robust:
         top = np.maximum(narrow, wide)
         return top, np.exp(narrow - top), np.exp(wide - top)
 
-    def _log_likelihood(self, rate, mass):
+    def _log_likelihood(self, pulls, mass):
         """Logarithm of the likelihood (n, m) at several masses of each model."""
         result = np.empty(mass.shape)
         for start in range(0, len(mass), _CHUNK):
             part = slice(start, start + _CHUNK)
-            top, factor = self._factors(rate[:, part, np.newaxis], mass[part])
+            top, factor = self._factors(pulls.some(part), mass[part])
             result[part] = top + np.log(np.tensordot(_SHARES, factor, axes=1))
         return result
 
-    def _factors(self, rate, mass):
+    def _factors(self, pulls, mass):
         """Logarithm of a factor of the likelihood, and the other by share of outliers."""
         top, factor = np.zeros(mass.shape), np.ones((len(_PLACES), *mass.shape))
         places = _PLACES.reshape(-1, *(1,) * mass.ndim)
-        for k, each in enumerate(rate):
-            larger, good, bad = self._parts(k, each * mass - self._number[k])
+        for k in range(len(pulls.rate)):
+            larger, good, bad = self._parts(k, pulls.at(k, mass))
             top += larger
             factor *= good + places * (bad - good)
         return top, factor
 
-    def _outliers(self, rate, mass):
+    def _outliers(self, pulls, mass):
         """Probabilities (n_data, n) that bands are outliers, at one mass of each model."""
-        _, factor = self._factors(rate, mass)
+        _, factor = self._factors(pulls, mass)
         weight = _SHARES[:, np.newaxis] * factor
         weight /= weight.sum(axis=0)
-        places, share = _PLACES[:, np.newaxis], np.empty(rate.shape)
-        for k, each in enumerate(rate):
-            _, good, bad = self._parts(k, each * mass - self._number[k])
+        places, share = _PLACES[:, np.newaxis], np.empty(pulls.rate.shape)
+        for k in range(len(share)):
+            _, good, bad = self._parts(k, pulls.at(k, mass))
             share[k] = np.sum(weight * places * bad / (good + places * (bad - good)), axis=0)
         return share
 
-    def _integral(self, rate, best, error, low, high):
+    def _integral(self, pulls, best, error, low, high):
         """Logarithm of the likelihood, integrated over the logarithm of the mass, (n,)."""
-        first, last = _ends(best, error, low, high)
-        half = 0.5 * (last - first)[:, np.newaxis]
-        value = self._log_likelihood(rate, np.exp(first[:, np.newaxis] + (1.0 + _NODES) * half))
-        highest = value.max(axis=1)
-        return np.log(np.exp(value - highest[:, np.newaxis]) @ _WEIGHTS * half[:, 0]) + highest
+        ends = _ends(best, error, low, high)
+        return log_integral(lambda mass: self._log_likelihood(pulls, mass), *ends)
+
+
+@dataclass(frozen=True, eq=False)
+class _Pulls:
+    """Differences between models and data by mass, in standard errors.
+
+    Parameters
+    ----------
+    rate : ndarray of shape (n_data, n)
+        Numbers of standard errors by which fluxes of models rise with the mass.
+    number : ndarray of shape (n_data, 1) or (n_data, n)
+        The data in standard errors, the same for all models or not.
+    """
+
+    rate: np.ndarray
+    number: np.ndarray
+
+    def at(self, k, mass):
+        """Pulls of one datum, at one mass of each model (n,) or at several (n, m)."""
+        rate, number = self.rate[k], self.number[k]
+        if mass.ndim > 1:
+            rate, number = rate[:, np.newaxis], number[:, np.newaxis]
+        return rate * mass - number
+
+    def some(self, index):
+        """Those of some of the models."""
+        shared = self.number.shape[1] == 1
+        return _Pulls(self.rate[:, index], self.number if shared else self.number[:, index])
 
 
 def _tightness(share, pull):
@@ -259,7 +294,7 @@ def _ends(best, error, low, high):
 def _weighted_median(number, rate):
     """Medians (n,) of the best masses of the bands, weighted by their signal-to-noise ratio."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        mass = number[:, np.newaxis] / rate
+        mass = number / rate
     mass[rate <= 0.0] = np.inf
     order = np.argsort(mass, axis=0)
     below = np.cumsum(np.take_along_axis(rate, order, axis=0), axis=0)

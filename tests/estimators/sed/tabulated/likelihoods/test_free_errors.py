@@ -1,10 +1,14 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from dustest.estimators._sed.tabulated.likelihoods.data_likelihood import ClosedForm, Photometry
+from dustest.estimators._sed.tabulated.likelihoods.data_likelihood import (
+    ClosedForm,
+    Photometry,
+    WithLimits,
+)
 from dustest.estimators._sed.tabulated.likelihoods.free_errors import FreeErrors, instruments_of
 from dustest.estimators._sed.tabulated.likelihoods.gaussian import MassIntegral
 from dustest.estimators._sed.tabulated.likelihoods.outliers import Robust
@@ -51,20 +55,39 @@ class TestFreeErrors:
     def test_instruments(self):
         assert instruments_of(BANDS) == {"ACS_WFC": [0, 1], "NIRCam": [2, 3, 4, 5]}
 
-    def test_average_over_fractions(self, integral):
-        """Against a fine grid of both fractions."""
-        data, models = photometry(0.08)
+    @pytest.mark.parametrize(("scatter", "error"), [(0.08, 0.01), (0.2, 0.01), (0.08, 0.05)])
+    def test_integral_over_fractions_and_masses(self, integral, scatter, error):
+        """Against fine grids, where errors follow the mass."""
+        data, models = photometry(scatter, error=error)
         found = FreeErrors(data, BANDS, LIMITS, lambda one: ClosedForm(one, integral)).of(models)
-        grid = (np.arange(40) + 0.5) / 40 * LIMITS[1]
-        every = []
-        for first in grid:
-            for second in grid:
-                error = np.hypot(data.error, data.flux * ([first] * 2 + [second] * 4))
-                one = ClosedForm(Photometry(data.flux, error, data.limit, data.limit), integral)
-                every.append(one.of(models).log_weight - np.log(error / data.error).sum())
-        exact = logsumexp(every, axis=0) - 2.0 * np.log(len(grid))
-        near = exact > exact.max() - 6.0
+        exact = np.array([self.exact(data, flux) for flux in models.flux])
+        near = exact > exact.max() - 2.0
+        assert near.sum() > 1
         np.testing.assert_allclose(found.log_weight[near], exact[near], atol=0.2)
+
+    @staticmethod
+    def exact(data, flux, n=20):
+        """Logarithm of the likelihood of a model, without the norm of its errors."""
+        grid = (np.arange(n) + 0.5) / n * LIMITS[1]
+        fractions = np.repeat(np.stack(np.meshgrid(grid, grid), axis=-1), [2, 4], axis=2)
+        log_mass = np.log(np.median(data.flux / flux)) + np.linspace(-2.0, 2.0, 401)
+        expected = np.exp(log_mass)[:, np.newaxis, np.newaxis, np.newaxis] * flux
+        error = np.hypot(data.error, fractions * expected)
+        pull = (data.flux - expected) / error
+        value = np.sum(-0.5 * pull**2 - np.log(error / data.error), axis=-1)
+        return logsumexp(value) + np.log(0.01 / (7.0 * np.log(10.0)) / n**2)
+
+    def test_fluxes_that_scatter_down_count_as_those_that_scatter_up(self, integral):
+        """With fractions of measured fluxes, masses would be too low by twice their variance."""
+        models, none = Few(np.full((1, 6), 1e-8)), np.full(6, np.inf)
+        rng, best = np.random.default_rng(180752), []
+        for _ in range(200):
+            flux = 10.0 * (1.0 + 0.2 * rng.standard_normal(6))
+            data = Photometry(flux, np.full(6, 0.01), none, none)
+            free = FreeErrors(data, BANDS, LIMITS, lambda one: ClosedForm(one, integral))
+            best.append(free.of(models).best[0] / 1e9)
+        assert np.mean(best) == pytest.approx(1.0, abs=4.0 * np.std(best) / np.sqrt(200.0))
+        assert np.std(best) == pytest.approx(0.2 / np.sqrt(6.0), rel=0.2)
 
     @pytest.mark.parametrize("robust", [False, True])
     def test_the_instrument_with_scatter_is_found(self, integral, robust):
@@ -99,3 +122,38 @@ class TestFreeErrors:
         assert np.isfinite(free.of(models).log_weight).all()
         found = free.residuals(models, np.full(20, 9.0))
         assert found.fractional_error.keys() == {"NIRCam"}
+
+    @pytest.mark.parametrize("kind", [ClosedForm, WithLimits, Robust])
+    def test_likelihoods_take_errors_of_each_model(self, integral, kind):
+        """The same for all models, and those of one model at a time."""
+        data, models = photometry(0.1, error=0.1)
+        data.error[0], data.flux[0], data.limit_error[0] = np.inf, 0.0, data.flux[1]
+        data.limit[0] = 3.0 * data.limit_error[0]
+
+        def make(error):
+            one = replace(data, error=error)
+            return kind(one) if kind is Robust else kind(one, integral)
+
+        plain, equal = make(data.error), make(np.tile(data.error, (20, 1)))
+        np.testing.assert_allclose(
+            equal.of(models).log_weight, plain.of(models).log_weight, rtol=1e-12
+        )
+        drawn = [
+            each.draw_masses(models, each.of(models), np.random.default_rng(1))
+            for each in (plain, equal)
+        ]
+        np.testing.assert_allclose(drawn[0], drawn[1], rtol=1e-12)
+        errors = data.error * np.random.default_rng(2).uniform(1.0, 2.0, (20, 6))
+        errors[:, 0] = np.inf
+        found = make(errors).of(models)
+        best = int(np.argmax(found.log_weight))
+        alone = make(errors[best]).of(models.take([best]))
+        np.testing.assert_allclose(found.log_weight[best], alone.log_weight[0], rtol=1e-9)
+        chi2 = [
+            each.residuals(some, np.full(len(some.flux), 9.0)).chi2[0]
+            for each, some in (
+                (make(errors[[best]]), models.take([best])),
+                (make(errors[best]), models.take([best])),
+            )
+        ]
+        assert chi2[0] == pytest.approx(chi2[1], rel=1e-12)

@@ -39,20 +39,27 @@ def log_weight(names, values):
     return total
 
 
+def distances(names, fits, *, screen=False):
+    """Means of draws from those that the weights of plain draws give, in standard errors."""
+    found, apart = fits[0], []
+    for (plain, *_), (joint, *_) in zip(found[()], found[names], strict=True):
+        a_v = {"A_V": plain["dust:Av"]} if screen else {}
+        weight = np.exp(log_weight(names, plain | a_v))
+        weight /= weight.sum()
+        for name in ("A_V", "dust:Av", "dust:delta", "log_sSFR", "log_mass"):
+            mean = weight @ plain[name]
+            spread = np.sqrt(weight @ (plain[name] - mean) ** 2)
+            error = np.sqrt(np.sum(weight**2) + 1.0 / 800.0)
+            apart.append((joint[name].mean() - mean) / spread / error)
+    return np.array(apart)
+
+
 @pytest.mark.parametrize("names", CASES, ids="+".join)
 class TestWeights:
     """Draws of the plain fit, weighted by the joint priors, are those of the fit under them."""
 
     def test_draws(self, fits, names):
-        found, apart = fits[0], []
-        for (plain, *_), (joint, *_) in zip(found[()], found[names], strict=True):
-            weight = np.exp(log_weight(names, plain))
-            weight /= weight.sum()
-            for name in ("A_V", "dust:delta", "log_sSFR", "log_mass"):
-                mean = weight @ plain[name]
-                spread = np.sqrt(weight @ (plain[name] - mean) ** 2)
-                error = np.sqrt(np.sum(weight**2) + 1.0 / 800.0)
-                apart.append((joint[name].mean() - mean) / spread / error)
+        apart = distances(names, fits)
         assert np.abs(apart).max() < 4.5
         assert np.std(apart) < 1.5
 
@@ -72,3 +79,15 @@ class TestWeights:
 
     def test_enough_models(self, fits, names):
         assert min(ess for *_, ess in fits[0][names]) > 400.0
+
+
+def test_attenuation_is_that_of_the_screen(tmp_path):
+    """Where some light is behind no dust, joint priors are of the A_V of the dust itself."""
+    skip_without("bagpipes")
+    names = CASES[-1]
+    clear = {"dust:frac_clear": (0.0, 0.6)}
+    fits = call(with_and_without, [names], N, clear, cwd=tmp_path)
+    apart = distances(names, fits, screen=True)
+    assert np.abs(apart).max() < 4.5
+    assert np.std(apart) < 1.5
+    assert np.abs(distances(names, fits)).max() > 4.5

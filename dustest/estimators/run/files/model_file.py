@@ -18,7 +18,7 @@ from collections.abc import Collection, Mapping
 
 from dustest.data.errors import InputError, ReadError
 from dustest.data.files.paths import as_path, check_writable, installed_version, replacing
-from dustest.estimators._cnn.files.tensors import (
+from dustest.estimators.run.files.tensors import (
     LARGEST,
     LARGEST_HEADER,
     load_arrays,
@@ -26,7 +26,7 @@ from dustest.estimators._cnn.files.tensors import (
     pack_arrays,
     parse_header,
 )
-from dustest.estimators._cnn.files.zip_file import ZIP_START, unpack_zip
+from dustest.estimators.run.files.zip_file import ZIP_START, unpack_zip
 
 __all__ = ["read_model", "write_model"]
 
@@ -70,7 +70,7 @@ def write_model(path, manifest, weights):
     >>> import tempfile
     >>> from pathlib import Path
     >>> import numpy as np
-    >>> from dustest.estimators._cnn.files.model_file import read_model, write_model
+    >>> from dustest.estimators.run.files.model_file import read_model, write_model
     >>> manifest = {"kind": "CNNEstimator", "parameters": {"bands": ["F277W"]}, "created": {}}
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "small.model"

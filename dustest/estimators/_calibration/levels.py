@@ -41,7 +41,7 @@ class Calibration:
     Examples
     --------
     >>> import numpy as np
-    >>> from dustest.estimators._cnn.calibration import Calibration
+    >>> from dustest.estimators._calibration.levels import Calibration
     >>> rng = np.random.default_rng(1)
     >>> draws, truth = {"A_V": rng.normal(size=(900, 100))}, {"A_V": 0.5 * rng.normal(size=900)}
     >>> calibration = Calibration.learn("A_V", draws, truth)

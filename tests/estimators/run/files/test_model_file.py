@@ -16,8 +16,8 @@ from safetensors.numpy import load, save
 
 from dustest.data import InputError, ReadError
 from dustest.data.files.paths import installed_version
-from dustest.estimators._cnn.files import model_file
-from dustest.estimators._cnn.files.model_file import read_model, write_model
+from dustest.estimators.run.files import model_file
+from dustest.estimators.run.files.model_file import read_model, write_model
 
 KIND = "CNNEstimator"
 NO_DIGEST = "0" * 64

@@ -6,7 +6,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.stats import norm
 
 from dustest.data import InputError
-from dustest.estimators._cnn.calibration import Calibration
+from dustest.estimators._calibration.levels import Calibration
 
 N, N_DRAWS, N_LEVELS = 6000, 128, 33
 EVEN = np.linspace(0.0, 1.0, N_LEVELS)

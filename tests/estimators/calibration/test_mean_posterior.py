@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from dustest.data import InputError
-from dustest.estimators._cnn.context import ContextLayout
-from dustest.estimators._cnn.mean_posterior import MeanPosterior
+from dustest.estimators._calibration.mean_posterior import MeanPosterior
+from dustest.estimators._cnn.context import ContextLayout, conditions
 
 N = 20_000
 LAYOUT = ContextLayout(2)
@@ -13,7 +13,7 @@ def population(seed=170301, n=N):
     """Context, posterior draws and truth: dust follows redshift, and is known from S/N 10 on."""
     rng = np.random.default_rng(seed)
     context = np.zeros((n, len(LAYOUT)))
-    redshift, log_snr = rng.uniform(4.0, 14.0, n), rng.uniform(0.0, 2.0, (n, 2))
+    redshift, log_snr = rng.uniform(4.0, 14.0, n), rng.uniform(0.0, 2.0, (n, LAYOUT))
     columns = {"present": 1.0, "redshift_known": 1.0, "redshift": 0.1 * redshift}
     LAYOUT.fill(context, columns | {"log_snr": log_snr})
     truth = 0.1 * redshift + 0.3 * rng.normal(size=n)
@@ -31,7 +31,7 @@ def drawn():
 @pytest.fixture(scope="module")
 def prior(drawn):
     context, draws, truth = drawn
-    return MeanPosterior.of(context, 2, draws, truth)
+    return MeanPosterior.of(*conditions(context, LAYOUT), draws, truth)
 
 
 class TestSample:
@@ -40,7 +40,7 @@ class TestSample:
         context = population(170302, 400)[0]
         context[:, LAYOUT["redshift"]] = 0.9
         seeds = np.arange(400, dtype=np.uint64)
-        values = prior.sample(context, 2, 500, seeds, truth=truth)["A_V"]
+        values = prior.sample(*conditions(context, LAYOUT), 500, seeds, truth=truth)["A_V"]
         # A slice is 1.25 wide in redshift, which adds 0.125 / sqrt(12) to the width.
         assert values.mean() == pytest.approx(0.9, abs=0.07)
         assert values.std() == pytest.approx(np.hypot(0.3, 0.036), abs=0.02)
@@ -48,13 +48,16 @@ class TestSample:
     def test_unknown_redshifts_have_the_whole_population(self, prior):
         context = population(170302, 400)[0]
         context[:, [LAYOUT["redshift"], LAYOUT["redshift_known"]]] = 0.0
-        values = prior.sample(context, 2, 500, np.arange(400, dtype=np.uint64))["A_V"]
+        seeds = np.arange(400, dtype=np.uint64)
+        values = prior.sample(*conditions(context, LAYOUT), 500, seeds)["A_V"]
         assert values.std() == pytest.approx(np.hypot(0.3, 1.0 / np.sqrt(12.0)), abs=0.02)
 
     def test_a_galaxy_has_its_own_draws(self, prior):
         context, seeds = population(170302, 50)[0], np.arange(50, dtype=np.uint64)
-        whole = prior.sample(context, 2, 7, seeds)["A_V"]
-        assert np.array_equal(prior.sample(context[9:], 2, 7, seeds[9:])["A_V"], whole[9:])
+        whole = prior.sample(*conditions(context, LAYOUT), 7, seeds)["A_V"]
+        assert np.array_equal(
+            prior.sample(*conditions(context[9:], LAYOUT), 7, seeds[9:])["A_V"], whole[9:]
+        )
 
     def test_bands_that_are_missing_do_not_count(self, prior):
         context = population(170302, 50)[0]
@@ -62,13 +65,15 @@ class TestSample:
         context[:, columns] = [0.2, 1.9]
         one = context.copy()
         one[:, list(range(*LAYOUT["present"].indices(6)))[1]] = 0.0
-        assert (prior.cells(one, 2)[1] < prior.cells(context, 2)[1]).all()
+        assert (
+            prior.cells(*conditions(one, LAYOUT))[1] < prior.cells(*conditions(context, LAYOUT))[1]
+        ).all()
 
 
 class TestInformation:
     def test_posteriors_of_faint_galaxies_are_the_prior(self, prior):
         context, draws, _ = population(170303, 2000)
-        bits = prior.information(draws, context, 2)
+        bits = prior.information(draws, *conditions(context, LAYOUT))
         is_clear = context[:, LAYOUT["log_snr"]].max(axis=1) > 1.05
         is_faint = context[:, LAYOUT["log_snr"]].max(axis=1) < 0.95
         assert np.quantile(bits[is_faint], 0.9) < 1.0 < np.quantile(bits[is_clear], 0.1)
@@ -82,29 +87,32 @@ class TestInformation:
             {"A_V": shuffled[is_clear], "log_sSFR": draws["A_V"][is_clear]},
         )
         truth = dict.fromkeys(draws, truth["A_V"][is_clear])
-        both = MeanPosterior.of(context, 2, draws, truth)
-        assert np.median(both.information(draws, context, 2)) > 1.0
+        both = MeanPosterior.of(*conditions(context, LAYOUT), draws, truth)
+        assert np.median(both.information(draws, *conditions(context, LAYOUT))) > 1.0
 
     def test_no_draws_give_none(self, prior):
         context, draws, _ = population(170303, 3)
         draws["A_V"][1] = np.nan
-        assert prior.information(draws, context, 2)[1] == 0.0
+        assert prior.information(draws, *conditions(context, LAYOUT))[1] == 0.0
 
 
 class TestRecord:
     def test_few_galaxies_are_one_cell(self):
         context, draws, truth = population(n=40)
-        few = MeanPosterior.of(context, 2, draws, truth)
+        few = MeanPosterior.of(*conditions(context, LAYOUT), draws, truth)
         assert few.draws.shape == (2, 1, 40, 1)
 
     def test_without_truth_there_is_none(self):
         context, draws, truth = population(n=40)
-        assert MeanPosterior.of(context, 2, draws, {"A_V": truth["A_V"] + np.nan}) is None
+        assert (
+            MeanPosterior.of(*conditions(context, LAYOUT), draws, {"A_V": truth["A_V"] + np.nan})
+            is None
+        )
 
     def test_a_file_has_it_again(self, prior):
         context, draws, _ = population(170303, 100)
         again = MeanPosterior.from_arrays(("A_V",), prior.to_arrays())
-        bits = [one.information(draws, context, 2) for one in (prior, again)]
+        bits = [one.information(draws, *conditions(context, LAYOUT)) for one in (prior, again)]
         assert np.array_equal(*bits)
 
     @pytest.mark.parametrize("name", ["redshift", "log_snr", "draws", "truth"])

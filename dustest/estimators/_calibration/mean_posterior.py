@@ -1,4 +1,4 @@
-"""The prior of networks: their mean posterior over a population, by redshift and S/N."""
+"""The prior of learned posteriors: their mean over a population, by redshift and S/N."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 
 from dustest.data.errors import InputError
-from dustest.estimators._cnn.context import ContextLayout
 from dustest.estimators.run.information import jointly_gained_bits
+from dustest.estimators.run.prior_density import log_density
 
 __all__ = ["MeanPosterior"]
 
@@ -44,15 +44,13 @@ class MeanPosterior:
     truth: np.ndarray
 
     @classmethod
-    def of(cls, context, n_bands, draws, truth):
+    def of(cls, redshift, log_snr, draws, truth):
         """Collect the mean posterior of a population.
 
         Parameters
         ----------
-        context : ndarray of shape (n, n_context)
-            Context of the galaxies.
-        n_bands : int
-            Number of bands; the context of networks without images is not used.
+        redshift, log_snr : ndarray of shape (n,)
+            Redshift, NaN if unknown, and log10 of the highest signal-to-noise ratio.
         draws : dict of str to ndarray of shape (n, n_draws)
             Draws from their posteriors by target.
         truth : dict of str to ndarray of shape (n,)
@@ -69,7 +67,7 @@ class MeanPosterior:
         known = np.flatnonzero(np.isfinite(true).all(axis=1) & np.isfinite(one).all(axis=1))
         if not known.size:
             return None
-        redshift, log_snr = (part[known] for part in _conditions(context, n_bands))
+        redshift, log_snr = redshift[known], log_snr[known]
         n_cells = int(np.clip(np.sqrt(len(known) / _MOST_DRAWS), 1, _MOST_CELLS))
         edges = _edges(redshift[np.isfinite(redshift)], n_cells)
         slices = [np.flatnonzero(_place(redshift, edges) == i) for i in range(n_cells)]
@@ -83,22 +81,19 @@ class MeanPosterior:
         values = (np.ascontiguousarray(part[rows], dtype=np.float32) for part in (one, true))
         return cls(tuple(truth), edges, snr_edges, *values)
 
-    def cells(self, context, n_bands):
-        """Slice and cell of galaxies (two ndarray of int of shape (n,)) by their context."""
-        redshift, log_snr = _conditions(context, n_bands)
+    def cells(self, redshift, log_snr):
+        """Slice and cell of galaxies (two ndarray of int of shape (n,))."""
         known, unknown = _place(redshift, self.redshift), len(self.draws) - 1
         place = np.where(np.isfinite(redshift), known, unknown)
         return place, np.sum(log_snr[:, None] >= self.log_snr[place, 1:], axis=1)
 
-    def sample(self, context, n_bands, n_samples, seeds, *, truth=False):
+    def sample(self, redshift, log_snr, n_samples, seeds, *, truth=False):
         """Draw from the mean posterior, or from the true values, for galaxies like given ones.
 
         Parameters
         ----------
-        context : ndarray of shape (n, n_context)
-            Context of the galaxies.
-        n_bands : int
-            Number of bands.
+        redshift, log_snr : ndarray of shape (n,)
+            As of the population.
         n_samples : int
             Number of draws.
         seeds : ndarray of uint64 of shape (n,)
@@ -111,23 +106,47 @@ class MeanPosterior:
         dict of str to ndarray of shape (n, n_samples)
             By target; draws with the same number belong together.
         """
-        of_cell = (self.truth if truth else self.draws)[self.cells(context, n_bands)]
+        of_cell = (self.truth if truth else self.draws)[self.cells(redshift, log_snr)]
         n_draws = of_cell.shape[1]
         chosen = [np.random.default_rng(seed).integers(n_draws, size=n_samples) for seed in seeds]
         drawn = np.take_along_axis(of_cell, np.array(chosen)[..., None], axis=1)
         return {name: drawn[..., i] for i, name in enumerate(self.targets)}
 
-    def information(self, draws, context, n_bands):
+    def log_density(self, draws, redshift, log_snr):
+        """Logarithms of the densities of the mean posterior, quantity by quantity.
+
+        Parameters
+        ----------
+        draws : dict of str to ndarray of shape (n, n_draws)
+            Where the densities are wanted, by quantity.
+        redshift, log_snr : ndarray of shape (n,)
+            As of the population.
+
+        Returns
+        -------
+        log_density : dict of str to ndarray of shape (n, n_draws)
+            See `~dustest.estimators.run.prior_density.log_density`.
+        """
+        place, cell = self.cells(redshift, log_snr)
+        number = place * self.draws.shape[1] + cell
+        found = {name: np.full(np.shape(values), np.nan) for name, values in draws.items()}
+        for one in np.unique(number):
+            rows = number == one
+            of_cell = self.draws.reshape(-1, *self.draws.shape[2:])[one]
+            for name, densities in found.items():
+                column = of_cell[:, self.targets.index(name)]
+                densities[rows] = log_density(column, draws[name][rows])
+        return found
+
+    def information(self, draws, redshift, log_snr):
         """Bits that posteriors add to the mean posterior, in all targets together.
 
         Parameters
         ----------
         draws : dict of str to ndarray of shape (n, n_draws)
             Draws from the posteriors by target.
-        context : ndarray of shape (n, n_context)
-            Context of the galaxies.
-        n_bands : int
-            Number of bands.
+        redshift, log_snr : ndarray of shape (n,)
+            As of the population.
 
         Returns
         -------
@@ -135,7 +154,7 @@ class MeanPosterior:
             See `jointly_gained_bits`; 0 for galaxies without draws.
         """
         joint = np.stack([draws[name] for name in self.targets], axis=-1)
-        place, cell = self.cells(context, n_bands)
+        place, cell = self.cells(redshift, log_snr)
         number = place * self.draws.shape[1] + cell
         bits = np.zeros(len(joint))
         known = np.isfinite(joint).all(axis=(1, 2))
@@ -182,18 +201,6 @@ class MeanPosterior:
             )
             raise InputError(msg)
         return cls(targets, **arrays)
-
-
-def _conditions(context, n_bands):
-    """Redshift, NaN if unknown, and log10 of the highest S/N of galaxies."""
-    if not n_bands:
-        return np.full(len(context), np.nan), np.zeros(len(context))
-    layout = ContextLayout(n_bands)
-    known = context[:, layout["redshift_known"]] > 0.0
-    present = context[:, layout["present"]] > 0.0
-    log_snr = np.where(present, context[:, layout["log_snr"]], -np.inf).max(axis=1)
-    redshift = np.where(known, context[:, layout["redshift"]], np.nan)
-    return redshift, np.maximum(log_snr, -1.0)
 
 
 def _edges(values, n):

@@ -19,9 +19,9 @@ from safetensors.numpy import save
 
 from dustest import CNNEstimator
 from dustest.data import ReadError
-from dustest.estimators._cnn.files.model_file import read_model
-from dustest.estimators._cnn.files.tensors import load_arrays
-from dustest.estimators._cnn.files.zip_file import unpack_zip
+from dustest.estimators.run.files.model_file import read_model
+from dustest.estimators.run.files.tensors import load_arrays
+from dustest.estimators.run.files.zip_file import unpack_zip
 
 FILE = Path(__file__).parent / "tiny-0.1.model"
 MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"

@@ -11,7 +11,7 @@ import struct
 import zlib
 
 from dustest.data.errors import ReadError
-from dustest.estimators._cnn.files.tensors import DTYPES, LARGEST_HEADER, n_bytes, parse_header
+from dustest.estimators.run.files.tensors import DTYPES, LARGEST_HEADER, n_bytes, parse_header
 
 __all__ = ["ZIP_START", "unpack_zip"]
 

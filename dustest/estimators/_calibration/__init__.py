@@ -1,0 +1,1 @@
+"""Correction of posteriors by galaxies with known truth, for every estimator."""

@@ -1,0 +1,202 @@
+"""Settings of the models of a fit, from the parameters of the estimator after their checks."""
+
+from collections.abc import Mapping
+from numbers import Integral
+
+import numpy as np
+
+from dustest.data.checks.numbers import check_number
+from dustest.data.errors import InputError
+from dustest.estimators._sed.averaging import Alternatives
+from dustest.estimators._sed.clear_light import check_for_bagpipes
+from dustest.estimators._sed.data_corrections import (
+    check_fractions,
+    check_template_error,
+    floors_by_band,
+    zero_point_factors,
+)
+from dustest.estimators._sed.parameter_checks import check_choice, check_switch, years
+from dustest.estimators._sed.posterior import Settings
+from dustest.estimators._sed.priors.defaults import (
+    fit_instructions,
+    fitted_cosmology,
+    fitted_history,
+    own_priors,
+)
+from dustest.estimators._sed.priors.fitted_law import fitted_law
+from dustest.estimators._sed.priors.joint_priors import check_joint_priors, joint_priors_of
+from dustest.estimators._sed.priors.prior_transform import SEDPrior
+from dustest.estimators._sed.tabulated.model_pool import check_tabulated
+
+__all__ = ["ENGINES", "settings_of", "single_model"]
+
+ENGINES = {"tabulated": ("Cappe2004",), "bagpipes": ("Lange2023",)}
+"""References by engine."""
+_REDSHIFTS = ("fixed", "free")
+_LIKELIHOODS = ("gaussian", "robust")
+_OF_TABLES = {"likelihood": "gaussian", "fractional_error": None}
+"""Parameters that only the tables have, and what they are without effect."""
+_TRIAL_REDSHIFT = 0.01
+"""Redshift at which priors are tested: the Universe is old enough for any that fits a galaxy."""
+_PLACES = (0.01, 0.5, 0.99)
+"""Quantiles at which a prior is tested."""
+_MIN_LIVE = 50
+
+
+def settings_of(estimator):
+    """Make the settings of the models of an estimator.
+
+    Parameters
+    ----------
+    estimator : BagpipesEstimator
+        The estimator.
+
+    Returns
+    -------
+    list of Settings
+        One for each pair of history and dust law.
+
+    Raises
+    ------
+    InputError
+        If one of its parameters is invalid.
+    """
+    _check_choices(estimator)
+    floors_by_band(estimator.error_floor, ())
+    zero_point_factors(estimator.zero_points)
+    check_template_error(estimator.template_error)
+    _check_sampler(estimator)
+    _check_resolution(estimator.resolution)
+    if estimator.priors is not None and not isinstance(estimator.priors, Mapping):
+        msg = (
+            "priors must be a mapping of Bagpipes' parameter names, such as "
+            f'{{"dust:Av": (0.01, 3.0)}}, got {estimator.priors!r}'
+        )
+        raise InputError(msg)
+    members = Alternatives(estimator.sfh, estimator.dust_law).members
+    priors = own_priors(members, estimator.priors)
+    every = [_member(estimator, *pair, own) for pair, own in zip(members, priors, strict=True)]
+    if estimator.joint_priors:
+        _check_joint_priors(estimator, every)
+    return every
+
+
+def single_model(estimator, what):
+    """Settings of the only model, for what several models or joint priors do not have.
+
+    Parameters
+    ----------
+    estimator : BagpipesEstimator
+        The estimator.
+    what : str
+        What needs one model, for the message.
+
+    Returns
+    -------
+    Settings
+        Of the model.
+
+    Raises
+    ------
+    InputError
+        If there are several, or joint priors.
+    """
+    every = settings_of(estimator)
+    if len(every) > 1 or estimator.joint_priors:
+        msg = (
+            f"{what} needs one sfh and one dust_law without joint_priors, got "
+            f"sfh={estimator.sfh!r}, dust_law={estimator.dust_law!r}, joint_priors="
+            f"{estimator.joint_priors!r}: make an estimator with one of each"
+        )
+        raise InputError(msg)
+    return every[0]
+
+
+def _check_choices(estimator):
+    """Raise an error for parameters that are none of some words."""
+    check_choice("engine", estimator.engine, tuple(ENGINES))
+    check_choice("redshift", estimator.redshift, _REDSHIFTS)
+    check_choice("likelihood", estimator.likelihood, _LIKELIHOODS)
+    check_switch("escalate", estimator.escalate)
+
+
+def _check_sampler(estimator):
+    """Raise an error for numbers that no sampler has."""
+    check_number(estimator.n_live, "n_live", _MIN_LIVE, kind=Integral)
+    check_number(estimator.n_effective, "n_effective", 0, kind=Integral)
+    if estimator.timeout is not None:
+        check_number(estimator.timeout, "timeout", 0.0)
+
+
+def _check_resolution(resolution):
+    """Raise an error for anything but a resolving power."""
+    if isinstance(resolution, str):
+        check_choice("resolution", resolution, ("prism",))
+    elif resolution is not None:
+        check_number(resolution, "resolution", 1.0)
+
+
+def _check_joint_priors(estimator, every):
+    """Raise an error for joint priors that the engine, or no model, has."""
+    if estimator.engine == "bagpipes" or estimator.escalate:
+        msg = "joint_priors need engine='tabulated' without escalate, or leave them out"
+        raise InputError(msg)
+    joint = every[0].joint_priors
+    check_joint_priors(joint, every)
+    if "priors" in estimator.extra and any(one.quantity == "A_V" for one in joint):
+        msg = (
+            "extra=('priors',) replaces the prior of A_V, as joint_priors do: leave out one of "
+            "them"
+        )
+        raise InputError(msg)
+
+
+def _member(estimator, sfh, dust_law, priors):
+    """Settings of one history and dust law, checked."""
+    engine = "bagpipes" if estimator.escalate else estimator.engine
+    for name, default in _OF_TABLES.items():
+        value = getattr(estimator, name)
+        if engine == "bagpipes" and value != default:
+            msg = (
+                f"{name}={value!r} needs engine='tabulated' without escalate: Bagpipes itself "
+                "has Gaussian errors of known size"
+            )
+            raise InputError(msg)
+    fitted_history(sfh, engine)
+    fitted_law(dust_law, engine)
+    cosmology = fitted_cosmology(estimator.cosmology, engine)
+    _check_priors(sfh, dust_law, priors, cosmology)
+    if engine == "bagpipes":
+        check_for_bagpipes(priors)
+    settings = Settings(
+        sfh=sfh,
+        dust_law=dust_law,
+        priors=priors,
+        cosmology=cosmology,
+        free_redshift=estimator.redshift == "free",
+        sfr_timescale=years("sfr_timescale", estimator.sfr_timescale),
+        resolution=estimator.resolution,
+        n_live=int(estimator.n_live),
+        n_effective=int(estimator.n_effective),
+        under_priors="priors" in estimator.extra,
+        joint_priors=joint_priors_of(estimator.joint_priors),
+        robust=estimator.likelihood == "robust",
+        fractional_error=check_fractions(estimator.fractional_error),
+    )
+    if estimator.engine == "tabulated":
+        check_tabulated(settings)
+    return settings
+
+
+def _check_priors(sfh, dust_law, priors, cosmology):
+    """Raise an error for names and priors that make no model."""
+    prior = SEDPrior(fit_instructions(sfh, dust_law, _TRIAL_REDSHIFT, None, priors, cosmology))
+    with np.errstate(all="ignore"):
+        values = prior.transform(np.tile(_PLACES, (len(prior.free), 1)).T)
+    for name in prior.free:
+        if not np.all(np.isfinite(values[name])):
+            msg = (
+                f"priors[{name!r}] has no room between its limits {prior.limits(name)}: its shape "
+                f"is {prior.shape(name)}, with next to nothing there"
+            )
+            raise InputError(msg)

@@ -1,0 +1,199 @@
+"""Checks of a sample before SED fits: warnings of what is not fitted as requested."""
+
+import warnings
+from collections.abc import Mapping
+
+import numpy as np
+
+from dustest.data.checks.units import FLUX_UNIT
+from dustest.data.errors import DustestWarning, InputError
+from dustest.data.messages import shown
+from dustest.estimators._sed.data_corrections import values_by_band
+from dustest.estimators._sed.priors.defaults import MAX_REDSHIFT
+from dustest.estimators._sed.priors.redshift_density import usable_draws
+
+__all__ = [
+    "refuse_densities",
+    "warn_of_draws",
+    "warn_of_fixed_redshifts",
+    "warn_of_spectra",
+    "warn_of_unknown_bands",
+    "without_data",
+]
+
+_DENSITIES = ("redshift_density", "redshift_samples")
+"""Columns with a probability density of the redshift, in order of preference."""
+_OF_PRIOR = ("id", "redshift", "magnification")
+"""Beginnings of the columns on which the prior of a galaxy depends."""
+_NO_INFORMATION = 1e15
+"""Error of the fluxes in nJy of a galaxy without data."""
+_CALLER = 5
+"""Level in the stack of who called ``estimate``, counted from a warning here."""
+
+
+def _warn(msg):
+    """Warn the caller of ``estimate``."""
+    warnings.warn(msg, DustestWarning, stacklevel=_CALLER + 1)
+
+
+def warn_of_fixed_redshifts(sample):
+    """Warn of galaxies whose redshift has no error, and therefore no prior.
+
+    Parameters
+    ----------
+    sample : GalaxySample
+        The sample.
+
+    Warns
+    -----
+    DustestWarning
+        If there are some.
+    """
+    errors = sample["redshift_err"] if "redshift_err" in sample.colnames else np.nan
+    free = (errors > 0) & np.isfinite(errors)
+    if "redshift_density" in sample.colnames:
+        density = np.asarray(sample["redshift_density"])
+        free |= np.all(np.isfinite(density), axis=1) & np.any(density > 0, axis=1)
+    if "redshift_samples" in sample.colnames:
+        draws = usable_draws(sample["redshift_samples"])
+        free |= np.fmax.reduce(draws, axis=1) > np.fmin.reduce(draws, axis=1)
+    n_fixed = np.count_nonzero(np.isfinite(sample["redshift"]) & ~free)
+    if n_fixed:
+        _warn(
+            f"redshift='free' needs the column redshift_err, or {' or '.join(_DENSITIES)}: "
+            f"{n_fixed} of {len(sample)} galaxies have no error above 0, no density and no two "
+            "different draws above 0, and their redshift is kept fixed"
+        )
+
+
+def warn_of_draws(sample):
+    """Warn of draws of the redshift that no model has.
+
+    Parameters
+    ----------
+    sample : GalaxySample
+        The sample.
+
+    Warns
+    -----
+    DustestWarning
+        If some are not above 0, or beyond the highest redshift of the models.
+    """
+    if "redshift_samples" not in sample.colnames:
+        return
+    draws = np.ma.filled(np.ma.asarray(sample["redshift_samples"]), np.nan)
+    beyond = np.any((draws <= 0.0) | (draws > MAX_REDSHIFT), axis=1)
+    if beyond.any():
+        _warn(
+            f"redshift_samples must be above 0 and at most {MAX_REDSHIFT:g}, got others for "
+            f"{np.count_nonzero(beyond)} of {len(sample)} galaxies: the priors of their redshifts "
+            "end there"
+        )
+
+
+def warn_of_unknown_bands(sample, **by_band):
+    """Warn of parameters that name bands which the sample lacks.
+
+    Parameters
+    ----------
+    sample : GalaxySample
+        The sample.
+    **by_band : object
+        Parameters by name; those that are no mapping of bands are left out.
+
+    Warns
+    -----
+    DustestWarning
+        If one names such bands.
+    """
+    for name, values in by_band.items():
+        given = values_by_band(name, values) if isinstance(values, Mapping) else ()
+        lacking = [band for band in given if band not in sample.bands]
+        if lacking:
+            _warn(
+                f"{name} has no effect on {shown(lacking)}, which the sample does not have: its "
+                f"bands are {shown(sample.bands) or 'none'}"
+            )
+
+
+def refuse_densities(sample):
+    """Raise an error for densities of the redshift, which Bagpipes does not take as priors.
+
+    Parameters
+    ----------
+    sample : GalaxySample
+        The sample.
+
+    Raises
+    ------
+    InputError
+        If it has some.
+    """
+    names = [name for name in _DENSITIES if name in sample.colnames]
+    if names:
+        msg = (
+            f"Bagpipes has no prior like the column {' and '.join(names)}: take "
+            "engine='tabulated' without escalate, or remove it from the sample, so that the "
+            "prior is a Gaussian of redshift_err"
+        )
+        raise InputError(msg)
+
+
+def warn_of_spectra(sample):
+    """Warn of spectra that the tables leave out.
+
+    Parameters
+    ----------
+    sample : GalaxySample
+        The sample.
+
+    Raises
+    ------
+    InputError
+        If it has nothing else.
+
+    Warns
+    -----
+    DustestWarning
+        If it has spectra.
+    """
+    if "spectrum_flux" not in sample.colnames:
+        return
+    if not sample.bands:
+        msg = (
+            "engine='tabulated' fits photometry, but the sample has spectra alone: add "
+            "columns flux_<BAND> and flux_err_<BAND>, or take engine='bagpipes'"
+        )
+        raise InputError(msg)
+    _warn(
+        "engine='tabulated' fits photometry and leaves the spectra of the sample out; "
+        "engine='bagpipes' fits both"
+    )
+
+
+def without_data(sample):
+    """Make galaxies whose photometry has no information.
+
+    Parameters
+    ----------
+    sample : GalaxySample
+        Galaxies with photometry.
+
+    Returns
+    -------
+    GalaxySample
+        The same, with errors beyond any flux.
+
+    Raises
+    ------
+    InputError
+        If there is no photometry.
+    """
+    if not sample.bands:
+        msg = "sample_prior needs photometry: add columns flux_<BAND> and flux_err_<BAND>"
+        raise InputError(msg)
+    blind = sample[[name for name in sample.colnames if name.startswith(_OF_PRIOR)]]
+    for band in sample.bands:
+        blind[f"flux_{band}"] = np.zeros(len(sample)) << FLUX_UNIT
+        blind[f"flux_err_{band}"] = np.full(len(sample), _NO_INFORMATION) << FLUX_UNIT
+    return blind

@@ -1,0 +1,1 @@
+"""Files of what estimators have learned."""

@@ -1,0 +1,1 @@
+"""Calibration and scores of posteriors, from tables, draws and quantiles."""

@@ -1,0 +1,1 @@
+"""Search for copies of galaxies on both sides of a split."""
