@@ -397,7 +397,7 @@ def _posteriors(found, used, bins, weight, percentiles, rng):
         found.ids,
         columns,
         flags=flags,
-        extra=extra | {"n_effective": n_effective},
+        extra=extra | {"under_ess": n_effective},
         meta={"estimator": found.name, "uncertainty": "posterior", "prior": "population"},
     )
     return table, ess

@@ -6,7 +6,7 @@ from astropy import units as u
 from astropy.table import QTable
 from scipy import stats
 
-from dustest import ConstantEstimator, DustEstimator, infer_population
+from dustest import DustEstimator, infer_population
 from dustest.data import DustestWarning, DustTable, InputError
 from dustest.data.flags import FLAGS
 from dustest.estimators import Estimates
@@ -322,11 +322,6 @@ class TestEstimators:
             infer_population({}, features)
         with pytest.raises(InputError, match="sample must be given"):
             infer_population(WithPrior())
-
-    def test_bare_values(self, features):
-        estimator = ConstantEstimator().fit(features, features[:, 0])
-        with pytest.raises(InputError, match="no proper prior"):
-            infer_population(estimator, features)
 
 
 class TestInput:
