@@ -63,5 +63,7 @@ right.legend()
 
 table = safe.estimate(tests, draws=1000)
 dusty = table.under({"A_V": stats.expon(scale=0.6)})
-print(f"mean A_V {np.mean(table['A_V']):.2f}, under the other prior {np.mean(dusty['A_V']):.2f}")
-print(f"effective number of draws, median {np.median(dusty['under_ess']):.0f}")
+known = np.isfinite(dusty["under_ess"])
+means = [np.mean(one["A_V"][known].value) for one in (table, dusty)]
+print("mean A_V {:.2f} mag, under the other prior {:.2f} mag".format(*means))
+print(f"effective number of draws, median {np.median(dusty['under_ess'][known]):.0f}")

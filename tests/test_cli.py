@@ -28,6 +28,7 @@ from dustest.doctor import diagnose
 from dustest.io import load_demo
 from dustest.simulate import GalaxySimulator, read_simulation
 from dustest.simulate.stream import write_chunks
+from dustest.studies import Variation
 from dustest.testing import make_check_sample
 
 
@@ -682,6 +683,24 @@ class TestForecast:
         error = capsys.readouterr().err
         assert reason in error
         assert "Traceback" not in error
+
+
+class TestWhatif:
+    def test_tables_and_files_are_written(self, catalog, tmp_path, capsys, monkeypatch):
+        def variations(reference, random_state):
+            assert (reference.method, random_state) == ("photometry", 195004)
+            return {"Reddy15": Variation("IRX-beta relation", {"relation": "Reddy15"})}
+
+        monkeypatch.setattr("dustest.studies.error_budgeting.default_variations", variations)
+        output, figure = tmp_path / "shifts.ecsv", tmp_path / "shifts.png"
+        words = ["--output", str(output), "--figure", str(figure), "--seed", "195004"]
+        words += ["-e", "meurer", "--set", "meurer.method=photometry"]
+        assert main(["whatif", catalog, *words]) == 0
+        said = capsys.readouterr().out
+        assert "Reddy15" in said
+        assert "left out: stellar library and IMF: SED fits have one grid" in said
+        assert len(QTable.read(output)) == 30
+        assert figure.read_bytes()[:4] == b"\x89PNG"
 
 
 class TestDoctor:

@@ -17,7 +17,7 @@ from dustest.cli._estimators import (
 )
 from dustest.cli._words import add_run_options, check_not_input, say, split_pairs
 
-__all__ = ["add_commands"]
+__all__ = ["add_catalog_options", "add_commands", "read_sample"]
 
 _DEFAULT_ESTIMATOR = "meurer"
 _DEMO_PARAMETERS = {"bagpipes": {"extra": ("priors",)}}
@@ -35,7 +35,7 @@ def add_commands(commands):
 def _add_estimate(commands):
     """``dustest estimate``."""
     parser = commands.add_parser("estimate", help="run one estimator on a catalogue")
-    _add_catalog_options(parser)
+    add_catalog_options(parser)
     parser.add_argument("-e", "--estimator", help=f"name (default: {_DEFAULT_ESTIMATOR})")
     parser.add_argument(
         "--model",
@@ -52,7 +52,7 @@ def _add_estimate(commands):
 def _add_compare(commands):
     """``dustest compare``."""
     parser = commands.add_parser("compare", help="run several estimators and write a report")
-    _add_catalog_options(parser)
+    add_catalog_options(parser)
     parser.add_argument(
         "-e",
         "--estimator",
@@ -89,7 +89,7 @@ def _add_demo(commands):
     parser.set_defaults(run=_demo)
 
 
-def _add_catalog_options(parser):
+def add_catalog_options(parser):
     """Options of the commands that read a catalogue."""
     parser.add_argument(
         "catalog", help="FITS, ECSV, CSV, Parquet, HDF5 or VOTable file, or columns of text"
@@ -144,7 +144,8 @@ def _estimate(options):
         estimator = load_networks(options.model, options.seed)
     else:
         estimator = make_estimator(name, given_parameters(options, [name]), options.seed)
-    sample = _read_sample(options)
+    sample = read_sample(options)
+    _check_images(options, sample)
     table = estimator.estimate(
         sample, output=options.output, resume=options.resume, n_jobs=options.n_jobs
     )
@@ -167,7 +168,8 @@ def _compare(options):
     chosen = chosen_rows(options.estimator, ready_made())
     parameters = given_parameters(options, chosen)
     truth = None if options.truth is None else read_table(options.truth)
-    sample = _read_sample(options)
+    sample = read_sample(options)
+    _check_images(options, sample)
     estimators = {name: make_estimator(name, parameters, options.seed) for name in chosen}
     limits = row_limits(chosen, estimators, len(sample))
     notes = notes_on(limits, estimators, len(sample))
@@ -210,14 +212,13 @@ def _demo(options):
     return _report(comparison, options.output)
 
 
-def _read_sample(options):
+def read_sample(options):
     """The catalogue within the requested redshifts, with its images."""
     images = split_pairs(options.image, "--image")
     units = _units(options.unit)
     of_images = _units_of_images(units, images)
     sample = _read_catalog(options, _without(units, of_images))
     if not images:
-        _check_images(options, sample)
         return sample
     from dustest.io import add_cutouts
 

@@ -1,6 +1,7 @@
-"""Commands of studies: ``forecast``."""
+"""Commands of studies: ``forecast`` and ``whatif``."""
 
-from dustest.cli._estimators import given_parameters
+from dustest.cli._catalogs import add_catalog_options, read_sample
+from dustest.cli._estimators import given_parameters, make_estimator
 from dustest.cli._outputs import check_figure, check_new, check_table, save_figure, write_table
 from dustest.cli._words import say, split_pairs
 
@@ -11,6 +12,12 @@ _ESTIMATOR = "bagpipes"
 
 def add_commands(commands):
     """Add the commands to a parser."""
+    _add_forecast(commands)
+    _add_whatif(commands)
+
+
+def _add_forecast(commands):
+    """``dustest forecast``."""
     parser = commands.add_parser(
         "forecast",
         help="forecast how well sets of bands measure dust",
@@ -69,6 +76,23 @@ def add_commands(commands):
     parser.set_defaults(run=_forecast)
 
 
+def _add_whatif(commands):
+    """``dustest whatif``."""
+    parser = commands.add_parser(
+        "whatif", help="measure how far A_V moves with the assumptions of an estimate"
+    )
+    add_catalog_options(parser)
+    parser.add_argument(
+        "-e",
+        "--estimator",
+        default=_ESTIMATOR,
+        help="estimator whose assumptions are changed (default: %(default)s)",
+    )
+    parser.add_argument("--output", metavar="FILE", help="table of all galaxies: .ecsv or .fits")
+    parser.add_argument("--figure", metavar="FILE", help="figure of the shifts")
+    parser.set_defaults(run=_whatif)
+
+
 def _forecast(options):
     """Forecast how well sets of bands measure dust."""
     from dustest.estimators import get_estimator
@@ -102,6 +126,35 @@ def _forecast(options):
         say(f"{len(result.mocks)} fits: {options.output}")
     if options.figure:
         save_figure(result.plot(result.quantities[0], by=options.by)[0], options.figure)
+    return 0
+
+
+def _whatif(options):
+    """Measure how far A_V moves with the assumptions of an estimate."""
+    from dustest.studies import error_budget
+
+    check_figure(options.figure)
+    if options.output:
+        check_table(options.output)
+        check_new(options.output)
+    name = options.estimator
+    reference = make_estimator(name, given_parameters(options, [name]), options.seed)
+    budget = error_budget(
+        read_sample(options),
+        reference=reference,
+        n_jobs=options.n_jobs,
+        random_state=options.seed,
+    )
+    _show(f"A_V, by variation of {name}", budget.table())
+    _show("A_V, largest shift by assumption", budget.totals())
+    for left_out, reason in budget.left_out.items():
+        say(f"left out: {left_out}: {reason}")
+    if options.output:
+        galaxies = budget.galaxies()
+        write_table(galaxies, options.output)
+        say(f"{len(galaxies)} galaxies: {options.output}")
+    if options.figure:
+        save_figure(budget.plot(), options.figure)
     return 0
 
 

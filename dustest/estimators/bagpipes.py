@@ -176,8 +176,8 @@ class BagpipesEstimator(DustEstimator):
         priors and floor, or an error is raised. See `dustest.CalibratedEstimator`.
     extra : tuple of str, optional
         Names of further quantities of `~dustest.data.QUANTITIES`, which have columns with
-        percentiles, and groups of columns: ``"priors"``, ``"history"`` and ``"sed"``, see the
-        notes.
+        percentiles, and groups of columns: ``"redshift"``, ``"priors"``, ``"history"``,
+        ``"sed"``, ``"star_formation_history"`` and ``"photometry"``, see the notes.
     targets : str or tuple of str, optional
         Quantities that ``predict`` returns.
     random_state : int, Generator or None, optional

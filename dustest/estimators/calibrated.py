@@ -103,7 +103,7 @@ class CalibratedEstimator(DustEstimator):
     >>> control = ConstantEstimator().fit(np.zeros((2, 1)), [0.1, 0.2])
     >>> safe = CalibratedEstimator(control, random_state=1).fit(np.zeros((3000, 1)), a_v)
     >>> safe.predict_quantiles(np.zeros((1, 1))).round(1)
-    array([[0.1, 0.2, 0.6]])
+    array([[0.1, 0.2, 0.5]])
     """
 
     uncertainty: ClassVar[str] = "conformal"

@@ -19,11 +19,11 @@ from dustest.data.containers.rows import RowTable
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS
 from dustest.data.quantities import QUANTITIES
+from dustest.estimators._cnn.files.pretrained import pretrained_file
 from dustest.estimators._cnn.settings import TARGETS
 from dustest.estimators._fusion.density import Density, general_columns
 from dustest.estimators._fusion.fusion_file import (
     PRETRAINED,
-    pretrained_file,
     read_fusion,
     write_fusion,
 )
@@ -150,6 +150,7 @@ class FusionEstimator(DustEstimator):
     ['A_V', 'share_slope', 'share_photometry']
     """
 
+    needs_estimators: ClassVar[bool] = True
     uncertainty: ClassVar[str] = "posterior"
     magnified: ClassVar[bool] = False
     threaded: ClassVar[bool] = True
@@ -599,7 +600,7 @@ class FusionEstimator(DustEstimator):
         >>> list(FusionEstimator.from_pretrained("nircam-3band+photometry").members_)
         ['images', 'photometry']
         """
-        path, sha256 = pretrained_file(name)
+        path, sha256 = pretrained_file(name, PRETRAINED)
         return cls.load(path, sha256=sha256)
 
 

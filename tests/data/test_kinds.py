@@ -155,6 +155,12 @@ class TestLimits:
         np.testing.assert_allclose(batch.flux_limit, [[0.5], [np.nan]], rtol=1e-3)
         np.testing.assert_array_equal(batch.flux_limit_sigma, [[2.0], [2.0]])
 
+    @pytest.mark.parametrize("limit", [0.0, -1.0, -99.0, np.inf])
+    def test_only_limits_above_zero_count(self, limit):
+        table = with_limits("flux_limit_F277W", 3, (6.0, limit), u.nJy)
+        table["flux_F277W"] = table["flux_err_F277W"] = [np.nan, np.nan] * u.nJy
+        np.testing.assert_array_equal(make_batch(as_sample(table)).flux_limit, [[2.0], [np.nan]])
+
     @pytest.mark.parametrize("sigma", [None, 0, -3, "three", True, np.inf])
     def test_sigma_must_be_given(self, sigma):
         with pytest.raises(InputError, match="must say at how many standard deviations"):

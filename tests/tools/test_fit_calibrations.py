@@ -23,7 +23,8 @@ def test_bands_are_dropped_from_half_of_the_galaxies(tool):
     dropped = tool.drop_bands(sample, 1)
     assert dropped.bands == sample.bands[1:]
     has = np.isfinite([tool.plain(dropped[f"flux_{band}"]) for band in dropped.bands])
-    assert np.mean(has.all(axis=0)) == pytest.approx(0.6, abs=0.1)
+    # Of five bands only one may be missing, so that most galaxies keep all.
+    assert 0.7 < np.mean(has.all(axis=0)) < 0.95
     assert has.sum(axis=0).min() == 4
     np.testing.assert_array_equal(
         tool.plain(tool.drop_bands(sample, 1)["flux_F444W"]), tool.plain(dropped["flux_F444W"])

@@ -100,7 +100,8 @@ class DustTable(RowTable):
         Returns
         -------
         table : DustTable
-            A copy whose draws, medians, percentiles and means are those under the new prior.
+            A copy whose draws, medians, percentiles and means are those under the new prior; NaN
+            for galaxies whose old prior is unknown, such as those outside a calibration.
             ``under_ess`` is the effective number of draws; galaxies with less than 50
             have the flag ``LOW_ESS``: keep more draws, or fit with the new prior. Other columns
             and flags are those of the old prior.
@@ -114,7 +115,8 @@ class DustTable(RowTable):
         Warns
         -----
         DustestWarning
-            If galaxies have no draw that is possible under the new prior; they become NaN.
+            If galaxies have no draw that is possible under the new prior, or one whose weight is
+            not finite; they become NaN.
 
         Examples
         --------

@@ -46,23 +46,22 @@ def reweigh(table, prior):
     Warns
     -----
     DustestWarning
-        If galaxies have no draw that is possible under the new prior.
+        If galaxies have no draw that is possible under the new prior, or draws of unknown weight.
     """
     draws = _draws(table)
     log_weight, new = _log_weights(table, prior, draws)
     some = np.isfinite(log_weight).any(axis=1)
-    known = ~np.isnan(log_weight).any(axis=1)
+    known = (log_weight < np.inf).all(axis=1)
+    _warn_of_unknown(~known & _are_estimated(draws))
     _warn_of_impossible(np.count_nonzero(known & ~some), len(table))
-    highest = np.where(some, np.max(np.where(known[:, None], log_weight, -np.inf), axis=1), 0.0)
-    weight = np.exp(
-        np.where(some[:, None] & known[:, None], log_weight, -np.inf) - highest[:, None]
-    )
+    usable = some & known
+    log_weight = np.where(usable[:, None], log_weight, -np.inf)
+    weight = np.exp(log_weight - np.where(usable, np.max(log_weight, axis=1), 0.0)[:, None])
     table = table.copy()
     effective = _effective_number(weight, next(iter(draws.values())))
     table[ESS] = np.where(known, effective, np.nan)
     low = known & (effective < _LEAST_ESS)
     table["flags"] = np.where(low, table["flags"] | FLAGS["LOW_ESS"].value, table["flags"])
-    usable = some & known
     for name, values in draws.items():
         _update_summaries(table, name, values, weight, usable)
     for name in draws:
@@ -98,7 +97,8 @@ def _log_weights(table, prior, draws):
         weight = np.asarray(prior(dict(draws)), dtype=float)
         shape = next(iter(draws.values())).shape
         if weight.shape != shape or np.any(weight < 0.0):
-            msg = f"prior must return weights from 0 of shape {shape}, got {weight.shape}"
+            got = "negative ones" if weight.shape == shape else f"shape {weight.shape}"
+            msg = f"prior must return weights from 0 of shape {shape}, got {got}"
             raise InputError(msg)
         with np.errstate(divide="ignore"):
             return np.log(weight), {}
@@ -143,6 +143,22 @@ def _warn_of_impossible(n, n_rows):
         msg = (
             f"{n} of {n_rows} galaxies have no draw that is possible under the new prior, and are "
             "NaN: fit them with this prior"
+        )
+        warnings.warn(msg, DustestWarning, stacklevel=4)
+
+
+def _are_estimated(draws):
+    """Galaxies that have draws."""
+    return np.any([np.isfinite(values).any(axis=1) for values in draws.values()], axis=0)
+
+
+def _warn_of_unknown(unknown):
+    """Warn of galaxies with draws that have no finite weight, of whatever prior."""
+    if unknown.any():
+        msg = (
+            f"{np.count_nonzero(unknown)} of {len(unknown)} galaxies have draws whose weight is "
+            "NaN or infinite, and are NaN: parameters that the model of a draw lacks are NaN; "
+            "return a finite weight for such draws"
         )
         warnings.warn(msg, DustestWarning, stacklevel=4)
 

@@ -266,10 +266,10 @@ def check_table_file(path, name="output"):
     suffix = path.suffix.lower()
     if suffix not in _TABLE_FORMATS:
         msg = (
-            f"{name} must end in one of {', '.join(_TABLE_FORMATS)}, got {str(path)!r} "
+            f"{name} must end in one of {', '.join(_TABLE_FORMATS)}, got {str(path)!r}: "
             f"{did_you_mean(suffix, _TABLE_FORMATS)}"
         )
-        raise InputError(msg.strip())
+        raise InputError(msg.rstrip(": "))
     file_format = _TABLE_FORMATS[suffix]
     package = _NEEDED.get(file_format)
     if package is not None and find_spec(package) is None:

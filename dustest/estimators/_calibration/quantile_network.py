@@ -51,7 +51,7 @@ class QuantileNetwork:
     >>> labels = inputs + 0.5 * rng.normal(size=(2000, 1))
     >>> rows = np.arange(2000)
     >>> network = QuantileNetwork.learn(inputs, labels, rows[:1500], rows[1500:], rng)
-    >>> network(np.array([[1.0]]))[0, 0, [5, 8, 11]].round(1)
+    >>> network(np.array([[1.0]]))[0, 0, [5, 8, 11]].round(1).astype(float)
     array([0.5, 1. , 1.5])
     """
 

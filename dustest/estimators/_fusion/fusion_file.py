@@ -2,7 +2,6 @@
 
 import json
 from hashlib import blake2b
-from importlib.resources import files
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from dustest.estimators.cnn import CNNEstimator
 from dustest.estimators.photometry import Photometry
 from dustest.estimators.run.files.model_file import read_model, write_model
 
-__all__ = ["PRETRAINED", "pretrained_file", "read_fusion", "write_fusion"]
+__all__ = ["PRETRAINED", "read_fusion", "write_fusion"]
 
 PRETRAINED = {
     "nircam-3band+photometry": "1ba31a0435e3ee44c509031f16c6aa24e2f06158044a40a18e6bbd39ee45a771",
@@ -30,32 +29,6 @@ _HISTORY = ("network", "epoch", "loss", "val_loss", "learning_rate")
 _SETTINGS = ("n_networks", "epochs", "learning_rate", "batch_size", "patience")
 _VIEWS = {"quantities": MethodView, "n_features": TransformerView}
 _MOST_COLUMNS = 10_000
-
-
-def pretrained_file(name):
-    """Path of a model that comes with dustest, and the digest that its file must have.
-
-    Parameters
-    ----------
-    name : str
-        One of `PRETRAINED`.
-
-    Returns
-    -------
-    path : path-like
-        Its file.
-    sha256 : str
-        Digest.
-
-    Raises
-    ------
-    InputError
-        If there is no such model.
-    """
-    if not isinstance(name, str) or name not in PRETRAINED:
-        msg = f"name must be one of the pretrained models {', '.join(PRETRAINED)}, got {name!r}"
-        raise InputError(msg)
-    return files("dustest") / "resources" / "models" / f"{name}.model", PRETRAINED[name]
 
 
 def write_fusion(fused, path):

@@ -61,8 +61,8 @@ def warn_of_fixed_redshifts(sample):
     if n_fixed:
         _warn(
             f"redshift='free' needs the column redshift_err, or {' or '.join(_DENSITIES)}: "
-            f"{n_fixed} of {len(sample)} galaxies have no error above 0, no density and no two "
-            "different draws above 0, and their redshift is kept fixed"
+            f"{n_fixed} of {len(sample)} galaxies have no error above 0, no density above 0 "
+            "without NaN and no two different draws above 0, and their redshift is kept fixed"
         )
 
 

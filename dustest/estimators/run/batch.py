@@ -52,7 +52,7 @@ class Batch:
         Bands of the photometry.
     flux, flux_err, flux_limit : ndarray of shape (n, n_bands)
         Photometry in nJy. Flux and error are NaN if a band is unusable: missing, not finite, or
-        without a positive error. Upper limits are at one standard deviation.
+        without a positive error. Upper limits are at one standard deviation; NaN unless above 0.
     flux_limit_sigma : ndarray of shape (n, n_bands)
         Number of standard deviations at which the limits were given; NaN in bands without.
     cutout_bands : tuple of str
@@ -443,7 +443,12 @@ def _bare(sample, column, name):
 
 
 def _usable(kind, arrays):
-    """Arrays with NaN for values and errors if either is unusable and both are required."""
+    """Arrays with NaN for unusable limits, and for values and errors if both are required."""
+    for limit in kind.with_role("limit"):
+        values = arrays[limit.attribute]
+        if not np.all(np.isnan(values)):
+            good = np.isfinite(values) & (values > 0)
+            arrays[limit.attribute] = np.where(good, values, np.nan)
     for error in kind.with_role("error"):
         if error.required:
             value = kind.values[0].attribute

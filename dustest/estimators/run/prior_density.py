@@ -41,9 +41,9 @@ def log_density(sample, values):
     --------
     >>> import numpy as np
     >>> from dustest.estimators.run.prior_density import log_density
-    >>> sample = np.random.default_rng(1).uniform(0.0, 4.0, 4000)
+    >>> sample = np.random.default_rng(1).uniform(0.0, 5.0, 4000)
     >>> np.exp(log_density(sample, np.array([1.0, 2.0]))).round(1)
-    array([0.2, 0.3])
+    array([0.2, 0.2])
     """
     draws = np.sort(sample[np.isfinite(sample)])
     span = draws[-1] - draws[0]

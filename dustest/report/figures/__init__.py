@@ -14,6 +14,7 @@ from dustest.report.figures.calibration import (
     plot_ranks,
 )
 from dustest.report.figures.densities import plot_density
+from dustest.report.figures.error_budgets import plot_error_budget
 from dustest.report.figures.forecasts import plot_forecast
 from dustest.report.figures.network_layers import plot_network
 from dustest.report.figures.occlusion import plot_occlusion
@@ -50,6 +51,7 @@ __all__ = [
     "plot_coverage",
     "plot_coverage_cells",
     "plot_density",
+    "plot_error_budget",
     "plot_forecast",
     "plot_main_sequence",
     "plot_network",

@@ -12,7 +12,7 @@ SIMILAR = 0.5
 
 # The sums over rotated and flipped pixels have fewer degrees of freedom than the pixels, so that
 # their similarity scatters more.
-_SIMILAR_SUMS = 0.35
+_SIMILAR_SUMS = 0.25
 _BORDER = 4
 # Relative to the brightest pixel: noise below which images count as free of noise.
 _LEAST_NOISE = 1e-4

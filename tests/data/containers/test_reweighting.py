@@ -94,6 +94,19 @@ class TestEffectiveNumber:
         assert np.isnan(table["A_V"]).all()
         assert np.all(table["flags"] & LOW_ESS)
 
+    @pytest.mark.parametrize("weight", [np.nan, np.inf])
+    def test_unknown_weights_are_nan_with_a_warning(self, weight):
+        def some(draws):
+            return np.where(draws["dust:delta"] < 0.0, 1.0, weight)
+
+        table = gaussian()
+        table["dust:delta_draws"] = np.full((2, M), -0.1)
+        table["dust:delta_draws"][1, 0] = np.nan
+        with pytest.warns(DustestWarning, match="1 of 2 galaxies have draws whose weight is"):
+            found = table.under(some)
+        assert found["A_V"][0].value == pytest.approx(table["A_V"][0].value, abs=1e-3)
+        assert np.isnan(found["A_V"][1])
+
     def test_rows_without_an_estimate_stay(self):
         table = gaussian(mean=(1.0, np.nan, 0.4)).under({"A_V": stats.norm(0.0, 0.5)})
         assert np.isnan(table["A_V"].value).tolist() == [False, True, False]
@@ -109,7 +122,7 @@ class TestRefusals:
             ({"log_sSFR": stats.norm()}, "does not state the prior of log_sSFR"),
             ({}, "prior must be a dict"),
             ("flat", "prior must be a dict"),
-            (lambda draws: -draws["A_V"], "weights from 0"),
+            (lambda draws: -np.abs(draws["A_V"]), "weights from 0 .* got negative ones"),
             (lambda draws: 1.0, "weights from 0 of shape"),
         ],
     )

@@ -83,6 +83,13 @@ class TestChecks:
         with pytest.raises(InputError, match=rf"--output must end in .* mean '\.{meant}'"):
             check_table_file(tmp_path / name, "--output")
 
+    @pytest.mark.parametrize(
+        ("suffix", "end"), [("csv", r": did you mean '.ecsv'\?"), ("xyz", "")]
+    )
+    def test_other_suffixes_are_refused(self, tmp_path, suffix, end):
+        with pytest.raises(InputError, match=rf"must end in one of .*a\.{suffix}'{end}$"):
+            check_table_file(tmp_path / f"a.{suffix}")
+
     @pytest.mark.parametrize(("suffix", "package"), [("parquet", "pyarrow"), ("h5", "h5py")])
     def test_missing_packages_are_named(self, tmp_path, monkeypatch, suffix, package):
         monkeypatch.setitem(sys.modules, package, None)

@@ -13,7 +13,7 @@ def population(seed=170301, n=N):
     """Context, posterior draws and truth: dust follows redshift, and is known from S/N 10 on."""
     rng = np.random.default_rng(seed)
     context = np.zeros((n, len(LAYOUT)))
-    redshift, log_snr = rng.uniform(4.0, 14.0, n), rng.uniform(0.0, 2.0, (n, LAYOUT))
+    redshift, log_snr = rng.uniform(4.0, 14.0, n), rng.uniform(0.0, 2.0, (n, 2))
     columns = {"present": 1.0, "redshift_known": 1.0, "redshift": 0.1 * redshift}
     LAYOUT.fill(context, columns | {"log_snr": log_snr})
     truth = 0.1 * redshift + 0.3 * rng.normal(size=n)

@@ -14,13 +14,15 @@ PRETRAINED = {
 """SHA-256 of each file, by the name of the model."""
 
 
-def pretrained_file(name):
-    """Path of a model, and the digest that its file must have.
+def pretrained_file(name, digests=None):
+    """Path of a model that comes with dustest, and the digest that its file must have.
 
     Parameters
     ----------
     name : str
-        One of `PRETRAINED`.
+        One of the names of ``digests``.
+    digests : dict of str to str, optional
+        Digests by name, by default those of `PRETRAINED`.
 
     Returns
     -------
@@ -41,7 +43,8 @@ def pretrained_file(name):
     >>> path.name, len(sha256)
     ('nircam-3band.model', 64)
     """
-    if not isinstance(name, str) or name not in PRETRAINED:
-        msg = f"name must be one of the pretrained models {', '.join(PRETRAINED)}, got {name!r}"
+    digests = PRETRAINED if digests is None else digests
+    if not isinstance(name, str) or name not in digests:
+        msg = f"name must be one of the pretrained models {', '.join(digests)}, got {name!r}"
         raise InputError(msg)
-    return files("dustest") / "resources" / "models" / f"{name}.model", PRETRAINED[name]
+    return files("dustest") / "resources" / "models" / f"{name}.model", digests[name]
