@@ -4,7 +4,7 @@ import numpy as np
 
 __all__ = ["LEAST_ESS", "unconstrained"]
 
-LEAST_ESS = 30.0
+LEAST_ESS = 50.0
 """Effective draws of a galaxy under the population, below which it is flagged."""
 _BY_PRIOR = 0.01
 """Fraction of the population in an outer bin from which the range of the prior matters."""

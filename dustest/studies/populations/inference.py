@@ -170,6 +170,8 @@ def _infer(estimator, sample, names, prior, rng, options):
     draws = {name: found.draws[name][used] for name in names}
     priors = {name: found.prior[name][used] for name in names}
     bins = make_bins(draws, priors)
+    selection = options["selection"]
+    of_bins = None if selection is None else detection_probability(selection, bins)
     fractions = prior_fractions_of(bins, priors)
     smooth = SmoothPrior(bins.shape)
     likelihoods = galaxy_likelihoods(bins, draws, fractions, smooth.low_modes())
@@ -184,12 +186,8 @@ def _infer(estimator, sample, names, prior, rng, options):
     )
     percentiles = {name: _percentiles(bins, assigned, name) for name in names}
     posteriors, ess = _posteriors(found, used, bins, weight, percentiles, rng)
-    probability = detected
-    of_bins = None
-    if options["selection"] is not None:
-        of_bins = detection_probability(options["selection"], bins)
-        probability = detected / of_bins
-        probability /= probability.sum(axis=1, keepdims=True)
+    probability = detected if of_bins is None else detected / of_bins
+    probability /= probability.sum(axis=1, keepdims=True)
     return InferredPopulation(
         bins=bins,
         probability=probability,
@@ -203,7 +201,7 @@ def _infer(estimator, sample, names, prior, rng, options):
             "version": installed_version("dustest"),
             "estimator": found.name,
             "n_galaxies": int(np.count_nonzero(used)),
-            "selection": options["selection"] is not None,
+            "selection": selection is not None,
             "acceptance": sampled.acceptance,
         },
     )
@@ -397,7 +395,7 @@ def _posteriors(found, used, bins, weight, percentiles, rng):
         found.ids,
         columns,
         flags=flags,
-        extra=extra | {"n_effective": n_effective},
+        extra=extra | {"under_ess": n_effective},
         meta={"estimator": found.name, "uncertainty": "posterior", "prior": "population"},
     )
     return table, ess

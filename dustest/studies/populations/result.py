@@ -66,7 +66,8 @@ class InferredPopulation:
         Probability of each bin in each draw from the posterior, corrected for the selection.
     posteriors : DustTable
         Galaxies under the population, with draws: percentiles of all quantities of which there
-        are draws.
+        are draws. ``under_ess`` is the effective number of draws, below 50 of which the flag is
+        ``LOW_ESS``; percentiles of the quantities of the population do not depend on it.
     atom : ndarray of shape (n_draws,)
         Fraction of galaxies in the first bin in excess of a smooth density.
     atom_probability : float

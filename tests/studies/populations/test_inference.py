@@ -6,7 +6,7 @@ from astropy import units as u
 from astropy.table import QTable
 from scipy import stats
 
-from dustest import ConstantEstimator, DustEstimator, infer_population
+from dustest import DustEstimator, infer_population
 from dustest.data import DustestWarning, DustTable, InputError
 from dustest.data.flags import FLAGS
 from dustest.estimators import Estimates
@@ -186,9 +186,9 @@ class TestSelection:
 class TestSeveralQuantities:
     def test_trend(self):
         rng = np.random.default_rng(194109)
-        redshift = rng.uniform(6.0, 9.0, 300)
-        truth = MEAN + 0.2 * (redshift - 7.5) + rng.normal(0.0, 0.2, 300)
-        draws = {"log_sSFR": normal_draws(truth + rng.normal(0.0, 0.2, 300), 0.2)}
+        redshift = rng.uniform(6.0, 9.0, 200)
+        truth = MEAN + 0.2 * (redshift - 7.5) + rng.normal(0.0, 0.2, 200)
+        draws = {"log_sSFR": normal_draws(truth + rng.normal(0.0, 0.2, 200), 0.2)}
         population = infer_population(
             draws,
             quantities="log_sSFR",
@@ -239,7 +239,6 @@ class TestDustFreeGalaxies:
         )
         assert population.fraction_above(0.2).value == pytest.approx(0.5, abs=0.08)
         assert population.mean().value == pytest.approx(a_v.mean(), abs=0.05)
-        assert population.atom_probability > 0.5
 
     def test_all_with_dust(self):
         a_v = np.random.default_rng(194116).normal(0.6, 0.1, 300)
@@ -323,11 +322,6 @@ class TestEstimators:
         with pytest.raises(InputError, match="sample must be given"):
             infer_population(WithPrior())
 
-    def test_bare_values(self, features):
-        estimator = ConstantEstimator().fit(features, features[:, 0])
-        with pytest.raises(InputError, match="no proper prior"):
-            infer_population(estimator, features)
-
 
 class TestInput:
     def test_galaxies_without_posterior(self, measured):
@@ -343,7 +337,8 @@ class TestInput:
         assert population.meta["n_galaxies"] == 299
 
     def test_ids_and_columns_of_a_table(self, measured):
-        table = QTable({"id": [f"g{number}" for number in range(300)], "M_UV": measured})
+        measured = measured[:80]
+        table = QTable({"id": [f"g{number}" for number in range(80)], "M_UV": measured})
         table["log_sSFR_draws"] = normal_draws(measured, ERROR)
         population = infer_population(
             table, quantities="log_sSFR", prior=FLAT, trend="M_UV", random_state=1
