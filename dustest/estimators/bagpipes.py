@@ -172,7 +172,7 @@ class BagpipesEstimator(DustEstimator):
         part of the posterior.
     calibration : str, path-like or None, optional
         Correction of bias and intervals by simulated galaxies: that of a survey, ``"JADES-deep"``
-        or ``"CEERS"``, or a file of `dustest.CalibratedEstimator.save`; of the same law, history,
+        or ``"CEERS"``, or a file of ``CalibratedEstimator.save``; of the same law, history,
         priors and floor, or an error is raised. See `dustest.CalibratedEstimator`.
     extra : tuple of str, optional
         Names of further quantities of `~dustest.data.QUANTITIES`, which have columns with

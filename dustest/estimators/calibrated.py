@@ -87,7 +87,7 @@ class CalibratedEstimator(DustEstimator):
 
     Small networks are trained on the pinball loss of 17 quantiles of the truth, in five folds of
     the groups [1]_. Ranks of the truth among quantiles of the fold that was left out then correct
-    the levels, in bins of A_V [2]_: this step is that of `CNNEstimator.calibrate`.
+    the levels, in bins of A_V [2]_: this step is that of ``CNNEstimator.calibrate``.
 
     References
     ----------
@@ -331,7 +331,7 @@ class CalibratedEstimator(DustEstimator):
         n_samples : int
             Number of draws per galaxy.
         random_state : int, Generator or None, optional
-            Seed of the draws; that of `estimate` by default.
+            Seed of the draws; that of ``estimate`` by default.
 
         Returns
         -------

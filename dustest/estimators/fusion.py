@@ -348,7 +348,7 @@ class FusionEstimator(DustEstimator):
         return product, members, views
 
     def calibrate(self, X, y=None):
-        """Correct the draws by galaxies that were not learned from, see `CNNEstimator.calibrate`.
+        """Correct the draws by galaxies that were not learned from, as networks do.
 
         Parameters
         ----------
@@ -405,7 +405,7 @@ class FusionEstimator(DustEstimator):
         Raises
         ------
         InputError
-            As of `DustEstimator.estimate`.
+            As of ``DustEstimator.estimate``.
 
         Warns
         -----

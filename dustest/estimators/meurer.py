@@ -56,7 +56,7 @@ class MeurerEstimator(DustEstimator):
         percentiles together with the error of the slope.
     calibration : str, path-like or None, optional
         Correction of bias and intervals by simulated galaxies: that of a survey, ``"JADES-deep"``
-        or ``"CEERS"``, or a file of `dustest.CalibratedEstimator.save`; of the same relation,
+        or ``"CEERS"``, or a file of ``CalibratedEstimator.save``; of the same relation,
         reference, law and scatter, or an error is raised. See `dustest.CalibratedEstimator`.
     extra : tuple of str, optional
         Further quantities of the result, with percentiles: ``"beta"``, the slope, and

@@ -309,7 +309,7 @@ def flux_columns(flux, error):
     Returns
     -------
     columns : dict of str to ndarray of shape (n, n_bands)
-        `BAND_COLUMNS` by name, see `Photometry`; 0 if a band is missing.
+        ``BAND_COLUMNS`` by name, see `Photometry`; 0 if a band is missing.
     log_reference : ndarray of shape (n,)
         Logarithm of the reference flux; 0 without any band.
 

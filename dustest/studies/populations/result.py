@@ -11,7 +11,6 @@ from dustest.data.containers.results import DustTable
 from dustest.data.errors import InputError
 from dustest.data.messages import not_one_of
 from dustest.data.quantities import QUANTITIES
-from dustest.studies.populations.value_bins import ValueBins
 
 __all__ = ["InferredPopulation", "PopulationSet", "Statistic"]
 
@@ -81,7 +80,7 @@ class InferredPopulation:
         Method, estimator, number of galaxies and seed.
     """
 
-    bins: ValueBins = field(repr=False)
+    bins: object = field(repr=False)
     probability: np.ndarray = field(repr=False)
     posteriors: DustTable = field(repr=False)
     atom: np.ndarray = field(repr=False)
