@@ -426,8 +426,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             Number of joint draws of the posterior to keep for each galaxy, in columns
             ``<name>_draws`` of shape (n, draws): those of `sample_posterior`, in the units of the
             quantities. With them, the densities of the prior at the draws are in columns
-            ``<name>_log_prior``, for ``DustTable.under``, where the estimator states its prior, and
-            estimators of SEDs also keep the data that were fitted.
+            ``<name>_log_prior``, for ``DustTable.under``, where the estimator states its prior.
+            Estimators of SEDs also keep the data that were fitted.
 
         Returns
         -------
