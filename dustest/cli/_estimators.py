@@ -93,7 +93,9 @@ def ready_for(sample, parameters, seed):
 
     found = {name: make_estimator(name, parameters, seed) for name in ready_made()}
     for name in list_estimators():
-        trained = None if name in found else _best_trained(type(get_estimator(name)), sample)
+        one = get_estimator(name)
+        is_made = name in found or one.needs_estimators
+        trained = None if is_made else _best_trained(type(one), sample)
         if trained is not None:
             found[name] = _set_seed(trained, seed)
     return found
@@ -101,7 +103,7 @@ def ready_for(sample, parameters, seed):
 
 def _best_trained(estimator_class, sample):
     """Trained model of a class that uses most images of a sample; None if there is none."""
-    models = map(estimator_class.from_pretrained, estimator_class.pretrained)
+    models = [estimator_class.from_pretrained(name) for name in estimator_class.pretrained]
     fitting = [model for model in models if set(model.bands) <= set(sample.cutout_bands)]
     return max(fitting, key=lambda model: len(model.bands), default=None)
 

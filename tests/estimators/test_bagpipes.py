@@ -1343,30 +1343,31 @@ class TestDrawModels:
             BagpipesEstimator(**parameters).draw_models(8, "F200W", 7.0)
 
 
+@pytest.fixture(scope="module")
+def models_of_the_prior():
+    models = BagpipesEstimator().draw_models(
+        64, ["F115W", "F150W", "F200W", "F277W", "F356W", "F444W"], 7.0, random_state=192801
+    )
+    rng = np.random.default_rng(192802)
+    chosen = models[np.argsort(models["A_V"])[30::3]]
+    columns = {"id": np.arange(len(chosen)), "redshift": chosen["redshift"]}
+    for name in [one for one in chosen.colnames if one.startswith("flux_")]:
+        flux = 100.0 * chosen[name] / chosen["flux_F444W"]
+        error = np.full(len(flux), 7.0)
+        columns[name] = (flux.value + error * rng.normal(size=len(flux))) * u.nJy
+        columns[name.replace("flux_", "flux_err_")] = error * u.nJy
+    return as_sample(columns)
+
+
 @pytest.mark.slow
 class TestUnder:
     """Weights by another prior against fits with this prior."""
 
-    @pytest.fixture(scope="class")
-    def sample(self):
-        models = BagpipesEstimator().draw_models(
-            64, ["F115W", "F150W", "F200W", "F277W", "F356W", "F444W"], 7.0, random_state=192801
-        )
-        rng = np.random.default_rng(192802)
-        chosen = models[np.argsort(models["A_V"])[30::3]]
-        columns = {"id": np.arange(len(chosen)), "redshift": chosen["redshift"]}
-        for name in [one for one in chosen.colnames if one.startswith("flux_")]:
-            flux = 100.0 * chosen[name] / chosen["flux_F444W"]
-            error = np.full(len(flux), 7.0)
-            columns[name] = (flux.value + error * rng.normal(size=len(flux))) * u.nJy
-            columns[name.replace("flux_", "flux_err_")] = error * u.nJy
-        return as_sample(columns)
-
-    def test_a_flat_prior_of_the_attenuation(self, sample):
+    def test_a_flat_prior_of_the_attenuation(self, models_of_the_prior):
         flat = {"dust:Av": (0.0, 10.0), "dust:Av_prior": "uniform"}
         options = {"extra": ("log_mass",), "random_state": 1}
-        table = BagpipesEstimator(**options).estimate(sample, draws=1000)
-        expected = BagpipesEstimator(priors=flat, **options).estimate(sample)
+        table = BagpipesEstimator(**options).estimate(models_of_the_prior, draws=1000)
+        expected = BagpipesEstimator(priors=flat, **options).estimate(models_of_the_prior)
         assert '"A_V": "closed form"' in table.meta["prior"]
         found = table.under({"A_V": stats.uniform(0.0, 10.0)})
         good = found["under_ess"] > 50
@@ -1381,8 +1382,10 @@ class TestUnder:
             assert np.median(moved) < 0.08
             assert np.median(moved) < 0.5 * np.median(before)
 
-    def test_a_narrow_prior_of_the_mass(self, sample):
-        table = BagpipesEstimator(extra=("log_mass",), random_state=1).estimate(sample, draws=1000)
+    def test_a_narrow_prior_of_the_mass(self, models_of_the_prior):
+        table = BagpipesEstimator(extra=("log_mass",), random_state=1).estimate(
+            models_of_the_prior, draws=1000
+        )
         # The old prior of the mass is nearly flat, so that a Gaussian multiplies the posterior.
         centre = float(np.median(table["log_mass"]))
         found = table.under({"log_mass": stats.norm(centre, 0.2)})
