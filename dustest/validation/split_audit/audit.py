@@ -77,7 +77,9 @@ def audit_split(train, test):
     images = _images(*samples)
     found = [*_same_groups(*samples), *_same_content(images, _fluxes(*samples)), *_twins(images)]
     names = ("row", "test_row", "reason", "similarity")
-    copies = QTable(rows=found, names=names, dtype=(int, int, "U7", float))
+    # Rows, an empty list too, have no number of columns in older versions of astropy.
+    columns = zip(*found, strict=True) if found else ([],) * len(names)
+    copies = QTable(list(map(list, columns)), names=names, dtype=(int, int, "U7", float))
     copies.sort(["test_row", "reason"])
     copies.meta |= {
         "n_train": len(samples[0]),
