@@ -77,7 +77,7 @@ class CalibratedEstimator(DustEstimator):
     settings_ : dict
         Settings of the method that was calibrated; others raise an error.
     card_ : dict
-        What is known of the calibration: number of galaxies, quantities, and what `save` was
+        Description of the calibration: number of galaxies, quantities, and what `save` was
         given.
 
     Notes

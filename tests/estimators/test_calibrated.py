@@ -23,7 +23,7 @@ N = 1500
 
 
 class Overconfident(DustEstimator):
-    """A method of somebody else: too blue, and far too sure."""
+    """An estimator of another package: its A_V are too low, and its intervals too narrow."""
 
     requires = (("flux",), "redshift")
     uncertainty = "posterior"

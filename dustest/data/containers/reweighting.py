@@ -24,7 +24,7 @@ _LEVELS = (0.16, 0.5, 0.84)
 
 
 def reweigh(table, prior):
-    """Weigh the draws of a table by the ratio of a new prior to the old one.
+    """Change the prior of a table: weight its draws by the new prior over the old one.
 
     Parameters
     ----------
