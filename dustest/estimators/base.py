@@ -8,6 +8,7 @@ workers, resuming, time limits, failed rows, flags and provenance.
 import json
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from inspect import Parameter, signature
 from numbers import Integral
 from typing import ClassVar
@@ -31,7 +32,7 @@ from dustest.data.errors import DustestWarning, InputError
 from dustest.data.files.paths import installed_version, replacing
 from dustest.data.identity.describe import class_path, describe, describe_class
 from dustest.data.kinds import KINDS
-from dustest.data.messages import did_you_mean, shown
+from dustest.data.messages import did_you_mean, not_one_of, shown
 from dustest.data.quantities import QUANTITIES, percentile_columns
 from dustest.estimators._calibration.application import (
     calibrate_estimates,
@@ -109,6 +110,9 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         plugin in full, since its name does not identify it.
     pretrained : tuple of str
         Names of trained models that the ``from_pretrained`` of the class loads.
+    presets : mapping of str to mapping
+        Values of parameters by the names that a parameter ``preset`` takes. Parameters that are
+        None have the value of the preset, see ``params_in_use``.
     packages : tuple of str
         Distributions whose versions are part of the provenance.
     without_effect : tuple of str
@@ -138,6 +142,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     needs_curves: ClassVar[bool] = False
     registries: ClassVar[dict] = {}
     pretrained: ClassVar[tuple] = ()
+    presets: ClassVar[Mapping] = {}
     packages: ClassVar[tuple] = ()
     without_effect: ClassVar[tuple] = ()
     needs_estimators: ClassVar[bool] = False
@@ -190,6 +195,22 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         They are in `Estimates.parameters`, and may be quantities that a result does not have.
         """
         return {}
+
+    @property
+    def params_in_use(self):
+        """Parameters by name, those that are None as the preset has them (dict)."""
+        parameters = self.get_params(deep=False)
+        if not self.presets:
+            return parameters
+        preset = parameters["preset"]
+        if not isinstance(preset, str) or preset not in self.presets:
+            msg = not_one_of("preset", preset, self.presets)
+            raise InputError(msg)
+        chosen = self.presets[preset]
+        return {
+            name: chosen.get(name) if value is None else value
+            for name, value in parameters.items()
+        }
 
     @property
     def _drawn_quantities(self):
@@ -253,8 +274,9 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
 
     def _calibrated_parameters(self):
         """Parameters on which a calibration of the estimator depends, by name."""
-        ignored = {"targets", "extra", "random_state", "calibration", *self.without_effect}
-        parameters = self.get_params(deep=False)
+        ignored = {"targets", "extra", "random_state", "calibration", "preset"}
+        ignored.update(self.without_effect)
+        parameters = self.params_in_use
         return {name: value for name, value in parameters.items() if name not in ignored}
 
     @property
@@ -759,7 +781,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
 
     def _described(self, *, strict=True):
         """Lossless descriptions of the parameters by name; if impossible, their class."""
-        parameters = self.get_params(deep=False)
+        parameters = dict(self.params_in_use)
         parameters.pop("random_state", None)
         found = {}
         for name, value in parameters.items():
