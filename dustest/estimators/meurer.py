@@ -50,11 +50,11 @@ class MeurerEstimator(DustEstimator):
     method : {"auto", "spectrum", "photometry"}, optional
         Data for the slope; ``"auto"`` prefers the spectrum, galaxy by galaxy.
     dust_law : str, DustLaw, dust_extinction model or None, optional
-        Law for the conversion, see `~dustest.physics.get_dust_law`; None for that of the preset.
+        Law for the conversion, see `~dustest.physics.get_dust_law`; None for that which the
+        relation goes with.
     preset : {"default", "Fu"}, optional
-        Relation and law that are not given: ``"default"`` has the relation of Reddy et al. (2018)
-        for SMC dust, ``"Reddy18-SMC"``, with the SMC law; ``"Fu"`` has ``"Meurer99"`` and
-        Calzetti, as Fu et al. use and dustest 0.1 did.
+        The relation if none is given: ``"Reddy18-SMC"`` of Reddy et al. (2018), or ``"Meurer99"``,
+        which Fu et al. use and dustest 0.1 did.
     beta0_scatter : float, optional
         Standard deviation of the dust-free slope between galaxies, which is included in the
         percentiles together with the error of the slope.
@@ -101,8 +101,8 @@ class MeurerEstimator(DustEstimator):
     registries: ClassVar[dict] = {"relation": IRX_BETA_RELATIONS, "dust_law": DUST_LAWS}
     gives: ClassVar[tuple] = ("A_V", "E_BV", "beta", "A_1600")
     presets: ClassVar[dict] = {
-        "default": {"relation": "Reddy18-SMC", "dust_law": "SMC"},
-        "Fu": {"relation": "Meurer99", "dust_law": "Calzetti"},
+        "default": {"relation": "Reddy18-SMC"},
+        "Fu": {"relation": "Meurer99"},
     }
 
     def __init__(
@@ -161,8 +161,16 @@ class MeurerEstimator(DustEstimator):
         return Estimates(samples, flags, {name: extra[name] for name in self._extra_columns(())})
 
     @property
+    def params_in_use(self):
+        """Parameters by name; the relation that of the preset, the law that of the relation."""
+        found = super().params_in_use
+        if self.dust_law is None:
+            found["dust_law"] = get_relation(found["relation"]).dust_law
+        return found
+
+    @property
     def _relation_and_law(self):
-        """The relation and the dust law, those of the preset if none are given."""
+        """The relation and the dust law."""
         chosen = self.params_in_use
         return get_relation(chosen["relation"]), get_dust_law(chosen["dust_law"])
 

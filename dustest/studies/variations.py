@@ -27,9 +27,7 @@ _LAWS = ("Calzetti", "SMC", "CCM89", "Salim")
 _A_V, _PRIOR = "dust:Av", "dust:Av_prior"
 _LIMITS = 1e-4, 10.0
 """Limits of A_V in fits that do not set them."""
-_RELATIONS = {"Meurer99": "Calzetti", "Takeuchi12": "Calzetti", "Reddy15": "Calzetti"}
-_RELATIONS |= {"Reddy18-SMC": "SMC"}
-"""Relations with the laws that convert their attenuation to A_V."""
+_RELATIONS = ("Meurer99", "Takeuchi12", "Reddy15", "Reddy18-SMC")
 _SLOPE = "UV slope"
 _METHODS = {
     "SED fit": BagpipesEstimator,
@@ -126,8 +124,7 @@ def default_variations(reference, random_state=None):
 
     Notes
     -----
-    The relation of Reddy et al. (2018) for SMC dust is converted to A_V with the SMC law, the
-    others with that of Calzetti.
+    Each relation is converted to A_V with the law that it goes with.
 
     Examples
     --------
@@ -135,7 +132,7 @@ def default_variations(reference, random_state=None):
     >>> from dustest.studies import default_variations
     >>> [name for name, one in default_variations(MeurerEstimator()).items()
     ...  if one.assumption == "IRX-beta relation"]
-    ['Takeuchi12', 'Reddy15', 'Reddy18-SMC']
+    ['Meurer99', 'Takeuchi12', 'Reddy15']
     """
     calibration, against = _calibrations(reference)
     found = _of_fit(reference, against) if isinstance(reference, BagpipesEstimator) else {}
@@ -204,8 +201,8 @@ def _relations(reference, against):
     compared_with = against if slope is reference else _SLOPE
     return {
         name: Variation(
-            "IRX-beta relation", {"relation": name, "dust_law": law}, against=compared_with
+            "IRX-beta relation", {"relation": name, "dust_law": None}, against=compared_with
         )
-        for name, law in _RELATIONS.items()
+        for name in _RELATIONS
         if name != slope.params_in_use["relation"]
     }

@@ -87,7 +87,9 @@ def sed_results():
     """Tabulated fits of three galaxies by six histories and six laws."""
     sample = stored_catalog()[0][:3]
     return {
-        f"{settings}": numbers(BagpipesEstimator(random_state=1, preset="Fu", **settings).estimate(sample))
+        f"{settings}": numbers(
+            BagpipesEstimator(random_state=1, preset="Fu", **settings).estimate(sample)
+        )
         for settings in SED
     }
 
