@@ -105,9 +105,9 @@ class BagpipesEstimator(DustEstimator):
         thousand times slower, see the notes. Only the latter fits spectra: the tables leave them
         out, with a warning.
     dust_law : str, DustLaw, model of dust_extinction, tuple of them or None, optional
-        The law, see `~dustest.physics.get_dust_law`; None for that of the preset. For the names ``"Salim"`` (tilt and bump) and
-        ``"CF00"`` (slope and birth clouds) the shape is free; a law object has a fixed shape.
-        Posteriors of several are averaged. See the notes.
+        The law, see `~dustest.physics.get_dust_law`; None for that of the preset. For the names
+        ``"Salim"`` (tilt and bump) and ``"CF00"`` (slope and birth clouds) the shape is free; a
+        law object has a fixed shape. Posteriors of several are averaged. See the notes.
     sfr_timescale : `~astropy.units.Quantity`, str or float, optional
         Duration over which the star-formation rate is averaged, such as ``100 * u.Myr`` or
         ``"100 Myr"``; a number is in Myr.

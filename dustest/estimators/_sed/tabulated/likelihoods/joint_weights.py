@@ -1,8 +1,8 @@
 """Joint priors of the parameters and quantities of models, as importance weights.
 
 A prior of a free parameter given others replaces its own, so that all other parameters keep
-theirs. `SEDPrior` has those given parameters; the others are here. One of another quantity, such as log sSFR, multiplies the density of the models, and is
-normalised by its mean over the pool.
+theirs. `SEDPrior` has those given parameters; the others are here. One of another quantity, such
+as log sSFR, multiplies the density of the models, and is normalised by its mean over the pool.
 """
 
 from dataclasses import replace
