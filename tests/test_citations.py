@@ -237,8 +237,8 @@ class TestMembers:
 
     def test_unknown_ones_are_gaps(self):
         members = {"mine": {"class": "mine.Mine"}}
-        bibtex = cite(table_of("FusionEstimator", members=members))
-        assert any("no reference is known for the member 'mine'" in one for one in comments(bibtex))
+        lines = comments(cite(table_of("FusionEstimator", members=members)))
+        assert any("no reference is known for the member 'mine'" in line for line in lines)
 
 
 class TestNothing:
