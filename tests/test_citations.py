@@ -18,6 +18,7 @@ from dustest import (
     CNNEstimator,
     Comparison,
     ConstantEstimator,
+    FusionEstimator,
     MeurerEstimator,
     Photometry,
     cite,
@@ -234,6 +235,11 @@ class TestMembers:
         parameters = {name: describe(one) for name, one in members.items()}
         found = keys_of(table_of("FusionEstimator", members=parameters))
         assert found >= {"Shapley1953", "Reddy2015", "Gordon2003", "Lupton1999"}
+
+    def test_those_of_a_file(self, tmp_path):
+        path = tmp_path / "it.model"
+        FusionEstimator.from_pretrained("nircam-3band+photometry").save(path)
+        assert keys_of(path) >= {"Shapley1953", "Chollet2015", "Lupton1999"}
 
     def test_unknown_ones_are_gaps(self):
         members = {"mine": {"class": "mine.Mine"}}
