@@ -277,8 +277,10 @@ class TestContract:
         sample, _ = make_check_sample()
         fused = FusionEstimator.from_pretrained("nircam-3band+photometry")
         fused.random_state = 1
-        table = fused.estimate(sample)
+        table = fused.estimate(sample, draws=64)
         assert np.isfinite(table["A_V"]).all()
+        assert np.isfinite(table["A_V_log_prior"]).all()
+        assert fused.sample_prior(sample, 9)["log_sSFR"].shape == (len(sample), 9)
         assert list(fused.members_) == ["images", "photometry"]
         sample["redshift"][0] = 2.0
         flags = fused.estimate(sample)["flags"]

@@ -20,7 +20,7 @@ from dustest.estimators.run.files.model_file import rebuild, write_model
 __all__ = ["PRETRAINED", "described_members", "read_fusion", "write_fusion"]
 
 PRETRAINED = {
-    "nircam-3band+photometry": "1ba31a0435e3ee44c509031f16c6aa24e2f06158044a40a18e6bbd39ee45a771",
+    "nircam-3band+photometry": "becda06b04facb24097152c7a74199b810bfaad82b88c8ebfdbab3243e7806de",
 }
 """SHA-256 of each file, by the name of the model."""
 
