@@ -6,6 +6,7 @@ from dustest.estimators._cnn.training.augmentation import (
     augment_paper,
     balance_weights,
 )
+from dustest.estimators._fusion.fusion_file import described_members
 from dustest.estimators.run.files.model_file import read_model
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "PRETRAINED",
     "augment_paper",
     "balance_weights",
+    "described_members",
     "pretrained_file",
     "read_model",
 ]

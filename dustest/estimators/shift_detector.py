@@ -19,7 +19,7 @@ from dustest.estimators._cnn.shift.learning import Galaxies, learn_detection
 from dustest.estimators._cnn.shift.sample_test import compare_with_training
 from dustest.estimators.non_galaxies import COLOUR_BANDS, find_non_galaxies
 from dustest.estimators.run.batch import make_batch
-from dustest.estimators.run.files.model_file import read_model, write_model
+from dustest.estimators.run.files.model_file import rebuild, write_model
 
 __all__ = ["ShiftDetector"]
 
@@ -259,12 +259,8 @@ class ShiftDetector(BaseEstimator):
             If there is no such file, it is damaged, or it has no detector.
         """
         kinds = (cls.__name__, "CNNEstimator")
-        manifest, arrays = read_model(path, kind=kinds, sha256=sha256)
-        try:
-            detection, _ = detector_of(manifest, arrays)
-        except (InputError, KeyError, TypeError) as error:
-            msg = f"{path} is refused as a detector: {error!s:.300}"
-            raise ReadError(msg) from error
+        known = {"kind": kinds, "sha256": sha256, "called": "a detector"}
+        detection, _ = rebuild(path, detector_of, **known)
         if detection is None:
             msg = f"{path} has networks without a detector: fit one, see ShiftDetector.fit"
             raise ReadError(msg)
