@@ -1,5 +1,7 @@
 """Forecast of the accuracy of SED fits in some bands, from mocks of the prior of the fits."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from astropy import units as u
 from astropy.table import QTable, vstack
@@ -120,7 +122,7 @@ def forecast(
     errors = flux_errors(depths, every)
     n_mocks = check_whole(n_mocks, "n_mocks", minimum=_LEAST_MOCKS)
     rng = as_generator(random_state)
-    fit = _prepared(estimator, targets, rng)
+    fit = _prepared(estimator, targets, every, rng)
     reference = _reference_band(magnitude_band, sets, errors)
     limits = _magnitude_limits(magnitude, errors[every.index(reference)])
     models = fit.draw_models(_N_MODELS, every, redshift, random_state=rng)
@@ -139,8 +141,8 @@ def forecast(
     return Forecast(sets, vstack(mocks), reference, limits, flux_err)
 
 
-def _prepared(estimator, targets, rng):
-    """The fit with its targets and seed."""
+def _prepared(estimator, targets, every, rng):
+    """The fit with its targets, its seed, and the floors of the bands of the forecast."""
     fit = BagpipesEstimator() if estimator is None else estimator
     if not isinstance(fit, BagpipesEstimator) or fit.engine != "tabulated":
         msg = (
@@ -157,6 +159,9 @@ def _prepared(estimator, targets, rng):
     names = (targets,) if isinstance(targets, str) else tuple(targets)
     seed = int(rng.integers(_LARGEST_SEED))
     changes = {"targets": names, "extra": (), "escalate": False, "zero_points": None}
+    if isinstance(fit.error_floor, Mapping):
+        floors = fit.error_floor.items()
+        changes["error_floor"] = {k: floor for k, floor in floors if get_band(k).name in every}
     return clone(fit).set_params(**changes, random_state=seed)
 
 

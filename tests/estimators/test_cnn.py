@@ -745,7 +745,7 @@ class TestRefusals:
         ("parameters", "sentence"),
         [
             ({"bands": "F277W"}, "bands of CNNEstimator must be a list or tuple"),
-            ({"bands": []}, "bands of CNNEstimator must be a list or tuple"),
+            ({"bands": []}, "bands must name at least one band of images unless context='flux'"),
             ({"bands": ["F277W", "F277W"]}, "bands of CNNEstimator must be a list or tuple"),
             ({"bands": [1, 2]}, "bands of CNNEstimator must be a list or tuple"),
             ({"bands": ["F115W"]}, "must have cutouts in at least one of the bands F115W"),

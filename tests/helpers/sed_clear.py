@@ -77,7 +77,7 @@ def models_of_pools():
     engine = TabulatedEngine(setup)
     maker = engine._maker(7.0, BANDS[7.0])
     pool = engine._pool_of(maker)
-    index = np.sort(np.random.default_rng(1).permutation(len(pool.flux))[:300])
+    index = np.sort(np.random.default_rng(1).permutation(len(pool.flux))[:1000])
     taken = pool.take(index)
     values = maker.prior.transform(taken.cube)
     plain = ModelMaker(settings(), 7.0, band_light(settings(), BANDS[7.0]))
