@@ -33,7 +33,10 @@ __all__ = ["infer_population"]
 _MOST_QUANTITIES = 3
 _LEAST_GALAXIES = 10
 _LEAST_DRAWS = 100
-_N_DENSITIES = 600
+_N_PRIORS = 6
+"""Bootstrap samples of the prior draws, whose errors are part of those of the population."""
+_N_DENSITIES = 100
+"""Densities for each of them."""
 _PERCENTILES = (16.0, 50.0, 84.0)
 
 
@@ -103,7 +106,8 @@ def infer_population(
     evidence for other shapes, it is normal. How far it may deviate is averaged over, and so is
     an excess in the first bin, for galaxies without dust, if A_V (or another single quantity that
     is not negative) is inferred. The posterior is sampled by Hamiltonian Monte Carlo. Bands
-    include the errors of single galaxies and their number, not those of a wrong calibration.
+    include the errors of single galaxies, their number and the number of prior draws (by a
+    bootstrap), not those of a wrong calibration.
 
     A trend multiplies the density of each galaxy by an exponential of the standardised latent
     value times the standardised covariate, so that the mean depends linearly on the
@@ -172,17 +176,20 @@ def _infer(estimator, sample, names, prior, rng, options):
     bins = make_bins(draws, priors)
     selection = options["selection"]
     of_bins = None if selection is None else detection_probability(selection, bins)
-    fractions = prior_fractions_of(bins, priors)
-    smooth = SmoothPrior(bins.shape)
-    likelihoods = galaxy_likelihoods(bins, draws, fractions, smooth.low_modes())
     covariates = {name: values[used] for name, values in covariates.items()}
-    fit = _Fit(bins, smooth, *likelihoods, covariates)
-    sampled = fit.sample(rng)
-    detected = fit.averaged(sampled)
-    assigned = fit.assigned(sampled)
-    of_posterior = fit.likelihood * fractions.mean(axis=0)
-    weight = np.divide(
-        assigned, of_posterior, out=np.zeros_like(assigned), where=of_posterior > 0.0
+    smooth = SmoothPrior(bins.shape)
+    results = []
+    for _ in range(_N_PRIORS):
+        fractions = prior_fractions_of(bins, priors, rng)
+        likelihoods = galaxy_likelihoods(bins, draws, fractions, smooth.low_modes())
+        results.append(_Fit(bins, smooth, *likelihoods, covariates).result(fractions, rng))
+    detected, atom, slopes = (
+        np.concatenate([getattr(one, name) for one in results])
+        for name in ("detected", "atom", "slopes")
+    )
+    assigned, weight, of_atom, acceptance = (
+        np.mean([getattr(one, name) for one in results], axis=0)
+        for name in ("assigned", "weight", "atom_probability", "acceptance")
     )
     percentiles = {name: _percentiles(bins, assigned, name) for name in names}
     posteriors, ess = _posteriors(found, used, bins, weight, percentiles, rng)
@@ -192,17 +199,17 @@ def _infer(estimator, sample, names, prior, rng, options):
         bins=bins,
         probability=probability,
         posteriors=posteriors,
-        atom=sampled.atom,
-        atom_probability=sampled.atom_probability,
-        trends=fit.trends(sampled),
-        unconstrained=unconstrained(bins, sampled, detected, assigned, of_bins, ess < LEAST_ESS),
+        atom=atom,
+        atom_probability=float(of_atom),
+        trends=_trends(names, covariates, slopes),
+        unconstrained=unconstrained(bins, of_atom, detected, assigned, of_bins, ess < LEAST_ESS),
         meta={
             "method": "infer_population",
             "version": installed_version("dustest"),
             "estimator": found.name,
             "n_galaxies": int(np.count_nonzero(used)),
             "selection": selection is not None,
-            "acceptance": sampled.acceptance,
+            "acceptance": float(acceptance),
         },
     )
 
@@ -324,25 +331,62 @@ class _Fit:
             total += of_each / of_each.sum(axis=1, keepdims=True)
         return total / len(sampled.probability)
 
-    def trends(self, sampled):
-        """Slopes of the means of quantities with covariates."""
-        rows = []
+    def slopes(self, sampled):
+        """Changes of means of quantities with covariates, shape (n_draws, n_pairs)."""
+        slopes = np.empty(sampled.trend.shape)
         for number, (name, other) in enumerate(self.pairs):
             values, tilt = self.bins.of_each(name), self.tilt[:, number]
-            mean = sampled.probability @ values
             covariance = sampled.probability @ (values * tilt)
-            covariance -= mean * (sampled.probability @ tilt)
-            slope = sampled.trend[:, number] * covariance / self.covariates[other].std()
-            rows.append(
-                {
-                    "quantity": name,
-                    "covariate": other,
-                    "slope": float(slope.mean()),
-                    "slope_err": float(slope.std()),
-                }
-            )
-        names = ("quantity", "covariate", "slope", "slope_err")
-        return QTable(rows) if rows else QTable(names=names, dtype=(str, str, float, float))
+            covariance -= (sampled.probability @ values) * (sampled.probability @ tilt)
+            slopes[:, number] = sampled.trend[:, number] * covariance
+            slopes[:, number] /= self.covariates[other].std()
+        return slopes
+
+    def result(self, fractions, rng):
+        """Draws of densities, and what follows for the galaxies."""
+        sampled = self.sample(rng)
+        assigned = self.assigned(sampled)
+        of_posterior = self.likelihood * fractions.mean(axis=0)
+        return _Result(
+            detected=self.averaged(sampled),
+            assigned=assigned,
+            weight=np.divide(
+                assigned, of_posterior, out=np.zeros_like(assigned), where=of_posterior > 0.0
+            ),
+            slopes=self.slopes(sampled),
+            atom=sampled.atom,
+            atom_probability=sampled.atom_probability,
+            acceptance=sampled.acceptance,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Result:
+    """Densities averaged over galaxies, probabilities of bins and weights of draws of galaxies."""
+
+    detected: np.ndarray
+    assigned: np.ndarray
+    weight: np.ndarray
+    slopes: np.ndarray
+    atom: np.ndarray
+    atom_probability: float
+    acceptance: float
+
+
+def _trends(names, covariates, slopes):
+    """Table of the slopes of quantities with covariates, from draws of each pair."""
+    pairs = [(name, other) for name in names for other in covariates]
+    rows = [
+        {
+            "quantity": name,
+            "covariate": other,
+            "slope": float(slopes[:, number].mean()),
+            "slope_err": float(slopes[:, number].std()),
+        }
+        for number, (name, other) in enumerate(pairs)
+    ]
+    columns = ("quantity", "covariate", "slope", "slope_err")
+    return QTable(rows) if rows else QTable(names=columns, dtype=(str, str, float, float))
 
 
 def _percentiles(bins, assigned, name):
