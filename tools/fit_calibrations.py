@@ -2,8 +2,10 @@
 
 Run with ``python tools/fit_calibrations.py SETS --surveys JADES-deep CEERS --estimators bagpipes
 meurer``, where SETS are folders of sets that ``tools/draw_fusion_sets.py`` drew, of population
-0.2. Galaxies of the kind ``default`` are used. In half of them, up to half of the bands are
-dropped at random, but four are left. ``--galaxies`` limits the number from each set.
+0.2. Galaxies of both kinds are used, ``default`` and ``heavy``: a calibration with those of the
+default kind alone, few of which are massive or dusty, covered 57 % of the A_V of heavy ones at 68 %,
+and no weights of its draws mended that. In half of the galaxies, up to half of the bands are
+dropped at random, but four are left. ``--galaxies`` limits the number of each kind from each set.
 
 Estimates are kept in ``--work``, 512 galaxies a file, so that an interrupted run resumes.
 Calibrations are written into ``dustest/resources``, with their SHA-256 in ``calibrations.json``.
@@ -34,7 +36,9 @@ from dustest.estimators.run.summary import Summary
 RESOURCES = Path(__file__).resolve().parents[1] / "dustest" / "resources"
 SEEDS = {"JADES-deep": 192011, "CEERS": 192012, "estimates": 192200, "calibration": 192300}
 """Seeds of the bands that are dropped, by survey, plus 3 for every further set; and others."""
-POPULATION = "0.2"
+KINDS = {"default": 0, "heavy": 100}
+"""Kinds of galaxies, and what is added to the seeds of their bands."""
+POPULATION = "0.2 (default and heavy)"
 FEWEST_BANDS = 4
 CHUNK = 512
 N_DRAWS = 128
@@ -61,9 +65,11 @@ def main(arguments=None):
                 file = f"{name}-{survey}-{label}"
                 parts = []
                 for number, folder in enumerate(options.sets):
-                    light = galaxies(folder, survey, SEEDS[survey] + 3 * number)
-                    light = [table[: options.galaxies] for table in light]
-                    parts += estimates(method, *light, options.work / file / folder.name)
+                    for kind, shift in KINDS.items():
+                        light = galaxies(folder, kind, survey, SEEDS[survey] + 3 * number + shift)
+                        light = [table[: options.galaxies] for table in light]
+                        kept = options.work / file / f"{folder.name}-{kind}"
+                        parts += estimates(method, *light, kept)
                 recalibration, n = learn(parts)
                 card = {
                     "survey": survey,
@@ -109,15 +115,15 @@ def part(method, sample, truth, names):
     }
 
 
-def galaxies(folder, survey, seed):
-    """Photometry and truth of the galaxies of a set, with bands dropped at random."""
+def galaxies(folder, kind, survey, seed):
+    """Photometry and truth of galaxies of one kind of a set, with bands dropped at random."""
     sys.path.insert(0, str(Path(__file__).resolve().parent))
     from draw_fusion_sets import read_set
 
     def is_used(column):
         return not column.startswith("cutout")
 
-    sample, truth = read_set(folder, kinds=["default"], surveys=[survey], columns=is_used)
+    sample, truth = read_set(folder, kinds=[kind], surveys=[survey], columns=is_used)
     return drop_bands(sample, seed), truth
 
 

@@ -1,8 +1,10 @@
 """`infer_population`: distributions of a sample from the posteriors of all its galaxies."""
 
+import json
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from hashlib import blake2b
 from numbers import Integral
 
 import numpy as np
@@ -14,6 +16,7 @@ from dustest.data.containers.results import DustTable
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.files.paths import installed_version
 from dustest.data.flags import FLAGS
+from dustest.data.identity.describe import describe
 from dustest.data.identity.seeds import as_generator
 from dustest.data.messages import shown
 from dustest.data.quantities import QUANTITIES, check_quantity, percentile_columns
@@ -33,11 +36,12 @@ __all__ = ["infer_population"]
 _MOST_QUANTITIES = 3
 _LEAST_GALAXIES = 10
 _LEAST_DRAWS = 100
-_N_PRIORS = 6
+_N_PRIORS = 8
 """Bootstrap samples of the prior draws, whose errors are part of those of the population."""
-_N_DENSITIES = 100
+_N_DENSITIES = 75
 """Densities for each of them."""
 _PERCENTILES = (16.0, 50.0, 84.0)
+_SEED_LIMIT = 2**62
 
 
 def infer_population(
@@ -80,7 +84,8 @@ def infer_population(
     n_draws : int, optional
         Draws from the posterior of each galaxy, at least 100.
     random_state : int, Generator or None, optional
-        Seed.
+        Seed. ``meta["random_seed"]`` of the result gives it again, also of one of several
+        estimators.
 
     Returns
     -------
@@ -140,21 +145,44 @@ def infer_population(
     >>> abs(mean.value - 0.5) < 3 * mean.err, width.value < 0.25
     (True, True)
     """
-    names = _checked_quantities(quantities)
+    options = _Options(_checked_quantities(quantities), trend, selection, prior, n_draws)
     check_number(n_draws, "n_draws", _LEAST_DRAWS, kind=Integral)
-    rng = as_generator(random_state)
-    options = {"trend": trend, "selection": selection, "n_draws": int(n_draws)}
+    seed = _seed_of(random_state)
     if isinstance(estimator, Mapping) and not is_draws(estimator):
         if not estimator:
             msg = "estimator must have at least one estimator, got an empty dictionary"
             raise InputError(msg)
         return PopulationSet(
-            {
-                str(name): _infer(one, sample, names, prior, rng, options)
-                for name, one in estimator.items()
-            }
+            {str(name): _infer(one, sample, options, seed) for name, one in estimator.items()}
         )
-    return _infer(estimator, sample, names, prior, rng, options)
+    return _infer(estimator, sample, options, seed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Options:
+    """Arguments of `infer_population` other than galaxies and seed."""
+
+    quantities: tuple
+    trend: object
+    selection: object
+    prior: object
+    n_draws: int
+
+    def describe(self, estimator):
+        """These arguments and the estimator as JSON; draws are described by a digest."""
+        given = {item.name: getattr(self, item.name) for item in fields(self)}
+        given["estimator"] = estimator
+        return json.dumps(
+            {name: describe(value, name) for name, value in given.items()}, sort_keys=True
+        )
+
+
+def _seed_of(random_state):
+    """A seed that gives the same result again: the one given, or a new one."""
+    if isinstance(random_state, Integral) and not isinstance(random_state, bool):
+        as_generator(random_state)
+        return int(random_state)
+    return int(as_generator(random_state).integers(_SEED_LIMIT))
 
 
 def _checked_quantities(quantities):
@@ -166,15 +194,16 @@ def _checked_quantities(quantities):
     return tuple(check_quantity(name).name for name in names)
 
 
-def _infer(estimator, sample, names, prior, rng, options):
+def _infer(estimator, sample, options, seed):
     """Population as one estimator sees it."""
-    found = gather(estimator, sample, names, prior, options["n_draws"], rng)
-    covariates = _covariates(options["trend"], found)
+    rng, names = np.random.default_rng(seed), options.quantities
+    found = gather(estimator, sample, names, options.prior, options.n_draws, rng)
+    covariates = _covariates(options.trend, found)
     used = _usable(found, names, covariates)
     draws = {name: found.draws[name][used] for name in names}
     priors = {name: found.prior[name][used] for name in names}
     bins = make_bins(draws, priors)
-    selection = options["selection"]
+    selection = options.selection
     of_bins = None if selection is None else detection_probability(selection, bins)
     covariates = {name: values[used] for name, values in covariates.items()}
     smooth = SmoothPrior(bins.shape)
@@ -192,7 +221,19 @@ def _infer(estimator, sample, names, prior, rng, options):
         for name in ("assigned", "weight", "atom_probability", "acceptance")
     )
     percentiles = {name: _percentiles(bins, assigned, name) for name in names}
+    meta = {
+        "method": "infer_population",
+        "version": installed_version("dustest"),
+        "estimator": found.name,
+        "random_seed": seed,
+        "arguments": options.describe(estimator),
+        "data": _digest({"posterior": found.draws, "prior": found.prior}),
+        "n_galaxies": int(np.count_nonzero(used)),
+        "selection": selection is not None,
+        "acceptance": float(acceptance),
+    }
     posteriors, ess = _posteriors(found, used, bins, weight, percentiles, rng)
+    posteriors.meta.update(meta | {"uncertainty": "posterior", "prior": "population"})
     probability = detected if of_bins is None else detected / of_bins
     probability /= probability.sum(axis=1, keepdims=True)
     return InferredPopulation(
@@ -203,15 +244,14 @@ def _infer(estimator, sample, names, prior, rng, options):
         atom_probability=float(of_atom),
         trends=_trends(names, covariates, slopes),
         unconstrained=unconstrained(bins, of_atom, detected, assigned, of_bins, ess < LEAST_ESS),
-        meta={
-            "method": "infer_population",
-            "version": installed_version("dustest"),
-            "estimator": found.name,
-            "n_galaxies": int(np.count_nonzero(used)),
-            "selection": selection is not None,
-            "acceptance": float(acceptance),
-        },
+        meta=meta,
     )
+
+
+def _digest(arrays):
+    """Digest of arrays in hexadecimal, which shows whether two results have the same draws."""
+    text = json.dumps(describe(arrays, "draws"), sort_keys=True)
+    return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _covariates(trend, found):
@@ -440,6 +480,5 @@ def _posteriors(found, used, bins, weight, percentiles, rng):
         columns,
         flags=flags,
         extra=extra | {"under_ess": n_effective},
-        meta={"estimator": found.name, "uncertainty": "posterior", "prior": "population"},
     )
     return table, ess
