@@ -36,10 +36,9 @@ __all__ = ["infer_population"]
 _MOST_QUANTITIES = 3
 _LEAST_GALAXIES = 10
 _LEAST_DRAWS = 100
+_N_DENSITIES = 600
 _N_PRIORS = 8
 """Bootstrap samples of the prior draws, whose errors are part of those of the population."""
-_N_DENSITIES = 75
-"""Densities for each of them."""
 _PERCENTILES = (16.0, 50.0, 84.0)
 _SEED_LIMIT = 2**62
 
@@ -111,8 +110,8 @@ def infer_population(
     evidence for other shapes, it is normal. How far it may deviate is averaged over, and so is
     an excess in the first bin, for galaxies without dust, if A_V (or another single quantity that
     is not negative) is inferred. The posterior is sampled by Hamiltonian Monte Carlo. Bands
-    include the errors of single galaxies, their number and the number of prior draws (by a
-    bootstrap), not those of a wrong calibration.
+    include the errors of single galaxies, their number and that of prior draws (by a Bayesian
+    bootstrap, unless the prior is a distribution), not those of a wrong calibration.
 
     A trend multiplies the density of each galaxy by an exponential of the standardised latent
     value times the standardised covariate, so that the mean depends linearly on the
@@ -207,11 +206,12 @@ def _infer(estimator, sample, options, seed):
     of_bins = None if selection is None else detection_probability(selection, bins)
     covariates = {name: values[used] for name, values in covariates.items()}
     smooth = SmoothPrior(bins.shape)
-    results = []
-    for _ in range(_N_PRIORS):
-        fractions = prior_fractions_of(bins, priors, rng)
+    results, n_priors = [], 1 if found.exact else _N_PRIORS
+    for _ in range(n_priors):
+        fractions = prior_fractions_of(bins, priors, None if found.exact else rng)
         likelihoods = galaxy_likelihoods(bins, draws, fractions, smooth.low_modes())
-        results.append(_Fit(bins, smooth, *likelihoods, covariates).result(fractions, rng))
+        fit = _Fit(bins, smooth, *likelihoods, covariates)
+        results.append(fit.result(fractions, _N_DENSITIES // n_priors, rng))
     detected, atom, slopes = (
         np.concatenate([getattr(one, name) for one in results])
         for name in ("detected", "atom", "slopes")
@@ -330,14 +330,14 @@ class _Fit:
         columns = [(one - one.mean()) / max(one.std(), 1e-12) for one in columns]
         return np.stack(columns, axis=1) if columns else np.empty((len(self.likelihood), 0))
 
-    def sample(self, rng):
+    def sample(self, n_draws, rng):
         """Draws of densities."""
         atom = len(self.bins.names) == 1 and self.bins.begins_at_zero(self.bins.names[0])
         return sample_densities(
             self.likelihood,
             self.relative_prior,
             self.prior,
-            _N_DENSITIES,
+            n_draws,
             rng,
             atom=atom,
             tilt=self.tilt,
@@ -382,9 +382,9 @@ class _Fit:
             slopes[:, number] /= self.covariates[other].std()
         return slopes
 
-    def result(self, fractions, rng):
+    def result(self, fractions, n_draws, rng):
         """Draws of densities, and what follows for the galaxies."""
-        sampled = self.sample(rng)
+        sampled = self.sample(n_draws, rng)
         assigned = self.assigned(sampled)
         of_posterior = self.likelihood * fractions.mean(axis=0)
         return _Result(
