@@ -37,8 +37,8 @@ _MOST_QUANTITIES = 3
 _LEAST_GALAXIES = 10
 _LEAST_DRAWS = 100
 _N_DENSITIES = 600
-_N_PRIORS = 8
-"""Bootstrap samples of the prior draws, whose errors are part of those of the population."""
+_N_PRIORS = 9
+"""Priors from draws: of all, and of bootstrap samples, whose scatter is an error."""
 _PERCENTILES = (16.0, 50.0, 84.0)
 _SEED_LIMIT = 2**62
 
@@ -207,14 +207,15 @@ def _infer(estimator, sample, options, seed):
     covariates = {name: values[used] for name, values in covariates.items()}
     smooth = SmoothPrior(bins.shape)
     results, n_priors = [], 1 if found.exact else _N_PRIORS
-    for _ in range(n_priors):
-        fractions = prior_fractions_of(bins, priors, None if found.exact else rng)
+    # The first prior is that of all draws; others have the weights of a bootstrap.
+    for source in [None, *[rng] * (n_priors - 1)]:
+        fractions = prior_fractions_of(bins, priors, source)
         likelihoods = galaxy_likelihoods(bins, draws, fractions, smooth.low_modes())
         fit = _Fit(bins, smooth, *likelihoods, covariates)
         results.append(fit.result(fractions, _N_DENSITIES // n_priors, rng))
-    detected, atom, slopes = (
-        np.concatenate([getattr(one, name) for one in results])
-        for name in ("detected", "atom", "slopes")
+    detected = _centred([one.detected for one in results])
+    atom, slopes = (
+        np.concatenate([getattr(one, name) for one in results]) for name in ("atom", "slopes")
     )
     assigned, weight, of_atom, acceptance = (
         np.mean([getattr(one, name) for one in results], axis=0)
@@ -246,6 +247,21 @@ def _infer(estimator, sample, options, seed):
         unconstrained=unconstrained(bins, of_atom, detected, assigned, of_bins, ess < LEAST_ESS),
         meta=meta,
     )
+
+
+def _centred(densities):
+    """All draws of densities, of bootstrap samples too, around those of the first.
+
+    Each is an ndarray of shape (n_draws, n_cells). The mean of the bootstrap samples differs from
+    that of the first by their noise, which would count twice.
+    """
+    first, *others = densities
+    if not others:
+        return first
+    mean = np.mean([one.mean(axis=0) for one in others], axis=0)
+    ratio = np.divide(first.mean(axis=0), mean, out=np.zeros_like(mean), where=mean > 0.0)
+    centred = np.concatenate([first, *(one * ratio for one in others)])
+    return centred / centred.sum(axis=1, keepdims=True)
 
 
 def _digest(arrays):

@@ -27,8 +27,8 @@ _TILT = 1.0
 _N_NEWTON = 40
 _N_RAKING = 5
 _DAMPING = (1e-6, 1e12)
-_CONVERGED = 0.01
-"""Gain of the log posterior density of a step, below which a fit has converged."""
+_CONVERGED = 0.001
+"""Change of the log posterior density by a step, below which a fit has converged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -336,22 +336,22 @@ def tilted(shares, n_draws, start, modes):
     best = np.zeros((len(shares), n_modes))
     fitted, value = _tilt(best, log_start, shares, n_draws, modes)
     damping = np.ones(len(shares))
+    rows = np.arange(len(shares))
     for _ in range(_N_NEWTON):
-        first = fitted @ modes
-        second = (fitted @ products).reshape(-1, n_modes, n_modes)
-        curvature = n_draws[:, None, None] * (second - first[:, :, None] * first[:, None, :])
-        curvature += (1.0 + damping[:, None, None]) * np.eye(n_modes)
-        gradient = n_draws[:, None] * (shares @ modes - first) - best
-        proposed = best + np.linalg.solve(curvature, gradient[..., None])[..., 0]
-        new, new_value = _tilt(proposed, log_start, shares, n_draws, modes)
-        gain = new_value - value
+        first = fitted[rows] @ modes
+        second = (fitted[rows] @ products).reshape(-1, n_modes, n_modes)
+        curvature = n_draws[rows, None, None] * (second - first[:, :, None] * first[:, None, :])
+        curvature += (1.0 + damping[rows, None, None]) * np.eye(n_modes)
+        gradient = n_draws[rows, None] * (shares[rows] @ modes - first) - best[rows]
+        proposed = best[rows] + np.linalg.solve(curvature, gradient[..., None])[..., 0]
+        new, new_value = _tilt(proposed, log_start[rows], shares[rows], n_draws[rows], modes)
+        gain = new_value - value[rows]
         better = gain >= 0.0
-        best, fitted = (
-            np.where(better[:, None], *pair) for pair in ((proposed, best), (new, fitted))
-        )
-        value = np.where(better, new_value, value)
-        damping = np.clip(np.where(better, 0.2, 8.0) * damping, *_DAMPING)
-        if np.all(better & (gain < _CONVERGED)):
+        taken = rows[better]
+        best[taken], fitted[taken], value[taken] = proposed[better], new[better], new_value[better]
+        damping[rows] = np.clip(np.where(better, 0.2, 8.0) * damping[rows], *_DAMPING)
+        rows = rows[np.abs(gain) > _CONVERGED]
+        if not rows.size:
             break
     return fitted
 
