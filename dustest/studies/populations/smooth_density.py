@@ -29,7 +29,7 @@ _TREND_SCALE = 3.0
 _LEAST_WEIGHT = 0.01
 """Smallest posterior probability of an amplitude that is sampled."""
 _N_CHAINS = 8
-_WARM_UP = 30
+_WARM_UP = 10
 _N_STEPS = 6
 _STEP = (0.06, 0.5)
 _LEAST_CURVATURE = 0.5
