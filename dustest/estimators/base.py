@@ -547,6 +547,28 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             )
             raise InputError(msg)
 
+    def has_point(self, point):
+        """Whether the estimator has a point estimate, for `predict` and `estimate`.
+
+        Parameters
+        ----------
+        point : {"median", "mean", "best"}
+            The point estimate.
+
+        Returns
+        -------
+        answer : bool
+            False for the best fit of methods that do not fit models, or are calibrated.
+
+        Examples
+        --------
+        >>> from dustest import BagpipesEstimator, MeurerEstimator
+        >>> BagpipesEstimator().has_point("best"), MeurerEstimator().has_point("best")
+        (True, False)
+        """
+        is_fit = self.has_best_fit and self._recalibration is None
+        return point in POINTS and (point != "best" or is_fit)
+
     def _checked_points(self, points):
         """Names of point estimates that the method can give, besides the median."""
         listed = (points,) if isinstance(points, str) else points
@@ -561,9 +583,13 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         """Raise an error for anything but a point estimate that the method can give."""
         if point not in POINTS:
             raise InputError(not_one_of(name, point, POINTS))
-        if point != "best" or (self.has_best_fit and self._recalibration is None):
+        if self.has_point(point):
             return
-        reason = "which corrects draws, not the best fit" if self.has_best_fit else "which has no best fit"
+        reason = (
+            "which corrects draws, not the best fit"
+            if self.has_best_fit
+            else "which has no best fit"
+        )
         msg = (
             f"{name} must be 'median' or 'mean' for {type(self).__name__}, {reason}, got {point!r}"
         )

@@ -519,7 +519,10 @@ class TestPoints:
 
     @pytest.mark.parametrize(
         ("quantity", "message"),
-        [("A_V", "must give 3 rows for 'the best A_V'"), ("E_BV", "must give samples of its best")],
+        [
+            ("A_V", "must give 3 rows for 'the best A_V'"),
+            ("E_BV", "must give samples of its best"),
+        ],
     )
     def test_malformed_best_fits_are_the_authors_error(self, quantity, message):
         with pytest.raises(InputError, match=message):

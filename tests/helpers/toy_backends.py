@@ -95,9 +95,7 @@ class Unfitting(Fitted):
         self.random_state = random_state
 
     def _estimate(self, batch):
-        return Estimates(
-            {"A_V": batch.flux[:, 0]}, best={self.quantity: np.zeros(len(batch) + 1)}
-        )
+        return Estimates({"A_V": batch.flux[:, 0]}, best={self.quantity: np.zeros(len(batch) + 1)})
 
 
 class Forgetful(Modelled):

@@ -72,7 +72,9 @@ def checked_estimates(estimates, declared, n_rows, name, parameters=None):
         raise InputError(msg)
     without_draws = sorted(set(estimates.best) - set(estimates.samples))
     if without_draws:
-        msg = f"{name}._estimate must give samples of its best {', '.join(without_draws)}, got none"
+        msg = (
+            f"{name}._estimate must give samples of its best {', '.join(without_draws)}, got none"
+        )
         raise InputError(msg)
     quantities = {*core_quantities(), *estimates.samples}
     columns = {column for one in quantities for column in (one, *percentile_columns(one))}

@@ -13,13 +13,13 @@ __all__ = ["BENCHMARKS", "register_benchmark"]
 
 _WIDE = ("F090W", "F115W", "F150W", "F200W", "F277W", "F356W", "F444W")
 _HEAVY = {"log_mass": [8.0, 11.0], "mass_function": {"tilt": 0.5}}
-_N_CORRUPTED = 400
+_N_CORRUPTED = 300
 
 _DEFAULT = BenchmarkSet(
     "default",
     "Galaxies of the default population with S/N of 5 or more in an image.",
     201001,
-    2400,
+    2000,
 )
 BENCHMARKS = Registry(
     "benchmark",
@@ -30,14 +30,14 @@ BENCHMARKS = Registry(
             "heavy",
             "Galaxies of 1e8 to 1e11 Msun, more of them heavy, with S/N of 5 or more in an image.",
             201002,
-            1200,
+            700,
             settings=_HEAVY,
         ),
         BenchmarkSet(
             "faint",
             "Galaxies of the default population with S/N of 2 to 5 in the best image.",
             201003,
-            1600,
+            1200,
             snr_min=2.0,
             snr_max=SNR_MIN,
         ),
@@ -45,7 +45,7 @@ BENCHMARKS = Registry(
             "all data",
             "Heavy galaxies with images in seven bands and spectra of the NIRSpec prism.",
             201004,
-            500,
+            300,
             settings=_HEAVY,
             bands=_WIDE,
             spectra=True,

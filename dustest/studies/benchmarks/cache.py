@@ -1,4 +1,4 @@
-"""Files of the benchmark in the user's cache folder, named after everything that they depend on."""
+"""Files of the benchmark in the user's cache folder, named after what they depend on."""
 
 import json
 from hashlib import blake2b

@@ -11,16 +11,14 @@ from dustest.data.errors import InputError, ReadError
 from dustest.data.files.paths import check_writable, replacing
 from dustest.data.messages import not_one_of
 from dustest.data.quantities import QUANTITIES
-from dustest.studies.benchmarks.scoring import BASELINE, SCORE_COLUMNS, SCORED
+from dustest.studies.benchmarks.scoring import SCORE_COLUMNS, SCORED
 
 __all__ = ["BenchmarkCard"]
 
 _KIND, _SCHEMA = "dustest benchmark card", 1
 _SUFFIX = ".json"
-_DIGITS = 4
 _SPEED = {"seconds": float, "galaxies_per_second": float, "n_jobs": int, "ess": float}
 _SPEED |= {"ess_400": float}
-_FLAG = "flag_"
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +109,7 @@ class BenchmarkCard:
         if quantity not in SCORED:
             raise InputError(not_one_of("quantity", quantity, list(SCORED)))
         scores = self.scores
-        names = np.asarray(scores["quantity"], str), np.asarray(scores["point"], str)
+        names = [np.asarray(scores[name], str) for name in ("quantity", "point")]
         found = scores[(names[0] == quantity) & (names[1] == point)]
         found.sort("mae")
         return found
@@ -154,9 +152,7 @@ class BenchmarkCard:
             If it is no such card.
         """
         try:
-            if (card["kind"], card["schema"]) != (_KIND, _SCHEMA):
-                msg = f"{card['kind']!r}, schema {card['schema']!r}"
-                raise ValueError(msg)
+            _check_kind(card["kind"], card["schema"])
             rows = [
                 {name: kind(_number(row[name])) for name, kind in SCORE_COLUMNS.items()}
                 for row in card["metrics"]
@@ -280,11 +276,13 @@ class BenchmarkCard:
     def _point_cells(self, quantity):
         """MAE and bias of the three point estimates, for methods with more than the median."""
         scores, rows = self.scores, []
-        names = np.asarray(scores["method"], str), np.asarray(scores["quantity"], str)
+        names = [np.asarray(scores[name], str) for name in ("method", "quantity")]
         for method in self.methods:
             found = scores[(names[0] == method) & (names[1] == quantity)]
             if len(found) > 1:
-                rows += [(method, one["point"], *_texts(one, quantity, _OF_POINT)) for one in found]
+                rows += [
+                    (method, one["point"], *_texts(one, quantity, _OF_POINT)) for one in found
+                ]
         heads = ("method", "point", *(_HEADS[name] for name in _OF_POINT))
         return [heads, *rows]
 
@@ -342,18 +340,23 @@ def _markdown(cells):
 
 
 def _plain(value):
-    """JSON types of nested dicts: rounded numbers, and None for unknown ones."""
+    """JSON types of nested dicts: None for unknown numbers."""
     if isinstance(value, dict):
         return {key: _plain(part) for key, part in value.items()}
-    if isinstance(value, float):
-        return round(value, _DIGITS) if np.isfinite(value) else None
-    return value
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _unplain(method):
     """Numbers of a method from JSON types."""
     speed = {name: kind(_number(method["speed"][name])) for name, kind in _SPEED.items()}
     return {"about": method["about"], "speed": speed, "flags": dict(method["flags"])}
+
+
+def _check_kind(kind, schema):
+    """Raise an error for anything but a card of this version."""
+    if (kind, schema) != (_KIND, _SCHEMA):
+        msg = f"{kind!r}, schema {schema!r}"
+        raise ValueError(msg)
 
 
 def _number(value):

@@ -1,8 +1,8 @@
 """Runs of methods on the galaxies of a benchmark, with their speed, kept on disc."""
 
+import hashlib
 import json
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 from dustest.data.containers.results import DustTable
 from dustest.data.errors import InputError
 from dustest.data.files.paths import replacing
-from dustest.data.identity.describe import describe
+from dustest.data.identity.describe import class_path, describe
 from dustest.data.kinds import find_column
 from dustest.studies.benchmarks.cache import digest_of, digest_of_table, package_versions
 
@@ -76,17 +76,24 @@ def run_method(method, sample, folder, *, n_jobs=None, progress=None):
     path = _path(method, seen, folder, options)
     if path is None:
         return _as_run(method, *_timed(method, seen, options))
-    with suppress(OSError, ValueError, KeyError):
-        return _as_run(method, DustTable.read(path), _read_speed(path))
+    speed = _kept_speed(path)
+    if speed is None:
+        _compute(method, seen, path, options)
+        speed = _kept_speed(path)
+    return _as_run(method, DustTable.read(path), speed)
+
+
+def _compute(method, sample, path, options):
+    """Run a method, or resume a run, and write its results, speed and digest."""
     path.unlink(missing_ok=True)
-    store = Path(f"{path}.sqlite")
-    is_new = not store.exists()
-    table, speed = _timed(method, seen, options | {"output": path, "resume": True})
+    is_new = not Path(f"{path}.sqlite").exists()
+    _, speed = _timed(method, sample, options | {"output": path, "resume": True})
+    if not is_new:
+        speed["seconds"] = None
     with replacing(_speed_file(path)) as partial:
-        partial.write_text(json.dumps(speed if is_new else speed | {"seconds": None}))
+        partial.write_text(json.dumps(speed | {"digest": _file_digest(path)}))
     for file in path.parent.glob(f"{path.name}.sqlite*"):
         file.unlink()
-    return _as_run(method, table, _read_speed(path))
 
 
 def _seen_by(method, sample):
@@ -98,11 +105,8 @@ def _seen_by(method, sample):
 
 
 def _points_of(method):
-    """Point estimates besides the median."""
-    for points in (("mean", "best"), ("mean",)):
-        with suppress(InputError):
-            return method._checked_points(points)
-    return ()
+    """Point estimates besides the median that a method has."""
+    return tuple(point for point in ("mean", "best") if method.has_point(point))
 
 
 def _path(method, sample, folder, options):
@@ -128,7 +132,7 @@ def _as_run(method, table, speed):
     """Results with the description of the method."""
     names = ("estimator", "version", "params", "uncertainty", "model_hash", "packages")
     about = {name: table.meta[name] for name in names if name in table.meta}
-    about["class"] = f"{type(method).__module__}.{type(method).__qualname__}"
+    about["class"] = class_path(type(method))
     seconds = np.nan if speed["seconds"] is None else speed["seconds"]
     return MethodRun(table, about, speed | {"seconds": seconds})
 
@@ -138,6 +142,17 @@ def _speed_file(path):
     return path.with_suffix(".speed.json")
 
 
-def _read_speed(path):
-    """Speed of a run."""
-    return json.loads(_speed_file(path).read_text(encoding="utf-8"))
+def _kept_speed(path):
+    """Speed of a run whose results are on disc; None if there are none, or they are damaged."""
+    try:
+        kept = json.loads(_speed_file(path).read_text(encoding="utf-8"))
+        is_whole = kept.pop("digest") == _file_digest(path)
+    except (OSError, ValueError, KeyError, AttributeError):
+        return None
+    return kept if is_whole else None
+
+
+def _file_digest(path):
+    """Digest of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -15,6 +15,7 @@ BASELINE = "baseline"
 SCORED = ("A_V", "log_sSFR", "log_mass")
 """Quantities that are scored."""
 _NEAR_ZERO = 0.05
+_DIGITS = 6
 _TEXT = ("method", "quantity", "point")
 _POINTS = {"median": "{}", "mean": "{}_mean", "best": "{}_best"}
 _OF_POINTS = ("mae", "mae_err", "ratio", "ratio_err", "bias", "bias_err", "rmse", "r2", "low")
@@ -84,7 +85,10 @@ def score_baseline(galaxies):
         table[name] = np.full(n, np.median(used))
         table[f"{name}_draws"] = np.broadcast_to(np.sort(used), (n, len(used)))
         if unit is not None:
-            table[name], table[f"{name}_draws"] = table[name] << unit, table[f"{name}_draws"] << unit
+            table[name], table[f"{name}_draws"] = (
+                table[name] << unit,
+                table[f"{name}_draws"] << unit,
+            )
     return score_method(BASELINE, table, galaxies)
 
 
@@ -153,4 +157,5 @@ def _posterior(truth, table, quantity):
 def _with_blanks(row):
     """A row with all columns, as plain numbers."""
     found = {name: row.get(name, np.nan) for name in SCORE_COLUMNS}
-    return {name: kind(found[name]) for name, kind in SCORE_COLUMNS.items()}
+    plain = {name: kind(found[name]) for name, kind in SCORE_COLUMNS.items()}
+    return {k: round(v, _DIGITS) if isinstance(v, float) else v for k, v in plain.items()}

@@ -145,7 +145,16 @@ class BenchmarkSet(Benchmark):
 
     def _simulation(self):
         """What the simulated galaxies depend on."""
-        ignored = ("name", "description", "snr_min", "snr_max", "corruption", "most", "version", "class")
+        ignored = (
+            "name",
+            "description",
+            "snr_min",
+            "snr_max",
+            "corruption",
+            "most",
+            "version",
+            "class",
+        )
         return {name: value for name, value in describe(self).items() if name not in ignored}
 
     def _simulator(self):
