@@ -339,6 +339,7 @@ class BagpipesEstimator(DustEstimator):
     packages: ClassVar[tuple] = ("bagpipes", "nautilus-sampler")
     without_effect: ClassVar[tuple] = ("n_live", "resolution", "timeout", "zero_points")
     references: ClassVar[tuple] = ("Draine2007", "Inoue2014")
+    has_best_fit: ClassVar[bool] = True
     registries: ClassVar[dict] = {
         "sfh": HISTORIES,
         "dust_law": DUST_LAWS,
@@ -699,6 +700,7 @@ class BagpipesEstimator(DustEstimator):
             self._columns(batch.bands).values(rows, self._settings()),
             self._parameter_draws(rows),
             fitted_data(batch),
+            self._best(rows),
         )
 
     @property
@@ -739,6 +741,12 @@ class BagpipesEstimator(DustEstimator):
         blank = dict.fromkeys(names, _NO_DRAWS)
         draws = [blank if row is None else parameter_draws(names, row[1], numbers) for row in rows]
         return {name: np.array([one[name] for one in draws]) for name in names}
+
+    def _best(self, rows):
+        """Quantities of the most likely models; NaN for galaxies without a posterior."""
+        names = [name for name in self._wanted if name in DRAWN]
+        found = [{} if row is None else row[1].best_values for row in rows]
+        return {name: np.array([one.get(name, np.nan) for one in found]) for name in names}
 
     def _samples(self, rows):
         """Draws of the requested quantities; NaN for galaxies without a posterior."""
