@@ -196,7 +196,8 @@ def by_ratio(name, table, sample, truth):
     ratio = highest(sample)
     for wanted, (low, high) in RATIOS.items():
         rows = np.flatnonzero((ratio >= low) & (ratio < high))
-        yield score(name, f"SNR {wanted} ({low:g} to {high:g})", table[rows], sample[rows], truth[rows])
+        group = f"SNR {wanted} ({low:g} to {high:g})"
+        yield score(name, group, table[rows], sample[rows], truth[rows])
 
 
 def estimates(estimator, sample, folder):

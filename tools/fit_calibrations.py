@@ -5,7 +5,8 @@ meurer``, where SETS are folders of sets that ``tools/draw_fusion_sets.py`` drew
 0.2. Galaxies of both kinds are used, ``default`` and ``heavy``: a calibration with those of the
 default kind alone, few of which are massive or dusty, covered 57 % of the A_V of heavy ones at
 68 %, and no weights of its draws mended that. In half of the galaxies, up to half of the bands
-are dropped at random, but four are left. ``--galaxies`` limits the number of each kind from each set.
+are dropped at random, but four are left. ``--galaxies`` limits the number of each kind from each
+set.
 
 Estimates are kept in ``--work``, 512 galaxies a file, so that an interrupted run resumes.
 Calibrations are written into ``dustest/resources``, with their SHA-256 in ``calibrations.json``.

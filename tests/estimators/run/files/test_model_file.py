@@ -67,7 +67,7 @@ class TestRebuild:
 
         write_small(tmp_path / "small.model")
         with pytest.raises(
-            ReadError, match="is refused as a toy: it does not fit together, .*one"
+            ReadError, match=r"is refused as a toy: it does not fit together, .*one"
         ):
             rebuild(tmp_path / "small.model", build, kind=KIND, called="a toy")
 
