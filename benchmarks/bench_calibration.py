@@ -196,7 +196,9 @@ def by_ratio(name, table, sample, truth):
     ratio = highest(sample)
     for wanted, (low, high) in RATIOS.items():
         rows = np.flatnonzero((ratio >= low) & (ratio < high))
-        yield score(name, f"SNR {wanted} ({low:g} to {high:g})", table[rows], sample[rows], truth[rows])
+        label = f"SNR {wanted} ({low:g} to {high:g})"
+        if rows.size:
+            yield score(name, label, table[rows], sample[rows], truth[rows])
 
 
 def estimates(estimator, sample, folder):

@@ -2,9 +2,9 @@
 
 Run with ``python tools/fit_calibrations.py SETS --surveys JADES-deep CEERS --estimators bagpipes
 meurer``, where SETS are folders of sets that ``tools/draw_fusion_sets.py`` drew, of population
-0.2. Galaxies of both kinds are used, ``default`` and ``heavy``: a calibration with those of the
-default kind alone, few of which are massive or dusty, covered 57 % of the A_V of heavy ones at 68 %,
-and no weights of its draws mended that. In half of the galaxies, up to half of the bands are
+0.2. Galaxies of both kinds are used, ``default`` and ``heavy``: 68 % intervals by a calibration
+with the default kind alone, of which few are massive or dusty, covered 57 % of the heavy ones, and
+no weights of its draws mended that. In half of the galaxies, up to half of the bands are
 dropped at random, but four are left. ``--galaxies`` limits the number of each kind from each set.
 
 Estimates are kept in ``--work``, 512 galaxies a file, so that an interrupted run resumes.
