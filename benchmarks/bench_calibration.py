@@ -196,8 +196,9 @@ def by_ratio(name, table, sample, truth):
     ratio = highest(sample)
     for wanted, (low, high) in RATIOS.items():
         rows = np.flatnonzero((ratio >= low) & (ratio < high))
-        group = f"SNR {wanted} ({low:g} to {high:g})"
-        yield score(name, group, table[rows], sample[rows], truth[rows])
+        label = f"SNR {wanted} ({low:g} to {high:g})"
+        if rows.size:
+            yield score(name, label, table[rows], sample[rows], truth[rows])
 
 
 def estimates(estimator, sample, folder):

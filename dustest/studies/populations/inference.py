@@ -206,13 +206,14 @@ def _infer(estimator, sample, options, seed):
     of_bins = None if selection is None else detection_probability(selection, bins)
     covariates = {name: values[used] for name, values in covariates.items()}
     smooth = SmoothPrior(bins.shape)
-    results, n_priors = [], 1 if found.exact else _N_PRIORS
+    results, n_priors, modes = [], 1 if found.exact else _N_PRIORS, None
     # The first prior is that of all draws; others have the weights of a bootstrap.
     for source in [None, *[rng] * (n_priors - 1)]:
         fractions = prior_fractions_of(bins, priors, source)
         likelihoods = galaxy_likelihoods(bins, draws, fractions, smooth.low_modes())
         fit = _Fit(bins, smooth, *likelihoods, covariates)
-        results.append(fit.result(fractions, _N_DENSITIES // n_priors, rng))
+        results.append(fit.result(fractions, _N_DENSITIES // n_priors, rng, modes))
+        modes = results[0].modes
     detected = _centred([one.detected for one in results])
     atom, slopes = (
         np.concatenate([getattr(one, name) for one in results]) for name in ("atom", "slopes")
@@ -346,7 +347,7 @@ class _Fit:
         columns = [(one - one.mean()) / max(one.std(), 1e-12) for one in columns]
         return np.stack(columns, axis=1) if columns else np.empty((len(self.likelihood), 0))
 
-    def sample(self, n_draws, rng):
+    def sample(self, n_draws, rng, modes):
         """Draws of densities."""
         atom = len(self.bins.names) == 1 and self.bins.begins_at_zero(self.bins.names[0])
         return sample_densities(
@@ -358,6 +359,7 @@ class _Fit:
             atom=atom,
             tilt=self.tilt,
             covariate=self.standardised,
+            modes=modes,
         )
 
     def _factors(self, trend):
@@ -398,9 +400,9 @@ class _Fit:
             slopes[:, number] /= self.covariates[other].std()
         return slopes
 
-    def result(self, fractions, n_draws, rng):
+    def result(self, fractions, n_draws, rng, modes):
         """Draws of densities, and what follows for the galaxies."""
-        sampled = self.sample(n_draws, rng)
+        sampled = self.sample(n_draws, rng, modes)
         assigned = self.assigned(sampled)
         of_posterior = self.likelihood * fractions.mean(axis=0)
         return _Result(
@@ -413,6 +415,7 @@ class _Fit:
             atom=sampled.atom,
             atom_probability=sampled.atom_probability,
             acceptance=sampled.acceptance,
+            modes=sampled.modes,
         )
 
 
@@ -427,6 +430,7 @@ class _Result:
     atom: np.ndarray
     atom_probability: float
     acceptance: float
+    modes: dict
 
 
 def _trends(names, covariates, slopes):
