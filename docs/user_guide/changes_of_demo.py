@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 from astropy.table import Table
 
-LIMITS = {"SED fit": (-0.1, 2.0), "UV slope": (-1.5, 2.0)}
+LIMITS = {"SED fit": (-0.05, 1.3), "UV slope": (-1.3, 1.3)}
 
 
 def figure():

@@ -90,7 +90,7 @@ class MeurerEstimator(DustEstimator):
     >>> table = MeurerEstimator().estimate(galaxies)
     >>> print(table["A_V", "A_V_p16", "A_V_p84", "beta"].to_pandas().round(2).to_string())
         A_V  A_V_p16  A_V_p84  beta
-    0  0.41     0.09     0.74 -1.71
+    0  0.22     0.12     0.32 -1.71
     """
 
     requires: ClassVar[tuple] = (("flux", "spectrum"), "redshift")
