@@ -1,12 +1,12 @@
 """All methods that come with dustest on all sets of the standard benchmark, for the user guide.
 
 Run with ``python benchmarks/bench_methods.py``. It writes ``benchmark_scores.csv`` and
-``benchmark_runs.csv`` into ``docs/user_guide``, from which the pages of the guide make their tables
-and figure. Simulations and results are kept in ``--folder``, and an interrupted run resumes. With
-``--sets`` only these sets are run, and the rows of others stay as they are.
+``benchmark_runs.csv`` into ``docs/user_guide``, from which the guide makes its tables and figure.
+Simulations and results are kept in ``--folder``, and an interrupted run resumes. With ``--sets``
+only these sets are run, and the rows of others stay as they are.
 
-On sets whose corruption changes images alone, only methods that see images run: those of the others
-are the same as for the same galaxies without it, which are in the rows ``default, first 300``.
+On sets whose corruption changes images alone, only methods that see images run: the results of
+others are those for the same galaxies without it, in the rows ``default, first 300``.
 SED fits run on these sets with their defaults only, as they take most of the time.
 """
 

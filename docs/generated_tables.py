@@ -258,8 +258,10 @@ def _point_rows(scores):
         found = _select(scores, set=name, quantity="A_V")
         several = {row["method"] for row in found if row["point"] == "mean"}
         rows += [
-            (name, row["method"], row["point"])
-            + tuple(_cell(row, score) for score in ("mae", "rmse", "bias", "low"))
+            (
+                *(name, row["method"], row["point"]),
+                *(_cell(row, score) for score in ("mae", "rmse", "bias", "low")),
+            )
             for row in found
             if row["method"] in several
         ]
