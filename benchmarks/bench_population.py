@@ -160,7 +160,8 @@ def show(rows):
             f"{size['width']:.3f}, error {mean['width_err']:.3f}; above {mean['above']:+.3f}; "
             f"covered {mean['mean_covered']:.2f} {mean['width_covered']:.2f} "
             f"{mean['above_covered']:.2f}, density {mean['density_covered']:.2f}; medians "
-            f"{mean['medians']:+.3f}; ratio {mean['mae'] / mean['mae_before']:.3f}; {mean['seconds']:.1f} s"
+            f"{mean['medians']:+.3f}; ratio {mean['mae'] / mean['mae_before']:.3f}; "
+            f"{mean['seconds']:.1f} s"
         )
 
 

@@ -173,7 +173,6 @@ class TestPriorsOfGalaxies:
         assert population.mean().value == pytest.approx(measured.mean(), abs=0.04)
         assert population.width().value == pytest.approx(deconvolved(measured), abs=0.06)
 
-
     def test_noise_of_few_prior_draws_is_an_error(self, measured):
         """All galaxies share a prior of which 100 or 20,000 draws are known."""
         draws = {"log_sSFR": normal_draws(measured[:100], ERROR)}
@@ -357,9 +356,7 @@ class TestEstimators:
         assert len(both) == 2
         assert list(both.table()["name"]) == ["a", "b"]
         assert both.table()["mean"][1] == both["b"].mean().value
-        alone = infer_population(
-            WithPrior(), features, random_state=both["b"].meta["random_seed"]
-        )
+        alone = infer_population(WithPrior(), features, random_state=both["b"].meta["random_seed"])
         assert alone.mean() == both["b"].mean()
         ax = both.plot()
         assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "b"]
