@@ -279,7 +279,7 @@ def sample_densities(
             smooth, atoms, trend = target.unpack(drawn)
             parts.append((_with_atom(smooth, atoms).T, atoms, trend.T))
     probability, atoms, trend = (np.concatenate(part) for part in zip(*parts, strict=True))
-    of_atom = float(sum(one for (with_atom, _), one in zip(keys, weight, strict=True) if with_atom))
+    of_atom = float(weight @ [with_atom for with_atom, _ in keys])
     sampled = {key: mode for key, (mode, *_), one in zip(keys, found, kept, strict=True) if one}
     return DensityDraws(probability, atoms, trend, of_atom, float(accepted), sampled)
 
@@ -292,7 +292,7 @@ def _with_atom(smooth, atom):
 
 
 def _modes(targets, starts):
-    """Modes with their curvature and evidence; searches without a start begin at the one before."""
+    """Modes with their curvature and evidence, searched from starts or the mode before."""
     found, before = [], None
     for target, start in zip(targets, starts, strict=True):
         found.append(_mode(target, before if start is None else start))
