@@ -128,13 +128,13 @@ class FusionEstimator(DustEstimator):
     ``OUT_OF_DOMAIN``, ``NOT_A_GALAXY``, ``REDSHIFT_OUT_OF_RANGE``, ``EDGE`` and ``BAD_PIXELS`` of
     any member are kept.
 
-    A product describes each likelihood as a Gaussian in normal scores of the prior, the Gaussian
-    deviates of ranks among draws from it. The prior is the mean of those of the members. Members
-    that use the same photometry err in the same direction, and would count twice. Each likelihood
-    is therefore raised to a power [2]_, under which the truth of the galaxies of ``fit`` is most
-    probable: 1 for a member whose errors are independent of those of others, less for members
-    that share theirs, and 0 for one that adds nothing. Every subset of the members has its own
-    powers. With 500 galaxies or more, intervals are then corrected as by `calibrate`.
+    A product describes posteriors and priors as Gaussians in normal scores, the Gaussian deviates
+    of ranks among draws from the priors. The one prior is the geometric mean of those of the
+    members. Members that use the same photometry err in the same direction, and would count twice.
+    Each likelihood is therefore raised to a power [2]_, under which the truth of the galaxies of
+    ``fit`` is most probable: 1 for a member whose errors are independent of those of others, less
+    for members that share theirs, and 0 for one that adds nothing. Every subset of the members has
+    its own powers. With 500 galaxies or more, intervals are then corrected as by `calibrate`.
 
     The prior of the result, see `sample_prior`, is the mean of its posteriors over the galaxies of
     `calibrate`, or else of ``fit``, given redshift and signal-to-noise ratio.
