@@ -549,8 +549,12 @@ class FusionEstimator(DustEstimator):
         if prior is None:
             msg = "the fusion has no record of its prior: give fit the truth of all targets"
             raise InputError(msg)
-        seeds = make_batch(sample).seeded(self._base_seed(random_state)).seed
-        return prior.sample(_redshift(sample), self._log_snr(sample), int(n_samples), seeds)
+        seed, parts = self._base_seed(random_state), []
+        for start in range(0, len(sample), _ROWS_AT_ONCE):
+            part = sample[start : start + _ROWS_AT_ONCE]
+            seeds = make_batch(part).seeded(seed).seed
+            parts.append(prior.sample(_redshift(part), self._log_snr(part), int(n_samples), seeds))
+        return {name: np.concatenate([one[name] for one in parts]) for name in prior.targets}
 
     @property
     def _prior_statement(self):
