@@ -27,6 +27,7 @@ from dustest.estimators._cnn.settings import TARGETS
 from dustest.estimators._fusion.density import Density, general_columns, redshift_of
 from dustest.estimators._fusion.fusion_file import (
     PRETRAINED,
+    described_members,
     read_fusion,
     write_fusion,
 )
@@ -202,6 +203,11 @@ class FusionEstimator(DustEstimator):
                 cited.use(*Photometry.references)
             else:
                 cited.gaps.append(f"no reference is known for the member {name!r}")
+
+    @staticmethod
+    def _described_members(records):
+        """Classes of the members of a file, and parameters on which references depend."""
+        return described_members(records)
 
     # ---- members ------------------------------------------------------------------------
 
