@@ -1,31 +1,68 @@
-"""Measure combinations of images and photometry beside each alone, on the same test galaxies.
+"""One table of all methods and of their combinations, on the same test galaxies.
 
 Run with ``python benchmarks/bench_fusion.py --sets SETS --folder FOLDER``, with the folders of
-``tools/draw_fusion_sets.py`` and ``tools/train_fusion.py``. Methods are the shipped network of
-three bands, the models that are in the folder, and the product of the likelihoods of images and
-photometry. A table has, for each set of galaxies (S/N >= 5, ``default`` and ``heavy``) and
-quantity, MAE over that of the median of the truth, bias, coverage of 68 and 90 % intervals and
-CRPS; another one the relative change of MAE and CRPS against the best method without fusion, with
-the error of a paired bootstrap over galaxies. Draws are kept in the folder.
+``tools/draw_fusion_sets.py`` and ``tools/train_fusion.py``; the folder ``tools`` must be on
+``PYTHONPATH``. Methods are, by group:
+
+* ``slopes``: slopes with the settings of the paper, the defaults, and calibrations: the shipped
+  one and one on the galaxies of ``calibration*``;
+* ``sed``: fits with three laws and two priors of A_V, all with lognormal histories, and the
+  defaults, uncalibrated and calibrated, for a fixed subset of 2,000 default and 1,000 heavy
+  galaxies;
+* ``networks``: the shipped networks of one and three bands, uncalibrated on these galaxies and
+  calibrated by them; and the models ``images``, ``photometry`` and ``joint`` of the folder, which
+  learned the same galaxies as the fusion;
+* ``fusions``: the learned fusion of the folder, or else the shipped one, and the product of the
+  likelihoods of images and photometry.
+
+``fusion-metrics.ecsv`` has, for each set of galaxies (S/N >= 5, ``default``, ``heavy`` and
+``all``) and quantity, MAE, its ratio to that of the median of the truth (the baseline), bias,
+coverage of 68 and 90 % intervals and CRPS. ``fusion-changes.ecsv`` has the relative change of MAE
+and CRPS from every other method to each fusion, on the galaxies of the other method, with the
+error of a paired bootstrap over galaxies; the closest other method is marked.
+
+Draws of each method and part of a set are kept in the folder, under the digest of settings and
+learned content of the method: an interrupted run resumes, and a run after a change of one method
+computes that method again. ``--groups`` chooses groups, and ``--tests`` sets.
 """
 
 import argparse
 import hashlib
+import json
+import sys
+import time
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from astropy.table import QTable, vstack
-from draw_fusion_sets import read_set, stack_samples
+from draw_fusion_sets import KINDS, SURVEYS, read_set, stack_samples
 
-from dustest import CNNEstimator, FusionEstimator
+from dustest import (
+    BagpipesEstimator,
+    CalibratedEstimator,
+    CNNEstimator,
+    FusionEstimator,
+    MeurerEstimator,
+)
 
 QUANTITIES = ("A_V", "log_sSFR")
+GROUPS = ("networks", "fusions", "slopes", "sed")
+FUSIONS = ("fusion", "product")
 N_DRAWS = 128
-SEED = 193090
+SEED = 203090
 N_BOOTSTRAP = 400
-FUSIONS = ("joint", "fusion", "product")
-"""Methods that use both images and photometry."""
 CALIBRATION = ("calibration", "calibration-2")
+SED_SUBSET = {"default": 2000, "heavy": 1000}
+"""Galaxies of each kind with SED fits, chosen at random from those of all test sets."""
+CALIBRATE_SED = 3000
+"""Galaxies with SED fits for a calibration."""
+LAWS = ("Calzetti", "SMC", "Salim")
+PRIORS = {
+    "log10": {},
+    "flat": {"dust:Av": (0.0, 4.0), "dust:Av_prior": "uniform"},
+}
+SHIPPED_CALIBRATION = "JADES-deep"
 
 
 def main(arguments=None):
@@ -33,63 +70,236 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", type=Path, required=True)
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--tests", nargs="+", default=["test-1"])
+    parser.add_argument("--tests", nargs="+", default=["test-1", "test-2", "test-3"])
+    parser.add_argument("--groups", nargs="+", default=list(GROUPS), choices=GROUPS)
     options = parser.parse_args(arguments)
-    sample, truth = read(options.sets, options.tests)
-    methods = load(options)
-    draws = {name: drawn(name, one, sample, options.folder) for name, one in methods.items()}
-    kinds = np.asarray(sample["kind"]).astype(str)
+    options.tests = [name for name in options.tests if (options.sets / name).is_dir()]
+    truth = about(options)
+    subset = chosen(truth)
+    found = {}
+    for group in options.groups:
+        for name, (make, rows) in METHODS[group](options).items():
+            found[name] = drawn(name, make, options, subset if rows else None)
     rows, changes = [], []
     for kind in ("default", "heavy", "all"):
-        chosen = (kinds == kind) | (kind == "all")
+        of_kind = (truth["kind"] == kind) | (kind == "all")
         for quantity in QUANTITIES:
-            true = np.asarray(truth[quantity], float)[chosen]
+            label = {"set": kind, "quantity": quantity}
             errors = {}
-            for name, found in draws.items():
-                one = found[quantity][chosen]
-                errors[name] = absolute_and_crps(one, true)
-                rows.append({"set": kind, "quantity": quantity, "method": name})
-                rows[-1] |= figures(one, true, *errors[name])
-            changes += compare(errors, {"set": kind, "quantity": quantity})
+            true = truth[quantity]
+            rows.append(label | {"method": "baseline"} | baseline(true[of_kind]))
+            for name, draws in found.items():
+                known = of_kind & np.isfinite(draws[quantity]).all(axis=1)
+                if known.any():
+                    one = draws[quantity][known]
+                    errors[name] = np.full((2, len(true)), np.nan)
+                    errors[name][:, known] = absolute_and_crps(one, true[known])
+                    figure = figures(one, true[known], *errors[name][:, known])
+                    rows.append(label | {"method": name} | figure)
+            changes += compare(errors, label)
     for name, records in {"metrics": rows, "changes": changes}.items():
-        table = QTable(rows=records)
-        table.write(options.folder / f"fusion-{name}.ecsv", overwrite=True)
-        table.pprint_all()
+        if records:
+            table = QTable(rows=records)
+            table.meta = {"tests": options.tests, "seed": SEED}
+            table.write(options.folder / f"fusion-{name}.ecsv", overwrite=True)
+            table.pprint_all()
 
 
-def read(folder, names):
-    """Galaxies of some sets, and their truth."""
-    pairs = [read_set(folder / name) for name in names if (folder / name).is_dir()]
+# ---- galaxies ---------------------------------------------------------------------------
+
+
+def parts_of(options):
+    """Sets and surveys that are read one after the other."""
+    return [(name, survey) for name in options.tests for survey in SURVEYS]
+
+
+@lru_cache
+def read_light(folder, part):
+    """Galaxies, without stamps, and truth of a part."""
+    name, survey = part
+    return read_set(folder / name, surveys=[survey], columns=_is_light)
+
+
+def _is_light(column):
+    """Whether a column is no stamp."""
+    return not column.startswith("cutout")
+
+
+def about(options):
+    """Truth, kind and identifiers of all test galaxies, part by part."""
+    parts = []
+    for part in parts_of(options):
+        sample, truth = read_light(options.sets, part)
+        columns = {name: np.asarray(truth[name], dtype=float) for name in QUANTITIES}
+        names = {name: np.asarray(sample[name]).astype(str) for name in ("id", "kind")}
+        parts.append(columns | names | {"part": np.full(len(sample), "/".join(part))})
+    return {name: np.concatenate([one[name] for one in parts]) for name in parts[0]}
+
+
+def chosen(truth):
+    """Whether a galaxy has SED fits."""
+    rng, keep = np.random.default_rng(SEED), np.zeros(len(truth["id"]), dtype=bool)
+    order = np.argsort([hashlib.blake2b(one.encode()).hexdigest() for one in truth["id"]])
+    for kind, n in SED_SUBSET.items():
+        rows = order[truth["kind"][order] == kind]
+        keep[rng.permutation(rows)[:n]] = True
+    return keep
+
+
+def calibration(options, *, images):
+    """Galaxies and truth of the calibration sets that are there."""
+    names = [name for name in CALIBRATION if (options.sets / name).is_dir()]
+    columns = None if images else _is_light
+    pairs = [read_set(options.sets / name, columns=columns) for name in names]
     samples, truths = zip(*pairs, strict=True)
     return stack_samples(list(samples)), vstack(list(truths), metadata_conflicts="silent")
 
 
-def load(options):
-    """Methods by name."""
-    found = {"shipped images": CNNEstimator.from_pretrained("nircam-3band")}
-    for name in ("images", "photometry", "joint"):
-        path = options.folder / f"{name}.model"
-        if path.exists():
-            found[name] = CNNEstimator.load(path)
-    if (options.folder / "fusion.model").exists():
-        found["fusion"] = FusionEstimator.load(options.folder / "fusion.model")
-    alone = {"images": found.get("images", found["shipped images"])}
-    if "photometry" in found:
-        alone["photometry"] = found["photometry"]
-        product = FusionEstimator(alone, QUANTITIES, method="product")
-        found["product"] = product.fit(*read(options.sets, CALIBRATION))
+# ---- methods ----------------------------------------------------------------------------
+
+
+def networks(options):
+    """Trained networks."""
+    one, three = (CNNEstimator.from_pretrained(f"nircam-{n}band") for n in (1, 3))
+    found = {"network, 1 band": one, "network, 3 bands": three}
+    found |= {f"{name}, calibrated": calibrated(options, cnn) for name, cnn in found.items()}
+    labels = {
+        "images": "network, 3 bands, trained further",
+        "photometry": "network, photometry",
+        "joint": "network, images and photometry",
+    }
+    for name, label in labels.items():
+        if (options.folder / f"{name}.model").exists():
+            found[label] = CNNEstimator.load(options.folder / f"{name}.model")
+    return {name: (one, False) for name, one in found.items()}
+
+
+def fusions(options):
+    """The learned fusion and the product."""
+    path = options.folder / "fusion.model"
+    fused = FusionEstimator.load(path) if path.exists() else FusionEstimator.from_pretrained()
+    found = {"fusion": (fused, False)}
+    path = options.folder / "photometry.model"
+    if path.exists():
+        members = {"images": CNNEstimator.from_pretrained("nircam-3band")}
+        members["photometry"] = CNNEstimator.load(path)
+        product = FusionEstimator(members, QUANTITIES, method="product", random_state=SEED)
+        found["product"] = (product.fit(*calibration(options, images=True)), False)
     return found
 
 
-def drawn(name, method, sample, folder):
-    """Draws of a method, kept in a file of this method and these galaxies."""
-    ids = "".join(np.asarray(sample["id"]).astype(str)) + method._model_hash()
-    digest = hashlib.blake2b(ids.encode(), digest_size=8).hexdigest()
-    path = folder / f"draws-{name.replace(' ', '-')}-{digest}.npz"
-    if not path.exists():
-        found = method.sample_posterior(sample, N_DRAWS, random_state=SEED)
-        np.savez(path, **{name: found[name].astype("f4") for name in QUANTITIES})
-    return dict(np.load(path))
+def slopes(options):
+    """Slopes of the photometry."""
+    paper = MeurerEstimator("Meurer99", method="photometry", dust_law="Calzetti")
+    default = MeurerEstimator(method="photometry")
+    shipped = MeurerEstimator(method="photometry", calibration=SHIPPED_CALIBRATION)
+    return {
+        "slope, Meurer+99, Calzetti": (paper, False),
+        "slope, default": (default, False),
+        "slope, default, shipped calibration": (shipped, False),
+        "slope, default, calibrated": (calibrated(options, default, images=False), False),
+    }
+
+
+def sed_fits(options):
+    """SED fits."""
+    targets = {"targets": QUANTITIES, "random_state": SEED}
+    found = {
+        f"SED, {law}, {name} prior": BagpipesEstimator(
+            "lognormal", dust_law=law, priors=given, **targets
+        )
+        for law in LAWS
+        for name, given in PRIORS.items()
+    }
+    default = BagpipesEstimator(**targets)
+    found["SED, default"] = default
+    found["SED, default, shipped calibration"] = BagpipesEstimator(
+        calibration=SHIPPED_CALIBRATION, **targets
+    )
+    found["SED, default, calibrated"] = calibrated(
+        options, default, images=False, n_galaxies=CALIBRATE_SED
+    )
+    return {name: (one, True) for name, one in found.items()}
+
+
+METHODS = {"networks": networks, "fusions": fusions, "slopes": slopes, "sed": sed_fits}
+
+
+class Calibrated:
+    """A calibration that is learned only if its draws are not there yet."""
+
+    def __init__(self, options, estimator, images, n_galaxies):
+        self.options, self.estimator, self.images = options, estimator, images
+        self.n_galaxies = n_galaxies
+
+    def identity(self):
+        """What the calibration depends on."""
+        names = [name for name in CALIBRATION if (self.options.sets / name).is_dir()]
+        sets = {name: KINDS[name].seed for name in names}
+        return {"calibrated": identity(self.estimator), "sets": sets, "n": self.n_galaxies}
+
+    def fitted(self):
+        """Learn it (CalibratedEstimator)."""
+        sample, truth = calibration(self.options, images=self.images)
+        if self.n_galaxies is not None and len(sample) > self.n_galaxies:
+            rng = np.random.default_rng(SEED)
+            rows = np.sort(rng.choice(len(sample), self.n_galaxies, replace=False))
+            sample, truth = sample[rows], truth[rows]
+        self.estimator.targets = QUANTITIES
+        return CalibratedEstimator(self.estimator, random_state=SEED).fit(sample, truth)
+
+
+def calibrated(options, estimator, *, images=True, n_galaxies=None):
+    """Calibrate an estimator by the calibration sets, when it is needed."""
+    return Calibrated(options, estimator, images, n_galaxies)
+
+
+def identity(method):
+    """What the draws of a method depend on, in JSON types."""
+    if isinstance(method, Calibrated):
+        return method.identity()
+    known = method._provenance(0)
+    ignored = ("version", "packages")
+    return {name: str(value) for name, value in known.items() if name not in ignored}
+
+
+def drawn(name, method, options, subset):
+    """Draws of a method for all test galaxies, NaN without, kept in a file for each part."""
+    key = json.dumps([identity(method), N_DRAWS, SEED], sort_keys=True)
+    first, parts, fitted = 0, [], None
+    for part in parts_of(options):
+        light, _ = read_light(options.sets, part)
+        n = len(light)
+        rows = np.ones(n, dtype=bool) if subset is None else subset[first : first + n]
+        first += n
+        ids = "".join(np.asarray(light["id"]).astype(str)[rows])
+        digest = hashlib.blake2b((key + ids).encode(), digest_size=8).hexdigest()
+        label = "".join(one for one in name if one.isalnum())
+        path = options.folder / f"draws-{label}-{'-'.join(part)}-{digest}.npz"
+        if not path.exists():
+            if fitted is None:
+                fitted = method.fitted() if isinstance(method, Calibrated) else method
+            needs = any("cutout" in group for group in fitted.required_data)
+            sample = read_set(options.sets / part[0], surveys=part[1:])[0] if needs else light
+            start = time.perf_counter()
+            found = fitted.sample_posterior(sample[rows], N_DRAWS, random_state=SEED)
+            speed = rows.sum() / (time.perf_counter() - start)
+            sys.stdout.write(f"{name}, {'/'.join(part)}: {rows.sum()}, {speed:.1f} galaxies/s\n")
+            sys.stdout.flush()
+            blank = np.full((int(rows.sum()), N_DRAWS), np.nan)
+            arrays = {one: found.get(one, blank).astype("f4") for one in QUANTITIES}
+            partial = path.with_suffix(".partial.npz")
+            np.savez(partial, **arrays)
+            partial.rename(path)
+        kept = np.load(path)
+        full = {one: np.full((n, N_DRAWS), np.nan, dtype="f4") for one in QUANTITIES}
+        for one, values in full.items():
+            values[rows] = kept[one]
+        parts.append(full)
+    return {one: np.concatenate([part[one] for part in parts]) for one in QUANTITIES}
+
+
+# ---- figures ----------------------------------------------------------------------------
 
 
 def absolute_and_crps(draws, true):
@@ -101,6 +311,20 @@ def absolute_and_crps(draws, true):
     weights = 2.0 * np.arange(1, n + 1) - n - 1.0
     spread = ordered @ weights / (n * (n - 1.0))
     return np.abs(np.median(draws, axis=1) - true), apart - spread
+
+
+def baseline(true):
+    """Figures of the median of the truth for every galaxy; it has no intervals."""
+    error = np.abs(true - np.median(true)).mean()
+    return {
+        "n": len(true),
+        "mae": round(float(error), 4),
+        "ratio": 1.0,
+        "bias": round(float(np.mean(np.median(true) - true)), 4),
+        "crps": round(float(error), 4),
+        "coverage_68": np.nan,
+        "coverage_90": np.nan,
+    }
 
 
 def figures(draws, true, error, crps):
@@ -118,24 +342,24 @@ def figures(draws, true, error, crps):
     return {name: round(float(value), 4) for name, value in found.items()}
 
 
-def compare(errors, about):
-    """Relative change of MAE and CRPS from the best single method to each fusion."""
-    rng = np.random.default_rng(SEED)
-    n = len(next(iter(errors.values()))[0])
-    picks = rng.integers(n, size=(N_BOOTSTRAP, n))
-    rows = []
-    for number, figure in enumerate(("mae", "crps")):
-        alone = {name: one[number] for name, one in errors.items() if name not in FUSIONS}
-        best = min(alone, key=lambda name: alone[name].mean())
-        for name in FUSIONS:
-            if name not in errors:
-                continue
-            ours, theirs = errors[name][number], alone[best]
-            change = ours.mean() / theirs.mean() - 1.0
-            tries = ours[picks].mean(axis=1) / theirs[picks].mean(axis=1) - 1.0
-            row = {"figure": figure, "method": name, "best single": best}
-            rows.append(about | row | {"change": round(float(change), 4)})
-            rows[-1]["change_err"] = round(float(tries.std()), 4)
+def compare(errors, label):
+    """Relative change of MAE and CRPS from each other method to each fusion, with its error."""
+    rng, rows = np.random.default_rng(SEED), []
+    for fusion in (name for name in FUSIONS if name in errors):
+        for number, figure in enumerate(("mae", "crps")):
+            found = []
+            for other in (name for name in errors if name not in FUSIONS):
+                pair = np.stack([errors[fusion][number], errors[other][number]])
+                pair = pair[:, np.isfinite(pair).all(axis=0)]
+                picks = rng.integers(pair.shape[1], size=(N_BOOTSTRAP, pair.shape[1]))
+                means = pair.mean(axis=1)
+                tries = pair[0][picks].mean(axis=1) / pair[1][picks].mean(axis=1)
+                row = {"figure": figure, "method": fusion, "other": other, "n": pair.shape[1]}
+                change = round(float(means[0] / means[1] - 1.0), 4)
+                row |= {"change": change, "change_err": round(float(tries.std()), 4)}
+                found.append(label | row)
+            closest = max((row["change"] for row in found), default=np.nan)
+            rows += [row | {"closest": row["change"] == closest} for row in found]
     return rows
 
 

@@ -14,7 +14,7 @@ from dustest.data import DustestWarning, DustTable, InputError
 from dustest.data.cited import Cited, own_references
 from dustest.data.files.parsing import check_file, refuse_damaged, require
 from dustest.estimators import get_estimator, list_estimators
-from dustest.estimators.network_tools import read_model
+from dustest.estimators.network_tools import described_members, read_model
 from dustest.report.comparison import Comparison
 from dustest.simulate import GalaxySimulator, SimulatedSet, read_simulation
 from dustest.validation.provenance import parameters_of
@@ -133,7 +133,7 @@ def _read_meta(path):
     check_file(path)
     suffix = path.suffix.lower()
     if suffix == _MODEL:
-        return _model_meta(read_model(path, kind="CNNEstimator")[0])
+        return _model_meta(read_model(path, kind=("CNNEstimator", "FusionEstimator"))[0])
     if suffix in _PACKAGES:
         require(_PACKAGES[suffix], f"reading {path.name}")
     with refuse_damaged(f"the file {path} is not a readable result"):
@@ -150,6 +150,9 @@ def _read_meta(path):
 def _model_meta(manifest):
     """Meta of a table by the networks of a file."""
     known = manifest["parameters"]
+    if manifest["kind"] == "FusionEstimator":
+        params = json.dumps({"members": described_members(known["members"])})
+        return {"estimator": manifest["kind"], "params": params}
     kind = "paper" if known["config"]["kind"] == "paper" else "dustest"
     return {
         "estimator": manifest["kind"],

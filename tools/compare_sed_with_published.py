@@ -187,6 +187,7 @@ def fit_history(sample, history, assumptions, path, arguments):
     extra = {"extra": tuple(arguments.extra)} if arguments.extra else {}
     estimator = BagpipesEstimator(
         sfh=history,
+        preset="Fu",
         engine="tabulated",
         dust_law=assumptions.dust_law,
         priors=assumptions.priors_of(history),

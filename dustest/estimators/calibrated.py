@@ -17,7 +17,6 @@ from dustest.data.checks.tables import as_table, is_table_like
 from dustest.data.checks.values import to_floats
 from dustest.data.containers.truth import as_truth
 from dustest.data.errors import InputError
-from dustest.data.identity.describe import class_path
 from dustest.data.quantities import QUANTITIES, quantity_column
 from dustest.estimators._calibration.calibration_file import (
     read_calibration,
@@ -28,7 +27,7 @@ from dustest.estimators._calibration.recalibration import FEWEST_GALAXIES, Recal
 from dustest.estimators._calibration.settings import check_settings, settings_of
 from dustest.estimators._calibration.summaries import PROBABILITIES
 from dustest.estimators.base import DustEstimator
-from dustest.estimators.registry import get_estimator, registered_names
+from dustest.estimators.registry import registered_class
 from dustest.estimators.run.batch import make_batch
 from dustest.estimators.run.magnification import magnify_truth
 from dustest.estimators.run.runner import run
@@ -119,7 +118,7 @@ class CalibratedEstimator(DustEstimator):
         """Add the references of the calibration and of the method."""
         super()._cite(cited, parameters)
         described = parameters.get("estimator")
-        method = _registered_class(described)
+        method = registered_class(described)
         if method is None:
             cited.gaps.append("no reference is known for the calibrated estimator")
         else:
@@ -434,13 +433,6 @@ for _name in (
     "_drawn_quantities",
 ):
     setattr(CalibratedEstimator, _name, _delegated(_name))
-
-
-def _registered_class(described):
-    """Class of an installed estimator from its description; None if it is unknown."""
-    name = described.get("class", "") if isinstance(described, dict) else ""
-    kinds = [type(get_estimator(one)) for one in registered_names()] if name else []
-    return next((kind for kind in kinds if class_path(kind) == name), None)
 
 
 def _has(table, name):

@@ -36,6 +36,7 @@ from dustest.estimators._cnn.training.gathering import gather, sources
 from dustest.estimators._cnn.training.learning import calibrated, learn
 from dustest.estimators._cnn.training.tuning import TuningResult, search
 from dustest.estimators.base import DustEstimator
+from dustest.estimators.photometry import Photometry
 from dustest.estimators.run.batch import Estimates, ExtraColumn, make_batch
 from dustest.estimators.run.information import LEAST_INFORMATION
 from dustest.estimators.run.requests import offered
@@ -204,6 +205,8 @@ class CNNEstimator(DustEstimator):
         cited.choose("architecture", architecture, None if head is None else head.references)
         if head is not None and parameters.get("augment"):
             cited.use(*head.augmentation_references)
+        if parameters.get("context") == FLUX:
+            cited.use(*Photometry.references)
         if parameters.get("n_networks", 1) != 1:
             cited.use("Lakshminarayanan2017")
 

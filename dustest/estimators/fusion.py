@@ -18,24 +18,25 @@ from dustest.data.checks.numbers import check_number
 from dustest.data.containers.rows import RowTable
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS
+from dustest.data.identity.describe import class_path
 from dustest.data.quantities import QUANTITIES
+from dustest.estimators._calibration.conditions import Conditions
+from dustest.estimators._calibration.mean_posterior import MeanPosterior
 from dustest.estimators._cnn.files.pretrained import pretrained_file
 from dustest.estimators._cnn.settings import TARGETS
-from dustest.estimators._fusion.density import Density, general_columns
+from dustest.estimators._fusion.density import Density, general_columns, redshift_of
 from dustest.estimators._fusion.fusion_file import (
     PRETRAINED,
     read_fusion,
     write_fusion,
 )
-from dustest.estimators._fusion.product import (
-    FEWEST_PAIRS,
-    PosteriorView,
-    Product,
-    prior_columns,
-)
+from dustest.estimators._fusion.powers import FEWEST_TOGETHER
+from dustest.estimators._fusion.product import PosteriorView, Product, product_columns
 from dustest.estimators._fusion.views import MethodView, TransformerView, is_transformer
 from dustest.estimators.base import DustEstimator
-from dustest.estimators.run.batch import Estimates, ExtraColumn
+from dustest.estimators.photometry import Photometry
+from dustest.estimators.registry import registered_class
+from dustest.estimators.run.batch import Estimates, ExtraColumn, make_batch
 from dustest.estimators.run.information import LEAST_INFORMATION
 
 __all__ = ["FusionEstimator"]
@@ -46,6 +47,7 @@ _PRODUCT = "product"
 _KEPT = 0
 for _name in ("OUT_OF_DOMAIN", "NOT_A_GALAXY", "REDSHIFT_OUT_OF_RANGE", "EDGE", "BAD_PIXELS"):
     _KEPT |= FLAGS[_name].value
+_ROWS_AT_ONCE = 4096
 _MEMBER_SEED = 0
 """Seed of the draws of members, of which only quantiles are kept."""
 _MOST_MEMBERS = 8
@@ -61,9 +63,9 @@ class FusionEstimator(DustEstimator):
     well members are calibrated or how far their errors are correlated, since this is learned.
     Training removes members at random, so that a galaxy may lack any of them.
 
-    With ``method="product"`` nothing is trained but a correlation: the likelihoods of the members,
-    which are their posteriors over their priors, are multiplied with one prior. All members must
-    then be calibrated and state their priors, see `CalibratedEstimator`.
+    With ``method="product"`` nothing is trained but a few numbers: the likelihoods of the members,
+    which are their posteriors over their priors, are raised to powers and multiplied with one
+    prior. All members must then be calibrated and state their priors, see `CalibratedEstimator`.
 
     Parameters
     ----------
@@ -127,17 +129,20 @@ class FusionEstimator(DustEstimator):
     any member are kept.
 
     A product describes each likelihood as a Gaussian in normal scores of the prior, the Gaussian
-    deviates of ranks among draws from it. Members that use the same photometry err in the same
-    direction: the correlation of their errors is measured on the galaxies of ``fit``, and the
-    likelihoods are combined by generalised least squares [2]_. The prior is that of the first
-    member. With 500 galaxies or more, intervals are then corrected as by `calibrate`. Posteriors
-    that pile up at zero dust are no Gaussians in any coordinate: measure a product beside its
-    members before you use it.
+    deviates of ranks among draws from it. The prior is the mean of those of the members. Members
+    that use the same photometry err in the same direction, and would count twice. Each likelihood
+    is therefore raised to a power [2]_, under which the truth of the galaxies of ``fit`` is most
+    probable: 1 for a member whose errors are independent of those of others, less for members
+    that share theirs, and 0 for one that adds nothing. Every subset of the members has its own
+    powers. With 500 galaxies or more, intervals are then corrected as by `calibrate`.
+
+    The prior of the result, see `sample_prior`, is the mean of its posteriors over the galaxies of
+    `calibrate`, or else of ``fit``, given redshift and signal-to-noise ratio.
 
     References
     ----------
     .. [1] Shapley 1953, in Contributions to the Theory of Games II, 307.
-    .. [2] Lyons, Gibaut & Clifford 1988, Nucl. Instrum. Methods A 270, 110.
+    .. [2] Genest & Zidek 1986, Statistical Science 1, 114.
 
     Examples
     --------
@@ -184,10 +189,19 @@ class FusionEstimator(DustEstimator):
 
     @classmethod
     def _cite(cls, cited, parameters):
-        """Add the references of the fusion."""
+        """Add the references of the fusion and of its members."""
         super()._cite(cited, parameters)
         if parameters.get("method") == _PRODUCT:
-            cited.use("Lyons1988")
+            cited.use("Genest1986")
+        members = parameters.get("members")
+        for name, described in members.items() if isinstance(members, dict) else ():
+            method = registered_class(described)
+            if method is not None:
+                method._cite(cited, described.get("parameters", {}))
+            elif _is_photometry(described):
+                cited.use(*Photometry.references)
+            else:
+                cited.gaps.append(f"no reference is known for the member {name!r}")
 
     # ---- members ------------------------------------------------------------------------
 
@@ -220,7 +234,7 @@ class FusionEstimator(DustEstimator):
     def fewest_galaxies(self):
         """Smallest number of galaxies from which `fit` learns."""
         needed = [one.fewest_galaxies for one in self._methods.values() if not _is_ready(one)]
-        return max([FEWEST_PAIRS if self.method == _PRODUCT else 1, *needed])
+        return max([FEWEST_TOGETHER if self.method == _PRODUCT else 1, *needed])
 
     @property
     def uses_limits(self):
@@ -296,16 +310,17 @@ class FusionEstimator(DustEstimator):
         sample, truth = sample[rows], np.asarray(truth, dtype=float)
         known = np.isfinite(truth).any(axis=1)
         learn = self._multiply if self.method == _PRODUCT else self._learn
-        self.density_, members, views = learn(
-            sample[known], truth[known], n_jobs, {"checkpoint": checkpoint, "progress": progress}
-        )
+        sample, truth = sample[known], truth[known]
+        files = {"checkpoint": checkpoint, "progress": progress}
+        density, columns, members, views = learn(sample, truth, n_jobs, files)
+        self.density_ = self._with_prior(density, sample, columns, truth)
         self.members_, self.views_ = members, views
         self.history_ = RowTable(rows=self.density_.history) if self.density_.history else None
         self.n_train_, self.card_ = int(known.sum()), {}
         return self
 
     def _learn(self, sample, truth, n_jobs, files):
-        """Density that networks learn, members and their views."""
+        """Density that networks learn, its columns, members and their views."""
         group = np.asarray(sample["group" if "group" in sample.colnames else "id"])
         seed = self._base_seed()
         members, views, parts = {}, {}, []
@@ -320,19 +335,20 @@ class FusionEstimator(DustEstimator):
             msg = "no member has an estimate for any galaxy of X with a truth: nothing to combine"
             raise InputError(msg)
         names = ("epochs", "batch_size", "learning_rate", "patience", "n_networks")
+        columns = np.concatenate([general_columns(_redshift(sample)), *parts], axis=1)
         density = Density.learn(
             self._target_names,
-            np.concatenate([general_columns(_redshift(sample)), *parts], axis=1),
+            columns,
             truth,
             group,
             [(views[name], members[name]) for name in members],
             {name: getattr(self, name) for name in names} | files,
             seed,
         )
-        return density, members, views
+        return density, columns, members, views
 
     def _multiply(self, sample, truth, n_jobs, files):  # noqa: ARG002 - as `_learn`
-        """Product of likelihoods, members and their views."""
+        """Product of likelihoods, its columns, members and their views."""
         members = self._methods
         unready = [name for name, one in self._current.items() if not _is_ready(one)]
         if unready or len(members) < len(self._current):
@@ -345,7 +361,16 @@ class FusionEstimator(DustEstimator):
         views = {name: PosteriorView(names) for name in members}
         columns, _ = self._columns(sample, members, views, n_jobs)
         product = Product.learn(self._target_names, views.values(), columns, truth)
-        return product, members, views
+        return product, columns, members, views
+
+    def _with_prior(self, density, sample, columns, truth):
+        """A density that knows its prior: the mean of its posteriors over these galaxies."""
+        truth = dict(zip(self._target_names, truth.T, strict=True))
+        draws, _ = density.estimate(columns, np.arange(len(columns), dtype=np.uint64))
+        truth = {name: truth[name] for name in draws}
+        log_snr = self._log_snr(sample)
+        density.mean_posterior = MeanPosterior.of(_redshift(sample), log_snr, draws, truth)
+        return density
 
     def calibrate(self, X, y=None):
         """Correct the draws by galaxies that were not learned from, as networks do.
@@ -370,16 +395,18 @@ class FusionEstimator(DustEstimator):
         check_is_fitted(self, "density_")
         sample = self._coerce(X)
         rows, truth = self._with_truth(sample, y)
-        columns, _ = self._columns(sample[rows], self._current, self.views_)
-        by_target = dict(zip(self._target_names, np.asarray(truth, float).T, strict=True))
+        sample, truth = sample[rows], np.asarray(truth, dtype=float)
+        columns, _ = self._columns(sample, self._current, self.views_)
         density = deepcopy(self.density_)
-        density.calibrate(columns, by_target)
-        self.density_ = density
+        density.calibrate(columns, dict(zip(self._target_names, truth.T, strict=True)))
+        self.density_ = self._with_prior(density, sample, columns, truth)
         return self
 
     # ---- estimating ---------------------------------------------------------------------
 
-    def estimate(self, X, *, output=None, resume=False, n_jobs=None, progress=None, draws=0):
+    def estimate(
+        self, X, *, output=None, resume=False, n_jobs=None, progress=None, draws=0, points=()
+    ):
         """Estimate all quantities of the result, and the share of each member.
 
         Parameters
@@ -396,6 +423,8 @@ class FusionEstimator(DustEstimator):
             Whether to show progress bars; by default on terminals.
         draws : int, optional
             Number of draws to keep.
+        points : sequence of str, optional
+            Point estimates besides the median.
 
         Returns
         -------
@@ -412,7 +441,8 @@ class FusionEstimator(DustEstimator):
         DustestWarning
             If a member is left out since the sample has none of the data that it needs.
         """
-        options = {"output": output, "resume": resume, "progress": progress, "draws": draws}
+        options = {"output": output, "resume": resume, "progress": progress}
+        options |= {"draws": draws, "points": points}
         self._n_jobs = n_jobs
         try:
             return super().estimate(X, n_jobs=n_jobs, **options)
@@ -425,6 +455,7 @@ class FusionEstimator(DustEstimator):
         sample = self._coerce(X)
         n_jobs = getattr(self, "_n_jobs", None)
         columns, flags = self._columns(sample, self._current, self.views_, n_jobs)
+        columns = np.column_stack([columns, self._log_snr(sample)])
         ready = type(sample)({"id": sample["id"], _FEATURES: columns}, copy=False)
         if "flags" in sample.colnames:
             flags |= np.asarray(sample["flags"], dtype=np.int32)
@@ -432,21 +463,40 @@ class FusionEstimator(DustEstimator):
         return ready
 
     def _columns(self, sample, members, views, n_jobs=None):
-        """General columns, those of a prior and those of all members; and flags of members."""
-        parts = [general_columns(_redshift(sample))]
-        if self.method == _PRODUCT:
-            first = next(iter(members))
-            parts.append(prior_columns(members[first], sample, views[first].names, _MEMBER_SEED))
+        """General columns and those of all members; and flags of members."""
+        found = {
+            name: _seen(name, views[name], member, sample, n_jobs)
+            for name, member in members.items()
+        }
         flags = np.zeros(len(sample), dtype=np.int32)
-        for name, member in members.items():
-            columns, bits = _seen(name, views[name], member, sample, n_jobs)
-            parts.append(columns)
+        for _, bits in found.values():
             flags |= bits & _KEPT
-        return np.concatenate(parts, axis=1), flags
+        redshift, columns = _redshift(sample), [one for one, _ in found.values()]
+        if self.method == _PRODUCT:
+            return product_columns(redshift, columns, [*views.values()]), flags
+        columns = [
+            np.zeros((len(sample), len(view))) if one is None else one
+            for view, one in zip(views.values(), columns, strict=True)
+        ]
+        return np.concatenate([general_columns(redshift), *columns], axis=1), flags
+
+    def _log_snr(self, sample):
+        """Logarithm of the highest signal-to-noise ratio, -1 or more (n,).
+
+        It is that of the total fluxes, or else of what the first member with any data sees.
+        """
+        found = np.full(len(sample), np.nan)
+        methods = [None, *self._methods.values()]
+        for method in methods:
+            rows = np.flatnonzero(np.isnan(found))
+            for start in range(0, len(rows), _ROWS_AT_ONCE):
+                part = rows[start : start + _ROWS_AT_ONCE]
+                found[part] = _highest_snr(method, sample[part])
+        return np.log10(np.clip(np.nan_to_num(found), 0.1, None))
 
     def _estimate(self, batch):
         """Draws from the density, and the shares of members."""
-        columns = batch.features
+        columns = batch.features[:, :-1]
         has = np.array(
             [
                 view.has_estimate(columns[:, first:last])
@@ -474,9 +524,10 @@ class FusionEstimator(DustEstimator):
         return {f"share_{name}": ExtraColumn(u.bit) for name in self._current}
 
     def sample_prior(self, X, n_samples, random_state=None):
-        """Draw from the prior of galaxies: the density without any member.
+        """Draw from the prior of galaxies: the mean posterior over the training population.
 
-        It is that of the training set at the redshift of a galaxy.
+        It depends on the redshift and on the highest signal-to-noise ratio. The population is that
+        of `calibrate`, or else of `fit`.
 
         Parameters
         ----------
@@ -499,14 +550,28 @@ class FusionEstimator(DustEstimator):
         """
         check_number(n_samples, "n_samples", 1, kind=Integral, expected="a positive integer")
         check_is_fitted(self, "density_")
-        sample = self._coerce(X)
-        rng = np.random.default_rng(self._base_seed(random_state))
-        columns = general_columns(_redshift(sample))
-        if self.method == _PRODUCT:
-            first, view = next(iter(self.views_.items()))
-            prior = prior_columns(self._current[first], sample, view.names, _MEMBER_SEED)
-            columns = np.concatenate([columns, prior], axis=1)
-        return self.density_.prior(columns, int(n_samples), rng)
+        prior, sample = self.density_.mean_posterior, self._coerce(X)
+        if prior is None:
+            msg = "the fusion has no record of its prior: give fit the truth of all targets"
+            raise InputError(msg)
+        seeds = make_batch(sample).seeded(self._base_seed(random_state)).seed
+        return prior.sample(_redshift(sample), self._log_snr(sample), int(n_samples), seeds)
+
+    @property
+    def _prior_statement(self):
+        """The prior is the mean posterior over the training population."""
+        if self.density_.mean_posterior is None:
+            return {}
+        known = "density of 256 draws: the mean posterior over the population of the training"
+        return dict.fromkeys(self.density_.mean_posterior.targets, known)
+
+    def _log_prior(self, batch, estimates):
+        """Densities of the mean posterior."""
+        draws = {name: estimates.samples[name] for name in self._prior_statement}
+        columns = batch.features
+        return self.density_.mean_posterior.log_density(
+            draws, redshift_of(columns), columns[:, -1]
+        )
 
     # ---- files --------------------------------------------------------------------------
 
@@ -611,6 +676,22 @@ def _redshift(sample):
     return np.asarray(sample["redshift"], dtype=float)
 
 
+def _highest_snr(method, sample):
+    """Highest signal-to-noise ratio of what a method sees, or of total fluxes; NaN without."""
+    try:
+        sample = sample if method is None else method._ready(sample)
+    except InputError:
+        return np.full(len(sample), np.nan)
+    if method is None:
+        return Conditions.of_photometry(make_batch(sample)).highest
+    return method._conditions(make_batch(sample, slice(None), method.required_kinds)).highest
+
+
+def _is_photometry(described):
+    """Whether a description is that of `Photometry`."""
+    return isinstance(described, dict) and described.get("class") == class_path(Photometry)
+
+
 def _is_ready(member):
     """Whether a member needs no training."""
     if isinstance(member, DustEstimator) and not member._learns:
@@ -644,7 +725,8 @@ def _learned(name, member, sample, truth, targets, group, seed, n_jobs):
     splitter = GroupKFold(min(_N_FOLDS, n_groups), shuffle=True, random_state=seed % 2**32)
     for others, held in splitter.split(group, groups=group):
         one = _fitted(member, sample[others], truth[others], targets)
-        columns[held], _ = _seen(name, view, one, sample[held], n_jobs)
+        found, _ = _seen(name, view, one, sample[held], n_jobs)
+        columns[held] = 0.0 if found is None else found
     return whole, view, columns
 
 
@@ -664,10 +746,10 @@ def _fitted(member, sample, truth, targets):
 
 
 def _seen(name, view, member, sample, n_jobs):
-    """Columns and flags of a member; 0, with a warning, if the sample has no data for it."""
+    """Columns and flags of a member; None, with a warning, if the sample has no data for it."""
     try:
         return view(member, sample, _MEMBER_SEED, n_jobs)
     except InputError as error:
         msg = f"member {name!r} is left out of the fusion: {error}"
         warnings.warn(msg, DustestWarning, stacklevel=4)
-        return np.zeros((len(sample), len(view))), np.zeros(len(sample), dtype=np.int32)
+        return None, np.zeros(len(sample), dtype=np.int32)

@@ -1,6 +1,7 @@
 """`Photometry`, total fluxes as features of scikit-learn, and the same numbers for networks."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -100,6 +101,8 @@ class Photometry(TransformerMixin, BaseEstimator):
     >>> Photometry(["F277W"]).fit(sample).get_feature_names_out().tolist()[:4]
     ['has_F277W', 'snr_F277W', 'flux_F277W', 'error_F277W']
     """
+
+    references: ClassVar[tuple] = ("Lupton1999",)
 
     def __init__(self, bands=None):
         self.bands = bands

@@ -4,10 +4,11 @@ import warnings
 from importlib.metadata import entry_points
 
 from dustest.data.errors import DustestWarning, InputError
+from dustest.data.identity.describe import class_path
 from dustest.data.messages import did_you_mean
 from dustest.estimators.base import DustEstimator
 
-__all__ = ["GROUP", "get_estimator", "list_estimators", "registered_names"]
+__all__ = ["GROUP", "get_estimator", "list_estimators", "registered_class", "registered_names"]
 
 GROUP = "dustest.estimators"
 """Entry-point group in which a package registers ``name = "module:Class"``."""
@@ -98,6 +99,30 @@ def get_estimator(name, **parameters):
         )
         raise InputError(msg.rstrip(": "))
     return estimator_class(**parameters)
+
+
+def registered_class(described):
+    """Find the class of an installed estimator by its description.
+
+    Parameters
+    ----------
+    described : dict
+        Description of an estimator, as in ``meta["params"]`` of results.
+
+    Returns
+    -------
+    kind : type or None
+        The class; None if it is not registered.
+
+    Examples
+    --------
+    >>> from dustest.estimators.registry import registered_class
+    >>> registered_class({"class": "dustest.estimators.meurer.MeurerEstimator"}).__name__
+    'MeurerEstimator'
+    """
+    name = described.get("class", "") if isinstance(described, dict) else ""
+    kinds = [type(get_estimator(one)) for one in registered_names()] if name else []
+    return next((kind for kind in kinds if class_path(kind) == name), None)
 
 
 def _entries():

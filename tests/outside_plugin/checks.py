@@ -111,11 +111,15 @@ def test_the_law_serves_everyone():
     slopes = MeurerEstimator(dust_law="aligned").estimate(galaxies[:5])
     assert np.isfinite(slopes["A_V"]).all()
     pytest.importorskip("bagpipes")
-    fits = BagpipesEstimator(dust_law="aligned", random_state=1).estimate(galaxies[:2])
+    fits = BagpipesEstimator(preset="Fu", dust_law="aligned", random_state=1).estimate(
+        galaxies[:2]
+    )
     assert np.isfinite(fits["A_V"]).all()
     assert json.loads(fits.meta["params"])["dust_law"]
     with pytest.raises(InputError, match="aligned"):
-        BagpipesEstimator(dust_law="aligned", engine="bagpipes").estimate(galaxies[:1])
+        BagpipesEstimator(preset="Fu", dust_law="aligned", engine="bagpipes").estimate(
+            galaxies[:1]
+        )
     truth = GalaxySimulator(["F444W"], redshift=7.0, dust_law="aligned").draw(2, random_state=1)[1]
     assert np.isfinite(truth["A_V"]).all()
 

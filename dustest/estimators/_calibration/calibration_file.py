@@ -2,13 +2,12 @@
 
 import numpy as np
 
-from dustest.data.errors import InputError, ReadError
 from dustest.estimators._calibration.levels import Calibration
 from dustest.estimators._calibration.mean_posterior import MeanPosterior
 from dustest.estimators._calibration.normal_scores import NormalScores
 from dustest.estimators._calibration.quantile_network import QuantileNetwork
 from dustest.estimators._calibration.recalibration import Recalibration
-from dustest.estimators.run.files.model_file import read_model, write_model
+from dustest.estimators.run.files.model_file import rebuild, write_model
 
 __all__ = ["read_calibration", "write_calibration"]
 
@@ -73,14 +72,14 @@ def read_calibration(path, sha256=None):
     ReadError
         If there is no file, or it is refused.
     """
-    manifest, arrays = read_model(path, kind=_KIND, sha256=sha256)
+    return rebuild(path, _parts, kind=_KIND, sha256=sha256, called="a calibration")
+
+
+def _parts(manifest, arrays):
+    """Calibration, settings and card of a file."""
     parameters = manifest["parameters"]
-    try:
-        recalibration = _rebuilt(parameters, arrays)
-        return recalibration, dict(parameters["settings"]), manifest["created"]["card"]
-    except (InputError, KeyError, TypeError, AttributeError, ValueError) as error:
-        msg = f"{path} is refused as a calibration: it does not fit together, {error!s:.300}"
-        raise ReadError(msg) from error
+    settings, card = dict(parameters["settings"]), manifest["created"]["card"]
+    return _rebuilt(parameters, arrays), settings, card
 
 
 def _rebuilt(parameters, arrays):

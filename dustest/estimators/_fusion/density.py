@@ -21,7 +21,14 @@ from dustest.estimators._cnn.training.epochs import TrainingOptions
 from dustest.estimators._cnn.training.learning import learn
 from dustest.estimators._fusion.shares import shapley_values
 
-__all__ = ["DENSE", "Density", "general_columns", "is_within", "redshift_limits"]
+__all__ = [
+    "DENSE",
+    "Density",
+    "general_columns",
+    "is_within",
+    "redshift_limits",
+    "redshift_of",
+]
 
 DENSE = (192, 192, 96)
 """Units of the layers of a network."""
@@ -53,6 +60,22 @@ def general_columns(redshift):
     return np.column_stack([np.where(known, redshift, 0.0) / _REDSHIFT_UNIT, known])
 
 
+def redshift_of(columns):
+    """Undo `general_columns`.
+
+    Parameters
+    ----------
+    columns : ndarray of shape (n, n_columns)
+        General columns, and others.
+
+    Returns
+    -------
+    redshift : ndarray of shape (n,)
+        Redshifts; NaN if unknown.
+    """
+    return np.where(columns[:, 1] > 0, columns[:, 0] * _REDSHIFT_UNIT, np.nan)
+
+
 def redshift_limits(columns):
     """Lowest and highest redshift of a training set.
 
@@ -66,7 +89,8 @@ def redshift_limits(columns):
     limits : tuple of float or None
         None if no redshift is known.
     """
-    known = columns[columns[:, 1] > 0, 0] * _REDSHIFT_UNIT
+    redshift = redshift_of(columns)
+    known = redshift[np.isfinite(redshift)]
     return (float(known.min()), float(known.max())) if known.size else None
 
 
@@ -87,9 +111,8 @@ def is_within(columns, limits):
     """
     if limits is None:
         return np.ones(len(columns), dtype=bool)
-    redshift = columns[:, 0] * _REDSHIFT_UNIT
-    inside = (redshift >= limits[0] - _ROUNDING) & (redshift <= limits[1] + _ROUNDING)
-    return (columns[:, 1] > 0) & inside
+    redshift = redshift_of(columns)
+    return (redshift >= limits[0] - _ROUNDING) & (redshift <= limits[1] + _ROUNDING)
 
 
 @dataclass(frozen=True)
@@ -147,6 +170,15 @@ class Density:
         self.places = places
         self.redshift = redshift
         self.history = []
+
+    @property
+    def mean_posterior(self):
+        """Mean posterior over the training population (MeanPosterior or None)."""
+        return self.networks.mean_posterior
+
+    @mean_posterior.setter
+    def mean_posterior(self, found):
+        self.networks.mean_posterior = found
 
     def is_near(self, columns):
         """Galaxies within the redshifts of the training set (ndarray of bool of shape (n,))."""
@@ -249,30 +281,6 @@ class Density:
         raw = self.networks.predict(np.zeros((len(seen), 0), dtype=np.float32), seen)
         return Mixture.pooled([Mixture.from_raw(part, len(names)) for part in raw])
 
-    def prior(self, general, n_draws, rng):
-        """Draw from the density without any member.
-
-        Parameters
-        ----------
-        general : ndarray of shape (n, 2)
-            General columns.
-        n_draws : int
-            Number of draws.
-        rng : numpy.random.Generator
-            Source of random numbers.
-
-        Returns
-        -------
-        dict of str to ndarray of shape (n, n_draws)
-            By target.
-        """
-        columns = np.zeros((len(general), self.places[-1][1]))
-        columns[:, : general.shape[1]] = general
-        targets = self.networks.task.targets
-        draws = self.mixture(columns).draw(n_draws, rng)
-        values = from_latent(draws, latent_names(targets))
-        return {name: values[name] for name in targets}
-
     def estimate(self, columns, seeds):
         """Draw from the posteriors, and share what they gain among the members.
 
@@ -336,7 +344,7 @@ class Density:
 
     def to_arrays(self):
         """All arrays by name, for a file (dict of str to ndarray)."""
-        return _without_prior(self.networks).to_arrays()
+        return self.networks.to_arrays()
 
     @classmethod
     def from_arrays(cls, targets, views, arrays, redshift=None):
@@ -361,11 +369,6 @@ class Density:
         places = _places(views)
         task = cls.task(targets, places[-1][1] if places else _N_GENERAL)
         return cls(Ensemble.from_arrays(task, arrays), places, redshift)
-
-
-def _without_prior(networks):
-    """Networks without a mean posterior, which that of no member replaces."""
-    return Ensemble(networks.task, networks.scaler, networks.weights, networks.calibration)
 
 
 def _places(views):

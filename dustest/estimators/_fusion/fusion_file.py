@@ -1,12 +1,13 @@
 """Files of fusions: the density that was learned, and which members it needs."""
 
 import json
+from functools import partial
 from hashlib import blake2b
 
 import numpy as np
 
 from dustest.data.containers.rows import RowTable
-from dustest.data.errors import InputError, ReadError
+from dustest.data.errors import InputError
 from dustest.data.files.paths import installed_version
 from dustest.data.identity.describe import class_path, describe
 from dustest.estimators._cnn.files.pretrained import PRETRAINED as NETWORKS
@@ -14,12 +15,12 @@ from dustest.estimators._fusion.density import Density
 from dustest.estimators._fusion.views import MethodView, TransformerView
 from dustest.estimators.cnn import CNNEstimator
 from dustest.estimators.photometry import Photometry
-from dustest.estimators.run.files.model_file import read_model, write_model
+from dustest.estimators.run.files.model_file import rebuild, write_model
 
-__all__ = ["PRETRAINED", "read_fusion", "write_fusion"]
+__all__ = ["PRETRAINED", "described_members", "read_fusion", "write_fusion"]
 
 PRETRAINED = {
-    "nircam-3band+photometry": "1ba31a0435e3ee44c509031f16c6aa24e2f06158044a40a18e6bbd39ee45a771",
+    "nircam-3band+photometry": "becda06b04facb24097152c7a74199b810bfaad82b88c8ebfdbab3243e7806de",
 }
 """SHA-256 of each file, by the name of the model."""
 
@@ -102,28 +103,48 @@ def read_fusion(kind, path, members, sha256=None):
     ReadError
         If there is no file, or it is refused.
     """
-    manifest, arrays = read_model(path, kind=_KIND, sha256=sha256)
-    try:
-        known, created = manifest["parameters"], manifest["created"]
-        records = dict(known["members"])
-        views = {name: _view(known["views"][name]) for name in records}
-        targets = known["targets"]
-        targets = targets if isinstance(targets, str) else tuple(targets)
-        fused = kind(None, targets, **{name: known["settings"][name] for name in _SETTINGS})
-        limits = known["redshift"]
-        limits = None if limits is None else (float(limits[0]), float(limits[1]))
-        fused.density_ = Density.from_arrays(
-            fused._target_names, [*views.values()], arrays, limits
-        )
-        columns = {name: _numbers(created["history"][name]) for name in _HISTORY}
-    except (InputError, KeyError, TypeError, AttributeError, ValueError) as error:
-        msg = f"{path} is refused as a model file: it does not fit together, {error!s:.300}"
-        raise ReadError(msg) from error
+    fused, records = rebuild(path, partial(_rebuilt, kind), kind=_KIND, sha256=sha256)
     found = {name: _member(name, record, members) for name, record in records.items()}
-    fused.members, fused.members_, fused.views_ = found, found, views
+    fused.members = fused.members_ = found
+    return fused
+
+
+def _rebuilt(kind, manifest, arrays):
+    """A fusion without members, and the records of these."""
+    known, created = manifest["parameters"], manifest["created"]
+    records, targets = dict(known["members"]), known["targets"]
+    targets = targets if isinstance(targets, str) else tuple(targets)
+    fused = kind(None, targets, **{name: known["settings"][name] for name in _SETTINGS})
+    fused.views_ = {name: _view(known["views"][name]) for name in records}
+    limits = known["redshift"]
+    limits = None if limits is None else (float(limits[0]), float(limits[1]))
+    views = [*fused.views_.values()]
+    fused.density_ = Density.from_arrays(fused._target_names, views, arrays, limits)
+    columns = {name: _numbers(created["history"][name]) for name in _HISTORY}
     fused.history_, fused.n_train_ = RowTable(columns), created["n_train"]
     fused.card_ = created["card"]
-    return fused
+    return fused, records
+
+
+def described_members(records):
+    """Describe the members of a file as far as references depend on it.
+
+    Parameters
+    ----------
+    records : list of tuple
+        Names and records of members.
+
+    Returns
+    -------
+    members : dict of str to dict
+        Class and known parameters by name.
+    """
+    described = {}
+    for name, record in records:
+        kind = record.get("class", class_path(Photometry if "bands" in record else CNNEstimator))
+        known = {"architecture": "dustest"} if "pretrained" in record else {}
+        described[name] = {"class": kind, "parameters": known}
+    return described
 
 
 def _record(member):

@@ -1,284 +1,38 @@
 """Product of the likelihoods of methods: posteriors over their priors, times one prior.
 
-Posteriors are described as Gaussians in normal scores of their priors: the Gaussian deviates of
-ranks among draws from the prior. The likelihood of a method is then a Gaussian, too. Methods that
-use the same light err in the same direction; the correlation of their errors is measured on
-galaxies with known truth, and the likelihoods are combined by generalised least squares.
+Posteriors are described as Gaussians in normal scores of the prior: the Gaussian deviates of ranks
+among draws from it. The likelihood of a method is then a Gaussian, too. Methods that use the same
+light err in the same direction, so that the likelihoods of several are raised to powers below 1;
+the powers are those under which the truth of galaxies with known truth is most probable.
 """
 
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from dustest.data.errors import InputError
 from dustest.data.quantities import QUANTITIES
 from dustest.estimators._calibration.levels import Calibration
 from dustest.estimators._cnn.heads.mixture import Mixture
-from dustest.estimators._fusion.density import is_within, redshift_limits
+from dustest.estimators._fusion.density import general_columns, is_within, redshift_limits
+from dustest.estimators._fusion.powers import Likelihoods, Powers, log_normal, subsets
+from dustest.estimators._fusion.scores import scores_of, values_of
 from dustest.estimators._fusion.shares import shapley_values
 from dustest.estimators.run.runner import run
 from dustest.estimators.run.summary import Summary
 
 __all__ = [
     "FEWEST_GALAXIES",
-    "FEWEST_PAIRS",
-    "Correlation",
-    "Likelihood",
     "PosteriorView",
     "Product",
-    "combine",
-    "prior_columns",
-    "scores_of",
-    "values_of",
+    "product_columns",
 ]
 
 FEWEST_GALAXIES = 500
 """Galaxies from which intervals are corrected."""
 
-_LEAST_PRECISION = 1e-3
-"""Least precision of a likelihood in units of that of the prior: what a method does not know."""
-
-FEWEST_PAIRS = 100
-"""Galaxies from which a correlation is measured."""
-
-_LARGEST = 0.98
-"""Largest correlation of errors that is believed."""
-
-
-def scores_of(values, prior):
-    """Normal scores of values among draws from the prior of the same galaxy.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n, m)
-        Values.
-    prior : ndarray of shape (n, n_prior)
-        Draws from the prior.
-
-    Returns
-    -------
-    scores : ndarray of shape (n, m)
-        Gaussian deviates of their ranks, interpolated between draws.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from dustest.estimators._fusion.product import scores_of
-    >>> scores_of(np.array([[2.0]]), np.arange(5.0)[None])
-    array([[0.]])
-    """
-    n_prior = prior.shape[1]
-    levels = (np.arange(n_prior) + 0.5) / n_prior
-    found = np.empty(values.shape)
-    for row, ordered in enumerate(np.sort(prior, axis=1)):
-        found[row] = np.interp(values[row], ordered, levels)
-    return ndtri(found)
-
-
-def values_of(scores, prior):
-    """Undo `scores_of`.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n, m)
-        Normal scores.
-    prior : ndarray of shape (n, n_prior)
-        Draws from the prior.
-
-    Returns
-    -------
-    values : ndarray of shape (n, m)
-        Values within the range of the draws.
-    """
-    n_prior = prior.shape[1]
-    levels = (np.arange(n_prior) + 0.5) / n_prior
-    found = np.empty(scores.shape)
-    for row, ordered in enumerate(np.sort(prior, axis=1)):
-        found[row] = np.interp(ndtr(scores[row]), levels, ordered)
-    return found
-
-
-@dataclass(frozen=True, eq=False)
-class Likelihood:
-    """Gaussian likelihoods of a method in normal scores.
-
-    Parameters
-    ----------
-    centre : ndarray of shape (n, k)
-        Scores at which they are highest, of k quantities; 0 without an estimate.
-    root : ndarray of shape (n, k, k)
-        Lower triangular root of their covariance.
-    known : ndarray of bool of shape (n,)
-        Galaxies with an estimate.
-    """
-
-    centre: np.ndarray
-    root: np.ndarray
-    known: np.ndarray
-
-    @classmethod
-    def of(cls, draws, prior, names):
-        """Divide posteriors by their priors.
-
-        Parameters
-        ----------
-        draws, prior : dict of str to ndarray of shape (n, n_draws)
-            Draws from posteriors and priors by quantity.
-        names : sequence of str
-            Quantities.
-
-        Returns
-        -------
-        Likelihood
-            The likelihoods.
-        """
-        latent = [
-            [QUANTITIES[name].latent.latent(one[name]) for name in names] for one in (draws, prior)
-        ]
-        known = np.all([np.isfinite(part).all(axis=1) for part in latent[0]], axis=0)
-        posterior, before = (
-            np.stack(
-                [
-                    scores_of(np.nan_to_num(one), reference)
-                    for one, reference in zip(part, latent[1], strict=True)
-                ],
-                axis=-1,
-            )
-            for part in latent
-        )
-        mean, covariance = _moments(posterior)
-        _, prior_covariance = _moments(before)
-        inverse = np.linalg.inv(covariance)
-        precision = _positive(inverse - np.linalg.inv(prior_covariance))
-        information = np.einsum("nij,nj->ni", inverse, mean)
-        centre = np.linalg.solve(precision, information[..., None])[..., 0]
-        root = np.linalg.cholesky(np.linalg.inv(precision))
-        return cls(np.where(known[:, None], centre, 0.0), root, known)
-
-    def errors(self, truth):
-        """Errors in units of their standard deviations, uncorrelated if these are right.
-
-        Parameters
-        ----------
-        truth : ndarray of shape (n, k)
-            Scores of the truth.
-
-        Returns
-        -------
-        errors : ndarray of shape (n, k)
-            NaN without an estimate.
-        """
-        apart = np.linalg.solve(self.root, (self.centre - truth)[..., None])[..., 0]
-        return np.where(self.known[:, None], apart, np.nan)
-
-
-@dataclass(frozen=True, eq=False)
-class Correlation:
-    """Correlation of the errors of methods.
-
-    Parameters
-    ----------
-    matrix : ndarray of shape (m, m, k, k)
-        By pair of methods and of quantities; of a method with itself the identity.
-    """
-
-    matrix: np.ndarray
-
-    @classmethod
-    def of(cls, errors):
-        """Measure the correlation.
-
-        Parameters
-        ----------
-        errors : list of ndarray of shape (n, k)
-            Errors of each method from `Likelihood.errors`.
-
-        Returns
-        -------
-        Correlation
-            The correlation; for methods that are known to be more precise than they are, errors
-            count with their signs only as far as 3 standard deviations.
-
-        Raises
-        ------
-        InputError
-            If fewer than 100 galaxies have estimates of two methods.
-        """
-        m, k = len(errors), errors[0].shape[1]
-        matrix = np.zeros((m, m, k, k))
-        for i in range(m):
-            matrix[i, i] = np.eye(k)
-            for j in range(i):
-                both = np.isfinite(errors[i]).all(axis=1) & np.isfinite(errors[j]).all(axis=1)
-                if both.sum() < FEWEST_PAIRS:
-                    msg = (
-                        f"X must have {FEWEST_PAIRS} galaxies or more with estimates of every two "
-                        f"members, got {both.sum()}"
-                    )
-                    raise InputError(msg)
-                pair = [np.clip(one[both], -3.0, 3.0) for one in (errors[i], errors[j])]
-                pair = [one / one.std(axis=0) for one in pair]
-                matrix[i, j] = np.clip(pair[0].T @ pair[1] / both.sum(), -_LARGEST, _LARGEST)
-                matrix[j, i] = matrix[i, j].T
-        return cls(matrix)
-
-
-def combine(likelihoods, correlation, prior_covariance):
-    """Multiply likelihoods whose errors are correlated, and a prior.
-
-    Parameters
-    ----------
-    likelihoods : list of Likelihood
-        Likelihoods of m methods.
-    correlation : Correlation
-        Correlation of their errors.
-    prior_covariance : ndarray of shape (n, k, k)
-        Covariance of the normal scores of the prior.
-
-    Returns
-    -------
-    mean : ndarray of shape (n, k)
-        Means of the posteriors in normal scores.
-    covariance : ndarray of shape (n, k, k)
-        Their covariances.
-    """
-    m, (n, k) = len(likelihoods), likelihoods[0].centre.shape
-    known = np.stack([one.known for one in likelihoods], axis=1)
-    covariance = np.zeros((n, m, k, m, k))
-    for i, one in enumerate(likelihoods):
-        for j, other in enumerate(likelihoods):
-            block = one.root @ correlation.matrix[i, j] @ other.root.swapaxes(1, 2)
-            # A method without an estimate has no correlation, and no weight.
-            both = (known[:, i] & known[:, j])[:, None, None]
-            alone = np.eye(k) / _LEAST_PRECISION**2 if i == j else np.zeros((k, k))
-            covariance[:, i, :, j] = np.where(both, block, alone)
-    flat = covariance.reshape(n, m * k, m * k)
-    flat = _positive(0.5 * (flat + flat.swapaxes(1, 2)))
-    design = np.tile(np.eye(k), (m, 1))
-    weighted = np.linalg.solve(flat, np.broadcast_to(design, (n, m * k, k)))
-    centres = np.concatenate([one.centre for one in likelihoods], axis=1)
-    precision = _positive(design.T @ weighted)
-    information = np.einsum("nij,ni->nj", weighted, centres)
-    posterior = np.linalg.inv(precision + np.linalg.inv(prior_covariance))
-    return np.einsum("nij,nj->ni", posterior, information), posterior
-
-
-def _moments(scores):
-    """Means and covariances of draws of scores of shape (n, n_draws, k)."""
-    mean = scores.mean(axis=1)
-    apart = scores - mean[:, None]
-    covariance = np.einsum("nki,nkj->nij", apart, apart) / scores.shape[1]
-    return mean, covariance + 1e-3 * np.eye(scores.shape[2])
-
-
-def _positive(matrices):
-    """Symmetric matrices with eigenvalues of at least the least precision."""
-    values, vectors = np.linalg.eigh(matrices)
-    values = np.maximum(values, _LEAST_PRECISION)
-    return np.einsum("nij,nj,nkj->nik", vectors, values, vectors)
-
+_LEAST_VARIANCE = 1e-2
+"""Added to variances of normal scores, which 128 draws do not resolve."""
 
 _N_PRIOR = 128
 _N_DRAWS = 128
@@ -317,68 +71,124 @@ class PosteriorView:
 
         Returns
         -------
-        columns : ndarray of shape (n, n_columns)
-            Whether there is an estimate, centre and root of the likelihood.
+        draws : tuple of ndarray of float32 of shape (n, 128, k)
+            Latent draws from posteriors, and from priors; NaN without an estimate.
         flags : ndarray of int32 of shape (n,)
             Flags of the method.
+
+        Raises
+        ------
+        InputError
+            If the method states no prior of a quantity, or the sample has no data for it.
         """
-        summary, ready = Summary(n_draws=_N_DRAWS), method._ready(sample)
-        rows = run(method, ready, summary, seed=seed, n_jobs=n_jobs)
-        one = Likelihood.of(rows.values, prior_of(method, sample, self.names, seed), self.names)
-        n = len(sample)
-        return np.column_stack([one.known, one.centre, one.root.reshape(n, -1)]), rows.flags
+        prior = method.sample_prior(sample, _N_PRIOR, seed)
+        missing = [name for name in self.names if name not in prior]
+        if missing:
+            msg = (
+                f"members of a product must state a prior of {', '.join(missing)}, which "
+                f"{type(method).__name__} does not: calibrate it with CalibratedEstimator"
+            )
+            raise InputError(msg)
+        rows = run(
+            method, method._ready(sample), Summary(n_draws=_N_DRAWS), seed=seed, n_jobs=n_jobs
+        )
+        return tuple(self._latent(found) for found in (rows.values, prior)), rows.flags
+
+    def _latent(self, draws):
+        """Latent draws of the quantities."""
+        parts = [
+            QUANTITIES[name].latent.latent(np.asarray(draws[name], float)) for name in self.names
+        ]
+        return np.stack(parts, axis=-1).astype(np.float32)
+
+    def columns(self, posterior, prior, common):
+        """Likelihoods of galaxies.
+
+        Parameters
+        ----------
+        posterior, prior : ndarray of shape (n, n_draws, k)
+            Latent draws of the method.
+        common : ndarray of shape (n, n_prior, k)
+            Latent draws from the prior of the product.
+
+        Returns
+        -------
+        columns : ndarray of shape (n, n_columns)
+            Whether there is an estimate; precision times mean, and precision, of the posterior
+            minus those of the prior.
+        """
+        known = np.isfinite(posterior).all(axis=(1, 2)) & np.isfinite(prior).all(axis=(1, 2))
+        columns = np.zeros((len(known), len(self)))
+        if known.any():
+            parts = (
+                natural(joint_scores(one[known], common[known])) for one in (posterior, prior)
+            )
+            (vector, matrix), (prior_vector, prior_matrix) = parts
+            flat = (matrix - prior_matrix).reshape(len(matrix), -1)
+            columns[known] = np.column_stack([np.ones(len(flat)), vector - prior_vector, flat])
+        return columns
 
     def has_estimate(self, columns):
         """Whether galaxies have an estimate (ndarray of bool of shape (n,))."""
         return columns[:, 0] > 0
-
-    def likelihood(self, columns):
-        """The likelihood from columns (Likelihood)."""
-        k = len(self.names)
-        root = columns[:, 1 + k :].reshape(-1, k, k)
-        known = self.has_estimate(columns)
-        return Likelihood(
-            columns[:, 1 : 1 + k], np.where(known[:, None, None], root, np.eye(k)), known
-        )
 
     def to_dict(self):
         """The quantities in JSON types (dict)."""
         return {"names": list(self.names)}
 
 
-def prior_of(method, sample, names, seed):
-    """Draws from the prior of a method by quantity.
+def product_columns(redshift, drawn, views):
+    """Columns of a product.
 
     Parameters
     ----------
-    method : DustEstimator
-        Fitted method.
-    sample : GalaxySample
-        n galaxies.
-    names : sequence of str
-        Quantities.
-    seed : int
-        Seed of the draws.
+    redshift : ndarray of shape (n,)
+        Redshifts; NaN if unknown.
+    drawn : list of tuple of ndarray, or None
+        Draws of each method from `PosteriorView`; None without data for it.
+    views : list of PosteriorView
+        Views of the methods.
 
     Returns
     -------
-    draws : dict of str to ndarray of shape (n, 128)
-        Draws.
-
-    Raises
-    ------
-    InputError
-        If the method states no prior of a quantity.
+    columns : ndarray of shape (n, n_columns)
+        General columns, draws from the prior of one quantity after the other, and the likelihoods
+        of the methods.
     """
-    prior = method.sample_prior(sample, _N_PRIOR, seed)
-    missing = [name for name in names if name not in prior]
-    if missing:
-        msg = (
-            f"members of a product must state a prior of {', '.join(missing)}, which "
-            f"{type(method).__name__} does not: calibrate it with CalibratedEstimator"
-        )
-        raise InputError(msg)
-    return {name: np.asarray(prior[name], dtype=float) for name in names}
+    n, k = len(redshift), len(views[0].names)
+    common = _common([prior for _, prior in filter(None, drawn)], n, k)
+    parts = [general_columns(redshift), common.swapaxes(1, 2).reshape(n, -1)]
+    for found, view in zip(drawn, views, strict=True):
+        parts.append(np.zeros((n, len(view))) if found is None else view.columns(*found, common))
+    return np.concatenate(parts, axis=1)
+
+
+def _common(priors, n, k):
+    """Draws from the mean prior of methods, of those that have one of a galaxy (n, 128, k)."""
+    if not priors:
+        return np.zeros((n, _N_PRIOR, k))
+    stacked = np.stack(priors)
+    known = np.isfinite(stacked).all(axis=(2, 3))
+    first = stacked[np.argmax(known, axis=0), np.arange(n)]
+    stacked = np.where(known[:, :, None, None], stacked, np.nan_to_num(first))
+    draw = np.arange(_N_PRIOR)
+    return np.moveaxis(stacked[draw % len(stacked), :, draw], 0, 1).astype(float)
+
+
+def joint_scores(draws, common):
+    """Normal scores of joint draws of shape (n, m, k) among those of the prior."""
+    return np.stack(
+        [scores_of(draws[:, :, i], common[:, :, i]) for i in range(draws.shape[2])], axis=-1
+    )
+
+
+def natural(draws):
+    """Gaussians of draws of shape (n, m, k): precision times mean, and precision."""
+    mean = draws.mean(axis=1)
+    apart = draws - mean[:, None]
+    covariance = np.einsum("nmi,nmj->nij", apart, apart) / draws.shape[1]
+    matrix = np.linalg.inv(covariance + _LEAST_VARIANCE * np.eye(draws.shape[2]))
+    return np.einsum("nij,nj->ni", matrix, mean), matrix
 
 
 class Product:
@@ -390,23 +200,24 @@ class Product:
         Quantities of the result; those without a latent transform are not given.
     views : tuple of PosteriorView
         Views of the methods.
-    correlation : Correlation
-        Correlation of their errors.
+    powers : Powers
+        Powers of the likelihoods.
     calibration : Calibration, optional
         Correction of draws.
 
     Notes
     -----
-    Columns are the general ones, draws from the prior of each quantity, and those of the views.
+    Columns are those of `product_columns`.
     """
 
     history = ()
     redshift = None
+    mean_posterior = None
 
-    def __init__(self, targets, views, correlation, calibration=None):
+    def __init__(self, targets, views, powers, calibration=None):
         self.targets = targets
         self.views = views
-        self.correlation = correlation
+        self.powers = powers
         self.calibration = calibration
 
     def is_near(self, columns):
@@ -427,7 +238,7 @@ class Product:
 
     @classmethod
     def learn(cls, targets, views, columns, truth):
-        """Measure the correlation of errors, and correct intervals where there are 500 galaxies.
+        """Find the powers, and correct intervals where there are 500 galaxies.
 
         Parameters
         ----------
@@ -445,22 +256,14 @@ class Product:
         Product
             The product.
         """
-        views = tuple(views)
-        product = cls(targets, views, Correlation(np.zeros((len(views),) * 2)))
+        product = cls(targets, tuple(views), None)
         product.redshift = redshift_limits(columns)
-        values = [truth[:, list(targets).index(name)] for name in product.names]
-        prior = product._prior(columns)
-        scores = np.stack(
-            [
-                scores_of(QUANTITIES[name].latent.latent(one)[:, None], prior[:, :, i])[:, 0]
-                for i, (name, one) in enumerate(zip(product.names, values, strict=True))
-            ],
-            axis=-1,
-        )
-        errors = [one.errors(scores) for one in product._likelihoods(columns)]
-        product.correlation = Correlation.of(errors)
+        values = {name: truth[:, list(targets).index(name)] for name in product.names}
+        latent = [QUANTITIES[name].latent.latent(one) for name, one in values.items()]
+        true = joint_scores(np.stack(latent, axis=-1)[:, None], product._prior(columns))[:, 0]
+        product.powers = Powers.learn(product._likelihoods(columns), true)
         if len(columns) >= FEWEST_GALAXIES:
-            product.calibrate(columns, dict(zip(product.names, values, strict=True)))
+            product.calibrate(columns, values)
         return product
 
     def calibrate(self, columns, truth):
@@ -497,103 +300,35 @@ class Product:
             Shapley values in bits.
         """
         likelihoods, prior = self._likelihoods(columns), self._prior(columns)
-        before = _moments(self._prior_scores(prior))[1]
-        everyone = tuple(range(len(likelihoods)))
-        found = {
-            kept: self._combined([likelihoods[i] for i in kept], kept, before)
-            for size in range(1, len(everyone) + 1)
-            for kept in combinations(everyone, size)
-        }
-        found[()] = np.zeros((len(columns), len(self.names))), before
-        mean, covariance = found[everyone]
+        m = len(self.views)
+        found = {kept: self.powers.posterior(likelihoods, kept) for kept in subsets(m)}
+        mean, covariance = found[tuple(range(m))]
         n, k = mean.shape
         unit = Mixture(np.zeros((n, 1)), np.zeros((n, 1, k)), np.ones((n, 1, k)))
         normal = unit.draw(_N_DRAWS, seeds).astype(float)
-        scores = mean[:, None] + normal @ np.linalg.cholesky(covariance).swapaxes(1, 2)
-        gains = {kept: _mean_log_normal(scores, *one) / np.log(2.0) for kept, one in found.items()}
+        drawn = mean[:, None] + normal @ np.linalg.cholesky(covariance).swapaxes(1, 2)
+        gains = {
+            kept: log_normal(drawn, *one).mean(axis=1) / np.log(2.0) for kept, one in found.items()
+        }
         draws = {
-            name: QUANTITIES[name].latent.values(values_of(scores[:, :, i], prior[:, :, i]))
+            name: QUANTITIES[name].latent.values(values_of(drawn[:, :, i], prior[:, :, i]))
             for i, name in enumerate(self.names)
         }
         if self.calibration is not None:
             draws = self.calibration.corrected(draws)
-        return draws, shapley_values(gains, len(everyone))
-
-    def prior(self, columns, n_draws, rng):
-        """Draw from the prior.
-
-        Parameters
-        ----------
-        columns : ndarray of shape (n, n_columns)
-            Columns of n galaxies.
-        n_draws : int
-            Number of draws.
-        rng : numpy.random.Generator
-            Source of random numbers.
-
-        Returns
-        -------
-        dict of str to ndarray of shape (n, n_draws)
-            By quantity.
-        """
-        chosen = self._prior(columns)[:, rng.integers(_N_PRIOR, size=n_draws)]
-        return {
-            name: QUANTITIES[name].latent.values(chosen[:, :, i])
-            for i, name in enumerate(self.names)
-        }
-
-    def _combined(self, likelihoods, kept, before):
-        """Posterior of some methods."""
-        part = Correlation(self.correlation.matrix[np.ix_(kept, kept)])
-        return combine(likelihoods, part, before)
+        return draws, shapley_values(gains, m) / np.log(2.0)
 
     def _likelihoods(self, columns):
-        """Likelihoods of all methods."""
-        return [
-            view.likelihood(columns[:, first:last])
-            for view, (first, last) in zip(self.views, self.places, strict=True)
-        ]
+        """Likelihoods of all methods (Likelihoods)."""
+        n, k = len(columns), len(self.names)
+        parts = np.stack([columns[:, first:last] for first, last in self.places], axis=1)
+        matrix = parts[:, :, 1 + k :].reshape(n, -1, k, k)
+        prior = self._prior(columns)
+        _, precision = natural(joint_scores(prior, prior))
+        return Likelihoods(parts[:, :, 0] > 0.0, parts[:, :, 1 : 1 + k], matrix, precision)
 
     def _prior(self, columns):
         """Latent draws from the prior, of shape (n, n_prior, k)."""
         k = len(self.names)
         part = columns[:, _N_GENERAL : _N_GENERAL + _N_PRIOR * k]
         return part.reshape(len(columns), k, _N_PRIOR).swapaxes(1, 2)
-
-    def _prior_scores(self, prior):
-        """Normal scores of the draws from the prior themselves."""
-        return np.stack(
-            [scores_of(prior[:, :, i], prior[:, :, i]) for i in range(prior.shape[2])], axis=-1
-        )
-
-
-def prior_columns(method, sample, names, seed):
-    """Latent draws from the prior of a method as columns.
-
-    Parameters
-    ----------
-    method : DustEstimator
-        Fitted method.
-    sample : GalaxySample
-        n galaxies.
-    names : sequence of str
-        k quantities.
-    seed : int
-        Seed of the draws.
-
-    Returns
-    -------
-    columns : ndarray of shape (n, 128 k)
-        Those of one quantity after the other.
-    """
-    prior = prior_of(method, sample, names, seed)
-    parts = [QUANTITIES[name].latent.latent(prior[name]) for name in names]
-    return np.concatenate(parts, axis=1)
-
-
-def _mean_log_normal(scores, mean, covariance):
-    """Mean logarithm of Gaussian densities at draws of shape (n, n_draws, k), without 2 pi."""
-    root = np.linalg.cholesky(covariance)
-    apart = np.linalg.solve(root, (scores - mean[:, None]).swapaxes(1, 2))
-    log_root = np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
-    return -0.5 * np.square(apart).sum(axis=1).mean(axis=1) - log_root

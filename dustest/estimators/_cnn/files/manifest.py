@@ -1,9 +1,11 @@
 """Files of trained estimators: their manifest, and how it is read."""
 
+from functools import partial
+
 import numpy as np
 
 from dustest.data.containers.rows import RowTable
-from dustest.data.errors import InputError, ReadError
+from dustest.data.errors import InputError
 from dustest.data.files.paths import installed_version
 from dustest.estimators._cnn.domain import Domain
 from dustest.estimators._cnn.ensemble import Ensemble
@@ -11,7 +13,7 @@ from dustest.estimators._cnn.network.config import CNNConfig
 from dustest.estimators._cnn.settings import make_task
 from dustest.estimators._cnn.shift.detection import Detection
 from dustest.estimators.photometry import order_bands
-from dustest.estimators.run.files.model_file import read_model, write_model
+from dustest.estimators.run.files.model_file import rebuild, write_model
 
 __all__ = ["DETECTOR", "detector_of", "load_estimator", "save_estimator"]
 
@@ -106,12 +108,8 @@ def load_estimator(kind, path, sha256=None):
     ReadError
         If there is no file, or it is refused.
     """
-    manifest, arrays = read_model(path, kind=kind.__name__, sha256=sha256)
-    try:
-        return _rebuilt(kind, manifest, arrays)
-    except (InputError, KeyError, TypeError, AttributeError, ValueError) as error:
-        msg = f"{path} is refused as a model file: it does not fit together, {error!s:.300}"
-        raise ReadError(msg) from error
+    build = partial(_rebuilt, kind)
+    return rebuild(path, build, kind=kind.__name__, sha256=sha256)
 
 
 def _describe(estimator, card):

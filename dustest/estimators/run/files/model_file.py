@@ -28,7 +28,7 @@ from dustest.estimators.run.files.tensors import (
 )
 from dustest.estimators.run.files.zip_file import ZIP_START, unpack_zip
 
-__all__ = ["read_model", "write_model"]
+__all__ = ["read_model", "rebuild", "write_model"]
 
 _SCHEMA = 2
 _KEY = "dustest"
@@ -143,6 +143,40 @@ def read_model(path, *, kind, sha256=None):
             return manifest, load_arrays(content)
     except OSError as error:
         msg = f"{path} is refused as a model file: {error}"
+        raise ReadError(msg) from error
+
+
+def rebuild(path, build, *, kind, sha256=None, called="a model file"):
+    """Read a model, and make of it what it was.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    build : callable
+        Function of manifest and arrays.
+    kind : str or sequence of str
+        Names of the accepted classes.
+    sha256 : str, optional
+        Digest that the file must have.
+    called : str, optional
+        What the file is expected to be, for errors.
+
+    Returns
+    -------
+    found : object
+        Result of ``build``.
+
+    Raises
+    ------
+    ReadError
+        If there is no file, it is invalid, or ``build`` fails with its parts.
+    """
+    manifest, arrays = read_model(path, kind=kind, sha256=sha256)
+    try:
+        return build(manifest, arrays)
+    except (InputError, KeyError, TypeError, AttributeError, ValueError) as error:
+        msg = f"{path} is refused as {called}: it does not fit together, {error!s:.300}"
         raise ReadError(msg) from error
 
 

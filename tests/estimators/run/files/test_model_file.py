@@ -17,7 +17,7 @@ from safetensors.numpy import load, save
 from dustest.data import InputError, ReadError
 from dustest.data.files.paths import installed_version
 from dustest.estimators.run.files import model_file
-from dustest.estimators.run.files.model_file import read_model, write_model
+from dustest.estimators.run.files.model_file import read_model, rebuild, write_model
 
 KIND = "CNNEstimator"
 NO_DIGEST = "0" * 64
@@ -51,6 +51,25 @@ def assert_same(found, expected):
         assert found[name].dtype.name == array.dtype.name
         assert found[name].shape == array.shape
         assert found[name].tobytes() == array.astype(array.dtype.newbyteorder("<")).tobytes()
+
+
+class TestRebuild:
+    def test_what_is_made_of_it_is_returned(self, tmp_path):
+        write_small(tmp_path / "small.model")
+        found = rebuild(tmp_path / "small.model", lambda manifest, arrays: len(arrays), kind=KIND)
+        assert found == len(small_weights())
+
+    @pytest.mark.parametrize("wrong", [KeyError, TypeError, AttributeError, ValueError])
+    def test_parts_that_do_not_fit_are_refused(self, wrong, tmp_path):
+        def build(manifest, arrays):
+            msg = "one is missing"
+            raise wrong(msg)
+
+        write_small(tmp_path / "small.model")
+        with pytest.raises(
+            ReadError, match=r"is refused as a toy: it does not fit together, .*one"
+        ):
+            rebuild(tmp_path / "small.model", build, kind=KIND, called="a toy")
 
 
 def canonical(manifest):
