@@ -50,7 +50,7 @@ def cpu_seconds():
 
 def fit_mocks(n, redshift, bands):
     """Absolute error, half width and information of A_V of random mocks."""
-    sed = BagpipesEstimator(error_floor=FLOOR, random_state=SEEDS["mocks"])
+    sed = BagpipesEstimator(preset="Fu", error_floor=FLOOR, random_state=SEEDS["mocks"])
     models = sed.draw_models(N_MODELS, bands, redshift)
     magnitude = models["flux_F277W"].to_value(u.ABmag)
     rng = np.random.default_rng(SEEDS["mocks"])
@@ -111,7 +111,7 @@ def show_case(name, arguments):
         targets="A_V",
         magnitude=MAGNITUDES,
         magnitude_band="F277W",
-        estimator=BagpipesEstimator(error_floor=FLOOR),
+        estimator=BagpipesEstimator(preset="Fu", error_floor=FLOOR),
         n_mocks=arguments.forecast,
         random_state=SEEDS["forecast"],
     )

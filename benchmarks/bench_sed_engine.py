@@ -49,6 +49,12 @@ from dustest.simulate import GalaxySimulator
 
 BANDS = ("F090W", "F115W", "F150W", "F200W", "F277W", "F335M", "F356W", "F410M", "F444W")
 SETTINGS = Settings(sfh="lognormal", dust_law="Calzetti")
+PARAMETERS = {
+    "sfh": "lognormal",
+    "dust_law": "Calzetti",
+    "priors": {"dust:Av": (1e-4, 10.0), "dust:Av_prior": "log_10"},
+}
+"""Those of the preset "Fu", which older versions do not have."""
 COMPARED = ("A_V", "log_sSFR", "log_mass")
 BRIGHTEST = 30.0  # nJy
 ERROR_FLOOR = 0.05
@@ -140,7 +146,7 @@ def measure(sample, redshift):
 
     The first galaxy is fitted before, with the tables that a worker makes once.
     """
-    sed = BagpipesEstimator(random_state=1, targets=("A_V",), redshift=redshift)
+    sed = BagpipesEstimator(random_state=1, targets=("A_V",), redshift=redshift, **PARAMETERS)
     sed._start_worker()
     batch = make_batch(as_sample(sample))
     sed._estimate(batch[:1])
@@ -221,7 +227,7 @@ def show_plausible(arguments):
     galaxies = [
         galaxy for snr in snrs for galaxy in draw_mocks(each, 7.0, snr, seed=100 + int(snr))
     ]
-    table = BagpipesEstimator(random_state=1).estimate(
+    table = BagpipesEstimator(random_state=1, **PARAMETERS).estimate(
         _sample(galaxies, np.full(len(galaxies), 7.0))
     )
     poor = np.mean(["POOR_FIT" in names for names in decode_flags(table["flags"])])
@@ -236,7 +242,7 @@ def show_catalogue(arguments):
     sample = catalogue(arguments.catalogue, 10.0, seed=1)
     usage = [resource.getrusage(resource.RUSAGE_CHILDREN)]
     start = time.process_time()
-    table = BagpipesEstimator(engine="tabulated", random_state=1).estimate(sample)
+    table = BagpipesEstimator(engine="tabulated", random_state=1, **PARAMETERS).estimate(sample)
     usage.append(resource.getrusage(resource.RUSAGE_CHILDREN))
     before, after = (part.ru_utime + part.ru_stime for part in usage)
     seconds = time.process_time() - start + after - before

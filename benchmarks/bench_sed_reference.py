@@ -60,7 +60,11 @@ def fitted(sample, engine, seed, n_live, folder):
         # Tables then end with as many as Bagpipes does at 1,000 live points, some 6,000.
         n_effective = 12_000 if engine == "tabulated" else 1000
         estimator = BagpipesEstimator(
-            engine=engine, random_state=seed, n_live=n_live, n_effective=n_effective
+            engine=engine,
+            preset="Fu",
+            random_state=seed,
+            n_live=n_live,
+            n_effective=n_effective,
         )
         start = processor_seconds()
         table = QTable(estimator.estimate(sample))

@@ -36,9 +36,8 @@ from shift_galaxies import OTHER_SCALES, BlockDraws, make_sample
 from sklearn.metrics import roc_auc_score
 
 from dustest import ShiftDetector
-from dustest.data import FLAGS, as_sample, decode_flags
-from dustest.estimators._cnn.corruptions import CORRUPTIONS
-from dustest.estimators._cnn.shift.learning import mosaic_source
+from dustest.data import FLAGS, decode_flags
+from dustest.estimators.network_tools import CORRUPTIONS
 from dustest.simulate.surveys import get_survey
 
 SEED = 170480
@@ -208,16 +207,8 @@ def list_faults(draws, galaxies, near):
 
 def corrupted(sample, corruption, rng, strength):
     """A sample after a corruption of its stamps."""
-    bands = sample.cutout_bands
-    galaxies = ShiftDetector(bands)._galaxies(as_sample(sample), bands)
-    known = galaxies.stamps, galaxies.errors, galaxies.redshift
-    source = mosaic_source(galaxies, bands, rng)
-    stamps, _, redshift = corruption.apply(*known, source, strength)
-    found = sample.copy()
-    for number, band in enumerate(bands):
-        found[f"cutout_{band}"] = stamps[:, number] * sample[f"cutout_{band}"].unit
-    found["redshift"] = redshift
-    return found
+    detector = ShiftDetector(sample.cutout_bands)
+    return detector.corrupt(sample, corruption.name, strength=strength, random_state=rng)
 
 
 def report_sample(detector, draws, galaxies, factor):

@@ -378,6 +378,12 @@ def _check_predict(case):
     _require(quantiles.shape == (*shape, 3), f"predict_quantiles must give shape {(*shape, 3)}")
     middle = np.array_equal(quantiles[..., 1], predicted, equal_nan=True)
     _require(middle, "predict_quantiles must agree with predict")
+    points = ("mean", "best") if case.fitted.has_best_fit else ("mean",)
+    for point in points:
+        found = case.fitted.predict(case.sample, point=point)
+        _require(found.shape == shape, f"predict(point={point!r}) must give shape {shape}")
+        known = np.isfinite(found) == np.isfinite(predicted)
+        _require(np.all(known), f"predict(point={point!r}) must know the galaxies of predict")
 
 
 def _check_repeats(case):

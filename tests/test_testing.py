@@ -39,7 +39,7 @@ class TestCheckEstimator:
         photometry = [name for name in sample.colnames if name.startswith(("id", "flux", "red"))]
         few = {"lognormal:tmax": 0.5, "lognormal:fwhm": 0.4, "nebular:logU": -2.5}
         few |= {"lognormal:metallicity": 0.2}
-        sed = BagpipesEstimator(engine=engine, priors=few, n_live=60, n_effective=100)
+        sed = BagpipesEstimator(preset="Fu", engine=engine, priors=few, n_live=60, n_effective=100)
         check_estimator(sed, sample[photometry][:2], truth[:2])
 
     def test_what_is_no_estimator_is_refused(self):

@@ -2,14 +2,15 @@
 
 Run with ``python tools/fit_calibrations.py SETS --surveys JADES-deep CEERS --estimators bagpipes
 meurer``, where SETS are folders of sets that ``tools/draw_fusion_sets.py`` drew, of population
-0.2. Galaxies of the kind ``default`` are used. In half of them, up to half of the bands are
-dropped at random, but four are left. ``--galaxies`` limits the number from each set.
+0.2. Galaxies of both kinds are used, ``default`` and ``heavy``: a calibration with those of the
+default kind alone, few of which are massive or dusty, covered 57 % of the A_V of heavy ones at
+68 %, and no weights of its draws mended that. In half of the galaxies, up to half of the bands
+are dropped at random, but four are left. ``--galaxies`` limits the number of each kind from each
+set.
 
 Estimates are kept in ``--work``, 512 galaxies a file, so that an interrupted run resumes.
 Calibrations are written into ``dustest/resources``, with their SHA-256 in ``calibrations.json``.
-``--settings`` names a JSON file of parameters of the estimators by a name, such as ``{"Fu":
-{"bagpipes": {...}}}``; by default, the default parameters are calibrated under the name
-``default``.
+Every preset of the estimators is calibrated, or those of ``--presets``.
 """
 
 import argparse
@@ -34,7 +35,9 @@ from dustest.estimators.run.summary import Summary
 RESOURCES = Path(__file__).resolve().parents[1] / "dustest" / "resources"
 SEEDS = {"JADES-deep": 192011, "CEERS": 192012, "estimates": 192200, "calibration": 192300}
 """Seeds of the bands that are dropped, by survey, plus 3 for every further set; and others."""
-POPULATION = "0.2"
+KINDS = {"default": 0, "heavy": 100}
+"""Kinds of galaxies, and what is added to the seeds of their bands."""
+POPULATION = "0.2 (default and heavy)"
 FEWEST_BANDS = 4
 CHUNK = 512
 N_DRAWS = 128
@@ -46,24 +49,23 @@ def main(arguments=None):
     parser.add_argument("sets", type=Path, nargs="+")
     parser.add_argument("--surveys", nargs="+", default=["JADES-deep", "CEERS"])
     parser.add_argument("--estimators", nargs="+", default=["bagpipes", "meurer"])
-    parser.add_argument("--settings", type=Path)
+    parser.add_argument("--presets", nargs="+", default=["default", "Fu"])
     parser.add_argument("--galaxies", type=int, default=1_000_000, help="most of each set")
     parser.add_argument("--work", type=Path, default=Path("calibrations"))
     parser.add_argument("--output", type=Path, default=RESOURCES)
     options = parser.parse_args(arguments)
-    settings = {"default": {}}
-    if options.settings is not None:
-        settings = json.loads(options.settings.read_text(encoding="utf-8"))
     for survey in options.surveys:
         for name in options.estimators:
-            for label, by_estimator in settings.items():
-                method = get_estimator(name, **by_estimator.get(name, {}))
+            for label in options.presets:
+                method = get_estimator(name, preset=label)
                 file = f"{name}-{survey}-{label}"
                 parts = []
                 for number, folder in enumerate(options.sets):
-                    light = galaxies(folder, survey, SEEDS[survey] + 3 * number)
-                    light = [table[: options.galaxies] for table in light]
-                    parts += estimates(method, *light, options.work / file / folder.name)
+                    for kind, shift in KINDS.items():
+                        light = galaxies(folder, kind, survey, SEEDS[survey] + 3 * number + shift)
+                        light = [table[: options.galaxies] for table in light]
+                        kept = options.work / file / f"{folder.name}-{kind}"
+                        parts += estimates(method, *light, kept)
                 recalibration, n = learn(parts)
                 card = {
                     "survey": survey,
@@ -109,15 +111,15 @@ def part(method, sample, truth, names):
     }
 
 
-def galaxies(folder, survey, seed):
-    """Photometry and truth of the galaxies of a set, with bands dropped at random."""
+def galaxies(folder, kind, survey, seed):
+    """Photometry and truth of galaxies of one kind of a set, with bands dropped at random."""
     sys.path.insert(0, str(Path(__file__).resolve().parent))
     from draw_fusion_sets import read_set
 
     def is_used(column):
         return not column.startswith("cutout")
 
-    sample, truth = read_set(folder, kinds=["default"], surveys=[survey], columns=is_used)
+    sample, truth = read_set(folder, kinds=[kind], surveys=[survey], columns=is_used)
     return drop_bands(sample, seed), truth
 
 

@@ -92,10 +92,12 @@ def other_estimators():
     """SED fits and the slope."""
     laws = "Calzetti", "SMC"
     fits = {
-        f"SED {law}": BagpipesEstimator(dust_law=law, random_state=SEEDS["estimators"])
+        f"SED {law}": BagpipesEstimator(
+            dust_law=law, preset="Fu", random_state=SEEDS["estimators"]
+        )
         for law in laws
     }
-    return fits | {f"slope {law}": MeurerEstimator(dust_law=law) for law in laws}
+    return fits | {f"slope {law}": MeurerEstimator(dust_law=law, preset="Fu") for law in laws}
 
 
 def judge(table, truth):

@@ -1,19 +1,77 @@
-"""Commands of studies: ``forecast`` and ``whatif``."""
+"""Commands of studies: ``benchmark``, ``forecast`` and ``whatif``."""
+
+from pathlib import Path
 
 from dustest.cli._catalogs import add_catalog_options, read_sample
-from dustest.cli._estimators import given_parameters, make_estimator
+from dustest.cli._estimators import given_parameters, load_networks, make_estimator
 from dustest.cli._outputs import check_figure, check_new, check_table, save_figure, write_table
-from dustest.cli._words import say, split_pairs
+from dustest.cli._words import add_run_options, say, split_pairs
 
 __all__ = ["add_commands"]
 
 _ESTIMATOR = "bagpipes"
+_ALL = "all"
 
 
 def add_commands(commands):
     """Add the commands to a parser."""
+    _add_benchmark(commands)
     _add_forecast(commands)
     _add_whatif(commands)
+
+
+def _add_benchmark(commands):
+    """``dustest benchmark``."""
+    parser = commands.add_parser(
+        "benchmark",
+        help="score estimators on standard sets of galaxies",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "sets",
+        nargs="*",
+        default=["default"],
+        metavar="name",
+        help=f"sets of galaxies, or {_ALL} (default: default)",
+    )
+    parser.add_argument("--list", action="store_true", help="list the sets and end")
+    parser.add_argument(
+        "-e",
+        "--estimator",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="installed estimator, fitted to the demo if it learns; may be repeated",
+    )
+    parser.add_argument(
+        "--model",
+        action="append",
+        default=[],
+        metavar="FILE|NAME",
+        help="networks of dustest train, or that come with dustest; may be repeated",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        metavar="ESTIMATOR.PARAMETER=VALUE",
+        help="parameter of an estimator, such as bagpipes.dust_law=SMC; may be repeated",
+    )
+    parser.add_argument(
+        "--alone",
+        action="store_true",
+        help="compare with the baseline only, not with the methods that come with dustest",
+    )
+    parser.add_argument("--output", metavar="FOLDER", help="folder for a card of each set")
+    parser.add_argument(
+        "--folder", metavar="FOLDER", help="simulations and results (default: the user's cache)"
+    )
+    parser.add_argument(
+        "--catalogs",
+        metavar="FOLDER",
+        help="published catalogues (default: that of the variable DUSTEST_TEST_DATA)",
+    )
+    add_run_options(parser)
+    parser.set_defaults(run=_benchmark)
 
 
 def _add_forecast(commands):
@@ -91,6 +149,44 @@ def _add_whatif(commands):
     parser.add_argument("--output", metavar="FILE", help="table of all galaxies: .ecsv or .fits")
     parser.add_argument("--figure", metavar="FILE", help="figure of the shifts")
     parser.set_defaults(run=_whatif)
+
+
+def _benchmark(options):
+    """Score estimators on standard sets of galaxies."""
+    from dustest.data.files.paths import writable_folder
+    from dustest.studies import BENCHMARKS, CatalogMissingError, benchmark
+
+    if options.list:
+        for one in BENCHMARKS.values():
+            say(f"{one.name}: {one.description}")
+        return 0
+    sets = list(BENCHMARKS) if _ALL in options.sets else options.sets
+    records = [BENCHMARKS.find(name, "name") for name in sets]
+    output = None if options.output is None else writable_folder(options.output, "output")
+    parameters = given_parameters(options, options.estimator)
+    tested = {
+        name: make_estimator(name, parameters, options.seed) for name in options.estimator
+    } | {Path(word).stem: load_networks(word, options.seed) for word in options.model}
+    skipped = []
+    for record in records:
+        try:
+            card = benchmark(
+                tested,
+                record,
+                against={} if options.alone else None,
+                folder=options.folder,
+                catalogs=options.catalogs,
+                n_jobs=options.n_jobs,
+            )
+        except CatalogMissingError as error:
+            skipped.append(error)
+            say(f"skipped: {error}")
+            continue
+        say(card.to_text())
+        if output is not None:
+            for path in card.save(output / f"{record.name.replace(' ', '-')}.json"):
+                say(f"card: {path}")
+    return 1 if len(skipped) == len(records) else 0
 
 
 def _forecast(options):

@@ -41,6 +41,7 @@ from dustest.estimators._sed.fit_settings import ENGINES, settings_of, single_mo
 from dustest.estimators._sed.galaxies import usable_data, without_limits, without_spectra
 from dustest.estimators._sed.parameter_checks import years
 from dustest.estimators._sed.posterior import DRAWN, N_DRAWS
+from dustest.estimators._sed.presets import PRESETS, with_preset_priors
 from dustest.estimators._sed.priors.defaults import (
     BAGPIPES_REDSHIFT,
     MAX_REDSHIFT,
@@ -93,20 +94,20 @@ class BagpipesEstimator(DustEstimator):
 
     Parameters
     ----------
-    sfh : str, StarFormationHistory or tuple of them, optional
+    sfh : str, StarFormationHistory, tuple of them or None, optional
         Star-formation history: ``"lognormal"``, ``"delayed"``, ``"constant"``,
         ``"exponential"``, ``"double_delayed"``, ``"delayed_burst"``, ``"continuity"`` or another
-        one, see `~dustest.physics.register_history`. Posteriors of several are averaged, see the
-        notes.
+        one, see `~dustest.physics.register_history`; None for that of the preset. Posteriors of
+        several are averaged, see the notes.
     engine : {"tabulated", "bagpipes"}, optional
         Engine of the posterior: ``"tabulated"`` is importance sampling with tables of the
         photometry of Bagpipes; ``"bagpipes"`` is Bagpipes itself with a nested sampler, some ten
         thousand times slower, see the notes. Only the latter fits spectra: the tables leave them
         out, with a warning.
-    dust_law : str, DustLaw, model of dust_extinction or tuple of them, optional
-        The law, see `~dustest.physics.get_dust_law`. For the names ``"Salim"`` (tilt and bump) and
-        ``"CF00"`` (slope and birth clouds) the shape is free; a law object has a fixed shape.
-        Posteriors of several are averaged. See the notes.
+    dust_law : str, DustLaw, model of dust_extinction, tuple of them or None, optional
+        The law, see `~dustest.physics.get_dust_law`; None for that of the preset. For the names
+        ``"Salim"`` (tilt and bump) and ``"CF00"`` (slope and birth clouds) the shape is free; a
+        law object has a fixed shape. Posteriors of several are averaged. See the notes.
     sfr_timescale : `~astropy.units.Quantity`, str or float, optional
         Duration over which the star-formation rate is averaged, such as ``100 * u.Myr`` or
         ``"100 Myr"``; a number is in Myr.
@@ -114,11 +115,15 @@ class BagpipesEstimator(DustEstimator):
         Priors that replace or add to the defaults, as a flat mapping with Bagpipes' names: ``(low,
         high)`` frees a parameter, a number fixes it, the name of another parameter mirrors it,
         and ``"<parameter>_prior"`` sets the shape. An upper limit in Gyr may be the word
-        ``"age_of_universe"``.
-    joint_priors : tuple of str or JointPrior, optional
+        ``"age_of_universe"``. Priors of the preset remain for parameters that are not named; a
+        shape without limits has those of the notes.
+    joint_priors : tuple of str or JointPrior, or None, optional
         Priors of quantities given others: ``"slope_of_A_V"``, ``"A_V_of_mass"``,
         ``"main_sequence"``, others of ``dustest.physics.JOINT_PRIORS``, or records of
-        `~dustest.physics.JointPrior`. Only the tables take them; see the notes.
+        `~dustest.physics.JointPrior`; None for those of the preset, ``()`` for none. Only the
+        tables take them; see the notes.
+    preset : {"default", "Fu"}, optional
+        Settings that are not given: history, law, priors and joint priors. See the notes.
     redshift : {"fixed", "free"}, optional
         Whether the redshift is that of the sample, or has a prior: the ``redshift_density`` of the
         sample, otherwise that of its ``redshift_samples`` above 0, otherwise a Gaussian of the
@@ -185,10 +190,15 @@ class BagpipesEstimator(DustEstimator):
 
     Notes
     -----
-    Default priors are those of Fu et al.: mass formed (log10, solar) uniform in 5 to 12;
-    metallicity log-uniform in 1e-6 to 10 solar, where the models end at 0.005 and 5 solar and
-    are constant beyond; A_V log-uniform in 1e-4 to 10 mag; log U uniform in -4 to -2. The
-    paper leaves the other shapes open. Here the epoch of the maximum and the width of the
+    The preset ``"default"`` has a delayed history with a burst, the law of Salim et al. with the
+    joint prior ``"slope_of_A_V"`` and a flat prior of A_V from 0 to 4 mag, which are least wrong
+    on simulated galaxies, see :doc:`/user_guide/how_my_a_v_changes`. The preset ``"Fu"`` has the
+    settings of Fu et al., those of dustest 0.1: a lognormal history, Calzetti, and A_V
+    log-uniform in 1e-4 to 10 mag. Joint priors of a preset are those of its law: a law that is
+    given has none. Other priors of both are those of Fu et al.: mass formed (log10, solar)
+    uniform in 5 to 12; metallicity log-uniform in 1e-6 to 10 solar, where the models end at 0.005
+    and 5 solar and are constant beyond; log U uniform in -4 to -2. The paper leaves the other
+    shapes open. Here the epoch of the maximum and the width of the
     lognormal, the age of the constant, delayed and exponential histories and that of the burst
     are uniform from 0.001 Gyr to the age of the Universe; exponential time-scales are
     log-uniform in 0.01 to 10 Gyr; ``"continuity"`` has six bins, the first of 10 Myr and the
@@ -324,10 +334,12 @@ class BagpipesEstimator(DustEstimator):
     isolated: ClassVar[bool] = True
     needs_curves: ClassVar[bool] = True
     gives: ClassVar[tuple] = (*DRAWN, *REST_FRAME)
+    presets: ClassVar[dict] = PRESETS
     extra_groups: ClassVar[dict] = EXTRAS
     packages: ClassVar[tuple] = ("bagpipes", "nautilus-sampler")
     without_effect: ClassVar[tuple] = ("n_live", "resolution", "timeout", "zero_points")
     references: ClassVar[tuple] = ("Draine2007", "Inoue2014")
+    has_best_fit: ClassVar[bool] = True
     registries: ClassVar[dict] = {
         "sfh": HISTORIES,
         "dust_law": DUST_LAWS,
@@ -356,12 +368,12 @@ class BagpipesEstimator(DustEstimator):
 
     def __init__(
         self,
-        sfh="lognormal",
+        sfh=None,
         engine="tabulated",
-        dust_law="Calzetti",
+        dust_law=None,
         sfr_timescale=100.0,
         priors=None,
-        joint_priors=(),
+        joint_priors=None,
         redshift="fixed",
         cosmology=None,
         error_floor=0.05,
@@ -378,6 +390,7 @@ class BagpipesEstimator(DustEstimator):
         extra=(),
         targets="A_V",
         random_state=None,
+        preset="default",
     ):
         self.sfh = sfh
         self.engine = engine
@@ -401,6 +414,22 @@ class BagpipesEstimator(DustEstimator):
         self.extra = extra
         self.targets = targets
         self.random_state = random_state
+        self.preset = preset
+
+    @property
+    def params_in_use(self):
+        """Parameters by name, those that are None as the preset has them (dict).
+
+        Priors are also those of the preset of parameters that are not named. Joint priors of the
+        preset are those of its law: a law that is given has none.
+        """
+        found = super().params_in_use
+        preset = self.presets[self.preset]
+        if self.priors is not None:
+            found["priors"] = with_preset_priors(self.priors, preset["priors"])
+        if self.joint_priors is None and self.dust_law is not None:
+            found["joint_priors"] = ()
+        return found
 
     def draw_models(self, n, bands, redshift, random_state=None):
         """Draw galaxies from the prior of the fit, with their photometry without noise.
@@ -671,6 +700,7 @@ class BagpipesEstimator(DustEstimator):
             self._columns(batch.bands).values(rows, self._settings()),
             self._parameter_draws(rows),
             fitted_data(batch),
+            self._best(rows),
         )
 
     @property
@@ -703,7 +733,7 @@ class BagpipesEstimator(DustEstimator):
         """Parameters on which a calibration depends, as the fit understands them."""
         found = super()._calibrated_parameters()
         timescale = years("sfr_timescale", self.sfr_timescale)
-        return found | {"sfr_timescale": timescale, "priors": dict(self.priors or {})}
+        return found | {"sfr_timescale": timescale, "priors": dict(found["priors"] or {})}
 
     def _parameter_draws(self, rows):
         """Draws of parameters; NaN for galaxies without a posterior."""
@@ -711,6 +741,12 @@ class BagpipesEstimator(DustEstimator):
         blank = dict.fromkeys(names, _NO_DRAWS)
         draws = [blank if row is None else parameter_draws(names, row[1], numbers) for row in rows]
         return {name: np.array([one[name] for one in draws]) for name in names}
+
+    def _best(self, rows):
+        """Quantities of the most likely models; NaN for galaxies without a posterior."""
+        names = [name for name in self._wanted if name in DRAWN]
+        found = [{} if row is None else row[1].best_values for row in rows]
+        return {name: np.array([one.get(name, np.nan) for one in found]) for name in names}
 
     def _samples(self, rows):
         """Draws of the requested quantities; NaN for galaxies without a posterior."""
@@ -765,7 +801,8 @@ class BagpipesEstimator(DustEstimator):
     @property
     def _alternatives(self):
         """Histories and dust laws of the fit."""
-        return Alternatives(self.sfh, self.dust_law)
+        chosen = self.params_in_use
+        return Alternatives(chosen["sfh"], chosen["dust_law"])
 
     def _settings(self):
         """The parameters, checked, for the engine: one record for each model."""

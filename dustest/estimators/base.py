@@ -8,6 +8,7 @@ workers, resuming, time limits, failed rows, flags and provenance.
 import json
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from inspect import Parameter, signature
 from numbers import Integral
 from typing import ClassVar
@@ -31,7 +32,7 @@ from dustest.data.errors import DustestWarning, InputError
 from dustest.data.files.paths import installed_version, replacing
 from dustest.data.identity.describe import class_path, describe, describe_class
 from dustest.data.kinds import KINDS
-from dustest.data.messages import did_you_mean, shown
+from dustest.data.messages import did_you_mean, not_one_of, shown
 from dustest.data.quantities import QUANTITIES, percentile_columns
 from dustest.estimators._calibration.application import (
     calibrate_estimates,
@@ -47,11 +48,13 @@ from dustest.estimators.run.options import check_options
 from dustest.estimators.run.requests import check_extra, offered, requested
 from dustest.estimators.run.runner import declared_columns, run
 from dustest.estimators.run.store import SCHEMA, open_store
-from dustest.estimators.run.summary import Summary
+from dustest.estimators.run.summary import POINTS, Summary
 
 __all__ = ["DustEstimator"]
 
 _PERCENTILES = (0.16, 0.5, 0.84)
+_POINT = "{}_{}"
+"""Name of the column of another point estimate of a quantity."""
 _ROWS_AT_ONCE = 4096
 """Galaxies of which prior draws are made at once."""
 
@@ -109,11 +112,17 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         plugin in full, since its name does not identify it.
     pretrained : tuple of str
         Names of trained models that the ``from_pretrained`` of the class loads.
+    presets : mapping of str to mapping
+        Values of parameters by the names that a parameter ``preset`` takes. Parameters that are
+        None have the value of the preset, see ``params_in_use``.
     packages : tuple of str
         Distributions whose versions are part of the provenance.
     without_effect : tuple of str
         Parameters that do not change the distributions of a galaxy, so that a calibration is
         valid with any value of them.
+    has_best_fit : bool
+        Whether `Estimates.best` has the quantities of a best-fitting model, for
+        ``predict(point="best")``.
     needs_estimators : bool
         Whether the estimator is made from others, so that it has no use without parameters.
     fewest_galaxies : int
@@ -138,8 +147,10 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     needs_curves: ClassVar[bool] = False
     registries: ClassVar[dict] = {}
     pretrained: ClassVar[tuple] = ()
+    presets: ClassVar[Mapping] = {}
     packages: ClassVar[tuple] = ()
     without_effect: ClassVar[tuple] = ()
+    has_best_fit: ClassVar[bool] = False
     needs_estimators: ClassVar[bool] = False
     fewest_galaxies: ClassVar[int] = 1
     references: ClassVar[tuple] = ()
@@ -190,6 +201,22 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         They are in `Estimates.parameters`, and may be quantities that a result does not have.
         """
         return {}
+
+    @property
+    def params_in_use(self):
+        """Parameters by name, those that are None as the preset has them (dict)."""
+        parameters = self.get_params(deep=False)
+        if not self.presets:
+            return parameters
+        preset = parameters["preset"]
+        if not isinstance(preset, str) or preset not in self.presets:
+            msg = not_one_of("preset", preset, self.presets)
+            raise InputError(msg)
+        chosen = self.presets[preset]
+        return {
+            name: chosen.get(name) if value is None else value
+            for name, value in parameters.items()
+        }
 
     @property
     def _drawn_quantities(self):
@@ -253,8 +280,9 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
 
     def _calibrated_parameters(self):
         """Parameters on which a calibration of the estimator depends, by name."""
-        ignored = {"targets", "extra", "random_state", "calibration", *self.without_effect}
-        parameters = self.get_params(deep=False)
+        ignored = {"targets", "extra", "random_state", "calibration", "preset"}
+        ignored.update(self.without_effect)
+        parameters = self.params_in_use
         return {name: value for name, value in parameters.items() if name not in ignored}
 
     @property
@@ -403,7 +431,9 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
 
     # ---- estimating ---------------------------------------------------------------------
 
-    def estimate(self, X, *, output=None, resume=False, n_jobs=None, progress=None, draws=0):
+    def estimate(
+        self, X, *, output=None, resume=False, n_jobs=None, progress=None, draws=0, points=()
+    ):
         """Estimate all quantities of the result, with percentiles, flags and provenance.
 
         Parameters
@@ -428,6 +458,9 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             quantities. With them, the densities of the prior at the draws are in columns
             ``<name>_log_prior``, for ``DustTable.under``, where the estimator states its prior.
             Estimators of SEDs also keep the data that were fitted.
+        points : sequence of str, optional
+            Point estimates besides the median, ``"mean"`` or ``"best"`` as in `predict`, to keep
+            for each quantity in columns ``<name>_mean`` and ``<name>_best``.
 
         Returns
         -------
@@ -440,8 +473,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         ------
         InputError
             If the input, a parameter or ``output`` is invalid, or ``output`` exists and ``resume``
-            is not set, or it was not written by a run, or there are no draws to keep. Nothing is
-            computed or written then.
+            is not set, or it was not written by a run, or there are no draws or no best fit to
+            keep. Nothing is computed or written then.
         MissingDependencyError
             If the package that writes ``output`` is not installed.
         ReadError
@@ -454,6 +487,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         """
         file_format = check_options(output, resume, n_jobs, progress)
         self._check_draws("draws", draws, least=0)
+        points = self._checked_points(points)
         sample = self._ready(X)
         if output is not None:
             self._described()
@@ -463,16 +497,17 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
                 seed = store.base_seed(seed)
             options = {"n_jobs": n_jobs, "progress": progress, "store": store}
             keeps_prior = bool(draws and self._known_priors)
-            summary = Summary(_PERCENTILES, n_draws=int(draws), prior=keeps_prior)
+            summary = Summary(_PERCENTILES, points, n_draws=int(draws), prior=keeps_prior)
             rows = run(self, sample, summary, seed=seed, **options)
-        table = self._table(sample, rows, seed, summary.n_draws)
+        table = self._table(sample, rows, seed, summary)
         if output is not None:
             with replacing(output) as partial:
                 table.write(partial, format=file_format)
         return table
 
-    def _table(self, sample, rows, seed, n_draws):
+    def _table(self, sample, rows, seed, summary):
         """Result of a run."""
+        n_draws = summary.n_draws
         units = {
             name: column.unit
             for name, column in declared_columns(self, sample.bands, n_draws).items()
@@ -486,11 +521,22 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             sample["id"],
             blank | _percentile_values(rows.values, self._wanted),
             flags=rows.flags,
-            extra=extra | self._drawn(rows, n_draws),
+            extra=extra | self._pointed(rows, summary) | self._drawn(rows, n_draws),
             meta=self._provenance(seed)
             | self._sample_provenance(sample)
             | self._prior_meta(n_draws),
         )
+
+    def _pointed(self, rows, summary):
+        """Columns of further point estimates of all quantities, NaN for those without any."""
+        blank, first = np.full((len(rows), 1), np.nan), len(summary.quantiles)
+        columns = {}
+        for name in self._wanted:
+            unit, found = QUANTITIES[name].unit, rows.values.get(name)
+            for number, point in enumerate(summary.points, start=first):
+                values = blank[:, 0] if found is None else found[:, number].copy()
+                columns[_POINT.format(name, point)] = values if unit is None else values << unit
+        return columns
 
     def _drawn(self, rows, n_draws):
         """Columns of draws of all quantities and parameters, NaN for those without any."""
@@ -523,7 +569,55 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             )
             raise InputError(msg)
 
-    def predict(self, X, return_std=False):
+    def has_point(self, point):
+        """Whether the estimator has a point estimate, for `predict` and `estimate`.
+
+        Parameters
+        ----------
+        point : {"median", "mean", "best"}
+            The point estimate.
+
+        Returns
+        -------
+        answer : bool
+            False for the best fit of methods that do not fit models, or are calibrated.
+
+        Examples
+        --------
+        >>> from dustest import BagpipesEstimator, MeurerEstimator
+        >>> BagpipesEstimator().has_point("best"), MeurerEstimator().has_point("best")
+        (True, False)
+        """
+        is_fit = self.has_best_fit and self._recalibration is None
+        return point in POINTS and (point != "best" or is_fit)
+
+    def _checked_points(self, points):
+        """Names of point estimates that the method can give, besides the median."""
+        listed = (points,) if isinstance(points, str) else points
+        if not isinstance(listed, tuple | list):
+            msg = f"points must be a sequence of names out of {', '.join(POINTS)}, got {points!r}"
+            raise InputError(msg)
+        for one in listed:
+            self._check_point("points", one)
+        return tuple(one for one in POINTS if one in listed and one != "median")
+
+    def _check_point(self, name, point):
+        """Raise an error for anything but a point estimate that the method can give."""
+        if point not in POINTS:
+            raise InputError(not_one_of(name, point, POINTS))
+        if self.has_point(point):
+            return
+        reason = (
+            "which corrects draws, not the best fit"
+            if self.has_best_fit
+            else "which has no best fit"
+        )
+        msg = (
+            f"{name} must be 'median' or 'mean' for {type(self).__name__}, {reason}, got {point!r}"
+        )
+        raise InputError(msg)
+
+    def predict(self, X, return_std=False, point="median"):
         """Predict the targets.
 
         Parameters
@@ -532,12 +626,15 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             n galaxies.
         return_std : bool, optional
             Whether to return standard deviations too.
+        point : {"median", "mean", "best"}, optional
+            Point estimate: median or mean of the posterior, or the best fit, the most likely
+            model of an SED fit. Of methods without a distribution, the first two are the value.
 
         Returns
         -------
         prediction : ndarray of shape (n,) or (n, n_targets)
-            Medians of the targets, in the units of `~dustest.data.QUANTITIES`; NaN without an
-            estimate. One axis if ``targets`` is a single name.
+            Point estimates of the targets, in the units of `~dustest.data.QUANTITIES`; NaN without
+            an estimate. One axis if ``targets`` is a single name.
         std : ndarray of the same shape
             Standard deviations, if requested; for R_V, a ratio without a finite variance, half
             the range from 16 to 84 %.
@@ -545,9 +642,17 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         Raises
         ------
         InputError
-            If the input is invalid.
+            If the input is invalid, or the method does not have the point estimate.
+
+        Notes
+        -----
+        The median has the smallest mean absolute error, and the mean the smallest mean squared
+        error, if the posterior is right. Where A_V piles up at 0, see :ref:`point_estimates`.
         """
-        values = self._summary_values(self._ready(X), Summary((0.5,), std=bool(return_std)))
+        self._check_point("point", point)
+        quantiles, points = ((0.5,), ()) if point == "median" else ((), (point,))
+        summary = Summary(quantiles, points, std=bool(return_std))
+        values = self._summary_values(self._ready(X), summary)
         if not return_std:
             return values[..., 0]
         return values[..., 0], values[..., 1]
@@ -731,7 +836,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         """Summaries of the targets, shape (n, k) or (n, n_targets, k)."""
         names = self._target_names
         rows = run(self, sample, summary, seed=self._base_seed())
-        blank = np.full((len(sample), len(summary.quantiles) + summary.std), np.nan)
+        width = len(summary.quantiles) + len(summary.points) + summary.std
+        blank = np.full((len(sample), width), np.nan)
         values = [rows.values.get(name, blank) for name in names]
         return values[0] if isinstance(self.targets, str) else np.stack(values, axis=1)
 
@@ -759,7 +865,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
 
     def _described(self, *, strict=True):
         """Lossless descriptions of the parameters by name; if impossible, their class."""
-        parameters = self.get_params(deep=False)
+        parameters = dict(self.params_in_use)
         parameters.pop("random_state", None)
         found = {}
         for name, value in parameters.items():

@@ -410,7 +410,9 @@ class FusionEstimator(DustEstimator):
 
     # ---- estimating ---------------------------------------------------------------------
 
-    def estimate(self, X, *, output=None, resume=False, n_jobs=None, progress=None, draws=0):
+    def estimate(
+        self, X, *, output=None, resume=False, n_jobs=None, progress=None, draws=0, points=()
+    ):
         """Estimate all quantities of the result, and the share of each member.
 
         Parameters
@@ -427,6 +429,8 @@ class FusionEstimator(DustEstimator):
             Whether to show progress bars; by default on terminals.
         draws : int, optional
             Number of draws to keep.
+        points : sequence of str, optional
+            Point estimates besides the median.
 
         Returns
         -------
@@ -443,7 +447,8 @@ class FusionEstimator(DustEstimator):
         DustestWarning
             If a member is left out since the sample has none of the data that it needs.
         """
-        options = {"output": output, "resume": resume, "progress": progress, "draws": draws}
+        options = {"output": output, "resume": resume, "progress": progress}
+        options |= {"draws": draws, "points": points}
         self._n_jobs = n_jobs
         try:
             return super().estimate(X, n_jobs=n_jobs, **options)

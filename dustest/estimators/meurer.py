@@ -42,15 +42,19 @@ class MeurerEstimator(DustEstimator):
 
     Parameters
     ----------
-    relation : str or IRXBeta, optional
-        The relation, see `~dustest.physics.get_relation`.
+    relation : str, IRXBeta or None, optional
+        The relation, see `~dustest.physics.get_relation`; None for that of the preset.
     reference : {"A_V", "A_1600"}, optional
         Content of the column A_V: the attenuation in V, or that of the relation without
         conversion. The second reproduces published comparisons that did not convert it.
     method : {"auto", "spectrum", "photometry"}, optional
         Data for the slope; ``"auto"`` prefers the spectrum, galaxy by galaxy.
-    dust_law : str, DustLaw or dust_extinction model, optional
-        Law for the conversion, see `~dustest.physics.get_dust_law`.
+    dust_law : str, DustLaw, dust_extinction model or None, optional
+        Law for the conversion, see `~dustest.physics.get_dust_law`; None for that which the
+        relation goes with.
+    preset : {"default", "Fu"}, optional
+        The relation if none is given: ``"Reddy18-SMC"`` of Reddy et al. (2018), or ``"Meurer99"``,
+        which Fu et al. use and dustest 0.1 did.
     beta0_scatter : float, optional
         Standard deviation of the dust-free slope between galaxies, which is included in the
         percentiles together with the error of the slope.
@@ -73,7 +77,7 @@ class MeurerEstimator(DustEstimator):
     References
     ----------
     Meurer, Heckman & Calzetti 1999, ApJ 521, 64, eq. 11; for the scatter of the dust-free
-    slope, 0.30 to 0.34, Wilkins et al. 2012, MNRAS 424, 1522.
+    slope, 0.30 to 0.34, Wilkins et al. 2012, MNRAS 424, 1522; Reddy et al. 2018, ApJ 853, 56.
 
     Examples
     --------
@@ -86,7 +90,7 @@ class MeurerEstimator(DustEstimator):
     >>> table = MeurerEstimator().estimate(galaxies)
     >>> print(table["A_V", "A_V_p16", "A_V_p84", "beta"].to_pandas().round(2).to_string())
         A_V  A_V_p16  A_V_p84  beta
-    0  0.41     0.09     0.74 -1.71
+    0  0.22     0.12     0.32 -1.71
     """
 
     requires: ClassVar[tuple] = (("flux", "spectrum"), "redshift")
@@ -96,17 +100,22 @@ class MeurerEstimator(DustEstimator):
     needs_curves: ClassVar[bool] = True
     registries: ClassVar[dict] = {"relation": IRX_BETA_RELATIONS, "dust_law": DUST_LAWS}
     gives: ClassVar[tuple] = ("A_V", "E_BV", "beta", "A_1600")
+    presets: ClassVar[dict] = {
+        "default": {"relation": "Reddy18-SMC"},
+        "Fu": {"relation": "Meurer99"},
+    }
 
     def __init__(
         self,
-        relation="Meurer99",
+        relation=None,
         reference="A_V",
         method="auto",
-        dust_law="Calzetti",
+        dust_law=None,
         beta0_scatter=0.3,
         calibration=None,
         extra=(),
         targets="A_V",
+        preset="default",
     ):
         self.relation = relation
         self.reference = reference
@@ -116,6 +125,7 @@ class MeurerEstimator(DustEstimator):
         self.calibration = calibration
         self.extra = extra
         self.targets = targets
+        self.preset = preset
 
     @classmethod
     def _cite(cls, cited, parameters):
@@ -128,8 +138,7 @@ class MeurerEstimator(DustEstimator):
 
     def _estimate(self, batch):
         """Slopes, then the attenuation with its errors."""
-        relation = get_relation(self.relation)
-        law = get_dust_law(self.dust_law)
+        relation, law = self._relation_and_law
         slopes = measure_slopes(batch, self.method)
         a_uv = relation.a + relation.b * slopes.beta
         scale = 1.0
@@ -150,6 +159,20 @@ class MeurerEstimator(DustEstimator):
             samples["A_1600"] = a_v * (from_relation / scale)
         extra = {"beta": slopes.beta, "beta_err": slopes.error, "A_UV": a_uv}
         return Estimates(samples, flags, {name: extra[name] for name in self._extra_columns(())})
+
+    @property
+    def params_in_use(self):
+        """Parameters by name; the relation that of the preset, the law that of the relation."""
+        found = super().params_in_use
+        if self.dust_law is None:
+            found["dust_law"] = get_relation(found["relation"]).dust_law
+        return found
+
+    @property
+    def _relation_and_law(self):
+        """The relation and the dust law."""
+        chosen = self.params_in_use
+        return get_relation(chosen["relation"]), get_dust_law(chosen["dust_law"])
 
     @property
     def _prior_statement(self):
@@ -181,4 +204,5 @@ class MeurerEstimator(DustEstimator):
                 raise InputError(msg)
         check_number(self.beta0_scatter, "beta0_scatter", 0.0)
         # Raises an error for laws that are unknown or do not cover the ultraviolet.
-        attenuation_ratio(get_relation(self.relation).wavelength, self.dust_law)
+        relation, law = self._relation_and_law
+        attenuation_ratio(relation.wavelength, law)

@@ -11,11 +11,15 @@ from dustest.data import as_sample
 from dustest.data.checks.numbers import check_number, is_number
 from dustest.data.checks.sample_columns import band_column_name
 from dustest.data.errors import InputError, ReadError
+from dustest.data.identity.seeds import as_generator
+from dustest.data.messages import not_one_of
+from dustest.estimators._cnn.corruptions import CORRUPTIONS
+from dustest.estimators._cnn.corruptions.pixels import NoiseSource
 from dustest.estimators._cnn.files.manifest import DETECTOR, detector_of
 from dustest.estimators._cnn.files.pretrained import pretrained_file
 from dustest.estimators._cnn.inputs import border_noise, central_pixels, check_bands
 from dustest.estimators._cnn.shift.bad_pixels import mend
-from dustest.estimators._cnn.shift.learning import Galaxies, learn_detection
+from dustest.estimators._cnn.shift.learning import Galaxies, learn_detection, mosaic_source
 from dustest.estimators._cnn.shift.sample_test import compare_with_training
 from dustest.estimators.non_galaxies import COLOUR_BANDS, find_non_galaxies
 from dustest.estimators.run.batch import make_batch
@@ -214,6 +218,72 @@ class ShiftDetector(BaseEstimator):
             raise InputError(msg)
         return QTable(rows=compare_with_training(table, self.detection_))
 
+    def corrupt(self, sample, corruption, *, strength=None, random_state=None):
+        """Change galaxies in one of the ways that detectors learn.
+
+        Parameters
+        ----------
+        sample : GalaxySample
+            n galaxies with data of the detector's kind, all of one survey.
+        corruption : str
+            One of the corruptions, such as ``"wide PSF"`` or ``"zero point"``.
+        strength : tuple of float, optional
+            Range of the strength, drawn evenly; that outside the trained range by default.
+        random_state : int, Generator or None, optional
+            Seed. Strengths of the same galaxies are the same for both kinds of data.
+
+        Returns
+        -------
+        sample : GalaxySample
+            A copy with other stamps, or with other fluxes and errors for ``kind="flux"``.
+
+        Raises
+        ------
+        InputError
+            If there is no such corruption, it does not change data of this kind or so few bands,
+            or data are missing.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from dustest import ShiftDetector
+        >>> from dustest.io import load_demo
+        >>> sample, _ = load_demo()
+        >>> wide = ShiftDetector().corrupt(sample[:8], "wide PSF", random_state=1)
+        >>> bool(wide["cutout_F277W"][0].max() < sample["cutout_F277W"][0].max())
+        True
+        """
+        self._check()
+        sample = as_sample(sample)
+        bands = self._bands_of(sample)
+        one = self._corruption_of(corruption, bands)
+        galaxies, rng = self._arrays(sample, bands), as_generator(random_state)
+        source = NoiseSource(rng)
+        if self.kind == "cutout":
+            source = mosaic_source(galaxies, bands, rng)
+        known = galaxies.stamps, galaxies.errors, galaxies.redshift
+        stamps, errors, redshift = one.apply(*known, source, strength)
+        changed = sample.copy()
+        if "redshift" in sample.colnames:
+            changed["redshift"] = redshift
+        for number, band in enumerate(bands):
+            factor = errors[:, number] / galaxies.errors[:, number]
+            _replace_data(changed, self.kind, band, stamps[:, number], factor)
+        return changed
+
+    def _corruption_of(self, name, bands):
+        """A corruption that data of the kind show in some bands."""
+        if not isinstance(name, str) or name not in CORRUPTIONS:
+            raise InputError(not_one_of("corruption", name, list(CORRUPTIONS)))
+        one = CORRUPTIONS[name]
+        if len(bands) < one.least_bands or not (self.kind == "cutout" or one.is_photometric):
+            msg = (
+                f"corruption must be one that {_DATA[self.kind]} in {', '.join(bands)} show, got "
+                f"{name!r}"
+            )
+            raise InputError(msg)
+        return one
+
     def save(self, path):
         """Write the detector into one file of safetensors with a manifest in JSON.
 
@@ -337,7 +407,16 @@ class ShiftDetector(BaseEstimator):
         return names
 
     def _galaxies(self, sample, bands, survey=None, name="X"):
-        """Arrays of the galaxies of a training set."""
+        """Arrays of the galaxies of a training set that have data."""
+        galaxies = self._arrays(sample, bands, survey, name)
+        usable = galaxies.present.any(axis=1)
+        if not usable.any():
+            msg = f"{name} must have galaxies with data in {', '.join(bands)}, got none"
+            raise InputError(msg)
+        return galaxies[usable]
+
+    def _arrays(self, sample, bands, survey=None, name="X"):
+        """Arrays of galaxies, with or without data."""
         batch = make_batch(sample)
         n = len(sample)
         known = batch.cutout_bands if self.kind == "cutout" else batch.bands
@@ -361,11 +440,7 @@ class ShiftDetector(BaseEstimator):
         group = np.asarray(sample["group"]) if "group" in sample.colnames else np.arange(n)
         survey = np.zeros(n, int) if survey is None else survey
         known = batch.redshift, batch.pixel_scale, present
-        usable = present.any(axis=1)
-        if not usable.any():
-            msg = f"{name} must have galaxies with data in {', '.join(bands)}, got none"
-            raise InputError(msg)
-        return Galaxies(stamps, errors, *known, survey, group)[usable]
+        return Galaxies(stamps, errors, *known, survey, group)
 
     def _squares(self, batch):
         """Central squares of stamps with an even side, as large as possible."""
@@ -379,6 +454,15 @@ class ShiftDetector(BaseEstimator):
 def _bands_with(kind, sample):
     """Bands in which a sample has data of a kind."""
     return sample.cutout_bands if kind == "cutout" else sample.bands
+
+
+def _replace_data(sample, kind, band, stamps, factor):
+    """Replace the data of a band in place; errors change by a factor of each galaxy."""
+    name, error = f"{kind}_{band}", f"{kind}_err_{band}"
+    values = stamps if kind == "cutout" else stamps[:, 0, 0]
+    sample[name] = values << sample[name].unit
+    if error in sample.colnames:
+        sample[error] = (sample[error].T * factor).T
 
 
 def _survey_numbers(survey, n):

@@ -23,6 +23,9 @@ class IRXBeta:
         Where it was published.
     wavelength : float, optional
         Rest wavelength of the attenuation in Angstrom.
+    dust_law : str, DustLaw or model of dust_extinction, optional
+        Law that the relation goes with, which converts the attenuation to A_V unless another is
+        asked for.
     references : tuple of str, optional
         BibTeX keys of the references of dustest, or BibTeX entries.
     aliases : tuple of str, optional
@@ -45,6 +48,7 @@ class IRXBeta:
     b: float
     publication: str = ""
     wavelength: float = 1600.0
+    dust_law: object = "Calzetti"
     references: tuple = ()
     aliases: tuple = ()
 
@@ -94,13 +98,19 @@ IRX_BETA_RELATIONS = Registry(
             references=("Reddy2018",),
         ),
         IRXBeta(
-            "Reddy18-SMC", 2.79, 1.07, "Reddy et al. 2018, ApJ 853, 56", references=("Reddy2018",)
+            "Reddy18-SMC",
+            2.79,
+            1.07,
+            "Reddy et al. 2018, ApJ 853, 56",
+            dust_law="SMC",
+            references=("Reddy2018",),
         ),
         IRXBeta(
             "Reddy18-Reddy15",
             4.77,
             1.82,
             "Reddy et al. 2018, ApJ 853, 56",
+            dust_law="Reddy15",
             references=("Reddy2018",),
         ),
         IRXBeta(
@@ -108,6 +118,7 @@ IRX_BETA_RELATIONS = Registry(
             2.093,
             0.91,
             "McLure et al. 2018, MNRAS 476, 3991",
+            dust_law="SMC",
             references=("McLure2018",),
         ),
     ],

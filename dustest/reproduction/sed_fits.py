@@ -58,9 +58,9 @@ def sed_fitter(history, seed):
     Returns
     -------
     BagpipesEstimator
-        Estimator with the Calzetti law and the priors of the paper.
+        Estimator with the law and the priors of the paper.
     """
-    return BagpipesEstimator(sfh=history, extra=("history",), random_state=seed)
+    return BagpipesEstimator(history, preset="Fu", extra=("history",), random_state=seed)
 
 
 def meurer(reference="A_V"):
@@ -74,9 +74,9 @@ def meurer(reference="A_V"):
     Returns
     -------
     MeurerEstimator
-        Estimator with the Calzetti law.
+        Estimator with the relation and the law of the paper.
     """
-    return MeurerEstimator(relation="Meurer99", reference=reference, dust_law="Calzetti")
+    return MeurerEstimator(preset="Fu", reference=reference)
 
 
 def with_good_slopes(result):

@@ -24,10 +24,10 @@ UNAVAILABLE = {
 _UNCALIBRATED = "uncalibrated"
 _HISTORIES = ("lognormal", "delayed", "constant", "delayed_burst", "continuity")
 _LAWS = ("Calzetti", "SMC", "CCM89", "Salim")
-_PRIOR = "dust:Av_prior"
-_RELATIONS = {"Meurer99": "Calzetti", "Takeuchi12": "Calzetti", "Reddy15": "Calzetti"}
-_RELATIONS |= {"Reddy18-SMC": "SMC"}
-"""Relations with the laws that convert their attenuation to A_V."""
+_A_V, _PRIOR = "dust:Av", "dust:Av_prior"
+_LIMITS = 1e-4, 10.0
+"""Limits of A_V in fits that do not set them."""
+_RELATIONS = ("Meurer99", "Takeuchi12", "Reddy15", "Reddy18-SMC")
 _SLOPE = "UV slope"
 _METHODS = {
     "SED fit": BagpipesEstimator,
@@ -124,8 +124,7 @@ def default_variations(reference, random_state=None):
 
     Notes
     -----
-    The relation of Reddy et al. (2018) for SMC dust is converted to A_V with the SMC law, the
-    others with that of Calzetti.
+    Each relation is converted to A_V with the law that it goes with.
 
     Examples
     --------
@@ -133,7 +132,7 @@ def default_variations(reference, random_state=None):
     >>> from dustest.studies import default_variations
     >>> [name for name, one in default_variations(MeurerEstimator()).items()
     ...  if one.assumption == "IRX-beta relation"]
-    ['Takeuchi12', 'Reddy15', 'Reddy18-SMC']
+    ['Meurer99', 'Takeuchi12', 'Reddy15']
     """
     calibration, against = _calibrations(reference)
     found = _of_fit(reference, against) if isinstance(reference, BagpipesEstimator) else {}
@@ -152,12 +151,12 @@ def _calibrations(reference):
 
 def _of_fit(fit, against):
     """Prior, history and law of an SED fit."""
-    priors = dict(fit.priors or {})
-    is_flat = priors.get(_PRIOR) == "uniform"
-    name, shape = ("log prior", "log_10") if is_flat else ("flat prior", "uniform")
+    chosen = fit.params_in_use
+    name, priors = _other_prior(chosen["priors"])
+    joint = (*chosen["joint_priors"], "A_V_of_mass")
     found = {
-        name: Variation("prior", {"priors": priors | {_PRIOR: shape}}, against=against),
-        "A_V of mass": Variation("prior", {"joint_priors": ("A_V_of_mass",)}, against=against),
+        name: Variation("prior", {"priors": priors}, against=against),
+        "A_V of mass": Variation("prior", {"joint_priors": joint}, against=against),
     }
     for assumption, parameter, values in (
         ("star-formation history", "sfh", _HISTORIES),
@@ -166,9 +165,17 @@ def _of_fit(fit, against):
         found |= {
             value: Variation(assumption, {parameter: value}, against=against)
             for value in values
-            if value != getattr(fit, parameter)
+            if value != chosen[parameter]
         }
     return found
+
+
+def _other_prior(priors):
+    """A prior of A_V flat in its logarithm if it is flat in A_V, otherwise the latter."""
+    if priors.get(_PRIOR) != "uniform":
+        return "flat prior", priors | {_PRIOR: "uniform"}
+    low, high = priors.get(_A_V, _LIMITS)
+    return "log prior", priors | {_PRIOR: "log_10", _A_V: (max(low, _LIMITS[0]), high)}
 
 
 def _methods(reference, random_state):
@@ -194,8 +201,8 @@ def _relations(reference, against):
     compared_with = against if slope is reference else _SLOPE
     return {
         name: Variation(
-            "IRX-beta relation", {"relation": name, "dust_law": law}, against=compared_with
+            "IRX-beta relation", {"relation": name, "dust_law": None}, against=compared_with
         )
-        for name, law in _RELATIONS.items()
-        if name != slope.relation
+        for name in _RELATIONS
+        if name != slope.params_in_use["relation"]
     }

@@ -47,7 +47,7 @@ FAST = {"n_live": 50, "n_effective": 400, "random_state": 1, "priors": FIXED}
 
 def estimator(**parameters):
     """A quick fit of A_V and mass alone, by the reference."""
-    return BagpipesEstimator(**({"engine": "bagpipes"} | FAST | parameters))
+    return BagpipesEstimator(**({"engine": "bagpipes", "preset": "Fu"} | FAST | parameters))
 
 
 def galaxies(flux, snr=20.0, redshift=7.0):
@@ -253,6 +253,15 @@ class TestTabulated:
         assert ours["log_mass"] == pytest.approx(theirs["log_mass"], abs=0.03)
         assert ours["log_evidence"] == pytest.approx(theirs["log_evidence"], abs=0.7)
 
+    def test_the_best_fit_is_a_model_near_the_truth(self, tabulated_fit, mock):
+        one = tabulated(targets=("A_V", "log_mass", "E_BV"))
+        found = one.predict(tabulated_fit.table, point="best")
+        assert found[0, 0] == pytest.approx(TRUE_A_V, abs=0.1)
+        assert found[0, 1] == pytest.approx(mock["log_mass"], abs=0.05)
+        assert found[0, 0] / found[0, 2] == pytest.approx(4.05)
+        assert np.isnan(found[4]).all()
+        assert np.isfinite(found[[0, 1, 2, 3, 5]]).all()
+
     def test_a_missing_band_is_lived_with(self, tabulated_fit):
         assert tabulated_fit.result["A_V"][2].value == pytest.approx(TRUE_A_V, abs=0.2)
         assert decode_flags(tabulated_fit.result["flags"][2]) == ("MISSING_BAND",)
@@ -315,7 +324,7 @@ class TestTabulated:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             for redshift in ("fixed", "free"):
-                BagpipesEstimator(redshift=redshift)._ready(table)
+                BagpipesEstimator(preset="Fu", redshift=redshift)._ready(table)
         said = [str(one.message) for one in caught if "redshift_err" in str(one.message)]
         assert len(said) == (n_fixed > 0)
         assert all(f"{n_fixed} of 3 galaxies have no error above 0" in text for text in said)
@@ -324,19 +333,19 @@ class TestTabulated:
         table = galaxies([50.0] * 5, redshift=[7.0, 8.0, 7.0])
         table["redshift_samples"] = np.array([[7.0, 7.1], [7.9, 8.1], [np.nan, np.nan]])
         with pytest.warns(DustestWarning, match="1 of 3 galaxies have no error above 0, no dens"):
-            BagpipesEstimator(redshift="free")._ready(table)
+            BagpipesEstimator(preset="Fu", redshift="free")._ready(table)
 
     @pytest.mark.parametrize("parameters", [{"engine": "bagpipes"}, {"escalate": True}])
     def test_densities_of_redshift_need_the_tables(self, parameters):
         table = galaxies([50.0] * 5)
         table["redshift_samples"] = np.array([[7.0, 7.1]])
         with pytest.raises(InputError, match="no prior like the column redshift_samples: take"):
-            BagpipesEstimator(redshift="free", **parameters)._ready(table)
+            BagpipesEstimator(preset="Fu", redshift="free", **parameters)._ready(table)
 
     def test_only_the_tables_go_beyond_redshift_10(self):
-        assert BagpipesEstimator().redshift_range == (1e-3, 20.0)
+        assert BagpipesEstimator(preset="Fu").redshift_range == (1e-3, 20.0)
         for parameters in ({"engine": "bagpipes"}, {"escalate": True}):
-            assert BagpipesEstimator(**parameters).redshift_range == (1e-3, 10.0)
+            assert BagpipesEstimator(preset="Fu", **parameters).redshift_range == (1e-3, 10.0)
 
     def test_a_redshift_that_stays_fixed_is_no_silent_answer(self, mock):
         table = galaxies(mock["flux"])
@@ -373,7 +382,7 @@ class TestTabulated:
     )
     def test_what_tables_cannot_do_is_refused(self, parameters, message):
         with pytest.raises(InputError, match=message):
-            BagpipesEstimator(engine="tabulated", **parameters)._settings()
+            BagpipesEstimator(preset="Fu", engine="tabulated", **parameters)._settings()
 
     @pytest.mark.parametrize(
         "parameters",
@@ -393,30 +402,34 @@ class TestTabulated:
         ],
     )
     def test_what_tables_can_do_is_not(self, parameters):
-        BagpipesEstimator(engine="tabulated", **parameters)._settings()
+        BagpipesEstimator(preset="Fu", engine="tabulated", **parameters)._settings()
 
     @pytest.mark.parametrize("parameters", [{"engine": "bagpipes"}, {"escalate": True}])
     @pytest.mark.parametrize("name", ["dust:frac_clear", "nebular:escape_fraction"])
     def test_bagpipes_has_no_light_without_dust(self, name, parameters):
-        sed = BagpipesEstimator(priors={name: (0.0, 0.5)}, **parameters)
+        sed = BagpipesEstimator(preset="Fu", priors={name: (0.0, 0.5)}, **parameters)
         with pytest.raises(InputError, match=f"Bagpipes has no {name}: leave .*='tabulated'"):
             sed._settings()
 
     @pytest.mark.parametrize("value", [(0.0, 1.1), -0.1, 2.0])
     def test_shares_that_are_none(self, value):
         with pytest.raises(InputError, match=r"frac_clear'\] must lie from 0 to 1, as it is a sh"):
-            BagpipesEstimator(priors={"dust:frac_clear": value})._settings()
+            BagpipesEstimator(preset="Fu", priors={"dust:frac_clear": value})._settings()
 
     def test_batches(self):
-        assert BagpipesEstimator(engine="bagpipes").rows_at_once == 1
-        alone = BagpipesEstimator(engine="tabulated").rows_at_once
-        assert alone > BagpipesEstimator(engine="tabulated", escalate=True).rows_at_once > 1
+        assert BagpipesEstimator(preset="Fu", engine="bagpipes").rows_at_once == 1
+        alone = BagpipesEstimator(preset="Fu", engine="tabulated").rows_at_once
+        assert (
+            alone
+            > BagpipesEstimator(preset="Fu", engine="tabulated", escalate=True).rows_at_once
+            > 1
+        )
 
     @pytest.mark.slow
     def test_it_keeps_the_contract(self):
         sample, truth = make_check_sample()
         photometry = [name for name in sample.colnames if name.startswith(("id", "flux", "red"))]
-        sed = BagpipesEstimator(engine="tabulated")
+        sed = BagpipesEstimator(preset="Fu", engine="tabulated")
         check_estimator(sed, sample[photometry], truth)
 
     @pytest.mark.slow
@@ -431,9 +444,9 @@ class TestTabulated:
         }
         table = galaxies(mock["flux"], snr=10.0)
         ours, theirs = (
-            BagpipesEstimator(engine=engine, priors=priors, n_live=400, random_state=1).estimate(
-                table
-            )[0]
+            BagpipesEstimator(
+                preset="Fu", engine=engine, priors=priors, n_live=400, random_state=1
+            ).estimate(table)[0]
             for engine in ("tabulated", "bagpipes")
         )
         for name, tolerance in (("A_V", 0.05), ("log_sSFR", 0.1)):
@@ -496,17 +509,17 @@ class TestCosmology:
         "parameters", [{"engine": "bagpipes"}, {"engine": "tabulated", "escalate": True}]
     )
     def test_bagpipes_has_its_own(self, parameters):
-        sed = BagpipesEstimator(cosmology=Planck18, **parameters)
+        sed = BagpipesEstimator(preset="Fu", cosmology=Planck18, **parameters)
         with pytest.raises(InputError, match=r"cosmology=.*Planck18.*: take engine='tabulated'"):
             sed.estimate(galaxies([1.0] * 5))
 
     @pytest.mark.parametrize("value", ["Planck18", 70.0])
     def test_what_is_none_is_refused(self, value):
         with pytest.raises(InputError, match=r"cosmology must be one of astropy .* got"):
-            BagpipesEstimator(cosmology=value).estimate(galaxies([1.0] * 5))
+            BagpipesEstimator(preset="Fu", cosmology=value).estimate(galaxies([1.0] * 5))
 
     def test_clone(self):
-        copy = clone(BagpipesEstimator(cosmology=Planck18))
+        copy = clone(BagpipesEstimator(preset="Fu", cosmology=Planck18))
         assert copy.get_params()["cosmology"] == Planck18
         assert copy._settings()[0].cosmology == Planck18
 
@@ -540,7 +553,7 @@ class TestFlags:
 
     def test_a_row_without_data_never_reaches_the_engine(self):
         batch = make_batch(as_sample(galaxies([np.nan] * 5)))
-        estimates = BagpipesEstimator(engine="bagpipes")._estimate(batch)
+        estimates = BagpipesEstimator(preset="Fu", engine="bagpipes")._estimate(batch)
         assert estimates.flags[0] == FLAGS["NO_DATA"].value
         assert np.isnan(estimates.samples["A_V"]).all()
 
@@ -560,7 +573,7 @@ class TestFlags:
         monkeypatch.setattr(bagpipes, "fit_galaxy", refuse)
         batch = make_batch(as_sample(galaxies([1.0] * 5)))
         with pytest.raises(RuntimeError, match=r"no model at redshift 7\.0: limits"):
-            BagpipesEstimator(engine="bagpipes")._estimate(batch)
+            BagpipesEstimator(preset="Fu", engine="bagpipes")._estimate(batch)
 
     @given(st.lists(st.floats(width=32), min_size=5, max_size=5), st.floats(width=32))
     def test_only_sound_numbers_reach_the_engine(self, flux, error):
@@ -709,9 +722,9 @@ class TestRobust:
     @pytest.mark.parametrize("parameters", [{"engine": "bagpipes"}, {"escalate": True}])
     def test_only_the_tables_have_it(self, parameters):
         with pytest.raises(InputError, match="likelihood='robust' needs engine='tabulated'"):
-            BagpipesEstimator(likelihood="robust", **parameters)._settings()
+            BagpipesEstimator(preset="Fu", likelihood="robust", **parameters)._settings()
         with pytest.raises(InputError, match=r"fractional_error=\(0, 0.1\) needs engine='tabul"):
-            BagpipesEstimator(fractional_error=(0, 0.1), **parameters)._settings()
+            BagpipesEstimator(preset="Fu", fractional_error=(0, 0.1), **parameters)._settings()
 
 
 class TestCorrections:
@@ -966,7 +979,9 @@ class TestAverages:
             estimator(dust_law=("Calzetti", "Reddy15"))._check_parameters()
 
     def test_references_of_all(self):
-        sed = BagpipesEstimator(sfh=("delayed", "continuity"), dust_law=("Calzetti", "Salim"))
+        sed = BagpipesEstimator(
+            preset="Fu", sfh=("delayed", "continuity"), dust_law=("Calzetti", "Salim")
+        )
         cited = Cited("sed")
         sed._cite(cited, json.loads(sed._provenance(1)["params"]))
         assert {"Calzetti2000", "Salim2018", "Leja2019"} <= {*cited.keys}
@@ -982,7 +997,7 @@ class TestPrior:
 
     def draws(self, **parameters):
         table = galaxies([1.0, 5.0, 3.0, 2.0, 1.0], redshift=[7.0, 4.0])
-        sed = BagpipesEstimator(random_state=1, **parameters)
+        sed = BagpipesEstimator(preset="Fu", random_state=1, **parameters)
         return sed.sample_prior(table, 800, random_state=2)
 
     def test_shapes_and_limits(self):
@@ -1013,7 +1028,7 @@ class TestPrior:
         table = with_spectra(galaxies(mock["flux"]), mock)
         table.remove_columns([name for name in table.colnames if name.startswith("flux")])
         with pytest.raises(InputError, match="needs photometry"):
-            BagpipesEstimator(engine="bagpipes").sample_prior(table, 3)
+            BagpipesEstimator(preset="Fu", engine="bagpipes").sample_prior(table, 3)
 
 
 PLAIN_COLUMNS = {
@@ -1164,15 +1179,17 @@ class TestExtras:
 class TestParameters:
     def test_rest_frame_quantities_need_models_that_the_tables_have(self):
         outside = {"engine": "bagpipes", "priors": {"nebular:fesc": 0.2}}
-        BagpipesEstimator(extra=("log_mass", "log_age"), **outside)._check_parameters()
+        BagpipesEstimator(
+            preset="Fu", extra=("log_mass", "log_age"), **outside
+        )._check_parameters()
         for asked in ({"extra": ("A_1600", "M_UV")}, {"targets": ("M_UV", "A_1600")}):
             with pytest.raises(
                 InputError, match=r"computes A_1600, M_UV from tables.*nebular:fesc"
             ):
-                BagpipesEstimator(**asked, **outside)._check_parameters()
+                BagpipesEstimator(preset="Fu", **asked, **outside)._check_parameters()
 
     def test_defaults_are_sound(self):
-        (settings,) = BagpipesEstimator()._settings()
+        (settings,) = BagpipesEstimator(preset="Fu")._settings()
         assert settings.sfr_timescale == pytest.approx(1e8)
         assert (settings.sfh, settings.n_live) == ("lognormal", 2000)
 
@@ -1182,7 +1199,7 @@ class TestParameters:
         ids=str,
     )
     def test_timescale(self, timescale):
-        (settings,) = BagpipesEstimator(sfr_timescale=timescale)._settings()
+        (settings,) = BagpipesEstimator(preset="Fu", sfr_timescale=timescale)._settings()
         assert settings.sfr_timescale == pytest.approx(1e7)
 
     @pytest.mark.parametrize(
@@ -1228,11 +1245,11 @@ class TestParameters:
     )
     def test_nonsense_is_refused_by_name(self, name, value):
         with pytest.raises(InputError, match=name):
-            BagpipesEstimator(**{name: value})._settings()
+            BagpipesEstimator(preset="Fu", **{name: value})._settings()
 
     def test_unknown_engine_is_told_to_the_caller(self):
         with pytest.raises(InputError, match="engine must be one of tabulated, bagpipes, got"):
-            BagpipesEstimator(engine="fast").estimate(galaxies([1.0] * 5))
+            BagpipesEstimator(preset="Fu", engine="fast").estimate(galaxies([1.0] * 5))
 
     @pytest.mark.parametrize(
         ("parameters", "meant"),
@@ -1257,7 +1274,7 @@ class TestParameters:
         self, monkeypatch, tmp_path, parameters, meant
     ):
         monkeypatch.setattr("dustest.estimators.run.runner.run_in_workers", None)
-        sed = BagpipesEstimator(**parameters)
+        sed = BagpipesEstimator(preset="Fu", **parameters)
         with pytest.raises(InputError, match=f"did you mean '{meant}'"):
             sed.estimate(galaxies([1.0] * 5), output=tmp_path / "sed.fits")
         assert not list(tmp_path.iterdir())
@@ -1266,19 +1283,26 @@ class TestParameters:
         monkeypatch.setattr("dustest.estimators.run.runner.run_in_workers", None)
         for targets in ("log_sSRF", ("A_V", "log_sSRF")):
             with pytest.raises(InputError, match=r"targets must be .* did you mean 'log_sSFR'"):
-                BagpipesEstimator(targets=targets).predict(galaxies([1.0] * 5))
+                BagpipesEstimator(preset="Fu", targets=targets).predict(galaxies([1.0] * 5))
 
     def test_priors_for_an_older_universe_are_sound(self):
         """At redshift 2 the Universe is 3.2 Gyr old, at 7 it is 0.75."""
-        BagpipesEstimator(priors={"lognormal:tmax": (1.0, "age_of_universe")})._check_parameters()
+        BagpipesEstimator(
+            preset="Fu", priors={"lognormal:tmax": (1.0, "age_of_universe")}
+        )._check_parameters()
 
     def test_the_same_time_is_the_same_fit(self):
         times = [100.0, 100 * u.Myr, 0.1 * u.Gyr, "100 Myr"]
-        found = {BagpipesEstimator(sfr_timescale=t)._settings()[0].sfr_timescale for t in times}
+        found = {
+            BagpipesEstimator(preset="Fu", sfr_timescale=t)._settings()[0].sfr_timescale
+            for t in times
+        }
         assert found == {1e8}
 
     def test_clone_and_representation(self):
-        original = BagpipesEstimator(sfr_timescale=10 * u.Myr, priors={"dust:Av": (0.1, 1.0)})
+        original = BagpipesEstimator(
+            preset="Fu", sfr_timescale=10 * u.Myr, priors={"dust:Av": (0.1, 1.0)}
+        )
         copy = clone(original)
         assert copy.get_params() == original.get_params()
         assert "sfr_timescale" in repr(original)
@@ -1288,7 +1312,7 @@ class TestParameters:
 class TestDrawModels:
     def test_models_of_the_prior(self):
         skip_without("bagpipes", "nautilus")
-        sed = BagpipesEstimator(priors={"dust:Av": (0.1, 10.0)}, random_state=1)
+        sed = BagpipesEstimator(preset="Fu", priors={"dust:Av": (0.1, 10.0)}, random_state=1)
         models = sed.draw_models(512, ["f200w", "F444W"], [4.0, 7.0])
         assert models.colnames[:3] == ["redshift", "flux_F200W", "flux_F444W"]
         assert models["flux_F444W"].unit == u.nJy
@@ -1309,7 +1333,7 @@ class TestDrawModels:
     def test_are_fitted_at_redshift_12_in_bands_of_miri(self):
         skip_without("bagpipes", "nautilus")
         bands = ("F200W", "F277W", "F356W", "F444W", "F560W", "F770W", "F1000W")
-        sed = BagpipesEstimator(priors={"dust:Av": (0.5, 2.0)}, random_state=1)
+        sed = BagpipesEstimator(preset="Fu", priors={"dust:Av": (0.5, 2.0)}, random_state=1)
         models = sed.draw_models(64, bands, 12.0)[:12]
         sample = GalaxySample({"id": np.arange(12), "redshift": models["redshift"]})
         for band in bands:
@@ -1332,7 +1356,7 @@ class TestDrawModels:
     )
     def test_mistakes(self, arguments, message):
         with pytest.raises(InputError, match=message):
-            BagpipesEstimator().draw_models(*arguments)
+            BagpipesEstimator(preset="Fu").draw_models(*arguments)
 
     @pytest.mark.parametrize(
         "parameters",
@@ -1340,12 +1364,12 @@ class TestDrawModels:
     )
     def test_needs_one_model(self, parameters):
         with pytest.raises(InputError, match=r"draw_models needs one sfh .*without joint_priors"):
-            BagpipesEstimator(**parameters).draw_models(8, "F200W", 7.0)
+            BagpipesEstimator(preset="Fu", **parameters).draw_models(8, "F200W", 7.0)
 
 
 @pytest.fixture(scope="module")
 def models_of_the_prior():
-    models = BagpipesEstimator().draw_models(
+    models = BagpipesEstimator(preset="Fu").draw_models(
         64, ["F115W", "F150W", "F200W", "F277W", "F356W", "F444W"], 7.0, random_state=192801
     )
     rng = np.random.default_rng(192802)
@@ -1366,8 +1390,10 @@ class TestUnder:
     def test_a_flat_prior_of_the_attenuation(self, models_of_the_prior):
         flat = {"dust:Av": (0.0, 10.0), "dust:Av_prior": "uniform"}
         options = {"extra": ("log_mass",), "random_state": 1}
-        table = BagpipesEstimator(**options).estimate(models_of_the_prior, draws=1000)
-        expected = BagpipesEstimator(priors=flat, **options).estimate(models_of_the_prior)
+        table = BagpipesEstimator(preset="Fu", **options).estimate(models_of_the_prior, draws=1000)
+        expected = BagpipesEstimator(preset="Fu", priors=flat, **options).estimate(
+            models_of_the_prior
+        )
         assert '"A_V": "closed form"' in table.meta["prior"]
         found = table.under({"A_V": stats.uniform(0.0, 10.0)})
         good = found["under_ess"] > 50
@@ -1383,7 +1409,7 @@ class TestUnder:
             assert np.median(moved) < 0.5 * np.median(before)
 
     def test_a_narrow_prior_of_the_mass(self, models_of_the_prior):
-        table = BagpipesEstimator(extra=("log_mass",), random_state=1).estimate(
+        table = BagpipesEstimator(preset="Fu", extra=("log_mass",), random_state=1).estimate(
             models_of_the_prior, draws=1000
         )
         # The old prior of the mass is nearly flat, so that a Gaussian multiplies the posterior.

@@ -19,13 +19,17 @@ from astropy.table import QTable
 from dust_extinction.parameter_averages import CCM89
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from toy_backends import (
     Checked,
     Curved,
     Declared,
     Described,
+    Fitted,
     Forgetful,
     Fragile,
     IsolatedLinear,
@@ -37,6 +41,7 @@ from toy_backends import (
     Slow,
     Stranger,
     Trouble,
+    Unfitting,
     Unready,
     Weighing,
     estimate_slowly,
@@ -443,6 +448,98 @@ class TestOtherMethods:
         low, high = np.quantile(0.4 / draws["E_BV"], [0.16, 0.84])
         assert spread == pytest.approx((high - low) / 2)
         assert spread < 4.0 < np.std(0.4 / draws["E_BV"])
+
+
+class TestPoints:
+    """Median, mean and best fit."""
+
+    table = galaxies([10.0, 20.0, np.nan])
+
+    def test_the_median_is_the_default(self):
+        backend = Linear(random_state=1)
+        expected = numbers(backend.estimate(self.table))
+        np.testing.assert_array_equal(backend.predict(self.table), expected)
+        np.testing.assert_array_equal(backend.predict(self.table, point="median"), expected)
+
+    def test_means_are_those_of_all_draws(self):
+        backend = Linear(random_state=1)
+        medians = backend.estimate(self.table)
+        kept = backend.estimate(self.table, points=("mean",))
+        found, std = backend.predict(self.table, return_std=True, point="mean")
+        np.testing.assert_array_equal(found, numbers(kept, "A_V_mean"))
+        np.testing.assert_allclose(found[:2], [0.1, 0.2], atol=0.06)
+        assert np.all(found[:2] != numbers(medians)[:2])
+        assert np.isnan(found[2])
+        np.testing.assert_array_equal(std, backend.predict(self.table, return_std=True)[1])
+
+    def test_the_best_fit(self):
+        backend = Fitted(random_state=1)
+        np.testing.assert_allclose(
+            backend.predict(self.table, point="best"), [0.15, 0.25, np.nan], rtol=1e-12
+        )
+
+    def test_columns(self):
+        backend = Fitted(random_state=1).set_params(width=0.05)
+        kept = backend.estimate(self.table, points=("best", "mean"), draws=5)
+        plain = backend.estimate(self.table, draws=5)
+        added = [name for name in kept.colnames if name not in plain.colnames]
+        names = [name for name in kept.colnames if name.endswith(("_mean", "_best"))]
+        assert added == names
+        assert {"A_V_mean", "A_V_best", "log_sSFR_best"} <= set(names)
+        assert kept["A_V_best"].unit == u.mag
+        for name in plain.colnames:
+            np.testing.assert_array_equal(kept[name], plain[name])
+        np.testing.assert_allclose(numbers(kept, "R_V_best")[:2], 5.0)
+        ratio = numbers(kept, "A_V_mean") / numbers(kept, "E_BV_mean")
+        np.testing.assert_allclose(numbers(kept, "R_V_mean"), ratio)
+        assert np.isnan(numbers(kept, "log_sSFR_best")).all()
+
+    def test_bare_values_are_their_own_means(self):
+        redshifts = QTable({"redshift": [7.0, 8.0]})
+        np.testing.assert_allclose(Point().predict(redshifts, point="mean"), [0.7, 0.8])
+
+    @pytest.mark.parametrize("call", ["predict", "estimate"])
+    def test_methods_without_a_best_fit_say_what_to_take(self, call):
+        name = {"predict": "point", "estimate": "points"}[call]
+        given = {"predict": "best", "estimate": ["best"]}[call]
+        message = f"{name} must be 'median' or 'mean' for Linear, which has no best fit"
+        with pytest.raises(InputError, match=message):
+            getattr(Linear(), call)(self.table, **{name: given})
+
+    @pytest.mark.parametrize(
+        ("points", "message"),
+        [
+            ("meen", "points must be one of median, mean, best, got 'meen': did you mean 'mean'"),
+            (3, "points must be a sequence of names out of median, mean, best, got 3"),
+        ],
+    )
+    def test_others_are_refused(self, points, message):
+        with pytest.raises(InputError, match=message):
+            Linear().estimate(self.table, points=points)
+
+    @pytest.mark.parametrize(
+        ("quantity", "message"),
+        [
+            ("A_V", "must give 3 rows for 'the best A_V'"),
+            ("E_BV", "must give samples of its best"),
+        ],
+    )
+    def test_malformed_best_fits_are_the_authors_error(self, quantity, message):
+        with pytest.raises(InputError, match=message):
+            Unfitting(quantity).predict(self.table[[0, 1, 1]], point="best")
+
+    def test_a_resumed_run_needs_the_same(self, tmp_path):
+        backend, output = Fitted(random_state=1), tmp_path / "out.ecsv"
+        backend.estimate(self.table, output=output)
+        kept = backend.estimate(self.table, output=output, resume=True, points="best")
+        np.testing.assert_allclose(numbers(kept, "A_V_best")[:2], [0.15, 0.25])
+        again = backend.estimate(self.table, output=output, resume=True, points="best")
+        np.testing.assert_array_equal(numbers(again, "A_V_best"), numbers(kept, "A_V_best"))
+
+    def test_pass_through_pipelines(self):
+        pipeline = make_pipeline(FunctionTransformer(), Fitted(random_state=1))
+        found = clone(pipeline).predict(self.table, point="best")
+        np.testing.assert_allclose(found[:2], [0.15, 0.25])
 
 
 TRUTH = {"id": np.array([103, 101, 100, 102]), "A_V": np.array([0.3, 0.1, 0.0, 0.2])}

@@ -264,7 +264,7 @@ class TestShipped:
     @pytest.mark.parametrize(
         ("estimator", "message"),
         [
-            (MeurerEstimator(relation="Reddy15", calibration="CEERS"), "relation='Meurer99'"),
+            (MeurerEstimator(relation="Reddy15", calibration="CEERS"), "got relation='Reddy15'"),
             (MeurerEstimator(calibration="HUDF"), "CEERS, JADES-deep"),
             (BagpipesEstimator(dust_law="SMC", calibration="CEERS"), "got dust_law='SMC'"),
             (BagpipesEstimator(error_floor=0.1, calibration="CEERS"), "got error_floor=0.1"),

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -73,16 +75,41 @@ class TestRelations:
         np.testing.assert_array_equal(table["A_V"].value, table["A_UV"])
 
 
+class TestPresets:
+    def test_relations(self):
+        galaxies = power_law(np.array([-2.4, -1.8]), [7.5] * 2)
+        for preset, relation in (("default", "Reddy18-SMC"), ("Fu", "Meurer99")):
+            found = MeurerEstimator(preset=preset).estimate(galaxies)
+            expected = MeurerEstimator(relation).estimate(galaxies)
+            np.testing.assert_array_equal(found["A_V"], expected["A_V"])
+            other = MeurerEstimator("Takeuchi12", preset=preset).estimate(galaxies)
+            np.testing.assert_allclose(other["A_UV"], 3.06 + 1.58 * other["beta"], rtol=1e-6)
+
+    @pytest.mark.parametrize(
+        ("relation", "law"), [("Reddy18-SMC", "SMC"), ("Meurer99", "Calzetti")]
+    )
+    def test_each_relation_has_its_law(self, relation, law):
+        table = MeurerEstimator(relation).estimate(power_law(-1.5, 7.5))
+        np.testing.assert_allclose(table["R_V"], get_dust_law(law).r_v, rtol=1e-6)
+        params = json.loads(table.meta["params"])
+        assert (params["relation"], params["dust_law"]) == (relation, law)
+
+    @pytest.mark.parametrize("preset", ["fu", None, ["Fu"]])
+    def test_unknown(self, preset):
+        with pytest.raises(InputError, match="preset must be one of default, Fu, got"):
+            MeurerEstimator(preset=preset).estimate(power_law(-1.5, 7.5))
+
+
 class TestUncertainty:
     def test_percentiles_are_those_of_the_propagated_error(self):
-        table = MeurerEstimator(beta0_scatter=0.3).estimate(power_law(-1.8, 7.5))
+        table = MeurerEstimator("Meurer99", beta0_scatter=0.3).estimate(power_law(-1.8, 7.5))
         sigma = 1.99 / 2.4617 * np.hypot(table["beta_err"], 0.3)
         for column, level in (("A_V_p16", 0.16), ("A_V_p84", 0.84)):
             offset = (table[column] - table["A_V"]).value
             np.testing.assert_allclose(offset, sigma * norm.ppf(level), rtol=1e-3)
 
     def test_standard_deviation(self):
-        estimator = MeurerEstimator(beta0_scatter=0.3)
+        estimator = MeurerEstimator("Meurer99", beta0_scatter=0.3)
         _, std = estimator.predict(power_law(-1.8, 7.5), return_std=True)
         beta_err = estimator.estimate(power_law(-1.8, 7.5))["beta_err"]
         np.testing.assert_allclose(std, 1.99 / 2.4617 * np.hypot(beta_err, 0.3), rtol=0.02)
@@ -94,7 +121,7 @@ class TestUncertainty:
         for band in BANDS:
             noise = rng.normal(size=n) * table[f"flux_err_{band}"]
             table[f"flux_{band}"] = table[f"flux_{band}"] + noise
-        result = MeurerEstimator(beta0_scatter=0.0).estimate(table)
+        result = MeurerEstimator("Meurer99", beta0_scatter=0.0).estimate(table)
         truth = (4.43 - 1.99 * 1.7) / 2.4617
         inside = (result["A_V_p16"].value < truth) & (truth < result["A_V_p84"].value)
         assert np.mean(inside) == pytest.approx(0.68, abs=0.04)
@@ -113,7 +140,7 @@ class TestRedshiftErrors:
 
     def test_percentiles_are_those_of_many_redshifts(self):
         redshift, redshift_err = 6.95, 0.25
-        table = MeurerEstimator().estimate(self.galaxy([redshift], [redshift_err]))
+        table = MeurerEstimator("Meurer99").estimate(self.galaxy([redshift], [redshift_err]))
         rng = np.random.default_rng(6)
         n = 40_000
         drawn = redshift + redshift_err * rng.standard_normal(n)

@@ -78,7 +78,7 @@ def meurer_results():
     """Slopes of 25 galaxies by four relations."""
     sample = stored_catalog()[0][:25]
     return {
-        json.dumps(settings): numbers(MeurerEstimator(**settings).estimate(sample))
+        json.dumps(settings): numbers(MeurerEstimator(preset="Fu", **settings).estimate(sample))
         for settings in MEURER
     }
 
@@ -87,7 +87,9 @@ def sed_results():
     """Tabulated fits of three galaxies by six histories and six laws."""
     sample = stored_catalog()[0][:3]
     return {
-        f"{settings}": numbers(BagpipesEstimator(random_state=1, **settings).estimate(sample))
+        f"{settings}": numbers(
+            BagpipesEstimator(random_state=1, preset="Fu", **settings).estimate(sample)
+        )
         for settings in SED
     }
 
@@ -117,7 +119,7 @@ def comparison_results():
     """Metrics of two estimators against the truth."""
     sample, truth = stored_catalog()
     constant = ConstantEstimator().fit(sample, truth)
-    meurer = MeurerEstimator()
+    meurer = MeurerEstimator(preset="Fu")
     result = compare({"constant": constant, "meurer": meurer}, sample, truth=truth, random_state=1)
     return {"metrics": numbers(result.metrics)}
 

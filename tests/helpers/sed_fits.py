@@ -145,7 +145,7 @@ def escalated(batch, parameters):
     bagpipes._MIN_ESS = np.inf
     found = []
     for engine in ("tabulated", "bagpipes"):
-        sed = bagpipes.BagpipesEstimator(engine=engine, escalate=True, **parameters)
+        sed = bagpipes.BagpipesEstimator(preset="Fu", engine=engine, escalate=True, **parameters)
         sed._start_worker()
         found.append(sed._estimate(batch))
     return found

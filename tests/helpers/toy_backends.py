@@ -76,6 +76,28 @@ class Modelled(Linear):
         return Estimates(found.samples, None, extra, parameters, data)
 
 
+class Fitted(Linear):
+    """Has a best fit, 0.05 mag above the flux over 100."""
+
+    has_best_fit: ClassVar[bool] = True
+
+    def _estimate(self, batch):
+        found = super()._estimate(batch)
+        best = batch.flux[:, 0] / 100 + 0.05
+        return Estimates(found.samples, extra=found.extra, best={"A_V": best, "E_BV": best / 5})
+
+
+class Unfitting(Fitted):
+    """Has too few best fits, and one of a quantity without draws."""
+
+    def __init__(self, quantity="A_V", random_state=None):
+        self.quantity = quantity
+        self.random_state = random_state
+
+    def _estimate(self, batch):
+        return Estimates({"A_V": batch.flux[:, 0]}, best={self.quantity: np.zeros(len(batch) + 1)})
+
+
 class Forgetful(Modelled):
     """Does not declare one of its parameters."""
 

@@ -73,7 +73,9 @@ class TestRegister:
         assert list_histories()[-1] == "rising"
         galaxies = load_demo()[0][:2]
         named, given = (
-            BagpipesEstimator(sfh=sfh, random_state=1).estimate(galaxies, n_jobs=n_jobs)
+            BagpipesEstimator(preset="Fu", sfh=sfh, random_state=1).estimate(
+                galaxies, n_jobs=n_jobs
+            )
             for sfh, n_jobs in (("rising", 2), (RISING, 1))
         )
         assert np.all(np.isfinite(named["log_sSFR"]))
@@ -85,7 +87,7 @@ class TestRegister:
     def test_bagpipes_does_not_have_it(self, parameters):
         register_history(RISING)
         with pytest.raises(InputError, match=r"no star-formation history 'rising', it has lognor"):
-            BagpipesEstimator(sfh="rising", **parameters)._settings()
+            BagpipesEstimator(preset="Fu", sfh="rising", **parameters)._settings()
 
     def test_names_are_taken_once(self):
         with pytest.raises(InputError, match="'Delayed' is registered already"):

@@ -89,7 +89,7 @@ class TestFits:
     )
     def test_what_no_fit_has(self, joint, match):
         with pytest.raises(InputError, match=match):
-            BagpipesEstimator(joint_priors=joint)._check_parameters()
+            BagpipesEstimator(preset="Fu", joint_priors=joint)._check_parameters()
 
     def test_slopes_of_one_of_several_laws(self):
         sed = BagpipesEstimator(dust_law=("SMC", "Salim"), joint_priors=("slope_of_A_V",))

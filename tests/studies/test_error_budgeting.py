@@ -108,7 +108,7 @@ class TestLeftOut:
     def test_reasons(self):
         bare = sample()
         bare.remove_columns([f"cutout_{band}" for band in bare.cutout_bands])
-        slope = MeurerEstimator()
+        slope = MeurerEstimator("Meurer99")
         every = default_variations(slope, 195003)
         names = ("Reddy15", "network", "JADES-deep")
         some = {name: every[name] for name in names}
@@ -157,18 +157,29 @@ class TestArguments:
 
 class TestDefaults:
     def test_of_a_fit(self):
-        variations = default_variations(BagpipesEstimator(sfh="delayed"))
+        variations = default_variations(BagpipesEstimator(sfh="delayed", preset="Fu"))
         assert variations["flat prior"].changes["priors"] == {"dust:Av_prior": "uniform"}
         assert "lognormal" in variations
-        assert not {"delayed", "Calzetti", "SED fit", "Meurer99"} & set(variations)
+        assert not {"delayed", "Calzetti", "SED fit", "Reddy18-SMC"} & set(variations)
         assert variations["Reddy15"].against == "UV slope"
-        changed = variations["Reddy18-SMC"].applied_to(variations["UV slope"].estimator)
-        assert (changed.relation, changed.dust_law) == ("Reddy18-SMC", "SMC")
+        changed = variations["Meurer99"].applied_to(variations["UV slope"].estimator)
+        assert changed.params_in_use["relation"] == "Meurer99"
+        assert changed.params_in_use["dust_law"] == "Calzetti"
 
     def test_priors_of_the_reference_stay(self):
         priors = {"dust:Av": (0.0, 4.0), "dust:Av_prior": "uniform"}
         changed = default_variations(BagpipesEstimator(priors=priors))["log prior"]
-        assert changed.changes["priors"] == priors | {"dust:Av_prior": "log_10"}
+        expected = {"dust:Av": (1e-4, 4.0), "dust:Av_prior": "log_10"}
+        assert changed.changes["priors"] == expected
+
+    def test_of_the_default_fit(self):
+        fit = BagpipesEstimator()
+        variations = default_variations(fit)
+        assert not {"delayed_burst", "Salim", "flat prior"} & set(variations)
+        assert variations["A_V of mass"].changes["joint_priors"] == ("slope_of_A_V", "A_V_of_mass")
+        for one in variations.values():
+            if one.assumption in ("prior", "star-formation history", "dust law"):
+                one.applied_to(fit)._check_parameters()
 
     def test_of_a_calibrated_slope(self):
         variations = default_variations(MeurerEstimator(calibration="JADES-deep"))
@@ -183,7 +194,7 @@ class TestDefaults:
     def test_relations_move_the_slope_as_published(self):
         found = error_budget(
             sample(20),
-            reference=MeurerEstimator(),
+            reference=MeurerEstimator("Meurer99"),
             variations={"Reddy15": Variation("relation", {"relation": "Reddy15"})},
         )
         beta = found.tables["reference"]["beta"]
@@ -195,7 +206,7 @@ class TestDefaults:
 
 def test_fits_of_a_few_galaxies():
     skip_without("bagpipes", "nautilus")
-    fit = BagpipesEstimator(random_state=195002)
+    fit = BagpipesEstimator(preset="Fu", random_state=195002)
     names = ("flat prior",)
     variations = {name: default_variations(fit)[name] for name in names}
     found = error_budget(sample(3), reference=fit, variations=variations)

@@ -19,7 +19,7 @@ DEPTH, REDSHIFT = 29.5, 4.0
 
 def fit(**parameters):
     """A fit of A_V and mass alone."""
-    return BagpipesEstimator(priors=PRIORS, error_floor=0.0, **parameters)
+    return BagpipesEstimator(preset="Fu", priors=PRIORS, error_floor=0.0, **parameters)
 
 
 def run(bands, n_mocks, seed, **options):
@@ -150,7 +150,10 @@ class TestMistakes:
             ({"magnitude_band": "F770W"}, "magnitude_band must be one of the bands F115W, F444W"),
             ({"n_mocks": 1}, "n_mocks must be a whole number from 3"),
             ({"estimator": MeurerEstimator()}, "estimator must be a BagpipesEstimator with"),
-            ({"estimator": BagpipesEstimator(engine="bagpipes")}, "engine='tabulated'"),
+            (
+                {"estimator": BagpipesEstimator(preset="Fu", engine="bagpipes")},
+                "engine='tabulated'",
+            ),
             ({"estimator": BagpipesEstimator(redshift="free")}, "must have redshift='fixed'"),
             ({"random_state": -1}, "random_state must be"),
         ],

@@ -46,5 +46,5 @@ def test_a_calibration_is_written_and_listed(tool, tmp_path, monkeypatch):
     sha256 = json.loads((tmp_path / "calibrations.json").read_text())["meurer-toy"]
     found, settings, card = read_calibration(tmp_path / "meurer-toy.calibration", sha256)
     assert found.digest == recalibration.digest
-    assert settings["parameters"]["relation"] == "Meurer99"
+    assert settings["parameters"]["relation"] == "Reddy18-SMC"
     assert card == {"survey": "toy"}

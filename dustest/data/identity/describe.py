@@ -246,7 +246,9 @@ def _estimator(value, of):
         for name, item in vars(value).items()
         if name.endswith("_") and not name.startswith("_")
     }
-    return _named(value, of, parameters=of(value.get_params(deep=False)), learned=of(learned))
+    # Estimators of dustest take some parameters from a preset.
+    parameters = getattr(value, "params_in_use", None) or value.get_params(deep=False)
+    return _named(value, of, parameters=of(parameters), learned=of(learned))
 
 
 def _with_to_dict(value, of):

@@ -198,8 +198,8 @@ def average(posteriors, alternatives, seed):
     Returns
     -------
     Posterior
-        Its ``prior`` and ``cube`` are those of the most probable model; ``chi2`` and ``best``
-        those of the best model of all.
+        Its ``prior`` and ``cube`` are those of the most probable model; ``chi2``, ``best`` and
+        ``best_values`` those of the best model of all.
 
     References
     ----------
@@ -228,6 +228,7 @@ def average(posteriors, alternatives, seed):
         a_v_under={name: _under(posteriors, name, rng) for name in most.a_v_under},
         chi2=best.chi2,
         best=best.best,
+        best_values=best.best_values,
         fit_probability=float(probability @ [one.fit_probability for one in posteriors]),
         ess=ess,
         log_evidence=float(logsumexp(evidence) - np.log(len(evidence))),

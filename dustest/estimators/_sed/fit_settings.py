@@ -24,7 +24,11 @@ from dustest.estimators._sed.priors.defaults import (
     own_priors,
 )
 from dustest.estimators._sed.priors.fitted_law import fitted_law
-from dustest.estimators._sed.priors.joint_priors import check_joint_priors, joint_priors_of
+from dustest.estimators._sed.priors.joint_priors import (
+    check_joint_priors,
+    joint_priors_of,
+    weigh_models,
+)
 from dustest.estimators._sed.priors.prior_transform import SEDPrior
 from dustest.estimators._sed.tabulated.model_pool import check_tabulated
 
@@ -73,10 +77,11 @@ def settings_of(estimator):
             f'{{"dust:Av": (0.01, 3.0)}}, got {estimator.priors!r}'
         )
         raise InputError(msg)
-    members = Alternatives(estimator.sfh, estimator.dust_law).members
-    priors = own_priors(members, estimator.priors)
+    chosen = estimator.params_in_use
+    members = Alternatives(chosen["sfh"], chosen["dust_law"]).members
+    priors = own_priors(members, chosen["priors"])
     every = [_member(estimator, *pair, own) for pair, own in zip(members, priors, strict=True)]
-    if estimator.joint_priors:
+    if every[0].joint_priors:
         _check_joint_priors(estimator, every)
     return every
 
@@ -99,14 +104,15 @@ def single_model(estimator, what):
     Raises
     ------
     InputError
-        If there are several, or joint priors.
+        If there are several, or joint priors that are not the prior of a parameter.
     """
     every = settings_of(estimator)
-    if len(every) > 1 or estimator.joint_priors:
+    if len(every) > 1 or weigh_models(every[0]):
+        names = ("sfh", "dust_law", "joint_priors")
+        found = ", ".join(f"{name}={estimator.params_in_use[name]!r}" for name in names)
         msg = (
-            f"{what} needs one sfh and one dust_law without joint_priors, got "
-            f"sfh={estimator.sfh!r}, dust_law={estimator.dust_law!r}, joint_priors="
-            f"{estimator.joint_priors!r}: make an estimator with one of each"
+            f"{what} needs one sfh and one dust_law without joint_priors that depend on the mass "
+            f"or the stars, got {found}: make an estimator with one of each"
         )
         raise InputError(msg)
     return every[0]
@@ -139,7 +145,10 @@ def _check_resolution(resolution):
 def _check_joint_priors(estimator, every):
     """Raise an error for joint priors that the engine, or no model, has."""
     if estimator.engine == "bagpipes" or estimator.escalate:
-        msg = "joint_priors need engine='tabulated' without escalate, or leave them out"
+        msg = (
+            "joint_priors need engine='tabulated' without escalate: take joint_priors=() or "
+            "preset='Fu' to leave them out"
+        )
         raise InputError(msg)
     joint = every[0].joint_priors
     check_joint_priors(joint, every)
@@ -179,7 +188,7 @@ def _member(estimator, sfh, dust_law, priors):
         n_live=int(estimator.n_live),
         n_effective=int(estimator.n_effective),
         under_priors="priors" in estimator.extra,
-        joint_priors=joint_priors_of(estimator.joint_priors),
+        joint_priors=joint_priors_of(estimator.params_in_use["joint_priors"]),
         robust=estimator.likelihood == "robust",
         fractional_error=check_fractions(estimator.fractional_error),
     )

@@ -266,6 +266,8 @@ class Posterior:
         Photometry of the draws in these bands.
     fractional_error : dict of str to float, optional
         Mean fractional error of each instrument, if it is free.
+    best_values : dict of str to float, optional
+        Quantities of the most likely model.
     """
 
     draws: dict
@@ -283,6 +285,7 @@ class Posterior:
     outlier: np.ndarray | None = None
     predicted: Prediction | None = None
     fractional_error: dict | None = None
+    best_values: dict = field(default_factory=dict)
 
 
 def fit_probability(chi2, n_data):

@@ -278,6 +278,9 @@ class Estimates:
         the result does not have. They are kept if draws are requested.
     data : dict of str to ndarray of shape (n, ...), optional
         Columns of the data that were fitted, which are kept with draws.
+    best : dict of str to ndarray of shape (n,), optional
+        Quantities of ``samples`` of the best-fitting model, of estimators with
+        ``has_best_fit``.
     """
 
     samples: dict
@@ -285,6 +288,7 @@ class Estimates:
     extra: dict = field(default_factory=dict)
     parameters: dict = field(default_factory=dict)
     data: dict = field(default_factory=dict)
+    best: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

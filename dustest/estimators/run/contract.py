@@ -70,6 +70,12 @@ def checked_estimates(estimates, declared, n_rows, name, parameters=None):
             "them with register_quantity, or give them as extra"
         )
         raise InputError(msg)
+    without_draws = sorted(set(estimates.best) - set(estimates.samples))
+    if without_draws:
+        msg = (
+            f"{name}._estimate must give samples of its best {', '.join(without_draws)}, got none"
+        )
+        raise InputError(msg)
     quantities = {*core_quantities(), *estimates.samples}
     columns = {column for one in quantities for column in (one, *percentile_columns(one))}
     taken = sorted({"id", "flags", *columns} & set(estimates.extra))
@@ -92,6 +98,7 @@ def checked_estimates(estimates, declared, n_rows, name, parameters=None):
         extra,
         estimates.parameters,
         data,
+        {key: _best(key, values, n_rows, name) for key, values in estimates.best.items()},
     )
 
 
@@ -115,6 +122,12 @@ def _sample(key, values, n_rows, name):
     if not (len(shape) == 2 and shape[0] == 1):
         _check_rows(key, shape, n_rows, name)
     return values
+
+
+def _best(key, values, n_rows, name):
+    """Values of a quantity of the best fits."""
+    _check_rows(f"the best {key}", np.shape(values), n_rows, name)
+    return to_floats(values, f"best {key} of {name}", unit=QUANTITIES[key].unit, sentinels=False)
 
 
 def _bits(flags, n_rows, name):

@@ -57,7 +57,11 @@ def demagnify(estimates, batch, declared):
         for name, values in estimates.extra.items()
     }
     extra |= {name: (extra[name].T / batch.magnification).T for name in linear if name in extra}
-    return replace(estimates, samples=samples, parameters=parameters, extra=extra)
+    best = {
+        name: values - powers[name] * median if name in powers else values
+        for name, values in estimates.best.items()
+    }
+    return replace(estimates, samples=samples, parameters=parameters, extra=extra, best=best)
 
 
 def magnify_truth(truth, names, sample):

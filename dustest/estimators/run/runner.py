@@ -104,6 +104,8 @@ def declared_columns(estimator, bands, n_draws):
 def _fingerprint(estimator, summary, seed):
     """Everything that rows depend on besides their data, for the store."""
     fingerprint = estimator._fingerprint(seed)
+    if summary.points:
+        fingerprint = f"{fingerprint} points={','.join(summary.points)}"
     if not summary.n_draws:
         return fingerprint
     return f"{fingerprint} draws={summary.n_draws}{' prior' * summary.prior}"

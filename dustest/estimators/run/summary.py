@@ -7,7 +7,10 @@ import numpy as np
 from dustest.data.containers.reweighting import LOG_PRIOR
 from dustest.data.quantities import QUANTITIES
 
-__all__ = ["Rows", "Summary", "quantiles_of", "summarise"]
+__all__ = ["POINTS", "Rows", "Summary", "quantiles_of", "summarise"]
+
+POINTS = ("median", "mean", "best")
+"""Point estimates: median and mean of the draws, and the best fit."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,8 @@ class Summary:
     ----------
     quantiles : tuple of float
         Probabilities between 0 and 1.
+    points : tuple of str
+        Further point estimates: ``"mean"`` of the draws, and ``"best"``, the best fit.
     std : bool
         Whether to append the standard deviation; for ratios such as R_V half the range from 16
         to 84 %.
@@ -28,6 +33,7 @@ class Summary:
     """
 
     quantiles: tuple = ()
+    points: tuple = ()
     std: bool = False
     n_draws: int = 0
     prior: bool = False
@@ -40,7 +46,7 @@ class Rows:
     Parameters
     ----------
     values : dict of str to ndarray of shape (n, k)
-        By quantity: quantiles, then the standard deviation, then draws, as requested; the
+        By quantity: quantiles, then points, the standard deviation and draws, as requested; the
         deviation of a ratio such as R_V is half its range from 16 to 84 %. By parameter of the
         model: draws alone.
     flags : ndarray of int of shape (n,)
@@ -79,13 +85,17 @@ def summarise(estimates, summary, seeds, wanted, log_prior=None):
         Summaries of these quantities, including those derived from others, such as R_V.
     """
     samples = {name: np.asarray(values, float) for name, values in estimates.samples.items()}
-    values = {name: _reduce(name, draws, summary, seeds) for name, draws in samples.items()}
+    best = {name: np.asarray(values, float) for name, values in estimates.best.items()}
+    values = {
+        name: _reduce(name, draws, best.get(name), summary, seeds)
+        for name, draws in samples.items()
+    }
     for name in wanted:
         derivation = None if name in samples else QUANTITIES[name].derivation
         if derivation is not None and samples.keys() >= {*derivation.sources}:
             samples[name] = _derived(derivation, samples)
-            values[name] = _reduce(name, samples[name], summary, seeds)
-            _take_medians(values, name, summary)
+            values[name] = _reduce(name, samples[name], None, summary, seeds)
+            _take_points(values, name, summary)
     values = {name: value for name, value in values.items() if name in wanted}
     flags = estimates.flags
     flags = np.zeros(len(seeds), np.int32) if flags is None else np.asarray(flags, np.int32)
@@ -103,9 +113,10 @@ def summarise(estimates, summary, seeds, wanted, log_prior=None):
     return Rows(values, flags, extra)
 
 
-def _reduce(name, draws, summary, seeds):
-    """Quantiles, standard deviation and draws of one quantity, one row per seed."""
+def _reduce(name, draws, best, summary, seeds):
+    """Quantiles, points, standard deviation and draws of one quantity, one row per seed."""
     parts = [quantiles_of(draws, summary.quantiles)]
+    parts += [_point(point, draws, best)[:, None] for point in summary.points]
     if summary.std:
         derivation = QUANTITIES[name].derivation
         spread = _half_range if derivation is not None and derivation.of_medians else _deviation
@@ -114,6 +125,13 @@ def _reduce(name, draws, summary, seeds):
         parts.append(_resample(draws, summary.n_draws, seeds))
     parts = [np.broadcast_to(part, (len(seeds), part.shape[1])) for part in parts]
     return np.concatenate(parts, axis=1)
+
+
+def _point(point, draws, best):
+    """Mean of the draws, or best fit of each row; NaN without one."""
+    if point == "mean":
+        return draws if draws.ndim == 1 else draws.mean(axis=1)
+    return np.full(len(draws), np.nan) if best is None else best
 
 
 def quantiles_of(draws, probabilities):
@@ -174,11 +192,16 @@ def _derived(derivation, samples):
     return derivation.function(*sources)
 
 
-def _take_medians(values, name, summary):
-    """Replace the median by the value derived from the medians of the sources, if required."""
+def _take_points(values, name, summary):
+    """Replace point estimates by the values derived from those of the sources, if required.
+
+    A best fit is one model. Medians and means are those of the sources for ratios only.
+    """
     derivation = QUANTITIES[name].derivation
-    if derivation.of_medians:
-        for column, level in enumerate(summary.quantiles):
-            if level == 0.5:
-                medians = [values[source][:, column] for source in derivation.sources]
-                values[name][:, column] = derivation.function(*medians)
+    n = len(summary.quantiles)
+    medians = [column for column, level in enumerate(summary.quantiles) if level == 0.5]
+    columns = [*medians, *range(n, n + len(summary.points))] if derivation.of_medians else []
+    columns += [n + k for k, point in enumerate(summary.points) if point == "best"]
+    for column in columns:
+        points = [values[source][:, column] for source in derivation.sources]
+        values[name][:, column] = derivation.function(*points)

@@ -7,6 +7,7 @@ figures of a user's session.
 from dustest.report.figure_files import save_figure
 from dustest.report.figures._drawing import COLORS
 from dustest.report.figures.assumptions import plot_assumption_shifts
+from dustest.report.figures.benchmarks import plot_benchmark
 from dustest.report.figures.calibration import (
     plot_coverage,
     plot_coverage_cells,
@@ -48,6 +49,7 @@ __all__ = [
     "plot_against_sed",
     "plot_assumption_shifts",
     "plot_attenuation_ratio",
+    "plot_benchmark",
     "plot_coverage",
     "plot_coverage_cells",
     "plot_density",

@@ -14,15 +14,15 @@ _FEW_DETECTED = 0.05
 """Probability of detection below which few galaxies stand for many."""
 
 
-def unconstrained(bins, sampled, detected, assigned, of_bins, short):
+def unconstrained(bins, atom_probability, detected, assigned, of_bins, short):
     """Describe what the data do not constrain.
 
     Parameters
     ----------
     bins : ValueBins
         The bins.
-    sampled : DensityDraws
-        Draws of the density.
+    atom_probability : float
+        Probability of an atom in the first bin.
     detected : ndarray of shape (n_draws, n_cells)
         Densities of the sample, without correction for the selection.
     assigned : ndarray of shape (n, n_cells)
@@ -42,11 +42,11 @@ def unconstrained(bins, sampled, detected, assigned, of_bins, short):
         found += _of_range(bins, detected, name)
         found.append(_of_resolution(bins, assigned, name))
     low, high = _OPEN_QUESTION
-    if low < sampled.atom_probability < high:
+    if low < atom_probability < high:
         edge = bins.edges[bins.names[0]][1]
         found.append(
             f"Whether some galaxies have {bins.names[0]} below {edge:.2g} beyond a smooth "
-            f"distribution is open (probability {sampled.atom_probability:.2f})."
+            f"distribution is open (probability {atom_probability:.2f})."
         )
     mean = detected.mean(axis=0)
     bits = np.sum(

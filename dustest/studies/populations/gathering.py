@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from astropy.table import Table
@@ -38,6 +38,8 @@ class Gathered:
         Posterior draws of all quantities.
     prior : dict of str to ndarray of shape (n, n_prior)
         Prior draws of the quantities of the population.
+    exact : bool
+        Whether the prior is given as distributions, of which any number of draws can be had.
     table : Table or None
         Columns for covariates.
     """
@@ -46,6 +48,7 @@ class Gathered:
     ids: object
     draws: dict
     prior: dict
+    exact: bool
     table: Table | None
 
 
@@ -113,8 +116,10 @@ def gather(given, sample, quantities, prior, n_draws, rng):
         raise InputError(msg)
     n = len(found.draws[quantities[0]])
     n_prior = int(np.clip(_PRIOR_DRAWS // n, *_OF_ONE))
+    exact = False
     if prior is not None:
         drawn = _given_prior(prior, quantities, n, n_prior, rng)
+        exact = _are_distributions(prior, quantities)
     elif is_draws(given):
         msg = (
             "prior must be given with draws, since posteriors are divided by it: a frozen "
@@ -124,7 +129,7 @@ def gather(given, sample, quantities, prior, n_draws, rng):
         raise InputError(msg)
     else:
         drawn = _prior_of(given, sample, quantities, n_prior, rng)
-    return Gathered(found.name, found.ids, found.draws, drawn, found.table)
+    return replace(found, prior=drawn, exact=exact)
 
 
 def _of_estimator(estimator, sample, n_draws, rng):
@@ -149,7 +154,7 @@ def _of_estimator(estimator, sample, n_draws, rng):
     table = as_sample(sample, bands=getattr(estimator, "bands", None))
     draws = estimator.sample_posterior(table, n_draws, random_state=_seed(rng))
     draws = {key: values for key, values in draws.items() if key in QUANTITIES}
-    return Gathered(name, table["id"], draws, {}, table)
+    return Gathered(name, table["id"], draws, {}, False, table)
 
 
 def _is_calibrated(estimator):
@@ -211,7 +216,7 @@ def _of_draws(given, sample, quantities):
     if len(ids) != n:
         msg = f"sample must have a row for each of {n} galaxies with draws, got {len(ids)}"
         raise InputError(msg)
-    return Gathered(name, ids, draws, {}, table)
+    return Gathered(name, ids, draws, {}, False, table)
 
 
 def _two_dimensional(values, name):
@@ -239,6 +244,12 @@ def _given_prior(prior, quantities, n, n_prior, rng):
         )
         raise InputError(msg)
     return {name: _drawn_prior(prior[name], name, n, n_prior, rng) for name in quantities}
+
+
+def _are_distributions(prior, quantities):
+    """Whether a prior is given by distributions alone."""
+    given = [prior[name] for name in quantities] if isinstance(prior, Mapping) else [prior]
+    return all(hasattr(one, "rvs") for one in given)
 
 
 def _drawn_prior(prior, name, n, n_prior, rng):

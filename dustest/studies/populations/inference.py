@@ -1,8 +1,10 @@
 """`infer_population`: distributions of a sample from the posteriors of all its galaxies."""
 
+import json
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from hashlib import blake2b
 from numbers import Integral
 
 import numpy as np
@@ -14,6 +16,7 @@ from dustest.data.containers.results import DustTable
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.files.paths import installed_version
 from dustest.data.flags import FLAGS
+from dustest.data.identity.describe import describe
 from dustest.data.identity.seeds import as_generator
 from dustest.data.messages import shown
 from dustest.data.quantities import QUANTITIES, check_quantity, percentile_columns
@@ -34,7 +37,10 @@ _MOST_QUANTITIES = 3
 _LEAST_GALAXIES = 10
 _LEAST_DRAWS = 100
 _N_DENSITIES = 600
+_N_PRIORS = 9
+"""Priors from draws: of all, and of bootstrap samples, whose scatter is an error."""
 _PERCENTILES = (16.0, 50.0, 84.0)
+_SEED_LIMIT = 2**62
 
 
 def infer_population(
@@ -77,7 +83,8 @@ def infer_population(
     n_draws : int, optional
         Draws from the posterior of each galaxy, at least 100.
     random_state : int, Generator or None, optional
-        Seed.
+        Seed. ``meta["random_seed"]`` of the result gives it again, also of one of several
+        estimators.
 
     Returns
     -------
@@ -103,7 +110,8 @@ def infer_population(
     evidence for other shapes, it is normal. How far it may deviate is averaged over, and so is
     an excess in the first bin, for galaxies without dust, if A_V (or another single quantity that
     is not negative) is inferred. The posterior is sampled by Hamiltonian Monte Carlo. Bands
-    include the errors of single galaxies and their number, not those of a wrong calibration.
+    include the errors of single galaxies, their number and that of prior draws (by a Bayesian
+    bootstrap, unless the prior is a distribution), not those of a wrong calibration.
 
     A trend multiplies the density of each galaxy by an exponential of the standardised latent
     value times the standardised covariate, so that the mean depends linearly on the
@@ -136,21 +144,44 @@ def infer_population(
     >>> abs(mean.value - 0.5) < 3 * mean.err, width.value < 0.25
     (True, True)
     """
-    names = _checked_quantities(quantities)
+    options = _Options(_checked_quantities(quantities), trend, selection, prior, n_draws)
     check_number(n_draws, "n_draws", _LEAST_DRAWS, kind=Integral)
-    rng = as_generator(random_state)
-    options = {"trend": trend, "selection": selection, "n_draws": int(n_draws)}
+    seed = _seed_of(random_state)
     if isinstance(estimator, Mapping) and not is_draws(estimator):
         if not estimator:
             msg = "estimator must have at least one estimator, got an empty dictionary"
             raise InputError(msg)
         return PopulationSet(
-            {
-                str(name): _infer(one, sample, names, prior, rng, options)
-                for name, one in estimator.items()
-            }
+            {str(name): _infer(one, sample, options, seed) for name, one in estimator.items()}
         )
-    return _infer(estimator, sample, names, prior, rng, options)
+    return _infer(estimator, sample, options, seed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Options:
+    """Arguments of `infer_population` other than galaxies and seed."""
+
+    quantities: tuple
+    trend: object
+    selection: object
+    prior: object
+    n_draws: int
+
+    def describe(self, estimator):
+        """These arguments and the estimator as JSON; draws are described by a digest."""
+        given = {item.name: getattr(self, item.name) for item in fields(self)}
+        given["estimator"] = estimator
+        return json.dumps(
+            {name: describe(value, name) for name, value in given.items()}, sort_keys=True
+        )
+
+
+def _seed_of(random_state):
+    """A seed that gives the same result again: the one given, or a new one."""
+    if isinstance(random_state, Integral) and not isinstance(random_state, bool):
+        as_generator(random_state)
+        return int(random_state)
+    return int(as_generator(random_state).integers(_SEED_LIMIT))
 
 
 def _checked_quantities(quantities):
@@ -162,49 +193,82 @@ def _checked_quantities(quantities):
     return tuple(check_quantity(name).name for name in names)
 
 
-def _infer(estimator, sample, names, prior, rng, options):
+def _infer(estimator, sample, options, seed):
     """Population as one estimator sees it."""
-    found = gather(estimator, sample, names, prior, options["n_draws"], rng)
-    covariates = _covariates(options["trend"], found)
+    rng, names = np.random.default_rng(seed), options.quantities
+    found = gather(estimator, sample, names, options.prior, options.n_draws, rng)
+    covariates = _covariates(options.trend, found)
     used = _usable(found, names, covariates)
     draws = {name: found.draws[name][used] for name in names}
     priors = {name: found.prior[name][used] for name in names}
     bins = make_bins(draws, priors)
-    selection = options["selection"]
+    selection = options.selection
     of_bins = None if selection is None else detection_probability(selection, bins)
-    fractions = prior_fractions_of(bins, priors)
-    smooth = SmoothPrior(bins.shape)
-    likelihoods = galaxy_likelihoods(bins, draws, fractions, smooth.low_modes())
     covariates = {name: values[used] for name, values in covariates.items()}
-    fit = _Fit(bins, smooth, *likelihoods, covariates)
-    sampled = fit.sample(rng)
-    detected = fit.averaged(sampled)
-    assigned = fit.assigned(sampled)
-    of_posterior = fit.likelihood * fractions.mean(axis=0)
-    weight = np.divide(
-        assigned, of_posterior, out=np.zeros_like(assigned), where=of_posterior > 0.0
+    smooth = SmoothPrior(bins.shape)
+    results, n_priors, modes = [], 1 if found.exact else _N_PRIORS, None
+    # The first prior is that of all draws; others have the weights of a bootstrap.
+    for source in [None, *[rng] * (n_priors - 1)]:
+        fractions = prior_fractions_of(bins, priors, source)
+        likelihoods = galaxy_likelihoods(bins, draws, fractions, smooth.low_modes())
+        fit = _Fit(bins, smooth, *likelihoods, covariates)
+        results.append(fit.result(fractions, _N_DENSITIES // n_priors, rng, modes))
+        modes = results[0].modes
+    detected = _centred([one.detected for one in results])
+    atom, slopes = (
+        np.concatenate([getattr(one, name) for one in results]) for name in ("atom", "slopes")
+    )
+    assigned, weight, of_atom, acceptance = (
+        np.mean([getattr(one, name) for one in results], axis=0)
+        for name in ("assigned", "weight", "atom_probability", "acceptance")
     )
     percentiles = {name: _percentiles(bins, assigned, name) for name in names}
+    meta = {
+        "method": "infer_population",
+        "version": installed_version("dustest"),
+        "estimator": found.name,
+        "random_seed": seed,
+        "arguments": options.describe(estimator),
+        "data": _digest({"posterior": found.draws, "prior": found.prior}),
+        "n_galaxies": int(np.count_nonzero(used)),
+        "selection": selection is not None,
+        "acceptance": float(acceptance),
+    }
     posteriors, ess = _posteriors(found, used, bins, weight, percentiles, rng)
+    posteriors.meta.update(meta | {"uncertainty": "posterior", "prior": "population"})
     probability = detected if of_bins is None else detected / of_bins
     probability /= probability.sum(axis=1, keepdims=True)
     return InferredPopulation(
         bins=bins,
         probability=probability,
         posteriors=posteriors,
-        atom=sampled.atom,
-        atom_probability=sampled.atom_probability,
-        trends=fit.trends(sampled),
-        unconstrained=unconstrained(bins, sampled, detected, assigned, of_bins, ess < LEAST_ESS),
-        meta={
-            "method": "infer_population",
-            "version": installed_version("dustest"),
-            "estimator": found.name,
-            "n_galaxies": int(np.count_nonzero(used)),
-            "selection": selection is not None,
-            "acceptance": sampled.acceptance,
-        },
+        atom=atom,
+        atom_probability=float(of_atom),
+        trends=_trends(names, covariates, slopes),
+        unconstrained=unconstrained(bins, of_atom, detected, assigned, of_bins, ess < LEAST_ESS),
+        meta=meta,
     )
+
+
+def _centred(densities):
+    """All draws of densities, of bootstrap samples too, around those of the first.
+
+    Each is an ndarray of shape (n_draws, n_cells). The mean of the bootstrap samples differs from
+    that of the first by their noise, which would count twice.
+    """
+    first, *others = densities
+    if not others:
+        return first
+    mean = np.mean([one.mean(axis=0) for one in others], axis=0)
+    ratio = np.divide(first.mean(axis=0), mean, out=np.zeros_like(mean), where=mean > 0.0)
+    centred = np.concatenate([first, *(one * ratio for one in others)])
+    return centred / centred.sum(axis=1, keepdims=True)
+
+
+def _digest(arrays):
+    """Digest of arrays in hexadecimal, which shows whether two results have the same draws."""
+    text = json.dumps(describe(arrays, "draws"), sort_keys=True)
+    return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _covariates(trend, found):
@@ -283,18 +347,19 @@ class _Fit:
         columns = [(one - one.mean()) / max(one.std(), 1e-12) for one in columns]
         return np.stack(columns, axis=1) if columns else np.empty((len(self.likelihood), 0))
 
-    def sample(self, rng):
+    def sample(self, n_draws, rng, modes):
         """Draws of densities."""
         atom = len(self.bins.names) == 1 and self.bins.begins_at_zero(self.bins.names[0])
         return sample_densities(
             self.likelihood,
             self.relative_prior,
             self.prior,
-            _N_DENSITIES,
+            n_draws,
             rng,
             atom=atom,
             tilt=self.tilt,
             covariate=self.standardised,
+            modes=modes,
         )
 
     def _factors(self, trend):
@@ -324,25 +389,64 @@ class _Fit:
             total += of_each / of_each.sum(axis=1, keepdims=True)
         return total / len(sampled.probability)
 
-    def trends(self, sampled):
-        """Slopes of the means of quantities with covariates."""
-        rows = []
+    def slopes(self, sampled):
+        """Changes of means of quantities with covariates, shape (n_draws, n_pairs)."""
+        slopes = np.empty(sampled.trend.shape)
         for number, (name, other) in enumerate(self.pairs):
             values, tilt = self.bins.of_each(name), self.tilt[:, number]
-            mean = sampled.probability @ values
             covariance = sampled.probability @ (values * tilt)
-            covariance -= mean * (sampled.probability @ tilt)
-            slope = sampled.trend[:, number] * covariance / self.covariates[other].std()
-            rows.append(
-                {
-                    "quantity": name,
-                    "covariate": other,
-                    "slope": float(slope.mean()),
-                    "slope_err": float(slope.std()),
-                }
-            )
-        names = ("quantity", "covariate", "slope", "slope_err")
-        return QTable(rows) if rows else QTable(names=names, dtype=(str, str, float, float))
+            covariance -= (sampled.probability @ values) * (sampled.probability @ tilt)
+            slopes[:, number] = sampled.trend[:, number] * covariance
+            slopes[:, number] /= self.covariates[other].std()
+        return slopes
+
+    def result(self, fractions, n_draws, rng, modes):
+        """Draws of densities, and what follows for the galaxies."""
+        sampled = self.sample(n_draws, rng, modes)
+        assigned = self.assigned(sampled)
+        of_posterior = self.likelihood * fractions.mean(axis=0)
+        return _Result(
+            detected=self.averaged(sampled),
+            assigned=assigned,
+            weight=np.divide(
+                assigned, of_posterior, out=np.zeros_like(assigned), where=of_posterior > 0.0
+            ),
+            slopes=self.slopes(sampled),
+            atom=sampled.atom,
+            atom_probability=sampled.atom_probability,
+            acceptance=sampled.acceptance,
+            modes=sampled.modes,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Result:
+    """Densities averaged over galaxies, probabilities of bins and weights of draws of galaxies."""
+
+    detected: np.ndarray
+    assigned: np.ndarray
+    weight: np.ndarray
+    slopes: np.ndarray
+    atom: np.ndarray
+    atom_probability: float
+    acceptance: float
+    modes: dict
+
+
+def _trends(names, covariates, slopes):
+    """Table of the slopes of quantities with covariates, from draws of each pair."""
+    pairs = [(name, other) for name in names for other in covariates]
+    rows = [
+        {
+            "quantity": name,
+            "covariate": other,
+            "slope": float(slopes[:, number].mean()),
+            "slope_err": float(slopes[:, number].std()),
+        }
+        for number, (name, other) in enumerate(pairs)
+    ]
+    columns = ("quantity", "covariate", "slope", "slope_err")
+    return QTable(rows) if rows else QTable(names=columns, dtype=(str, str, float, float))
 
 
 def _percentiles(bins, assigned, name):
@@ -396,6 +500,5 @@ def _posteriors(found, used, bins, weight, percentiles, rng):
         columns,
         flags=flags,
         extra=extra | {"under_ess": n_effective},
-        meta={"estimator": found.name, "uncertainty": "posterior", "prior": "population"},
     )
     return table, ess

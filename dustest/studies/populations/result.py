@@ -77,7 +77,9 @@ class InferredPopulation:
     unconstrained : tuple of str
         What the data do not constrain, in sentences.
     meta : dict
-        Method, estimator, number of galaxies and seed.
+        Method, version, estimator, number of galaxies, ``random_seed``, ``arguments`` (JSON) and
+        a digest of posterior and prior draws as ``data``. The same sample, arguments and seed
+        give the same result.
     """
 
     bins: object = field(repr=False)

@@ -29,7 +29,7 @@ _TREND_SCALE = 3.0
 _LEAST_WEIGHT = 0.01
 """Smallest posterior probability of an amplitude that is sampled."""
 _N_CHAINS = 8
-_WARM_UP = 30
+_WARM_UP = 10
 _N_STEPS = 6
 _STEP = (0.06, 0.5)
 _LEAST_CURVATURE = 0.5
@@ -52,6 +52,9 @@ class DensityDraws:
         Posterior probability that there is an atom.
     acceptance : float
         Mean acceptance of the sampler.
+    modes : dict of (bool, float) to ndarray of shape (n_parameters,)
+        Modes of the posteriors that were sampled, by whether there is an atom and the amplitude
+        of deviations from the smoothest density.
     """
 
     probability: np.ndarray
@@ -59,6 +62,7 @@ class DensityDraws:
     trend: np.ndarray
     atom_probability: float
     acceptance: float
+    modes: dict
 
 
 class SmoothPrior:
@@ -208,7 +212,16 @@ class _Target:
 
 
 def sample_densities(
-    likelihood, relative_prior, prior, n_draws, rng, *, atom=False, tilt=None, covariate=None
+    likelihood,
+    relative_prior,
+    prior,
+    n_draws,
+    rng,
+    *,
+    atom=False,
+    tilt=None,
+    covariate=None,
+    modes=None,
 ):
     """Sample densities given the likelihoods of all galaxies.
 
@@ -231,6 +244,9 @@ def sample_densities(
         Standardised values whose distribution depends on the covariates.
     covariate : ndarray of shape (n, n_trends), optional
         Standardised covariates of the galaxies.
+    modes : dict, optional
+        ``DensityDraws.modes`` of similar likelihoods: only these amplitudes are averaged, and
+        their searches start there.
 
     Returns
     -------
@@ -246,25 +262,26 @@ def sample_densities(
     n, n_cells = likelihood.shape
     tilt = np.empty((n_cells, 0)) if tilt is None else tilt
     covariate = np.empty((n, 0)) if covariate is None else covariate
+    keys = list(modes or product((False, True) if atom else (False,), _AMPLITUDES))
     targets = [
         _Target(prior, amplitude, likelihood, relative_prior, with_atom, tilt, covariate)
-        for with_atom in ((False, True) if atom else (False,))
-        for amplitude in _AMPLITUDES
+        for with_atom, amplitude in keys
     ]
-    modes = _modes(targets)
-    weight = _weights(targets, modes)
+    found = _modes(targets, [modes[key] for key in keys] if modes else [None] * len(keys))
+    weight = _weights(targets, found)
     kept = np.where(weight >= _LEAST_WEIGHT, weight, 0.0)
     shares = rng.multinomial(n_draws, kept / kept.sum())
     parts, accepted = [], 0.0
-    for target, mode, share in zip(targets, modes, shares, strict=True):
+    for target, mode, share in zip(targets, found, shares, strict=True):
         if share:
             drawn, acceptance = _sample(target, mode, share, rng)
             accepted += share * acceptance / n_draws
             smooth, atoms, trend = target.unpack(drawn)
             parts.append((_with_atom(smooth, atoms).T, atoms, trend.T))
     probability, atoms, trend = (np.concatenate(part) for part in zip(*parts, strict=True))
-    of_atom = float(sum(weight[len(_AMPLITUDES) :]))
-    return DensityDraws(probability, atoms, trend, of_atom, float(accepted))
+    of_atom = float(weight @ [with_atom for with_atom, _ in keys])
+    sampled = {key: mode for key, (mode, *_), one in zip(keys, found, kept, strict=True) if one}
+    return DensityDraws(probability, atoms, trend, of_atom, float(accepted), sampled)
 
 
 def _with_atom(smooth, atom):
@@ -274,12 +291,12 @@ def _with_atom(smooth, atom):
     return probability
 
 
-def _modes(targets):
-    """Modes with their curvature and evidence; each search starts at the mode before."""
-    found, start = [], None
-    for target in targets:
-        found.append(_mode(target, start))
-        start = found[-1][0]
+def _modes(targets, starts):
+    """Modes with their curvature and evidence, searched from starts or the mode before."""
+    found, before = [], None
+    for target, start in zip(targets, starts, strict=True):
+        found.append(_mode(target, before if start is None else start))
+        before = found[-1][0]
     return found
 
 

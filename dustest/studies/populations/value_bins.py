@@ -27,8 +27,8 @@ _TILT = 1.0
 _N_NEWTON = 40
 _N_RAKING = 5
 _DAMPING = (1e-6, 1e12)
-_CONVERGED = 0.01
-"""Gain of the log posterior density of a step, below which a fit has converged."""
+_CONVERGED = 0.001
+"""Change of the log posterior density by a step, below which a fit has converged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,13 +168,15 @@ class ValueBins:
         ]
         return np.ravel_multi_index(places, self.shape)
 
-    def count(self, draws):
+    def count(self, draws, weight=None):
         """Count draws in the bins.
 
         Parameters
         ----------
         draws : dict of str to ndarray of shape (n, n_draws)
             Draws by quantity.
+        weight : ndarray of shape (n, n_draws), optional
+            Weights of the draws, by default one.
 
         Returns
         -------
@@ -184,7 +186,8 @@ class ValueBins:
         n_cells = int(np.prod(self.shape))
         place = self.place(draws)
         shifted = place + n_cells * np.arange(len(place))[:, None]
-        counts = np.bincount(shifted.ravel(), minlength=n_cells * len(place))
+        weight = None if weight is None else weight.ravel()
+        counts = np.bincount(shifted.ravel(), weight, minlength=n_cells * len(place))
         return counts.reshape(len(place), n_cells).astype(float)
 
 
@@ -232,7 +235,7 @@ def _edges(name, draws, prior, n_bins):
     return _values(name, np.linspace(low, high, n_bins + 1))
 
 
-def prior_fractions_of(bins, prior):
+def prior_fractions_of(bins, prior, rng=None):
     """Prior probabilities of bins: the mean of all galaxies, tilted for each of them.
 
     The logarithm of the prior of a galaxy over the mean prior is a cubic polynomial of the latent
@@ -246,13 +249,16 @@ def prior_fractions_of(bins, prior):
         The bins.
     prior : dict of str to ndarray of shape (n, n_draws)
         Prior draws by quantity. Draws with replacement from few count as these few.
+    rng : Generator, optional
+        Source of the weights of a Bayesian bootstrap over the different draws (Rubin 1981), for
+        the error of the prior; by default all have the same weight.
 
     Returns
     -------
     fractions : ndarray of shape (n, n_cells)
         They sum to one for each galaxy.
     """
-    counts = bins.count(prior)
+    counts = bins.count(prior, None if rng is None else _weights(prior[bins.names[0]], rng))
     mean = counts.sum(axis=0) / counts.sum()
     shares, group = np.unique(counts, axis=0, return_inverse=True)
     n_draws = np.zeros(len(shares))
@@ -330,22 +336,22 @@ def tilted(shares, n_draws, start, modes):
     best = np.zeros((len(shares), n_modes))
     fitted, value = _tilt(best, log_start, shares, n_draws, modes)
     damping = np.ones(len(shares))
+    rows = np.arange(len(shares))
     for _ in range(_N_NEWTON):
-        first = fitted @ modes
-        second = (fitted @ products).reshape(-1, n_modes, n_modes)
-        curvature = n_draws[:, None, None] * (second - first[:, :, None] * first[:, None, :])
-        curvature += (1.0 + damping[:, None, None]) * np.eye(n_modes)
-        gradient = n_draws[:, None] * (shares @ modes - first) - best
-        proposed = best + np.linalg.solve(curvature, gradient[..., None])[..., 0]
-        new, new_value = _tilt(proposed, log_start, shares, n_draws, modes)
-        gain = new_value - value
+        first = fitted[rows] @ modes
+        second = (fitted[rows] @ products).reshape(-1, n_modes, n_modes)
+        curvature = n_draws[rows, None, None] * (second - first[:, :, None] * first[:, None, :])
+        curvature += (1.0 + damping[rows, None, None]) * np.eye(n_modes)
+        gradient = n_draws[rows, None] * (shares[rows] @ modes - first) - best[rows]
+        proposed = best[rows] + np.linalg.solve(curvature, gradient[..., None])[..., 0]
+        new, new_value = _tilt(proposed, log_start[rows], shares[rows], n_draws[rows], modes)
+        gain = new_value - value[rows]
         better = gain >= 0.0
-        best, fitted = (
-            np.where(better[:, None], *pair) for pair in ((proposed, best), (new, fitted))
-        )
-        value = np.where(better, new_value, value)
-        damping = np.clip(np.where(better, 0.2, 8.0) * damping, *_DAMPING)
-        if np.all(better & (gain < _CONVERGED)):
+        taken = rows[better]
+        best[taken], fitted[taken], value[taken] = proposed[better], new[better], new_value[better]
+        damping[rows] = np.clip(np.where(better, 0.2, 8.0) * damping[rows], *_DAMPING)
+        rows = rows[np.abs(gain) > _CONVERGED]
+        if not rows.size:
             break
     return fitted
 
@@ -357,6 +363,12 @@ def _tilt(coefficients, log_start, shares, n_draws, modes):
     known = np.where(shares > 0.0, log_density, 0.0)
     value = n_draws * np.sum(shares * known, axis=1) - 0.5 * np.sum(coefficients**2, axis=1)
     return np.exp(log_density), value
+
+
+def _weights(draws, rng):
+    """Exponential weights, the same for equal draws (ndarray of shape (n, n_draws))."""
+    values, number = np.unique(draws, return_inverse=True)
+    return rng.exponential(size=len(values))[number].reshape(draws.shape)
 
 
 def _distinct(draws):

@@ -128,5 +128,7 @@ class TestSlopes:
         assert table["A_1600"][0].value == pytest.approx(plain["A_UV"][0], abs=1e-6)
 
     def test_the_relation_of_another_wavelength_is_converted(self):
-        table = MeurerEstimator("Takeuchi12", extra=("A_1600",)).estimate(BLUE)
+        table = MeurerEstimator("Takeuchi12", dust_law="Calzetti", extra=("A_1600",)).estimate(
+            BLUE
+        )
         assert 0.95 < table["A_1600"][0].value / table["A_UV"][0] < 1.0

@@ -246,7 +246,9 @@ class TestUsers:
         pytest.importorskip("nautilus")
         galaxies = load_demo()[0][:2]
         named, alone = (
-            BagpipesEstimator(dust_law=given, random_state=1).estimate(galaxies, n_jobs=n_jobs)
+            BagpipesEstimator(preset="Fu", dust_law=given, random_state=1).estimate(
+                galaxies, n_jobs=n_jobs
+            )
             for given, n_jobs in (("my law", 2), (Tilted(get_dust_law("SMC_G24"), -0.1), 1))
         )
         np.testing.assert_array_equal(named["A_V"], alone["A_V"])

@@ -1,5 +1,7 @@
 """Populations whose distribution follows in closed form, and input that must be refused."""
 
+import json
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -113,6 +115,36 @@ class TestNormalPopulation:
         other = infer_population(draws, quantities="log_sSFR", prior=FLAT, random_state=194101)
         assert np.array_equal(other.probability, population.probability)
 
+    def test_meta_makes_it_again(self, population, measured):
+        draws = {"log_sSFR": normal_draws(measured, ERROR)}
+        rng = np.random.default_rng(202201)
+        first = infer_population(draws, quantities="log_sSFR", prior=FLAT, random_state=rng)
+        again = infer_population(
+            draws,
+            quantities="log_sSFR",
+            prior=FLAT,
+            random_state=first.meta["random_seed"],
+        )
+        assert np.array_equal(first.probability, again.probability)
+        assert first.meta == again.meta
+        assert first.posteriors.meta["random_seed"] == first.meta["random_seed"]
+        assert population.meta["random_seed"] == 194101
+
+    def test_meta_has_all_arguments(self, population, measured):
+        arguments = json.loads(population.meta["arguments"])
+        assert set(arguments) == {
+            *("estimator", "quantities", "trend", "selection", "prior", "n_draws"),
+        }
+        assert arguments["quantities"] == ["log_sSFR"]
+        shifted = infer_population(
+            {"log_sSFR": normal_draws(measured + 0.1, ERROR)},
+            quantities="log_sSFR",
+            prior=FLAT,
+            random_state=194101,
+        )
+        assert shifted.meta["data"] != population.meta["data"]
+        assert shifted.meta["arguments"] != population.meta["arguments"]
+
     def test_units_are_converted(self):
         rng = np.random.default_rng(194104)
         table = QTable({"id": np.arange(50)})
@@ -140,6 +172,19 @@ class TestPriorsOfGalaxies:
         # The density of each half is the common factor times its own prior.
         assert population.mean().value == pytest.approx(measured.mean(), abs=0.04)
         assert population.width().value == pytest.approx(deconvolved(measured), abs=0.06)
+
+    def test_noise_of_few_prior_draws_is_an_error(self, measured):
+        """All galaxies share a prior of which 100 or 20,000 draws are known."""
+        draws = {"log_sSFR": normal_draws(measured[:100], ERROR)}
+        errors = []
+        for n_draws in (100, 20_000):
+            prior = FLAT.rvs(size=n_draws, random_state=np.random.default_rng(202202))
+            population = infer_population(
+                draws, quantities="log_sSFR", prior=prior, random_state=202203
+            )
+            errors.append(population.mean().err)
+            assert abs(population.mean().value - measured[:100].mean()) < 2.0 * errors[-1]
+        assert errors[0] > 1.3 * errors[1]
 
 
 @pytest.fixture(scope="module")
@@ -311,6 +356,8 @@ class TestEstimators:
         assert len(both) == 2
         assert list(both.table()["name"]) == ["a", "b"]
         assert both.table()["mean"][1] == both["b"].mean().value
+        alone = infer_population(WithPrior(), features, random_state=both["b"].meta["random_seed"])
+        assert alone.mean() == both["b"].mean()
         ax = both.plot()
         assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "b"]
 

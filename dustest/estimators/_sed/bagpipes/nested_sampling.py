@@ -254,17 +254,11 @@ def _summarise(galaxy, settings, prior, fitted, chain):
     rng = np.random.default_rng([int(galaxy.seed), 1])  # independent of the stream of the sampler
     a_v = prior.transform(chain.cube)["dust:Av"]
     drawn = stratified_draw(chain.weight, N_DRAWS, rng, a_v)
-    values = prior.transform(chain.cube[drawn])
-    draws = {
-        "A_V": values["dust:Av"],
-        "E_BV": values["dust:Av"] / fitted_law(settings.dust_law).r_v(values),
-        "redshift": values["redshift"],
-        "log_mass_formed": prior.log_mass_formed(values),
-        **dict(zip(_DERIVED, chain.derived[drawn].T, strict=False)),
-    }
+    draws = _quantities(settings, prior, chain, drawn)
     information, edge = prior_diagnostics(prior.free, chain.cube, chain.weight, chain.ess)
     under = settings.under_priors
     best = int(np.argmax(chain.log_likelihood))
+    best_values = _quantities(settings, prior, chain, [best])
     return Posterior(
         draws=draws,
         prior=prior,
@@ -277,7 +271,20 @@ def _summarise(galaxy, settings, prior, fitted, chain):
         information=information,
         edge=edge,
         best=_best_fit(galaxy, fitted, chain.cube[best]),
+        best_values={name: float(value[0]) for name, value in best_values.items()},
     )
+
+
+def _quantities(settings, prior, chain, index):
+    """Quantities of some samples of a chain."""
+    values = prior.transform(chain.cube[index])
+    return {
+        "A_V": values["dust:Av"],
+        "E_BV": values["dust:Av"] / fitted_law(settings.dust_law).r_v(values),
+        "redshift": values["redshift"],
+        "log_mass_formed": prior.log_mass_formed(values),
+        **dict(zip(_DERIVED, chain.derived[index].T, strict=False)),
+    }
 
 
 def _best_fit(galaxy, fitted, cube):

@@ -2,31 +2,15 @@
 
 from dustest.data.errors import InputError
 from dustest.data.messages import did_you_mean
-from dustest.estimators._sed.posterior import A_V, DRAWN
+from dustest.estimators._sed.posterior import DRAWN
 from dustest.estimators._sed.priors.defaults import fit_instructions
-from dustest.estimators._sed.priors.prior_transform import SEDPrior
+from dustest.estimators._sed.priors.prior_transform import SEDPrior, fit_name
 from dustest.physics.joint_priors import get_joint_prior
 
-__all__ = ["AGE_OF_UNIVERSE", "check_joint_priors", "fit_name", "joint_priors_of"]
+__all__ = ["AGE_OF_UNIVERSE", "check_joint_priors", "joint_priors_of", "weigh_models"]
 
 AGE_OF_UNIVERSE = "age_of_universe"
 _ANY_REDSHIFT = 0.01
-
-
-def fit_name(quantity):
-    """Name of a quantity among the parameters of a fit, if it is one of them.
-
-    Parameters
-    ----------
-    quantity : str
-        Name of a quantity or parameter.
-
-    Returns
-    -------
-    str
-        The name.
-    """
-    return A_V if quantity == "A_V" else quantity
 
 
 def joint_priors_of(given):
@@ -68,7 +52,9 @@ def check_joint_priors(priors, models):
     InputError
         If there is such a prior, or priors condition on each other in a circle.
     """
-    known = {*DRAWN, "redshift", AGE_OF_UNIVERSE}.union(*map(_parameters, models))
+    every = [_prior_of(model) for model in models]
+    known = {*DRAWN, "redshift", AGE_OF_UNIVERSE}
+    known = known.union(*((*prior.free, *prior.fixed) for prior in every))
     for one in priors:
         for name in (one.quantity, *one.given):
             if name not in known:
@@ -80,11 +66,26 @@ def check_joint_priors(priors, models):
     _check_order(priors)
 
 
-def _parameters(model):
-    """Names of the parameters of a model."""
+def weigh_models(model):
+    """Whether joint priors of a model are weights of its models, not its prior itself.
+
+    Parameters
+    ----------
+    model : Settings
+        Settings of the model.
+
+    Returns
+    -------
+    bool
+        False without joint priors too.
+    """
+    return len(_prior_of(model).conditional) < len(model.joint_priors)
+
+
+def _prior_of(model):
+    """The prior of a model at any redshift."""
     arguments = model.sfh, model.dust_law, _ANY_REDSHIFT, None, model.priors, model.cosmology
-    prior = SEDPrior(fit_instructions(*arguments))
-    return {*prior.free, *prior.fixed}
+    return SEDPrior(fit_instructions(*arguments), joint=model.joint_priors)
 
 
 def _check_order(priors):

@@ -4,6 +4,7 @@ import numpy as np
 
 from dustest.estimators._sed.clear_light import FRAC_CLEAR
 from dustest.estimators._sed.posterior import A_V, Galaxy
+from dustest.estimators._sed.priors.joint_priors import weigh_models
 from dustest.estimators.run.prior_density import log_density
 
 __all__ = ["PriorDensities", "has_closed_form"]
@@ -25,10 +26,12 @@ def has_closed_form(every):
     Returns
     -------
     bool
-        False with joint priors, with light that no dust covers, and for fits of several models.
+        False with joint priors that are weights, with light that no dust covers, and for fits of
+        several models.
     """
-    priors = every[0].priors or {}
-    return len(every) == 1 and not every[0].joint_priors and FRAC_CLEAR not in priors
+    if len(every) > 1 or FRAC_CLEAR in (every[0].priors or {}):
+        return False
+    return not weigh_models(every[0])
 
 
 class PriorDensities:

@@ -8,9 +8,10 @@ import numpy as np
 from scipy.special import erf, erfinv, stdtr, stdtrit
 
 from dustest.data.errors import InputError
+from dustest.estimators._sed.posterior import A_V
 from dustest.physics.histories import AGE
 
-__all__ = ["SEDPrior"]
+__all__ = ["SEDPrior", "fit_name"]
 
 _MASS = ":massformed"
 _SLOPE_STEP = 1e-4
@@ -18,6 +19,22 @@ _LEAST_LOGARITHMIC = 1e-4
 _ROUNDING = 1e-12
 _CLOSEST, _N_STEPS = 1e-9, 4000
 """Distance to the ends of the unit cube at which sampling of a quantile function begins."""
+
+
+def fit_name(quantity):
+    """Name of a quantity among the parameters of a fit, if it is one of them.
+
+    Parameters
+    ----------
+    quantity : str
+        Name of a quantity or parameter.
+
+    Returns
+    -------
+    str
+        The name.
+    """
+    return A_V if quantity == "A_V" else quantity
 
 
 class SEDPrior:
@@ -31,6 +48,8 @@ class SEDPrior:
         parameter a mirror of it.
     age_at : Callable, optional
         Age of the Universe in Gyr by redshift, for limits at the age of the Universe.
+    joint : sequence of JointPrior, optional
+        Joint priors of the fit, of which those in ``conditional`` apply here.
 
     Attributes
     ----------
@@ -46,6 +65,9 @@ class SEDPrior:
         Values that are not numbers, such as the type of the dust law.
     masses : tuple of str
         Names of the log10 masses formed, free or not, one per component of the history.
+    conditional : dict of str to JointPrior
+        Joint priors by the free parameter whose prior they are, between its limits. What they
+        are given are other parameters. A_V always has its own prior here.
     mass_is_scale : bool
         Whether the prior is flat in the logarithm of a mass scale common to all components, so
         that models differ by this scale only.
@@ -67,7 +89,7 @@ class SEDPrior:
     (array([8.5]), array([7.]))
     """
 
-    def __init__(self, instructions, age_at=None):
+    def __init__(self, instructions, age_at=None, joint=()):
         flat = _flatten(instructions)
         values = {key: value for key, value in flat.items() if not _is_of_shape(key)}
         self.free = tuple(sorted(key for key, value in values.items() if isinstance(value, tuple)))
@@ -80,6 +102,7 @@ class SEDPrior:
         self._limits = {key: values[key] for key in self.free}
         self.age_at = age_at
         self._hyper = {key: _hyper_of(key, flat) for key in self.free}
+        self.conditional = _conditional(joint, self.free, {*self.free, *self.fixed})
         self.masses = tuple(sorted(key for key in values if key.endswith(_MASS)))
         sources = {self.mirrors.get(key, key) for key in self.masses}
         self.mass_is_scale = all(self._shapes.get(key) == "uniform" for key in sources)
@@ -113,12 +136,16 @@ class SEDPrior:
         }
         coordinates = dict(zip(self.free, cube.T, strict=True))
         aged = [key for key in self.free if AGE in self._limits[key]]
-        for key in coordinates.keys() - aged:
+        for key in coordinates.keys() - aged - self.conditional.keys():
             parameters[key] = self._value(key, coordinates[key])
         if aged:
             age = self.age_at(parameters["redshift"])
             for key in aged:
                 parameters[key] = self._value(key, coordinates[key], age)
+        for key, one in self.conditional.items():
+            mean = one.mean(*(parameters[fit_name(name)] for name in one.given))
+            limits = self._limits[key]
+            parameters[key] = _gaussian(coordinates[key], *limits, mu=mean, sigma=one.scatter)
         return parameters | {key: parameters[source] for key, source in self.mirrors.items()}
 
     def has(self, name):
@@ -254,6 +281,17 @@ class SEDPrior:
         limits = np.array([self._limits[self.mirrors.get(key, key)] for key in self.masses])
         low, high = limits.T[:, :, np.newaxis] - log_mass
         return total + low.max(axis=0), total + high.min(axis=0)
+
+
+def _conditional(joint, free, known):
+    """Joint priors by the parameter whose prior they are."""
+    found = {fit_name(one.quantity): one for one in joint}
+    own = known - found.keys() | {A_V}
+    return {
+        key: one
+        for key, one in found.items()
+        if key in free and key != A_V and own.issuperset(map(fit_name, one.given))
+    }
 
 
 def _flatten(instructions):

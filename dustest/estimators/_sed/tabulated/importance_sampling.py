@@ -216,6 +216,7 @@ class TabulatedEngine:
             outlier=None if residuals.outlier is None else residuals.outlier[own],
             predicted=Prediction.of(flux),
             fractional_error=residuals.fractional_error,
+            best_values=_best_values(chain, best),
         )
 
 
@@ -312,9 +313,7 @@ def _best_fit(galaxy, chain, best, maker):
     """The most likely model with and without dust, None if not requested."""
     if galaxy.sed_wavelength is None:
         return None
-    models, cube = chain.models, chain.models.cube[[best]]
-    limits = 10.0 ** models.low[best], 10.0 ** models.high[best]
-    mass = np.clip(chain.likelihood.best[best], *limits)
+    cube, mass = chain.models.cube[[best]], 10.0 ** _best_log_mass(chain, best)
     lights = [
         mass * maker.flux(cube, wavelength, dust=dust)[0]
         for wavelength in (None, galaxy.sed_wavelength)
@@ -322,3 +321,17 @@ def _best_fit(galaxy, chain, best, maker):
     ]
     own = _numbers(galaxy, maker)
     return BestFit(*(light[own] for light in lights[:2]), *lights[2:])
+
+
+def _best_log_mass(chain, best):
+    """Log10 of the mass formed of a model that fits best within its limits."""
+    limits = 10.0 ** chain.models.low[best], 10.0 ** chain.models.high[best]
+    return float(np.log10(np.clip(chain.likelihood.best[best], *limits)))
+
+
+def _best_values(chain, best):
+    """Quantities of the most likely model."""
+    mass = _best_log_mass(chain, best)
+    values = {name: float(one[best]) for name, one in chain.models.quantities.items()}
+    values = {name: value + mass * _has_mass(name) for name, value in values.items()}
+    return values | {"log_mass_formed": mass}

@@ -16,7 +16,7 @@ from dustest.estimators._sed.clear_light import (
 from dustest.estimators._sed.posterior import LOG_SSFR_FLOOR
 from dustest.estimators._sed.priors.defaults import MAX_REDSHIFT, fit_instructions
 from dustest.estimators._sed.priors.fitted_law import fitted_law
-from dustest.estimators._sed.priors.prior_transform import SEDPrior
+from dustest.estimators._sed.priors.prior_transform import SEDPrior, fit_name
 from dustest.estimators._sed.tabulated.light.emission import BandLight
 from dustest.estimators._sed.tabulated.light.photometry_table import SEDTable, light_at
 from dustest.physics.star_formation import AgeGrid, form_stars, history_parameters
@@ -243,10 +243,10 @@ class ModelMaker:
     @property
     def dust_is_separate(self):
         """Whether all models have one redshift, and no parameter belongs to stars and dust."""
-        crossing = (
-            key.startswith(DUST) != source.startswith(DUST)
-            for key, source in self.prior.mirrors.items()
-        )
+        pairs = [*self.prior.mirrors.items()]
+        for key, one in self.prior.conditional.items():
+            pairs += [(key, fit_name(name)) for name in one.given]
+        crossing = (key.startswith(DUST) != source.startswith(DUST) for key, source in pairs)
         return "redshift" in self.prior.fixed and not any(crossing)
 
     @property
@@ -593,6 +593,7 @@ def _prior(
             own_age=True,
         ),
         ages_at,
+        settings.joint_priors,
     )
     names = (*prior.free, *prior.fixed, *prior.settings)
     followers = (*prior.free, *prior.mirrors)

@@ -57,10 +57,10 @@ class TestBagpipes:
         name = get_dust_law(law).name
         for parameters in ({"engine": "bagpipes"}, {"escalate": True}):
             with pytest.raises(InputError, match=r"no dust law .* it has Calzetti, SMC,") as error:
-                BagpipesEstimator(dust_law=law, **parameters)._settings()
+                BagpipesEstimator(preset="Fu", dust_law=law, **parameters)._settings()
             assert repr(name) in str(error.value)
             assert "engine='tabulated' without escalate" in str(error.value)
-        BagpipesEstimator(dust_law=law)._settings()
+        BagpipesEstimator(preset="Fu", dust_law=law)._settings()
 
 
 class TestShape:

@@ -11,7 +11,7 @@ from dustest.data.errors import InputError
 from dustest.estimators._sed.priors.defaults import fit_instructions
 from dustest.estimators._sed.priors.prior_transform import SEDPrior
 from dustest.estimators._sed.priors.redshift_density import RedshiftDensity
-from dustest.physics import list_histories
+from dustest.physics import JOINT_PRIORS, JointPrior, list_histories
 
 N_POINTS = 100
 SHAPES = {
@@ -328,3 +328,38 @@ class TestHas:
         priors = {"nebular:escape_fraction": (0.0, 1.0)} | priors
         prior = SEDPrior(fit_instructions("lognormal", "Calzetti", 7.0, priors=priors))
         assert prior.has("dust:frac_clear") is expected
+
+
+class TestConditional:
+    """Joint priors that are the prior of a parameter given others."""
+
+    @staticmethod
+    def prior(*joint):
+        flat = {"dust:Av": (0.0, 4.0), "dust:Av_prior": "uniform"}
+        return SEDPrior(fit_instructions("delayed", "Salim", 7.0, priors=flat), joint=joint)
+
+    def test_values(self):
+        one = JOINT_PRIORS["slope_of_A_V"]
+        prior = self.prior(one)
+        assert prior.conditional == {"dust:delta": one}
+        cube = np.random.default_rng(200010).random((20_000, len(prior.free)))
+        values = prior.transform(cube)
+        plain = self.prior().transform(cube)
+        np.testing.assert_array_equal(values["dust:Av"], plain["dust:Av"])
+        low, high = prior.limits("dust:delta")
+        mean = one.mean(values["dust:Av"])
+        limits = ((limit - mean) / one.scatter for limit in (low, high))
+        below = stats.truncnorm.cdf(values["dust:delta"], *limits, loc=mean, scale=one.scatter)
+        np.testing.assert_allclose(below, cube[:, prior.free.index("dust:delta")], atol=1e-6)
+
+    def test_of_what_a_fit_computes(self):
+        """Priors of A_V, and given masses or parameters with such a prior, are weights."""
+        given_a_v = JointPrior("one", "dust:B", ("A_V",), lambda a_v: a_v, 0.5)
+        given_b = JointPrior("two", "dust:delta", ("dust:B",), lambda b: -0.1 * b, 0.2)
+        of_mass = JointPrior("three", "dust:delta", ("log_mass",), lambda m: 0.0 * m, 0.2)
+        assert self.prior(given_a_v, given_b).conditional == {"dust:B": given_a_v}
+        assert self.prior(of_mass, JOINT_PRIORS["A_V_of_mass"]).conditional == {}
+
+    def test_laws_without_the_parameter(self):
+        instructions = fit_instructions("delayed", "SMC", 7.0)
+        assert SEDPrior(instructions, joint=(JOINT_PRIORS["slope_of_A_V"],)).conditional == {}

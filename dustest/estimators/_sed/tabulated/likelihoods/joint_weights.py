@@ -1,8 +1,8 @@
 """Joint priors of the parameters and quantities of models, as importance weights.
 
 A prior of a free parameter given others replaces its own, so that all other parameters keep
-theirs. One of another quantity, such as log sSFR, multiplies the density of the models, and is
-normalised by its mean over the pool.
+theirs. `SEDPrior` has those given parameters; the others are here. One of another quantity, such
+as log sSFR, multiplies the density of the models, and is normalised by its mean over the pool.
 """
 
 from dataclasses import replace
@@ -13,7 +13,8 @@ from scipy.special import logsumexp
 
 from dustest.data.quantities import QUANTITIES
 from dustest.estimators._sed.posterior import A_V, DRAWN
-from dustest.estimators._sed.priors.joint_priors import AGE_OF_UNIVERSE, fit_name
+from dustest.estimators._sed.priors.joint_priors import AGE_OF_UNIVERSE
+from dustest.estimators._sed.priors.prior_transform import fit_name
 
 __all__ = ["JointWeights"]
 
@@ -31,7 +32,8 @@ class JointWeights:
     Parameters
     ----------
     priors : sequence of JointPrior
-        The priors; those of parameters that the model does not have are left out.
+        The priors; those of parameters that the model does not have, and those that are part of
+        the prior of the pool, are left out.
     pool : Pool
         Models of the prior, at one redshift or of a prior of it.
     """
@@ -41,7 +43,10 @@ class JointWeights:
         own = {*self._prior.free, *DRAWN}
         known = own | {*self._prior.fixed, "redshift", AGE_OF_UNIVERSE}
         self._priors = [
-            one for one in priors if fit_name(one.quantity) in own and known.issuperset(one.given)
+            one
+            for one in priors
+            if fit_name(one.quantity) in own - self._prior.conditional.keys()
+            and known.issuperset(one.given)
         ]
         sources = {name for one in self._priors for name in (one.quantity, *one.given)}
         self._needs_mass = any(map(_scales, sources))

@@ -15,6 +15,8 @@ CASES = (
 )
 LIMITS = {"A_V": (0.0, 3.0), "dust:delta": (-1.2, 0.4)}
 N = 4
+FEWEST = 15
+"""Effective number of weighted draws below which their means are not compared."""
 AGE = float(BAGPIPES_COSMOLOGY.age(7.0).to_value("Gyr"))
 
 
@@ -46,11 +48,14 @@ def distances(names, fits, *, screen=False):
         a_v = {"A_V": plain["dust:Av"]} if screen else {}
         weight = np.exp(log_weight(names, plain | a_v))
         weight /= weight.sum()
+        if np.sum(weight**2) > 1.0 / FEWEST:
+            continue
         for name in ("A_V", "dust:Av", "dust:delta", "log_sSFR", "log_mass"):
             mean = weight @ plain[name]
             spread = np.sqrt(weight @ (plain[name] - mean) ** 2)
             error = np.sqrt(np.sum(weight**2) + 1.0 / 800.0)
             apart.append((joint[name].mean() - mean) / spread / error)
+    assert len(apart) >= 25
     return np.array(apart)
 
 
