@@ -6,7 +6,7 @@ Run with ``python benchmarks/bench_fusion.py --sets SETS --folder FOLDER``, with
 
 * ``slopes``: slopes with the settings of the paper, the defaults, and calibrations: the shipped
   one and one on the galaxies of ``calibration*``;
-* ``sed``: fits with three laws and two priors of A_V, all with lognormal histories, and the
+* ``sed``: fits with three laws and two priors of A_V, all with the paper's histories, and the
   defaults, uncalibrated and calibrated, for a fixed subset of 2,000 default and 1,000 heavy
   galaxies;
 * ``networks``: the shipped networks of one and three bands, uncalibrated on these galaxies and
@@ -59,7 +59,7 @@ CALIBRATE_SED = 3000
 """Galaxies with SED fits for a calibration."""
 LAWS = ("Calzetti", "SMC", "Salim")
 PRIORS = {
-    "log10": {},
+    "log10": {"dust:Av": (1e-4, 10.0), "dust:Av_prior": "log_10"},
     "flat": {"dust:Av": (0.0, 4.0), "dust:Av_prior": "uniform"},
 }
 SHIPPED_CALIBRATION = "JADES-deep"
@@ -190,9 +190,9 @@ def fusions(options):
 
 def slopes(options):
     """Slopes of the photometry."""
-    paper = MeurerEstimator("Meurer99", method="photometry", dust_law="Calzetti")
-    default = MeurerEstimator(method="photometry")
-    shipped = MeurerEstimator(method="photometry", calibration=SHIPPED_CALIBRATION)
+    paper = MeurerEstimator(preset="Fu")
+    default = MeurerEstimator()
+    shipped = MeurerEstimator(calibration=SHIPPED_CALIBRATION)
     return {
         "slope, Meurer+99, Calzetti": (paper, False),
         "slope, default": (default, False),
@@ -206,7 +206,7 @@ def sed_fits(options):
     targets = {"targets": QUANTITIES, "random_state": SEED}
     found = {
         f"SED, {law}, {name} prior": BagpipesEstimator(
-            "lognormal", dust_law=law, priors=given, **targets
+            dust_law=law, priors=given, preset="Fu", **targets
         )
         for law in LAWS
         for name, given in PRIORS.items()
