@@ -3,8 +3,9 @@
 Run ``python benchmarks/bench_calibration.py --sets SETS --tests test-1 --work FOLDER``, where SETS
 is the folder of the sets of ``tools/draw_fusion_sets.py``; none of the tests may have calibrated
 anything. Estimators are the SED fit and the UV slope with their calibrations of ``--survey``, and
-the network ``nircam-1band`` calibrated with the sets of ``--learn``. With ``--raw``, the SED fit
-and the slope are also measured without calibration. Estimates are kept in the folder, 512
+the network ``nircam-1band`` calibrated with the sets of ``--learn``, with default galaxies if
+``--kinds`` names no others: images in one band do not distinguish heavy ones. With ``--raw``, the
+SED fit and the slope are also measured without calibration. Estimates are kept in the folder, 512
 galaxies a file, so that an interrupted run resumes; remove it after a change of an estimator.
 
 ``calibration-coverage.ecsv`` has a row for each estimator, group of galaxies and quantity: number
@@ -29,6 +30,7 @@ tau_V
 
 import argparse
 import sys
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +77,7 @@ def main(arguments=None):
     parser.add_argument("--sets", type=Path, required=True)
     parser.add_argument("--tests", nargs="+", default=["test-1"])
     parser.add_argument("--learn", nargs="+", default=["calibration"])
+    parser.add_argument("--kinds", nargs="+", default=["default"], help="for the network")
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--data", type=Path, help="folder with simulations/")
     parser.add_argument("--survey", default="JADES-deep")
@@ -114,16 +117,16 @@ def make_estimators(options):
 
 
 def calibrated_network(options):
-    """The network of one band, calibrated with galaxies of both kinds."""
+    """The network of one band, calibrated with galaxies of one or both kinds."""
     network = CNNEstimator.from_pretrained("nircam-1band")
     calibrated = CalibratedEstimator(network, random_state=SEEDS["calibration"])
     path = options.work / "network.calibration"
     if path.exists():
         return CalibratedEstimator.load(path, network)
-    sample, truth = read(options, options.learn, ("default", "heavy"))
+    sample, truth = read(options, options.learn, options.kinds)
     options.work.mkdir(parents=True, exist_ok=True)
     calibrated.fit(sample, truth)
-    calibrated.save(path, {"sets": options.learn})
+    calibrated.save(path, {"sets": options.learn, "kinds": options.kinds})
     return calibrated
 
 
@@ -132,6 +135,7 @@ def read(options, names, kinds):
     parts = [
         read_set(options.sets / name, kinds=kinds, surveys=[options.survey], columns=is_used)
         for name in names
+        if any(any((options.sets / name).glob(f"{options.survey}-*-{kind}.*")) for kind in kinds)
     ]
     sample = stack_samples([part[0] for part in parts])
     truth = vstack([part[1] for part in parts], metadata_conflicts="silent")
@@ -202,7 +206,8 @@ def by_ratio(name, table, sample, truth):
 
 
 def estimates(estimator, sample, folder):
-    """Results with draws, kept in files."""
+    """Results with draws, kept in files in a folder of these galaxies."""
+    folder /= blake2b(repr(sample["id"].tolist()).encode(), digest_size=4).hexdigest()
     folder.mkdir(parents=True, exist_ok=True)
     parts = []
     for start in range(0, len(sample), CHUNK):

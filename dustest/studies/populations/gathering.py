@@ -39,7 +39,8 @@ class Gathered:
     prior : dict of str to ndarray of shape (n, n_prior)
         Prior draws of the quantities of the population.
     exact : bool
-        Whether the prior is given as distributions, of which any number of draws can be had.
+        Whether the prior is given, as distributions or by the parameters of an estimator, and
+        not known by draws alone.
     table : Table or None
         Columns for covariates.
     """
@@ -129,6 +130,8 @@ def gather(given, sample, quantities, prior, n_draws, rng):
         raise InputError(msg)
     else:
         drawn = _prior_of(given, sample, quantities, n_prior, rng)
+        # What has not learned has its prior in its parameters, and draws it evenly.
+        exact = not _is_calibrated(given)
     return replace(found, prior=drawn, exact=exact)
 
 

@@ -110,8 +110,8 @@ def infer_population(
     evidence for other shapes, it is normal. How far it may deviate is averaged over, and so is
     an excess in the first bin, for galaxies without dust, if A_V (or another single quantity that
     is not negative) is inferred. The posterior is sampled by Hamiltonian Monte Carlo. Bands
-    include the errors of single galaxies, their number and that of prior draws (by a Bayesian
-    bootstrap, unless the prior is a distribution), not those of a wrong calibration.
+    include the errors of single galaxies, their number and, by a Bayesian bootstrap, the noise of
+    priors that are learned or given as draws; not those of a wrong calibration.
 
     A trend multiplies the density of each galaxy by an exponential of the standardised latent
     value times the standardised covariate, so that the mean depends linearly on the

@@ -1,6 +1,7 @@
 """Populations whose distribution follows in closed form, and input that must be refused."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -322,6 +323,15 @@ class WithPrior(OwnEstimator):
         return {"A_V": rng.uniform(-2.0, 4.0, (len(X), n_samples))}
 
 
+class FewPriorDraws(OwnEstimator):
+    """A prior of which 100 draws are known."""
+
+    def sample_prior(self, X, n_samples, random_state=None):
+        known = np.random.default_rng(202205).uniform(-2.0, 4.0, 100)
+        rng = np.random.default_rng(random_state)
+        return {"A_V": rng.choice(known, (len(X), n_samples))}
+
+
 @pytest.fixture(scope="module")
 def features():
     return np.random.default_rng(194119).normal(0.7, 0.3, (100, 1))
@@ -338,6 +348,17 @@ class TestEstimators:
     def test_uncalibrated(self, features):
         with pytest.warns(DustestWarning, match="WithPrior is not calibrated"):
             infer_population(WithPrior(learns=False), features, random_state=1)
+
+    def test_a_prior_of_parameters_has_no_noise(self, features):
+        """The same few draws of the prior: an estimator that learns knows it with an error."""
+        errors = []
+        for learns in (True, False):
+            estimator = FewPriorDraws(learns=learns)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DustestWarning)
+                population = infer_population(estimator, features, random_state=202204)
+            errors.append(population.mean().err)
+        assert errors[0] > 1.2 * errors[1]
 
     def test_without_a_prior(self, features):
         with pytest.raises(InputError, match=r"no proper prior.*give prior"):
