@@ -23,7 +23,8 @@ def setup(app):
 
 def write_tables(_app):
     """Write all tables, as pieces of reStructuredText that pages include."""
-    for name, rows in (_of_the_code() | _of_the_models() | _of_the_reproduction()).items():
+    tables = _of_the_code() | _of_the_models() | _of_the_benchmark() | _of_the_reproduction()
+    for name, rows in tables.items():
         (HERE / f"{name}_table.rst").write_text(_list_table(rows), encoding="utf-8")
 
 
@@ -197,6 +198,130 @@ def _coverage(one, level):
     name = f"coverage_{level}"
     all_of_them, parts = 100 * one[name], [100 * part for part in one[f"{name}_deciles"]]
     return f"{all_of_them:.1f} %", f"{min(parts):.1f} to {max(parts):.1f} %"
+
+
+def _of_the_benchmark():
+    """Tables from the scores that ``benchmarks/bench_methods.py`` wrote."""
+    from dustest.studies import BENCHMARKS
+
+    sets = [(f"``{one.name}``", one.description) for one in BENCHMARKS.values()]
+    scores, runs = (_read_guide(f"benchmark_{name}.csv") for name in ("scores", "runs"))
+    return {
+        "user_guide/_benchmark_sets": [("Name", "Galaxies"), *sets],
+        "user_guide/_benchmark_points": _point_rows(scores),
+        "user_guide/_benchmark_corrupted": _corrupted_rows(scores, runs),
+        "user_guide/_benchmark_published": _published_rows(scores),
+        "user_guide/_benchmark_runs": _run_rows(runs),
+    } | {
+        f"user_guide/_benchmark_{quantity}": _benchmark_rows(scores, quantity)
+        for quantity in ("A_V", "log_sSFR", "log_mass")
+    }
+
+
+_SCORED_SETS = ("default", "heavy", "faint", "all data")
+_CLEAN = "default, first 300"
+_AGAINST = ("JOF", "Endsley+24")
+
+
+def _read_guide(name):
+    """Rows of a table of the user guide, as dicts."""
+    from astropy.table import Table
+
+    table = Table.read(HERE / "user_guide" / name, format="ascii.csv")
+    return [dict(zip(table.colnames, row, strict=True)) for row in table]
+
+
+def _select(rows, **wanted):
+    """Rows with some values."""
+    return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
+
+
+def _benchmark_rows(scores, quantity):
+    """Scores of medians of one quantity, best method first in each set."""
+    mass = quantity == "log_mass"
+    heads = ("Set", "Method", "n", "MAE", "MAE over baseline", "Bias")
+    heads += ("RMSE", "R2") if mass else ("68 %", "90 %", "CRPS")
+    rows = [heads]
+    for name in _SCORED_SETS:
+        found = _select(scores, set=name, quantity=quantity, point="median")
+        for row in sorted(found, key=lambda row: row["mae"]):
+            end = ("rmse", "r2") if mass else ("coverage_68", "coverage_90", "crps")
+            cells = (_cell(row, score) for score in ("mae", "ratio", "bias", *end))
+            rows.append((name, row["method"], row["n"], *cells))
+    return rows
+
+
+def _point_rows(scores):
+    """MAE, bias and share of small values of A_V of the point estimates of each method."""
+    rows = [("Set", "Method", "Point", "MAE", "RMSE", "Bias", "Below 0.05 mag")]
+    for name in ("default", "heavy"):
+        found = _select(scores, set=name, quantity="A_V")
+        several = {row["method"] for row in found if row["point"] == "mean"}
+        rows += [
+            (
+                *(name, row["method"], row["point"]),
+                *(_cell(row, score) for score in ("mae", "rmse", "bias", "low")),
+            )
+            for row in found
+            if row["method"] in several
+        ]
+    return rows
+
+
+def _corrupted_rows(scores, runs):
+    """MAE over that of clean galaxies, and share of flagged galaxies, by corruption."""
+    from dustest.studies import BENCHMARKS
+
+    names = [one.name for one in BENCHMARKS.values() if getattr(one, "corruption", None)]
+    clean = {
+        row["method"]: row for row in _select(scores, set=_CLEAN, quantity="A_V", point="median")
+    }
+    methods = [name for name in clean if name != "baseline"]
+    rows = [("Corruption", *methods)]
+    for name in (_CLEAN, *names):
+        cells = []
+        for method in methods:
+            score = _select(scores, set=name, method=method, quantity="A_V", point="median")
+            run = _select(runs, set=name, method=method)
+            ratio = f"{score[0]['mae'] / clean[method]['mae']:.2f}" if score else ""
+            flags = f"{100 * run[0]['OUT_OF_DOMAIN']:.0f} %" if run else ""
+            cells.append(", ".join(part for part in (ratio, flags) if part))
+        rows.append((name, *cells))
+    return rows
+
+
+def _published_rows(scores):
+    """Differences from published medians."""
+    rows = [("Catalogue", "Quantity", "Method", "n", "MAE", "Bias")]
+    for name in _AGAINST:
+        rows += [
+            (name, row["quantity"], row["method"], row["n"], _cell(row, "mae"), _cell(row, "bias"))
+            for row in _select(scores, set=name, point="median")
+        ]
+    return rows
+
+
+def _run_rows(runs):
+    """Speed and flags of each method on the default set."""
+    rows = [("Method", "Galaxies/s", "Median ESS", "No A_V", "Any flag", "PRIOR_DOMINATED")]
+    for row in _select(runs, set="default"):
+        shares = (f"{100 * row[name]:.0f} %" for name in ("no A_V", "any", "PRIOR_DOMINATED"))
+        ess = "" if row["ess"] != row["ess"] else f"{row['ess']:.0f}"
+        rows.append((row["method"], f"{row['galaxies_per_second']:.1f}", ess, *shares))
+    return rows
+
+
+def _cell(row, score):
+    """A score as text."""
+    value = row[score]
+    if value != value:
+        return ""
+    if score in ("low", "coverage_68", "coverage_90"):
+        return f"{100 * value:.1f} %"
+    if score in ("ratio", "r2"):
+        return f"{value:.2f}"
+    metric = {"rmse": "sigma"}.get(score, score)
+    return _number(value, metric, row["quantity"])
 
 
 def _of_the_reproduction():

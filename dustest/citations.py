@@ -14,7 +14,7 @@ from dustest.data import DustestWarning, DustTable, InputError
 from dustest.data.cited import Cited, own_references
 from dustest.data.files.parsing import check_file, refuse_damaged, require
 from dustest.estimators import get_estimator, list_estimators
-from dustest.estimators.network_tools import described_members, read_model
+from dustest.estimators.network_tools import read_model
 from dustest.report.comparison import Comparison
 from dustest.simulate import GalaxySimulator, SimulatedSet, read_simulation
 from dustest.validation.provenance import parameters_of
@@ -151,8 +151,8 @@ def _model_meta(manifest):
     """Meta of a table by the networks of a file."""
     known = manifest["parameters"]
     if manifest["kind"] == "FusionEstimator":
-        params = json.dumps({"members": described_members(known["members"])})
-        return {"estimator": manifest["kind"], "params": params}
+        members = _methods()[manifest["kind"]]._described_members(known["members"])
+        return {"estimator": manifest["kind"], "params": json.dumps({"members": members})}
     kind = "paper" if known["config"]["kind"] == "paper" else "dustest"
     return {
         "estimator": manifest["kind"],

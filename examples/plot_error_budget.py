@@ -15,7 +15,7 @@ from dustest.studies import default_variations, error_budget
 sample, _ = load_demo()
 fit = BagpipesEstimator(random_state=1)
 every = default_variations(fit, random_state=1)
-names = ["flat prior", "SMC", "UV slope", "network", "Reddy15"]
+names = ["log prior", "SMC", "UV slope", "network", "Reddy15"]
 budget = error_budget(sample[:12], reference=fit, variations={name: every[name] for name in names})
 for table in (budget.table(), budget.totals()):
     print(*table.pformat(max_width=-1), sep="\n")

@@ -32,6 +32,7 @@ from dustest.data import FLAGS
 from dustest.io import read_catalog
 from dustest.physics import convert_quantity
 from dustest.report.figures import COLORS, histograms, one_to_one
+from dustest.studies import BENCHMARKS
 from dustest.validation import compare_distributions, compute_metrics
 
 SEED = 1
@@ -78,21 +79,33 @@ class Assumptions:
 
 @dataclass(frozen=True)
 class Catalog:
-    """A catalogue of galaxies and the columns of the fits that were published of them.
+    """A catalogue of the benchmark, and the further fits that were published of its galaxies.
 
-    ``imf`` is the initial mass function of the published fits; their cosmology is that of ours.
+    The cosmology of the published fits is that of ours.
 
     A fit is a dictionary of quantity to the columns of its 16, 50 and 84 %. Histories that were
     not published, and quantities that were not published of them, are held against ``reference``.
     """
 
     name: str
-    file: str
     code: str
-    reference: dict
     own: dict
     assumptions: Assumptions
-    imf: str = "Kroupa"
+
+    @property
+    def file(self):
+        """Name of the file."""
+        return BENCHMARKS[self.name].file
+
+    @property
+    def reference(self):
+        """Columns of the published fit, by quantity."""
+        return BENCHMARKS[self.name].columns
+
+    @property
+    def imf(self):
+        """Initial mass function of the published fits."""
+        return BENCHMARKS[self.name].imf
 
     def fit_for(self, history):
         """Columns of the published fit that a history is held against."""
@@ -148,9 +161,7 @@ BEAGLE = Assumptions(dust_law="SMC", priors={"dust:Av": (1.086e-3, 5.43)})
 CATALOGS = (
     Catalog(
         name="JOF",
-        file="jof_bagpipes.ecsv",
         code="Bagpipes, lognormal",
-        reference=bagpipes_fit("lognorm"),
         own={
             "delayed": bagpipes_fit("delayed"),
             "constant": bagpipes_fit("cnst"),
@@ -160,15 +171,12 @@ CATALOGS = (
     ),
     Catalog(
         name="Endsley+24",
-        file="jades_z6to9_beagle.fits",
         code="BEAGLE",
-        reference={"A_V": beagle_columns("Av"), "log_mass": beagle_columns("logM")},
         own={
             "constant": {"log_mass": beagle_columns("logM_CSFH")},
             "continuity": {"log_mass": beagle_columns("logM_continuity")},
         },
         assumptions=BEAGLE,
-        imf="Chabrier",
     ),
 )
 

@@ -122,8 +122,6 @@ class BagpipesEstimator(DustEstimator):
         ``"main_sequence"``, others of ``dustest.physics.JOINT_PRIORS``, or records of
         `~dustest.physics.JointPrior`; None for those of the preset, ``()`` for none. Only the
         tables take them; see the notes.
-    preset : {"default", "Fu"}, optional
-        Settings that are not given: history, law, priors and joint priors. See the notes.
     redshift : {"fixed", "free"}, optional
         Whether the redshift is that of the sample, or has a prior: the ``redshift_density`` of the
         sample, otherwise that of its ``redshift_samples`` above 0, otherwise a Gaussian of the
@@ -187,6 +185,8 @@ class BagpipesEstimator(DustEstimator):
         Quantities that ``predict`` returns.
     random_state : int, Generator or None, optional
         Seed.
+    preset : {"default", "Fu"}, optional
+        Settings that are not given: history, law, priors and joint priors. See the notes.
 
     Notes
     -----

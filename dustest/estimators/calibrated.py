@@ -8,7 +8,6 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import GroupShuffleSplit
 from sklearn.utils.validation import check_is_fitted
 
 from dustest.data.checks.numbers import check_number
@@ -18,6 +17,7 @@ from dustest.data.checks.values import to_floats
 from dustest.data.containers.truth import as_truth
 from dustest.data.errors import InputError
 from dustest.data.quantities import QUANTITIES, quantity_column
+from dustest.data.splits import group_split
 from dustest.estimators._calibration.calibration_file import (
     read_calibration,
     write_calibration,
@@ -230,8 +230,7 @@ class CalibratedEstimator(DustEstimator):
                 raise InputError(msg)
             self.estimator_ = self._inner
             return sample, truth, group
-        splitter = GroupShuffleSplit(1, test_size=_SHARE, random_state=seed % 2**32)
-        learned, others = next(splitter.split(group, groups=group))
+        learned, others = group_split(group, _SHARE, seed)
         method = clone(self._inner)
         columns = [truth[name][learned] for name in method._target_names]
         labels = columns[0] if isinstance(method.targets, str) else np.stack(columns, axis=1)

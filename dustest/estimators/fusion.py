@@ -27,6 +27,7 @@ from dustest.estimators._cnn.settings import TARGETS
 from dustest.estimators._fusion.density import Density, general_columns, redshift_of
 from dustest.estimators._fusion.fusion_file import (
     PRETRAINED,
+    described_members,
     read_fusion,
     write_fusion,
 )
@@ -128,13 +129,13 @@ class FusionEstimator(DustEstimator):
     ``OUT_OF_DOMAIN``, ``NOT_A_GALAXY``, ``REDSHIFT_OUT_OF_RANGE``, ``EDGE`` and ``BAD_PIXELS`` of
     any member are kept.
 
-    A product describes each likelihood as a Gaussian in normal scores of the prior, the Gaussian
-    deviates of ranks among draws from it. The prior is the mean of those of the members. Members
-    that use the same photometry err in the same direction, and would count twice. Each likelihood
-    is therefore raised to a power [2]_, under which the truth of the galaxies of ``fit`` is most
-    probable: 1 for a member whose errors are independent of those of others, less for members
-    that share theirs, and 0 for one that adds nothing. Every subset of the members has its own
-    powers. With 500 galaxies or more, intervals are then corrected as by `calibrate`.
+    A product describes posteriors and priors as Gaussians in normal scores, the Gaussian deviates
+    of ranks among draws from the priors. The one prior is the geometric mean of those of the
+    members. Members that use the same photometry err in the same direction, and would count twice.
+    Each likelihood is therefore raised to a power [2]_, under which the truth of the galaxies of
+    ``fit`` is most probable: 1 for a member whose errors are independent of those of others, less
+    for members that share theirs, and 0 for one that adds nothing. Every subset of the members has
+    its own powers. With 500 galaxies or more, intervals are then corrected as by `calibrate`.
 
     The prior of the result, see `sample_prior`, is the mean of its posteriors over the galaxies of
     `calibrate`, or else of ``fit``, given redshift and signal-to-noise ratio.
@@ -202,6 +203,11 @@ class FusionEstimator(DustEstimator):
                 cited.use(*Photometry.references)
             else:
                 cited.gaps.append(f"no reference is known for the member {name!r}")
+
+    @staticmethod
+    def _described_members(records):
+        """Classes of the members of a file, and parameters on which references depend."""
+        return described_members(records)
 
     # ---- members ------------------------------------------------------------------------
 
@@ -554,8 +560,12 @@ class FusionEstimator(DustEstimator):
         if prior is None:
             msg = "the fusion has no record of its prior: give fit the truth of all targets"
             raise InputError(msg)
-        seeds = make_batch(sample).seeded(self._base_seed(random_state)).seed
-        return prior.sample(_redshift(sample), self._log_snr(sample), int(n_samples), seeds)
+        seed, parts = self._base_seed(random_state), []
+        for start in range(0, len(sample), _ROWS_AT_ONCE):
+            part = sample[start : start + _ROWS_AT_ONCE]
+            seeds = make_batch(part).seeded(seed).seed
+            parts.append(prior.sample(_redshift(part), self._log_snr(part), int(n_samples), seeds))
+        return {name: np.concatenate([one[name] for one in parts]) for name in prior.targets}
 
     @property
     def _prior_statement(self):

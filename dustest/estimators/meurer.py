@@ -52,9 +52,6 @@ class MeurerEstimator(DustEstimator):
     dust_law : str, DustLaw, dust_extinction model or None, optional
         Law for the conversion, see `~dustest.physics.get_dust_law`; None for that which the
         relation goes with.
-    preset : {"default", "Fu"}, optional
-        The relation if none is given: ``"Reddy18-SMC"`` of Reddy et al. (2018), or ``"Meurer99"``,
-        which Fu et al. use and dustest 0.1 did.
     beta0_scatter : float, optional
         Standard deviation of the dust-free slope between galaxies, which is included in the
         percentiles together with the error of the slope.
@@ -67,6 +64,9 @@ class MeurerEstimator(DustEstimator):
         ``"A_1600"``.
     targets : str or tuple of str, optional
         Quantities that ``predict`` returns.
+    preset : {"default", "Fu"}, optional
+        The relation if none is given: ``"Reddy18-SMC"`` of Reddy et al. (2018), or ``"Meurer99"``,
+        which Fu et al. use and dustest 0.1 did.
 
     Notes
     -----

@@ -7,7 +7,6 @@ from dustest.estimators._cnn.training.augmentation import (
     augment_paper,
     balance_weights,
 )
-from dustest.estimators._fusion.fusion_file import described_members
 from dustest.estimators.run.files.model_file import read_model
 
 __all__ = [
@@ -16,7 +15,6 @@ __all__ = [
     "PRETRAINED",
     "augment_paper",
     "balance_weights",
-    "described_members",
     "pretrained_file",
     "read_model",
 ]

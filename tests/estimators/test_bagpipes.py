@@ -253,6 +253,15 @@ class TestTabulated:
         assert ours["log_mass"] == pytest.approx(theirs["log_mass"], abs=0.03)
         assert ours["log_evidence"] == pytest.approx(theirs["log_evidence"], abs=0.7)
 
+    def test_the_best_fit_is_a_model_near_the_truth(self, tabulated_fit, mock):
+        one = tabulated(targets=("A_V", "log_mass", "E_BV"))
+        found = one.predict(tabulated_fit.table, point="best")
+        assert found[0, 0] == pytest.approx(TRUE_A_V, abs=0.1)
+        assert found[0, 1] == pytest.approx(mock["log_mass"], abs=0.05)
+        assert found[0, 0] / found[0, 2] == pytest.approx(4.05)
+        assert np.isnan(found[4]).all()
+        assert np.isfinite(found[[0, 1, 2, 3, 5]]).all()
+
     def test_a_missing_band_is_lived_with(self, tabulated_fit):
         assert tabulated_fit.result["A_V"][2].value == pytest.approx(TRUE_A_V, abs=0.2)
         assert decode_flags(tabulated_fit.result["flags"][2]) == ("MISSING_BAND",)

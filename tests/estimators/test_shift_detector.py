@@ -447,3 +447,50 @@ class TestPhotometry:
     def test_there_is_no_test_of_samples(self, photometric):
         with pytest.raises(InputError, match="stamps"):
             photometric.test_sample(make_photometry(10, np.random.default_rng(1)))
+
+
+class TestCorrupt:
+    """Samples that are changed in the ways that detectors learn."""
+
+    @pytest.mark.parametrize("name", list(CORRUPTIONS))
+    def test_stamps_change_and_nothing_else(self, name):
+        sample = make_sample(make_stamps(20, np.random.default_rng(201010)))
+        found = ShiftDetector().corrupt(sample, name, random_state=1)
+        assert found.colnames == sample.colnames
+        assert np.all(found["redshift"] == sample["redshift"])
+        for band in BANDS:
+            assert np.isfinite(found[f"cutout_{band}"]).all()
+        changed = [np.any(found[f"cutout_{b}"] != sample[f"cutout_{b}"]) for b in BANDS]
+        assert any(changed)
+        again = ShiftDetector().corrupt(sample, name, random_state=1)
+        assert np.all(again["cutout_F444W"] == found["cutout_F444W"])
+
+    def test_photometry_has_the_same_strength(self):
+        sample, _ = load_demo()
+        strength = (0.4, 0.4)
+        options = {"strength": strength, "random_state": 3}
+        fluxes = ShiftDetector(kind="flux").corrupt(sample[:9], "zero point", **options)
+        ratio = np.stack([fluxes[f"flux_{b}"] / sample[f"flux_{b}"][:9] for b in sample.bands])
+        errors = np.stack(
+            [fluxes[f"flux_err_{b}"] / sample[f"flux_err_{b}"][:9] for b in sample.bands]
+        )
+        np.testing.assert_allclose(ratio, errors, rtol=1e-6)
+        away = np.abs(ratio - 1.0)
+        np.testing.assert_allclose(np.sort(away, axis=0)[-1], 0.4, rtol=1e-6)
+        np.testing.assert_allclose(np.sort(away, axis=0)[:-1], 0.0, atol=1e-12)
+        np.testing.assert_array_equal(fluxes["cutout_F277W"], sample["cutout_F277W"][:9])
+
+    def test_strength(self):
+        sample = make_sample(make_stamps(5, np.random.default_rng(201011)))
+        found = ShiftDetector().corrupt(sample, "unit", strength=(0.5, 0.5), random_state=1)
+        ratio = np.abs(np.log10(found["cutout_F277W"] / sample["cutout_F277W"]))
+        np.testing.assert_allclose(ratio, 0.5, rtol=1e-4)
+
+    def test_mistakes(self):
+        sample, _ = load_demo()
+        with pytest.raises(InputError, match="corruption must be one of wide PSF"):
+            ShiftDetector().corrupt(sample, "wide")
+        with pytest.raises(InputError, match=r"must be one that fluxes in F606W.* show"):
+            ShiftDetector(kind="flux").corrupt(sample, "offset")
+        with pytest.raises(InputError, match="must be one that cutouts in F444W show"):
+            ShiftDetector(["F444W"]).corrupt(sample, "shifted band")

@@ -1,6 +1,7 @@
 """What dustest does with the records of an installed package, run in an interpreter of its own."""
 
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from dustest.doctor import diagnose
 from dustest.io import read_catalog
 from dustest.physics import get_dust_law, list_dust_laws
 from dustest.simulate import GalaxySimulator
+from dustest.studies import Benchmark, BenchmarkGalaxies, benchmark
 from dustest.testing import check_estimator
 
 BANDS = ("F115W", "F150W", "F200W", "F277W")
@@ -92,6 +94,30 @@ def test_comparison_and_report(sample, tmp_path):
     page = (tmp_path / "report.html").read_text()
     assert "alignment" in page
     assert "fraction of the strongest polarisation" in page
+
+
+@dataclass(frozen=True)
+class Polarised(Benchmark):
+    """A set of galaxies with polarisation."""
+
+    sample: object = None
+
+    def galaxies(self, folder, catalogs=None, *, n_jobs=None, progress=None):
+        truth = QTable(
+            {"id": self.sample["id"], "A_V": 60.0 * self.sample["polarisation"] * u.mag}
+        )
+        about = {"name": self.name, "description": self.description, "n": len(truth)}
+        return BenchmarkGalaxies(self.sample, truth, about)
+
+
+def test_the_benchmark(sample, tmp_path):
+    estimator = dustest.get_estimator("polarimetry", random_state=1)
+    card = benchmark(estimator, Polarised("mine", "Mine.", sample), folder=tmp_path)
+    scores = card.table("A_V")
+    assert scores["method"].tolist() == ["PolarimetryEstimator", "baseline"]
+    assert np.isfinite(scores["crps"]).all()
+    assert "meurer" in card.methods | card.left_out
+    assert card.flags["NO_DATA"][0] == pytest.approx(1 / 30, abs=1e-6)
 
 
 def test_the_contract():

@@ -41,13 +41,16 @@ class Likelihoods:
         Precision times mean, of k quantities; 0 without an estimate.
     matrix : ndarray of shape (n, m, k, k)
         Precision; negative where a posterior is wider than the prior.
+    prior_vector : ndarray of shape (n, k)
+        Precision times mean of the prior.
     prior : ndarray of shape (n, k, k)
-        Precision of the prior, whose mean is 0.
+        Precision of the prior.
     """
 
     known: np.ndarray
     vector: np.ndarray
     matrix: np.ndarray
+    prior_vector: np.ndarray
     prior: np.ndarray
 
     def __getitem__(self, rows):
@@ -73,7 +76,8 @@ class Likelihoods:
         values, vectors = np.linalg.eigh(precision)
         values = np.maximum(values, _LEAST_PRECISION)
         covariance = np.einsum("nij,nj,nkj->nik", vectors, 1.0 / values, vectors)
-        return np.einsum("nij,m,nmj->ni", covariance, powers, self.vector), covariance
+        vector = self.prior_vector + np.einsum("m,nmj->nj", powers, self.vector)
+        return np.einsum("nij,nj->ni", covariance, vector), covariance
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,12 +1,14 @@
 """Product of the likelihoods of methods: posteriors over their priors, times one prior.
 
-Posteriors are described as Gaussians in normal scores of the prior: the Gaussian deviates of ranks
-among draws from it. The likelihood of a method is then a Gaussian, too. Methods that use the same
-light err in the same direction, so that the likelihoods of several are raised to powers below 1;
-the powers are those under which the truth of galaxies with known truth is most probable.
+Posteriors and priors are described as Gaussians in normal scores: the Gaussian deviates of ranks
+among draws from the priors of all methods. The likelihood of a method, the ratio of both, is then
+a Gaussian, too, and the prior of the product is the geometric mean of the priors. Methods that use
+the same light err in the same direction, so that the likelihoods of several are raised to powers
+below 1: those under which the truth of galaxies with known truth is most probable.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -34,7 +36,7 @@ FEWEST_GALAXIES = 500
 _LEAST_VARIANCE = 1e-2
 """Added to variances of normal scores, which 128 draws do not resolve."""
 
-_N_PRIOR = 128
+_N_PRIOR = 256
 _N_DRAWS = 128
 _N_GENERAL = 2
 
@@ -53,7 +55,7 @@ class PosteriorView:
 
     def __len__(self):
         k = len(self.names)
-        return 1 + k + k * k
+        return 1 + 2 * (k + k * k)
 
     def __call__(self, method, sample, seed, n_jobs=None):
         """Run a method.
@@ -71,7 +73,7 @@ class PosteriorView:
 
         Returns
         -------
-        draws : tuple of ndarray of float32 of shape (n, 128, k)
+        draws : tuple of ndarray of float32 of shape (n, n_draws, k)
             Latent draws from posteriors, and from priors; NaN without an estimate.
         flags : ndarray of int32 of shape (n,)
             Flags of the method.
@@ -109,23 +111,24 @@ class PosteriorView:
         posterior, prior : ndarray of shape (n, n_draws, k)
             Latent draws of the method.
         common : ndarray of shape (n, n_prior, k)
-            Latent draws from the prior of the product.
+            Latent draws from the priors of all methods, which define the scores.
 
         Returns
         -------
         columns : ndarray of shape (n, n_columns)
             Whether there is an estimate; precision times mean, and precision, of the posterior
-            minus those of the prior.
+            and of the prior.
         """
         known = np.isfinite(posterior).all(axis=(1, 2)) & np.isfinite(prior).all(axis=(1, 2))
         columns = np.zeros((len(known), len(self)))
         if known.any():
-            parts = (
-                natural(joint_scores(one[known], common[known])) for one in (posterior, prior)
-            )
-            (vector, matrix), (prior_vector, prior_matrix) = parts
-            flat = (matrix - prior_matrix).reshape(len(matrix), -1)
-            columns[known] = np.column_stack([np.ones(len(flat)), vector - prior_vector, flat])
+            columns[known, 0] = 1.0
+            parts = [
+                part.reshape(known.sum(), -1)
+                for one in (posterior, prior)
+                for part in natural(joint_scores(one[known], common[known]))
+            ]
+            columns[known, 1:] = np.concatenate(parts, axis=1)
         return columns
 
     def has_estimate(self, columns):
@@ -164,7 +167,7 @@ def product_columns(redshift, drawn, views):
 
 
 def _common(priors, n, k):
-    """Draws from the mean prior of methods, of those that have one of a galaxy (n, 128, k)."""
+    """Draws from the mean prior of methods, of those that have one of a galaxy (n, 256, k)."""
     if not priors:
         return np.zeros((n, _N_PRIOR, k))
     stacked = np.stack(priors)
@@ -320,12 +323,21 @@ class Product:
 
     def _likelihoods(self, columns):
         """Likelihoods of all methods (Likelihoods)."""
-        n, k = len(columns), len(self.names)
+        k = len(self.names)
         parts = np.stack([columns[:, first:last] for first, last in self.places], axis=1)
-        matrix = parts[:, :, 1 + k :].reshape(n, -1, k, k)
-        prior = self._prior(columns)
-        _, precision = natural(joint_scores(prior, prior))
-        return Likelihoods(parts[:, :, 0] > 0.0, parts[:, :, 1 : 1 + k], matrix, precision)
+        ends = np.cumsum([1, k, k * k, k, k * k])
+        vector, matrix, prior_vector, prior = (
+            parts[:, :, first:last].reshape(*parts.shape[:2], *shape)
+            for (first, last), shape in zip(pairwise(ends), ((k,), (k, k)) * 2, strict=True)
+        )
+        known = parts[:, :, 0] > 0.0
+        n_known = np.maximum(known.sum(axis=1), 1)[:, None]
+        common = prior.sum(axis=1) / n_known[..., None]
+        common[~known.any(axis=1)] = np.eye(k)
+        return Likelihoods(
+            *(known, vector - prior_vector, matrix - prior),
+            *(prior_vector.sum(axis=1) / n_known, common),
+        )
 
     def _prior(self, columns):
         """Latent draws from the prior, of shape (n, n_prior, k)."""

@@ -19,7 +19,7 @@ _DEFAULT = BenchmarkSet(
     "default",
     "Galaxies of the default population with S/N of 5 or more in an image.",
     201001,
-    2000,
+    1500,
 )
 BENCHMARKS = Registry(
     "benchmark",
@@ -37,7 +37,7 @@ BENCHMARKS = Registry(
             "faint",
             "Galaxies of the default population with S/N of 2 to 5 in the best image.",
             201003,
-            1200,
+            1000,
             snr_min=2.0,
             snr_max=SNR_MIN,
         ),

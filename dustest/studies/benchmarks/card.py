@@ -228,6 +228,8 @@ class BenchmarkCard:
         about = self.about
         lines = [f"# Benchmark: {about['name']}", "", about["description"], ""]
         lines += [f"{key}: {about[key]}  " for key in _HEAD if about.get(key) is not None]
+        if not about.get("is_truth", True):
+            lines += ["", _PUBLISHED]
         for quantity in SCORED:
             if len(found := self.table(quantity)):
                 lines += ["", f"## {quantity}", "", *_markdown(_score_cells(found, quantity))]
@@ -300,6 +302,7 @@ class BenchmarkCard:
         return rows
 
 
+_PUBLISHED = "Scores compare with published medians, not with the truth."
 _HEAD = ("kind", "population", "survey", "seed", "version", "n", "digest", "date")
 _OF_POINT = ("mae", "ratio", "bias", "rmse", "r2", "low")
 _OF_METHOD = ("n", "mae", "ratio", "bias", "coverage_68", "coverage_90", "crps", "rmse", "r2")

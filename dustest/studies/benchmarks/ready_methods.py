@@ -21,8 +21,8 @@ def ready_methods(survey=None, random_state=0):
     Returns
     -------
     methods : dict of str to DustEstimator
-        By name: installed estimators that do not learn, with and without calibration, and trained
-        models of the others.
+        By name: installed estimators that do not learn, with each of their presets, with and
+        without calibration, and trained models of the others.
 
     Examples
     --------
@@ -36,16 +36,20 @@ def ready_methods(survey=None, random_state=0):
         if one.pretrained:
             methods |= {model: type(one).from_pretrained(model) for model in one.pretrained}
         elif not (one.needs_estimators or one.__sklearn_tags__().requires_fit):
-            methods |= _untrained(name, survey)
+            methods |= _untrained(name, one, survey)
     return {name: _set_up(one, random_state) for name, one in methods.items()}
 
 
-def _untrained(name, survey):
-    """A method that needs no training, as it is and calibrated."""
-    methods = {name: get_estimator(name)}
-    if survey in SURVEYS and "calibration" in methods[name].get_params(deep=False):
-        methods[f"{name}, calibrated"] = get_estimator(name, calibration=survey)
-    return methods
+def _untrained(name, method, survey):
+    """A method that needs no training, with each of its presets, as it is and calibrated."""
+    chosen = {name: {}}
+    for preset in getattr(method, "presets", ()):
+        if preset != method.preset:
+            chosen[f"{name}, {preset}"] = {"preset": preset}
+    if survey in SURVEYS and "calibration" in method.get_params(deep=False):
+        calibration = {"calibration": survey}
+        chosen |= {f"{key}, calibrated": one | calibration for key, one in chosen.items()}
+    return {key: get_estimator(name, **parameters) for key, parameters in chosen.items()}
 
 
 def _set_up(method, random_state):

@@ -136,6 +136,7 @@ def _by_name(estimators, argument="estimator"):
 def _about(galaxies):
     """Description of the galaxies of a card."""
     return galaxies.about | {
+        "is_truth": galaxies.is_truth,
         "digest": digest_of_table(galaxies.sample, galaxies.truth),
         "versions": package_versions(),
         "date": datetime.now(UTC).date().isoformat(),

@@ -116,7 +116,9 @@ class TestAverage:
     def test_numbers(self):
         worse = posterior(0.0, np.log(3.0), chi2=4.0, ess=900.0, fit_probability=0.8)
         better = posterior(5.0, np.log(1.0), chi2=3.0, ess=100.0, fit_probability=0.4)
+        worse.best_values["A_V"], better.best_values["A_V"] = 0.3, 0.6
         found = average([worse, better], LAWS, 1)
+        assert found.best_values == {"A_V": 0.6}
         assert (found.chi2, found.best) == (3.0, "best of 5.0")
         assert found.fit_probability == pytest.approx(0.7)
         assert found.ess == pytest.approx(1.0 / (0.75**2 / 900.0 + 0.25**2 / 100.0))

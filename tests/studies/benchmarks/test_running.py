@@ -229,13 +229,14 @@ class SlowlyCounted(Counted):
 
 class TestOthers:
     def test_need_no_training(self):
-        names = list(ready_methods("JADES-deep"))
-        assert {"bagpipes", "bagpipes, calibrated", "meurer", "nircam-3band"} <= set(names)
-        assert not {"constant", "calibrated", "fusion"} & set(names)
-        assert "meurer, calibrated" not in ready_methods()
+        methods = ready_methods("JADES-deep")
+        assert {"bagpipes", "bagpipes, calibrated", "meurer", "nircam-3band"} <= set(methods)
+        assert not {"constant", "calibrated", "fusion"} & set(methods)
+        assert "log_mass" in methods["bagpipes"].extra
+        assert methods["meurer, calibrated"].calibration == "JADES-deep"
 
-    def test_fits_have_masses(self):
-        assert "log_mass" in ready_methods()["bagpipes"].extra
+    def test_are_not_calibrated_for_no_survey(self):
+        assert not [name for name in ready_methods() if "calibrated" in name]
 
     def test_are_the_default(self, tmp_path, monkeypatch):
         monkeypatch.setattr(running, "ready_methods", lambda _survey: {"point": Point()})

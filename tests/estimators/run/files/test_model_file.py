@@ -66,9 +66,7 @@ class TestRebuild:
             raise wrong(msg)
 
         write_small(tmp_path / "small.model")
-        with pytest.raises(
-            ReadError, match=r"is refused as a toy: it does not fit together, .*one"
-        ):
+        with pytest.raises(ReadError, match="is refused as a toy: it does not fit"):
             rebuild(tmp_path / "small.model", build, kind=KIND, called="a toy")
 
 
