@@ -19,7 +19,8 @@ Run with ``python benchmarks/bench_fusion.py --sets SETS --folder FOLDER``, with
 ``all``) and quantity, MAE, its ratio to that of the median of the truth (the baseline), bias,
 coverage of 68 and 90 % intervals and CRPS. ``fusion-changes.ecsv`` has the relative change of MAE
 and CRPS from every other method to each fusion, on the galaxies of the other method, with the
-error of a paired bootstrap over galaxies; the closest other method is marked.
+error of a paired bootstrap over galaxies; the closest other method is marked. ``fusion.csv`` is
+the table of the user guide.
 
 Draws of each method and part of a set are kept in the folder, under the digest of settings and
 learned content of the method: an interrupted run resumes, and a run after a change of one method
@@ -51,7 +52,9 @@ from dustest import (
 
 QUANTITIES = ("A_V", "log_sSFR")
 GROUPS = ("networks", "fusions", "slopes", "sed")
-FUSIONS = ("fusion", "product")
+JOINT = "network, images and photometry"
+FUSIONS = ("fusion", "product", JOINT)
+"""Methods that use images and photometry together."""
 N_DRAWS = 128
 SEED = 203090
 N_BOOTSTRAP = 400
@@ -66,6 +69,16 @@ PRIORS = {
     "flat": {"dust:Av": (0.0, 4.0), "dust:Av_prior": "uniform"},
 }
 SHIPPED_CALIBRATION = "JADES-deep"
+DIGITS = {
+    "n": 0,
+    "mae": 4,
+    "ratio": 3,
+    "bias": 3,
+    "coverage_68": 3,
+    "coverage_90": 3,
+    "crps": 4,
+}
+"""Columns of the table of the user guide, and decimal places."""
 
 
 def main(arguments=None):
@@ -106,6 +119,17 @@ def main(arguments=None):
             table.meta = {"tests": options.tests, "seed": SEED}
             table.write(options.folder / f"fusion-{name}.ecsv", overwrite=True)
             table.pprint_all()
+    write_guide(options.folder / "fusion.csv", rows)
+
+
+def write_guide(path, rows):
+    """Write figures of default and heavy galaxies for the user guide."""
+    lines = [",".join(("set", "quantity", "method", *DIGITS))]
+    for row in (one for one in rows if one["set"] != "all"):
+        numbers = [f"{row[name]:.{digits}f}" for name, digits in DIGITS.items()]
+        numbers = ["" if text == "nan" else text for text in numbers]
+        lines.append(",".join([row["set"], row["quantity"], f'"{row["method"]}"', *numbers]))
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 # ---- galaxies ---------------------------------------------------------------------------
@@ -169,7 +193,7 @@ def networks(options):
     labels = {
         "images": "network, 3 bands, trained further",
         "photometry": "network, photometry",
-        "joint": "network, images and photometry",
+        "joint": JOINT,
     }
     for name, label in labels.items():
         if (options.folder / f"{name}.model").exists():
