@@ -26,5 +26,5 @@ def errors():
         ax.set(title=f"{kind} galaxies", xlabel="MAE over that of the median", xlim=(0.0, 1.4))
     axes[0].set_yticks(range(len(methods)), methods)
     axes[0].invert_yaxis()
-    axes[1].legend(loc="lower right")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
