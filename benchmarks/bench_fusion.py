@@ -6,7 +6,7 @@ Run with ``python benchmarks/bench_fusion.py --sets SETS --folder FOLDER``, with
 
 * ``slopes``: slopes with the settings of the paper, the defaults, and calibrations: the shipped
   one and one on the galaxies of ``calibration*``;
-* ``sed``: fits with three laws and two priors of A_V, all with lognormal histories, and the
+* ``sed``: fits with three laws and two priors of A_V, all with the paper's histories, and the
   defaults, uncalibrated and calibrated, for a fixed subset of 2,000 default and 1,000 heavy
   galaxies;
 * ``networks``: the shipped networks of one and three bands, uncalibrated on these galaxies and
@@ -31,7 +31,10 @@ import hashlib
 import json
 import sys
 import time
-from functools import lru_cache
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +62,7 @@ CALIBRATE_SED = 3000
 """Galaxies with SED fits for a calibration."""
 LAWS = ("Calzetti", "SMC", "Salim")
 PRIORS = {
-    "log10": {},
+    "log10": {"dust:Av": (1e-4, 10.0), "dust:Av_prior": "log_10"},
     "flat": {"dust:Av": (0.0, 4.0), "dust:Av_prior": "uniform"},
 }
 SHIPPED_CALIBRATION = "JADES-deep"
@@ -184,15 +187,23 @@ def fusions(options):
         members = {"images": CNNEstimator.from_pretrained("nircam-3band")}
         members["photometry"] = CNNEstimator.load(path)
         product = FusionEstimator(members, QUANTITIES, method="product", random_state=SEED)
-        found["product"] = (product.fit(*calibration(options, images=True)), False)
+        about = {name: identity(one) for name, one in members.items()}
+        about |= {"product": "powers", "sets": sets_of(options)}
+        learn = partial(fitted_by_calibration, product, options)
+        found["product"] = (Later(about, learn), False)
     return found
+
+
+def fitted_by_calibration(method, options):
+    """A method after it learned from the calibration sets."""
+    return method.fit(*calibration(options, images=True))
 
 
 def slopes(options):
     """Slopes of the photometry."""
-    paper = MeurerEstimator("Meurer99", method="photometry", dust_law="Calzetti")
-    default = MeurerEstimator(method="photometry")
-    shipped = MeurerEstimator(method="photometry", calibration=SHIPPED_CALIBRATION)
+    paper = MeurerEstimator(preset="Fu")
+    default = MeurerEstimator()
+    shipped = MeurerEstimator(calibration=SHIPPED_CALIBRATION)
     return {
         "slope, Meurer+99, Calzetti": (paper, False),
         "slope, default": (default, False),
@@ -206,7 +217,7 @@ def sed_fits(options):
     targets = {"targets": QUANTITIES, "random_state": SEED}
     found = {
         f"SED, {law}, {name} prior": BagpipesEstimator(
-            "lognormal", dust_law=law, priors=given, **targets
+            dust_law=law, priors=given, preset="Fu", **targets
         )
         for law in LAWS
         for name, given in PRIORS.items()
@@ -225,39 +236,43 @@ def sed_fits(options):
 METHODS = {"networks": networks, "fusions": fusions, "slopes": slopes, "sed": sed_fits}
 
 
-class Calibrated:
-    """A calibration that is learned only if its draws are not there yet."""
+@dataclass(frozen=True)
+class Later:
+    """A method that learns from the calibration sets only if its draws are not there yet.
 
-    def __init__(self, options, estimator, images, n_galaxies):
-        self.options, self.estimator, self.images = options, estimator, images
-        self.n_galaxies = n_galaxies
+    ``about`` is what it depends on, and ``learn`` a function without arguments.
+    """
 
-    def identity(self):
-        """What the calibration depends on."""
-        names = [name for name in CALIBRATION if (self.options.sets / name).is_dir()]
-        sets = {name: KINDS[name].seed for name in names}
-        return {"calibrated": identity(self.estimator), "sets": sets, "n": self.n_galaxies}
+    about: dict
+    learn: Callable
 
-    def fitted(self):
-        """Learn it (CalibratedEstimator)."""
-        sample, truth = calibration(self.options, images=self.images)
-        if self.n_galaxies is not None and len(sample) > self.n_galaxies:
-            rng = np.random.default_rng(SEED)
-            rows = np.sort(rng.choice(len(sample), self.n_galaxies, replace=False))
-            sample, truth = sample[rows], truth[rows]
-        self.estimator.targets = QUANTITIES
-        return CalibratedEstimator(self.estimator, random_state=SEED).fit(sample, truth)
+
+def sets_of(options):
+    """Calibration sets that are there, and their seeds."""
+    return {name: KINDS[name].seed for name in CALIBRATION if (options.sets / name).is_dir()}
 
 
 def calibrated(options, estimator, *, images=True, n_galaxies=None):
     """Calibrate an estimator by the calibration sets, when it is needed."""
-    return Calibrated(options, estimator, images, n_galaxies)
+
+    def learn():
+        sample, truth = calibration(options, images=images)
+        if n_galaxies is not None and len(sample) > n_galaxies:
+            rng = np.random.default_rng(SEED)
+            rows = np.sort(rng.choice(len(sample), n_galaxies, replace=False))
+            sample, truth = sample[rows], truth[rows]
+        one = copy(estimator)
+        one.targets = tuple(name for name in QUANTITIES if name in estimator._drawn_quantities)
+        return CalibratedEstimator(one, random_state=SEED).fit(sample, truth)
+
+    about = {"calibrated": identity(estimator), "sets": sets_of(options), "n": n_galaxies}
+    return Later(about, learn)
 
 
 def identity(method):
     """What the draws of a method depend on, in JSON types."""
-    if isinstance(method, Calibrated):
-        return method.identity()
+    if isinstance(method, Later):
+        return method.about
     known = method._provenance(0)
     ignored = ("version", "packages")
     return {name: str(value) for name, value in known.items() if name not in ignored}
@@ -278,7 +293,7 @@ def drawn(name, method, options, subset):
         path = options.folder / f"draws-{label}-{'-'.join(part)}-{digest}.npz"
         if not path.exists():
             if fitted is None:
-                fitted = method.fitted() if isinstance(method, Calibrated) else method
+                fitted = method.learn() if isinstance(method, Later) else method
             needs = any("cutout" in group for group in fitted.required_data)
             sample = read_set(options.sets / part[0], surveys=part[1:])[0] if needs else light
             start = time.perf_counter()
