@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from dustest.data import as_sample
 from dustest.data.checks.numbers import check_number, is_number
 from dustest.data.checks.sample_columns import band_column_name
+from dustest.data.checks.units import FLUX_UNIT
 from dustest.data.errors import InputError, ReadError
 from dustest.data.identity.seeds import as_generator
 from dustest.data.messages import not_one_of
@@ -235,7 +236,8 @@ class ShiftDetector(BaseEstimator):
         Returns
         -------
         sample : GalaxySample
-            A copy with other stamps, or with other fluxes and errors for ``kind="flux"``.
+            A copy with other stamps in nJy per pixel, or with other fluxes and errors for
+            ``kind="flux"``.
 
         Raises
         ------
@@ -460,7 +462,7 @@ def _replace_data(sample, kind, band, stamps, factor):
     """Replace the data of a band in place; errors change by a factor of each galaxy."""
     name, error = f"{kind}_{band}", f"{kind}_err_{band}"
     values = stamps if kind == "cutout" else stamps[:, 0, 0]
-    sample[name] = values << sample[name].unit
+    sample[name] = values << FLUX_UNIT
     if error in sample.colnames:
         sample[error] = (sample[error].T * factor).T
 
