@@ -28,7 +28,7 @@ def ready_methods(survey=None, random_state=0):
     --------
     >>> from dustest.studies import ready_methods
     >>> list(ready_methods("JADES-deep"))[:2]
-    ['bagpipes', 'bagpipes, calibrated']
+    ['bagpipes', 'bagpipes, Fu']
     """
     methods = {}
     for name in list_estimators():
