@@ -65,6 +65,8 @@ QUANTITIES = ("A_V", "log_sSFR", "log_mass")
 RATIOS = {5: (5.0, 7.0), 10: (8.0, 12.5), 20: (16.0, 25.0), 50: (40.0, 62.5)}
 """Signal-to-noise ratios, and ranges around them."""
 N_DRAWS = 256
+FEWEST_IN_CELLS = 500
+"""Galaxies from which on cells are measured."""
 CHUNK = 512
 EDGES = np.concatenate([[0.0], np.geomspace(0.005, 6.0, 25)])
 """Bins of the distribution of true A_V."""
@@ -258,6 +260,8 @@ def figures(scores):
         name: float(whole[name]) for name in ("coverage_68", "coverage_90", "bias", "crps")
     }
     row["mae_over_baseline"] = float(whole["mae"] / whole["baseline_mae"])
+    if row["n"] < FEWEST_IN_CELLS:
+        return row | {"beyond_2": np.nan, "worst": np.nan}
     deviations = np.concatenate(
         [
             np.abs((cells[f"coverage_{key}"] - level) / np.sqrt(level * (1 - level) / cells["n"]))

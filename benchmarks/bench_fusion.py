@@ -6,9 +6,9 @@ Run with ``python benchmarks/bench_fusion.py --sets SETS --folder FOLDER``, with
 
 * ``slopes``: slopes with the settings of the paper, the defaults, and calibrations: the shipped
   one and one on the galaxies of ``calibration*``;
-* ``sed``: fits with three laws and two priors of A_V, all with lognormal histories, and the
-  defaults, uncalibrated and calibrated, for a fixed subset of 2,000 default and 1,000 heavy
-  galaxies;
+* ``sed``: fits with three laws and two priors of A_V, all with the paper's histories, and the
+  defaults, without and with the shipped calibration, for a fixed subset of 600 default and 300
+  heavy galaxies;
 * ``networks``: the shipped networks of one and three bands, uncalibrated on these galaxies and
   calibrated by them; and the models ``images``, ``photometry`` and ``joint`` of the folder, which
   learned the same galaxies as the fusion;
@@ -19,7 +19,8 @@ Run with ``python benchmarks/bench_fusion.py --sets SETS --folder FOLDER``, with
 ``all``) and quantity, MAE, its ratio to that of the median of the truth (the baseline), bias,
 coverage of 68 and 90 % intervals and CRPS. ``fusion-changes.ecsv`` has the relative change of MAE
 and CRPS from every other method to each fusion, on the galaxies of the other method, with the
-error of a paired bootstrap over galaxies; the closest other method is marked.
+error of a paired bootstrap over galaxies; the closest other method is marked. ``fusion.csv`` is
+the table of the user guide.
 
 Draws of each method and part of a set are kept in the folder, under the digest of settings and
 learned content of the method: an interrupted run resumes, and a run after a change of one method
@@ -31,7 +32,10 @@ import hashlib
 import json
 import sys
 import time
-from functools import lru_cache
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -48,21 +52,31 @@ from dustest import (
 
 QUANTITIES = ("A_V", "log_sSFR")
 GROUPS = ("networks", "fusions", "slopes", "sed")
-FUSIONS = ("fusion", "product")
+JOINT = "network, images and photometry"
+FUSIONS = ("fusion", "product", JOINT)
+"""Methods that use images and photometry together."""
 N_DRAWS = 128
 SEED = 203090
 N_BOOTSTRAP = 400
 CALIBRATION = ("calibration", "calibration-2")
-SED_SUBSET = {"default": 2000, "heavy": 1000}
+SED_SUBSET = {"default": 600, "heavy": 300}
 """Galaxies of each kind with SED fits, chosen at random from those of all test sets."""
-CALIBRATE_SED = 3000
-"""Galaxies with SED fits for a calibration."""
 LAWS = ("Calzetti", "SMC", "Salim")
 PRIORS = {
-    "log10": {},
+    "log10": {"dust:Av": (1e-4, 10.0), "dust:Av_prior": "log_10"},
     "flat": {"dust:Av": (0.0, 4.0), "dust:Av_prior": "uniform"},
 }
 SHIPPED_CALIBRATION = "JADES-deep"
+DIGITS = {
+    "n": 0,
+    "mae": 4,
+    "ratio": 3,
+    "bias": 3,
+    "coverage_68": 3,
+    "coverage_90": 3,
+    "crps": 4,
+}
+"""Columns of the table of the user guide, and decimal places."""
 
 
 def main(arguments=None):
@@ -103,6 +117,17 @@ def main(arguments=None):
             table.meta = {"tests": options.tests, "seed": SEED}
             table.write(options.folder / f"fusion-{name}.ecsv", overwrite=True)
             table.pprint_all()
+    write_guide(options.folder / "fusion.csv", rows)
+
+
+def write_guide(path, rows):
+    """Write figures of default and heavy galaxies for the user guide."""
+    lines = [",".join(("set", "quantity", "method", *DIGITS))]
+    for row in (one for one in rows if one["set"] != "all"):
+        numbers = [f"{row[name]:.{digits}f}" for name, digits in DIGITS.items()]
+        numbers = ["" if text == "nan" else text for text in numbers]
+        lines.append(",".join([row["set"], row["quantity"], f'"{row["method"]}"', *numbers]))
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 # ---- galaxies ---------------------------------------------------------------------------
@@ -166,7 +191,7 @@ def networks(options):
     labels = {
         "images": "network, 3 bands, trained further",
         "photometry": "network, photometry",
-        "joint": "network, images and photometry",
+        "joint": JOINT,
     }
     for name, label in labels.items():
         if (options.folder / f"{name}.model").exists():
@@ -184,15 +209,23 @@ def fusions(options):
         members = {"images": CNNEstimator.from_pretrained("nircam-3band")}
         members["photometry"] = CNNEstimator.load(path)
         product = FusionEstimator(members, QUANTITIES, method="product", random_state=SEED)
-        found["product"] = (product.fit(*calibration(options, images=True)), False)
+        about = {name: identity(one) for name, one in members.items()}
+        about |= {"product": "powers", "sets": sets_of(options)}
+        learn = partial(fitted_by_calibration, product, options)
+        found["product"] = (Later(about, learn), False)
     return found
+
+
+def fitted_by_calibration(method, options):
+    """A method after it learned from the calibration sets."""
+    return method.fit(*calibration(options, images=True))
 
 
 def slopes(options):
     """Slopes of the photometry."""
-    paper = MeurerEstimator("Meurer99", method="photometry", dust_law="Calzetti")
-    default = MeurerEstimator(method="photometry")
-    shipped = MeurerEstimator(method="photometry", calibration=SHIPPED_CALIBRATION)
+    paper = MeurerEstimator(preset="Fu")
+    default = MeurerEstimator()
+    shipped = MeurerEstimator(calibration=SHIPPED_CALIBRATION)
     return {
         "slope, Meurer+99, Calzetti": (paper, False),
         "slope, default": (default, False),
@@ -201,12 +234,12 @@ def slopes(options):
     }
 
 
-def sed_fits(options):
+def sed_fits(options):  # noqa: ARG001 - as of the other groups
     """SED fits."""
     targets = {"targets": QUANTITIES, "random_state": SEED}
     found = {
         f"SED, {law}, {name} prior": BagpipesEstimator(
-            "lognormal", dust_law=law, priors=given, **targets
+            dust_law=law, priors=given, preset="Fu", **targets
         )
         for law in LAWS
         for name, given in PRIORS.items()
@@ -216,48 +249,45 @@ def sed_fits(options):
     found["SED, default, shipped calibration"] = BagpipesEstimator(
         calibration=SHIPPED_CALIBRATION, **targets
     )
-    found["SED, default, calibrated"] = calibrated(
-        options, default, images=False, n_galaxies=CALIBRATE_SED
-    )
     return {name: (one, True) for name, one in found.items()}
 
 
 METHODS = {"networks": networks, "fusions": fusions, "slopes": slopes, "sed": sed_fits}
 
 
-class Calibrated:
-    """A calibration that is learned only if its draws are not there yet."""
+@dataclass(frozen=True)
+class Later:
+    """A method that learns from the calibration sets only if its draws are not there yet.
 
-    def __init__(self, options, estimator, images, n_galaxies):
-        self.options, self.estimator, self.images = options, estimator, images
-        self.n_galaxies = n_galaxies
+    ``about`` is what it depends on, and ``learn`` a function without arguments.
+    """
 
-    def identity(self):
-        """What the calibration depends on."""
-        names = [name for name in CALIBRATION if (self.options.sets / name).is_dir()]
-        sets = {name: KINDS[name].seed for name in names}
-        return {"calibrated": identity(self.estimator), "sets": sets, "n": self.n_galaxies}
-
-    def fitted(self):
-        """Learn it (CalibratedEstimator)."""
-        sample, truth = calibration(self.options, images=self.images)
-        if self.n_galaxies is not None and len(sample) > self.n_galaxies:
-            rng = np.random.default_rng(SEED)
-            rows = np.sort(rng.choice(len(sample), self.n_galaxies, replace=False))
-            sample, truth = sample[rows], truth[rows]
-        self.estimator.targets = QUANTITIES
-        return CalibratedEstimator(self.estimator, random_state=SEED).fit(sample, truth)
+    about: dict
+    learn: Callable
 
 
-def calibrated(options, estimator, *, images=True, n_galaxies=None):
+def sets_of(options):
+    """Calibration sets that are there, and their seeds."""
+    return {name: KINDS[name].seed for name in CALIBRATION if (options.sets / name).is_dir()}
+
+
+def calibrated(options, estimator, *, images=True):
     """Calibrate an estimator by the calibration sets, when it is needed."""
-    return Calibrated(options, estimator, images, n_galaxies)
+
+    def learn():
+        sample, truth = calibration(options, images=images)
+        one = copy(estimator)
+        one.targets = tuple(name for name in QUANTITIES if name in estimator._drawn_quantities)
+        return CalibratedEstimator(one, random_state=SEED).fit(sample, truth)
+
+    about = {"calibrated": identity(estimator), "sets": sets_of(options)}
+    return Later(about, learn)
 
 
 def identity(method):
     """What the draws of a method depend on, in JSON types."""
-    if isinstance(method, Calibrated):
-        return method.identity()
+    if isinstance(method, Later):
+        return method.about
     known = method._provenance(0)
     ignored = ("version", "packages")
     return {name: str(value) for name, value in known.items() if name not in ignored}
@@ -278,7 +308,7 @@ def drawn(name, method, options, subset):
         path = options.folder / f"draws-{label}-{'-'.join(part)}-{digest}.npz"
         if not path.exists():
             if fitted is None:
-                fitted = method.fitted() if isinstance(method, Calibrated) else method
+                fitted = method.learn() if isinstance(method, Later) else method
             needs = any("cutout" in group for group in fitted.required_data)
             sample = read_set(options.sets / part[0], surveys=part[1:])[0] if needs else light
             start = time.perf_counter()

@@ -218,7 +218,7 @@ def _of_the_benchmark():
     }
 
 
-_SCORED_SETS = ("default", "heavy", "faint", "all data")
+_SCORED_SETS = ("default", "heavy", "faint", "quick", "all data")
 _CLEAN = "default, first 300"
 _AGAINST = ("JOF", "Endsley+24")
 

@@ -5,6 +5,7 @@ import numpy as np
 from astropy.table import Table
 
 SETS = ("default", "heavy", "faint")
+TICKS = (0.5, 1, 2, 5, 10)
 
 
 def methods():
@@ -26,6 +27,9 @@ def methods():
             ax.errorbar(rows[column], place, xerr=rows[f"{column}_err"], **style)
         ax.axvline(nominal, color="0.5", linestyle="--", linewidth=0.8)
         ax.set(xlabel=label)
+    axes[0].set_xscale("log")
+    axes[0].set_xticks(TICKS, [f"{tick:g}" for tick in TICKS])
+    axes[0].minorticks_off()
     axes[0].set_yticks(range(len(names)), names)
     axes[0].invert_yaxis()
     axes[1].legend(loc="best")

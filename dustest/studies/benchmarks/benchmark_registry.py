@@ -13,7 +13,7 @@ __all__ = ["BENCHMARKS", "register_benchmark"]
 
 _WIDE = ("F090W", "F115W", "F150W", "F200W", "F277W", "F356W", "F444W")
 _HEAVY = {"log_mass": [8.0, 11.0], "mass_function": {"tilt": 0.5}}
-_N_CORRUPTED = 300
+_N_CORRUPTED, _N_QUICK = 300, 120
 
 _DEFAULT = BenchmarkSet(
     "default",
@@ -21,18 +21,19 @@ _DEFAULT = BenchmarkSet(
     201001,
     1500,
 )
+_HEAVY_SET = BenchmarkSet(
+    "heavy",
+    "Galaxies of 1e8 to 1e11 Msun, more of them heavy, with S/N of 5 or more in an image.",
+    201002,
+    700,
+    settings=_HEAVY,
+)
 BENCHMARKS = Registry(
     "benchmark",
     Benchmark,
     [
         _DEFAULT,
-        BenchmarkSet(
-            "heavy",
-            "Galaxies of 1e8 to 1e11 Msun, more of them heavy, with S/N of 5 or more in an image.",
-            201002,
-            700,
-            settings=_HEAVY,
-        ),
+        _HEAVY_SET,
         BenchmarkSet(
             "faint",
             "Galaxies of the default population with S/N of 2 to 5 in the best image.",
@@ -40,6 +41,12 @@ BENCHMARKS = Registry(
             1000,
             snr_min=2.0,
             snr_max=SNR_MIN,
+        ),
+        replace(
+            _HEAVY_SET,
+            name="quick",
+            description=f"The first {_N_QUICK} galaxies of the heavy set, for slow methods.",
+            most=_N_QUICK,
         ),
         BenchmarkSet(
             "all data",

@@ -59,7 +59,7 @@ def unconstrained(bins, atom_probability, detected, assigned, of_bins, short):
     if short.any():
         found.append(
             f"{np.count_nonzero(short)} galaxies have fewer than {LEAST_ESS:.0f} effective draws "
-            "under the population (flag LOW_ESS): their draws are few, not their percentiles."
+            "under the population (flag LOW_ESS): their percentiles are only as fine as the bins."
         )
     if of_bins is not None:
         corrected = mean / of_bins

@@ -214,9 +214,9 @@ def _infer(estimator, sample, options, seed):
         fit = _Fit(bins, smooth, *likelihoods, covariates)
         results.append(fit.result(fractions, _N_DENSITIES // n_priors, rng, modes))
         modes = results[0].modes
-    detected = _centred([one.detected for one in results])
-    atom, slopes = (
-        np.concatenate([getattr(one, name) for one in results]) for name in ("atom", "slopes")
+    detected, atom, slopes = (
+        np.concatenate([getattr(one, name) for one in results])
+        for name in ("detected", "atom", "slopes")
     )
     assigned, weight, of_atom, acceptance = (
         np.mean([getattr(one, name) for one in results], axis=0)
@@ -241,6 +241,7 @@ def _infer(estimator, sample, options, seed):
     return InferredPopulation(
         bins=bins,
         probability=probability,
+        n_central=len(results[0].detected),
         posteriors=posteriors,
         atom=atom,
         atom_probability=float(of_atom),
@@ -248,21 +249,6 @@ def _infer(estimator, sample, options, seed):
         unconstrained=unconstrained(bins, of_atom, detected, assigned, of_bins, ess < LEAST_ESS),
         meta=meta,
     )
-
-
-def _centred(densities):
-    """All draws of densities, of bootstrap samples too, around those of the first.
-
-    Each is an ndarray of shape (n_draws, n_cells). The mean of the bootstrap samples differs from
-    that of the first by their noise, which would count twice.
-    """
-    first, *others = densities
-    if not others:
-        return first
-    mean = np.mean([one.mean(axis=0) for one in others], axis=0)
-    ratio = np.divide(first.mean(axis=0), mean, out=np.zeros_like(mean), where=mean > 0.0)
-    centred = np.concatenate([first, *(one * ratio for one in others)])
-    return centred / centred.sum(axis=1, keepdims=True)
 
 
 def _digest(arrays):
@@ -462,7 +448,7 @@ def _posteriors(found, used, bins, weight, percentiles, rng):
     """Table of galaxies under the population, and their effective numbers of draws.
 
     ``weight`` is that of a draw in each bin, shape (n, n_cells). ``percentiles`` are those of the
-    quantities of the population, which do not depend on the number of draws.
+    quantities of the population by their bins, for galaxies with few effective draws.
     """
     rows = np.flatnonzero(used)
     place = bins.place({name: found.draws[name][rows] for name in bins.names})
@@ -477,16 +463,14 @@ def _posteriors(found, used, bins, weight, percentiles, rng):
         [np.searchsorted(one, end) for one, end in zip(cumulative, ends, strict=True)]
     )
     chosen = rng.permuted(chosen, axis=1)
-    columns, extra = {}, {}
+    few, columns, extra = ess < LEAST_ESS, {}, {}
     for name, values in found.draws.items():
         drawn = np.full((len(used), n_draws), np.nan)
         drawn[rows] = np.take_along_axis(values[rows], chosen, axis=1)
         summary = np.full((3, len(used)), np.nan)
-        summary[:, rows] = (
-            percentiles[name]
-            if name in percentiles
-            else np.percentile(drawn[rows], _PERCENTILES, axis=1)
-        )
+        summary[:, rows] = np.percentile(drawn[rows], _PERCENTILES, axis=1)
+        if name in percentiles:
+            summary[:, rows[few]] = percentiles[name][:, few]
         low, high = percentile_columns(name)
         columns |= dict(zip((low, name, high), summary, strict=True))
         unit = QUANTITIES[name].unit

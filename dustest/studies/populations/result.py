@@ -25,7 +25,8 @@ class Statistic(NamedTuple):
     Attributes
     ----------
     value, err : float
-        Mean and standard deviation of its posterior.
+        Mean and standard deviation of its posterior. The mean is that with all draws of priors,
+        all else includes their noise.
     p16, p84 : float
         Percentiles.
     """
@@ -36,13 +37,15 @@ class Statistic(NamedTuple):
     p84: float
 
     @classmethod
-    def of(cls, draws):
+    def of(cls, draws, n_central=None):
         """Summarise draws.
 
         Parameters
         ----------
         draws : ndarray of shape (n_draws,)
             Draws from its posterior.
+        n_central : int, optional
+            Number of the first draws, of which the mean is taken; all by default.
 
         Returns
         -------
@@ -50,7 +53,8 @@ class Statistic(NamedTuple):
             Their summary.
         """
         low, high = np.percentile(draws, _CENTRAL)
-        return cls(float(np.mean(draws)), float(np.std(draws)), float(low), float(high))
+        mean, deviation = np.mean(draws[:n_central]), np.std(draws)
+        return cls(float(mean), float(deviation), float(low), float(high))
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,10 +67,13 @@ class InferredPopulation:
         Bins of the quantities.
     probability : ndarray of shape (n_draws, n_cells)
         Probability of each bin in each draw from the posterior, corrected for the selection.
+    n_central : int
+        Number of the first of these draws that are with all draws of the priors. The others are
+        with bootstrap samples of them.
     posteriors : DustTable
         Galaxies under the population, with draws: percentiles of all quantities of which there
         are draws. ``under_ess`` is the effective number of draws, below 50 of which the flag is
-        ``LOW_ESS``; percentiles of the quantities of the population do not depend on it.
+        ``LOW_ESS``; their percentiles of the quantities of the population are those of the bins.
     atom : ndarray of shape (n_draws,)
         Fraction of galaxies in the first bin in excess of a smooth density.
     atom_probability : float
@@ -84,6 +91,7 @@ class InferredPopulation:
 
     bins: object = field(repr=False)
     probability: np.ndarray = field(repr=False)
+    n_central: int = field(repr=False)
     posteriors: DustTable = field(repr=False)
     atom: np.ndarray = field(repr=False)
     atom_probability: float
@@ -114,7 +122,7 @@ class InferredPopulation:
         InputError
             If the quantity was not inferred.
         """
-        return Statistic.of(self._moments(quantity)[0])
+        return self._statistic(self._moments(quantity)[0])
 
     def width(self, quantity=None):
         """Standard deviation of a quantity over the population.
@@ -134,7 +142,7 @@ class InferredPopulation:
         InputError
             If the quantity was not inferred.
         """
-        return Statistic.of(self._moments(quantity)[1])
+        return self._statistic(self._moments(quantity)[1])
 
     def fraction_above(self, value, quantity=None):
         """Fraction of the population above a value.
@@ -160,7 +168,7 @@ class InferredPopulation:
         name = self._name(quantity)
         edges = self.bins.edges[name]
         share = np.clip((edges[1:] - value) / np.diff(edges), 0.0, 1.0)
-        return Statistic.of(self.bins.marginal(self.probability, name) @ share)
+        return self._statistic(self.bins.marginal(self.probability, name) @ share)
 
     def correlation(self, first, second):
         """Correlation coefficient of two quantities over the population.
@@ -184,7 +192,7 @@ class InferredPopulation:
         values = [self.bins.of_each(name) for name in names]
         (mean_a, width_a), (mean_b, width_b) = (self._moments(name) for name in names)
         product = self.probability @ (values[0] * values[1])
-        return Statistic.of((product - mean_a * mean_b) / (width_a * width_b))
+        return self._statistic((product - mean_a * mean_b) / (width_a * width_b))
 
     def density(self, quantity=None):
         """Probability density of a quantity, with bands.
@@ -217,8 +225,8 @@ class InferredPopulation:
         columns = {"low": edges[:-1], "high": edges[1:]}
         if unit is not None:
             columns = {key: values << unit for key, values in columns.items()}
-        columns["probability"] = probability.mean(axis=0)
-        bands = {"density": density.mean(axis=0)} | {
+        columns["probability"] = probability[: self.n_central].mean(axis=0)
+        bands = {"density": density[: self.n_central].mean(axis=0)} | {
             f"density_{key}": np.percentile(density, level, axis=0)
             for key, level in _BANDS.items()
         }
@@ -240,7 +248,7 @@ class InferredPopulation:
         for name in self.quantities:
             row = {"quantity": name}
             for key, draws in zip(("mean", "width"), self._moments(name), strict=True):
-                one = Statistic.of(draws)
+                one = self._statistic(draws)
                 row |= {key: one.value, f"{key}_err": one.err}
                 row |= {f"{key}_p16": one.p16, f"{key}_p84": one.p84}
             rows.append(row)
@@ -273,6 +281,10 @@ class InferredPopulation:
         from dustest.report.figures import plot_density
 
         return plot_density(self.density(quantity), label=label, color=color, ax=ax)
+
+    def _statistic(self, draws):
+        """Summary of a number, from its value in each draw."""
+        return Statistic.of(draws, self.n_central)
 
     def _name(self, quantity):
         """A quantity of the population, by default the first."""
