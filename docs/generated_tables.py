@@ -254,7 +254,7 @@ def _benchmark_rows(scores, quantity):
 def _point_rows(scores):
     """MAE, bias and share of small values of A_V of the point estimates of each method."""
     rows = [("Set", "Method", "Point", "MAE", "RMSE", "Bias", "Below 0.05 mag")]
-    for name in ("default", "heavy"):
+    for name in ("default", "heavy", "quick"):
         found = _select(scores, set=name, quantity="A_V")
         several = {row["method"] for row in found if row["point"] == "mean"}
         rows += [

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from astropy.table import Table
 
-SETS = ("default", "heavy", "faint")
+SETS = ("default", "heavy", "quick", "faint")
 TICKS = (0.5, 1, 2, 5, 10)
 
 
@@ -22,7 +22,7 @@ def methods():
             rows = table[table["set"] == kind]
             place = [names.index(name) for name in rows["method"] if name in names]
             rows = rows[[name in names for name in rows["method"]]]
-            place = np.array(place) + 0.22 * (number - 1)
+            place = np.array(place) + 0.18 * (number - 1.5)
             style = {"fmt": "o", "ms": 4, "lw": 1.0, "label": kind}
             ax.errorbar(rows[column], place, xerr=rows[f"{column}_err"], **style)
         ax.axvline(nominal, color="0.5", linestyle="--", linewidth=0.8)
