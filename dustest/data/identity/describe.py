@@ -354,6 +354,22 @@ def _state(value, of):
     return _named(value, of, made=of(constructor), arguments=of(arguments), state=states)
 
 
+def _is_distribution(value):
+    """Whether a value is a distribution of scipy, or of a class of the user's made from one."""
+    bases = {base.__module__.partition("._")[0] for base in type(value).__mro__}
+    return "scipy.stats" in bases and hasattr(value, "_random_state")
+
+
+def _distribution(value, of):
+    """A distribution without its documentation, and without the generator of its draws.
+
+    The generator is that of numpy, whose state is another in each process.
+    """
+    state = value.__reduce_ex__(4)[2]
+    ignored = ("__doc__", "_random_state")
+    return _named(value, of, state=of({k: v for k, v in state.items() if k not in ignored}))
+
+
 def _without_caches(cls, state):
     """Attributes that are not derived from others."""
     if not isinstance(state, dict):
@@ -388,6 +404,7 @@ _RULES = (
     (_is(partial), _partial),
     (_is(np.random.Generator, np.random.RandomState), _generator),
     (_has("get_params", "set_params"), _estimator),
+    (_is_distribution, _distribution),
     (_has("param_names", "parameters"), _model),
     (lambda value: isinstance(getattr(value, "parameters", None), Mapping), _cosmology),
     (_has("to_dict"), _with_to_dict),

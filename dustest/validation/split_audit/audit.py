@@ -1,6 +1,7 @@
 """Audit of a split into galaxies to train on and galaxies to test on."""
 
 import hashlib
+import warnings
 
 import numpy as np
 from astropy import units as u
@@ -8,7 +9,7 @@ from astropy.table import QTable
 
 from dustest.data.checks.values import bare_values
 from dustest.data.containers.conversion import as_sample
-from dustest.data.errors import InputError
+from dustest.data.errors import DustestWarning, InputError
 from dustest.validation.split_audit.twins import Stamps, common_noise, find_twins
 
 __all__ = ["audit_split"]
@@ -42,6 +43,12 @@ def audit_split(train, test):
     InputError
         If a side is no sample, or images of one band have units that do not convert.
 
+    Warns
+    -----
+    DustestWarning
+        If the sides have nothing to compare: no group, no band of images and less than two bands
+        of photometry that both have; or no images in which twins can be found.
+
     See Also
     --------
     dustest.data.splits.group_split : Split with whole groups on either side.
@@ -74,8 +81,13 @@ def audit_split(train, test):
       7        3   twin       0.89
     """
     samples = as_sample(train), as_sample(test)
-    images = _images(*samples)
-    found = [*_same_groups(*samples), *_same_content(images, _fluxes(*samples)), *_twins(images)]
+    images, fluxes = _images(*samples), _fluxes(*samples)
+    if images[0] is fluxes[0] is None and not _have_groups(*samples):
+        _warn(
+            "train and test have nothing in common that can be compared, so that no copy is "
+            "found: give both a column group, images of a band or fluxes of two"
+        )
+    found = [*_same_groups(*samples), *_same_content(images, fluxes), *_twins(images)]
     names = ("row", "test_row", "reason", "similarity")
     # Rows, an empty list too, have no number of columns in older versions of astropy.
     columns = zip(*found, strict=True) if found else ([],) * len(names)
@@ -89,9 +101,19 @@ def audit_split(train, test):
     return copies
 
 
+def _warn(msg):
+    """Warn of copies that are not looked for."""
+    warnings.warn(msg, DustestWarning, stacklevel=3)
+
+
+def _have_groups(*samples):
+    """Whether all samples have groups."""
+    return all("group" in sample.colnames for sample in samples)
+
+
 def _same_groups(train, test):
     """Rows of one group."""
-    if not all("group" in sample.colnames for sample in (train, test)):
+    if not _have_groups(train, test):
         return []
     values = [bare_values(sample["group"]) for sample in (train, test)]
     names = [
@@ -110,11 +132,18 @@ def _same_content(*data):
 
 def _twins(images):
     """Rows with rotated, reflected or re-noised images."""
-    images = None if images[0] is None else _common_squares(*images)
-    if images is None:
+    if images[0] is None:
         return []
-    scale = common_noise(np.concatenate(images))
-    found = find_twins(*(Stamps.measure(one, scale) for one in images))
+    squares = _common_squares(*images)
+    if squares is None:
+        shapes = " and ".join(f"{one.shape[2]} x {one.shape[3]}" for one in images)
+        _warn(
+            f"twins are not looked for in images of {shapes} pixels: both must have sides of "
+            f"{_LEAST_SIZE} or more, that are all even or all odd"
+        )
+        return []
+    scale = common_noise(np.concatenate(squares))
+    found = find_twins(*(Stamps.measure(one, scale) for one in squares))
     return [
         (int(row), int(test_row), "twin", float(similarity))
         for row, test_row, similarity in zip(*found, strict=True)

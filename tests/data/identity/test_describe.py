@@ -1,5 +1,6 @@
 import json
 import threading
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from hashlib import blake2b
@@ -16,6 +17,7 @@ from dust_extinction.parameter_averages import CCM89, G23
 from fresh_process import call
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 from sklearn.linear_model import LinearRegression
 
 from dustest import ConstantEstimator, MeurerEstimator
@@ -125,6 +127,10 @@ DIFFERENT = {
     "methods": (Law(1.0).__repr__, Law(2.0).__repr__),
     "generators": (np.random.default_rng(1), np.random.default_rng(2)),
     "bytes": (b"a", b"b"),
+    "distributions": (stats.expon(scale=0.5), stats.expon(scale=0.6)),
+    "families of distributions": (stats.expon(0.0, 1.0), stats.norm(0.0, 1.0)),
+    "histograms": tuple(stats.rv_histogram(([1, n], [0, 1, 2])) for n in (2, 3)),
+    "joint distributions": (stats.multivariate_normal([0, 0]), stats.multivariate_normal([0, 1])),
 }
 
 
@@ -166,6 +172,14 @@ class TestDescriptions:
         fresh, used = Law(1.0), Law(1.0)
         assert used.steep == 2.0
         assert describe(fresh) == describe(used)
+
+    @pytest.mark.parametrize("kind", ["distributions", "histograms", "joint distributions"])
+    def test_draws_of_numpy_do_not_count(self, kind):
+        value = DIFFERENT[kind][0]
+        before, copied = describe(value), deepcopy(value)
+        np.random.random_sample()  # noqa: NPY002 - the generator that distributions share
+        assert describe(value) == describe(copied) == before
+        assert len(json.dumps(before)) < 3000
 
     def test_what_holds_itself(self):
         law = Law(1.0)

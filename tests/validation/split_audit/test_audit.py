@@ -3,7 +3,7 @@ import pytest
 from astropy import units as u
 from astropy.table import QTable
 
-from dustest.data import InputError, as_sample
+from dustest.data import DustestWarning, InputError, as_sample
 from dustest.validation import audit_split
 from dustest.validation.split_audit.twins import orientations
 
@@ -68,7 +68,8 @@ class TestTwins:
         other = QTable({"cutout_F444W": test[:, 1], "id": np.arange(N)})
         assert rows_of(audit_split(one, other), "twin") == [(9, 3)]
         other.rename_column("cutout_F444W", "cutout_F356W")
-        assert len(audit_split(one, other)) == 0
+        with pytest.warns(DustestWarning, match="images of a band"):
+            assert len(audit_split(one, other)) == 0
 
     def test_missing_and_masked_pixels(self):
         train, test = galaxies(191113), galaxies(191114)
@@ -92,7 +93,8 @@ class TestTwins:
         train, test = galaxies(191115, size=28), galaxies(191116)
         test[3] = np.rot90(train[9, :, 2:-2, 2:-2], axes=(1, 2))
         assert rows_of(audit_split(train, test), "twin") == [(9, 3)]
-        assert len(audit_split(train[..., 1:], test)) == 0
+        with pytest.warns(DustestWarning, match="twins are not looked for"):
+            assert len(audit_split(train[..., 1:], test)) == 0
 
     def test_units(self):
         train, test = (
@@ -128,7 +130,8 @@ class TestContent:
         copies = audit_split(train, test)
         assert rows_of(copies, "content") == [(N - 1 - i, i) for i in range(10)]
         test.remove_columns(["flux_F444W", "flux_err_F444W"])
-        assert len(audit_split(train, test)) == 0
+        with pytest.warns(DustestWarning, match="fluxes of two"):
+            assert len(audit_split(train, test)) == 0
 
     def test_empty_images_are_no_copies(self):
         assert len(audit_split(np.zeros((5, 1, 16, 16)), np.zeros((5, 1, 16, 16)))) == 0
@@ -153,3 +156,16 @@ class TestGroups:
         train["group"] = group
         test = train.copy()
         assert rows_of(audit_split(train, test), "group") == [(1, 1)]
+
+
+class TestNothingToCompare:
+    def test_without_common_columns(self):
+        with pytest.warns(DustestWarning, match="nothing in common that can be compared"):
+            found = audit_split({"redshift": [7.0, 8.0]}, {"redshift": [7.0, 8.0]})
+        assert len(found) == 0
+
+    def test_images_of_other_centres(self):
+        rng = np.random.default_rng(1)
+        with pytest.warns(DustestWarning, match="images of 16 x 16 and 15 x 15 pixels"):
+            found = audit_split(rng.normal(size=(9, 1, 16, 16)), rng.normal(size=(9, 1, 15, 15)))
+        assert len(found) == 0

@@ -447,7 +447,7 @@ def _check_shape(key, value, flat):
     check_choice(f"priors[{key!r}]", value, tuple(_PDFS))
     missing = [f"{key}_{hyper}" for hyper in _PDFS[value] if f"{key}_{hyper}" not in flat]
     if missing:
-        msg = f"a {value} prior needs {' and '.join(missing)} in priors as well"
+        msg = f"priors[{key!r}] = {value!r} needs {' and '.join(missing)} in priors as well"
         raise InputError(msg)
 
 

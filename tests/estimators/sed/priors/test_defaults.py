@@ -179,7 +179,7 @@ class TestOverrides:
             ({"dust:Av": None}, "finite number"),
             ({"dust:Av": "dust:Bv"}, "names no parameter"),
             ({"dust:Av_prior": "flat"}, "must be one of uniform"),
-            ({"dust:Av_prior": "Gaussian"}, "needs dust:Av_prior_mu and dust:Av_prior_sigma"),
+            ({"dust:Av_prior": "Gaussian"}, "= 'Gaussian' needs dust:Av_prior_mu and"),
             ({"dust:Av_prior": ["log_10"]}, "must be one of uniform"),
             ({"dust:Av": (3.0, 1.0)}, "the lower one comes first"),
             ({"dust:Av": "lognormal:tmx"}, "did you mean 'lognormal:tmax'"),
