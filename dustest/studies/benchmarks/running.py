@@ -42,7 +42,7 @@ def benchmark(
     estimator : DustEstimator or dict of str to DustEstimator
         The estimator, fitted if it learns, or several by name.
     name : str or Benchmark, optional
-        Set of galaxies: a name of `BENCHMARKS`, or a record.
+        Set of galaxies: a name out of ``BENCHMARKS``, or a record.
     against : dict of str to DustEstimator, optional
         Methods to compare with; by default `ready_methods`, the installed ones that need no
         training and the trained models that come with dustest. Empty for the baseline alone.

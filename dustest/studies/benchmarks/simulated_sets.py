@@ -45,7 +45,7 @@ class BenchmarkSet(Benchmark):
     snr_max : float, optional
         S/N that they do not reach in any; by default there is no such limit.
     settings : dict, optional
-        Changes of the population, see `change_settings`.
+        Changes of parameters of the population, and of the fields of its relations.
     survey : str, optional
         Survey that sets bands of the photometry and noise.
     bands : tuple of str, optional
