@@ -25,6 +25,6 @@ def errors():
         ax.axvline(1.0, color="0.5", linestyle="--", linewidth=0.8)
         ax.set(title=f"{kind} galaxies", xlabel="MAE over that of the median", xlim=(0.0, 1.4))
     axes[0].set_yticks(range(len(methods)), methods)
-    axes[0].invert_yaxis()
+    axes[0].set_ylim(len(methods) - 0.4, -0.6)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
