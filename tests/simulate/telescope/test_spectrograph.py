@@ -279,7 +279,7 @@ class TestSample:
                 }
             )
         )
-        meurer = MeurerEstimator(method="spectrum", reference="A_1600").fit(sample)
+        meurer = MeurerEstimator("Meurer99", method="spectrum", reference="A_1600").fit(sample)
         expected = 4.43 + 1.99 * betas
         np.testing.assert_allclose(meurer.predict(sample), expected, atol=0.02)
 
