@@ -66,7 +66,7 @@ def cite(*results):
     >>> galaxies, _ = load_demo()
     >>> bibtex = cite(MeurerEstimator(dust_law="SMC").estimate(galaxies[:3]))
     >>> print(bibtex.splitlines()[1])
-    % MeurerEstimator: Calzetti1994, Gordon2003, Meurer1999, Wilkins2012
+    % MeurerEstimator: Calzetti1994, Gordon2003, Meurer1999, Reddy2018, Wilkins2012
     """
     every = [_cited(label, meta) for result in results for label, meta in _made_by(result)]
     if any(isinstance(result, Comparison) for result in results):

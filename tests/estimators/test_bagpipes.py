@@ -1218,7 +1218,7 @@ class TestParameters:
             ("sfr_timescale", True),
             ("sfh", []),
             ("sfh", ["delayed", "delayed"]),
-            ("dust_law", None),
+            ("dust_law", []),
             ("resolution", np.array([100.0, 200.0])),
             ("escalate", "no"),
             ("extra", None),

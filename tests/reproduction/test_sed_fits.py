@@ -38,7 +38,14 @@ class TestFitters:
     @pytest.mark.parametrize("history", HISTORIES)
     def test_sed_fits_are_those_of_the_paper(self, history):
         fitter = sed_fitter(history, 5)
-        assert (fitter.sfh, fitter.dust_law, fitter.random_state) == (history, "Calzetti", 5)
+        chosen = fitter.params_in_use
+        assert [chosen[name] for name in ("sfh", "dust_law", "random_state")] == [
+            history,
+            "Calzetti",
+            5,
+        ]
+        assert not chosen["priors"]
+        assert chosen["joint_priors"] == ()
         # Rates over two times are what Figure 9 compares.
         assert "history" in fitter.extra
 
@@ -47,12 +54,12 @@ class TestFitters:
         assert FIDUCIAL in HISTORIES
 
     def test_meurer(self):
-        relation = meurer()
-        assert (relation.relation, relation.reference, relation.dust_law) == (
+        chosen = meurer().params_in_use
+        assert [chosen[name] for name in ("relation", "reference", "dust_law")] == [
             "Meurer99",
             "A_V",
             "Calzetti",
-        )
+        ]
         assert meurer("A_1600").reference == "A_1600"
 
 
