@@ -97,6 +97,8 @@ class MeurerEstimator(DustEstimator):
     references: ClassVar[tuple] = ("Calzetti1994", "Meurer1999")
     uncertainty: ClassVar[str] = "propagated"
     redshift_range: ClassVar[tuple] = (0.0, 30.0)
+    # A calibration tells slopes of spectra from those of photometry by itself.
+    without_effect: ClassVar[tuple] = ("method",)
     needs_curves: ClassVar[bool] = True
     registries: ClassVar[dict] = {"relation": IRX_BETA_RELATIONS, "dust_law": DUST_LAWS}
     gives: ClassVar[tuple] = ("A_V", "E_BV", "beta", "A_1600")
@@ -173,6 +175,14 @@ class MeurerEstimator(DustEstimator):
         """The relation and the dust law."""
         chosen = self.params_in_use
         return get_relation(chosen["relation"]), get_dust_law(chosen["dust_law"])
+
+    def _conditions(self, batch):
+        """Those of the photometry; a slope from the spectrum is of other data."""
+        known = super()._conditions(batch)
+        if not batch.has_spectrum.any():
+            return known
+        slopes = measure_slopes(batch, self.method)
+        return known.with_data("spectrum", np.where(slopes.spectral, 1.0 / slopes.error, np.nan))
 
     @property
     def _prior_statement(self):

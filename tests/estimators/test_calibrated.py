@@ -240,7 +240,7 @@ class TestShipped:
     def test_slopes_have_calibrations(self):
         sample, _ = make_check_sample()
         raw, table = (
-            MeurerEstimator(calibration=one).estimate(sample, draws=30)
+            MeurerEstimator(method="photometry", calibration=one).estimate(sample, draws=30)
             for one in (None, "JADES-deep")
         )
         assert table.meta["uncertainty"] == "conformal"
@@ -278,6 +278,24 @@ class TestShipped:
     def test_other_settings_are_refused(self, estimator, message):
         with pytest.raises(InputError, match=message):
             estimator.estimate(make_check_sample()[0])
+
+    def test_slopes_of_spectra_are_not_those_of_photometry(self):
+        """Calibrations of photometry do not correct them, and say so."""
+        wavelength = np.linspace(9000.0, 25000.0, 400)
+        flux = np.tile(1e-20 * (wavelength / 12000.0) ** -2.0, (4, 1))
+        sample = make_check_sample()[0][:4]
+        sample["redshift"] = 7.0
+        sample["spectrum_wavelength"] = np.tile(wavelength, (4, 1)) * u.AA
+        sample["spectrum_flux"] = flux * u.Unit("erg / (s cm2 AA)")
+        sample["spectrum_flux"][2:] = np.nan
+        sample["spectrum_flux_err"] = 0.05 * flux * u.Unit("erg / (s cm2 AA)")
+        table = MeurerEstimator(calibration="JADES-deep").estimate(sample)
+        plain = MeurerEstimator().estimate(sample)
+        outside = np.array(["OUT_OF_DOMAIN" in names for names in table.flag_names])
+        assert outside[:2].all()
+        np.testing.assert_array_equal(table["A_V"][:2], plain["A_V"][:2])
+        alone = MeurerEstimator(calibration="JADES-deep").estimate(sample[2:])
+        np.testing.assert_array_equal(table["A_V"][2:], alone["A_V"])
 
     def test_files_are_calibrations_too(self, tmp_path):
         sample, truth = make_check_sample(n=500)

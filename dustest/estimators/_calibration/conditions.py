@@ -39,6 +39,24 @@ class Conditions:
         snr = batch.flux / np.sqrt(batch.flux_err**2 + floor * batch.flux**2)
         return cls(batch.redshift, batch.bands, snr)
 
+    def with_data(self, name, snr):
+        """Conditions with further data beside the bands.
+
+        Parameters
+        ----------
+        name : str
+            Name of the data.
+        snr : ndarray of shape (n,)
+            Their signal-to-noise ratio; NaN for galaxies without them.
+
+        Returns
+        -------
+        Conditions
+            With one column more.
+        """
+        columns = np.column_stack([self.snr, snr])
+        return Conditions(self.redshift, (*self.bands, name), columns)
+
     @property
     def highest(self):
         """Highest ratio of each galaxy (n,); NaN without data."""
