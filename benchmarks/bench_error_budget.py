@@ -17,11 +17,12 @@ def main():
     """Print the error budget."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--n", type=int, default=200, help="number of galaxies")
+    parser.add_argument("--preset", default="default", help="preset of the SED fit")
     parser.add_argument("--n-jobs", type=int, default=1, help="processes")
     options = parser.parse_args()
     budget = error_budget(
         load_demo()[0][: options.n],
-        reference=BagpipesEstimator(random_state=SEED),
+        reference=BagpipesEstimator(preset=options.preset, random_state=SEED),
         n_jobs=options.n_jobs,
         random_state=SEED,
     )
