@@ -349,6 +349,14 @@ class TestProduct:
         table = twice.estimate(sample)
         assert np.allclose(table["share_m0"], table["share_m1"], atol=0.05)
 
+    def test_shares_are_bits(self, unseen):
+        """A flat prior of 2 mag becomes a Gaussian, if this is not near its ends."""
+        sample, _ = unseen
+        inside = np.abs(sample["flux_F277W"].value - 1.5) < 0.6
+        shares = multiply("F277W", n=300).estimate(sample[inside])["share_m0"].value
+        entropy = np.log2(NOISE["F277W"] * np.sqrt(2.0 * np.pi * np.e))
+        assert np.median(shares) == pytest.approx(np.log2(2.0) - entropy, abs=0.2)
+
     def test_a_missing_member_is_done_without(self, unseen):
         sample = unseen[0].copy()
         sample["flux_F277W"][:] = np.nan

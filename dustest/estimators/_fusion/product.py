@@ -319,7 +319,7 @@ class Product:
         }
         if self.calibration is not None:
             draws = self.calibration.corrected(draws)
-        return draws, shapley_values(gains, m) / np.log(2.0)
+        return draws, shapley_values(gains, m)
 
     def _likelihoods(self, columns):
         """Likelihoods of all methods (Likelihoods)."""
