@@ -148,7 +148,7 @@ def show_fits(options):
                     for kind_of, ending in (("", "_draws"), ("t_", ""))
                 )
                 row = {"settings": name, "galaxies": kind, "quantity": quantity}
-                yield told(row | figures(draws, truth, quantity))
+                yield print_row(row | figures(draws, truth, quantity))
         for catalog, (_, every) in CATALOGUES.items():
             table = kept(
                 options.folder / f"{name}--{catalog}.ecsv",
@@ -159,7 +159,7 @@ def show_fits(options):
             row = {"settings": name, "galaxies": catalog, "quantity": "A_V", "n": len(table)}
             row["median"] = round(float(np.nanmedian(values(table["A_V"]))), 3)
             row["log_evidence"] = round(float(np.nanmean(values(table["log_evidence"]))), 2)
-            yield told(row)
+            yield print_row(row)
 
 
 def of_fits(rows):
@@ -196,8 +196,8 @@ def of_slopes(rows):
     return list(found.values())
 
 
-def told(row):
-    """The row, after printing it."""
+def print_row(row):
+    """Print a row, and return it."""
     print(", ".join(f"{name} {value}" for name, value in row.items()), flush=True)
     return row
 
@@ -244,7 +244,7 @@ def show_slopes(options):
                 )
                 truth = np.concatenate([values(known["A_V"]) for _, known in pairs])
                 row = {"relation": relation, "law": law, "galaxies": kind}
-                yield told(row | figures(values(draws), truth, "A_V"))
+                yield print_row(row | figures(values(draws), truth, "A_V"))
 
 
 def show_changes(options):
@@ -268,7 +268,7 @@ def show_changes(options):
                 for preset, table in found.items():
                     demo[f"{label}, {preset}"] = values(table["A_V"]).round(3)
             rows.append({"sample": name, "method": label} | change(*found.values()))
-            told(rows[-1])
+            print_row(rows[-1])
     Table(rows=rows).write(options.output / "changes_of_a_v.csv", overwrite=True)
     demo.write(options.output / "changes_of_demo.csv", overwrite=True)
 

@@ -30,7 +30,7 @@ from dustest.data import (
     percentile_columns,
 )
 from dustest.data.kinds import find_column
-from dustest.data.quantities import core_quantities
+from dustest.data.quantities import POINTS, core_quantities
 from dustest.estimators import DustEstimator
 from dustest.physics.dust_laws.calzetti import Calzetti00
 
@@ -378,8 +378,7 @@ def _check_predict(case):
     _require(quantiles.shape == (*shape, 3), f"predict_quantiles must give shape {(*shape, 3)}")
     middle = np.array_equal(quantiles[..., 1], predicted, equal_nan=True)
     _require(middle, "predict_quantiles must agree with predict")
-    points = ("mean", "best") if case.fitted.has_best_fit else ("mean",)
-    for point in points:
+    for point in filter(case.fitted.has_point, POINTS):
         found = case.fitted.predict(case.sample, point=point)
         _require(found.shape == shape, f"predict(point={point!r}) must give shape {shape}")
         known = np.isfinite(found) == np.isfinite(predicted)

@@ -148,16 +148,14 @@ def plain(column):
 
 def learn(parts):
     """The calibration that follows from all parts, and its number of galaxies."""
-    bands = list(dict.fromkeys(band for one in parts for band in one["bands"].tolist()))
-    snr = [np.full((len(one["redshift"]), len(bands)), np.nan) for one in parts]
-    for values, one in zip(snr, parts, strict=True):
-        values[:, [bands.index(band) for band in one["bands"].tolist()]] = one["snr"]
+    conditions = Conditions.joined(
+        [Conditions(one["redshift"], tuple(one["bands"].tolist()), one["snr"]) for one in parts]
+    )
     joined = {
         name: np.concatenate([one[name] for one in parts])
         for name in parts[0]
         if name not in ("bands", "snr")
     }
-    conditions = Conditions(joined["redshift"], tuple(bands), np.concatenate(snr))
     names = [name.removeprefix("q_") for name in joined if name.startswith("q_")]
     n = len(PROBABILITIES)
     recalibration = Recalibration.learn(

@@ -12,6 +12,7 @@ from dustest.data.messages import did_you_mean
 from dustest.data.registry import Registry
 
 __all__ = [
+    "POINTS",
     "QUANTITIES",
     "Derivation",
     "DustQuantity",
@@ -19,6 +20,7 @@ __all__ = [
     "check_quantity",
     "core_quantities",
     "percentile_columns",
+    "point_column",
     "quantity_column",
     "ratio",
     "register_quantity",
@@ -549,6 +551,34 @@ def percentile_columns(name):
     ('A_V_p16', 'A_V_p84')
     """
     return f"{name}_p16", f"{name}_p84"
+
+
+POINTS = ("median", "mean", "best")
+"""Point estimates of a quantity: median and mean of the posterior, and the best fit."""
+
+
+def point_column(name, point):
+    """Name of the column of a point estimate of a quantity.
+
+    Parameters
+    ----------
+    name : str
+        A key of `QUANTITIES`.
+    point : {"median", "mean", "best"}
+        The point estimate.
+
+    Returns
+    -------
+    column : str
+        Column name; that of the median is the name of the quantity.
+
+    Examples
+    --------
+    >>> from dustest.data.quantities import point_column
+    >>> point_column("A_V", "median"), point_column("A_V", "mean")
+    ('A_V', 'A_V_mean')
+    """
+    return name if point == "median" else f"{name}_{point}"
 
 
 def quantity_column(name, columns):

@@ -733,7 +733,7 @@ class BagpipesEstimator(DustEstimator):
         """Parameters on which a calibration depends, as the fit understands them."""
         found = super()._calibrated_parameters()
         timescale = years("sfr_timescale", self.sfr_timescale)
-        return found | {"sfr_timescale": timescale, "priors": dict(found["priors"] or {})}
+        return found | {"sfr_timescale": timescale, "priors": dict(found["priors"])}
 
     def _parameter_draws(self, rows):
         """Draws of parameters; NaN for galaxies without a posterior."""

@@ -33,7 +33,7 @@ from dustest.data.files.paths import installed_version, replacing
 from dustest.data.identity.describe import class_path, describe, describe_class
 from dustest.data.kinds import KINDS
 from dustest.data.messages import did_you_mean, not_one_of, shown
-from dustest.data.quantities import QUANTITIES, percentile_columns
+from dustest.data.quantities import POINTS, QUANTITIES, percentile_columns, point_column
 from dustest.estimators._calibration.application import (
     calibrate_estimates,
     calibrated_log_prior,
@@ -48,13 +48,11 @@ from dustest.estimators.run.options import check_options
 from dustest.estimators.run.requests import check_extra, offered, requested
 from dustest.estimators.run.runner import declared_columns, run
 from dustest.estimators.run.store import SCHEMA, open_store
-from dustest.estimators.run.summary import POINTS, Summary
+from dustest.estimators.run.summary import Summary
 
 __all__ = ["DustEstimator"]
 
 _PERCENTILES = (0.16, 0.5, 0.84)
-_POINT = "{}_{}"
-"""Name of the column of another point estimate of a quantity."""
 _ROWS_AT_ONCE = 4096
 """Galaxies of which prior draws are made at once."""
 
@@ -529,13 +527,12 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
 
     def _pointed(self, rows, summary):
         """Columns of further point estimates of all quantities, NaN for those without any."""
-        blank, first = np.full((len(rows), 1), np.nan), len(summary.quantiles)
-        columns = {}
+        columns, first = {}, len(summary.quantiles)
         for name in self._wanted:
             unit, found = QUANTITIES[name].unit, rows.values.get(name)
             for number, point in enumerate(summary.points, start=first):
-                values = blank[:, 0] if found is None else found[:, number].copy()
-                columns[_POINT.format(name, point)] = values if unit is None else values << unit
+                values = np.full(len(rows), np.nan) if found is None else found[:, number].copy()
+                columns[point_column(name, point)] = values if unit is None else values << unit
         return columns
 
     def _drawn(self, rows, n_draws):

@@ -451,12 +451,4 @@ def _batches(method, sample):
 
 def _conditions_of(method, sample):
     """Conditions of all galaxies of a checked sample."""
-    parts = [method._conditions(batch) for batch in _batches(method, sample)]
-    names = max((one.bands for one in parts), key=len)
-    snr = np.full((len(sample), len(names)), np.nan)
-    start = 0
-    for one in parts:
-        columns = [names.index(name) for name in one.bands]
-        snr[start : start + len(one.redshift), columns] = one.snr
-        start += len(one.redshift)
-    return Conditions(np.concatenate([one.redshift for one in parts]), names, snr)
+    return Conditions.joined([method._conditions(batch) for batch in _batches(method, sample)])

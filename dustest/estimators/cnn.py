@@ -14,7 +14,7 @@ from dustest.data.checks.records import expect
 from dustest.data.containers.rows import RowTable
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
-from dustest.data.quantities import QUANTITIES
+from dustest.data.quantities import QUANTITIES, point_column
 from dustest.data.signal_to_noise import SNR_MIN
 from dustest.estimators._calibration.conditions import Conditions
 from dustest.estimators._cnn.context import conditions
@@ -43,7 +43,6 @@ from dustest.estimators.run.requests import offered
 
 __all__ = ["CNNConfig", "CNNEstimator", "TuningResult"]
 
-_MEAN = "{}_mean"
 _REASON = "domain_reason"
 _GENTLER = 0.1
 """Learning rate of `CNNEstimator.finetune` over that of `CNNEstimator.fit`."""
@@ -654,7 +653,9 @@ class CNNEstimator(DustEstimator):
             flags[ignorant] |= FLAGS["PRIOR_DOMINATED"].value
         extra = {}
         if task.head.uncertainty != "none":
-            extra = {_MEAN.format(name): draws.mean(axis=1) for name, draws in samples.items()}
+            extra = {
+                point_column(name, "mean"): draws.mean(axis=1) for name, draws in samples.items()
+            }
         if self.detector_ is not None:
             verdict = self.detector_.judge(batch, inputs)
             flags |= verdict.flags
@@ -695,7 +696,9 @@ class CNNEstimator(DustEstimator):
     def _extra_columns(self, bands):  # noqa: ARG002
         """Means of the targets, in the units of their quantities, and the reason of a flag."""
         names = () if self.uncertainty == "none" else self.networks_.task.targets
-        columns = {_MEAN.format(name): ExtraColumn(QUANTITIES[name].unit) for name in names}
+        columns = {
+            point_column(name, "mean"): ExtraColumn(QUANTITIES[name].unit) for name in names
+        }
         if self.detector_ is None:
             return columns
         width = max(map(len, (UNUSUAL, OTHER_PIXELS, *self.detector_.reasons)))

@@ -20,7 +20,7 @@ from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS
 from dustest.data.identity.describe import class_path
 from dustest.data.quantities import QUANTITIES
-from dustest.estimators._calibration.conditions import Conditions
+from dustest.estimators._calibration.conditions import Conditions, log_snr_of
 from dustest.estimators._calibration.mean_posterior import MeanPosterior
 from dustest.estimators._cnn.files.pretrained import pretrained_file
 from dustest.estimators._cnn.settings import TARGETS
@@ -498,7 +498,7 @@ class FusionEstimator(DustEstimator):
             for start in range(0, len(rows), _ROWS_AT_ONCE):
                 part = rows[start : start + _ROWS_AT_ONCE]
                 found[part] = _highest_snr(method, sample[part])
-        return np.log10(np.clip(np.nan_to_num(found), 0.1, None))
+        return log_snr_of(found)
 
     def _estimate(self, batch):
         """Draws from the density, and the shares of members."""

@@ -97,7 +97,7 @@ class MeurerEstimator(DustEstimator):
     references: ClassVar[tuple] = ("Calzetti1994", "Meurer1999")
     uncertainty: ClassVar[str] = "propagated"
     redshift_range: ClassVar[tuple] = (0.0, 30.0)
-    # A calibration tells slopes of spectra from those of photometry by itself.
+    # Conditions of a calibration contain which data a slope is of.
     without_effect: ClassVar[tuple] = ("method",)
     needs_curves: ClassVar[bool] = True
     registries: ClassVar[dict] = {"relation": IRX_BETA_RELATIONS, "dust_law": DUST_LAWS}

@@ -41,7 +41,7 @@ def make(n, seed=1):
 
 
 class ToySimulator:
-    """Stands in for `GalaxySimulator`; ``made`` counts the rows that were made."""
+    """A replacement of `GalaxySimulator` that counts the rows that it makes in ``made``."""
 
     made = 0
 

@@ -10,7 +10,7 @@ from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS
 from dustest.data.identity.describe import describe
 from dustest.data.messages import did_you_mean
-from dustest.data.quantities import QUANTITIES, percentile_columns
+from dustest.data.quantities import QUANTITIES, percentile_columns, point_column
 
 __all__ = ["DRAWS", "ESS", "LOG_PRIOR", "reweigh"]
 
@@ -194,8 +194,8 @@ def _update_summaries(table, name, values, weight, usable):
     rows = np.flatnonzero(usable & ~np.isnan(values).any(axis=1))
     low, median, high = _weighted_quantiles(values[rows], weight[rows])
     mean = np.average(values[rows], axis=1, weights=weight[rows]) if len(rows) else low
-    p16, p84 = percentile_columns(name)
-    for column, found in ((p16, low), (name, median), (p84, high), (f"{name}_mean", mean)):
+    (p16, p84), of_mean = percentile_columns(name), point_column(name, "mean")
+    for column, found in ((p16, low), (name, median), (p84, high), (of_mean, mean)):
         if column in table.colnames:
             changed = np.full(len(table), np.nan)
             changed[rows] = found

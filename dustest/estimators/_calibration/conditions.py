@@ -4,10 +4,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Conditions"]
+__all__ = ["Conditions", "log_snr_of"]
 
 _SYSTEMATIC = 0.05
 """Relative error of fluxes: ratios far above 20 add no information on colours."""
+
+
+def log_snr_of(highest):
+    """Log10 of signal-to-noise ratios, with a lowest value.
+
+    Parameters
+    ----------
+    highest : ndarray of shape (n,)
+        Highest ratio of each galaxy; NaN without data.
+
+    Returns
+    -------
+    log_snr : ndarray of shape (n,)
+        -1 or more, and -1 without data.
+    """
+    return np.log10(np.clip(np.nan_to_num(highest), 0.1, None))
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +55,27 @@ class Conditions:
         snr = batch.flux / np.sqrt(batch.flux_err**2 + floor * batch.flux**2)
         return cls(batch.redshift, batch.bands, snr)
 
+    @classmethod
+    def joined(cls, parts):
+        """Conditions of the galaxies of several parts, one part after the other.
+
+        Parameters
+        ----------
+        parts : sequence of Conditions
+            They may have different bands.
+
+        Returns
+        -------
+        Conditions
+            With all bands; NaN for galaxies of parts without a band.
+        """
+        bands = tuple(dict.fromkeys(band for one in parts for band in one.bands))
+        snr = [np.full((len(one.redshift), len(bands)), np.nan) for one in parts]
+        for values, one in zip(snr, parts, strict=True):
+            values[:, [bands.index(band) for band in one.bands]] = one.snr
+        redshift = np.concatenate([one.redshift for one in parts])
+        return cls(redshift, bands, np.concatenate(snr))
+
     def with_data(self, name, snr):
         """Conditions with further data beside the bands.
 
@@ -68,7 +105,7 @@ class Conditions:
     @property
     def log_snr(self):
         """Log10 of the highest ratio (n,), -1 or more and without data."""
-        return np.log10(np.clip(np.nan_to_num(self.highest), 0.1, None))
+        return log_snr_of(self.highest)
 
     @property
     def n_bands(self):

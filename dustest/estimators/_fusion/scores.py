@@ -72,9 +72,9 @@ def _ends(prior):
     n = prior.shape[1]
     levels, ordered = ndtri((np.arange(n) + 0.5) / n), np.sort(prior, axis=1)
     step = max(n // _TAIL, 1)
-    far = 10.0 * (levels[step] - levels[0])
-    below = ordered[:, 0] - 10.0 * np.maximum(ordered[:, step] - ordered[:, 0], _LEAST_STEP)
-    above = ordered[:, -1] + 10.0 * np.maximum(ordered[:, -1] - ordered[:, -1 - step], _LEAST_STEP)
+    far = _FAR * (levels[step] - levels[0])
+    below = ordered[:, 0] - _FAR * np.maximum(ordered[:, step] - ordered[:, 0], _LEAST_STEP)
+    above = ordered[:, -1] + _FAR * np.maximum(ordered[:, -1] - ordered[:, -1 - step], _LEAST_STEP)
     return np.column_stack([below, ordered, above]), np.r_[
         levels[0] - far, levels, -levels[0] + far
     ]

@@ -7,10 +7,7 @@ import numpy as np
 from dustest.data.containers.reweighting import LOG_PRIOR
 from dustest.data.quantities import QUANTITIES
 
-__all__ = ["POINTS", "Rows", "Summary", "quantiles_of", "summarise"]
-
-POINTS = ("median", "mean", "best")
-"""Point estimates: median and mean of the draws, and the best fit."""
+__all__ = ["Rows", "Summary", "quantiles_of", "summarise"]
 
 
 @dataclass(frozen=True)

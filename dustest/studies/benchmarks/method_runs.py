@@ -14,6 +14,7 @@ from dustest.data.errors import InputError
 from dustest.data.files.paths import replacing
 from dustest.data.identity.describe import class_path, describe
 from dustest.data.kinds import find_column
+from dustest.data.quantities import POINTS
 from dustest.studies.benchmarks.cache import digest_of, digest_of_table, package_versions
 
 __all__ = ["N_DRAWS", "MethodRun", "run_method"]
@@ -106,11 +107,11 @@ def _seen_by(method, sample):
 
 def _points_of(method):
     """Point estimates besides the median that a method has."""
-    return tuple(point for point in ("mean", "best") if method.has_point(point))
+    return tuple(one for one in POINTS if one != "median" and method.has_point(one))
 
 
 def _path(method, sample, folder, options):
-    """File of the results by everything that they depend on; None if that cannot be told."""
+    """File of the results by all that they depend on; None without a description of the method."""
     try:
         known = describe(method)
     except InputError:

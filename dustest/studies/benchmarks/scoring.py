@@ -5,7 +5,7 @@ from astropy.table import QTable
 from sklearn.metrics import r2_score
 
 from dustest.data.flags import FLAGS
-from dustest.data.quantities import QUANTITIES
+from dustest.data.quantities import POINTS, QUANTITIES, point_column
 from dustest.validation import paired_bootstrap, posterior_scores
 
 __all__ = ["BASELINE", "SCORED", "SCORE_COLUMNS", "flag_shares", "score_baseline", "score_method"]
@@ -17,7 +17,6 @@ SCORED = ("A_V", "log_sSFR", "log_mass")
 _NEAR_ZERO = 0.05
 _DIGITS = 6
 _TEXT = ("method", "quantity", "point")
-_POINTS = {"median": "{}", "mean": "{}_mean", "best": "{}_best"}
 _OF_POINTS = ("mae", "mae_err", "ratio", "ratio_err", "bias", "bias_err", "rmse", "r2", "low")
 _OF_POSTERIORS = ("coverage_68", "coverage_68_err", "coverage_90", "coverage_90_err")
 _OF_POSTERIORS += ("crps", "crps_err", "width_68")
@@ -51,8 +50,8 @@ def score_method(name, table, galaxies):
         truth = _values(galaxies.truth, quantity)
         if truth is None or not np.isfinite(truth).any():
             continue
-        for point, pattern in _POINTS.items():
-            values = _values(table, pattern.format(quantity))
+        for point in POINTS:
+            values = _values(table, point_column(quantity, point))
             if values is None or not np.isfinite(values).any():
                 continue
             row = dict(zip(_TEXT, (name, quantity, point), strict=True))

@@ -205,15 +205,8 @@ def _infer(estimator, sample, options, seed):
     selection = options.selection
     of_bins = None if selection is None else detection_probability(selection, bins)
     covariates = {name: values[used] for name, values in covariates.items()}
-    smooth = SmoothPrior(bins.shape)
-    results, n_priors, modes = [], 1 if found.exact else _N_PRIORS, None
-    # The first prior is that of all draws; others have the weights of a bootstrap.
-    for source in [None, *[rng] * (n_priors - 1)]:
-        fractions = prior_fractions_of(bins, priors, source)
-        likelihoods = galaxy_likelihoods(bins, draws, fractions, smooth.low_modes())
-        fit = _Fit(bins, smooth, *likelihoods, covariates)
-        results.append(fit.result(fractions, _N_DENSITIES // n_priors, rng, modes))
-        modes = results[0].modes
+    n_priors = 1 if found.exact else _N_PRIORS
+    results = _of_priors(bins, draws, priors, covariates, n_priors, rng)
     detected, atom, slopes = (
         np.concatenate([getattr(one, name) for one in results])
         for name in ("detected", "atom", "slopes")
@@ -249,6 +242,18 @@ def _infer(estimator, sample, options, seed):
         unconstrained=unconstrained(bins, of_atom, detected, assigned, of_bins, ess < LEAST_ESS),
         meta=meta,
     )
+
+
+def _of_priors(bins, draws, priors, covariates, n_priors, rng):
+    """Results with the prior of all draws, and with bootstrap samples of these draws."""
+    smooth, results, modes = SmoothPrior(bins.shape), [], None
+    for source in [None, *[rng] * (n_priors - 1)]:
+        fractions = prior_fractions_of(bins, priors, source)
+        likelihoods = galaxy_likelihoods(bins, draws, fractions, smooth.low_modes())
+        fit = _Fit(bins, smooth, *likelihoods, covariates)
+        results.append(fit.result(fractions, _N_DENSITIES // n_priors, rng, modes))
+        modes = results[0].modes
+    return results
 
 
 def _digest(arrays):
