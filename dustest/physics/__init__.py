@@ -67,6 +67,7 @@ from dustest.physics.uv_slope import (
     select_uv_bands,
     spectral_beta,
 )
+from dustest.physics.warm_dust import dust_spectrum, heated_temperature, modified_black_body
 
 __all__ = [
     "IMFS",
@@ -108,6 +109,7 @@ __all__ = [
     "band_attenuation_ratio",
     "band_flux",
     "convert_quantity",
+    "dust_spectrum",
     "e_bv_to_a_v",
     "fit_beta",
     "get_dust_law",
@@ -115,11 +117,13 @@ __all__ = [
     "get_joint_prior",
     "get_relation",
     "get_stellar_grid",
+    "heated_temperature",
     "igm_transmission",
     "list_dust_laws",
     "list_histories",
     "list_stellar_grids",
     "load_ssp_grid",
+    "modified_black_body",
     "photometric_beta",
     "register_dust_law",
     "register_history",

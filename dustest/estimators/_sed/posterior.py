@@ -80,6 +80,10 @@ class Settings:
         Whether any band may be an outlier.
     fractional_error : tuple of float or None
         Limits of the prior of a fractional error of each instrument, if it is free.
+    agn : bool
+        Whether the model has an AGN.
+    far_infrared : bool
+        Whether it has the far-infrared light of dust, for bands that see it.
     """
 
     sfh: object
@@ -95,6 +99,13 @@ class Settings:
     joint_priors: tuple = ()
     robust: bool = False
     fractional_error: tuple | None = None
+    agn: bool = False
+    far_infrared: bool = False
+
+    @property
+    def components(self):
+        """Optional components of the model (tuple of str)."""
+        return ("agn",) * self.agn + ("far_infrared",) * self.far_infrared
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,6 +279,10 @@ class Posterior:
         Mean fractional error of each instrument, if it is free.
     best_values : dict of str to float, optional
         Quantities of the most likely model.
+    infrared : InfraredCheck, optional
+        What a fit without the far-infrared data says, if there are some.
+    by_agn : dict of bool to ndarray of shape (N_DRAWS,), optional
+        Draws of A_V without and with an AGN, if the models differ in it.
     """
 
     draws: dict
@@ -286,6 +301,8 @@ class Posterior:
     predicted: Prediction | None = None
     fractional_error: dict | None = None
     best_values: dict = field(default_factory=dict)
+    infrared: object = None
+    by_agn: dict = field(default_factory=dict)
 
 
 def fit_probability(chi2, n_data):

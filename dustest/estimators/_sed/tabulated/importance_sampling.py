@@ -19,6 +19,12 @@ from dustest.data.checks.units import FLUX_UNIT, SPECTRAL_UNIT
 from dustest.data.errors import InputError
 from dustest.data.quantities import QUANTITIES
 from dustest.estimators._sed.bagpipes.nested_sampling import quiet
+from dustest.estimators._sed.far_infrared import (
+    InfraredCheck,
+    far_infrared_bands,
+    has_far_infrared,
+    without_far_infrared,
+)
 from dustest.estimators._sed.posterior import (
     A_V,
     N_DRAWS,
@@ -94,10 +100,16 @@ class TabulatedEngine:
             If no model of the priors is possible for one of the galaxies.
         """
         with quiet(), threadpool_limits(1):
-            return [
-                self._fit_one(galaxy, *self._pool(*self._kind(galaxy, bands)))
-                for galaxy in galaxies
-            ]
+            return [self._fit_all(galaxy, bands) for galaxy in galaxies]
+
+    def _fit_all(self, galaxy, bands):
+        """Posterior of one galaxy, with that of its data without the far infrared, if any."""
+        pool, joint = self._pool(*self._kind(galaxy, bands))
+        posterior = self._fit_one(galaxy, pool, joint)
+        if not has_far_infrared(galaxy):
+            return posterior
+        other = self._fit_one(without_far_infrared(galaxy), pool, joint)
+        return replace(posterior, infrared=InfraredCheck.of(galaxy, pool.maker, other))
 
     def _fit_one(self, galaxy, pool, joint):
         """Posterior of one galaxy."""
@@ -137,6 +149,8 @@ class TabulatedEngine:
     def _kind(self, galaxy, bands):
         """Redshift, bands and prior of the redshift of the pool for a galaxy."""
         bands = galaxy.used_bands if bands is None else bands
+        unused = {*far_infrared_bands(bands)}.difference(galaxy.used_bands)
+        bands = tuple(band for band in bands if band not in unused)
         spread = galaxy.redshift_spread if self._settings.free_redshift else None
         if spread is not None:
             return galaxy.redshift, bands, spread

@@ -20,7 +20,12 @@ from dustest.physics.cosmology import BAGPIPES_COSMOLOGY
 from dustest.physics.igm import igm_transmission
 from dustest.physics.stellar.bilinear import axis_weights
 
-__all__ = ["BandLight"]
+__all__ = ["REFERENCE", "BandLight"]
+
+REFERENCE = 5100.0
+"""Rest wavelength in Angstrom at which the light of an AGN is compared with that of stars."""
+_WINDOW = 40.0
+"""Half width in Angstrom of a window around it without strong lines."""
 
 _IONISING = 912.0  # Angstrom; the gas absorbs the light of young stars blueward of it
 _SOLAR_LUMINOSITY = 3.826e33  # erg / s, that of Bagpipes
@@ -56,7 +61,9 @@ class BandLight:
     Attributes
     ----------
     bands : tuple of str
-        Names of the bands.
+        Names of the bands that see stars.
+    infrared : tuple of str
+        Names of the bands beyond 50 micron, which see dust only.
     wavelength : ndarray of shape (n_wave,)
         Rest-frame wavelength in Angstrom.
     steps : ndarray of shape (n_wave,)
@@ -88,9 +95,14 @@ class BandLight:
     """
 
     def __init__(self, bands, t_bc=0.01, cosmology=BAGPIPES_COSMOLOGY):
-        self.bands = tuple(get_band(name).name for name in bands)
+        every = [get_band(name) for name in bands]
+        self.bands = tuple(band.name for band in every if not band.is_far_infrared)
+        self.infrared = tuple(band.name for band in every if band.is_far_infrared)
         if not self.bands:
-            msg = "bands must name at least one band, got none"
+            msg = (
+                "bands must name at least one band shortward of 50 micron, got "
+                f"{', '.join(self.infrared) or 'none'}"
+            )
             raise InputError(msg)
         self._pipes = load_bagpipes()
         with quiet():
@@ -212,7 +224,7 @@ class BandLight:
             shares = _shares_of_points(stretched, wavelength)
         per_frequency = wavelength**2 / (_LIGHT_SPEED * _NANOJANSKY)
         transmission = self._transmission(redshift)[:, np.newaxis]
-        return shares * per_frequency * transmission * self._dilution(redshift)
+        return shares * per_frequency * transmission * self.dilution(redshift)
 
     def stretch(self, redshift):
         """Wavelength of the nodes over that of the spectra, at a redshift."""
@@ -270,8 +282,32 @@ class BandLight:
         """Nodes of the light that dust absorbs at any wavelength, in the rest frame."""
         return BandNodes(self.wavelength, self.steps[:, np.newaxis], 0.0)
 
-    def _dilution(self, redshift):
-        """Flux density [erg / (s cm2 Angstrom)] of one solar luminosity per Angstrom."""
+    @cached_property
+    def reference(self):
+        """Weights (n_wave,) of the mean over a window about rest 5100 Angstrom without lines."""
+        inside = np.abs(self.wavelength - REFERENCE) < _WINDOW
+        if not inside.any():
+            inside[np.argmin(np.abs(self.wavelength - REFERENCE))] = True
+        return inside / inside.sum()
+
+    @cached_property
+    def reference_nodes(self):
+        """Nodes of that window, in the rest frame."""
+        return BandNodes(self.wavelength, self.reference[:, np.newaxis], 0.0)
+
+    def dilution(self, redshift):
+        """Flux density of one solar luminosity per Angstrom.
+
+        Parameters
+        ----------
+        redshift : float
+            Redshift.
+
+        Returns
+        -------
+        float
+            In erg / (s cm2 Angstrom).
+        """
         utils = self._pipes.utils
         distance = _MPC * np.interp(redshift, utils.z_array, utils.ldist_at_z)
         if self._cosmology is not BAGPIPES_COSMOLOGY:

@@ -15,7 +15,13 @@ from dustest.data.errors import InputError
 from dustest.estimators._sed.tabulated.light.emission import BandLight
 from dustest.physics.stellar.bilinear import axis_weights
 
-__all__ = ["SEDTable", "light_at"]
+__all__ = ["MEASURES", "SEDTable", "light_at"]
+
+MEASURES = ("reference", "absorbed")
+"""What models may have besides fluxes, in the order of their columns."""
+_LYMAN_LIMIT = 912.0  # Angstrom
+_FAR_INFRARED = 2e5
+"""Rest wavelength in Angstrom beyond which a modified black body replaces other emission."""
 
 _EMISSION = {"qpah": 2.0, "umin": 1.0, "gamma": 0.01}  # those of Bagpipes
 _DEPTH = np.float32(0.4 * np.log(10.0))  # optical depth of a magnitude
@@ -51,6 +57,10 @@ class SEDTable:
         1e-3 for A_V up to 2.
     escaping : bool, optional
         Whether ionising photons may escape.
+    measures : tuple of str, optional
+        What models have besides fluxes, in further columns: ``"reference"``, the continuum at
+        rest 5100 Angstrom behind dust in solar luminosities per Angstrom, and ``"absorbed"``, the
+        light that dust absorbs in solar luminosities.
 
     Attributes
     ----------
@@ -85,6 +95,7 @@ class SEDTable:
         wavelength=None,
         exact=False,
         escaping=False,
+        measures=(),
     ):
         emission = _checked_emission(emission or {})
         light = BandLight(bands, t_bc) if light is None else _checked_light(light, bands, t_bc)
@@ -96,16 +107,24 @@ class SEDTable:
         self.log_u = light.log_u.copy()
         self._living = light.living[:, :n_age].copy()
         response = light.response(redshift, wavelength)
-        self._glow = light.dust_emission(**emission) @ response
+        self.measures = tuple(name for name in MEASURES if name in measures)
+        self._glow = self._emission(light, emission, wavelength) @ response
         # Warm dust emits the energy that dust absorbs at any wavelength.
-        energy = light.steps[:, np.newaxis][:, : 1 if np.any(self._glow) else 0]
+        has_energy = np.any(self._glow) or "absorbed" in measures
+        energy = light.steps[:, np.newaxis][:, : int(has_energy)]
+        reference = light.reference[:, np.newaxis][:, : int("reference" in measures)]
         if exact or wavelength is not None:
-            parts = [_AllNodes(light.wavelength, np.hstack([response, energy]))]
+            parts = [_AllNodes(light.wavelength, np.hstack([response, reference, energy]))]
         else:
             parts = [_FewNodes(light.nodes, light.wavelength, response, light.stretch(redshift))]
+            if reference.size:
+                parts.append(_FewNodes(light.reference_nodes, light.wavelength, reference))
             if energy.size:
                 parts.append(_FewNodes(light.energy_nodes, light.wavelength, energy))
+        self._n_seen = self._glow.size + reference.shape[1]
         self._set_light(light, n_age, parts)
+        if "reference" in self.measures:
+            self._set_continuum(light, parts[0])
         nodes = np.concatenate([part.wavelength for part in parts])
         laws = (law,) if law.birth_clouds is None else (law, law.birth_clouds)
         self._curves = [_Curve(each, nodes) for each in laws]
@@ -120,6 +139,37 @@ class SEDTable:
             _single(np.moveaxis(np.concatenate(light, axis=-1), 0, -2))
             for light in ([part.share(each) for part in parts] for each in spectra)
         )
+
+    def _emission(self, light, emission, wavelength):
+        """Spectrum of warm dust; at single wavelengths, without what has its own far infrared."""
+        spectrum = light.dust_emission(**emission)
+        if wavelength is not None and "absorbed" in self.measures:
+            return np.where(light.wavelength < _FAR_INFRARED, spectrum, 0.0)
+        return spectrum
+
+    def _set_continuum(self, light, part):
+        """Nodes of the bands, and the fluxes of a smooth spectrum that is one in one of them."""
+        n_bands = self._glow.size
+        visible = (light.wavelength >= _LYMAN_LIMIT).astype(float)
+        weight = part.share(visible[np.newaxis])[0][:, np.newaxis]
+        self.continuum_nodes = part.wavelength
+        self._continuum = weight * part.sums[:, :n_bands] * part.unit[:n_bands]
+
+    def continuum(self, spectra):
+        """Fluxes of smooth spectra without dust, to which the Lyman limit and the IGM are added.
+
+        Parameters
+        ----------
+        spectra : ndarray of shape (n, n_continuum_nodes)
+            Solar luminosities per Angstrom at ``continuum_nodes``, rest-frame wavelengths in
+            Angstrom.
+
+        Returns
+        -------
+        ndarray of shape (n, n_bands)
+            In nJy.
+        """
+        return spectra @ self._continuum
 
     @property
     def _blocks(self):
@@ -150,8 +200,8 @@ class SEDTable:
 
         Returns
         -------
-        flux : ndarray of shape (n, n_bands)
-            In nJy for weights in solar masses.
+        flux : ndarray of shape (n, n_columns)
+            In nJy for weights in solar masses, and ``measures``.
 
         Raises
         ------
@@ -171,7 +221,7 @@ class SEDTable:
         )
         place, apart = np.zeros(n, dtype=int), clouds is not None
         light = light_at([self], place, weights, cells, escape, apart=apart)
-        flux = np.empty((n, self._glow.size))
+        flux = np.empty((n, self.n_columns))
         for rows in (slice(start, start + _CHUNK) for start in range(0, n, _CHUNK)):
             here = {key: _rows_of(values, rows) for key, values in shape.items()}
             flux[rows] = self.behind_dust(
@@ -219,17 +269,17 @@ class SEDTable:
 
         Returns
         -------
-        flux : ndarray of shape (n, n_bands)
-            In nJy for weights in solar masses.
+        flux : ndarray of shape (n, n_columns)
+            In nJy for weights in solar masses, and ``measures``.
         """
         parts = zip(*self._parts(light, column, clouds, shape), strict=True)
-        n_bands = self._glow.size
+        n_seen = self._n_seen
         share = None if clear is None else clear[:, np.newaxis]
         seen, absorbed = 0.0, 0.0
         for part, depth in parts:
-            seen = seen + (part * _transmission(depth, share)) @ self._sums[:, :n_bands]
-            if n_bands < self._unit.size:
-                absorbed = absorbed + (part * _absorption(depth, share)) @ self._sums[:, n_bands]
+            seen = seen + (part * _transmission(depth, share)) @ self._sums[:, :n_seen]
+            if n_seen < self._unit.size:
+                absorbed = absorbed + (part * _absorption(depth, share)) @ self._sums[:, n_seen]
         return self._flux(seen, absorbed)
 
     def behind_columns(self, light, column, clouds, shape, clear=None):
@@ -248,8 +298,8 @@ class SEDTable:
 
         Returns
         -------
-        flux : ndarray of shape (n_groups, n, n_columns, n_bands)
-            In nJy for weights in solar masses.
+        flux : ndarray of shape (n_groups, n, n_dusts, n_columns)
+            In nJy for weights in solar masses, and ``measures``.
         """
         n_groups, n, _ = light[0].shape
         seen = np.zeros((n_groups, n, column.size // n_groups, self._unit.size), np.float32)
@@ -257,11 +307,11 @@ class SEDTable:
             depth = flat.reshape(n_groups, -1, flat.shape[-1]).swapaxes(1, 2)
             share = None if clear is None else clear.reshape(n_groups, 1, -1)
             for k, (start, stop) in enumerate(self._blocks):
-                dust = (_transmission if k < self._glow.size else _absorption)(
+                dust = (_transmission if k < self._n_seen else _absorption)(
                     depth[:, start:stop], share
                 )
                 seen[..., k] += part[..., start:stop] @ dust
-        return self._flux(seen[..., : self._glow.size], seen[..., -1])
+        return self._flux(seen[..., : self._n_seen], seen[..., -1])
 
     def _parts(self, light, column, clouds, shape):
         """Light of stars behind the same dust, and its optical depths."""
@@ -272,11 +322,13 @@ class SEDTable:
         return light, [_cloud_depth(column, clouds, curves), depth]
 
     def _flux(self, seen, absorbed):
-        """Fluxes in nJy from sums over the nodes, with the emission of warm dust."""
-        n_bands = self._glow.size
-        flux = seen * self._unit[:n_bands]
-        if n_bands < self._unit.size:
-            flux += (self._unit[n_bands] * absorbed)[..., np.newaxis] * self._glow
+        """Fluxes in nJy from sums over the nodes, with the emission of warm dust; measures."""
+        flux = seen * self._unit[: self._n_seen]
+        if self._n_seen < self._unit.size:
+            energy = (self._unit[self._n_seen] * absorbed)[..., np.newaxis]
+            flux[..., : self._glow.size] += energy * self._glow
+            if "absorbed" in self.measures:
+                flux = np.concatenate([flux, energy], axis=-1)
         return flux
 
     def surviving_fraction(self, weights, metallicity):
@@ -338,6 +390,11 @@ class SEDTable:
     def n_bands(self):
         """Number of bands or wavelengths."""
         return self._glow.size
+
+    @property
+    def n_columns(self):
+        """Number of bands or wavelengths, and of measures."""
+        return self._glow.size + len(self.measures)
 
     def _checked_weights(self, weights):
         """Weights as an array of two axes."""
