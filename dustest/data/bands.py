@@ -234,9 +234,9 @@ def canonical_name(name):
     NIRISS, MIRI, ACS/HRC, ACS/SBC. For this instrument the canonical name is the filter
     (``"F277W"``); for any other, instrument and filter (``"NIRISS_F277W"``). An SVO identifier of
     other instruments keeps its spelling, with two underscores for the slash and the point
-    (``"Paranal__VISTA__Ks"``). Bands of ALMA are ``"ALMA_B3"`` to ``"ALMA_B10"``, and bands of one
-    wavelength or frequency beyond 50 micron ``"ALMA_1200um"`` or ``"ALMA_343.5GHz"``, with any word
-    before the underscore.
+    (``"Paranal__VISTA__Ks"``). Bands of ALMA are ``"ALMA_B3"`` to ``"ALMA_B10"``, and bands of
+    one wavelength or frequency beyond 50 micron ``"ALMA_1200um"`` or ``"ALMA_343.5GHz"``, with any
+    word before the underscore.
 
     Parameters
     ----------

@@ -150,4 +150,3 @@ def dust_spectrum(wavelength, temperature, emissivity, redshift, *, cmb=True):
     emitted = hot**power * modified_black_body(frequency, hot, emissivity)
     behind = cold**power * modified_black_body(frequency, cold, emissivity)
     return (emitted - behind) / (hot**power - cold**power)
-

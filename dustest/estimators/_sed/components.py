@@ -1,12 +1,15 @@
-"""Optional components of a model that only the tables have: AGN, and far-infrared light of dust."""
+"""Optional components of models, of the tables alone: AGN, and far-infrared light of dust."""
 
 from dustest.data.errors import InputError
 
 __all__ = [
     "AGN_FRACTION",
+    "AGN_MODELS",
+    "AGN_NAMES",
     "COMPONENTS",
     "DUST_EMISSIVITY",
     "DUST_TEMPERATURE",
+    "agn_models",
     "check_components",
     "component_of",
     "refuse_components",
@@ -23,7 +26,12 @@ COMPONENTS = {
         "agn:slope_prior": "Gaussian",
         "agn:slope_prior_mu": -1.7,
         "agn:slope_prior_sigma": 0.3,
-        "agn:Av": (0.0, 3.0),
+        "agn:Av": (0.0, 2.0),
+        "agn:Av_prior": "Gaussian",
+        "agn:Av_prior_mu": 0.0,
+        "agn:Av_prior_sigma": 0.3,
+    },
+    "black_body": {
         "agn:black_body": (0.0, 1.0),
         "agn:temperature": (2000.0, 8000.0),
         "agn:temperature_prior": "Gaussian",
@@ -42,10 +50,52 @@ COMPONENTS = {
     },
 }
 """Default priors of the parameters, by component."""
+AGN_MODELS = {False: (), True: ("agn",), "little_red_dot": ("agn", "black_body")}
+"""Components of the model by the parameter ``agn`` of the estimator."""
+AGN_NAMES = {False: "no_AGN", True: "AGN", "little_red_dot": "little_red_dot"}
+"""Names of these models in columns."""
+_FLAGGED = "flagged"
 _SHARES = (AGN_FRACTION, "agn:black_body")
 _POSITIVE = ("agn:temperature", "agn:Av")
 _LEAST_TEMPERATURE = 3.0
 """In K, above that of the cosmic microwave background today."""
+
+
+def agn_models(agn):
+    """List the models of a parameter ``agn``.
+
+    Parameters
+    ----------
+    agn : bool, str or tuple of them
+        A key of `AGN_MODELS`, several, or ``"flagged"``.
+
+    Returns
+    -------
+    tuple
+        Keys of `AGN_MODELS`.
+
+    Raises
+    ------
+    InputError
+        If it is none of these, or names a model twice.
+
+    Examples
+    --------
+    >>> from dustest.estimators._sed.components import agn_models
+    >>> agn_models(True), agn_models("flagged")
+    ((True,), (False, 'little_red_dot'))
+    """
+    if isinstance(agn, str) and agn == _FLAGGED:
+        return False, "little_red_dot"
+    listed = tuple(agn) if isinstance(agn, tuple | list) else (agn,)
+    known = [isinstance(one, bool | str) and one in AGN_MODELS for one in listed]
+    if not all(known) or not listed or len(set(listed)) < len(listed):
+        msg = (
+            "agn must be True, False, 'little_red_dot', a tuple of different ones such as (False, "
+            f"True), or 'flagged', got {agn!r}"
+        )
+        raise InputError(msg)
+    return listed
 
 
 def component_of(key):

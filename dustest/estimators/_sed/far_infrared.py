@@ -77,8 +77,10 @@ class InfraredCheck:
 def _data(galaxy):
     """Band, value, error and whether it is a limit of each datum of a galaxy."""
     limits = galaxy.limits
-    yield from zip(galaxy.bands, galaxy.flux, galaxy.flux_err, [False] * len(galaxy.bands))
-    yield from zip(limits.bands, limits.flux, limits.error, [True] * len(limits.bands))
+    for datum in zip(galaxy.bands, galaxy.flux, galaxy.flux_err, strict=True):
+        yield *datum, False
+    for datum in zip(limits.bands, limits.flux, limits.error, strict=True):
+        yield *datum, True
 
 
 def far_infrared_bands(bands):
@@ -117,7 +119,7 @@ def has_far_infrared(galaxy):
         Whether both are there.
     """
     number = len(far_infrared_bands(galaxy.used_bands))
-    return 0 < number and bool(without_far_infrared(galaxy).bands)
+    return number > 0 and bool(without_far_infrared(galaxy).bands)
 
 
 def without_far_infrared(galaxy):
@@ -142,9 +144,7 @@ def without_far_infrared(galaxy):
         bands=tuple(galaxy.bands[k] for k in keep),
         flux=galaxy.flux[keep],
         flux_err=galaxy.flux_err[keep],
-        limits=Limits(
-            tuple(limits.bands[k] for k in own), limits.flux[own], limits.error[own]
-        ),
+        limits=Limits(tuple(limits.bands[k] for k in own), limits.flux[own], limits.error[own]),
     )
 
 

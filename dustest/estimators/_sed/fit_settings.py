@@ -9,6 +9,7 @@ from dustest.data.checks.numbers import check_number
 from dustest.data.errors import InputError
 from dustest.estimators._sed.averaging import Alternatives
 from dustest.estimators._sed.clear_light import check_for_bagpipes
+from dustest.estimators._sed.components import AGN_MODELS, refuse_components
 from dustest.estimators._sed.data_corrections import (
     check_fractions,
     check_template_error,
@@ -38,7 +39,7 @@ ENGINES = {"tabulated": ("Cappe2004",), "bagpipes": ("Lange2023",)}
 """References by engine."""
 _REDSHIFTS = ("fixed", "free")
 _LIKELIHOODS = ("gaussian", "robust")
-_OF_TABLES = {"likelihood": "gaussian", "fractional_error": None}
+_OF_TABLES = {"likelihood": "gaussian", "fractional_error": None, "agn": False}
 """Parameters that only the tables have, and what they are without effect."""
 _TRIAL_REDSHIFT = 0.01
 """Redshift at which priors are tested: the Universe is old enough for any that fits a galaxy."""
@@ -58,7 +59,7 @@ def settings_of(estimator):
     Returns
     -------
     list of Settings
-        One for each pair of history and dust law.
+        One for each history, dust law and AGN, in the order of `Alternatives`.
 
     Raises
     ------
@@ -78,9 +79,10 @@ def settings_of(estimator):
         )
         raise InputError(msg)
     chosen = estimator.params_in_use
-    members = Alternatives(chosen["sfh"], chosen["dust_law"]).members
-    priors = own_priors(members, chosen["priors"])
-    every = [_member(estimator, *pair, own) for pair, own in zip(members, priors, strict=True)]
+    members = Alternatives(chosen["sfh"], chosen["dust_law"], estimator.agn).members
+    parts = [(sfh, law, AGN_MODELS[agn]) for sfh, law, agn in members]
+    priors = own_priors(parts, chosen["priors"])
+    every = [_member(estimator, *one, own) for one, own in zip(members, priors, strict=True)]
     if every[0].joint_priors:
         _check_joint_priors(estimator, every)
     return every
@@ -108,11 +110,11 @@ def single_model(estimator, what):
     """
     every = settings_of(estimator)
     if len(every) > 1 or weigh_models(every[0]):
-        names = ("sfh", "dust_law", "joint_priors")
+        names = ("sfh", "dust_law", "agn", "joint_priors")
         found = ", ".join(f"{name}={estimator.params_in_use[name]!r}" for name in names)
         msg = (
-            f"{what} needs one sfh and one dust_law without joint_priors that depend on the mass "
-            f"or the stars, got {found}: make an estimator with one of each"
+            f"{what} needs one sfh, one dust_law and one agn without joint_priors that depend on "
+            f"the mass or the stars, got {found}: make an estimator with one of each"
         )
         raise InputError(msg)
     return every[0]
@@ -124,6 +126,7 @@ def _check_choices(estimator):
     check_choice("redshift", estimator.redshift, _REDSHIFTS)
     check_choice("likelihood", estimator.likelihood, _LIKELIHOODS)
     check_switch("escalate", estimator.escalate)
+    check_switch("far_infrared", estimator.far_infrared)
 
 
 def _check_sampler(estimator):
@@ -160,23 +163,24 @@ def _check_joint_priors(estimator, every):
         raise InputError(msg)
 
 
-def _member(estimator, sfh, dust_law, priors):
-    """Settings of one history and dust law, checked."""
+def _member(estimator, sfh, dust_law, agn, priors):
+    """Settings of one history, dust law and AGN, checked."""
     engine = "bagpipes" if estimator.escalate else estimator.engine
     for name, default in _OF_TABLES.items():
         value = getattr(estimator, name)
         if engine == "bagpipes" and value != default:
             msg = (
                 f"{name}={value!r} needs engine='tabulated' without escalate: Bagpipes itself "
-                "has Gaussian errors of known size"
+                "has Gaussian errors of known size, and no AGN of dustest"
             )
             raise InputError(msg)
     fitted_history(sfh, engine)
     fitted_law(dust_law, engine)
     cosmology = fitted_cosmology(estimator.cosmology, engine)
-    _check_priors(sfh, dust_law, priors, cosmology)
+    _check_priors(sfh, dust_law, priors, cosmology, (*AGN_MODELS[agn], "far_infrared"))
     if engine == "bagpipes":
         check_for_bagpipes(priors)
+        refuse_components(priors)
     settings = Settings(
         sfh=sfh,
         dust_law=dust_law,
@@ -191,15 +195,17 @@ def _member(estimator, sfh, dust_law, priors):
         joint_priors=joint_priors_of(estimator.params_in_use["joint_priors"]),
         robust=estimator.likelihood == "robust",
         fractional_error=check_fractions(estimator.fractional_error),
+        agn=agn,
     )
     if estimator.engine == "tabulated":
         check_tabulated(settings)
     return settings
 
 
-def _check_priors(sfh, dust_law, priors, cosmology):
+def _check_priors(sfh, dust_law, priors, cosmology, components):
     """Raise an error for names and priors that make no model."""
-    prior = SEDPrior(fit_instructions(sfh, dust_law, _TRIAL_REDSHIFT, None, priors, cosmology))
+    arguments = sfh, dust_law, _TRIAL_REDSHIFT, None, priors, cosmology
+    prior = SEDPrior(fit_instructions(*arguments, components=components))
     with np.errstate(all="ignore"):
         values = prior.transform(np.tile(_PLACES, (len(prior.free), 1)).T)
     for name in prior.free:

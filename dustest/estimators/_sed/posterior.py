@@ -8,6 +8,7 @@ from astropy.cosmology import FLRW
 from scipy.special import chdtrc
 
 from dustest.estimators._sed.clear_light import FRAC_CLEAR, effective_attenuation
+from dustest.estimators._sed.components import AGN_MODELS
 from dustest.estimators._sed.priors.redshift_density import RedshiftDensity
 from dustest.estimators.run.information import gained_bits
 from dustest.physics.cosmology import BAGPIPES_COSMOLOGY
@@ -80,8 +81,8 @@ class Settings:
         Whether any band may be an outlier.
     fractional_error : tuple of float or None
         Limits of the prior of a fractional error of each instrument, if it is free.
-    agn : bool
-        Whether the model has an AGN.
+    agn : bool or str
+        AGN of the model, a key of `AGN_MODELS`.
     far_infrared : bool
         Whether it has the far-infrared light of dust, for bands that see it.
     """
@@ -99,13 +100,13 @@ class Settings:
     joint_priors: tuple = ()
     robust: bool = False
     fractional_error: tuple | None = None
-    agn: bool = False
+    agn: bool | str = False
     far_infrared: bool = False
 
     @property
     def components(self):
         """Optional components of the model (tuple of str)."""
-        return ("agn",) * self.agn + ("far_infrared",) * self.far_infrared
+        return (*AGN_MODELS[self.agn], *("far_infrared",) * self.far_infrared)
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,8 +282,8 @@ class Posterior:
         Quantities of the most likely model.
     infrared : InfraredCheck, optional
         What a fit without the far-infrared data says, if there are some.
-    by_agn : dict of bool to ndarray of shape (N_DRAWS,), optional
-        Draws of A_V without and with an AGN, if the models differ in it.
+    by_agn : dict of str to ndarray of shape (N_DRAWS,), optional
+        Draws of A_V by the name of the AGN of the model, if models differ in it.
     """
 
     draws: dict

@@ -214,7 +214,8 @@ def fit_instructions(
     for name in components:
         flat |= COMPONENTS[name]
     unused = {"far_infrared"}.difference(components)
-    asked = {key: value for key, value in (priors or {}).items() if component_of(key) not in unused}
+    given = (priors or {}).items()
+    asked = {key: value for key, value in given if component_of(key) not in unused}
     flat |= _checked_names(asked, flat)
     numbers = {key: _at_age(value, last) for key, value in flat.items()}
     _check_values(numbers)
@@ -246,9 +247,7 @@ def own_priors(members, priors):
     >>> own_priors([("delayed", "SMC", ()), ("delayed", "Salim", ())], {"dust:B": 1.0})
     [{}, {'dust:B': 1.0}]
     """
-    known = [
-        {key for key in priors or {} if _is_known(key, _parameters(*one))} for one in members
-    ]
+    known = [{key for key in priors or {} if _is_known(key, _parameters(*one))} for one in members]
     foreign = set().union(*known)
     return [
         {key: value for key, value in (priors or {}).items() if key in own or key not in foreign}

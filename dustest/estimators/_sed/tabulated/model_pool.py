@@ -251,7 +251,7 @@ class ModelMaker:
 
     def __init__(self, settings, redshift, light, redshift_spread=None, tables=None):
         settings = replace(settings, far_infrared=bool(light.infrared))
-        self._has_agn, self._infrared = settings.agn, None
+        self._has_agn, self._infrared = "agn" in settings.components, None
         if light.infrared:
             self._infrared = InfraredLight(light.infrared, light.dilution)
         self.prior = _prior(settings, redshift, redshift_spread, light.ages_at)
@@ -485,8 +485,7 @@ class ModelMaker:
             light=self._light,
             wavelength=wavelength,
             escaping=self.prior.has(ESCAPE_FRACTION),
-            measures=("reference",) * self._has_agn
-            + ("absorbed",) * (self._infrared is not None),
+            measures=("reference",) * self._has_agn + ("absorbed",) * (self._infrared is not None),
         )
         if wavelength is None:
             self._tables[redshift] = table

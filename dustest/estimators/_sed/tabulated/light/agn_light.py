@@ -31,27 +31,27 @@ def agn_spectra(wavelength, parameters):
         Rest-frame wavelengths in Angstrom.
     parameters : dict of str to ndarray of shape (n,)
         The share f in the observed light at 5100 Angstrom, ``agn:fraction``, the slope s of the
-        disc, ``agn:slope``, its attenuation, ``agn:Av``, the share b of the black body in the
-        light of the AGN at 5100 Angstrom, ``agn:black_body``, and its ``agn:temperature`` in K.
+        disc, ``agn:slope``, and its attenuation, ``agn:Av``; for little red dots also the share b
+        of the black body in the light of the AGN at 5100 Angstrom, ``agn:black_body``, and its
+        ``agn:temperature`` in K.
 
     Returns
     -------
     ndarray of shape (n, n_wave)
         The ratio.
     """
-    fraction, slope, a_v, share, temperature = (
-        np.asarray(parameters[name], dtype=float)[:, np.newaxis]
-        for name in (AGN_FRACTION, *(f"agn:{key}" for key in _SHAPES))
-    )
+    values = {
+        name: np.asarray(value, dtype=float)[:, np.newaxis] for name, value in parameters.items()
+    }
+    fraction = values[AGN_FRACTION]
     log_stretch = np.log(wavelength / REFERENCE)
     reddening = 0.4 * np.log(10.0) * _relative_curve(tuple(wavelength.tolist()))
-    disc = np.exp(slope * log_stretch - a_v * reddening)
-    body = np.exp(-5.0 * log_stretch) * _planck(REFERENCE, temperature)
-    body /= _planck(wavelength, temperature)
-    return fraction / (1.0 - fraction) * (disc + share * (body - disc))
-
-
-_SHAPES = ("slope", "Av", "black_body", "temperature")
+    light = np.exp(values["agn:slope"] * log_stretch - values["agn:Av"] * reddening)
+    if "agn:black_body" in values:
+        temperature = values["agn:temperature"]
+        body = np.exp(-5.0 * log_stretch) * _planck(REFERENCE, temperature)
+        light += values["agn:black_body"] * (body / _planck(wavelength, temperature) - light)
+    return fraction / (1.0 - fraction) * light
 
 
 def _planck(wavelength, temperature):
