@@ -118,20 +118,20 @@ def report(case, found):
     rate = {name: 1.0 / np.mean(found[f"time_{name}"]) for name in ("stars", "agn")}
     enough = {name: np.mean(found[f"ess_{name}"] >= 400.0) for name in rate}
     print(f"{case}: {n} mocks, seed {SEEDS[case]}")
-    for name in rate:
+    for name, speed in rate.items():
         bias = np.median(found[f"A_V_{name}"][:, 1] - found["true_A_V"])
-        poor = np.mean(found[f"fit_probability_{name}"] < 1e-4)
+        poor = 100 * np.mean(found[f"fit_probability_{name}"] < 1e-4)
         print(
-            f"  {name:5s}: A_V covered {covered(found, 'A_V', name)}, median error {bias:+.3f} mag, "
-            f"poor fits {100 * poor:.1f} %, {rate[name]:.1f} galaxies/s, effective sample size of "
-            f"400 for {100 * enough[name]:.1f} %"
+            f"  {name:5s}: A_V covered {covered(found, 'A_V', name)}, median error {bias:+.3f} mag"
         )
+        print(
+            f"         poor fits {poor:.1f} %, {speed:.1f} galaxies/s and core, effective sample"
+        )
+        print(f"         size of 400 for {100 * enough[name]:.1f} %")
     more = found["log_evidence_agn"] - found["log_evidence_stars"]
-    print(
-        f"  evidence greater for stars alone: {100 * np.mean(more < 0):.1f} %; an AGN preferred by "
-        f"more than 1: {100 * np.mean(more > 1):.1f} %, 3: {100 * np.mean(more > 3):.1f} %; "
-        f"median {np.median(more):+.2f}"
-    )
+    better = 100 * np.mean(more[:, np.newaxis] > [0.0, 1.0, 3.0], axis=0)
+    print(f"  evidence greater for stars alone: {100 - better[0]:.1f} %; an AGN preferred by more")
+    print(f"  than 1: {better[1]:.1f} %, 3: {better[2]:.1f} %; median {np.median(more):+.2f}")
     if case != "without":
         print(f"  share of the AGN covered {covered(found, 'share', 'agn')}")
 

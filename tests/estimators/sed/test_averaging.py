@@ -83,7 +83,10 @@ class TestPriors:
 
     def test_shapes_come_with_their_parameters(self):
         priors = {"dust:B_prior": "Gaussian", "dust:B_prior_mu": 1.0}
-        assert own_priors([("delayed", "SMC", ()), ("delayed", "Salim", ())], priors) == [{}, priors]
+        assert own_priors([("delayed", "SMC", ()), ("delayed", "Salim", ())], priors) == [
+            {},
+            priors,
+        ]
 
 
 class TestAverage:
