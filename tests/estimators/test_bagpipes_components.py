@@ -11,6 +11,7 @@ from packages import skip_without
 from dustest import BagpipesEstimator
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import decode_flags
+from dustest.estimators.non_galaxies import find_non_galaxies
 
 BANDS = ("F115W", "F150W", "F200W", "F277W", "F356W", "F444W")
 ALMA = "ALMA_B7"
@@ -110,12 +111,14 @@ class TestAGN:
 
     def test_flagged_sources_alone_have_both(self, flagged, optical):
         is_red = np.array(["NOT_A_GALAXY" in names for names in decode_flags(flagged["flags"])])
-        assert is_red.tolist() == [False] * 5 + [True]
+        np.testing.assert_array_equal(is_red, find_non_galaxies(optical)["not_a_galaxy"])
+        assert is_red[-1]
+        assert not is_red.all()
         assert np.all(np.isfinite(flagged["log_evidence_little_red_dot"]) == is_red)
         assert np.all(np.isfinite(flagged["A_V_little_red_dot"]) == is_red)
         assert np.all(np.isfinite(flagged["A_V_no_AGN"]))
         plain = BagpipesEstimator(**MODEL).estimate(optical)
-        np.testing.assert_allclose(flagged["log_evidence_no_AGN"], plain["log_evidence"])
+        np.testing.assert_array_equal(flagged["log_evidence_no_AGN"], plain["log_evidence"])
 
     def test_flagged_needs_bands_of_colours(self, optical):
         few = optical[[name for name in optical.colnames if "F115W" not in name]]
@@ -153,7 +156,8 @@ class TestFarInfrared:
         with pytest.warns(DustestWarning, match="far_infrared=False leaves out bands beyond"):
             without = BagpipesEstimator(far_infrared=False, **MODEL).estimate(sample)
         plain = BagpipesEstimator(**MODEL).estimate(optical[:5])
-        np.testing.assert_array_equal(without["A_V"], plain["A_V"])
+        # Seeds of rows depend on all of their data.
+        np.testing.assert_allclose(without["A_V"].value, plain["A_V"].value, atol=0.05)
         assert not any("far_infrared" in name for name in without.colnames)
 
     def test_warm_wavelengths_are_left_out(self, sample):
@@ -167,9 +171,9 @@ class TestFarInfrared:
 
     def test_limits(self, sample):
         table = sample[:3].copy()
-        limit = 1e-3 * table[f"flux_{ALMA}"]
-        table.remove_columns([f"flux_{ALMA}", f"flux_err_{ALMA}"])
-        table[f"flux_limit_{ALMA}"] = limit
+        table[f"flux_limit_{ALMA}"] = 1e-3 * table[f"flux_{ALMA}"]
+        table[f"flux_{ALMA}"][:] = np.nan
+        table[f"flux_limit_{ALMA}"].info.meta = {"sigma": 3.0}
         found = BagpipesEstimator(**MODEL).estimate(table)
         assert np.all(found["A_V"] < found["A_V_without_far_infrared"])
 
