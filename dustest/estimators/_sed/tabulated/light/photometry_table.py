@@ -51,6 +51,9 @@ class SEDTable:
         1e-3 for A_V up to 2.
     escaping : bool, optional
         Whether ionising photons may escape.
+    gas_law : DustLaw, optional
+        The law of the dust in front of the gas, if ``light`` has the gas apart; its attenuation
+        is then that of ``clouds`` and ``eta``, and that of all stars the other.
 
     Attributes
     ----------
@@ -60,8 +63,8 @@ class SEDTable:
         Nodes: solar units, dex.
     young : ndarray of shape (n_metallicity, n_log_u, n_young, n_nodes)
         Light of birth clouds in the nodes of the transmission of dust.
-    old : ndarray of shape (n_metallicity, n_age - n_young + 1, n_nodes)
-        That of older stars.
+    old : ndarray of shape (n_metallicity, n_age - first_old, n_nodes)
+        That of older stars, or of all if the gas is apart.
     bare : ndarray of shape (n_metallicity, n_young, n_nodes)
         That of the stars of birth clouds without gas; empty if no photons may escape.
 
@@ -85,6 +88,7 @@ class SEDTable:
         wavelength=None,
         exact=False,
         escaping=False,
+        gas_law=None,
     ):
         emission = _checked_emission(emission or {})
         light = BandLight(bands, t_bc) if light is None else _checked_light(light, bands, t_bc)
@@ -96,29 +100,42 @@ class SEDTable:
         self.log_u = light.log_u.copy()
         self._living = light.living[:, :n_age].copy()
         response = light.response(redshift, wavelength)
-        self._glow = light.dust_emission(**emission) @ response
+        n_lines = 0 if wavelength is not None else light.line_wavelength.size
+        glow = light.dust_emission(**emission) @ response
+        self._glow = np.concatenate([glow, np.zeros(n_lines)])
         # Warm dust emits the energy that dust absorbs at any wavelength.
         energy = light.steps[:, np.newaxis][:, : 1 if np.any(self._glow) else 0]
         if exact or wavelength is not None:
             parts = [_AllNodes(light.wavelength, np.hstack([response, energy]))]
         else:
-            parts = [_FewNodes(light.nodes, light.wavelength, response, light.stretch(redshift))]
+            parts = _few_nodes(light, redshift, response)
+            if n_lines:
+                parts.append(_Lines(light, redshift))
             if energy.size:
                 parts.append(_FewNodes(light.energy_nodes, light.wavelength, energy))
         self._set_light(light, n_age, parts)
         nodes = np.concatenate([part.wavelength for part in parts])
         laws = (law,) if law.birth_clouds is None else (law, law.birth_clouds)
         self._curves = [_Curve(each, nodes) for each in laws]
+        if gas_law is not None:
+            self._curves = [self._curves[0], _Curve(gas_law, nodes, fixed=True)]
+        self._gas_apart = gas_law is not None
         self._sums = _diagonal([part.sums for part in parts])
+        self._starts = None
+        if light.channels.pixels is not None and wavelength is None and not exact:
+            self._starts = np.array([start for start, _ in self._blocks])
 
     def _set_light(self, light, n_age, parts):
         """Shares of birth clouds and of older stars in the nodes."""
         young, old, bare = light.single
         self._unit = np.concatenate([part.unit for part in parts]) * light.unit
-        spectra = young, old[: n_age - light.n_young + 1], bare if self.escaping else bare[:, :0]
+        bare = bare if self.escaping else bare[:, :0]
+        spectra = {"young": young, "old": old[: n_age - light.first_old], "bare": bare}
         self.young, self.old, self.bare = (
             _single(np.moveaxis(np.concatenate(light, axis=-1), 0, -2))
-            for light in ([part.share(each) for part in parts] for each in spectra)
+            for light in (
+                [part.share(each, source) for part in parts] for source, each in spectra.items()
+            )
         )
 
     @property
@@ -227,7 +244,7 @@ class SEDTable:
         share = None if clear is None else clear[:, np.newaxis]
         seen, absorbed = 0.0, 0.0
         for part, depth in parts:
-            seen = seen + (part * _transmission(depth, share)) @ self._sums[:, :n_bands]
+            seen = seen + self._summed(part * _transmission(depth, share))
             if n_bands < self._unit.size:
                 absorbed = absorbed + (part * _absorption(depth, share)) @ self._sums[:, n_bands]
         return self._flux(seen, absorbed)
@@ -263,12 +280,21 @@ class SEDTable:
                 seen[..., k] += part[..., start:stop] @ dust
         return self._flux(seen[..., : self._glow.size], seen[..., -1])
 
+    def _summed(self, light):
+        """Sums (n, n_bands) of light in the nodes over those of each band."""
+        n_bands = self._glow.size
+        if self._starts is None:
+            return light @ self._sums[:, :n_bands]
+        return np.add.reduceat(light, self._starts, axis=1)[:, :n_bands]
+
     def _parts(self, light, column, clouds, shape):
         """Light of stars behind the same dust, and its optical depths."""
         curves = [curve.at(shape) for curve in self._curves]
         depth = _depth(column, curves[0])
         if clouds is None:
             return light, [depth]
+        if self._gas_apart:
+            return light, [_depth(clouds, curves[1]), depth]
         return light, [_cloud_depth(column, clouds, curves), depth]
 
     def _flux(self, seen, absorbed):
@@ -375,7 +401,7 @@ class _FewNodes:
         self.sums = (nodes.band[:, np.newaxis] == np.arange(self.unit.size)).astype(np.float32)
         self._shares = nodes.shares(wavelength * stretch, response / self.unit)
 
-    def share(self, spectra):
+    def share(self, spectra, source):  # noqa: ARG002 - the same for each
         """Integrals (..., n_nodes) of spectra (..., n_wave) by node."""
         flat = spectra.reshape(-1, spectra.shape[-1])
         result = np.empty((len(flat), self.wavelength.size), np.float32)
@@ -394,10 +420,36 @@ class _AllNodes:
         self.unit[self.unit == 0.0] = 1.0
         self.sums = responses[self._seen] / self.unit
 
-    def share(self, spectra):
+    def share(self, spectra, source):  # noqa: ARG002 - the same for each
         """Spectra (..., n_nodes) at the nodes."""
         return spectra[..., self._seen]
 
+
+class _Lines:
+    """Emission lines, each a node of its own: light of young stars' gas alone."""
+
+    def __init__(self, light, redshift):
+        self.wavelength = light.line_wavelength
+        self._light, unit = light.single_lines
+        self.unit = unit * light.line_flux(redshift) / light.unit
+        self.sums = np.eye(unit.size, dtype=np.float32)
+
+    def share(self, spectra, source):
+        """Luminosities (..., n_lines) of the lines."""
+        if source == "young":
+            return self._light
+        return np.zeros((*spectra.shape[:-1], self.wavelength.size), np.float32)
+
+
+def _few_nodes(light, redshift, response):
+    """Nodes of bands and of pixels."""
+    parts, first = [], 0
+    for nodes in light.nodes:
+        columns = slice(first, first + nodes.n_bands)
+        own = response[:, columns]
+        parts.append(_FewNodes(nodes, light.wavelength, own, light.stretch(redshift)))
+        first = columns.stop
+    return parts
 
 def _diagonal(blocks):
     """Matrix of blocks along its diagonal, in single precision."""
@@ -411,11 +463,11 @@ def _diagonal(blocks):
 class _Curve:
     """A / A_V of a law at some wavelengths, in single precision.
 
-    A law without parameters is stored as numbers.
+    A law without parameters, or whose parameters are fixed, is stored as numbers.
     """
 
-    def __init__(self, law, wavelength):
-        self.names = tuple(law.shape)
+    def __init__(self, law, wavelength, *, fixed=False):
+        self.names = () if fixed else tuple(law.shape)
         self._law, self._wavelength = (law, wavelength) if self.names else (None, None)
         self._as_it_is = law.extended(wavelength)[np.newaxis].astype(np.float32)
 
@@ -472,7 +524,7 @@ def light_at(tables, place, weights, cells, escape=None, *, apart=True):
     place, poor, thin = place[order], poor[order], thin[order]
     metal_share, gas_share = np.float32(metal_share[order]), np.float32(gas_share[order])
     weights = _single(weights[order])
-    new, aged = weights[:, :n_young], weights[:, n_young - 1 :]
+    new, aged = weights[:, :n_young], weights[:, weights.shape[1] - tables[0].old.shape[1] :]
     shape = len(weights), max(table.n_nodes for table in tables)
     light = np.zeros((2 if apart else 1, *shape), dtype=np.float32)
     young, old = light[0], light[-1]
