@@ -7,6 +7,7 @@ import numpy as np
 
 from dustest.data.checks.units import FLUX_UNIT
 from dustest.data.errors import DustestWarning, InputError
+from dustest.data.kinds import find_column
 from dustest.data.messages import shown
 from dustest.estimators._sed.data_corrections import values_by_band
 from dustest.estimators._sed.priors.defaults import MAX_REDSHIFT
@@ -14,9 +15,10 @@ from dustest.estimators._sed.priors.redshift_density import usable_draws
 
 __all__ = [
     "refuse_densities",
+    "refuse_of_photometry",
     "warn_of_draws",
     "warn_of_fixed_redshifts",
-    "warn_of_spectra",
+    "warn_of_lines",
     "warn_of_unknown_bands",
     "without_data",
 ]
@@ -139,36 +141,55 @@ def refuse_densities(sample):
         raise InputError(msg)
 
 
-def warn_of_spectra(sample):
-    """Warn of spectra that the tables leave out.
+def refuse_of_photometry(sample, **chosen):
+    """Raise an error for parameters of photometry alone, where a sample has more.
+
+    Parameters
+    ----------
+    sample : GalaxySample
+        The sample.
+    **chosen : object
+        Parameters by name; None if they are not used.
+
+    Raises
+    ------
+    InputError
+        If one is used, and the sample has spectra or lines.
+    """
+    kinds = [name for name in ("spectrum", "line") if _has_kind(sample, name)]
+    for name, value in chosen.items():
+        if value is not None and kinds:
+            msg = (
+                f"{name}={value!r} is for photometry alone, but the sample has columns of the "
+                f"kind {' and '.join(kinds)}: remove them, or leave {name} out"
+            )
+            raise InputError(msg)
+
+
+def warn_of_lines(sample):
+    """Warn of lines that a fit leaves out.
 
     Parameters
     ----------
     sample : GalaxySample
         The sample.
 
-    Raises
-    ------
-    InputError
-        If it has nothing else.
-
     Warns
     -----
     DustestWarning
-        If it has spectra.
+        If it has some.
     """
-    if "spectrum_flux" not in sample.colnames:
-        return
-    if not sample.bands:
-        msg = (
-            "engine='tabulated' fits photometry, but the sample has spectra alone: add "
-            "columns flux_<BAND> and flux_err_<BAND>, or take engine='bagpipes'"
+    if _has_kind(sample, "line"):
+        _warn(
+            "engine='bagpipes' leaves the emission lines of the sample out; "
+            "engine='tabulated' fits them"
         )
-        raise InputError(msg)
-    _warn(
-        "engine='tabulated' fits photometry and leaves the spectra of the sample out; "
-        "engine='bagpipes' fits both"
-    )
+
+
+def _has_kind(sample, name):
+    """Whether a sample has columns of a kind."""
+    found = (find_column(column) for column in sample.colnames)
+    return any(one is not None and one.kind.name == name for one in found)
 
 
 def without_data(sample):

@@ -17,6 +17,7 @@ from dustest.data.errors import InputError
 from dustest.data.identity.describe import describe
 from dustest.data.messages import did_you_mean
 from dustest.estimators._sed.clear_light import ESCAPE_FRACTION, FRAC_CLEAR
+from dustest.estimators._sed.gas_dust import GAS_RATIO
 from dustest.estimators._sed.parameter_checks import check_choice
 from dustest.estimators._sed.priors.fitted_law import fitted_law
 from dustest.estimators._sed.priors.redshift_density import RedshiftDensity
@@ -65,6 +66,7 @@ _OPTIONAL = (
     "veldisp",
     "dust:eta",
     FRAC_CLEAR,
+    GAS_RATIO,
     "dust:qpah",
     "dust:umin",
     "dust:gamma",

@@ -18,7 +18,7 @@ from dustest.data.bands import get_band
 from dustest.data.checks.units import FLUX_UNIT, SPECTRAL_UNIT
 from dustest.data.errors import InputError
 from dustest.data.quantities import QUANTITIES
-from dustest.estimators._sed.bagpipes.nested_sampling import quiet
+from dustest.estimators._sed.bagpipes.nested_sampling import quiet, resolution_curve
 from dustest.estimators._sed.posterior import (
     A_V,
     N_DRAWS,
@@ -33,6 +33,7 @@ from dustest.estimators._sed.posterior import (
 )
 from dustest.estimators._sed.priors.defaults import fitted_history
 from dustest.estimators._sed.tabulated.chain import Chain
+from dustest.estimators._sed.tabulated.light.channels import Channels, Pixels
 from dustest.estimators._sed.tabulated.light.emission import BandLight
 from dustest.estimators._sed.tabulated.likelihoods.choice import make_likelihood
 from dustest.estimators._sed.tabulated.likelihoods.gaussian import MassIntegral
@@ -48,6 +49,8 @@ from dustest.estimators._sed.tabulated.pool import (
 __all__ = ["TabulatedEngine"]
 
 _MAX_POOLS, _MAX_LIGHTS, _MAX_TABLES = 4, 8, 400
+_MAX_SPECTRAL_LIGHTS, _MAX_SPECTRAL_TABLES = 2, 100
+"""The same numbers for spectra, which have more pixels than photometry has bands."""
 _FEW, _MANY, _STEP = 768, 2048, 256
 """Least and greatest number of models of a round with few parameters, and its step."""
 _FOUND, _MARGIN = 40.0, 1.3
@@ -102,7 +105,7 @@ class TabulatedEngine:
     def _fit_one(self, galaxy, pool, joint):
         """Posterior of one galaxy."""
         rng = np.random.default_rng([galaxy.seed, 1])
-        data = make_likelihood(galaxy, pool.maker.bands, self._integral, self._settings)
+        data = make_likelihood(galaxy, pool.maker.channels, self._integral, self._settings)
         likelihood = data.of(pool)
         _refuse_impossible(galaxy, likelihood)
         chain = Chain.of_pool(pool, likelihood)
@@ -135,20 +138,28 @@ class TabulatedEngine:
         return chain
 
     def _kind(self, galaxy, bands):
-        """Redshift, bands and prior of the redshift of the pool for a galaxy."""
+        """Redshift, channels and prior of the redshift of the pool for a galaxy."""
         bands = galaxy.used_bands if bands is None else bands
+        channels = Channels(tuple(bands), self._pixels(galaxy), _lines(galaxy))
         spread = galaxy.redshift_spread if self._settings.free_redshift else None
-        if spread is not None:
-            return galaxy.redshift, bands, spread
-        return float(tabulated_redshift(galaxy.redshift)), bands, None
+        if spread is not None or galaxy.spectrum is not None:
+            return galaxy.redshift, channels, spread
+        return float(tabulated_redshift(galaxy.redshift)), channels, None
 
-    def _pool(self, redshift, bands, spread):
+    def _pixels(self, galaxy):
+        """Pixels of the spectrum of a galaxy."""
+        if galaxy.spectrum is None:
+            return None
+        wavelength = galaxy.spectrum[:, 0].copy()
+        return Pixels(wavelength, resolution_curve(self._settings.resolution, wavelength))
+
+    def _pool(self, redshift, channels, spread):
         """Models of the prior and their weights by joint priors, made when first needed."""
-        key = (redshift, bands, spread)
+        key = (redshift, channels, spread)
         if key not in self._pools:
             _make_room(self._pools, _MAX_POOLS)
             try:
-                maker = self._maker(redshift, bands, spread)
+                maker = self._maker(redshift, channels, spread)
             except InputError as error:
                 msg = f"no model at redshift {redshift:g}: {error}"
                 raise RuntimeError(msg) from error
@@ -167,21 +178,22 @@ class TabulatedEngine:
 
     def _part(self, redshift, maker, others):
         """Part of the models at a tabulated redshift, made when first needed."""
-        parts = self._kept[maker.bands].parts
+        parts = self._kept[maker.channels].parts
         number = round(redshift / maker.redshift_step)
         key = (redshift, number % N_PARTS)
         if key not in parts:
             _make_room(parts, _MAX_TABLES)
-            parts[key] = Pool(self._maker(redshift, maker.bands), others, number)
+            parts[key] = Pool(self._maker(redshift, maker.channels), others, number)
         return parts[key]
 
-    def _maker(self, redshift, bands, spread=None):
-        """Maker of models in some bands, with spectra and tables that others share."""
-        if bands not in self._kept:
-            _make_room(self._kept, _MAX_LIGHTS)
-            self._kept[bands] = _Kept(band_light(self._settings, bands))
-        kept = self._kept[bands]
-        _make_room(kept.tables, _MAX_TABLES)
+    def _maker(self, redshift, channels, spread=None):
+        """Maker of models in some channels, with spectra and tables that others share."""
+        of_spectra = channels.pixels is not None
+        if channels not in self._kept:
+            _make_room(self._kept, _MAX_SPECTRAL_LIGHTS if of_spectra else _MAX_LIGHTS)
+            self._kept[channels] = _Kept(band_light(self._settings, channels))
+        kept = self._kept[channels]
+        _make_room(kept.tables, _MAX_SPECTRAL_TABLES if of_spectra else _MAX_TABLES)
         return ModelMaker(self._settings, redshift, kept.light, spread, kept.tables)
 
     def _other_priors(self, prior):
@@ -197,7 +209,7 @@ class TabulatedEngine:
         information, edge = prior_diagnostics(prior.free, models.cube, weight, chain.ess)
         best = int(np.argmax(likelihood.log_weight))
         under = self._settings.under_priors
-        norm = _log_norm(galaxy.flux_err, galaxy.bands)
+        norm = _log_norm(galaxy)
         draws, drawn, residuals = _draws(data, chain, joint, rng)
         own = _numbers(galaxy, maker)
         flux = models.flux[drawn][:, own] * 10.0 ** draws["log_mass_formed"][:, np.newaxis]
@@ -216,6 +228,7 @@ class TabulatedEngine:
             outlier=None if residuals.outlier is None else residuals.outlier[own],
             predicted=Prediction.of(flux),
             fractional_error=residuals.fractional_error,
+            spectral=residuals.spectral,
             best_values=_best_values(chain, best),
         )
 
@@ -262,13 +275,16 @@ def _refuse_impossible(galaxy, likelihood):
         raise RuntimeError(msg)
 
 
-def _log_norm(error, bands):
+def _log_norm(galaxy):
     """Logarithm of the factor of the likelihood that depends on the errors only.
 
-    Likelihoods of Bagpipes are in flux densities per unit wavelength.
+    Likelihoods of Bagpipes are in flux densities per unit wavelength, and have no such factor for
+    spectra.
     """
-    log_error = np.log(error) + _log_per_wavelength(bands)
-    return -float(np.sum(log_error)) - 0.5 * len(error) * np.log(2.0 * np.pi)
+    log_error = np.log(galaxy.flux_err) + _log_per_wavelength(galaxy.bands)
+    if galaxy.lines is not None:
+        log_error = np.append(log_error, np.log(galaxy.lines.error))
+    return -float(np.sum(log_error)) - 0.5 * log_error.size * np.log(2.0 * np.pi)
 
 
 @lru_cache(maxsize=64)
@@ -294,7 +310,7 @@ def _draws(data, chain, joint, rng):
         # Parameters are even between tabulated redshifts, at which quantities are.
         place = taken.cube[:, prior.free.index("redshift")]
         draws["redshift"] = prior.quantile("redshift", place)
-    residuals = data.residuals(taken, masses)
+    residuals = data.residuals(taken, masses, rng)
     return draws | {"log_mass_formed": masses}, drawn, residuals
 
 
@@ -306,7 +322,12 @@ def _has_mass(name):
 
 def _numbers(galaxy, maker):
     """Numbers of the bands of a galaxy among those of the models."""
-    return [maker.bands.index(band) for band in galaxy.used_bands]
+    return [maker.channels.bands.index(band) for band in galaxy.used_bands]
+
+
+def _lines(galaxy):
+    """Names of the lines of a galaxy."""
+    return () if galaxy.lines is None else galaxy.lines.used
 
 
 def _best_fit(galaxy, chain, best, maker):

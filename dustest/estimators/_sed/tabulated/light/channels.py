@@ -44,6 +44,12 @@ class Pixels:
     def __len__(self):
         return len(self.wavelength)
 
+    @property
+    def highest_power(self):
+        """Greatest resolving power, at most that of the pixels."""
+        of_pixels = np.max(self.wavelength[1:] / np.diff(self.wavelength))
+        return of_pixels if self.resolution is None else min(of_pixels, self.resolution[:, 1].max())
+
 
 @dataclass(frozen=True)
 class Channels:

@@ -22,7 +22,7 @@ from dustest.physics.cosmology import BAGPIPES_COSMOLOGY
 from dustest.physics.igm import igm_transmission
 from dustest.physics.stellar.bilinear import axis_weights
 
-__all__ = ["BandLight"]
+__all__ = ["LIGHT_SPEED", "NANOJANSKY", "BandLight"]
 
 _IONISING = 912.0  # Angstrom; the gas absorbs the light of young stars blueward of it
 _SOLAR_LUMINOSITY = 3.826e33  # erg / s, that of Bagpipes
@@ -30,8 +30,8 @@ _MPC = 3.086e24  # cm, that of Bagpipes
 _LYMAN_ALPHA = 1215.67  # Angstrom
 _OPAQUE = 1e-30
 """Transmission below which a band sees no light."""
-_LIGHT_SPEED = 2.9979e18  # Angstrom / s, that of Bagpipes
-_NANOJANSKY = 1e-32  # erg / (s cm2 Hz)
+LIGHT_SPEED = 2.9979e18  # Angstrom / s, that of Bagpipes
+NANOJANSKY = 1e-32  # erg / (s cm2 Hz)
 _YR_PER_GYR = 1e9
 _N_AGES = 48
 _ANY_BAND = ("F200W",)
@@ -268,7 +268,7 @@ class BandLight:
             shares, wavelength = self._channel_shares(stretched)
         else:
             shares = _shares_of_points(stretched, wavelength)
-        per_frequency = wavelength**2 / (_LIGHT_SPEED * _NANOJANSKY)
+        per_frequency = wavelength**2 / (LIGHT_SPEED * NANOJANSKY)
         transmission = self._transmission(redshift)[:, np.newaxis]
         return shares * per_frequency * transmission * self._dilution(redshift)
 
