@@ -182,7 +182,8 @@ def clean_spectrum(wavelength, flux, error):
     """Spectrum in the form of Bagpipes.
 
     Pixels without a value are kept, with an error that removes their weight: Bagpipes derives the
-    widths of the pixels from their neighbours, so that a gap would widen them.
+    widths of the pixels from their neighbours, so that a gap would widen them, and has no light in
+    the outermost pixels at low resolution. Galaxies with the same wavelengths share tables.
 
     Parameters
     ----------
@@ -201,8 +202,7 @@ def clean_spectrum(wavelength, flux, error):
     if good.sum() < 2 or not np.any(table[good, 1]):
         return None
     table[~good, 1:] = table[good, 1].max(), IGNORED_ERROR
-    first, last = np.flatnonzero(good)[[0, -1]]
-    return table[first : last + 1]
+    return table
 
 
 def _sample(fitted, settings, seed):

@@ -57,6 +57,8 @@ _FOUND, _MARGIN = 40.0, 1.3
 """Effective number from which on models are found that fit, and excess over what is lacking."""
 _LEAST_SHARE = 0.5
 """Fraction of the requested effective number below which further models are drawn."""
+_ENOUGH, _MAX_STEPS = 60.0, 30
+"""Effective number of models under a power of the likelihood, and greatest number of powers."""
 _MAX_SEARCHES, _MAX_ROUNDS = 4, 16
 """Greatest number of rounds that only serve to find models that fit, and of all."""
 
@@ -116,6 +118,8 @@ class TabulatedEngine:
             models = pool.maker.at(cube)
             return models, joint.weigh(models, data.of(models), data.draw_masses, rng)
 
+        if pool.maker.channels.pixels is not None:
+            chain = _annealed(chain, draw, rng)
         for shape in (None, *self._other_priors(pool.prior)):
             chain = self._refined(chain, draw, rng, shape)
         return self._summarise(galaxy, data, chain, joint, rng)
@@ -231,6 +235,17 @@ class TabulatedEngine:
             spectral=residuals.spectral,
             best_values=_best_values(chain, best),
         )
+
+
+def _annealed(chain, draw, rng):
+    """Add models under powers of the likelihood that rise to one, for narrow posteriors."""
+    effort = search_effort(len(chain.pool.axes))
+    for _ in range(_MAX_STEPS):
+        log_weight, power = chain.annealed(chain.log_importance, _ENOUGH)
+        if power == 1.0:
+            break
+        chain = chain.extended(chain.proposal(log_weight, effort * _FEW, rng), draw, rng)
+    return chain
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,8 +16,8 @@ _PER_WIDTH = 4
 _SIGMA = _PER_WIDTH / 2.35
 """Standard deviation of the Gaussian in samples, with the rounded factor of Bagpipes."""
 _REACH = 4 * int(_SIGMA + 1)
-_MARGIN = 0.05
-"""Share of the wavelengths by which samples extend beyond the pixels at either end."""
+_MARGIN = 4.0
+"""Elements of resolution by which samples extend beyond the pixels at either end."""
 
 
 def spread_matrix(wavelength, pixels):
@@ -61,9 +61,11 @@ def _spread_of_samples(pixels):
 
 def _samples(pixels):
     """Wavelengths at even distances in units of the resolution, beyond both ends."""
-    first, last = pixels.wavelength[[0, -1]] * (1.0 - _MARGIN, 1.0 + _MARGIN)
-    samples = [first]
     curve = pixels.resolution.T
+    first, last = pixels.wavelength[[0, -1]]
+    ends = np.interp((first, last), *curve)
+    first, last = first * (1.0 - _MARGIN / ends[0]), last * (1.0 + _MARGIN / ends[1])
+    samples = [first]
     while samples[-1] < last:
         power = np.interp(samples[-1], *curve)
         samples.append(samples[-1] * (1.0 + 1.0 / (power * _PER_WIDTH)))

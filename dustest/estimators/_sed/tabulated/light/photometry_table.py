@@ -123,7 +123,9 @@ class SEDTable:
         self._sums = _diagonal([part.sums for part in parts])
         self._starts = None
         if light.channels.pixels is not None and wavelength is None and not exact:
-            self._starts = np.array([start for start, _ in self._blocks])
+            starts, stops = np.transpose([*self._blocks])
+            self._filled = np.flatnonzero(stops > starts)
+            self._starts = starts[self._filled]
 
     def _set_light(self, light, n_age, parts):
         """Shares of birth clouds and of older stars in the nodes."""
@@ -285,7 +287,9 @@ class SEDTable:
         n_bands = self._glow.size
         if self._starts is None:
             return light @ self._sums[:, :n_bands]
-        return np.add.reduceat(light, self._starts, axis=1)[:, :n_bands]
+        sums = np.zeros((len(light), self._unit.size), np.float32)
+        sums[:, self._filled] = np.add.reduceat(light, self._starts, axis=1)
+        return sums[:, :n_bands]
 
     def _parts(self, light, column, clouds, shape):
         """Light of stars behind the same dust, and its optical depths."""

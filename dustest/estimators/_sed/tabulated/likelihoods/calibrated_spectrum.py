@@ -5,6 +5,7 @@ that the integral over them has a closed form for each mass. Integrals over the 
 factor of the errors are quadratures.
 """
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +27,7 @@ CALIBRATION = "spectrum:calibration_{}"
 NOISE = "spectrum:noise_scale"
 """Factor of the errors of the spectrum."""
 _NEAR = 60.0
-"""Difference in approximate log likelihood above which models are negligible."""
+"""Difference in log likelihood at the best mass above which models are negligible."""
 _N_STEPS = 3
 """Steps to the best mass, each with the prior of the calibration at the mass of the last one."""
 _N_MASSES, _N_FINE = 64, 65
@@ -109,19 +110,20 @@ class CalibratedSpectrum:
 
     def of(self, models):
         """Compute the likelihood of models; see `ClosedForm.of`."""
-        sums = self._sums(models.flux)
         lowest, highest = models.masses
-        log_weight, chi2, best, error = self._approximate(sums, lowest, highest)
+        every = self._exact(models.flux, self._sums(models.flux))
+        mass = np.clip(every.best, lowest, highest)
+        log_weight, chi2 = every.at_best(mass), every.chi2(mass)
+        lost = np.isnan(log_weight)
+        log_weight[lost], chi2[lost] = -np.inf, np.inf
         near = np.flatnonzero(log_weight > np.max(log_weight, initial=-np.inf) - _NEAR)
         if near.size:
-            exact = self._exact(models.flux[near], sums.take(near))
+            exact = every.take(near)
             first, last = self._ends(exact, lowest[near], highest[near])
             log_weight[near] = exact.log_integral(np.log(first), np.log(last))
             log_weight[near] -= np.log((models.high - models.low)[near] * np.log(10.0))
-            best[near], error[near] = exact.best, exact.error
-            chi2[near] = exact.chi2(np.clip(exact.best, lowest[near], highest[near]))
-        log_weight[np.isnan(log_weight)] = -np.inf
-        return Likelihood(log_weight, chi2, best, error)
+            log_weight[np.isnan(log_weight)] = -np.inf
+        return Likelihood(log_weight, chi2, every.best, every.error)
 
     def draw_masses(self, models, likelihood, rng):  # noqa: ARG002 - computed anew
         """Draw masses of models from their posterior; see `ClosedForm.draw_masses`."""
@@ -165,25 +167,6 @@ class CalibratedSpectrum:
         data = self._data
         spectrum = np.sum(self._weight * data.flux[self._pixels] ** 2)
         return spectrum, np.sum(self._others * data.flux**2)
-
-    def _approximate(self, sums, lowest, highest):
-        """Likelihoods with the polynomial times the data in place of that times the model."""
-        spectrum, others = self._squares
-        with np.errstate(divide="ignore", invalid="ignore"):
-            error = 1.0 / np.sqrt(sums.square + sums.other_square)
-            best = (sums.product + sums.other_product) * error**2
-            mass = np.clip(best, lowest, highest)
-            clear = np.clip(self._data.flux[self._pixels] ** 2 * self._weight - 1.0, 0.0, None)
-            modes = self._modes[:, :, np.newaxis] * self._modes[:, np.newaxis]
-            common = np.eye(len(self._orders)) + np.einsum("p,pkl->kl", clear, modes)
-            away = mass[:, np.newaxis] * (sums.products - mass[:, np.newaxis] * sums.crossed)
-            gained = np.einsum("nk,kl,nl->n", away, np.linalg.inv(common), away)
-            of_spectrum = spectrum - 2.0 * mass * sums.product + mass**2 * sums.square - gained
-            of_others = others - 2.0 * mass * sums.other_product + mass**2 * sums.other_square
-        log_weight = -0.5 * of_others - _log_scaled(of_spectrum, self._n_pixels, self._noise_scale)
-        chi2 = of_spectrum + of_others
-        log_weight[np.isnan(chi2)], chi2[np.isnan(chi2)] = -np.inf, np.inf
-        return log_weight, chi2, best, error
 
     def _exact(self, flux, sums):
         """Likelihoods of models by mass."""
@@ -239,6 +222,7 @@ class _Exact:
         self._crossed = np.einsum("nkj,nk->nj", self._axes, sums.crossed)
         one = np.ones(len(sums.product))
         self._nodes = self._log_shares = None
+        self._noise = 1.0
         self.best, self.error = self._best_mass(one)
         self.widest = self.error
         if noise_scale:
@@ -259,7 +243,23 @@ class _Exact:
         half = 0.5 * (last - first)
         self._nodes = np.exp(first + half * (1.0 + _PLACES[:, np.newaxis]))
         self._log_shares = np.log(_SHARES[:, np.newaxis] * half / (high - low))
+        self._noise = noise[:, np.newaxis]
         self.widest = self._best_mass(self._nodes[-1])[1]
+
+    def take(self, index):
+        """Select models."""
+        part = copy(self)
+        part._sums, part._rate = self._sums.take(index), self._rate[index]
+        for name in ("_depth", "_axes", "_linear", "_crossed", "best", "error", "widest"):
+            setattr(part, name, getattr(self, name)[index])
+        if self._nodes is not None:
+            part._noise = self._noise[index]
+            part._nodes, part._log_shares = self._nodes[:, index], self._log_shares[:, index]
+        return part
+
+    def at_best(self, mass):
+        """Logarithm of the likelihood (n,) at masses and the best factors of the errors."""
+        return self.log_likelihood(mass[:, np.newaxis], self._noise)[:, 0]
 
     def _best_mass(self, noise):
         """Best mass (n,) and its error, of factors of the errors."""
@@ -321,11 +321,11 @@ class _Exact:
         return log_integral(self.marginal, first, last)
 
     def chi2(self, mass):
-        """Chi-squared (n,) at masses, with the best coefficients and errors as they are."""
+        """Chi-squared (n,) at masses, with the best coefficients and factors of the errors."""
         mass = mass[:, np.newaxis]
         data = self._squares[1] - 2.0 * mass * self._sums.other_product[:, np.newaxis]
         data = data + mass**2 * self._sums.other_square[:, np.newaxis]
-        return (self._of_spectrum(mass, 1.0)[0] + data)[:, 0]
+        return (self._of_spectrum(mass, self._noise)[0] + data)[:, 0]
 
     def draw_noise(self, mass, rng):
         """Draw factors of the errors at masses, 1 if they are not free."""
@@ -345,11 +345,3 @@ class _Exact:
         mean = mass * (self._linear - mass * self._crossed) / variance / divisor
         drawn = mean + rng.standard_normal(mean.shape) / np.sqrt(divisor)
         return np.einsum("nkj,nj->nk", self._axes, drawn)
-
-
-def _log_scaled(chi2, n, limits):
-    """Half of a chi-squared of n pixels, at the best factor of their errors within limits."""
-    if not limits:
-        return 0.5 * chi2
-    noise = np.clip(np.sqrt(np.maximum(chi2, 1e-3) / n), *limits)
-    return 0.5 * chi2 / noise**2 + n * np.log(noise)
