@@ -113,13 +113,15 @@ class TabulatedEngine:
         chain = Chain.of_pool(pool, likelihood)
         likelihood = joint.weigh(chain.models, chain.likelihood, data.draw_masses, rng)
         chain = replace(chain, likelihood=likelihood)
+        has_spectrum = pool.maker.channels.pixels is not None
 
         def draw(cube):
             models = pool.maker.at(cube)
-            return models, joint.weigh(models, data.of(models), data.draw_masses, rng)
+            likelihood = joint.weigh(models, data.of(models), data.draw_masses, rng)
+            return models.without_flux() if has_spectrum else models, likelihood
 
-        if pool.maker.channels.pixels is not None:
-            chain = _annealed(chain, draw, rng)
+        if has_spectrum:
+            chain = _annealed(replace(chain, models=chain.models.without_flux()), draw, rng)
         for shape in (None, *self._other_priors(pool.prior)):
             chain = self._refined(chain, draw, rng, shape)
         return self._summarise(galaxy, data, chain, joint, rng)
@@ -214,9 +216,9 @@ class TabulatedEngine:
         best = int(np.argmax(likelihood.log_weight))
         under = self._settings.under_priors
         norm = _log_norm(galaxy)
-        draws, drawn, residuals = _draws(data, chain, joint, rng)
+        draws, drawn, taken, residuals = _draws(data, chain, joint, rng)
         own = _numbers(galaxy, maker)
-        flux = models.flux[drawn][:, own] * 10.0 ** draws["log_mass_formed"][:, np.newaxis]
+        flux = taken.flux[:, own] * 10.0 ** draws["log_mass_formed"][:, np.newaxis]
         return Posterior(
             draws=draws,
             prior=prior,
@@ -311,10 +313,12 @@ def _log_per_wavelength(bands):
 
 
 def _draws(data, chain, joint, rng):
-    """Equally weighted draws of all quantities, which models they are, and their residuals."""
+    """Equally weighted draws of all quantities, the models and their numbers, and residuals."""
     models, likelihood = chain.models, chain.likelihood
     drawn = stratified_draw(chain.weight, N_DRAWS, rng, models.quantities["A_V"])
     taken = models.take(drawn)
+    if not taken.flux.shape[1]:
+        taken = chain.pool.maker.at(taken.cube)
     masses = joint.choose(taken, likelihood[drawn], data.draw_masses, rng)
     draws = {
         name: values + masses if _has_mass(name) else values
@@ -326,7 +330,7 @@ def _draws(data, chain, joint, rng):
         place = taken.cube[:, prior.free.index("redshift")]
         draws["redshift"] = prior.quantile("redshift", place)
     residuals = data.residuals(taken, masses, rng)
-    return draws | {"log_mass_formed": masses}, drawn, residuals
+    return draws | {"log_mass_formed": masses}, drawn, taken, residuals
 
 
 @cache

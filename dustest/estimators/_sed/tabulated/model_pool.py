@@ -1,7 +1,7 @@
 """Models at points of the prior, with their photometry from tables."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -94,6 +94,10 @@ class Models:
     def take(self, index):
         """Select models."""
         return self._each(lambda values: values[index])
+
+    def without_flux(self):
+        """Leave the fluxes out, which take most of the memory of models of spectra."""
+        return replace(self, flux=self.flux[:, :0])
 
     def joined(self, *others):
         """Concatenate these models and others."""

@@ -22,7 +22,7 @@ from dustest.physics.cosmology import BAGPIPES_COSMOLOGY
 from dustest.physics.igm import igm_transmission
 from dustest.physics.stellar.bilinear import axis_weights
 
-__all__ = ["LIGHT_SPEED", "NANOJANSKY", "BandLight"]
+__all__ = ["LIGHT_SPEED", "NANOJANSKY", "PIXEL_NODES", "BandLight"]
 
 _IONISING = 912.0  # Angstrom; the gas absorbs the light of young stars blueward of it
 _SOLAR_LUMINOSITY = 3.826e33  # erg / s, that of Bagpipes
@@ -38,8 +38,8 @@ _ANY_BAND = ("F200W",)
 """Where there are lines alone, whose fluxes do not depend on the wavelengths of spectra."""
 _TAIL = 1e-5
 """Share of a band at either end without nodes of its own."""
-_PIXEL_TAIL, _PIXEL_NODES = 1e-3, 1
-"""The same share of a pixel, and its nodes besides those that its width needs."""
+_PIXEL_TAIL, PIXEL_NODES = 1e-3, 3
+"""The same share of a pixel, and its number of nodes."""
 _MIN_LIGHT = 1e-15  # of the brightest; fainter values are zero, so that float32 stays normal
 
 
@@ -337,7 +337,7 @@ class BandLight:
         found = [BandNodes(self.wavelength, self._curves, _TAIL)] if self.bands else []
         if self.channels.pixels is not None:
             curves = spread_matrix(self.wavelength, self.channels.pixels)
-            found.append(BandNodes(self.wavelength, curves, _PIXEL_TAIL, _PIXEL_NODES))
+            found.append(BandNodes(self.wavelength, curves, _PIXEL_TAIL, PIXEL_NODES))
         return found
 
     @property

@@ -16,8 +16,10 @@ _PER_WIDTH = 4
 _SIGMA = _PER_WIDTH / 2.35
 """Standard deviation of the Gaussian in samples, with the rounded factor of Bagpipes."""
 _REACH = 4 * int(_SIGMA + 1)
-_MARGIN = 4.0
-"""Elements of resolution by which samples extend beyond the pixels at either end."""
+_MARGIN = 0.05
+"""Share of the wavelengths by which samples of Bagpipes extend beyond the pixels."""
+_FURTHER = 2 * _REACH
+"""Further samples at either end, so that the outermost pixels have light at low resolution."""
 
 
 def spread_matrix(wavelength, pixels):
@@ -61,15 +63,15 @@ def _spread_of_samples(pixels):
 
 def _samples(pixels):
     """Wavelengths at even distances in units of the resolution, beyond both ends."""
-    curve = pixels.resolution.T
-    first, last = pixels.wavelength[[0, -1]]
-    ends = np.interp((first, last), *curve)
-    first, last = first * (1.0 - _MARGIN / ends[0]), last * (1.0 + _MARGIN / ends[1])
-    samples = [first]
+    first, last = pixels.wavelength[[0, -1]] * (1.0 - _MARGIN, 1.0 + _MARGIN)
+    samples, curve = [first], pixels.resolution.T
     while samples[-1] < last:
         power = np.interp(samples[-1], *curve)
         samples.append(samples[-1] * (1.0 + 1.0 / (power * _PER_WIDTH)))
-    return np.array(samples)
+    steps = np.arange(1, _FURTHER + 1)
+    before, after = 1.0 + 1.0 / (_PER_WIDTH * curve[1, [0, -1]])
+    more = samples[0] * before ** -steps[::-1], samples[-1] * after**steps
+    return np.concatenate([more[0], samples, more[1]])
 
 
 def _means(source, target):

@@ -12,7 +12,7 @@ import numpy as np
 
 from dustest.data.bands import get_band
 from dustest.data.errors import InputError
-from dustest.estimators._sed.tabulated.light.emission import BandLight
+from dustest.estimators._sed.tabulated.light.emission import PIXEL_NODES, BandLight
 from dustest.physics.stellar.bilinear import axis_weights
 
 __all__ = ["SEDTable", "light_at"]
@@ -121,11 +121,9 @@ class SEDTable:
             self._curves = [self._curves[0], _Curve(gas_law, nodes, fixed=True)]
         self._gas_apart = gas_law is not None
         self._sums = _diagonal([part.sums for part in parts])
-        self._starts = None
+        self._pixels = slice(0, 0)
         if light.channels.pixels is not None and wavelength is None and not exact:
-            starts, stops = np.transpose([*self._blocks])
-            self._filled = np.flatnonzero(stops > starts)
-            self._starts = starts[self._filled]
+            self._pixels = light.channels.of_pixels
 
     def _set_light(self, light, n_age, parts):
         """Shares of birth clouds and of older stars in the nodes."""
@@ -246,7 +244,7 @@ class SEDTable:
         share = None if clear is None else clear[:, np.newaxis]
         seen, absorbed = 0.0, 0.0
         for part, depth in parts:
-            seen = seen + self._summed(part * _transmission(depth, share))
+            seen = seen + self._summed(part, _transmission(depth, share))
             if n_bands < self._unit.size:
                 absorbed = absorbed + (part * _absorption(depth, share)) @ self._sums[:, n_bands]
         return self._flux(seen, absorbed)
@@ -282,14 +280,25 @@ class SEDTable:
                 seen[..., k] += part[..., start:stop] @ dust
         return self._flux(seen[..., : self._glow.size], seen[..., -1])
 
-    def _summed(self, light):
-        """Sums (n, n_bands) of light in the nodes over those of each band."""
-        n_bands = self._glow.size
-        if self._starts is None:
-            return light @ self._sums[:, :n_bands]
-        sums = np.zeros((len(light), self._unit.size), np.float32)
-        sums[:, self._filled] = np.add.reduceat(light, self._starts, axis=1)
-        return sums[:, :n_bands]
+    def _summed(self, light, transmitted):
+        """Sums (n, n_bands) of light in the nodes, of which dust transmits a share, by band."""
+        n_bands, pixels = self._glow.size, self._pixels
+        if pixels.start == pixels.stop:
+            return (light * transmitted) @ self._sums[:, :n_bands]
+        # Pixels have the same number of nodes each, which is faster than a product with zeros.
+        first = int(np.count_nonzero(self._sums[:, : pixels.start]))
+        last = first + PIXEL_NODES * (pixels.stop - pixels.start)
+        sums = np.empty((len(light), n_bands), np.float32)
+        shape = len(light), -1, PIXEL_NODES
+        pair = (each[:, first:last].reshape(shape) for each in (light, transmitted))
+        np.einsum("npk,npk->np", *pair, out=sums[:, pixels])
+        for nodes, bands in (
+            (slice(0, first), slice(0, pixels.start)),
+            (slice(last, None), slice(pixels.stop, n_bands)),
+        ):
+            here = light[:, nodes] * transmitted[:, nodes]
+            sums[:, bands] = here @ self._sums[nodes, bands]
+        return sums
 
     def _parts(self, light, column, clouds, shape):
         """Light of stars behind the same dust, and its optical depths."""
