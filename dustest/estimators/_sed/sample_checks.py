@@ -27,6 +27,7 @@ _DENSITIES = ("redshift_density", "redshift_samples")
 """Columns with a probability density of the redshift, in order of preference."""
 _OF_PRIOR = ("id", "redshift", "magnification")
 """Beginnings of the columns on which the prior of a galaxy depends."""
+_ANY_BANDS = ("F200W", "F444W")
 _NO_INFORMATION = 1e15
 """Error of the fluxes in nJy of a galaxy without data."""
 _CALLER = 5
@@ -198,23 +199,15 @@ def without_data(sample):
     Parameters
     ----------
     sample : GalaxySample
-        Galaxies with photometry.
+        Galaxies.
 
     Returns
     -------
     GalaxySample
-        The same, with errors beyond any flux.
-
-    Raises
-    ------
-    InputError
-        If there is no photometry.
+        The same, with errors beyond any flux in their bands, or in any bands, and nothing else.
     """
-    if not sample.bands:
-        msg = "sample_prior needs photometry: add columns flux_<BAND> and flux_err_<BAND>"
-        raise InputError(msg)
     blind = sample[[name for name in sample.colnames if name.startswith(_OF_PRIOR)]]
-    for band in sample.bands:
+    for band in sample.bands or _ANY_BANDS:
         blind[f"flux_{band}"] = np.zeros(len(sample)) << FLUX_UNIT
         blind[f"flux_err_{band}"] = np.full(len(sample), _NO_INFORMATION) << FLUX_UNIT
     return blind
