@@ -74,6 +74,7 @@ from dustest.physics.uv_slope import (
     select_uv_bands,
     spectral_beta,
 )
+from dustest.physics.warm_dust import dust_spectrum, heated_temperature, modified_black_body
 
 __all__ = [
     "DISPERSERS",
@@ -117,6 +118,7 @@ __all__ = [
     "band_attenuation_ratio",
     "band_flux",
     "convert_quantity",
+    "dust_spectrum",
     "e_bv_to_a_v",
     "fit_beta",
     "get_dust_law",
@@ -124,12 +126,14 @@ __all__ = [
     "get_joint_prior",
     "get_relation",
     "get_stellar_grid",
+    "heated_temperature",
     "igm_transmission",
     "line_width",
     "list_dust_laws",
     "list_histories",
     "list_stellar_grids",
     "load_ssp_grid",
+    "modified_black_body",
     "photometric_beta",
     "register_disperser",
     "register_dust_law",

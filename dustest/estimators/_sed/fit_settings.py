@@ -9,6 +9,7 @@ from dustest.data.checks.numbers import check_number, is_number
 from dustest.data.errors import InputError
 from dustest.estimators._sed.averaging import Alternatives
 from dustest.estimators._sed.clear_light import check_for_bagpipes
+from dustest.estimators._sed.components import AGN_MODELS, refuse_components
 from dustest.estimators._sed.data_corrections import (
     check_fractions,
     check_template_error,
@@ -43,6 +44,7 @@ _LYMAN_ALPHA = ("mask", "model")
 _OF_TABLES = {
     "likelihood": "gaussian",
     "fractional_error": None,
+    "agn": False,
     "nebular_law": None,
     "flux_calibration": None,
     "slit_loss": None,
@@ -67,7 +69,7 @@ def settings_of(estimator):
     Returns
     -------
     list of Settings
-        One for each pair of history and dust law.
+        One for each history, dust law and AGN, in the order of `Alternatives`.
 
     Raises
     ------
@@ -87,9 +89,10 @@ def settings_of(estimator):
         )
         raise InputError(msg)
     chosen = estimator.params_in_use
-    members = Alternatives(chosen["sfh"], chosen["dust_law"]).members
-    priors = own_priors(members, chosen["priors"])
-    every = [_member(estimator, *pair, own) for pair, own in zip(members, priors, strict=True)]
+    members = Alternatives(chosen["sfh"], chosen["dust_law"], estimator.agn).members
+    parts = [(sfh, law, AGN_MODELS[agn]) for sfh, law, agn in members]
+    priors = own_priors(parts, chosen["priors"])
+    every = [_member(estimator, *one, own) for one, own in zip(members, priors, strict=True)]
     if every[0].joint_priors:
         _check_joint_priors(estimator, every)
     return every
@@ -117,11 +120,11 @@ def single_model(estimator, what):
     """
     every = settings_of(estimator)
     if len(every) > 1 or weigh_models(every[0]):
-        names = ("sfh", "dust_law", "joint_priors")
+        names = ("sfh", "dust_law", "agn", "joint_priors")
         found = ", ".join(f"{name}={estimator.params_in_use[name]!r}" for name in names)
         msg = (
-            f"{what} needs one sfh and one dust_law without joint_priors that depend on the mass "
-            f"or the stars, got {found}: make an estimator with one of each"
+            f"{what} needs one sfh, one dust_law and one agn without joint_priors that depend on "
+            f"the mass or the stars, got {found}: make an estimator with one of each"
         )
         raise InputError(msg)
     return every[0]
@@ -134,6 +137,7 @@ def _check_choices(estimator):
     check_choice("likelihood", estimator.likelihood, _LIKELIHOODS)
     check_choice("lyman_alpha", estimator.lyman_alpha, _LYMAN_ALPHA)
     check_switch("escalate", estimator.escalate)
+    check_switch("far_infrared", estimator.far_infrared)
 
 
 def _check_sampler(estimator):
@@ -210,8 +214,8 @@ def _check_joint_priors(estimator, every):
         raise InputError(msg)
 
 
-def _member(estimator, sfh, dust_law, priors):
-    """Settings of one history and dust law, checked."""
+def _member(estimator, sfh, dust_law, agn, priors):
+    """Settings of one history, dust law and AGN, checked."""
     engine = "bagpipes" if estimator.escalate else estimator.engine
     for name, default in _OF_TABLES.items():
         value = getattr(estimator, name)
@@ -224,9 +228,10 @@ def _member(estimator, sfh, dust_law, priors):
     fitted_history(sfh, engine)
     fitted_law(dust_law, engine)
     cosmology = fitted_cosmology(estimator.cosmology, engine)
-    _check_priors(sfh, dust_law, priors, cosmology)
+    _check_priors(sfh, dust_law, priors, cosmology, (*AGN_MODELS[agn], "far_infrared"))
     if engine == "bagpipes":
         check_for_bagpipes(priors)
+        refuse_components(priors)
     settings = Settings(
         sfh=sfh,
         dust_law=dust_law,
@@ -244,15 +249,17 @@ def _member(estimator, sfh, dust_law, priors):
         nebular_law=estimator.nebular_law,
         flux_scale=_flux_scale(estimator.slit_loss, estimator.flux_calibration),
         noise_scale=_noise_limits(estimator.noise_scale),
+        agn=agn,
     )
     if estimator.engine == "tabulated":
         check_tabulated(settings)
     return settings
 
 
-def _check_priors(sfh, dust_law, priors, cosmology):
+def _check_priors(sfh, dust_law, priors, cosmology, components):
     """Raise an error for names and priors that make no model."""
-    prior = SEDPrior(fit_instructions(sfh, dust_law, _TRIAL_REDSHIFT, None, priors, cosmology))
+    arguments = sfh, dust_law, _TRIAL_REDSHIFT, None, priors, cosmology
+    prior = SEDPrior(fit_instructions(*arguments, components=components))
     with np.errstate(all="ignore"):
         values = prior.transform(np.tile(_PLACES, (len(prior.free), 1)).T)
     for name in prior.free:

@@ -8,6 +8,7 @@ from astropy.cosmology import FLRW
 from scipy.special import chdtrc
 
 from dustest.estimators._sed.clear_light import FRAC_CLEAR, effective_attenuation
+from dustest.estimators._sed.components import AGN_MODELS
 from dustest.estimators._sed.priors.redshift_density import RedshiftDensity
 from dustest.estimators.run.information import gained_bits
 from dustest.physics.cosmology import BAGPIPES_COSMOLOGY
@@ -89,6 +90,10 @@ class Settings:
         of order 0 (the slit loss), 1, 2, ...; 0 for none.
     noise_scale : tuple of float or None
         Limits of the prior of the factor of the errors of spectra, if it is free.
+    agn : bool or str
+        AGN of the model, a key of `AGN_MODELS`.
+    far_infrared : bool
+        Whether it has the far-infrared light of dust, for bands that see it.
     """
 
     sfh: object
@@ -132,6 +137,13 @@ class Lines:
     def used(self):
         """Names of the lines with a flux, and of those with a limit."""
         return self.names + self.limits.bands
+    agn: bool | str = False
+    far_infrared: bool = False
+
+    @property
+    def components(self):
+        """Optional components of the model (tuple of str)."""
+        return (*AGN_MODELS[self.agn], *("far_infrared",) * self.far_infrared)
 
 
 @dataclass(frozen=True, eq=False)
@@ -316,6 +328,10 @@ class Posterior:
         Quantities of the most likely model.
     spectral : dict of str to ndarray of shape (N_DRAWS,), optional
         Draws of the calibration and of the noise of the spectrum, if they are free.
+    infrared : InfraredCheck, optional
+        What a fit without the far-infrared data says, if there are some.
+    by_agn : dict of str to ndarray of shape (N_DRAWS,), optional
+        Draws of A_V by the name of the AGN of the model, if models differ in it.
     """
 
     draws: dict
@@ -335,6 +351,8 @@ class Posterior:
     fractional_error: dict | None = None
     best_values: dict = field(default_factory=dict)
     spectral: dict = field(default_factory=dict)
+    infrared: object = None
+    by_agn: dict = field(default_factory=dict)
 
 
 def fit_probability(chi2, n_data):

@@ -45,7 +45,7 @@ def parameter_columns(models, quantities, axes):
         columns[_REDSHIFT] = ExtraColumn()
     for model in models:
         arguments = model.sfh, model.dust_law, _ANY_REDSHIFT, None, model.priors, model.cosmology
-        prior = SEDPrior(fit_instructions(*arguments))
+        prior = SEDPrior(fit_instructions(*arguments, components=model.components))
         for name in prior.free:
             is_mass = name.endswith(_MASS)
             known = name == A_V and not prior.has(FRAC_CLEAR)

@@ -397,7 +397,13 @@ class RestFrame:
         parameters = posterior.prior.transform(posterior.cube)
         maker = self._maker(galaxy)
         seen, dust_free = (
-            dict(zip(self._light.features, maker.flux_of(parameters, dust=dust).T, strict=True))
+            dict(
+                zip(
+                    self._light.features,
+                    maker.flux_of(parameters, dust=dust, agn=False).T,
+                    strict=True,
+                )
+            )
             for dust in (True, False)
         )
         models = Luminosities(seen, dust_free, parameters)

@@ -19,6 +19,12 @@ from dustest.data.checks.units import FLUX_UNIT, SPECTRAL_UNIT
 from dustest.data.errors import InputError
 from dustest.data.quantities import QUANTITIES
 from dustest.estimators._sed.bagpipes.nested_sampling import quiet, resolution_curve
+from dustest.estimators._sed.far_infrared import (
+    InfraredCheck,
+    far_infrared_bands,
+    has_far_infrared,
+    without_far_infrared,
+)
 from dustest.estimators._sed.posterior import (
     A_V,
     N_DRAWS,
@@ -99,10 +105,16 @@ class TabulatedEngine:
             If no model of the priors is possible for one of the galaxies.
         """
         with quiet(), threadpool_limits(1):
-            return [
-                self._fit_one(galaxy, *self._pool(*self._kind(galaxy, bands)))
-                for galaxy in galaxies
-            ]
+            return [self._fit_all(galaxy, bands) for galaxy in galaxies]
+
+    def _fit_all(self, galaxy, bands):
+        """Posterior of one galaxy, with that of its data without the far infrared, if any."""
+        pool, joint = self._pool(*self._kind(galaxy, bands))
+        posterior = self._fit_one(galaxy, pool, joint)
+        if not has_far_infrared(galaxy):
+            return posterior
+        other = self._fit_one(without_far_infrared(galaxy), pool, joint)
+        return replace(posterior, infrared=InfraredCheck.of(galaxy, pool.maker, other))
 
     def _fit_one(self, galaxy, pool, joint):
         """Posterior of one galaxy."""
@@ -146,7 +158,9 @@ class TabulatedEngine:
     def _kind(self, galaxy, bands):
         """Redshift, channels and prior of the redshift of the pool for a galaxy."""
         bands = galaxy.used_bands if bands is None else bands
-        channels = Channels(tuple(bands), self._pixels(galaxy), _lines(galaxy))
+        unused = {*far_infrared_bands(bands)}.difference(galaxy.used_bands)
+        bands = tuple(band for band in bands if band not in unused)
+        channels = Channels.of(bands, self._pixels(galaxy), _lines(galaxy))
         spread = galaxy.redshift_spread if self._settings.free_redshift else None
         if spread is not None or galaxy.spectrum is not None:
             return galaxy.redshift, channels, spread
@@ -341,7 +355,8 @@ def _has_mass(name):
 
 def _numbers(galaxy, maker):
     """Numbers of the bands of a galaxy among those of the models."""
-    return [maker.channels.bands.index(band) for band in galaxy.used_bands]
+    positions = maker.channels.positions
+    return [positions[band] for band in galaxy.used_bands]
 
 
 def _lines(galaxy):

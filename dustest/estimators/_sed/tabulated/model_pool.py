@@ -13,13 +13,16 @@ from dustest.estimators._sed.clear_light import (
     FRAC_CLEAR,
     effective_attenuation,
 )
+from dustest.estimators._sed.components import AGN_FRACTION
 from dustest.estimators._sed.gas_dust import GAS_RATIO, gas_law_of
 from dustest.estimators._sed.posterior import LOG_SSFR_FLOOR
 from dustest.estimators._sed.priors.defaults import MAX_REDSHIFT, fit_instructions
 from dustest.estimators._sed.priors.fitted_law import fitted_law
 from dustest.estimators._sed.priors.prior_transform import SEDPrior, fit_name
+from dustest.estimators._sed.tabulated.light.agn_light import agn_spectra
 from dustest.estimators._sed.tabulated.light.channels import Channels
 from dustest.estimators._sed.tabulated.light.emission import BandLight
+from dustest.estimators._sed.tabulated.light.infrared import InfraredLight
 from dustest.estimators._sed.tabulated.light.photometry_table import SEDTable, light_at
 from dustest.physics.star_formation import AgeGrid, form_stars, history_parameters
 
@@ -39,6 +42,9 @@ __all__ = [
 
 DUST = "dust:"
 """Beginning of the names of the parameters of dust."""
+_AGN = "agn:"
+FRACTION = "agn_fraction"
+"""Quantity of models with an AGN: its share in the observed light at rest 5100 Angstrom."""
 _EMISSION = ("dust:qpah", "dust:umin", "dust:gamma")
 _UNSUPPORTED = ("nebular:fesc", "nebular:metallicity", "nebular:velshift", "dla:", "noise:")
 _BIRTH_CLOUD = 0.01
@@ -134,6 +140,8 @@ class Dust:
         Share of the light that no dust covers; None if dust covers all.
     quantities : dict of str to ndarray of shape (n,)
         A_V and E_BV.
+    infrared : ndarray of shape (n, n_bands) or (n, n_wave), optional
+        Flux density per luminosity absorbed, in all bands, zero in those that see stars.
     """
 
     column: np.ndarray
@@ -141,6 +149,7 @@ class Dust:
     shape: dict
     clear: np.ndarray | None
     quantities: dict
+    infrared: np.ndarray | None = None
 
     def of_rows(self, rows):
         """What `SEDTable.behind_dust` takes for some models."""
@@ -166,6 +175,8 @@ class Stars:
         Limits of the log10 of the mass formed, between which the prior is flat.
     quantities : dict of str to ndarray of shape (n,)
         Quantities that do not depend on dust, per solar mass formed.
+    agn : ndarray of shape (n, n_bands), optional
+        Fluxes of an AGN over the reference light of the stars.
     """
 
     tables: list
@@ -174,22 +185,47 @@ class Stars:
     low: np.ndarray
     high: np.ndarray
     quantities: dict
+    agn: np.ndarray | None = None
 
     def behind(self, dust):
         """Fluxes (n, n_bands) of the models, each behind its own dust."""
-        flux = np.empty((len(self.low), self.tables[0].n_bands))
+        flux = np.empty((len(self.low), self.tables[0].n_columns))
         order = np.argsort(self.place, kind="stable")
         for table, rows in zip(self.tables, _split(order, self.place), strict=True):
             for part in (rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)):
                 here = [each[part][:, : table.n_nodes] for each in self.light]
                 flux[part] = table.behind_dust(here, *dust.of_rows(part))
-        return flux
+        return _with_components(flux, self.tables[0].n_bands, self.agn, dust.infrared)
 
     def behind_columns(self, dust, n_groups):
         """Fluxes (n_groups, n, n_columns, n_bands) of groups, each behind all of its dusts."""
         (table,) = self.tables
         light = [each.reshape(n_groups, -1, each.shape[-1]) for each in self.light]
-        return table.behind_columns(light, *dust.of_rows(slice(None)))
+        flux = table.behind_columns(light, *dust.of_rows(slice(None)))
+        agn, infrared = (
+            None if each is None else each.reshape(n_groups, -1, each.shape[-1])
+            for each in (self.agn, dust.infrared)
+        )
+        agn = None if agn is None else agn[:, :, np.newaxis]
+        infrared = None if infrared is None else infrared[:, np.newaxis]
+        return _with_components(flux, table.n_bands, agn, infrared)
+
+    def without_agn(self):
+        """The stars alone."""
+        return replace(self, agn=None)
+
+
+def _with_components(columns, n_bands, agn, infrared):
+    """Fluxes from those of stars and their measures, see `SEDTable`."""
+    flux = columns[..., :n_bands]
+    if agn is not None:
+        flux = flux + agn * columns[..., n_bands : n_bands + 1]
+    if infrared is None:
+        return flux
+    absorbed = columns[..., -1:]
+    if infrared.shape[-1] > n_bands:
+        return np.concatenate([flux, absorbed * infrared[..., n_bands:]], axis=-1)
+    return flux + absorbed * infrared
 
 
 class ModelMaker:
@@ -224,6 +260,10 @@ class ModelMaker:
     """
 
     def __init__(self, settings, redshift, light, redshift_spread=None, tables=None):
+        settings = replace(settings, far_infrared=bool(light.infrared))
+        self._has_agn, self._infrared = "agn" in settings.components, None
+        if light.infrared:
+            self._infrared = InfraredLight(light.infrared, light.dilution)
         self.prior = _prior(settings, redshift, redshift_spread, light.ages_at)
         self._sfh, self._law = settings.sfh, fitted_law(settings.dust_law)
         self._gas_law = gas_law_of(settings.nebular_law, self.prior)
@@ -334,15 +374,31 @@ class ModelMaker:
             "redshift": nodes[place],
             **_history_quantities(formed, living),
         }
-        return Stars(tables, place, light, *self.prior.log_mass_limits(values), quantities)
+        agn = None
+        if self._has_agn:
+            agn = self._agn(values, tables, place)
+            quantities[FRACTION] = values[AGN_FRACTION]
+        return Stars(tables, place, light, *self.prior.log_mass_limits(values), quantities, agn)
 
-    def dust(self, values):
+    def _agn(self, values, tables, place):
+        """Fluxes (n, n_bands) of an AGN over the reference light of the stars."""
+        flux = np.empty((len(place), tables[0].n_bands))
+        for k, table in enumerate(tables):
+            rows = np.flatnonzero(place == k)
+            for part in (rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)):
+                own = {key: value[part] for key, value in values.items() if key.startswith(_AGN)}
+                flux[part] = table.continuum(agn_spectra(table.continuum_nodes, own))
+        return flux
+
+    def dust(self, values, wavelength=None):
         """Dusts of parameters.
 
         Parameters
         ----------
         values : dict of str to ndarray of shape (n,)
             Parameters, as `SEDPrior.transform` makes them.
+        wavelength : ndarray of shape (n_wave,), optional
+            Observed wavelengths in Angstrom in place of the bands.
 
         Returns
         -------
@@ -360,7 +416,16 @@ class ModelMaker:
             blue = effective_attenuation(a_v + a_v / r_v, clear)
             effective = effective_attenuation(a_v, clear)
             quantities = {"A_V": effective, "E_BV": blue - effective}
-        return Dust(np.float32(a_v), clouds, shape, clear, quantities)
+        infrared = None if self._infrared is None else self._glow(values, wavelength)
+        return Dust(np.float32(a_v), clouds, shape, clear, quantities, infrared)
+
+    def _glow(self, values, wavelength):
+        """Flux density (n, n_bands) of dust per luminosity absorbed, zero in bands of stars."""
+        nodes, place = _redshift_nodes(values["redshift"], self.redshift_step)
+        flux = self._infrared.flux(values, nodes[place], wavelength)
+        if wavelength is not None:
+            return flux
+        return np.pad(flux, ((0, 0), (self.channels.of_lines.stop, 0)))
 
     def _share(self, name, values):
         """Values of a share in single precision, None if it is zero in all models."""
@@ -385,7 +450,7 @@ class ModelMaker:
         """
         return self.flux_of(self.prior.transform(cube), wavelength, dust=dust)
 
-    def flux_of(self, values, wavelength=None, *, dust=True):
+    def flux_of(self, values, wavelength=None, *, dust=True, agn=True):
         """Fluxes of parameters, in the bands or at single wavelengths.
 
         Parameters
@@ -393,16 +458,25 @@ class ModelMaker:
         values : dict of str to ndarray of shape (n,)
             Parameters, as `SEDPrior.transform` makes them.
         wavelength, dust
-            As in `flux`.
+            As in `flux`. An AGN keeps its light and its own dust.
+        agn : bool, optional
+            Whether to include an AGN, if there is one.
 
         Returns
         -------
         ndarray of shape (n, n_bands) or (n, n_wave)
             In nJy per solar mass formed.
         """
-        if not dust:
-            values = values | {"dust:Av": np.zeros_like(values["dust:Av"])}
-        return self.stars(values, wavelength).behind(self.dust(values))
+        both = self.stars(values, wavelength)
+        alone = both.without_agn()
+        behind = self.dust(values, wavelength)
+        if dust:
+            return (both if agn else alone).behind(behind)
+        none = self.dust(values | {"dust:Av": np.zeros_like(values["dust:Av"])}, wavelength)
+        flux = alone.behind(none)
+        if agn and both.agn is not None:
+            flux = flux + both.behind(behind) - alone.behind(behind)
+        return flux
 
     @cached_property
     def _curve(self):
@@ -426,6 +500,7 @@ class ModelMaker:
             wavelength=wavelength,
             escaping=self.prior.has(ESCAPE_FRACTION),
             gas_law=self._gas_law,
+            measures=("reference",) * self._has_agn + ("absorbed",) * (self._infrared is not None),
         )
         if wavelength is None:
             self._tables[redshift] = table
@@ -528,9 +603,9 @@ def band_light(settings, channels):
         For these.
     """
     if not isinstance(channels, Channels):
-        channels = Channels(tuple(channels))
+        channels = Channels.of(tuple(channels))
     return BandLight(
-        channels.bands,
+        channels.bands + channels.infrared,
         birth_cloud_age(settings),
         settings.cosmology,
         lines=channels.lines,
@@ -636,6 +711,7 @@ def _prior(
             settings.priors,
             settings.cosmology,
             own_age=True,
+            components=settings.components,
         ),
         ages_at,
         settings.joint_priors,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dustest.data.bands import get_band
 from dustest.data.lines import LINES
 
 __all__ = ["Channels", "Pixels", "nearest_line"]
@@ -53,24 +54,40 @@ class Pixels:
 
 @dataclass(frozen=True)
 class Channels:
-    """Bands, pixels and lines, in this order.
+    """Bands, pixels, lines and bands of the far infrared, in this order.
 
     Parameters
     ----------
     bands : tuple of str
-        Names of the bands.
+        Names of the bands that see stars.
     pixels : Pixels, optional
         Pixels of a spectrum.
     lines : tuple of str, optional
         Names of emission lines.
+    infrared : tuple of str, optional
+        Names of the bands beyond 50 micron, which see dust only.
     """
 
     bands: tuple
     pixels: Pixels | None = None
     lines: tuple = ()
+    infrared: tuple = ()
+
+    @classmethod
+    def of(cls, bands, pixels=None, lines=()):
+        """Channels of bands of any wavelength, pixels and lines."""
+        far = tuple(band for band in bands if get_band(band).is_far_infrared)
+        return cls(tuple(band for band in bands if band not in far), pixels, lines, far)
 
     def __len__(self):
-        return self.n_spectral + len(self.lines)
+        return self.n_spectral + len(self.lines) + len(self.infrared)
+
+    @property
+    def positions(self):
+        """Positions of the bands (dict of str to int)."""
+        first = self.of_lines.stop
+        found = {name: number for number, name in enumerate(self.bands)}
+        return found | {name: first + number for number, name in enumerate(self.infrared)}
 
     @property
     def n_spectral(self):
@@ -85,7 +102,7 @@ class Channels:
     @property
     def of_lines(self):
         """Positions of the lines (slice)."""
-        return slice(self.n_spectral, len(self))
+        return slice(self.n_spectral, self.n_spectral + len(self.lines))
 
 
 def nearest_line(name, wavelengths):

@@ -22,7 +22,12 @@ from dustest.physics.cosmology import BAGPIPES_COSMOLOGY
 from dustest.physics.igm import igm_transmission
 from dustest.physics.stellar.bilinear import axis_weights
 
-__all__ = ["LIGHT_SPEED", "NANOJANSKY", "PIXEL_NODES", "BandLight"]
+__all__ = ["LIGHT_SPEED", "NANOJANSKY", "PIXEL_NODES", "REFERENCE", "BandLight"]
+
+REFERENCE = 5100.0
+"""Rest wavelength in Angstrom at which the light of an AGN is compared with that of stars."""
+_WINDOW = 40.0
+"""Half width in Angstrom of a window around it without strong lines."""
 
 _IONISING = 912.0  # Angstrom; the gas absorbs the light of young stars blueward of it
 _SOLAR_LUMINOSITY = 3.826e33  # erg / s, that of Bagpipes
@@ -114,10 +119,12 @@ class BandLight:
         pixels=None,
         gas_apart=False,
     ):
-        bands = tuple(get_band(name).name for name in bands)
-        self.channels = Channels(bands, pixels, tuple(lines))
-        if not len(self.channels):
-            msg = "bands must name at least one band, got none"
+        self.channels = Channels.of([get_band(name).name for name in bands], pixels, tuple(lines))
+        if len(self.channels) == len(self.infrared):
+            msg = (
+                "bands must name at least one band shortward of 50 micron, got "
+                f"{', '.join(self.infrared) or 'none'}"
+            )
             raise InputError(msg)
         self._pipes = load_bagpipes()
         with quiet():
@@ -138,8 +145,13 @@ class BandLight:
 
     @property
     def bands(self):
-        """Names of the bands."""
+        """Names of the bands that see stars."""
         return self.channels.bands
+
+    @property
+    def infrared(self):
+        """Names of the bands beyond 50 micron, which see dust only."""
+        return self.channels.infrared
 
     def _count_young(self, t_bc, n_nebular):
         """Number of age bins that extend below an age [yr]."""
@@ -270,7 +282,7 @@ class BandLight:
             shares = _shares_of_points(stretched, wavelength)
         per_frequency = wavelength**2 / (LIGHT_SPEED * NANOJANSKY)
         transmission = self._transmission(redshift)[:, np.newaxis]
-        return shares * per_frequency * transmission * self._dilution(redshift)
+        return shares * per_frequency * transmission * self.dilution(redshift)
 
     def stretch(self, redshift):
         """Wavelength of the nodes over that of the spectra, at a redshift."""
@@ -288,7 +300,7 @@ class BandLight:
 
     def line_flux(self, redshift):
         """Flux [erg / (s cm2)] of a line of one solar luminosity."""
-        return self._dilution(redshift) * (1.0 + redshift)
+        return self.dilution(redshift) * (1.0 + redshift)
 
     def _channel_shares(self, stretched):
         """Weights (n_wave, n_channels) of wavelengths, and wavelengths of the channels."""
@@ -351,8 +363,32 @@ class BandLight:
         """Nodes of the light that dust absorbs at any wavelength, in the rest frame."""
         return BandNodes(self.wavelength, self.steps[:, np.newaxis], 0.0)
 
-    def _dilution(self, redshift):
-        """Flux density [erg / (s cm2 Angstrom)] of one solar luminosity per Angstrom."""
+    @cached_property
+    def reference(self):
+        """Weights (n_wave,) of the mean over a window about rest 5100 Angstrom without lines."""
+        inside = np.abs(self.wavelength - REFERENCE) < _WINDOW
+        if not inside.any():
+            inside[np.argmin(np.abs(self.wavelength - REFERENCE))] = True
+        return inside / inside.sum()
+
+    @cached_property
+    def reference_nodes(self):
+        """Nodes of that window, in the rest frame."""
+        return BandNodes(self.wavelength, self.reference[:, np.newaxis], 0.0)
+
+    def dilution(self, redshift):
+        """Flux density of one solar luminosity per Angstrom.
+
+        Parameters
+        ----------
+        redshift : float
+            Redshift.
+
+        Returns
+        -------
+        float
+            In erg / (s cm2 Angstrom).
+        """
         utils = self._pipes.utils
         distance = _MPC * np.interp(redshift, utils.z_array, utils.ldist_at_z)
         if self._cosmology is not BAGPIPES_COSMOLOGY:

@@ -15,7 +15,13 @@ from dustest.data.errors import InputError
 from dustest.estimators._sed.tabulated.light.emission import PIXEL_NODES, BandLight
 from dustest.physics.stellar.bilinear import axis_weights
 
-__all__ = ["SEDTable", "light_at"]
+__all__ = ["MEASURES", "SEDTable", "light_at"]
+
+MEASURES = ("reference", "absorbed")
+"""What models may have besides fluxes, in the order of their columns."""
+_LYMAN_LIMIT = 912.0  # Angstrom
+_FAR_INFRARED = 2e5
+"""Rest wavelength in Angstrom beyond which a modified black body replaces other emission."""
 
 _EMISSION = {"qpah": 2.0, "umin": 1.0, "gamma": 0.01}  # those of Bagpipes
 _DEPTH = np.float32(0.4 * np.log(10.0))  # optical depth of a magnitude
@@ -54,6 +60,10 @@ class SEDTable:
     gas_law : DustLaw, optional
         The law of the dust in front of the gas, if ``light`` has the gas apart; its attenuation
         is then that of ``clouds`` and ``eta``, and that of all stars the other.
+    measures : tuple of str, optional
+        What models have besides fluxes, in further columns: ``"reference"``, the continuum at
+        rest 5100 Angstrom behind dust in solar luminosities per Angstrom, and ``"absorbed"``, the
+        light that dust absorbs in solar luminosities.
 
     Attributes
     ----------
@@ -89,6 +99,7 @@ class SEDTable:
         exact=False,
         escaping=False,
         gas_law=None,
+        measures=(),
     ):
         emission = _checked_emission(emission or {})
         light = BandLight(bands, t_bc) if light is None else _checked_light(light, bands, t_bc)
@@ -100,20 +111,30 @@ class SEDTable:
         self.log_u = light.log_u.copy()
         self._living = light.living[:, :n_age].copy()
         response = light.response(redshift, wavelength)
+        self.measures = tuple(name for name in MEASURES if name in measures)
         n_lines = 0 if wavelength is not None else light.line_wavelength.size
-        glow = light.dust_emission(**emission) @ response
+        glow = self._emission(light, emission, wavelength) @ response
         self._glow = np.concatenate([glow, np.zeros(n_lines)])
         # Warm dust emits the energy that dust absorbs at any wavelength.
-        energy = light.steps[:, np.newaxis][:, : 1 if np.any(self._glow) else 0]
+        has_energy = np.any(self._glow) or "absorbed" in measures
+        energy = light.steps[:, np.newaxis][:, : int(has_energy)]
+        reference = light.reference[:, np.newaxis][:, : int("reference" in measures)]
         if exact or wavelength is not None:
-            parts = [_AllNodes(light.wavelength, np.hstack([response, energy]))]
+            parts = [_AllNodes(light.wavelength, np.hstack([response, reference, energy]))]
+            n_spectral = 1
         else:
             parts = _few_nodes(light, redshift, response)
+            n_spectral = len(parts)
             if n_lines:
                 parts.append(_Lines(light, redshift))
+            if reference.size:
+                parts.append(_FewNodes(light.reference_nodes, light.wavelength, reference))
             if energy.size:
                 parts.append(_FewNodes(light.energy_nodes, light.wavelength, energy))
+        self._n_seen = self._glow.size + reference.shape[1]
         self._set_light(light, n_age, parts)
+        if "reference" in self.measures:
+            self._set_continuum(light, parts[:n_spectral], glow.size)
         nodes = np.concatenate([part.wavelength for part in parts])
         laws = (law,) if law.birth_clouds is None else (law, law.birth_clouds)
         self._curves = [_Curve(each, nodes) for each in laws]
@@ -137,6 +158,40 @@ class SEDTable:
                 [part.share(each, source) for part in parts] for source, each in spectra.items()
             )
         )
+
+    def _emission(self, light, emission, wavelength):
+        """Spectrum of warm dust; at single wavelengths, without what has its own far infrared."""
+        spectrum = light.dust_emission(**emission)
+        if wavelength is not None and "absorbed" in self.measures:
+            return np.where(light.wavelength < _FAR_INFRARED, spectrum, 0.0)
+        return spectrum
+
+    def _set_continuum(self, light, parts, n_spectral):
+        """Nodes of the bands, and the fluxes of a smooth spectrum that is one in one of them."""
+        visible = (light.wavelength >= _LYMAN_LIMIT).astype(float)[np.newaxis]
+        weight = np.concatenate([part.share(visible, "old")[0] for part in parts])
+        self.continuum_nodes = np.concatenate([part.wavelength for part in parts])
+        sums = _diagonal([part.sums for part in parts])[:, :n_spectral]
+        unit = np.concatenate([part.unit for part in parts])[:n_spectral]
+        n_lines = self._glow.size - n_spectral
+        flux = weight[:, np.newaxis] * sums * unit
+        self._continuum = np.pad(flux, ((0, 0), (0, n_lines)))
+
+    def continuum(self, spectra):
+        """Fluxes of smooth spectra without dust, to which the Lyman limit and the IGM are added.
+
+        Parameters
+        ----------
+        spectra : ndarray of shape (n, n_continuum_nodes)
+            Solar luminosities per Angstrom at ``continuum_nodes``, rest-frame wavelengths in
+            Angstrom.
+
+        Returns
+        -------
+        ndarray of shape (n, n_bands)
+            In nJy.
+        """
+        return spectra @ self._continuum
 
     @property
     def _blocks(self):
@@ -167,8 +222,8 @@ class SEDTable:
 
         Returns
         -------
-        flux : ndarray of shape (n, n_bands)
-            In nJy for weights in solar masses.
+        flux : ndarray of shape (n, n_columns)
+            In nJy for weights in solar masses, and ``measures``.
 
         Raises
         ------
@@ -188,7 +243,7 @@ class SEDTable:
         )
         place, apart = np.zeros(n, dtype=int), clouds is not None
         light = light_at([self], place, weights, cells, escape, apart=apart)
-        flux = np.empty((n, self._glow.size))
+        flux = np.empty((n, self.n_columns))
         for rows in (slice(start, start + _CHUNK) for start in range(0, n, _CHUNK)):
             here = {key: _rows_of(values, rows) for key, values in shape.items()}
             flux[rows] = self.behind_dust(
@@ -236,17 +291,17 @@ class SEDTable:
 
         Returns
         -------
-        flux : ndarray of shape (n, n_bands)
-            In nJy for weights in solar masses.
+        flux : ndarray of shape (n, n_columns)
+            In nJy for weights in solar masses, and ``measures``.
         """
         parts = zip(*self._parts(light, column, clouds, shape), strict=True)
-        n_bands = self._glow.size
+        n_seen = self._n_seen
         share = None if clear is None else clear[:, np.newaxis]
         seen, absorbed = 0.0, 0.0
         for part, depth in parts:
             seen = seen + self._summed(part, _transmission(depth, share))
-            if n_bands < self._unit.size:
-                absorbed = absorbed + (part * _absorption(depth, share)) @ self._sums[:, n_bands]
+            if n_seen < self._unit.size:
+                absorbed = absorbed + (part * _absorption(depth, share)) @ self._sums[:, n_seen]
         return self._flux(seen, absorbed)
 
     def behind_columns(self, light, column, clouds, shape, clear=None):
@@ -265,8 +320,8 @@ class SEDTable:
 
         Returns
         -------
-        flux : ndarray of shape (n_groups, n, n_columns, n_bands)
-            In nJy for weights in solar masses.
+        flux : ndarray of shape (n_groups, n, n_dusts, n_columns)
+            In nJy for weights in solar masses, and ``measures``.
         """
         n_groups, n, _ = light[0].shape
         seen = np.zeros((n_groups, n, column.size // n_groups, self._unit.size), np.float32)
@@ -274,15 +329,15 @@ class SEDTable:
             depth = flat.reshape(n_groups, -1, flat.shape[-1]).swapaxes(1, 2)
             share = None if clear is None else clear.reshape(n_groups, 1, -1)
             for k, (start, stop) in enumerate(self._blocks):
-                dust = (_transmission if k < self._glow.size else _absorption)(
+                dust = (_transmission if k < self._n_seen else _absorption)(
                     depth[:, start:stop], share
                 )
                 seen[..., k] += part[..., start:stop] @ dust
-        return self._flux(seen[..., : self._glow.size], seen[..., -1])
+        return self._flux(seen[..., : self._n_seen], seen[..., -1])
 
     def _summed(self, light, transmitted):
         """Sums (n, n_bands) of light in the nodes, of which dust transmits a share, by band."""
-        n_bands, pixels = self._glow.size, self._pixels
+        n_bands, pixels = self._n_seen, self._pixels
         if pixels.start == pixels.stop:
             return (light * transmitted) @ self._sums[:, :n_bands]
         # Pixels have the same number of nodes each, which is faster than a product with zeros.
@@ -311,11 +366,13 @@ class SEDTable:
         return light, [_cloud_depth(column, clouds, curves), depth]
 
     def _flux(self, seen, absorbed):
-        """Fluxes in nJy from sums over the nodes, with the emission of warm dust."""
-        n_bands = self._glow.size
-        flux = seen * self._unit[:n_bands]
-        if n_bands < self._unit.size:
-            flux += (self._unit[n_bands] * absorbed)[..., np.newaxis] * self._glow
+        """Fluxes in nJy from sums over the nodes, with the emission of warm dust; measures."""
+        flux = seen * self._unit[: self._n_seen]
+        if self._n_seen < self._unit.size:
+            energy = (self._unit[self._n_seen] * absorbed)[..., np.newaxis]
+            flux[..., : self._glow.size] += energy * self._glow
+            if "absorbed" in self.measures:
+                flux = np.concatenate([flux, energy], axis=-1)
         return flux
 
     def surviving_fraction(self, weights, metallicity):
@@ -377,6 +434,11 @@ class SEDTable:
     def n_bands(self):
         """Number of bands or wavelengths."""
         return self._glow.size
+
+    @property
+    def n_columns(self):
+        """Number of bands or wavelengths, and of measures."""
+        return self._glow.size + len(self.measures)
 
     def _checked_weights(self, weights):
         """Weights as an array of two axes."""

@@ -42,4 +42,4 @@ def make_likelihood(galaxy, channels, integral, settings):
         return CalibratedSpectrum(data, channels.of_pixels, galaxy.spectrum[:, 0], settings)
     if settings.fractional_error is None:
         return make(data)
-    return FreeErrors(data, channels.bands, settings.fractional_error, make)
+    return FreeErrors(data, channels.bands + channels.infrared, settings.fractional_error, make)

@@ -83,17 +83,17 @@ class Photometry:
         n = len(channels)
         flux, (error, limit, limit_error) = np.zeros(n), np.full((3, n), np.inf)
 
-        def enter(names, first, numbers, values, limits):
-            own = [first + names.index(name) for name in numbers]
+        def enter(positions, names, values, limits):
+            own = [positions[name] for name in names]
             flux[own], error[own] = values
-            own = [first + names.index(name) for name in limits.bands]
+            own = [positions[name] for name in limits.bands]
             limit[own], limit_error[own] = limits.flux, limits.error
 
-        measured = galaxy.flux, galaxy.flux_err
-        enter(channels.bands, 0, galaxy.bands, measured, galaxy.limits)
+        enter(channels.positions, galaxy.bands, (galaxy.flux, galaxy.flux_err), galaxy.limits)
         if galaxy.lines is not None:
-            lines, first = galaxy.lines, channels.of_lines.start
-            enter(channels.lines, first, lines.names, (lines.flux, lines.error), lines.limits)
+            lines, places = galaxy.lines, range(n)[channels.of_lines]
+            own = dict(zip(channels.lines, places, strict=True))
+            enter(own, lines.names, (lines.flux, lines.error), lines.limits)
         if galaxy.spectrum is not None:
             use, pixels = galaxy.usable_pixels, channels.of_pixels
             per_frequency = nanojansky(galaxy.spectrum[:, 0])
