@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from dustest.data.lines import LINES
 from dustest.estimators._sed.bagpipes.loading import load_bagpipes
 from dustest.estimators._sed.bagpipes.nested_sampling import clean_spectrum
-from dustest.data.lines import LINES
 from dustest.estimators._sed.posterior import Galaxy, Limits, Lines
 from dustest.estimators._sed.priors.redshift_density import RedshiftDensity
 from dustest.estimators._sed.tabulated.light.channels import nearest_line

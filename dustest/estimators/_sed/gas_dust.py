@@ -42,8 +42,8 @@ def gas_law_of(nebular_law, prior):
         raise InputError(msg)
     if _OF_CLOUDS in {*prior.free, *prior.fixed, *prior.mirrors}:
         msg = (
-            f"nebular_law and {GAS_RATIO} need a dust_law without birth clouds, whose {_OF_CLOUDS} "
-            "ties the dust of young stars to that of the others: take another dust_law, or leave "
+            f"nebular_law and {GAS_RATIO} need a dust_law without birth clouds, as {_OF_CLOUDS} "
+            "gives young stars and their gas dust of their own: take another dust_law, or leave "
             f"{_OF_CLOUDS} out of priors"
         )
         raise InputError(msg)

@@ -112,31 +112,6 @@ class Settings:
     nebular_law: object = None
     flux_scale: tuple = ()
     noise_scale: tuple | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Lines:
-    """Fluxes and limits of emission lines.
-
-    Parameters
-    ----------
-    names : tuple of str
-        Lines with a measured flux.
-    flux, error : ndarray of shape (n_lines,)
-        Fluxes and errors [erg / (s cm2)], finite, the errors positive.
-    limits : Limits
-        Upper limits of other lines [erg / (s cm2)], whose ``bands`` are the names of the lines.
-    """
-
-    names: tuple
-    flux: np.ndarray
-    error: np.ndarray
-    limits: "Limits"
-
-    @property
-    def used(self):
-        """Names of the lines with a flux, and of those with a limit."""
-        return self.names + self.limits.bands
     agn: bool | str = False
     far_infrared: bool = False
 
@@ -161,6 +136,31 @@ class Limits:
     bands: tuple = ()
     flux: np.ndarray = field(default_factory=lambda: np.zeros(0))
     error: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+
+@dataclass(frozen=True, eq=False)
+class Lines:
+    """Fluxes and limits of emission lines.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Lines with a measured flux.
+    flux, error : ndarray of shape (n_lines,)
+        Fluxes and errors [erg / (s cm2)], finite, the errors positive.
+    limits : Limits
+        Upper limits of other lines [erg / (s cm2)], whose ``bands`` are the names of the lines.
+    """
+
+    names: tuple
+    flux: np.ndarray
+    error: np.ndarray
+    limits: Limits
+
+    @property
+    def used(self):
+        """Names of the lines with a flux, and of those with a limit."""
+        return self.names + self.limits.bands
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from dustest.estimators._sed.tabulated.light.emission import BandLight
 from dustest.estimators._sed.tabulated.model_pool import (
     ModelMaker,
     birth_cloud_age,
-    tabulated_redshift,
     has_gas_dust,
+    tabulated_redshift,
 )
 from dustest.physics.cosmology import BAGPIPES_COSMOLOGY
 from dustest.physics.uv_slope import UV_1600, UV_WINDOWS

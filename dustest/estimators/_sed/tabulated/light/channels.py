@@ -49,7 +49,9 @@ class Pixels:
     def highest_power(self):
         """Greatest resolving power, at most that of the pixels."""
         of_pixels = np.max(self.wavelength[1:] / np.diff(self.wavelength))
-        return of_pixels if self.resolution is None else min(of_pixels, self.resolution[:, 1].max())
+        return (
+            of_pixels if self.resolution is None else min(of_pixels, self.resolution[:, 1].max())
+        )
 
 
 @dataclass(frozen=True)

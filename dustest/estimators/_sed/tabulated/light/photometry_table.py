@@ -526,6 +526,7 @@ def _few_nodes(light, redshift, response):
         first = columns.stop
     return parts
 
+
 def _diagonal(blocks):
     """Matrix of blocks along its diagonal, in single precision."""
     rows, columns = np.cumsum([(0, 0), *(block.shape for block in blocks)], axis=0).T

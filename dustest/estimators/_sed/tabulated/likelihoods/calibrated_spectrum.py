@@ -131,7 +131,9 @@ class CalibratedSpectrum:
         first, last = self._ends(exact, *models.masses)
         grid = np.linspace(np.log(first), np.log(last), _N_MASSES)
         log_density = exact.marginal(np.exp(grid).T).T
-        return np.clip(draw_on_grid(grid, log_density, rng) / np.log(10.0), models.low, models.high)
+        return np.clip(
+            draw_on_grid(grid, log_density, rng) / np.log(10.0), models.low, models.high
+        )
 
     def residuals(self, models, log_mass, rng):
         """Compare models with the data, for draws of the calibration and of the noise."""
@@ -159,7 +161,14 @@ class CalibratedSpectrum:
         matrix[:, self._pairs[0], self._pairs[1]] = quadratic
         matrix[:, self._pairs[1], self._pairs[0]] = quadratic
         others = flux @ (self._others * data.flux), np.square(flux) @ self._others
-        return _Sums(linear[:, 0], linear[:, 1:], matrix[:, 0, 0], matrix[:, 0, 1:], matrix[:, 1:, 1:], *others)
+        return _Sums(
+            linear[:, 0],
+            linear[:, 1:],
+            matrix[:, 0, 0],
+            matrix[:, 0, 1:],
+            matrix[:, 1:, 1:],
+            *others,
+        )
 
     @property
     def _squares(self):

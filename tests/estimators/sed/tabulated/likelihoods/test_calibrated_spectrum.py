@@ -59,7 +59,9 @@ def direct(photometry, flux, scales, noise=None):
         modes = np.array(modes)[:, use]
         covariance = np.diag(errors[use] ** 2) + modes.T @ modes
         total += multivariate_normal.logpdf(photometry.flux[use], model[use], covariance)
-        found.append(total + 0.5 * np.log(2.0 * np.pi) * use.sum() + np.sum(np.log(photometry.error[use])))
+        found.append(
+            total + 0.5 * np.log(2.0 * np.pi) * use.sum() + np.sum(np.log(photometry.error[use]))
+        )
     # The prior is flat from 5 to 12, and the sum covers 1 dex.
     return logsumexp(found) - np.log(300) + np.log(1.0 / 7.0)
 
@@ -80,7 +82,9 @@ class TestOf:
         rng = np.random.default_rng(210162)
         some = models(1, rng)
         photometry = data(some.flux[0] * MASS, rng)
-        likelihood = CalibratedSpectrum(photometry, PIXELS, WAVELENGTH, settings((0.1,), (0.5, 2.0)))
+        likelihood = CalibratedSpectrum(
+            photometry, PIXELS, WAVELENGTH, settings((0.1,), (0.5, 2.0))
+        )
         noise = np.geomspace(0.5, 2.0, 31)
         each = [direct(photometry, some.flux[0], (0.1,), one) for one in noise]
         shares = np.full(31, 1.0 / 30.0)
@@ -104,7 +108,9 @@ class TestOf:
         photometry = data(some.flux[0] * MASS, rng)
         photometry.error[PIXELS] = np.inf
         found = [
-            CalibratedSpectrum(photometry, PIXELS, WAVELENGTH, settings(scales)).of(some).log_weight
+            CalibratedSpectrum(photometry, PIXELS, WAVELENGTH, settings(scales))
+            .of(some)
+            .log_weight
             for scales in ((0.5, 0.5), (1e-3,))
         ]
         np.testing.assert_allclose(*found, atol=1e-3)
@@ -129,7 +135,9 @@ class TestDraws:
             )
             if noise < 1.0:
                 photometry.flux[PIXELS] = model[PIXELS] + 0.1 * noise * rng.standard_normal(40)
-            likelihood = CalibratedSpectrum(photometry, PIXELS, WAVELENGTH, settings(scales, limits))
+            likelihood = CalibratedSpectrum(
+                photometry, PIXELS, WAVELENGTH, settings(scales, limits)
+            )
             many = some.take(np.zeros(100, dtype=int))
             masses = likelihood.draw_masses(many, likelihood.of(many), rng)
             spectral = likelihood.residuals(many, masses, rng).spectral
