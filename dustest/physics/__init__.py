@@ -44,6 +44,13 @@ from dustest.physics.joint_priors import (
     register_joint_prior,
 )
 from dustest.physics.photometry import band_flux, synthetic_photometry
+from dustest.physics.resolution import (
+    DISPERSERS,
+    Disperser,
+    line_width,
+    register_disperser,
+    resolving_power,
+)
 from dustest.physics.stellar_grids import (
     StellarGrid,
     get_stellar_grid,
@@ -69,6 +76,7 @@ from dustest.physics.uv_slope import (
 )
 
 __all__ = [
+    "DISPERSERS",
     "IMFS",
     "IRX_BETA_RELATIONS",
     "JOINT_PRIORS",
@@ -77,6 +85,7 @@ __all__ = [
     "Calzetti00",
     "CharlotFall00",
     "ComposedLaw",
+    "Disperser",
     "DustLaw",
     "ExtinctionCurve",
     "ExtinctionFamily",
@@ -116,16 +125,19 @@ __all__ = [
     "get_relation",
     "get_stellar_grid",
     "igm_transmission",
+    "line_width",
     "list_dust_laws",
     "list_histories",
     "list_stellar_grids",
     "load_ssp_grid",
     "photometric_beta",
+    "register_disperser",
     "register_dust_law",
     "register_history",
     "register_joint_prior",
     "register_relation",
     "register_stellar_grid",
+    "resolving_power",
     "select_uv_bands",
     "spectral_beta",
     "synthetic_photometry",
