@@ -43,6 +43,7 @@ from dustest.physics.joint_priors import (
     get_joint_prior,
     register_joint_prior,
 )
+from dustest.physics.line_ratios import HYDROGEN_LINES, line_ratio
 from dustest.physics.photometry import band_flux, synthetic_photometry
 from dustest.physics.resolution import (
     DISPERSERS,
@@ -77,6 +78,7 @@ from dustest.physics.uv_slope import (
 
 __all__ = [
     "DISPERSERS",
+    "HYDROGEN_LINES",
     "IMFS",
     "IRX_BETA_RELATIONS",
     "JOINT_PRIORS",
@@ -125,6 +127,7 @@ __all__ = [
     "get_relation",
     "get_stellar_grid",
     "igm_transmission",
+    "line_ratio",
     "line_width",
     "list_dust_laws",
     "list_histories",
