@@ -81,6 +81,7 @@ LINES = Registry(
         _hydrogen("Br", "a", 40522.6),
         _forbidden("O", "II", 3727.09),
         _forbidden("O", "II", 3729.88),
+        Line("OII3729", 3728.8, "[O II] 3727, 3730", ("OII",)),
         _forbidden("Ne", "III", 3869.86, "NeIII_3869"),
         _forbidden("O", "III", 4364.44, "OIII_4363"),
         _forbidden("O", "III", 4960.30, "OIII_4959"),

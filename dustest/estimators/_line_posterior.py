@@ -18,6 +18,10 @@ _COARSE_ERROR = 0.05
 """Relative error that is added on the coarse grid, so that no maximum is between its points."""
 _LEAST = 1e-6
 """Density over that at the maximum that the fine grid covers."""
+_SMALL_SHARE = 0.4
+"""Share of a grid with all of the probability, below which the grid is refined."""
+_LEAST_ERROR = 1e-3
+"""Relative error of a flux: no calibration is better."""
 _FAINT = 6.0
 """Significance of all lines together below which fluxes might be negative."""
 _N_FLUXES = 16
@@ -64,9 +68,10 @@ class LineData:
         return np.isfinite(self.limit).sum(axis=1)
 
     def scaled(self):
-        """The same with a largest flux of 1, against underflow."""
+        """The same with a largest flux of 1, against underflow, and with a least error."""
         scale = np.nanmax(np.abs(self.flux), axis=1, keepdims=True)
-        return LineData(*(part / scale for part in self.parts))
+        flux, error, limit, limit_error = (part / scale for part in self.parts)
+        return LineData(flux, np.maximum(error, _LEAST_ERROR * np.abs(flux)), limit, limit_error)
 
 
 @dataclass(frozen=True)
@@ -215,8 +220,13 @@ def nebular_posterior(data, gas):
 def _posterior_of(data, gas):
     """Quantiles, chi-squared and bits of some galaxies."""
     first, last = _windows(data, gas)
-    a_v = first[:, None] + (last - first)[:, None] * np.linspace(0.0, 1.0, _N_FINE)
-    density, chi2 = _posterior(data, gas, a_v)
+    density, chi2 = _posterior(data, gas, _grids(first, last))
+    inside_first, inside_last = _ends(density, _grids(first, last))
+    small = np.flatnonzero(inside_last - inside_first < _SMALL_SHARE * (last - first))
+    if small.size:
+        first[small], last[small] = inside_first[small], inside_last[small]
+        density[small], _ = _posterior(data[small], gas, _grids(first[small], last[small]))
+    a_v = _grids(first, last)
     step = (last - first)[:, None] / (_N_FINE - 1)
     area = 0.5 * (density[:, 1:] + density[:, :-1]) * step
     cumulative = np.concatenate([np.zeros((len(area), 1)), np.cumsum(area, axis=1)], axis=1)
@@ -239,10 +249,21 @@ def _windows(data, gas):
     loose = LineData(data.flux, blurred, data.limit, data.limit_error)
     a_v = np.broadcast_to(grid, (len(data.flux), _N_COARSE))
     density, _ = _posterior(loose, gas.coarse, a_v)
+    return _ends(density, a_v)
+
+
+def _grids(first, last):
+    """Values of A_V between ends, (n, n_fine)."""
+    return first[:, None] + (last - first)[:, None] * np.linspace(0.0, 1.0, _N_FINE)
+
+
+def _ends(density, a_v):
+    """Ends of the range of A_V with all of the probability."""
     inside = density >= _LEAST * density.max(axis=1, keepdims=True)
     first = np.maximum(np.argmax(inside, axis=1) - 1, 0)
-    last = _N_COARSE - 1 - np.maximum(np.argmax(inside[:, ::-1], axis=1) - 1, 0)
-    return grid[first], grid[last]
+    last = np.maximum(np.argmax(inside[:, ::-1], axis=1) - 1, 0)
+    rows, n_values = np.arange(len(a_v)), a_v.shape[1]
+    return a_v[rows, first], a_v[rows, n_values - 1 - last]
 
 
 def _posterior(data, gas, a_v):

@@ -120,7 +120,7 @@ class BalmerEstimator(DustEstimator):
     >>> names = ["A_V", "A_V_nebular", "A_V_nebular_p16", "A_V_nebular_p84"]
     >>> print(table[names].to_pandas().round(2).to_string())
         A_V  A_V_nebular  A_V_nebular_p16  A_V_nebular_p84
-    0  0.49         0.86             0.60             1.13
+    0  0.48         0.83             0.55             1.14
     """
 
     requires: ClassVar[tuple] = ("line",)

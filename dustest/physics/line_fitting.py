@@ -29,8 +29,8 @@ from dustest.physics.resolution import FWHM_PER_SIGMA, line_width
 
 __all__ = ["fit_lines"]
 
-_LEFT_OUT = ("Lya",)
-"""Lines without a local continuum."""
+_LEFT_OUT = ("Lya", "OII3729")
+"""A line without a local continuum, and a doublet whose lines are fitted."""
 _WINDOW = 5.0
 """Half width of a window, in elements of resolution."""
 _INTERVAL = 8.0
@@ -152,11 +152,12 @@ def fit_lines(spectrum, redshift, lines=None, *, disperser="prism"):
     The doublets [O III] 4960, 5008 and [N II] 6550, 6585 have flux ratios of 1:2.98 and 1:3.05
     [1]_. The doublets [O II] 3727, 3730 and [S II] 6718, 6733 have those of gas of low density
     where they are not resolved. [N II] 6585 and [O III] 4364 within half an element of H-alpha and
-    H-gamma have ratios to them of 0.2 +- 0.2 and 0.15 +- 0.15. Shifts have a Gaussian prior of 0.25 elements of resolution, around
-    the mean shift of the lines with a signal-to-noise ratio above 10, since free shifts would
-    find a peak of the noise for each weak line. The width over that of the line-spread function
-    is common to the lines of a segment, and nearly so to all: sources that do not fill the
-    shutter are resolved better. Errors are enlarged by sqrt(chi2 / dof) where that is above one.
+    H-gamma have ratios to them of 0.2 +- 0.2 and 0.15 +- 0.15. Shifts have a Gaussian prior of
+    0.25 elements of resolution, around the mean shift of the lines with a signal-to-noise ratio
+    above 10, since free shifts would find a peak of the noise for each weak line. The width over
+    that of the line-spread function is common to the lines of a segment, and nearly so to all:
+    sources that do not fill the shutter are resolved better. Errors are enlarged by
+    sqrt(chi2 / dof) where that is above one.
 
     The flags, bits of `~dustest.data.FLAGS`, are ``NO_DATA`` for lines that are not covered,
     ``LOW_SNR`` below a signal-to-noise ratio of 5, ``AT_PRIOR_EDGE`` where a shift is at its
@@ -177,8 +178,9 @@ def fit_lines(spectrum, redshift, lines=None, *, disperser="prism"):
     >>> centre = 6564.61 * 5.0
     >>> sigma = line_width(centre, "G395M")
     >>> line = np.exp(-0.5 * ((wavelength - centre) / sigma) ** 2) / (np.sqrt(2 * np.pi) * sigma)
-    >>> spectrum = SimpleNamespace(wavelength=wavelength * u.AA, flux=(2e-18 * line + 1e-21) * unit,
-    ...                            flux_err=np.full(400, 1e-21) * unit)
+    >>> flux, error = 2e-18 * line + 1e-21, np.full(400, 1e-21)
+    >>> spectrum = SimpleNamespace(wavelength=wavelength * u.AA, flux=flux * unit,
+    ...                            flux_err=error * unit)
     >>> table = fit_lines(spectrum, 4.0, ["Ha", "NII6585"], disperser="G395M")
     >>> print(table["line", "flux"][0]["line"], f"{table['flux'][0]:.1e}")
     Ha 2.0e-18 erg / (s cm2)

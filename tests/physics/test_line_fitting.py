@@ -180,7 +180,7 @@ class TestInput:
         assert np.isfinite(found["Ha"]["flux"])
 
     def test_all_known_lines_by_default(self):
-        assert len(fit_lines(grating(BRIGHT), 2.0, disperser="G140M")) == len(LINES) - 1
+        assert len(fit_lines(grating(BRIGHT), 2.0, disperser="G140M")) == len(LINES) - 2
 
     def test_flux_per_frequency(self):
         per_wavelength = grating(BRIGHT)
