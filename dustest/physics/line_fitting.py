@@ -134,12 +134,13 @@ def fit_lines(spectrum, redshift, lines=None, *, disperser="prism"):
     -------
     table : `~astropy.table.QTable`
         A row for each line, in the order of wavelengths: ``line``; ``flux``, ``flux_err``
-        [erg/s/cm2]; ``shift``, ``shift_err`` [km/s] from the redshift; ``width``, ``width_err``,
-        in units of the width of the line-spread function; ``continuum``, ``continuum_err``
-        [erg/s/cm2/Angstrom] at the line; ``ew``, ``ew_err`` [Angstrom], the equivalent width in
-        the rest frame, positive in emission; ``blended``, whether another line is within one
-        element of resolution; ``chi2`` and ``n_pixels`` of the segment; ``flags``. Lines that the
-        spectrum does not cover are NaN.
+        [erg/s/cm2]; ``wavelength``, ``sigma`` [Angstrom], centre and standard deviation of the
+        Gaussian in the observed frame; ``shift``, ``shift_err`` [km/s] from the redshift;
+        ``width``, ``width_err``, in units of the width of the line-spread function;
+        ``continuum``, ``continuum_err`` [erg/s/cm2/Angstrom] at the line; ``ew``, ``ew_err``
+        [Angstrom], the equivalent width in the rest frame, positive in emission; ``blended``,
+        whether another line is within one element of resolution; ``chi2`` and ``n_pixels`` of the
+        segment; ``flags``. Lines that the spectrum does not cover are NaN.
 
     Raises
     ------
@@ -524,6 +525,8 @@ class _Fit:
         return {
             "flux": flux,
             "flux_err": error,
+            "wavelength": mark.wavelength + shift * mark.element,
+            "sigma": mark.sigma * self.width[0],
             "shift": shift * to_velocity,
             "shift_err": shift_err * to_velocity,
             "width": self.width[0],
@@ -550,6 +553,8 @@ def _slope(segment, parameters, linear, number):
 _UNITS = {
     "flux": LINE_UNIT,
     "flux_err": LINE_UNIT,
+    "wavelength": u.AA,
+    "sigma": u.AA,
     "shift": u.km / u.s,
     "shift_err": u.km / u.s,
     "width": None,
