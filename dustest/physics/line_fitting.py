@@ -518,7 +518,7 @@ class _Fit:
         basis = np.zeros(self.parameters.size + self.linear.size)
         knots = slice(len(self.segment.free), self.linear.size)
         basis[knots] = self.segment.hats(mark.wavelength)[0]
-        continuum = float(basis[: self.linear.size] @ self.linear)
+        continuum = float(basis[: self.linear.size] @ self.linear) or np.nan
         change = -flux / continuum**2 * basis
         change[place] = self.segment.ratios[number] / continuum
         to_velocity = _LIGHT * mark.element / mark.wavelength
@@ -537,7 +537,7 @@ class _Fit:
             "shift_err": shift_err * to_velocity,
             "width": self.width[0],
             "width_err": self.width[1],
-            "continuum": continuum,
+            "continuum": np.nan_to_num(continuum),
             "continuum_err": float(np.sqrt(basis @ self.covariance @ basis)),
             "ew": flux / continuum / (1.0 + redshift),
             "ew_err": float(np.sqrt(change @ self.covariance @ change)) / (1.0 + redshift),
