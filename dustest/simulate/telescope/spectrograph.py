@@ -25,8 +25,6 @@ from dustest.physics.resolution import (
 __all__ = ["PrismSpectrograph"]
 
 _F_LAMBDA = u.erg / u.s / u.cm**2 / u.AA
-_LIMITS = DISPERSERS["prism"].wavelength_range
-"""Wavelength range of the prism in micron."""
 _REACH = 5.0
 """Standard deviations of the line-spread function within which light contributes."""
 _DEPTH_WAVELENGTH = 2e4
@@ -316,9 +314,11 @@ def _check_range(limits):
         msg = f"wavelength_range must be two numbers in micron, got {limits!r}"
         raise InputError(msg)
     low, high = ends.tolist()
-    if not _LIMITS[0] <= low < high <= _LIMITS[1]:
+    limits_of_prism = DISPERSERS["prism"].wavelength_range
+    if not limits_of_prism[0] <= low < high <= limits_of_prism[1]:
         msg = (
-            f"wavelength_range must ascend and lie within {_LIMITS[0]} to {_LIMITS[1]} micron, "
+            "wavelength_range must ascend and lie within "
+            f"{limits_of_prism[0]} to {limits_of_prism[1]} micron, "
             f"got {limits!r}"
         )
         raise InputError(msg)
