@@ -129,7 +129,7 @@ def fit_lines(spectrum, redshift, lines=None, *, disperser="prism"):
     lines : str or sequence of str, optional
         Names in `~dustest.data.LINES`; by default all but Lyman-alpha. Name the neighbours of a
         line with it: the flux of a line that is left out is counted for its neighbours.
-    disperser : str or float, optional
+    disperser : str, Disperser or float, optional
         Disperser of the spectrograph, or resolving power, see
         `~dustest.physics.resolving_power`.
 
