@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 __all__ = [
     "BagpipesEstimator",
+    "BalmerEstimator",
     "CNNEstimator",
     "CalibratedEstimator",
     "Comparison",
@@ -29,6 +30,7 @@ __all__ = [
 
 _HOMES = {
     "BagpipesEstimator": "dustest.estimators.bagpipes",
+    "BalmerEstimator": "dustest.estimators.balmer",
     "CNNEstimator": "dustest.estimators.cnn",
     "CalibratedEstimator": "dustest.estimators.calibrated",
     "Comparison": "dustest.report.comparison",

@@ -43,6 +43,8 @@ from dustest.physics.joint_priors import (
     get_joint_prior,
     register_joint_prior,
 )
+from dustest.physics.line_fitting import fit_lines
+from dustest.physics.line_ratios import HYDROGEN_LINES, line_ratio
 from dustest.physics.photometry import band_flux, synthetic_photometry
 from dustest.physics.resolution import (
     DISPERSERS,
@@ -78,6 +80,7 @@ from dustest.physics.warm_dust import dust_spectrum, heated_temperature, modifie
 
 __all__ = [
     "DISPERSERS",
+    "HYDROGEN_LINES",
     "IMFS",
     "IRX_BETA_RELATIONS",
     "JOINT_PRIORS",
@@ -121,6 +124,7 @@ __all__ = [
     "dust_spectrum",
     "e_bv_to_a_v",
     "fit_beta",
+    "fit_lines",
     "get_dust_law",
     "get_history",
     "get_joint_prior",
@@ -128,6 +132,7 @@ __all__ = [
     "get_stellar_grid",
     "heated_temperature",
     "igm_transmission",
+    "line_ratio",
     "line_width",
     "list_dust_laws",
     "list_histories",
