@@ -136,7 +136,7 @@ def add_photometry(
     broadest band. Apertures are centred on the positions of the sample.
 
     **Neighbours** are found on the mean signal-to-noise ratio of all bands, smoothed by the
-    broadest point-spread function: at least five connected pixels above three standard
+    broadest point-spread function: at least five connected pixels above four standard
     deviations, deblended. Their pixels, and bad ones, are replaced by those on the opposite side
     of the galaxy; pixels whose opposite is unusable as well count as empty. A band has no flux
     where more than a tenth of the light of a point source is lost in this way.
