@@ -111,9 +111,7 @@ def draw_mosaics(images, flux, rng):
     brightness = wanted * total[band] / np.maximum(flux[rows, band], 0.05)
     truth = flux * brightness[:, np.newaxis]
     depth = np.where(np.arange(side) < side // 2, 1.0, SHALLOW)[:, np.newaxis]
-    mosaics = {
-        name: noise.draw(1, (side, side), rng)[0] * depth for name, noise in noises.items()
-    }
+    mosaics = {name: noise.draw(1, (side, side), rng)[0] * depth for name, noise in noises.items()}
     places = np.empty((len(images), 2))
     for row, stamps in enumerate(images):
         offset = rng.uniform(-0.5, 0.5, 2)
@@ -224,7 +222,9 @@ def main():
     report(rows)
     print(f"{1.0 / seconds:.1f} galaxies/s in {len(BANDS)} bands")
     print(f"correction: median {np.median(factor[:, 0]):.3f}, error {np.median(factor[:, 1]):.3f}")
-    print(f"galaxies with more than 1 per cent of the aperture replaced: {np.mean(replaced > 0.01):.3f}")
+    print(
+        f"galaxies with more than 1 per cent of the aperture replaced: {np.mean(replaced > 0.01):.3f}"
+    )
     if arguments.save:
         np.savez(arguments.save, truth=truth, measured=measured, error=error, factor=factor,
                  replaced=replaced)  # fmt: skip

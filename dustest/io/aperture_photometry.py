@@ -1,6 +1,7 @@
 """Total fluxes of galaxies from mosaics."""
 
 import json
+import warnings
 from contextlib import ExitStack
 
 import numpy as np
@@ -9,7 +10,7 @@ from astropy import units as u
 from dustest.data.checks.records import expect
 from dustest.data.checks.units import FLUX_UNIT
 from dustest.data.containers.conversion import as_sample
-from dustest.data.errors import InputError
+from dustest.data.errors import DustestWarning, InputError
 from dustest.data.kinds import KINDS
 from dustest.data.progress import progress_bar
 from dustest.data.signal_to_noise import SNR_MIN, check_snr_min, is_faint
@@ -42,6 +43,7 @@ _GROWTH = (0.6, 1.0, 1.6, 2.4)
 """Radii of the curve of growth in units of that of the aperture."""
 _OWN_APERTURE = 1
 _AT_ONCE = 32
+_LARGEST_FACTOR = 2.0
 _SQUARE = 0.01
 _CORRECTIONS = ("extended", "point", "none")
 
@@ -121,8 +123,9 @@ def add_photometry(
     Warns
     -----
     DustestWarning
-        If no galaxy is on an image, the noise of a band cannot be measured, a band is unknown but
-        similar to a known one, or extensions that look like errors or a mask are not used.
+        If no galaxy is on an image, the noise of a band cannot be measured, galaxies are too
+        large for the aperture, an image has no error map, a band is unknown but similar to a
+        known one, or extensions that look like errors or a mask are not used.
 
     See Also
     --------
@@ -152,7 +155,10 @@ def add_photometry(
     over all bands with weights of the inverse variance, are compared with those of round
     galaxies: exponential, Gaussian and steeper profiles (`~dustest.physics.growth_curves`), with
     half-light radii of 0.12 arcsec within 0.4 dex as the prior. The mean and the standard
-    deviation of the correction over all of them are used. Colour gradients are ignored.
+    deviation of the correction over all of them are used, plus an error of a tenth of the part
+    that goes beyond the correction of a point source, for galaxies of other shapes. Colour
+    gradients are ignored. Galaxies with more than half of their light outside the aperture need a
+    larger one.
 
     Flags: EDGE if the aperture of any band extends beyond its image; BAD_PIXELS if it contains
     bad pixels in any band; MISSING_BAND if some of the bands have no flux, NO_DATA if none has
@@ -212,6 +218,7 @@ def add_photometry(
         measured = _measure_all(bands, broadest_psf(psfs), len(sample), background, progress)
     if correction == "extended":
         factor, error = _growth_factors(measured, target, radii)
+        _warn_of_large(factor, diameter)
     else:
         one = 1.0 if correction == "none" else point_factor(target, 0.5 * diameter)
         factor, error = np.full(len(sample), one), np.zeros(len(sample))
@@ -238,7 +245,7 @@ def add_photometry(
 
 
 def _check_image(image, foreground_ebv):
-    """Refuse images whose pixels are not square or that are already corrected."""
+    """Refuse images that cannot be measured, and warn of those without errors."""
     stretches = np.linalg.svd(image.pixel_matrix, compute_uv=False)
     if stretches[0] > (1.0 + _SQUARE) * stretches[1]:
         msg = (
@@ -246,6 +253,13 @@ def _check_image(image, foreground_ebv):
             f"{stretches[0]:.4f} by {stretches[1]:.4f} arcsec; resample the mosaic"
         )
         raise InputError(msg)
+    if image.error is None:
+        msg = (
+            f"the mosaic of band {image.band} has no error map: its noise is the scatter of the sky "
+            "around each galaxy, without photon noise; give errors where there are any, as an "
+            'extension ERR or as {"sci": ..., "err": ...}'
+        )
+        warnings.warn(msg, DustestWarning, stacklevel=3)
     if foreground_ebv is not None:
         refuse_corrected(image.corrected, f"the mosaic of band {image.band}")
 
@@ -282,7 +296,8 @@ def _to_njy(image):
     """Factor from pixel values to nJy."""
     if image.unit.is_equivalent(FLUX_UNIT):
         return float(image.unit.to(u.nJy))
-    return float((image.unit * (image.pixel_scale * u.arcsec) ** 2).to(u.nJy))
+    area = (image.pixel_scale * u.arcsec) ** 2
+    return float((1.0 * image.unit * area).to_value(u.nJy))
 
 
 def _measure_all(bands, reference, n, background, progress):
@@ -314,6 +329,18 @@ def _growth_factors(measured, target, radii):
     spread = np.sum(np.where(usable[..., None, None], covariance, 0.0) * square, axis=0)
     total[~np.any(usable, axis=0)] = np.nan
     return GrowthModels(target, radii).factor(total, spread, _OWN_APERTURE)
+
+
+def _warn_of_large(factor, diameter):
+    """Warn of galaxies whose total fluxes depend mostly on the model of the curve of growth."""
+    n_large = np.count_nonzero(factor > _LARGEST_FACTOR)
+    if n_large:
+        msg = (
+            f"{n_large} of {len(factor)} galaxies have more than half of their light outside the "
+            f"aperture of {diameter:g} arcsec: their total fluxes depend on the model of their "
+            "profile; give a larger aperture"
+        )
+        warnings.warn(msg, DustestWarning, stacklevel=3)
 
 
 def _store(sample, band, result, factor, error, foreground, record):

@@ -152,11 +152,12 @@ def _measure(mosaic, cuts, neighbours, sources, index, background):
     n, n_radii = len(cuts.values), len(apertures.radii)
     flux, covariance = np.full((n, n_radii), np.nan), np.full((n, n_radii, n_radii), np.nan)
     replaced = np.zeros(n)
+    zone = np.zeros(cuts.bad.shape, dtype=bool)
+    zone[known] = apertures.near(cuts.position[known], apertures.radii[index])
     weights = apertures.weights(cuts.position[known])
     for row, weight in zip(known, weights, strict=True):
         folded, lost = fold_onto_mirror(weight, usable[row], cuts.position[row])
-        shares = np.abs(weight[index])
-        replaced[row] = np.sum(shares[~usable[row]]) / np.sum(shares)
+        replaced[row] = np.mean(~usable[row][zone[row]])
         light = weight[index] * apertures.light
         if np.sum(light[lost]) > _MOST_LOST * np.sum(light):
             continue
@@ -164,8 +165,6 @@ def _measure(mosaic, cuts, neighbours, sources, index, background):
             folded -= folded.sum(axis=(1, 2), keepdims=True) * sky[row] / np.sum(sky[row])
         flux[row] = np.tensordot(folded, values[row], axes=2)
         covariance[row] = mosaic.noise.covariances(folded * errors[row])
-    zone = np.zeros(cuts.bad.shape, dtype=bool)
-    zone[known] = apertures.near(cuts.position[known], apertures.radii[index])
     at_edge = np.any(zone & ~cuts.inside, axis=(1, 2))
     has_bad = np.any(zone & cuts.inside & cuts.bad, axis=(1, 2))
     return Measured(flux, covariance, replaced, at_edge, has_bad)

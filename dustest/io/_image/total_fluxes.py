@@ -11,6 +11,8 @@ _TYPICAL_SIZE = 0.12
 _SIZE_SCATTER = 0.4
 """Dex; wide enough that sizes of well-detected galaxies are measured."""
 _PROFILES = {"exponential": 0.5, "gaussian": 0.25, "steep": 0.25}
+_MODEL_ERROR = 0.1
+"""Error of the part of the correction that goes beyond that of a point source, as a fraction."""
 _FLOOR = 0.01
 """Error of the curves of growth, as a fraction of the flux, for galaxies that are not round."""
 
@@ -51,6 +53,7 @@ class GrowthModels:
         sizes = np.exp(-0.5 * (np.log10(_SIZES / _TYPICAL_SIZE) / _SIZE_SCATTER) ** 2)
         prior = np.concatenate([weight * sizes for weight in _PROFILES.values()])
         self._log_prior = np.log(prior / prior.sum())
+        self._point = growth_curves(target, radii, [0.0])[0]
 
     def factor(self, flux, covariance, index):
         """Total flux over that in one aperture.
@@ -67,8 +70,8 @@ class GrowthModels:
         Returns
         -------
         factor, error : ndarray of shape (n,)
-            Mean and standard deviation over sizes and profiles, given the fluxes; those of the
-            prior where fluxes are unknown.
+            Mean and standard deviation over sizes and profiles, given the fluxes, with the error
+            of the models; those of the prior where fluxes are unknown.
         """
         known = np.all(np.isfinite(flux), axis=1) & np.all(np.isfinite(covariance), axis=(1, 2))
         log_weight = np.tile(self._log_prior, (len(flux), 1))
@@ -77,7 +80,9 @@ class GrowthModels:
         weight /= weight.sum(axis=1, keepdims=True)
         factors = 1.0 / self._curves[:, index]
         mean = weight @ factors
-        return mean, np.sqrt(np.maximum(weight @ factors**2 - mean**2, 0.0))
+        variance = np.maximum(weight @ factors**2 - mean**2, 0.0)
+        beyond = mean - 1.0 / self._point[index]
+        return mean, np.sqrt(variance + (_MODEL_ERROR * beyond) ** 2)
 
     def _log_evidence(self, flux, covariance):
         """Log probability of fluxes for each curve, whatever the total flux."""
