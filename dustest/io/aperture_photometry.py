@@ -154,11 +154,11 @@ def add_photometry(
     **Extended sources.** Fluxes in apertures of 0.6, 1, 1.6 and 2.4 times the diameter, summed
     over all bands with weights of the inverse variance, are compared with those of round
     galaxies: exponential, Gaussian and steeper profiles (`~dustest.physics.growth_curves`), with
-    half-light radii of 0.12 arcsec within 0.4 dex as the prior. The mean and the standard
-    deviation of the correction over all of them are used, plus an error of a tenth of the part
-    that goes beyond the correction of a point source, for galaxies of other shapes. Colour
-    gradients are ignored. Galaxies with more than half of their light outside the aperture need a
-    larger one.
+    half-light radii of 0.12 arcsec within 0.3 dex as the prior. The mean and the standard
+    deviation of the fraction within the aperture over all of them are used, plus an error of a
+    tenth of the part that goes beyond the correction of a point source, for galaxies of other
+    shapes. Colour gradients are ignored. Galaxies with more than half of their light outside the
+    aperture need a larger one.
 
     Flags: EDGE if the aperture of any band extends beyond its image; BAD_PIXELS if it contains
     bad pixels in any band; MISSING_BAND if some of the bands have no flux, NO_DATA if none has
@@ -218,7 +218,7 @@ def add_photometry(
         measured = _measure_all(bands, broadest_psf(psfs), len(sample), background, progress)
     if correction == "extended":
         factor, error = _growth_factors(measured, target, radii)
-        _warn_of_large(factor, diameter)
+        _warn_of_large(factor - error, diameter)
     else:
         one = 1.0 if correction == "none" else point_factor(target, 0.5 * diameter)
         factor, error = np.full(len(sample), one), np.zeros(len(sample))
@@ -255,8 +255,8 @@ def _check_image(image, foreground_ebv):
         raise InputError(msg)
     if image.error is None:
         msg = (
-            f"the mosaic of band {image.band} has no error map: its noise is the scatter of the sky "
-            "around each galaxy, without photon noise; give errors where there are any, as an "
+            f"the mosaic of band {image.band} has no error map: its noise is the scatter of the "
+            "sky around each galaxy, without photon noise; give errors where there are any, as an "
             'extension ERR or as {"sci": ..., "err": ...}'
         )
         warnings.warn(msg, DustestWarning, stacklevel=3)
@@ -331,12 +331,12 @@ def _growth_factors(measured, target, radii):
     return GrowthModels(target, radii).factor(total, spread, _OWN_APERTURE)
 
 
-def _warn_of_large(factor, diameter):
+def _warn_of_large(least, diameter):
     """Warn of galaxies whose total fluxes depend mostly on the model of the curve of growth."""
-    n_large = np.count_nonzero(factor > _LARGEST_FACTOR)
+    n_large = np.count_nonzero(least > _LARGEST_FACTOR)
     if n_large:
         msg = (
-            f"{n_large} of {len(factor)} galaxies have more than half of their light outside the "
+            f"{n_large} of {len(least)} galaxies have more than half of their light outside the "
             f"aperture of {diameter:g} arcsec: their total fluxes depend on the model of their "
             "profile; give a larger aperture"
         )

@@ -35,7 +35,10 @@ class MatchedApertures:
         self.radii = np.asarray(radii) / scale
         self.side = 2 * (int(np.ceil(self.radii.max())) + reach + 1) + 1
         kernel = _central(matching_kernel(psf, target), 2 * reach + 1)
-        grid = np.roll(_embed(kernel, self.side), (-(self.side // 2),) * 2, axis=(0, 1))
+        self._sides = (fft.next_fast_len(self.side, real=True),) * 2
+        grid = np.zeros(self._sides)
+        grid[: len(kernel), : len(kernel)] = kernel
+        grid = np.roll(grid, (-(len(kernel) // 2),) * 2, axis=(0, 1))
         self._transfer = np.conj(fft.rfft2(grid))
         self.light = _embed(_central(psf.image, self.side), self.side)
         if not np.isclose(target.pixel_scale, scale, rtol=1e-3):

@@ -148,12 +148,13 @@ def _measure(mosaic, cuts, neighbours, sources, index, background):
     sky = ~cuts.bad & ~sources & ~apertures.near(cuts.position, apertures.radii[index])
     errors = np.where(usable | sky, _errors(cuts, sky), 0.0) * mosaic.to_njy
     values = np.where(usable | sky, cuts.values, 0.0) * mosaic.to_njy
-    known = np.flatnonzero(np.isfinite(cuts.position[:, 0]) & np.any(usable, axis=(1, 2)))
+    placed = np.isfinite(cuts.position[:, 0])
+    known = np.flatnonzero(placed & np.any(usable, axis=(1, 2)))
     n, n_radii = len(cuts.values), len(apertures.radii)
     flux, covariance = np.full((n, n_radii), np.nan), np.full((n, n_radii, n_radii), np.nan)
     replaced = np.zeros(n)
     zone = np.zeros(cuts.bad.shape, dtype=bool)
-    zone[known] = apertures.near(cuts.position[known], apertures.radii[index])
+    zone[placed] = apertures.near(cuts.position[placed], apertures.radii[index])
     weights = apertures.weights(cuts.position[known])
     for row, weight in zip(known, weights, strict=True):
         folded, lost = fold_onto_mirror(weight, usable[row], cuts.position[row])

@@ -93,9 +93,10 @@ def _psf(given, image):
 
 def _computed(image):
     """Point-spread function from the pupil of the telescope."""
-    size = int(PSF_FIELD / image.pixel_scale) | 1
+    # Coordinates give a scale that differs by rounding from mosaic to mosaic.
+    scale = round(image.pixel_scale, 5)
     try:
-        return make_psf(image.band, pixel_scale=image.pixel_scale, size=size)
+        return make_psf(image.band, pixel_scale=scale, size=int(PSF_FIELD / scale) | 1)
     except InputError as error:
         msg = f"psf must be given for band {image.band}: {error}"
         raise InputError(msg) from error

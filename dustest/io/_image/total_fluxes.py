@@ -8,7 +8,7 @@ __all__ = ["GrowthModels", "point_factor"]
 
 _SIZES = np.geomspace(0.01, 1.5, 28)
 _TYPICAL_SIZE = 0.12
-_SIZE_SCATTER = 0.4
+_SIZE_SCATTER = 0.3
 """Dex; wide enough that sizes of well-detected galaxies are measured."""
 _PROFILES = {"exponential": 0.5, "gaussian": 0.25, "steep": 0.25}
 _MODEL_ERROR = 0.1
@@ -70,19 +70,21 @@ class GrowthModels:
         Returns
         -------
         factor, error : ndarray of shape (n,)
-            Mean and standard deviation over sizes and profiles, given the fluxes, with the error
-            of the models; those of the prior where fluxes are unknown.
+            Of the mean and the standard deviation of the fraction within the aperture over sizes
+            and profiles, with the error of the models; NaN where fluxes are unknown.
         """
         known = np.all(np.isfinite(flux), axis=1) & np.all(np.isfinite(covariance), axis=(1, 2))
-        log_weight = np.tile(self._log_prior, (len(flux), 1))
-        log_weight[known] += self._log_evidence(flux[known], covariance[known])
+        log_weight = self._log_prior + self._log_evidence(flux[known], covariance[known])
         weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
         weight /= weight.sum(axis=1, keepdims=True)
-        factors = 1.0 / self._curves[:, index]
-        mean = weight @ factors
-        variance = np.maximum(weight @ factors**2 - mean**2, 0.0)
-        beyond = mean - 1.0 / self._point[index]
-        return mean, np.sqrt(variance + (_MODEL_ERROR * beyond) ** 2)
+        shares = self._curves[:, index]
+        mean = weight @ shares
+        variance = np.maximum(weight @ shares**2 - mean**2, 0.0) / mean**4
+        beyond = 1.0 / mean - 1.0 / self._point[index]
+        factor, error = np.full((2, len(flux)), np.nan)
+        factor[known] = 1.0 / mean
+        error[known] = np.sqrt(variance + (_MODEL_ERROR * beyond) ** 2)
+        return factor, error
 
     def _log_evidence(self, flux, covariance):
         """Log probability of fluxes for each curve, whatever the total flux."""
