@@ -62,13 +62,10 @@ class MatchedApertures:
         weights : ndarray of shape (n, n_radii, side, side)
             Weights that sum a point source to the encircled energy of the target.
         """
-        masks = np.array(
-            [[self._mask(each, radius) for radius in self.radii] for each in position]
-        )
-        masks = masks.reshape(len(position), len(self.radii), self.side, self.side)
-        sides = (self.side, self.side)
-        weights = fft.irfft2(fft.rfft2(masks) * self._transfer, sides)
-        return weights * self._norm[:, np.newaxis, np.newaxis]
+        masks = [self._mask(each, radius) for each in position for radius in self.radii]
+        masks = np.reshape(masks, (len(position), len(self.radii), self.side, self.side))
+        weights = fft.irfft2(fft.rfft2(masks, self._sides) * self._transfer, self._sides)
+        return weights[..., : self.side, : self.side] * self._norm[:, np.newaxis, np.newaxis]
 
     def near(self, position, radius):
         """Pixels of stamps that a circle touches.
