@@ -7,7 +7,6 @@ from scipy import ndimage
 __all__ = ["Grid", "find_neighbours", "find_sky", "smooth"]
 
 _N_SIGMA = 4.0
-_SKY_SIGMA = 3.0
 _FEWEST_PIXELS = 5
 _LEVELS = 16
 _CONTRAST = 0.02
@@ -168,7 +167,7 @@ def find_sky(stamps, usable, width):
             break
         middle = np.nanmedian(values)
         scatter = mad_std(values, ignore_nan=True)
-        bright = usable & (smoothed - middle > _SKY_SIGMA * scatter)
+        bright = usable & (smoothed - middle > _N_SIGMA * scatter)
         reach = np.ones((1, *(2 * int(np.ceil(0.7 * width)) + 1,) * 2))
         sky = usable & ~ndimage.binary_dilation(bright, reach)
     return sky
