@@ -153,9 +153,9 @@ def add_photometry(
 
     **Extended sources.** Fluxes in apertures of 0.6, 1, 1.6 and 2.4 times the diameter, summed
     over all bands with weights of the inverse variance, are compared with those of round
-    galaxies: exponential, Gaussian and steeper profiles (`~dustest.physics.growth_curves`), with
+    galaxies of five profiles (`~dustest.physics.growth_curves`, mostly exponential discs), with
     half-light radii of 0.12 arcsec within 0.3 dex as the prior. The mean and the standard
-    deviation of the fraction within the aperture over all of them are used, plus an error of a
+    deviation of the correction over all of them are used, plus an error of a
     tenth of the part that goes beyond the correction of a point source, for galaxies of other
     shapes. Colour gradients are ignored. Galaxies with more than half of their light outside the
     aperture need a larger one.

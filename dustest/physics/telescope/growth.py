@@ -11,9 +11,15 @@ from dustest.data.errors import InputError
 
 __all__ = ["PROFILES", "growth_curves"]
 
-PROFILES = {"gaussian": np.inf, "exponential": 0.5, "steep": -0.4}
-"""Index of the profile of Spergel (2010): a Gaussian, an exponential disc, and a profile between
-those of Sersic with n = 2 and 4."""
+PROFILES = {
+    "gaussian": np.inf,
+    "exponential": 0.5,
+    "intermediate": 0.0,
+    "steep": -0.4,
+    "de_vaucouleurs": -0.6,
+}
+"""Index of the profile of Spergel (2010), from that of a Gaussian to one that is close to that of
+de Vaucouleurs."""
 
 
 def growth_curves(psf, radii, half_light_radii, *, profile="exponential"):
@@ -27,8 +33,9 @@ def growth_curves(psf, radii, half_light_radii, *, profile="exponential"):
         Radii of the circles, in arcsec.
     half_light_radii : array_like of shape (n_sizes,) or `~astropy.units.Quantity`
         Radii in arcsec that contain half the light before convolution; 0 for a point source.
-    profile : {"exponential", "gaussian", "steep"}, optional
-        Surface brightness of the galaxy.
+    profile : str, optional
+        Surface brightness of the galaxy: ``"gaussian"``, ``"exponential"``, ``"intermediate"``,
+        ``"steep"`` or ``"de_vaucouleurs"``, each more concentrated than the one before.
 
     Returns
     -------
@@ -44,8 +51,8 @@ def growth_curves(psf, radii, half_light_radii, *, profile="exponential"):
     -----
     The transforms of the profiles are :math:`(1 + (k r_0)^2)^{-(1 + \nu)}` [1]_, so that the
     convolution and the sum within circles are products in Fourier space. The exponential disc has
-    :math:`\nu = 0.5`, the steep profile :math:`\nu = -0.4`; the Gaussian is the limit of large
-    :math:`\nu`.
+    :math:`\nu = 0.5`, the others 0, -0.4 and -0.6, which is close to the profile of de
+    Vaucouleurs; the Gaussian is the limit of large :math:`\nu`.
 
     References
     ----------
