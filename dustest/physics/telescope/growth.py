@@ -22,6 +22,10 @@ PROFILES = {
 de Vaucouleurs."""
 
 
+_RINGS = 4000
+"""Rings in Fourier space per cycle per pixel."""
+
+
 def growth_curves(psf, radii, half_light_radii, *, profile="exponential"):
     r"""Compute the fraction of the light of round galaxies within circles.
 
@@ -79,9 +83,14 @@ def growth_curves(psf, radii, half_light_radii, *, profile="exponential"):
     across, along = fft.fftfreq(side)[:, np.newaxis], fft.rfftfreq(side)
     transfer = fft.rfft2(image).real * np.sinc(across) * np.sinc(along)
     transfer[:, 1 : (side + 1) // 2] *= 2.0
-    frequency = np.hypot(across, along).ravel()
-    circles = np.array([_circle(frequency, radius) for radius in radii]) / side**2
-    circles = circles * transfer.ravel()
+    # Profiles and circles are round, so that only the distance from the origin counts.
+    distance = np.hypot(across, along).ravel()
+    ring = np.rint(distance * _RINGS).astype(int)
+    n_waves = np.bincount(ring)
+    used = n_waves > 0
+    frequency = np.bincount(ring, distance)[used] / n_waves[used]
+    transfer = np.bincount(ring, transfer.ravel())[used]
+    circles = np.array([_circle(frequency, radius) for radius in radii]) * transfer / side**2
     shapes = [_profile(frequency, size, PROFILES[profile]) for size in sizes]
     return np.array([circles @ shape for shape in shapes]).reshape(len(sizes), len(radii))
 
