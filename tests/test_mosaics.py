@@ -11,7 +11,7 @@ from scipy.signal import fftconvolve
 
 from dustest import BagpipesEstimator, CNNEstimator, FusionEstimator, MeurerEstimator
 from dustest.cli import main
-from dustest.data import DustTable
+from dustest.data import DustTable, InputError
 from dustest.io import add_cutouts, add_photometry, load_demo, read_catalog
 from dustest.physics import PSF
 
@@ -121,6 +121,8 @@ class TestCommandLine:
         np.testing.assert_allclose(table["A_V"].value, expected["A_V"].value, atol=0.02)
 
     def test_positions_are_a_catalogue(self, words):
+        with pytest.raises(InputError, match=r"without fluxes needs columns=\{'ra': 'ra', 'dec'"):
+            read_catalog(words[0])
         sample = read_catalog(words[0], columns={"ra": "ra", "dec": "dec"})
         assert sample.bands == ()
         assert {"id", "ra", "dec", "redshift"} <= set(sample.colnames)
