@@ -29,6 +29,7 @@ from dustest.physics.cosmology import check_cosmology
 from dustest.physics.dust_laws.lookup import cite_law, get_screen_law
 from dustest.physics.dust_laws.scattering import add_scattered_light
 from dustest.physics.stellar_grids import STELLAR_GRIDS, get_stellar_grid
+from dustest.physics.telescope.psf import PSF, PSF_FIELD, PSF_REFERENCES, make_psf
 from dustest.simulate._arguments import check_band_names
 from dustest.simulate._pipeline import Pipeline
 from dustest.simulate._sample_rows import as_tables
@@ -42,7 +43,6 @@ from dustest.simulate.stream import write_chunks
 from dustest.simulate.telescope.detection import Telescope
 from dustest.simulate.telescope.imaging import Imager
 from dustest.simulate.telescope.noise_presets import noise_preset
-from dustest.simulate.telescope.psf import PSF, PSF_FIELD, PSF_REFERENCES, make_psf
 from dustest.simulate.telescope.spectrograph import PrismSpectrograph
 
 __all__ = ["GalaxySimulator"]
