@@ -2,12 +2,27 @@
 
 import numpy as np
 
-from dustest.resolved.noise_sums import bounding_box, median_ratio
-
-__all__ = ["divide_pixels"]
+__all__ = ["bounding_box", "divide_pixels"]
 
 
-def divide_pixels(member, flux, sigma, correlation, signal_to_noise):
+def bounding_box(member):
+    """Rows and columns that contain all pixels of a set.
+
+    Parameters
+    ----------
+    member : ndarray of bool of shape (ny, nx)
+        The pixels, at least one.
+
+    Returns
+    -------
+    box : tuple of slice
+        Rows and columns.
+    """
+    ends = (np.flatnonzero(member.any(axis=axis))[[0, -1]] for axis in (1, 0))
+    return tuple(slice(int(first), int(last) + 1) for first, last in ends)
+
+
+def divide_pixels(member, flux, error, noise, signal_to_noise):
     """Divide a set of pixels into bins that reach a signal-to-noise ratio.
 
     A set is cut in two along a row or column where the lower ratio of both parts is highest, as
@@ -18,12 +33,12 @@ def divide_pixels(member, flux, sigma, correlation, signal_to_noise):
     ----------
     member : ndarray of bool of shape (ny, nx)
         The pixels, at least one.
-    flux, sigma : ndarray of shape (n, ny, nx)
-        Images and standard deviations of their pixels.
-    correlation : ndarray of shape (n, n_lags, n_lags)
-        Correlations of the noise, see `dustest.resolved.noise_sums.variance_of_sum`.
+    flux, error : ndarray of shape (ny, nx)
+        Image and local standard deviations.
+    noise : NoiseCorrelation
+        Covariance of the pixels in units of ``error``.
     signal_to_noise : float
-        Ratio of a bin: the median over the images.
+        Ratio of a bin.
 
     Returns
     -------
@@ -33,9 +48,10 @@ def divide_pixels(member, flux, sigma, correlation, signal_to_noise):
     Examples
     --------
     >>> import numpy as np
+    >>> from dustest.physics import NoiseCorrelation
     >>> from dustest.resolved.binary_tree import divide_pixels
-    >>> white, pixels = np.ones((1, 1, 1)), np.ones((4, 4))
-    >>> divide_pixels(pixels > 0, 5.0 * pixels[None], pixels[None], white, 10.0)
+    >>> ones, white = np.ones((4, 4)), NoiseCorrelation([[1.0]])
+    >>> divide_pixels(ones > 0, 5.0 * ones, ones, white, 10.0)
     array([[1, 1, 2, 2],
            [1, 1, 2, 2],
            [3, 3, 4, 4],
@@ -43,46 +59,47 @@ def divide_pixels(member, flux, sigma, correlation, signal_to_noise):
     """
 
     def ratio(part):
-        return median_ratio(part, flux, sigma, correlation)
+        box = bounding_box(part)
+        weights = np.where(part[box], error[box], 0.0)
+        return flux[part].sum() / np.sqrt(noise.variance(weights))
 
-    # Pixels weigh as in a detection image: by the sum of their ratios in all images.
-    signal = np.sum(np.divide(flux, sigma, out=np.zeros_like(flux), where=sigma > 0.0), axis=0)
     done, to_do = [], [member]
     while to_do:
         part = to_do.pop()
-        halves = _divide(part, signal, ratio, signal_to_noise)
+        halves = _divide(part, flux, error, ratio, signal_to_noise)
         if halves is None:
             done.append(part)
         else:
             to_do.extend(halves)
-    done.sort(key=lambda part: (-signal[part].mean(), np.flatnonzero(part)[0]))
+    done.sort(key=lambda part: (-flux[part].mean(), np.flatnonzero(part)[0]))
     bins = np.zeros(member.shape, dtype=np.int32)
     for number, part in enumerate(done, start=1):
         bins[part] = number
     return bins
 
 
-def _divide(part, signal, ratio, wanted):
+def _divide(part, flux, error, ratio, wanted):
     """Two parts of a set that reach a ratio; None if there are none."""
     extents = [part.any(axis=1 - axis).sum() for axis in (0, 1)]
     for axis in (0, 1) if extents[0] >= extents[1] else (1, 0):
-        halves = _cut(part, signal, axis)
+        halves = _cut(part, flux, error, axis)
         if halves is not None and all(ratio(half) >= wanted for half in halves):
             return halves
     return None
 
 
-def _cut(part, signal, axis):
+def _cut(part, flux, error, axis):
     """Both parts of a set, cut along an axis where their lower ratio is highest."""
     box = bounding_box(part)
-    inside = part[box]
-    light = np.cumsum(np.where(inside, signal[box], 0.0).sum(axis=1 - axis))
-    number = np.cumsum(inside.sum(axis=1 - axis))
-    if len(number) < 2:
+    signal, variance = (
+        np.cumsum(np.where(part[box], one[box], 0.0).sum(axis=1 - axis))
+        for one in (flux, error**2)
+    )
+    if len(signal) < 2:
         return None
-    # As if the noise of all pixels were equal and independent, which finds the place well.
-    first = light[:-1] / np.sqrt(number[:-1])
-    second = (light[-1] - light[:-1]) / np.sqrt(number[-1] - number[:-1])
+    # As if pixels were independent, which finds the place well.
+    first = signal[:-1] / np.sqrt(variance[:-1])
+    second = (signal[-1] - signal[:-1]) / np.sqrt(variance[-1] - variance[:-1])
     place = box[axis].start + 1 + int(np.argmax(np.minimum(first, second)))
     before = np.arange(part.shape[axis]) < place
     before = before[:, np.newaxis] if axis == 0 else before
