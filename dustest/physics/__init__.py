@@ -65,6 +65,11 @@ from dustest.physics.telescope.psf import (
     read_psf,
     resample_psf,
 )
+from dustest.physics.telescope.psf_matching import broadest_psf, matching_kernel
+from dustest.physics.telescope.sky_noise import (
+    NoiseCorrelation,
+    measure_noise_correlation,
+)
 from dustest.physics.uv_slope import (
     UV_WINDOWS,
     PhotometricSlopes,
@@ -95,6 +100,7 @@ __all__ = [
     "Li08",
     "LightTable",
     "NebularGrid",
+    "NoiseCorrelation",
     "PhotometricSlopes",
     "PowerLaw",
     "Reddy15",
@@ -115,6 +121,7 @@ __all__ = [
     "attenuation_ratio",
     "band_attenuation_ratio",
     "band_flux",
+    "broadest_psf",
     "convert_quantity",
     "e_bv_to_a_v",
     "encircled_energy",
@@ -130,6 +137,8 @@ __all__ = [
     "list_stellar_grids",
     "load_ssp_grid",
     "make_psf",
+    "matching_kernel",
+    "measure_noise_correlation",
     "photometric_beta",
     "read_psf",
     "register_dust_law",
