@@ -1,7 +1,7 @@
 """Images of one galaxy in several bands or lines on one grid of pixels."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from astropy import units as u
@@ -60,6 +60,22 @@ class ImageStack:
     def shape(self):
         """Number of rows and columns."""
         return self.flux.shape[1:]
+
+    def only(self, names):
+        """Images of some bands or lines.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Which.
+
+        Returns
+        -------
+        ImageStack
+            A part of this.
+        """
+        rows = [self.names.index(name) for name in names]
+        return replace(self, names=tuple(names), flux=self.flux[rows], error=self.error[rows])
 
     @property
     def bad(self):
@@ -155,9 +171,7 @@ def _of_row(row, pixel_scale):
     redshift = float(sample["redshift"][0]) if "redshift" in sample.colnames else np.nan
     wcs = _wcs_of_row(sample, found) if found.wcs is None else found.wcs
     known = redshift if np.isfinite(redshift) else None
-    return ImageStack(
-        found.names, found.flux, found.error, found.unit, wcs, found.pixel_scale, known
-    )
+    return replace(found, wcs=wcs, redshift=known)
 
 
 def _wcs_of_row(sample, stack):
