@@ -43,7 +43,15 @@ from dustest.physics.joint_priors import (
     get_joint_prior,
     register_joint_prior,
 )
+from dustest.physics.line_ratios import HYDROGEN_LINES, line_ratio
 from dustest.physics.photometry import band_flux, synthetic_photometry
+from dustest.physics.resolution import (
+    DISPERSERS,
+    Disperser,
+    line_width,
+    register_disperser,
+    resolving_power,
+)
 from dustest.physics.stellar_grids import (
     StellarGrid,
     get_stellar_grid,
@@ -81,6 +89,8 @@ from dustest.physics.uv_slope import (
 )
 
 __all__ = [
+    "DISPERSERS",
+    "HYDROGEN_LINES",
     "IMFS",
     "IRX_BETA_RELATIONS",
     "JOINT_PRIORS",
@@ -90,6 +100,7 @@ __all__ = [
     "Calzetti00",
     "CharlotFall00",
     "ComposedLaw",
+    "Disperser",
     "DustLaw",
     "ExtinctionCurve",
     "ExtinctionFamily",
@@ -132,6 +143,8 @@ __all__ = [
     "get_relation",
     "get_stellar_grid",
     "igm_transmission",
+    "line_ratio",
+    "line_width",
     "list_dust_laws",
     "list_histories",
     "list_stellar_grids",
@@ -141,12 +154,14 @@ __all__ = [
     "measure_noise_correlation",
     "photometric_beta",
     "read_psf",
+    "register_disperser",
     "register_dust_law",
     "register_history",
     "register_joint_prior",
     "register_relation",
     "register_stellar_grid",
     "resample_psf",
+    "resolving_power",
     "select_uv_bands",
     "spectral_beta",
     "synthetic_photometry",

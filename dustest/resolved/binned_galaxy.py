@@ -215,8 +215,8 @@ def bin_cutouts(
     Without a segmentation, images are summed in units of their noise, and connected pixels above
     twice the noise are sources; the galaxy is the one closest to the centre.
 
-    The covariance of the pixels of the sky, up to 10 pixels apart and in units of the errors, is
-    measured on each image. Matching convolves it with the autocorrelation of the kernel. The
+    The covariance of the pixels of the sky, up to 8 pixels apart and in units of the errors, is
+    measured on each image, the mean of the eight orientations of a square. Matching convolves it with the autocorrelation of the kernel. The
     variance of a bin is the sum of the covariances of all pairs of its pixels. Errors of bins
     that touch each other are correlated too, which is left out.
 
@@ -235,7 +235,7 @@ def bin_cutouts(
     >>> images = {band: NDData(light + noise, unit=u.nJy)
     ...           for band, noise in zip(("F150W", "F277W"), sky)}
     >>> bin_cutouts(images, 7.1, psf="matched", pixel_scale=0.03, signal_to_noise=20)
-    BinnedGalaxy(30 bins of 264 pixels at redshift 7.1, 2 bands, reference F277W)
+    BinnedGalaxy(9 bins of 290 pixels at redshift 7.1, 2 bands, reference F277W)
     """
     wanted = check_positive(signal_to_noise, "signal_to_noise")
     stack = stack_bands(cutouts, pixel_scale, unit)
