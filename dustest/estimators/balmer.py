@@ -11,7 +11,6 @@ from dustest.data.checks.numbers import check_number, is_number
 from dustest.data.checks.units import SPECTRAL_UNIT
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS
-from dustest.data.kinds import LINE_UNIT
 from dustest.data.lines import LINES
 from dustest.data.messages import not_one_of, shown
 from dustest.data.signal_to_noise import SNR_MIN

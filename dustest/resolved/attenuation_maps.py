@@ -102,7 +102,9 @@ class AttenuationMaps:
         return [
             name
             for name in self.table.colnames
-            if name != "id" and self.table[name].ndim == 1 and self.table[name].dtype.kind in "biuf"
+            if name != "id"
+            and self.table[name].ndim == 1
+            and self.table[name].dtype.kind in "biuf"
         ]
 
     @property
@@ -126,7 +128,7 @@ class AttenuationMaps:
         ]
         rows = [_sums_of(name, self.table, self.integrated) for name in names]
         columns = ["quantity", *_SUM_COLUMNS, "n_bins"]
-        return QTable(rows or None, names=columns, dtype=[str, *6 * [float], int])
+        return QTable(rows=rows or None, names=columns, dtype=[str, *6 * [float], int])
 
     def surface_density(self, name="log_mass", cosmology=None):
         """Map of a mass or rate per area.

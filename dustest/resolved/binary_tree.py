@@ -22,7 +22,7 @@ def bounding_box(member):
     return tuple(slice(int(first), int(last) + 1) for first, last in ends)
 
 
-def divide_pixels(member, flux, error, noise, signal_to_noise):
+def divide_pixels(member, flux, error, noise, signal_to_noise, min_pixels=1):
     """Divide a set of pixels into bins that reach a signal-to-noise ratio.
 
     A set is cut in two along a row or column where the lower ratio of both parts is highest, as
@@ -39,6 +39,8 @@ def divide_pixels(member, flux, error, noise, signal_to_noise):
         Covariance of the pixels in units of ``error``.
     signal_to_noise : float
         Ratio of a bin.
+    min_pixels : int, optional
+        Smallest number of pixels of a bin.
 
     Returns
     -------
@@ -63,10 +65,13 @@ def divide_pixels(member, flux, error, noise, signal_to_noise):
         weights = np.where(part[box], error[box], 0.0)
         return flux[part].sum() / np.sqrt(noise.variance(weights))
 
+    def is_large_enough(part):
+        return part.sum() >= min_pixels and ratio(part) >= signal_to_noise
+
     done, to_do = [], [member]
     while to_do:
         part = to_do.pop()
-        halves = _divide(part, flux, error, ratio, signal_to_noise)
+        halves = _divide(part, flux, error, is_large_enough)
         if halves is None:
             done.append(part)
         else:
@@ -78,12 +83,12 @@ def divide_pixels(member, flux, error, noise, signal_to_noise):
     return bins
 
 
-def _divide(part, flux, error, ratio, wanted):
-    """Two parts of a set that reach a ratio; None if there are none."""
+def _divide(part, flux, error, is_large_enough):
+    """Two parts of a set that are large enough; None if there are none."""
     extents = [part.any(axis=1 - axis).sum() for axis in (0, 1)]
     for axis in (0, 1) if extents[0] >= extents[1] else (1, 0):
         halves = _cut(part, flux, error, axis)
-        if halves is not None and all(ratio(half) >= wanted for half in halves):
+        if halves is not None and all(is_large_enough(half) for half in halves):
             return halves
     return None
 

@@ -9,7 +9,7 @@ from astropy.nddata import NDData, StdDevUncertainty
 from astropy.stats import mad_std
 from astropy.table import Column
 
-from dustest.data.checks.numbers import check_number, check_positive
+from dustest.data.checks.numbers import check_number, check_positive, check_whole
 from dustest.data.checks.sample_columns import band_column_name
 from dustest.data.containers.sample import GalaxySample
 from dustest.data.errors import InputError
@@ -114,7 +114,8 @@ class BinnedGalaxy:
         """
         image = np.asarray(image, dtype=float)
         if image.shape != self.bins.data.shape:
-            msg = f"image must have the {self.bins.data.shape} pixels of the bins, got {image.shape}"
+            shape = self.bins.data.shape
+            msg = f"image must have the {shape} pixels of the bins, got {image.shape}"
             raise InputError(msg)
         return np.bincount(self.bins.data.ravel(), image.ravel(), len(self) + 1)[1:]
 
@@ -149,6 +150,7 @@ def bin_cutouts(
     *,
     psf=None,
     signal_to_noise=10.0,
+    min_pixels=None,
     reference=None,
     segmentation=None,
     lines=None,
@@ -176,6 +178,10 @@ def bin_cutouts(
         have the same one.
     signal_to_noise : float, optional
         Signal-to-noise ratio of a bin in the reference band.
+    min_pixels : int, optional
+        Smallest number of pixels of a bin; by default those of a circle with the width (FWHM) of
+        the common point-spread function, since smaller bins are not independent. It is 1 for
+        images that are matched already.
     reference : str, optional
         Band of this ratio; by default the one in which the ratio of the whole galaxy is the
         median of all bands.
@@ -216,9 +222,10 @@ def bin_cutouts(
     twice the noise are sources; the galaxy is the one closest to the centre.
 
     The covariance of the pixels of the sky, up to 8 pixels apart and in units of the errors, is
-    measured on each image, the mean of the eight orientations of a square. Matching convolves it with the autocorrelation of the kernel. The
-    variance of a bin is the sum of the covariances of all pairs of its pixels. Errors of bins
-    that touch each other are correlated too, which is left out.
+    measured on each image, as the mean of the eight orientations of a square. Matching convolves
+    it with the autocorrelation of the kernel. The variance of a bin is the sum of the covariances
+    of all pairs of its pixels. Errors of bins that touch each other are correlated too, which is
+    left out.
 
     A bin has no flux in a band of which more than 10 % of its pixels are bad, and the flag
     ``MISSING_BAND``. Fewer bad pixels are interpolated, with the flag ``BAD_PIXELS``.
@@ -265,8 +272,19 @@ def bin_cutouts(
         matched[0].stack.error[number],
         matched[0].noise[number],
         wanted,
+        _fewest(min_pixels, psfs, matched[0]),
     )
     return _binned(bins, redshift, matched, number)
+
+
+def _fewest(min_pixels, psfs, matched):
+    """Smallest number of pixels of a bin."""
+    if min_pixels is not None:
+        return check_whole(min_pixels, "min_pixels")
+    if not psfs:
+        return 1
+    width = psfs[matched.target].fwhm / matched.stack.pixel_scale
+    return max(round(0.25 * np.pi * width**2), 1)
 
 
 def _redshift(redshift, stack):
@@ -402,9 +420,8 @@ def _as_rows(members, ids, redshift, matched, number):
     rows, columns = np.indices(members.shape[1:])
     n_pixels = members.sum(axis=(1, 2))
     sample["n_pixels"] = n_pixels
-    sample["x"], sample["y"] = (
-        np.einsum("kyx,yx->k", members, place.astype(float)) / n_pixels for place in (columns, rows)
-    )
+    for name, place in (("x", columns), ("y", rows)):
+        sample[name] = np.einsum("kyx,yx->k", members, place.astype(float)) / n_pixels
     sample["snr"] = Column(snr)
     sample["flags"] = flags
     return sample

@@ -52,8 +52,8 @@ def map_attenuation(
     progress : bool, optional
         Whether to show progress, as in ``estimate``.
     **binning
-        Further arguments of `bin_cutouts`: ``psf``, ``signal_to_noise``, ``reference``,
-        ``segmentation``, ``lines``, ``noise``, ``pixel_scale`` and ``unit``.
+        Further arguments of `bin_cutouts`: ``psf``, ``signal_to_noise``, ``min_pixels``,
+        ``reference``, ``segmentation``, ``lines``, ``noise``, ``pixel_scale`` and ``unit``.
 
     Returns
     -------
@@ -150,7 +150,8 @@ def _as_galaxy(cutouts, redshift, binning):
     """Bins of a galaxy, made where they are not given."""
     if not isinstance(cutouts, BinnedGalaxy):
         return bin_cutouts(cutouts, redshift, **binning)
-    given = [name for name, value in {"redshift": redshift, **binning}.items() if value is not None]
+    arguments = {"redshift": redshift, **binning}
+    given = [name for name, value in arguments.items() if value is not None]
     if given:
         msg = (
             f"{given[0]} must be left out for cutouts that are a BinnedGalaxy, which has its own: "

@@ -139,8 +139,7 @@ def match_images(stack, psfs, noise, target=None):
         band = broadest_psf(psfs)
         target = psfs[band]
     kernels = [
-        matching_kernel(psfs[name], target) if name in psfs else _NO_CHANGE
-        for name in stack.names
+        matching_kernel(psfs[name], target) if name in psfs else _NO_CHANGE for name in stack.names
     ]
     pairs = zip(stack.flux, kernels, strict=True)
     flux = np.array([_convolve(image, kernel) for image, kernel in pairs])
@@ -231,9 +230,7 @@ def measure_noise(stack, sky, given=None):
             raise InputError(msg)
     return {
         name: given[name] if name in given else _measure(name, image, error, use)
-        for name, image, error, use in zip(
-            stack.names, stack.flux, stack.error, sky, strict=True
-        )
+        for name, image, error, use in zip(stack.names, stack.flux, stack.error, sky, strict=True)
     }
 
 

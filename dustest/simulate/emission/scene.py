@@ -7,7 +7,14 @@ import numpy as np
 from dustest.simulate.emission.dust import dust_mass, optical_depth
 from dustest.simulate.emission.snapshot import HUNDRED_MYR, MAG_PER_TAU
 
-__all__ = ["Scene", "TrueImages", "add_neighbours", "attenuation_of", "make_scene", "make_true_images"]
+__all__ = [
+    "Scene",
+    "TrueImages",
+    "add_neighbours",
+    "attenuation_of",
+    "make_scene",
+    "make_true_images",
+]
 
 _WINDOW = 0.25
 """Arcsec: width of the Gaussian window in which the centroid is found."""
@@ -74,25 +81,9 @@ class TrueImages:
     @property
     def A_V(self):
         """Attenuation at V of the light of each pixel in mag, NaN without light."""
-        return attenuation_of(self.V, self.V_dust_free)
-
-
-def attenuation_of(light, dust_free):
-    """Attenuation in magnitudes of light.
-
-    Parameters
-    ----------
-    light, dust_free : ndarray
-        The light with and without dust.
-
-    Returns
-    -------
-    ndarray
-        Attenuation; NaN where either is not above zero.
-    """
-    lit = (light > 0.0) & (dust_free > 0.0)
-    ratio = np.divide(light, dust_free, out=np.ones(np.shape(light)), where=lit)
-    return np.where(lit, -2.5 * np.log10(ratio) + 0.0, np.nan)
+        lit = (self.V > 0.0) & (self.V_dust_free > 0.0)
+        share = np.divide(self.V, self.V_dust_free, out=np.ones(lit.shape), where=lit)
+        return np.where(lit, -2.5 * np.log10(share) + 0.0, np.nan)
 
 
 def make_scene(galaxy, free, snapshot, telescope, *, dust_to_metal, offset, rng):
