@@ -5,6 +5,10 @@ import numpy as np
 __all__ = ["bounding_box", "divide_pixels"]
 
 
+_LONG = 2.0
+"""Ratio of the sides of a set that is only cut across its longer side."""
+
+
 def bounding_box(member):
     """Rows and columns that contain all pixels of a set.
 
@@ -25,9 +29,10 @@ def bounding_box(member):
 def divide_pixels(member, flux, error, noise, signal_to_noise, min_pixels=1):
     """Divide a set of pixels into bins that reach a signal-to-noise ratio.
 
-    A set is cut in two along a row or column where the lower ratio of both parts is highest, as
-    long as both reach the ratio. In contrast to the leaves of a quadtree, which is cut at fixed
-    places, bins at the edge of the galaxy reach it too, unless the whole galaxy does not.
+    A set is cut in two across its longer side, where the lower ratio of both parts is highest, as
+    long as both reach the ratio; across the shorter side only if the set is not twice as long. In
+    contrast to the leaves of a quadtree, which is cut at fixed places, bins at the edge of the
+    galaxy reach the ratio too, unless the whole galaxy does not.
 
     Parameters
     ----------
@@ -40,7 +45,7 @@ def divide_pixels(member, flux, error, noise, signal_to_noise, min_pixels=1):
     signal_to_noise : float
         Ratio of a bin.
     min_pixels : int, optional
-        Smallest number of pixels of a bin.
+        Smallest number of pixels of a bin, whose sides are not shorter than the root of this.
 
     Returns
     -------
@@ -68,14 +73,17 @@ def divide_pixels(member, flux, error, noise, signal_to_noise, min_pixels=1):
     def is_large_enough(part):
         return part.sum() >= min_pixels and ratio(part) >= signal_to_noise
 
+    width = max(int(np.sqrt(min_pixels)), 1)
     done, to_do = [], [member]
     while to_do:
         part = to_do.pop()
-        halves = _divide(part, flux, error, is_large_enough)
-        if halves is None:
-            done.append(part)
+        for axis in _axes(part):
+            halves = _cut(part, flux, error, axis, width)
+            if halves is not None and all(map(is_large_enough, halves)):
+                to_do.extend(halves)
+                break
         else:
-            to_do.extend(halves)
+            done.append(part)
     done.sort(key=lambda part: (-flux[part].mean(), np.flatnonzero(part)[0]))
     bins = np.zeros(member.shape, dtype=np.int32)
     for number, part in enumerate(done, start=1):
@@ -83,29 +91,27 @@ def divide_pixels(member, flux, error, noise, signal_to_noise, min_pixels=1):
     return bins
 
 
-def _divide(part, flux, error, is_large_enough):
-    """Two parts of a set that are large enough; None if there are none."""
-    extents = [part.any(axis=1 - axis).sum() for axis in (0, 1)]
-    for axis in (0, 1) if extents[0] >= extents[1] else (1, 0):
-        halves = _cut(part, flux, error, axis)
-        if halves is not None and all(is_large_enough(half) for half in halves):
-            return halves
-    return None
+def _axes(part):
+    """Axes along which to cut a set: that of its longer side first."""
+    sides = [side.stop - side.start for side in bounding_box(part)]
+    longer = int(sides[1] > sides[0])
+    return (longer,) if max(sides) >= _LONG * min(sides) else (longer, 1 - longer)
 
 
-def _cut(part, flux, error, axis):
+def _cut(part, flux, error, axis, width):
     """Both parts of a set, cut along an axis where their lower ratio is highest."""
     box = bounding_box(part)
     signal, variance = (
         np.cumsum(np.where(part[box], one[box], 0.0).sum(axis=1 - axis))
         for one in (flux, error**2)
     )
-    if len(signal) < 2:
+    if len(signal) < 2 * width:
         return None
     # As if pixels were independent, which finds the place well.
     first = signal[:-1] / np.sqrt(variance[:-1])
     second = (signal[-1] - signal[:-1]) / np.sqrt(variance[-1] - variance[:-1])
-    place = box[axis].start + 1 + int(np.argmax(np.minimum(first, second)))
+    lower = np.minimum(first, second)[width - 1 : len(signal) - width]
+    place = box[axis].start + width + int(np.argmax(lower))
     before = np.arange(part.shape[axis]) < place
     before = before[:, np.newaxis] if axis == 0 else before
     return part & before, part & ~before

@@ -11,7 +11,6 @@ __all__ = [
     "Scene",
     "TrueImages",
     "add_neighbours",
-    "attenuation_of",
     "make_scene",
     "make_true_images",
 ]
