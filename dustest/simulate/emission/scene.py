@@ -130,11 +130,21 @@ def make_true_images(galaxy, free, snapshot, telescope, maps, *, dust_to_metal, 
 
     Parameters
     ----------
-    galaxy, free, snapshot, telescope
-        As for `make_scene`.
+    galaxy : ParticleGalaxy
+        The galaxy in the requested view.
+    free : DustFree
+        Its properties without dust at the snapshot.
+    snapshot : Snapshot
+        Tables of spectra at its redshift.
+    telescope : Telescope
+        Its imager makes the images.
     maps : Imager
         Makes the maps of light at V, mass and star formation; of one band.
-    dust_to_metal, offset, rng
+    dust_to_metal : float or None
+        As for `make_scene`.
+    offset : array_like of shape (2,)
+        As for `make_scene`.
+    rng : numpy.random.Generator
         As for `make_scene`.
 
     Returns
