@@ -6,8 +6,8 @@ nine NIRCam bands at redshifts 5, 6 and 7 with the noise of JADES-deep, on stamp
 those with a signal-to-noise ratio of 30 to 300 in the reference band are kept. The truth of a bin
 is that of the light and the mass in its pixels at the same resolution. A calibration is fitted on
 bins of other galaxies. Screens are galaxies of the same population behind a uniform screen of
-0.8 mag of extinction, which
-scattering into the line of sight reduces. Every step keeps its result in the folder; remove it after a change.
+0.8 mag of extinction, which scattering into the line of sight reduces. Every step keeps its result
+in the folder; remove it after a change.
 
 ``resolved.ecsv`` has a row for each method: coverages with bootstrap errors over galaxies, bias
 and MAE of A_V over that of the median truth, the median difference of the summed mass, and the
@@ -44,7 +44,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--galaxies", type=int, default=100)
-    parser.add_argument("--calibration", type=int, default=400)
+    parser.add_argument("--calibration", type=int, default=300)
     parser.add_argument("--screens", type=int, default=60)
     parser.add_argument("--speed", action="store_true", help="measure the speed only")
     options = parser.parse_args(arguments)

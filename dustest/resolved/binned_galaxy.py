@@ -219,7 +219,8 @@ def bin_cutouts(
     Notes
     -----
     Without a segmentation, images are summed in units of their noise, and connected pixels above
-    twice the noise are sources; the galaxy is the one closest to the centre.
+    twice the noise are sources; the galaxy is the one closest to the centre. A neighbour that touches
+    the galaxy is a part of it: pass a segmentation that divides them.
 
     The covariance of the pixels of the sky, up to 8 pixels apart and in units of the errors, is
     measured on each image, as the mean of the eight orientations of a square. Matching convolves
@@ -250,14 +251,15 @@ def bin_cutouts(
     stacks = [stack] if lines is None else [stack, stack_lines(lines, stack)]
     psfs = find_psfs(psf, stack)
     line_psfs = _line_psfs(psf, stacks[1:], psfs)
-    first = _rough_segments(stack, segmentation)
-    sky = [blank_sky(first, one.bad) for one in stacks]
+    rough = detection_image(stack.flux, _scatter(stack.flux))
+    first = _segments(rough, segmentation)
+    sky = [blank_sky(rough, first, one.bad) for one in stacks]
     noises = [measure_noise(one, part, noise) for one, part in zip(stacks, sky, strict=True)]
     matched = [match_images(stack, psfs, noises[0])]
     if lines is not None:
         target = psfs[matched[0].target] if psfs else None
         matched.append(match_images(stacks[1], line_psfs, noises[1], target))
-    segments = _segments(matched[0], segmentation)
+    segments = _segments(detection_image(matched[0].stack.flux, matched[0].rms()), segmentation)
     number = _reference(matched[0], reference, segments == 1)
     member = (segments == 1) & ~matched[0].stack.bad[number]
     if not member.any():
@@ -307,24 +309,17 @@ def _line_psfs(psf, stacks, psfs):
     return find_psfs(known, stacks[0].only(known)) if known else {}
 
 
-def _rough_segments(stack, segmentation):
-    """Sources of the images before they are matched, to find their sky."""
-    if segmentation is not None:
-        return read_segmentation(segmentation, stack.shape)
-    return find_galaxy(detection_image(stack.flux, _scatter(stack.flux)))
-
-
 def _scatter(flux):
     """Robust scatter of the pixels of each image; infinite for images without any."""
     scatter = [mad_std(one[np.isfinite(one)]) if np.isfinite(one).any() else 0.0 for one in flux]
     return np.array([one if one > 0.0 else np.inf for one in scatter])
 
 
-def _segments(matched, segmentation):
-    """Sources of the matched images."""
+def _segments(image, segmentation):
+    """Galaxy and other sources, given or found in a detection image."""
     if segmentation is not None:
-        return read_segmentation(segmentation, matched.stack.shape)
-    return find_galaxy(detection_image(matched.stack.flux, matched.rms()))
+        return read_segmentation(segmentation, image.shape)
+    return find_galaxy(image)
 
 
 def _reference(matched, reference, member):

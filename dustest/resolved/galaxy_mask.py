@@ -15,7 +15,7 @@ __all__ = ["blank_sky", "detection_image", "find_galaxy", "read_segmentation"]
 
 _THRESHOLD = 2.0
 _FEWEST_PIXELS = 9
-_GROWTH = 2
+_GROWTH = 4
 """Pixels around sources that are no blank sky either."""
 
 
@@ -58,16 +58,22 @@ def find_galaxy(image, threshold=_THRESHOLD):
     InputError
         If there is no source.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NoDetectionsWarning)
-        found = detect_sources(image, threshold, n_pixels=_FEWEST_PIXELS)
+    found = _sources(image, threshold)
     if found is None:
         msg = (
             f"cutouts must show a source of {_FEWEST_PIXELS} pixels above {threshold:g} times the "
             "noise, got none: pass the pixels of the galaxy as segmentation"
         )
         raise InputError(msg)
-    return _central_segment(found.data)
+    return _central_segment(found)
+
+
+def _sources(image, threshold):
+    """Numbers of sources above a threshold, None if there are none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NoDetectionsWarning)
+        found = detect_sources(image, threshold, n_pixels=_FEWEST_PIXELS)
+    return None if found is None else found.data
 
 
 def read_segmentation(segmentation, shape):
@@ -111,22 +117,26 @@ def _central_segment(labels):
     return np.where(labels == labels.flat[closest], 1, np.where(labels > 0, 2, 0))
 
 
-def blank_sky(segments, bad):
+def blank_sky(image, segments, bad):
     """Pixels without a source.
 
     Parameters
     ----------
+    image : ndarray of shape (ny, nx)
+        Detection image in units of its noise.
     segments : ndarray of int of shape (ny, nx)
-        As of `find_galaxy`.
+        Known sources, 0 for the sky.
     bad : ndarray of bool of shape (..., ny, nx)
         Pixels that are no data.
 
     Returns
     -------
     sky : ndarray of bool of shape (..., ny, nx)
-        Those further from all sources than two pixels.
+        Those further than four pixels from known sources and from all above twice the noise.
     """
-    return ~ndimage.binary_dilation(segments > 0, iterations=_GROWTH) & ~bad
+    found = _sources(image, _THRESHOLD)
+    light = segments > 0 if found is None else (segments > 0) | (found > 0)
+    return ~ndimage.binary_dilation(light, iterations=_GROWTH) & ~bad
 
 
 def _clipped(image):

@@ -244,8 +244,8 @@ def _measure(name, image, error, sky):
     except InputError as cause:
         msg = (
             f"the noise of {name} must be known to combine pixels, but its cutout has only "
-            f"{np.count_nonzero(sky)} pixels of sky: pass larger cutouts, or noise={{{name!r}: "
-            "measure_noise_correlation(...)}} of the mosaic"
+            f"{np.count_nonzero(sky)} pixels of sky: pass larger cutouts, or noise, a "
+            "dict of the results of dustest.physics.measure_noise_correlation on the mosaics"
         )
         raise InputError(msg) from cause
     return _averaged(found, np.count_nonzero(sky))
