@@ -18,6 +18,7 @@ import argparse
 import pickle
 import time
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +27,18 @@ from astropy.table import QTable, vstack
 
 from dustest import BagpipesEstimator, CalibratedEstimator, MeurerEstimator
 from dustest.data import GalaxySample
+from dustest.physics import measure_noise_correlation
 from dustest.resolved import bin_cutouts
-from dustest.simulate import GalaxySimulator, ParticleGalaxy, get_population
+from dustest.simulate import GalaxySimulator, ParticleGalaxy, get_population, noise_preset
 
-SEEDS = {"test": 210510, "calibration": 210511, "screen": 210512, "fit": 210513, "boot": 210514}
+SEEDS = {
+    "test": 210510,
+    "calibration": 210511,
+    "screen": 210512,
+    "fit": 210513,
+    "boot": 210514,
+    "sky": 210515,
+}
 BANDS = ("F090W", "F115W", "F150W", "F200W", "F277W", "F335M", "F356W", "F410M", "F444W")
 REDSHIFTS = np.array([5.0, 6.0, 7.0])
 SIZE, SNR, SNR_TOTAL = 64, 10.0, (30.0, 300.0)
@@ -102,14 +111,21 @@ def draw_chunk(simulator, name, chunk):
     observe = simulator.observe if name == "screen" else simulator.draw
     sample, _ = observe(source, random_state=seed)
     truth = simulator.true_images(source, random_state=seed)
-    parts = []
+    parts, noise = [], mosaic_noise()
     for row, (galaxy, true) in enumerate(zip(sample, truth, strict=True)):
         if max(galaxy[f"snr_{band}"] for band in BANDS) < SNR_TOTAL[0] / 3.0:
             continue
-        binned = bin_cutouts(galaxy, psf=simulator.psfs, signal_to_noise=SNR)
+        binned = bin_cutouts(galaxy, psf=simulator.psfs, signal_to_noise=SNR, noise=noise)
         if SNR_TOTAL[0] <= binned.total["snr"][0] <= SNR_TOTAL[1]:
             parts.append(as_part(binned, true, f"{name}-{chunk}-{row}"))
     return parts
+
+
+@cache
+def mosaic_noise():
+    """Correlated noise by band, measured on blank sky as on a mosaic."""
+    stamps = {band: noise_preset("JADES-deep", band).draw(20, 200, SEEDS["sky"]) for band in BANDS}
+    return {band: measure_noise_correlation(one, n_lags=15) for band, one in stamps.items()}
 
 
 def screens(simulator, seed):

@@ -219,8 +219,8 @@ def bin_cutouts(
     Notes
     -----
     Without a segmentation, images are summed in units of their noise, and connected pixels above
-    twice the noise are sources; the galaxy is the one closest to the centre. A neighbour that touches
-    the galaxy is a part of it: pass a segmentation that divides them.
+    twice the noise are sources; the galaxy is the one closest to the centre. A neighbour that
+    touches the galaxy is a part of it: pass a segmentation that divides them.
 
     The covariance of the pixels of the sky, up to 8 pixels apart and in units of the errors, is
     measured on each image, as the mean of the eight orientations of a square. Matching convolves

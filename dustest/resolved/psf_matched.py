@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from astropy.convolution import Gaussian2DKernel, interpolate_replace_nans
-from scipy import fft
+from scipy import fft, ndimage
 from scipy.signal import fftconvolve
 
 from dustest.data.bands import get_band
@@ -32,6 +31,8 @@ _NOISE_LAGS, _MATCHED_LAGS = 8, 30
 """Pixels over which noise is correlated before and after the matching."""
 _FILLING = 1.5
 """Standard deviation in pixels of the Gaussian by which bad pixels are interpolated."""
+_LEAST_WEIGHT = 0.01
+"""Weight of good pixels under this Gaussian below which nothing is known."""
 _MOST_BAD = 0.1
 """Weight of bad pixels above which a matched pixel is bad."""
 
@@ -162,13 +163,23 @@ def _convolve(image, kernel):
     if bad.all():
         return image
     if bad.any():
-        image = interpolate_replace_nans(image, Gaussian2DKernel(_FILLING))
-        image = np.where(np.isfinite(image), image, 0.0)
+        image = _filled(image, bad)
     if kernel.size == 1:
         return np.where(bad, np.nan, image)
     weight = np.abs(kernel) / np.abs(kernel).sum()
     shares = fftconvolve(bad.astype(float), weight, mode="same") if bad.any() else bad
     return np.where(shares > _MOST_BAD, np.nan, fftconvolve(image, kernel, mode="same"))
+
+
+def _filled(image, bad):
+    """Image whose bad pixels are the mean of good ones around them, zero in large holes."""
+    light, weight = (
+        ndimage.gaussian_filter(one, _FILLING, mode="constant")
+        for one in (np.where(bad, 0.0, image), (~bad).astype(float))
+    )
+    known = weight > _LEAST_WEIGHT
+    mean = np.divide(light, weight, out=np.zeros_like(light), where=known)
+    return np.where(bad, mean, image)
 
 
 def _smooth(error, kernel):
