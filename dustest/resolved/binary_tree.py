@@ -70,16 +70,12 @@ def divide_pixels(member, flux, error, noise, signal_to_noise, min_pixels=1):
         weights = np.where(part[box], error[box], 0.0)
         return flux[part].sum() / np.sqrt(noise.variance(weights))
 
-    def is_large_enough(part):
-        return part.sum() >= min_pixels and ratio(part) >= signal_to_noise
-
-    width = max(int(np.sqrt(min_pixels)), 1)
     done, to_do = [], [member]
     while to_do:
         part = to_do.pop()
         for axis in _axes(part):
-            halves = _cut(part, flux, error, axis, width)
-            if halves is not None and all(map(is_large_enough, halves)):
+            halves = _cut(part, flux, error, axis, min_pixels)
+            if halves is not None and all(ratio(half) >= signal_to_noise for half in halves):
                 to_do.extend(halves)
                 break
         else:
@@ -98,20 +94,25 @@ def _axes(part):
     return (longer,) if max(sides) >= _LONG * min(sides) else (longer, 1 - longer)
 
 
-def _cut(part, flux, error, axis, width):
+def _cut(part, flux, error, axis, min_pixels):
     """Both parts of a set, cut along an axis where their lower ratio is highest."""
     box = bounding_box(part)
-    signal, variance = (
-        np.cumsum(np.where(part[box], one[box], 0.0).sum(axis=1 - axis))
-        for one in (flux, error**2)
+    signal, variance, number = (
+        np.cumsum(np.where(part[box], one, 0.0).sum(axis=1 - axis))
+        for one in (flux[box], error[box] ** 2, 1.0)
     )
-    if len(signal) < 2 * width:
-        return None
     # As if pixels were independent, which finds the place well.
-    first = signal[:-1] / np.sqrt(variance[:-1])
-    second = (signal[-1] - signal[:-1]) / np.sqrt(variance[-1] - variance[:-1])
-    lower = np.minimum(first, second)[width - 1 : len(signal) - width]
-    place = box[axis].start + width + int(np.argmax(lower))
+    lower = np.minimum(
+        signal[:-1] / np.sqrt(variance[:-1]),
+        (signal[-1] - signal[:-1]) / np.sqrt(variance[-1] - variance[:-1]),
+    )
+    width = max(int(np.sqrt(min_pixels)), 1)
+    length = np.arange(1, len(number))
+    allowed = np.minimum(number[:-1], number[-1] - number[:-1]) >= min_pixels
+    allowed &= np.minimum(length, len(number) - length) >= width
+    if not allowed.any():
+        return None
+    place = box[axis].start + 1 + int(np.argmax(np.where(allowed, lower, -np.inf)))
     before = np.arange(part.shape[axis]) < place
     before = before[:, np.newaxis] if axis == 0 else before
     return part & before, part & ~before
