@@ -1,6 +1,7 @@
 """Readers of catalogues, mosaics and spectra, which return a `~dustest.data.GalaxySample`."""
 
 from dustest.io._formats.readers import read_table
+from dustest.io.aperture_photometry import add_photometry
 from dustest.io.catalogs import read_catalog
 from dustest.io.cutouts import add_cutouts
 from dustest.io.demo import load_demo
@@ -14,6 +15,7 @@ __all__ = [
     "LayoutColumn",
     "Spectrum",
     "add_cutouts",
+    "add_photometry",
     "add_spectra",
     "get_layout",
     "load_demo",

@@ -66,6 +66,7 @@ from dustest.physics.stellar_populations import (
     StarLight,
     load_ssp_grid,
 )
+from dustest.physics.telescope.growth import growth_curves
 from dustest.physics.telescope.psf import (
     PSF,
     encircled_energy,
@@ -142,6 +143,7 @@ __all__ = [
     "get_joint_prior",
     "get_relation",
     "get_stellar_grid",
+    "growth_curves",
     "igm_transmission",
     "line_ratio",
     "line_width",
