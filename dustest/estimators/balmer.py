@@ -15,7 +15,7 @@ from dustest.data.lines import LINES
 from dustest.data.messages import not_one_of, shown
 from dustest.data.signal_to_noise import SNR_MIN
 from dustest.estimators._calibration.conditions import Conditions
-from dustest.estimators._line_posterior import LEVELS, Gas, LineData, nebular_posterior
+from dustest.estimators._line_posterior import LEVELS, Gas, LineData, Prior, nebular_posterior
 from dustest.estimators.base import DustEstimator
 from dustest.estimators.run.batch import Estimates, ExtraColumn
 from dustest.estimators.run.information import LEAST_INFORMATION
@@ -33,6 +33,8 @@ _LARGEST = 20.0
 """Largest attenuation in mag of a prior: a line that is 20 mag fainter is not observed."""
 _EDGE, _MAX_AT_EDGE = 0.01, 0.1
 """Share of the prior at either end, and the share of a posterior there that is flagged."""
+_PRIORS = ("ratio", "flat")
+_PRIOR_LINES = np.array([LINES["Hb"].wavelength, LINES["Ha"].wavelength])
 _GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
 
 
@@ -65,7 +67,10 @@ class BalmerEstimator(DustEstimator):
     density : float or tuple of float, optional
         Density of the electrons per cm3, or the ends of such a prior.
     a_v_range : tuple of float, optional
-        Ends of the flat prior of A_V of the gas in mag.
+        Ends of the prior of A_V of the gas in mag.
+    prior : {"ratio", "flat"}, optional
+        Prior within these ends: all observed ratios of H-beta to H-alpha are equally probable, or
+        all values of A_V are.
     absorption : dict of str to float or tuple of float, optional
         Equivalent width in Angstrom, in the rest frame, of the absorption by stars under a line,
         such as ``{"Hb": 2.0}``, or the width and its standard error, ``{"Hb": (2.0, 1.0)}``. It is
@@ -84,10 +89,11 @@ class BalmerEstimator(DustEstimator):
     The result always has ``A_V_nebular`` and ``E_BV_nebular``, and the further columns
     ``n_lines``, the number of measured lines, and ``chi2``, that of the best model.
 
-    The scale F is flat in the observed brightness of the lines, and A_V flat within
-    ``a_v_range``. At a signal-to-noise ratio of 3 in H-beta the median is larger than the
-    attenuation of the measured ratio, by a third of its error, as values of A_V are equally
-    probable and not values of the ratio.
+    The scale F is flat in the observed brightness of the lines. With ``prior="ratio"`` the
+    density of A_V falls exponentially, by a factor of e in 2.9 mag for the default law. The
+    median is then that of the measured ratio of H-alpha to H-beta also where its error is large,
+    and intervals cover. With ``prior="flat"`` the median is larger by a third of its error at a
+    signal-to-noise ratio of 3 in H-beta.
 
     The flags are ``NEGATIVE_ATTENUATION`` where the median of ``A_V_nebular`` is negative;
     ``LOW_SNR`` where fewer than two lines have a signal-to-noise ratio of 5; ``PRIOR_DOMINATED``
@@ -114,7 +120,7 @@ class BalmerEstimator(DustEstimator):
     >>> names = ["A_V", "A_V_nebular", "A_V_nebular_p16", "A_V_nebular_p84"]
     >>> print(table[names].to_pandas().round(2).to_string())
         A_V  A_V_nebular  A_V_nebular_p16  A_V_nebular_p84
-    0  0.49         0.86             0.60             1.13
+    0  0.48         0.83             0.55             1.14
     """
 
     requires: ClassVar[tuple] = ("line",)
@@ -132,6 +138,7 @@ class BalmerEstimator(DustEstimator):
         temperature=(5e3, 2e4),
         density=(10.0, 1e4),
         a_v_range=(-2.0, 8.0),
+        prior="ratio",
         absorption=None,
         lines=None,
         calibration=None,
@@ -143,6 +150,7 @@ class BalmerEstimator(DustEstimator):
         self.temperature = temperature
         self.density = density
         self.a_v_range = a_v_range
+        self.prior = prior
         self.absorption = absorption
         self.lines = lines
         self.calibration = calibration
@@ -183,9 +191,8 @@ class BalmerEstimator(DustEstimator):
         """Flag bits."""
         n_data = data.n_fluxes + data.n_limits
         snr = np.nan_to_num(data.flux / data.error)
-        low, high = self.a_v_range
-        margin = _EDGE * (high - low)
-        at_edge = np.mean((a_v < low + margin) | (a_v > high - margin), axis=1) > _MAX_AT_EDGE
+        low, high = self._prior().quantile(np.array([_EDGE, 1.0 - _EDGE]))
+        at_edge = np.mean((a_v < low) | (a_v > high), axis=1) > _MAX_AT_EDGE
         probability = chi_squared.sf(chi2, np.maximum(n_data - 2, 1))
         bad = {
             "NO_DATA": ~known,
@@ -233,7 +240,13 @@ class BalmerEstimator(DustEstimator):
         weights = np.outer(n_weights, t_weights).ravel()
         law = get_dust_law(self.nebular_law)
         attenuation = law.a_over_av(np.array([LINES[name].wavelength for name in used]))
-        return Gas(np.array(ratios), weights, attenuation, tuple(self.a_v_range))
+        return Gas(np.array(ratios), weights, attenuation, self._prior())
+
+    def _prior(self, f_range=(1.0, 1.0)):
+        """Prior of A_V of the gas, or of its product with f."""
+        beta, alpha = get_dust_law(self.nebular_law).a_over_av(_PRIOR_LINES)
+        rate = 0.4 * np.log(10.0) * (beta - alpha) if self.prior == "ratio" else 0.0
+        return Prior(*self.a_v_range, rate, *f_range)
 
     def _asked_lines(self):
         """Names of the lines of hydrogen that may be used."""
@@ -276,13 +289,13 @@ class BalmerEstimator(DustEstimator):
         return dict.fromkeys(self._drawn_quantities, "closed form")
 
     def _log_prior(self, batch, estimates):  # noqa: ARG002 - the same for all galaxies
-        """Densities of the prior: flat, or that of a product with f."""
+        """Densities of the prior of the gas, or of its product with f."""
         found = {}
         for name in self._drawn_quantities:
             per_a_v, with_f = self._scales()[name]
-            f_range = self._f_range() if with_f else (1.0, 1.0)
+            prior = self._prior(self._f_range()) if with_f else self._prior()
             values = estimates.samples[name] / per_a_v
-            found[name] = _log_density(values, self.a_v_range, f_range) - np.log(per_a_v)
+            found[name] = prior.log_density(values) - np.log(per_a_v)
         return found
 
     def _scales(self):
@@ -331,7 +344,8 @@ class BalmerEstimator(DustEstimator):
         self._check_draws("n_samples", n_samples, least=1)
         shape = (len(self._ready(X)), int(n_samples))
         rng = np.random.default_rng(self._base_seed(random_state))
-        a_v, f = rng.uniform(*self.a_v_range, shape), rng.uniform(*self._f_range(), shape)
+        a_v = self._prior().quantile(rng.uniform(size=shape))
+        f = rng.uniform(*self._f_range(), shape)
         return {
             name: per_a_v * a_v * (f if with_f else 1.0)
             for name, (per_a_v, with_f) in self._scales().items()
@@ -368,6 +382,8 @@ class BalmerEstimator(DustEstimator):
             msg = f"a_v_range must be two numbers that ascend, got {self.a_v_range!r}"
             raise InputError(msg)
         _check_range(self.a_v_range, "a_v_range", (-_LARGEST, _LARGEST))
+        if self.prior not in _PRIORS:
+            raise InputError(not_one_of("prior", self.prior, _PRIORS))
         for name in self.lines if self.lines is not None else ():
             _check_line(name, "lines")
         if self.absorption is not None and not isinstance(self.absorption, Mapping):
@@ -409,21 +425,3 @@ def _nodes(value, number):
     nodes, weights = np.polynomial.legendre.leggauss(number)
     low, high = np.log(value)
     return np.exp(low + (high - low) * 0.5 * (nodes + 1.0)), 0.5 * weights
-
-
-def _log_density(values, a_v_range, f_range):
-    """Logarithm of the density of a product of a flat A_V and a flat f."""
-    (low, high), (f_low, f_high) = a_v_range, f_range
-    if f_low == f_high:
-        inside = (values >= f_low * low) & (values <= f_low * high)
-        density = np.where(inside, 1.0 / (f_low * (high - low)), 0.0)
-    else:
-        # The integral of df / f over all f for which A_V = values / f is within its range.
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ends = np.sort([values / low, values / high], axis=0) if low * high > 0 else None
-            least = np.maximum(values / high, values / low) if ends is None else ends[0]
-            most = np.full_like(values, np.inf) if ends is None else ends[1]
-        first, last = np.clip(least, f_low, f_high), np.clip(most, f_low, f_high)
-        density = np.log(last / first) / ((high - low) * (f_high - f_low))
-    with np.errstate(divide="ignore"):
-        return np.where(np.isnan(values), np.nan, np.log(density))

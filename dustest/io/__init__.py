@@ -7,6 +7,7 @@ from dustest.io.cutouts import add_cutouts
 from dustest.io.demo import load_demo
 from dustest.io.images import read_images
 from dustest.io.layouts import LAYOUTS, Layout, LayoutColumn, get_layout, register_layout
+from dustest.io.lines import add_lines
 from dustest.io.spectra import Spectrum, add_spectra, read_spectrum
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "LayoutColumn",
     "Spectrum",
     "add_cutouts",
+    "add_lines",
     "add_photometry",
     "add_spectra",
     "get_layout",

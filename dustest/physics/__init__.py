@@ -43,6 +43,7 @@ from dustest.physics.joint_priors import (
     get_joint_prior,
     register_joint_prior,
 )
+from dustest.physics.line_fitting import fit_lines
 from dustest.physics.line_ratios import HYDROGEN_LINES, line_ratio
 from dustest.physics.photometry import band_flux, synthetic_photometry
 from dustest.physics.resolution import (
@@ -138,6 +139,7 @@ __all__ = [
     "e_bv_to_a_v",
     "encircled_energy",
     "fit_beta",
+    "fit_lines",
     "get_dust_law",
     "get_history",
     "get_joint_prior",

@@ -62,7 +62,7 @@ def line_ratio(line, other="Hb", temperature=1e4, density=100.0):
     Examples
     --------
     >>> from dustest.physics import line_ratio
-    >>> round(line_ratio("Ha", "Hb"), 2)
+    >>> round(float(line_ratio("Ha", "Hb")), 2)
     2.86
     >>> line_ratio("Ha", temperature=[5e3, 1e4, 2e4]).round(2)
     array([3.04, 2.86, 2.75])
