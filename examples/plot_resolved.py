@@ -2,9 +2,9 @@
 Map the dust of one galaxy
 ==========================
 
-The pixels of a galaxy are divided into bins of a signal-to-noise ratio, and every bin is fitted. The
-simulator provides images of a galaxy with and without dust, so that the map can be compared with
-the truth.
+The pixels of a galaxy are divided into bins of a signal-to-noise ratio, and every bin is fitted.
+The simulator provides images of a galaxy with and without dust, so that the map can be compared
+with the truth.
 """
 
 import matplotlib.pyplot as plt
@@ -54,8 +54,8 @@ true_mass = np.log10(galaxy.sum(truth[number].mass).sum())
 print(f"bins {row['bins']:.2f}, integrated {row['integrated']:.2f}, true {true_mass:.2f}")
 
 # %%
-# A_V in V of the simulated light in each bin, beside the fit. Fits are not unbiased: the grains and
-# histories of simulated galaxies are not those of the models. A calibration corrects that, see
+# A_V of the simulated light in each bin, beside the fit. Fits are not unbiased: grains and histories
+# of simulated galaxies are not those of the models. A calibration corrects that, see
 # :ref:`resolved`:
 
 true_a_v = -2.5 * np.log10(galaxy.sum(truth[number].V) / galaxy.sum(truth[number].V_dust_free))
