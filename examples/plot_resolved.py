@@ -15,18 +15,18 @@ from dustest.report.figures import plot_map
 from dustest.resolved import bin_cutouts, map_attenuation
 from dustest.simulate import GalaxyPopulation, GalaxySimulator
 
-bands = ["F115W", "F150W", "F200W", "F277W", "F356W", "F444W"]
+bands = ["F115W", "F150W", "F200W", "F277W", "F444W"]
 simulator = GalaxySimulator(
     bands,
     redshift=6.0,
     size=64,
     views=["xy"],
-    population=GalaxyPopulation(log_mass=(9.5, 11.0)),
+    population=GalaxyPopulation(log_mass=(9.3, 10.0)),
     spectrograph=None,
     photometry_bands=(),
 )
-sample, _ = simulator.draw(6, random_state=210540)
-truth = simulator.true_images(6, random_state=210540)
+sample, _ = simulator.draw(3, random_state=210540)
+truth = simulator.true_images(3, random_state=210540)
 number = int(np.argmax(sample["snr_F277W"]))
 
 # %%
@@ -54,8 +54,8 @@ true_mass = np.log10(galaxy.sum(truth[number].mass).sum())
 print(f"bins {row['bins']:.2f}, integrated {row['integrated']:.2f}, true {true_mass:.2f}")
 
 # %%
-# A_V of the simulated light in each bin, beside the fit. Fits are not unbiased: grains and histories
-# of simulated galaxies are not those of the models. A calibration corrects that, see
+# A_V of the simulated light in each bin, beside the fit. Fits are not unbiased: grains and
+# histories of simulated galaxies are not those of the models. A calibration corrects that, see
 # :ref:`resolved`:
 
 true_a_v = -2.5 * np.log10(galaxy.sum(truth[number].V) / galaxy.sum(truth[number].V_dust_free))
