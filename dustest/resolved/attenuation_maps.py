@@ -23,7 +23,7 @@ F_RATIO = "f"
 """Column of E(B-V) of the stars over that of the gas."""
 _PERCENTILES = (50.0, 16.0, 84.0)
 _PLOTTED = ("A_V", "beta", "log_mass", "log_SFR_100", "A_V_nebular", F_RATIO)
-_KPC2 = u.dex(u.kpc**-2)
+_SURFACE = r"{} / kpc$^2$"
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,8 +123,7 @@ class AttenuationMaps:
         names = [
             name
             for name in QUANTITIES
-            if QUANTITIES[name].luminosity_power == 1.0
-            and {name, DRAWS.format(name)} <= set(self.table.colnames)
+            if _is_sum(name) and {name, DRAWS.format(name)} <= set(self.table.colnames)
         ]
         rows = [_sums_of(name, self.table, self.integrated) for name in names]
         columns = ["quantity", *_SUM_COLUMNS, "n_bins"]
@@ -151,7 +150,7 @@ class AttenuationMaps:
             If the maps do not have the quantity, or it is none of these.
         """
         found = self[name]
-        if name not in QUANTITIES or QUANTITIES[name].luminosity_power != 1.0:
+        if not _is_sum(name):
             msg = f"name must be a logarithm of a mass, rate or luminosity, got {name!r}"
             raise InputError(msg)
         cosmology = BAGPIPES_COSMOLOGY if cosmology is None else check_cosmology(cosmology)
@@ -171,7 +170,7 @@ class AttenuationMaps:
         ----------
         quantities : sequence of str, optional
             Quantities to draw; by default A_V, beta, mass and rate, as far as there are any, and
-            those of the gas.
+            those of the gas. Masses and rates are drawn per square kpc.
         figure : `~matplotlib.figure.Figure`, optional
             Figure to draw on; by default a new one that is not registered with pyplot.
 
@@ -193,11 +192,17 @@ class AttenuationMaps:
 
         known = self.quantities
         names = [name for name in _PLOTTED if name in known] if quantities is None else quantities
-        maps = {name: self[name] for name in names}
+        # Bins differ in size: their masses and rates would show that.
+        maps = {
+            name: self.surface_density(name) if _is_sum(name) else self[name] for name in names
+        }
         return plot_maps(
             self.galaxy.images[self.galaxy.reference].data,
             {name: one.data for name, one in maps.items()},
             {name: one.uncertainty.array for name, one in maps.items() if one.uncertainty},
+            labels={
+                name: _SURFACE.format(QUANTITIES[name].symbol) for name in filter(_is_sum, names)
+            },
             bins=self.galaxy.bins.data,
             title=self.galaxy.reference,
             pixel_scale=self.galaxy.pixel_scale,
@@ -266,6 +271,11 @@ class AttenuationMaps:
 _SUM_COLUMNS = tuple(
     f"{what}{end}" for what in ("bins", "integrated") for end in ("", "_p16", "_p84")
 )
+
+
+def _is_sum(name):
+    """Whether a quantity is the logarithm of what adds up over a galaxy."""
+    return name in QUANTITIES and QUANTITIES[name].luminosity_power == 1.0
 
 
 def _bare(column):

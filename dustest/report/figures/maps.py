@@ -15,7 +15,7 @@ from dustest.report.figures._stamp_drawing import draw_galaxy, draw_scale_bar, f
 
 __all__ = ["plot_map", "plot_maps"]
 
-_ROW_HEIGHT, _TOP = 1.75, 0.3
+_ROW_HEIGHT, _TOP = 1.45, 0.2
 """Inches: height of a row of maps, and of their titles."""
 _SHOWN = (2.0, 98.0)
 """Percentiles of a map between which its colours range."""
@@ -71,14 +71,17 @@ def plot_map(values, *, label="", limits=None, cmap=_OTHER, ax=None):
     image = ax.imshow(values, origin="lower", vmin=low, vmax=high, cmap=cmap)
     frame_stamp(ax)
     ax.patch.set(hatch="", facecolor="white")
-    bar = ax.figure.colorbar(image, ax=ax, pad=0.02, shrink=0.85)
+    # As high as the map, whatever its shape.
+    bar = ax.figure.colorbar(image, cax=ax.inset_axes([1.03, 0.0, 0.06, 1.0]))
     bar.set_label(label, fontsize=FONT_SIZE)
     bar.ax.tick_params(labelsize=SMALL_FONT_SIZE, direction="in", width=0.6)
     bar.outline.set_linewidth(0.6)
     return ax
 
 
-def plot_maps(image, maps, errors=None, *, bins=None, title="", pixel_scale=None, figure=None):
+def plot_maps(
+    image, maps, errors=None, *, labels=None, bins=None, title="", pixel_scale=None, figure=None
+):
     """Draw an image of a galaxy, and maps of quantities over maps of their errors.
 
     Parameters
@@ -89,6 +92,9 @@ def plot_maps(image, maps, errors=None, *, bins=None, title="", pixel_scale=None
         Maps by quantity, NaN outside the galaxy.
     errors : dict of str to array_like of shape (ny, nx), optional
         Errors of the maps.
+    labels : dict of str to str, optional
+        Titles of maps, which may contain matplotlib's mathematics; by default those of the
+        quantities.
     bins : array_like of int of shape (ny, nx), optional
         Numbers of bins, whose borders are drawn on the image.
     title : str, optional
@@ -119,7 +125,7 @@ def plot_maps(image, maps, errors=None, *, bins=None, title="", pixel_scale=None
     if not maps:
         msg = "maps must hold at least one map, got none"
         raise InputError(msg)
-    errors = errors or {}
+    errors, labels = errors or {}, {name: axis_label(name) for name in maps} | (labels or {})
     n_rows, n_columns = 1 + bool(errors), 1 + len(maps)
     if figure is None:
         figure = empty_figure(_TOP + n_rows * _ROW_HEIGHT, PAGE_WIDTH * n_columns / 5.0)
@@ -127,7 +133,7 @@ def plot_maps(image, maps, errors=None, *, bins=None, title="", pixel_scale=None
     _draw_image(axes[0, 0], np.asarray(image, dtype=float), bins, title)
     for column, (name, values) in enumerate(maps.items(), start=1):
         plot_map(values, cmap=_COLOR_MAPS.get(name, _OTHER), ax=axes[0, column])
-        axes[0, column].set_title(axis_label(name), fontsize=FONT_SIZE)
+        axes[0, column].set_title(labels[name], fontsize=FONT_SIZE)
         if name in errors:
             plot_map(errors[name], cmap=_ERRORS, ax=axes[1, column])
             axes[1, column].set_title("its error", fontsize=FONT_SIZE)

@@ -13,7 +13,7 @@ class TestPlotMap:
         ax = plot_map(VALUES, label="$A_V$ [mag]", limits=(1.0, 5.0))
         assert ax.images[0].get_clim() == (1.0, 5.0)
         assert ax.images[0].get_array().mask.sum() == 8
-        assert ax.figure.axes[1].get_ylabel() == "$A_V$ [mag]"
+        assert ax.child_axes[0].get_ylabel() == "$A_V$ [mag]"
 
     def test_given_axes_are_returned(self):
         ax = Figure().add_subplot()
