@@ -16,6 +16,7 @@ mean slope of A_V with radius behind the screens. ``speed.ecsv`` has bins per se
 
 import argparse
 import pickle
+import resource
 import time
 from dataclasses import replace
 from functools import cache
@@ -278,21 +279,34 @@ def slope_scores(parts, table):
 
 
 def measure_speed(folder, parts):
-    """Bins per second and core, of the bins of one galaxy."""
+    """Bins per second and core at one redshift, without the start and the pool of models."""
+    sample, _ = joined(parts)
+    sample = sample[sample["redshift"] == REDSHIFTS[1]]
     rows = []
-    bins = max(parts, key=lambda part: len(part["A_V"]))["sample"]
     for name, method in methods().items():
-        for repeats in (1, 20):
-            sample = GalaxySample(vstack(repeats * [bins], metadata_conflicts="silent"))
-            start = time.perf_counter()
-            table = method.estimate(sample, n_jobs=1)
-            seconds = time.perf_counter() - start
-            rows.append([name, len(sample), seconds, share_of_ess(table)])
-            print(rows[-1], flush=True)
-    names = ["method", "n_bins", "seconds", "ess_400"]
+        first = timed(method, sample[:FEWEST_BINS])
+        table, *total = timed(method, sample)
+        seconds, cpu = (b - a for a, b in zip(first[1:], total, strict=True))
+        n = len(sample) - FEWEST_BINS
+        rows.append([name, n, first[1], first[2], n / seconds, n / cpu, share_of_ess(table)])
+        print(rows[-1], flush=True)
+    names = ["method", "n_bins", "start", "start_cpu", "per_second", "per_cpu_second", "ess_400"]
     table = QTable(rows=rows, names=names)
     table.write(folder / "speed.ecsv", overwrite=True)
     table.pprint_all()
+
+
+def timed(method, sample):
+    """Result, and the seconds and CPU seconds that it took, those of workers included."""
+    start, before = time.perf_counter(), cpu_seconds()
+    table = method.estimate(sample, n_jobs=1)
+    return table, time.perf_counter() - start, cpu_seconds() - before
+
+
+def cpu_seconds():
+    """CPU time of this process and its finished workers."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 if __name__ == "__main__":

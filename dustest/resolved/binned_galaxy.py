@@ -14,9 +14,10 @@ from dustest.data.checks.sample_columns import band_column_name
 from dustest.data.containers.sample import GalaxySample
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
-from dustest.data.kinds import KINDS
+from dustest.data.kinds import KINDS, canonical_item
 from dustest.data.messages import not_one_of
 from dustest.data.signal_to_noise import SNR_MIN
+from dustest.physics import broadest_psf
 from dustest.resolved.binary_tree import bounding_box, divide_pixels
 from dustest.resolved.galaxy_mask import (
     blank_sky,
@@ -53,7 +54,8 @@ class BinnedGalaxy:
     reference : str
         Band of the signal-to-noise ratio of bins.
     target : str
-        Band to whose point-spread function all others are matched; empty if they were before.
+        Band or line to whose point-spread function all others are matched; empty if they were
+        before.
     pixel_scale : float
         Side of a pixel in arcsec.
     """
@@ -160,7 +162,7 @@ def bin_cutouts(
 ):
     """Measure the fluxes of one galaxy in bins of pixels of a signal-to-noise ratio.
 
-    Images of all bands are convolved to the point-spread function of the broadest. The pixels of
+    All images are convolved to the broadest of their point-spread functions. The pixels of
     the galaxy, from a segmentation, are divided into bins. Errors of the fluxes of a bin are
     those of correlated noise.
 
@@ -255,10 +257,12 @@ def bin_cutouts(
     first = _segments(rough, segmentation)
     sky = [blank_sky(rough, first, one.bad) for one in stacks]
     noises = [measure_noise(one, part, noise) for one, part in zip(stacks, sky, strict=True)]
-    matched = [match_images(stack, psfs, noises[0])]
-    if lines is not None:
-        target = psfs[matched[0].target] if psfs else None
-        matched.append(match_images(stacks[1], line_psfs, noises[1], target))
+    every = psfs | line_psfs
+    target = broadest_psf(every) if every else ""
+    matched = [
+        match_images(one, part, known, every.get(target))
+        for one, part, known in zip(stacks, (psfs, line_psfs), noises, strict=False)
+    ]
     segments = _segments(detection_image(matched[0].stack.flux, matched[0].rms()), segmentation)
     number = _reference(matched[0], reference, segments == 1)
     member = (segments == 1) & ~matched[0].stack.bad[number]
@@ -274,19 +278,16 @@ def bin_cutouts(
         matched[0].stack.error[number],
         matched[0].noise[number],
         wanted,
-        _fewest(min_pixels, psfs, matched[0]),
+        _fewest(min_pixels, every.get(target), stack.pixel_scale),
     )
-    return _binned(bins, redshift, matched, number)
+    return _binned(bins, redshift, matched, number, target)
 
 
-def _fewest(min_pixels, psfs, matched):
+def _fewest(min_pixels, psf, pixel_scale):
     """Smallest number of pixels of a bin."""
     if min_pixels is not None:
         return check_whole(min_pixels, "min_pixels")
-    if not psfs:
-        return 1
-    width = psfs[matched.target].fwhm / matched.stack.pixel_scale
-    return max(round(0.25 * np.pi * width**2), 1)
+    return 1 if psf is None else max(round(0.25 * np.pi * (psf.fwhm / pixel_scale) ** 2), 1)
 
 
 def _redshift(redshift, stack):
@@ -301,10 +302,10 @@ def _redshift(redshift, stack):
 
 def _line_psfs(psf, stacks, psfs):
     """Given point-spread functions of maps of lines, on the pixels of the cutouts."""
-    if not stacks or psfs is None:
+    if not stacks or not psfs:
         return {}
     names = stacks[0].names
-    given = {band_column_name(key): one for key, one in (psf or {}).items()}
+    given = {canonical_item(KINDS["line"], key): one for key, one in (psf or {}).items()}
     known = {name: given[name] for name in names if name in given}
     return find_psfs(known, stacks[0].only(known)) if known else {}
 
@@ -375,7 +376,7 @@ def _crop(images, boxes):
     return images[np.arange(len(images))[:, np.newaxis, np.newaxis], rows, columns]
 
 
-def _binned(bins, redshift, matched, number):
+def _binned(bins, redshift, matched, number, target):
     """Record of the bins and their fluxes."""
     n_bins = int(bins.max())
     members = bins == np.arange(1, n_bins + 1)[:, np.newaxis, np.newaxis]
@@ -388,7 +389,7 @@ def _binned(bins, redshift, matched, number):
         NDData(bins, mask=bins == 0, wcs=stack.wcs),
         {name: image for one in matched for name, image in _as_images(one).items()},
         stack.names[number],
-        matched[0].target,
+        target,
         stack.pixel_scale,
     )
 

@@ -13,7 +13,6 @@ from dustest.data.errors import InputError
 from dustest.physics import (
     PSF,
     NoiseCorrelation,
-    broadest_psf,
     make_psf,
     matching_kernel,
     measure_noise_correlation,
@@ -47,13 +46,10 @@ class MatchedImages:
         The images; ``error`` are local standard deviations, in units of which ``noise`` is.
     noise : tuple of NoiseCorrelation
         Correlated noise of each image.
-    target : str
-        Band whose point-spread function all have; empty if they were matched before.
     """
 
     stack: ImageStack
     noise: tuple = field(repr=False)
-    target: str
 
     def rms(self):
         """Median noise of a pixel of each image (ndarray of shape (n,))."""
@@ -73,8 +69,8 @@ def find_psfs(psf, stack):
 
     Returns
     -------
-    psfs : dict of str to PSF or None
-        By band; None if the images are matched.
+    psfs : dict of str to PSF
+        By band; empty if the images are matched.
 
     Raises
     ------
@@ -82,7 +78,7 @@ def find_psfs(psf, stack):
         If one is needed and neither given nor known.
     """
     if isinstance(psf, str) and psf == MATCHED:
-        return None
+        return {}
     if psf is not None and not isinstance(psf, Mapping):
         msg = (
             'psf must be a dict of band to PSF, None for those of make_psf, or "matched" for '
@@ -116,29 +112,25 @@ def _computed_psf(band, pixel_scale):
         raise InputError(msg) from error
 
 
-def match_images(stack, psfs, noise, target=None):
+def match_images(stack, psfs, noise, target):
     """Convolve images to one point-spread function.
 
     Parameters
     ----------
     stack : ImageStack
         The images.
-    psfs : dict of str to PSF or None
-        As of `find_psfs`.
+    psfs : dict of str to PSF
+        Point-spread functions; images without one are not convolved.
     noise : dict of str to NoiseCorrelation
         Noise of each image.
-    target : PSF, optional
-        The common one; the broadest by default.
+    target : PSF or None
+        The common one; None for images that have it.
 
     Returns
     -------
     MatchedImages
         Convolved images; bad pixels are interpolated, and NaN where these weigh more than 10 %.
     """
-    band, psfs = "", psfs or {}
-    if psfs and target is None:
-        band = broadest_psf(psfs)
-        target = psfs[band]
     kernels = [
         matching_kernel(psfs[name], target) if name in psfs else _NO_CHANGE for name in stack.names
     ]
@@ -151,7 +143,7 @@ def match_images(stack, psfs, noise, target=None):
         _convolved_noise(noise[name], kernel)
         for name, kernel in zip(stack.names, kernels, strict=True)
     )
-    return MatchedImages(replace(stack, flux=flux, error=error), found, band)
+    return MatchedImages(replace(stack, flux=flux, error=error), found)
 
 
 _NO_CHANGE = np.ones((1, 1))

@@ -140,6 +140,8 @@ class TestBinCutouts:
             toy_images(), 7.1, psf=psf | {"Ha": psf["F150W"], "Hb": psf["F150W"]}, lines=lines
         )
         assert matched.images["Ha"].data.max() < galaxy.images["Ha"].data.max()
+        wide = psf | {"halpha": PSF(gaussian(3.5, 41), SCALE)}
+        assert bin_cutouts(toy_images(), 7.1, psf=wide, lines=lines).target == "Ha"
 
     def test_samples_of_galaxies_can_be_joined(self, galaxy):
         both = vstack([galaxy.sample, galaxy.sample])
