@@ -25,6 +25,7 @@ __all__ = [
     "get_estimator",
     "infer_population",
     "list_estimators",
+    "map_attenuation",
     "reproduce",
 ]
 
@@ -47,6 +48,7 @@ _HOMES = {
     "get_estimator": "dustest.estimators.registry",
     "infer_population": "dustest.studies.populations.inference",
     "list_estimators": "dustest.estimators.registry",
+    "map_attenuation": "dustest.resolved.mapping",
     "reproduce": "dustest.reproduction.pipeline",
 }
 
@@ -56,6 +58,7 @@ _SUBPACKAGES = (
     "io",
     "physics",
     "report",
+    "resolved",
     "simulate",
     "studies",
     "testing",

@@ -5,6 +5,7 @@ from dustest.io.aperture_photometry import add_photometry
 from dustest.io.catalogs import read_catalog
 from dustest.io.cutouts import add_cutouts
 from dustest.io.demo import load_demo
+from dustest.io.images import read_images
 from dustest.io.layouts import LAYOUTS, Layout, LayoutColumn, get_layout, register_layout
 from dustest.io.lines import add_lines
 from dustest.io.spectra import Spectrum, add_spectra, read_spectrum
@@ -21,6 +22,7 @@ __all__ = [
     "get_layout",
     "load_demo",
     "read_catalog",
+    "read_images",
     "read_spectrum",
     "read_table",
     "register_layout",
