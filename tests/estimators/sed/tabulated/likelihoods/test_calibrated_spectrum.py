@@ -66,7 +66,7 @@ def direct(photometry, flux, scales, noise=None):
     return logsumexp(found) - np.log(300) + np.log(1.0 / 7.0)
 
 
-class TestOf:
+class TestLikelihood:
     @pytest.mark.parametrize("scales", [(0.2,), (0.0, 0.1), (0.1, 0.05, 0.05)])
     @pytest.mark.parametrize("limit", [False, True])
     def test_as_a_normal_distribution(self, scales, limit):
