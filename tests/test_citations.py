@@ -201,6 +201,7 @@ class TestReferences:
             table_of("BagpipesEstimator", likelihood="robust", template_error=[(1e3, 0.1)]),
             *(table_of("CNNEstimator", architecture=name, augment=True) for name in CONFIGS),
             table_of("CNNEstimator", n_networks=3),
+            table_of("BalmerEstimator"),
             table_of("CalibratedEstimator"),
             table_of("FusionEstimator", method="product"),
             table_of("CNNEstimator", context="flux"),

@@ -45,7 +45,7 @@ from dustest.estimators._sed.far_infrared import (
     warn_of_far_infrared,
 )
 from dustest.estimators._sed.fit_settings import ENGINES, settings_of, single_model
-from dustest.estimators._sed.galaxies import usable_data, without_limits, without_spectra
+from dustest.estimators._sed.galaxies import usable_data, without_limits
 from dustest.estimators._sed.parameter_checks import years
 from dustest.estimators._sed.posterior import DRAWN, N_DRAWS
 from dustest.estimators._sed.presets import PRESETS, with_preset_priors
@@ -57,9 +57,10 @@ from dustest.estimators._sed.priors.defaults import (
 from dustest.estimators._sed.priors.prior_density import PriorDensities, has_closed_form
 from dustest.estimators._sed.sample_checks import (
     refuse_densities,
+    refuse_of_photometry,
     warn_of_draws,
     warn_of_fixed_redshifts,
-    warn_of_spectra,
+    warn_of_lines,
     warn_of_unknown_bands,
     without_data,
 )
@@ -177,8 +178,27 @@ class BagpipesEstimator(DustEstimator):
         at the pivot wavelength of each band, as in EAZY: a function, or ascending
         wavelengths and errors from 0 to 1, which are interpolated linearly and constant beyond
         the ends. With a free redshift, it is that at the redshift of the sample.
-    resolution : {"prism"}, float or None, optional
-        Resolving power of the spectra: that of NIRSpec's prism, a constant, or infinite.
+    resolution : str, float or None, optional
+        Resolving power of the spectra: that of NIRSpec's prism or a grating such as ``"G395M"``,
+        see `~dustest.physics.resolving_power`; a constant; or None for infinite.
+    slit_loss : float or None, optional
+        Standard deviation of a factor of the spectrum relative to the photometry and the lines,
+        around 1, that is integrated over.
+    flux_calibration : tuple of float or None, optional
+        Standard deviations of the coefficients of order 1, 2, ... of a Chebyshev polynomial of the
+        wavelength, by which spectra of models are multiplied and that is integrated over, such as
+        ``(0.1, 0.05)``.
+    noise_scale : tuple of float or None, optional
+        Limits ``(low, high)`` of a log-uniform prior of a factor of the errors of the spectrum
+        that is integrated over.
+    lyman_alpha : {"mask", "model"}, optional
+        ``"mask"`` leaves out pixels of spectra up to 1280 Angstrom in the rest frame, which
+        intergalactic gas, its damping wing or the line itself may change; ``"model"`` fits them
+        with the mean transmission of the intergalactic medium, without a damping wing.
+    nebular_law : str, DustLaw, model of dust_extinction or None, optional
+        Law of the dust in front of the gas, whose colour excess is that of the stars over
+        ``"dust:f"``, a parameter of ``priors`` that is 1 by default. None for the dust of the
+        stars, unless ``"dust:f"`` is given: then it is ``"CCM89"``. See the notes.
     n_live : int, optional
         Live points of the nested sampler, at least 50. A fit takes some six minutes with the
         default of 2,000, five times as long as with 400, which miss part of the posterior of
@@ -378,7 +398,7 @@ class BagpipesEstimator(DustEstimator):
     >>> table = sed.estimate(sample, n_jobs=2)  # doctest: +SKIP
     """
 
-    requires: ClassVar[tuple] = (("flux", "spectrum"), "redshift")
+    requires: ClassVar[tuple] = (("flux", "spectrum", "line"), "redshift")
     uncertainty: ClassVar[str] = "posterior"
     isolated: ClassVar[bool] = True
     needs_curves: ClassVar[bool] = True
@@ -435,6 +455,11 @@ class BagpipesEstimator(DustEstimator):
         zero_points=None,
         template_error=None,
         resolution="prism",
+        slit_loss=None,
+        flux_calibration=None,
+        noise_scale=None,
+        lyman_alpha="mask",
+        nebular_law=None,
         n_live=2000,
         n_effective=1000,
         timeout=7200.0,
@@ -461,6 +486,11 @@ class BagpipesEstimator(DustEstimator):
         self.zero_points = zero_points
         self.template_error = template_error
         self.resolution = resolution
+        self.slit_loss = slit_loss
+        self.flux_calibration = flux_calibration
+        self.noise_scale = noise_scale
+        self.lyman_alpha = lyman_alpha
+        self.nebular_law = nebular_law
         self.n_live = n_live
         self.n_effective = n_effective
         self.timeout = timeout
@@ -746,7 +776,11 @@ class BagpipesEstimator(DustEstimator):
             raise InputError(msg)
         warn_of_far_infrared(sample, self.engine, self.far_infrared)
         if self.engine == "tabulated":
-            warn_of_spectra(sample)
+            robust = None if self.likelihood == "gaussian" else self.likelihood
+            fractions = self.fractional_error
+            refuse_of_photometry(sample, likelihood=robust, fractional_error=fractions)
+        else:
+            warn_of_lines(sample)
 
     def _sample_provenance(self, sample):
         """Relative error of the photometry in the fit, including that of the catalogue."""
@@ -766,11 +800,13 @@ class BagpipesEstimator(DustEstimator):
     def _estimate(self, batch):
         """Fit the galaxies, one by one or all of a redshift together."""
         wavelength = sed_wavelengths(batch.bands) if "sed" in self.extra and batch.bands else None
-        batch = without_spectra(batch) if self.engine == "tabulated" else without_limits(batch)
+        batch = batch if self.engine == "tabulated" else without_limits(batch)
         red = kinds_of_sources(batch) != "" if self._only_flagged else None
         batch = correct(batch, self.zero_points, self.error_floor, self.template_error)
         batch = usable_far_infrared(batch, self.far_infrared and self.engine == "tabulated")
-        galaxies = [usable_data(batch, row, wavelength) for row in range(len(batch))]
+        galaxies = [
+            usable_data(batch, row, wavelength, self.lyman_alpha) for row in range(len(batch))
+        ]
         has_data = np.array([galaxy is not None for galaxy in galaxies])
         usable = [galaxy for galaxy in galaxies if galaxy is not None]
         own_red = None if red is None else red[has_data]
@@ -886,7 +922,7 @@ class BagpipesEstimator(DustEstimator):
             return posteriors
         return [
             _better(posterior, _sampled([galaxy], settings)[0])
-            if posterior.ess < _MIN_ESS and not galaxy.limits.bands
+            if posterior.ess < _MIN_ESS and not galaxy.limits.bands and galaxy.lines is None
             else posterior
             for galaxy, posterior in zip(galaxies, posteriors, strict=True)
         ]

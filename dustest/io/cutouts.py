@@ -7,25 +7,26 @@ from numbers import Integral
 
 import numpy as np
 from astropy import units as u
-from astropy.coordinates import SkyCoord
 
-from dustest.data.bands import canonical_name, list_bands
 from dustest.data.checks.numbers import check_number
-from dustest.data.checks.positions import sky_positions
 from dustest.data.checks.sample_columns import by_band
-from dustest.data.checks.units import as_unit
 from dustest.data.containers.conversion import as_sample
 from dustest.data.errors import DustestWarning, InputError
-from dustest.data.flags import FLAGS
 from dustest.data.kinds import KINDS
-from dustest.data.messages import did_you_mean
 from dustest.data.signal_to_noise import SNR_DIAMETER, SNR_MIN, check_snr_min, is_faint
 from dustest.io._foreground import (
     FOREGROUND_KEY,
-    band_correction,
-    foreground_of,
     foreground_record,
     refuse_corrected,
+)
+from dustest.io._image.arguments import (
+    as_diameter,
+    foreground_factors,
+    images_by_band,
+    known_positions,
+    merge_flags,
+    pixel_positions,
+    units_by_band,
 )
 from dustest.io._image.pixels import open_image
 from dustest.io._image.stamps import cut_out
@@ -105,6 +106,10 @@ def add_cutouts(
         unknown but similar to a known one, or extensions that look like errors or a mask are not
         used.
 
+    See Also
+    --------
+    add_photometry : Measure total fluxes of galaxies on the same mosaics.
+
     Notes
     -----
     Extensions: the image is SCI or DATA, or the only one with another name. Errors are ERR (or
@@ -145,14 +150,12 @@ def add_cutouts(
     ((1, 32, 32), 0)
     """
     sample = as_sample(sample)
-    ra, dec = sky_positions(sample, "sample")
-    known = np.isfinite(ra)
-    sky = SkyCoord(ra[known], dec[known], unit=u.deg)
+    known, sky = known_positions(sample)
     images = _check_arguments(images, size, snr_min)
-    units = _units(unit, images)
+    units = units_by_band(unit, images)
     factors = _factors(noise_factor, images)
-    diameter = _diameter(aperture)
-    corrections = _corrections(foreground_ebv, sample, images)
+    diameter = as_diameter(aperture)
+    corrections = foreground_factors(foreground_ebv, sample, images)
     with ExitStack() as stack:
         opened = {
             band: stack.enter_context(open_image(source, band, **units.get(band, {})))
@@ -162,8 +165,7 @@ def add_cutouts(
         cuts = {}
         for band in images:
             with opened.pop(band) as image:
-                position = np.full((2, len(sample)), np.nan)
-                position[:, known] = image.pixel_positions(sky)
+                position = pixel_positions(image, known, sky)
                 cuts[band] = cut_out(image, *position, size, progress)
                 if foreground_ebv is not None:
                     cuts[band] = cuts[band].multiply(corrections[band])
@@ -176,37 +178,9 @@ def add_cutouts(
 
 def _check_arguments(images, size, snr_min):
     """Images by band, after a check of all arguments."""
-    if not isinstance(images, Mapping) or not images:
-        msg = f"images must be a dict of band to image, got {type(images).__name__} {images!r:.50}"
-        raise InputError(msg)
     check_number(size, "size", 1, kind=Integral, expected="a whole number of pixels from 1")
     check_snr_min(snr_min)
-    images = by_band(images, None, "images")
-    for band in images:
-        _warn_of_misspelling(band)
-    return images
-
-
-def _warn_of_misspelling(band):
-    """Warn of an unknown band with a similar known name; users may have bands of their own."""
-    try:
-        canonical_name(band)
-    except InputError:
-        hint = did_you_mean(band, list_bands())
-        if hint:
-            msg = f"images names the band {band!r}, which is not known: {hint}It keeps its name"
-            warnings.warn(msg, DustestWarning, stacklevel=4)
-
-
-def _units(unit, bands):
-    """Units given by the user, by band."""
-    if not isinstance(unit, Mapping):
-        given = as_unit(unit)
-        return {band: {"unit": given} for band in bands}
-    return {
-        band: {"unit": as_unit(given, f"unit[{band!r}]"), "explicit": True}
-        for band, given in by_band(unit, bands, "unit").items()
-    }
+    return images_by_band(images, "images")
 
 
 def _factors(noise_factor, bands):
@@ -219,27 +193,6 @@ def _factors(noise_factor, bands):
         expected = "a positive number, for all bands or each"
         check_number(factor, "noise_factor", 0.0, above=True, expected=expected)
     return {band: float(given.get(band, 1.0)) for band in bands}
-
-
-def _corrections(foreground_ebv, sample, bands):
-    """Factors that correct the images for foreground dust, by band; none by default."""
-    if foreground_ebv is None:
-        return {}
-    ebv = foreground_of(sample, foreground_ebv)
-    return {band: band_correction(ebv, band) for band in bands}
-
-
-def _diameter(aperture):
-    """Diameter of the aperture in arcsec."""
-    try:
-        diameter = float(u.Quantity(aperture).to_value(u.arcsec))
-    except (TypeError, ValueError) as error:
-        msg = f"aperture must be an angle such as 0.32 * astropy.units.arcsec, got {aperture!r}"
-        raise InputError(msg) from error
-    if not 0.0 < diameter < np.inf:
-        msg = f"aperture must be above 0 arcsec, got {aperture!r}"
-        raise InputError(msg)
-    return diameter
 
 
 def _check_images(sample, images, diameter, size, foreground_ebv):
@@ -331,9 +284,4 @@ def _add_flags(sample, cuts, snr, known, snr_min):
         # An unknown ratio is not low.
         "LOW_SNR": any_data & is_faint(snr, snr_min),
     }
-    flags = np.zeros(len(sample), dtype=np.int32)
-    if "flags" in sample.colnames:
-        flags |= np.asarray(sample["flags"])
-    for name, rows in bits.items():
-        flags[rows] |= FLAGS[name].value
-    sample["flags"] = flags
+    merge_flags(sample, bits)

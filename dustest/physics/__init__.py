@@ -43,7 +43,16 @@ from dustest.physics.joint_priors import (
     get_joint_prior,
     register_joint_prior,
 )
+from dustest.physics.line_fitting import fit_lines
+from dustest.physics.line_ratios import HYDROGEN_LINES, line_ratio
 from dustest.physics.photometry import band_flux, synthetic_photometry
+from dustest.physics.resolution import (
+    DISPERSERS,
+    Disperser,
+    line_width,
+    register_disperser,
+    resolving_power,
+)
 from dustest.physics.stellar_grids import (
     StellarGrid,
     get_stellar_grid,
@@ -58,6 +67,19 @@ from dustest.physics.stellar_populations import (
     StarLight,
     load_ssp_grid,
 )
+from dustest.physics.telescope.growth import growth_curves
+from dustest.physics.telescope.psf import (
+    PSF,
+    encircled_energy,
+    make_psf,
+    read_psf,
+    resample_psf,
+)
+from dustest.physics.telescope.psf_matching import broadest_psf, matching_kernel
+from dustest.physics.telescope.sky_noise import (
+    NoiseCorrelation,
+    measure_noise_correlation,
+)
 from dustest.physics.uv_slope import (
     UV_WINDOWS,
     PhotometricSlopes,
@@ -70,14 +92,18 @@ from dustest.physics.uv_slope import (
 from dustest.physics.warm_dust import dust_spectrum, heated_temperature, modified_black_body
 
 __all__ = [
+    "DISPERSERS",
+    "HYDROGEN_LINES",
     "IMFS",
     "IRX_BETA_RELATIONS",
     "JOINT_PRIORS",
+    "PSF",
     "UV_WINDOWS",
     "Bump",
     "Calzetti00",
     "CharlotFall00",
     "ComposedLaw",
+    "Disperser",
     "DustLaw",
     "ExtinctionCurve",
     "ExtinctionFamily",
@@ -88,6 +114,7 @@ __all__ = [
     "Li08",
     "LightTable",
     "NebularGrid",
+    "NoiseCorrelation",
     "PhotometricSlopes",
     "PowerLaw",
     "Reddy15",
@@ -108,28 +135,41 @@ __all__ = [
     "attenuation_ratio",
     "band_attenuation_ratio",
     "band_flux",
+    "broadest_psf",
     "convert_quantity",
     "dust_spectrum",
     "e_bv_to_a_v",
+    "encircled_energy",
     "fit_beta",
+    "fit_lines",
     "get_dust_law",
     "get_history",
     "get_joint_prior",
     "get_relation",
     "get_stellar_grid",
+    "growth_curves",
     "heated_temperature",
     "igm_transmission",
+    "line_ratio",
+    "line_width",
     "list_dust_laws",
     "list_histories",
     "list_stellar_grids",
     "load_ssp_grid",
+    "make_psf",
+    "matching_kernel",
+    "measure_noise_correlation",
     "modified_black_body",
     "photometric_beta",
+    "read_psf",
+    "register_disperser",
     "register_dust_law",
     "register_history",
     "register_joint_prior",
     "register_relation",
     "register_stellar_grid",
+    "resample_psf",
+    "resolving_power",
     "select_uv_bands",
     "spectral_beta",
     "synthetic_photometry",

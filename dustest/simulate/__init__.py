@@ -1,5 +1,6 @@
 """Simulated galaxies: particles, their dust and spectra, and mock observations."""
 
+from dustest.physics.telescope.psf import PSF, encircled_energy, make_psf, read_psf, resample_psf
 from dustest.simulate.emission.conditions import Conditions, DustConditions, NebularConditions
 from dustest.simulate.emission.dust import (
     V_OPACITY,
@@ -50,7 +51,6 @@ from dustest.simulate.telescope.noise import (
     poisson_noise,
 )
 from dustest.simulate.telescope.noise_presets import list_noise_presets, noise_preset
-from dustest.simulate.telescope.psf import PSF, encircled_energy, make_psf, read_psf, resample_psf
 from dustest.simulate.telescope.spectrograph import PrismSpectrograph
 
 __all__ = [

@@ -2,43 +2,11 @@
 
 from collections.abc import Iterable
 
-from astropy import units as u
-
 from dustest.data.bands import canonical_name
-from dustest.data.checks.numbers import check_positive
 from dustest.data.checks.records import expect
-from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError
 
-__all__ = ["as_arcsec", "check_band_names"]
-
-
-def as_arcsec(value, name):
-    """Convert to a positive angle in arcsec.
-
-    Parameters
-    ----------
-    value : float or `~astropy.units.Quantity`
-        The argument; a bare number is in arcsec.
-    name : str
-        Name of the argument, for the message.
-
-    Returns
-    -------
-    float
-        The angle.
-
-    Raises
-    ------
-    InputError
-        If it is not a positive finite angle.
-    """
-    try:
-        angle = to_floats(value, name, unit=u.arcsec)
-        return check_positive(angle, name)
-    except InputError as error:
-        msg = f"{name} must be a positive angle in arcsec, got {value!r}"
-        raise InputError(msg) from error
+__all__ = ["check_band_names"]
 
 
 def check_band_names(bands, name):

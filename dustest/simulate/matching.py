@@ -15,10 +15,10 @@ from dustest.data.checks.records import expect
 from dustest.data.errors import InputError
 from dustest.data.identity.seeds import as_generator
 from dustest.data.messages import shown
+from dustest.physics.telescope.psf import PSF
 from dustest.simulate.galaxies.population import REDSHIFTS, GalaxyPopulation
 from dustest.simulate.telescope.autocorrelation import closest_lags
 from dustest.simulate.telescope.noise import CorrelatedNoise, aperture_rms
-from dustest.simulate.telescope.psf import PSF
 
 __all__ = ["SkyNoise", "SkyStatistics", "extra_width", "match_redshifts", "match_settings"]
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from dustest.data.checks.numbers import as_arcsec
 from dustest.data.surveys import SURVEYS, Mosaic, Survey
-from dustest.simulate._arguments import as_arcsec
 from dustest.simulate.telescope.noise import CorrelatedNoise
 
 __all__ = ["Survey", "get_survey", "list_surveys", "with_pixel_scale"]

@@ -31,10 +31,10 @@ from dustest.estimators._cnn.context import conditions
 from dustest.estimators._cnn.domain import Domain
 from dustest.estimators._cnn.network.config import PAPER
 from dustest.estimators._cnn.training import learning as cnn_fit
+from dustest.physics.telescope.psf import PSF
 from dustest.simulate.galaxies.population import GalaxyPopulation
 from dustest.simulate.simulator import GalaxySimulator
 from dustest.simulate.stream import write_chunks
-from dustest.simulate.telescope.psf import PSF
 from dustest.validation import compute_metrics
 
 pytest.importorskip("keras")

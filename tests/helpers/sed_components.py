@@ -11,6 +11,7 @@ from sed_mocks import settings
 from dustest.estimators._sed.columns.rest_frame import RestFrame
 from dustest.estimators._sed.posterior import Galaxy, Limits
 from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
+from dustest.estimators._sed.tabulated.light.channels import Channels
 from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light
 from dustest.physics.cosmology import BAGPIPES_COSMOLOGY
 
@@ -58,13 +59,13 @@ def pool_and_models():
     """Models of a pool with an AGN and far-infrared bands, and the same one by one."""
     setup = settings(priors=FLAT | {"dust:eta": (1.0, 2.0)}, agn="little_red_dot")
     engine = TabulatedEngine(setup)
-    maker = engine._maker(REDSHIFT, (FAR[0], *OPTICAL, FAR[1]), None)
+    maker = engine._maker(REDSHIFT, Channels.of((FAR[0], *OPTICAL, FAR[1])), None)
     pool = engine._pool_of(maker)
     index = np.sort(np.random.default_rng(1).permutation(len(pool.flux))[:500])
     taken = pool.take(index)
     again = maker.at(taken.cube)
     return {
-        "bands": maker.bands,
+        "bands": (*maker.channels.bands, *maker.channels.infrared),
         "n_columns": pool.n_columns,
         "pool": taken.flux,
         "again": again.flux,

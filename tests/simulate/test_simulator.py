@@ -16,6 +16,7 @@ from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
 from dustest.data.identity.describe import describe
 from dustest.physics import LightTable, Salim18, get_dust_law, load_ssp_grid
+from dustest.physics.telescope.psf import PSF
 from dustest.simulate.emission.dust import effective_dust
 from dustest.simulate.galaxies.particle_galaxy import GasParticles, ParticleGalaxy, StarParticles
 from dustest.simulate.galaxies.population import GalaxyPopulation
@@ -23,7 +24,6 @@ from dustest.simulate.readers.particles import list_galaxies, read_particles
 from dustest.simulate.readers.skirt import SimulatedImages, read_skirt_images
 from dustest.simulate.simulator import GalaxySimulator
 from dustest.simulate.telescope.noise import noise_from_blank_sky
-from dustest.simulate.telescope.psf import PSF
 
 BANDS = ("F277W", "F356W", "F444W")
 REDSHIFT = 7.0

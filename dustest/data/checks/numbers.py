@@ -4,11 +4,13 @@ from math import isfinite
 from numbers import Integral, Real
 
 import numpy as np
+from astropy import units as u
 
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError
 
 __all__ = [
+    "as_arcsec",
     "check_fraction",
     "check_n_jobs",
     "check_not_negative",
@@ -269,3 +271,31 @@ def check_range(value, name, lowest, highest):
         msg = f"{name} must be a number {limits}, or two such (low, high), got {value!r}"
         raise InputError(msg)
     return low, high
+
+
+def as_arcsec(value, name):
+    """Convert to a positive angle in arcsec.
+
+    Parameters
+    ----------
+    value : float or `~astropy.units.Quantity`
+        The argument; a bare number is in arcsec.
+    name : str
+        Name of the argument, for the message.
+
+    Returns
+    -------
+    float
+        The angle.
+
+    Raises
+    ------
+    InputError
+        If it is not a positive finite angle.
+    """
+    try:
+        angle = to_floats(value, name, unit=u.arcsec)
+        return check_positive(angle, name)
+    except InputError as error:
+        msg = f"{name} must be a positive angle in arcsec, got {value!r}"
+        raise InputError(msg) from error

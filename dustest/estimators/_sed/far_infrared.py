@@ -68,7 +68,7 @@ class InfraredCheck:
         found = []
         for band, value, error, limited in _data(galaxy):
             if band in far_infrared_bands(galaxy.used_bands):
-                below = np.mean(ndtr((value - flux[:, maker.bands.index(band)]) / error))
+                below = np.mean(ndtr((value - flux[:, maker.channels.positions[band]]) / error))
                 found.append(below if limited else 2.0 * min(below, 1.0 - below))
         probability = min(1.0, len(found) * float(np.min(found)))
         return cls(probability, posterior.draws["A_V"], posterior.log_evidence)

@@ -10,7 +10,7 @@ from astropy.stats import mad_std
 from dustest.data.errors import DustestWarning
 from dustest.data.progress import progress_bar
 
-__all__ = ["Cutouts", "cut_out"]
+__all__ = ["Cutouts", "cut_out", "read_stamps", "warn_of_another_field"]
 
 
 @dataclass(frozen=True)
@@ -134,6 +134,50 @@ def cut_out(image, x, y, size, progress):
     DustestWarning
         If no position is on the image.
     """
+    cuts = read_stamps(image, x, y, size, progress)
+    if not np.any(cuts.inside):
+        warn_of_another_field(image.band, len(x), stacklevel=4)
+    return cuts
+
+
+def warn_of_another_field(band, n_galaxies, stacklevel):
+    """Warn that no galaxy is on an image.
+
+    Parameters
+    ----------
+    band : str
+        Band of the image.
+    n_galaxies : int
+        Number of galaxies.
+    stacklevel : int
+        Level of the caller, as of `warnings.warn`.
+    """
+    msg = (
+        f"none of the {n_galaxies} galaxies is on the image of band {band}: check that ra "
+        "and dec of the sample and the coordinates of the image are of one field"
+    )
+    warnings.warn(msg, DustestWarning, stacklevel=stacklevel)
+
+
+def read_stamps(image, x, y, size, progress=False):
+    """Read the pixels around positions.
+
+    Parameters
+    ----------
+    image : Image
+        The image.
+    x, y : ndarray of shape (n,)
+        Columns and rows; NaN if unknown.
+    size : int
+        Side in pixels.
+    progress : bool or None, optional
+        Whether to show a bar.
+
+    Returns
+    -------
+    cutouts : Cutouts
+        The cutouts.
+    """
     shape = (len(x), size, size)
     values = np.full(shape, np.nan, dtype=image.dtype)
     errors = np.full(shape, np.nan, dtype=image.dtype)
@@ -151,12 +195,6 @@ def cut_out(image, x, y, size, progress):
                 continue
             values[row][here], errors[row][here], bad[row][here] = image.read(there)
             inside[row][here] = True
-    if not np.any(inside):
-        msg = (
-            f"none of the {len(x)} galaxies is on the image of band {image.band}: check that ra "
-            "and dec of the sample and the coordinates of the image are of one field"
-        )
-        warnings.warn(msg, DustestWarning, stacklevel=3)
     pixel = np.stack([x, y], axis=1)
     # overlap_slices places the corner of a cutout at this pixel of the mosaic.
     position = pixel - np.ceil(pixel - size / 2.0)

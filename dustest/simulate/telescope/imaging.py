@@ -6,13 +6,12 @@ from scipy import fft
 from scipy.sparse import csr_array
 
 from dustest.data.bands import canonical_name
-from dustest.data.checks.numbers import check_whole
+from dustest.data.checks.numbers import as_arcsec, check_whole
 from dustest.data.checks.sample_columns import by_band
 from dustest.data.checks.units import declared_unit
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError
-from dustest.simulate._arguments import as_arcsec
-from dustest.simulate.telescope.psf import resample_psf
+from dustest.physics.telescope.psf import resample_psf
 
 __all__ = ["KERNEL_SIGMA", "Imager"]
 

@@ -8,11 +8,10 @@ from astropy import units as u
 from scipy import fft
 from scipy.signal import fftconvolve
 
-from dustest.data.checks.numbers import check_positive, check_whole
+from dustest.data.checks.numbers import as_arcsec, check_positive, check_whole
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError
 from dustest.data.identity.seeds import as_generator
-from dustest.simulate._arguments import as_arcsec
 from dustest.simulate.telescope.autocorrelation import (
     block_correlations,
     fit_lags,

@@ -8,8 +8,8 @@ from scipy.signal import fftconvolve
 from scipy.special import erf
 
 from dustest.data.errors import InputError
+from dustest.physics.telescope.psf import PSF, make_psf
 from dustest.simulate.telescope.imaging import KERNEL_SIGMA, Imager
-from dustest.simulate.telescope.psf import PSF, make_psf
 
 SCALE = 0.03
 SIGMA = 1.7

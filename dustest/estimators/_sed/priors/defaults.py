@@ -18,6 +18,7 @@ from dustest.data.identity.describe import describe
 from dustest.data.messages import did_you_mean
 from dustest.estimators._sed.clear_light import ESCAPE_FRACTION, FRAC_CLEAR
 from dustest.estimators._sed.components import COMPONENTS, check_components, component_of
+from dustest.estimators._sed.gas_dust import GAS_RATIO
 from dustest.estimators._sed.parameter_checks import check_choice
 from dustest.estimators._sed.priors.fitted_law import fitted_law
 from dustest.estimators._sed.priors.redshift_density import RedshiftDensity
@@ -66,6 +67,7 @@ _OPTIONAL = (
     "veldisp",
     "dust:eta",
     FRAC_CLEAR,
+    GAS_RATIO,
     "dust:qpah",
     "dust:umin",
     "dust:gamma",

@@ -14,11 +14,13 @@ from dustest.estimators._sed.clear_light import (
     effective_attenuation,
 )
 from dustest.estimators._sed.components import AGN_FRACTION
+from dustest.estimators._sed.gas_dust import GAS_RATIO, gas_law_of
 from dustest.estimators._sed.posterior import LOG_SSFR_FLOOR
 from dustest.estimators._sed.priors.defaults import MAX_REDSHIFT, fit_instructions
 from dustest.estimators._sed.priors.fitted_law import fitted_law
 from dustest.estimators._sed.priors.prior_transform import SEDPrior, fit_name
 from dustest.estimators._sed.tabulated.light.agn_light import agn_spectra
+from dustest.estimators._sed.tabulated.light.channels import Channels
 from dustest.estimators._sed.tabulated.light.emission import BandLight
 from dustest.estimators._sed.tabulated.light.infrared import InfraredLight
 from dustest.estimators._sed.tabulated.light.photometry_table import SEDTable, light_at
@@ -34,6 +36,7 @@ __all__ = [
     "birth_cloud_age",
     "check_parameters",
     "check_tabulated",
+    "has_gas_dust",
     "tabulated_redshift",
 ]
 
@@ -52,6 +55,9 @@ _REDSHIFT_STEP = 0.01
 _MAX_NODES, _MAX_STEP = 60, 0.05
 """Approximate number of tabulated redshifts of the models of one galaxy, for which the steps of
 wide priors are wider, and the widest step."""
+_EXACT_STEP, _SPECTRAL_STEP = 1e-4, 0.25
+"""Distance between tabulated redshifts of galaxies with a spectrum: where it is fixed, and in
+elements of resolution where it is free."""
 _CLOSEST, _N_ENDS = 1e-9, 2000
 _IMPROBABLE = 1e-6
 """Probability of a tabulated redshift below which no model is drawn there."""
@@ -94,6 +100,10 @@ class Models:
     def take(self, index):
         """Select models."""
         return self._each(lambda values: values[index])
+
+    def without_flux(self):
+        """Leave the fluxes out, which take most of the memory of models of spectra."""
+        return replace(self, flux=self.flux[:, :0])
 
     def joined(self, *others):
         """Concatenate these models and others."""
@@ -256,6 +266,7 @@ class ModelMaker:
             self._infrared = InfraredLight(light.infrared, light.dilution)
         self.prior = _prior(settings, redshift, redshift_spread, light.ages_at)
         self._sfh, self._law = settings.sfh, fitted_law(settings.dust_law)
+        self._gas_law = gas_law_of(settings.nebular_law, self.prior)
         any_values = self.prior.transform(np.full((1, len(self.prior.free)), 0.5))
         self._history = history_parameters(settings.sfh, any_values)
         self._light = light
@@ -266,15 +277,15 @@ class ModelMaker:
             if key in self.prior.fixed
         }
         self._grid = _age_grid((settings.sfr_timescale, *_SFR_TIMES.values()))
-        self.redshift_step = _redshift_step(self.prior)
+        self.redshift_step = _redshift_step(self.prior, light.channels)
         if "redshift" in self.prior.free:
             self.prior.age_at = _AgesOfTables(light.ages_at, self.redshift_step)
         self._tables = {} if tables is None else tables
 
     @property
-    def bands(self):
-        """Names of the bands, those that see dust only at the end."""
-        return self._light.bands + self._light.infrared
+    def channels(self):
+        """Bands, pixels and lines of the fluxes (Channels)."""
+        return self._light.channels
 
     def age(self, redshift):
         """Age of the Universe at a redshift, in Gyr."""
@@ -355,7 +366,8 @@ class ModelMaker:
         # The table of the lowest redshift has the oldest stars.
         living = tables[0].living_fraction(formed.weights[:, : tables[0].n_age], cells)
         weights = formed.weights[:, : tables[0].n_age]
-        escape, apart = self._share(ESCAPE_FRACTION, values), "dust:eta" in values
+        escape = self._share(ESCAPE_FRACTION, values)
+        apart = "dust:eta" in values or self._gas_law is not None
         light = light_at(tables, place, weights, cells, escape, apart=apart)
         quantities = {
             "log_mass": np.log10(living),
@@ -394,9 +406,11 @@ class ModelMaker:
             One for each.
         """
         a_v, eta = values["dust:Av"], values.get("dust:eta")
-        clouds = None if eta is None else np.float32(a_v * eta)
         shape = self._law.shape({key: values[key] for key in values.keys() - self.prior.fixed})
         clear, r_v = self._share(FRAC_CLEAR, values), self._law.r_v(values)
+        clouds = None if eta is None else np.float32(a_v * eta)
+        if self._gas_law is not None:
+            clouds = np.float32(a_v / r_v / values.get(GAS_RATIO, 1.0) * self._gas_law.r_v)
         quantities = {"A_V": a_v, "E_BV": a_v / r_v}
         if clear is not None:
             blue = effective_attenuation(a_v + a_v / r_v, clear)
@@ -411,7 +425,7 @@ class ModelMaker:
         flux = self._infrared.flux(values, nodes[place], wavelength)
         if wavelength is not None:
             return flux
-        return np.pad(flux, ((0, 0), (len(self._light.bands), 0)))
+        return np.pad(flux, ((0, 0), (self.channels.of_lines.stop, 0)))
 
     def _share(self, name, values):
         """Values of a share in single precision, None if it is zero in all models."""
@@ -485,6 +499,7 @@ class ModelMaker:
             light=self._light,
             wavelength=wavelength,
             escaping=self.prior.has(ESCAPE_FRACTION),
+            gas_law=self._gas_law,
             measures=("reference",) * self._has_agn + ("absorbed",) * (self._infrared is not None),
         )
         if wavelength is None:
@@ -527,11 +542,15 @@ def _age_grid(timescales):
     return AgeGrid(timescales=timescales)
 
 
-def _redshift_step(prior):
+def _redshift_step(prior, channels):
     """Distance between tabulated redshifts, by how many of them the prior needs."""
+    spectrum = channels.pixels is not None
     if "redshift" in prior.fixed:
-        return _fixed_step(prior.fixed["redshift"])
-    step = float(_fixed_step(prior.limits("redshift")[1]))
+        return _EXACT_STEP if spectrum else _fixed_step(prior.fixed["redshift"])
+    highest = prior.limits("redshift")[1]
+    step = float(_fixed_step(highest))
+    if spectrum:
+        return min(step, _SPECTRAL_STEP * (1.0 + highest) / channels.pixels.highest_power)
     n_nodes = len(np.unique(np.rint(prior.quantile("redshift", _QUANTILES) / step)))
     return min(step * np.ceil(n_nodes / _MAX_NODES), max(_MAX_STEP, step))
 
@@ -568,22 +587,47 @@ def tabulated_redshift(redshift, step=None):
     return np.round(np.clip(nearest, 0.5 * step, MAX_REDSHIFT), 6)
 
 
-def band_light(settings, bands):
+def band_light(settings, channels):
     """Spectra shared by the models of all redshifts.
 
     Parameters
     ----------
     settings : Settings
         Settings of the fit.
-    bands : tuple of str
-        The bands.
+    channels : Channels or tuple of str
+        Bands, pixels and lines, or bands alone.
 
     Returns
     -------
     BandLight
-        For these bands.
+        For these.
     """
-    return BandLight(bands, birth_cloud_age(settings), settings.cosmology)
+    if not isinstance(channels, Channels):
+        channels = Channels.of(tuple(channels))
+    return BandLight(
+        channels.bands + channels.infrared,
+        birth_cloud_age(settings),
+        settings.cosmology,
+        lines=channels.lines,
+        pixels=channels.pixels,
+        gas_apart=has_gas_dust(settings),
+    )
+
+
+def has_gas_dust(settings):
+    """Whether the gas has dust of its own.
+
+    Parameters
+    ----------
+    settings : Settings
+        Settings of the fit.
+
+    Returns
+    -------
+    bool
+        True if the law of its dust or the ratio of colour excesses is given.
+    """
+    return gas_law_of(settings.nebular_law, _prior(settings, _ANY_REDSHIFT)) is not None
 
 
 def birth_cloud_age(settings):
@@ -616,6 +660,7 @@ def check_tabulated(settings):
         If there is such a prior.
     """
     prior = check_parameters(settings)
+    gas_law_of(settings.nebular_law, prior)
     if not prior.mass_is_scale:
         msg = (
             f"engine='tabulated' needs priors of {' and '.join(prior.masses)} that are free and "

@@ -11,12 +11,11 @@ from astropy.wcs.utils import proj_plane_pixel_scales
 from scipy import ndimage
 
 from dustest.data.bands import canonical_name, get_band
-from dustest.data.checks.numbers import check_odd, check_whole
+from dustest.data.checks.numbers import as_arcsec, check_odd, check_whole
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError, ReadError
 from dustest.data.files.parsing import open_fits
-from dustest.simulate._arguments import as_arcsec
-from dustest.simulate.telescope.jwst_optics import blurred_diffraction
+from dustest.physics.telescope.jwst_optics import blurred_diffraction
 
 __all__ = [
     "PSF",
@@ -61,7 +60,7 @@ class PSF:
     Examples
     --------
     >>> import numpy as np
-    >>> from dustest.simulate import PSF
+    >>> from dustest.physics import PSF
     >>> y, x = np.mgrid[-15:16, -15:16]
     >>> psf = PSF(np.exp(-0.5 * (x**2 + y**2) / 2.0**2), pixel_scale=0.03)
     >>> round(psf.fwhm, 3), round(float(psf.image.sum()), 6)
@@ -165,7 +164,7 @@ def make_psf(band, *, pixel_scale=0.03, size=101, oversampling=None):
 
     Examples
     --------
-    >>> from dustest.simulate import encircled_energy, make_psf
+    >>> from dustest.physics import encircled_energy, make_psf
     >>> psf = make_psf("F444W", pixel_scale=0.04)
     >>> psf.image.shape, round(psf.fwhm, 2), round(float(encircled_energy(psf, 0.2)), 2)
     ((101, 101), 0.16, 0.75)
@@ -233,7 +232,7 @@ def read_psf(path, pixel_scale=None, band=None, *, size=None, file_pixel_scale=N
     >>> from pathlib import Path
     >>> import numpy as np
     >>> from astropy.io import fits
-    >>> from dustest.simulate import read_psf
+    >>> from dustest.physics import read_psf
     >>> y, x = np.mgrid[0:40, 0:40]
     >>> image = np.exp(-0.5 * ((x - 19.6) ** 2 + (y - 19.3) ** 2) / 2.0**2)
     >>> header = fits.Header({"PIXSCL": 0.04, "FILTER": "F814W"})
@@ -281,7 +280,7 @@ def resample_psf(psf, pixel_scale, *, size=None):
     Examples
     --------
     >>> import numpy as np
-    >>> from dustest.simulate import PSF, resample_psf
+    >>> from dustest.physics import PSF, resample_psf
     >>> y, x = np.mgrid[-15:16, -15:16]
     >>> psf = PSF(np.exp(-0.5 * (x**2 + y**2) / 2.0**2), pixel_scale=0.04)
     >>> resample_psf(psf, 0.03).image.shape
@@ -315,7 +314,7 @@ def encircled_energy(psf, radius):
     Examples
     --------
     >>> import numpy as np
-    >>> from dustest.simulate import PSF, encircled_energy
+    >>> from dustest.physics import PSF, encircled_energy
     >>> y, x = np.mgrid[-15:16, -15:16]
     >>> psf = PSF(np.exp(-0.5 * (x**2 + y**2) / 2.0**2), pixel_scale=0.03)
     >>> encircled_energy(psf, [0.06, 0.12]).round(2)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.special import erf
 
 from dustest.data import Band, InputError, MissingDependencyError, ReadError
-from dustest.simulate import PSF, encircled_energy, make_psf, read_psf, resample_psf
+from dustest.physics import PSF, encircled_energy, make_psf, read_psf, resample_psf
 
 RADII = [0.1, 0.2, 0.4]
 CEERS = {

@@ -1,0 +1,1 @@
+"""Light through a telescope: point-spread functions, and noise of mosaics."""
