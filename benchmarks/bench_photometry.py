@@ -68,7 +68,7 @@ def sersic_galaxies(n, seed):
     transfers = np.array([transfer(make_psf(band, size=2 * STAMP - 1), side) for band in BANDS])
     images = np.empty((n, len(BANDS), STAMP, STAMP), dtype=np.float32)
     for row in range(n):
-        size = 10.0 ** rng.normal(np.log10(0.12), 0.3) / SCALE
+        size = 10.0 ** rng.normal(np.log10(0.15), 0.25) / SCALE
         model = Sersic2D(
             1.0, size, rng.choice([0.5, 1.0, 1.5, 2.5]), middle, middle,
             rng.uniform(0.0, 0.7), rng.uniform(0.0, np.pi),

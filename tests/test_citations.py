@@ -197,6 +197,7 @@ class TestReferences:
             *(table_of("BagpipesEstimator", sfh=name) for name in list_histories()),
             *(table_of("BagpipesEstimator", engine=name) for name in ("tabulated", "bagpipes")),
             table_of("BagpipesEstimator", joint_priors=list(JOINT_PRIORS)),
+            table_of("BagpipesEstimator", agn=True),
             table_of("BagpipesEstimator", likelihood="robust", template_error=[(1e3, 0.1)]),
             *(table_of("CNNEstimator", architecture=name, augment=True) for name in CONFIGS),
             table_of("CNNEstimator", n_networks=3),

@@ -118,6 +118,22 @@ def add_catalog_options(parser):
         metavar="BAND=FILE",
         help="mosaic to cut the galaxies from; may be repeated for several bands",
     )
+    parser.add_argument(
+        "--photometry",
+        nargs="?",
+        type=float,
+        const=0.5,
+        metavar="ARCSEC",
+        help="also measure total fluxes on the mosaics, in an aperture of this diameter (default: "
+        "0.5)",
+    )
+    parser.add_argument(
+        "--psf",
+        action="append",
+        metavar="BAND=FILE",
+        help="point-spread function of a mosaic, for --photometry (default: computed for JWST); "
+        "may be repeated",
+    )
     parser.add_argument("--z-min", type=float, help="lowest redshift of the galaxies")
     parser.add_argument("--z-max", type=float, help="highest redshift of the galaxies")
     parser.add_argument(
@@ -217,13 +233,38 @@ def read_sample(options):
     images = split_pairs(options.image, "--image")
     units = _units(options.unit)
     of_images = _units_of_images(units, images)
+    _check_photometry(options, images)
     sample = _read_catalog(options, _without(units, of_images))
     if not images:
         return sample
     from dustest.io import add_cutouts
 
     ebv = None if options.foreground_ebv is None else "foreground_ebv"
-    return add_cutouts(sample, images, unit=of_images or None, foreground_ebv=ebv)
+    same = {"unit": of_images or None, "foreground_ebv": ebv}
+    sample = add_cutouts(sample, images, **same)
+    return sample if options.photometry is None else _add_photometry(options, sample, images, same)
+
+
+def _add_photometry(options, sample, images, same):
+    """The sample with total fluxes measured on the mosaics."""
+    from astropy import units as u
+
+    from dustest.io import add_photometry
+
+    psf = split_pairs(options.psf, "--psf") or None
+    return add_photometry(sample, images, aperture=options.photometry * u.arcsec, psf=psf, **same)
+
+
+def _check_photometry(options, images):
+    """Raise an error for options of photometry without mosaics."""
+    from dustest.data import InputError
+
+    if options.photometry is not None and not images:
+        msg = "--photometry needs mosaics: name one for each band with --image BAND=FILE"
+        raise InputError(msg)
+    if options.psf and options.photometry is None:
+        msg = "--psf is for --photometry: add that option"
+        raise InputError(msg)
 
 
 def _check_images(options, sample):

@@ -34,7 +34,6 @@ _LARGEST = 20.0
 _EDGE, _MAX_AT_EDGE = 0.01, 0.1
 """Share of the prior at either end, and the share of a posterior there that is flagged."""
 _PRIORS = ("ratio", "flat")
-_PRIOR_LINES = np.array([LINES["Hb"].wavelength, LINES["Ha"].wavelength])
 _GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
 
 
@@ -244,7 +243,8 @@ class BalmerEstimator(DustEstimator):
 
     def _prior(self, f_range=(1.0, 1.0)):
         """Prior of A_V of the gas, or of its product with f."""
-        beta, alpha = get_dust_law(self.nebular_law).a_over_av(_PRIOR_LINES)
+        lines = [LINES[name].wavelength for name in ("Hb", "Ha")]
+        beta, alpha = get_dust_law(self.nebular_law).a_over_av(lines)
         rate = 0.4 * np.log(10.0) * (beta - alpha) if self.prior == "ratio" else 0.0
         return Prior(*self.a_v_range, rate, *f_range)
 

@@ -153,9 +153,9 @@ def add_photometry(
 
     **Extended sources.** Fluxes in apertures of 0.6, 1, 1.6 and 2.4 times the diameter, summed
     over all bands with weights of the inverse variance, are compared with those of round
-    galaxies: exponential, Gaussian and steeper profiles (`~dustest.physics.growth_curves`), with
+    galaxies of five profiles (`~dustest.physics.growth_curves`, mostly exponential discs), with
     half-light radii of 0.12 arcsec within 0.3 dex as the prior. The mean and the standard
-    deviation of the fraction within the aperture over all of them are used, plus an error of a
+    deviation of the correction over all of them are used, plus an error of a
     tenth of the part that goes beyond the correction of a point source, for galaxies of other
     shapes. Colour gradients are ignored. Galaxies with more than half of their light outside the
     aperture need a larger one.
@@ -198,7 +198,8 @@ def add_photometry(
     expect(isinstance(background, bool), "background", "True or False", background)
     units = units_by_band(unit, mosaics)
     diameter = as_diameter(aperture, f"{_DIAMETER}")
-    factors = foreground_factors(foreground_ebv, sample, mosaics)
+    radii = 0.5 * diameter * np.array(_GROWTH)
+    foreground = foreground_factors(foreground_ebv, sample, mosaics)
     with ExitStack() as stack:
         images = {
             band: stack.enter_context(open_image(source, band, **units.get(band, {})))
@@ -207,40 +208,36 @@ def add_photometry(
         for image in images.values():
             _check_image(image, foreground_ebv)
         psfs = psf_of_bands(psf, images)
-        target = psfs[broadest_psf(psfs)]
-        radii = 0.5 * diameter * np.array(_GROWTH)
-        _check_diameter(diameter, target, radii)
-        positions = {band: pixel_positions(image, known, sky) for band, image in images.items()}
+        broadest = broadest_psf(psfs)
+        _check_diameter(diameter, psfs[broadest], radii)
         bands = {
-            band: _prepare(image, positions[band], psfs[band], target, radii, background)
+            band: _prepare(
+                image,
+                pixel_positions(image, known, sky),
+                psfs[band],
+                psfs[broadest],
+                radii,
+                background=background,
+            )
             for band, image in images.items()
         }
-        measured = _measure_all(bands, broadest_psf(psfs), len(sample), background, progress)
-    if correction == "extended":
-        factor, error = _growth_factors(measured, target, radii)
-        _warn_of_large(factor - error, diameter)
-    else:
-        one = 1.0 if correction == "none" else point_factor(target, 0.5 * diameter)
-        factor, error = np.full(len(sample), one), np.zeros(len(sample))
+        measured = _measure_all(bands, broadest, len(sample), background, progress)
+    factor, error = _factors(correction, measured, psfs[broadest], radii)
     for band, result in measured.items():
-        correct = factors.get(band, np.ones(len(sample)))
-        record = images[band].corrected
-        if foreground_ebv is not None:
-            record = foreground_record(foreground_ebv)
-        _store(sample, band, result, factor, error, correct, record)
+        _store(sample, band, result, factor, error, foreground.get(band, 1.0))
+        _record_foreground(sample, images[band], foreground_ebv)
     sample["aperture_correction"], sample["aperture_correction_err"] = factor, error
     sample["replaced_fraction"] = np.max([each.replaced for each in measured.values()], axis=0)
     _add_flags(sample, measured, known, snr_min)
-    sample.meta[PHOTOMETRY_KEY] = json.dumps(
-        {
-            "aperture_arcsec": diameter,
-            "correction": correction,
-            "background": background,
-            "target_psf": broadest_psf(psfs),
-            "psf": {band: describe_psf(psf, band) for band in mosaics},
-            "noise": {band: _describe_noise(each.noise) for band, each in bands.items()},
-        }
-    )
+    record = {
+        "aperture_arcsec": diameter,
+        "correction": correction,
+        "background": background,
+        "target_psf": broadest,
+        "psf": {band: describe_psf(psf, band) for band in mosaics},
+        "noise": {band: _describe_noise(each.noise) for band, each in bands.items()},
+    }
+    sample.meta[PHOTOMETRY_KEY] = json.dumps(record)
     return sample
 
 
@@ -276,7 +273,7 @@ def _check_diameter(diameter, target, radii):
         raise InputError(msg)
 
 
-def _prepare(image, position, psf, target, radii, background):
+def _prepare(image, position, psf, target, radii, *, background):
     """Weights and noise of a mosaic."""
     on_image = np.all((position > -0.5) & (np.array(image.shape[::-1]) - 0.5 > position.T).T, 0)
     if not np.any(on_image):
@@ -316,6 +313,17 @@ def _measure_all(bands, reference, n, background, progress):
     }
 
 
+def _factors(correction, measured, target, radii):
+    """Factors from fluxes in the aperture to total ones, and their errors."""
+    if correction == "extended":
+        factor, error = _growth_factors(measured, target, radii)
+        _warn_of_large(factor - error, 2.0 * radii[_OWN_APERTURE])
+        return factor, error
+    n = len(next(iter(measured.values())).flux)
+    factor = 1.0 if correction == "none" else point_factor(target, radii[_OWN_APERTURE])
+    return np.full(n, factor), np.zeros(n)
+
+
 def _growth_factors(measured, target, radii):
     """Factors to total fluxes and their errors, from the mean of all bands."""
     flux = np.array([each.flux for each in measured.values()])
@@ -340,10 +348,10 @@ def _warn_of_large(least, diameter):
             f"aperture of {diameter:g} arcsec: their total fluxes depend on the model of their "
             "profile; give a larger aperture"
         )
-        warnings.warn(msg, DustestWarning, stacklevel=3)
+        warnings.warn(msg, DustestWarning, stacklevel=4)
 
 
-def _store(sample, band, result, factor, error, foreground, record):
+def _store(sample, band, result, factor, error, foreground):
     """Store the total fluxes of a band in the sample, in place of existing ones."""
     flux = result.flux[:, _OWN_APERTURE]
     variance = result.covariance[:, _OWN_APERTURE, _OWN_APERTURE] * factor**2
@@ -351,9 +359,15 @@ def _store(sample, band, result, factor, error, foreground, record):
     sample.remove_columns(KINDS["flux"].columns_of(band, sample))
     sample[f"flux_{band}"] = flux * factor * foreground << u.nJy
     sample[f"flux_err_{band}"] = flux_err * foreground << u.nJy
-    sample.meta.pop(f"{FOREGROUND_KEY}_flux_{band}", None)
+
+
+def _record_foreground(sample, image, foreground_ebv):
+    """Record a correction for the dust of the Milky Way, by this call or of the image."""
+    key = f"{FOREGROUND_KEY}_flux_{image.band}"
+    record = image.corrected if foreground_ebv is None else foreground_record(foreground_ebv)
+    sample.meta.pop(key, None)
     if record:
-        sample.meta[f"{FOREGROUND_KEY}_flux_{band}"] = record
+        sample.meta[key] = record
 
 
 def _add_flags(sample, measured, known, snr_min):

@@ -106,6 +106,10 @@ def add_cutouts(
         unknown but similar to a known one, or extensions that look like errors or a mask are not
         used.
 
+    See Also
+    --------
+    add_photometry : Measure total fluxes of galaxies on the same mosaics.
+
     Notes
     -----
     Extensions: the image is SCI or DATA, or the only one with another name. Errors are ERR (or

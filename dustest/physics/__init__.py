@@ -89,6 +89,7 @@ from dustest.physics.uv_slope import (
     select_uv_bands,
     spectral_beta,
 )
+from dustest.physics.warm_dust import dust_spectrum, heated_temperature, modified_black_body
 
 __all__ = [
     "DISPERSERS",
@@ -136,6 +137,7 @@ __all__ = [
     "band_flux",
     "broadest_psf",
     "convert_quantity",
+    "dust_spectrum",
     "e_bv_to_a_v",
     "encircled_energy",
     "fit_beta",
@@ -146,6 +148,7 @@ __all__ = [
     "get_relation",
     "get_stellar_grid",
     "growth_curves",
+    "heated_temperature",
     "igm_transmission",
     "line_ratio",
     "line_width",
@@ -156,6 +159,7 @@ __all__ = [
     "make_psf",
     "matching_kernel",
     "measure_noise_correlation",
+    "modified_black_body",
     "photometric_beta",
     "read_psf",
     "register_disperser",

@@ -31,6 +31,9 @@ __all__ = ["fit_lines"]
 
 _LEFT_OUT = ("Lya", "OII3729")
 """A line without a local continuum, and a doublet whose lines are fitted."""
+_OTHERS = (3890.2, 3970.0, 5877.2, 7137.8)
+"""Wavelengths in Angstrom of lines that are fitted by default, so that they do not raise the
+continuum of others, and not reported: He I and H8, [Ne III] and H-epsilon, He I, [Ar III]."""
 _WINDOW = 5.0
 """Half width of a window, in elements of resolution."""
 _INTERVAL = 8.0
@@ -126,7 +129,7 @@ def fit_lines(spectrum, redshift, lines=None, *, disperser="prism"):
     lines : str or sequence of str, optional
         Names in `~dustest.data.LINES`; by default all but Lyman-alpha. Name the neighbours of a
         line with it: the flux of a line that is left out is counted for its neighbours.
-    disperser : str or float, optional
+    disperser : str, Disperser or float, optional
         Disperser of the spectrograph, or resolving power, see
         `~dustest.physics.resolving_power`.
 
@@ -189,7 +192,10 @@ def fit_lines(spectrum, redshift, lines=None, *, disperser="prism"):
     redshift = as_redshift(redshift)
     names = _line_names(lines)
     pixels = _pixels(spectrum)
-    marks = [_Mark(name, LINES[name].wavelength * (1.0 + redshift), disperser) for name in names]
+    rest = {name: LINES[name].wavelength for name in names}
+    rest |= {} if lines is not None else {str(one): one for one in _OTHERS}
+    places = sorted(rest.items(), key=lambda pair: pair[1])
+    marks = [_Mark(name, one * (1.0 + redshift), disperser) for name, one in places]
     covered = [mark for mark in marks if _covers(pixels, mark)]
     segments = [_Segment(pixels, group) for group in _groups(covered)]
     found = [_fit(segment, _Guide()) for segment in segments]
@@ -512,7 +518,7 @@ class _Fit:
         basis = np.zeros(self.parameters.size + self.linear.size)
         knots = slice(len(self.segment.free), self.linear.size)
         basis[knots] = self.segment.hats(mark.wavelength)[0]
-        continuum = float(basis[: self.linear.size] @ self.linear)
+        continuum = float(basis[: self.linear.size] @ self.linear) or np.nan
         change = -flux / continuum**2 * basis
         change[place] = self.segment.ratios[number] / continuum
         to_velocity = _LIGHT * mark.element / mark.wavelength
@@ -531,7 +537,7 @@ class _Fit:
             "shift_err": shift_err * to_velocity,
             "width": self.width[0],
             "width_err": self.width[1],
-            "continuum": continuum,
+            "continuum": np.nan_to_num(continuum),
             "continuum_err": float(np.sqrt(basis @ self.covariance @ basis)),
             "ew": flux / continuum / (1.0 + redshift),
             "ew_err": float(np.sqrt(change @ self.covariance @ change)) / (1.0 + redshift),

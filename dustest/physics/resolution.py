@@ -81,11 +81,14 @@ def _grating(name, low, high, micron_per_pixel):
     return Disperser(name, (low, high), power, references=("Jakobsen2022",))
 
 
+PRISM = Disperser("prism", (0.6, 5.3), _prism_power, references=("Jakobsen2022",))
+"""The prism of NIRSpec."""
+
 DISPERSERS = Registry(
     "disperser",
     Disperser,
     [
-        Disperser("prism", (0.6, 5.3), _prism_power, references=("Jakobsen2022",)),
+        PRISM,
         _grating("G140M", 0.7, 1.89, 0.00063),
         _grating("G235M", 1.66, 3.17, 0.00106),
         _grating("G395M", 2.87, 5.27, 0.00179),
@@ -121,7 +124,7 @@ def register_disperser(disperser):
     >>> from dustest.physics import Disperser, register_disperser, resolving_power
     >>> wide = Disperser("MOSFIRE", (0.97, 2.41), lambda micron: np.full_like(micron, 3500.0))
     >>> disperser = register_disperser(wide)
-    >>> resolving_power(16500.0, "mosfire")
+    >>> float(resolving_power(16500.0, "mosfire"))
     3500.0
     """
     return DISPERSERS.register(disperser)
@@ -135,10 +138,10 @@ def resolving_power(wavelength, disperser="prism"):
     wavelength : float, array_like, Column or `~astropy.units.Quantity`
         Observed-frame wavelengths; Angstrom if they have no unit. Beyond the range of the
         disperser they have the value at its end.
-    disperser : str or float, optional
-        A name in `DISPERSERS`: ``"prism"``, or a grating of NIRSpec, ``"G140M"``, ``"G235M"``,
-        ``"G395M"``, ``"G140H"``, ``"G235H"`` or ``"G395H"``; or a resolving power that is the same
-        at all wavelengths.
+    disperser : str, Disperser or float, optional
+        A `Disperser` or its name in `DISPERSERS`: ``"prism"``, or a grating of NIRSpec,
+        ``"G140M"``, ``"G235M"``, ``"G395M"``, ``"G140H"``, ``"G235H"`` or ``"G395H"``; or a
+        resolving power that is the same at all wavelengths.
 
     Returns
     -------
@@ -176,7 +179,8 @@ def resolving_power(wavelength, disperser="prism"):
     if is_number(disperser):
         constant = check_number(disperser, "disperser", 0.0, above=True)
         return np.full(observed.shape, constant)[()]
-    record = DISPERSERS.find(disperser, "disperser")
+    known = isinstance(disperser, Disperser)
+    record = disperser if known else DISPERSERS.find(disperser, "disperser")
     return record.power(np.clip(1e-4 * observed, *record.wavelength_range))[()]
 
 
@@ -187,7 +191,7 @@ def line_width(wavelength, disperser="prism"):
     ----------
     wavelength : float, array_like, Column or `~astropy.units.Quantity`
         Observed-frame wavelengths; Angstrom if they have no unit.
-    disperser : str or float, optional
+    disperser : str, Disperser or float, optional
         See `resolving_power`.
 
     Returns

@@ -313,6 +313,14 @@ class TestBadPixels:
         assert values(sample, "F444W")[0] == pytest.approx(100.0, rel=0.02)
         assert flags_of(sample) == [{"BAD_PIXELS", "MISSING_BAND"}]
 
+    def test_an_empty_band(self):
+        mosaics = star_mosaics()
+        mosaics["F277W"].data[:] = np.nan
+        with pytest.warns(DustestWarning, match="no part of its 241 by 241 pixels is mostly good"):
+            sample = add_photometry(make_positions(120, 120), mosaics, psf=make_psfs())
+        assert np.isnan(values(sample, "F277W")).all()
+        assert values(sample, "F444W")[0] == pytest.approx(100.0, rel=0.02)
+
     def test_neighbour_is_replaced(self):
         psfs = make_psfs()
         mosaics = star_mosaics()

@@ -179,6 +179,20 @@ class TestInput:
         assert np.isnan(found["Hb"]["flux"])
         assert np.isfinite(found["Ha"]["flux"])
 
+    def test_a_spectrum_without_light(self):
+        dark = grating({}, error=1e-20)
+        dark.flux[:] = 0.0 * DENSITY
+        row = fit_lines(dark, 2.0, "Hb", disperser="G140M")[0]
+        assert row["flux"].value == 0.0
+        assert row["continuum"].value == 0.0
+        assert np.isnan(row["ew"])
+
+    def test_a_spectrum_without_usable_pixels(self):
+        dark = grating({})
+        dark.flux[:] = np.nan
+        table = fit_lines(dark, 2.0, disperser="G140M")
+        assert np.isnan(table["flux"]).all()
+
     def test_all_known_lines_by_default(self):
         assert len(fit_lines(grating(BRIGHT), 2.0, disperser="G140M")) == len(LINES) - 2
 

@@ -88,7 +88,7 @@ def make_plan(table, request):
     others |= kind_columns(table, layout)
     others |= {key: name for key, name in request.columns.items() if key not in fluxes}
     if not pairs and not request.columns and set(others) <= set(places):
-        raise InputError(_unknown_layout_message(names, request))
+        raise InputError(_unknown_layout_message(names, request, others))
     return Plan(layout, pairs, others)
 
 
@@ -125,16 +125,20 @@ def _by_canonical_name(table):
     return {column_name(name): table[name] for name in table.colnames}
 
 
-def _unknown_layout_message(names, request):
+def _unknown_layout_message(names, request, others):
     """Message for a catalogue without recognised fluxes."""
     which = "no layout knows" if len(request.layouts) > 1 else "the layout does not know"
     flux, error = _some_pair(names)
     hint = f"{flux} with {error} is of no band that dustest knows; " if flux else ""
+    alone = ""
+    if {"ra", "dec"} <= set(others):
+        places = {name: others[name] for name in ("ra", "dec")}
+        alone = f"; a catalogue without fluxes needs {argument('columns', places)}"
     example = {"flux_F277W": flux or "COLUMN", "flux_err_F277W": error or "ERROR_COLUMN"}
     return (
         f"{which} fluxes with errors among the columns {shown(names)}; {hint}if these are fluxes, "
         f"name those of each band, such as {argument('columns', example)}; bands of other cameras "
-        "have SVO identifiers, such as flux_Paranal/VISTA.Ks"
+        f"have SVO identifiers, such as flux_Paranal/VISTA.Ks{alone}"
     )
 
 

@@ -10,7 +10,13 @@ _SIZES = np.geomspace(0.01, 1.5, 28)
 _TYPICAL_SIZE = 0.12
 _SIZE_SCATTER = 0.3
 """Dex; wide enough that sizes of well-detected galaxies are measured."""
-_PROFILES = {"exponential": 0.5, "gaussian": 0.25, "steep": 0.25}
+_PROFILES = {
+    "gaussian": 0.15,
+    "exponential": 0.35,
+    "intermediate": 0.2,
+    "steep": 0.2,
+    "de_vaucouleurs": 0.1,
+}
 _MODEL_ERROR = 0.1
 """Error of the part of the correction that goes beyond that of a point source, as a fraction."""
 _FLOOR = 0.01
@@ -70,19 +76,19 @@ class GrowthModels:
         Returns
         -------
         factor, error : ndarray of shape (n,)
-            Of the mean and the standard deviation of the fraction within the aperture over sizes
-            and profiles, with the error of the models; NaN where fluxes are unknown.
+            Mean and standard deviation over sizes and profiles, with the error of the models; NaN
+            where fluxes are unknown.
         """
         known = np.all(np.isfinite(flux), axis=1) & np.all(np.isfinite(covariance), axis=(1, 2))
         log_weight = self._log_prior + self._log_evidence(flux[known], covariance[known])
         weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
         weight /= weight.sum(axis=1, keepdims=True)
-        shares = self._curves[:, index]
-        mean = weight @ shares
-        variance = np.maximum(weight @ shares**2 - mean**2, 0.0) / mean**4
-        beyond = 1.0 / mean - 1.0 / self._point[index]
+        factors = 1.0 / self._curves[:, index]
+        mean = weight @ factors
+        variance = np.maximum(weight @ factors**2 - mean**2, 0.0)
+        beyond = mean - 1.0 / self._point[index]
         factor, error = np.full((2, len(flux)), np.nan)
-        factor[known] = 1.0 / mean
+        factor[known] = mean
         error[known] = np.sqrt(variance + (_MODEL_ERROR * beyond) ** 2)
         return factor, error
 

@@ -11,9 +11,19 @@ from dustest.data.errors import InputError
 
 __all__ = ["PROFILES", "growth_curves"]
 
-PROFILES = {"gaussian": np.inf, "exponential": 0.5, "steep": -0.4}
-"""Index of the profile of Spergel (2010): a Gaussian, an exponential disc, and a profile between
-those of Sersic with n = 2 and 4."""
+PROFILES = {
+    "gaussian": np.inf,
+    "exponential": 0.5,
+    "intermediate": 0.0,
+    "steep": -0.4,
+    "de_vaucouleurs": -0.6,
+}
+"""Index of the profile of Spergel (2010), from that of a Gaussian to one that is close to that of
+de Vaucouleurs."""
+
+
+_RINGS = 4000
+"""Rings in Fourier space per cycle per pixel."""
 
 
 def growth_curves(psf, radii, half_light_radii, *, profile="exponential"):
@@ -27,8 +37,9 @@ def growth_curves(psf, radii, half_light_radii, *, profile="exponential"):
         Radii of the circles, in arcsec.
     half_light_radii : array_like of shape (n_sizes,) or `~astropy.units.Quantity`
         Radii in arcsec that contain half the light before convolution; 0 for a point source.
-    profile : {"exponential", "gaussian", "steep"}, optional
-        Surface brightness of the galaxy.
+    profile : str, optional
+        Surface brightness of the galaxy: ``"gaussian"``, ``"exponential"``, ``"intermediate"``,
+        ``"steep"`` or ``"de_vaucouleurs"``, each more concentrated than the one before.
 
     Returns
     -------
@@ -44,8 +55,8 @@ def growth_curves(psf, radii, half_light_radii, *, profile="exponential"):
     -----
     The transforms of the profiles are :math:`(1 + (k r_0)^2)^{-(1 + \nu)}` [1]_, so that the
     convolution and the sum within circles are products in Fourier space. The exponential disc has
-    :math:`\nu = 0.5`, the steep profile :math:`\nu = -0.4`; the Gaussian is the limit of large
-    :math:`\nu`.
+    :math:`\nu = 0.5`, the others 0, -0.4 and -0.6, which is close to the profile of de
+    Vaucouleurs; the Gaussian is the limit of large :math:`\nu`.
 
     References
     ----------
@@ -72,9 +83,14 @@ def growth_curves(psf, radii, half_light_radii, *, profile="exponential"):
     across, along = fft.fftfreq(side)[:, np.newaxis], fft.rfftfreq(side)
     transfer = fft.rfft2(image).real * np.sinc(across) * np.sinc(along)
     transfer[:, 1 : (side + 1) // 2] *= 2.0
-    frequency = np.hypot(across, along).ravel()
-    circles = np.array([_circle(frequency, radius) for radius in radii]) / side**2
-    circles = circles * transfer.ravel()
+    # Profiles and circles are round, so that only the distance from the origin counts.
+    distance = np.hypot(across, along).ravel()
+    ring = np.rint(distance * _RINGS).astype(int)
+    n_waves = np.bincount(ring)
+    used = n_waves > 0
+    frequency = np.bincount(ring, distance)[used] / n_waves[used]
+    transfer = np.bincount(ring, transfer.ravel())[used]
+    circles = np.array([_circle(frequency, radius) for radius in radii]) * transfer / side**2
     shapes = [_profile(frequency, size, PROFILES[profile]) for size in sizes]
     return np.array([circles @ shape for shape in shapes]).reshape(len(sizes), len(radii))
 

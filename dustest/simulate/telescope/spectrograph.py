@@ -16,8 +16,8 @@ from dustest.data.checks.values import to_floats, to_flux_densities
 from dustest.data.errors import InputError
 from dustest.physics.igm import igm_transmission
 from dustest.physics.resolution import (
-    DISPERSERS,
     PIXELS_PER_ELEMENT,
+    PRISM,
     line_width,
     resolving_power,
 )
@@ -25,8 +25,6 @@ from dustest.physics.resolution import (
 __all__ = ["PrismSpectrograph"]
 
 _F_LAMBDA = u.erg / u.s / u.cm**2 / u.AA
-_LIMITS = DISPERSERS["prism"].wavelength_range
-"""Wavelength range of the prism in micron."""
 _REACH = 5.0
 """Standard deviations of the line-spread function within which light contributes."""
 _DEPTH_WAVELENGTH = 2e4
@@ -137,7 +135,7 @@ class PrismSpectrograph:
         >>> [round(end) for end in PrismSpectrograph().rest_range([6.0, 9.0])]
         [757, 4512]
         """
-        margin = _REACH * line_width(self.edges[[0, -1]])
+        margin = _REACH * line_width(self.edges[[0, -1]], PRISM)
         stretch = 1.0 + to_floats(redshift, "redshift")
         low, high = self.edges[0] - margin[0], self.edges[-1] + margin[1]
         return float(np.min(low / stretch)), float(np.max(high / stretch))
@@ -188,7 +186,7 @@ class PrismSpectrograph:
         points = rest[window]
         fine = _fine_grid(points)
         observed = fine * (1.0 + redshift)
-        spread = line_width(observed)
+        spread = line_width(observed, PRISM)
         blurred = np.diff(ndtr((self.edges[:, np.newaxis] - observed) / spread), axis=0)
         width = np.gradient(observed)
         width[[0, -1]] *= 0.5
@@ -316,10 +314,10 @@ def _check_range(limits):
         msg = f"wavelength_range must be two numbers in micron, got {limits!r}"
         raise InputError(msg)
     low, high = ends.tolist()
-    if not _LIMITS[0] <= low < high <= _LIMITS[1]:
+    first, last = PRISM.wavelength_range
+    if not first <= low < high <= last:
         msg = (
-            f"wavelength_range must ascend and lie within {_LIMITS[0]} to {_LIMITS[1]} micron, "
-            f"got {limits!r}"
+            f"wavelength_range must ascend and lie within {first} to {last} micron, got {limits!r}"
         )
         raise InputError(msg)
     return low, high
@@ -334,7 +332,7 @@ def _as_depth(depth):
 def _pixel_edges(low, high):
     """Edges in Angstrom of pixels that are 1 / 2.2 of an element of resolution wide."""
     grid = 1e4 * np.geomspace(low, high, 2000)
-    density = PIXELS_PER_ELEMENT * resolving_power(grid) / grid
+    density = PIXELS_PER_ELEMENT * resolving_power(grid, PRISM) / grid
     count = cumulative_trapezoid(density, grid, initial=0.0)
     edges = np.interp(np.arange(int(count[-1]) + 1), count, grid)
     if edges.size < 3:
