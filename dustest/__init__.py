@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 __all__ = [
     "BagpipesEstimator",
+    "BalmerEstimator",
     "CNNEstimator",
     "CalibratedEstimator",
     "Comparison",
@@ -24,11 +25,13 @@ __all__ = [
     "get_estimator",
     "infer_population",
     "list_estimators",
+    "map_attenuation",
     "reproduce",
 ]
 
 _HOMES = {
     "BagpipesEstimator": "dustest.estimators.bagpipes",
+    "BalmerEstimator": "dustest.estimators.balmer",
     "CNNEstimator": "dustest.estimators.cnn",
     "CalibratedEstimator": "dustest.estimators.calibrated",
     "Comparison": "dustest.report.comparison",
@@ -45,6 +48,7 @@ _HOMES = {
     "get_estimator": "dustest.estimators.registry",
     "infer_population": "dustest.studies.populations.inference",
     "list_estimators": "dustest.estimators.registry",
+    "map_attenuation": "dustest.resolved.mapping",
     "reproduce": "dustest.reproduction.pipeline",
 }
 
@@ -54,6 +58,7 @@ _SUBPACKAGES = (
     "io",
     "physics",
     "report",
+    "resolved",
     "simulate",
     "studies",
     "testing",

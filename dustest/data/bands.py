@@ -12,6 +12,7 @@ from dustest.data.checks.records import check_texts
 from dustest.data.checks.units import declared_unit
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError, MissingDependencyError, ReadError
+from dustest.data.far_infrared_bands import FAR_INFRARED, find_far_infrared, top_hat
 from dustest.data.instruments import INSTRUMENTS
 from dustest.data.messages import did_you_mean
 from dustest.data.registry import Registry
@@ -139,6 +140,11 @@ class Band:
         red_moment = np.trapezoid(self.transmission * self.wavelength, self.wavelength)
         return float(np.sqrt(red_moment / blue_moment))
 
+    @property
+    def is_far_infrared(self):
+        """Whether its light is that of dust: the whole band is beyond 50 micron."""
+        return bool(self.wavelength[0] > FAR_INFRARED)
+
     @cached_property
     def effective_width(self):
         """The width in Angstrom of the rectangle of the same area and the same peak."""
@@ -228,7 +234,9 @@ def canonical_name(name):
     NIRISS, MIRI, ACS/HRC, ACS/SBC. For this instrument the canonical name is the filter
     (``"F277W"``); for any other, instrument and filter (``"NIRISS_F277W"``). An SVO identifier of
     other instruments keeps its spelling, with two underscores for the slash and the point
-    (``"Paranal__VISTA__Ks"``).
+    (``"Paranal__VISTA__Ks"``). Bands of ALMA are ``"ALMA_B3"`` to ``"ALMA_B10"``, and bands of
+    one wavelength or frequency beyond 50 micron ``"ALMA_1200um"`` or ``"ALMA_343.5GHz"``, with any
+    word before the underscore.
 
     Parameters
     ----------
@@ -255,6 +263,8 @@ def canonical_name(name):
     ('NIRISS_F150W', 'WFC3_UVIS_F814W')
     >>> canonical_name("f350lpu"), canonical_name("f850lpu")
     ('F350LP', 'WFC3_UVIS_F850LP')
+    >>> canonical_name("alma-band6"), canonical_name("1.2mm")
+    ('ALMA_B6', 'FIR_1.2mm')
     """
     registered = BANDS.get(_check_text(name).strip())
     return _resolve(name)[0] if registered is None else registered.name
@@ -267,7 +277,10 @@ def get_band(name):
     astro-sedpy, without network access (`list_bands`). Those of narrow filters and of any other
     band are fetched by SVO identifier from the SVO Filter Profile Service through astroquery, and
     are taken to be those of photon-counting detectors. The service is queried once for each band,
-    and only once in total if it cannot be reached.
+    and only once in total if it cannot be reached. Bands of ALMA, and those of one wavelength or
+    frequency, have a constant transmission: over the default setup for continuum, or 16 GHz. The
+    flux of dust changes by a factor of two or more across a receiver: name the frequency where it
+    is known.
 
     Parameters
     ----------
@@ -366,8 +379,11 @@ def has_curve(name):
 
 @lru_cache(maxsize=1024)
 def _load_band(name, svo_id, sedpy_name, online_id):
-    """Band of resolved names, from sedpy if it has the curve, else from the SVO."""
-    curve = _sedpy_curve(sedpy_name) if sedpy_name else _svo_curve(online_id)
+    """Band of resolved names: of constant transmission, from sedpy if it has it, or the SVO."""
+    if isinstance(online_id, tuple):
+        curve = top_hat(*online_id)
+    else:
+        curve = _sedpy_curve(sedpy_name) if sedpy_name else _svo_curve(online_id)
     return Band(name, svo_id, *curve)
 
 
@@ -381,7 +397,10 @@ def _check_text(name):
 
 @lru_cache(maxsize=4096)
 def _resolve(name):
-    """Canonical name, SVO identifier, sedpy name (None if there is none), and name to fetch."""
+    """Canonical name, SVO identifier, sedpy name (None if there is none), and name to fetch.
+
+    The ends of the band are in place of the latter for bands of constant transmission.
+    """
     found = _find_instrument(name)
     if found is not None:
         instrument, filter_name = found
@@ -390,6 +409,8 @@ def _resolve(name):
         svo_id = instrument.svo_prefix + filter_name
         online_id = (instrument.online_prefix or instrument.svo_prefix) + filter_name
         return _column_name(instrument, filter_name), svo_id, sedpy_name, online_id
+    if far := find_far_infrared(name):
+        return far[0], "", None, far[1:]
     svo_id = name.strip().replace("__", "/", 1).replace("__", ".", 1)
     if _SVO_PATTERN.fullmatch(svo_id):
         return svo_id.replace("/", "__").replace(".", "__"), svo_id, None, svo_id

@@ -52,6 +52,7 @@ FLAGS = {
         Flag("FAILED", 12, "the computation failed for this row"),
         Flag("POOR_FIT", 13, "the data are improbable under every model of the estimator"),
         Flag("NOT_A_GALAXY", 14, "the source is probably a star, an AGN or an artefact"),
+        Flag("INFRARED_CONFLICT", 15, "the far infrared is improbable given all other data"),
     )
 }
 

@@ -44,6 +44,7 @@ ROLES = {
     "limit": "upper limit where nothing was detected; meta of the column has its sigma",
     "mask": "True where a value is bad",
     "axis": "where along its further axes a value is",
+    "context": "another measurement that helps to interpret the value; it may be missing",
     "note": "kept with the sample; estimators do not get it",
 }
 """Roles of a column of a kind."""
@@ -581,6 +582,11 @@ KINDS = Registry(
                 KindColumn(
                     *("line_limit", "upper limit where the line is not detected"),
                     *(LINE_UNIT, "limit"),
+                    needs_unit=True,
+                ),
+                KindColumn(
+                    *("line_continuum", "flux density of the continuum at the line"),
+                    *(SPECTRAL_UNIT, "context"),
                     needs_unit=True,
                 ),
             ),

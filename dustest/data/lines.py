@@ -81,12 +81,18 @@ LINES = Registry(
         _hydrogen("Br", "a", 40522.6),
         _forbidden("O", "II", 3727.09),
         _forbidden("O", "II", 3729.88),
+        Line("OII3729", 3728.8, "[O II] 3727, 3730", ("OII",)),
+        _forbidden("Ne", "III", 3869.86, "NeIII_3869"),
+        _forbidden("O", "III", 4364.44, "OIII_4363"),
         _forbidden("O", "III", 4960.30, "OIII_4959"),
         _forbidden("O", "III", 5008.24, "OIII_5007"),
         _forbidden("N", "II", 6549.86, "NII_6548"),
         _forbidden("N", "II", 6585.27, "NII_6583"),
         _forbidden("S", "II", 6718.29, "SII_6716"),
         _forbidden("S", "II", 6732.67, "SII_6731"),
+        _forbidden("S", "III", 9071.1, "SIII_9069"),
+        _forbidden("S", "III", 9533.2, "SIII_9531"),
+        Line("HeI10833", 10833.3, "He I 10833", ("HeI_10830",)),
     ],
 )
 """Emission lines by name. Wavelengths are those of the NIST Atomic Spectra Database."""

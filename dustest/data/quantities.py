@@ -330,6 +330,21 @@ QUANTITIES = Registry(
             latent=Latent("asinh_", np.arcsinh, np.sinh, 0.1),
         ),
         DustQuantity(
+            "A_V_nebular",
+            u.mag,
+            r"$A_{V,\,\mathrm{gas}}$ [mag]",
+            "attenuation in V of the light of ionised gas",
+            latent=Latent("asinh_", np.arcsinh, np.sinh, 0.1),
+        ),
+        DustQuantity(
+            "E_BV_nebular",
+            u.mag,
+            r"$E(B-V)_\mathrm{gas}$ [mag]",
+            "colour excess between B and V of the light of ionised gas",
+            digits=3,
+            latent=None,
+        ),
+        DustQuantity(
             "frac_clear",
             None,
             r"$f_\mathrm{clear}$",

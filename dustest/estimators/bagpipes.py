@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from numbers import Integral
 from typing import ClassVar
 
@@ -31,14 +32,20 @@ from dustest.estimators._sed.columns.extra_columns import (
     sed_wavelengths,
 )
 from dustest.estimators._sed.columns.rest_frame import REST_FRAME, RestFrame
+from dustest.estimators._sed.components import AGN_NAMES, agn_models
 from dustest.estimators._sed.data_corrections import (
     correct,
     floors_by_band,
     relative_errors,
     zero_point_factors,
 )
+from dustest.estimators._sed.far_infrared import (
+    far_infrared_bands,
+    usable_far_infrared,
+    warn_of_far_infrared,
+)
 from dustest.estimators._sed.fit_settings import ENGINES, settings_of, single_model
-from dustest.estimators._sed.galaxies import usable_data, without_limits, without_spectra
+from dustest.estimators._sed.galaxies import usable_data, without_limits
 from dustest.estimators._sed.parameter_checks import years
 from dustest.estimators._sed.posterior import DRAWN, N_DRAWS
 from dustest.estimators._sed.presets import PRESETS, with_preset_priors
@@ -50,9 +57,10 @@ from dustest.estimators._sed.priors.defaults import (
 from dustest.estimators._sed.priors.prior_density import PriorDensities, has_closed_form
 from dustest.estimators._sed.sample_checks import (
     refuse_densities,
+    refuse_of_photometry,
     warn_of_draws,
     warn_of_fixed_redshifts,
-    warn_of_spectra,
+    warn_of_lines,
     warn_of_unknown_bands,
     without_data,
 )
@@ -61,6 +69,7 @@ from dustest.estimators._sed.tabulated.model_pool import check_parameters
 from dustest.estimators._sed.tabulated.prior_models import draw_prior_models
 from dustest.estimators._sed.zero_points import find_zero_points
 from dustest.estimators.base import DustEstimator
+from dustest.estimators.non_galaxies import COLOUR_BANDS, kinds_of_sources
 from dustest.estimators.run.batch import Estimates, error_floor
 from dustest.estimators.run.information import LEAST_INFORMATION
 from dustest.estimators.run.workers import run_in_workers
@@ -76,10 +85,13 @@ _ESCALATED_BATCH = 8
 _MIN_ESS = 400.0
 _MAX_EDGE = 0.1
 _MIN_PROBABILITY = 1e-4
+_MIN_INFRARED = 1e-3
+"""Probability of far-infrared data, given a fit of the other data, below which they conflict."""
 _MAX_CHI2 = 10.0
 """Largest chi-squared of the best model per data point."""
 _EVIDENCE_ERRORS = 2.0
 _NO_DATA = FLAGS["NO_DATA"].value
+_NOT_A_GALAXY = FLAGS["NOT_A_GALAXY"].value
 _NO_DRAWS = np.full(N_DRAWS, np.nan)
 
 
@@ -146,6 +158,16 @@ class BagpipesEstimator(DustEstimator):
         default there is none. The columns ``fractional_error_<INSTRUMENT>`` are its posterior
         mean. It is added to the ``error_floor``, and multiplies the time of a fit by two to three
         for one instrument, by four for two; only the tables have it.
+    agn : {False, True, "little_red_dot", "flagged"} or tuple of the first three, optional
+        Light of an active galactic nucleus (AGN) besides that of stars: with True, a power law
+        behind dust; for ``"little_red_dot"`` also a black body. Posteriors of several, such as
+        ``(False, True)``, are averaged. ``"flagged"`` is ``(False, "little_red_dot")`` for sources
+        that `~dustest.estimators.find_non_galaxies` finds, which get the flag ``NOT_A_GALAXY``,
+        and False for others. Only the tables have it; see the notes.
+    far_infrared : bool, optional
+        Whether to fit fluxes and limits beyond 50 micron, such as ``flux_ALMA_B6``, by the energy
+        that dust absorbs, see the notes. Without, and with Bagpipes itself, such bands are left
+        out, with a warning.
     zero_points : mapping of str to float or `~astropy.units.Quantity`, Table or None, optional
         Corrections of zero points by band: factors by which fluxes, their errors and limits are
         multiplied, or offsets in mag that are added to magnitudes. Also the table that
@@ -156,8 +178,27 @@ class BagpipesEstimator(DustEstimator):
         at the pivot wavelength of each band, as in EAZY: a function, or ascending
         wavelengths and errors from 0 to 1, which are interpolated linearly and constant beyond
         the ends. With a free redshift, it is that at the redshift of the sample.
-    resolution : {"prism"}, float or None, optional
-        Resolving power of the spectra: that of NIRSpec's prism, a constant, or infinite.
+    resolution : str, float or None, optional
+        Resolving power of the spectra: that of NIRSpec's prism or a grating such as ``"G395M"``,
+        see `~dustest.physics.resolving_power`; a constant; or None for infinite.
+    slit_loss : float or None, optional
+        Standard deviation of a factor of the spectrum relative to the photometry and the lines,
+        around 1, that is integrated over.
+    flux_calibration : tuple of float or None, optional
+        Standard deviations of the coefficients of order 1, 2, ... of a Chebyshev polynomial of the
+        wavelength, by which spectra of models are multiplied and that is integrated over, such as
+        ``(0.1, 0.05)``.
+    noise_scale : tuple of float or None, optional
+        Limits ``(low, high)`` of a log-uniform prior of a factor of the errors of the spectrum
+        that is integrated over.
+    lyman_alpha : {"mask", "model"}, optional
+        ``"mask"`` leaves out pixels of spectra up to 1280 Angstrom in the rest frame, which
+        intergalactic gas, its damping wing or the line itself may change; ``"model"`` fits them
+        with the mean transmission of the intergalactic medium, without a damping wing.
+    nebular_law : str, DustLaw, model of dust_extinction or None, optional
+        Law of the dust in front of the gas, whose colour excess is that of the stars over
+        ``"dust:f"``, a parameter of ``priors`` that is 1 by default. None for the dust of the
+        stars, unless ``"dust:f"`` is given: then it is ``"CCM89"``. See the notes.
     n_live : int, optional
         Live points of the nested sampler, at least 50. A fit takes some six minutes with the
         default of 2,000, five times as long as with 400, which miss part of the posterior of
@@ -249,6 +290,32 @@ class BagpipesEstimator(DustEstimator):
     limit. ``chi2`` and ``fit_probability`` are those of measured fluxes. ``engine="bagpipes"``
     does not use limits, with a warning, and ``escalate`` leaves out galaxies that have some.
 
+    The light of an AGN is a fraction f, ``agn:fraction``, of the observed continuum at rest 5100
+    Angstrom, so that fluxes remain proportional to one mass: :math:`f / (1 - f)` times the light
+    of stars there behind their dust. The spectrum of the disc is a power law
+    :math:`f_\lambda \propto \lambda^s` behind a screen of dust with the law of the SMC. Default
+    priors are: ``agn:fraction`` uniform in 0 to 0.99; the slope ``agn:slope`` Gaussian, -1.7 +-
+    0.3, about that of the composite of Selsing et al. (2016); ``agn:Av`` from 0 on, half a
+    Gaussian of 0.3 mag, since 2 per cent of the quasars of Hopkins et al. (2004) have E(B-V) above
+    0.1. Little red dots have a black body too: its share ``agn:black_body`` of the AGN at 5100
+    Angstrom is uniform in 0 to 1, and ``agn:temperature`` Gaussian, 5000 +- 1000 K, in 2000 to
+    8000 K, as typical temperatures are 5000 K with a tail to 2000 K (arXiv:2511.21820). There are
+    no lines of the AGN. A_V is that of the stars. The columns ``agn_fraction`` are added; for
+    several models also ``A_V_no_AGN``, ``A_V_AGN`` or ``A_V_little_red_dot``, with percentiles,
+    and the evidences and probabilities of the models. Quantities of the rest frame, such as M_UV,
+    are those of the stars alone.
+
+    Dust emits in the far infrared the energy that it absorbs from stars, as an optically thin
+    modified black body of one temperature. The cosmic microwave background heats it and is seen
+    behind it (da Cunha et al. 2013). Default priors: ``dust:temperature``, that without the
+    cosmic microwave background, is Gaussian, 45 +- 10 K, in 20 to 100 K (39 to 58 K at redshift 7,
+    Sommovigo et al. 2022), and ``dust:emissivity`` Gaussian, 1.8 +- 0.3, in 1 to 2.6 (Witstok et
+    al. 2023). Bands at rest wavelengths below 40 micron are left out, with a warning. The columns
+    ``A_V_without_far_infrared`` are the result of a fit without these bands, and
+    ``far_infrared_probability`` is the probability, under that fit, of far-infrared data at least
+    as far from its prediction. Below 0.001, galaxies get the flag ``INFRARED_CONFLICT``. The
+    light of an AGN heats no dust.
+
     With ``likelihood="robust"``, the error of each band has the distribution
     :math:`(1 - p) N(0, \sigma) + p C(0, 6 \sigma)`, where C is a Cauchy distribution. The
     share of outliers p has the prior Beta(1, 19), with a mean of 5 per cent, for each galaxy, and
@@ -319,7 +386,9 @@ class BagpipesEstimator(DustEstimator):
     (posterior predictive probabilities); Hoeting et al. 1999, Statistical Science 14, 382
     (Bayesian model averaging); Hogg, Bovy & Lang 2010, arXiv:1008.4686, section 3, and
     Johnson et al. 2021, ApJS 254, 22 (outliers); Brammer, van Dokkum & Coppi 2008, ApJ 686, 1503
-    (template error).
+    (template error); Selsing et al. 2016, A&A 585, A87, Hopkins et al. 2004, AJ 128, 1112, and
+    arXiv:2511.21820 (AGN); da Cunha et al. 2013, ApJ 766, 13, Sommovigo et al.
+    2022, arXiv:2202.01227, and Witstok et al. 2023, arXiv:2305.09714 (far infrared).
 
     Examples
     --------
@@ -329,7 +398,7 @@ class BagpipesEstimator(DustEstimator):
     >>> table = sed.estimate(sample, n_jobs=2)  # doctest: +SKIP
     """
 
-    requires: ClassVar[tuple] = (("flux", "spectrum"), "redshift")
+    requires: ClassVar[tuple] = (("flux", "spectrum", "line"), "redshift")
     uncertainty: ClassVar[str] = "posterior"
     isolated: ClassVar[bool] = True
     needs_curves: ClassVar[bool] = True
@@ -363,6 +432,8 @@ class BagpipesEstimator(DustEstimator):
             cited.use(*ENGINES["bagpipes"])
         if parameters.get("likelihood") == "robust":
             cited.use("Hogg2010")
+        if parameters.get("agn"):
+            cited.use("Selsing2016", "Hopkins2004")
         if parameters.get("template_error") is not None:
             cited.use("Brammer2008")
 
@@ -379,9 +450,16 @@ class BagpipesEstimator(DustEstimator):
         error_floor=0.05,
         likelihood="gaussian",
         fractional_error=None,
+        agn=False,
+        far_infrared=True,
         zero_points=None,
         template_error=None,
         resolution="prism",
+        slit_loss=None,
+        flux_calibration=None,
+        noise_scale=None,
+        lyman_alpha="mask",
+        nebular_law=None,
         n_live=2000,
         n_effective=1000,
         timeout=7200.0,
@@ -403,9 +481,16 @@ class BagpipesEstimator(DustEstimator):
         self.error_floor = error_floor
         self.likelihood = likelihood
         self.fractional_error = fractional_error
+        self.agn = agn
+        self.far_infrared = far_infrared
         self.zero_points = zero_points
         self.template_error = template_error
         self.resolution = resolution
+        self.slit_loss = slit_loss
+        self.flux_calibration = flux_calibration
+        self.noise_scale = noise_scale
+        self.lyman_alpha = lyman_alpha
+        self.nebular_law = nebular_law
         self.n_live = n_live
         self.n_effective = n_effective
         self.timeout = timeout
@@ -639,7 +724,15 @@ class BagpipesEstimator(DustEstimator):
             robust=self.likelihood == "robust",
             free_errors=self.fractional_error is not None,
             models=self._alternatives.column_names,
+            agn=self._agn_names,
+            infrared=self.far_infrared and bool(far_infrared_bands(bands)),
         )
+
+    @property
+    def _agn_names(self):
+        """Names of the AGN of the models in columns, empty if none has one."""
+        models = agn_models(self.agn)
+        return tuple(AGN_NAMES[one] for one in models) if any(models) else ()
 
     def _data_columns(self, bands):
         """Columns of the photometry that was fitted."""
@@ -649,6 +742,13 @@ class BagpipesEstimator(DustEstimator):
     def _parameters(self):
         """Parameters of the fit whose draws are kept."""
         return parameter_columns(self._settings(), self._wanted, self._alternatives.axes)
+
+    def _parameters_of(self, bands):
+        """Those of a fit in some bands: with the far infrared, if it is among them."""
+        settings = self._settings()
+        if self.engine == "tabulated" and self.far_infrared and far_infrared_bands(bands):
+            settings = [replace(one, far_infrared=True) for one in settings]
+        return parameter_columns(settings, self._wanted, self._alternatives.axes)
 
     def _check_parameters(self):
         """Raise an error for invalid parameters."""
@@ -667,8 +767,20 @@ class BagpipesEstimator(DustEstimator):
             warn_of_draws(sample)
         floors, factors = self.error_floor, zero_point_factors(self.zero_points)
         warn_of_unknown_bands(sample, error_floor=floors, zero_points=factors)
+        missing = [band for band in COLOUR_BANDS if band not in sample.bands]
+        if self._only_flagged and missing:
+            msg = (
+                f"agn='flagged' needs fluxes in {', '.join(COLOUR_BANDS)}, got none in "
+                f"{', '.join(missing)}: take agn=(False, True) for all galaxies"
+            )
+            raise InputError(msg)
+        warn_of_far_infrared(sample, self.engine, self.far_infrared)
         if self.engine == "tabulated":
-            warn_of_spectra(sample)
+            robust = None if self.likelihood == "gaussian" else self.likelihood
+            fractions = self.fractional_error
+            refuse_of_photometry(sample, likelihood=robust, fractional_error=fractions)
+        else:
+            warn_of_lines(sample)
 
     def _sample_provenance(self, sample):
         """Relative error of the photometry in the fit, including that of the catalogue."""
@@ -688,17 +800,24 @@ class BagpipesEstimator(DustEstimator):
     def _estimate(self, batch):
         """Fit the galaxies, one by one or all of a redshift together."""
         wavelength = sed_wavelengths(batch.bands) if "sed" in self.extra and batch.bands else None
-        batch = without_spectra(batch) if self.engine == "tabulated" else without_limits(batch)
+        batch = batch if self.engine == "tabulated" else without_limits(batch)
+        red = kinds_of_sources(batch) != "" if self._only_flagged else None
         batch = correct(batch, self.zero_points, self.error_floor, self.template_error)
-        galaxies = [usable_data(batch, row, wavelength) for row in range(len(batch))]
+        batch = usable_far_infrared(batch, self.far_infrared and self.engine == "tabulated")
+        galaxies = [
+            usable_data(batch, row, wavelength, self.lyman_alpha) for row in range(len(batch))
+        ]
+        has_data = np.array([galaxy is not None for galaxy in galaxies])
         usable = [galaxy for galaxy in galaxies if galaxy is not None]
-        fitted = iter(self._posteriors(usable, batch.bands))
+        own_red = None if red is None else red[has_data]
+        fitted = iter(self._posteriors(usable, batch.bands, own_red))
         rows = [None if galaxy is None else (galaxy, next(fitted)) for galaxy in galaxies]
         return Estimates(
             self._samples(rows),
-            np.array([_NO_DATA if row is None else _flags(*row) for row in rows], np.int32),
+            np.array([_NO_DATA if row is None else _flags(*row) for row in rows], np.int32)
+            | np.int32(0 if red is None else red * _NOT_A_GALAXY),
             self._columns(batch.bands).values(rows, self._settings()),
-            self._parameter_draws(rows),
+            self._parameter_draws(rows, batch.bands),
             fitted_data(batch),
             self._best(rows),
         )
@@ -735,9 +854,9 @@ class BagpipesEstimator(DustEstimator):
         timescale = years("sfr_timescale", self.sfr_timescale)
         return found | {"sfr_timescale": timescale, "priors": dict(found["priors"])}
 
-    def _parameter_draws(self, rows):
+    def _parameter_draws(self, rows, bands):
         """Draws of parameters; NaN for galaxies without a posterior."""
-        names, numbers = tuple(self._parameters), self._alternatives.numbers
+        names, numbers = tuple(self._parameters_of(bands)), self._alternatives.numbers
         blank = dict.fromkeys(names, _NO_DRAWS)
         draws = [blank if row is None else parameter_draws(names, row[1], numbers) for row in rows]
         return {name: np.array([one[name] for one in draws]) for name in names}
@@ -770,19 +889,29 @@ class BagpipesEstimator(DustEstimator):
         parts = [self._rest_frames[k].quantities(names, galaxy, one) for k, one in mixture.parts]
         return {name: mixture.joined([one[name] for one in parts]) for name in names}
 
-    def _posteriors(self, galaxies, bands):
-        """Posteriors of galaxies, averaged over histories and dust laws."""
-        alternatives = self._alternatives
-        every = [
-            self._posteriors_of(number, settings, galaxies, bands)
-            for number, settings in enumerate(self._settings())
-        ]
+    def _posteriors(self, galaxies, bands, red=None):
+        """Posteriors of galaxies, averaged over models; those with an AGN for red ones only."""
+        alternatives, every = self._alternatives, []
+        for number, settings in enumerate(self._settings()):
+            is_fitted = [True] * len(galaxies) if red is None or not settings.agn else red
+            rows = np.flatnonzero(is_fitted).tolist()
+            found = self._posteriors_of(number, settings, [galaxies[k] for k in rows], bands)
+            every.append(dict(zip(rows, found, strict=True)))
         if not alternatives.are_several:
-            return every[0]
+            return [*every[0].values()]
         return [
-            average(posteriors, alternatives, galaxy.seed)
-            for galaxy, *posteriors in zip(galaxies, *every, strict=True)
+            average(
+                [found[k] for found in every if k in found],
+                alternatives if red is None or red[k] else alternatives.without_agn,
+                galaxy.seed,
+            )
+            for k, galaxy in enumerate(galaxies)
         ]
+
+    @property
+    def _only_flagged(self):
+        """Whether only sources of the colours of little red dots have models with an AGN."""
+        return isinstance(self.agn, str) and self.agn == "flagged"
 
     def _posteriors_of(self, number, settings, galaxies, bands):
         """Posteriors of galaxies for one history and dust law."""
@@ -793,16 +922,16 @@ class BagpipesEstimator(DustEstimator):
             return posteriors
         return [
             _better(posterior, _sampled([galaxy], settings)[0])
-            if posterior.ess < _MIN_ESS and not galaxy.limits.bands
+            if posterior.ess < _MIN_ESS and not galaxy.limits.bands and galaxy.lines is None
             else posterior
             for galaxy, posterior in zip(galaxies, posteriors, strict=True)
         ]
 
     @property
     def _alternatives(self):
-        """Histories and dust laws of the fit."""
+        """Histories, dust laws and AGN of the fit."""
         chosen = self.params_in_use
-        return Alternatives(chosen["sfh"], chosen["dust_law"])
+        return Alternatives(chosen["sfh"], chosen["dust_law"], self.agn)
 
     def _settings(self):
         """The parameters, checked, for the engine: one record for each model."""
@@ -858,5 +987,7 @@ def _flags(galaxy, posterior):
         "LOW_ESS": posterior.ess < _MIN_ESS,
         "PRIOR_DOMINATED": posterior.information < LEAST_INFORMATION,
         "AT_PRIOR_EDGE": posterior.edge > _MAX_EDGE,
+        "INFRARED_CONFLICT": posterior.infrared is not None
+        and posterior.infrared.probability < _MIN_INFRARED,
     }
     return sum(FLAGS[name].value for name, is_raised in raised.items() if is_raised)

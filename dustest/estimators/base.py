@@ -200,6 +200,10 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         """
         return {}
 
+    def _parameters_of(self, bands):  # noqa: ARG002 - for backends
+        """Those of the model of data in some bands, by default ``_parameters``."""
+        return self._parameters
+
     @property
     def params_in_use(self):
         """Parameters by name, those that are None as the preset has them (dict)."""
@@ -519,7 +523,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             sample["id"],
             blank | _percentile_values(rows.values, self._wanted),
             flags=rows.flags,
-            extra=extra | self._pointed(rows, summary) | self._drawn(rows, n_draws),
+            extra=extra | self._pointed(rows, summary) | self._drawn(rows, n_draws, sample.bands),
             meta=self._provenance(seed)
             | self._sample_provenance(sample)
             | self._prior_meta(n_draws),
@@ -535,12 +539,12 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
                 columns[point_column(name, point)] = values if unit is None else values << unit
         return columns
 
-    def _drawn(self, rows, n_draws):
+    def _drawn(self, rows, n_draws, bands):
         """Columns of draws of all quantities and parameters, NaN for those without any."""
         if not n_draws:
             return {}
         units = {name: QUANTITIES[name].unit for name in self._wanted}
-        units |= {name: column.unit for name, column in self._parameters.items()}
+        units |= {name: column.unit for name, column in self._parameters_of(bands).items()}
         blank = np.full((len(rows), n_draws), np.nan)
         drawn = {name: rows.values.get(name, blank)[:, -n_draws:].copy() for name in units}
         columns = {

@@ -9,7 +9,7 @@ from dustest.data import as_sample
 from dustest.data.errors import InputError
 from dustest.estimators.run.batch import make_batch
 
-__all__ = ["COLOUR_BANDS", "find_non_galaxies"]
+__all__ = ["COLOUR_BANDS", "find_non_galaxies", "kinds_of_sources"]
 
 COLOUR_BANDS = ("F115W", "F150W", "F200W", "F277W", "F356W", "F444W")
 """Bands of the colours."""
@@ -113,7 +113,28 @@ def find_non_galaxies(sample):
     np.str_('little red dot')
     """
     sample = as_sample(sample)
-    batch = make_batch(sample)
+    kind = kinds_of_sources(make_batch(sample))
+    return QTable({"id": sample["id"], "not_a_galaxy": kind != "", "kind": kind})
+
+
+def kinds_of_sources(batch):
+    """Find little red dots and brown dwarfs in a batch, see `find_non_galaxies`.
+
+    Parameters
+    ----------
+    batch : Batch
+        Galaxies.
+
+    Returns
+    -------
+    kind : ndarray of str of shape (n,)
+        ``"little red dot"``, ``"brown dwarf"`` or empty.
+
+    Raises
+    ------
+    InputError
+        If there are no fluxes in one of the bands.
+    """
     missing = [band for band in COLOUR_BANDS if band not in batch.bands]
     if missing:
         msg = (
@@ -127,8 +148,7 @@ def find_non_galaxies(sample):
     red &= flux[:, -1] > _LEAST_SNR * error[:, -1]
     dwarf = red & _DWARF(flux, error)
     dot = red & ~dwarf & ~_is_extended(batch)
-    kind = np.select([dwarf, dot], ["brown dwarf", "little red dot"], "")
-    return QTable({"id": sample["id"], "not_a_galaxy": kind != "", "kind": kind})
+    return np.select([dwarf, dot], ["brown dwarf", "little red dot"], "")
 
 
 def _is_extended(batch):

@@ -227,6 +227,7 @@ def _collect(table, plan, request, given):
     output = Table(meta=dict(table.meta) if is_own else None)
     output.meta.pop("comments", None)
     _add_others(output, table, plan, given)
+    _separate_limits(output, plan)
     units = flux_units(table, plan.pairs, given, plan.layout)
     _add_fluxes(output, table, plan, units)
     _add_redshifts(output, table, plan, request)
@@ -252,6 +253,31 @@ def _add_others(output, table, plan, given):
         if key in known and known[key][0] == name:
             _declare(column, known[key][1])
         output[key] = column
+
+
+def _separate_limits(output, plan):
+    """Move values that their error marks as upper limits to columns of limits."""
+    mark = None if plan.layout is None else plan.layout.limit_error
+    if mark is None:
+        return
+    kind = KINDS["line"]
+    (limit,) = kind.with_role("limit")
+    for error, value in _line_pairs(kind, plan.others):
+        is_limit = output[error] == mark
+        if np.any(is_limit):
+            limits = Column(np.where(is_limit, output[value], np.nan), unit=output[value].unit)
+            limits.meta["sigma"] = plan.layout.limit_sigma
+            output[kind.column_name(limit, value.removeprefix("line_"))] = limits
+            output[value][is_limit] = output[error][is_limit] = np.nan
+
+
+def _line_pairs(kind, names):
+    """Columns of the error and of the value of each line."""
+    (error,) = kind.with_role("error")
+    start = f"{error.name}_"
+    items = [name.removeprefix(start) for name in names if name.startswith(start)]
+    pairs = [(f"{start}{item}", kind.column_name(kind.values[0], item)) for item in items]
+    return [pair for pair in pairs if pair[1] in names]
 
 
 def _declare(column, record):

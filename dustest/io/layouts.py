@@ -32,6 +32,8 @@ _CAMERAS = rf"(?:(?:{'|'.join(sorted(CAMERA_WORDS))})[_.-])*"
 _FILTER = r"f\d{3,4}(?:lp|w2|[wmnxc])[nu]?(?:-clearp?)?"
 _BAND = rf"(?P<band>{_CAMERAS}{_FILTER})"
 _FIELD = r"(?P<field>_(?:aegis|cosmos|goodsn|goodss|uds))"
+_NOT_OII = r"(?P<line>(?!OII37)\w+)"
+_CALABRO = u.Unit(1e-19 * LINE_UNIT)
 _ZERO_POINT_25 = u.Unit(10 ** (-0.4 * (25.0 - 8.9)) * u.Jy)
 
 
@@ -130,6 +132,10 @@ class Layout:
     columns : tuple of LayoutColumn, optional
         Columns of other kinds of input, such as emission lines. A catalogue without photometry has
         an empty ``flux``.
+    limit_error : float, optional
+        Number in place of the error of a line whose value is an upper limit.
+    limit_sigma : float, optional
+        Significance of these limits.
 
     Examples
     --------
@@ -151,6 +157,8 @@ class Layout:
     element: int | None = None
     foreground: str = ""
     columns: tuple = ()
+    limit_error: float | None = None
+    limit_sigma: float | None = None
 
     def pairs(self, names):
         """Columns of flux and error by band.
@@ -540,9 +548,30 @@ _OWN = (
         columns=(
             LayoutColumn("id", "V4ID"),
             LayoutColumn("redshift", "Z_MOSFIRE"),
-            LayoutColumn("line_{line}", r"(?P<line>\w+)_PREFERREDFLUX", LINE_UNIT),
-            LayoutColumn("line_err_{line}", r"(?P<line>\w+)_PREFERREDFLUX_ERR", LINE_UNIT),
+            # Both columns of the [O II] doublet contain its total flux.
+            LayoutColumn("line_OII3729", "OII3727_PREFERREDFLUX", LINE_UNIT),
+            LayoutColumn("line_err_OII3729", "OII3727_PREFERREDFLUX_ERR", LINE_UNIT),
+            LayoutColumn("line_{line}", rf"{_NOT_OII}_PREFERREDFLUX", LINE_UNIT),
+            LayoutColumn("line_err_{line}", rf"{_NOT_OII}_PREFERREDFLUX_ERR", LINE_UNIT),
         ),
+    ),
+    Layout(
+        name="calabro23-lines",
+        flux="",
+        error="",
+        unit=None,
+        description="lines of CEERS galaxies in 1e-19 erg/s/cm2 (Ha_flux, Ha_flux_err, Ha_cont)",
+        reference="Calabro et al. 2023, A&A, 679, A80",
+        marker="(?:SIII_9531|PaB)_sigmaV",
+        columns=(
+            LayoutColumn("redshift", "Ha_z"),
+            LayoutColumn("line_{line}", r"(?P<line>\w+)_flux", _CALABRO),
+            LayoutColumn("line_err_{line}", r"(?P<line>\w+)_flux_err", _CALABRO),
+            LayoutColumn("line_continuum_{line}", r"(?P<line>\w+)_cont", _CALABRO / u.AA),
+        ),
+        limit_error=-1.0,
+        # Not stated; measured lines have a signal-to-noise ratio of 2 or more.
+        limit_sigma=2.0,
     ),
 )
 

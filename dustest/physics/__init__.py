@@ -43,7 +43,16 @@ from dustest.physics.joint_priors import (
     get_joint_prior,
     register_joint_prior,
 )
+from dustest.physics.line_fitting import fit_lines
+from dustest.physics.line_ratios import HYDROGEN_LINES, line_ratio
 from dustest.physics.photometry import band_flux, synthetic_photometry
+from dustest.physics.resolution import (
+    DISPERSERS,
+    Disperser,
+    line_width,
+    register_disperser,
+    resolving_power,
+)
 from dustest.physics.stellar_grids import (
     StellarGrid,
     get_stellar_grid,
@@ -80,8 +89,11 @@ from dustest.physics.uv_slope import (
     select_uv_bands,
     spectral_beta,
 )
+from dustest.physics.warm_dust import dust_spectrum, heated_temperature, modified_black_body
 
 __all__ = [
+    "DISPERSERS",
+    "HYDROGEN_LINES",
     "IMFS",
     "IRX_BETA_RELATIONS",
     "JOINT_PRIORS",
@@ -91,6 +103,7 @@ __all__ = [
     "Calzetti00",
     "CharlotFall00",
     "ComposedLaw",
+    "Disperser",
     "DustLaw",
     "ExtinctionCurve",
     "ExtinctionFamily",
@@ -124,16 +137,21 @@ __all__ = [
     "band_flux",
     "broadest_psf",
     "convert_quantity",
+    "dust_spectrum",
     "e_bv_to_a_v",
     "encircled_energy",
     "fit_beta",
+    "fit_lines",
     "get_dust_law",
     "get_history",
     "get_joint_prior",
     "get_relation",
     "get_stellar_grid",
     "growth_curves",
+    "heated_temperature",
     "igm_transmission",
+    "line_ratio",
+    "line_width",
     "list_dust_laws",
     "list_histories",
     "list_stellar_grids",
@@ -141,14 +159,17 @@ __all__ = [
     "make_psf",
     "matching_kernel",
     "measure_noise_correlation",
+    "modified_black_body",
     "photometric_beta",
     "read_psf",
+    "register_disperser",
     "register_dust_law",
     "register_history",
     "register_joint_prior",
     "register_relation",
     "register_stellar_grid",
     "resample_psf",
+    "resolving_power",
     "select_uv_bands",
     "spectral_beta",
     "synthetic_photometry",

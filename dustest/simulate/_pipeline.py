@@ -8,7 +8,13 @@ import numpy as np
 from dustest.physics.stellar_grids import get_stellar_grid
 from dustest.simulate._sample_rows import Row
 from dustest.simulate.emission.recent_tables import RecentTables
-from dustest.simulate.emission.scene import Scene, add_neighbours, make_scene
+from dustest.simulate.emission.scene import (
+    Scene,
+    TrueImages,
+    add_neighbours,
+    make_scene,
+    make_true_images,
+)
 from dustest.simulate.emission.snapshot import Snapshot
 from dustest.simulate.galaxies.particle_galaxy import view
 
@@ -85,14 +91,34 @@ class Pipeline:
         list of Row
             They depend on the seed and their number only.
         """
-        n_views, rows = len(self.views), []
+        rows = []
+        for galaxy, turns in self.galaxies(seed, start, stop):
+            rows += self.observe(galaxy, seed, turns)
+        return rows
+
+    def galaxies(self, seed, start, stop):
+        """Draw galaxies.
+
+        Parameters
+        ----------
+        seed : int
+            Seed of the simulation.
+        start, stop : int
+            First row, and the one after the last.
+
+        Yields
+        ------
+        galaxy : ParticleGalaxy
+            A galaxy of the population.
+        turns : list of tuple
+            Numbers of its rows, and their views.
+        """
+        n_views = len(self.views)
         for number, members in groupby(range(start, stop), lambda row: row // n_views):
             rng = np.random.default_rng((seed, _GALAXY, number))
             redshift = self.redshifts[rng.integers(len(self.redshifts))]
             galaxy = self.population.draw(redshift, rng, group=f"{seed:x}-{number:06d}")
-            turns = [(row, self.views[row % n_views]) for row in members]
-            rows += self.observe(galaxy, seed, turns)
-        return rows
+            yield galaxy, [(row, self.views[row % n_views]) for row in members]
 
     def observe(self, galaxy, seed, turns):
         """Rows of one galaxy.
@@ -122,6 +148,35 @@ class Pipeline:
             label = f"{galaxy.group}-{name}"
             rows.append(Row(label, galaxy.group, galaxy.redshift, observed, truth))
         return rows
+
+    def true_images(self, galaxy, seed, turns, maps):
+        """Noiseless images of the rows of one galaxy, without its neighbours.
+
+        Parameters
+        ----------
+        galaxy : ParticleGalaxy
+            The galaxy.
+        seed : int
+            Seed of the simulation.
+        turns : sequence of tuple
+            As for `observe`.
+        maps : Imager
+            Makes maps of light at V, mass and star formation.
+
+        Returns
+        -------
+        list of TrueImages
+            Those of each row.
+        """
+        snapshot = self._snapshot(galaxy.redshift)
+        free, bands = snapshot.dust_free(galaxy), self.telescope.imager.bands
+        found = []
+        for number, name in turns:
+            turned = view(galaxy, name)
+            drawn = self._drawn(turned, np.random.default_rng((seed, _ROW, number)))
+            images = make_true_images(turned, free, snapshot, self.telescope, maps, **drawn)
+            found.append(TrueImages(galaxy.group, name, galaxy.redshift, bands, **images))
+        return found
 
     def observe_images(self, images, seed, number):
         """Row of a galaxy with given images.
@@ -153,15 +208,8 @@ class Pipeline:
 
     def _scene(self, galaxy, free, snapshot, rng):
         """Noiseless stamps, fluxes, spectrum and truth of a galaxy, with its neighbours."""
-        scene = make_scene(
-            galaxy,
-            free,
-            snapshot,
-            self.telescope,
-            dust_to_metal=self._dust_to_metal(galaxy, rng),
-            offset=self.offset * self.telescope.imager.pixel_scale * rng.standard_normal(2),
-            rng=rng,
-        )
+        drawn = self._drawn(galaxy, rng)
+        scene = make_scene(galaxy, free, snapshot, self.telescope, **drawn)
         others = []
         for _ in range(rng.poisson(self.neighbours)):
             other = self.population.draw(snapshot.redshift, rng)
@@ -177,6 +225,14 @@ class Pipeline:
                 )
             )
         return add_neighbours(scene, others)
+
+    def _drawn(self, galaxy, rng):
+        """What is drawn for each row: dust, position on the stamp, and the rest of the stream."""
+        return {
+            "dust_to_metal": self._dust_to_metal(galaxy, rng),
+            "offset": self.offset * self.telescope.imager.pixel_scale * rng.standard_normal(2),
+            "rng": rng,
+        }
 
     def _dust_to_metal(self, galaxy, rng):
         """Draw the dust-to-metal ratio of a galaxy; None without gas."""

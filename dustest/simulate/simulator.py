@@ -360,12 +360,76 @@ class GalaxySimulator:
                 rows += self._observe(galaxy, seed, len(rows))
         return as_tables(rows, self._telescope, self._meta(seed))
 
+    def true_images(self, galaxies, random_state=None, *, psf=None):
+        """Make noiseless images with and without dust, and maps of the stars.
+
+        They are those of the galaxies of `draw` or `observe` with the same seed, row by row.
+
+        Parameters
+        ----------
+        galaxies : int or sequence of ParticleGalaxy
+            Number of rows to draw, as for `draw`, or galaxies, as for `observe`.
+        random_state : None, int or numpy.random.Generator, optional
+            Source of random numbers.
+        psf : PSF, optional
+            Point-spread function of the maps of light at V, mass and star formation; by default
+            the broadest of the bands.
+
+        Returns
+        -------
+        list of TrueImages
+            One for each row, with the attributes ``images`` and ``dust_free`` in nJy per pixel,
+            of shape (n_bands, size, size), and of shape (size, size) ``V`` and ``V_dust_free``
+            (light at 5500 Angstrom in the rest frame), ``A_V`` [mag] from their ratio, the
+            surviving ``mass`` and the ``SFR`` over 100 Myr per pixel. Neighbours are left out.
+
+        Raises
+        ------
+        InputError
+            If ``galaxies`` is neither a positive integer nor galaxies of particles, or ``psf`` is
+            no PSF.
+
+        Examples
+        --------
+        >>> from dustest.simulate import GalaxySimulator
+        >>> simulator = GalaxySimulator(["F277W", "F444W"], redshift=7.0, spectrograph=None)
+        >>> truth = simulator.true_images(1, random_state=1)[0]
+        >>> truth.A_V.shape, bool((truth.images.sum() < truth.dust_free.sum()))
+        ((32, 32), True)
+        """
+        seed = _make_seed(random_state)
+        psf = max(self.psfs.values(), key=lambda one: one.fwhm) if psf is None else psf
+        expect(isinstance(psf, PSF), "psf", "a PSF", psf)
+        maps = Imager({self.bands[0]: psf}, self.survey.pixel_scale, self.size)
+        found = []
+        with threadpool_limits(1):
+            for galaxy, turns in self._turns(galaxies, seed):
+                found += self._pipeline.true_images(galaxy, seed, turns, maps)
+        return found
+
+    def _turns(self, galaxies, seed):
+        """Galaxies of particles, with the numbers and views of their rows."""
+        if not isinstance(galaxies, Iterable):
+            yield from self._pipeline.galaxies(seed, 0, check_whole(galaxies, "galaxies"))
+            return
+        number = 0
+        for galaxy in _check_galaxies(galaxies, self.bands):
+            wanted = "a number of rows, or a list of ParticleGalaxy"
+            expect(isinstance(galaxy, ParticleGalaxy), "galaxies", wanted, galaxy)
+            turns = self._numbered_views(galaxy, number)
+            number += len(turns)
+            yield galaxy, turns
+
+    def _numbered_views(self, galaxy, number):
+        """Views of a galaxy of particles, whose rows are numbered from ``number`` on."""
+        views = self.views if galaxy.stars.tau_v is None else ("xy",)
+        return list(enumerate(views, start=number))
+
     def _observe(self, galaxy, seed, number):
         """Rows of one galaxy of another source, numbered from ``number`` on."""
         if isinstance(galaxy, SimulatedImages):
             return [self._pipeline.observe_images(galaxy, seed, number)]
-        views = self.views if galaxy.stars.tau_v is None else ("xy",)
-        return self._pipeline.observe(galaxy, seed, list(enumerate(views, start=number)))
+        return self._pipeline.observe(galaxy, seed, self._numbered_views(galaxy, number))
 
     def changed(self, **parameters):
         """Make a simulator with other parameters.

@@ -31,6 +31,7 @@ class TestFlags:
             "FAILED",
             "POOR_FIT",
             "NOT_A_GALAXY",
+            "INFRARED_CONFLICT",
         ]
 
     @pytest.mark.parametrize("flag", FLAGS.values(), ids=lambda flag: flag.name)

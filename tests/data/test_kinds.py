@@ -137,6 +137,15 @@ class TestLines:
         with pytest.raises(InputError, match=problem):
             as_sample(QTable(columns))
 
+    def test_continuum_at_the_line(self):
+        density = u.Unit("erg / (s cm2 AA)")
+        table = lines()
+        table["line_continuum_Halpha"] = [0.1, np.nan] * density
+        sample = as_sample(table)
+        assert sample.lines == ("Ha",)
+        np.testing.assert_array_equal(make_batch(sample).line_continuum, [[0.1], [np.nan]])
+        assert np.isnan(make_batch(as_sample(lines())).line_continuum).all()
+
     def test_without_units_in_a_dictionary(self):
         with pytest.warns(DustestWarning, match="line_Ha, line_err_Ha declare no unit"):
             sample = as_sample({"line_Ha": [1.0], "line_err_Ha": [0.1]})

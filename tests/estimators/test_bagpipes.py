@@ -299,20 +299,6 @@ class TestTabulated:
         assert np.isfinite(result["A_V"][0])
         assert decode_flags(result["flags"][1]) == ("FAILED",)
 
-    def test_spectra_are_left_out_with_a_warning(self, mock, tabulated_fit):
-        table = with_spectra(galaxies(mock["flux"], redshift=[7.0, 7.0]), mock)
-        for band in BANDS:
-            table[f"flux_{band}"][1] = np.nan * u.nJy
-        with pytest.warns(DustestWarning, match="leaves the spectra of the sample out") as caught:
-            result = tabulated().estimate(table, n_jobs=2)
-        assert len(caught) == 1
-        assert caught[0].filename == __file__
-        assert result["A_V"][0].value == pytest.approx(
-            tabulated_fit.result["A_V"][0].value, abs=0.01
-        )
-        assert result["chi2"][0] == pytest.approx(tabulated_fit.result["chi2"][0])
-        assert set(decode_flags(result["flags"][1])) == {"NO_DATA", "MISSING_BAND"}
-
     @pytest.mark.parametrize(
         ("errors", "n_fixed"),
         [(None, 3), ([0.1, np.nan, 0.1], 1), ([0.0, 0.1, 0.1], 1), ([0.1, 0.1, 0.1], 0)],
@@ -353,11 +339,6 @@ class TestTabulated:
             tabulated(redshift="free").estimate(table)
         assert len(caught) == 1
         assert caught[0].filename == __file__
-
-    def test_spectra_alone_are_refused(self, mock):
-        table = with_spectra(galaxies(mock["flux"])["id", "redshift"], mock)
-        with pytest.raises(InputError, match=r"spectra alone: add columns .*engine='ba"):
-            tabulated().estimate(table)
 
     @pytest.mark.parametrize(
         ("parameters", "message"),
@@ -1024,11 +1005,14 @@ class TestPrior:
         massive = draws["log_mass"] > 11.0
         assert np.median(draws["A_V"][massive]) == pytest.approx(1.0, abs=0.15)
 
-    def test_spectra_alone_have_no_prior_of_the_tables(self, mock):
+    def test_spectra_alone_have_the_prior_of_photometry(self, mock):
+        skip_without("bagpipes")
         table = with_spectra(galaxies(mock["flux"]), mock)
+        sed = BagpipesEstimator(preset="Fu", random_state=1)
+        first = sed.sample_prior(table, 300)["A_V"]
         table.remove_columns([name for name in table.colnames if name.startswith("flux")])
-        with pytest.raises(InputError, match="needs photometry"):
-            BagpipesEstimator(preset="Fu", engine="bagpipes").sample_prior(table, 3)
+        other = sed.sample_prior(table, 300)["A_V"]
+        assert np.median(np.log10(other)) == pytest.approx(np.median(np.log10(first)), abs=0.3)
 
 
 PLAIN_COLUMNS = {

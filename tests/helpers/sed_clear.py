@@ -11,6 +11,7 @@ from dustest.estimators._sed.bagpipes.nested_sampling import filter_lines, quiet
 from dustest.estimators._sed.columns.rest_frame import RestFrame
 from dustest.estimators._sed.posterior import Galaxy
 from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
+from dustest.estimators._sed.tabulated.light.channels import Channels
 from dustest.estimators._sed.tabulated.light.emission import BandLight
 from dustest.estimators._sed.tabulated.light.photometry_table import SEDTable
 from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light
@@ -75,7 +76,7 @@ def models_of_pools():
     """Models of a pool beside the same models one by one, and sums of models without shares."""
     setup = settings(priors=FLAT | MASS | LEAK)
     engine = TabulatedEngine(setup)
-    maker = engine._maker(7.0, BANDS[7.0])
+    maker = engine._maker(7.0, Channels.of(BANDS[7.0]))
     pool = engine._pool_of(maker)
     index = np.sort(np.random.default_rng(1).permutation(len(pool.flux))[:1000])
     taken = pool.take(index)

@@ -14,6 +14,7 @@ from dustest.estimators._sed.columns.extra_columns import sed_wavelengths
 from dustest.estimators._sed.priors.redshift_density import RedshiftDensity
 from dustest.estimators._sed.tabulated import pool
 from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
+from dustest.estimators._sed.tabulated.light.channels import Channels
 from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light
 
 
@@ -173,7 +174,7 @@ def pools(cases):
         setup = settings(sfh, law, priors, **others)
         error = 0.05 if setup.free_redshift else None
         engine = TabulatedEngine(setup)
-        maker = engine._maker(7.0, BANDS, error)
+        maker = engine._maker(7.0, Channels.of(BANDS), error)
         one = engine._pool_of(maker)
         index = np.sort(np.random.default_rng(1).permutation(len(one.flux))[:500])
         taken = one.take(index)

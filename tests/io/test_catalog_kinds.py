@@ -195,6 +195,43 @@ class TestMosdef:
         # Case B without dust is 2.86; galaxies at z = 2 are dusty (Reddy et al. 2015).
         assert known.sum() > 200
         assert 3.0 < np.median(ratio) < 6.0
+        # Its columns of both lines of the doublet are the sum.
+        assert "OII3729" in sample.lines
+        assert not {"OII3727", "OII3730"} & set(sample.lines)
+
+
+class TestCalabro:
+    NAMES = ("Ha_z", "Ha_flux", "Ha_flux_err", "Ha_cont", "PaB_flux", "PaB_flux_err", "PaB_sigmaV")
+
+    def read(self, *rows):
+        """Rows of such a catalogue."""
+        return read_catalog(Table(rows=list(rows), names=self.NAMES))
+
+    def test_units_and_continuum(self):
+        sample = self.read((2.1, 50.0, 2.0, 0.3, 8.0, 1.0, 100.0))
+        assert sample.lines == ("Ha", "Pb")
+        np.testing.assert_allclose(sample["line_Ha"].value, 50e-19)
+        np.testing.assert_allclose(sample["line_continuum_Ha"].value, 0.3e-19)
+        assert sample["redshift"][0] == 2.1
+
+    def test_limits_are_marked_by_their_error(self):
+        sample = self.read(
+            (2.1, 50.0, 2.0, 0.3, 8.0, -1.0, 100.0), (2.2, 60.0, 2.0, 0.3, -9.0, -9.0, 100.0)
+        )
+        assert np.isnan(sample["line_Pb"]).all()
+        assert np.isnan(sample["line_err_Pb"]).all()
+        np.testing.assert_allclose(sample["line_limit_Pb"].value, [8e-19, np.nan])
+        assert sample["line_limit_Pb"].info.meta == {"sigma": 2.0}
+        assert "line_limit_Ha" not in sample.colnames
+
+    def test_the_release(self, shared_data):
+        sample = read_catalog(shared_data / "lines" / "ceers_balmer_paschen.txt")
+        assert len(sample) == 90
+        assert {"Ha", "Hb", "Pa", "Pb", "Pg"} <= set(sample.lines)
+        measured = (sample["line_err_Ha"].value > 0) & (sample["line_err_Hb"].value > 0)
+        ratio = (sample["line_Ha"] / sample["line_Hb"])[measured]
+        assert (measured.sum(), np.sum(ratio < 2.86)) == (68, 10)
+        assert np.isfinite(sample["line_limit_Hb"]).sum() == 16
 
 
 def test_layouts_are_documented():

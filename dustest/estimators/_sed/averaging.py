@@ -9,6 +9,8 @@ import numpy as np
 from scipy.special import logsumexp, softmax
 
 from dustest.data.errors import InputError
+from dustest.estimators._sed.components import AGN_NAMES, agn_models
+from dustest.estimators._sed.far_infrared import InfraredCheck
 from dustest.estimators._sed.posterior import (
     A_V,
     N_DRAWS,
@@ -29,7 +31,7 @@ _NO_LETTER = re.compile(r"\W+")
 
 @dataclass(frozen=True)
 class Alternatives:
-    """Histories and dust laws of a fit, each one or several.
+    """Histories, dust laws and AGN of a fit, each one or several.
 
     Parameters
     ----------
@@ -37,6 +39,8 @@ class Alternatives:
         Histories, see `~dustest.physics.get_history`.
     dust_law : str, DustLaw, model of dust_extinction or sequence of them
         Laws, see `~dustest.physics.get_dust_law`.
+    agn : bool, str or sequence of them, optional
+        Whether models have an AGN, see `agn_models`.
 
     Raises
     ------
@@ -48,13 +52,14 @@ class Alternatives:
     >>> from dustest.estimators._sed.averaging import Alternatives
     >>> models = Alternatives("lognormal", ("Calzetti", "SMC"))
     >>> models.members
-    (('lognormal', 'Calzetti'), ('lognormal', 'SMC'))
+    (('lognormal', 'Calzetti', False), ('lognormal', 'SMC', False))
     >>> models.columns([-1.0, -1.0])["probability_SMC"].item()
     0.5
     """
 
     sfh: object
     dust_law: object
+    agn: object = False
 
     def __post_init__(self):
         for name, found in self._names.items():
@@ -67,43 +72,54 @@ class Alternatives:
 
     @cached_property
     def members(self):
-        """Pairs of history and dust law (tuple of tuple), one for each model."""
-        return tuple(product(several(self.sfh), several(self.dust_law)))
+        """History, dust law and AGN (tuple of tuple), for each model."""
+        models = product(agn_models(self.agn), several(self.sfh), several(self.dust_law))
+        return tuple((sfh, law, agn) for agn, sfh, law in models)
+
+    @property
+    def without_agn(self):
+        """The models without an AGN, which are the first ones (Alternatives)."""
+        return replace(self, agn=(False,))
 
     @property
     def are_several(self):
-        """Whether a history or a law was given as a sequence, so that posteriors are averaged."""
+        """Whether a parameter was given as a sequence, so that posteriors are averaged."""
         return bool(self.axes)
 
     @property
     def axes(self):
-        """Parameters that are sequences, ``"sfh"`` and ``"dust_law"`` (tuple of str)."""
-        return tuple(axis for axis in self._axes if _is_several(getattr(self, axis)))
+        """Parameters that are sequences, ``"sfh"``, ``"dust_law"``, ``"agn"`` (tuple of str)."""
+        given = {"sfh": self.sfh, "dust_law": self.dust_law}
+        found = tuple(axis for axis, value in given.items() if _is_several(value))
+        return found + ("agn",) * (_is_several(self.agn) or len(agn_models(self.agn)) > 1)
 
     @property
     def numbers(self):
-        """Numbers of the history and the law of each model by axis (list of dict)."""
+        """Numbers of the history, the law and the AGN of each model by axis (list of dict)."""
         numbers = product(*(range(len(names)) for names in self._axes.values()))
         return [dict(zip(self._axes, pair, strict=True)) for pair in numbers]
 
     @cached_property
     def _names(self):
-        """Names of the histories and laws that are found, by parameter."""
+        """Names of the AGN, histories and laws that are found, by parameter."""
         return {
+            "agn": [AGN_NAMES[one] for one in agn_models(self.agn)],
             "sfh": [fitted_history(one).name for one in several(self.sfh)],
             "dust_law": [fitted_law(one).law.name for one in several(self.dust_law)],
         }
 
     @cached_property
     def _axes(self):
-        """Names of the histories and laws as they were given, by parameter."""
-        return {
+        """Names of the histories, laws and AGN as they were given, by parameter."""
+        given = {axis: several(getattr(self, axis)) for axis in ("sfh", "dust_law")}
+        shown = {
             axis: [
                 one if isinstance(one, str) else name
-                for one, name in zip(several(getattr(self, axis)), names, strict=True)
+                for one, name in zip(values, self._names[axis], strict=True)
             ]
-            for axis, names in self._names.items()
+            for axis, values in given.items()
         }
+        return {"agn": self._names["agn"]} | shown
 
     @property
     def column_names(self):
@@ -111,7 +127,7 @@ class Alternatives:
         return tuple(self.columns(np.zeros(len(self.members))))
 
     def columns(self, log_evidence):
-        """Evidence of each model, and probability of each history and law.
+        """Evidence of each model, and probability of each history, law and AGN.
 
         Parameters
         ----------
@@ -222,9 +238,10 @@ def average(posteriors, alternatives, seed):
     ess = float(1.0 / np.sum(probability**2 / [one.ess for one in posteriors]))
     information, edge = _diagnostics(parts, ess)
     most, best = posteriors[np.argmax(evidence)], min(posteriors, key=lambda one: one.chi2)
+    names = dict.fromkeys(name for one in posteriors for name in one.draws)
     return replace(
         most,
-        draws={name: mixture.joined([part.draws[name] for part in parts]) for name in most.draws},
+        draws={name: mixture.joined([_drawn(part, name) for part in parts]) for name in names},
         a_v_under={name: _under(posteriors, name, rng) for name in most.a_v_under},
         chi2=best.chi2,
         best=best.best,
@@ -235,8 +252,51 @@ def average(posteriors, alternatives, seed):
         information=information,
         edge=edge,
         mixture=mixture,
+        infrared=_infrared(posteriors, probability, rng),
+        by_agn=_by_agn(posteriors, alternatives, rng),
         **_by_band(posteriors, probability),
     )
+
+
+def _drawn(posterior, name):
+    """Draws of a quantity; a model without an AGN has none of its light."""
+    return posterior.draws.get(name, np.zeros(len(posterior.cube)))
+
+
+def _infrared(posteriors, probability, rng):
+    """What fits without the far-infrared data say, averaged by their evidence."""
+    parts = [one.infrared for one in posteriors]
+    if any(part is None for part in parts):
+        return None
+    evidence = np.array([part.log_evidence for part in parts])
+    return InfraredCheck(
+        float(probability @ [part.probability for part in parts]),
+        _averaged([part.a_v for part in parts], evidence, rng),
+        float(logsumexp(evidence) - np.log(len(parts))),
+    )
+
+
+def _by_agn(posteriors, alternatives, rng):
+    """Draws of A_V by the AGN of the models, averaged over histories and laws."""
+    if "agn" not in alternatives.axes:
+        return {}
+    found = {}
+    for one in agn_models(alternatives.agn):
+        own = [
+            part
+            for part, member in zip(posteriors, alternatives.members, strict=True)
+            if member[-1] == one
+        ]
+        evidence = np.array([part.log_evidence for part in own])
+        found[AGN_NAMES[one]] = _averaged([part.draws["A_V"] for part in own], evidence, rng)
+    return found
+
+
+def _averaged(draws, log_evidence, rng):
+    """Draws of several models, each in proportion to its evidence."""
+    weight = np.repeat(softmax(log_evidence) / N_DRAWS, N_DRAWS)
+    values = np.concatenate(draws)
+    return values[stratified_draw(weight, N_DRAWS, rng, values)]
 
 
 def _by_band(posteriors, probability):

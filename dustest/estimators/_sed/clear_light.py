@@ -8,6 +8,7 @@ photons make no gas shine, as in `dustest.physics` and the simulator.
 import numpy as np
 
 from dustest.data.errors import InputError
+from dustest.estimators._sed.gas_dust import GAS_RATIO
 
 __all__ = ["ESCAPE_FRACTION", "FRAC_CLEAR", "check_for_bagpipes", "effective_attenuation"]
 
@@ -58,7 +59,7 @@ def check_for_bagpipes(priors):
     InputError
         If one is among them.
     """
-    own = [key for key in (FRAC_CLEAR, ESCAPE_FRACTION) if key in (priors or {})]
+    own = [key for key in (FRAC_CLEAR, ESCAPE_FRACTION, GAS_RATIO) if key in (priors or {})]
     if own:
         msg = (
             f"Bagpipes has no {' and no '.join(own)}: leave priors of it out, or take "

@@ -5,10 +5,11 @@ from numbers import Integral
 
 import numpy as np
 
-from dustest.data.checks.numbers import check_number
+from dustest.data.checks.numbers import check_number, is_number
 from dustest.data.errors import InputError
 from dustest.estimators._sed.averaging import Alternatives
 from dustest.estimators._sed.clear_light import check_for_bagpipes
+from dustest.estimators._sed.components import AGN_MODELS, refuse_components
 from dustest.estimators._sed.data_corrections import (
     check_fractions,
     check_template_error,
@@ -31,6 +32,7 @@ from dustest.estimators._sed.priors.joint_priors import (
 )
 from dustest.estimators._sed.priors.prior_transform import SEDPrior
 from dustest.estimators._sed.tabulated.model_pool import check_tabulated
+from dustest.physics.resolution import DISPERSERS
 
 __all__ = ["ENGINES", "settings_of", "single_model"]
 
@@ -38,7 +40,16 @@ ENGINES = {"tabulated": ("Cappe2004",), "bagpipes": ("Lange2023",)}
 """References by engine."""
 _REDSHIFTS = ("fixed", "free")
 _LIKELIHOODS = ("gaussian", "robust")
-_OF_TABLES = {"likelihood": "gaussian", "fractional_error": None}
+_LYMAN_ALPHA = ("mask", "model")
+_OF_TABLES = {
+    "likelihood": "gaussian",
+    "fractional_error": None,
+    "agn": False,
+    "nebular_law": None,
+    "flux_calibration": None,
+    "slit_loss": None,
+    "noise_scale": None,
+}
 """Parameters that only the tables have, and what they are without effect."""
 _TRIAL_REDSHIFT = 0.01
 """Redshift at which priors are tested: the Universe is old enough for any that fits a galaxy."""
@@ -58,7 +69,7 @@ def settings_of(estimator):
     Returns
     -------
     list of Settings
-        One for each pair of history and dust law.
+        One for each history, dust law and AGN, in the order of `Alternatives`.
 
     Raises
     ------
@@ -78,9 +89,10 @@ def settings_of(estimator):
         )
         raise InputError(msg)
     chosen = estimator.params_in_use
-    members = Alternatives(chosen["sfh"], chosen["dust_law"]).members
-    priors = own_priors(members, chosen["priors"])
-    every = [_member(estimator, *pair, own) for pair, own in zip(members, priors, strict=True)]
+    members = Alternatives(chosen["sfh"], chosen["dust_law"], estimator.agn).members
+    parts = [(sfh, law, AGN_MODELS[agn]) for sfh, law, agn in members]
+    priors = own_priors(parts, chosen["priors"])
+    every = [_member(estimator, *one, own) for one, own in zip(members, priors, strict=True)]
     if every[0].joint_priors:
         _check_joint_priors(estimator, every)
     return every
@@ -108,11 +120,11 @@ def single_model(estimator, what):
     """
     every = settings_of(estimator)
     if len(every) > 1 or weigh_models(every[0]):
-        names = ("sfh", "dust_law", "joint_priors")
+        names = ("sfh", "dust_law", "agn", "joint_priors")
         found = ", ".join(f"{name}={estimator.params_in_use[name]!r}" for name in names)
         msg = (
-            f"{what} needs one sfh and one dust_law without joint_priors that depend on the mass "
-            f"or the stars, got {found}: make an estimator with one of each"
+            f"{what} needs one sfh, one dust_law and one agn without joint_priors that depend on "
+            f"the mass or the stars, got {found}: make an estimator with one of each"
         )
         raise InputError(msg)
     return every[0]
@@ -123,7 +135,9 @@ def _check_choices(estimator):
     check_choice("engine", estimator.engine, tuple(ENGINES))
     check_choice("redshift", estimator.redshift, _REDSHIFTS)
     check_choice("likelihood", estimator.likelihood, _LIKELIHOODS)
+    check_choice("lyman_alpha", estimator.lyman_alpha, _LYMAN_ALPHA)
     check_switch("escalate", estimator.escalate)
+    check_switch("far_infrared", estimator.far_infrared)
 
 
 def _check_sampler(estimator):
@@ -137,9 +151,49 @@ def _check_sampler(estimator):
 def _check_resolution(resolution):
     """Raise an error for anything but a resolving power."""
     if isinstance(resolution, str):
-        check_choice("resolution", resolution, ("prism",))
+        DISPERSERS.find(resolution, "resolution")
     elif resolution is not None:
         check_number(resolution, "resolution", 1.0)
+
+
+def _flux_scale(slit_loss, flux_calibration):
+    """Standard deviations of the coefficients of the calibration polynomial, by order."""
+    slit = _deviations(slit_loss, "slit_loss", "a number above 0 and at most 1, such as 0.2")
+    shape = _deviations(
+        flux_calibration,
+        "flux_calibration",
+        "numbers above 0 and at most 1, the standard deviations of the coefficients of order 1, "
+        "2, ..., such as (0.1, 0.05)",
+    )
+    if len(slit) > 1:
+        msg = f"slit_loss must be one number, got {slit_loss!r}: take flux_calibration for several"
+        raise InputError(msg)
+    return (*(slit or (0.0,)), *shape) if slit or shape else ()
+
+
+def _deviations(values, name, expected):
+    """Standard deviations of relative quantities as a tuple, empty for None."""
+    if values is None:
+        return ()
+    listed = values if isinstance(values, tuple | list) else (values,)
+    if not listed or not all(is_number(value) and 0.0 < value <= 1.0 for value in listed):
+        msg = f"{name} must be None or {expected}, got {values!r}"
+        raise InputError(msg)
+    return tuple(map(float, listed))
+
+
+def _noise_limits(limits):
+    """Limits of the factor of the errors of spectra, checked."""
+    if limits is None:
+        return None
+    pair = limits if isinstance(limits, tuple | list) and len(limits) == 2 else (np.nan, np.nan)
+    if not all(map(is_number, pair)) or not 0.0 < pair[0] < pair[1]:
+        msg = (
+            "noise_scale must be None or two limits of the factor of the errors of spectra, "
+            f"ascending and above 0, such as (0.5, 3), got {limits!r}"
+        )
+        raise InputError(msg)
+    return float(pair[0]), float(pair[1])
 
 
 def _check_joint_priors(estimator, every):
@@ -160,23 +214,24 @@ def _check_joint_priors(estimator, every):
         raise InputError(msg)
 
 
-def _member(estimator, sfh, dust_law, priors):
-    """Settings of one history and dust law, checked."""
+def _member(estimator, sfh, dust_law, agn, priors):
+    """Settings of one history, dust law and AGN, checked."""
     engine = "bagpipes" if estimator.escalate else estimator.engine
     for name, default in _OF_TABLES.items():
         value = getattr(estimator, name)
         if engine == "bagpipes" and value != default:
             msg = (
-                f"{name}={value!r} needs engine='tabulated' without escalate: Bagpipes itself "
-                "has Gaussian errors of known size"
+                f"{name}={value!r} needs engine='tabulated' without escalate, as Bagpipes itself "
+                f"has {name}={default!r} alone"
             )
             raise InputError(msg)
     fitted_history(sfh, engine)
     fitted_law(dust_law, engine)
     cosmology = fitted_cosmology(estimator.cosmology, engine)
-    _check_priors(sfh, dust_law, priors, cosmology)
+    _check_priors(sfh, dust_law, priors, cosmology, (*AGN_MODELS[agn], "far_infrared"))
     if engine == "bagpipes":
         check_for_bagpipes(priors)
+        refuse_components(priors)
     settings = Settings(
         sfh=sfh,
         dust_law=dust_law,
@@ -191,15 +246,20 @@ def _member(estimator, sfh, dust_law, priors):
         joint_priors=joint_priors_of(estimator.params_in_use["joint_priors"]),
         robust=estimator.likelihood == "robust",
         fractional_error=check_fractions(estimator.fractional_error),
+        nebular_law=estimator.nebular_law,
+        flux_scale=_flux_scale(estimator.slit_loss, estimator.flux_calibration),
+        noise_scale=_noise_limits(estimator.noise_scale),
+        agn=agn,
     )
     if estimator.engine == "tabulated":
         check_tabulated(settings)
     return settings
 
 
-def _check_priors(sfh, dust_law, priors, cosmology):
+def _check_priors(sfh, dust_law, priors, cosmology, components):
     """Raise an error for names and priors that make no model."""
-    prior = SEDPrior(fit_instructions(sfh, dust_law, _TRIAL_REDSHIFT, None, priors, cosmology))
+    arguments = sfh, dust_law, _TRIAL_REDSHIFT, None, priors, cosmology
+    prior = SEDPrior(fit_instructions(*arguments, components=components))
     with np.errstate(all="ignore"):
         values = prior.transform(np.tile(_PLACES, (len(prior.free), 1)).T)
     for name in prior.free:

@@ -2,36 +2,24 @@
 
 import numpy as np
 
+from dustest.data.lines import LINES
+from dustest.estimators._sed.bagpipes.loading import load_bagpipes
 from dustest.estimators._sed.bagpipes.nested_sampling import clean_spectrum
-from dustest.estimators._sed.posterior import Galaxy, Limits
+from dustest.estimators._sed.posterior import Galaxy, Limits, Lines
 from dustest.estimators._sed.priors.redshift_density import RedshiftDensity
+from dustest.estimators._sed.tabulated.light.channels import nearest_line
 
-__all__ = ["usable_data", "without_limits", "without_spectra"]
+__all__ = ["usable_data", "without_limits"]
 
 _MIN_BANDS = 2
+_LYMAN_ALPHA, _LAST_ABSORBED = 1216.0, 1280.0
+"""Angstrom: lines up to here are scattered, and the damping wing of neutral gas ends."""
 _LEAST, _MOST = 1e-60, 1e60
 """Limits in nJy between which squares of fluxes and errors are within double precision."""
 
 
-def without_spectra(batch):
-    """Make a batch with photometry alone.
-
-    Parameters
-    ----------
-    batch : Batch
-        Galaxies.
-
-    Returns
-    -------
-    Batch
-        Without spectra.
-    """
-    names = ("wavelength", "spectrum_flux", "spectrum_flux_err")
-    return batch.changed(**{name: getattr(batch, name)[:, :0] for name in names})
-
-
 def without_limits(batch):
-    """Make a batch without upper limits, which Bagpipes does not take.
+    """Make a batch without upper limits and lines, which Bagpipes does not take here.
 
     Parameters
     ----------
@@ -41,12 +29,14 @@ def without_limits(batch):
     Returns
     -------
     Batch
-        With measured fluxes alone.
+        With measured fluxes and spectra alone.
     """
-    return batch.changed(flux_limit=np.full(batch.flux.shape, np.nan))
+    none = {name: getattr(batch, name)[:, :0] for name in ("line", "line_err", "line_limit")}
+    limits = np.full(batch.flux.shape, np.nan)
+    return batch.changed(flux_limit=limits, lines=(), **none)
 
 
-def usable_data(batch, row, sed_wavelength):
+def usable_data(batch, row, sed_wavelength, lyman_alpha="mask"):
     """Select what a fit can use of one galaxy.
 
     Bagpipes never returns from values that are not finite or errors that are not positive.
@@ -59,11 +49,13 @@ def usable_data(batch, row, sed_wavelength):
         Number of the galaxy.
     sed_wavelength : ndarray or None
         Observed wavelengths [Angstrom] of the spectrum of its best model.
+    lyman_alpha : {"mask", "model"}, optional
+        Whether pixels of the spectrum up to the damping wing of Lyman alpha are left out.
 
     Returns
     -------
     Galaxy or None
-        None if less than two bands, one of them measured, and no spectrum can be used.
+        None if less than two bands or lines, one of them measured, and no spectrum can be used.
 
     Raises
     ------
@@ -73,11 +65,11 @@ def usable_data(batch, row, sed_wavelength):
     flux, error = batch.flux[row], batch.flux_err[row]
     good = np.isfinite(flux) & np.isfinite(error) & (error > 0)
     _refuse_overflow(batch.bands, flux, error, good)
-    spectrum = clean_spectrum(
-        batch.wavelength[row], batch.spectrum_flux[row], batch.spectrum_flux_err[row]
-    )
-    limits = _usable_limits(batch, row, good)
-    if spectrum is None and (not good.any() or good.sum() + len(limits.bands) < _MIN_BANDS):
+    spectrum = _usable_spectrum(batch, row, lyman_alpha)
+    limits, lines = _usable_limits(batch, row, good), _usable_lines(batch, row)
+    n_measured = good.sum() + (0 if lines is None else len(lines.names))
+    n_used = n_measured + len(limits.bands) + (0 if lines is None else len(lines.limits.bands))
+    if spectrum is None and (not n_measured or n_used < _MIN_BANDS):
         return None
     return Galaxy(
         redshift=float(batch.redshift[row]),
@@ -90,7 +82,39 @@ def usable_data(batch, row, sed_wavelength):
         sed_wavelength=sed_wavelength,
         redshift_density=_density(batch, row),
         limits=limits,
+        lines=lines,
     )
+
+
+def _usable_spectrum(batch, row, lyman_alpha):
+    """The spectrum of one galaxy, without the pixels that the intergalactic medium may absorb."""
+    wavelength, error = batch.wavelength[row], batch.spectrum_flux_err[row]
+    if lyman_alpha == "mask" and wavelength.size:
+        absorbed = wavelength < _LAST_ABSORBED * (1.0 + batch.redshift[row])
+        error = np.where(absorbed, np.nan, error)
+    return clean_spectrum(wavelength, batch.spectrum_flux[row], error)
+
+
+def _usable_lines(batch, row):
+    """Lines of one galaxy that the models have; None without any."""
+    if not batch.lines:
+        return None
+    modelled = np.array([_is_modelled(name) for name in batch.lines])
+    flux, error, limit = batch.line[row], batch.line_err[row], batch.line_limit[row]
+    good = np.isfinite(flux) & np.isfinite(error) & (error > 0) & modelled
+    limited = np.isfinite(limit) & (limit > 0) & ~good & modelled
+    names, used = np.array(batch.lines), np.nan_to_num(batch.line_limit_sigma[row])
+    limits = Limits(tuple(names[limited].tolist()), (limit * used)[limited], limit[limited])
+    if not (good.any() or limited.any()):
+        return None
+    return Lines(tuple(names[good].tolist()), flux[good], error[good], limits)
+
+
+def _is_modelled(name):
+    """Whether models have a line, which is not scattered."""
+    if LINES[name].wavelength < _LYMAN_ALPHA:
+        return False
+    return nearest_line(name, load_bagpipes().config.line_wavs) is not None
 
 
 def _refuse_overflow(bands, flux, error, good):

@@ -8,6 +8,7 @@ from astropy.cosmology import FLRW
 from scipy.special import chdtrc
 
 from dustest.estimators._sed.clear_light import FRAC_CLEAR, effective_attenuation
+from dustest.estimators._sed.components import AGN_MODELS
 from dustest.estimators._sed.priors.redshift_density import RedshiftDensity
 from dustest.estimators.run.information import gained_bits
 from dustest.physics.cosmology import BAGPIPES_COSMOLOGY
@@ -22,6 +23,7 @@ __all__ = [
     "BestFit",
     "Galaxy",
     "Limits",
+    "Lines",
     "Posterior",
     "Prediction",
     "Settings",
@@ -67,7 +69,8 @@ class Settings:
     sfr_timescale : float
         Time over which the star-formation rate is averaged [yr].
     resolution : str, float or None
-        Resolving power of the spectra, ``"prism"`` or None for infinite.
+        Disperser of the spectra, see `~dustest.physics.resolving_power`, or None for infinite
+        resolution.
     n_live : int
         Live points of the nested sampler.
     n_effective : int
@@ -80,6 +83,17 @@ class Settings:
         Whether any band may be an outlier.
     fractional_error : tuple of float or None
         Limits of the prior of a fractional error of each instrument, if it is free.
+    nebular_law : str, DustLaw, model of dust_extinction or None
+        Law of the dust in front of the gas, None for that of young stars.
+    flux_scale : tuple of float
+        Standard deviations of the coefficients of the polynomial of the calibration of spectra:
+        of order 0 (the slit loss), 1, 2, ...; 0 for none.
+    noise_scale : tuple of float or None
+        Limits of the prior of the factor of the errors of spectra, if it is free.
+    agn : bool or str
+        AGN of the model, a key of `AGN_MODELS`.
+    far_infrared : bool
+        Whether it has the far-infrared light of dust, for bands that see it.
     """
 
     sfh: object
@@ -95,6 +109,16 @@ class Settings:
     joint_priors: tuple = ()
     robust: bool = False
     fractional_error: tuple | None = None
+    nebular_law: object = None
+    flux_scale: tuple = ()
+    noise_scale: tuple | None = None
+    agn: bool | str = False
+    far_infrared: bool = False
+
+    @property
+    def components(self):
+        """Optional components of the model (tuple of str)."""
+        return (*AGN_MODELS[self.agn], *("far_infrared",) * self.far_infrared)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +136,31 @@ class Limits:
     bands: tuple = ()
     flux: np.ndarray = field(default_factory=lambda: np.zeros(0))
     error: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+
+@dataclass(frozen=True, eq=False)
+class Lines:
+    """Fluxes and limits of emission lines.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Lines with a measured flux.
+    flux, error : ndarray of shape (n_lines,)
+        Fluxes and errors [erg / (s cm2)], finite, the errors positive.
+    limits : Limits
+        Upper limits of other lines [erg / (s cm2)], whose ``bands`` are the names of the lines.
+    """
+
+    names: tuple
+    flux: np.ndarray
+    error: np.ndarray
+    limits: Limits
+
+    @property
+    def used(self):
+        """Names of the lines with a flux, and of those with a limit."""
+        return self.names + self.limits.bands
 
 
 @dataclass(frozen=True)
@@ -136,6 +185,8 @@ class Galaxy:
         Prior of the redshift where it is free, in place of a Gaussian.
     limits : Limits, optional
         Upper limits in other bands.
+    lines : Lines, optional
+        Emission lines.
     """
 
     redshift: float
@@ -148,6 +199,7 @@ class Galaxy:
     sed_wavelength: np.ndarray | None = None
     redshift_density: RedshiftDensity | None = None
     limits: Limits = field(default_factory=Limits)
+    lines: Lines | None = None
 
     @property
     def used_bands(self):
@@ -163,10 +215,16 @@ class Galaxy:
 
     @property
     def n_data(self):
-        """Number of measured data: the bands, and the usable pixels of the spectrum."""
+        """Number of measured data: bands, usable pixels of the spectrum, and lines."""
+        n_lines = 0 if self.lines is None else len(self.lines.names)
+        return len(self.bands) + n_lines + int(np.sum(self.usable_pixels))
+
+    @property
+    def usable_pixels(self):
+        """Which pixels of the spectrum have a value, an array of bool."""
         if self.spectrum is None:
-            return len(self.bands)
-        return len(self.bands) + int(np.sum(self.spectrum[:, 2] < IGNORED_ERROR))
+            return np.zeros(0, dtype=bool)
+        return self.spectrum[:, 2] < IGNORED_ERROR
 
 
 @dataclass(frozen=True)
@@ -268,6 +326,12 @@ class Posterior:
         Mean fractional error of each instrument, if it is free.
     best_values : dict of str to float, optional
         Quantities of the most likely model.
+    spectral : dict of str to ndarray of shape (N_DRAWS,), optional
+        Draws of the calibration and of the noise of the spectrum, if they are free.
+    infrared : InfraredCheck, optional
+        What a fit without the far-infrared data says, if there are some.
+    by_agn : dict of str to ndarray of shape (N_DRAWS,), optional
+        Draws of A_V by the name of the AGN of the model, if models differ in it.
     """
 
     draws: dict
@@ -286,6 +350,9 @@ class Posterior:
     predicted: Prediction | None = None
     fractional_error: dict | None = None
     best_values: dict = field(default_factory=dict)
+    spectral: dict = field(default_factory=dict)
+    infrared: object = None
+    by_agn: dict = field(default_factory=dict)
 
 
 def fit_probability(chi2, n_data):

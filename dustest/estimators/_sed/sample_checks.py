@@ -7,6 +7,7 @@ import numpy as np
 
 from dustest.data.checks.units import FLUX_UNIT
 from dustest.data.errors import DustestWarning, InputError
+from dustest.data.kinds import find_column
 from dustest.data.messages import shown
 from dustest.estimators._sed.data_corrections import values_by_band
 from dustest.estimators._sed.priors.defaults import MAX_REDSHIFT
@@ -14,9 +15,10 @@ from dustest.estimators._sed.priors.redshift_density import usable_draws
 
 __all__ = [
     "refuse_densities",
+    "refuse_of_photometry",
     "warn_of_draws",
     "warn_of_fixed_redshifts",
-    "warn_of_spectra",
+    "warn_of_lines",
     "warn_of_unknown_bands",
     "without_data",
 ]
@@ -25,6 +27,7 @@ _DENSITIES = ("redshift_density", "redshift_samples")
 """Columns with a probability density of the redshift, in order of preference."""
 _OF_PRIOR = ("id", "redshift", "magnification")
 """Beginnings of the columns on which the prior of a galaxy depends."""
+_ANY_BANDS = ("F200W", "F444W")
 _NO_INFORMATION = 1e15
 """Error of the fluxes in nJy of a galaxy without data."""
 _CALLER = 5
@@ -139,36 +142,55 @@ def refuse_densities(sample):
         raise InputError(msg)
 
 
-def warn_of_spectra(sample):
-    """Warn of spectra that the tables leave out.
+def refuse_of_photometry(sample, **chosen):
+    """Raise an error for parameters of photometry alone, where a sample has more.
+
+    Parameters
+    ----------
+    sample : GalaxySample
+        The sample.
+    **chosen : object
+        Parameters by name; None if they are not used.
+
+    Raises
+    ------
+    InputError
+        If one is used, and the sample has spectra or lines.
+    """
+    kinds = [name for name in ("spectrum", "line") if _has_kind(sample, name)]
+    for name, value in chosen.items():
+        if value is not None and kinds:
+            msg = (
+                f"{name}={value!r} is for photometry alone, but the sample has columns of the "
+                f"kind {' and '.join(kinds)}: remove them, or leave {name} out"
+            )
+            raise InputError(msg)
+
+
+def warn_of_lines(sample):
+    """Warn of lines that a fit leaves out.
 
     Parameters
     ----------
     sample : GalaxySample
         The sample.
 
-    Raises
-    ------
-    InputError
-        If it has nothing else.
-
     Warns
     -----
     DustestWarning
-        If it has spectra.
+        If it has some.
     """
-    if "spectrum_flux" not in sample.colnames:
-        return
-    if not sample.bands:
-        msg = (
-            "engine='tabulated' fits photometry, but the sample has spectra alone: add "
-            "columns flux_<BAND> and flux_err_<BAND>, or take engine='bagpipes'"
+    if _has_kind(sample, "line"):
+        _warn(
+            "engine='bagpipes' leaves the emission lines of the sample out; "
+            "engine='tabulated' fits them"
         )
-        raise InputError(msg)
-    _warn(
-        "engine='tabulated' fits photometry and leaves the spectra of the sample out; "
-        "engine='bagpipes' fits both"
-    )
+
+
+def _has_kind(sample, name):
+    """Whether a sample has columns of a kind."""
+    found = (find_column(column) for column in sample.colnames)
+    return any(one is not None and one.kind.name == name for one in found)
 
 
 def without_data(sample):
@@ -177,23 +199,15 @@ def without_data(sample):
     Parameters
     ----------
     sample : GalaxySample
-        Galaxies with photometry.
+        Galaxies.
 
     Returns
     -------
     GalaxySample
-        The same, with errors beyond any flux.
-
-    Raises
-    ------
-    InputError
-        If there is no photometry.
+        The same, with errors beyond any flux in their bands, or in any bands, and nothing else.
     """
-    if not sample.bands:
-        msg = "sample_prior needs photometry: add columns flux_<BAND> and flux_err_<BAND>"
-        raise InputError(msg)
     blind = sample[[name for name in sample.colnames if name.startswith(_OF_PRIOR)]]
-    for band in sample.bands:
+    for band in sample.bands or _ANY_BANDS:
         blind[f"flux_{band}"] = np.zeros(len(sample)) << FLUX_UNIT
         blind[f"flux_err_{band}"] = np.full(len(sample), _NO_INFORMATION) << FLUX_UNIT
     return blind

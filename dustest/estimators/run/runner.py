@@ -61,7 +61,7 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
     result = _Assembly(len(sample), extra=blank_columns(declared, len(sample)))
     # Only a store needs the fingerprint, which digests the learned state.
     shelf = None if store is None else _Shelf(store, _fingerprint(estimator, summary, seed))
-    parameters = estimator._parameters if summary.n_draws else None
+    parameters = estimator._parameters_of(sample.bands) if summary.n_draws else None
     compute = _Compute(summary, declared, estimator._wanted, parameters)
     todo = _plan(estimator, sample, result, shelf)
     # Rows that are not in the store were checked when they were searched for.

@@ -14,6 +14,7 @@ from dustest.data.messages import did_you_mean, shown
 __all__ = [
     "ERROR_KINDS",
     "IMAGE_HDUS",
+    "find_bands",
     "find_extension",
     "find_extensions",
     "kind_of_key",
@@ -35,6 +36,8 @@ _NAMES = {
 
 ERROR_KINDS = {"err": "std", "var": "var", "wht": "ivar"}
 """Kind of error by the content of an extension, the preferred one first."""
+
+_NO_BAND = "no band"
 
 _UNCERT = "UNCERT"
 _UTYPES = {"StdDevUncertainty": "err", "VarianceUncertainty": "var", "InverseVariance": "wht"}
@@ -114,6 +117,23 @@ def kind_of_key(key, name):
         f"{did_you_mean(key, _NAMES)}correct the key"
     )
     raise InputError(msg)
+
+
+def find_bands(hdus):
+    """Find the bands of which a file has images.
+
+    Parameters
+    ----------
+    hdus : HDUList
+        A file whose extensions name bands.
+
+    Returns
+    -------
+    bands : list of str
+        Short names, in the order of the file.
+    """
+    named = (item for item in _extensions(hdus, _NO_BAND) if item.kind == "sci")
+    return list(dict.fromkeys(item.band for item in named if item.band is not None))
 
 
 def find_extensions(hdus, band):

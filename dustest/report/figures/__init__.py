@@ -17,6 +17,7 @@ from dustest.report.figures.calibration import (
 from dustest.report.figures.densities import plot_density
 from dustest.report.figures.error_budgets import plot_error_budget
 from dustest.report.figures.forecasts import plot_forecast
+from dustest.report.figures.maps import plot_map, plot_maps
 from dustest.report.figures.network_layers import plot_network
 from dustest.report.figures.occlusion import plot_occlusion
 from dustest.report.figures.panels import (
@@ -56,6 +57,8 @@ __all__ = [
     "plot_error_budget",
     "plot_forecast",
     "plot_main_sequence",
+    "plot_map",
+    "plot_maps",
     "plot_network",
     "plot_occlusion",
     "plot_pit",

@@ -17,6 +17,7 @@ from dustest.validation.columns import unit_of
 __all__ = [
     "default_labels",
     "draw_galaxy",
+    "draw_scale_bar",
     "frame_stamp",
     "label_row",
     "scale_bars",
@@ -115,10 +116,15 @@ def scale_bars(axes, sample, rows):
     scales = u.Quantity(sample["pixel_scale"][rows]).to_value(u.arcsec)
     same = np.all(scales == scales[0])
     for ax, scale in zip(axes[:1] if same else axes, scales, strict=False):
-        width = np.ptp(ax.get_xlim())
-        fitting = [length for length in _BAR_LENGTHS if length <= _BAR_SHARE * width * scale]
-        if fitting:
-            _draw_bar(ax, fitting[-1], fitting[-1] / scale / width)
+        draw_scale_bar(ax, scale)
+
+
+def draw_scale_bar(ax, scale):
+    """Draw the longest bar that fits into an image of pixels of a side in arcsec."""
+    width = np.ptp(ax.get_xlim())
+    fitting = [length for length in _BAR_LENGTHS if length <= _BAR_SHARE * width * scale]
+    if fitting:
+        _draw_bar(ax, fitting[-1], fitting[-1] / scale / width)
 
 
 def _draw_bar(ax, length, share):

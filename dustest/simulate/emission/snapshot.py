@@ -16,7 +16,7 @@ from dustest.physics.stellar_populations import LightTable, StarLight
 from dustest.physics.uv_slope import UV_1600, UV_WINDOWS
 from dustest.simulate.emission.recent_tables import RecentTables
 
-__all__ = ["MAG_PER_TAU", "SOLAR_METALLICITY", "DustFree", "Light", "Snapshot"]
+__all__ = ["HUNDRED_MYR", "MAG_PER_TAU", "SOLAR_METALLICITY", "DustFree", "Light", "Snapshot"]
 
 SOLAR_METALLICITY = 0.02
 """Unit of the metallicities of the tables, as mass fraction of metals (that of the models of
@@ -31,7 +31,7 @@ _BLUEST = 1200.0
 _SPECTRUM_STEP = 5.0
 """Angstrom: blue end (the intergalactic medium absorbs the rest); a tenth of a prism element."""
 
-_TEN_MYR, _HUNDRED_MYR = 1e7, 1e8
+_TEN_MYR, HUNDRED_MYR = 1e7, 1e8
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,7 +230,7 @@ class Snapshot:
         v, b = _total(stars.mass, light.v_and_b())
         mass = stars.mass @ self._grid.surviving_fraction(stars.age, metallicity)
         recent, rate = (
-            stars.mass[stars.age <= span].sum() / span for span in (_TEN_MYR, _HUNDRED_MYR)
+            stars.mass[stars.age <= span].sum() / span for span in (_TEN_MYR, HUNDRED_MYR)
         )
         gas = 0.0 if galaxy.gas is None else galaxy.gas.mass.sum()
         quantities = {
@@ -241,6 +241,23 @@ class Snapshot:
             "log_gas_mass": _log10(gas),
         }
         return DustFree(metallicity, light, tables, share, uv, v, b, quantities)
+
+    def surviving_fraction(self, galaxy, free):
+        """Fraction of the mass at birth of each star that survives, remnants included.
+
+        Parameters
+        ----------
+        galaxy : ParticleGalaxy
+            The galaxy.
+        free : DustFree
+            Result of `dust_free` for the galaxy.
+
+        Returns
+        -------
+        ndarray of shape (n_stars,)
+            Fractions.
+        """
+        return self._grid.surviving_fraction(galaxy.stars.age, free.metallicity)
 
     def light(self, galaxy, free, tau_v):
         """Fluxes and spectrum of a galaxy with dust.

@@ -15,15 +15,16 @@ from dustest.data.checks.numbers import check_positive
 from dustest.data.checks.values import to_floats, to_flux_densities
 from dustest.data.errors import InputError
 from dustest.physics.igm import igm_transmission
+from dustest.physics.resolution import (
+    PIXELS_PER_ELEMENT,
+    PRISM,
+    line_width,
+    resolving_power,
+)
 
 __all__ = ["PrismSpectrograph"]
 
 _F_LAMBDA = u.erg / u.s / u.cm**2 / u.AA
-_LIMITS = (0.6, 5.3)
-"""Wavelength range of the prism in micron."""
-_RESOLUTION = (0.256, -0.844, 0.29, 1.886, -0.617, 3.459)
-"""ln R, as a polynomial in ln(wavelength / micron)."""
-_PIXELS_PER_ELEMENT = 2.2
 _REACH = 5.0
 """Standard deviations of the line-spread function within which light contributes."""
 _DEPTH_WAVELENGTH = 2e4
@@ -61,10 +62,9 @@ class PrismSpectrograph:
 
     Notes
     -----
-    The resolving power, for a source that fills the shutter, falls from 90 at 0.5 micron to 30 at
-    1.2 and rises to 320 at 5.3 [1]_; a polynomial of the fifth order in the logarithm of the
-    wavelength agrees with the published curve to 1.6 per cent. The line-spread function is a
-    Gaussian whose full width at half maximum is an element of resolution, 2.2 pixels.
+    The resolving power is that of a source that fills the shutter [1]_, see
+    `~dustest.physics.resolving_power`. The line-spread function is a Gaussian whose full width at
+    half maximum is an element of resolution, 2.2 pixels.
 
     The error of four public prism spectra of JADES is, within 20 per cent,
     :math:`\sigma(\lambda) = \sigma(2) (\lambda / 2)^{-1.4 + 0.4 \ln(\lambda / 2)}`, with
@@ -135,7 +135,7 @@ class PrismSpectrograph:
         >>> [round(end) for end in PrismSpectrograph().rest_range([6.0, 9.0])]
         [757, 4512]
         """
-        margin = _REACH * _spread(self.edges[[0, -1]])
+        margin = _REACH * line_width(self.edges[[0, -1]], PRISM)
         stretch = 1.0 + to_floats(redshift, "redshift")
         low, high = self.edges[0] - margin[0], self.edges[-1] + margin[1]
         return float(np.min(low / stretch)), float(np.max(high / stretch))
@@ -186,7 +186,7 @@ class PrismSpectrograph:
         points = rest[window]
         fine = _fine_grid(points)
         observed = fine * (1.0 + redshift)
-        spread = _spread(observed)
+        spread = line_width(observed, PRISM)
         blurred = np.diff(ndtr((self.edges[:, np.newaxis] - observed) / spread), axis=0)
         width = np.gradient(observed)
         width[[0, -1]] *= 0.5
@@ -314,10 +314,10 @@ def _check_range(limits):
         msg = f"wavelength_range must be two numbers in micron, got {limits!r}"
         raise InputError(msg)
     low, high = ends.tolist()
-    if not _LIMITS[0] <= low < high <= _LIMITS[1]:
+    first, last = PRISM.wavelength_range
+    if not first <= low < high <= last:
         msg = (
-            f"wavelength_range must ascend and lie within {_LIMITS[0]} to {_LIMITS[1]} micron, "
-            f"got {limits!r}"
+            f"wavelength_range must ascend and lie within {first} to {last} micron, got {limits!r}"
         )
         raise InputError(msg)
     return low, high
@@ -329,22 +329,10 @@ def _as_depth(depth):
     return check_positive(value[()], "depth")
 
 
-def _resolving_power(wavelength):
-    """Wavelength over width of the element of resolution, at observed-frame Angstrom."""
-    # Light outside the range of the polynomial affects the outermost pixels only.
-    micron = np.clip(1e-4 * wavelength, *_LIMITS)
-    return np.exp(np.polyval(_RESOLUTION, np.log(micron)))
-
-
-def _spread(wavelength):
-    """Standard deviation of the line-spread function in Angstrom."""
-    return wavelength / _resolving_power(wavelength) / np.sqrt(8.0 * np.log(2.0))
-
-
 def _pixel_edges(low, high):
     """Edges in Angstrom of pixels that are 1 / 2.2 of an element of resolution wide."""
     grid = 1e4 * np.geomspace(low, high, 2000)
-    density = _PIXELS_PER_ELEMENT * _resolving_power(grid) / grid
+    density = PIXELS_PER_ELEMENT * resolving_power(grid, PRISM) / grid
     count = cumulative_trapezoid(density, grid, initial=0.0)
     edges = np.interp(np.arange(int(count[-1]) + 1), count, grid)
     if edges.size < 3:

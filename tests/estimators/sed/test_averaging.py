@@ -43,7 +43,7 @@ class TestAlternatives:
         models = Alternatives("delayed", get_dust_law("SMC"))
         assert not models.are_several
         assert models.column_names == ()
-        assert models.members == (("delayed", get_dust_law("SMC")),)
+        assert models.members == (("delayed", get_dust_law("SMC"), False),)
 
     def test_all_pairs(self):
         assert len(BOTH.members) == 6
@@ -77,13 +77,16 @@ class TestAlternatives:
 class TestPriors:
     def test_each_model_has_its_own(self):
         priors = {"dust:B": 1.0, "delayed:tau": (0.1, 1.0), "dust:Av": (0.0, 2.0), "dust:xx": 1.0}
-        found = own_priors([("delayed", "SMC"), ("lognormal", "Salim")], priors)
+        found = own_priors([("delayed", "SMC", ()), ("lognormal", "Salim", ())], priors)
         common = {"dust:Av": (0.0, 2.0), "dust:xx": 1.0}
         assert found == [common | {"delayed:tau": (0.1, 1.0)}, common | {"dust:B": 1.0}]
 
     def test_shapes_come_with_their_parameters(self):
         priors = {"dust:B_prior": "Gaussian", "dust:B_prior_mu": 1.0}
-        assert own_priors([("delayed", "SMC"), ("delayed", "Salim")], priors) == [{}, priors]
+        assert own_priors([("delayed", "SMC", ()), ("delayed", "Salim", ())], priors) == [
+            {},
+            priors,
+        ]
 
 
 class TestAverage:

@@ -31,8 +31,9 @@ from dustest.estimators._sed.posterior import (
 from dustest.estimators._sed.priors.defaults import BAGPIPES_REDSHIFT, fit_instructions
 from dustest.estimators._sed.priors.fitted_law import fitted_law
 from dustest.estimators._sed.priors.prior_transform import SEDPrior
+from dustest.physics.resolution import resolving_power
 
-__all__ = ["clean_spectrum", "filter_lines", "fit_galaxy", "quiet"]
+__all__ = ["clean_spectrum", "filter_lines", "fit_galaxy", "quiet", "resolution_curve"]
 
 # One network in place of nautilus' four: the same evidence and percentiles in 0.6 of the time.
 _N_NETWORKS = 1
@@ -40,10 +41,6 @@ _MICROJANSKY_PER_NANOJANSKY = 1e-3
 _LOG_YR_PER_GYR = 9.0
 _SFR_TIMES = (1e7, 1e8)  # yr
 _DERIVED = ("log_sSFR", "log_mass", "log_SFR_10", "log_SFR_100", "log_age")
-# Resolving power of NIRSpec's prism against micron, from the dispersion curve that comes with
-# the JWST user documentation (Jakobsen et al. 2022, A&A 661, A80).
-_PRISM_MICRON = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5)
-_PRISM_POWER = (91, 64, 49, 40, 35, 32, 30, 34, 49, 72, 101, 137, 180, 229, 286, 350)
 
 
 @dataclass(frozen=True)
@@ -117,7 +114,7 @@ def _fitted_model(galaxy, settings, instructions):
     """Bagpipes' fitted model of one galaxy."""
     pipes = load_bagpipes()
     if galaxy.spectrum is not None and settings.resolution is not None:
-        curve = _resolution_curve(settings.resolution, galaxy.spectrum[:, 0])
+        curve = resolution_curve(settings.resolution, galaxy.spectrum[:, 0])
         instructions = instructions | {"R_curve": curve}
     data = _bagpipes_galaxy(pipes, galaxy)
     return pipes.fitting.fitted_model(data, instructions)
@@ -161,18 +158,32 @@ def filter_lines(name):
     return tuple(f"{wavelength} {value}" for wavelength, value in curve)
 
 
-def _resolution_curve(resolution, wavelength):
-    """Resolving power against wavelength [Angstrom], for Bagpipes."""
-    if resolution == "prism":
-        return np.column_stack([np.multiply(_PRISM_MICRON, 1e4), _PRISM_POWER])
-    return np.column_stack([wavelength[[0, -1]], [resolution, resolution]])
+def resolution_curve(resolution, wavelength):
+    """Resolving power of the pixels of a spectrum.
+
+    Parameters
+    ----------
+    resolution : str, float or None
+        Disperser, see `~dustest.physics.resolving_power`, or None.
+    wavelength : ndarray of shape (n_wave,)
+        Observed wavelengths in Angstrom.
+
+    Returns
+    -------
+    curve : ndarray of shape (n_wave, 2) or None
+        Wavelengths and resolving power, None for infinite resolution.
+    """
+    if resolution is None:
+        return None
+    return np.column_stack([wavelength, resolving_power(wavelength, resolution)])
 
 
 def clean_spectrum(wavelength, flux, error):
     """Spectrum in the form of Bagpipes.
 
     Pixels without a value are kept, with an error that removes their weight: Bagpipes derives the
-    widths of the pixels from their neighbours, so that a gap would widen them.
+    widths of the pixels from their neighbours, so that a gap would widen them, and has no light in
+    the outermost pixels at low resolution. Galaxies with the same wavelengths share tables.
 
     Parameters
     ----------
@@ -191,8 +202,7 @@ def clean_spectrum(wavelength, flux, error):
     if good.sum() < 2 or not np.any(table[good, 1]):
         return None
     table[~good, 1:] = table[good, 1].max(), IGNORED_ERROR
-    first, last = np.flatnonzero(good)[[0, -1]]
-    return table[first : last + 1]
+    return table
 
 
 def _sample(fitted, settings, seed):

@@ -8,6 +8,7 @@ from dustest.estimators._sed.clear_light import FRAC_CLEAR
 from dustest.estimators._sed.posterior import A_V, DRAWN
 from dustest.estimators._sed.priors.defaults import fit_instructions
 from dustest.estimators._sed.priors.prior_transform import SEDPrior
+from dustest.estimators._sed.tabulated.likelihoods.calibrated_spectrum import spectral_parameters
 from dustest.estimators.run.batch import ExtraColumn
 
 __all__ = ["data_columns", "fitted_data", "parameter_columns", "parameter_draws"]
@@ -44,12 +45,14 @@ def parameter_columns(models, quantities, axes):
         columns[_REDSHIFT] = ExtraColumn()
     for model in models:
         arguments = model.sfh, model.dust_law, _ANY_REDSHIFT, None, model.priors, model.cosmology
-        prior = SEDPrior(fit_instructions(*arguments))
+        prior = SEDPrior(fit_instructions(*arguments, components=model.components))
         for name in prior.free:
             is_mass = name.endswith(_MASS)
             known = name == A_V and not prior.has(FRAC_CLEAR)
             if not (known or (is_mass and len(prior.masses) == 1)):
                 columns[name] = ExtraColumn(magnified="log10" if is_mass else None)
+        names = spectral_parameters(model.flux_scale, model.noise_scale)
+        columns |= {name: ExtraColumn() for name in names}
     return columns | {axis: ExtraColumn() for axis in axes}
 
 
@@ -82,7 +85,7 @@ def _of_model(names, posterior, numbers):
     values = posterior.prior.transform(posterior.cube)
     formed = posterior.draws["log_mass_formed"] - posterior.prior.log_mass_formed(values)
     found = values | {name: values[name] + formed for name in posterior.prior.masses}
-    found |= numbers | posterior.draws
+    found |= numbers | posterior.draws | posterior.spectral
     n = len(posterior.cube)
     return {name: np.full(n, found.get(name, np.nan), dtype=float) for name in names}
 

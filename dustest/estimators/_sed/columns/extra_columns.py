@@ -31,6 +31,7 @@ EXTRAS = {
 _ALWAYS = ("log_mass", "chi2", "fit_probability", "ess", "log_evidence", "A_V_information")
 _PREDICTED = ("predicted", "predicted_err")
 _SEDS = ("SED", "SED_dust_free")
+_CHECK, _OPTICAL = "far_infrared_probability", "without_far_infrared"
 _N_WAVELENGTHS = 500
 _N_REDSHIFTS = 200
 _LEVELS = (0.5, 0.16, 0.84)
@@ -73,7 +74,11 @@ class ExtraColumns:
     free_errors : bool, optional
         Whether instruments have a fractional error that is free.
     models : tuple of str, optional
-        Columns of several histories and dust laws.
+        Columns of several histories, dust laws and AGN.
+    agn : tuple of str, optional
+        Names of the AGN of the models, empty for none.
+    infrared : bool, optional
+        Whether there are far-infrared data.
 
     Examples
     --------
@@ -89,6 +94,8 @@ class ExtraColumns:
     robust: bool = False
     free_errors: bool = False
     models: tuple = ()
+    agn: tuple = ()
+    infrared: bool = False
 
     @cached_property
     def declared(self):
@@ -97,8 +104,10 @@ class ExtraColumns:
         names = (*_ALWAYS, *self.models)
         columns = {name: ExtraColumn() for name in names if name not in self.quantities}
         for quantity, names in self._quantiles.items():
-            unit = u.mag if quantity in _under_priors() else None
+            unit = u.mag if quantity.startswith("A_V_") else None
             columns |= {name: ExtraColumn(unit) for name in names}
+        if self.infrared:
+            columns[_CHECK] = ExtraColumn()
         if "redshift" in wanted:
             columns["redshift_samples"] = ExtraColumn(shape=(_N_REDSHIFTS,))
         if self.free_errors:
@@ -154,7 +163,10 @@ class ExtraColumns:
 
     def _percentiles(self, posterior):
         """Medians and percentiles, and draws of the redshift, of one row."""
-        draws = posterior.draws | {f"A_V_{k}": v for k, v in posterior.a_v_under.items()}
+        others = posterior.a_v_under | posterior.by_agn
+        if posterior.infrared is not None:
+            others |= {_OPTICAL: posterior.infrared.a_v}
+        draws = posterior.draws | {f"A_V_{name}": values for name, values in others.items()}
         values = {}
         for quantity, names in self._quantiles.items():
             if quantity in draws:
@@ -169,6 +181,9 @@ class ExtraColumns:
         quantities = [
             *(_under_priors() if "priors" in self.wanted else ()),
             *(("redshift",) if self.free_redshift else ()),
+            *(("agn_fraction",) if self.agn else ()),
+            *(f"A_V_{name}" for name in (self.agn if len(self.agn) > 1 else ())),
+            *((f"A_V_{_OPTICAL}",) if self.infrared else ()),
         ]
         return {quantity: (quantity, *percentile_columns(quantity)) for quantity in quantities}
 
@@ -206,6 +221,8 @@ def _numbers(posterior):
     }
     if posterior.mixture is not None:
         values |= posterior.mixture.columns
+    if posterior.infrared is not None:
+        values[_CHECK] = posterior.infrared.probability
     for name, value in (posterior.fractional_error or {}).items():
         values[f"fractional_error_{name}"] = value
     return values

@@ -20,6 +20,7 @@ from dustest.estimators._sed.tabulated.light.emission import BandLight
 from dustest.estimators._sed.tabulated.model_pool import (
     ModelMaker,
     birth_cloud_age,
+    has_gas_dust,
     tabulated_redshift,
 )
 from dustest.physics.cosmology import BAGPIPES_COSMOLOGY
@@ -232,6 +233,8 @@ class RestLight(BandLight):
         Age in Gyr at which stars leave their birth clouds.
     cosmology : `~astropy.cosmology.FLRW`, optional
         Cosmology of the ages of the Universe; luminosities depend on no distance.
+    gas_apart : bool, optional
+        Whether the gas has dust of its own, see `BandLight`.
 
     Attributes
     ----------
@@ -239,18 +242,18 @@ class RestLight(BandLight):
         Names of the features.
     """
 
-    def __init__(self, t_bc=0.01, cosmology=BAGPIPES_COSMOLOGY):
+    def __init__(self, t_bc=0.01, cosmology=BAGPIPES_COSMOLOGY, *, gas_apart=False):
         config = load_bagpipes().config
         usual = config.R_phot
         config.R_phot = _RESOLUTION
         try:
-            super().__init__(_BANDS, t_bc, cosmology)
+            super().__init__(_BANDS, t_bc, cosmology, gas_apart=gas_apart)
         finally:
             config.R_phot = usual
 
     def _split(self, t_bc):
         """Spectra of birth clouds and of older stars, with lines and photons at their ends."""
-        young, old, bare = super()._split(t_bc)
+        young, old, bare, no_lines = super()._split(t_bc)
         lines = [self._line_grid(wavelength) for group in _LINES.values() for wavelength in group]
         photons = self._photon_grid()
         low, high = self.age_edges[self.n_young - 1 : self.n_young + 1]
@@ -261,15 +264,18 @@ class RestLight(BandLight):
         bright = np.broadcast_to(photons[: self.n_young], (*young.shape[:3], 1)).copy()
         bright[-1] *= 1.0 - share
         young = np.concatenate([young, lines, bright], axis=-1)
-        faint = photons[self.n_young - 1 :, :, 0].copy()
-        faint[0] *= share
+        faint = photons[self.first_old :, :, 0].copy()
+        if self.gas_apart:
+            bright[:] = 0.0
+        else:
+            faint[0] *= share
         none = np.zeros((*old.shape[:2], lines.shape[-1]))
         old = np.concatenate([old, none, faint], axis=-1)
         # Photons are those that stars emit, wherever they go.
         none = np.zeros((*bare.shape[:2], lines.shape[-1]))
         bare = np.concatenate([bare, none, bright[:, :, 0]], axis=-1)
         self._set_features()
-        return young, old, bare
+        return young, old, bare, no_lines
 
     def _line_grid(self, wavelength):
         """Luminosity of a line by age, metallicity and ionisation, in solar luminosities."""
@@ -391,7 +397,13 @@ class RestFrame:
         parameters = posterior.prior.transform(posterior.cube)
         maker = self._maker(galaxy)
         seen, dust_free = (
-            dict(zip(self._light.features, maker.flux_of(parameters, dust=dust).T, strict=True))
+            dict(
+                zip(
+                    self._light.features,
+                    maker.flux_of(parameters, dust=dust, agn=False).T,
+                    strict=True,
+                )
+            )
             for dust in (True, False)
         )
         models = Luminosities(seen, dust_free, parameters)
@@ -406,7 +418,11 @@ class RestFrame:
     def _light(self):
         """Emission of stars and gas, shared by all galaxies."""
         with quiet():
-            return RestLight(birth_cloud_age(self._settings), self._settings.cosmology)
+            return RestLight(
+                birth_cloud_age(self._settings),
+                self._settings.cosmology,
+                gas_apart=has_gas_dust(self._settings),
+            )
 
     def _maker(self, galaxy):
         """Maker of the models at a galaxy's redshift, of which the last few are kept."""

@@ -17,6 +17,8 @@ from dustest.data.errors import InputError
 from dustest.data.identity.describe import describe
 from dustest.data.messages import did_you_mean
 from dustest.estimators._sed.clear_light import ESCAPE_FRACTION, FRAC_CLEAR
+from dustest.estimators._sed.components import COMPONENTS, check_components, component_of
+from dustest.estimators._sed.gas_dust import GAS_RATIO
 from dustest.estimators._sed.parameter_checks import check_choice
 from dustest.estimators._sed.priors.fitted_law import fitted_law
 from dustest.estimators._sed.priors.redshift_density import RedshiftDensity
@@ -65,6 +67,7 @@ _OPTIONAL = (
     "veldisp",
     "dust:eta",
     FRAC_CLEAR,
+    GAS_RATIO,
     "dust:qpah",
     "dust:umin",
     "dust:gamma",
@@ -166,6 +169,7 @@ def fit_instructions(
     cosmology=BAGPIPES_COSMOLOGY,
     highest=MAX_REDSHIFT,
     own_age=False,
+    components=(),
 ):
     """Fit instructions for one galaxy.
 
@@ -189,6 +193,9 @@ def fit_instructions(
     own_age : bool, optional
         Whether limits at the age of the Universe remain a word if the redshift is free, for
         `SEDPrior`; otherwise they are the age at the lowest redshift.
+    components : tuple of str, optional
+        Optional components of the model, of `COMPONENTS`. Priors of the far infrared are left
+        out without it.
 
     Returns
     -------
@@ -206,7 +213,12 @@ def fit_instructions(
     first = age_of_universe(high, cosmology)
     last = first if low == high else age_of_universe(low, cosmology)
     flat = _COMMON | law.priors | _history_priors(history, first)
-    flat |= _checked_names(priors or {}, flat)
+    for name in components:
+        flat |= COMPONENTS[name]
+    unused = {"far_infrared"}.difference(components)
+    given = (priors or {}).items()
+    asked = {key: value for key, value in given if component_of(key) not in unused}
+    flat |= _checked_names(asked, flat)
     numbers = {key: _at_age(value, last) for key, value in flat.items()}
     _check_values(numbers)
     flat = (flat if own_age and low < high else numbers) | redshifts
@@ -219,8 +231,9 @@ def own_priors(members, priors):
 
     Parameters
     ----------
-    members : sequence of (sfh, dust_law)
-        Histories and dust laws of the models, as `fit_instructions` takes them.
+    members : sequence of (sfh, dust_law, components)
+        Histories, dust laws and optional components of the models, as `fit_instructions` takes
+        them.
     priors : dict or None
         Flat mapping in Bagpipes' parameter names.
 
@@ -233,12 +246,10 @@ def own_priors(members, priors):
     Examples
     --------
     >>> from dustest.estimators._sed.priors.defaults import own_priors
-    >>> own_priors([("delayed", "SMC"), ("delayed", "Salim")], {"dust:B": 1.0})
+    >>> own_priors([("delayed", "SMC", ()), ("delayed", "Salim", ())], {"dust:B": 1.0})
     [{}, {'dust:B': 1.0}]
     """
-    known = [
-        {key for key in priors or {} if _is_known(key, _parameters(*pair))} for pair in members
-    ]
+    known = [{key for key in priors or {} if _is_known(key, _parameters(*one))} for one in members]
     foreign = set().union(*known)
     return [
         {key: value for key, value in (priors or {}).items() if key in own or key not in foreign}
@@ -246,10 +257,12 @@ def own_priors(members, priors):
     ]
 
 
-def _parameters(sfh, dust_law):
+def _parameters(sfh, dust_law, components):
     """Names of the parameters that priors of a model may have."""
     history = _history_priors(fitted_history(sfh), _ANY_AGE)
-    flat = _COMMON | fitted_law(dust_law).priors | history
+    flat = _COMMON | fitted_law(dust_law).priors | history | COMPONENTS["far_infrared"]
+    for name in components:
+        flat |= COMPONENTS[name]
     return {key for key in flat if "_prior" not in key} | set(_OPTIONAL)
 
 
@@ -394,6 +407,7 @@ def _check_values(flat):
     _check_companions(flat)
     for key in (FRAC_CLEAR, ESCAPE_FRACTION):
         _check_fraction(key, flat.get(key, 0.0))
+    check_components(flat)
 
 
 def _check_fraction(key, value):

@@ -85,7 +85,8 @@ def weigh_models(model):
 def _prior_of(model):
     """The prior of a model at any redshift."""
     arguments = model.sfh, model.dust_law, _ANY_REDSHIFT, None, model.priors, model.cosmology
-    return SEDPrior(fit_instructions(*arguments), joint=model.joint_priors)
+    instructions = fit_instructions(*arguments, components=model.components)
+    return SEDPrior(instructions, joint=model.joint_priors)
 
 
 def _check_order(priors):

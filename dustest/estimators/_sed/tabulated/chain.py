@@ -13,6 +13,8 @@ __all__ = ["Chain"]
 _NEGLIGIBLE = 25.0
 """Difference in log weight above which a model is negligible."""
 _LEAST_KEPT = 1000
+_POWERS = 0.85 ** np.arange(80)
+"""Powers of a likelihood that are tried."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +110,36 @@ class Chain:
             return 0.0
         weight = np.bincount(self.unit, np.exp(log_weight - highest))
         return float(weight.sum() ** 2 / np.sum(weight**2))
+
+    def annealed(self, log_weight, least):
+        """Weights of the posterior under a power of the likelihood, the highest that is known.
+
+        Parameters
+        ----------
+        log_weight : ndarray of shape (n_models,)
+            Logarithms of the weights of the posterior.
+        least : float
+            Effective number of models that is enough.
+
+        Returns
+        -------
+        log_weight : ndarray of shape (n_models,)
+            Logarithms of weights under the likelihood to a power from 0 to 1.
+        power : float
+            The highest power for which enough models count.
+        """
+        likelihood = self.likelihood.log_weight
+        likelihood = np.where(np.isfinite(likelihood), likelihood - likelihood.max(), -1e300)
+        # The number of models that count may rise and fall again towards the prior.
+        most = 0.0
+        for power in _POWERS:
+            tilted = log_weight - (1.0 - power) * likelihood
+            number = self.effective_number(tilted)
+            if number > most:
+                most, found = number, (tilted, power)
+            if number >= least:
+                break
+        return found
 
     def proposal(self, log_weight, n, rng):
         """Learn where models fit.

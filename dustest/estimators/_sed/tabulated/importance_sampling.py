@@ -18,7 +18,13 @@ from dustest.data.bands import get_band
 from dustest.data.checks.units import FLUX_UNIT, SPECTRAL_UNIT
 from dustest.data.errors import InputError
 from dustest.data.quantities import QUANTITIES
-from dustest.estimators._sed.bagpipes.nested_sampling import quiet
+from dustest.estimators._sed.bagpipes.nested_sampling import quiet, resolution_curve
+from dustest.estimators._sed.far_infrared import (
+    InfraredCheck,
+    far_infrared_bands,
+    has_far_infrared,
+    without_far_infrared,
+)
 from dustest.estimators._sed.posterior import (
     A_V,
     N_DRAWS,
@@ -33,6 +39,7 @@ from dustest.estimators._sed.posterior import (
 )
 from dustest.estimators._sed.priors.defaults import fitted_history
 from dustest.estimators._sed.tabulated.chain import Chain
+from dustest.estimators._sed.tabulated.light.channels import Channels, Pixels
 from dustest.estimators._sed.tabulated.light.emission import BandLight
 from dustest.estimators._sed.tabulated.likelihoods.choice import make_likelihood
 from dustest.estimators._sed.tabulated.likelihoods.gaussian import MassIntegral
@@ -48,12 +55,16 @@ from dustest.estimators._sed.tabulated.pool import (
 __all__ = ["TabulatedEngine"]
 
 _MAX_POOLS, _MAX_LIGHTS, _MAX_TABLES = 4, 8, 400
+_MAX_SPECTRAL_LIGHTS, _MAX_SPECTRAL_TABLES = 2, 100
+"""The same numbers for spectra, which have more pixels than photometry has bands."""
 _FEW, _MANY, _STEP = 768, 2048, 256
 """Least and greatest number of models of a round with few parameters, and its step."""
 _FOUND, _MARGIN = 40.0, 1.3
 """Effective number from which on models are found that fit, and excess over what is lacking."""
 _LEAST_SHARE = 0.5
 """Fraction of the requested effective number below which further models are drawn."""
+_ENOUGH, _MAX_STEPS = 60.0, 30
+"""Effective number of models under a power of the likelihood, and greatest number of powers."""
 _MAX_SEARCHES, _MAX_ROUNDS = 4, 16
 """Greatest number of rounds that only serve to find models that fit, and of all."""
 
@@ -94,25 +105,35 @@ class TabulatedEngine:
             If no model of the priors is possible for one of the galaxies.
         """
         with quiet(), threadpool_limits(1):
-            return [
-                self._fit_one(galaxy, *self._pool(*self._kind(galaxy, bands)))
-                for galaxy in galaxies
-            ]
+            return [self._fit_all(galaxy, bands) for galaxy in galaxies]
+
+    def _fit_all(self, galaxy, bands):
+        """Posterior of one galaxy, with that of its data without the far infrared, if any."""
+        pool, joint = self._pool(*self._kind(galaxy, bands))
+        posterior = self._fit_one(galaxy, pool, joint)
+        if not has_far_infrared(galaxy):
+            return posterior
+        other = self._fit_one(without_far_infrared(galaxy), pool, joint)
+        return replace(posterior, infrared=InfraredCheck.of(galaxy, pool.maker, other))
 
     def _fit_one(self, galaxy, pool, joint):
         """Posterior of one galaxy."""
         rng = np.random.default_rng([galaxy.seed, 1])
-        data = make_likelihood(galaxy, pool.maker.bands, self._integral, self._settings)
+        data = make_likelihood(galaxy, pool.maker.channels, self._integral, self._settings)
         likelihood = data.of(pool)
         _refuse_impossible(galaxy, likelihood)
         chain = Chain.of_pool(pool, likelihood)
         likelihood = joint.weigh(chain.models, chain.likelihood, data.draw_masses, rng)
         chain = replace(chain, likelihood=likelihood)
+        has_spectrum = pool.maker.channels.pixels is not None
 
         def draw(cube):
             models = pool.maker.at(cube)
-            return models, joint.weigh(models, data.of(models), data.draw_masses, rng)
+            likelihood = joint.weigh(models, data.of(models), data.draw_masses, rng)
+            return models.without_flux() if has_spectrum else models, likelihood
 
+        if has_spectrum:
+            chain = _annealed(replace(chain, models=chain.models.without_flux()), draw, rng)
         for shape in (None, *self._other_priors(pool.prior)):
             chain = self._refined(chain, draw, rng, shape)
         return self._summarise(galaxy, data, chain, joint, rng)
@@ -135,20 +156,30 @@ class TabulatedEngine:
         return chain
 
     def _kind(self, galaxy, bands):
-        """Redshift, bands and prior of the redshift of the pool for a galaxy."""
+        """Redshift, channels and prior of the redshift of the pool for a galaxy."""
         bands = galaxy.used_bands if bands is None else bands
+        unused = {*far_infrared_bands(bands)}.difference(galaxy.used_bands)
+        bands = tuple(band for band in bands if band not in unused)
+        channels = Channels.of(bands, self._pixels(galaxy), _lines(galaxy))
         spread = galaxy.redshift_spread if self._settings.free_redshift else None
-        if spread is not None:
-            return galaxy.redshift, bands, spread
-        return float(tabulated_redshift(galaxy.redshift)), bands, None
+        if spread is not None or galaxy.spectrum is not None:
+            return galaxy.redshift, channels, spread
+        return float(tabulated_redshift(galaxy.redshift)), channels, None
 
-    def _pool(self, redshift, bands, spread):
+    def _pixels(self, galaxy):
+        """Pixels of the spectrum of a galaxy."""
+        if galaxy.spectrum is None:
+            return None
+        wavelength = galaxy.spectrum[:, 0].copy()
+        return Pixels(wavelength, resolution_curve(self._settings.resolution, wavelength))
+
+    def _pool(self, redshift, channels, spread):
         """Models of the prior and their weights by joint priors, made when first needed."""
-        key = (redshift, bands, spread)
+        key = (redshift, channels, spread)
         if key not in self._pools:
             _make_room(self._pools, _MAX_POOLS)
             try:
-                maker = self._maker(redshift, bands, spread)
+                maker = self._maker(redshift, channels, spread)
             except InputError as error:
                 msg = f"no model at redshift {redshift:g}: {error}"
                 raise RuntimeError(msg) from error
@@ -167,21 +198,22 @@ class TabulatedEngine:
 
     def _part(self, redshift, maker, others):
         """Part of the models at a tabulated redshift, made when first needed."""
-        parts = self._kept[maker.bands].parts
+        parts = self._kept[maker.channels].parts
         number = round(redshift / maker.redshift_step)
         key = (redshift, number % N_PARTS)
         if key not in parts:
             _make_room(parts, _MAX_TABLES)
-            parts[key] = Pool(self._maker(redshift, maker.bands), others, number)
+            parts[key] = Pool(self._maker(redshift, maker.channels), others, number)
         return parts[key]
 
-    def _maker(self, redshift, bands, spread=None):
-        """Maker of models in some bands, with spectra and tables that others share."""
-        if bands not in self._kept:
-            _make_room(self._kept, _MAX_LIGHTS)
-            self._kept[bands] = _Kept(band_light(self._settings, bands))
-        kept = self._kept[bands]
-        _make_room(kept.tables, _MAX_TABLES)
+    def _maker(self, redshift, channels, spread=None):
+        """Maker of models in some channels, with spectra and tables that others share."""
+        of_spectra = channels.pixels is not None
+        if channels not in self._kept:
+            _make_room(self._kept, _MAX_SPECTRAL_LIGHTS if of_spectra else _MAX_LIGHTS)
+            self._kept[channels] = _Kept(band_light(self._settings, channels))
+        kept = self._kept[channels]
+        _make_room(kept.tables, _MAX_SPECTRAL_TABLES if of_spectra else _MAX_TABLES)
         return ModelMaker(self._settings, redshift, kept.light, spread, kept.tables)
 
     def _other_priors(self, prior):
@@ -197,10 +229,10 @@ class TabulatedEngine:
         information, edge = prior_diagnostics(prior.free, models.cube, weight, chain.ess)
         best = int(np.argmax(likelihood.log_weight))
         under = self._settings.under_priors
-        norm = _log_norm(galaxy.flux_err, galaxy.bands)
-        draws, drawn, residuals = _draws(data, chain, joint, rng)
+        norm = _log_norm(galaxy)
+        draws, drawn, taken, residuals = _draws(data, chain, joint, rng)
         own = _numbers(galaxy, maker)
-        flux = models.flux[drawn][:, own] * 10.0 ** draws["log_mass_formed"][:, np.newaxis]
+        flux = taken.flux[:, own] * 10.0 ** draws["log_mass_formed"][:, np.newaxis]
         return Posterior(
             draws=draws,
             prior=prior,
@@ -216,8 +248,20 @@ class TabulatedEngine:
             outlier=None if residuals.outlier is None else residuals.outlier[own],
             predicted=Prediction.of(flux),
             fractional_error=residuals.fractional_error,
+            spectral=residuals.spectral,
             best_values=_best_values(chain, best),
         )
+
+
+def _annealed(chain, draw, rng):
+    """Add models under powers of the likelihood that rise to one, for narrow posteriors."""
+    effort = search_effort(len(chain.pool.axes))
+    for _ in range(_MAX_STEPS):
+        log_weight, power = chain.annealed(chain.log_importance, _ENOUGH)
+        if power == 1.0:
+            break
+        chain = chain.extended(chain.proposal(log_weight, effort * _FEW, rng), draw, rng)
+    return chain
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,13 +306,16 @@ def _refuse_impossible(galaxy, likelihood):
         raise RuntimeError(msg)
 
 
-def _log_norm(error, bands):
+def _log_norm(galaxy):
     """Logarithm of the factor of the likelihood that depends on the errors only.
 
-    Likelihoods of Bagpipes are in flux densities per unit wavelength.
+    Likelihoods of Bagpipes are in flux densities per unit wavelength, and have no such factor for
+    spectra.
     """
-    log_error = np.log(error) + _log_per_wavelength(bands)
-    return -float(np.sum(log_error)) - 0.5 * len(error) * np.log(2.0 * np.pi)
+    log_error = np.log(galaxy.flux_err) + _log_per_wavelength(galaxy.bands)
+    if galaxy.lines is not None:
+        log_error = np.append(log_error, np.log(galaxy.lines.error))
+    return -float(np.sum(log_error)) - 0.5 * log_error.size * np.log(2.0 * np.pi)
 
 
 @lru_cache(maxsize=64)
@@ -280,10 +327,12 @@ def _log_per_wavelength(bands):
 
 
 def _draws(data, chain, joint, rng):
-    """Equally weighted draws of all quantities, which models they are, and their residuals."""
+    """Equally weighted draws of all quantities, the models and their numbers, and residuals."""
     models, likelihood = chain.models, chain.likelihood
     drawn = stratified_draw(chain.weight, N_DRAWS, rng, models.quantities["A_V"])
     taken = models.take(drawn)
+    if not taken.flux.shape[1]:
+        taken = chain.pool.maker.at(taken.cube)
     masses = joint.choose(taken, likelihood[drawn], data.draw_masses, rng)
     draws = {
         name: values + masses if _has_mass(name) else values
@@ -294,8 +343,8 @@ def _draws(data, chain, joint, rng):
         # Parameters are even between tabulated redshifts, at which quantities are.
         place = taken.cube[:, prior.free.index("redshift")]
         draws["redshift"] = prior.quantile("redshift", place)
-    residuals = data.residuals(taken, masses)
-    return draws | {"log_mass_formed": masses}, drawn, residuals
+    residuals = data.residuals(taken, masses, rng)
+    return draws | {"log_mass_formed": masses}, drawn, taken, residuals
 
 
 @cache
@@ -306,7 +355,13 @@ def _has_mass(name):
 
 def _numbers(galaxy, maker):
     """Numbers of the bands of a galaxy among those of the models."""
-    return [maker.bands.index(band) for band in galaxy.used_bands]
+    positions = maker.channels.positions
+    return [positions[band] for band in galaxy.used_bands]
+
+
+def _lines(galaxy):
+    """Names of the lines of a galaxy."""
+    return () if galaxy.lines is None else galaxy.lines.used
 
 
 def _best_fit(galaxy, chain, best, maker):

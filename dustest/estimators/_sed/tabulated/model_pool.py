@@ -1,7 +1,7 @@
 """Models at points of the prior, with their photometry from tables."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -13,11 +13,16 @@ from dustest.estimators._sed.clear_light import (
     FRAC_CLEAR,
     effective_attenuation,
 )
+from dustest.estimators._sed.components import AGN_FRACTION
+from dustest.estimators._sed.gas_dust import GAS_RATIO, gas_law_of
 from dustest.estimators._sed.posterior import LOG_SSFR_FLOOR
 from dustest.estimators._sed.priors.defaults import MAX_REDSHIFT, fit_instructions
 from dustest.estimators._sed.priors.fitted_law import fitted_law
 from dustest.estimators._sed.priors.prior_transform import SEDPrior, fit_name
+from dustest.estimators._sed.tabulated.light.agn_light import agn_spectra
+from dustest.estimators._sed.tabulated.light.channels import Channels
 from dustest.estimators._sed.tabulated.light.emission import BandLight
+from dustest.estimators._sed.tabulated.light.infrared import InfraredLight
 from dustest.estimators._sed.tabulated.light.photometry_table import SEDTable, light_at
 from dustest.physics.star_formation import AgeGrid, form_stars, history_parameters
 
@@ -31,11 +36,15 @@ __all__ = [
     "birth_cloud_age",
     "check_parameters",
     "check_tabulated",
+    "has_gas_dust",
     "tabulated_redshift",
 ]
 
 DUST = "dust:"
 """Beginning of the names of the parameters of dust."""
+_AGN = "agn:"
+FRACTION = "agn_fraction"
+"""Quantity of models with an AGN: its share in the observed light at rest 5100 Angstrom."""
 _EMISSION = ("dust:qpah", "dust:umin", "dust:gamma")
 _UNSUPPORTED = ("nebular:fesc", "nebular:metallicity", "nebular:velshift", "dla:", "noise:")
 _BIRTH_CLOUD = 0.01
@@ -46,6 +55,9 @@ _REDSHIFT_STEP = 0.01
 _MAX_NODES, _MAX_STEP = 60, 0.05
 """Approximate number of tabulated redshifts of the models of one galaxy, for which the steps of
 wide priors are wider, and the widest step."""
+_EXACT_STEP, _SPECTRAL_STEP = 1e-4, 0.25
+"""Distance between tabulated redshifts of galaxies with a spectrum: where it is fixed, and in
+elements of resolution where it is free."""
 _CLOSEST, _N_ENDS = 1e-9, 2000
 _IMPROBABLE = 1e-6
 """Probability of a tabulated redshift below which no model is drawn there."""
@@ -89,6 +101,10 @@ class Models:
         """Select models."""
         return self._each(lambda values: values[index])
 
+    def without_flux(self):
+        """Leave the fluxes out, which take most of the memory of models of spectra."""
+        return replace(self, flux=self.flux[:, :0])
+
     def joined(self, *others):
         """Concatenate these models and others."""
         return self._each(lambda *values: np.concatenate(values), *others)
@@ -124,6 +140,8 @@ class Dust:
         Share of the light that no dust covers; None if dust covers all.
     quantities : dict of str to ndarray of shape (n,)
         A_V and E_BV.
+    infrared : ndarray of shape (n, n_bands) or (n, n_wave), optional
+        Flux density per luminosity absorbed, in all bands, zero in those that see stars.
     """
 
     column: np.ndarray
@@ -131,6 +149,7 @@ class Dust:
     shape: dict
     clear: np.ndarray | None
     quantities: dict
+    infrared: np.ndarray | None = None
 
     def of_rows(self, rows):
         """What `SEDTable.behind_dust` takes for some models."""
@@ -156,6 +175,8 @@ class Stars:
         Limits of the log10 of the mass formed, between which the prior is flat.
     quantities : dict of str to ndarray of shape (n,)
         Quantities that do not depend on dust, per solar mass formed.
+    agn : ndarray of shape (n, n_bands), optional
+        Fluxes of an AGN over the reference light of the stars.
     """
 
     tables: list
@@ -164,22 +185,47 @@ class Stars:
     low: np.ndarray
     high: np.ndarray
     quantities: dict
+    agn: np.ndarray | None = None
 
     def behind(self, dust):
         """Fluxes (n, n_bands) of the models, each behind its own dust."""
-        flux = np.empty((len(self.low), self.tables[0].n_bands))
+        flux = np.empty((len(self.low), self.tables[0].n_columns))
         order = np.argsort(self.place, kind="stable")
         for table, rows in zip(self.tables, _split(order, self.place), strict=True):
             for part in (rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)):
                 here = [each[part][:, : table.n_nodes] for each in self.light]
                 flux[part] = table.behind_dust(here, *dust.of_rows(part))
-        return flux
+        return _with_components(flux, self.tables[0].n_bands, self.agn, dust.infrared)
 
     def behind_columns(self, dust, n_groups):
         """Fluxes (n_groups, n, n_columns, n_bands) of groups, each behind all of its dusts."""
         (table,) = self.tables
         light = [each.reshape(n_groups, -1, each.shape[-1]) for each in self.light]
-        return table.behind_columns(light, *dust.of_rows(slice(None)))
+        flux = table.behind_columns(light, *dust.of_rows(slice(None)))
+        agn, infrared = (
+            None if each is None else each.reshape(n_groups, -1, each.shape[-1])
+            for each in (self.agn, dust.infrared)
+        )
+        agn = None if agn is None else agn[:, :, np.newaxis]
+        infrared = None if infrared is None else infrared[:, np.newaxis]
+        return _with_components(flux, table.n_bands, agn, infrared)
+
+    def without_agn(self):
+        """The stars alone."""
+        return replace(self, agn=None)
+
+
+def _with_components(columns, n_bands, agn, infrared):
+    """Fluxes from those of stars and their measures, see `SEDTable`."""
+    flux = columns[..., :n_bands]
+    if agn is not None:
+        flux = flux + agn * columns[..., n_bands : n_bands + 1]
+    if infrared is None:
+        return flux
+    absorbed = columns[..., -1:]
+    if infrared.shape[-1] > n_bands:
+        return np.concatenate([flux, absorbed * infrared[..., n_bands:]], axis=-1)
+    return flux + absorbed * infrared
 
 
 class ModelMaker:
@@ -214,8 +260,13 @@ class ModelMaker:
     """
 
     def __init__(self, settings, redshift, light, redshift_spread=None, tables=None):
+        settings = replace(settings, far_infrared=bool(light.infrared))
+        self._has_agn, self._infrared = "agn" in settings.components, None
+        if light.infrared:
+            self._infrared = InfraredLight(light.infrared, light.dilution)
         self.prior = _prior(settings, redshift, redshift_spread, light.ages_at)
         self._sfh, self._law = settings.sfh, fitted_law(settings.dust_law)
+        self._gas_law = gas_law_of(settings.nebular_law, self.prior)
         any_values = self.prior.transform(np.full((1, len(self.prior.free)), 0.5))
         self._history = history_parameters(settings.sfh, any_values)
         self._light = light
@@ -226,15 +277,15 @@ class ModelMaker:
             if key in self.prior.fixed
         }
         self._grid = _age_grid((settings.sfr_timescale, *_SFR_TIMES.values()))
-        self.redshift_step = _redshift_step(self.prior)
+        self.redshift_step = _redshift_step(self.prior, light.channels)
         if "redshift" in self.prior.free:
             self.prior.age_at = _AgesOfTables(light.ages_at, self.redshift_step)
         self._tables = {} if tables is None else tables
 
     @property
-    def bands(self):
-        """Names of the bands."""
-        return self._light.bands
+    def channels(self):
+        """Bands, pixels and lines of the fluxes (Channels)."""
+        return self._light.channels
 
     def age(self, redshift):
         """Age of the Universe at a redshift, in Gyr."""
@@ -315,22 +366,39 @@ class ModelMaker:
         # The table of the lowest redshift has the oldest stars.
         living = tables[0].living_fraction(formed.weights[:, : tables[0].n_age], cells)
         weights = formed.weights[:, : tables[0].n_age]
-        escape, apart = self._share(ESCAPE_FRACTION, values), "dust:eta" in values
+        escape = self._share(ESCAPE_FRACTION, values)
+        apart = "dust:eta" in values or self._gas_law is not None
         light = light_at(tables, place, weights, cells, escape, apart=apart)
         quantities = {
             "log_mass": np.log10(living),
             "redshift": nodes[place],
             **_history_quantities(formed, living),
         }
-        return Stars(tables, place, light, *self.prior.log_mass_limits(values), quantities)
+        agn = None
+        if self._has_agn:
+            agn = self._agn(values, tables, place)
+            quantities[FRACTION] = values[AGN_FRACTION]
+        return Stars(tables, place, light, *self.prior.log_mass_limits(values), quantities, agn)
 
-    def dust(self, values):
+    def _agn(self, values, tables, place):
+        """Fluxes (n, n_bands) of an AGN over the reference light of the stars."""
+        flux = np.empty((len(place), tables[0].n_bands))
+        for k, table in enumerate(tables):
+            rows = np.flatnonzero(place == k)
+            for part in (rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)):
+                own = {key: value[part] for key, value in values.items() if key.startswith(_AGN)}
+                flux[part] = table.continuum(agn_spectra(table.continuum_nodes, own))
+        return flux
+
+    def dust(self, values, wavelength=None):
         """Dusts of parameters.
 
         Parameters
         ----------
         values : dict of str to ndarray of shape (n,)
             Parameters, as `SEDPrior.transform` makes them.
+        wavelength : ndarray of shape (n_wave,), optional
+            Observed wavelengths in Angstrom in place of the bands.
 
         Returns
         -------
@@ -338,15 +406,26 @@ class ModelMaker:
             One for each.
         """
         a_v, eta = values["dust:Av"], values.get("dust:eta")
-        clouds = None if eta is None else np.float32(a_v * eta)
         shape = self._law.shape({key: values[key] for key in values.keys() - self.prior.fixed})
         clear, r_v = self._share(FRAC_CLEAR, values), self._law.r_v(values)
+        clouds = None if eta is None else np.float32(a_v * eta)
+        if self._gas_law is not None:
+            clouds = np.float32(a_v / r_v / values.get(GAS_RATIO, 1.0) * self._gas_law.r_v)
         quantities = {"A_V": a_v, "E_BV": a_v / r_v}
         if clear is not None:
             blue = effective_attenuation(a_v + a_v / r_v, clear)
             effective = effective_attenuation(a_v, clear)
             quantities = {"A_V": effective, "E_BV": blue - effective}
-        return Dust(np.float32(a_v), clouds, shape, clear, quantities)
+        infrared = None if self._infrared is None else self._glow(values, wavelength)
+        return Dust(np.float32(a_v), clouds, shape, clear, quantities, infrared)
+
+    def _glow(self, values, wavelength):
+        """Flux density (n, n_bands) of dust per luminosity absorbed, zero in bands of stars."""
+        nodes, place = _redshift_nodes(values["redshift"], self.redshift_step)
+        flux = self._infrared.flux(values, nodes[place], wavelength)
+        if wavelength is not None:
+            return flux
+        return np.pad(flux, ((0, 0), (self.channels.of_lines.stop, 0)))
 
     def _share(self, name, values):
         """Values of a share in single precision, None if it is zero in all models."""
@@ -371,7 +450,7 @@ class ModelMaker:
         """
         return self.flux_of(self.prior.transform(cube), wavelength, dust=dust)
 
-    def flux_of(self, values, wavelength=None, *, dust=True):
+    def flux_of(self, values, wavelength=None, *, dust=True, agn=True):
         """Fluxes of parameters, in the bands or at single wavelengths.
 
         Parameters
@@ -379,16 +458,25 @@ class ModelMaker:
         values : dict of str to ndarray of shape (n,)
             Parameters, as `SEDPrior.transform` makes them.
         wavelength, dust
-            As in `flux`.
+            As in `flux`. An AGN keeps its light and its own dust.
+        agn : bool, optional
+            Whether to include an AGN, if there is one.
 
         Returns
         -------
         ndarray of shape (n, n_bands) or (n, n_wave)
             In nJy per solar mass formed.
         """
-        if not dust:
-            values = values | {"dust:Av": np.zeros_like(values["dust:Av"])}
-        return self.stars(values, wavelength).behind(self.dust(values))
+        both = self.stars(values, wavelength)
+        alone = both.without_agn()
+        behind = self.dust(values, wavelength)
+        if dust:
+            return (both if agn else alone).behind(behind)
+        none = self.dust(values | {"dust:Av": np.zeros_like(values["dust:Av"])}, wavelength)
+        flux = alone.behind(none)
+        if agn and both.agn is not None:
+            flux = flux + both.behind(behind) - alone.behind(behind)
+        return flux
 
     @cached_property
     def _curve(self):
@@ -411,6 +499,8 @@ class ModelMaker:
             light=self._light,
             wavelength=wavelength,
             escaping=self.prior.has(ESCAPE_FRACTION),
+            gas_law=self._gas_law,
+            measures=("reference",) * self._has_agn + ("absorbed",) * (self._infrared is not None),
         )
         if wavelength is None:
             self._tables[redshift] = table
@@ -452,11 +542,15 @@ def _age_grid(timescales):
     return AgeGrid(timescales=timescales)
 
 
-def _redshift_step(prior):
+def _redshift_step(prior, channels):
     """Distance between tabulated redshifts, by how many of them the prior needs."""
+    spectrum = channels.pixels is not None
     if "redshift" in prior.fixed:
-        return _fixed_step(prior.fixed["redshift"])
-    step = float(_fixed_step(prior.limits("redshift")[1]))
+        return _EXACT_STEP if spectrum else _fixed_step(prior.fixed["redshift"])
+    highest = prior.limits("redshift")[1]
+    step = float(_fixed_step(highest))
+    if spectrum:
+        return min(step, _SPECTRAL_STEP * (1.0 + highest) / channels.pixels.highest_power)
     n_nodes = len(np.unique(np.rint(prior.quantile("redshift", _QUANTILES) / step)))
     return min(step * np.ceil(n_nodes / _MAX_NODES), max(_MAX_STEP, step))
 
@@ -493,22 +587,47 @@ def tabulated_redshift(redshift, step=None):
     return np.round(np.clip(nearest, 0.5 * step, MAX_REDSHIFT), 6)
 
 
-def band_light(settings, bands):
+def band_light(settings, channels):
     """Spectra shared by the models of all redshifts.
 
     Parameters
     ----------
     settings : Settings
         Settings of the fit.
-    bands : tuple of str
-        The bands.
+    channels : Channels or tuple of str
+        Bands, pixels and lines, or bands alone.
 
     Returns
     -------
     BandLight
-        For these bands.
+        For these.
     """
-    return BandLight(bands, birth_cloud_age(settings), settings.cosmology)
+    if not isinstance(channels, Channels):
+        channels = Channels.of(tuple(channels))
+    return BandLight(
+        channels.bands + channels.infrared,
+        birth_cloud_age(settings),
+        settings.cosmology,
+        lines=channels.lines,
+        pixels=channels.pixels,
+        gas_apart=has_gas_dust(settings),
+    )
+
+
+def has_gas_dust(settings):
+    """Whether the gas has dust of its own.
+
+    Parameters
+    ----------
+    settings : Settings
+        Settings of the fit.
+
+    Returns
+    -------
+    bool
+        True if the law of its dust or the ratio of colour excesses is given.
+    """
+    return gas_law_of(settings.nebular_law, _prior(settings, _ANY_REDSHIFT)) is not None
 
 
 def birth_cloud_age(settings):
@@ -541,6 +660,7 @@ def check_tabulated(settings):
         If there is such a prior.
     """
     prior = check_parameters(settings)
+    gas_law_of(settings.nebular_law, prior)
     if not prior.mass_is_scale:
         msg = (
             f"engine='tabulated' needs priors of {' and '.join(prior.masses)} that are free and "
@@ -591,6 +711,7 @@ def _prior(
             settings.priors,
             settings.cosmology,
             own_age=True,
+            components=settings.components,
         ),
         ages_at,
         settings.joint_priors,

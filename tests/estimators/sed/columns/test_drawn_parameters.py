@@ -55,7 +55,7 @@ class TestDraws:
 
     def test_parameters_of_other_models_are_missing(self):
         models = Alternatives("lognormal", ("SMC", "Salim"))
-        settings = [Settings(sfh=sfh, dust_law=law) for sfh, law in models.members]
+        settings = [Settings(sfh=sfh, dust_law=law) for sfh, law, _ in models.members]
         found = average([posterior_of(one) for one in settings], models, 1)
         draws = parameter_draws(("dust:delta", "dust_law", "A_V"), found, models.numbers)
         np.testing.assert_array_equal(np.isfinite(draws["dust:delta"]), draws["dust_law"] == 1)

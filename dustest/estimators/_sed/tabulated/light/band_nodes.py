@@ -28,6 +28,8 @@ class BandNodes:
     tail : float
         Share of a band at either end without nodes of its own: the transmission of dust there is
         that of the last node but this share.
+    n_nodes : int, optional
+        Number of nodes of every band, in one panel; by default as its width needs.
 
     Attributes
     ----------
@@ -35,14 +37,17 @@ class BandNodes:
         Wavelengths of the nodes in Angstrom, band by band.
     band : ndarray of int of shape (n_nodes,)
         Their bands.
+    n_bands : int
+        Number of the bands.
     """
 
-    def __init__(self, wavelength, curves, tail):
+    def __init__(self, wavelength, curves, tail, n_nodes=None):
         order = np.argsort(wavelength, kind="stable")
+        self.n_bands = curves.shape[1]
         panels = [
             (band, *panel)
             for band, curve in enumerate(curves[order].T)
-            for panel in _panels(np.log(wavelength[order]), curve, tail)
+            for panel in _panels(np.log(wavelength[order]), curve, tail, n_nodes)
         ]
         self._panel_band, self._ends, self._limits, places = zip(*panels, strict=True)
         self.wavelength = np.exp(np.concatenate(places))
@@ -96,17 +101,21 @@ def _slice(index):
     return index
 
 
-def _panels(x, curve, tail):
+def _panels(x, curve, tail, n_nodes):
     """Ends of the panels of a band, limits of places within them, and places of their nodes."""
     seen = np.flatnonzero(curve)
-    if not seen.size:
+    if not seen.size and n_nodes is None:
         return []
+    if not seen.size:
+        # Without light: nodes anywhere.
+        return [(x[[0, 0]], x[[0, 0]], np.repeat(x[0], n_nodes))]
     share = np.cumsum(curve[seen]) / curve.sum()
     limits = x[seen[np.searchsorted(share, (tail, 1.0 - tail)).clip(max=seen.size - 1)]]
     low, high = limits
-    n_panels = max(int(np.ceil((high - low) / _PANEL)), 1)
+    n_panels = max(int(np.ceil((high - low) / _PANEL)), 1) if n_nodes is None else 1
     width = (high - low) / n_panels
     n = int(np.ceil(width / _STEP)) + 2 if width > 0.0 else 1
+    n = n if n_nodes is None else n_nodes
     edges = low + width * np.arange(n_panels + 1)
     nodes = 0.5 + 0.5 * np.cos(np.pi * (np.arange(n) + 0.5) / n)
     # A curve vanishes at the wavelengths next to those seen; there, the transmission of dust is

@@ -16,11 +16,18 @@ from dustest.estimators._sed.priors.defaults import (
     age_of_universe,
 )
 from dustest.estimators._sed.tabulated.light.band_nodes import BandNodes
+from dustest.estimators._sed.tabulated.light.channels import Channels, nearest_line
+from dustest.estimators._sed.tabulated.light.line_spread import spread_matrix
 from dustest.physics.cosmology import BAGPIPES_COSMOLOGY
 from dustest.physics.igm import igm_transmission
 from dustest.physics.stellar.bilinear import axis_weights
 
-__all__ = ["BandLight"]
+__all__ = ["LIGHT_SPEED", "NANOJANSKY", "PIXEL_NODES", "REFERENCE", "BandLight"]
+
+REFERENCE = 5100.0
+"""Rest wavelength in Angstrom at which the light of an AGN is compared with that of stars."""
+_WINDOW = 40.0
+"""Half width in Angstrom of a window around it without strong lines."""
 
 _IONISING = 912.0  # Angstrom; the gas absorbs the light of young stars blueward of it
 _SOLAR_LUMINOSITY = 3.826e33  # erg / s, that of Bagpipes
@@ -28,12 +35,16 @@ _MPC = 3.086e24  # cm, that of Bagpipes
 _LYMAN_ALPHA = 1215.67  # Angstrom
 _OPAQUE = 1e-30
 """Transmission below which a band sees no light."""
-_LIGHT_SPEED = 2.9979e18  # Angstrom / s, that of Bagpipes
-_NANOJANSKY = 1e-32  # erg / (s cm2 Hz)
+LIGHT_SPEED = 2.9979e18  # Angstrom / s, that of Bagpipes
+NANOJANSKY = 1e-32  # erg / (s cm2 Hz)
 _YR_PER_GYR = 1e9
 _N_AGES = 48
+_ANY_BAND = ("F200W",)
+"""Where there are lines alone, whose fluxes do not depend on the wavelengths of spectra."""
 _TAIL = 1e-5
 """Share of a band at either end without nodes of its own."""
+_PIXEL_TAIL, PIXEL_NODES = 1e-3, 3
+"""The same share of a pixel, and its number of nodes."""
 _MIN_LIGHT = 1e-15  # of the brightest; fainter values are zero, so that float32 stays normal
 
 
@@ -50,13 +61,20 @@ class BandLight:
         Names of the bands.
     t_bc : float, optional
         Age in Gyr at which stars leave their birth clouds and no longer ionise gas.
+    lines : sequence of str, optional
+        Emission lines, names of `~dustest.data.LINES`.
+    pixels : Pixels, optional
+        Pixels of a spectrum.
+    gas_apart : bool, optional
+        Whether the gas has dust of its own: ``young`` is then gas alone, and ``old`` are all
+        stars, of any age.
     cosmology : `~astropy.cosmology.FLRW`, optional
         Cosmology of the distances and of the ages of the Universe.
 
     Attributes
     ----------
-    bands : tuple of str
-        Names of the bands.
+    channels : Channels
+        Bands, pixels and lines, in the order of the columns of `response`.
     wavelength : ndarray of shape (n_wave,)
         Rest-frame wavelength in Angstrom.
     steps : ndarray of shape (n_wave,)
@@ -72,8 +90,12 @@ class BandLight:
         the old ones.
     young : ndarray of shape (n_young, n_metallicity, n_log_u, n_wave)
         Spectra of birth clouds, stars and gas, in solar luminosities per Angstrom.
-    old : ndarray of shape (n_age - n_young + 1, n_metallicity, n_wave)
+    first_old : int
+        Number of the age bin at which ``old`` begins.
+    old : ndarray of shape (n_age - first_old, n_metallicity, n_wave)
         Spectra of older stars.
+    line_light : ndarray of shape (n_young, n_metallicity, n_log_u, n_lines)
+        Luminosities of the lines in solar luminosities.
     bare : ndarray of shape (n_young, n_metallicity, n_wave)
         Spectra of the stars of birth clouds without gas, from which all photons escape.
     living : ndarray of shape (n_metallicity, n_age)
@@ -87,16 +109,26 @@ class BandLight:
         If Bagpipes is not installed.
     """
 
-    def __init__(self, bands, t_bc=0.01, cosmology=BAGPIPES_COSMOLOGY):
-        self.bands = tuple(get_band(name).name for name in bands)
-        if not self.bands:
-            msg = "bands must name at least one band, got none"
+    def __init__(
+        self,
+        bands,
+        t_bc=0.01,
+        cosmology=BAGPIPES_COSMOLOGY,
+        *,
+        lines=(),
+        pixels=None,
+        gas_apart=False,
+    ):
+        self.channels = Channels.of([get_band(name).name for name in bands], pixels, tuple(lines))
+        if len(self.channels) == len(self.infrared):
+            msg = (
+                "bands must name at least one band shortward of 50 micron, got "
+                f"{', '.join(self.infrared) or 'none'}"
+            )
             raise InputError(msg)
         self._pipes = load_bagpipes()
         with quiet():
-            self._model = self._pipes.model_galaxy(
-                _any_model(), filt_list=[filter_lines(name) for name in self.bands]
-            )
+            self._model = self._pipes.model_galaxy(_any_model(), **_sampling(self.channels))
         config = self._pipes.config
         self.wavelength = self._model.wavelengths
         self.steps = _trapezoid(self.wavelength)
@@ -105,10 +137,21 @@ class BandLight:
         self.log_u = config.logU
         self.living = self._model.sfh.live_frac_grid
         self._dust_spectra, self._ages = {}, {}
-        self.t_bc = t_bc
+        self.t_bc, self.gas_apart = t_bc, gas_apart
         self._cosmology = cosmology
         self.n_young = self._count_young(t_bc * _YR_PER_GYR, config.neb_ages.size)
-        self.young, self.old, self.bare = self._split(t_bc * _YR_PER_GYR)
+        self.first_old = 0 if gas_apart else self.n_young - 1
+        self.young, self.old, self.bare, self.line_light = self._split(t_bc * _YR_PER_GYR)
+
+    @property
+    def bands(self):
+        """Names of the bands that see stars."""
+        return self.channels.bands
+
+    @property
+    def infrared(self):
+        """Names of the bands beyond 50 micron, which see dust only."""
+        return self.channels.infrared
 
     def _count_young(self, t_bc, n_nebular):
         """Number of age bins that extend below an age [yr]."""
@@ -122,17 +165,32 @@ class BandLight:
     def _split(self, t_bc):
         """Spectra of birth clouds and of older stars, with the bin of the age [yr] divided."""
         stars = np.moveaxis(self._model.stellar.grid, -1, 0).swapaxes(1, 2)
-        gas = np.moveaxis(self._model.nebular.combined_grid, [-1, 0], [0, -1])
-        n_young = self.n_young
-        shielded = np.where(self.wavelength < _IONISING, 0.0, stars[:n_young])
-        young = gas[:n_young] + shielded[:, :, np.newaxis]
-        bare, old = stars[:n_young].copy(), stars[n_young - 1 :].copy()
+        n_young, nebular = self.n_young, self._model.nebular
+        gas, lines = (
+            np.moveaxis(grid, [-1, 0], [0, -1])[:n_young].copy()
+            for grid in (nebular.combined_grid, nebular.line_grid[self._numbers_of_lines])
+        )
+        ionising = self.wavelength < _IONISING
+        shielded = np.where(ionising, 0.0, stars[:n_young])
+        bare, old = stars[:n_young].copy(), stars[self.first_old :].copy()
         low, high = self.age_edges[n_young - 1 : n_young + 1]
         share = (high - t_bc) / (high - low)
-        young[-1] *= 1.0 - share
-        bare[-1] *= 1.0 - share
-        old[0] *= share
-        return young, old, bare
+        if self.gas_apart:
+            young = gas
+            bare = np.where(ionising, bare, 0.0)
+            old[: n_young - 1] = shielded[:-1]
+            old[n_young - 1] = share * old[n_young - 1] + (1.0 - share) * shielded[-1]
+        else:
+            young = gas + shielded[:, :, np.newaxis]
+            old[0] *= share
+        for each in (young, bare, lines):
+            each[-1] *= 1.0 - share
+        return young, old, bare, lines
+
+    @cached_property
+    def _numbers_of_lines(self):
+        """Numbers of the lines among those of Bagpipes."""
+        return [nearest_line(name, self._pipes.config.line_wavs) for name in self.channels.lines]
 
     @cached_property
     def unit(self):
@@ -153,6 +211,18 @@ class BandLight:
             Those of the stars of birth clouds without gas.
         """
         return tuple(_single(part / self.unit) for part in (self.young, self.old, self.bare))
+
+    @cached_property
+    def single_lines(self):
+        """`line_light` over its largest value in single precision, and this value by line."""
+        unit = self.line_light.max(axis=(0, 1, 2), initial=0.0)
+        unit[unit == 0.0] = 1.0
+        return _single(self.line_light / unit), unit
+
+    @cached_property
+    def line_wavelength(self):
+        """Wavelengths (n_lines,) of the lines in Angstrom, those of Bagpipes."""
+        return np.asarray(self._pipes.config.line_wavs)[self._numbers_of_lines]
 
     def n_age_at(self, redshift):
         """Number of age bins that begin after the Big Bang.
@@ -183,7 +253,7 @@ class BandLight:
         return _Ages(CubicSpline(log_stretch, np.log(ages)))
 
     def response(self, redshift, wavelength=None):
-        """Flux density in a band per luminosity at a wavelength, including the IGM.
+        """Flux density in a band or pixel per luminosity at a wavelength, including the IGM.
 
         Parameters
         ----------
@@ -194,8 +264,8 @@ class BandLight:
 
         Returns
         -------
-        response : ndarray of shape (n_wave, n_bands)
-            In nJy per solar luminosity per Angstrom.
+        response : ndarray of shape (n_wave, n_bands + n_pixels)
+            In nJy per solar luminosity per Angstrom; without lines.
 
         Raises
         ------
@@ -207,12 +277,12 @@ class BandLight:
             raise InputError(msg)
         stretched = self.wavelength * (1.0 + redshift)
         if wavelength is None:
-            shares, wavelength = self._band_shares(stretched)
+            shares, wavelength = self._channel_shares(stretched)
         else:
             shares = _shares_of_points(stretched, wavelength)
-        per_frequency = wavelength**2 / (_LIGHT_SPEED * _NANOJANSKY)
+        per_frequency = wavelength**2 / (LIGHT_SPEED * NANOJANSKY)
         transmission = self._transmission(redshift)[:, np.newaxis]
-        return shares * per_frequency * transmission * self._dilution(redshift)
+        return shares * per_frequency * transmission * self.dilution(redshift)
 
     def stretch(self, redshift):
         """Wavelength of the nodes over that of the spectra, at a redshift."""
@@ -227,6 +297,25 @@ class BandLight:
         nearest = np.argmin(np.abs(self.wavelength - _LYMAN_ALPHA))
         transmission[nearest] = min(transmission[nearest - 1 : nearest + 1])
         return np.where(transmission > _OPAQUE, transmission, 0.0)
+
+    def line_flux(self, redshift):
+        """Flux [erg / (s cm2)] of a line of one solar luminosity."""
+        return self.dilution(redshift) * (1.0 + redshift)
+
+    def _channel_shares(self, stretched):
+        """Weights (n_wave, n_channels) of wavelengths, and wavelengths of the channels."""
+        pixels = self.channels.pixels
+        parts, wavelengths = [], []
+        if self.bands:
+            shares, wavelength = self._band_shares(stretched)
+            parts.append(shares)
+            wavelengths.append(wavelength)
+        if pixels is not None:
+            parts.append(spread_matrix(stretched, pixels))
+            wavelengths.append(pixels.wavelength)
+        if not parts:
+            return np.zeros((stretched.size, 0)), np.zeros(0)
+        return np.hstack(parts), np.concatenate(wavelengths)
 
     def _band_shares(self, stretched):
         """Weights (n_wave, n_bands) of wavelengths in the bands, and wavelengths of these."""
@@ -256,8 +345,12 @@ class BandLight:
 
     @cached_property
     def nodes(self):
-        """Nodes of the transmission of dust in the bands, at observed wavelengths."""
-        return BandNodes(self.wavelength, self._curves, _TAIL)
+        """Nodes of the transmission of dust at observed wavelengths: of bands and of pixels."""
+        found = [BandNodes(self.wavelength, self._curves, _TAIL)] if self.bands else []
+        if self.channels.pixels is not None:
+            curves = spread_matrix(self.wavelength, self.channels.pixels)
+            found.append(BandNodes(self.wavelength, curves, _PIXEL_TAIL, PIXEL_NODES))
+        return found
 
     @property
     def _curves(self):
@@ -270,8 +363,32 @@ class BandLight:
         """Nodes of the light that dust absorbs at any wavelength, in the rest frame."""
         return BandNodes(self.wavelength, self.steps[:, np.newaxis], 0.0)
 
-    def _dilution(self, redshift):
-        """Flux density [erg / (s cm2 Angstrom)] of one solar luminosity per Angstrom."""
+    @cached_property
+    def reference(self):
+        """Weights (n_wave,) of the mean over a window about rest 5100 Angstrom without lines."""
+        inside = np.abs(self.wavelength - REFERENCE) < _WINDOW
+        if not inside.any():
+            inside[np.argmin(np.abs(self.wavelength - REFERENCE))] = True
+        return inside / inside.sum()
+
+    @cached_property
+    def reference_nodes(self):
+        """Nodes of that window, in the rest frame."""
+        return BandNodes(self.wavelength, self.reference[:, np.newaxis], 0.0)
+
+    def dilution(self, redshift):
+        """Flux density of one solar luminosity per Angstrom.
+
+        Parameters
+        ----------
+        redshift : float
+            Redshift.
+
+        Returns
+        -------
+        float
+            In erg / (s cm2 Angstrom).
+        """
         utils = self._pipes.utils
         distance = _MPC * np.interp(redshift, utils.z_array, utils.ldist_at_z)
         if self._cosmology is not BAGPIPES_COSMOLOGY:
@@ -311,6 +428,17 @@ class _Ages:
     def __call__(self, redshift):
         """Interpolate at redshifts."""
         return np.exp(self.log_age(np.log1p(redshift)))
+
+
+def _sampling(channels):
+    """Arguments by which Bagpipes chooses its wavelengths: those of bands, pixels or any band."""
+    chosen = {}
+    if channels.bands or channels.pixels is None:
+        names = channels.bands or _ANY_BAND
+        chosen["filt_list"] = [filter_lines(name) for name in names]
+    if channels.pixels is not None:
+        chosen["spec_wavs"] = channels.pixels.wavelength
+    return chosen
 
 
 def _single(values):

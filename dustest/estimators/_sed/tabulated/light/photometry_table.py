@@ -12,10 +12,16 @@ import numpy as np
 
 from dustest.data.bands import get_band
 from dustest.data.errors import InputError
-from dustest.estimators._sed.tabulated.light.emission import BandLight
+from dustest.estimators._sed.tabulated.light.emission import PIXEL_NODES, BandLight
 from dustest.physics.stellar.bilinear import axis_weights
 
-__all__ = ["SEDTable", "light_at"]
+__all__ = ["MEASURES", "SEDTable", "light_at"]
+
+MEASURES = ("reference", "absorbed")
+"""What models may have besides fluxes, in the order of their columns."""
+_LYMAN_LIMIT = 912.0  # Angstrom
+_FAR_INFRARED = 2e5
+"""Rest wavelength in Angstrom beyond which a modified black body replaces other emission."""
 
 _EMISSION = {"qpah": 2.0, "umin": 1.0, "gamma": 0.01}  # those of Bagpipes
 _DEPTH = np.float32(0.4 * np.log(10.0))  # optical depth of a magnitude
@@ -51,6 +57,13 @@ class SEDTable:
         1e-3 for A_V up to 2.
     escaping : bool, optional
         Whether ionising photons may escape.
+    gas_law : DustLaw, optional
+        The law of the dust in front of the gas, if ``light`` has the gas apart; its attenuation
+        is then that of ``clouds`` and ``eta``, and that of all stars the other.
+    measures : tuple of str, optional
+        What models have besides fluxes, in further columns: ``"reference"``, the continuum at
+        rest 5100 Angstrom behind dust in solar luminosities per Angstrom, and ``"absorbed"``, the
+        light that dust absorbs in solar luminosities.
 
     Attributes
     ----------
@@ -60,8 +73,8 @@ class SEDTable:
         Nodes: solar units, dex.
     young : ndarray of shape (n_metallicity, n_log_u, n_young, n_nodes)
         Light of birth clouds in the nodes of the transmission of dust.
-    old : ndarray of shape (n_metallicity, n_age - n_young + 1, n_nodes)
-        That of older stars.
+    old : ndarray of shape (n_metallicity, n_age - first_old, n_nodes)
+        That of older stars, or of all if the gas is apart.
     bare : ndarray of shape (n_metallicity, n_young, n_nodes)
         That of the stars of birth clouds without gas; empty if no photons may escape.
 
@@ -85,6 +98,8 @@ class SEDTable:
         wavelength=None,
         exact=False,
         escaping=False,
+        gas_law=None,
+        measures=(),
     ):
         emission = _checked_emission(emission or {})
         light = BandLight(bands, t_bc) if light is None else _checked_light(light, bands, t_bc)
@@ -96,30 +111,87 @@ class SEDTable:
         self.log_u = light.log_u.copy()
         self._living = light.living[:, :n_age].copy()
         response = light.response(redshift, wavelength)
-        self._glow = light.dust_emission(**emission) @ response
+        self.measures = tuple(name for name in MEASURES if name in measures)
+        n_lines = 0 if wavelength is not None else light.line_wavelength.size
+        glow = self._emission(light, emission, wavelength) @ response
+        self._glow = np.concatenate([glow, np.zeros(n_lines)])
         # Warm dust emits the energy that dust absorbs at any wavelength.
-        energy = light.steps[:, np.newaxis][:, : 1 if np.any(self._glow) else 0]
+        has_energy = np.any(self._glow) or "absorbed" in measures
+        energy = light.steps[:, np.newaxis][:, : int(has_energy)]
+        reference = light.reference[:, np.newaxis][:, : int("reference" in measures)]
         if exact or wavelength is not None:
-            parts = [_AllNodes(light.wavelength, np.hstack([response, energy]))]
+            parts = [_AllNodes(light.wavelength, np.hstack([response, reference, energy]))]
+            n_spectral = 1
         else:
-            parts = [_FewNodes(light.nodes, light.wavelength, response, light.stretch(redshift))]
+            parts = _few_nodes(light, redshift, response)
+            n_spectral = len(parts)
+            if n_lines:
+                parts.append(_Lines(light, redshift))
+            if reference.size:
+                parts.append(_FewNodes(light.reference_nodes, light.wavelength, reference))
             if energy.size:
                 parts.append(_FewNodes(light.energy_nodes, light.wavelength, energy))
+        self._n_seen = self._glow.size + reference.shape[1]
         self._set_light(light, n_age, parts)
+        if "reference" in self.measures:
+            self._set_continuum(light, parts[:n_spectral], glow.size)
         nodes = np.concatenate([part.wavelength for part in parts])
         laws = (law,) if law.birth_clouds is None else (law, law.birth_clouds)
         self._curves = [_Curve(each, nodes) for each in laws]
+        if gas_law is not None:
+            self._curves = [self._curves[0], _Curve(gas_law, nodes, fixed=True)]
+        self._gas_apart = gas_law is not None
         self._sums = _diagonal([part.sums for part in parts])
+        self._pixels = slice(0, 0)
+        if light.channels.pixels is not None and wavelength is None and not exact:
+            self._pixels = light.channels.of_pixels
 
     def _set_light(self, light, n_age, parts):
         """Shares of birth clouds and of older stars in the nodes."""
         young, old, bare = light.single
         self._unit = np.concatenate([part.unit for part in parts]) * light.unit
-        spectra = young, old[: n_age - light.n_young + 1], bare if self.escaping else bare[:, :0]
+        bare = bare if self.escaping else bare[:, :0]
+        spectra = {"young": young, "old": old[: n_age - light.first_old], "bare": bare}
         self.young, self.old, self.bare = (
             _single(np.moveaxis(np.concatenate(light, axis=-1), 0, -2))
-            for light in ([part.share(each) for part in parts] for each in spectra)
+            for light in (
+                [part.share(each, source) for part in parts] for source, each in spectra.items()
+            )
         )
+
+    def _emission(self, light, emission, wavelength):
+        """Spectrum of warm dust; at single wavelengths, without what has its own far infrared."""
+        spectrum = light.dust_emission(**emission)
+        if wavelength is not None and "absorbed" in self.measures:
+            return np.where(light.wavelength < _FAR_INFRARED, spectrum, 0.0)
+        return spectrum
+
+    def _set_continuum(self, light, parts, n_spectral):
+        """Nodes of the bands, and the fluxes of a smooth spectrum that is one in one of them."""
+        visible = (light.wavelength >= _LYMAN_LIMIT).astype(float)[np.newaxis]
+        weight = np.concatenate([part.share(visible, "old")[0] for part in parts])
+        self.continuum_nodes = np.concatenate([part.wavelength for part in parts])
+        sums = _diagonal([part.sums for part in parts])[:, :n_spectral]
+        unit = np.concatenate([part.unit for part in parts])[:n_spectral]
+        n_lines = self._glow.size - n_spectral
+        flux = weight[:, np.newaxis] * sums * unit
+        self._continuum = np.pad(flux, ((0, 0), (0, n_lines)))
+
+    def continuum(self, spectra):
+        """Fluxes of smooth spectra without dust, to which the Lyman limit and the IGM are added.
+
+        Parameters
+        ----------
+        spectra : ndarray of shape (n, n_continuum_nodes)
+            Solar luminosities per Angstrom at ``continuum_nodes``, rest-frame wavelengths in
+            Angstrom.
+
+        Returns
+        -------
+        ndarray of shape (n, n_bands)
+            In nJy.
+        """
+        return spectra @ self._continuum
 
     @property
     def _blocks(self):
@@ -150,8 +222,8 @@ class SEDTable:
 
         Returns
         -------
-        flux : ndarray of shape (n, n_bands)
-            In nJy for weights in solar masses.
+        flux : ndarray of shape (n, n_columns)
+            In nJy for weights in solar masses, and ``measures``.
 
         Raises
         ------
@@ -171,7 +243,7 @@ class SEDTable:
         )
         place, apart = np.zeros(n, dtype=int), clouds is not None
         light = light_at([self], place, weights, cells, escape, apart=apart)
-        flux = np.empty((n, self._glow.size))
+        flux = np.empty((n, self.n_columns))
         for rows in (slice(start, start + _CHUNK) for start in range(0, n, _CHUNK)):
             here = {key: _rows_of(values, rows) for key, values in shape.items()}
             flux[rows] = self.behind_dust(
@@ -219,17 +291,17 @@ class SEDTable:
 
         Returns
         -------
-        flux : ndarray of shape (n, n_bands)
-            In nJy for weights in solar masses.
+        flux : ndarray of shape (n, n_columns)
+            In nJy for weights in solar masses, and ``measures``.
         """
         parts = zip(*self._parts(light, column, clouds, shape), strict=True)
-        n_bands = self._glow.size
+        n_seen = self._n_seen
         share = None if clear is None else clear[:, np.newaxis]
         seen, absorbed = 0.0, 0.0
         for part, depth in parts:
-            seen = seen + (part * _transmission(depth, share)) @ self._sums[:, :n_bands]
-            if n_bands < self._unit.size:
-                absorbed = absorbed + (part * _absorption(depth, share)) @ self._sums[:, n_bands]
+            seen = seen + self._summed(part, _transmission(depth, share))
+            if n_seen < self._unit.size:
+                absorbed = absorbed + (part * _absorption(depth, share)) @ self._sums[:, n_seen]
         return self._flux(seen, absorbed)
 
     def behind_columns(self, light, column, clouds, shape, clear=None):
@@ -248,8 +320,8 @@ class SEDTable:
 
         Returns
         -------
-        flux : ndarray of shape (n_groups, n, n_columns, n_bands)
-            In nJy for weights in solar masses.
+        flux : ndarray of shape (n_groups, n, n_dusts, n_columns)
+            In nJy for weights in solar masses, and ``measures``.
         """
         n_groups, n, _ = light[0].shape
         seen = np.zeros((n_groups, n, column.size // n_groups, self._unit.size), np.float32)
@@ -257,11 +329,31 @@ class SEDTable:
             depth = flat.reshape(n_groups, -1, flat.shape[-1]).swapaxes(1, 2)
             share = None if clear is None else clear.reshape(n_groups, 1, -1)
             for k, (start, stop) in enumerate(self._blocks):
-                dust = (_transmission if k < self._glow.size else _absorption)(
+                dust = (_transmission if k < self._n_seen else _absorption)(
                     depth[:, start:stop], share
                 )
                 seen[..., k] += part[..., start:stop] @ dust
-        return self._flux(seen[..., : self._glow.size], seen[..., -1])
+        return self._flux(seen[..., : self._n_seen], seen[..., -1])
+
+    def _summed(self, light, transmitted):
+        """Sums (n, n_bands) of light in the nodes, of which dust transmits a share, by band."""
+        n_bands, pixels = self._n_seen, self._pixels
+        if pixels.start == pixels.stop:
+            return (light * transmitted) @ self._sums[:, :n_bands]
+        # Pixels have the same number of nodes each, which is faster than a product with zeros.
+        first = int(np.count_nonzero(self._sums[:, : pixels.start]))
+        last = first + PIXEL_NODES * (pixels.stop - pixels.start)
+        sums = np.empty((len(light), n_bands), np.float32)
+        shape = len(light), -1, PIXEL_NODES
+        pair = (each[:, first:last].reshape(shape) for each in (light, transmitted))
+        np.einsum("npk,npk->np", *pair, out=sums[:, pixels])
+        for nodes, bands in (
+            (slice(0, first), slice(0, pixels.start)),
+            (slice(last, None), slice(pixels.stop, n_bands)),
+        ):
+            here = light[:, nodes] * transmitted[:, nodes]
+            sums[:, bands] = here @ self._sums[nodes, bands]
+        return sums
 
     def _parts(self, light, column, clouds, shape):
         """Light of stars behind the same dust, and its optical depths."""
@@ -269,14 +361,18 @@ class SEDTable:
         depth = _depth(column, curves[0])
         if clouds is None:
             return light, [depth]
+        if self._gas_apart:
+            return light, [_depth(clouds, curves[1]), depth]
         return light, [_cloud_depth(column, clouds, curves), depth]
 
     def _flux(self, seen, absorbed):
-        """Fluxes in nJy from sums over the nodes, with the emission of warm dust."""
-        n_bands = self._glow.size
-        flux = seen * self._unit[:n_bands]
-        if n_bands < self._unit.size:
-            flux += (self._unit[n_bands] * absorbed)[..., np.newaxis] * self._glow
+        """Fluxes in nJy from sums over the nodes, with the emission of warm dust; measures."""
+        flux = seen * self._unit[: self._n_seen]
+        if self._n_seen < self._unit.size:
+            energy = (self._unit[self._n_seen] * absorbed)[..., np.newaxis]
+            flux[..., : self._glow.size] += energy * self._glow
+            if "absorbed" in self.measures:
+                flux = np.concatenate([flux, energy], axis=-1)
         return flux
 
     def surviving_fraction(self, weights, metallicity):
@@ -339,6 +435,11 @@ class SEDTable:
         """Number of bands or wavelengths."""
         return self._glow.size
 
+    @property
+    def n_columns(self):
+        """Number of bands or wavelengths, and of measures."""
+        return self._glow.size + len(self.measures)
+
     def _checked_weights(self, weights):
         """Weights as an array of two axes."""
         weights = np.asarray(weights)
@@ -375,7 +476,7 @@ class _FewNodes:
         self.sums = (nodes.band[:, np.newaxis] == np.arange(self.unit.size)).astype(np.float32)
         self._shares = nodes.shares(wavelength * stretch, response / self.unit)
 
-    def share(self, spectra):
+    def share(self, spectra, source):  # noqa: ARG002 - the same for each
         """Integrals (..., n_nodes) of spectra (..., n_wave) by node."""
         flat = spectra.reshape(-1, spectra.shape[-1])
         result = np.empty((len(flat), self.wavelength.size), np.float32)
@@ -394,9 +495,36 @@ class _AllNodes:
         self.unit[self.unit == 0.0] = 1.0
         self.sums = responses[self._seen] / self.unit
 
-    def share(self, spectra):
+    def share(self, spectra, source):  # noqa: ARG002 - the same for each
         """Spectra (..., n_nodes) at the nodes."""
         return spectra[..., self._seen]
+
+
+class _Lines:
+    """Emission lines, each a node of its own: light of young stars' gas alone."""
+
+    def __init__(self, light, redshift):
+        self.wavelength = light.line_wavelength
+        self._light, unit = light.single_lines
+        self.unit = unit * light.line_flux(redshift) / light.unit
+        self.sums = np.eye(unit.size, dtype=np.float32)
+
+    def share(self, spectra, source):
+        """Luminosities (..., n_lines) of the lines."""
+        if source == "young":
+            return self._light
+        return np.zeros((*spectra.shape[:-1], self.wavelength.size), np.float32)
+
+
+def _few_nodes(light, redshift, response):
+    """Nodes of bands and of pixels."""
+    parts, first = [], 0
+    for nodes in light.nodes:
+        columns = slice(first, first + nodes.n_bands)
+        own = response[:, columns]
+        parts.append(_FewNodes(nodes, light.wavelength, own, light.stretch(redshift)))
+        first = columns.stop
+    return parts
 
 
 def _diagonal(blocks):
@@ -411,11 +539,11 @@ def _diagonal(blocks):
 class _Curve:
     """A / A_V of a law at some wavelengths, in single precision.
 
-    A law without parameters is stored as numbers.
+    A law without parameters, or whose parameters are fixed, is stored as numbers.
     """
 
-    def __init__(self, law, wavelength):
-        self.names = tuple(law.shape)
+    def __init__(self, law, wavelength, *, fixed=False):
+        self.names = () if fixed else tuple(law.shape)
         self._law, self._wavelength = (law, wavelength) if self.names else (None, None)
         self._as_it_is = law.extended(wavelength)[np.newaxis].astype(np.float32)
 
@@ -472,7 +600,7 @@ def light_at(tables, place, weights, cells, escape=None, *, apart=True):
     place, poor, thin = place[order], poor[order], thin[order]
     metal_share, gas_share = np.float32(metal_share[order]), np.float32(gas_share[order])
     weights = _single(weights[order])
-    new, aged = weights[:, :n_young], weights[:, n_young - 1 :]
+    new, aged = weights[:, :n_young], weights[:, weights.shape[1] - tables[0].old.shape[1] :]
     shape = len(weights), max(table.n_nodes for table in tables)
     light = np.zeros((2 if apart else 1, *shape), dtype=np.float32)
     young, old = light[0], light[-1]

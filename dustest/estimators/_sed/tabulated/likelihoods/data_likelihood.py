@@ -5,11 +5,12 @@ logarithm of the mass, for the models that may matter: the closed form without l
 bound.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.special import erfcx, log_ndtr
 
+from dustest.estimators._sed.tabulated.light.emission import LIGHT_SPEED, NANOJANSKY
 from dustest.estimators._sed.tabulated.likelihoods.gaussian import (
     Likelihood,
     compute_likelihood,
@@ -25,6 +26,7 @@ __all__ = [
     "WithLimits",
     "counting_ends",
     "inverse_mills",
+    "nanojansky",
     "refine_near",
 ]
 
@@ -43,7 +45,7 @@ _MILLS = np.sqrt(2.0 / np.pi)
 
 @dataclass(frozen=True, eq=False)
 class Photometry:
-    """Photometry of one galaxy in the bands of the models.
+    """Fluxes of one galaxy in the channels of the models: bands, pixels and lines.
 
     Parameters
     ----------
@@ -63,26 +65,40 @@ class Photometry:
     limit_error: np.ndarray
 
     @classmethod
-    def of(cls, galaxy, bands):
-        """Photometry of a galaxy in some bands.
+    def of(cls, galaxy, channels):
+        """Fluxes of a galaxy in some channels.
 
         Parameters
         ----------
         galaxy : Galaxy
             The galaxy.
-        bands : tuple of str
-            Bands, among them all of the galaxy.
+        channels : Channels
+            Channels, among them all of the galaxy.
 
         Returns
         -------
         Photometry
-            In these bands.
+            In these channels; those of pixels in nJy, those of lines in erg / (s cm2).
         """
-        flux, (error, limit, limit_error) = np.zeros(len(bands)), np.full((3, len(bands)), np.inf)
-        own = [bands.index(band) for band in galaxy.bands]
-        flux[own], error[own] = galaxy.flux, galaxy.flux_err
-        own = [bands.index(band) for band in galaxy.limits.bands]
-        limit[own], limit_error[own] = galaxy.limits.flux, galaxy.limits.error
+        n = len(channels)
+        flux, (error, limit, limit_error) = np.zeros(n), np.full((3, n), np.inf)
+
+        def enter(positions, names, values, limits):
+            own = [positions[name] for name in names]
+            flux[own], error[own] = values
+            own = [positions[name] for name in limits.bands]
+            limit[own], limit_error[own] = limits.flux, limits.error
+
+        enter(channels.positions, galaxy.bands, (galaxy.flux, galaxy.flux_err), galaxy.limits)
+        if galaxy.lines is not None:
+            lines, places = galaxy.lines, range(n)[channels.of_lines]
+            own = dict(zip(channels.lines, places, strict=True))
+            enter(own, lines.names, (lines.flux, lines.error), lines.limits)
+        if galaxy.spectrum is not None:
+            use, pixels = galaxy.usable_pixels, channels.of_pixels
+            per_frequency = nanojansky(galaxy.spectrum[:, 0])
+            flux[pixels] = np.where(use, galaxy.spectrum[:, 1] * per_frequency, 0.0)
+            error[pixels] = np.where(use, galaxy.spectrum[:, 2] * per_frequency, np.inf)
         return cls(flux, error, limit, limit_error)
 
     @property
@@ -108,11 +124,14 @@ class Residuals:
         Mean probability of each band to be an outlier; NaN without data.
     fractional_error : dict of str to float, optional
         Mean fractional error of each instrument, if it is free.
+    spectral : dict of str to ndarray of shape (n,), optional
+        Draws of the calibration and of the noise of the spectrum, if they are free.
     """
 
     chi2: np.ndarray
     outlier: np.ndarray | None = None
     fractional_error: dict | None = None
+    spectral: dict = field(default_factory=dict)
 
 
 class ClosedForm:
@@ -163,7 +182,7 @@ class ClosedForm:
         """
         return draw_masses(likelihood.best, likelihood.error, models.low, models.high, rng)
 
-    def residuals(self, models, log_mass):
+    def residuals(self, models, log_mass, rng):  # noqa: ARG002 - nothing is drawn
         """Compare models with the photometry.
 
         Parameters
@@ -172,6 +191,8 @@ class ClosedForm:
             The models.
         log_mass : ndarray of shape (n,)
             log10 of their masses formed.
+        rng : numpy.random.Generator
+            Source of random numbers.
 
         Returns
         -------
@@ -310,6 +331,22 @@ class _Scale:
         coarse = np.linspace(*self._ends(), n)
         fine = np.linspace(*counting_ends(coarse, values(coarse)), n)
         return fine, values(fine)
+
+
+def nanojansky(wavelength):
+    """Flux densities in nJy of one erg / (s cm2 Angstrom) at wavelengths.
+
+    Parameters
+    ----------
+    wavelength : ndarray
+        In Angstrom.
+
+    Returns
+    -------
+    ndarray
+        In nJy, with the speed of light of Bagpipes.
+    """
+    return wavelength**2 / (LIGHT_SPEED * NANOJANSKY)
 
 
 def refine_near(log_weight, integrate):

@@ -119,11 +119,11 @@ class FreeErrors:
                 log_mass[rows] = part.draw_masses(models.take(rows), one[rows], rng)
         return log_mass
 
-    def residuals(self, models, log_mass):
+    def residuals(self, models, log_mass, rng):
         """Compare models with the photometry, averaged over the fractions of each model."""
         errors, _, log_weight = self._each(models, self._excess(models))
         weight = softmax(log_weight, axis=0)
-        found = [self._part(error).residuals(models, log_mass) for error in errors]
+        found = [self._part(error).residuals(models, log_mass, rng) for error in errors]
         mean = weight.mean(axis=1)
         outlier = None
         if found[0].outlier is not None:

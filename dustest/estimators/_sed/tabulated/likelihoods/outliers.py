@@ -129,7 +129,7 @@ class Robust:
         log_mass = draw_on_grid(fine, value(fine), rng) / np.log(10.0)
         return np.clip(log_mass, models.low, models.high)
 
-    def residuals(self, models, log_mass):
+    def residuals(self, models, log_mass, rng):  # noqa: ARG002 - nothing is drawn
         """Compare models with the photometry.
 
         Parameters

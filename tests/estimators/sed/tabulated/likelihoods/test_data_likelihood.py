@@ -6,6 +6,7 @@ from scipy.integrate import trapezoid
 from scipy.stats import kstest, norm
 
 from dustest.estimators._sed.posterior import Galaxy, Limits
+from dustest.estimators._sed.tabulated.light.channels import Channels
 from dustest.estimators._sed.tabulated.likelihoods.data_likelihood import (
     ClosedForm,
     Photometry,
@@ -71,7 +72,7 @@ class TestPhotometry:
         galaxy = Galaxy(
             7.0, np.nan, ("F200W", "F090W"), flux, 0.1 * flux, None, seed=1, limits=limits
         )
-        data = Photometry.of(galaxy, BANDS)
+        data = Photometry.of(galaxy, Channels.of(BANDS))
         np.testing.assert_array_equal(data.flux, [4.0, 0.0, 0.0, 3.0, 0.0])
         np.testing.assert_allclose(data.error, [0.4, np.inf, np.inf, 0.3, np.inf])
         np.testing.assert_array_equal(data.limit[-1:], [6.0])
