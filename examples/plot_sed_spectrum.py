@@ -58,9 +58,8 @@ for band in photometry.bands:
     value, error = (galaxy[f"{name}_{band}"][0].value for name in ("flux", "flux_err"))
     axes[0].errorbar(get_band(band).pivot / 1e4, value, error, fmt="o", color="C3", markersize=4)
 top = np.nanpercentile(flux.value, 99)
-axes[0].set(
-    xlabel="observed wavelength [micron]", ylabel="flux density [nJy]", ylim=(0, 1.6 * top)
-)
+axes[0].set(xlabel="observed wavelength [micron]", ylabel="flux density [nJy]")
+axes[0].set_ylim(0.0, 1.6 * top)
 axes[0].legend(loc="upper right")
 for name, table in results.items():
     a_v = table["A_V_draws"][0].value
