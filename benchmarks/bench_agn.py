@@ -73,9 +73,9 @@ def fit(galaxies):
     """Percentiles, evidences, effective numbers and times with stars alone and with an AGN."""
     found = {}
     for name, agn in (("stars", False), ("agn", True)):
-        start = time.perf_counter()
+        start = time.process_time()
         posteriors = TabulatedEngine(replace(SETTINGS, agn=agn)).fit(galaxies, BANDS)
-        found[f"time_{name}"] = np.full(len(galaxies), time.perf_counter() - start) / len(galaxies)
+        found[f"time_{name}"] = np.full(len(galaxies), time.process_time() - start) / len(galaxies)
         draws = [one.draws for one in posteriors]
         found[f"A_V_{name}"] = np.array([np.quantile(one["A_V"], LEVELS) for one in draws])
         if agn:

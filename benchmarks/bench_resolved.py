@@ -45,7 +45,7 @@ REDSHIFTS = np.array([5.0, 6.0, 7.0])
 SIZE, SNR, SNR_TOTAL = 64, 10.0, (30.0, 300.0)
 SCREEN = 0.8
 FEWEST_BINS = 4
-N_BOOTSTRAP = 1000
+N_BOOTSTRAP, N_DRAWS = 1000, 200
 CHUNK = 50
 
 
@@ -54,21 +54,21 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--galaxies", type=int, default=100)
-    parser.add_argument("--calibration", type=int, default=300)
     parser.add_argument("--screens", type=int, default=60)
+    parser.add_argument("--methods", nargs="*", choices=list(methods()))
     parser.add_argument("--speed", action="store_true", help="measure the speed only")
     options = parser.parse_args(arguments)
     options.work.mkdir(parents=True, exist_ok=True)
     numbers = {
         "test": options.galaxies,
-        "calibration": options.calibration,
         "screen": options.screens,
     }
     if options.speed:
         measure_speed(options.work, kept(options.work, "test", numbers["test"]))
         return
     found = {name: kept(options.work, name, n) for name, n in numbers.items()}
-    rows = [scores(name, found, tables) for name, tables in estimates(options.work, found).items()]
+    results = estimates(options.work, found, options.methods or list(methods()))
+    rows = [scores(name, found, tables) for name, tables in results.items()]
     table = QTable(rows)
     table.meta |= {"seeds": SEEDS, "population": "0.2, heavy", "bands": BANDS}
     table.write(options.work / "resolved.ecsv", overwrite=True)
@@ -177,26 +177,48 @@ def methods():
     }
 
 
-def estimates(folder, found):
+def estimates(folder, found, names):
     """Results of the test galaxies and the screens by method, with and without calibration."""
-    learn, truth = joined(found["calibration"])
     results = {}
     for name, method in methods().items():
-        columns = ["A_V", "log_mass"] if "SED" in name else ["A_V"]
-        calibrated = CalibratedEstimator(method, random_state=SEEDS["fit"])
-        for label, estimator in ((name, method), (f"{name}, calibrated", calibrated)):
+        for label, estimate in (
+            (name, lambda method=method: plain(method, found)),
+            (f"{name}, calibrated", lambda name=name, method=method: crossed(name, method, found)),
+        ):
             path = folder / f"estimates-{label}.pickle".replace(" ", "_")
-            if not path.exists():
-                if estimator is calibrated:
-                    estimator.fit(learn, truth[columns])
-                tables = {
-                    part: estimator.estimate(joined(found[part])[0], draws=200)
-                    for part in ("test", "screen")
-                }
-                path.write_bytes(pickle.dumps(tables))
+            if not path.exists() and name in names:
+                path.write_bytes(pickle.dumps(estimate()))
                 print(label, flush=True)
-            results[label] = pickle.loads(path.read_bytes())
+            if path.exists():
+                results[label] = pickle.loads(path.read_bytes())
     return results
+
+
+def plain(method, found):
+    """Results of an estimator as it is."""
+    return {
+        name: method.estimate(joined(parts)[0], draws=N_DRAWS) for name, parts in found.items()
+    }
+
+
+def crossed(name, method, found):
+    """Results with the calibration of the other half; screens have that of the first half."""
+    columns = ["A_V", "log_mass"] if "SED" in name else ["A_V"]
+    half = len(found["test"]) // 2
+    halves = found["test"][:half], found["test"][half:]
+    tables = {}
+    for number, learn in enumerate(halves):
+        sample, truth = joined(learn)
+        calibrated = CalibratedEstimator(method, random_state=SEEDS["fit"])
+        calibrated.fit(sample, truth[columns])
+        parts = [halves[1 - number], found["screen"] if number == 0 else []]
+        table = calibrated.estimate(joined([*parts[0], *parts[1]])[0], draws=N_DRAWS)
+        n_bins = sum(len(one["A_V"]) for one in parts[0])
+        tables[1 - number], screens = table[:n_bins], table[n_bins:]
+        if number == 0:
+            tables["screen"] = screens
+    test = vstack([tables[0], tables[1]], metadata_conflicts="silent")
+    return {"test": test, "screen": tables["screen"]}
 
 
 def scores(name, found, tables):

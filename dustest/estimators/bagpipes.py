@@ -99,7 +99,7 @@ class BagpipesEstimator(DustEstimator):
     r"""Dust, star formation and mass from a Bayesian fit with the models of Bagpipes.
 
     Stellar populations (BC03, Kroupa initial mass function) with nebular emission, attenuation
-    and the intergalactic medium of Bagpipes are fitted to the photometry, the spectrum or both.
+    and the intergalactic medium of Bagpipes are fitted to photometry, spectra and emission lines.
     Upper limits of fluxes, ``flux_limit_<BAND>``, are part of the likelihood of the tables.
     The same seed gives the same bytes with any number of workers. A fit writes no files, prints
     nothing and changes no settings of the caller.
@@ -280,11 +280,26 @@ class BagpipesEstimator(DustEstimator):
     follows the prior. The flags are ``PRIOR_DOMINATED`` if the data add less than 1 bit to the
     prior of A_V, so that the posterior still covers more than half of it; ``AT_PRIOR_EDGE`` if
     more than a tenth of the posterior of A_V is in the outermost 2 % of its prior; ``LOW_ESS``
-    below 400 effective samples; ``NO_DATA`` for fewer than two usable bands, one of them
-    measured, and no spectrum.
+    below 400 effective samples; ``NO_DATA`` for fewer than two usable bands or
+    lines, one of them measured, and no spectrum.
     ``POOR_FIT`` marks data that are improbable under every model: the posterior predictive
     probability of the chi-squared is below 1e-4, or the chi-squared of the best model is more than
     ten times the number of data.
+
+    Spectra are at the resolution of the spectrograph, in its pixels, by the steps of Bagpipes.
+    Their calibration is a polynomial with Gaussian priors, integrated over in closed form for each
+    mass. ``estimate(..., draws=n)`` keeps draws of its coefficients,
+    ``spectrum:calibration_<ORDER>``, where order 0 is the slit loss, and of
+    ``spectrum:noise_scale``. The evidence has no factor of the errors of a spectrum, as in
+    Bagpipes. Lines, ``line_<LINE>``, are those of the gas alone: correct them for stellar
+    absorption. Their wavelengths are those of Bagpipes, in air. Lyman alpha is left out, and
+    ``engine="bagpipes"`` leaves all lines out, with a warning. Posteriors of spectra are narrow:
+    they are found under powers of the likelihood that rise to one.
+
+    With ``nebular_law`` or ``"dust:f"`` in ``priors``, lines and continuum of the gas are behind
+    dust with the colour excess of the stars over f = E(B-V)_stars / E(B-V)_gas, and A_V remains
+    that of the stars. f may be free, ``{"dust:f": (0.3, 1.0)}``, also with the joint prior
+    ``"f_of_mass"``.
 
     A band with an upper limit alone adds the probability that its flux is measured below the
     limit. ``chi2`` and ``fit_probability`` are those of measured fluxes. ``engine="bagpipes"``
@@ -362,7 +377,7 @@ class BagpipesEstimator(DustEstimator):
     damping wing of neutral gas. The likelihood of one pool of models of the prior is computed for
     all galaxies at a redshift, with the mass integrated analytically. Further models are drawn
     around those that fit if the effective number is too small. The masses need priors that are
-    free and flat in the logarithm; the tables do not use ``n_live`` and ``resolution``.
+    free and flat in the logarithm; the tables do not use ``n_live``.
 
     A free redshift needs a pool for each galaxy, at about 60 redshifts or in steps of 0.05. In
     the tables, a prior that ends at the age of the Universe then does so at the redshift of each
@@ -847,6 +862,16 @@ class BagpipesEstimator(DustEstimator):
             for row, z in enumerate(batch.redshift)
         ]
         return {name: np.array([row[name] for row in rows]) for name in names}
+
+    def _conditions(self, batch):
+        """Conditions of a calibration: spectra and lines are data beside the bands."""
+        known = super()._conditions(batch)
+        spectra = batch.spectrum_flux / batch.spectrum_flux_err
+        for name, ratio in (("spectrum", spectra), ("line", batch.line / batch.line_err)):
+            if ratio.size and np.isfinite(ratio).any():
+                highest = np.where(np.isfinite(ratio), ratio, -np.inf).max(axis=1)
+                known = known.with_data(name, np.where(np.isfinite(highest), highest, np.nan))
+        return known
 
     def _calibrated_parameters(self):
         """Parameters on which a calibration depends, as the fit understands them."""

@@ -117,6 +117,11 @@ def _a_v_of_mass(log_mass):
     return 0.3 + 0.35 * np.maximum(log_mass - 9.0, 0.0)
 
 
+def _f_of_mass(log_mass):
+    """E(B-V) of stars over that of gas: 1 below 1e9 solar masses, 0.44 above 1e11."""
+    return 1.0 - 0.28 * np.clip(log_mass - 9.0, 0.0, 2.0)
+
+
 JOINT_PRIORS = Registry(
     "joint prior",
     JointPrior,
@@ -158,6 +163,19 @@ JOINT_PRIORS = Registry(
                 "A_V of 0.3 mag below 1e9 solar masses and 1 mag at 1e11 without evolution at "
                 "fixed mass, redshift 0 to 7, from the abstract of Song et al. 2026, arXiv "
                 "2605.23049; linear in between. The scatter is an assumption."
+            ),
+        ),
+        JointPrior(
+            "f_of_mass",
+            "dust:f",
+            ("log_mass",),
+            _f_of_mass,
+            0.15,
+            description=(
+                "Colour excess of the stars over that of the gas, which falls from about 1.0 at "
+                "low to 0.44 at high mass, from the abstract of Song et al. 2026, arXiv "
+                "2605.23049; linear between 1e9 and 1e11 solar masses. The masses of the ends and "
+                "the scatter are assumptions."
             ),
         ),
     ],

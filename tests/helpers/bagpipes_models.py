@@ -48,6 +48,9 @@ def photometry(models, curves):
     return np.array(found)
 
 
+_LINES = {"Ha": "H  1  6562.80A", "Hb": "H  1  4861.32A", "OIII5008": "O  3  5006.84A"}
+
+
 def lognormal_galaxy(bands, a_v, log_mass_formed):
     """Photometry [nJy] in curves of sedpy, a prism-like spectrum, log sSFR and mass at z = 7."""
     from sedpy.observate import load_filters
@@ -73,6 +76,7 @@ def lognormal_galaxy(bands, a_v, log_mass_formed):
         "log_mass": model.sfh.stellar_mass,
         "wavelength": wavelength,
         "spectrum": model.spectrum[:, 1],
+        "lines": {name: model.line_fluxes[label] for name, label in _LINES.items()},
     }
 
 

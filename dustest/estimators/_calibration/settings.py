@@ -1,5 +1,6 @@
 """Settings of an estimator on which its calibration depends."""
 
+import inspect
 import json
 
 from dustest.data.errors import InputError
@@ -35,6 +36,8 @@ def settings_of(estimator):
 def check_settings(known, estimator, name):
     """Raise an error if a calibration is of another estimator or of other settings.
 
+    Parameters that are newer than a calibration had their default value.
+
     Parameters
     ----------
     known : dict
@@ -50,6 +53,7 @@ def check_settings(known, estimator, name):
         If any setting differs.
     """
     found = settings_of(estimator)
+    known = known | {"parameters": _defaults(estimator, found) | known["parameters"]}
     if found == known:
         return
     changed = differences(known, found)
@@ -58,6 +62,18 @@ def check_settings(known, estimator, name):
         " calibrate the estimator with its own settings, see CalibratedEstimator"
     )
     raise InputError(msg)
+
+
+def _defaults(estimator, found):
+    """Default values of parameters, which calibrations from before these have."""
+    signature = inspect.signature(type(estimator).__init__).parameters
+    defaults = {name: signature[name].default for name in found["parameters"] if name in signature}
+    described = {
+        name: describe(value, name)
+        for name, value in defaults.items()
+        if value is not inspect.Parameter.empty
+    }
+    return json.loads(json.dumps(described))
 
 
 def differences(known, found):

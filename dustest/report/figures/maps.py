@@ -135,7 +135,9 @@ def plot_maps(
         plot_map(values, cmap=_COLOR_MAPS.get(name, _OTHER), ax=axes[0, column])
         axes[0, column].set_title(labels[name], fontsize=FONT_SIZE)
         if name in errors:
-            plot_map(errors[name], cmap=_ERRORS, ax=axes[1, column])
+            known = np.asarray(errors[name], dtype=float)
+            largest = np.nanmax(known) if np.isfinite(known).any() else 1.0
+            plot_map(known, limits=(0.0, largest), cmap=_ERRORS, ax=axes[1, column])
             axes[1, column].set_title("its error", fontsize=FONT_SIZE)
         elif errors:
             axes[1, column].set_axis_off()
