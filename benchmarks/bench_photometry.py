@@ -226,7 +226,9 @@ def main():
     print(f"all {n} galaxies, also those with several components")
     report(summarise(truth, measured, error)[-len(SNR_BINS) :])
     print(f"{1.0 / seconds:.1f} galaxies/s in {len(BANDS)} bands")
-    print(f"correction: median {np.median(factor[:, 0]):.3f}, error {np.median(factor[:, 1]):.3f}")
+    print(
+        f"correction: median {np.nanmedian(factor[:, 0]):.3f}, error {np.nanmedian(factor[:, 1]):.3f}"
+    )
     if arguments.save:
         np.savez(arguments.save, truth=truth, measured=measured, error=error, factor=factor,
                  replaced=replaced)  # fmt: skip
