@@ -226,9 +226,8 @@ def main():
     print(f"all {n} galaxies, also those with several components")
     report(summarise(truth, measured, error)[-len(SNR_BINS) :])
     print(f"{1.0 / seconds:.1f} galaxies/s in {len(BANDS)} bands")
-    print(
-        f"correction: median {np.nanmedian(factor[:, 0]):.3f}, error {np.nanmedian(factor[:, 1]):.3f}"
-    )
+    middle, spread = np.nanmedian(factor, axis=0)
+    print(f"correction: median {middle:.3f}, error {spread:.3f}")
     if arguments.save:
         np.savez(arguments.save, truth=truth, measured=measured, error=error, factor=factor,
                  replaced=replaced)  # fmt: skip
