@@ -438,7 +438,7 @@ class TestRealData:
         path = shared_data / "cutouts" / "jof_478_zphot5.84.fits"
         catalog = Table.read(shared_data / "catalogs" / "jof_bagpipes.ecsv")
         row = catalog[catalog["id"] == 478][0]
-        bands = ("F090W", "F115W", "F150W", "F200W", "F277W", "F335M", "F356W", "F444W")
+        bands = ("F150W", "F277W", "F335M", "F444W")
         positions = QTable({"ra": [row["ra"]] * u.deg, "dec": [row["dec"]] * u.deg})
         psfs = {band: make_psf(band, size=101) for band in bands}
         mosaics = dict.fromkeys(bands, path)
@@ -455,7 +455,7 @@ class TestRealData:
         circle = CircularAperture((32, 32), 0.4 / SCALE)
         inside = aperture_photometry(pixels, circle, mask=others)["aperture_sum"][0]
         assert values(sample, "F335M")[0] == pytest.approx(inside / 0.92, rel=0.15)
-        assert known[5, 0] > 1.2 * inside / 0.92
+        assert known[2, 0] > 1.2 * inside / 0.92
 
     @pytest.mark.parametrize("number", [10735, 13374, 40, 6414])
     def test_ceers(self, shared_data, number):
