@@ -117,9 +117,8 @@ def report(rows):
     # The first galaxy pays for the tables.
     seconds = np.array([row["seconds"] for row in rows[1:]])
     enough = np.mean([row["ess"] >= 400.0 for row in rows])
-    print(
-        f"{1.0 / seconds.mean():.1f} galaxies per second and core, {100 * enough:.1f} % with 400"
-    )
+    speed, share = 1.0 / seconds.mean(), 100.0 * enough
+    print(f"{speed:.1f} galaxies per second and core, {share:.1f} % with 400 effective models")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from dustest.data.checks.numbers import check_whole
 from dustest.data.containers.reweighting import DRAWS
 from dustest.data.containers.sample import GalaxySample
 from dustest.data.errors import InputError
+from dustest.data.kinds import find_column
 from dustest.data.quantities import QUANTITIES, percentile_columns
 from dustest.estimators.base import DustEstimator
 from dustest.resolved.attenuation_maps import F_RATIO, AttenuationMaps
@@ -108,10 +109,10 @@ def map_attenuation(
     estimator = _checked(estimator, "estimator", "flux", _default_estimator)
     galaxy = _as_galaxy(cutouts, redshift, binning)
     options = {"draws": draws, "n_jobs": n_jobs, "progress": progress}
-    table = _estimate(estimator, galaxy, options)
+    table = _estimate(estimator, galaxy, options, with_lines=False)
     if galaxy.sample.lines:
         method = _checked(line_estimator, "line_estimator", "line", _default_line_estimator)
-        _add_nebular(table, _estimate(method, galaxy, options))
+        _add_nebular(table, _estimate(method, galaxy, options, with_lines=True))
     return AttenuationMaps(galaxy, table[:-1], table[-1:])
 
 
@@ -161,9 +162,14 @@ def _as_galaxy(cutouts, redshift, binning):
     return cutouts
 
 
-def _estimate(estimator, galaxy, options):
+def _estimate(estimator, galaxy, options, *, with_lines):
     """Results of all bins, and in the last row that of the sum of all pixels."""
     sample = GalaxySample(vstack([galaxy.sample, galaxy.total], metadata_conflicts="silent"))
+    if not with_lines:
+        # Stars and gas are compared, so that their fits share no data.
+        found = {name: find_column(name) for name in sample.colnames}
+        of_lines = [name for name, one in found.items() if one and one.kind.name == "line"]
+        sample.remove_columns(of_lines)
     if estimator.uncertainty == "none":
         options = options | {"draws": 0}
     return _with_percentiles(estimator.estimate(sample, **options))

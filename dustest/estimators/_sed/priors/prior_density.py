@@ -5,10 +5,15 @@ import numpy as np
 from dustest.estimators._sed.clear_light import FRAC_CLEAR
 from dustest.estimators._sed.posterior import A_V, Galaxy
 from dustest.estimators._sed.priors.joint_priors import weigh_models
-from dustest.estimators.run.prior_density import log_density
+from dustest.estimators.run.prior_density import (
+    interpolate_log_density,
+    tabulate_log_density,
+)
 
-__all__ = ["PriorDensities", "has_closed_form"]
+__all__ = ["ANY_BANDS", "PriorDensities", "has_closed_form"]
 
+ANY_BANDS = ("F200W", "F444W")
+"""Bands of galaxies without data, where a sample has no photometry."""
 _N_BLIND = 2
 """Number of galaxies without data whose posteriors are the prior."""
 _NO_INFORMATION = 1e15
@@ -42,14 +47,14 @@ class PriorDensities:
     fit : callable
         Posteriors of a list of `Galaxy`, given also the bands.
     bands : tuple of str
-        Bands, at least two.
+        Bands of the sample, on which the prior does not depend; any bands if it has none.
     exact : bool
         Whether the density of A_V is that of the parameter.
     """
 
     def __init__(self, fit, bands, *, exact):
         self._fit = fit
-        self._bands = bands
+        self._bands = tuple(bands) or ANY_BANDS
         self._exact = exact
         self._known = {}
 
@@ -70,17 +75,20 @@ class PriorDensities:
         """
         if redshift not in self._known:
             self._known[redshift] = self._drawn(float(redshift))
-        sample, exact = self._known[redshift]
+        sample, exact, tables = self._known[redshift]
         found = {}
         for name, values in draws.items():
             if name == "A_V" and exact is not None:
                 found[name] = np.interp(values, *exact, left=-np.inf, right=-np.inf)
             else:
-                found[name] = log_density(sample[name], values)
+                # Tables are made once for all galaxies at the redshift.
+                if name not in tables:
+                    tables[name] = tabulate_log_density(sample[name])
+                found[name] = interpolate_log_density(tables[name], values)
         return found
 
     def _drawn(self, redshift):
-        """Draws from the prior at a redshift, and the exact density of A_V, if known."""
+        """Draws from the prior at a redshift, the exact density of A_V if known, and no tables."""
         n_bands = len(self._bands)
         blind = [
             Galaxy(
@@ -98,7 +106,7 @@ class PriorDensities:
         names = posteriors[0].draws
         sample = {name: np.concatenate([one.draws[name] for one in posteriors]) for name in names}
         exact = _exact(posteriors[0].prior) if self._exact else None
-        return sample, exact
+        return sample, exact, {}
 
 
 def _exact(prior):
