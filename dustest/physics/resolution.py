@@ -139,7 +139,7 @@ def resolving_power(wavelength, disperser="prism"):
         Observed-frame wavelengths; Angstrom if they have no unit. Beyond the range of the
         disperser they have the value at its end.
     disperser : str, Disperser or float, optional
-        A `Disperser` or its name in `DISPERSERS`: ``"prism"``, or a grating of NIRSpec,
+        A `Disperser` or its name in ``DISPERSERS``: ``"prism"``, or a grating of NIRSpec,
         ``"G140M"``, ``"G235M"``, ``"G395M"``, ``"G140H"``, ``"G235H"`` or ``"G395H"``; or a
         resolving power that is the same at all wavelengths.
 
