@@ -11,6 +11,7 @@ from dustest.data.kinds import find_column
 from dustest.data.messages import shown
 from dustest.estimators._sed.data_corrections import values_by_band
 from dustest.estimators._sed.priors.defaults import MAX_REDSHIFT
+from dustest.estimators._sed.priors.prior_density import ANY_BANDS
 from dustest.estimators._sed.priors.redshift_density import usable_draws
 
 __all__ = [
@@ -27,7 +28,6 @@ _DENSITIES = ("redshift_density", "redshift_samples")
 """Columns with a probability density of the redshift, in order of preference."""
 _OF_PRIOR = ("id", "redshift", "magnification")
 """Beginnings of the columns on which the prior of a galaxy depends."""
-_ANY_BANDS = ("F200W", "F444W")
 _NO_INFORMATION = 1e15
 """Error of the fluxes in nJy of a galaxy without data."""
 _CALLER = 5
@@ -207,7 +207,7 @@ def without_data(sample):
         The same, with errors beyond any flux in their bands, or in any bands, and nothing else.
     """
     blind = sample[[name for name in sample.colnames if name.startswith(_OF_PRIOR)]]
-    for band in sample.bands or _ANY_BANDS:
+    for band in sample.bands or ANY_BANDS:
         blind[f"flux_{band}"] = np.zeros(len(sample)) << FLUX_UNIT
         blind[f"flux_err_{band}"] = np.full(len(sample), _NO_INFORMATION) << FLUX_UNIT
     return blind

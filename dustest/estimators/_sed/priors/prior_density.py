@@ -10,8 +10,10 @@ from dustest.estimators.run.prior_density import (
     tabulate_log_density,
 )
 
-__all__ = ["PriorDensities", "has_closed_form"]
+__all__ = ["ANY_BANDS", "PriorDensities", "has_closed_form"]
 
+ANY_BANDS = ("F200W", "F444W")
+"""Bands of galaxies without data, where a sample has no photometry."""
 _N_BLIND = 2
 """Number of galaxies without data whose posteriors are the prior."""
 _NO_INFORMATION = 1e15
@@ -45,14 +47,14 @@ class PriorDensities:
     fit : callable
         Posteriors of a list of `Galaxy`, given also the bands.
     bands : tuple of str
-        Bands, at least two.
+        Bands of the sample, on which the prior does not depend; any bands if it has none.
     exact : bool
         Whether the density of A_V is that of the parameter.
     """
 
     def __init__(self, fit, bands, *, exact):
         self._fit = fit
-        self._bands = bands
+        self._bands = tuple(bands) or ANY_BANDS
         self._exact = exact
         self._known = {}
 
