@@ -1243,7 +1243,7 @@ class TestParameters:
             ({"dust_law": "Calzeti"}, "Calzetti"),
             ({"engine": "bagpipe"}, "bagpipes"),
             ({"redshift": "Free"}, "free"),
-            ({"resolution": "Prism"}, "prism"),
+            ({"resolution": "Prisma"}, "prism"),
             ({"extra": ("prior",)}, "priors"),
             ({"sfr_timescale": "100 Myrs"}, "Myr"),
             ({"priors": {"dust:AV": 1.0}}, "dust:Av"),
@@ -1347,7 +1347,9 @@ class TestDrawModels:
         [{"dust_law": ("Calzetti", "SMC")}, {"joint_priors": ("main_sequence",)}],
     )
     def test_needs_one_model(self, parameters):
-        with pytest.raises(InputError, match=r"draw_models needs one sfh .*without joint_priors"):
+        with pytest.raises(
+            InputError, match=r"draw_models needs one sfh, one .*without joint_priors"
+        ):
             BagpipesEstimator(preset="Fu", **parameters).draw_models(8, "F200W", 7.0)
 
 

@@ -4,6 +4,7 @@ import pytest
 from dustest.estimators._sed.priors.defaults import fit_instructions
 from dustest.estimators._sed.priors.prior_transform import SEDPrior
 from dustest.estimators._sed.priors.redshift_density import RedshiftDensity
+from dustest.estimators._sed.tabulated.light.channels import Channels
 from dustest.estimators._sed.tabulated.model_pool import (
     _redshift_nodes,
     _redshift_step,
@@ -17,7 +18,10 @@ class TestRedshifts:
     def test_nodes_lie_near_and_within_the_tables(self, redshift, error):
         prior = SEDPrior(fit_instructions("constant", "SMC", redshift, error))
         cube = np.random.default_rng(1).random((5000, len(prior.free)))
-        drawn, step = prior.transform(cube)["redshift"], _redshift_step(prior)
+        drawn, step = (
+            prior.transform(cube)["redshift"],
+            _redshift_step(prior, Channels(("F200W",))),
+        )
         nodes, place = _redshift_nodes(drawn, step)
         assert nodes.min() > 0.0
         assert nodes.max() <= 20.0
@@ -29,7 +33,7 @@ class TestRedshifts:
         peaks = sum(np.exp(-0.5 * ((grid - peak) / 0.05) ** 2) for peak in (2.5, 9.0))
         density = RedshiftDensity.of_grid(grid, peaks)
         prior = SEDPrior(fit_instructions("constant", "SMC", 9.0, density))
-        assert _redshift_step(prior) == pytest.approx(0.02)
+        assert _redshift_step(prior, Channels(("F200W",))) == pytest.approx(0.02)
 
     @pytest.mark.parametrize(
         ("redshift", "node"),

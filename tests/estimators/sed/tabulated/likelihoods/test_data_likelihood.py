@@ -127,7 +127,7 @@ class TestWithLimits:
         ranks = np.interp(drawn, grid, share / share[-1])
         assert kstest(ranks, "uniform").pvalue > 1e-3
         pull = (10.0 ** drawn[0] * one.flux[0] - data.flux) / data.error
-        assert likelihood.residuals(many, drawn).chi2[0] == pytest.approx(np.sum(pull**2))
+        assert likelihood.residuals(many, drawn, None).chi2[0] == pytest.approx(np.sum(pull**2))
 
     def test_hardly_any_light_in_the_measured_bands(self, integral):
         # As blueward of a break: the mass that fits best is far beyond the prior.

@@ -95,11 +95,13 @@ class TestFreeErrors:
         data, models = photometry([0.0] * 6, error=0.02)
         make = Robust if robust else lambda one: ClosedForm(one, integral)
         free = FreeErrors(data, bands, LIMITS, make)
-        found = free.residuals(models.take([0]), np.array([9.0]))
+        found = free.residuals(models.take([0]), np.array([9.0]), None)
         assert found.fractional_error["NIRCam"] < 0.06
         assert (found.outlier is None) != robust
         loud, models = photometry([0.15] * 6, error=0.02, seed=2)
-        found = FreeErrors(loud, bands, LIMITS, make).residuals(models.take([0]), np.array([9.0]))
+        found = FreeErrors(loud, bands, LIMITS, make).residuals(
+            models.take([0]), np.array([9.0]), None
+        )
         if not robust:
             assert found.fractional_error["NIRCam"] > 0.08
 
@@ -120,7 +122,7 @@ class TestFreeErrors:
         data.flux[:2] = 0.0
         free = FreeErrors(data, BANDS, LIMITS, lambda one: ClosedForm(one, integral))
         assert np.isfinite(free.of(models).log_weight).all()
-        found = free.residuals(models, np.full(20, 9.0))
+        found = free.residuals(models, np.full(20, 9.0), None)
         assert found.fractional_error.keys() == {"NIRCam"}
 
     @pytest.mark.parametrize("kind", [ClosedForm, WithLimits, Robust])
@@ -150,7 +152,7 @@ class TestFreeErrors:
         alone = make(errors[best]).of(models.take([best]))
         np.testing.assert_allclose(found.log_weight[best], alone.log_weight[0], rtol=1e-9)
         chi2 = [
-            each.residuals(some, np.full(len(some.flux), 9.0)).chi2[0]
+            each.residuals(some, np.full(len(some.flux), 9.0), None).chi2[0]
             for each, some in (
                 (make(errors[[best]]), models.take([best])),
                 (make(errors[best]), models.take([best])),

@@ -97,7 +97,7 @@ class TestRobust:
     def test_probability_of_an_outlier(self):
         data, one = spoilt(20.0, 8.0, seed=4), models(1, 1)
         robust = Robust(data)
-        found = robust.residuals(one, np.array([8.5]))
+        found = robust.residuals(one, np.array([8.5]), None)
         assert found.outlier[1] > 0.99
         assert np.delete(found.outlier, 1).max() < 0.1
         assert found.chi2[0] < 12.0  # that of the other bands
@@ -106,7 +106,7 @@ class TestRobust:
         data = spoilt(20.0)
         data.error[2] = np.inf
         one = models(1, 1)
-        found = Robust(data).residuals(one, np.array([8.5]))
+        found = Robust(data).residuals(one, np.array([8.5]), None)
         np.testing.assert_array_equal(np.isnan(found.outlier), np.arange(N_BANDS) == 2)
 
     def test_models_without_light_have_no_weight(self):
