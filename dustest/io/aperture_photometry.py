@@ -185,8 +185,8 @@ def add_photometry(
     >>> sample = add_photometry(
     ...     positions, {"F277W": mosaic}, psf=PSF(star, 0.03), correction="point"
     ... )
-    >>> print(sample["flux_F277W"].round(), sample["flux_err_F277W"].round(1))
-    [80.] nJy [1.3] nJy
+    >>> print(sample["flux_F277W"].round(), sample["flux_err_F277W"].round())
+    [80.] nJy [1.] nJy
     """
     sample = as_sample(sample)
     known, sky = known_positions(sample)
