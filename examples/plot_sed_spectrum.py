@@ -48,7 +48,7 @@ print(f"slit loss: {np.mean(draws):+.2f} +- {np.std(draws):.2f}")
 
 # %%
 # The data, and A_V from both. The spectrum narrows A_V, but both are below the truth: the history
-# and the law of the fit are not those of the galaxy, which no data of one galaxy can tell apart.
+# and the dust law of the fit differ from those of the galaxy.
 
 wavelength = galaxy["spectrum_wavelength"][0].to(u.micron)
 density = u.spectral_density(galaxy["spectrum_wavelength"][0])

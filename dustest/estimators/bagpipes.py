@@ -42,7 +42,6 @@ from dustest.estimators._sed.data_corrections import (
 from dustest.estimators._sed.far_infrared import (
     far_infrared_bands,
     usable_far_infrared,
-    warn_of_far_infrared,
 )
 from dustest.estimators._sed.fit_settings import ENGINES, settings_of, single_model
 from dustest.estimators._sed.galaxies import usable_data, without_limits
@@ -59,6 +58,7 @@ from dustest.estimators._sed.sample_checks import (
     refuse_densities,
     refuse_of_photometry,
     warn_of_draws,
+    warn_of_far_infrared,
     warn_of_fixed_redshifts,
     warn_of_lines,
     warn_of_unknown_bands,
@@ -947,7 +947,7 @@ class BagpipesEstimator(DustEstimator):
             return posteriors
         return [
             _better(posterior, _sampled([galaxy], settings)[0])
-            if posterior.ess < _MIN_ESS and not galaxy.limits.bands and galaxy.lines is None
+            if posterior.ess < _MIN_ESS and not galaxy.limits.bands and not galaxy.lines.used
             else posterior
             for galaxy, posterior in zip(galaxies, posteriors, strict=True)
         ]

@@ -90,7 +90,7 @@ _DOUBLETS = (
 
 @dataclass(frozen=True)
 class _Blend:
-    """A line that cannot be told from a line of hydrogen at low resolution.
+    """A line that is blended with a line of hydrogen at low resolution.
 
     Parameters
     ----------

@@ -129,7 +129,8 @@ def match_images(stack, psfs, noise, target):
     Returns
     -------
     MatchedImages
-        Convolved images; bad pixels are interpolated, and NaN where these weigh more than 10 %.
+        Convolved images. Bad pixels are interpolated. A pixel is NaN if bad pixels have more than
+        10 % of the weight of its convolution.
     """
     kernels = [
         matching_kernel(psfs[name], target) if name in psfs else _NO_CHANGE for name in stack.names

@@ -1,29 +1,24 @@
 """Far-infrared data of a fit: which bands have them, and whether they agree with the others."""
 
-import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtr
 
 from dustest.data.bands import get_band
-from dustest.data.errors import DustestWarning
-from dustest.data.messages import shown
 from dustest.estimators._sed.posterior import Limits
 
 __all__ = [
     "InfraredCheck",
     "far_infrared_bands",
     "has_far_infrared",
+    "is_cold",
     "usable_far_infrared",
-    "warn_of_far_infrared",
     "without_far_infrared",
 ]
 
 _SHORTEST = 4e5
 """Rest wavelength in Angstrom below which warmer dust than that of one temperature matters."""
-_CALLER = 6
-"""Level in the stack of who called ``estimate``, counted from the warning here."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +162,7 @@ def usable_far_infrared(batch, use):
     far = np.isin(batch.bands, far_infrared_bands(batch.bands))
     if not far.any():
         return batch
-    drop = far & ~(use & _is_cold(batch.bands, batch.redshift))
+    drop = far & ~(use & is_cold(batch.bands, batch.redshift))
     values = {
         name: np.where(drop, np.nan, getattr(batch, name))
         for name in ("flux", "flux_err", "flux_limit")
@@ -175,46 +170,20 @@ def usable_far_infrared(batch, use):
     return batch.changed(**values)
 
 
-def _is_cold(bands, redshift):
-    """Whether bands (n, n_bands) see rest wavelengths beyond 40 micron."""
-    pivot = np.array([get_band(band).pivot for band in bands])
-    return pivot > _SHORTEST * (1.0 + np.nan_to_num(redshift)[:, np.newaxis])
-
-
-def warn_of_far_infrared(sample, engine, use):
-    """Warn of far-infrared data that are left out.
+def is_cold(bands, redshift):
+    """Whether bands see rest wavelengths beyond 40 micron.
 
     Parameters
     ----------
-    sample : GalaxySample
-        The sample.
-    engine : str
-        Engine of the fit; only the tables have the far infrared.
-    use : bool
-        Whether the far infrared is used.
+    bands : sequence of str
+        Names of bands.
+    redshift : ndarray of shape (n,)
+        Redshifts.
 
-    Warns
-    -----
-    DustestWarning
-        If there are some.
+    Returns
+    -------
+    ndarray of bool of shape (n, n_bands)
+        True beyond.
     """
-    far = far_infrared_bands(sample.bands)
-    if not far:
-        return
-    if not use or engine != "tabulated":
-        reason = f"engine={engine!r}" if use else "far_infrared=False"
-        _warn(f"{reason} leaves out bands beyond 50 micron: {shown(far)}")
-        return
-    cold = _is_cold(far, np.asarray(sample["redshift"], dtype=float))
-    for band, rows in zip(far, ~cold.T, strict=True):
-        if rows.any():
-            _warn(
-                f"{band} is left out of the fits of {np.count_nonzero(rows)} of {len(sample)} "
-                "galaxies, as its rest wavelength is below 40 micron, where dust of one "
-                "temperature is no model"
-            )
-
-
-def _warn(msg):
-    """Warn the caller of ``estimate``."""
-    warnings.warn(msg, DustestWarning, stacklevel=_CALLER)
+    pivot = np.array([get_band(band).pivot for band in bands])
+    return pivot > _SHORTEST * (1.0 + np.nan_to_num(redshift)[:, np.newaxis])

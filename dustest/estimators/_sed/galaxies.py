@@ -1,5 +1,7 @@
 """Galaxies of a batch as records of what SED fits can use."""
 
+from functools import cache
+
 import numpy as np
 
 from dustest.data.lines import LINES
@@ -67,8 +69,8 @@ def usable_data(batch, row, sed_wavelength, lyman_alpha="mask"):
     _refuse_overflow(batch.bands, flux, error, good)
     spectrum = _usable_spectrum(batch, row, lyman_alpha)
     limits, lines = _usable_limits(batch, row, good), _usable_lines(batch, row)
-    n_measured = good.sum() + (0 if lines is None else len(lines.names))
-    n_used = n_measured + len(limits.bands) + (0 if lines is None else len(lines.limits.bands))
+    n_measured = good.sum() + len(lines.names)
+    n_used = n_measured + len(limits.bands) + len(lines.limits.bands)
     if spectrum is None and (not n_measured or n_used < _MIN_BANDS):
         return None
     return Galaxy(
@@ -96,20 +98,19 @@ def _usable_spectrum(batch, row, lyman_alpha):
 
 
 def _usable_lines(batch, row):
-    """Lines of one galaxy that the models have; None without any."""
+    """Lines of one galaxy that the models have."""
     if not batch.lines:
-        return None
+        return Lines()
     modelled = np.array([_is_modelled(name) for name in batch.lines])
     flux, error, limit = batch.line[row], batch.line_err[row], batch.line_limit[row]
     good = np.isfinite(flux) & np.isfinite(error) & (error > 0) & modelled
     limited = np.isfinite(limit) & (limit > 0) & ~good & modelled
     names, used = np.array(batch.lines), np.nan_to_num(batch.line_limit_sigma[row])
     limits = Limits(tuple(names[limited].tolist()), (limit * used)[limited], limit[limited])
-    if not (good.any() or limited.any()):
-        return None
     return Lines(tuple(names[good].tolist()), flux[good], error[good], limits)
 
 
+@cache
 def _is_modelled(name):
     """Whether models have a line, which is not scattered."""
     if LINES[name].wavelength < _LYMAN_ALPHA:

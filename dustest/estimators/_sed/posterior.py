@@ -152,10 +152,10 @@ class Lines:
         Upper limits of other lines [erg / (s cm2)], whose ``bands`` are the names of the lines.
     """
 
-    names: tuple
-    flux: np.ndarray
-    error: np.ndarray
-    limits: Limits
+    names: tuple = ()
+    flux: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    error: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def used(self):
@@ -199,7 +199,7 @@ class Galaxy:
     sed_wavelength: np.ndarray | None = None
     redshift_density: RedshiftDensity | None = None
     limits: Limits = field(default_factory=Limits)
-    lines: Lines | None = None
+    lines: Lines = field(default_factory=Lines)
 
     @property
     def used_bands(self):
@@ -216,8 +216,7 @@ class Galaxy:
     @property
     def n_data(self):
         """Number of measured data: bands, usable pixels of the spectrum, and lines."""
-        n_lines = 0 if self.lines is None else len(self.lines.names)
-        return len(self.bands) + n_lines + int(np.sum(self.usable_pixels))
+        return len(self.bands) + len(self.lines.names) + int(np.sum(self.usable_pixels))
 
     @property
     def usable_pixels(self):

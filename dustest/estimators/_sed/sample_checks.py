@@ -10,6 +10,7 @@ from dustest.data.errors import DustestWarning, InputError
 from dustest.data.kinds import find_column
 from dustest.data.messages import shown
 from dustest.estimators._sed.data_corrections import values_by_band
+from dustest.estimators._sed.far_infrared import far_infrared_bands, is_cold
 from dustest.estimators._sed.priors.defaults import MAX_REDSHIFT
 from dustest.estimators._sed.priors.prior_density import ANY_BANDS
 from dustest.estimators._sed.priors.redshift_density import usable_draws
@@ -18,6 +19,7 @@ __all__ = [
     "refuse_densities",
     "refuse_of_photometry",
     "warn_of_draws",
+    "warn_of_far_infrared",
     "warn_of_fixed_redshifts",
     "warn_of_lines",
     "warn_of_unknown_bands",
@@ -191,6 +193,40 @@ def _has_kind(sample, name):
     """Whether a sample has columns of a kind."""
     found = (find_column(column) for column in sample.colnames)
     return any(one is not None and one.kind.name == name for one in found)
+
+
+def warn_of_far_infrared(sample, engine, use):
+    """Warn of far-infrared data that are left out.
+
+    Parameters
+    ----------
+    sample : GalaxySample
+        The sample.
+    engine : str
+        Engine of the fit; only the tables have the far infrared.
+    use : bool
+        Whether the far infrared is used.
+
+    Warns
+    -----
+    DustestWarning
+        If there are some.
+    """
+    far = far_infrared_bands(sample.bands)
+    if not far:
+        return
+    if not use or engine != "tabulated":
+        reason = f"engine={engine!r}" if use else "far_infrared=False"
+        _warn(f"{reason} leaves out bands beyond 50 micron: {shown(far)}")
+        return
+    cold = is_cold(far, np.asarray(sample["redshift"], dtype=float))
+    for band, rows in zip(far, ~cold.T, strict=True):
+        if rows.any():
+            _warn(
+                f"{band} is left out of the fits of {np.count_nonzero(rows)} of {len(sample)} "
+                "galaxies, as its rest wavelength is below 40 micron, where dust of one "
+                "temperature is no model"
+            )
 
 
 def without_data(sample):

@@ -160,7 +160,7 @@ class TabulatedEngine:
         bands = galaxy.used_bands if bands is None else bands
         unused = {*far_infrared_bands(bands)}.difference(galaxy.used_bands)
         bands = tuple(band for band in bands if band not in unused)
-        channels = Channels.of(bands, self._pixels(galaxy), _lines(galaxy))
+        channels = Channels.of(bands, self._pixels(galaxy), galaxy.lines.used)
         spread = galaxy.redshift_spread if self._settings.free_redshift else None
         if spread is not None or galaxy.spectrum is not None:
             return galaxy.redshift, channels, spread
@@ -313,8 +313,7 @@ def _log_norm(galaxy):
     spectra.
     """
     log_error = np.log(galaxy.flux_err) + _log_per_wavelength(galaxy.bands)
-    if galaxy.lines is not None:
-        log_error = np.append(log_error, np.log(galaxy.lines.error))
+    log_error = np.append(log_error, np.log(galaxy.lines.error))
     return -float(np.sum(log_error)) - 0.5 * log_error.size * np.log(2.0 * np.pi)
 
 
@@ -357,11 +356,6 @@ def _numbers(galaxy, maker):
     """Numbers of the bands of a galaxy among those of the models."""
     positions = maker.channels.positions
     return [positions[band] for band in galaxy.used_bands]
-
-
-def _lines(galaxy):
-    """Names of the lines of a galaxy."""
-    return () if galaxy.lines is None else galaxy.lines.used
 
 
 def _best_fit(galaxy, chain, best, maker):

@@ -19,7 +19,7 @@ _N_STEPS = 4
 _LEAST = 60.0
 """Effective number of the weights from which a mixture is learned."""
 _DEGREES = 5
-__LEAST_SPREAD = 1e-3
+_LEAST_SPREAD = 1e-3
 _SHARE = 1e-3
 """Least share of a part of a mixture."""
 _EDGE = 1e-12
@@ -138,7 +138,7 @@ def propose(place, log_weight, axes, n, rng):
     d = len(axes)
     # The rule of Silverman for parts that together are as wide as the posterior.
     width = (4.0 / (d + 2.0) / _N_PARTS) ** (1.0 / (d + 4.0))
-    common = width**2 * np.cov(points, rowvar=False) + __LEAST_SPREAD**2 * np.eye(d)
+    common = width**2 * np.cov(points, rowvar=False) + _LEAST_SPREAD**2 * np.eye(d)
     centre = points[rng.choice(_N_POINTS, _N_PARTS, replace=False)]
     share, scale = np.full(_N_PARTS, 1.0 / _N_PARTS), np.repeat(common[None], _N_PARTS, axis=0)
     for _ in range(_N_STEPS):

@@ -90,10 +90,9 @@ class Photometry:
             limit[own], limit_error[own] = limits.flux, limits.error
 
         enter(channels.positions, galaxy.bands, (galaxy.flux, galaxy.flux_err), galaxy.limits)
-        if galaxy.lines is not None:
-            lines, places = galaxy.lines, range(n)[channels.of_lines]
-            own = dict(zip(channels.lines, places, strict=True))
-            enter(own, lines.names, (lines.flux, lines.error), lines.limits)
+        lines, places = galaxy.lines, range(n)[channels.of_lines]
+        own = dict(zip(channels.lines, places, strict=True))
+        enter(own, lines.names, (lines.flux, lines.error), lines.limits)
         if galaxy.spectrum is not None:
             use, pixels = galaxy.usable_pixels, channels.of_pixels
             per_frequency = nanojansky(galaxy.spectrum[:, 0])
