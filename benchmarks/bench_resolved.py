@@ -169,7 +169,7 @@ def joined(parts):
 
 def methods():
     """Estimators by name."""
-    extra = {"extra": ("log_mass",), "random_state": SEEDS["fit"]}
+    extra = {"extra": ("log_mass",), "random_state": SEEDS["fit"], "share_models": True}
     return {
         "SED": BagpipesEstimator(**extra),
         "SED, preset Fu": BagpipesEstimator(preset="Fu", **extra),
