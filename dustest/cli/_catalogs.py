@@ -14,6 +14,7 @@ from dustest.cli._estimators import (
     ready_for,
     ready_made,
     row_limits,
+    without_data,
 )
 from dustest.cli._words import add_run_options, check_not_input, say, split_pairs
 
@@ -59,7 +60,7 @@ def _add_compare(commands):
         action="append",
         metavar="NAME[:ROWS]",
         help="estimator, optionally with the number of galaxies to use; may be repeated "
-        "(default: all installed ones, slow ones on 10 galaxies)",
+        "(default: all installed ones for which the sample has data, slow ones on 10 galaxies)",
     )
     parser.add_argument(
         "--model",
@@ -187,8 +188,11 @@ def _compare(options):
     sample = read_sample(options)
     _check_images(options, sample)
     estimators = {name: make_estimator(name, parameters, options.seed) for name in chosen}
+    # An estimator that was asked for by name is not left out: its failure is reported.
+    idle = {} if options.estimator else without_data(estimators, sample)
+    estimators = {name: made for name, made in estimators.items() if name not in idle}
     limits = row_limits(chosen, estimators, len(sample))
-    notes = notes_on(limits, estimators, len(sample))
+    notes = (*notes_on(limits, estimators, len(sample)), *idle.values())
     estimators |= {Path(word).stem: load_networks(word, options.seed) for word in options.model}
     comparison = compare(
         estimators,

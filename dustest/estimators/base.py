@@ -294,6 +294,33 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         groups = (tuple(KINDS.find(name, "requires").name for name in entry) for entry in every)
         return tuple(group for group in groups if group != ("redshift",))
 
+    def missing_data(self, sample):
+        """Data that the estimator requires and a sample lacks.
+
+        Parameters
+        ----------
+        sample : GalaxySample
+            Galaxies.
+
+        Returns
+        -------
+        missing : tuple of tuple of str
+            Kinds of data, see `~dustest.data.KINDS`, as groups of alternatives; empty if the
+            estimator can run.
+
+        Examples
+        --------
+        >>> from dustest import BalmerEstimator, MeurerEstimator
+        >>> from dustest.io import load_demo
+        >>> sample, truth = load_demo()
+        >>> MeurerEstimator().missing_data(sample), BalmerEstimator().missing_data(sample)
+        ((), (('line',),))
+        """
+        groups = (*self.required_data, *self._required_redshift)
+        return tuple(
+            group for group in groups if not any(KINDS[kind].is_in(sample) for kind in group)
+        )
+
     @property
     def required_kinds(self):
         """Names of all kinds that the estimator may use (frozenset of str)."""
@@ -801,13 +828,12 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         sample = as_sample(X, bands=getattr(self, "bands", None))
         if self.needs_curves:
             sample = with_curves(sample, type(self).__name__)
-        for alternatives in (*self.required_data, *self._required_redshift):
-            if not any(KINDS[kind].is_in(sample) for kind in alternatives):
-                msg = (
-                    f"{type(self).__name__} needs {' or '.join(alternatives)} columns in the "
-                    f"sample, got {shown(sample.colnames)}"
-                )
-                raise InputError(msg)
+        for alternatives in self.missing_data(sample):
+            msg = (
+                f"{type(self).__name__} needs {' or '.join(alternatives)} columns in the "
+                f"sample, got {shown(sample.colnames)}"
+            )
+            raise InputError(msg)
         if not self.uses_limits:
             warn_of_limits(sample, self.required_kinds, type(self).__name__)
         return sample
