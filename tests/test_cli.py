@@ -209,9 +209,10 @@ class TestCompare:
         assert main(words) == 0
         assert main([*words, "-e", "balmer"]) == 0
         (names, notes), (asked, others) = calls
-        assert {"constant", "meurer"} <= names and "balmer" not in names
+        assert {"constant", "meurer"} <= names
+        assert "balmer" not in names
         assert "balmer was left out: the sample has no line columns." in notes
-        assert asked == {"balmer"} and not others
+        assert (asked, others) == ({"balmer"}, "")
 
     @pytest.mark.parametrize("word", ["meurer:0", "meurer:x", "meurer:"])
     def test_numbers_of_rows(self, catalog, capsys, word):
