@@ -4,8 +4,8 @@ Mocks are galaxies of the prior of the preset "Fu" with a prism spectrum and nin
 Signal-to-noise ratios of the brightest band (5 to 20) and of the median pixel (1 to 10) are drawn
 evenly in the logarithm. Results are kept after each galaxy; a run with the same arguments resumes.
 
-    python benchmarks/bench_sed_spectra.py --galaxies 500 --seed 210101 --out spectra.json
-    python benchmarks/bench_sed_spectra.py --galaxies 500 --seed 210102 --out free.json --calibrate
+    python benchmarks/bench_sed_spectra.py --galaxies 500 --seed 210101 --out spectra.jsonl
+    python benchmarks/bench_sed_spectra.py --galaxies 500 --seed 210102 --out free.jsonl --calibrate
 """
 
 import argparse
@@ -92,7 +92,8 @@ def main():
     options = parser.parse_args()
     parameters = FREE if options.calibrate else {}
     settings = settings_of(BagpipesEstimator(preset="Fu", random_state=1, **parameters))[0]
-    rows = json.loads(options.out.read_text()) if options.out.exists() else []
+    lines = options.out.read_text().splitlines() if options.out.exists() else []
+    rows = [json.loads(line) for line in lines]
     mocks, engine = Mocks(settings, options.redshift), TabulatedEngine(settings)
     for number in range(len(rows), options.galaxies):
         rng = np.random.default_rng([options.seed, number])
@@ -102,7 +103,8 @@ def main():
         seconds = time.process_time() - began
         ranks = {name: float(np.mean(posterior.draws[name] < truth[name])) for name in QUANTITIES}
         rows.append({"rank": ranks, "ess": posterior.ess, "seconds": seconds})
-        options.out.write_text(json.dumps(rows))
+        with options.out.open("a") as file:
+            file.write(json.dumps(rows[-1]) + "\n")
     report(rows)
 
 
