@@ -61,6 +61,7 @@ from dustest.estimators._sed.sample_checks import (
     warn_of_far_infrared,
     warn_of_fixed_redshifts,
     warn_of_lines,
+    warn_of_masked_spectra,
     warn_of_unknown_bands,
     without_data,
 )
@@ -113,9 +114,8 @@ class BagpipesEstimator(DustEstimator):
         several are averaged, see the notes.
     engine : {"tabulated", "bagpipes"}, optional
         Engine of the posterior: ``"tabulated"`` is importance sampling with tables of the
-        photometry of Bagpipes; ``"bagpipes"`` is Bagpipes itself with a nested sampler, some ten
-        thousand times slower, see the notes. Only the latter fits spectra: the tables leave them
-        out, with a warning.
+        light of Bagpipes; ``"bagpipes"`` is Bagpipes itself with a nested sampler, some ten
+        thousand times slower, see the notes.
     dust_law : str, DustLaw, model of dust_extinction, tuple of them or None, optional
         The law, see `~dustest.physics.get_dust_law`; None for that of the preset. For the names
         ``"Salim"`` (tilt and bump) and ``"CF00"`` (slope and birth clouds) the shape is free; a
@@ -789,6 +789,8 @@ class BagpipesEstimator(DustEstimator):
                 f"{', '.join(missing)}: take agn=(False, True) for all galaxies"
             )
             raise InputError(msg)
+        if self.lyman_alpha == "mask":
+            warn_of_masked_spectra(sample)
         warn_of_far_infrared(sample, self.engine, self.far_infrared)
         if self.engine == "tabulated":
             robust = None if self.likelihood == "gaussian" else self.likelihood
