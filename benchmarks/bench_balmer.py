@@ -77,7 +77,9 @@ def simulated():
     for start in range(0, N_SIMULATED, N_AT_ONCE):
         numbers = range(start, start + N_AT_ONCE)
         redshifts = rng.uniform(*REDSHIFTS, N_AT_ONCE)
-        galaxies = [population.draw(z, rng, str(n)) for z, n in zip(redshifts, numbers, strict=True)]
+        galaxies = [
+            population.draw(z, rng, str(n)) for z, n in zip(redshifts, numbers, strict=True)
+        ]
         _, truth = simulator.observe(galaxies, random_state=rng)
         of_stars += list(truth["E_BV"].value)
         h_beta += [flux_of_h_beta(galaxy) for galaxy in galaxies]

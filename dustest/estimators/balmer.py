@@ -365,7 +365,9 @@ class BalmerEstimator(DustEstimator):
         lost = {name: _without_continuum(sample, name) for name in absorbed}
         lost = {name: rows for name, rows in lost.items() if rows}
         if lost:
-            counts = ", ".join(f"{name} in {rows} of {len(sample)} rows" for name, rows in lost.items())
+            counts = ", ".join(
+                f"{name} in {rows} of {len(sample)} rows" for name, rows in lost.items()
+            )
             msg = (
                 f"absorption by stars is not corrected in {counts}, which needs "
                 f"line_continuum_{next(iter(lost))} in {SPECTRAL_UNIT} and redshift"

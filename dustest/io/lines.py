@@ -80,7 +80,7 @@ def _measured(table, row):
     names = table.colnames if isinstance(table, Table) else type(table).__name__
     if not set(wanted) <= set(names if isinstance(names, list) else ()):
         msg = (
-            f"tables must hold tables with the columns {', '.join(wanted)}, as fit_lines gives, or "
+            f"tables must hold tables with the columns {', '.join(wanted)}, as of fit_lines, or "
             f"None, got for row {row}: {shown(names) if isinstance(names, list) else names}"
         )
         raise InputError(msg)

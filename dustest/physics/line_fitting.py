@@ -249,8 +249,9 @@ def _pixels(spectrum):
     )
     if wavelength.ndim != 1 or wavelength.size < _LEAST_PIXELS or wavelength.shape != flux.shape:
         msg = (
-            f"wavelength, flux and flux_err must be one-dimensional, of equal length and of at least "
-            f"{_LEAST_PIXELS} pixels, got shapes {wavelength.shape}, {flux.shape} and {error.shape}"
+            "wavelength, flux and flux_err must be one-dimensional, of equal length and of at "
+            f"least {_LEAST_PIXELS} pixels, got shapes {wavelength.shape}, {flux.shape} and "
+            f"{error.shape}"
         )
         raise InputError(msg)
     order = np.argsort(wavelength)

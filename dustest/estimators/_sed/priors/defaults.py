@@ -17,7 +17,12 @@ from dustest.data.errors import InputError
 from dustest.data.identity.describe import describe
 from dustest.data.messages import did_you_mean
 from dustest.estimators._sed.clear_light import ESCAPE_FRACTION, FRAC_CLEAR
-from dustest.estimators._sed.components import AGN_MODELS, COMPONENTS, check_components, component_of
+from dustest.estimators._sed.components import (
+    AGN_MODELS,
+    COMPONENTS,
+    check_components,
+    component_of,
+)
 from dustest.estimators._sed.gas_dust import GAS_RATIO
 from dustest.estimators._sed.parameter_checks import check_choice
 from dustest.estimators._sed.priors.fitted_law import fitted_law
@@ -334,8 +339,8 @@ def _checked_names(priors, defaults):
     if unknown:
         msg = (
             f"priors has names that this model does not know: {', '.join(map(repr, unknown))}: "
-            f"{_needed_component(unknown) or _meant(unknown, parameters)}known are {', '.join(sorted(parameters))}, each also "
-            f"with _prior (the shape) and _prior_ plus one of {', '.join(_HYPER)}; the redshift "
+            f"{_needed_component(unknown) or _meant(unknown, parameters)}known are "
+            f"{', '.join(sorted(parameters))}, each also with _prior (the shape) and _prior_ plus one of {', '.join(_HYPER)}; the redshift "
             "and the dust law are arguments of their own"
         )
         raise InputError(msg)
