@@ -5,7 +5,7 @@ Signal-to-noise ratios of the brightest band (5 to 20) and of the median pixel (
 evenly in the logarithm. Results are kept after each galaxy; a run with the same arguments resumes.
 
     python benchmarks/bench_sed_spectra.py --galaxies 500 --seed 210101 --out spectra.jsonl
-    python benchmarks/bench_sed_spectra.py --galaxies 500 --seed 210102 --out free.jsonl --calibrate
+    python benchmarks/bench_sed_spectra.py --seed 210102 --calibrate --out free.jsonl
 """
 
 import argparse

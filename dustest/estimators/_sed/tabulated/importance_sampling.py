@@ -42,6 +42,7 @@ from dustest.estimators._sed.tabulated.chain import Chain
 from dustest.estimators._sed.tabulated.light.channels import Channels, Pixels
 from dustest.estimators._sed.tabulated.light.emission import BandLight
 from dustest.estimators._sed.tabulated.likelihoods.choice import make_likelihood
+from dustest.estimators._sed.tabulated.likelihoods.data_likelihood import nanojansky
 from dustest.estimators._sed.tabulated.likelihoods.gaussian import MassIntegral
 from dustest.estimators._sed.tabulated.likelihoods.joint_weights import JointWeights
 from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light, tabulated_redshift
@@ -232,7 +233,7 @@ class TabulatedEngine:
         norm = _log_norm(galaxy)
         draws, drawn, taken, residuals = _draws(data, chain, joint, rng)
         own = _numbers(galaxy, maker)
-        flux = taken.flux[:, own] * 10.0 ** draws["log_mass_formed"][:, np.newaxis]
+        flux = taken.flux * 10.0 ** draws["log_mass_formed"][:, np.newaxis]
         return Posterior(
             draws=draws,
             prior=prior,
@@ -246,10 +247,11 @@ class TabulatedEngine:
             edge=edge,
             best=_best_fit(galaxy, chain, best, maker),
             outlier=None if residuals.outlier is None else residuals.outlier[own],
-            predicted=Prediction.of(flux),
+            predicted=Prediction.of(flux[:, own]),
             fractional_error=residuals.fractional_error,
             spectral=residuals.spectral,
             best_values=_best_values(chain, best),
+            spectrum=_spectrum(galaxy, flux[:, maker.channels.of_pixels] * residuals.calibration),
         )
 
 
@@ -344,6 +346,13 @@ def _draws(data, chain, joint, rng):
         draws["redshift"] = prior.quantile("redshift", place)
     residuals = data.residuals(taken, masses, rng)
     return draws | {"log_mass_formed": masses}, drawn, taken, residuals
+
+
+def _spectrum(galaxy, flux):
+    """Mean and standard deviation (2, n_pixels) of fluxes of draws in nJy, None if no spectrum."""
+    if galaxy.spectrum is None:
+        return None
+    return np.array([flux.mean(axis=0), flux.std(axis=0)]) / nanojansky(galaxy.spectrum[:, 0])
 
 
 @cache
