@@ -14,8 +14,8 @@ without
 prior
     The share is drawn from its prior too.
 
-``--agn little_red_dot`` has a black body as well, in the mocks and in the fit; give a ``--seed`` of
-its own. ``--keep FOLDER`` saves results in parts of 50 mocks; a stopped run resumes from them.
+``--agn little_red_dot`` has a black body as well, in the mocks and in the fit; give a ``--seed``
+of its own. ``--keep FOLDER`` saves results in parts of 50 mocks; a stopped run resumes from them.
 """
 
 import argparse

@@ -3,8 +3,8 @@ Dust from photometry and a spectrum
 ===================================
 
 A prism spectrum has the break, the slope and the Balmer lines of a galaxy. This example fits
-simulated photometry with and without the spectrum, which has lost light at the slit, and compares the
-spectrum with that of the posterior.
+simulated photometry with and without the spectrum, which has lost light at the slit, and compares
+the spectrum with that of the posterior.
 """
 
 import matplotlib.pyplot as plt
@@ -73,8 +73,8 @@ axes[1].margins(y=0.35)
 axes[1].legend(fontsize="small", loc="upper left")
 
 # %%
-# Without these parameters the fit has the flag ``POOR_FIT``. ``extra=("spectrum",)`` keeps the mean
-# spectrum of the posterior in the pixels of the sample, with its calibration:
+# Without these parameters the fit has the flag ``POOR_FIT``. ``extra=("spectrum",)`` keeps the
+# mean spectrum of the posterior in the pixels of the sample, with its calibration:
 
 plain = BagpipesEstimator(preset="Fu", extra=("spectrum",), random_state=1)
 results["both, as they are"] = plain.estimate(galaxy, draws=500)
@@ -82,9 +82,9 @@ for name, table in results.items():
     print(f"{name:24s} {decode_flags(table['flags'][0])}")
 
 # %%
-# The residuals of the plain fit are larger than the errors, most at the Balmer break and at lines, where the
-# models differ from the galaxy: a factor of the errors accounts for that. Pixels up to 1280 Angstrom in the
-# rest frame are not fitted.
+# The residuals of the plain fit are larger than the errors, most at the Balmer break and at lines,
+# where the models differ from the galaxy: a factor of the errors accounts for that. Pixels up to
+# 1280 Angstrom in the rest frame are not fitted.
 
 used = wavelength.to_value(u.AA) > 1280.0 * (1.0 + galaxy["redshift"][0])
 error = galaxy["spectrum_flux_err"][0].to(u.nJy, density)
