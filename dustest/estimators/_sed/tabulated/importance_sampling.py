@@ -64,8 +64,9 @@ _FOUND, _MARGIN = 40.0, 1.3
 """Effective number from which on models are found that fit, and excess over what is lacking."""
 _LEAST_SHARE = 0.5
 """Fraction of the requested effective number below which further models are drawn."""
-_ENOUGH, _MAX_STEPS = 60.0, 30
-"""Effective number of models under a power of the likelihood, and greatest number of powers."""
+_ENOUGH, _MAX_STEPS, _MAX_PASSES = 60.0, 60, 3
+"""Effective number of models under a power of the likelihood, with few parameters, and greatest
+numbers of powers and of searches that begin again."""
 _MAX_SEARCHES, _MAX_ROUNDS = 4, 16
 """Greatest number of rounds that only serve to find models that fit, and of all."""
 
@@ -134,12 +135,22 @@ class TabulatedEngine:
             return models.without_flux() if has_spectrum else models, likelihood
 
         if has_spectrum:
-            chain = _annealed(replace(chain, models=chain.models.without_flux()), draw, rng)
-        for shape in (None, *self._other_priors(pool.prior)):
+            chain = self._searched(replace(chain, models=chain.models.without_flux()), draw, rng)
+        else:
+            chain = self._refined(chain, draw, rng)
+        for shape in self._other_priors(pool.prior):
             chain = self._refined(chain, draw, rng, shape)
         return self._summarise(galaxy, data, chain, joint, rng)
 
-    def _refined(self, chain, draw, rng, shape):
+    def _searched(self, chain, draw, rng):
+        """Search for a narrow posterior, again if the effective number is not sufficient."""
+        for _ in range(_MAX_PASSES):
+            chain = self._refined(_annealed(chain, draw, rng), draw, rng)
+            if chain.ess >= _LEAST_SHARE * self._settings.n_effective:
+                break
+        return chain
+
+    def _refined(self, chain, draw, rng, shape=None):
         """Add models where they fit, until the effective number is sufficient for a prior.
 
         Models drawn before any that fit were found only serve to find these, and are left out.
@@ -259,7 +270,8 @@ def _annealed(chain, draw, rng):
     """Add models under powers of the likelihood that rise to one, for narrow posteriors."""
     effort = search_effort(len(chain.pool.axes))
     for _ in range(_MAX_STEPS):
-        log_weight, power = chain.annealed(chain.log_importance, _ENOUGH)
+        # Too few models of many parameters miss peaks of the posterior.
+        log_weight, power = chain.annealed(chain.log_importance, effort * _ENOUGH)
         if power == 1.0:
             break
         chain = chain.extended(chain.proposal(log_weight, effort * _FEW, rng), draw, rng)
