@@ -538,8 +538,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         """Result of a run."""
         n_draws = summary.n_draws
         units = {
-            name: column.unit
-            for name, column in declared_columns(self, sample.bands, n_draws).items()
+            name: column.unit for name, column in declared_columns(self, sample, n_draws).items()
         }
         blank = {column: np.nan for name in self._wanted for column in percentile_columns(name)}
         extra = {

@@ -340,8 +340,8 @@ def _checked_names(priors, defaults):
         msg = (
             f"priors has names that this model does not know: {', '.join(map(repr, unknown))}: "
             f"{_needed_component(unknown) or _meant(unknown, parameters)}known are "
-            f"{', '.join(sorted(parameters))}, each also with _prior (the shape) and _prior_ plus one of {', '.join(_HYPER)}; the redshift "
-            "and the dust law are arguments of their own"
+            f"{', '.join(sorted(parameters))}, each also with _prior (the shape) and _prior_ plus "
+            f"one of {', '.join(_HYPER)}; the redshift and the dust law are arguments of their own"
         )
         raise InputError(msg)
     return {

@@ -9,8 +9,9 @@ __all__ = ["FEW", "annealed"]
 
 FEW = 768
 """Number of models of a round with few parameters."""
-_ENOUGH, _MAX_STEPS = 60.0, 30
-"""Effective number of models under a power of the likelihood, and greatest number of powers."""
+_ENOUGH, _MAX_STEPS = 60.0, 60
+"""Effective number of models under a power of the likelihood, with few parameters, and greatest
+number of powers."""
 _DURATIONS = ("fwhm", "tau")
 """Parameters of star-formation histories whose small values are bursts."""
 _NARROW = 0.02
@@ -58,7 +59,9 @@ def annealed(chain, draw, rng):
 def _search(chain, draw, rng, axis=None):
     """Add models under rising powers, only bursts if the number of their duration is given."""
     for _ in range(_MAX_STEPS if len(chain.place) else 0):
-        log_weight, power = chain.annealed(chain.log_importance, _ENOUGH)
+        # Too few models of many parameters miss peaks of the posterior.
+        enough = search_effort(len(chain.pool.axes)) * _ENOUGH
+        log_weight, power = chain.annealed(chain.log_importance, enough)
         if power == 1.0:
             break
         chain = chain.extended(chain.proposal(log_weight, _number(chain), rng), draw, rng)

@@ -43,6 +43,7 @@ from dustest.estimators._sed.tabulated.chain import Chain
 from dustest.estimators._sed.tabulated.light.channels import Channels, Pixels
 from dustest.estimators._sed.tabulated.light.emission import BandLight
 from dustest.estimators._sed.tabulated.likelihoods.choice import make_likelihood
+from dustest.estimators._sed.tabulated.likelihoods.data_likelihood import nanojansky
 from dustest.estimators._sed.tabulated.likelihoods.gaussian import MassIntegral
 from dustest.estimators._sed.tabulated.likelihoods.joint_weights import JointWeights
 from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light, tabulated_redshift
@@ -64,6 +65,8 @@ _FOUND, _MARGIN = 40.0, 1.3
 """Effective number from which on models are found that fit, and excess over what is lacking."""
 _LEAST_SHARE = 0.5
 """Fraction of the requested effective number below which further models are drawn."""
+_MAX_PASSES = 3
+"""Greatest number of searches for a narrow posterior that begin again."""
 _MAX_SEARCHES, _MAX_ROUNDS = 4, 16
 """Greatest number of rounds that only serve to find models that fit, and of all."""
 
@@ -132,12 +135,22 @@ class TabulatedEngine:
             return models.without_flux() if has_spectrum else models, likelihood
 
         if has_spectrum:
-            chain = annealed(replace(chain, models=chain.models.without_flux()), draw, rng)
-        for shape in (None, *self._other_priors(pool.prior)):
+            chain = self._searched(replace(chain, models=chain.models.without_flux()), draw, rng)
+        else:
+            chain = self._refined(chain, draw, rng)
+        for shape in self._other_priors(pool.prior):
             chain = self._refined(chain, draw, rng, shape)
         return self._summarise(galaxy, data, chain, joint, rng)
 
-    def _refined(self, chain, draw, rng, shape):
+    def _searched(self, chain, draw, rng):
+        """Search for a narrow posterior, again if the effective number is not sufficient."""
+        for _ in range(_MAX_PASSES):
+            chain = self._refined(annealed(chain, draw, rng), draw, rng)
+            if chain.ess >= _LEAST_SHARE * self._settings.n_effective:
+                break
+        return chain
+
+    def _refined(self, chain, draw, rng, shape=None):
         """Add models where they fit, until the effective number is sufficient for a prior.
 
         Models drawn before any that fit were found only serve to find these, and are left out.
@@ -231,7 +244,7 @@ class TabulatedEngine:
         norm = _log_norm(galaxy)
         draws, drawn, taken, residuals = _draws(data, chain, joint, rng)
         own = _numbers(galaxy, maker)
-        flux = taken.flux[:, own] * 10.0 ** draws["log_mass_formed"][:, np.newaxis]
+        flux = taken.flux * 10.0 ** draws["log_mass_formed"][:, np.newaxis]
         return Posterior(
             draws=draws,
             prior=prior,
@@ -245,10 +258,11 @@ class TabulatedEngine:
             edge=edge,
             best=_best_fit(galaxy, chain, best, maker),
             outlier=None if residuals.outlier is None else residuals.outlier[own],
-            predicted=Prediction.of(flux),
+            predicted=Prediction.of(flux[:, own]),
             fractional_error=residuals.fractional_error,
             spectral=residuals.spectral,
             best_values=_best_values(chain, best),
+            spectrum=_spectrum(galaxy, flux[:, maker.channels.of_pixels] * residuals.calibration),
         )
 
 
@@ -332,6 +346,13 @@ def _draws(data, chain, joint, rng):
         draws["redshift"] = prior.quantile("redshift", place)
     residuals = data.residuals(taken, masses, rng)
     return draws | {"log_mass_formed": masses}, drawn, taken, residuals
+
+
+def _spectrum(galaxy, flux):
+    """Mean and standard deviation (2, n_pixels) of fluxes of draws in nJy, None if no spectrum."""
+    if galaxy.spectrum is None:
+        return None
+    return np.array([flux.mean(axis=0), flux.std(axis=0)]) / nanojansky(galaxy.spectrum[:, 0])
 
 
 @cache
