@@ -141,8 +141,11 @@ def add_photometry(
     **Neighbours** are found on the mean signal-to-noise ratio of all bands, smoothed by the
     broadest point-spread function: at least five connected pixels above four standard
     deviations, deblended. Their pixels, and bad ones, are replaced by those on the opposite side
-    of the galaxy; pixels whose opposite is unusable as well count as empty. A band has no flux
-    where more than a tenth of the light of a point source is lost in this way.
+    of the galaxy. Pixels in the aperture whose opposite is unusable as well, such as that of the
+    centre, are estimated from the pixels around them, with the slope of a point source; the
+    difference from an estimate without a slope is added to the error. Further out they count as
+    empty. A band has no flux where more than a tenth of the light of a point source is lost in
+    this way.
 
     **Errors** follow from the covariance of the pixels in units of their errors, measured on the
     sky of up to 64 parts of 128 pixels around the galaxies

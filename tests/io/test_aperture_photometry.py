@@ -305,6 +305,37 @@ class TestBadPixels:
         assert flags_of(sample) == [{"BAD_PIXELS"}]
         assert 0.05 < sample["replaced_fraction"][0] < 0.2
 
+    @pytest.mark.parametrize("how", ["value", "error"])
+    @pytest.mark.parametrize("size", [0.0, 4.0, 8.0])
+    def test_lost_light_is_estimated(self, size, how):
+        """The centre has no mirror image; a point source has 5 % of its light there."""
+        positions = make_positions(120, 120)
+        fluxes = []
+        for bad in (False, True):
+            mosaics = {
+                band: make_mosaic(FLUXES[band] * gaussian(np.hypot(width, size)) + white(210404))
+                for band, width in WIDTHS.items()
+            }
+            if bad and how == "value":
+                mosaics["F277W"].data[120, 120] = np.nan
+            elif bad:
+                mosaics["F277W"].uncertainty.array[120, 120] = 0.0
+            fluxes.append(add_photometry(positions, mosaics, psf=make_psfs(), correction="none"))
+        (clean, before), (flux, error) = (values(one, "F277W") for one in fluxes)
+        assert flux == pytest.approx(clean, rel=0.004)
+        assert abs(flux - clean) < error
+        # The error has the difference of the slopes of a point source and of none.
+        assert error > before
+        assert flags_of(fluxes[1]) == [{"BAD_PIXELS"}]
+
+    def test_lost_light_of_unknown_slope_has_an_error(self):
+        mosaics = star_mosaics((120, 120))
+        mosaics["F277W"].data[120, 119:122] = np.nan
+        sample = add_photometry(make_positions(120, 120), mosaics, psf=make_psfs())
+        flux, error = values(sample, "F277W")
+        assert flux == pytest.approx(60.0, rel=0.01)
+        assert 0.015 < error / flux < 0.03
+
     def test_no_flux_without_the_centre(self):
         mosaics = star_mosaics()
         mosaics["F277W"].data[118:123, 118:123] = np.nan

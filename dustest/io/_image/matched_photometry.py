@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from astropy.stats import mad_std
 
-from dustest.io._image.matched_apertures import MatchedApertures, fold_onto_mirror
+from dustest.io._image.matched_apertures import MatchedApertures, fill_lost, fold_onto_mirror
 from dustest.io._image.neighbours import Grid, find_neighbours, smooth
 from dustest.io._image.stamps import read_stamps
 
@@ -162,10 +162,19 @@ def _measure(mosaic, cuts, neighbours, sources, index, background):
         light = weight[index] * apertures.light
         if np.sum(light[lost]) > _MOST_LOST * np.sum(light):
             continue
+        holes = lost & zone[row]
+        slope = np.zeros(n_radii)
+        if np.any(holes):
+            point = apertures.point_source(cuts.position[row])
+            filled, flat = (
+                fill_lost(weight, holes, usable[row], each) for each in (point, np.ones_like(point))
+            )
+            folded += filled
+            slope = np.tensordot(filled - flat, values[row], axes=2)
         if background and np.any(sky[row]):
             folded -= folded.sum(axis=(1, 2), keepdims=True) * sky[row] / np.sum(sky[row])
         flux[row] = np.tensordot(folded, values[row], axes=2)
-        covariance[row] = mosaic.noise.covariances(folded * errors[row])
+        covariance[row] = mosaic.noise.covariances(folded * errors[row]) + np.outer(slope, slope)
     at_edge = np.any(zone & ~cuts.inside, axis=(1, 2))
     has_bad = np.any(zone & cuts.inside & cuts.bad, axis=(1, 2))
     return Measured(flux, covariance, replaced, at_edge, has_bad)
