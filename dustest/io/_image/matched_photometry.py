@@ -162,15 +162,9 @@ def _measure(mosaic, cuts, neighbours, sources, index, background):
         light = weight[index] * apertures.light
         if np.sum(light[lost]) > _MOST_LOST * np.sum(light):
             continue
-        holes = lost & zone[row]
-        slope = np.zeros(n_radii)
-        if np.any(holes):
-            point = apertures.point_source(cuts.position[row])
-            filled, flat = (
-                fill_lost(weight, holes, usable[row], each) for each in (point, np.ones_like(point))
-            )
-            folded += filled
-            slope = np.tensordot(filled - flat, values[row], axes=2)
+        filled, flat = _fill(apertures, weight, lost & zone[row], usable[row], cuts.position[row])
+        folded += filled
+        slope = np.tensordot(filled - flat, values[row], axes=2)
         if background and np.any(sky[row]):
             folded -= folded.sum(axis=(1, 2), keepdims=True) * sky[row] / np.sum(sky[row])
         flux[row] = np.tensordot(folded, values[row], axes=2)
@@ -178,6 +172,14 @@ def _measure(mosaic, cuts, neighbours, sources, index, background):
     at_edge = np.any(zone & ~cuts.inside, axis=(1, 2))
     has_bad = np.any(zone & cuts.inside & cuts.bad, axis=(1, 2))
     return Measured(flux, covariance, replaced, at_edge, has_bad)
+
+
+def _fill(apertures, weight, lost, usable, position):
+    """Weights in place of those of lost pixels, with the slope of a point source and without."""
+    if not np.any(lost):
+        return np.zeros((2, *weight.shape))
+    point = apertures.point_source(position)
+    return [fill_lost(weight, lost, usable, light) for light in (point, np.ones_like(point))]
 
 
 def _errors(cuts, sky):
