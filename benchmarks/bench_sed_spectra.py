@@ -5,7 +5,7 @@ Signal-to-noise ratios of the brightest band (5 to 20) and of the median pixel (
 evenly in the logarithm. Results are kept after each galaxy; a run with the same arguments resumes.
 
     python benchmarks/bench_sed_spectra.py --galaxies 500 --seed 210101 --out spectra.jsonl
-    python benchmarks/bench_sed_spectra.py --galaxies 500 --seed 210102 --out free.jsonl --calibrate
+    python benchmarks/bench_sed_spectra.py --seed 210102 --calibrate --out free.jsonl
 """
 
 import argparse
@@ -41,6 +41,14 @@ def prism_pixels():
     return np.array(wavelength)
 
 
+def as_spectrum(wavelength, flux, error, redshift):
+    """Spectrum of a `Galaxy` from fluxes and errors in nJy, without what Lyman alpha absorbs."""
+    unit = nanojansky(wavelength)
+    spectrum = np.column_stack([wavelength, flux / unit, error / unit])
+    spectrum[wavelength < 1280.0 * (1.0 + redshift), 2] = IGNORED_ERROR
+    return spectrum
+
+
 class Mocks:
     """Draws galaxies of the prior with noise."""
 
@@ -74,9 +82,7 @@ class Mocks:
             pixels = pixels * (1.0 + chebval(place, scale * rng.standard_normal(scale.size)))
         flux = bands + error * rng.standard_normal(error.size)
         observed = pixels + noise * rng.standard_normal(noise.size)
-        unit = nanojansky(self.wavelength)
-        spectrum = np.column_stack([self.wavelength, observed / unit, noise / unit])
-        spectrum[self.wavelength < 1280.0 * (1.0 + self.redshift), 2] = IGNORED_ERROR
+        spectrum = as_spectrum(self.wavelength, observed, noise, self.redshift)
         seed = int(rng.integers(2**31))
         return Galaxy(self.redshift, np.nan, BANDS, flux, error, spectrum, seed), truth
 

@@ -42,7 +42,7 @@ from dustest.estimators._calibration.conditions import Conditions
 from dustest.estimators._calibration.shipped import find_calibration
 from dustest.estimators.run.batch import make_batch
 from dustest.estimators.run.filter_curves import with_curves
-from dustest.estimators.run.limits import warn_of_limits
+from dustest.estimators.run.limits import warn_of_limits, warn_of_unknown_lines
 from dustest.estimators.run.magnification import magnify_truth
 from dustest.estimators.run.options import check_options
 from dustest.estimators.run.requests import check_extra, offered, requested
@@ -538,8 +538,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         """Result of a run."""
         n_draws = summary.n_draws
         units = {
-            name: column.unit
-            for name, column in declared_columns(self, sample.bands, n_draws).items()
+            name: column.unit for name, column in declared_columns(self, sample, n_draws).items()
         }
         blank = {column: np.nan for name in self._wanted for column in percentile_columns(name)}
         extra = {
@@ -836,6 +835,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             raise InputError(msg)
         if not self.uses_limits:
             warn_of_limits(sample, self.required_kinds, type(self).__name__)
+        if "line" in self.required_kinds:
+            warn_of_unknown_lines(sample)
         return sample
 
     @property

@@ -334,5 +334,8 @@ def _warn_of_far_infrared(sample):
 def _need(sample, name, partner):
     """Raise an error if a column's partner is missing."""
     if partner not in sample.colnames:
-        msg = f"column {name} needs column {partner}, which is missing"
+        msg = (
+            f"column {name} needs column {partner}, which is missing: add it, with NaN where it "
+            "has no value"
+        )
         raise InputError(msg)
