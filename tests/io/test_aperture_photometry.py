@@ -497,7 +497,7 @@ class TestArguments:
             add_photometry(make_positions(120, 120), star_mosaics(), psf=make_psfs(), **given)
 
     def test_mosaics(self):
-        with pytest.raises(InputError, match="mosaics must be a dict of .* got list$"):
+        with pytest.raises(InputError, match=r"mosaics must be a dict of .* got list$"):
             add_photometry(make_positions(120, 120), [star_mosaics()["F277W"]])
 
     def test_pixels_that_are_not_square(self):
