@@ -155,7 +155,7 @@ def add_photometry(
     (`~dustest.physics.measure_noise_correlation`). So they contain the correlation of drizzled
     images, wrong scales of error maps, undetected sources, and variations of the depth as far as
     the error map has them. Without an error map, the scatter of the sky around each galaxy
-    replaces it; photon noise of the galaxy is then not contained.
+    replaces it; photon noise of the galaxy is then not contained. There is no flux without sky.
 
     **Extended sources.** Fluxes in apertures of 0.6, 1, 1.6 and 2.4 times the diameter, summed
     over all bands with weights of the inverse variance, are compared with those of round

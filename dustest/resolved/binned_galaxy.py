@@ -1,5 +1,6 @@
 """Fluxes of bins of pixels of one galaxy."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +14,7 @@ from astropy.table import Column
 from dustest.data.checks.numbers import check_number, check_positive, check_whole
 from dustest.data.checks.sample_columns import band_column_name, by_band
 from dustest.data.containers.sample import GalaxySample
-from dustest.data.errors import InputError
+from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS
 from dustest.data.kinds import KINDS, canonical_item
 from dustest.data.messages import did_you_mean, not_one_of, shown
@@ -219,7 +220,7 @@ def bin_cutouts(
     -----
     DustestWarning
         If a given point-spread function is off centre, or has an improbable width for its band of
-        JWST.
+        JWST, or the galaxy does not reach ``signal_to_noise``.
 
     See Also
     --------
@@ -288,7 +289,21 @@ def bin_cutouts(
         wanted,
         _fewest(min_pixels, every.get(target), stack.pixel_scale),
     )
-    return _binned(bins, redshift, matched, number, target)
+    galaxy = _binned(bins, redshift, matched, number, target)
+    _warn_of_faint(galaxy, wanted)
+    return galaxy
+
+
+def _warn_of_faint(galaxy, wanted):
+    """Warn of a galaxy that is one bin since it does not reach the ratio."""
+    ratio = float(galaxy.total["snr"][0])
+    if ratio < wanted:
+        msg = (
+            f"the galaxy has a signal-to-noise ratio of {ratio:.1f} in {galaxy.reference}, below "
+            f"signal_to_noise={wanted:g}: all its pixels are one bin; ask for a lower ratio, or "
+            "give another reference"
+        )
+        warnings.warn(msg, DustestWarning, stacklevel=3)
 
 
 def _fewest(min_pixels, psf, pixel_scale):

@@ -35,7 +35,10 @@ def detection_image(flux, noise):
         Sum of the images over their noise, divided by the scatter of the sky.
     """
     image = np.nansum(flux / noise[:, np.newaxis, np.newaxis], axis=0)
-    return image / mad_std(_clipped(image))
+    # Images without noise have no scatter: all pixels above zero are sources.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = image / mad_std(_clipped(image))
+    return np.where(np.isnan(ratio), 0.0, ratio)
 
 
 def find_galaxy(image, threshold=_THRESHOLD):

@@ -305,6 +305,18 @@ class TestErrors:
         for band in WIDTHS:
             np.testing.assert_allclose(values(found, band), values(expected, band), rtol=0.05)
 
+    @pytest.mark.parametrize("side", [1, 31])
+    def test_without_an_error_there_is_no_flux(self, side):
+        mosaics = {"F277W": make_mosaic(np.ones((side, side)), error=None)}
+        positions = make_positions(side // 2, side // 2, make_wcs(side=side))
+        with (
+            pytest.warns(DustestWarning, match="has no error map"),
+            pytest.warns(DustestWarning, match="the correlation of the noise of band F277W"),
+        ):
+            sample = add_photometry(positions, mosaics, psf=make_psfs()["F277W"])
+        assert np.isnan(values(sample, "F277W")).all()
+        assert "NO_DATA" in flags_of(sample)[0]
+
     def test_little_sky(self):
         mosaics = {"F277W": make_mosaic(60.0 * gaussian(2.2, 31) + white(210409, 31), 0.02)}
         psf = make_psfs()["F277W"]

@@ -143,6 +143,18 @@ class TestBinCutouts:
         wide = psf | {"halpha": PSF(gaussian(3.5, 41), SCALE)}
         assert bin_cutouts(toy_images(), 7.1, psf=wide, lines=lines).target == "Ha"
 
+    @pytest.mark.parametrize("shape", [(SIZE, SIZE), (1, 1)])
+    @pytest.mark.parametrize("value", [np.nan, 0.0, 1.0])
+    def test_images_without_a_source(self, shape, value):
+        images = {"F277W": NDData(np.full(shape, value), unit=u.nJy)}
+        with pytest.raises(InputError, match="must show a source"):
+            bin_cutouts(images, 7.1, psf="matched", pixel_scale=SCALE)
+
+    def test_a_galaxy_below_the_ratio_is_one_bin(self):
+        with pytest.warns(DustestWarning, match=r"below signal_to_noise=1e\+06"):
+            galaxy = bin_cutouts(toy_images(), 7.1, psf="matched", signal_to_noise=1e6)
+        assert len(galaxy) == 1
+
     def test_samples_of_galaxies_can_be_joined(self, galaxy):
         both = vstack([galaxy.sample, galaxy.sample])
         assert len(both) == 2 * len(galaxy)
