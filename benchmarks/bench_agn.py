@@ -14,7 +14,8 @@ without
 prior
     The share is drawn from its prior too.
 
-``--keep FOLDER`` saves results in parts of 50 mocks; a stopped run resumes from them.
+``--agn little_red_dot`` has a black body as well, in the mocks and in the fit; give a ``--seed``
+of its own. ``--keep FOLDER`` saves results in parts of 50 mocks; a stopped run resumes from them.
 """
 
 import argparse
@@ -47,9 +48,9 @@ PART = 50
 LEVELS = (0.16, 0.5, 0.84)
 
 
-def draw_mocks(case, n, rng):
+def draw_mocks(case, agn, n, rng):
     """Galaxies of one part, all of one redshift, and their truth."""
-    settings = replace(SETTINGS, agn=case != "without")
+    settings = replace(SETTINGS, agn=agn if case != "without" else False)
     if case == "with":
         settings = replace(settings, priors=SETTINGS.priors | {"agn:fraction": SHARE})
     redshift = round(rng.uniform(*REDSHIFTS), 2)
@@ -69,10 +70,10 @@ def draw_mocks(case, n, rng):
     return galaxies, {"A_V": models.quantities["A_V"], "share": share}
 
 
-def fit(galaxies):
+def fit(galaxies, kind):
     """Percentiles, evidences, effective numbers and times with stars alone and with an AGN."""
     found = {}
-    for name, agn in (("stars", False), ("agn", True)):
+    for name, agn in (("stars", False), ("agn", kind)):
         start = time.process_time()
         posteriors = TabulatedEngine(replace(SETTINGS, agn=agn)).fit(galaxies, BANDS)
         found[f"time_{name}"] = np.full(len(galaxies), time.process_time() - start) / len(galaxies)
@@ -86,17 +87,17 @@ def fit(galaxies):
     return found
 
 
-def run(case, n, keep):
+def run(case, agn, seed, n, keep):
     """Fit all mocks of a case, part by part."""
     parts = []
     for number in range(n // PART):
-        path = None if keep is None else Path(keep) / f"{case}-{number}.npz"
+        path = None if keep is None else Path(keep) / f"{case}-{agn}-{seed}-{number}.npz"
         if path is not None and path.exists():
             parts.append(dict(np.load(path)))
             continue
-        rng = np.random.default_rng([SEEDS[case], number])
-        galaxies, truth = draw_mocks(case, PART, rng)
-        part = fit(galaxies) | {f"true_{name}": values for name, values in truth.items()}
+        rng = np.random.default_rng([seed, number])
+        galaxies, truth = draw_mocks(case, agn, PART, rng)
+        part = fit(galaxies, agn) | {f"true_{name}": values for name, values in truth.items()}
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             np.savez(path, **part)
@@ -112,12 +113,12 @@ def covered(found, quantity, name):
     return f"{100 * inside:.1f} +- {100 * np.sqrt(inside * (1 - inside) / len(truth)):.1f} %"
 
 
-def report(case, found):
+def report(case, seed, found):
     """Print the figures of a case."""
     n = len(found["true_A_V"])
     rate = {name: 1.0 / np.mean(found[f"time_{name}"]) for name in ("stars", "agn")}
     enough = {name: np.mean(found[f"ess_{name}"] >= 400.0) for name in rate}
-    print(f"{case}: {n} mocks, seed {SEEDS[case]}")
+    print(f"{case}: {n} mocks, seed {seed}")
     for name, speed in rate.items():
         bias = np.median(found[f"A_V_{name}"][:, 1] - found["true_A_V"])
         poor = 100 * np.mean(found[f"fit_probability_{name}"] < 1e-4)
@@ -130,8 +131,10 @@ def report(case, found):
         print(f"         size of 400 for {100 * enough[name]:.1f} %")
     more = found["log_evidence_agn"] - found["log_evidence_stars"]
     better = 100 * np.mean(more[:, np.newaxis] > [0.0, 1.0, 3.0], axis=0)
-    print(f"  evidence greater for stars alone: {100 - better[0]:.1f} %; an AGN preferred by more")
-    print(f"  than 1: {better[1]:.1f} %, 3: {better[2]:.1f} %; median {np.median(more):+.2f}")
+    error = np.sqrt(better[0] * (100 - better[0]) / n)
+    print(f"  evidence greater for stars alone: {100 - better[0]:.1f} +- {error:.1f} %; an AGN")
+    print(f"  preferred by more than 1: {better[1]:.1f} %, 3: {better[2]:.1f} %; median")
+    print(f"  {np.median(more):+.2f}")
     if case != "without":
         print(f"  share of the AGN covered {covered(found, 'share', 'agn')}")
 
@@ -141,11 +144,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--n", type=int, default=1000)
     parser.add_argument("--only", choices=tuple(SEEDS), nargs="*", default=tuple(SEEDS))
+    parser.add_argument("--agn", choices=("disc", "little_red_dot"), default="disc")
+    parser.add_argument(
+        "--seed", type=int, help="seed of the first case, the next one has one more"
+    )
     parser.add_argument("--keep")
     options = parser.parse_args()
     with threadpool_limits(1):
-        for case in options.only:
-            report(case, run(case, options.n, options.keep))
+        agn = True if options.agn == "disc" else options.agn
+        for number, case in enumerate(options.only):
+            seed = SEEDS[case] if options.seed is None else options.seed + number
+            report(case, seed, run(case, agn, seed, options.n, options.keep))
 
 
 if __name__ == "__main__":

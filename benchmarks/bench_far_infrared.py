@@ -5,7 +5,8 @@ from 5.5 to 7, the default preset, A_V of 0.3 and more, and a signal-to-noise ra
 brightest band, log-uniform from 5 to 20, which is the same error in all bands. Dust temperatures
 are Gaussian, 45 +- 10 K, emissivity indices 1.8 +- 0.3, as in the default priors. Each is fitted
 without the far infrared, and with one flux at a signal-to-noise ratio of 5 in the band of the
-case; with ``--limits``, with an upper limit of 3 sigma where the flux is one sigma.
+case; with ``--limits``, with an upper limit of 3 sigma where the flux is one sigma. With
+``--emissivity 1.8``, the index is known.
 
 ``--keep FOLDER`` saves results in parts of 50 mocks; a stopped run resumes from them.
 """
@@ -38,10 +39,10 @@ PART = 50
 LEVELS = (0.16, 0.5, 0.84)
 
 
-def draw_mocks(band, limit, n, rng):
+def draw_mocks(band, limit, settings, n, rng):
     """Galaxies of one part, all of one redshift, and their A_V."""
     redshift, bands = round(rng.uniform(*REDSHIFTS), 2), (*BANDS, band)
-    maker = ModelMaker(SETTINGS, redshift, band_light(SETTINGS, bands))
+    maker = ModelMaker(settings, redshift, band_light(settings, bands))
     models = maker.at(rng.random((4 * n, len(maker.prior.free))))
     good = models.flux.any(axis=1) & (models.quantities["A_V"] >= LEAST_A_V)
     models = models.take(np.flatnonzero(good)[:n])
@@ -70,11 +71,11 @@ def _with_limit(redshift, bands, flux, error, seed):
     return replace(bare, limits=limits)
 
 
-def fit(galaxies):
+def fit(galaxies, settings):
     """Percentiles of A_V with and without the far infrared, and checks of the fit."""
     bands = (*galaxies[0].used_bands,)
     start = time.process_time()
-    posteriors = TabulatedEngine(SETTINGS).fit(galaxies, bands)
+    posteriors = TabulatedEngine(settings).fit(galaxies, bands)
     elapsed = time.process_time() - start
     n = len(galaxies)
     return {
@@ -86,18 +87,19 @@ def fit(galaxies):
     }
 
 
-def run(band, limit, n, keep):
+def run(band, options, settings):
     """Fit all mocks of a case, part by part."""
-    parts = []
-    for number in range(n // PART):
+    parts, limit, keep = [], options.limits, options.keep
+    for number in range(options.n // PART):
         case = f"{band}-limit" if limit else band
+        case = f"{case}-{options.emissivity}-{options.seed}"
         path = None if keep is None else Path(keep) / f"{case}-{number}.npz"
         if path is not None and path.exists():
             parts.append(dict(np.load(path)))
             continue
-        rng = np.random.default_rng([SEED, FAR.index(band), int(limit), number])
-        galaxies, truth = draw_mocks(band, limit, PART, rng)
-        part = fit(galaxies) | {"truth": truth}
+        rng = np.random.default_rng([options.seed, FAR.index(band), int(limit), number])
+        galaxies, truth = draw_mocks(band, limit, settings, PART, rng)
+        part = fit(galaxies, settings) | {"truth": truth}
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             np.savez(path, **part)
@@ -105,14 +107,14 @@ def run(band, limit, n, keep):
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def report(case, found):
+def report(case, seed, found):
     """Print the figures of a case."""
     n, truth = len(found["truth"]), found["truth"]
     width = {name: np.ptp(found[name][:, [0, 2]], axis=1) for name in ("with", "without")}
     ratio = width["with"] / width["without"]
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(seed)
     boots = [np.median(ratio[rng.integers(n, size=n)]) for _ in range(1000)]
-    print(f"{case}: {n} mocks, seed {SEED}")
+    print(f"{case}: {n} mocks, seed {seed}")
     print(f"  median ratio of the widths of A_V: {np.median(ratio):.3f} +- {np.std(boots):.3f}")
     for low, high in ((0.3, 1.0), (1.0, 2.0), (2.0, 4.0)):
         own = (truth >= low) & (truth < high)
@@ -139,12 +141,18 @@ def main():
     parser.add_argument("--n", type=int, default=600)
     parser.add_argument("--only", choices=FAR, nargs="*", default=FAR)
     parser.add_argument("--limits", action="store_true", help="limits in place of fluxes")
+    parser.add_argument("--emissivity", type=float, help="emissivity index, if it is known")
+    parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--keep")
     options = parser.parse_args()
+    settings = SETTINGS
+    if options.emissivity is not None:
+        priors = SETTINGS.priors | {"dust:emissivity": options.emissivity}
+        settings = replace(SETTINGS, priors=priors)
     with threadpool_limits(1):
         for band in options.only:
-            found = run(band, options.limits, options.n, options.keep)
-            report(f"{band} (limits)" if options.limits else band, found)
+            found = run(band, options, settings)
+            report(f"{band} (limits)" if options.limits else band, options.seed, found)
 
 
 if __name__ == "__main__":

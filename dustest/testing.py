@@ -221,8 +221,7 @@ def missing_kinds(estimator):
     []
     """
     sample, _ = make_check_sample()
-    groups = estimator.required_data
-    return [group[0] for group in groups if not any(KINDS[kind].is_in(sample) for kind in group)]
+    return [group[0] for group in estimator.missing_data(sample)]
 
 
 def _require(condition, message):

@@ -21,7 +21,7 @@ from toy_forecast import toy_forecast
 import dustest.cli
 from dustest import CNNEstimator, MeurerEstimator
 from dustest.cli import main
-from dustest.cli._estimators import ready_made
+from dustest.cli._estimators import ready_for, ready_made
 from dustest.cli._words import read_value
 from dustest.data import DustTable, RowTable, as_sample
 from dustest.doctor import diagnose
@@ -196,6 +196,23 @@ class TestCompare:
         assert "simulated demo galaxies" in page
         assert len(DustTable.read(tables / "constant.ecsv")) == 12
         assert str(output) in capsys.readouterr().out
+
+    def test_estimators_without_data_are_left_out(self, catalog, tmp_path, monkeypatch):
+        calls = []
+
+        def compare(estimators, sample, **options):
+            calls.append((set(estimators), " ".join(options["notes"])))
+
+        monkeypatch.setattr("dustest.compare", compare)
+        monkeypatch.setattr("dustest.cli._catalogs._report", lambda *_: 0)
+        words = ["compare", catalog, "--output", str(tmp_path / "report.html")]
+        assert main(words) == 0
+        assert main([*words, "-e", "balmer"]) == 0
+        (names, notes), (asked, others) = calls
+        assert {"constant", "meurer"} <= names
+        assert "balmer" not in names
+        assert "balmer was left out: the sample has no line columns." in notes
+        assert (asked, others) == ({"balmer"}, "")
 
     @pytest.mark.parametrize("word", ["meurer:0", "meurer:x", "meurer:"])
     def test_numbers_of_rows(self, catalog, capsys, word):
@@ -517,6 +534,11 @@ class TestModel:
         error = capsys.readouterr().err
         assert reason in error
         assert "Traceback" not in error
+
+    def test_what_the_demo_runs_has_data(self):
+        names = ready_for(load_demo()[0], {}, 0)
+        assert {"constant", "meurer"} <= set(names)
+        assert "balmer" not in names
 
     def test_what_learns_from_images_is_not_run_untrained(self):
         names = ready_made()

@@ -15,6 +15,7 @@ __all__ = [
     "ready_for",
     "ready_made",
     "row_limits",
+    "without_data",
 ]
 
 SLOW_ROWS = 10
@@ -67,8 +68,9 @@ def is_slow(estimator):
 def row_limits(chosen, estimators, n_galaxies):
     """Number of galaxies of each limited estimator."""
     limits = {}
-    for name, rows in chosen.items():
-        slow = SLOW_ROWS if is_slow(estimators[name]) else None
+    for name, made in estimators.items():
+        rows = chosen[name]
+        slow = SLOW_ROWS if is_slow(made) else None
         limit = slow if rows == "slow" else rows
         if limit is not None and limit < n_galaxies:
             limits[name] = limit
@@ -87,11 +89,25 @@ def ready_made():
     ]
 
 
+def without_data(estimators, sample):
+    """Notes on the estimators for which a sample has no data, by name."""
+    missing = {name: made.missing_data(sample) for name, made in estimators.items()}
+    return {
+        name: f"{name} was left out: the sample has no {' or '.join(groups[0])} columns."
+        for name, groups in missing.items()
+        if groups
+    }
+
+
 def ready_for(sample, parameters, seed):
     """Every estimator that can run on a sample, with trained models if needed."""
     from dustest.estimators import get_estimator, list_estimators
 
-    found = {name: make_estimator(name, parameters, seed) for name in ready_made()}
+    found = {
+        name: make_estimator(name, parameters, seed)
+        for name in ready_made()
+        if not get_estimator(name).missing_data(sample)
+    }
     for name in list_estimators():
         one = get_estimator(name)
         is_made = name in found or one.needs_estimators

@@ -61,6 +61,7 @@ from dustest.estimators._sed.sample_checks import (
     warn_of_far_infrared,
     warn_of_fixed_redshifts,
     warn_of_lines,
+    warn_of_masked_spectra,
     warn_of_unknown_bands,
     without_data,
 )
@@ -113,9 +114,8 @@ class BagpipesEstimator(DustEstimator):
         several are averaged, see the notes.
     engine : {"tabulated", "bagpipes"}, optional
         Engine of the posterior: ``"tabulated"`` is importance sampling with tables of the
-        photometry of Bagpipes; ``"bagpipes"`` is Bagpipes itself with a nested sampler, some ten
-        thousand times slower, see the notes. Only the latter fits spectra: the tables leave them
-        out, with a warning.
+        photometry and spectra of Bagpipes; ``"bagpipes"`` is Bagpipes itself with a nested
+        sampler, some ten thousand times slower, see the notes.
     dust_law : str, DustLaw, model of dust_extinction, tuple of them or None, optional
         The law, see `~dustest.physics.get_dust_law`; None for that of the preset. For the names
         ``"Salim"`` (tilt and bump) and ``"CF00"`` (slope and birth clouds) the shape is free; a
@@ -226,7 +226,8 @@ class BagpipesEstimator(DustEstimator):
     extra : tuple of str, optional
         Names of further quantities of `~dustest.data.QUANTITIES`, which have columns with
         percentiles, and groups of columns: ``"redshift"``, ``"priors"``, ``"history"``,
-        ``"sed"``, ``"star_formation_history"`` and ``"photometry"``, see the notes.
+        ``"sed"``, ``"star_formation_history"``, ``"photometry"`` and ``"spectrum"``, see the
+        notes.
     targets : str or tuple of str, optional
         Quantities that ``predict`` returns.
     random_state : int, Generator or None, optional
@@ -362,7 +363,10 @@ class BagpipesEstimator(DustEstimator):
       of 0.1 dex, from ``SFH_lookback_low`` to ``SFH_lookback_high``, with percentiles of each bin;
     - ``"photometry"``: ``predicted_<BAND>`` and ``predicted_err_<BAND>``, mean and standard
       deviation of the photometry of the models over the posterior, from the tables, and
-      ``predicted_covariance``, between all bands.
+      ``predicted_covariance``, between all bands;
+    - ``"spectrum"``: ``predicted_spectrum`` and ``predicted_spectrum_err``, mean and standard
+      deviation of the spectrum of the models over the posterior in the pixels of the sample, from
+      the tables, with the calibration and the slit loss of each model.
 
     Percentiles have the endings ``_p16`` and ``_p84``.
 
@@ -800,6 +804,8 @@ class BagpipesEstimator(DustEstimator):
                 f"{', '.join(missing)}: take agn=(False, True) for all galaxies"
             )
             raise InputError(msg)
+        if self.lyman_alpha == "mask":
+            warn_of_masked_spectra(sample)
         warn_of_far_infrared(sample, self.engine, self.far_infrared)
         if self.engine == "tabulated":
             robust = None if self.likelihood == "gaussian" else self.likelihood
@@ -842,7 +848,7 @@ class BagpipesEstimator(DustEstimator):
             self._samples(rows),
             np.array([_NO_DATA if row is None else _flags(*row) for row in rows], np.int32)
             | np.int32(0 if red is None else red * _NOT_A_GALAXY),
-            self._columns(batch.bands).values(rows, self._settings()),
+            self._columns(batch.bands).values(rows, self._settings(), batch.wavelength),
             self._parameter_draws(rows, batch.bands),
             fitted_data(batch),
             self._best(rows),

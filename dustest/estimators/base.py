@@ -42,7 +42,7 @@ from dustest.estimators._calibration.conditions import Conditions
 from dustest.estimators._calibration.shipped import find_calibration
 from dustest.estimators.run.batch import make_batch
 from dustest.estimators.run.filter_curves import with_curves
-from dustest.estimators.run.limits import warn_of_limits
+from dustest.estimators.run.limits import warn_of_limits, warn_of_unknown_lines
 from dustest.estimators.run.magnification import magnify_truth
 from dustest.estimators.run.options import check_options
 from dustest.estimators.run.requests import check_extra, offered, requested
@@ -294,6 +294,33 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         groups = (tuple(KINDS.find(name, "requires").name for name in entry) for entry in every)
         return tuple(group for group in groups if group != ("redshift",))
 
+    def missing_data(self, sample):
+        """Data that the estimator requires and a sample lacks.
+
+        Parameters
+        ----------
+        sample : GalaxySample
+            Galaxies.
+
+        Returns
+        -------
+        missing : tuple of tuple of str
+            Kinds of data, see `~dustest.data.KINDS`, as groups of alternatives; empty if the
+            estimator can run.
+
+        Examples
+        --------
+        >>> from dustest import BalmerEstimator, MeurerEstimator
+        >>> from dustest.io import load_demo
+        >>> sample, truth = load_demo()
+        >>> MeurerEstimator().missing_data(sample), BalmerEstimator().missing_data(sample)
+        ((), (('line',),))
+        """
+        groups = (*self.required_data, *self._required_redshift)
+        return tuple(
+            group for group in groups if not any(KINDS[kind].is_in(sample) for kind in group)
+        )
+
     @property
     def required_kinds(self):
         """Names of all kinds that the estimator may use (frozenset of str)."""
@@ -511,8 +538,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         """Result of a run."""
         n_draws = summary.n_draws
         units = {
-            name: column.unit
-            for name, column in declared_columns(self, sample.bands, n_draws).items()
+            name: column.unit for name, column in declared_columns(self, sample, n_draws).items()
         }
         blank = {column: np.nan for name in self._wanted for column in percentile_columns(name)}
         extra = {
@@ -801,15 +827,16 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         sample = as_sample(X, bands=getattr(self, "bands", None))
         if self.needs_curves:
             sample = with_curves(sample, type(self).__name__)
-        for alternatives in (*self.required_data, *self._required_redshift):
-            if not any(KINDS[kind].is_in(sample) for kind in alternatives):
-                msg = (
-                    f"{type(self).__name__} needs {' or '.join(alternatives)} columns in the "
-                    f"sample, got {shown(sample.colnames)}"
-                )
-                raise InputError(msg)
+        for alternatives in self.missing_data(sample):
+            msg = (
+                f"{type(self).__name__} needs {' or '.join(alternatives)} columns in the "
+                f"sample, got {shown(sample.colnames)}"
+            )
+            raise InputError(msg)
         if not self.uses_limits:
             warn_of_limits(sample, self.required_kinds, type(self).__name__)
+        if "line" in self.required_kinds:
+            warn_of_unknown_lines(sample)
         return sample
 
     @property

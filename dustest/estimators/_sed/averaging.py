@@ -304,6 +304,8 @@ def _by_band(posteriors, probability):
     found = {}
     if all(one.predicted is not None for one in posteriors):
         found["predicted"] = Prediction.average([one.predicted for one in posteriors], probability)
+    if all(one.spectrum is not None for one in posteriors):
+        found["spectrum"] = _spectrum(posteriors, probability)
     if all(one.outlier is not None for one in posteriors):
         found["outlier"] = probability @ np.stack([one.outlier for one in posteriors])
     if all(one.fractional_error is not None for one in posteriors):
@@ -312,6 +314,14 @@ def _by_band(posteriors, probability):
             for name in posteriors[0].fractional_error
         }
     return found
+
+
+def _spectrum(posteriors, probability):
+    """Mean and standard deviation of spectra within models and between them."""
+    means, deviations = np.stack([one.spectrum for one in posteriors], axis=1)
+    mean = probability @ means
+    variance = probability @ (np.square(deviations) + np.square(means - mean))
+    return np.array([mean, np.sqrt(variance)])
 
 
 def _counts(probability, rng):

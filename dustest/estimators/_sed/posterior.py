@@ -334,6 +334,9 @@ class Posterior:
         What a fit without the far-infrared data says, if there are some.
     by_agn : dict of str to ndarray of shape (N_DRAWS,), optional
         Draws of A_V by the name of the AGN of the model, if models differ in it.
+    spectrum : ndarray of shape (2, n_pixels), optional
+        Mean and standard deviation over the draws in the pixels of the spectrum
+        [erg / (s cm2 Angstrom)], with their calibration.
     """
 
     draws: dict
@@ -355,6 +358,7 @@ class Posterior:
     spectral: dict = field(default_factory=dict)
     infrared: object = None
     by_agn: dict = field(default_factory=dict)
+    spectrum: np.ndarray | None = None
 
 
 def fit_probability(chi2, n_data):

@@ -306,6 +306,9 @@ class ExtraColumn:
     magnified : {"linear", "log10"}, optional
         Whether the numbers, or 10 to their power, are proportional to the flux, so that they are
         corrected for the magnification of lensed galaxies.
+    of_spectrum : bool, optional
+        Whether a row has a number for each pixel of the spectra of the sample; samples without
+        spectra do not have the column.
 
     Examples
     --------
@@ -318,6 +321,28 @@ class ExtraColumn:
     shape: tuple = ()
     dtype: object = float
     magnified: str | None = None
+    of_spectrum: bool = False
+
+    def with_pixels(self, n_pixels):
+        """Column for spectra of a number of pixels.
+
+        Parameters
+        ----------
+        n_pixels : int
+            Number of pixels.
+
+        Returns
+        -------
+        ExtraColumn
+            Of their shape, or the same if it is not of spectra.
+
+        Examples
+        --------
+        >>> from dustest.estimators import ExtraColumn
+        >>> ExtraColumn(of_spectrum=True).with_pixels(300).blank(2).shape
+        (2, 300)
+        """
+        return replace(self, shape=(n_pixels,)) if self.of_spectrum else self
 
     def blank(self, n_rows):
         """Make a column without estimates.

@@ -19,6 +19,7 @@ from dustest.estimators.run.workers import Failure, run_in_workers
 
 __all__ = ["declared_columns", "run"]
 
+_SPECTRUM = "spectrum_wavelength"
 _CHUNK = 4096
 """Number of galaxies that are sorted by redshift together, if the redshift is required."""
 
@@ -57,7 +58,7 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
         Results of n galaxies, in the order of the sample, with NaN and a flag for rows without an
         estimate.
     """
-    declared = declared_columns(estimator, sample.bands, summary.n_draws)
+    declared = declared_columns(estimator, sample, summary.n_draws)
     result = _Assembly(len(sample), extra=blank_columns(declared, len(sample)))
     # Only a store needs the fingerprint, which digests the learned state.
     shelf = None if store is None else _Shelf(store, _fingerprint(estimator, summary, seed))
@@ -80,15 +81,15 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
     return Rows(result.values, result.flags, result.extra)
 
 
-def declared_columns(estimator, bands, n_draws):
+def declared_columns(estimator, sample, n_draws):
     """Further columns of the result of a run.
 
     Parameters
     ----------
     estimator : DustEstimator
         The estimator.
-    bands : tuple of str
-        Bands of the photometry.
+    sample : GalaxySample
+        The galaxies.
     n_draws : int
         Number of draws that are kept; the fitted data are kept with them.
 
@@ -97,8 +98,16 @@ def declared_columns(estimator, bands, n_draws):
     dict of str to ExtraColumn
         By name.
     """
-    columns = estimator._extra_columns(bands)
-    return columns | estimator._data_columns(bands) if n_draws else columns
+    columns = estimator._extra_columns(sample.bands)
+    if n_draws:
+        columns = columns | estimator._data_columns(sample.bands)
+    has_spectra = _SPECTRUM in sample.colnames
+    n_pixels = sample[_SPECTRUM].shape[1] if has_spectra else 0
+    return {
+        name: column.with_pixels(n_pixels)
+        for name, column in columns.items()
+        if n_pixels or not column.of_spectrum
+    }
 
 
 def _fingerprint(estimator, summary, seed):

@@ -90,6 +90,12 @@ class TestPriors:
 
 
 class TestAverage:
+    def test_spectra_have_the_spread_within_models_and_between_them(self):
+        spectra = [np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([[4.0, 1.0], [1.0, 0.0]])]
+        parts = [posterior(0.0, -700.0, spectrum=spectra[0])]
+        parts.append(posterior(5.0, -700.0 + np.log(3.0), spectrum=spectra[1]))
+        np.testing.assert_allclose(average(parts, LAWS, 1).spectrum, [[3.0, 1.0], [2.0, 0.0]])
+
     def test_draws_are_shared_by_evidence(self):
         found = average([posterior(0.0, -700.0), posterior(5.0, -700.0 + np.log(3.0))], LAWS, 1)
         a_v = found.draws["A_V"]

@@ -68,6 +68,19 @@ class TestSpectra:
         assert row["chi2"] < 2.0
         assert decode_flags(row["flags"]) == ()
 
+    def test_spectrum_of_the_posterior(self, mock):
+        slope = np.linspace(0.8, 1.2, len(mock["wavelength"]))
+        table = with_spectrum(photometry(mock), mock, noise=1.0, shape=slope)
+        fit = estimator(flux_calibration=(0.3,), extra=("spectrum",))
+        row = fit.estimate(table)[0]
+        truth = np.array(mock["spectrum"]) * slope
+        red = np.array(mock["wavelength"]) > 1.0e4
+        error = row["predicted_spectrum_err"].to_value(UNIT)
+        pull = ((row["predicted_spectrum"].to_value(UNIT) - truth) / error)[red]
+        assert np.median(np.abs(pull)) < 1.5
+        assert np.all(error[red] < 0.03 * truth.max())
+        assert "predicted_spectrum" not in fit.estimate(photometry(mock)).colnames
+
     def test_a_spectrum_narrows_the_posterior(self, mock):
         widths = [
             (row["A_V_p84"] - row["A_V_p16"]).value
@@ -125,7 +138,8 @@ class TestSpectra:
         ("parameters", "message"),
         [
             ({"slit_loss": -0.1}, "slit_loss must be None or a number above 0"),
-            ({"slit_loss": (0.1, 0.1)}, "slit_loss must be one number"),
+            ({"slit_loss": (0.1, 0.1)}, "slit_loss must be a number"),
+            ({"flux_calibration": (0.1,) * 11}, "flux_calibration must have at most 10 numbers"),
             ({"flux_calibration": 2.0}, "flux_calibration must be None or numbers above 0"),
             ({"noise_scale": (2.0, 1.0)}, "noise_scale must be None or two limits"),
             ({"lyman_alpha": "no"}, "lyman_alpha must be one of mask, model"),

@@ -7,7 +7,7 @@ import numpy as np
 from astropy import units as u
 
 from dustest.data.bands import get_band
-from dustest.data.checks.units import FLUX_UNIT
+from dustest.data.checks.units import FLUX_UNIT, SPECTRAL_UNIT
 from dustest.data.quantities import percentile_columns
 from dustest.estimators._sed.columns.star_formation_histories import (
     history_columns,
@@ -26,11 +26,13 @@ EXTRAS = {
     "sed": (),
     "star_formation_history": (),
     "photometry": (),
+    "spectrum": (),
 }
 """Groups of columns on request, and their quantities."""
 _ALWAYS = ("log_mass", "chi2", "fit_probability", "ess", "log_evidence", "A_V_information")
 _PREDICTED = ("predicted", "predicted_err")
 _SEDS = ("SED", "SED_dust_free")
+_SPECTRUM = ("predicted_spectrum", "predicted_spectrum_err")
 _CHECK, _OPTICAL = "far_infrared_probability", "without_far_infrared"
 _N_WAVELENGTHS = 500
 _N_REDSHIFTS = 200
@@ -121,9 +123,11 @@ class ExtraColumns:
             columns |= _sed_columns(bands)
         if "star_formation_history" in wanted:
             columns |= history_columns()
+        if "spectrum" in wanted:
+            columns |= {name: ExtraColumn(SPECTRAL_UNIT, of_spectrum=True) for name in _SPECTRUM}
         return columns
 
-    def values(self, rows, settings=()):
+    def values(self, rows, settings=(), wavelength=None):
         """Compute the columns.
 
         Parameters
@@ -132,13 +136,20 @@ class ExtraColumns:
             Data and posterior, None without a posterior.
         settings : sequence of Settings, optional
             Settings of the models, for their histories.
+        wavelength : ndarray of shape (n, n_pixels), optional
+            Wavelengths of the spectra of the sample [Angstrom].
 
         Returns
         -------
         dict of str to ndarray of shape (n,) or (n, k)
             By name; NaN if there is no answer.
         """
-        columns = {name: column.blank(len(rows)) for name, column in self.declared.items()}
+        n_pixels = 0 if wavelength is None else wavelength.shape[1]
+        columns = {
+            name: column.with_pixels(n_pixels).blank(len(rows))
+            for name, column in self.declared.items()
+            if n_pixels or not column.of_spectrum
+        }
         if "SED_wavelength" in columns:
             columns["SED_wavelength"][:] = sed_wavelengths(self.bands)
         for i, row in enumerate(rows):
@@ -146,6 +157,8 @@ class ExtraColumns:
                 values = self._of_row(*row, settings)
                 for name in columns.keys() & values.keys():
                     columns[name][i] = values[name]
+                if _SPECTRUM[0] in columns and row[1].spectrum is not None:
+                    _enter_spectrum(columns, i, wavelength[i], *row)
         return columns
 
     def _of_row(self, galaxy, posterior, settings):
@@ -244,6 +257,15 @@ def _predicted(galaxy, predicted, bands):
     covariance[np.ix_(own, own)] = predicted.covariance
     values = dict(zip(_PREDICTED, (predicted.flux, predicted.error), strict=True))
     return _by_band(galaxy, **values) | {"predicted_covariance": covariance}
+
+
+def _enter_spectrum(columns, number, wavelength, galaxy, posterior):
+    """Enter the spectrum of the posterior in the pixels of the sample."""
+    known = np.isfinite(wavelength)
+    for name, values in zip(_SPECTRUM, posterior.spectrum, strict=True):
+        # The pixels of the fit are those of the sample, in ascending order.
+        place = np.searchsorted(galaxy.spectrum[:, 0], wavelength[known])
+        columns[name][number, known] = values[place]
 
 
 def _best(galaxy, best):

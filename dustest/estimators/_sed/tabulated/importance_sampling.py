@@ -37,11 +37,12 @@ from dustest.estimators._sed.posterior import (
     stratified_draw,
 )
 from dustest.estimators._sed.priors.defaults import fitted_history
+from dustest.estimators._sed.tabulated.annealing import FEW, annealed
 from dustest.estimators._sed.tabulated.chain import Chain
 from dustest.estimators._sed.tabulated.light.channels import Channels, Pixels
 from dustest.estimators._sed.tabulated.light.emission import BandLight
 from dustest.estimators._sed.tabulated.likelihoods.choice import make_likelihood
-from dustest.estimators._sed.tabulated.likelihoods.data_likelihood import ClosedForm
+from dustest.estimators._sed.tabulated.likelihoods.data_likelihood import ClosedForm, nanojansky
 from dustest.estimators._sed.tabulated.likelihoods.gaussian import MassIntegral
 from dustest.estimators._sed.tabulated.likelihoods.joint_weights import JointWeights
 from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light, tabulated_redshift
@@ -58,16 +59,16 @@ __all__ = ["TabulatedEngine"]
 _MAX_POOLS, _MAX_LIGHTS, _MAX_TABLES = 4, 8, 400
 _MAX_SPECTRAL_LIGHTS, _MAX_SPECTRAL_TABLES = 2, 100
 """The same numbers for spectra, which have more pixels than photometry has bands."""
-_FEW, _MANY, _STEP = 768, 2048, 256
-"""Least and greatest number of models of a round with few parameters, and its step."""
+_MANY, _STEP = 2048, 256
+"""Greatest number of models of a round with few parameters, and its step."""
 _SHARED, _MOST_SHARED = 4096, 2**18
 """Number of models of a round that further galaxies share, and about the greatest of them all."""
 _FOUND, _MARGIN = 40.0, 1.3
 """Effective number from which on models are found that fit, and excess over what is lacking."""
 _LEAST_SHARE = 0.5
 """Fraction of the requested effective number below which further models are drawn."""
-_ENOUGH, _MAX_STEPS = 60.0, 30
-"""Effective number of models under a power of the likelihood, and greatest number of powers."""
+_MAX_PASSES = 3
+"""Greatest number of searches for a narrow posterior that begin again."""
 _MAX_SEARCHES, _MAX_ROUNDS = 4, 16
 """Greatest number of rounds that only serve to find models that fit, and of all."""
 
@@ -155,20 +156,31 @@ class TabulatedEngine:
 
         def draw(cube):
             models = pool.maker.at(cube)
-            drawn.append(models)
+            if is_shared:
+                drawn.append(models)
             likelihood = joint.weigh(models, data.of(models), data.draw_masses, rng)
             return models.without_flux() if has_spectrum else models, likelihood
 
         if has_spectrum:
-            chain = _annealed(replace(chain, models=chain.models.without_flux()), draw, rng)
-        for shape in (None, *self._other_priors(pool.prior)):
+            chain = self._searched(replace(chain, models=chain.models.without_flux()), draw, rng)
+        else:
+            chain = self._refined(chain, draw, rng)
+        for shape in self._other_priors(pool.prior):
             chain = self._refined(chain, draw, rng, shape)
         if is_shared and chain.proposals and len(pool) < _MOST_SHARED:
             for one, models in zip(chain.proposals, drawn[-len(chain.proposals) :], strict=True):
                 pool.add(one, models)
         return self._summarise(galaxy, data, chain, joint, rng)
 
-    def _refined(self, chain, draw, rng, shape):
+    def _searched(self, chain, draw, rng):
+        """Search for a narrow posterior, again if the effective number is not sufficient."""
+        for _ in range(_MAX_PASSES):
+            chain = self._refined(annealed(chain, draw, rng), draw, rng)
+            if chain.ess >= _LEAST_SHARE * self._settings.n_effective:
+                break
+        return chain
+
+    def _refined(self, chain, draw, rng, shape=None):
         """Add models where they fit, until the effective number is sufficient for a prior.
 
         Models drawn before any that fit were found only serve to find these, and are left out.
@@ -262,7 +274,7 @@ class TabulatedEngine:
         norm = _log_norm(galaxy)
         draws, drawn, taken, residuals = _draws(data, chain, joint, rng)
         own = _numbers(galaxy, maker)
-        flux = taken.flux[:, own] * 10.0 ** draws["log_mass_formed"][:, np.newaxis]
+        flux = taken.flux * 10.0 ** draws["log_mass_formed"][:, np.newaxis]
         return Posterior(
             draws=draws,
             prior=prior,
@@ -276,22 +288,12 @@ class TabulatedEngine:
             edge=edge,
             best=_best_fit(galaxy, chain, best, maker),
             outlier=None if residuals.outlier is None else residuals.outlier[own],
-            predicted=Prediction.of(flux),
+            predicted=Prediction.of(flux[:, own]),
             fractional_error=residuals.fractional_error,
             spectral=residuals.spectral,
             best_values=_best_values(chain, best),
+            spectrum=_spectrum(galaxy, flux[:, maker.channels.of_pixels] * residuals.calibration),
         )
-
-
-def _annealed(chain, draw, rng):
-    """Add models under powers of the likelihood that rise to one, for narrow posteriors."""
-    effort = search_effort(len(chain.pool.axes))
-    for _ in range(_MAX_STEPS):
-        log_weight, power = chain.annealed(chain.log_importance, _ENOUGH)
-        if power == 1.0:
-            break
-        chain = chain.extended(chain.proposal(log_weight, effort * _FEW, rng), draw, rng)
-    return chain
 
 
 @dataclass(frozen=True, eq=False)
@@ -313,7 +315,7 @@ def _next_number(chain, number, wanted):
     if isinstance(chain.pool, SharedPool):
         return _SHARED
     effort = search_effort(len(chain.pool.axes))
-    few, many = effort * _FEW, effort * _MANY
+    few, many = effort * FEW, effort * _MANY
     if number < _FOUND or not chain.proposals:
         return few
     lacking = (wanted - number) / number * chain.proposals[-1].n
@@ -381,6 +383,13 @@ def _draws(data, chain, joint, rng):
         draws["redshift"] = prior.quantile("redshift", place)
     residuals = data.residuals(taken, masses, rng)
     return draws | {"log_mass_formed": masses}, drawn, taken, residuals
+
+
+def _spectrum(galaxy, flux):
+    """Mean and standard deviation (2, n_pixels) of fluxes of draws in nJy, None if no spectrum."""
+    if galaxy.spectrum is None:
+        return None
+    return np.array([flux.mean(axis=0), flux.std(axis=0)]) / nanojansky(galaxy.spectrum[:, 0])
 
 
 @cache

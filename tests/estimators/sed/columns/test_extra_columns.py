@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -25,6 +27,7 @@ GROUPS = {
     "star_formation_history": set(HISTORY),
     "photometry": {f"{kind}_{band}" for kind in ("predicted", "predicted_err") for band in BANDS}
     | {"predicted_covariance"},
+    "spectrum": {"predicted_spectrum", "predicted_spectrum_err"},
 }
 QUANTITIES = ("A_V", "E_BV", "R_V", "log_sSFR")
 SETTINGS = [Settings(sfh="delayed", dust_law="SMC")]
@@ -68,7 +71,7 @@ class TestColumns:
         found = extra_columns(
             rows, wanted, BANDS, QUANTITIES, free_redshift=free, settings=SETTINGS
         )
-        expected = ALWAYS.union(*(GROUPS[name] for name in wanted))
+        expected = ALWAYS.union(*(GROUPS[name] for name in wanted if name != "spectrum"))
         assert found.keys() == (expected | REDSHIFT if free else expected)
 
     def test_percentiles(self):
@@ -146,6 +149,31 @@ class TestPhotometry:
         np.testing.assert_array_equal(found["outlier_F200W"], [0.9, np.nan, np.nan])
 
 
+class TestSpectrum:
+    WAVELENGTH = np.array([[4e4, 2e4, np.nan, 3e4]])
+
+    def find(self, *rows):
+        """Columns of rows with the same wavelengths."""
+        wavelength = np.repeat(self.WAVELENGTH, len(rows), axis=0)
+        return ExtraColumns(("spectrum",), BANDS, QUANTITIES).values(rows, (), wavelength)
+
+    def test_pixels_have_the_order_of_the_sample(self):
+        galaxy, posterior = row(spectrum=np.array([[2.0, 3.0, 4.0], [0.2, 0.3, 0.4]]))
+        pixels = np.column_stack([[2e4, 3e4, 4e4], np.ones((3, 2))])
+        found = self.find((replace(galaxy, spectrum=pixels), posterior), None)
+        np.testing.assert_array_equal(found["predicted_spectrum"][0], [4.0, 2.0, np.nan, 3.0])
+        np.testing.assert_array_equal(found["predicted_spectrum_err"][0], [0.4, 0.2, np.nan, 0.3])
+        assert np.isnan(found["predicted_spectrum"][1]).all()
+
+    def test_a_galaxy_without_a_spectrum_has_none(self):
+        found = self.find(row())
+        assert np.isnan(found["predicted_spectrum"]).all()
+
+    def test_samples_without_spectra_have_no_such_columns(self):
+        found = extra_columns([row()], ("spectrum",), BANDS, QUANTITIES)
+        assert not GROUPS["spectrum"] & found.keys()
+
+
 class TestRowsWithoutAnswer:
     @pytest.mark.parametrize("free", [True, False])
     def test_nothing_but_the_wavelengths(self, free):
@@ -189,7 +217,9 @@ class TestUnits:
         assert units["SFH_p16"] == u.Msun / u.yr
         assert units["SFH_lookback_low"] == u.Gyr
         assert units["predicted_covariance"] == u.nJy**2
-        on_request = GROUPS["priors"] | GROUPS["sed"] | GROUPS["photometry"]
+        assert {units[name] for name in GROUPS["spectrum"]} == {u.erg / u.s / u.cm**2 / u.AA}
+        groups = ("priors", "sed", "photometry", "spectrum")
+        on_request = set().union(*(GROUPS[name] for name in groups))
         assert units.keys() == on_request | HISTORY.keys()
 
     @pytest.mark.parametrize("wanted", [(), ("priors",), ("sed",), tuple(EXTRAS)])
@@ -198,7 +228,7 @@ class TestUnits:
         found = extra_columns([None], wanted, bands, QUANTITIES, free_redshift=True)
         declared = ExtraColumns(wanted, bands, QUANTITIES, free_redshift=True).declared
         assert {name: values.shape[1:] for name, values in found.items()} == {
-            name: one.shape for name, one in declared.items()
+            name: one.shape for name, one in declared.items() if not one.of_spectrum
         }
 
 

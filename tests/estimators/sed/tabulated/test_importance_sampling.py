@@ -14,11 +14,15 @@ from sed_fits import (
     under_two_priors,
     with_free_redshifts,
 )
-from sed_mocks import BANDS, assert_flat, ranks
+from sed_mocks import BANDS, assert_flat, ranks, settings
 
 from dustest.data.bands import get_band
 from dustest.estimators._sed.posterior import N_DRAWS
-from dustest.estimators._sed.tabulated.importance_sampling import _refuse_impossible
+from dustest.estimators._sed.tabulated import importance_sampling
+from dustest.estimators._sed.tabulated.importance_sampling import (
+    TabulatedEngine,
+    _refuse_impossible,
+)
 from dustest.estimators._sed.tabulated.likelihoods.gaussian import Likelihood
 
 QUANTITIES = ("A_V", "log_sSFR", "log_mass", "log_SFR_10", "log_SFR_100", "log_age")
@@ -423,3 +427,18 @@ class TestMessages:
         nothing = Likelihood(np.full(3, -np.inf), *[np.full(3, np.nan)] * 3)
         with pytest.raises(RuntimeError, match="has light at redshift 9 in the bands F435W, F6"):
             _refuse_impossible(galaxy, nothing)
+
+
+class TestSearchForNarrowPosteriors:
+    @pytest.mark.parametrize(
+        ("numbers", "passes"), [([900.0], 1), ([20.0, 900.0], 2), ([1.0] * 4, 3)]
+    )
+    def test_begins_again_if_too_few_models_are_found(self, monkeypatch, numbers, passes):
+        engine, left = TabulatedEngine(settings()), list(numbers)
+        monkeypatch.setattr(importance_sampling, "annealed", lambda chain, draw, rng: chain)
+        monkeypatch.setattr(
+            engine, "_refined", lambda chain, draw, rng: SimpleNamespace(ess=left.pop(0))
+        )
+        found = engine._searched(None, None, None)
+        assert found.ess == numbers[passes - 1]
+        assert left == numbers[passes:]

@@ -142,14 +142,15 @@ class CalibratedSpectrum:
         noise = exact.draw_noise(mass, rng)
         coefficients = exact.draw_coefficients(mass, noise, rng)
         flux = models.flux * mass[:, np.newaxis]
-        flux[:, self._pixels] *= 1.0 + coefficients @ self._modes.T
+        calibration = 1.0 + coefficients @ self._modes.T
+        flux[:, self._pixels] *= calibration
         square = np.square((flux - self._data.flux) / self._data.error)
         square[:, self._pixels] /= noise[:, np.newaxis] ** 2
         values = zip(self._orders, (coefficients * self._scale).T, strict=True)
         drawn = {CALIBRATION.format(order): value for order, value in values}
         if self._noise_scale:
             drawn[NOISE] = noise
-        return Residuals(square.sum(axis=1), spectral=drawn)
+        return Residuals(square.sum(axis=1), spectral=drawn, calibration=calibration)
 
     def _sums(self, flux):
         """Sums over the data of models."""

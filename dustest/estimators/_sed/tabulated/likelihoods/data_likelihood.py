@@ -126,12 +126,15 @@ class Residuals:
         Mean fractional error of each instrument, if it is free.
     spectral : dict of str to ndarray of shape (n,), optional
         Draws of the calibration and of the noise of the spectrum, if they are free.
+    calibration : ndarray of shape (n, n_pixels) or float, optional
+        Factors of the pixels of the spectrum by these draws.
     """
 
     chi2: np.ndarray
     outlier: np.ndarray | None = None
     fractional_error: dict | None = None
     spectral: dict = field(default_factory=dict)
+    calibration: np.ndarray | float = 1.0
 
 
 class ClosedForm:
