@@ -1,8 +1,8 @@
 """Coverage and speed of BalmerEstimator, and the attenuation of MOSDEF and CEERS galaxies.
 
-Simulated lines: H-beta of galaxies of the simulator by their star-formation rate over 10 Myr,
-case B at temperatures and densities from the prior of the estimator, and E(B-V) of the gas from
-that of the stars by a flat distribution of f. Real lines: the catalogues of the data folder. With
+Simulated lines: H-beta of galaxies of the simulator by the ionising light of their stars, case B
+at temperatures and densities from the prior of the estimator, and E(B-V) of the gas from that of
+the stars by a flat distribution of f. Real lines: the catalogues of the data folder. With
 ``--sed`` the 3D-HST photometry of the MOSDEF galaxies is fitted, which takes some minutes, and
 f = E(B-V) of stars over gas is printed by stellar mass.
 
@@ -17,19 +17,21 @@ from pathlib import Path
 
 import numpy as np
 from astropy import units as u
+from astropy.constants import c, h
 from astropy.cosmology import Planck15
 from astropy.table import QTable, Table, vstack
+from scipy.interpolate import RegularGridInterpolator
 from scipy.stats import median_abs_deviation
 from sedpy import observate
 
 from dustest import BagpipesEstimator, BalmerEstimator
 from dustest.data import LINES, Band, decode_flags, register_band
 from dustest.io import get_layout, read_catalog
-from dustest.physics import get_dust_law, line_ratio
+from dustest.physics import get_dust_law, line_ratio, load_ssp_grid
 from dustest.simulate import GalaxySimulator, get_population
 from dustest.simulate.galaxies.named_populations import change_settings
 
-SEED = 210300
+SEED = 220300
 FLUX = u.Unit("1e-18 erg / (s cm2)")
 SNRS = (3, 5, 10, 20, 30)
 LINE_SETS = (("Ha", "Hb"), ("Ha", "Hb", "Hg", "Hd"), ("Ha", "Hb", "Pb"))
@@ -56,25 +58,57 @@ ZERO_POINT_25 = u.Unit(10 ** (-0.4 * (25.0 - 8.9)) * u.Jy)
 MASS_BINS = (8.0, 9.5, 10.0, 10.5, 12.0)
 
 
-LOG_H_ALPHA_PER_SFR = 41.27
-"""log10 of the luminosity of H-alpha in erg/s of 1 solar mass a year: Kennicutt & Evans 2012."""
+H_BETA_PER_PHOTON = 4.78e-13 * u.erg
+"""H-beta per ionising photon, case B at 10,000 K: Osterbrock & Ferland 2006, chapter 4."""
+LYMAN_LIMIT = 912.0
+SOLAR_METALLICITY = 0.02
+"""Unit of the metallicities of the stellar populations."""
+REDSHIFTS = (5.0, 8.0)
 F_RANGE = (0.44, 1.0)
-N_SIMULATED, N_SPEED = 5000, 20_000
+N_SIMULATED, N_AT_ONCE, N_SPEED = 5000, 250, 20_000
 
 
 def simulated():
     """A_V of the gas, E(B-V) of the stars, and H-beta of galaxies above 1e8 solar masses."""
     population = change_settings(get_population("0.2"), {"log_mass": (8.0, 11.0)})
-    simulator = GalaxySimulator(
-        ["F277W"], population=population, views=("xy",), spectrograph=None, size=8
-    )
-    _, truth = simulator.draw(N_SIMULATED, random_state=SEED)
+    simulator = GalaxySimulator(["F277W"], views=("xy",), spectrograph=None, size=8)
     rng = np.random.default_rng(SEED + 1)
-    of_gas = truth["E_BV"].value / rng.uniform(*F_RANGE, len(truth))
-    distance = Planck15.luminosity_distance(truth["redshift"])
-    luminosity = 10 ** (LOG_H_ALPHA_PER_SFR + truth["log_SFR_10"]) / 2.86 * u.erg / u.s
-    h_beta = (luminosity / (4.0 * np.pi * distance**2)).to_value(FLUX)
-    return get_dust_law("CCM89").r_v * of_gas, truth["E_BV"].value, h_beta
+    of_stars, h_beta = [], []
+    for start in range(0, N_SIMULATED, N_AT_ONCE):
+        numbers = range(start, start + N_AT_ONCE)
+        redshifts = rng.uniform(*REDSHIFTS, N_AT_ONCE)
+        galaxies = [
+            population.draw(z, rng, str(n)) for z, n in zip(redshifts, numbers, strict=True)
+        ]
+        _, truth = simulator.observe(galaxies, random_state=rng)
+        of_stars += list(truth["E_BV"].value)
+        h_beta += [flux_of_h_beta(galaxy) for galaxy in galaxies]
+    of_stars = np.array(of_stars)
+    of_gas = of_stars / rng.uniform(*F_RANGE, N_SIMULATED)
+    return get_dust_law("CCM89").r_v * of_gas, of_stars, np.array(h_beta)
+
+
+def flux_of_h_beta(galaxy):
+    """Flux of H-beta without dust, of the gas ionised by the stars that have not left it."""
+    stars, (grid, rates) = galaxy.stars, ionising_photons()
+    young = stars.age <= grid.nebular.max_age
+    places = np.stack([stars.metallicity / SOLAR_METALLICITY, np.log(stars.age)], axis=1)[young]
+    low, high = np.transpose([one[[0, -1]] for one in rates.grid])
+    photons = stars.mass[young] @ rates(np.clip(places, low, high)) / u.s
+    kept = 1.0 - galaxy.conditions.escape_fraction
+    distance = Planck15.luminosity_distance(galaxy.redshift)
+    return (kept * photons * H_BETA_PER_PHOTON / (4.0 * np.pi * distance**2)).to_value(FLUX)
+
+
+@lru_cache
+def ionising_photons():
+    """The stellar populations, and their photons per second and solar mass formed."""
+    grid = load_ssp_grid()
+    below = grid.wavelength < LYMAN_LIMIT
+    wavelength = grid.wavelength[below] * u.AA
+    light = grid.luminosity[..., below] * (u.Lsun / u.AA)
+    rates = np.trapezoid(light * wavelength / (h * c), wavelength, axis=-1).to_value(1 / u.s)
+    return grid, RegularGridInterpolator((grid.metallicity, np.log(grid.age)), rates)
 
 
 def mock_lines(a_v, h_beta, names, snr, rng):

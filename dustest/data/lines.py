@@ -58,9 +58,13 @@ def _hydrogen(series, letter, wavelength, *aliases):
 
 
 def _forbidden(element, stage, wavelength, *aliases):
-    """A forbidden line, named by its ion and its rounded wavelength in vacuum."""
+    """A forbidden line, named by its ion and its rounded wavelength in vacuum.
+
+    Aliases are names by the wavelength in air, with and without an underscore.
+    """
     name = f"{element}{stage}{wavelength:.0f}"
-    return Line(name, wavelength, f"[{element} {stage}] {wavelength:.0f}", aliases)
+    names = dict.fromkeys((*aliases, *(one.replace("_", "") for one in aliases)))
+    return Line(name, wavelength, f"[{element} {stage}] {wavelength:.0f}", tuple(names))
 
 
 LINES = Registry(
@@ -92,7 +96,7 @@ LINES = Registry(
         _forbidden("S", "II", 6732.67, "SII_6731"),
         _forbidden("S", "III", 9071.1, "SIII_9069"),
         _forbidden("S", "III", 9533.2, "SIII_9531"),
-        Line("HeI10833", 10833.3, "He I 10833", ("HeI_10830",)),
+        Line("HeI10833", 10833.3, "He I 10833", ("HeI_10830", "HeI10830")),
     ],
 )
 """Emission lines by name. Wavelengths are those of the NIST Atomic Spectra Database."""

@@ -70,6 +70,7 @@ class LineData:
     def scaled(self):
         """The same with a largest flux of 1, against underflow, and with a least error."""
         scale = np.nanmax(np.abs(self.flux), axis=1, keepdims=True)
+        scale = np.where(scale > 0.0, scale, np.nanmax(self.error, axis=1, keepdims=True))
         flux, error, limit, limit_error = (part / scale for part in self.parts)
         return LineData(flux, np.maximum(error, _LEAST_ERROR * np.abs(flux)), limit, limit_error)
 

@@ -61,6 +61,7 @@ from dustest.estimators._sed.sample_checks import (
     warn_of_far_infrared,
     warn_of_fixed_redshifts,
     warn_of_lines,
+    warn_of_masked_spectra,
     warn_of_unknown_bands,
     without_data,
 )
@@ -792,6 +793,8 @@ class BagpipesEstimator(DustEstimator):
                 f"{', '.join(missing)}: take agn=(False, True) for all galaxies"
             )
             raise InputError(msg)
+        if self.lyman_alpha == "mask":
+            warn_of_masked_spectra(sample)
         warn_of_far_infrared(sample, self.engine, self.far_infrared)
         if self.engine == "tabulated":
             robust = None if self.likelihood == "gaussian" else self.likelihood

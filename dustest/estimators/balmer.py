@@ -362,19 +362,22 @@ class BalmerEstimator(DustEstimator):
             )
             warnings.warn(msg, DustestWarning, stacklevel=4)
         absorbed = [name for name in known if name in self._widths() and name not in beyond]
-        bare = [name for name in absorbed if f"line_continuum_{name}" not in sample.colnames]
-        if bare or (absorbed and "redshift" not in sample.colnames):
+        lost = {name: _without_continuum(sample, name) for name in absorbed}
+        lost = {name: rows for name, rows in lost.items() if rows}
+        if lost:
+            counts = ", ".join(
+                f"{name} in {rows} of {len(sample)} rows" for name, rows in lost.items()
+            )
             msg = (
-                f"the lines {shown(bare or absorbed)} are not corrected for absorption, which "
-                f"needs line_continuum_{(bare or absorbed)[0]} in {SPECTRAL_UNIT} and redshift"
+                f"absorption by stars is not corrected in {counts}, which needs "
+                f"line_continuum_{next(iter(lost))} in {SPECTRAL_UNIT} and redshift"
             )
             warnings.warn(msg, DustestWarning, stacklevel=4)
 
     def _check_parameters(self):
         """Raise an error for invalid parameters."""
         get_dust_law(self.dust_law)
-        law = get_dust_law(self.nebular_law)
-        law.a_over_av(LINES["Hb"].wavelength)
+        _gas_law(self.nebular_law)
         _check_range(self.f, "f", (0.0, np.inf), above=True)
         _check_range(self.temperature, "temperature", TEMPERATURE_LIMITS)
         _check_range(self.density, "density", DENSITY_LIMITS)
@@ -384,8 +387,7 @@ class BalmerEstimator(DustEstimator):
         _check_range(self.a_v_range, "a_v_range", (-_LARGEST, _LARGEST))
         if self.prior not in _PRIORS:
             raise InputError(not_one_of("prior", self.prior, _PRIORS))
-        for name in self.lines if self.lines is not None else ():
-            _check_line(name, "lines")
+        self._check_lines()
         if self.absorption is not None and not isinstance(self.absorption, Mapping):
             msg = (
                 "absorption must be a dict of equivalent widths in Angstrom by line, such as "
@@ -397,6 +399,41 @@ class BalmerEstimator(DustEstimator):
             pair = given if isinstance(given, tuple | list) else (given,)
             for number in pair:
                 check_number(number, f"absorption of {name}", 0.0)
+
+    def _check_lines(self):
+        """Raise an error for anything but two or more different lines of hydrogen."""
+        if self.lines is None:
+            return
+        names = self.lines if isinstance(self.lines, tuple | list) else ()
+        for name in names:
+            _check_line(name, "lines")
+        if len({LINES[name].name for name in names}) < 2:
+            msg = (
+                "lines must be None or a tuple of two or more different lines of hydrogen, such "
+                f"as ('Ha', 'Hb'), got {self.lines!r}"
+            )
+            raise InputError(msg)
+
+
+def _without_continuum(sample, name):
+    """Number of rows with a flux or limit of a line whose absorption is not known."""
+    present, known = np.zeros(len(sample), bool), np.ones(len(sample), bool)
+    for column in (f"line_{name}", f"line_limit_{name}"):
+        if column in sample.colnames:
+            present |= np.isfinite(np.asarray(sample[column]))
+    for column in (f"line_continuum_{name}", "redshift"):
+        has = column in sample.colnames
+        known &= np.isfinite(np.asarray(sample[column])) if has else False
+    return int(np.count_nonzero(present & ~known))
+
+
+def _gas_law(law):
+    """Look up the law of the gas, which must cover H-beta."""
+    try:
+        get_dust_law(law).a_over_av(LINES["Hb"].wavelength)
+    except InputError as error:
+        msg = f"nebular_law: {error}"
+        raise InputError(msg) from error
 
 
 def _check_range(value, name, limits, *, above=False):

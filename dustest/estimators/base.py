@@ -42,7 +42,7 @@ from dustest.estimators._calibration.conditions import Conditions
 from dustest.estimators._calibration.shipped import find_calibration
 from dustest.estimators.run.batch import make_batch
 from dustest.estimators.run.filter_curves import with_curves
-from dustest.estimators.run.limits import warn_of_limits
+from dustest.estimators.run.limits import warn_of_limits, warn_of_unknown_lines
 from dustest.estimators.run.magnification import magnify_truth
 from dustest.estimators.run.options import check_options
 from dustest.estimators.run.requests import check_extra, offered, requested
@@ -835,6 +835,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             raise InputError(msg)
         if not self.uses_limits:
             warn_of_limits(sample, self.required_kinds, type(self).__name__)
+        if "line" in self.required_kinds:
+            warn_of_unknown_lines(sample)
         return sample
 
     @property

@@ -67,7 +67,10 @@ class Spectrum:
     def __post_init__(self):
         wavelength = _wavelength_in_angstrom(self.wavelength)
         if wavelength.ndim != 1 or wavelength.size == 0 or not np.all(is_positive(wavelength)):
-            msg = "wavelength must be one-dimensional and hold positive numbers, at least one"
+            msg = (
+                "wavelength must be one-dimensional and hold positive numbers, at least one, got "
+                f"shape {wavelength.shape} with {np.sum(~is_positive(wavelength))} others"
+            )
             raise InputError(msg)
         if not wavelength.shape == np.shape(self.flux) == np.shape(self.flux_err):
             msg = (
@@ -82,6 +85,10 @@ class Spectrum:
         object.__setattr__(self, "wavelength", wavelength[order] << u.AA)
         object.__setattr__(self, "flux", np.where(good, flux, np.nan)[order] << SPECTRAL_UNIT)
         object.__setattr__(self, "flux_err", np.where(good, error, np.nan)[order] << SPECTRAL_UNIT)
+
+    def __repr__(self):
+        first, last = self.wavelength[[0, -1]].to_value(u.AA)
+        return f"<Spectrum of {self.wavelength.size} pixels, {first:.0f} to {last:.0f} Angstrom>"
 
 
 def _wavelength_in_angstrom(values):

@@ -142,8 +142,9 @@ def fit_lines(spectrum, redshift, lines=None, *, disperser="prism"):
         ``width``, ``width_err``, in units of the width of the line-spread function;
         ``continuum``, ``continuum_err`` [erg/s/cm2/Angstrom] at the line; ``ew``, ``ew_err``
         [Angstrom], the equivalent width in the rest frame, positive in emission; ``blended``,
-        whether another line is within one element of resolution; ``chi2`` and ``n_pixels`` of the
-        segment; ``flags``. Lines that the spectrum does not cover are NaN.
+        whether another line is within one element of resolution; ``tied_to``, the line that this
+        one has its flux from by a ratio of the notes, else empty; ``chi2`` and ``n_pixels`` of
+        the segment; ``flags``. Lines that the spectrum does not cover are NaN.
 
     Raises
     ------
@@ -237,7 +238,7 @@ def _pixels(spectrum):
     if any(getattr(values, "unit", None) is None for values in members):
         msg = (
             "spectrum must have wavelength, flux and flux_err with units of length and of "
-            "spectral flux density, as read_spectrum gives them"
+            f"spectral flux density, as read_spectrum gives them, got {type(spectrum).__name__}"
         )
         raise InputError(msg)
     options = {"unit": u.AA, "equivalencies": u.spectral(), "sentinels": False}
@@ -248,8 +249,9 @@ def _pixels(spectrum):
     )
     if wavelength.ndim != 1 or wavelength.size < _LEAST_PIXELS or wavelength.shape != flux.shape:
         msg = (
-            "wavelength, flux and flux_err must be one-dimensional and of equal length, got "
-            f"shapes {wavelength.shape}, {flux.shape} and {error.shape}"
+            "wavelength, flux and flux_err must be one-dimensional, of equal length and of at "
+            f"least {_LEAST_PIXELS} pixels, got shapes {wavelength.shape}, {flux.shape} and "
+            f"{error.shape}"
         )
         raise InputError(msg)
     order = np.argsort(wavelength)
@@ -340,7 +342,14 @@ class _Segment:
         self.parents, self.ratios = self._ties()
         self.free = [number for number, parent in enumerate(self.parents) if parent == number]
         self.priors = np.empty((0, len(self.free) + self.knots.size))
-        self.priors = self._ratio_priors()
+        self.tied_to = {
+            marks[number].name: marks[parent].name
+            for number, parent in enumerate(self.parents)
+            if parent != number
+        }
+        blends = self._blends()
+        self.tied_to |= {one.line: one.other for one in blends}
+        self.priors = self._ratio_priors(blends)
 
     def _close_sets(self):
         """Number of the shift of each line."""
@@ -366,18 +375,26 @@ class _Segment:
                     parents[weak], ratios[weak] = strong, one.ratio
         return parents, ratios
 
-    def _ratio_priors(self):
-        """Rows of the design for ratios of lines that cannot be separated, over their spread."""
+    def _blends(self):
+        """Lines that cannot be separated from a line of hydrogen."""
+        marks = {self.marks[number].name: self.marks[number] for number in self.free}
+        return [
+            one
+            for one in _BLENDS
+            if one.line in marks
+            and one.other in marks
+            and abs(marks[one.line].wavelength - marks[one.other].wavelength)
+            < _UNRESOLVED * marks[one.other].element
+        ]
+
+    def _ratio_priors(self, blends):
+        """Rows of the design for the ratios of blends, over their spread."""
         names = [self.marks[number].name for number in self.free]
-        marks = dict(zip(names, (self.marks[number] for number in self.free), strict=True))
         rows = []
-        for one in _BLENDS:
-            if one.line in marks and one.other in marks:
-                distance = abs(marks[one.line].wavelength - marks[one.other].wavelength)
-                if distance < _UNRESOLVED * marks[one.other].element:
-                    row = np.zeros(self.priors.shape[1])
-                    row[names.index(one.line)], row[names.index(one.other)] = 1.0, -one.ratio
-                    rows.append(row / (one.spread * self._blend_flux(names.index(one.other), row)))
+        for one in blends:
+            row = np.zeros(self.priors.shape[1])
+            row[names.index(one.line)], row[names.index(one.other)] = 1.0, -one.ratio
+            rows.append(row / (one.spread * self._blend_flux(names.index(one.other), row)))
         return np.reshape(rows, (-1, self.priors.shape[1]))
 
     def _blend_flux(self, place, row):
@@ -542,6 +559,7 @@ class _Fit:
             "ew": flux / continuum / (1.0 + redshift),
             "ew_err": float(np.sqrt(change @ self.covariance @ change)) / (1.0 + redshift),
             "blended": sum(near) > 1,
+            "tied_to": self.segment.tied_to.get(mark.name, ""),
             "chi2": self.chi2,
             "n_pixels": self.segment.pixels.centre.size,
             "flags": sum(FLAGS[name].value for name, is_set in flags.items() if is_set),
@@ -570,13 +588,14 @@ _UNITS = {
     "ew": u.AA,
     "ew_err": u.AA,
     "blended": None,
+    "tied_to": None,
     "chi2": None,
     "n_pixels": None,
     "flags": None,
 }
 """Units of the columns of a result."""
 
-_BLANK = {"blended": False, "n_pixels": 0, "flags": FLAGS["NO_DATA"].value}
+_BLANK = {"blended": False, "tied_to": "", "n_pixels": 0, "flags": FLAGS["NO_DATA"].value}
 """Values of lines that are not covered; others are NaN."""
 
 

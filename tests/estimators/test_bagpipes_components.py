@@ -135,7 +135,7 @@ class TestAGN:
         sed = BagpipesEstimator(agn=True, **MODEL | {"priors": priors})
         table = sed.estimate(optical[:1])
         assert 0.4 < table["agn_fraction_p16"][0] < table["agn_fraction_p84"][0] < 0.5
-        with pytest.raises(InputError, match="does not know: 'agn:fraction'"):
+        with pytest.raises(InputError, match="'agn:fraction': they need agn=True; known"):
             BagpipesEstimator(**MODEL | {"priors": priors}).estimate(optical[:1])
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from astropy import units as u
-from astropy.table import QTable
+from astropy.table import QTable, vstack
 from scipy.stats import kstest
 
 from dustest import BalmerEstimator
@@ -295,11 +295,42 @@ class TestAbsorption:
         assert np.ptp(wide) > 3.0 * np.ptp(tight)
 
     def test_without_a_continuum_there_is_a_warning(self):
-        with pytest.warns(DustestWarning, match="Hb are not corrected for absorption"):
+        with pytest.warns(DustestWarning, match="not corrected in Hb in 1 of 1 rows"):
             BalmerEstimator(absorption={"Hb": 2.0}).estimate(lines_of([0.5]))
+
+    @pytest.mark.parametrize("name", ["line_continuum_Hb", "redshift"])
+    def test_rows_without_a_continuum_are_counted(self, name):
+        table = vstack([self.absorbed(2.5)] * 3)
+        table["id"] = [1, 2, 3]
+        table[name][1] *= np.nan
+        estimator = BalmerEstimator(absorption={"Hb": 2.5}, targets="A_V_nebular", **FIXED)
+        with pytest.warns(DustestWarning, match="not corrected in Hb in 1 of 3 rows"):
+            a_v = estimator.predict(table)
+        assert a_v[[0, 2]] == pytest.approx(0.5, abs=0.02)
+        assert a_v[1] > 0.7
 
 
 class TestInput:
+    def test_fluxes_of_zero_and_wild_numbers(self):
+        flux = {"Ha": [0.0, np.nan, -5.0, 1e12, 1e-12], "Hb": [0.0, 12.0, 12.0, 3e11, 3e-13]}
+        table = QTable({"id": np.arange(5)})
+        for name, values in flux.items():
+            table[f"line_{name}"] = np.array(values) * FLUX
+            table[f"line_err_{name}"] = np.array([1.0, 1.0, 1.0, 1e10, 1e-14]) * FLUX
+        found = BalmerEstimator(targets="A_V_nebular").estimate(table)
+        a_v = found["A_V_nebular"].value
+        assert np.isnan(a_v[1])
+        assert np.all(np.isfinite(a_v[[0, 2, 3, 4]]))
+        assert a_v[3] == pytest.approx(a_v[4], abs=0.01)
+        assert "LOW_SNR" in decode_flags(found["flags"])[0]
+
+    def test_lines_without_a_wavelength_are_named(self):
+        table = lines_of([0.5])
+        for end in ("", "_err"):
+            table[f"line{end}_Halfa"] = table[f"line{end}_Ha"]
+        with pytest.warns(DustestWarning, match=r"Halfa are not known .* did you mean 'Halpha'"):
+            BalmerEstimator().estimate(table)
+
     def test_chosen_lines(self):
         table = lines_of([0.5], names=("Ha", "Hb", "Hg"))
         table["line_Hg"] *= 3.0
@@ -328,7 +359,10 @@ class TestInput:
             ({"absorption": 2.0}, "absorption must be a dict"),
             ({"absorption": {"Hb": -2.0}}, "absorption of Hb must be"),
             ({"absorption": {"X": 2.0}}, "absorption must be one of"),
-            ({"nebular_law": "nonsense"}, "law must be one of"),
+            ({"lines": "Ha"}, "lines must be None or a tuple of two or more"),
+            ({"lines": ()}, "lines must be None or a tuple of two or more"),
+            ({"lines": ("Ha", "halpha")}, "lines must be None or a tuple of two or more"),
+            ({"nebular_law": "nonsense"}, "nebular_law: law must be one of"),
             ({"dust_law": "nonsense"}, "law must be one of"),
         ],
     )

@@ -9,12 +9,17 @@ from dataclasses import replace
 import numpy as np
 from sed_mocks import BANDS, FLAT, LOG_10, mocks, settings
 
+from dustest import BagpipesEstimator
 from dustest.estimators import bagpipes
+from dustest.estimators._sed.bagpipes.nested_sampling import quiet, resolution_curve
 from dustest.estimators._sed.columns.extra_columns import sed_wavelengths
+from dustest.estimators._sed.fit_settings import settings_of
+from dustest.estimators._sed.posterior import IGNORED_ERROR, Galaxy
 from dustest.estimators._sed.priors.redshift_density import RedshiftDensity
 from dustest.estimators._sed.tabulated import pool
 from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
-from dustest.estimators._sed.tabulated.light.channels import Channels
+from dustest.estimators._sed.tabulated.light.channels import Channels, Pixels
+from dustest.estimators._sed.tabulated.likelihoods.data_likelihood import nanojansky
 from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light
 
 
@@ -186,3 +191,35 @@ def pools(cases):
             "log_density": one.log_density,
         }
     return found
+
+
+def fits_of_a_burst(seeds):
+    """A_V of a burst behind dust that has a spectrum, and its fits for several seeds."""
+    settings = settings_of(BagpipesEstimator(preset="Fu", random_state=1))[0]
+    redshift, wavelength = 7.0, np.geomspace(7e3, 5.2e4, 250)
+    pixels = Pixels(wavelength, resolution_curve("prism", wavelength))
+    maker = ModelMaker(settings, redshift, band_light(settings, Channels((), pixels)))
+    # 1 Myr long; the prior has one such burst in some thousands.
+    place = {"lognormal:fwhm": 2e-4, "lognormal:tmax": 0.9945, "dust:Av": 0.73}
+    others = {"lognormal:massformed": 0.5, "lognormal:metallicity": 0.8, "nebular:logU": 0.9}
+    with quiet():
+        models = maker.at(np.array([[(place | others)[name] for name in maker.prior.free]]))
+    light = models.flux[0] / np.median(models.flux[0][models.flux[0] > 0.0])
+    error = np.full(light.size, 1.0 / 30.0)
+    noisy = light + error * np.random.default_rng(220102).standard_normal(light.size)
+    spectrum = np.column_stack([wavelength, noisy, error])
+    spectrum[:, 1:] /= nanojansky(wavelength)[:, np.newaxis]
+    spectrum[wavelength < 1280.0 * (1.0 + redshift), 2] = IGNORED_ERROR
+    empty = np.empty(0)
+    galaxies = [Galaxy(redshift, np.nan, (), empty, empty, spectrum, seed) for seed in seeds]
+    return {
+        "a_v": float(models.quantities["A_V"][0]),
+        "fits": [
+            {
+                "a_v": np.quantile(one.draws["A_V"], [0.005, 0.995]),
+                "probability": one.fit_probability,
+                "ess": one.ess,
+            }
+            for one in TabulatedEngine(settings).fit(galaxies)
+        ],
+    }

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from astropy import units as u
-from astropy.table import QTable, Table
+from astropy.table import QTable, Table, vstack
 
 from dustest import BalmerEstimator
 from dustest.data.errors import InputError
@@ -35,6 +35,12 @@ class TestAddLines:
         assert sample["line_continuum_Hb"].unit == DENSITY
         assert sample.lines == ("Ha", "Hb")
 
+    def test_lines_that_follow_another_one_are_left_out(self):
+        table = measured(OIII4960=1e-18, OIII5008=3e-18, NII6585=1e-18)
+        table["tied_to"] = ["OIII5008", "", "Ha"]
+        sample = add_lines(Table({"redshift": [2.0]}), [table])
+        assert sample.lines == ("OIII5008", "NII6585")
+
     def test_negative_fluxes_are_kept(self):
         sample = add_lines(Table({"redshift": [2.0]}), [measured(Hb=-1e-19)])
         assert sample["line_Hb"].value == [-1e-19]
@@ -53,5 +59,24 @@ class TestAddLines:
             add_lines(Table({"redshift": [2.0]}), tables)
 
     def test_other_tables_are_refused(self):
-        with pytest.raises(InputError, match="tables must hold results of fit_lines"):
+        with pytest.raises(InputError, match=r"tables must hold tables .* got for row 0: line"):
             add_lines(Table({"redshift": [2.0]}), [Table({"line": ["Ha"]})])
+        with pytest.raises(InputError, match="got for row 1: int"):
+            add_lines(Table({"redshift": [2.0, 3.0]}), [None, 3])
+
+    def test_a_line_twice_is_refused(self):
+        with pytest.raises(InputError, match="each line once, got Ha twice for row 0"):
+            add_lines(Table({"redshift": [2.0]}), [vstack([measured(Ha=1e-18)] * 2)])
+
+    def test_tables_of_files(self, tmp_path):
+        measured(Ha=3e-18, Hb=1e-18).write(tmp_path / "lines.fits")
+        table = Table.read(tmp_path / "lines.fits")
+        sample = add_lines(Table({"redshift": [2.0]}), [table])
+        assert sample["line_Ha"].value == [3e-18]
+        assert sample.lines == ("Ha", "Hb")
+
+    def test_units_are_needed(self):
+        bare = Table({name: [1e-18] for name in ("flux", "flux_err", "continuum")})
+        bare["line"] = ["Ha"]
+        with pytest.raises(InputError, match="column flux of tables must have a unit"):
+            add_lines(Table({"redshift": [2.0]}), [bare])

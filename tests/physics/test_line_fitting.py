@@ -99,6 +99,9 @@ class TestGrating:
         ratio = found["OIII5008"]["flux"] / found["OIII4960"]["flux"]
         assert float(ratio) == pytest.approx(2.98)
         assert float(found["NII6585"]["flux"] / found["NII6550"]["flux"]) == pytest.approx(3.05)
+        assert found["OIII4960"]["tied_to"] == "OIII5008"
+        assert found["OIII5008"]["tied_to"] == ""
+        assert found["NII6585"]["tied_to"] == ""
 
     def test_weak_lines_are_not_biased(self):
         """Free shifts would find a peak of the noise for each line."""
@@ -131,6 +134,7 @@ class TestPrism:
         together = rows_of(fit_lines(spectrum, 4.0, list(BRIGHT)))
         alone = rows_of(fit_lines(spectrum, 4.0, [one for one in BRIGHT if "NII" not in one]))
         assert together["Ha"]["blended"]
+        assert together["NII6585"]["tied_to"] == "Ha"
         assert together["Ha"]["flux_err"] > 2.0 * alone["Ha"]["flux_err"]
         deviation = (together["Ha"]["flux"].value - 3e-17) / together["Ha"]["flux_err"].value
         assert abs(deviation) < 3.0
@@ -144,6 +148,7 @@ class TestPrism:
         total = found["OII3727"]["flux"] + found["OII3730"]["flux"]
         assert total.value == pytest.approx(4.9e-18, rel=0.02)
         assert found["OII3730"]["flux_err"].value < 4e-19
+        assert found["OII3727"]["tied_to"] == "OII3730"
 
     @pytest.mark.parametrize(
         ("name", "redshift", "line", "least"),

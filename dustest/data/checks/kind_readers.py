@@ -275,6 +275,12 @@ def _read_spectral_flux(given):
         observed.values, observed.label, unit=u.AA, equivalencies=u.spectral(), ndim=2
     )
     _check_unit(given)
+    if np.ndim(given.values) == 2 and np.shape(given.values) != wavelength.shape:
+        msg = (
+            f"{given.label} must have the shape of {observed.label}, {wavelength.shape}, got "
+            f"{np.shape(given.values)}: fill shorter spectra with NaN"
+        )
+        raise InputError(msg)
     unit = given.record.unit
     return (
         to_flux_densities(given.values, given.label, wavelength << u.AA, unit=unit, ndim=2) << unit

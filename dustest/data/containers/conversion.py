@@ -318,5 +318,8 @@ def _check_companions(sample, named):
 def _need(sample, name, partner):
     """Raise an error if a column's partner is missing."""
     if partner not in sample.colnames:
-        msg = f"column {name} needs column {partner}, which is missing"
+        msg = (
+            f"column {name} needs column {partner}, which is missing: add it, with NaN where it "
+            "has no value"
+        )
         raise InputError(msg)

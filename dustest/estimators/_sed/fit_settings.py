@@ -41,6 +41,8 @@ ENGINES = {"tabulated": ("Cappe2004",), "bagpipes": ("Lange2023",)}
 _REDSHIFTS = ("fixed", "free")
 _LIKELIHOODS = ("gaussian", "robust")
 _LYMAN_ALPHA = ("mask", "model")
+_MAX_ORDER = 10
+"""Of the calibration polynomial of a spectrum."""
 _OF_TABLES = {
     "likelihood": "gaussian",
     "fractional_error": None,
@@ -165,8 +167,14 @@ def _flux_scale(slit_loss, flux_calibration):
         "numbers above 0 and at most 1, the standard deviations of the coefficients of order 1, "
         "2, ..., such as (0.1, 0.05)",
     )
-    if len(slit) > 1:
-        msg = f"slit_loss must be one number, got {slit_loss!r}: take flux_calibration for several"
+    if isinstance(slit_loss, tuple | list):
+        msg = f"slit_loss must be a number, got {slit_loss!r}: take flux_calibration for several"
+        raise InputError(msg)
+    if len(shape) > _MAX_ORDER:
+        msg = (
+            f"flux_calibration must have at most {_MAX_ORDER} numbers, got {len(shape)}: a "
+            "polynomial of a higher order fits lines and breaks as well"
+        )
         raise InputError(msg)
     return (*(slit or (0.0,)), *shape) if slit or shape else ()
 

@@ -14,7 +14,9 @@ from dustest.estimators._sed.tabulated.light.channels import nearest_line
 __all__ = ["usable_data", "without_limits"]
 
 _MIN_BANDS = 2
-_LYMAN_ALPHA, _LAST_ABSORBED = 1216.0, 1280.0
+_LYMAN_ALPHA = 1216.0
+LAST_ABSORBED = 1280.0
+"""Angstrom in the rest frame; intergalactic gas may absorb light up to this wavelength."""
 """Angstrom: lines up to here are scattered, and the damping wing of neutral gas ends."""
 _LEAST, _MOST = 1e-60, 1e60
 """Limits in nJy between which squares of fluxes and errors are within double precision."""
@@ -92,7 +94,7 @@ def _usable_spectrum(batch, row, lyman_alpha):
     """The spectrum of one galaxy, without the pixels that the intergalactic medium may absorb."""
     wavelength, error = batch.wavelength[row], batch.spectrum_flux_err[row]
     if lyman_alpha == "mask" and wavelength.size:
-        absorbed = wavelength < _LAST_ABSORBED * (1.0 + batch.redshift[row])
+        absorbed = wavelength < LAST_ABSORBED * (1.0 + batch.redshift[row])
         error = np.where(absorbed, np.nan, error)
     return clean_spectrum(wavelength, batch.spectrum_flux[row], error)
 

@@ -11,6 +11,7 @@ from dustest.data.kinds import find_column
 from dustest.data.messages import shown
 from dustest.estimators._sed.data_corrections import values_by_band
 from dustest.estimators._sed.far_infrared import far_infrared_bands, is_cold
+from dustest.estimators._sed.galaxies import LAST_ABSORBED
 from dustest.estimators._sed.priors.defaults import MAX_REDSHIFT
 from dustest.estimators._sed.priors.prior_density import ANY_BANDS
 from dustest.estimators._sed.priors.redshift_density import usable_draws
@@ -22,6 +23,7 @@ __all__ = [
     "warn_of_far_infrared",
     "warn_of_fixed_redshifts",
     "warn_of_lines",
+    "warn_of_masked_spectra",
     "warn_of_unknown_bands",
     "without_data",
 ]
@@ -186,6 +188,35 @@ def warn_of_lines(sample):
         _warn(
             "engine='bagpipes' leaves the emission lines of the sample out; "
             "engine='tabulated' fits them"
+        )
+
+
+def warn_of_masked_spectra(sample):
+    """Warn of spectra that have no pixel redward of Lyman alpha and its damping wing.
+
+    Parameters
+    ----------
+    sample : GalaxySample
+        The sample.
+
+    Warns
+    -----
+    DustestWarning
+        If there are some.
+    """
+    if not _has_kind(sample, "spectrum"):
+        return
+    used = np.isfinite(np.asarray(sample["spectrum_flux"]))
+    wavelength = np.where(used, np.asarray(sample["spectrum_wavelength"]), np.nan)
+    redshift = np.asarray(sample["redshift"], dtype=float)[:, None]
+    with np.errstate(invalid="ignore"):
+        redward = np.any(wavelength >= LAST_ABSORBED * (1.0 + redshift), axis=1)
+    lost = used.any(axis=1) & ~redward & np.isfinite(redshift[:, 0])
+    if lost.any():
+        _warn(
+            f"the spectra of {np.count_nonzero(lost)} of {len(sample)} galaxies are left out, as "
+            f"they end below {LAST_ABSORBED:.0f} Angstrom in the rest frame: check that "
+            "wavelengths are observed ones, and the redshifts, or use lyman_alpha='model'"
         )
 
 

@@ -1,4 +1,4 @@
-"""Upper limits that an estimator does not use."""
+"""Data of a sample that an estimator does not use."""
 
 import warnings
 
@@ -6,9 +6,10 @@ import numpy as np
 
 from dustest.data.errors import DustestWarning
 from dustest.data.kinds import KINDS
-from dustest.data.messages import shown
+from dustest.data.lines import LINES
+from dustest.data.messages import did_you_mean, shown
 
-__all__ = ["warn_of_limits"]
+__all__ = ["warn_of_limits", "warn_of_unknown_lines"]
 
 
 def warn_of_limits(sample, kinds, name):
@@ -37,6 +38,29 @@ def warn_of_limits(sample, kinds, name):
         msg = (
             f"{name} does not use upper limits: rows that have only a limit in {shown(lost)} have "
             "no value there"
+        )
+        warnings.warn(msg, DustestWarning, stacklevel=4)
+
+
+def warn_of_unknown_lines(sample):
+    """Warn of emission lines without a wavelength, which no estimator can use.
+
+    Parameters
+    ----------
+    sample : GalaxySample
+        Checked sample.
+
+    Warns
+    -----
+    DustestWarning
+        If there are such lines.
+    """
+    unknown = [name for name in sample.lines if name not in LINES]
+    if unknown:
+        known = [name for line in LINES.values() for name in (line.name, *line.aliases)]
+        msg = (
+            f"the lines {shown(unknown)} are not known and are left out: "
+            f"{did_you_mean(unknown[0], known)}rename their columns, or add them by register_line"
         )
         warnings.warn(msg, DustestWarning, stacklevel=4)
 

@@ -8,8 +8,25 @@ from dustest.data import DustestWarning, as_sample
 from dustest.estimators._sed.sample_checks import (
     warn_of_draws,
     warn_of_fixed_redshifts,
+    warn_of_masked_spectra,
     warn_of_unknown_bands,
 )
+
+
+@pytest.mark.parametrize(("last", "lost"), [(1279.0, True), (1281.0, False)])
+def test_spectra_without_a_pixel_redward_of_lyman_alpha_are_counted(last, lost):
+    sample = as_sample(
+        {
+            "redshift": [6.0, 6.0],
+            "spectrum_wavelength": [[7e3, last * 7.0], [7e3, 2e4]] * u.AA,
+            "spectrum_flux": np.ones((2, 2)) * u.uJy,
+            "spectrum_flux_err": np.ones((2, 2)) * u.uJy,
+        }
+    )
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        warn_of_masked_spectra(sample)
+    assert ["1 of 2 galaxies are left out" in str(one.message) for one in found] == [True] * lost
 
 
 @pytest.mark.parametrize("density", [[0.0, 0.0, 0.0], [0.1, np.nan, 0.1]])

@@ -138,7 +138,8 @@ class TestSpectra:
         ("parameters", "message"),
         [
             ({"slit_loss": -0.1}, "slit_loss must be None or a number above 0"),
-            ({"slit_loss": (0.1, 0.1)}, "slit_loss must be one number"),
+            ({"slit_loss": (0.1, 0.1)}, "slit_loss must be a number"),
+            ({"flux_calibration": (0.1,) * 11}, "flux_calibration must have at most 10 numbers"),
             ({"flux_calibration": 2.0}, "flux_calibration must be None or numbers above 0"),
             ({"noise_scale": (2.0, 1.0)}, "noise_scale must be None or two limits"),
             ({"lyman_alpha": "no"}, "lyman_alpha must be one of mask, model"),

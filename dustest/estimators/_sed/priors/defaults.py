@@ -17,7 +17,12 @@ from dustest.data.errors import InputError
 from dustest.data.identity.describe import describe
 from dustest.data.messages import did_you_mean
 from dustest.estimators._sed.clear_light import ESCAPE_FRACTION, FRAC_CLEAR
-from dustest.estimators._sed.components import COMPONENTS, check_components, component_of
+from dustest.estimators._sed.components import (
+    AGN_MODELS,
+    COMPONENTS,
+    check_components,
+    component_of,
+)
 from dustest.estimators._sed.gas_dust import GAS_RATIO
 from dustest.estimators._sed.parameter_checks import check_choice
 from dustest.estimators._sed.priors.fitted_law import fitted_law
@@ -334,9 +339,9 @@ def _checked_names(priors, defaults):
     if unknown:
         msg = (
             f"priors has names that this model does not know: {', '.join(map(repr, unknown))}: "
-            f"{_meant(unknown, parameters)}known are {', '.join(sorted(parameters))}, each also "
-            f"with _prior (the shape) and _prior_ plus one of {', '.join(_HYPER)}; the redshift "
-            "and the dust law are arguments of their own"
+            f"{_needed_component(unknown) or _meant(unknown, parameters)}known are "
+            f"{', '.join(sorted(parameters))}, each also with _prior (the shape) and _prior_ plus "
+            f"one of {', '.join(_HYPER)}; the redshift and the dust law are arguments of their own"
         )
         raise InputError(msg)
     return {
@@ -348,6 +353,13 @@ def _checked_names(priors, defaults):
 def _is_sequence(key):
     """Whether a parameter is itself a sequence of numbers."""
     return key.endswith(":bin_edges")
+
+
+def _needed_component(unknown):
+    """What to set for parameters of components that the model does not have."""
+    components = {component_of(name) for name in unknown} - {None}
+    values = [next(v for v, own in AGN_MODELS.items() if one in own) for one in components]
+    return f"they need agn={values[0]!r}; " if len(values) == 1 else ""
 
 
 def _meant(unknown, parameters):

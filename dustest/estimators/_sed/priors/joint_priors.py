@@ -60,7 +60,8 @@ def check_joint_priors(priors, models):
             if name not in known:
                 msg = (
                     f"the joint prior {one.name!r} needs {name!r}, which the models of the fit do "
-                    f"not have: {did_you_mean(name, known)}leave it out of joint_priors"
+                    f"not have: {did_you_mean(name, known)}name it in priors if it is a parameter "
+                    "that the fit could have, or leave the joint prior out"
                 )
                 raise InputError(msg)
     _check_order(priors)

@@ -1,6 +1,6 @@
 """Weighted models, and the densities from which they were drawn."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -160,6 +160,28 @@ class Chain:
         """
         return propose(self.place, log_weight, self.pool.axes, n, rng)
 
+    def take(self, keep):
+        """Leave out models, which were drawn from the same densities.
+
+        Parameters
+        ----------
+        keep : ndarray of int
+            Positions of the models to keep.
+
+        Returns
+        -------
+        Chain
+            Of these.
+        """
+        return replace(
+            self,
+            models=self.models.take(keep),
+            likelihood=self.likelihood[keep],
+            place=self.place[keep],
+            log_density=self.log_density[keep],
+            unit=self.unit[keep],
+        )
+
     def extended(self, proposal, draw, rng):
         """Add models drawn from a proposal.
 
@@ -186,7 +208,8 @@ class Chain:
         log_density = np.concatenate([known, fresh])
         likelihood = self.likelihood.joined(likelihood)
         keep = _relevant(likelihood.log_weight - log_density)
-        unit = np.concatenate([self.unit, self.unit.max() + 1 + np.arange(proposal.n)])
+        first = self.unit.max(initial=-1) + 1
+        unit = np.concatenate([self.unit, first + np.arange(proposal.n)])
         return Chain(
             self.models.joined(models).take(keep),
             likelihood[keep],

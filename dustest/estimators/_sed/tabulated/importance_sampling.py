@@ -38,6 +38,7 @@ from dustest.estimators._sed.posterior import (
     stratified_draw,
 )
 from dustest.estimators._sed.priors.defaults import fitted_history
+from dustest.estimators._sed.tabulated.annealing import FEW, annealed
 from dustest.estimators._sed.tabulated.chain import Chain
 from dustest.estimators._sed.tabulated.light.channels import Channels, Pixels
 from dustest.estimators._sed.tabulated.light.emission import BandLight
@@ -58,15 +59,14 @@ __all__ = ["TabulatedEngine"]
 _MAX_POOLS, _MAX_LIGHTS, _MAX_TABLES = 4, 8, 400
 _MAX_SPECTRAL_LIGHTS, _MAX_SPECTRAL_TABLES = 2, 100
 """The same numbers for spectra, which have more pixels than photometry has bands."""
-_FEW, _MANY, _STEP = 768, 2048, 256
-"""Least and greatest number of models of a round with few parameters, and its step."""
+_MANY, _STEP = 2048, 256
+"""Greatest number of models of a round with few parameters, and its step."""
 _FOUND, _MARGIN = 40.0, 1.3
 """Effective number from which on models are found that fit, and excess over what is lacking."""
 _LEAST_SHARE = 0.5
 """Fraction of the requested effective number below which further models are drawn."""
-_ENOUGH, _MAX_STEPS, _MAX_PASSES = 60.0, 60, 3
-"""Effective number of models under a power of the likelihood, with few parameters, and greatest
-numbers of powers and of searches that begin again."""
+_MAX_PASSES = 3
+"""Greatest number of searches for a narrow posterior that begin again."""
 _MAX_SEARCHES, _MAX_ROUNDS = 4, 16
 """Greatest number of rounds that only serve to find models that fit, and of all."""
 
@@ -145,7 +145,7 @@ class TabulatedEngine:
     def _searched(self, chain, draw, rng):
         """Search for a narrow posterior, again if the effective number is not sufficient."""
         for _ in range(_MAX_PASSES):
-            chain = self._refined(_annealed(chain, draw, rng), draw, rng)
+            chain = self._refined(annealed(chain, draw, rng), draw, rng)
             if chain.ess >= _LEAST_SHARE * self._settings.n_effective:
                 break
         return chain
@@ -266,18 +266,6 @@ class TabulatedEngine:
         )
 
 
-def _annealed(chain, draw, rng):
-    """Add models under powers of the likelihood that rise to one, for narrow posteriors."""
-    effort = search_effort(len(chain.pool.axes))
-    for _ in range(_MAX_STEPS):
-        # Too few models of many parameters miss peaks of the posterior.
-        log_weight, power = chain.annealed(chain.log_importance, effort * _ENOUGH)
-        if power == 1.0:
-            break
-        chain = chain.extended(chain.proposal(log_weight, effort * _FEW, rng), draw, rng)
-    return chain
-
-
 @dataclass(frozen=True, eq=False)
 class _Kept:
     """Spectra of a set of bands, tables made of them, and parts of pools of a free redshift."""
@@ -290,7 +278,7 @@ class _Kept:
 def _next_number(chain, number, wanted):
     """How many models to draw, from how many the last ones made effective."""
     effort = search_effort(len(chain.pool.axes))
-    few, many = effort * _FEW, effort * _MANY
+    few, many = effort * FEW, effort * _MANY
     if number < _FOUND or not chain.proposals:
         return few
     lacking = (wanted - number) / number * chain.proposals[-1].n

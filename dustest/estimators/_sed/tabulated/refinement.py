@@ -100,7 +100,7 @@ def _distance(place, centre, root):
     inverse = np.linalg.inv(root)
     whitened = place @ inverse.reshape(-1, place.shape[1]).T
     whitened -= np.einsum("kij,kj->ki", inverse, centre).ravel()
-    whitened = whitened.reshape(len(place), len(centre), -1)
+    whitened = whitened.reshape(len(place), len(centre), place.shape[1])
     return np.einsum("nki,nki->nk", whitened, whitened)
 
 

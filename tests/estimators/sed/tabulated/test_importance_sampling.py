@@ -435,28 +435,10 @@ class TestSearchForNarrowPosteriors:
     )
     def test_begins_again_if_too_few_models_are_found(self, monkeypatch, numbers, passes):
         engine, left = TabulatedEngine(settings()), list(numbers)
-        monkeypatch.setattr(importance_sampling, "_annealed", lambda chain, draw, rng: chain)
+        monkeypatch.setattr(importance_sampling, "annealed", lambda chain, draw, rng: chain)
         monkeypatch.setattr(
             engine, "_refined", lambda chain, draw, rng: SimpleNamespace(ess=left.pop(0))
         )
         found = engine._searched(None, None, None)
         assert found.ess == numbers[passes - 1]
         assert left == numbers[passes:]
-
-    def test_many_parameters_need_more_models(self):
-        class Known:
-            """A chain that is known under the full likelihood, and keeps what was asked for."""
-
-            log_importance = None
-
-            def __init__(self, n_axes):
-                self.pool = SimpleNamespace(axes=range(n_axes))
-
-            def annealed(self, log_weight, least):
-                self.least = least
-                return log_weight, 1.0
-
-        few, many = Known(5), Known(9)
-        for chain in (few, many):
-            assert importance_sampling._annealed(chain, None, None) is chain
-        assert many.least == 4.0 * few.least
