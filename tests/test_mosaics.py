@@ -11,7 +11,7 @@ from scipy.signal import fftconvolve
 
 from dustest import BagpipesEstimator, CNNEstimator, FusionEstimator, MeurerEstimator
 from dustest.cli import main
-from dustest.data import DustTable, InputError
+from dustest.data import DustestWarning, DustTable, InputError
 from dustest.io import add_cutouts, add_photometry, load_demo, read_catalog
 from dustest.physics import PSF
 
@@ -104,7 +104,6 @@ class TestCommandLine:
         _, mosaics, positions = field
         positions.write(tmp_path / "positions.ecsv")
         words = [str(tmp_path / "positions.ecsv"), "--output", str(tmp_path / "slopes.ecsv")]
-        words += ["--column", "ra=ra", "--column", "dec=dec"]
         for band, image in mosaics.items():
             image.write(tmp_path / f"{band}.fits")
             fits.writeto(
@@ -120,6 +119,28 @@ class TestCommandLine:
         expected = MeurerEstimator().estimate(sample)
         np.testing.assert_allclose(table["A_V"].value, expected["A_V"].value, atol=0.02)
 
+    def test_named_positions(self, words, capsys):
+        named = [*words, "--column", "ra=dec", "--column", "dec=dec"]
+        with pytest.warns(DustestWarning, match="none of the 4 galaxies is on the image"):
+            assert main(["estimate", *named, "--photometry"]) == 0
+        assert "4 galaxies have no result, with the flags " in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("given", "message"),
+        [
+            (["--photometry", "-1"], "argument --photometry: must be a diameter above 0 arcsec"),
+            (["--photometry", "x.ecsv"], "'x.ecsv': without a number, put the option after"),
+        ],
+    )
+    def test_wrong_diameters(self, words, given, message, capsys):
+        with pytest.raises(SystemExit):
+            main(["estimate", *words, *given])
+        assert message in capsys.readouterr().err
+
+    def test_apertures_of_less_than_a_pixel(self, words, capsys):
+        assert main(["estimate", *words, "--photometry", "0.01"]) == 1
+        assert "dustest: --photometry must be at least a pixel of" in capsys.readouterr().err
+
     def test_positions_are_a_catalogue(self, words):
         with pytest.raises(InputError, match=r"without fluxes needs columns=\{'ra': 'ra', 'dec'"):
             read_catalog(words[0])
@@ -132,5 +153,5 @@ class TestCommandLine:
         assert "--psf is for --photometry: add that option" in capsys.readouterr().err
 
     def test_photometry_without_mosaics(self, words, capsys):
-        assert main(["estimate", *words[:7], "--photometry"]) == 1
+        assert main(["estimate", *words[:3], "--photometry"]) == 1
         assert "--photometry needs mosaics" in capsys.readouterr().err

@@ -16,7 +16,7 @@ from dustest.cli._estimators import (
     row_limits,
     without_data,
 )
-from dustest.cli._words import add_run_options, check_not_input, say, split_pairs
+from dustest.cli._words import add_run_options, check_not_input, diameter, say, split_pairs
 
 __all__ = ["add_catalog_options", "add_commands", "read_sample"]
 
@@ -122,11 +122,11 @@ def add_catalog_options(parser):
     parser.add_argument(
         "--photometry",
         nargs="?",
-        type=float,
+        type=diameter,
         const=0.5,
         metavar="ARCSEC",
         help="also measure total fluxes on the mosaics, in an aperture of this diameter (default: "
-        "0.5)",
+        "0.5); columns of positions are found by their names",
     )
     parser.add_argument(
         "--psf",
@@ -167,7 +167,23 @@ def _estimate(options):
         sample, output=options.output, resume=options.resume, n_jobs=options.n_jobs
     )
     say(f"{len(table)} galaxies by {name}: {options.output}")
+    _say_missing(table)
     return 0
+
+
+def _say_missing(table):
+    """Print how many galaxies have no result, and their flags."""
+    import numpy as np
+
+    from dustest.data import decode_flags
+    from dustest.data.quantities import QUANTITIES
+
+    known = [np.isfinite(np.asarray(table[name])) for name in QUANTITIES if name in table.colnames]
+    missing = ~np.any(known, axis=0)
+    if missing.any():
+        names = sorted({one for row in decode_flags(table["flags"][missing]) for one in row})
+        count = np.count_nonzero(missing)
+        say(f"{count} galaxies have no result, with the flags {', '.join(names)}")
 
 
 def _compare(options):
@@ -314,14 +330,14 @@ def _read_catalog(options, unit):
 
     sample = read_catalog(
         options.catalog,
-        columns=split_pairs(options.column, "--column"),
+        columns=_columns(options),
         unit=unit,
         error_floor=options.error_floor,
         redshift=[] if options.redshift == "" else options.redshift,
         foreground_ebv=_number_or_name(options.foreground_ebv),
         layout=options.layout,
         format=options.format,
-        hdu=int(options.hdu) if (options.hdu or "").isdecimal() else options.hdu,
+        hdu=_hdu(options),
     )
     low = -np.inf if options.z_min is None else options.z_min
     high = np.inf if options.z_max is None else options.z_max
@@ -335,6 +351,25 @@ def _read_catalog(options, unit):
         msg = f"no galaxy of {options.catalog} lies within the redshifts {low:g} to {high:g}"
         raise InputError(msg)
     return sample
+
+
+def _columns(options):
+    """Columns to read, with those of positions for photometry if they are not named."""
+    from dustest.data.checks.positions import DEC_COLUMNS, RA_COLUMNS
+    from dustest.data.checks.tables import first_named
+    from dustest.io import read_table
+
+    columns = split_pairs(options.column, "--column")
+    if options.photometry is None or {"ra", "dec"} & set(columns):
+        return columns
+    names = read_table(options.catalog, file_format=options.format, hdu=_hdu(options)).colnames
+    places = {"ra": first_named(names, RA_COLUMNS), "dec": first_named(names, DEC_COLUMNS)}
+    return columns | (places if all(places.values()) else {})
+
+
+def _hdu(options):
+    """Extension of the catalogue, by number or name."""
+    return int(options.hdu) if (options.hdu or "").isdecimal() else options.hdu
 
 
 def _units(words):

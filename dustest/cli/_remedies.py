@@ -7,6 +7,7 @@ from collections.abc import Mapping
 __all__ = ["option_of", "with_options", "writer_for"]
 
 _OTHER_NAMES = {
+    "aperture": "photometry",
     "columns": "column",
     "random_state": "seed",
 }

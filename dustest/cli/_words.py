@@ -1,5 +1,6 @@
 """Parsing of words of the command line, and output."""
 
+import argparse
 import ast
 import json
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 __all__ = [
     "add_run_options",
     "check_not_input",
+    "diameter",
     "read_value",
     "say",
     "split_pair",
@@ -69,6 +71,19 @@ def _with_tuples(value):
     if isinstance(value, dict):
         return {key: _with_tuples(part) for key, part in value.items()}
     return tuple(map(_with_tuples, value)) if isinstance(value, list) else value
+
+
+def diameter(word):
+    """Parse the diameter of an aperture in arcsec, for argparse."""
+    hint = ""
+    try:
+        number = float(word)
+    except ValueError:
+        number, hint = 0.0, ": without a number, put the option after the catalogue"
+    if not 0.0 < number < float("inf"):
+        msg = f"must be a diameter above 0 arcsec, got {word!r}{hint}"
+        raise argparse.ArgumentTypeError(msg)
+    return number
 
 
 def n_jobs(word):

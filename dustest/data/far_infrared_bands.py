@@ -5,7 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["ALMA_RECEIVERS", "FAR_INFRARED", "Receiver", "find_far_infrared", "top_hat"]
+__all__ = [
+    "ALMA_RECEIVERS",
+    "FAR_INFRARED",
+    "Receiver",
+    "explain_far_infrared",
+    "find_far_infrared",
+    "top_hat",
+]
 
 FAR_INFRARED = 5e5
 """Wavelength in Angstrom beyond which a band sees dust and no stars."""
@@ -14,12 +21,14 @@ _SPAN = 16.0
 """Width in GHz of a continuum setup of two sidebands, and of bands of a frequency."""
 _IN_ANGSTROM = {"um": 1e4, "mm": 1e7}
 _POINT = re.compile(
-    r"(?:(?P<source>[a-z][a-z0-9]*)[\s_\-/.]*)?(?P<value>\d+(?:\.\d+)?)\s*(?P<unit>um|mm|ghz)",
+    r"(?:(?P<source>[a-z][a-z0-9]*)\s*[_\-/.]?\s*)?(?P<value>\d+(?:\.\d+)?)\s*(?P<unit>um|mm|ghz)",
     re.IGNORECASE,
 )
 _RECEIVER = re.compile(r"alma[\s_\-/.]*(?:band|b)?[\s_\-]*(?P<number>\d+)", re.IGNORECASE)
 _SOURCE = "FIR"
 """Prefix of the name of a band that is given without one."""
+_TELESCOPES = ("ALMA", "NOEMA", "SCUBA2", _SOURCE)
+"""First words of names that are not those of a camera of the user."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,38 @@ def find_far_infrared(name):
         return None if one is None else (f"ALMA_B{one.number}", *_ends(one.centre, one.width))
     point = _POINT.fullmatch(text)
     return None if point is None else _of_point(point)
+
+
+def explain_far_infrared(name):
+    """Explain why the name of a band of a far-infrared telescope is not understood.
+
+    Parameters
+    ----------
+    name : str
+        Name of an unknown band.
+
+    Returns
+    -------
+    problem : str
+        What the name must be; empty for the name of any other camera.
+
+    Examples
+    --------
+    >>> from dustest.data.far_infrared_bands import explain_far_infrared
+    >>> explain_far_infrared("NOEMA_1.2").split(",")[0]
+    "'NOEMA_1.2' must be a wavelength or frequency beyond 50 micron with its unit"
+    >>> explain_far_infrared("MyCamera_H")
+    ''
+    """
+    first = re.split(r"[\s_\-/.]+", name.strip())[0].upper()
+    if first not in _TELESCOPES:
+        return ""
+    receivers = [f"ALMA_B{number}" for number in ALMA_RECEIVERS]
+    receiver = f"one of {receivers[0]} to {receivers[-1]}, or " if first == "ALMA" else ""
+    return (
+        f"{name!r} must be {receiver}a wavelength or frequency beyond 50 micron with its unit, "
+        f"such as {first}_1.2mm or {first}_343.5GHz"
+    )
 
 
 def _of_point(found):

@@ -106,7 +106,8 @@ def add_photometry(
         its error, which is contained in the errors of the fluxes and common to all bands;
         ``replaced_fraction`` is the largest fraction of the aperture in any band that was
         replaced because of neighbours or bad pixels; ``flags``, added to existing ones.
-        ``meta["photometry"]`` records in JSON how fluxes were measured.
+        ``meta["photometry"]`` records in JSON how fluxes were measured, with origin, width,
+        pixel scale and digest of the point-spread functions.
 
     Raises
     ------
@@ -125,7 +126,9 @@ def add_photometry(
     DustestWarning
         If no galaxy is on an image, the noise of a band cannot be measured, galaxies are too
         large for the aperture, an image has no error map, a band is unknown but similar to a
-        known one, or extensions that look like errors or a mask are not used.
+        known one, extensions that look like errors or a mask are not used, a given point-spread
+        function is off centre or has an improbable width for its band of JWST, or other bands
+        keep the fluxes of an earlier call.
 
     See Also
     --------
@@ -141,15 +144,18 @@ def add_photometry(
     **Neighbours** are found on the mean signal-to-noise ratio of all bands, smoothed by the
     broadest point-spread function: at least five connected pixels above four standard
     deviations, deblended. Their pixels, and bad ones, are replaced by those on the opposite side
-    of the galaxy; pixels whose opposite is unusable as well count as empty. A band has no flux
-    where more than a tenth of the light of a point source is lost in this way.
+    of the galaxy. Pixels in the aperture whose opposite is unusable as well, such as that of the
+    centre, are estimated from the pixels around them, with the slope of a point source; the
+    difference from an estimate without a slope is added to the error. Further out they count as
+    empty. A band has no flux where more than a tenth of the light of a point source is lost in
+    this way.
 
     **Errors** follow from the covariance of the pixels in units of their errors, measured on the
     sky of up to 64 parts of 128 pixels around the galaxies
     (`~dustest.physics.measure_noise_correlation`). So they contain the correlation of drizzled
     images, wrong scales of error maps, undetected sources, and variations of the depth as far as
     the error map has them. Without an error map, the scatter of the sky around each galaxy
-    replaces it; photon noise of the galaxy is then not contained.
+    replaces it; photon noise of the galaxy is then not contained. There is no flux without sky.
 
     **Extended sources.** Fluxes in apertures of 0.6, 1, 1.6 and 2.4 times the diameter, summed
     over all bands with weights of the inverse variance, are compared with those of round
@@ -200,6 +206,7 @@ def add_photometry(
     diameter = as_diameter(aperture, f"{_DIAMETER}")
     radii = 0.5 * diameter * np.array(_GROWTH)
     foreground = foreground_factors(foreground_ebv, sample, mosaics)
+    earlier = _earlier(sample, mosaics)
     with ExitStack() as stack:
         images = {
             band: stack.enter_context(open_image(source, band, **units.get(band, {})))
@@ -209,7 +216,7 @@ def add_photometry(
             _check_image(image, foreground_ebv)
         psfs = psf_of_bands(psf, images)
         broadest = broadest_psf(psfs)
-        _check_diameter(diameter, psfs[broadest], radii)
+        _check_diameter(diameter, psfs[broadest], radii, images)
         bands = {
             band: _prepare(
                 image,
@@ -234,11 +241,31 @@ def add_photometry(
         "correction": correction,
         "background": background,
         "target_psf": broadest,
-        "psf": {band: describe_psf(psf, band) for band in mosaics},
+        "psf": {band: describe_psf(psf, band, each) for band, each in psfs.items()},
         "noise": {band: _describe_noise(each.noise) for band, each in bands.items()},
     }
-    sample.meta[PHOTOMETRY_KEY] = json.dumps(record)
+    sample.meta[PHOTOMETRY_KEY] = json.dumps(record | earlier)
     return sample
+
+
+def _earlier(sample, bands):
+    """Record of an earlier call whose fluxes remain, with a warning; empty without any."""
+    try:
+        record = json.loads(sample.meta.get(PHOTOMETRY_KEY, "{}"))
+        kept = [band for band in record.get("psf", {}) if band not in bands]
+    except (AttributeError, TypeError, ValueError):
+        # A user's own entry.
+        return {}
+    kept = [band for band in kept if band in sample.bands]
+    if not kept:
+        return {}
+    msg = (
+        f"the fluxes of {', '.join(kept)} are of an earlier call and have another aperture, "
+        f"point-spread function or correction than those of {', '.join(bands)}: colours between "
+        "them are biased; measure all bands in one call"
+    )
+    warnings.warn(msg, DustestWarning, stacklevel=3)
+    return {"earlier": record}
 
 
 def _check_image(image, foreground_ebv):
@@ -261,8 +288,17 @@ def _check_image(image, foreground_ebv):
         refuse_corrected(image.corrected, f"the mosaic of band {image.band}")
 
 
-def _check_diameter(diameter, target, radii):
-    """Refuse apertures that the point-spread function does not cover."""
+def _check_diameter(diameter, target, radii, images):
+    """Refuse apertures that the point-spread function does not cover, and those below a pixel."""
+    band = max(images, key=lambda name: images[name].pixel_scale)
+    side = images[band].pixel_scale
+    if diameter < side:
+        msg = (
+            f"aperture must be at least a pixel of band {band}, {side:.3f} arcsec, got "
+            f"{diameter:g} arcsec; take one of the width of the point-spread function, "
+            f"{target.fwhm:.2f} arcsec, or more"
+        )
+        raise InputError(msg)
     largest = 0.5 * target.size * target.pixel_scale
     if radii.max() > largest:
         msg = (

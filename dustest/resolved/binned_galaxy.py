@@ -1,5 +1,7 @@
 """Fluxes of bins of pixels of one galaxy."""
 
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -10,12 +12,12 @@ from astropy.stats import mad_std
 from astropy.table import Column
 
 from dustest.data.checks.numbers import check_number, check_positive, check_whole
-from dustest.data.checks.sample_columns import band_column_name
+from dustest.data.checks.sample_columns import band_column_name, by_band
 from dustest.data.containers.sample import GalaxySample
-from dustest.data.errors import InputError
+from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS
 from dustest.data.kinds import KINDS, canonical_item
-from dustest.data.messages import not_one_of
+from dustest.data.messages import did_you_mean, not_one_of, shown
 from dustest.data.signal_to_noise import SNR_MIN
 from dustest.physics import broadest_psf
 from dustest.resolved.binary_tree import bounding_box, divide_pixels
@@ -200,7 +202,7 @@ def bin_cutouts(
     pixel_scale : float or `~astropy.units.Quantity`, optional
         Side of a pixel in arcsec; by default from the coordinates.
     unit : Unit or str, optional
-        Unit of images in files without BUNIT.
+        Unit of images that declare none.
 
     Returns
     -------
@@ -210,9 +212,15 @@ def bin_cutouts(
     Raises
     ------
     InputError
-        If images are on different grids or have no unit, a point-spread function is unknown, no
-        source is found, there is too little sky to measure the noise, or an argument is out of
-        range.
+        If images are on different grids or have no unit, a line is unknown, a point-spread
+        function is unknown or that of no image, no source is found, there is too little sky to
+        measure the noise, or an argument is out of range.
+
+    Warns
+    -----
+    DustestWarning
+        If a given point-spread function is off centre, or has an improbable width for its band of
+        JWST, or the galaxy does not reach ``signal_to_noise``.
 
     See Also
     --------
@@ -251,6 +259,7 @@ def bin_cutouts(
     stack = stack_bands(cutouts, pixel_scale, unit)
     redshift = _redshift(redshift, stack)
     stacks = [stack] if lines is None else [stack, stack_lines(lines, stack)]
+    _check_names(psf, [name for one in stacks for name in one.names])
     psfs = find_psfs(psf, stack)
     line_psfs = _line_psfs(psf, stacks[1:], psfs)
     rough = detection_image(stack.flux, _scatter(stack.flux))
@@ -280,7 +289,21 @@ def bin_cutouts(
         wanted,
         _fewest(min_pixels, every.get(target), stack.pixel_scale),
     )
-    return _binned(bins, redshift, matched, number, target)
+    galaxy = _binned(bins, redshift, matched, number, target)
+    _warn_of_faint(galaxy, wanted)
+    return galaxy
+
+
+def _warn_of_faint(galaxy, wanted):
+    """Warn of a galaxy that is one bin since it does not reach the ratio."""
+    ratio = float(galaxy.total["snr"][0])
+    if ratio < wanted:
+        msg = (
+            f"the galaxy has a signal-to-noise ratio of {ratio:.1f} in {galaxy.reference}, below "
+            f"signal_to_noise={wanted:g}: all its pixels are one bin; ask for a lower ratio, or "
+            "give another reference"
+        )
+        warnings.warn(msg, DustestWarning, stacklevel=3)
 
 
 def _fewest(min_pixels, psf, pixel_scale):
@@ -298,6 +321,17 @@ def _redshift(redshift, stack):
             raise InputError(msg)
         return stack.redshift
     return check_number(redshift, "redshift", 0.0)
+
+
+def _check_names(psf, names):
+    """Refuse point-spread functions of bands and lines without an image."""
+    for key in by_band(psf, None, "psf") if isinstance(psf, Mapping) else ():
+        if not {key, canonical_item(KINDS["line"], key)} & set(names):
+            msg = (
+                f"psf names {key!r}, which is not one of the images {shown(names)}: "
+                f"{did_you_mean(key, names)}correct the key or leave it out"
+            )
+            raise InputError(msg)
 
 
 def _line_psfs(psf, stacks, psfs):

@@ -35,7 +35,10 @@ def detection_image(flux, noise):
         Sum of the images over their noise, divided by the scatter of the sky.
     """
     image = np.nansum(flux / noise[:, np.newaxis, np.newaxis], axis=0)
-    return image / mad_std(_clipped(image))
+    # Images without noise have no scatter: all pixels above zero are sources.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = image / mad_std(_clipped(image))
+    return np.where(np.isnan(ratio), 0.0, ratio)
 
 
 def find_galaxy(image, threshold=_THRESHOLD):
@@ -99,10 +102,16 @@ def read_segmentation(segmentation, shape):
     """
     data = segmentation.data if isinstance(segmentation, NDData | SegmentationImage) else None
     data = np.asarray(segmentation if data is None else data)
-    if data.shape != shape or data.dtype.kind not in "biu" or not np.any(data):
+    if data.shape != shape or data.dtype.kind not in "biu":
         msg = (
             f"segmentation must have the {shape} pixels of the cutouts, with integers or True for "
             f"those of the galaxy, got {data.dtype} of shape {data.shape}"
+        )
+        raise InputError(msg)
+    if not np.any(data):
+        msg = (
+            "segmentation must have pixels of the galaxy, got none that is set: pass True or the "
+            "number of the source there"
         )
         raise InputError(msg)
     return _central_segment(data.astype(int))

@@ -11,12 +11,14 @@ from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_area
 
 from dustest.data.checks.images import full_mask, standard_deviation
-from dustest.data.checks.numbers import check_positive
+from dustest.data.checks.numbers import as_arcsec
 from dustest.data.checks.sample_columns import by_band
-from dustest.data.checks.units import FLUX_UNIT, declared_unit
+from dustest.data.checks.units import FLUX_UNIT, as_unit
 from dustest.data.containers.conversion import as_sample
 from dustest.data.errors import InputError
-from dustest.data.kinds import KINDS, LINE_UNIT, canonical_item
+from dustest.data.kinds import LINE_UNIT
+from dustest.data.lines import LINES
+from dustest.data.messages import argument
 from dustest.io import read_images
 
 __all__ = ["ImageStack", "stack_bands", "stack_lines"]
@@ -103,14 +105,14 @@ def stack_bands(cutouts, pixel_scale=None, unit=None):
     Raises
     ------
     InputError
-        If there is no image, units do not convert, bands are on different grids, or there is not
-        one galaxy.
+        If there is no image, one has no unit or one that does not convert, bands are on different
+        grids, or there is not one galaxy.
     """
-    scale = None if pixel_scale is None else _as_arcsec(pixel_scale)
+    scale = None if pixel_scale is None else as_arcsec(pixel_scale, "pixel_scale")
     if isinstance(cutouts, Row | Table):
-        return _of_row(cutouts, scale)
+        return _of_row(cutouts, scale, as_unit(unit))
     images = _as_images(cutouts, unit)
-    return _stack(images, FLUX_UNIT, scale, "cutouts")
+    return _stack(images, FLUX_UNIT, scale, "cutouts", as_unit(unit))
 
 
 def stack_lines(lines, stack):
@@ -131,12 +133,13 @@ def stack_lines(lines, stack):
     Raises
     ------
     InputError
-        If a line is unknown, a unit does not convert, or a map is on another grid.
+        If a line is unknown, a map has no unit or one that does not convert, or is on another
+        grid.
     """
     if not isinstance(lines, Mapping) or not lines:
         msg = f"lines must be a dict of line to NDData, got {lines!r:.60}"
         raise InputError(msg)
-    images = {canonical_item(KINDS["line"], name): image for name, image in lines.items()}
+    images = {LINES.find(name, "lines").name: image for name, image in lines.items()}
     found = _stack(images, LINE_UNIT, stack.pixel_scale, "lines")
     if found.shape != stack.shape:
         msg = (
@@ -157,7 +160,7 @@ def _as_images(cutouts, unit):
     return {band: read.get(band, one) for band, one in images.items()}
 
 
-def _of_row(row, pixel_scale):
+def _of_row(row, pixel_scale, unit):
     """Cutouts of a galaxy of a sample."""
     table = row.table[row.index : row.index + 1] if isinstance(row, Row) else row
     if len(table) != 1:
@@ -165,9 +168,9 @@ def _of_row(row, pixel_scale):
         raise InputError(msg)
     sample = as_sample(table)
     if pixel_scale is None and "pixel_scale" in sample.colnames:
-        pixel_scale = _as_arcsec(sample["pixel_scale"][0])
+        pixel_scale = as_arcsec(sample["pixel_scale"][0], "pixel_scale")
     images = {band: sample.to_nddata(band)[0] for band in sample.cutout_bands}
-    found = _stack(images, FLUX_UNIT, pixel_scale, "cutouts")
+    found = _stack(images, FLUX_UNIT, pixel_scale, "cutouts", unit)
     redshift = float(sample["redshift"][0]) if "redshift" in sample.colnames else np.nan
     wcs = _wcs_of_row(sample, found) if found.wcs is None else found.wcs
     known = redshift if np.isfinite(redshift) else None
@@ -189,8 +192,8 @@ def _wcs_of_row(sample, stack):
     return wcs
 
 
-def _stack(images, unit, pixel_scale, name):
-    """Images on one grid in one unit."""
+def _stack(images, unit, pixel_scale, name, default=None):
+    """Images on one grid in one unit, with a default for images that declare none."""
     if not images:
         msg = f"{name} must have an image of at least one band, got none"
         raise InputError(msg)
@@ -211,7 +214,15 @@ def _stack(images, unit, pixel_scale, name):
         raise InputError(msg)
     known = next((one for one in wcs.values() if one is not None), None)
     scale = _pixel_scale(known, name) if pixel_scale is None else pixel_scale
-    arrays = [_numbers(key, image, unit, scale) for key, image in images.items()]
+    for key, image in images.items():
+        if image.unit is None and default is None:
+            remedy = f" or pass {argument('unit', 'nJy')}" if name == "cutouts" else ""
+            msg = (
+                f"{name}[{key!r}] must have a unit, such as {unit}, got none: give the NDData its "
+                f"unit{remedy}"
+            )
+            raise InputError(msg)
+    arrays = [_numbers(key, image, unit, scale, default) for key, image in images.items()]
     flux, error = (np.array(part) for part in zip(*arrays, strict=True))
     return ImageStack(tuple(images), flux, error, unit, known, scale)
 
@@ -240,9 +251,10 @@ def _pixel_scale(wcs, name):
     return float(np.sqrt(proj_plane_pixel_area(wcs)) * 3600.0)
 
 
-def _numbers(key, image, unit, pixel_scale):
+def _numbers(key, image, unit, pixel_scale, default):
     """Flux and standard deviation per pixel, NaN where a pixel is bad."""
-    factor = _factor(key, image.unit, unit, pixel_scale)
+    declared = default if image.unit is None else image.unit
+    factor = _factor(key, declared, unit, pixel_scale)
     flux = np.array(image.data, dtype=float) * factor
     error = np.array(standard_deviation(image, key), dtype=float) * factor
     bad = full_mask(image, key) | ~np.isfinite(flux)
@@ -254,8 +266,6 @@ def _numbers(key, image, unit, pixel_scale):
 
 def _factor(key, declared, unit, pixel_scale):
     """Factor that converts pixels to a flux per pixel."""
-    if declared is None:
-        return 1.0
     area = (pixel_scale * u.arcsec) ** 2
     for one in (declared, declared * u.pix, declared * area):
         given = u.Quantity(1.0, one) if isinstance(one, u.UnitBase) else one
@@ -266,10 +276,3 @@ def _factor(key, declared, unit, pixel_scale):
         f"the sky, got {declared}"
     )
     raise InputError(msg)
-
-
-def _as_arcsec(value):
-    """Side of a pixel in arcsec."""
-    unit = declared_unit(value, "pixel_scale")
-    bare = value if unit is None else u.Quantity(value).to_value(u.arcsec)
-    return check_positive(bare, "pixel_scale")

@@ -1,13 +1,16 @@
 """Fits of the bins of one galaxy."""
 
+from inspect import signature
+
 import numpy as np
 from astropy.table import vstack
 
 from dustest.data.checks.numbers import check_whole
 from dustest.data.containers.reweighting import DRAWS
 from dustest.data.containers.sample import GalaxySample
-from dustest.data.errors import InputError
+from dustest.data.errors import InputError, InputTypeError
 from dustest.data.kinds import find_column
+from dustest.data.messages import did_you_mean
 from dustest.data.quantities import QUANTITIES, percentile_columns
 from dustest.estimators.base import DustEstimator
 from dustest.resolved.attenuation_maps import F_RATIO, AttenuationMaps
@@ -15,6 +18,8 @@ from dustest.resolved.binned_galaxy import BinnedGalaxy, bin_cutouts
 
 __all__ = ["map_attenuation"]
 
+_OWN = ("cutouts", "redshift")
+"""Arguments of `bin_cutouts` that `map_attenuation` has itself."""
 _EXTRA = ("beta", "log_mass", "log_SFR_100")
 _PERCENTILES = (50.0, 16.0, 84.0)
 _NEBULAR = ("A_V_nebular", "E_BV_nebular")
@@ -106,6 +111,7 @@ def map_attenuation(
     ((64, 64), -2)
     """
     check_whole(draws, "draws", minimum=0)
+    _check_arguments(binning)
     estimator = _checked(estimator, "estimator", "flux", _default_estimator)
     galaxy = _as_galaxy(cutouts, redshift, binning)
     options = {"draws": draws, "n_jobs": n_jobs, "progress": progress}
@@ -145,6 +151,18 @@ def _checked(estimator, name, kind, default):
         )
         raise InputError(msg)
     return estimator
+
+
+def _check_arguments(binning):
+    """Refuse arguments that `bin_cutouts` does not have."""
+    known = [name for name in signature(bin_cutouts).parameters if name not in _OWN]
+    for name in binning:
+        if name not in known:
+            msg = (
+                f"map_attenuation has no argument {name!r}: {did_you_mean(name, known)}those of "
+                f"bin_cutouts are {', '.join(known)}"
+            )
+            raise InputTypeError(msg)
 
 
 def _as_galaxy(cutouts, redshift, binning):

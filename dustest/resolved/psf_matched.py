@@ -18,6 +18,7 @@ from dustest.physics import (
     measure_noise_correlation,
     resample_psf,
 )
+from dustest.physics.telescope.psf import warn_of_unlikely
 from dustest.resolved.image_stack import ImageStack
 
 __all__ = ["MATCHED", "MatchedImages", "find_psfs", "match_images", "measure_noise"]
@@ -76,6 +77,11 @@ def find_psfs(psf, stack):
     ------
     InputError
         If one is needed and neither given nor known.
+
+    Warns
+    -----
+    DustestWarning
+        If a given one is off centre, or has an improbable width.
     """
     if isinstance(psf, str) and psf == MATCHED:
         return {}
@@ -86,14 +92,20 @@ def find_psfs(psf, stack):
         )
         raise InputError(msg)
     given = by_band(psf or {}, None, "psf")
-    return {band: _find_psf(band, given.get(band), stack.pixel_scale) for band in stack.names}
+    found = {band: _find_psf(band, given.get(band), stack.pixel_scale) for band in stack.names}
+    warn_of_unlikely(found, [band for band in found if given.get(band) is not None])
+    return found
 
 
 def _find_psf(band, given, pixel_scale):
     """Point-spread function of a band on the pixels of the images."""
     if given is None:
         return _computed_psf(band, pixel_scale)
-    psf = given if isinstance(given, PSF) else PSF(given, pixel_scale)
+    try:
+        psf = given if isinstance(given, PSF) else PSF(given, pixel_scale)
+    except (InputError, TypeError, ValueError) as error:
+        msg = f"psf[{band!r}] must be a PSF or an array on the pixels of the cutouts: {error}"
+        raise InputError(msg) from error
     if np.isclose(psf.pixel_scale, pixel_scale, rtol=1e-3):
         return replace(psf, pixel_scale=pixel_scale)
     return resample_psf(psf, pixel_scale)

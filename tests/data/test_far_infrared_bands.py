@@ -2,8 +2,12 @@ import pytest
 from astropy import units as u
 from astropy.table import QTable
 
-from dustest.data import as_sample, canonical_name, get_band
-from dustest.data.far_infrared_bands import ALMA_RECEIVERS, find_far_infrared
+from dustest.data import DustestWarning, as_sample, canonical_name, get_band
+from dustest.data.far_infrared_bands import (
+    ALMA_RECEIVERS,
+    explain_far_infrared,
+    find_far_infrared,
+)
 
 LIGHT_SPEED = 2.99792458e18
 
@@ -20,15 +24,27 @@ class TestNames:
             ("1.2mm", "FIR_1.2mm"),
             ("alma_343.5ghz", "ALMA_343.5GHz"),
             ("SCUBA2_850um", "SCUBA2_850um"),
+            ("ALMA - 1.2 mm", "ALMA_1.2mm"),
         ],
     )
     def test_points(self, name, canonical):
         assert canonical_name(name) == canonical
         assert canonical_name(canonical) == canonical
 
-    @pytest.mark.parametrize("name", ["ALMA_B2", "ALMA_B11", "IRAC_3.6um", "0um", "B6", "F277W"])
+    @pytest.mark.parametrize(
+        "name",
+        ["ALMA_B2", "ALMA_B11", "IRAC_3.6um", "0um", "B6", "F277W", "ALMA_-5mm", "ALMA_.5mm"],
+    )
     def test_others(self, name):
         assert find_far_infrared(name) is None
+
+    @pytest.mark.parametrize("name", ["ALMA_1.2", "ALMA_CII", "alma-b11", "ALMA_-5mm"])
+    def test_unknown_bands_of_alma(self, name):
+        expected = "must be one of ALMA_B3 to ALMA_B10, or a wavelength or frequency"
+        assert expected in explain_far_infrared(name)
+
+    def test_bands_of_other_cameras(self):
+        assert explain_far_infrared("almanac_1") == ""
 
 
 class TestCurves:
@@ -55,3 +71,11 @@ def test_columns_of_a_sample():
     sample = as_sample(table)
     assert sample.bands == ("ALMA_B7",)
     assert sample["flux_ALMA_B7"][0].to_value(u.nJy) == pytest.approx(3e4)
+
+
+def test_unknown_bands_of_alma_have_a_warning():
+    table = QTable({"id": [1], "redshift": [7.0]})
+    table["flux_ALMA_1.2"], table["flux_err_ALMA_1.2"] = [30.0] * u.uJy, [5.0] * u.uJy
+    with pytest.warns(DustestWarning, match="band of column flux_ALMA_1.2, 'ALMA_1.2' must be"):
+        sample = as_sample(table)
+    assert sample.bands == ("ALMA_1.2",)

@@ -234,7 +234,30 @@ class TestFluxes:
         record = json.loads(sample.meta["photometry"])
         assert record["aperture_arcsec"] == 0.4
         assert record["target_psf"] == "F444W"
-        assert record["psf"] == dict.fromkeys(WIDTHS, "given")
+        assert {one["origin"] for one in record["psf"].values()} == {"given"}
+        # The width of a Gaussian that is sampled at the centres of the pixels.
+        assert record["psf"]["F277W"]["fwhm"] == pytest.approx(2.3548 * 2.2 * SCALE, rel=0.01)
+        assert record["psf"]["F277W"]["pixel_scale"] == SCALE
+        assert record["psf"]["F277W"]["size"] == 101
+        digests = {one["digest"] for one in record["psf"].values()}
+        assert len(digests) == 3
+        again = add_photometry(make_positions(120, 120), star_mosaics(), psf=make_psfs())
+        assert {one["digest"] for one in json.loads(again.meta["photometry"])["psf"].values()} == (
+            digests
+        )
+
+    def test_bands_of_two_calls(self):
+        mosaics, psfs = star_mosaics(), make_psfs()
+        first = add_photometry(make_positions(120, 120), mosaics, psf=psfs)
+        with pytest.warns(DustestWarning, match="the fluxes of F115W, F444W are of an earlier"):
+            second = add_photometry(first, {"F277W": mosaics["F277W"]}, psf=psfs["F277W"])
+        record = json.loads(second.meta["photometry"])
+        assert list(record["psf"]) == ["F277W"]
+        assert record["earlier"] == json.loads(first.meta["photometry"])
+        # All bands anew, and notes of the user, are no reason for a warning.
+        second.meta["photometry"] = "see the paper"
+        third = add_photometry(second, mosaics, psf=psfs)
+        add_photometry(third, mosaics, psf=psfs)
         assert record["noise"]["F277W"]["error_scale"] == pytest.approx(1.0, abs=0.02)
 
 
@@ -282,6 +305,18 @@ class TestErrors:
         for band in WIDTHS:
             np.testing.assert_allclose(values(found, band), values(expected, band), rtol=0.05)
 
+    @pytest.mark.parametrize("side", [1, 31])
+    def test_without_an_error_there_is_no_flux(self, side):
+        mosaics = {"F277W": make_mosaic(np.ones((side, side)), error=None)}
+        positions = make_positions(side // 2, side // 2, make_wcs(side=side))
+        with (
+            pytest.warns(DustestWarning, match="has no error map"),
+            pytest.warns(DustestWarning, match="the correlation of the noise of band F277W"),
+        ):
+            sample = add_photometry(positions, mosaics, psf=make_psfs()["F277W"])
+        assert np.isnan(values(sample, "F277W")).all()
+        assert "NO_DATA" in flags_of(sample)[0]
+
     def test_little_sky(self):
         mosaics = {"F277W": make_mosaic(60.0 * gaussian(2.2, 31) + white(210409, 31), 0.02)}
         psf = make_psfs()["F277W"]
@@ -304,6 +339,37 @@ class TestBadPixels:
         assert abs(flux - 60.0) < 3.0 * error
         assert flags_of(sample) == [{"BAD_PIXELS"}]
         assert 0.05 < sample["replaced_fraction"][0] < 0.2
+
+    @pytest.mark.parametrize("how", ["value", "error"])
+    @pytest.mark.parametrize("size", [0.0, 4.0, 8.0])
+    def test_lost_light_is_estimated(self, size, how):
+        """The centre has no mirror image; a point source has 5 % of its light there."""
+        positions = make_positions(120, 120)
+        fluxes = []
+        for bad in (False, True):
+            mosaics = {
+                band: make_mosaic(FLUXES[band] * gaussian(np.hypot(width, size)) + white(210404))
+                for band, width in WIDTHS.items()
+            }
+            if bad and how == "value":
+                mosaics["F277W"].data[120, 120] = np.nan
+            elif bad:
+                mosaics["F277W"].uncertainty.array[120, 120] = 0.0
+            fluxes.append(add_photometry(positions, mosaics, psf=make_psfs(), correction="none"))
+        (clean, before), (flux, error) = (values(one, "F277W") for one in fluxes)
+        assert flux == pytest.approx(clean, rel=0.004)
+        assert abs(flux - clean) < error
+        # The error has the difference of the slopes of a point source and of none.
+        assert error > before
+        assert flags_of(fluxes[1]) == [{"BAD_PIXELS"}]
+
+    def test_lost_light_of_unknown_slope_has_an_error(self):
+        mosaics = star_mosaics((120, 120))
+        mosaics["F277W"].data[120, 119:122] = np.nan
+        sample = add_photometry(make_positions(120, 120), mosaics, psf=make_psfs())
+        flux, error = values(sample, "F277W")
+        assert flux == pytest.approx(60.0, rel=0.01)
+        assert 0.015 < error / flux < 0.03
 
     def test_no_flux_without_the_centre(self):
         mosaics = star_mosaics()
@@ -369,13 +435,15 @@ class TestPsf:
         found = add_photometry(positions, star_mosaics(), psf=forms)
         for band in WIDTHS:
             np.testing.assert_allclose(values(found, band), values(expected, band), rtol=1e-3)
-        assert json.loads(found.meta["photometry"])["psf"]["F277W"] == "f277w.fits"
+        assert json.loads(found.meta["photometry"])["psf"]["F277W"]["origin"] == "f277w.fits"
 
     def test_computed_by_default(self):
         image = 80.0 * np.pad(make_psf("F277W", size=201).image, 20) + white(210412)
         sample = add_photometry(make_positions(120, 120), {"F277W": make_mosaic(image)})
         assert values(sample, "F277W")[0] == pytest.approx(80.0, rel=0.02)
-        assert json.loads(sample.meta["photometry"])["psf"] == {"F277W": "computed"}
+        record = json.loads(sample.meta["photometry"])["psf"]["F277W"]
+        assert record["origin"] == "computed"
+        assert record["fwhm"] == pytest.approx(make_psf("F277W").fwhm, abs=1e-3)
 
     def test_without_poppy(self, monkeypatch):
         monkeypatch.setitem(__import__("sys").modules, "poppy", None)
@@ -390,11 +458,35 @@ class TestPsf:
             (np.ones((4, 4)), InputError, "psf of band F814W: image must be square with an odd"),
             ({"F444W": None}, InputError, "psf names the band 'F444W', which is not one of"),
             ("nowhere.fits", ReadError, "nowhere.fits"),
+            ("matched", InputError, "psf must be the one of all images if they are matched"),
         ],
     )
     def test_wrong(self, psf, error, message):
         mosaics = {"F814W": star_mosaics()["F277W"]}
         with pytest.raises(error, match=re.escape(message)):
+            add_photometry(make_positions(120, 120), mosaics, psf=psf)
+
+    def test_a_file_without_pixel_scale(self, tmp_path):
+        path = tmp_path / "psf.fits"
+        fits.writeto(path, make_psfs()["F277W"].image)
+        message = r"psf of band F277W: file_pixel_scale must be given to read_psf .* and pass its"
+        with pytest.raises(InputError, match=message):
+            add_photometry(
+                make_positions(120, 120), {"F277W": star_mosaics()["F277W"]}, psf=str(path)
+            )
+
+    @pytest.mark.parametrize(
+        ("psf", "message"),
+        [
+            (np.roll(gaussian(2.2, 101), 3, axis=1), "has its source 3.0 pixels from the central"),
+            (PSF(gaussian(2.2, 101), 2 * SCALE), r"has a width \(FWHM\) of 0.3"),
+            (PSF(gaussian(2.2, 201), 0.5 * SCALE), r"has a width \(FWHM\) of 0.0"),
+        ],
+        ids=["shifted", "wide", "narrow"],
+    )
+    def test_improbable(self, psf, message):
+        mosaics = {"F277W": star_mosaics()["F277W"]}
+        with pytest.warns(DustestWarning, match=f"the psf of band F277W {message}"):
             add_photometry(make_positions(120, 120), mosaics, psf=psf)
 
 
@@ -405,6 +497,7 @@ class TestArguments:
             ({"aperture": 0.5}, "aperture must be an angle such as 0.5 * astropy.units.arcsec"),
             ({"aperture": -0.5 * u.arcsec}, "aperture must be above 0 arcsec"),
             ({"aperture": 5.0 * u.arcsec}, "aperture must be at most 1.26 arcsec"),
+            ({"aperture": 10.0 * u.mas}, "aperture must be at least a pixel of band F115W, 0.030"),
             ({"correction": "kron"}, "correction must be one of extended, point, none"),
             ({"background": "yes"}, "background must be True or False"),
             ({"snr_min": "five"}, "snr_min must be"),
@@ -416,7 +509,7 @@ class TestArguments:
             add_photometry(make_positions(120, 120), star_mosaics(), psf=make_psfs(), **given)
 
     def test_mosaics(self):
-        with pytest.raises(InputError, match="mosaics must be a dict of band to image, got list"):
+        with pytest.raises(InputError, match=r"mosaics must be a dict of .* got list$"):
             add_photometry(make_positions(120, 120), [star_mosaics()["F277W"]])
 
     def test_pixels_that_are_not_square(self):

@@ -7,7 +7,7 @@ from astropy.nddata import NDData
 from astropy.table import vstack
 from toy_images import COLOURS, ERROR, SCALE, SIZE, WIDTHS, gaussian, toy_images, toy_psfs
 
-from dustest.data import FLAGS, InputError
+from dustest.data import FLAGS, DustestWarning, InputError
 from dustest.physics import PSF, NoiseCorrelation
 from dustest.resolved import bin_cutouts
 from dustest.simulate import CorrelatedNoise
@@ -143,6 +143,18 @@ class TestBinCutouts:
         wide = psf | {"halpha": PSF(gaussian(3.5, 41), SCALE)}
         assert bin_cutouts(toy_images(), 7.1, psf=wide, lines=lines).target == "Ha"
 
+    @pytest.mark.parametrize("shape", [(SIZE, SIZE), (1, 1)])
+    @pytest.mark.parametrize("value", [np.nan, 0.0, 1.0])
+    def test_images_without_a_source(self, shape, value):
+        images = {"F277W": NDData(np.full(shape, value), unit=u.nJy)}
+        with pytest.raises(InputError, match="must show a source"):
+            bin_cutouts(images, 7.1, psf="matched", pixel_scale=SCALE)
+
+    def test_a_galaxy_below_the_ratio_is_one_bin(self):
+        with pytest.warns(DustestWarning, match=r"below signal_to_noise=1e\+06"):
+            galaxy = bin_cutouts(toy_images(), 7.1, psf="matched", signal_to_noise=1e6)
+        assert len(galaxy) == 1
+
     def test_samples_of_galaxies_can_be_joined(self, galaxy):
         both = vstack([galaxy.sample, galaxy.sample])
         assert len(both) == 2 * len(galaxy)
@@ -158,7 +170,18 @@ class TestBinCutouts:
         with pytest.raises(InputError, match="must show a source"):
             bin_cutouts(toy_images(flux=0.0), 7.1, psf=toy_psfs())
         with pytest.raises(InputError, match="segmentation must have the"):
+            bin_cutouts(images, 7.1, psf="matched", segmentation=np.ones((SIZE, 2), bool))
+        with pytest.raises(InputError, match="got none that is set"):
             bin_cutouts(images, 7.1, psf="matched", segmentation=np.zeros((SIZE, SIZE), bool))
+        with pytest.raises(InputError, match=r"psf names 'F15W', .* did you mean 'F150W'"):
+            bin_cutouts(images, 7.1, psf=toy_psfs() | {"F15W": toy_psfs()["F150W"]})
+        with pytest.raises(InputError, match="psf names 'Ha'"):
+            bin_cutouts(images, 7.1, psf=toy_psfs() | {"Ha": toy_psfs()["F150W"]})
+        with pytest.raises(InputError, match=r"psf\['F277W'\] must be a PSF or an array"):
+            bin_cutouts(images, 7.1, psf=toy_psfs() | {"F277W": np.ones((4, 4))})
+        wrong = {"F277W": PSF(gaussian(2.2, 41), 3 * SCALE)}
+        with pytest.warns(DustestWarning, match="the psf of band F277W has a width"):
+            bin_cutouts(images, 7.1, psf=toy_psfs() | wrong)
         with pytest.raises(InputError, match="reference must be one of"):
             bin_cutouts(images, 7.1, psf="matched", reference="F200W")
         with pytest.raises(InputError, match="must be a NoiseCorrelation"):

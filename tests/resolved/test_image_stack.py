@@ -70,6 +70,15 @@ class TestStackBands:
             stack_bands({"F444W": NDData(np.ones((9, 9)), unit=u.nJy)})
         with pytest.raises(InputError, match="unit that converts to nJy"):
             stack_bands({"F444W": NDData(np.ones((9, 9)), unit=u.m, wcs=toy_wcs())})
+        bare = {"F444W": NDData(np.ones((9, 9)), wcs=toy_wcs())}
+        with pytest.raises(InputError, match=r"cutouts\['F444W'\] must have a unit, such as nJy"):
+            stack_bands(bare)
+        assert stack_bands(bare, unit="uJy").flux == pytest.approx(1e3)
+        row = QTable({"id": [1], "pixel_scale": [SCALE], "cutout_F277W": np.ones((1, 9, 9))})
+        with pytest.raises(InputError, match="must have a unit"):
+            stack_bands(row)
+        with pytest.raises(InputError, match="pixel_scale must be a positive angle in arcsec"):
+            stack_bands(images, pixel_scale=1.0 * u.kpc)
         with pytest.raises(InputError, match="table of 2 rows"):
             stack_bands(QTable({"id": [1, 2]}))
         with pytest.raises(InputError, match="at least one band"):
@@ -90,3 +99,8 @@ class TestStackLines:
             stack_lines({"Ha": NDData(np.ones((9, 9)), unit="erg / (s cm2)")}, stack)
         with pytest.raises(InputError, match="dict of line to NDData"):
             stack_lines([1], stack)
+        bare = NDData(np.ones((64, 64)))
+        with pytest.raises(InputError, match=r"lines\['Ha'\] must have a unit, such as erg"):
+            stack_lines({"Ha": bare}, stack)
+        with pytest.raises(InputError, match=r"lines must be one of .* got 'Hx'"):
+            stack_lines({"Hx": bare}, stack)

@@ -87,10 +87,11 @@ class TestMapAttenuation:
         maps = map_attenuation(galaxy, estimator=MeurerEstimator(extra=("beta",)))
         flagged = (maps.table["flags"] & FLAGS["NO_DATA"].value) > 0
         assert np.isnan(np.asarray(maps.table["A_V"])[flagged]).all()
-        images, psfs = toy_images(), toy_psfs()
+        images = toy_images()
         images = {"F150W": images["F150W"], "F200W": images["F277W"]}
-        psfs = {"F150W": psfs["F150W"], "F200W": psfs["F277W"]}
-        slopes = map_attenuation(images, 7.1, MeurerEstimator(extra=("beta",)), psf=psfs)
+        # The galaxy is much broader than both point-spread functions.
+        options = {"psf": "matched", "min_pixels": 20}
+        slopes = map_attenuation(images, 7.1, MeurerEstimator(extra=("beta",)), **options)
         assert {"A_V", "beta"} <= set(slopes.quantities)
         # Twice the flux density at 20,028 as at 15,104 Angstrom.
         expected = np.log(2.0) / np.log(20028 / 15104) - 2.0
@@ -145,6 +146,9 @@ class TestMapAttenuation:
             map_attenuation(galaxy, estimator=BalmerEstimator())
         with pytest.raises(InputError, match="psf must be left out"):
             map_attenuation(galaxy, estimator=OfFlux(), psf="matched")
+        message = "map_attenuation has no argument 'pixelscale': did you mean 'pixel_scale'"
+        with pytest.raises(TypeError, match=message):
+            map_attenuation(toy_images(), 7.1, OfFlux(), pixelscale=0.03)
         with pytest.raises(InputError, match="draws must be"):
             map_attenuation(galaxy, estimator=OfFlux(), draws=-1)
 

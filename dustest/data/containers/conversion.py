@@ -25,10 +25,14 @@ from dustest.data.checks.sample_columns import (
 from dustest.data.checks.tables import as_table, is_table_like
 from dustest.data.containers.sample import UNCERTAINTY_KINDS, GalaxySample
 from dustest.data.errors import DustestWarning, InputError, InputTypeError
+from dustest.data.far_infrared_bands import explain_far_infrared
 from dustest.data.kinds import find_column
 from dustest.data.messages import shown
 
 __all__ = ["as_sample"]
+
+_FLUXES = ("flux", "value")
+"""Kind and role of the columns of fluxes."""
 
 
 def as_sample(X, *, bands=None):
@@ -64,8 +68,8 @@ def as_sample(X, *, bands=None):
     Warns
     -----
     DustestWarning
-        If identifiers are missing, positions are not on the sky, or fluxes of a data frame, which
-        declares no units, are taken to be in nJy.
+        If identifiers are missing, positions are not on the sky, fluxes of a data frame, which
+        declares no units, are taken to be in nJy, or the name of a band of ALMA is not understood.
 
     Examples
     --------
@@ -86,6 +90,7 @@ def as_sample(X, *, bands=None):
     columns |= {name: canonical_column(name, column, named) for name, column in named.items()}
     sample = GalaxySample(columns, copy=False, meta=dict(table.meta))
     _check_companions(sample, named)
+    _warn_of_far_infrared(sample)
     return sample
 
 
@@ -313,6 +318,17 @@ def _check_companions(sample, named):
         if found.column.axes > 1 and sample[name].shape != sample[value].shape:
             msg = f"column {name} must have the shape of {value}, got {sample[name].shape}"
             raise InputError(msg)
+
+
+def _warn_of_far_infrared(sample):
+    """Warn of bands of far-infrared telescopes that no estimator can use."""
+    for found in map(find_column, sample.colnames):
+        if found is None or found.is_known or (found.kind.name, found.column.role) != _FLUXES:
+            continue
+        problem = explain_far_infrared(found.item)
+        if problem:
+            msg = f"the band of column {found.name}, {problem}: it is unknown; rename the column"
+            warnings.warn(msg, DustestWarning, stacklevel=3)
 
 
 def _need(sample, name, partner):

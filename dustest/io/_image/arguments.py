@@ -53,7 +53,8 @@ def images_by_band(images, name):
         If a band is unknown but similar to a known one; users may have bands of their own.
     """
     if not isinstance(images, Mapping) or not images:
-        msg = f"{name} must be a dict of band to image, got {type(images).__name__} {images!r:.50}"
+        got = "an empty dict" if isinstance(images, Mapping) else type(images).__name__
+        msg = f'{name} must be a dict of band to image, such as {{"F277W": image}}, got {got}'
         raise InputError(msg)
     images = by_band(images, None, name)
     for band in images:
@@ -154,7 +155,7 @@ def as_diameter(aperture, example="0.32"):
         )
         raise InputError(msg) from error
     if not 0.0 < diameter < np.inf:
-        msg = f"aperture must be above 0 arcsec, got {aperture!r}"
+        msg = f"aperture must be above 0 arcsec, got {aperture}"
         raise InputError(msg)
     return diameter
 

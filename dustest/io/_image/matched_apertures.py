@@ -6,14 +6,20 @@ sum follows from the noise of the original pixels.
 """
 
 import numpy as np
-from scipy import fft
+from scipy import fft, ndimage
 
 from dustest.physics import encircled_energy, matching_kernel, resample_psf
 
-__all__ = ["MatchedApertures", "fold_onto_mirror"]
+__all__ = ["MatchedApertures", "fill_lost", "fold_onto_mirror"]
 
 _KERNEL_REACH = 0.6
 """Arcsec from the centre at which kernels are cut off; weights are normalised thereafter."""
+_FAINTEST = 1e-6
+"""Light of a pixel over that of the brightest, below which it counts as this."""
+_FILLING = 1.0
+"""Standard deviation in pixels of the Gaussian that weights pixels around a lost one."""
+_FILLING_REACH = 4.0
+"""Pixels beyond which they have no weight."""
 
 
 class MatchedApertures:
@@ -66,6 +72,23 @@ class MatchedApertures:
         masks = np.reshape(masks, (len(position), len(self.radii), self.side, self.side))
         weights = fft.irfft2(fft.rfft2(masks, self._sides) * self._transfer, self._sides)
         return weights[..., : self.side, : self.side] * self._norm[:, np.newaxis, np.newaxis]
+
+    def point_source(self, position):
+        """Image of a point source.
+
+        Parameters
+        ----------
+        position : ndarray of shape (2,)
+            Column and row of the source in its stamp, within a pixel of the centre.
+
+        Returns
+        -------
+        light : ndarray of shape (side, side)
+            Light of each pixel, above zero.
+        """
+        shift = np.asarray(position)[::-1] - self.side // 2
+        moved = ndimage.shift(self.light, shift, order=3, mode="nearest")
+        return np.maximum(moved, _FAINTEST * self.light.max())
 
     def near(self, position, radius):
         """Pixels of stamps that a circle touches.
@@ -123,6 +146,42 @@ def fold_onto_mirror(weights, usable, position):
     missing_mirror = np.zeros_like(usable)
     missing_mirror[inside] = ~usable[source]
     return np.where(usable, weights + missing_mirror * mirrored, 0.0), ~usable & ~mirror
+
+
+def fill_lost(weights, lost, usable, light):
+    """Estimate lost pixels by those around them, with the slope of a point source.
+
+    The value of a lost pixel is the mean of the usable pixels around it, with weights of a
+    Gaussian, times the ratio of the same pixels in the image of a point source.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_radii, side, side)
+        Weights of a stamp, before pixels were removed.
+    lost : ndarray of bool of shape (side, side)
+        Pixels to estimate.
+    usable : ndarray of bool of shape (side, side)
+        Pixels that may be used.
+    light : ndarray of shape (side, side)
+        Image of a point source at the position of the galaxy; of a uniform source, ones.
+
+    Returns
+    -------
+    added : ndarray of shape (n_radii, side, side)
+        Weights to add to those of the usable pixels; 0 for lost pixels that are too far from any.
+    """
+    added = np.zeros_like(weights)
+    rows, columns = np.nonzero(usable)
+    for row, column in np.argwhere(lost):
+        squared = (rows - row) ** 2 + (columns - column) ** 2
+        near = squared <= _FILLING_REACH**2
+        share = np.exp(-0.5 * squared[near] / _FILLING**2)
+        places = rows[near], columns[near]
+        total = share @ light[places]
+        if total > 0.0:
+            part = weights[:, row, column, np.newaxis] * light[row, column] * share / total
+            added[(slice(None), *places)] += part
+    return added
 
 
 def _central(image, size):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from astropy.stats import mad_std
 
-from dustest.io._image.matched_apertures import MatchedApertures, fold_onto_mirror
+from dustest.io._image.matched_apertures import MatchedApertures, fill_lost, fold_onto_mirror
 from dustest.io._image.neighbours import Grid, find_neighbours, smooth
 from dustest.io._image.stamps import read_stamps
 
@@ -48,8 +48,9 @@ class MosaicBand:
 
     def significance(self, cuts):
         """Smoothed signal-to-noise ratio of stamps, whose noise has a standard deviation of 1."""
-        good = ~cuts.bad
-        ratio = np.divide(cuts.values, _errors(cuts, good), out=np.zeros(good.shape), where=good)
+        errors = _errors(cuts, ~cuts.bad)
+        good = ~cuts.bad & (errors > 0.0)
+        ratio = np.divide(cuts.values, errors, out=np.zeros(good.shape), where=good)
         side = self.apertures.side
         point = np.zeros((1, side, side))
         point[0, side // 2, side // 2] = 1.0
@@ -162,21 +163,37 @@ def _measure(mosaic, cuts, neighbours, sources, index, background):
         light = weight[index] * apertures.light
         if np.sum(light[lost]) > _MOST_LOST * np.sum(light):
             continue
+        filled, flat = _fill(apertures, weight, lost & zone[row], usable[row], cuts.position[row])
+        folded += filled
+        slope = np.tensordot(filled - flat, values[row], axes=2)
         if background and np.any(sky[row]):
             folded -= folded.sum(axis=(1, 2), keepdims=True) * sky[row] / np.sum(sky[row])
-        flux[row] = np.tensordot(folded, values[row], axes=2)
-        covariance[row] = mosaic.noise.covariances(folded * errors[row])
+        spread = mosaic.noise.covariances(folded * errors[row]) + np.outer(slope, slope)
+        if np.all(np.isfinite(spread)):
+            flux[row], covariance[row] = np.tensordot(folded, values[row], axes=2), spread
     at_edge = np.any(zone & ~cuts.inside, axis=(1, 2))
     has_bad = np.any(zone & cuts.inside & cuts.bad, axis=(1, 2))
     return Measured(flux, covariance, replaced, at_edge, has_bad)
 
 
+def _fill(apertures, weight, lost, usable, position):
+    """Weights in place of those of lost pixels, with the slope of a point source and without."""
+    if not np.any(lost):
+        return np.zeros((2, *weight.shape))
+    point = apertures.point_source(position)
+    return [fill_lost(weight, lost, usable, light) for light in (point, np.ones_like(point))]
+
+
 def _errors(cuts, sky):
-    """Errors of the pixels of stamps, from the scatter of the sky without an error map."""
+    """Errors of the pixels of stamps, from the scatter of the sky without an error map.
+
+    NaN where there is no sky, or one without scatter.
+    """
     if cuts.has_error:
         return cuts.errors
     values = np.where(sky, cuts.values, np.nan)
     known = np.any(sky, axis=(1, 2))
     scatter = np.full(len(values), np.nan)
     scatter[known] = mad_std(values[known], axis=(1, 2), ignore_nan=True)
+    scatter[scatter == 0.0] = np.nan
     return np.broadcast_to(scatter[:, np.newaxis, np.newaxis], values.shape)

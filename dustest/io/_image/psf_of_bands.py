@@ -1,5 +1,6 @@
 """Point-spread functions of the images of a call."""
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,11 +10,15 @@ import numpy as np
 from dustest.data.checks.sample_columns import by_band
 from dustest.data.errors import InputError
 from dustest.physics import PSF, make_psf, read_psf, resample_psf
-from dustest.physics.telescope.psf import PSF_FIELD
+from dustest.physics.telescope.psf import PSF_FIELD, warn_of_unlikely
 
 __all__ = ["describe_psf", "psf_of_bands"]
 
 _SAME_SCALE = 1e-3
+_DIGITS = 6
+"""Digits of the pixels over the brightest one of which the digest is made."""
+_MATCHED = "matched"
+"""What other functions take for images with one point-spread function."""
 
 
 def psf_of_bands(given, images):
@@ -37,16 +42,29 @@ def psf_of_bands(given, images):
         If it is of another type, or none is known for a band.
     ReadError
         If a file cannot be read.
+
+    Warns
+    -----
+    DustestWarning
+        If a given one is off centre, or has an improbable width.
     """
+    if isinstance(given, str) and given == _MATCHED:
+        msg = (
+            f"psf must be the one of all images if they are matched, such as "
+            f'psf="psf_f444w.fits", got {given!r}: fluxes need it for their aperture correction'
+        )
+        raise InputError(msg)
     if isinstance(given, Mapping):
         chosen = by_band(given, images, "psf")
     else:
         chosen = dict.fromkeys(images, given)
-    return {band: _psf(chosen.get(band), image) for band, image in images.items()}
+    psfs = {band: _psf(chosen.get(band), image) for band, image in images.items()}
+    warn_of_unlikely(psfs, [band for band, one in chosen.items() if one is not None])
+    return psfs
 
 
-def describe_psf(given, band):
-    """Origin of the point-spread function of a band, for ``meta``.
+def describe_psf(given, band, psf):
+    """Describe the point-spread function of a band, for ``meta``.
 
     Parameters
     ----------
@@ -54,12 +72,27 @@ def describe_psf(given, band):
         The argument of the user.
     band : str
         The band.
+    psf : PSF
+        The function, on the pixels of the mosaic.
 
     Returns
     -------
-    origin : str
-        ``"computed"``, ``"given"``, or the name of the file.
+    record : dict
+        Its ``origin``, which is ``"computed"``, ``"given"`` or the name of the file; ``fwhm`` and
+        ``pixel_scale`` in arcsec; ``size`` in pixels; and ``digest``, of the pixels.
     """
+    pixels = np.round(psf.image / psf.image.max() * 10.0**_DIGITS).astype("<i4")
+    return {
+        "origin": _origin(given, band),
+        "fwhm": round(psf.fwhm, 4),
+        "pixel_scale": round(psf.pixel_scale, 5),
+        "size": psf.size,
+        "digest": hashlib.sha256(pixels.tobytes()).hexdigest()[:16],
+    }
+
+
+def _origin(given, band):
+    """Origin of a point-spread function: computed, given, or the name of a file."""
     if isinstance(given, Mapping):
         given = by_band(given, None, "psf").get(band)
     if given is None:
@@ -73,7 +106,7 @@ def _psf(given, image):
     if given is None:
         return _computed(image)
     if isinstance(given, str | os.PathLike):
-        return read_psf(given, pixel_scale=scale)
+        return _read(given, scale, name)
     if isinstance(given, np.ndarray):
         try:
             return PSF(given, scale)
@@ -89,6 +122,15 @@ def _psf(given, image):
     if np.isclose(given.pixel_scale, scale, rtol=_SAME_SCALE):
         return given
     return resample_psf(given, scale)
+
+
+def _read(path, scale, name):
+    """Point-spread function of a file."""
+    try:
+        return read_psf(path, pixel_scale=scale)
+    except InputError as error:
+        msg = f"{name}: {error}, and pass its result as psf"
+        raise InputError(msg) from error
 
 
 def _computed(image):

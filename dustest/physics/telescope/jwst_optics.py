@@ -6,7 +6,7 @@ from scipy import fft
 
 from dustest.data.errors import MissingDependencyError
 
-__all__ = ["blurred_diffraction"]
+__all__ = ["blurred_diffraction", "drizzled_width"]
 
 # The primary mirror of JWST: 18 hexagons of 1.32 m from flat to flat and 7 mm apart around a
 # missing one, behind three struts of the secondary mirror.
@@ -15,6 +15,8 @@ _GAP = 0.007
 _STRUT_ANGLES = (0.0, 150.0, 210.0)
 _STRUT_WIDTH = 0.1
 _PUPIL_SAMPLES = 512
+_DIAMETER = 6.5
+_FWHM_OF_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
 
 # Fitted to the drizzled point-spread functions of CEERS at 0.04 arcsec, F090W to F444W.
 _WAVEFRONT_RMS = 58e-9
@@ -59,6 +61,30 @@ def blurred_diffraction(band, scale, n_points):
     transfer *= np.exp(-2.0 * (np.pi * blur) ** 2 * squared)
     transfer *= np.sinc(pixel * frequency) * np.sinc(pixel * frequency)[:, np.newaxis]
     return fft.ifft2(transfer).real
+
+
+def drizzled_width(band, pixel_scale):
+    """Approximate width of the point-spread function of a band, without computing it.
+
+    The width of the diffraction pattern, and those of the pixels of detector and mosaic and of the
+    blur between them, are added in quadrature.
+
+    Parameters
+    ----------
+    band : Band
+        A band of JWST.
+    pixel_scale : float
+        Side of a pixel of the mosaic, in arcsec.
+
+    Returns
+    -------
+    width : float
+        Full width at half maximum in arcsec.
+    """
+    pixel, blur = _detector(band)
+    diffraction = band.pivot * 1e-10 / _DIAMETER / _PER_ARCSEC
+    variance = blur**2 + (pixel**2 + pixel_scale**2) / 12.0
+    return float(np.hypot(diffraction, _FWHM_OF_SIGMA * np.sqrt(variance)))
 
 
 def _detector(band):

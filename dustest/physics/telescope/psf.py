@@ -13,9 +13,9 @@ from scipy import ndimage
 from dustest.data.bands import canonical_name, get_band
 from dustest.data.checks.numbers import as_arcsec, check_odd, check_whole
 from dustest.data.checks.values import to_floats
-from dustest.data.errors import InputError, ReadError
+from dustest.data.errors import DustestWarning, InputError, ReadError
 from dustest.data.files.parsing import open_fits
-from dustest.physics.telescope.jwst_optics import blurred_diffraction
+from dustest.physics.telescope.jwst_optics import blurred_diffraction, drizzled_width
 
 __all__ = [
     "PSF",
@@ -25,6 +25,7 @@ __all__ = [
     "make_psf",
     "read_psf",
     "resample_psf",
+    "warn_of_unlikely",
 ]
 
 PSF_REFERENCES = ("Goodman1985", "Perrin2012")
@@ -35,6 +36,10 @@ _FINEST = 0.0101
 _MOST_POINTS = 4096
 _CENTROID_RADIUS = 0.4
 _CENTROID_STEPS = 10
+_MOST_OFF_CENTRE = 0.6
+"""Pixels from the central one to the centroid of a point-spread function."""
+_MOST_UNLIKE = 1.4
+"""Ratio of the width of a point-spread function and that of the band."""
 _SCALE_KEYWORDS = ("PIXSCL", "PIXELSCL", "PIXSCALE")
 
 
@@ -335,6 +340,65 @@ def encircled_energy(psf, radius):
     return np.reshape(sums, radii.shape)
 
 
+def warn_of_unlikely(psfs, given):
+    """Warn of point-spread functions that are off centre, or improbable for their bands.
+
+    Parameters
+    ----------
+    psfs : dict of str to PSF
+        Point-spread functions by band, on the pixels of the images.
+    given : iterable of str
+        Bands of those to check; the others are computed.
+
+    Warns
+    -----
+    DustestWarning
+        If the centroid is not on the central pixel, the width is far below that of the band, or
+        far above that of the broadest band, as if the pixel scale were wrong.
+    """
+    widths = {band: _known_width(band, psf.pixel_scale) for band, psf in psfs.items()}
+    broadest = max(filter(None, widths.values()), default=None)
+    for band in given:
+        problem = _off_centre(psfs[band]) or _unlike(psfs[band], widths[band], broadest)
+        if problem:
+            msg = f"the psf of band {band} {problem}"
+            warnings.warn(msg, DustestWarning, stacklevel=4)
+
+
+def _known_width(band, pixel_scale):
+    """Width (FWHM) of a band of JWST in arcsec; None for others."""
+    try:
+        return drizzled_width(_jwst_band(band), pixel_scale)
+    except InputError:
+        return None
+
+
+def _off_centre(psf):
+    """What is wrong with the position of the source; empty if it is on the central pixel."""
+    center = _centroid(psf.image, _CENTROID_RADIUS / psf.pixel_scale)
+    off = float(np.hypot(*(center - psf.size // 2)))
+    if off <= _MOST_OFF_CENTRE:
+        return ""
+    return (
+        f"has its source {off:.1f} pixels from the central pixel, as if images were shifted: "
+        "centre it, as dustest.physics.read_psf does"
+    )
+
+
+def _unlike(psf, width, broadest):
+    """What is wrong with the width of a band; empty if it is probable or unknown."""
+    if width is None:
+        return ""
+    # The width of an undersampled one is that of its pixels.
+    most = max(broadest * _MOST_UNLIKE, 2.0 * psf.pixel_scale)
+    if width / _MOST_UNLIKE <= psf.fwhm <= most:
+        return ""
+    return (
+        f"has a width (FWHM) of {psf.fwhm:.3f} arcsec, and that of the band is {width:.3f} arcsec "
+        "on a drizzled image: check its pixel scale"
+    )
+
+
 def _jwst_band(band):
     """The band, if it is one of JWST."""
     hint = "read a PSF of the band from a FITS file with read_psf"
@@ -387,8 +451,9 @@ def _header_scale(header, path):
         wcs = WCS(header)
     if not wcs.has_celestial:
         msg = (
-            f"file_pixel_scale must be given for {path}: its header has none of "
-            f"{', '.join(_SCALE_KEYWORDS)} and no celestial coordinates"
+            f"file_pixel_scale must be given to read_psf for {path}, since its header has none of "
+            f"{', '.join(_SCALE_KEYWORDS)} and no celestial coordinates: call "
+            "dustest.physics.read_psf(path, file_pixel_scale=0.03), with the pixels of the file"
         )
         raise InputError(msg)
     return float(np.mean(proj_plane_pixel_scales(wcs.celestial)) * 3600.0)

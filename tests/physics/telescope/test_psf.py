@@ -12,8 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import erf
 
-from dustest.data import Band, InputError, MissingDependencyError, ReadError
+from dustest.data import (
+    Band,
+    DustestWarning,
+    InputError,
+    MissingDependencyError,
+    ReadError,
+    get_band,
+)
 from dustest.physics import PSF, encircled_energy, make_psf, read_psf, resample_psf
+from dustest.physics.telescope.jwst_optics import drizzled_width
+from dustest.physics.telescope.psf import warn_of_unlikely
 
 RADII = [0.1, 0.2, 0.4]
 CEERS = {
@@ -320,3 +329,19 @@ class TestReadPSF:
         path = write_psf(tmp_path / "psf.fits", np.zeros((9, 9)), PIXSCL=0.04)
         with pytest.raises(ReadError, match="no positive sum"):
             read_psf(path)
+
+
+class TestWidths:
+    @pytest.mark.parametrize("band", ["F115W", "F277W", "F444W", "F1500W", "NIRISS_F150W"])
+    def test_estimate_agrees_with_the_computed_one(self, band):
+        expected = make_psf(band).fwhm
+        assert drizzled_width(get_band(band), 0.03) == pytest.approx(expected, rel=0.05)
+
+    def test_matched_images_have_a_broad_one(self):
+        psf = make_psf("F444W")
+        warn_of_unlikely({"F115W": psf, "F444W": psf}, ["F115W", "F444W"])
+        with pytest.warns(DustestWarning, match="the psf of band F115W has a width"):
+            warn_of_unlikely({"F115W": psf}, ["F115W"])
+
+    def test_bands_of_unknown_width(self):
+        warn_of_unlikely({"F814W": gaussian_psf(9.0)}, ["F814W"])
