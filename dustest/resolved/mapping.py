@@ -126,7 +126,7 @@ def _default_estimator():
     """Fits of spectral energy distributions."""
     from dustest.estimators.bagpipes import BagpipesEstimator
 
-    return BagpipesEstimator(extra=_EXTRA)
+    return BagpipesEstimator(extra=_EXTRA, share_models=True)
 
 
 def _default_line_estimator():

@@ -25,7 +25,10 @@ ASSUMPTIONS = ("prior", "history")
 """Names of the columns ``<name>_shift`` and ``<name>_exceeds`` of `assumption_shifts`."""
 
 # Parameters that set how a posterior is computed and written, not what is assumed.
-_COMPUTATION = ("engine", "escalate", "extra", "n_effective", "n_live", "targets", "timeout")
+_COMPUTATION = (
+    *("engine", "escalate", "extra", "n_effective", "n_live", "share_models", "targets"),
+    "timeout",
+)
 _DIGITS = "0123456789"
 _EVERYTHING = (-np.inf, np.inf)
 

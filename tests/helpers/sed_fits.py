@@ -14,7 +14,7 @@ from dustest.estimators import bagpipes
 from dustest.estimators._sed.bagpipes.nested_sampling import quiet, resolution_curve
 from dustest.estimators._sed.columns.extra_columns import sed_wavelengths
 from dustest.estimators._sed.fit_settings import settings_of
-from dustest.estimators._sed.posterior import IGNORED_ERROR, Galaxy
+from dustest.estimators._sed.posterior import IGNORED_ERROR, Galaxy, Limits
 from dustest.estimators._sed.priors.redshift_density import RedshiftDensity
 from dustest.estimators._sed.tabulated import pool
 from dustest.estimators._sed.tabulated.importance_sampling import TabulatedEngine
@@ -222,4 +222,49 @@ def fits_of_a_burst(seeds):
             }
             for one in TabulatedEngine(settings).fit(galaxies)
         ],
+    }
+
+
+def numbers_of_models(galaxy, *setups):
+    """How many models are drawn for noisy copies of a galaxy, by number of the settings."""
+    rng, made = np.random.default_rng(220511), ModelMaker.at
+    error, numbers = 0.05 * galaxy.flux.max(), []
+    fluxes = galaxy.flux + error * rng.standard_normal((20, len(galaxy.flux)))
+    copies = [
+        replace(galaxy, flux=flux, flux_err=np.full_like(flux, error), seed=k)
+        for k, flux in enumerate(fluxes)
+    ]
+
+    def counted(maker, cube):
+        numbers[-1] += len(cube)
+        return made(maker, cube)
+
+    ModelMaker.at = counted
+    for setup in setups:
+        numbers.append(0)
+        TabulatedEngine(setup).fit(copies)
+    ModelMaker.at = made
+    return {"numbers": numbers}
+
+
+def with_shared_models(n):
+    """Fits of mocks with models of their own and shared ones, and the numbers of models drawn."""
+    setup = settings("lognormal", "Calzetti", {"lognormal:massformed": (8.6, 9.4)})
+    shared = replace(setup, share_models=True)
+    galaxies, _ = mocks(setup, n, 20.0, seed=220510, floor=0.1)
+    found = {
+        "own": TabulatedEngine(setup).fit(galaxies),
+        "shared": TabulatedEngine(shared).fit(galaxies),
+    }
+    found |= numbers_of_models(galaxies[0], setup, shared)
+    one = galaxies[0]
+    limits = Limits(one.bands[:1], 2.0 * one.flux_err[:1], one.flux_err[:1])
+    limited = replace(
+        one, bands=one.bands[1:], flux=one.flux[1:], flux_err=one.flux_err[1:], limits=limits
+    )
+    mixed = [limited]
+    return found | {
+        "again": TabulatedEngine(shared).fit(galaxies[::-1]),
+        "mixed": TabulatedEngine(shared).fit([*galaxies[:3], *mixed], one.bands)[3:],
+        "mixed own": TabulatedEngine(setup).fit(mixed, one.bands),
     }

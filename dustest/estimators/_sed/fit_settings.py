@@ -140,6 +140,7 @@ def _check_choices(estimator):
     check_choice("lyman_alpha", estimator.lyman_alpha, _LYMAN_ALPHA)
     check_switch("escalate", estimator.escalate)
     check_switch("far_infrared", estimator.far_infrared)
+    check_switch("share_models", estimator.share_models)
 
 
 def _check_sampler(estimator):
@@ -258,6 +259,7 @@ def _member(estimator, sfh, dust_law, agn, priors):
         flux_scale=_flux_scale(estimator.slit_loss, estimator.flux_calibration),
         noise_scale=_noise_limits(estimator.noise_scale),
         agn=agn,
+        share_models=bool(estimator.share_models),
     )
     if estimator.engine == "tabulated":
         check_tabulated(settings)

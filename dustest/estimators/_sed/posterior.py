@@ -94,6 +94,8 @@ class Settings:
         AGN of the model, a key of `AGN_MODELS`.
     far_infrared : bool
         Whether it has the far-infrared light of dust, for bands that see it.
+    share_models : bool
+        Whether galaxies of a batch at one redshift share the models that are drawn for them.
     """
 
     sfh: object
@@ -114,6 +116,7 @@ class Settings:
     noise_scale: tuple | None = None
     agn: bool | str = False
     far_infrared: bool = False
+    share_models: bool = False
 
     @property
     def components(self):

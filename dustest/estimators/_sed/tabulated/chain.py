@@ -8,7 +8,7 @@ from scipy.special import ndtr
 
 from dustest.estimators._sed.tabulated.refinement import normal, propose
 
-__all__ = ["Chain"]
+__all__ = ["Chain", "relevant"]
 
 _NEGLIGIBLE = 25.0
 """Difference in log weight above which a model is negligible."""
@@ -65,7 +65,7 @@ class Chain:
         Chain
             Without the negligible ones.
         """
-        keep = _relevant(likelihood.log_weight - pool.log_density)
+        keep = relevant(likelihood.log_weight - pool.log_density)
         models = pool.take(keep)
         return cls(
             models,
@@ -75,6 +75,12 @@ class Chain:
             keep // pool.n_columns,
             pool,
         )
+
+    @cached_property
+    def log_sum(self):
+        """Logarithm of the sum of the likelihoods over the densities (float)."""
+        highest = self.log_importance.max()
+        return float(np.log(np.sum(np.exp(self.log_importance - highest))) + highest)
 
     @cached_property
     def log_importance(self):
@@ -207,7 +213,7 @@ class Chain:
         known = np.logaddexp(self.log_density, proposal.log_density(self.place))
         log_density = np.concatenate([known, fresh])
         likelihood = self.likelihood.joined(likelihood)
-        keep = _relevant(likelihood.log_weight - log_density)
+        keep = relevant(likelihood.log_weight - log_density)
         first = self.unit.max(initial=-1) + 1
         unit = np.concatenate([self.unit, first + np.arange(proposal.n)])
         return Chain(
@@ -221,9 +227,22 @@ class Chain:
         )
 
 
-def _relevant(log_weight):
-    """Positions of the weights that are not negligible."""
-    keep = np.flatnonzero(log_weight > log_weight.max() - _NEGLIGIBLE)
+def relevant(log_weight, depth=_NEGLIGIBLE):
+    """Find the weights that are not negligible.
+
+    Parameters
+    ----------
+    log_weight : ndarray of shape (n,)
+        Logarithms of weights.
+    depth : float, optional
+        Difference from the greatest above which one is negligible.
+
+    Returns
+    -------
+    ndarray of int
+        Their positions, at least 1000 if there are as many.
+    """
+    keep = np.flatnonzero(log_weight > log_weight.max() - depth)
     if len(keep) < _LEAST_KEPT:
         if len(log_weight) <= _LEAST_KEPT:
             return np.arange(len(log_weight))

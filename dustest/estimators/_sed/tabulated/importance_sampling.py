@@ -11,7 +11,6 @@ from functools import cache, lru_cache
 
 import numpy as np
 from astropy import units as u
-from scipy.special import logsumexp
 from threadpoolctl import threadpool_limits
 
 from dustest.data.bands import get_band
@@ -43,7 +42,7 @@ from dustest.estimators._sed.tabulated.chain import Chain
 from dustest.estimators._sed.tabulated.light.channels import Channels, Pixels
 from dustest.estimators._sed.tabulated.light.emission import BandLight
 from dustest.estimators._sed.tabulated.likelihoods.choice import make_likelihood
-from dustest.estimators._sed.tabulated.likelihoods.data_likelihood import nanojansky
+from dustest.estimators._sed.tabulated.likelihoods.data_likelihood import ClosedForm, nanojansky
 from dustest.estimators._sed.tabulated.likelihoods.gaussian import MassIntegral
 from dustest.estimators._sed.tabulated.likelihoods.joint_weights import JointWeights
 from dustest.estimators._sed.tabulated.model_pool import ModelMaker, band_light, tabulated_redshift
@@ -53,6 +52,7 @@ from dustest.estimators._sed.tabulated.pool import (
     RedshiftPool,
     search_effort,
 )
+from dustest.estimators._sed.tabulated.shared_pool import SharedPool
 
 __all__ = ["TabulatedEngine"]
 
@@ -61,6 +61,8 @@ _MAX_SPECTRAL_LIGHTS, _MAX_SPECTRAL_TABLES = 2, 100
 """The same numbers for spectra, which have more pixels than photometry has bands."""
 _MANY, _STEP = 2048, 256
 """Greatest number of models of a round with few parameters, and its step."""
+_SHARED, _MOST_SHARED = 4096, 2**18
+"""Number of models of a round that further galaxies share, and about the greatest of them all."""
 _FOUND, _MARGIN = 40.0, 1.3
 """Effective number from which on models are found that fit, and excess over what is lacking."""
 _LEAST_SHARE = 0.5
@@ -107,30 +109,55 @@ class TabulatedEngine:
             If no model of the priors is possible for one of the galaxies.
         """
         with quiet(), threadpool_limits(1):
-            return [self._fit_all(galaxy, bands) for galaxy in galaxies]
+            shared = self._shared_pools(galaxies, bands) if self._settings.share_models else {}
+            # Faint galaxies need few models, among which are those that fit brighter ones.
+            order = np.argsort([_brightness(galaxy) for galaxy in galaxies], kind="stable")
+            order = order.tolist() if shared else range(len(galaxies))
+            found = {k: self._fit_all(galaxies[k], bands, shared) for k in order}
+            return [found[k] for k in range(len(galaxies))]
 
-    def _fit_all(self, galaxy, bands):
+    def _shared_pools(self, galaxies, bands):
+        """Pools of models that galaxies of one kind share."""
+        alike = {}
+        for galaxy in galaxies:
+            kind = self._kind(galaxy, bands)
+            data = self._likelihood(galaxy, kind[1])
+            if isinstance(data, ClosedForm) and galaxy.spectrum is None and kind[2] is None:
+                alike.setdefault(kind, []).append(data)
+        return {kind: SharedPool(self._pool(*kind)[0], every) for kind, every in alike.items()}
+
+    def _likelihood(self, galaxy, channels):
+        """Likelihood of the data of a galaxy."""
+        return make_likelihood(galaxy, channels, self._integral, self._settings)
+
+    def _fit_all(self, galaxy, bands, shared):
         """Posterior of one galaxy, with that of its data without the far infrared, if any."""
-        pool, joint = self._pool(*self._kind(galaxy, bands))
-        posterior = self._fit_one(galaxy, pool, joint)
+        kind = self._kind(galaxy, bands)
+        pool, joint = self._pool(*kind)
+        data = self._likelihood(galaxy, kind[1])
+        if kind in shared and isinstance(data, ClosedForm):
+            pool = shared[kind]
+        posterior = self._fit_one(galaxy, data, pool, joint)
         if not has_far_infrared(galaxy):
             return posterior
-        other = self._fit_one(without_far_infrared(galaxy), pool, joint)
+        other = without_far_infrared(galaxy)
+        other = self._fit_one(other, self._likelihood(other, kind[1]), pool, joint)
         return replace(posterior, infrared=InfraredCheck.of(galaxy, pool.maker, other))
 
-    def _fit_one(self, galaxy, pool, joint):
+    def _fit_one(self, galaxy, data, pool, joint):
         """Posterior of one galaxy."""
         rng = np.random.default_rng([galaxy.seed, 1])
-        data = make_likelihood(galaxy, pool.maker.channels, self._integral, self._settings)
-        likelihood = data.of(pool)
-        _refuse_impossible(galaxy, likelihood)
-        chain = Chain.of_pool(pool, likelihood)
+        is_shared = isinstance(pool, SharedPool)
+        chain = pool.chain(data) if is_shared else Chain.of_pool(pool, data.of(pool))
+        _refuse_impossible(galaxy, chain.likelihood)
         likelihood = joint.weigh(chain.models, chain.likelihood, data.draw_masses, rng)
         chain = replace(chain, likelihood=likelihood)
-        has_spectrum = pool.maker.channels.pixels is not None
+        has_spectrum, drawn = pool.maker.channels.pixels is not None, []
 
         def draw(cube):
             models = pool.maker.at(cube)
+            if is_shared:
+                drawn.append(models)
             likelihood = joint.weigh(models, data.of(models), data.draw_masses, rng)
             return models.without_flux() if has_spectrum else models, likelihood
 
@@ -140,6 +167,9 @@ class TabulatedEngine:
             chain = self._refined(chain, draw, rng)
         for shape in self._other_priors(pool.prior):
             chain = self._refined(chain, draw, rng, shape)
+        if is_shared and chain.proposals and len(pool) < _MOST_SHARED:
+            for one, models in zip(chain.proposals, drawn[-len(chain.proposals) :], strict=True):
+                pool.add(one, models)
         return self._summarise(galaxy, data, chain, joint, rng)
 
     def _searched(self, chain, draw, rng):
@@ -253,7 +283,7 @@ class TabulatedEngine:
             chi2=float(likelihood.chi2[best]),
             fit_probability=fit_probability(residuals.chi2, galaxy.n_data),
             ess=chain.ess,
-            log_evidence=float(logsumexp(chain.log_importance) + norm - joint.log_norm),
+            log_evidence=float(chain.log_sum + norm - joint.log_norm),
             information=information,
             edge=edge,
             best=_best_fit(galaxy, chain, best, maker),
@@ -275,8 +305,15 @@ class _Kept:
     parts: dict = field(default_factory=dict)
 
 
+def _brightness(galaxy):
+    """Squared signal-to-noise ratio of all data of a galaxy."""
+    return np.sum((galaxy.flux / galaxy.flux_err) ** 2)
+
+
 def _next_number(chain, number, wanted):
     """How many models to draw, from how many the last ones made effective."""
+    if isinstance(chain.pool, SharedPool):
+        return _SHARED
     effort = search_effort(len(chain.pool.axes))
     few, many = effort * FEW, effort * _MANY
     if number < _FOUND or not chain.proposals:

@@ -97,6 +97,11 @@ class Models:
         """Limits of the mass formed, in solar masses."""
         return 10.0**self.low, 10.0**self.high
 
+    @cached_property
+    def squared_flux(self):
+        """Squares of the fluxes."""
+        return np.square(self.flux)
+
     def take(self, index):
         """Select models."""
         return self._each(lambda values: values[index])

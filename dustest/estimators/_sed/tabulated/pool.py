@@ -146,6 +146,11 @@ class Pool:
         return flux.reshape(-1, flux.shape[-1]).astype(float)
 
     @cached_property
+    def squared_flux(self):
+        """Squares of the fluxes."""
+        return np.square(self.flux)
+
+    @cached_property
     def low(self):
         """Lower limit of the log10 of the mass formed of each model."""
         return np.repeat(self._stars.low, self.n_columns) if self._in_columns else self._whole.low
@@ -252,6 +257,11 @@ class RedshiftPool:
     def flux(self):
         """Fluxes (n_models, n_bands) in nJy per solar mass formed, redshift by redshift."""
         return np.concatenate([pool.flux for pool in self._pools])
+
+    @cached_property
+    def squared_flux(self):
+        """Squares of the fluxes."""
+        return np.square(self.flux)
 
     @cached_property
     def low(self):

@@ -79,6 +79,13 @@ class Proposal:
         place[:, self.axes] = self.centre[part] + kick * stretch[:, np.newaxis]
         return place
 
+    def joined(self, other):
+        """The mixture of this one and another along the same axes."""
+        n = self.n + other.n
+        share = np.concatenate([self.share * (self.n / n), other.share * (other.n / n)])
+        pairs = ((self.centre, other.centre), (self.root, other.root))
+        return Proposal(self.axes, share, *map(np.concatenate, pairs), n)
+
     def log_density(self, place):
         """Logarithm of the number of points drawn over the density of the prior, (n,)."""
         place = place[:, self.axes]
@@ -98,10 +105,15 @@ class Proposal:
 def _distance(place, centre, root):
     """Squared distances (n, n_parts) in units of the scale matrices."""
     inverse = np.linalg.inv(root)
-    whitened = place @ inverse.reshape(-1, place.shape[1]).T
-    whitened -= np.einsum("kij,kj->ki", inverse, centre).ravel()
-    whitened = whitened.reshape(len(place), len(centre), place.shape[1])
-    return np.einsum("nki,nki->nk", whitened, whitened)
+    precision = inverse.swapaxes(1, 2) @ inverse
+    linear = np.einsum("kij,kj->ki", precision, centre)
+    # As a polynomial of the coordinates, it is one product of matrices for all parts.
+    first, second = np.triu_indices(place.shape[1])
+    twice = np.where(first == second, 1.0, 2.0)
+    coefficients = np.hstack([precision[:, first, second] * twice, -2.0 * linear])
+    terms = np.hstack([place[:, first] * place[:, second], place])
+    constant = np.einsum("ki,ki->k", linear, centre)
+    return np.maximum(terms @ coefficients.T + constant, 0.0)
 
 
 def _log_volume(root):

@@ -16,6 +16,7 @@ from dustest.estimators._sed.tabulated.likelihoods.gaussian import (
     compute_likelihood,
     draw_masses,
     draw_on_grid,
+    log_bound,
     log_integral,
 )
 
@@ -164,6 +165,21 @@ class ClosedForm:
             Of each.
         """
         return compute_likelihood(models, self._data.flux, self._data.error, self._integral)
+
+    def bound(self, shape, squared_shape):
+        """Compute upper bounds of the likelihood, up to a common constant.
+
+        Parameters
+        ----------
+        shape, squared_shape : ndarray of shape (n_models, n_bands)
+            Result of `spectral_shape`.
+
+        Returns
+        -------
+        ndarray of shape (n_models,)
+            Logarithms.
+        """
+        return log_bound(shape, squared_shape, self._data.flux, self._data.error)
 
     def draw_masses(self, models, likelihood, rng):
         """Draw masses of models from their posterior.

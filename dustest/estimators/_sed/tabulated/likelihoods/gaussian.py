@@ -15,8 +15,10 @@ __all__ = [
     "compute_likelihood",
     "draw_masses",
     "draw_on_grid",
+    "log_bound",
     "log_integral",
     "span",
+    "spectral_shape",
 ]
 
 _LARGE = 6.0
@@ -32,6 +34,9 @@ _DEPTH = 50.0
 _QUADRATURE = np.polynomial.legendre.leggauss(48)
 _NODES, _SHARES = np.polynomial.legendre.leggauss(32)
 _N_MASSES = 64
+_NARROW, _WIDEST = 15.0, 6.0
+"""Signal-to-noise of the scale from which its draws are nearly normal, and their farthest."""
+_MOST_EXCESS = -_WIDEST / _NARROW - np.log1p(-_WIDEST / _NARROW)
 _FAR = 100.0
 """Difference in chi-squared above which a bound on the weight of a model is sufficient."""
 
@@ -161,21 +166,80 @@ def compute_likelihood(models, flux, flux_err, integral):
         Of each model; zero for models that are not possible.
     """
     weight = 1.0 / flux_err**2
-    axes = "b" if weight.ndim == 1 else "mb"
     with np.errstate(divide="ignore", invalid="ignore"):
-        error = 1.0 / np.sqrt(np.einsum(f"mb,mb,{axes}->m", models.flux, models.flux, weight))
+        error = 1.0 / np.sqrt(_products(models.squared_flux, weight))
         t = _products(models.flux, flux * weight) * error
-        lowest, highest = (limit / error for limit in models.masses)
-        shift = np.square(np.clip(t, lowest, highest) - t)
-        chi2 = np.sum(flux**2 * weight, axis=-1) - t**2 + shift
-        chi2[np.isnan(chi2)] = np.inf
-    log_weight = -0.5 * chi2
-    near = np.flatnonzero(chi2 < chi2.min() + _FAR)
-    log_weight[near] += integral.log(t[near], lowest[near], highest[near]) + 0.5 * shift[near]
-    log_weight[near] -= np.log((models.high - models.low)[near] * np.log(10.0))
+        # The prior of the mass can only increase chi-squared.
+        chi2 = np.sum(flux**2 * weight, axis=-1) - t**2
+    chi2[np.isnan(chi2)] = np.inf
+    log_weight, bound = -0.5 * chi2, chi2.min()
+    near = np.flatnonzero(chi2 < bound + _FAR)
+    shift = _shift(models, t, error, near)
+    if near.size and (least := np.min(chi2[near] + shift)) > bound:
+        near = np.flatnonzero(chi2 < least + _FAR)
+        shift = _shift(models, t, error, near)
+    chi2[near] += shift
+    lowest, highest = _limits(models, error, near)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        exact = integral.log(t[near], lowest, highest)
+        exact -= np.log((models.high[near] - models.low[near]) * np.log(10.0))
     # Limits at 1e8 times the error are beyond double precision; such models are no answer.
-    log_weight[np.isnan(log_weight)] = -np.inf
+    exact[np.isnan(exact)] = -np.inf
+    log_weight[near] += exact
     return Likelihood(log_weight, chi2, t * error, error)
+
+
+def spectral_shape(flux):
+    """Divide spectra by their norm, and square them, for `log_bound`.
+
+    Parameters
+    ----------
+    flux : ndarray of shape (n_models, n_bands)
+        Fluxes of models.
+
+    Returns
+    -------
+    shape, squared_shape : ndarray of shape (n_models, n_bands)
+        In single precision; zero for models without light.
+    """
+    norm = np.sqrt(np.einsum("mb,mb->m", flux, flux))
+    shape = (flux / np.where(norm > 0.0, norm, 1.0)[:, np.newaxis]).astype(np.float32)
+    return shape, np.square(shape)
+
+
+def log_bound(shape, squared_shape, flux, flux_err):
+    """Compute upper bounds of the likelihood of models of any mass.
+
+    Parameters
+    ----------
+    shape, squared_shape : ndarray of shape (n_models, n_bands)
+        Result of `spectral_shape`.
+    flux, flux_err : ndarray of shape (n_bands,)
+        As in `compute_likelihood`.
+
+    Returns
+    -------
+    ndarray of shape (n_models,)
+        Logarithms of the likelihood at the best mass, in single precision.
+    """
+    weight = 1.0 / flux_err**2
+    unit = np.sqrt(weight.max())
+    matched = shape @ (flux * weight / unit).astype(np.float32)
+    power = squared_shape @ (weight / unit**2).astype(np.float32)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gain = 0.5 * matched**2 / power
+    return np.nan_to_num(gain, nan=0.0, copy=False)
+
+
+def _limits(models, error, index):
+    """Limits of the masses of some models, in units of their errors."""
+    return 10.0 ** models.low[index] / error[index], 10.0 ** models.high[index] / error[index]
+
+
+def _shift(models, t, error, index):
+    """By how much the limits of the mass increase chi-squared of some models."""
+    lowest, highest = _limits(models, error, index)
+    return np.square(np.clip(t[index], lowest, highest) - t[index])
 
 
 def _products(flux, weight):
@@ -268,11 +332,35 @@ def draw_masses(best, error, low, high, rng):
         log10 of the masses.
     """
     t, lowest, highest = best / error, 10.0**low / error, 10.0**high / error
-    first, last = np.log(span(t, lowest, highest))
-    grid = np.linspace(first, last, _N_MASSES)
-    # Flat in the logarithm: the density there is the Gaussian itself.
-    log_scale = draw_on_grid(grid, -0.5 * (np.exp(grid) - t) ** 2, rng)
-    return np.clip(log_scale / np.log(10.0) + np.log10(error), low, high)
+    scale = np.empty_like(t)
+    far = (t > _NARROW) & (lowest < t - _WIDEST) & (highest > t + _WIDEST)
+    scale[far] = _draw_far(t[far], rng)
+    near = ~far
+    if near.any():
+        first, last = np.log(span(t[near], lowest[near], highest[near]))
+        grid = np.linspace(first, last, _N_MASSES)
+        # Flat in the logarithm: the density there is the Gaussian itself.
+        scale[near] = np.exp(draw_on_grid(grid, -0.5 * (np.exp(grid) - t[near]) ** 2, rng))
+    return np.clip(np.log10(scale * error), low, high)
+
+
+def _draw_far(t, rng):
+    """Draws of scales of a Gaussian over a flat logarithm, far from zero and from all limits.
+
+    With e = x / t - 1, a normal distribution about t - 1 / t has the density of the target over
+    exp(e - ln(1 + e)), by which draws are rejected.
+    """
+    scale, left = np.empty_like(t), np.arange(t.size)
+    while left.size:
+        centre = t[left]
+        offset = rng.standard_normal(left.size) - 1.0 / centre
+        excess = offset / centre
+        accepted = np.abs(offset) < _WIDEST
+        log_ratio = excess[accepted] - np.log1p(excess[accepted])
+        accepted[accepted] = rng.random(log_ratio.size) < np.exp(log_ratio - _MOST_EXCESS)
+        scale[left[accepted]] = (centre + offset)[accepted]
+        left = left[~accepted]
+    return scale
 
 
 def draw_on_grid(grid, log_density, rng):

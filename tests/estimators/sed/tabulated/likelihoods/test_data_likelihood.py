@@ -27,7 +27,9 @@ def models(n, seed=0, low=5.0, high=12.0):
     """Models of random fluxes per solar mass."""
     flux = 1e-8 * np.random.default_rng(seed).lognormal(0.0, 0.5, (n, N_BANDS))
     low, high = np.full(n, low), np.full(n, high)
-    return SimpleNamespace(flux=flux, low=low, high=high, masses=(10.0**low, 10.0**high))
+    return SimpleNamespace(
+        flux=flux, squared_flux=flux**2, low=low, high=high, masses=(10.0**low, 10.0**high)
+    )
 
 
 def photometry(flux, error, limit=np.inf, sigmas=3.0, n_limits=2):
@@ -114,6 +116,7 @@ class TestWithLimits:
         data = photometry(flux, flux / snr, limit)
         many = SimpleNamespace(
             flux=np.repeat(one.flux, 4000, axis=0),
+            squared_flux=np.repeat(one.flux**2, 4000, axis=0),
             low=np.full(4000, 5.0),
             high=np.full(4000, 12.0),
             masses=(np.full(4000, 1e5), np.full(4000, 1e12)),

@@ -44,7 +44,9 @@ def models(n, seed=0, low=5.0, high=12.0):
 
 def with_limits(flux, low, high):
     """What the likelihood needs to know of models."""
-    return SimpleNamespace(flux=flux, low=low, high=high, masses=(10.0**low, 10.0**high))
+    return SimpleNamespace(
+        flux=flux, squared_flux=flux**2, low=low, high=high, masses=(10.0**low, 10.0**high)
+    )
 
 
 def brute_force(one, flux, error, low, high):
