@@ -5,7 +5,8 @@ log M 8 to 11 and an exponent of the mass function that is larger by 0.5 ("heavy
 nine NIRCam bands at redshifts 5, 6 and 7 with the noise of JADES-deep, on stamps of 64 pixels;
 those with a signal-to-noise ratio of 30 to 300 in the reference band are kept. The truth of a bin
 is that of the light and the mass in its pixels at the same resolution. A calibration is fitted on
-bins of other galaxies. Screens are galaxies of the same population behind a uniform screen of
+bins of other galaxies. "Equal errors" are fits with the errors of all bins of a galaxy as large
+as those of its faintest. Screens are galaxies of the same population behind a uniform screen of
 0.8 mag of extinction, which scattering into the line of sight reduces. Every step keeps its result
 in the folder; remove it after a change.
 
@@ -19,7 +20,7 @@ import pickle
 import resource
 import time
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -147,11 +148,12 @@ def screens(simulator, seed):
 def as_part(binned, true, group):
     """Fluxes and truth of the bins of a galaxy."""
     light, dust_free = binned.sum(true.V), binned.sum(true.V_dust_free)
-    sample = binned.sample
-    sample["group"] = np.full(len(sample), group)
-    sample["id"] = [f"{group}-{number}" for number in sample["id"]]
+    samples = {"sample": binned.sample, "equal": binned.with_equal_errors().sample}
+    for sample in samples.values():
+        sample["group"] = np.full(len(sample), group)
+        sample["id"] = [f"{group}-{number}" for number in sample["id"]]
     return {
-        "sample": sample,
+        **samples,
         "A_V": -2.5 * np.log10(light / dust_free),
         "log_mass": np.log10(np.maximum(binned.sum(true.mass), 1.0)),
         "radius": binned.radius.value,
@@ -169,10 +171,12 @@ def joined(parts):
 
 def methods():
     """Estimators by name."""
-    extra = {"extra": ("log_mass",), "random_state": SEEDS["fit"]}
+    extra = {"extra": ("log_mass",), "random_state": SEEDS["fit"], "share_models": True}
     return {
         "SED": BagpipesEstimator(**extra),
         "SED, preset Fu": BagpipesEstimator(preset="Fu", **extra),
+        "SED, equal errors": BagpipesEstimator(**extra),
+        "SED, preset Fu, equal errors": BagpipesEstimator(preset="Fu", **extra),
         "slope": MeurerEstimator(),
     }
 
@@ -180,10 +184,14 @@ def methods():
 def estimates(folder, found, names):
     """Results of the test galaxies and the screens by method, with and without calibration."""
     results = {}
+    equal = {
+        name: [one | {"sample": one["equal"]} for one in parts] for name, parts in found.items()
+    }
     for name, method in methods().items():
+        parts = equal if "equal errors" in name else found
         for label, estimate in (
-            (name, lambda method=method: plain(method, found)),
-            (f"{name}, calibrated", lambda name=name, method=method: crossed(name, method, found)),
+            (name, partial(plain, method, parts)),
+            (f"{name}, calibrated", partial(crossed, name, method, parts)),
         ):
             path = folder / f"estimates-{label}.pickle".replace(" ", "_")
             if not path.exists() and name in names:

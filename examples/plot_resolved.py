@@ -41,7 +41,7 @@ print(galaxy.sample["id", "n_pixels", "snr", "flux_F277W", "flux_err_F277W"][:3]
 # %%
 # Any estimator that takes fluxes fits them. All bins share tables at their redshift:
 
-estimator = BagpipesEstimator(extra=("log_mass",), random_state=1)
+estimator = BagpipesEstimator(extra=("log_mass",), share_models=True, random_state=1)
 maps = map_attenuation(galaxy, estimator=estimator)
 print(maps)
 maps.plot(["A_V", "log_mass", "log_SFR_100"])

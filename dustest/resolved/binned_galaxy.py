@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -97,6 +97,36 @@ class BinnedGalaxy:
         """Distance of each bin from the centroid in arcsec (Quantity of shape (n,))."""
         x, y = (self.sample[name] - place for name, place in zip("xy", self.centre, strict=True))
         return np.hypot(x, y) * self.pixel_scale * u.arcsec
+
+    def with_equal_errors(self):
+        """Make all bins as uncertain as the faintest, for gradients within a galaxy.
+
+        Where the prior has a say, it has more in faint bins than in bright ones. If A_V is uniform
+        in a galaxy, a fit finds a gradient with the signal-to-noise ratio, and so with radius.
+        Here, the error of each band over the flux in the reference band is raised to its largest
+        value among the bins, so that the prior has the same influence on all of them. Fluxes stay
+        as they are.
+
+        Returns
+        -------
+        BinnedGalaxy
+            With larger errors of bright bins; the sum of all pixels keeps its own.
+
+        Examples
+        --------
+        >>> maps = map_attenuation(galaxy.with_equal_errors())  # doctest: +SKIP
+        """
+        sample = self.sample.copy()
+        light = sample[f"flux_{self.reference}"].value
+        use = light > 0.0
+        for band in sample.bands:
+            column = sample[f"flux_err_{band}"]
+            relative = column[use] / light[use]
+            if np.isfinite(relative).any():
+                known = use & np.isfinite(column)
+                column[known] = np.nanmax(relative) * light[known]
+        sample["snr"] = light / sample[f"flux_err_{self.reference}"].value
+        return replace(self, sample=sample)
 
     def sum(self, image):
         """Sum an image over the pixels of each bin.

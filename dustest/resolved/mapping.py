@@ -47,7 +47,7 @@ def map_attenuation(
     estimator : DustEstimator, optional
         Any estimator that takes fluxes; by default `~dustest.BagpipesEstimator` with the
         quantities ``beta``, ``log_mass`` and ``log_SFR_100``. All bins are one sample, so that
-        they share tables at their redshift.
+        they share tables at their redshift, and models with ``share_models=True``.
     line_estimator : DustEstimator, optional
         Any estimator that takes emission lines, for the maps of ``lines``; by default
         `~dustest.BalmerEstimator`.

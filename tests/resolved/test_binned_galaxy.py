@@ -26,6 +26,29 @@ def galaxy():
     return bin_cutouts(toy_images(), 7.1, psf=toy_psfs())
 
 
+class TestEqualErrors:
+    def test_relative_errors_are_those_of_the_faintest_bin(self, galaxy):
+        equal = galaxy.with_equal_errors().sample
+        for band in WIDTHS:
+            name, light = f"flux_err_{band}", galaxy.sample[f"flux_{galaxy.reference}"]
+            relative = (equal[name] / light).value
+            np.testing.assert_allclose(relative, np.max(galaxy.sample[name] / light).value)
+            np.testing.assert_array_equal(equal[f"flux_{band}"], galaxy.sample[f"flux_{band}"])
+        np.testing.assert_allclose(equal["snr"], galaxy.sample["snr"].min())
+
+    def test_other_bins_stay(self, galaxy):
+        before = galaxy.sample["flux_err_F277W"].value.copy()
+        galaxy.with_equal_errors()
+        np.testing.assert_array_equal(before, galaxy.sample["flux_err_F277W"].value)
+
+    def test_bins_without_a_band_keep_none(self, galaxy):
+        sample = galaxy.sample.copy()
+        sample["flux_err_F150W"][0] = np.nan
+        equal = replace(galaxy, sample=sample).with_equal_errors().sample
+        assert np.isnan(equal["flux_err_F150W"][0])
+        assert np.isfinite(equal["flux_err_F150W"][1:]).all()
+
+
 class TestBinCutouts:
     def test_colours_of_bins_are_those_of_the_galaxy(self, galaxy):
         assert galaxy.target == "F444W"

@@ -16,7 +16,8 @@ from dustest.report.figures._stamp_drawing import draw_galaxy, draw_scale_bar, f
 __all__ = ["plot_map", "plot_maps"]
 
 _ROW_HEIGHT, _TOP = 1.45, 0.2
-"""Inches: height of a row of maps, and of their titles."""
+_PANEL, _TITLE = 1.1, 0.3
+"""Inches: greatest height of a row of maps, margin, width of a map, and height of its title."""
 _SHOWN = (2.0, 98.0)
 """Percentiles of a map between which its colours range."""
 _COLOR_MAPS = {"beta": "RdYlBu_r", "A_V": "inferno", "A_V_nebular": "inferno"}
@@ -128,7 +129,8 @@ def plot_maps(
     errors, labels = errors or {}, {name: axis_label(name) for name in maps} | (labels or {})
     n_rows, n_columns = 1 + bool(errors), 1 + len(maps)
     if figure is None:
-        figure = empty_figure(_TOP + n_rows * _ROW_HEIGHT, PAGE_WIDTH * n_columns / 5.0)
+        height = _TOP + n_rows * _row_height(maps, bins)
+        figure = empty_figure(height, PAGE_WIDTH * n_columns / 5.0)
     axes = figure.subplots(n_rows, n_columns, squeeze=False)
     _draw_image(axes[0, 0], np.asarray(image, dtype=float), bins, title)
     for column, (name, values) in enumerate(maps.items(), start=1):
@@ -143,23 +145,43 @@ def plot_maps(
             axes[1, column].set_axis_off()
     if errors:
         axes[1, 0].set_axis_off()
-    _crop(axes.ravel(), np.isfinite(next(iter(maps.values()))) if bins is None else bins)
+    _crop(axes.ravel(), _member(maps, bins))
     if pixel_scale is not None:
         draw_scale_bar(axes[0, 0], pixel_scale)
     return figure
 
 
-def _crop(axes, member):
-    """Show the galaxy with a margin."""
-    member = np.asarray(member) > 0
-    if not member.any():
-        return
-    (bottom, top), (left, right) = (
+def _member(maps, bins):
+    """Pixels of the galaxy."""
+    return np.isfinite(next(iter(maps.values()))) if bins is None else np.asarray(bins) > 0
+
+
+def _box(member):
+    """First and last row and column of the galaxy, with a margin; None without a galaxy."""
+    if np.ndim(member) != 2 or not np.any(member):
+        return None
+    return [
         np.flatnonzero(member.any(axis=axis))[[0, -1]] + (-_MARGIN - 0.5, _MARGIN + 0.5)
         for axis in (1, 0)
-    )
+    ]
+
+
+def _row_height(maps, bins):
+    """Height of a row in inches, less for flat galaxies."""
+    box = _box(_member(maps, bins))
+    if box is None:
+        return _ROW_HEIGHT
+    height, width = (np.ptp(side) for side in box)
+    return min(_ROW_HEIGHT, _TITLE + _PANEL * height / width)
+
+
+def _crop(axes, member):
+    """Show the galaxy with a margin."""
+    box = _box(member)
+    if box is None:
+        return
     for ax in axes:
-        ax.set(xlim=(left, right), ylim=(bottom, top))
+        ax.set(xlim=box[1], ylim=box[0])
 
 
 def _draw_image(ax, image, bins, title):

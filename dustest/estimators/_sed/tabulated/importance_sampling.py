@@ -122,7 +122,7 @@ class TabulatedEngine:
         for galaxy in galaxies:
             kind = self._kind(galaxy, bands)
             data = self._likelihood(galaxy, kind[1])
-            if isinstance(data, ClosedForm) and galaxy.spectrum is None and kind[2] is None:
+            if type(data) is ClosedForm and galaxy.spectrum is None and kind[2] is None:
                 alike.setdefault(kind, []).append(data)
         return {kind: SharedPool(self._pool(*kind)[0], every) for kind, every in alike.items()}
 
@@ -135,7 +135,7 @@ class TabulatedEngine:
         kind = self._kind(galaxy, bands)
         pool, joint = self._pool(*kind)
         data = self._likelihood(galaxy, kind[1])
-        if kind in shared and isinstance(data, ClosedForm):
+        if kind in shared and type(data) is ClosedForm:
             pool = shared[kind]
         posterior = self._fit_one(galaxy, data, pool, joint)
         if not has_far_infrared(galaxy):
