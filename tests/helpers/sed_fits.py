@@ -193,6 +193,38 @@ def pools(cases):
     return found
 
 
+def fits_of_a_burst(seeds):
+    """A_V of a burst behind dust that has a spectrum, and its fits for several seeds."""
+    settings = settings_of(BagpipesEstimator(preset="Fu", random_state=1))[0]
+    redshift, wavelength = 7.0, np.geomspace(7e3, 5.2e4, 250)
+    pixels = Pixels(wavelength, resolution_curve("prism", wavelength))
+    maker = ModelMaker(settings, redshift, band_light(settings, Channels((), pixels)))
+    # 1 Myr long; the prior has one such burst in some thousands.
+    place = {"lognormal:fwhm": 2e-4, "lognormal:tmax": 0.9945, "dust:Av": 0.73}
+    others = {"lognormal:massformed": 0.5, "lognormal:metallicity": 0.8, "nebular:logU": 0.9}
+    with quiet():
+        models = maker.at(np.array([[(place | others)[name] for name in maker.prior.free]]))
+    light = models.flux[0] / np.median(models.flux[0][models.flux[0] > 0.0])
+    error = np.full(light.size, 1.0 / 30.0)
+    noisy = light + error * np.random.default_rng(220102).standard_normal(light.size)
+    spectrum = np.column_stack([wavelength, noisy, error])
+    spectrum[:, 1:] /= nanojansky(wavelength)[:, np.newaxis]
+    spectrum[wavelength < 1280.0 * (1.0 + redshift), 2] = IGNORED_ERROR
+    empty = np.empty(0)
+    galaxies = [Galaxy(redshift, np.nan, (), empty, empty, spectrum, seed) for seed in seeds]
+    return {
+        "a_v": float(models.quantities["A_V"][0]),
+        "fits": [
+            {
+                "a_v": np.quantile(one.draws["A_V"], [0.005, 0.995]),
+                "probability": one.fit_probability,
+                "ess": one.ess,
+            }
+            for one in TabulatedEngine(settings).fit(galaxies)
+        ],
+    }
+
+
 def numbers_of_models(galaxy, *setups):
     """How many models are drawn for noisy copies of a galaxy, by number of the settings."""
     rng, made = np.random.default_rng(220511), ModelMaker.at
@@ -235,36 +267,4 @@ def with_shared_models(n):
         "again": TabulatedEngine(shared).fit(galaxies[::-1]),
         "mixed": TabulatedEngine(shared).fit([*galaxies[:3], *mixed], one.bands)[3:],
         "mixed own": TabulatedEngine(setup).fit(mixed, one.bands),
-    }
-
-
-def fits_of_a_burst(seeds):
-    """A_V of a burst behind dust that has a spectrum, and its fits for several seeds."""
-    settings = settings_of(BagpipesEstimator(preset="Fu", random_state=1))[0]
-    redshift, wavelength = 7.0, np.geomspace(7e3, 5.2e4, 250)
-    pixels = Pixels(wavelength, resolution_curve("prism", wavelength))
-    maker = ModelMaker(settings, redshift, band_light(settings, Channels((), pixels)))
-    # 1 Myr long; the prior has one such burst in some thousands.
-    place = {"lognormal:fwhm": 2e-4, "lognormal:tmax": 0.9945, "dust:Av": 0.73}
-    others = {"lognormal:massformed": 0.5, "lognormal:metallicity": 0.8, "nebular:logU": 0.9}
-    with quiet():
-        models = maker.at(np.array([[(place | others)[name] for name in maker.prior.free]]))
-    light = models.flux[0] / np.median(models.flux[0][models.flux[0] > 0.0])
-    error = np.full(light.size, 1.0 / 30.0)
-    noisy = light + error * np.random.default_rng(220102).standard_normal(light.size)
-    spectrum = np.column_stack([wavelength, noisy, error])
-    spectrum[:, 1:] /= nanojansky(wavelength)[:, np.newaxis]
-    spectrum[wavelength < 1280.0 * (1.0 + redshift), 2] = IGNORED_ERROR
-    empty = np.empty(0)
-    galaxies = [Galaxy(redshift, np.nan, (), empty, empty, spectrum, seed) for seed in seeds]
-    return {
-        "a_v": float(models.quantities["A_V"][0]),
-        "fits": [
-            {
-                "a_v": np.quantile(one.draws["A_V"], [0.005, 0.995]),
-                "probability": one.fit_probability,
-                "ess": one.ess,
-            }
-            for one in TabulatedEngine(settings).fit(galaxies)
-        ],
     }

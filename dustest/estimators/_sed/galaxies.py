@@ -11,13 +11,13 @@ from dustest.estimators._sed.posterior import Galaxy, Limits, Lines
 from dustest.estimators._sed.priors.redshift_density import RedshiftDensity
 from dustest.estimators._sed.tabulated.light.channels import nearest_line
 
-__all__ = ["usable_data", "without_limits"]
+__all__ = ["LAST_ABSORBED", "usable_data", "without_limits"]
 
 _MIN_BANDS = 2
 _LYMAN_ALPHA = 1216.0
+"""Angstrom in the rest frame; lines up to here are scattered."""
 LAST_ABSORBED = 1280.0
-"""Angstrom in the rest frame; intergalactic gas may absorb light up to this wavelength."""
-"""Angstrom: lines up to here are scattered, and the damping wing of neutral gas ends."""
+"""Angstrom in the rest frame, where the damping wing of neutral gas ends."""
 _LEAST, _MOST = 1e-60, 1e60
 """Limits in nJy between which squares of fluxes and errors are within double precision."""
 

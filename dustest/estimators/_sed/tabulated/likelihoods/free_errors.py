@@ -179,6 +179,11 @@ class _Some:
     high: np.ndarray
     masses: tuple
 
+    @property
+    def squared_flux(self):
+        """Squares of the fluxes."""
+        return np.square(self.flux)
+
     def take(self, index):
         """Select models."""
         masses = tuple(limit[index] for limit in self.masses)

@@ -136,6 +136,7 @@ class TestWithLimits:
         # As blueward of a break: the mass that fits best is far beyond the prior.
         pool = models(20, 1, 8.0, 9.6)
         pool.flux[10:, :3] *= 1e-10
+        pool.squared_flux = pool.flux**2
         data = photometry(np.full(N_BANDS, 5.0), np.full(N_BANDS, 1.5), 4.5)
         found = make_likelihood(data, integral).of(pool).log_weight
         exact = np.array([brute_force(one, data, 8.0, 9.6) for one in pool.flux])
@@ -149,6 +150,7 @@ class TestWithLimits:
     def test_models_without_light_have_no_weight(self, integral):
         pool = models(4)
         pool.flux[2, :3] = 0.0
+        pool.squared_flux = pool.flux**2
         data = photometry(np.full(N_BANDS, 3.0), np.ones(N_BANDS), 5.0)
         found = make_likelihood(data, integral).of(pool)
         np.testing.assert_array_equal(np.isfinite(found.log_weight), [True, True, False, True])

@@ -34,6 +34,10 @@ class Few:
         self.low, self.high = (np.full(len(self.flux), limit) for limit in (5.0, 12.0))
 
     @property
+    def squared_flux(self):
+        return self.flux**2
+
+    @property
     def masses(self):
         return 10.0**self.low, 10.0**self.high
 

@@ -171,7 +171,7 @@ class TestWeigh:
 
     def test_models_without_light_have_no_weight(self, integral):
         pool = models(4)
-        pool.flux[2] = 0.0
+        pool.flux[2] = pool.squared_flux[2] = 0.0
         found = compute_likelihood(pool, np.full(N_BANDS, 3.0), np.ones(N_BANDS), integral)
         np.testing.assert_array_equal(np.isfinite(found.log_weight), [True, True, False, True])
         assert found.log_weight[2] == -np.inf
