@@ -417,14 +417,16 @@ class BalmerEstimator(DustEstimator):
 
 def _without_continuum(sample, name):
     """Number of rows with a flux or limit of a line whose absorption is not known."""
-    present, known = np.zeros(len(sample), bool), np.ones(len(sample), bool)
-    for column in (f"line_{name}", f"line_limit_{name}"):
-        if column in sample.colnames:
-            present |= np.isfinite(np.asarray(sample[column]))
-    for column in (f"line_continuum_{name}", "redshift"):
-        has = column in sample.colnames
-        known &= np.isfinite(np.asarray(sample[column])) if has else False
-    return int(np.count_nonzero(present & ~known))
+
+    def known(column):
+        has_column = column in sample.colnames
+        return (
+            np.isfinite(np.asarray(sample[column])) if has_column else np.zeros(len(sample), bool)
+        )
+
+    measured = known(f"line_{name}") | known(f"line_limit_{name}")
+    corrected = known(f"line_continuum_{name}") & known("redshift")
+    return int(np.count_nonzero(measured & ~corrected))
 
 
 def _gas_law(law):
