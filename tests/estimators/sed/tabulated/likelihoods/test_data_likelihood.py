@@ -1,7 +1,6 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
+from likelihood_models import FewModels, random_models
 from scipy.integrate import trapezoid
 from scipy.stats import kstest, norm
 
@@ -25,11 +24,7 @@ def integral():
 
 def models(n, seed=0, low=5.0, high=12.0):
     """Models of random fluxes per solar mass."""
-    flux = 1e-8 * np.random.default_rng(seed).lognormal(0.0, 0.5, (n, N_BANDS))
-    low, high = np.full(n, low), np.full(n, high)
-    return SimpleNamespace(
-        flux=flux, squared_flux=flux**2, low=low, high=high, masses=(10.0**low, 10.0**high)
-    )
+    return random_models(n, N_BANDS, seed, low, high)
 
 
 def photometry(flux, error, limit=np.inf, sigmas=3.0, n_limits=2):
@@ -114,13 +109,7 @@ class TestWithLimits:
         one = models(1)
         flux = 10.0**8.5 * one.flux[0]
         data = photometry(flux, flux / snr, limit)
-        many = SimpleNamespace(
-            flux=np.repeat(one.flux, 4000, axis=0),
-            squared_flux=np.repeat(one.flux**2, 4000, axis=0),
-            low=np.full(4000, 5.0),
-            high=np.full(4000, 12.0),
-            masses=(np.full(4000, 1e5), np.full(4000, 1e12)),
-        )
+        many = FewModels(np.repeat(one.flux, 4000, axis=0))
         likelihood = make_likelihood(data, integral)
         found = likelihood.of(many)
         drawn = likelihood.draw_masses(many, found, np.random.default_rng(1))
@@ -136,7 +125,6 @@ class TestWithLimits:
         # As blueward of a break: the mass that fits best is far beyond the prior.
         pool = models(20, 1, 8.0, 9.6)
         pool.flux[10:, :3] *= 1e-10
-        pool.squared_flux = pool.flux**2
         data = photometry(np.full(N_BANDS, 5.0), np.full(N_BANDS, 1.5), 4.5)
         found = make_likelihood(data, integral).of(pool).log_weight
         exact = np.array([brute_force(one, data, 8.0, 9.6) for one in pool.flux])
@@ -150,7 +138,6 @@ class TestWithLimits:
     def test_models_without_light_have_no_weight(self, integral):
         pool = models(4)
         pool.flux[2, :3] = 0.0
-        pool.squared_flux = pool.flux**2
         data = photometry(np.full(N_BANDS, 3.0), np.ones(N_BANDS), 5.0)
         found = make_likelihood(data, integral).of(pool)
         np.testing.assert_array_equal(np.isfinite(found.log_weight), [True, True, False, True])

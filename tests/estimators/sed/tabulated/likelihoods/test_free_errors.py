@@ -1,7 +1,8 @@
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from likelihood_models import FewModels
 from scipy.special import logsumexp
 
 from dustest.estimators._sed.tabulated.likelihoods.data_likelihood import (
@@ -22,33 +23,10 @@ def integral():
     return MassIntegral()
 
 
-@dataclass
-class Few:
-    """Models of fluxes per solar mass, as the likelihood needs them."""
-
-    flux: np.ndarray
-    low: object = 5.0
-    high: object = 12.0
-
-    def __post_init__(self):
-        self.low, self.high = (np.full(len(self.flux), limit) for limit in (5.0, 12.0))
-
-    @property
-    def squared_flux(self):
-        return self.flux**2
-
-    @property
-    def masses(self):
-        return 10.0**self.low, 10.0**self.high
-
-    def take(self, rows):
-        return Few(self.flux[rows])
-
-
 def photometry(scatter, seed=1, error=0.01):
     """Fluxes that scatter by a fraction, of the first of twenty models, and these."""
     rng = np.random.default_rng(seed)
-    models = Few(1e-8 * rng.lognormal(0.0, 0.4, (20, len(BANDS))))
+    models = FewModels(1e-8 * rng.lognormal(0.0, 0.4, (20, len(BANDS))))
     truth = 10.0**9 * models.flux[0]
     flux = truth * (1.0 + np.asarray(scatter) * rng.standard_normal(len(BANDS)))
     none = np.full(len(BANDS), np.inf)
@@ -83,7 +61,7 @@ class TestFreeErrors:
 
     def test_fluxes_that_scatter_down_count_as_those_that_scatter_up(self, integral):
         """With fractions of measured fluxes, masses would be too low by twice their variance."""
-        models, none = Few(np.full((1, 6), 1e-8)), np.full(6, np.inf)
+        models, none = FewModels(np.full((1, 6), 1e-8)), np.full(6, np.inf)
         rng, best = np.random.default_rng(180752), []
         for _ in range(200):
             flux = 10.0 * (1.0 + 0.2 * rng.standard_normal(6))

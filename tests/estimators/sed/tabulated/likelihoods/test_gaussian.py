@@ -1,7 +1,6 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
+from likelihood_models import FewModels
 from scipy.integrate import quad, trapezoid
 
 from dustest.estimators._sed.tabulated.likelihoods.gaussian import (
@@ -44,9 +43,7 @@ def models(n, seed=0, low=5.0, high=12.0):
 
 def with_limits(flux, low, high):
     """What the likelihood needs to know of models."""
-    return SimpleNamespace(
-        flux=flux, squared_flux=flux**2, low=low, high=high, masses=(10.0**low, 10.0**high)
-    )
+    return FewModels(flux, low, high)
 
 
 def brute_force(one, flux, error, low, high):
@@ -171,7 +168,7 @@ class TestWeigh:
 
     def test_models_without_light_have_no_weight(self, integral):
         pool = models(4)
-        pool.flux[2] = pool.squared_flux[2] = 0.0
+        pool.flux[2] = 0.0
         found = compute_likelihood(pool, np.full(N_BANDS, 3.0), np.ones(N_BANDS), integral)
         np.testing.assert_array_equal(np.isfinite(found.log_weight), [True, True, False, True])
         assert found.log_weight[2] == -np.inf

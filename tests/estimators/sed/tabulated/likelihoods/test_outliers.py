@@ -1,7 +1,6 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
+from likelihood_models import FewModels, random_models
 from scipy.integrate import trapezoid
 from scipy.special import logsumexp
 from scipy.stats import beta, cauchy, kstest, norm
@@ -14,11 +13,7 @@ N_BANDS = 6
 
 def models(n, seed=0, low=5.0, high=12.0):
     """Models of random fluxes per solar mass."""
-    flux = 1e-8 * np.random.default_rng(seed).lognormal(0.0, 0.5, (n, N_BANDS))
-    low, high = np.full(n, low), np.full(n, high)
-    return SimpleNamespace(
-        flux=flux, squared_flux=flux**2, low=low, high=high, masses=(10.0**low, 10.0**high)
-    )
+    return random_models(n, N_BANDS, seed, low, high)
 
 
 def spoilt(snr, outlier=0.0, limit=None, seed=3):
@@ -82,13 +77,7 @@ class TestRobust:
     @pytest.mark.parametrize(("snr", "outlier"), [(0.5, 0.0), (5.0, 6.0), (20.0, 4.0)])
     def test_masses_follow_their_posterior(self, snr, outlier):
         data, one = spoilt(snr, outlier), models(1, 1)
-        many = SimpleNamespace(
-            flux=np.repeat(one.flux, 4000, axis=0),
-            squared_flux=np.repeat(one.flux**2, 4000, axis=0),
-            low=np.full(4000, 5.0),
-            high=np.full(4000, 12.0),
-            masses=(np.full(4000, 1e5), np.full(4000, 1e12)),
-        )
+        many = FewModels(np.repeat(one.flux, 4000, axis=0))
         robust = Robust(data)
         drawn = robust.draw_masses(many, robust.of(many), np.random.default_rng(1))
         grid = np.linspace(5.0, 12.0, 8001)
