@@ -1,12 +1,18 @@
 """Tables that scikit-learn can split, and that keep their meta in every file."""
 
+import io
 import json
+import os
 
 import numpy as np
 from astropy.io import registry
+from astropy.io.registry import UnifiedReadWriteMethod
 from astropy.table import QTable
+from astropy.table.connect import TableRead
 
 from dustest.data.errors import InputError
+from dustest.data.files.contents import check_contents
+from dustest.data.files.parsing import check_file, refuse_damaged
 from dustest.data.files.portable import for_ecsv, for_fits, from_fits, with_text
 
 __all__ = ["FITS_META", "RowTable"]
@@ -16,6 +22,30 @@ FITS_META = "DUSTMETA"
 
 _FITS_COLUMNS = "DUSTCOLS"
 _HDF5_PATH = "dust"
+
+
+class _RowTableRead(TableRead):
+    """Read a table from a file, which is checked before.
+
+    See `astropy.table.Table.read`, whose arguments it takes.
+
+    Raises
+    ------
+    ReadError
+        If the file is missing or damaged, refers to other files, or takes too much memory.
+    """
+
+    def __call__(self, *args, **kwargs):
+        source = args[0] if args else None
+        what = "the table cannot be read"
+        if isinstance(source, str | os.PathLike) and not (args[1:] or "\n" in str(source)):
+            source = check_file(source)
+            what = f"the file {source} is not a readable table"
+            args = (source,)
+        with refuse_damaged(what):
+            if isinstance(source, os.PathLike | io.BytesIO):
+                check_contents(source, kwargs.get("format"))
+            return super().__call__(*args, **kwargs)
 
 
 class RowTable(QTable):
@@ -32,6 +62,8 @@ class RowTable(QTable):
     >>> [len(part) for part in train_test_split(table, random_state=0)]
     [3, 1]
     """
+
+    read = UnifiedReadWriteMethod(_RowTableRead)
 
     @property
     def shape(self):
