@@ -6,6 +6,7 @@ from importlib.metadata import entry_points
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.identity.describe import class_path
 from dustest.data.messages import did_you_mean
+from dustest.data.plugins import try_entry
 from dustest.estimators.base import DustEstimator
 
 __all__ = ["GROUP", "get_estimator", "list_estimators", "registered_class", "registered_names"]

@@ -13,7 +13,7 @@ from astropy.table.connect import TableRead
 from dustest.data.errors import InputError
 from dustest.data.files.contents import check_contents
 from dustest.data.files.parsing import check_file, refuse_damaged
-from dustest.data.files.portable import for_ecsv, for_fits, from_fits, with_text
+from dustest.data.files.portable import for_csv, for_ecsv, for_fits, from_fits, with_text
 
 __all__ = ["FITS_META", "RowTable"]
 
@@ -158,6 +158,13 @@ def _write_ecsv(table, output, **kwargs):
     registry.write(plain, output, format="ascii.ecsv", **kwargs)
 
 
+def _write_csv(table, output, **kwargs):
+    """Write to CSV, with text that spreadsheets do not execute."""
+    plain = _plain(table)
+    for_csv(plain)
+    registry.write(plain, output, format="ascii.csv", **kwargs)
+
+
 def _read_ecsv(*args, **kwargs):
     """Read what `_write_ecsv` wrote."""
     return _native(QTable.read(*args, format="ascii.ecsv", **kwargs))
@@ -178,6 +185,8 @@ for _format, _write in (
     ("hdf5", _write_hdf5),
     ("parquet", _write_parquet),
     ("ascii.ecsv", _write_ecsv),
+    ("ascii.csv", _write_csv),
+    ("csv", _write_csv),
 ):
     registry.register_writer(_format, RowTable, _write)
 for _format, _read in (("fits", _read_fits), ("hdf5", _read_hdf5), ("ascii.ecsv", _read_ecsv)):

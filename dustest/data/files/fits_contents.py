@@ -1,5 +1,6 @@
 """Checks of FITS files before they are read."""
 
+import io
 import math
 import re
 import warnings
@@ -84,6 +85,8 @@ def check_images(source, size):
 
 def _raw_extensions(source):
     """Extensions, with compressed images as the tables that they are stored in."""
+    if isinstance(source, io.BytesIO):
+        source = io.BytesIO(source.getvalue())  # which astropy closes
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AstropyWarning)
         hdus = fits.open(source, memmap=False, disable_image_compression=True)
