@@ -193,6 +193,9 @@ def _work(pipe, folder):
     while (case := pipe.recv()) is not None:
         if case.kind in KINDS:
             bench.of(case.kind)
+        else:
+            make_call(case.rng)
+        pipe.send(None)  # the time begins
         before = _memory("VmRSS")
         with suppress(OSError):
             _CLEAR.write_text("5")  # sets the highest value to the present one
@@ -251,6 +254,7 @@ class Worker:
             self._start()
         self.pipe.send(case)
         try:
+            self.pipe.recv()
             if not self.pipe.poll(self.seconds):
                 self.close()
                 return Outcome(case.kind, case.number, "hang", "", f"{self.seconds} s")

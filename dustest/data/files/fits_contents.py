@@ -4,6 +4,7 @@ import io
 import math
 import re
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 from astropy.io import fits
@@ -15,14 +16,21 @@ from dustest.data.files.limits import check_memory
 
 __all__ = ["check_fits", "check_images"]
 
-_MOST_FIELDS = 999
-"""Largest number of columns in the standard."""
+_MOST = 999
+"""Largest number of axes and of columns in the standard."""
+
+_COUNTS = re.compile("Z?NAXIS|TFIELDS|WCSAXES[A-Z]?|[AB]P?_ORDER").fullmatch
+_LARGEST = 2**63 - 1
+_SIZES = re.compile("Z?NAXIS[0-9]+|ZTILE[0-9]+|PCOUNT|GCOUNT|THEAP").fullmatch
+_BITS = (8, 16, 32, 64, -32, -64)
+_EXTENSION = b"XTENSION"
 
 _VARIABLE = re.compile("[01]?([PQ])(.)")
 _DESCRIPTORS = {"P": ">i4", "Q": ">i8"}
 _ITEM_BYTES = {"L": 1, "B": 1, "A": 1, "I": 2, "J": 4, "E": 4, "K": 8, "D": 8, "C": 8, "M": 16}
 """Bytes of an item by the letter of its format."""
 
+_RECORD = 2880
 _BLOCK = 2**22
 _WORD = 2**32 - 1
 _PIXEL = 8
@@ -49,16 +57,11 @@ def check_fits(source, size):
     DustestWarning
         If the data or the header of an extension differ from their checksum.
     """
-    with _raw_extensions(source) as hdus, open_content(source) as file:
-        for number, hdu in enumerate(hdus):
-            what = f"the extension {hdu.name or number} of the file {source}"
-            place = hdu.fileinfo()
-            _check_extent(hdu, size - place["datLoc"], what)
-            if _is_table(hdu):
-                _check_arrays(hdu, file, place["datLoc"], size, what)
-                _check_tile(hdu.header, size, what)
+    with open_content(source) as file:
+        for header, place in _walk(file, size, source):
             if not is_compressed(source):
-                _check_sums(hdu.header, file, place, what)
+                _check_sums(header, file, place)
+        _check_tables(source, file, size)
 
 
 def check_images(source, size):
@@ -94,26 +97,91 @@ def _raw_extensions(source):
     return hdus
 
 
-def _is_table(hdu):
-    """Whether an extension is a binary table."""
-    return isinstance(hdu, fits.BinTableHDU)
+@dataclass(frozen=True)
+class _Place:
+    """Bytes of an extension, and its name for messages."""
+
+    start: int
+    data: int
+    stop: int
+    what: str
 
 
-def _check_extent(hdu, available, what):
-    """Raise an error if an extension is larger than the rest of the file."""
-    header = hdu.header
-    if header.get("TFIELDS", 0) > _MOST_FIELDS:
-        msg = f"{what} has {header['TFIELDS']} columns, more than {_MOST_FIELDS}"
+def _walk(file, size, source):
+    """Headers and places of the extensions, checked before astropy uses their numbers."""
+    stop, number = 0, 0
+    while (start := _next_start(file, stop)) is not None:
+        file.seek(start)
+        header = fits.Header.fromfile(file)
+        what = f"the extension {header.get('EXTNAME') or number} of the file {source}"
+        _check_numbers(header, what)
+        data = file.tell()
+        claimed = _data_size(header)
+        if claimed > size - data:
+            msg = (
+                f"{what} has {max(size - data, 0)} bytes of the {claimed} in its header: the file "
+                "is truncated or damaged"
+            )
+            raise ReadError(msg)
+        stop, number = data + -(-claimed // _RECORD) * _RECORD, number + 1
+        yield header, _Place(start, data, stop, what)
+    _check_rest(file, stop, source)
+
+
+def _next_start(file, stop):
+    """Position of the next header, or None."""
+    file.seek(stop)
+    start = file.read(len(_EXTENSION))
+    return stop if stop == 0 or start == _EXTENSION else None
+
+
+def _check_numbers(header, what):
+    """Raise an error for counts and sizes that cannot be."""
+    for key, value in header.items():
+        if _COUNTS(key) or _SIZES(key):
+            most = _MOST if _COUNTS(key) else _LARGEST
+            if type(value) is not int or not 0 <= value <= most:
+                msg = f"{what} must have {key} from 0 to {most} in its header, got {value!r}"
+                raise ReadError(msg)
+    if header.get("BITPIX") not in _BITS:
+        msg = f"{what} must have a BITPIX of {_BITS}, got {header.get('BITPIX')!r}"
         raise ReadError(msg)
-    claimed = hdu.size
-    if isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
-        claimed = max(claimed, hdu.columns.dtype.itemsize * header["NAXIS2"])
-    if not 0 <= claimed <= available:
+
+
+def _data_size(header):
+    """Bytes of the data of an extension, without padding."""
+    axes = [header[f"NAXIS{i + 1}"] for i in range(header["NAXIS"])]
+    if axes and axes[0] == 0 and header.get("GROUPS") is True:
+        axes = axes[1:]
+    items = header.get("PCOUNT", 0) + math.prod(axes) if axes else 0
+    return abs(header["BITPIX"]) // 8 * header.get("GCOUNT", 1) * items
+
+
+def _check_rest(file, stop, source):
+    """Warn of bytes behind the last extension."""
+    file.seek(stop)
+    if file.read(_RECORD).strip(b" \0"):
         msg = (
-            f"{what} has {max(available, 0)} bytes of the {claimed} in its header: the file is "
-            "truncated or damaged"
+            f"the file {source} has more bytes behind its last extension, which are not read: it "
+            "may be damaged"
         )
-        raise ReadError(msg)
+        warnings.warn(msg, DustestWarning, stacklevel=5)
+
+
+def _check_tables(source, file, size):
+    """Check columns whose size astropy knows, when headers have been checked."""
+    with _raw_extensions(source) as hdus:
+        for number, hdu in enumerate(hdus):
+            what = f"the extension {hdu.name or number} of the file {source}"
+            if isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
+                start = hdu.fileinfo()["datLoc"]
+                rows = hdu.columns.dtype.itemsize * hdu.header["NAXIS2"]
+                if rows > size - start:
+                    msg = f"{what} has columns of {rows} bytes, more than the rest of the file"
+                    raise ReadError(msg)
+            if isinstance(hdu, fits.BinTableHDU):
+                _check_arrays(hdu, file, start, size, what)
+                _check_tile(hdu.header, size, what)
 
 
 def _check_arrays(hdu, file, start, size, what):
@@ -155,17 +223,17 @@ def _check_tile(header, size, what):
         check_memory(_PIXEL * math.prod(sides), size, f"a tile of {what}")
 
 
-def _check_sums(header, file, place, what):
+def _check_sums(header, file, place):
     """Warn of data and headers that differ from their checksum."""
-    header_end, data_end = place["datLoc"], place["datLoc"] + place["datSpan"]
+    what = place.what
     if "DATASUM" not in header and "CHECKSUM" not in header:
         return
-    data = _sum_words(file, header_end, data_end)
+    data = _sum_words(file, place.data, place.stop)
     if str(header.get("DATASUM", data)).strip() != str(data):
         msg = f"the data of {what} differ from their checksum: the file is damaged, or was changed"
         warnings.warn(msg, DustestWarning, stacklevel=4)
     elif "CHECKSUM" in header:
-        whole = _add(data, _sum_words(file, place["hdrLoc"], header_end))
+        whole = _add(data, _sum_words(file, place.start, place.data))
         if whole not in (0, _WORD):
             msg = f"the header of {what} differs from its checksum: it is damaged, or was edited"
             warnings.warn(msg, DustestWarning, stacklevel=4)
