@@ -137,9 +137,9 @@ def _next_start(file, stop):
 
 def _check_numbers(header, what):
     """Raise an error for counts and sizes that cannot be."""
-    for key, value in header.items():
+    for key in header:
         if _COUNTS(key) or _SIZES(key):
-            most = _MOST if _COUNTS(key) else _LARGEST
+            most, value = _MOST if _COUNTS(key) else _LARGEST, header[key]
             if type(value) is not int or not 0 <= value <= most:
                 msg = f"{what} must have {key} from 0 to {most} in its header, got {value!r}"
                 raise ReadError(msg)
