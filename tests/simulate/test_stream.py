@@ -207,7 +207,7 @@ class TestReading:
         if change == {"n": 8} and not digest:  # two whole chunks, which may be a smaller set
             assert len(read_simulation(clean).truth()) == 8
             return
-        with pytest.raises(ReadError, match="damaged|not complete"):
+        with pytest.raises(ReadError, match=r"damaged|not complete"):
             read_simulation(clean)
 
     def test_nested_description(self, clean):
@@ -218,7 +218,9 @@ class TestReading:
     def test_tables_that_claim_too_much(self, clean):
         """The digest of a forged table may be right."""
         path = clean / "truth_00000.fits"
-        content = path.read_bytes().replace(b"NAXIS2  =                    4", b"NAXIS2  =           4000000000")
+        content = path.read_bytes().replace(
+            b"NAXIS2  =                    4", b"NAXIS2  =           4000000000"
+        )
         path.write_bytes(content)
         marker = json.loads((clean / "chunk_00000.json").read_text())
         marker["sha256"]["truth"] = hashlib.sha256(content).hexdigest()

@@ -52,7 +52,7 @@ class TestLimit:
 
     def test_equal_is_allowed(self):
         check_memory(2**26, 0, "it")
-        with pytest.raises(ReadError, match="it would take 64 MiB .* write it without compression"):
+        with pytest.raises(ReadError, match="it would take 64 MiB of memory, more than the 64"):
             check_memory(2**26 + 1, 0, "it")
 
 
@@ -240,7 +240,8 @@ class TestFITS:
         path = table_file(tmp_path / "a.fits")
         content = path.read_bytes()
         path.write_bytes(content[: content.rindex(b"END" + bytes(0)) // 2880 * 2880 + 2880 + 32])
-        check_contents(path)
+        with pytest.warns(DustestWarning, match="may be truncated"):
+            check_contents(path)
 
     def arrays(self, path, length, place):
         values = np.empty(2, dtype=object)
@@ -267,7 +268,9 @@ class TestFITS:
         hdu = fits.BinTableHDU.from_columns([fits.Column("x", "2J", array=rows)])
         hdu.writeto(tmp_path / "a.fits")
         content = (tmp_path / "a.fits").read_bytes().replace(b"'2J      '", b"'PB      '")
-        content = content.replace(b"PCOUNT  =                    0", b"PCOUNT  =                30000")
+        content = content.replace(
+            b"PCOUNT  =                    0", b"PCOUNT  =                30000"
+        )
         (tmp_path / "a.fits").write_bytes(content + bytes(2880 * 11))
         with pytest.raises(ReadError, match="MiB of memory"):
             check_contents(tmp_path / "a.fits")
