@@ -1,5 +1,6 @@
 """Atomic writing of files, and versions of packages."""
 
+import errno
 import os
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -185,6 +186,12 @@ def as_path(path, name, kind):
     if not valid or "\0" in str(path):
         msg = f"{name} must be the path of a {kind}, got {path!r}"
         raise InputError(msg)
+    try:
+        os.stat(path)
+    except (OSError, ValueError) as error:
+        if not isinstance(error, OSError) or error.errno == errno.ENAMETOOLONG:
+            msg = f"{name} must be a path that the system allows, got {str(path)!r:.80}: {error!s:.80}"
+            raise InputError(msg) from error
     return Path(path)
 
 
