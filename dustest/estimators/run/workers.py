@@ -22,6 +22,7 @@ from pathlib import Path
 from cloudpickle import dumps
 
 from dustest.data.errors import DustestError
+from dustest.data.files.paths import check_temporary_folder
 from dustest.data.registry import pack, unpack
 from dustest.data.worker_processes import end_with_parent
 
@@ -29,6 +30,8 @@ __all__ = ["Failure", "borrowed_worker", "run_in_workers", "try_worker"]
 
 _HEADER = struct.Struct("<Q")
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_OF_CALLER = "PYTHONWARNINGS"
+"""As errors, warnings of other packages would end their import; nobody sees those of a worker."""
 _LAST_WORDS = 500
 _STARTS = 3
 """How often a worker is started that dies before it is ready."""
@@ -81,9 +84,12 @@ def run_in_workers(estimator, compute, tasks, *, n_workers, timeout):
 
     Raises
     ------
+    DustestError
+        If there is no folder for temporary files, or a worker dies whenever it starts.
     Exception
         Errors of a worker while it starts, and errors marked as fatal by ``compute``.
     """
+    check_temporary_folder()
     outcomes = queue.SimpleQueue()
     source = _Tasks(tasks)
     setup = pack((estimator, compute))
@@ -341,7 +347,8 @@ def _worker_environment():
     """Environment of a worker: one thread, and the caller's import path."""
     threads = dict.fromkeys(_ONE_THREAD, "1")
     path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
-    return os.environ | threads | {"PYTHONPATH": path, "MPLBACKEND": "agg"}
+    inherited = {name: value for name, value in os.environ.items() if name != _OF_CALLER}
+    return inherited | threads | {"PYTHONPATH": path, "MPLBACKEND": "agg"}
 
 
 def _send(stream, message):
