@@ -173,16 +173,11 @@ def _estimate(options):
 
 def _say_missing(table):
     """Print how many galaxies have no result, and their flags."""
-    import numpy as np
+    from dustest.data.containers.results import rows_without_result
 
-    from dustest.data import decode_flags
-    from dustest.data.quantities import QUANTITIES
-
-    known = [np.isfinite(np.asarray(table[name])) for name in QUANTITIES if name in table.colnames]
-    missing = ~np.any(known, axis=0)
+    missing, names = rows_without_result(table)
     if missing.any():
-        names = sorted({one for row in decode_flags(table["flags"][missing]) for one in row})
-        count = np.count_nonzero(missing)
+        count = int(missing.sum())
         say(f"{count} galaxies have no result, with the flags {', '.join(names)}")
 
 
