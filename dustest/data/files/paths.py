@@ -188,13 +188,14 @@ def as_path(path, name, kind):
     if not valid or "\0" in str(path):
         msg = f"{name} must be the path of a {kind}, got {path!r}"
         raise InputError(msg)
+    path = Path(path)
     try:
-        os.stat(path)
+        path.stat()
     except (OSError, ValueError) as error:
         if not isinstance(error, OSError) or error.errno == errno.ENAMETOOLONG:
-            msg = f"{name} must be a path that the system allows, got {str(path)!r:.80}: {error!s:.80}"
+            msg = f"{name} must be a path that the system allows, got {str(path)!r:.80}: {error}"
             raise InputError(msg) from error
-    return Path(path)
+    return path
 
 
 _PAGE_ENDINGS = (".html", ".htm")
