@@ -106,15 +106,25 @@ def _parsed(declared):
     if isinstance(declared, u.FunctionUnitBase):
         return declared
     if isinstance(declared, u.UnitBase) and not isinstance(declared, u.UnrecognizedUnit):
-        return None if declared == u.dimensionless_unscaled else declared
+        return None if declared == u.dimensionless_unscaled else _usable(declared)
     with warnings.catch_warnings():
         # "erg/s/cm2/AA" is discouraged by the FITS standard, but is unambiguous.
         warnings.simplefilter("ignore", u.UnitsWarning)
         for unit_format in _FORMATS:
             parsed = u.Unit(text, format=unit_format, parse_strict="silent")
             if not isinstance(parsed, u.UnrecognizedUnit):
-                return None if parsed == u.dimensionless_unscaled else parsed
+                return None if parsed == u.dimensionless_unscaled else _usable(parsed)
     return parsed
+
+
+def _usable(unit):
+    """The unit; unrecognised if its scale is not a positive finite number in SI units."""
+    try:
+        scale = unit.decompose().scale if isinstance(unit, u.UnitBase) else 1.0
+        valid = np.isfinite(scale) and scale != 0
+    except (ArithmeticError, ValueError):
+        valid = False
+    return unit if valid else u.UnrecognizedUnit(str(unit))
 
 
 def as_unit(given, name="unit"):

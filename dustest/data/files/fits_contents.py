@@ -176,6 +176,9 @@ def _check_tables(source, file, size):
     with _raw_extensions(source) as hdus:
         for number, hdu in enumerate(hdus):
             what = f"the extension {hdu.name or number} of the file {source}"
+            if not hasattr(type(hdu), "data"):
+                msg = f"{what} is of no known type: its header is damaged"
+                raise ReadError(msg)
             if isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
                 start = hdu.fileinfo()["datLoc"]
                 rows = hdu.columns.dtype.itemsize * hdu.header["NAXIS2"]

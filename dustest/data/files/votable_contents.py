@@ -39,8 +39,8 @@ def check_votable(source, size):
     try:
         with open_content(source) as file:
             parser.ParseFile(file)
-    except LookupError as error:
-        msg = f"the file {source} is in an {error}"
+    except (LookupError, ValueError) as error:
+        msg = f"the file {source} is in an encoding that is not read: {error}"
         raise ReadError(msg) from error
     elements.finish()
 

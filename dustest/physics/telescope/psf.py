@@ -15,6 +15,7 @@ from dustest.data.checks.numbers import as_arcsec, check_odd, check_whole
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import DustestWarning, InputError, ReadError
 from dustest.data.files.contents import open_fits
+from dustest.data.files.parsing import refuse_damaged
 from dustest.physics.telescope.jwst_optics import blurred_diffraction, drizzled_width
 
 __all__ = [
@@ -249,10 +250,12 @@ def read_psf(path, pixel_scale=None, band=None, *, size=None, file_pixel_scale=N
     ('F814W', 51, 0.188)
     """
     image, header = _read_image(path)
-    native = file_pixel_scale if file_pixel_scale is not None else _header_scale(header, path)
+    with refuse_damaged(f"the header of the file {path} is damaged"):
+        native = _header_scale(header, path) if file_pixel_scale is None else file_pixel_scale
+        stated = _header_band(header)
     native = as_arcsec(native, "file_pixel_scale")
     scale = native if pixel_scale is None else as_arcsec(pixel_scale, "pixel_scale")
-    name = canonical_name(band) if band is not None else _header_band(header)
+    name = canonical_name(band) if band is not None else stated
     center = _centroid(image, _CENTROID_RADIUS / native)
     return PSF(_resample(image, center, scale / native, size), scale, name)
 
@@ -475,6 +478,9 @@ def _centroid(image, radius):
     center = np.array(np.unravel_index(image.argmax(), image.shape), dtype=float)
     for _ in range(_CENTROID_STEPS):
         near = np.hypot(rows - center[0], columns - center[1]) <= max(radius, 1.5)
+        if not image[near].sum() > 0:
+            msg = "the image of a point source must have positive light around its brightest pixel"
+            raise InputError(msg)
         center = np.array(
             [
                 np.average(rows[near], weights=image[near]),

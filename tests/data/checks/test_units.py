@@ -73,6 +73,10 @@ class TestParse:
     def test_no_unit(self, text):
         assert parse_unit(text) is None
 
+    @pytest.mark.parametrize("text", ["1e-320 nJy", "0 nJy", "1e308 km3"])
+    def test_scales_out_of_range(self, text):
+        assert isinstance(parse_unit(text), u.UnrecognizedUnit)
+
     @pytest.mark.parametrize(
         "text", ["ujy", "UJY", "microJy", "MICRON", "maggies", "e-/s", "counts"]
     )

@@ -118,6 +118,13 @@ class TestVotable:
         with pytest.raises(ReadError, match="DOCTYPE"):
             check_contents(path)
 
+    @pytest.mark.parametrize("encoding", ["utf-inf", "cp932"])
+    def test_encoding(self, tmp_path, encoding):
+        path = votable(tmp_path / "a.vot")
+        path.write_text(path.read_text().replace('"1.0"?', f'"1.0" encoding="{encoding}"?'))
+        with pytest.raises(ReadError, match="an encoding that is not read"):
+            check_contents(path)
+
     @pytest.mark.parametrize(
         "claim",
         [
@@ -229,6 +236,18 @@ class TestFITS:
         forge(path, key, value)
         with pytest.raises(ReadError, match="truncated or damaged"):
             check_contents(path)
+
+    def test_extension_of_no_known_type(self, tmp_path):
+        arrays = [fits.ImageHDU(np.zeros(3), name=name) for name in ("A", "B")]
+        fits.HDUList([fits.PrimaryHDU(), *arrays]).writeto(tmp_path / "a.fits")
+        forge(tmp_path / "a.fits", "NAXIS", 0)
+        with pytest.raises(ReadError, match="is of no known type"):
+            check_contents(tmp_path / "a.fits")
+
+    def test_extension_without_data(self, tmp_path):
+        hdus = [fits.PrimaryHDU(), fits.ImageHDU(name="EMPTY")]
+        fits.HDUList(hdus).writeto(tmp_path / "a.fits")
+        check_contents(tmp_path / "a.fits")
 
     def test_wide_column(self, tmp_path):
         path = table_file(tmp_path / "a.fits")

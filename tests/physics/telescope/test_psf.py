@@ -297,6 +297,20 @@ class TestReadPSF:
         with pytest.raises(InputError, match="file_pixel_scale must be given"):
             read_psf(write_psf(tmp_path / "psf.fits"))
 
+    def test_damaged_scale(self, tmp_path):
+        path = write_psf(tmp_path / "psf.fits", PIXELSCL=0.04)
+        path.write_bytes(path.read_bytes().replace(b"0.04", b"0.*4"))
+        with pytest.raises(ReadError, match="the header of the file"):
+            read_psf(path)
+
+    def test_no_light_around_the_brightest_pixel(self, tmp_path):
+        image = np.full((51, 51), 0.1)
+        image[20:31, 20:31] = -1.0
+        image[25, 25] = 2.0
+        fits.PrimaryHDU(image, fits.Header({"PIXELSCL": 0.04})).writeto(tmp_path / "psf.fits")
+        with pytest.raises(InputError, match="must have positive light"):
+            read_psf(tmp_path / "psf.fits")
+
     def test_image_in_an_extension(self, tmp_path):
         path = tmp_path / "psf.fits"
         image = pixel_gaussian(2.5, (51, 51), (25, 25))
