@@ -53,5 +53,5 @@ CONSTANT = ConstantEstimator().fit(SAMPLE, [0.1, 0.2])
 )
 def test_values_of_any_type_give_an_own_error(call):
     """Calls that random arguments found (tools/fuzz.py)."""
-    with pytest.raises(InputError, match="must (be|map)"):
+    with pytest.raises(InputError, match=r"must (be|map)"):
         call()

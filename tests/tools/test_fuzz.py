@@ -32,6 +32,12 @@ def test_only_own_exceptions_and_right_values(kind, bench):
         assert outcome.result in {"fine", "own"}, outcome
 
 
+@pytest.mark.parametrize("case", [("spectra", 230304, 139), ("images", 230301, 100)])
+def test_cases_that_failed(case, bench):
+    """An extension that astropy gives no type, and a header of 4294967295 axes."""
+    assert fuzz.run_case(fuzz.Case(*case), bench).result == "own"
+
+
 class TestCases:
     def test_depend_on_their_number_only(self, bench):
         case = fuzz.Case("catalogs", SEED, 3)
