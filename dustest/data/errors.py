@@ -7,6 +7,7 @@ __all__ = [
     "InputTypeError",
     "MissingDependencyError",
     "ReadError",
+    "WriteError",
 ]
 
 
@@ -20,6 +21,10 @@ class InputError(DustestError, ValueError):
 
 class ReadError(DustestError, OSError):
     """A file is missing, unreadable or of unknown layout."""
+
+
+class WriteError(DustestError, OSError):
+    """A file cannot be written: the disk is full, or another run has it."""
 
 
 class InputTypeError(InputError, TypeError):

@@ -520,7 +520,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         sample = self._ready(X)
         if output is not None:
             self._described()
-        with open_store(output, resume) as store:
+        with open_store(output, resume, progress) as store:
             seed = self._base_seed()
             if store is not None and self._random_state is None:
                 seed = store.base_seed(seed)
@@ -528,10 +528,11 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             keeps_prior = bool(draws and self._known_priors)
             summary = Summary(_PERCENTILES, points, n_draws=int(draws), prior=keeps_prior)
             rows = run(self, sample, summary, seed=seed, **options)
-        table = self._table(sample, rows, seed, summary)
-        if output is not None:
-            with replacing(output) as partial:
-                table.write(partial, format=file_format)
+            table = self._table(sample, rows, seed, summary)
+            if output is not None:
+                # Before another run with the same output may begin.
+                with replacing(output) as partial:
+                    table.write(partial, format=file_format)
         return table
 
     def _table(self, sample, rows, seed, summary):
