@@ -9,7 +9,7 @@ from astropy.table import QTable
 from dustest.data.errors import InputError
 from dustest.data.files.portable import for_ecsv, for_fits, from_fits, with_text
 
-__all__ = ["FITS_META", "RowTable"]
+__all__ = ["FITS_META", "RowTable", "is_restored_in_parts"]
 
 FITS_META = "DUSTMETA"
 """Card of FITS headers with the meta of a table as JSON."""
@@ -91,6 +91,22 @@ def _read_fits(*args, **kwargs):
     if record is not None:
         from_fits(table, json.loads(record))
     return table
+
+
+def is_restored_in_parts(header):
+    """Whether some rows of a FITS table can be read by themselves.
+
+    Parameters
+    ----------
+    header : `~astropy.io.fits.Header`
+        Header of a table.
+
+    Returns
+    -------
+    answer : bool
+        False if dustest wrote text with blanks at its end, which is restored for all rows at once.
+    """
+    return "blanks" not in json.loads(header.get(_FITS_COLUMNS, "{}"))
 
 
 def _to_json(meta):
