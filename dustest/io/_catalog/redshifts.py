@@ -333,8 +333,8 @@ def _error(table, item, redshift, outside):
     for low, high in zip(names[n_errors::2], names[n_errors + 1 :: 2], strict=True):
         ends = [first_named(table.colnames, [name]) for name in (low, high)]
         if None not in ends:
-            low, high = (_values(table, end) for end in ends)
-            return _half_range(redshift, low, high, outside.setdefault(tuple(ends), []))
+            percentiles = (_values(table, end) for end in ends)
+            return _half_range(redshift, *percentiles, outside.setdefault(tuple(ends), []))
     return np.full(len(table), np.nan)
 
 
