@@ -9,6 +9,7 @@ from dustest.data.bands import (
     register_band,
 )
 from dustest.data.containers.conversion import as_sample
+from dustest.data.containers.result_files import OpenedResult, open_result
 from dustest.data.containers.results import DustTable
 from dustest.data.containers.rows import RowTable
 from dustest.data.containers.sample import GalaxySample
@@ -59,6 +60,7 @@ __all__ = [
     "Line",
     "MissingDependencyError",
     "Mosaic",
+    "OpenedResult",
     "ReadError",
     "RowTable",
     "Survey",
@@ -72,6 +74,7 @@ __all__ = [
     "group_split",
     "has_curve",
     "list_bands",
+    "open_result",
     "percentile_columns",
     "register_band",
     "register_instrument",

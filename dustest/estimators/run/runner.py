@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import joblib
 import numpy as np
 
-from dustest.data.errors import DustestError, DustestWarning
+from dustest.data.errors import DustestError, RowsWarning
 from dustest.data.flags import FLAGS
 from dustest.data.progress import progress_bar
 from dustest.data.registry import add_records, added_records
@@ -17,10 +17,10 @@ from dustest.estimators.run.store import result_keys
 from dustest.estimators.run.summary import Rows, Summary, summarise
 from dustest.estimators.run.workers import Failure, run_in_workers
 
-__all__ = ["declared_columns", "run"]
+__all__ = ["CHUNK", "declared_columns", "run"]
 
 _SPECTRUM = "spectrum_wavelength"
-_CHUNK = 4096
+CHUNK = 4096
 """Number of galaxies that are sorted by redshift together, if the redshift is required."""
 
 _THREADS = 4
@@ -47,8 +47,9 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
         Seed of the run.
     n_jobs : int, optional
         Number of worker processes, as in joblib.
-    progress : bool, optional
-        Whether to show a progress bar; by default if standard error is a terminal.
+    progress : bool or bar, optional
+        Whether to show a progress bar; by default if standard error is a terminal. A bar of a
+        longer run is updated.
     store : ResultStore, optional
         Store of finished rows.
 
@@ -142,8 +143,8 @@ class _Shelf:
 def _plan(estimator, sample, result, shelf):
     """Rows that are not stored, in chunks; stored rows are put into the result."""
     todo = []
-    for start in range(0, len(sample), _CHUNK):
-        index = np.arange(start, min(start + _CHUNK, len(sample)))
+    for start in range(0, len(sample), CHUNK):
+        index = np.arange(start, min(start + CHUNK, len(sample)))
         if shelf is not None:
             blocks = _blocks(index, _block_size(sample))
             index = np.concatenate(
@@ -210,7 +211,7 @@ def _parts(index, batch, wanted, rows_at_once, seed):
 def _block_size(sample):
     """Number of galaxies to load at once."""
     row_bytes = sum(getattr(column, "nbytes", 0) for column in sample.itercols()) // len(sample)
-    return int(np.clip(_BLOCK_BYTES // max(row_bytes, 1), 1, _CHUNK))
+    return int(np.clip(_BLOCK_BYTES // max(row_bytes, 1), 1, CHUNK))
 
 
 def _blocks(index, size):
@@ -357,10 +358,12 @@ class _Assembly:
         if self.failures:
             row, reason = min(self.failures)
             msg = (
-                f"{len(self.failures)} of {self.n_rows} galaxies failed and are flagged; the "
-                f"first is row {row} (id {sample['id'][row]}): {reason}"
+                "{count} of {n_rows} galaxies failed and are flagged; the first is row {row} "
+                "(id {id}): {reason}"
             )
-            warnings.warn(msg, DustestWarning, stacklevel=4)
+            first = {"row": row, "id": sample["id"][row], "reason": reason}
+            warning = RowsWarning(msg, len(self.failures), self.n_rows, first)
+            warnings.warn(warning, stacklevel=4)
 
 
 def _with_room(column, part, n_rows):

@@ -5,20 +5,18 @@ so that a part has the columns, units and types of the whole table.
 """
 
 import io
-import warnings
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 from astropy.io import fits
 from astropy.table import Table
-from astropy.utils.exceptions import AstropyUserWarning
 
 from dustest.data.checks.identifiers import ID_COLUMNS, match_ids
 from dustest.data.checks.tables import first_named
 from dustest.data.containers.rows import FITS_META, RowTable, is_restored_in_parts
 from dustest.data.errors import InputError, ReadError
 from dustest.data.files.parsing import check_file, refuse_damaged, require
+from dustest.data.files.table_parts import fits_rows, open_mapped, parquet_parts
 from dustest.data.messages import shown
 from dustest.io._formats.containers import (
     choose_table,
@@ -44,9 +42,6 @@ from dustest.io._formats.readers import (
 __all__ = ["open_parts"]
 
 _SUFFIX_OF_META = ".__table_column_meta__"
-_SERIALIZED = b"__serialized_columns__"
-_BUFFER_BYTES = 2**16
-"""Bytes of a column that are read from a Parquet file at once; its groups of rows may be large."""
 
 
 def open_parts(path, *, file_format=None, hdu=None, layouts=(), wanted=()):
@@ -185,9 +180,9 @@ class _FitsParts(_Parts):
 
     def _part(self, start, stop):
         """Some rows."""
-        with _opened_fits(self.path) as hdus:
+        with open_mapped(self.path) as hdus:
             hdu = hdus[self.number]
-            small = _some_rows(self.path, hdu, start, stop)
+            small = fits_rows(self.path, hdu, start, stop)
             is_own = FITS_META in hdu.header
             table = RowTable.read(small, format="fits") if is_own else astropy_table(small)
             table.meta = {**(table.meta if is_own else {}), "hdu": hdu.name}
@@ -201,36 +196,9 @@ class _FitsParts(_Parts):
         return table
 
 
-@contextmanager
-def _opened_fits(path):
-    """An open FITS file; a table that is truncated is an error when its rows are read."""
-    with warnings.catch_warnings(), fits.open(path, memmap=True) as hdus:
-        warnings.filterwarnings("ignore", "File may have been truncated", AstropyUserWarning)
-        yield hdus
-
-
-def _some_rows(path, hdu, start, stop):
-    """A table of some rows, read without mapping the file into memory."""
-    header = hdu.header.copy()
-    header["NAXIS2"] = stop - start
-    header["PCOUNT"] = 0
-    for card in ("THEAP", "CHECKSUM", "DATASUM"):
-        header.remove(card, ignore_missing=True)
-    width = header["NAXIS1"]
-    n_bytes = width * (stop - start)
-    with path.open("rb") as file:
-        file.seek(hdu.fileinfo()["datLoc"] + width * start)
-        content = file.read(n_bytes)
-    if len(content) < n_bytes:
-        msg = f"the file {path} ends before row {start + len(content) // width}: it is truncated"
-        raise ReadError(msg)
-    content += bytes(-n_bytes % 2880)
-    return fits.BinTableHDU.fromstring(header.tostring().encode("ascii") + content)
-
-
 def _open_fits(path, hdu, layouts, wanted, choose):  # noqa: ARG001 - as the others
     """Parts of a table of a FITS file."""
-    with _opened_fits(path) as hdus:
+    with open_mapped(path) as hdus:
         tables = list(filter(is_table, hdus))
         if not tables:
             msg = f"the file {path} holds no table, only images"
@@ -286,19 +254,7 @@ class _ParquetParts(_Parts):
     file_format = "parquet"
 
     def _parts(self, rows_at_once, names):
-        import pyarrow as pa
-        from pyarrow import parquet
-
-        with parquet.ParquetFile(self.path, buffer_size=_BUFFER_BYTES) as file:
-            metadata = file.schema_arrow.metadata or {}
-            if _SERIALIZED in metadata.get(b"table_meta_yaml", b""):
-                names = None
-            names = [n for n in file.schema_arrow.names if names is None or n in set(names)]
-            for batch in file.iter_batches(rows_at_once, columns=names, use_threads=False):
-                content = io.BytesIO()
-                some = pa.Table.from_batches([batch]).replace_schema_metadata(metadata)
-                parquet.write_table(some, content, compression="none", use_dictionary=False)
-                yield read_parquet(io.BytesIO(content.getbuffer()))
+        return map(read_parquet, parquet_parts(self.path, rows_at_once, names))
 
 
 def _open_parquet(path, hdu, layouts, wanted, choose):  # noqa: ARG001 - as the others
