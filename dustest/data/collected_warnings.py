@@ -20,8 +20,9 @@ class CollectedWarnings:
     >>> from dustest.data.errors import RowsWarning
     >>> collected = CollectedWarnings()
     >>> for count in (1, 2):
-    ...     with collected.part(10):
+    ...     with collected.part():
     ...         warnings.warn(RowsWarning("{count} of {n_rows} rows", count, 10))
+    ...     collected.count(10)
     >>> with warnings.catch_warnings(record=True) as given:
     ...     collected.give()
     >>> print(given[0].message)
@@ -33,13 +34,8 @@ class CollectedWarnings:
         self._n_rows = 0
 
     @contextmanager
-    def part(self, n_rows):
+    def part(self):
         """Collect the warnings of one part, in a ``with`` block.
-
-        Parameters
-        ----------
-        n_rows : int
-            Number of rows of the part.
 
         Yields
         ------
@@ -54,6 +50,15 @@ class CollectedWarnings:
                 self._add(one.message)
             else:
                 warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+
+    def count(self, n_rows):
+        """Count the rows of the part.
+
+        Parameters
+        ----------
+        n_rows : int
+            Number of rows.
+        """
         self._n_rows += n_rows
 
     def _add(self, message):

@@ -478,8 +478,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             they need not fit into memory, such as the catalogue of `~dustest.io.open_catalog`.
         output : str or path-like, optional
             File for the result (``.fits``, ``.ecsv``, ``.parquet``, ``.h5``), in an existing
-            folder; required for a source (``.fits`` or ``.parquet``). Finished rows are also stored in ``<output>.sqlite``, so that an interrupted
-            run loses nothing.
+            folder; required for a source (``.fits`` or ``.parquet``). Finished rows are also
+            stored in ``<output>.sqlite``, so that an interrupted run loses nothing.
         resume : bool, optional
             Use rows that an earlier run with the same ``output`` finished, if their data, the
             estimator with the full content of its parameters, and the versions are the same.

@@ -137,5 +137,3 @@ def _load(path_or_table, request, file_format, hdu):
     )
     table.meta["source"] = Path(path_or_table).name
     return table
-
-

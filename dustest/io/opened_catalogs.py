@@ -8,6 +8,7 @@ from astropy.table import vstack
 
 from dustest.data.checks.identifiers import has_ids, row_numbers
 from dustest.data.checks.numbers import check_number, check_whole
+from dustest.data.checks.tables import is_table_like
 from dustest.data.collected_warnings import CollectedWarnings
 from dustest.data.containers.conversion import as_sample
 from dustest.data.errors import InputError, ReadError
@@ -69,9 +70,23 @@ def open_catalog(
     path : str or path-like
         FITS file with a binary table, Parquet file or HDF5 file. Other formats cannot be read in
         parts: convert them.
-    columns, unit, error_floor, redshift, foreground_ebv, layout, format, hdu
+    columns : dict of str to str, optional
         As in `read_catalog`. Columns of a FITS file that are in another extension need eight
         bytes of memory for each row.
+    unit : `~astropy.units.Unit`, str or dict of str to unit, optional
+        As in `read_catalog`, like all that follow but the last.
+    error_floor : float, optional
+        Fraction of the flux that is added to its error in quadrature.
+    redshift : str or sequence of str, optional
+        Column of redshifts, or several.
+    foreground_ebv : str or float, optional
+        Column of E(B-V) of the Milky Way, or its value in mag.
+    layout : str, optional
+        Name of a layout.
+    format : str, optional
+        ``"fits"``, ``"parquet"`` or ``"hdf5"``; by default given by the suffix of the name.
+    hdu : int or str, optional
+        Extension of a FITS file, or path inside an HDF5 file.
     rows_at_once : int, optional
         Rows of the file that are in memory at once.
 
@@ -277,7 +292,7 @@ def _survey(reading):
     findings, collected = Findings(), CollectedWarnings()
     dtypes, spread, step = {}, [], max(1, reading.n_rows // _SPREAD)
     for start, table in reading.tables():
-        with collected.part(len(table)):
+        with collected.part():
             output, found = collect(table, reading.rules)
             sample = as_sample(output)
             rows = slice(-start % step, None, step)
@@ -285,6 +300,7 @@ def _survey(reading):
             spread.append(sample[rows].copy())
             _add_findings(findings, found, rows)
             sample = finish(sample, table, reading.rules)
+        collected.count(len(table))
         for name in sample.colnames:
             dtypes[name] = _common_type(name, dtypes.get(name), _type_of(sample[name]))
     collected.give(stacklevel=4)
@@ -335,7 +351,7 @@ def _samples(reading, optional, dtypes):
     """Convert one part after the other."""
     for start, table in reading.tables():
         # The survey gave the warnings, for all parts.
-        with CollectedWarnings().part(len(table)):
+        with CollectedWarnings().part():
             output, _ = collect(table, reading.rules)
             drop_empty(output, optional)
             sample = finish(as_sample(output), table, reading.rules)
@@ -357,8 +373,14 @@ class OpenedCatalog:
     ----------
     path : `~pathlib.Path`
         The file.
-    reading, optional, dtypes, empty
-        How it is read, as `open_catalog` decides.
+    reading : object
+        How its parts become samples.
+    optional : dict of str to bool
+        Whether a column that may be empty has a value.
+    dtypes : dict of str to tuple
+        Type and shape of a row of each column.
+    empty : GalaxySample
+        All columns, without a row.
     """
 
     def __init__(self, path, reading, optional, dtypes, empty):
@@ -410,3 +432,62 @@ class OpenedCatalog:
             If the file is damaged, or has changed since it was opened.
         """
         return _samples(self._reading, self._optional, self._dtypes)
+
+    def map(self, function):
+        """Add columns to each part when it is read, such as cutouts or photometry.
+
+        Parameters
+        ----------
+        function : callable
+            ``function(sample)`` returns a sample of the same galaxies.
+
+        Returns
+        -------
+        source : object
+            The galaxies, for ``estimate``, with ``len`` and ``samples``.
+
+        Examples
+        --------
+        >>> from dustest.io import add_cutouts, open_catalog
+        >>> catalog = open_catalog("big.parquet")  # doctest: +SKIP
+        >>> mosaics = {"F277W": "f277w.fits"}  # doctest: +SKIP
+        >>> catalog.map(lambda sample: add_cutouts(sample, mosaics))  # doctest: +SKIP
+        """
+        return _Mapped(self, function)
+
+
+@dataclass(frozen=True)
+class _Mapped:
+    """Galaxies of a catalogue with further columns.
+
+    Parameters
+    ----------
+    catalog : OpenedCatalog
+        The catalogue.
+    function : callable
+        Adds the columns to a sample.
+    """
+
+    catalog: OpenedCatalog
+    function: object
+
+    def __len__(self):
+        return len(self.catalog)
+
+    def __iter__(self):
+        return self.samples()
+
+    def samples(self):
+        """Yield one sample after the other.
+
+        Yields
+        ------
+        sample : GalaxySample
+            Galaxies with further columns.
+        """
+        for sample in self.catalog.samples():
+            made = self.function(sample)
+            if not is_table_like(made) or len(made) != len(sample):
+                msg = f"function must return the {len(sample)} galaxies that it is given"
+                raise InputError(msg)
+            yield made

@@ -50,9 +50,7 @@ def check_output(output, file_format):
         )
         raise InputError(msg)
     if file_format not in _FORMATS:
-        msg = (
-            f"output must end in .fits or .parquet to be written in parts, got {str(output)!r}"
-        )
+        msg = f"output must end in .fits or .parquet to be written in parts, got {str(output)!r}"
         raise InputError(msg)
 
 
@@ -93,9 +91,13 @@ def estimate_parts(source, estimate, output, *, progress=None):
         replacing(output) as partial,
     ):
         with ResultWriter(partial) as writer, closing(regroup(source.samples())) as parts:
-            for sample in parts:
-                with collected.part(len(sample)):
+            while True:
+                with collected.part():
+                    sample = next(parts, None)
+                    if sample is None:
+                        break
                     table = estimate(sample, start, bar)
+                collected.count(len(sample))
                 writer.append(table)
                 start += len(sample)
         if start != len(source):

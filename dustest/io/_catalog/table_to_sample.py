@@ -621,9 +621,7 @@ def _warn_of_missing(ebv):
     """Warn of galaxies without a colour excess."""
     count = np.count_nonzero(np.isnan(ebv))
     if count:
-        msg = (
-            "foreground_ebv is missing in {count} of {n_rows} rows, whose fluxes become missing"
-        )
+        msg = "foreground_ebv is missing in {count} of {n_rows} rows, whose fluxes become missing"
         warnings.warn(RowsWarning(msg, count, len(ebv)), stacklevel=4)
 
 
