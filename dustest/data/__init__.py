@@ -21,6 +21,7 @@ from dustest.data.errors import (
     InputTypeError,
     MissingDependencyError,
     ReadError,
+    WriteError,
 )
 from dustest.data.flags import FLAGS, Flag, decode_flags
 from dustest.data.instruments import INSTRUMENTS, Instrument, register_instrument
@@ -64,6 +65,7 @@ __all__ = [
     "ReadError",
     "RowTable",
     "Survey",
+    "WriteError",
     "as_sample",
     "as_truth",
     "canonical_name",

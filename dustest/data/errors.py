@@ -8,6 +8,7 @@ __all__ = [
     "MissingDependencyError",
     "ReadError",
     "RowsWarning",
+    "WriteError",
 ]
 
 
@@ -21,6 +22,10 @@ class InputError(DustestError, ValueError):
 
 class ReadError(DustestError, OSError):
     """A file is missing, unreadable or of unknown layout."""
+
+
+class WriteError(DustestError, OSError):
+    """A file cannot be written: the disk is full, or another run has it."""
 
 
 class InputTypeError(InputError, TypeError):

@@ -5,7 +5,7 @@ from contextlib import nullcontext
 
 from tqdm import tqdm
 
-__all__ = ["progress_bar"]
+__all__ = ["progress_bar", "show_message"]
 
 _QUIET_SECONDS = 2
 
@@ -36,5 +36,28 @@ def progress_bar(items=None, progress=None, **options):
     """
     if isinstance(progress, tqdm):
         return nullcontext(progress)
-    hidden = not sys.stderr.isatty() if progress is None else not progress
-    return tqdm(items, delay=_QUIET_SECONDS, disable=hidden, **options)
+    return tqdm(items, delay=_QUIET_SECONDS, disable=not _is_shown(progress), **options)
+
+
+def show_message(text, progress=None):
+    """Write a line to standard error, if progress is shown.
+
+    Parameters
+    ----------
+    text : str
+        The line.
+    progress : bool or None
+        Whether progress is shown; by default if standard error is a terminal.
+
+    Examples
+    --------
+    >>> from dustest.data.progress import show_message
+    >>> show_message("waiting", progress=False)
+    """
+    if _is_shown(progress):
+        tqdm.write(text, file=sys.stderr)
+
+
+def _is_shown(progress):
+    """Whether progress is shown."""
+    return sys.stderr.isatty() if progress is None else progress

@@ -531,18 +531,19 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         sample = self._ready(X)
         if output is not None:
             self._described()
-        with open_store(output, resume) as store:
+        with open_store(output, resume, progress) as store:
             seed = self._seed_of_run(store)
             table = self._run(sample, seed, store, progress=progress, **options)
-        if output is not None:
-            with replacing(output) as partial:
-                table.write(partial, format=file_format)
+            if output is not None:
+                # Before another run with the same output may begin.
+                with replacing(output) as partial:
+                    table.write(partial, format=file_format)
         return table
 
     def _estimate_source(self, source, output, resume, progress, options):
         """Estimate the galaxies of a source, part by part."""
         self._described()
-        with open_store(output, resume) as store:
+        with open_store(output, resume, progress) as store:
             seed = self._seed_of_run(store)
 
             def estimate(part, start, bar):

@@ -1,12 +1,13 @@
 """Atomic writing of files, and versions of packages."""
 
 import os
+import threading
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from dustest.data.errors import InputError, MissingDependencyError
+from dustest.data.errors import DustestError, InputError, MissingDependencyError, WriteError
 from dustest.data.messages import did_you_mean
 
 __all__ = [
@@ -32,7 +33,12 @@ def replacing(path):
     ------
     partial : `~pathlib.Path`
         Path to write to, with the same suffix; it replaces ``path`` at the end, and is removed if
-        an exception leaves the block.
+        an exception leaves the block. Each thread has its own.
+
+    Raises
+    ------
+    WriteError
+        If the file cannot be written, as on a full disk; a file that was there is unchanged.
 
     Examples
     --------
@@ -46,10 +52,19 @@ def replacing(path):
     done
     """
     path = Path(path)
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    writer = f"{os.getpid()}.{threading.get_ident()}"
+    partial = path.with_name(f".{path.stem}.{writer}.partial{path.suffix}")
     try:
         yield partial
         partial.replace(path)
+    except DustestError:
+        raise
+    except OSError as error:
+        msg = (
+            f"{str(path)!r} cannot be written ({error}): make room on the disk, or choose another "
+            "file"
+        )
+        raise WriteError(msg) from error
     finally:
         partial.unlink(missing_ok=True)
 

@@ -12,8 +12,8 @@ from dustest.data.progress import progress_bar
 from dustest.data.registry import add_records, added_records
 from dustest.estimators.run.batch import ExtraColumn, make_batch
 from dustest.estimators.run.contract import blank_columns, checked_estimates
+from dustest.estimators.run.files.row_records import KEY_BYTES
 from dustest.estimators.run.magnification import demagnify
-from dustest.estimators.run.store import result_keys
 from dustest.estimators.run.summary import Rows, Summary, summarise
 from dustest.estimators.run.workers import Failure, run_in_workers
 
@@ -30,6 +30,9 @@ core to finish a layer of its network, the others continue."""
 _BLOCK_BYTES = 2**23
 """Size of the data in memory at once: arrays of more than about 32 MB are newly allocated by the
 system, which takes longer than filling them, and smaller ones fit better in the cache."""
+
+_UNFINISHED = FLAGS["TIMED_OUT"].value | FLAGS["FAILED"].value
+"""Flags of rows that are not stored."""
 
 
 def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=None):
@@ -62,7 +65,9 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
     declared = declared_columns(estimator, sample, summary.n_draws)
     result = _Assembly(len(sample), extra=blank_columns(declared, len(sample)))
     # Only a store needs the fingerprint, which digests the learned state.
-    shelf = None if store is None else _Shelf(store, _fingerprint(estimator, summary, seed))
+    shelf = None
+    if store is not None:
+        shelf = _Shelf(store, _fingerprint(estimator, summary, seed), len(sample))
     parameters = estimator._parameters_of(sample.bands) if summary.n_draws else None
     compute = _Compute(summary, declared, estimator._wanted, parameters)
     todo = _plan(estimator, sample, result, shelf)
@@ -122,49 +127,52 @@ def _fingerprint(estimator, summary, seed):
 
 
 class _Shelf:
-    """Rows in a store by their number in the sample; keys are made while the data are loaded."""
+    """Rows in a store by their number in the sample."""
 
-    def __init__(self, store, fingerprint):
+    def __init__(self, store, fingerprint, n_rows):
         self._store = store
         self._fingerprint = fingerprint
-        self._keys = {}
+        self._keys = np.zeros((n_rows, KEY_BYTES), np.uint8)
+        self._is_missing = np.zeros(n_rows, dtype=bool)
 
-    def find(self, index, batch):
-        """Positions in a batch of the stored rows, and these rows."""
-        keys = result_keys(batch.row_keys(), self._fingerprint)
-        self._keys |= zip(index.tolist(), keys, strict=True)
-        return self._store.find(keys)
+    def ask_for(self, index, batch):
+        """Add rows to those that are wanted."""
+        self._keys[index] = batch.row_keys(self._fingerprint)
+        self._is_missing[index] = True
+
+    def take(self):
+        """Number in the sample of the wanted rows that are stored, with these rows."""
+        wanted = np.flatnonzero(self._is_missing)
+        for positions, rows in self._store.find(self._keys[wanted]):
+            self._is_missing[wanted[positions]] = False
+            yield wanted[positions], rows
+
+    def missing(self, index):
+        """Those of some rows that are wanted and not stored."""
+        return index[self._is_missing[index]]
 
     def put(self, index, rows):
-        """Store rows."""
-        self._store.put([self._keys.pop(number) for number in index.tolist()], rows)
+        """Store rows, without those that failed, which are tried again when a run is resumed."""
+        good = (rows.flags & _UNFINISHED) == 0
+        if good.any():
+            self._store.put(self._keys[index[good]], rows if good.all() else rows[good])
 
 
 def _plan(estimator, sample, result, shelf):
     """Rows that are not stored, in chunks; stored rows are put into the result."""
-    todo = []
-    for start in range(0, len(sample), CHUNK):
-        index = np.arange(start, min(start + CHUNK, len(sample)))
-        if shelf is not None:
-            blocks = _blocks(index, _block_size(sample))
-            index = np.concatenate(
-                [_not_kept(estimator, sample, block, result, shelf) for block in blocks]
-            )
-        if len(index):
-            todo.append(index)
-    return todo
-
-
-def _not_kept(estimator, sample, index, result, shelf):
-    """Rows of a block to compute; stored rows are put into the result."""
-    batch = make_batch(sample, _rows(index), estimator.required_kinds)
-    wanted = _look_over(estimator, sample, index, batch, result.flags)
-    if len(wanted) == 0:
-        return index[wanted]
-    found, known = shelf.find(index[wanted], batch[wanted])
-    for position, rows in zip(wanted[found], known, strict=True):
-        result.put(index[position : position + 1], rows)
-    return np.delete(index[wanted], found)
+    chunks = _blocks(np.arange(len(sample)), CHUNK)
+    if shelf is None:
+        return chunks
+    for chunk in chunks:
+        for block in _blocks(chunk, _block_size(sample)):
+            batch = make_batch(sample, _rows(block), estimator.required_kinds)
+            wanted = _look_over(estimator, sample, block, batch, result.flags)
+            if len(wanted):
+                shelf.ask_for(block[wanted], batch[wanted])
+    for index, rows in shelf.take():
+        result.put(index, rows)
+    missing = [shelf.missing(chunk) for chunk in chunks]
+    return [index for index in missing if len(index)]
 
 
 def _look_over(estimator, sample, index, batch, flags):
