@@ -12,7 +12,7 @@ from astropy.nddata import NDData, StdDevUncertainty
 from dustest.data.checks.sample_columns import by_band
 from dustest.data.checks.units import as_unit
 from dustest.data.errors import InputError
-from dustest.data.files.parsing import check_file
+from dustest.data.files.contents import open_fits
 from dustest.io._image.extensions import find_bands
 from dustest.io._image.pixels import open_image
 
@@ -80,7 +80,7 @@ def _by_band(source, stack):
     if isinstance(source, Mapping):
         return by_band(source, None, "source")
     if isinstance(source, str | os.PathLike):
-        source = stack.enter_context(fits.open(check_file(source)))
+        source = stack.enter_context(open_fits(source))
     if not isinstance(source, fits.HDUList):
         msg = (
             "source must be a file or HDUList with images of several bands, or a dict of band to "

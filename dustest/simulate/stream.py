@@ -5,6 +5,7 @@ table of observed columns, a table of the truth and a marker. Chunks begin at fi
 run that was interrupted resumes with the existing chunks, and a larger one adds chunks.
 """
 
+import hashlib
 import json
 import os
 import threading
@@ -24,12 +25,14 @@ from dustest.data.errors import DustestError, InputError, ReadError
 from dustest.data.files.paths import as_path
 from dustest.data.progress import progress_bar
 from dustest.data.registry import pack, unpack
-from dustest.simulate._chunks import split_rows, write_json
+from dustest.simulate._chunks import count_missing_rows, split_rows, write_json
 
 __all__ = ["SimulatedSet", "read_simulation", "write_chunks"]
 
 _HEADER = "simulation.json"
 _LAYOUT = 1
+_ENTRIES = {"manifest": dict, "n": int, "chunk_rows": int}
+_DIGEST = "sha256"
 _PARTIAL = ".*.partial.*"
 _NAMED_DIFFERENCES = 3
 _LONGEST_VALUE = 60
@@ -173,10 +176,10 @@ def read_simulation(path):
         msg = f"path must be a folder with a simulation, got {str(path)!r}, without {_HEADER}"
         raise ReadError(msg)
     simulated = SimulatedSet(folder, header["manifest"], header["n"], header["chunk_rows"])
-    missing = [chunk for chunk in simulated._chunks() if not chunk.is_marked()]
+    missing = count_missing_rows(folder, header["n"], header["chunk_rows"])
     if missing:
         msg = (
-            f"the simulation in {str(path)!r} is not complete: {sum(map(len, missing))} of "
+            f"the simulation in {str(path)!r} is not complete: {missing} of "
             f"{len(simulated)} rows are missing; run it again to resume"
         )
         raise ReadError(msg)
@@ -320,7 +323,8 @@ def _prepare(folder, header):
     try:
         for litter in folder.glob(_PARTIAL):  # of a run that was killed
             litter.unlink(missing_ok=True)
-        write_json(header | {"layout": _LAYOUT}, folder / _HEADER)
+        header |= {"layout": _LAYOUT}
+        write_json(header | {_DIGEST: _digest(header)}, folder / _HEADER)
     except OSError as error:
         raise InputError(_unwritable(folder, error)) from error
 
@@ -413,16 +417,30 @@ def _read_header(folder):
     path = folder / _HEADER
     try:
         header = json.loads(path.read_text(encoding="utf-8"))
-        known = header["layout"] == _LAYOUT and {"manifest", "n", "chunk_rows"} <= set(header)
+        known = header["layout"] == _LAYOUT and set(_ENTRIES) <= set(header)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         msg = f"cannot read {str(path)!r}: {error!r}; remove its folder, or choose another"
         raise ReadError(msg) from error
     if not known:
         msg = f"{str(path)!r} was written by another version of dustest; choose another folder"
         raise ReadError(msg)
+    is_valid = all(type(header[name]) is kind for name, kind in _ENTRIES.items())
+    # Version 0.1 wrote no digest.
+    if not is_valid or _digest(header) != header.get(_DIGEST, _digest(header)):
+        msg = f"{str(path)!r} is damaged, or was changed: restore it, or choose another folder"
+        raise ReadError(msg)
+    if header["n"] < 1 or header["chunk_rows"] < 1:
+        msg = f"{str(path)!r} must have at least one row and one row in a chunk: it is damaged"
+        raise ReadError(msg)
     return header
+
+
+def _digest(header):
+    """Digest of the description of a simulation."""
+    plain = {name: value for name, value in header.items() if name != _DIGEST}
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
 def _execute(make, todo, n_workers):

@@ -15,6 +15,7 @@ from dustest.data.containers.rows import (
     plain_table,
 )
 from dustest.data.errors import InputError
+from dustest.data.files.contents import check_contents
 from dustest.data.files.parsing import check_file, refuse_damaged
 from dustest.data.files.table_parts import fits_rows, open_mapped, parquet_parts
 from dustest.data.messages import did_you_mean, shown
@@ -68,6 +69,7 @@ def open_result(path):
         )
         raise InputError(msg)
     with refuse_damaged(_damaged(path)):
+        check_contents(path, _WITH_PARTS[path.suffix.lower()])
         return OpenedResult(path, *_describe(path))
 
 

@@ -1,13 +1,19 @@
 """Tables that scikit-learn can split, and that keep their meta in every file."""
 
+import io
 import json
+import os
 
 import numpy as np
 from astropy.io import registry
+from astropy.io.registry import UnifiedReadWriteMethod
 from astropy.table import QTable
+from astropy.table.connect import TableRead
 
 from dustest.data.errors import InputError
-from dustest.data.files.portable import for_ecsv, for_fits, from_fits, with_text
+from dustest.data.files.contents import check_contents
+from dustest.data.files.parsing import check_file, refuse_damaged
+from dustest.data.files.portable import for_csv, for_ecsv, for_fits, from_fits, with_text
 
 __all__ = ["FITS_META", "RowTable", "fits_table", "is_restored_in_parts", "plain_table"]
 
@@ -16,6 +22,30 @@ FITS_META = "DUSTMETA"
 
 _FITS_COLUMNS = "DUSTCOLS"
 _HDF5_PATH = "dust"
+
+
+class _RowTableRead(TableRead):
+    """Read a table from a file, which is checked before.
+
+    See `astropy.table.Table.read`, whose arguments it takes.
+
+    Raises
+    ------
+    ReadError
+        If the file is missing or damaged, refers to other files, or takes too much memory.
+    """
+
+    def __call__(self, *args, **kwargs):
+        source = args[0] if args else None
+        what = "the table cannot be read"
+        if isinstance(source, str | os.PathLike) and not (args[1:] or "\n" in str(source)):
+            source = check_file(source)
+            what = f"the file {source} is not a readable table"
+            args = (source,)
+        with refuse_damaged(what):
+            if isinstance(source, os.PathLike | io.BytesIO):
+                check_contents(source, kwargs.get("format"))
+            return super().__call__(*args, **kwargs)
 
 
 class RowTable(QTable):
@@ -32,6 +62,8 @@ class RowTable(QTable):
     >>> [len(part) for part in train_test_split(table, random_state=0)]
     [3, 1]
     """
+
+    read = UnifiedReadWriteMethod(_RowTableRead)
 
     @property
     def shape(self):
@@ -172,6 +204,13 @@ def _write_ecsv(table, output, **kwargs):
     registry.write(plain, output, format="ascii.ecsv", **kwargs)
 
 
+def _write_csv(table, output, **kwargs):
+    """Write to CSV, with text that spreadsheets do not execute."""
+    plain = plain_table(table)
+    for_csv(plain)
+    registry.write(plain, output, format="ascii.csv", **kwargs)
+
+
 def _read_ecsv(*args, **kwargs):
     """Read what `_write_ecsv` wrote."""
     return _native(QTable.read(*args, format="ascii.ecsv", **kwargs))
@@ -192,6 +231,8 @@ for _format, _write in (
     ("hdf5", _write_hdf5),
     ("parquet", _write_parquet),
     ("ascii.ecsv", _write_ecsv),
+    ("ascii.csv", _write_csv),
+    ("csv", _write_csv),
 ):
     registry.register_writer(_format, RowTable, _write)
 for _format, _read in (("fits", _read_fits), ("hdf5", _read_hdf5), ("ascii.ecsv", _read_ecsv)):

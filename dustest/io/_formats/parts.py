@@ -15,6 +15,7 @@ from dustest.data.checks.identifiers import ID_COLUMNS, match_ids
 from dustest.data.checks.tables import first_named
 from dustest.data.containers.rows import FITS_META, RowTable, is_restored_in_parts
 from dustest.data.errors import InputError, ReadError
+from dustest.data.files.contents import check_contents
 from dustest.data.files.parsing import check_file, refuse_damaged, require
 from dustest.data.files.table_parts import fits_rows, open_mapped, parquet_parts
 from dustest.data.messages import shown
@@ -84,6 +85,7 @@ def open_parts(path, *, file_format=None, hdu=None, layouts=(), wanted=()):
         return min(found, key=lambda name: preference(name, found[name], layouts))
 
     with refuse_damaged(_damaged(path, file_format)):
+        check_contents(path, file_format)
         return _OPENERS[file_format](path, hdu, layouts, wanted, choose)
 
 

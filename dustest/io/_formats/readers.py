@@ -10,6 +10,7 @@ from dustest.data.checks.tables import first_named
 from dustest.data.checks.values import bare_values
 from dustest.data.containers.rows import FITS_META, RowTable
 from dustest.data.errors import InputError, ReadError
+from dustest.data.files.contents import check_contents
 from dustest.data.files.parsing import check_file, refuse_damaged, require
 from dustest.data.messages import argument, did_you_mean, shown
 from dustest.io._formats.containers import read_hdf5, read_parquet, read_votable
@@ -109,6 +110,7 @@ def read_table(path, *, file_format=None, hdu=None, layouts=None, wanted=(), sel
         require(PACKAGES[file_format], f"reading {path.name}")
     layouts = tuple(LAYOUTS.values()) if layouts is None else layouts
     with refuse_damaged(f"the file {path} is not a readable {file_format} table"):
+        check_contents(path, file_format)
         return fill_text(_read(path, file_format, hdu, layouts, wanted, select))
 
 
