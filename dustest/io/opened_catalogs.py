@@ -55,7 +55,7 @@ def open_catalog(
     layout=None,
     format=None,  # noqa: A002 (the name in astropy's readers)
     hdu=None,
-    rows_at_once=16384,
+    rows_at_once=8192,
 ):
     """Open a catalogue of photometry that is read in parts.
 

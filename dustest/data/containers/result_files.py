@@ -22,7 +22,7 @@ from dustest.data.messages import did_you_mean, shown
 
 __all__ = ["OpenedResult", "ResultWriter", "open_result"]
 
-_ROWS_AT_ONCE = 16384
+_ROWS_AT_ONCE = 8192
 _BLOCK = 2880
 _WITH_PARTS = {".fits": "fits", ".parquet": "parquet"}
 

@@ -25,7 +25,7 @@ __all__ = ["check_output", "estimate_parts", "is_source", "regroup", "with_row_n
 _FORMATS = ("fits", "parquet")
 _PART_BYTES = 2**26
 """Size of the data of a part in memory; a part has at least the rows that are run together."""
-_MOST_CHUNKS = 4
+_MOST_CHUNKS = 2
 
 
 def check_output(output, file_format):

@@ -220,4 +220,4 @@ class TestErrors:
 
 def test_regrouped_samples_have_one_length(table):
     sizes = [len(sample) for sample in regroup([table[:700], table[700:710], table[710:]], 100)]
-    assert sizes == [400] * 22 + [200]
+    assert sizes == [200] * 45
