@@ -40,7 +40,9 @@ def write_catalog(path, n_rows):
             table["redshift"] = rng.uniform(5.0, 9.0, n)
             slope = rng.normal(-2.0, 0.4, (n, 1))
             flux = 10 ** rng.uniform(0.5, 2.0, (n, 1)) * (wave / 2e4) ** (slope + 2)
-            flux = np.where(wave < 1216.0 * (1.0 + np.asarray(table["redshift"])[:, np.newaxis]), 0.0, flux)
+            flux = np.where(
+                wave < 1216.0 * (1.0 + np.asarray(table["redshift"])[:, np.newaxis]), 0.0, flux
+            )
             flux = flux + rng.normal(0.0, 1.0, flux.shape)
             for number, band in enumerate(BANDS):
                 table[f"flux_{band}"] = flux[:, number] * u.nJy
