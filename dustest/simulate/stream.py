@@ -8,9 +8,6 @@ run that was interrupted resumes with the existing chunks, and a larger one adds
 import hashlib
 import json
 import os
-import threading
-import time
-from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,6 +22,7 @@ from dustest.data.errors import DustestError, InputError, ReadError
 from dustest.data.files.paths import as_path
 from dustest.data.progress import progress_bar
 from dustest.data.registry import pack, unpack
+from dustest.data.worker_processes import end_with_parent, lost_workers
 from dustest.simulate._chunks import count_missing_rows, split_rows, write_json
 
 __all__ = ["SimulatedSet", "read_simulation", "write_chunks"]
@@ -37,7 +35,6 @@ _PARTIAL = ".*.partial.*"
 _NAMED_DIFFERENCES = 3
 _LONGEST_VALUE = 60
 """Characters of a value in a message."""
-_LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -452,34 +449,15 @@ def _execute(make, todo, n_workers):
         return
     parallel = joblib.Parallel(n_jobs=n_workers, batch_size=1, return_as="generator_unordered")
     calls = (joblib.delayed(_write_in_worker)(pickled, chunk, os.getpid()) for chunk in todo)
-    try:
+    with lost_workers():
         yield from parallel(calls)
-    except BrokenExecutor as error:
-        msg = (
-            f"a worker process died, perhaps from lack of memory ({type(error).__name__}); "
-            "finished chunks are kept: run again, with fewer workers, to resume"
-        )
-        raise DustestError(msg) from error
 
 
 def _write_in_worker(pickled, chunk, caller):
     """Write a chunk in a worker process and return only its number of rows."""
     if os.getppid() == caller:  # not in a thread of the caller
-        _end_with_parent(caller)
+        end_with_parent(caller)
     return _write(_unpickle(pickled), chunk)
-
-
-@lru_cache(maxsize=1)
-def _end_with_parent(parent):
-    """End this process with its parent: idle workers of a killed run would keep memory."""
-    threading.Thread(target=_wait_for_parent, args=(parent,), daemon=True).start()
-
-
-def _wait_for_parent(parent):
-    """Wait for the parent to end, then end at once (runs in a thread)."""
-    while os.getppid() == parent:
-        time.sleep(_LOOK_SECONDS)
-    os._exit(1)
 
 
 @lru_cache(maxsize=1)

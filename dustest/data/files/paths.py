@@ -1,6 +1,7 @@
 """Atomic writing of files, and versions of packages."""
 
 import os
+import tempfile
 import threading
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -13,6 +14,7 @@ from dustest.data.messages import did_you_mean
 __all__ = [
     "as_path",
     "check_table_file",
+    "check_temporary_folder",
     "check_writable",
     "installed_version",
     "replacing",
@@ -294,3 +296,27 @@ def check_table_file(path, name="output"):
         )
         raise MissingDependencyError(msg)
     return file_format
+
+
+def check_temporary_folder():
+    """Raise an error if there is no folder for temporary files.
+
+    Raises
+    ------
+    DustestError
+        If no folder can be written to.
+
+    Examples
+    --------
+    >>> from dustest.data.files.paths import check_temporary_folder
+    >>> check_temporary_folder()
+    """
+    try:
+        with tempfile.TemporaryFile() as file:
+            file.write(b"dustest")
+    except OSError as error:
+        msg = (
+            f"temporary files cannot be written ({error}): set the variable TMPDIR to a folder "
+            "that can be written to and has room"
+        )
+        raise DustestError(msg) from error

@@ -1,7 +1,9 @@
 """Running of a method on a sample: batches, workers, failures, flags and progress."""
 
+import time
 import warnings
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 
 import joblib
 import numpy as np
@@ -9,13 +11,18 @@ import numpy as np
 from dustest.data.errors import DustestError, RowsWarning
 from dustest.data.flags import FLAGS
 from dustest.data.progress import progress_bar
-from dustest.data.registry import add_records, added_records
+from dustest.data.registry import pack, unpack
+from dustest.data.worker_processes import lost_workers
 from dustest.estimators.run.batch import ExtraColumn, make_batch
 from dustest.estimators.run.contract import blank_columns, checked_estimates
 from dustest.estimators.run.files.row_records import KEY_BYTES
 from dustest.estimators.run.magnification import demagnify
 from dustest.estimators.run.summary import Rows, Summary, summarise
-from dustest.estimators.run.workers import Failure, run_in_workers
+from dustest.estimators.run.workers import (
+    Failure,
+    borrowed_worker,
+    run_in_workers,
+)
 
 __all__ = ["CHUNK", "declared_columns", "run"]
 
@@ -26,6 +33,9 @@ CHUNK = 4096
 _THREADS = 4
 """Smallest number of threads of an estimator that runs in threads: while one waits for the slowest
 core to finish a layer of its network, the others continue."""
+
+_WORTH_WORKERS = 4.0
+"""Seconds of further work from which worker processes are started: each takes about a second."""
 
 _BLOCK_BYTES = 2**23
 """Size of the data in memory at once: arrays of more than about 32 MB are newly allocated by the
@@ -76,7 +86,7 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
     tasks = _tasks(estimator, sample, todo, result.flags, seed, look)
     left = sum(map(len, todo))
     with progress_bar(None, progress, total=left, unit="galaxy") as bar:
-        for index, outcome in _execute(estimator, compute, tasks, n_jobs):
+        for index, outcome in _execute(estimator, compute, tasks, n_jobs, left):
             result.put(index, outcome)
             if shelf is not None and isinstance(outcome, Rows):
                 shelf.put(index, outcome)
@@ -266,34 +276,96 @@ def _input_flags(estimator, batch, in_range, has_data):
     return flags
 
 
-def _execute(estimator, compute, tasks, n_jobs):
+def _execute(estimator, compute, tasks, n_jobs, n_rows):
     """Index and outcome of every batch."""
     n_workers = joblib.effective_n_jobs(n_jobs)
+    if _is_cluster():
+        return _on_cluster(estimator, compute, tasks, n_workers)
     if estimator.isolated:
-        yield from _in_workers(estimator, compute, tasks, n_workers)
-        return
-    options = {"n_jobs": n_workers, "return_as": "generator_unordered"}
+        return _in_workers(estimator, compute, tasks, n_workers)
     if estimator.threaded:
-        options |= {"n_jobs": max(n_workers, _THREADS), "prefer": "threads"}
-    parallel = joblib.Parallel(**options)
-    attempt, records = joblib.delayed(_attempt), {} if n_workers == 1 else added_records()
-    calls = (attempt(records, compute, estimator, *task) for task in tasks)
-    for outcomes in parallel(calls):
+        return _in_threads(estimator, compute, tasks, max(n_workers, _THREADS))
+    return _here(estimator, compute, tasks, n_workers, n_rows)
+
+
+def _is_cluster():
+    """Whether `joblib.parallel_config` chose a backend of others, such as that of dask."""
+    backend, _ = joblib.parallel.get_active_backend()
+    return type(backend).__module__ != joblib.parallel.ThreadingBackend.__module__
+
+
+def _here(estimator, compute, tasks, n_workers, n_rows):
+    """Outcomes in this process, and in workers as soon as these are worth their start."""
+    start, done = time.monotonic(), 0
+    for index, batch in tasks:
+        yield from _outcomes(partial(compute, estimator), index, batch)
+        done += len(index)
+        spent = time.monotonic() - start
+        if n_workers > 1 and spent * (n_rows - done) > _WORTH_WORKERS * done:
+            yield from _in_workers(estimator, compute, tasks, n_workers)
+
+
+def _in_threads(estimator, compute, tasks, n_threads):
+    """Outcomes in threads of this process."""
+    parallel = joblib.Parallel(n_threads, prefer="threads", return_as="generator_unordered")
+    attempt = joblib.delayed(_outcomes)
+    for outcomes in parallel(attempt(partial(compute, estimator), *task) for task in tasks):
         yield from outcomes
 
 
+def _on_cluster(estimator, compute, tasks, n_workers):
+    """Outcomes in the workers of the backend that the caller chose."""
+    # As an array, which joblib sends to each worker only once.
+    setup = np.frombuffer(pack((estimator, compute)), dtype=np.uint8)
+    parallel = joblib.Parallel(n_workers, batch_size=1, return_as="generator_unordered")
+    attempt, timeout = joblib.delayed(_attempt_remotely), estimator.timeout
+    calls = (attempt(setup, estimator.isolated, timeout, *task) for task in tasks)
+    with lost_workers():
+        for outcomes in parallel(calls):
+            yield from outcomes
+
+
+def _attempt_remotely(setup, isolated, timeout, index, batch):
+    """Indices and outcomes of a batch in a worker of a cluster."""
+    setup = setup.tobytes()
+    if isolated:
+        with borrowed_worker(setup, timeout) as worker:
+            return _outcomes(worker.compute, index, batch)
+    estimator, compute = _unpacked(setup)
+    return _outcomes(partial(compute, estimator), index, batch)
+
+
+@lru_cache(maxsize=1)
+def _unpacked(setup):
+    """The estimator and its computation, kept from one batch to the next."""
+    return unpack(setup)
+
+
 def _in_workers(estimator, compute, tasks, n_workers):
-    """Outcomes of batches in isolated processes; a batch that fails is repeated row by row."""
+    """Outcomes of batches in own processes; a batch that fails is repeated row by row."""
     options = {"n_workers": n_workers, "timeout": estimator.timeout}
     again = []
     for index, batch, outcome in run_in_workers(estimator, compute, tasks, **options):
-        if isinstance(outcome, Rows) or len(batch) == 1:
+        if _is_final(outcome, batch):
             yield index, outcome
         else:
             again += _single_rows(index, batch)
     if again:
         for index, _, outcome in run_in_workers(estimator, compute, again, **options):
             yield index, outcome
+
+
+def _is_final(outcome, batch):
+    """Whether a batch need not be repeated row by row."""
+    return isinstance(outcome, Rows) or (len(batch) == 1 and not outcome.died)
+
+
+def _outcomes(compute, index, batch):
+    """Indices and outcomes of a batch; a batch that fails is repeated row by row."""
+    outcome = compute(batch)
+    if _is_final(outcome, batch):
+        return [(index, outcome)]
+    return [(number, compute(row)) for number, row in _single_rows(index, batch)]
 
 
 def _single_rows(index, batch):
@@ -325,15 +397,6 @@ class _Compute:
             raise
         except Exception as error:  # noqa: BLE001 - a failed row is a flag and stops no other row
             return Failure("FAILED", f"{type(error).__name__}: {error}")
-
-
-def _attempt(records, compute, estimator, index, batch):
-    """Indices and outcomes of a batch; a batch that fails is repeated row by row."""
-    add_records(records)
-    outcome = compute(estimator, batch)
-    if isinstance(outcome, Rows) or len(batch) == 1:
-        return [(index, outcome)]
-    return [(number, compute(estimator, row)) for number, row in _single_rows(index, batch)]
 
 
 @dataclass
