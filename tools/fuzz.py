@@ -30,11 +30,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+import numpy as np
 from fuzz_arguments import describe_call, make_call
 from fuzz_damage import damage_bytes, forge_text
 from fuzz_files import KINDS, make_originals, read_original
-
-import numpy as np
 
 from dustest.data import DustestError
 
@@ -321,7 +320,7 @@ def _repeat(word, seed):
     """Run one case in this process, with its traceback."""
     kind, _, number = word.partition("/")
     with tempfile.TemporaryDirectory() as folder:
-        print(run_case(Case(kind, seed, int(number)), Bench(Path(folder))))
+        print(run_case(Case(kind, seed, int(number)), Bench(Path(folder))))  # noqa: T201
 
 
 def main():
@@ -348,10 +347,10 @@ def main():
             if outcome.result in _BAD:
                 file.write(json.dumps(asdict(outcome) | {"seed": options.seed}) + "\n")
                 file.flush()
-                print(outcome, flush=True)
+                print(outcome, flush=True)  # noqa: T201
     for (kind, result), count in sorted(counts.items()):
-        print(f"{kind:13} {result:7} {count}")
-    print(f"{sum(counts.values())} cases in {time.monotonic() - began:.0f} s")
+        print(f"{kind:13} {result:7} {count}")  # noqa: T201
+    print(f"{sum(counts.values())} cases in {time.monotonic() - began:.0f} s")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -87,17 +87,88 @@ def _values():
     """Values that no function expects, or few."""
     ragged = np.empty(2, dtype=object)
     ragged[:] = [[1], [1, 2]]
-    text = ["", "x", "\0", "é", "F277W", "A_V", "nJy", "m", "=1", "../x", "Calzetti", "-1", "\ud800", "a" * 999]
-    numbers = [0, 1, -1, 2**31, 2**63, -(2**70), 0.0, 0.5, -0.5, 1e-320, 1e308, np.inf, -np.inf, np.nan]
+    text = [
+        "",
+        "x",
+        "\0",
+        "é",
+        "F277W",
+        "A_V",
+        "nJy",
+        "m",
+        "=1",
+        "../x",
+        "Calzetti",
+        "-1",
+        "\ud800",
+        "a" * 999,
+    ]
+    numbers = [
+        0,
+        1,
+        -1,
+        2**31,
+        2**63,
+        -(2**70),
+        0.0,
+        0.5,
+        -0.5,
+        1e-320,
+        1e308,
+        np.inf,
+        -np.inf,
+        np.nan,
+    ]
     arrays = [
         *(np.zeros(0), np.zeros(2), np.array(3.0), np.ones((2, 3)), np.full(2, np.nan), ragged),
-        *(np.array(["a", "b"]), np.array([b"a", b"b"]), np.array([None, None]), np.zeros(2, complex)),
-        *(np.ma.masked_all(2), np.array([True, False]), np.zeros(2, "M8[s]"), np.array([2**63] * 2, "u8")),
+        *(
+            np.array(["a", "b"]),
+            np.array([b"a", b"b"]),
+            np.array([None, None]),
+            np.zeros(2, complex),
+        ),
+        *(
+            np.ma.masked_all(2),
+            np.array([True, False]),
+            np.zeros(2, "M8[s]"),
+            np.array([2**63] * 2, "u8"),
+        ),
     ]
-    quantities = [1 * u.m, [1, 2] * u.nJy, [1, 2] * u.m, np.nan * u.mag, u.Quantity([]), 5 * u.ABmag]
+    quantities = [
+        1 * u.m,
+        [1, 2] * u.nJy,
+        [1, 2] * u.m,
+        np.nan * u.mag,
+        u.Quantity([]),
+        5 * u.ABmag,
+    ]
     objects = [
-        *(None, True, False, object(), b"x", 1j, (), [], {}, set(), [None], [1, "a"], [[1], [1, 2]]),
-        *({"F277W": None}, {"a": [1, 2]}, {1: 2}, len, int, range(2), slice(2), ..., NotImplemented),
+        *(
+            None,
+            True,
+            False,
+            object(),
+            b"x",
+            1j,
+            (),
+            [],
+            {},
+            set(),
+            [None],
+            [1, "a"],
+            [[1], [1, 2]],
+        ),
+        *(
+            {"F277W": None},
+            {"a": [1, 2]},
+            {1: 2},
+            len,
+            int,
+            range(2),
+            slice(2),
+            ...,
+            NotImplemented,
+        ),
         *(Path("/no/such/file.fits"), Path(), datetime.now(tz=UTC), Time("2020-01-01"), u.nJy),
         *(Table(), QTable({"id": [1]}), Table({"flux_F277W": ["a"]}), np.random.default_rng(1)),
     ]
@@ -134,7 +205,9 @@ def _estimate(**arguments):
 def _estimate_to_file(output, resume):
     with tempfile.TemporaryDirectory() as folder:
         is_text = isinstance(output, str)
-        return _estimate(X=_sample(), output=f"{folder}/{output}" if is_text else output, resume=resume)
+        return _estimate(
+            X=_sample(), output=f"{folder}/{output}" if is_text else output, resume=resume
+        )
 
 
 def _cutouts(images, size, unit):
@@ -147,6 +220,10 @@ def _write_report(title, reference, sample):
     return result.to_html(None, title=title)
 
 
+def _cite(results):
+    return dustest.cite(results)
+
+
 @cache
 def _calls():
     """Functions with arguments that are valid."""
@@ -156,42 +233,98 @@ def _calls():
     results = _constant().estimate(table)
     return [
         ("as_sample", data.as_sample, {"X": table}),
-        ("read_catalog", io.read_catalog, {
-            "path_or_table": table, "columns": None, "unit": None, "error_floor": 0.0,
-            "redshift": None, "foreground_ebv": None, "layout": None, "format": None, "hdu": None,
-        }),
+        (
+            "read_catalog",
+            io.read_catalog,
+            {
+                "path_or_table": table,
+                "columns": None,
+                "unit": None,
+                "error_floor": 0.0,
+                "redshift": None,
+                "foreground_ebv": None,
+                "layout": None,
+                "format": None,
+                "hdu": None,
+            },
+        ),
         ("read_spectrum", io.read_spectrum, {"path": "x.fits", "hdu": None, "source_id": None}),
         ("read_table", io.read_table, {"path": "x.fits", "file_format": None, "hdu": None}),
         ("read_images", io.read_images, {"source": {}, "bands": None, "unit": None}),
         ("add_spectra", io.add_spectra, {"sample": table, "spectra": [None, None]}),
         ("add_cutouts", _cutouts, {"images": {}, "size": 32, "unit": None}),
-        ("MeurerEstimator", _meurer, {
-            "relation": "Meurer99", "reference": "A_V", "method": "auto", "dust_law": "Calzetti",
-        }),
+        (
+            "MeurerEstimator",
+            _meurer,
+            {
+                "relation": "Meurer99",
+                "reference": "A_V",
+                "method": "auto",
+                "dust_law": "Calzetti",
+            },
+        ),
         ("estimate", _estimate, {"X": table, "n_jobs": None, "progress": None, "draws": 0}),
         ("estimate to a file", _estimate_to_file, {"output": "out.ecsv", "resume": False}),
-        ("fit", dustest.ConstantEstimator().fit, {"X": table, "y": [0.1, 0.5], "sample_weight": None}),
+        (
+            "fit",
+            dustest.ConstantEstimator().fit,
+            {"X": table, "y": [0.1, 0.5], "sample_weight": None},
+        ),
         ("predict", _constant().predict, {"X": table, "return_std": False}),
-        ("predict_quantiles", _constant().predict_quantiles, {"X": table, "quantiles": (0.1, 0.9)}),
-        ("sample_posterior", _constant().sample_posterior, {
-            "X": table, "n_samples": 3, "random_state": 1,
-        }),
+        (
+            "predict_quantiles",
+            _constant().predict_quantiles,
+            {"X": table, "quantiles": (0.1, 0.9)},
+        ),
+        (
+            "sample_posterior",
+            _constant().sample_posterior,
+            {
+                "X": table,
+                "n_samples": 3,
+                "random_state": 1,
+            },
+        ),
         ("score", _constant().score, {"X": table, "y": [0.1, 0.5], "sample_weight": None}),
-        ("compare", dustest.compare, {
-            "estimators": {"constant": _constant()}, "sample": table, "reference": None,
-            "truth": _truth(),
-        }),
+        (
+            "compare",
+            dustest.compare,
+            {
+                "estimators": {"constant": _constant()},
+                "sample": table,
+                "reference": None,
+                "truth": _truth(),
+            },
+        ),
         ("to_html", _write_report, {"title": "x", "reference": None, "sample": table}),
         ("get_estimator", dustest.get_estimator, {"name": "meurer", "relation": "Meurer99"}),
-        ("match", validation.match, {"table": results, "other": _truth(), "radius": 0.3 * u.arcsec}),
+        (
+            "match",
+            validation.match,
+            {"table": results, "other": _truth(), "radius": 0.3 * u.arcsec},
+        ),
         ("get_dust_law", physics.get_dust_law, {"law": "Calzetti"}),
         ("a_lambda", physics.a_lambda, {"wavelength": wave, "a_v": 0.5, "law": "Calzetti"}),
-        ("fit_beta", physics.fit_beta, {
-            "spectrum": spectrum, "redshift": 0.0, "windows": "broad", "mask_lines": None,
-        }),
-        ("Spectrum", io.Spectrum, {
-            "wavelength": wave * u.AA, "flux": flux * u.nJy, "flux_err": flux * u.nJy, "meta": {},
-        }),
+        (
+            "fit_beta",
+            physics.fit_beta,
+            {
+                "spectrum": spectrum,
+                "redshift": 0.0,
+                "windows": "broad",
+                "mask_lines": None,
+            },
+        ),
+        (
+            "Spectrum",
+            io.Spectrum,
+            {
+                "wavelength": wave * u.AA,
+                "flux": flux * u.nJy,
+                "flux_err": flux * u.nJy,
+                "meta": {},
+            },
+        ),
         ("get_band", data.get_band, {"name": "F277W"}),
-        ("cite", lambda results: dustest.cite(results), {"results": results}),
+        ("cite", _cite, {"results": results}),
     ]

@@ -149,7 +149,10 @@ def _catalogs_of_fits(folder, table, plain):
     ragged = np.empty(_ROWS, dtype=object)
     ragged[:] = [np.arange(float(i)) for i in range(_ROWS)]
     columns = fits.BinTableHDU(plain).columns + fits.ColDefs(
-        [fits.Column("history", "PD()", array=ragged), fits.Column("note", "PA()", array=["x"] * _ROWS)]
+        [
+            fits.Column("history", "PD()", array=ragged),
+            fits.Column("note", "PA()", array=["x"] * _ROWS),
+        ]
     )
     fits.BinTableHDU.from_columns(columns).writeto(arrays)
     _seal(own)
@@ -163,7 +166,15 @@ def _catalogs_of_fits(folder, table, plain):
 
 
 def _catalogs_of_text(folder, table, plain):
-    names = ("own.ecsv", "other.csv", "blanks.txt", "numbered.cat", "ipac.txt", "mrt.txt", "x.csv.gz")
+    names = (
+        "own.ecsv",
+        "other.csv",
+        "blanks.txt",
+        "numbered.cat",
+        "ipac.txt",
+        "mrt.txt",
+        "x.csv.gz",
+    )
     own, comma, blanks, numbered, ipac, mrt, packed = (folder / name for name in names)
     as_sample(table).write(own)
     plain.write(comma, format="ascii.csv")
@@ -249,7 +260,10 @@ def _images(folder):
     names = ("plain.fits", "scaled.fits", "tiles.fits", "packed.fits.gz", "bands.fits", "psf.fits")
     plain, scaled, tiles, packed, bands, psf = (folder / name for name in names)
     science = fits.ImageHDU(pixels, header, "SCI")
-    weights = [fits.ImageHDU(errors, header, "ERR"), fits.ImageHDU(np.zeros((40, 40), "i2"), header, "DQ")]
+    weights = [
+        fits.ImageHDU(errors, header, "ERR"),
+        fits.ImageHDU(np.zeros((40, 40), "i2"), header, "DQ"),
+    ]
     fits.HDUList([fits.PrimaryHDU(), science, *weights]).writeto(plain)
     integers = fits.ImageHDU((pixels * 100).astype("i2"), header, "SCI")
     integers.scale("int16", bscale=0.01, bzero=1.0)
@@ -257,7 +271,9 @@ def _images(folder):
     kinds = ("RICE_1", "GZIP_2", "HCOMPRESS_1")
     compressed = [
         fits.CompImageHDU(array, header, name=name, compression_type=kind)
-        for array, name, kind in zip((pixels, errors, np.zeros((40, 40), "i2")), ("SCI", "ERR", "DQ"), kinds, strict=True)
+        for array, name, kind in zip(
+            (pixels, errors, np.zeros((40, 40), "i2")), ("SCI", "ERR", "DQ"), kinds, strict=True
+        )
     ]
     fits.HDUList([fits.PrimaryHDU(), *compressed]).writeto(tiles)
     packed.write_bytes(gzip.compress(plain.read_bytes()))
@@ -271,7 +287,9 @@ def _images(folder):
         _seal(path)
     readers = (_cutouts, _cutouts, _cutouts, _cutouts, _all_images, _psf)
     paths = (plain, scaled, tiles, packed, bands, psf)
-    return [Original(path, read, is_sealed=True) for path, read in zip(paths, readers, strict=True)]
+    return [
+        Original(path, read, is_sealed=True) for path, read in zip(paths, readers, strict=True)
+    ]
 
 
 def _spectrum(path):
@@ -312,9 +330,11 @@ def _simulation(path):
     simulated = read_simulation(path)
     sample, truth = simulated.read()
     again = simulated.truth()
-    return _columns(sample) | {f"true {k}": v for k, v in _columns(truth).items()} | {
-        "again": again["A_V"]
-    }
+    return (
+        _columns(sample)
+        | {f"true {k}": v for k, v in _columns(truth).items()}
+        | {"again": again["A_V"]}
+    )
 
 
 def _simulations(folder):

@@ -125,7 +125,7 @@ def _walk(file, size, source):
             raise ReadError(msg)
         stop, number = data + -(-claimed // _RECORD) * _RECORD, number + 1
         yield header, _Place(start, data, stop, what)
-    _check_rest(file, stop, source)
+    _check_rest(file, stop, size, source)
 
 
 def _next_start(file, stop):
@@ -137,9 +137,9 @@ def _next_start(file, stop):
 
 def _check_numbers(header, what):
     """Raise an error for counts and sizes that cannot be."""
-    for key, value in header.items():
+    for key in header:
         if _COUNTS(key) or _SIZES(key):
-            most = _MOST if _COUNTS(key) else _LARGEST
+            most, value = _MOST if _COUNTS(key) else _LARGEST, header[key]
             if type(value) is not int or not 0 <= value <= most:
                 msg = f"{what} must have {key} from 0 to {most} in its header, got {value!r}"
                 raise ReadError(msg)
@@ -157,8 +157,11 @@ def _data_size(header):
     return abs(header["BITPIX"]) // 8 * header.get("GCOUNT", 1) * items
 
 
-def _check_rest(file, stop, source):
-    """Warn of bytes behind the last extension."""
+def _check_rest(file, stop, size, source):
+    """Warn of bytes behind the last extension, and of a last block that is not complete."""
+    if size < stop:
+        msg = f"the file {source} ends before its last block does: it may be truncated"
+        warnings.warn(msg, DustestWarning, stacklevel=5)
     file.seek(stop)
     if file.read(_RECORD).strip(b" \0"):
         msg = (
@@ -219,7 +222,10 @@ def _check_tile(header, size, what):
     """Raise an error if a tile of a compressed image is too large."""
     if "ZNAXIS" in header:
         n_axes = header["ZNAXIS"]
-        sides = [header.get(f"ZTILE{i}", header[f"ZNAXIS{i}"] if i == 1 else 1) for i in range(1, n_axes + 1)]
+        sides = [
+            header.get(f"ZTILE{i}", header[f"ZNAXIS{i}"] if i == 1 else 1)
+            for i in range(1, n_axes + 1)
+        ]
         check_memory(_PIXEL * math.prod(sides), size, f"a tile of {what}")
 
 

@@ -2,15 +2,10 @@
 
 import io
 
-import numpy as np
-
 from dustest.data.errors import ReadError
-from dustest.data.files.limits import check_memory, memory_limit
+from dustest.data.files.limits import check_memory
 
-__all__ = ["check_hdf5", "is_hdf5", "read_dataset"]
-
-_POINTER = 16
-"""Bytes in a file of the reference to text of variable length."""
+__all__ = ["check_hdf5", "is_hdf5"]
 
 
 def is_hdf5(source):

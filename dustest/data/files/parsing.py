@@ -14,10 +14,10 @@ __all__ = [
     "require",
 ]
 
-_LIBRARIES = frozenset(
-    ("_csv", "_lzma", "astropy", "bz2", "codecs", "csv", "gzip", "h5py", "json", "lzma")
-    + ("pyarrow", "pyexpat", "safetensors", "sqlite3", "struct", "xml", "yaml", "zipfile", "zlib")
-)
+_LIBRARIES = {
+    *("_csv", "_lzma", "astropy", "bz2", "codecs", "csv", "gzip", "h5py", "json", "lzma"),
+    *("pyarrow", "pyexpat", "safetensors", "sqlite3", "struct", "xml", "yaml", "zipfile", "zlib"),
+}
 """Modules that parse files; whatever they raise is the fault of a file."""
 
 _OF_FILES = (EOFError, MemoryError, OSError, UnicodeError)

@@ -36,8 +36,12 @@ def check_votable(source, size):
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = elements.refuse_document_type
     parser.StartElementHandler = elements.start
-    with open_content(source) as file:
-        parser.ParseFile(file)
+    try:
+        with open_content(source) as file:
+            parser.ParseFile(file)
+    except LookupError as error:
+        msg = f"the file {source} is in an {error}"
+        raise ReadError(msg) from error
     elements.finish()
 
 
