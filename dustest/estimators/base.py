@@ -550,7 +550,9 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
                 sample = with_row_numbers(self._ready(part), start)
                 return self._run(sample, seed, store, progress=bar, **options)
 
-            return estimate_parts(source, estimate, output, progress=progress)
+            return estimate_parts(
+                source, estimate, output, n_jobs=options["n_jobs"], progress=progress
+            )
 
     def _seed_of_run(self, store):
         """Seed of a run, that of the earlier run if it resumes one."""

@@ -7,6 +7,7 @@ always the same ones in the same order: a catalogue of `~dustest.io.open_catalog
 
 from contextlib import closing
 
+import joblib
 import numpy as np
 from astropy.table import vstack
 
@@ -54,7 +55,7 @@ def check_output(output, file_format):
         raise InputError(msg)
 
 
-def estimate_parts(source, estimate, output, *, progress=None):
+def estimate_parts(source, estimate, output, *, n_jobs=None, progress=None):
     """Estimate the galaxies of a source, and write the result part by part.
 
     Parameters
@@ -66,6 +67,8 @@ def estimate_parts(source, estimate, output, *, progress=None):
         ``start``, and updates the progress bar.
     output : str or path-like
         File of the result, which is complete or absent.
+    n_jobs : int, optional
+        Number of worker processes, as in joblib: with more of them, parts are larger.
     progress : bool, optional
         Whether to show progress.
 
@@ -86,11 +89,12 @@ def estimate_parts(source, estimate, output, *, progress=None):
         The warnings of all parts, each once.
     """
     collected, start = CollectedWarnings(), 0
+    samples = regroup(source.samples(), n_workers=joblib.effective_n_jobs(n_jobs))
     with (
         progress_bar(None, progress, total=len(source), unit="galaxy") as bar,
         replacing(output) as partial,
     ):
-        with ResultWriter(partial) as writer, closing(regroup(source.samples())) as parts:
+        with ResultWriter(partial) as writer, closing(samples) as parts:
             while True:
                 with collected.part():
                     sample = next(parts, None)
@@ -100,6 +104,8 @@ def estimate_parts(source, estimate, output, *, progress=None):
                 collected.count(len(sample))
                 writer.append(table)
                 start += len(sample)
+                # Rows of an earlier run, and those without data, were not counted.
+                bar.update(start - bar.n)
         if start != len(source):
             msg = f"a source of {len(source)} galaxies must yield as many, got {start}"
             raise InputError(msg)
@@ -107,7 +113,7 @@ def estimate_parts(source, estimate, output, *, progress=None):
     return open_result(output)
 
 
-def regroup(samples, chunk_rows=CHUNK):
+def regroup(samples, chunk_rows=CHUNK, n_workers=1):
     """Regroup samples, so that galaxies are run together as those of one sample are.
 
     Parameters
@@ -116,6 +122,8 @@ def regroup(samples, chunk_rows=CHUNK):
         Samples of any length.
     chunk_rows : int, optional
         Number of rows that are run together.
+    n_workers : int, optional
+        Number of worker processes, each of which has one or two such chunks of a part.
 
     Yields
     ------
@@ -126,7 +134,7 @@ def regroup(samples, chunk_rows=CHUNK):
     for given in samples:
         sample = given
         if n_rows is None and len(sample):
-            n_rows = chunk_rows * _chunks_at_once(sample, chunk_rows)
+            n_rows = chunk_rows * _chunks_at_once(sample, chunk_rows, n_workers)
         while len(sample):
             waiting.append(sample[: n_rows - n_waiting])
             sample = sample[n_rows - n_waiting :]
@@ -138,10 +146,10 @@ def regroup(samples, chunk_rows=CHUNK):
         yield _stacked(waiting)
 
 
-def _chunks_at_once(sample, chunk_rows):
+def _chunks_at_once(sample, chunk_rows, n_workers):
     """Number of chunks of a part in memory."""
     row_bytes = sum(getattr(column, "nbytes", 0) for column in sample.itercols()) // len(sample)
-    return int(np.clip(_PART_BYTES // max(row_bytes * chunk_rows, 1), 1, _MOST_CHUNKS))
+    return n_workers * int(np.clip(_PART_BYTES // max(row_bytes * chunk_rows, 1), 1, _MOST_CHUNKS))
 
 
 def _stacked(samples):
