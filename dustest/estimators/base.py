@@ -20,7 +20,6 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from dustest.data.bands import BANDS
 from dustest.data.checks.numbers import check_number, is_number
 from dustest.data.checks.pairing import as_weights, pair_truth
 from dustest.data.checks.values import to_floats
@@ -30,10 +29,12 @@ from dustest.data.containers.reweighting import DRAWS, LOG_PRIOR
 from dustest.data.containers.truth import as_truth
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.files.paths import installed_version, replacing
-from dustest.data.identity.describe import class_path, describe, describe_class
+from dustest.data.identity.describe import class_path, describe, describe_class, texts_in
+from dustest.data.identity.source import source_digest
 from dustest.data.kinds import KINDS
 from dustest.data.messages import did_you_mean, not_one_of, shown
 from dustest.data.quantities import POINTS, QUANTITIES, percentile_columns, point_column
+from dustest.data.registry import named_records
 from dustest.estimators._calibration.application import (
     calibrate_estimates,
     calibrated_log_prior,
@@ -59,6 +60,9 @@ from dustest.estimators.run.summary import Summary
 __all__ = ["DustEstimator"]
 
 _PERCENTILES = (0.16, 0.5, 0.84)
+_LIBRARIES = ("astro-sedpy", "astropy", "dust_extinction", "numpy", "scipy")
+"""Packages of filter curves, cosmologies, dust laws and numbers, whose versions any row can depend
+on."""
 _ROWS_AT_ONCE = 4096
 """Galaxies of which prior draws are made at once."""
 
@@ -913,18 +917,24 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         """Seed of one run, by default from the estimator's own random state."""
         return _as_seed(self._random_state if random_state is None else random_state)
 
-    def _fingerprint(self, seed):
-        """Everything that a result depends on besides the data of its row."""
-        record = self._provenance(seed) | {"params": self._described(), "schema": SCHEMA}
-        if registered := self._registered():
-            record["registered"] = describe(registered, "registered records")
-        return json.dumps(record | {"class": describe_class(type(self))}, sort_keys=True)
+    def _fingerprint(self, seed, names=()):
+        """Everything that a row depends on besides its data.
 
-    def _registered(self):
-        """Registered bands, and functions of registered quantities, that a result may use."""
-        wanted = (QUANTITIES[name] for name in self._wanted)
-        added = [one for one in wanted if one in QUANTITIES.added()]
-        return [BANDS[name] for name in BANDS] + added
+        ``names`` are those of the bands, lines and kinds of data of the sample.
+        """
+        params = self._identity()
+        record = self._provenance(seed) | {"params": params, "wanted": self._wanted}
+        record |= {"libraries": {name: installed_version(name) for name in _LIBRARIES}}
+        record |= {"class": describe_class(type(self)), "source": source_digest()}
+        used = named_records([*names, *self._wanted, *texts_in(params)])
+        record |= {"registered": describe(used, "registered records"), "schema": SCHEMA}
+        return json.dumps(record, sort_keys=True)
+
+    def _identity(self):
+        """Lossless descriptions by name of the parameters that can change a row."""
+        # Targets change what is learned, and else only the columns, which are described too.
+        ignored = {"timeout"} if self._learns else {"timeout", "targets"}
+        return {name: one for name, one in self._described().items() if name not in ignored}
 
     def _described(self, *, strict=True):
         """Lossless descriptions of the parameters by name; if impossible, their class."""

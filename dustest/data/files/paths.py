@@ -62,9 +62,10 @@ def replacing(path):
     except DustestError:
         raise
     except OSError as error:
+        reason = str(error).partition("\n")[0]
         msg = (
-            f"{str(path)!r} cannot be written ({error}): make room on the disk, or choose another "
-            "file"
+            f"{str(path)!r} cannot be written ({reason}): make room on the disk, or choose "
+            "another file"
         )
         raise WriteError(msg) from error
     finally:

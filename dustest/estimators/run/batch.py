@@ -154,11 +154,10 @@ class Batch:
 
         Returns
         -------
-        keys : ndarray of uint8 of shape (n, 20)
-            Equal for equal data and fingerprint.
+        keys : list of bytes
+            20 bytes per galaxy, equal for equal data and fingerprint.
         """
-        keys = self._digests(fingerprint.encode(), KEY_BYTES)
-        return np.frombuffer(b"".join(keys), np.uint8).reshape(-1, KEY_BYTES)
+        return self._digests(fingerprint.encode(), KEY_BYTES)
 
     def seeded(self, base_seed):
         """Give each galaxy a seed, made from its data and the seed of the run.

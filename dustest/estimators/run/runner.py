@@ -10,6 +10,7 @@ import numpy as np
 
 from dustest.data.errors import DustestError, RowsWarning
 from dustest.data.flags import FLAGS
+from dustest.data.kinds import KINDS
 from dustest.data.progress import progress_bar
 from dustest.data.registry import pack, unpack
 from dustest.data.worker_processes import lost_workers
@@ -77,7 +78,7 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
     # Only a store needs the fingerprint, which digests the learned state.
     shelf = None
     if store is not None:
-        shelf = _Shelf(store, _fingerprint(estimator, summary, seed), len(sample))
+        shelf = _Shelf(store, _fingerprint(estimator, sample, summary, seed), len(sample))
     parameters = estimator._parameters_of(sample.bands) if summary.n_draws else None
     compute = _Compute(summary, declared, estimator._wanted, parameters)
     todo = _plan(estimator, sample, result, shelf)
@@ -126,9 +127,11 @@ def declared_columns(estimator, sample, n_draws):
     }
 
 
-def _fingerprint(estimator, summary, seed):
+def _fingerprint(estimator, sample, summary, seed):
     """Everything that rows depend on besides their data, for the store."""
-    fingerprint = estimator._fingerprint(seed)
+    kinds = [kind for kind in KINDS.values() if kind.is_in(sample)]
+    items = [item for kind in kinds if kind.per for item in kind.items_in(sample)]
+    fingerprint = estimator._fingerprint(seed, [*(kind.name for kind in kinds), *items])
     if summary.points:
         fingerprint = f"{fingerprint} points={','.join(summary.points)}"
     if not summary.n_draws:
@@ -147,7 +150,8 @@ class _Shelf:
 
     def ask_for(self, index, batch):
         """Add rows to those that are wanted."""
-        self._keys[index] = batch.row_keys(self._fingerprint)
+        keys = b"".join(batch.row_keys(self._fingerprint))
+        self._keys[index] = np.frombuffer(keys, np.uint8).reshape(-1, KEY_BYTES)
         self._is_missing[index] = True
 
     def take(self):

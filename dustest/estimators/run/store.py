@@ -32,7 +32,6 @@ _ANY_ROW = {"batch": "SELECT 1 FROM batch LIMIT 1", "result": "SELECT 1 FROM res
 _TABLES = {*_ANY_ROW, "run"}
 
 _SETUP = """
-PRAGMA page_size=16384;
 PRAGMA journal_mode=WAL;
 PRAGMA synchronous=NORMAL;
 DROP TABLE IF EXISTS result;
@@ -104,12 +103,12 @@ def open_store(output, resume, progress=None):
     with clear_errors(path):
         connection = lock_database(path, wait=resume, progress=progress)
         with closing(ResultStore(path, connection)) as store:
-            _check_kept(connection, output, path, resume)
+            _check_kept(store, output, path, resume)
             try:
                 yield store
                 store.complete()
             except BaseException:
-                if store.is_new:
+                if not store.is_written:
                     # Under the lock. Nothing was written, so that SQLite has no further file.
                     path.unlink(missing_ok=True)
                 raise
@@ -123,9 +122,9 @@ def _no_run(output, path):
     )
 
 
-def _check_kept(connection, output, path, resume):
+def _check_kept(store, output, path, resume):
     """Raise an error if results or other files would be replaced."""
-    tables = _tables(connection)
+    tables = store.tables()
     if tables - _TABLES:
         msg = (
             f"output {str(output)!r} needs the file {path.name}, which is a database of others: "
@@ -134,24 +133,12 @@ def _check_kept(connection, output, path, resume):
         raise InputError(msg)
     if output.exists() and not tables:
         raise InputError(_no_run(output, path))
-    if not resume and (output.exists() or _has_rows(connection, tables)):
+    if not resume and (output.exists() or store.has_rows()):
         msg = (
             f"output {str(output)!r} holds results already; pass {argument('resume', True)} "
             f"to resume that run, or remove it and {path.name}"
         )
         raise InputError(msg)
-
-
-def _tables(connection):
-    """Names of everything in a database."""
-    found = connection.execute("SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'")
-    return {name for (name,) in found}
-
-
-def _has_rows(connection, tables):
-    """Whether there are results, of this schema or an earlier one."""
-    queries = (query for table, query in _ANY_ROW.items() if table in tables)
-    return any(connection.execute(query).fetchone() is not None for query in queries)
 
 
 class ResultStore:
@@ -166,8 +153,8 @@ class ResultStore:
 
     Attributes
     ----------
-    is_new : bool
-        Whether nothing has been written yet.
+    is_written : bool
+        Whether anything was written, by this run or an earlier one.
     """
 
     def __init__(self, path, connection):
@@ -176,11 +163,37 @@ class ResultStore:
         self._seed = None
         self._is_set_up = False
         self._index = None
-        self.is_new = not _tables(connection)
+        self.is_written = False
 
     def close(self):
         """Close the database, for the next run."""
         self._connection.close()
+
+    def tables(self):
+        """Names of everything in the database.
+
+        Returns
+        -------
+        names : set of str
+            Empty if nothing was written.
+        """
+        found = self._connection.execute(
+            "SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
+        )
+        names = {name for (name,) in found}
+        self.is_written = bool(names)
+        return names
+
+    def has_rows(self):
+        """Whether there are rows, of this schema or an earlier one.
+
+        Returns
+        -------
+        bool
+            True if there are.
+        """
+        queries = [query for table, query in _ANY_ROW.items() if table in self.tables()]
+        return any(self._connection.execute(query).fetchone() is not None for query in queries)
 
     def complete(self):
         """Make the tables if nothing was written, so that the run can be resumed."""
@@ -220,7 +233,7 @@ class ResultStore:
 
     def _stored_seed(self):
         """Seed of the earlier run with its checksum, None if there is none."""
-        if "run" not in _tables(self._connection):
+        if "run" not in self.tables():
             return None
         found = self._connection.execute("SELECT value FROM run WHERE name = ?", (_SEED,))
         row = found.fetchone()
@@ -249,7 +262,7 @@ class ResultStore:
         DustestWarning
             If a part of the store is damaged. The rest is written to a new file.
         """
-        if self._index is None and "batch" not in _tables(self._connection):
+        if self._index is None and "batch" not in self.tables():
             self._index = _Index()
             return
         lookup, damage = _Lookup(keys), _Damage()
@@ -290,11 +303,11 @@ class ResultStore:
         connection = self._connection
         if not self._is_set_up:
             connection.executescript(_SETUP)
-            self._is_set_up, self.is_new = True, False
+            self._is_set_up = self.is_written = True
         with connection:
             connection.execute("BEGIN")
             if self._seed is not None:
-                connection.execute("INSERT OR REPLACE INTO run VALUES (?, ?)", (_SEED, self._seed))
+                connection.execute("REPLACE INTO run VALUES (?, ?)", (_SEED, self._seed))
             yield connection
         self._seed = None
 
@@ -328,26 +341,22 @@ class ResultStore:
     def _write_anew(self):
         """Replace the database by one with the intact rows."""
         seed = self._stored_seed()
-        with replacing(self._path) as partial, closing(sqlite3.connect(partial)) as fresh:
-            fresh.executescript(_SETUP.replace("WAL", "DELETE"))
-            with fresh:
-                fresh.executemany(
-                    _INSERT,
-                    (
-                        (layout.content, records.tobytes())
-                        for _, layout, records in self._batches(
-                            self._numbers(_Damage()), _Damage()
-                        )
-                    ),
-                )
-                if seed is not None:
-                    fresh.execute("INSERT INTO run VALUES (?, ?)", (_SEED, seed))
+        with replacing(self._path) as partial:
+            with closing(ResultStore(partial, lock_database(partial, wait=False))) as fresh:
+                fresh._copy(self._batches(self._numbers(_Damage()), _Damage()), seed)
             with suppress(sqlite3.Error):
                 # No page of the damaged file is left to be written into the new one.
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._connection.close()
+        self.close()
         self._connection = lock_database(self._path, wait=True)
         self._is_set_up = False
+
+    def _copy(self, batches, seed):
+        """Store batches of another store, and its seed."""
+        self._seed = seed
+        with self._transaction() as connection:
+            for _, layout, records in batches:
+                connection.execute(_INSERT, (layout.content, records.tobytes()))
 
 
 def _checksum(text):

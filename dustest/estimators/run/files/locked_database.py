@@ -71,10 +71,13 @@ def _try_to_lock(path):
     connection = sqlite3.connect(path, timeout=0, isolation_level=None)
     try:
         before = path.stat().st_ino
+        # Of new files. Batches of rows are many times larger than the usual page.
+        connection.execute("PRAGMA page_size=16384")
         # The lock remains after the transaction.
         connection.execute("PRAGMA locking_mode=EXCLUSIVE")
         connection.execute("BEGIN EXCLUSIVE")
         connection.execute("COMMIT")
+        _read_schema(connection)
         # The other may have removed its new file in the meantime.
         if path.stat().st_ino == before:
             return connection
@@ -86,6 +89,21 @@ def _try_to_lock(path):
             raise
     connection.close()
     return None
+
+
+def _read_schema(connection):
+    """Read the names of tables, on which messages on a damaged file depend."""
+    connection.text_factory = _as_text
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master")
+    except UnicodeDecodeError as error:
+        msg = f"malformed database schema: {error}"
+        raise sqlite3.DatabaseError(msg) from error
+
+
+def _as_text(content):
+    """Text of the database, which may be damaged."""
+    return content.decode(errors="replace")
 
 
 @contextmanager
