@@ -486,7 +486,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             stored in ``<output>.sqlite``, so that an interrupted run loses nothing.
         resume : bool, optional
             Use rows that an earlier run with the same ``output`` finished, if their data, the
-            estimator with the full content of its parameters, and the versions are the same.
+            estimator with the full content of its parameters, the code and the versions are the
+            same; wait for a run that has the output, at most ten minutes.
         n_jobs : int, optional
             Number of processes, as in joblib (-1: all cores); not 0.
         progress : bool, optional
@@ -518,12 +519,15 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         MissingDependencyError
             If the package that writes ``output`` is not installed.
         ReadError
-            If earlier results are damaged.
+            If earlier results cannot be read.
+        WriteError
+            If the disk is full, or another run has the same ``output``.
 
         Warns
         -----
         DustestWarning
-            If galaxies failed or exceeded the time limit.
+            If galaxies failed or exceeded the time limit, or earlier results are damaged: these
+            galaxies are computed again.
         """
         file_format = check_options(output, resume, n_jobs, progress)
         self._check_draws("draws", draws, least=0)
