@@ -45,7 +45,7 @@ from dustest.estimators.run.batch import make_batch
 from dustest.estimators.run.filter_curves import with_curves
 from dustest.estimators.run.limits import warn_of_limits, warn_of_unknown_lines
 from dustest.estimators.run.magnification import magnify_truth
-from dustest.estimators.run.options import check_options
+from dustest.estimators.run.options import check_options, check_switch
 from dustest.estimators.run.requests import check_extra, offered, requested
 from dustest.estimators.run.runner import declared_columns, run
 from dustest.estimators.run.store import SCHEMA, open_store
@@ -720,6 +720,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         error, if the posterior is right. Where A_V piles up at 0, see :ref:`point_estimates`.
         """
         self._check_point("point", point)
+        check_switch("return_std", return_std)
         quantiles, points = ((0.5,), ()) if point == "median" else ((), (point,))
         summary = Summary(quantiles, points, std=bool(return_std))
         values = self._summary_values(self._ready(X), summary)
