@@ -1,6 +1,7 @@
 """Progress bars of tasks that take longer than two seconds."""
 
 import sys
+from contextlib import nullcontext
 
 from tqdm import tqdm
 
@@ -16,8 +17,9 @@ def progress_bar(items=None, progress=None, **options):
     ----------
     items : sequence, optional
         Items to iterate over; without them, ``total`` is given and the bar is updated manually.
-    progress : bool or None
-        Whether to show the bar; by default if standard error is a terminal.
+    progress : bool, `tqdm.tqdm` or None
+        Whether to show the bar; by default if standard error is a terminal. If it is the bar of a
+        longer task, this bar is updated, and stays open.
     **options : dict
         Passed to `tqdm.tqdm`, such as ``desc``, ``unit`` and ``total``.
 
@@ -32,6 +34,8 @@ def progress_bar(items=None, progress=None, **options):
     >>> list(progress_bar([1, 2], progress=False))
     [1, 2]
     """
+    if isinstance(progress, tqdm):
+        return nullcontext(progress)
     return tqdm(items, delay=_QUIET_SECONDS, disable=not _is_shown(progress), **options)
 
 

@@ -45,10 +45,16 @@ from dustest.estimators.run.batch import make_batch
 from dustest.estimators.run.filter_curves import with_curves
 from dustest.estimators.run.limits import warn_of_limits, warn_of_unknown_lines
 from dustest.estimators.run.magnification import magnify_truth
-from dustest.estimators.run.options import check_options
+from dustest.estimators.run.options import check_options, check_switch
 from dustest.estimators.run.requests import check_extra, offered, requested
 from dustest.estimators.run.runner import declared_columns, run
 from dustest.estimators.run.store import SCHEMA, open_store
+from dustest.estimators.run.streaming import (
+    check_output,
+    estimate_parts,
+    is_source,
+    with_row_numbers,
+)
 from dustest.estimators.run.summary import Summary
 
 __all__ = ["DustEstimator"]
@@ -471,12 +477,13 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
 
         Parameters
         ----------
-        X : GalaxySample or anything that `~dustest.data.as_sample` takes
-            n galaxies.
+        X : GalaxySample or anything that `~dustest.data.as_sample` takes, or a source of samples
+            n galaxies. A source has ``len`` and a method ``samples`` that yields samples, so that
+            they need not fit into memory, such as the catalogue of `~dustest.io.open_catalog`.
         output : str or path-like, optional
             File for the result (``.fits``, ``.ecsv``, ``.parquet``, ``.h5``), in an existing
-            folder. Finished rows are also stored in ``<output>.sqlite``, so that an interrupted
-            run loses nothing.
+            folder; required for a source (``.fits`` or ``.parquet``). Finished rows are also
+            stored in ``<output>.sqlite``, so that an interrupted run loses nothing.
         resume : bool, optional
             Use rows that an earlier run with the same ``output`` finished, if their data, the
             estimator with the full content of its parameters, the code and the versions are the
@@ -498,10 +505,10 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
 
         Returns
         -------
-        table : DustTable
+        table : DustTable, or OpenedResult for a source
             n rows in the order of ``X``; NaN and a flag for rows without an estimate. It has the
             core quantities, those of ``targets``, and those of ``extra`` if the estimator has such
-            a parameter.
+            a parameter. The result of a source is on disc, and its rows are read on request.
 
         Raises
         ------
@@ -525,23 +532,50 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         file_format = check_options(output, resume, n_jobs, progress)
         self._check_draws("draws", draws, least=0)
         points = self._checked_points(points)
+        options = {"points": points, "n_draws": int(draws), "n_jobs": n_jobs}
+        if is_source(X):
+            check_output(output, file_format)
+            return self._estimate_source(X, output, resume, progress, options)
         sample = self._ready(X)
         if output is not None:
             self._described()
         with open_store(output, resume, progress) as store:
-            seed = self._base_seed()
-            if store is not None and self._random_state is None:
-                seed = store.base_seed(seed)
-            options = {"n_jobs": n_jobs, "progress": progress, "store": store}
-            keeps_prior = bool(draws and self._known_priors)
-            summary = Summary(_PERCENTILES, points, n_draws=int(draws), prior=keeps_prior)
-            rows = run(self, sample, summary, seed=seed, **options)
-            table = self._table(sample, rows, seed, summary)
+            seed = self._seed_of_run(store)
+            table = self._run(sample, seed, store, progress=progress, **options)
             if output is not None:
                 # Before another run with the same output may begin.
                 with replacing(output) as partial:
                     table.write(partial, format=file_format)
         return table
+
+    def _estimate_source(self, source, output, resume, progress, options):
+        """Estimate the galaxies of a source, part by part."""
+        self._described()
+        with open_store(output, resume, progress) as store:
+            seed = self._seed_of_run(store)
+
+            def estimate(part, start, bar):
+                sample = with_row_numbers(self._ready(part), start)
+                return self._run(sample, seed, store, progress=bar, **options)
+
+            return estimate_parts(
+                source, estimate, output, n_jobs=options["n_jobs"], progress=progress
+            )
+
+    def _seed_of_run(self, store):
+        """Seed of a run, that of the earlier run if it resumes one."""
+        seed = self._base_seed()
+        if store is not None and self._random_state is None:
+            seed = store.base_seed(seed)
+        return seed
+
+    def _run(self, sample, seed, store, *, points, n_draws, n_jobs, progress):
+        """Result for a checked sample."""
+        keeps_prior = bool(n_draws and self._known_priors)
+        summary = Summary(_PERCENTILES, points, n_draws=n_draws, prior=keeps_prior)
+        options = {"n_jobs": n_jobs, "progress": progress, "store": store}
+        rows = run(self, sample, summary, seed=seed, **options)
+        return self._table(sample, rows, seed, summary)
 
     def _table(self, sample, rows, seed, summary):
         """Result of a run."""
@@ -686,6 +720,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         error, if the posterior is right. Where A_V piles up at 0, see :ref:`point_estimates`.
         """
         self._check_point("point", point)
+        check_switch("return_std", return_std)
         quantiles, points = ((0.5,), ()) if point == "median" else ((), (point,))
         summary = Summary(quantiles, points, std=bool(return_std))
         values = self._summary_values(self._ready(X), summary)

@@ -2,9 +2,11 @@
 
 import ctypes
 import os
+import signal
 import time
 import warnings
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -233,6 +235,50 @@ class Trouble(DustEstimator):
         return Estimates({"A_V": np.array([kind])})
 
 
+class Mortal(IsolatedLinear):
+    """Its process dies while it starts, or for the flux 2, for each file in a folder."""
+
+    def __init__(self, at_start=None, at_two=None, width=0.1, random_state=None):
+        super().__init__(width, random_state)
+        self.at_start = at_start
+        self.at_two = at_two
+
+    def _start_worker(self):
+        self._die_for_one_of(self.at_start)
+
+    def _estimate(self, batch):
+        if batch.flux[0, 0] == 2:
+            self._die_for_one_of(self.at_two)
+        return super()._estimate(batch)
+
+    def _die_for_one_of(self, folder):
+        for file in Path(folder or os.devnull).glob("*"):
+            file.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Placed(Linear):
+    """Says in which process each galaxy was estimated."""
+
+    def _estimate(self, batch):
+        found = super()._estimate(batch)
+        return Estimates(found.samples, extra={"process": np.full(len(batch), os.getpid())})
+
+
+class Asleep(Linear):
+    """Leaves its process number in a file and sleeps."""
+
+    isolated: ClassVar[bool] = True
+
+    def __init__(self, marks, random_state=None):
+        self.marks = marks
+        self.random_state = random_state
+
+    def _estimate(self, batch):
+        Path(self.marks).write_text(str(os.getpid()))
+        time.sleep(600)
+
+
 class Unready(Trouble):
     """Cannot start."""
 
@@ -342,3 +388,9 @@ def estimate_slowly(n_rows, marks, output):
     table = QTable({"flux_F277W": flux, "flux_err_F277W": np.ones(n_rows) * u.nJy})
     print("ready", flush=True)  # noqa: T201
     Slow(marks, random_state=3).estimate(table, output=output, resume=True)
+
+
+def estimate_asleep(marks):
+    """Estimate a galaxy that takes ten minutes."""
+    table = QTable({"flux_F277W": [1.0] * u.nJy, "flux_err_F277W": [1.0] * u.nJy})
+    Asleep(marks).estimate(table)

@@ -1,6 +1,8 @@
 """Atomic writing of files, and versions of packages."""
 
+import errno
 import os
+import tempfile
 import threading
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -13,6 +15,7 @@ from dustest.data.messages import did_you_mean
 __all__ = [
     "as_path",
     "check_table_file",
+    "check_temporary_folder",
     "check_writable",
     "installed_version",
     "replacing",
@@ -201,7 +204,14 @@ def as_path(path, name, kind):
     if not valid or "\0" in str(path):
         msg = f"{name} must be the path of a {kind}, got {path!r}"
         raise InputError(msg)
-    return Path(path)
+    path = Path(path)
+    try:
+        path.stat()
+    except (OSError, ValueError) as error:
+        if not isinstance(error, OSError) or error.errno == errno.ENAMETOOLONG:
+            msg = f"{name} must be a path that the system allows, got {str(path)!r:.80}: {error}"
+            raise InputError(msg) from error
+    return path
 
 
 _PAGE_ENDINGS = (".html", ".htm")
@@ -295,3 +305,27 @@ def check_table_file(path, name="output"):
         )
         raise MissingDependencyError(msg)
     return file_format
+
+
+def check_temporary_folder():
+    """Raise an error if there is no folder for temporary files.
+
+    Raises
+    ------
+    DustestError
+        If no folder can be written to.
+
+    Examples
+    --------
+    >>> from dustest.data.files.paths import check_temporary_folder
+    >>> check_temporary_folder()
+    """
+    try:
+        with tempfile.TemporaryFile() as file:
+            file.write(b"dustest")
+    except OSError as error:
+        msg = (
+            f"temporary files cannot be written ({error}): set the variable TMPDIR to a folder "
+            "that can be written to and has room"
+        )
+        raise DustestError(msg) from error

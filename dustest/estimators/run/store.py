@@ -162,6 +162,7 @@ class ResultStore:
         self._connection = connection
         self._seed = None
         self._is_set_up = False
+        self._index = None
         self.is_written = False
 
     def close(self):
@@ -189,10 +190,27 @@ class ResultStore:
         Returns
         -------
         bool
-            True if there are.
+            True if there are, or if a part of the file is damaged.
         """
         queries = [query for table, query in _ANY_ROW.items() if table in self.tables()]
-        return any(self._connection.execute(query).fetchone() is not None for query in queries)
+        try:
+            return any(self._connection.execute(query).fetchone() for query in queries)
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
+            return True
+
+    def has_earlier_rows(self):
+        """Whether there are rows of earlier runs.
+
+        Returns
+        -------
+        bool
+            True if there are.
+        """
+        if self._index is None and not self.has_rows():
+            self._index = _Index()
+        return self._index is None or not self._index.is_empty
 
     def complete(self):
         """Make the tables if nothing was written, so that the run can be resumed."""
@@ -239,7 +257,10 @@ class ResultStore:
         return None if row is None else str(row[0])
 
     def find(self, keys):
-        """Find stored rows; reads every stored batch once.
+        """Find rows of earlier runs.
+
+        The first call reads every stored batch once. Further calls, for the parts of a long
+        catalogue, read the batches with their rows; rows that were stored since are not found.
 
         Parameters
         ----------
@@ -258,15 +279,24 @@ class ResultStore:
         DustestWarning
             If a part of the store is damaged. The rest is written to a new file.
         """
-        if "batch" not in self.tables():
+        if self._index is None and "batch" not in self.tables():
+            self._index = _Index()
             return
         lookup, damage = _Lookup(keys), _Damage()
-        for layout, records in self._batches(damage):
+        is_first = self._index is None
+        index = _Index() if is_first else self._index
+        numbers = self._numbers(damage) if is_first else index.find(keys)
+        for number, layout, records in self._batches(numbers, damage):
+            if is_first:
+                index.add(number, records["key"])
             positions, places = lookup.find(records["key"])
             if len(positions):
                 yield positions, layout.rows(records[places])
+        self._index = index
         if damage:
             self._write_anew()
+            # The batches have other numbers there.
+            self._index = None
             warnings.warn(damage.message(self._path), DustestWarning, stacklevel=5)
 
     def put(self, keys, rows):
@@ -298,9 +328,9 @@ class ResultStore:
             yield connection
         self._seed = None
 
-    def _batches(self, damage):
-        """Layout and intact records of all batches; counts those that are damaged."""
-        for number in self._numbers(damage):
+    def _batches(self, numbers, damage):
+        """Number, layout and intact records of batches; counts those that are damaged."""
+        for number in numbers:
             try:
                 found = self._connection.execute(
                     "SELECT layout, records FROM batch WHERE id = ?", (number,)
@@ -311,7 +341,7 @@ class ResultStore:
                 damage.n_batches += 1
                 continue
             if found is not None and (batch := damage.intact(*found)) is not None:
-                yield batch
+                yield number, *batch
 
     def _numbers(self, damage):
         """Numbers of the batches."""
@@ -330,7 +360,7 @@ class ResultStore:
         seed = self._stored_seed()
         with replacing(self._path) as partial:
             with closing(ResultStore(partial, lock_database(partial, wait=False))) as fresh:
-                fresh._copy(self._batches(_Damage()), seed)
+                fresh._copy(self._batches(self._numbers(_Damage()), _Damage()), seed)
             with suppress(sqlite3.Error):
                 # No page of the damaged file is left to be written into the new one.
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -342,7 +372,7 @@ class ResultStore:
         """Store batches of another store, and its seed."""
         self._seed = seed
         with self._transaction() as connection:
-            for layout, records in batches:
+            for _, layout, records in batches:
                 connection.execute(_INSERT, (layout.content, records.tobytes()))
 
 
@@ -380,6 +410,39 @@ class _Damage:
             f"{' and '.join(parts)} of the earlier run in {path.name} cannot be used, since the "
             "file is damaged: galaxies without a stored result are computed again"
         )
+
+
+class _Index:
+    """Numbers of the batches that may have rows, in eight bytes a row."""
+
+    def __init__(self):
+        self._parts = []
+        self._sorted = None
+
+    @property
+    def is_empty(self):
+        """Whether there is no batch."""
+        return not self._parts and self._sorted is None
+
+    def add(self, number, keys):
+        """Add a batch with the keys of its rows."""
+        starts = np.ascontiguousarray(keys[:, :4]).view("<u4")[:, 0]
+        self._parts.append((starts, np.full(len(keys), number, dtype=np.uint32)))
+
+    def find(self, keys):
+        """Numbers of the batches that may have some keys, in order."""
+        if self.is_empty:
+            return []
+        if self._sorted is None:
+            starts, numbers = map(np.concatenate, zip(*self._parts, strict=True))
+            order = np.argsort(starts)
+            self._sorted, self._parts = (starts[order], numbers[order]), []
+        starts, numbers = self._sorted
+        wanted = np.unique(np.ascontiguousarray(keys[:, :4]).view("<u4")[:, 0])
+        first = np.searchsorted(starts, wanted)
+        stop = np.searchsorted(starts, wanted, side="right")
+        found = [numbers[a:b] for a, b in zip(first, stop, strict=True) if b > a]
+        return np.unique(np.concatenate(found)).tolist() if found else []
 
 
 class _Lookup:

@@ -325,3 +325,25 @@ class TestFullDisk:
             )
             assert_same(table, expected)
         assert len(list(tmp_path.iterdir())) == 2 * len(self.limits)
+
+
+class TestParts:
+    def test_each_part_reads_the_batches_with_its_rows(self, tmp_path, monkeypatch):
+        keys = np.random.default_rng(230470).integers(0, 256, (30, 20)).astype(np.uint8)
+        rows = Rows({"A_V": np.arange(30.0)[:, np.newaxis]}, np.zeros(30, dtype=np.int32))
+        with open_store(tmp_path / "o.fits", resume=False) as store:
+            for start in range(0, 30, 5):
+                store.put(keys[start : start + 5], rows[slice(start, start + 5)])
+        read = []
+        layout = RowLayout.rows
+        monkeypatch.setattr(RowLayout, "rows", lambda *args: read.append(1) or layout(*args))
+        with open_store(tmp_path / "o.fits", resume=True) as store:
+            for start in range(0, 30, 10):
+                found = list(store.find(keys[start : start + 10][::-1]))
+                values = np.concatenate([part.values["A_V"][:, 0] for _, part in found])
+                places = np.concatenate([positions for positions, _ in found])
+                assert sorted(values) == list(range(start, start + 10))
+                np.testing.assert_array_equal(values, start + 9 - places)
+            store.put(keys[:5], rows[slice(0, 5)])
+            assert len(list(store.find(keys[:5]))) == 1
+        assert len(read) == 7
