@@ -110,7 +110,9 @@ def open_store(output, resume, progress=None):
             except BaseException:
                 if not store.is_written:
                     # Under the lock. Nothing was written, so that SQLite has no further file.
-                    path.unlink(missing_ok=True)
+                    # Some systems keep files that are open.
+                    with suppress(OSError):
+                        path.unlink()
                 raise
 
 

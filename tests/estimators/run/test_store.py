@@ -15,11 +15,13 @@ from astropy import units as u
 from astropy.table import QTable
 from toy_backends import Linear, Malformed, Marking
 
+from dustest import CNNEstimator, MeurerEstimator
 from dustest.data import DustestWarning, DustTable, InputError, ReadError, WriteError
 from dustest.estimators.run.files import locked_database
 from dustest.estimators.run.files.row_records import RowLayout
 from dustest.estimators.run.store import open_store, store_path
 from dustest.estimators.run.summary import Rows
+from dustest.io import load_demo
 
 N_ROWS = 12
 ROWS_AT_ONCE = Linear.rows_at_once
@@ -157,6 +159,19 @@ class TestRows:
         estimator.forget()
         failing.estimate(sample, output=output, resume=True)
         assert estimator.computed() == [3.0, 7.0]
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [MeurerEstimator(), CNNEstimator.from_pretrained("nircam-1band")],
+    ids=lambda one: type(one).__name__,
+)
+def test_a_resumed_run_has_the_same_bytes(estimator, tmp_path):
+    sample, output = load_demo()[0][:90], tmp_path / "o.fits"
+    estimator.estimate(sample, output=tmp_path / "whole.fits")
+    estimator.estimate(sample[10:47], output=output)
+    estimator.estimate(sample, output=output, resume=True)
+    assert output.read_bytes() == (tmp_path / "whole.fits").read_bytes()
 
 
 class TestFile:
