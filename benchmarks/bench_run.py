@@ -103,7 +103,8 @@ def bench_store(n, suffix):
             with multiprocessing.get_context("spawn").Pool(1) as pool:
                 seconds, memory = pool.apply(time_meurer, (n, options))
             first = seconds if first is None else first
-            print(f"{n:8d} {name:18} {seconds:7.2f} s {seconds / first:6.2f} {memory:6.0f} MB")
+            ratio = seconds / first
+            print(f"{n:8d} {name:18} {seconds:7.2f} s {ratio:6.2f} {memory:6.0f} MB", flush=True)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,9 @@ from dustest import data, io, physics, validation
 __all__ = ["Call", "describe_call", "make_call"]
 
 _CHANGED_SHARE = 0.3
+_AMOUNTS = {"n_samples", "draws", "n_jobs", "size"}
+"""Arguments that say how much work is wanted, which may take long if they are large."""
+_MOST = 2
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,9 @@ def make_call(rng):
     changed |= {one for one in names if rng.random() < _CHANGED_SHARE / len(names)}
     pool = _values()
     drawn = {one: pool[rng.integers(len(pool))] for one in sorted(changed)}
+    for one in _AMOUNTS & set(drawn):
+        if isinstance(drawn[one], int) and drawn[one] > _MOST:
+            drawn[one] = _MOST
     return Call(name, function, arguments | drawn)
 
 

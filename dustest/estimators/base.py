@@ -45,7 +45,7 @@ from dustest.estimators.run.batch import make_batch
 from dustest.estimators.run.filter_curves import with_curves
 from dustest.estimators.run.limits import warn_of_limits, warn_of_unknown_lines
 from dustest.estimators.run.magnification import magnify_truth
-from dustest.estimators.run.options import check_options
+from dustest.estimators.run.options import check_options, check_switch
 from dustest.estimators.run.requests import check_extra, offered, requested
 from dustest.estimators.run.runner import declared_columns, run
 from dustest.estimators.run.store import SCHEMA, open_store
@@ -486,7 +486,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             stored in ``<output>.sqlite``, so that an interrupted run loses nothing.
         resume : bool, optional
             Use rows that an earlier run with the same ``output`` finished, if their data, the
-            estimator with the full content of its parameters, and the versions are the same.
+            estimator with the full content of its parameters, the code and the versions are the
+            same; wait for a run that has the output, at most ten minutes.
         n_jobs : int, optional
             Number of processes, as in joblib (-1: all cores); not 0.
         progress : bool, optional
@@ -518,12 +519,15 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         MissingDependencyError
             If the package that writes ``output`` is not installed.
         ReadError
-            If earlier results are damaged.
+            If earlier results cannot be read.
+        WriteError
+            If the disk is full, or another run has the same ``output``.
 
         Warns
         -----
         DustestWarning
-            If galaxies failed or exceeded the time limit.
+            If galaxies failed or exceeded the time limit, or earlier results are damaged: these
+            galaxies are computed again.
         """
         file_format = check_options(output, resume, n_jobs, progress)
         self._check_draws("draws", draws, least=0)
@@ -716,6 +720,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         error, if the posterior is right. Where A_V piles up at 0, see :ref:`point_estimates`.
         """
         self._check_point("point", point)
+        check_switch("return_std", return_std)
         quantiles, points = ((0.5,), ()) if point == "median" else ((), (point,))
         summary = Summary(quantiles, points, std=bool(return_std))
         values = self._summary_values(self._ready(X), summary)

@@ -81,7 +81,7 @@ def get_estimator(name, **parameters):
     'Reddy15'
     """
     entries = _entries()
-    if name not in entries:
+    if not (isinstance(name, str) and name in entries):
         msg = (
             f"name must be one of the installed estimators {sorted(entries)}, got {name!r}: "
             f"{did_you_mean(name, entries)}"

@@ -64,7 +64,7 @@ def read_images(source, bands=None, *, unit=None):
     unit = as_unit(unit)
     with ExitStack() as stack:
         images = _by_band(source, stack)
-        chosen = images if bands is None else by_band(dict.fromkeys(bands), None, "bands")
+        chosen = images if bands is None else by_band(_named(bands), None, "bands")
         missing = [band for band in chosen if band not in images]
         if missing or not chosen:
             msg = (
@@ -73,6 +73,14 @@ def read_images(source, bands=None, *, unit=None):
             )
             raise InputError(msg)
         return {band: _read(images[band], band, unit) for band in chosen}
+
+
+def _named(bands):
+    """Names of bands as keys."""
+    if not isinstance(bands, list | tuple) or not all(isinstance(band, str) for band in bands):
+        msg = f"bands must be a list of names of bands, such as ['F277W'], got {bands!r:.80}"
+        raise InputError(msg)
+    return dict.fromkeys(bands)
 
 
 def _by_band(source, stack):

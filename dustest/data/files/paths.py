@@ -1,5 +1,6 @@
 """Atomic writing of files, and versions of packages."""
 
+import errno
 import os
 import tempfile
 import threading
@@ -203,7 +204,14 @@ def as_path(path, name, kind):
     if not valid or "\0" in str(path):
         msg = f"{name} must be the path of a {kind}, got {path!r}"
         raise InputError(msg)
-    return Path(path)
+    path = Path(path)
+    try:
+        path.stat()
+    except (OSError, ValueError) as error:
+        if not isinstance(error, OSError) or error.errno == errno.ENAMETOOLONG:
+            msg = f"{name} must be a path that the system allows, got {str(path)!r:.80}: {error}"
+            raise InputError(msg) from error
+    return path
 
 
 _PAGE_ENDINGS = (".html", ".htm")

@@ -52,7 +52,7 @@ class TestReplacing:
         assert list(tmp_path.iterdir()) == [path]
 
     def test_own_errors_are_kept(self, tmp_path):
-        with pytest.raises(ReadError, match="^other$"):
+        with pytest.raises(ReadError, match=r"^other$"):
             fail(tmp_path / "table.fits", error=ReadError("other"))
 
     def test_threads_have_a_file_each(self, tmp_path):
