@@ -81,9 +81,12 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
         shelf = _Shelf(store, _fingerprint(estimator, sample, summary, seed), len(sample))
     parameters = estimator._parameters_of(sample.bands) if summary.n_draws else None
     compute = _Compute(summary, declared, estimator._wanted, parameters)
-    todo = _plan(estimator, sample, result, shelf)
-    # Rows that are not in the store were checked when they were searched for.
-    look = _look_over if shelf is None else _take_all
+    look = _look_over if shelf is None else shelf.look_over
+    if shelf is None or shelf.is_empty:
+        todo = _blocks(np.arange(len(sample)), CHUNK)
+    else:
+        # Rows that are not in the store were checked when they were searched for.
+        todo, look = _plan(estimator, sample, result, shelf), _take_all
     tasks = _tasks(estimator, sample, todo, result.flags, seed, look)
     left = sum(map(len, todo))
     with progress_bar(None, progress, total=left, unit="galaxy") as bar:
@@ -143,16 +146,22 @@ class _Shelf:
     """Rows in a store by their number in the sample."""
 
     def __init__(self, store, fingerprint, n_rows):
+        self.is_empty = not store.has_earlier_rows()
         self._store = store
         self._fingerprint = fingerprint
         self._keys = np.zeros((n_rows, KEY_BYTES), np.uint8)
         self._is_missing = np.zeros(n_rows, dtype=bool)
 
-    def ask_for(self, index, batch):
-        """Add rows to those that are wanted."""
-        keys = b"".join(batch.row_keys(self._fingerprint))
-        self._keys[index] = np.frombuffer(keys, np.uint8).reshape(-1, KEY_BYTES)
-        self._is_missing[index] = True
+    def look_over(self, estimator, sample, index, batch, flags):
+        """As `_look_over`; the rows that can be estimated are then wanted."""
+        wanted = _look_over(estimator, sample, index, batch, flags)
+        if len(wanted) < len(index):
+            index, batch = index[wanted], batch[wanted]
+        if len(wanted):
+            keys = b"".join(batch.row_keys(self._fingerprint))
+            self._keys[index] = np.frombuffer(keys, np.uint8).reshape(-1, KEY_BYTES)
+            self._is_missing[index] = True
+        return wanted
 
     def take(self):
         """Number in the sample of the wanted rows that are stored, with these rows."""
@@ -175,14 +184,10 @@ class _Shelf:
 def _plan(estimator, sample, result, shelf):
     """Rows that are not stored, in chunks; stored rows are put into the result."""
     chunks = _blocks(np.arange(len(sample)), CHUNK)
-    if shelf is None:
-        return chunks
     for chunk in chunks:
         for block in _blocks(chunk, _block_size(sample)):
             batch = make_batch(sample, _rows(block), estimator.required_kinds)
-            wanted = _look_over(estimator, sample, block, batch, result.flags)
-            if len(wanted):
-                shelf.ask_for(block[wanted], batch[wanted])
+            shelf.look_over(estimator, sample, block, batch, result.flags)
     for index, rows in shelf.take():
         result.put(index, rows)
     missing = [shelf.missing(chunk) for chunk in chunks]

@@ -190,10 +190,27 @@ class ResultStore:
         Returns
         -------
         bool
-            True if there are.
+            True if there are, or if a part of the file is damaged.
         """
         queries = [query for table, query in _ANY_ROW.items() if table in self.tables()]
-        return any(self._connection.execute(query).fetchone() is not None for query in queries)
+        try:
+            return any(self._connection.execute(query).fetchone() for query in queries)
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
+            return True
+
+    def has_earlier_rows(self):
+        """Whether there are rows of earlier runs.
+
+        Returns
+        -------
+        bool
+            True if there are.
+        """
+        if self._index is None and not self.has_rows():
+            self._index = _Index()
+        return self._index is None or not self._index.is_empty
 
     def complete(self):
         """Make the tables if nothing was written, so that the run can be resumed."""
@@ -402,6 +419,11 @@ class _Index:
         self._parts = []
         self._sorted = None
 
+    @property
+    def is_empty(self):
+        """Whether there is no batch."""
+        return not self._parts and self._sorted is None
+
     def add(self, number, keys):
         """Add a batch with the keys of its rows."""
         starts = np.ascontiguousarray(keys[:, :4]).view("<u4")[:, 0]
@@ -409,7 +431,7 @@ class _Index:
 
     def find(self, keys):
         """Numbers of the batches that may have some keys, in order."""
-        if not self._parts and self._sorted is None:
+        if self.is_empty:
             return []
         if self._sorted is None:
             starts, numbers = map(np.concatenate, zip(*self._parts, strict=True))
