@@ -13,7 +13,6 @@ def memory():
     for number, (kind, label) in enumerate(LABELS.items()):
         rows = table[table["format"] == kind]
         ax.plot(rows["rows"], rows["peak_mb"], f"C{number}o-", label=label)
-    ax.axhline(1000.0, color="0.5", linestyle="--", linewidth=0.8)
-    ax.set(xscale="log", xlabel="galaxies", ylabel="peak memory (MB)", ylim=(0.0, 1100.0))
+    ax.set(xscale="log", xlabel="galaxies", ylabel="peak memory (MB)", ylim=(0.0, 400.0))
     ax.legend()
     return figure

@@ -24,6 +24,7 @@ class CollectedWarnings:
     ...         warnings.warn(RowsWarning("{count} of {n_rows} rows", count, 10))
     ...     collected.count(10)
     >>> with warnings.catch_warnings(record=True) as given:
+    ...     warnings.simplefilter("always")
     ...     collected.give()
     >>> print(given[0].message)
     3 of 20 rows

@@ -9,7 +9,7 @@ from astropy.io import fits
 from astropy.table import MaskedColumn, QTable, Table, vstack
 
 from dustest.data import DustestWarning, InputError, ReadError, RowTable
-from dustest.io import open_catalog, read_catalog
+from dustest.io import open_catalog, read_catalog, read_table
 
 ENDINGS = ["fits", "parquet", "h5"]
 N = 1500
@@ -167,6 +167,22 @@ class TestEqualToTheWhole:
                 values = column.astype("S") if column.dtype.kind == "U" else column
                 file[f"photometry/{name}"] = np.asarray(values)
         check_equal(tmp_path / "catalog.h5", columns={"name": "name"})
+
+
+class TestRealCatalogs:
+    @pytest.mark.parametrize(
+        "name", ["catalogs/jades_z6to9_beagle.fits", "lines/mosdef_lines.fits"]
+    )
+    def test_are_read_as_a_whole_and_in_parts(self, shared_data, name):
+        check_equal(shared_data / name, rows_at_once=100)
+
+    @pytest.mark.parametrize("ending", ["fits", "parquet"])
+    def test_of_lines_with_limits(self, shared_data, tmp_path, ending):
+        table = read_table(shared_data / "lines" / "ceers_balmer_paschen.txt")
+        table.meta = {}
+        catalog, _ = check_equal(write(table, tmp_path, ending), rows_at_once=20)
+        assert catalog.meta["layout"] == "calabro23-lines"
+        assert any(name.startswith("line_limit_") for name in catalog.colnames)
 
 
 class TestDescription:
