@@ -1,19 +1,24 @@
 """Models that galaxies at one redshift share, such as the bins of one galaxy.
 
 Models that were drawn where one galaxy fits serve the others too. All of them are weighted by the
-mixture of the pool and of all densities from which they were drawn.
+mixture of the pool and of all densities from which they were drawn. For each galaxy, models of low
+weight are thinned at random.
 """
 
 import numpy as np
+from scipy.special import ndtr
 
+from dustest.estimators._sed.posterior import A_V
 from dustest.estimators._sed.tabulated.chain import Chain, relevant
 from dustest.estimators._sed.tabulated.likelihoods.gaussian import spectral_shape
 from dustest.estimators._sed.tabulated.refinement import normal
 
 __all__ = ["SharedPool"]
 
-_DEPTH, _POOL_DEPTH = 12.0, 20.0
+_DEPTH, _POOL_DEPTH = 15.0, 20.0
 """Differences in log weight above which a model is negligible: for a galaxy, and for all."""
+_THIN, _FEWEST = 3.0, 500
+"""Difference in log weight above which models are thinned, and number of models that are kept."""
 
 
 class SharedPool:
@@ -25,6 +30,8 @@ class SharedPool:
         Models of the prior at one redshift.
     every : sequence of ClosedForm
         Likelihoods of the galaxies.
+    others : tuple of str
+        Shapes of other priors of A_V that need enough models.
 
     Attributes
     ----------
@@ -40,42 +47,62 @@ class SharedPool:
         Density from which the others were drawn.
     """
 
-    def __init__(self, pool, every):
+    def __init__(self, pool, every, others=()):
         self.pool, self.maker, self.prior, self.axes = pool, pool.maker, pool.prior, pool.axes
         shape, needed = spectral_shape(pool.flux), np.zeros(len(pool.flux), dtype=bool)
+        log_density = pool.log_density.astype(np.float32)
         for data in every:
-            needed[relevant(data.bound(*shape) - pool.log_density, _POOL_DEPTH)] = True
+            needed[relevant(data.bound(*shape) - log_density, _POOL_DEPTH)] = True
         keep = np.flatnonzero(needed)
         self._shape = tuple(part[keep] for part in shape)
+        self._others = others
         self.models = pool.take(keep)
         self.place = normal(self.models.cube)
         self.log_density = pool.log_density[keep]
         self.unit = keep // pool.n_columns
         self.proposal = None
+        self._set_favour()
 
     def __len__(self):
         return len(self.models)
 
-    def chain(self, data):
-        """Begin with the models that are not negligible for a galaxy.
+    def _set_favour(self):
+        """Logarithm of the highest prior, of several, over the density, in single precision."""
+        ratios = [self.prior.log_ratio_to(one, A_V, self.models.cube) for one in self._others]
+        highest = np.maximum.reduce(ratios, initial=0.0, axis=0) if ratios else 0.0
+        self._favour = (highest - self.log_density).astype(np.float32)
+
+    def chain(self, data, rng):
+        """Models for a galaxy, of which those of low weight are thinned at random.
 
         Parameters
         ----------
         data : ClosedForm
             Likelihood of the galaxy.
+        rng : numpy.random.Generator
+            Source of random numbers.
 
         Returns
         -------
         Chain
-            Of these models.
+            Of these models, each of which counts for the number of its kind.
         """
-        keep = relevant(data.bound(*self._shape) - self.log_density, _DEPTH)
+        excess = data.bound(*self._shape)
+        excess += self._favour
+        excess -= excess.max()
+        depth = _THIN
+        if np.count_nonzero(excess > -depth) < _FEWEST <= len(excess):
+            depth = -np.partition(excess, -_FEWEST)[-_FEWEST]
+        near = np.flatnonzero(excess > -max(depth, _DEPTH))
+        log_share = np.minimum(excess[near] + depth, 0.0)
+        chosen = rng.random(len(near)) < np.exp(log_share)
+        keep = near[chosen]
         models = self.models.take(keep)
         return Chain(
             models,
             data.of(models),
             self.place[keep],
-            self.log_density[keep],
+            self.log_density[keep] + log_share[chosen],
             self.unit[keep],
             self,
         )
@@ -98,17 +125,18 @@ class SharedPool:
             return total
         return np.logaddexp(total, self.proposal.log_density(normal(cube)))
 
-    def add(self, proposal, models):
-        """Add models that were drawn for a galaxy.
+    def extend(self, proposal, rng):
+        """Add models drawn from a density.
 
         Parameters
         ----------
         proposal : Proposal
-            Density from which they were drawn.
-        models : Models
-            All models that were drawn from it.
+            The density.
+        rng : numpy.random.Generator
+            Source of random numbers.
         """
-        place = normal(models.cube)
+        place = proposal.draw(self.place.shape[1], rng)
+        models = self.maker.at(ndtr(place))
         known = np.logaddexp(self.log_density, proposal.log_density(self.place))
         fresh = np.logaddexp(self.log_density_at(models.cube), proposal.log_density(place))
         self.models = self.models.joined(models)
@@ -118,3 +146,4 @@ class SharedPool:
         self.proposal = proposal if self.proposal is None else self.proposal.joined(proposal)
         shape = zip(self._shape, spectral_shape(models.flux), strict=True)
         self._shape = tuple(np.concatenate(pair) for pair in shape)
+        self._set_favour()

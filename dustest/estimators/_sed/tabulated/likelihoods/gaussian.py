@@ -174,14 +174,15 @@ def compute_likelihood(models, flux, flux_err, integral):
     chi2[np.isnan(chi2)] = np.inf
     log_weight, bound = -0.5 * chi2, chi2.min()
     near = np.flatnonzero(chi2 < bound + _FAR)
-    shift = _shift(models, t, error, near)
-    if near.size and (least := np.min(chi2[near] + shift)) > bound:
+    limits = _limits(models, error, near)
+    shift = _shift(t[near], *limits)
+    if near.size and (least := np.min(chi2[near] + shift)) > bound + 1.0:
         near = np.flatnonzero(chi2 < least + _FAR)
-        shift = _shift(models, t, error, near)
+        limits = _limits(models, error, near)
+        shift = _shift(t[near], *limits)
     chi2[near] += shift
-    lowest, highest = _limits(models, error, near)
     with np.errstate(divide="ignore", invalid="ignore"):
-        exact = integral.log(t[near], lowest, highest)
+        exact = integral.log(t[near], *limits)
         exact -= np.log((models.high[near] - models.low[near]) * np.log(10.0))
     # Limits at 1e8 times the error are beyond double precision; such models are no answer.
     exact[np.isnan(exact)] = -np.inf
@@ -236,10 +237,9 @@ def _limits(models, error, index):
     return 10.0 ** models.low[index] / error[index], 10.0 ** models.high[index] / error[index]
 
 
-def _shift(models, t, error, index):
-    """By how much the limits of the mass increase chi-squared of some models."""
-    lowest, highest = _limits(models, error, index)
-    return np.square(np.clip(t[index], lowest, highest) - t[index])
+def _shift(t, lowest, highest):
+    """By how much the limits of the mass increase chi-squared."""
+    return np.square(np.clip(t, lowest, highest) - t)
 
 
 def _products(flux, weight):
