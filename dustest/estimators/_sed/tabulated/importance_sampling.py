@@ -109,21 +109,27 @@ class TabulatedEngine:
             If no model of the priors is possible for one of the galaxies.
         """
         with quiet(), _libraries().limit(limits=1):
-            shared = self._shared_pools(galaxies, bands) if self._settings.share_models else {}
+            kinds = [self._kind(galaxy, bands) for galaxy in galaxies]
+            data = [
+                self._likelihood(galaxy, kind[1])
+                for galaxy, kind in zip(galaxies, kinds, strict=True)
+            ]
+            shared = self._shared_pools(kinds, data) if self._settings.share_models else {}
             # Faint galaxies need few models, among which are those that fit brighter ones.
             order = np.argsort([_brightness(galaxy) for galaxy in galaxies], kind="stable")
             order = order.tolist() if shared else range(len(galaxies))
-            found = {k: self._fit_all(galaxies[k], bands, shared) for k in order}
+            found = {
+                k: self._fit_all(galaxies[k], kinds[k], data[k], shared.get(kinds[k]))
+                for k in order
+            }
             return [found[k] for k in range(len(galaxies))]
 
-    def _shared_pools(self, galaxies, bands):
+    def _shared_pools(self, kinds, data):
         """Pools of models that galaxies of one kind share."""
         alike = {}
-        for galaxy in galaxies:
-            kind = self._kind(galaxy, bands)
-            data = self._likelihood(galaxy, kind[1])
-            if type(data) is ClosedForm and galaxy.spectrum is None and kind[2] is None:
-                alike.setdefault(kind, []).append(data)
+        for kind, one in zip(kinds, data, strict=True):
+            if type(one) is ClosedForm and kind[1].pixels is None and kind[2] is None:
+                alike.setdefault(kind, []).append(one)
         found = {}
         for kind, every in alike.items():
             pool, _ = self._pool(*kind)
@@ -134,13 +140,11 @@ class TabulatedEngine:
         """Likelihood of the data of a galaxy."""
         return make_likelihood(galaxy, channels, self._integral, self._settings)
 
-    def _fit_all(self, galaxy, bands, shared):
+    def _fit_all(self, galaxy, kind, data, shared):
         """Posterior of one galaxy, with that of its data without the far infrared, if any."""
-        kind = self._kind(galaxy, bands)
         pool, joint = self._pool(*kind)
-        data = self._likelihood(galaxy, kind[1])
-        common = shared.get(kind) if type(data) is ClosedForm else None
-        posterior = self._fit_one(galaxy, data, pool, joint, common)
+        shared = shared if type(data) is ClosedForm else None
+        posterior = self._fit_one(galaxy, data, pool, joint, shared)
         if not has_far_infrared(galaxy):
             return posterior
         other = without_far_infrared(galaxy)

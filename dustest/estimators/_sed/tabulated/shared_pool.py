@@ -5,12 +5,15 @@ mixture of the pool and of all densities from which they were drawn. For each ga
 weight are thinned at random.
 """
 
+import itertools
+
 import numpy as np
 from scipy.special import ndtr
 
 from dustest.estimators._sed.posterior import A_V
 from dustest.estimators._sed.tabulated.chain import Chain, relevant
 from dustest.estimators._sed.tabulated.likelihoods.gaussian import spectral_shape
+from dustest.estimators._sed.tabulated.model_pool import Models
 from dustest.estimators._sed.tabulated.refinement import normal
 
 __all__ = ["SharedPool"]
@@ -35,10 +38,6 @@ class SharedPool:
 
     Attributes
     ----------
-    models : Models
-        All models.
-    place : ndarray of shape (n, n_parameters)
-        Their coordinates, in which the prior is standard normal.
     log_density : ndarray of shape (n,)
         Logarithm of the number of models drawn over the density of the prior.
     unit : ndarray of int of shape (n,)
@@ -54,22 +53,44 @@ class SharedPool:
         for data in every:
             needed[relevant(data.bound(*shape) - log_density, _POOL_DEPTH)] = True
         keep = np.flatnonzero(needed)
-        self._shape = tuple(part[keep] for part in shape)
+        self._shape = [part[:, keep] for part in shape]
         self._others = others
-        self.models = pool.take(keep)
-        self.place = normal(self.models.cube)
+        models = pool.take(keep)
+        self._names = tuple(models.quantities)
+        self._rows = self._packed(models, normal(models.cube))
         self.log_density = pool.log_density[keep]
         self.unit = keep // pool.n_columns
         self.proposal = None
         self._set_favour()
 
     def __len__(self):
-        return len(self.models)
+        return len(self._rows)
+
+    @property
+    def _place(self):
+        """Coordinates (n, n_parameters) of the models, in which the prior is standard normal."""
+        return self._rows[:, self._columns["place"]]
+
+    def _packed(self, models, place):
+        """Rows of all numbers of each model, which are taken faster than single columns."""
+        parts = {"cube": models.cube, "place": place, "flux": models.flux}
+        ends = np.cumsum([0, *(part.shape[1] for part in parts.values())]).tolist()
+        self._columns = dict(zip(parts, itertools.starmap(slice, itertools.pairwise(ends))))
+        others = (models.low, models.high, *models.quantities.values())
+        return np.column_stack([*parts.values(), *others])
+
+    def _unpacked(self, rows):
+        """Models of rows."""
+        low, high, *quantities = rows[:, self._columns["flux"].stop :].T
+        quantities = dict(zip(self._names, quantities, strict=True))
+        cube, flux = (rows[:, self._columns[name]] for name in ("cube", "flux"))
+        return Models(cube, flux, low, high, quantities)
 
     def _set_favour(self):
         """Logarithm of the highest prior, of several, over the density, in single precision."""
-        ratios = [self.prior.log_ratio_to(one, A_V, self.models.cube) for one in self._others]
-        highest = np.maximum.reduce(ratios, initial=0.0, axis=0) if ratios else 0.0
+        highest, cube = np.zeros(len(self)), self._rows[:, self._columns["cube"]]
+        for shape in self._others:
+            highest = np.maximum(highest, self.prior.log_ratio_to(shape, A_V, cube))
         self._favour = (highest - self.log_density).astype(np.float32)
 
     def chain(self, data, rng):
@@ -97,11 +118,12 @@ class SharedPool:
         log_share = np.minimum(excess[near] + depth, 0.0)
         chosen = rng.random(len(near)) < np.exp(log_share)
         keep = near[chosen]
-        models = self.models.take(keep)
+        rows = self._rows[keep]
+        models = self._unpacked(rows)
         return Chain(
             models,
             data.of(models),
-            self.place[keep],
+            rows[:, self._columns["place"]],
             self.log_density[keep] + log_share[chosen],
             self.unit[keep],
             self,
@@ -135,15 +157,14 @@ class SharedPool:
         rng : numpy.random.Generator
             Source of random numbers.
         """
-        place = proposal.draw(self.place.shape[1], rng)
+        place = proposal.draw(len(self.prior.free), rng)
         models = self.maker.at(ndtr(place))
-        known = np.logaddexp(self.log_density, proposal.log_density(self.place))
+        known = np.logaddexp(self.log_density, proposal.log_density(self._place))
         fresh = np.logaddexp(self.log_density_at(models.cube), proposal.log_density(place))
-        self.models = self.models.joined(models)
-        self.place = np.concatenate([self.place, place])
+        self._rows = np.concatenate([self._rows, self._packed(models, place)])
         self.log_density = np.concatenate([known, fresh])
         self.unit = np.concatenate([self.unit, self.unit[-1] + 1 + np.arange(len(models))])
         self.proposal = proposal if self.proposal is None else self.proposal.joined(proposal)
         shape = zip(self._shape, spectral_shape(models.flux), strict=True)
-        self._shape = tuple(np.concatenate(pair) for pair in shape)
+        self._shape = [np.hstack(pair) for pair in shape]
         self._set_favour()

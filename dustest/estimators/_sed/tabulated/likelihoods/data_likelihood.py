@@ -171,7 +171,7 @@ class ClosedForm:
 
         Parameters
         ----------
-        shape, squared_shape : ndarray of shape (n_models, n_bands)
+        shape, squared_shape : ndarray of shape (n_bands, n_models)
             Result of `spectral_shape`.
 
         Returns
