@@ -18,9 +18,9 @@ from dustest.estimators._sed.tabulated.refinement import normal
 
 __all__ = ["SharedPool"]
 
-_DEPTH, _POOL_DEPTH = 15.0, 20.0
+_DEPTH, _POOL_DEPTH = 10.0, 20.0
 """Differences in log weight above which a model is negligible: for a galaxy, and for all."""
-_THIN, _FEWEST = 3.0, 500
+_THIN, _FEWEST = 2.5, 500
 """Difference in log weight above which models are thinned, and number of models that are kept."""
 
 
@@ -53,23 +53,18 @@ class SharedPool:
         for data in every:
             needed[relevant(data.bound(*shape) - log_density, _POOL_DEPTH)] = True
         keep = np.flatnonzero(needed)
-        self._shape = [part[:, keep] for part in shape]
+        self._shape = [_Growing(part[:, keep], axis=1) for part in shape]
         self._others = others
         models = pool.take(keep)
         self._names = tuple(models.quantities)
-        self._rows = self._packed(models, normal(models.cube))
+        self._rows = _Growing(self._packed(models, normal(models.cube)))
         self.log_density = pool.log_density[keep]
         self.unit = keep // pool.n_columns
         self.proposal = None
         self._set_favour()
 
     def __len__(self):
-        return len(self._rows)
-
-    @property
-    def _place(self):
-        """Coordinates (n, n_parameters) of the models, in which the prior is standard normal."""
-        return self._rows[:, self._columns["place"]]
+        return len(self.log_density)
 
     def _packed(self, models, place):
         """Rows of all numbers of each model, which are taken faster than single columns."""
@@ -88,7 +83,7 @@ class SharedPool:
 
     def _set_favour(self):
         """Logarithm of the highest prior, of several, over the density, in single precision."""
-        highest, cube = np.zeros(len(self)), self._rows[:, self._columns["cube"]]
+        highest, cube = np.zeros(len(self)), self._rows.values[:, self._columns["cube"]]
         for shape in self._others:
             highest = np.maximum(highest, self.prior.log_ratio_to(shape, A_V, cube))
         self._favour = (highest - self.log_density).astype(np.float32)
@@ -108,7 +103,7 @@ class SharedPool:
         Chain
             Of these models, each of which counts for the number of its kind.
         """
-        excess = data.bound(*self._shape)
+        excess = data.bound(*(part.values for part in self._shape))
         excess += self._favour
         excess -= excess.max()
         depth = _THIN
@@ -118,7 +113,7 @@ class SharedPool:
         log_share = np.minimum(excess[near] + depth, 0.0)
         chosen = rng.random(len(near)) < np.exp(log_share)
         keep = near[chosen]
-        rows = self._rows[keep]
+        rows = self._rows.values[keep]
         models = self._unpacked(rows)
         return Chain(
             models,
@@ -159,12 +154,40 @@ class SharedPool:
         """
         place = proposal.draw(len(self.prior.free), rng)
         models = self.maker.at(ndtr(place))
-        known = np.logaddexp(self.log_density, proposal.log_density(self._place))
+        known = proposal.log_density(self._rows.values[:, self._columns["place"]])
+        known = np.logaddexp(self.log_density, known)
         fresh = np.logaddexp(self.log_density_at(models.cube), proposal.log_density(place))
-        self._rows = np.concatenate([self._rows, self._packed(models, place)])
+        self._rows.add(self._packed(models, place))
         self.log_density = np.concatenate([known, fresh])
         self.unit = np.concatenate([self.unit, self.unit[-1] + 1 + np.arange(len(models))])
         self.proposal = proposal if self.proposal is None else self.proposal.joined(proposal)
-        shape = zip(self._shape, spectral_shape(models.flux), strict=True)
-        self._shape = [np.hstack(pair) for pair in shape]
+        for part, values in zip(self._shape, spectral_shape(models.flux), strict=True):
+            part.add(values)
         self._set_favour()
+
+
+class _Growing:
+    """An array to which values are added, most often without a copy of all others."""
+
+    def __init__(self, values, axis=0):
+        self._all, self._axis, self._n = values, axis, values.shape[axis]
+
+    def _part(self, *ends):
+        return (slice(None),) * self._axis + (slice(*ends),)
+
+    @property
+    def values(self):
+        """All values."""
+        return self._all[self._part(self._n)]
+
+    def add(self, values):
+        """Add values along the axis."""
+        n = self._n + values.shape[self._axis]
+        if n > self._all.shape[self._axis]:
+            shape = list(self._all.shape)
+            shape[self._axis] = 2 * n
+            grown = np.empty(shape, self._all.dtype)
+            grown[self._part(self._n)] = self.values
+            self._all = grown
+        self._all[self._part(self._n, n)] = values
+        self._n = n
