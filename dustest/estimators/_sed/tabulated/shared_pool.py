@@ -71,7 +71,8 @@ class SharedPool:
         parts = {"cube": models.cube, "place": place, "flux": models.flux}
         ends = np.cumsum([0, *(part.shape[1] for part in parts.values())]).tolist()
         self._columns = dict(zip(parts, itertools.starmap(slice, itertools.pairwise(ends))))
-        others = (models.low, models.high, *models.quantities.values())
+        quantities = (models.quantities[name] for name in self._names)
+        others = (models.low, models.high, *quantities)
         return np.column_stack([*parts.values(), *others])
 
     def _unpacked(self, rows):
