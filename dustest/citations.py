@@ -5,14 +5,15 @@ themselves are in ``resources/references.bib``.
 """
 
 import json
+import os
 import warnings
-from pathlib import Path
 
 from astropy.table import Table
 
 from dustest.data import DustestWarning, DustTable, InputError
 from dustest.data.cited import Cited, own_references
 from dustest.data.files.parsing import check_file, refuse_damaged, require
+from dustest.data.files.paths import as_path
 from dustest.estimators import get_estimator, list_estimators
 from dustest.estimators.network_tools import read_model
 from dustest.report.comparison import Comparison
@@ -98,14 +99,13 @@ def _made_by(result):
         return [(_label(result.meta), result.meta)]
     if isinstance(result, SimulatedSet):
         return [(_label(result.manifest), result.manifest)]
-    try:
-        path = Path(result)
-    except TypeError:
+    if not isinstance(result, str | os.PathLike):
         msg = (
             "results must be tables, comparisons, simulations or names of files, got "
             f"{type(result).__name__}"
         )
-        raise InputError(msg) from None
+        raise InputError(msg)
+    path = as_path(result, "results", "file")
     return [(path.name, _read_meta(path))]
 
 

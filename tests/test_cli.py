@@ -51,6 +51,36 @@ class TestEstimate:
         assert json.loads(table.meta["params"])["relation"] == "Reddy15"
         assert "30 galaxies by meurer" in capsys.readouterr().out
 
+    def test_large_catalogues_are_read_in_parts(self, tmp_path, capsys, monkeypatch):
+        sample, _ = load_demo()
+        path, whole, parts = (tmp_path / f"{name}.fits" for name in ("catalog", "whole", "parts"))
+        sample[sample.colnames[:20]].write(path)
+        assert main(["estimate", str(path), "--output", str(whole)]) == 0
+        monkeypatch.setattr("dustest.cli._catalogs.LARGE_BYTES", 100)
+        monkeypatch.setattr("dustest.cli._catalogs.read_sample", None)
+        assert main(["estimate", str(path), "--output", str(parts)]) == 0
+        lines = capsys.readouterr().out.replace("parts.fits", "whole.fits").splitlines()
+        assert lines[: len(lines) // 2] == lines[len(lines) // 2 :]
+        assert parts.read_bytes() == whole.read_bytes()
+
+    def test_a_scheduler_is_used(self, catalog, tmp_path):
+        distributed = pytest.importorskip("distributed")
+        words = ["estimate", catalog, "--seed", "1", "--output"]
+        assert main([*words, str(tmp_path / "here.ecsv")]) == 0
+        options = {"n_workers": 1, "processes": False, "dashboard_address": None}
+        with distributed.LocalCluster(**options) as cluster:
+            address = ["--scheduler", cluster.scheduler_address]
+            assert main([*words, str(tmp_path / "there.ecsv"), *address]) == 0
+        here, there = (DustTable.read(tmp_path / f"{name}.ecsv") for name in ("here", "there"))
+        np.testing.assert_array_equal(there["A_V"], here["A_V"])
+
+    def test_a_scheduler_must_answer(self, catalog, tmp_path, capsys, monkeypatch):
+        pytest.importorskip("distributed")
+        monkeypatch.setattr("dustest.cli._scheduler._CONNECT_SECONDS", 0.1)
+        words = ["estimate", catalog, "--output", str(tmp_path / "result.ecsv")]
+        assert main([*words, "--scheduler", "tcp://127.0.0.1:9"]) == 1
+        assert "--scheduler must be the address of a dask" in capsys.readouterr().err
+
     def test_existing_results_are_kept(self, catalog, tmp_path, capsys):
         words = ["estimate", catalog, "--output", str(tmp_path / "result.ecsv")]
         assert main(words) == 0
@@ -726,7 +756,9 @@ class TestWhatif:
 
 
 class TestDoctor:
-    def test_everything_that_is_here_works(self, capsys):
+    def test_everything_that_is_here_works(self, capsys, monkeypatch):
+        # Environments of developers may have TensorFlow twice.
+        monkeypatch.setattr("dustest.doctor.package_checks._ALIKE", ())
         assert main(["doctor"]) == 0
         output = capsys.readouterr().out
         for name in ("python", "astropy", "estimator meurer", "estimator constant"):
@@ -740,7 +772,7 @@ class TestDoctor:
             msg = 'bagpipes is not installed; pip install "dustest[sed]"'
             raise MissingDependencyError(msg)
 
-        monkeypatch.setattr("dustest.doctor.try_worker", refuse)
+        monkeypatch.setattr("dustest.doctor.estimator_checks.try_worker", refuse)
         finding = next(f for f in diagnose() if f.subject == "estimator bagpipes")
         assert (finding.state, finding.healthy) == ("missing", True)
         assert "dustest[sed]" in finding.detail

@@ -5,6 +5,7 @@ import sys
 
 from dustest.cli import _catalogs, _networks, _records, _studies
 from dustest.cli._remedies import option_of, with_options, writer_for
+from dustest.cli._scheduler import on_scheduler
 
 __all__ = ["main"]
 
@@ -42,7 +43,7 @@ def _run(options):
 
     given = vars(options)
     try:
-        with write_arguments_with(writer_for(given)):
+        with write_arguments_with(writer_for(given)), on_scheduler(given.get("scheduler")):
             return options.run(options)
     except DustestError as error:
         return _fail(with_options(str(error), given))

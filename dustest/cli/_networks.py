@@ -10,6 +10,7 @@ from dustest.cli._outputs import (
     save_figure,
     write_table,
 )
+from dustest.cli._scheduler import add_scheduler
 from dustest.cli._words import read_value, say, split_pair
 
 __all__ = ["add_commands"]
@@ -51,7 +52,8 @@ def _add_simulate(commands):
         help="fraction of the metals that is in dust, or its range; None: that of the population",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of random numbers")
-    parser.add_argument("--n-jobs", type=int, default=1, help="processes (-1: all cores)")
+    parser.add_argument("--n-jobs", type=int, default=None, help="processes (-1: all cores)")
+    add_scheduler(parser)
     parser.set_defaults(run=_simulate)
 
 

@@ -7,6 +7,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from dustest.cli._scheduler import add_scheduler
+
 __all__ = [
     "add_run_options",
     "check_not_input",
@@ -97,4 +99,5 @@ def n_jobs(word):
 def add_run_options(parser):
     """Options of the commands that compute."""
     parser.add_argument("--n-jobs", type=n_jobs, default=None, help="processes (-1: all cores)")
+    add_scheduler(parser)
     parser.add_argument("--seed", type=int, default=None, help="seed of random numbers")

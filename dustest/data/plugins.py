@@ -1,11 +1,11 @@
-"""Plugins: modules of other packages that register records when they are imported."""
+"""Plugins: entry points of other packages, such as modules that register records."""
 
 import warnings
 from importlib.metadata import entry_points
 
 from dustest.data.errors import DustestWarning
 
-__all__ = ["PLUGIN_GROUP", "load_plugins", "try_plugins"]
+__all__ = ["PLUGIN_GROUP", "load_plugins", "try_entry", "try_plugins"]
 
 PLUGIN_GROUP = "dustest.plugins"
 """Entry-point group in which a package lists the modules that register its records."""
@@ -18,7 +18,7 @@ def try_plugins():
 
     Returns
     -------
-    errors : dict of str to Exception or None
+    errors : dict of str to BaseException or None
         By the name of the plugin; None if it works.
 
     Examples
@@ -27,16 +27,37 @@ def try_plugins():
     >>> isinstance(try_plugins(), dict)
     True
     """
-    return {entry.name: _error_of(entry) for entry in entry_points(group=PLUGIN_GROUP)}
+    return {entry.name: try_entry(entry)[1] for entry in entry_points(group=PLUGIN_GROUP)}
 
 
-def _error_of(entry):
-    """Error of the import of a plugin."""
+def try_entry(entry):
+    """Load an entry point of another package, whose errors do not stop dustest.
+
+    Parameters
+    ----------
+    entry : importlib.metadata.EntryPoint
+        The entry point.
+
+    Returns
+    -------
+    loaded : object
+        What it names; None if it cannot be loaded.
+    error : BaseException or None
+        The error, which may be an exit of the interpreter; None if there is none.
+
+    Examples
+    --------
+    >>> from importlib.metadata import EntryPoint
+    >>> from dustest.data.plugins import try_entry
+    >>> try_entry(EntryPoint("one", "no_such_module", "group"))[1]
+    ModuleNotFoundError("No module named 'no_such_module'")
+    """
     try:
-        entry.load()
-    except Exception as error:  # noqa: BLE001 - an error of another package must not stop dustest
-        return error
-    return None
+        return entry.load(), None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a plugin that exits must not end dustest
+        return None, error
 
 
 def load_plugins():

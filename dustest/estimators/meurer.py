@@ -209,7 +209,7 @@ class MeurerEstimator(DustEstimator):
         choices = {"reference": _REFERENCES, "method": _METHODS}
         for name, allowed in choices.items():
             value = getattr(self, name)
-            if value not in allowed:
+            if not (isinstance(value, str) and value in allowed):
                 msg = not_one_of(name, value, allowed)
                 raise InputError(msg)
         check_number(self.beta0_scatter, "beta0_scatter", 0.0)

@@ -2,6 +2,7 @@
 
 from dustest.estimators._cnn.corruptions import CORRUPTIONS
 from dustest.estimators._cnn.files.pretrained import PRETRAINED, pretrained_file
+from dustest.estimators._cnn.network.keras_network import keras_devices
 from dustest.estimators._cnn.training.augmentation import (
     PAPER_COPIES,
     augment_paper,
@@ -15,6 +16,7 @@ __all__ = [
     "PRETRAINED",
     "augment_paper",
     "balance_weights",
+    "keras_devices",
     "pretrained_file",
     "read_model",
 ]

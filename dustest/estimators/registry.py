@@ -6,6 +6,7 @@ from importlib.metadata import entry_points
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.identity.describe import class_path
 from dustest.data.messages import did_you_mean
+from dustest.data.plugins import try_entry
 from dustest.estimators.base import DustEstimator
 
 __all__ = ["GROUP", "get_estimator", "list_estimators", "registered_class", "registered_names"]
@@ -80,7 +81,7 @@ def get_estimator(name, **parameters):
     'Reddy15'
     """
     entries = _entries()
-    if name not in entries:
+    if not (isinstance(name, str) and name in entries):
         msg = (
             f"name must be one of the installed estimators {sorted(entries)}, got {name!r}: "
             f"{did_you_mean(name, entries)}"
@@ -132,9 +133,8 @@ def _entries():
 
 def _load(entry):
     """Class of an entry point; None and a warning if it is broken."""
-    try:
-        estimator_class = entry.load()
-    except Exception as error:  # noqa: BLE001 - an error of another package must not stop dustest
+    estimator_class, error = try_entry(entry)
+    if error is not None:
         return _refuse(entry, f"{type(error).__name__}: {error}")
     if not (isinstance(estimator_class, type) and issubclass(estimator_class, DustEstimator)):
         return _refuse(entry, "it is no subclass of DustEstimator")

@@ -12,7 +12,7 @@ from astropy.nddata import NDData, StdDevUncertainty
 from dustest.data.checks.sample_columns import by_band
 from dustest.data.checks.units import as_unit
 from dustest.data.errors import InputError
-from dustest.data.files.parsing import check_file
+from dustest.data.files.contents import open_fits
 from dustest.io._image.extensions import find_bands
 from dustest.io._image.pixels import open_image
 
@@ -64,7 +64,7 @@ def read_images(source, bands=None, *, unit=None):
     unit = as_unit(unit)
     with ExitStack() as stack:
         images = _by_band(source, stack)
-        chosen = images if bands is None else by_band(dict.fromkeys(bands), None, "bands")
+        chosen = images if bands is None else by_band(_named(bands), None, "bands")
         missing = [band for band in chosen if band not in images]
         if missing or not chosen:
             msg = (
@@ -75,12 +75,20 @@ def read_images(source, bands=None, *, unit=None):
         return {band: _read(images[band], band, unit) for band in chosen}
 
 
+def _named(bands):
+    """Names of bands as keys."""
+    if not isinstance(bands, list | tuple) or not all(isinstance(band, str) for band in bands):
+        msg = f"bands must be a list of names of bands, such as ['F277W'], got {bands!r:.80}"
+        raise InputError(msg)
+    return dict.fromkeys(bands)
+
+
 def _by_band(source, stack):
     """Source of the image of each band."""
     if isinstance(source, Mapping):
         return by_band(source, None, "source")
     if isinstance(source, str | os.PathLike):
-        source = stack.enter_context(fits.open(check_file(source)))
+        source = stack.enter_context(open_fits(source))
     if not isinstance(source, fits.HDUList):
         msg = (
             "source must be a file or HDUList with images of several bands, or a dict of band to "

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 from dataclasses import dataclass
 from functools import cache
 
@@ -19,6 +20,10 @@ from dustest.validation.provenance import parameters_of
 from dustest.validation.sensitivity import shift_statistics
 
 __all__ = ["load_template", "render_report"]
+
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 _COUNTS = {
     "n": ("galaxies", "galaxies with a value on both sides"),
@@ -79,6 +84,8 @@ def render_report(comparison, *, title, progress=None):
 def load_template(name):
     """Load the template of a page, in which every variable is escaped.
 
+    Control characters, also those that change the direction of text, become U+FFFD.
+
     Parameters
     ----------
     name : str
@@ -93,12 +100,21 @@ def load_template(name):
 
     environment = Environment(
         autoescape=True,
+        finalize=_without_controls,
         loader=PackageLoader("dustest.report", "templates"),
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
     return environment.get_template(name)
+
+
+def _without_controls(value):
+    """What a template shows, without control characters."""
+    from markupsafe import Markup
+
+    text = _CONTROLS.sub("\ufffd", str(value))
+    return Markup(text) if isinstance(value, Markup) else text  # noqa: S704 - it was safe before
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,16 @@
 """Fits of the bins of one galaxy."""
 
+import warnings
 from inspect import signature
 
 import numpy as np
 from astropy.table import vstack
 
 from dustest.data.checks.numbers import check_whole
+from dustest.data.containers.results import rows_without_result
 from dustest.data.containers.reweighting import DRAWS
 from dustest.data.containers.sample import GalaxySample
-from dustest.data.errors import InputError, InputTypeError
+from dustest.data.errors import DustestWarning, InputError, InputTypeError
 from dustest.data.kinds import find_column
 from dustest.data.messages import did_you_mean
 from dustest.data.quantities import QUANTITIES, percentile_columns
@@ -75,7 +77,7 @@ def map_attenuation(
     Warns
     -----
     DustestWarning
-        If bins fail.
+        If bins fail, or no bin has a result.
 
     See Also
     --------
@@ -116,6 +118,7 @@ def map_attenuation(
     galaxy = _as_galaxy(cutouts, redshift, binning)
     options = {"draws": draws, "n_jobs": n_jobs, "progress": progress}
     table = _estimate(estimator, galaxy, options, with_lines=False)
+    _warn_of_empty_maps(table[:-1], galaxy.sample.bands)
     if galaxy.sample.lines:
         method = _checked(line_estimator, "line_estimator", "line", _default_line_estimator)
         _add_nebular(table, _estimate(method, galaxy, options, with_lines=True))
@@ -191,6 +194,17 @@ def _estimate(estimator, galaxy, options, *, with_lines):
     if estimator.uncertainty == "none":
         options = options | {"draws": 0}
     return _with_percentiles(estimator.estimate(sample, **options))
+
+
+def _warn_of_empty_maps(table, bands):
+    """Warn if no bin has an estimate of any quantity."""
+    missing, names = rows_without_result(table)
+    if missing.all():
+        msg = (
+            f"no bin has a result, with the flags {', '.join(names)}, from {len(bands)} bands: "
+            "all maps are NaN; the estimator needs other or more bands"
+        )
+        warnings.warn(msg, DustestWarning, stacklevel=3)
 
 
 def _with_percentiles(table):

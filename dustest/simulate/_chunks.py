@@ -19,7 +19,7 @@ from dustest.data.errors import InputError, ReadError
 from dustest.data.files.paths import replacing
 from dustest.data.quantities import QUANTITIES, quantity_column
 
-__all__ = ["Chunk", "split_rows", "write_json"]
+__all__ = ["Chunk", "count_missing_rows", "split_rows", "write_json"]
 
 _TABLES = {"sample": GalaxySample, "truth": RowTable}
 
@@ -104,17 +104,29 @@ class Chunk:
             marker = json.loads(self.marker.read_text(encoding="utf-8"))
             digests = {kind: marker["sha256"][kind] for kind in _TABLES}
             return digests if marker["rows"] == [self.start, self.stop] else None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
+
+
+def count_missing_rows(folder, n, chunk_rows):
+    """Number of rows without a marked chunk; ``n`` may be any number, since files are counted."""
+    starts = range(0, n, chunk_rows)
+    names = (path.stem.removeprefix("chunk_") for path in folder.glob("chunk_*.json"))
+    numbers = {int(name) for name in names if name.isascii() and name.isdigit()}
+    chunks = [_chunk(folder, number, starts) for number in numbers if number < len(starts)]
+    return n - sum(len(chunk) for chunk in chunks if chunk.is_marked())
 
 
 def split_rows(folder, n, chunk_rows):
     """Chunks of a simulation of ``n`` rows; all but the last have ``chunk_rows``."""
     starts = range(0, n, chunk_rows)
-    return [
-        Chunk(folder, number, start, min(start + chunk_rows, n))
-        for number, start in enumerate(starts)
-    ]
+    return [_chunk(folder, number, starts) for number in range(len(starts))]
+
+
+def _chunk(folder, number, starts):
+    """Chunk of a number, of all that begin at some rows."""
+    start = starts[number]
+    return Chunk(folder, number, start, min(start + starts.step, starts.stop))
 
 
 def write_json(record, path):

@@ -5,11 +5,9 @@ table of observed columns, a table of the truth and a marker. Chunks begin at fi
 run that was interrupted resumes with the existing chunks, and a larger one adds chunks.
 """
 
+import hashlib
 import json
 import os
-import threading
-import time
-from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,17 +22,19 @@ from dustest.data.errors import DustestError, InputError, ReadError
 from dustest.data.files.paths import as_path
 from dustest.data.progress import progress_bar
 from dustest.data.registry import pack, unpack
-from dustest.simulate._chunks import split_rows, write_json
+from dustest.data.worker_processes import end_with_parent, lost_workers
+from dustest.simulate._chunks import count_missing_rows, split_rows, write_json
 
 __all__ = ["SimulatedSet", "read_simulation", "write_chunks"]
 
 _HEADER = "simulation.json"
 _LAYOUT = 1
+_ENTRIES = {"manifest": dict, "n": int, "chunk_rows": int}
+_DIGEST = "sha256"
 _PARTIAL = ".*.partial.*"
 _NAMED_DIFFERENCES = 3
 _LONGEST_VALUE = 60
 """Characters of a value in a message."""
-_LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,22 @@ class SimulatedSet:
     def __iter__(self):
         for chunk in self._chunks():
             yield chunk.read("sample"), chunk.read("truth")
+
+    def samples(self):
+        """Read the observed columns of one chunk after the other.
+
+        Yields
+        ------
+        sample : GalaxySample
+            Galaxies of a chunk.
+
+        Raises
+        ------
+        ReadError
+            If a file is missing or damaged.
+        """
+        for chunk in self._chunks():
+            yield chunk.read("sample")
 
     def truth(self):
         """Truth of all galaxies, without reading the observed columns.
@@ -157,10 +173,10 @@ def read_simulation(path):
         msg = f"path must be a folder with a simulation, got {str(path)!r}, without {_HEADER}"
         raise ReadError(msg)
     simulated = SimulatedSet(folder, header["manifest"], header["n"], header["chunk_rows"])
-    missing = [chunk for chunk in simulated._chunks() if not chunk.is_marked()]
+    missing = count_missing_rows(folder, header["n"], header["chunk_rows"])
     if missing:
         msg = (
-            f"the simulation in {str(path)!r} is not complete: {sum(map(len, missing))} of "
+            f"the simulation in {str(path)!r} is not complete: {missing} of "
             f"{len(simulated)} rows are missing; run it again to resume"
         )
         raise ReadError(msg)
@@ -304,7 +320,8 @@ def _prepare(folder, header):
     try:
         for litter in folder.glob(_PARTIAL):  # of a run that was killed
             litter.unlink(missing_ok=True)
-        write_json(header | {"layout": _LAYOUT}, folder / _HEADER)
+        header |= {"layout": _LAYOUT}
+        write_json(header | {_DIGEST: _digest(header)}, folder / _HEADER)
     except OSError as error:
         raise InputError(_unwritable(folder, error)) from error
 
@@ -397,16 +414,30 @@ def _read_header(folder):
     path = folder / _HEADER
     try:
         header = json.loads(path.read_text(encoding="utf-8"))
-        known = header["layout"] == _LAYOUT and {"manifest", "n", "chunk_rows"} <= set(header)
+        known = header["layout"] == _LAYOUT and set(_ENTRIES) <= set(header)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         msg = f"cannot read {str(path)!r}: {error!r}; remove its folder, or choose another"
         raise ReadError(msg) from error
     if not known:
         msg = f"{str(path)!r} was written by another version of dustest; choose another folder"
         raise ReadError(msg)
+    is_valid = all(type(header[name]) is kind for name, kind in _ENTRIES.items())
+    # Version 0.1 wrote no digest.
+    if not is_valid or _digest(header) != header.get(_DIGEST, _digest(header)):
+        msg = f"{str(path)!r} is damaged, or was changed: restore it, or choose another folder"
+        raise ReadError(msg)
+    if header["n"] < 1 or header["chunk_rows"] < 1:
+        msg = f"{str(path)!r} must have at least one row and one row in a chunk: it is damaged"
+        raise ReadError(msg)
     return header
+
+
+def _digest(header):
+    """Digest of the description of a simulation."""
+    plain = {name: value for name, value in header.items() if name != _DIGEST}
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
 def _execute(make, todo, n_workers):
@@ -418,34 +449,15 @@ def _execute(make, todo, n_workers):
         return
     parallel = joblib.Parallel(n_jobs=n_workers, batch_size=1, return_as="generator_unordered")
     calls = (joblib.delayed(_write_in_worker)(pickled, chunk, os.getpid()) for chunk in todo)
-    try:
+    with lost_workers():
         yield from parallel(calls)
-    except BrokenExecutor as error:
-        msg = (
-            f"a worker process died, perhaps from lack of memory ({type(error).__name__}); "
-            "finished chunks are kept: run again, with fewer workers, to resume"
-        )
-        raise DustestError(msg) from error
 
 
 def _write_in_worker(pickled, chunk, caller):
     """Write a chunk in a worker process and return only its number of rows."""
     if os.getppid() == caller:  # not in a thread of the caller
-        _end_with_parent(caller)
+        end_with_parent(caller)
     return _write(_unpickle(pickled), chunk)
-
-
-@lru_cache(maxsize=1)
-def _end_with_parent(parent):
-    """End this process with its parent: idle workers of a killed run would keep memory."""
-    threading.Thread(target=_wait_for_parent, args=(parent,), daemon=True).start()
-
-
-def _wait_for_parent(parent):
-    """Wait for the parent to end, then end at once (runs in a thread)."""
-    while os.getppid() == parent:
-        time.sleep(_LOOK_SECONDS)
-    os._exit(1)
 
 
 @lru_cache(maxsize=1)

@@ -251,7 +251,7 @@ def comparison_pairs(names, *, reference=None, with_truth=False):
     [('cnn', 'truth'), ('sed', 'truth'), ('cnn', 'sed')]
     """
     names = list(names)
-    if reference is not None and reference not in names:
+    if reference is not None and not (isinstance(reference, str) and reference in names):
         guess = did_you_mean(reference, names)
         msg = f"reference must be one of {names}, got {reference!r}: {guess}".rstrip(": ")
         raise InputError(msg)

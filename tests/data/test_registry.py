@@ -119,3 +119,21 @@ class TestPlugins:
         with pytest.warns(DustestWarning, match="plugin 'odd'.*ModuleNotFoundError"):
             plugins.load_plugins()
         plugins.load_plugins()
+
+    @pytest.mark.parametrize("end", [SystemExit(1), GeneratorExit()])
+    def test_a_plugin_that_exits_is_an_error(self, end):
+        assert plugins.try_entry(_Ending(end)) == (None, end)
+
+    def test_an_interrupt_passes(self):
+        with pytest.raises(KeyboardInterrupt):
+            plugins.try_entry(_Ending(KeyboardInterrupt()))
+
+
+class _Ending:
+    """An entry point whose module ends the interpreter."""
+
+    def __init__(self, end):
+        self.end = end
+
+    def load(self):
+        raise self.end

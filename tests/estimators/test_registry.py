@@ -66,6 +66,16 @@ class TestThirdParty:
         assert forest.n_trees == 20
         check_estimator(forest)
 
+    def test_a_plugin_that_exits_is_a_warning(self, tmp_path, monkeypatch):
+        info = tmp_path / "leaving-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: leaving\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[{GROUP}]\nleaving = leaving_23:Estimator\n")
+        (tmp_path / "leaving_23.py").write_text("import sys\n\nsys.exit(3)\n")
+        monkeypatch.syspath_prepend(str(tmp_path))
+        with pytest.warns(DustestWarning, match="'leaving' .* is left out: SystemExit: 3"):
+            assert "meurer" in dustest.list_estimators()
+
     def test_a_broken_plugin_is_a_warning(self, tmp_path, monkeypatch):
         info = tmp_path / "broken-1.0.dist-info"
         info.mkdir()

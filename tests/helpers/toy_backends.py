@@ -2,15 +2,18 @@
 
 import ctypes
 import os
+import signal
 import time
 import warnings
+from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 from astropy import units as u
 from astropy.table import QTable
 
-from dustest.data import DustestWarning, InputError
+from dustest.data import FLAGS, DustestWarning, InputError
 from dustest.estimators import DustEstimator, Estimates, ExtraColumn
 
 
@@ -232,6 +235,50 @@ class Trouble(DustEstimator):
         return Estimates({"A_V": np.array([kind])})
 
 
+class Mortal(IsolatedLinear):
+    """Its process dies while it starts, or for the flux 2, for each file in a folder."""
+
+    def __init__(self, at_start=None, at_two=None, width=0.1, random_state=None):
+        super().__init__(width, random_state)
+        self.at_start = at_start
+        self.at_two = at_two
+
+    def _start_worker(self):
+        self._die_for_one_of(self.at_start)
+
+    def _estimate(self, batch):
+        if batch.flux[0, 0] == 2:
+            self._die_for_one_of(self.at_two)
+        return super()._estimate(batch)
+
+    def _die_for_one_of(self, folder):
+        for file in Path(folder or os.devnull).glob("*"):
+            file.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Placed(Linear):
+    """Says in which process each galaxy was estimated."""
+
+    def _estimate(self, batch):
+        found = super()._estimate(batch)
+        return Estimates(found.samples, extra={"process": np.full(len(batch), os.getpid())})
+
+
+class Asleep(Linear):
+    """Leaves its process number in a file and sleeps."""
+
+    isolated: ClassVar[bool] = True
+
+    def __init__(self, marks, random_state=None):
+        self.marks = marks
+        self.random_state = random_state
+
+    def _estimate(self, batch):
+        Path(self.marks).write_text(str(os.getpid()))
+        time.sleep(600)
+
+
 class Unready(Trouble):
     """Cannot start."""
 
@@ -255,6 +302,50 @@ class Slow(Linear):
         with open(self.marks, "a") as file:
             file.write(f"{batch.flux[0, 0]:g}\n")
         return super()._estimate(batch)
+
+
+class Marking(Linear):
+    """Keeps the fluxes that it computed in a file, and flags some of them as failed."""
+
+    def __init__(self, marks=None, fails=(), width=0.1, random_state=None):
+        super().__init__(width=width, random_state=random_state)
+        self.marks = marks
+        self.fails = fails
+
+    def computed(self):
+        """Fluxes that were computed since the last `forget`."""
+        with open(self.marks) as file:
+            return [float(line) for line in file]
+
+    def forget(self):
+        """Start a new file."""
+        open(self.marks, "w").close()
+
+    def _estimate(self, batch):
+        with open(self.marks, "a") as file:
+            file.writelines(f"{flux:g}\n" for flux in batch.flux[:, 0])
+        found = super()._estimate(batch)
+        failed = np.isin(batch.flux[:, 0], self.fails)
+        return replace(found, flags=failed * FLAGS["FAILED"].value)
+
+
+class MarkingOnRequest(Marking):
+    """Has a time limit, and gives a slope on request."""
+
+    gives: ClassVar[tuple] = ("A_V", "E_BV", "beta")
+
+    def __init__(
+        self, marks=None, timeout=60.0, extra=(), targets="A_V", width=0.1, random_state=None
+    ):
+        super().__init__(marks, width=width, random_state=random_state)
+        self.timeout = timeout
+        self.extra = extra
+        self.targets = targets
+
+    def _estimate(self, batch):
+        found = super()._estimate(batch)
+        slopes = {"beta": -found.samples["A_V"]} if "beta" in self._wanted else {}
+        return replace(found, samples=found.samples | slopes)
 
 
 class Described(Slow):
@@ -297,3 +388,9 @@ def estimate_slowly(n_rows, marks, output):
     table = QTable({"flux_F277W": flux, "flux_err_F277W": np.ones(n_rows) * u.nJy})
     print("ready", flush=True)  # noqa: T201
     Slow(marks, random_state=3).estimate(table, output=output, resume=True)
+
+
+def estimate_asleep(marks):
+    """Estimate a galaxy that takes ten minutes."""
+    table = QTable({"flux_F277W": [1.0] * u.nJy, "flux_err_F277W": [1.0] * u.nJy})
+    Asleep(marks).estimate(table)

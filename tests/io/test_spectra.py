@@ -577,7 +577,7 @@ class TestBadFiles:
 
     def test_no_fits(self, tmp_path):
         (tmp_path / "s.fits").write_text("no spectrum")
-        with pytest.raises(ReadError, match="is not a readable"):
+        with pytest.raises(ReadError, match="cannot be read as FITS"):
             read_spectrum(tmp_path / "s.fits")
 
     def test_unknown_layout(self, tmp_path):

@@ -1,5 +1,6 @@
 """Tables from files, whatever is wrong with them."""
 
+import socket
 import warnings
 from contextlib import suppress
 
@@ -341,3 +342,53 @@ def test_damaged_text_is_read_or_refused(tmp_path):
         with warnings.catch_warnings(), suppress(DustestError):
             warnings.simplefilter("ignore")
             read_catalog(tmp_path / "t.csv", unit="nJy")
+
+
+class TestOneLineOfText:
+    """Astropy takes a text of one line for the name of a file or an address."""
+
+    @pytest.mark.parametrize("text", ["{path}", "|{path}|", "# %ECSV {path}"])
+    def test_no_other_file_is_read(self, tmp_path, text):
+        secret = tmp_path / "Byte-by-byte Description.txt"
+        secret.write_text("id secret\n1 2\n")
+        path = tmp_path / "a.csv"
+        path.write_text(text.format(path=secret))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with suppress(ReadError):
+                assert "secret" not in read_table(path).colnames
+
+    def test_no_connection_is_opened(self, tmp_path):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            server.setblocking(False)
+            port = server.getsockname()[1]
+            text = f"http://127.0.0.1:{port}/Byte-by-byte Description"
+            (tmp_path / "a.csv").write_text(text)
+            with pytest.raises(ReadError):
+                read_table(tmp_path / "a.csv")
+            with pytest.raises(BlockingIOError):
+                server.accept()
+
+
+def test_one_long_cell(tmp_path):
+    (tmp_path / "a.csv").write_text("a,b\n" + "1,x\n" * 1000 + f"2,{'x' * 10**5}\n")
+    with pytest.raises(ReadError, match=r"a column of the file .* MiB of memory"):
+        read_table(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("ending", ["h5", "parquet"])
+def test_damaged_description_of_columns(tmp_path, ending):
+    damaged = b"{{{{: @"
+    if ending == "h5":
+        h5py = pytest.importorskip("h5py")
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            file["dust"] = np.zeros(1, dtype=[("id", "i8"), ("flux", "f8")])
+            file["dust.__table_column_meta__"] = [damaged]
+    else:
+        pa = pytest.importorskip("pyarrow")
+        from pyarrow import parquet
+
+        table = pa.table({"id": [1]}).replace_schema_metadata({"table_meta_yaml": damaged})
+        parquet.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(ReadError, match="is not a readable"):
+        read_table(tmp_path / f"a.{ending}")

@@ -58,6 +58,13 @@ class TestPage:
         assert "<script" not in html
         assert page.texts.count(HOSTILE) >= 2
 
+    def test_control_characters_are_replaced(self):
+        bad = "a\x00b\x1b[31m\x7f\x85\u202ec\ud800d\n"
+        html = make_comparison(notes=[bad]).to_html(title=bad)
+        html.encode()
+        assert "a\ufffdb\ufffd[31m\ufffd\ufffd\ufffdc\ufffdd" in html
+        assert not set(bad) & set(html) - set("abcd[31m\n")
+
     def test_links_have_targets(self, page):
         ids = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
         assert {link["href"].removeprefix("#") for link in page.all("a")} <= ids

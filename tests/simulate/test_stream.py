@@ -1,5 +1,6 @@
 """Tests of simulations on disc: the same bytes, whatever happened while they were written."""
 
+import hashlib
 import json
 import os
 import time
@@ -87,6 +88,7 @@ class TestWriting:
         names = [f"{kind}_0000{i}" for kind in ("chunk", "sample", "truth") for i in range(3)]
         assert sorted(path.stem for path in clean.iterdir()) == sorted([*names, "simulation"])
         header = json.loads((clean / "simulation.json").read_text())
+        assert header.pop("sha256")
         assert header == {"layout": 1, "manifest": MANIFEST, "n": 10, "chunk_rows": 4}
 
     def test_tables_are_readable_without_dustest(self, clean):
@@ -185,6 +187,46 @@ class TestReading:
         (clean / "simulation.json").write_text(text)
         with pytest.raises(ReadError, match=r"simulation\.json"):
             read_simulation(clean)
+
+    @pytest.mark.parametrize("digest", [True, False])
+    @pytest.mark.parametrize(
+        "change",
+        [
+            *({"n": value} for value in ("x", 0, -1, 8, 2.0, None, True, 10**9)),
+            *({"chunk_rows": value} for value in (0, -1, None, [1])),
+            {"n": 10**12, "chunk_rows": 1},
+            {"manifest": []},
+        ],
+    )
+    def test_changed_values(self, clean, change, digest):
+        """With the digest of the description, and without, as version 0.1 wrote it."""
+        header = json.loads((clean / "simulation.json").read_text())
+        if not digest:
+            del header["sha256"]
+        (clean / "simulation.json").write_text(json.dumps(header | change))
+        if change == {"n": 8} and not digest:  # two whole chunks, which may be a smaller set
+            assert len(read_simulation(clean).truth()) == 8
+            return
+        with pytest.raises(ReadError, match=r"damaged|not complete"):
+            read_simulation(clean)
+
+    def test_nested_description(self, clean):
+        (clean / "simulation.json").write_text("[" * 10**5)
+        with pytest.raises(ReadError, match=r"simulation\.json"):
+            read_simulation(clean)
+
+    def test_tables_that_claim_too_much(self, clean):
+        """The digest of a forged table may be right."""
+        path = clean / "truth_00000.fits"
+        content = path.read_bytes().replace(
+            b"NAXIS2  =                    4", b"NAXIS2  =           4000000000"
+        )
+        path.write_bytes(content)
+        marker = json.loads((clean / "chunk_00000.json").read_text())
+        marker["sha256"]["truth"] = hashlib.sha256(content).hexdigest()
+        (clean / "chunk_00000.json").write_text(json.dumps(marker))
+        with pytest.raises(ReadError, match="truncated or damaged"):
+            read_simulation(clean).truth()
 
     def test_another_layout(self, clean):
         header = json.loads((clean / "simulation.json").read_text())

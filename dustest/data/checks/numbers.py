@@ -12,6 +12,7 @@ from dustest.data.errors import InputError
 __all__ = [
     "as_arcsec",
     "check_fraction",
+    "check_limits",
     "check_n_jobs",
     "check_not_negative",
     "check_number",
@@ -271,6 +272,48 @@ def check_range(value, name, lowest, highest):
         msg = f"{name} must be a number {limits}, or two such (low, high), got {value!r}"
         raise InputError(msg)
     return low, high
+
+
+def check_limits(limits, name, expected, *, low, high=np.inf, above=False):
+    """Convert two ascending limits of a quantity; None means none.
+
+    Parameters
+    ----------
+    limits : tuple of float or None
+        The argument.
+    name : str
+        Name of the argument, for the error.
+    expected : str
+        Expectation, for the error.
+    low, high : float
+        Smallest and largest number.
+    above : bool, optional
+        Whether the smallest number itself is not allowed.
+
+    Returns
+    -------
+    tuple of float or None
+        The limits.
+
+    Raises
+    ------
+    InputError
+        If they are not two ascending numbers within the range.
+
+    Examples
+    --------
+    >>> from dustest.data.checks.numbers import check_limits
+    >>> check_limits((0, 0.2), "fractional_error", "two fractions", low=0.0, high=1.0)
+    (0.0, 0.2)
+    """
+    if limits is None:
+        return None
+    pair = limits if isinstance(limits, tuple | list) and len(limits) == 2 else (np.nan, np.nan)
+    inside = all(map(is_number, pair)) and low <= pair[0] < pair[1] <= high
+    if not inside or (above and pair[0] == low):
+        msg = f"{name} must be None or {expected}, got {limits!r}"
+        raise InputError(msg)
+    return float(pair[0]), float(pair[1])
 
 
 def as_arcsec(value, name):

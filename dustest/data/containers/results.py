@@ -12,7 +12,7 @@ from dustest.data.flags import as_flags, decode_flags
 from dustest.data.messages import did_you_mean
 from dustest.data.quantities import QUANTITIES, core_quantities, percentile_columns
 
-__all__ = ["DustTable"]
+__all__ = ["DustTable", "rows_without_result"]
 
 
 class DustTable(RowTable):
@@ -182,3 +182,32 @@ def _contract_columns(columns):
         if name in core or not columns.keys().isdisjoint(family)
         for column in family
     }
+
+
+def rows_without_result(table):
+    """Find rows that have no estimate of any quantity.
+
+    Parameters
+    ----------
+    table : DustTable
+        n rows.
+
+    Returns
+    -------
+    missing : ndarray of bool of shape (n,)
+        True for rows without a median.
+    names : tuple of str
+        Names of the flags of these rows.
+
+    Examples
+    --------
+    >>> from dustest.data import DustTable
+    >>> from dustest.data.containers.results import rows_without_result
+    >>> table = DustTable.from_quantities([1, 2], {"A_V": [0.2, float("nan")]}, flags=[0, 1])
+    >>> missing, names = rows_without_result(table)
+    >>> missing.tolist(), names
+    ([False, True], ('NO_DATA',))
+    """
+    medians = [np.asarray(table[name]) for name in QUANTITIES if name in table.colnames]
+    missing = ~np.any(np.isfinite(medians), axis=0)
+    return missing, decode_flags(int(np.bitwise_or.reduce(table["flags"][missing], initial=0)))

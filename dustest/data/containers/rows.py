@@ -1,21 +1,51 @@
 """Tables that scikit-learn can split, and that keep their meta in every file."""
 
+import io
 import json
+import os
 
 import numpy as np
 from astropy.io import registry
+from astropy.io.registry import UnifiedReadWriteMethod
 from astropy.table import QTable
+from astropy.table.connect import TableRead
 
 from dustest.data.errors import InputError
-from dustest.data.files.portable import for_ecsv, for_fits, from_fits, with_text
+from dustest.data.files.contents import check_contents
+from dustest.data.files.parsing import check_file, refuse_damaged
+from dustest.data.files.portable import for_csv, for_ecsv, for_fits, from_fits, with_text
 
-__all__ = ["FITS_META", "RowTable"]
+__all__ = ["FITS_META", "RowTable", "fits_table", "is_restored_in_parts", "plain_table"]
 
 FITS_META = "DUSTMETA"
 """Card of FITS headers with the meta of a table as JSON."""
 
 _FITS_COLUMNS = "DUSTCOLS"
 _HDF5_PATH = "dust"
+
+
+class _RowTableRead(TableRead):
+    """Read a table from a file, which is checked before.
+
+    See `astropy.table.Table.read`, whose arguments it takes.
+
+    Raises
+    ------
+    ReadError
+        If the file is missing or damaged, refers to other files, or takes too much memory.
+    """
+
+    def __call__(self, *args, **kwargs):
+        source = args[0] if args else None
+        what = "the table cannot be read"
+        if isinstance(source, str | os.PathLike) and not (args[1:] or "\n" in str(source)):
+            source = check_file(source)
+            what = f"the file {source} is not a readable table"
+            args = (source,)
+        with refuse_damaged(what):
+            if isinstance(source, os.PathLike | io.BytesIO):
+                check_contents(source, kwargs.get("format"))
+            return super().__call__(*args, **kwargs)
 
 
 class RowTable(QTable):
@@ -32,6 +62,8 @@ class RowTable(QTable):
     >>> [len(part) for part in train_test_split(table, random_state=0)]
     [3, 1]
     """
+
+    read = UnifiedReadWriteMethod(_RowTableRead)
 
     @property
     def shape(self):
@@ -64,21 +96,51 @@ class RowTable(QTable):
         return self[np.asarray(indices)]
 
 
-def _plain(table, **options):
-    """The same columns as an ordinary `QTable`, with text as text."""
+def plain_table(table, **options):
+    """Convert a table to an ordinary `QTable`, with text as text.
+
+    Parameters
+    ----------
+    table : RowTable
+        The table.
+    **options : dict
+        As in `~dustest.data.files.portable.with_text`.
+
+    Returns
+    -------
+    plain : `~astropy.table.QTable`
+        The same columns.
+    """
     plain = QTable(table, copy=False)
     with_text(plain, **options)
     return plain
 
 
-def _write_fits(table, output, **kwargs):
-    """Write to FITS; meta goes into one JSON card, since FITS would upper-case its keys."""
-    plain = _plain(table, objects=False)
+def fits_table(table):
+    """Convert a table to one that FITS does not change, with the meta as JSON in cards.
+
+    Parameters
+    ----------
+    table : RowTable
+        The table.
+
+    Returns
+    -------
+    plain : `~astropy.table.QTable`
+        What is written.
+    """
+    plain = plain_table(table, objects=False)
     record = for_fits(plain)
+    # FITS would upper-case the keys of meta.
     plain.meta = {FITS_META: _to_json(dict(table.meta))}
     if record:
         plain.meta[_FITS_COLUMNS] = _to_json(record)
-    registry.write(plain, output, format="fits", **kwargs)
+    return plain
+
+
+def _write_fits(table, output, **kwargs):
+    """Write to FITS."""
+    registry.write(fits_table(table), output, format="fits", **kwargs)
 
 
 def _read_fits(*args, **kwargs):
@@ -91,6 +153,22 @@ def _read_fits(*args, **kwargs):
     if record is not None:
         from_fits(table, json.loads(record))
     return table
+
+
+def is_restored_in_parts(header):
+    """Whether some rows of a FITS table can be read by themselves.
+
+    Parameters
+    ----------
+    header : `~astropy.io.fits.Header`
+        Header of a table.
+
+    Returns
+    -------
+    answer : bool
+        False if dustest wrote text with blanks at its end, which is restored for all rows at once.
+    """
+    return "blanks" not in json.loads(header.get(_FITS_COLUMNS, "{}"))
 
 
 def _to_json(meta):
@@ -106,7 +184,7 @@ def _of_numpy(value):
 def _write_hdf5(table, output, **kwargs):
     """Write to HDF5 with units and meta, which astropy omits by default."""
     defaults = {"path": _HDF5_PATH, "serialize_meta": True}
-    registry.write(_plain(table, objects=False), output, format="hdf5", **(defaults | kwargs))
+    registry.write(plain_table(table, objects=False), output, format="hdf5", **(defaults | kwargs))
 
 
 def _read_hdf5(*args, **kwargs):
@@ -116,14 +194,21 @@ def _read_hdf5(*args, **kwargs):
 
 def _write_parquet(table, output, **kwargs):
     """Write to Parquet."""
-    registry.write(_plain(table, objects=False), output, format="parquet", **kwargs)
+    registry.write(plain_table(table, objects=False), output, format="parquet", **kwargs)
 
 
 def _write_ecsv(table, output, **kwargs):
     """Write to ECSV, with text that readers do not change."""
-    plain = _plain(table)
+    plain = plain_table(table)
     for_ecsv(plain)
     registry.write(plain, output, format="ascii.ecsv", **kwargs)
+
+
+def _write_csv(table, output, **kwargs):
+    """Write to CSV, with text that spreadsheets do not execute."""
+    plain = plain_table(table)
+    for_csv(plain)
+    registry.write(plain, output, format="ascii.csv", **kwargs)
 
 
 def _read_ecsv(*args, **kwargs):
@@ -146,6 +231,8 @@ for _format, _write in (
     ("hdf5", _write_hdf5),
     ("parquet", _write_parquet),
     ("ascii.ecsv", _write_ecsv),
+    ("ascii.csv", _write_csv),
+    ("csv", _write_csv),
 ):
     registry.register_writer(_format, RowTable, _write)
 for _format, _read in (("fits", _read_fits), ("hdf5", _read_hdf5), ("ascii.ecsv", _read_ecsv)):

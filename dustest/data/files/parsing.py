@@ -1,49 +1,27 @@
 """Shared by all readers: existence of files, and errors of parsers."""
 
-import struct
-import warnings
-import zlib
 from contextlib import contextmanager
 from importlib import import_module
-
-from astropy.io import fits
-
-# Astropy exports this error only here.
-from astropy.io.fits.hdu.compressed._compression import CfitsioException
-from astropy.io.fits.verify import VerifyError
-from astropy.io.registry import IORegistryError
-from astropy.utils.exceptions import AstropyUserWarning
+from traceback import walk_tb
 
 from dustest.data.errors import DustestError, MissingDependencyError, ReadError
 from dustest.data.files.paths import as_path
 
 __all__ = [
-    "PARSER_ERRORS",
     "check_file",
-    "open_fits",
     "reason",
     "refuse_damaged",
     "require",
 ]
 
-PARSER_ERRORS = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    CfitsioException,
-    EOFError,
-    IORegistryError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    VerifyError,
-    struct.error,
-    zlib.error,
-)
-"""Errors that the parsers of astropy and of lower libraries raise for damaged files."""
+_LIBRARIES = {
+    *("_csv", "_lzma", "astropy", "bz2", "codecs", "csv", "gzip", "h5py", "json", "lzma"),
+    *("pyarrow", "pyexpat", "safetensors", "sqlite3", "struct", "xml", "yaml", "zipfile", "zlib"),
+}
+"""Modules that parse files; whatever they raise is the fault of a file."""
+
+_OF_FILES = (EOFError, MemoryError, OSError, UnicodeError)
+"""Errors of files, whoever raises them."""
 
 
 def check_file(path):
@@ -88,12 +66,16 @@ def reason(error):
         One line; the type of the error if it has no message.
     """
     lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
+    line = lines[0].rstrip(".") if lines else type(error).__name__
+    return "".join(character if character.isprintable() else "?" for character in line)
 
 
 @contextmanager
 def refuse_damaged(what):
-    """Convert errors of a parser for a damaged file to a `ReadError`, in a ``with`` block.
+    """Convert errors of parsers for a damaged file to a `ReadError`, in a ``with`` block.
+
+    Errors of every type are converted if a library that parses files raises them, directly or in
+    what it calls; other errors are faults of dustest and are not hidden.
 
     Parameters
     ----------
@@ -107,48 +89,30 @@ def refuse_damaged(what):
 
     Examples
     --------
+    >>> import json
     >>> from dustest.data.files.parsing import refuse_damaged
-    >>> with refuse_damaged("the file a.txt is not a number"):
-    ...     float("5,1")
+    >>> with refuse_damaged("the file a.json is no JSON"):
+    ...     json.loads("5,1")
     Traceback (most recent call last):
     ...
-    dustest.data.errors.ReadError: the file a.txt is not a number: could not convert string to ...
+    dustest.data.errors.ReadError: the file a.json is no JSON: Extra data: line 1 column 2 (char 1)
     """
     try:
         yield
     except DustestError:
         raise
-    except PARSER_ERRORS as error:
+    except Exception as error:
+        if not (isinstance(error, _OF_FILES) or _is_of_parser(error)):
+            raise
         msg = f"{what}: {reason(error)}"
         raise ReadError(msg) from error
 
 
-@contextmanager
-def open_fits(path):
-    """Open a FITS file, inside a ``with`` block.
-
-    Parameters
-    ----------
-    path : str or path-like
-        File name.
-
-    Yields
-    ------
-    hdus : `~astropy.io.fits.HDUList`
-        Its extensions, not mapped into memory.
-
-    Raises
-    ------
-    ReadError
-        If the file is missing, damaged or no FITS file.
-    """
-    path = check_file(path)
-    what = f"the file {path} cannot be read as FITS, it may be truncated or damaged"
-    with refuse_damaged(what), warnings.catch_warnings():
-        # Astropy warns of a truncated file, and fails on its pixels later.
-        warnings.simplefilter("ignore", AstropyUserWarning)
-        with fits.open(path, memmap=False) as hdus:
-            yield hdus
+def _is_of_parser(error):
+    """Whether an error is of a type of a parser, or was raised inside of one."""
+    frames = walk_tb(error.__traceback__)
+    names = [type(error).__module__, *(frame.f_globals.get("__name__", "") for frame, _ in frames)]
+    return any(name.partition(".")[0] in _LIBRARIES for name in names)
 
 
 def require(package, purpose):

@@ -1,17 +1,21 @@
 """Atomic writing of files, and versions of packages."""
 
+import errno
 import os
+import tempfile
+import threading
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from dustest.data.errors import InputError, MissingDependencyError
+from dustest.data.errors import DustestError, InputError, MissingDependencyError, WriteError
 from dustest.data.messages import did_you_mean
 
 __all__ = [
     "as_path",
     "check_table_file",
+    "check_temporary_folder",
     "check_writable",
     "installed_version",
     "replacing",
@@ -32,7 +36,12 @@ def replacing(path):
     ------
     partial : `~pathlib.Path`
         Path to write to, with the same suffix; it replaces ``path`` at the end, and is removed if
-        an exception leaves the block.
+        an exception leaves the block. Each thread has its own.
+
+    Raises
+    ------
+    WriteError
+        If the file cannot be written, as on a full disk; a file that was there is unchanged.
 
     Examples
     --------
@@ -46,10 +55,20 @@ def replacing(path):
     done
     """
     path = Path(path)
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    writer = f"{os.getpid()}.{threading.get_ident()}"
+    partial = path.with_name(f".{path.stem}.{writer}.partial{path.suffix}")
     try:
         yield partial
         partial.replace(path)
+    except DustestError:
+        raise
+    except OSError as error:
+        reason = str(error).partition("\n")[0]
+        msg = (
+            f"{str(path)!r} cannot be written ({reason}): make room on the disk, or choose "
+            "another file"
+        )
+        raise WriteError(msg) from error
     finally:
         partial.unlink(missing_ok=True)
 
@@ -185,7 +204,14 @@ def as_path(path, name, kind):
     if not valid or "\0" in str(path):
         msg = f"{name} must be the path of a {kind}, got {path!r}"
         raise InputError(msg)
-    return Path(path)
+    path = Path(path)
+    try:
+        path.stat()
+    except (OSError, ValueError) as error:
+        if not isinstance(error, OSError) or error.errno == errno.ENAMETOOLONG:
+            msg = f"{name} must be a path that the system allows, got {str(path)!r:.80}: {error}"
+            raise InputError(msg) from error
+    return path
 
 
 _PAGE_ENDINGS = (".html", ".htm")
@@ -279,3 +305,27 @@ def check_table_file(path, name="output"):
         )
         raise MissingDependencyError(msg)
     return file_format
+
+
+def check_temporary_folder():
+    """Raise an error if there is no folder for temporary files.
+
+    Raises
+    ------
+    DustestError
+        If no folder can be written to.
+
+    Examples
+    --------
+    >>> from dustest.data.files.paths import check_temporary_folder
+    >>> check_temporary_folder()
+    """
+    try:
+        with tempfile.TemporaryFile() as file:
+            file.write(b"dustest")
+    except OSError as error:
+        msg = (
+            f"temporary files cannot be written ({error}): set the variable TMPDIR to a folder "
+            "that can be written to and has room"
+        )
+        raise DustestError(msg) from error

@@ -9,10 +9,13 @@ from astropy.table import Column, MaskedColumn
 
 from dustest.data.errors import InputError
 
-__all__ = ["for_ecsv", "for_fits", "from_fits", "with_text"]
+__all__ = ["for_csv", "for_ecsv", "for_fits", "from_fits", "with_text"]
 
 _SAFE_IN_ECSV = re.compile(r"[!$-~](?:[ -~]*[!-~])?").fullmatch
 """Printable ASCII that does not begin or end with a blank, or begin with # or a quote."""
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?").fullmatch
 
 _WIDER = {"int8": np.int16, "float16": np.float32}
 """Types that FITS does not have, and types that represent their values."""
@@ -62,6 +65,31 @@ def for_ecsv(table):
             _put(table, name, _filled(table[name], "").astype(object))
 
 
+def for_csv(table):
+    """Put an apostrophe before text that spreadsheets would execute as a formula.
+
+    Numbers, also those in text, are not changed.
+
+    Parameters
+    ----------
+    table : Table
+        Changed in place: names of columns, and columns of text.
+    """
+    for name in _find_columns(table, "UO"):
+        column = table[name]
+        values = [_escape_formula(value) for value in _filled(column, "").ravel().tolist()]
+        kind = object if column.dtype.kind == "O" else str
+        _put(table, name, np.array(values, dtype=kind).reshape(column.shape))
+    table.rename_columns(table.colnames, [_escape_formula(name) for name in table.colnames])
+
+
+def _escape_formula(value):
+    """Text with an apostrophe if it begins like a formula and is no number."""
+    if not isinstance(value, str) or not value.startswith(_FORMULA_STARTS):
+        return value
+    return value if _NUMBER(value) else f"'{value}"
+
+
 def for_fits(table):
     """Convert columns of types that FITS does not have.
 
@@ -107,8 +135,10 @@ def from_fits(table, record):
             table[name] = table[name].astype(dtype)
     for name, found in _of(table, record, "blanks"):
         text = np.strings.rstrip(_filled(table[name], ""))
-        ends = [end for count, end in found["ends"] for _ in range(count)]
-        if text.size == len(ends) and _crc(text) == found["crc"]:
+        # Counted first: a damaged record may have any number.
+        is_whole = text.size == sum(count for count, _ in found["ends"])
+        if is_whole and _crc(text) == found["crc"]:
+            ends = [end for count, end in found["ends"] for _ in range(count)]
             whole = [start + end for start, end in zip(text.flat, ends, strict=True)]
             _put(table, name, np.reshape(whole, text.shape))
     for name, meta in _of(table, record, "meta"):

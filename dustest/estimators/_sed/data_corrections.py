@@ -11,7 +11,6 @@ from dustest.data.checks.numbers import check_number, is_number
 from dustest.data.errors import InputError
 
 __all__ = [
-    "check_fractions",
     "check_template_error",
     "correct",
     "floors_by_band",
@@ -145,42 +144,6 @@ def values_by_band(name, values, example=""):
             raise InputError(msg)
         found[band] = value
     return found
-
-
-def check_fractions(limits):
-    """Check the limits of a fractional error.
-
-    Parameters
-    ----------
-    limits : tuple of float or None
-        Lowest and highest fraction.
-
-    Returns
-    -------
-    tuple of float or None
-        The same.
-
-    Raises
-    ------
-    InputError
-        If they are not two ascending numbers from 0 to 1.
-
-    Examples
-    --------
-    >>> from dustest.estimators._sed.data_corrections import check_fractions
-    >>> check_fractions((0, 0.2))
-    (0.0, 0.2)
-    """
-    if limits is None:
-        return None
-    pair = limits if isinstance(limits, tuple | list) and len(limits) == 2 else (np.nan, np.nan)
-    if not all(map(is_number, pair)) or not 0.0 <= pair[0] < pair[1] <= 1.0:
-        msg = (
-            "fractional_error must be None or two limits of a fraction, from 0 to 1 and "
-            f"ascending, such as (0, 0.2), got {limits!r}"
-        )
-        raise InputError(msg)
-    return float(pair[0]), float(pair[1])
 
 
 def check_template_error(template_error):

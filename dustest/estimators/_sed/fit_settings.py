@@ -5,13 +5,12 @@ from numbers import Integral
 
 import numpy as np
 
-from dustest.data.checks.numbers import check_number, is_number
+from dustest.data.checks.numbers import check_limits, check_number, is_number
 from dustest.data.errors import InputError
 from dustest.estimators._sed.averaging import Alternatives
 from dustest.estimators._sed.clear_light import check_for_bagpipes
 from dustest.estimators._sed.components import AGN_MODELS, refuse_components
 from dustest.estimators._sed.data_corrections import (
-    check_fractions,
     check_template_error,
     floors_by_band,
     zero_point_factors,
@@ -41,6 +40,10 @@ ENGINES = {"tabulated": ("Cappe2004",), "bagpipes": ("Lange2023",)}
 _REDSHIFTS = ("fixed", "free")
 _LIKELIHOODS = ("gaussian", "robust")
 _LYMAN_ALPHA = ("mask", "model")
+_FRACTIONS = "two limits of a fraction, from 0 to 1 and ascending, such as (0, 0.2)"
+_NOISE_FACTORS = (
+    "two limits of the factor of the errors of spectra, ascending and above 0, such as (0.5, 3)"
+)
 _MAX_ORDER = 10
 """Of the calibration polynomial of a spectrum."""
 _OF_TABLES = {
@@ -191,20 +194,6 @@ def _deviations(values, name, expected):
     return tuple(map(float, listed))
 
 
-def _noise_limits(limits):
-    """Limits of the factor of the errors of spectra, checked."""
-    if limits is None:
-        return None
-    pair = limits if isinstance(limits, tuple | list) and len(limits) == 2 else (np.nan, np.nan)
-    if not all(map(is_number, pair)) or not 0.0 < pair[0] < pair[1]:
-        msg = (
-            "noise_scale must be None or two limits of the factor of the errors of spectra, "
-            f"ascending and above 0, such as (0.5, 3), got {limits!r}"
-        )
-        raise InputError(msg)
-    return float(pair[0]), float(pair[1])
-
-
 def _check_joint_priors(estimator, every):
     """Raise an error for joint priors that the engine, or no model, has."""
     if estimator.engine == "bagpipes" or estimator.escalate:
@@ -254,10 +243,14 @@ def _member(estimator, sfh, dust_law, agn, priors):
         under_priors="priors" in estimator.extra,
         joint_priors=joint_priors_of(estimator.params_in_use["joint_priors"]),
         robust=estimator.likelihood == "robust",
-        fractional_error=check_fractions(estimator.fractional_error),
+        fractional_error=check_limits(
+            estimator.fractional_error, "fractional_error", _FRACTIONS, low=0.0, high=1.0
+        ),
         nebular_law=estimator.nebular_law,
         flux_scale=_flux_scale(estimator.slit_loss, estimator.flux_calibration),
-        noise_scale=_noise_limits(estimator.noise_scale),
+        noise_scale=check_limits(
+            estimator.noise_scale, "noise_scale", _NOISE_FACTORS, low=0.0, above=True
+        ),
         agn=agn,
         share_models=bool(estimator.share_models),
     )

@@ -7,7 +7,7 @@ from dustest.data.errors import InputError
 from dustest.data.files.paths import check_table_file
 from dustest.data.messages import argument
 
-__all__ = ["check_options"]
+__all__ = ["check_options", "check_switch"]
 
 
 def check_options(output, resume, n_jobs, progress):
@@ -37,9 +37,9 @@ def check_options(output, resume, n_jobs, progress):
         If the package that writes ``output`` is not installed.
     """
     check_n_jobs(n_jobs)
-    _check_switch("resume", resume)
+    check_switch("resume", resume)
     if progress is not None:
-        _check_switch("progress", progress)
+        check_switch("progress", progress)
     if output is None:
         if resume:
             msg = f"{argument('resume', True)} needs output, the file of the run to resume"
@@ -48,8 +48,26 @@ def check_options(output, resume, n_jobs, progress):
     return check_table_file(output)
 
 
-def _check_switch(name, value):
-    """Raise an error for anything but True or False."""
+def check_switch(name, value):
+    """Raise an error for anything but True or False.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument.
+    value : object
+        Its value.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+
+    Examples
+    --------
+    >>> from dustest.estimators.run.options import check_switch
+    >>> check_switch("resume", True)
+    """
     if not isinstance(value, bool | np.bool_):
         msg = f"{name} must be True or False, got {value!r}"
         raise InputError(msg)

@@ -1,35 +1,49 @@
 """Running of a method on a sample: batches, workers, failures, flags and progress."""
 
+import time
 import warnings
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 
 import joblib
 import numpy as np
 
-from dustest.data.errors import DustestError, DustestWarning
+from dustest.data.errors import DustestError, RowsWarning
 from dustest.data.flags import FLAGS
+from dustest.data.kinds import KINDS
 from dustest.data.progress import progress_bar
-from dustest.data.registry import add_records, added_records
+from dustest.data.registry import pack, unpack
+from dustest.data.worker_processes import lost_workers
 from dustest.estimators.run.batch import ExtraColumn, make_batch
 from dustest.estimators.run.contract import blank_columns, checked_estimates
+from dustest.estimators.run.files.row_records import KEY_BYTES
 from dustest.estimators.run.magnification import demagnify
-from dustest.estimators.run.store import result_keys
 from dustest.estimators.run.summary import Rows, Summary, summarise
-from dustest.estimators.run.workers import Failure, run_in_workers
+from dustest.estimators.run.workers import (
+    Failure,
+    borrowed_worker,
+    run_in_workers,
+)
 
-__all__ = ["declared_columns", "run"]
+__all__ = ["CHUNK", "declared_columns", "run"]
 
 _SPECTRUM = "spectrum_wavelength"
-_CHUNK = 4096
+CHUNK = 4096
 """Number of galaxies that are sorted by redshift together, if the redshift is required."""
 
 _THREADS = 4
 """Smallest number of threads of an estimator that runs in threads: while one waits for the slowest
 core to finish a layer of its network, the others continue."""
 
+_WORTH_WORKERS = 4.0
+"""Seconds of further work from which worker processes are started: each takes about a second."""
+
 _BLOCK_BYTES = 2**23
 """Size of the data in memory at once: arrays of more than about 32 MB are newly allocated by the
 system, which takes longer than filling them, and smaller ones fit better in the cache."""
+
+_UNFINISHED = FLAGS["TIMED_OUT"].value | FLAGS["FAILED"].value
+"""Flags of rows that are not stored."""
 
 
 def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=None):
@@ -47,8 +61,9 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
         Seed of the run.
     n_jobs : int, optional
         Number of worker processes, as in joblib.
-    progress : bool, optional
-        Whether to show a progress bar; by default if standard error is a terminal.
+    progress : bool or bar, optional
+        Whether to show a progress bar; by default if standard error is a terminal. A bar of a
+        longer run is updated.
     store : ResultStore, optional
         Store of finished rows.
 
@@ -61,7 +76,9 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
     declared = declared_columns(estimator, sample, summary.n_draws)
     result = _Assembly(len(sample), extra=blank_columns(declared, len(sample)))
     # Only a store needs the fingerprint, which digests the learned state.
-    shelf = None if store is None else _Shelf(store, _fingerprint(estimator, summary, seed))
+    shelf = None
+    if store is not None:
+        shelf = _Shelf(store, _fingerprint(estimator, sample, summary, seed), len(sample))
     parameters = estimator._parameters_of(sample.bands) if summary.n_draws else None
     compute = _Compute(summary, declared, estimator._wanted, parameters)
     todo = _plan(estimator, sample, result, shelf)
@@ -70,7 +87,7 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
     tasks = _tasks(estimator, sample, todo, result.flags, seed, look)
     left = sum(map(len, todo))
     with progress_bar(None, progress, total=left, unit="galaxy") as bar:
-        for index, outcome in _execute(estimator, compute, tasks, n_jobs):
+        for index, outcome in _execute(estimator, compute, tasks, n_jobs, left):
             result.put(index, outcome)
             if shelf is not None and isinstance(outcome, Rows):
                 shelf.put(index, outcome)
@@ -110,9 +127,11 @@ def declared_columns(estimator, sample, n_draws):
     }
 
 
-def _fingerprint(estimator, summary, seed):
+def _fingerprint(estimator, sample, summary, seed):
     """Everything that rows depend on besides their data, for the store."""
-    fingerprint = estimator._fingerprint(seed)
+    kinds = [kind for kind in KINDS.values() if kind.is_in(sample)]
+    items = [item for kind in kinds if kind.per for item in kind.items_in(sample)]
+    fingerprint = estimator._fingerprint(seed, [*(kind.name for kind in kinds), *items])
     if summary.points:
         fingerprint = f"{fingerprint} points={','.join(summary.points)}"
     if not summary.n_draws:
@@ -121,49 +140,53 @@ def _fingerprint(estimator, summary, seed):
 
 
 class _Shelf:
-    """Rows in a store by their number in the sample; keys are made while the data are loaded."""
+    """Rows in a store by their number in the sample."""
 
-    def __init__(self, store, fingerprint):
+    def __init__(self, store, fingerprint, n_rows):
         self._store = store
         self._fingerprint = fingerprint
-        self._keys = {}
+        self._keys = np.zeros((n_rows, KEY_BYTES), np.uint8)
+        self._is_missing = np.zeros(n_rows, dtype=bool)
 
-    def find(self, index, batch):
-        """Positions in a batch of the stored rows, and these rows."""
-        keys = result_keys(batch.row_keys(), self._fingerprint)
-        self._keys |= zip(index.tolist(), keys, strict=True)
-        return self._store.find(keys)
+    def ask_for(self, index, batch):
+        """Add rows to those that are wanted."""
+        keys = b"".join(batch.row_keys(self._fingerprint))
+        self._keys[index] = np.frombuffer(keys, np.uint8).reshape(-1, KEY_BYTES)
+        self._is_missing[index] = True
+
+    def take(self):
+        """Number in the sample of the wanted rows that are stored, with these rows."""
+        wanted = np.flatnonzero(self._is_missing)
+        for positions, rows in self._store.find(self._keys[wanted]):
+            self._is_missing[wanted[positions]] = False
+            yield wanted[positions], rows
+
+    def missing(self, index):
+        """Those of some rows that are wanted and not stored."""
+        return index[self._is_missing[index]]
 
     def put(self, index, rows):
-        """Store rows."""
-        self._store.put([self._keys.pop(number) for number in index.tolist()], rows)
+        """Store rows, without those that failed, which are tried again when a run is resumed."""
+        good = (rows.flags & _UNFINISHED) == 0
+        if good.any():
+            self._store.put(self._keys[index[good]], rows if good.all() else rows[good])
 
 
 def _plan(estimator, sample, result, shelf):
     """Rows that are not stored, in chunks; stored rows are put into the result."""
-    todo = []
-    for start in range(0, len(sample), _CHUNK):
-        index = np.arange(start, min(start + _CHUNK, len(sample)))
-        if shelf is not None:
-            blocks = _blocks(index, _block_size(sample))
-            index = np.concatenate(
-                [_not_kept(estimator, sample, block, result, shelf) for block in blocks]
-            )
-        if len(index):
-            todo.append(index)
-    return todo
-
-
-def _not_kept(estimator, sample, index, result, shelf):
-    """Rows of a block to compute; stored rows are put into the result."""
-    batch = make_batch(sample, _rows(index), estimator.required_kinds)
-    wanted = _look_over(estimator, sample, index, batch, result.flags)
-    if len(wanted) == 0:
-        return index[wanted]
-    found, known = shelf.find(index[wanted], batch[wanted])
-    for position, rows in zip(wanted[found], known, strict=True):
-        result.put(index[position : position + 1], rows)
-    return np.delete(index[wanted], found)
+    chunks = _blocks(np.arange(len(sample)), CHUNK)
+    if shelf is None:
+        return chunks
+    for chunk in chunks:
+        for block in _blocks(chunk, _block_size(sample)):
+            batch = make_batch(sample, _rows(block), estimator.required_kinds)
+            wanted = _look_over(estimator, sample, block, batch, result.flags)
+            if len(wanted):
+                shelf.ask_for(block[wanted], batch[wanted])
+    for index, rows in shelf.take():
+        result.put(index, rows)
+    missing = [shelf.missing(chunk) for chunk in chunks]
+    return [index for index in missing if len(index)]
 
 
 def _look_over(estimator, sample, index, batch, flags):
@@ -210,7 +233,7 @@ def _parts(index, batch, wanted, rows_at_once, seed):
 def _block_size(sample):
     """Number of galaxies to load at once."""
     row_bytes = sum(getattr(column, "nbytes", 0) for column in sample.itercols()) // len(sample)
-    return int(np.clip(_BLOCK_BYTES // max(row_bytes, 1), 1, _CHUNK))
+    return int(np.clip(_BLOCK_BYTES // max(row_bytes, 1), 1, CHUNK))
 
 
 def _blocks(index, size):
@@ -257,34 +280,96 @@ def _input_flags(estimator, batch, in_range, has_data):
     return flags
 
 
-def _execute(estimator, compute, tasks, n_jobs):
+def _execute(estimator, compute, tasks, n_jobs, n_rows):
     """Index and outcome of every batch."""
     n_workers = joblib.effective_n_jobs(n_jobs)
+    if _is_cluster():
+        return _on_cluster(estimator, compute, tasks, n_workers)
     if estimator.isolated:
-        yield from _in_workers(estimator, compute, tasks, n_workers)
-        return
-    options = {"n_jobs": n_workers, "return_as": "generator_unordered"}
+        return _in_workers(estimator, compute, tasks, n_workers)
     if estimator.threaded:
-        options |= {"n_jobs": max(n_workers, _THREADS), "prefer": "threads"}
-    parallel = joblib.Parallel(**options)
-    attempt, records = joblib.delayed(_attempt), {} if n_workers == 1 else added_records()
-    calls = (attempt(records, compute, estimator, *task) for task in tasks)
-    for outcomes in parallel(calls):
+        return _in_threads(estimator, compute, tasks, max(n_workers, _THREADS))
+    return _here(estimator, compute, tasks, n_workers, n_rows)
+
+
+def _is_cluster():
+    """Whether `joblib.parallel_config` chose a backend of others, such as that of dask."""
+    backend, _ = joblib.parallel.get_active_backend()
+    return type(backend).__module__ != joblib.parallel.ThreadingBackend.__module__
+
+
+def _here(estimator, compute, tasks, n_workers, n_rows):
+    """Outcomes in this process, and in workers as soon as these are worth their start."""
+    start, done = time.monotonic(), 0
+    for index, batch in tasks:
+        yield from _outcomes(partial(compute, estimator), index, batch)
+        done += len(index)
+        spent = time.monotonic() - start
+        if n_workers > 1 and spent * (n_rows - done) > _WORTH_WORKERS * done:
+            yield from _in_workers(estimator, compute, tasks, n_workers)
+
+
+def _in_threads(estimator, compute, tasks, n_threads):
+    """Outcomes in threads of this process."""
+    parallel = joblib.Parallel(n_threads, prefer="threads", return_as="generator_unordered")
+    attempt = joblib.delayed(_outcomes)
+    for outcomes in parallel(attempt(partial(compute, estimator), *task) for task in tasks):
         yield from outcomes
 
 
+def _on_cluster(estimator, compute, tasks, n_workers):
+    """Outcomes in the workers of the backend that the caller chose."""
+    # As an array, which joblib sends to each worker only once.
+    setup = np.frombuffer(pack((estimator, compute)), dtype=np.uint8)
+    parallel = joblib.Parallel(n_workers, batch_size=1, return_as="generator_unordered")
+    attempt, timeout = joblib.delayed(_attempt_remotely), estimator.timeout
+    calls = (attempt(setup, estimator.isolated, timeout, *task) for task in tasks)
+    with lost_workers():
+        for outcomes in parallel(calls):
+            yield from outcomes
+
+
+def _attempt_remotely(setup, isolated, timeout, index, batch):
+    """Indices and outcomes of a batch in a worker of a cluster."""
+    setup = setup.tobytes()
+    if isolated:
+        with borrowed_worker(setup, timeout) as worker:
+            return _outcomes(worker.compute, index, batch)
+    estimator, compute = _unpacked(setup)
+    return _outcomes(partial(compute, estimator), index, batch)
+
+
+@lru_cache(maxsize=1)
+def _unpacked(setup):
+    """The estimator and its computation, kept from one batch to the next."""
+    return unpack(setup)
+
+
 def _in_workers(estimator, compute, tasks, n_workers):
-    """Outcomes of batches in isolated processes; a batch that fails is repeated row by row."""
+    """Outcomes of batches in own processes; a batch that fails is repeated row by row."""
     options = {"n_workers": n_workers, "timeout": estimator.timeout}
     again = []
     for index, batch, outcome in run_in_workers(estimator, compute, tasks, **options):
-        if isinstance(outcome, Rows) or len(batch) == 1:
+        if _is_final(outcome, batch):
             yield index, outcome
         else:
             again += _single_rows(index, batch)
     if again:
         for index, _, outcome in run_in_workers(estimator, compute, again, **options):
             yield index, outcome
+
+
+def _is_final(outcome, batch):
+    """Whether a batch need not be repeated row by row."""
+    return isinstance(outcome, Rows) or (len(batch) == 1 and not outcome.died)
+
+
+def _outcomes(compute, index, batch):
+    """Indices and outcomes of a batch; a batch that fails is repeated row by row."""
+    outcome = compute(batch)
+    if _is_final(outcome, batch):
+        return [(index, outcome)]
+    return [(number, compute(row)) for number, row in _single_rows(index, batch)]
 
 
 def _single_rows(index, batch):
@@ -318,15 +403,6 @@ class _Compute:
             return Failure("FAILED", f"{type(error).__name__}: {error}")
 
 
-def _attempt(records, compute, estimator, index, batch):
-    """Indices and outcomes of a batch; a batch that fails is repeated row by row."""
-    add_records(records)
-    outcome = compute(estimator, batch)
-    if isinstance(outcome, Rows) or len(batch) == 1:
-        return [(index, outcome)]
-    return [(number, compute(estimator, row)) for number, row in _single_rows(index, batch)]
-
-
 @dataclass
 class _Assembly:
     """Result columns of n galaxies, filled as rows are finished."""
@@ -357,10 +433,12 @@ class _Assembly:
         if self.failures:
             row, reason = min(self.failures)
             msg = (
-                f"{len(self.failures)} of {self.n_rows} galaxies failed and are flagged; the "
-                f"first is row {row} (id {sample['id'][row]}): {reason}"
+                "{count} of {n_rows} galaxies failed and are flagged; the first is row {row} "
+                "(id {id}): {reason}"
             )
-            warnings.warn(msg, DustestWarning, stacklevel=4)
+            first = {"row": row, "id": sample["id"][row], "reason": reason}
+            warning = RowsWarning(msg, len(self.failures), self.n_rows, first)
+            warnings.warn(warning, stacklevel=4)
 
 
 def _with_room(column, part, n_rows):

@@ -3,7 +3,7 @@
 A worker is a new interpreter that exchanges length-prefixed pickles over its standard streams. It
 imports nothing of the caller's script, so a script needs no ``if __name__ == "__main__"`` guard.
 It runs in an empty temporary folder with one thread per process, so that the number of workers
-cannot change a result.
+cannot change a result. It ends with its parent, and is replaced if it dies.
 """
 
 import os
@@ -15,19 +15,26 @@ import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from cloudpickle import dumps
 
+from dustest.data.errors import DustestError
+from dustest.data.files.paths import check_temporary_folder
 from dustest.data.registry import pack, unpack
+from dustest.data.worker_processes import end_with_parent
 
-__all__ = ["Failure", "run_in_workers", "try_worker"]
+__all__ = ["Failure", "borrowed_worker", "run_in_workers", "try_worker"]
 
 _HEADER = struct.Struct("<Q")
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_OF_CALLER = "PYTHONWARNINGS"
+"""As errors, warnings of other packages would end their import; nobody sees those of a worker."""
 _LAST_WORDS = 500
+_STARTS = 3
+"""How often a worker is started that dies before it is ready."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +47,13 @@ class Failure:
         Name of the flag to set.
     reason : str
         One line for the message.
+    died : bool, optional
+        Whether the worker process died, so that another may succeed.
     """
 
     flag: str
     reason: str
+    died: bool = False
 
 
 def run_in_workers(estimator, compute, tasks, *, n_workers, timeout):
@@ -74,12 +84,15 @@ def run_in_workers(estimator, compute, tasks, *, n_workers, timeout):
 
     Raises
     ------
+    DustestError
+        If there is no folder for temporary files, or a worker dies whenever it starts.
     Exception
         Errors of a worker while it starts, and errors marked as fatal by ``compute``.
     """
+    check_temporary_folder()
     outcomes = queue.SimpleQueue()
     source = _Tasks(tasks)
-    setup = dumps(pack((estimator, compute)))
+    setup = pack((estimator, compute))
     with tempfile.TemporaryDirectory(prefix="dustest-") as folder:
         slots = [_Slot(setup, folder, timeout) for _ in range(n_workers)]
         arguments = [(slot, source, outcomes) for slot in slots]
@@ -178,7 +191,7 @@ class _Slot:
     def compute(self, batch):
         """Outcome of one task."""
         if self._process is None:
-            self._start()
+            self._start_alive()
         timer = threading.Timer(self._timeout or 0, self._expire)
         if self._timeout is not None:
             timer.start()
@@ -202,10 +215,21 @@ class _Slot:
         _send(self._process.stdin, message)
         return _receive(self._process.stdout)
 
+    def _start_alive(self):
+        """Start a worker, again if it dies before it is ready."""
+        for _ in range(_STARTS):
+            if self._stopped:
+                raise EOFError
+            if (failure := self._start()) is None:
+                return
+        msg = (
+            f"a worker process died {_STARTS} times while it started, the last time because "
+            f"{failure.reason}: free memory, or use fewer processes (n_jobs)"
+        )
+        raise DustestError(msg)
+
     def _start(self):
-        """Start a worker and wait until it is ready."""
-        if self._stopped:
-            raise EOFError
+        """Start a worker and wait until it is ready; returns a Failure if it dies."""
         self._expired = False
         self._stderr = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 (close() ends it)
         self._process = subprocess.Popen(
@@ -217,13 +241,12 @@ class _Slot:
             env=_worker_environment(),
         )
         try:
-            kind, value = self._ask(self._setup)
-        except (EOFError, OSError) as error:
-            failure = self._bury()
-            msg = f"a worker process could not start: {failure.reason}"
-            raise RuntimeError(msg) from error
+            kind, value = self._ask(dumps(self._setup))
+        except (EOFError, OSError):
+            return self._bury()
         if kind == "fatal":
             raise value
+        return None
 
     def _bury(self):
         """Remove a dead worker and return the reason."""
@@ -232,7 +255,8 @@ class _Slot:
         self.close()
         if self._expired:
             return Failure("TIMED_OUT", f"stopped after {self._timeout:g} s")
-        return Failure("FAILED", f"the worker process died (exit status {code}) {last_words}")
+        reason = f"the worker process died (exit status {code}) {last_words}"
+        return Failure("FAILED", reason.rstrip(), died=True)
 
     def _last_words(self):
         """End of what the worker wrote to its standard error."""
@@ -260,11 +284,71 @@ class _Slot:
             process.kill()
 
 
+class _Shed:
+    """Workers that wait in this process for further tasks of one setup."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._setup = b""
+        self._waiting = []
+        self._folder = None
+
+    def take(self, setup, timeout):
+        """A worker for a setup; those of another setup are ended."""
+        with self._lock:
+            if setup != self._setup:
+                while self._waiting:
+                    self._waiting.pop().close()
+                self._setup = setup
+            if self._folder is None:
+                self._folder = tempfile.TemporaryDirectory(prefix="dustest-")
+            return (
+                self._waiting.pop() if self._waiting else _Slot(setup, self._folder.name, timeout)
+            )
+
+    def give_back(self, setup, slot):
+        """Keep a worker for the next task, unless the setup has changed."""
+        with self._lock:
+            if setup == self._setup:
+                self._waiting.append(slot)
+                return
+        slot.close()
+
+
+_SHED = _Shed()
+
+
+@contextmanager
+def borrowed_worker(setup, timeout):
+    """A worker that lives on in this process, for tasks that a cluster sends one by one.
+
+    Parameters
+    ----------
+    setup : bytes
+        The pair of estimator and computation, packed by `~dustest.data.registry.pack`.
+    timeout : float or None
+        Time limit in seconds of one task.
+
+    Yields
+    ------
+    worker : object
+        Its ``compute(batch)`` returns the result, or a `Failure`.
+    """
+    slot = _SHED.take(setup, timeout)
+    try:
+        yield slot
+    except BaseException:
+        slot.close()
+        raise
+    _SHED.give_back(setup, slot)
+
+
 def _worker_environment():
     """Environment of a worker: one thread, and the caller's import path."""
     threads = dict.fromkeys(_ONE_THREAD, "1")
     path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
-    return os.environ | threads | {"PYTHONPATH": path, "MPLBACKEND": "agg"}
+    inherited = {name: value for name, value in os.environ.items() if name != _OF_CALLER}
+    return inherited | threads | {"PYTHONPATH": path, "MPLBACKEND": "agg"}
 
 
 def _send(stream, message):
@@ -288,6 +372,7 @@ def _receive(stream):
 
 def _work():
     """Main loop of a worker process."""
+    end_with_parent(os.getppid())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller decides when to stop
     answers = os.fdopen(os.dup(1), "wb")
     silence = os.open(os.devnull, os.O_WRONLY)

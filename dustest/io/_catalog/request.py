@@ -140,7 +140,7 @@ def make_request(columns, redshift, layout, foreground_ebv):
     InputError
         If an argument is not of the right type.
     """
-    columns = _check_columns(columns or {})
+    columns = _check_columns({} if columns is None else columns)
     if redshift is not None and "redshift" in columns:
         msg = "redshift and columns['redshift'] say the same: pass one of them"
         raise InputError(msg)

@@ -14,6 +14,7 @@ from dustest.data.checks.missing_values import MISSING_CELLS
 from dustest.data.checks.tables import first_named
 from dustest.data.checks.units import parse_unit
 from dustest.data.errors import ReadError
+from dustest.data.files.text_contents import check_cells
 from dustest.data.messages import shown
 
 __all__ = ["read_text"]
@@ -50,7 +51,8 @@ def read_text(path):
     text = _read_content(path)
     known = _known_format(text)
     if known is not None:
-        return astropy_ascii.read(text, format=known, guess=False)
+        # Lines, since astropy takes a text of one line for the name of a file or an address.
+        return astropy_ascii.read(text.splitlines(), format=known, guess=False)
     comments, lines = _split(text)
     plain = [line for _, line in lines if not line.lstrip().startswith("#")]
     delimiter = _delimiter(plain[:20])
@@ -60,6 +62,8 @@ def read_text(path):
     names, rows = _header(comments, rows, delimiter, path)
     table = Table(meta={"comments": comments})
     columns = zip(*(row for _, row in rows), strict=True) if rows else [()] * len(names)
+    longest = max((len(cell) for _, row in rows for cell in row), default=0)
+    check_cells(longest, len(rows), len(text), f"a column of the file {path}")
     for name, cells in zip(names, columns, strict=True):
         title, unit = _title(name)
         if title in table.colnames:

@@ -19,6 +19,7 @@ from astropy.wcs.utils import wcs_to_celestial_frame
 from dustest.data.checks.images import ERROR_POWERS, full_mask, standard_deviation, to_deviation
 from dustest.data.checks.units import FLUX_UNIT, agree, explain_unit, parse_unit, resolve_unit
 from dustest.data.errors import DustestWarning, InputError
+from dustest.data.files.contents import check_contents
 from dustest.data.files.parsing import check_file, refuse_damaged
 from dustest.data.messages import argument
 from dustest.io._foreground import FOREGROUND_KEY
@@ -278,7 +279,9 @@ def _hdus(source, name, stack):
     if isinstance(source, fits.HDUList | IMAGE_HDUS):
         return source
     if isinstance(source, str | os.PathLike):
-        return stack.enter_context(fits.open(check_file(source), memmap=True))
+        path = check_file(source)
+        check_contents(path, "fits")
+        return stack.enter_context(fits.open(path, memmap=True))
     msg = (
         f"{name} must be a path, an HDUList, one of its images, an NDData, or a dict of such with "
         f"the keys sci, err, var, wht, mask and dq, got {type(source).__name__}"

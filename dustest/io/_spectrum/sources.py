@@ -12,6 +12,7 @@ from dustest.data.checks.images import ERROR_POWERS
 from dustest.data.checks.tables import first_named
 from dustest.data.checks.values import bare_values
 from dustest.data.errors import DustestWarning, InputError, ReadError
+from dustest.data.files.contents import open_fits
 from dustest.data.messages import argument, did_you_mean, shown
 from dustest.io._formats.readers import read_table
 
@@ -162,7 +163,7 @@ def _is_fits(path):
 
 def _read_fits(path, hdu):
     """Layout and table of an extension."""
-    with fits.open(path, memmap=False) as hdus:
+    with open_fits(path) as hdus:
         if hdu is None and set(_IMAGES) <= {item.name for item in hdus}:
             return "jades-gto", _table_of_images(hdus)
         place = _place(hdus, path) if hdu is None else _find_place(hdus, hdu, path)

@@ -14,7 +14,7 @@ from dustest.data.bands import canonical_name, get_band
 from dustest.data.checks.numbers import as_arcsec, check_odd, check_whole
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import DustestWarning, InputError, ReadError
-from dustest.data.files.parsing import open_fits
+from dustest.data.files.contents import open_fits
 from dustest.physics.telescope.jwst_optics import blurred_diffraction, drizzled_width
 
 __all__ = [

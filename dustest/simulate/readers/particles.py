@@ -10,6 +10,7 @@ from astropy import units as u
 from astropy.cosmology import FlatLambdaCDM
 
 from dustest.data.errors import InputError, ReadError
+from dustest.data.files.contents import check_contents
 from dustest.data.files.parsing import check_file, refuse_damaged, require
 from dustest.data.files.paths import as_path
 from dustest.simulate.galaxies.particle_galaxy import GasParticles, ParticleGalaxy, StarParticles
@@ -207,8 +208,10 @@ def _open(path):
 
     path = check_file(path)
     what = f"the file {path} cannot be read as HDF5, it may be truncated or damaged"
-    with refuse_damaged(what), h5py.File(path, "r") as file:
-        yield file
+    with refuse_damaged(what):
+        check_contents(path, "hdf5")
+        with h5py.File(path, "r") as file:
+            yield file
 
 
 def _is_snapshot(file):

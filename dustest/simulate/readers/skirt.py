@@ -11,7 +11,7 @@ from astropy.cosmology import Planck15
 from dustest.data.bands import canonical_name, get_band
 from dustest.data.checks.numbers import check_not_negative, check_positive
 from dustest.data.errors import InputError, ReadError
-from dustest.data.files.parsing import open_fits
+from dustest.data.files.contents import open_fits
 from dustest.physics.photometry import band_flux
 
 __all__ = [

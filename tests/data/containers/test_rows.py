@@ -5,7 +5,7 @@ from astropy.table import MaskedColumn, QTable, Table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dustest.data import DustTable, GalaxySample, InputError, RowTable
+from dustest.data import DustTable, GalaxySample, InputError, ReadError, RowTable
 from dustest.data.checks.identifiers import has_ids, row_numbers
 
 SUFFIXES = ["fits", "ecsv", "parquet", "h5"]
@@ -192,3 +192,62 @@ class TestFormats:
         assert back["a"].dtype == np.dtype("=i4")
         assert back["a"].tolist() == [1, 2]
         assert back["b"].dtype.kind == "U"
+
+
+class TestUntrustedFiles:
+    @pytest.mark.parametrize("ending", ["fits", "ecsv", "h5", "parquet"])
+    def test_damaged(self, tmp_path, ending):
+        path = tmp_path / f"rows.{ending}"
+        path.write_bytes(b"no table \x00\xff")
+        with pytest.raises(ReadError, match="is not a readable table"):
+            RowTable.read(path)
+
+    def test_missing(self, tmp_path):
+        with pytest.raises(ReadError, match="does not exist"):
+            RowTable.read(tmp_path / "rows.fits")
+
+    def test_references_to_other_files(self, tmp_path):
+        h5py = pytest.importorskip("h5py")
+        with h5py.File(tmp_path / "rows.h5", "w") as file:
+            file["dust"] = h5py.ExternalLink("/etc/passwd", "/x")
+        with pytest.raises(ReadError, match="a link 'dust' to the file"):
+            RowTable.read(tmp_path / "rows.h5")
+
+    def test_record_of_columns_of_any_size(self, tmp_path):
+        """Counts of a damaged record are not expanded before they are compared."""
+        RowTable({"a": ["x ", "y"]}).write(tmp_path / "rows.fits")
+        content = (tmp_path / "rows.fits").read_bytes()
+        assert b"[[1, " in content
+        (tmp_path / "rows.fits").write_bytes(content.replace(b"[[1, ", b"[[9e9", 1))
+        with pytest.raises(ReadError):
+            RowTable.read(tmp_path / "rows.fits")
+
+
+class TestCSV:
+    def written(self, tmp_path, table):
+        table.write(tmp_path / "rows.csv")
+        return (tmp_path / "rows.csv").read_text().splitlines()
+
+    @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\uff1d"])
+    def test_formulas_are_escaped(self, tmp_path, start):
+        lines = self.written(tmp_path, RowTable({"id": [f"{start}cmd|' /C calc'!A0", "b"]}))
+        assert lines[1].strip('"').startswith(f"'{start}cmd")
+        assert lines[2] == "b"
+
+    def test_names_are_escaped(self, tmp_path):
+        assert self.written(tmp_path, RowTable({"=1+1": [1.0]}))[0] == "'=1+1"
+
+    @pytest.mark.parametrize("text", ["-1", "-99.5", "+3e-5", "-.5"])
+    def test_numbers_are_not_changed(self, tmp_path, text):
+        lines = self.written(tmp_path, RowTable({"id": [text], "value": [-1.5]}))
+        assert lines[1] == f"{text},-1.5"
+
+    def test_objects_and_missing_cells(self, tmp_path):
+        values = MaskedColumn(["=a", "b"], mask=[False, True])
+        lines = self.written(tmp_path, RowTable({"id": values, "x": np.array(["=b", 1], object)}))
+        assert lines[1:] == ["'=a,'=b", ",1"]
+
+    def test_table_is_unchanged(self, tmp_path):
+        table = RowTable({"id": ["=a"]})
+        self.written(tmp_path, table)
+        assert table["id"][0] == "=a"

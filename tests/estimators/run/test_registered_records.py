@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.table import QTable
-from toy_backends import Linear
+from toy_backends import IsolatedLinear, Linear
 
 from dustest import MeurerEstimator
 from dustest.data import (
@@ -74,7 +74,7 @@ class TestWorkers:
         with temporary_records():
             register_quantity(Locked("locked", None, "l", "", lock=threading.Lock()))
             with pytest.warns(DustestWarning, match="quantity 'locked' cannot be sent"):
-                table = Linear(random_state=1).estimate(sample, n_jobs=2)
+                table = IsolatedLinear(random_state=1).estimate(sample, n_jobs=2)
         np.testing.assert_array_equal(table["A_V"], Linear(random_state=1).estimate(sample)["A_V"])
 
 

@@ -5,6 +5,7 @@ Keras is imported inside functions; only operations that agree on all its backen
 
 import os
 import sys
+import warnings
 from importlib.util import find_spec
 
 import numpy as np
@@ -12,7 +13,14 @@ import numpy as np
 from dustest.data.errors import MissingDependencyError
 from dustest.estimators._cnn.network.layers import EPSILON, OUTPUT, check_weights, list_layers
 
-__all__ = ["build", "import_keras", "set_prior", "weights_from_dict", "weights_to_dict"]
+__all__ = [
+    "build",
+    "import_keras",
+    "keras_devices",
+    "set_prior",
+    "weights_from_dict",
+    "weights_to_dict",
+]
 
 _BACKENDS = ("tensorflow", "jax", "torch")
 """Backends of Keras, in order of preference."""
@@ -66,14 +74,42 @@ def import_keras():
     """
     _choose_backend()
     try:
-        import keras
-    except ImportError as error:
+        with warnings.catch_warnings():
+            # Where all warnings are errors, those of other packages must not end their import.
+            warnings.simplefilter("default")
+            import keras
+    except (ImportError, ValueError) as error:
+        chosen = os.environ.get("KERAS_BACKEND")
+        backend = f"its backend {chosen!r} (KERAS_BACKEND)" if chosen else "a backend of it"
         msg = (
-            "training networks needs the package keras and a backend of it: "
-            "pip install 'dustest[cnn]'"
+            f"training networks needs the package keras and {backend}: "
+            "pip install 'dustest[cnn]' has TensorFlow"
         )
         raise MissingDependencyError(msg) from error
     return keras
+
+
+def keras_devices():
+    """Backend of Keras, and the devices on which it computes.
+
+    Returns
+    -------
+    backend : str
+        Such as ``"tensorflow"``.
+    devices : tuple of str
+        Such as ``"cpu:0"``, ``"gpu:0"``; empty if the backend does not tell.
+
+    Raises
+    ------
+    MissingDependencyError
+        If Keras or its backend is not installed.
+    """
+    keras = import_keras()
+    try:
+        devices = tuple(keras.distribution.list_devices())
+    except (AttributeError, NotImplementedError):
+        devices = ()
+    return keras.backend.backend(), devices
 
 
 def _choose_backend():

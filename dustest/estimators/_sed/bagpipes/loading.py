@@ -36,7 +36,7 @@ def load_bagpipes():
     Raises
     ------
     MissingDependencyError
-        If it is not installed.
+        If it is not installed, or needs a table that it cannot write.
     """
     if "bagpipes" in sys.modules:
         return sys.modules["bagpipes"]
@@ -47,9 +47,21 @@ def load_bagpipes():
     folder = Path(spec.origin).parent
     with _locked(folder):
         if not _is_complete(folder / _TABLE):
-            (folder / _TABLE).unlink(missing_ok=True)
-            return _import_quietly()
+            return _import_first(folder / _TABLE)
     return _import_quietly()
+
+
+def _import_first(table):
+    """The package, whose import writes its table."""
+    try:
+        table.unlink(missing_ok=True)
+        return _import_quietly()
+    except OSError as error:
+        msg = (
+            f"bagpipes writes a table of 10 MB when it is first imported, and cannot ({error}): "
+            "run python -c 'import bagpipes' once as a user who may write there"
+        )
+        raise MissingDependencyError(msg) from error
 
 
 def _import_quietly():

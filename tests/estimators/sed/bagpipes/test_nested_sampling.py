@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from bagpipes_models import load_bagpipes_of, points_of_every_history
-from fresh_process import call, call_with_output
+from fresh_process import call_with_output
 from packages import skip_without
+from warm_process import call
 
 from dustest.data.bands import get_band
 from dustest.data.errors import MissingDependencyError
@@ -140,6 +141,15 @@ class TestImport:
 
     def test_no_table(self, tmp_path):
         assert not igm._is_complete(tmp_path / "table.fits")
+
+    def test_a_table_that_cannot_be_written(self, tmp_path, monkeypatch):
+        def refuse():
+            msg = "Read-only file system"
+            raise OSError(msg)
+
+        monkeypatch.setattr(igm, "_import_quietly", refuse)
+        with pytest.raises(MissingDependencyError, match=r"bagpipes writes a table .*Read-only"):
+            igm._import_first(tmp_path / "table.fits")
 
     def test_one_holder_at_a_time(self, tmp_path):
         fcntl = pytest.importorskip("fcntl")

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from fresh_process import call
 from packages import skip_without
 from sed_fits import with_shared_models
+from warm_process import call
 
 from dustest.estimators._sed.tabulated.likelihoods.gaussian import log_bound, spectral_shape
 

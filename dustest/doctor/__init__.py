@@ -1,0 +1,6 @@
+"""Diagnosis of an installation: packages, their surroundings, plugins and estimators."""
+
+from dustest.doctor.diagnosis import diagnose
+from dustest.doctor.finding import Finding
+
+__all__ = ["Finding", "diagnose"]

@@ -1,0 +1,132 @@
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import fresh_process
+import joblib
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.table import QTable
+from toy_backends import IsolatedLinear, Linear, Mortal, Placed, Trouble, estimate_asleep
+
+from dustest.data import DustestError, DustestWarning
+from dustest.estimators.run import runner
+
+
+def galaxies(fluxes):
+    """Galaxies of some fluxes."""
+    flux = np.asarray(fluxes, dtype=float)
+    return QTable({"flux_F277W": flux * u.nJy, "flux_err_F277W": np.ones(len(flux)) * u.nJy})
+
+
+def assert_same(one, two):
+    """The results are equal, byte by byte."""
+    for name in ("A_V", "A_V_p16", "A_V_p84", "flags"):
+        np.testing.assert_array_equal(np.asarray(one[name]), np.asarray(two[name]))
+
+
+@pytest.fixture
+def lives(tmp_path):
+    """Makes a folder with a number of files, each of which costs a process its life."""
+
+    def make(number):
+        for i in range(number):
+            (tmp_path / str(i)).touch()
+        return str(tmp_path)
+
+    return make
+
+
+class TestDeaths:
+    """What happens to the rows of a worker that is killed."""
+
+    @pytest.mark.parametrize("when", ["at_start", "at_two"])
+    def test_another_worker_takes_over(self, when, lives):
+        backend = Mortal(**{when: lives(1)}, random_state=1)
+        table = backend.estimate(galaxies([1, 2, 3]), n_jobs=2)
+        assert_same(table, Linear(random_state=1).estimate(galaxies([1, 2, 3])))
+
+    def test_a_row_that_kills_twice_fails(self, lives):
+        with pytest.warns(DustestWarning, match=r"1 of 3 .*process died \(exit status -9\)"):
+            table = Mortal(at_two=lives(2)).estimate(galaxies([1, 2, 3]))
+        assert table.flag_names == [(), ("FAILED",), ()]
+
+    def test_a_start_that_always_dies_is_an_error(self, lives):
+        with pytest.raises(DustestError, match="a worker process died 3 times while it started"):
+            Mortal(at_start=lives(3)).estimate(galaxies([1]))
+
+    def test_workers_end_with_a_killed_parent(self, tmp_path):
+        marks = tmp_path / "worker"
+        with fresh_process.start(estimate_asleep, marks) as parent:
+            worker = wait_for_number(marks)
+            parent.kill()
+        deadline = time.monotonic() + 5.0
+        while is_running(worker) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert not is_running(worker)
+
+
+def wait_for_number(path):
+    """Number in a file, as soon as there is one."""
+    while True:
+        with suppress(FileNotFoundError, ValueError):
+            return int(path.read_text())
+        time.sleep(0.05)
+
+
+def is_running(number):
+    """Whether there is a process that is no zombie."""
+    try:
+        state = Path(f"/proc/{number}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+class TestPlaces:
+    """Where methods run that need no process of their own."""
+
+    def test_short_runs_start_no_workers(self):
+        table = Placed().estimate(galaxies(range(1, 10)), n_jobs=2)
+        assert set(table["process"]) == {os.getpid()}
+
+    def test_long_runs_do(self, monkeypatch):
+        monkeypatch.setattr(runner, "_WORTH_WORKERS", -1.0)
+        sample = galaxies(range(1, 25))
+        table = Placed(random_state=1).estimate(sample, n_jobs=2)
+        # The first batch, of three galaxies, is estimated before anything is known.
+        assert list(table["process"] == os.getpid()) == [True] * 3 + [False] * 21
+        assert_same(table, Linear(random_state=1).estimate(sample))
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two worker processes of dask."""
+    distributed = pytest.importorskip("distributed")
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+        client.run(os.environ.update, {"PYTHONPATH": fresh_process.environment()["PYTHONPATH"]})
+        yield client
+
+
+class TestCluster:
+    """Runs on the workers of dask."""
+
+    @pytest.mark.parametrize("backend", [Linear, IsolatedLinear])
+    def test_same_results(self, backend, cluster):
+        sample = galaxies(range(1, 12))
+        with joblib.parallel_config("dask"):
+            table = backend(random_state=1).estimate(sample)
+        assert_same(table, Linear(random_state=1).estimate(sample))
+
+    def test_runs_elsewhere(self, cluster):
+        with joblib.parallel_config("dask"):
+            table = Placed().estimate(galaxies(range(1, 12)))
+        assert os.getpid() not in set(table["process"])
+
+    def test_failures_are_flags(self, cluster):
+        with joblib.parallel_config("dask"), pytest.warns(DustestWarning, match="3 of 5"):
+            table = Trouble(timeout=2.0).estimate(galaxies([1, 2, 3, 4, 7]))
+        assert table.flag_names == [(), ("FAILED",), ("TIMED_OUT",), ("FAILED",), ()]
