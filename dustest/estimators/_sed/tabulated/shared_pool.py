@@ -70,7 +70,8 @@ class SharedPool:
         """Rows of all numbers of each model, which are taken faster than single columns."""
         parts = {"cube": models.cube, "place": place, "flux": models.flux}
         ends = np.cumsum([0, *(part.shape[1] for part in parts.values())]).tolist()
-        self._columns = dict(zip(parts, itertools.starmap(slice, itertools.pairwise(ends))))
+        columns = itertools.starmap(slice, itertools.pairwise(ends))
+        self._columns = dict(zip(parts, columns, strict=True))
         quantities = (models.quantities[name] for name in self._names)
         others = (models.low, models.high, *quantities)
         return np.column_stack([*parts.values(), *others])
@@ -107,10 +108,10 @@ class SharedPool:
         excess = data.bound(*(part.values for part in self._shape))
         excess += self._favour
         excess -= excess.max()
-        depth = _THIN
-        if np.count_nonzero(excess > -depth) < _FEWEST <= len(excess):
-            depth = -np.partition(excess, -_FEWEST)[-_FEWEST]
-        near = np.flatnonzero(excess > -max(depth, _DEPTH))
+        depth, fewest = _THIN, min(_FEWEST, len(excess))
+        if np.count_nonzero(excess > -depth) < fewest:
+            depth = -np.partition(excess, -fewest)[-fewest]
+        near = np.flatnonzero(excess >= -max(depth, _DEPTH))
         log_share = np.minimum(excess[near] + depth, 0.0)
         chosen = rng.random(len(near)) < np.exp(log_share)
         keep = near[chosen]
