@@ -26,3 +26,15 @@ def shared_data():
     if not folder.is_dir():
         pytest.skip(f"the real data are not at {folder}; set DUSTEST_TEST_DATA to their folder")
     return folder
+
+
+@pytest.fixture(scope="module")
+def warm_workers():
+    """Workers of estimators that need Bagpipes are forks of a process that has imported it.
+
+    For tests of what is estimated; those of the workers themselves start them as users do.
+    """
+    from warm_process import warm_workers
+
+    with warm_workers():
+        yield

@@ -51,6 +51,18 @@ class TestEstimate:
         assert json.loads(table.meta["params"])["relation"] == "Reddy15"
         assert "30 galaxies by meurer" in capsys.readouterr().out
 
+    def test_large_catalogues_are_read_in_parts(self, tmp_path, capsys, monkeypatch):
+        sample, _ = load_demo()
+        path, whole, parts = (tmp_path / f"{name}.fits" for name in ("catalog", "whole", "parts"))
+        sample[sample.colnames[:20]].write(path)
+        assert main(["estimate", str(path), "--output", str(whole)]) == 0
+        monkeypatch.setattr("dustest.cli._catalogs.LARGE_BYTES", 100)
+        monkeypatch.setattr("dustest.cli._catalogs.read_sample", None)
+        assert main(["estimate", str(path), "--output", str(parts)]) == 0
+        lines = capsys.readouterr().out.replace("parts.fits", "whole.fits").splitlines()
+        assert lines[: len(lines) // 2] == lines[len(lines) // 2 :]
+        assert parts.read_bytes() == whole.read_bytes()
+
     def test_a_scheduler_is_used(self, catalog, tmp_path):
         distributed = pytest.importorskip("distributed")
         words = ["estimate", catalog, "--seed", "1", "--output"]

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fresh_process import call
 from golden_results import RESULTS, bagpipes_results
 from packages import skip_without
+from warm_process import call
 
 from dustest.physics import uv_slope
+
+pytestmark = pytest.mark.usefixtures("warm_workers")
 
 STORED = json.loads((Path(__file__).parent / "golden" / "results-0.1.json").read_text("ascii"))
 NEEDS = {"sed": "bagpipes", "bagpipes": "bagpipes"}

@@ -546,7 +546,7 @@ def try_mutants(root, mutants, processes, limit):
     keys = {mutant: mutant.key(root) for mutant in mutants}
     new = [mutant for mutant in mutants if keys[mutant] not in known]
     if new:
-        packages = PRELOADED if root == ROOT else ()
+        packages = PRELOADED if root == ROOT else ("hypothesis", "pytest")
         with (
             tempfile.TemporaryDirectory() as folder,
             ProcessPoolExecutor(

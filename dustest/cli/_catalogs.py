@@ -18,12 +18,15 @@ from dustest.cli._estimators import (
 )
 from dustest.cli._words import add_run_options, check_not_input, diameter, say, split_pairs
 
-__all__ = ["add_catalog_options", "add_commands", "read_sample"]
+__all__ = ["LARGE_BYTES", "add_catalog_options", "add_commands", "is_read_in_parts", "read_sample"]
 
 _DEFAULT_ESTIMATOR = "meurer"
 _DEMO_PARAMETERS = {"bagpipes": {"extra": ("priors",)}}
 """Two sets of assumptions, whose effect the report shows."""
 _DEMO_NOTES = ("The galaxies are simulated.",)
+LARGE_BYTES = 2**28
+"""Size from which a catalogue is read in parts."""
+_SUFFIXES_IN_PARTS = (".fits", ".fit", ".parquet", ".pq", ".hdf5", ".h5")
 
 
 def add_commands(commands):
@@ -35,7 +38,13 @@ def add_commands(commands):
 
 def _add_estimate(commands):
     """``dustest estimate``."""
-    parser = commands.add_parser("estimate", help="run one estimator on a catalogue")
+    parser = commands.add_parser(
+        "estimate",
+        help="run one estimator on a catalogue",
+        description="Run one estimator on a catalogue. FITS, Parquet and HDF5 files from 256 MB "
+        "are read in parts, if the output is .fits or .parquet and no --z-min, --z-max, "
+        "--photometry or --format is given, so that they need not fit into memory.",
+    )
     add_catalog_options(parser)
     parser.add_argument("-e", "--estimator", help=f"name (default: {_DEFAULT_ESTIMATOR})")
     parser.add_argument(
@@ -161,24 +170,56 @@ def _estimate(options):
         estimator = load_networks(options.model, options.seed)
     else:
         estimator = make_estimator(name, given_parameters(options, [name]), options.seed)
-    sample = read_sample(options)
-    _check_images(options, sample)
+    if is_read_in_parts(options):
+        galaxies = _open(options)
+    else:
+        galaxies = read_sample(options)
+        _check_images(options, galaxies)
     table = estimator.estimate(
-        sample, output=options.output, resume=options.resume, n_jobs=options.n_jobs
+        galaxies, output=options.output, resume=options.resume, n_jobs=options.n_jobs
     )
     say(f"{len(table)} galaxies by {name}: {options.output}")
-    _say_missing(table)
+    _say_missing(table if hasattr(table, "parts") else [table])
     return 0
 
 
-def _say_missing(table):
+def is_read_in_parts(options):
+    """Whether a catalogue is so large that it is read, and its result is written, in parts."""
+    path, output = Path(options.catalog), Path(options.output)
+    has_limits = (options.z_min, options.z_max) != (None, None)
+    return (
+        path.is_file()
+        and path.stat().st_size >= LARGE_BYTES
+        and path.suffix.lower() in _SUFFIXES_IN_PARTS
+        and output.suffix.lower() in (".fits", ".parquet")
+        and options.format is None
+        and options.photometry is None
+        and not has_limits
+    )
+
+
+def _open(options):
+    """The catalogue in parts, with the images of each."""
+    from dustest.io import open_catalog
+
+    images, units, of_images = _images_and_units(options)
+    catalog = open_catalog(options.catalog, **_reading(options, _without(units, of_images)))
+    if not images:
+        return catalog
+    return catalog.map(lambda sample: _with_images(options, sample, images, of_images))
+
+
+def _say_missing(tables):
     """Print how many galaxies have no result, and their flags."""
     from dustest.data.containers.results import rows_without_result
 
-    missing, names = rows_without_result(table)
-    if missing.any():
-        count = int(missing.sum())
-        say(f"{count} galaxies have no result, with the flags {', '.join(names)}")
+    count, found = 0, {}
+    for table in tables:
+        missing, names = rows_without_result(table)
+        count += int(missing.sum())
+        found |= dict.fromkeys(names)
+    if count:
+        say(f"{count} galaxies have no result, with the flags {', '.join(found)}")
 
 
 def _compare(options):
@@ -245,13 +286,21 @@ def _demo(options):
 
 def read_sample(options):
     """The catalogue within the requested redshifts, with its images."""
+    images, units, of_images = _images_and_units(options)
+    sample = _read_catalog(options, _without(units, of_images))
+    return _with_images(options, sample, images, of_images) if images else sample
+
+
+def _images_and_units(options):
+    """Mosaics by band, all units, and those of the mosaics."""
     images = split_pairs(options.image, "--image")
     units = _units(options.unit)
-    of_images = _units_of_images(units, images)
     _check_photometry(options, images)
-    sample = _read_catalog(options, _without(units, of_images))
-    if not images:
-        return sample
+    return images, units, _units_of_images(units, images)
+
+
+def _with_images(options, sample, images, of_images):
+    """The sample with cutouts, and with photometry if it is requested."""
     from dustest.io import add_cutouts
 
     ebv = None if options.foreground_ebv is None else "foreground_ebv"
@@ -323,17 +372,7 @@ def _read_catalog(options, unit):
     from dustest.data import InputError
     from dustest.io import read_catalog
 
-    sample = read_catalog(
-        options.catalog,
-        columns=_columns(options),
-        unit=unit,
-        error_floor=options.error_floor,
-        redshift=[] if options.redshift == "" else options.redshift,
-        foreground_ebv=_number_or_name(options.foreground_ebv),
-        layout=options.layout,
-        format=options.format,
-        hdu=_hdu(options),
-    )
+    sample = read_catalog(options.catalog, **_reading(options, unit))
     low = -np.inf if options.z_min is None else options.z_min
     high = np.inf if options.z_max is None else options.z_max
     if (low, high) == (-np.inf, np.inf):
@@ -346,6 +385,20 @@ def _read_catalog(options, unit):
         msg = f"no galaxy of {options.catalog} lies within the redshifts {low:g} to {high:g}"
         raise InputError(msg)
     return sample
+
+
+def _reading(options, unit):
+    """Arguments of the readers of catalogues."""
+    return {
+        "columns": _columns(options),
+        "unit": unit,
+        "error_floor": options.error_floor,
+        "redshift": [] if options.redshift == "" else options.redshift,
+        "foreground_ebv": _number_or_name(options.foreground_ebv),
+        "layout": options.layout,
+        "format": options.format,
+        "hdu": _hdu(options),
+    }
 
 
 def _columns(options):

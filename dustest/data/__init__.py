@@ -9,6 +9,7 @@ from dustest.data.bands import (
     register_band,
 )
 from dustest.data.containers.conversion import as_sample
+from dustest.data.containers.result_files import OpenedResult, open_result
 from dustest.data.containers.results import DustTable
 from dustest.data.containers.rows import RowTable
 from dustest.data.containers.sample import GalaxySample
@@ -20,6 +21,7 @@ from dustest.data.errors import (
     InputTypeError,
     MissingDependencyError,
     ReadError,
+    WriteError,
 )
 from dustest.data.flags import FLAGS, Flag, decode_flags
 from dustest.data.instruments import INSTRUMENTS, Instrument, register_instrument
@@ -59,9 +61,11 @@ __all__ = [
     "Line",
     "MissingDependencyError",
     "Mosaic",
+    "OpenedResult",
     "ReadError",
     "RowTable",
     "Survey",
+    "WriteError",
     "as_sample",
     "as_truth",
     "canonical_name",
@@ -72,6 +76,7 @@ __all__ = [
     "group_split",
     "has_curve",
     "list_bands",
+    "open_result",
     "percentile_columns",
     "register_band",
     "register_instrument",

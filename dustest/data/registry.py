@@ -13,7 +13,15 @@ from dustest.data.errors import DustestWarning, InputError
 from dustest.data.messages import not_one_of
 from dustest.data.plugins import load_plugins
 
-__all__ = ["Registry", "add_records", "added_records", "pack", "temporary_records", "unpack"]
+__all__ = [
+    "Registry",
+    "add_records",
+    "added_records",
+    "named_records",
+    "pack",
+    "temporary_records",
+    "unpack",
+]
 
 _REGISTRIES = {}
 
@@ -239,6 +247,36 @@ def added_records():
     """
     found = {
         kind: tuple(record for record in registry.added() if _is_portable(kind, record))
+        for kind, registry in _REGISTRIES.items()
+    }
+    return {kind: records for kind, records in found.items() if records}
+
+
+def named_records(names):
+    """Collect the records that are not dustest's own and have one of some names.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names or aliases, in any letter case.
+
+    Returns
+    -------
+    records : dict of str to list
+        By kind of record.
+
+    Examples
+    --------
+    >>> from dustest.data.registry import named_records, temporary_records
+    >>> from dustest.physics import PowerLaw, register_dust_law
+    >>> with temporary_records():
+    ...     law = register_dust_law(PowerLaw(1.3), name="mine")
+    ...     print(list(named_records(["Mine", "SMC"])))
+    ['dust law']
+    """
+    wanted = set(map(_key, names))
+    found = {
+        kind: [one for one in registry.added() if wanted.intersection(map(_key, _names(one)))]
         for kind, registry in _REGISTRIES.items()
     }
     return {kind: records for kind, records in found.items() if records}

@@ -20,7 +20,6 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from dustest.data.bands import BANDS
 from dustest.data.checks.numbers import check_number, is_number
 from dustest.data.checks.pairing import as_weights, pair_truth
 from dustest.data.checks.values import to_floats
@@ -30,10 +29,12 @@ from dustest.data.containers.reweighting import DRAWS, LOG_PRIOR
 from dustest.data.containers.truth import as_truth
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.files.paths import installed_version, replacing
-from dustest.data.identity.describe import class_path, describe, describe_class
+from dustest.data.identity.describe import class_path, describe, describe_class, texts_in
+from dustest.data.identity.source import source_digest
 from dustest.data.kinds import KINDS
 from dustest.data.messages import did_you_mean, not_one_of, shown
 from dustest.data.quantities import POINTS, QUANTITIES, percentile_columns, point_column
+from dustest.data.registry import named_records
 from dustest.estimators._calibration.application import (
     calibrate_estimates,
     calibrated_log_prior,
@@ -48,11 +49,20 @@ from dustest.estimators.run.options import check_options, check_switch
 from dustest.estimators.run.requests import check_extra, offered, requested
 from dustest.estimators.run.runner import declared_columns, run
 from dustest.estimators.run.store import SCHEMA, open_store
+from dustest.estimators.run.streaming import (
+    check_output,
+    estimate_parts,
+    is_source,
+    with_row_numbers,
+)
 from dustest.estimators.run.summary import Summary
 
 __all__ = ["DustEstimator"]
 
 _PERCENTILES = (0.16, 0.5, 0.84)
+_LIBRARIES = ("astro-sedpy", "astropy", "dust_extinction", "numpy", "scipy")
+"""Packages of filter curves, cosmologies, dust laws and numbers, whose versions any row can depend
+on."""
 _ROWS_AT_ONCE = 4096
 """Galaxies of which prior draws are made at once."""
 
@@ -467,15 +477,17 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
 
         Parameters
         ----------
-        X : GalaxySample or anything that `~dustest.data.as_sample` takes
-            n galaxies.
+        X : GalaxySample or anything that `~dustest.data.as_sample` takes, or a source of samples
+            n galaxies. A source has ``len`` and a method ``samples`` that yields samples, so that
+            they need not fit into memory, such as the catalogue of `~dustest.io.open_catalog`.
         output : str or path-like, optional
             File for the result (``.fits``, ``.ecsv``, ``.parquet``, ``.h5``), in an existing
-            folder. Finished rows are also stored in ``<output>.sqlite``, so that an interrupted
-            run loses nothing.
+            folder; required for a source (``.fits`` or ``.parquet``). Finished rows are also
+            stored in ``<output>.sqlite``, so that an interrupted run loses nothing.
         resume : bool, optional
             Use rows that an earlier run with the same ``output`` finished, if their data, the
-            estimator with the full content of its parameters, and the versions are the same.
+            estimator with the full content of its parameters, the code and the versions are the
+            same; wait for a run that has the output, at most ten minutes.
         n_jobs : int, optional
             Number of processes, as in joblib (-1: all cores); not 0.
         progress : bool, optional
@@ -493,10 +505,10 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
 
         Returns
         -------
-        table : DustTable
+        table : DustTable, or OpenedResult for a source
             n rows in the order of ``X``; NaN and a flag for rows without an estimate. It has the
             core quantities, those of ``targets``, and those of ``extra`` if the estimator has such
-            a parameter.
+            a parameter. The result of a source is on disc, and its rows are read on request.
 
         Raises
         ------
@@ -507,32 +519,63 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         MissingDependencyError
             If the package that writes ``output`` is not installed.
         ReadError
-            If earlier results are damaged.
+            If earlier results cannot be read.
+        WriteError
+            If the disk is full, or another run has the same ``output``.
 
         Warns
         -----
         DustestWarning
-            If galaxies failed or exceeded the time limit.
+            If galaxies failed or exceeded the time limit, or earlier results are damaged: these
+            galaxies are computed again.
         """
         file_format = check_options(output, resume, n_jobs, progress)
         self._check_draws("draws", draws, least=0)
         points = self._checked_points(points)
+        options = {"points": points, "n_draws": int(draws), "n_jobs": n_jobs}
+        if is_source(X):
+            check_output(output, file_format)
+            return self._estimate_source(X, output, resume, progress, options)
         sample = self._ready(X)
         if output is not None:
             self._described()
-        with open_store(output, resume) as store:
-            seed = self._base_seed()
-            if store is not None and self._random_state is None:
-                seed = store.base_seed(seed)
-            options = {"n_jobs": n_jobs, "progress": progress, "store": store}
-            keeps_prior = bool(draws and self._known_priors)
-            summary = Summary(_PERCENTILES, points, n_draws=int(draws), prior=keeps_prior)
-            rows = run(self, sample, summary, seed=seed, **options)
-        table = self._table(sample, rows, seed, summary)
-        if output is not None:
-            with replacing(output) as partial:
-                table.write(partial, format=file_format)
+        with open_store(output, resume, progress) as store:
+            seed = self._seed_of_run(store)
+            table = self._run(sample, seed, store, progress=progress, **options)
+            if output is not None:
+                # Before another run with the same output may begin.
+                with replacing(output) as partial:
+                    table.write(partial, format=file_format)
         return table
+
+    def _estimate_source(self, source, output, resume, progress, options):
+        """Estimate the galaxies of a source, part by part."""
+        self._described()
+        with open_store(output, resume, progress) as store:
+            seed = self._seed_of_run(store)
+
+            def estimate(part, start, bar):
+                sample = with_row_numbers(self._ready(part), start)
+                return self._run(sample, seed, store, progress=bar, **options)
+
+            return estimate_parts(
+                source, estimate, output, n_jobs=options["n_jobs"], progress=progress
+            )
+
+    def _seed_of_run(self, store):
+        """Seed of a run, that of the earlier run if it resumes one."""
+        seed = self._base_seed()
+        if store is not None and self._random_state is None:
+            seed = store.base_seed(seed)
+        return seed
+
+    def _run(self, sample, seed, store, *, points, n_draws, n_jobs, progress):
+        """Result for a checked sample."""
+        keeps_prior = bool(n_draws and self._known_priors)
+        summary = Summary(_PERCENTILES, points, n_draws=n_draws, prior=keeps_prior)
+        options = {"n_jobs": n_jobs, "progress": progress, "store": store}
+        rows = run(self, sample, summary, seed=seed, **options)
+        return self._table(sample, rows, seed, summary)
 
     def _table(self, sample, rows, seed, summary):
         """Result of a run."""
@@ -879,18 +922,24 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         """Seed of one run, by default from the estimator's own random state."""
         return _as_seed(self._random_state if random_state is None else random_state)
 
-    def _fingerprint(self, seed):
-        """Everything that a result depends on besides the data of its row."""
-        record = self._provenance(seed) | {"params": self._described(), "schema": SCHEMA}
-        if registered := self._registered():
-            record["registered"] = describe(registered, "registered records")
-        return json.dumps(record | {"class": describe_class(type(self))}, sort_keys=True)
+    def _fingerprint(self, seed, names=()):
+        """Everything that a row depends on besides its data.
 
-    def _registered(self):
-        """Registered bands, and functions of registered quantities, that a result may use."""
-        wanted = (QUANTITIES[name] for name in self._wanted)
-        added = [one for one in wanted if one in QUANTITIES.added()]
-        return [BANDS[name] for name in BANDS] + added
+        ``names`` are those of the bands, lines and kinds of data of the sample.
+        """
+        params = self._identity()
+        record = self._provenance(seed) | {"params": params, "wanted": self._wanted}
+        record |= {"libraries": {name: installed_version(name) for name in _LIBRARIES}}
+        record |= {"class": describe_class(type(self)), "source": source_digest()}
+        used = named_records([*names, *self._wanted, *texts_in(params)])
+        record |= {"registered": describe(used, "registered records"), "schema": SCHEMA}
+        return json.dumps(record, sort_keys=True)
+
+    def _identity(self):
+        """Lossless descriptions by name of the parameters that can change a row."""
+        # Targets change what is learned, and else only the columns, which are described too.
+        ignored = {"timeout"} if self._learns else {"timeout", "targets"}
+        return {name: one for name, one in self._described().items() if name not in ignored}
 
     def _described(self, *, strict=True):
         """Lossless descriptions of the parameters by name; if impossible, their class."""

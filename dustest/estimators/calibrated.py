@@ -16,6 +16,7 @@ from dustest.data.checks.tables import as_table, is_table_like
 from dustest.data.checks.values import to_floats
 from dustest.data.containers.truth import as_truth
 from dustest.data.errors import InputError
+from dustest.data.identity.describe import describe_class
 from dustest.data.quantities import QUANTITIES, quantity_column
 from dustest.data.splits import group_split
 from dustest.estimators._calibration.calibration_file import (
@@ -311,6 +312,16 @@ class CalibratedEstimator(DustEstimator):
         if self.random_state is None and self._inner is not None:
             return self._inner._random_state
         return self.random_state
+
+    @property
+    def packages(self):
+        """Those of the method."""
+        return self._inner.packages
+
+    def _identity(self):
+        """Parameters with those of the method that can change a row."""
+        method = describe_class(type(self._inner)) | {"params": self._inner._identity()}
+        return super()._identity() | {"estimator": method}
 
     def _model_hash(self):
         """Digest of what the method has learned; that of the calibration is beside it."""

@@ -8,12 +8,14 @@ from dustest.io.demo import load_demo
 from dustest.io.images import read_images
 from dustest.io.layouts import LAYOUTS, Layout, LayoutColumn, get_layout, register_layout
 from dustest.io.lines import add_lines
+from dustest.io.opened_catalogs import OpenedCatalog, open_catalog
 from dustest.io.spectra import Spectrum, add_spectra, read_spectrum
 
 __all__ = [
     "LAYOUTS",
     "Layout",
     "LayoutColumn",
+    "OpenedCatalog",
     "Spectrum",
     "add_cutouts",
     "add_lines",
@@ -21,6 +23,7 @@ __all__ = [
     "add_spectra",
     "get_layout",
     "load_demo",
+    "open_catalog",
     "read_catalog",
     "read_images",
     "read_spectrum",

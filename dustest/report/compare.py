@@ -14,12 +14,19 @@ from dustest.data.checks.identifiers import has_ids
 from dustest.data.checks.numbers import check_number
 from dustest.data.checks.tables import as_table, is_table_like
 from dustest.data.containers.conversion import as_sample
+from dustest.data.containers.result_files import OpenedResult, open_result
 from dustest.data.containers.results import DustTable
+from dustest.data.containers.reweighting import DRAWS
 from dustest.data.errors import DustestError, DustestWarning, InputError
 from dustest.data.files.paths import installed_version, writable_folder
 from dustest.data.identity.seeds import as_generator
 from dustest.data.messages import argument, did_you_mean, shown
-from dustest.data.quantities import QUANTITIES, percentile_columns, quantity_column
+from dustest.data.quantities import (
+    QUANTITIES,
+    core_quantities,
+    percentile_columns,
+    quantity_column,
+)
 from dustest.report.comparison import Comparison
 from dustest.validation.comparison import compare_pairs, comparison_pairs, flag_counts
 from dustest.validation.matching import (
@@ -34,6 +41,7 @@ from dustest.validation.posteriors.paired_differences import compare_scores
 __all__ = ["compare"]
 
 _SAMPLE = "the sample"
+_OPENED = (".fits", ".parquet")
 _PACKAGES = ("dustest", "numpy", "scipy", "astropy", "matplotlib")
 
 
@@ -61,8 +69,10 @@ def compare(
 
     Parameters
     ----------
-    estimators : dict of str to DustEstimator, DustTable, Table or data frame
-        Estimators (any object with a method ``estimate``) or existing results, by name. Results
+    estimators : dict of str to DustEstimator, DustTable, Table, data frame, OpenedResult or path
+        Estimators (any object with a method ``estimate``) or existing results, by name. Of those
+        of `~dustest.data.open_result`, and of the paths of FITS and Parquet files, only the
+        columns that are compared are read: medians, percentiles, draws and flags. Results
         need a column for a quantity, such as ``A_V``, and may have a part of the sample only;
         rows are paired by identifier, for any usual name of its column.
     sample : GalaxySample or anything that `~dustest.data.as_sample` takes, optional
@@ -140,6 +150,7 @@ def compare(
     limits = _checked_limits(limits, estimators)
     # Comparing nothing checks the options now, not after hours of fitting.
     compare_pairs({}, [], **metric_options | {"random_state": None})
+    estimators = {name: _read_opened(made, quantities) for name, made in estimators.items()}
     sample = None if sample is None else as_sample(sample)
     ready, truth, found = _pair(estimators, truth, sample)
     samples = {name: sample[: limits.get(name)] for name, made in ready.items() if made is None}
@@ -158,6 +169,19 @@ def compare(
         meta=_provenance(),
         differences=_differences(tables, truth, reference, metric_options),
     )
+
+
+def _read_opened(made, quantities):
+    """The columns that are compared of a result on disc; anything else unchanged."""
+    if isinstance(made, str | PathLike) and Path(made).suffix.lower() in _OPENED:
+        made = open_result(made)
+    if not isinstance(made, OpenedResult):
+        return made
+    wanted = QUANTITIES if quantities is None else {*core_quantities(), *quantities}
+    names = {"id", "flags"}
+    for name in wanted:
+        names |= {name, *percentile_columns(name), DRAWS.format(name)}
+    return made.read([name for name in made.colnames if name in names])
 
 
 def _differences(tables, truth, reference, options):

@@ -69,6 +69,22 @@ class SimulatedSet:
         for chunk in self._chunks():
             yield chunk.read("sample"), chunk.read("truth")
 
+    def samples(self):
+        """Read the observed columns of one chunk after the other.
+
+        Yields
+        ------
+        sample : GalaxySample
+            Galaxies of a chunk.
+
+        Raises
+        ------
+        ReadError
+            If a file is missing or damaged.
+        """
+        for chunk in self._chunks():
+            yield chunk.read("sample")
+
     def truth(self):
         """Truth of all galaxies, without reading the observed columns.
 

@@ -14,7 +14,6 @@ from astropy import units as u
 from astropy.cosmology import FlatLambdaCDM, Planck18
 from astropy.table import Column, MaskedColumn, QTable
 from bagpipes_models import lognormal_galaxy
-from fresh_process import call
 from hypothesis import given
 from hypothesis import strategies as st
 from packages import skip_without
@@ -22,6 +21,7 @@ from scipy import stats
 from sed_fits import escalated
 from sed_posteriors import posterior_of
 from sklearn.base import clone
+from warm_process import call
 
 from dustest import BagpipesEstimator
 from dustest.data import GalaxySample, as_sample
@@ -36,6 +36,8 @@ from dustest.estimators.run.batch import make_batch
 from dustest.io import read_catalog
 from dustest.physics import get_dust_law
 from dustest.testing import check_estimator, make_check_sample
+
+pytestmark = pytest.mark.usefixtures("warm_workers")
 
 BANDS = ("F115W", "F200W", "F277W", "F356W", "F444W")
 TRUE_A_V = 0.5

@@ -13,6 +13,8 @@ from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import decode_flags
 from dustest.estimators.non_galaxies import find_non_galaxies
 
+pytestmark = pytest.mark.usefixtures("warm_workers")
+
 BANDS = ("F115W", "F150W", "F200W", "F277W", "F356W", "F444W")
 ALMA = "ALMA_B7"
 MODEL = {

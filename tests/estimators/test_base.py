@@ -903,7 +903,7 @@ class TestOutput:
     def test_rows_survive_a_run_that_ends(self, tmp_path):
         path = tmp_path / "a.fits"
         with open_store(path, resume=False) as store:
-            store.put([b"key"], Rows({"A_V": np.array([[0.1]])}, np.array([0])))
+            store.put(np.zeros((1, 20), np.uint8), Rows({"A_V": np.array([[0.1]])}, np.array([0])))
         with pytest.raises(InputError, match="holds results already"):
             Linear().estimate(galaxies([1]), output=path)
         with pytest.raises(InputError):

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import numpy as np
 from astropy.cosmology import FlatLambdaCDM
-from fresh_process import call
+from warm_process import call
 
 from dustest.data.bands import get_band
 from dustest.estimators._sed.bagpipes import nested_sampling

@@ -52,11 +52,18 @@ def of_dustest(law):
 
 
 class Spectrum:
-    """A model of Bagpipes in luminosities of the rest frame [erg / s]."""
+    """A model of Bagpipes in luminosities of the rest frame [erg / s].
 
-    def __init__(self, pipes, components):
+    It is one whose values are changed, where one with the same components is given.
+    """
+
+    def __init__(self, pipes, components, model=None):
         with quiet():
-            self.model = pipes.model_galaxy(components, spec_wavs=WAVELENGTH)
+            if model is None:
+                model = pipes.model_galaxy(components, spec_wavs=WAVELENGTH)
+            else:
+                model.update(components)
+        self.model, self.lines = model, dict(model.line_fluxes)
         self.config = pipes.config
         distance = 3.086e24 * np.interp(REDSHIFT, pipes.utils.z_array, pipes.utils.ldist_at_z)
         self.area = 4.0 * np.pi * distance**2
@@ -89,7 +96,7 @@ class Spectrum:
         """Equivalent width of lines over the continuum of sidebands."""
         places = [int(np.argmin(np.abs(self.config.line_wavs - line))) for line in lines]
         names = [self.config.line_names[place] for place in places]
-        flux = self.area * sum(self.model.line_fluxes[name] for name in names)
+        flux = self.area * sum(self.lines[name] for name in names)
         centres = [np.mean(blue), np.mean(red)]
         continuum = np.interp(np.mean(lines), centres, [self.mean(*blue), self.mean(*red)])
         return flux / continuum
@@ -103,8 +110,8 @@ class Spectrum:
         return np.sum(rates * self.model.sfh.ceh.grid) * SOLAR_LUMINOSITY / PHOTON
 
 
-def of_bagpipes(pipes, law, k):
-    """Values by quantity of one model."""
+def of_bagpipes(pipes, law, k, model=None):
+    """Values by quantity of one model, and the model."""
     value = {name: column[k] for name, column in PARAMETERS.items()}
     history = {name: value[f"lognormal:{name}"] for name in ("tmax", "fwhm", "massformed")}
     history["metallicity"] = value["lognormal:metallicity"]
@@ -115,15 +122,16 @@ def of_bagpipes(pipes, law, k):
         "nebular": {"logU": value["nebular:logU"]},
         "dust": {"type": law, **dust},
     }
-    seen = Spectrum(pipes, components)
-    bare = Spectrum(pipes, components | {"dust": components["dust"] | {"Av": 0.0}})
+    seen = Spectrum(pipes, components, model)
+    without = components | {"dust": components["dust"] | {"Av": 0.0}}
+    bare = Spectrum(pipes, without, seen.model)
     # At 100 micron there is the emission of dust alone, whose spectrum is normalised.
     far = int(np.argmin(np.abs(seen.wavelength - 1e6)))
     unit = seen.model.dust_emission.spectrum(2.0, 1.0, 0.01)[far] * SOLAR_LUMINOSITY
     log_dust = np.log10((seen.light[far] - bare.light[far]) / unit)
     at_1600 = bare.mean(1575.0, 1625.0) * 1600.0**2 / SPEED
     infrared = 10.0**log_dust * SOLAR_LUMINOSITY
-    return {
+    values = {
         "A_V_screen": value["dust:Av"],
         "frac_clear": 0.0,
         "escape_fraction": 0.0,
@@ -141,11 +149,16 @@ def of_bagpipes(pipes, law, k):
         "EW_Ha": seen.width([6562.80], (6400.0, 6480.0), (6620.0, 6690.0)),
         "EW_OIII_Hb": seen.width([4861.33, 4958.91, 5006.84], (4700.0, 4800.0), (5060.0, 5160.0)),
     }
+    return values, seen.model
 
 
 def values_of_both():
     """Values by dustest and by Bagpipes itself, for each dust law."""
     ours = {law: of_dustest(law) for law in SHAPE}
-    pipes = load_bagpipes()
-    theirs = {law: [of_bagpipes(pipes, law, k) for k in range(3)] for law in SHAPE}
+    pipes, theirs = load_bagpipes(), {}
+    for law in SHAPE:
+        theirs[law], model = [], None
+        for k in range(3):
+            values, model = of_bagpipes(pipes, law, k, model)
+            theirs[law].append(values)
     return {"dustest": ours, "bagpipes": theirs}

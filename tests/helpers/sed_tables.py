@@ -77,14 +77,14 @@ def message(arguments):
 
 def pairs_by_law(laws, redshift, bands):
     """Fluxes by tables and by Bagpipes with its curve replaced, (8, 2, n_bands) for each law."""
-    rng, light = np.random.default_rng(1), BandLight(bands)
-    return {
-        name: fluxes_of_both(get_dust_law(law), redshift, light, rng) for name, law in laws.items()
-    }
+    rng, light, found, galaxy = np.random.default_rng(1), BandLight(bands), {}, None
+    for name, law in laws.items():
+        found[name], galaxy = fluxes_of_both(get_dust_law(law), redshift, light, rng, galaxy)
+    return found
 
 
-def fluxes_of_both(law, redshift, light, rng):
-    """Fluxes of eight random models by a table and by Bagpipes."""
+def fluxes_of_both(law, redshift, light, rng, galaxy=None):
+    """Fluxes of eight random models by a table and by Bagpipes, and the galaxy of the latter."""
     table = SEDTable(redshift, light.bands, law, light=light, exact=True)
     pairs = []
     for _ in range(8):
@@ -96,18 +96,19 @@ def fluxes_of_both(law, redshift, light, rng):
             "dust": {"type": "Calzetti", "Av": a_v, "eta": 2.0},
             "nebular": {"logU": log_u},
         }
-        galaxy = galaxy_behind(law, model, light.bands)
+        galaxy = galaxy_behind(law, model, light.bands, galaxy)
         weights = sum(galaxy.sfh.component_weights.values())[: table.age_edges.size - 1]
         ours = table.photometry(weights[np.newaxis], metals, log_u, a_v, 2.0)[0]
         pairs.append((ours, 1e3 * galaxy.photometry))
-    return np.array(pairs)
+    return np.array(pairs), galaxy
 
 
-def galaxy_behind(law, model, bands):
-    """A galaxy of Bagpipes whose curve is replaced after it was set up."""
-    curves = [filter_lines(band) for band in bands]
+def galaxy_behind(law, model, bands, galaxy=None):
+    """A galaxy of Bagpipes, or one that had other values, with its curve replaced."""
     with quiet():
-        galaxy = load_bagpipes().model_galaxy(model, filt_list=curves, phot_units="mujy")
+        if galaxy is None:
+            curves = [filter_lines(band) for band in bands]
+            galaxy = load_bagpipes().model_galaxy(model, filt_list=curves, phot_units="mujy")
         galaxy.dust_atten.A_cont = law.extended(galaxy.wavelengths)
         galaxy.update(model)
     return galaxy

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,7 +13,7 @@ import numpy as np
 from astropy import units as u
 from astropy.table import QTable
 
-from dustest.data import DustestWarning, InputError
+from dustest.data import FLAGS, DustestWarning, InputError
 from dustest.estimators import DustEstimator, Estimates, ExtraColumn
 
 
@@ -301,6 +302,50 @@ class Slow(Linear):
         with open(self.marks, "a") as file:
             file.write(f"{batch.flux[0, 0]:g}\n")
         return super()._estimate(batch)
+
+
+class Marking(Linear):
+    """Keeps the fluxes that it computed in a file, and flags some of them as failed."""
+
+    def __init__(self, marks=None, fails=(), width=0.1, random_state=None):
+        super().__init__(width=width, random_state=random_state)
+        self.marks = marks
+        self.fails = fails
+
+    def computed(self):
+        """Fluxes that were computed since the last `forget`."""
+        with open(self.marks) as file:
+            return [float(line) for line in file]
+
+    def forget(self):
+        """Start a new file."""
+        open(self.marks, "w").close()
+
+    def _estimate(self, batch):
+        with open(self.marks, "a") as file:
+            file.writelines(f"{flux:g}\n" for flux in batch.flux[:, 0])
+        found = super()._estimate(batch)
+        failed = np.isin(batch.flux[:, 0], self.fails)
+        return replace(found, flags=failed * FLAGS["FAILED"].value)
+
+
+class MarkingOnRequest(Marking):
+    """Has a time limit, and gives a slope on request."""
+
+    gives: ClassVar[tuple] = ("A_V", "E_BV", "beta")
+
+    def __init__(
+        self, marks=None, timeout=60.0, extra=(), targets="A_V", width=0.1, random_state=None
+    ):
+        super().__init__(marks, width=width, random_state=random_state)
+        self.timeout = timeout
+        self.extra = extra
+        self.targets = targets
+
+    def _estimate(self, batch):
+        found = super()._estimate(batch)
+        slopes = {"beta": -found.samples["A_V"]} if "beta" in self._wanted else {}
+        return replace(found, samples=found.samples | slopes)
 
 
 class Described(Slow):

@@ -19,6 +19,8 @@ from dustest.physics import (
 )
 from dustest.physics.star_formation import AgeGrid, history_weights
 
+pytestmark = pytest.mark.usefixtures("warm_workers")
+
 BIBTEX = "@article{Mine2030,\n  author = {Mine},\n  title = {Mine},\n  year = {2030},\n}"
 
 

@@ -17,6 +17,7 @@ from dustest.data import (
     GalaxySample,
     InputError,
     as_sample,
+    open_result,
 )
 from dustest.report import Comparison, compare
 
@@ -432,3 +433,22 @@ class TestComparison:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             compare({"one": Shifted(0.0)}, sample, truth=truth).plot("A_V")
+
+
+class TestOpenedResults:
+    @pytest.mark.parametrize("ending", ["fits", "parquet"])
+    def test_are_compared_like_tables(self, tmp_path, ending):
+        rng = np.random.default_rng(230450)
+        tables = {}
+        for name in ("one", "two"):
+            values = {"A_V": rng.uniform(0.0, 1.0, 30), "E_BV": rng.uniform(0.0, 1.0, 30)}
+            extra = {"note": np.zeros((30, 100))}
+            tables[name] = DustTable.from_quantities(range(30), values, extra=extra)
+            tables[name].write(tmp_path / f"{name}.{ending}")
+        paths = {name: tmp_path / f"{name}.{ending}" for name in tables}
+        given = {"one": open_result(paths["one"]), "two": paths["two"]}
+        expected = compare(tables, random_state=1)
+        result = compare(given, random_state=1)
+        assert all("note" not in table.colnames for table in result.tables.values())
+        for name in expected.metrics.colnames:
+            np.testing.assert_array_equal(result.metrics[name], expected.metrics[name])

@@ -8,6 +8,8 @@ from dustest import BagpipesEstimator, MeurerEstimator
 from dustest.data import InputError
 from dustest.studies import forecast
 
+pytestmark = pytest.mark.usefixtures("warm_workers")
+
 MORE = ("F606W", "F814W", "F090W", "F115W", "F150W", "F200W", "F277W", "F335M", "F356W")
 MORE += ("F410M", "F444W")
 FEWER = tuple(band for band in MORE if band not in {"F150W", "F335M"})

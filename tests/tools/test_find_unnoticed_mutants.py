@@ -1,13 +1,14 @@
 import importlib.util
-import py_compile
+import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "find_unnoticed_mutants.py"
+ALONE = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+"""Environment in which pytest loads none of the installed plug-ins: these take seconds."""
 
 CODE = '''"""Rates, 1 or more."""
 
@@ -33,6 +34,20 @@ from toy.rates import double, same
 def test_numbers():
     assert same(3) == 3
     assert (double(3), double()) == (6, 2)
+"""
+
+NOTICE = """
+import py_compile
+from dataclasses import replace
+from pathlib import Path
+
+import find_unnoticed_mutants as tool
+
+mutants = tool.find_mutants(Path(), ["toy"], 99, 1)
+(mutant,) = (one for one in mutants if one.change == "0 -> 1")
+unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+py_compile.compile("toy/rates.py", invalidation_mode=unchecked)
+print(tool.notice(replace(mutant, tests=("tests/test_rates.py",)), 60.0)[0])
 """
 
 REASON = """toy/rates.py
@@ -63,7 +78,9 @@ def checkout(tmp_path):
 def run(checkout, *options):
     """Output and progress of the tool."""
     command = [sys.executable, str(TOOL), "toy", "--root", str(checkout), *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, check=False, env=ALONE
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout, done.stderr
 
@@ -96,16 +113,17 @@ class TestTool:
         with pytest.raises(AssertionError, match="tests fail without a mutant"):
             run(checkout)
 
-    def test_bytecode_of_the_same_second_is_not_used(self, tool, checkout, monkeypatch):
+    def test_bytecode_of_the_same_second_is_not_used(self, checkout):
         """Unchecked bytecode acts like bytecode of the same size and second as the new source."""
-        monkeypatch.chdir(checkout)
-        monkeypatch.syspath_prepend(checkout)
-        (mutant,) = (
-            one for one in tool.find_mutants(checkout, ["toy"], 99, 1) if one.change == "0 -> 1"
+        done = subprocess.run(
+            [sys.executable, "-c", NOTICE],
+            cwd=checkout,
+            env=ALONE | {"PYTHONPATH": os.pathsep.join([str(TOOL.parent), str(checkout)])},
+            capture_output=True,
+            text=True,
+            check=False,
         )
-        unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
-        py_compile.compile("toy/rates.py", invalidation_mode=unchecked)
-        assert tool.notice(replace(mutant, tests=("tests/test_rates.py",)), 60.0)[0]
+        assert done.stdout == "True\n", done.stderr
 
     def test_a_mutant_that_does_not_end_is_noticed(self, checkout):
         code = "def count(n):\n    while n:\n        n -= n\n    return n\n"

@@ -43,20 +43,22 @@ def id_column(table):
     return first_named(table.colnames, ID_COLUMNS)
 
 
-def row_numbers(n_rows):
+def row_numbers(n_rows, first=0):
     """Make identifiers for rows without any.
 
     Parameters
     ----------
     n_rows : int
         Number of rows.
+    first : int, optional
+        Number of the first row, of a part of a table.
 
     Returns
     -------
     ids : `~astropy.table.Column` of int of shape (n_rows,)
-        Numbers from zero, marked so that `has_ids` does not count them as identifiers.
+        Numbers, marked so that `has_ids` does not count them as identifiers.
     """
-    return Column(np.arange(n_rows), meta={"origin": _GENERATED})
+    return Column(np.arange(first, first + n_rows), meta={"origin": _GENERATED})
 
 
 def has_ids(table):

@@ -11,7 +11,7 @@ from dustest.data.bands import Band, canonical_name
 from dustest.data.checks.kind_readers import GivenColumn
 from dustest.data.checks.numbers import is_number
 from dustest.data.checks.units import declared_unit, is_flux, is_magnitude
-from dustest.data.errors import DustestWarning, InputError
+from dustest.data.errors import InputError, RowsWarning
 from dustest.data.kinds import find_column
 from dustest.data.messages import did_you_mean, shown
 
@@ -230,10 +230,11 @@ def _in_range(name, values, valid):
         unit = f" {values.unit}" if hasattr(values, "unit") else ""
         check = ", and check the unit" if unit else ""
         msg = (
-            f"{name} of {np.count_nonzero(outside)} of {len(values)} rows lies {limits}{unit} and "
-            f"counts as missing: correct or mask these rows{check}"
+            f"{name} of {{count}} of {{n_rows}} rows lies {limits}{unit} and counts as missing: "
+            f"correct or mask these rows{check}"
         )
-        warnings.warn(msg, DustestWarning, stacklevel=4)
+        warning = RowsWarning(msg, np.count_nonzero(outside), len(values))
+        warnings.warn(warning, stacklevel=4)
         values[outside] = np.nan
     return values
 

@@ -29,7 +29,7 @@ from dustest.data.far_infrared_bands import explain_far_infrared
 from dustest.data.kinds import find_column
 from dustest.data.messages import shown
 
-__all__ = ["as_sample"]
+__all__ = ["as_sample", "is_source"]
 
 _FLUXES = ("flux", "value")
 """Kind and role of the columns of fluxes."""
@@ -94,6 +94,28 @@ def as_sample(X, *, bands=None):
     return sample
 
 
+def is_source(X):
+    """Whether an object yields samples, so that its galaxies need not fit into memory.
+
+    Parameters
+    ----------
+    X : object
+        Any object.
+
+    Returns
+    -------
+    answer : bool
+        True if it has a length and a method ``samples``.
+
+    Examples
+    --------
+    >>> from dustest.data.containers.conversion import is_source
+    >>> is_source({"redshift": [6.1]})
+    False
+    """
+    return hasattr(X, "__len__") and callable(getattr(X, "samples", None))
+
+
 def _as_table(X, bands):
     """The input as an unchecked table."""
     if isinstance(X, Table):
@@ -105,6 +127,12 @@ def _as_table(X, bands):
         msg = (
             "X must hold the galaxies themselves, got the name of a file: pass "
             f"dustest.io.read_catalog({str(X)!r})"
+        )
+        raise InputTypeError(msg)
+    if is_source(X):
+        msg = (
+            f"X must hold the galaxies themselves, got {X!r}: pass it to estimate with an output, "
+            "or one of its samples"
         )
         raise InputTypeError(msg)
     if isinstance(X, NDData):

@@ -15,7 +15,7 @@ from dustest.data.files.contents import check_contents
 from dustest.data.files.parsing import check_file, refuse_damaged
 from dustest.data.files.portable import for_csv, for_ecsv, for_fits, from_fits, with_text
 
-__all__ = ["FITS_META", "RowTable"]
+__all__ = ["FITS_META", "RowTable", "fits_table", "is_restored_in_parts", "plain_table"]
 
 FITS_META = "DUSTMETA"
 """Card of FITS headers with the meta of a table as JSON."""
@@ -96,21 +96,51 @@ class RowTable(QTable):
         return self[np.asarray(indices)]
 
 
-def _plain(table, **options):
-    """The same columns as an ordinary `QTable`, with text as text."""
+def plain_table(table, **options):
+    """Convert a table to an ordinary `QTable`, with text as text.
+
+    Parameters
+    ----------
+    table : RowTable
+        The table.
+    **options : dict
+        As in `~dustest.data.files.portable.with_text`.
+
+    Returns
+    -------
+    plain : `~astropy.table.QTable`
+        The same columns.
+    """
     plain = QTable(table, copy=False)
     with_text(plain, **options)
     return plain
 
 
-def _write_fits(table, output, **kwargs):
-    """Write to FITS; meta goes into one JSON card, since FITS would upper-case its keys."""
-    plain = _plain(table, objects=False)
+def fits_table(table):
+    """Convert a table to one that FITS does not change, with the meta as JSON in cards.
+
+    Parameters
+    ----------
+    table : RowTable
+        The table.
+
+    Returns
+    -------
+    plain : `~astropy.table.QTable`
+        What is written.
+    """
+    plain = plain_table(table, objects=False)
     record = for_fits(plain)
+    # FITS would upper-case the keys of meta.
     plain.meta = {FITS_META: _to_json(dict(table.meta))}
     if record:
         plain.meta[_FITS_COLUMNS] = _to_json(record)
-    registry.write(plain, output, format="fits", **kwargs)
+    return plain
+
+
+def _write_fits(table, output, **kwargs):
+    """Write to FITS."""
+    registry.write(fits_table(table), output, format="fits", **kwargs)
 
 
 def _read_fits(*args, **kwargs):
@@ -123,6 +153,22 @@ def _read_fits(*args, **kwargs):
     if record is not None:
         from_fits(table, json.loads(record))
     return table
+
+
+def is_restored_in_parts(header):
+    """Whether some rows of a FITS table can be read by themselves.
+
+    Parameters
+    ----------
+    header : `~astropy.io.fits.Header`
+        Header of a table.
+
+    Returns
+    -------
+    answer : bool
+        False if dustest wrote text with blanks at its end, which is restored for all rows at once.
+    """
+    return "blanks" not in json.loads(header.get(_FITS_COLUMNS, "{}"))
 
 
 def _to_json(meta):
@@ -138,7 +184,7 @@ def _of_numpy(value):
 def _write_hdf5(table, output, **kwargs):
     """Write to HDF5 with units and meta, which astropy omits by default."""
     defaults = {"path": _HDF5_PATH, "serialize_meta": True}
-    registry.write(_plain(table, objects=False), output, format="hdf5", **(defaults | kwargs))
+    registry.write(plain_table(table, objects=False), output, format="hdf5", **(defaults | kwargs))
 
 
 def _read_hdf5(*args, **kwargs):
@@ -148,19 +194,19 @@ def _read_hdf5(*args, **kwargs):
 
 def _write_parquet(table, output, **kwargs):
     """Write to Parquet."""
-    registry.write(_plain(table, objects=False), output, format="parquet", **kwargs)
+    registry.write(plain_table(table, objects=False), output, format="parquet", **kwargs)
 
 
 def _write_ecsv(table, output, **kwargs):
     """Write to ECSV, with text that readers do not change."""
-    plain = _plain(table)
+    plain = plain_table(table)
     for_ecsv(plain)
     registry.write(plain, output, format="ascii.ecsv", **kwargs)
 
 
 def _write_csv(table, output, **kwargs):
     """Write to CSV, with text that spreadsheets do not execute."""
-    plain = _plain(table)
+    plain = plain_table(table)
     for_csv(plain)
     registry.write(plain, output, format="ascii.csv", **kwargs)
 

@@ -3,12 +3,13 @@
 import errno
 import os
 import tempfile
+import threading
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from dustest.data.errors import DustestError, InputError, MissingDependencyError
+from dustest.data.errors import DustestError, InputError, MissingDependencyError, WriteError
 from dustest.data.messages import did_you_mean
 
 __all__ = [
@@ -35,7 +36,12 @@ def replacing(path):
     ------
     partial : `~pathlib.Path`
         Path to write to, with the same suffix; it replaces ``path`` at the end, and is removed if
-        an exception leaves the block.
+        an exception leaves the block. Each thread has its own.
+
+    Raises
+    ------
+    WriteError
+        If the file cannot be written, as on a full disk; a file that was there is unchanged.
 
     Examples
     --------
@@ -49,10 +55,20 @@ def replacing(path):
     done
     """
     path = Path(path)
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    writer = f"{os.getpid()}.{threading.get_ident()}"
+    partial = path.with_name(f".{path.stem}.{writer}.partial{path.suffix}")
     try:
         yield partial
         partial.replace(path)
+    except DustestError:
+        raise
+    except OSError as error:
+        reason = str(error).partition("\n")[0]
+        msg = (
+            f"{str(path)!r} cannot be written ({reason}): make room on the disk, or choose "
+            "another file"
+        )
+        raise WriteError(msg) from error
     finally:
         partial.unlink(missing_ok=True)
 

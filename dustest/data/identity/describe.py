@@ -19,7 +19,7 @@ from astropy.table import Table
 
 from dustest.data.errors import InputError
 
-__all__ = ["class_path", "describe", "describe_class"]
+__all__ = ["class_path", "describe", "describe_class", "texts_in"]
 
 _MOST_LISTED = 32
 """Length up to which arrays are listed; longer ones are described by a digest."""
@@ -115,6 +115,36 @@ def describe_class(cls):
     {'class': 'dustest.estimators.meurer.MeurerEstimator'}
     """
     return _class(cls, partial(_describe, inside=()))
+
+
+def texts_in(description):
+    """List all texts in a description, such as names of records.
+
+    Parameters
+    ----------
+    description : object
+        Result of `describe`.
+
+    Yields
+    ------
+    text : str
+        Texts and keys; those with a colon also in parts.
+
+    Examples
+    --------
+    >>> from dustest.data.identity.describe import texts_in
+    >>> list(texts_in({"law": ["SMC", 2.7]}))
+    ['law', 'SMC']
+    """
+    if isinstance(description, str):
+        yield description
+        if ":" in description:
+            yield from description.split(":")
+    elif isinstance(description, dict):
+        yield from texts_in([*description, *description.values()])
+    elif isinstance(description, list | tuple):
+        for item in description:
+            yield from texts_in(item)
 
 
 def _class(cls, of):

@@ -92,8 +92,11 @@ def usable_data(batch, row, sed_wavelength, lyman_alpha="mask"):
 
 def _usable_spectrum(batch, row, lyman_alpha):
     """The spectrum of one galaxy, without the pixels that the intergalactic medium may absorb."""
-    wavelength, error = batch.wavelength[row], batch.spectrum_flux_err[row]
-    if lyman_alpha == "mask" and wavelength.size:
+    wavelength = batch.wavelength[row]
+    if not wavelength.size:
+        return None
+    error = batch.spectrum_flux_err[row]
+    if lyman_alpha == "mask":
         absorbed = wavelength < LAST_ABSORBED * (1.0 + batch.redshift[row])
         error = np.where(absorbed, np.nan, error)
     return clean_spectrum(wavelength, batch.spectrum_flux[row], error)

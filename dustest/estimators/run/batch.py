@@ -10,10 +10,10 @@ from dustest.data.checks.sample_columns import limit_sigma
 from dustest.data.errors import InputError
 from dustest.data.kinds import KINDS
 from dustest.data.messages import did_you_mean
+from dustest.estimators.run.files.row_records import KEY_BYTES
 
 __all__ = ["Batch", "Estimates", "ExtraColumn", "error_floor", "is_constant", "make_batch"]
 
-_ROW_KEY_BYTES = 16
 _SEED_BYTES = 8
 _ALWAYS = ("redshift", "pixel_scale")
 """Kinds whose arrays are in every batch, NaN if unknown: they are part of each seed."""
@@ -144,15 +144,20 @@ class Batch:
         items = {k: v for k, v in changes.items() if k not in arrays}
         return replace(self, arrays=self.arrays | arrays, items=self.items | items)
 
-    def row_keys(self):
+    def row_keys(self, fingerprint=""):
         """Compute a digest of each galaxy's data.
+
+        Parameters
+        ----------
+        fingerprint : str, optional
+            Everything else that a result depends on.
 
         Returns
         -------
         keys : list of bytes
-            16 bytes per galaxy, equal for equal data.
+            20 bytes per galaxy, equal for equal data and fingerprint.
         """
-        return self._digests(b"", _ROW_KEY_BYTES)
+        return self._digests(fingerprint.encode(), KEY_BYTES)
 
     def seeded(self, base_seed):
         """Give each galaxy a seed, made from its data and the seed of the run.
@@ -188,6 +193,9 @@ class Batch:
         prefix += repr((self.bands, self.cutout_bands, *others, shapes)).encode()
         if self.error_floor:
             prefix += np.float64(self.error_floor).tobytes()
+        if most_values is None:
+            # The seeds of earlier versions are made with the whole prefix in each row.
+            prefix = blake2b(prefix, digest_size=n_bytes).digest()
         memory, width = _row_bytes(prefix, columns.values(), len(self))
         starts = range(0, len(memory), width)
         return [

@@ -8,15 +8,16 @@ from functools import lru_cache, partial
 import joblib
 import numpy as np
 
-from dustest.data.errors import DustestError, DustestWarning
+from dustest.data.errors import DustestError, RowsWarning
 from dustest.data.flags import FLAGS
+from dustest.data.kinds import KINDS
 from dustest.data.progress import progress_bar
 from dustest.data.registry import pack, unpack
 from dustest.data.worker_processes import lost_workers
 from dustest.estimators.run.batch import ExtraColumn, make_batch
 from dustest.estimators.run.contract import blank_columns, checked_estimates
+from dustest.estimators.run.files.row_records import KEY_BYTES
 from dustest.estimators.run.magnification import demagnify
-from dustest.estimators.run.store import result_keys
 from dustest.estimators.run.summary import Rows, Summary, summarise
 from dustest.estimators.run.workers import (
     Failure,
@@ -24,10 +25,10 @@ from dustest.estimators.run.workers import (
     run_in_workers,
 )
 
-__all__ = ["declared_columns", "run"]
+__all__ = ["CHUNK", "declared_columns", "run"]
 
 _SPECTRUM = "spectrum_wavelength"
-_CHUNK = 4096
+CHUNK = 4096
 """Number of galaxies that are sorted by redshift together, if the redshift is required."""
 
 _THREADS = 4
@@ -40,6 +41,9 @@ _WORTH_WORKERS = 4.0
 _BLOCK_BYTES = 2**23
 """Size of the data in memory at once: arrays of more than about 32 MB are newly allocated by the
 system, which takes longer than filling them, and smaller ones fit better in the cache."""
+
+_UNFINISHED = FLAGS["TIMED_OUT"].value | FLAGS["FAILED"].value
+"""Flags of rows that are not stored."""
 
 
 def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=None):
@@ -57,8 +61,9 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
         Seed of the run.
     n_jobs : int, optional
         Number of worker processes, as in joblib.
-    progress : bool, optional
-        Whether to show a progress bar; by default if standard error is a terminal.
+    progress : bool or bar, optional
+        Whether to show a progress bar; by default if standard error is a terminal. A bar of a
+        longer run is updated.
     store : ResultStore, optional
         Store of finished rows.
 
@@ -71,12 +76,17 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
     declared = declared_columns(estimator, sample, summary.n_draws)
     result = _Assembly(len(sample), extra=blank_columns(declared, len(sample)))
     # Only a store needs the fingerprint, which digests the learned state.
-    shelf = None if store is None else _Shelf(store, _fingerprint(estimator, summary, seed))
+    shelf = None
+    if store is not None:
+        shelf = _Shelf(store, _fingerprint(estimator, sample, summary, seed), len(sample))
     parameters = estimator._parameters_of(sample.bands) if summary.n_draws else None
     compute = _Compute(summary, declared, estimator._wanted, parameters)
-    todo = _plan(estimator, sample, result, shelf)
-    # Rows that are not in the store were checked when they were searched for.
-    look = _look_over if shelf is None else _take_all
+    look = _look_over if shelf is None else shelf.look_over
+    if shelf is None or shelf.is_empty:
+        todo = _blocks(np.arange(len(sample)), CHUNK)
+    else:
+        # Rows that are not in the store were checked when they were searched for.
+        todo, look = _plan(estimator, sample, result, shelf), _take_all
     tasks = _tasks(estimator, sample, todo, result.flags, seed, look)
     left = sum(map(len, todo))
     with progress_bar(None, progress, total=left, unit="galaxy") as bar:
@@ -120,9 +130,11 @@ def declared_columns(estimator, sample, n_draws):
     }
 
 
-def _fingerprint(estimator, summary, seed):
+def _fingerprint(estimator, sample, summary, seed):
     """Everything that rows depend on besides their data, for the store."""
-    fingerprint = estimator._fingerprint(seed)
+    kinds = [kind for kind in KINDS.values() if kind.is_in(sample)]
+    items = [item for kind in kinds if kind.per for item in kind.items_in(sample)]
+    fingerprint = estimator._fingerprint(seed, [*(kind.name for kind in kinds), *items])
     if summary.points:
         fingerprint = f"{fingerprint} points={','.join(summary.points)}"
     if not summary.n_draws:
@@ -131,49 +143,55 @@ def _fingerprint(estimator, summary, seed):
 
 
 class _Shelf:
-    """Rows in a store by their number in the sample; keys are made while the data are loaded."""
+    """Rows in a store by their number in the sample."""
 
-    def __init__(self, store, fingerprint):
+    def __init__(self, store, fingerprint, n_rows):
+        self.is_empty = not store.has_earlier_rows()
         self._store = store
         self._fingerprint = fingerprint
-        self._keys = {}
+        self._keys = np.zeros((n_rows, KEY_BYTES), np.uint8)
+        self._is_missing = np.zeros(n_rows, dtype=bool)
 
-    def find(self, index, batch):
-        """Positions in a batch of the stored rows, and these rows."""
-        keys = result_keys(batch.row_keys(), self._fingerprint)
-        self._keys |= zip(index.tolist(), keys, strict=True)
-        return self._store.find(keys)
+    def look_over(self, estimator, sample, index, batch, flags):
+        """As `_look_over`; the rows that can be estimated are then wanted."""
+        wanted = _look_over(estimator, sample, index, batch, flags)
+        if len(wanted) < len(index):
+            index, batch = index[wanted], batch[wanted]
+        if len(wanted):
+            keys = b"".join(batch.row_keys(self._fingerprint))
+            self._keys[index] = np.frombuffer(keys, np.uint8).reshape(-1, KEY_BYTES)
+            self._is_missing[index] = True
+        return wanted
+
+    def take(self):
+        """Number in the sample of the wanted rows that are stored, with these rows."""
+        wanted = np.flatnonzero(self._is_missing)
+        for positions, rows in self._store.find(self._keys[wanted]):
+            self._is_missing[wanted[positions]] = False
+            yield wanted[positions], rows
+
+    def missing(self, index):
+        """Those of some rows that are wanted and not stored."""
+        return index[self._is_missing[index]]
 
     def put(self, index, rows):
-        """Store rows."""
-        self._store.put([self._keys.pop(number) for number in index.tolist()], rows)
+        """Store rows, without those that failed, which are tried again when a run is resumed."""
+        good = (rows.flags & _UNFINISHED) == 0
+        if good.any():
+            self._store.put(self._keys[index[good]], rows if good.all() else rows[good])
 
 
 def _plan(estimator, sample, result, shelf):
     """Rows that are not stored, in chunks; stored rows are put into the result."""
-    todo = []
-    for start in range(0, len(sample), _CHUNK):
-        index = np.arange(start, min(start + _CHUNK, len(sample)))
-        if shelf is not None:
-            blocks = _blocks(index, _block_size(sample))
-            index = np.concatenate(
-                [_not_kept(estimator, sample, block, result, shelf) for block in blocks]
-            )
-        if len(index):
-            todo.append(index)
-    return todo
-
-
-def _not_kept(estimator, sample, index, result, shelf):
-    """Rows of a block to compute; stored rows are put into the result."""
-    batch = make_batch(sample, _rows(index), estimator.required_kinds)
-    wanted = _look_over(estimator, sample, index, batch, result.flags)
-    if len(wanted) == 0:
-        return index[wanted]
-    found, known = shelf.find(index[wanted], batch[wanted])
-    for position, rows in zip(wanted[found], known, strict=True):
-        result.put(index[position : position + 1], rows)
-    return np.delete(index[wanted], found)
+    chunks = _blocks(np.arange(len(sample)), CHUNK)
+    for chunk in chunks:
+        for block in _blocks(chunk, _block_size(sample)):
+            batch = make_batch(sample, _rows(block), estimator.required_kinds)
+            shelf.look_over(estimator, sample, block, batch, result.flags)
+    for index, rows in shelf.take():
+        result.put(index, rows)
+    missing = [shelf.missing(chunk) for chunk in chunks]
+    return [index for index in missing if len(index)]
 
 
 def _look_over(estimator, sample, index, batch, flags):
@@ -220,7 +238,7 @@ def _parts(index, batch, wanted, rows_at_once, seed):
 def _block_size(sample):
     """Number of galaxies to load at once."""
     row_bytes = sum(getattr(column, "nbytes", 0) for column in sample.itercols()) // len(sample)
-    return int(np.clip(_BLOCK_BYTES // max(row_bytes, 1), 1, _CHUNK))
+    return int(np.clip(_BLOCK_BYTES // max(row_bytes, 1), 1, CHUNK))
 
 
 def _blocks(index, size):
@@ -420,10 +438,12 @@ class _Assembly:
         if self.failures:
             row, reason = min(self.failures)
             msg = (
-                f"{len(self.failures)} of {self.n_rows} galaxies failed and are flagged; the "
-                f"first is row {row} (id {sample['id'][row]}): {reason}"
+                "{count} of {n_rows} galaxies failed and are flagged; the first is row {row} "
+                "(id {id}): {reason}"
             )
-            warnings.warn(msg, DustestWarning, stacklevel=4)
+            first = {"row": row, "id": sample["id"][row], "reason": reason}
+            warning = RowsWarning(msg, len(self.failures), self.n_rows, first)
+            warnings.warn(warning, stacklevel=4)
 
 
 def _with_room(column, part, n_rows):

@@ -1,37 +1,46 @@
-"""Crash-safe store of the results of long runs, one row at a time.
+"""Crash-safe store of the results of long runs.
 
 The key of a row is made from its data, the estimator with its parameters and learned state, the
 versions and the seed. A changed input is therefore a new row. SQLite in write-ahead mode keeps
-every finished row if the run is killed.
+every finished batch if the run is killed. Every row has a checksum: damaged rows are computed
+again.
 """
 
-import json
 import sqlite3
-from contextlib import closing, contextmanager
-from hashlib import blake2b
+import warnings
+import zlib
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from dustest.data.errors import InputError, ReadError
+from dustest.data.errors import DustestWarning, InputError
+from dustest.data.files.paths import replacing
 from dustest.data.messages import argument
-from dustest.estimators.run.summary import Rows
+from dustest.estimators.run.files.locked_database import clear_errors, is_damage, lock_database
+from dustest.estimators.run.files.row_records import RowLayout
 
-__all__ = ["SCHEMA", "ResultStore", "open_store", "result_keys", "store_path"]
+__all__ = ["SCHEMA", "ResultStore", "open_store", "store_path"]
 
-SCHEMA = 2
+SCHEMA = 3
 """Part of every fingerprint: rows of stores with another number are not used. Version 0.1 had
 none."""
+
+_ANY_ROW = {"batch": "SELECT 1 FROM batch LIMIT 1", "result": "SELECT 1 FROM result LIMIT 1"}
+"""Queries for any row, by table; ``result`` is that of earlier schemas."""
+_TABLES = {*_ANY_ROW, "run"}
 
 _SETUP = """
 PRAGMA journal_mode=WAL;
 PRAGMA synchronous=NORMAL;
-CREATE TABLE IF NOT EXISTS result (key BLOB PRIMARY KEY, payload TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS run (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+DROP TABLE IF EXISTS result;
+CREATE TABLE IF NOT EXISTS batch
+    (id INTEGER PRIMARY KEY, layout BLOB NOT NULL, records BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS run (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-
-_HAS_TABLE = "SELECT 1 FROM sqlite_master WHERE name = 'result'"
-_HAS_OTHERS = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name NOT IN ('result', 'run')"
+_INSERT = "INSERT INTO batch (layout, records) VALUES (?, ?)"
+_SEED = "seed of schema 3"
 
 
 def store_path(output):
@@ -52,15 +61,19 @@ def store_path(output):
 
 
 @contextmanager
-def open_store(output, resume):
-    """Open the store of a run.
+def open_store(output, resume, progress=None):
+    """Open the store of a run, and keep other runs from the same output.
 
     Parameters
     ----------
     output : str, path-like or None
         File of the final table; None for a run without a store.
     resume : bool
-        Whether rows of an earlier run may be used.
+        Whether rows of an earlier run may be used. If so, a run in another process or thread with
+        the same output is waited for, at most ten minutes.
+    progress : bool, optional
+        Whether a message says that another run is waited for; by default if standard error is a
+        terminal.
 
     Yields
     ------
@@ -73,49 +86,56 @@ def open_store(output, resume):
         If there are results and ``resume`` is false, or ``output`` is a file without a store,
         which was not written by a run and may not be replaced.
     ReadError
-        If the store cannot be opened or is damaged.
+        If the store cannot be opened, or is damaged so that it cannot be read at all.
+    WriteError
+        If another run has the same output, or the disk is full.
 
     Notes
     -----
-    An empty store is removed if an exception leaves the block.
+    A new store without rows is removed if an exception leaves the block.
     """
     if output is None:
         yield None
         return
-    path = store_path(output)
-    try:
-        _check_kept(Path(output), path, resume)
-        try:
-            with closing(sqlite3.connect(path)) as connection:
-                connection.executescript(_SETUP)
-                yield ResultStore(connection)
-        except BaseException:
-            if not _holds_rows(path):
-                _remove(path)
-            raise
-    except sqlite3.Error as error:
-        msg = (
-            f"results cannot be kept in {str(path)!r} ({error}): choose another output, or remove "
-            "the file if it is damaged"
-        )
-        raise ReadError(msg) from error
+    output, path = Path(output), store_path(output)
+    if output.exists() and not path.exists():
+        raise InputError(_no_run(output, path))
+    with clear_errors(path):
+        connection = lock_database(path, wait=resume, progress=progress)
+        with closing(ResultStore(path, connection)) as store:
+            _check_kept(store, output, path, resume)
+            try:
+                yield store
+                store.complete()
+            except BaseException:
+                if not store.is_written:
+                    # Under the lock. Nothing was written, so that SQLite has no further file.
+                    # Some systems keep files that are open.
+                    with suppress(OSError):
+                        path.unlink()
+                raise
 
 
-def _check_kept(output, path, resume):
+def _no_run(output, path):
+    """Message on an output that no run wrote."""
+    return (
+        f"output {str(output)!r} exists, and there is no run to resume, which would be in "
+        f"{path.name} beside it: remove it, or choose another output"
+    )
+
+
+def _check_kept(store, output, path, resume):
     """Raise an error if results or other files would be replaced."""
-    if _answers(path, _HAS_OTHERS):
+    tables = store.tables()
+    if tables - _TABLES:
         msg = (
             f"output {str(output)!r} needs the file {path.name}, which is a database of others: "
             "choose another output"
         )
         raise InputError(msg)
-    if output.exists() and not _answers(path, _HAS_TABLE):
-        msg = (
-            f"output {str(output)!r} exists, and there is no run to resume, which would be in "
-            f"{path.name} beside it: remove it, or choose another output"
-        )
-        raise InputError(msg)
-    if not resume and (output.exists() or _holds_rows(path)):
+    if output.exists() and not tables:
+        raise InputError(_no_run(output, path))
+    if not resume and (output.exists() or store.has_rows()):
         msg = (
             f"output {str(output)!r} holds results already; pass {argument('resume', True)} "
             f"to resume that run, or remove it and {path.name}"
@@ -123,39 +143,84 @@ def _check_kept(output, path, resume):
         raise InputError(msg)
 
 
-def _holds_rows(path):
-    """Whether there is a store with at least one row."""
-    return _answers(path, _HAS_TABLE) and _answers(path, "SELECT 1 FROM result LIMIT 1")
-
-
-def _answers(path, query):
-    """Whether there is a database that returns a row for a query."""
-    if not path.exists() or path.stat().st_size == 0:
-        return False
-    with closing(sqlite3.connect(path)) as connection:
-        return connection.execute(query).fetchone() is not None
-
-
-def _remove(path):
-    """Remove a store and the further files of SQLite."""
-    for ending in ("", "-wal", "-shm"):
-        path.with_name(path.name + ending).unlink(missing_ok=True)
-
-
 class ResultStore:
-    """Rows by key in an open database.
+    """Rows by key in a database that no other run has.
 
     Parameters
     ----------
+    path : `~pathlib.Path`
+        File of the database.
     connection : `sqlite3.Connection`
-        Database with the tables of this module.
+        Result of `lock_database`.
+
+    Attributes
+    ----------
+    is_written : bool
+        Whether anything was written, by this run or an earlier one.
     """
 
-    def __init__(self, connection):
+    def __init__(self, path, connection):
+        self._path = path
         self._connection = connection
+        self._seed = None
+        self._is_set_up = False
+        self._index = None
+        self.is_written = False
+
+    def close(self):
+        """Close the database, for the next run."""
+        self._connection.close()
+
+    def tables(self):
+        """Names of everything in the database.
+
+        Returns
+        -------
+        names : set of str
+            Empty if nothing was written.
+        """
+        found = self._connection.execute(
+            "SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
+        )
+        names = {name for (name,) in found}
+        self.is_written = bool(names)
+        return names
+
+    def has_rows(self):
+        """Whether there are rows, of this schema or an earlier one.
+
+        Returns
+        -------
+        bool
+            True if there are, or if a part of the file is damaged.
+        """
+        queries = [query for table, query in _ANY_ROW.items() if table in self.tables()]
+        try:
+            return any(self._connection.execute(query).fetchone() for query in queries)
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
+            return True
+
+    def has_earlier_rows(self):
+        """Whether there are rows of earlier runs.
+
+        Returns
+        -------
+        bool
+            True if there are.
+        """
+        if self._index is None and not self.has_rows():
+            self._index = _Index()
+        return self._index is None or not self._index.is_empty
+
+    def complete(self):
+        """Make the tables if nothing was written, so that the run can be resumed."""
+        with self._transaction():
+            pass
 
     def base_seed(self, fresh):
-        """Seed of the earlier run, or ``fresh``, which is then stored.
+        """Seed of the earlier run, or ``fresh``, which is stored with the first rows.
 
         Parameters
         ----------
@@ -166,88 +231,249 @@ class ResultStore:
         -------
         seed : int
             Seed of this run.
+
+        Warns
+        -----
+        DustestWarning
+            If the seed of the earlier run is damaged.
         """
-        with self._connection:
-            self._connection.execute(
-                "INSERT OR IGNORE INTO run VALUES ('seed', ?)", (str(int(fresh)),)
+        text = self._stored_seed()
+        if text is not None:
+            number, _, checksum = text.partition(" ")
+            if checksum == _checksum(number):
+                return int(number)
+            msg = (
+                f"the seed of the earlier run in {self._path.name} is damaged: all rows are "
+                "computed again, with another seed"
             )
-        row = self._connection.execute("SELECT value FROM run WHERE name = 'seed'").fetchone()
-        return int(row[0])
+            warnings.warn(msg, DustestWarning, stacklevel=3)
+        self._seed = f"{int(fresh)} {_checksum(str(int(fresh)))}"
+        return int(fresh)
+
+    def _stored_seed(self):
+        """Seed of the earlier run with its checksum, None if there is none."""
+        if "run" not in self.tables():
+            return None
+        found = self._connection.execute("SELECT value FROM run WHERE name = ?", (_SEED,))
+        row = found.fetchone()
+        return None if row is None else str(row[0])
 
     def find(self, keys):
-        """Find stored rows.
+        """Find rows of earlier runs.
+
+        The first call reads every stored batch once. Further calls, for the parts of a long
+        catalogue, read the batches with their rows; rows that were stored since are not found.
 
         Parameters
         ----------
-        keys : list of bytes
-            Keys of the rows of a batch.
+        keys : ndarray of uint8 of shape (n, 20)
+            Keys of rows.
 
-        Returns
-        -------
-        found : list of int
+        Yields
+        ------
+        positions : ndarray of int of shape (m,)
             Positions in ``keys``.
-        rows : list of Rows
-            One row each.
+        rows : Rows
+            m rows.
+
+        Warns
+        -----
+        DustestWarning
+            If a part of the store is damaged. The rest is written to a new file.
         """
-        query = "SELECT payload FROM result WHERE key = ?"
-        found, rows = [], []
-        for position, key in enumerate(keys):
-            if (row := self._connection.execute(query, (key,)).fetchone()) is not None:
-                found.append(position)
-                rows.append(_decode(row[0]))
-        return found, rows
+        if self._index is None and "batch" not in self.tables():
+            self._index = _Index()
+            return
+        lookup, damage = _Lookup(keys), _Damage()
+        is_first = self._index is None
+        index = _Index() if is_first else self._index
+        numbers = self._numbers(damage) if is_first else index.find(keys)
+        for number, layout, records in self._batches(numbers, damage):
+            if is_first:
+                index.add(number, records["key"])
+            positions, places = lookup.find(records["key"])
+            if len(positions):
+                yield positions, layout.rows(records[places])
+        self._index = index
+        if damage:
+            self._write_anew()
+            # The batches have other numbers there.
+            self._index = None
+            warnings.warn(damage.message(self._path), DustestWarning, stacklevel=5)
 
     def put(self, keys, rows):
-        """Store rows; they are on disc when this returns.
+        """Store rows; they survive the end of the process when this returns.
 
         Parameters
         ----------
-        keys : list of bytes
+        keys : ndarray of uint8 of shape (n, 20)
             Keys of the rows.
         rows : Rows
-            As many rows.
+            n rows.
         """
-        records = [(key, _encode(rows, i)) for i, key in enumerate(keys)]
-        with self._connection:
-            self._connection.executemany("INSERT OR REPLACE INTO result VALUES (?, ?)", records)
+        layout = RowLayout.of(rows)
+        batch = (layout.content, layout.pack(keys, rows))
+        with self._transaction() as connection:
+            connection.execute(_INSERT, batch)
+
+    @contextmanager
+    def _transaction(self):
+        """One transaction; the first one makes the tables and stores the seed."""
+        connection = self._connection
+        if not self._is_set_up:
+            connection.executescript(_SETUP)
+            self._is_set_up = self.is_written = True
+        with connection:
+            connection.execute("BEGIN")
+            if self._seed is not None:
+                connection.execute("REPLACE INTO run VALUES (?, ?)", (_SEED, self._seed))
+            yield connection
+        self._seed = None
+
+    def _batches(self, numbers, damage):
+        """Number, layout and intact records of batches; counts those that are damaged."""
+        for number in numbers:
+            try:
+                found = self._connection.execute(
+                    "SELECT layout, records FROM batch WHERE id = ?", (number,)
+                ).fetchone()
+            except sqlite3.Error as error:
+                if not is_damage(error):
+                    raise
+                damage.n_batches += 1
+                continue
+            if found is not None and (batch := damage.intact(*found)) is not None:
+                yield number, *batch
+
+    def _numbers(self, damage):
+        """Numbers of the batches."""
+        try:
+            return [number for (number,) in self._connection.execute("SELECT id FROM batch")]
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
+        # Pages can be unreadable whose batches are found one by one.
+        damage.n_batches += 1
+        (last,) = self._connection.execute("SELECT max(id) FROM batch").fetchone()
+        return range(1, last + 1)
+
+    def _write_anew(self):
+        """Replace the database by one with the intact rows."""
+        seed = self._stored_seed()
+        with replacing(self._path) as partial:
+            with closing(ResultStore(partial, lock_database(partial, wait=False))) as fresh:
+                fresh._copy(self._batches(self._numbers(_Damage()), _Damage()), seed)
+            with suppress(sqlite3.Error):
+                # No page of the damaged file is left to be written into the new one.
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.close()
+        self._connection = lock_database(self._path, wait=True)
+        self._is_set_up = False
+
+    def _copy(self, batches, seed):
+        """Store batches of another store, and its seed."""
+        self._seed = seed
+        with self._transaction() as connection:
+            for _, layout, records in batches:
+                connection.execute(_INSERT, (layout.content, records.tobytes()))
 
 
-def result_keys(row_keys, fingerprint):
-    """Keys of the rows of one estimator.
+def _checksum(text):
+    """Checksum of a text."""
+    return f"{zlib.crc32(text.encode()):08x}"
+
+
+@dataclass
+class _Damage:
+    """Damaged parts of a store."""
+
+    n_rows: int = 0
+    n_batches: int = 0
+
+    def __bool__(self):
+        return bool(self.n_rows or self.n_batches)
+
+    def intact(self, content, records):
+        """Layout and intact records of a batch, None without any; counts the others."""
+        layout = RowLayout.read(content) if isinstance(content, bytes) else None
+        if layout is None or not isinstance(records, bytes):
+            self.n_batches += 1
+            return None
+        good = layout.intact(records)
+        self.n_rows += -(-len(records) // layout.dtype.itemsize) - len(good)
+        return layout, good
+
+    def message(self, path):
+        """Text of a warning."""
+        counts = {"row": self.n_rows, "batch of rows": self.n_batches}
+        plural = {"row": "rows", "batch of rows": "batches of rows"}
+        parts = [f"{n} {one if n == 1 else plural[one]}" for one, n in counts.items() if n]
+        return (
+            f"{' and '.join(parts)} of the earlier run in {path.name} cannot be used, since the "
+            "file is damaged: galaxies without a stored result are computed again"
+        )
+
+
+class _Index:
+    """Numbers of the batches that may have rows, in eight bytes a row."""
+
+    def __init__(self):
+        self._parts = []
+        self._sorted = None
+
+    @property
+    def is_empty(self):
+        """Whether there is no batch."""
+        return not self._parts and self._sorted is None
+
+    def add(self, number, keys):
+        """Add a batch with the keys of its rows."""
+        starts = np.ascontiguousarray(keys[:, :4]).view("<u4")[:, 0]
+        self._parts.append((starts, np.full(len(keys), number, dtype=np.uint32)))
+
+    def find(self, keys):
+        """Numbers of the batches that may have some keys, in order."""
+        if self.is_empty:
+            return []
+        if self._sorted is None:
+            starts, numbers = map(np.concatenate, zip(*self._parts, strict=True))
+            order = np.argsort(starts)
+            self._sorted, self._parts = (starts[order], numbers[order]), []
+        starts, numbers = self._sorted
+        wanted = np.unique(np.ascontiguousarray(keys[:, :4]).view("<u4")[:, 0])
+        first = np.searchsorted(starts, wanted)
+        stop = np.searchsorted(starts, wanted, side="right")
+        found = [numbers[a:b] for a, b in zip(first, stop, strict=True) if b > a]
+        return np.unique(np.concatenate(found)).tolist() if found else []
+
+
+class _Lookup:
+    """Positions of keys.
 
     Parameters
     ----------
-    row_keys : list of bytes
-        Digests of the rows' data.
-    fingerprint : str
-        Everything else that the result depends on.
-
-    Returns
-    -------
-    keys : list of bytes
-        Digests of both.
+    keys : ndarray of uint8 of shape (n, 20)
+        Keys, perhaps several times.
     """
-    suffix = fingerprint.encode()
-    return [blake2b(key + suffix, digest_size=20).digest() for key in row_keys]
+
+    def __init__(self, keys):
+        self._keys = keys
+        starts = _starts(keys)
+        self._order = np.argsort(starts, kind="stable")
+        self._starts = starts[self._order]
+
+    def find(self, keys):
+        """Positions of those of some keys that are there, and their places among these keys."""
+        starts = _starts(keys)
+        first = np.searchsorted(self._starts, starts)
+        counts = np.searchsorted(self._starts, starts, side="right") - first
+        places = np.repeat(np.arange(len(keys)), counts)
+        steps = np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
+        positions = self._order[first[places] + steps]
+        same = (self._keys[positions] == keys[places]).all(axis=1)
+        return positions[same], places[same]
 
 
-def _encode(rows, i):
-    """Encode one row as JSON; Python writes floats without loss."""
-    record = {
-        "values": {name: values[i].tolist() for name, values in rows.values.items()},
-        "flags": int(rows.flags[i]),
-        "extra": {
-            name: [values.dtype.str, values[i].tolist()] for name, values in rows.extra.items()
-        },
-    }
-    return json.dumps(record)
-
-
-def _decode(payload):
-    """Decode one row from JSON."""
-    record = json.loads(payload)
-    return Rows(
-        {name: np.array([values], dtype=float) for name, values in record["values"].items()},
-        np.array([record["flags"]], dtype=np.int32),
-        {name: np.array([row], dtype=kind) for name, (kind, row) in record["extra"].items()},
-    )
+def _starts(keys):
+    """The first eight bytes of keys, as numbers."""
+    return np.ascontiguousarray(keys[:, :8]).view("<u8")[:, 0]

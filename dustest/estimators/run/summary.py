@@ -59,6 +59,14 @@ class Rows:
     def __len__(self):
         return len(self.flags)
 
+    def __getitem__(self, rows):
+        """Select rows (mask, slice or integer array)."""
+        values, extra = (
+            {name: one[rows] for name, one in columns.items()}
+            for columns in (self.values, self.extra)
+        )
+        return Rows(values, self.flags[rows], extra)
+
 
 def summarise(estimates, summary, seeds, wanted, log_prior=None):
     """Reduce the draws of a batch.

@@ -1,7 +1,7 @@
 """Columns of redshifts and of their errors."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,7 +13,15 @@ from dustest.data.messages import argument, shown
 from dustest.io._catalog.lookup import plain_column
 from dustest.io.layouts import REDSHIFT_COLUMNS, RedshiftColumn
 
-__all__ = ["Redshifts", "read_redshifts", "redshift_columns"]
+__all__ = [
+    "Redshifts",
+    "choose_redshifts",
+    "count_redshifts",
+    "merge_redshifts",
+    "redshift_candidates",
+    "redshift_columns",
+    "warn_of_outside",
+]
 
 _PERCENTILES = (("_16", "_84"), ("_p16", "_p84"), ("_l68", "_u68"), ("_l16", "_u84"))
 _ERRORS = ("_err", "_error")
@@ -27,7 +35,7 @@ _FEW = 0.1
 
 @dataclass(frozen=True)
 class Redshifts:
-    """Redshifts of a catalogue.
+    """Redshifts of a catalogue, or of a part of it.
 
     Parameters
     ----------
@@ -35,11 +43,14 @@ class Redshifts:
         Values, NaN if missing.
     columns : tuple of str
         Names of their columns.
+    outside : dict of tuple of str to list of int
+        By columns of percentiles: rows whose redshift is outside, rows with all three, all rows.
     """
 
     values: np.ndarray
     errors: np.ndarray
     columns: tuple
+    outside: dict = field(default_factory=dict)
 
 
 def redshift_columns(wanted):
@@ -59,47 +70,130 @@ def redshift_columns(wanted):
     return [name for item in items for name in (item.name, *_companions(item))]
 
 
-def read_redshifts(table, wanted):
-    """Read redshifts and their errors.
+def redshift_candidates(table, wanted):
+    """List the columns of redshifts to choose from.
 
     Parameters
     ----------
     table : Table
         Catalogue.
     wanted : sequence of str
-        Columns named by the user, as in the catalogue: each row has the first value above 0 and
-        up to 30. If empty, the known column with most such values is used.
+        Columns named by the user, as in the catalogue; the known ones if empty.
 
     Returns
     -------
-    redshifts : Redshifts or None
-        None if the user names no column, and the catalogue has none.
-
-    Raises
-    ------
-    InputError
-        If a named column has no redshifts, or no column has one above 0 and up to 30.
+    items : list of RedshiftColumn
+        The columns.
 
     Warns
     -----
     DustestWarning
-        If a known column is not numeric, has another unit and is the only one, or percentiles do
-        not enclose their redshift.
+        If a known column is not numeric.
     """
     known = _known(table)
-    if wanted:
-        items = [_record(name) for name in wanted]
-        columns = {item: _values(table, item.name) for item in items}
-    else:
-        columns = {item: _values(table, item.name) for item in known}
-    counts = {item: int(np.count_nonzero(values > 0)) for item, values in columns.items()}
-    if not counts:
-        _warn_of_units(_with_units(table))
-        return None
-    if max(counts.values()) == 0:
-        raise InputError(_none_message(table, [item.name for item in counts], known))
-    chosen = list(columns) if wanted else [max(counts, key=counts.get)]
-    return _merge(table, {item: columns[item] for item in chosen})
+    return [_record(name) for name in wanted] if wanted else known
+
+
+def count_redshifts(table, items):
+    """Count the redshifts above 0 and up to 30 of columns.
+
+    Parameters
+    ----------
+    table : Table
+        Catalogue.
+    items : sequence of RedshiftColumn
+        The columns.
+
+    Returns
+    -------
+    counts : ndarray of int of shape (n_items,)
+        Number of rows.
+
+    Raises
+    ------
+    InputError
+        If a column has no redshifts.
+    """
+    counts = [np.count_nonzero(_values(table, item.name) > 0) for item in items]
+    return np.array(counts, dtype=np.int64)
+
+
+def choose_redshifts(parts, items, counts, *, are_named):
+    """Choose the columns of redshifts to use.
+
+    Parameters
+    ----------
+    parts : sequence of Table
+        The catalogue, in one or more parts.
+    items : sequence of RedshiftColumn
+        Columns to choose from.
+    counts : ndarray of int of shape (n_items,)
+        Number of redshifts of each, in all parts.
+    are_named : bool
+        Whether the user names the columns: all are used then, else the one with most redshifts.
+
+    Returns
+    -------
+    chosen : tuple of RedshiftColumn
+        Empty if there are none.
+
+    Raises
+    ------
+    InputError
+        If no column has a redshift.
+
+    Warns
+    -----
+    DustestWarning
+        If known columns are left out because of their unit, and there are no others.
+    """
+    if len(items) == 0:
+        _warn_of_units(_with_units(next(iter(parts))))
+        return ()
+    if np.max(counts) == 0:
+        raise InputError(_none_message(parts, [item.name for item in items]))
+    return tuple(items) if are_named else (items[int(np.argmax(counts))],)
+
+
+def merge_redshifts(table, chosen):
+    """Read redshifts and their errors.
+
+    Parameters
+    ----------
+    table : Table
+        Catalogue, or a part of it.
+    chosen : sequence of RedshiftColumn
+        One column, or several, of which each row has the first value above 0 and up to 30.
+
+    Returns
+    -------
+    redshifts : Redshifts
+        The redshifts.
+    """
+    columns = {item: _values(table, item.name) for item in chosen}
+    return _merge(table, columns)
+
+
+def warn_of_outside(outside):
+    """Warn of percentiles that do not enclose their redshift.
+
+    Parameters
+    ----------
+    outside : dict of tuple of str to list of int
+        As in `Redshifts`, for all rows.
+
+    Warns
+    -----
+    DustestWarning
+        If it is so in more than a tenth of the rows.
+    """
+    for names, (count, n_known, n_rows) in outside.items():
+        if count > _FEW * n_known:
+            msg = (
+                f"the columns {' and '.join(names)} do not enclose the redshift in {count} of "
+                f"{n_rows} rows, where they are left out: check that they are percentiles"
+            )
+            warnings.warn(msg, DustestWarning, stacklevel=5)
 
 
 def _record(name):
@@ -187,9 +281,14 @@ def _values(table, name):
     return np.where((values < 0) | (values > _LARGEST), np.nan, values)
 
 
-def _none_message(table, names, known):
+def _none_message(parts, names):
     """Message for columns without a single redshift."""
-    others = [item.name for item in known if np.any(_values(table, item.name) > 0)]
+    table = next(iter(parts))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DustestWarning)  # given before
+        known = _known(table)
+    counts = sum((count_redshifts(part, known) for part in parts), np.zeros(len(known), int))
+    others = [item.name for item, count in zip(known, counts, strict=True) if count]
     # An unknown column may contain redshifts too.
     candidate = others[0] if others else "COLUMN"
     foreign = _with_units(table)
@@ -206,12 +305,13 @@ def _merge(table, columns):
     """Redshifts of one column, or the first positive one of several in each row."""
     redshift = np.full(len(table), np.nan)
     error = np.full(len(table), np.nan)
+    outside = {}
     for item, values in reversed(columns.items()):
         use = values > 0 if len(columns) > 1 else np.ones(len(table), dtype=bool)
         redshift = np.where(use, values, redshift)
-        error = np.where(use, _error(table, item, values), error)
+        error = np.where(use, _error(table, item, values, outside), error)
     error[np.isnan(redshift)] = np.nan
-    return Redshifts(redshift, error, tuple(item.name for item in columns))
+    return Redshifts(redshift, error, tuple(item.name for item in columns), outside)
 
 
 def _companions(item):
@@ -222,7 +322,7 @@ def _companions(item):
     return [*errors, *(name for pair in pairs for name in pair)]
 
 
-def _error(table, item, redshift):
+def _error(table, item, redshift, outside):
     """Standard error of a redshift, NaN if the catalogue has no valid one."""
     names = _companions(item)
     n_errors = 1 if item.error else len(_ERRORS)
@@ -233,18 +333,14 @@ def _error(table, item, redshift):
     for low, high in zip(names[n_errors::2], names[n_errors + 1 :: 2], strict=True):
         ends = [first_named(table.colnames, [name]) for name in (low, high)]
         if None not in ends:
-            return _half_range(redshift, *(_values(table, end) for end in ends), ends)
+            percentiles = (_values(table, end) for end in ends)
+            return _half_range(redshift, *percentiles, outside.setdefault(tuple(ends), []))
     return np.full(len(table), np.nan)
 
 
-def _half_range(redshift, low, high, names):
-    """Half the distance of two percentiles, NaN if they do not enclose the redshift."""
-    outside = (redshift < low - _ROUNDING) | (redshift > high + _ROUNDING)
-    count = np.count_nonzero(outside)
-    if count > _FEW * np.count_nonzero(np.isfinite(redshift + low + high)):
-        msg = (
-            f"the columns {' and '.join(names)} do not enclose the redshift in {count} of "
-            f"{len(redshift)} rows, where they are left out: check that they are percentiles"
-        )
-        warnings.warn(msg, DustestWarning, stacklevel=6)
-    return np.where(outside | (high < low), np.nan, (high - low) / 2.0)
+def _half_range(redshift, low, high, counts):
+    """Half the distance of two percentiles, NaN if they do not enclose the redshift; counts."""
+    is_outside = (redshift < low - _ROUNDING) | (redshift > high + _ROUNDING)
+    n_known = np.count_nonzero(np.isfinite(redshift + low + high))
+    counts[:] = [np.count_nonzero(is_outside), n_known, len(redshift)]
+    return np.where(is_outside | (high < low), np.nan, (high - low) / 2.0)

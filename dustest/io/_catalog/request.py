@@ -114,6 +114,7 @@ class Request:
         keep = {name for name in names if name.lower() in wanted}
         keep |= set(kind_columns(table, layout).values())
         if layout is not None:
+            keep |= {name for name in names if layout.is_marked([name])}
             keep |= {name for pair in layout.pairs(names).values() for name in pair}
             keep |= {*layout.orphans(names), *layout.strangers(names)}
             keep |= set(layout.strangers(names).values())

@@ -7,7 +7,15 @@ from astropy.table import Column, MaskedColumn, Table
 from dustest.data.errors import InputError, ReadError
 from dustest.data.messages import argument, did_you_mean, shown
 
-__all__ = ["read_hdf5", "read_parquet", "read_votable"]
+__all__ = [
+    "choose_table",
+    "columns_of_group",
+    "hdf5_tables",
+    "read_group",
+    "read_hdf5",
+    "read_parquet",
+    "read_votable",
+]
 
 
 def read_hdf5(path, name, choose):
@@ -37,15 +45,26 @@ def read_hdf5(path, name, choose):
     import h5py
 
     with h5py.File(path, "r") as file:
-        found = _hdf5_tables(file)
-        name = _choose(name, found, choose, path)
+        found = hdf5_tables(file)
+        name = choose_table(name, found, choose, path)
         if isinstance(file[name], h5py.Group):
-            return _read_group(file[name])
+            return read_group(file[name], columns_of_group(file[name]))
     return Table.read(path, format="hdf5", path=name)
 
 
-def _hdf5_tables(file):
-    """Column names of every table and every group of columns."""
+def hdf5_tables(file):
+    """List the tables of an HDF5 file.
+
+    Parameters
+    ----------
+    file : `h5py.File`
+        Open file.
+
+    Returns
+    -------
+    found : dict of str to list of str
+        Column names of every table and every group of columns.
+    """
     import h5py
 
     found = {}
@@ -55,7 +74,7 @@ def _hdf5_tables(file):
             if item.dtype.names and not name.endswith("__table_column_meta__"):
                 found[name] = list(item.dtype.names)
             return
-        columns = _columns_of_group(item)
+        columns = columns_of_group(item)
         if columns:
             found[name] = columns
 
@@ -64,8 +83,19 @@ def _hdf5_tables(file):
     return found
 
 
-def _columns_of_group(group):
-    """Names of the datasets of a group that have the most common length."""
+def columns_of_group(group):
+    """List the datasets of a group that have the most common length.
+
+    Parameters
+    ----------
+    group : `h5py.Group`
+        Group of an open file.
+
+    Returns
+    -------
+    names : list of str
+        Their names; empty if there are less than two.
+    """
     import h5py
 
     members = {
@@ -79,10 +109,23 @@ def _columns_of_group(group):
     return names if len(names) > 1 else []
 
 
-def _read_group(group):
-    """Table of the datasets of a group."""
+def read_group(group, names):
+    """Read datasets of a group as columns.
+
+    Parameters
+    ----------
+    group : `h5py.Group`
+        Group of an open file.
+    names : sequence of str
+        Datasets of one length.
+
+    Returns
+    -------
+    table : `~astropy.table.Table`
+        The columns.
+    """
     table = Table()
-    for name in _columns_of_group(group):
+    for name in names:
         unit = group[name].attrs.get("unit", group[name].attrs.get("units"))
         unit = unit.decode() if isinstance(unit, bytes) else unit
         values = group[name][()]
@@ -97,8 +140,32 @@ def _decode(values):
     return np.array([v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in values])
 
 
-def _choose(name, found, choose, path):
-    """Name of the table to read."""
+def choose_table(name, found, choose, path):
+    """Choose the table of a file.
+
+    Parameters
+    ----------
+    name : str or None
+        Table named by the user.
+    found : dict of str to list of str
+        Column names by table.
+    choose : callable
+        Selects a table if the user names none.
+    path : `~pathlib.Path`
+        The file, for messages.
+
+    Returns
+    -------
+    name : str
+        Name of the table.
+
+    Raises
+    ------
+    InputError
+        If there is no such table.
+    ReadError
+        If there is none.
+    """
     if not found:
         msg = f"the file {path} holds no table"
         raise ReadError(msg)
@@ -143,7 +210,7 @@ def read_votable(path, name, choose):
         key = item.name or item.ID or f"table {len(tables) + 1}"
         tables[key] = item.to_table(use_names_over_ids=True)
     found = {key: table.colnames for key, table in tables.items()}
-    return tables[_choose(name, found, choose, path)]
+    return tables[choose_table(name, found, choose, path)]
 
 
 def read_parquet(path):

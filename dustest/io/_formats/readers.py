@@ -17,7 +17,20 @@ from dustest.io._formats.containers import read_hdf5, read_parquet, read_votable
 from dustest.io._formats.text import read_text
 from dustest.io.layouts import LAYOUTS, rank
 
-__all__ = ["read_table"]
+__all__ = [
+    "PACKAGES",
+    "astropy_table",
+    "fill_text",
+    "guess_format",
+    "ids_of",
+    "is_table",
+    "join_columns",
+    "main_table",
+    "missing_columns",
+    "named_table",
+    "preference",
+    "read_table",
+]
 
 _FORMATS = {
     ".fits": "fits",
@@ -37,7 +50,7 @@ _FORMATS = {
 }
 _WITH_PARTS = ("fits", "hdf5", "votable")
 _TEXT = ("ascii", "ascii.csv", "csv")
-_PACKAGES = {"hdf5": "h5py", "parquet": "pyarrow"}
+PACKAGES = {"hdf5": "h5py", "parquet": "pyarrow"}
 
 
 def read_table(path, *, file_format=None, hdu=None, layouts=None, wanted=(), select=None):
@@ -89,23 +102,23 @@ def read_table(path, *, file_format=None, hdu=None, layouts=None, wanted=(), sel
     012  --
     """
     path = check_file(path)
-    file_format = file_format or _guess_format(path)
+    file_format = file_format or guess_format(path)
     if hdu is not None and file_format not in _WITH_PARTS:
         msg = f"hdu must be left out: a file of the format {file_format} holds one table"
         raise InputError(msg)
-    if file_format in _PACKAGES:
-        require(_PACKAGES[file_format], f"reading {path.name}")
+    if file_format in PACKAGES:
+        require(PACKAGES[file_format], f"reading {path.name}")
     layouts = tuple(LAYOUTS.values()) if layouts is None else layouts
     with refuse_damaged(f"the file {path} is not a readable {file_format} table"):
         check_contents(path, file_format)
-        return _fill_text(_read(path, file_format, hdu, layouts, wanted, select))
+        return fill_text(_read(path, file_format, hdu, layouts, wanted, select))
 
 
 def _read(path, file_format, hdu, layouts, wanted, select):
     """Table of a file of known format."""
 
     def choose(found):
-        return min(found, key=lambda name: _preference(name, found[name], layouts))
+        return min(found, key=lambda name: preference(name, found[name], layouts))
 
     if file_format == "fits":
         return _read_fits(path, hdu, layouts, wanted, select)
@@ -127,8 +140,19 @@ def _read(path, file_format, hdu, layouts, wanted, select):
         raise InputError(msg.rstrip(": ")) from error
 
 
-def _fill_text(table):
-    """Table without masked text: formats mask empty strings."""
+def fill_text(table):
+    """Replace masked text: formats mask empty strings.
+
+    Parameters
+    ----------
+    table : Table
+        Changed in place.
+
+    Returns
+    -------
+    table : Table
+        The same.
+    """
     for name in table.colnames:
         column = table[name]
         if isinstance(column, MaskedColumn) and column.dtype.kind in "SU" and np.any(column.mask):
@@ -136,8 +160,24 @@ def _fill_text(table):
     return table
 
 
-def _guess_format(path):
-    """Format given by the suffix of a file name."""
+def guess_format(path):
+    """Format given by the suffix of a file name.
+
+    Parameters
+    ----------
+    path : `~pathlib.Path`
+        The file.
+
+    Returns
+    -------
+    file_format : str
+        Name of the format.
+
+    Raises
+    ------
+    ReadError
+        If the suffix is unknown.
+    """
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
     found = _FORMATS.get(suffixes[-1]) if suffixes else None
     if found is None:
@@ -152,13 +192,13 @@ def _guess_format(path):
 def _read_fits(path, hdu, layouts, wanted, select):
     """Table of one extension, with wanted columns that only other extensions have."""
     with fits.open(path, memmap=True) as hdus:
-        tables = list(filter(_is_table, hdus))
+        tables = list(filter(is_table, hdus))
         if not tables:
             msg = f"the file {path} holds no table, only images"
             raise ReadError(msg)
-        main = _main_table(tables, layouts) if hdu is None else _named_table(hdus, hdu, path)
+        main = main_table(tables, layouts) if hdu is None else named_table(hdus, hdu, path)
         is_own = FITS_META in main.header
-        table = _own_table(path, hdus.index_of(main)) if is_own else _astropy_table(main)
+        table = _own_table(path, hdus.index_of(main)) if is_own else astropy_table(main)
         for other in tables:
             if other is not main:
                 _join(table, other, wanted)
@@ -174,20 +214,51 @@ def _own_table(path, number):
     return RowTable.read(path, format="fits", hdu=number)
 
 
-def _astropy_table(hdu):
-    """Table of an extension; units that are not in the FITS standard are kept as text."""
+def astropy_table(hdu):
+    """Read an extension; units that are not in the FITS standard are kept as text.
+
+    Parameters
+    ----------
+    hdu : `~astropy.io.fits.BinTableHDU`
+        The extension.
+
+    Returns
+    -------
+    table : `~astropy.table.Table`
+        Its columns.
+    """
     return Table.read(hdu, format="fits", mask_invalid=False, unit_parse_strict="silent")
 
 
-def _named_table(hdus, hdu, path):
-    """Extension named by the user."""
+def named_table(hdus, hdu, path):
+    """Find the extension named by the user.
+
+    Parameters
+    ----------
+    hdus : `~astropy.io.fits.HDUList`
+        Open file.
+    hdu : int or str
+        Number or name.
+    path : `~pathlib.Path`
+        The file, for messages.
+
+    Returns
+    -------
+    found : HDU
+        The extension.
+
+    Raises
+    ------
+    InputError
+        If there is no such table.
+    """
     try:
         found = hdus[hdu]
     except (KeyError, IndexError, TypeError):
         found = None
-    if _is_table(found):
+    if is_table(found):
         return found
-    names = [item.name or str(number) for number, item in enumerate(hdus) if _is_table(item)]
+    names = [item.name or str(number) for number, item in enumerate(hdus) if is_table(item)]
     msg = (
         f"hdu must be one of the tables {shown(names)} in {path}, got {hdu!r}: "
         f"{did_you_mean(hdu, names)}"
@@ -195,18 +266,57 @@ def _named_table(hdus, hdu, path):
     raise InputError(msg.rstrip(": "))
 
 
-def _is_table(hdu):
-    """Whether an extension is a table."""
+def is_table(hdu):
+    """Whether an extension is a table.
+
+    Parameters
+    ----------
+    hdu : HDU
+        Any extension.
+
+    Returns
+    -------
+    answer : bool
+        Whether it is.
+    """
     return isinstance(hdu, fits.BinTableHDU | fits.TableHDU)
 
 
-def _main_table(tables, layouts):
-    """Extension with most bands of a layout, in the layouts' order of preference."""
-    return min(tables, key=lambda table: _preference(table.name, table.columns.names, layouts))
+def main_table(tables, layouts):
+    """Find the extension with most bands of a layout, in the layouts' order of preference.
+
+    Parameters
+    ----------
+    tables : list of HDU
+        The tables of a file.
+    layouts : sequence of Layout
+        Layouts to choose from.
+
+    Returns
+    -------
+    found : HDU
+        The extension.
+    """
+    return min(tables, key=lambda table: preference(table.name, table.columns.names, layouts))
 
 
-def _preference(name, names, layouts):
-    """Sort key of a table: number of bands first, then the order of layouts and extensions."""
+def preference(name, names, layouts):
+    """Sort key of a table: number of bands first, then the order of layouts and extensions.
+
+    Parameters
+    ----------
+    name : str
+        Name of the table.
+    names : sequence of str
+        Its columns.
+    layouts : sequence of Layout
+        Layouts to choose from.
+
+    Returns
+    -------
+    key : tuple of int
+        The smallest is preferred.
+    """
     ranks = [rank(layout, names) for layout in layouts]
     best = ranks.index(max(ranks))
     hdus = layouts[best].hdus
@@ -216,29 +326,48 @@ def _preference(name, names, layouts):
 
 def _join(table, other, wanted):
     """Add wanted columns of another extension with the same galaxies."""
-    names = other.columns.names
-    missing = [
-        found
-        for name in dict.fromkeys(wanted)
-        if first_named(table.colnames, [name]) is None
-        and (found := first_named(names, [name])) is not None
-    ]
-    if missing and _is_paired(table, other):
-        _add(table, _astropy_table(other), missing)
+    missing = missing_columns(table.colnames, other.columns.names, wanted)
+    if missing:
+        other = astropy_table(other)
+        rows, others = match_ids(ids_of(table), ids_of(other))
+        if len(rows):
+            join_columns(table, other, missing, rows, others)
 
 
-def _is_paired(table, other):
-    """Whether both have identifiers."""
-    return (
-        id_column(table) is not None and first_named(other.columns.names, ID_COLUMNS) is not None
-    )
+def missing_columns(names, other_names, wanted):
+    """List the wanted columns that only another extension with the same galaxies has.
+
+    Parameters
+    ----------
+    names, other_names : list of str
+        Columns of both.
+    wanted : sequence of str
+        Wanted columns, in any letter case.
+
+    Returns
+    -------
+    missing : list of str
+        Columns of the other; empty if one of both has no identifiers.
+    """
+    if first_named(names, ID_COLUMNS) is None or first_named(other_names, ID_COLUMNS) is None:
+        return []
+    lacking = [name for name in wanted if first_named(names, [name]) is None]
+    found = (first_named(other_names, [name]) for name in lacking)
+    return list(dict.fromkeys(name for name in found if name is not None))
 
 
-def _add(table, other, names):
-    """Add columns of another table to the rows with the same identifier."""
-    rows, others = match_ids(_ids(table), _ids(other))
-    if len(rows) == 0:
-        return
+def join_columns(table, other, names, rows, others):
+    """Add columns of another table, masked in rows without a partner.
+
+    Parameters
+    ----------
+    table, other : Table
+        The table, which is changed in place, and the other.
+    names : sequence of str
+        Columns of the other.
+    rows, others : ndarray of int of shape (k,)
+        Rows of both that belong together.
+    """
     for name in names:
         column = other[name]
         values = np.zeros((len(table), *column.shape[1:]), dtype=column.dtype)
@@ -248,8 +377,19 @@ def _add(table, other, names):
         table[name] = MaskedColumn(values, mask=mask, unit=column.unit)
 
 
-def _ids(table):
-    """Identifiers of a table; missing ones are empty and are not paired."""
+def ids_of(table):
+    """Identifiers of a table; missing ones are empty and are not paired.
+
+    Parameters
+    ----------
+    table : Table
+        With a column of identifiers.
+
+    Returns
+    -------
+    ids : ndarray of int or str of shape (n,)
+        The identifiers.
+    """
     values, missing = bare_values(table[id_column(table)])
     ids = as_ids(values)
     return ids if missing is None else np.where(missing, "", ids.astype(str))

@@ -1,8 +1,11 @@
+import errno
+import os
 import sys
+import threading
 
 import pytest
 
-from dustest.data import InputError, MissingDependencyError
+from dustest.data import InputError, MissingDependencyError, ReadError, WriteError
 from dustest.data.files.paths import (
     check_page_file,
     check_table_file,
@@ -12,11 +15,11 @@ from dustest.data.files.paths import (
 )
 
 
-def fail(path, written):
+def fail(path, written=True, error=ZeroDivisionError):
     with replacing(path) as partial:
         if written:
             partial.write_text("new")
-        raise ZeroDivisionError
+        raise error
 
 
 class TestReplacing:
@@ -38,6 +41,38 @@ class TestReplacing:
             fail(path, written)
         assert path.read_text() == "old"
         assert list(tmp_path.iterdir()) == [path]
+
+    def test_a_full_disk_is_named(self, tmp_path):
+        path = tmp_path / "table.fits"
+        path.write_text("old")
+        error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        with pytest.raises(WriteError, match=r"table.fits' cannot be written \(.*No space left"):
+            fail(path, error=error)
+        assert path.read_text() == "old"
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_own_errors_are_kept(self, tmp_path):
+        with pytest.raises(ReadError, match=r"^other$"):
+            fail(tmp_path / "table.fits", error=ReadError("other"))
+
+    def test_threads_have_a_file_each(self, tmp_path):
+        found = []
+
+        def name():
+            with replacing(tmp_path / "table.fits") as partial:
+                partial.write_text("new")
+                found.append(partial)
+                barrier.wait()
+                partial.write_text("again")
+
+        barrier = threading.Barrier(2)
+        threads = [threading.Thread(target=name) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(set(found)) == 2
+        assert [one.name for one in tmp_path.iterdir()] == ["table.fits"]
 
 
 def test_versions():

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.modeling.physical_models import BlackBody
-from fresh_process import call
 from packages import skip_without
 from sed_components import OPTICAL, REDSHIFT, agn_models, fits_of_mocks, pool_and_models
 from sed_mocks import assert_flat, ranks
+from warm_process import call
 
 from dustest.data.errors import InputError
 from dustest.estimators._sed.components import (

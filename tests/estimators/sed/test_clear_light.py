@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from fresh_process import call
 from packages import skip_without
 from sed_clear import BANDS, fluxes_with_and_without, models_of_pools, posteriors_of_mocks
 from sed_mocks import assert_flat, ranks
+from warm_process import call
 
 from dustest.data.errors import InputError
 from dustest.estimators._sed.clear_light import check_for_bagpipes, effective_attenuation

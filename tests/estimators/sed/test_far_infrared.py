@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from fresh_process import call
 from packages import skip_without
 from sed_components import FAR, OPTICAL, energy_balance, fits_of_mocks
 from sed_mocks import assert_flat, ranks
+from warm_process import call
 
 from dustest.estimators._sed.priors.defaults import fit_instructions
 from dustest.estimators._sed.priors.prior_transform import SEDPrior

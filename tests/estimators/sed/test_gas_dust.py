@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from fresh_process import call
 from packages import skip_without
 from sed_gas import fluxes, spectra_of_pools
+from warm_process import call
 
 from dustest import BagpipesEstimator
 from dustest.data.errors import InputError

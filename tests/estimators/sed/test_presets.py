@@ -11,6 +11,8 @@ from dustest.estimators._sed.presets import PRESETS, with_preset_priors
 from dustest.io import load_demo
 from dustest.studies import forecast
 
+pytestmark = pytest.mark.usefixtures("warm_workers")
+
 FLAT = PRESETS["default"]["priors"]
 
 

@@ -5,12 +5,14 @@ import pytest
 from astropy import units as u
 from astropy.table import QTable
 from bagpipes_models import lognormal_galaxy
-from fresh_process import call
 from packages import skip_without
+from warm_process import call
 
 from dustest import BagpipesEstimator
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import decode_flags
+
+pytestmark = pytest.mark.usefixtures("warm_workers")
 
 BANDS = ("F115W", "F200W", "F277W", "F356W", "F444W")
 TRUE_A_V = 0.5

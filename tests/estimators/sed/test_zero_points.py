@@ -11,6 +11,8 @@ from dustest.estimators._sed.data_corrections import correct
 from dustest.estimators._sed.zero_points import find_zero_points
 from dustest.estimators.run.batch import make_batch
 
+pytestmark = pytest.mark.usefixtures("warm_workers")
+
 BANDS = ("F090W", "F115W", "F150W", "F200W", "F277W", "F356W", "F410M", "F444W")
 OFF = {"F115W": 1.1, "F356W": 0.92}
 PLACE = np.linspace(-1.0, 1.0, len(BANDS))

@@ -29,6 +29,8 @@ from dustest.physics.dust_laws.composition import NamedLaw
 from dustest.physics.dust_laws.lookup import get_screen_law, law_references
 from dustest.simulate import GalaxySimulator
 
+pytestmark = pytest.mark.usefixtures("warm_workers")
+
 
 class TestRegister:
     def test_everything_knows_it_by_name_and_alias(self):

@@ -25,6 +25,8 @@ _WARM_UP, _FIRST_RATE = 0.05, 0.05
 """Fraction of the steps over which the learning rate rises to its maximum, and where it begins:
 high rates at the start make networks predict the same value for all galaxies."""
 _LONGEST_GRADIENT = 1.0
+_FEW_STEPS = 8
+"""Steps that take less time one operation after another than a graph takes to be traced."""
 
 
 @dataclass(frozen=True)
@@ -142,11 +144,14 @@ class Training:
     def _compile(self):
         """Compile the network."""
         keras = import_keras()
+        is_jax = keras.backend.backend() == "jax"
+        n_steps = len(self.rows) // self._batch_size
         self.model.compile(
-            _optimizer(keras, self.options, len(self.rows) // self._batch_size),
+            _optimizer(keras, self.options, n_steps),
             self.loss,
             # Compiling by XLA takes longer than it saves on processors; JAX always needs it.
-            jit_compile="auto" if keras.backend.backend() == "jax" else False,
+            jit_compile="auto" if is_jax else False,
+            run_eagerly=not is_jax and n_steps * self.options.epochs <= _FEW_STEPS,
         )
         self.model.optimizer.build(self.model.trainable_variables)
 

@@ -16,6 +16,8 @@ _DURATIONS = ("fwhm", "tau")
 """Parameters of star-formation histories whose small values are bursts."""
 _NARROW = 0.02
 """First power of the likelihood below which bursts are searched by themselves."""
+_NEGLIGIBLE = 7.0
+"""Difference in log likelihood below the evidence at which bursts do not count."""
 _CENTRE, _SPREAD, _LONGEST, _N_BURSTS = -3.5, 0.5, -2.9, 8
 """Durations of bursts in coordinates in which the prior is standard normal: centre and spread of
 the first ones, and the longest; and their number in rounds."""
@@ -43,31 +45,39 @@ def annealed(chain, draw, rng):
     Chain
         With the models of the search.
     """
-    first_power = chain.annealed(chain.log_importance, _ENOUGH)[1]
-    found = _search(chain, draw, rng)
-    if first_power >= _NARROW:
+    found, power = _search(chain, draw, rng)
+    if power >= _NARROW:
         return found
     for axis, name in enumerate(chain.pool.prior.free):
         if name.rpartition(":")[2] in _DURATIONS and axis in chain.pool.axes:
-            bursts = _search(_bursts(chain, axis, draw, rng), draw, rng, axis)
+            bursts, _ = _search(_bursts(chain, axis, draw, rng), draw, rng, axis, found.log_sum)
             if len(bursts.place):
                 proposal = bursts.proposal(bursts.log_importance, _number(chain), rng)
                 found = found.extended(proposal, draw, rng)
     return found
 
 
-def _search(chain, draw, rng, axis=None):
-    """Add models under rising powers, only bursts if the number of their duration is given."""
-    for _ in range(_MAX_STEPS if len(chain.place) else 0):
+def _search(chain, draw, rng, axis=None, log_evidence=-np.inf):
+    """Add models under rising powers, and return the first power too.
+
+    Only bursts are kept if the number of their duration is given, and none if they turn out to be
+    too unlikely to count beside an evidence.
+    """
+    first = 1.0
+    for number in range(_MAX_STEPS if len(chain.place) else 0):
         # Too few models of many parameters miss peaks of the posterior.
         enough = search_effort(len(chain.pool.axes)) * _ENOUGH
         log_weight, power = chain.annealed(chain.log_importance, enough)
+        first = power if number == 0 else first
         if power == 1.0:
             break
+        # Likelihoods under a power differ by about its inverse from the highest.
+        if chain.likelihood.log_weight.max() + 1.0 / power < log_evidence - _NEGLIGIBLE:
+            return chain.take(np.zeros(0, dtype=int)), first
         chain = chain.extended(chain.proposal(log_weight, _number(chain), rng), draw, rng)
         if axis is not None:
             chain = _bursts_of(chain, axis)
-    return chain
+    return chain, first
 
 
 def _bursts(chain, axis, draw, rng):

@@ -1,12 +1,12 @@
 """Weighted models, and the densities from which they were drawn."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
 from scipy.special import ndtr
 
-from dustest.estimators._sed.tabulated.refinement import normal, propose
+from dustest.estimators._sed.tabulated.refinement import Proposal, normal, propose
 
 __all__ = ["Chain", "relevant"]
 
@@ -208,8 +208,8 @@ class Chain:
         place = proposal.draw(self.place.shape[1], rng)
         models, likelihood = draw(ndtr(place))
         fresh = self.pool.log_density_at(models.cube)
-        for each in (*self.proposals, proposal):
-            fresh = np.logaddexp(fresh, each.log_density(place))
+        mixture = reduce(Proposal.joined, (*self.proposals, proposal))
+        fresh = np.logaddexp(fresh, mixture.log_density(place))
         known = np.logaddexp(self.log_density, proposal.log_density(self.place))
         log_density = np.concatenate([known, fresh])
         likelihood = self.likelihood.joined(likelihood)

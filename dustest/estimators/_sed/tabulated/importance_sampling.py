@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 
 import numpy as np
 from astropy import units as u
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from dustest.data.bands import get_band
 from dustest.data.checks.units import FLUX_UNIT, SPECTRAL_UNIT
@@ -108,56 +108,84 @@ class TabulatedEngine:
         RuntimeError
             If no model of the priors is possible for one of the galaxies.
         """
-        with quiet(), threadpool_limits(1):
-            shared = self._shared_pools(galaxies, bands) if self._settings.share_models else {}
+        with quiet(), _libraries().limit(limits=1):
+            kinds = [self._kind(galaxy, bands) for galaxy in galaxies]
+            data = [
+                self._likelihood(galaxy, kind[1])
+                for galaxy, kind in zip(galaxies, kinds, strict=True)
+            ]
+            shared = self._shared_pools(kinds, data) if self._settings.share_models else {}
             # Faint galaxies need few models, among which are those that fit brighter ones.
             order = np.argsort([_brightness(galaxy) for galaxy in galaxies], kind="stable")
             order = order.tolist() if shared else range(len(galaxies))
-            found = {k: self._fit_all(galaxies[k], bands, shared) for k in order}
+            found = {
+                k: self._fit_all(galaxies[k], kinds[k], data[k], shared.get(kinds[k]))
+                for k in order
+            }
             return [found[k] for k in range(len(galaxies))]
 
-    def _shared_pools(self, galaxies, bands):
+    def _shared_pools(self, kinds, data):
         """Pools of models that galaxies of one kind share."""
         alike = {}
-        for galaxy in galaxies:
-            kind = self._kind(galaxy, bands)
-            data = self._likelihood(galaxy, kind[1])
-            if type(data) is ClosedForm and galaxy.spectrum is None and kind[2] is None:
-                alike.setdefault(kind, []).append(data)
-        return {kind: SharedPool(self._pool(*kind)[0], every) for kind, every in alike.items()}
+        for kind, one in zip(kinds, data, strict=True):
+            if type(one) is ClosedForm and kind[1].pixels is None and kind[2] is None:
+                alike.setdefault(kind, []).append(one)
+        found = {}
+        for kind, every in alike.items():
+            pool, _ = self._pool(*kind)
+            found[kind] = SharedPool(pool, every, self._other_priors(pool.prior))
+        return found
 
     def _likelihood(self, galaxy, channels):
         """Likelihood of the data of a galaxy."""
         return make_likelihood(galaxy, channels, self._integral, self._settings)
 
-    def _fit_all(self, galaxy, bands, shared):
+    def _fit_all(self, galaxy, kind, data, shared):
         """Posterior of one galaxy, with that of its data without the far infrared, if any."""
-        kind = self._kind(galaxy, bands)
         pool, joint = self._pool(*kind)
-        data = self._likelihood(galaxy, kind[1])
-        if kind in shared and type(data) is ClosedForm:
-            pool = shared[kind]
-        posterior = self._fit_one(galaxy, data, pool, joint)
+        shared = shared if type(data) is ClosedForm else None
+        posterior = self._fit_one(galaxy, data, pool, joint, shared)
         if not has_far_infrared(galaxy):
             return posterior
         other = without_far_infrared(galaxy)
         other = self._fit_one(other, self._likelihood(other, kind[1]), pool, joint)
         return replace(posterior, infrared=InfraredCheck.of(galaxy, pool.maker, other))
 
-    def _fit_one(self, galaxy, data, pool, joint):
+    def _fit_one(self, galaxy, data, pool, joint, shared=None):
         """Posterior of one galaxy."""
         rng = np.random.default_rng([galaxy.seed, 1])
-        is_shared = isinstance(pool, SharedPool)
-        chain = pool.chain(data) if is_shared else Chain.of_pool(pool, data.of(pool))
+        chain = None if shared is None else self._shared_chain(galaxy, data, shared, joint, rng)
+        if chain is None:
+            chain = self._own_chain(galaxy, data, pool, joint, rng)
+        return self._summarise(galaxy, data, chain, joint, rng)
+
+    def _shared_chain(self, galaxy, data, shared, joint, rng):
+        """Models that galaxies share, None if they are not sufficient and there are many."""
+        wanted = _LEAST_SHARE * self._settings.n_effective
+        for _ in range(_MAX_ROUNDS):
+            chain = shared.chain(data, rng)
+            _refuse_impossible(galaxy, chain.likelihood)
+            chain = _weighed(chain, data, joint, rng)
+            for shape in (None, *self._other_priors(shared.prior)):
+                tilted = _tilted(chain, shape)
+                if chain.effective_number(tilted) < wanted:
+                    break
+            else:
+                return chain
+            if len(shared) >= _MOST_SHARED:
+                break
+            shared.extend(chain.proposal(tilted, _SHARED, rng), rng)
+        return None
+
+    def _own_chain(self, galaxy, data, pool, joint, rng):
+        """Models for one galaxy, with those that are drawn where it fits."""
+        chain = Chain.of_pool(pool, data.of(pool))
         _refuse_impossible(galaxy, chain.likelihood)
-        likelihood = joint.weigh(chain.models, chain.likelihood, data.draw_masses, rng)
-        chain = replace(chain, likelihood=likelihood)
-        has_spectrum, drawn = pool.maker.channels.pixels is not None, []
+        chain = _weighed(chain, data, joint, rng)
+        has_spectrum = pool.maker.channels.pixels is not None
 
         def draw(cube):
             models = pool.maker.at(cube)
-            if is_shared:
-                drawn.append(models)
             likelihood = joint.weigh(models, data.of(models), data.draw_masses, rng)
             return models.without_flux() if has_spectrum else models, likelihood
 
@@ -167,10 +195,7 @@ class TabulatedEngine:
             chain = self._refined(chain, draw, rng)
         for shape in self._other_priors(pool.prior):
             chain = self._refined(chain, draw, rng, shape)
-        if is_shared and chain.proposals and len(pool) < _MOST_SHARED:
-            for one, models in zip(chain.proposals, drawn[-len(chain.proposals) :], strict=True):
-                pool.add(one, models)
-        return self._summarise(galaxy, data, chain, joint, rng)
+        return chain
 
     def _searched(self, chain, draw, rng):
         """Search for a narrow posterior, again if the effective number is not sufficient."""
@@ -305,6 +330,12 @@ class _Kept:
     parts: dict = field(default_factory=dict)
 
 
+@cache
+def _libraries():
+    """The libraries of linear algebra, which take some milliseconds to find."""
+    return ThreadpoolController()
+
+
 def _brightness(galaxy):
     """Squared signal-to-noise ratio of all data of a galaxy."""
     return np.sum((galaxy.flux / galaxy.flux_err) ** 2)
@@ -312,14 +343,18 @@ def _brightness(galaxy):
 
 def _next_number(chain, number, wanted):
     """How many models to draw, from how many the last ones made effective."""
-    if isinstance(chain.pool, SharedPool):
-        return _SHARED
     effort = search_effort(len(chain.pool.axes))
     few, many = effort * FEW, effort * _MANY
     if number < _FOUND or not chain.proposals:
         return few
     lacking = (wanted - number) / number * chain.proposals[-1].n
     return int(np.clip(_STEP * np.ceil(_MARGIN * lacking / _STEP), few, many))
+
+
+def _weighed(chain, data, joint, rng):
+    """Models weighted by joint priors."""
+    likelihood = joint.weigh(chain.models, chain.likelihood, data.draw_masses, rng)
+    return replace(chain, likelihood=likelihood)
 
 
 def _tilted(chain, shape):
@@ -368,9 +403,11 @@ def _draws(data, chain, joint, rng):
     """Equally weighted draws of all quantities, the models and their numbers, and residuals."""
     models, likelihood = chain.models, chain.likelihood
     drawn = stratified_draw(chain.weight, N_DRAWS, rng, models.quantities["A_V"])
-    taken = models.take(drawn)
-    if not taken.flux.shape[1]:
-        taken = chain.pool.maker.at(taken.cube)
+    if models.flux.shape[1]:
+        taken = models.take(drawn)
+    else:
+        different, place = np.unique(drawn, return_inverse=True)
+        taken = chain.pool.maker.at(models.cube[different]).take(place)
     masses = joint.choose(taken, likelihood[drawn], data.draw_masses, rng)
     draws = {
         name: values + masses if _has_mass(name) else values

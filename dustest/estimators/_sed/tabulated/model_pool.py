@@ -195,11 +195,9 @@ class Stars:
     def behind(self, dust):
         """Fluxes (n, n_bands) of the models, each behind its own dust."""
         flux = np.empty((len(self.low), self.tables[0].n_columns))
-        order = np.argsort(self.place, kind="stable")
-        for table, rows in zip(self.tables, _split(order, self.place), strict=True):
-            for part in (rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)):
-                here = [each[part][:, : table.n_nodes] for each in self.light]
-                flux[part] = table.behind_dust(here, *dust.of_rows(part))
+        for table, rows in zip(self.tables, _split(self.place), strict=True):
+            here = [each[rows][:, : table.n_nodes] for each in self.light]
+            flux[rows] = table.behind_dust(here, *dust.of_rows(rows))
         return _with_components(flux, self.tables[0].n_bands, self.agn, dust.infrared)
 
     def behind_columns(self, dust, n_groups):
@@ -524,8 +522,11 @@ class _AgesOfTables:
         return self.ages(tabulated_redshift(redshift, self.step))
 
 
-def _split(order, place):
-    """Row numbers in order, in a list for each redshift."""
+def _split(place):
+    """Rows of each redshift; a slice if there is one."""
+    if not place.any():
+        return [slice(None)]
+    order = np.argsort(place, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(place[order])) + 1)
 
 

@@ -143,7 +143,7 @@ class Pool:
         if not self._in_columns:
             return self._whole.flux
         flux = self._stars.behind_columns(self._dusts[1], self._n_groups)
-        return flux.reshape(-1, flux.shape[-1]).astype(float)
+        return flux.reshape(-1, flux.shape[-1]).astype(float, copy=False)
 
     @cached_property
     def squared_flux(self):

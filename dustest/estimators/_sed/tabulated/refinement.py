@@ -7,6 +7,7 @@ drawn (Veach & Guibas 1995; Cappe et al. 2004, J. Comput. Graph. Stat. 13, 907).
 """
 
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 import numpy as np
 from scipy.special import gammaln, ndtri
@@ -23,6 +24,7 @@ _LEAST_SPREAD = 1e-3
 _SHARE = 1e-3
 """Least share of a part of a mixture."""
 _EDGE = 1e-12
+_CHUNK = 2048  # points whose terms fit in the cache of a core
 
 
 def normal(cube):
@@ -88,32 +90,69 @@ class Proposal:
 
     def log_density(self, place):
         """Logarithm of the number of points drawn over the density of the prior, (n,)."""
-        place = place[:, self.axes]
-        d = place.shape[1]
-        degrees = self._degrees
-        power = (degrees + d) // 2
-        inverse = 1.0 / (1.0 + _distance(place, self.centre, self.root) / degrees)
-        kernel = inverse.copy()
-        for _ in range(power - 1):
-            kernel *= inverse
+        parts = (place[start : start + _CHUNK] for start in range(0, len(place), _CHUNK))
+        return np.concatenate([np.zeros(0), *map(self._log_density, parts)])
+
+    def _log_density(self, place):
+        """The same, of few points."""
+        # Points are columns here, so that loops run along them.
+        place = place.T[self.axes]
+        base = _distance(_terms(place), *self._coefficients)
+        base /= self._degrees
+        base += 1.0
+        # The power has a whole exponent of at least 3.
+        kernel = base * base
+        for _ in range((self._degrees + len(place)) // 2 - 2):
+            kernel *= base
+        log_density = np.log(self._heights @ np.reciprocal(kernel, out=kernel))
+        return log_density + 0.5 * np.einsum("in,in->n", place, place)
+
+    @cached_property
+    def _coefficients(self):
+        """Polynomials of the squared distances from the parts."""
+        return _coefficients(self.centre, self.root)
+
+    @cached_property
+    def _heights(self):
+        """Numbers of points of the parts over their volumes, and over that of the prior."""
         # The prior is standard normal; factors of 2 pi are in both.
-        norm = gammaln(power) - gammaln(0.5 * degrees) - 0.5 * d * np.log(0.5 * degrees)
-        share = np.exp(norm + np.log(self.n * self.share) - _log_volume(self.root))
-        return np.log(kernel @ share) + 0.5 * np.einsum("ni,ni->n", place, place)
+        degrees, d = self._degrees, len(self.axes)
+        norm = gammaln(0.5 * (degrees + d)) - gammaln(0.5 * degrees)
+        norm -= 0.5 * d * np.log(0.5 * degrees)
+        return np.exp(norm + np.log(self.n * self.share) - _log_volume(self.root))
 
 
-def _distance(place, centre, root):
-    """Squared distances (n, n_parts) in units of the scale matrices."""
+@cache
+def _pairs(d):
+    """Numbers of the first and of the second of all pairs of d coordinates."""
+    return np.triu_indices(d)
+
+
+def _terms(place):
+    """Products of all pairs of coordinates (d, n), and the coordinates, (n_terms, n)."""
+    first, second = _pairs(len(place))
+    terms = np.empty((len(first) + len(place), place.shape[1]))
+    np.multiply(place[first], place[second], out=terms[: len(first)])
+    terms[len(first) :] = place
+    return terms
+
+
+def _coefficients(centre, root):
+    """Squared distances in units of scale matrices: coefficients of `_terms`, and constants."""
     inverse = np.linalg.inv(root)
     precision = inverse.swapaxes(1, 2) @ inverse
     linear = np.einsum("kij,kj->ki", precision, centre)
-    # As a polynomial of the coordinates, it is one product of matrices for all parts.
-    first, second = np.triu_indices(place.shape[1])
+    first, second = _pairs(centre.shape[1])
     twice = np.where(first == second, 1.0, 2.0)
     coefficients = np.hstack([precision[:, first, second] * twice, -2.0 * linear])
-    terms = np.hstack([place[:, first] * place[:, second], place])
-    constant = np.einsum("ki,ki->k", linear, centre)
-    return np.maximum(terms @ coefficients.T + constant, 0.0)
+    return coefficients, np.einsum("ki,ki->k", linear, centre)
+
+
+def _distance(terms, coefficients, constant):
+    """Squared distances (n_parts, n), one product of matrices for all parts."""
+    distance = coefficients @ terms
+    distance += constant[:, np.newaxis]
+    return np.maximum(distance, 0.0, out=distance)
 
 
 def _log_volume(root):
@@ -153,23 +192,26 @@ def propose(place, log_weight, axes, n, rng):
     common = width**2 * np.cov(points, rowvar=False) + _LEAST_SPREAD**2 * np.eye(d)
     centre = points[rng.choice(_N_POINTS, _N_PARTS, replace=False)]
     share, scale = np.full(_N_PARTS, 1.0 / _N_PARTS), np.repeat(common[None], _N_PARTS, axis=0)
+    terms = _terms(points.T)
     for _ in range(_N_STEPS):
-        share, centre, scale = _improved(points, share, centre, scale, common)
+        share, centre, scale = _improved(terms, share, centre, scale, common)
     keep = share > _SHARE
     root = np.linalg.cholesky(scale[keep])
     return Proposal(axes, share[keep] / share[keep].sum(), centre[keep], root, n)
 
 
-def _improved(points, share, centre, scale, common):
+def _improved(terms, share, centre, scale, common):
     """One step of expectation maximisation; parts with few points keep the common scale matrix."""
-    root, d = np.linalg.cholesky(scale), points.shape[1]
-    log_part = np.log(share) - _log_volume(root) - 0.5 * _distance(points, centre, root)
-    part = np.exp(log_part - log_part.max(axis=1, keepdims=True))
-    part /= part.sum(axis=1, keepdims=True)
-    number = part.sum(axis=0) + 1e-9
-    centre = part.T @ points / number[:, np.newaxis]
-    squares = (points[:, :, np.newaxis] * points[:, np.newaxis]).reshape(len(points), -1)
-    own = (part.T @ squares / number[:, np.newaxis]).reshape(-1, d, d)
+    root, d = np.linalg.cholesky(scale), centre.shape[1]
+    distance = _distance(terms, *_coefficients(centre, root))
+    log_part = (np.log(share) - _log_volume(root))[:, np.newaxis] - 0.5 * distance
+    part = np.exp(log_part - log_part.max(axis=0))
+    part /= part.sum(axis=0)
+    number = part.sum(axis=1) + 1e-9
+    means = part @ terms.T / number[:, np.newaxis]
+    centre, (first, second) = means[:, -d:], _pairs(d)
+    own = np.empty_like(scale)
+    own[:, first, second] = own[:, second, first] = means[:, :-d]
     own -= centre[:, :, np.newaxis] * centre[:, np.newaxis]
     few = ((d + 2.0) / (number + d + 2.0))[:, np.newaxis, np.newaxis]
     return number / number.sum(), centre, (1.0 - few) * own + few * common

@@ -1,19 +1,27 @@
 """Models that galaxies at one redshift share, such as the bins of one galaxy.
 
 Models that were drawn where one galaxy fits serve the others too. All of them are weighted by the
-mixture of the pool and of all densities from which they were drawn.
+mixture of the pool and of all densities from which they were drawn. For each galaxy, models of low
+weight are thinned at random.
 """
 
-import numpy as np
+import itertools
 
+import numpy as np
+from scipy.special import ndtr
+
+from dustest.estimators._sed.posterior import A_V
 from dustest.estimators._sed.tabulated.chain import Chain, relevant
 from dustest.estimators._sed.tabulated.likelihoods.gaussian import spectral_shape
+from dustest.estimators._sed.tabulated.model_pool import Models
 from dustest.estimators._sed.tabulated.refinement import normal
 
 __all__ = ["SharedPool"]
 
-_DEPTH, _POOL_DEPTH = 12.0, 20.0
+_DEPTH, _POOL_DEPTH = 10.0, 20.0
 """Differences in log weight above which a model is negligible: for a galaxy, and for all."""
+_THIN, _FEWEST = 2.5, 500
+"""Difference in log weight above which models are thinned, and number of models that are kept."""
 
 
 class SharedPool:
@@ -25,13 +33,11 @@ class SharedPool:
         Models of the prior at one redshift.
     every : sequence of ClosedForm
         Likelihoods of the galaxies.
+    others : tuple of str
+        Shapes of other priors of A_V that need enough models.
 
     Attributes
     ----------
-    models : Models
-        All models.
-    place : ndarray of shape (n, n_parameters)
-        Their coordinates, in which the prior is standard normal.
     log_density : ndarray of shape (n,)
         Logarithm of the number of models drawn over the density of the prior.
     unit : ndarray of int of shape (n,)
@@ -40,42 +46,82 @@ class SharedPool:
         Density from which the others were drawn.
     """
 
-    def __init__(self, pool, every):
+    def __init__(self, pool, every, others=()):
         self.pool, self.maker, self.prior, self.axes = pool, pool.maker, pool.prior, pool.axes
         shape, needed = spectral_shape(pool.flux), np.zeros(len(pool.flux), dtype=bool)
+        log_density = pool.log_density.astype(np.float32)
         for data in every:
-            needed[relevant(data.bound(*shape) - pool.log_density, _POOL_DEPTH)] = True
+            needed[relevant(data.bound(*shape) - log_density, _POOL_DEPTH)] = True
         keep = np.flatnonzero(needed)
-        self._shape = tuple(part[keep] for part in shape)
-        self.models = pool.take(keep)
-        self.place = normal(self.models.cube)
+        self._shape = [_Growing(part[:, keep], axis=1) for part in shape]
+        self._others = others
+        models = pool.take(keep)
+        self._names = tuple(models.quantities)
+        self._rows = _Growing(self._packed(models, normal(models.cube)))
         self.log_density = pool.log_density[keep]
         self.unit = keep // pool.n_columns
         self.proposal = None
+        self._set_favour()
 
     def __len__(self):
-        return len(self.models)
+        return len(self.log_density)
 
-    def chain(self, data):
-        """Begin with the models that are not negligible for a galaxy.
+    def _packed(self, models, place):
+        """Rows of all numbers of each model, which are taken faster than single columns."""
+        parts = {"cube": models.cube, "place": place, "flux": models.flux}
+        ends = np.cumsum([0, *(part.shape[1] for part in parts.values())]).tolist()
+        columns = itertools.starmap(slice, itertools.pairwise(ends))
+        self._columns = dict(zip(parts, columns, strict=True))
+        quantities = (models.quantities[name] for name in self._names)
+        others = (models.low, models.high, *quantities)
+        return np.column_stack([*parts.values(), *others])
+
+    def _unpacked(self, rows):
+        """Models of rows."""
+        low, high, *quantities = rows[:, self._columns["flux"].stop :].T
+        quantities = dict(zip(self._names, quantities, strict=True))
+        cube, flux = (rows[:, self._columns[name]] for name in ("cube", "flux"))
+        return Models(cube, flux, low, high, quantities)
+
+    def _set_favour(self):
+        """Logarithm of the highest prior, of several, over the density, in single precision."""
+        highest, cube = np.zeros(len(self)), self._rows.values[:, self._columns["cube"]]
+        for shape in self._others:
+            highest = np.maximum(highest, self.prior.log_ratio_to(shape, A_V, cube))
+        self._favour = (highest - self.log_density).astype(np.float32)
+
+    def chain(self, data, rng):
+        """Models for a galaxy, of which those of low weight are thinned at random.
 
         Parameters
         ----------
         data : ClosedForm
             Likelihood of the galaxy.
+        rng : numpy.random.Generator
+            Source of random numbers.
 
         Returns
         -------
         Chain
-            Of these models.
+            Of these models, each of which counts for the number of its kind.
         """
-        keep = relevant(data.bound(*self._shape) - self.log_density, _DEPTH)
-        models = self.models.take(keep)
+        excess = data.bound(*(part.values for part in self._shape))
+        excess += self._favour
+        excess -= excess.max()
+        depth, fewest = _THIN, min(_FEWEST, len(excess))
+        if np.count_nonzero(excess > -depth) < fewest:
+            depth = -np.partition(excess, -fewest)[-fewest]
+        near = np.flatnonzero(excess >= -max(depth, _DEPTH))
+        log_share = np.minimum(excess[near] + depth, 0.0)
+        chosen = rng.random(len(near)) < np.exp(log_share)
+        keep = near[chosen]
+        rows = self._rows.values[keep]
+        models = self._unpacked(rows)
         return Chain(
             models,
             data.of(models),
-            self.place[keep],
-            self.log_density[keep],
+            rows[:, self._columns["place"]],
+            self.log_density[keep] + log_share[chosen],
             self.unit[keep],
             self,
         )
@@ -98,23 +144,52 @@ class SharedPool:
             return total
         return np.logaddexp(total, self.proposal.log_density(normal(cube)))
 
-    def add(self, proposal, models):
-        """Add models that were drawn for a galaxy.
+    def extend(self, proposal, rng):
+        """Add models drawn from a density.
 
         Parameters
         ----------
         proposal : Proposal
-            Density from which they were drawn.
-        models : Models
-            All models that were drawn from it.
+            The density.
+        rng : numpy.random.Generator
+            Source of random numbers.
         """
-        place = normal(models.cube)
-        known = np.logaddexp(self.log_density, proposal.log_density(self.place))
+        place = proposal.draw(len(self.prior.free), rng)
+        models = self.maker.at(ndtr(place))
+        known = proposal.log_density(self._rows.values[:, self._columns["place"]])
+        known = np.logaddexp(self.log_density, known)
         fresh = np.logaddexp(self.log_density_at(models.cube), proposal.log_density(place))
-        self.models = self.models.joined(models)
-        self.place = np.concatenate([self.place, place])
+        self._rows.add(self._packed(models, place))
         self.log_density = np.concatenate([known, fresh])
         self.unit = np.concatenate([self.unit, self.unit[-1] + 1 + np.arange(len(models))])
         self.proposal = proposal if self.proposal is None else self.proposal.joined(proposal)
-        shape = zip(self._shape, spectral_shape(models.flux), strict=True)
-        self._shape = tuple(np.concatenate(pair) for pair in shape)
+        for part, values in zip(self._shape, spectral_shape(models.flux), strict=True):
+            part.add(values)
+        self._set_favour()
+
+
+class _Growing:
+    """An array to which values are added, most often without a copy of all others."""
+
+    def __init__(self, values, axis=0):
+        self._all, self._axis, self._n = values, axis, values.shape[axis]
+
+    def _part(self, *ends):
+        return (slice(None),) * self._axis + (slice(*ends),)
+
+    @property
+    def values(self):
+        """All values."""
+        return self._all[self._part(self._n)]
+
+    def add(self, values):
+        """Add values along the axis."""
+        n = self._n + values.shape[self._axis]
+        if n > self._all.shape[self._axis]:
+            shape = list(self._all.shape)
+            shape[self._axis] = 2 * n
+            grown = np.empty(shape, self._all.dtype)
+            grown[self._part(self._n)] = self.values
+            self._all = grown
+        self._all[self._part(self._n, n)] = values
+        self._n = n

@@ -162,6 +162,24 @@ class TestEpochs:
         losses = [record["val_loss"] for record in learned.history]
         assert min(losses) < losses[0] - 0.5
 
+    def test_few_steps_are_those_of_a_graph(self, monkeypatch):
+        """8 steps are taken one operation after another, 9 or more as a graph."""
+        eager = []
+
+        def run(self, *args):
+            history = kept(self, *args)
+            eager.append(self.model.run_eagerly)
+            return history
+
+        kept = Training.run
+        monkeypatch.setattr(Training, "run", run)
+        few = train(replace(OPTIONS, epochs=2))
+        monkeypatch.setattr("dustest.estimators._cnn.training.epochs._FEW_STEPS", 7)
+        expected = train(replace(OPTIONS, epochs=2))
+        assert eager == [True, False]
+        for name, value in expected.networks.to_arrays().items():
+            np.testing.assert_allclose(few.networks.to_arrays()[name], value, rtol=1e-3, atol=1e-5)
+
     def test_scaler_knows_the_training_rows_alone(self):
         data = plain_data()
         learned = train(replace(OPTIONS, epochs=1))

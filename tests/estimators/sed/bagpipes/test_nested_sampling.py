@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from bagpipes_models import load_bagpipes_of, points_of_every_history
-from fresh_process import call, call_with_output
+from fresh_process import call_with_output
 from packages import skip_without
+from warm_process import call
 
 from dustest.data.bands import get_band
 from dustest.data.errors import MissingDependencyError

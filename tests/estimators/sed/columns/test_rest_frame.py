@@ -2,7 +2,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from fresh_process import call
+from warm_process import call
 
 from dustest import BagpipesEstimator
 from dustest.data import QUANTITIES

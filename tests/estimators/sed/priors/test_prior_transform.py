@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 from bagpipes_models import prior_parameters
-from fresh_process import call
 from hypothesis import given
 from hypothesis import strategies as st
 from packages import skip_without
 from scipy import stats
+from warm_process import call
 
 from dustest.data.errors import InputError
 from dustest.estimators._sed.priors.defaults import fit_instructions

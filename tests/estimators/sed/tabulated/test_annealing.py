@@ -2,9 +2,9 @@
 
 from types import SimpleNamespace
 
-from fresh_process import call
 from packages import skip_without
 from sed_fits import fits_of_a_burst
+from warm_process import call
 
 from dustest.estimators._sed.tabulated.annealing import annealed
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from dust_extinction.averages import G03_LMC2
-from fresh_process import call
 from packages import skip_without
 from sed_fits import posteriors_by_law
 from sed_tables import light_behind, pairs_by_law
+from warm_process import call
 
 from dustest.physics import Bump, PowerLaw, Tilted, TwoComponents, get_dust_law
 

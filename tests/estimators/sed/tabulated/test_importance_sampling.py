@@ -3,7 +3,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from fresh_process import call
 from packages import skip_without
 from sed_fits import (
     best_models,
@@ -15,6 +14,7 @@ from sed_fits import (
     with_free_redshifts,
 )
 from sed_mocks import BANDS, assert_flat, ranks, settings
+from warm_process import call
 
 from dustest.data.bands import get_band
 from dustest.estimators._sed.posterior import N_DRAWS

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from fresh_process import call
 from packages import skip_without
 from sed_fits import pools
+from warm_process import call
 
 CASES = {
     "plain": ("lognormal", "Calzetti", None, {}),

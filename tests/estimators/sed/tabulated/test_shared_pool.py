@@ -1,10 +1,19 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
-from fresh_process import call
 from packages import skip_without
 from sed_fits import with_shared_models
+from warm_process import call
 
-from dustest.estimators._sed.tabulated.likelihoods.gaussian import log_bound, spectral_shape
+from dustest.estimators._sed.tabulated.likelihoods.data_likelihood import ClosedForm, Photometry
+from dustest.estimators._sed.tabulated.likelihoods.gaussian import (
+    MassIntegral,
+    log_bound,
+    spectral_shape,
+)
+from dustest.estimators._sed.tabulated.model_pool import Models
+from dustest.estimators._sed.tabulated.shared_pool import SharedPool
 
 N = 40
 
@@ -50,6 +59,50 @@ class TestSharedModels:
     def test_limits_and_other_redshifts_are_fitted_alone(self, found):
         for shared, own in zip(found["mixed"], found["mixed own"], strict=True):
             np.testing.assert_array_equal(shared.draws["A_V"], own.draws["A_V"])
+
+
+class FlatPool:
+    """Models of one band whose light is uniform in the cube, without a maker."""
+
+    n_columns, axes, maker = 1, np.array([0]), None
+    prior = SimpleNamespace(free=("one",))
+
+    def __init__(self, n, rng):
+        self.cube = rng.random((n, 1))
+        self.flux = np.column_stack([np.full(n, 1.0), 1.0 + self.cube[:, 0]])
+        self.log_density = np.full(n, np.log(n))
+
+    def take(self, index):
+        limits = np.full((2, len(index)), [[-3.0], [3.0]])
+        quantities = {"A_V": self.cube[index, 0]}
+        return Models(self.cube[index], self.flux[index], *limits, quantities)
+
+
+class TestThinning:
+    @pytest.fixture
+    def data(self):
+        flux, error = np.array([1.0, 1.5]), np.array([0.02, 0.02])
+        photometry = Photometry(flux, error, np.full(2, np.inf), np.full(2, np.inf))
+        return ClosedForm(photometry, MassIntegral())
+
+    def test_fewer_models_with_the_same_integrals(self, data):
+        rng = np.random.default_rng(230101)
+        pool = FlatPool(20_000, rng)
+        shared = SharedPool(pool, [data])
+        whole = data.of(pool.take(np.arange(20_000))).log_weight
+        weight = np.exp(whole - whole.max())
+        evidence = np.log(weight.mean()) + whole.max()
+        mean = weight @ pool.cube[:, 0] / weight.sum()
+        found = [shared.chain(data, rng) for _ in range(20)]
+        assert max(len(one.place) for one in found) < 0.6 * len(shared)
+        assert np.mean([one.log_sum for one in found]) == pytest.approx(evidence, abs=2e-3)
+        means = [one.weight @ one.models.quantities["A_V"] for one in found]
+        assert np.mean(means) == pytest.approx(mean, abs=1e-4)
+
+    def test_few_models_are_all_kept(self, data):
+        rng = np.random.default_rng(230102)
+        shared = SharedPool(FlatPool(400, rng), [data])
+        assert len(shared.chain(data, rng).place) == len(shared)
 
 
 class TestLogBound:

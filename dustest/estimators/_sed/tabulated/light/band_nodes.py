@@ -1,19 +1,26 @@
 """Few wavelengths between which the transmission of dust is interpolated.
 
 A band is divided into panels of equal width in the logarithm of the wavelength. In each of them,
-the transmission of dust is the polynomial through a few Chebyshev nodes. The nodes of a band do
-not depend on the redshift, as they are observed wavelengths.
+the transmission of dust is the polynomial through a few Chebyshev nodes. In a narrow band, such as
+a pixel of a spectrum, it is a line through two nodes, one standard deviation from the mean
+wavelength: it then has the same integral as a parabola if the spectrum is smooth. The nodes of a
+band do not depend on the redshift, as they are observed wavelengths.
 """
 
 import itertools
 
 import numpy as np
 
-__all__ = ["BandNodes"]
+__all__ = ["NARROW_NODES", "BandNodes"]
+
+NARROW_NODES = 2
+"""Number of nodes of a narrow band."""
 
 _STEP, _PANEL = 0.05, 0.3
 """Mean distance of nodes, and greatest width of one polynomial, in ln wavelength."""
 _ROUNDING = 1e-18
+_LEAST_WIDTH = 1e-5
+"""Least standard deviation of a narrow band, in ln wavelength."""
 
 
 class BandNodes:
@@ -28,8 +35,8 @@ class BandNodes:
     tail : float
         Share of a band at either end without nodes of its own: the transmission of dust there is
         that of the last node but this share.
-    n_nodes : int, optional
-        Number of nodes of every band, in one panel; by default as its width needs.
+    narrow : bool, optional
+        Whether bands are narrow, and have `NARROW_NODES` nodes each.
 
     Attributes
     ----------
@@ -41,13 +48,13 @@ class BandNodes:
         Number of the bands.
     """
 
-    def __init__(self, wavelength, curves, tail, n_nodes=None):
+    def __init__(self, wavelength, curves, tail, *, narrow=False):
         order = np.argsort(wavelength, kind="stable")
         self.n_bands = curves.shape[1]
         panels = [
             (band, *panel)
             for band, curve in enumerate(curves[order].T)
-            for panel in _panels(np.log(wavelength[order]), curve, tail, n_nodes)
+            for panel in _panels(np.log(wavelength[order]), curve, tail, narrow=narrow)
         ]
         self._panel_band, self._ends, self._limits, places = zip(*panels, strict=True)
         self.wavelength = np.exp(np.concatenate(places))
@@ -101,25 +108,32 @@ def _slice(index):
     return index
 
 
-def _panels(x, curve, tail, n_nodes):
+def _panels(x, curve, tail, *, narrow):
     """Ends of the panels of a band, limits of places within them, and places of their nodes."""
     seen = np.flatnonzero(curve)
-    if not seen.size and n_nodes is None:
-        return []
     if not seen.size:
         # Without light: nodes anywhere.
-        return [(x[[0, 0]], x[[0, 0]], np.repeat(x[0], n_nodes))]
+        return [(x[[0, 0]], x[[0, 0]], np.repeat(x[0], NARROW_NODES))] if narrow else []
     share = np.cumsum(curve[seen]) / curve.sum()
     limits = x[seen[np.searchsorted(share, (tail, 1.0 - tail)).clip(max=seen.size - 1)]]
-    low, high = limits
-    n_panels = max(int(np.ceil((high - low) / _PANEL)), 1) if n_nodes is None else 1
-    width = (high - low) / n_panels
-    n = int(np.ceil(width / _STEP)) + 2 if width > 0.0 else 1
-    n = n if n_nodes is None else n_nodes
-    edges = low + width * np.arange(n_panels + 1)
-    nodes = 0.5 + 0.5 * np.cos(np.pi * (np.arange(n) + 0.5) / n)
     # A curve vanishes at the wavelengths next to those seen; there, the transmission of dust is
     # that at the limits.
     first, last = x[[max(seen[0] - 1, 0), min(seen[-1] + 1, x.size - 1)]]
-    ends = itertools.pairwise([first, *edges[1:-1], np.nextafter(last, np.inf)])
+    last = np.nextafter(last, np.inf)
+    if narrow:
+        return [((first, last), limits, _about_mean(x[seen], curve[seen]))]
+    low, high = limits
+    n_panels = max(int(np.ceil((high - low) / _PANEL)), 1)
+    width = (high - low) / n_panels
+    n = int(np.ceil(width / _STEP)) + 2 if width > 0.0 else 1
+    edges = low + width * np.arange(n_panels + 1)
+    nodes = 0.5 + 0.5 * np.cos(np.pi * (np.arange(n) + 0.5) / n)
+    ends = itertools.pairwise([first, *edges[1:-1], last])
     return [(end, limits, edge + width * nodes) for end, edge in zip(ends, edges, strict=False)]
+
+
+def _about_mean(x, curve):
+    """Places one standard deviation above and below the mean of a curve."""
+    mean = np.average(x, weights=curve)
+    spread = np.sqrt(np.average(np.square(x - mean), weights=curve))
+    return mean + max(spread, _LEAST_WIDTH) * np.array([1.0, -1.0])

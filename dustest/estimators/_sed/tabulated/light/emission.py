@@ -22,7 +22,7 @@ from dustest.physics.cosmology import BAGPIPES_COSMOLOGY
 from dustest.physics.igm import igm_transmission
 from dustest.physics.stellar.bilinear import axis_weights
 
-__all__ = ["LIGHT_SPEED", "NANOJANSKY", "PIXEL_NODES", "REFERENCE", "BandLight"]
+__all__ = ["LIGHT_SPEED", "NANOJANSKY", "REFERENCE", "BandLight"]
 
 REFERENCE = 5100.0
 """Rest wavelength in Angstrom at which the light of an AGN is compared with that of stars."""
@@ -43,8 +43,8 @@ _ANY_BAND = ("F200W",)
 """Where there are lines alone, whose fluxes do not depend on the wavelengths of spectra."""
 _TAIL = 1e-5
 """Share of a band at either end without nodes of its own."""
-_PIXEL_TAIL, PIXEL_NODES = 1e-3, 3
-"""The same share of a pixel, and its number of nodes."""
+_PIXEL_TAIL = 1e-3
+"""The same share of a pixel."""
 _MIN_LIGHT = 1e-15  # of the brightest; fainter values are zero, so that float32 stays normal
 
 
@@ -349,7 +349,7 @@ class BandLight:
         found = [BandNodes(self.wavelength, self._curves, _TAIL)] if self.bands else []
         if self.channels.pixels is not None:
             curves = spread_matrix(self.wavelength, self.channels.pixels)
-            found.append(BandNodes(self.wavelength, curves, _PIXEL_TAIL, PIXEL_NODES))
+            found.append(BandNodes(self.wavelength, curves, _PIXEL_TAIL, narrow=True))
         return found
 
     @property

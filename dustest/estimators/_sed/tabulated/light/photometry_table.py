@@ -12,7 +12,8 @@ import numpy as np
 
 from dustest.data.bands import get_band
 from dustest.data.errors import InputError
-from dustest.estimators._sed.tabulated.light.emission import PIXEL_NODES, BandLight
+from dustest.estimators._sed.tabulated.light.band_nodes import NARROW_NODES
+from dustest.estimators._sed.tabulated.light.emission import BandLight
 from dustest.physics.stellar.bilinear import axis_weights
 
 __all__ = ["MEASURES", "SEDTable", "light_at"]
@@ -27,7 +28,7 @@ _EMISSION = {"qpah": 2.0, "umin": 1.0, "gamma": 0.01}  # those of Bagpipes
 _DEPTH = np.float32(0.4 * np.log(10.0))  # optical depth of a magnitude
 _OPAQUE = np.float32(50.0)  # optical depth of zero transmission; float32 stays normal
 _MIN_LIGHT = 1e-15  # of the brightest; fainter values are zero, for the same reason
-_CHUNK = 1024  # models whose light at all nodes fits in the cache of a core
+_CHUNK = 2**17  # values of the light of models at all nodes that fit in the cache of a core
 
 
 class SEDTable:
@@ -142,9 +143,12 @@ class SEDTable:
             self._curves = [self._curves[0], _Curve(gas_law, nodes, fixed=True)]
         self._gas_apart = gas_law is not None
         self._sums = _diagonal([part.sums for part in parts])
-        self._pixels = slice(0, 0)
+        self._pixels = self._pixel_nodes = slice(0, 0)
         if light.channels.pixels is not None and wavelength is None and not exact:
             self._pixels = light.channels.of_pixels
+            first = int(np.count_nonzero(self._sums[:, : self._pixels.start]))
+            n_nodes = NARROW_NODES * (self._pixels.stop - self._pixels.start)
+            self._pixel_nodes = slice(first, first + n_nodes)
 
     def _set_light(self, light, n_age, parts):
         """Shares of birth clouds and of older stars in the nodes."""
@@ -243,17 +247,8 @@ class SEDTable:
         )
         place, apart = np.zeros(n, dtype=int), clouds is not None
         light = light_at([self], place, weights, cells, escape, apart=apart)
-        flux = np.empty((n, self.n_columns))
-        for rows in (slice(start, start + _CHUNK) for start in range(0, n, _CHUNK)):
-            here = {key: _rows_of(values, rows) for key, values in shape.items()}
-            flux[rows] = self.behind_dust(
-                [part[rows] for part in light],
-                column[rows],
-                None if clouds is None else np.float32(clouds[rows]),
-                here,
-                None if clear is None else clear[rows],
-            )
-        return flux
+        clouds = None if clouds is None else np.float32(clouds)
+        return self.behind_dust(light, column, clouds, shape, clear)
 
     def cells(self, metallicity, log_u):
         """Cells of models between the nodes of metallicity and ionisation parameter.
@@ -294,11 +289,23 @@ class SEDTable:
         flux : ndarray of shape (n, n_columns)
             In nJy for weights in solar masses, and ``measures``.
         """
-        parts = zip(*self._parts(light, column, clouds, shape), strict=True)
+        flux = np.empty((len(column), self.n_columns))
+        step = max(_CHUNK // self.n_nodes, 1)
+        for rows in (slice(start, start + step) for start in range(0, len(flux), step)):
+            flux[rows] = self._behind(
+                [part[rows] for part in light],
+                column[rows],
+                None if clouds is None else clouds[rows],
+                {key: _rows_of(values, rows) for key, values in shape.items()},
+                None if clear is None else clear[rows, np.newaxis],
+            )
+        return flux
+
+    def _behind(self, light, column, clouds, shape, share):
+        """Fluxes of few models behind dust, of which a share (n, 1) is clear."""
         n_seen = self._n_seen
-        share = None if clear is None else clear[:, np.newaxis]
         seen, absorbed = 0.0, 0.0
-        for part, depth in parts:
+        for part, depth in zip(*self._parts(light, column, clouds, shape), strict=True):
             seen = seen + self._summed(part, _transmission(depth, share))
             if n_seen < self._unit.size:
                 absorbed = absorbed + (part * _absorption(depth, share)) @ self._sums[:, n_seen]
@@ -337,22 +344,19 @@ class SEDTable:
 
     def _summed(self, light, transmitted):
         """Sums (n, n_bands) of light in the nodes, of which dust transmits a share, by band."""
-        n_bands, pixels = self._n_seen, self._pixels
+        n_bands, pixels, nodes = self._n_seen, self._pixels, self._pixel_nodes
+        seen = np.multiply(light, transmitted, out=transmitted)
         if pixels.start == pixels.stop:
-            return (light * transmitted) @ self._sums[:, :n_bands]
+            return seen @ self._sums[:, :n_bands]
         # Pixels have the same number of nodes each, which is faster than a product with zeros.
-        first = int(np.count_nonzero(self._sums[:, : pixels.start]))
-        last = first + PIXEL_NODES * (pixels.stop - pixels.start)
         sums = np.empty((len(light), n_bands), np.float32)
-        shape = len(light), -1, PIXEL_NODES
-        pair = (each[:, first:last].reshape(shape) for each in (light, transmitted))
-        np.einsum("npk,npk->np", *pair, out=sums[:, pixels])
-        for nodes, bands in (
-            (slice(0, first), slice(0, pixels.start)),
-            (slice(last, None), slice(pixels.stop, n_bands)),
+        of_pixels = (seen[:, nodes][:, k::NARROW_NODES] for k in range(NARROW_NODES))
+        np.add(*of_pixels, out=sums[:, pixels])
+        for rows, bands in (
+            (slice(0, nodes.start), slice(0, pixels.start)),
+            (slice(nodes.stop, None), slice(pixels.stop, n_bands)),
         ):
-            here = light[:, nodes] * transmitted[:, nodes]
-            sums[:, bands] = here @ self._sums[nodes, bands]
+            sums[:, bands] = seen[:, rows] @ self._sums[rows, bands]
         return sums
 
     def _parts(self, light, column, clouds, shape):
@@ -559,7 +563,8 @@ class _Curve:
 
 def _depth(column, curve):
     """Optical depth of dust of some A_V."""
-    return np.minimum(_DEPTH * column[:, np.newaxis] * curve, _OPAQUE)
+    depth = (_DEPTH * column)[:, np.newaxis] * curve
+    return np.minimum(depth, _OPAQUE, out=depth)
 
 
 def _cloud_depth(column, clouds, curves):
@@ -640,7 +645,8 @@ def _add_light(light, spread, sources, cells):
 
 def _transmission(depth, clear):
     """Share of the light that dust of some optical depth transmits or does not cover."""
-    through = np.exp(-depth)
+    through = np.negative(depth)
+    np.exp(through, out=through)
     return through if clear is None else clear + (1.0 - clear) * through
 
 
@@ -657,11 +663,10 @@ def _single(values):
 
 
 def _runs(*sorted_columns):
-    """First rows of runs of equal values, in portions that fit in the cache, and their ends."""
+    """First rows of runs of equal values, and their ends."""
     changes = np.any([np.diff(column) for column in sorted_columns], axis=0)
-    n = len(sorted_columns[0])
-    starts = np.union1d(np.arange(0, n, _CHUNK), np.flatnonzero(changes) + 1)
-    return starts, np.append(starts[1:], n)[: starts.size]
+    ends = np.append(np.flatnonzero(changes) + 1, len(sorted_columns[0]))
+    return np.append(0, ends[:-1]), ends
 
 
 def _rows_of(values, rows):

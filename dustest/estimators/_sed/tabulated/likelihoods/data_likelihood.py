@@ -171,7 +171,7 @@ class ClosedForm:
 
         Parameters
         ----------
-        shape, squared_shape : ndarray of shape (n_models, n_bands)
+        shape, squared_shape : ndarray of shape (n_bands, n_models)
             Result of `spectral_shape`.
 
         Returns
@@ -217,8 +217,10 @@ class ClosedForm:
         Residuals
             Of the measured fluxes.
         """
-        pull = models.flux * 10.0 ** log_mass[:, np.newaxis] - self._data.flux
-        return Residuals(np.sum(np.square(pull / self._data.error), axis=1))
+        pull = models.flux * 10.0 ** log_mass[:, np.newaxis]
+        pull -= self._data.flux
+        pull /= self._data.error
+        return Residuals(np.einsum("nb,nb->n", pull, pull))
 
 
 class WithLimits(ClosedForm):

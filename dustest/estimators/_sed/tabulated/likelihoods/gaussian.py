@@ -37,6 +37,8 @@ _N_MASSES = 64
 _NARROW, _WIDEST = 15.0, 6.0
 """Signal-to-noise of the scale from which its draws are nearly normal, and their farthest."""
 _MOST_EXCESS = -_WIDEST / _NARROW - np.log1p(-_WIDEST / _NARROW)
+_DARK = np.float32(1e-30)
+"""Least sum of squares of a spectrum, so that it is not zero without light."""
 _FAR = 100.0
 """Difference in chi-squared above which a bound on the weight of a model is sufficient."""
 
@@ -174,14 +176,15 @@ def compute_likelihood(models, flux, flux_err, integral):
     chi2[np.isnan(chi2)] = np.inf
     log_weight, bound = -0.5 * chi2, chi2.min()
     near = np.flatnonzero(chi2 < bound + _FAR)
-    shift = _shift(models, t, error, near)
-    if near.size and (least := np.min(chi2[near] + shift)) > bound:
+    limits = _limits(models, error, near)
+    shift = _shift(t[near], *limits)
+    if near.size and (least := np.min(chi2[near] + shift)) > bound + 1.0:
         near = np.flatnonzero(chi2 < least + _FAR)
-        shift = _shift(models, t, error, near)
+        limits = _limits(models, error, near)
+        shift = _shift(t[near], *limits)
     chi2[near] += shift
-    lowest, highest = _limits(models, error, near)
     with np.errstate(divide="ignore", invalid="ignore"):
-        exact = integral.log(t[near], lowest, highest)
+        exact = integral.log(t[near], *limits)
         exact -= np.log((models.high[near] - models.low[near]) * np.log(10.0))
     # Limits at 1e8 times the error are beyond double precision; such models are no answer.
     exact[np.isnan(exact)] = -np.inf
@@ -199,11 +202,12 @@ def spectral_shape(flux):
 
     Returns
     -------
-    shape, squared_shape : ndarray of shape (n_models, n_bands)
+    shape, squared_shape : ndarray of shape (n_bands, n_models)
         In single precision; zero for models without light.
     """
     norm = np.sqrt(np.einsum("mb,mb->m", flux, flux))
-    shape = (flux / np.where(norm > 0.0, norm, 1.0)[:, np.newaxis]).astype(np.float32)
+    shape = flux / np.where(norm > 0.0, norm, 1.0)[:, np.newaxis]
+    shape = shape.T.astype(np.float32, order="C")
     return shape, np.square(shape)
 
 
@@ -212,7 +216,7 @@ def log_bound(shape, squared_shape, flux, flux_err):
 
     Parameters
     ----------
-    shape, squared_shape : ndarray of shape (n_models, n_bands)
+    shape, squared_shape : ndarray of shape (n_bands, n_models)
         Result of `spectral_shape`.
     flux, flux_err : ndarray of shape (n_bands,)
         As in `compute_likelihood`.
@@ -224,11 +228,13 @@ def log_bound(shape, squared_shape, flux, flux_err):
     """
     weight = 1.0 / flux_err**2
     unit = np.sqrt(weight.max())
-    matched = shape @ (flux * weight / unit).astype(np.float32)
-    power = squared_shape @ (weight / unit**2).astype(np.float32)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gain = 0.5 * matched**2 / power
-    return np.nan_to_num(gain, nan=0.0, copy=False)
+    gain = (flux * weight / unit).astype(np.float32) @ shape
+    power = (weight / unit**2).astype(np.float32) @ squared_shape
+    np.square(gain, out=gain)
+    power += _DARK
+    gain /= power
+    gain *= np.float32(0.5)
+    return gain
 
 
 def _limits(models, error, index):
@@ -236,10 +242,9 @@ def _limits(models, error, index):
     return 10.0 ** models.low[index] / error[index], 10.0 ** models.high[index] / error[index]
 
 
-def _shift(models, t, error, index):
-    """By how much the limits of the mass increase chi-squared of some models."""
-    lowest, highest = _limits(models, error, index)
-    return np.square(np.clip(t[index], lowest, highest) - t[index])
+def _shift(t, lowest, highest):
+    """By how much the limits of the mass increase chi-squared."""
+    return np.square(np.clip(t, lowest, highest) - t)
 
 
 def _products(flux, weight):

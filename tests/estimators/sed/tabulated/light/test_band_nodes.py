@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dustest.estimators._sed.tabulated.light.band_nodes import BandNodes
+from dustest.estimators._sed.tabulated.light.band_nodes import NARROW_NODES, BandNodes
 
 WAVELENGTH = np.geomspace(2000.0, 60_000.0, 4000)
 LIMITS = [(4000.0, 4800.0), (9000.0, 14_000.0), (30_000.0, 30_100.0)]
@@ -82,3 +82,42 @@ class TestBandNodes:
         nodes = BandNodes(WAVELENGTH, curves(), 0.1)
         total = [np.sum(matrix) for *_, matrix in nodes.shares(WAVELENGTH, curves())]
         assert np.sum(total) == pytest.approx(curves().sum(), rel=1e-5)
+
+
+class TestNarrowBands:
+    """Gaussians of the widest elements of resolution of the prism, at a distance of a width."""
+
+    CENTRES = np.log([6000.0, 9000.0, 14_000.0, 30_000.0])
+    CURVES = np.exp(-0.5 * ((np.log(WAVELENGTH)[:, np.newaxis] - CENTRES) / 0.014) ** 2)
+    CURVES[CURVES < 1e-4] = 0.0
+
+    def test_two_nodes_have_the_mean_and_the_width(self):
+        nodes = BandNodes(WAVELENGTH, self.CURVES, 1e-3, narrow=True)
+        places = np.log(nodes.wavelength).reshape(-1, NARROW_NODES)
+        np.testing.assert_allclose(places.mean(axis=1), self.CENTRES, atol=1e-4)
+        np.testing.assert_allclose(0.5 * np.ptp(places, axis=1), 0.014, rtol=0.01)
+
+    def test_integrals_of_smooth_spectra(self):
+        nodes = BandNodes(WAVELENGTH, self.CURVES, 1e-3, narrow=True)
+        smooth = spectra()[:2]
+        found = sums(nodes, smooth, WAVELENGTH, self.CURVES)
+        expected = (smooth * transmission(WAVELENGTH)) @ self.CURVES
+        np.testing.assert_allclose(found, expected, rtol=3e-5)
+
+    @pytest.mark.parametrize("offset", [-0.014, 0.0, 0.007, 0.014])
+    def test_lines_within_the_band(self, offset):
+        nodes = BandNodes(WAVELENGTH, self.CURVES, 1e-3, narrow=True)
+        lines = np.zeros((len(self.CENTRES), WAVELENGTH.size))
+        places = np.searchsorted(np.log(WAVELENGTH), self.CENTRES + offset)
+        lines[np.arange(len(places)), places] = 1.0
+        found = np.diagonal(sums(nodes, lines, WAVELENGTH, self.CURVES))
+        expected = np.diagonal((lines * transmission(WAVELENGTH)) @ self.CURVES)
+        np.testing.assert_allclose(found, expected, rtol=1e-3)
+
+    def test_a_band_without_light_has_nodes_and_no_shares(self):
+        curves = np.column_stack([np.zeros(WAVELENGTH.size), self.CURVES[:, 0]])
+        nodes = BandNodes(WAVELENGTH, curves, 1e-3, narrow=True)
+        found = sums(nodes, spectra(), WAVELENGTH, curves)
+        assert nodes.wavelength.size == 2 * NARROW_NODES
+        np.testing.assert_array_equal(found[:, 0], 0.0)
+        assert np.all(found[:2, 1] > 0.0)

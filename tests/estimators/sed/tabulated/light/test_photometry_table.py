@@ -3,9 +3,10 @@ import pickle
 import numpy as np
 import pytest
 from astropy.cosmology import FlatLambdaCDM
-from fresh_process import call, call_with_output
+from fresh_process import call_with_output
 from packages import skip_without
 from sed_tables import beyond_bagpipes, in_another_cosmology, tables_and_references
+from warm_process import call
 
 from dustest.data.bands import get_band
 from dustest.data.errors import InputError

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from fresh_process import call
 from packages import skip_without
 from sed_joint_priors import with_and_without
+from warm_process import call
 
 from dustest.physics import get_joint_prior
 from dustest.physics.cosmology import BAGPIPES_COSMOLOGY

@@ -1,0 +1,185 @@
+"""Runs on galaxies that do not fit into memory: a source yields them in parts.
+
+A source of galaxies has ``len`` and a method ``samples``, which yields one sample after the other,
+always the same ones in the same order: a catalogue of `~dustest.io.open_catalog`, a
+`~dustest.simulate.SimulatedSet`, or an object of the user's own.
+"""
+
+from contextlib import closing
+
+import joblib
+import numpy as np
+from astropy.table import vstack
+
+from dustest.data.checks.identifiers import has_ids, row_numbers
+from dustest.data.collected_warnings import CollectedWarnings
+from dustest.data.containers.conversion import is_source
+from dustest.data.containers.result_files import ResultWriter, open_result
+from dustest.data.errors import InputError
+from dustest.data.files.paths import replacing
+from dustest.data.messages import argument, shown
+from dustest.data.progress import progress_bar
+from dustest.estimators.run.runner import CHUNK
+
+__all__ = ["check_output", "estimate_parts", "is_source", "regroup", "with_row_numbers"]
+
+_FORMATS = ("fits", "parquet")
+_PART_BYTES = 2**26
+"""Size of the data of a part in memory; a part has at least the rows that are run together."""
+_MOST_CHUNKS = 2
+
+
+def check_output(output, file_format):
+    """Raise an error if the result of a source has no file, or one that is not written in parts.
+
+    Parameters
+    ----------
+    output : str, path-like or None
+        File of the result.
+    file_format : str or None
+        Its format.
+
+    Raises
+    ------
+    InputError
+        If it is not FITS or Parquet.
+    """
+    if output is None:
+        msg = (
+            "output must be given for galaxies that are read in parts, since their result may "
+            f"not fit into memory: pass {argument('output', 'result.parquet')}"
+        )
+        raise InputError(msg)
+    if file_format not in _FORMATS:
+        msg = f"output must end in .fits or .parquet to be written in parts, got {str(output)!r}"
+        raise InputError(msg)
+
+
+def estimate_parts(source, estimate, output, *, n_jobs=None, progress=None):
+    """Estimate the galaxies of a source, and write the result part by part.
+
+    Parameters
+    ----------
+    source : object
+        Source of n galaxies.
+    estimate : callable
+        ``estimate(sample, start, bar)`` returns the result of a part that begins at row
+        ``start``, and updates the progress bar.
+    output : str or path-like
+        File of the result, which is complete or absent.
+    n_jobs : int, optional
+        Number of worker processes, as in joblib: with more of them, parts are larger.
+    progress : bool, optional
+        Whether to show progress.
+
+    Returns
+    -------
+    result : OpenedResult
+        The result, on disc.
+
+    Raises
+    ------
+    InputError
+        If the source yields other numbers of rows than it says, or other columns in one sample
+        than in another.
+
+    Warns
+    -----
+    DustestWarning
+        The warnings of all parts, each once.
+    """
+    collected, start = CollectedWarnings(), 0
+    samples = regroup(source.samples(), n_workers=joblib.effective_n_jobs(n_jobs))
+    with (
+        progress_bar(None, progress, total=len(source), unit="galaxy") as bar,
+        replacing(output) as partial,
+    ):
+        with ResultWriter(partial) as writer, closing(samples) as parts:
+            while True:
+                with collected.part():
+                    sample = next(parts, None)
+                    if sample is None:
+                        break
+                    table = estimate(sample, start, bar)
+                collected.count(len(sample))
+                writer.append(table)
+                start += len(sample)
+                # Rows of an earlier run, and those without data, were not counted.
+                bar.update(start - bar.n)
+        if start != len(source):
+            msg = f"a source of {len(source)} galaxies must yield as many, got {start}"
+            raise InputError(msg)
+    collected.give(stacklevel=4)
+    return open_result(output)
+
+
+def regroup(samples, chunk_rows=CHUNK, n_workers=1):
+    """Regroup samples, so that galaxies are run together as those of one sample are.
+
+    Parameters
+    ----------
+    samples : iterable of GalaxySample
+        Samples of any length.
+    chunk_rows : int, optional
+        Number of rows that are run together.
+    n_workers : int, optional
+        Number of worker processes, each of which has one or two such chunks of a part.
+
+    Yields
+    ------
+    sample : GalaxySample
+        Samples of one length, a multiple of ``chunk_rows``; the last may be shorter.
+    """
+    waiting, n_waiting, n_rows = [], 0, None
+    for given in samples:
+        sample = given
+        if n_rows is None and len(sample):
+            n_rows = chunk_rows * _chunks_at_once(sample, chunk_rows, n_workers)
+        while len(sample):
+            waiting.append(sample[: n_rows - n_waiting])
+            sample = sample[n_rows - n_waiting :]
+            n_waiting += len(waiting[-1])
+            if n_waiting == n_rows:
+                yield _stacked(waiting)
+                waiting, n_waiting = [], 0
+    if waiting:
+        yield _stacked(waiting)
+
+
+def _chunks_at_once(sample, chunk_rows, n_workers):
+    """Number of chunks of a part in memory."""
+    row_bytes = sum(getattr(column, "nbytes", 0) for column in sample.itercols()) // len(sample)
+    return n_workers * int(np.clip(_PART_BYTES // max(row_bytes * chunk_rows, 1), 1, _MOST_CHUNKS))
+
+
+def _stacked(samples):
+    """One sample of several with the same columns."""
+    first = samples[0]
+    for sample in samples[1:]:
+        if set(sample.colnames) != set(first.colnames):
+            msg = (
+                "all samples of a source must have the same columns, got "
+                f"{shown(first.colnames)} and {shown(sample.colnames)}"
+            )
+            raise InputError(msg)
+    return vstack(samples, metadata_conflicts="silent") if len(samples) > 1 else first
+
+
+def with_row_numbers(sample, start):
+    """Number the rows of a part whose galaxies have no identifiers.
+
+    Parameters
+    ----------
+    sample : GalaxySample
+        Galaxies, numbered from 0; changed in place.
+    start : int
+        Number of the first in the source.
+
+    Returns
+    -------
+    sample : GalaxySample
+        The same.
+    """
+    if not has_ids(sample):
+        sample["id"] = row_numbers(len(sample), first=start)
+    return sample
