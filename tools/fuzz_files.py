@@ -14,8 +14,8 @@ from astropy.table import QTable, Table
 from astropy.wcs import WCS
 
 from dustest import ConstantEstimator, DustTable, MeurerEstimator
-from dustest.data import RowTable, as_sample
-from dustest.io import add_cutouts, read_catalog, read_images, read_spectrum
+from dustest.data import RowTable, as_sample, open_result
+from dustest.io import add_cutouts, open_catalog, read_catalog, read_images, read_spectrum
 from dustest.physics import read_psf
 from dustest.simulate.stream import read_simulation, write_chunks
 
@@ -106,6 +106,20 @@ def _catalog_of_numbers(path):
     return _columns(read_catalog(path, unit="nJy"))
 
 
+def _in_parts(path):
+    """Catalogue of numbers read in parts."""
+    opened = open_catalog(path, unit="nJy", rows_at_once=2)
+    tables = list(opened)
+    return {
+        name: np.concatenate([np.ma.getdata(getattr(t[name], "value", t[name])) for t in tables])
+        for name in tables[0].colnames
+    }
+
+
+def _result_in_parts(path):
+    return _columns(open_result(path).read())
+
+
 def _result(path):
     table = DustTable.read(path)
     return _columns(table)
@@ -158,6 +172,8 @@ def _catalogs_of_fits(folder, table, plain):
     _seal(own)
     _seal(other)
     return [
+        Original(own, _in_parts, is_sealed=True),
+        Original(other, _in_parts, is_sealed=True),
         Original(own, _catalog, is_sealed=True),
         Original(other, _catalog_of_numbers, is_sealed=True),
         Original(packed, _catalog_of_numbers, is_sealed=True),
@@ -215,6 +231,10 @@ def _catalogs_of_trees(folder, table, plain):
     plain.write(text, format="votable")
     plain.write(binary, format="votable", tabledata_format="binary2")
     return [
+        Original(own, _in_parts),
+        Original(own_parquet, _in_parts),
+        Original(group, _in_parts),
+        Original(other_parquet, _in_parts),
         Original(own, _catalog),
         Original(own_parquet, _catalog),
         *(Original(p, _catalog_of_numbers) for p in (group, other_parquet, text, binary)),
@@ -226,7 +246,9 @@ def _results(folder):
     paths = [folder / f"result{ending}" for ending in (".fits", ".ecsv", ".parquet", ".h5")]
     for path in paths:
         table.write(path)
-    return [Original(path, _result) for path in paths]
+    return [Original(path, _result_in_parts) for path in paths[::2]] + [
+        Original(path, _result) for path in paths
+    ]
 
 
 def _wcs_header():
