@@ -294,7 +294,7 @@ class TestRealLayouts:
         [
             ("1807.02523-schreiber.vot", "no layout knows fluxes"),
             ("Kocevski24.Table3.dat", "names 12 columns, and its lines have 13 cells"),
-            ("ceers_sdr3sim_eazy_input_crop1.cat", "unit must be given"),
+            ("ceers_sdr3sim_eazy_input_crop1.cat", "the redshift column z_spec has no positive value"),
             ("hdfn_fs99_eazy.cat", "unit must be given"),
             ("cigale_input_Sings_KINGFISH.txt", "galex.FUV with galex.FUV_err"),
             ("cigale_observations.txt", "line 2 has 47 and line 1 has 61"),

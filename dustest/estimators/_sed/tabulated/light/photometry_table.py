@@ -290,7 +290,7 @@ class SEDTable:
             In nJy for weights in solar masses, and ``measures``.
         """
         flux = np.empty((len(column), self.n_columns))
-        step = max(_CHUNK // self.n_nodes, 1)
+        step = max(_CHUNK // max(self.n_nodes, 1), 1)
         for rows in (slice(start, start + step) for start in range(0, len(flux), step)):
             flux[rows] = self._behind(
                 [part[rows] for part in light],
@@ -664,9 +664,10 @@ def _single(values):
 
 def _runs(*sorted_columns):
     """First rows of runs of equal values, and their ends."""
+    n = len(sorted_columns[0])
     changes = np.any([np.diff(column) for column in sorted_columns], axis=0)
-    ends = np.append(np.flatnonzero(changes) + 1, len(sorted_columns[0]))
-    return np.append(0, ends[:-1]), ends
+    starts = np.flatnonzero(np.append(n > 0, changes))
+    return starts, np.append(starts, n)[1:]
 
 
 def _rows_of(values, rows):
