@@ -16,8 +16,6 @@ _DURATIONS = ("fwhm", "tau")
 """Parameters of star-formation histories whose small values are bursts."""
 _NARROW = 0.02
 """First power of the likelihood below which bursts are searched by themselves."""
-_NEGLIGIBLE = 7.0
-"""Difference in log likelihood below the evidence at which bursts do not count."""
 _CENTRE, _SPREAD, _LONGEST, _N_BURSTS = -3.5, 0.5, -2.9, 8
 """Durations of bursts in coordinates in which the prior is standard normal: centre and spread of
 the first ones, and the longest; and their number in rounds."""
@@ -50,18 +48,17 @@ def annealed(chain, draw, rng):
         return found
     for axis, name in enumerate(chain.pool.prior.free):
         if name.rpartition(":")[2] in _DURATIONS and axis in chain.pool.axes:
-            bursts, _ = _search(_bursts(chain, axis, draw, rng), draw, rng, axis, found.log_sum)
+            bursts, _ = _search(_bursts(chain, axis, draw, rng), draw, rng, axis)
             if len(bursts.place):
                 proposal = bursts.proposal(bursts.log_importance, _number(chain), rng)
                 found = found.extended(proposal, draw, rng)
     return found
 
 
-def _search(chain, draw, rng, axis=None, log_evidence=-np.inf):
-    """Add models under rising powers, and return the first power too.
+def _search(chain, draw, rng, axis=None):
+    """Add models under rising powers, only bursts if the number of their duration is given.
 
-    Only bursts are kept if the number of their duration is given, and none if they turn out to be
-    too unlikely to count beside an evidence.
+    The first power is returned too.
     """
     first = 1.0
     for number in range(_MAX_STEPS if len(chain.place) else 0):
@@ -71,9 +68,6 @@ def _search(chain, draw, rng, axis=None, log_evidence=-np.inf):
         first = power if number == 0 else first
         if power == 1.0:
             break
-        # Likelihoods under a power differ by about its inverse from the highest.
-        if chain.likelihood.log_weight.max() + 1.0 / power < log_evidence - _NEGLIGIBLE:
-            return chain.take(np.zeros(0, dtype=int)), first
         chain = chain.extended(chain.proposal(log_weight, _number(chain), rng), draw, rng)
         if axis is not None:
             chain = _bursts_of(chain, axis)
