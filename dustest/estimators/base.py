@@ -455,7 +455,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             raise InputError(msg)
         rows, truth = pair_truth(sample, y)
         if isinstance(self.targets, str) and not isinstance(truth, Table):
-            array = np.asanyarray(truth)
+            array = _as_array(truth)
             truth = column_or_1d(array, warn=True) if array.shape[1:] == (1,) else truth
         truth = as_truth(truth, self._target_names)
         n_rows = len(sample) if isinstance(rows, slice) else len(rows)
@@ -1010,3 +1010,12 @@ def _percentile_values(values, wanted):
         columns[name] = median
         columns |= dict(zip(percentile_columns(name), (low, high), strict=True))
     return columns
+
+
+def _as_array(truth):
+    """The argument ``y`` as an array."""
+    try:
+        return np.asanyarray(truth)
+    except ValueError as error:
+        msg = f"y must have equally many numbers for each galaxy, got {truth!r:.80}"
+        raise InputError(msg) from error

@@ -294,7 +294,10 @@ class TestRealLayouts:
         [
             ("1807.02523-schreiber.vot", "no layout knows fluxes"),
             ("Kocevski24.Table3.dat", "names 12 columns, and its lines have 13 cells"),
-            ("ceers_sdr3sim_eazy_input_crop1.cat", "the redshift column z_spec has no positive value"),
+            (
+                "ceers_sdr3sim_eazy_input_crop1.cat",
+                "the redshift column z_spec has no positive value",
+            ),
             ("hdfn_fs99_eazy.cat", "unit must be given"),
             ("cigale_input_Sings_KINGFISH.txt", "galex.FUV with galex.FUV_err"),
             ("cigale_observations.txt", "line 2 has 47 and line 1 has 61"),
@@ -368,6 +371,12 @@ class TestOneLineOfText:
                 read_table(tmp_path / "a.csv")
             with pytest.raises(BlockingIOError):
                 server.accept()
+
+
+def test_numbers_of_columns_are_not_expanded_without_limit(tmp_path):
+    (tmp_path / "a.cat").write_text("# 1 id\n# 2 flux\n# 100000000000 err\n1 2.0 0.1\n")
+    with pytest.raises(ReadError, match="correct the header"):
+        read_table(tmp_path / "a.cat")
 
 
 def test_one_long_cell(tmp_path):

@@ -23,6 +23,7 @@ _DELIMITERS = (",", "\t", ";", "|")
 _NUMBERED_INLINE = re.compile(r"\(\s*\d+\s*\)\s*(.+?)\s*(?=\(\s*\d+\s*\)|$)")
 _NUMBERED_LINE = re.compile(r"(\d+)[.:)]?\s+(\S+)\s*(.*)")
 _UNIT_AT_END = re.compile(r"(.+?)\s*[\[(]\s*([^\[\]()]+?)\s*[\])]")
+_MOST_COLUMNS = 100_000
 _WORD = re.compile(r'"((?:[^"]|"")*)"|(\S+)')
 
 
@@ -192,6 +193,8 @@ def _numbered_lines(comments):
     found = [match for match in found if match]
     numbers = [int(match[1]) for match in found]
     if len(found) < 2 or numbers[0] != 1 or numbers != sorted(set(numbers)):
+        return []
+    if numbers[-1] > _MOST_COLUMNS:
         return []
     names = []
     # Numbers that are skipped after a name are further columns of it; the last name has one.
