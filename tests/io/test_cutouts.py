@@ -1151,7 +1151,9 @@ class TestBadFiles:
         data = bytearray((tmp_path / "m.fits").read_bytes())
         data[start : start + 2880] = b"\x80" * 2880
         (tmp_path / "m.fits").write_bytes(bytes(data))
-        with pytest.raises(ReadError, match="image of band F277W is damaged at rows"):
+        with pytest.raises(
+            ReadError, match=r"image of band F277W cannot be read: .* end outside of it"
+        ):
             add_cutouts(make_positions(60, 60), {"F277W": tmp_path / "m.fits"})
 
     def test_shapes_that_differ(self, tmp_path):

@@ -18,7 +18,7 @@ from astropy.wcs.utils import wcs_to_celestial_frame
 
 from dustest.data.checks.images import ERROR_POWERS, full_mask, standard_deviation, to_deviation
 from dustest.data.checks.units import FLUX_UNIT, agree, explain_unit, parse_unit, resolve_unit
-from dustest.data.errors import DustestWarning, InputError
+from dustest.data.errors import DustestWarning, InputError, ReadError
 from dustest.data.files.contents import check_contents
 from dustest.data.files.parsing import check_file, refuse_damaged
 from dustest.data.messages import argument
@@ -244,9 +244,14 @@ def open_image(source, band, unit=None, *, explicit=False):
     ReadError
         If a file is missing or cannot be read.
     """
+    what = f"the image of band {band} cannot be read"
     with ExitStack() as stack:
-        with refuse_damaged(f"the image of band {band} cannot be read"):
-            image = _open(source, band, unit, explicit, stack)
+        try:
+            with refuse_damaged(what):
+                image = _open(source, band, unit, explicit, stack)
+        except ReadError as error:
+            msg = str(error) if f"band {band}" in str(error) else f"{what}: {error}"
+            raise ReadError(msg) from error
         return replace(image, files=stack.pop_all())
 
 

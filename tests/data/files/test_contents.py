@@ -310,7 +310,10 @@ class TestFITS:
     def test_lost_extension(self, tmp_path):
         path = table_file(tmp_path / "a.fits")
         path.write_bytes(path.read_bytes().replace(b"XTENSION", b"XTENSIQN"))
-        with pytest.warns(DustestWarning, match="more bytes behind its last extension"):
+        with (
+            pytest.warns(DustestWarning, match="more bytes behind its last extension"),
+            pytest.raises(ReadError, match=r"the extension 1 .* is of no known type"),
+        ):
             check_contents(path)
 
 

@@ -120,7 +120,9 @@ class TestImages:
         (tmp_path / "short.fits").write_bytes(path.read_bytes()[:20000])
         (tmp_path / "text.fits").write_bytes(b"galaxy")
         for name in ("short.fits", "text.fits"):
-            with pytest.raises(ReadError, match=f"{name} cannot be read as FITS"):
+            with pytest.raises(
+                ReadError, match=f"{name} (cannot be read as FITS|has 17120 bytes of the 64800)"
+            ):
                 read_skirt_images(tmp_path / name)
         with pytest.raises(ReadError, match="does not exist"):
             read_skirt_images(tmp_path / "no.fits")
