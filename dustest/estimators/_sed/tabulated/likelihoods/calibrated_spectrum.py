@@ -111,7 +111,7 @@ class CalibratedSpectrum:
     def of(self, models):
         """Compute the likelihood of models; see `ClosedForm.of`."""
         lowest, highest = models.masses
-        every = self._exact(models.flux, self._sums(models.flux))
+        every = self._exact(models.flux, self._sums(models))
         mass = np.clip(every.best, lowest, highest)
         log_weight, chi2 = every.at_best(mass), every.chi2(mass)
         lost = np.isnan(log_weight)
@@ -127,7 +127,7 @@ class CalibratedSpectrum:
 
     def draw_masses(self, models, likelihood, rng):  # noqa: ARG002 - computed anew
         """Draw masses of models from their posterior; see `ClosedForm.draw_masses`."""
-        exact = self._exact(models.flux, self._sums(models.flux))
+        exact = self._exact(models.flux, self._sums(models))
         first, last = self._ends(exact, *models.masses)
         grid = np.linspace(np.log(first), np.log(last), _N_MASSES)
         log_density = exact.marginal(np.exp(grid).T).T
@@ -137,7 +137,7 @@ class CalibratedSpectrum:
 
     def residuals(self, models, log_mass, rng):
         """Compare models with the data, for draws of the calibration and of the noise."""
-        exact = self._exact(models.flux, self._sums(models.flux))
+        exact = self._exact(models.flux, self._sums(models))
         mass = 10.0**log_mass
         noise = exact.draw_noise(mass, rng)
         coefficients = exact.draw_coefficients(mass, noise, rng)
@@ -152,16 +152,16 @@ class CalibratedSpectrum:
             drawn[NOISE] = noise
         return Residuals(square.sum(axis=1), spectral=drawn, calibration=calibration)
 
-    def _sums(self, flux):
+    def _sums(self, models):
         """Sums over the data of models."""
-        spectrum, data = flux[:, self._pixels], self._data
-        linear = spectrum @ self._linear
-        quadratic = np.square(spectrum) @ self._quadratic
+        flux, squared_flux, data = models.flux, models.squared_flux, self._data
+        linear = flux[:, self._pixels] @ self._linear
+        quadratic = squared_flux[:, self._pixels] @ self._quadratic
         n = linear.shape[1]
         matrix = np.empty((len(flux), n, n))
         matrix[:, self._pairs[0], self._pairs[1]] = quadratic
         matrix[:, self._pairs[1], self._pairs[0]] = quadratic
-        others = flux @ (self._others * data.flux), np.square(flux) @ self._others
+        others = flux @ (self._others * data.flux), squared_flux @ self._others
         return _Sums(
             linear[:, 0],
             linear[:, 1:],
