@@ -1,4 +1,4 @@
-"""What worker processes of all kinds share: they end with their parent, and some are lost."""
+"""What worker processes of all kinds share: tasks, the end with their parent, and losses."""
 
 import os
 import threading
@@ -7,9 +7,12 @@ from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 
-from dustest.data.errors import DustestError
+import joblib
 
-__all__ = ["end_with_parent", "lost_workers"]
+from dustest.data.errors import DustestError
+from dustest.data.registry import unpack
+
+__all__ = ["compute_unordered", "end_with_parent", "lost_workers", "unpack_once"]
 
 _LOOK_SECONDS = 0.5
 _OF_CLUSTERS = ("KilledWorker", "CommClosedError")
@@ -74,3 +77,47 @@ def lost_workers():
             "was finished is kept: run again, with fewer workers, to resume"
         )
         raise DustestError(msg) from error
+
+
+def compute_unordered(function, tasks, n_workers):
+    """Compute tasks in the workers of joblib, one by one and in any order.
+
+    Parameters
+    ----------
+    function : callable
+        Importable in the workers.
+    tasks : iterable of tuple
+        Arguments of each call, read as workers become free.
+    n_workers : int
+        Number of workers.
+
+    Yields
+    ------
+    result : object
+        That of a call.
+
+    Raises
+    ------
+    DustestError
+        If workers died.
+    """
+    parallel = joblib.Parallel(n_workers, batch_size=1, return_as="generator_unordered")
+    with lost_workers():
+        yield from parallel(joblib.delayed(function)(*task) for task in tasks)
+
+
+@lru_cache(maxsize=1)
+def unpack_once(packed):
+    """Unpack an object, and keep it with what it caches until another one is unpacked.
+
+    Parameters
+    ----------
+    packed : bytes
+        Result of `~dustest.data.registry.pack` in the process that sends the tasks.
+
+    Returns
+    -------
+    payload : object
+        The object.
+    """
+    return unpack(packed)

@@ -10,7 +10,6 @@ import json
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import joblib
@@ -22,7 +21,7 @@ from dustest.data.errors import DustestError, InputError, ReadError
 from dustest.data.files.paths import as_path
 from dustest.data.progress import progress_bar
 from dustest.data.registry import pack, unpack
-from dustest.data.worker_processes import end_with_parent, lost_workers
+from dustest.data.worker_processes import compute_unordered, end_with_parent, unpack_once
 from dustest.simulate._chunks import count_missing_rows, split_rows, write_json
 
 __all__ = ["SimulatedSet", "read_simulation", "write_chunks"]
@@ -447,23 +446,15 @@ def _execute(make, todo, n_workers):
         fresh = unpack(pickled)  # as in a worker, without cached values
         yield from (_write(fresh, chunk) for chunk in todo)
         return
-    parallel = joblib.Parallel(n_jobs=n_workers, batch_size=1, return_as="generator_unordered")
-    calls = (joblib.delayed(_write_in_worker)(pickled, chunk, os.getpid()) for chunk in todo)
-    with lost_workers():
-        yield from parallel(calls)
+    tasks = ((pickled, chunk, os.getpid()) for chunk in todo)
+    yield from compute_unordered(_write_in_worker, tasks, n_workers)
 
 
 def _write_in_worker(pickled, chunk, caller):
     """Write a chunk in a worker process and return only its number of rows."""
     if os.getppid() == caller:  # not in a thread of the caller
         end_with_parent(caller)
-    return _write(_unpickle(pickled), chunk)
-
-
-@lru_cache(maxsize=1)
-def _unpickle(pickled):
-    """The maker of rows, kept between chunks with its cached values."""
-    return unpack(pickled)
+    return _write(unpack_once(pickled), chunk)
 
 
 def _write(make, chunk):

@@ -3,7 +3,7 @@
 import time
 import warnings
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import partial
 
 import joblib
 import numpy as np
@@ -12,8 +12,8 @@ from dustest.data.errors import DustestError, RowsWarning
 from dustest.data.flags import FLAGS
 from dustest.data.kinds import KINDS
 from dustest.data.progress import progress_bar
-from dustest.data.registry import pack, unpack
-from dustest.data.worker_processes import lost_workers
+from dustest.data.registry import pack
+from dustest.data.worker_processes import compute_unordered, unpack_once
 from dustest.estimators.run.batch import ExtraColumn, make_batch
 from dustest.estimators.run.contract import blank_columns, checked_estimates
 from dustest.estimators.run.files.row_records import KEY_BYTES
@@ -326,12 +326,9 @@ def _on_cluster(estimator, compute, tasks, n_workers):
     """Outcomes in the workers of the backend that the caller chose."""
     # As an array, which joblib sends to each worker only once.
     setup = np.frombuffer(pack((estimator, compute)), dtype=np.uint8)
-    parallel = joblib.Parallel(n_workers, batch_size=1, return_as="generator_unordered")
-    attempt, timeout = joblib.delayed(_attempt_remotely), estimator.timeout
-    calls = (attempt(setup, estimator.isolated, timeout, *task) for task in tasks)
-    with lost_workers():
-        for outcomes in parallel(calls):
-            yield from outcomes
+    calls = ((setup, estimator.isolated, estimator.timeout, *task) for task in tasks)
+    for outcomes in compute_unordered(_attempt_remotely, calls, n_workers):
+        yield from outcomes
 
 
 def _attempt_remotely(setup, isolated, timeout, index, batch):
@@ -340,14 +337,8 @@ def _attempt_remotely(setup, isolated, timeout, index, batch):
     if isolated:
         with borrowed_worker(setup, timeout) as worker:
             return _outcomes(worker.compute, index, batch)
-    estimator, compute = _unpacked(setup)
+    estimator, compute = unpack_once(setup)
     return _outcomes(partial(compute, estimator), index, batch)
-
-
-@lru_cache(maxsize=1)
-def _unpacked(setup):
-    """The estimator and its computation, kept from one batch to the next."""
-    return unpack(setup)
 
 
 def _in_workers(estimator, compute, tasks, n_workers):
