@@ -185,13 +185,15 @@ def _estimate(options):
 
 def is_read_in_parts(options):
     """Whether a catalogue is so large that it is read, and its result is written, in parts."""
+    from dustest.data.containers.result_files import WITH_PARTS
+
     path, output = Path(options.catalog), Path(options.output)
     has_limits = (options.z_min, options.z_max) != (None, None)
     return (
         path.is_file()
         and path.stat().st_size >= LARGE_BYTES
         and path.suffix.lower() in _SUFFIXES_IN_PARTS
-        and output.suffix.lower() in (".fits", ".parquet")
+        and output.suffix.lower() in WITH_PARTS
         and options.format is None
         and options.photometry is None
         and not has_limits

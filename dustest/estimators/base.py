@@ -23,7 +23,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from dustest.data.checks.numbers import check_number, is_number
 from dustest.data.checks.pairing import as_weights, pair_truth
 from dustest.data.checks.values import to_floats
-from dustest.data.containers.conversion import as_sample
+from dustest.data.containers.conversion import as_sample, is_source
 from dustest.data.containers.results import DustTable
 from dustest.data.containers.reweighting import DRAWS, LOG_PRIOR
 from dustest.data.containers.truth import as_truth
@@ -49,12 +49,7 @@ from dustest.estimators.run.options import check_options, check_switch
 from dustest.estimators.run.requests import check_extra, offered, requested
 from dustest.estimators.run.runner import declared_columns, run
 from dustest.estimators.run.store import SCHEMA, open_store
-from dustest.estimators.run.streaming import (
-    check_output,
-    estimate_parts,
-    is_source,
-    with_row_numbers,
-)
+from dustest.estimators.run.streaming import check_output, estimate_parts, with_row_numbers
 from dustest.estimators.run.summary import Summary
 
 __all__ = ["DustEstimator"]

@@ -16,15 +16,15 @@ from dustest.data.containers.rows import (
 )
 from dustest.data.errors import InputError
 from dustest.data.files.contents import check_contents
-from dustest.data.files.parsing import check_file, refuse_damaged
-from dustest.data.files.table_parts import fits_rows, open_mapped, parquet_parts
+from dustest.data.files.parsing import check_file, refuse_damaged, refuse_damaged_items
+from dustest.data.files.table_parts import FITS_BLOCK, fits_rows, open_mapped, parquet_parts
 from dustest.data.messages import did_you_mean, shown
 
-__all__ = ["OpenedResult", "ResultWriter", "open_result"]
+__all__ = ["WITH_PARTS", "OpenedResult", "ResultWriter", "open_result"]
 
 _ROWS_AT_ONCE = 8192
-_BLOCK = 2880
-_WITH_PARTS = {".fits": "fits", ".parquet": "parquet"}
+WITH_PARTS = {".fits": "fits", ".parquet": "parquet"}
+"""Formats of results that are read and written in parts, by suffix."""
 
 
 def open_result(path):
@@ -62,14 +62,14 @@ def open_result(path):
     [0.1 0.2 0.3 0.4 0.5] mag
     """
     path = check_file(path)
-    if path.suffix.lower() not in _WITH_PARTS:
+    if path.suffix.lower() not in WITH_PARTS:
         msg = (
             f"path must be a .fits or .parquet file to be read in parts, got {str(path)!r}: read "
             "it with DustTable.read"
         )
         raise InputError(msg)
     with refuse_damaged(_damaged(path)):
-        check_contents(path, _WITH_PARTS[path.suffix.lower()])
+        check_contents(path, WITH_PARTS[path.suffix.lower()])
         return OpenedResult(path, *_describe(path))
 
 
@@ -193,11 +193,7 @@ class OpenedResult:
         """Parts with some columns."""
         read = _fits_parts if self.path.suffix.lower() == ".fits" else _parquet_parts
         parts = read(self.path, rows_at_once, names)
-        while True:
-            with refuse_damaged(_damaged(self.path)):
-                table = next(parts, None)
-            if table is None:
-                return
+        for table in refuse_damaged_items(_damaged(self.path), parts):
             if names is not None:
                 table.keep_columns(names)
             yield DustTable(table, copy=False)
@@ -367,7 +363,7 @@ class _FitsFile:
     def close(self):
         """Write the number of rows, and fill the last block."""
         if self._header is not None:
-            self._file.write(bytes(-self._header["NAXIS1"] * self._n_rows % _BLOCK))
+            self._file.write(bytes(-self._header["NAXIS1"] * self._n_rows % FITS_BLOCK))
             self._header["NAXIS2"] = self._n_rows
             self._file.seek(self._place)
             self._file.write(self._header.tostring().encode("ascii"))

@@ -70,9 +70,15 @@ def check_contents(source, file_format=None):
     ...     _ = path.write_text("id,A_V")
     ...     check_contents(path)
     """
+    _checked_size(source, file_format)
+
+
+def _checked_size(source, file_format):
+    """Bytes of the content of a file, after its checks."""
     size = content_size(source)
     for name in {file_format, _recognise(source)} & set(_CHECKS):
         _CHECKS[name](source, size)
+    return size
 
 
 def _recognise(source):
@@ -110,8 +116,7 @@ def open_fits(path):
     path = check_file(path)
     what = f"the file {path} cannot be read as FITS, it may be truncated or damaged"
     with refuse_damaged(what):
-        check_contents(path, "fits")
-        check_images(path, content_size(path))
+        check_images(path, _checked_size(path, "fits"))
         with warnings.catch_warnings():
             # Astropy warns of a truncated file, and fails on its pixels later.
             warnings.simplefilter("ignore", AstropyUserWarning)

@@ -13,6 +13,7 @@ from astropy.utils.exceptions import AstropyWarning
 from dustest.data.errors import DustestWarning, ReadError
 from dustest.data.files.compression import is_compressed, open_content
 from dustest.data.files.limits import check_memory
+from dustest.data.files.table_parts import FITS_BLOCK
 
 __all__ = ["check_fits", "check_images"]
 
@@ -30,7 +31,6 @@ _DESCRIPTORS = {"P": ">i4", "Q": ">i8"}
 _ITEM_BYTES = {"L": 1, "B": 1, "A": 1, "I": 2, "J": 4, "E": 4, "K": 8, "D": 8, "C": 8, "M": 16}
 """Bytes of an item by the letter of its format."""
 
-_RECORD = 2880
 _BLOCK = 2**22
 _WORD = 2**32 - 1
 _PIXEL = 8
@@ -102,7 +102,7 @@ class _Place:
     """Bytes of an extension, and its name for messages."""
 
     start: int
-    data: int
+    data_start: int
     stop: int
     what: str
 
@@ -115,16 +115,16 @@ def _walk(file, size, source):
         header = fits.Header.fromfile(file)
         what = f"the extension {header.get('EXTNAME') or number} of the file {source}"
         _check_numbers(header, what)
-        data = file.tell()
+        data_start = file.tell()
         claimed = _data_size(header)
-        if claimed > size - data:
+        if claimed > size - data_start:
             msg = (
-                f"{what} has {max(size - data, 0)} bytes of the {claimed} in its header: the file "
-                "is truncated or damaged"
+                f"{what} has {max(size - data_start, 0)} bytes of the {claimed} in its header: "
+                "the file is truncated or damaged"
             )
             raise ReadError(msg)
-        stop, number = data + -(-claimed // _RECORD) * _RECORD, number + 1
-        yield header, _Place(start, data, stop, what)
+        stop, number = data_start + -(-claimed // FITS_BLOCK) * FITS_BLOCK, number + 1
+        yield header, _Place(start, data_start, stop, what)
     _check_rest(file, stop, size, source)
 
 
@@ -163,7 +163,7 @@ def _check_rest(file, stop, size, source):
         msg = f"the file {source} ends before its last block does: it may be truncated"
         warnings.warn(msg, DustestWarning, stacklevel=5)
     file.seek(stop)
-    if file.read(_RECORD).strip(b" \0"):
+    if file.read(FITS_BLOCK).strip(b" \0"):
         msg = (
             f"the file {source} has more bytes behind its last extension, which are not read: it "
             "may be damaged"
@@ -237,12 +237,12 @@ def _check_sums(header, file, place):
     what = place.what
     if "DATASUM" not in header and "CHECKSUM" not in header:
         return
-    data = _sum_words(file, place.data, place.stop)
+    data = _sum_words(file, place.data_start, place.stop)
     if str(header.get("DATASUM", data)).strip() != str(data):
         msg = f"the data of {what} differ from their checksum: the file is damaged, or was changed"
         warnings.warn(msg, DustestWarning, stacklevel=4)
     elif "CHECKSUM" in header:
-        whole = _add(data, _sum_words(file, place.start, place.data))
+        whole = _add(data, _sum_words(file, place.start, place.data_start))
         if whole not in (0, _WORD):
             msg = f"the header of {what} differs from its checksum: it is damaged, or was edited"
             warnings.warn(msg, DustestWarning, stacklevel=4)

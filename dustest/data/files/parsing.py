@@ -11,6 +11,7 @@ __all__ = [
     "check_file",
     "reason",
     "refuse_damaged",
+    "refuse_damaged_items",
     "require",
 ]
 
@@ -106,6 +107,34 @@ def refuse_damaged(what):
             raise
         msg = f"{what}: {reason(error)}"
         raise ReadError(msg) from error
+
+
+def refuse_damaged_items(what, items):
+    """Iterate over what a parser yields, with its errors converted as by `refuse_damaged`.
+
+    Parameters
+    ----------
+    what : str
+        Beginning of the message.
+    items : iterator
+        Parts of a file.
+
+    Yields
+    ------
+    item : object
+        The same.
+
+    Raises
+    ------
+    ReadError
+        With the message of the parser. Errors of the code that uses the items are not converted.
+    """
+    while True:
+        with refuse_damaged(what):
+            item = next(items, None)
+        if item is None:
+            return
+        yield item
 
 
 def _is_of_parser(error):

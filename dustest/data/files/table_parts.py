@@ -9,9 +9,11 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from dustest.data.errors import ReadError
 
-__all__ = ["fits_rows", "open_mapped", "parquet_parts"]
+__all__ = ["FITS_BLOCK", "fits_rows", "open_mapped", "parquet_parts"]
 
-_BLOCK = 2880
+FITS_BLOCK = 2880
+"""Bytes of which the parts of a FITS file are multiples."""
+
 _SERIALIZED = b"__serialized_columns__"
 _BUFFER_BYTES = 2**16
 """Bytes of a column that are read from a Parquet file at once; its groups of rows may be large."""
@@ -71,7 +73,7 @@ def fits_rows(path, hdu, start, stop):
     if len(content) < n_bytes:
         msg = f"the file {path} ends in row {start + len(content) // width}: it is truncated"
         raise ReadError(msg)
-    content += bytes(-n_bytes % _BLOCK)
+    content += bytes(-n_bytes % FITS_BLOCK)
     return fits.BinTableHDU.fromstring(header.tostring().encode("ascii") + content)
 
 

@@ -15,7 +15,7 @@ from dustest.estimators._sed.data_corrections import (
     floors_by_band,
     zero_point_factors,
 )
-from dustest.estimators._sed.parameter_checks import check_choice, check_switch, years
+from dustest.estimators._sed.parameter_checks import check_choice, years
 from dustest.estimators._sed.posterior import Settings
 from dustest.estimators._sed.priors.defaults import (
     fit_instructions,
@@ -31,6 +31,7 @@ from dustest.estimators._sed.priors.joint_priors import (
 )
 from dustest.estimators._sed.priors.prior_transform import SEDPrior
 from dustest.estimators._sed.tabulated.model_pool import check_tabulated
+from dustest.estimators.run.options import check_switch
 from dustest.physics.resolution import DISPERSERS
 
 __all__ = ["ENGINES", "settings_of", "single_model"]

@@ -6,7 +6,7 @@ from astropy import units as u
 from dustest.data.errors import InputError
 from dustest.data.messages import did_you_mean
 
-__all__ = ["check_choice", "check_switch", "years"]
+__all__ = ["check_choice", "years"]
 
 _TIMES = ("yr", "kyr", "Myr", "Gyr", "s")
 _LEAST_TIMESCALE = 1e6  # yr, the youngest age of stars in the models
@@ -33,26 +33,6 @@ def check_choice(name, value, allowed):
         hint = did_you_mean(value, allowed)
         msg = f"{name} must be one of {', '.join(allowed)}, got {value!r}: {hint}"
         raise InputError(msg.rstrip(": "))
-
-
-def check_switch(name, value):
-    """Raise an error for anything but True or False.
-
-    Parameters
-    ----------
-    name : str
-        Name of the parameter, as the caller writes it.
-    value : object
-        Its value.
-
-    Raises
-    ------
-    InputError
-        If it is neither.
-    """
-    if not isinstance(value, bool | np.bool_):
-        msg = f"{name} must be True or False, got {value!r}"
-        raise InputError(msg)
 
 
 def years(name, timescale):

@@ -13,17 +13,15 @@ from astropy.table import vstack
 
 from dustest.data.checks.identifiers import has_ids, row_numbers
 from dustest.data.collected_warnings import CollectedWarnings
-from dustest.data.containers.conversion import is_source
-from dustest.data.containers.result_files import ResultWriter, open_result
+from dustest.data.containers.result_files import WITH_PARTS, ResultWriter, open_result
 from dustest.data.errors import InputError
 from dustest.data.files.paths import replacing
 from dustest.data.messages import argument, shown
 from dustest.data.progress import progress_bar
 from dustest.estimators.run.runner import CHUNK
 
-__all__ = ["check_output", "estimate_parts", "is_source", "regroup", "with_row_numbers"]
+__all__ = ["check_output", "estimate_parts", "regroup", "with_row_numbers"]
 
-_FORMATS = ("fits", "parquet")
 _PART_BYTES = 2**26
 """Size of the data of a part in memory; a part has at least the rows that are run together."""
 _MOST_CHUNKS = 2
@@ -50,7 +48,7 @@ def check_output(output, file_format):
             f"not fit into memory: pass {argument('output', 'result.parquet')}"
         )
         raise InputError(msg)
-    if file_format not in _FORMATS:
+    if file_format not in WITH_PARTS.values():
         msg = f"output must end in .fits or .parquet to be written in parts, got {str(output)!r}"
         raise InputError(msg)
 

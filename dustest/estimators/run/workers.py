@@ -31,7 +31,8 @@ __all__ = ["Failure", "borrowed_worker", "run_in_workers", "try_worker"]
 _HEADER = struct.Struct("<Q")
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _OF_CALLER = "PYTHONWARNINGS"
-"""As errors, warnings of other packages would end their import; nobody sees those of a worker."""
+"""Variable that is not passed on: if it makes warnings errors, a package that warns cannot be
+imported, and nobody sees the warnings of a worker."""
 _LAST_WORDS = 500
 _STARTS = 3
 """How often a worker is started that dies before it is ready."""

@@ -16,7 +16,7 @@ from dustest.data.checks.tables import first_named
 from dustest.data.containers.rows import FITS_META, RowTable, is_restored_in_parts
 from dustest.data.errors import InputError, ReadError
 from dustest.data.files.contents import check_contents
-from dustest.data.files.parsing import check_file, refuse_damaged, require
+from dustest.data.files.parsing import check_file, refuse_damaged, refuse_damaged_items, require
 from dustest.data.files.table_parts import fits_rows, open_mapped, parquet_parts
 from dustest.data.messages import shown
 from dustest.io._formats.containers import (
@@ -129,14 +129,9 @@ class _Parts:
         ReadError
             If the file is damaged.
         """
-        parts = self._parts(rows_at_once, names)
+        parts = map(fill_text, self._parts(rows_at_once, names))
         n_read = 0
-        while True:
-            with refuse_damaged(_damaged(self.path, self.file_format)):
-                part = next(parts, None)
-                if part is None:
-                    break
-                part = fill_text(part)
+        for part in refuse_damaged_items(_damaged(self.path, self.file_format), parts):
             n_read += len(part)
             yield part
         if n_read != self.n_rows:

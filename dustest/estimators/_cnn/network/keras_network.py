@@ -97,7 +97,7 @@ def keras_devices():
     backend : str
         Such as ``"tensorflow"``.
     devices : tuple of str
-        Such as ``"cpu:0"``, ``"gpu:0"``; empty if the backend does not tell.
+        Such as ``"cpu:0"``, ``"gpu:0"``; empty if the backend cannot list them.
 
     Raises
     ------
