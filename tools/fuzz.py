@@ -251,14 +251,14 @@ class Worker:
         """
         if self.process is None:
             self._start()
-        self.pipe.send(case)
         try:
+            self.pipe.send(case)
             self.pipe.recv()
             if not self.pipe.poll(self.seconds):
                 self.close()
                 return Outcome(case.kind, case.number, "hang", "", f"{self.seconds} s")
             outcome, growth = self.pipe.recv()
-        except EOFError:
+        except (EOFError, ConnectionError):
             self.process.join()
             code = self.process.exitcode
             self.close()

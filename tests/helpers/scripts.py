@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["import_script"]
+__all__ = ["ROOT", "import_script"]
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scripts import import_script
+from scripts import ROOT, import_script
 
 from dustest.data import ReadError
 
@@ -92,10 +92,19 @@ class TestWorker:
         assert fuzz.run_case(fuzz.Case("simulations", SEED, 0), bench).result == "own"
 
     @pytest.mark.slow
-    def test_hang_and_death(self):
+    def test_hang(self, monkeypatch):
+        monkeypatch.syspath_prepend(ROOT / "tools")  # the process imports the program by its name
         worker = fuzz.Worker(seconds=0.0, megabytes=300)
         try:
             assert worker.run(fuzz.Case("images", SEED, 0)).result == "hang"
+        finally:
+            worker.close()
+
+    def test_death(self):
+        worker = fuzz.Worker(seconds=60.0, megabytes=300)
+        try:  # the process cannot import the program, and ends
+            assert worker.run(fuzz.Case("images", SEED, 0)).result == "died"
+            assert worker.process is None
         finally:
             worker.close()
 
