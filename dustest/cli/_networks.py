@@ -76,7 +76,9 @@ def _add_tune(commands):
     parser.add_argument("--preset", default="quick", help="quick or paper (default: quick)")
     parser.add_argument("--trials", type=int, help="trials in all (default: of the preset)")
     parser.add_argument(
-        "--folder", metavar="FOLDER", help="folder for every trial and epoch, from which a run resumes"
+        "--folder",
+        metavar="FOLDER",
+        help="folder for every trial and epoch, from which a run resumes",
     )
     parser.add_argument("--output", required=True, metavar="FILE", help="table of the trials")
     parser.add_argument("--model", metavar="FILE", help="train the best network; a new model file")
