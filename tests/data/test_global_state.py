@@ -40,7 +40,7 @@ class TestChangedState:
             (lambda: warnings.simplefilter("ignore", ResourceWarning), "warnings filters"),
             (lambda: np.set_printoptions(precision=3), "numpy print options (precision)"),
             (lambda: np.seterr(over="raise"), "numpy error handling (over)"),
-            (np.random.random, "numpy random state"),  # noqa: NPY002
+            (np.random.random, "numpy random state"),
             (random.random, "python random state"),
             (lambda: mpl.rcParams.update({"font.size": 3}), "matplotlib rcParams (font.size)"),
         ],
