@@ -271,6 +271,7 @@ def _check_declarations(case):
     """``requires``, ``uncertainty`` and ``targets`` are valid."""
     known = case.estimator.required_kinds <= set(KINDS)
     _require(known, f"requires names unknown data: {case.estimator.requires}")
+    _ = case.estimator.usable_kinds  # raises an error for unknown data in ``optional``
     known = case.estimator.uncertainty in _UNCERTAINTIES
     _require(known, f"uncertainty must be one of {_UNCERTAINTIES}")
     _require(case.estimator._target_names, "targets must not be empty")
