@@ -23,6 +23,9 @@ _OF_PYTEST = "PYTEST_CURRENT_TEST"
 _THAT_SET_VARIABLES = ("jax", "tensorflow", "torch")
 """Packages that add environment variables when they are imported."""
 _IMPORTED = "imported"
+_PYTHON_RANDOM = "python random state"
+_THAT_DRAW = "distributed"
+"""Package whose threads draw numbers from the generator of Python at any time."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -50,7 +53,7 @@ def global_state():
         "numpy print options": np.get_printoptions(),
         "numpy error handling": np.geterr(),
         "numpy random state": _numpy_random_state(),
-        "python random state": random.getstate(),
+        _PYTHON_RANDOM: random.getstate(),
         "signal handlers": tuple(map(signal.getsignal, _SIGNALS)),
         "level of the root logger": logging.root.level,
         _FILES: _open_files(),
@@ -87,7 +90,8 @@ def changed_state(before):
     if after[_IMPORTED] != before[_IMPORTED]:
         known = before["environment"]
         after["environment"] = {k: v for k, v in after["environment"].items() if k in known}
-    names = [name for name in before if name not in (_FILES, _IMPORTED)]
+    ignored = {_FILES, _IMPORTED, *[_PYTHON_RANDOM] * (_THAT_DRAW in sys.modules)}
+    names = [name for name in before if name not in ignored]
     changed = [name for name in names if before[name] != after[name]]
     found = [_described(name, before[name], after[name]) for name in changed]
     return found + [f"{_FILES}: {', '.join(opened)}"] * bool(opened)

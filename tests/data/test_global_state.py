@@ -45,7 +45,8 @@ class TestChangedState:
             (lambda: mpl.rcParams.update({"font.size": 3}), "matplotlib rcParams (font.size)"),
         ],
     )
-    def test_a_change(self, change, name):
+    def test_a_change(self, monkeypatch, change, name):
+        monkeypatch.delitem(sys.modules, "distributed", raising=False)
         before = global_state()
         change()
         assert changed_state(before) == [name]
