@@ -79,6 +79,9 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     requires : tuple
         Data that the estimator needs: names of `~dustest.data.KINDS` such as ``"flux"``,
         ``"cutout"``, ``"line"``, ``"redshift"``. Any one member of a tuple inside is sufficient.
+    optional : tuple of str or None
+        Data that the estimator uses besides ``requires`` where a sample has them, and no others:
+        these do not reach ``_estimate``, and change no seed and no stored row. None for all.
     uncertainty : str
         Kind of the percentiles: ``"posterior"``, ``"ensemble"``, ``"propagated"``,
         ``"conformal"`` or ``"none"``.
@@ -136,6 +139,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     """
 
     requires: ClassVar[tuple] = ()
+    optional: ClassVar[tuple | None] = None
     uncertainty: ClassVar[str] = "none"
     targets = "A_V"
     gives: ClassVar[tuple | None] = None
@@ -331,6 +335,13 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         """Names of all kinds that the estimator may use (frozenset of str)."""
         groups = (*self.required_data, *self._required_redshift)
         return frozenset(name for group in groups for name in group)
+
+    @property
+    def usable_kinds(self):
+        """Names of all kinds that reach the estimator (frozenset of str), or None for any."""
+        if self.optional is None:
+            return None
+        return self.required_kinds | {KINDS.find(one, "optional").name for one in self.optional}
 
     @property
     def _learns(self):

@@ -132,7 +132,9 @@ def declared_columns(estimator, sample, n_draws):
 
 def _fingerprint(estimator, sample, summary, seed):
     """Everything that rows depend on besides their data, for the store."""
+    usable = estimator.usable_kinds
     kinds = [kind for kind in KINDS.values() if kind.is_in(sample)]
+    kinds = [kind for kind in kinds if usable is None or kind.name in usable]
     items = [item for kind in kinds if kind.per for item in kind.items_in(sample)]
     fingerprint = estimator._fingerprint(seed, [*(kind.name for kind in kinds), *items])
     if summary.points:
@@ -186,12 +188,17 @@ def _plan(estimator, sample, result, shelf):
     chunks = _blocks(np.arange(len(sample)), CHUNK)
     for chunk in chunks:
         for block in _blocks(chunk, _block_size(sample)):
-            batch = make_batch(sample, _rows(block), estimator.required_kinds)
+            batch = _batch(estimator, sample, block)
             shelf.look_over(estimator, sample, block, batch, result.flags)
     for index, rows in shelf.take():
         result.put(index, rows)
     missing = [shelf.missing(chunk) for chunk in chunks]
     return [index for index in missing if len(index)]
+
+
+def _batch(estimator, sample, index):
+    """Rows of a sample as plain arrays, of the data that the estimator uses."""
+    return make_batch(sample, _rows(index), estimator.required_kinds, estimator.usable_kinds)
 
 
 def _look_over(estimator, sample, index, batch, flags):
@@ -219,7 +226,7 @@ def _tasks(estimator, sample, todo, flags, seed, look):
             # What a method computes for one redshift is then used for all rows that share it.
             index = index[np.argsort(sample["redshift"][index], kind="stable")]
         for block in _blocks(index, block_size):
-            batch = make_batch(sample, _rows(block), estimator.required_kinds)
+            batch = _batch(estimator, sample, block)
             wanted = look(estimator, sample, block, batch, flags)
             if len(wanted):
                 yield from _parts(block, batch, wanted, rows_at_once, seed)
