@@ -7,8 +7,8 @@ appended to a file for each trial, so that the benchmark itself can be stopped a
     python benchmarks/bench_kills.py --folder kills --output kills.jsonl
     python benchmarks/bench_kills.py --output kills.jsonl --report
 
-Methods: `BagpipesEstimator` of the preset "Fu" on simulated galaxies, with two workers; the network
-of one band on images of exponential discs; `MeurerEstimator` on a catalogue that is read in parts.
+Methods: `BagpipesEstimator` of the preset "Fu" on simulated galaxies, with two workers; the network of
+one band on images of exponential discs; `MeurerEstimator` on a catalogue that is read in parts.
 The last two run in one process, and on two workers of dask if a worker is killed.
 
 Kinds: ``parent`` and ``worker`` are ``kill -9``, ``terminate`` is SIGTERM of the parent, and
@@ -459,7 +459,7 @@ def read_trials(path):
 
 def measure(options):
     """Run all trials that are missing."""
-    folder = options.folder
+    folder = options.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     for method in options.methods:

@@ -1,22 +1,81 @@
-"""What worker processes of all kinds share: tasks, the end with their parent, and losses."""
+"""What worker processes of all kinds share: tasks, limits, the end with their parent, losses."""
 
 import os
 import threading
 import time
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 import joblib
 
+from dustest.data.checks.numbers import as_bytes
 from dustest.data.errors import DustestError
 from dustest.data.registry import unpack
 
-__all__ = ["compute_unordered", "end_with_parent", "lost_workers", "unpack_once"]
+__all__ = [
+    "WORKER_LIMITS",
+    "WorkerLimits",
+    "compute_unordered",
+    "end_with_parent",
+    "lost_workers",
+    "unpack_once",
+]
 
 _LOOK_SECONDS = 0.5
 _OF_CLUSTERS = ("KilledWorker", "CommClosedError")
 """Exceptions of `distributed`, by name since it is optional."""
+
+
+@dataclass(frozen=True)
+class WorkerLimits:
+    """Limits of one worker process, by the names of the parameters of estimators that set them.
+
+    They do not change a result, so that they are no part of its identity.
+
+    Parameters
+    ----------
+    timeout : float or None, optional
+        Time limit in seconds of one task.
+    memory_limit : `~astropy.units.Quantity`, str or None, optional
+        Memory of the process.
+
+    Examples
+    --------
+    >>> from dustest.data.worker_processes import WorkerLimits
+    >>> WorkerLimits(memory_limit="2 GB").memory_bytes
+    2000000000
+    """
+
+    timeout: float | None = None
+    memory_limit: object = None
+
+    @classmethod
+    def of(cls, estimator):
+        """Limits that an estimator sets.
+
+        Parameters
+        ----------
+        estimator : DustEstimator
+            The estimator.
+
+        Returns
+        -------
+        limits : WorkerLimits
+            Its limits.
+        """
+        return cls(*(getattr(estimator, name) for name in WORKER_LIMITS))
+
+    @property
+    def memory_bytes(self):
+        """The memory in bytes (int), None without a limit."""
+        limit = self.memory_limit
+        return None if limit is None else as_bytes(limit, "memory_limit")
+
+
+WORKER_LIMITS = tuple(field.name for field in fields(WorkerLimits))
+"""Names of these parameters."""
 
 
 @lru_cache(maxsize=1)

@@ -215,8 +215,9 @@ class Trouble(DustEstimator):
     isolated: ClassVar[bool] = True
     rows_at_once: ClassVar[int] = 1
 
-    def __init__(self, timeout=5.0):
+    def __init__(self, timeout=5.0, memory_limit=None):
         self.timeout = timeout
+        self.memory_limit = memory_limit
 
     def _estimate(self, batch):
         (kind,) = batch.flux[:, 0]
@@ -232,6 +233,8 @@ class Trouble(DustEstimator):
         if kind == 6:
             print("noise " * 100_000)  # noqa: T201
             os.chdir("/")
+        if kind == 8:
+            kind = np.zeros(5 * 10**8)[0]
         return Estimates({"A_V": np.array([kind])})
 
 

@@ -13,7 +13,7 @@ from dustest.data.flags import FLAGS
 from dustest.data.kinds import KINDS
 from dustest.data.progress import progress_bar
 from dustest.data.registry import pack
-from dustest.data.worker_processes import compute_unordered, unpack_once
+from dustest.data.worker_processes import WorkerLimits, compute_unordered, unpack_once
 from dustest.estimators.run.batch import ExtraColumn, make_batch
 from dustest.estimators.run.contract import blank_columns, checked_estimates
 from dustest.estimators.run.files.row_records import KEY_BYTES
@@ -326,16 +326,17 @@ def _on_cluster(estimator, compute, tasks, n_workers):
     """Outcomes in the workers of the backend that the caller chose."""
     # As an array, which joblib sends to each worker only once.
     setup = np.frombuffer(pack((estimator, compute)), dtype=np.uint8)
-    calls = ((setup, estimator.isolated, estimator.timeout, *task) for task in tasks)
+    limits = WorkerLimits.of(estimator)
+    calls = ((setup, estimator.isolated, limits, *task) for task in tasks)
     for outcomes in compute_unordered(_attempt_remotely, calls, n_workers):
         yield from outcomes
 
 
-def _attempt_remotely(setup, isolated, timeout, index, batch):
+def _attempt_remotely(setup, isolated, limits, index, batch):
     """Indices and outcomes of a batch in a worker of a cluster."""
     setup = setup.tobytes()
     if isolated:
-        with borrowed_worker(setup, timeout) as worker:
+        with borrowed_worker(setup, limits) as worker:
             return _outcomes(worker.compute, index, batch)
     estimator, compute = unpack_once(setup)
     return _outcomes(partial(compute, estimator), index, batch)
@@ -343,7 +344,7 @@ def _attempt_remotely(setup, isolated, timeout, index, batch):
 
 def _in_workers(estimator, compute, tasks, n_workers):
     """Outcomes of batches in own processes; a batch that fails is repeated row by row."""
-    options = {"n_workers": n_workers, "timeout": estimator.timeout}
+    options = {"n_workers": n_workers, "limits": WorkerLimits.of(estimator)}
     again = []
     for index, batch, outcome in run_in_workers(estimator, compute, tasks, **options):
         if _is_final(outcome, batch):
@@ -396,7 +397,15 @@ class _Compute:
         except DustestError:
             raise
         except Exception as error:  # noqa: BLE001 - a failed row is a flag and stops no other row
-            return Failure("FAILED", f"{type(error).__name__}: {error}")
+            return Failure("FAILED", _reason(error, estimator))
+
+
+def _reason(error, estimator):
+    """Why a batch failed, in one line."""
+    limit = estimator.memory_limit
+    if limit is not None and isinstance(error, MemoryError):
+        return f"it needs more memory than memory_limit = {limit}: {error}".rstrip(": ")
+    return f"{type(error).__name__}: {error}"
 
 
 @dataclass
