@@ -34,6 +34,8 @@ _OF_CALLER = "PYTHONWARNINGS"
 """Variable that is not passed on: if it makes warnings errors, a package that warns cannot be
 imported, and nobody sees the warnings of a worker."""
 _LAST_WORDS = 500
+_PROGRAM = "from dustest.estimators.run.workers import _work; _work()"
+"""Not ``-m``: this module is imported with its package, and the interpreter would warn."""
 _STARTS = 3
 """How often a worker is started that dies before it is ready."""
 _USE = Path("/proc/self/statm")
@@ -240,7 +242,7 @@ class _Slot:
         self._expired = False
         self._stderr = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 (close() ends it)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "dustest.estimators.run.workers"],
+            [sys.executable, "-c", _PROGRAM],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
@@ -433,6 +435,3 @@ def _answer(function, *args):
     except Exception as error:  # noqa: BLE001 - the caller raises it
         return "fatal", error
 
-
-if __name__ == "__main__":
-    _work()
