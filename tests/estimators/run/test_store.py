@@ -342,6 +342,24 @@ class TestFullDisk:
         assert len(list(tmp_path.iterdir())) == 2 * len(self.limits)
 
 
+class TestKilledWriters:
+    """Temporary files that a killed process left."""
+
+    def test_the_next_run_removes_them(self, tmp_path):
+        (tmp_path / ".o.12.34.partial.fits").touch()
+        (tmp_path / ".o.fits.12.34.partial.sqlite").touch()
+        Linear().estimate(galaxies([1]), output=tmp_path / "o.fits", resume=True)
+        assert sorted(one.name for one in tmp_path.iterdir()) == ["o.fits", "o.fits.sqlite"]
+
+    def test_not_those_of_a_run_that_holds_the_output(self, tmp_path):
+        partial = tmp_path / ".o.12.34.partial.fits"
+        with open_store(tmp_path / "o.fits", resume=True):
+            partial.touch()
+            with pytest.raises(WriteError, match="another run has"):
+                Linear().estimate(galaxies([1]), output=tmp_path / "o.fits")
+            assert partial.exists()
+
+
 class TestParts:
     def test_each_part_reads_the_batches_with_its_rows(self, tmp_path, monkeypatch):
         keys = np.random.default_rng(230470).integers(0, 256, (30, 20)).astype(np.uint8)
