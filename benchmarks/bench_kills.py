@@ -7,9 +7,9 @@ appended to a file for each trial, so that the benchmark itself can be stopped a
     python benchmarks/bench_kills.py --folder kills --output kills.jsonl
     python benchmarks/bench_kills.py --output kills.jsonl --report
 
-Methods: `BagpipesEstimator` of the preset "Fu" on simulated galaxies, with two workers; the network of
-one band on images of exponential discs; `MeurerEstimator` on a catalogue that is read in parts.
-The last two run in one process, and on two workers of dask if a worker is killed.
+Methods: `BagpipesEstimator` of the preset "Fu" on simulated galaxies, with two workers; the
+network of one band on images of exponential discs; `MeurerEstimator` on a catalogue that is read
+in parts. The last two run in one process, and on two workers of dask if a worker is killed.
 
 Kinds: ``parent`` and ``worker`` are ``kill -9``, ``terminate`` is SIGTERM of the parent, and
 ``interrupt`` is SIGINT of all processes, as by Ctrl-C in a terminal. One moment in five is before
@@ -24,12 +24,13 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from contextlib import nullcontext, suppress
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,8 @@ PATIENCE = 5.0
 LONGEST = 600.0
 """Seconds after which a run hangs."""
 PAUSE = 0.01
+PRELOADED = ("astropy.table", "dustest.io", "pyarrow.parquet")
+"""Modules that runs use, besides those of the estimators."""
 MARKS = "DUSTEST_BENCH_KILLS"
 """Environment variable with the file of events, by which all processes of a run are found too."""
 SIGNALS = {"terminate": signal.SIGTERM, "interrupt": signal.SIGINT}
@@ -189,6 +192,9 @@ def limit(method, on_cluster):
 class Run:
     """A run that was started, in a session of its own.
 
+    It is a fork of this process, which has imported what the parent of a run needs. Workers are
+    new interpreters, as always.
+
     Parameters
     ----------
     method : str
@@ -210,14 +216,18 @@ class Run:
         self.marks.touch()
         temporary = folder / "temporary"
         temporary.mkdir(exist_ok=True)
-        words = [sys.executable, __file__, "--run", method, str(data), str(output)]
-        words += ["--resume"] * resume + ["--cluster"] * on_cluster
-        environment = os.environ | {MARKS: str(self.marks), "TMPDIR": str(temporary)}
-        self.began = time.monotonic()
-        with self._errors.open("w") as errors:
-            self.process = subprocess.Popen(
-                words, stdout=errors, stderr=errors, env=environment, start_new_session=True
-            )
+        self._status = None
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.setsid()
+            errors = os.open(self._errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(errors, 1)
+            os.dup2(errors, 2)
+            os.environ.update({MARKS: str(self.marks), "TMPDIR": str(temporary)})
+            tempfile.tempdir = None
+            run(method, data, output, resume, on_cluster)
+            # Errors leave by the same way, so that the interpreter ends as it always does.
+            sys.exit()
 
     def events(self, event=None):
         """Times and numbers of rows of all events, or those of one kind, by time."""
@@ -229,21 +239,33 @@ class Run:
         """Sum of the numbers of rows of an event."""
         return sum(number for _, _, number in self.events(event))
 
-    def wait(self):
-        """Wait for the end; a run that hangs is ended."""
-        try:
-            return self.process.wait(LONGEST)
-        except subprocess.TimeoutExpired:
-            self.end_processes()
-            return "hangs"
+    def poll(self):
+        """Exit status, None while it runs."""
+        if self._status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self._status = os.waitstatus_to_exitcode(status) if pid else None
+        return self._status
+
+    def wait(self, seconds=LONGEST):
+        """Wait for the end; returns whether it has ended."""
+        until = time.monotonic() + seconds
+        while self.poll() is None and time.monotonic() < until:
+            time.sleep(PAUSE)
+        return self.poll() is not None
+
+    def finish(self):
+        """Exit status at the end; a run that hangs is ended."""
+        if self.wait():
+            return self.poll()
+        self.end_processes()
+        return "hangs"
 
     def wait_for(self, number, delay):
         """Wait until a number of batches is kept, and then for some time."""
         event, number = ("kept", number) if number else ("started", 1)
-        while self.process.poll() is None and len(self.events(event)) < number:
+        while self.poll() is None and len(self.events(event)) < number:
             time.sleep(PAUSE)
-        with suppress(subprocess.TimeoutExpired):
-            self.process.wait(delay)
+        self.wait(delay)
 
     def processes(self):
         """Numbers of the processes of the run that are no zombies, by what finds them."""
@@ -254,7 +276,7 @@ class Run:
             with suppress(OSError):
                 fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
                 state, session = fields[0], int(fields[3])
-                is_own = session == self.process.pid or own in (folder / "environ").read_bytes()
+                is_own = session == self.pid or own in (folder / "environ").read_bytes()
                 if is_own and state != "Z":
                     found.append(int(folder.name))
         return found
@@ -274,7 +296,7 @@ class Run:
         """Seconds until no process is left, and the commands of those that do not end."""
         began = time.monotonic()
         while left := self.processes():
-            self.process.poll()
+            self.poll()
             if time.monotonic() - began > PATIENCE:
                 commands = [_command(number) for number in left]
                 self.end_processes()
@@ -287,7 +309,7 @@ class Run:
         for number in self.processes():
             with suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
-        self.process.wait()
+        self.wait()
 
     def last_words(self):
         """The last line that was printed."""
@@ -321,7 +343,7 @@ def reference(folder, method, ending, on_cluster):
             make_data(method, partial)
             partial.rename(data)
         whole = Run(method, data, place, output, "whole", on_cluster=on_cluster)
-        if whole.wait() != 0:
+        if whole.finish() != 0:
             raise RuntimeError(whole.last_words())
         known.write_text(json.dumps(whole.events()))
     return output, json.loads(known.read_text())
@@ -353,11 +375,9 @@ def try_kill(folder, method, kind, number):
     found |= {"seed": SEED, "after_batches": n_kept, "delay": round(delay, 3)}
     found["phase"] = _kill(killed, kind, rng)
     if kind == "worker":
-        status = killed.wait()
-        seconds, left = killed.wait_for_all()
-    else:
-        seconds, left = killed.wait_for_all()
-        status = killed.wait()
+        killed.wait()
+    seconds, left = killed.wait_for_all()
+    status = killed.finish()
     found |= {"status": status, "seconds_to_end": round(seconds, 2), "left": left}
     found |= {"kept": killed.count("kept"), "said": killed.last_words()}
     found["output"] = _compare(output, expected)
@@ -365,9 +385,9 @@ def try_kill(folder, method, kind, number):
     computed = killed.count("computing")
     if kind != "worker" or status != 0:
         resumed = Run(method, data, place, output, "resumed", resume=True, on_cluster=on_cluster)
-        found["resumed_status"] = resumed.wait()
+        found["resumed_status"] = resumed.finish()
         again = resumed.count("computing")
-        if resumed.process.returncode:
+        if found["resumed_status"] != 0:
             found["resumed_said"] = resumed.last_words()
         found["lost"] = max(0, again + killed.count("kept") - _n_computed(events))
         computed += again
@@ -399,9 +419,9 @@ def _kill(killed, kind, rng):
     else:
         with suppress(ProcessLookupError):
             if kind == "interrupt":
-                os.killpg(killed.process.pid, SIGNALS[kind])
+                os.killpg(killed.pid, SIGNALS[kind])
             else:
-                os.kill(killed.process.pid, SIGNALS.get(kind, signal.SIGKILL))
+                os.kill(killed.pid, SIGNALS.get(kind, signal.SIGKILL))
     return phase
 
 
@@ -409,7 +429,7 @@ def _phase(killed):
     """What the run does: all moments but those before "started" and after "done" count."""
     events = killed.events()
     happened = {what for _, what, _ in events}
-    if "done" in happened or killed.process.poll() is not None:
+    if "done" in happened or killed.poll() is not None:
         return "ended"
     if "started" not in happened:
         return "import"
@@ -522,22 +542,19 @@ def main():
     parser.add_argument("--trials", type=int, help="at most, of each method and kind")
     parser.add_argument("--seconds", type=float, help="start no trial after this time")
     parser.add_argument("--report", action="store_true", help="print what was measured so far")
-    parser.add_argument("--run", nargs=3, help=argparse.SUPPRESS)
-    parser.add_argument("--resume", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--cluster", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.run:
-        # Workers import the classes by the name of this module.
-        import bench_kills
-
-        bench_kills.run(*options.run, options.resume, options.cluster)
-    elif options.report:
+    if options.report:
         report(options.output)
     else:
         # A program in the background may ignore it, and so would its processes.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        for name in PRELOADED:
+            import_module(name)
         measure(options)
 
 
 if __name__ == "__main__":
-    main()
+    # Workers import the classes by the name of this module.
+    import bench_kills
+
+    bench_kills.main()
