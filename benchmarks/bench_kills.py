@@ -9,7 +9,9 @@ appended to a file for each trial, so that the benchmark itself can be stopped a
 
 Methods: `BagpipesEstimator` of the preset "Fu" on simulated galaxies, with two workers; the
 network of one band on images of exponential discs; `MeurerEstimator` on a catalogue that is read
-in parts. The last two run in one process, and on two workers of dask if a worker is killed.
+in parts. The last two run in one process, without workers. For the trials in which a worker is
+killed, slopes of a sample in memory are computed by two workers of dustest, and the network runs
+on two workers of dask, although such short runs are not worth their start.
 
 Kinds: ``parent`` and ``worker`` are ``kill -9``, ``terminate`` is SIGTERM of the parent, and
 ``interrupt`` is SIGINT of all processes, as by Ctrl-C in a terminal. One moment in five is before
@@ -49,6 +51,8 @@ PATIENCE = 5.0
 """Seconds after which no process may be left."""
 LONGEST = 600.0
 """Seconds after which a run hangs."""
+MOST = 5
+"""Largest number of trials for each that is wanted: some moments test nothing."""
 PAUSE = 0.01
 PRELOADED = ("astropy.table", "dustest.io", "pyarrow.parquet")
 """Modules that runs use, besides those of the estimators."""
@@ -112,9 +116,7 @@ def make_data(method, path):
         sample, _ = simulator.draw(n_rows, random_state=SEED)
         sample[["id", "redshift", *_photometry(sample)]].write(path)
     elif method == "meurer":
-        from bench_scale import write_catalog
-
-        write_catalog(path, n_rows)
+        write_photometry(path, n_rows)
     else:
         write_stamps(path, n_rows)
 
@@ -122,6 +124,23 @@ def make_data(method, path):
 def _photometry(sample):
     """Names of the columns of fluxes and errors."""
     return [name for name in sample.colnames if name.startswith("flux_")]
+
+
+def write_photometry(path, n_rows):
+    """Write power laws with white noise in six bands."""
+    from astropy import units as u
+    from astropy.table import QTable
+
+    from dustest.data import get_band
+
+    rng = np.random.default_rng(SEED)
+    table = QTable({"id": np.arange(n_rows), "redshift": rng.uniform(6.0, 8.0, n_rows)})
+    slope, level = rng.normal(-2.0, 0.4, n_rows), 10 ** rng.uniform(0.5, 2.0, n_rows)
+    for band in ("F115W", "F150W", "F200W", "F277W", "F356W", "F444W"):
+        flux = level * (get_band(band).pivot / 2e4) ** (slope + 2.0)
+        table[f"flux_{band}"] = (flux + rng.normal(size=n_rows)) * u.nJy
+        table[f"flux_err_{band}"] = np.ones(n_rows) * u.nJy
+    table.write(path)
 
 
 def write_stamps(path, n_rows):
@@ -139,23 +158,25 @@ def write_stamps(path, n_rows):
     table.write(path)
 
 
-def read_data(method, path):
+def read_data(method, path, in_memory):
     """The galaxies of a method."""
     from astropy.table import QTable
 
     from dustest.io import open_catalog
 
-    return open_catalog(path) if method == "meurer" else QTable.read(path)
+    return open_catalog(path) if method == "meurer" and not in_memory else QTable.read(path)
 
 
-def run(method, path, output, resume, on_cluster):
+def run(method, path, output, resume, in_workers):
     """One run, in a process of its own."""
-    from dustest.estimators.run import store
+    from dustest.estimators.run import runner, store
 
     store.ResultStore = MarkedStore
-    estimator, galaxies = make_estimator(method), read_data(method, path)
+    if in_workers:
+        runner._WORTH_WORKERS = runner._WORTH_SENDING = 0.0
+    estimator, galaxies = make_estimator(method), read_data(method, path, in_workers)
     options = {"output": output, "resume": resume, "progress": False}
-    with _cluster() if on_cluster else nullcontext():
+    with _cluster() if in_workers and method == "network" else nullcontext():
         mark("started")
         estimator.estimate(galaxies, n_jobs=N_WORKERS, **options)
         mark("done")
@@ -177,12 +198,12 @@ def _cluster():
 
 
 @cache
-def limit(method, on_cluster):
+def limit(method, in_workers):
     """Largest number of rows that may be computed twice: one chunk of each worker."""
     from dustest.estimators.run.runner import _THREADS
 
     estimator = make_estimator(method)
-    if on_cluster or method == "sed":
+    if in_workers or method == "sed":
         n_workers = N_WORKERS
     else:
         n_workers = _THREADS if estimator.threaded else 1
@@ -207,11 +228,11 @@ class Run:
         File of the result.
     name : str
         Name of the run, for the files with its events and messages.
-    resume, on_cluster : bool
+    resume, in_workers : bool
         As of `run`.
     """
 
-    def __init__(self, method, data, folder, output, name, *, resume=False, on_cluster=False):
+    def __init__(self, method, data, folder, output, name, *, resume=False, in_workers=False):
         self.marks, self._errors = folder / f"{name}.marks", folder / f"{name}.errors"
         self.marks.touch()
         temporary = folder / "temporary"
@@ -225,7 +246,7 @@ class Run:
             os.dup2(errors, 2)
             os.environ.update({MARKS: str(self.marks), "TMPDIR": str(temporary)})
             tempfile.tempdir = None
-            run(method, data, output, resume, on_cluster)
+            run(method, data, output, resume, in_workers)
             # Errors leave by the same way, so that the interpreter ends as it always does.
             sys.exit()
 
@@ -329,9 +350,9 @@ def data_path(folder, method):
     return folder / (f"{method}.parquet" if method == "meurer" else f"{method}.fits")
 
 
-def reference(folder, method, ending, on_cluster):
+def reference(folder, method, ending, in_workers):
     """Result and events of a run that is not disturbed, made once."""
-    place = folder / f"reference-{method}-{ending}{'-cluster' * on_cluster}"
+    place = folder / f"reference-{method}-{ending}{'-workers' * in_workers}"
     output, known = place / f"result.{ending}", place / "events.json"
     if not known.exists():
         shutil.rmtree(place, ignore_errors=True)
@@ -342,7 +363,7 @@ def reference(folder, method, ending, on_cluster):
             partial.unlink(missing_ok=True)
             make_data(method, partial)
             partial.rename(data)
-        whole = Run(method, data, place, output, "whole", on_cluster=on_cluster)
+        whole = Run(method, data, place, output, "whole", in_workers=in_workers)
         if whole.finish() != 0:
             raise RuntimeError(whole.last_words())
         known.write_text(json.dumps(whole.events()))
@@ -358,8 +379,8 @@ def draw_moment(rng, events):
 
 def try_kill(folder, method, kind, number):
     """One trial."""
-    ending, on_cluster = FORMATS[number % 2], kind == "worker" and method != "sed"
-    expected, events = reference(folder, method, ending, on_cluster)
+    ending, in_workers = FORMATS[number % 2], kind == "worker" and method != "sed"
+    expected, events = reference(folder, method, ending, in_workers)
     rng = np.random.default_rng(
         [SEED, list(N_GALAXIES).index(method), list(KINDS).index(kind), number]
     )
@@ -369,7 +390,7 @@ def try_kill(folder, method, kind, number):
     place.mkdir()
     output = place / f"result.{ending}"
     data = data_path(folder, method)
-    killed = Run(method, data, place, output, "killed", on_cluster=on_cluster)
+    killed = Run(method, data, place, output, "killed", in_workers=in_workers)
     killed.wait_for(n_kept, delay)
     found = {"method": method, "kind": kind, "number": number, "format": ending}
     found |= {"seed": SEED, "after_batches": n_kept, "delay": round(delay, 3)}
@@ -384,7 +405,7 @@ def try_kill(folder, method, kind, number):
     found["temporary"] = len(list((place / "temporary").iterdir()))
     computed = killed.count("computing")
     if kind != "worker" or status != 0:
-        resumed = Run(method, data, place, output, "resumed", resume=True, on_cluster=on_cluster)
+        resumed = Run(method, data, place, output, "resumed", resume=True, in_workers=in_workers)
         found["resumed_status"] = resumed.finish()
         again = resumed.count("computing")
         if found["resumed_status"] != 0:
@@ -393,7 +414,7 @@ def try_kill(folder, method, kind, number):
         computed += again
     found["result"] = _compare(output, expected)
     found["repeated"] = computed - _n_computed(events)
-    found["limit"] = limit(method, on_cluster) + _n_failed(events)
+    found["limit"] = limit(method, in_workers) + _n_failed(events)
     found["litter"] = _litter(place, output)
     return found
 
@@ -491,7 +512,8 @@ def measure(options):
             ]
             number = len(done)
             n_tests = sum(map(is_test, done))
-            while n_tests < min(options.trials or KINDS[kind], KINDS[kind]):
+            wanted = min(options.trials or KINDS[kind], KINDS[kind])
+            while n_tests < wanted and number < MOST * wanted:
                 if options.seconds and time.monotonic() - began > options.seconds:
                     return
                 found = try_kill(folder, method, kind, number)
