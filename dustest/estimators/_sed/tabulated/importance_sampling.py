@@ -69,6 +69,9 @@ _LEAST_SHARE = 0.5
 """Fraction of the requested effective number below which further models are drawn."""
 _MAX_PASSES = 3
 """Greatest number of searches for a narrow posterior that begin again."""
+_SPECTRAL_SPREAD = 1.3
+"""Factor by which proposals of spectra are wider than what they are learned from: narrow posteriors
+have long tails, which narrow proposals miss."""
 _MAX_SEARCHES, _MAX_ROUNDS = 4, 16
 """Greatest number of rounds that only serve to find models that fit, and of all."""
 
@@ -179,10 +182,10 @@ class TabulatedEngine:
 
     def _own_chain(self, galaxy, data, pool, joint, rng):
         """Models for one galaxy, with those that are drawn where it fits."""
-        chain = Chain.of_pool(pool, data.of(pool))
+        has_spectrum = pool.maker.channels.pixels is not None
+        chain = Chain.of_pool(pool, data.of(pool), _SPECTRAL_SPREAD if has_spectrum else 1.0)
         _refuse_impossible(galaxy, chain.likelihood)
         chain = _weighed(chain, data, joint, rng)
-        has_spectrum = pool.maker.channels.pixels is not None
 
         def draw(cube):
             models = pool.maker.at(cube)

@@ -86,6 +86,20 @@ class TestChain:
         assert np.mean(found) == pytest.approx(expected, abs=5.0 * error)
         assert error < 0.02
 
+    @pytest.mark.parametrize("spread", [1.0, 1.5])
+    def test_all_proposals_of_a_chain_are_wider_by_its_spread(self, spread):
+        mean, covariance, *_ = self.truth(2, 0.1)
+        rng = np.random.default_rng(1)
+        made = self.made(rng.random((self.N_PRIOR, 2)), mean, covariance)
+        chain = Chain.of_pool(PriorPool(made[0]), made[1], spread)
+        for _ in range(2):
+            proposal = chain.proposal(chain.log_importance, 2048, np.random.default_rng(2))
+            plain = replace(chain, spread=1.0).proposal(
+                chain.log_importance, 2048, np.random.default_rng(2)
+            )
+            np.testing.assert_allclose(proposal.root, spread * plain.root)
+            chain = chain.extended(proposal, lambda cube: self.made(cube, mean, covariance), rng)
+
     def test_what_does_not_count_goes(self):
         chain, _ = self.refined(2, 0.05, seed=1, n_rounds=1)
         assert 1000 <= len(chain.models) < self.N_PRIOR
