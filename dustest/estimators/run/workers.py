@@ -41,6 +41,7 @@ _STARTS = 3
 _USE = Path("/proc/self/statm")
 """Memory of this process in pages (Linux): the second number is what it uses, the sixth are the
 data that it has reserved."""
+_UNLIMITED = WorkerLimits()
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Failure:
     died: bool = False
 
 
-def run_in_workers(estimator, compute, tasks, *, n_workers, limits=WorkerLimits()):
+def run_in_workers(estimator, compute, tasks, *, n_workers, limits=_UNLIMITED):
     """Compute tasks in worker processes, in any order.
 
     Parameters
@@ -419,8 +420,8 @@ def _limit_memory(limits):
     room = limits.memory_bytes - used
     if room <= 0:
         msg = (
-            f"memory_limit must be more than the {used / 1e9:.2g} GB that a worker uses before its "
-            f"first galaxy, got {limits.memory_limit}"
+            f"memory_limit must be more than the {used / 1e9:.2g} GB that a worker uses before "
+            f"its first galaxy, got {limits.memory_limit}"
         )
         raise InputError(msg)
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)

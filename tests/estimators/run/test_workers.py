@@ -90,7 +90,7 @@ class TestMemory:
             Trouble(memory_limit="20 MB").estimate(galaxies([1]))
 
     def test_a_death_names_the_limit(self):
-        with pytest.warns(DustestWarning, match=r"exit status 3\); it may use memory_limit = 2 GB$"):
+        with pytest.warns(DustestWarning, match=r"status 3\); it may use memory_limit = 2 GB$"):
             Trouble(memory_limit="2 GB").estimate(galaxies([4]))
 
 

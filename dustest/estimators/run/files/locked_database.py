@@ -132,7 +132,9 @@ def clear_errors(path):
         yield
     except sqlite3.Error as error:
         if path.exists() and not os.access(path, os.W_OK):
-            msg = f"{str(path)!r} may not be written to: change its rights, or choose another output"
+            msg = (
+                f"{str(path)!r} may not be written to: change its rights, or choose another output"
+            )
             raise WriteError(msg) from error
         if _code(error) in _FULL:
             msg = (
