@@ -79,13 +79,15 @@ WORKER_LIMITS = tuple(field.name for field in fields(WorkerLimits))
 
 
 @lru_cache(maxsize=1)
-def end_with_parent(parent):
+def end_with_parent(parent, tidy=None):
     """End this process with its parent, however that ends: it would keep a core and memory.
 
     Parameters
     ----------
     parent : int
         Number of the parent process.
+    tidy : callable, optional
+        Called without arguments at that end.
 
     Examples
     --------
@@ -93,13 +95,15 @@ def end_with_parent(parent):
     >>> from dustest.data.worker_processes import end_with_parent
     >>> end_with_parent(os.getppid())
     """
-    threading.Thread(target=_wait_for, args=(parent,), daemon=True).start()
+    threading.Thread(target=_wait_for, args=(parent, tidy), daemon=True).start()
 
 
-def _wait_for(parent):
+def _wait_for(parent, tidy):
     """Wait for the parent to end, then end at once (runs in a thread)."""
     while os.getppid() == parent:
         time.sleep(_LOOK_SECONDS)
+    if tidy is not None:
+        tidy()
     os._exit(1)
 
 

@@ -17,6 +17,7 @@ import tempfile
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cloudpickle import dumps
@@ -385,19 +386,27 @@ def _receive(stream):
 
 def _work():
     """Main loop of a worker process."""
-    end_with_parent(os.getppid())
+    # The temporary folder, which a parent that was killed did not remove.
+    tidy = partial(_remove_empty, Path.cwd())
+    end_with_parent(os.getppid(), tidy)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller decides when to stop
     answers = os.fdopen(os.dup(1), "wb")
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     questions = sys.stdin.buffer
-    _send(answers, _answer(_prepare, state := {}, *_receive(questions)))
-    while True:
-        try:
+    try:
+        _send(answers, _answer(_prepare, state := {}, *_receive(questions)))
+        while True:
             batch = _receive(questions)
-        except EOFError:
-            return
-        _send(answers, _answer(state["compute"], state["estimator"], batch))
+            _send(answers, _answer(state["compute"], state["estimator"], batch))
+    except (EOFError, OSError):  # the caller is gone
+        tidy()
+
+
+def _remove_empty(folder):
+    """Remove a folder, unless it has content or is removed already."""
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _prepare(state, setup, limits):
@@ -435,4 +444,3 @@ def _answer(function, *args):
         return "value", function(*args)
     except Exception as error:  # noqa: BLE001 - the caller raises it
         return "fatal", error
-

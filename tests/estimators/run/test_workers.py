@@ -57,8 +57,10 @@ class TestDeaths:
         with pytest.raises(DustestError, match="a worker process died 3 times while it started"):
             Mortal(at_start=lives(3)).estimate(galaxies([1]))
 
-    def test_workers_end_with_a_killed_parent(self, tmp_path):
-        marks = tmp_path / "worker"
+    def test_workers_end_with_a_killed_parent(self, tmp_path, monkeypatch):
+        marks, temporary = tmp_path / "worker", tmp_path / "temporary"
+        temporary.mkdir()
+        monkeypatch.setenv("TMPDIR", str(temporary))
         with fresh_process.start(estimate_asleep, marks) as parent:
             worker = wait_for_number(marks)
             parent.kill()
@@ -66,6 +68,7 @@ class TestDeaths:
         while is_running(worker) and time.monotonic() < deadline:
             time.sleep(0.1)
         assert not is_running(worker)
+        assert list(temporary.iterdir()) == []
 
 
 class TestMemory:
