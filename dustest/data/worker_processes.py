@@ -16,6 +16,7 @@ from dustest.data.registry import unpack
 
 __all__ = [
     "WORKER_LIMITS",
+    "LostWorkersError",
     "WorkerLimits",
     "compute_unordered",
     "end_with_parent",
@@ -24,8 +25,12 @@ __all__ = [
 ]
 
 _LOOK_SECONDS = 0.5
-_OF_CLUSTERS = ("KilledWorker", "CommClosedError")
+_OF_CLUSTERS = ("KilledWorker", "CommClosedError", "FutureCancelledError")
 """Exceptions of `distributed`, by name since it is optional."""
+
+
+class LostWorkersError(DustestError):
+    """Worker processes of joblib or of a cluster died."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,7 @@ def lost_workers():
 
     Raises
     ------
-    DustestError
+    LostWorkersError
         If workers died.
 
     Examples
@@ -128,7 +133,7 @@ def lost_workers():
     >>> with lost_workers():
     ...     raise BrokenExecutor
     Traceback (most recent call last):
-    dustest.data.errors.DustestError: a worker process died, perhaps from lack of memory ...
+    dustest.data.worker_processes.LostWorkersError: a worker process died, perhaps from lack ...
     """
     try:
         yield
@@ -139,7 +144,7 @@ def lost_workers():
             f"a worker process died, perhaps from lack of memory ({type(error).__name__}); what "
             "was finished is kept: run again, with fewer workers, to resume"
         )
-        raise DustestError(msg) from error
+        raise LostWorkersError(msg) from error
 
 
 def compute_unordered(function, tasks, n_workers):
@@ -161,7 +166,7 @@ def compute_unordered(function, tasks, n_workers):
 
     Raises
     ------
-    DustestError
+    LostWorkersError
         If workers died.
     """
     parallel = joblib.Parallel(n_workers, batch_size=1, return_as="generator_unordered")

@@ -260,6 +260,21 @@ class Mortal(IsolatedLinear):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+class Deadly(Linear):
+    """Ends the process that it runs in, for the flux 2 and each file in a folder."""
+
+    def __init__(self, folder=None, width=0.1, random_state=None):
+        super().__init__(width, random_state)
+        self.folder = folder
+
+    def _estimate(self, batch):
+        if np.any(batch.flux[:, 0] == 2):
+            for file in Path(self.folder).glob("*"):
+                file.unlink()
+                os.kill(os.getpid(), signal.SIGKILL)
+        return super()._estimate(batch)
+
+
 class Placed(Linear):
     """Says in which process each galaxy was estimated."""
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.table import QTable
-from toy_backends import IsolatedLinear, Linear, Mortal, Placed, Trouble, estimate_asleep
+from toy_backends import Deadly, IsolatedLinear, Linear, Mortal, Placed, Trouble, estimate_asleep
 
 from dustest.data import DustestError, DustestWarning, InputError
 from dustest.estimators.run import runner, workers
@@ -160,6 +160,13 @@ class TestCluster:
         with joblib.parallel_config("dask"), pytest.warns(DustestWarning, match="memory_limit"):
             table = Trouble(memory_limit="2 GB").estimate(galaxies([1, 8, 7]))
         assert table.flag_names == [(), ("FAILED",), ()]
+
+    def test_workers_that_die_with_the_estimator(self, cluster, lives):
+        """Both workers die in turn, and with the last one the estimator that was sent to them."""
+        sample = galaxies(range(1, 12))
+        with joblib.parallel_config("dask"):
+            table = Deadly(lives(2), random_state=1).estimate(sample)
+        assert_same(table, Linear(random_state=1).estimate(sample))
 
     def test_failures_are_flags(self, cluster):
         with joblib.parallel_config("dask"), pytest.warns(DustestWarning, match="3 of 5"):
