@@ -29,6 +29,16 @@ def seconds_beyond_astropy():
     return time.perf_counter() - start
 
 
+def first_use():
+    """Attenuation of some galaxies by a slope and by a network, as bytes."""
+    from dustest import CNNEstimator, MeurerEstimator
+    from dustest.io import load_demo
+
+    sample = load_demo()[0][:20]
+    network = CNNEstimator.from_pretrained("nircam-1band")
+    return [estimator.predict(sample).tobytes() for estimator in (MeurerEstimator(), network)]
+
+
 def state_changed_by_import():
     """Global state that the import of dustest changes."""
     # From its file, so that dustest is not imported before.

@@ -13,7 +13,12 @@ from dustest.data.flags import FLAGS
 from dustest.data.kinds import KINDS
 from dustest.data.progress import progress_bar
 from dustest.data.registry import pack
-from dustest.data.worker_processes import compute_unordered, unpack_once
+from dustest.data.worker_processes import (
+    LostWorkersError,
+    WorkerLimits,
+    compute_unordered,
+    unpack_once,
+)
 from dustest.estimators.run.batch import ExtraColumn, make_batch
 from dustest.estimators.run.contract import blank_columns, checked_estimates
 from dustest.estimators.run.files.row_records import KEY_BYTES
@@ -37,6 +42,9 @@ core to finish a layer of its network, the others continue."""
 
 _WORTH_WORKERS = 4.0
 """Seconds of further work from which worker processes are started: each takes about a second."""
+
+_MOST_LOSSES = 3
+"""How often workers of a cluster may die without an outcome in between, until the run ends."""
 
 _BLOCK_BYTES = 2**23
 """Size of the data in memory at once: arrays of more than about 32 MB are newly allocated by the
@@ -333,16 +341,48 @@ def _on_cluster(estimator, compute, tasks, n_workers):
     """Outcomes in the workers of the backend that the caller chose."""
     # As an array, which joblib sends to each worker only once.
     setup = np.frombuffer(pack((estimator, compute)), dtype=np.uint8)
-    calls = ((setup, estimator.isolated, estimator.timeout, *task) for task in tasks)
-    for outcomes in compute_unordered(_attempt_remotely, calls, n_workers):
-        yield from outcomes
+    options = (setup, estimator.isolated, WorkerLimits.of(estimator))
+    unfinished, n_losses = _Unfinished(tasks), 0
+    while True:
+        try:
+            calls = ((*options, *task) for task in unfinished)
+            for outcomes in compute_unordered(_attempt_remotely, calls, n_workers):
+                unfinished.remove(outcomes)
+                n_losses = 0
+                yield from outcomes
+        except LostWorkersError:
+            # What was sent with the tasks can be lost with a worker that has it.
+            n_losses += 1
+            if n_losses == _MOST_LOSSES:
+                raise
+        else:
+            return
 
 
-def _attempt_remotely(setup, isolated, timeout, index, batch):
+class _Unfinished:
+    """Tasks in a row; an iteration begins with those that an earlier one left without outcome."""
+
+    def __init__(self, tasks):
+        self._rest = iter(tasks)
+        self._sent = {}
+
+    def __iter__(self):
+        yield from list(self._sent.values())
+        for index, batch in self._rest:
+            self._sent[int(index[0])] = index, batch
+            yield index, batch
+
+    def remove(self, outcomes):
+        """Forget the task of some outcomes."""
+        index, _ = outcomes[0]
+        del self._sent[int(index[0])]
+
+
+def _attempt_remotely(setup, isolated, limits, index, batch):
     """Indices and outcomes of a batch in a worker of a cluster."""
     setup = setup.tobytes()
     if isolated:
-        with borrowed_worker(setup, timeout) as worker:
+        with borrowed_worker(setup, limits) as worker:
             return _outcomes(worker.compute, index, batch)
     estimator, compute = unpack_once(setup)
     return _outcomes(partial(compute, estimator), index, batch)
@@ -350,7 +390,7 @@ def _attempt_remotely(setup, isolated, timeout, index, batch):
 
 def _in_workers(estimator, compute, tasks, n_workers):
     """Outcomes of batches in own processes; a batch that fails is repeated row by row."""
-    options = {"n_workers": n_workers, "timeout": estimator.timeout}
+    options = {"n_workers": n_workers, "limits": WorkerLimits.of(estimator)}
     again = []
     for index, batch, outcome in run_in_workers(estimator, compute, tasks, **options):
         if _is_final(outcome, batch):
@@ -403,7 +443,15 @@ class _Compute:
         except DustestError:
             raise
         except Exception as error:  # noqa: BLE001 - a failed row is a flag and stops no other row
-            return Failure("FAILED", f"{type(error).__name__}: {error}")
+            return Failure("FAILED", _reason(error, estimator))
+
+
+def _reason(error, estimator):
+    """Why a batch failed, in one line."""
+    limit = estimator.memory_limit
+    if limit is not None and isinstance(error, MemoryError):
+        return f"it needs more memory than memory_limit = {limit}: {error}".rstrip(": ")
+    return f"{type(error).__name__}: {error}"
 
 
 @dataclass
