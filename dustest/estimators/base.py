@@ -554,7 +554,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
                 return self._run(sample, seed, store, progress=bar, **options)
 
             return estimate_parts(
-                source, estimate, output, n_jobs=options["n_jobs"], progress=progress
+                source, self, estimate, output, n_jobs=options["n_jobs"], progress=progress
             )
 
     def _seed_of_run(self, store):

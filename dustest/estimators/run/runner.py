@@ -25,11 +25,12 @@ from dustest.estimators.run.workers import (
     run_in_workers,
 )
 
-__all__ = ["CHUNK", "declared_columns", "run"]
+__all__ = ["chunk_rows", "declared_columns", "run"]
 
 _SPECTRUM = "spectrum_wavelength"
-CHUNK = 4096
-"""Number of galaxies that are sorted by redshift together, if the redshift is required."""
+_CHUNK, _LARGE_CHUNK = 2**12, 2**15
+"""Numbers of galaxies that are sorted by redshift together, if the redshift is required; the
+larger one is that of isolated estimators, which compute the most for each redshift."""
 
 _THREADS = 4
 """Smallest number of threads of an estimator that runs in threads: while one waits for the slowest
@@ -83,7 +84,7 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
     compute = _Compute(summary, declared, estimator._wanted, parameters)
     look = _look_over if shelf is None else shelf.look_over
     if shelf is None or shelf.is_empty:
-        todo = _blocks(np.arange(len(sample)), CHUNK)
+        todo = _blocks(np.arange(len(sample)), chunk_rows(estimator))
     else:
         # Rows that are not in the store were checked when they were searched for.
         todo, look = _plan(estimator, sample, result, shelf), _take_all
@@ -99,6 +100,22 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
         bar.update(left)
     result.warn_of_failures(sample)
     return Rows(result.values, result.flags, result.extra)
+
+
+def chunk_rows(estimator):
+    """Number of galaxies that are run together.
+
+    Parameters
+    ----------
+    estimator : DustEstimator
+        The estimator.
+
+    Returns
+    -------
+    n_rows : int
+        A multiple of the numbers of galaxies of most batches.
+    """
+    return _LARGE_CHUNK if estimator.isolated else _CHUNK
 
 
 def declared_columns(estimator, sample, n_draws):
@@ -183,7 +200,7 @@ class _Shelf:
 
 def _plan(estimator, sample, result, shelf):
     """Rows that are not stored, in chunks; stored rows are put into the result."""
-    chunks = _blocks(np.arange(len(sample)), CHUNK)
+    chunks = _blocks(np.arange(len(sample)), chunk_rows(estimator))
     for chunk in chunks:
         for block in _blocks(chunk, _block_size(sample)):
             batch = make_batch(sample, _rows(block), estimator.required_kinds)
@@ -238,7 +255,7 @@ def _parts(index, batch, wanted, rows_at_once, seed):
 def _block_size(sample):
     """Number of galaxies to load at once."""
     row_bytes = sum(getattr(column, "nbytes", 0) for column in sample.itercols()) // len(sample)
-    return int(np.clip(_BLOCK_BYTES // max(row_bytes, 1), 1, CHUNK))
+    return int(np.clip(_BLOCK_BYTES // max(row_bytes, 1), 1, _CHUNK))
 
 
 def _blocks(index, size):

@@ -18,13 +18,17 @@ from dustest.data.errors import InputError
 from dustest.data.files.paths import replacing
 from dustest.data.messages import argument, shown
 from dustest.data.progress import progress_bar
-from dustest.estimators.run.runner import CHUNK
+from dustest.estimators.run.runner import chunk_rows
 
 __all__ = ["check_output", "estimate_parts", "regroup", "with_row_numbers"]
 
 _PART_BYTES = 2**26
-"""Size of the data of a part in memory; a part has at least the rows that are run together."""
-_MOST_CHUNKS = 2
+"""Size of the data of a part in memory for each worker, if that is enough for two batches."""
+_PART_ROWS = 8192
+"""Greatest number of rows of a part for each worker."""
+_BATCHES = 2, 16
+"""Least and greatest number of batches of a part for each worker: workers without one wait for the
+others at the end of a part."""
 
 
 def check_output(output, file_format):
@@ -53,13 +57,15 @@ def check_output(output, file_format):
         raise InputError(msg)
 
 
-def estimate_parts(source, estimate, output, *, n_jobs=None, progress=None):
+def estimate_parts(source, estimator, estimate, output, *, n_jobs=None, progress=None):
     """Estimate the galaxies of a source, and write the result part by part.
 
     Parameters
     ----------
     source : object
         Source of n galaxies.
+    estimator : DustEstimator
+        The estimator, whose batches decide the length of the parts.
     estimate : callable
         ``estimate(sample, start, bar)`` returns the result of a part that begins at row
         ``start``, and updates the progress bar.
@@ -87,7 +93,8 @@ def estimate_parts(source, estimate, output, *, n_jobs=None, progress=None):
         The warnings of all parts, each once.
     """
     collected, start = CollectedWarnings(), 0
-    samples = regroup(source.samples(), n_workers=joblib.effective_n_jobs(n_jobs))
+    sizes = chunk_rows(estimator), estimator.rows_at_once
+    samples = regroup(source.samples(), *sizes, joblib.effective_n_jobs(n_jobs))
     with (
         progress_bar(None, progress, total=len(source), unit="galaxy") as bar,
         replacing(output) as partial,
@@ -111,28 +118,31 @@ def estimate_parts(source, estimate, output, *, n_jobs=None, progress=None):
     return open_result(output)
 
 
-def regroup(samples, chunk_rows=CHUNK, n_workers=1):
+def regroup(samples, chunk, rows_at_once=1, n_workers=1):
     """Regroup samples, so that galaxies are run together as those of one sample are.
 
     Parameters
     ----------
     samples : iterable of GalaxySample
         Samples of any length.
-    chunk_rows : int, optional
+    chunk : int
         Number of rows that are run together.
+    rows_at_once : int, optional
+        Number of rows of a batch.
     n_workers : int, optional
-        Number of worker processes, each of which has one or two such chunks of a part.
+        Number of worker processes, each of which has at least two batches of a part.
 
     Yields
     ------
     sample : GalaxySample
-        Samples of one length, a multiple of ``chunk_rows``; the last may be shorter.
+        Samples of one length, a multiple of ``chunk``; the last may be shorter.
     """
     waiting, n_waiting, n_rows = [], 0, None
     for given in samples:
         sample = given
         if n_rows is None and len(sample):
-            n_rows = chunk_rows * _chunks_at_once(sample, chunk_rows, n_workers)
+            n_chunks = -(-n_workers * _rows_of_worker(sample, rows_at_once) // chunk)
+            n_rows = chunk * n_chunks
         while len(sample):
             waiting.append(sample[: n_rows - n_waiting])
             sample = sample[n_rows - n_waiting :]
@@ -144,10 +154,11 @@ def regroup(samples, chunk_rows=CHUNK, n_workers=1):
         yield _stacked(waiting)
 
 
-def _chunks_at_once(sample, chunk_rows, n_workers):
-    """Number of chunks of a part in memory."""
+def _rows_of_worker(sample, rows_at_once):
+    """Number of rows of a part for each worker."""
     row_bytes = sum(getattr(column, "nbytes", 0) for column in sample.itercols()) // len(sample)
-    return n_workers * int(np.clip(_PART_BYTES // max(row_bytes * chunk_rows, 1), 1, _MOST_CHUNKS))
+    n_rows = min(_PART_BYTES // max(row_bytes, 1), _PART_ROWS)
+    return rows_at_once * int(np.clip(n_rows // rows_at_once, *_BATCHES))
 
 
 def _stacked(samples):

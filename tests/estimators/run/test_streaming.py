@@ -215,9 +215,34 @@ class TestErrors:
         other = table[:20].copy()
         other["ra"] = 5.0
         with pytest.raises(InputError, match="same columns"):
-            list(regroup([table[:20], other]))
+            list(regroup([table[:20], other], 100))
 
 
 def test_regrouped_samples_have_one_length(table):
-    sizes = [len(sample) for sample in regroup([table[:700], table[700:710], table[710:]], 100)]
-    assert sizes == [200] * 45
+    samples = [table[:700], table[700:710], table[710:]]
+    assert [len(sample) for sample in regroup(samples, 100, 8)] == [200] * 45
+
+
+@pytest.mark.parametrize(
+    ("chunk", "rows_at_once", "n_workers", "expected"),
+    [
+        # Slopes: two batches for each worker.
+        (4096, 4096, 1, 8192),
+        (4096, 4096, 2, 16384),
+        # Networks: the data of 16 batches.
+        (4096, 512, 4, 32768),
+        # Fits: a chunk is enough for 32 workers.
+        (32768, 64, 1, 32768),
+        (32768, 64, 32, 32768),
+        (32768, 64, 33, 65536),
+    ],
+)
+def test_parts_have_batches_for_every_worker(chunk, rows_at_once, n_workers, expected):
+    rows = RowTable({"id": np.arange(70_000)})
+    sample = next(regroup([rows], chunk, rows_at_once, n_workers))
+    assert len(sample) == expected
+
+
+def test_parts_of_large_rows_have_two_batches_for_every_worker():
+    rows = RowTable({"cutout_F277W": np.zeros((450, 300, 300), np.float32)})
+    assert [len(sample) for sample in regroup([rows], 100, 100, 2)] == [400, 50]
