@@ -1,14 +1,14 @@
 """Time and memory of long runs against the number of galaxies, the workers and their backend.
 
-Each run is a process of its own, whose memory and processor time are read from ``/proc`` with those
-of all its workers (Linux only). A run reads galaxies in parts from disc and writes the result there:
+Each run is a process of its own. Its memory and processor time are read from ``/proc`` with those
+of all its workers (Linux only). A run reads galaxies in parts from disc and writes its result:
 
 - ``meurer``: `MeurerEstimator` on photometry in eleven bands;
 - ``network``: the network for one band that comes with dustest, on a simulation on disc: 2,048
   simulated galaxies, repeated with more noise;
-- ``sed`` and ``sed-Fu``: `BagpipesEstimator` with the preset ``"default"`` or ``"Fu"`` on galaxies
-  at redshifts from 6 to 9, drawn from the models of ``"Fu"``. Bands are missing at random, and many
-  fluxes are no detections;
+- ``sed`` and ``sed-Fu``: `BagpipesEstimator` with the preset ``"default"`` or ``"Fu"``, on
+  galaxies at redshifts from 6 to 9 drawn from the models of ``"Fu"``. Bands are missing at random,
+  and many fluxes are no detections;
 - ``simulate``: images in three bands with photometry and spectra, written to disc.
 
 Results that must be the same, of any number of workers and any backend, have the same ``digest``.
