@@ -105,7 +105,7 @@ def is_source(X):
     Returns
     -------
     answer : bool
-        True if it has a length and a method ``samples``.
+        True if it has a length and a method ``samples``, or is a list of such objects.
 
     Examples
     --------
@@ -113,6 +113,8 @@ def is_source(X):
     >>> is_source({"redshift": [6.1]})
     False
     """
+    if isinstance(X, list | tuple):
+        return bool(X) and all(map(is_source, X))
     return hasattr(X, "__len__") and callable(getattr(X, "samples", None))
 
 

@@ -2,7 +2,7 @@
 
 A source of galaxies has ``len`` and a method ``samples``, which yields one sample after the other,
 always the same ones in the same order: a catalogue of `~dustest.io.open_catalog`, a
-`~dustest.simulate.SimulatedSet`, or an object of the user's own.
+`~dustest.simulate.SimulatedSet`, or an object of the user's own; a list of such sources is one.
 """
 
 from contextlib import closing
@@ -62,8 +62,8 @@ def estimate_parts(source, estimator, estimate, output, *, n_jobs=None, progress
 
     Parameters
     ----------
-    source : object
-        Source of n galaxies.
+    source : object or sequence of object
+        Source of n galaxies, or several.
     estimator : DustEstimator
         The estimator, whose batches decide the length of the parts.
     estimate : callable
@@ -92,11 +92,13 @@ def estimate_parts(source, estimator, estimate, output, *, n_jobs=None, progress
     DustestWarning
         The warnings of all parts, each once.
     """
+    sources = source if isinstance(source, list | tuple) else [source]
+    n_rows = sum(map(len, sources))
     collected, start = CollectedWarnings(), 0
     sizes = chunk_rows(estimator), estimator.rows_at_once
-    samples = regroup(source.samples(), *sizes, joblib.effective_n_jobs(n_jobs))
+    samples = regroup(_samples(sources), *sizes, joblib.effective_n_jobs(n_jobs))
     with (
-        progress_bar(None, progress, total=len(source), unit="galaxy") as bar,
+        progress_bar(None, progress, total=n_rows, unit="galaxy") as bar,
         replacing(output) as partial,
     ):
         with ResultWriter(partial) as writer, closing(samples) as parts:
@@ -111,11 +113,17 @@ def estimate_parts(source, estimator, estimate, output, *, n_jobs=None, progress
                 start += len(sample)
                 # Rows of an earlier run, and those without data, were not counted.
                 bar.update(start - bar.n)
-        if start != len(source):
-            msg = f"a source of {len(source)} galaxies must yield as many, got {start}"
+        if start != n_rows:
+            msg = f"a source of {n_rows} galaxies must yield as many, got {start}"
             raise InputError(msg)
     collected.give(stacklevel=4)
     return open_result(output)
+
+
+def _samples(sources):
+    """Samples of one source after the other."""
+    for source in sources:
+        yield from source.samples()
 
 
 def regroup(samples, chunk, rows_at_once=1, n_workers=1):
