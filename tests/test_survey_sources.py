@@ -1,6 +1,6 @@
 """Surveys that do not fit into memory: tiles of mosaics and simulations, by several methods."""
 
-import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -96,6 +96,11 @@ def check_equal(result, whole):
         assert np.asarray(table[name]).tobytes() == np.asarray(whole[name]).tobytes(), name
 
 
+def open_files():
+    """Number of open files of this process."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 class TestTiles:
     def test_are_estimated_as_one_sample(self, tiles, sample, method, tmp_path):
         result = method.estimate(tiles, output=tmp_path / "r.parquet")
@@ -113,9 +118,9 @@ class TestTiles:
         assert again.path.read_bytes() == (tmp_path / "once.fits").read_bytes()
 
     def test_files_are_closed(self, tiles, network, tmp_path):
-        before = len(os.listdir("/proc/self/fd"))
+        before = open_files()
         network.estimate(tiles, output=tmp_path / "r.fits")
-        assert len(os.listdir("/proc/self/fd")) == before
+        assert open_files() == before
 
     def test_need_an_output(self, tiles, method):
         with pytest.raises(InputError, match="output must be given"):
