@@ -57,8 +57,8 @@ SED = {"sed": "default", "sed-Fu": "Fu"}
 METHODS = ("meurer", "network", *SED, "simulate")
 COLUMNS = (
     *("method", "format", "rows", "n_jobs", "backend", "kept", "done", "seconds_to_open"),
-    *("seconds", "cpu_seconds", "parent_mb", "worker_mb", "processes", "result_bytes"),
-    *("store_bytes", "load", "started", "digest"),
+    *("seconds", "cpu_seconds", "parent_cpu_seconds", "parent_mb", "worker_mb", "processes"),
+    *("result_bytes", "store_bytes", "load", "started", "digest"),
 )
 
 
@@ -260,6 +260,7 @@ class Watch:
         parent = self._memory.pop(self._process.pid, np.nan)
         return {
             "cpu_seconds": round(sum(self._cpu.values()), 2),
+            "parent_cpu_seconds": round(self._cpu.get(self._process.pid, np.nan), 2),
             "parent_mb": round(parent, 1),
             "worker_mb": round(max(self._memory.values(), default=0.0), 1),
             "processes": 1 + len(self._memory),
@@ -281,17 +282,17 @@ def measure(case, folder, limit):
     with subprocess.Popen(
         [sys.executable, __file__, *map(str, words)], stdout=subprocess.PIPE, text=True
     ) as process:
-        watch = Watch(process)
+        watch, is_complete = Watch(process), True
         try:
             lines = process.communicate(timeout=limit)[0].split()
         except subprocess.TimeoutExpired:
+            is_complete = False
             process.send_signal(signal.SIGINT)
             lines = process.communicate()[0].split()
-        if process.returncode and len(lines) > 1:
+        if is_complete and process.returncode:
             sys.exit(process.returncode)
     times = [float(line) for line in lines]
     done = finished(method, output, n_rows)
-    is_complete = len(times) == 2
     seconds = times[1] if is_complete else time.perf_counter() - begin
     return case | {
         "kept": kept,

@@ -39,6 +39,10 @@ core to finish a layer of its network, the others continue."""
 _WORTH_WORKERS = 4.0
 """Seconds of further work from which worker processes are started: each takes about a second."""
 
+_WORTH_SENDING = 0.25
+"""Seconds of processor time of a batch from which the others are sent to the workers of a cluster:
+for faster methods, sending the data takes longer than the work."""
+
 _BLOCK_BYTES = 2**23
 """Size of the data in memory at once: arrays of more than about 32 MB are newly allocated by the
 system, which takes longer than filling them, and smaller ones fit better in the cache."""
@@ -306,11 +310,11 @@ def _execute(estimator, compute, tasks, n_jobs, n_rows):
     """Index and outcome of every batch."""
     n_workers = joblib.effective_n_jobs(n_jobs)
     if _is_cluster():
-        return _on_cluster(estimator, compute, tasks, n_workers)
+        return _by_cluster(estimator, compute, tasks, n_workers)
     if estimator.isolated:
         return _in_workers(estimator, compute, tasks, n_workers)
     if estimator.threaded:
-        return _in_threads(estimator, compute, tasks, max(n_workers, _THREADS))
+        return _in_threads(estimator, compute, tasks, n_workers)
     return _here(estimator, compute, tasks, n_workers, n_rows)
 
 
@@ -331,12 +335,27 @@ def _here(estimator, compute, tasks, n_workers, n_rows):
             yield from _in_workers(estimator, compute, tasks, n_workers)
 
 
-def _in_threads(estimator, compute, tasks, n_threads):
+def _in_threads(estimator, compute, tasks, n_workers):
     """Outcomes in threads of this process."""
-    parallel = joblib.Parallel(n_threads, prefer="threads", return_as="generator_unordered")
+    parallel = joblib.Parallel(
+        max(n_workers, _THREADS), backend="threading", return_as="generator_unordered"
+    )
     attempt = joblib.delayed(_outcomes)
     for outcomes in parallel(attempt(partial(compute, estimator), *task) for task in tasks):
         yield from outcomes
+
+
+def _by_cluster(estimator, compute, tasks, n_workers):
+    """Outcomes in the workers of the backend that the caller chose, if they are worth sending."""
+    if estimator.isolated:
+        yield from _on_cluster(estimator, compute, tasks, n_workers)
+    for index, batch in tasks:
+        start = time.thread_time()
+        yield from _outcomes(partial(compute, estimator), index, batch)
+        if time.thread_time() - start > _WORTH_SENDING:
+            yield from _on_cluster(estimator, compute, tasks, n_workers)
+        elif estimator.threaded:
+            yield from _in_threads(estimator, compute, tasks, n_workers)
 
 
 def _on_cluster(estimator, compute, tasks, n_workers):
