@@ -199,7 +199,7 @@ def run(method, n_rows, n_jobs, backend, source, output):
         if backend == "dask":
             from distributed import Client, LocalCluster
 
-            options = {"threads_per_worker": 1, "dashboard_address": None}
+            options = {"threads_per_worker": 1, "dashboard_address": ":0"}
             cluster = stack.enter_context(LocalCluster(n_workers=n_jobs, **options))
             stack.enter_context(Client(cluster))
             stack.enter_context(joblib.parallel_config("dask"))

@@ -122,6 +122,14 @@ class TestEqualToTheWhole:
         output = tmp_path / "r.parquet"
         check_equal(Drawing(random_state=1).estimate(catalog, output=output, n_jobs=2), whole)
 
+    @pytest.mark.parametrize("ending", ENDINGS)
+    def test_files_do_not_depend_on_the_number_of_processes(self, catalog, tmp_path, ending):
+        # Parts have 8192 and 16384 rows.
+        paths = [tmp_path / f"{n_jobs}.{ending}" for n_jobs in (1, 2)]
+        for n_jobs, path in enumerate(paths, start=1):
+            Drawing(random_state=1).estimate(catalog, output=path, n_jobs=n_jobs)
+        assert paths[0].read_bytes() == paths[1].read_bytes()
+
     def test_of_any_source(self, table, tmp_path):
         source = Samples(as_sample(table), 4097)
         whole = Drawing(random_state=1).estimate(as_sample(table))

@@ -112,7 +112,7 @@ class TestPlaces:
 def cluster():
     """Two worker processes of dask."""
     distributed = pytest.importorskip("distributed")
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
         client.run(os.environ.update, {"PYTHONPATH": fresh_process.environment()["PYTHONPATH"]})
         yield client
