@@ -22,7 +22,7 @@ from dustest.estimators.run.runner import chunk_rows
 
 __all__ = ["check_output", "estimate_parts", "regroup", "with_row_numbers"]
 
-_PART_BYTES = 2**26
+_PART_BYTES = 2**24
 """Size of the data of a part in memory for each worker, if that is enough for two batches."""
 _PART_ROWS = 8192
 """Greatest number of rows of a part for each worker."""
@@ -113,6 +113,8 @@ def estimate_parts(source, estimator, estimate, output, *, n_jobs=None, progress
                 start += len(sample)
                 # Rows of an earlier run, and those without data, were not counted.
                 bar.update(start - bar.n)
+                # Memory for the next part.
+                del sample, table
         if start != n_rows:
             msg = f"a source of {n_rows} galaxies must yield as many, got {start}"
             raise InputError(msg)
@@ -156,10 +158,10 @@ def regroup(samples, chunk, rows_at_once=1, n_workers=1):
             sample = sample[n_rows - n_waiting :]
             n_waiting += len(waiting[-1])
             if n_waiting == n_rows:
-                yield _stacked(waiting)
-                waiting, n_waiting = [], 0
+                n_waiting = 0
+                yield _joined(waiting)
     if waiting:
-        yield _stacked(waiting)
+        yield _joined(waiting)
 
 
 def _rows_of_worker(sample, rows_at_once):
@@ -169,8 +171,8 @@ def _rows_of_worker(sample, rows_at_once):
     return rows_at_once * int(np.clip(n_rows // rows_at_once, *_BATCHES))
 
 
-def _stacked(samples):
-    """One sample of several with the same columns."""
+def _joined(samples):
+    """One sample of several with the same columns; the list is empty then."""
     first = samples[0]
     for sample in samples[1:]:
         if set(sample.colnames) != set(first.colnames):
@@ -179,7 +181,9 @@ def _stacked(samples):
                 f"{shown(first.colnames)} and {shown(sample.colnames)}"
             )
             raise InputError(msg)
-    return vstack(samples, metadata_conflicts="silent") if len(samples) > 1 else first
+    joined = vstack(samples, metadata_conflicts="silent") if len(samples) > 1 else first
+    samples.clear()
+    return joined
 
 
 def with_row_numbers(sample, start):
