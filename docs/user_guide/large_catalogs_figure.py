@@ -26,7 +26,7 @@ def memory():
     figure, ax = plt.subplots(figsize=(5.0, 3.2), dpi=120, layout="constrained")
     for colour, label, rows in runs():
         peak = np.maximum(rows["parent_mb"], rows["worker_mb"])
-        ax.plot(rows["done"], peak, f"{colour}o", label=label)
+        ax.plot(rows["done"], peak, f"{colour}o-", label=label)
     ax.set(xscale="log", xlabel="galaxies", ylabel="peak memory of a process (MB)", ylim=(0, None))
     ax.legend(fontsize="small")
     return figure
@@ -37,7 +37,7 @@ def cost():
     figure, ax = plt.subplots(figsize=(5.0, 3.2), dpi=120, layout="constrained")
     for colour, label, rows in runs():
         seconds = rows["cpu_seconds"] / (rows["done"] - rows["kept"])
-        ax.plot(rows["done"], 1e3 * seconds, f"{colour}o", label=label)
+        ax.plot(rows["done"], 1e3 * seconds, f"{colour}o-", label=label)
     ax.set(xscale="log", yscale="log", xlabel="galaxies", ylabel="processor time of a galaxy (ms)")
     ax.legend(fontsize="small")
     return figure

@@ -113,8 +113,12 @@ def is_source(X):
     >>> is_source({"redshift": [6.1]})
     False
     """
-    if isinstance(X, list | tuple):
-        return bool(X) and all(map(is_source, X))
+    every = X if isinstance(X, list | tuple) else [X]
+    return bool(every) and all(map(_yields_samples, every))
+
+
+def _yields_samples(X):
+    """Whether an object has a length and a method ``samples``."""
     return hasattr(X, "__len__") and callable(getattr(X, "samples", None))
 
 
