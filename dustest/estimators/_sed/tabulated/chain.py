@@ -39,6 +39,8 @@ class Chain:
         The pool, including negligible models.
     proposals : tuple of Proposal, optional
         Densities besides the pool.
+    spread : float, optional
+        Factor by which proposals are wider than the models from which they are learned.
     """
 
     models: object
@@ -48,9 +50,10 @@ class Chain:
     unit: np.ndarray
     pool: object
     proposals: tuple = ()
+    spread: float = 1.0
 
     @classmethod
-    def of_pool(cls, pool, likelihood):
+    def of_pool(cls, pool, likelihood, spread=1.0):
         """Begin with the models of a pool.
 
         Parameters
@@ -59,6 +62,8 @@ class Chain:
             The pool.
         likelihood : Likelihood
             Likelihood of each of its models.
+        spread : float, optional
+            Factor by which proposals are wider than the models from which they are learned.
 
         Returns
         -------
@@ -74,6 +79,7 @@ class Chain:
             pool.log_density[keep],
             keep // pool.n_columns,
             pool,
+            spread=spread,
         )
 
     @cached_property
@@ -164,7 +170,7 @@ class Chain:
         Proposal
             A density around the models of these weights.
         """
-        return propose(self.place, log_weight, self.pool.axes, n, rng)
+        return propose(self.place, log_weight, self.pool.axes, n, rng, self.spread)
 
     def take(self, keep):
         """Leave out models, which were drawn from the same densities.
@@ -224,6 +230,7 @@ class Chain:
             unit[keep],
             self.pool,
             (*self.proposals, proposal),
+            self.spread,
         )
 
 

@@ -37,7 +37,7 @@ from dustest.estimators._sed.posterior import (
     stratified_draw,
 )
 from dustest.estimators._sed.priors.defaults import fitted_history
-from dustest.estimators._sed.tabulated.annealing import FEW, annealed
+from dustest.estimators._sed.tabulated.annealing import FEW, annealed, with_tail
 from dustest.estimators._sed.tabulated.chain import Chain
 from dustest.estimators._sed.tabulated.light.channels import Channels, Pixels
 from dustest.estimators._sed.tabulated.light.emission import BandLight
@@ -69,6 +69,9 @@ _LEAST_SHARE = 0.5
 """Fraction of the requested effective number below which further models are drawn."""
 _MAX_PASSES = 3
 """Greatest number of searches for a narrow posterior that begin again."""
+_SPECTRAL_SPREAD = 1.3
+"""Factor by which proposals of spectra are wider than what they are learned from: narrow posteriors
+have long tails, which narrow proposals miss."""
 _MAX_SEARCHES, _MAX_ROUNDS = 4, 16
 """Greatest number of rounds that only serve to find models that fit, and of all."""
 
@@ -179,10 +182,10 @@ class TabulatedEngine:
 
     def _own_chain(self, galaxy, data, pool, joint, rng):
         """Models for one galaxy, with those that are drawn where it fits."""
-        chain = Chain.of_pool(pool, data.of(pool))
+        has_spectrum = pool.maker.channels.pixels is not None
+        chain = Chain.of_pool(pool, data.of(pool), _SPECTRAL_SPREAD if has_spectrum else 1.0)
         _refuse_impossible(galaxy, chain.likelihood)
         chain = _weighed(chain, data, joint, rng)
-        has_spectrum = pool.maker.channels.pixels is not None
 
         def draw(cube):
             models = pool.maker.at(cube)
@@ -203,7 +206,7 @@ class TabulatedEngine:
             chain = self._refined(annealed(chain, draw, rng), draw, rng)
             if chain.ess >= _LEAST_SHARE * self._settings.n_effective:
                 break
-        return chain
+        return self._refined(with_tail(chain, draw, rng), draw, rng)
 
     def _refined(self, chain, draw, rng, shape=None):
         """Add models where they fit, until the effective number is sufficient for a prior.

@@ -160,7 +160,7 @@ def _log_volume(root):
     return np.sum(np.log(np.diagonal(root, axis1=1, axis2=2)), axis=1)
 
 
-def propose(place, log_weight, axes, n, rng):
+def propose(place, log_weight, axes, n, rng, spread=1.0):
     """Learn a mixture from models and their weights.
 
     If few models have all the weight, weights are raised to a power below one until the effective
@@ -178,6 +178,8 @@ def propose(place, log_weight, axes, n, rng):
         Number of points to draw from it.
     rng : numpy.random.Generator
         Source of random numbers.
+    spread : float, optional
+        Factor by which parts are wider than the models from which they are learned.
 
     Returns
     -------
@@ -196,7 +198,7 @@ def propose(place, log_weight, axes, n, rng):
     for _ in range(_N_STEPS):
         share, centre, scale = _improved(terms, share, centre, scale, common)
     keep = share > _SHARE
-    root = np.linalg.cholesky(scale[keep])
+    root = spread * np.linalg.cholesky(scale[keep])
     return Proposal(axes, share[keep] / share[keep].sum(), centre[keep], root, n)
 
 

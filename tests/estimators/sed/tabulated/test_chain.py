@@ -4,24 +4,11 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp, ndtr
 from scipy.stats import multivariate_normal, norm
+from toy_pools import PriorPool
 
 from dustest.estimators._sed.tabulated.chain import Chain
 from dustest.estimators._sed.tabulated.likelihoods.gaussian import Likelihood
 from dustest.estimators._sed.tabulated.model_pool import Models
-
-
-class PriorPool:
-    """Models drawn from the prior, each with its own dust."""
-
-    n_columns = 1
-
-    def __init__(self, models):
-        self.models, self.axes = models, np.arange(models.cube.shape[1])
-        self.log_density = self.log_density_at(models.cube)
-        self.take = models.take
-
-    def log_density_at(self, cube):
-        return np.full(len(cube), np.log(len(self.models)))
 
 
 class TestChain:
@@ -85,6 +72,20 @@ class TestChain:
         error = np.std(found) / np.sqrt(len(found))
         assert np.mean(found) == pytest.approx(expected, abs=5.0 * error)
         assert error < 0.02
+
+    @pytest.mark.parametrize("spread", [1.0, 1.5])
+    def test_all_proposals_of_a_chain_are_wider_by_its_spread(self, spread):
+        mean, covariance, *_ = self.truth(2, 0.1)
+        rng = np.random.default_rng(1)
+        made = self.made(rng.random((self.N_PRIOR, 2)), mean, covariance)
+        chain = Chain.of_pool(PriorPool(made[0]), made[1], spread)
+        for _ in range(2):
+            proposal = chain.proposal(chain.log_importance, 2048, np.random.default_rng(2))
+            plain = replace(chain, spread=1.0).proposal(
+                chain.log_importance, 2048, np.random.default_rng(2)
+            )
+            np.testing.assert_allclose(proposal.root, spread * plain.root)
+            chain = chain.extended(proposal, lambda cube: self.made(cube, mean, covariance), rng)
 
     def test_what_does_not_count_goes(self):
         chain, _ = self.refined(2, 0.05, seed=1, n_rounds=1)

@@ -106,6 +106,16 @@ class TestPropose:
         log_weight = np.where(cube[:, 0] < 0.5, 0.0, -np.inf)
         assert self.learned(cube, log_weight, rng).centre[:, 0].max() < 0.0
 
+    def test_parts_are_wider_by_the_spread(self):
+        rng = np.random.default_rng(1)
+        place, log_weight = rng.standard_normal((500, 2)), np.zeros(500)
+        narrow, wide = (
+            propose(place, log_weight, np.arange(2), N, np.random.default_rng(2), spread)
+            for spread in (1.0, 1.3)
+        )
+        np.testing.assert_allclose(wide.root, 1.3 * narrow.root)
+        np.testing.assert_array_equal(wide.centre, narrow.centre)
+
     def test_the_same_seed_the_same_parts(self):
         cube = np.random.default_rng(1).random((500, 2))
         first, again = (
