@@ -72,7 +72,7 @@ class TestEstimate:
         distributed = pytest.importorskip("distributed")
         words = ["estimate", catalog, "--seed", "1", "--output"]
         assert main([*words, str(tmp_path / "here.ecsv")]) == 0
-        options = {"n_workers": 1, "processes": False, "dashboard_address": None}
+        options = {"n_workers": 1, "processes": False, "dashboard_address": ":0"}
         with distributed.LocalCluster(**options) as cluster:
             address = ["--scheduler", cluster.scheduler_address]
             assert main([*words, str(tmp_path / "there.ecsv"), *address]) == 0

@@ -489,7 +489,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         ----------
         X : GalaxySample or anything that `~dustest.data.as_sample` takes, or a source of samples
             n galaxies. A source has ``len`` and a method ``samples`` that yields samples, so that
-            they need not fit into memory, such as the catalogue of `~dustest.io.open_catalog`.
+            they need not fit into memory, such as the catalogue of `~dustest.io.open_catalog`. A
+            list of sources is read one after the other.
         output : str or path-like, optional
             File for the result (``.fits``, ``.ecsv``, ``.parquet``, ``.h5``), in an existing
             folder; required for a source (``.fits`` or ``.parquet``). Finished rows are also
@@ -569,7 +570,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
                 return self._run(sample, seed, store, progress=bar, **options)
 
             return estimate_parts(
-                source, estimate, output, n_jobs=options["n_jobs"], progress=progress
+                source, self, estimate, output, n_jobs=options["n_jobs"], progress=progress
             )
 
     def _seed_of_run(self, store):

@@ -30,11 +30,12 @@ from dustest.estimators.run.workers import (
     run_in_workers,
 )
 
-__all__ = ["CHUNK", "declared_columns", "run"]
+__all__ = ["chunk_rows", "declared_columns", "run"]
 
 _SPECTRUM = "spectrum_wavelength"
-CHUNK = 4096
-"""Number of galaxies that are sorted by redshift together, if the redshift is required."""
+_CHUNK, _LARGE_CHUNK = 2**12, 2**15
+"""Numbers of galaxies that are sorted by redshift together, if the redshift is required; the
+larger one is that of isolated estimators, which compute the most for each redshift."""
 
 _THREADS = 4
 """Smallest number of threads of an estimator that runs in threads: while one waits for the slowest
@@ -45,6 +46,10 @@ _WORTH_WORKERS = 4.0
 
 _MOST_LOSSES = 3
 """How often workers of a cluster may die without an outcome in between, until the run ends."""
+
+_WORTH_SENDING = 0.25
+"""Seconds of processor time of a batch from which the others are sent to the workers of a cluster:
+for faster methods, sending the data takes longer than the work."""
 
 _BLOCK_BYTES = 2**23
 """Size of the data in memory at once: arrays of more than about 32 MB are newly allocated by the
@@ -91,7 +96,7 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
     compute = _Compute(summary, declared, estimator._wanted, parameters)
     look = _look_over if shelf is None else shelf.look_over
     if shelf is None or shelf.is_empty:
-        todo = _blocks(np.arange(len(sample)), CHUNK)
+        todo = _blocks(np.arange(len(sample)), chunk_rows(estimator))
     else:
         # Rows that are not in the store were checked when they were searched for.
         todo, look = _plan(estimator, sample, result, shelf), _take_all
@@ -107,6 +112,22 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
         bar.update(left)
     result.warn_of_failures(sample)
     return Rows(result.values, result.flags, result.extra)
+
+
+def chunk_rows(estimator):
+    """Number of galaxies that are run together.
+
+    Parameters
+    ----------
+    estimator : DustEstimator
+        The estimator.
+
+    Returns
+    -------
+    n_rows : int
+        A multiple of the numbers of galaxies of most batches.
+    """
+    return _LARGE_CHUNK if estimator.isolated else _CHUNK
 
 
 def declared_columns(estimator, sample, n_draws):
@@ -193,7 +214,7 @@ class _Shelf:
 
 def _plan(estimator, sample, result, shelf):
     """Rows that are not stored, in chunks; stored rows are put into the result."""
-    chunks = _blocks(np.arange(len(sample)), CHUNK)
+    chunks = _blocks(np.arange(len(sample)), chunk_rows(estimator))
     for chunk in chunks:
         for block in _blocks(chunk, _block_size(sample)):
             batch = _batch(estimator, sample, block)
@@ -253,7 +274,7 @@ def _parts(index, batch, wanted, rows_at_once, seed):
 def _block_size(sample):
     """Number of galaxies to load at once."""
     row_bytes = sum(getattr(column, "nbytes", 0) for column in sample.itercols()) // len(sample)
-    return int(np.clip(_BLOCK_BYTES // max(row_bytes, 1), 1, CHUNK))
+    return int(np.clip(_BLOCK_BYTES // max(row_bytes, 1), 1, _CHUNK))
 
 
 def _blocks(index, size):
@@ -304,11 +325,11 @@ def _execute(estimator, compute, tasks, n_jobs, n_rows):
     """Index and outcome of every batch."""
     n_workers = joblib.effective_n_jobs(n_jobs)
     if _is_cluster():
-        return _on_cluster(estimator, compute, tasks, n_workers)
+        return _by_cluster(estimator, compute, tasks, n_workers)
     if estimator.isolated:
         return _in_workers(estimator, compute, tasks, n_workers)
     if estimator.threaded:
-        return _in_threads(estimator, compute, tasks, max(n_workers, _THREADS))
+        return _in_threads(estimator, compute, tasks, n_workers)
     return _here(estimator, compute, tasks, n_workers, n_rows)
 
 
@@ -329,12 +350,27 @@ def _here(estimator, compute, tasks, n_workers, n_rows):
             yield from _in_workers(estimator, compute, tasks, n_workers)
 
 
-def _in_threads(estimator, compute, tasks, n_threads):
+def _in_threads(estimator, compute, tasks, n_workers):
     """Outcomes in threads of this process."""
-    parallel = joblib.Parallel(n_threads, prefer="threads", return_as="generator_unordered")
+    parallel = joblib.Parallel(
+        max(n_workers, _THREADS), backend="threading", return_as="generator_unordered"
+    )
     attempt = joblib.delayed(_outcomes)
     for outcomes in parallel(attempt(partial(compute, estimator), *task) for task in tasks):
         yield from outcomes
+
+
+def _by_cluster(estimator, compute, tasks, n_workers):
+    """Outcomes in the workers of the backend that the caller chose, if they are worth sending."""
+    if estimator.isolated:
+        yield from _on_cluster(estimator, compute, tasks, n_workers)
+    for index, batch in tasks:
+        start = time.thread_time()
+        yield from _outcomes(partial(compute, estimator), index, batch)
+        if time.thread_time() - start > _WORTH_SENDING:
+            yield from _on_cluster(estimator, compute, tasks, n_workers)
+        elif estimator.threaded:
+            yield from _in_threads(estimator, compute, tasks, n_workers)
 
 
 def _on_cluster(estimator, compute, tasks, n_workers):
