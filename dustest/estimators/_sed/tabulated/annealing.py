@@ -62,8 +62,8 @@ def with_tail(chain, draw, rng):
     """Add models in the tail of a posterior to high specific star-formation rates.
 
     Young stars outshine old ones. Galaxies that form more stars behind more dust, with less mass,
-    therefore fit nearly as well, in a tail so long and narrow that proposals learned from all of the
-    posterior find a third of it.
+    therefore fit nearly as well, in a tail so long and narrow that proposals learned from the
+    whole posterior find a third of it.
 
     Parameters
     ----------
