@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import sys
+import sysconfig
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -18,6 +19,9 @@ _FILES = "open files"
 _DESCRIPTORS = Path("/proc/self/fd")
 _FONTS = (".afm", ".otf", ".pfb", ".ttc", ".ttf")
 """Suffixes of files that matplotlib keeps open."""
+_INSTALLED = sysconfig.get_paths()["purelib"]
+"""Folder of packages, some of which keep files of theirs open, such as Bagpipes."""
+_OWN = str(Path(__file__).parents[1])
 _OF_PYTEST = "PYTEST_CURRENT_TEST"
 """Variable that pytest sets while a test runs."""
 _THAT_SET_VARIABLES = ("jax", "tensorflow", "torch")
@@ -121,7 +125,8 @@ def _open_files():
         except OSError:  # that of the list itself
             continue
         is_file = path.startswith("/") and not path.startswith(("/dev/", "/proc/"))
-        if is_file and not path.endswith(_FONTS):
+        is_of_others = path.startswith(_INSTALLED) and not path.startswith(_OWN)
+        if is_file and not is_of_others and not path.endswith(_FONTS):
             found[path] += 1
     return found
 
