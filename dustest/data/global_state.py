@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import sys
+import sysconfig
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -15,13 +16,17 @@ import numpy as np
 __all__ = ["changed_state", "global_state"]
 
 _FILES = "open files"
+_FILTERS = "warnings filters"
 _DESCRIPTORS = Path("/proc/self/fd")
 _FONTS = (".afm", ".otf", ".pfb", ".ttc", ".ttf")
 """Suffixes of files that matplotlib keeps open."""
+_INSTALLED = sysconfig.get_paths()["purelib"]
+"""Folder of packages, some of which keep files of theirs open, such as Bagpipes."""
+_OWN = str(Path(__file__).parents[1])
 _OF_PYTEST = "PYTEST_CURRENT_TEST"
 """Variable that pytest sets while a test runs."""
-_THAT_SET_VARIABLES = ("jax", "tensorflow", "torch")
-"""Packages that add environment variables when they are imported."""
+_THAT_SET_UP = ("jax", "rich", "sklearn", "tensorflow", "torch")
+"""Packages that add environment variables or filters, or draw a number, when they are imported."""
 _IMPORTED = "imported"
 _PYTHON_RANDOM = "python random state"
 _THAT_DRAW = "distributed"
@@ -49,7 +54,7 @@ def global_state():
         "working directory": os.getcwd(),  # noqa: PTH109 - text is compared faster
         "environment": {k: v for k, v in os.environ.items() if k != _OF_PYTEST},
         "import path": tuple(sys.path),
-        "warnings filters": tuple(warnings.filters),
+        _FILTERS: tuple(warnings.filters),
         "numpy print options": np.get_printoptions(),
         "numpy error handling": np.geterr(),
         "numpy random state": _numpy_random_state(),
@@ -57,7 +62,7 @@ def global_state():
         "signal handlers": tuple(map(signal.getsignal, _SIGNALS)),
         "level of the root logger": logging.root.level,
         _FILES: _open_files(),
-        _IMPORTED: [name for name in _THAT_SET_VARIABLES if name in sys.modules],
+        _IMPORTED: [name for name in _THAT_SET_UP if name in sys.modules],
     }
     if (matplotlib := sys.modules.get("matplotlib")) is not None:
         # Not by its own methods, which check every value.
@@ -87,10 +92,15 @@ def changed_state(before):
         gc.collect()  # files in circular references are closed only now
         opened = _opened_since(before)
     after = global_state()
-    if after[_IMPORTED] != before[_IMPORTED]:
+    is_set_up = after[_IMPORTED] != before[_IMPORTED]
+    if is_set_up:
         known = before["environment"]
         after["environment"] = {k: v for k, v in after["environment"].items() if k in known}
-    ignored = {_FILES, _IMPORTED, *[_PYTHON_RANDOM] * (_THAT_DRAW in sys.modules)}
+    ignored = {_FILES, _IMPORTED}
+    if is_set_up or _THAT_DRAW in sys.modules:
+        ignored.add(_PYTHON_RANDOM)
+    if is_set_up:
+        ignored.add(_FILTERS)
     names = [name for name in before if name not in ignored]
     changed = [name for name in names if before[name] != after[name]]
     found = [_described(name, before[name], after[name]) for name in changed]
@@ -121,7 +131,8 @@ def _open_files():
         except OSError:  # that of the list itself
             continue
         is_file = path.startswith("/") and not path.startswith(("/dev/", "/proc/"))
-        if is_file and not path.endswith(_FONTS):
+        is_of_others = path.startswith(_INSTALLED) and not path.startswith(_OWN)
+        if is_file and not is_of_others and not path.endswith(_FONTS):
             found[path] += 1
     return found
 

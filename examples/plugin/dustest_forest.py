@@ -40,7 +40,9 @@ class ForestEstimator(DustEstimator):
         self.random_state = random_state
 
     def _fit(self, batch, y):
-        self.forest_ = RandomForestRegressor(self.n_trees, random_state=self.random_state)
+        # Without a seed, scikit-learn draws from the global generator of numpy.
+        seed = int(np.random.default_rng(self.random_state).integers(2**31))
+        self.forest_ = RandomForestRegressor(self.n_trees, random_state=seed)
         self.forest_.fit(self._colours(batch), y[:, 0] if y.shape[1] == 1 else y)
 
     def _estimate(self, batch):
