@@ -5,7 +5,7 @@ import numpy as np
 from dustest.estimators._sed.tabulated.pool import search_effort
 from dustest.estimators._sed.tabulated.refinement import Proposal
 
-__all__ = ["FEW", "annealed"]
+__all__ = ["FEW", "annealed", "with_tail"]
 
 FEW = 768
 """Number of models of a round with few parameters."""
@@ -19,6 +19,9 @@ _NARROW = 0.02
 _CENTRE, _SPREAD, _LONGEST, _N_BURSTS = -3.5, 0.5, -2.9, 8
 """Durations of bursts in coordinates in which the prior is standard normal: centre and spread of
 the first ones, and the longest; and their number in rounds."""
+
+_TAIL, _TAIL_ROUNDS = 0.05, 2
+"""Share of a posterior that is its tail to high specific star-formation rates, and rounds there."""
 
 
 def annealed(chain, draw, rng):
@@ -53,6 +56,36 @@ def annealed(chain, draw, rng):
                 proposal = bursts.proposal(bursts.log_importance, _number(chain), rng)
                 found = found.extended(proposal, draw, rng)
     return found
+
+
+def with_tail(chain, draw, rng):
+    """Add models in the tail of a posterior to high specific star-formation rates.
+
+    Young stars outshine old ones. Galaxies that form more stars behind more dust, with less mass,
+    therefore fit nearly as well, in a tail so long and narrow that proposals learned from the whole
+    posterior find a third of it.
+
+    Parameters
+    ----------
+    chain : Chain
+        Enough models of the rest of the posterior.
+    draw : Callable
+        Function of points of the unit cube that returns models and their likelihoods.
+    rng : numpy.random.Generator
+        Source of random numbers.
+
+    Returns
+    -------
+    Chain
+        With further models, whose effective number may be less.
+    """
+    for _ in range(_TAIL_ROUNDS):
+        order = np.argsort(chain.models.quantities["log_sSFR"])
+        rest = order[np.cumsum(chain.weight[order]) < 1.0 - _TAIL]
+        log_weight = chain.log_importance.copy()
+        log_weight[rest] = -np.inf
+        chain = chain.extended(chain.proposal(log_weight, _number(chain), rng), draw, rng)
+    return chain
 
 
 def _search(chain, draw, rng, axis=None):

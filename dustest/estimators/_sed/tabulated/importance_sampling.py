@@ -37,7 +37,7 @@ from dustest.estimators._sed.posterior import (
     stratified_draw,
 )
 from dustest.estimators._sed.priors.defaults import fitted_history
-from dustest.estimators._sed.tabulated.annealing import FEW, annealed
+from dustest.estimators._sed.tabulated.annealing import FEW, annealed, with_tail
 from dustest.estimators._sed.tabulated.chain import Chain
 from dustest.estimators._sed.tabulated.light.channels import Channels, Pixels
 from dustest.estimators._sed.tabulated.light.emission import BandLight
@@ -206,7 +206,7 @@ class TabulatedEngine:
             chain = self._refined(annealed(chain, draw, rng), draw, rng)
             if chain.ess >= _LEAST_SHARE * self._settings.n_effective:
                 break
-        return chain
+        return self._refined(with_tail(chain, draw, rng), draw, rng)
 
     def _refined(self, chain, draw, rng, shape=None):
         """Add models where they fit, until the effective number is sufficient for a prior.

@@ -4,24 +4,11 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp, ndtr
 from scipy.stats import multivariate_normal, norm
+from toy_pools import PriorPool
 
 from dustest.estimators._sed.tabulated.chain import Chain
 from dustest.estimators._sed.tabulated.likelihoods.gaussian import Likelihood
 from dustest.estimators._sed.tabulated.model_pool import Models
-
-
-class PriorPool:
-    """Models drawn from the prior, each with its own dust."""
-
-    n_columns = 1
-
-    def __init__(self, models):
-        self.models, self.axes = models, np.arange(models.cube.shape[1])
-        self.log_density = self.log_density_at(models.cube)
-        self.take = models.take
-
-    def log_density_at(self, cube):
-        return np.full(len(cube), np.log(len(self.models)))
 
 
 class TestChain:
