@@ -261,7 +261,7 @@ class Mortal(IsolatedLinear):
 
 
 class Deadly(Linear):
-    """Ends the process that it runs in, for the flux 2 and each file in a folder."""
+    """Ends the processes after which the files in a folder are named, once, for the flux 2."""
 
     def __init__(self, folder=None, width=0.1, random_state=None):
         super().__init__(width, random_state)
@@ -269,9 +269,11 @@ class Deadly(Linear):
 
     def _estimate(self, batch):
         if np.any(batch.flux[:, 0] == 2):
-            for file in Path(self.folder).glob("*"):
+            files = list(Path(self.folder).glob("*"))
+            for file in files:
                 file.unlink()
-                os.kill(os.getpid(), signal.SIGKILL)
+            for file in sorted(files, key=lambda one: one.name == str(os.getpid())):
+                os.kill(int(file.name), signal.SIGKILL)
         return super()._estimate(batch)
 
 

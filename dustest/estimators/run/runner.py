@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -46,6 +47,9 @@ _WORTH_WORKERS = 4.0
 
 _MOST_LOSSES = 3
 """How often workers of a cluster may die without an outcome in between, until the run ends."""
+
+_RESTART_SECONDS = 300.0
+"""Longest time to wait for the first of these workers that is replaced."""
 
 _WORTH_SENDING = 0.25
 """Seconds of processor time of a batch from which the others are sent to the workers of a cluster:
@@ -391,8 +395,18 @@ def _on_cluster(estimator, compute, tasks, n_workers):
             n_losses += 1
             if n_losses == _MOST_LOSSES:
                 raise
+            _wait_for_worker()
         else:
             return
+
+
+def _wait_for_worker():
+    """Wait until a cluster of dask has a worker again."""
+    backend, _ = joblib.parallel.get_active_backend()
+    client = getattr(backend, "client", None)
+    if client is not None:
+        with suppress(TimeoutError):
+            client.wait_for_workers(1, timeout=_RESTART_SECONDS)
 
 
 class _Unfinished:

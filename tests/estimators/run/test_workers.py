@@ -180,11 +180,17 @@ class TestCluster:
             table = Trouble(memory_limit="2 GB").estimate(galaxies([1, 8, 7]))
         assert table.flag_names == [(), ("FAILED",), ()]
 
-    def test_workers_that_die_with_the_estimator(self, cluster, lives):
-        """Both workers die in turn, and with the last one the estimator that was sent to them."""
+    def test_workers_that_die_with_the_estimator(self, cluster, tmp_path):
+        """All workers die at once, and with them the estimator that was sent to them."""
+        for number in cluster.run(os.getpid).values():
+            (tmp_path / str(number)).touch()
         sample = galaxies(range(1, 12))
         with joblib.parallel_config("dask"):
-            table = Deadly(lives(2), random_state=1).estimate(sample)
+            backend = Deadly(str(tmp_path), random_state=1)
+            # Only what is large is sent apart from the tasks.
+            backend.weights_ = np.arange(10_000.0)
+            table = backend.estimate(sample)
+        assert list(tmp_path.iterdir()) == []
         assert_same(table, Linear(random_state=1).estimate(sample))
 
     def test_failures_are_flags(self, cluster):
