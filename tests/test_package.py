@@ -1,9 +1,16 @@
 """What `import dustest` promises, asked of fresh interpreters."""
 
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import entry_points, version
 
 import pytest
-from fresh_imports import global_states, loaded_by, loaded_by_cnn, seconds_beyond_astropy
+from fresh_imports import (
+    first_use,
+    loaded_by,
+    loaded_by_cnn,
+    seconds_beyond_astropy,
+    state_changed_by_import,
+)
 from fresh_process import call, call_with_output
 
 import dustest
@@ -23,12 +30,30 @@ class TestImport:
         assert call_with_output(loaded_by, "dustest", ["dustest"]) == (["dustest"], "")
 
     def test_changes_no_global_state(self):
-        before, after = call(global_states)
-        assert before == after
+        assert call(state_changed_by_import) == []
 
     def test_takes_under_half_a_second_beyond_astropy(self):
         # The smallest of several runs: what the import costs when nothing else disturbs it.
         assert min(call(seconds_beyond_astropy) for _ in range(5)) < 0.5
+
+
+class TestFirstUse:
+    """Interpreters that use dustest for the first time at once, with an empty home."""
+
+    @pytest.mark.parametrize("number", [2, pytest.param(20, marks=pytest.mark.slow)])
+    def test_all_have_the_same_result(self, number, tmp_path, monkeypatch):
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+        for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR", "KERAS_HOME"):
+            monkeypatch.delenv(name, raising=False)
+        (tmp_path / "home").mkdir()
+        if number > 2:
+            # Compiling every module takes ten seconds for each.
+            monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path / "compiled"))
+        with ThreadPoolExecutor(number) as pool:
+            found = list(pool.map(call_with_output, [first_use] * number))
+        assert len(found[0][0]) == 2
+        assert found == [found[0]] * number
+        assert found[0][1] == ""
 
 
 class TestFace:

@@ -1,32 +1,98 @@
-"""What worker processes of all kinds share: tasks, the end with their parent, and losses."""
+"""What worker processes of all kinds share: tasks, limits, the end with their parent, losses."""
 
 import os
 import threading
 import time
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 import joblib
 
+from dustest.data.checks.numbers import as_bytes
 from dustest.data.errors import DustestError
 from dustest.data.registry import unpack
 
-__all__ = ["compute_unordered", "end_with_parent", "lost_workers", "unpack_once"]
+__all__ = [
+    "WORKER_LIMITS",
+    "LostWorkersError",
+    "WorkerLimits",
+    "compute_unordered",
+    "end_with_parent",
+    "lost_workers",
+    "unpack_once",
+]
 
 _LOOK_SECONDS = 0.5
-_OF_CLUSTERS = ("KilledWorker", "CommClosedError")
+_OF_CLUSTERS = ("KilledWorker", "CommClosedError", "FutureCancelledError")
 """Exceptions of `distributed`, by name since it is optional."""
 
 
+class LostWorkersError(DustestError):
+    """Worker processes of joblib or of a cluster died."""
+
+
+@dataclass(frozen=True)
+class WorkerLimits:
+    """Limits of one worker process, by the names of the parameters of estimators that set them.
+
+    They do not change a result, so that they are no part of its identity.
+
+    Parameters
+    ----------
+    timeout : float or None, optional
+        Time limit in seconds of one task.
+    memory_limit : `~astropy.units.Quantity`, str or None, optional
+        Memory of the process.
+
+    Examples
+    --------
+    >>> from dustest.data.worker_processes import WorkerLimits
+    >>> WorkerLimits(memory_limit="2 GB").memory_bytes
+    2000000000
+    """
+
+    timeout: float | None = None
+    memory_limit: object = None
+
+    @classmethod
+    def of(cls, estimator):
+        """Limits that an estimator sets.
+
+        Parameters
+        ----------
+        estimator : DustEstimator
+            The estimator.
+
+        Returns
+        -------
+        limits : WorkerLimits
+            Its limits.
+        """
+        return cls(*(getattr(estimator, name) for name in WORKER_LIMITS))
+
+    @property
+    def memory_bytes(self):
+        """The memory in bytes (int), None without a limit."""
+        limit = self.memory_limit
+        return None if limit is None else as_bytes(limit, "memory_limit")
+
+
+WORKER_LIMITS = tuple(field.name for field in fields(WorkerLimits))
+"""Names of these parameters."""
+
+
 @lru_cache(maxsize=1)
-def end_with_parent(parent):
+def end_with_parent(parent, tidy=None):
     """End this process with its parent, however that ends: it would keep a core and memory.
 
     Parameters
     ----------
     parent : int
         Number of the parent process.
+    tidy : callable, optional
+        Called without arguments at that end.
 
     Examples
     --------
@@ -34,13 +100,15 @@ def end_with_parent(parent):
     >>> from dustest.data.worker_processes import end_with_parent
     >>> end_with_parent(os.getppid())
     """
-    threading.Thread(target=_wait_for, args=(parent,), daemon=True).start()
+    threading.Thread(target=_wait_for, args=(parent, tidy), daemon=True).start()
 
 
-def _wait_for(parent):
+def _wait_for(parent, tidy):
     """Wait for the parent to end, then end at once (runs in a thread)."""
     while os.getppid() == parent:
         time.sleep(_LOOK_SECONDS)
+    if tidy is not None:
+        tidy()
     os._exit(1)
 
 
@@ -55,7 +123,7 @@ def lost_workers():
 
     Raises
     ------
-    DustestError
+    LostWorkersError
         If workers died.
 
     Examples
@@ -65,7 +133,7 @@ def lost_workers():
     >>> with lost_workers():
     ...     raise BrokenExecutor
     Traceback (most recent call last):
-    dustest.data.errors.DustestError: a worker process died, perhaps from lack of memory ...
+    dustest.data.worker_processes.LostWorkersError: a worker process died, perhaps from lack ...
     """
     try:
         yield
@@ -76,7 +144,7 @@ def lost_workers():
             f"a worker process died, perhaps from lack of memory ({type(error).__name__}); what "
             "was finished is kept: run again, with fewer workers, to resume"
         )
-        raise DustestError(msg) from error
+        raise LostWorkersError(msg) from error
 
 
 def compute_unordered(function, tasks, n_workers):
@@ -98,7 +166,7 @@ def compute_unordered(function, tasks, n_workers):
 
     Raises
     ------
-    DustestError
+    LostWorkersError
         If workers died.
     """
     parallel = joblib.Parallel(n_workers, batch_size=1, return_as="generator_unordered")

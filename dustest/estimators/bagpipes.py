@@ -17,6 +17,7 @@ from dustest.data.containers.rows import RowTable
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
 from dustest.data.quantities import QUANTITIES
+from dustest.data.worker_processes import WORKER_LIMITS
 from dustest.estimators._sed.averaging import Alternatives, average, several
 from dustest.estimators._sed.bagpipes.loading import load_bagpipes
 from dustest.estimators._sed.bagpipes.nested_sampling import fit_galaxy
@@ -214,6 +215,11 @@ class BagpipesEstimator(DustEstimator):
     timeout : float or None, optional
         Seconds after which a batch of galaxies is stopped; its galaxies are then tried one by one,
         and a galaxy that takes longer has the flag ``TIMED_OUT``.
+    memory_limit : `~astropy.units.Quantity`, str or None, optional
+        Memory that each worker process may use, such as ``"3 GB"``; on Linux only. A galaxy that
+        needs more has the flag ``FAILED``, and the others are fitted. A worker uses 0.3 GB before
+        its first galaxy, and less than 1 GB with photometry of eleven bands; memory for spectra
+        and free redshifts comes to that.
     escalate : bool, optional
         Whether Bagpipes itself fits galaxies again for which the tables have less than 400
         effective samples. The result of the tables is kept if that of the sampler has less
@@ -431,7 +437,7 @@ class BagpipesEstimator(DustEstimator):
     extra_groups: ClassVar[dict] = EXTRAS
     packages: ClassVar[tuple] = ("bagpipes", "nautilus-sampler")
     without_effect: ClassVar[tuple] = (
-        *("n_live", "resolution", "share_models", "timeout", "zero_points"),
+        *("n_live", "resolution", "share_models", "zero_points", *WORKER_LIMITS),
     )
     references: ClassVar[tuple] = ("Draine2007", "Inoue2014")
     has_best_fit: ClassVar[bool] = True
@@ -490,6 +496,7 @@ class BagpipesEstimator(DustEstimator):
         n_effective=1000,
         share_models=False,
         timeout=7200.0,
+        memory_limit=None,
         escalate=False,
         calibration=None,
         extra=(),
@@ -522,6 +529,7 @@ class BagpipesEstimator(DustEstimator):
         self.n_effective = n_effective
         self.share_models = share_models
         self.timeout = timeout
+        self.memory_limit = memory_limit
         self.escalate = escalate
         self.calibration = calibration
         self.extra = extra
@@ -592,7 +600,7 @@ class BagpipesEstimator(DustEstimator):
         check_parameters(single_model(self, "draw_models"), "draw_models")
         request = (n, bands, redshifts, self._base_seed(random_state))
         tasks = [(0, request)]
-        ((_, _, found),) = run_in_workers(self, _draw_models, tasks, n_workers=1, timeout=None)
+        ((_, _, found),) = run_in_workers(self, _draw_models, tasks, n_workers=1)
         flux = found.pop("flux")
         models = RowTable({"redshift": found.pop("redshift")})
         for name, column in zip(bands, flux.T, strict=True):

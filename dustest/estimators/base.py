@@ -35,6 +35,7 @@ from dustest.data.kinds import KINDS
 from dustest.data.messages import did_you_mean, not_one_of, shown
 from dustest.data.quantities import POINTS, QUANTITIES, percentile_columns, point_column
 from dustest.data.registry import named_records
+from dustest.data.worker_processes import WORKER_LIMITS
 from dustest.estimators._calibration.application import (
     calibrate_estimates,
     calibrated_log_prior,
@@ -79,6 +80,9 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     requires : tuple
         Data that the estimator needs: names of `~dustest.data.KINDS` such as ``"flux"``,
         ``"cutout"``, ``"line"``, ``"redshift"``. Any one member of a tuple inside is sufficient.
+    optional : tuple of str or None
+        Data that the estimator uses besides ``requires`` where a sample has them, and no others:
+        these do not reach ``_estimate``, and change no seed and no stored row. None for all.
     uncertainty : str
         Kind of the percentiles: ``"posterior"``, ``"ensemble"``, ``"propagated"``,
         ``"conformal"`` or ``"none"``.
@@ -99,6 +103,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         seconds for each batch.
     timeout : float or None
         Time limit in seconds of an isolated batch.
+    memory_limit : `~astropy.units.Quantity`, str or None
+        Memory that each process of an isolated method may use.
     threaded : bool
         Whether batches run in threads instead of processes, at least four: for methods that
         release the interpreter lock and are costly to set up.
@@ -136,6 +142,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     """
 
     requires: ClassVar[tuple] = ()
+    optional: ClassVar[tuple | None] = None
     uncertainty: ClassVar[str] = "none"
     targets = "A_V"
     gives: ClassVar[tuple | None] = None
@@ -144,6 +151,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     rows_at_once: ClassVar[int] = 4096
     isolated: ClassVar[bool] = False
     timeout = None
+    memory_limit = None
     threaded: ClassVar[bool] = False
     magnified: ClassVar[bool] = True
     uses_limits: ClassVar[bool] = False
@@ -331,6 +339,13 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         """Names of all kinds that the estimator may use (frozenset of str)."""
         groups = (*self.required_data, *self._required_redshift)
         return frozenset(name for group in groups for name in group)
+
+    @property
+    def usable_kinds(self):
+        """Names of all kinds that reach the estimator (frozenset of str), or None for any."""
+        if self.optional is None:
+            return None
+        return self.required_kinds | {KINDS.find(one, "optional").name for one in self.optional}
 
     @property
     def _learns(self):
@@ -934,7 +949,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     def _identity(self):
         """Lossless descriptions by name of the parameters that can change a row."""
         # Targets change what is learned, and else only the columns, which are described too.
-        ignored = {"timeout"} if self._learns else {"timeout", "targets"}
+        ignored = {*WORKER_LIMITS, *(() if self._learns else ("targets",))}
         return {name: one for name, one in self._described().items() if name not in ignored}
 
     def _described(self, *, strict=True):

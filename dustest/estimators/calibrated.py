@@ -19,6 +19,7 @@ from dustest.data.errors import InputError
 from dustest.data.identity.describe import describe_class
 from dustest.data.quantities import QUANTITIES, quantity_column
 from dustest.data.splits import group_split
+from dustest.data.worker_processes import WORKER_LIMITS
 from dustest.estimators._calibration.calibration_file import (
     read_calibration,
     write_calibration,
@@ -438,7 +439,7 @@ def _delegated(name):
 
 for _name in (
     *("requires", "targets", "gives", "extra_groups", "redshift_range", "rows_at_once"),
-    *("isolated", "timeout", "threaded", "magnified", "uses_limits", "needs_curves"),
+    *("isolated", *WORKER_LIMITS, "threaded", "magnified", "uses_limits", "needs_curves"),
     *("registries", "packages", "required_data", "_required_redshift", "_wanted", "_parameters"),
     "_drawn_quantities",
 ):

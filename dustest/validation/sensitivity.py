@@ -12,6 +12,7 @@ from astropy.table import Column, QTable, vstack
 from dustest.data.checks.tables import as_table
 from dustest.data.errors import InputError
 from dustest.data.quantities import QUANTITIES, check_quantity, percentile_columns
+from dustest.data.worker_processes import WORKER_LIMITS
 from dustest.validation.binned import binned_statistics
 from dustest.validation.columns import numeric_columns
 from dustest.validation.comparison import check_tables
@@ -27,7 +28,7 @@ ASSUMPTIONS = ("prior", "history")
 # Parameters that set how a posterior is computed and written, not what is assumed.
 _COMPUTATION = (
     *("engine", "escalate", "extra", "n_effective", "n_live", "share_models", "targets"),
-    "timeout",
+    *WORKER_LIMITS,
 )
 _DIGITS = "0123456789"
 _EVERYTHING = (-np.inf, np.inf)

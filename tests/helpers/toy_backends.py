@@ -215,8 +215,9 @@ class Trouble(DustEstimator):
     isolated: ClassVar[bool] = True
     rows_at_once: ClassVar[int] = 1
 
-    def __init__(self, timeout=5.0):
+    def __init__(self, timeout=5.0, memory_limit=None):
         self.timeout = timeout
+        self.memory_limit = memory_limit
 
     def _estimate(self, batch):
         (kind,) = batch.flux[:, 0]
@@ -232,6 +233,8 @@ class Trouble(DustEstimator):
         if kind == 6:
             print("noise " * 100_000)  # noqa: T201
             os.chdir("/")
+        if kind == 8:
+            kind = np.zeros(5 * 10**8)[0]
         return Estimates({"A_V": np.array([kind])})
 
 
@@ -255,6 +258,21 @@ class Mortal(IsolatedLinear):
         for file in Path(folder or os.devnull).glob("*"):
             file.unlink()
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Deadly(Linear):
+    """Ends the process that it runs in, for the flux 2 and each file in a folder."""
+
+    def __init__(self, folder=None, width=0.1, random_state=None):
+        super().__init__(width, random_state)
+        self.folder = folder
+
+    def _estimate(self, batch):
+        if np.any(batch.flux[:, 0] == 2):
+            for file in Path(self.folder).glob("*"):
+                file.unlink()
+                os.kill(os.getpid(), signal.SIGKILL)
+        return super()._estimate(batch)
 
 
 class Placed(Linear):

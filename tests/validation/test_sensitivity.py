@@ -110,7 +110,7 @@ class TestHistoryShift:
             {"engine": "tabulated"},
             {"extra": ["priors"]},
             {"n_live": 100, "n_effective": 50},
-            {"timeout": None, "targets": ["A_V", "E_BV"]},
+            {"timeout": None, "memory_limit": "2 GB", "targets": ["A_V", "E_BV"]},
             {"priors": None},
             {"priors": {"constant:massformed": [6.0, 12.0]}},
         ],

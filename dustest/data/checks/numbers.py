@@ -11,6 +11,7 @@ from dustest.data.errors import InputError
 
 __all__ = [
     "as_arcsec",
+    "as_bytes",
     "check_fraction",
     "check_limits",
     "check_n_jobs",
@@ -314,6 +315,42 @@ def check_limits(limits, name, expected, *, low, high=np.inf, above=False):
         msg = f"{name} must be None or {expected}, got {limits!r}"
         raise InputError(msg)
     return float(pair[0]), float(pair[1])
+
+
+def as_bytes(value, name):
+    """Convert an amount of memory to bytes.
+
+    Parameters
+    ----------
+    value : `~astropy.units.Quantity` or str
+        The argument, such as ``"2 GB"`` or ``2 * u.Gbyte``.
+    name : str
+        Name of the argument, for the message.
+
+    Returns
+    -------
+    n_bytes : int
+        Number of bytes, rounded down.
+
+    Raises
+    ------
+    InputError
+        If it is not at least one byte.
+
+    Examples
+    --------
+    >>> from dustest.data.checks.numbers import as_bytes
+    >>> as_bytes("2 GB", "memory_limit"), as_bytes("1 MiB", "memory_limit")
+    (2000000000, 1048576)
+    """
+    try:
+        n_bytes = float(u.Quantity(value).to_value(u.byte))
+    except (TypeError, ValueError, u.UnitsError):
+        n_bytes = 0.0
+    if not 1.0 <= n_bytes < np.inf:
+        msg = f"{name} must be an amount of memory with a unit, such as '2 GB', got {value!r}"
+        raise InputError(msg)
+    return int(n_bytes)
 
 
 def as_arcsec(value, name):

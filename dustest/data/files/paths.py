@@ -2,9 +2,10 @@
 
 import errno
 import os
+import re
 import tempfile
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,9 +19,14 @@ __all__ = [
     "check_temporary_folder",
     "check_writable",
     "installed_version",
+    "remove_partial_files",
     "replacing",
     "writable_folder",
 ]
+
+
+_PARTIAL = ".{0.stem}.{1}.{2}.partial{0.suffix}"
+"""Name of the temporary file of a process and a thread."""
 
 
 @contextmanager
@@ -55,8 +61,7 @@ def replacing(path):
     done
     """
     path = Path(path)
-    writer = f"{os.getpid()}.{threading.get_ident()}"
-    partial = path.with_name(f".{path.stem}.{writer}.partial{path.suffix}")
+    partial = path.with_name(_PARTIAL.format(path, os.getpid(), threading.get_ident()))
     try:
         yield partial
         partial.replace(path)
@@ -71,6 +76,35 @@ def replacing(path):
         raise WriteError(msg) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def remove_partial_files(path):
+    """Remove temporary files of `replacing` that processes left when they were killed.
+
+    Parameters
+    ----------
+    path : str or path-like
+        File that was to be written, and that nobody else writes now.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from dustest.data.files.paths import remove_partial_files
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     (Path(folder) / ".note.12.34.partial.txt").touch()
+    ...     remove_partial_files(Path(folder) / "note.txt")
+    ...     print(list(Path(folder).iterdir()))
+    []
+    """
+    path = Path(path)
+    before, _, after = _PARTIAL.format(path, "\0", "\0").partition("\0.\0")
+    name = re.compile(rf"{re.escape(before)}\d+\.\d+{re.escape(after)}")
+    # What cannot be removed does not matter.
+    with suppress(OSError):
+        for file in path.parent.iterdir():
+            if name.fullmatch(file.name):
+                file.unlink()
 
 
 def installed_version(distribution):

@@ -5,7 +5,7 @@ from numbers import Integral
 
 import numpy as np
 
-from dustest.data.checks.numbers import check_limits, check_number, is_number
+from dustest.data.checks.numbers import as_bytes, check_limits, check_number, is_number
 from dustest.data.errors import InputError
 from dustest.estimators._sed.averaging import Alternatives
 from dustest.estimators._sed.clear_light import check_for_bagpipes
@@ -153,6 +153,8 @@ def _check_sampler(estimator):
     check_number(estimator.n_effective, "n_effective", 0, kind=Integral)
     if estimator.timeout is not None:
         check_number(estimator.timeout, "timeout", 0.0)
+    if estimator.memory_limit is not None:
+        as_bytes(estimator.memory_limit, "memory_limit")
 
 
 def _check_resolution(resolution):

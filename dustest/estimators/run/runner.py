@@ -13,7 +13,12 @@ from dustest.data.flags import FLAGS
 from dustest.data.kinds import KINDS
 from dustest.data.progress import progress_bar
 from dustest.data.registry import pack
-from dustest.data.worker_processes import compute_unordered, unpack_once
+from dustest.data.worker_processes import (
+    LostWorkersError,
+    WorkerLimits,
+    compute_unordered,
+    unpack_once,
+)
 from dustest.estimators.run.batch import ExtraColumn, make_batch
 from dustest.estimators.run.contract import blank_columns, checked_estimates
 from dustest.estimators.run.files.row_records import KEY_BYTES
@@ -38,6 +43,9 @@ core to finish a layer of its network, the others continue."""
 
 _WORTH_WORKERS = 4.0
 """Seconds of further work from which worker processes are started: each takes about a second."""
+
+_MOST_LOSSES = 3
+"""How often workers of a cluster may die without an outcome in between, until the run ends."""
 
 _WORTH_SENDING = 0.25
 """Seconds of processor time of a batch from which the others are sent to the workers of a cluster:
@@ -153,7 +161,9 @@ def declared_columns(estimator, sample, n_draws):
 
 def _fingerprint(estimator, sample, summary, seed):
     """Everything that rows depend on besides their data, for the store."""
+    usable = estimator.usable_kinds
     kinds = [kind for kind in KINDS.values() if kind.is_in(sample)]
+    kinds = [kind for kind in kinds if usable is None or kind.name in usable]
     items = [item for kind in kinds if kind.per for item in kind.items_in(sample)]
     fingerprint = estimator._fingerprint(seed, [*(kind.name for kind in kinds), *items])
     if summary.points:
@@ -207,12 +217,17 @@ def _plan(estimator, sample, result, shelf):
     chunks = _blocks(np.arange(len(sample)), chunk_rows(estimator))
     for chunk in chunks:
         for block in _blocks(chunk, _block_size(sample)):
-            batch = make_batch(sample, _rows(block), estimator.required_kinds)
+            batch = _batch(estimator, sample, block)
             shelf.look_over(estimator, sample, block, batch, result.flags)
     for index, rows in shelf.take():
         result.put(index, rows)
     missing = [shelf.missing(chunk) for chunk in chunks]
     return [index for index in missing if len(index)]
+
+
+def _batch(estimator, sample, index):
+    """Rows of a sample as plain arrays, of the data that the estimator uses."""
+    return make_batch(sample, _rows(index), estimator.required_kinds, estimator.usable_kinds)
 
 
 def _look_over(estimator, sample, index, batch, flags):
@@ -240,7 +255,7 @@ def _tasks(estimator, sample, todo, flags, seed, look):
             # What a method computes for one redshift is then used for all rows that share it.
             index = index[np.argsort(sample["redshift"][index], kind="stable")]
         for block in _blocks(index, block_size):
-            batch = make_batch(sample, _rows(block), estimator.required_kinds)
+            batch = _batch(estimator, sample, block)
             wanted = look(estimator, sample, block, batch, flags)
             if len(wanted):
                 yield from _parts(block, batch, wanted, rows_at_once, seed)
@@ -362,16 +377,48 @@ def _on_cluster(estimator, compute, tasks, n_workers):
     """Outcomes in the workers of the backend that the caller chose."""
     # As an array, which joblib sends to each worker only once.
     setup = np.frombuffer(pack((estimator, compute)), dtype=np.uint8)
-    calls = ((setup, estimator.isolated, estimator.timeout, *task) for task in tasks)
-    for outcomes in compute_unordered(_attempt_remotely, calls, n_workers):
-        yield from outcomes
+    options = (setup, estimator.isolated, WorkerLimits.of(estimator))
+    unfinished, n_losses = _Unfinished(tasks), 0
+    while True:
+        try:
+            calls = ((*options, *task) for task in unfinished)
+            for outcomes in compute_unordered(_attempt_remotely, calls, n_workers):
+                unfinished.remove(outcomes)
+                n_losses = 0
+                yield from outcomes
+        except LostWorkersError:
+            # What was sent with the tasks can be lost with a worker that has it.
+            n_losses += 1
+            if n_losses == _MOST_LOSSES:
+                raise
+        else:
+            return
 
 
-def _attempt_remotely(setup, isolated, timeout, index, batch):
+class _Unfinished:
+    """Tasks in a row; an iteration begins with those that an earlier one left without outcome."""
+
+    def __init__(self, tasks):
+        self._rest = iter(tasks)
+        self._sent = {}
+
+    def __iter__(self):
+        yield from list(self._sent.values())
+        for index, batch in self._rest:
+            self._sent[int(index[0])] = index, batch
+            yield index, batch
+
+    def remove(self, outcomes):
+        """Forget the task of some outcomes."""
+        index, _ = outcomes[0]
+        del self._sent[int(index[0])]
+
+
+def _attempt_remotely(setup, isolated, limits, index, batch):
     """Indices and outcomes of a batch in a worker of a cluster."""
     setup = setup.tobytes()
     if isolated:
-        with borrowed_worker(setup, timeout) as worker:
+        with borrowed_worker(setup, limits) as worker:
             return _outcomes(worker.compute, index, batch)
     estimator, compute = unpack_once(setup)
     return _outcomes(partial(compute, estimator), index, batch)
@@ -379,7 +426,7 @@ def _attempt_remotely(setup, isolated, timeout, index, batch):
 
 def _in_workers(estimator, compute, tasks, n_workers):
     """Outcomes of batches in own processes; a batch that fails is repeated row by row."""
-    options = {"n_workers": n_workers, "timeout": estimator.timeout}
+    options = {"n_workers": n_workers, "limits": WorkerLimits.of(estimator)}
     again = []
     for index, batch, outcome in run_in_workers(estimator, compute, tasks, **options):
         if _is_final(outcome, batch):
@@ -432,7 +479,15 @@ class _Compute:
         except DustestError:
             raise
         except Exception as error:  # noqa: BLE001 - a failed row is a flag and stops no other row
-            return Failure("FAILED", f"{type(error).__name__}: {error}")
+            return Failure("FAILED", _reason(error, estimator))
+
+
+def _reason(error, estimator):
+    """Why a batch failed, in one line."""
+    limit = estimator.memory_limit
+    if limit is not None and isinstance(error, MemoryError):
+        return f"it needs more memory than memory_limit = {limit}: {error}".rstrip(": ")
+    return f"{type(error).__name__}: {error}"
 
 
 @dataclass

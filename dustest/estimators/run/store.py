@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from dustest.data.errors import DustestWarning, InputError
-from dustest.data.files.paths import replacing
+from dustest.data.files.paths import remove_partial_files, replacing
 from dustest.data.messages import argument
 from dustest.estimators.run.files.locked_database import clear_errors, is_damage, lock_database
 from dustest.estimators.run.files.row_records import RowLayout
@@ -104,6 +104,8 @@ def open_store(output, resume, progress=None):
         connection = lock_database(path, wait=resume, progress=progress)
         with closing(ResultStore(path, connection)) as store:
             _check_kept(store, output, path, resume)
+            for file in (output, path):
+                remove_partial_files(file)
             try:
                 yield store
                 store.complete()

@@ -17,14 +17,15 @@ import tempfile
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cloudpickle import dumps
 
-from dustest.data.errors import DustestError
+from dustest.data.errors import DustestError, InputError
 from dustest.data.files.paths import check_temporary_folder
 from dustest.data.registry import pack, unpack
-from dustest.data.worker_processes import end_with_parent
+from dustest.data.worker_processes import WorkerLimits, end_with_parent
 
 __all__ = ["Failure", "borrowed_worker", "run_in_workers", "try_worker"]
 
@@ -34,8 +35,14 @@ _OF_CALLER = "PYTHONWARNINGS"
 """Variable that is not passed on: if it makes warnings errors, a package that warns cannot be
 imported, and nobody sees the warnings of a worker."""
 _LAST_WORDS = 500
+_PROGRAM = "from dustest.estimators.run.workers import _work; _work()"
+"""Not ``-m``: this module is imported with its package, and the interpreter would warn."""
 _STARTS = 3
 """How often a worker is started that dies before it is ready."""
+_USE = Path("/proc/self/statm")
+"""Memory of this process in pages (Linux): the second number is what it uses, the sixth are the
+data that it has reserved."""
+_UNLIMITED = WorkerLimits()
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ class Failure:
     died: bool = False
 
 
-def run_in_workers(estimator, compute, tasks, *, n_workers, timeout):
+def run_in_workers(estimator, compute, tasks, *, n_workers, limits=_UNLIMITED):
     """Compute tasks in worker processes, in any order.
 
     Parameters
@@ -71,8 +78,9 @@ def run_in_workers(estimator, compute, tasks, *, n_workers, timeout):
         Read one by one, as workers become free.
     n_workers : int
         Number of processes.
-    timeout : float or None
-        Time limit in seconds of one task; then its worker is killed and replaced.
+    limits : WorkerLimits, optional
+        Limits of one process. A worker that exceeds the time limit in a task is killed and
+        replaced.
 
     Yields
     ------
@@ -86,7 +94,8 @@ def run_in_workers(estimator, compute, tasks, *, n_workers, timeout):
     Raises
     ------
     DustestError
-        If there is no folder for temporary files, or a worker dies whenever it starts.
+        If there is no folder for temporary files, a worker dies whenever it starts, or uses more
+        than the limit of memory before its first task.
     Exception
         Errors of a worker while it starts, and errors marked as fatal by ``compute``.
     """
@@ -95,7 +104,7 @@ def run_in_workers(estimator, compute, tasks, *, n_workers, timeout):
     source = _Tasks(tasks)
     setup = pack((estimator, compute))
     with tempfile.TemporaryDirectory(prefix="dustest-") as folder:
-        slots = [_Slot(setup, folder, timeout) for _ in range(n_workers)]
+        slots = [_Slot(setup, folder, limits) for _ in range(n_workers)]
         arguments = [(slot, source, outcomes) for slot in slots]
         threads = [threading.Thread(target=_serve, args=each, daemon=True) for each in arguments]
         try:
@@ -122,7 +131,7 @@ def try_worker(estimator):
     Exception
         Any error of the worker.
     """
-    for _ in run_in_workers(estimator, _nothing, [(0, None)], n_workers=1, timeout=None):
+    for _ in run_in_workers(estimator, _nothing, [(0, None)], n_workers=1):
         pass
 
 
@@ -180,10 +189,10 @@ def _serve(slot, source, outcomes):
 class _Slot:
     """A place for one worker process, which is replaced if it dies."""
 
-    def __init__(self, setup, folder, timeout):
+    def __init__(self, setup, folder, limits):
         self._setup = setup
         self._folder = folder
-        self._timeout = timeout
+        self._limits = limits
         self._process = None
         self._stderr = None
         self._expired = False
@@ -193,8 +202,9 @@ class _Slot:
         """Outcome of one task."""
         if self._process is None:
             self._start_alive()
-        timer = threading.Timer(self._timeout or 0, self._expire)
-        if self._timeout is not None:
+        timeout = self._limits.timeout
+        timer = threading.Timer(timeout or 0, self._expire)
+        if timeout is not None:
             timer.start()
         try:
             kind, value = self._ask(batch)
@@ -234,7 +244,7 @@ class _Slot:
         self._expired = False
         self._stderr = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 (close() ends it)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "dustest.estimators.run.workers"],
+            [sys.executable, "-c", _PROGRAM],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
@@ -242,7 +252,7 @@ class _Slot:
             env=_worker_environment(),
         )
         try:
-            kind, value = self._ask(dumps(self._setup))
+            kind, value = self._ask(dumps((self._setup, self._limits)))
         except (EOFError, OSError):
             return self._bury()
         if kind == "fatal":
@@ -255,9 +265,12 @@ class _Slot:
         last_words = self._last_words()
         self.close()
         if self._expired:
-            return Failure("TIMED_OUT", f"stopped after {self._timeout:g} s")
-        reason = f"the worker process died (exit status {code}) {last_words}"
-        return Failure("FAILED", reason.rstrip(), died=True)
+            return Failure("TIMED_OUT", f"stopped after {self._limits.timeout:g} s")
+        reason = f"the worker process died (exit status {code}) {last_words}".rstrip()
+        limit = self._limits.memory_limit
+        if limit is not None:
+            reason += f"; it may use memory_limit = {limit}"
+        return Failure("FAILED", reason, died=True)
 
     def _last_words(self):
         """End of what the worker wrote to its standard error."""
@@ -294,7 +307,7 @@ class _Shed:
         self._waiting = []
         self._folder = None
 
-    def take(self, setup, timeout):
+    def take(self, setup, limits):
         """A worker for a setup; those of another setup are ended."""
         with self._lock:
             if setup != self._setup:
@@ -303,9 +316,9 @@ class _Shed:
                 self._setup = setup
             if self._folder is None:
                 self._folder = tempfile.TemporaryDirectory(prefix="dustest-")
-            return (
-                self._waiting.pop() if self._waiting else _Slot(setup, self._folder.name, timeout)
-            )
+            if self._waiting:
+                return self._waiting.pop()
+            return _Slot(setup, self._folder.name, limits)
 
     def give_back(self, setup, slot):
         """Keep a worker for the next task, unless the setup has changed."""
@@ -320,22 +333,22 @@ _SHED = _Shed()
 
 
 @contextmanager
-def borrowed_worker(setup, timeout):
+def borrowed_worker(setup, limits):
     """A worker that lives on in this process, for tasks that a cluster sends one by one.
 
     Parameters
     ----------
     setup : bytes
         The pair of estimator and computation, packed by `~dustest.data.registry.pack`.
-    timeout : float or None
-        Time limit in seconds of one task.
+    limits : WorkerLimits
+        Limits of one process.
 
     Yields
     ------
     worker : object
         Its ``compute(batch)`` returns the result, or a `Failure`.
     """
-    slot = _SHED.take(setup, timeout)
+    slot = _SHED.take(setup, limits)
     try:
         yield slot
     except BaseException:
@@ -373,25 +386,56 @@ def _receive(stream):
 
 def _work():
     """Main loop of a worker process."""
-    end_with_parent(os.getppid())
+    # The temporary folder, which a parent that was killed did not remove.
+    tidy = partial(_remove_empty, Path.cwd())
+    end_with_parent(os.getppid(), tidy)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller decides when to stop
     answers = os.fdopen(os.dup(1), "wb")
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     questions = sys.stdin.buffer
-    _send(answers, _answer(_prepare, state := {}, _receive(questions)))
-    while True:
-        try:
+    try:
+        _send(answers, _answer(_prepare, state := {}, *_receive(questions)))
+        while True:
             batch = _receive(questions)
-        except EOFError:
-            return
-        _send(answers, _answer(state["compute"], state["estimator"], batch))
+            _send(answers, _answer(state["compute"], state["estimator"], batch))
+    except (EOFError, OSError):  # the caller is gone
+        tidy()
 
 
-def _prepare(state, setup):
-    """Unpickle the estimator and load its packages."""
+def _remove_empty(folder):
+    """Remove a folder, unless it has content or is removed already."""
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _prepare(state, setup, limits):
+    """Unpickle the estimator, load its packages and limit the memory."""
     state["estimator"], state["compute"] = unpack(setup)
     state["estimator"]._start_worker()
+    if limits.memory_limit is not None and _USE.exists():
+        _limit_memory(limits)
+
+
+def _limit_memory(limits):
+    """Refuse further memory of this process beyond a limit, with a `MemoryError`."""
+    import resource
+
+    # The system limits the data that are reserved, and large tables on disc are among them that
+    # are hardly read.
+    page = resource.getpagesize()
+    pages = [int(number) for number in _USE.read_text().split()]
+    used, reserved = page * pages[1], page * pages[5]
+    room = limits.memory_bytes - used
+    if room <= 0:
+        msg = (
+            f"memory_limit must be more than the {used / 1e9:.2g} GB that a worker uses before "
+            f"its first galaxy, got {limits.memory_limit}"
+        )
+        raise InputError(msg)
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if hard == resource.RLIM_INFINITY or hard > reserved + room:
+        resource.setrlimit(resource.RLIMIT_DATA, (reserved + room, hard))
 
 
 def _answer(function, *args):
@@ -400,7 +444,3 @@ def _answer(function, *args):
         return "value", function(*args)
     except Exception as error:  # noqa: BLE001 - the caller raises it
         return "fatal", error
-
-
-if __name__ == "__main__":
-    _work()

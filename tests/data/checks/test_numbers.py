@@ -8,6 +8,7 @@ import pytest
 from astropy import units as u
 
 from dustest.data.checks.numbers import (
+    as_bytes,
     check_fraction,
     check_not_negative,
     check_number,
@@ -104,3 +105,23 @@ class TestChecks:
     def test_ranges(self):
         assert check_range(7, "z", 0.0, 9.0) == (7.0, 7.0)
         assert check_range([6, 9], "z", 0.0, 9.0) == (6.0, 9.0)
+
+
+class TestAsBytes:
+    @pytest.mark.parametrize(
+        ("value", "n_bytes"),
+        [("2 GB", 2 * 10**9), ("1.5MiB", 1572864), (16 * u.bit, 2), (np.float32(3) * u.kB, 3000)],
+    )
+    def test_amounts(self, value, n_bytes):
+        assert as_bytes(value, "memory_limit") == n_bytes
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            *(None, 2e9, "2e9", "much", "2 mag", "-1 GB", True, b"2 GB"),
+            *(0 * u.byte, np.nan * u.byte, np.inf * u.byte, [1, 2] * u.byte),
+        ],
+    )
+    def test_none(self, value):
+        with pytest.raises(InputError, match="memory_limit must be an amount of memory with a"):
+            as_bytes(value, "memory_limit")

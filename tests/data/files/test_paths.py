@@ -11,6 +11,7 @@ from dustest.data.files.paths import (
     check_table_file,
     check_writable,
     installed_version,
+    remove_partial_files,
     replacing,
 )
 
@@ -73,6 +74,27 @@ class TestReplacing:
             thread.join()
         assert len(set(found)) == 2
         assert [one.name for one in tmp_path.iterdir()] == ["table.fits"]
+
+
+class TestPartialFiles:
+    def test_those_of_one_file_are_removed(self, tmp_path):
+        names = [
+            *("table.fits", "other.fits", ".table.7.fits", "table.1.2.partial.fits"),
+            *(".other.1.2.partial.fits", ".table.a.1.2.partial.fits", ".table.1.2.partial.ecsv"),
+        ]
+        for name in (*names, ".table.1.2.partial.fits", ".table.333.4444.partial.fits"):
+            (tmp_path / name).touch()
+        remove_partial_files(tmp_path / "table.fits")
+        assert sorted(one.name for one in tmp_path.iterdir()) == sorted(names)
+
+    @pytest.mark.parametrize("name", ["a[b].fits", "no_suffix", ".hidden", "a.b.parquet"])
+    def test_names_of_any_kind(self, tmp_path, name):
+        with replacing(tmp_path / name) as partial:
+            partial.touch()
+            remove_partial_files(tmp_path / name)
+            assert not partial.exists()
+            partial.touch()
+        assert [one.name for one in tmp_path.iterdir()] == [name]
 
 
 def test_versions():

@@ -134,10 +134,10 @@ class TestRecords:
 
 
 class TestInner:
-    def test_time_limits_of_a_calibrated_method(self):
+    def test_limits_of_a_calibrated_method(self):
         found = {
             CalibratedEstimator(BagpipesEstimator(**params))._fingerprint(1)
-            for params in ({}, {"timeout": 1.0}, {"n_live": 100})
+            for params in ({}, {"timeout": 1.0}, {"memory_limit": "3 GB"}, {"n_live": 100})
         }
         assert len(found) == 2
 

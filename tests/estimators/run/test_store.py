@@ -1,22 +1,37 @@
 """Stores of finished rows: damage, other runs with the same output, full disks."""
 
 import contextlib
+import os
+import re
 import resource
+import shutil
 import signal
 import sqlite3
+import subprocess
+import sys
+import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 
 import fresh_process
 import numpy as np
 import pytest
 from astropy import units as u
-from astropy.table import QTable
+from astropy.table import QTable, vstack
 from toy_backends import Linear, Malformed, Marking
 
 from dustest import CNNEstimator, MeurerEstimator
-from dustest.data import DustestWarning, DustTable, InputError, ReadError, WriteError
+from dustest.data import (
+    DustestError,
+    DustestWarning,
+    DustTable,
+    InputError,
+    ReadError,
+    WriteError,
+)
 from dustest.estimators.run.files import locked_database
 from dustest.estimators.run.files.row_records import RowLayout
 from dustest.estimators.run.store import open_store, store_path
@@ -226,6 +241,36 @@ class TestFile:
         assert store_path(output).stat().st_size < 100_000
 
 
+def outcome_of_run(output, resume):
+    """Estimate some galaxies; returns the error as text, None without one."""
+    try:
+        Linear(random_state=240102).estimate(
+            galaxies(np.arange(60)), output=output, resume=resume, progress=False
+        )
+    except DustestError as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def assert_right(output):
+    """The file is complete and right, and nothing else is beside it."""
+    expected = Linear(random_state=240102).estimate(galaxies(np.arange(60)))
+    assert_same(DustTable.read(output), expected)
+    assert sorted(one.name for one in output.parent.iterdir()) == [
+        output.name,
+        output.name + ".sqlite",
+    ]
+
+
+def assert_one_result(found, output):
+    """One run made the result, and the others say why they did not."""
+    errors = [one for one in found if one is not None]
+    assert len(errors) == len(found) - 1
+    for error in errors:
+        assert re.match("WriteError: another run has|InputError: output .* holds results", error)
+    assert_right(output)
+
+
 def hold(output):
     """Say that the output is in use, and keep it until the end of the process."""
     with open_store(output, resume=True):
@@ -286,6 +331,27 @@ class TestOtherRuns:
             "marks", "o.fits", "o.fits.sqlite",
         ]  # fmt: skip
 
+    def test_ten_threads_without_resume(self, tmp_path):
+        """One run writes the result; the others raise an error at once, or after its end."""
+        output = tmp_path / "o.fits"
+        with ThreadPoolExecutor(10) as pool:
+            found = list(pool.map(outcome_of_run, [output] * 10, [False] * 10))
+        assert_one_result(found, output)
+
+    @pytest.mark.parametrize("resume", [True, False])
+    def test_two_processes(self, tmp_path, resume):
+        output = tmp_path / "o.fits"
+        with ThreadPoolExecutor(2) as pool:
+            runs = [
+                pool.submit(fresh_process.call, outcome_of_run, output, resume) for _ in range(2)
+            ]
+        found = [run.result() for run in runs]
+        if resume:
+            assert found == [None, None]
+            assert_right(output)
+        else:
+            assert_one_result(found, output)
+
     def test_a_store_that_the_other_run_removes(self, tmp_path):
         output, found = tmp_path / "o.ecsv", []
 
@@ -340,6 +406,99 @@ class TestFullDisk:
             )
             assert_same(table, expected)
         assert len(list(tmp_path.iterdir())) == 2 * len(self.limits)
+
+
+def estimate_on_a_disk_of_2_mb(folder):
+    """Error of a run on a full disk, whether there is an output, and the table with more room."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], check=True)
+    output = folder / "o.fits"
+    sample = load_demo()[0][["redshift", *PHOTOMETRY]]
+    sample = vstack([sample] * 100, metadata_conflicts="silent")
+    for band in PHOTOMETRY[::2]:
+        sample[band] = sample[band] * np.linspace(1.0, 1.1, len(sample))
+    try:
+        MeurerEstimator().estimate(sample, output=output)
+    except WriteError as error:
+        found = str(error)
+    is_there = output.exists()
+    subprocess.run(["mount", "-o", "remount,size=64m", folder], check=True)
+    resumed = MeurerEstimator().estimate(sample, output=output, resume=True)
+    whole = MeurerEstimator().estimate(sample)
+    return found, is_there, resumed, whole, DustTable.read(output)
+
+
+PHOTOMETRY = [f"flux_{kind}{band}" for band in ("F115W", "F150W") for kind in ("", "err_")]
+
+
+@pytest.mark.slow
+def test_a_disk_of_2_mb(tmp_path, monkeypatch):
+    """A file system of 2 MB, in a space of mounts of its own."""
+    if os.name != "posix" or shutil.which("unshare") is None or os.geteuid():
+        pytest.skip("needs the rights to mount a file system")
+    if subprocess.run(["unshare", "-m", "true"], check=False).returncode:
+        pytest.skip("no space of mounts of its own can be made")
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec unshare -m "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    (tmp_path / "disk").mkdir()
+    message, is_there, *tables = fresh_process.call(estimate_on_a_disk_of_2_mb, tmp_path / "disk")
+    assert re.search(r"o\.fits.* (is full|No space left).*: make room on the disk", message)
+    assert not is_there
+    for table in tables[1:]:
+        assert_same(table, tables[0])
+
+
+def errors_without_rights():
+    """Errors of runs whose folder may not be written to, and whose store may only be read."""
+    sample, nobody = galaxies([1]), 65534
+    with tempfile.TemporaryDirectory() as name:
+        folder, errors = Path(name), []
+        Linear(random_state=1).estimate(sample, output=folder / "kept.fits")
+        store_path(folder / "kept.fits").chmod(0o444)
+        if os.geteuid() == 0:
+            for path in (folder, *folder.iterdir()):
+                os.chown(path, nobody, nobody)
+            os.setresuid(nobody, nobody, 0)
+        for output, mode in (("kept.fits", 0o755), ("kept.fits", 0o555), ("new.fits", 0o555)):
+            folder.chmod(mode)
+            try:
+                Linear(random_state=1).estimate(sample, output=folder / output, resume=True)
+            except DustestError as error:
+                errors.append(f"{type(error).__name__}: {error}")
+            else:
+                errors.append("")
+        names = sorted(one.name for one in folder.iterdir())
+        folder.chmod(0o755)
+        if os.getuid() == nobody:
+            os.setresuid(0, 0, 0)
+    return errors, names
+
+
+def test_folders_and_stores_that_may_not_be_written():
+    (read, *closed), names = fresh_process.call(errors_without_rights)
+    assert re.match(r"WriteError: .*kept\.fits\.sqlite' may not be written to: change", read)
+    for error in closed:
+        assert re.match("InputError: output must be in a folder that can be written to", error)
+    assert names == ["kept.fits", "kept.fits.sqlite"]
+
+
+class TestKilledWriters:
+    """Temporary files that a killed process left."""
+
+    def test_the_next_run_removes_them(self, tmp_path):
+        (tmp_path / ".o.12.34.partial.fits").touch()
+        (tmp_path / ".o.fits.12.34.partial.sqlite").touch()
+        Linear().estimate(galaxies([1]), output=tmp_path / "o.fits", resume=True)
+        assert sorted(one.name for one in tmp_path.iterdir()) == ["o.fits", "o.fits.sqlite"]
+
+    def test_not_those_of_a_run_that_holds_the_output(self, tmp_path):
+        partial = tmp_path / ".o.12.34.partial.fits"
+        with open_store(tmp_path / "o.fits", resume=True):
+            partial.touch()
+            with pytest.raises(WriteError, match="another run has"):
+                Linear().estimate(galaxies([1]), output=tmp_path / "o.fits")
+            assert partial.exists()
 
 
 class TestParts:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.table import QTable
-from toy_backends import IsolatedLinear, Linear, Mortal, Placed, Trouble, estimate_asleep
+from toy_backends import Deadly, IsolatedLinear, Linear, Mortal, Placed, Trouble, estimate_asleep
 
-from dustest.data import DustestError, DustestWarning
-from dustest.estimators.run import runner
+from dustest.data import DustestError, DustestWarning, InputError
+from dustest.estimators.run import runner, workers
 
 
 class Threaded(Placed):
@@ -64,8 +64,10 @@ class TestDeaths:
         with pytest.raises(DustestError, match="a worker process died 3 times while it started"):
             Mortal(at_start=lives(3)).estimate(galaxies([1]))
 
-    def test_workers_end_with_a_killed_parent(self, tmp_path):
-        marks = tmp_path / "worker"
+    def test_workers_end_with_a_killed_parent(self, tmp_path, monkeypatch):
+        marks, temporary = tmp_path / "worker", tmp_path / "temporary"
+        temporary.mkdir()
+        monkeypatch.setenv("TMPDIR", str(temporary))
         with fresh_process.start(estimate_asleep, marks) as parent:
             worker = wait_for_number(marks)
             parent.kill()
@@ -73,6 +75,33 @@ class TestDeaths:
         while is_running(worker) and time.monotonic() < deadline:
             time.sleep(0.1)
         assert not is_running(worker)
+        assert list(temporary.iterdir()) == []
+
+
+class TestMemory:
+    """A limit of the memory of a worker."""
+
+    needs_linux = pytest.mark.skipif(not workers._USE.exists(), reason="needs Linux")
+
+    @needs_linux
+    @pytest.mark.parametrize("limit", ["2 GB", 2 * u.Gbyte])
+    def test_a_row_that_needs_more_fails(self, limit):
+        with pytest.warns(DustestWarning, match=r"1 of 3 .* memory_limit = 2.* G.*: Unable"):
+            table = Trouble(memory_limit=limit).estimate(galaxies([1, 8, 7]))
+        assert table.flag_names == [(), ("FAILED",), ()]
+        np.testing.assert_array_equal(np.asarray(table["A_V"]), [1.0, np.nan, 7.0])
+
+    def test_without_a_limit_it_does_not(self):
+        assert Trouble().estimate(galaxies([8])).flag_names == [()]
+
+    @needs_linux
+    def test_too_little_for_any_row(self):
+        with pytest.raises(InputError, match=r"memory_limit must be more than the 0\.\d+ GB"):
+            Trouble(memory_limit="20 MB").estimate(galaxies([1]))
+
+    def test_a_death_names_the_limit(self):
+        with pytest.warns(DustestWarning, match=r"status 3\); it may use memory_limit = 2 GB$"):
+            Trouble(memory_limit="2 GB").estimate(galaxies([4]))
 
 
 def wait_for_number(path):
@@ -144,6 +173,19 @@ class TestCluster:
         with joblib.parallel_config("dask"):
             table = backend().estimate(galaxies(range(1, 12)))
         assert set(table["process"]) == {os.getpid()}
+
+    @TestMemory.needs_linux
+    def test_limit_of_memory(self, cluster):
+        with joblib.parallel_config("dask"), pytest.warns(DustestWarning, match="memory_limit"):
+            table = Trouble(memory_limit="2 GB").estimate(galaxies([1, 8, 7]))
+        assert table.flag_names == [(), ("FAILED",), ()]
+
+    def test_workers_that_die_with_the_estimator(self, cluster, lives):
+        """Both workers die in turn, and with the last one the estimator that was sent to them."""
+        sample = galaxies(range(1, 12))
+        with joblib.parallel_config("dask"):
+            table = Deadly(lives(2), random_state=1).estimate(sample)
+        assert_same(table, Linear(random_state=1).estimate(sample))
 
     def test_failures_are_flags(self, cluster):
         with joblib.parallel_config("dask"), pytest.warns(DustestWarning, match="3 of 5"):

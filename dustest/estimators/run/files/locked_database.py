@@ -1,5 +1,6 @@
 """SQLite databases that one run has for itself."""
 
+import os
 import sqlite3
 import time
 from contextlib import contextmanager
@@ -125,11 +126,16 @@ def clear_errors(path):
     ReadError
         If the database cannot be opened or is damaged.
     WriteError
-        If it cannot be written, as on a full disk.
+        If it cannot be written, as on a full disk, or may not be.
     """
     try:
         yield
     except sqlite3.Error as error:
+        if path.exists() and not os.access(path, os.W_OK):
+            msg = (
+                f"{str(path)!r} may not be written to: change its rights, or choose another output"
+            )
+            raise WriteError(msg) from error
         if _code(error) in _FULL:
             msg = (
                 f"results cannot be written to {str(path)!r} ({error}): make room on the disk and "
