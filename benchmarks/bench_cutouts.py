@@ -1,10 +1,10 @@
-"""Time and memory that `add_cutouts` takes, against loading the mosaic as a whole.
+"""Time and memory that `add_cutouts` and `add_photometry` take, against loading the mosaic.
 
-Writes a mosaic with SCI and ERR into a temporary folder, cuts galaxies out of it and reports
-the time and the peak of the memory that belongs to the process alone. Pages of a mapped file do
-not count there: the system takes them back when it needs them. Linux only.
+Writes a mosaic with SCI and ERR into a temporary folder, measures galaxies on it and reports the
+time and the peak of the private memory of the process, which includes pages of mapped files.
+Linux only.
 
-Run ``python benchmarks/bench_cutouts.py --side 10000 --galaxies 5000``.
+Run ``python benchmarks/bench_cutouts.py --side 14142 --galaxies 5000``.
 """
 
 import argparse
@@ -19,17 +19,17 @@ from astropy.io import fits
 from astropy.table import QTable
 from astropy.wcs import WCS
 
-from dustest.io import add_cutouts
+from dustest.io import add_cutouts, add_photometry
 
 PIXEL_SCALE = 0.03 / 3600.0
 ROWS_AT_ONCE = 500
 
 
 class PeakMemory:
-    """Peak growth of the anonymous memory of this process, in MB."""
+    """Largest private memory of this process, in MB."""
 
     def __enter__(self):
-        self._start = self._peak = anonymous_memory()
+        self.peak = private_memory()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch)
         self._thread.start()
@@ -38,20 +38,18 @@ class PeakMemory:
     def __exit__(self, *exception):
         self._stop.set()
         self._thread.join()
+        self.peak = max(self.peak, private_memory())
 
     def _watch(self):
-        while not self._stop.wait(0.002):
-            self._peak = max(self._peak, anonymous_memory())
-
-    @property
-    def growth(self):
-        return self._peak - self._start
+        while not self._stop.wait(0.02):
+            self.peak = max(self.peak, private_memory())
 
 
-def anonymous_memory():
-    """Anonymous resident memory in MB."""
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(r"RssAnon:\s+(\d+) kB", status)[1]) / 1024.0
+def private_memory():
+    """Resident memory that no other process shares, in MB."""
+    rollup = Path("/proc/self/smaps_rollup").read_text()
+    found = re.findall(r"Private_(?:Clean|Dirty):\s+(\d+) kB", rollup)
+    return sum(map(int, found)) / 1024.0
 
 
 def make_wcs(side):
@@ -91,35 +89,39 @@ def load_whole(path):
         return [hdu.data.astype(float) for hdu in hdus[1:]]
 
 
-def measure(action):
-    """Seconds and growth of memory in MB of a call."""
+def measure(label, action):
+    """Print seconds, CPU seconds and the peak of private memory of a call."""
+    before = private_memory()
     with PeakMemory() as memory:
-        start = time.perf_counter()
-        result = action()
-        seconds = time.perf_counter() - start
-    del result
-    return seconds, memory.growth
+        start, cpu = time.perf_counter(), time.process_time()
+        action()
+        seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+    print(
+        f"{label}: {seconds:.2f} s ({cpu:.2f} s of CPU), {memory.peak:.0f} MB of private memory "
+        f"({before:.0f} MB before)"
+    )
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--side", type=int, default=10_000, help="rows and columns of the mosaic")
+    parser.add_argument("--side", type=int, default=14_142, help="rows and columns of the mosaic")
     parser.add_argument("--galaxies", type=int, default=5_000)
     parser.add_argument("--skip-naive", action="store_true", help="do not load the mosaic whole")
+    parser.add_argument("--mosaic", type=Path, help="file to keep the mosaic in, or to find it")
     arguments = parser.parse_args()
     rng = np.random.default_rng(1)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "mosaic.fits"
-        write_mosaic(path, arguments.side, rng)
+        path = arguments.mosaic or Path(folder) / "mosaic.fits"
+        if not path.exists():
+            write_mosaic(path, arguments.side, rng)
         table = draw_positions(arguments.side, arguments.galaxies, rng)
         add_cutouts(table[:10], {"F277W": path})
         print(f"mosaic: SCI + ERR, {path.stat().st_size / 1e6:.0f} MB")
         for label in ("first", "again"):
-            seconds, growth = measure(lambda: add_cutouts(table, {"F277W": path}))
-            print(f"add_cutouts, {label}: {seconds:.2f} s, {growth:.0f} MB of its own")
+            measure(f"add_cutouts, {label}", lambda: add_cutouts(table, {"F277W": path}))
+        measure("add_photometry", lambda: add_photometry(table, {"F277W": path}))
         if not arguments.skip_naive:
-            seconds, growth = measure(lambda: load_whole(path))
-            print(f"loading all of it: {seconds:.2f} s, {growth:.0f} MB of its own")
+            measure("loading all of it", lambda: load_whole(path))
 
 
 if __name__ == "__main__":

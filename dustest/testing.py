@@ -1,10 +1,7 @@
 """Checks of the contract of estimators, for dustest and for other packages."""
 
 import io
-import os
 import pickle
-import random
-import sys
 import tempfile
 import warnings
 from contextlib import redirect_stdout
@@ -29,6 +26,7 @@ from dustest.data import (
     as_sample,
     percentile_columns,
 )
+from dustest.data.global_state import changed_state, global_state
 from dustest.data.kinds import find_column
 from dustest.data.quantities import POINTS, core_quantities
 from dustest.estimators import DustEstimator
@@ -273,6 +271,7 @@ def _check_declarations(case):
     """``requires``, ``uncertainty`` and ``targets`` are valid."""
     known = case.estimator.required_kinds <= set(KINDS)
     _require(known, f"requires names unknown data: {case.estimator.requires}")
+    _ = case.estimator.usable_kinds  # raises an error for unknown data in ``optional``
     known = case.estimator.uncertainty in _UNCERTAINTIES
     _require(known, f"uncertainty must be one of {_UNCERTAINTIES}")
     _require(case.estimator._target_names, "targets must not be empty")
@@ -486,29 +485,14 @@ def _check_innocence(case):
     """Estimating prints nothing, and changes neither the input nor global state."""
     copy, output, state = case.sample.copy(), io.StringIO(), np.random.get_state()  # noqa: NPY002
     np.random.seed(_CHECK_SEED)  # noqa: NPY002 - detects methods that set this seed
-    before = _global_state()
+    before = global_state()
     with redirect_stdout(output):
         case.fitted.estimate(case.sample)
-    after = _global_state()
+    changed = changed_state(before)
     np.random.set_state(state)  # noqa: NPY002
     _require(output.getvalue() == "", "estimate must not print")
     _require(_equal(case.sample, copy), "estimate must not change its input")
-    changed = sorted(name for name in before if before[name] != after[name])
     _require(not changed, f"estimate must not change global state: {changed}")
-
-
-def _global_state():
-    """Global state that a call could change."""
-    matplotlib = sys.modules.get("matplotlib")
-    return {
-        "working directory": Path.cwd(),
-        "environment": dict(os.environ),
-        "numpy print options": repr(np.get_printoptions()),
-        "numpy random state": repr(np.random.get_state()),  # noqa: NPY002
-        "python random state": repr(random.getstate()),
-        "warning filters": repr(warnings.filters),
-        "matplotlib rcParams": repr(dict(matplotlib.rcParams)) if matplotlib else None,
-    }
 
 
 CHECKS = (

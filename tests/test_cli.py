@@ -2,6 +2,9 @@ import inspect
 import json
 import re
 import runpy
+import signal
+import subprocess
+import time
 import warnings
 from contextlib import redirect_stdout
 from io import StringIO
@@ -14,6 +17,7 @@ from astropy import units as u
 from astropy.io import fits
 from astropy.table import QTable, Table
 from astropy.wcs import WCS, FITSFixedWarning
+from fresh_process import start
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from toy_forecast import toy_forecast
@@ -25,6 +29,7 @@ from dustest.cli._estimators import ready_for, ready_made
 from dustest.cli._words import read_value
 from dustest.data import DustTable, RowTable, as_sample
 from dustest.doctor import diagnose
+from dustest.estimators._cnn.training.epochs import Training
 from dustest.io import load_demo
 from dustest.simulate import GalaxySimulator, read_simulation
 from dustest.simulate.stream import write_chunks
@@ -67,7 +72,7 @@ class TestEstimate:
         distributed = pytest.importorskip("distributed")
         words = ["estimate", catalog, "--seed", "1", "--output"]
         assert main([*words, str(tmp_path / "here.ecsv")]) == 0
-        options = {"n_workers": 1, "processes": False, "dashboard_address": None}
+        options = {"n_workers": 1, "processes": False, "dashboard_address": ":0"}
         with distributed.LocalCluster(**options) as cluster:
             address = ["--scheduler", cluster.scheduler_address]
             assert main([*words, str(tmp_path / "there.ecsv"), *address]) == 0
@@ -491,6 +496,100 @@ class TestTune:
         output = str(tmp_path / "trials.ecsv")
         assert main(["tune", simulation, "--output", output, *words]) == 1
         assert reason in capsys.readouterr().err
+
+
+def _run_tune(words):
+    """Run ``dustest tune`` in this interpreter."""
+    raise SystemExit(main(words))
+
+
+def _killed_tune(words, is_time, rng):
+    """Kill a process that tunes at a random moment after some condition."""
+    with start(_run_tune, words, output=subprocess.DEVNULL) as process:
+        while not is_time() and process.poll() is None:
+            time.sleep(0.02)
+        time.sleep(rng.uniform(0, 0.5))
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+
+
+class TestKilledTune:
+    def test_a_table_that_was_written_is_replaced(self, simulation, tmp_path, capsys, monkeypatch):
+        pytest.importorskip("keras_tuner")
+        output, model = tmp_path / "trials.ecsv", tmp_path / "best.model"
+        words = ["tune", simulation, "--folder", str(tmp_path / "kept"), "--epochs", "2"]
+        words += ["--bands", "F277W", "--set", "validation_fraction=0.5", "--trials", "1"]
+        words += ["--output", str(output)]
+        with monkeypatch.context() as patch:
+            patch.setattr(CNNEstimator, "save", _interrupt)
+            assert main([*words, "--model", str(model)]) == 130
+        written = output.read_bytes()
+        epochs = []
+        real = Training._epoch
+        monkeypatch.setattr(Training, "_epoch", lambda *args: epochs.append(1) or real(*args))
+        assert main([*words, "--model", str(model)]) == 0
+        assert output.read_bytes() == written
+        assert model.exists()
+        assert epochs == []
+        assert main([*words, "--seed", "1"]) == 1
+        assert "has the trials of another search, and is kept" in capsys.readouterr().err
+        assert output.read_bytes() == written
+
+    @pytest.mark.parametrize("folder", [[], ["--folder", "kept"]])
+    def test_other_files_are_kept(self, simulation, tmp_path, capsys, monkeypatch, folder):
+        monkeypatch.chdir(tmp_path)
+        RowTable({"val_loss": [1.0]}).write("trials.ecsv")
+        written = Path("trials.ecsv").read_bytes()
+        assert main(["tune", simulation, "--output", "trials.ecsv", *folder]) == 1
+        assert "must be a new file" in capsys.readouterr().err
+        assert Path("trials.ecsv").read_bytes() == written
+
+    @pytest.mark.slow
+    def test_kills_at_random_moments(self, simulation, tmp_path):
+        pytest.importorskip("keras_tuner")
+        rng = np.random.default_rng(240300)
+        words = ["tune", simulation, "--epochs", "4", "--bands", "F277W"]
+        words += ["--set", "validation_fraction=0.5", "--preset", "quick"]
+
+        def files(name):
+            folder = tmp_path / name
+            model, output = str(folder / "best.model"), str(folder / "trials.ecsv")
+            return ["--folder", str(folder), "--model", model, "--output", output]
+
+        def journal():
+            found = list((tmp_path / "killed").glob("*.trials.json"))
+            return json.loads(found[0].read_text())["trials"] if found else []
+
+        for name in ("whole", "killed"):
+            (tmp_path / name).mkdir()
+        assert main([*words, *files("whole"), "--trials", "4"]) == 0
+        killed = [*words, *files("killed")]
+        kept = []
+        for n in (1, 2):
+            _killed_tune([*killed, "--trials", "3"], lambda n=n: len(journal()) >= n, rng)
+            assert journal()[: len(kept)] == kept
+            kept = journal()
+            assert 1 <= len(kept) <= 3
+        checkpoints = (tmp_path / "killed").glob
+        _killed_tune([*killed, "--trials", "3"], lambda: any(checkpoints("*.checkpoint")), rng)
+        assert journal()[: len(kept)] == kept
+        Path(killed[-3]).unlink(missing_ok=True)
+        assert main([*killed, "--trials", "3"]) == 0
+        kept = journal()
+        assert len(kept) == 3
+        Path(killed[-3]).unlink()
+        assert main([*killed, "--trials", "4"]) == 0
+        assert journal()[:3] == kept
+        tables = [RowTable.read(tmp_path / name / "trials.ecsv") for name in ("whole", "killed")]
+        for name in set(tables[0].colnames) - {"seconds"}:
+            assert tables[0][name].tolist() == tables[1][name].tolist()
+        models = [(tmp_path / name / "best.model").read_bytes() for name in ("whole", "killed")]
+        assert models[0] == models[1]
+
+
+def _interrupt(*args, **kwargs):
+    """Ctrl-C."""
+    raise KeyboardInterrupt
 
 
 class TestModel:

@@ -76,7 +76,9 @@ def _add_tune(commands):
     parser.add_argument("--preset", default="quick", help="quick or paper (default: quick)")
     parser.add_argument("--trials", type=int, help="trials in all (default: of the preset)")
     parser.add_argument(
-        "--folder", metavar="FOLDER", help="folder for every trial, from which a run resumes"
+        "--folder",
+        metavar="FOLDER",
+        help="folder for every trial and epoch, from which a run resumes",
     )
     parser.add_argument("--output", required=True, metavar="FILE", help="table of the trials")
     parser.add_argument("--model", metavar="FILE", help="train the best network; a new model file")
@@ -140,18 +142,15 @@ def _tune(options):
     """Search for the best layers of a network."""
     check_figure(options.figure)
     check_table(options.output)
-    check_new(options.output)
+    if not options.folder or _search_of(options.output) is None:
+        check_new(options.output)
     if options.model:
         check_new(options.model)
     simulations = _read_simulations(options)
     cnn = _network(options, simulations)
-    result = cnn.tune(
-        simulations,
-        preset=options.preset,
-        n_trials=options.trials,
-        folder=_made_folder(options.folder),
-    )
-    write_table(result.trials, options.output)
+    folder = _made_folder(options.folder)
+    result = cnn.tune(simulations, preset=options.preset, n_trials=options.trials, folder=folder)
+    _write_trials(result.trials, options.output)
     say(f"{len(result.trials)} trials: {options.output}")
     say("best: " + ", ".join(f"{name}={value}" for name, value in result.best.items()))
     if options.figure:
@@ -159,9 +158,32 @@ def _tune(options):
 
         save_figure(plot_tuning(result.trials)[0], options.figure)
     if options.model:
-        cnn.set_params(**result.best).fit(simulations)
+        cnn.set_params(**result.best).fit(simulations, checkpoint=folder)
         _save_network(cnn, simulations, options.model)
     return 0
+
+
+def _search_of(path):
+    """Digest of the search whose trials a table has, None without such a table."""
+    from dustest.data import ReadError, RowTable
+
+    try:
+        return RowTable.read(path).meta.get("search")
+    except (ReadError, OSError):
+        return None
+
+
+def _write_trials(trials, path):
+    """Write a table of trials, which may replace an earlier one of the same search."""
+    from dustest.data import InputError
+
+    if Path(path).exists() and _search_of(path) != trials.meta["search"]:
+        msg = (
+            f"{path!r} has the trials of another search, and is kept: choose another --output; "
+            "those of this search are in --folder"
+        )
+        raise InputError(msg)
+    write_table(trials, path)
 
 
 def _made_folder(path):

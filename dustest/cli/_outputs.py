@@ -45,13 +45,15 @@ def check_table(path):
 
 
 def write_table(table, path):
-    """Write a table in the format of its suffix."""
+    """Write a table in the format of its suffix, atomically."""
     from astropy.io.registry import IORegistryError
 
     from dustest.data import InputError
+    from dustest.data.files.paths import replacing
 
     try:
-        table.write(path)
+        with replacing(path) as part:
+            table.write(part)
     except (OSError, ValueError, TypeError, IORegistryError) as error:
         msg = f"--output must end in .ecsv, .fits, .parquet or .h5, got {path!r}: {error}"
         raise InputError(msg) from error

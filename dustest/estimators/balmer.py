@@ -123,6 +123,7 @@ class BalmerEstimator(DustEstimator):
     """
 
     requires: ClassVar[tuple] = ("line",)
+    optional: ClassVar[tuple] = ("redshift",)
     references: ClassVar[tuple] = ("Storey1995",)
     uncertainty: ClassVar[str] = "posterior"
     uses_limits: ClassVar[bool] = True

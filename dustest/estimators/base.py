@@ -80,6 +80,9 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     requires : tuple
         Data that the estimator needs: names of `~dustest.data.KINDS` such as ``"flux"``,
         ``"cutout"``, ``"line"``, ``"redshift"``. Any one member of a tuple inside is sufficient.
+    optional : tuple of str or None
+        Data that the estimator uses besides ``requires`` where a sample has them, and no others:
+        these do not reach ``_estimate``, and change no seed and no stored row. None for all.
     uncertainty : str
         Kind of the percentiles: ``"posterior"``, ``"ensemble"``, ``"propagated"``,
         ``"conformal"`` or ``"none"``.
@@ -139,6 +142,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     """
 
     requires: ClassVar[tuple] = ()
+    optional: ClassVar[tuple | None] = None
     uncertainty: ClassVar[str] = "none"
     targets = "A_V"
     gives: ClassVar[tuple | None] = None
@@ -337,6 +341,13 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         return frozenset(name for group in groups for name in group)
 
     @property
+    def usable_kinds(self):
+        """Names of all kinds that reach the estimator (frozenset of str), or None for any."""
+        if self.optional is None:
+            return None
+        return self.required_kinds | {KINDS.find(one, "optional").name for one in self.optional}
+
+    @property
     def _learns(self):
         """Whether the method has something to fit."""
         return type(self)._fit is not DustEstimator._fit
@@ -478,7 +489,8 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         ----------
         X : GalaxySample or anything that `~dustest.data.as_sample` takes, or a source of samples
             n galaxies. A source has ``len`` and a method ``samples`` that yields samples, so that
-            they need not fit into memory, such as the catalogue of `~dustest.io.open_catalog`.
+            they need not fit into memory, such as the catalogue of `~dustest.io.open_catalog`. A
+            list of sources is read one after the other.
         output : str or path-like, optional
             File for the result (``.fits``, ``.ecsv``, ``.parquet``, ``.h5``), in an existing
             folder; required for a source (``.fits`` or ``.parquet``). Finished rows are also
@@ -558,7 +570,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
                 return self._run(sample, seed, store, progress=bar, **options)
 
             return estimate_parts(
-                source, estimate, output, n_jobs=options["n_jobs"], progress=progress
+                source, self, estimate, output, n_jobs=options["n_jobs"], progress=progress
             )
 
     def _seed_of_run(self, store):

@@ -94,6 +94,7 @@ class MeurerEstimator(DustEstimator):
     """
 
     requires: ClassVar[tuple] = (("flux", "spectrum"), "redshift")
+    optional: ClassVar[tuple] = ()
     references: ClassVar[tuple] = ("Calzetti1994", "Meurer1999")
     uncertainty: ClassVar[str] = "propagated"
     redshift_range: ClassVar[tuple] = (0.0, 30.0)

@@ -50,9 +50,10 @@ def add_cutouts(
 ):
     """Cut every galaxy of a sample from mosaics.
 
-    Files are mapped into memory, so that a mosaic may be larger than the memory. Cutouts have
-    the pixels of the mosaic, without resampling or subtraction of a background, and a fixed
-    shape: pixels beyond the edge are NaN and masked.
+    Only the pixels around the galaxies are read, so that a mosaic may be larger than the memory,
+    unless its file is compressed as a whole (``.fits.gz``). Cutouts have the pixels of the mosaic,
+    without resampling or subtraction of a background, and a fixed shape: pixels beyond the edge
+    are NaN and masked.
 
     Parameters
     ----------

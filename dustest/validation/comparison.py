@@ -351,20 +351,25 @@ def _pair_rows(tables, pair, limits, options):
         dict(zip(("estimator", "against"), pair, strict=True))
         | {"quantity": name, "unit": str(QUANTITIES[name].unit or ""), "n_unmatched": n_unmatched}
         | _quantity_metrics(
-            table[rows], other[other_rows], name, options | {"outlier_limit": limits[name]}
+            (table, rows), (other, other_rows), name, options | {"outlier_limit": limits[name]}
         )
         for name in common
     ]
 
 
-def _quantity_metrics(table, other, quantity, options):
-    """Metrics of one quantity in two tables of the same galaxies."""
-    low, high = percentile_columns(quantity)
+def _quantity_metrics(own, other, quantity, options):
+    """Metrics of one quantity in the rows of two tables, which are of the same galaxies."""
+    table, rows = own
+    # Only these columns are copied, since large tables have millions of rows.
+    median, low, high = (
+        values_of(table, column)[rows] for column in (quantity, *percentile_columns(quantity))
+    )
+    draws = draws_of(table, quantity)
     return compute_metrics(
-        values_of(table, quantity),
-        values_of(other, quantity),
-        p16=values_of(table, low),
-        p84=values_of(table, high),
-        draws=draws_of(table, quantity),
+        median,
+        values_of(other[0], quantity)[other[1]],
+        p16=low,
+        p84=high,
+        draws=None if draws is None else draws[rows],
         **options,
     )

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 from astropy.table import QTable
+from toy_backends import Linear
 from toy_kinds import DecrementEstimator, PolarisationEstimator
 
+from dustest import MeurerEstimator
 from dustest.data import DustestWarning, InputError
+from dustest.estimators.run import runner
 from dustest.testing import check_estimator, make_check_sample
 
 
@@ -63,6 +66,79 @@ class TestDecrement:
         for call in (Wrong().estimate, check_estimator):
             with pytest.raises((InputError, AssertionError), match=hint):
                 call(sample if call is not check_estimator else Wrong())
+
+
+class Confined(Linear):
+    """Declares that it uses nothing besides what it requires."""
+
+    optional = ()
+
+    def _estimate(self, batch):
+        assert not batch.cutout_bands
+        assert not batch.lines
+        return super()._estimate(batch)
+
+
+class TestOptional:
+    def samples(self):
+        """Fluxes and redshifts, alone, and with images, lines and spectra."""
+        rich, _ = make_check_sample(["line"])
+        rich["magnification"] = np.full(len(rich), 2.0)
+        kept = [name for name in rich.colnames if name.startswith(("id", "flux"))]
+        return rich[kept], rich
+
+    def test_data_that_are_not_used_do_not_change_a_row(self):
+        bare, rich = self.samples()
+        for estimator in (Confined(random_state=1), MeurerEstimator(method="photometry")):
+            plain = bare if isinstance(estimator, Confined) else rich[[*bare.colnames, "redshift"]]
+            one, two = (estimator.estimate(sample) for sample in (plain, rich))
+            assert one.colnames == two.colnames
+            for name in one.colnames:
+                np.testing.assert_array_equal(one[name], two[name])
+        np.testing.assert_array_equal(one["A_V"], estimator.estimate(rich)["A_V"])
+
+    def test_without_a_declaration_all_data_count(self):
+        bare, rich = self.samples()
+        one, two = (Linear(random_state=1).estimate(sample) for sample in (bare, rich))
+        assert np.all(one["A_V"] != two["A_V"])
+        # The declaration changes nothing for samples that have no other data.
+        confined = Confined(random_state=1).estimate(bare)
+        np.testing.assert_array_equal(one["A_V"], confined["A_V"])
+
+    @pytest.mark.parametrize(
+        ("estimator", "n"), [(Confined(random_state=1), 0), (Linear(random_state=1), 4)], ids=repr
+    )
+    def test_a_run_resumes_with_other_columns(self, tmp_path, monkeypatch, estimator, n):
+        bare, rich = self.samples()
+        estimator.estimate(bare, output=tmp_path / "a.fits")
+        computed, real = [], runner._outcomes
+        monkeypatch.setattr(
+            runner, "_outcomes", lambda *task: computed.extend(task[1]) or real(*task)
+        )
+        estimator.estimate(rich, output=tmp_path / "a.fits", resume=True)
+        assert len(computed) == n
+
+    def test_a_kind_that_is_used(self, tmp_path, monkeypatch):
+        class Lined(Linear):
+            optional = ("line",)
+
+            def _estimate(self, batch):
+                assert batch.lines
+                return super()._estimate(batch)
+
+        rich = self.samples()[1]
+        one = Lined(random_state=1).estimate(rich)
+        rich["line_Ha"] *= 2.0
+        assert np.all(one["A_V"] != Lined(random_state=1).estimate(rich)["A_V"])
+
+    def test_unknown_kinds_are_errors(self):
+        class Wrong(Linear):
+            optional = ("lines",)
+
+        with pytest.raises(InputError, match="did you mean 'line'"):
+            Wrong().estimate(self.samples()[0])
+        with pytest.raises(InputError, match="optional"):
+            check_estimator(Wrong())
 
 
 class TestLimits:

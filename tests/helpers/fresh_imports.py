@@ -1,13 +1,10 @@
 """What importing dustest does to an interpreter, which has to be a fresh one."""
 
 import importlib
-import os
-import random
 import sys
 import time
-import warnings
-
-import numpy as np
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
 
 
 def loaded_by(module, names):
@@ -42,22 +39,14 @@ def first_use():
     return [estimator.predict(sample).tobytes() for estimator in (MeurerEstimator(), network)]
 
 
-def global_states():
-    """Global state before and after the import of dustest."""
+def state_changed_by_import():
+    """Global state that the import of dustest changes."""
+    # From its file, so that dustest is not imported before.
+    path = Path(find_spec("dustest").origin).parent / "data" / "global_state.py"
+    spec = spec_from_file_location("state_before_dustest", path)
+    state = module_from_spec(spec)
+    spec.loader.exec_module(state)
     importlib.import_module("astropy.table")
-    before = global_state()
+    before = state.global_state()
     importlib.import_module("dustest")
-    return before, global_state()
-
-
-def global_state():
-    """What an import could change."""
-    return (
-        os.getcwd(),  # noqa: PTH109
-        dict(os.environ),
-        list(warnings.filters),
-        np.get_printoptions(),
-        np.geterr(),
-        random.getstate(),
-        str(np.random.get_state()),  # noqa: NPY002
-    )
+    return state.changed_state(before)

@@ -2,7 +2,9 @@
 
 import gzip
 import io
+import os
 import re
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -682,6 +684,47 @@ class TestWhichImage:
     def test_numbers_that_are_not_real(self):
         with pytest.raises(InputError, match="must have 2 axes and hold numbers, got complex128"):
             cut(NDData(full(1j), unit="nJy", wcs=make_wcs()))
+
+
+@contextmanager
+def growth_of_memory():
+    """Largest growth of the resident memory in MB, mapped files included, in a list."""
+    status = Path("/proc/self/status")
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    before, grown = re.search(r"VmRSS:\s+(\d+)", status.read_text())[1], []
+    yield grown
+    grown.append((int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1]) - int(before)) / 1024)
+
+
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="needs Linux")
+class TestMemory:
+    SIDE = 14_142
+
+    def write(self, path, **cards):
+        """Write a mosaic of zeros of 1.6 GB, which takes no room on the disk."""
+        header = make_hdu(np.zeros((1, 1), "f4"), "SCI", "nJy").header
+        header["NAXIS1"] = header["NAXIS2"] = self.SIDE
+        for name in ("SCI", "ERR"):
+            header["EXTNAME"] = name
+            header.update(cards)
+            n_bytes = header["NAXIS1"] * header["NAXIS2"] * abs(header["BITPIX"]) // 8
+            with path.open("ab") as file:
+                if name == "SCI":
+                    file.write(fits.PrimaryHDU().header.tostring().encode())
+                file.write(header.tostring().encode())
+                end = file.tell() + -(-n_bytes // 2880) * 2880
+            os.truncate(path, end)
+        return path
+
+    @pytest.mark.parametrize(("n", "cards"), [(800, {}), (50, {"BITPIX": 16, "BZERO": 1.0})])
+    def test_only_pixels_around_galaxies_are_in_memory(self, tmp_path, n, cards):
+        path = self.write(tmp_path / "m.fits", **cards)
+        positions = make_positions(*np.random.default_rng(240303).uniform(0, self.SIDE, (2, n)))
+        cut(path)
+        with growth_of_memory() as grown:
+            sample = add_cutouts(positions, {"F277W": path})
+        assert np.nanmax(sample["cutout_F277W"]).value == cards.get("BZERO", 0.0)
+        assert grown[0] < 60
 
 
 class TestCompressed:

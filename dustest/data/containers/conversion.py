@@ -105,7 +105,7 @@ def is_source(X):
     Returns
     -------
     answer : bool
-        True if it has a length and a method ``samples``.
+        True if it has a length and a method ``samples``, or is a list of such objects.
 
     Examples
     --------
@@ -113,6 +113,12 @@ def is_source(X):
     >>> is_source({"redshift": [6.1]})
     False
     """
+    every = X if isinstance(X, list | tuple) else [X]
+    return bool(every) and all(map(_yields_samples, every))
+
+
+def _yields_samples(X):
+    """Whether an object has a length and a method ``samples``."""
     return hasattr(X, "__len__") and callable(getattr(X, "samples", None))
 
 

@@ -23,6 +23,9 @@ from dustest.data.messages import did_you_mean, shown
 __all__ = ["WITH_PARTS", "OpenedResult", "ResultWriter", "open_result"]
 
 _ROWS_AT_ONCE = 8192
+_GROUP = 4096
+"""Rows of a group of a Parquet file. Parts of a run, which depend on the number of workers, are
+multiples of it, so that the file does not depend on them."""
 WITH_PARTS = {".fits": "fits", ".parquet": "parquet"}
 """Formats of results that are read and written in parts, by suffix."""
 
@@ -371,7 +374,7 @@ class _FitsFile:
 
 
 class _ParquetFile:
-    """A Parquet file with a group of rows for each part."""
+    """A Parquet file with groups of rows of each part."""
 
     def __init__(self, path):
         self._path = path
@@ -395,7 +398,7 @@ class _ParquetFile:
             part.unlink(missing_ok=True)
         if self._writer is None:
             self._writer = parquet.ParquetWriter(self._path, rows.schema, version="2.4")
-        self._writer.write_table(rows)
+        self._writer.write_table(rows, row_group_size=_GROUP)
 
     def close(self):
         """Complete the file."""

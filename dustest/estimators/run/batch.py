@@ -204,6 +204,12 @@ class Batch:
         ]
 
 
+def _always(kind, n_rows):
+    """Arrays of a kind that a sample does not have, if they are in every batch."""
+    names = kind.arrays if kind.name in _ALWAYS else ()
+    return {one.attribute: _blank(kind, one, n_rows) for one in names}
+
+
 def _blank(kind, column, n_rows):
     """Array of a column that a sample does not have."""
     if not kind.per and column.axes == 1:
@@ -370,7 +376,7 @@ class ExtraColumn:
         return np.full((n_rows, *self.shape), fill, dtype=dtype)
 
 
-def make_batch(sample, rows=slice(None), requires=()):
+def make_batch(sample, rows=slice(None), requires=(), usable=None):
     """Convert some rows of a sample to plain arrays.
 
     Parameters
@@ -381,6 +387,8 @@ def make_batch(sample, rows=slice(None), requires=()):
         Rows to convert.
     requires : iterable of str, optional
         Names of kinds that the method requires; adds kinds that are available on request only.
+    usable : collection of str, optional
+        Names of the kinds to convert; all by default.
 
     Returns
     -------
@@ -397,15 +405,17 @@ def make_batch(sample, rows=slice(None), requires=()):
     for kind in _ordered_kinds():
         if kind.on_request and kind.name not in requires:
             continue
-        if kind.per:
+        if usable is not None and kind.name not in usable:
+            arrays |= _always(kind, len(sample))
+        elif kind.per:
             names = kind.items_in(sample)
             if names:
                 items[kind.items] = names
                 arrays |= _usable(kind, _stacks(kind, sample, names))
         elif kind.is_in(sample):
             arrays |= _usable(kind, _columns(kind, sample))
-        elif kind.name in _ALWAYS:
-            arrays |= {one.attribute: _blank(kind, one, len(sample)) for one in kind.arrays}
+        else:
+            arrays |= _always(kind, len(sample))
     seed = np.zeros(len(sample), dtype=np.uint64)
     return Batch(arrays, items, seed, error_floor(sample))
 

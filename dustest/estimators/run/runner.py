@@ -31,11 +31,12 @@ from dustest.estimators.run.workers import (
     run_in_workers,
 )
 
-__all__ = ["CHUNK", "declared_columns", "run"]
+__all__ = ["chunk_rows", "declared_columns", "run"]
 
 _SPECTRUM = "spectrum_wavelength"
-CHUNK = 4096
-"""Number of galaxies that are sorted by redshift together, if the redshift is required."""
+_CHUNK, _LARGE_CHUNK = 2**12, 2**15
+"""Numbers of galaxies that are sorted by redshift together, if the redshift is required; the
+larger one is that of isolated estimators, which compute the most for each redshift."""
 
 _THREADS = 4
 """Smallest number of threads of an estimator that runs in threads: while one waits for the slowest
@@ -43,6 +44,10 @@ core to finish a layer of its network, the others continue."""
 
 _WORTH_WORKERS = 4.0
 """Seconds of further work from which worker processes are started: each takes about a second."""
+
+_WORTH_SENDING = 0.25
+"""Seconds of processor time of a batch from which the others are sent to the workers of a cluster:
+for faster methods, sending the data takes longer than the work."""
 
 _MOST_LOSSES = 3
 """How often workers of a cluster may die without an outcome in between, until the run ends."""
@@ -95,7 +100,7 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
     compute = _Compute(summary, declared, estimator._wanted, parameters)
     look = _look_over if shelf is None else shelf.look_over
     if shelf is None or shelf.is_empty:
-        todo = _blocks(np.arange(len(sample)), CHUNK)
+        todo = _blocks(np.arange(len(sample)), chunk_rows(estimator))
     else:
         # Rows that are not in the store were checked when they were searched for.
         todo, look = _plan(estimator, sample, result, shelf), _take_all
@@ -111,6 +116,22 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
         bar.update(left)
     result.warn_of_failures(sample)
     return Rows(result.values, result.flags, result.extra)
+
+
+def chunk_rows(estimator):
+    """Number of galaxies that are run together.
+
+    Parameters
+    ----------
+    estimator : DustEstimator
+        The estimator.
+
+    Returns
+    -------
+    n_rows : int
+        A multiple of the numbers of galaxies of most batches.
+    """
+    return _LARGE_CHUNK if estimator.isolated else _CHUNK
 
 
 def declared_columns(estimator, sample, n_draws):
@@ -144,7 +165,9 @@ def declared_columns(estimator, sample, n_draws):
 
 def _fingerprint(estimator, sample, summary, seed):
     """Everything that rows depend on besides their data, for the store."""
+    usable = estimator.usable_kinds
     kinds = [kind for kind in KINDS.values() if kind.is_in(sample)]
+    kinds = [kind for kind in kinds if usable is None or kind.name in usable]
     items = [item for kind in kinds if kind.per for item in kind.items_in(sample)]
     fingerprint = estimator._fingerprint(seed, [*(kind.name for kind in kinds), *items])
     if summary.points:
@@ -195,15 +218,20 @@ class _Shelf:
 
 def _plan(estimator, sample, result, shelf):
     """Rows that are not stored, in chunks; stored rows are put into the result."""
-    chunks = _blocks(np.arange(len(sample)), CHUNK)
+    chunks = _blocks(np.arange(len(sample)), chunk_rows(estimator))
     for chunk in chunks:
         for block in _blocks(chunk, _block_size(sample)):
-            batch = make_batch(sample, _rows(block), estimator.required_kinds)
+            batch = _batch(estimator, sample, block)
             shelf.look_over(estimator, sample, block, batch, result.flags)
     for index, rows in shelf.take():
         result.put(index, rows)
     missing = [shelf.missing(chunk) for chunk in chunks]
     return [index for index in missing if len(index)]
+
+
+def _batch(estimator, sample, index):
+    """Rows of a sample as plain arrays, of the data that the estimator uses."""
+    return make_batch(sample, _rows(index), estimator.required_kinds, estimator.usable_kinds)
 
 
 def _look_over(estimator, sample, index, batch, flags):
@@ -231,7 +259,7 @@ def _tasks(estimator, sample, todo, flags, seed, look):
             # What a method computes for one redshift is then used for all rows that share it.
             index = index[np.argsort(sample["redshift"][index], kind="stable")]
         for block in _blocks(index, block_size):
-            batch = make_batch(sample, _rows(block), estimator.required_kinds)
+            batch = _batch(estimator, sample, block)
             wanted = look(estimator, sample, block, batch, flags)
             if len(wanted):
                 yield from _parts(block, batch, wanted, rows_at_once, seed)
@@ -250,7 +278,7 @@ def _parts(index, batch, wanted, rows_at_once, seed):
 def _block_size(sample):
     """Number of galaxies to load at once."""
     row_bytes = sum(getattr(column, "nbytes", 0) for column in sample.itercols()) // len(sample)
-    return int(np.clip(_BLOCK_BYTES // max(row_bytes, 1), 1, CHUNK))
+    return int(np.clip(_BLOCK_BYTES // max(row_bytes, 1), 1, _CHUNK))
 
 
 def _blocks(index, size):
@@ -301,11 +329,11 @@ def _execute(estimator, compute, tasks, n_jobs, n_rows):
     """Index and outcome of every batch."""
     n_workers = joblib.effective_n_jobs(n_jobs)
     if _is_cluster():
-        return _on_cluster(estimator, compute, tasks, n_workers)
+        return _by_cluster(estimator, compute, tasks, n_workers)
     if estimator.isolated:
         return _in_workers(estimator, compute, tasks, n_workers)
     if estimator.threaded:
-        return _in_threads(estimator, compute, tasks, max(n_workers, _THREADS))
+        return _in_threads(estimator, compute, tasks, n_workers)
     return _here(estimator, compute, tasks, n_workers, n_rows)
 
 
@@ -326,12 +354,27 @@ def _here(estimator, compute, tasks, n_workers, n_rows):
             yield from _in_workers(estimator, compute, tasks, n_workers)
 
 
-def _in_threads(estimator, compute, tasks, n_threads):
+def _in_threads(estimator, compute, tasks, n_workers):
     """Outcomes in threads of this process."""
-    parallel = joblib.Parallel(n_threads, prefer="threads", return_as="generator_unordered")
+    parallel = joblib.Parallel(
+        max(n_workers, _THREADS), backend="threading", return_as="generator_unordered"
+    )
     attempt = joblib.delayed(_outcomes)
     for outcomes in parallel(attempt(partial(compute, estimator), *task) for task in tasks):
         yield from outcomes
+
+
+def _by_cluster(estimator, compute, tasks, n_workers):
+    """Outcomes in the workers of the backend that the caller chose, if they are worth sending."""
+    if estimator.isolated:
+        yield from _on_cluster(estimator, compute, tasks, n_workers)
+    for index, batch in tasks:
+        start = time.thread_time()
+        yield from _outcomes(partial(compute, estimator), index, batch)
+        if time.thread_time() - start > _WORTH_SENDING:
+            yield from _on_cluster(estimator, compute, tasks, n_workers)
+        elif estimator.threaded:
+            yield from _in_threads(estimator, compute, tasks, n_workers)
 
 
 def _on_cluster(estimator, compute, tasks, n_workers):

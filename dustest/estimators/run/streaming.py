@@ -2,7 +2,7 @@
 
 A source of galaxies has ``len`` and a method ``samples``, which yields one sample after the other,
 always the same ones in the same order: a catalogue of `~dustest.io.open_catalog`, a
-`~dustest.simulate.SimulatedSet`, or an object of the user's own.
+`~dustest.simulate.SimulatedSet`, or an object of the user's own; a list of such sources is one.
 """
 
 from contextlib import closing
@@ -18,13 +18,17 @@ from dustest.data.errors import InputError
 from dustest.data.files.paths import replacing
 from dustest.data.messages import argument, shown
 from dustest.data.progress import progress_bar
-from dustest.estimators.run.runner import CHUNK
+from dustest.estimators.run.runner import chunk_rows
 
 __all__ = ["check_output", "estimate_parts", "regroup", "with_row_numbers"]
 
-_PART_BYTES = 2**26
-"""Size of the data of a part in memory; a part has at least the rows that are run together."""
-_MOST_CHUNKS = 2
+_PART_BYTES = 2**24
+"""Size of the data of a part in memory for each worker, if that is enough for two batches."""
+_PART_ROWS = 8192
+"""Greatest number of rows of a part for each worker."""
+_BATCHES = 2, 16
+"""Least and greatest number of batches of a part for each worker: workers without one wait for the
+others at the end of a part."""
 
 
 def check_output(output, file_format):
@@ -53,13 +57,15 @@ def check_output(output, file_format):
         raise InputError(msg)
 
 
-def estimate_parts(source, estimate, output, *, n_jobs=None, progress=None):
+def estimate_parts(source, estimator, estimate, output, *, n_jobs=None, progress=None):
     """Estimate the galaxies of a source, and write the result part by part.
 
     Parameters
     ----------
-    source : object
-        Source of n galaxies.
+    source : object or sequence of object
+        Source of n galaxies, or several.
+    estimator : DustEstimator
+        The estimator, whose batches decide the length of the parts.
     estimate : callable
         ``estimate(sample, start, bar)`` returns the result of a part that begins at row
         ``start``, and updates the progress bar.
@@ -86,10 +92,13 @@ def estimate_parts(source, estimate, output, *, n_jobs=None, progress=None):
     DustestWarning
         The warnings of all parts, each once.
     """
+    sources = source if isinstance(source, list | tuple) else [source]
+    n_rows = sum(map(len, sources))
     collected, start = CollectedWarnings(), 0
-    samples = regroup(source.samples(), n_workers=joblib.effective_n_jobs(n_jobs))
+    sizes = chunk_rows(estimator), estimator.rows_at_once
+    samples = regroup(_samples(sources), *sizes, joblib.effective_n_jobs(n_jobs))
     with (
-        progress_bar(None, progress, total=len(source), unit="galaxy") as bar,
+        progress_bar(None, progress, total=n_rows, unit="galaxy") as bar,
         replacing(output) as partial,
     ):
         with ResultWriter(partial) as writer, closing(samples) as parts:
@@ -104,54 +113,66 @@ def estimate_parts(source, estimate, output, *, n_jobs=None, progress=None):
                 start += len(sample)
                 # Rows of an earlier run, and those without data, were not counted.
                 bar.update(start - bar.n)
-        if start != len(source):
-            msg = f"a source of {len(source)} galaxies must yield as many, got {start}"
+                # Memory for the next part.
+                del sample, table
+        if start != n_rows:
+            msg = f"a source of {n_rows} galaxies must yield as many, got {start}"
             raise InputError(msg)
     collected.give(stacklevel=4)
     return open_result(output)
 
 
-def regroup(samples, chunk_rows=CHUNK, n_workers=1):
+def _samples(sources):
+    """Samples of one source after the other."""
+    for source in sources:
+        yield from source.samples()
+
+
+def regroup(samples, chunk, rows_at_once=1, n_workers=1):
     """Regroup samples, so that galaxies are run together as those of one sample are.
 
     Parameters
     ----------
     samples : iterable of GalaxySample
         Samples of any length.
-    chunk_rows : int, optional
+    chunk : int
         Number of rows that are run together.
+    rows_at_once : int, optional
+        Number of rows of a batch.
     n_workers : int, optional
-        Number of worker processes, each of which has one or two such chunks of a part.
+        Number of worker processes, each of which has at least two batches of a part.
 
     Yields
     ------
     sample : GalaxySample
-        Samples of one length, a multiple of ``chunk_rows``; the last may be shorter.
+        Samples of one length, a multiple of ``chunk``; the last may be shorter.
     """
     waiting, n_waiting, n_rows = [], 0, None
     for given in samples:
         sample = given
         if n_rows is None and len(sample):
-            n_rows = chunk_rows * _chunks_at_once(sample, chunk_rows, n_workers)
+            n_chunks = -(-n_workers * _rows_of_worker(sample, rows_at_once) // chunk)
+            n_rows = chunk * n_chunks
         while len(sample):
             waiting.append(sample[: n_rows - n_waiting])
             sample = sample[n_rows - n_waiting :]
             n_waiting += len(waiting[-1])
             if n_waiting == n_rows:
-                yield _stacked(waiting)
-                waiting, n_waiting = [], 0
+                n_waiting = 0
+                yield _joined(waiting)
     if waiting:
-        yield _stacked(waiting)
+        yield _joined(waiting)
 
 
-def _chunks_at_once(sample, chunk_rows, n_workers):
-    """Number of chunks of a part in memory."""
+def _rows_of_worker(sample, rows_at_once):
+    """Number of rows of a part for each worker."""
     row_bytes = sum(getattr(column, "nbytes", 0) for column in sample.itercols()) // len(sample)
-    return n_workers * int(np.clip(_PART_BYTES // max(row_bytes * chunk_rows, 1), 1, _MOST_CHUNKS))
+    n_rows = min(_PART_BYTES // max(row_bytes, 1), _PART_ROWS)
+    return rows_at_once * int(np.clip(n_rows // rows_at_once, *_BATCHES))
 
 
-def _stacked(samples):
-    """One sample of several with the same columns."""
+def _joined(samples):
+    """One sample of several with the same columns; the list is empty then."""
     first = samples[0]
     for sample in samples[1:]:
         if set(sample.colnames) != set(first.colnames):
@@ -160,7 +181,9 @@ def _stacked(samples):
                 f"{shown(first.colnames)} and {shown(sample.colnames)}"
             )
             raise InputError(msg)
-    return vstack(samples, metadata_conflicts="silent") if len(samples) > 1 else first
+    joined = vstack(samples, metadata_conflicts="silent") if len(samples) > 1 else first
+    samples.clear()
+    return joined
 
 
 def with_row_numbers(sample, start):

@@ -367,7 +367,7 @@ def _read_unit(header):
 def _pixels(hdu, stack):
     """Sliceable pixels of a header-data unit.
 
-    Arrays stored in native form are mapped into memory. Compressed and scaled arrays would be
+    Arrays stored in native form are read row by row. Compressed and scaled arrays would be
     decompressed as a whole, so they are read by section; for scaled arrays astropy does so only if
     the file is not mapped. An array in memory may have been changed and is used as it is.
     """
@@ -376,16 +376,44 @@ def _pixels(hdu, stack):
     place = hdu.fileinfo()
     is_compressed = isinstance(hdu, fits.CompImageHDU)
     is_scaled = any(key in hdu.header for key in ("BSCALE", "BZERO", "BLANK"))
-    if is_scaled and place is not None and Path(place["file"].name or "").is_file():
-        again = stack.enter_context(fits.open(place["file"].name, memmap=False))
+    path = None if place is None else place["file"].name
+    is_file = path is not None and Path(path).is_file()
+    if is_scaled and is_file:
+        again = stack.enter_context(fits.open(path, memmap=False))
         hdu = next(item for item in again if item.fileinfo()["hdrLoc"] == place["hdrLoc"])
         return hdu.section
+    if is_file and not is_compressed and not place["file"].compression:
+        return _Stored(stack.enter_context(open(path, "rb", buffering=0)), hdu, place)
     # Old versions of astropy do not give the position of a compressed image in its file.
     if is_compressed and not (is_scaled and place is None):
         return hdu.section
     if is_compressed or (place is not None and place["file"].compression):
         return _Packed(hdu)
     return hdu.data
+
+
+class _Stored:
+    """Pixels of an image in native form, of which only those of a rectangle are read.
+
+    A mapped file would be quicker for whole images, but all pages that were read count as memory
+    of the process, up to the size of the mosaic.
+    """
+
+    def __init__(self, file, hdu, place):
+        self.shape = hdu.shape[-2:]
+        self._file, self._start = file, place["datLoc"]
+        self._dtype = np.dtype(fits.BITPIX2DTYPE[hdu.header["BITPIX"]]).newbyteorder(">")
+
+    def __getitem__(self, item):
+        rows, columns = (range(n)[part] for part, n in zip(item, self.shape, strict=True))
+        pixels = np.empty((len(rows), len(columns)), dtype=self._dtype)
+        for row, values in zip(rows, pixels, strict=True):
+            first = row * self.shape[1] + columns.start
+            self._file.seek(self._start + first * self._dtype.itemsize)
+            if self._file.readinto(values.view(np.uint8)) < values.nbytes:
+                msg = f"the file ends in row {row}"
+                raise EOFError(msg)
+        return pixels
 
 
 @dataclass(frozen=True)

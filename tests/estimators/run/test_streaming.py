@@ -122,6 +122,14 @@ class TestEqualToTheWhole:
         output = tmp_path / "r.parquet"
         check_equal(Drawing(random_state=1).estimate(catalog, output=output, n_jobs=2), whole)
 
+    @pytest.mark.parametrize("ending", ENDINGS)
+    def test_files_do_not_depend_on_the_number_of_processes(self, catalog, tmp_path, ending):
+        # Parts have 8192 and 16384 rows.
+        paths = [tmp_path / f"{n_jobs}.{ending}" for n_jobs in (1, 2)]
+        for n_jobs, path in enumerate(paths, start=1):
+            Drawing(random_state=1).estimate(catalog, output=path, n_jobs=n_jobs)
+        assert paths[0].read_bytes() == paths[1].read_bytes()
+
     def test_of_any_source(self, table, tmp_path):
         source = Samples(as_sample(table), 4097)
         whole = Drawing(random_state=1).estimate(as_sample(table))
@@ -215,9 +223,34 @@ class TestErrors:
         other = table[:20].copy()
         other["ra"] = 5.0
         with pytest.raises(InputError, match="same columns"):
-            list(regroup([table[:20], other]))
+            list(regroup([table[:20], other], 100))
 
 
 def test_regrouped_samples_have_one_length(table):
-    sizes = [len(sample) for sample in regroup([table[:700], table[700:710], table[710:]], 100)]
-    assert sizes == [200] * 45
+    samples = [table[:700], table[700:710], table[710:]]
+    assert [len(sample) for sample in regroup(samples, 100, 8)] == [200] * 45
+
+
+@pytest.mark.parametrize(
+    ("chunk", "rows_at_once", "n_workers", "expected"),
+    [
+        # Slopes: two batches for each worker.
+        (4096, 4096, 1, 8192),
+        (4096, 4096, 2, 16384),
+        # Networks: the data of 16 batches.
+        (4096, 512, 4, 32768),
+        # Fits: a chunk is enough for 32 workers.
+        (32768, 64, 1, 32768),
+        (32768, 64, 32, 32768),
+        (32768, 64, 33, 65536),
+    ],
+)
+def test_parts_have_batches_for_every_worker(chunk, rows_at_once, n_workers, expected):
+    rows = RowTable({"id": np.arange(70_000)})
+    sample = next(regroup([rows], chunk, rows_at_once, n_workers))
+    assert len(sample) == expected
+
+
+def test_parts_of_large_rows_have_two_batches_for_every_worker():
+    rows = RowTable({"cutout_F277W": np.zeros((450, 300, 300), np.float32)})
+    assert [len(sample) for sample in regroup([rows], 100, 100, 2)] == [400, 50]

@@ -2,6 +2,7 @@ import os
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import ClassVar
 
 import fresh_process
 import joblib
@@ -13,6 +14,12 @@ from toy_backends import Deadly, IsolatedLinear, Linear, Mortal, Placed, Trouble
 
 from dustest.data import DustestError, DustestWarning, InputError
 from dustest.estimators.run import runner, workers
+
+
+class Threaded(Placed):
+    """Runs in threads."""
+
+    threaded: ClassVar[bool] = True
 
 
 def galaxies(fluxes):
@@ -134,7 +141,7 @@ class TestPlaces:
 def cluster():
     """Two worker processes of dask."""
     distributed = pytest.importorskip("distributed")
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
         client.run(os.environ.update, {"PYTHONPATH": fresh_process.environment()["PYTHONPATH"]})
         yield client
@@ -143,17 +150,29 @@ def cluster():
 class TestCluster:
     """Runs on the workers of dask."""
 
+    @pytest.fixture
+    def sends_all(self, monkeypatch):
+        """All batches but the first are sent."""
+        monkeypatch.setattr(runner, "_WORTH_SENDING", -1.0)
+
     @pytest.mark.parametrize("backend", [Linear, IsolatedLinear])
-    def test_same_results(self, backend, cluster):
+    def test_same_results(self, backend, cluster, sends_all):
         sample = galaxies(range(1, 12))
         with joblib.parallel_config("dask"):
             table = backend(random_state=1).estimate(sample)
         assert_same(table, Linear(random_state=1).estimate(sample))
 
-    def test_runs_elsewhere(self, cluster):
+    def test_runs_elsewhere(self, cluster, sends_all):
         with joblib.parallel_config("dask"):
             table = Placed().estimate(galaxies(range(1, 12)))
-        assert os.getpid() not in set(table["process"])
+        # The time of the first batch, of three galaxies, decides.
+        assert os.getpid() not in set(table["process"][3:])
+
+    @pytest.mark.parametrize("backend", [Placed, Threaded])
+    def test_short_batches_are_not_sent(self, backend, cluster):
+        with joblib.parallel_config("dask"):
+            table = backend().estimate(galaxies(range(1, 12)))
+        assert set(table["process"]) == {os.getpid()}
 
     @TestMemory.needs_linux
     def test_limit_of_memory(self, cluster):
@@ -161,11 +180,16 @@ class TestCluster:
             table = Trouble(memory_limit="2 GB").estimate(galaxies([1, 8, 7]))
         assert table.flag_names == [(), ("FAILED",), ()]
 
-    def test_workers_that_die_with_the_estimator(self, cluster, tmp_path):
+    def test_failures_are_flags(self, cluster):
+        with joblib.parallel_config("dask"), pytest.warns(DustestWarning, match="3 of 5"):
+            table = Trouble(timeout=2.0).estimate(galaxies([1, 2, 3, 4, 7]))
+        assert table.flag_names == [(), ("FAILED",), ("TIMED_OUT",), ("FAILED",), ()]
+
+    def test_workers_that_die_with_the_estimator(self, cluster, sends_all, tmp_path):
         """All workers die at once, and with them the estimator that was sent to them."""
         for number in cluster.run(os.getpid).values():
             (tmp_path / str(number)).touch()
-        sample = galaxies(range(1, 12))
+        sample = galaxies([5, 6, 7, 1, 2, 3, 4, 8, 9])
         with joblib.parallel_config("dask"):
             backend = Deadly(str(tmp_path), random_state=1)
             # Only what is large is sent apart from the tasks.
@@ -173,8 +197,3 @@ class TestCluster:
             table = backend.estimate(sample)
         assert list(tmp_path.iterdir()) == []
         assert_same(table, Linear(random_state=1).estimate(sample))
-
-    def test_failures_are_flags(self, cluster):
-        with joblib.parallel_config("dask"), pytest.warns(DustestWarning, match="3 of 5"):
-            table = Trouble(timeout=2.0).estimate(galaxies([1, 2, 3, 4, 7]))
-        assert table.flag_names == [(), ("FAILED",), ("TIMED_OUT",), ("FAILED",), ()]

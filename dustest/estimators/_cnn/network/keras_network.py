@@ -6,6 +6,7 @@ Keras is imported inside functions; only operations that agree on all its backen
 import os
 import sys
 import warnings
+from contextlib import contextmanager
 from importlib.util import find_spec
 
 import numpy as np
@@ -72,9 +73,8 @@ def import_keras():
     MissingDependencyError
         If Keras or its backend is not installed.
     """
-    _choose_backend()
     try:
-        with warnings.catch_warnings():
+        with _chosen_backend(), warnings.catch_warnings():
             # Where all warnings are errors, those of other packages must not end their import.
             warnings.simplefilter("default")
             import keras
@@ -112,14 +112,20 @@ def keras_devices():
     return keras.backend.backend(), devices
 
 
-def _choose_backend():
-    """Set the backend for the first import of Keras, unless the user has chosen one."""
-    if "keras" in sys.modules or "KERAS_BACKEND" in os.environ:
-        return
+@contextmanager
+def _chosen_backend():
+    """Set the backend during the first import of Keras, unless the user has chosen one."""
     installed = [name for name in _BACKENDS if find_spec(name) is not None]
     # For TensorFlow, the default of Keras, its own configuration file applies.
-    if installed and "tensorflow" not in installed:
-        os.environ["KERAS_BACKEND"] = installed[0]
+    is_chosen = "keras" in sys.modules or "KERAS_BACKEND" in os.environ
+    if is_chosen or not installed or "tensorflow" in installed:
+        yield
+        return
+    os.environ["KERAS_BACKEND"] = installed[0]
+    try:
+        yield
+    finally:
+        del os.environ["KERAS_BACKEND"]
 
 
 class _Maker:

@@ -3,11 +3,13 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from importlib import import_module
 
 import numpy as np
 
 from dustest.data.files.paths import installed_version
 from dustest.data.identity.describe import describe
+from dustest.data.identity.source import source_digest
 from dustest.data.splits import group_split
 from dustest.estimators._calibration.levels import Calibration
 from dustest.estimators._calibration.mean_posterior import MeanPosterior
@@ -15,6 +17,7 @@ from dustest.estimators._cnn.context import conditions
 from dustest.estimators._cnn.ensemble import Ensemble
 from dustest.estimators._cnn.network.keras_network import (
     build,
+    import_keras,
     set_prior,
     weights_from_dict,
     weights_to_dict,
@@ -27,6 +30,7 @@ from dustest.estimators._cnn.training.gathering import ROWS_AT_ONCE
 __all__ = [
     "Learned",
     "calibrated",
+    "describe_software",
     "learn",
     "mean_posterior_of",
 ]
@@ -152,6 +156,27 @@ def calibrated(networks, data):
     return Ensemble(task, networks.scaler, networks.weights, calibration, mean_posterior)
 
 
+def describe_software(others=()):
+    """Describe the code that a training depends on.
+
+    Parameters
+    ----------
+    others : iterable of str, optional
+        Names of further packages.
+
+    Returns
+    -------
+    dict of str to str
+        Versions of packages by name, that of the backend of Keras included, and a digest of the
+        modules of dustest, whose version does not change with every edit.
+    """
+    backend = import_keras().backend.backend()
+    versions = {name: installed_version(name) for name in ("dustest", "numpy", "keras", *others)}
+    # Distributions of backends have several names, such as tensorflow-cpu.
+    versions[backend] = getattr(import_module(backend), "__version__", "")
+    return {"source": source_digest(), **versions}
+
+
 def mean_posterior_of(networks, data, rows):
     """Make the prior of networks from their predictions.
 
@@ -218,7 +243,7 @@ def _key(task, data, options, validation_fraction, seed, start):
     """What tells one training from another: all that it depends on, the code included."""
     settings = {"task": describe(task), "options": describe(options), "seed": seed}
     settings |= {"validation_fraction": validation_fraction, "data": data.digest()}
-    settings |= {name: installed_version(name) for name in ("dustest", "keras")}
+    settings |= describe_software()
     digest = hashlib.blake2b(digest_size=16)
     for name, value in sorted({} if start is None else start.to_arrays().items()):
         digest.update(name.encode() + np.ascontiguousarray(value).tobytes())

@@ -18,7 +18,7 @@ from dustest.data.files.paths import installed_version, replacing
 from dustest.data.identity.describe import describe
 from dustest.data.progress import progress_bar
 from dustest.data.splits import group_split
-from dustest.estimators._cnn.training.learning import learn
+from dustest.estimators._cnn.training.learning import describe_software, learn
 from dustest.estimators._cnn.training.search import SearchSpace, next_settings, own_settings
 
 __all__ = ["PRESETS", "TuningPreset", "TuningResult", "search"]
@@ -158,7 +158,8 @@ def search(
         options = replace(options, epochs=min(options.epochs, preset.epochs))
     space = preset.space if task.bands else preset.space.without_images()
     split = {"validation_fraction": validation_fraction, "balance": balance, "seed": seed}
-    journal = _Journal(folder, _digest(task, data, options, space, preset.n_initial, split))
+    digest = _digest(task, data, options, space, preset.n_initial, split)
+    journal = _Journal(folder, digest)
     propose = partial(
         next_settings,
         space,
@@ -178,7 +179,7 @@ def search(
             shown.set_postfix(val_loss=_lowest(trials))
             shown.update()
     table = _table(trials, space)
-    table.meta = _provenance(task, data, options, seed)
+    table.meta = _provenance(task, data, options, seed) | {"search": digest}
     return TuningResult(table, _best(task.config, trials))
 
 
@@ -216,13 +217,17 @@ def _digest(task, data, options, space, n_initial, split):
     first = own_settings(task.config, options, bool(task.bands))
     record = {"task": describe(task), "options": describe(plain), "data": data.digest()} | split
     record |= {"space": describe(space), "n_initial": n_initial, "first": first}
-    record |= {name: installed_version(name) for name in ("dustest", "keras", "keras-tuner")}
-    text = json.dumps(record, sort_keys=True)
+    record |= describe_software(["keras-tuner"])
+    return _text_digest(json.dumps(record, sort_keys=True))
+
+
+def _text_digest(text):
+    """Digest of some text (str)."""
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
 class _Journal:
-    """Stores trials atomically in a file."""
+    """Stores trials atomically in a file, with a digest that finds damage."""
 
     def __init__(self, folder, digest):
         self.path = None
@@ -238,17 +243,25 @@ class _Journal:
         if self.path is None or not self.path.exists():
             return []
         try:
-            return json.loads(self.path.read_text())["trials"]
+            kept = json.loads(self.path.read_text())
+            trials, digest = kept["trials"], kept["digest"]
         except (OSError, ValueError, TypeError, KeyError) as error:
-            msg = f"{self.path} is damaged, delete it to begin the search anew: {error}"
-            raise ReadError(msg) from error
+            raise ReadError(self._damage(error)) from error
+        if digest != _text_digest(json.dumps(trials)):
+            raise ReadError(self._damage("its digest is another one"))
+        return trials
 
     def write(self, trials):
-        """Store trials."""
-        if self.path is None:
+        """Store trials, unless another process that runs the same search stored more."""
+        if self.path is None or len(self.read()) >= len(trials):
             return
+        kept = {"trials": trials, "digest": _text_digest(json.dumps(trials))}
         with replacing(self.path) as partial_path:
-            partial_path.write_text(json.dumps({"trials": trials}, indent=1))
+            partial_path.write_text(json.dumps(kept, indent=1))
+
+    def _damage(self, reason):
+        """Message on a damaged file."""
+        return f"{self.path} is damaged, delete it to begin the search anew: {reason}"
 
 
 def _run(task, data, options, settings, split):

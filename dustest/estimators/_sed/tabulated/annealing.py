@@ -21,7 +21,7 @@ _CENTRE, _SPREAD, _LONGEST, _N_BURSTS = -3.5, 0.5, -2.9, 8
 the first ones, and the longest; and their number in rounds."""
 
 _TAIL, _TAIL_ROUNDS = 0.05, 2
-"""Share of a posterior that is its tail to high specific star-formation rates, and rounds there."""
+"""Share of a posterior in its tail to high specific star-formation rates, and rounds there."""
 
 
 def annealed(chain, draw, rng):
@@ -62,8 +62,8 @@ def with_tail(chain, draw, rng):
     """Add models in the tail of a posterior to high specific star-formation rates.
 
     Young stars outshine old ones. Galaxies that form more stars behind more dust, with less mass,
-    therefore fit nearly as well, in a tail so long and narrow that proposals learned from the whole
-    posterior find a third of it.
+    therefore fit nearly as well, in a tail so long and narrow that proposals learned from the
+    whole posterior find a third of it.
 
     Parameters
     ----------

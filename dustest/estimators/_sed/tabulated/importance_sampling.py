@@ -70,8 +70,8 @@ _LEAST_SHARE = 0.5
 _MAX_PASSES = 3
 """Greatest number of searches for a narrow posterior that begin again."""
 _SPECTRAL_SPREAD = 1.3
-"""Factor by which proposals of spectra are wider than what they are learned from: narrow posteriors
-have long tails, which narrow proposals miss."""
+"""Factor by which proposals of spectra are wider than what they are learned from: posteriors that
+are narrow have long tails."""
 _MAX_SEARCHES, _MAX_ROUNDS = 4, 16
 """Greatest number of rounds that only serve to find models that fit, and of all."""
 

@@ -323,17 +323,16 @@ class TestChoiceOfBackend:
         monkeypatch.delitem(sys.modules, "keras")
         monkeypatch.delenv("KERAS_BACKEND", raising=False)
         monkeypatch.setattr(keras_network, "find_spec", lambda name: name in installed or None)
-        # Recorded so that it is undone, whatever is chosen.
-        monkeypatch.setenv("KERAS_BACKEND", "")
-        del os.environ["KERAS_BACKEND"]
-        keras_network._choose_backend()
-        assert os.environ.get("KERAS_BACKEND") == expected
+        with keras_network._chosen_backend():
+            assert os.environ.get("KERAS_BACKEND") == expected
+        assert "KERAS_BACKEND" not in os.environ
 
     def test_the_user_has_the_say(self, monkeypatch):
         monkeypatch.delitem(sys.modules, "keras")
         monkeypatch.setattr(keras_network, "find_spec", lambda name: name == "jax" or None)
         monkeypatch.setenv("KERAS_BACKEND", "torch")
-        keras_network._choose_backend()
+        with keras_network._chosen_backend():
+            assert os.environ["KERAS_BACKEND"] == "torch"
         assert os.environ["KERAS_BACKEND"] == "torch"
 
 

@@ -3,6 +3,7 @@
 import gc
 import weakref
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -291,12 +292,18 @@ class TestCheckpoint:
         assert len(paths) == len(cases)
         assert paths >= {Checkpoint(tmp_path, _key(*cases[0])).path}
 
-    def test_another_version_begins_anew(self, tmp_path, monkeypatch, n_epochs):
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("installed_version", lambda name: "9"),
+            ("source_digest", lambda: "edited"),
+            ("import_module", lambda name: SimpleNamespace(__version__="9")),
+        ],
+    )
+    def test_another_version_begins_anew(self, tmp_path, monkeypatch, n_epochs, name, value):
         train(checkpoint=tmp_path)
         n_epochs.clear()
-        monkeypatch.setattr(
-            "dustest.estimators._cnn.training.learning.installed_version", lambda name: "9"
-        )
+        monkeypatch.setattr(f"dustest.estimators._cnn.training.learning.{name}", value)
         train(checkpoint=tmp_path)
         assert len(n_epochs) == OPTIONS.epochs
 

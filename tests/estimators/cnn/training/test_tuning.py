@@ -276,13 +276,52 @@ class TestFolder:
         made.tune(sample[::-1], truth[::-1], preset=PRESET, folder=tmp_path)
         assert len(pretended) == 9
 
-    def test_another_version_has_another_file(self, made, data, tmp_path, pretended, monkeypatch):
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"space": replace(SPACE, units=(8, 16, 8))},
+            {"space": replace(SPACE, learning_rates=(1e-3, 3e-3))},
+            {"n_initial": 10},
+            {"epochs": 2},
+        ],
+    )
+    def test_another_space_has_another_file(self, made, data, tmp_path, pretended, change):
+        made.set_params(epochs=2)
         made.tune(*data, preset=PRESET, folder=tmp_path)
-        monkeypatch.setattr(
-            "dustest.estimators._cnn.training.tuning.installed_version", lambda name: "9"
-        )
+        made.tune(*data, preset=replace(PRESET, **change), folder=tmp_path)
+        assert len(pretended) == 6
+        assert len(list(tmp_path.iterdir())) == 2
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("installed_version", lambda name: "9"), ("source_digest", lambda: "edited")],
+    )
+    def test_another_version_has_another_file(
+        self, made, data, tmp_path, pretended, monkeypatch, name, value
+    ):
+        made.tune(*data, preset=PRESET, folder=tmp_path)
+        monkeypatch.setattr(f"dustest.estimators._cnn.training.learning.{name}", value)
         made.tune(*data, preset=PRESET, folder=tmp_path)
         assert len(pretended) == 6
+
+    def test_another_run_of_the_same_search_loses_no_trial(
+        self, made, data, tmp_path, pretended, monkeypatch
+    ):
+        tune = {"preset": PRESET, "folder": tmp_path}
+        run = cnn_tuning._run
+
+        def run_beside(*args):
+            with monkeypatch.context() as patch:
+                patch.setattr(cnn_tuning, "_run", run)
+                made.tune(*data, n_trials=6, **tune)
+            return run(*args)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(cnn_tuning, "_run", run_beside)
+            made.tune(*data, n_trials=2, **tune)
+        ran = len(pretended)
+        assert len(made.tune(*data, n_trials=6, **tune).trials) == 6
+        assert len(pretended) == ran
 
     def test_mistakes(self, made, data, tmp_path, pretended):
         with pytest.raises(InputError, match="must be a folder that exists"):
@@ -292,10 +331,19 @@ class TestFolder:
             made.tune(*data, preset=PRESET, folder=tmp_path)
         assert pretended == []
 
-    def test_a_damaged_file_is_named(self, made, data, tmp_path, pretended):
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            lambda text: "{",
+            lambda text: text.replace('"epochs": 1', '"epochs": 3', 1),
+            lambda text: text.replace('"digest": "', '"digest": "0'),
+            lambda text: '{"trials": 5}',
+        ],
+    )
+    def test_a_damaged_file_is_named(self, made, data, tmp_path, pretended, damage):
         made.tune(*data, preset=PRESET, folder=tmp_path)
         (path,) = tmp_path.iterdir()
-        path.write_text("{")
+        path.write_text(damage(path.read_text()))
         with pytest.raises(ReadError, match=r"trials\.json is damaged"):
             made.tune(*data, preset=PRESET, folder=tmp_path)
 
