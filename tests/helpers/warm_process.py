@@ -70,7 +70,7 @@ def warm_workers():
 
 def _start_worker(command, *, stdin, stdout, stderr, cwd, env):
     """What `subprocess.Popen` gives for a worker."""
-    if command != [sys.executable, "-m", workers.__name__] or {stdin, stdout} != {subprocess.PIPE}:
+    if command != [sys.executable, "-c", workers._PROGRAM] or {stdin, stdout} != {subprocess.PIPE}:
         raise NotImplementedError(command)
     (read_question, write_question), (read_answer, write_answer) = os.pipe(), os.pipe()
     streams = [read_question, write_answer, stderr.fileno()]
