@@ -12,6 +12,8 @@ from astropy.table.connect import TableRead
 
 from dustest.data.errors import InputError
 from dustest.data.files.contents import check_contents
+from dustest.data.files.fits_contents import DATASUM, write_datasum
+from dustest.data.files.parquet_contents import PARQUET_OPTIONS
 from dustest.data.files.parsing import check_file, refuse_damaged
 from dustest.data.files.portable import for_csv, for_ecsv, for_fits, from_fits, with_text
 
@@ -22,6 +24,7 @@ FITS_META = "DUSTMETA"
 
 _FITS_COLUMNS = "DUSTCOLS"
 _HDF5_PATH = "dust"
+_FITS_ENDINGS = (".fits", ".fit")
 
 
 class _RowTableRead(TableRead):
@@ -139,8 +142,14 @@ def fits_table(table):
 
 
 def _write_fits(table, output, **kwargs):
-    """Write to FITS."""
-    registry.write(fits_table(table), output, format="fits", **kwargs)
+    """Write to FITS, with a checksum of the data in files that are not compressed."""
+    plain = fits_table(table)
+    has_sum = isinstance(output, str | os.PathLike) and str(output).lower().endswith(_FITS_ENDINGS)
+    if has_sum:
+        plain.meta[DATASUM] = ""
+    registry.write(plain, output, format="fits", **kwargs)
+    if has_sum:
+        write_datasum(output)
 
 
 def _read_fits(*args, **kwargs):
@@ -193,8 +202,12 @@ def _read_hdf5(*args, **kwargs):
 
 
 def _write_parquet(table, output, **kwargs):
-    """Write to Parquet."""
+    """Write to Parquet, with a checksum of each page, which astropy does not write."""
     registry.write(plain_table(table, objects=False), output, format="parquet", **kwargs)
+    from pyarrow import parquet
+
+    rows = parquet.read_table(output, memory_map=False)
+    parquet.write_table(rows, output, **PARQUET_OPTIONS)
 
 
 def _write_ecsv(table, output, **kwargs):
