@@ -86,6 +86,12 @@ class TestEstimate:
         assert main([*words, "--scheduler", "tcp://127.0.0.1:9"]) == 1
         assert "--scheduler must be the address of a dask" in capsys.readouterr().err
 
+    def test_a_file_of_a_scheduler_must_exist(self, catalog, tmp_path, capsys):
+        pytest.importorskip("distributed")
+        words = ["estimate", catalog, "--output", str(tmp_path / "result.ecsv")]
+        assert main([*words, "--scheduler", "nowhere.json"]) == 1
+        assert "--scheduler must be an existing file" in capsys.readouterr().err
+
     def test_existing_results_are_kept(self, catalog, tmp_path, capsys):
         words = ["estimate", catalog, "--output", str(tmp_path / "result.ecsv")]
         assert main(words) == 0

@@ -1,6 +1,7 @@
 """Workers of a cluster, for the commands that compute."""
 
 from contextlib import contextmanager
+from pathlib import Path
 
 __all__ = ["add_scheduler", "on_scheduler"]
 
@@ -56,7 +57,11 @@ def _connect(address):
 
     from dustest.data import InputError
 
-    where = {"scheduler_file" if address.endswith(".json") else "address": address}
+    of_file = address.endswith(".json")
+    if of_file and not Path(address).is_file():
+        msg = f"--scheduler must be an existing file, got {address!r}: start dask scheduler first"
+        raise InputError(msg)
+    where = {"scheduler_file" if of_file else "address": address}
     try:
         client = Client(**where, timeout=_CONNECT_SECONDS)
     except (OSError, ValueError) as error:

@@ -1225,6 +1225,7 @@ class TestParameters:
             ("resolution", 0.0),
             ("resolution", "grism"),
             ("timeout", -1.0),
+            ("timeout", 0.0),
             ("memory_limit", 2e9),
             ("extra", "sed"),
             ("extra", ("sed", "history", "colours")),

@@ -141,6 +141,8 @@ def _as_table(X, bands):
             "or one of its samples"
         )
         raise InputTypeError(msg)
+    if isinstance(X, list | tuple):
+        _check_items(X)
     if isinstance(X, NDData):
         msg = "X must hold one image a galaxy: pass a list, [image], instead of a single NDData"
         raise InputError(msg)
@@ -151,6 +153,26 @@ def _as_table(X, bands):
     if isinstance(X, list | tuple) and X and all(isinstance(item, NDData) for item in X):
         return _from_nddata({_band_names(bands, 1)[0]: X})
     return _from_array(_numbers(X), bands)
+
+
+def _check_items(X):
+    """Raise an error for a list that was meant to be one of sources."""
+    if not X:
+        msg = "X must have at least one galaxy, or one source of galaxies, got an empty list"
+        raise InputError(msg)
+    names = [item for item in X if isinstance(item, str | PathLike)]
+    if names:
+        msg = (
+            "X must hold the galaxies themselves, or sources of them, got names of files: open "
+            f"each with dustest.io.open_catalog, such as open_catalog({str(names[0])!r})"
+        )
+        raise InputTypeError(msg)
+    if any(map(is_source, X)):
+        msg = (
+            "X must be a list of sources alone, such as catalogues of open_catalog, got other "
+            "items too: make it one list without others inside"
+        )
+        raise InputTypeError(msg)
 
 
 def _holds_images(X):

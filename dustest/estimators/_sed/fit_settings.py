@@ -152,7 +152,7 @@ def _check_sampler(estimator):
     check_number(estimator.n_live, "n_live", _MIN_LIVE, kind=Integral)
     check_number(estimator.n_effective, "n_effective", 0, kind=Integral)
     if estimator.timeout is not None:
-        check_number(estimator.timeout, "timeout", 0.0)
+        check_number(estimator.timeout, "timeout", 0.0, above=True)
     if estimator.memory_limit is not None:
         as_bytes(estimator.memory_limit, "memory_limit")
 

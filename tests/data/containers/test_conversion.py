@@ -290,3 +290,29 @@ class TestInnocence:
 def test_the_name_of_a_file_is_no_sample(kind):
     with pytest.raises(InputError, match=r"read_catalog\('jades\.fits'\)"):
         as_sample(kind("jades.fits"))
+
+
+class TestLists:
+    """Lists that were meant to be sources."""
+
+    class Source:
+        """Galaxies that are read in parts."""
+
+        def __len__(self):
+            return 0
+
+        def samples(self):
+            return iter(())
+
+    @pytest.mark.parametrize(
+        ("X", "match"),
+        [
+            ([], "at least one galaxy, or one source of galaxies, got an empty list"),
+            (["jades.fits", "ceers.fits"], r"open each with .*open_catalog\('jades\.fits'\)"),
+            ([Path("jades.fits")], r"open_catalog\('jades\.fits'\)"),
+            ([Source(), [Source()]], "a list of sources alone"),
+        ],
+    )
+    def test_what_is_not_one(self, X, match):
+        with pytest.raises(InputError, match=match):
+            as_sample(X)
