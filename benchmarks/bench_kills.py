@@ -38,6 +38,7 @@ from pathlib import Path
 import numpy as np
 
 from dustest import BagpipesEstimator, CNNEstimator, MeurerEstimator
+from dustest.data.identity.source import source_digest
 from dustest.estimators.run.store import ResultStore
 
 SEED = 240101
@@ -351,10 +352,10 @@ def data_path(folder, method):
 
 
 def reference(folder, method, ending, in_workers):
-    """Result and events of a run that is not disturbed, made once."""
+    """Result and events of a run that is not disturbed, made once for a state of the code."""
     place = folder / f"reference-{method}-{ending}{'-workers' * in_workers}"
     output, known = place / f"result.{ending}", place / "events.json"
-    if not known.exists():
+    if not known.exists() or json.loads(known.read_text())["source"] != source_digest():
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(parents=True)
         data = data_path(folder, method)
@@ -366,8 +367,8 @@ def reference(folder, method, ending, in_workers):
         whole = Run(method, data, place, output, "whole", in_workers=in_workers)
         if whole.finish() != 0:
             raise RuntimeError(whole.last_words())
-        known.write_text(json.dumps(whole.events()))
-    return output, json.loads(known.read_text())
+        known.write_text(json.dumps({"source": source_digest(), "events": whole.events()}))
+    return output, json.loads(known.read_text())["events"]
 
 
 def draw_moment(rng, events):
