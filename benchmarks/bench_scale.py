@@ -356,7 +356,7 @@ def known_runs(path):
 
 
 def key(row):
-    """What tells a run from others."""
+    """Identify a run by its settings."""
     return tuple(str(row[name]) for name in ("method", "format", "rows", "n_jobs", "backend"))
 
 

@@ -38,6 +38,7 @@ from dustest.data import (
     as_sample,
     decode_flags,
 )
+from dustest.data.files.table_parts import FITS_BLOCK
 from dustest.io import add_cutouts, read_catalog
 from dustest.io._foreground import band_correction
 
@@ -712,7 +713,7 @@ class TestMemory:
                 if name == "SCI":
                     file.write(fits.PrimaryHDU().header.tostring().encode())
                 file.write(header.tostring().encode())
-                end = file.tell() + -(-n_bytes // 2880) * 2880
+                end = file.tell() + n_bytes + -n_bytes % FITS_BLOCK
             os.truncate(path, end)
         return path
 

@@ -16,7 +16,7 @@ from dustest.data.containers.rows import (
 )
 from dustest.data.errors import InputError
 from dustest.data.files.contents import check_contents
-from dustest.data.files.fits_contents import DATASUM, sum_words
+from dustest.data.files.fits_contents import DATASUM, write_datasum
 from dustest.data.files.parquet_contents import PARQUET_OPTIONS
 from dustest.data.files.parsing import check_file, refuse_damaged, refuse_damaged_items
 from dustest.data.files.table_parts import FITS_BLOCK, fits_rows, open_mapped, parquet_parts
@@ -334,7 +334,8 @@ class _FitsFile:
     """A FITS file with one table, whose number of rows is written at the end."""
 
     def __init__(self, path):
-        self._file = path.open("w+b")
+        self._path = path
+        self._file = path.open("wb")
         self._header = None
         self._place = 0
         self._n_rows = 0
@@ -343,6 +344,7 @@ class _FitsFile:
     def prepare(table):
         """Table as it is written."""
         plain = fits_table(table)
+        plain.meta[DATASUM] = ""
         if not is_restored_in_parts(plain.meta):
             msg = (
                 "text with blanks at its end cannot be written to FITS in parts: write a "
@@ -361,23 +363,20 @@ class _FitsFile:
             start, n_bytes = info["datLoc"], header["NAXIS1"] * len(plain)
             if self._header is None:
                 self._header, self._place = header, info["hdrLoc"]
-                header[DATASUM] = "", "checksum of the data"
-                self._file.write(content.getbuffer()[: self._place])
-                self._file.write(header.tostring().encode("ascii"))
+                self._file.write(content.getbuffer()[:start])
             self._file.write(content.getbuffer()[start : start + n_bytes])
         self._n_rows += len(plain)
 
     def close(self):
         """Fill the last block, and write the number of rows and the checksum."""
         if self._header is not None:
-            start = self._place + len(self._header.tostring())
-            n_bytes = self._header["NAXIS1"] * self._n_rows
-            self._file.write(bytes(-n_bytes % FITS_BLOCK))
+            self._file.write(bytes(-self._header["NAXIS1"] * self._n_rows % FITS_BLOCK))
             self._header["NAXIS2"] = self._n_rows
-            self._header[DATASUM] = str(sum_words(self._file, start, start + n_bytes))
             self._file.seek(self._place)
             self._file.write(self._header.tostring().encode("ascii"))
         self._file.close()
+        if self._header is not None:
+            write_datasum(self._path)
 
 
 class _ParquetFile:

@@ -16,7 +16,7 @@ from dustest.data.files.compression import is_compressed, open_content
 from dustest.data.files.limits import check_memory
 from dustest.data.files.table_parts import FITS_BLOCK
 
-__all__ = ["DATASUM", "check_fits", "check_images", "sum_words", "write_datasum"]
+__all__ = ["DATASUM", "check_fits", "check_images", "write_datasum"]
 
 DATASUM = "DATASUM"
 """Card with the checksum of the data."""
@@ -241,32 +241,19 @@ def _check_sums(header, file, place):
     what = place.what
     if DATASUM not in header and "CHECKSUM" not in header:
         return
-    data = sum_words(file, place.data_start, place.stop)
+    data = _sum_words(file, place.data_start, place.stop)
     if str(header.get(DATASUM, data)).strip() != str(data):
         msg = f"the data of {what} differ from their checksum: the file is damaged, or was changed"
         warnings.warn(msg, DustestWarning, stacklevel=4)
     elif "CHECKSUM" in header:
-        whole = _add(data, sum_words(file, place.start, place.data_start))
+        whole = _add(data, _sum_words(file, place.start, place.data_start))
         if whole not in (0, _WORD):
             msg = f"the header of {what} differs from its checksum: it is damaged, or was edited"
             warnings.warn(msg, DustestWarning, stacklevel=4)
 
 
-def sum_words(file, start, stop):
-    """Add the words of part of a file, as FITS defines checksums.
-
-    Parameters
-    ----------
-    file : binary file
-        The file.
-    start, stop : int
-        Places of the first byte and of that behind the last.
-
-    Returns
-    -------
-    total : int
-        Sum of words of 32 bits, with the carry added.
-    """
+def _sum_words(file, start, stop):
+    """Sum of the words of part of a file, with the carry added, as FITS defines checksums."""
     file.seek(start)
     total = 0
     while start < stop:
@@ -291,7 +278,7 @@ def write_datasum(path):
         header, info = hdus[-1].header, hdus[-1].fileinfo()
     start, n_bytes = info["datLoc"], info["datSpan"]
     with Path(path).open("r+b") as file:
-        header[DATASUM] = str(sum_words(file, start, start + n_bytes)), "checksum of the data"
+        header[DATASUM] = str(_sum_words(file, start, start + n_bytes)), "checksum of the data"
         file.seek(info["hdrLoc"])
         file.write(header.tostring().encode("ascii"))
 

@@ -84,7 +84,7 @@ def remove_partial_files(path):
     Parameters
     ----------
     path : str or path-like
-        File that was to be written, and that nobody else writes now.
+        The file that the killed process was writing. No other process may write it now.
 
     Examples
     --------

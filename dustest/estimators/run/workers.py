@@ -32,8 +32,8 @@ __all__ = ["Failure", "borrowed_worker", "run_in_workers", "try_worker"]
 _HEADER = struct.Struct("<Q")
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _OF_CALLER = "PYTHONWARNINGS"
-"""Variable that is not passed on: if it makes warnings errors, a package that warns cannot be
-imported, and nobody sees the warnings of a worker."""
+"""Variable that workers do not get. If it makes warnings errors, a package that warns cannot be
+imported. The warnings of a worker are not shown in any case."""
 _LAST_WORDS = 500
 _PROGRAM = "from dustest.estimators.run.workers import _work; _work()"
 """Not ``-m``: this module is imported with its package, and the interpreter would warn."""

@@ -451,15 +451,15 @@ def test_a_disk_of_2_mb(tmp_path, monkeypatch):
 
 def errors_without_rights():
     """Errors of runs whose folder may not be written to, and whose store may only be read."""
-    sample, nobody = galaxies([1]), 65534
+    sample, other_user = galaxies([1]), 65534
     with tempfile.TemporaryDirectory() as name:
         folder, errors = Path(name), []
         Linear(random_state=1).estimate(sample, output=folder / "kept.fits")
         store_path(folder / "kept.fits").chmod(0o444)
         if os.geteuid() == 0:
             for path in (folder, *folder.iterdir()):
-                os.chown(path, nobody, nobody)
-            os.setresuid(nobody, nobody, 0)
+                os.chown(path, other_user, other_user)
+            os.setresuid(other_user, other_user, 0)
         for output, mode in (("kept.fits", 0o755), ("kept.fits", 0o555), ("new.fits", 0o555)):
             folder.chmod(mode)
             try:
@@ -470,7 +470,7 @@ def errors_without_rights():
                 errors.append("")
         names = sorted(one.name for one in folder.iterdir())
         folder.chmod(0o755)
-        if os.getuid() == nobody:
+        if os.getuid() == other_user:
             os.setresuid(0, 0, 0)
     return errors, names
 
