@@ -431,14 +431,16 @@ class TestMessages:
 
 class TestSearchForNarrowPosteriors:
     @pytest.mark.parametrize(
-        ("numbers", "passes"), [([900.0], 1), ([20.0, 900.0], 2), ([1.0] * 4, 3)]
+        ("numbers", "passes"), [([900.0, 950.0], 1), ([20.0, 900.0, 910.0], 2), ([1.0] * 4, 3)]
     )
     def test_begins_again_if_too_few_models_are_found(self, monkeypatch, numbers, passes):
         engine, left = TabulatedEngine(settings()), list(numbers)
-        monkeypatch.setattr(importance_sampling, "annealed", lambda chain, draw, rng: chain)
+        for name in ("annealed", "with_tail"):
+            monkeypatch.setattr(importance_sampling, name, lambda chain, draw, rng: chain)
         monkeypatch.setattr(
             engine, "_refined", lambda chain, draw, rng: SimpleNamespace(ess=left.pop(0))
         )
         found = engine._searched(None, None, None)
-        assert found.ess == numbers[passes - 1]
-        assert left == numbers[passes:]
+        # Once more with the models in the tail.
+        assert found.ess == numbers[passes]
+        assert left == numbers[passes + 1 :]
