@@ -4,7 +4,14 @@ import math
 
 from dustest.data.quantities import QUANTITIES
 
-__all__ = ["NOTHING", "decimals_for", "format_column", "format_number", "format_with_error"]
+__all__ = [
+    "NOTHING",
+    "decimals_for",
+    "format_column",
+    "format_interval",
+    "format_number",
+    "format_with_error",
+]
 
 NOTHING = "–"
 """Text for a missing number."""
@@ -94,6 +101,34 @@ def format_with_error(value, error, *, decimals):
     least = 10.0**-decimals
     shown = format_number(max(error, least), decimals=decimals)
     return f"{text} ± {'<' if error < least / 2 else ''}{shown}"
+
+
+def format_interval(value, low, high, *, decimals=2):
+    """Format a median and its percentiles.
+
+    Parameters
+    ----------
+    value, low, high : float
+        The median, and the percentiles below and above.
+    decimals : int, optional
+        Decimals of all three.
+
+    Returns
+    -------
+    text : str
+        Such as ``0.41 +0.31 −0.31``; the median alone if there are no percentiles.
+
+    Examples
+    --------
+    >>> from dustest.report.numbers import format_interval
+    >>> format_interval(0.41, 0.1, 0.72), format_interval(0.4, float("nan"), float("nan"))
+    ('0.41 +0.31 −0.31', '0.40')
+    """
+    text = format_number(value, decimals=decimals)
+    if not (math.isfinite(low) and math.isfinite(high) and math.isfinite(value)):
+        return text
+    parts = (format_number(end - value, decimals=decimals, sign=True) for end in (high, low))
+    return " ".join([text, *parts])
 
 
 def format_column(value, name):

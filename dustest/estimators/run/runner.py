@@ -3,7 +3,7 @@
 import time
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import joblib
@@ -481,6 +481,7 @@ class _Compute:
 
     def __call__(self, estimator, batch):
         try:
+            batch = replace(batch, keeps_data=bool(self.summary.n_draws))
             estimates = estimator._estimates(batch)
             name = type(estimator).__name__
             estimates = checked_estimates(
