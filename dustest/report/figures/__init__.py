@@ -17,10 +17,6 @@ from dustest.report.figures.calibration import (
 from dustest.report.figures.densities import plot_density
 from dustest.report.figures.error_budgets import plot_error_budget
 from dustest.report.figures.forecasts import plot_forecast
-from dustest.report.figures.galaxy.corners import plot_corner
-from dustest.report.figures.galaxy.overviews import plot_galaxy
-from dustest.report.figures.galaxy.seds import plot_sed
-from dustest.report.figures.galaxy.slopes import plot_beta
 from dustest.report.figures.maps import plot_map, plot_maps
 from dustest.report.figures.network_layers import plot_network
 from dustest.report.figures.occlusion import plot_occlusion
@@ -55,14 +51,11 @@ __all__ = [
     "plot_assumption_shifts",
     "plot_attenuation_ratio",
     "plot_benchmark",
-    "plot_beta",
-    "plot_corner",
     "plot_coverage",
     "plot_coverage_cells",
     "plot_density",
     "plot_error_budget",
     "plot_forecast",
-    "plot_galaxy",
     "plot_main_sequence",
     "plot_map",
     "plot_maps",
@@ -72,7 +65,6 @@ __all__ = [
     "plot_populations",
     "plot_predictions",
     "plot_ranks",
-    "plot_sed",
     "plot_stamps",
     "plot_training_history",
     "plot_tuning",
