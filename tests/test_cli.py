@@ -27,7 +27,7 @@ from dustest import CNNEstimator, MeurerEstimator
 from dustest.cli import main
 from dustest.cli._estimators import ready_for, ready_made
 from dustest.cli._words import read_value
-from dustest.data import DustTable, RowTable, as_sample
+from dustest.data import DustTable, InputError, RowTable, as_sample
 from dustest.doctor import diagnose
 from dustest.estimators._cnn.training.epochs import Training
 from dustest.io import load_demo
@@ -67,6 +67,21 @@ class TestEstimate:
         lines = capsys.readouterr().out.replace("parts.fits", "whole.fits").splitlines()
         assert lines[: len(lines) // 2] == lines[len(lines) // 2 :]
         assert parts.read_bytes() == whole.read_bytes()
+
+    def test_errors_of_a_part_say_which(self, catalog, tmp_path, capsys, monkeypatch):
+        def refuse(*_):
+            msg = "no image"
+            raise InputError(msg)
+
+        monkeypatch.setattr("dustest.cli._catalogs.LARGE_BYTES", 100)
+        monkeypatch.setattr("dustest.cli._catalogs._with_images", refuse)
+        path = tmp_path / "catalog.fits"
+        sample, _ = load_demo()
+        sample[:30].write(path)
+        words = ["--output", str(tmp_path / "result.fits"), "--image", "F277W=f277w.fits"]
+        assert main(["estimate", str(path), *words]) == 1
+        expected = f"no image\nThis is about part 1 of {path}: galaxies 0 to 29, counted from 0."
+        assert expected in capsys.readouterr().err
 
     def test_a_scheduler_is_used(self, catalog, tmp_path):
         distributed = pytest.importorskip("distributed")
