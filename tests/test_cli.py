@@ -1,5 +1,6 @@
 import inspect
 import json
+import os
 import re
 import runpy
 import signal
@@ -28,7 +29,8 @@ from dustest.cli import main
 from dustest.cli._estimators import ready_for, ready_made
 from dustest.cli._words import read_value
 from dustest.data import DustTable, InputError, RowTable, as_sample
-from dustest.doctor import diagnose
+from dustest.doctor import Finding
+from dustest.doctor.estimator_checks import check_estimators
 from dustest.estimators._cnn.training.epochs import Training
 from dustest.io import load_demo
 from dustest.simulate import GalaxySimulator, read_simulation
@@ -885,6 +887,28 @@ class TestDoctor:
             assert name in output
         assert "broken" not in output
 
+    def test_every_line_is_printed_at_once(self, capsys, monkeypatch):
+        said, levels = [], []
+
+        def finding(name):
+            said.append(capsys.readouterr().out)
+            levels.append(os.environ["TF_CPP_MIN_LOG_LEVEL"])
+            return Finding(name, "works")
+
+        monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+        names = ["check_packages", "check_surroundings", "check_plugins"]
+        for name in names:
+            monkeypatch.setattr(f"dustest.doctor.diagnosis.{name}", list)
+        monkeypatch.setattr("dustest.doctor.estimator_checks._estimator", finding)
+        monkeypatch.setattr(
+            "dustest.doctor.estimator_checks.list_estimators", lambda: ["one", "two"]
+        )
+        monkeypatch.setattr("dustest.doctor.estimator_checks.registered_names", list)
+        assert main(["doctor"]) == 0
+        assert [text.split()[0] for text in said] == ["python", "one"]
+        assert levels == ["3", "3"]
+        assert "TF_CPP_MIN_LOG_LEVEL" not in os.environ
+
     def test_a_missing_engine_is_named_with_its_cure(self, monkeypatch):
         from dustest.data import MissingDependencyError
 
@@ -893,7 +917,7 @@ class TestDoctor:
             raise MissingDependencyError(msg)
 
         monkeypatch.setattr("dustest.doctor.estimator_checks.try_worker", refuse)
-        finding = next(f for f in diagnose() if f.subject == "estimator bagpipes")
+        finding = next(f for f in check_estimators() if f.subject == "estimator bagpipes")
         assert (finding.state, finding.healthy) == ("missing", True)
         assert "dustest[sed]" in finding.detail
 
