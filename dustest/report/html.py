@@ -60,7 +60,7 @@ def render_report(comparison, *, title, progress=None):
     title : str
         Title of the page.
     progress : bool, optional
-        Whether to show a progress bar; by default on a terminal.
+        Whether to show a progress bar; by default on terminals and in notebooks.
 
     Returns
     -------

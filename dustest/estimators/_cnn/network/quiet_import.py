@@ -23,8 +23,8 @@ _LOG_LINES = re.compile(
 def quiet_tensorflow():
     """Import TensorFlow inside this block without lines of its log.
 
-    Errors are still exceptions of Python. A user who sets ``TF_CPP_MIN_LOG_LEVEL``, or has imported
-    TensorFlow before, sees what it writes then. The variable is not kept.
+    Errors are still exceptions of Python. Nothing changes if the user has set
+    ``TF_CPP_MIN_LOG_LEVEL`` or has imported TensorFlow before. The variable is not kept.
 
     Yields
     ------
