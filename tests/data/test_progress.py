@@ -46,6 +46,5 @@ class TestProgressBar:
             assert bar.disable
 
     def test_is_that_of_a_longer_task(self):
-        with progress_bar(None, False, total=3) as bar:
-            with progress_bar(None, bar, total=1) as inner:
-                assert inner is bar
+        with progress_bar(None, False, total=3) as bar, progress_bar(None, bar) as inner:
+            assert inner is bar

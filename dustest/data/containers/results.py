@@ -6,7 +6,7 @@ from astropy.table import Column
 from dustest.data.checks.identifiers import as_ids
 from dustest.data.checks.values import to_floats
 from dustest.data.containers.reweighting import reweigh
-from dustest.data.containers.rows import RowTable
+from dustest.data.containers.rows import DisplayedTable
 from dustest.data.errors import InputError
 from dustest.data.flags import as_flags, decode_flags
 from dustest.data.messages import did_you_mean
@@ -15,7 +15,7 @@ from dustest.data.quantities import QUANTITIES, core_quantities, percentile_colu
 __all__ = ["DustTable", "rows_without_result"]
 
 
-class DustTable(RowTable):
+class DustTable(DisplayedTable):
     """Dust quantities of n galaxies with percentiles, flags and provenance.
 
     Columns: ``id``; for each quantity Q the median ``Q`` and the percentiles ``Q_p16`` and
