@@ -274,7 +274,7 @@ class Comparison:
         title : str, optional
             Title of the page.
         progress : bool, optional
-            Whether to show a progress bar; by default on a terminal.
+            Whether to show a progress bar; by default on terminals and in notebooks.
 
         Returns
         -------

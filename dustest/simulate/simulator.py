@@ -292,8 +292,8 @@ class GalaxySimulator:
         n_jobs : int, optional
             Number of processes; 1 by default, -1 for all cores. It does not change the files.
         progress : bool, optional
-            Whether to show a progress bar; by default on terminals, for runs of more than two
-            seconds.
+            Whether to show a progress bar; by default on terminals and in notebooks, for runs of
+            more than two seconds.
 
         Returns
         -------

@@ -235,7 +235,7 @@ def write_chunks(
     n_jobs : int, optional
         Number of worker processes, as in joblib; by default all rows are made in this process.
     progress : bool, optional
-        Whether to show a progress bar; by default if standard error is a terminal.
+        Whether to show a progress bar; by default on terminals and in notebooks.
 
     Returns
     -------
@@ -279,10 +279,8 @@ def write_chunks(
         chunks = split_rows(folder, n, chunk_rows)
         todo = [chunk for chunk in chunks if not chunk.is_whole()]
         done = n - sum(map(len, todo))
-        with (
-            _exists(shared),
-            progress_bar(None, progress, total=n, initial=done, unit="galaxy") as bar,
-        ):
+        options = {"total": n, "initial": done, "desc": "simulation", "unit": "galaxy"}
+        with _exists(shared), progress_bar(None, progress, **options) as bar:
             for n_rows in _execute(make, todo, joblib.effective_n_jobs(n_jobs)) if todo else ():
                 bar.update(n_rows)
     return read_simulation(folder)

@@ -9,7 +9,7 @@ from dustest.data.accessors import accessor, accessor_names
 from dustest.data.checks.identifiers import as_ids
 from dustest.data.checks.values import to_floats
 from dustest.data.containers.reweighting import reweigh
-from dustest.data.containers.rows import RowTable
+from dustest.data.containers.rows import DisplayedTable
 from dustest.data.errors import InputError
 from dustest.data.flags import as_flags, decode_flags
 from dustest.data.messages import did_you_mean
@@ -18,7 +18,7 @@ from dustest.data.quantities import QUANTITIES, core_quantities, percentile_colu
 __all__ = ["DustTable", "rows_without_result"]
 
 
-class DustTable(RowTable):
+class DustTable(DisplayedTable):
     """Dust quantities of n galaxies with percentiles, flags and provenance.
 
     Columns: ``id``; for each quantity Q the median ``Q`` and the percentiles ``Q_p16`` and

@@ -10,6 +10,7 @@ from astropy.io.registry import UnifiedReadWriteMethod
 from astropy.table import QTable
 from astropy.table.connect import TableRead
 
+from dustest.data.containers.table_displays import display_of
 from dustest.data.errors import InputError
 from dustest.data.files.contents import check_contents
 from dustest.data.files.fits_contents import DATASUM, write_datasum
@@ -17,7 +18,14 @@ from dustest.data.files.parquet_contents import PARQUET_OPTIONS
 from dustest.data.files.parsing import check_file, refuse_damaged
 from dustest.data.files.portable import for_csv, for_ecsv, for_fits, from_fits, with_text
 
-__all__ = ["FITS_META", "RowTable", "fits_table", "is_restored_in_parts", "plain_table"]
+__all__ = [
+    "FITS_META",
+    "DisplayedTable",
+    "RowTable",
+    "fits_table",
+    "is_restored_in_parts",
+    "plain_table",
+]
 
 FITS_META = "DUSTMETA"
 """Card of FITS headers with the meta of a table as JSON."""
@@ -97,6 +105,19 @@ class RowTable(QTable):
             msg = f"axis must be 0, the rows, got {axis!r}"
             raise InputError(msg)
         return self[np.asarray(indices)]
+
+
+class DisplayedTable(RowTable):
+    """A `RowTable` that is shown with few rows, and with numbers and their errors together.
+
+    The columns themselves are unchanged. ``print`` and ``pprint`` show them as astropy does.
+    """
+
+    def __repr__(self):
+        return display_of(self).to_text()
+
+    def _repr_html_(self):
+        return display_of(self).to_html()
 
 
 def plain_table(table, **options):

@@ -11,9 +11,9 @@ from dustest.data.checks.identifiers import match_ids
 from dustest.data.checks.units import FLUX_UNIT
 from dustest.data.containers.fitted_data import FITTED_FLUXES, FITTED_REDSHIFT, FITTED_SPECTRUM
 from dustest.data.errors import InputError
+from dustest.data.formatting import format_estimate
 from dustest.data.quantities import QUANTITIES, percentile_columns
 from dustest.report.figures._drawing import plain_text
-from dustest.report.numbers import format_interval
 
 __all__ = ["Measured", "fitted_bands", "fitted_spectrum", "galaxy_row", "headline", "redshift_of"]
 
@@ -173,7 +173,7 @@ def headline(row, quantities=("A_V",)):
         if name in row.colnames:
             values = [float(_values(row, one)) for one in (name, *percentile_columns(name))]
             quantity = QUANTITIES[name]
-            text = format_interval(*values, decimals=quantity.digits)
+            text = format_estimate(*values)
             unit = f" {quantity.unit}" if quantity.unit else ""
             parts.append(f"{quantity.symbol} = {text}{unit}")
     return "   ".join(parts)

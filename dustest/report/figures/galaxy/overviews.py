@@ -6,6 +6,7 @@ from dustest.data.checks.identifiers import match_ids
 from dustest.data.containers.conversion import as_sample
 from dustest.data.containers.fitted_data import POWER_LAW
 from dustest.data.errors import InputError
+from dustest.data.formatting import format_estimate, format_value
 from dustest.data.quantities import QUANTITIES, percentile_columns
 from dustest.report.figures._drawing import (
     AGAINST_COLOR,
@@ -20,7 +21,6 @@ from dustest.report.figures._drawing import (
 from dustest.report.figures.galaxy.seds import plot_sed
 from dustest.report.figures.galaxy.slopes import plot_beta
 from dustest.report.figures.stamps import plot_stamps
-from dustest.report.numbers import format_interval
 from dustest.validation.matching import TRUTH
 
 __all__ = ["plot_galaxy"]
@@ -138,7 +138,7 @@ def _draw_intervals(ax, own, colors, true_value):
         if np.isfinite(value):
             bar = np.nan_to_num([[value - low], [high - value]])
             ax.errorbar(value, place, xerr=bar, fmt="o", color=colors[name], ms=4, lw=1.2)
-        text = format_interval(value, low, high, decimals=QUANTITIES[_QUANTITY].digits)
+        text = format_estimate(value, low, high)
         ax.annotate(
             text,
             (1.0, place),
@@ -151,7 +151,7 @@ def _draw_intervals(ax, own, colors, true_value):
     if np.isfinite(true_value):
         ax.axvline(true_value, color=INK, lw=0.8, ls="--")
         ax.set_title(
-            f"{TRUTH} {format_interval(true_value, np.nan, np.nan)} (dashed)",
+            f"{TRUTH} {format_value(true_value)} (dashed)",
             fontsize=SMALL_FONT_SIZE,
         )
     ax.axvline(0.0, color=AGAINST_COLOR, lw=0.6)

@@ -5,6 +5,7 @@ from astropy import units as u
 
 from dustest.data.checks.units import FLUX_UNIT, SPECTRAL_UNIT
 from dustest.data.containers.fitted_data import POWER_LAW
+from dustest.data.formatting import format_measurement
 from dustest.report.figures._drawing import (
     AGAINST_COLOR,
     COLORS,
@@ -22,7 +23,6 @@ from dustest.report.figures.galaxy._row import (
     headline,
     redshift_of,
 )
-from dustest.report.numbers import format_number
 
 __all__ = ["plot_beta"]
 
@@ -129,6 +129,6 @@ def _draw_power_law(ax, row, rest, error, windows, scale):
     middle = np.exp(np.average(np.log(rest), weights=error**-2.0))
     low, high = (model * (x / middle) ** (sign * beta_err) for sign in (-1.0, 1.0))
     ax.fill_between(x / 1e4, low, high, color=COLORS[0], alpha=0.25, lw=0)
-    number = f"{format_number(beta, decimals=2)} ± {format_number(beta_err, decimals=2)}"
-    ax.plot(x / 1e4, model, color=COLORS[0], lw=1.0, label=rf"$\beta$ = {number}")
+    label = rf"$\beta$ = {format_measurement(beta, beta_err)}"
+    ax.plot(x / 1e4, model, color=COLORS[0], lw=1.0, label=label)
     ax.set_xlim(x[0] / 1e4, x[-1] / 1e4)
