@@ -28,7 +28,7 @@ class TestPlotGalaxy:
         assert len(fits.subfigs[0].axes) == 2
         (ax,) = intervals.axes
         assert [text.get_text() for text in ax.get_yticklabels()] == ["sed", "plain"]
-        assert [text.get_text() for text in ax.texts] == ["0.41 +0.31 −0.31", "0.20"]
+        assert [text.get_text() for text in ax.texts] == ["0.41 +0.31 −0.31", "0.200"]
         assert any(np.allclose(line.get_xdata(), 0.3) for line in ax.lines)
         figure.draw_without_rendering()
 
@@ -40,7 +40,7 @@ class TestPlotGalaxy:
     def test_a_failed_fit_leaves_its_line_and_no_figure(self):
         figure = plot_galaxy({"sed": sed_result(), "b": plain([0.2, 0.3])}, 1)
         (part,) = figure.subfigs
-        assert [text.get_text() for text in part.axes[0].texts] == ["–", "0.30"]
+        assert [text.get_text() for text in part.axes[0].texts] == ["–", "0.300"]
 
     def test_of_a_comparison(self):
         result = compare(
