@@ -351,6 +351,10 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         """Rows of a checked sample as plain arrays, of the data that the estimator uses."""
         return make_batch(sample, rows, self.required_kinds, self.usable_kinds)
 
+    def _rows_of_batch(self, sample):  # noqa: ARG002 - for backends
+        """Largest number of galaxies of a checked sample that `_estimate` receives at once."""
+        return self.rows_at_once
+
     @property
     def _learns(self):
         """Whether the method has something to fit."""

@@ -286,6 +286,10 @@ class CalibratedEstimator(DustEstimator):
         """The learned correction."""
         return getattr(self, "calibration_", None)
 
+    def _rows_of_batch(self, sample):
+        """That of the method."""
+        return self._inner._rows_of_batch(sample)
+
     def _conditions(self, batch):
         """Those of the method."""
         return self._inner._conditions(batch)
@@ -437,7 +441,15 @@ def _delegated(name):
 
 
 for _name in (
-    *("requires", "optional", "targets", "gives", "extra_groups", "redshift_range", "rows_at_once"),
+    *(
+        "requires",
+        "optional",
+        "targets",
+        "gives",
+        "extra_groups",
+        "redshift_range",
+        "rows_at_once",
+    ),
     *("isolated", *WORKER_LIMITS, "threaded", "magnified", "uses_limits", "needs_curves"),
     *("registries", "packages", "required_data", "_required_redshift", "_wanted", "_parameters"),
     "_drawn_quantities",

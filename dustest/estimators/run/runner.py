@@ -245,8 +245,8 @@ def _take_all(estimator, sample, index, batch, flags):  # noqa: ARG001 - as `_lo
 
 
 def _tasks(estimator, sample, todo, flags, seed, look):
-    """Seeded batches of at most ``rows_at_once`` rows, by redshift if it is required."""
-    rows_at_once = estimator.rows_at_once
+    """Seeded batches of some rows, by redshift if it is required."""
+    rows_at_once = estimator._rows_of_batch(sample)
     block_size = max(_block_size(sample) // rows_at_once, 1) * rows_at_once
     for unsorted in todo:
         index = unsorted
