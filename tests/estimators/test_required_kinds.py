@@ -22,7 +22,6 @@ from dustest.estimators.run import runner
 from dustest.estimators.run.summary import Summary
 from dustest.testing import check_estimator, make_check_sample
 
-
 _FUSION = "nircam-3band+photometry"
 
 
