@@ -962,6 +962,15 @@ class BagpipesEstimator(DustEstimator):
         ]
 
     @property
+    def optional(self):
+        """Data that fits use besides those that they require (tuple of str)."""
+        names = ("magnification",)
+        if self.redshift == "free":
+            names += ("redshift_density", "redshift_samples")
+        # Sizes tell sources of these colours from galaxies.
+        return names + (("cutout", "pixel_scale") if self._only_flagged else ())
+
+    @property
     def _only_flagged(self):
         """Whether only sources of the colours of little red dots have models with an AGN."""
         return isinstance(self.agn, str) and self.agn == "flagged"

@@ -275,7 +275,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         seed = self._base_seed(random_state)
         for start in range(0, len(sample), _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
-            batch = make_batch(sample, rows, self.required_kinds).seeded(seed)
+            batch = self._batch(sample, rows).seeded(seed)
             known = self._conditions(batch)
             parts.append(prior.sample(known.redshift, known.log_snr, n_samples, batch.seed))
         return {name: np.concatenate([one[name] for one in parts]) for name in parts[0]}
@@ -346,6 +346,14 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         if self.optional is None:
             return None
         return self.required_kinds | {KINDS.find(one, "optional").name for one in self.optional}
+
+    def _batch(self, sample, rows):
+        """Rows of a checked sample as plain arrays, of the data that the estimator uses."""
+        return make_batch(sample, rows, self.required_kinds, self.usable_kinds)
+
+    def _rows_of_batch(self, sample):  # noqa: ARG002 - for backends
+        """Largest number of galaxies of a checked sample that `_estimate` receives at once."""
+        return self.rows_at_once
 
     @property
     def _learns(self):
@@ -434,7 +442,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             if sample_weight is not None:
                 fit_params["sample_weight"] = as_weights(sample_weight, len(sample))[rows]
             truth = self._apparent(truth, sample[rows])
-            self._fit(make_batch(sample, rows, self.required_kinds), truth, **fit_params)
+            self._fit(self._batch(sample, rows), truth, **fit_params)
         if "features" in sample.colnames:
             self.n_features_in_ = sample["features"].shape[1]
         return self

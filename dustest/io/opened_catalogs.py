@@ -36,9 +36,9 @@ from dustest.io._catalog.table_to_sample import (
     warn_of_missing_ids,
     without_ids,
 )
-from dustest.io._formats.parts import open_parts
+from dustest.io._formats.parts import has_parts, open_parts
 
-__all__ = ["OpenedCatalog", "open_catalog"]
+__all__ = ["OpenedCatalog", "has_parts", "open_catalog"]
 
 _SPREAD = 1000
 """Number of rows, spread over the catalogue, whose values are checked."""

@@ -20,7 +20,7 @@ from dustest.data.worker_processes import (
     compute_unordered,
     unpack_once,
 )
-from dustest.estimators.run.batch import ExtraColumn, make_batch
+from dustest.estimators.run.batch import ExtraColumn
 from dustest.estimators.run.contract import blank_columns, checked_estimates
 from dustest.estimators.run.files.row_records import KEY_BYTES
 from dustest.estimators.run.magnification import demagnify
@@ -222,17 +222,12 @@ def _plan(estimator, sample, result, shelf):
     chunks = _blocks(np.arange(len(sample)), chunk_rows(estimator))
     for chunk in chunks:
         for block in _blocks(chunk, _block_size(sample)):
-            batch = _batch(estimator, sample, block)
+            batch = estimator._batch(sample, _rows(block))
             shelf.look_over(estimator, sample, block, batch, result.flags)
     for index, rows in shelf.take():
         result.put(index, rows)
     missing = [shelf.missing(chunk) for chunk in chunks]
     return [index for index in missing if len(index)]
-
-
-def _batch(estimator, sample, index):
-    """Rows of a sample as plain arrays, of the data that the estimator uses."""
-    return make_batch(sample, _rows(index), estimator.required_kinds, estimator.usable_kinds)
 
 
 def _look_over(estimator, sample, index, batch, flags):
@@ -251,8 +246,8 @@ def _take_all(estimator, sample, index, batch, flags):  # noqa: ARG001 - as `_lo
 
 
 def _tasks(estimator, sample, todo, flags, seed, look):
-    """Seeded batches of at most ``rows_at_once`` rows, by redshift if it is required."""
-    rows_at_once = estimator.rows_at_once
+    """Seeded batches of some rows, by redshift if it is required."""
+    rows_at_once = estimator._rows_of_batch(sample)
     block_size = max(_block_size(sample) // rows_at_once, 1) * rows_at_once
     for unsorted in todo:
         index = unsorted
@@ -260,7 +255,7 @@ def _tasks(estimator, sample, todo, flags, seed, look):
             # What a method computes for one redshift is then used for all rows that share it.
             index = index[np.argsort(sample["redshift"][index], kind="stable")]
         for block in _blocks(index, block_size):
-            batch = _batch(estimator, sample, block)
+            batch = estimator._batch(sample, _rows(block))
             wanted = look(estimator, sample, block, batch, flags)
             if len(wanted):
                 yield from _parts(block, batch, wanted, rows_at_once, seed)
