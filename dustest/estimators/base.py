@@ -510,7 +510,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         n_jobs : int, optional
             Number of processes, as in joblib (-1: all cores); not 0.
         progress : bool, optional
-            Whether to show progress on standard error; by default on a terminal, for runs of more
+            Whether to show progress; by default on terminals and in notebooks, for runs of more
             than two seconds.
         draws : int, optional
             Number of joint draws of the posterior to keep for each galaxy, in columns

@@ -326,7 +326,7 @@ class CNNEstimator(DustEstimator):
             Folder in which every epoch is kept: the same training goes on there after a kill, or
             is just loaded if it was at its end.
         progress : bool, optional
-            Whether to show bars; by default on terminals.
+            Whether to show bars; by default on terminals and in notebooks.
 
         Returns
         -------
@@ -382,7 +382,7 @@ class CNNEstimator(DustEstimator):
         checkpoint : path-like, optional
             Folder in which every epoch is kept, as in `fit`.
         progress : bool, optional
-            Whether to show bars; by default on terminals.
+            Whether to show bars; by default on terminals and in notebooks.
 
         Returns
         -------
@@ -463,7 +463,7 @@ class CNNEstimator(DustEstimator):
             Folder in which every trial is kept: the same search goes on there after a kill, or
             with more trials. Searches of other data, parameters or seeds have other files.
         progress : bool, optional
-            Whether to show a bar; by default on terminals.
+            Whether to show a bar; by default on terminals and in notebooks.
 
         Returns
         -------

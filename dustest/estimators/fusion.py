@@ -292,7 +292,7 @@ class FusionEstimator(DustEstimator):
         checkpoint : path-like, optional
             Folder in which every epoch is kept, so that training resumes there.
         progress : bool, optional
-            Whether to show a progress bar; by default on terminals.
+            Whether to show a progress bar; by default on terminals and in notebooks.
 
         Returns
         -------
@@ -426,7 +426,7 @@ class FusionEstimator(DustEstimator):
         n_jobs : int, optional
             Number of workers of each member, and of the fusion.
         progress : bool, optional
-            Whether to show progress bars; by default on terminals.
+            Whether to show progress bars; by default on terminals and in notebooks.
         draws : int, optional
             Number of draws to keep.
         points : sequence of str, optional

@@ -94,7 +94,7 @@ def compare(
     n_jobs : int, optional
         Number of processes, as in joblib.
     progress : bool, optional
-        Whether to show progress bars; by default on a terminal.
+        Whether to show progress bars; by default on terminals and in notebooks.
     outlier_limit : float or `~astropy.units.Quantity`, optional
         Residual beyond which a galaxy is an outlier, in the unit of each quantity; by default
         3 NMAD about the median.

@@ -8,7 +8,8 @@ run that was interrupted resumes with the existing chunks, and a larger one adds
 import hashlib
 import json
 import os
-from contextlib import contextmanager
+import shutil
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,13 +26,14 @@ from dustest.data.registry import pack, unpack
 from dustest.data.worker_processes import compute_unordered, end_with_parent, unpack_once
 from dustest.simulate._chunks import count_missing_rows, split_rows, write_json
 
-__all__ = ["SimulatedSet", "read_simulation", "write_chunks"]
+__all__ = ["SimulatedSet", "read_simulation", "shared_folder", "write_chunks"]
 
 _HEADER = "simulation.json"
 _LAYOUT = 1
 _ENTRIES = {"manifest": dict, "n": int, "chunk_rows": int}
 _DIGEST = "sha256"
 _PARTIAL = ".*.partial.*"
+_SHARED = ".shared.partial.d"
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,31 @@ def read_simulation(path):
     return simulated
 
 
-def write_chunks(make, n, path, *, manifest, chunk_rows=256, n_jobs=None, progress=None):
+def shared_folder(path):
+    """Folder for files that the workers of a simulation share while they run.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Folder of the simulation.
+
+    Returns
+    -------
+    shared : `~pathlib.Path`
+        Argument of `write_chunks`.
+
+    Examples
+    --------
+    >>> from dustest.simulate.stream import shared_folder
+    >>> shared_folder("set").parent.name
+    'set'
+    """
+    return as_path(path, "path", "folder") / _SHARED
+
+
+def write_chunks(
+    make, n, path, *, manifest, chunk_rows=256, shared=None, n_jobs=None, progress=None
+):
     """Simulate galaxies and write them to disc in chunks.
 
     Every file is written completely or not at all. Called again with the same folder, it makes
@@ -203,10 +229,13 @@ def write_chunks(make, n, path, *, manifest, chunk_rows=256, n_jobs=None, progre
         Description of the simulation that JSON can represent.
     chunk_rows : int, optional
         Rows of a chunk.
+    shared : `~pathlib.Path`, optional
+        The `shared_folder` of ``path``, if ``make`` uses it. It exists, without files, before the
+        first rows are made, and is removed at the end.
     n_jobs : int, optional
         Number of worker processes, as in joblib; by default all rows are made in this process.
     progress : bool, optional
-        Whether to show a progress bar; by default if standard error is a terminal.
+        Whether to show a progress bar; by default on terminals and in notebooks.
 
     Returns
     -------
@@ -250,7 +279,8 @@ def write_chunks(make, n, path, *, manifest, chunk_rows=256, n_jobs=None, progre
         chunks = split_rows(folder, n, chunk_rows)
         todo = [chunk for chunk in chunks if not chunk.is_whole()]
         done = n - sum(map(len, todo))
-        with progress_bar(None, progress, total=n, initial=done, unit="galaxy") as bar:
+        options = {"total": n, "initial": done, "desc": "simulation", "unit": "galaxy"}
+        with _exists(shared), progress_bar(None, progress, **options) as bar:
             for n_rows in _execute(make, todo, joblib.effective_n_jobs(n_jobs)) if todo else ():
                 bar.update(n_rows)
     return read_simulation(folder)
@@ -307,6 +337,21 @@ def _lock(fcntl, descriptor, folder):
         return
 
 
+@contextmanager
+def _exists(shared):
+    """Make the folder that workers share, if any, and remove it at the end."""
+    if shared is None:
+        yield
+        return
+    # A folder that cannot be made, or removed, only takes time.
+    with suppress(OSError):
+        shared.mkdir(mode=0o700)
+    try:
+        yield
+    finally:
+        shutil.rmtree(shared, ignore_errors=True)
+
+
 def _prepare(folder, header):
     """Use the folder for this simulation, or raise an error."""
     stored = _read_header(folder)
@@ -316,7 +361,10 @@ def _prepare(folder, header):
         _check_same(folder, stored, header)
     try:
         for litter in folder.glob(_PARTIAL):  # of a run that was killed
-            litter.unlink(missing_ok=True)
+            if litter.is_dir():
+                shutil.rmtree(litter)
+            else:
+                litter.unlink(missing_ok=True)
         header |= {"layout": _LAYOUT}
         write_json(header | {_DIGEST: _digest(header)}, folder / _HEADER)
     except OSError as error:

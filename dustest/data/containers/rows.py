@@ -10,6 +10,7 @@ from astropy.io.registry import UnifiedReadWriteMethod
 from astropy.table import QTable
 from astropy.table.connect import TableRead
 
+from dustest.data.containers.table_displays import display_of
 from dustest.data.errors import InputError
 from dustest.data.files.contents import check_contents
 from dustest.data.files.fits_contents import DATASUM, write_datasum
@@ -19,6 +20,7 @@ from dustest.data.files.portable import for_csv, for_ecsv, for_fits, from_fits, 
 
 __all__ = [
     "FITS_META",
+    "DisplayedTable",
     "RowTable",
     "arrow_table",
     "fits_table",
@@ -104,6 +106,19 @@ class RowTable(QTable):
             msg = f"axis must be 0, the rows, got {axis!r}"
             raise InputError(msg)
         return self[np.asarray(indices)]
+
+
+class DisplayedTable(RowTable):
+    """A `RowTable` that is shown with few rows, and with numbers and their errors together.
+
+    The columns themselves are unchanged. ``print`` and ``pprint`` show them as astropy does.
+    """
+
+    def __repr__(self):
+        return display_of(self).to_text()
+
+    def _repr_html_(self):
+        return display_of(self).to_html()
 
 
 def plain_table(table, **options):

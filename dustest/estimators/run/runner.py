@@ -3,7 +3,7 @@
 import time
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import joblib
@@ -79,7 +79,7 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
     n_jobs : int, optional
         Number of worker processes, as in joblib.
     progress : bool or bar, optional
-        Whether to show a progress bar; by default if standard error is a terminal. A bar of a
+        Whether to show a progress bar; by default on terminals and in notebooks. A bar of a
         longer run is updated.
     store : ResultStore, optional
         Store of finished rows.
@@ -106,7 +106,8 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
         todo, look = _plan(estimator, sample, result, shelf), _take_all
     tasks = _tasks(estimator, sample, todo, result.flags, seed, look)
     left = sum(map(len, todo))
-    with progress_bar(None, progress, total=left, unit="galaxy") as bar:
+    label = type(estimator).__name__
+    with progress_bar(None, progress, total=left, desc=label, unit="galaxy") as bar:
         for index, outcome in _execute(estimator, compute, tasks, n_jobs, left):
             result.put(index, outcome)
             if shelf is not None and isinstance(outcome, Rows):
@@ -476,6 +477,7 @@ class _Compute:
 
     def __call__(self, estimator, batch):
         try:
+            batch = replace(batch, keeps_data=bool(self.summary.n_draws))
             estimates = estimator._estimates(batch)
             name = type(estimator).__name__
             estimates = checked_estimates(

@@ -98,8 +98,9 @@ def estimate_parts(source, estimator, estimate, output, *, n_jobs=None, progress
     collected, start = CollectedWarnings(), 0
     sizes = chunk_rows(estimator), estimator.rows_at_once
     samples = regroup(_samples(sources), *sizes, joblib.effective_n_jobs(n_jobs))
+    options = {"total": n_rows, "desc": type(estimator).__name__, "unit": "galaxy"}
     with (
-        progress_bar(None, progress, total=n_rows, unit="galaxy") as bar,
+        progress_bar(None, progress, **options) as bar,
         replacing(output) as partial,
     ):
         with ResultWriter(partial) as writer, closing(samples) as parts:
