@@ -1,5 +1,6 @@
 import inspect
 import json
+import os
 import re
 import runpy
 import signal
@@ -27,8 +28,9 @@ from dustest import CNNEstimator, ConstantEstimator, MeurerEstimator
 from dustest.cli import main
 from dustest.cli._estimators import ready_for, ready_made
 from dustest.cli._words import read_value
-from dustest.data import DustTable, RowTable, as_sample
-from dustest.doctor import diagnose
+from dustest.data import DustTable, InputError, RowTable, as_sample
+from dustest.doctor import Finding
+from dustest.doctor.estimator_checks import check_estimators
 from dustest.estimators._cnn.training.epochs import Training
 from dustest.io import load_demo
 from dustest.simulate import GalaxySimulator, read_simulation
@@ -67,6 +69,21 @@ class TestEstimate:
         lines = capsys.readouterr().out.replace("parts.fits", "whole.fits").splitlines()
         assert lines[: len(lines) // 2] == lines[len(lines) // 2 :]
         assert parts.read_bytes() == whole.read_bytes()
+
+    def test_errors_of_a_part_say_which(self, catalog, tmp_path, capsys, monkeypatch):
+        def refuse(*_):
+            msg = "no image"
+            raise InputError(msg)
+
+        monkeypatch.setattr("dustest.cli._catalogs.LARGE_BYTES", 100)
+        monkeypatch.setattr("dustest.cli._catalogs._with_images", refuse)
+        path = tmp_path / "catalog.fits"
+        sample, _ = load_demo()
+        sample[:30].write(path)
+        words = ["--output", str(tmp_path / "result.fits"), "--image", "F277W=f277w.fits"]
+        assert main(["estimate", str(path), *words]) == 1
+        expected = f"no image\nThis is about part 1 of {path}: galaxies 0 to 29, counted from 0."
+        assert expected in capsys.readouterr().err
 
     def test_a_scheduler_is_used(self, catalog, tmp_path):
         distributed = pytest.importorskip("distributed")
@@ -897,6 +914,28 @@ class TestDoctor:
             assert name in output
         assert "broken" not in output
 
+    def test_every_line_is_printed_at_once(self, capsys, monkeypatch):
+        said, levels = [], []
+
+        def finding(name):
+            said.append(capsys.readouterr().out)
+            levels.append(os.environ["TF_CPP_MIN_LOG_LEVEL"])
+            return Finding(name, "works")
+
+        monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+        names = ["check_packages", "check_surroundings", "check_plugins"]
+        for name in names:
+            monkeypatch.setattr(f"dustest.doctor.diagnosis.{name}", list)
+        monkeypatch.setattr("dustest.doctor.estimator_checks._estimator", finding)
+        monkeypatch.setattr(
+            "dustest.doctor.estimator_checks.list_estimators", lambda: ["one", "two"]
+        )
+        monkeypatch.setattr("dustest.doctor.estimator_checks.registered_names", list)
+        assert main(["doctor"]) == 0
+        assert [text.split()[0] for text in said] == ["python", "one"]
+        assert levels == ["3", "3"]
+        assert "TF_CPP_MIN_LOG_LEVEL" not in os.environ
+
     def test_a_missing_engine_is_named_with_its_cure(self, monkeypatch):
         from dustest.data import MissingDependencyError
 
@@ -905,7 +944,7 @@ class TestDoctor:
             raise MissingDependencyError(msg)
 
         monkeypatch.setattr("dustest.doctor.estimator_checks.try_worker", refuse)
-        finding = next(f for f in diagnose() if f.subject == "estimator bagpipes")
+        finding = next(f for f in check_estimators() if f.subject == "estimator bagpipes")
         assert (finding.state, finding.healthy) == ("missing", True)
         assert "dustest[sed]" in finding.detail
 

@@ -71,6 +71,16 @@ class Wandering(Point):
         return super()._estimate(batch)
 
 
+class WanderingInFit(Point):
+    def _fit(self, batch, y):
+        np.random.seed(1)  # noqa: NPY002
+
+
+class ChattyInFit(Point):
+    def _fit(self, batch, y):
+        print("working")  # noqa: T201
+
+
 class Neighbourly(Point):
     def _estimate(self, batch):
         return Estimates({"A_V": batch.redshift - batch.redshift.mean()})
@@ -101,7 +111,9 @@ class TestFaultsAreFound:
         ("estimator", "message"),
         [
             (Chatty(), "must not print"),
-            (Wandering(), "numpy random state"),
+            (Wandering(), "estimate must not change global state.*numpy random state"),
+            (WanderingInFit(), "fit must not change global state.*numpy random state"),
+            (ChattyInFit(), "fit must not print"),
             (Neighbourly(), "neighbours"),
             (Untidy(), "must set only its parameters"),
             (Hasty(), "must end in an underscore"),

@@ -37,7 +37,7 @@ def main(arguments=None):
 
 
 def _run(options):
-    """Run a command; errors are one sentence."""
+    """Run a command; errors are one sentence, and their notes."""
     from dustest.data.errors import DustestError
     from dustest.data.messages import write_arguments_with
 
@@ -46,7 +46,8 @@ def _run(options):
         with write_arguments_with(writer_for(given)), on_scheduler(given.get("scheduler")):
             return options.run(options)
     except DustestError as error:
-        return _fail(with_options(str(error), given))
+        notes = getattr(error, "__notes__", ())
+        return _fail("\n".join([with_options(str(error), given), *notes]))
     except OSError as error:
         return _fail(f"a file cannot be read or written: {error}")
     except KeyboardInterrupt:

@@ -27,7 +27,6 @@ __all__ = [
 _DEFAULT_ESTIMATOR = "meurer"
 LARGE_BYTES = 2**28
 """Size from which a catalogue is read in parts."""
-_SUFFIXES_IN_PARTS = (".fits", ".fit", ".parquet", ".pq", ".hdf5", ".h5")
 
 
 def add_commands(commands):
@@ -176,15 +175,16 @@ def _estimate(options):
 def is_read_in_parts(options):
     """Whether a catalogue is so large that it is read, and its result is written, in parts."""
     from dustest.data.containers.result_files import WITH_PARTS
+    from dustest.io.opened_catalogs import has_parts
 
     path, output = Path(options.catalog), Path(options.output)
     has_limits = (options.z_min, options.z_max) != (None, None)
     return (
         path.is_file()
-        and path.stat().st_size >= LARGE_BYTES
-        and path.suffix.lower() in _SUFFIXES_IN_PARTS
-        and output.suffix.lower() in WITH_PARTS
         and options.format is None
+        and path.stat().st_size >= LARGE_BYTES
+        and has_parts(path)
+        and output.suffix.lower() in WITH_PARTS
         and options.photometry is None
         and not has_limits
     )

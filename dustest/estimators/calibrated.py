@@ -31,7 +31,6 @@ from dustest.estimators._calibration.settings import check_settings, settings_of
 from dustest.estimators._calibration.summaries import PROBABILITIES
 from dustest.estimators.base import DustEstimator
 from dustest.estimators.registry import registered_class
-from dustest.estimators.run.batch import make_batch
 from dustest.estimators.run.magnification import magnify_truth
 from dustest.estimators.run.runner import run
 from dustest.estimators.run.summary import Summary
@@ -289,6 +288,10 @@ class CalibratedEstimator(DustEstimator):
         """The learned correction."""
         return getattr(self, "calibration_", None)
 
+    def _rows_of_batch(self, sample):
+        """That of the method."""
+        return self._inner._rows_of_batch(sample)
+
     def _conditions(self, batch):
         """Those of the method."""
         return self._inner._conditions(batch)
@@ -441,7 +444,15 @@ def _delegated(name):
 
 
 for _name in (
-    *("requires", "targets", "gives", "extra_groups", "redshift_range", "rows_at_once"),
+    *(
+        "requires",
+        "optional",
+        "targets",
+        "gives",
+        "extra_groups",
+        "redshift_range",
+        "rows_at_once",
+    ),
     *("isolated", *WORKER_LIMITS, "threaded", "magnified", "uses_limits", "needs_curves"),
     *("registries", "packages", "required_data", "_required_redshift", "_wanted", "_parameters"),
     "_drawn_quantities",
@@ -461,7 +472,7 @@ def _has(table, name):
 def _batches(method, sample):
     """Batches of a checked sample."""
     for start in range(0, len(sample), _ROWS_AT_ONCE):
-        yield make_batch(sample, slice(start, start + _ROWS_AT_ONCE), method.required_kinds)
+        yield method._batch(sample, slice(start, start + _ROWS_AT_ONCE))
 
 
 def _conditions_of(method, sample):

@@ -13,6 +13,7 @@ from dustest.data.messages import did_you_mean
 from dustest.data.quantities import QUANTITIES, check_quantity
 from dustest.report.figures import COLORS
 from dustest.report.figures.calibration import calibration_figure
+from dustest.report.figures.galaxy.overviews import plot_galaxy
 from dustest.report.figures.panels import comparison_figure, matched_panel
 from dustest.report.html import render_report
 from dustest.validation.matching import TRUTH, gives
@@ -171,6 +172,28 @@ class Comparison:
             )
             raise InputError(msg)
         return comparison_figure(panels, label=QUANTITIES[quantity].label, figure=figure)
+
+    def plot_galaxy(self, id, sample=None):  # noqa: A002 - the column of the results
+        """Draw one galaxy: its stamps, its SED, its slope, and the A_V of every method.
+
+        Parameters
+        ----------
+        id : int or str
+            Identifier of the galaxy.
+        sample : GalaxySample, optional
+            Galaxies with cutouts, in any form that `~dustest.data.as_sample` takes.
+
+        Returns
+        -------
+        figure : `~matplotlib.figure.Figure`
+            The figure, see `~dustest.report.plot_galaxy`.
+
+        Raises
+        ------
+        InputError
+            If no result has the galaxy, or the sample does not have it.
+        """
+        return plot_galaxy(self.tables, id, sample, truth=self.truth, colors=self.colors)
 
     def with_posterior(self, quantity):
         """Names of the tables whose posteriors of a quantity can be compared with the truth.

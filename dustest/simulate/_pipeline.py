@@ -1,6 +1,6 @@
 """From galaxies to observed rows; each row has its own seed."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 import numpy as np
@@ -73,8 +73,24 @@ class Pipeline:
     _loaded_grid: object = field(default=None, init=False, repr=False)
 
     def __getstate__(self):
-        empty = {"_snapshots": {}, "_recent": RecentTables(), "_loaded_grid": None}
-        return self.__dict__ | empty
+        return self.__dict__ | {"_snapshots": {}, "_loaded_grid": None}
+
+    def sharing(self, folder):
+        """Make a pipeline that shares its tables with those of other processes.
+
+        Parameters
+        ----------
+        folder : `~pathlib.Path`
+            Folder for the tables, see `RecentTables`.
+
+        Returns
+        -------
+        Pipeline
+            It makes the same rows.
+        """
+        other = replace(self)
+        other._recent = RecentTables(folder=folder)
+        return other
 
     def draw(self, seed, start, stop):
         """Rows of drawn galaxies.

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from inspect import signature
+from pathlib import Path
 
 import numpy as np
 from astropy.cosmology import Planck15
@@ -39,7 +40,7 @@ from dustest.simulate.galaxies.particle_galaxy import VIEWS, ParticleGalaxy
 from dustest.simulate.galaxies.population import GalaxyPopulation
 from dustest.simulate.matching import match_settings
 from dustest.simulate.readers.skirt import SimulatedImages
-from dustest.simulate.stream import write_chunks
+from dustest.simulate.stream import shared_folder, write_chunks
 from dustest.simulate.telescope.detection import Telescope
 from dustest.simulate.telescope.imaging import Imager
 from dustest.simulate.telescope.noise_presets import noise_preset
@@ -317,8 +318,10 @@ class GalaxySimulator:
         """
         seed = _make_seed(random_state)
         meta = self._meta(seed)
-        make = _Chunk(self, seed, meta)
-        return write_chunks(make, n, path, manifest=meta, n_jobs=n_jobs, progress=progress)
+        shared = shared_folder(path)
+        make = _Chunk(self, seed, meta, shared)
+        options = {"n_jobs": n_jobs, "progress": progress}
+        return write_chunks(make, n, path, manifest=meta, shared=shared, **options)
 
     def observe(self, galaxies, random_state=None):
         """Observe galaxies of other sources.
@@ -632,6 +635,7 @@ class _Chunk:
     simulator: GalaxySimulator
     seed: int
     meta: dict
+    shared: Path | None = None
 
     def __getstate__(self):
         # A pipeline takes seconds to make. It is made once, before it is sent to the workers, and
@@ -641,7 +645,8 @@ class _Chunk:
     @cached_property
     def pipeline(self):
         """Pipeline of the simulator, made on first access."""
-        return self.simulator._pipeline
+        pipeline = self.simulator._pipeline
+        return pipeline if self.shared is None else pipeline.sharing(self.shared)
 
     def __call__(self, start, stop):
         """Sample and truth of the rows from start to stop - 1."""

@@ -8,7 +8,8 @@ run that was interrupted resumes with the existing chunks, and a larger one adds
 import hashlib
 import json
 import os
-from contextlib import contextmanager
+import shutil
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,21 +20,20 @@ from threadpoolctl import threadpool_limits
 from dustest.data.checks.numbers import check_n_jobs, check_whole
 from dustest.data.errors import DustestError, InputError, ReadError
 from dustest.data.files.paths import as_path
+from dustest.data.identity.differences import describe_differences
 from dustest.data.progress import progress_bar
 from dustest.data.registry import pack, unpack
 from dustest.data.worker_processes import compute_unordered, end_with_parent, unpack_once
 from dustest.simulate._chunks import count_missing_rows, split_rows, write_json
 
-__all__ = ["SimulatedSet", "read_simulation", "write_chunks"]
+__all__ = ["SimulatedSet", "read_simulation", "shared_folder", "write_chunks"]
 
 _HEADER = "simulation.json"
 _LAYOUT = 1
 _ENTRIES = {"manifest": dict, "n": int, "chunk_rows": int}
 _DIGEST = "sha256"
 _PARTIAL = ".*.partial.*"
-_NAMED_DIFFERENCES = 3
-_LONGEST_VALUE = 60
-"""Characters of a value in a message."""
+_SHARED = ".shared.partial.d"
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,31 @@ def read_simulation(path):
     return simulated
 
 
-def write_chunks(make, n, path, *, manifest, chunk_rows=256, n_jobs=None, progress=None):
+def shared_folder(path):
+    """Folder for files that the workers of a simulation share while they run.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Folder of the simulation.
+
+    Returns
+    -------
+    shared : `~pathlib.Path`
+        Argument of `write_chunks`.
+
+    Examples
+    --------
+    >>> from dustest.simulate.stream import shared_folder
+    >>> shared_folder("set").parent.name
+    'set'
+    """
+    return as_path(path, "path", "folder") / _SHARED
+
+
+def write_chunks(
+    make, n, path, *, manifest, chunk_rows=256, shared=None, n_jobs=None, progress=None
+):
     """Simulate galaxies and write them to disc in chunks.
 
     Every file is written completely or not at all. Called again with the same folder, it makes
@@ -205,6 +229,9 @@ def write_chunks(make, n, path, *, manifest, chunk_rows=256, n_jobs=None, progre
         Description of the simulation that JSON can represent.
     chunk_rows : int, optional
         Rows of a chunk.
+    shared : `~pathlib.Path`, optional
+        The `shared_folder` of ``path``, if ``make`` uses it. It exists, without files, before the
+        first rows are made, and is removed at the end.
     n_jobs : int, optional
         Number of worker processes, as in joblib; by default all rows are made in this process.
     progress : bool, optional
@@ -253,7 +280,7 @@ def write_chunks(make, n, path, *, manifest, chunk_rows=256, n_jobs=None, progre
         todo = [chunk for chunk in chunks if not chunk.is_whole()]
         done = n - sum(map(len, todo))
         options = {"total": n, "initial": done, "desc": "simulation", "unit": "galaxy"}
-        with progress_bar(None, progress, **options) as bar:
+        with _exists(shared), progress_bar(None, progress, **options) as bar:
             for n_rows in _execute(make, todo, joblib.effective_n_jobs(n_jobs)) if todo else ():
                 bar.update(n_rows)
     return read_simulation(folder)
@@ -262,7 +289,7 @@ def write_chunks(make, n, path, *, manifest, chunk_rows=256, n_jobs=None, progre
 def _is_complete(folder, header):
     """Whether the folder has this simulation and no more, so that nothing is written."""
     stored = _read_header(folder)
-    if stored is None or _list_differences(stored, header) or stored["n"] != header["n"]:
+    if stored is None or _differences(stored, header) or stored["n"] != header["n"]:
         return False
     if any(folder.glob(_PARTIAL)):
         return False
@@ -310,6 +337,21 @@ def _lock(fcntl, descriptor, folder):
         return
 
 
+@contextmanager
+def _exists(shared):
+    """Make the folder that workers share, if any, and remove it at the end."""
+    if shared is None:
+        yield
+        return
+    # A folder that cannot be made, or removed, only takes time.
+    with suppress(OSError):
+        shared.mkdir(mode=0o700)
+    try:
+        yield
+    finally:
+        shutil.rmtree(shared, ignore_errors=True)
+
+
 def _prepare(folder, header):
     """Use the folder for this simulation, or raise an error."""
     stored = _read_header(folder)
@@ -319,7 +361,10 @@ def _prepare(folder, header):
         _check_same(folder, stored, header)
     try:
         for litter in folder.glob(_PARTIAL):  # of a run that was killed
-            litter.unlink(missing_ok=True)
+            if litter.is_dir():
+                shutil.rmtree(litter)
+            else:
+                litter.unlink(missing_ok=True)
         header |= {"layout": _LAYOUT}
         write_json(header | {_DIGEST: _digest(header)}, folder / _HEADER)
     except OSError as error:
@@ -344,13 +389,11 @@ def _check_empty(folder):
 
 def _check_same(folder, stored, header):
     """Raise an error if the folder contains another simulation, or more rows."""
-    differences = _list_differences(stored, header)
+    differences = _differences(stored, header)
     if differences:
-        more = len(differences) - _NAMED_DIFFERENCES
-        named = ", ".join(differences[:_NAMED_DIFFERENCES]) + (f" and {more} more" * (more > 0))
         msg = (
-            f"the folder {str(folder)!r} holds another simulation, with {named}; choose another "
-            "folder, or the same values to resume this one"
+            f"the folder {str(folder)!r} holds another simulation, with {differences}; choose "
+            "another folder, or the same values to resume this one"
         )
         raise InputError(msg)
     if header["n"] < stored["n"]:
@@ -361,43 +404,11 @@ def _check_same(folder, stored, header):
         raise InputError(msg)
 
 
-def _list_differences(stored, header):
+def _differences(stored, header):
     """Differences between two simulations, as text."""
-    there, here = (
-        {"chunk_rows": each["chunk_rows"], **_flatten(each["manifest"])}
-        for each in (stored, header)
+    return describe_differences(
+        *({"chunk_rows": one["chunk_rows"], **one["manifest"]} for one in (stored, header))
     )
-    return [
-        f"{name} {_format_value(there, name)} instead of {_format_value(here, name)}"
-        for name in sorted(there | here)
-        if (name in there, there.get(name)) != (name in here, here.get(name))
-    ]
-
-
-def _flatten(record, prefix=""):
-    """Values of nested dictionaries by dotted name."""
-    flat = {}
-    for key, value in record.items():
-        inner = _as_dict(value)
-        flat |= {prefix + key: value} if inner is None else _flatten(inner, f"{prefix}{key}.")
-    return flat
-
-
-def _as_dict(value):
-    """The dictionary that a value is or, as in the meta of tables, contains as JSON; else None."""
-    try:
-        value = json.loads(value) if isinstance(value, str) else value
-    except json.JSONDecodeError:
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _format_value(values, name):
-    """Format a value for a message."""
-    if name not in values:
-        return "absent"
-    text = json.dumps(values[name])
-    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
 
 
 def _as_json(manifest):
@@ -447,8 +458,8 @@ def _execute(make, todo, n_workers):
         fresh = unpack(pickled)  # as in a worker, without cached values
         yield from (_write(fresh, chunk) for chunk in todo)
         return
-    tasks = ((pickled, chunk, os.getpid()) for chunk in todo)
-    yield from compute_unordered(_write_in_worker, tasks, n_workers)
+    tasks = ((chunk, os.getpid()) for chunk in todo)
+    yield from compute_unordered(_write_in_worker, tasks, n_workers, pickled)
 
 
 def _write_in_worker(pickled, chunk, caller):

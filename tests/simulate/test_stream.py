@@ -26,7 +26,7 @@ from dustest.data import (
     as_truth,
 )
 from dustest.simulate._chunks import Chunk, split_rows
-from dustest.simulate.stream import _claim, read_simulation, write_chunks
+from dustest.simulate.stream import _claim, read_simulation, shared_folder, write_chunks
 
 MANIFEST = {"seed": 1, "parameters": {"bands": ["F277W"], "redshift": [6, 9]}}
 
@@ -329,6 +329,20 @@ class TestResuming:
         folder.mkdir()
         (folder / ".simulation.4711.partial.json").write_text("{")
         write(folder)
+        assert contents(folder) == contents(clean)
+
+    def test_the_shared_folder_is_new_and_removed(self, clean, tmp_path):
+        folder = tmp_path / "set"
+        shared = shared_folder(folder)
+        shared.mkdir(parents=True)
+        (shared / "of_a_killed_run").touch()
+
+        def make(start, stop):
+            assert [path.name for path in shared.iterdir()] == ["0"] * (start > 0)
+            (shared / "0").touch()
+            return Toy()(start, stop)
+
+        write(folder, make=make, shared=shared)
         assert contents(folder) == contents(clean)
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and kill -9")

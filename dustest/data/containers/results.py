@@ -1,8 +1,11 @@
 """`DustTable`, the result of every estimator."""
 
+from functools import partial
+
 import numpy as np
 from astropy.table import Column
 
+from dustest.data.accessors import accessor, accessor_names
 from dustest.data.checks.identifiers import as_ids
 from dustest.data.checks.values import to_floats
 from dustest.data.containers.reweighting import reweigh
@@ -25,6 +28,9 @@ class DustTable(DisplayedTable):
     dictionary that records how the table was made.
 
     The table is unchanged, with units, flags and meta, in FITS, ECSV, Parquet and HDF5.
+
+    Functions in the entry-point group ``dustest.table_methods`` are methods, such as
+    ``table.plot_sed(id)`` for `dustest.report.plot_sed`.
 
     Examples
     --------
@@ -130,6 +136,16 @@ class DustTable(DisplayedTable):
         <Quantity [0.5] mag>
         """
         return reweigh(self, prior)
+
+    def __getattr__(self, name):
+        function = None if name.startswith("_") else accessor(name)
+        if function is None:
+            msg = f"{type(self).__name__!r} object has no attribute {name!r}"
+            raise AttributeError(msg)
+        return partial(function, self)
+
+    def __dir__(self):
+        return [*super().__dir__(), *accessor_names()]
 
     @property
     def flag_names(self):

@@ -22,6 +22,7 @@ __all__ = [
     "FITS_META",
     "DisplayedTable",
     "RowTable",
+    "arrow_table",
     "fits_table",
     "is_restored_in_parts",
     "plain_table",
@@ -224,11 +225,33 @@ def _read_hdf5(*args, **kwargs):
 
 def _write_parquet(table, output, **kwargs):
     """Write to Parquet, with a checksum of each page, which astropy does not write."""
-    registry.write(plain_table(table, objects=False), output, format="parquet", **kwargs)
+    rows = arrow_table(plain_table(table, objects=False), output, **kwargs)
     from pyarrow import parquet
 
-    rows = parquet.read_table(output, memory_map=False)
     parquet.write_table(rows, output, **PARQUET_OPTIONS)
+
+
+def arrow_table(plain, path, **kwargs):
+    """Table of pyarrow with the units and meta that astropy writes, which it does to files only.
+
+    Parameters
+    ----------
+    plain : Table
+        Result of `plain_table`.
+    path : str or path-like
+        File that is written for it.
+    **kwargs : dict
+        Options of the writer of astropy.
+
+    Returns
+    -------
+    rows : pyarrow.Table
+        The same table in memory.
+    """
+    registry.write(plain, path, format="parquet", **kwargs)
+    from pyarrow import parquet
+
+    return parquet.read_table(path, memory_map=False)
 
 
 def _write_ecsv(table, output, **kwargs):

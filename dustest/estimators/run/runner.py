@@ -2,8 +2,7 @@
 
 import time
 import warnings
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import joblib
@@ -15,12 +14,11 @@ from dustest.data.kinds import KINDS
 from dustest.data.progress import progress_bar
 from dustest.data.registry import pack
 from dustest.data.worker_processes import (
-    LostWorkersError,
     WorkerLimits,
     compute_unordered,
     unpack_once,
 )
-from dustest.estimators.run.batch import ExtraColumn, make_batch
+from dustest.estimators.run.batch import ExtraColumn
 from dustest.estimators.run.contract import blank_columns, checked_estimates
 from dustest.estimators.run.files.row_records import KEY_BYTES
 from dustest.estimators.run.magnification import demagnify
@@ -44,12 +42,6 @@ core to finish a layer of its network, the others continue."""
 
 _WORTH_WORKERS = 4.0
 """Seconds of further work from which worker processes are started: each takes about a second."""
-
-_MOST_LOSSES = 3
-"""How often workers of a cluster may die without an outcome in between, until the run ends."""
-
-_RESTART_SECONDS = 300.0
-"""Longest time to wait for the first of these workers that is replaced."""
 
 _WORTH_SENDING = 0.25
 """Seconds of processor time of a batch from which the others are sent to the workers of a cluster:
@@ -222,17 +214,12 @@ def _plan(estimator, sample, result, shelf):
     chunks = _blocks(np.arange(len(sample)), chunk_rows(estimator))
     for chunk in chunks:
         for block in _blocks(chunk, _block_size(sample)):
-            batch = _batch(estimator, sample, block)
+            batch = estimator._batch(sample, _rows(block))
             shelf.look_over(estimator, sample, block, batch, result.flags)
     for index, rows in shelf.take():
         result.put(index, rows)
     missing = [shelf.missing(chunk) for chunk in chunks]
     return [index for index in missing if len(index)]
-
-
-def _batch(estimator, sample, index):
-    """Rows of a sample as plain arrays, of the data that the estimator uses."""
-    return make_batch(sample, _rows(index), estimator.required_kinds, estimator.usable_kinds)
 
 
 def _look_over(estimator, sample, index, batch, flags):
@@ -251,8 +238,8 @@ def _take_all(estimator, sample, index, batch, flags):  # noqa: ARG001 - as `_lo
 
 
 def _tasks(estimator, sample, todo, flags, seed, look):
-    """Seeded batches of at most ``rows_at_once`` rows, by redshift if it is required."""
-    rows_at_once = estimator.rows_at_once
+    """Seeded batches of some rows, by redshift if it is required."""
+    rows_at_once = estimator._rows_of_batch(sample)
     block_size = max(_block_size(sample) // rows_at_once, 1) * rows_at_once
     for unsorted in todo:
         index = unsorted
@@ -260,7 +247,7 @@ def _tasks(estimator, sample, todo, flags, seed, look):
             # What a method computes for one redshift is then used for all rows that share it.
             index = index[np.argsort(sample["redshift"][index], kind="stable")]
         for block in _blocks(index, block_size):
-            batch = _batch(estimator, sample, block)
+            batch = estimator._batch(sample, _rows(block))
             wanted = look(estimator, sample, block, batch, flags)
             if len(wanted):
                 yield from _parts(block, batch, wanted, rows_at_once, seed)
@@ -380,58 +367,15 @@ def _by_cluster(estimator, compute, tasks, n_workers):
 
 def _on_cluster(estimator, compute, tasks, n_workers):
     """Outcomes in the workers of the backend that the caller chose."""
-    # As an array, which joblib sends to each worker only once.
-    setup = np.frombuffer(pack((estimator, compute)), dtype=np.uint8)
-    options = (setup, estimator.isolated, WorkerLimits.of(estimator))
-    unfinished, n_losses = _Unfinished(tasks), 0
-    while True:
-        try:
-            calls = ((*options, *task) for task in unfinished)
-            for outcomes in compute_unordered(_attempt_remotely, calls, n_workers):
-                unfinished.remove(outcomes)
-                n_losses = 0
-                yield from outcomes
-        except LostWorkersError:
-            # What was sent with the tasks can be lost with a worker that has it.
-            n_losses += 1
-            if n_losses == _MOST_LOSSES:
-                raise
-            _wait_for_worker()
-        else:
-            return
-
-
-def _wait_for_worker():
-    """Wait until a cluster of dask has a worker again."""
-    backend, _ = joblib.parallel.get_active_backend()
-    client = getattr(backend, "client", None)
-    if client is not None:
-        with suppress(TimeoutError):
-            client.wait_for_workers(1, timeout=_RESTART_SECONDS)
-
-
-class _Unfinished:
-    """Tasks in a row; an iteration begins with those that an earlier one left without outcome."""
-
-    def __init__(self, tasks):
-        self._rest = iter(tasks)
-        self._sent = {}
-
-    def __iter__(self):
-        yield from list(self._sent.values())
-        for index, batch in self._rest:
-            self._sent[int(index[0])] = index, batch
-            yield index, batch
-
-    def remove(self, outcomes):
-        """Forget the task of some outcomes."""
-        index, _ = outcomes[0]
-        del self._sent[int(index[0])]
+    options = estimator.isolated, WorkerLimits.of(estimator)
+    calls = ((*options, *task) for task in tasks)
+    setup = pack((estimator, compute))
+    for outcomes in compute_unordered(_attempt_remotely, calls, n_workers, setup):
+        yield from outcomes
 
 
 def _attempt_remotely(setup, isolated, limits, index, batch):
     """Indices and outcomes of a batch in a worker of a cluster."""
-    setup = setup.tobytes()
     if isolated:
         with borrowed_worker(setup, limits) as worker:
             return _outcomes(worker.compute, index, batch)
@@ -482,6 +426,7 @@ class _Compute:
 
     def __call__(self, estimator, batch):
         try:
+            batch = replace(batch, keeps_data=bool(self.summary.n_draws))
             estimates = estimator._estimates(batch)
             name = type(estimator).__name__
             estimates = checked_estimates(

@@ -24,6 +24,8 @@ _N_SCREENS = 64
 _FAINTEST = 25.0
 """Magnitudes by which the thickest screen attenuates even the reddest light."""
 _LYMAN_ALPHA = 1215.67
+_SPECTRA_AT_ONCE = 16
+"""Number of spectra that fit into the cache when they are averaged."""
 _LEAST_RATIO = 0.1
 """A_lambda / A_V below which light does not need thicker screens."""
 
@@ -255,7 +257,11 @@ def _average(wavelength, spectra, step):
     average = csr_array((weights, (places, fine)), shape=(coarse.size, left.size))
     # Weights are those of the points, so that a constant stays one to the last digit.
     norm = average.sum(axis=1)
-    return coarse, np.ascontiguousarray((average @ spectra[:, inside].T).T / norm, np.float32)
+    averaged = np.empty((len(spectra), coarse.size), dtype=np.float32)
+    for start in range(0, len(spectra), _SPECTRA_AT_ONCE):
+        rows = slice(start, start + _SPECTRA_AT_ONCE)
+        averaged[rows] = (average @ spectra[rows, : left.size].T).T / norm
+    return coarse, averaged
 
 
 def _widths(wavelength):

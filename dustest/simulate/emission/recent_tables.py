@@ -1,9 +1,22 @@
-"""A bound on the memory of tables of spectra."""
+"""A bound on the memory of tables of spectra, which the processes of a run share by files."""
+
+import json
+import pickle
+import shutil
+from contextlib import suppress
+from hashlib import blake2b
+
+from dustest.data.errors import WriteError
+from dustest.data.files.paths import replacing
 
 __all__ = ["RecentTables"]
 
 _MOST_BYTES = 2e9
 """Those of 31 redshifts and one kind of gas take 0.1 (for any law) to 0.4 GB (for one law)."""
+_MOST_BYTES_BESIDE_FILES = 1e8
+"""A table is read from its file in a hundredth of the time in which it is made."""
+_LEAST_FREE = 1e9
+"""Bytes of the disk that are left free for other files."""
 
 
 class RecentTables:
@@ -14,6 +27,10 @@ class RecentTables:
     most_bytes : float, optional
         Size in bytes beyond which the tables that were not used for the longest time are dropped.
         They are made again when needed. The last table is kept, whatever its size.
+    folder : `~pathlib.Path`, optional
+        Folder for a file of each table, from which it is read in place of being made again, by
+        this and by other processes. Files are pickles: only processes of this run may write to
+        the folder. Nothing is written if it does not exist, or if little of the disk is free.
 
     Examples
     --------
@@ -26,8 +43,13 @@ class RecentTables:
     ['a', 'c']
     """
 
-    def __init__(self, most_bytes=_MOST_BYTES):
-        self._most_bytes, self._tables = most_bytes, {}
+    def __init__(self, most_bytes=None, folder=None):
+        usual = _MOST_BYTES if folder is None else _MOST_BYTES_BESIDE_FILES
+        self._most_bytes = usual if most_bytes is None else most_bytes
+        self._folder, self._tables = folder, {}
+
+    def __getstate__(self):
+        return vars(self) | {"_tables": {}}
 
     def __iter__(self):
         return iter(self._tables)
@@ -37,7 +59,7 @@ class RecentTables:
 
         Parameters
         ----------
-        key : hashable
+        key : str, float or tuple of these
             What the table depends on.
         make : callable
             Makes the table, an object with ``nbytes``, if it is not there.
@@ -48,7 +70,7 @@ class RecentTables:
             The table.
         """
         # Dicts keep the order of insertion: the table that was used last is the last one.
-        table = self._tables.pop(key) if key in self._tables else make()
+        table = self._tables.pop(key) if key in self._tables else self._find(key, make)
         self._tables[key] = table
         while len(self._tables) > 1 and self._size > self._most_bytes:
             del self._tables[next(iter(self._tables))]
@@ -58,3 +80,23 @@ class RecentTables:
     def _size(self):
         """Bytes of all tables."""
         return sum(table.nbytes for table in self._tables.values())
+
+    def _find(self, key, make):
+        """Read a table from its file, or make it."""
+        if self._folder is None:
+            return make()
+        name = blake2b(json.dumps(key).encode(), digest_size=16).hexdigest()
+        path = self._folder / f"{name}.pkl"
+        with suppress(OSError):
+            return pickle.loads(path.read_bytes())
+        table = make()
+        self._write(table, path)
+        return table
+
+    def _write(self, table, path):
+        """Write a table to its file, if there is room."""
+        # A table without a file is made by every process that needs it.
+        with suppress(OSError, WriteError):
+            if shutil.disk_usage(self._folder).free > _LEAST_FREE:
+                with replacing(path) as partial:
+                    partial.write_bytes(pickle.dumps(table, protocol=5))

@@ -202,12 +202,7 @@ class Snapshot:
         low, high = self._spectrograph.rest_range(self.redshift)
         limits = (max(0.99 * low, _BLUEST), 1.01 * high)
         step = _spectrum_step(self._grid.wavelength, *limits)
-        spectra = SpectrumTable(self._grid, limits, law=law, step=step, lyman_alpha=False, **gas)
-        if self._response is None:
-            self._response = self._spectrograph.response(
-                spectra.wavelength, self.redshift, cosmology=self._cosmology
-            )
-        return spectra
+        return SpectrumTable(self._grid, limits, law=law, step=step, lyman_alpha=False, **gas)
 
     def dust_free(self, galaxy):
         """Fluxes and masses of a galaxy without dust.
@@ -298,10 +293,15 @@ class Snapshot:
 
     def _spectrum(self, stars, free, a_v):
         """Observed spectrum."""
-        if free.tables.spectra is None:
+        table = free.tables.spectra
+        if table is None:
             return None
-        light = free.tables.spectra.spectrum(stars.age, free.metallicity, stars.mass, a_v)
-        return self._response @ light
+        if self._response is None:
+            # The tables of all kinds of gas have the same wavelengths.
+            self._response = self._spectrograph.response(
+                table.wavelength, self.redshift, cosmology=self._cosmology
+            )
+        return self._response @ table.spectrum(stars.age, free.metallicity, stars.mass, a_v)
 
 
 @lru_cache(maxsize=64)

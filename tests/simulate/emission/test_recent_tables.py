@@ -1,9 +1,17 @@
 """The bound on the memory of tables."""
 
-import numpy as np
+import shutil
+from dataclasses import replace
+from types import SimpleNamespace
 
+import numpy as np
+import pytest
+
+from dustest.physics import load_ssp_grid
+from dustest.physics.telescope.psf import PSF
 from dustest.simulate import DustConditions, GalaxyPopulation, GalaxySimulator, NebularConditions
 from dustest.simulate.emission.recent_tables import RecentTables
+from dustest.simulate.emission.snapshot import Snapshot
 
 
 class TestRecentTables:
@@ -24,19 +32,66 @@ class TestRecentTables:
         table = recent.get("a", lambda: np.zeros(100))
         assert recent.get("a", None) is table
 
+    def test_files_serve_all_processes(self, tmp_path):
+        key = (np.float64(6.1), "SMC", -2.0)
+        RecentTables(folder=tmp_path).get(key, lambda: np.arange(5.0))
+        found = RecentTables(folder=tmp_path).get(key, None)
+        np.testing.assert_array_equal(found, np.arange(5.0))
 
-def test_a_small_bound_changes_no_row():
+    def test_other_keys_have_other_files(self, tmp_path):
+        recent = RecentTables(most_bytes=0, folder=tmp_path)
+        for key in ("a", "b"):
+            recent.get(key, lambda key=key: np.array([key]))
+        assert [recent.get(key, None).item() for key in "ab"] == ["a", "b"]
+
+    @pytest.mark.parametrize("free", [0, 1e12])
+    def test_files_need_room(self, tmp_path, monkeypatch, free):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+        table = RecentTables(folder=tmp_path).get("a", lambda: np.zeros(2))
+        assert (len(table), len(list(tmp_path.iterdir()))) == (2, int(free > 0))
+
+    def test_without_the_folder_tables_are_made(self, tmp_path):
+        folder = tmp_path / "removed"
+        assert RecentTables(folder=folder).get("a", lambda: np.zeros(2)).size == 2
+        assert not folder.exists()
+
+
+@pytest.fixture
+def pipeline():
+    """Pipeline of galaxies with many kinds of dust and gas, and what it draws."""
+    y, x = np.mgrid[-20:21, -20:21]
+    psf = PSF(np.exp(-(x**2 + y**2) / 8.0), 0.03)
     population = GalaxyPopulation(
-        n_stars=100,
-        n_gas=100,
+        n_stars=20,
+        n_gas=20,
         dust=DustConditions(grains=(("SMC", 1.0), ("SN", 1.0))),
         nebulae=NebularConditions(log_u_scatter=0.5),
     )
-    simulator = GalaxySimulator(["F444W"], redshift=(7, 7.2), views=["xy"], population=population)
-    usual, _ = simulator.draw(8, random_state=170110)
-    assert len(list(simulator._pipeline._recent)) > 3
-    simulator._pipeline._recent._most_bytes = 0.0
-    tight, _ = simulator.draw(8, random_state=170110)
-    assert len(list(simulator._pipeline._recent)) == 1
-    for name in ("cutout_F444W", "spectrum_flux", "flux_F115W"):
-        np.testing.assert_array_equal(usual[name], tight[name])
+    simulator = GalaxySimulator(
+        ["F444W"],
+        redshift=(7, 7.1),
+        views=["xy"],
+        population=population,
+        photometry_bands=["F277W"],
+        psfs={"F444W": psf},
+        grid=load_ssp_grid(),
+    )
+    return simulator._pipeline
+
+
+def draw(pipeline):
+    """Observed values of four galaxies."""
+    rows = pipeline.draw(250210, 0, 4)
+    return [getattr(row.observed, name) for row in rows for name in ("flux", "images", "spectrum")]
+
+
+def test_neither_bound_nor_files_change_a_row(pipeline, tmp_path, monkeypatch):
+    usual = draw(pipeline)
+    assert len(list(pipeline._recent)) > 1
+    bounded, files = replace(pipeline), pipeline.sharing(tmp_path)
+    bounded._recent._most_bytes = 0.0
+    for each in (bounded, files):
+        np.testing.assert_equal(draw(each), usual)
+    assert len(list(bounded._recent)) == 1
+    monkeypatch.setattr(Snapshot, "_make_tables", None)
+    np.testing.assert_equal(draw(pipeline.sharing(tmp_path)), usual)
