@@ -443,10 +443,6 @@ class BagpipesEstimator(DustEstimator):
     )
     references: ClassVar[tuple] = ("Draine2007", "Inoue2014")
     has_best_fit: ClassVar[bool] = True
-    limitation: ClassVar[str] = (
-        "its priors, which matter where the data say little, are not the distribution of these "
-        "galaxies"
-    )
     registries: ClassVar[dict] = {
         "sfh": HISTORIES,
         "dust_law": DUST_LAWS,

@@ -123,10 +123,6 @@ class BalmerEstimator(DustEstimator):
     """
 
     requires: ClassVar[tuple] = ("line",)
-    limitation: ClassVar[str] = (
-        "it measures the dust in front of ionised gas, and takes the same ratio to that in front "
-        "of the stars for all galaxies"
-    )
     optional: ClassVar[tuple] = ("redshift",)
     references: ClassVar[tuple] = ("Storey1995",)
     uncertainty: ClassVar[str] = "posterior"

@@ -136,9 +136,6 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         Whether the estimator is made from others, so that it has no use without parameters.
     fewest_galaxies : int
         Smallest number of galaxies from which the estimator learns.
-    limitation : str
-        Why the method may do no better than a constant at the median of the same population, as
-        the end of a sentence.
     references : tuple of str
         References of the method for `dustest.cite`: keys of those of dustest, or BibTeX entries.
         Those that depend on parameters are added by ``_cite``.
@@ -167,7 +164,6 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
     has_best_fit: ClassVar[bool] = False
     needs_estimators: ClassVar[bool] = False
     fewest_galaxies: ClassVar[int] = 1
-    limitation: ClassVar[str] = ""
     references: ClassVar[tuple] = ()
 
     @abstractmethod

@@ -186,10 +186,6 @@ class CNNEstimator(DustEstimator):
     """
 
     requires: ClassVar[tuple] = (("cutout", "features"),)
-    limitation: ClassVar[str] = (
-        "it was trained on other galaxies, to whose distribution it returns where the images say "
-        "little"
-    )
     rows_at_once: ClassVar[int] = MOST_AT_ONCE
     threaded: ClassVar[bool] = True
     packages: ClassVar[tuple] = ("numpy", "scipy")

@@ -106,10 +106,6 @@ class MeurerEstimator(DustEstimator):
     """
 
     requires: ClassVar[tuple] = (("flux", "spectrum"), "redshift")
-    limitation: ClassVar[str] = (
-        "it takes one slope of stars without dust and one dust law for all galaxies, which differ "
-        "from galaxy to galaxy"
-    )
     optional: ClassVar[tuple] = ()
     references: ClassVar[tuple] = ("Calzetti1994", "Meurer1999")
     uncertainty: ClassVar[str] = "propagated"
