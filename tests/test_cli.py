@@ -29,6 +29,7 @@ from dustest.cli import main
 from dustest.cli._estimators import ready_for, ready_made
 from dustest.cli._words import read_value
 from dustest.data import DustTable, InputError, RowTable, as_sample
+from dustest.data.formatting import format_value
 from dustest.doctor import Finding
 from dustest.doctor.estimator_checks import check_estimators
 from dustest.estimators._cnn.training.epochs import Training
