@@ -29,6 +29,7 @@ from dustest.cli import main
 from dustest.cli._estimators import ready_for, ready_made
 from dustest.cli._words import read_value
 from dustest.data import DustTable, InputError, RowTable, as_sample
+from dustest.data.formatting import format_value
 from dustest.doctor import Finding
 from dustest.doctor.estimator_checks import check_estimators
 from dustest.estimators._cnn.training.epochs import Training
@@ -262,7 +263,7 @@ class TestCompare:
             calls.append((set(estimators), " ".join(options["notes"])))
 
         monkeypatch.setattr("dustest.compare", compare)
-        monkeypatch.setattr("dustest.cli._catalogs._report", lambda *_: 0)
+        monkeypatch.setattr("dustest.cli._catalogs.write_report", lambda *_: 0)
         words = ["compare", catalog, "--output", str(tmp_path / "report.html")]
         assert main(words) == 0
         assert main([*words, "-e", "balmer"]) == 0
@@ -332,13 +333,26 @@ class TestCompare:
 
 
 class TestDemo:
-    def test_report_of_the_fast_estimators(self, tmp_path, monkeypatch):
+    def test_report_of_the_fast_estimators_and_what_came_out(self, tmp_path, monkeypatch, capsys):
         monkeypatch.setattr("dustest.estimators.list_estimators", lambda: ["constant", "meurer"])
         output = tmp_path / "demo.html"
         assert main(["demo", "--output", str(output)]) == 0
         page = output.read_text()
         assert "The galaxies are simulated" in page
         assert "<img" in page or "<svg" in page
+        assert "Fitted to the truth of 100 other simulated galaxies: baseline." in page
+        lines = " ".join(capsys.readouterr().out.split())
+        sample, truth = load_demo()
+        value = truth["A_V"].value
+        found = format_value(np.median(MeurerEstimator().predict(sample[100:])))
+        assert f"Median A_V: meurer {found} mag." in lines
+        ends = [format_value(np.median(part)) for part in (value[100:], value[:100])]
+        assert "That of the truth {}, that of the baseline {}.".format(*ends) in lines
+        error = np.abs(np.median(value[:100]) - value[100:]).mean()
+        assert f"baseline, a constant, has {error:.3f}." in lines
+        assert "meurer is no better than this constant within the errors: it is too low" in lines
+        assert "baseline: Predict the median" in lines
+        assert lines.endswith(f"report: {output.resolve()}")
 
     @pytest.mark.slow
     def test_the_whole_demo(self, tmp_path):

@@ -1,29 +1,30 @@
-"""Commands that read a catalogue: ``estimate``, ``compare`` and ``demo``."""
+"""Commands that read a catalogue: ``estimate`` and ``compare``."""
 
 import sys
 from pathlib import Path
 
 from dustest.cli._estimators import (
-    SLOW_ROWS,
     chosen_rows,
     given_parameters,
-    is_slow,
     load_networks,
     make_estimator,
     notes_on,
-    ready_for,
     ready_made,
     row_limits,
     without_data,
 )
 from dustest.cli._words import add_run_options, check_not_input, diameter, say, split_pairs
 
-__all__ = ["LARGE_BYTES", "add_catalog_options", "add_commands", "is_read_in_parts", "read_sample"]
+__all__ = [
+    "LARGE_BYTES",
+    "add_catalog_options",
+    "add_commands",
+    "is_read_in_parts",
+    "read_sample",
+    "write_report",
+]
 
 _DEFAULT_ESTIMATOR = "meurer"
-_DEMO_PARAMETERS = {"bagpipes": {"extra": ("priors",)}}
-"""Two sets of assumptions, whose effect the report shows."""
-_DEMO_NOTES = ("The galaxies are simulated.",)
 LARGE_BYTES = 2**28
 """Size from which a catalogue is read in parts."""
 
@@ -32,7 +33,6 @@ def add_commands(commands):
     """Add the commands to a parser."""
     _add_estimate(commands)
     _add_compare(commands)
-    _add_demo(commands)
 
 
 def _add_estimate(commands):
@@ -86,16 +86,6 @@ def _add_compare(commands):
     parser.add_argument("--tables", metavar="FOLDER", help="folder for the result tables")
     parser.add_argument("--resume", action="store_true", help="resume with the tables of --tables")
     parser.set_defaults(run=_compare)
-
-
-def _add_demo(commands):
-    """``dustest demo``."""
-    parser = commands.add_parser("demo", help="compare all estimators on simulated galaxies")
-    parser.add_argument(
-        "--output", default="dustest-demo.html", help="report (default: %(default)s)"
-    )
-    add_run_options(parser)
-    parser.set_defaults(run=_demo)
 
 
 def add_catalog_options(parser):
@@ -260,30 +250,7 @@ def _compare(options):
         random_state=0 if options.seed is None else options.seed,
         notes=notes,
     )
-    return _report(comparison, options.output)
-
-
-def _demo(options):
-    """Compare all estimators on the simulated galaxies."""
-    from dustest import compare
-    from dustest.data.files.paths import check_page_file
-    from dustest.io import load_demo
-
-    check_page_file(options.output)
-    sample, truth = load_demo()
-    seed = 0 if options.seed is None else options.seed
-    estimators = ready_for(sample, _DEMO_PARAMETERS, seed)
-    limits = {name: SLOW_ROWS for name, made in estimators.items() if is_slow(made)}
-    comparison = compare(
-        estimators,
-        sample,
-        limits=limits,
-        truth=truth,
-        n_jobs=-1 if options.n_jobs is None else options.n_jobs,
-        random_state=seed,
-        notes=(*_DEMO_NOTES, *notes_on(limits, estimators, len(sample))),
-    )
-    return _report(comparison, options.output)
+    return write_report(comparison, options.output)
 
 
 def read_sample(options):
@@ -446,7 +413,7 @@ def _number_or_name(word):
         return word
 
 
-def _report(comparison, path):
+def write_report(comparison, path):
     """Write the report and print its path."""
     comparison.to_html(path)
     for name, reason in comparison.failures.items():

@@ -23,6 +23,8 @@ _MAIN = "A_V"
 _BASELINE = "ConstantEstimator"
 _BIASED = 0.5
 """Share of the mean absolute error from which on a bias explains it."""
+_SIGMA = 2.0
+"""Standard errors by which the errors of two methods differ."""
 _MANY = 0.1
 """Share of galaxies from which on a flag explains an error."""
 _PRIOR = "PRIOR_DOMINATED"
@@ -152,10 +154,28 @@ def _scores(comparison, methods, constants, quantity):
         f"Mean absolute error of {quantity}: {listed}{unit}; {what} has {_short(constant)}."
     ]
     for name in scored:
-        if errors[name]["mae"] > constant:
-            reason = _reason(methods[name], errors[name], quantity)
-            sentences.append(f"{name} is worse than this constant: {reason}.")
+        gain = constant - errors[name]["mae"]
+        noise = _error_of_difference(comparison, name, known, quantity)
+        if gain > _SIGMA * noise:
+            continue
+        words = "worse than this constant"
+        if gain >= -_SIGMA * noise:
+            words = "no better than this constant within the errors"
+        reason = _reason(methods[name], errors[name], quantity)
+        sentences.append(f"{name} is {words}: {reason}.")
     return sentences
+
+
+def _error_of_difference(comparison, name, constants, quantity):
+    """Error of the difference from the mean absolute error of a constant; 0 if it is unknown."""
+    table = comparison.differences
+    if table is None or not constants:
+        return 0.0
+    pairs = {(name, constants[0]), (constants[0], name)}
+    for row in table[(table["quantity"] == quantity) & (table["score"] == "mae")]:
+        if (str(row["estimator"]), str(row["against"])) in pairs:
+            return float(np.nan_to_num(row["difference_err"]))
+    return 0.0
 
 
 def _reason(table, row, quantity):

@@ -97,6 +97,14 @@ class TestScores:
         table = result(values, flags=np.full(40, flags))
         assert reason in of({"one": table}, "one is worse than this constant")
 
+    def test_an_advantage_within_the_errors_is_none(self):
+        noise = np.random.default_rng(250303).normal(0.0, 0.4, 40)
+        galaxies = as_sample({"id": IDS, "redshift": np.full(40, 7.0)})
+        constant = ConstantEstimator().fit(galaxies, TRUTH)
+        tables = {"one": result(TRUE + noise), "fixed": constant.estimate(galaxies)}
+        found = verdict(compare(tables, truth=TRUTH, random_state=250303))
+        assert "one is no better than this constant within the errors" in " ".join(found)
+
 
 def test_the_report_opens_with_it():
     page = compare({"one": result(TRUE), "two": result(TRUE + 0.1)}).to_html()
