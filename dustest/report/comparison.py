@@ -276,8 +276,19 @@ class Comparison:
         """
         return assumption_shifts(self.tables, quantity)
 
-    def to_html(self, path=None, *, title="Dust estimates compared", progress=None):
+    def to_html(
+        self,
+        path=None,
+        *,
+        title="Dust estimates compared",
+        sample=None,
+        galaxies=(),
+        progress=None,
+    ):
         """Write the report as one HTML page that needs no other file and no network access.
+
+        It lists all galaxies. Those on which the methods disagree most have a page if there is
+        more to see than numbers: stamps of ``sample``, or fits of results with draws.
 
         Parameters
         ----------
@@ -286,6 +297,10 @@ class Comparison:
             complete.
         title : str, optional
             Title of the page.
+        sample : GalaxySample, optional
+            Galaxies with cutouts, in any form that `~dustest.data.as_sample` takes.
+        galaxies : sequence of int or str, optional
+            Identifiers of further galaxies to have a page.
         progress : bool, optional
             Whether to show a progress bar; by default on terminals and in notebooks.
 
@@ -302,7 +317,8 @@ class Comparison:
         """
         if path is not None:
             check_page_file(path, "path")
-        html = render_report(self, title=title, progress=progress)
+        options = {"sample": sample, "galaxies": galaxies}
+        html = render_report(self, title=title, progress=progress, **options)
         if path is not None:
             _write(path, html)
         return html
