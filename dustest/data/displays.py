@@ -7,6 +7,7 @@ import numpy as np
 
 from dustest.data.formatting import without_controls
 from dustest.data.messages import shown
+from dustest.data.quantities import QUANTITIES
 
 __all__ = ["Display", "Heading", "rows_to_show", "with_gap"]
 
@@ -28,15 +29,38 @@ class Heading:
     ----------
     name : str
         Name.
-    unit : str, optional
+    unit : Unit or str, optional
         Unit.
+
+    Examples
+    --------
+    >>> from dustest.data.displays import Heading
+    >>> str(Heading.of("A_V")), str(Heading("redshift"))
+    ('A_V [mag]', 'redshift')
     """
 
     name: str
-    unit: str = ""
+    unit: object = None
+
+    @classmethod
+    def of(cls, quantity):
+        """Head of a quantity.
+
+        Parameters
+        ----------
+        quantity : str
+            Name; one that is not in `~dustest.data.QUANTITIES` has no unit.
+
+        Returns
+        -------
+        heading : Heading
+            Name and unit.
+        """
+        return cls(quantity, QUANTITIES[quantity].unit if quantity in QUANTITIES else None)
 
     def __str__(self):
-        return f"{self.name} [{self.unit}]" if self.unit else self.name
+        unit = "" if self.unit is None else str(self.unit)
+        return f"{self.name} [{unit}]" if unit else self.name
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,13 @@ import os
 import threading
 import time
 from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from itertools import islice
 
 import joblib
+import numpy as np
 
 from dustest.data.checks.numbers import as_bytes
 from dustest.data.errors import DustestError
@@ -25,8 +27,14 @@ __all__ = [
 ]
 
 _LOOK_SECONDS = 0.5
-_OF_CLUSTERS = ("KilledWorker", "CommClosedError", "FutureCancelledError")
+_RESTART_SECONDS = 300.0
+"""Longest time to wait for the first worker of a cluster that is replaced."""
+_OF_CLUSTERS = ("KilledWorker", "CommClosedError", "FutureCancelledError", "FuturesCancelledError")
 """Exceptions of `distributed`, by name since it is optional."""
+_OF_DASK = "joblib._dask"
+"""Module of the backend of joblib for dask."""
+_SIZE_WARNING = "distributed.admin.large-graph-warning-threshold"
+"""Setting of dask: size of tasks of which it warns. Those of images can be larger."""
 
 
 class LostWorkersError(DustestError):
@@ -147,17 +155,19 @@ def lost_workers():
         raise LostWorkersError(msg) from error
 
 
-def compute_unordered(function, tasks, n_workers):
-    """Compute tasks in the workers of joblib, one by one and in any order.
+def compute_unordered(function, tasks, n_workers, shared):
+    """Compute tasks in the workers of joblib or of a dask cluster, one by one and in any order.
 
     Parameters
     ----------
     function : callable
         Importable in the workers.
     tasks : iterable of tuple
-        Arguments of each call, read as workers become free.
+        Further arguments of each call, read as workers become free.
     n_workers : int
         Number of workers.
+    shared : bytes
+        First argument of all calls. Each worker of a cluster receives it once.
 
     Yields
     ------
@@ -167,11 +177,72 @@ def compute_unordered(function, tasks, n_workers):
     Raises
     ------
     LostWorkersError
-        If workers died.
+        If workers died: on this machine one, of a cluster all, or one after the other by the same
+        task. Tasks of other workers of a cluster that died are computed again.
+    Exception
+        Any error of a call.
+
+    Notes
+    -----
+    The backend of joblib for dask is not used. Tasks whose sending fails, or which kill their
+    worker, are lost there without notice, and the caller waits for them without end.
     """
-    parallel = joblib.Parallel(n_workers, batch_size=1, return_as="generator_unordered")
+    backend, _ = joblib.parallel.get_active_backend()
     with lost_workers():
-        yield from parallel(joblib.delayed(function)(*task) for task in tasks)
+        if type(backend).__module__ == _OF_DASK:
+            with backend.retrieval_context():
+                yield from _on_dask(backend.client, function, tasks, n_workers, shared)
+        else:
+            parallel = joblib.Parallel(n_workers, batch_size=1, return_as="generator_unordered")
+            yield from parallel(joblib.delayed(function)(shared, *task) for task in tasks)
+
+
+def _on_dask(client, function, tasks, n_workers, shared):
+    """Results of tasks in the workers of a dask cluster."""
+    import dask
+
+    def submit(*args):
+        # The scheduler keeps what is sent, and sends it again where a worker died.
+        with dask.config.set({_SIZE_WARNING: np.iinfo(np.int64).max}):
+            return client.submit(*args, pure=False)
+
+    sent = submit(bytes, shared)
+    calls = (submit(function, sent, *task) for task in tasks)
+    # A worker has its next task before it finishes one.
+    running = list(islice(calls, 2 * n_workers))
+    try:
+        while running:
+            done = _wait_for_any(client, running)
+            while done:
+                future = done.pop()
+                running.remove(future)
+                result = future.result()
+                del future  # a worker keeps its result until then
+                running += islice(calls, 1)
+                yield result
+    finally:
+        if running:
+            client.cancel(running)
+
+
+def _wait_for_any(client, running):
+    """Those of some futures of dask that are done, as soon as there are any."""
+    from distributed import wait
+
+    last_seen = time.monotonic()
+    while True:
+        with suppress(TimeoutError), client.as_current():
+            wait(running, timeout=_LOOK_SECONDS, return_when="FIRST_COMPLETED")
+        if done := [future for future in running if future.done()]:
+            return done
+        if client.ncores():
+            last_seen = time.monotonic()
+        elif time.monotonic() - last_seen > _RESTART_SECONDS:
+            msg = (
+                f"the cluster has had no worker for {_RESTART_SECONDS:g} s; what was finished is "
+                "kept: start workers, and run again to resume"
+            )
+            raise LostWorkersError(msg)
 
 
 @lru_cache(maxsize=1)

@@ -17,6 +17,7 @@ from dustest.data.checks.values import to_floats
 from dustest.data.containers.truth import as_truth
 from dustest.data.errors import InputError
 from dustest.data.identity.describe import describe_class
+from dustest.data.model_card import ModelCard, as_card
 from dustest.data.quantities import QUANTITIES, quantity_column
 from dustest.data.splits import group_split
 from dustest.data.worker_processes import WORKER_LIMITS
@@ -207,7 +208,8 @@ class CalibratedEstimator(DustEstimator):
         self.calibration_ = self._calibrated(sample, truth, group, seed)
         self.settings_ = settings_of(self._inner)
         n_galaxies = len(sample)
-        self.card_ = {"n_galaxies": n_galaxies, "quantities": list(self.calibration_.quantities)}
+        quantities = list(self.calibration_.quantities)
+        self.card_ = ModelCard(n_galaxies=n_galaxies, quantities=quantities)
         return self
 
     def _truth_of(self, sample, y):
@@ -425,7 +427,8 @@ class CalibratedEstimator(DustEstimator):
         calibrated._check_parameters()
         found = read_calibration(path, sha256)
         calibrated.estimator_ = calibrated._inner
-        calibrated.calibration_, calibrated.settings_, calibrated.card_ = found
+        calibrated.calibration_, calibrated.settings_, card = found
+        calibrated.card_ = as_card(card)
         check_settings(calibrated.settings_, calibrated._inner, "the calibration of this file")
         return calibrated
 

@@ -14,6 +14,7 @@ from dustest.data.checks.records import expect
 from dustest.data.containers.rows import RowTable
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
+from dustest.data.model_card import as_card
 from dustest.data.quantities import QUANTITIES, point_column
 from dustest.data.signal_to_noise import SNR_MIN
 from dustest.estimators._calibration.conditions import Conditions
@@ -603,7 +604,7 @@ class CNNEstimator(DustEstimator):
         self.history_ = RowTable(rows=learned.history)
         self.n_train_, self.n_validation_ = learned.n_train, learned.n_validation
         self.detector_ = None
-        self.card_ = sources(X)
+        self.card_ = as_card(sources(X))
         for name in ("n_features_in_", "adaptation_"):
             vars(self).pop(name, None)
         if task.n_features:
@@ -785,7 +786,7 @@ class CNNEstimator(DustEstimator):
         >>> cnn.save("mine.model")  # doctest: +SKIP
         """
         check_is_fitted(self)
-        card = self.card_ if card is None else card
+        card = as_card(self.card_ if card is None else card)
         sha256 = save_estimator(self, path, card)
         self.card_ = card
         return sha256

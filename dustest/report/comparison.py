@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from astropy.table import QTable
 
+from dustest.data.displays import Display, Heading
 from dustest.data.errors import InputError
 from dustest.data.files.paths import check_page_file, replacing
+from dustest.data.formatting import format_measurement
 from dustest.data.messages import did_you_mean
 from dustest.data.quantities import QUANTITIES, check_quantity
 from dustest.report.figures import COLORS
@@ -15,6 +17,7 @@ from dustest.report.figures.galaxy.overviews import plot_galaxy
 from dustest.report.figures.panels import comparison_figure, matched_panel
 from dustest.report.html import render_report
 from dustest.validation.matching import TRUTH, gives
+from dustest.validation.metrics import METRICS
 from dustest.validation.posteriors.interval_coverage import coverage
 from dustest.validation.posteriors.pairing import gives_posterior
 from dustest.validation.posteriors.ranks import pit_histogram
@@ -27,6 +30,9 @@ _CELL_LEVELS = (0.68, 0.9)
 # Galaxies in a cell, whose coverage then has an error of 3.3 points, and most cells.
 _CELL_SIZE = 200
 _MAX_CELLS = 10
+_SHOWN = ("bias", "mae", "nmad", "coverage_68")
+_HEADINGS = ("quantity", "estimator", "against", "n", *(METRICS[name].label for name in _SHOWN))
+"""Metrics that notebooks show."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -70,6 +76,13 @@ class Comparison:
     def __repr__(self):
         known = "with truth" if self.truth is not None else "without truth"
         return f"<Comparison of {', '.join(self.tables)}, {known}>"
+
+    def _repr_html_(self):
+        rows = [
+            _metric_cells(row) for row in self.metrics if row["against"] == self.default_against
+        ]
+        failures = [f"{name} gave no result: {reason}" for name, reason in self.failures.items()]
+        return Display(repr(self).strip("<>"), _HEADINGS, rows, [*failures, *self.notes]).to_html()
 
     @property
     def quantities(self):
@@ -293,6 +306,13 @@ class Comparison:
         if path is not None:
             _write(path, html)
         return html
+
+
+def _metric_cells(row):
+    """Cells of a row of the metrics: names, and metrics with their errors."""
+    names = [str(Heading.of(str(row["quantity"]))), str(row["estimator"]), str(row["against"])]
+    metrics = [format_measurement(float(row[name]), float(row[f"{name}_err"])) for name in _SHOWN]
+    return [*names, str(row["n"]), *metrics]
 
 
 def _write(path, text):

@@ -13,6 +13,7 @@ from dustest.data.progress import progress_bar
 from dustest.data.quantities import QUANTITIES
 from dustest.report.figures.assumptions import known_assumptions, plot_assumption_shifts
 from dustest.report.numbers import format_column, format_with_error
+from dustest.report.verdict import verdict
 from dustest.validation.disagreement import largest_disagreements
 from dustest.validation.matching import TRUTH, gives, values_of
 from dustest.validation.metrics import METRICS, residual
@@ -69,6 +70,7 @@ def render_report(comparison, *, title, progress=None):
         comparison=comparison,
         n_galaxies=max(len(table) for table in comparison.tables.values()),
         estimators=[_estimator(name, comparison) for name in comparison.tables],
+        verdict=verdict(comparison),
         sections=[_section(comparison, quantity) for quantity in quantities],
         assumptions=_assumptions(comparison),
         flags=_raised_flags(comparison.flags),

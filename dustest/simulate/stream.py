@@ -458,8 +458,8 @@ def _execute(make, todo, n_workers):
         fresh = unpack(pickled)  # as in a worker, without cached values
         yield from (_write(fresh, chunk) for chunk in todo)
         return
-    tasks = ((pickled, chunk, os.getpid()) for chunk in todo)
-    yield from compute_unordered(_write_in_worker, tasks, n_workers)
+    tasks = ((chunk, os.getpid()) for chunk in todo)
+    yield from compute_unordered(_write_in_worker, tasks, n_workers, pickled)
 
 
 def _write_in_worker(pickled, chunk, caller):

@@ -56,7 +56,7 @@ def display_of(table):
 
 def _heading(table, name):
     """Name and unit of a column."""
-    return Heading(name, str(getattr(table[name], "unit", None) or ""))
+    return Heading(name, getattr(table[name], "unit", None))
 
 
 def _count(n_rows):

@@ -2,7 +2,6 @@
 
 import time
 import warnings
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -15,7 +14,6 @@ from dustest.data.kinds import KINDS
 from dustest.data.progress import progress_bar
 from dustest.data.registry import pack
 from dustest.data.worker_processes import (
-    LostWorkersError,
     WorkerLimits,
     compute_unordered,
     unpack_once,
@@ -44,12 +42,6 @@ core to finish a layer of its network, the others continue."""
 
 _WORTH_WORKERS = 4.0
 """Seconds of further work from which worker processes are started: each takes about a second."""
-
-_MOST_LOSSES = 3
-"""How often workers of a cluster may die without an outcome in between, until the run ends."""
-
-_RESTART_SECONDS = 300.0
-"""Longest time to wait for the first of these workers that is replaced."""
 
 _WORTH_SENDING = 0.25
 """Seconds of processor time of a batch from which the others are sent to the workers of a cluster:
@@ -375,58 +367,15 @@ def _by_cluster(estimator, compute, tasks, n_workers):
 
 def _on_cluster(estimator, compute, tasks, n_workers):
     """Outcomes in the workers of the backend that the caller chose."""
-    # As an array, which joblib sends to each worker only once.
-    setup = np.frombuffer(pack((estimator, compute)), dtype=np.uint8)
-    options = (setup, estimator.isolated, WorkerLimits.of(estimator))
-    unfinished, n_losses = _Unfinished(tasks), 0
-    while True:
-        try:
-            calls = ((*options, *task) for task in unfinished)
-            for outcomes in compute_unordered(_attempt_remotely, calls, n_workers):
-                unfinished.remove(outcomes)
-                n_losses = 0
-                yield from outcomes
-        except LostWorkersError:
-            # What was sent with the tasks can be lost with a worker that has it.
-            n_losses += 1
-            if n_losses == _MOST_LOSSES:
-                raise
-            _wait_for_worker()
-        else:
-            return
-
-
-def _wait_for_worker():
-    """Wait until a cluster of dask has a worker again."""
-    backend, _ = joblib.parallel.get_active_backend()
-    client = getattr(backend, "client", None)
-    if client is not None:
-        with suppress(TimeoutError):
-            client.wait_for_workers(1, timeout=_RESTART_SECONDS)
-
-
-class _Unfinished:
-    """Tasks in a row; an iteration begins with those that an earlier one left without outcome."""
-
-    def __init__(self, tasks):
-        self._rest = iter(tasks)
-        self._sent = {}
-
-    def __iter__(self):
-        yield from list(self._sent.values())
-        for index, batch in self._rest:
-            self._sent[int(index[0])] = index, batch
-            yield index, batch
-
-    def remove(self, outcomes):
-        """Forget the task of some outcomes."""
-        index, _ = outcomes[0]
-        del self._sent[int(index[0])]
+    options = estimator.isolated, WorkerLimits.of(estimator)
+    calls = ((*options, *task) for task in tasks)
+    setup = pack((estimator, compute))
+    for outcomes in compute_unordered(_attempt_remotely, calls, n_workers, setup):
+        yield from outcomes
 
 
 def _attempt_remotely(setup, isolated, limits, index, batch):
     """Indices and outcomes of a batch in a worker of a cluster."""
-    setup = setup.tobytes()
     if isolated:
         with borrowed_worker(setup, limits) as worker:
             return _outcomes(worker.compute, index, batch)

@@ -202,19 +202,31 @@ class _Slot:
         """Outcome of one task."""
         if self._process is None:
             self._start_alive()
+        answer = self._ask_in_time(batch)
+        if answer is None:
+            return self._bury()
+        if self._expired:
+            # Killed after its answer: the next task is not to blame.
+            self.close()
+        kind, value = answer
+        if kind == "fatal":
+            raise value
+        return value
+
+    def _ask_in_time(self, batch):
+        """Answer of the worker to a task, None if it died or was killed."""
         timeout = self._limits.timeout
         timer = threading.Timer(timeout or 0, self._expire)
         if timeout is not None:
             timer.start()
         try:
-            kind, value = self._ask(batch)
+            return self._ask(batch)
         except (EOFError, OSError):
-            return self._bury()
+            return None
         finally:
             timer.cancel()
-        if kind == "fatal":
-            raise value
-        return value
+            if timeout is not None:
+                timer.join()
 
     def _expire(self):
         """Kill the worker because its task exceeds the time limit (in the timer's thread)."""

@@ -3,6 +3,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
+from unittest.mock import Mock
 
 import fresh_process
 import joblib
@@ -63,6 +64,19 @@ class TestDeaths:
     def test_a_start_that_always_dies_is_an_error(self, lives):
         with pytest.raises(DustestError, match="a worker process died 3 times while it started"):
             Mortal(at_start=lives(3)).estimate(galaxies([1]))
+
+    def test_a_time_limit_just_after_an_answer(self, monkeypatch):
+        """The worker that was killed is replaced, and no row is flagged."""
+        slot = workers._Slot(b"", "", workers.WorkerLimits(timeout=60.0))
+        slot._process, slot._stderr = Mock(), Mock()
+
+        def ask(batch):
+            slot._expire()
+            return "value", batch
+
+        monkeypatch.setattr(slot, "_ask", ask)
+        assert slot.compute(3) == 3
+        assert slot._process is None
 
     def test_workers_end_with_a_killed_parent(self, tmp_path, monkeypatch):
         marks, temporary = tmp_path / "worker", tmp_path / "temporary"
@@ -184,6 +198,17 @@ class TestCluster:
         with joblib.parallel_config("dask"), pytest.warns(DustestWarning, match="3 of 5"):
             table = Trouble(timeout=2.0).estimate(galaxies([1, 2, 3, 4, 7]))
         assert table.flag_names == [(), ("FAILED",), ("TIMED_OUT",), ("FAILED",), ()]
+
+    def test_a_batch_that_kills_workers(self, cluster, sends_all, tmp_path, monkeypatch):
+        """It is an error, of which joblib's own backend does not tell."""
+        monkeypatch.setattr(cluster.cluster.scheduler, "allowed_failures", 0)
+        for number in cluster.run(os.getpid).values():
+            (tmp_path / str(number)).touch()
+        with (
+            joblib.parallel_config("dask"),
+            pytest.raises(DustestError, match=r"worker process died.*KilledWorker"),
+        ):
+            Deadly(str(tmp_path)).estimate(galaxies([5, 6, 7, 1, 2, 3]))
 
     def test_workers_that_die_with_the_estimator(self, cluster, sends_all, tmp_path):
         """All workers die at once, and with them the estimator that was sent to them."""
