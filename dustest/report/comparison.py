@@ -16,6 +16,7 @@ from dustest.report.figures.calibration import calibration_figure
 from dustest.report.figures.galaxy.overviews import plot_galaxy
 from dustest.report.figures.panels import comparison_figure, matched_panel
 from dustest.report.html import render_report
+from dustest.report.verdict import verdict
 from dustest.validation.matching import TRUTH, gives
 from dustest.validation.metrics import METRICS
 from dustest.validation.posteriors.interval_coverage import coverage
@@ -38,6 +39,8 @@ _HEADINGS = ("quantity", "estimator", "against", "n", *(METRICS[name].label for 
 @dataclass(frozen=True, repr=False, eq=False)
 class Comparison:
     """Results of several estimators for the same galaxies, with metrics and figures.
+
+    ``print`` says what came out; notebooks show that and the metrics.
 
     Parameters
     ----------
@@ -77,12 +80,16 @@ class Comparison:
         known = "with truth" if self.truth is not None else "without truth"
         return f"<Comparison of {', '.join(self.tables)}, {known}>"
 
+    def __str__(self):
+        return "\n".join(verdict(self))
+
     def _repr_html_(self):
         rows = [
             _metric_cells(row) for row in self.metrics if row["against"] == self.default_against
         ]
         failures = [f"{name} gave no result: {reason}" for name, reason in self.failures.items()]
-        return Display(repr(self).strip("<>"), _HEADINGS, rows, [*failures, *self.notes]).to_html()
+        notes = [*verdict(self), *failures, *self.notes]
+        return Display(repr(self).strip("<>"), _HEADINGS, rows, notes).to_html()
 
     @property
     def quantities(self):

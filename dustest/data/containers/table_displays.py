@@ -15,7 +15,7 @@ __all__ = ["display_of"]
 
 _MOST_COLUMNS = 12
 _FLAGS = "flags"
-_JOINED = ("error", "limit", "mask", "context")
+_JOINED = ("limit", "mask", "context")
 """Roles of columns that are not shown by themselves."""
 
 
@@ -95,19 +95,18 @@ def _percentiles(name, table):
 
 def _companions(name, table):
     """Columns with the errors, limits and masks of the values of a column."""
-    found, others = find_column(name), [_error(name)]
+    found, others = find_column(name), [_error(name, table)]
     if found is not None and found.column.role == "value":
         columns = [column for column in found.kind.columns if column.role in _JOINED]
         others += [found.kind.column_name(column, found.item) for column in columns]
     return {other for other in others if other in table.colnames}
 
 
-def _error(name):
-    """Name of the column with the errors of a column, if there is one."""
-    found = find_column(name)
-    if found is not None and (errors := found.kind.with_role("error")):
-        return found.kind.column_name(errors[0], found.item)
-    return f"{name}_err"
+def _error(name, table):
+    """Column with the errors of a column, such as ``beta_err`` or ``flux_err_F277W``, or None."""
+    parts = name.split("_")
+    names = ("_".join([*parts[:i], "err", *parts[i:]]) for i in range(1, len(parts) + 1))
+    return next((other for other in names if other in table.colnames), None)
 
 
 def _cells(table, name, rows):
@@ -118,10 +117,10 @@ def _cells(table, name, rows):
         columns = [_numbers(table[column][rows]) for column in (name, *others)]
         if all(column is not None for column in columns):
             return [format_estimate(*numbers) for numbers in zip(*columns, strict=True)]
-    values, error = _numbers(table[name][rows]), _error(name)
+    values, error = _numbers(table[name][rows]), _error(name, table)
     if values is None:
         return [_text(value) for value in table[name][rows]]
-    errors = _numbers(table[error][rows]) if error in table.colnames else None
+    errors = None if error is None else _numbers(table[error][rows])
     if errors is None:
         return [format_value(value) for value in values]
     return [format_measurement(*pair) for pair in zip(values, errors, strict=True)]

@@ -123,6 +123,13 @@ class TestSample:
         assert display.notes == ["without a value: flux_F444W", "arrays: cutout_F277W (8 × 9)"]
         assert "&lt;b&gt;x&lt;/b&gt;" in display.to_html()
 
+    def test_errors_are_found_by_their_names(self):
+        names = ("beta", "line_OIII_5008", "fitted_flux_F277W")
+        errors = ("beta_err", "line_err_OIII_5008", "fitted_flux_err_F277W")
+        sample = GalaxySample({name: [1.0] for name in (*errors, *names)})
+        assert display_of(sample).rows == [("1.0 ± 1.0",) * 3]
+        assert list(map(str, display_of(sample).headings)) == list(names)
+
     def test_columns_beyond_the_twelfth_are_named(self):
         sample = GalaxySample({f"c{number}": [1.0] for number in range(14)})
         assert list(map(str, display_of(sample).more)) == ["c12", "c13"]
