@@ -17,6 +17,7 @@ from dustest.report.figures.galaxy.overviews import plot_galaxy
 from dustest.report.figures.panels import comparison_figure, matched_panel
 from dustest.report.html import render_report
 from dustest.report.verdict import verdict
+from dustest.report.verdict import verdict
 from dustest.validation.matching import TRUTH, gives
 from dustest.validation.metrics import METRICS
 from dustest.validation.posteriors.interval_coverage import coverage
@@ -179,6 +180,28 @@ class Comparison:
             )
             raise InputError(msg)
         return comparison_figure(panels, label=QUANTITIES[quantity].label, figure=figure)
+
+    def verdict(self, quantity=None):
+        """Say what the methods find, where they disagree, and how they fare, in words.
+
+        Parameters
+        ----------
+        quantity : str, optional
+            A key of `~dustest.data.QUANTITIES`; by default A_V, or the first that is compared.
+
+        Returns
+        -------
+        sentences : list of str
+            With the truth: errors beside those of a constant, and why a method may lose to it.
+
+        Raises
+        ------
+        InputError
+            If the quantity is unknown.
+        """
+        if quantity is not None:
+            check_quantity(quantity)
+        return verdict(self, quantity)
 
     def plot_galaxy(self, id, sample=None):  # noqa: A002 - the column of the results
         """Draw one galaxy: its stamps, its SED, its slope, and the A_V of every method.
