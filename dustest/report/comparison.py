@@ -17,7 +17,6 @@ from dustest.report.figures.galaxy.overviews import plot_galaxy
 from dustest.report.figures.panels import comparison_figure, matched_panel
 from dustest.report.html import render_report
 from dustest.report.verdict import verdict
-from dustest.report.verdict import verdict
 from dustest.validation.matching import TRUTH, gives
 from dustest.validation.metrics import METRICS
 from dustest.validation.posteriors.interval_coverage import coverage
