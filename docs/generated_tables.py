@@ -174,7 +174,7 @@ def _errors(one):
 def _number(value, metric, quantity):
     """A mean of differences as text, with the digits of its quantity."""
     from dustest.data import QUANTITIES
-    from dustest.report.numbers import format_number
+    from dustest.data.formatting import format_number
     from dustest.validation import METRICS
 
     value = nan if value is None else value  # of no galaxy

@@ -4,7 +4,7 @@ import io
 import pickle
 import tempfile
 import warnings
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -278,10 +278,15 @@ def _check_declarations(case):
 
 
 def _check_fit(case):
-    """``fit`` returns the estimator, and sets only names that end in an underscore."""
+    """``fit`` returns the estimator, sets only names that end in an underscore, and is innocent.
+
+    Innocent calls print nothing, and change neither their input nor global state.
+    """
     estimator = clone(case.estimator)
     before = set(vars(estimator))
-    _require(estimator.fit(case.sample, case.truth) is estimator, "fit must return self")
+    with _innocent("fit", case.sample):
+        found = estimator.fit(case.sample, case.truth)
+    _require(found is estimator, "fit must return self")
     learned = set(vars(estimator)) - before
     wrong = sorted(name for name in learned if not name.endswith("_"))
     _require(not wrong, f"attributes set by fit must end in an underscore, got {wrong}")
@@ -483,16 +488,23 @@ def _check_posterior(case):
 
 def _check_innocence(case):
     """Estimating prints nothing, and changes neither the input nor global state."""
-    copy, output, state = case.sample.copy(), io.StringIO(), np.random.get_state()  # noqa: NPY002
+    with _innocent("estimate", case.sample):
+        case.fitted.estimate(case.sample)
+
+
+@contextmanager
+def _innocent(method, sample):
+    """Raise an error if a method prints, or changes its input or global state."""
+    copy, output, state = sample.copy(), io.StringIO(), np.random.get_state()  # noqa: NPY002
     np.random.seed(_CHECK_SEED)  # noqa: NPY002 - detects methods that set this seed
     before = global_state()
     with redirect_stdout(output):
-        case.fitted.estimate(case.sample)
+        yield
     changed = changed_state(before)
     np.random.set_state(state)  # noqa: NPY002
-    _require(output.getvalue() == "", "estimate must not print")
-    _require(_equal(case.sample, copy), "estimate must not change its input")
-    _require(not changed, f"estimate must not change global state: {changed}")
+    _require(output.getvalue() == "", f"{method} must not print")
+    _require(_equal(sample, copy), f"{method} must not change its input")
+    _require(not changed, f"{method} must not change global state: {changed}")
 
 
 CHECKS = (

@@ -1,5 +1,6 @@
 import inspect
 import json
+import os
 import re
 import runpy
 import signal
@@ -27,8 +28,10 @@ from dustest import CNNEstimator, MeurerEstimator
 from dustest.cli import main
 from dustest.cli._estimators import ready_for, ready_made
 from dustest.cli._words import read_value
-from dustest.data import DustTable, RowTable, as_sample
-from dustest.doctor import diagnose
+from dustest.data import DustTable, InputError, RowTable, as_sample
+from dustest.data.formatting import format_value
+from dustest.doctor import Finding
+from dustest.doctor.estimator_checks import check_estimators
 from dustest.estimators._cnn.training.epochs import Training
 from dustest.io import load_demo
 from dustest.simulate import GalaxySimulator, read_simulation
@@ -67,6 +70,21 @@ class TestEstimate:
         lines = capsys.readouterr().out.replace("parts.fits", "whole.fits").splitlines()
         assert lines[: len(lines) // 2] == lines[len(lines) // 2 :]
         assert parts.read_bytes() == whole.read_bytes()
+
+    def test_errors_of_a_part_say_which(self, catalog, tmp_path, capsys, monkeypatch):
+        def refuse(*_):
+            msg = "no image"
+            raise InputError(msg)
+
+        monkeypatch.setattr("dustest.cli._catalogs.LARGE_BYTES", 100)
+        monkeypatch.setattr("dustest.cli._catalogs._with_images", refuse)
+        path = tmp_path / "catalog.fits"
+        sample, _ = load_demo()
+        sample[:30].write(path)
+        words = ["--output", str(tmp_path / "result.fits"), "--image", "F277W=f277w.fits"]
+        assert main(["estimate", str(path), *words]) == 1
+        expected = f"no image\nThis is about part 1 of {path}: galaxies 0 to 29, counted from 0."
+        assert expected in capsys.readouterr().err
 
     def test_a_scheduler_is_used(self, catalog, tmp_path):
         distributed = pytest.importorskip("distributed")
@@ -245,7 +263,7 @@ class TestCompare:
             calls.append((set(estimators), " ".join(options["notes"])))
 
         monkeypatch.setattr("dustest.compare", compare)
-        monkeypatch.setattr("dustest.cli._catalogs._report", lambda *_: 0)
+        monkeypatch.setattr("dustest.cli._catalogs.write_report", lambda *_: 0)
         words = ["compare", catalog, "--output", str(tmp_path / "report.html")]
         assert main(words) == 0
         assert main([*words, "-e", "balmer"]) == 0
@@ -315,13 +333,26 @@ class TestCompare:
 
 
 class TestDemo:
-    def test_report_of_the_fast_estimators(self, tmp_path, monkeypatch):
+    def test_report_of_the_fast_estimators_and_what_came_out(self, tmp_path, monkeypatch, capsys):
         monkeypatch.setattr("dustest.estimators.list_estimators", lambda: ["constant", "meurer"])
         output = tmp_path / "demo.html"
         assert main(["demo", "--output", str(output)]) == 0
         page = output.read_text()
         assert "The galaxies are simulated" in page
         assert "<img" in page or "<svg" in page
+        assert "Fitted to the truth of 100 other simulated galaxies: baseline." in page
+        lines = " ".join(capsys.readouterr().out.split())
+        sample, truth = load_demo()
+        value = truth["A_V"].value
+        found = format_value(np.median(MeurerEstimator().predict(sample[100:])))
+        assert f"Median A_V: meurer {found} mag." in lines
+        ends = [format_value(np.median(part)) for part in (value[100:], value[:100])]
+        assert "That of the truth {}, that of the baseline {}.".format(*ends) in lines
+        error = np.abs(np.median(value[:100]) - value[100:]).mean()
+        assert f"baseline, a constant, has {error:.3f}." in lines
+        assert "meurer is no better than this constant within the errors: it is too low" in lines
+        assert "baseline: Predict the median" in lines
+        assert lines.endswith(f"report: {output.resolve()}")
 
     @pytest.mark.slow
     def test_the_whole_demo(self, tmp_path):
@@ -870,6 +901,28 @@ class TestDoctor:
             assert name in output
         assert "broken" not in output
 
+    def test_every_line_is_printed_at_once(self, capsys, monkeypatch):
+        said, levels = [], []
+
+        def finding(name):
+            said.append(capsys.readouterr().out)
+            levels.append(os.environ["TF_CPP_MIN_LOG_LEVEL"])
+            return Finding(name, "works")
+
+        monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+        names = ["check_packages", "check_surroundings", "check_plugins"]
+        for name in names:
+            monkeypatch.setattr(f"dustest.doctor.diagnosis.{name}", list)
+        monkeypatch.setattr("dustest.doctor.estimator_checks._estimator", finding)
+        monkeypatch.setattr(
+            "dustest.doctor.estimator_checks.list_estimators", lambda: ["one", "two"]
+        )
+        monkeypatch.setattr("dustest.doctor.estimator_checks.registered_names", list)
+        assert main(["doctor"]) == 0
+        assert [text.split()[0] for text in said] == ["python", "one"]
+        assert levels == ["3", "3"]
+        assert "TF_CPP_MIN_LOG_LEVEL" not in os.environ
+
     def test_a_missing_engine_is_named_with_its_cure(self, monkeypatch):
         from dustest.data import MissingDependencyError
 
@@ -878,7 +931,7 @@ class TestDoctor:
             raise MissingDependencyError(msg)
 
         monkeypatch.setattr("dustest.doctor.estimator_checks.try_worker", refuse)
-        finding = next(f for f in diagnose() if f.subject == "estimator bagpipes")
+        finding = next(f for f in check_estimators() if f.subject == "estimator bagpipes")
         assert (finding.state, finding.healthy) == ("missing", True)
         assert "dustest[sed]" in finding.detail
 

@@ -51,14 +51,6 @@ class TestCheckEstimator:
             check_estimator(Malformed())
 
 
-@pytest.fixture
-def _restored_random_state():
-    """What an estimator does to the generator of numpy ends with the test."""
-    state = np.random.get_state()  # noqa: NPY002
-    yield
-    np.random.set_state(state)  # noqa: NPY002
-
-
 class Chatty(Point):
     def _estimate(self, batch):
         print("working")  # noqa: T201
@@ -69,6 +61,16 @@ class Wandering(Point):
     def _estimate(self, batch):
         np.random.seed(1)  # noqa: NPY002
         return super()._estimate(batch)
+
+
+class WanderingInFit(Point):
+    def _fit(self, batch, y):
+        np.random.seed(1)  # noqa: NPY002
+
+
+class ChattyInFit(Point):
+    def _fit(self, batch, y):
+        print("working")  # noqa: T201
 
 
 class Neighbourly(Point):
@@ -101,7 +103,9 @@ class TestFaultsAreFound:
         ("estimator", "message"),
         [
             (Chatty(), "must not print"),
-            (Wandering(), "numpy random state"),
+            (Wandering(), "estimate must not change global state.*numpy random state"),
+            (WanderingInFit(), "fit must not change global state.*numpy random state"),
+            (ChattyInFit(), "fit must not print"),
             (Neighbourly(), "neighbours"),
             (Untidy(), "must set only its parameters"),
             (Hasty(), "must end in an underscore"),
@@ -111,7 +115,7 @@ class TestFaultsAreFound:
         ],
         ids=lambda value: type(value).__name__,
     )
-    @pytest.mark.usefixtures("_restored_random_state")
+    @pytest.mark.usefixtures("restored_random_state")
     def test_each_fault(self, estimator, message):
         with pytest.raises(ContractError, match=message):
             check_estimator(estimator, *make_check_sample())

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from dustest.cli import _catalogs, _networks, _records, _studies
+from dustest.cli import _catalogs, _demo, _networks, _records, _studies
 from dustest.cli._remedies import option_of, with_options, writer_for
 from dustest.cli._scheduler import on_scheduler
 
@@ -37,7 +37,7 @@ def main(arguments=None):
 
 
 def _run(options):
-    """Run a command; errors are one sentence."""
+    """Run a command; errors are one sentence, and their notes."""
     from dustest.data.errors import DustestError
     from dustest.data.messages import write_arguments_with
 
@@ -46,7 +46,8 @@ def _run(options):
         with write_arguments_with(writer_for(given)), on_scheduler(given.get("scheduler")):
             return options.run(options)
     except DustestError as error:
-        return _fail(with_options(str(error), given))
+        notes = getattr(error, "__notes__", ())
+        return _fail("\n".join([with_options(str(error), given), *notes]))
     except OSError as error:
         return _fail(f"a file cannot be read or written: {error}")
     except KeyboardInterrupt:
@@ -78,6 +79,6 @@ def _parser():
     )
     parser.add_argument("--version", action="version", version=f"dustest {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
-    for part in (_catalogs, _networks, _studies, _records):
+    for part in (_catalogs, _demo, _networks, _studies, _records):
         part.add_commands(commands)
     return parser

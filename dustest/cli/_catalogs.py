@@ -1,39 +1,38 @@
-"""Commands that read a catalogue: ``estimate``, ``compare`` and ``demo``."""
+"""Commands that read a catalogue: ``estimate`` and ``compare``."""
 
 import sys
 from pathlib import Path
 
 from dustest.cli._estimators import (
-    SLOW_ROWS,
     chosen_rows,
     given_parameters,
-    is_slow,
     load_networks,
     make_estimator,
     notes_on,
-    ready_for,
     ready_made,
     row_limits,
     without_data,
 )
 from dustest.cli._words import add_run_options, check_not_input, diameter, say, split_pairs
 
-__all__ = ["LARGE_BYTES", "add_catalog_options", "add_commands", "is_read_in_parts", "read_sample"]
+__all__ = [
+    "LARGE_BYTES",
+    "add_catalog_options",
+    "add_commands",
+    "is_read_in_parts",
+    "read_sample",
+    "write_report",
+]
 
 _DEFAULT_ESTIMATOR = "meurer"
-_DEMO_PARAMETERS = {"bagpipes": {"extra": ("priors",)}}
-"""Two sets of assumptions, whose effect the report shows."""
-_DEMO_NOTES = ("The galaxies are simulated.",)
 LARGE_BYTES = 2**28
 """Size from which a catalogue is read in parts."""
-_SUFFIXES_IN_PARTS = (".fits", ".fit", ".parquet", ".pq", ".hdf5", ".h5")
 
 
 def add_commands(commands):
     """Add the commands to a parser."""
     _add_estimate(commands)
     _add_compare(commands)
-    _add_demo(commands)
 
 
 def _add_estimate(commands):
@@ -87,16 +86,6 @@ def _add_compare(commands):
     parser.add_argument("--tables", metavar="FOLDER", help="folder for the result tables")
     parser.add_argument("--resume", action="store_true", help="resume with the tables of --tables")
     parser.set_defaults(run=_compare)
-
-
-def _add_demo(commands):
-    """``dustest demo``."""
-    parser = commands.add_parser("demo", help="compare all estimators on simulated galaxies")
-    parser.add_argument(
-        "--output", default="dustest-demo.html", help="report (default: %(default)s)"
-    )
-    add_run_options(parser)
-    parser.set_defaults(run=_demo)
 
 
 def add_catalog_options(parser):
@@ -186,15 +175,16 @@ def _estimate(options):
 def is_read_in_parts(options):
     """Whether a catalogue is so large that it is read, and its result is written, in parts."""
     from dustest.data.containers.result_files import WITH_PARTS
+    from dustest.io.opened_catalogs import has_parts
 
     path, output = Path(options.catalog), Path(options.output)
     has_limits = (options.z_min, options.z_max) != (None, None)
     return (
         path.is_file()
-        and path.stat().st_size >= LARGE_BYTES
-        and path.suffix.lower() in _SUFFIXES_IN_PARTS
-        and output.suffix.lower() in WITH_PARTS
         and options.format is None
+        and path.stat().st_size >= LARGE_BYTES
+        and has_parts(path)
+        and output.suffix.lower() in WITH_PARTS
         and options.photometry is None
         and not has_limits
     )
@@ -260,30 +250,7 @@ def _compare(options):
         random_state=0 if options.seed is None else options.seed,
         notes=notes,
     )
-    return _report(comparison, options.output)
-
-
-def _demo(options):
-    """Compare all estimators on the simulated galaxies."""
-    from dustest import compare
-    from dustest.data.files.paths import check_page_file
-    from dustest.io import load_demo
-
-    check_page_file(options.output)
-    sample, truth = load_demo()
-    seed = 0 if options.seed is None else options.seed
-    estimators = ready_for(sample, _DEMO_PARAMETERS, seed)
-    limits = {name: SLOW_ROWS for name, made in estimators.items() if is_slow(made)}
-    comparison = compare(
-        estimators,
-        sample,
-        limits=limits,
-        truth=truth,
-        n_jobs=-1 if options.n_jobs is None else options.n_jobs,
-        random_state=seed,
-        notes=(*_DEMO_NOTES, *notes_on(limits, estimators, len(sample))),
-    )
-    return _report(comparison, options.output)
+    return write_report(comparison, options.output, sample)
 
 
 def read_sample(options):
@@ -446,9 +413,9 @@ def _number_or_name(word):
         return word
 
 
-def _report(comparison, path):
-    """Write the report and print its path."""
-    comparison.to_html(path)
+def write_report(comparison, path, sample=None):
+    """Write the report, with stamps of the sample, and print its path."""
+    comparison.to_html(path, sample=sample)
     for name, reason in comparison.failures.items():
         sys.stderr.write(f"dustest: {name} gave no result: {reason}\n")
     say(f"report: {Path(path).resolve()}")

@@ -99,12 +99,15 @@ def without_data(estimators, sample):
     }
 
 
-def ready_for(sample, parameters, seed):
-    """Every estimator that can run on a sample, with trained models if needed."""
+def ready_for(sample, parameters, seed, training=None):
+    """Every estimator that can run on a sample, with trained models if needed.
+
+    Those that learn are fitted to galaxies and their truth, by default those of the demo.
+    """
     from dustest.estimators import get_estimator, list_estimators
 
     found = {
-        name: make_estimator(name, parameters, seed)
+        name: make_estimator(name, parameters, seed, training)
         for name in ready_made()
         if not get_estimator(name).missing_data(sample)
     }
@@ -130,8 +133,11 @@ def _learns_from_images(estimator):
     return estimator.__sklearn_tags__().requires_fit and not teachable
 
 
-def make_estimator(name, parameters, seed):
-    """Make an estimator with its seed, fitted to the simulated galaxies if it learns."""
+def make_estimator(name, parameters, seed, training=None):
+    """Make an estimator with its seed, fitted to simulated galaxies if it learns.
+
+    These are a sample and its truth, by default those of the demo.
+    """
     from dustest.data import InputError
     from dustest.estimators import get_estimator
 
@@ -148,7 +154,7 @@ def make_estimator(name, parameters, seed):
         from dustest.data.quantities import QUANTITIES, core_quantities
         from dustest.io import load_demo
 
-        sample, truth = load_demo()
+        sample, truth = load_demo() if training is None else training
         core = [name for name in core_quantities() if QUANTITIES[name].derivation is None]
         names = [name for name in core if name in truth.colnames]
         if "targets" in estimator.get_params(deep=False):
@@ -189,8 +195,8 @@ def _set_seed(estimator, seed):
     return estimator
 
 
-def notes_on(limits, estimators, n_galaxies):
-    """Notes on the run for the report."""
+def notes_on(limits, estimators, n_galaxies, training="the 200 simulated demo galaxies"):
+    """Notes on the run for the report, with the galaxies that estimators were fitted to."""
     notes = [
         f"{name} ran on the first {rows} of {n_galaxies} galaxies only."
         for name, rows in limits.items()
@@ -201,7 +207,5 @@ def notes_on(limits, estimators, n_galaxies):
         if made.__sklearn_tags__().requires_fit and not _learns_from_images(made)
     ]
     if learned:
-        notes.append(
-            f"Fitted to the truth of the 200 simulated demo galaxies: {', '.join(learned)}."
-        )
+        notes.append(f"Fitted to the truth of {training}: {', '.join(learned)}.")
     return notes

@@ -88,10 +88,11 @@ def _cite(options):
 
 
 def _doctor(options):  # noqa: ARG001 - every command takes its options
-    """List what is installed and which estimators work."""
-    from dustest.doctor import diagnose
+    """List what is installed and which estimators work, each line as soon as it is known."""
+    from dustest.doctor import diagnose_stepwise
 
-    findings = diagnose()
-    for finding in findings:
+    healthy = True
+    for finding in diagnose_stepwise():
         say(f"{finding.subject:<24} {finding.state:<12} {finding.detail}".rstrip())
-    return 0 if all(finding.healthy for finding in findings) else 1
+        healthy &= finding.healthy
+    return 0 if healthy else 1

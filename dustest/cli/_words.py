@@ -21,8 +21,9 @@ __all__ = [
 
 
 def say(line):
-    """Write a line to standard output."""
+    """Write a line to standard output at once, also if it is a file or a pipe."""
     sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def check_not_input(output, *inputs):

@@ -1,9 +1,10 @@
 """Progress bars of tasks that take longer than two seconds."""
 
 import sys
+import warnings
 from contextlib import nullcontext
 
-from tqdm import tqdm
+from tqdm import TqdmWarning, tqdm
 
 __all__ = ["progress_bar", "show_message"]
 
@@ -11,14 +12,14 @@ _QUIET_SECONDS = 2
 
 
 def progress_bar(items=None, progress=None, **options):
-    """Iterate with a bar on standard error that appears after two seconds.
+    """Iterate with a bar that appears after two seconds: on standard error, or in a notebook.
 
     Parameters
     ----------
     items : sequence, optional
         Items to iterate over; without them, ``total`` is given and the bar is updated manually.
     progress : bool, `tqdm.tqdm` or None
-        Whether to show the bar; by default if standard error is a terminal. If it is the bar of a
+        Whether to show the bar; by default on terminals and in notebooks. If it is the bar of a
         longer task, this bar is updated, and stays open.
     **options : dict
         Passed to `tqdm.tqdm`, such as ``desc``, ``unit`` and ``total``.
@@ -36,7 +37,13 @@ def progress_bar(items=None, progress=None, **options):
     """
     if isinstance(progress, tqdm):
         return nullcontext(progress)
-    return tqdm(items, delay=_QUIET_SECONDS, disable=not _is_shown(progress), **options)
+    if not _is_shown(progress):
+        return tqdm(items, disable=True, **options)
+    with warnings.catch_warnings():
+        # In notebooks without ipywidgets the bar is a line of text, which is enough.
+        warnings.simplefilter("ignore", TqdmWarning)
+        from tqdm.auto import tqdm as suitable_bar
+    return suitable_bar(items, delay=_QUIET_SECONDS, **options)
 
 
 def show_message(text, progress=None):
@@ -47,7 +54,7 @@ def show_message(text, progress=None):
     text : str
         The line.
     progress : bool or None
-        Whether progress is shown; by default if standard error is a terminal.
+        Whether progress is shown; by default on terminals and in notebooks.
 
     Examples
     --------
@@ -60,4 +67,11 @@ def show_message(text, progress=None):
 
 def _is_shown(progress):
     """Whether progress is shown."""
-    return sys.stderr.isatty() if progress is None else progress
+    return sys.stderr.isatty() or _in_notebook() if progress is None else progress
+
+
+def _in_notebook():
+    """Whether the process is the kernel of a notebook."""
+    find_shell = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    shell = find_shell and find_shell()
+    return shell is not None and "IPKernelApp" in shell.config

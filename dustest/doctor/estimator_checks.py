@@ -38,22 +38,23 @@ def check_plugins():
 def check_estimators():
     """Run every registered estimator on mock galaxies; an isolated one only starts its worker.
 
-    Returns
-    -------
-    findings : list of Finding
+    Yields
+    ------
+    finding : Finding
         One for each.
 
     Examples
     --------
     >>> from dustest.doctor.estimator_checks import check_estimators
-    >>> check_estimators()  # doctest: +SKIP
+    >>> list(check_estimators())  # doctest: +SKIP
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DustestWarning)
         loadable = list_estimators()
-    broken = [name for name in registered_names() if name not in loadable]
-    findings = [Finding(name, "broken", "it cannot be loaded", healthy=False) for name in broken]
-    return [*map(_estimator, loadable), *findings]
+    yield from map(_estimator, loadable)
+    for name in registered_names():
+        if name not in loadable:
+            yield Finding(name, "broken", "it cannot be loaded", healthy=False)
 
 
 def _estimator(name):

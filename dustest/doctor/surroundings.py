@@ -19,18 +19,22 @@ __all__ = ["check_surroundings"]
 def check_surroundings():
     """Check folders, threads, warnings, and the backend and devices of networks.
 
-    Returns
-    -------
-    findings : list of Finding
+    Yields
+    ------
+    finding : Finding
         One for each.
 
     Examples
     --------
     >>> from dustest.doctor.surroundings import check_surroundings
-    >>> check_surroundings()[0].subject
+    >>> next(check_surroundings()).subject
     'temporary folder'
     """
-    return [_temporary_folder(), _working_folder(), *_threads(), *_warnings(), *_keras()]
+    yield _temporary_folder()
+    yield _working_folder()
+    yield from _threads()
+    yield from _warnings()
+    yield from _keras()
 
 
 def _temporary_folder():

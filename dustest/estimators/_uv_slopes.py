@@ -3,14 +3,27 @@
 from dataclasses import dataclass
 
 import numpy as np
+from astropy import units as u
 from scipy.stats import norm
 
+from dustest.data.checks.units import FLUX_UNIT, SPECTRAL_UNIT
+from dustest.data.containers.fitted_data import POWER_LAW
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
 from dustest.data.signal_to_noise import SNR_MIN
-from dustest.physics import photometric_beta, select_uv_bands, spectral_beta
+from dustest.estimators.run.batch import ExtraColumn
+from dustest.estimators.run.fitted_data import fitted_columns, fitted_values
+from dustest.physics import photometric_beta, select_uv_bands, select_uv_pixels, spectral_beta
+from dustest.physics.uv_slope import UV_1600
 
-__all__ = ["LEVELS", "Slopes", "measure_slopes", "slope_draws"]
+__all__ = [
+    "LEVELS",
+    "Slopes",
+    "fitted_slope_columns",
+    "fitted_slope_data",
+    "measure_slopes",
+    "slope_draws",
+]
 
 _LEAST_PROBABILITY = 1e-4
 _LARGEST_CHI2 = 10.0
@@ -48,12 +61,15 @@ class Slopes:
         Bits of `~dustest.data.FLAGS`.
     spectral : ndarray of bool of shape (n,)
         Whether the slope is that of the spectrum.
+    amplitude : ndarray of shape (n,)
+        Flux densities of the power laws at 1600 Angstrom in the rest frame [nJy].
     """
 
     beta: np.ndarray
     error: np.ndarray
     flags: np.ndarray
     spectral: np.ndarray
+    amplitude: np.ndarray
 
 
 def measure_slopes(batch, method):
@@ -109,6 +125,44 @@ def slope_draws(batch, slopes, scatter):
     return draws
 
 
+def fitted_slope_columns(bands):
+    """Columns of the data of slopes, and of the power laws.
+
+    Parameters
+    ----------
+    bands : sequence of str
+        Bands of the sample.
+
+    Returns
+    -------
+    dict of str to ExtraColumn
+        By name.
+    """
+    return fitted_columns(bands) | {POWER_LAW: ExtraColumn(FLUX_UNIT)}
+
+
+def fitted_slope_data(batch, slopes):
+    """Data of slopes, and the power laws.
+
+    Parameters
+    ----------
+    batch : Batch
+        Galaxies.
+    slopes : Slopes
+        Their slopes.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n, ...)
+        By name of `fitted_slope_columns`; NaN for data that are not part of the slope.
+    """
+    bands = select_uv_bands(batch.bands, batch.redshift) & ~slopes.spectral[:, np.newaxis]
+    pixels = np.zeros(batch.wavelength.shape, dtype=bool)
+    for row in np.flatnonzero(slopes.spectral):
+        pixels[row] = select_uv_pixels(batch.wavelength[row], float(batch.redshift[row]))
+    return fitted_values(batch, bands, pixels) | {POWER_LAW: slopes.amplitude}
+
+
 def _prefer(first, second):
     """Slopes of the first kind if they exist, else of the second."""
     use = np.isfinite(first.beta)
@@ -117,6 +171,7 @@ def _prefer(first, second):
         np.where(use, first.error, second.error),
         np.where(use, first.flags, second.flags),
         use,
+        np.where(use, first.amplitude, second.amplitude),
     )
 
 
@@ -145,21 +200,24 @@ def _photometric_slopes(batch):
         | _flag(poor | (fit.probability < _LEAST_PROBABILITY), "POOR_FIT")
         | _flag(_is_no_galaxy(fit.beta, fit.beta_err), "POOR_FIT")
     )
-    return Slopes(fit.beta, fit.beta_err, flags, np.zeros(len(batch), dtype=bool))
+    return Slopes(fit.beta, fit.beta_err, flags, np.zeros(len(batch), dtype=bool), fit.amplitude)
 
 
 def _spectral_slopes(batch):
     """Slopes from the spectra that cover the rest-frame ultraviolet."""
-    beta, error = np.full((2, len(batch)), np.nan)
+    beta, error, amplitude = np.full((3, len(batch)), np.nan)
     poor = np.zeros(len(batch), dtype=bool)
     for row in np.flatnonzero(batch.has_spectrum):
         fit = _fit_spectrum(batch, row, float(batch.redshift[row]))
         if fit is not None:
-            beta[row], error[row] = fit.beta, fit.beta_err
+            beta[row], error[row], amplitude[row] = fit.beta, fit.beta_err, fit.amplitude
             poor[row] = fit.chi2 > _LARGEST_CHI2 * fit.n_pixels
     found = np.isfinite(beta)
     poor |= _is_no_galaxy(beta, error)
-    return Slopes(beta, error, _flag(~found, "NO_DATA") | _flag(poor, "POOR_FIT"), found)
+    observed = np.mean(UV_1600) * (1.0 + batch.redshift) * u.AA
+    amplitude = (amplitude * SPECTRAL_UNIT).to_value(FLUX_UNIT, u.spectral_density(observed))
+    flags = _flag(~found, "NO_DATA") | _flag(poor, "POOR_FIT")
+    return Slopes(beta, error, flags, found, amplitude)
 
 
 def _fit_spectrum(batch, row, redshift):

@@ -363,8 +363,9 @@ class BagpipesEstimator(DustEstimator):
       its logarithm (from 1e-4 mag on), both between the limits of its own, from the same models;
     - ``"history"``: the quantities ``log_mass``, ``log_SFR_10``, ``log_SFR_100`` and ``log_age``;
     - ``"sed"``: ``model_<BAND>`` and ``dust_free_<BAND>``, photometry of the best model with and
-      without its dust, and ``SED_wavelength``, ``SED`` and ``SED_dust_free``, its spectrum in
-      500 points over the bands of the sample;
+      without its dust; ``SED_wavelength``, ``SED`` and ``SED_dust_free``, its spectrum in
+      500 points over the bands of the sample; and the percentiles ``SED_p16`` and ``SED_p84`` of
+      100 draws of the posterior;
     - ``"star_formation_history"``: ``SFH``, the mean star-formation rate in bins of lookback time
       of 0.1 dex, from ``SFH_lookback_low`` to ``SFH_lookback_high``, with percentiles of each bin;
     - ``"photometry"``: ``predicted_<BAND>`` and ``predicted_err_<BAND>``, mean and standard
@@ -382,7 +383,8 @@ class BagpipesEstimator(DustEstimator):
     of several components in solar masses. ``redshift`` is among them if it is free, and ``sfh``
     and ``dust_law``, numbers in the tuples, if they are several. Parameters that the model of a
     draw does not have are NaN. The photometry of the fit, with its error floor, is in
-    ``fitted_flux_<BAND>`` and ``fitted_flux_err_<BAND>``. ``sample_posterior`` returns the same
+    ``fitted_flux_<BAND>`` and ``fitted_flux_err_<BAND>``, the redshift in ``fitted_redshift``, and
+    the columns of ``"sed"`` are kept, for ``plot_sed``. ``sample_posterior`` returns the same
     draws.
 
     At a fixed redshift, photometry is linear in the masses of stars that formed in bins of age.
@@ -773,7 +775,7 @@ class BagpipesEstimator(DustEstimator):
         return tuple(AGN_NAMES[one] for one in models) if any(models) else ()
 
     def _data_columns(self, bands):
-        """Columns of the photometry that was fitted."""
+        """Columns of the data that were fitted, and of the models."""
         return data_columns(bands)
 
     @property
@@ -839,7 +841,8 @@ class BagpipesEstimator(DustEstimator):
 
     def _estimate(self, batch):
         """Fit the galaxies, one by one or all of a redshift together."""
-        wavelength = sed_wavelengths(batch.bands) if "sed" in self.extra and batch.bands else None
+        has_spectra = batch.bands and (batch.keeps_data or "sed" in self.extra)
+        wavelength = sed_wavelengths(batch.bands) if has_spectra else None
         batch = batch if self.engine == "tabulated" else without_limits(batch)
         red = kinds_of_sources(batch) != "" if self._only_flagged else None
         batch = correct(batch, self.zero_points, self.error_floor, self.template_error)
@@ -858,7 +861,7 @@ class BagpipesEstimator(DustEstimator):
             | np.int32(0 if red is None else red * _NOT_A_GALAXY),
             self._columns(batch.bands).values(rows, self._settings(), batch.wavelength),
             self._parameter_draws(rows, batch.bands),
-            fitted_data(batch),
+            fitted_data(batch, rows),
             self._best(rows),
         )
 
@@ -957,6 +960,15 @@ class BagpipesEstimator(DustEstimator):
             )
             for k, galaxy in enumerate(galaxies)
         ]
+
+    @property
+    def optional(self):
+        """Data that fits use besides those that they require (tuple of str)."""
+        names = ("magnification",)
+        if self.redshift == "free":
+            names += ("redshift_density", "redshift_samples")
+        # Sizes tell sources of these colours from galaxies.
+        return names + (("cutout", "pixel_scale") if self._only_flagged else ())
 
     @property
     def _only_flagged(self):

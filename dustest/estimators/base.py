@@ -275,7 +275,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         seed = self._base_seed(random_state)
         for start in range(0, len(sample), _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
-            batch = make_batch(sample, rows, self.required_kinds).seeded(seed)
+            batch = self._batch(sample, rows).seeded(seed)
             known = self._conditions(batch)
             parts.append(prior.sample(known.redshift, known.log_snr, n_samples, batch.seed))
         return {name: np.concatenate([one[name] for one in parts]) for name in parts[0]}
@@ -346,6 +346,14 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         if self.optional is None:
             return None
         return self.required_kinds | {KINDS.find(one, "optional").name for one in self.optional}
+
+    def _batch(self, sample, rows):
+        """Rows of a checked sample as plain arrays, of the data that the estimator uses."""
+        return make_batch(sample, rows, self.required_kinds, self.usable_kinds)
+
+    def _rows_of_batch(self, sample):  # noqa: ARG002 - for backends
+        """Largest number of galaxies of a checked sample that `_estimate` receives at once."""
+        return self.rows_at_once
 
     @property
     def _learns(self):
@@ -434,7 +442,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
             if sample_weight is not None:
                 fit_params["sample_weight"] = as_weights(sample_weight, len(sample))[rows]
             truth = self._apparent(truth, sample[rows])
-            self._fit(make_batch(sample, rows, self.required_kinds), truth, **fit_params)
+            self._fit(self._batch(sample, rows), truth, **fit_params)
         if "features" in sample.colnames:
             self.n_features_in_ = sample["features"].shape[1]
         return self
@@ -502,7 +510,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         n_jobs : int, optional
             Number of processes, as in joblib (-1: all cores); not 0.
         progress : bool, optional
-            Whether to show progress on standard error; by default on a terminal, for runs of more
+            Whether to show progress; by default on terminals and in notebooks, for runs of more
             than two seconds.
         draws : int, optional
             Number of joint draws of the posterior to keep for each galaxy, in columns
@@ -537,8 +545,9 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         Warns
         -----
         DustestWarning
-            If galaxies failed or exceeded the time limit, or earlier results are damaged: these
-            galaxies are computed again.
+            If galaxies failed or exceeded the time limit; if earlier results are damaged, so that
+            these galaxies are computed again; or if the earlier run had other parameters, so that
+            its result is replaced.
         """
         file_format = check_options(output, resume, n_jobs, progress)
         self._check_draws("draws", draws, least=0)
@@ -551,7 +560,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         if output is not None:
             self._described()
         with open_store(output, resume, progress) as store:
-            seed = self._seed_of_run(store)
+            seed = self._begin(store, output, options)
             table = self._run(sample, seed, store, progress=progress, **options)
             if output is not None:
                 # Before another run with the same output may begin.
@@ -563,7 +572,7 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
         """Estimate the galaxies of a source, part by part."""
         self._described()
         with open_store(output, resume, progress) as store:
-            seed = self._seed_of_run(store)
+            seed = self._begin(store, output, options)
 
             def estimate(part, start, bar):
                 sample = with_row_numbers(self._ready(part), start)
@@ -573,11 +582,22 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
                 source, self, estimate, output, n_jobs=options["n_jobs"], progress=progress
             )
 
-    def _seed_of_run(self, store):
-        """Seed of a run, that of the earlier run if it resumes one."""
+    def _begin(self, store, output, options):
+        """Seed of a run, that of the earlier run if it resumes one; warns of a different one."""
         seed = self._base_seed()
-        if store is not None and self._random_state is None:
+        if store is None:
+            return seed
+        if self._random_state is None:
             seed = store.base_seed(seed)
+        requested = {"draws": options["n_draws"], "points": options["points"]}
+        differences = store.compare_identity(self._record(seed) | requested)
+        if differences:
+            msg = (
+                f"the earlier run with output {str(output)!r} had {differences}: galaxies "
+                "without a stored row of this run are computed again, and its result is "
+                "replaced; to keep both, choose another output"
+            )
+            warnings.warn(msg, DustestWarning, stacklevel=3)
         return seed
 
     def _run(self, sample, seed, store, *, points, n_draws, n_jobs, progress):
@@ -938,13 +958,17 @@ class DustEstimator(RegressorMixin, BaseEstimator, ABC):
 
         ``names`` are those of the bands, lines and kinds of data of the sample.
         """
+        return json.dumps(self._record(seed, names), sort_keys=True)
+
+    def _record(self, seed, names=()):
+        """Everything of `_fingerprint` by name."""
         params = self._identity()
         record = self._provenance(seed) | {"params": params, "wanted": self._wanted}
         record |= {"libraries": {name: installed_version(name) for name in _LIBRARIES}}
         record |= {"class": describe_class(type(self)), "source": source_digest()}
         used = named_records([*names, *self._wanted, *texts_in(params)])
         record |= {"registered": describe(used, "registered records"), "schema": SCHEMA}
-        return json.dumps(record, sort_keys=True)
+        return record
 
     def _identity(self):
         """Lossless descriptions by name of the parameters that can change a row."""

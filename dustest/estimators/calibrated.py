@@ -17,6 +17,7 @@ from dustest.data.checks.values import to_floats
 from dustest.data.containers.truth import as_truth
 from dustest.data.errors import InputError
 from dustest.data.identity.describe import describe_class
+from dustest.data.model_card import ModelCard, as_card
 from dustest.data.quantities import QUANTITIES, quantity_column
 from dustest.data.splits import group_split
 from dustest.data.worker_processes import WORKER_LIMITS
@@ -30,7 +31,6 @@ from dustest.estimators._calibration.settings import check_settings, settings_of
 from dustest.estimators._calibration.summaries import PROBABILITIES
 from dustest.estimators.base import DustEstimator
 from dustest.estimators.registry import registered_class
-from dustest.estimators.run.batch import make_batch
 from dustest.estimators.run.magnification import magnify_truth
 from dustest.estimators.run.runner import run
 from dustest.estimators.run.summary import Summary
@@ -208,7 +208,8 @@ class CalibratedEstimator(DustEstimator):
         self.calibration_ = self._calibrated(sample, truth, group, seed)
         self.settings_ = settings_of(self._inner)
         n_galaxies = len(sample)
-        self.card_ = {"n_galaxies": n_galaxies, "quantities": list(self.calibration_.quantities)}
+        quantities = list(self.calibration_.quantities)
+        self.card_ = ModelCard(n_galaxies=n_galaxies, quantities=quantities)
         return self
 
     def _truth_of(self, sample, y):
@@ -286,6 +287,10 @@ class CalibratedEstimator(DustEstimator):
     def _recalibration(self):
         """The learned correction."""
         return getattr(self, "calibration_", None)
+
+    def _rows_of_batch(self, sample):
+        """That of the method."""
+        return self._inner._rows_of_batch(sample)
 
     def _conditions(self, batch):
         """Those of the method."""
@@ -422,7 +427,8 @@ class CalibratedEstimator(DustEstimator):
         calibrated._check_parameters()
         found = read_calibration(path, sha256)
         calibrated.estimator_ = calibrated._inner
-        calibrated.calibration_, calibrated.settings_, calibrated.card_ = found
+        calibrated.calibration_, calibrated.settings_, card = found
+        calibrated.card_ = as_card(card)
         check_settings(calibrated.settings_, calibrated._inner, "the calibration of this file")
         return calibrated
 
@@ -438,7 +444,15 @@ def _delegated(name):
 
 
 for _name in (
-    *("requires", "targets", "gives", "extra_groups", "redshift_range", "rows_at_once"),
+    *(
+        "requires",
+        "optional",
+        "targets",
+        "gives",
+        "extra_groups",
+        "redshift_range",
+        "rows_at_once",
+    ),
     *("isolated", *WORKER_LIMITS, "threaded", "magnified", "uses_limits", "needs_curves"),
     *("registries", "packages", "required_data", "_required_redshift", "_wanted", "_parameters"),
     "_drawn_quantities",
@@ -458,7 +472,7 @@ def _has(table, name):
 def _batches(method, sample):
     """Batches of a checked sample."""
     for start in range(0, len(sample), _ROWS_AT_ONCE):
-        yield make_batch(sample, slice(start, start + _ROWS_AT_ONCE), method.required_kinds)
+        yield method._batch(sample, slice(start, start + _ROWS_AT_ONCE))
 
 
 def _conditions_of(method, sample):

@@ -14,6 +14,7 @@ from dustest.data.checks.records import expect
 from dustest.data.containers.rows import RowTable
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
+from dustest.data.model_card import as_card
 from dustest.data.quantities import QUANTITIES, point_column
 from dustest.data.signal_to_noise import SNR_MIN
 from dustest.estimators._calibration.conditions import Conditions
@@ -326,7 +327,7 @@ class CNNEstimator(DustEstimator):
             Folder in which every epoch is kept: the same training goes on there after a kill, or
             is just loaded if it was at its end.
         progress : bool, optional
-            Whether to show bars; by default on terminals.
+            Whether to show bars; by default on terminals and in notebooks.
 
         Returns
         -------
@@ -382,7 +383,7 @@ class CNNEstimator(DustEstimator):
         checkpoint : path-like, optional
             Folder in which every epoch is kept, as in `fit`.
         progress : bool, optional
-            Whether to show bars; by default on terminals.
+            Whether to show bars; by default on terminals and in notebooks.
 
         Returns
         -------
@@ -463,7 +464,7 @@ class CNNEstimator(DustEstimator):
             Folder in which every trial is kept: the same search goes on there after a kill, or
             with more trials. Searches of other data, parameters or seeds have other files.
         progress : bool, optional
-            Whether to show a bar; by default on terminals.
+            Whether to show a bar; by default on terminals and in notebooks.
 
         Returns
         -------
@@ -603,7 +604,7 @@ class CNNEstimator(DustEstimator):
         self.history_ = RowTable(rows=learned.history)
         self.n_train_, self.n_validation_ = learned.n_train, learned.n_validation
         self.detector_ = None
-        self.card_ = sources(X)
+        self.card_ = as_card(sources(X))
         for name in ("n_features_in_", "adaptation_"):
             vars(self).pop(name, None)
         if task.n_features:
@@ -785,7 +786,7 @@ class CNNEstimator(DustEstimator):
         >>> cnn.save("mine.model")  # doctest: +SKIP
         """
         check_is_fitted(self)
-        card = self.card_ if card is None else card
+        card = as_card(self.card_ if card is None else card)
         sha256 = save_estimator(self, path, card)
         self.card_ = card
         return sha256

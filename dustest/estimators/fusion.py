@@ -19,6 +19,7 @@ from dustest.data.containers.rows import RowTable
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.flags import FLAGS
 from dustest.data.identity.describe import class_path
+from dustest.data.model_card import ModelCard, as_card
 from dustest.data.quantities import QUANTITIES
 from dustest.estimators._calibration.conditions import Conditions, log_snr_of
 from dustest.estimators._calibration.mean_posterior import MeanPosterior
@@ -292,7 +293,7 @@ class FusionEstimator(DustEstimator):
         checkpoint : path-like, optional
             Folder in which every epoch is kept, so that training resumes there.
         progress : bool, optional
-            Whether to show a progress bar; by default on terminals.
+            Whether to show a progress bar; by default on terminals and in notebooks.
 
         Returns
         -------
@@ -322,7 +323,7 @@ class FusionEstimator(DustEstimator):
         self.density_ = self._with_prior(density, sample, columns, truth)
         self.members_, self.views_ = members, views
         self.history_ = RowTable(rows=self.density_.history) if self.density_.history else None
-        self.n_train_, self.card_ = int(known.sum()), {}
+        self.n_train_, self.card_ = int(known.sum()), ModelCard()
         return self
 
     def _learn(self, sample, truth, n_jobs, files):
@@ -426,7 +427,7 @@ class FusionEstimator(DustEstimator):
         n_jobs : int, optional
             Number of workers of each member, and of the fusion.
         progress : bool, optional
-            Whether to show progress bars; by default on terminals.
+            Whether to show progress bars; by default on terminals and in notebooks.
         draws : int, optional
             Number of draws to keep.
         points : sequence of str, optional
@@ -613,7 +614,7 @@ class FusionEstimator(DustEstimator):
         if self.method == _PRODUCT:
             msg = "method must be 'learned' for a file; a product is fitted in seconds: pickle it"
             raise InputError(msg)
-        self.card_ = self.card_ if card is None else json.loads(json.dumps(card))
+        self.card_ = self.card_ if card is None else as_card(json.loads(json.dumps(card)))
         return write_fusion(self, path)
 
     @classmethod

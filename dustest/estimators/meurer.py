@@ -7,8 +7,14 @@ import numpy as np
 from dustest.data.checks.numbers import check_number
 from dustest.data.errors import InputError
 from dustest.data.flags import FLAGS
+from dustest.data.kinds import KINDS
 from dustest.data.messages import not_one_of
-from dustest.estimators._uv_slopes import measure_slopes, slope_draws
+from dustest.estimators._uv_slopes import (
+    fitted_slope_columns,
+    fitted_slope_data,
+    measure_slopes,
+    slope_draws,
+)
 from dustest.estimators.base import DustEstimator
 from dustest.estimators.run.batch import Estimates, ExtraColumn
 from dustest.physics import IRX_BETA_RELATIONS, attenuation_ratio, get_dust_law, get_relation
@@ -21,6 +27,8 @@ _AT = 1600.0
 """Wavelength of the quantity A_1600, Angstrom."""
 _METHODS = ("auto", "spectrum", "photometry")
 _REFERENCES = ("A_V", "A_1600")
+_SPECTRA_AT_ONCE = 128
+"""Galaxies of a batch with spectra, which take 1 ms each, and 30 ms with errors of redshifts."""
 _NEGATIVE = FLAGS["NEGATIVE_ATTENUATION"].value
 
 
@@ -73,6 +81,10 @@ class MeurerEstimator(DustEstimator):
     Further columns of the result: ``beta``, ``beta_err`` (at the given redshift, without the
     scatter) and ``A_UV``, the attenuation [mag] at the wavelength of the relation. With
     ``extra=("beta",)`` the column ``beta`` is the median over the errors of slope and redshift.
+    ``estimate(..., draws=n)`` also keeps what ``plot_beta`` draws: ``fitted_redshift``,
+    ``power_law_1600``, the flux density of the power law at 1600 Angstrom in the rest frame, and
+    the data of the slope, in ``fitted_flux_<BAND>`` and ``fitted_flux_err_<BAND>``, or in
+    ``fitted_wavelength``, ``fitted_spectrum`` and ``fitted_spectrum_err``.
 
     References
     ----------
@@ -161,7 +173,15 @@ class MeurerEstimator(DustEstimator):
             )
             samples["A_1600"] = a_v * (from_relation / scale)
         extra = {"beta": slopes.beta, "beta_err": slopes.error, "A_UV": a_uv}
-        return Estimates(samples, flags, {name: extra[name] for name in self._extra_columns(())})
+        extra = {name: extra[name] for name in self._extra_columns(())}
+        data = fitted_slope_data(batch, slopes) if batch.keeps_data else {}
+        return Estimates(samples, flags, extra, data=data)
+
+    def _rows_of_batch(self, sample):
+        """Few if there are spectra, so that a run that is killed has stored most of them."""
+        if self.method == "photometry" or not KINDS["spectrum"].is_in(sample):
+            return super()._rows_of_batch(sample)
+        return _SPECTRA_AT_ONCE
 
     @property
     def params_in_use(self):
@@ -204,6 +224,10 @@ class MeurerEstimator(DustEstimator):
         """The slope, if it has no percentiles, and the attenuation in the ultraviolet."""
         names = ("beta", "beta_err", "A_UV")
         return {name: ExtraColumn() for name in names if name not in self._wanted}
+
+    def _data_columns(self, bands):
+        """Columns of the data of the slope, and of the power law."""
+        return fitted_slope_columns(bands)
 
     def _check_parameters(self):
         """Raise an error for invalid parameters."""

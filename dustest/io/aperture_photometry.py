@@ -95,8 +95,8 @@ def add_photometry(
         E(B-V) of the Milky Way in mag, or the name of a column of the sample. Fluxes and errors
         are corrected for its dust (law G23 with R_V = 3.1), and ``meta`` records it.
     progress : bool, optional
-        Whether to show a progress bar; by default on terminals, for runs of more than two
-        seconds.
+        Whether to show a progress bar; by default on terminals and in notebooks, for runs of
+        more than two seconds.
 
     Returns
     -------
@@ -336,10 +336,13 @@ def _to_njy(image):
 def _measure_all(bands, reference, n, background, progress):
     """Measure all galaxies in parts."""
     parts = [np.arange(first, min(first + _AT_ONCE, n)) for first in range(0, n, _AT_ONCE)]
-    found = [
-        measure_galaxies(bands, reference, rows, _OWN_APERTURE, background=background)
-        for rows in progress_bar(parts, progress, desc="photometry", unit="part")
-    ]
+    found = []
+    with progress_bar(None, progress, total=n, desc="photometry", unit="galaxy") as bar:
+        for rows in parts:
+            found.append(
+                measure_galaxies(bands, reference, rows, _OWN_APERTURE, background=background)
+            )
+            bar.update(len(rows))
     names = ("flux", "covariance", "replaced", "at_edge", "has_bad_pixels")
     return {
         band: Measured(

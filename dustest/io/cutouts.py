@@ -80,8 +80,8 @@ def add_cutouts(
         E(B-V) of the Milky Way in mag, or the name of a column of the sample. Pixels and errors
         are corrected for its dust (law G23 with R_V = 3.1), and ``meta`` records it.
     progress : bool, optional
-        Whether to show a progress bar; by default on terminals, for runs of more than two
-        seconds.
+        Whether to show a progress bar; by default on terminals and in notebooks, for runs of
+        more than two seconds.
 
     Returns
     -------

@@ -36,9 +36,9 @@ from dustest.io._catalog.table_to_sample import (
     warn_of_missing_ids,
     without_ids,
 )
-from dustest.io._formats.parts import open_parts
+from dustest.io._formats.parts import has_parts, open_parts
 
-__all__ = ["OpenedCatalog", "open_catalog"]
+__all__ = ["OpenedCatalog", "has_parts", "open_catalog"]
 
 _SPREAD = 1000
 """Number of rows, spread over the catalogue, whose values are checked."""
@@ -444,7 +444,8 @@ class OpenedCatalog:
         Returns
         -------
         source : object
-            The galaxies, for ``estimate``, with ``len`` and ``samples``.
+            The galaxies, for ``estimate``, with ``len`` and ``samples``. A note is added to errors
+            of the function, with the number of the part and of its galaxies.
 
         Examples
         --------
@@ -477,6 +478,11 @@ class _Mapped:
     def __iter__(self):
         return self.samples()
 
+    @property
+    def path(self):
+        """File of the catalogue."""
+        return self.catalog.path
+
     def samples(self):
         """Yield one sample after the other.
 
@@ -485,9 +491,24 @@ class _Mapped:
         sample : GalaxySample
             Galaxies with further columns.
         """
-        for sample in self.catalog.samples():
-            made = self.function(sample)
-            if not is_table_like(made) or len(made) != len(sample):
-                msg = f"function must return the {len(sample)} galaxies that it is given"
-                raise InputError(msg)
+        start = 0
+        for number, sample in enumerate(self.catalog.samples(), start=1):
+            stop = start + len(sample)
+            try:
+                made = self._apply(sample)
+            except Exception as error:
+                error.add_note(
+                    f"This is about part {number} of {self.path}: galaxies {start} to {stop - 1}, "
+                    "counted from 0."
+                )
+                raise
             yield made
+            start = stop
+
+    def _apply(self, sample):
+        """The sample with further columns."""
+        made = self.function(sample)
+        if not is_table_like(made) or len(made) != len(sample):
+            msg = f"function must return the {len(sample)} galaxies that it is given"
+            raise InputError(msg)
+        return made

@@ -10,8 +10,10 @@ from astropy import units as u
 from dustest.data.checks.units import SPECTRAL_UNIT, as_unit, declared_unit
 from dustest.data.checks.values import to_floats, to_flux_densities
 from dustest.data.containers.conversion import as_sample
+from dustest.data.displays import Display
 from dustest.data.errors import DustestWarning, InputError, ReadError
 from dustest.data.files.parsing import check_file, refuse_damaged
+from dustest.data.formatting import format_value
 from dustest.data.messages import argument
 from dustest.io._foreground import (
     FOREGROUND_KEY,
@@ -89,6 +91,22 @@ class Spectrum:
     def __repr__(self):
         first, last = self.wavelength[[0, -1]].to_value(u.AA)
         return f"<Spectrum of {self.wavelength.size} pixels, {first:.0f} to {last:.0f} Angstrom>"
+
+    def _repr_html_(self):
+        good = np.isfinite(self.flux.value)
+        ratio = (self.flux[good] / self.flux_err[good]).value
+        micron = [format_value(end) for end in self.wavelength[[0, -1]].to_value(u.um)]
+        rows = [
+            ("pixels", f"{good.size:,}"),
+            ("pixels without a flux", f"{good.size - good.sum():,}"),
+            ("observed wavelength", f"{micron[0]} to {micron[1]} micron"),
+        ]
+        if good.any():
+            flux = format_value(np.median(self.flux[good]).value)
+            rows.append(("flux density, median", f"{flux} {SPECTRAL_UNIT}"))
+            rows.append(("signal to noise of a pixel, median", format_value(np.median(ratio))))
+        rows += [(str(key), str(value)) for key, value in self.meta.items()]
+        return Display("Spectrum", ("property", "value"), rows).to_html()
 
 
 def _wavelength_in_angstrom(values):

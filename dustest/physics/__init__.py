@@ -87,6 +87,7 @@ from dustest.physics.uv_slope import (
     fit_beta,
     photometric_beta,
     select_uv_bands,
+    select_uv_pixels,
     spectral_beta,
 )
 from dustest.physics.warm_dust import dust_spectrum, heated_temperature, modified_black_body
@@ -171,6 +172,7 @@ __all__ = [
     "resample_psf",
     "resolving_power",
     "select_uv_bands",
+    "select_uv_pixels",
     "spectral_beta",
     "synthetic_photometry",
 ]

@@ -37,6 +37,7 @@ __all__ = [
     "fit_beta",
     "photometric_beta",
     "select_uv_bands",
+    "select_uv_pixels",
     "spectral_beta",
 ]
 
@@ -45,6 +46,8 @@ UV_RANGE = (1250.0, 3000.0)
 
 UV_1600 = (1575.0, 1625.0)
 """Rest-frame Angstrom of the window at 1600 Angstrom, for M_UV and A_1600."""
+
+_UV = float(np.mean(UV_1600))
 
 UV_WINDOWS = {
     # Calzetti, Kinney & Storchi-Bergmann 1994, ApJ 429, 582, table 2.
@@ -103,12 +106,16 @@ class UVSlope:
         Chi-squared of the fit, with the errors as given.
     n_pixels : int
         Number of pixels that were fitted.
+    amplitude : float
+        Flux density of the power law at 1600 Angstrom in the rest frame, per unit wavelength:
+        in erg/s/cm2/Angstrom for a spectrum with units, else in those of its flux.
     """
 
     beta: float
     beta_err: float
     chi2: float
     n_pixels: int
+    amplitude: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +141,9 @@ class PhotometricSlopes:
     ok : ndarray of bool of shape (n,)
         False if fewer than two bands were usable, the flux is not positive, or the slope is
         outside -10 to 8.
+    amplitude : ndarray of shape (n,)
+        Flux densities of the power laws at 1600 Angstrom in the rest frame, per unit frequency:
+        in nJy for fluxes with units, else in those of the fluxes.
     """
 
     beta: np.ndarray
@@ -143,6 +153,7 @@ class PhotometricSlopes:
     probability: np.ndarray
     n_bands: np.ndarray
     ok: np.ndarray
+    amplitude: np.ndarray
 
 
 def fit_beta(spectrum, redshift, windows="broad", *, mask_lines=None):
@@ -166,7 +177,7 @@ def fit_beta(spectrum, redshift, windows="broad", *, mask_lines=None):
     Returns
     -------
     UVSlope
-        Slope, error, chi-squared and number of pixels.
+        Slope, error, chi-squared, number of pixels and amplitude.
 
     Raises
     ------
@@ -226,7 +237,7 @@ def spectral_beta(wavelength, flux, flux_err, redshift, windows="broad", *, mask
     Returns
     -------
     UVSlope
-        Slope, error, chi-squared and number of pixels.
+        Slope, error, chi-squared, number of pixels and amplitude.
 
     Raises
     ------
@@ -288,8 +299,8 @@ def photometric_beta(flux, flux_err, bands, redshift):
     Returns
     -------
     PhotometricSlopes
-        Slopes, errors, chi-squared and its probability, number of bands, and which galaxies could
-        be fitted.
+        Slopes, errors, chi-squared and its probability, number of bands, which galaxies could be
+        fitted, and amplitudes.
 
     Raises
     ------
@@ -323,14 +334,18 @@ def photometric_beta(flux, flux_err, bands, redshift):
     flux_err, use = _limited_errors(flux, flux_err, inside)
     if use.size == 0:
         return _no_slopes(redshift.size)
-    log_shape = _band_power_laws(curves)
+    middle = np.exp(np.mean([np.log(curve.pivot) for curve in curves]))
+    log_shape = _band_power_laws(curves, middle)
     chunks = [slice(start, start + _CHUNK) for start in range(0, len(flux), _CHUNK)]
     parts = [_fit_rows(log_shape, flux[rows], flux_err[rows], use[rows]) for rows in chunks]
-    beta, error, chi2, tolerant, ok = (np.concatenate(x) for x in zip(*parts, strict=True))
+    beta, error, chi2, tolerant, at_middle, ok = (
+        np.concatenate(x) for x in zip(*parts, strict=True)
+    )
+    amplitude = at_middle * (_UV * (1.0 + redshift) / middle) ** (beta + 2.0)
     n_bands = use.sum(axis=1)
     probability = _probability(tolerant, n_bands)
     total = np.hypot(error, PHOTOMETRIC_SLOPE_ERR)
-    return PhotometricSlopes(beta, total, error, chi2, probability, n_bands, ok)
+    return PhotometricSlopes(beta, total, error, chi2, probability, n_bands, ok, amplitude)
 
 
 def select_uv_bands(bands, redshift):
@@ -370,6 +385,43 @@ def select_uv_bands(bands, redshift):
     blue = np.array([curve.edges(0.01)[0] for curve in curves])
     red = np.array([curve.edges(0.5)[1] for curve in curves])
     return (blue >= UV_RANGE[0] * stretch) & (red <= UV_RANGE[1] * stretch) & (stretch >= 1.0)
+
+
+def select_uv_pixels(wavelength, redshift, windows="broad", *, mask_lines=None):
+    """Select the pixels of a spectrum that a fit of its slope uses.
+
+    Parameters
+    ----------
+    wavelength : array_like, Column or `~astropy.units.Quantity` of shape (n_wave,)
+        Observed-frame wavelengths; Angstrom if they have no unit.
+    redshift : float
+        Redshift of the galaxy.
+    windows : {"broad", "calzetti"} or array_like of shape (n_windows, 2), optional
+        Rest-frame windows in Angstrom, see `fit_beta`.
+    mask_lines : bool, optional
+        Leave out the strong emission lines, see `fit_beta`.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_wave,)
+        True if a pixel is selected.
+
+    Raises
+    ------
+    InputError
+        If a unit is no length, the redshift is negative or not finite, or the windows are not
+        known.
+
+    Examples
+    --------
+    >>> from dustest.physics import select_uv_pixels
+    >>> select_uv_pixels([10000.0, 12000.0, 15200.0], 7.0)
+    array([False,  True, False])
+    """
+    wavelength = to_floats(wavelength, "wavelength", unit=u.AA)
+    rest = wavelength / (1.0 + as_redshift(redshift))
+    mask_lines = _masks_lines(mask_lines, windows)
+    return _in_windows(rest, _window_ranges(windows), mask_lines=mask_lines)
 
 
 def _window_ranges(windows):
@@ -453,12 +505,15 @@ def _fit_spectrum(rest, flux, flux_err):
         return shape, np.broadcast_to(offset, shape.shape)
 
     use = np.ones((1, rest.size), dtype=bool)
-    beta, beta_err, chi2, _, ok = _fit_rows(log_shape, flux[np.newaxis], flux_err[np.newaxis], use)
-    if not ok[0]:
+    found = _fit_rows(log_shape, flux[np.newaxis], flux_err[np.newaxis], use)
+    beta, beta_err, chi2, _, at_mean, ok = (values[0] for values in found)
+    if not ok:
         msg = "spectrum must have positive flux in the windows of the rest-frame ultraviolet"
         raise InputError(msg)
-    inflation = max(1.0, np.sqrt(chi2[0] / (rest.size - 2)))
-    return UVSlope(float(beta[0]), float(beta_err[0] * inflation), float(chi2[0]), rest.size)
+    inflation = max(1.0, np.sqrt(chi2 / (rest.size - 2)))
+    amplitude = at_mean * (_UV / rest.mean()) ** beta
+    numbers = (float(value) for value in (beta, beta_err * inflation, chi2))
+    return UVSlope(*numbers, rest.size, float(amplitude))
 
 
 def _spectral_values(wavelength, flux, flux_err):
@@ -560,7 +615,7 @@ def _no_slopes(n):
     nothing = np.full(n, np.nan)
     none = np.zeros(n, dtype=int)
     copies = (nothing.copy() for _ in range(5))
-    return PhotometricSlopes(*copies, none, none.astype(bool))
+    return PhotometricSlopes(*copies, none, none.astype(bool), nothing)
 
 
 def _probability(chi2, n_bands):
@@ -570,13 +625,12 @@ def _probability(chi2, n_bands):
     return np.where(np.isfinite(chi2) & (freedom == 0), 1.0, chance)
 
 
-def _band_power_laws(curves):
+def _band_power_laws(curves, middle):
     """Log of f_nu in each band, and its derivative, as functions of beta.
 
     A power law has no scale, so the redshift changes its amplitude only: one smooth function of
-    beta per band is valid for galaxies at all redshifts.
+    beta per band is valid for galaxies at all redshifts. The power laws are one at ``middle``.
     """
-    middle = np.exp(np.mean([np.log(curve.pivot) for curve in curves]))
     bytes_of = [(curve.wavelength.tobytes(), curve.transmission.tobytes()) for curve in curves]
     table = np.stack([_log_band_flux(*curve, middle) for curve in bytes_of], axis=1)
     spline = CubicSpline(_BETA_NODES, table)
@@ -603,7 +657,7 @@ def _fit_rows(log_shape, flux, flux_err, use):
 
     ``log_shape`` gives, for beta of shape (m,), two arrays of shape (m, n_points): the log of
     the model and its derivative. Returns beta, its error, chi-squared, chi-squared with the error
-    of a power law, and success, per row.
+    of a power law, the amplitude, and success, per row.
     """
     # In units of the largest error of the row, so that no flux scale over- or underflows.
     flux_err = np.where(use, flux_err, 0.0)
@@ -614,10 +668,10 @@ def _fit_rows(log_shape, flux, flux_err, use):
     best, ok = _best_nodes(log_shape, flux, weight)
     ok &= use.sum(axis=1) >= _MIN_BANDS
     beta = np.full(len(flux), np.nan)
-    beta_err, chi2, tolerant = beta.copy(), beta.copy(), beta.copy()
+    beta_err, chi2, tolerant, amplitude = (beta.copy() for _ in range(4))
     fitted = _refine(log_shape, flux[ok], weight[ok], best[ok])
-    beta[ok], beta_err[ok], chi2[ok], tolerant[ok] = fitted
-    return beta, beta_err, chi2, tolerant, ok
+    beta[ok], beta_err[ok], chi2[ok], tolerant[ok], amplitude[ok] = fitted
+    return beta, beta_err, chi2, tolerant, amplitude * scale[:, 0], ok
 
 
 def _best_nodes(log_shape, flux, weight):
@@ -649,20 +703,21 @@ def _refine(log_shape, flux, weight, best):
         moving = moving[np.abs(beta[moving] - at) > _TOLERANCE]
         if moving.size == 0:
             break
-    _, information, model = _score(log_shape, flux, weight, beta)
+    _, information, model, amplitude = _score(log_shape, flux, weight, beta)
     squares = weight * (flux - model) ** 2
     tolerance = 1.0 + weight * (POWER_LAW_ERR * model) ** 2
     chi2, tolerant = squares.sum(axis=1), (squares / tolerance).sum(axis=1)
-    return beta, information**-0.5, chi2, tolerant
+    return beta, information**-0.5, chi2, tolerant, amplitude
 
 
 def _score(log_shape, flux, weight, beta):
-    """Minus half the derivative of chi-squared in beta, its Fisher information, the model."""
+    """Minus half the derivative of chi-squared in beta, Fisher information, model, amplitude."""
     shape, slope = log_shape(beta)
     model = np.exp(shape)
     power = weight * model**2
     norm = power.sum(axis=1, keepdims=True)
-    model = model * (weight * flux * model).sum(axis=1, keepdims=True) / norm
+    amplitude = (weight * flux * model).sum(axis=1, keepdims=True) / norm
+    model = model * amplitude
     tilt = model * (slope - (power * slope).sum(axis=1, keepdims=True) / norm)
     score = (weight * tilt * (flux - model)).sum(axis=1)
-    return score, (weight * tilt**2).sum(axis=1), model
+    return score, (weight * tilt**2).sum(axis=1), model, amplitude[:, 0]

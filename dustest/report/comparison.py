@@ -5,15 +5,20 @@ from dataclasses import dataclass, field
 import numpy as np
 from astropy.table import QTable
 
+from dustest.data.displays import Display, Heading
 from dustest.data.errors import InputError
 from dustest.data.files.paths import check_page_file, replacing
+from dustest.data.formatting import format_measurement
 from dustest.data.messages import did_you_mean
 from dustest.data.quantities import QUANTITIES, check_quantity
 from dustest.report.figures import COLORS
 from dustest.report.figures.calibration import calibration_figure
+from dustest.report.figures.galaxy.overviews import plot_galaxy
 from dustest.report.figures.panels import comparison_figure, matched_panel
 from dustest.report.html import render_report
+from dustest.report.verdict import verdict
 from dustest.validation.matching import TRUTH, gives
+from dustest.validation.metrics import METRICS
 from dustest.validation.posteriors.interval_coverage import coverage
 from dustest.validation.posteriors.pairing import gives_posterior
 from dustest.validation.posteriors.ranks import pit_histogram
@@ -26,11 +31,16 @@ _CELL_LEVELS = (0.68, 0.9)
 # Galaxies in a cell, whose coverage then has an error of 3.3 points, and most cells.
 _CELL_SIZE = 200
 _MAX_CELLS = 10
+_SHOWN = ("bias", "mae", "nmad", "coverage_68")
+_HEADINGS = ("quantity", "estimator", "against", "n", *(METRICS[name].label for name in _SHOWN))
+"""Metrics that notebooks show."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Comparison:
     """Results of several estimators for the same galaxies, with metrics and figures.
+
+    ``print`` says what came out; notebooks show that and the metrics.
 
     Parameters
     ----------
@@ -69,6 +79,17 @@ class Comparison:
     def __repr__(self):
         known = "with truth" if self.truth is not None else "without truth"
         return f"<Comparison of {', '.join(self.tables)}, {known}>"
+
+    def __str__(self):
+        return "\n".join(verdict(self))
+
+    def _repr_html_(self):
+        rows = [
+            _metric_cells(row) for row in self.metrics if row["against"] == self.default_against
+        ]
+        failures = [f"{name} gave no result: {reason}" for name, reason in self.failures.items()]
+        notes = [*verdict(self), *failures, *self.notes]
+        return Display(repr(self).strip("<>"), _HEADINGS, rows, notes).to_html()
 
     @property
     def quantities(self):
@@ -159,6 +180,50 @@ class Comparison:
             raise InputError(msg)
         return comparison_figure(panels, label=QUANTITIES[quantity].label, figure=figure)
 
+    def verdict(self, quantity=None):
+        """Say what the methods find, where they disagree, and how they fare, in words.
+
+        Parameters
+        ----------
+        quantity : str, optional
+            A key of `~dustest.data.QUANTITIES`; by default A_V, or the first that is compared.
+
+        Returns
+        -------
+        sentences : list of str
+            With the truth: errors beside those of a constant, and why a method may lose to it.
+
+        Raises
+        ------
+        InputError
+            If the quantity is unknown.
+        """
+        if quantity is not None:
+            check_quantity(quantity)
+        return verdict(self, quantity)
+
+    def plot_galaxy(self, id, sample=None):  # noqa: A002 - the column of the results
+        """Draw one galaxy: its stamps, its SED, its slope, and the A_V of every method.
+
+        Parameters
+        ----------
+        id : int or str
+            Identifier of the galaxy.
+        sample : GalaxySample, optional
+            Galaxies with cutouts, in any form that `~dustest.data.as_sample` takes.
+
+        Returns
+        -------
+        figure : `~matplotlib.figure.Figure`
+            The figure, see `~dustest.report.plot_galaxy`.
+
+        Raises
+        ------
+        InputError
+            If no result has the galaxy, or the sample does not have it.
+        """
+        return plot_galaxy(self.tables, id, sample, truth=self.truth, colors=self.colors)
+
     def with_posterior(self, quantity):
         """Names of the tables whose posteriors of a quantity can be compared with the truth.
 
@@ -240,8 +305,19 @@ class Comparison:
         """
         return assumption_shifts(self.tables, quantity)
 
-    def to_html(self, path=None, *, title="Dust estimates compared", progress=None):
+    def to_html(
+        self,
+        path=None,
+        *,
+        title="Dust estimates compared",
+        sample=None,
+        galaxies=(),
+        progress=None,
+    ):
         """Write the report as one HTML page that needs no other file and no network access.
+
+        It lists all galaxies. Those on which the methods disagree most have a page if there is
+        more to see than numbers: stamps of ``sample``, or fits of results with draws.
 
         Parameters
         ----------
@@ -250,8 +326,12 @@ class Comparison:
             complete.
         title : str, optional
             Title of the page.
+        sample : GalaxySample, optional
+            Galaxies with cutouts, in any form that `~dustest.data.as_sample` takes.
+        galaxies : sequence of int or str, optional
+            Identifiers of further galaxies to have a page.
         progress : bool, optional
-            Whether to show a progress bar; by default on a terminal.
+            Whether to show a progress bar; by default on terminals and in notebooks.
 
         Returns
         -------
@@ -266,10 +346,18 @@ class Comparison:
         """
         if path is not None:
             check_page_file(path, "path")
-        html = render_report(self, title=title, progress=progress)
+        options = {"sample": sample, "galaxies": galaxies}
+        html = render_report(self, title=title, progress=progress, **options)
         if path is not None:
             _write(path, html)
         return html
+
+
+def _metric_cells(row):
+    """Cells of a row of the metrics: names, and metrics with their errors."""
+    names = [str(Heading.of(str(row["quantity"]))), str(row["estimator"]), str(row["against"])]
+    metrics = [format_measurement(float(row[name]), float(row[f"{name}_err"])) for name in _SHOWN]
+    return [*names, str(row["n"]), *metrics]
 
 
 def _write(path, text):

@@ -2,17 +2,19 @@
 
 import base64
 import io
-import re
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
 from dustest.data.flags import FLAGS
+from dustest.data.formatting import format_number, without_controls
 from dustest.data.progress import progress_bar
 from dustest.data.quantities import QUANTITIES
 from dustest.report.figures.assumptions import known_assumptions, plot_assumption_shifts
-from dustest.report.numbers import format_column, format_number, format_with_error
+from dustest.report.galaxy_list import list_galaxies
+from dustest.report.numbers import format_column, format_with_error
+from dustest.report.verdict import main_quantity, verdict
 from dustest.validation.disagreement import largest_disagreements
 from dustest.validation.matching import TRUTH, gives, values_of
 from dustest.validation.metrics import METRICS, residual
@@ -20,10 +22,6 @@ from dustest.validation.provenance import parameters_of
 from dustest.validation.sensitivity import shift_statistics
 
 __all__ = ["load_template", "render_report"]
-
-_CONTROLS = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
 
 _COUNTS = {
     "n": ("galaxies", "galaxies with a value on both sides"),
@@ -50,7 +48,7 @@ _PROVENANCE = {
 }
 
 
-def render_report(comparison, *, title, progress=None):
+def render_report(comparison, *, title, progress=None, sample=None, galaxies=()):
     """Render a comparison.
 
     Parameters
@@ -59,8 +57,12 @@ def render_report(comparison, *, title, progress=None):
         Comparison to render.
     title : str
         Title of the page.
+    sample : GalaxySample, optional
+        Galaxies with cutouts, for the pages of galaxies.
+    galaxies : sequence of int or str, optional
+        Identifiers of galaxies to have a page.
     progress : bool, optional
-        Whether to show a progress bar; by default on a terminal.
+        Whether to show a progress bar; by default on terminals and in notebooks.
 
     Returns
     -------
@@ -73,6 +75,10 @@ def render_report(comparison, *, title, progress=None):
         comparison=comparison,
         n_galaxies=max(len(table) for table in comparison.tables.values()),
         estimators=[_estimator(name, comparison) for name in comparison.tables],
+        verdict=verdict(comparison),
+        listed=list_galaxies(
+            comparison, main_quantity(comparison), sample=sample, galaxies=galaxies
+        ),
         sections=[_section(comparison, quantity) for quantity in quantities],
         assumptions=_assumptions(comparison),
         flags=_raised_flags(comparison.flags),
@@ -113,7 +119,7 @@ def _without_controls(value):
     """What a template shows, without control characters."""
     from markupsafe import Markup
 
-    text = _CONTROLS.sub("\ufffd", str(value))
+    text = without_controls(str(value))
     return Markup(text) if isinstance(value, Markup) else text  # noqa: S704 - it was safe before
 
 

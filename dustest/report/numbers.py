@@ -1,70 +1,11 @@
-"""Formatting of numbers."""
+"""Formatting of metrics and of numbers of columns."""
 
 import math
 
+from dustest.data.formatting import format_number
 from dustest.data.quantities import QUANTITIES
 
-__all__ = ["NOTHING", "decimals_for", "format_column", "format_number", "format_with_error"]
-
-NOTHING = "–"
-"""Text for a missing number."""
-
-_MAX_DECIMALS = 8
-
-
-def decimals_for(scale):
-    """Decimals for two significant digits of a number of this size.
-
-    Parameters
-    ----------
-    scale : float
-        Size of the number, usually an error.
-
-    Returns
-    -------
-    decimals : int
-        From 0 to 8; 2 if the scale is zero or not finite.
-
-    Examples
-    --------
-    >>> from dustest.report.numbers import decimals_for
-    >>> decimals_for(0.034), decimals_for(12.0), decimals_for(0.0)
-    (3, 0, 2)
-    """
-    if not math.isfinite(scale) or scale == 0:
-        return 2
-    return min(max(1 - math.floor(math.log10(abs(scale))), 0), _MAX_DECIMALS)
-
-
-def format_number(value, *, decimals=None, sign=False):
-    """Format a number with a true minus sign; a dash if it is missing.
-
-    Parameters
-    ----------
-    value : float
-        The number.
-    decimals : int, optional
-        Decimals; by default enough for two significant digits.
-    sign : bool, optional
-        Whether to write a plus sign.
-
-    Returns
-    -------
-    text : str
-        The number as text.
-
-    Examples
-    --------
-    >>> from dustest.report.numbers import format_number
-    >>> format_number(-0.1234), format_number(float("nan")), format_number(2.0, decimals=1)
-    ('−0.12', '–', '2.0')
-    """
-    if not math.isfinite(value):
-        return NOTHING
-    decimals = decimals_for(value) if decimals is None else decimals
-    # Rounding first, then adding zero, avoids "-0.00".
-    rounded = round(float(value), decimals) + 0.0
-    return f"{rounded:{'+' if sign else ''}.{decimals}f}".replace("-", "−")
+__all__ = ["format_column", "format_with_error"]
 
 
 def format_with_error(value, error, *, decimals):

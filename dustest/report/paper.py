@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from dustest.data.formatting import NOTHING, format_number
 from dustest.data.quantities import QUANTITIES
 from dustest.report.html import load_template
-from dustest.report.numbers import NOTHING, format_column, format_number
+from dustest.report.numbers import format_column
 from dustest.validation.metrics import METRICS
 
 __all__ = ["Figure", "latex_scores", "pivot_scores", "render_reproduction", "score_cells"]

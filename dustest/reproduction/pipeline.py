@@ -109,7 +109,7 @@ def reproduce(
     n_jobs : int, optional
         Number of processes for simulations and fits (-1: all cores).
     progress : bool, optional
-        Whether to show progress bars; by default on terminals.
+        Whether to show progress bars; by default on terminals and in notebooks.
     tell : callable, optional
         Function called with a line of text for every step.
 

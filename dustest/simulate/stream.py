@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 from dustest.data.checks.numbers import check_n_jobs, check_whole
 from dustest.data.errors import DustestError, InputError, ReadError
 from dustest.data.files.paths import as_path
+from dustest.data.identity.differences import describe_differences
 from dustest.data.progress import progress_bar
 from dustest.data.registry import pack, unpack
 from dustest.data.worker_processes import compute_unordered, end_with_parent, unpack_once
@@ -33,9 +34,6 @@ _ENTRIES = {"manifest": dict, "n": int, "chunk_rows": int}
 _DIGEST = "sha256"
 _PARTIAL = ".*.partial.*"
 _SHARED = ".shared.partial.d"
-_NAMED_DIFFERENCES = 3
-_LONGEST_VALUE = 60
-"""Characters of a value in a message."""
 
 
 @dataclass(frozen=True)
@@ -237,7 +235,7 @@ def write_chunks(
     n_jobs : int, optional
         Number of worker processes, as in joblib; by default all rows are made in this process.
     progress : bool, optional
-        Whether to show a progress bar; by default if standard error is a terminal.
+        Whether to show a progress bar; by default on terminals and in notebooks.
 
     Returns
     -------
@@ -281,10 +279,8 @@ def write_chunks(
         chunks = split_rows(folder, n, chunk_rows)
         todo = [chunk for chunk in chunks if not chunk.is_whole()]
         done = n - sum(map(len, todo))
-        with (
-            _exists(shared),
-            progress_bar(None, progress, total=n, initial=done, unit="galaxy") as bar,
-        ):
+        options = {"total": n, "initial": done, "desc": "simulation", "unit": "galaxy"}
+        with _exists(shared), progress_bar(None, progress, **options) as bar:
             for n_rows in _execute(make, todo, joblib.effective_n_jobs(n_jobs)) if todo else ():
                 bar.update(n_rows)
     return read_simulation(folder)
@@ -293,7 +289,7 @@ def write_chunks(
 def _is_complete(folder, header):
     """Whether the folder has this simulation and no more, so that nothing is written."""
     stored = _read_header(folder)
-    if stored is None or _list_differences(stored, header) or stored["n"] != header["n"]:
+    if stored is None or _differences(stored, header) or stored["n"] != header["n"]:
         return False
     if any(folder.glob(_PARTIAL)):
         return False
@@ -393,13 +389,11 @@ def _check_empty(folder):
 
 def _check_same(folder, stored, header):
     """Raise an error if the folder contains another simulation, or more rows."""
-    differences = _list_differences(stored, header)
+    differences = _differences(stored, header)
     if differences:
-        more = len(differences) - _NAMED_DIFFERENCES
-        named = ", ".join(differences[:_NAMED_DIFFERENCES]) + (f" and {more} more" * (more > 0))
         msg = (
-            f"the folder {str(folder)!r} holds another simulation, with {named}; choose another "
-            "folder, or the same values to resume this one"
+            f"the folder {str(folder)!r} holds another simulation, with {differences}; choose "
+            "another folder, or the same values to resume this one"
         )
         raise InputError(msg)
     if header["n"] < stored["n"]:
@@ -410,43 +404,11 @@ def _check_same(folder, stored, header):
         raise InputError(msg)
 
 
-def _list_differences(stored, header):
+def _differences(stored, header):
     """Differences between two simulations, as text."""
-    there, here = (
-        {"chunk_rows": each["chunk_rows"], **_flatten(each["manifest"])}
-        for each in (stored, header)
+    return describe_differences(
+        *({"chunk_rows": one["chunk_rows"], **one["manifest"]} for one in (stored, header))
     )
-    return [
-        f"{name} {_format_value(there, name)} instead of {_format_value(here, name)}"
-        for name in sorted(there | here)
-        if (name in there, there.get(name)) != (name in here, here.get(name))
-    ]
-
-
-def _flatten(record, prefix=""):
-    """Values of nested dictionaries by dotted name."""
-    flat = {}
-    for key, value in record.items():
-        inner = _as_dict(value)
-        flat |= {prefix + key: value} if inner is None else _flatten(inner, f"{prefix}{key}.")
-    return flat
-
-
-def _as_dict(value):
-    """The dictionary that a value is or, as in the meta of tables, contains as JSON; else None."""
-    try:
-        value = json.loads(value) if isinstance(value, str) else value
-    except json.JSONDecodeError:
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _format_value(values, name):
-    """Format a value for a message."""
-    if name not in values:
-        return "absent"
-    text = json.dumps(values[name])
-    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
 
 
 def _as_json(manifest):

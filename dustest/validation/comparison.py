@@ -74,7 +74,7 @@ def compare_tables(
         Seed of the resamples, which are the same for every row: estimators are compared on the
         same resampled galaxies.
     progress : bool, optional
-        Whether to show a progress bar; by default on a terminal.
+        Whether to show a progress bar; by default on terminals and in notebooks.
 
     Returns
     -------

@@ -1,6 +1,19 @@
+import sys
 import time
+import types
+
+import pytest
+import tqdm.auto
 
 from dustest.data.progress import progress_bar
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    """IPython as the kernel of a notebook has it."""
+    shell = types.SimpleNamespace(config={"IPKernelApp": {}})
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    return shell
 
 
 class TestProgressBar:
@@ -21,3 +34,17 @@ class TestProgressBar:
         monkeypatch.setattr("dustest.data.progress._QUIET_SECONDS", 0)
         list(progress_bar(range(3), None))
         assert capsys.readouterr().err == ""
+
+    def test_is_shown_in_notebooks_by_default(self, notebook):
+        with progress_bar(None, None, total=3) as bar:
+            assert isinstance(bar, tqdm.auto.tqdm)
+            assert not bar.disable
+
+    def test_is_not_shown_by_ipython_that_is_no_notebook(self, notebook):
+        notebook.config.clear()
+        with progress_bar(None, None, total=3) as bar:
+            assert bar.disable
+
+    def test_is_that_of_a_longer_task(self):
+        with progress_bar(None, False, total=3) as bar, progress_bar(None, bar) as inner:
+            assert inner is bar

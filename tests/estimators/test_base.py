@@ -8,7 +8,7 @@ import threading
 import time
 import warnings
 from collections import Counter
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 
 import fresh_process
 import numpy as np
@@ -340,10 +340,11 @@ class TestDraws:
     def test_a_resumed_run_needs_as_many(self, tmp_path):
         path = tmp_path / "a.fits"
         first = Modelled(random_state=1).estimate(galaxies([10]), output=path, draws=4)
-        for n in (4, 6, 0):
-            again = Modelled(random_state=1).estimate(
-                galaxies([10]), output=path, draws=n, resume=True
-            )
+        for n, before in ((4, None), (6, 4), (0, 6)):
+            with pytest.warns(match=f"draws {before}") if before else nullcontext():
+                again = Modelled(random_state=1).estimate(
+                    galaxies([10]), output=path, draws=n, resume=True
+                )
             assert ("A_V_draws" in again.colnames) == (n > 0)
             if n:
                 assert again["A_V_draws"].shape == (1, n)
@@ -531,7 +532,8 @@ class TestPoints:
     def test_a_resumed_run_needs_the_same(self, tmp_path):
         backend, output = Fitted(random_state=1), tmp_path / "out.ecsv"
         backend.estimate(self.table, output=output)
-        kept = backend.estimate(self.table, output=output, resume=True, points="best")
+        with pytest.warns(match=r'had points \[\] instead of \["best"\]'):
+            kept = backend.estimate(self.table, output=output, resume=True, points="best")
         np.testing.assert_allclose(numbers(kept, "A_V_best")[:2], [0.15, 0.25])
         again = backend.estimate(self.table, output=output, resume=True, points="best")
         np.testing.assert_array_equal(numbers(again, "A_V_best"), numbers(kept, "A_V_best"))
@@ -924,10 +926,11 @@ class TestOutput:
     )
     def test_whatever_changes_a_parameter_is_computed_anew(self, first, second, tmp_path):
         path, marks = tmp_path / "a.fits", tmp_path / "marks"
-        for number, pause in enumerate((first, first, second)):
-            Described(str(marks), other=pause).estimate(
-                galaxies([1, 2]), output=path, resume=number > 0
-            )
+        for number, other in enumerate((first, first, second)):
+            with pytest.warns(match="had params.other") if number == 2 else nullcontext():
+                Described(str(marks), other=other).estimate(
+                    galaxies([1, 2]), output=path, resume=number > 0
+                )
         assert marks.read_text().split() == ["1", "2", "1", "2"]
 
     def test_what_cannot_be_described_is_not_kept(self, tmp_path):
@@ -943,7 +946,8 @@ class TestOutput:
         monkeypatch.setattr(base, "SCHEMA", 1)
         Slow(str(marks)).estimate(galaxies([1, 2]), output=path)
         monkeypatch.undo()
-        Slow(str(marks)).estimate(galaxies([1, 2]), output=path, resume=True)
+        with pytest.warns(match="had schema 1 instead of"):
+            Slow(str(marks)).estimate(galaxies([1, 2]), output=path, resume=True)
         assert marks.read_text().split() == ["1", "2", "1", "2"]
 
     def test_resume_takes_finished_rows_and_only_those_that_fit(self, tmp_path):
@@ -953,7 +957,8 @@ class TestOutput:
         second = Slow(str(marks)).estimate(table, output=path, resume=True)
         assert marks.read_text().split() == ["1", "2", "3", "5"]
         np.testing.assert_array_equal(numbers(second)[[0, 1, 3]], numbers(first))
-        changed = Slow(str(marks), width=0.2).estimate(table, output=path, resume=True)
+        with pytest.warns(match=r"had params.width 0.1 instead of 0.2.* result is replaced"):
+            changed = Slow(str(marks), width=0.2).estimate(table, output=path, resume=True)
         assert len(marks.read_text().split()) == 8
         assert not np.any(numbers(changed) == numbers(second))
         assert changed.meta["random_seed"] == first.meta["random_seed"]

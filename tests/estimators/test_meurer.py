@@ -393,3 +393,23 @@ class TestMethods:
 
     def test_bands_of_the_test_are_real(self):
         assert all(get_band(band).pivot > 1e4 for band in BANDS)
+
+
+def test_a_run_on_spectra_that_is_stopped_keeps_what_was_computed(tmp_path, monkeypatch):
+    sample = make_check_sample(n=150)[0]
+    kept = [name for name in sample.colnames if name.startswith(("id", "redshift", "spectrum"))]
+    sample, sizes, compute = sample[kept], [], MeurerEstimator._estimate
+
+    def stop(estimator, batch):
+        if len(sizes) == 1:
+            sizes.append(0)
+            raise KeyboardInterrupt
+        sizes.append(len(batch))
+        return compute(estimator, batch)
+
+    monkeypatch.setattr(MeurerEstimator, "_estimate", stop)
+    with pytest.raises(KeyboardInterrupt):
+        MeurerEstimator().estimate(sample, output=tmp_path / "a.fits")
+    table = MeurerEstimator().estimate(sample, output=tmp_path / "a.fits", resume=True)
+    assert sizes == [128, 0, 22]
+    assert np.isfinite(table["A_V"]).all()

@@ -1,15 +1,28 @@
 """Estimators that require kinds which no built-in estimator requires."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from astropy.table import QTable
 from toy_backends import Linear
 from toy_kinds import DecrementEstimator, PolarisationEstimator
 
-from dustest import MeurerEstimator
+from dustest import (
+    BagpipesEstimator,
+    BalmerEstimator,
+    CalibratedEstimator,
+    CNNEstimator,
+    FusionEstimator,
+    MeurerEstimator,
+)
 from dustest.data import DustestWarning, InputError
+from dustest.data.kinds import find_column
 from dustest.estimators.run import runner
+from dustest.estimators.run.summary import Summary
 from dustest.testing import check_estimator, make_check_sample
+
+_FUSION = "nircam-3band+photometry"
 
 
 def galaxies(n=12):
@@ -117,6 +130,43 @@ class TestOptional:
         )
         estimator.estimate(rich, output=tmp_path / "a.fits", resume=True)
         assert len(computed) == n
+
+    @pytest.mark.parametrize(
+        ("make", "unused"),
+        [
+            (BalmerEstimator, ("flux", "cutout", "pixel_scale", "spectrum")),
+            (MeurerEstimator, ("line", "cutout", "pixel_scale")),
+            (BagpipesEstimator, ("cutout", "pixel_scale", "redshift_density")),
+            (partial(BagpipesEstimator, redshift="free"), ("cutout", "pixel_scale")),
+            (partial(CNNEstimator.from_pretrained, "nircam-1band"), ("flux", "spectrum", "line")),
+            (partial(FusionEstimator.from_pretrained, _FUSION), ("spectrum", "line")),
+        ],
+        ids=["lines", "slopes", "fits", "fits with free redshifts", "networks", "fusion"],
+    )
+    def test_unused_columns_change_neither_seeds_nor_keys(self, make, unused):
+        rich = self.samples()[1]
+        rich["redshift_err"] = np.full(len(rich), 0.1)
+        rich["redshift_grid"] = np.tile(np.linspace(1.0, 9.0, 30), (len(rich), 1))
+        rich["redshift_density"] = np.ones((len(rich), 30))
+        rich["features"] = np.zeros((len(rich), 2))
+        kinds = {name: getattr(find_column(name), "kind", None) for name in rich.colnames}
+        left = {"features", *unused}
+        few = rich[[name for name, one in kinds.items() if one is None or one.name not in left]]
+        assert len(few.colnames) < len(rich.colnames) - len(unused)
+        estimator, found = make(), []
+        for sample in (few, rich):
+            ready = estimator._ready(sample)
+            batch = estimator._batch(ready, slice(None))
+            fingerprint = runner._fingerprint(estimator, ready, Summary((0.5,)), 250102)
+            found.append((batch.row_keys(fingerprint), batch.seeded(250102).seed.tolist()))
+        assert found[0] == found[1]
+        rich["redshift"] += 0.1
+        changed = estimator._batch(estimator._ready(rich), slice(None))
+        assert not set(changed.row_keys(fingerprint)) & set(found[0][0])
+
+    def test_of_a_calibrated_method_are_those_of_the_method(self):
+        inner = BagpipesEstimator(redshift="free")
+        assert CalibratedEstimator(inner).usable_kinds == inner.usable_kinds
 
     def test_a_kind_that_is_used(self, tmp_path, monkeypatch):
         class Lined(Linear):

@@ -108,6 +108,20 @@ class TestSpectrum:
         np.testing.assert_array_equal(error.value, [1.0, 1.0])
         np.testing.assert_array_equal(flux.value, [np.nan, 1.0])
 
+    def test_is_described_in_notebooks(self):
+        wavelength = [1.0, 2.0, 3.0] * u.um
+        meta = {"file": "<b>\x1b"}
+        spectrum = Spectrum(wavelength, [1.0, 2.0, 3.0] * u.nJy, [0.1, 0.1, 0.0] * u.nJy, meta)
+        html = spectrum._repr_html_()
+        assert "<td>pixels without a flux</td><td>1</td>" in html
+        assert "<td>1.00 to 3.00 micron</td>" in html
+        assert "<td>15.0</td>" in html
+        assert "&lt;b&gt;\ufffd" in html
+
+    def test_without_a_flux_is_described_too(self):
+        html = Spectrum([1.0] * u.um, [np.nan] * u.nJy, [0.1] * u.nJy)._repr_html_()
+        assert "signal to noise" not in html
+
 
 class TestTables:
     @pytest.mark.parametrize("name", ["s.fits", "s.ecsv", "s.parquet", "s.vot", "s.fits.gz"])

@@ -5,12 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dustest.data import QUANTITIES
-from dustest.report.numbers import (
-    decimals_for,
-    format_column,
-    format_number,
-    format_with_error,
-)
+from dustest.report.numbers import format_column, format_with_error
 
 
 class TestWithError:
@@ -51,19 +46,3 @@ class TestColumn:
 
     def test_other_columns(self):
         assert format_column(0.12345, "A_Volume") == "0.12"
-
-
-class TestNumber:
-    def test_no_negative_zero(self):
-        assert format_number(-0.001, decimals=2) == "0.00"
-
-    def test_sign(self):
-        assert format_number(0.5, sign=True) == "+0.50"
-
-    @pytest.mark.parametrize("scale", [0.0, math.nan, math.inf])
-    def test_scales_that_say_nothing(self, scale):
-        assert decimals_for(scale) == 2
-
-    def test_decimals_are_bounded(self):
-        assert decimals_for(1e-30) == 8
-        assert decimals_for(1e30) == 0

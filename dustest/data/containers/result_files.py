@@ -10,6 +10,7 @@ from dustest.data.checks.numbers import check_whole
 from dustest.data.containers.results import DustTable
 from dustest.data.containers.rows import (
     RowTable,
+    arrow_table,
     fits_table,
     is_restored_in_parts,
     plain_table,
@@ -395,11 +396,9 @@ class _ParquetFile:
         """Write rows."""
         from pyarrow import parquet
 
-        # Astropy writes Parquet to files only.
         part = self._path.with_name(f"{self._path.stem}.part{self._path.suffix}")
         try:
-            plain.write(part, format="parquet", overwrite=True)
-            rows = parquet.read_table(part, memory_map=False)
+            rows = arrow_table(plain, part, overwrite=True)
         finally:
             part.unlink(missing_ok=True)
         if self._writer is None:

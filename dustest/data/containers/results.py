@@ -1,12 +1,15 @@
 """`DustTable`, the result of every estimator."""
 
+from functools import partial
+
 import numpy as np
 from astropy.table import Column
 
+from dustest.data.accessors import accessor, accessor_names
 from dustest.data.checks.identifiers import as_ids
 from dustest.data.checks.values import to_floats
 from dustest.data.containers.reweighting import reweigh
-from dustest.data.containers.rows import RowTable
+from dustest.data.containers.rows import DisplayedTable
 from dustest.data.errors import InputError
 from dustest.data.flags import as_flags, decode_flags
 from dustest.data.messages import did_you_mean
@@ -15,7 +18,7 @@ from dustest.data.quantities import QUANTITIES, core_quantities, percentile_colu
 __all__ = ["DustTable", "rows_without_result"]
 
 
-class DustTable(RowTable):
+class DustTable(DisplayedTable):
     """Dust quantities of n galaxies with percentiles, flags and provenance.
 
     Columns: ``id``; for each quantity Q the median ``Q`` and the percentiles ``Q_p16`` and
@@ -25,6 +28,9 @@ class DustTable(RowTable):
     dictionary that records how the table was made.
 
     The table is unchanged, with units, flags and meta, in FITS, ECSV, Parquet and HDF5.
+
+    Functions in the entry-point group ``dustest.table_methods`` are methods, such as
+    ``table.plot_sed(id)`` for `dustest.report.plot_sed`.
 
     Examples
     --------
@@ -130,6 +136,16 @@ class DustTable(RowTable):
         <Quantity [0.5] mag>
         """
         return reweigh(self, prior)
+
+    def __getattr__(self, name):
+        function = None if name.startswith("_") else accessor(name)
+        if function is None:
+            msg = f"{type(self).__name__!r} object has no attribute {name!r}"
+            raise AttributeError(msg)
+        return partial(function, self)
+
+    def __dir__(self):
+        return [*super().__dir__(), *accessor_names()]
 
     @property
     def flag_names(self):

@@ -10,6 +10,7 @@ from astropy.io.registry import UnifiedReadWriteMethod
 from astropy.table import QTable
 from astropy.table.connect import TableRead
 
+from dustest.data.containers.table_displays import display_of
 from dustest.data.errors import InputError
 from dustest.data.files.contents import check_contents
 from dustest.data.files.fits_contents import DATASUM, write_datasum
@@ -17,7 +18,15 @@ from dustest.data.files.parquet_contents import PARQUET_OPTIONS
 from dustest.data.files.parsing import check_file, refuse_damaged
 from dustest.data.files.portable import for_csv, for_ecsv, for_fits, from_fits, with_text
 
-__all__ = ["FITS_META", "RowTable", "fits_table", "is_restored_in_parts", "plain_table"]
+__all__ = [
+    "FITS_META",
+    "DisplayedTable",
+    "RowTable",
+    "arrow_table",
+    "fits_table",
+    "is_restored_in_parts",
+    "plain_table",
+]
 
 FITS_META = "DUSTMETA"
 """Card of FITS headers with the meta of a table as JSON."""
@@ -97,6 +106,19 @@ class RowTable(QTable):
             msg = f"axis must be 0, the rows, got {axis!r}"
             raise InputError(msg)
         return self[np.asarray(indices)]
+
+
+class DisplayedTable(RowTable):
+    """A `RowTable` that is shown with few rows, and with numbers and their errors together.
+
+    The columns themselves are unchanged. ``print`` and ``pprint`` show them as astropy does.
+    """
+
+    def __repr__(self):
+        return display_of(self).to_text()
+
+    def _repr_html_(self):
+        return display_of(self).to_html()
 
 
 def plain_table(table, **options):
@@ -203,11 +225,33 @@ def _read_hdf5(*args, **kwargs):
 
 def _write_parquet(table, output, **kwargs):
     """Write to Parquet, with a checksum of each page, which astropy does not write."""
-    registry.write(plain_table(table, objects=False), output, format="parquet", **kwargs)
+    rows = arrow_table(plain_table(table, objects=False), output, **kwargs)
     from pyarrow import parquet
 
-    rows = parquet.read_table(output, memory_map=False)
     parquet.write_table(rows, output, **PARQUET_OPTIONS)
+
+
+def arrow_table(plain, path, **kwargs):
+    """Table of pyarrow with the units and meta that astropy writes, which it does to files only.
+
+    Parameters
+    ----------
+    plain : Table
+        Result of `plain_table`.
+    path : str or path-like
+        File that is written for it.
+    **kwargs : dict
+        Options of the writer of astropy.
+
+    Returns
+    -------
+    rows : pyarrow.Table
+        The same table in memory.
+    """
+    registry.write(plain, path, format="parquet", **kwargs)
+    from pyarrow import parquet
+
+    return parquet.read_table(path, memory_map=False)
 
 
 def _write_ecsv(table, output, **kwargs):

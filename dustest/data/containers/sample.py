@@ -4,7 +4,7 @@ import numpy as np
 from astropy.nddata import InverseVariance, NDData, StdDevUncertainty, VarianceUncertainty
 
 from dustest.data.checks.sample_columns import band_column_name
-from dustest.data.containers.rows import RowTable
+from dustest.data.containers.rows import DisplayedTable
 from dustest.data.errors import InputError
 from dustest.data.kinds import KINDS
 from dustest.data.messages import did_you_mean
@@ -19,7 +19,7 @@ UNCERTAINTY_KINDS = {
 """Class of uncertainty by its name in astropy.nddata."""
 
 
-class GalaxySample(RowTable):
+class GalaxySample(DisplayedTable):
     """Galaxies, one per row, with photometry, cutouts and spectra.
 
     Columns are those of `~dustest.data.KINDS`, which the user guide lists (:ref:`columns`), and

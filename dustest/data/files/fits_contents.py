@@ -16,7 +16,7 @@ from dustest.data.files.compression import is_compressed, open_content
 from dustest.data.files.limits import check_memory
 from dustest.data.files.table_parts import FITS_BLOCK
 
-__all__ = ["DATASUM", "check_fits", "check_images", "write_datasum"]
+__all__ = ["DATASUM", "check_fits", "check_images", "variable_columns", "write_datasum"]
 
 DATASUM = "DATASUM"
 """Card with the checksum of the data."""
@@ -196,13 +196,12 @@ def _check_tables(source, file, size):
 
 def _check_arrays(hdu, file, start, size, what):
     """Raise an error if arrays of variable length are outside their heap, or too large."""
-    variable = {c.name: found for c in hdu.columns if (found := _VARIABLE.match(str(c.format)))}
-    header = hdu.header
+    variable, header = variable_columns(hdu), hdu.header
     table_end = header["NAXIS1"] * header["NAXIS2"]
     heap = table_end + header["PCOUNT"] - header.get("THEAP", table_end)
     total = 0.0
     for rows in _blocks_of_rows(hdu, file, start) if variable else ():
-        for name, (kind, item) in ((name, found.groups()) for name, found in variable.items()):
+        for name, (kind, item) in variable.items():
             pairs = rows[name].view(_DESCRIPTORS[kind]).reshape(-1, 2).astype(float)
             lengths = pairs[:, 0] * _ITEM_BYTES.get(item, 0)
             ends = pairs[:, 1] + lengths
@@ -212,6 +211,23 @@ def _check_arrays(hdu, file, start, size, what):
                 raise ReadError(msg)
             total += lengths.sum()
     check_memory(total, size, what)
+
+
+def variable_columns(hdu):
+    """Columns of a binary table whose rows are arrays of different lengths.
+
+    Parameters
+    ----------
+    hdu : `~astropy.io.fits.BinTableHDU`
+        The table.
+
+    Returns
+    -------
+    found : dict of str to (str, str)
+        Letters of the descriptor, ``"P"`` or ``"Q"``, and of the items, by column.
+    """
+    found = {column.name: _VARIABLE.match(str(column.format)) for column in hdu.columns}
+    return {name: match.groups() for name, match in found.items() if match}
 
 
 def _blocks_of_rows(hdu, file, start):

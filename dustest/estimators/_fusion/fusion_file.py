@@ -10,6 +10,7 @@ from dustest.data.containers.rows import RowTable
 from dustest.data.errors import InputError
 from dustest.data.files.paths import installed_version
 from dustest.data.identity.describe import class_path, describe
+from dustest.data.model_card import as_card
 from dustest.estimators._cnn.files.pretrained import PRETRAINED as NETWORKS
 from dustest.estimators._fusion.density import Density
 from dustest.estimators._fusion.views import MethodView, TransformerView
@@ -122,7 +123,7 @@ def _rebuilt(kind, manifest, arrays):
     fused.density_ = Density.from_arrays(fused._target_names, views, arrays, limits)
     columns = {name: _numbers(created["history"][name]) for name in _HISTORY}
     fused.history_, fused.n_train_ = RowTable(columns), created["n_train"]
-    fused.card_ = created["card"]
+    fused.card_ = as_card(created["card"])
     return fused, records
 
 

@@ -304,6 +304,8 @@ def _by_band(posteriors, probability):
     found = {}
     if all(one.predicted is not None for one in posteriors):
         found["predicted"] = Prediction.average([one.predicted for one in posteriors], probability)
+    if all(one.seds is not None for one in posteriors):
+        found["seds"] = Prediction.average([one.seds for one in posteriors], probability)
     if all(one.spectrum is not None for one in posteriors):
         found["spectrum"] = _spectrum(posteriors, probability)
     if all(one.outlier is not None for one in posteriors):

@@ -19,6 +19,7 @@ __all__ = [
     "IGNORED_ERROR",
     "LOG_SSFR_FLOOR",
     "N_DRAWS",
+    "N_SEDS",
     "PRIORS",
     "BestFit",
     "Galaxy",
@@ -34,6 +35,8 @@ __all__ = [
 ]
 
 N_DRAWS = 1000
+N_SEDS = 100
+"""Draws whose spectra are computed, where they are requested; draws are in random order."""
 DRAWN = (
     *("A_V", "E_BV", "log_sSFR", "log_mass", "log_mass_formed"),
     *("log_SFR_10", "log_SFR_100", "log_age"),
@@ -183,7 +186,7 @@ class Galaxy:
     seed : int
         Seed of this galaxy.
     sed_wavelength : ndarray or None
-        Observed wavelengths [Angstrom] of the spectrum of its best model.
+        Observed wavelengths [Angstrom] of the spectra of its models.
     redshift_density : RedshiftDensity, optional
         Prior of the redshift where it is free, in place of a Gaussian.
     limits : Limits, optional
@@ -249,12 +252,12 @@ class BestFit:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Photometry of models over the posterior of a galaxy; moments are computed when first used.
+    """Fluxes of models over the posterior of a galaxy; moments are computed when first used.
 
     Parameters
     ----------
     draws : ndarray of shape (n_draws, n_bands)
-        Photometry of draws [nJy].
+        Fluxes of draws in the bands, or at wavelengths [nJy].
     weight : ndarray of shape (n_draws,)
         Weights of the draws, which sum to one.
     """
@@ -289,6 +292,26 @@ class Prediction:
         """Standard deviations (n_bands,) [nJy]."""
         return np.sqrt(np.diagonal(self.covariance))
 
+    def quantiles(self, levels):
+        """Weighted quantiles [nJy].
+
+        Parameters
+        ----------
+        levels : sequence of float
+            Probabilities between 0 and 1.
+
+        Returns
+        -------
+        ndarray of shape (n_levels, n_bands)
+            The quantiles.
+        """
+        order = np.argsort(self.draws, axis=0)
+        ordered = np.take_along_axis(self.draws, order, axis=0)
+        weight = self.weight[order]
+        reached = np.cumsum(weight, axis=0) - 0.5 * weight
+        columns = zip(reached.T, ordered.T, strict=True)
+        return np.array([np.interp(levels, *column) for column in columns]).T
+
 
 @dataclass(frozen=True)
 class Posterior:
@@ -317,7 +340,7 @@ class Posterior:
     edge : float
         Posterior probability of the outermost 2 % of the prior of A_V, of the fuller side.
     best : BestFit or None
-        The most likely model, if requested.
+        The most likely model, if spectra are requested.
     mixture : Mixture, optional
         Of which posteriors it is made, if it is an average over several models.
     outlier : ndarray of shape (n_bands,), optional
@@ -337,6 +360,8 @@ class Posterior:
     spectrum : ndarray of shape (2, n_pixels), optional
         Mean and standard deviation over the draws in the pixels of the spectrum
         [erg / (s cm2 Angstrom)], with their calibration.
+    seds : Prediction, optional
+        Flux densities of some draws at the requested wavelengths, if there are any.
     """
 
     draws: dict
@@ -359,6 +384,7 @@ class Posterior:
     infrared: object = None
     by_agn: dict = field(default_factory=dict)
     spectrum: np.ndarray | None = None
+    seds: Prediction | None = None
 
 
 def fit_probability(chi2, n_data):

@@ -41,6 +41,8 @@ class Batch:
         neither on the order of the rows nor on the number of workers.
     error_floor : float, optional
         Relative error of the photometry that is already included in its errors.
+    keeps_data : bool, optional
+        Whether the result keeps draws, and with them `Estimates.data`.
 
     Attributes
     ----------
@@ -86,6 +88,7 @@ class Batch:
     items: dict
     seed: np.ndarray
     error_floor: float = 0.0
+    keeps_data: bool = False
 
     def __len__(self):
         return len(self.seed)
@@ -291,7 +294,8 @@ class Estimates:
         Draws of parameters of the model, joint with those of ``samples``, and of quantities that
         the result does not have. They are kept if draws are requested.
     data : dict of str to ndarray of shape (n, ...), optional
-        Columns of the data that were fitted, which are kept with draws.
+        Columns of the data that were fitted and of the model, which are kept with draws; they
+        may be left out unless ``keeps_data`` of the batch is set.
     best : dict of str to ndarray of shape (n,), optional
         Quantities of ``samples`` of the best-fitting model, of estimators with
         ``has_best_fit``.

@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import joblib
@@ -18,7 +18,7 @@ from dustest.data.worker_processes import (
     compute_unordered,
     unpack_once,
 )
-from dustest.estimators.run.batch import ExtraColumn, make_batch
+from dustest.estimators.run.batch import ExtraColumn
 from dustest.estimators.run.contract import blank_columns, checked_estimates
 from dustest.estimators.run.files.row_records import KEY_BYTES
 from dustest.estimators.run.magnification import demagnify
@@ -71,7 +71,7 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
     n_jobs : int, optional
         Number of worker processes, as in joblib.
     progress : bool or bar, optional
-        Whether to show a progress bar; by default if standard error is a terminal. A bar of a
+        Whether to show a progress bar; by default on terminals and in notebooks. A bar of a
         longer run is updated.
     store : ResultStore, optional
         Store of finished rows.
@@ -98,7 +98,8 @@ def run(estimator, sample, summary, *, seed, n_jobs=None, progress=None, store=N
         todo, look = _plan(estimator, sample, result, shelf), _take_all
     tasks = _tasks(estimator, sample, todo, result.flags, seed, look)
     left = sum(map(len, todo))
-    with progress_bar(None, progress, total=left, unit="galaxy") as bar:
+    label = type(estimator).__name__
+    with progress_bar(None, progress, total=left, desc=label, unit="galaxy") as bar:
         for index, outcome in _execute(estimator, compute, tasks, n_jobs, left):
             result.put(index, outcome)
             if shelf is not None and isinstance(outcome, Rows):
@@ -213,17 +214,12 @@ def _plan(estimator, sample, result, shelf):
     chunks = _blocks(np.arange(len(sample)), chunk_rows(estimator))
     for chunk in chunks:
         for block in _blocks(chunk, _block_size(sample)):
-            batch = _batch(estimator, sample, block)
+            batch = estimator._batch(sample, _rows(block))
             shelf.look_over(estimator, sample, block, batch, result.flags)
     for index, rows in shelf.take():
         result.put(index, rows)
     missing = [shelf.missing(chunk) for chunk in chunks]
     return [index for index in missing if len(index)]
-
-
-def _batch(estimator, sample, index):
-    """Rows of a sample as plain arrays, of the data that the estimator uses."""
-    return make_batch(sample, _rows(index), estimator.required_kinds, estimator.usable_kinds)
 
 
 def _look_over(estimator, sample, index, batch, flags):
@@ -242,8 +238,8 @@ def _take_all(estimator, sample, index, batch, flags):  # noqa: ARG001 - as `_lo
 
 
 def _tasks(estimator, sample, todo, flags, seed, look):
-    """Seeded batches of at most ``rows_at_once`` rows, by redshift if it is required."""
-    rows_at_once = estimator.rows_at_once
+    """Seeded batches of some rows, by redshift if it is required."""
+    rows_at_once = estimator._rows_of_batch(sample)
     block_size = max(_block_size(sample) // rows_at_once, 1) * rows_at_once
     for unsorted in todo:
         index = unsorted
@@ -251,7 +247,7 @@ def _tasks(estimator, sample, todo, flags, seed, look):
             # What a method computes for one redshift is then used for all rows that share it.
             index = index[np.argsort(sample["redshift"][index], kind="stable")]
         for block in _blocks(index, block_size):
-            batch = _batch(estimator, sample, block)
+            batch = estimator._batch(sample, _rows(block))
             wanted = look(estimator, sample, block, batch, flags)
             if len(wanted):
                 yield from _parts(block, batch, wanted, rows_at_once, seed)
@@ -430,6 +426,7 @@ class _Compute:
 
     def __call__(self, estimator, batch):
         try:
+            batch = replace(batch, keeps_data=bool(self.summary.n_draws))
             estimates = estimator._estimates(batch)
             name = type(estimator).__name__
             estimates = checked_estimates(

@@ -6,6 +6,7 @@ every finished batch if the run is killed. Every row has a checksum: damaged row
 again.
 """
 
+import json
 import sqlite3
 import warnings
 import zlib
@@ -17,6 +18,7 @@ import numpy as np
 
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.files.paths import remove_partial_files, replacing
+from dustest.data.identity.differences import describe_differences
 from dustest.data.messages import argument
 from dustest.estimators.run.files.locked_database import clear_errors, is_damage, lock_database
 from dustest.estimators.run.files.row_records import RowLayout
@@ -40,7 +42,8 @@ CREATE TABLE IF NOT EXISTS batch
 CREATE TABLE IF NOT EXISTS run (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 _INSERT = "INSERT INTO batch (layout, records) VALUES (?, ?)"
-_SEED = "seed of schema 3"
+_SEED, _IDENTITY = "seed of schema 3", "identity of schema 3"
+"""Names in the table ``run``."""
 
 
 def store_path(output):
@@ -164,7 +167,7 @@ class ResultStore:
     def __init__(self, path, connection):
         self._path = path
         self._connection = connection
-        self._seed = None
+        self._entries = {}
         self._is_set_up = False
         self._index = None
         self.is_written = False
@@ -239,26 +242,45 @@ class ResultStore:
         DustestWarning
             If the seed of the earlier run is damaged.
         """
-        text = self._stored_seed()
-        if text is not None:
-            number, _, checksum = text.partition(" ")
-            if checksum == _checksum(number):
+        found = self._stored_entries().get(_SEED)
+        if found is not None:
+            number = _intact(found)
+            if number is not None:
                 return int(number)
             msg = (
                 f"the seed of the earlier run in {self._path.name} is damaged: all rows are "
                 "computed again, with another seed"
             )
             warnings.warn(msg, DustestWarning, stacklevel=3)
-        self._seed = f"{int(fresh)} {_checksum(str(int(fresh)))}"
+        self._entries[_SEED] = _with_checksum(str(int(fresh)))
         return int(fresh)
 
-    def _stored_seed(self):
-        """Seed of the earlier run with its checksum, None if there is none."""
+    def compare_identity(self, identity):
+        """Compare this run with the last one; it is stored with the first rows.
+
+        Parameters
+        ----------
+        identity : dict
+            Everything that rows depend on besides their data, as JSON can represent it.
+
+        Returns
+        -------
+        differences : str
+            What the last run had instead; empty if it is equal, or nothing is known of it.
+        """
+        text = json.dumps(identity)
+        self._entries[_IDENTITY] = _with_checksum(text)
+        found = _intact(self._stored_entries().get(_IDENTITY, ""))
+        return "" if found is None else describe_differences(json.loads(found), json.loads(text))
+
+    def _stored_entries(self):
+        """Entries of the table ``run``, by name."""
         if "run" not in self.tables():
-            return None
-        found = self._connection.execute("SELECT value FROM run WHERE name = ?", (_SEED,))
-        row = found.fetchone()
-        return None if row is None else str(row[0])
+            return {}
+        return {
+            str(name): str(value)
+            for name, value in self._connection.execute("SELECT name, value FROM run")
+        }
 
     def find(self, keys):
         """Find rows of earlier runs.
@@ -320,17 +342,16 @@ class ResultStore:
 
     @contextmanager
     def _transaction(self):
-        """One transaction; the first one makes the tables and stores the seed."""
+        """One transaction; the first one makes the tables and stores the entries of the run."""
         connection = self._connection
         if not self._is_set_up:
             connection.executescript(_SETUP)
             self._is_set_up = self.is_written = True
         with connection:
             connection.execute("BEGIN")
-            if self._seed is not None:
-                connection.execute("REPLACE INTO run VALUES (?, ?)", (_SEED, self._seed))
+            connection.executemany("REPLACE INTO run VALUES (?, ?)", self._entries.items())
             yield connection
-        self._seed = None
+        self._entries = {}
 
     def _batches(self, numbers, damage):
         """Number, layout and intact records of batches; counts those that are damaged."""
@@ -361,10 +382,10 @@ class ResultStore:
 
     def _write_anew(self):
         """Replace the database by one with the intact rows."""
-        seed = self._stored_seed()
+        entries = self._stored_entries()
         with replacing(self._path) as partial:
             with closing(ResultStore(partial, lock_database(partial, wait=False))) as fresh:
-                fresh._copy(self._batches(self._numbers(_Damage()), _Damage()), seed)
+                fresh._copy(self._batches(self._numbers(_Damage()), _Damage()), entries)
             with suppress(sqlite3.Error):
                 # No page of the damaged file is left to be written into the new one.
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -372,17 +393,23 @@ class ResultStore:
         self._connection = lock_database(self._path, wait=True)
         self._is_set_up = False
 
-    def _copy(self, batches, seed):
-        """Store batches of another store, and its seed."""
-        self._seed = seed
+    def _copy(self, batches, entries):
+        """Store batches of another store, and its entries."""
+        self._entries = entries
         with self._transaction() as connection:
             for _, layout, records in batches:
                 connection.execute(_INSERT, (layout.content, records.tobytes()))
 
 
-def _checksum(text):
-    """Checksum of a text."""
-    return f"{zlib.crc32(text.encode()):08x}"
+def _with_checksum(text):
+    """A text with its checksum at the end."""
+    return f"{text} {zlib.crc32(text.encode()):08x}"
+
+
+def _intact(entry):
+    """The text of `_with_checksum`, None if it is damaged."""
+    text = entry.rpartition(" ")[0]
+    return text if entry and entry == _with_checksum(text) else None
 
 
 @dataclass

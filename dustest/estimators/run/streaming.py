@@ -84,8 +84,8 @@ def estimate_parts(source, estimator, estimate, output, *, n_jobs=None, progress
     Raises
     ------
     InputError
-        If the source yields other numbers of rows than it says, or other columns in one sample
-        than in another.
+        If the sources yield other numbers of rows than they say, or other columns in one sample
+        than in another. Sources that list their columns are checked before anything is computed.
 
     Warns
     -----
@@ -93,12 +93,14 @@ def estimate_parts(source, estimator, estimate, output, *, n_jobs=None, progress
         The warnings of all parts, each once.
     """
     sources = source if isinstance(source, list | tuple) else [source]
+    _check_columns(sources)
     n_rows = sum(map(len, sources))
     collected, start = CollectedWarnings(), 0
     sizes = chunk_rows(estimator), estimator.rows_at_once
     samples = regroup(_samples(sources), *sizes, joblib.effective_n_jobs(n_jobs))
+    options = {"total": n_rows, "desc": type(estimator).__name__, "unit": "galaxy"}
     with (
-        progress_bar(None, progress, total=n_rows, unit="galaxy") as bar,
+        progress_bar(None, progress, **options) as bar,
         replacing(output) as partial,
     ):
         with ResultWriter(partial) as writer, closing(samples) as parts:
@@ -122,10 +124,46 @@ def estimate_parts(source, estimator, estimate, output, *, n_jobs=None, progress
     return open_result(output)
 
 
+def _check_columns(sources):
+    """Raise an error if sources that list their columns have others than the first."""
+    first = None
+    for where, source in _named(sources):
+        names = getattr(source, "colnames", None)
+        if names is not None:
+            first = first or (where, names)
+            _compare_columns(first, (where, names))
+
+
+def _named(sources):
+    """Pairs of a description and a source."""
+    for number, source in enumerate(sources, start=1):
+        name = getattr(getattr(source, "path", None), "name", None)
+        yield f"source {number}" + (f" ({name})" if name else ""), source
+
+
 def _samples(sources):
-    """Samples of one source after the other."""
-    for source in sources:
-        yield from source.samples()
+    """Samples of one source after the other, which have the columns of the first."""
+    first = None
+    for where, source in _named(sources):
+        for sample in source.samples():
+            first = first or (where, sample.colnames)
+            _compare_columns(first, (where, sample.colnames))
+            yield sample
+
+
+def _compare_columns(first, other):
+    """Raise an error if a source has other columns than the first one."""
+    (known, expected), (where, names) = first, other
+    lacking = [name for name in expected if name not in names]
+    added = [name for name in names if name not in expected]
+    if lacking or added:
+        changes = ("lacks", lacking), ("adds", added)
+        words = " and ".join(f"{word} {shown(some)}" for word, some in changes if some)
+        msg = (
+            f"all samples must have the same columns, but one of {where} {words}, compared with "
+            f"the first of {known}: make them equal, or give each source its own output"
+        )
+        raise InputError(msg)
 
 
 def regroup(samples, chunk, rows_at_once=1, n_workers=1):
@@ -174,13 +212,6 @@ def _rows_of_worker(sample, rows_at_once):
 def _joined(samples):
     """One sample of several with the same columns; the list is empty then."""
     first = samples[0]
-    for sample in samples[1:]:
-        if set(sample.colnames) != set(first.colnames):
-            msg = (
-                "all samples of a source must have the same columns, got "
-                f"{shown(first.colnames)} and {shown(sample.colnames)}"
-            )
-            raise InputError(msg)
     joined = vstack(samples, metadata_conflicts="silent") if len(samples) > 1 else first
     samples.clear()
     return joined

@@ -16,6 +16,7 @@ from dustest.data.checks.tables import first_named
 from dustest.data.containers.rows import FITS_META, RowTable, is_restored_in_parts
 from dustest.data.errors import InputError, ReadError
 from dustest.data.files.contents import check_contents
+from dustest.data.files.fits_contents import variable_columns
 from dustest.data.files.parsing import check_file, refuse_damaged, refuse_damaged_items, require
 from dustest.data.files.table_parts import fits_rows, open_mapped, parquet_parts
 from dustest.data.messages import shown
@@ -40,9 +41,33 @@ from dustest.io._formats.readers import (
     preference,
 )
 
-__all__ = ["open_parts"]
+__all__ = ["has_parts", "open_parts"]
 
+_COMPRESSED = ".gz"
 _SUFFIX_OF_META = ".__table_column_meta__"
+
+
+def has_parts(path, file_format=None):
+    """Whether the table of a file can be read in parts.
+
+    Parameters
+    ----------
+    path : `~pathlib.Path`
+        The file.
+    file_format : str, optional
+        Its format; by default given by the suffix of the name.
+
+    Returns
+    -------
+    answer : bool
+        True for the formats of `open_parts`, unless the file is compressed as a whole.
+
+    Raises
+    ------
+    ReadError
+        If the suffix is unknown.
+    """
+    return (file_format or guess_format(path)) in _OPENERS and path.suffix.lower() != _COMPRESSED
 
 
 def open_parts(path, *, file_format=None, hdu=None, layouts=(), wanted=()):
@@ -71,11 +96,12 @@ def open_parts(path, *, file_format=None, hdu=None, layouts=(), wanted=()):
     """
     path = check_file(path)
     file_format = file_format or guess_format(path)
-    if file_format not in _OPENERS or path.suffix.lower() == ".gz":
-        kind = f"{file_format} compressed by gzip" if path.suffix.lower() == ".gz" else file_format
+    if not has_parts(path, file_format):
+        compressed = " compressed by gzip" if path.suffix.lower() == _COMPRESSED else ""
         msg = (
-            f"the file {path} must be FITS, Parquet or HDF5 to be read in parts, got {kind}: "
-            "convert it to Parquet, or read it as a whole with read_catalog"
+            f"the file {path} must be FITS, Parquet or HDF5 to be read in parts, got "
+            f"{file_format}{compressed}: convert it to Parquet, or read it as a whole with "
+            "read_catalog"
         )
         raise InputError(msg)
     if file_format in PACKAGES:
@@ -229,11 +255,11 @@ def _check_fits(hdu, path):
     if not isinstance(hdu, fits.BinTableHDU):
         msg = f"the table of {path} must be binary to be read in parts, got text: write it again"
         raise InputError(msg)
-    variable = [column.name for column in hdu.columns if column.format.lstrip("01")[:1] in "PQ"]
+    variable = variable_columns(hdu)
     if variable:
         msg = (
-            f"the columns {shown(variable)} of {path} have rows of different length, which cannot "
-            "be read in parts: write the file without them, or read it with read_catalog"
+            f"the columns {shown(list(variable))} of {path} have rows of different length, which "
+            "cannot be read in parts: write the file without them, or read it with read_catalog"
         )
         raise InputError(msg)
     if not is_restored_in_parts(hdu.header):

@@ -1,7 +1,8 @@
 """Figures of the report, of the paper, and of a comparison: they draw on axes and return them.
 
 They use neither pyplot nor matplotlib's global settings, so that a report does not affect the
-figures of a user's session.
+figures of a user's session. Notebooks display the figures that they make, and the figure of axes,
+at the end of a cell; of a list of axes, ``axes[0]`` is enough.
 """
 
 from dustest.report.figure_files import save_figure

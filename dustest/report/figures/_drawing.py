@@ -49,11 +49,11 @@ _REACH = 4.0
 _CONSTANT = 1e-9
 
 
-def empty_figure(height, width=PAGE_WIDTH):
-    """Empty figure of a size in inches, not registered with pyplot."""
-    from matplotlib.figure import Figure
+def empty_figure(height, width=PAGE_WIDTH, layout="constrained"):
+    """Empty figure of a size in inches, not registered with pyplot, that notebooks display."""
+    from dustest.report.figures._displayed import DisplayedFigure
 
-    return Figure(figsize=(width, height), dpi=150, layout="constrained")
+    return DisplayedFigure(figsize=(width, height), dpi=150, layout=layout)
 
 
 def dress(ax):

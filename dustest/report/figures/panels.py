@@ -12,6 +12,7 @@ from astropy.stats import mad_std
 from dustest.data.checks.units import declared_unit
 from dustest.data.checks.values import to_floats
 from dustest.data.errors import InputError
+from dustest.data.formatting import decimals_for, format_number
 from dustest.data.quantities import QUANTITIES, percentile_columns
 from dustest.report.figures._drawing import (
     AGAINST_COLOR,
@@ -30,7 +31,6 @@ from dustest.report.figures._drawing import (
     suitable_bins,
     value_limits,
 )
-from dustest.report.numbers import decimals_for, format_number
 from dustest.validation.matching import match_rows, values_of
 from dustest.validation.metrics import METRICS, residual
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import QTable
 
+from dustest.data.displays import Display
 from dustest.data.errors import InputError, ReadError
 from dustest.data.files.paths import check_writable, replacing
 from dustest.data.messages import not_one_of
@@ -244,8 +245,22 @@ class BenchmarkCard:
             lines += [f"- {name}: {reason}" for name, reason in self.left_out.items()]
         return "\n".join(lines) + "\n"
 
+    def __repr__(self):
+        name, n = self.about.get("name"), self.about.get("n")
+        return f"<BenchmarkCard of {name}: {len(self.methods)} methods, {n} galaxies>"
+
     def __str__(self):
         return self.to_text()
+
+    def _repr_html_(self):
+        parts = [Display(repr(self).strip("<>"), notes=[self.about.get("description", "")])]
+        for quantity in SCORED:
+            if len(found := self.table(quantity)):
+                heads, *rows = _score_cells(found, quantity)
+                parts.append(Display(quantity, heads, rows))
+        left_out = [f"{name}: {reason}" for name, reason in self.left_out.items()]
+        parts += [Display("Left out", notes=left_out)] * bool(left_out)
+        return "".join(part.to_html() for part in parts)
 
     def plot(self, quantity="A_V", axes=None):
         """Draw the errors and the coverage of all methods.

@@ -8,13 +8,16 @@ from astropy.table import QTable
 
 from dustest.data.checks.numbers import check_number
 from dustest.data.containers.results import DustTable
+from dustest.data.displays import Display, Heading
 from dustest.data.errors import InputError
+from dustest.data.formatting import format_estimate, format_value
 from dustest.data.messages import not_one_of
 from dustest.data.quantities import QUANTITIES
 
 __all__ = ["InferredPopulation", "PopulationSet", "Statistic"]
 
 _CENTRAL = (16.0, 84.0)
+_HEADINGS = ("quantity", "mean", "width")
 _BANDS = {"p5": 5.0, "p16": 16.0, "p84": 84.0, "p95": 95.0}
 """Percentiles of the bands of a density."""
 
@@ -98,6 +101,21 @@ class InferredPopulation:
     trends: QTable = field(repr=False)
     unconstrained: tuple
     meta: dict
+
+    def __repr__(self):
+        means = (f"mean {name} = {mean.replace('−', '-')}" for name, mean, _ in self._rows)
+        return f"<InferredPopulation of {len(self.posteriors):,} galaxies, {', '.join(means)}>"
+
+    def _repr_html_(self):
+        title = f"InferredPopulation of {len(self.posteriors):,} galaxies"
+        atom = format_value(self.atom_probability)
+        notes = [f"probability of an excess in the first bin: {atom}", *self.unconstrained]
+        return Display(title, _HEADINGS, self._rows, notes).to_html()
+
+    @property
+    def _rows(self):
+        """Name, mean and width of each quantity as text (list of list of str)."""
+        return [_cells(row) for row in self.table()]
 
     @property
     def quantities(self):
@@ -317,6 +335,13 @@ class PopulationSet:
 
     members: dict
 
+    def __repr__(self):
+        return f"<PopulationSet of {', '.join(self.members)}>"
+
+    def _repr_html_(self):
+        rows = [[name, *row] for name, member in self.members.items() for row in member._rows]
+        return Display("PopulationSet", ("estimator", *_HEADINGS), rows).to_html()
+
     def __getitem__(self, name):
         return self.members[name]
 
@@ -364,3 +389,11 @@ class PopulationSet:
         for name, member in self.members.items():
             ax = member.plot(quantity, label=name, ax=ax)
         return ax
+
+
+def _cells(row):
+    """Name, mean and width of a quantity as text, from a row of `InferredPopulation.table`."""
+    numbers = (
+        [float(row[f"{key}{end}"]) for end in ("", "_p16", "_p84")] for key in ("mean", "width")
+    )
+    return [str(Heading.of(str(row["quantity"]))), *(format_estimate(*three) for three in numbers)]

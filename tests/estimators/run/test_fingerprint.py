@@ -1,5 +1,6 @@
 """What is part of the identity of a stored row, and what is not."""
 
+from contextlib import nullcontext
 from functools import partial
 
 import numpy as np
@@ -38,11 +39,12 @@ class TestRows:
         first = MarkingOnRequest(str(tmp_path / "marks"), random_state=230206)
         first.estimate(galaxies(), output=output)
 
-        def resume(sample=None, **params):
+        def resume(sample=None, before=None, **params):
             estimator = clone(first).set_params(**params)
             estimator.forget()
             sample = galaxies() if sample is None else sample
-            found = estimator.estimate(sample, output=output, resume=True)
+            with nullcontext() if before is None else pytest.warns(match=f" had .*{before} inst"):
+                found = estimator.estimate(sample, output=output, resume=True)
             expected = clone(estimator).set_params(marks=str(tmp_path / "other")).estimate(sample)
             assert found.colnames == expected.colnames
             for name in found.colnames:
@@ -61,11 +63,17 @@ class TestRows:
         assert n_again(**params) == 0
 
     @pytest.mark.parametrize(
-        "params", [{"width": 0.2}, {"random_state": 1}, {"targets": "beta"}, {"extra": ("beta",)}]
+        ("params", "before", "after"),
+        [
+            ({"width": 0.2}, "params.width 0.1", "params.width 0.2"),
+            ({"random_state": 1}, "random_seed 230206", "random_seed 1"),
+            ({"targets": "beta"}, r"wanted \[.*\]", r'wanted .*"beta"\]'),
+            ({"extra": ("beta",)}, r"params.extra \[\]", r'params.extra \["beta"\]'),
+        ],
     )
-    def test_all_for_what_changes_it(self, n_again, params):
-        assert n_again(**params) == 2
-        assert n_again() == 0
+    def test_all_for_what_changes_it(self, n_again, params, before, after):
+        assert n_again(**params, before=before) == 2
+        assert n_again(before=after) == 0
 
     @pytest.mark.parametrize("name", ["ra", "group", "mine"])
     def test_none_for_columns_without_use(self, n_again, name):
@@ -80,11 +88,20 @@ class TestRows:
         monkeypatch.setattr(
             base, "installed_version", lambda one: found(one) + ".1" * (one == name)
         )
-        assert n_again() == 2
+        assert n_again(before=".*") == 2
 
     def test_all_for_other_code(self, n_again, monkeypatch):
         monkeypatch.setattr(base, "source_digest", lambda: "edited")
-        assert n_again() == 2
+        assert n_again(before="source .*") == 2
+
+    def test_all_for_other_columns(self, tmp_path):
+        options = {"output": tmp_path / "o.fits", "resume": True}
+        estimator = Linear(random_state=250101)
+        estimator.estimate(galaxies(), **options)
+        for repeated in (False, True):
+            with nullcontext() if repeated else pytest.warns(match="had draws 0 instead of 3"):
+                found = estimator.estimate(galaxies(), draws=3, **options)
+            assert found["A_V_draws"].shape == (2, 3)
 
 
 class TestRecords:

@@ -169,7 +169,8 @@ class TestRows:
         output, estimator, sample, _ = kept
         estimator.forget()
         failing = Marking(estimator.marks, fails=(3.0, 7.0), random_state=230201)
-        first = failing.estimate(sample, output=output, resume=True)
+        with pytest.warns(match=r"had params.fails \[\] instead of \[3.0, 7.0\]"):
+            first = failing.estimate(sample, output=output, resume=True)
         assert [i for i in range(N_ROWS) if "FAILED" in first.flag_names[i]] == [3, 7]
         estimator.forget()
         failing.estimate(sample, output=output, resume=True)

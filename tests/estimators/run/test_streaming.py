@@ -219,11 +219,42 @@ class TestErrors:
         with pytest.raises(InputError, match="source of 60 galaxies must yield as many, got 50"):
             Drawing().estimate(source, output=tmp_path / "r.fits")
 
-    def test_columns_must_be_the_same(self, table):
-        other = table[:20].copy()
+    def test_a_sample_with_other_columns(self, table, tmp_path):
+        other = as_sample(table[:20])
         other["ra"] = 5.0
-        with pytest.raises(InputError, match="same columns"):
-            list(regroup([table[:20], other], 100))
+        other.remove_column("flux_err_F277W")
+        sources = [Samples(as_sample(table[:20]), 10), Samples(other, 10)]
+        with pytest.raises(InputError) as raised:
+            Drawing().estimate(sources, output=tmp_path / "r.fits")
+        assert str(raised.value) == (
+            "all samples must have the same columns, but one of source 2 lacks flux_err_F277W "
+            "and adds ra, compared with the first of source 1: make them equal, or give each "
+            "source its own output"
+        )
+
+    def test_catalogues_with_other_columns_before_anything_is_computed(self, table, tmp_path):
+        table[:20].write(tmp_path / "one.fits")
+        other = table[:20].copy()
+        other.remove_columns(["flux_F277W", "flux_err_F277W"])
+        other.write(tmp_path / "two.fits")
+        sources = [open_catalog(tmp_path / f"{name}.fits") for name in ("one", "two")]
+        COMPUTED.clear()
+        expected = r"one of source 2 \(two.fits\) lacks flux_F277W, flux_err_F277W, compared with"
+        with pytest.raises(InputError, match=expected):
+            Drawing().estimate(sources, output=tmp_path / "r.fits")
+        assert not COMPUTED
+
+    def test_of_a_function_say_which_galaxies(self, catalog, tmp_path):
+        def fail(sample):
+            if sample["id"][0] != "g0":
+                return sample["no such column"]
+            return sample
+
+        with pytest.raises(KeyError, match="no such column") as raised:
+            Drawing().estimate(catalog.map(fail), output=tmp_path / "r.fits")
+        assert raised.value.__notes__ == [
+            f"This is about part 2 of {catalog.path}: galaxies 1700 to 3399, counted from 0."
+        ]
 
 
 def test_regrouped_samples_have_one_length(table):

@@ -73,6 +73,14 @@ class TestText:
         lines = [line for line in text.splitlines() if line.startswith("| narrow")]
         assert lines[0].split("|")[6].strip().endswith("%")
 
+    def test_is_short_in_terminals_and_a_table_of_each_quantity_in_notebooks(self, card):
+        n = card.about["n"]
+        assert repr(card) == f"<BenchmarkCard of toy: 2 methods, {n} galaxies>"
+        html = card._repr_html_()
+        assert "<p>A toy.</p>" in html
+        assert html.count("<table>") == len(set(card.scores["quantity"]))
+        assert "<td>baseline</td>" in html
+
 
 class TestPlot:
     def test_lines(self, card):

@@ -1,6 +1,7 @@
 """Populations whose distribution follows in closed form, and input that must be refused."""
 
 import json
+import re
 import warnings
 
 import numpy as np
@@ -86,6 +87,16 @@ class TestNormalPopulation:
         assert row["quantity"] == "log_sSFR"
         assert row["mean"] == population.mean().value
         assert row["width_err"] == population.width().err
+
+    def test_shows_mean_and_width(self, population):
+        shown = re.fullmatch(
+            r"<InferredPopulation of 300 galaxies, mean log_sSFR = (-8\.\d\d) \+0.03 -0.03>",
+            repr(population),
+        )
+        assert float(shown[1]) == pytest.approx(population.mean().value, abs=0.0051)
+        html = population._repr_html_()
+        assert "<td>log_sSFR</td><td>−8." in html
+        assert population.unconstrained[0] in html
 
     def test_starting_prior_hardly_matters(self, population, measured):
         center, spread = -8.5, 0.7
@@ -373,6 +384,8 @@ class TestEstimators:
     def test_side_by_side(self, features):
         both = infer_population({"a": WithPrior(), "b": WithPrior()}, features, random_state=1)
         assert isinstance(both, PopulationSet)
+        assert repr(both) == f"<PopulationSet of {', '.join(both)}>"
+        assert both._repr_html_().count("<tr>") == 1 + len(both.table())
         assert list(both) == ["a", "b"]
         assert len(both) == 2
         assert list(both.table()["name"]) == ["a", "b"]

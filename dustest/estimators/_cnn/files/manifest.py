@@ -7,6 +7,7 @@ import numpy as np
 from dustest.data.containers.rows import RowTable
 from dustest.data.errors import InputError
 from dustest.data.files.paths import installed_version
+from dustest.data.model_card import as_card
 from dustest.estimators._cnn.domain import Domain
 from dustest.estimators._cnn.ensemble import Ensemble
 from dustest.estimators._cnn.network.config import CNNConfig
@@ -176,7 +177,7 @@ def _rebuilt(kind, manifest, arrays):
     columns = {name: _numbers(created["history"][name]) for name in _HISTORY}
     estimator.history_ = RowTable(columns)
     estimator.n_train_, estimator.n_validation_ = created["n_train"], created["n_validation"]
-    estimator.card_ = created["card"]
+    estimator.card_ = as_card(created["card"])
     if n_features:
         estimator.n_features_in_ = n_features
     return estimator

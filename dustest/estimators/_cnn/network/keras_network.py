@@ -13,6 +13,7 @@ import numpy as np
 
 from dustest.data.errors import MissingDependencyError
 from dustest.estimators._cnn.network.layers import EPSILON, OUTPUT, check_weights, list_layers
+from dustest.estimators._cnn.network.quiet_import import quiet_tensorflow
 
 __all__ = [
     "build",
@@ -74,7 +75,7 @@ def import_keras():
         If Keras or its backend is not installed.
     """
     try:
-        with _chosen_backend(), warnings.catch_warnings():
+        with _chosen_backend(), quiet_tensorflow(), warnings.catch_warnings():
             # Where all warnings are errors, those of other packages must not end their import.
             warnings.simplefilter("default")
             import keras

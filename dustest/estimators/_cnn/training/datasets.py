@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -15,7 +14,6 @@ _FARTHEST = 8.0
 """Standard deviations from the mean at which values of the context are clipped: values outside the
 training set must not dominate a network."""
 
-_FILE = "images.f4"
 _CHUNK = 4096
 
 
@@ -77,15 +75,15 @@ class TrainingSet:
         return digest.hexdigest()
 
 
-def collect(parts, folder=None):
+def collect(parts, file=None):
     """Concatenate parts of a training set.
 
     Parameters
     ----------
     parts : iterable of TrainingSet
         Parts, used one after the other.
-    folder : path-like, optional
-        File for the images, if they should not be in memory.
+    file : file object, optional
+        Empty binary file for the images, if they should not be in memory. It may have no name.
 
     Returns
     -------
@@ -97,8 +95,7 @@ def collect(parts, folder=None):
     InputError
         If no galaxy is left.
     """
-    path = None if folder is None else Path(folder) / _FILE
-    kept = [part if path is None else _on_disc(part, path) for part in parts if len(part)]
+    kept = [part if file is None else _on_disc(part, file) for part in parts if len(part)]
     if not kept:
         msg = (
             "X must have galaxies to learn from, but none is bright enough and has what is needed"
@@ -106,21 +103,21 @@ def collect(parts, folder=None):
         raise InputError(msg)
     names = [item.name for item in fields(TrainingSet) if item.name != "image"]
     columns = {name: np.concatenate([getattr(part, name) for part in kept]) for name in names}
-    return TrainingSet(image=_images(kept, path, len(columns["group"])), **columns)
+    return TrainingSet(image=_images(kept, file, len(columns["group"])), **columns)
 
 
-def _on_disc(part, path):
+def _on_disc(part, file):
     """A part without its images, which are appended to a file."""
-    with open(path, "ab") as file:
-        file.write(np.ascontiguousarray(part.image, dtype="<f4"))
+    file.write(np.ascontiguousarray(part.image, dtype="<f4"))
     return replace(part, image=part.image[:0])
 
 
-def _images(parts, path, n):
+def _images(parts, file, n):
     """Images of all parts."""
-    if path is None:
+    if file is None:
         return np.concatenate([part.image for part in parts])
-    return np.memmap(path, dtype="<f4", mode="r", shape=(n, *parts[0].image.shape[1:]))
+    file.flush()
+    return np.memmap(file, dtype="<f4", mode="r", shape=(n, *parts[0].image.shape[1:]))
 
 
 @dataclass(frozen=True, eq=False)

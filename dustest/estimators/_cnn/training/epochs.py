@@ -100,7 +100,7 @@ class Training:
     options: TrainingOptions
     seed: int
 
-    def run(self, checkpoint, progress=None):
+    def run(self, checkpoint, progress=None, label="training"):
         """Train the network, which then has the weights of its best epoch.
 
         Parameters
@@ -108,7 +108,9 @@ class Training:
         checkpoint : Checkpoint
             Store of every epoch.
         progress : bool, optional
-            Whether to show a progress bar; by default on terminals.
+            Whether to show a progress bar; by default on terminals and in notebooks.
+        label : str, optional
+            Label of the bar.
 
         Returns
         -------
@@ -125,7 +127,7 @@ class Training:
         state = checkpoint.restore(self.model) or _State(weights_to_dict(self.model))
         epochs = range(len(state.history), self.options.epochs)
         bar = {"total": self.options.epochs, "initial": epochs.start, "unit": "epoch"}
-        with progress_bar(None, progress, desc="training", **bar) as shown:
+        with progress_bar(None, progress, desc=label, **bar) as shown:
             for epoch in epochs:
                 if state.n_stale >= self.options.patience:
                     break

@@ -1,7 +1,7 @@
 """Training sets from what users give: samples with truth, or simulations on disc."""
 
 from contextlib import contextmanager, nullcontext
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryFile
 
 import numpy as np
 
@@ -49,8 +49,9 @@ def gather(estimator, X, y, sample_weight, networks=None):
     task = make_task(estimator, n_features, order_bands(flux_bands))
     if networks is not None:
         task = networks.task.asked(task)
-    with TemporaryDirectory() if _is_simulation(X) else nullcontext() as folder:
-        yield task, collect((_prepared(task, *chunk) for chunk in chunks), folder)
+    # The system removes a file without a name when this process ends, also if it is killed.
+    with TemporaryFile() if _is_simulation(X) else nullcontext() as file:
+        yield task, collect((_prepared(task, *chunk) for chunk in chunks), file)
 
 
 def sources(X):

@@ -96,7 +96,7 @@ def learn(
     checkpoint : path-like, optional
         Folder in which every epoch is kept.
     progress : bool, optional
-        Whether to show bars; by default on terminals.
+        Whether to show bars; by default on terminals and in notebooks.
 
     Returns
     -------
@@ -109,7 +109,8 @@ def learn(
     scaler = Scaler.of(data.context[rows]) if start is None else start.scaler
     key = "" if checkpoint is None else _key(task, data, options, validation_fraction, seed, start)
     weights, history = [], []
-    for number, (column, numbers) in enumerate(_plan(task, n_networks, seed)):
+    plan = list(_plan(task, n_networks, seed))
+    for number, (column, numbers) in enumerate(plan):
         model = build(task.config, **task.shape, seed=numbers[0])
         if start is None:
             set_prior(model, task.config, data.labels[rows, column])
@@ -118,7 +119,8 @@ def learn(
         part = data.labelled(column)
         loss = task.head.get_loss(options.loss)
         training = Training(model, loss, scaler, part, rows, validation, options, numbers[1])
-        records = training.run(Checkpoint(checkpoint, f"{key}/{number}"), progress)
+        label = "training" + f" {number + 1} of {len(plan)}" * (len(plan) > 1)
+        records = training.run(Checkpoint(checkpoint, f"{key}/{number}"), progress, label)
         history += [{"network": number, **record} for record in records]
         weights.append(weights_to_dict(model))
     networks = Ensemble(task, scaler, weights, None if start is None else start.calibration)

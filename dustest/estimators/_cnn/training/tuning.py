@@ -136,7 +136,7 @@ def search(
     folder : path-like, optional
         Store of trials, so that the same search can be resumed.
     progress : bool, optional
-        Whether to show a progress bar; by default on terminals.
+        Whether to show a progress bar; by default on terminals and in notebooks.
 
     Returns
     -------

@@ -21,8 +21,10 @@ from dustest.estimators._sed.posterior import (
     IGNORED_ERROR,
     LOG_SSFR_FLOOR,
     N_DRAWS,
+    N_SEDS,
     BestFit,
     Posterior,
+    Prediction,
     draws_under_priors,
     fit_probability,
     prior_diagnostics,
@@ -281,6 +283,7 @@ def _summarise(galaxy, settings, prior, fitted, chain):
         information=information,
         edge=edge,
         best=_best_fit(galaxy, fitted, chain.cube[best]),
+        seds=_seds(galaxy, fitted, chain.cube[drawn[:N_SEDS]]),
         best_values={name: float(value[0]) for name, value in best_values.items()},
     )
 
@@ -301,12 +304,24 @@ def _best_fit(galaxy, fitted, cube):
     """The model at a point of the unit cube with and without dust, None if not requested."""
     if galaxy.sed_wavelength is None:
         return None
-    fitted.lnlike(fitted.prior.transform(cube.copy()))
+    flux, sed = _model_fluxes(fitted, galaxy, cube)
     model, components = fitted.model_galaxy, fitted.model_components
-    flux, sed = _fluxes(model, galaxy)
     model.update(components | {"dust": components["dust"] | {"Av": 0.0}})
     bare_flux, bare_sed = _fluxes(model, galaxy)
     return BestFit(flux, bare_flux, sed, bare_sed)
+
+
+def _seds(galaxy, fitted, cubes):
+    """Flux densities of draws at the requested wavelengths, None if there are none."""
+    if galaxy.sed_wavelength is None:
+        return None
+    return Prediction.of(np.array([_model_fluxes(fitted, galaxy, cube)[1] for cube in cubes]))
+
+
+def _model_fluxes(fitted, galaxy, cube):
+    """Photometry and flux densities of the model at a point of the unit cube [nJy]."""
+    fitted.lnlike(fitted.prior.transform(cube.copy()))
+    return _fluxes(fitted.model_galaxy, galaxy)
 
 
 def _fluxes(model, galaxy):

@@ -2,14 +2,15 @@
 
 import numpy as np
 
-from dustest.data.checks.units import FLUX_UNIT
 from dustest.data.quantities import QUANTITIES
 from dustest.estimators._sed.clear_light import FRAC_CLEAR
+from dustest.estimators._sed.columns.extra_columns import sed_columns, sed_values
 from dustest.estimators._sed.posterior import A_V, DRAWN
 from dustest.estimators._sed.priors.defaults import fit_instructions
 from dustest.estimators._sed.priors.prior_transform import SEDPrior
 from dustest.estimators._sed.tabulated.likelihoods.calibrated_spectrum import spectral_parameters
 from dustest.estimators.run.batch import ExtraColumn
+from dustest.estimators.run.fitted_data import fitted_columns, fitted_values
 
 __all__ = ["data_columns", "fitted_data", "parameter_columns", "parameter_draws"]
 
@@ -17,7 +18,6 @@ _MASS = ":massformed"
 _REDSHIFT = "redshift"
 _ANY_REDSHIFT = 0.01
 """Redshift at which a model has the same free parameters as at any other."""
-_FITTED = ("fitted_flux_{}", "fitted_flux_err_{}")
 
 
 def parameter_columns(models, quantities, axes):
@@ -91,7 +91,7 @@ def _of_model(names, posterior, numbers):
 
 
 def data_columns(bands):
-    """Columns of the photometry that was fitted.
+    """Columns of the data that were fitted, and of the models.
 
     Parameters
     ----------
@@ -101,26 +101,26 @@ def data_columns(bands):
     Returns
     -------
     dict of str to ExtraColumn
-        By name, in nJy.
+        By name.
     """
-    return {name.format(band): ExtraColumn(FLUX_UNIT) for band in bands for name in _FITTED}
+    return fitted_columns(bands) | (sed_columns(bands) if bands else {})
 
 
-def fitted_data(batch):
-    """Photometry that was fitted, with the error floor.
+def fitted_data(batch, rows):
+    """Data that were fitted, with the error floor, and the models.
 
     Parameters
     ----------
     batch : Batch
         Galaxies, with the errors of the fit.
+    rows : sequence of (Galaxy, Posterior) or None
+        Data and posterior, with spectra at `sed_wavelengths`; None without a posterior.
 
     Returns
     -------
-    dict of str to ndarray of shape (n,)
-        By column; NaN where a band has no measurement.
+    dict of str to ndarray of shape (n, ...)
+        By column; NaN where there is no measurement. Empty if they are not kept.
     """
-    return {
-        name.format(band): values[:, number]
-        for number, band in enumerate(batch.bands)
-        for name, values in zip(_FITTED, (batch.flux, batch.flux_err), strict=True)
-    }
+    if not batch.keeps_data:
+        return {}
+    return fitted_values(batch) | (sed_values(rows, batch.bands) if batch.bands else {})

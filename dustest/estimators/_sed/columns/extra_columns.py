@@ -17,7 +17,7 @@ from dustest.estimators._sed.posterior import PRIORS
 from dustest.estimators._sed.tabulated.likelihoods.free_errors import instruments_of
 from dustest.estimators.run.batch import ExtraColumn
 
-__all__ = ["EXTRAS", "ExtraColumns", "sed_wavelengths"]
+__all__ = ["EXTRAS", "ExtraColumns", "sed_columns", "sed_values", "sed_wavelengths"]
 
 EXTRAS = {
     "redshift": (),
@@ -32,6 +32,7 @@ EXTRAS = {
 _ALWAYS = ("log_mass", "chi2", "fit_probability", "ess", "log_evidence", "A_V_information")
 _PREDICTED = ("predicted", "predicted_err")
 _SEDS = ("SED", "SED_dust_free")
+_SED_PERCENTILES = percentile_columns("SED")
 _SPECTRUM = ("predicted_spectrum", "predicted_spectrum_err")
 _CHECK, _OPTICAL = "far_infrared_probability", "without_far_infrared"
 _N_WAVELENGTHS = 500
@@ -120,7 +121,7 @@ class ExtraColumns:
         if "photometry" in wanted and bands:
             columns |= _photometry_columns(bands)
         if "sed" in wanted and bands:
-            columns |= _sed_columns(bands)
+            columns |= sed_columns(bands)
         if "star_formation_history" in wanted:
             columns |= history_columns()
         if "spectrum" in wanted:
@@ -150,8 +151,6 @@ class ExtraColumns:
             for name, column in self.declared.items()
             if n_pixels or not column.of_spectrum
         }
-        if "SED_wavelength" in columns:
-            columns["SED_wavelength"][:] = sed_wavelengths(self.bands)
         for i, row in enumerate(rows):
             if row is not None:
                 values = self._of_row(*row, settings)
@@ -159,7 +158,7 @@ class ExtraColumns:
                     columns[name][i] = values[name]
                 if _SPECTRUM[0] in columns and row[1].spectrum is not None:
                     _enter_spectrum(columns, i, wavelength[i], *row)
-        return columns
+        return columns | (sed_values(rows, self.bands) if "SED" in self.declared else {})
 
     def _of_row(self, galaxy, posterior, settings):
         """Values of one row."""
@@ -170,8 +169,6 @@ class ExtraColumns:
             values |= history_values(posterior, settings)
         if posterior.outlier is not None:
             values |= _by_band(galaxy, outlier=posterior.outlier)
-        if posterior.best is not None:
-            values |= _best(galaxy, posterior.best)
         return values
 
     def _percentiles(self, posterior):
@@ -214,12 +211,47 @@ def _photometry_columns(bands):
     return {name: ExtraColumn(FLUX_UNIT) for name in names} | covariance
 
 
-def _sed_columns(bands):
-    """Columns of the best model."""
+def sed_columns(bands):
+    """Columns of the photometry and of the spectra of the models.
+
+    Parameters
+    ----------
+    bands : sequence of str
+        Names of the bands of the sample, at least one.
+
+    Returns
+    -------
+    dict of str to ExtraColumn
+        By name.
+    """
     names = [f"{kind}_{band}" for kind in ("model", "dust_free") for band in bands]
     columns = {name: ExtraColumn(FLUX_UNIT) for name in names}
     columns["SED_wavelength"] = ExtraColumn(u.AA, (_N_WAVELENGTHS,))
-    return columns | {name: ExtraColumn(FLUX_UNIT, (_N_WAVELENGTHS,)) for name in _SEDS}
+    names = (*_SEDS, *_SED_PERCENTILES)
+    return columns | {name: ExtraColumn(FLUX_UNIT, (_N_WAVELENGTHS,)) for name in names}
+
+
+def sed_values(rows, bands):
+    """Photometry of the best models, their spectra, and percentiles over the posterior.
+
+    Parameters
+    ----------
+    rows : sequence of (Galaxy, Posterior) or None
+        Data and posterior, with spectra at `sed_wavelengths`; None without a posterior.
+    bands : sequence of str
+        Names of the bands of the sample, at least one.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n,) or (n, 500)
+        By column; NaN if there is no answer.
+    """
+    columns = {name: column.blank(len(rows)) for name, column in sed_columns(bands).items()}
+    columns["SED_wavelength"][:] = sed_wavelengths(bands)
+    for i, row in enumerate(rows):
+        for name, value in {} if row is None else _spectra(*row).items():
+            columns[name][i] = value
+    return columns
 
 
 def _numbers(posterior):
@@ -268,7 +300,9 @@ def _enter_spectrum(columns, number, wavelength, galaxy, posterior):
         columns[name][number, known] = values[place]
 
 
-def _best(galaxy, best):
-    """Photometry and spectrum of the best model."""
+def _spectra(galaxy, posterior):
+    """Photometry and spectrum of the best model, and percentiles over the posterior."""
+    best = posterior.best
     values = _by_band(galaxy, model=best.flux, dust_free=best.bare_flux)
-    return values | dict(zip(_SEDS, (best.sed, best.bare_sed), strict=True))
+    spectra = (best.sed, best.bare_sed, *posterior.seds.quantiles(_LEVELS[1:]))
+    return values | dict(zip((*_SEDS, *_SED_PERCENTILES), spectra, strict=True))

@@ -27,6 +27,7 @@ from dustest.estimators._sed.far_infrared import (
 from dustest.estimators._sed.posterior import (
     A_V,
     N_DRAWS,
+    N_SEDS,
     PRIORS,
     BestFit,
     Posterior,
@@ -315,6 +316,7 @@ class TabulatedEngine:
             information=information,
             edge=edge,
             best=_best_fit(galaxy, chain, best, maker),
+            seds=_seds(galaxy, models.cube[drawn], draws["log_mass_formed"], maker),
             outlier=None if residuals.outlier is None else residuals.outlier[own],
             predicted=Prediction.of(flux[:, own]),
             fractional_error=residuals.fractional_error,
@@ -456,6 +458,14 @@ def _best_fit(galaxy, chain, best, maker):
     ]
     own = _numbers(galaxy, maker)
     return BestFit(*(light[own] for light in lights[:2]), *lights[2:])
+
+
+def _seds(galaxy, cube, log_mass, maker):
+    """Flux densities of some draws at the requested wavelengths, None if there are none."""
+    if galaxy.sed_wavelength is None:
+        return None
+    mass = 10.0 ** log_mass[:N_SEDS, np.newaxis]
+    return Prediction.of(mass * maker.flux(cube[:N_SEDS], galaxy.sed_wavelength))
 
 
 def _best_log_mass(chain, best):

@@ -273,6 +273,7 @@ class ModelMaker:
         any_values = self.prior.transform(np.full((1, len(self.prior.free)), 0.5))
         self._history = history_parameters(settings.sfh, any_values)
         self._light = light
+        self._last_key = self._last_table = None
         self._t_bc = _birth_cloud(self.prior)
         self._emission = {
             key.removeprefix(DUST): float(self.prior.fixed[key])
@@ -490,9 +491,12 @@ class ModelMaker:
         return self._law.law.with_shape(**{name: float(value) for name, value in shape.items()})
 
     def _table(self, redshift, wavelength=None):
-        """Table of one redshift; that of the bands is made when first needed."""
+        """Table of one redshift; that of the bands, and the last of wavelengths, are kept."""
         if wavelength is None and redshift in self._tables:
             return self._tables[redshift]
+        key = None if wavelength is None else (redshift, wavelength.tobytes())
+        if key is not None and key == self._last_key:
+            return self._last_table
         table = SEDTable(
             redshift,
             self._light.bands,
@@ -507,6 +511,8 @@ class ModelMaker:
         )
         if wavelength is None:
             self._tables[redshift] = table
+        else:
+            self._last_key, self._last_table = key, table
         return table
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import fields, replace
 from math import ceil
+from tempfile import TemporaryFile
 
 import numpy as np
 import pytest
@@ -77,7 +78,10 @@ class TestCollect:
             np.testing.assert_array_equal(getattr(data, item.name), expected)
 
     def test_disc_equals_memory(self, tmp_path):
-        kept, stored = collect(self.parts()), collect(self.parts(), tmp_path)
+        with TemporaryFile(dir=tmp_path) as file:
+            kept, stored = collect(self.parts()), collect(self.parts(), file)
+            # Nothing is left that a killed process could not remove.
+            assert list(tmp_path.iterdir()) == []
         assert isinstance(stored.image, np.memmap)
         assert not stored.image.flags.writeable
         assert stored.digest() == kept.digest()
@@ -95,9 +99,10 @@ class TestCollect:
         assert len(collect(parts())) == sum(alive)
 
     def test_nothing_to_learn_from(self, tmp_path):
-        for folder in (None, tmp_path):
-            with pytest.raises(InputError, match="none is bright enough"):
-                collect([training_set(0)], folder)
+        with TemporaryFile(dir=tmp_path) as empty:
+            for file in (None, empty):
+                with pytest.raises(InputError, match="none is bright enough"):
+                    collect([training_set(0)], file)
 
 
 GROUPS = st.one_of(

@@ -23,7 +23,7 @@ GROUPS = {
     },
     "history": set(),
     "sed": {f"{kind}_{band}" for kind in ("model", "dust_free") for band in BANDS}
-    | {"SED", "SED_dust_free", "SED_wavelength"},
+    | {"SED", "SED_dust_free", "SED_wavelength", "SED_p16", "SED_p84"},
     "star_formation_history": set(HISTORY),
     "photometry": {f"{kind}_{band}" for kind in ("predicted", "predicted_err") for band in BANDS}
     | {"predicted_covariance"},
@@ -59,6 +59,7 @@ def row(bands=BANDS, **values):
     numbers = {"chi2": 3.0, "ess": 900.0, "log_evidence": -7.0, "information": 1.5, "edge": 0.0}
     numbers["fit_probability"] = 0.4
     drawn = {"draws": draws, "a_v_under": under}
+    drawn["seds"] = Prediction.of(np.linspace(0.0, 1.0, 101)[:, np.newaxis] * wavelength)
     drawn["predicted"] = predicted(np.arange(n) + 5.0, np.arange(n) + 4.0)
     return galaxy, posterior_of(*SETTINGS, **drawn | {"best": best} | numbers | values)
 
@@ -67,7 +68,7 @@ class TestColumns:
     @pytest.mark.parametrize("free", [True, False])
     @pytest.mark.parametrize("wanted", [(), ("priors",), ("history",), ("sed",), tuple(EXTRAS)])
     def test_names(self, wanted, free):
-        rows = [row() if wanted == tuple(EXTRAS) else row(best=None)]
+        rows = [row() if "sed" in wanted else row(best=None)]
         found = extra_columns(
             rows, wanted, BANDS, QUANTITIES, free_redshift=free, settings=SETTINGS
         )
@@ -109,6 +110,9 @@ class TestColumns:
         assert [found[f"dust_free_{band}"][0] for band in BANDS] == [10.0, 11.0, 12.0]
         np.testing.assert_array_equal(found["SED"], found["SED_wavelength"])
         np.testing.assert_array_equal(found["SED_dust_free"], 2.0 * found["SED_wavelength"])
+        for name, level in {"SED_p16": 0.16, "SED_p84": 0.84}.items():
+            expected = level * found["SED_wavelength"]
+            np.testing.assert_allclose(found[name], expected, rtol=0.03)
 
     def test_bands_that_a_galaxy_lacks(self):
         found = extra_columns(
@@ -142,6 +146,11 @@ class TestPhotometry:
         found = Prediction.average(parts, np.array([0.75, 0.25]))
         np.testing.assert_allclose(found.flux, 1.0)
         np.testing.assert_allclose(found.covariance, [[4.0, 3.0], [3.0, 4.0]])
+
+    def test_quantiles_weigh_models_by_their_probability(self):
+        parts = [Prediction.of(np.array([[value], [value]])) for value in (0.0, 1.0)]
+        found = Prediction.average(parts, np.array([0.3, 0.7])).quantiles([0.05, 0.16, 0.84])
+        np.testing.assert_allclose(found[:, 0], [0.0, 0.0, 1.0])
 
     def test_outliers(self):
         rows = [row(outlier=np.array([0.1, 0.9, 0.2])), row(), None]

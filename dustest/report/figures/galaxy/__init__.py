@@ -1,0 +1,1 @@
+"""Figures of one galaxy, from the results of estimators."""
